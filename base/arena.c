@@ -1,0 +1,181 @@
+#include "base/arena.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum {
+    ALIGNMENT = 16,
+    FIRST_BLOCK = 4096,    /* the arena itself lives in it: an ordinary call needs no second one */
+    LARGEST_BLOCK = 1 << 20, /* blocks double up to this; larger wishes get a block of their own */
+};
+
+typedef struct Block {
+    struct Block *older;
+    size_t size; /* of the whole block, this header included */
+} Block;
+
+struct Arena {
+    uint8_t *next, *end; /* the free part of the newest block */
+    uint8_t *latest;     /* the latest allocation, which can grow in place */
+    Block *newest;
+    size_t held, limit;
+    size_t next_block;
+    Error spare;
+    _Alignas(ALIGNMENT) uint8_t first[];
+};
+
+static size_t aligned(size_t size)
+{
+    return (size + ALIGNMENT - 1) & ~(size_t)(ALIGNMENT - 1);
+}
+
+static void arena_rewind(Arena *arena)
+{
+    arena->next = arena->first;
+    arena->end = (uint8_t *)arena + FIRST_BLOCK;
+    arena->latest = NULL;
+    arena->newest = NULL;
+    arena->held = FIRST_BLOCK;
+    arena->next_block = FIRST_BLOCK;
+}
+
+Arena *arena_new(size_t limit)
+{
+    Arena *arena = malloc(FIRST_BLOCK);
+    CHECK(arena);
+    arena->limit = limit;
+    arena_rewind(arena);
+    return arena;
+}
+
+static void free_blocks(Arena *arena)
+{
+    Block *block = arena->newest;
+    while (block) {
+        Block *older = block->older;
+        free(block);
+        block = older;
+    }
+}
+
+void arena_free(Arena *arena)
+{
+    if (!arena)
+        return;
+    free_blocks(arena);
+    free(arena);
+}
+
+void arena_reset(Arena *arena)
+{
+    free_blocks(arena);
+    arena_rewind(arena);
+}
+
+/* Makes room for `size` more bytes in a new block. False at the limit. */
+static bool arena_extend(Arena *arena, size_t size)
+{
+    size_t wanted = arena->next_block;
+    if (wanted < LARGEST_BLOCK)
+        wanted *= 2;
+    if (wanted < size + aligned(sizeof(Block)))
+        wanted = size + aligned(sizeof(Block));
+    if (wanted > arena->limit - arena->held) {
+        wanted = size + aligned(sizeof(Block)); /* near the limit: just what is needed */
+        if (arena->held > arena->limit || wanted > arena->limit - arena->held)
+            return false;
+    }
+
+    Block *block = malloc(wanted);
+    if (!block) {
+        CHECK(arena->limit != ARENA_UNLIMITED);
+        return false;
+    }
+    block->older = arena->newest;
+    block->size = wanted;
+    arena->newest = block;
+    arena->held += wanted;
+    if (arena->next_block < LARGEST_BLOCK)
+        arena->next_block *= 2;
+    arena->next = (uint8_t *)block + aligned(sizeof(Block));
+    arena->end = (uint8_t *)block + wanted;
+    return true;
+}
+
+void *arena_alloc(Arena *arena, size_t size)
+{
+    if (size > SIZE_MAX / 2)
+        return NULL;
+    size = aligned(size ? size : 1);
+    if (size > (size_t)(arena->end - arena->next) && !arena_extend(arena, size))
+        return NULL;
+    arena->latest = arena->next;
+    arena->next += size;
+    return arena->latest;
+}
+
+void *arena_calloc(Arena *arena, size_t n, size_t size)
+{
+    if (size && n > SIZE_MAX / 2 / size)
+        return NULL;
+    void *memory = arena_alloc(arena, n * size);
+    if (memory)
+        memset(memory, 0, n * size);
+    return memory;
+}
+
+void *arena_grow(Arena *arena, void *old, size_t old_size, size_t new_size)
+{
+    if (old && old == arena->latest && new_size <= SIZE_MAX / 2 &&
+        aligned(new_size) <= (size_t)(arena->end - arena->latest)) {
+        arena->next = arena->latest + aligned(new_size ? new_size : 1);
+        return old;
+    }
+    void *grown = arena_alloc(arena, new_size);
+    if (grown && old_size)
+        memcpy(grown, old, old_size);
+    return grown;
+}
+
+const char *arena_text(Arena *arena, Bytes text)
+{
+    char *copy = arena_alloc(arena, text.size + 1);
+    if (!copy)
+        return "";
+    if (text.size)
+        memcpy(copy, text.data, text.size);
+    copy[text.size] = '\0';
+    return copy;
+}
+
+const char *arena_string(Arena *arena, const char *text)
+{
+    return arena_text(arena, bytes_of(text));
+}
+
+const char *arena_printf(Arena *arena, const char *format, ...)
+{
+    va_list args, again;
+    va_start(args, format);
+    va_copy(again, args);
+    int size = vsnprintf(NULL, 0, format, again);
+    va_end(again);
+    char *text = size < 0 ? NULL : arena_alloc(arena, (size_t)size + 1);
+    if (text)
+        vsnprintf(text, (size_t)size + 1, format, args);
+    va_end(args);
+    return text ? text : "";
+}
+
+size_t arena_size(const Arena *arena)
+{
+    return arena->held;
+}
+
+Error *arena_error(Arena *arena)
+{
+    Error *error = arena_alloc(arena, sizeof(Error));
+    return error ? error : &arena->spare;
+}

@@ -1,0 +1,55 @@
+/*
+ * Arena: memory that is given back all at once.
+ *
+ * One arena per lifetime: the process, a config generation, a connection, a call. It is owned by
+ * whoever made it and used by one thread at a time. Nothing in it is freed alone. An arena has a
+ * limit; at the limit arena_alloc returns NULL, and the caller answers FAULT_OUT_OF_MEMORY. An arena
+ * without a limit never returns NULL: when the system has no memory left the process ends.
+ */
+#ifndef BASE_ARENA_H
+#define BASE_ARENA_H
+
+#include "base/bytes.h"
+#include "base/result.h"
+
+#include <stddef.h>
+
+#define ARENA_UNLIMITED SIZE_MAX
+
+/* `limit` in bytes, counted over everything handed out and the blocks that hold it. */
+Arena *arena_new(size_t limit);
+
+/* Frees everything. NULL is fine. */
+void arena_free(Arena *arena);
+
+/* Forgets everything but keeps the first block, to be used again. */
+void arena_reset(Arena *arena);
+
+/* Aligned for any type, not cleared. NULL at the limit. */
+void *arena_alloc(Arena *arena, size_t size) MUST_USE;
+
+/* The same, cleared; `n` times `size`, checked for overflow. */
+void *arena_calloc(Arena *arena, size_t n, size_t size) MUST_USE;
+
+/* A cleared T, or NULL at the limit. */
+#define arena_make(arena, T) ((T *)arena_calloc((arena), 1, sizeof(T)))
+#define arena_array(arena, T, n) ((T *)arena_calloc((arena), (n), sizeof(T)))
+
+/*
+ * Makes the block at `old` larger; in place when it is the latest one. `old` may be NULL. NULL at the
+ * limit, and then `old` still stands.
+ */
+void *arena_grow(Arena *arena, void *old, size_t old_size, size_t new_size) MUST_USE;
+
+/* A copy that ends with NUL. At the limit: the empty string, so that texts for people need no check. */
+const char *arena_string(Arena *arena, const char *text);
+const char *arena_text(Arena *arena, Bytes text);
+const char *arena_printf(Arena *arena, const char *format, ...) PRINTF_LIKE(2, 3);
+
+/* Bytes held, blocks included. */
+size_t arena_size(const Arena *arena);
+
+/* Room for an Error, always: at the limit, the arena's spare one. For error_new only. */
+Error *arena_error(Arena *arena);
+
+#endif

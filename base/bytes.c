@@ -1,0 +1,146 @@
+#include "base/bytes.h"
+
+#include "base/arena.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <strings.h>
+
+bool bytes_equal_nocase(Bytes a, Bytes b)
+{
+    return a.size == b.size &&
+           (a.size == 0 || strncasecmp((const char *)a.data, (const char *)b.data, a.size) == 0);
+}
+
+bool bytes_are_nocase(Bytes a, const char *text)
+{
+    return bytes_equal_nocase(a, bytes_of(text));
+}
+
+bool bytes_start_with(Bytes whole, const char *prefix)
+{
+    Bytes p = bytes_of(prefix);
+    return whole.size >= p.size && bytes_equal(bytes_slice(whole, 0, p.size), p);
+}
+
+bool bytes_end_with(Bytes whole, const char *suffix)
+{
+    Bytes s = bytes_of(suffix);
+    return whole.size >= s.size && bytes_equal(bytes_slice(whole, whole.size - s.size, s.size), s);
+}
+
+int bytes_compare(Bytes a, Bytes b)
+{
+    size_t shared = a.size < b.size ? a.size : b.size;
+    int order = shared ? memcmp(a.data, b.data, shared) : 0;
+    return order ? order : (a.size > b.size) - (a.size < b.size);
+}
+
+Bytes bytes_slice(Bytes whole, size_t from, size_t size)
+{
+    if (from >= whole.size)
+        return BYTES_NONE;
+    if (size > whole.size - from)
+        size = whole.size - from;
+    return bytes(whole.data + from, size);
+}
+
+size_t bytes_find(Bytes whole, uint8_t byte)
+{
+    const uint8_t *at = whole.size ? memchr(whole.data, byte, whole.size) : NULL;
+    return at ? (size_t)(at - whole.data) : whole.size;
+}
+
+static bool is_blank(uint8_t c)
+{
+    return c == ' ' || c == '\t';
+}
+
+Bytes bytes_trim(Bytes whole)
+{
+    while (whole.size && is_blank(whole.data[0]))
+        whole = bytes_slice(whole, 1, whole.size);
+    while (whole.size && is_blank(whole.data[whole.size - 1]))
+        whole.size--;
+    return whole;
+}
+
+bool bytes_split(Bytes *rest, uint8_t separator, Bytes *part_out)
+{
+    if (!rest->data)
+        return false;
+    size_t at = bytes_find(*rest, separator);
+    *part_out = bytes(rest->data, at);
+    *rest = at == rest->size ? BYTES_NONE : bytes(rest->data + at + 1, rest->size - at - 1);
+    return true;
+}
+
+Bytes bytes_copy(Arena *arena, Bytes from)
+{
+    uint8_t *copy = arena_alloc(arena, from.size);
+    if (!copy)
+        return BYTES_NONE;
+    if (from.size)
+        memcpy(copy, from.data, from.size);
+    return bytes(copy, from.size);
+}
+
+bool bytes_to_u64(Bytes text, uint64_t *number_out)
+{
+    uint64_t number = 0;
+    if (text.size == 0)
+        return false;
+    for (size_t i = 0; i < text.size; i++) {
+        unsigned digit = (unsigned)text.data[i] - '0';
+        if (digit > 9 || __builtin_mul_overflow(number, 10, &number) ||
+            __builtin_add_overflow(number, digit, &number))
+            return false;
+    }
+    *number_out = number;
+    return true;
+}
+
+/* FNV-1a, with a last mix so that the low bits are good for a table's index. */
+uint64_t bytes_hash(Bytes b)
+{
+    uint64_t hash = 0xcbf29ce484222325u;
+    for (size_t i = 0; i < b.size; i++)
+        hash = (hash ^ b.data[i]) * 0x100000001b3u;
+    hash ^= hash >> 32;
+    return hash * 0x9e3779b97f4a7c15u >> 16;
+}
+
+bool buffer_extend(Buffer *buffer, size_t more)
+{
+    size_t capacity = buffer->capacity ? buffer->capacity * 2 : 256;
+    if (more > SIZE_MAX / 4) {
+        buffer->full = true;
+        return false;
+    }
+    while (capacity - buffer->size < more)
+        capacity *= 2;
+
+    uint8_t *grown = buffer->full ? NULL
+                                  : arena_grow(buffer->arena, buffer->data, buffer->size, capacity);
+    if (!grown) {
+        buffer->full = true;
+        return false;
+    }
+    buffer->data = grown;
+    buffer->capacity = capacity;
+    return true;
+}
+
+void buffer_printf(Buffer *buffer, const char *format, ...)
+{
+    va_list args, again;
+    va_start(args, format);
+    va_copy(again, args);
+    int size = vsnprintf(NULL, 0, format, again);
+    va_end(again);
+    if (size >= 0 && buffer_reserve(buffer, (size_t)size + 1)) {
+        vsnprintf((char *)buffer->data + buffer->size, (size_t)size + 1, format, args);
+        buffer->size += (size_t)size;
+    }
+    va_end(args);
+}

@@ -1,0 +1,135 @@
+/*
+ * Bytes: a run of bytes that somebody else owns. Buffer: bytes that grow in an arena.
+ *
+ * Bytes carry no NUL and may hold any value; who owns what they point at is said where they are
+ * declared. A Buffer that hit its arena's limit stays valid, drops what is added, and says so in
+ * `full`; its user looks once, at the end.
+ */
+#ifndef BASE_BYTES_H
+#define BASE_BYTES_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <string.h>
+
+typedef struct Arena Arena;
+
+typedef struct Bytes {
+    const uint8_t *data; /* borrowed; may be NULL when size is 0 */
+    size_t size;
+} Bytes;
+
+#define BYTES_NONE ((Bytes){NULL, 0})
+
+/* For use in printf: "%.*s", BYTES_ARGS(b). */
+#define BYTES_ARGS(b) (int)(b).size, (const char *)(b).data
+
+static inline Bytes bytes(const void *data, size_t size)
+{
+    return (Bytes){data, size};
+}
+
+/* The characters of a C string, without its NUL. */
+static inline Bytes bytes_of(const char *text)
+{
+    return (Bytes){(const uint8_t *)text, text ? strlen(text) : 0};
+}
+
+static inline bool bytes_equal(Bytes a, Bytes b)
+{
+    return a.size == b.size && (a.size == 0 || memcmp(a.data, b.data, a.size) == 0);
+}
+
+static inline bool bytes_are(Bytes a, const char *text)
+{
+    return bytes_equal(a, bytes_of(text));
+}
+
+/* Equal but for the case of ASCII letters. */
+bool bytes_equal_nocase(Bytes a, Bytes b);
+bool bytes_are_nocase(Bytes a, const char *text);
+
+bool bytes_start_with(Bytes whole, const char *prefix);
+bool bytes_end_with(Bytes whole, const char *suffix);
+
+/* As memcmp, the shorter first. */
+int bytes_compare(Bytes a, Bytes b);
+
+/* `size` bytes from `from`, both cut to what is there. */
+Bytes bytes_slice(Bytes whole, size_t from, size_t size);
+
+/* Position of a byte, or whole.size when it is not there. */
+size_t bytes_find(Bytes whole, uint8_t byte);
+
+/* Without spaces and tabs at both ends. */
+Bytes bytes_trim(Bytes whole);
+
+/*
+ * Takes the part before `separator` off the front of `*rest`, the separator with it. False when
+ * nothing is left. An empty part between two separators counts.
+ */
+bool bytes_split(Bytes *rest, uint8_t separator, Bytes *part_out);
+
+/* A copy in the arena; BYTES_NONE with data NULL at its limit. */
+Bytes bytes_copy(Arena *arena, Bytes from);
+
+/* A decimal number without sign or space; false when it is not one or does not fit. */
+bool bytes_to_u64(Bytes text, uint64_t *number_out);
+
+uint64_t bytes_hash(Bytes b);
+
+typedef struct Buffer {
+    uint8_t *data;
+    size_t size, capacity;
+    Arena *arena;
+    bool full; /* something was dropped: the arena's limit is reached */
+} Buffer;
+
+static inline Buffer buffer_in(Arena *arena)
+{
+    return (Buffer){.arena = arena};
+}
+
+static inline Bytes buffer_bytes(const Buffer *buffer)
+{
+    return (Bytes){buffer->data, buffer->size};
+}
+
+bool buffer_extend(Buffer *buffer, size_t more);
+
+/* Room for `more` bytes behind data + size. False, with `full` set, at the arena's limit. */
+static inline bool buffer_reserve(Buffer *buffer, size_t more)
+{
+    return __builtin_expect(buffer->capacity - buffer->size >= more, 1) ||
+           buffer_extend(buffer, more);
+}
+
+static inline void buffer_add(Buffer *buffer, const void *data, size_t size)
+{
+    if (size && buffer_reserve(buffer, size)) {
+        memcpy(buffer->data + buffer->size, data, size);
+        buffer->size += size;
+    }
+}
+
+static inline void buffer_add_bytes(Buffer *buffer, Bytes b)
+{
+    buffer_add(buffer, b.data, b.size);
+}
+
+static inline void buffer_add_byte(Buffer *buffer, uint8_t byte)
+{
+    if (buffer_reserve(buffer, 1))
+        buffer->data[buffer->size++] = byte;
+}
+
+static inline void buffer_add_text(Buffer *buffer, const char *text)
+{
+    buffer_add(buffer, text, strlen(text));
+}
+
+void buffer_printf(Buffer *buffer, const char *format, ...)
+    __attribute__((format(printf, 2, 3)));
+
+#endif

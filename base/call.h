@@ -1,0 +1,82 @@
+/*
+ * Call: what a client asks for, whatever dialect it speaks. Status: how a call ended.
+ *
+ * Here the floors meet: protocols fill a Call in from a request's head and spell a Status out;
+ * adapters only see the codec and the bytes of a message; the gateway decides between them.
+ * A Call lives in its call's arena and belongs to one loop.
+ */
+#ifndef BASE_CALL_H
+#define BASE_CALL_H
+
+#include "base/fields.h"
+#include "base/result.h"
+
+/* How a peer frames calls. The order is that of the names in call.c. */
+typedef enum Dialect {
+    DIALECT_GRPC,           /* gRPC over HTTP/2 */
+    DIALECT_GRPC_WEB,       /* gRPC-Web, binary */
+    DIALECT_GRPC_WEB_TEXT,  /* gRPC-Web, base64 */
+    DIALECT_CONNECT,        /* Connect unary, POST or GET */
+    DIALECT_CONNECT_STREAM, /* Connect streaming */
+    DIALECT_REST,           /* google.api.http */
+    DIALECT_HTTP,           /* opaque: no schema, bytes through */
+} Dialect;
+
+/* How a message is written as bytes. */
+typedef enum Codec {
+    CODEC_PROTO, /* protobuf wire format */
+    CODEC_JSON,  /* proto3 canonical JSON */
+    CODEC_COUNT,
+} Codec;
+
+/* Compression of a message or body; a bit each, so that sets are an OR of them. */
+typedef enum Compression {
+    COMPRESSION_IDENTITY = 0,
+    COMPRESSION_GZIP = 1,
+    COMPRESSION_BR = 2,
+    COMPRESSION_ZSTD = 4,
+    COMPRESSION_DEFLATE = 8,
+} Compression;
+
+#define NO_TIMEOUT INT64_MAX /* nanoseconds */
+
+typedef struct Call {
+    Dialect dialect;
+    Codec codec;             /* of the request's messages */
+    Codec reply_codec;       /* of the answer's; differs only where the dialect can say so */
+    Compression compression; /* of the request's messages, where they say that they are compressed */
+    uint32_t accepts;        /* set of Compression that the answer may use */
+    int64_t timeout;         /* nanoseconds that the caller gives, or NO_TIMEOUT */
+    Bytes verb;              /* HTTP method */
+    Bytes path;              /* without the query, not decoded: "/shop.orders.v2.Orders/Get" */
+    Bytes query;             /* without "?", not decoded */
+    Bytes authority;
+    bool is_get;   /* Connect GET: `get_message` is the whole request */
+    Bytes get_message;
+    Fields metadata; /* what goes on to the other side: no framing fields, no hop-by-hop ones */
+    const Fields *head; /* all fields as received; borrowed from the request's head */
+} Call;
+
+/* google.rpc.Code. */
+typedef enum Code {
+    CODE_OK = 0, CODE_CANCELLED, CODE_UNKNOWN, CODE_INVALID_ARGUMENT, CODE_DEADLINE_EXCEEDED,
+    CODE_NOT_FOUND, CODE_ALREADY_EXISTS, CODE_PERMISSION_DENIED, CODE_RESOURCE_EXHAUSTED,
+    CODE_FAILED_PRECONDITION, CODE_ABORTED, CODE_OUT_OF_RANGE, CODE_UNIMPLEMENTED, CODE_INTERNAL,
+    CODE_UNAVAILABLE, CODE_DATA_LOSS, CODE_UNAUTHENTICATED,
+    CODE_COUNT,
+} Code;
+
+typedef struct Status {
+    Code code;
+    uint16_t http_status; /* what a REST or Connect caller sees; 0: by the table of the dialect */
+    Bytes message;        /* UTF-8, not escaped */
+    Bytes details;        /* a serialized google.rpc.Status with the details in it, or empty; passed
+                             on as it is, so that details of a type that we do not know survive */
+    const Error *error;   /* our own chain of causes, or NULL when the service said this itself */
+} Status;
+
+const char *dialect_name(Dialect dialect); /* "grpc", "grpc-web", ... */
+const char *codec_name(Codec codec);       /* "proto", "json" */
+const char *code_name(Code code);          /* "INVALID_ARGUMENT" */
+
+#endif

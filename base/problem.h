@@ -1,0 +1,42 @@
+/*
+ * Problems: everything that is wrong with a text that a person wrote, told at once.
+ *
+ * Config and change lists are checked to the end, so that one run shows every mistake. Owned by
+ * whoever checks; lives in its arena; one thread.
+ */
+#ifndef BASE_PROBLEM_H
+#define BASE_PROBLEM_H
+
+#include "base/bytes.h"
+
+typedef struct Problem {
+    const char *file;
+    int line, column;   /* from 1; 0 when the whole file is meant */
+    const char *path;   /* "services[0].versions[1].schema", or "" */
+    const char *reason; /* one sentence, lower case, no full stop */
+    const char *hint;   /* the nearest valid word, the line to write, or NULL */
+} Problem;
+
+typedef struct Problems {
+    Problem *items;
+    size_t n, capacity;
+    Arena *arena;
+} Problems;
+
+static inline Problems problems_in(Arena *arena)
+{
+    return (Problems){.arena = arena};
+}
+
+/* Copies all texts. `hint` may be NULL. */
+void problem_add(Problems *problems, const char *file, int line, int column, const char *path,
+                 const char *hint, const char *reason_format, ...)
+    __attribute__((format(printf, 7, 8)));
+
+/* One line each: "file:line:column: path: reason (did you mean ...)". Sorted by file and line. */
+void problems_print(const Problems *problems, Buffer *out);
+
+/* The word nearest to `word` among n, or NULL when none is near enough to be meant. */
+const char *nearest_word(Bytes word, const char *const *words, size_t n);
+
+#endif

@@ -1,0 +1,121 @@
+#include "base/result.h"
+
+#include "base/arena.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define FAULT(name, http, grpc, retryable, side, text) \
+    const Fault FAULT_##name = {#name, text, http, grpc, retryable, side};
+#include "base/faults.def"
+#undef FAULT
+
+const Fault *const fault_table[] = {
+#define FAULT(name, http, grpc, retryable, side, text) &FAULT_##name,
+#include "base/faults.def"
+#undef FAULT
+    NULL,
+};
+
+const Fault *fault_by_name(const char *name)
+{
+    for (size_t i = 0; fault_table[i]; i++) {
+        if (strcmp(fault_table[i]->name, name) == 0)
+            return fault_table[i];
+    }
+    return NULL;
+}
+
+static const char *format_in(Arena *arena, const char *format, va_list args)
+{
+    va_list again;
+    va_copy(again, args);
+    int size = vsnprintf(NULL, 0, format, again);
+    va_end(again);
+    if (size < 0)
+        return "";
+
+    char *text = arena_alloc(arena, (size_t)size + 1);
+    if (!text)
+        return "";
+    vsnprintf(text, (size_t)size + 1, format, args);
+    return text;
+}
+
+Result error_new(Arena *arena, const Fault *fault, Result cause, const char *field,
+                 const char *file, int line, const char *format, ...)
+{
+    Error *error = arena_error(arena);
+    va_list args;
+    va_start(args, format);
+    *error = (Error){
+        .fault = fault,
+        .cause = cause.error == error ? NULL : cause.error, /* the spare error, taken twice */
+        .doing = format_in(arena, format, args),
+        .field = field ? arena_string(arena, field) : NULL,
+        .file = file,
+        .line = line,
+    };
+    va_end(args);
+    return (Result){error};
+}
+
+static const Error *copy_chain(Arena *arena, const Error *from)
+{
+    if (!from)
+        return NULL;
+    Error *copy = arena_error(arena);
+    const Error *cause = copy_chain(arena, from->cause);
+    *copy = *from;
+    copy->cause = cause == copy ? NULL : cause;
+    copy->doing = arena_string(arena, from->doing);
+    copy->field = from->field ? arena_string(arena, from->field) : NULL;
+    return copy;
+}
+
+Result error_copy(Arena *arena, Result r)
+{
+    return (Result){copy_chain(arena, r.error)};
+}
+
+const char *error_text(Arena *arena, Result r)
+{
+    if (!failed(r))
+        return "ok";
+
+    size_t size = 1;
+    for (const Error *e = r.error; e; e = e->cause)
+        size += strlen("; because ") + strlen(e->fault->name) + strlen(": ") + strlen(e->doing);
+
+    char *text = arena_alloc(arena, size);
+    if (!text)
+        return r.error->fault->name;
+    char *end = text;
+    for (const Error *e = r.error; e; e = e->cause)
+        end += sprintf(end, "%s%s: %s", e == r.error ? "" : "; because ", e->fault->name, e->doing);
+    return text;
+}
+
+const Error *error_with_field(Result r)
+{
+    const Error *e = r.error;
+    while (e && !e->field)
+        e = e->cause;
+    return e;
+}
+
+const Error *error_origin(Result r)
+{
+    const Error *e = r.error;
+    while (e && e->cause)
+        e = e->cause;
+    return e;
+}
+
+void check_failed(const char *condition, const char *file, int line)
+{
+    fprintf(stderr, "%s:%d: bug: %s does not hold\n", file, line, condition);
+    abort();
+}

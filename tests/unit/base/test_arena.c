@@ -1,0 +1,80 @@
+#include "tests/unit/check.h"
+
+static void memory_is_aligned_and_distinct(void **state)
+{
+    Arena *arena = arena_new(ARENA_UNLIMITED);
+    uint8_t *before = NULL;
+    for (size_t size = 0; size < 5000; size += 7) {
+        uint8_t *memory = arena_alloc(arena, size);
+        assert_non_null(memory);
+        assert_int_equal((uintptr_t)memory % 16, 0);
+        assert_ptr_not_equal(memory, before);
+        memset(memory, 0xaa, size);
+        before = memory;
+    }
+    arena_free(arena);
+}
+
+static void an_arena_at_its_limit_says_no_and_still_gives_an_error(void **state)
+{
+    Arena *arena = arena_new(64 * 1024);
+    size_t given = 0;
+    while (arena_alloc(arena, 1000))
+        given += 1000;
+    assert_in_range(given, 40 * 1024, 64 * 1024);
+    while (arena_alloc(arena, 16))
+        given += 16;
+
+    Result r = FAIL(arena, FAULT_OUT_OF_MEMORY, "the %dth wish", 7);
+    assert_fault(r, FAULT_OUT_OF_MEMORY);
+    r = FAIL_OVER(arena, r, FAULT_BAD_MESSAGE, "reading");
+    assert_fault(r, FAULT_BAD_MESSAGE);
+    assert_null(r.error->cause); /* the spare one is used again, never in a circle */
+    arena_free(arena);
+}
+
+static void the_latest_block_grows_in_place(void **state)
+{
+    Arena *arena = arena_new(ARENA_UNLIMITED);
+    char *text = arena_alloc(arena, 4);
+    memcpy(text, "abc", 4);
+    char *grown = arena_grow(arena, text, 4, 100);
+    assert_ptr_equal(grown, text);
+    char *other = arena_alloc(arena, 1);
+    assert_true(other >= grown + 100);
+    char *moved = arena_grow(arena, grown, 100, 200);
+    assert_ptr_not_equal(moved, grown);
+    assert_string_equal(moved, "abc");
+    arena_free(arena);
+}
+
+static void a_reset_arena_starts_again_within_its_limit(void **state)
+{
+    Arena *arena = arena_new(100 * 1024);
+    for (int round = 0; round < 50; round++) {
+        for (int i = 0; i < 9; i++)
+            assert_non_null(arena_alloc(arena, 8 * 1024));
+        arena_reset(arena);
+    }
+    arena_free(arena);
+}
+
+static void a_size_that_overflows_is_refused(void **state)
+{
+    Arena *arena = arena_new(ARENA_UNLIMITED);
+    assert_null(arena_calloc(arena, SIZE_MAX / 2, 4));
+    assert_null(arena_alloc(arena, SIZE_MAX - 3));
+    arena_free(arena);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(memory_is_aligned_and_distinct),
+        cmocka_unit_test(an_arena_at_its_limit_says_no_and_still_gives_an_error),
+        cmocka_unit_test(the_latest_block_grows_in_place),
+        cmocka_unit_test(a_reset_arena_starts_again_within_its_limit),
+        cmocka_unit_test(a_size_that_overflows_is_refused),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

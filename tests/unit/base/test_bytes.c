@@ -1,0 +1,76 @@
+#include "tests/unit/check.h"
+
+static void splitting_gives_every_part_also_the_empty_ones(void **state)
+{
+    Bytes rest = bytes_of("a,,bc,"), part;
+    assert_true(bytes_split(&rest, ',', &part));
+    assert_bytes(part, "a");
+    assert_true(bytes_split(&rest, ',', &part));
+    assert_bytes(part, "");
+    assert_true(bytes_split(&rest, ',', &part));
+    assert_bytes(part, "bc");
+    assert_true(bytes_split(&rest, ',', &part));
+    assert_bytes(part, "");
+    assert_false(bytes_split(&rest, ',', &part));
+}
+
+static void a_slice_is_cut_to_what_is_there(void **state)
+{
+    assert_bytes(bytes_slice(bytes_of("hello"), 1, 3), "ell");
+    assert_bytes(bytes_slice(bytes_of("hello"), 3, 30), "lo");
+    assert_bytes(bytes_slice(bytes_of("hello"), 9, 1), "");
+}
+
+static void a_number_must_be_whole_and_fit(void **state)
+{
+    uint64_t n;
+    assert_true(bytes_to_u64(bytes_of("18446744073709551615"), &n));
+    assert_true(n == UINT64_MAX);
+    assert_false(bytes_to_u64(bytes_of("18446744073709551616"), &n));
+    assert_false(bytes_to_u64(bytes_of(""), &n));
+    assert_false(bytes_to_u64(bytes_of("-1"), &n));
+    assert_false(bytes_to_u64(bytes_of("1 "), &n));
+}
+
+static void a_buffer_grows_and_says_when_it_is_full(void **state)
+{
+    Arena *arena = arena_new(32 * 1024);
+    Buffer buffer = buffer_in(arena);
+    for (int i = 0; i < 1000; i++)
+        buffer_printf(&buffer, "%d,", i % 10);
+    assert_int_equal(buffer.size, 2000);
+    assert_false(buffer.full);
+    for (int i = 0; i < 100; i++)
+        buffer_add(&buffer, "0123456789012345678901234567890123456789012345678901234567890123"
+                            "0123456789012345678901234567890123456789012345678901234567890123"
+                            "0123456789012345678901234567890123456789012345678901234567890123"
+                            "0123456789012345678901234567890123456789012345678901234567890123"
+                            "0123456789012345678901234567890123456789012345678901234567890123"
+                            "0123456789012345678901234567890123456789012345678901234567890123", 384);
+    assert_true(buffer.full);
+    arena_free(arena);
+}
+
+static void names_compare_without_case_where_asked(void **state)
+{
+    assert_true(bytes_are_nocase(bytes_of("Content-Type"), "content-type"));
+    assert_false(bytes_are(bytes_of("Content-Type"), "content-type"));
+    assert_true(bytes_start_with(bytes_of("application/grpc+proto"), "application/grpc"));
+    assert_false(bytes_start_with(bytes_of("app"), "application"));
+    assert_true(bytes_end_with(bytes_of("trace-bin"), "-bin"));
+    assert_bytes(bytes_trim(bytes_of(" \ta b ")), "a b");
+    assert_true(bytes_compare(bytes_of("ab"), bytes_of("abc")) < 0);
+    assert_true(bytes_compare(bytes_of("b"), bytes_of("abc")) > 0);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(splitting_gives_every_part_also_the_empty_ones),
+        cmocka_unit_test(a_slice_is_cut_to_what_is_there),
+        cmocka_unit_test(a_number_must_be_whole_and_fit),
+        cmocka_unit_test(a_buffer_grows_and_says_when_it_is_full),
+        cmocka_unit_test(names_compare_without_case_where_asked),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,36 @@
+#include "tests/unit/check.h"
+
+#include "base/problem.h"
+
+static void problems_are_told_in_the_order_of_the_text(void **state)
+{
+    Arena *arena = arena_new(ARENA_UNLIMITED);
+    Problems problems = problems_in(arena);
+    problem_add(&problems, "b.yaml", 3, 1, "x", NULL, "is wrong");
+    problem_add(&problems, "a.yaml", 12, 5, "", "did you mean routes", "unknown key %s", "ruotes");
+    problem_add(&problems, "a.yaml", 2, 7, "listen[0]", NULL, "no address");
+
+    Buffer out = buffer_in(arena);
+    problems_print(&problems, &out);
+    assert_bytes(buffer_bytes(&out), "a.yaml:2:7: listen[0]: no address\n"
+                                     "a.yaml:12:5: unknown key ruotes (did you mean routes)\n"
+                                     "b.yaml:3:1: x: is wrong\n");
+    arena_free(arena);
+}
+
+static void the_nearest_word_is_one_that_can_be_meant(void **state)
+{
+    const char *words[] = {"listen", "services", "routes", "admin"};
+    assert_string_equal(nearest_word(bytes_of("ruotes"), words, 4), "routes");
+    assert_string_equal(nearest_word(bytes_of("service"), words, 4), "services");
+    assert_null(nearest_word(bytes_of("zebra"), words, 4));
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(problems_are_told_in_the_order_of_the_text),
+        cmocka_unit_test(the_nearest_word_is_one_that_can_be_meant),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
