@@ -1,0 +1,68 @@
+/*
+ * REST by google.api.http: path templates, and how a request is split into path, query and body.
+ *
+ * Only strings: which field a variable or a query parameter means, and how its text becomes a value, is
+ * the business of adapters/. Grammar and rules: google/api/http.proto ("HTTP Transcoding"), AIP-127.
+ *
+ * A RestTable is built when the config is loaded and read by all loops afterwards. Matching costs the
+ * length of the path, not the number of templates.
+ */
+#ifndef PROTOCOLS_REST_H
+#define PROTOCOLS_REST_H
+
+#include "base/call.h"
+
+typedef struct RestTable RestTable;
+typedef struct RestTemplate RestTemplate;
+
+/* A parameter found in a path or query. */
+typedef struct RestParameter {
+    Bytes field_path; /* "order.id": names as in the schema or as JSON names, not resolved here */
+    Bytes text;       /* decoded as the rules for single- and multi-segment variables say */
+} RestParameter;
+
+typedef struct RestMatch {
+    void *value;               /* what was added with the template */
+    RestParameter *parameters; /* path variables, in order */
+    size_t n_parameters;
+    Bytes allowed;             /* no match of the verb, but of the path: "GET, PUT" for Allow; else empty */
+} RestMatch;
+
+/* Parses "/v1/{name=projects/*\/topics/*}:publish" and the like. Fault: BAD_SCHEMA, with the column. */
+MUST_USE Result rest_template_parse(Arena *arena, Bytes text, const RestTemplate **template_out);
+
+/* Variables of a template, as field paths in order. */
+size_t rest_template_variables(const RestTemplate *template, const Bytes **field_paths_out);
+
+RestTable *rest_table_new(Arena *arena);
+
+/* `verb` "GET", or a custom kind ("*" matches all). Two templates that match the same requests: the last
+   one wins, and the one before is returned in *shadowed_out (its value) or NULL. */
+MUST_USE Result rest_table_add(RestTable *table, Bytes verb, Bytes template_text, void *value,
+                               void **shadowed_out);
+
+/* Finds the most specific template. `path` is not decoded, without query. False: no such path (then
+   match->allowed says whether another verb would do). Fault BAD_REQUEST: bad percent-escape. */
+MUST_USE Result rest_table_match(const RestTable *table, Bytes verb, Bytes path, Arena *arena,
+                                 RestMatch *match_out, bool *found_out);
+
+/* The parameters of a query string "a.b=1&c=x%20y" ("+" is a space). Fault: BAD_REQUEST. */
+MUST_USE Result rest_query_parse(Bytes query, Arena *arena, RestParameter **parameters_out,
+                                 size_t *n_out);
+
+/* The reverse, towards a REST instance: writes the path with the variables' texts put in and encoded.
+   `value_of` gives the text for a field path; data NULL when the field is not set, or the text does not
+   match the variable's pattern: Fault BAD_VALUE. */
+typedef Bytes (*RestValueOf)(void *owner, Bytes field_path);
+MUST_USE Result rest_template_expand(const RestTemplate *template, RestValueOf value_of, void *owner,
+                                     Arena *arena, Buffer *out);
+
+/* Adds "name=text", percent-encoded, with "?" or "&" before it. */
+void rest_query_add(Buffer *path, Bytes name, Bytes text);
+
+/* The Code that a known REST instance means by an HTTP status (404 NOT_FOUND, 409 ABORTED ...; RULES:
+   not the inference table of gRPC), and back. */
+Code rest_code_of_http(uint16_t http_status);
+uint16_t rest_http_of_code(Code code);
+
+#endif
