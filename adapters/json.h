@@ -1,0 +1,52 @@
+/*
+ * JsonNode: JSON as a tree of nodes, in one block of memory.
+ *
+ * Made from JSON text by json_parse, or from YAML by yaml_parse (a config eats the same cooking);
+ * read by the plans. Strings are borrowed from the text; only those with escapes are copied. Lives in
+ * the arena that it was made in.
+ */
+#ifndef ADAPTERS_JSON_H
+#define ADAPTERS_JSON_H
+
+#include "base/bytes.h"
+#include "base/result.h"
+
+typedef enum JsonKind {
+    JSON_NULL, JSON_FALSE, JSON_TRUE,
+    JSON_NUMBER, /* text: as written, valid by RFC 8259 */
+    JSON_STRING, /* text: unescaped, valid UTF-8 */
+    JSON_TEXT,   /* text that stands for a value of any scalar type: a URL's parameter, a YAML plain scalar */
+    JSON_ARRAY, JSON_OBJECT,
+} JsonKind;
+
+typedef struct JsonNode JsonNode;
+
+struct JsonNode {
+    JsonKind kind;
+    uint32_t offset; /* in the source text, of the value; for errors */
+    uint32_t count;  /* ARRAY, OBJECT: children */
+    Bytes name;      /* inside an OBJECT: the member's name, unescaped */
+    Bytes text;
+    JsonNode *first; /* ARRAY, OBJECT: first child */
+    JsonNode *next;  /* sibling */
+};
+
+typedef struct JsonLimits {
+    uint32_t depth;    /* 0: 100 */
+    uint32_t elements; /* 0: 1,000,000 */
+} JsonLimits;
+
+/* Strict RFC 8259: UTF-8 checked, no trailing bytes, lone surrogates refused. Faults: BAD_JSON with
+   line and column, TOO_DEEP, MESSAGE_TOO_LARGE, OUT_OF_MEMORY. Duplicate names are left to the reader. */
+MUST_USE Result json_parse(Arena *arena, Bytes text, const JsonLimits *limits, JsonNode **root_out);
+
+/* The member with this name, or NULL. */
+JsonNode *json_member(const JsonNode *object, const char *name);
+
+/* Writes a JSON string with its quotes, escaping what must be. */
+void json_write_string(Buffer *out, Bytes text);
+
+/* Writes the whole tree, for tests and tools. */
+void json_write(Buffer *out, const JsonNode *node);
+
+#endif

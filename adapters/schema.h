@@ -1,0 +1,168 @@
+/*
+ * Schema: the messages, enums and services of one FileDescriptorSet, linked and ready to be walked.
+ *
+ * Immutable once loaded; any thread may read it; it lives as long as the arena that it was loaded in
+ * (a config generation's). A descriptor set may hold several versions of a service; two versions that
+ * share a package name come from two Schemas. proto2 and proto3 (descriptor.proto; editions are refused).
+ */
+#ifndef ADAPTERS_SCHEMA_H
+#define ADAPTERS_SCHEMA_H
+
+#include "base/bytes.h"
+#include "base/result.h"
+#include "base/table.h"
+
+typedef struct Schema Schema;
+typedef struct MessageType MessageType;
+typedef struct FieldType FieldType;
+typedef struct OneofType OneofType;
+typedef struct EnumType EnumType;
+typedef struct ServiceType ServiceType;
+typedef struct MethodType MethodType;
+typedef struct HttpRule HttpRule;
+
+/* The numbers of FieldDescriptorProto.Type. */
+typedef enum FieldKind {
+    KIND_DOUBLE = 1, KIND_FLOAT, KIND_INT64, KIND_UINT64, KIND_INT32, KIND_FIXED64, KIND_FIXED32,
+    KIND_BOOL, KIND_STRING, KIND_GROUP, KIND_MESSAGE, KIND_BYTES, KIND_UINT32, KIND_ENUM,
+    KIND_SFIXED32, KIND_SFIXED64, KIND_SINT32, KIND_SINT64,
+} FieldKind;
+
+/* Messages whose JSON is not an object of their fields (protobuf's JSON mapping). */
+typedef enum WellKnown {
+    WELL_KNOWN_NONE, WELL_KNOWN_ANY, WELL_KNOWN_TIMESTAMP, WELL_KNOWN_DURATION, WELL_KNOWN_FIELD_MASK,
+    WELL_KNOWN_STRUCT, WELL_KNOWN_VALUE, WELL_KNOWN_LIST_VALUE, WELL_KNOWN_EMPTY,
+    WELL_KNOWN_WRAPPER, /* google.protobuf.*Value with one field "value" */
+} WellKnown;
+
+struct FieldType {
+    const char *name;      /* "customer_id" */
+    const char *json_name; /* "customerId" */
+    uint32_t number;
+    uint32_t index;        /* in message->fields (sorted by number) */
+    FieldKind kind;
+    bool repeated, map, packed, required, extension;
+    bool presence;         /* explicit: unset and zero differ (proto2, optional, oneof, messages) */
+    bool check_utf8;       /* proto3 string */
+    bool side_required;    /* google.api.field_behavior says REQUIRED */
+    const MessageType *message; /* of MESSAGE, GROUP and map entries; else NULL */
+    const EnumType *enumeration;
+    const OneofType *oneof; /* a real one (not proto3 optional's), or NULL */
+    const MessageType *parent; /* the message that it is in (for extensions: the extended one) */
+    Bytes default_value;   /* proto2's, as text of descriptor.proto; data NULL when none */
+};
+
+struct OneofType {
+    const char *name;
+    uint32_t index; /* in message->oneofs */
+    const FieldType **fields;
+    uint32_t n_fields;
+};
+
+struct MessageType {
+    const char *name;      /* "Order", or "Order.Item" for a nested one: without the package */
+    const char *full_name; /* "shop.orders.v1.Order.Item" */
+    const char *package;
+    uint32_t index;        /* in schema->messages */
+    FieldType *fields;     /* sorted by number, extensions known in this schema included */
+    uint32_t n_fields;
+    OneofType *oneofs;
+    uint32_t n_oneofs;
+    WellKnown well_known;
+    bool map_entry, proto3, message_set;
+    const Schema *schema;
+    const uint16_t *by_number; /* private: number -> index + 1 for small numbers */
+    uint32_t by_number_n;
+    Table by_name;             /* both spellings -> FieldType */
+};
+
+typedef struct EnumValue {
+    const char *name;
+    int32_t number;
+} EnumValue;
+
+struct EnumType {
+    const char *name, *full_name, *package;
+    uint32_t index;
+    EnumValue *values; /* in the order of declaration */
+    uint32_t n_values;
+    bool closed; /* proto2 */
+    Table by_name;
+    const uint16_t *by_number_order; /* private: indexes sorted by number, for the search */
+    bool is_null_value;        /* google.protobuf.NullValue */
+};
+
+struct HttpRule {
+    const char *verb;      /* "GET", or a custom kind */
+    const char *path;      /* template */
+    const char *body;      /* "", "*" or a field name */
+    const char *response_body; /* "" or a field name */
+    HttpRule *additional;
+    uint32_t n_additional;
+};
+
+struct MethodType {
+    const char *name;      /* "Get" */
+    const char *path;      /* "/shop.orders.v1.Orders/Get" */
+    const MessageType *input, *output;
+    bool client_streaming, server_streaming;
+    bool no_side_effects, idempotent; /* option idempotency_level */
+    bool deprecated;
+    const HttpRule *http;  /* google.api.http, or NULL */
+    const ServiceType *service;
+};
+
+struct ServiceType {
+    const char *name, *full_name, *package;
+    MethodType *methods;
+    uint32_t n_methods;
+};
+
+struct Schema {
+    const char *name; /* for messages to people: the file it came from */
+    MessageType *messages;
+    uint32_t n_messages;
+    EnumType *enums;
+    uint32_t n_enums;
+    ServiceType *services;
+    uint32_t n_services;
+    Table messages_by_name, enums_by_name, services_by_name; /* by full name, no leading dot */
+    Table files; /* file name -> FileBytes: what reflection serves */
+};
+
+/* One FileDescriptorProto as it came, for reflection. */
+typedef struct SchemaFile {
+    const char *name;
+    Bytes descriptor;
+    const char *const *dependencies;
+    uint32_t n_dependencies;
+} SchemaFile;
+
+/*
+ * Loads a FileDescriptorSet. `name` is for error texts. The bytes are borrowed and live as long as the
+ * arena, which has no limit. Files that are imported but missing are named in the error; those of
+ * google/protobuf/*.proto well-known types are supplied when missing. Fault: BAD_SCHEMA.
+ */
+MUST_USE Result schema_load(Arena *arena, Bytes descriptor_set, const char *name,
+                            const Schema **schema_out);
+
+/* The same from a file. Faults: NO_FILE, BAD_SCHEMA. */
+MUST_USE Result schema_load_file(Arena *arena, const char *path, const Schema **schema_out);
+
+/* By full name, with or without a leading dot. NULL when there is none. */
+const MessageType *schema_message(const Schema *schema, Bytes full_name);
+const EnumType *schema_enum(const Schema *schema, Bytes full_name);
+const ServiceType *schema_service(const Schema *schema, Bytes full_name);
+
+const FieldType *message_field(const MessageType *message, Bytes name); /* either spelling */
+const FieldType *message_field_by_number(const MessageType *message, uint32_t number);
+const EnumValue *enum_value_by_name(const EnumType *type, Bytes name);
+const EnumValue *enum_value_by_number(const EnumType *type, int32_t number);
+
+/* Do both read and write the same bytes with the same meaning, all the way down? (Numbers, kinds, labels,
+   enum values and JSON-irrelevant names aside.) Memoised nowhere: for load time. */
+bool message_same_wire(const MessageType *a, const MessageType *b);
+
+const char *field_kind_name(FieldKind kind); /* "int64" */
+
+#endif
