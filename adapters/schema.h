@@ -141,7 +141,7 @@ typedef struct SchemaFile {
 /*
  * Loads a FileDescriptorSet. `name` is for error texts. The bytes are borrowed and live as long as the
  * arena, which has no limit. Files that are imported but missing are named in the error; those of
- * google/protobuf/*.proto well-known types are supplied when missing. Fault: BAD_SCHEMA.
+ * google/protobuf well-known types are supplied when missing. Fault: BAD_SCHEMA.
  */
 MUST_USE Result schema_load(Arena *arena, Bytes descriptor_set, const char *name,
                             const Schema **schema_out);

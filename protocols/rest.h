@@ -28,7 +28,7 @@ typedef struct RestMatch {
     Bytes allowed;             /* no match of the verb, but of the path: "GET, PUT" for Allow; else empty */
 } RestMatch;
 
-/* Parses "/v1/{name=projects/*\/topics/*}:publish" and the like. Fault: BAD_SCHEMA, with the column. */
+/* Parses "/v1/{name=projects/x}:publish" and the like. Fault: BAD_SCHEMA, with the column. */
 MUST_USE Result rest_template_parse(Arena *arena, Bytes text, const RestTemplate **template_out);
 
 /* Variables of a template, as field paths in order. */
