@@ -1,0 +1,219 @@
+/*
+ * Config: one generation of what the operator wants, read, checked and compiled.
+ *
+ * Immutable and reference-counted: a reload makes a new generation and swaps it in whole; a call keeps
+ * the one that it began with. Everything in it lives in its arena and may be read by any loop. Made from
+ * YAML by config_load (config.c reads and checks, service.c compiles schemas, versions and plans).
+ */
+#ifndef GATEWAY_CONFIG_H
+#define GATEWAY_CONFIG_H
+
+#include "adapters/changes.h"
+#include "adapters/plan.h"
+#include "adapters/schema.h"
+#include "base/problem.h"
+#include "protocols/http.h"
+#include "protocols/rest.h"
+
+#include <stdatomic.h>
+
+typedef struct ssl_ctx_st SSL_CTX; /* OpenSSL's */
+
+typedef struct Config Config;
+typedef struct Service Service;
+typedef struct Version Version;
+typedef struct Method Method;
+typedef struct Instance Instance;
+typedef struct Route Route;
+typedef struct RestBinding RestBinding;
+
+/* Where to listen or connect: "127.0.0.1:8080", "[::1]:8080", "name:port", "unix:/path". */
+typedef struct Address {
+    const char *text; /* as written */
+    const char *host; /* NULL for unix sockets */
+    uint16_t port;
+    const char *path; /* unix sockets */
+} Address;
+
+typedef struct ListenerConfig {
+    Address address;
+    SSL_CTX *tls;      /* NULL: cleartext. ALPN h2 and http/1.1 set up. Freed with the Config */
+    bool client_certificate; /* mTLS asked for */
+} ListenerConfig;
+
+/* Every limit of the data plane, each a setting with a safe default. Times in nanoseconds. */
+typedef struct Limits {
+    HttpLimits http;
+    int64_t head_time;        /* from the first byte of a head to its last */
+    int64_t body_time;        /* without progress while a body is awaited */
+    int64_t idle_time;        /* keep-alive */
+    int64_t send_time;        /* without progress while something waits to be sent */
+    int64_t handshake_time;   /* TLS */
+    int64_t call_time;        /* a call without any other timeout (unary); 0: none */
+    uint32_t connections;     /* client connections in the whole process */
+    size_t message_bytes;     /* one message, before and after decompression and conversion */
+    size_t call_memory;       /* arena of one call */
+    uint32_t depth, elements; /* of messages */
+} Limits;
+
+/* How an RPC fails. */
+typedef enum FailureMode { FAILURE_LOUD, FAILURE_GRACEFUL } FailureMode;
+typedef enum Impact { IMPACT_LOW, IMPACT_HIGH, IMPACT_CATASTROPHIC } Impact;
+
+/* Policy for the methods that it matches; the most specific match wins. */
+struct Route {
+    const char *match;     /* "orders", "orders.Orders/Get", or "/path/prefix" for opaque HTTP */
+    Impact impact;
+    int64_t timeout;       /* of a unary call, over all attempts; NO_TIMEOUT */
+    FailureMode on_failure;
+    Bytes default_json;    /* GRACEFUL: as written in the config */
+    const char *default_version; /* whose shape it has: the newest, unless said */
+    uint32_t attempts;     /* at most, the first included; more than 1 only for idempotent methods or
+                              where the request was provably not processed */
+    UnknownFields unknown_fields;
+    bool emit_defaults, proto_names, enums_as_numbers; /* JSON answers */
+    bool hide_internals;   /* errors do not tell causes and instances */
+    const Service *service;
+    const char *path_prefix; /* opaque HTTP */
+    const char *file;
+    int line;
+};
+
+typedef enum UpstreamProtocol {
+    UPSTREAM_GRPC,      /* HTTP/2 */
+    UPSTREAM_CONNECT,   /* HTTP/2 or HTTP/1.1 */
+    UPSTREAM_GRPC_WEB,
+    UPSTREAM_REST,      /* HTTP/1.1, google.api.http */
+    UPSTREAM_HTTP,      /* opaque, HTTP/1.1 */
+} UpstreamProtocol;
+
+struct Instance {
+    Address address;
+    UpstreamProtocol protocol;
+    Codec codec;          /* what its messages are in: proto unless said */
+    bool http2;           /* speaks HTTP/2 (gRPC always) */
+    Compression compression; /* of messages sent to it */
+    SSL_CTX *tls;         /* NULL: cleartext. Freed with the Config */
+    const char *tls_name; /* name to verify */
+    const char *authority;
+    uint64_t versions;    /* bit i: service->versions[i] is served natively */
+    const char *build;    /* or "" */
+    const Service *service;
+    uint32_t index;       /* in the service */
+    uint32_t id;          /* in the Config, for counters */
+};
+
+struct Version {
+    const char *name;     /* "v1" */
+    uint32_t index;       /* in the service, oldest first */
+    const Service *service;
+    const Schema *schema;
+    const char *package;
+    int64_t released;     /* wall time in nanoseconds, for dates in headers; 0: not said */
+    int64_t deprecated, sunset; /* wall time in nanoseconds; 0: not */
+    const char *successor_link; /* Link: <...>; rel="successor-version", or NULL */
+    Method *methods;
+    uint32_t n_methods;
+    const MappingSet **to; /* [version index]: messages of this version given as that one's; NULL: no way */
+};
+
+/* What an RPC of one version is in another. */
+typedef struct MethodPair {
+    const Method *target; /* NULL: no counterpart, or no change lists between */
+    const char *reason;   /* then: why, for the caller */
+    /* [client's codec][instance's codec] */
+    const Plan *request[CODEC_COUNT][CODEC_COUNT];
+    const Plan *response[CODEC_COUNT][CODEC_COUNT]; /* [instance's codec][client's codec] */
+    uint32_t n_lossy;     /* fields that the pair may drop or narrow: fewest is preferred */
+} MethodPair;
+
+struct Method {
+    const Version *version;
+    const MethodType *type;
+    const Route *route;
+    Method *next_same_path; /* the same RPC path in another version of the service (shared package) */
+    MethodPair *pairs;      /* [version index]; the own version's is the identity */
+    RestBinding *bindings;
+    uint32_t n_bindings;
+    bool safe_to_repeat;    /* NO_SIDE_EFFECTS or IDEMPOTENT, or the route says so */
+    bool has_default;       /* graceful: the answer in this version's shape */
+    Bytes default_reply[CODEC_COUNT];
+    uint32_t id;            /* in the Config, for counters */
+};
+
+/* One google.api.http rule of one method: the value in the RestTable. */
+struct RestBinding {
+    const Method *method;
+    const HttpRule *rule;
+    const RestTemplate *template;
+    const Bytes *variables; /* field paths, in order: another version's template may have the same shape */
+    size_t n_variables;
+    /* JSON answers that are only a field (response_body), per served version; NULL entries: the method's own */
+    const Plan **response_body[CODEC_COUNT]; /* [instance's codec][version index] */
+    const RestBinding *next; /* the same requests in another version */
+};
+
+/* The ways to say a version, in the order that a service wants them tried. */
+typedef enum VersionRule {
+    RULE_PATH,        /* the RPC path's package */
+    RULE_PREFIX,      /* the URL of a REST call: /v2/... */
+    RULE_HEADER,      /* API-Version */
+    RULE_MEDIA_TYPE,  /* Accept and Content-Type */
+    RULE_PIN,         /* the client's identity */
+    RULE_DEFAULT,
+    RULE_COUNT,
+} VersionRule;
+
+struct Service {
+    const char *name;
+    uint32_t index;
+    Version *versions; /* oldest first, at most 64 */
+    uint32_t n_versions;
+    Instance *instances;
+    uint32_t n_instances;
+    VersionRule rules[RULE_COUNT];
+    uint32_t n_rules;
+    const char *version_header; /* lower case: "api-version" */
+    const Version *default_version;
+    const Table *pins;          /* client identity -> Version */
+};
+
+struct Config {
+    atomic_uint references;
+    uint64_t generation;
+    Arena *arena;
+    const char *file;
+    Limits limits;
+    ListenerConfig *listeners;
+    uint32_t n_listeners;
+    Address admin;          /* host and path NULL: none */
+    uint32_t n_loops;       /* 0: one per core */
+    int64_t drain_time;     /* at shutdown */
+    const char *log_file;   /* access log: path, "-" for stdout */
+    const char *identity_header; /* lower case, names the client; or NULL */
+    const char *node;       /* name of this gateway in request ids and logs */
+    Service *services;
+    uint32_t n_services;
+    Route *routes;
+    uint32_t n_routes;
+    Table methods;          /* "/pkg.Service/Method" -> Method */
+    RestTable *rest;        /* -> RestBinding */
+    const Route *http_routes; /* opaque ones, longest prefix first */
+    uint32_t n_http_routes;
+    uint32_t n_methods, n_instances;
+    /* How a Loss is counted: losses of all MappingSets in a row. */
+    const Loss **losses;
+    uint32_t n_losses;
+    atomic_ullong *loss_counts; /* [loss], relaxed */
+};
+
+/*
+ * Reads, checks and compiles a config file. All mistakes go to `problems` (with the files that it names);
+ * *config_out is NULL when there is one. The Result fails when the file cannot be read at all.
+ */
+MUST_USE Result config_load(const char *path, Arena *arena, Problems *problems, Config **config_out);
+
+Config *config_ref(Config *config);
+void config_unref(Config *config); /* the last one frees; any thread */
+
+#endif

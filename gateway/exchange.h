@@ -1,0 +1,25 @@
+/*
+ * Exchange: one call on its way through the gateway, from the first byte of its head to its record in
+ * the log. Owned by itself: it begins with exchange_accept and releases itself when both sides ended.
+ */
+#ifndef GATEWAY_EXCHANGE_H
+#define GATEWAY_EXCHANGE_H
+
+#include "gateway/loop.h"
+#include "protocols/http.h"
+
+typedef struct Exchange Exchange;
+
+/* What is known of the client's connection; outlives its streams. */
+typedef struct ClientConnection {
+    Loop *loop;
+    const char *peer;     /* "127.0.0.1:52314", "unix" */
+    const char *listener; /* the address that it came in by */
+    bool secure;
+    const char *identity; /* subject of the client's certificate, verified; or NULL */
+} ClientConnection;
+
+/* For HttpConnectionEvents.on_stream of the server side: the exchange attaches itself to the stream. */
+void exchange_accept(const ClientConnection *client, HttpStream *stream);
+
+#endif

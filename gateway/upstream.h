@@ -1,0 +1,50 @@
+/*
+ * Upstream: this loop's connections to one instance: pooled, multiplexed, reconnected with backoff.
+ *
+ * Found by the instance's address and the way it is spoken to, so that a reload keeps connections that
+ * stay right. Belongs to one loop. An instance that cannot be reached is left alone for a while (backoff
+ * with jitter, doubling to a limit) and then tried again; UPSTREAM_AWAY tells the picker to prefer others.
+ */
+#ifndef GATEWAY_UPSTREAM_H
+#define GATEWAY_UPSTREAM_H
+
+#include "gateway/loop.h"
+#include "protocols/http.h"
+
+typedef struct Upstream Upstream;
+
+typedef enum UpstreamState {
+    UPSTREAM_READY, /* connected, or never tried: try it */
+    UPSTREAM_AWAY,  /* the last attempt failed and its backoff time is not over */
+} UpstreamState;
+
+/* Never NULL. */
+Upstream *upstream_of(Loop *loop, const Instance *instance);
+
+UpstreamState upstream_state(const Upstream *upstream, int64_t now);
+
+/* Why it is away: the last failure's chain, borrowed until the next attempt. */
+Result upstream_failure(const Upstream *upstream);
+
+/* Calls at work on it from this loop: for least-loaded of two. */
+uint32_t upstream_load(const Upstream *upstream);
+
+/*
+ * Wants a connection with room for one more stream. When one is at hand *connection_out is set at once and
+ * nothing fires; else NULL, and `wait` completes exactly once, from the loop, with a connection (use it at
+ * once) or the reason why there is none. Connecting is bounded by the connect time.
+ */
+typedef struct UpstreamWait UpstreamWait;
+struct UpstreamWait {
+    void (*on_ready)(UpstreamWait *wait, HttpConnection *connection, Result why);
+    UpstreamWait *next, **at; /* private */
+};
+void upstream_want(Upstream *upstream, UpstreamWait *wait, HttpConnection **connection_out);
+
+/* No longer wanted: it will not fire. Fine when it is not waiting. */
+void upstream_cancel(UpstreamWait *wait);
+
+/* The address that a connection of ours leads to, for the log. */
+const char *upstream_name(const Upstream *upstream);
+
+#endif
