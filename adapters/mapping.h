@@ -32,14 +32,17 @@ typedef enum ExprKind {
     EXPR_FIELD,    /* a field of the source message, by path through single sub-messages: steps[] */
     EXPR_CONST,    /* a literal */
     EXPR_CONVERT,  /* converter over args; over a list: over each element */
-    EXPR_MESSAGE,  /* a sub-message given through another Mapping; over a list or the values of a map: each */
+    EXPR_MESSAGE,  /* a sub-message given through another Mapping; over a list: each; over a map: each value
+                      (then the Mapping is that of the values' types, and keys stay; so with CONVERT) */
     EXPR_BUILD,    /* a new message: rules[] are evaluated on the same source message. Present when one of
-                      its fields is, or when arg[0] (if any) is */
+                      its fields is, or when arg[0] (if any; any expression) is */
     EXPR_DEFAULT,  /* args[0], or when that is absent args[1] (first present of two) */
-    EXPR_REQUIRE,  /* args[0]; absent: FAULT_FIELD_REQUIRED naming `field` */
+    EXPR_REQUIRE,  /* args[0]; absent, or n_args 0: FAULT_FIELD_REQUIRED naming `field` */
     EXPR_FIRST,    /* of a list its first element, absent when empty; `loud`: more is an error, else a loss */
     EXPR_WRAP,     /* a single value as a list of one; absent: an empty list */
-    EXPR_WHEN,     /* args[0] if args[1] (an enum, string, bool or integer) equals constant; else absent */
+    EXPR_WHEN,     /* args[0] if args[1] (an enum, string, bool or integer) equals constant; without
+                      constants: if args[1] is present (also a message); else absent. args[1] goes first,
+                      and args[0] is left alone when it says no: it may hold a REQUIRE */
     EXPR_SELECT,   /* the constant constants[i] of the first present args[i]; none: absent */
 } ExprKind;
 
@@ -67,7 +70,8 @@ struct Expr {
     const Literal *constants;     /* CONST: 1; WHEN: 1; SELECT: n_args */
     bool loud;                    /* FIRST */
     const char *field;            /* REQUIRE: how the caller knows it */
-    const Loss *loss;             /* what to count when FIRST drops, DEFAULT fills, CONVERT narrows; or NULL */
+    const Loss *loss;             /* what to count when FIRST drops, DEFAULT fills, CONVERT narrows or falls
+                                     back, and each time for a CONST; or NULL */
 };
 
 /* One field of the target (or of a BUILD's message). */
@@ -78,8 +82,8 @@ typedef struct Rule {
 
 /* A source field that has no place in the target: looked at for each message. */
 typedef struct Guard {
-    const Expr *source;  /* a FIELD */
-    bool loud;           /* set: FAULT_CANNOT_CONVERT naming it; else counted as `loss` */
+    const Expr *source;  /* mostly a FIELD; any expression, as what fed a field of a version between */
+    bool loud;           /* present: FAULT_CANNOT_CONVERT naming it; else counted as `loss`, if any */
     bool has_ignored;    /* the value `ignored` may be dropped without a word (a constant, a default) */
     Literal ignored;
     const Loss *loss;
@@ -118,7 +122,8 @@ typedef enum ConverterCode {
     CONVERT_DATE_TIME,
     CONVERT_DATE_TEXT,    /* {year, month, day} <-> "2026-03-01" */
     CONVERT_TEXT_DATE,
-    CONVERT_AMOUNT_MONEY, /* integer of `scale` parts (100: cents) -> {units, nanos} */
+    CONVERT_AMOUNT_MONEY, /* integer of `unit` parts (100: cents) -> {units, nanos}; args[1], if any: the text
+                             for the field `currency` */
     CONVERT_MONEY_AMOUNT,
     CONVERT_SCALE,        /* number times numerator / denominator; not whole: fault or loss */
     CONVERT_SENTINEL,     /* one value (-1, "") means absent, towards `to`; the inverse is DEFAULT */
@@ -150,7 +155,8 @@ struct Converter {
     uint32_t n_variables, part;
     const Mapping *mapping;  /* FIELD_MASK (of the message that the mask is about) */
     const char *format;      /* BYTES_TEXT: "utf8", "base64", "hex" */
-    const FieldType *value, *seconds, *nanos, *units, *year, *month, *day; /* where the message types keep them */
+    /* Where the message type on either side keeps them: */
+    const FieldType *value, *seconds, *nanos, *units, *currency, *year, *month, *day;
 };
 
 /* ---- Losses -------------------------------------------------------------------------------------- */
