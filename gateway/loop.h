@@ -27,6 +27,7 @@ struct Loop {
     Telemetry *telemetry; /* this loop's counters */
     uint32_t n_calls;     /* calls at work */
     bool draining;        /* going down: no new calls */
+    uint32_t pick_turn;   /* where pick_instance starts next */
     /* private to loop.c below */
     struct LoopPrivate *private;
 };
