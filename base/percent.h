@@ -1,0 +1,36 @@
+/* Percent-encoding (RFC 3986 section 2.1), as paths, queries and grpc-message use it. Any thread. */
+#ifndef BASE_PERCENT_H
+#define BASE_PERCENT_H
+
+#include "base/bytes.h"
+
+/* What stays as it is when text is encoded. */
+typedef enum PercentKeep {
+    PERCENT_KEEP_UNRESERVED, /* - _ . ~ 0-9 A-Z a-z: one path segment, a query's names and values */
+    PERCENT_KEEP_PATH,       /* the same and "/" */
+    PERCENT_KEEP_VISIBLE,    /* space to "~" but "%": grpc-message */
+} PercentKeep;
+
+void percent_encode(Buffer *out, Bytes text, PercentKeep keep);
+
+/* What is left encoded when text is decoded. */
+typedef enum PercentLeave {
+    PERCENT_LEAVE_NOTHING,
+    PERCENT_LEAVE_SLASH,    /* %2F */
+    PERCENT_LEAVE_RESERVED, /* the escapes of RFC 3986's reserved characters, : / ? # [ ] @ ! $ & ' ( ) * + , ; = */
+    PERCENT_PLUS_IS_SPACE,  /* all is decoded, and "+" is a space: queries */
+} PercentLeave;
+
+/* False at a "%" without two hexadecimal digits. */
+bool percent_decode(Buffer *out, Bytes text, PercentLeave leave) __attribute__((warn_unused_result));
+
+/* Decodes what can be and leaves the rest as it stands: grpc-message must never fail. */
+void percent_decode_leniently(Buffer *out, Bytes text);
+
+/* Whether the text has a "%" at all. */
+static inline bool percent_is_in(Bytes text)
+{
+    return bytes_find(text, '%') < text.size;
+}
+
+#endif

@@ -1,0 +1,87 @@
+#include "base/json_text.h"
+
+#include "tests/unit/check.h"
+
+static Arena *arena;
+
+static Bytes written(const char *text)
+{
+    Buffer out = buffer_in(arena);
+    json_text_add(&out, bytes_of(text));
+    return buffer_bytes(&out);
+}
+
+static bool is_json(const char *text)
+{
+    JsonCursor cursor = json_cursor(bytes_of(text), arena);
+    json_cursor_skip(&cursor);
+    return json_cursor_finish(&cursor);
+}
+
+static void a_string_is_escaped_and_repaired(void **state)
+{
+    assert_bytes(written("say \"hi\"\\\n\t\r\x01"), "\"say \\\"hi\\\"\\\\\\n\\t\\r\\u0001\"");
+    assert_bytes(written("\xc3\xbc\xff"), "\"\xc3\xbc\xef\xbf\xbd\"");
+    assert_bytes(written(""), "\"\"");
+}
+
+static void a_cursor_walks_objects_and_arrays(void **state)
+{
+    JsonCursor cursor = json_cursor(bytes_of(" {\"a\" : [1, -2.5e3,true ] ,\"b\":{}, \"c\":\"x\\u00fc\\ud83d\\ude00\\n\"} "), arena);
+    bool first = true, first_element = true;
+    Bytes name;
+    assert_true(json_cursor_member(&cursor, &first, &name));
+    assert_bytes(name, "a");
+    assert_true(json_cursor_element(&cursor, &first_element));
+    assert_bytes(json_cursor_skip(&cursor), "1");
+    assert_true(json_cursor_element(&cursor, &first_element));
+    assert_bytes(json_cursor_skip(&cursor), "-2.5e3");
+    assert_true(json_cursor_element(&cursor, &first_element));
+    assert_int_equal(json_cursor_peek(&cursor), JSON_KIND_BOOL);
+    assert_bytes(json_cursor_skip(&cursor), "true");
+    assert_false(json_cursor_element(&cursor, &first_element));
+    assert_true(json_cursor_member(&cursor, &first, &name));
+    assert_bytes(name, "b");
+    assert_bytes(json_cursor_skip(&cursor), "{}");
+    assert_true(json_cursor_member(&cursor, &first, &name));
+    assert_bytes(name, "c");
+    assert_bytes(json_cursor_string(&cursor), "x\xc3\xbc\xf0\x9f\x98\x80\n");
+    assert_false(json_cursor_member(&cursor, &first, &name));
+    assert_true(json_cursor_finish(&cursor));
+}
+
+static void what_is_not_json_is_found(void **state)
+{
+    static const char *const good[] = {"null", "0", "-0", "10", "0.5", "1E+2", "[]", "[[],{}]", "\"\\/\"", " 1 "};
+    static const char *const bad[] = {
+        "", "nul", "01", "-", "1.", ".5", "1e", "+1", "[1,]", "[1", "{\"a\"}", "{\"a\":1,}", "{a:1}", "[1 2]",
+        "\"", "\"\\x\"", "\"\\u12\"", "\"\\ud800\"", "\"\\udc00\"", "\"\xff\"", "\"\n\"", "1 1", "[", "]", "{,}",
+        "truefalse", "'a'", "\"\\ud800\\u0041\"",
+    };
+    for (size_t i = 0; i < sizeof good / sizeof *good; i++)
+        assert_true(is_json(good[i]));
+    for (size_t i = 0; i < sizeof bad / sizeof *bad; i++)
+        assert_false(is_json(bad[i]));
+}
+
+static void nesting_has_an_end(void **state)
+{
+    char deep[4096];
+    memset(deep, '[', sizeof deep - 1);
+    deep[sizeof deep - 1] = '\0';
+    assert_false(is_json(deep));
+}
+
+int main(void)
+{
+    arena = arena_new(1 << 20);
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_string_is_escaped_and_repaired),
+        cmocka_unit_test(a_cursor_walks_objects_and_arrays),
+        cmocka_unit_test(what_is_not_json_is_found),
+        cmocka_unit_test(nesting_has_an_end),
+    };
+    int failures = cmocka_run_group_tests(tests, NULL, NULL);
+    arena_free(arena);
+    return failures;
+}
