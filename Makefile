@@ -1,0 +1,51 @@
+# A menu over Meson; nothing is built here. The Debian packages it needs are in `debian-packages`.
+
+BUILD ?= build
+FUZZ_SECONDS ?= 60
+
+.DEFAULT_GOAL := help
+.PHONY: help deps build demo test asan tsan fuzz bench conformance format tidy clean
+
+help: ## this menu
+	@echo 'Passerelle: make WHAT, where WHAT is'
+	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  \1\t\2/p' $(MAKEFILE_LIST) | expand -t 16
+
+deps: ## install the Debian packages that are missing
+	@.ci/deps
+
+build: deps ## build/passerelle
+	@[ -f $(BUILD)/build.ninja ] || meson setup $(BUILD) $(SETUP)
+	@ninja -C $(BUILD)
+
+demo: build ## three versions of one shop, any client; ONCE=1 ends after the story
+	@/usr/bin/python3 examples/shop/demo.py
+
+test: build ## unit tests, fuzz seeds and flow tests with real clients
+	@/usr/bin/python3 tests/run.py $(BUILD)
+
+asan: ## the same under AddressSanitizer and UndefinedBehaviorSanitizer
+	@$(MAKE) --no-print-directory test BUILD=build-asan SETUP='-Db_sanitize=address,undefined -Db_lundef=false'
+
+tsan: ## the same under ThreadSanitizer
+	@$(MAKE) --no-print-directory test BUILD=build-tsan SETUP='-Db_sanitize=thread -Db_lundef=false'
+
+fuzz: deps ## each fuzz target for FUZZ_SECONDS (60), with clang's libFuzzer
+	@command -v clang >/dev/null || { echo 'make fuzz needs clang'; exit 1; }
+	@[ -f build-fuzz/build.ninja ] || CC=clang meson setup build-fuzz -Dfuzz=true -Db_lundef=false
+	@ninja -C build-fuzz
+	@/usr/bin/python3 tests/fuzz/run.py build-fuzz $(FUZZ_SECONDS)
+
+bench: build ## speed, side by side with peers in one run
+	@meson test -C $(BUILD) --benchmark --verbose
+
+conformance: build ## the standards' own test suites
+	@meson test -C $(BUILD) --suite conformance --verbose
+
+format: build ## clang-format over our C
+	@ninja -C $(BUILD) clang-format
+
+tidy: build ## clang-tidy over our C
+	@ninja -C $(BUILD) clang-tidy
+
+clean: ## remove every build folder
+	@rm -rf build build-asan build-tsan build-fuzz

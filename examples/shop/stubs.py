@@ -1,0 +1,19 @@
+"""Makes the shop's descriptor set and Python stubs: stubs.py PROTO_FOLDER SET_OUT STUBS_OUT STAMP."""
+import pathlib
+import subprocess
+import sys
+
+proto, descriptor_set, stubs, stamp = sys.argv[1:]
+orders = [f"shop/orders/{version}/orders.proto" for version in ("v1", "v2", "v3")]
+shared = ["google/api/http.proto", "google/api/annotations.proto", "google/api/field_behavior.proto",
+          "google/rpc/status.proto"]
+
+# One set with all versions and everything they import: what the gateway reads.
+subprocess.run(["protoc", f"-I{proto}", "--include_imports", f"--descriptor_set_out={descriptor_set}",
+                *orders, "google/rpc/status.proto"], check=True)
+
+pathlib.Path(stubs).mkdir(parents=True, exist_ok=True)
+subprocess.run(["protoc", f"-I{proto}", f"--python_out={stubs}", *orders, *shared], check=True)
+subprocess.run(["protoc", f"-I{proto}", f"--grpc_out={stubs}",
+                "--plugin=protoc-gen-grpc=/usr/bin/grpc_python_plugin", *orders], check=True)
+pathlib.Path(stamp).touch()
