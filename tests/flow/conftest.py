@@ -1,0 +1,65 @@
+"""Fixtures of the flow tests: real clients, the gateway, and the shop's real backends."""
+import os
+import pathlib
+import signal
+import sys
+
+os.environ["GRPC_ENABLE_FORK_SUPPORT"] = "0"
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent))
+
+import pytest  # noqa: E402
+from backends import Backend, client  # noqa: E402
+from gateway import Gateway, instances  # noqa: E402
+
+
+@pytest.fixture(autouse=True)
+def no_test_hangs():
+    """A test has two minutes; then it fails instead of holding up all others."""
+    def too_long(number, frame):
+        raise TimeoutError("the test took more than two minutes")
+    signal.signal(signal.SIGALRM, too_long)
+    signal.alarm(120)
+    yield
+    signal.alarm(0)
+
+
+class Shop:
+    """A gateway before one or more of the shop's backends."""
+
+    def __init__(self, gateway, backends):
+        self.gateway, self.backends = gateway, backends
+
+    def client(self, version):
+        return client(self.gateway, version)
+
+    def backend(self, version="v3"):
+        return next(backend for backend in self.backends if backend.version == version)
+
+    def http(self, *arguments, **more):
+        return self.gateway.http(*arguments, **more)
+
+
+@pytest.fixture(scope="module")
+def shop(tmp_path_factory):
+    """The gateway before the v3 backend alone, for a whole file of tests."""
+    with Backend("v3") as backend:
+        with Gateway(tmp_path_factory.mktemp("shop"), instances=instances(("v3", backend.port))) as gateway:
+            yield Shop(gateway, [backend])
+
+
+@pytest.fixture
+def run_shop(tmp_path):
+    """run_shop("v1", "v3"): backends of these versions and a gateway, for one test."""
+    started = []
+
+    def run(*versions, **words):
+        backends = [Backend(version).start() for version in versions]
+        started.extend(backend.process.terminate for backend in backends)
+        listed = instances(*[(backend.version, backend.port) for backend in backends])
+        gateway = Gateway(tmp_path, instances=listed, **words).start()
+        started.append(gateway.stop)
+        return Shop(gateway, backends)
+
+    yield run
+    for stop in reversed(started):
+        stop()

@@ -1,0 +1,81 @@
+"""Processes that tests start: found ports, waited for, stopped, and looked at when they are gone."""
+import itertools
+import os
+import pathlib
+import random
+import socket
+import subprocess
+import threading
+import time
+
+ROOT = pathlib.Path(__file__).resolve().parent.parent.parent
+# Below Linux's range for outgoing connections, so that no client's port gets in the way.
+_ports = itertools.cycle(range(20000, 32000))
+for _ in range(random.randrange(12000)):
+    next(_ports)
+
+
+def free_port(family=socket.AF_INET, host="127.0.0.1"):
+    while True:
+        port = next(_ports)
+        with socket.socket(family) as probe:
+            try:
+                probe.bind((host, port))
+                return port
+            except OSError:
+                continue
+
+
+def eventually(what, timeout=10.0):
+    """The first true answer of what(); fails when none came in time."""
+    end = time.monotonic() + timeout
+    while True:
+        answer = what()
+        if answer:
+            return answer
+        assert time.monotonic() < end, f"waited {timeout} s in vain for {what}"
+        time.sleep(0.01)
+
+
+class Process:
+    """A child whose output is kept, line by line as it comes."""
+
+    def __init__(self, command, environment=None):
+        self.lines, self.errors = [], []
+        self.child = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+                                      stderr=subprocess.PIPE, text=True, errors="replace",
+                                      env=dict(os.environ, **(environment or {})))
+        self.readers = [threading.Thread(target=self._read, args=pair, daemon=True)
+                        for pair in ((self.child.stdout, self.lines), (self.child.stderr, self.errors))]
+        for reader in self.readers:
+            reader.start()
+
+    @staticmethod
+    def _read(stream, lines):
+        for line in stream:
+            lines.append(line.rstrip("\n"))
+
+    def running(self):
+        return self.child.poll() is None
+
+    def kill(self):
+        """As a crash would: no goodbye."""
+        self.child.kill()
+        self._wait(10)
+
+    def terminate(self, timeout=20):
+        """SIGTERM, then its exit code."""
+        if self.running():
+            self.child.terminate()
+        return self._wait(timeout)
+
+    def _wait(self, timeout):
+        try:
+            code = self.child.wait(timeout)
+        except subprocess.TimeoutExpired:
+            self.child.kill()
+            self.child.wait()
+            code = "none: it had to be killed"
+        for reader in self.readers:
+            reader.join(5)
+        return code
