@@ -35,9 +35,15 @@ typedef enum WellKnown {
     WELL_KNOWN_WRAPPER, /* google.protobuf.*Value with one field "value" */
 } WellKnown;
 
+/* Private: a hash table of indexes + 1. Small, because a large schema has a hundred thousand of them. */
+typedef struct NameIndex {
+    const uint16_t *slots;
+    uint32_t mask;
+} NameIndex;
+
 struct FieldType {
-    const char *name;      /* "customer_id" */
-    const char *json_name; /* "customerId" */
+    const char *name;      /* "customer_id"; an extension's is its full name */
+    const char *json_name; /* "customerId"; an extension's is "[full.name]" */
     uint32_t number;
     uint32_t index;        /* in message->fields (sorted by number) */
     FieldKind kind;
@@ -73,7 +79,7 @@ struct MessageType {
     const Schema *schema;
     const uint16_t *by_number; /* private: number -> index + 1 for small numbers */
     uint32_t by_number_n;
-    Table by_name;             /* both spellings -> FieldType */
+    NameIndex by_name;         /* private: both spellings */
 };
 
 typedef struct EnumValue {
@@ -87,8 +93,8 @@ struct EnumType {
     EnumValue *values; /* in the order of declaration */
     uint32_t n_values;
     bool closed; /* proto2 */
-    Table by_name;
-    const uint16_t *by_number_order; /* private: indexes sorted by number, for the search */
+    NameIndex by_name;         /* private */
+    const uint16_t *by_number; /* private: indexes sorted by number, the first declared of equals first */
     bool is_null_value;        /* google.protobuf.NullValue */
 };
 
@@ -127,7 +133,7 @@ struct Schema {
     ServiceType *services;
     uint32_t n_services;
     Table messages_by_name, enums_by_name, services_by_name; /* by full name, no leading dot */
-    Table files; /* file name -> FileBytes: what reflection serves */
+    Table files; /* file name -> SchemaFile: what reflection serves */
 };
 
 /* One FileDescriptorProto as it came, for reflection. */

@@ -1,0 +1,96 @@
+/*
+ * WireReader: protobuf's wire format, field by field, over bytes that somebody else holds.
+ *
+ * For load time and for small messages; the plans have a faster reader of their own. Knows no schema:
+ * a length-delimited field is given as its bytes, a group as the bytes between its two tags. Strict:
+ * field number 0, overlong varints, unbalanced groups and bytes missing at the end are all `bad`.
+ * https://protobuf.dev/programming-guides/encoding/
+ */
+#ifndef ADAPTERS_WIRE_H
+#define ADAPTERS_WIRE_H
+
+#include "base/bytes.h"
+
+typedef enum WireType {
+    WIRE_VARINT = 0, WIRE_FIXED64 = 1, WIRE_LENGTH = 2, WIRE_GROUP = 3, WIRE_GROUP_END = 4,
+    WIRE_FIXED32 = 5,
+} WireType;
+
+enum {
+    WIRE_GROUP_DEPTH = 100,       /* groups within groups that are skipped */
+    WIRE_MAX_NUMBER = 0x1fffffff, /* the largest field number */
+};
+
+typedef struct WireReader {
+    const uint8_t *at, *end;
+    bool bad;
+} WireReader;
+
+typedef struct WireField {
+    uint32_t number;
+    WireType type;
+    uint64_t value; /* VARINT, FIXED32, FIXED64 */
+    Bytes bytes;    /* LENGTH: the payload; GROUP: what is between the tags */
+    Bytes record;   /* the whole field, with its tag */
+} WireField;
+
+static inline WireReader wire_reader(Bytes from)
+{
+    return (WireReader){from.data, from.data ? from.data + from.size : NULL, false};
+}
+
+/* Reads one varint at *at; NULL when it is cut off or longer than ten bytes. */
+const uint8_t *wire_varint_slow(const uint8_t *at, const uint8_t *end, uint64_t *value_out);
+
+static inline const uint8_t *wire_varint(const uint8_t *at, const uint8_t *end,
+                                         uint64_t *value_out)
+{
+    if (__builtin_expect(at < end && *at < 0x80, 1)) {
+        *value_out = *at;
+        return at + 1;
+    }
+    return wire_varint_slow(at, end, value_out);
+}
+
+/* Skips the value behind a tag, a group to its end tag. NULL when it is not well-formed. */
+const uint8_t *wire_skip(const uint8_t *at, const uint8_t *end, uint32_t number, WireType type);
+
+/* Skips a group behind its start tag; its payload ends at *payload_end_out. */
+const uint8_t *wire_skip_group(const uint8_t *at, const uint8_t *end, uint32_t number,
+                               const uint8_t **payload_end_out);
+
+/* The next field. False at the end, and when the bytes are bad. */
+bool wire_next(WireReader *reader, WireField *field_out);
+
+static inline size_t wire_varint_size(uint64_t value)
+{
+    return (size_t)(64 - __builtin_clzll(value | 1) + 6) / 7;
+}
+
+/* Writes a varint of at most ten bytes; returns the place behind it. */
+static inline uint8_t *wire_put_varint(uint8_t *to, uint64_t value)
+{
+    while (value >= 0x80) {
+        *to++ = (uint8_t)(value | 0x80);
+        value >>= 7;
+    }
+    *to++ = (uint8_t)value;
+    return to;
+}
+
+static inline uint64_t wire_zigzag(int64_t value)
+{
+    return ((uint64_t)value << 1) ^ (uint64_t)(value >> 63);
+}
+
+static inline int64_t wire_unzigzag(uint64_t value)
+{
+    return (int64_t)(value >> 1) ^ -(int64_t)(value & 1);
+}
+
+void wire_add_varint(Buffer *out, uint64_t value);
+void wire_add_tag(Buffer *out, uint32_t number, WireType type);
+void wire_add_bytes(Buffer *out, uint32_t number, Bytes payload); /* tag, length, payload */
+void wire_add_number(Buffer *out, uint32_t number, uint64_t value); /* tag, varint; also when 0 */
+
+#endif
