@@ -1,0 +1,307 @@
+#include "base/log.h"
+
+#include "base/arena.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <pthread.h>
+#include <semaphore.h>
+#include <signal.h>
+#include <stdatomic.h>
+#include <stdlib.h>
+#include <sys/uio.h>
+#include <time.h>
+#include <unistd.h>
+
+/*
+ *   bytes:   [ ....lines that wait.... ]
+ *             ^ taken                  ^ given      both only grow; the place is their value mod size
+ */
+struct LogRing {
+    Log *log;
+    LogRing *next;
+    size_t size;
+    atomic_size_t given; /* by the producer */
+    atomic_ullong dropped;
+    _Alignas(64) atomic_size_t taken; /* by the writer; on a cache line of its own */
+    uint8_t bytes[];
+};
+
+struct Log {
+    _Atomic(LogRing *) rings; /* only ever added to */
+    LogRing *shared;
+    pthread_mutex_t shared_lock;
+    pthread_t writer;
+    sem_t wake;
+    atomic_bool sleeping; /* the writer waits for `wake` */
+    atomic_bool closing;
+    atomic_int next_file; /* to go on with, or -1 */
+    atomic_ullong failed;
+    int file;             /* the writer's */
+};
+
+/* ---- Producers ----------------------------------------------------------------------------------- */
+
+static void copy_in(LogRing *ring, size_t at, Bytes piece)
+{
+    size_t from = at & (ring->size - 1);
+    size_t to_end = ring->size - from;
+    size_t first = piece.size < to_end ? piece.size : to_end;
+    memcpy(ring->bytes + from, piece.data, first);
+    memcpy(ring->bytes, piece.data + first, piece.size - first);
+}
+
+static void wake_writer(Log *log)
+{
+    /* Pairs with the fence in wait_for_lines: either the writer sees the line or we see it sleep. */
+    atomic_thread_fence(memory_order_seq_cst);
+    if (atomic_load_explicit(&log->sleeping, memory_order_relaxed) &&
+        atomic_exchange_explicit(&log->sleeping, false, memory_order_relaxed))
+        sem_post(&log->wake);
+}
+
+bool log_write(LogRing *ring, Bytes line)
+{
+    size_t given = atomic_load_explicit(&ring->given, memory_order_relaxed);
+    size_t taken = atomic_load_explicit(&ring->taken, memory_order_acquire);
+    if (line.size + 1 > ring->size - (given - taken)) {
+        atomic_fetch_add_explicit(&ring->dropped, 1, memory_order_relaxed);
+        return false;
+    }
+    copy_in(ring, given, line);
+    copy_in(ring, given + line.size, bytes("\n", 1));
+    atomic_store_explicit(&ring->given, given + line.size + 1, memory_order_release);
+    wake_writer(ring->log);
+    return true;
+}
+
+bool log_write_shared(Log *log, Bytes line)
+{
+    pthread_mutex_lock(&log->shared_lock);
+    bool taken = log_write(log->shared, line);
+    pthread_mutex_unlock(&log->shared_lock);
+    return taken;
+}
+
+LogRing *log_ring(Log *log, size_t size)
+{
+    CHECK(size && (size & (size - 1)) == 0);
+    LogRing *ring = NULL;
+    int error = posix_memalign((void **)&ring, _Alignof(LogRing), sizeof *ring + size);
+    CHECK(error == 0); /* as an arena without a limit */
+    *ring = (LogRing){.log = log, .size = size};
+    ring->next = atomic_load(&log->rings);
+    while (!atomic_compare_exchange_weak(&log->rings, &ring->next, ring))
+        ;
+    return ring;
+}
+
+uint64_t log_dropped(const Log *log)
+{
+    uint64_t dropped = 0;
+    for (const LogRing *ring = atomic_load(&log->rings); ring; ring = ring->next)
+        dropped += atomic_load_explicit(&ring->dropped, memory_order_relaxed);
+    return dropped;
+}
+
+uint64_t log_failed(const Log *log)
+{
+    return atomic_load_explicit(&log->failed, memory_order_relaxed);
+}
+
+/* ---- The writer ---------------------------------------------------------------------------------- */
+
+/* Writes all of it, whatever the kernel takes at once. False when the file does not want it. */
+static bool write_all(int file, struct iovec *parts, int n)
+{
+    while (n) {
+        ssize_t written = writev(file, parts, n);
+        if (written < 0 && errno == EINTR)
+            continue;
+        if (written < 0)
+            return false;
+        while (n && (size_t)written >= parts->iov_len) {
+            written -= (ssize_t)parts->iov_len;
+            parts++;
+            n--;
+        }
+        if (n) {
+            parts->iov_base = (uint8_t *)parts->iov_base + written;
+            parts->iov_len -= (size_t)written;
+        }
+    }
+    return true;
+}
+
+static uint64_t count_lines(const struct iovec *parts)
+{
+    uint64_t lines = 0;
+    for (int i = 0; i < 2; i++) {
+        for (size_t at = 0; at < parts[i].iov_len; at++)
+            lines += ((const uint8_t *)parts[i].iov_base)[at] == '\n';
+    }
+    return lines;
+}
+
+/* True when there was something. */
+static bool empty_ring(Log *log, LogRing *ring)
+{
+    size_t taken = atomic_load_explicit(&ring->taken, memory_order_relaxed);
+    size_t given = atomic_load_explicit(&ring->given, memory_order_acquire);
+    if (given == taken)
+        return false;
+
+    size_t from = taken & (ring->size - 1), size = given - taken;
+    size_t to_end = ring->size - from;
+    size_t first = size < to_end ? size : to_end;
+    struct iovec parts[2] = {{ring->bytes + from, first}, {ring->bytes, size - first}};
+    uint64_t lines = count_lines(parts);
+    if (!write_all(log->file, parts, 2))
+        atomic_fetch_add_explicit(&log->failed, lines, memory_order_relaxed);
+    atomic_store_explicit(&ring->taken, given, memory_order_release);
+    return true;
+}
+
+static bool empty_rings(Log *log)
+{
+    bool any = false;
+    for (LogRing *ring = atomic_load(&log->rings); ring; ring = ring->next)
+        any |= empty_ring(log, ring);
+    return any;
+}
+
+static bool rings_are_empty(const Log *log)
+{
+    for (const LogRing *ring = atomic_load(&log->rings); ring; ring = ring->next) {
+        if (atomic_load_explicit(&ring->given, memory_order_acquire) !=
+            atomic_load_explicit(&ring->taken, memory_order_relaxed))
+            return false;
+    }
+    return true;
+}
+
+static void change_file(Log *log)
+{
+    int next = atomic_exchange(&log->next_file, -1);
+    if (next >= 0) {
+        if (log->file != STDOUT_FILENO)
+            close(log->file);
+        log->file = next;
+    }
+}
+
+static void wait_for_lines(Log *log)
+{
+    atomic_store_explicit(&log->sleeping, true, memory_order_relaxed);
+    atomic_thread_fence(memory_order_seq_cst);
+    if (rings_are_empty(log) && !atomic_load(&log->closing) && atomic_load(&log->next_file) < 0) {
+        while (sem_wait(&log->wake) != 0)
+            ; /* interrupted by a signal */
+    }
+    atomic_store_explicit(&log->sleeping, false, memory_order_relaxed);
+}
+
+static void *run_writer(void *argument)
+{
+    Log *log = argument;
+    for (;;) {
+        /* Read before the rings: what was said before the end is still written. */
+        bool closing = atomic_load(&log->closing);
+        change_file(log);
+        bool any = empty_rings(log);
+        if (closing)
+            break;
+        if (any) /* under load a little time makes one large write out of many */
+            nanosleep(&(struct timespec){.tv_nsec = 2000000}, NULL);
+        else
+            wait_for_lines(log);
+    }
+    return NULL;
+}
+
+/* ---- Opening and closing ------------------------------------------------------------------------- */
+
+static Result open_file(Arena *arena, const char *path, int *file_out)
+{
+    if (strcmp(path, "-") == 0) {
+        *file_out = STDOUT_FILENO;
+        return OK;
+    }
+    *file_out = open(path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0640);
+    if (*file_out < 0)
+        return FAIL(arena, FAULT_NO_FILE, "opening the log %s: %s", path, strerror(errno));
+    return OK;
+}
+
+/* The writer takes no signals: they are the main thread's business. */
+static int start_writer(Log *log)
+{
+    sigset_t all, before;
+    sigfillset(&all);
+    pthread_sigmask(SIG_SETMASK, &all, &before);
+    int error = pthread_create(&log->writer, NULL, run_writer, log);
+    pthread_sigmask(SIG_SETMASK, &before, NULL);
+    return error;
+}
+
+static void free_log(Log *log)
+{
+    LogRing *next;
+    for (LogRing *ring = atomic_load(&log->rings); ring; ring = next) {
+        next = ring->next;
+        free(ring);
+    }
+    if (log->file != STDOUT_FILENO)
+        close(log->file);
+    sem_destroy(&log->wake);
+    pthread_mutex_destroy(&log->shared_lock);
+    free(log);
+}
+
+Result log_open(Arena *arena, const char *path, Log **log_out)
+{
+    int file;
+    Result r = open_file(arena, path, &file);
+    if (failed(r))
+        return r;
+
+    Log *log = calloc(1, sizeof *log);
+    CHECK(log);
+    log->file = file;
+    atomic_init(&log->next_file, -1);
+    pthread_mutex_init(&log->shared_lock, NULL);
+    sem_init(&log->wake, 0, 0);
+    log->shared = log_ring(log, LOG_RING_SIZE / 4);
+
+    int error = start_writer(log);
+    if (error) {
+        free_log(log);
+        return FAIL(arena, FAULT_SYSTEM, "starting the log's writer: %s", strerror(error));
+    }
+    *log_out = log;
+    return OK;
+}
+
+Result log_reopen(Log *log, Arena *arena, const char *path)
+{
+    int file;
+    Result r = open_file(arena, path, &file);
+    if (failed(r))
+        return r;
+    int unused = atomic_exchange(&log->next_file, file);
+    if (unused >= 0 && unused != STDOUT_FILENO)
+        close(unused);
+    wake_writer(log);
+    return OK;
+}
+
+void log_close(Log *log)
+{
+    if (!log)
+        return;
+    atomic_store(&log->closing, true);
+    wake_writer(log);
+    pthread_join(log->writer, NULL);
+    change_file(log);
+    free_log(log);
+}

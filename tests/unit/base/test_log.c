@@ -1,0 +1,253 @@
+#include "tests/unit/check.h"
+
+#include "base/log.h"
+
+#include <fcntl.h>
+#include <pthread.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+typedef struct Fixture {
+    Arena *arena;
+    char folder[32];
+    const char *path;
+} Fixture;
+
+static int begin(void **state)
+{
+    Fixture *f = calloc(1, sizeof *f);
+    f->arena = arena_new(ARENA_UNLIMITED);
+    strcpy(f->folder, "/tmp/test_log.XXXXXX");
+    if (!mkdtemp(f->folder))
+        return -1;
+    f->path = arena_printf(f->arena, "%s/log", f->folder);
+    *state = f;
+    return 0;
+}
+
+static int end(void **state)
+{
+    Fixture *f = *state;
+    unlink(f->path);
+    unlink(arena_printf(f->arena, "%s.old", f->path));
+    rmdir(f->folder);
+    arena_free(f->arena);
+    free(f);
+    return 0;
+}
+
+static Bytes read_whole(Fixture *f, const char *path)
+{
+    Buffer out = buffer_in(f->arena);
+    char piece[4096];
+    int file = open(path, O_RDONLY);
+    assert_true(file >= 0);
+    for (ssize_t n; (n = read(file, piece, sizeof piece)) > 0;)
+        buffer_add(&out, piece, (size_t)n);
+    close(file);
+    return buffer_bytes(&out);
+}
+
+static Log *open_log(Fixture *f)
+{
+    Log *log;
+    assert_ok(f->arena, log_open(f->arena, f->path, &log));
+    return log;
+}
+
+static void what_was_said_before_the_end_is_in_the_file(void **state)
+{
+    Fixture *f = *state;
+    Log *log = open_log(f);
+    LogRing *ring = log_ring(log, 4096);
+    assert_true(log_write(ring, bytes_of("one")));
+    assert_true(log_write(ring, bytes_of("two")));
+    log_close(log);
+    assert_bytes(read_whole(f, f->path), "one\ntwo\n");
+}
+
+static void a_line_that_crosses_the_rings_end_stays_whole(void **state)
+{
+    Fixture *f = *state;
+    Log *log = open_log(f);
+    LogRing *ring = log_ring(log, 16);
+    Buffer expected = buffer_in(f->arena);
+    for (int i = 0; i < 200; i++) {
+        const char *line = arena_printf(f->arena, "line %d", i);
+        while (!log_write(ring, bytes_of(line)))
+            usleep(100);
+        buffer_printf(&expected, "%s\n", line);
+    }
+    log_close(log);
+    assert_true(bytes_equal(read_whole(f, f->path), buffer_bytes(&expected)));
+}
+
+/* The reader of the pipe sleeps: the writer is stuck, the ring fills, and the producer goes on. */
+static void a_full_ring_drops_and_counts(void **state)
+{
+    Fixture *f = *state;
+    assert_int_equal(mkfifo(f->path, 0600), 0);
+    int reader = open(f->path, O_RDONLY | O_NONBLOCK);
+    assert_int_not_equal(fcntl(reader, F_SETPIPE_SZ, 4096), -1);
+    Log *log = open_log(f);
+    LogRing *ring = log_ring(log, 1024);
+    char line[100];
+    memset(line, 'x', sizeof line);
+    int written = 0, dropped = 0;
+    while (dropped < 100) {
+        if (log_write(ring, bytes(line, sizeof line)))
+            written++;
+        else
+            dropped++;
+        usleep(100);
+    }
+    assert_true(written >= 1024 / 101);
+    assert_int_equal(log_dropped(log), dropped);
+
+    /* Once the reader wakes up all that was taken comes out. */
+    int out = 0;
+    fcntl(reader, F_SETFL, 0);
+    char piece[101];
+    for (; out < written; out++) {
+        size_t size = 0;
+        while (size < sizeof piece) {
+            ssize_t n = read(reader, piece + size, sizeof piece - size);
+            assert_true(n > 0);
+            size += (size_t)n;
+        }
+        assert_int_equal(piece[100], '\n');
+    }
+    log_close(log);
+    close(reader);
+}
+
+static void a_line_larger_than_the_ring_is_dropped(void **state)
+{
+    Fixture *f = *state;
+    Log *log = open_log(f);
+    LogRing *ring = log_ring(log, 8);
+    assert_false(log_write(ring, bytes_of("12345678")));
+    assert_true(log_write(ring, bytes_of("1234567")));
+    assert_int_equal(log_dropped(log), 1);
+    log_close(log);
+    assert_bytes(read_whole(f, f->path), "1234567\n");
+}
+
+static void after_a_rotation_lines_go_to_the_new_file(void **state)
+{
+    Fixture *f = *state;
+    const char *old = arena_printf(f->arena, "%s.old", f->path);
+    Log *log = open_log(f);
+    LogRing *ring = log_ring(log, 4096);
+    log_write(ring, bytes_of("before"));
+    while (read_whole(f, f->path).size == 0)
+        usleep(1000);
+    assert_int_equal(rename(f->path, old), 0);
+    assert_ok(f->arena, log_reopen(log, f->arena, f->path));
+    usleep(20000);
+    log_write(ring, bytes_of("after"));
+    log_close(log);
+    assert_bytes(read_whole(f, old), "before\n");
+    assert_bytes(read_whole(f, f->path), "after\n");
+}
+
+static void a_file_that_cannot_be_opened_is_an_error_and_the_old_one_stays(void **state)
+{
+    Fixture *f = *state;
+    Log *log, *none = NULL;
+    Result r = log_open(f->arena, "/nonexistent/log", &none);
+    assert_fault(r, FAULT_NO_FILE);
+    assert_null(none);
+
+    log = open_log(f);
+    assert_fault(log_reopen(log, f->arena, "/nonexistent/log"), FAULT_NO_FILE);
+    assert_true(log_write_shared(log, bytes_of("still here")));
+    log_close(log);
+    assert_bytes(read_whole(f, f->path), "still here\n");
+}
+
+static void lines_that_the_file_refuses_are_counted(void **state)
+{
+    Fixture *f = *state;
+    Log *log;
+    assert_ok(f->arena, log_open(f->arena, "/dev/full", &log));
+    LogRing *ring = log_ring(log, 4096);
+    log_write(ring, bytes_of("one"));
+    log_write(ring, bytes_of("two"));
+    while (log_failed(log) < 2)
+        usleep(1000);
+    assert_int_equal(log_failed(log), 2);
+    log_close(log);
+}
+
+typedef struct Producer {
+    Log *log;
+    int number;
+} Producer;
+
+enum { PRODUCERS = 4, LINES = 5000 };
+
+static void *produce(void *argument)
+{
+    Producer *producer = argument;
+    LogRing *ring = log_ring(producer->log, 1 << 12);
+    for (int i = 0; i < LINES; i++) {
+        char line[64];
+        int size = snprintf(line, sizeof line, "%d %d", producer->number, i);
+        while (!log_write(ring, bytes(line, (size_t)size)))
+            usleep(50);
+        if (i % 100 == 0)
+            log_write_shared(producer->log, bytes_of("shared"));
+    }
+    return NULL;
+}
+
+static void many_threads_write_whole_lines_each_in_its_order(void **state)
+{
+    Fixture *f = *state;
+    Producer producers[PRODUCERS];
+    pthread_t threads[PRODUCERS];
+    Log *log = open_log(f);
+    for (int i = 0; i < PRODUCERS; i++) {
+        producers[i] = (Producer){log, i};
+        assert_int_equal(pthread_create(&threads[i], NULL, produce, &producers[i]), 0);
+    }
+    for (int i = 0; i < PRODUCERS; i++)
+        pthread_join(threads[i], NULL);
+    log_close(log);
+
+    int next[PRODUCERS] = {0}, shared = 0;
+    Bytes text = read_whole(f, f->path), line;
+    while (bytes_split(&text, '\n', &line) && line.size) {
+        if (bytes_are(line, "shared")) {
+            shared++;
+            continue;
+        }
+        int number, i;
+        assert_int_equal(sscanf((const char *)arena_text(f->arena, line), "%d %d", &number, &i), 2);
+        assert_in_range(number, 0, PRODUCERS - 1);
+        assert_int_equal(i, next[number]++);
+    }
+    for (int i = 0; i < PRODUCERS; i++)
+        assert_int_equal(next[i], LINES);
+    assert_int_equal(shared, PRODUCERS * LINES / 100);
+}
+
+#define TEST(name) cmocka_unit_test_setup_teardown(name, begin, end)
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        TEST(what_was_said_before_the_end_is_in_the_file),
+        TEST(a_line_that_crosses_the_rings_end_stays_whole),
+        TEST(a_full_ring_drops_and_counts),
+        TEST(a_line_larger_than_the_ring_is_dropped),
+        TEST(after_a_rotation_lines_go_to_the_new_file),
+        TEST(a_file_that_cannot_be_opened_is_an_error_and_the_old_one_stays),
+        TEST(lines_that_the_file_refuses_are_counted),
+        TEST(many_threads_write_whole_lines_each_in_its_order),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
