@@ -8,6 +8,7 @@
 #define GATEWAY_LOOP_H
 
 #include "base/clock.h"
+#include "base/random.h"
 #include "gateway/config.h"
 #include "gateway/timer.h"
 
@@ -28,6 +29,7 @@ struct Loop {
     uint32_t n_calls;     /* calls at work */
     bool draining;        /* going down: no new calls */
     uint32_t pick_turn;   /* where pick_instance starts next */
+    Random random;        /* for request and trace ids */
     /* private to loop.c below */
     struct LoopPrivate *private;
 };

@@ -105,3 +105,30 @@ Result pick_instance(Loop *loop, const Method *method, TriedSet tried, Arena *ar
     *pick_out = best;
     return OK;
 }
+
+Result pick_any(Loop *loop, const Service *service, TriedSet tried, Arena *arena, Pick *pick_out)
+{
+    Pick best = {.why = "native"};
+    const Upstream *away = NULL;
+    for (uint32_t i = 0; i < service->n_instances; i++) {
+        const Instance *instance = &service->instances[(i + loop->pick_turn) % service->n_instances];
+        if (was_tried(tried, instance))
+            continue;
+        Upstream *upstream = upstream_of(loop, instance);
+        if (upstream_state(upstream, loop->now) == UPSTREAM_AWAY) {
+            away = upstream;
+        } else if (!best.instance || upstream_load(upstream) < upstream_load(best.upstream)) {
+            best.instance = instance;
+            best.upstream = upstream;
+        }
+    }
+    loop->pick_turn++;
+    if (best.instance) {
+        *pick_out = best;
+        return OK;
+    }
+    if (away)
+        return FAIL_OVER(arena, upstream_failure(away), FAULT_UPSTREAM_DOWN,
+                         "no instance of %s can be reached", service->name);
+    return FAIL(arena, FAULT_UPSTREAM_DOWN, "%s has no instance left", service->name);
+}

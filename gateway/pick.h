@@ -27,4 +27,8 @@ void tried_add(TriedSet *tried, const Instance *instance);
 MUST_USE Result pick_instance(Loop *loop, const Method *method, TriedSet tried, Arena *arena,
                               Pick *pick_out);
 
+/* Any instance of a service without a schema. Fault: UPSTREAM_DOWN. */
+MUST_USE Result pick_any(Loop *loop, const Service *service, TriedSet tried, Arena *arena,
+                         Pick *pick_out);
+
 #endif

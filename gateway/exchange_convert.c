@@ -1,0 +1,69 @@
+/* One message of an exchange through a plan. */
+#include "base/arena.h"
+#include "gateway/exchange_internal.h"
+
+enum { LOST_NAMES = 512 /* bytes of names that an answer's head carries at most */ };
+
+static void on_loss(void *owner, const Loss *loss)
+{
+    Exchange *x = owner;
+    x->n_lost++;
+    atomic_fetch_add_explicit(&x->config->loss_counts[loss->index], 1, memory_order_relaxed);
+    if (x->lost.size < LOST_NAMES)
+        buffer_printf(&x->lost, "%s%s", x->lost.size ? ", " : "", loss->path);
+}
+
+static Result run_plan(Exchange *x, const Plan *plan, const PlanInput *input, Bytes *converted_out)
+{
+    PlanRun run = {.on_loss = on_loss, .owner = x};
+    Buffer out = buffer_in(x->scratch);
+    Result r = plan_run(plan, input, x->scratch, &out, &run);
+    x->record.n_unknown += run.n_unknown;
+    if (failed(r))
+        return r;
+    if (out.full)
+        return FAIL(x->arena, FAULT_OUT_OF_MEMORY, "converting a message of %zu bytes",
+                    input->bytes.size);
+    *converted_out = buffer_bytes(&out);
+    return OK;
+}
+
+Result exchange_convert_request(Exchange *x, Bytes message, Bytes *converted_out)
+{
+    if (!x->binding && plan_is_copy(x->request_plan)) {
+        *converted_out = message;
+        return OK;
+    }
+    PlanInput input = {.bytes = message};
+    if (x->binding) {
+        const char *body = x->binding->rule->body;
+        input.no_body = body[0] == '\0';
+        input.body_field = strcmp(body, "*") == 0 ? BYTES_NONE : bytes_of(body);
+        input.parameters = x->parameters;
+        input.n_parameters = x->n_parameters;
+    }
+    Result r = run_plan(x, x->request_plan, &input, converted_out);
+    if (!failed(r) || x->version.client == x->pick.served)
+        return r;
+    return FAIL_OVER(x->arena, r, *r.error->fault, "giving %s of %s as %s's", x->method->type->input->name,
+                     x->version.client->name, x->pick.served->name);
+}
+
+/* The service's answer is its own doing, so what is wrong with it is not the caller's fault. */
+Result exchange_convert_answer(Exchange *x, Bytes message, Bytes *converted_out)
+{
+    if (plan_is_copy(x->response_plan)) {
+        *converted_out = message;
+        return OK;
+    }
+    PlanInput input = {.bytes = message};
+    Result r = run_plan(x, x->response_plan, &input, converted_out);
+    if (!failed(r))
+        return r;
+    bool readable = r.error->fault == &FAULT_CANNOT_CONVERT || r.error->fault == &FAULT_FIELD_REQUIRED;
+    const Fault *fault = readable ? &FAULT_UPSTREAM_CONVERT : &FAULT_UPSTREAM_MESSAGE;
+    if (r.error->fault == &FAULT_OUT_OF_MEMORY)
+        fault = &FAULT_OUT_OF_MEMORY;
+    return FAIL_OVER(x->arena, r, *fault, "giving %s of %s as %s's", x->pick.pair->target->type->output->name,
+                     x->pick.served->name, x->version.reply->name);
+}

@@ -1,0 +1,351 @@
+/* The instance's side of an exchange: picking, connecting, sending, and what comes back. */
+#include "base/arena.h"
+#include "gateway/exchange_internal.h"
+
+enum { RESET_CANCEL = 8 /* RFC 9113 section 7 */ };
+
+static const HttpStreamEvents instance_events;
+
+/* ---- Picking and connecting ---------------------------------------------------------------------- */
+
+static const Dialect dialect_of[] = {
+    [UPSTREAM_GRPC] = DIALECT_GRPC,
+    [UPSTREAM_CONNECT] = DIALECT_CONNECT,
+    [UPSTREAM_GRPC_WEB] = DIALECT_GRPC_WEB,
+    [UPSTREAM_REST] = DIALECT_REST,
+    [UPSTREAM_HTTP] = DIALECT_HTTP,
+};
+
+/* The plans between the client's side and the instance that was picked. The answer's may lead to another
+   version than the one the request came in, where the client asked so. */
+static Result choose_plans(Exchange *x)
+{
+    const MethodPair *pair = x->pick.pair;
+    Codec codec = x->pick.instance->codec;
+    x->request_plan = pair->request[x->call.codec][codec];
+    const Method *reply_method = x->method;
+    if (x->version.reply != x->version.client)
+        reply_method = x->method->pairs[x->version.reply->index].target;
+    const MethodPair *back = reply_method ? &reply_method->pairs[x->pick.served->index] : NULL;
+    x->response_plan = back ? back->response[codec][x->call.reply_codec] : NULL;
+    if (x->binding && x->binding->response_body[codec] &&
+        x->binding->response_body[codec][x->pick.served->index])
+        x->response_plan = x->binding->response_body[codec][x->pick.served->index];
+    if (!x->request_plan || !x->response_plan)
+        return FAIL(x->arena, FAULT_NO_INSTANCE, "%s of %s: there is no way from %s to %s and back to %s",
+                    x->method->type->path, x->pick.served->name, x->version.client->name,
+                    x->pick.served->name, x->version.reply->name);
+    return OK;
+}
+
+static void choose_target(Exchange *x)
+{
+    const Instance *instance = x->pick.instance;
+    Dialect dialect = dialect_of[instance->protocol];
+    if (dialect == DIALECT_CONNECT && !exchange_is_unary(x))
+        dialect = DIALECT_CONNECT_STREAM;
+    x->target = (RequestTarget){
+        .dialect = dialect,
+        .method = bytes_of(x->pick.pair->target->type->path),
+        .authority = bytes_of(instance->authority),
+        .codec = instance->codec,
+        .compression = instance->compression,
+        .accepts = COMPRESSION_GZIP | COMPRESSION_BR | COMPRESSION_ZSTD,
+    };
+}
+
+static const Step *exchange_pick(Exchange *x)
+{
+    Result r = pick_instance(x->loop, x->method, x->tried, x->arena, &x->pick);
+    if (failed(r) && failed(x->last_failure))
+        r = FAIL_OVER(x->arena, x->last_failure, *x->last_failure.error->fault,
+                      "after %u attempts no other instance is left", x->record.attempts);
+    if (!failed(r))
+        r = choose_plans(x);
+    if (failed(r))
+        return exchange_fail(x, r);
+
+    choose_target(x);
+    tried_add(&x->tried, x->pick.instance);
+    x->record.instance = x->pick.instance;
+    x->record.served_version = x->pick.served;
+    x->record.served_why = x->pick.why;
+    return &STEP_connect;
+}
+
+const Step STEP_pick = {"pick", exchange_pick};
+
+static void on_ready(UpstreamWait *wait, HttpConnection *connection, Result why)
+{
+    Exchange *x = (Exchange *)((char *)wait - offsetof(Exchange, wait));
+    x->waiting = false;
+    if (failed(why)) {
+        exchange_run(x, exchange_attempt_failed(x, error_copy(x->arena, why)));
+        return;
+    }
+    x->instance.connection = connection;
+    exchange_run(x, &STEP_send);
+}
+
+static const Step *exchange_connect(Exchange *x)
+{
+    x->wait.on_ready = on_ready;
+    upstream_want(x->pick.upstream, &x->wait, &x->instance.connection);
+    x->waiting = !x->instance.connection;
+    return x->waiting ? STEP_WAIT : &STEP_send;
+}
+
+const Step STEP_connect = {"connect", exchange_connect};
+
+void exchange_drop_instance(Exchange *x)
+{
+    if (x->waiting) {
+        upstream_cancel(&x->wait);
+        x->waiting = false;
+    }
+    if (x->instance.stream) {
+        if (!x->instance.ended)
+            http_stream_reset(x->instance.stream, RESET_CANCEL);
+        http_stream_release(x->instance.stream);
+        x->instance.stream = NULL;
+    }
+}
+
+/* ---- Attempts ------------------------------------------------------------------------------------ */
+
+/* Sent again only where that is safe: the request never reached a service, or the method may be
+   repeated and the route allows it. A stream's messages are not kept, so they cannot be sent again
+   once some have gone. */
+static bool may_try_again(const Exchange *x, const Fault *fault)
+{
+    if (x->replied_head)
+        return false;
+    bool untouched = !x->sent || fault == &FAULT_UPSTREAM_REFUSED;
+    if (x->sent && (!x->method || x->method->type->client_streaming))
+        return false;
+    if (untouched)
+        return true; /* ends when all instances have been tried */
+    return x->method && x->method->safe_to_repeat && fault->retryable && x->record.attempts < x->route->attempts;
+}
+
+const Step *exchange_attempt_failed(Exchange *x, Result why)
+{
+    const Fault *fault = why.error->fault;
+    exchange_drop_instance(x);
+    if (!may_try_again(x, fault))
+        return exchange_fail(x, why);
+
+    /* Refused once by a live instance: the same one may take it now, on another connection. */
+    if (fault == &FAULT_UPSTREAM_REFUSED && x->record.attempts < 3)
+        x->tried = 0;
+    x->last_failure = why;
+    x->sent = false;
+    x->has_answer = false;
+    x->has_answer_message = false;
+    telemetry_count(x->loop, COUNTER_RETRIES);
+    return x->method ? &STEP_pick : &STEP_opaque;
+}
+
+/* ---- Sending ------------------------------------------------------------------------------------- */
+
+static Result write_request_message(Exchange *x, Bytes message)
+{
+    Bytes converted;
+    Result r = exchange_convert_request(x, message, &converted);
+    if (failed(r))
+        return r;
+    Buffer framed = buffer_in(x->scratch);
+    r = message_write(x->target.dialect, converted, x->target.compression, false, &framed);
+    if (failed(r))
+        return r;
+    if (framed.full)
+        return FAIL(x->arena, FAULT_OUT_OF_MEMORY, "framing a request of %zu bytes", converted.size);
+    x->framed = buffer_bytes(&framed);
+    return OK;
+}
+
+static const Step *exchange_send(Exchange *x)
+{
+    if (!x->method)
+        return opaque_send(x);
+    bool streaming = x->method->type->client_streaming;
+    if (!streaming) {
+        /* Before the stream is opened: a message that cannot be given troubles no instance. */
+        Result r = write_request_message(x, x->message);
+        if (failed(r))
+            return exchange_fail(x, r);
+    }
+
+    HttpHead head;
+    x->target.timeout = x->deadline == NO_TIMEOUT ? NO_TIMEOUT : x->deadline - x->loop->now;
+    Result r = request_write(&x->target, &x->call.metadata, x->arena, &head);
+    if (failed(r))
+        return exchange_fail(x, r);
+    x->record.attempts++;
+    x->instance.ended = false;
+    x->instance.stream = http_stream_open(x->instance.connection, &head, false, &instance_events, x);
+    if (!x->instance.stream)
+        return exchange_attempt_failed(x, FAIL(x->arena, FAULT_UPSTREAM_REFUSED,
+                                               "%s has no room for another stream",
+                                               x->pick.instance->address.text));
+    if (!x->record.time_to_upstream)
+        x->record.time_to_upstream = x->loop->now - x->began;
+
+    if (!streaming) {
+        x->sent = true;
+        http_stream_send_body(x->instance.stream, x->framed);
+        http_stream_send_end(x->instance.stream, NULL);
+        exchange_forget_message(x);
+        return STEP_WAIT;
+    }
+    const Step *step = exchange_forward_request(x, buffer_bytes(&x->early));
+    if (step == STEP_WAIT && x->client.ended)
+        step = exchange_end_request(x);
+    return step;
+}
+
+const Step STEP_send = {"send", exchange_send};
+
+const Step *exchange_forward_request(Exchange *x, Bytes input)
+{
+    if (!x->method)
+        return opaque_forward(x, input);
+    Message message;
+    Result why = OK;
+    for (;;) {
+        switch (message_reader_read(&x->client.reader, &input, &message, &why)) {
+        case MESSAGE_MORE: exchange_settle(x, &x->client, &x->instance); return STEP_WAIT;
+        case MESSAGE_END: continue;
+        case MESSAGE_FAILED: return exchange_fail(x, why);
+        case MESSAGE_DONE: break;
+        }
+        why = write_request_message(x, message.bytes);
+        if (failed(why))
+            return exchange_fail(x, error_copy(x->arena, why));
+        x->sent = true;
+        x->record.messages_in++;
+        http_stream_send_body(x->instance.stream, x->framed);
+        exchange_forget_message(x);
+    }
+}
+
+const Step *exchange_end_request(Exchange *x)
+{
+    Message message;
+    Result why = OK;
+    if (x->method && message_reader_finish(&x->client.reader, &message, &why) == MESSAGE_FAILED)
+        return exchange_fail(x, why);
+    x->sent = true;
+    http_stream_send_end(x->instance.stream, NULL);
+    exchange_settle(x, &x->client, &x->instance);
+    return STEP_WAIT;
+}
+
+/* ---- What comes back ----------------------------------------------------------------------------- */
+
+static void on_head(void *owner, HttpStream *stream, const HttpHead *head, bool end)
+{
+    Exchange *x = owner;
+    x->instance.ended = end;
+    x->record.time_upstream_head = x->loop->now - x->began;
+    Result r = answer_read(head, &x->target, x->arena, &x->answer);
+    if (failed(r)) {
+        exchange_run(x, exchange_fail(x, r));
+        return;
+    }
+    x->has_answer = true;
+    x->end_frame = BYTES_NONE;
+    message_reader_init(&x->instance.reader, x->target.dialect, true, x->answer.compression,
+                        x->config->limits.message_bytes, x->arena);
+    /* A stream's head goes on at once: its reader may wait for it. */
+    if (x->method->type->server_streaming && !end && !x->answer.has_status && !x->answer.is_error)
+        exchange_run(x, exchange_reply_head(x));
+}
+
+/* Takes the answer's messages out of a piece of body. */
+static const Step *take_answer(Exchange *x, Bytes piece)
+{
+    Message message;
+    Result why = OK;
+    for (;;) {
+        switch (message_reader_read(&x->instance.reader, &piece, &message, &why)) {
+        case MESSAGE_MORE: return STEP_WAIT;
+        case MESSAGE_FAILED: return exchange_fail(x, why);
+        case MESSAGE_END: x->end_frame = bytes_copy(x->arena, message.bytes); continue;
+        case MESSAGE_DONE: break;
+        }
+        if (x->method->type->server_streaming) {
+            const Step *step = exchange_forward_answer(x, message.bytes);
+            if (step != STEP_WAIT)
+                return step;
+            continue;
+        }
+        if (x->has_answer_message)
+            return exchange_fail(x, FAIL(x->arena, FAULT_UPSTREAM_PROTOCOL,
+                                         "%s gave more than one message for %s",
+                                         x->pick.instance->address.text, x->target.method.data));
+        x->has_answer_message = true;
+        x->answer_message = bytes_copy(x->arena, message.bytes);
+        if (!x->answer_message.data)
+            return exchange_fail(x, FAIL(x->arena, FAULT_OUT_OF_MEMORY, "keeping an answer of %zu bytes",
+                                         message.bytes.size));
+    }
+}
+
+static void on_body(void *owner, HttpStream *stream, Bytes piece)
+{
+    Exchange *x = owner;
+    bool streaming = x->method->type->server_streaming;
+    if (streaming)
+        x->instance.owed += piece.size;
+    else
+        http_stream_consume(stream, piece.size);
+    const Step *step = take_answer(x, piece);
+    if (step == STEP_WAIT && streaming)
+        exchange_settle(x, &x->instance, &x->client);
+    exchange_run(x, step);
+}
+
+static const Step *answer_ended(Exchange *x, const Fields *trailers)
+{
+    Message message;
+    Result why = OK;
+    switch (message_reader_finish(&x->instance.reader, &message, &why)) {
+    case MESSAGE_FAILED: return exchange_fail(x, why);
+    case MESSAGE_DONE: /* a dialect without frames: the whole body */
+        x->has_answer_message = !x->answer.is_error;
+        x->answer_message = message.bytes;
+        x->end_frame = message.bytes;
+        break;
+    case MESSAGE_MORE:
+    case MESSAGE_END: break;
+    }
+    Result r = answer_end(&x->answer, trailers, x->end_frame, x->arena);
+    if (failed(r))
+        return exchange_fail(x, r);
+    return &STEP_reply;
+}
+
+static void on_end(void *owner, HttpStream *stream, const Fields *trailers)
+{
+    Exchange *x = owner;
+    x->instance.ended = true;
+    exchange_run(x, answer_ended(x, trailers));
+}
+
+static void on_drain(void *owner, HttpStream *stream)
+{
+    Exchange *x = owner;
+    exchange_settle(x, &x->client, &x->instance);
+}
+
+static void on_reset(void *owner, HttpStream *stream, Result why)
+{
+    Exchange *x = owner;
+    Result r = FAIL_OVER(x->arena, error_copy(x->arena, why), *why.error->fault, "%s broke off %.*s",
+                         x->pick.instance->address.text, BYTES_ARGS(x->target.method));
+    x->instance.ended = true;
+    exchange_run(x, exchange_attempt_failed(x, r));
+}
+
+static const HttpStreamEvents instance_events = {on_head, on_body, on_end, on_drain, on_reset};

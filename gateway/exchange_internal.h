@@ -1,0 +1,150 @@
+/*
+ * The inside of an exchange, for the files gateway/exchange*.c only.
+ *
+ *                      exchange_request.c                    exchange_instance.c
+ *   client's stream --- head, messages ---> [ Exchange ] --- head, messages ---> instance's stream
+ *                  <--- head, messages ---   exchange.c  <--- head, messages ---
+ *                      exchange_reply.c
+ *
+ * An exchange is a table of steps; a step returns the next one, STEP_WAIT until an event, or STEP_GONE
+ * when the exchange is no more. Events end in exchange_run, and after it the exchange must not be
+ * touched: it may be gone.
+ */
+#ifndef GATEWAY_EXCHANGE_INTERNAL_H
+#define GATEWAY_EXCHANGE_INTERNAL_H
+
+#include "gateway/exchange.h"
+#include "gateway/negotiate.h"
+#include "gateway/pick.h"
+#include "gateway/request_id.h"
+#include "gateway/telemetry.h"
+#include "gateway/trace_context.h"
+#include "protocols/dialect.h"
+
+typedef struct Step {
+    const char *name;
+    const struct Step *(*run)(Exchange *x);
+} Step;
+
+#define EXCHANGE_STEPS(STEP)                                                          \
+    STEP(resolve)   /* path -> method, REST binding, or opaque route               */ \
+    STEP(negotiate) /* which version the client speaks, and wants back             */ \
+    STEP(opaque)    /* an instance for a route without schema                      */ \
+    STEP(receive)   /* one request message: until it is there                      */ \
+    STEP(pick)      /* an instance, the version that it serves, the plans          */ \
+    STEP(connect)   /* a connection with room                                      */ \
+    STEP(send)      /* the request, converted                                      */ \
+    STEP(reply)     /* the answer of one message, converted, and its end           */ \
+    STEP(finish)    /* the record; release of everything                           */
+
+#define STEP(name) extern const Step STEP_##name;
+EXCHANGE_STEPS(STEP)
+#undef STEP
+#define STEP_WAIT ((const Step *)1)
+#define STEP_GONE ((const Step *)2)
+
+/* What the exchange has to do with one of its two streams. */
+typedef struct Half {
+    HttpConnection *connection; /* instance: where the stream is to be opened; used at once */
+    HttpStream *stream;   /* NULL: not open, or released */
+    MessageReader reader; /* of what comes from there */
+    size_t owed;          /* bytes received and not given back to the sender's window yet */
+    bool ended;           /* it has sent everything */
+} Half;
+
+struct Exchange {
+    Arena *arena;   /* lives as long as the exchange */
+    Arena *scratch; /* for the message at hand: of a stream, reset after each; else the same as arena */
+    Loop *loop;
+    Config *config; /* the generation it began with */
+    const ClientConnection *client_connection;
+    Half client, instance;
+
+    const HttpHead *head; /* of the request, during its event only */
+    Call call;
+    const Method *method;        /* in the client's version; NULL for opaque HTTP */
+    const RestBinding *binding;  /* REST: the rule that matched */
+    PlanParameter *parameters;   /* REST: from path and query */
+    uint32_t n_parameters;
+    const Route *route;
+    Negotiation version;
+    Bytes allow; /* for the Allow field of a 405 */
+
+    HttpHead opaque_head; /* opaque HTTP: what is sent on */
+    bool tunnel;          /* opaque HTTP: upgraded; both sides end by themselves */
+
+    Bytes message; /* unary: the request's, in the client's version and codec */
+    bool has_message;
+    Buffer early;  /* streams: body that came before the instance's stream was there */
+
+    Pick pick;
+    TriedSet tried;
+    const Plan *request_plan, *response_plan;
+    UpstreamWait wait;
+    bool waiting;
+    bool sent;    /* something of the request's messages has gone to the instance */
+    Bytes framed; /* the message that is about to go, in scratch */
+    RequestTarget target;
+    Result last_failure; /* of an attempt, while there may be another */
+
+    bool has_answer; /* the answer's head is read */
+    Answer answer;
+    Bytes answer_message; /* unary */
+    bool has_answer_message;
+    Bytes end_frame; /* gRPC-Web's trailers, Connect's EndStream, a Connect error's body */
+
+    char request_id[REQUEST_ID_SIZE];
+    TraceContext trace;
+    bool replied_head; /* the client has had the answer's head */
+    Timer deadline_timer;
+    int64_t began, deadline; /* monotonic nanoseconds; deadline may be NO_TIMEOUT */
+    Buffer lost; /* paths of fields that were lost, for the client: "Order.comment, ..." */
+    uint32_t n_lost;
+    CallRecord record;
+};
+
+void exchange_run(Exchange *x, const Step *step);
+
+/* The one place where a call's failure becomes an answer: degraded where the route says so. */
+const Step *exchange_fail(Exchange *x, Result why);
+/* The same for a status that the service itself gave. */
+const Step *exchange_fail_status(Exchange *x, const Status *status);
+
+bool exchange_is_unary(const Exchange *x);
+
+/* Gives back what is owed to the sender of one half, once the other half has room for more. */
+void exchange_settle(Exchange *x, Half *from, const Half *to);
+
+/* Forgets what the last message of a stream needed. */
+void exchange_forget_message(Exchange *x);
+
+/* exchange_request.c: the client's stream. */
+extern const HttpStreamEvents exchange_client_events;
+
+/* exchange_instance.c: the instance's stream. */
+const Step *exchange_attempt_failed(Exchange *x, Result why);
+void exchange_drop_instance(Exchange *x);
+/* Streams: takes messages out of `input` and sends them on to the instance. */
+const Step *exchange_forward_request(Exchange *x, Bytes input);
+const Step *exchange_end_request(Exchange *x);
+
+/* exchange_reply.c: the answer. */
+const Step *exchange_reply_head(Exchange *x);
+const Step *exchange_forward_answer(Exchange *x, Bytes message);
+const Step *exchange_reply_end(Exchange *x, const Status *status, const Fields *trailers);
+const Step *exchange_reply_degraded(Exchange *x, const char *reason);
+
+/* exchange_convert.c: one message through a plan. The result lives in scratch, or is the message itself. */
+MUST_USE Result exchange_convert_request(Exchange *x, Bytes message, Bytes *converted_out);
+MUST_USE Result exchange_convert_answer(Exchange *x, Bytes message, Bytes *converted_out);
+
+/* exchange_opaque.c: routes without a schema. */
+const Route *opaque_route(const Config *config, Bytes path); /* NULL: none */
+void opaque_keep_head(Exchange *x);
+const Step *opaque_send(Exchange *x);
+const Step *opaque_forward(Exchange *x, Bytes piece);
+
+/* exchange_resolve.c: fills in the call, its dialect, and the method or binding. */
+MUST_USE Result exchange_resolve(Exchange *x);
+
+#endif

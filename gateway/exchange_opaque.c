@@ -1,0 +1,138 @@
+/*
+ * Opaque HTTP: routes to services without a schema. Heads and bytes go through as they are, also those
+ * of a connection that was upgraded (WebSocket).
+ */
+#include "base/arena.h"
+#include "gateway/exchange_internal.h"
+
+static const HttpStreamEvents opaque_events;
+
+const Route *opaque_route(const Config *config, Bytes path)
+{
+    for (uint32_t i = 0; i < config->n_http_routes; i++) {
+        if (bytes_start_with(path, config->http_routes[i].path_prefix))
+            return &config->http_routes[i];
+    }
+    return NULL;
+}
+
+/* The request's head outlives its event: it is sent when there is a connection. */
+void opaque_keep_head(Exchange *x)
+{
+    HttpHead *head = &x->opaque_head;
+    *head = *x->head;
+    head->method = x->call.verb;
+    head->scheme = bytes_of("http");
+    head->authority = bytes_copy(x->arena, x->head->authority);
+    head->path = bytes_copy(x->arena, x->head->path);
+    head->fields = fields_in(x->arena);
+    for (uint32_t i = 0; i < x->head->fields.n; i++) {
+        const Field *field = &x->head->fields.items[i];
+        fields_add(&head->fields, bytes_copy(x->arena, field->name), bytes_copy(x->arena, field->value));
+    }
+    trace_context_write(&x->trace, &head->fields);
+    fields_add(&head->fields, bytes_of("x-request-id"), x->record.request_id);
+    fields_add(&head->fields, bytes_of("x-forwarded-proto"),
+               bytes_of(x->client_connection->secure ? "https" : "http"));
+    fields_add_text(&head->fields, "x-forwarded-for", x->client_connection->peer);
+}
+
+static const Step *opaque_pick(Exchange *x)
+{
+    Result r = pick_any(x->loop, x->route->service, x->tried, x->arena, &x->pick);
+    if (failed(r) && failed(x->last_failure))
+        r = FAIL_OVER(x->arena, x->last_failure, *x->last_failure.error->fault, "no other instance is left");
+    if (failed(r))
+        return exchange_fail(x, r);
+    tried_add(&x->tried, x->pick.instance);
+    x->record.instance = x->pick.instance;
+    return &STEP_connect;
+}
+
+const Step STEP_opaque = {"opaque", opaque_pick};
+
+const Step *opaque_send(Exchange *x)
+{
+    x->record.attempts++;
+    x->instance.ended = false;
+    x->instance.stream = http_stream_open(x->instance.connection, &x->opaque_head,
+                                          x->client.ended && !x->early.size, &opaque_events, x);
+    if (!x->instance.stream)
+        return exchange_attempt_failed(x, FAIL(x->arena, FAULT_UPSTREAM_REFUSED, "%s has no room",
+                                               x->pick.instance->address.text));
+    x->sent = true;
+    x->record.time_to_upstream = x->loop->now - x->began;
+    if (x->early.size)
+        opaque_forward(x, buffer_bytes(&x->early));
+    if (x->early.size && x->client.ended)
+        http_stream_send_end(x->instance.stream, NULL);
+    return STEP_WAIT;
+}
+
+const Step *opaque_forward(Exchange *x, Bytes piece)
+{
+    http_stream_send_body(x->instance.stream, piece);
+    exchange_settle(x, &x->client, &x->instance);
+    return STEP_WAIT;
+}
+
+static void on_head(void *owner, HttpStream *stream, const HttpHead *head, bool end)
+{
+    Exchange *x = owner;
+    HttpHead reply = *head;
+    reply.fields = fields_in(x->arena);
+    for (uint32_t i = 0; i < head->fields.n; i++)
+        fields_add(&reply.fields, head->fields.items[i].name, head->fields.items[i].value);
+    fields_add(&reply.fields, bytes_of("x-request-id"), x->record.request_id);
+    x->record.http_status = head->status;
+    x->record.time_upstream_head = x->loop->now - x->began;
+    x->instance.ended = end;
+    x->tunnel = head->status == 101;
+    http_stream_send_head(x->client.stream, &reply, end);
+    x->replied_head = true;
+    if (end)
+        exchange_run(x, &STEP_finish);
+}
+
+static void on_body(void *owner, HttpStream *stream, Bytes piece)
+{
+    Exchange *x = owner;
+    x->instance.owed += piece.size;
+    x->record.bytes_out += piece.size;
+    http_stream_send_body(x->client.stream, piece);
+    exchange_settle(x, &x->instance, &x->client);
+}
+
+static void on_end(void *owner, HttpStream *stream, const Fields *trailers)
+{
+    Exchange *x = owner;
+    x->instance.ended = true;
+    http_stream_send_end(x->client.stream, trailers->n ? trailers : NULL);
+    if (!x->tunnel || x->client.ended)
+        exchange_run(x, &STEP_finish);
+}
+
+static void on_drain(void *owner, HttpStream *stream)
+{
+    Exchange *x = owner;
+    exchange_settle(x, &x->client, &x->instance);
+}
+
+static void on_reset(void *owner, HttpStream *stream, Result why)
+{
+    Exchange *x = owner;
+    Result r = FAIL_OVER(x->arena, error_copy(x->arena, why), *why.error->fault, "%s broke off",
+                         x->pick.instance->address.text);
+    x->instance.ended = true;
+    if (!x->replied_head) {
+        exchange_run(x, exchange_fail(x, r));
+        return;
+    }
+    /* Bytes of the answer are out already: only breaking off says that they are not all. */
+    x->record.why = r;
+    x->record.status = status_of_error(x->arena, r);
+    http_stream_reset(x->client.stream, 2 /* INTERNAL_ERROR */);
+    exchange_run(x, &STEP_finish);
+}
+
+static const HttpStreamEvents opaque_events = {on_head, on_body, on_end, on_drain, on_reset};

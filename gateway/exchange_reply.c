@@ -1,0 +1,187 @@
+/* The answer to the client: its head, its messages, its end. */
+#include "base/arena.h"
+#include "gateway/exchange_internal.h"
+#include "gateway/version_headers.h"
+
+/* ---- Fields that the gateway adds ---------------------------------------------------------------- */
+
+static void add_own_fields(const Exchange *x, Fields *fields)
+{
+    fields_add(fields, bytes_of("x-request-id"), bytes(x->request_id, REQUEST_ID_SIZE));
+    if (x->version.reply)
+        version_headers_write(x->version.reply, x->version.rule, x->config->identity_header, fields);
+    if (x->pick.served)
+        fields_add(fields, bytes_of("passerelle-served-version"), bytes_of(x->pick.served->name));
+    if (x->lost.size)
+        fields_add(fields, bytes_of("passerelle-lost"), buffer_bytes(&x->lost));
+    if (x->record.degraded)
+        fields_add(fields, bytes_of("passerelle-degraded"), bytes_of(x->record.degraded));
+    if (x->allow.size)
+        fields_add(fields, bytes_of("allow"), x->allow);
+}
+
+static Fields reply_fields(const Exchange *x, const Fields *from_service)
+{
+    Fields fields = fields_in(x->arena);
+    for (uint32_t i = 0; from_service && i < from_service->n; i++)
+        fields_add(&fields, from_service->items[i].name, from_service->items[i].value);
+    add_own_fields(x, &fields);
+    return fields;
+}
+
+/* ---- Head and messages --------------------------------------------------------------------------- */
+
+/* The first compression that the client takes, unless the instance did not think it worth it. */
+static Compression reply_compression(const Exchange *x)
+{
+    if (!x->has_answer || x->answer.compression == COMPRESSION_IDENTITY)
+        return COMPRESSION_IDENTITY;
+    if (x->call.accepts & x->answer.compression)
+        return x->answer.compression;
+    return x->call.accepts & COMPRESSION_GZIP ? COMPRESSION_GZIP : COMPRESSION_IDENTITY;
+}
+
+static void send_head(Exchange *x, Compression compression, int64_t content_length)
+{
+    HttpHead head;
+    Fields fields = reply_fields(x, x->has_answer ? &x->answer.metadata : NULL);
+    reply_write_head(&x->call, &fields, compression, content_length, x->arena, &head);
+    http_stream_send_head(x->client.stream, &head, false);
+    x->record.http_status = head.status;
+    x->replied_head = true;
+}
+
+const Step *exchange_reply_head(Exchange *x)
+{
+    send_head(x, reply_compression(x), -1);
+    return STEP_WAIT;
+}
+
+static Result frame_answer(Exchange *x, Bytes message, Compression compression, Bytes *framed_out)
+{
+    Buffer framed = buffer_in(x->scratch);
+    Result r = message_write(x->call.dialect, message, compression, false, &framed);
+    if (!failed(r) && framed.full)
+        r = FAIL(x->arena, FAULT_OUT_OF_MEMORY, "framing an answer of %zu bytes", message.size);
+    *framed_out = buffer_bytes(&framed);
+    return r;
+}
+
+static void send_body(Exchange *x, Bytes body)
+{
+    x->record.bytes_out += body.size;
+    x->record.messages_out++;
+    http_stream_send_body(x->client.stream, body);
+}
+
+const Step *exchange_forward_answer(Exchange *x, Bytes message)
+{
+    Bytes converted, framed;
+    Result r = exchange_convert_answer(x, message, &converted);
+    if (!failed(r))
+        r = frame_answer(x, converted, reply_compression(x), &framed);
+    if (failed(r))
+        return exchange_fail(x, error_copy(x->arena, r));
+    if (!x->replied_head)
+        send_head(x, reply_compression(x), -1);
+    send_body(x, framed);
+    exchange_forget_message(x);
+    return STEP_WAIT;
+}
+
+/* ---- The end ------------------------------------------------------------------------------------- */
+
+const Step *exchange_reply_end(Exchange *x, const Status *status, const Fields *trailers)
+{
+    const Service *service = x->record.method ? x->record.method->version->service : NULL;
+    const Version *version = x->version.reply;
+    ReplyOptions options = {
+        .hide_internals = x->route && x->route->hide_internals,
+        .request_id = bytes(x->request_id, REQUEST_ID_SIZE),
+        .service = bytes_of(service ? service->name : NULL),
+        .version = bytes_of(version ? version->name : NULL),
+        .instance = bytes_of(x->pick.instance ? x->pick.instance->address.text : NULL),
+    };
+    Fields fields = reply_fields(x, x->has_answer ? &x->answer.metadata : NULL);
+    Fields none = fields_in(x->arena);
+    ReplyEnd end;
+    Result r = reply_write_end(&x->call, status, &fields, trailers ? trailers : &none, x->replied_head,
+                               &options, x->arena, &end);
+    x->record.status = *status;
+    if (failed(r)) {
+        /* Not even the error could be written: the stream is broken off, which no client takes for success. */
+        x->record.why = r;
+        x->record.status = status_of_error(x->arena, r);
+        http_stream_reset(x->client.stream, 2 /* INTERNAL_ERROR */);
+        return &STEP_finish;
+    }
+    if (end.has_head) {
+        x->record.http_status = end.head.status;
+        http_stream_send_head(x->client.stream, &end.head, !end.body.size && !end.has_trailers);
+    }
+    if (end.body.size) {
+        x->record.bytes_out += end.body.size;
+        http_stream_send_body(x->client.stream, end.body);
+    }
+    if (!end.has_head || end.body.size || end.has_trailers)
+        http_stream_send_end(x->client.stream, end.has_trailers ? &end.trailers : NULL);
+    return &STEP_finish;
+}
+
+static const Step *reply_unary(Exchange *x, Bytes message)
+{
+    Bytes framed;
+    Compression compression = reply_compression(x);
+    Result r = frame_answer(x, message, compression, &framed);
+    if (failed(r))
+        return exchange_fail(x, r);
+    send_head(x, compression, (int64_t)framed.size);
+    send_body(x, framed);
+    Status ok = {.code = CODE_OK};
+    return exchange_reply_end(x, &ok, x->has_answer ? &x->answer.trailers : NULL);
+}
+
+static const Step *exchange_reply(Exchange *x)
+{
+    if (x->answer.status.code != CODE_OK) {
+        const Status *status = &x->answer.status;
+        bool again = status->code == CODE_UNAVAILABLE && x->method->safe_to_repeat &&
+                     x->record.attempts < x->route->attempts && !x->replied_head;
+        if (again)
+            return exchange_attempt_failed(
+                x, FAIL(x->arena, FAULT_UPSTREAM_RESET, "%s answered UNAVAILABLE: %.*s",
+                        x->pick.instance->address.text, BYTES_ARGS(status->message)));
+        return exchange_fail_status(x, status);
+    }
+    if (x->method->type->server_streaming)
+        return exchange_reply_end(x, &x->answer.status, &x->answer.trailers);
+
+    if (!x->has_answer_message)
+        return exchange_fail(x, FAIL(x->arena, FAULT_UPSTREAM_PROTOCOL, "%s ended %.*s well but gave no message",
+                                     x->pick.instance->address.text, BYTES_ARGS(x->target.method)));
+    Bytes converted;
+    Result r = exchange_convert_answer(x, x->answer_message, &converted);
+    return failed(r) ? exchange_fail(x, r) : reply_unary(x, converted);
+}
+
+const Step STEP_reply = {"reply", exchange_reply};
+
+/* The route's default in the client's own version, marked as what it is. */
+const Step *exchange_reply_degraded(Exchange *x, const char *reason)
+{
+    x->record.degraded = reason;
+    x->has_answer = false;
+    Bytes message = x->method->default_reply[x->call.reply_codec];
+    if (!x->method->type->server_streaming)
+        return reply_unary(x, message);
+
+    x->version.reply = x->version.client;
+    send_head(x, COMPRESSION_IDENTITY, -1);
+    Bytes framed;
+    Result r = frame_answer(x, message, COMPRESSION_IDENTITY, &framed);
+    if (failed(r))
+        return exchange_fail(x, r);
+    send_body(x, framed);
+    Status ok = {.code = CODE_OK};
+    return exchange_reply_end(x, &ok, NULL);
+}

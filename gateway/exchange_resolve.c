@@ -1,0 +1,101 @@
+/* What is asked for: an RPC by its path, a REST binding, or an opaque route. */
+#include "base/arena.h"
+#include "gateway/exchange_internal.h"
+
+/* A request names itself and its trace before anything can go wrong with it. */
+static void name_request(Exchange *x)
+{
+    request_id_write(&x->loop->random, x->request_id);
+    trace_context_begin(&x->head->fields, &x->loop->random, x->arena, &x->trace);
+    x->record.request_id = bytes(x->request_id, REQUEST_ID_SIZE);
+    x->record.trace_id = bytes(x->trace.trace_id, TRACE_ID_SIZE);
+
+    const char *header = x->config->identity_header;
+    if (x->client_connection->identity)
+        x->record.client = bytes_of(x->client_connection->identity);
+    else if (header)
+        x->record.client = bytes_copy(x->arena, fields_get(&x->head->fields, header));
+}
+
+static void pass_on_names(Exchange *x)
+{
+    trace_context_write(&x->trace, &x->call.metadata);
+    if (!fields_get(&x->call.metadata, "x-request-id").data)
+        fields_add(&x->call.metadata, bytes_of("x-request-id"), x->record.request_id);
+}
+
+static const Method *method_at(const Config *config, Bytes path)
+{
+    return table_get(&config->methods, bytes_slice(path, 0, bytes_find(path, '?')));
+}
+
+/* Query parameters are taken only where the body does not hold everything already. */
+static Result take_parameters(Exchange *x, const RestMatch *match)
+{
+    RestParameter *query = NULL;
+    size_t n_query = 0;
+    if (strcmp(x->binding->rule->body, "*") != 0) {
+        Result r = rest_query_parse(x->call.query, x->arena, &query, &n_query);
+        if (failed(r))
+            return r;
+    }
+    x->parameters = arena_array(x->arena, PlanParameter, match->n_parameters + n_query);
+    if (!x->parameters)
+        return FAIL(x->arena, FAULT_OUT_OF_MEMORY, "keeping %zu parameters",
+                    match->n_parameters + n_query);
+    for (size_t i = 0; i < match->n_parameters; i++)
+        x->parameters[x->n_parameters++] =
+            (PlanParameter){match->parameters[i].field_path, match->parameters[i].text};
+    for (size_t i = 0; i < n_query; i++)
+        x->parameters[x->n_parameters++] = (PlanParameter){query[i].field_path, query[i].text};
+    return OK;
+}
+
+static Result resolve_rest(Exchange *x)
+{
+    RestMatch match = {0};
+    bool found = false;
+    Result r = rest_table_match(x->config->rest, x->call.verb, x->call.path, x->arena, &match, &found);
+    if (failed(r))
+        return r;
+    if (found) {
+        x->binding = match.value;
+        return take_parameters(x, &match);
+    }
+    x->route = x->record.route = opaque_route(x->config, x->call.path);
+    if (x->route) {
+        x->call.dialect = DIALECT_HTTP;
+        opaque_keep_head(x);
+        return OK;
+    }
+    if (match.allowed.size) {
+        x->allow = match.allowed;
+        return FAIL(x->arena, FAULT_METHOD_NOT_ALLOWED, "%.*s takes %.*s, not %.*s",
+                    BYTES_ARGS(x->call.path), BYTES_ARGS(match.allowed), BYTES_ARGS(x->call.verb));
+    }
+    return FAIL(x->arena, FAULT_UNKNOWN_PATH, "%.*s %.*s", BYTES_ARGS(x->call.verb),
+                (int)(x->call.path.size < 200 ? x->call.path.size : 200), (const char *)x->call.path.data);
+}
+
+Result exchange_resolve(Exchange *x)
+{
+    name_request(x);
+    x->method = method_at(x->config, x->head->path);
+    Dialect dialect = dialect_of_request(x->head);
+    if (request_kind(x->head) != REQUEST_RPC && !x->method)
+        dialect = DIALECT_REST;
+
+    Result r = call_read(x->head, dialect, x->arena, &x->call);
+    if (failed(r))
+        return r;
+    pass_on_names(x);
+    if (dialect == DIALECT_REST) {
+        x->method = NULL;
+        return resolve_rest(x);
+    }
+    if (!x->method)
+        return FAIL(x->arena, FAULT_UNKNOWN_METHOD, "%.*s",
+                    (int)(x->call.path.size < 200 ? x->call.path.size : 200),
+                    (const char *)x->call.path.data);
+    return OK;
+}
