@@ -178,6 +178,14 @@ struct Service {
     const Table *pins;          /* client identity -> Version */
 };
 
+/* Which pages of other origins may call; no origins: none. */
+typedef struct Cors {
+    const char *const *origins; /* "https://panel.example", "https://*.example", "*" */
+    uint32_t n_origins;
+    bool credentials;
+    uint32_t max_age_seconds;   /* how long a browser may remember a preflight */
+} Cors;
+
 struct Config {
     atomic_uint references;
     uint64_t generation;
@@ -190,6 +198,7 @@ struct Config {
     uint32_t n_loops;       /* 0: one per core */
     int64_t drain_time;     /* at shutdown */
     const char *log_file;   /* access log: path, "-" for stdout */
+    Cors cors;
     const char *identity_header; /* lower case, names the client; or NULL */
     const char *node;       /* name of this gateway in request ids and logs */
     Service *services;

@@ -68,6 +68,7 @@ struct Exchange {
     uint32_t n_parameters;
     const Route *route;
     Negotiation version;
+    Bytes origin; /* of the page that calls, or empty */
     Bytes allow; /* for the Allow field of a 405 */
 
     HttpHead opaque_head; /* opaque HTTP: what is sent on */

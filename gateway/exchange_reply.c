@@ -1,5 +1,6 @@
 /* The answer to the client: its head, its messages, its end. */
 #include "base/arena.h"
+#include "gateway/cors.h"
 #include "gateway/exchange_internal.h"
 #include "gateway/version_headers.h"
 
@@ -18,6 +19,7 @@ static void add_own_fields(const Exchange *x, Fields *fields)
         fields_add(fields, bytes_of("passerelle-degraded"), bytes_of(x->record.degraded));
     if (x->allow.size)
         fields_add(fields, bytes_of("allow"), x->allow);
+    cors_add(&x->config->cors, x->origin, fields);
 }
 
 static Fields reply_fields(const Exchange *x, const Fields *from_service)

@@ -1,11 +1,25 @@
 /* The client's side of an exchange, up to where an instance is wanted. */
 #include "base/arena.h"
+#include "gateway/cors.h"
 #include "gateway/exchange_internal.h"
 
 /* ---- Steps --------------------------------------------------------------------------------------- */
 
+/* A browser asks whether a page may call: no service hears of it. */
+static const Step *answer_preflight(Exchange *x)
+{
+    HttpHead head = {.status = 204, .content_length = -1, .fields = fields_in(x->arena)};
+    cors_answer_preflight(&x->config->cors, x->head, &head.fields);
+    x->call.dialect = DIALECT_HTTP;
+    x->record.http_status = head.status;
+    http_stream_send_head(x->client.stream, &head, true);
+    return &STEP_finish;
+}
+
 static const Step *exchange_resolve_step(Exchange *x)
 {
+    if (x->config->cors.n_origins && cors_is_preflight(x->head))
+        return answer_preflight(x);
     Result r = exchange_resolve(x);
     if (failed(r))
         return exchange_fail(x, r);

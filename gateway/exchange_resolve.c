@@ -24,11 +24,6 @@ static void pass_on_names(Exchange *x)
         fields_add(&x->call.metadata, bytes_of("x-request-id"), x->record.request_id);
 }
 
-static const Method *method_at(const Config *config, Bytes path)
-{
-    return table_get(&config->methods, bytes_slice(path, 0, bytes_find(path, '?')));
-}
-
 /* Query parameters are taken only where the body does not hold everything already. */
 static Result take_parameters(Exchange *x, const RestMatch *match)
 {
@@ -51,51 +46,65 @@ static Result take_parameters(Exchange *x, const RestMatch *match)
     return OK;
 }
 
-static Result resolve_rest(Exchange *x)
+/* The path's REST binding or opaque route. Neither: nothing is set, and `match` says which verbs would do. */
+static Result find_plain(Exchange *x, RestMatch *match)
 {
-    RestMatch match = {0};
     bool found = false;
-    Result r = rest_table_match(x->config->rest, x->call.verb, x->call.path, x->arena, &match, &found);
+    Result r = rest_table_match(x->config->rest, x->call.verb, x->call.path, x->arena, match, &found);
+    if (found)
+        x->binding = match->value;
+    else
+        x->route = x->record.route = opaque_route(x->config, x->call.path);
+    return r;
+}
+
+static Result not_found(Exchange *x, const RestMatch *match)
+{
+    Bytes shown = bytes_slice(x->call.path, 0, 200);
+    if (match->allowed.size) {
+        x->allow = match->allowed;
+        return FAIL(x->arena, FAULT_METHOD_NOT_ALLOWED, "%.*s takes %.*s, not %.*s", BYTES_ARGS(shown),
+                    BYTES_ARGS(match->allowed), BYTES_ARGS(x->call.verb));
+    }
+    return FAIL(x->arena, FAULT_UNKNOWN_PATH, "%.*s %.*s", BYTES_ARGS(x->call.verb), BYTES_ARGS(shown));
+}
+
+static Result resolve_rpc(Exchange *x, Dialect dialect)
+{
+    Result r = call_read(x->head, dialect, x->arena, &x->call);
     if (failed(r))
         return r;
-    if (found) {
-        x->binding = match.value;
+    pass_on_names(x);
+    Bytes shown = bytes_slice(x->call.path, 0, 200);
+    return x->method ? OK : FAIL(x->arena, FAULT_UNKNOWN_METHOD, "%.*s", BYTES_ARGS(shown));
+}
+
+static Result resolve_plain(Exchange *x)
+{
+    /* The dialect of the error, should there be none, is REST's. */
+    RestMatch match = {0};
+    Result found = find_plain(x, &match);
+    Result r = call_read(x->head, x->route ? DIALECT_HTTP : DIALECT_REST, x->arena, &x->call);
+    if (failed(found) || failed(r))
+        return failed(found) ? found : r;
+    pass_on_names(x);
+    if (x->binding)
         return take_parameters(x, &match);
-    }
-    x->route = x->record.route = opaque_route(x->config, x->call.path);
-    if (x->route) {
-        x->call.dialect = DIALECT_HTTP;
-        opaque_keep_head(x);
-        return OK;
-    }
-    if (match.allowed.size) {
-        x->allow = match.allowed;
-        return FAIL(x->arena, FAULT_METHOD_NOT_ALLOWED, "%.*s takes %.*s, not %.*s",
-                    BYTES_ARGS(x->call.path), BYTES_ARGS(match.allowed), BYTES_ARGS(x->call.verb));
-    }
-    return FAIL(x->arena, FAULT_UNKNOWN_PATH, "%.*s %.*s", BYTES_ARGS(x->call.verb),
-                (int)(x->call.path.size < 200 ? x->call.path.size : 200), (const char *)x->call.path.data);
+    if (!x->route)
+        return not_found(x, &match);
+    opaque_keep_head(x);
+    return OK;
 }
 
 Result exchange_resolve(Exchange *x)
 {
     name_request(x);
-    x->method = method_at(x->config, x->head->path);
-    Dialect dialect = dialect_of_request(x->head);
-    if (request_kind(x->head) != REQUEST_RPC && !x->method)
-        dialect = DIALECT_REST;
+    size_t query = bytes_find(x->head->path, '?');
+    x->call.verb = bytes_copy(x->arena, x->head->method);
+    x->call.path = bytes_copy(x->arena, bytes_slice(x->head->path, 0, query));
+    x->origin = bytes_copy(x->arena, fields_get(&x->head->fields, "origin"));
+    x->method = table_get(&x->config->methods, x->call.path);
 
-    Result r = call_read(x->head, dialect, x->arena, &x->call);
-    if (failed(r))
-        return r;
-    pass_on_names(x);
-    if (dialect == DIALECT_REST) {
-        x->method = NULL;
-        return resolve_rest(x);
-    }
-    if (!x->method)
-        return FAIL(x->arena, FAULT_UNKNOWN_METHOD, "%.*s",
-                    (int)(x->call.path.size < 200 ? x->call.path.size : 200),
-                    (const char *)x->call.path.data);
-    return OK;
+    bool rpc = request_kind(x->head) == REQUEST_RPC || x->method;
+    return rpc ? resolve_rpc(x, dialect_of_request(x->head)) : resolve_plain(x);
 }
