@@ -180,7 +180,7 @@ struct Service {
 
 /* Which pages of other origins may call; no origins: none. */
 typedef struct Cors {
-    const char *const *origins; /* "https://panel.example", "https://*.example", "*" */
+    const char *const *origins; /* "https://panel.example"; a star in it stands for labels, alone for all */
     uint32_t n_origins;
     bool credentials;
     uint32_t max_age_seconds;   /* how long a browser may remember a preflight */

@@ -8,7 +8,7 @@ bool cors_is_preflight(const HttpHead *head)
            fields_get(&head->fields, "access-control-request-method").data;
 }
 
-/* "https://*.shop.example" matches one or more labels in the star's place. */
+/* A star stands for one or more labels. */
 static bool origin_matches(Bytes origin, const char *pattern)
 {
     const char *star = strchr(pattern, '*');
