@@ -1,5 +1,5 @@
 /*
- * JsonNode: JSON as a tree of nodes, in one block of memory.
+ * JsonNode: JSON as a tree of nodes.
  *
  * Made from JSON text by json_parse, or from YAML by yaml_parse (a config eats the same cooking);
  * read by the plans. Strings are borrowed from the text; only those with escapes are copied. Lives in
@@ -26,13 +26,13 @@ struct JsonNode {
     uint32_t offset; /* in the source text, of the value; for errors */
     uint32_t count;  /* ARRAY, OBJECT: children */
     Bytes name;      /* inside an OBJECT: the member's name, unescaped */
-    Bytes text;
+    Bytes text;      /* ARRAY, OBJECT: as written, with the brackets; empty when made from something else */
     JsonNode *first; /* ARRAY, OBJECT: first child */
     JsonNode *next;  /* sibling */
 };
 
 typedef struct JsonLimits {
-    uint32_t depth;    /* 0: 100 */
+    uint32_t depth;    /* 0: 100; never more than 1,000 */
     uint32_t elements; /* 0: 1,000,000 */
 } JsonLimits;
 
@@ -43,8 +43,11 @@ MUST_USE Result json_parse(Arena *arena, Bytes text, const JsonLimits *limits, J
 /* The member with this name, or NULL. */
 JsonNode *json_member(const JsonNode *object, const char *name);
 
-/* Writes a JSON string with its quotes, escaping what must be. */
+/* Writes a JSON string with its quotes, escaping what must be. `text` is valid UTF-8. */
 void json_write_string(Buffer *out, Bytes text);
+
+/* Where in the text an offset is, for people: both from 1. */
+void json_place(Bytes text, size_t offset, unsigned *line_out, unsigned *column_out);
 
 /* Writes the whole tree, for tests and tools. */
 void json_write(Buffer *out, const JsonNode *node);
