@@ -51,12 +51,11 @@ static void copy_in(LogRing *ring, size_t at, Bytes piece)
     memcpy(ring->bytes, piece.data + first, piece.size - first);
 }
 
+/* After something was given: that store and this load, and the writer's store and loads in
+   wait_for_lines, are sequentially consistent: either the writer sees the line or we see it sleep. */
 static void wake_writer(Log *log)
 {
-    /* Pairs with the fence in wait_for_lines: either the writer sees the line or we see it sleep. */
-    atomic_thread_fence(memory_order_seq_cst);
-    if (atomic_load_explicit(&log->sleeping, memory_order_relaxed) &&
-        atomic_exchange_explicit(&log->sleeping, false, memory_order_relaxed))
+    if (atomic_load(&log->sleeping) && atomic_exchange(&log->sleeping, false))
         sem_post(&log->wake);
 }
 
@@ -70,7 +69,7 @@ bool log_write(LogRing *ring, Bytes line)
     }
     copy_in(ring, given, line);
     copy_in(ring, given + line.size, bytes("\n", 1));
-    atomic_store_explicit(&ring->given, given + line.size + 1, memory_order_release);
+    atomic_store(&ring->given, given + line.size + 1);
     wake_writer(ring->log);
     return true;
 }
@@ -173,8 +172,7 @@ static bool empty_rings(Log *log)
 static bool rings_are_empty(const Log *log)
 {
     for (const LogRing *ring = atomic_load(&log->rings); ring; ring = ring->next) {
-        if (atomic_load_explicit(&ring->given, memory_order_acquire) !=
-            atomic_load_explicit(&ring->taken, memory_order_relaxed))
+        if (atomic_load(&ring->given) != atomic_load_explicit(&ring->taken, memory_order_relaxed))
             return false;
     }
     return true;
@@ -192,13 +190,12 @@ static void change_file(Log *log)
 
 static void wait_for_lines(Log *log)
 {
-    atomic_store_explicit(&log->sleeping, true, memory_order_relaxed);
-    atomic_thread_fence(memory_order_seq_cst);
+    atomic_store(&log->sleeping, true);
     if (rings_are_empty(log) && !atomic_load(&log->closing) && atomic_load(&log->next_file) < 0) {
         while (sem_wait(&log->wake) != 0)
             ; /* interrupted by a signal */
     }
-    atomic_store_explicit(&log->sleeping, false, memory_order_relaxed);
+    atomic_store(&log->sleeping, false);
 }
 
 static void *run_writer(void *argument)
