@@ -1,7 +1,8 @@
 /*
  * Config: one generation of what the operator wants, read, checked and compiled.
  *
- * Immutable and reference-counted: a reload makes a new generation and swaps it in whole; a call keeps
+ * Immutable (but for the fields `series`, which telemetry_adopt fills in before any loop sees it) and
+ * reference-counted: a reload makes a new generation and swaps it in whole; a call keeps
  * the one that it began with. Everything in it lives in its arena and may be read by any loop. Made from
  * YAML by config_load (config.c reads and checks, service.c compiles schemas, versions and plans).
  */
@@ -77,6 +78,7 @@ struct Route {
     const char *path_prefix; /* opaque HTTP */
     const char *file;
     int line;
+    uint32_t series;       /* telemetry's: where opaque calls are counted */
 };
 
 typedef enum UpstreamProtocol {
@@ -101,6 +103,7 @@ struct Instance {
     const Service *service;
     uint32_t index;       /* in the service */
     uint32_t id;          /* in the Config, for counters */
+    uint32_t series;      /* telemetry's */
 };
 
 struct Version {
@@ -115,6 +118,7 @@ struct Version {
     Method *methods;
     uint32_t n_methods;
     const MappingSet **to; /* [version index]: messages of this version given as that one's; NULL: no way */
+    uint32_t series;      /* telemetry's */
 };
 
 /* What an RPC of one version is in another. */
@@ -139,6 +143,7 @@ struct Method {
     bool has_default;       /* graceful: the answer in this version's shape */
     Bytes default_reply[CODEC_COUNT];
     uint32_t id;            /* in the Config, for counters */
+    uint32_t series;        /* telemetry's */
 };
 
 /* One google.api.http rule of one method: the value in the RestTable. */
@@ -176,6 +181,7 @@ struct Service {
     const char *version_header; /* lower case: "api-version" */
     const Version *default_version;
     const Table *pins;          /* client identity -> Version */
+    uint32_t series;            /* telemetry's */
 };
 
 /* Which pages of other origins may call; no origins: none. */

@@ -57,4 +57,37 @@ void telemetry_count(Loop *loop, Counter counter);
 void telemetry_event(const char *level, const char *event, Result why, const char *format, ...)
     PRINTF_LIKE(4, 5);
 
+/* A connection attempt to an instance ended: it is left alone until `away_until` (monotonic
+   nanoseconds), or may be used (0). Only the loop's thread. */
+void telemetry_upstream(Loop *loop, const Instance *instance, int64_t away_until);
+
+/* ---- For the process ---------------------------------------------------------------------------- */
+
+/* Opens the log ("-": stdout) and begins to count. Before any loop; from the main thread. `node` is
+   copied. What is said before goes to stderr. Faults: NO_FILE, SYSTEM. */
+MUST_USE Result telemetry_start(Arena *arena, const char *log_file, const char *node);
+
+/* The log's file is opened anew: after a rotation, or where a new config says another. */
+MUST_USE Result telemetry_reopen(Arena *arena, const char *log_file);
+
+/* Ends the log, lets go of all configs, frees the counters. After all loops and the admin listener. */
+void telemetry_stop(void);
+
+/* Counters for one loop, for loop->telemetry; that may stay NULL where nothing is to be counted. Freed by
+   telemetry_stop. Any thread. */
+Telemetry *telemetry_new(void);
+
+/*
+ * A config that was loaded, before any loop has it: gives its services, methods, instances and routes
+ * their places among the counters, so that what was counted under the same names goes on. Keeps a
+ * reference until the next one is adopted and no call uses it any more.
+ */
+void telemetry_adopt(Config *config);
+
+/* A reload that was refused: the config that runs is older than the operator thinks. */
+void telemetry_reload_failed(void);
+
+/* A reference to the config that was adopted last, or NULL. Any thread. */
+Config *telemetry_config(void);
+
 #endif
