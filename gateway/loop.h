@@ -2,7 +2,9 @@
  * Loop: one event loop with everything that its thread owns: connections, pools, timers, counters.
  *
  * One per core. A call never leaves its loop, and nothing here is shared: other threads reach a loop by
- * loop_post only. Lives from loop_start to loop_join.
+ * loop_post only. Lives from loop_init to loop_deinit; in between one thread is in loop_run.
+ *
+ *      wait -> [events: read, parse, act] -> [deferred work: flush] -> [timers] -> [deferred work] -> wait
  */
 #ifndef GATEWAY_LOOP_H
 #define GATEWAY_LOOP_H
@@ -15,13 +17,14 @@
 #include <uv.h>
 
 typedef struct Loop Loop;
+typedef struct LoopPrivate LoopPrivate;
 typedef struct UpstreamTable UpstreamTable;
 typedef struct Telemetry Telemetry;
 
 struct Loop {
     uv_loop_t uv;
     uint32_t index;
-    int64_t now;          /* monotonic nanoseconds, read once per turn */
+    int64_t now;          /* monotonic nanoseconds, read once per turn; see loop_enter */
     Config *config;       /* the generation that new calls begin with */
     TimerWheel timers;
     UpstreamTable *upstreams;
@@ -30,9 +33,27 @@ struct Loop {
     bool draining;        /* going down: no new calls */
     uint32_t pick_turn;   /* where pick_instance starts next */
     Random random;        /* for request and trace ids */
-    /* private to loop.c below */
-    struct LoopPrivate *private;
+    LoopPrivate *private; /* of loop.c and the files that it serves: loop_internal.h */
 };
+
+/* Any thread. The caller fills in config, upstreams and telemetry before loop_run. */
+void loop_init(Loop *loop, uint32_t index);
+
+/* Runs until loop_stop, on the calling thread. */
+void loop_run(Loop *loop);
+
+/* From the loop's thread: loop_run returns after this turn. */
+void loop_stop(Loop *loop);
+
+/* Runs what is posted and closing to its end, then frees. All handles of others must be closed or closing,
+   and nobody posts any more. The thread that was in loop_run, or after it ended. */
+void loop_deinit(Loop *loop);
+
+/* First thing in every callback of a libuv handle on this loop: brings `now` up to date, once per turn. */
+void loop_enter(Loop *loop);
+
+/* For errors and texts that live until the turn ends. */
+Arena *loop_scratch(Loop *loop);
 
 /* Runs `work` once this turn's events have been read, before anything is waited for: how many calls
    share one write. `work` is embedded in its owner; queueing it twice is once. */
@@ -43,7 +64,10 @@ typedef struct LoopWork {
 } LoopWork;
 void loop_defer(Loop *loop, LoopWork *work);
 
-/* From any thread: `run` is called on the loop. */
+/* Takes it back, so that its owner can go. Fine when it is not queued. */
+void loop_undefer(Loop *loop, LoopWork *work);
+
+/* From any thread: `run` is called on the loop, in the order of posting. */
 void loop_post(Loop *loop, void (*run)(Loop *loop, void *argument), void *argument);
 
 #endif

@@ -24,6 +24,7 @@ struct TimerWheel {
     Timer *slots[TIMER_LEVELS][TIMER_SLOTS];
     uint64_t occupied[TIMER_LEVELS]; /* bit: the slot has timers */
     int64_t tick;                    /* milliseconds up to which all has fired */
+    Timer *due;                      /* started with a time that had passed */
 };
 
 void timer_wheel_init(TimerWheel *wheel, int64_t now);
