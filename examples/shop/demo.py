@@ -1,0 +1,224 @@
+#!/usr/bin/python3
+"""The shop's story, told by running it: `make demo`; with ONCE=1 it ends when it is told.
+
+Three versions of one service and clients of each, before them one gateway. Every call is shown with the
+answer and the reason; what was promised about it is checked. Ends with 0 only if all of it was so.
+"""
+import json
+import os
+import signal
+import sys
+import time
+
+from stage import Stage, v1, v2, v3, wait_for
+
+
+def four_clients_one_order(stage):
+    stage.page.scene("Four clients, one order", """\
+Only the v3 backend runs: it speaks gRPC, and only v3. A v1 client comes with JSON over HTTP/1.1, another \
+with gRPC, a v2 client with Connect, a v3 client with gRPC. Each speaks as it always did.""")
+    page = stage.page
+    made = stage.curl("a v1 client orders, with REST", "/v1/orders", "-d", json.dumps({
+        "customer": "ada", "street": "1 Kirkgate", "city": "Leeds", "zip": "LS1",
+        "items": [{"sku": "teapot", "quantity": 1}], "totalCents": "1999"}))
+    page.check("it is created, and has v1's shape: cents, a flat street, PENDING",
+               made.status == 200 and made.json.get("totalCents") == "1999"
+               and made.json.get("street") == "1 Kirkgate" and made.json.get("status") == "PENDING")
+    page.check("v3 answered", made.log.get("served_version") == "v3")
+    page.check("the client is told that v1 ages", "deprecation" in made.headers and "sunset" in made.headers)
+    order_id = made.json.get("id", "")
+
+    same = stage.curl("it reads the order again", f"/v1/orders/{order_id}")
+    page.check("and sees the same", same.status == 200 and same.json == made.json)
+
+    old = stage.grpc("a v1 client reads it, with gRPC", "v1", "Get", v1.GetRequest(id=order_id))
+    page.check("customer ada, 1999 cents, PENDING", old.code == "OK" and old.reply.customer == "ada"
+               and old.reply.total_cents == 1999 and old.reply.status == v1.PENDING)
+
+    middle = stage.curl("a v2 client reads it, with Connect's JSON", "/shop.orders.v2.Orders/Get",
+                        "-H", "Content-Type: application/json", "-d", json.dumps({"id": order_id}))
+    page.check("customerId, a total of units and nanos, an address of its own, QUEUED",
+               middle.json.get("customerId") == "ada" and middle.json.get("status") == "QUEUED"
+               and middle.json.get("total") == {"units": "19", "nanos": 990000000}
+               and middle.json.get("shipping", {}).get("street") == "1 Kirkgate")
+    page.check("v1 never said a currency: the change list did", middle.json.get("currency") == "EUR")
+
+    new = stage.grpc("a v3 client reads it, with gRPC", "v3", "Get", v3.GetRequest(id=order_id))
+    page.check("buyer.id, delivery.address, PLACED", new.code == "OK" and new.reply.buyer.id == "ada"
+               and new.reply.delivery.address.postal_code == "LS1" and new.reply.state == v3.PLACED)
+
+    v3_made = stage.grpc("the v3 client orders, too", "v3", "Create", v3.CreateRequest(order=v3.Order(
+        buyer=v3.Buyer(id="grace"), currency="EUR", total=v3.Money(units=5),
+        lines=[v3.Line(sku="kite", quantity=2)])))
+    page.check("the bytes went through untouched", v3_made.code == "OK"
+               and v3_made.log.get("served_why") == "native")
+    seen = stage.curl("and the v1 client sees that order as its own kind", f"/v1/orders/{v3_made.reply.id}"
+                      if v3_made.reply else "/v1/orders/none")
+    page.check("500 cents, customer grace", seen.json.get("totalCents") == "500"
+               and seen.json.get("customer") == "grace")
+    return order_id
+
+
+def mistakes_are_told(stage, order_id):
+    stage.page.scene("Mistakes are told, each in the client's own tongue", """\
+v3 takes no order of nobody, and says so of buyer.id. A v1 client knows that field as customer, and is told \
+of customer.""")
+    page = stage.page
+    rest = stage.curl("v1 REST, without a customer", "/v1/orders", "-d", '{"totalCents": "100"}')
+    page.check("400, as application/problem+json, and it names the field",
+               rest.status == 400 and "problem+json" in rest.headers.get("content-type", "")
+               and "customer" in json.dumps(rest.json))
+    rpc = stage.grpc("v1 gRPC, the same", "v1", "Create", v1.CreateRequest(order=v1.Order(total_cents=100)))
+    page.check("INVALID_ARGUMENT, and it names the field",
+               rpc.code == "INVALID_ARGUMENT" and "customer" in rpc.message)
+    connect = stage.curl("v2 Connect, the same", "/shop.orders.v2.Orders/Create",
+                         "-H", "Content-Type: application/json", "-d", '{"order": {"total": {"units": "1"}}}')
+    page.check("400, invalid_argument in Connect's spelling, and it names v2's field",
+               connect.status == 400 and connect.json.get("code") == "invalid_argument"
+               and "customer_id" in json.dumps(connect.json))
+    unknown = stage.curl("a version that nobody made", "/v1/orders/" + order_id, "-H", "API-Version: v9")
+    page.check("the path wins over the header, and is known", unknown.status == 200)
+    unknown = stage.curl("the same where only the header can tell", "/orders.Orders/Get",
+                         "-H", "Content-Type: application/json", "-d", "{}")
+    page.check("an error, not a guess", unknown.status in (400, 404))
+    typo = stage.curl("a field that v1 does not have", "/v1/orders", "-d", '{"custommer": "ada"}')
+    page.check("400, and the nearest name that is known", typo.status == 400
+               and "customer" in json.dumps(typo.json))
+    purge = stage.curl("a method that went away after v1", "/v1/orders:purge", "-d", '{"customer": "ada"}')
+    page.check("501: v1 had it, nobody who is up has it", purge.status == 501)
+
+
+def v3_dies(stage, order_id):
+    stage.page.scene("The v3 backend is killed", """\
+Nobody is left. The route of orders is loud: the whole cause, and a request id to quote. The route of \
+recommendations is graceful: a default that was checked against the schema when the config was loaded.""")
+    page = stage.page
+    stage.backends["v3"].kill()
+    loud = stage.curl("v1 REST reads the order", f"/v1/orders/{order_id}")
+    request_id = loud.json.get("request_id", "")
+    page.check("503, retryable, with the chain of causes",
+               loud.status == 503 and loud.json.get("retryable") is True and loud.json.get("causes"))
+    page.check("the request id is in the log", request_id and loud.log.get("request_id") == request_id)
+    rpc = stage.grpc("v3 gRPC reads it", "v3", "Get", v3.GetRequest(id=order_id))
+    page.check("UNAVAILABLE", rpc.code == "UNAVAILABLE")
+    graceful = stage.curl("v1 REST asks for recommendations", "/v1/recommendations?customer=ada")
+    page.check("200 with the default, in v1's shape, and marked",
+               graceful.status == 200 and graceful.json.get("items", []) == [])
+    page.check("Passerelle-Degraded says why", "passerelle-degraded" in graceful.headers)
+
+    stage.page.scene("The v3 backend comes back", "No restart, no reload: the gateway tries again by itself.")
+    stage.backends["v3"].start()
+
+    def recovered():
+        status, headers, _ = stage.fetch(f"http://127.0.0.1:{stage.port}/v1/recommendations")
+        return status == 200 and "passerelle-degraded" not in headers
+
+    began = time.monotonic()
+    came_back = wait_for(recovered)
+    page.check(f"the graceful route has recovered, {time.monotonic() - began:.1f} s later", came_back)
+    made = stage.grpc("and so has the loud one", "v3", "Create", v3.CreateRequest(order=v3.Order(
+        buyer=v3.Buyer(id="ada"), currency="EUR", total=v3.Money(units=1))))
+    page.check("OK", made.code == "OK")
+
+
+def an_older_one_helps_out(stage):
+    stage.page.scene("A v3 client, served by the v1 backend", """\
+Another instance, years old, still runs v1 and has its own copy of the orders. v3 is killed once more; the \
+change lists work in both directions, so v1 can answer, and what it cannot say is marked.""")
+    page = stage.page
+    stage.backends["v1"].start()
+    stage.backends["v1"].stub().Create(v1.CreateRequest(order=v1.Order(
+        id="legacy-7", customer="ada", street="1 Kirkgate", city="Leeds", zip="LS1", total_cents=4250,
+        status=v1.PAID, comment="leave it with the neighbours")))
+    stage.backends["v3"].kill()
+    read = stage.grpc("v3 gRPC reads an order that v1 has", "v3", "Get", v3.GetRequest(id="legacy-7"))
+    page.check("it has v3's shape: buyer.id, 42 units and 500000000 nanos, PAID",
+               read.code == "OK" and read.reply.buyer.id == "ada" and read.reply.total.units == 42
+               and read.reply.total.nanos == 500000000 and read.reply.state == v3.PAID)
+    page.check("the comment has no place in v3: the loss is marked",
+               any(key.startswith("passerelle-loss") for key in read.headers))
+    stage.backends["v3"].start()
+    stage.backends["v2"].start()
+
+
+def everyone_at_home(stage):
+    stage.page.scene("All three are up", "Each client is now served by an instance that speaks its version.")
+    page = stage.page
+    time.sleep(1.5)
+    for version, module in (("v1", v1), ("v2", v2), ("v3", v3)):
+        read = stage.grpc(f"{version} gRPC lists orders", version, "List", module.ListRequest())
+        page.check(f"by the {version} backend", read.code == "OK"
+                   and read.log.get("served_version") == version)
+
+
+def a_version_ends(stage):
+    stage.page.scene("v1 ends, without a restart", """\
+The operator moves v1's sunset into the past and sends SIGHUP. A config with a mistake is refused, and the \
+running one stays.""")
+    page = stage.page
+    good = stage.config
+    stage.replace("versions: [v1]", "versions: [v7]")
+    said = stage.reload()
+    page.step("a config that names version v7", "kill -HUP " + str(stage.gateway.child.pid))
+    page.answer("\n".join(said))
+    page.check("refused, and it says where", any("v7" in line for line in said))
+    alive = stage.curl("v1 REST lists orders", "/v1/orders")
+    page.check("the old config is at work", alive.status == 200)
+
+    stage.config = good
+    stage.replace("deprecated: 2026-03-01, sunset: 2028-03-01", "deprecated: 2019-03-01, sunset: 2020-03-01")
+    said = stage.reload()
+    page.step("a good one: v1's sunset is past", "kill -HUP " + str(stage.gateway.child.pid))
+    page.answer("\n".join(said))
+    gone = stage.curl("v1 REST lists orders", "/v1/orders")
+    page.check("410 Gone, and it lists what is supported", gone.status == 410
+               and "v2" in json.dumps(gone.json) and "v3" in json.dumps(gone.json))
+    rpc = stage.grpc("v1 gRPC lists orders", "v1", "List", v1.ListRequest())
+    page.check("UNIMPLEMENTED", rpc.code == "UNIMPLEMENTED")
+    stage.config = good
+    stage.reload()
+
+
+def tell(stage):
+    stage.start_gateway()
+    stage.backends["v3"].start()
+    order_id = four_clients_one_order(stage)
+    mistakes_are_told(stage, order_id)
+    v3_dies(stage, order_id)
+    an_older_one_helps_out(stage)
+    everyone_at_home(stage)
+    a_version_ends(stage)
+
+
+def serve(stage):
+    stage.page.put()
+    stage.page.put(f"Serving on http://127.0.0.1:{stage.port} until Ctrl-C; metrics on "
+                   f"http://127.0.0.1:{stage.admin}/metrics; config in {stage.folder}/shop.yaml", "title")
+    stage.page.put(f"curl http://127.0.0.1:{stage.port}/v2/orders", "code", 4)
+    try:
+        signal.pause()
+    except KeyboardInterrupt:
+        print()
+
+
+def main():
+    signal.signal(signal.SIGTERM, lambda number, frame: sys.exit(1))
+    stage = Stage()
+    code = 1
+    try:
+        tell(stage)
+        page = stage.page
+        page.put()
+        page.put(f"{page.good + page.bad} promises, {page.bad} not kept", "bad" if page.bad else "good")
+        if os.environ.get("ONCE") != "1":
+            serve(stage)
+        code = 1 if page.bad else 0
+    except KeyboardInterrupt:
+        code = 130
+    finally:
+        ended = stage.stop()
+    sys.exit(code or (1 if ended else 0))
+
+
+if __name__ == "__main__":
+    main()
