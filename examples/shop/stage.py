@@ -243,7 +243,7 @@ class Stage:
     # ---- one call of the story: shown, made, its answer shown ------------------------------------
 
     def curl(self, what, path, *arguments, shown=("api-version", "deprecation", "sunset", "link",
-                                                  "passerelle-degraded", "passerelle-losses")):
+                                                  "passerelle-degraded", "passerelle-lost")):
         """A call with curl; returns the answer with `status`, `headers`, `json` and `log`."""
         url = f"http://127.0.0.1:{self.port}{path}"
         self.page.step(what, shlex.join(["curl", *arguments, url]))
@@ -275,7 +275,7 @@ class Stage:
                               [*(call.initial_metadata() or ()), *(call.trailing_metadata() or ())]}
         answer.log = self.log_line(since)
         marks = " ".join(f"[{key}: {value}]" for key, value in answer.headers.items()
-                         if key in ("passerelle-degraded", "passerelle-losses"))
+                         if key in ("passerelle-degraded", "passerelle-lost"))
         self.page.answer(f"{answer.code} {answer.message} {marks}".strip())
         if answer.reply is not None:
             answer.json = json_format.MessageToDict(answer.reply)

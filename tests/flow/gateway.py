@@ -20,6 +20,7 @@ SHOP_CONFIG = """
 listen:
   - address: 127.0.0.1:$port
 admin: {address: 127.0.0.1:$admin}
+log: "-"
 services:
   - name: orders
     versions:

@@ -1,0 +1,135 @@
+"""Config: every mistake is told at once, nothing wrong is ever loaded, and SIGHUP swaps it whole."""
+import re
+import subprocess
+import time
+
+import pytest
+from backends import Backend, client, order_v3, v1, v3
+from gateway import BINARY, SHOP_CONFIG, Gateway, instances
+from processes import eventually
+
+TEN_MISTAKES = """\
+listen:
+  - address: 127.0.0.1:99999
+  - {address: 127.0.0.1:$port, tsl: {}}
+admin: {address: nowhere}
+services:
+  - name: orders
+    versions:
+      - {name: v1, package: shop.orders.v1, schema: $orders, sunset: soon}
+      - {name: v2, package: shop.orders.v7, schema: $orders}
+      - {name: v3, package: shop.orders.v3, schema: missing.binpb}
+    changes: [missing.yaml]
+    instances:
+      - {address: 127.0.0.1:7003, protocol: grcp, versions: [v3]}
+      - {address: 127.0.0.1:7004, protocol: grpc, versions: [v4]}
+routes:
+  - {match: order, timeout: 2parsecs}
+limits: {head_bytes: -5}
+"""
+
+
+def test_ten_mistakes_are_told_in_one_run_each_with_its_place(tmp_path):
+    gateway = Gateway(tmp_path, TEN_MISTAKES)
+    done = gateway.check()
+    assert done.returncode == 1
+    told = done.stdout + done.stderr
+    places = re.findall(r"gateway\.yaml:(\d+):(\d+): ", told)
+    lines = {int(line) for line, _ in places}
+    assert lines >= {2, 3, 4, 8, 9, 10, 11, 13, 14, 16, 17}, told
+    assert len(places) >= 11
+    for nearest in ("tls", "grpc", "orders"):
+        assert nearest in told
+    assert "services[0].versions[0].sunset" in told
+
+
+def test_run_refuses_what_check_refuses(tmp_path):
+    gateway = Gateway(tmp_path, TEN_MISTAKES)
+    gateway.write()
+    done = subprocess.run([BINARY, "run", gateway.file], capture_output=True, text=True, timeout=60)
+    assert done.returncode == 1
+    assert len(re.findall(r"gateway\.yaml:\d+:\d+: ", done.stdout + done.stderr)) >= 11
+
+
+@pytest.mark.parametrize("text", ["", "listen: [", "- 1\n- 2\n", "listen: *nothing\n", "\t", "a: 1\na: 2\n"])
+def test_what_is_no_config_at_all_is_refused(tmp_path, text):
+    done = Gateway(tmp_path, text).check()
+    assert done.returncode == 1 and "gateway.yaml" in done.stdout + done.stderr
+
+
+def test_a_file_that_is_not_there_is_refused(tmp_path):
+    done = subprocess.run([BINARY, "check", tmp_path / "none.yaml"], capture_output=True, text=True, timeout=60)
+    assert done.returncode == 1 and "none.yaml" in done.stdout + done.stderr
+
+
+def test_a_good_config_passes_and_its_losses_are_reported(tmp_path):
+    done = Gateway(tmp_path, instances=instances(("v3", 7003))).check()
+    assert done.returncode == 0, done.stderr
+    assert "Order.comment" in done.stdout and "dropped" in done.stdout
+
+
+def test_a_default_answer_that_the_schema_does_not_know_is_refused(tmp_path):
+    config = SHOP_CONFIG.replace("lines: [{sku: classic, quantity: 1}]", "lines: [{skuu: classic}]")
+    done = Gateway(tmp_path, config, instances=instances(("v3", 7003))).check()
+    assert done.returncode == 1 and "skuu" in done.stdout + done.stderr
+
+
+def test_an_address_that_is_taken_is_said(tmp_path):
+    with Backend("v3") as backend:
+        gateway = Gateway(tmp_path, instances=instances(("v3", backend.port)), port=backend.port)
+        gateway.write()
+        done = subprocess.run([BINARY, "run", gateway.file], capture_output=True, text=True, timeout=60)
+    assert done.returncode == 1 and str(backend.port) in done.stdout + done.stderr
+
+
+def test_a_reload_takes_over_and_calls_at_work_go_on(run_shop):
+    shop = run_shop("v3")
+    stub = shop.client("v3")
+    made = stub.Create(v3.CreateRequest(order=order_v3()))
+    watching = stub.Watch(v3.WatchRequest(id=made.id))
+    assert next(watching).state == v3.PLACED
+
+    with Backend("v1") as old:
+        shop.gateway.write(instances=instances(("v1", old.port)))
+        shop.gateway.reload()
+        eventually(lambda: client(shop.gateway, "v1").List(v1.ListRequest()) is not None
+                   and old.told("call", method="List"))
+        shop.backend().stub().SetStatus(v3.SetStatusRequest(id=made.id, state=v3.DELIVERED))
+        assert [order.state for order in watching] == [v3.DELIVERED]
+
+
+def test_a_bad_reload_leaves_the_old_config_and_says_so(run_shop):
+    shop = run_shop("v3")
+    before = len(shop.gateway.process.errors)
+    shop.gateway.write(config=TEN_MISTAKES)
+    shop.gateway.reload()
+    told = eventually(lambda: "\n".join(shop.gateway.process.errors[before:]))
+    eventually(lambda: "gateway.yaml:17" in "\n".join(shop.gateway.process.errors[before:]))
+    assert told and shop.http("GET", "/v1/orders").status == 200
+    assert shop.gateway.metric("passerelle_config_reloads_total", result="refused") == 1
+    shop.gateway.write(config=SHOP_CONFIG)
+    shop.gateway.reload()
+    eventually(lambda: shop.gateway.metric("passerelle_config_reloads_total", result="loaded") >= 1)
+    assert shop.http("GET", "/v1/orders").status == 200
+
+
+def test_reloads_under_load_disturb_nobody(run_shop):
+    shop = run_shop("v3")
+    stub = shop.client("v3")
+    end, answered, reloads = time.monotonic() + 3, 0, 0
+    while time.monotonic() < end:
+        if answered % 50 == 0:
+            shop.gateway.reload()
+            reloads += 1
+        stub.List(v3.ListRequest())
+        assert shop.http("GET", "/v1/orders").status == 200
+        answered += 1
+    assert answered > 50 and reloads > 1
+
+
+def test_sigterm_lets_calls_at_work_finish(run_shop):
+    shop = run_shop("v3")
+    call = shop.client("v3").List.future(v3.ListRequest(), metadata=[("shop-delay", "1")])
+    eventually(lambda: shop.backend().told("call", method="List"))
+    shop.gateway.process.child.terminate()
+    assert call.result(10) == v3.ListResponse()

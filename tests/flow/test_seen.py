@@ -1,0 +1,95 @@
+"""What can be seen from outside: the access log, trace context, metrics, health."""
+import re
+
+import pytest
+from backends import v1
+
+TRACE = "0af7651916cd43dd8448eb211c80319c"
+
+
+def backend_heard(shop, method="List"):
+    """Metadata of the last call that the backend got."""
+    return shop.backend().told("call", method=method)[-1]["metadata"]
+
+
+def test_a_call_is_one_line_with_all_that_matters(shop):
+    answer = shop.http("GET", "/v1/orders?customer=seen", headers={"API-Version": "v1"})
+    assert answer.status == 200
+    line = shop.gateway.logged(path="/v1/orders")
+    assert re.fullmatch("[0-9a-f]{32}", line["request_id"])
+    assert line["client_version"] == "v1" and line["served_version"] == "v3" and line["rule"] == "prefix"
+    assert line["instance"] == shop.backend().address
+    assert line["method"].endswith("Orders/List") and line["verb"] == "GET"
+    assert line["dialect"] == "rest" and line["http_status"] == 200 and line["status"] == "OK"
+    assert line["failure_mode"] == "loud" and "customer" not in str(line)
+    assert line["time_total_us"] >= line["time_to_upstream_us"] >= 0
+
+
+def test_the_request_id_is_told_to_the_client_and_the_backend(shop):
+    answer = shop.http("GET", "/v1/orders")
+    request_id = answer.headers["X-Request-Id"]
+    assert shop.gateway.logged(request_id=request_id)
+    assert backend_heard(shop)["x-request-id"] == request_id
+
+
+def test_trace_context_goes_on_with_a_new_parent(shop):
+    shop.http("GET", "/v1/orders", headers={"traceparent": f"00-{TRACE}-b7ad6b7169203331-01",
+                                            "tracestate": "vendor=1"})
+    heard = backend_heard(shop)
+    version, trace, parent, flags = heard["traceparent"].split("-")
+    assert (version, trace, flags) == ("00", TRACE, "01") and parent != "b7ad6b7169203331"
+    assert "vendor=1" in heard["tracestate"]
+    assert shop.gateway.logged(trace_id=TRACE)
+
+
+@pytest.mark.parametrize("bad", [
+    f"00-{TRACE.upper()}-b7ad6b7169203331-01", "00-" + "0" * 32 + "-b7ad6b7169203331-01",
+    f"00-{TRACE}-" + "0" * 16 + "-01", f"ff-{TRACE}-b7ad6b7169203331-01", "nonsense"])
+def test_a_bad_traceparent_starts_a_new_trace_and_drops_the_state(shop, bad):
+    shop.http("GET", "/v1/orders", headers={"traceparent": bad, "tracestate": "vendor=1"})
+    heard = backend_heard(shop)
+    assert re.fullmatch("00-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}", heard["traceparent"])
+    assert TRACE not in heard["traceparent"] and "vendor" not in heard.get("tracestate", "")
+
+
+def test_metrics_are_prometheus_text_and_count_calls(shop):
+    before = shop.gateway.metric("passerelle_calls_total")
+    for _ in range(5):
+        shop.client("v1").List(v1.ListRequest())
+    answer = shop.gateway.admin("/metrics")
+    assert answer.status == 200 and answer.headers["Content-Type"].startswith("text/plain")
+    sample = re.compile(r'[a-z_:][a-z0-9_:]*(\{[a-z_]+="[^"\n]*"(,[a-z_]+="[^"\n]*")*\})? [-+0-9.e]+(Inf|NaN)?')
+    for line in answer.body.decode().splitlines():
+        assert line.startswith("#") or sample.fullmatch(line), line
+    assert shop.gateway.metric("passerelle_calls_total") == before + 5
+
+
+def test_losses_are_counted_by_field(shop):
+    def lost():
+        return shop.gateway.metric("passerelle_losses_total", field="Order.comment")
+    before = lost()
+    shop.http("POST", "/v1/orders", {"customer": "ada", "comment": "gone"})
+    assert lost() == before + 1
+
+
+def test_health_and_readiness(shop):
+    assert shop.gateway.admin("/healthz").status == 200
+    assert shop.gateway.admin("/readyz").status == 200
+    assert shop.gateway.admin("/nothing").status == 404
+
+
+def test_failed_calls_are_counted_by_reason(shop):
+    def refused():
+        return shop.gateway.metric("passerelle_calls_total", reason="BAD_JSON")
+    before = refused()
+    shop.http("POST", "/v1/orders", "{", {"Content-Type": "application/json"})
+    assert refused() == before + 1
+
+
+def test_a_stream_is_logged_when_it_ends_with_its_messages(shop):
+    stub = shop.client("v3")
+    made = stub.Import(iter([])).ids
+    assert list(made) == []
+    assert list(stub.Lookup(iter([]))) == []
+    line = shop.gateway.logged(method="shop.orders.v3.Orders/Lookup")
+    assert line["messages_in"] == 0 and line["messages_out"] == 0 and line["client_version"] == "v3"

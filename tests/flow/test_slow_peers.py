@@ -1,0 +1,83 @@
+"""Peers that take their time: each has so much of it, and then the connection is given back."""
+import time
+
+import pytest
+from backends import v3
+from gateway import SHOP_CONFIG
+from processes import eventually
+from raw import Raw
+
+LIMITS = """
+limits: {head_time: 500ms, body_time: 500ms, idle_time: 1s, send_time: 1s, handshake_time: 500ms}
+"""
+
+
+@pytest.fixture
+def shop(run_shop):
+    return run_shop("v3", config=SHOP_CONFIG + LIMITS)
+
+
+def closed_after(connection):
+    began = time.monotonic()
+    told = connection.read_all()
+    return time.monotonic() - began, told
+
+
+def test_a_head_that_does_not_end(shop):
+    with Raw(shop.gateway.port) as connection:
+        connection.send("GET / HTTP/1.1\r\nHost")
+        seconds, told = closed_after(connection)
+    assert 0.3 < seconds < 3 and (told == b"" or b" 408 " in told)
+
+
+def test_a_head_that_comes_drop_by_drop(shop):
+    with Raw(shop.gateway.port) as connection:
+        began = time.monotonic()
+        with pytest.raises(OSError):
+            for i in range(100):
+                connection.send(f"X-{i}: a\r\n" if i else "GET / HTTP/1.1\r\nHost: x\r\n")
+                time.sleep(0.1)
+        assert time.monotonic() - began < 5
+
+
+def test_a_body_that_does_not_come(shop):
+    with Raw(shop.gateway.port) as connection:
+        connection.send("POST /v1/orders HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n"
+                        "Content-Length: 10\r\n\r\n{")
+        seconds, told = closed_after(connection)
+    assert 0.3 < seconds < 3 and b" 408 " in told
+
+
+def test_a_connection_that_says_nothing(shop):
+    with Raw(shop.gateway.port) as connection:
+        seconds, told = closed_after(connection)
+    assert 0.3 < seconds < 4 and told == b""
+
+
+def test_a_connection_that_is_kept_but_not_used(shop):
+    with Raw(shop.gateway.port) as connection:
+        connection.send("GET /v1/orders HTTP/1.1\r\nHost: x\r\n\r\n")
+        assert connection.read_answer()[0] == 200
+        seconds, told = closed_after(connection)
+    assert 0.5 < seconds < 4 and told == b""
+
+
+def test_a_slow_stream_is_not_a_slow_peer(shop):
+    """A stream that waits for its next message is at work, and outlives every limit above."""
+    from backends import order_v3
+    stub = shop.client("v3")
+    made = stub.Create(v3.CreateRequest(order=order_v3()))
+    watching = stub.Watch(v3.WatchRequest(id=made.id))
+    next(watching)
+    time.sleep(3)
+    stub.SetStatus(v3.SetStatusRequest(id=made.id, state=v3.DELIVERED))
+    assert next(watching).state == v3.DELIVERED
+
+
+def test_closed_connections_are_counted_and_gone(shop):
+    before = shop.gateway.metric("passerelle_connections_open")
+    held = [Raw(shop.gateway.port) for _ in range(20)]
+    eventually(lambda: shop.gateway.metric("passerelle_connections_open") >= before + 19)
+    for connection in held:
+        connection.socket.close()
+    eventually(lambda: shop.gateway.metric("passerelle_connections_open") <= before + 1)
