@@ -32,7 +32,7 @@ def node_clients():
     node = ROOT / "tests/flow/node"
     if not (node / "node_modules").exists():
         print("Installing the JavaScript clients", flush=True)
-        subprocess.run(["npm", "ci", "--no-audit", "--no-fund"], cwd=node)
+        subprocess.run(["npm", "ci", "--no-audit", "--no-fund", "--ignore-scripts"], cwd=node)
 
 
 def flow_tests(build):
