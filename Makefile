@@ -31,7 +31,7 @@ tsan: ## the same under ThreadSanitizer
 
 fuzz: deps ## each fuzz target for FUZZ_SECONDS (60), with clang's libFuzzer
 	@command -v clang >/dev/null || { echo 'make fuzz needs clang'; exit 1; }
-	@[ -f build-fuzz/build.ninja ] || CC=clang meson setup build-fuzz -Dfuzz=true -Db_lundef=false
+	@[ -f build-fuzz/build.ninja ] || CC=clang meson setup build-fuzz -Dfuzz=true -Db_lundef=false -Db_sanitize=address,undefined
 	@ninja -C build-fuzz
 	@/usr/bin/python3 tests/fuzz/run.py build-fuzz $(FUZZ_SECONDS)
 
