@@ -12,7 +12,7 @@
  *                               owner: a call
  *
  * Re-entrance: events are only ever delivered from within http_connection_feed, _eof, _output or
- * _close, never from within a http_stream_ function. An owner may call any http_stream_ function from
+ * _lost, never from within a http_stream_ function. An owner may call any http_stream_ function from
  * within an event, for any stream of any connection.
  *
  * Lifetime: the stream is valid for its owner until the owner calls http_stream_release, which it may
@@ -47,7 +47,8 @@ typedef struct HttpHead {
 
 /* What the owner of a stream hears. `owner` is what was given to http_stream_attach. */
 typedef struct HttpStreamEvents {
-    /* The head is there; on the client side, the answer's final one (1xx are skipped, but 101). */
+    /* The head is there; on the client side, the answer's final one (1xx are skipped, but 101).
+       `end`: there is no body; on_end follows nonetheless, as always. */
     void (*on_head)(void *owner, HttpStream *stream, const HttpHead *head, bool end);
     /* A piece of the body, valid during the event. Its size is owed: give it back by consume. */
     void (*on_body)(void *owner, HttpStream *stream, Bytes piece);
@@ -170,7 +171,8 @@ void http_stream_reset(HttpStream *stream, uint32_t http2_error);
 
 void http_stream_release(HttpStream *stream);
 
-/* Constructors. `secure` gives the scheme. `owner` and events as above. Heap; see _free. */
+/* Constructors. `secure` gives the scheme. `owner` and events as above. Heap; see _free. HTTP/2 has
+   output from the start (its SETTINGS), of which on_output does not tell: take it once. */
 HttpConnection *http1_server_new(const HttpLimits *limits, bool secure,
                                  const HttpConnectionEvents *events, void *owner);
 HttpConnection *http1_client_new(const HttpLimits *limits, bool secure,

@@ -1,0 +1,665 @@
+#include "protocols/http1.h"
+
+#include <stdlib.h>
+
+static Http1Stream *stream_new(Http1 *http1)
+{
+    Http1Stream *stream = http1->spare;
+    http1->spare = NULL;
+    if (!stream)
+        stream = malloc(sizeof *stream);
+    CHECK(stream);
+    *stream = (Http1Stream){
+        .base = {.connection = &http1->base},
+        .older = http1->streams,
+        .began = http1->put_in,
+    };
+    if (http1->streams)
+        http1->streams->newer = stream;
+    http1->streams = stream;
+    return stream;
+}
+
+static void stream_unlink(Http1 *http1, Http1Stream *stream)
+{
+    if (stream->newer)
+        stream->newer->older = stream->older;
+    else
+        http1->streams = stream->older;
+    if (stream->older)
+        stream->older->newer = stream->newer;
+    stream->newer = stream->older = NULL;
+}
+
+/* Frees a stream that is over and released, or keeps it for the next exchange. */
+static void stream_put_away(Http1 *http1, Http1Stream *stream)
+{
+    stream_unlink(http1, stream);
+    if (http1->spare)
+        free(stream);
+    else
+        http1->spare = stream;
+}
+
+static void hold(Http1 *http1, Bytes input)
+{
+    if (http1->held_size + input.size > http1->held_capacity) {
+        size_t capacity = http1->held_capacity ? http1->held_capacity : 1024;
+        while (capacity < http1->held_size + input.size)
+            capacity *= 2;
+        http1->held = realloc(http1->held, capacity);
+        CHECK(http1->held);
+        http1->held_capacity = capacity;
+    }
+    if (input.size)
+        memcpy(http1->held + http1->held_size, input.data, input.size);
+    http1->held_size += input.size;
+}
+
+static void forget_held(Http1 *http1)
+{
+    free(http1->held);
+    http1->held = NULL;
+    http1->held_size = http1->held_capacity = 0;
+}
+
+/* How many streams can be opened changes also within http_stream_ functions, where nothing may be
+   told; the next _feed or _output tells it. */
+static void note_capacity(Http1 *http1)
+{
+    http1->capacity_due = http1->base.client;
+    if (http1->capacity_due)
+        http_connection_wake(&http1->base);
+}
+
+static void tell_capacity(Http1 *http1)
+{
+    if (!http1->capacity_due)
+        return;
+    http1->capacity_due = false;
+    if (http1->base.events->on_capacity)
+        http1->base.events->on_capacity(http1->base.owner, &http1->base);
+}
+
+void http1_close_after_output(Http1 *http1)
+{
+    http1->closing = true;
+    http1->keep_alive = false;
+    http1->reading = HTTP1_READ_NOTHING;
+    forget_held(http1);
+    http_connection_wake(&http1->base);
+}
+
+/* The connection's exchange becomes a thing of the past; its owner may still hold the stream. */
+static void exchange_end(Http1 *http1)
+{
+    Http1Stream *stream = http1->stream;
+    http1->stream = NULL;
+    stream->over = true;
+    if (stream->released)
+        stream_put_away(http1, stream);
+    note_capacity(http1);
+}
+
+void http1_exchange_check(Http1 *http1)
+{
+    Http1Stream *stream = http1->stream;
+    if (!stream || !stream->ended)
+        return;
+    if (http1->closing) {
+        bool tunnel = stream->framing == HTTP1_UNTIL_CLOSE;
+        if (!http1->base.client || stream->read_all || tunnel)
+            exchange_end(http1);
+        return;
+    }
+    if (!stream->read_all) {
+        http1->discard_left = http1->base.limits.stream_window;
+        return;
+    }
+    exchange_end(http1);
+    if (!http1->keep_alive || http1->draining) {
+        http1_close_after_output(http1);
+        return;
+    }
+    http1->reading = HTTP1_READ_HEAD;
+    http1->seen = 0;
+    if (http1->held_size)
+        http_connection_wake(&http1->base); /* the next request waits; _output reads it */
+}
+
+/* The last event of the exchange. */
+static void exchange_fail(Http1 *http1, Result why)
+{
+    Http1Stream *stream = http1->stream;
+    if (!stream)
+        return;
+    bool tell = stream->base.events && !stream->silent;
+    if (http1->base.client ? stream->read_all : stream->ended)
+        tell = false; /* the answer is complete: nothing was lost */
+    stream->silent = true;
+    if (tell && stream->base.events->on_reset)
+        stream->base.events->on_reset(stream->base.owner, &stream->base, why);
+    if (http1->stream == stream)
+        exchange_end(http1);
+}
+
+/* The peer broke the rules. A server says so, if nothing of an answer has gone before. */
+static Result refuse(Http1 *http1, const Http1Refusal *why)
+{
+    const Fault *fault = !http1->base.client ? why->fault
+                         : why->fault == &FAULT_HEAD_TOO_LARGE ? &FAULT_UPSTREAM_TOO_LARGE
+                                                               : &FAULT_UPSTREAM_PROTOCOL;
+    Result r = error_new(http_connection_errors(&http1->base), fault, OK, NULL, __FILE__, __LINE__,
+                         "reading HTTP/1.1: %s", why->detail);
+    if (!http1->base.client && (!http1->stream || !http1->stream->head_sent))
+        http1_write_refusal(http1, why);
+    http1_close_after_output(http1);
+    exchange_fail(http1, r);
+    return r;
+}
+
+/* No stream speaks of what has no body: the event's stream may be released within it. */
+static void tell_end(Http1 *http1, const Fields *trailers)
+{
+    Http1Stream *stream = http1->stream;
+    stream->read_all = true;
+    http1->reading = HTTP1_READ_WAIT;
+    if (stream->base.events && !stream->silent && stream->base.events->on_end)
+        stream->base.events->on_end(stream->base.owner, &stream->base, trailers);
+    if (http1->stream == stream)
+        http1_exchange_check(http1);
+}
+
+static void tell_head(Http1 *http1, Http1Head *head, bool end)
+{
+    Http1Stream *stream = http1->stream;
+    head->http.scheme = bytes_of(http1->base.secure ? "https" : "http");
+    if (stream->base.events && !stream->silent && stream->base.events->on_head)
+        stream->base.events->on_head(stream->base.owner, &stream->base, &head->http, end);
+}
+
+static void begin_body(Http1 *http1, const Http1Head *head)
+{
+    http1->reading = HTTP1_READ_BODY;
+    http1_body_begin(&http1->body, http1->arena, &http1->base.limits, head->framing,
+                     head->http.content_length);
+}
+
+static void begin_request(Http1 *http1, Http1Head *head)
+{
+    Http1Stream *stream = http1->stream = stream_new(http1);
+    const HttpLimits *limits = &http1->base.limits;
+    http1->requests++;
+    http1->keep_alive = head->keep_alive && !http1->draining &&
+                        (limits->requests == 0 || http1->requests < limits->requests);
+    stream->old = head->http.minor == 0;
+    stream->head_request = bytes_are(head->http.method, "HEAD");
+    stream->takes_trailers = head->takes_trailers;
+    stream->wants_upgrade = head->http.upgrade;
+    http1->continue_due = head->expects_continue;
+    begin_body(http1, head);
+    if (http1->base.events->on_stream)
+        http1->base.events->on_stream(http1->base.owner, &http1->base, &stream->base);
+    if (http1->stream == stream)
+        tell_head(http1, head, head->framing == HTTP1_NO_BODY);
+}
+
+/* HTTP/1.1's first event of an answer; interim ones are skipped (RFC 9110 section 15.2). */
+static void begin_answer(Http1 *http1, Http1Head *head)
+{
+    Http1Stream *stream = http1->stream;
+    unsigned status = head->http.status;
+    if (status < 200 && status != 101)
+        return;
+    http1->keep_alive = head->keep_alive && http1->keep_alive;
+    if (status == 101) {
+        http1->keep_alive = false;
+        http1->reading = HTTP1_READ_TUNNEL;
+        stream->framing = HTTP1_UNTIL_CLOSE;
+        stream->ended = false;
+        tell_head(http1, head, false);
+        return;
+    }
+    begin_body(http1, head);
+    tell_head(http1, head, head->framing == HTTP1_NO_BODY);
+}
+
+static void arena_begin(Http1 *http1)
+{
+    const HttpLimits *limits = &http1->base.limits;
+    if (http1->arena)
+        arena_reset(http1->arena);
+    else
+        http1->arena = arena_new(64 * 1024 + (size_t)limits->head_bytes * 4 +
+                                 (size_t)limits->head_fields * 256);
+}
+
+typedef enum Turn {
+    TURN_ON,   /* something was done; look again */
+    TURN_WAIT, /* nothing more can be done with this input */
+} Turn;
+
+static Turn read_head(Http1 *http1, Bytes *input, Result *result)
+{
+    Http1Head head;
+    Http1Refusal why;
+    size_t size = 0;
+    Http1Parse parse;
+    if (http1->base.client && !http1->stream) {
+        if (input->size == 0)
+            return TURN_WAIT;
+        http1_close_after_output(http1); /* an answer that nobody asked for */
+        *result = FAIL(http_connection_errors(&http1->base), FAULT_UPSTREAM_PROTOCOL,
+                       "reading HTTP/1.1: bytes came between two answers");
+        return TURN_WAIT;
+    }
+    if (input->size == 0)
+        return TURN_WAIT;
+    arena_begin(http1);
+    if (http1->base.client)
+        parse = http1_parse_answer(http1->arena, &http1->base.limits, *input, http1->seen,
+                                   http1->stream->head_request, &head, &size, &why);
+    else
+        parse = http1_parse_request(http1->arena, &http1->base.limits, *input, http1->seen, &head,
+                                    &size, &why);
+    switch (parse) {
+    case HTTP1_MORE: http1->seen = input->size; return TURN_WAIT;
+    case HTTP1_BAD: *result = refuse(http1, &why); return TURN_WAIT;
+    case HTTP1_PARSED: break;
+    }
+    if (http1->base.client && head.http.status == 101 && !http1->stream->wants_upgrade) {
+        why = (Http1Refusal){&FAULT_PROTOCOL_VIOLATION, 502, "101 was not asked for"};
+        *result = refuse(http1, &why);
+        return TURN_WAIT;
+    }
+    http1->seen = 0;
+    *input = bytes_slice(*input, size, SIZE_MAX);
+    if (http1->base.client)
+        begin_answer(http1, &head);
+    else
+        begin_request(http1, &head);
+    return TURN_ON;
+}
+
+static void take_body(Http1 *http1, Bytes piece)
+{
+    Http1Stream *stream = http1->stream;
+    http1->base.progress += piece.size;
+    if (stream->base.events && !stream->silent && stream->base.events->on_body) {
+        stream->unconsumed += piece.size;
+        stream->base.events->on_body(stream->base.owner, &stream->base, piece);
+    }
+}
+
+/* A body goes on after its answer has ended. It is read to keep the connection, but not for long. */
+static bool is_worth_reading(Http1 *http1, size_t size)
+{
+    Http1Stream *stream = http1->stream;
+    if (!stream->ended || http1->base.client)
+        return true;
+    if (!http1->keep_alive || size > http1->discard_left)
+        return false;
+    http1->discard_left -= size;
+    return true;
+}
+
+static Turn read_body(Http1 *http1, Bytes *input, Result *result)
+{
+    Bytes piece = BYTES_NONE;
+    Http1Refusal why;
+    Fields trailers = fields_in(http1->arena);
+    switch (http1_body_next(&http1->body, input, &piece, &why)) {
+    case HTTP1_STEP_MORE: return TURN_WAIT;
+    case HTTP1_STEP_PIECE:
+        http1->continue_due = false;
+        if (!is_worth_reading(http1, piece.size)) {
+            http1_close_after_output(http1);
+            exchange_end(http1);
+            return TURN_WAIT;
+        }
+        take_body(http1, piece);
+        return TURN_ON;
+    case HTTP1_STEP_END:
+        if (http1->body.trailers.size &&
+            http1_parse_trailers(http1->arena, &http1->base.limits,
+                                 buffer_bytes(&http1->body.trailers), &trailers,
+                                 &why) != HTTP1_PARSED) {
+            *result = refuse(http1, &why);
+            return TURN_WAIT;
+        }
+        tell_end(http1, &trailers);
+        return TURN_ON;
+    case HTTP1_STEP_BAD: *result = refuse(http1, &why); return TURN_WAIT;
+    }
+    return TURN_WAIT;
+}
+
+static Turn read_tunnel(Http1 *http1, Bytes *input)
+{
+    if (input->size == 0)
+        return TURN_WAIT;
+    Bytes piece = *input;
+    *input = BYTES_NONE;
+    take_body(http1, piece);
+    return TURN_ON;
+}
+
+/* Reads on until nothing more can be done; what is left of `input` has to wait. */
+static Result read_on(Http1 *http1, Bytes *input)
+{
+    Result result = OK;
+    Turn turn = TURN_ON;
+    while (turn == TURN_ON) {
+        switch (http1->reading) {
+        case HTTP1_READ_HEAD: turn = read_head(http1, input, &result); break;
+        case HTTP1_READ_BODY: turn = read_body(http1, input, &result); break;
+        case HTTP1_READ_TUNNEL: turn = read_tunnel(http1, input); break;
+        case HTTP1_READ_WAIT: turn = TURN_WAIT; break;
+        case HTTP1_READ_NOTHING:
+            *input = BYTES_NONE;
+            turn = TURN_WAIT;
+            break;
+        }
+    }
+    /* The body is awaited: whoever holds it back may send it now. */
+    if (http1->continue_due && http1->stream && http1->reading == HTTP1_READ_BODY)
+        http1_write_continue(http1);
+    return result;
+}
+
+static Result read_held(Http1 *http1)
+{
+    uint8_t *held = http1->held;
+    size_t size = http1->held_size, capacity = http1->held_capacity;
+    Bytes input = bytes(held, size);
+    http1->held = NULL; /* events may end the connection, which forgets what is held */
+    http1->held_size = http1->held_capacity = 0;
+    Result r = read_on(http1, &input);
+    if (input.size == 0 || http1->reading == HTTP1_READ_NOTHING) {
+        free(held);
+        return r;
+    }
+    memmove(held, input.data, input.size);
+    http1->held = held;
+    http1->held_size = input.size;
+    http1->held_capacity = capacity;
+    return r;
+}
+
+static Result http1_feed(HttpConnection *base, Bytes input, int64_t now)
+{
+    Http1 *http1 = http1_of(base);
+    (void)now;
+    if (http1->dead || http1->reading == HTTP1_READ_NOTHING)
+        return OK;
+    Result r;
+    if (http1->held_size) {
+        hold(http1, input);
+        r = read_held(http1);
+    } else {
+        r = read_on(http1, &input);
+        if (input.size && http1->reading != HTTP1_READ_NOTHING)
+            hold(http1, input);
+    }
+    tell_capacity(http1);
+    return r;
+}
+
+/* No byte of the request has reached the socket, so nobody can have acted on it. */
+static bool is_untouched(const Http1 *http1)
+{
+    return http1->base.client && http1->stream && http1->gone <= http1->stream->began;
+}
+
+static Result connection_gone(Http1 *http1)
+{
+    Arena *arena = http_connection_errors(&http1->base);
+    if (!http1->base.client)
+        return FAIL(arena, FAULT_CANCELLED, "the client closed the connection");
+    if (is_untouched(http1))
+        return FAIL(arena, FAULT_UPSTREAM_REFUSED, "the connection closed before it was used");
+    return FAIL(arena, FAULT_UPSTREAM_RESET, "the service closed the connection");
+}
+
+static void http1_eof(HttpConnection *base)
+{
+    Http1 *http1 = http1_of(base);
+    if (http1->dead || http1->reading == HTTP1_READ_NOTHING)
+        return;
+    Http1Stream *stream = http1->stream;
+    Fields none = fields_in(http1->arena);
+    if (http1->reading == HTTP1_READ_TUNNEL) {
+        tell_end(http1, &none);
+        if (http1->stream)
+            http1->reading = HTTP1_READ_NOTHING;
+        return;
+    }
+    if (stream && http1->reading == HTTP1_READ_BODY &&
+        http1->body.framing == HTTP1_UNTIL_CLOSE) {
+        http1->keep_alive = false;
+        tell_end(http1, &none);
+        if (!http1->closing)
+            http1_close_after_output(http1);
+        return;
+    }
+    http1_close_after_output(http1);
+    if (stream)
+        exchange_fail(http1, connection_gone(http1));
+}
+
+static void http1_lost(HttpConnection *base, Result why)
+{
+    Http1 *http1 = http1_of(base);
+    http1->dead = true;
+    http1->reading = HTTP1_READ_NOTHING;
+    forget_held(http1);
+    if (!http1->stream)
+        return;
+    if (is_untouched(http1))
+        why = FAIL_OVER(http_connection_errors(base), why, FAULT_UPSTREAM_REFUSED,
+                        "the connection was lost before it was used");
+    exchange_fail(http1, why);
+}
+
+static void tell_drain(Http1 *http1)
+{
+    Http1Stream *stream = http1->stream;
+    if (!stream || !stream->above_high || http1->out.size > http1->base.limits.queue_low)
+        return;
+    stream->above_high = false;
+    if (stream->base.events && !stream->silent && stream->base.events->on_drain)
+        stream->base.events->on_drain(stream->base.owner, &stream->base);
+}
+
+static int http1_output(HttpConnection *base, struct iovec *vectors, int n)
+{
+    Http1 *http1 = http1_of(base);
+    if (http1->dead)
+        return 0;
+    tell_drain(http1);
+    if (http1->held_size && http1->reading != HTTP1_READ_WAIT && !http1->closing)
+        error_ignore(read_held(http1), "the answer says it and the phase tells the owner");
+    tell_capacity(http1);
+    return http_queue_vectors(&http1->out, vectors, n, 256 * 1024);
+}
+
+static void http1_sent(HttpConnection *base, size_t size)
+{
+    Http1 *http1 = http1_of(base);
+    http_queue_drop(&http1->out, &http1->pool, size);
+    http1->gone += size;
+    if (http1->stream && http1->stream->above_high &&
+        http1->out.size <= http1->base.limits.queue_low)
+        http_connection_wake(base);
+    if (http1->out.size == 0 && !http1->stream)
+        http_chunk_pool_trim(&http1->pool, 1);
+}
+
+static void http1_drain(HttpConnection *base)
+{
+    Http1 *http1 = http1_of(base);
+    http1->draining = true;
+    if (!http1->stream && !http1->closing && http1->held_size == 0)
+        http1_close_after_output(http1);
+    note_capacity(http1);
+}
+
+static HttpPhase http1_phase(const HttpConnection *base)
+{
+    const Http1 *http1 = (const Http1 *)base;
+    if (http1->dead)
+        return HTTP_CLOSED;
+    if (http1->closing && (!http1->stream || http1->stream->ended))
+        return http1->out.size ? HTTP_CLOSING : HTTP_CLOSED;
+    if (!http1->stream)
+        return http1->held_size && !base->client ? HTTP_HEAD : HTTP_IDLE;
+    if (http1->reading == HTTP1_READ_BODY && !base->client &&
+        http1->stream->unconsumed < base->limits.stream_window)
+        return HTTP_BODY;
+    return HTTP_ACTIVE;
+}
+
+static bool http1_wants_input(const HttpConnection *base)
+{
+    const Http1 *http1 = (const Http1 *)base;
+    if (http1->dead || http1->reading == HTTP1_READ_NOTHING)
+        return false;
+    if (http1->reading == HTTP1_READ_WAIT)
+        return http1->held_size < base->limits.head_bytes;
+    return !http1->stream || http1->stream->unconsumed < base->limits.stream_window;
+}
+
+static uint32_t http1_streams(const HttpConnection *base)
+{
+    return ((const Http1 *)base)->stream != NULL;
+}
+
+static uint32_t http1_capacity(const HttpConnection *base)
+{
+    const Http1 *http1 = (const Http1 *)base;
+    return base->client && !http1->stream && !http1->draining && !http1->closing && !http1->dead;
+}
+
+static HttpStream *http1_open(HttpConnection *base, const HttpHead *head, bool end,
+                              const HttpStreamEvents *events, void *owner)
+{
+    Http1 *http1 = http1_of(base);
+    Http1Stream *stream = http1->stream = stream_new(http1);
+    stream->base.events = events;
+    stream->base.owner = owner;
+    stream->head_request = bytes_are(head->method, "HEAD");
+    stream->wants_upgrade = head->upgrade;
+    http1->keep_alive = true;
+    http1->reading = HTTP1_READ_HEAD;
+    http1->seen = 0;
+    http1_write_request(stream, head, end);
+    return &stream->base;
+}
+
+static size_t http1_queued(const HttpStream *base)
+{
+    const Http1Stream *stream = (const Http1Stream *)base;
+    return stream->over ? 0 : http1_of(base->connection)->out.size;
+}
+
+static void http1_consume(HttpStream *base, size_t n)
+{
+    Http1 *http1 = http1_of(base->connection);
+    Http1Stream *stream = (Http1Stream *)base;
+    bool held_back = !http1_wants_input(&http1->base);
+    stream->unconsumed -= n < stream->unconsumed ? n : stream->unconsumed;
+    if (held_back && http1_wants_input(&http1->base))
+        http_connection_wake(&http1->base); /* so that the owner looks and reads on */
+}
+
+/* HTTP/1.1 can break one exchange off only together with the connection. */
+static void http1_reset(HttpStream *base, uint32_t http2_error)
+{
+    Http1 *http1 = http1_of(base->connection);
+    Http1Stream *stream = (Http1Stream *)base;
+    (void)http2_error;
+    if (stream->over || stream->silent)
+        return;
+    stream->silent = true;
+    bool answered = !http1->base.client && stream->ended;
+    if (!answered)
+        http_queue_clear(&http1->out, &http1->pool);
+    http1_close_after_output(http1);
+    exchange_end(http1);
+}
+
+static void http1_release(HttpStream *base)
+{
+    Http1 *http1 = http1_of(base->connection);
+    Http1Stream *stream = (Http1Stream *)base;
+    stream->released = true;
+    base->events = NULL;
+    if (stream->over) {
+        stream_put_away(http1, stream);
+        return;
+    }
+    http1_consume(base, stream->unconsumed);
+    bool complete = stream->ended && (!http1->base.client || stream->read_all);
+    if (!complete)
+        http1_reset(base, 0);
+}
+
+static void http1_destroy(HttpConnection *base)
+{
+    Http1 *http1 = http1_of(base);
+    if (http1->stream)
+        exchange_end(http1);
+    for (Http1Stream *stream = http1->streams; stream; stream = stream->older)
+        stream->base.connection = NULL; /* its owner frees it by releasing it */
+    free(http1->spare);
+    free(http1->held);
+    http_queue_clear(&http1->out, &http1->pool);
+    http_chunk_pool_trim(&http1->pool, 0);
+    arena_free(http1->arena);
+    http_connection_deinit(base);
+    free(http1);
+}
+
+static const HttpEngine http1_engine = {
+    .feed = http1_feed,
+    .eof = http1_eof,
+    .lost = http1_lost,
+    .output = http1_output,
+    .sent = http1_sent,
+    .drain = http1_drain,
+    .phase = http1_phase,
+    .wants_input = http1_wants_input,
+    .streams = http1_streams,
+    .capacity = http1_capacity,
+    .destroy = http1_destroy,
+    .open = http1_open,
+    .send_head = http1_send_head,
+    .send_body = http1_send_body,
+    .send_end = http1_send_end,
+    .queued = http1_queued,
+    .consume = http1_consume,
+    .reset = http1_reset,
+    .release = http1_release,
+};
+
+static HttpConnection *http1_new(const HttpLimits *limits, bool client, bool secure,
+                                 const HttpConnectionEvents *events, void *owner)
+{
+    Http1 *http1 = calloc(1, sizeof *http1);
+    CHECK(http1);
+    http_connection_init(&http1->base, &http1_engine, limits, client, secure, events, owner);
+    http1->keep_alive = true;
+    return &http1->base;
+}
+
+HttpConnection *http1_server_new(const HttpLimits *limits, bool secure,
+                                 const HttpConnectionEvents *events, void *owner)
+{
+    return http1_new(limits, false, secure, events, owner);
+}
+
+HttpConnection *http1_client_new(const HttpLimits *limits, bool secure,
+                                 const HttpConnectionEvents *events, void *owner)
+{
+    return http1_new(limits, true, secure, events, owner);
+}

@@ -1,0 +1,431 @@
+#include "protocols/http2.h"
+
+#include "protocols/http_rules.h"
+
+enum {
+    BOMB = 16, /* a head so many times larger than allowed ends the connection */
+    BURST = 4, /* seconds' worth of tokens that a peer may use at once */
+};
+
+/* What costs us work and gives the peer nothing. False: it is too much. */
+static bool afford_control(Http2 *http2)
+{
+    uint32_t rate = http2->base.limits.control_frames;
+    if (http_bucket_take(&http2->controls, rate, rate * BURST, http2->now))
+        return true;
+    http2->flooded = true;
+    return false;
+}
+
+/* A frame of use pays for the control frames that come with it: window updates, measuring PINGs. */
+static void earn_control(Http2 *http2)
+{
+    http_bucket_credit(&http2->controls, http2->base.limits.control_frames, 4);
+}
+
+static bool afford_reset(Http2 *http2)
+{
+    uint32_t rate = http2->base.limits.resets_per_second;
+    if (http2->base.client || http_bucket_take(&http2->resets, rate, rate * BURST, http2->now))
+        return true;
+    http2->flooded = true;
+    return false;
+}
+
+static int on_begin_frame(nghttp2_session *session, const nghttp2_frame_hd *hd, void *owner)
+{
+    Http2 *http2 = owner;
+    switch (hd->type) {
+    case NGHTTP2_HEADERS: earn_control(http2); return 0;
+    case NGHTTP2_CONTINUATION: return 0; /* nghttp2 bounds how many; the head's size bounds the rest */
+    case NGHTTP2_RST_STREAM: return afford_reset(http2) ? 0 : NGHTTP2_ERR_CALLBACK_FAILURE;
+    case NGHTTP2_DATA:
+        if (hd->length || (hd->flags & NGHTTP2_FLAG_END_STREAM)) {
+            earn_control(http2);
+            return 0;
+        }
+        break;
+    default: break;
+    }
+    return afford_control(http2) ? 0 : NGHTTP2_ERR_CALLBACK_FAILURE;
+}
+
+/* ---- Heads --------------------------------------------------------------------------------------- */
+
+static Arena *incoming_arena(Http2 *http2)
+{
+    Http2Incoming *in = &http2->in;
+    const HttpLimits *limits = &http2->base.limits;
+    if (in->arena)
+        arena_reset(in->arena);
+    else
+        in->arena = arena_new(64 * 1024 + (size_t)limits->head_bytes * 2 +
+                              (size_t)limits->head_fields * 128);
+    return in->arena;
+}
+
+static void begin_block(Http2 *http2, Http2Stream *stream)
+{
+    Arena *arena = incoming_arena(http2);
+    http2->in = (Http2Incoming){
+        .arena = arena,
+        .head = {.minor = 2, .content_length = -1, .fields = fields_in(arena)},
+        .stream = stream,
+        .trailers = stream && stream->head_received,
+        .open = true,
+    };
+}
+
+static int on_begin_headers(nghttp2_session *session, const nghttp2_frame *frame, void *owner)
+{
+    Http2 *http2 = owner;
+    Http2Stream *stream;
+    if (frame->hd.type != NGHTTP2_HEADERS)
+        return 0;
+    if (frame->headers.cat == NGHTTP2_HCAT_REQUEST && !http2->base.client) {
+        stream = http2_stream_new(http2);
+        stream->id = frame->hd.stream_id;
+        nghttp2_session_set_stream_user_data(session, stream->id, stream);
+    } else {
+        stream = nghttp2_session_get_stream_user_data(session, frame->hd.stream_id);
+    }
+    begin_block(http2, stream);
+    return 0;
+}
+
+static Bytes keep(Http2Incoming *in, nghttp2_rcbuf *text)
+{
+    nghttp2_vec vec = nghttp2_rcbuf_get_buf(text);
+    if (nghttp2_rcbuf_is_static(text))
+        return bytes(vec.base, vec.len);
+    uint8_t *copy = arena_alloc(in->arena, vec.len);
+    in->too_large |= !copy;
+    if (!copy)
+        return BYTES_NONE;
+    if (vec.len)
+        memcpy(copy, vec.base, vec.len);
+    return bytes(copy, vec.len);
+}
+
+static void take_pseudo_field(Http2Incoming *in, Bytes name, Bytes value)
+{
+    uint64_t status;
+    if (bytes_are(name, ":method"))
+        in->head.method = value;
+    else if (bytes_are(name, ":path"))
+        in->head.path = value;
+    else if (bytes_are(name, ":scheme"))
+        in->head.scheme = value;
+    else if (bytes_are(name, ":authority"))
+        in->head.authority = value;
+    else if (bytes_are(name, ":status") && bytes_to_u64(value, &status))
+        in->head.status = (uint16_t)status; /* nghttp2 checked: three digits */
+}
+
+static void take_field(Http2Incoming *in, Bytes name, Bytes value)
+{
+    uint64_t length;
+    switch (name.size) {
+    case 4:
+        if (!bytes_are(name, "host") || in->trailers)
+            break;
+        in->host = value;
+        return;
+    case 6:
+        if (!bytes_are(name, "expect") || in->trailers)
+            break;
+        in->expect = value;
+        return;
+    case 14:
+        if (!bytes_are(name, "content-length"))
+            break;
+        if (!in->trailers && bytes_to_u64(value, &length) && length <= INT64_MAX)
+            in->head.content_length = (int64_t)length;
+        return;
+    default: break;
+    }
+    if (in->trailers && http_is_barred_from_trailers(name))
+        return;
+    fields_add(&in->head.fields, name, value);
+    in->too_large |= in->head.fields.full;
+}
+
+static int on_header(nghttp2_session *session, const nghttp2_frame *frame, nghttp2_rcbuf *name,
+                     nghttp2_rcbuf *value, uint8_t flags, void *owner)
+{
+    Http2 *http2 = owner;
+    Http2Incoming *in = &http2->in;
+    const HttpLimits *limits = &http2->base.limits;
+    in->size += nghttp2_rcbuf_get_buf(name).len + nghttp2_rcbuf_get_buf(value).len + 32;
+    in->n++;
+    in->too_large |= in->size > limits->head_bytes || in->n > limits->head_fields + 4;
+    if (in->size / BOMB > limits->head_bytes) {
+        http2->flooded = true;
+        return NGHTTP2_ERR_CALLBACK_FAILURE;
+    }
+    if (in->too_large || !in->stream)
+        return 0; /* nghttp2 goes on decoding: the state of compression belongs to the connection */
+
+    Bytes kept_name = keep(in, name), kept_value = keep(in, value);
+    if (in->too_large)
+        return 0;
+    if (kept_name.data[0] == ':')
+        take_pseudo_field(in, kept_name, kept_value);
+    else
+        take_field(in, kept_name, kept_value);
+    return 0;
+}
+
+/* nghttp2 would leave a malformed field out in silence; RFC 9113 section 8.2.1 wants the stream reset. */
+static int on_invalid_header(nghttp2_session *session, const nghttp2_frame *frame,
+                             nghttp2_rcbuf *name, nghttp2_rcbuf *value, uint8_t flags, void *owner)
+{
+    return NGHTTP2_ERR_TEMPORAL_CALLBACK_FAILURE;
+}
+
+/* ---- Requests ------------------------------------------------------------------------------------ */
+
+static void reset_malformed(Http2 *http2, Http2Stream *stream)
+{
+    stream->silent = true;
+    http2_submit_reset(http2, stream, NGHTTP2_PROTOCOL_ERROR);
+}
+
+/* RFC 9113 section 8.3.1: Host may repeat the authority or stand in for it, not contradict it. */
+static bool settle_authority(Http2Incoming *in)
+{
+    HttpHead *head = &in->head;
+    if (!head->authority.data)
+        head->authority = in->host;
+    else if (in->host.data && !bytes_equal_nocase(in->host, head->authority))
+        return false;
+    return head->authority.size == 0 || http_is_authority(head->authority);
+}
+
+/* True when the request goes on to an owner; else it was answered or reset. */
+static bool accept_request(Http2 *http2, Http2Stream *stream)
+{
+    Http2Incoming *in = &http2->in;
+    HttpHead *head = &in->head;
+    if (in->too_large) {
+        http2_answer(http2, stream, 431, "the header fields are too large");
+        return false;
+    }
+    if (bytes_are(head->method, "CONNECT")) {
+        http2_answer(http2, stream, 501, "CONNECT is not served here");
+        return false;
+    }
+    if (head->path.size > http2->base.limits.path_bytes) {
+        http2_answer(http2, stream, 414, "the request target is too long");
+        return false;
+    }
+    if (in->expect.data && !bytes_are_nocase(in->expect, "100-continue")) {
+        http2_answer(http2, stream, 417, "no expectation but 100-continue can be met");
+        return false;
+    }
+    if (!http_is_path(head->path) || !settle_authority(in)) {
+        reset_malformed(http2, stream);
+        return false;
+    }
+    return true;
+}
+
+static void tell_end(Http2Stream *stream, const Fields *trailers)
+{
+    const HttpStreamEvents *events = stream->base.events;
+    stream->remote_ended = true;
+    if (events && events->on_end && !stream->silent)
+        events->on_end(stream->base.owner, &stream->base, trailers);
+}
+
+static void tell_head(Http2Stream *stream, const HttpHead *head, bool end)
+{
+    const HttpStreamEvents *events = stream->base.events;
+    stream->head_received = true;
+    if (events && events->on_head && !stream->silent)
+        events->on_head(stream->base.owner, &stream->base, head, end);
+}
+
+static void send_continue(Http2 *http2, Http2Stream *stream)
+{
+    HttpHead head = {.status = 100, .content_length = -1};
+    if (!stream->head_sent && !stream->silent)
+        http2_send_head(&stream->base, &head, false);
+}
+
+static void on_request(Http2 *http2, Http2Stream *stream, bool end)
+{
+    stream->head_request = bytes_are(http2->in.head.method, "HEAD");
+    stream->remote_ended = end;
+    if (!accept_request(http2, stream)) {
+        stream->head_received = true;
+        return;
+    }
+    stream->remote_ended = false;
+    if (http2->base.events->on_stream)
+        http2->base.events->on_stream(http2->base.owner, &http2->base, &stream->base);
+    tell_head(stream, &http2->in.head, end);
+    if (http2->in.expect.data && !end)
+        send_continue(http2, stream);
+}
+
+/* ---- Answers ------------------------------------------------------------------------------------- */
+
+static void fail_answer(Http2 *http2, Http2Stream *stream, const Fault *fault, const char *reason)
+{
+    const HttpStreamEvents *events = stream->base.events;
+    bool tell = events && events->on_reset && !stream->silent;
+    stream->silent = true;
+    http2_submit_reset(http2, stream, NGHTTP2_CANCEL);
+    if (tell)
+        events->on_reset(stream->base.owner, &stream->base,
+                         error_new(http_connection_errors(&http2->base), fault, OK, NULL, __FILE__,
+                                   __LINE__, "reading HTTP/2: %s", reason));
+}
+
+/* Interim answers are skipped (RFC 9110 section 15.2). False then. */
+static bool on_answer(Http2 *http2, Http2Stream *stream, bool end)
+{
+    if (http2->in.too_large) {
+        fail_answer(http2, stream, &FAULT_UPSTREAM_TOO_LARGE, "the header fields are too large");
+        return false;
+    }
+    if (http2->in.head.status < 200)
+        return false;
+    tell_head(stream, &http2->in.head, end);
+    return true;
+}
+
+static void on_trailers(Http2 *http2, Http2Stream *stream)
+{
+    if (!http2->in.too_large)
+        tell_end(stream, &http2->in.head.fields);
+    else if (http2->base.client)
+        fail_answer(http2, stream, &FAULT_UPSTREAM_TOO_LARGE, "the trailers are too large");
+    else
+        fail_answer(http2, stream, &FAULT_HEAD_TOO_LARGE, "the trailers are too large");
+}
+
+static void on_headers(Http2 *http2, const nghttp2_frame *frame)
+{
+    Http2Stream *stream = http2->in.stream;
+    bool end = frame->hd.flags & NGHTTP2_FLAG_END_STREAM;
+    Fields none = {0};
+    http2->in.open = false;
+    if (!stream)
+        return;
+    if (http2->in.trailers) {
+        on_trailers(http2, stream);
+        return;
+    }
+    if (!http2->base.client)
+        on_request(http2, stream, end);
+    else if (!on_answer(http2, stream, end))
+        return;
+    if (end)
+        tell_end(stream, &none);
+}
+
+/* ---- Other frames -------------------------------------------------------------------------------- */
+
+static int on_frame(nghttp2_session *session, const nghttp2_frame *frame, void *owner)
+{
+    Http2 *http2 = owner;
+    Http2Stream *stream;
+    Fields none = {0};
+    switch (frame->hd.type) {
+    case NGHTTP2_HEADERS: on_headers(http2, frame); break;
+    case NGHTTP2_DATA:
+        stream = nghttp2_session_get_stream_user_data(session, frame->hd.stream_id);
+        if (stream && (frame->hd.flags & NGHTTP2_FLAG_END_STREAM))
+            tell_end(stream, &none);
+        break;
+    case NGHTTP2_RST_STREAM:
+        stream = nghttp2_session_get_stream_user_data(session, frame->hd.stream_id);
+        if (stream)
+            stream->reset_by_peer = true;
+        break;
+    case NGHTTP2_SETTINGS:
+        http2->greeted = true;
+        http2->capacity_due = http2->base.client;
+        break;
+    case NGHTTP2_GOAWAY:
+        http2->going = http2->base.client;
+        http2->capacity_due = http2->base.client;
+        break;
+    case NGHTTP2_PING:
+        if ((frame->hd.flags & NGHTTP2_FLAG_ACK) && http2->draining && !http2->going) {
+            http2->going = true;
+            nghttp2_submit_goaway(session, NGHTTP2_FLAG_NONE,
+                                  nghttp2_session_get_last_proc_stream_id(session),
+                                  NGHTTP2_NO_ERROR, NULL, 0);
+        }
+        break;
+    default: break;
+    }
+    return 0;
+}
+
+static int on_data(nghttp2_session *session, uint8_t flags, int32_t id, const uint8_t *data,
+                   size_t size, void *owner)
+{
+    Http2 *http2 = owner;
+    Http2Stream *stream = nghttp2_session_get_stream_user_data(session, id);
+    http2->base.progress += size;
+    if (!stream || stream->silent || !stream->base.events || !stream->base.events->on_body) {
+        nghttp2_session_consume(session, id, size); /* nobody will: the windows stay open */
+        return 0;
+    }
+    stream->unconsumed += size;
+    stream->base.events->on_body(stream->base.owner, &stream->base, bytes(data, size));
+    return 0;
+}
+
+/* ---- The end of a stream ------------------------------------------------------------------------- */
+
+static const Fault *fault_of_close(const Http2 *http2, const Http2Stream *stream, uint32_t code)
+{
+    if (!http2->base.client)
+        return stream->reset_by_peer || code == NGHTTP2_NO_ERROR || code == NGHTTP2_CANCEL
+                   ? &FAULT_CANCELLED
+                   : &FAULT_PROTOCOL_VIOLATION;
+    if (code == NGHTTP2_REFUSED_STREAM || stream->not_sent)
+        return &FAULT_UPSTREAM_REFUSED;
+    return stream->reset_by_peer ? &FAULT_UPSTREAM_RESET : &FAULT_UPSTREAM_PROTOCOL;
+}
+
+static int on_stream_close(nghttp2_session *session, int32_t id, uint32_t code, void *owner)
+{
+    Http2 *http2 = owner;
+    Http2Stream *stream = nghttp2_session_get_stream_user_data(session, id);
+    if (!stream)
+        return 0;
+    nghttp2_session_set_stream_user_data(session, id, NULL);
+    if (http2->in.stream == stream)
+        http2->in.stream = NULL;
+
+    bool complete = http2->base.client ? stream->remote_ended : stream->end_sent;
+    const HttpStreamEvents *events = stream->base.events;
+    bool tell = events && events->on_reset && !stream->silent && !complete;
+    const Fault *fault = fault_of_close(http2, stream, code);
+    bool released = stream->released;
+    stream->silent |= tell;
+    http2_stream_closed(http2, stream);
+    if (tell && !released)
+        events->on_reset(stream->base.owner, &stream->base,
+                         error_new(http_connection_errors(&http2->base), fault, OK, NULL, __FILE__,
+                                   __LINE__, "stream %d ended with %s", id,
+                                   nghttp2_http2_strerror(code)));
+    return 0;
+}
+
+void http2_receive_callbacks(nghttp2_session_callbacks *callbacks)
+{
+    nghttp2_session_callbacks_set_on_begin_frame_callback(callbacks, on_begin_frame);
+    nghttp2_session_callbacks_set_on_begin_headers_callback(callbacks, on_begin_headers);
+    nghttp2_session_callbacks_set_on_header_callback2(callbacks, on_header);
+    nghttp2_session_callbacks_set_on_invalid_header_callback2(callbacks, on_invalid_header);
+    nghttp2_session_callbacks_set_on_frame_recv_callback(callbacks, on_frame);
+    nghttp2_session_callbacks_set_on_data_chunk_recv_callback(callbacks, on_data);
+    nghttp2_session_callbacks_set_on_stream_close_callback(callbacks, on_stream_close);
+}

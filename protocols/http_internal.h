@@ -1,0 +1,88 @@
+/*
+ * What the HTTP engines share behind http.h: the table of an engine's functions, the parts that every
+ * connection and stream begins with, token buckets, and the answers that an engine gives by itself.
+ * For protocols/http* and their tests only.
+ */
+#ifndef PROTOCOLS_HTTP_INTERNAL_H
+#define PROTOCOLS_HTTP_INTERNAL_H
+
+#include "base/arena.h"
+#include "base/clock.h"
+#include "protocols/http.h"
+
+/* One row per engine; the functions have the contracts of those in http.h. */
+typedef struct HttpEngine {
+    Result (*feed)(HttpConnection *connection, Bytes input, int64_t now);
+    void (*eof)(HttpConnection *connection);
+    void (*lost)(HttpConnection *connection, Result why);
+    int (*output)(HttpConnection *connection, struct iovec *vectors, int n);
+    void (*sent)(HttpConnection *connection, size_t size);
+    void (*drain)(HttpConnection *connection);
+    HttpPhase (*phase)(const HttpConnection *connection);
+    bool (*wants_input)(const HttpConnection *connection);
+    uint32_t (*streams)(const HttpConnection *connection);
+    uint32_t (*capacity)(const HttpConnection *connection);
+    void (*destroy)(HttpConnection *connection);
+    HttpStream *(*open)(HttpConnection *connection, const HttpHead *head, bool end,
+                        const HttpStreamEvents *events, void *owner);
+    void (*send_head)(HttpStream *stream, const HttpHead *head, bool end);
+    void (*send_body)(HttpStream *stream, Bytes piece);
+    void (*send_end)(HttpStream *stream, const Fields *trailers);
+    size_t (*queued)(const HttpStream *stream);
+    void (*consume)(HttpStream *stream, size_t n);
+    void (*reset)(HttpStream *stream, uint32_t http2_error);
+    void (*release)(HttpStream *stream);
+} HttpEngine;
+
+struct HttpConnection {
+    const HttpEngine *engine;
+    const HttpConnectionEvents *events;
+    void *owner;
+    HttpLimits limits;
+    uint64_t progress;
+    Arena *errors; /* holds the latest Result; made when something fails for the first time */
+    bool client, secure;
+    bool output_told; /* on_output was called and no output taken since */
+};
+
+/* `connection` is NULL when it was freed before the stream was released. */
+struct HttpStream {
+    HttpConnection *connection;
+    const HttpStreamEvents *events; /* NULL: nobody listens */
+    void *owner;
+};
+
+void http_connection_init(HttpConnection *connection, const HttpEngine *engine,
+                          const HttpLimits *limits, bool client, bool secure,
+                          const HttpConnectionEvents *events, void *owner);
+void http_connection_deinit(HttpConnection *connection);
+
+/* Tells the owner that there is output, unless it knows. */
+void http_connection_wake(HttpConnection *connection);
+
+/* An arena for one Result, which is valid until the next time this is called. */
+Arena *http_connection_errors(HttpConnection *connection);
+
+/*
+ * A token bucket in one number: the time at which it would be full again. It holds `burst` tokens
+ * and `per_second` come back each second. False when a peer has used them up.
+ */
+typedef struct HttpBucket {
+    int64_t full_at;
+} HttpBucket;
+
+bool http_bucket_take(HttpBucket *bucket, uint32_t per_second, uint32_t burst, int64_t now);
+
+/* Puts `n` tokens back, never more than fit. */
+void http_bucket_credit(HttpBucket *bucket, uint32_t per_second, uint32_t n);
+
+/* "Bad Request"; "" for a status that has no name (RFC 9110 section 15). */
+const char *http_status_phrase(unsigned status);
+
+/* The body of an answer that the engine gives by itself: application/problem+json (RFC 9457).
+   `detail` is a literal of ours that needs no escapes. Returns its size, less than `capacity`. */
+size_t http_problem_text(unsigned status, const char *detail, char *text, size_t capacity);
+
+#define HTTP_PROBLEM_TYPE "application/problem+json"
+
+#endif
