@@ -5,7 +5,7 @@
 
 /* ---- Beginning ----------------------------------------------------------------------------------- */
 
-void exchange_accept(const ClientConnection *client, HttpStream *stream)
+void exchange_accept(ClientConnection *client, HttpStream *stream)
 {
     Loop *loop = client->loop;
     Arena *arena = arena_new(loop->config->limits.call_memory);
@@ -15,6 +15,7 @@ void exchange_accept(const ClientConnection *client, HttpStream *stream)
     x->loop = loop;
     x->config = config_ref(loop->config);
     x->client_connection = client;
+    client->n_exchanges++;
     x->client.stream = stream;
     x->early = buffer_in(arena);
     x->lost = buffer_in(arena);
@@ -116,6 +117,9 @@ static const Step *exchange_finish(Exchange *x)
     telemetry_record(loop, &x->record);
 
     loop->n_calls--;
+    ClientConnection *client = x->client_connection;
+    if (--client->n_exchanges == 0 && client->on_unused)
+        client->on_unused(client);
     config_unref(x->config);
     if (x->scratch != x->arena)
         arena_free(x->scratch);

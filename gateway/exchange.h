@@ -10,16 +10,19 @@
 
 typedef struct Exchange Exchange;
 
-/* What is known of the client's connection; outlives its streams. */
-typedef struct ClientConnection {
+/* What is known of the client's connection; outlives the exchanges that it brought. */
+typedef struct ClientConnection ClientConnection;
+struct ClientConnection {
     Loop *loop;
     const char *peer;     /* "127.0.0.1:52314", "unix" */
     const char *listener; /* the address that it came in by */
     bool secure;
     const char *identity; /* subject of the client's certificate, verified; or NULL */
-} ClientConnection;
+    uint32_t n_exchanges; /* that look at this */
+    void (*on_unused)(ClientConnection *client); /* their number became 0; may be NULL. May free it */
+};
 
 /* For HttpConnectionEvents.on_stream of the server side: the exchange attaches itself to the stream. */
-void exchange_accept(const ClientConnection *client, HttpStream *stream);
+void exchange_accept(ClientConnection *client, HttpStream *stream);
 
 #endif

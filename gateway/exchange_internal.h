@@ -57,7 +57,7 @@ struct Exchange {
     Arena *scratch; /* for the message at hand: of a stream, reset after each; else the same as arena */
     Loop *loop;
     Config *config; /* the generation it began with */
-    const ClientConnection *client_connection;
+    ClientConnection *client_connection;
     Half client, instance;
 
     const HttpHead *head; /* of the request, during its event only */
