@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #define LINGER_TIME (2 * SECOND) /* for the peer to read our last words before the socket goes */
+#define FRESH_TIME (1 * SECOND)  /* going down: for a new connection to bring its first request */
 
 enum {
     VECTORS = 64,
@@ -39,6 +40,7 @@ struct Connection {
     HttpPhase phase;        /* when last looked at */
     ConnectionState state;
     bool closed; /* the socket is */
+    bool drained; /* the engine takes no new streams */
     bool broken; /* the engine has refused its input: it only speaks */
     uint8_t n_early; /* of a cleartext connection: bytes in which the choice was not clear yet */
     uint8_t early[PREFACE_SIZE];
@@ -148,6 +150,8 @@ static int64_t deadline_of(Connection *c)
     case CONNECTION_LINGERING: time = LINGER_TIME; break;
     case CONNECTION_GONE: break;
     }
+    if (loop_of(c)->draining && c->n_streams == 0 && time > FRESH_TIME)
+        time = FRESH_TIME;
     int64_t deadline = time == NO_TIMEOUT ? NO_TIMEOUT : c->since + time;
     if (c->blocked_since && c->blocked_since + limits->send_time < deadline)
         deadline = c->blocked_since + limits->send_time;
@@ -184,6 +188,10 @@ static void connection_settle(Connection *c)
 {
     if (c->state != CONNECTION_SERVING)
         return;
+    if (loop_of(c)->draining && c->n_streams > 0 && !c->drained) {
+        c->drained = true;
+        http_connection_drain(c->http);
+    }
     note_phase(c);
     if (http_connection_wants_input(c->http) == c->socket.paused) {
         if (c->socket.paused)
@@ -272,8 +280,6 @@ static void connection_serve(Connection *c, bool http2)
                     : http1_server_new(limits, secure, &http_events, c);
     c->state = CONNECTION_SERVING;
     c->phase = http_connection_phase(c->http);
-    if (loop_of(c)->draining)
-        http_connection_drain(c->http);
 }
 
 static void feed(Connection *c, Bytes input)
@@ -459,16 +465,18 @@ void connection_accept(ConnectionSet *set, int fd, const struct sockaddr *peer, 
     set_timer(c);
 }
 
+/* A connection that has brought nothing yet may have its first request on the way: it is let in. */
 void connections_drain(ConnectionSet *set)
 {
+    CHECK(set->loop->draining);
     for (Connection *c = set->first, *next; c; c = next) {
         next = c->next;
-        if (c->state == CONNECTION_SERVING) {
-            http_connection_drain(c->http);
+        if (c->n_streams == 0)
+            c->since = set->loop->now;
+        if (c->state == CONNECTION_SERVING)
             connection_flush(c);
-        } else if (c->state < CONNECTION_SERVING) {
-            connection_end(c, OK);
-        }
+        else
+            set_timer(c);
     }
 }
 
