@@ -11,16 +11,20 @@ help: ## this menu
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  \1\t\2/p' $(MAKEFILE_LIST) | expand -t 16
 
 deps: ## install the Debian packages that are missing
-	@.ci/deps
+	@.ci/deps build demo test
 
-build: deps ## build/passerelle
+build: ## build/passerelle
+	@.ci/deps build
 	@[ -f $(BUILD)/build.ninja ] || meson setup $(BUILD) $(SETUP)
 	@ninja -C $(BUILD)
 
-demo: build ## three versions of one shop, any client; ONCE=1 ends after the story
-	@/usr/bin/python3 examples/shop/demo.py
+demo: ## three versions of one shop, any client; ONCE=1 ends after the story
+	@.ci/deps build demo
+	@$(MAKE) --no-print-directory build
+	@BUILD=$(BUILD) /usr/bin/python3 examples/shop/demo.py
 
-test: build ## unit tests, fuzz seeds and flow tests with real clients
+test: deps ## unit tests, fuzz seeds and flow tests with real clients
+	@$(MAKE) --no-print-directory build
 	@/usr/bin/python3 tests/run.py $(BUILD)
 
 asan: ## the same under AddressSanitizer and UndefinedBehaviorSanitizer
