@@ -1,0 +1,40 @@
+#!/bin/bash
+# h2spec, strict, cleartext and TLS.   h2spec.sh GATEWAY FOLDER
+# FOLDER keeps the h2spec program; it comes from the Go module proxy, or H2SPEC names one that is there.
+set -euo pipefail
+gateway=$(realpath "$1")
+mkdir -p "$2"
+tools=$(realpath "$2")
+h2spec=${H2SPEC:-$tools/h2spec}
+[ -x "$h2spec" ] || GOBIN=$tools go install github.com/summerwind/h2spec/cmd/h2spec@af83a65
+
+folder=$(mktemp -d)
+trap 'kill "$child" 2>/dev/null || true; wait 2>/dev/null; rm -rf "$folder"' EXIT
+openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 2 -subj /CN=localhost \
+    -keyout "$folder/key.pem" -out "$folder/cert.pem" 2>/dev/null
+free_port() { /usr/bin/python3 -c 'import socket; s = socket.socket(); s.bind(("127.0.0.1", 0)); print(s.getsockname()[1])'; }
+plain=$(free_port) secure=$(free_port) admin=$(free_port)
+cat > "$folder/gateway.yaml" <<YAML
+listen:
+  - 127.0.0.1:$plain
+  - {address: 127.0.0.1:$secure, tls: {certificate: cert.pem, key: key.pem}}
+admin: 127.0.0.1:$admin
+loops: 1
+YAML
+"$gateway" run "$folder/gateway.yaml" > "$folder/log" 2>&1 &
+child=$!
+for _ in $(seq 100); do curl -sf "http://127.0.0.1:$admin/readyz" > /dev/null && break; sleep 0.05; done
+
+passed=0 failed=0
+for way in "-p $plain" "-p $secure -t -k"; do
+    echo "== h2spec $way"
+    # shellcheck disable=SC2086
+    "$h2spec" -S -h 127.0.0.1 $way > "$folder/out" 2>&1 || true
+    sed -n '/^Failures:/,$p' "$folder/out"
+    summary=$(grep -oE '[0-9]+ tests, [0-9]+ passed, [0-9]+ skipped, [0-9]+ failed' "$folder/out" | tail -1)
+    echo "${summary:-it did not run}"
+    passed=$((passed + $(sed -E 's/.*, ([0-9]+) passed.*/\1/' <<< "${summary:-, 0 passed}")))
+    failed=$((failed + $(sed -E 's/.* ([0-9]+) failed/\1/' <<< "${summary:- 1 failed}")))
+done
+echo "$passed passed, $failed failed"
+[ "$failed" -eq 0 ] && [ "$passed" -gt 0 ]
