@@ -104,6 +104,7 @@ static const Step *exchange_finish(Exchange *x)
 {
     Loop *loop = x->loop;
     timer_stop(&loop->timers, &x->deadline_timer);
+    timer_stop(&loop->timers, &x->watch_timer);
     exchange_drop_instance(x);
     if (x->client.stream)
         http_stream_release(x->client.stream);

@@ -178,6 +178,8 @@ static const Step *exchange_send(Exchange *x)
 
     HttpHead head;
     x->target.timeout = x->deadline == NO_TIMEOUT ? NO_TIMEOUT : x->deadline - x->loop->now;
+    if (x->target.timeout <= 0)
+        return exchange_fail(x, FAIL(x->arena, FAULT_DEADLINE_EXCEEDED, "nothing was sent in time"));
     Result r = request_write(&x->target, &x->call.metadata, x->arena, &head);
     if (failed(r))
         return exchange_fail(x, r);

@@ -16,10 +16,13 @@
 #include "gateway/exchange.h"
 #include "gateway/negotiate.h"
 #include "gateway/pick.h"
+#include "gateway/reflection.h"
 #include "gateway/request_id.h"
 #include "gateway/telemetry.h"
 #include "gateway/trace_context.h"
 #include "protocols/dialect.h"
+
+typedef struct Builtin Builtin; /* exchange_builtin.c */
 
 typedef struct Step {
     const char *name;
@@ -30,6 +33,7 @@ typedef struct Step {
     STEP(resolve)   /* path -> method, REST binding, or opaque route               */ \
     STEP(negotiate) /* which version the client speaks, and wants back             */ \
     STEP(opaque)    /* an instance for a route without schema                      */ \
+    STEP(builtin)   /* health and reflection: the gateway answers itself           */ \
     STEP(receive)   /* one request message: until it is there                      */ \
     STEP(pick)      /* an instance, the version that it serves, the plans          */ \
     STEP(connect)   /* a connection with room                                      */ \
@@ -70,6 +74,12 @@ struct Exchange {
     Negotiation version;
     Bytes origin; /* of the page that calls, or empty */
     Bytes allow; /* for the Allow field of a 405 */
+
+    const Builtin *builtin;     /* a service of the gateway itself, or NULL */
+    ReflectionView reflection;
+    Bytes watched;              /* health: whose changes are told, ... */
+    int watched_health;         /* ... what was told last */
+    Timer watch_timer;
 
     HttpHead opaque_head; /* opaque HTTP: what is sent on */
     bool tunnel;          /* opaque HTTP: upgraded; both sides end by themselves */
@@ -120,6 +130,7 @@ void exchange_settle(Exchange *x, Half *from, const Half *to);
 void exchange_forget_message(Exchange *x);
 
 /* exchange_request.c: the client's stream. */
+void exchange_start_deadline(Exchange *x);
 extern const HttpStreamEvents exchange_client_events;
 
 /* exchange_instance.c: the instance's stream. */
@@ -132,12 +143,21 @@ const Step *exchange_end_request(Exchange *x);
 /* exchange_reply.c: the answer. */
 const Step *exchange_reply_head(Exchange *x);
 const Step *exchange_forward_answer(Exchange *x, Bytes message);
+/* Streams: frames and sends a message that is in the client's version and codec already. */
+const Step *exchange_send_answer(Exchange *x, Bytes message);
+/* Unary: the head, the one message, the end. */
+const Step *exchange_reply_message(Exchange *x, Bytes message);
 const Step *exchange_reply_end(Exchange *x, const Status *status, const Fields *trailers);
 const Step *exchange_reply_degraded(Exchange *x, const char *reason);
 
 /* exchange_convert.c: one message through a plan. The result lives in scratch, or is the message itself. */
 MUST_USE Result exchange_convert_request(Exchange *x, Bytes message, Bytes *converted_out);
 MUST_USE Result exchange_convert_answer(Exchange *x, Bytes message, Bytes *converted_out);
+
+/* exchange_builtin.c: services of the gateway itself. */
+const Builtin *builtin_find(Bytes path); /* NULL: none */
+const Step *builtin_read(Exchange *x, Bytes piece);
+const Step *builtin_end(Exchange *x);
 
 /* exchange_opaque.c: routes without a schema. */
 const Route *opaque_route(const Config *config, Bytes path); /* NULL: none */

@@ -78,10 +78,15 @@ static void send_body(Exchange *x, Bytes body)
 
 const Step *exchange_forward_answer(Exchange *x, Bytes message)
 {
-    Bytes converted, framed;
+    Bytes converted;
     Result r = exchange_convert_answer(x, message, &converted);
-    if (!failed(r))
-        r = frame_answer(x, converted, reply_compression(x), &framed);
+    return failed(r) ? exchange_fail(x, error_copy(x->arena, r)) : exchange_send_answer(x, converted);
+}
+
+const Step *exchange_send_answer(Exchange *x, Bytes message)
+{
+    Bytes framed;
+    Result r = frame_answer(x, message, reply_compression(x), &framed);
     if (failed(r))
         return exchange_fail(x, error_copy(x->arena, r));
     if (!x->replied_head)
@@ -130,7 +135,7 @@ const Step *exchange_reply_end(Exchange *x, const Status *status, const Fields *
     return &STEP_finish;
 }
 
-static const Step *reply_unary(Exchange *x, Bytes message)
+const Step *exchange_reply_message(Exchange *x, Bytes message)
 {
     Bytes framed;
     Compression compression = reply_compression(x);
@@ -163,7 +168,7 @@ static const Step *exchange_reply(Exchange *x)
                                      x->pick.instance->address.text, BYTES_ARGS(x->target.method)));
     Bytes converted;
     Result r = exchange_convert_answer(x, x->answer_message, &converted);
-    return failed(r) ? exchange_fail(x, r) : reply_unary(x, converted);
+    return failed(r) ? exchange_fail(x, r) : exchange_reply_message(x, converted);
 }
 
 const Step STEP_reply = {"reply", exchange_reply};
@@ -175,7 +180,7 @@ const Step *exchange_reply_degraded(Exchange *x, const char *reason)
     x->has_answer = false;
     Bytes message = x->method->default_reply[x->call.reply_codec];
     if (!x->method->type->server_streaming)
-        return reply_unary(x, message);
+        return exchange_reply_message(x, message);
 
     x->version.reply = x->version.client;
     send_head(x, COMPRESSION_IDENTITY, -1);

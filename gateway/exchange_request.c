@@ -23,6 +23,8 @@ static const Step *exchange_resolve_step(Exchange *x)
     Result r = exchange_resolve(x);
     if (failed(r))
         return exchange_fail(x, r);
+    if (x->builtin)
+        return &STEP_builtin;
     return x->method || x->binding ? &STEP_negotiate : &STEP_opaque;
 }
 
@@ -72,7 +74,7 @@ static void on_deadline(Timer *timer)
 }
 
 /* The deadline counts from the first byte of the request and covers all attempts. */
-static void start_deadline(Exchange *x)
+void exchange_start_deadline(Exchange *x)
 {
     int64_t timeout = x->call.timeout;
     if (exchange_is_unary(x)) {
@@ -111,7 +113,7 @@ static const Step *exchange_negotiate(Exchange *x)
     if (failed(r))
         return exchange_fail(x, r);
 
-    start_deadline(x);
+    exchange_start_deadline(x);
     if (!exchange_is_unary(x))
         x->scratch = arena_new(x->config->limits.call_memory);
     message_reader_init(&x->client.reader, x->call.dialect, false, x->call.compression,
@@ -191,6 +193,11 @@ static void on_body(void *owner, HttpStream *stream, Bytes piece)
 {
     Exchange *x = owner;
     x->record.bytes_in += piece.size;
+    if (x->builtin) {
+        http_stream_consume(stream, piece.size);
+        exchange_run(x, builtin_read(x, piece));
+        return;
+    }
     if (x->method && !x->method->type->client_streaming) {
         http_stream_consume(stream, piece.size); /* the message's limit bounds what is kept */
         exchange_run(x, take_message(x, piece));
@@ -211,7 +218,9 @@ static void on_end(void *owner, HttpStream *stream, const Fields *trailers)
 {
     Exchange *x = owner;
     x->client.ended = true;
-    if (x->method && !x->method->type->client_streaming)
+    if (x->builtin)
+        exchange_run(x, builtin_end(x));
+    else if (x->method && !x->method->type->client_streaming)
         exchange_run(x, &STEP_receive);
     else if (x->instance.stream && x->tunnel && x->instance.ended)
         exchange_run(x, &STEP_finish);

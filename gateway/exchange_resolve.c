@@ -76,7 +76,7 @@ static Result resolve_rpc(Exchange *x, Dialect dialect)
         return r;
     pass_on_names(x);
     Bytes shown = bytes_slice(x->call.path, 0, 200);
-    return x->method ? OK : FAIL(x->arena, FAULT_UNKNOWN_METHOD, "%.*s", BYTES_ARGS(shown));
+    return x->method || x->builtin ? OK : FAIL(x->arena, FAULT_UNKNOWN_METHOD, "%.*s", BYTES_ARGS(shown));
 }
 
 static Result resolve_plain(Exchange *x)
@@ -105,6 +105,8 @@ Result exchange_resolve(Exchange *x)
     x->origin = bytes_copy(x->arena, fields_get(&x->head->fields, "origin"));
     x->method = table_get(&x->config->methods, x->call.path);
 
-    bool rpc = request_kind(x->head) == REQUEST_RPC || x->method;
+    if (!x->method)
+        x->builtin = builtin_find(x->call.path);
+    bool rpc = request_kind(x->head) == REQUEST_RPC || x->method || x->builtin;
     return rpc ? resolve_rpc(x, dialect_of_request(x->head)) : resolve_plain(x);
 }
