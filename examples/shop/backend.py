@@ -165,8 +165,9 @@ class Told:
         self.context = context
 
     async def __aenter__(self):
-        say("call", **self.what, metadata={k: v if isinstance(v, str) else v.hex()
-                                           for k, v in self.context.invocation_metadata()})
+        metadata = {key: value if isinstance(value, str) else value.hex()
+                    for key, value in self.context.invocation_metadata()}
+        say("call", **self.what, seconds_left=self.context.time_remaining(), metadata=metadata)
 
     async def __aexit__(self, kind, error, trace):
         if kind is None:

@@ -59,11 +59,11 @@ class Gateway:
     with Gateway(tmp_path, CONFIG, instances=...) as gateway: ...
 
     In the config $port, $admin, $shop, $orders, $folder and the keywords given are filled in. Leaving the
-    block stops it and asserts that it went cleanly.
+    block stops it and asserts that it went cleanly. `under`: a command that runs it, such as valgrind.
     """
 
-    def __init__(self, folder, config=SHOP_CONFIG, **words):
-        self.folder = folder
+    def __init__(self, folder, config=SHOP_CONFIG, under=(), **words):
+        self.folder, self.under = folder, list(under)
         self.words = {"port": free_port(), "admin": free_port(), "shop": SHOP, "orders": ORDERS,
                       "folder": folder, **words}
         self.port, self.admin_port = self.words["port"], self.words["admin"]
@@ -84,8 +84,8 @@ class Gateway:
 
     def start(self):
         self.write()
-        self.process = Process([BINARY, "run", str(self.file)])
-        eventually(lambda: not self.process.running() or self.ready(), 30)
+        self.process = Process([*self.under, BINARY, "run", str(self.file)])
+        eventually(lambda: not self.process.running() or self.ready(), 60)
         assert self.process.running(), "it did not start:\n" + "\n".join(self.process.errors)
         return self
 
