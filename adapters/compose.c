@@ -1,0 +1,615 @@
+/*
+ * Two steps of a chain become one: the second's expressions over the version between are rewritten over
+ * the first's source, each FIELD replaced by what feeds that field. Renames and moves vanish, so a long
+ * chain gives mappings as small as a short one.
+ */
+#include "adapters/change_list.h"
+
+typedef struct Composing {
+    Arena *arena;
+    const MappingSet *first, *second;
+    Problems *problems;
+    MappingSet *set;
+    Table by_pair; /* first's and second's mapping -> Task */
+    struct Task **tasks;
+    uint32_t n_tasks, tasks_capacity;
+    const Loss **losses;
+    uint32_t losses_capacity;
+} Composing;
+
+/* One composed mapping, to be filled. */
+typedef struct Task {
+    const Mapping *first, *second;
+    Mapping *made;
+    Guard *guards;
+    uint32_t n_guards, guards_capacity;
+} Task;
+
+/* What the fields of a message of the version between are made of. */
+typedef struct Scope {
+    const Rule *rules;
+    uint32_t n_rules;
+} Scope;
+
+static const Expr *subst(Composing *c, Task *task, Scope scope, const Expr *expr);
+
+/* ---- Tasks ---------------------------------------------------------------------------------------------- */
+
+static const Mapping *compose_pair(Composing *c, const Mapping *first, const Mapping *second)
+{
+    const void *key[2] = {first, second};
+    Task *task = table_get(&c->by_pair, bytes(key, sizeof key));
+    if (task)
+        return task->made;
+    task = arena_make(c->arena, Task);
+    *task = (Task){.first = first, .second = second, .made = arena_make(c->arena, Mapping)};
+    *task->made = (Mapping){.from = first->from, .to = second->to, .index = c->n_tasks};
+    if (c->n_tasks == c->tasks_capacity) {
+        uint32_t capacity = c->tasks_capacity ? c->tasks_capacity * 2 : 64;
+        c->tasks = arena_grow(c->arena, c->tasks, c->n_tasks * sizeof *c->tasks,
+                              capacity * sizeof *c->tasks);
+        c->tasks_capacity = capacity;
+    }
+    c->tasks[c->n_tasks++] = task;
+    table_put(&c->by_pair, bytes_copy(c->arena, bytes(key, sizeof key)), task);
+    return task->made;
+}
+
+static void add_guard(Composing *c, Task *task, Guard guard)
+{
+    if (task->n_guards == task->guards_capacity) {
+        uint32_t capacity = task->guards_capacity ? task->guards_capacity * 2 : 8;
+        task->guards = arena_grow(c->arena, task->guards, task->n_guards * sizeof *task->guards,
+                                  capacity * sizeof *task->guards);
+        task->guards_capacity = capacity;
+    }
+    task->guards[task->n_guards++] = guard;
+}
+
+static void refuse(Composing *c, const Task *task, const FieldType *field, const char *why)
+{
+    const char *file = arena_printf(c->arena, "changes from %s to %s", c->first->from_version,
+                                    c->second->to_version);
+    problem_add(c->problems, file, 0, 0, arena_printf(c->arena, "%s.%s", task->second->from->name, field->name),
+                arena_printf(c->arena, "say in the list to %s what it becomes, as a whole", c->second->to_version),
+                "%s of %s %s", field->name, c->second->from_version, why);
+}
+
+/* ---- Expressions as they are, elsewhere ------------------------------------------------------------------ */
+
+/* The same expression over the message that `steps` lead to. */
+static const Expr *prefix(Composing *c, const Expr *expr, const FieldType *const *steps, uint32_t n_steps)
+{
+    Expr *copy = expr_copy(c->arena, expr);
+    if (expr->kind == EXPR_FIELD) {
+        const FieldType **path = arena_array(c->arena, const FieldType *, n_steps + expr->n_steps);
+        memcpy(path, steps, n_steps * sizeof *path);
+        memcpy(path + n_steps, expr->steps, expr->n_steps * sizeof *path);
+        copy->steps = path;
+        copy->n_steps = n_steps + expr->n_steps;
+        return copy;
+    }
+    if (expr->kind == EXPR_REQUIRE)
+        copy->field = arena_printf(c->arena, "%s.%s", steps_text(c->arena, steps, n_steps), expr->field);
+    const Expr **args = arena_array(c->arena, const Expr *, expr->n_args + 1);
+    for (uint32_t i = 0; i < expr->n_args; i++)
+        args[i] = prefix(c, expr->args[i], steps, n_steps);
+    Rule *rules = arena_array(c->arena, Rule, expr->n_rules + 1);
+    for (uint32_t i = 0; i < expr->n_rules; i++)
+        rules[i] = (Rule){expr->rules[i].target, prefix(c, expr->rules[i].value, steps, n_steps)};
+    copy->args = args;
+    copy->rules = rules;
+    return copy;
+}
+
+/* For those who only ask whether it is there. */
+static const Expr *presence_of(const Expr *expr)
+{
+    while (expr && expr->kind == EXPR_MESSAGE && !expr->type.repeated)
+        expr = expr->args[0];
+    return expr;
+}
+
+/* ---- Fields of the version between ------------------------------------------------------------------------- */
+
+static const Expr *resolve(Composing *c, Task *task, Scope scope, const FieldType *const *steps,
+                           uint32_t n_steps);
+
+/* Fields without presence take zero for unset: so does the version between. */
+static const Expr *as_stored(Composing *c, const FieldType *field, const Expr *value)
+{
+    Literal zero = {0};
+    if (!value || !field_is_implicit(field) || !expr_may_be_zero(value))
+        return value;
+    return expr_sentinel(c->arena, value, &zero);
+}
+
+/* `inner` is over the message that `message` yields. */
+static const Expr *lift(Composing *c, Task *task, const FieldType *field, const Expr *inner,
+                        const Expr *message)
+{
+    if (!inner)
+        return NULL;
+    if (message->kind != EXPR_FIELD) {
+        refuse(c, task, field, "is taken out of a message that is chosen or made on the way");
+        return NULL;
+    }
+    const Expr *value = prefix(c, inner, message->steps, message->n_steps);
+    return expr_makes_up(value) ? expr_when(c->arena, value, message, NULL) : value;
+}
+
+static const Expr *descend(Composing *c, Task *task, const Expr *message, const FieldType *const *steps,
+                           uint32_t n_steps)
+{
+    switch (message->kind) {
+    case EXPR_BUILD:
+        return resolve(c, task, (Scope){message->rules, message->n_rules}, steps, n_steps);
+    case EXPR_MESSAGE: {
+        Scope scope = {message->mapping->rules, message->mapping->n_rules};
+        return lift(c, task, steps[0], resolve(c, task, scope, steps, n_steps), message->args[0]);
+    }
+    case EXPR_WHEN:
+        return expr_when(c->arena, descend(c, task, message->args[0], steps, n_steps),
+                         message->args[1], message->constants);
+    case EXPR_REQUIRE:
+        if (!message->n_args)
+            return expr_require(c->arena, NULL, value_type_of(steps[n_steps - 1]), message->field);
+        return expr_when(c->arena, descend(c, task, message->args[0], steps, n_steps), message, NULL);
+    case EXPR_CONVERT:
+        if (message->converter->code == CONVERT_WRAP)
+            return message->args[0];
+        break;
+    default:
+        break;
+    }
+    refuse(c, task, steps[0], "is inside a message that a converter or a default makes");
+    return NULL;
+}
+
+static const Expr *resolve(Composing *c, Task *task, Scope scope, const FieldType *const *steps,
+                           uint32_t n_steps)
+{
+    for (uint32_t i = 0; i < scope.n_rules; i++) {
+        if (scope.rules[i].target != steps[0])
+            continue;
+        if (n_steps == 1)
+            return as_stored(c, steps[0], scope.rules[i].value);
+        return descend(c, task, scope.rules[i].value, steps + 1, n_steps - 1);
+    }
+    return NULL;
+}
+
+/* ---- Messages through the second mapping ------------------------------------------------------------------- */
+
+static const FieldType *member_like(const MessageType *message, const FieldType *like)
+{
+    return like ? message_field(message, bytes_of(like->name)) : NULL;
+}
+
+/* A converter that makes a message makes the next version's, where the two are the same. */
+static const Expr *retarget(Composing *c, const Expr *expr, const MessageType *to)
+{
+    Converter *converter = arena_make(c->arena, Converter);
+    *converter = *expr->converter;
+    bool from_message = converter->from.message && converter->code != CONVERT_DATE_TIME &&
+                        converter->code != CONVERT_TIME_DATE;
+    converter->to.message = to;
+    if (!from_message) {
+        const FieldType **members[] = {&converter->value, &converter->seconds, &converter->nanos,
+                                       &converter->units, &converter->currency, &converter->year,
+                                       &converter->month, &converter->day};
+        for (size_t i = 0; i < sizeof members / sizeof *members; i++) {
+            const FieldType *found = member_like(to, *members[i]);
+            *members[i] = found ? found : *members[i];
+        }
+    }
+    Expr *copy = expr_copy(c->arena, expr);
+    copy->converter = converter;
+    copy->type.message = to;
+    return copy;
+}
+
+/* Does the result say of this rule's field whether it is there? Then it says it of the whole message. */
+static bool presence_is_kept(const Rule *built, const Mapping *second)
+{
+    if (field_is_implicit(built->target) && expr_may_be_zero(built->value))
+        return false;
+    for (uint32_t i = 0; i < second->n_rules; i++) {
+        const Expr *value = second->rules[i].value;
+        while (value->kind == EXPR_MESSAGE || value->kind == EXPR_DEFAULT ||
+               (value->kind == EXPR_CONVERT && value->n_args == 1 &&
+                value->converter->code != CONVERT_SENTINEL))
+            value = value->args[0];
+        if (value->kind == EXPR_FIELD && value->n_steps == 1 && value->steps[0] == built->target)
+            return true;
+    }
+    return false;
+}
+
+static const Expr *build_through(Composing *c, Task *task, const Mapping *second, const Expr *built)
+{
+    Scope scope = {built->rules, built->n_rules};
+    Rule *rules = arena_array(c->arena, Rule, second->n_rules + 1);
+    uint32_t n = 0;
+    for (uint32_t i = 0; i < second->n_rules; i++) {
+        const Expr *value = subst(c, task, scope, second->rules[i].value);
+        if (value && expr_makes_up(value))
+            value = expr_when(c->arena, value, built, NULL);
+        if (value)
+            rules[n++] = (Rule){second->rules[i].target, value};
+    }
+    for (uint32_t i = 0; i < second->n_guards; i++) {
+        Guard guard = second->guards[i];
+        guard.source = subst(c, task, scope, guard.source);
+        if (guard.source && expr_makes_up(guard.source))
+            guard.source = expr_when(c->arena, guard.source, built, NULL);
+        if (guard.source)
+            add_guard(c, task, guard);
+    }
+    bool kept = true;
+    for (uint32_t i = 0; i < built->n_rules; i++)
+        kept &= presence_is_kept(&built->rules[i], second);
+    const Expr *presence = !kept ? built : built->n_args ? built->args[0] : NULL;
+    return expr_build(c->arena, second->to, rules, n, presence);
+}
+
+static const Expr *with_args(Composing *c, const Expr *expr, const Expr *const *args, uint32_t n_args)
+{
+    Expr *copy = expr_copy(c->arena, expr);
+    copy->args = args;
+    copy->n_args = n_args;
+    copy->type.message = args[0]->type.message;
+    return copy;
+}
+
+static const Expr *through(Composing *c, Task *task, const Mapping *second, const Expr *message)
+{
+    if (!message)
+        return NULL;
+    const Expr *inner;
+    switch (message->kind) {
+    case EXPR_MESSAGE: {
+        Expr *copy = expr_copy(c->arena, expr_message(c->arena, compose_pair(c, message->mapping, second),
+                                                      message->args[0]));
+        copy->type.repeated = message->type.repeated;
+        return copy;
+    }
+    case EXPR_BUILD:
+        return build_through(c, task, second, message);
+    case EXPR_DEFAULT:
+        return expr_default(c->arena, through(c, task, second, message->args[0]),
+                            through(c, task, second, message->args[1]), message->loss);
+    case EXPR_REQUIRE:
+        inner = message->n_args ? through(c, task, second, message->args[0]) : NULL;
+        return expr_require(c->arena, inner, (ValueType){KIND_MESSAGE, false, second->to, NULL},
+                            message->field);
+    case EXPR_FIRST:
+    case EXPR_WRAP:
+        inner = through(c, task, second, message->args[0]);
+        if (!inner)
+            return NULL;
+        const Expr **arg = arena_array(c->arena, const Expr *, 1);
+        arg[0] = inner;
+        return with_args(c, message, arg, 1);
+    case EXPR_WHEN:
+        return expr_when(c->arena, through(c, task, second, message->args[0]), message->args[1],
+                         message->constants);
+    case EXPR_CONVERT:
+        if (second->identity || second->from->well_known != WELL_KNOWN_NONE)
+            return retarget(c, message, second->to);
+        break;
+    default:
+        break;
+    }
+    problem_add(c->problems, arena_printf(c->arena, "changes from %s to %s", c->first->from_version,
+                                          c->second->to_version),
+                0, 0, second->from->name, NULL,
+                "a message that a converter makes in %s changes again in %s",
+                c->second->from_version, c->second->to_version);
+    return NULL;
+}
+
+/* ---- Converters on converters ------------------------------------------------------------------------------- */
+
+static const EnumEntry *entry_of(const Converter *converter, int32_t number)
+{
+    for (uint32_t i = 0; i < converter->n_entries; i++) {
+        if (converter->entries[i].from == number)
+            return &converter->entries[i];
+    }
+    return NULL;
+}
+
+/* Where the second takes a number: false when that is an error. */
+static bool enum_step(const Converter *second, int32_t number, int32_t *out)
+{
+    const EnumEntry *entry = entry_of(second, number);
+    *out = entry ? entry->to : second->fallback.to;
+    return entry || second->has_fallback;
+}
+
+static const Converter *fuse_enums(Composing *c, const Converter *first, const Converter *second)
+{
+    Converter *fused = arena_make(c->arena, Converter);
+    EnumEntry *entries = arena_array(c->arena, EnumEntry, first->n_entries + 1);
+    uint32_t n = 0;
+    *fused = *first;
+    fused->to = second->to;
+    for (uint32_t i = 0; i < first->n_entries; i++) {
+        int32_t number;
+        if (enum_step(second, first->entries[i].to, &number))
+            entries[n++] = (EnumEntry){first->entries[i].from, number, BYTES_NONE};
+    }
+    fused->entries = entries;
+    fused->n_entries = n;
+    if (first->has_fallback)
+        fused->has_fallback = enum_step(second, first->fallback.to, &fused->fallback.to);
+    fused->keep_unknown = first->keep_unknown && second->keep_unknown;
+    return fused;
+}
+
+/* Can the two tables be one? A fallback counts, and what the first lets through the second may catch. */
+static bool enums_fuse(const Converter *first, const Converter *second)
+{
+    return first->code == CONVERT_ENUM && second->code == CONVERT_ENUM &&
+           !first->has_fallback && !second->has_fallback;
+}
+
+static const Converter *fuse(Composing *c, const Converter *first, const Converter *second)
+{
+    Converter *fused = arena_make(c->arena, Converter);
+    *fused = *second;
+    fused->from = first->from;
+    if (enums_fuse(first, second))
+        return fuse_enums(c, first, second);
+    if (first->code == CONVERT_NUMBER && second->code == CONVERT_NUMBER &&
+        !number_narrows(first->from.kind, first->to.kind))
+        return fused;
+    if (first->code == CONVERT_TYPE_URL && second->code == CONVERT_TYPE_URL)
+        return fused;
+    if (first->code == CONVERT_FIELD_MASK && second->code == CONVERT_FIELD_MASK) {
+        fused->mapping = compose_pair(c, first->mapping, second->mapping);
+        return fused;
+    }
+    return NULL;
+}
+
+static const Expr *convert_again(Composing *c, const Expr *second, const Expr *arg)
+{
+    if (!arg)
+        return NULL;
+    const Converter *converter = second->converter;
+    if (arg->kind == EXPR_CONVERT && arg->n_args == 1) {
+        if (arg->converter->code == CONVERT_WRAP && converter->code == CONVERT_UNWRAP)
+            return arg->args[0];
+        const Converter *fused = fuse(c, arg->converter, converter);
+        if (fused && fused->code == CONVERT_NUMBER && fused->from.kind == fused->to.kind)
+            return arg->args[0];
+        if (fused)
+            return expr_convert(c->arena, fused, arg->args[0], second->loss ? second->loss : arg->loss);
+    }
+    return expr_convert(c->arena, converter, arg, second->loss);
+}
+
+/* ---- The second's expressions over the first's source --------------------------------------------------------- */
+
+static const Expr *subst_build(Composing *c, Task *task, Scope scope, const Expr *expr)
+{
+    Rule *rules = arena_array(c->arena, Rule, expr->n_rules + 1);
+    uint32_t n = 0;
+    for (uint32_t i = 0; i < expr->n_rules; i++) {
+        const Expr *value = subst(c, task, scope, expr->rules[i].value);
+        if (value)
+            rules[n++] = (Rule){expr->rules[i].target, value};
+    }
+    const Expr *presence = expr->n_args ? presence_of(subst(c, task, scope, expr->args[0])) : NULL;
+    return expr_build(c->arena, expr->type.message, rules, n, presence);
+}
+
+static const Expr *subst_convert(Composing *c, Task *task, Scope scope, const Expr *expr)
+{
+    const Expr *value;
+    if (expr->n_args == 1) {
+        value = convert_again(c, expr, subst(c, task, scope, expr->args[0]));
+    } else {
+        const Expr **args = arena_array(c->arena, const Expr *, expr->n_args + 1);
+        uint32_t n = expr->n_args;
+        for (uint32_t i = 0; i < n; i++)
+            args[i] = subst(c, task, scope, expr->args[i]);
+        if (expr->converter->code == CONVERT_AMOUNT_MONEY && !args[1])
+            n = 1; /* an amount without its currency is still one */
+        value = expr_convert_many(c->arena, expr->converter, args, n);
+    }
+    if (!value || value->type.message == expr->type.message)
+        return value;
+    Expr *typed = expr_copy(c->arena, value); /* of a map, the entry's type */
+    typed->type = expr->type;
+    return typed;
+}
+
+static const Expr *subst_select(Composing *c, Task *task, Scope scope, const Expr *expr)
+{
+    const Expr **args = arena_array(c->arena, const Expr *, expr->n_args + 1);
+    for (uint32_t i = 0; i < expr->n_args; i++)
+        args[i] = presence_of(subst(c, task, scope, expr->args[i]));
+    return expr_select(c->arena, expr->type, args, expr->constants, expr->n_args);
+}
+
+static const Expr *subst_message(Composing *c, Task *task, Scope scope, const Expr *expr)
+{
+    const Expr *value = through(c, task, expr->mapping, subst(c, task, scope, expr->args[0]));
+    if (!value || !expr->args[0]->type.repeated || value->type.message == expr->type.message)
+        return value;
+    Expr *typed = expr_copy(c->arena, value);
+    typed->type = expr->type;
+    return typed;
+}
+
+static const Expr *subst(Composing *c, Task *task, Scope scope, const Expr *expr)
+{
+    switch (expr->kind) {
+    case EXPR_FIELD:
+        return resolve(c, task, scope, expr->steps, expr->n_steps);
+    case EXPR_CONST:
+        return expr;
+    case EXPR_CONVERT:
+        return subst_convert(c, task, scope, expr);
+    case EXPR_MESSAGE:
+        return subst_message(c, task, scope, expr);
+    case EXPR_BUILD:
+        return subst_build(c, task, scope, expr);
+    case EXPR_DEFAULT:
+        return expr_default(c->arena, subst(c, task, scope, expr->args[0]),
+                            subst(c, task, scope, expr->args[1]), expr->loss);
+    case EXPR_REQUIRE:
+        return expr_require(c->arena, expr->n_args ? subst(c, task, scope, expr->args[0]) : NULL,
+                            expr->type, expr->field);
+    case EXPR_FIRST:
+        return expr_first(c->arena, subst(c, task, scope, expr->args[0]), expr->loud, expr->loss);
+    case EXPR_WRAP:
+        return expr_wrap(c->arena, subst(c, task, scope, expr->args[0]));
+    case EXPR_WHEN: {
+        const Expr *subject = subst(c, task, scope, expr->args[1]);
+        return expr_when(c->arena, subst(c, task, scope, expr->args[0]),
+                         expr->constants ? subject : presence_of(subject), expr->constants);
+    }
+    case EXPR_SELECT:
+        return subst_select(c, task, scope, expr);
+    }
+    return NULL;
+}
+
+/* ---- Losses, in the names of the ends -------------------------------------------------------------------------- */
+
+static const Loss *adopt_loss(Composing *c, const Task *task, const Loss *loss, const Expr *expr,
+                              const char *into)
+{
+    if (!loss)
+        return NULL;
+    MappingSet *set = c->set;
+    if (set->n_losses == c->losses_capacity) {
+        uint32_t capacity = c->losses_capacity ? c->losses_capacity * 2 : 32;
+        c->losses = arena_grow(c->arena, c->losses, set->n_losses * sizeof *c->losses,
+                               capacity * sizeof *c->losses);
+        c->losses_capacity = capacity;
+    }
+    const Expr *source = expr_source(expr);
+    Loss *copy = arena_make(c->arena, Loss);
+    *copy = *loss;
+    copy->index = set->n_losses;
+    if (source)
+        copy->path = arena_printf(c->arena, "%s.%s", task->made->from->name,
+                                  steps_text(c->arena, source->steps, source->n_steps));
+    if (into[0])
+        copy->into = into;
+    if (loss->kind == LOSS_DEFAULTED && into[0])
+        copy->path = into;
+    c->losses[set->n_losses++] = copy;
+    set->losses = c->losses;
+    return copy;
+}
+
+/* A copy whose losses are this set's and whose texts name this source. */
+static const Expr *adopt(Composing *c, const Task *task, const Expr *expr, const char *into)
+{
+    Expr *copy = expr_copy(c->arena, expr);
+    const Expr **args = arena_array(c->arena, const Expr *, expr->n_args + 1);
+    for (uint32_t i = 0; i < expr->n_args; i++)
+        args[i] = adopt(c, task, expr->args[i], into);
+    Rule *rules = arena_array(c->arena, Rule, expr->n_rules + 1);
+    for (uint32_t i = 0; i < expr->n_rules; i++) {
+        const char *inner = arena_printf(c->arena, "%s.%s", into, expr->rules[i].target->name);
+        rules[i] = (Rule){expr->rules[i].target, adopt(c, task, expr->rules[i].value, inner)};
+    }
+    copy->args = args;
+    copy->rules = rules;
+    copy->loss = adopt_loss(c, task, expr->loss, expr, into);
+    const Expr *source = expr_source(expr);
+    if (expr->kind == EXPR_REQUIRE && source)
+        copy->field = steps_text(c->arena, source->steps, source->n_steps);
+    return copy;
+}
+
+/* ---- One mapping ----------------------------------------------------------------------------------------------- */
+
+/* A target without presence takes zero for unset by itself. */
+static const Expr *without_zero_sentinel(const FieldType *target, const Expr *value)
+{
+    while (field_is_implicit(target) && value->kind == EXPR_CONVERT &&
+           value->converter->code == CONVERT_SENTINEL &&
+           literal_is_zero(&value->converter->sentinel, value->type))
+        value = value->args[0];
+    return value;
+}
+
+static void check_guard(Composing *c, const Task *task, const Guard *guard)
+{
+    if (!guard->loud || guard->source->kind != EXPR_CONST || !guard->loss)
+        return;
+    if (guard->has_ignored && literal_equal(&guard->ignored, guard->source->constants, guard->source->type))
+        return;
+    problem_add(c->problems, guard->loss->file, guard->loss->line, 1, task->made->from->name, NULL,
+                "from %s every message would be an error: the value is made up on the way and refused here",
+                c->first->from_version);
+}
+
+static void fill(Composing *c, Task *task)
+{
+    Scope scope = {task->first->rules, task->first->n_rules};
+    const Mapping *second = task->second;
+    Rule *rules = arena_array(c->arena, Rule, second->n_rules + 1);
+    uint32_t n = 0;
+    for (uint32_t i = 0; i < task->first->n_guards; i++)
+        add_guard(c, task, task->first->guards[i]);
+    for (uint32_t i = 0; i < second->n_rules; i++) {
+        const FieldType *target = second->rules[i].target;
+        const Expr *value = subst(c, task, scope, second->rules[i].value);
+        if (!value)
+            continue;
+        const char *into = arena_printf(c->arena, "%s.%s", second->to->name, target->name);
+        rules[n++] = (Rule){target, adopt(c, task, without_zero_sentinel(target, value), into)};
+    }
+    for (uint32_t i = 0; i < second->n_guards; i++) {
+        Guard guard = second->guards[i];
+        guard.source = subst(c, task, scope, guard.source);
+        if (guard.source)
+            add_guard(c, task, guard);
+    }
+    for (uint32_t i = 0; i < task->n_guards; i++) {
+        Guard *guard = &task->guards[i];
+        guard->loss = adopt_loss(c, task, guard->loss, guard->source, "");
+        guard->source = adopt(c, task, guard->source, "");
+        check_guard(c, task, guard);
+    }
+    task->made->rules = rules;
+    task->made->n_rules = n;
+    task->made->guards = task->guards;
+    task->made->n_guards = task->n_guards;
+}
+
+const MappingSet *mapping_sets_compose(Arena *arena, const MappingSet *first, const MappingSet *second,
+                                       bool same_package, Problems *problems)
+{
+    MappingSet *set = arena_make(arena, MappingSet);
+    *set = (MappingSet){.from = first->from, .to = second->to, .from_version = first->from_version,
+                        .to_version = second->to_version, .by_type = table_in(arena)};
+    Composing c = {.arena = arena, .first = first, .second = second, .problems = problems, .set = set,
+                   .by_pair = table_in(arena)};
+    size_t at = 0;
+    for (const TableEntry *entry; (entry = table_next(&first->by_type, &at));) {
+        const Mapping *one = entry->value;
+        const Mapping *two = table_get(&second->by_type, bytes_of(one->to->full_name));
+        if (two)
+            table_put(&set->by_type, entry->key, (void *)compose_pair(&c, one, two));
+    }
+    for (uint32_t i = 0; i < c.n_tasks; i++)
+        fill(&c, c.tasks[i]);
+
+    Mapping **made = arena_array(arena, Mapping *, c.n_tasks + 1);
+    for (uint32_t i = 0; i < c.n_tasks; i++)
+        made[i] = c.tasks[i]->made;
+    set->mappings = (const Mapping **)made;
+    set->n_mappings = c.n_tasks;
+    mappings_settle(made, c.n_tasks, same_package);
+    return set;
+}
