@@ -186,23 +186,31 @@ static const FieldType *member_like(const MessageType *message, const FieldType 
     return like ? message_field(message, bytes_of(like->name)) : NULL;
 }
 
+static void members_like(Converter *converter, const MessageType *message)
+{
+    const FieldType **members[] = {&converter->value, &converter->seconds, &converter->nanos,
+                                   &converter->units, &converter->currency, &converter->year,
+                                   &converter->month, &converter->day};
+    for (size_t i = 0; i < sizeof members / sizeof *members; i++) {
+        const FieldType *found = member_like(message, *members[i]);
+        *members[i] = found ? found : *members[i];
+    }
+}
+
+static Converter *copy_converter(Composing *c, const Converter *from)
+{
+    Converter *copy = arena_make(c->arena, Converter);
+    *copy = *from;
+    return copy;
+}
+
 /* A converter that makes a message makes the next version's, where the two are the same. */
 static const Expr *retarget(Composing *c, const Expr *expr, const MessageType *to)
 {
-    Converter *converter = arena_make(c->arena, Converter);
-    *converter = *expr->converter;
-    bool from_message = converter->from.message && converter->code != CONVERT_DATE_TIME &&
-                        converter->code != CONVERT_TIME_DATE;
+    Converter *converter = copy_converter(c, expr->converter);
     converter->to.message = to;
-    if (!from_message) {
-        const FieldType **members[] = {&converter->value, &converter->seconds, &converter->nanos,
-                                       &converter->units, &converter->currency, &converter->year,
-                                       &converter->month, &converter->day};
-        for (size_t i = 0; i < sizeof members / sizeof *members; i++) {
-            const FieldType *found = member_like(to, *members[i]);
-            *members[i] = found ? found : *members[i];
-        }
-    }
+    if (!converter->from.message || converter->code == CONVERT_TIME_DATE)
+        members_like(converter, to);
     Expr *copy = expr_copy(c->arena, expr);
     copy->converter = converter;
     copy->type.message = to;
@@ -374,11 +382,32 @@ static const Converter *fuse(Composing *c, const Converter *first, const Convert
     return NULL;
 }
 
+/* A converter that takes a message apart takes the version's before, where the two are the same. */
+static const Expr *convert_message(Composing *c, const Expr *second, const Expr *arg)
+{
+    const MessageType *from = arg->mapping->from;
+    if (!arg->mapping->identity) {
+        problem_add(c->problems, arena_printf(c->arena, "changes from %s to %s", c->first->from_version,
+                                              c->second->to_version),
+                    0, 0, from->name, NULL,
+                    "a message that changes in %s is converted in %s to another type",
+                    c->second->from_version, c->second->to_version);
+        return NULL;
+    }
+    Converter *converter = copy_converter(c, second->converter);
+    converter->from.message = from;
+    if (!converter->to.message || converter->code == CONVERT_DATE_TIME)
+        members_like(converter, from);
+    return expr_convert(c->arena, converter, arg->args[0], second->loss);
+}
+
 static const Expr *convert_again(Composing *c, const Expr *second, const Expr *arg)
 {
     if (!arg)
         return NULL;
     const Converter *converter = second->converter;
+    if (arg->kind == EXPR_MESSAGE)
+        return convert_message(c, second, arg);
     if (arg->kind == EXPR_CONVERT && arg->n_args == 1) {
         if (arg->converter->code == CONVERT_WRAP && converter->code == CONVERT_UNWRAP)
             return arg->args[0];
@@ -595,12 +624,12 @@ const MappingSet *mapping_sets_compose(Arena *arena, const MappingSet *first, co
                         .to_version = second->to_version, .by_type = table_in(arena)};
     Composing c = {.arena = arena, .first = first, .second = second, .problems = problems, .set = set,
                    .by_pair = table_in(arena)};
-    size_t at = 0;
-    for (const TableEntry *entry; (entry = table_next(&first->by_type, &at));) {
-        const Mapping *one = entry->value;
+    for (uint32_t i = 0; i < first->n_mappings; i++) {
+        const Mapping *one = first->mappings[i];
+        Bytes name = bytes_of(one->from->full_name);
         const Mapping *two = table_get(&second->by_type, bytes_of(one->to->full_name));
-        if (two)
-            table_put(&set->by_type, entry->key, (void *)compose_pair(&c, one, two));
+        if (two && table_get(&first->by_type, name) == one)
+            table_put(&set->by_type, name, (void *)compose_pair(&c, one, two));
     }
     for (uint32_t i = 0; i < c.n_tasks; i++)
         fill(&c, c.tasks[i]);

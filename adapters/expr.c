@@ -341,6 +341,16 @@ bool expr_makes_up(const Expr *expr)
     return false;
 }
 
+/* Does a table give zero for another number? */
+static bool makes_zero(const Converter *converter)
+{
+    for (uint32_t i = 0; i < converter->n_entries; i++) {
+        if (converter->entries[i].to == 0 && converter->entries[i].from != 0)
+            return true;
+    }
+    return converter->has_fallback && converter->fallback.to == 0;
+}
+
 bool expr_may_be_zero(const Expr *expr)
 {
     switch (expr->kind) {
@@ -349,7 +359,8 @@ bool expr_may_be_zero(const Expr *expr)
     case EXPR_CONST:
         return literal_is_zero(expr->constants, expr->type);
     case EXPR_CONVERT:
-        if (expr->converter->code == CONVERT_NUMBER && !kind_is_float(expr->converter->from.kind))
+        if ((expr->converter->code == CONVERT_NUMBER && !kind_is_float(expr->converter->from.kind)) ||
+            (expr->converter->code == CONVERT_ENUM && !makes_zero(expr->converter)))
             return expr_may_be_zero(expr->args[0]);
         if (expr->converter->code == CONVERT_SENTINEL &&
             literal_is_zero(&expr->converter->sentinel, expr->type))
