@@ -1,0 +1,39 @@
+/*
+ * Log lines: one JSON object on one line, put together without printf and without allocation once the
+ * buffer has its size. The buffer is the caller's; so is the thread.
+ *
+ *   log_line_begin(&line, wall, "call", "info");
+ *   log_line_text(&line, LOG_KEY("service"), bytes_of("orders"));
+ *   log_line_end(&line);
+ *
+ * Texts are escaped and repaired to UTF-8; long ones are cut, so that a line stays bounded.
+ */
+#ifndef GATEWAY_LOG_LINE_H
+#define GATEWAY_LOG_LINE_H
+
+#include "base/bytes.h"
+#include "base/result.h"
+
+enum {
+    LOG_TEXT_SIZE = 1024, /* of one text, before escaping; the rest is cut off */
+    LOG_CAUSES = 16,      /* links of one chain */
+};
+
+#define LOG_KEY(name) bytes(",\"" name "\":", sizeof(",\"" name "\":") - 1)
+
+/* Empties the buffer and writes the members that every line has: time, kind and level. */
+void log_line_begin(Buffer *line, int64_t wall, const char *kind, const char *level);
+
+/* Left out when it is empty. */
+void log_line_text(Buffer *line, Bytes key, Bytes text);
+void log_line_number(Buffer *line, Bytes key, uint64_t number);
+
+/* Nanoseconds as milliseconds with three decimals. */
+void log_line_millis(Buffer *line, Bytes key, int64_t nanoseconds);
+
+/* "causes": the chain as [{"fault", "doing", "field", "at"}], outermost first. Left out for success. */
+void log_line_causes(Buffer *line, Result why);
+
+void log_line_end(Buffer *line);
+
+#endif
