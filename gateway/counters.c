@@ -86,30 +86,35 @@ static void cells_count(Telemetry *telemetry, CountCells *cells, uint64_t key)
 
 /* ---- Blocks -------------------------------------------------------------------------------------- */
 
-/* The block of a series, made when it is first asked for. `slot` is written by this thread only. */
-#define BLOCK(telemetry, T, slot)                                                             \
-    ({                                                                                        \
-        T *block_ = atomic_load_explicit((slot), memory_order_relaxed);                       \
-        if (!block_) {                                                                        \
-            block_ = arena_make((telemetry)->arena, T);                                       \
-            atomic_store_explicit((slot), block_, memory_order_release);                      \
-        }                                                                                     \
-        block_;                                                                               \
-    })
-
+/* Each is made when its series is first counted; only this thread writes the pointers. */
 static MethodCounters *method_counters(Telemetry *telemetry, uint32_t series)
 {
-    return BLOCK(telemetry, MethodCounters, &telemetry->methods[series]);
+    MethodCounters *block = atomic_load_explicit(&telemetry->methods[series], memory_order_relaxed);
+    if (!block) {
+        block = arena_make(telemetry->arena, MethodCounters);
+        atomic_store_explicit(&telemetry->methods[series], block, memory_order_release);
+    }
+    return block;
 }
 
 static ServiceCounters *service_counters(Telemetry *telemetry, uint32_t series)
 {
-    return BLOCK(telemetry, ServiceCounters, &telemetry->services[series]);
+    ServiceCounters *block = atomic_load_explicit(&telemetry->services[series], memory_order_relaxed);
+    if (!block) {
+        block = arena_make(telemetry->arena, ServiceCounters);
+        atomic_store_explicit(&telemetry->services[series], block, memory_order_release);
+    }
+    return block;
 }
 
 InstanceCounters *instance_counters(Telemetry *telemetry, uint32_t series)
 {
-    return BLOCK(telemetry, InstanceCounters, &telemetry->instances[series]);
+    InstanceCounters *block = atomic_load_explicit(&telemetry->instances[series], memory_order_relaxed);
+    if (!block) {
+        block = arena_make(telemetry->arena, InstanceCounters);
+        atomic_store_explicit(&telemetry->instances[series], block, memory_order_release);
+    }
+    return block;
 }
 
 /* ---- One call ------------------------------------------------------------------------------------ */

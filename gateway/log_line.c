@@ -108,6 +108,14 @@ void log_line_millis(Buffer *line, Bytes key, int64_t nanoseconds)
     buffer_add(line, decimals, sizeof decimals);
 }
 
+/* Compilers know our sources from the folder that they build in. */
+static const char *source_path(const char *file)
+{
+    while (strncmp(file, "../", 3) == 0)
+        file += 3;
+    return file;
+}
+
 static void add_cause(Buffer *line, const Error *error)
 {
     buffer_add_text(line, "{\"fault\":");
@@ -115,7 +123,7 @@ static void add_cause(Buffer *line, const Error *error)
     log_line_text(line, LOG_KEY("doing"), bytes_of(error->doing));
     log_line_text(line, LOG_KEY("field"), bytes_of(error->field));
     buffer_add_text(line, ",\"at\":\"");
-    buffer_add_text(line, error->file); /* a path of our sources: nothing to escape */
+    buffer_add_text(line, source_path(error->file)); /* nothing to escape in these */
     buffer_add_byte(line, ':');
     add_number(line, (uint64_t)error->line);
     buffer_add_text(line, "\"}");

@@ -15,6 +15,7 @@
    and cleared after they ended. */
 static TelemetryProcess *process;
 static pthread_mutex_t process_lock = PTHREAD_MUTEX_INITIALIZER;
+static pthread_mutex_t events_lock = PTHREAD_MUTEX_INITIALIZER;
 
 TelemetryProcess *telemetry_lock(void)
 {
@@ -27,6 +28,16 @@ TelemetryProcess *telemetry_lock(void)
 void telemetry_unlock(void)
 {
     pthread_mutex_unlock(&process_lock);
+}
+
+void telemetry_lock_events(void)
+{
+    pthread_mutex_lock(&events_lock);
+}
+
+void telemetry_unlock_events(void)
+{
+    pthread_mutex_unlock(&events_lock);
 }
 
 /* ---- One call ------------------------------------------------------------------------------------ */
@@ -142,19 +153,29 @@ void telemetry_upstream(Loop *loop, const Instance *instance, int64_t away_until
                               away_until, memory_order_relaxed);
 }
 
+uint32_t telemetry_loops_away(const TelemetryProcess *p, uint32_t series, int64_t now)
+{
+    uint32_t away = 0;
+    for (const Telemetry *loop = p->loops; loop; loop = loop->next) {
+        const InstanceCounters *i = atomic_load_explicit(&loop->instances[series], memory_order_acquire);
+        away += i && atomic_load_explicit(&i->away_until, memory_order_relaxed) > now;
+    }
+    return away;
+}
+
 /* ---- Events -------------------------------------------------------------------------------------- */
 
 /* Without a log to write to, the line goes to stderr, so that a failed start says why. */
 static void write_event(const char *level, const char *event, Bytes line)
 {
-    TelemetryProcess *p = telemetry_lock();
-    if (!p) {
+    if (!process) {
         fprintf(stderr, "%.*s\n", BYTES_ARGS(line));
         return;
     }
-    p->events[series_number(&p->series[SERIES_EVENT], (const char *[]){level, event})]++;
-    log_write_shared(p->log, line);
-    telemetry_unlock();
+    telemetry_lock_events();
+    process->events[series_number(&process->series[SERIES_EVENT], (const char *[]){level, event})]++;
+    telemetry_unlock_events();
+    log_write_shared(process->log, line);
 }
 
 void telemetry_event(const char *level, const char *event, Result why, const char *format, ...)
@@ -321,10 +342,12 @@ Result telemetry_start(Arena *arena, const char *log_file, const char *node)
     TelemetryProcess *p = calloc(1, sizeof *p);
     CHECK(p);
     p->arena = arena_new(ARENA_UNLIMITED);
+    p->event_arena = arena_new(ARENA_UNLIMITED);
     p->log = log;
     p->node = arena_string(p->arena, node ? node : "");
     for (int kind = 0; kind < SERIES_KINDS; kind++)
-        p->series[kind] = series_set_in(p->arena, n_labels[kind]);
+        p->series[kind] =
+            series_set_in(kind == SERIES_EVENT ? p->event_arena : p->arena, n_labels[kind]);
     process = p;
     return OK;
 }
@@ -382,5 +405,6 @@ void telemetry_stop(void)
     free_loops(p->loops);
     free_generations(p->generations);
     arena_free(p->arena);
+    arena_free(p->event_arena);
     free(p);
 }

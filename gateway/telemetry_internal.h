@@ -1,6 +1,7 @@
 /*
  * What telemetry keeps for the whole process, for those who show it: metrics.c and admin_config.c. For them and
- * for telemetry.c only. Everything here is guarded by its lock; what loops write is in counters.h.
+ * for telemetry.c only. Everything here but the events is guarded by one lock, which is never taken on the way
+ * of a call; what loops write is in counters.h.
  */
 #ifndef GATEWAY_TELEMETRY_INTERNAL_H
 #define GATEWAY_TELEMETRY_INTERNAL_H
@@ -24,12 +25,12 @@ typedef struct Generation {
 } Generation;
 
 typedef struct TelemetryProcess {
-    Arena *arena;
-    Log *log;          /* NULL before telemetry_start */
+    Arena *arena, *event_arena;
+    Log *log;
     const char *node;
     SeriesSet series[SERIES_KINDS];
     uint64_t losses[SERIES_LIMIT]; /* of configs that are gone */
-    uint64_t events[SERIES_LIMIT];
+    uint64_t events[SERIES_LIMIT]; /* these and SERIES_EVENT: guarded by telemetry_lock_events */
     Telemetry *loops;
     uint32_t n_loops;
     Generation *generations; /* newest first */
@@ -42,8 +43,15 @@ typedef struct TelemetryProcess {
 TelemetryProcess *telemetry_lock(void);
 void telemetry_unlock(void);
 
+/* For a moment only: loops wait for it when they have an event to tell. */
+void telemetry_lock_events(void);
+void telemetry_unlock_events(void);
+
 /* Adds the losses that a config has counted to `losses`, by series. */
 void telemetry_add_losses(TelemetryProcess *process, const Config *config, uint64_t *losses);
+
+/* How many loops leave an instance alone at the moment. */
+uint32_t telemetry_loops_away(const TelemetryProcess *process, uint32_t series, int64_t now);
 
 /* Lets go of configs that are used no more. */
 void telemetry_retire(TelemetryProcess *process);

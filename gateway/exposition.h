@@ -1,0 +1,43 @@
+/*
+ * Exposition: the text in which Prometheus reads metrics, in its own format 0.0.4 and in OpenMetrics 1.0.
+ *
+ * A family, then its samples. The two formats differ in how the family of a counter is named (with or
+ * without "_total") and in the end mark. Writes to a Buffer of the caller's; one thread.
+ */
+#ifndef GATEWAY_EXPOSITION_H
+#define GATEWAY_EXPOSITION_H
+
+#include "base/bytes.h"
+
+typedef enum MetricType { METRIC_COUNTER, METRIC_GAUGE, METRIC_HISTOGRAM, METRIC_SUMMARY, METRIC_INFO } MetricType;
+
+typedef struct Label {
+    const char *name, *value;
+} Label;
+
+typedef struct Exposition {
+    Buffer *out;
+    bool openmetrics;
+    const char *family; /* the one at hand */
+    MetricType type;
+} Exposition;
+
+/* `name` is without "_total" and "_info". */
+void exposition_family(Exposition *e, const char *name, MetricType type, const char *help);
+
+/* One sample; `suffix` is what the name has behind the family's ("", "_bucket", "_sum", "_count"):
+   "_total" and "_info" are added for their types. */
+void exposition_number(Exposition *e, const char *suffix, const Label *labels, size_t n_labels,
+                       uint64_t value);
+
+/* The same for nanoseconds, written in seconds. */
+void exposition_seconds(Exposition *e, const char *suffix, const Label *labels, size_t n_labels,
+                        int64_t nanoseconds);
+
+/* A family of one sample without labels. */
+void exposition_single(Exposition *e, const char *name, MetricType type, const char *help,
+                       uint64_t value);
+
+void exposition_end(Exposition *e);
+
+#endif

@@ -1,0 +1,22 @@
+/*
+ * Metrics: everything that is counted, as text for Prometheus: see docs/reference for the names.
+ *
+ * Reads the counters of all loops while they count. Only what has happened has a sample, so that a config
+ * of many methods makes no long page. Any thread.
+ */
+#ifndef GATEWAY_METRICS_H
+#define GATEWAY_METRICS_H
+
+#include "base/bytes.h"
+
+/* Writes the page; `openmetrics` chooses OpenMetrics 1.0 instead of Prometheus 0.0.4. Without
+   telemetry_start there are only the metrics of the process. */
+void metrics_write(bool openmetrics, Buffer *out);
+
+/* The Content-Type of either format. */
+const char *metrics_media_type(bool openmetrics);
+
+/* Whether an Accept field (data NULL: none) asks for OpenMetrics. */
+bool metrics_wants_openmetrics(Bytes accept);
+
+#endif
