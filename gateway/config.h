@@ -71,10 +71,11 @@ struct Route {
     const char *default_version; /* whose shape it has: the newest, unless said */
     uint32_t attempts;     /* at most, the first included; more than 1 only for idempotent methods or
                               where the request was provably not processed */
-    UnknownFields unknown_fields;
+    UnknownFields unknown_fields;        /* of requests */
+    UnknownFields unknown_answer_fields; /* of answers */
     bool emit_defaults, proto_names, enums_as_numbers; /* JSON answers */
     bool hide_internals;   /* errors do not tell causes and instances */
-    const Service *service;
+    const Service *service;  /* of opaque HTTP: one without versions that only has the instances */
     const char *path_prefix; /* opaque HTTP */
     const char *file;
     int line;
@@ -216,7 +217,7 @@ struct Config {
     const Route *http_routes; /* opaque ones, longest prefix first */
     uint32_t n_http_routes;
     uint32_t n_methods, n_instances;
-    /* How a Loss is counted: losses of all MappingSets in a row. */
+    /* How a Loss is counted: losses of all MappingSets in a row. Loss.index is the place in this row. */
     const Loss **losses;
     uint32_t n_losses;
     atomic_ullong *loss_counts; /* [loss], relaxed */
@@ -225,8 +226,13 @@ struct Config {
 /*
  * Reads, checks and compiles a config file. All mistakes go to `problems` (with the files that it names);
  * *config_out is NULL when there is one. The Result fails when the file cannot be read at all.
+ * `arena` has no limit; with the Config it becomes the Config's own, without one it stays the caller's.
  */
 MUST_USE Result config_load(const char *path, Arena *arena, Problems *problems, Config **config_out);
+
+/* The same with the text at hand; `path` is what names of files in it are relative to. */
+MUST_USE Result config_load_text(Bytes text, const char *path, Arena *arena, Problems *problems,
+                                 Config **config_out);
 
 Config *config_ref(Config *config);
 void config_unref(Config *config); /* the last one frees; any thread */
