@@ -280,6 +280,7 @@ static void connection_serve(Connection *c, bool http2)
                     : http1_server_new(limits, secure, &http_events, c);
     c->state = CONNECTION_SERVING;
     c->phase = http_connection_phase(c->http);
+    loop_defer(loop_of(c), &c->flush); /* HTTP/2 begins with its settings */
 }
 
 static void feed(Connection *c, Bytes input)

@@ -51,7 +51,7 @@ static Result nobody(const Method *method, const Upstream *away, uint32_t n_away
     const Service *service = method->version->service;
     const char *path = method->type->path;
     if (away)
-        return FAIL_OVER(arena, upstream_failure(away), FAULT_UPSTREAM_DOWN,
+        return FAIL_OVER(arena, error_copy(arena, upstream_failure(away)), FAULT_UPSTREAM_DOWN,
                          "no instance of %s can answer %s: %u away, %u tried", service->name, path,
                          n_away, n_tried);
     if (n_tried)
@@ -128,7 +128,7 @@ Result pick_any(Loop *loop, const Service *service, TriedSet tried, Arena *arena
         return OK;
     }
     if (away)
-        return FAIL_OVER(arena, upstream_failure(away), FAULT_UPSTREAM_DOWN,
+        return FAIL_OVER(arena, error_copy(arena, upstream_failure(away)), FAULT_UPSTREAM_DOWN,
                          "no instance of %s can be reached", service->name);
     return FAIL(arena, FAULT_UPSTREAM_DOWN, "%s has no instance left", service->name);
 }

@@ -37,7 +37,10 @@ uint32_t upstream_load(const Upstream *upstream);
 typedef struct UpstreamWait UpstreamWait;
 struct UpstreamWait {
     void (*on_ready)(UpstreamWait *wait, HttpConnection *connection, Result why);
-    UpstreamWait *next, **at; /* private */
+    /* private; `at` is NULL while it does not wait */
+    UpstreamWait *next, **at;
+    Upstream *upstream;
+    int64_t since;
 };
 void upstream_want(Upstream *upstream, UpstreamWait *wait, HttpConnection **connection_out);
 
@@ -46,5 +49,20 @@ void upstream_cancel(UpstreamWait *wait);
 
 /* The address that a connection of ours leads to, for the log. */
 const char *upstream_name(const Upstream *upstream);
+
+/* ---- For the process ---------------------------------------------------------------------------- */
+
+/* For loop->upstreams. Any thread. */
+UpstreamTable *upstreams_new(Loop *loop);
+
+/* loop->config is a new one: upstreams that it names stay with their connections, others end with their
+   last call. */
+void upstreams_reload(UpstreamTable *table);
+
+/* Closes all connections; calls on them and waits hear `why`. */
+void upstreams_close(UpstreamTable *table, Result why);
+
+/* After loop_deinit has seen the connections' end. NULL is fine. */
+void upstreams_free(UpstreamTable *table);
 
 #endif

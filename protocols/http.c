@@ -191,6 +191,17 @@ uint32_t http_connection_capacity(const HttpConnection *connection)
     return connection->engine->capacity(connection);
 }
 
+bool http_connection_going(const HttpConnection *connection)
+{
+    return connection->engine->going(connection);
+}
+
+void http_connection_ping(HttpConnection *connection)
+{
+    if (connection->engine->ping)
+        connection->engine->ping(connection);
+}
+
 uint64_t http_connection_progress(const HttpConnection *connection)
 {
     return connection->progress;

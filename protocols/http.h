@@ -134,6 +134,12 @@ bool http_connection_wants_input(const HttpConnection *connection);
 uint32_t http_connection_streams(const HttpConnection *connection);
 uint32_t http_connection_capacity(const HttpConnection *connection);
 
+/* Takes no new streams any more (GOAWAY, Connection: close, drain, failure); those at work may go on. */
+bool http_connection_going(const HttpConnection *connection);
+
+/* HTTP/2: sends a PING, so that a peer that is there gives a sign of life. Nothing on HTTP/1.1. */
+void http_connection_ping(HttpConnection *connection);
+
 /* Bytes of body moved in and out so far: progress, for timeouts against slow peers. */
 uint64_t http_connection_progress(const HttpConnection *connection);
 

@@ -540,6 +540,12 @@ static uint32_t http1_capacity(const HttpConnection *base)
     return base->client && !http1->stream && !http1->draining && !http1->closing && !http1->dead;
 }
 
+static bool http1_going(const HttpConnection *base)
+{
+    const Http1 *http1 = (const Http1 *)base;
+    return http1->draining || http1->closing || http1->dead;
+}
+
 static HttpStream *http1_open(HttpConnection *base, const HttpHead *head, bool end,
                               const HttpStreamEvents *events, void *owner)
 {
@@ -631,6 +637,7 @@ static const HttpEngine http1_engine = {
     .wants_input = http1_wants_input,
     .streams = http1_streams,
     .capacity = http1_capacity,
+    .going = http1_going,
     .destroy = http1_destroy,
     .open = http1_open,
     .send_head = http1_send_head,

@@ -321,6 +321,21 @@ static uint32_t http2_capacity(const HttpConnection *base)
     return most > http2->open ? most - http2->open : 0;
 }
 
+static bool http2_going(const HttpConnection *base)
+{
+    const Http2 *http2 = (const Http2 *)base;
+    return http2->over || http2->going || http2->draining;
+}
+
+static void http2_ping(HttpConnection *base)
+{
+    Http2 *http2 = http2_of(base);
+    if (http2->over)
+        return;
+    nghttp2_submit_ping(http2->session, NGHTTP2_FLAG_NONE, NULL);
+    http2_wake(http2);
+}
+
 static size_t http2_queued(const HttpStream *base)
 {
     return ((const Http2Stream *)base)->queue.size;
@@ -403,6 +418,8 @@ static const HttpEngine http2_engine = {
     .wants_input = http2_wants_input,
     .streams = http2_streams,
     .capacity = http2_capacity,
+    .going = http2_going,
+    .ping = http2_ping,
     .destroy = http2_destroy,
     .open = http2_open,
     .send_head = http2_send_head,

@@ -22,6 +22,8 @@ typedef struct HttpEngine {
     bool (*wants_input)(const HttpConnection *connection);
     uint32_t (*streams)(const HttpConnection *connection);
     uint32_t (*capacity)(const HttpConnection *connection);
+    bool (*going)(const HttpConnection *connection);
+    void (*ping)(HttpConnection *connection); /* NULL: there is no such thing */
     void (*destroy)(HttpConnection *connection);
     HttpStream *(*open)(HttpConnection *connection, const HttpHead *head, bool end,
                         const HttpStreamEvents *events, void *owner);
