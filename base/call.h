@@ -54,7 +54,7 @@ typedef struct Call {
     bool is_get;   /* Connect GET: `get_message` is the whole request */
     Bytes get_message;
     Fields metadata; /* what goes on to the other side: no framing fields, no hop-by-hop ones */
-    const Fields *head; /* all fields as received; borrowed from the request's head */
+    const Fields *head; /* all fields as received */
 } Call;
 
 /* google.rpc.Code. */

@@ -49,6 +49,14 @@ void json_text_add(Buffer *out, Bytes text)
     buffer_add_byte(out, '"');
 }
 
+void json_text_add_key(Buffer *out, const char *name)
+{
+    if (out->size && out->data[out->size - 1] != '{')
+        buffer_add_byte(out, ',');
+    json_text_add(out, bytes_of(name));
+    buffer_add_byte(out, ':');
+}
+
 JsonCursor json_cursor(Bytes text, Arena *arena)
 {
     static const uint8_t nothing[1];

@@ -12,6 +12,9 @@
 /* Adds the text in quotes, escaped; bytes that are no valid UTF-8 become U+FFFD. */
 void json_text_add(Buffer *out, Bytes text);
 
+/* Begins a member of the object at the end of `out`: a comma unless it is the first, the name, a colon. */
+void json_text_add_key(Buffer *out, const char *name);
+
 typedef enum JsonKind {
     JSON_KIND_BAD, /* not JSON */
     JSON_KIND_NULL,

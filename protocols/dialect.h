@@ -64,9 +64,13 @@ typedef struct MessageReader {
     Buffer partial;          /* what is there of the next message */
     Arena *arena;
     /* private to message_reader.c below */
-    uint32_t text_bits, text_count; /* base64 of gRPC-Web-text */
-    bool ended, overflow;
-    Buffer decoded;
+    uint8_t head[5], head_size; /* what is there of the next frame's head */
+    bool ended;                 /* the end frame was seen */
+    Buffer plain;               /* the latest message, decompressed */
+    uint32_t text_bits;         /* base64 of gRPC-Web-text: the quantum at work */
+    uint8_t text_count, text_pads;
+    Buffer text;                /* the latest piece, base64 taken off */
+    Bytes text_left;            /* the part of it that is not taken yet */
 } MessageReader;
 
 void message_reader_init(MessageReader *reader, Dialect dialect, bool client, Compression compression,
@@ -93,11 +97,28 @@ MUST_USE Result message_write(Dialect dialect, Bytes message, Compression compre
 
 /* ---- Server side: the answer -------------------------------------------------------------------- */
 
-/* The head of an answer that began well. `metadata` are the service's leading fields. For the unary
-   dialects (CONNECT, REST) the gateway calls it when the single message is there, with the message's
-   Content-Length. `compression` is that of the messages. `head_out` is in the arena. */
+/* The head of an answer that began well. `metadata` are the service's leading fields; it may be NULL. For
+   the unary dialects (CONNECT, REST) the gateway calls it when the single message is there, with the
+   message's Content-Length; REST without one (-1) is a stream. A content-type in REST's metadata
+   (google.api.HttpBody) stands instead of ours. `compression` is that of the messages. `head_out` is
+   in the arena. */
 void reply_write_head(const Call *call, const Fields *metadata, Compression compression,
                       int64_t content_length, Arena *arena, HttpHead *head_out);
+
+/* The service's trailers where they stand in the head: Connect unary and REST, as "trailer-" fields. To be
+   called between reply_write_head and sending, when they are known by then; nothing in other dialects. */
+void reply_add_trailers(const Call *call, const Fields *trailers, HttpHead *head);
+
+/* How a REST client wants the messages of a stream: by its Accept field. */
+typedef enum RestStream {
+    REST_STREAM_LINES,  /* application/x-ndjson: a message on each line */
+    REST_STREAM_EVENTS, /* text/event-stream: an event for each message */
+} RestStream;
+
+RestStream rest_stream_of(const Call *call);
+
+/* Adds one message of a REST stream. Its JSON is on one line. */
+void rest_stream_write(RestStream stream, Bytes message, Buffer *out);
 
 /* How an answer ends. */
 typedef struct ReplyEnd {
@@ -127,7 +148,8 @@ typedef struct ReplyOptions {
  * service, version, instance), BadRequest with the field where the chain names one, RetryInfo or
  * retryable flag where the fault is retryable, DebugInfo with the chain unless hidden.
  * REST errors are application/problem+json (RFC 9457) with code, reason, request_id, retryable, causes
- * and details; Connect's are its error JSON; a 405 has Allow, a 503 Retry-After where known.
+ * and details; Connect's are its error JSON. Fields of the answer that only the gateway knows come in
+ * `metadata`: "allow" of a REST route's 405, "retry-after" (it makes the RetryInfo, too).
  */
 MUST_USE Result reply_write_end(const Call *call, const Status *status, const Fields *metadata,
                                 const Fields *trailers, bool head_sent, const ReplyOptions *options,
@@ -148,7 +170,8 @@ typedef struct RequestTarget {
     Compression compression; /* of request messages */
     uint32_t accepts;        /* compressions we can take in answers */
     int64_t timeout;         /* nanoseconds left, or NO_TIMEOUT */
-    bool use_get;            /* Connect GET */
+    bool use_get;            /* Connect GET: */
+    Bytes message;           /* its message, compressed already if `compression` says so */
 } RequestTarget;
 
 /* The head of a request: content-type, te, timeout, encodings, then the call's metadata. */
@@ -161,15 +184,19 @@ typedef struct Answer {
     Codec codec;
     Compression compression;
     uint16_t http_status;
-    bool is_error;      /* CONNECT unary: the body is error JSON. Otherwise: ended with the head */
-    bool has_status;    /* the head carried grpc-status (Trailers-Only) */
+    bool is_error;      /* CONNECT unary: the body is error JSON, for answer_end. Otherwise: `status` says
+                           all, and what body there is means nothing */
+    bool has_status;    /* the head carried grpc-status: Trailers-Only, if it also ends the answer */
+    bool had_body;      /* set by the caller when there was any body: a grpc-status of the head counts
+                           only without one */
     Status status;
     Fields metadata;    /* leading fields for the client, without framing ones */
     Fields trailers;    /* known already: Trailers-Only, Connect unary's "trailer-" fields */
 } Answer;
 
-/* Reads an answer's head. Faults: UPSTREAM_PROTOCOL (content-type, encoding). A non-200 without
-   grpc-status is no failure but a status by http-grpc-status-mapping.md. Copied to the arena. */
+/* Reads an answer's head. Faults: UPSTREAM_PROTOCOL (content-type of another codec, encoding). A non-200
+   without grpc-status is no failure but a status by http-grpc-status-mapping.md; so is a content-type
+   that is not the dialect's at all (UNKNOWN, with a chain in status.error). Copied to the arena. */
 MUST_USE Result answer_read(const HttpHead *head, const RequestTarget *target, Arena *arena,
                             Answer *answer_out);
 

@@ -36,6 +36,10 @@ size_t rest_template_variables(const RestTemplate *template, const Bytes **field
 
 RestTable *rest_table_new(Arena *arena);
 
+/* google.api.Http.fully_decode_reserved_expansion: variables of several segments are decoded but for
+   %2F. Without it the escapes of all of RFC 6570's reserved characters stay in them. */
+void rest_table_decode_reserved(RestTable *table);
+
 /* `verb` "GET", or a custom kind ("*" matches all). Two templates that match the same requests: the last
    one wins, and the one before is returned in *shadowed_out (its value) or NULL. */
 MUST_USE Result rest_table_add(RestTable *table, Bytes verb, Bytes template_text, void *value,

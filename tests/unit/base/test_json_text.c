@@ -25,6 +25,19 @@ static void a_string_is_escaped_and_repaired(void **state)
     assert_bytes(written(""), "\"\"");
 }
 
+static void members_are_parted_by_commas(void **state)
+{
+    Buffer out = buffer_in(arena);
+    buffer_add_text(&out, "{");
+    json_text_add_key(&out, "a");
+    buffer_add_text(&out, "{");
+    json_text_add_key(&out, "b");
+    buffer_add_text(&out, "1}");
+    json_text_add_key(&out, "c\"");
+    buffer_add_text(&out, "2}");
+    assert_bytes(buffer_bytes(&out), "{\"a\":{\"b\":1},\"c\\\"\":2}");
+}
+
 static void a_cursor_walks_objects_and_arrays(void **state)
 {
     JsonCursor cursor = json_cursor(bytes_of(" {\"a\" : [1, -2.5e3,true ] ,\"b\":{}, \"c\":\"x\\u00fc\\ud83d\\ude00\\n\"} "), arena);
@@ -77,6 +90,7 @@ int main(void)
     arena = arena_new(1 << 20);
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_string_is_escaped_and_repaired),
+        cmocka_unit_test(members_are_parted_by_commas),
         cmocka_unit_test(a_cursor_walks_objects_and_arrays),
         cmocka_unit_test(what_is_not_json_is_found),
         cmocka_unit_test(nesting_has_an_end),

@@ -1,0 +1,108 @@
+/* The client side of all dialects: heads of requests, and what answers mean. */
+#include "protocols/answer.h"
+
+#include "base/arena.h"
+#include "protocols/code.h"
+#include "protocols/connect.h"
+#include "protocols/grpc.h"
+
+enum { USUAL_FIELDS = 8 }; /* that we add to the metadata */
+
+Status answer_inferred_status(uint16_t http_status, Arena *arena)
+{
+    return (Status){
+        .code = code_inferred_from_http(http_status),
+        .http_status = http_status,
+        .message = bytes_of(arena_printf(arena, "the service answered with HTTP status %u %s",
+                                         http_status, http_phrase(http_status))),
+    };
+}
+
+Status answer_foreign_status(Bytes content_type, Arena *arena)
+{
+    Result why = FAIL(arena, FAULT_UPSTREAM_PROTOCOL, "the answer's content-type is \"%.*s\"",
+                      BYTES_ARGS(content_type));
+    Status status = status_of_error(arena, why);
+    status.code = CODE_UNKNOWN;
+    return status;
+}
+
+Result request_write(const RequestTarget *target, const Fields *metadata, Arena *arena,
+                     HttpHead *head_out)
+{
+    uint32_t n = metadata ? metadata->n : 0;
+    *head_out = (HttpHead){
+        .method = bytes_of("POST"),
+        .authority = target->authority,
+        .path = target->method,
+        .content_length = -1,
+        .fields = {.items = arena_alloc(arena, (n + USUAL_FIELDS) * sizeof(Field)),
+                   .capacity = n + USUAL_FIELDS,
+                   .arena = arena},
+    };
+    if (!head_out->fields.items)
+        return FAIL(arena, FAULT_OUT_OF_MEMORY, "writing a head of %u fields", n);
+
+    switch (target->dialect) {
+    case DIALECT_GRPC:
+    case DIALECT_GRPC_WEB: grpc_request_fields(target, arena, &head_out->fields); break;
+    case DIALECT_CONNECT:
+    case DIALECT_CONNECT_STREAM: connect_request_fields(target, arena, head_out); break;
+    case DIALECT_GRPC_WEB_TEXT:
+    case DIALECT_REST:
+    case DIALECT_HTTP:
+        return FAIL(arena, FAULT_UNSUPPORTED, "asking an instance in %s",
+                    dialect_name(target->dialect));
+    }
+    for (uint32_t i = 0; i < n; i++)
+        fields_add(&head_out->fields, metadata->items[i].name, metadata->items[i].value);
+    if (head_out->fields.full)
+        return FAIL(arena, FAULT_OUT_OF_MEMORY, "writing a head of %u fields", n);
+    return OK;
+}
+
+Result answer_read(const HttpHead *head, const RequestTarget *target, Arena *arena, Answer *answer_out)
+{
+    *answer_out = (Answer){
+        .dialect = target->dialect,
+        .codec = target->codec,
+        .http_status = head->status,
+        .trailers = fields_in(arena),
+    };
+    HeadFields *fields = arena_alloc(arena, sizeof *fields);
+    if (!fields)
+        return FAIL(arena, FAULT_OUT_OF_MEMORY, "reading a head of %u fields", head->fields.n);
+    HeadSide side = target->dialect == DIALECT_CONNECT ? HEAD_OF_CONNECT_ANSWER : HEAD_OF_ANSWER;
+    Result r = head_fields_read(&head->fields, side, arena, fields);
+    answer_out->metadata = fields->metadata;
+    if (failed(r))
+        return FAIL_OVER(arena, r, FAULT_UPSTREAM_PROTOCOL, "reading the head of the answer");
+
+    switch (target->dialect) {
+    case DIALECT_GRPC:
+    case DIALECT_GRPC_WEB: return grpc_answer_read(fields, target, arena, answer_out);
+    case DIALECT_CONNECT:
+    case DIALECT_CONNECT_STREAM: return connect_answer_read(fields, target, arena, answer_out);
+    case DIALECT_GRPC_WEB_TEXT:
+    case DIALECT_REST:
+    case DIALECT_HTTP: break;
+    }
+    return FAIL(arena, FAULT_UNSUPPORTED, "an answer in %s", dialect_name(target->dialect));
+}
+
+Result answer_end(Answer *answer, const Fields *http_trailers, Bytes end_frame, Arena *arena)
+{
+    Result r = OK;
+    switch (answer->dialect) {
+    case DIALECT_GRPC:
+    case DIALECT_GRPC_WEB: r = grpc_answer_end(answer, http_trailers, end_frame, arena); break;
+    case DIALECT_CONNECT:
+    case DIALECT_CONNECT_STREAM: r = connect_answer_end(answer, end_frame, arena); break;
+    case DIALECT_GRPC_WEB_TEXT:
+    case DIALECT_REST:
+    case DIALECT_HTTP: break;
+    }
+    if (failed(r))
+        return FAIL_OVER(arena, r, FAULT_UPSTREAM_PROTOCOL, "reading the end of the answer");
+    return OK;
+}

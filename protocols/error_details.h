@@ -1,0 +1,50 @@
+/*
+ * Error details: what google.rpc.Status carries beside code and message (AIP-193).
+ *
+ * A detail is a google.protobuf.Any: it stays bytes, so that one of a type that we do not know goes
+ * through unharmed. Everything lives in the arena that is given.
+ */
+#ifndef PROTOCOLS_ERROR_DETAILS_H
+#define PROTOCOLS_ERROR_DETAILS_H
+
+#include "protocols/dialect.h"
+
+typedef struct ErrorDetail {
+    Bytes type_url; /* "type.googleapis.com/google.rpc.ErrorInfo" */
+    Bytes value;
+} ErrorDetail;
+
+typedef struct ErrorDetails {
+    ErrorDetail *items;
+    size_t n;
+} ErrorDetails;
+
+/* The details in a serialized google.rpc.Status. Nothing when it cannot be read: code and message of an
+   error have come by another way and are worth more than a complaint about its details. */
+ErrorDetails error_details_read(Bytes status, Arena *arena);
+
+/* A serialized google.rpc.Status. Fault: OUT_OF_MEMORY. */
+MUST_USE Result error_details_write(Code code, Bytes message, ErrorDetails details, Arena *arena,
+                                    Bytes *status_out);
+
+/*
+ * The details of an error of our own: one ErrorInfo; a BadRequest where the chain names a field; a
+ * RetryInfo when `retry_after` (whole seconds, as text) is known; a DebugInfo with the chain unless
+ * internals are hidden. Fault: OUT_OF_MEMORY.
+ */
+MUST_USE Result error_details_make(const Error *error, const ReplyOptions *options, Bytes retry_after,
+                                   Arena *arena, ErrorDetails *details_out);
+
+/* What the caller may be told of an error of our own, in one sentence: the kind of fault and what was
+   being attempted; with `hide_internals`, of our side's faults only the kind. */
+Bytes error_message(const Error *error, bool hide_internals, Arena *arena);
+
+/* The reason in the ErrorInfo among the details, or nothing. */
+Bytes error_details_reason(ErrorDetails details, Arena *arena);
+
+/* One detail as JSON with "@type", by options->detail_to_json or for the types that are made here;
+   of any other type, its value as base64. False: only that. */
+bool error_detail_to_json(const ErrorDetail *detail, const ReplyOptions *options, Arena *arena,
+                          Buffer *out);
+
+#endif
