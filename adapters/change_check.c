@@ -1,5 +1,5 @@
-/* A pair's changes made complete: what is the same by name, sub-messages that paths go into, and what
-   nobody has said. */
+/* A pair's changes made complete: what is the same by name, sub-messages that paths go into, and
+   what nobody has said. */
 #include "adapters/change_list.h"
 
 enum { MAX_EXPANSIONS = 64 };
@@ -10,13 +10,25 @@ static const char *where(ChangeList *list, const MessagePair *pair, const char *
                         side_name(&list->sides[OLD], pair->ends[OLD]->full_name), path);
 }
 
-static const char *where_change(ChangeList *list, const MessagePair *pair, const FieldChange *change)
+static const char *where_change(ChangeList *list, const MessagePair *pair,
+                                const FieldChange *change)
 {
     const ChangeEnd *end = change->ends[OLD].n_paths ? &change->ends[OLD] : &change->ends[NEW];
     return where(list, pair, end->paths[0].text);
 }
 
-/* ---- What is the same by name --------------------------------------------------------------------------- */
+static YamlPlace pair_place(ChangeList *list, const MessagePair *pair)
+{
+    if (pair->said)
+        return pair->place;
+    const JsonNode *messages = list->document.root->kind == JSON_OBJECT
+                                   ? json_member(list->document.root, "messages")
+                                   : NULL;
+    return messages ? *yaml_place(&list->document, messages) : (YamlPlace){1, 1, 1, 1};
+}
+
+/* ---- What is the same by name
+ * --------------------------------------------------------------------------- */
 
 static bool field_is_taken(const MessagePair *pair, int end, const FieldType *field)
 {
@@ -59,14 +71,15 @@ static void add_same_names(ChangeList *list, MessagePair *pair)
             continue;
         FieldChange *change = pair_add(list, pair);
         change->automatic = true;
-        change->place = pair->place;
+        change->place = pair_place(list, pair);
         change->ends[OLD].paths = path_to(list->arena, field);
         change->ends[NEW].paths = path_to(list->arena, same);
         change->ends[OLD].n_paths = change->ends[NEW].n_paths = 1;
     }
 }
 
-/* ---- Templates -------------------------------------------------------------------------------------------- */
+/* ---- Templates
+ * -------------------------------------------------------------------------------------------- */
 
 static bool has_name(const Template *template, Bytes name)
 {
@@ -96,9 +109,10 @@ static void check_template(ChangeList *list, FieldChange *change, const char *pa
     }
     if (old && new_one) {
         for (uint32_t i = 0; i < old->n_names || i < new_one->n_names; i++) {
-            Bytes lost = i < old->n_names && !has_name(new_one, old->names[i])       ? old->names[i]
-                         : i < new_one->n_names && !has_name(old, new_one->names[i]) ? new_one->names[i]
-                                                                                     : BYTES_NONE;
+            Bytes lost = i < old->n_names && !has_name(new_one, old->names[i]) ? old->names[i]
+                         : i < new_one->n_names && !has_name(old, new_one->names[i])
+                             ? new_one->names[i]
+                             : BYTES_NONE;
             if (lost.size)
                 change_problem(list, change->place, path, NULL,
                                "{%.*s} is only in one of the two templates", BYTES_ARGS(lost));
@@ -108,8 +122,9 @@ static void check_template(ChangeList *list, FieldChange *change, const char *pa
     int parts = old ? NEW : OLD;
     const Template *template = old ? old : new_one;
     if (change->ends[parts].n_paths != template->n_names)
-        change_problem(list, change->place, path, NULL, "the template has %u names, and %u fields are given",
-                       template->n_names, change->ends[parts].n_paths);
+        change_problem(list, change->place, path, NULL,
+                       "the template has %u names, and %u fields are given", template->n_names,
+                       change->ends[parts].n_paths);
 }
 
 static void check_types(ChangeList *list, const MessagePair *pair, FieldChange *change)
@@ -140,14 +155,16 @@ static void pair_own(ChangeList *list, MessagePair *pair)
         check_types(list, pair, &pair->own[i]);
 }
 
-/* ---- Sub-messages that paths go into ------------------------------------------------------------------------ */
+/* ---- Sub-messages that paths go into
+ * ------------------------------------------------------------------------ */
 
 static FieldChange *add_change(ChangeList *list, MessagePair *pair)
 {
     if (pair->n_changes == pair->changes_capacity) {
         uint32_t capacity = pair->changes_capacity ? pair->changes_capacity * 2 : 16;
-        pair->changes = arena_grow(list->arena, pair->changes, pair->n_changes * sizeof *pair->changes,
-                                   capacity * sizeof *pair->changes);
+        pair->changes =
+            arena_grow(list->arena, pair->changes, pair->n_changes * sizeof *pair->changes,
+                       capacity * sizeof *pair->changes);
         pair->changes_capacity = capacity;
     }
     return &pair->changes[pair->n_changes++];
@@ -216,8 +233,8 @@ static void join_selection(ChangeList *list, FieldChange *change, const FieldPat
     change->select = joined;
 }
 
-/* The sub-message's own change, from here; but what this pair says of its fields goes first: then the
-   change's other end is left unsaid, and told. */
+/* The sub-message's own change, from here; but what this pair says of its fields goes first: then
+   the change's other end is left unsaid, and told. */
 static void add_inner(ChangeList *list, MessagePair *pair, const FieldChange *outer,
                       const FieldChange *inner)
 {
@@ -243,8 +260,9 @@ static void expand(ChangeList *list, MessagePair *pair, uint32_t at)
     for (uint32_t i = 0; i < outer.pair->n_own; i++)
         add_inner(list, pair, &outer, &outer.pair->own[i]);
 
-    pair->expanded = arena_grow(list->arena, pair->expanded, pair->n_expanded * sizeof *pair->expanded,
-                                (pair->n_expanded + 1) * sizeof *pair->expanded);
+    pair->expanded =
+        arena_grow(list->arena, pair->expanded, pair->n_expanded * sizeof *pair->expanded,
+                   (pair->n_expanded + 1) * sizeof *pair->expanded);
     pair->expanded[pair->n_expanded][OLD] = outer.ends[OLD].paths[0];
     pair->expanded[pair->n_expanded++][NEW] = outer.ends[NEW].paths[0];
 }
@@ -269,9 +287,12 @@ static void expand_all(ChangeList *list, MessagePair *pair)
                            "other changes go inside this field, which is given as a whole");
             i++;
         } else if (pair->n_expanded == MAX_EXPANSIONS) {
-            change_problem(list, pair->place, where_change(list, pair, change), NULL,
-                           "the changes go round in a cycle: %s contains itself, and a path goes into it",
-                           pair->ends[OLD]->name);
+            change_problem(
+                list, pair->place, where(list, pair, change->ends[OLD].paths[0].steps[0]->name),
+                NULL,
+                "the changes go round in a cycle: %s contains itself, and a path goes into it",
+                pair->ends[OLD]->name);
+            pair->cyclic = true;
             return;
         } else {
             expand(list, pair, i);
@@ -280,7 +301,8 @@ static void expand_all(ChangeList *list, MessagePair *pair)
     }
 }
 
-/* ---- What is unsaid, or said twice --------------------------------------------------------------------------- */
+/* ---- What is unsaid, or said twice
+ * --------------------------------------------------------------------------- */
 
 static void check_twice(ChangeList *list, MessagePair *pair, int end)
 {
@@ -306,7 +328,8 @@ static void check_twice(ChangeList *list, MessagePair *pair, int end)
     }
 }
 
-static const char *nearest_unsaid(ChangeList *list, const MessagePair *pair, int end, const char *path)
+static const char *nearest_unsaid(ChangeList *list, const MessagePair *pair, int end,
+                                  const char *path)
 {
     const MessageType *message = pair->ends[end];
     const char **words = arena_array(list->arena, const char *, message->n_fields + 1);
@@ -319,20 +342,34 @@ static const char *nearest_unsaid(ChangeList *list, const MessagePair *pair, int
     return nearest_word(bytes_of(path), words, n);
 }
 
+/* Something was said of it, and told to be wrong: that is enough. */
+static bool is_tried(const MessagePair *pair, const char *path)
+{
+    for (const JsonNode *node = pair->node ? pair->node->first : NULL; node; node = node->next) {
+        if (bytes_are(node->name, path) || bytes_are(node->text, path))
+            return true;
+    }
+    return false;
+}
+
 static void tell_unsaid(ChangeList *list, MessagePair *pair, int end, const FieldPath *path)
 {
     const char *hint;
+    if (pair->misread && is_tried(pair, path->text))
+        return;
     if (end == OLD) {
         const char *near = nearest_unsaid(list, pair, NEW, path->text);
-        hint = near ? arena_printf(list->arena, "write %s: %s, or %s: {removed: graceful} or loud",
-                                   path->text, near, path->text)
-                    : arena_printf(list->arena, "write %s: {removed: graceful} or loud", path->text);
+        hint = near
+                   ? arena_printf(list->arena, "write %s: %s, or %s: {removed: graceful} or loud",
+                                  path->text, near, path->text)
+                   : arena_printf(list->arena, "write %s: {removed: graceful} or loud", path->text);
     } else {
-        hint = arena_printf(list->arena, "write %s: {added: graceful}, loud or a value", path->text);
+        hint =
+            arena_printf(list->arena, "write %s: {added: graceful}, loud or a value", path->text);
     }
-    change_problem(list, pair->place, where(list, pair, path->text), hint,
-                   end == OLD ? "the field is only in %s, and nothing says what becomes of it"
-                              : "the field is only in %s, and nothing says what is in it",
+    change_problem(list, pair_place(list, pair), where(list, pair, path->text), hint,
+                   end == OLD ? "%s has this field, and nothing says what becomes of it"
+                              : "%s has this field, and nothing says what is in it",
                    list->sides[end].version);
 }
 
@@ -397,10 +434,12 @@ static void check_required(ChangeList *list, MessagePair *pair, const FieldChang
     const char *said = end == NEW ? "required" : from->n_paths ? "optional" : "back";
     const char *key = change->ends[OLD].n_paths ? change->ends[OLD].paths[0].text : path->text;
     const char *hint =
-        !from->n_paths ? arena_printf(list->arena, "write %s: {removed: ..., back: graceful}, loud or a value", key)
-        : same         ? arena_printf(list->arena, "write %s: {%s: loud}, graceful or a value", key, said)
-                       : arena_printf(list->arena, "write %s: {to: %s, %s: loud}, graceful or a value",
-                                      key, change->ends[NEW].paths[0].text, said);
+        !from->n_paths
+            ? arena_printf(list->arena, "write %s: {removed: ..., back: graceful}, loud or a value",
+                           key)
+        : same ? arena_printf(list->arena, "write %s: {%s: loud}, graceful or a value", key, said)
+               : arena_printf(list->arena, "write %s: {to: %s, %s: loud}, graceful or a value", key,
+                              change->ends[NEW].paths[0].text, said);
     change_problem(list, change->place, where_change(list, pair, change), hint,
                    "the field is required in %s, and nothing says what to do without it",
                    list->sides[end].version);
@@ -417,14 +456,17 @@ static void pair_check(ChangeList *list, MessagePair *pair)
     for (int end = 0; end < 2; end++) {
         FieldPath whole = {0};
         check_twice(list, pair, end);
-        check_said(list, pair, end, pair->ends[end], &whole);
+        if (!pair->cyclic)
+            check_said(list, pair, end, pair->ends[end], &whole);
         for (uint32_t i = 0; i < pair->n_changes; i++)
             check_required(list, pair, &pair->changes[i], end);
     }
     pair->bad = list->problems->n > n_problems;
 }
 
-/* ---- All pairs ------------------------------------------------------------------------------------------------- */
+/* ---- All pairs
+ * -------------------------------------------------------------------------------------------------
+ */
 
 static void want_inner(ChangeList *list, const MessagePair *pair)
 {

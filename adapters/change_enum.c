@@ -33,7 +33,9 @@ static const char *where(Reading *r, Bytes name)
 
 static YamlPlace place(const Reading *r, const JsonNode *node)
 {
-    return node ? *yaml_place(&r->list->document, node) : r->pair->place;
+    if (!node)
+        node = r->pair->node ? r->pair->node : json_member(r->list->document.root, "enums");
+    return node ? *yaml_place(&r->list->document, node) : (YamlPlace){1, 1, 1, 1};
 }
 
 static const char *nearest_value(Reading *r, const EnumType *type, Bytes name)
@@ -87,8 +89,7 @@ static void read_to(Reading *r, const JsonNode *node, Bytes to, bool back)
 {
     const EnumValue *old = find_value(r, node, OLD, node->name);
     const EnumValue *new_one = find_value(r, node, NEW, to);
-    if (!old || !new_one ||
-        !say(r, node, turn_of(r, OLD, old), FATE_VALUE, new_one->number))
+    if (!old || !new_one || !say(r, node, turn_of(r, OLD, old), FATE_VALUE, new_one->number))
         return;
     Turn *other = turn_of(r, NEW, new_one);
     if (back && other->from_chosen) {
@@ -133,8 +134,7 @@ static void read_fallback(Reading *r, const JsonNode *node)
 
 static void read_entry(Reading *r, const JsonNode *node)
 {
-    if (bytes_are(node->name, "fallback") &&
-        !enum_value_by_name(r->pair->ends[OLD], node->name)) {
+    if (bytes_are(node->name, "fallback") && !enum_value_by_name(r->pair->ends[OLD], node->name)) {
         read_fallback(r, node);
         return;
     }
@@ -199,8 +199,9 @@ static void come_back(Reading *r)
             continue;
         const EnumValue *from = enum_value_by_number(r->pair->ends[OLD], turn->from);
         change_problem(r->list, place(r, NULL), where(r, bytes_of(from->name)),
-                       arena_printf(r->list->arena, "write %s: {to: %s, back: true} for one of them",
-                                    from->name, new_type->values[i].name),
+                       arena_printf(r->list->arena,
+                                    "write %s: {to: %s, back: true} for one of them", from->name,
+                                    new_type->values[i].name),
                        "%u values become %s, and nothing says which comes back", turn->n_from,
                        new_type->values[i].name);
         r->good = false;
@@ -220,10 +221,11 @@ static void tell_unsaid(Reading *r, int end)
             continue;
         }
         const char *name = type->values[i].name;
+        if (!r->good && r->pair->node && json_member(r->pair->node, name))
+            continue; /* something was said of it, and told to be wrong */
         change_problem(r->list, place(r, NULL), where(r, bytes_of(name)),
                        arena_printf(r->list->arena, "write %s: {%s: loud}, or a value of %s", name,
-                                    end == OLD ? "removed" : "added",
-                                    r->list->sides[!end].version),
+                                    end == OLD ? "removed" : "added", r->list->sides[!end].version),
                        "the value %s is only in %s, and nothing says what becomes of it", name,
                        r->list->sides[end].version);
         r->good = false;
@@ -308,7 +310,8 @@ void enum_pair_build(ChangeList *list, EnumPair *pair)
     }
 }
 
-/* ---- Enum and text, enum and bool -------------------------------------------------------------------- */
+/* ---- Enum and text, enum and bool
+ * -------------------------------------------------------------------- */
 
 static int by_text(const void *a, const void *b)
 {
@@ -333,8 +336,8 @@ static uint32_t text_entries(ChangeList *list, const EnumType *type, const JsonN
         const JsonNode *said = values ? json_member(values, type->values[i].name) : NULL;
         int32_t number = type->values[i].number;
         if (!has_number(entries, n, number))
-            entries[n++] = (EnumEntry){number, number, said ? said->text
-                                                           : bytes_of(type->values[i].name)};
+            entries[n++] =
+                (EnumEntry){number, number, said ? said->text : bytes_of(type->values[i].name)};
     }
     (void)list;
     return n;
@@ -392,7 +395,8 @@ static bool fill(ChangeList *list, FieldChange *change, Converter *converter, co
     converter->entries = entries;
     converter->n_entries = n;
     for (uint32_t i = 1; i < n; i++) {
-        if (other.kind == KIND_STRING && !from_enum && bytes_equal(entries[i].text, entries[i - 1].text)) {
+        if (other.kind == KIND_STRING && !from_enum &&
+            bytes_equal(entries[i].text, entries[i - 1].text)) {
             change_problem(list, change->place, path, NULL,
                            "two values have the text %.*s, so it has no way back",
                            BYTES_ARGS(entries[i].text));

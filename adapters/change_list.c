@@ -221,10 +221,11 @@ const Loss *change_loss(ChangeList *list, int towards, LossKind kind, bool loud,
     return loss;
 }
 
-const ChangeList *chain_list(const ChangeList *const *lists, uint32_t n_lists, bool upwards, uint32_t i)
+const ChangeList *chain_list(const ChangeList *const *lists, uint32_t n_lists, bool upwards,
+                             uint32_t i)
 {
     int from = upwards ? OLD : NEW;
-    bool reversed = n_lists > 1 &&
-                    strcmp(lists[1]->sides[!from].version, lists[0]->sides[from].version) == 0;
+    bool reversed =
+        n_lists > 1 && strcmp(lists[1]->sides[!from].version, lists[0]->sides[from].version) == 0;
     return lists[reversed ? n_lists - 1 - i : i];
 }

@@ -1,10 +1,10 @@
 /*
  * What a change list is made of, for the files that read, check, apply and tell it.
  *
- * A list has two ends, OLD and NEW, and everything in it is written for both: a FieldChange says which
- * paths of either end belong together, what becomes of the value between them, and, for each end, what
- * happens when that end gets no value (missing) or has no place to give its own to (drop). A direction is
- * named by the end that it goes to. For adapters/ and its tests only.
+ * A list has two ends, OLD and NEW, and everything in it is written for both: a FieldChange says
+ * which paths of either end belong together, what becomes of the value between them, and, for each
+ * end, what happens when that end gets no value (missing) or has no place to give its own to
+ * (drop). A direction is named by the end that it goes to. For adapters/ and its tests only.
  */
 #ifndef ADAPTERS_CHANGE_LIST_H
 #define ADAPTERS_CHANGE_LIST_H
@@ -41,7 +41,8 @@ typedef struct Template {
 } Template;
 
 typedef struct ChangeEnd {
-    FieldPath *paths; /* mostly one; several: the variables of the other end's template; none: it is gone */
+    FieldPath *paths; /* mostly one; several: the variables of the other end's template; none: it is
+                         gone */
     uint32_t n_paths;
     Missing missing;
     const Expr *value; /* MISSING_VALUE: of constants only */
@@ -51,10 +52,10 @@ typedef struct ChangeEnd {
     const Template *template; /* of its one string */
     bool has_sentinel;        /* this value means unset at the other end */
     Literal sentinel;
-    bool zero_is_set;  /* no presence: zero is given to the other end as a value */
-    FieldPath when;    /* as a source: only if this field equals when_value */
+    bool zero_is_set; /* no presence: zero is given to the other end as a value */
+    FieldPath when;   /* as a source: only if this field equals when_value */
     Literal when_value;
-    FieldPath under;   /* what was expanded: it is only there when this message is */
+    FieldPath under; /* what was expanded: it is only there when this message is */
     FieldPath currency;
 } ChangeEnd;
 
@@ -73,8 +74,8 @@ typedef struct FieldChange {
     bool automatic; /* by its name; not in the list */
     bool same_type; /* nothing becomes of the value */
     ChangeEnd ends[2];
-    const JsonNode *node; /* how it was said, or NULL */
-    const char *by;       /* the converter's name, or NULL */
+    const JsonNode *node;        /* how it was said, or NULL */
+    const char *by;              /* the converter's name, or NULL */
     const Converter *convert[2]; /* towards that end; NULL: none */
     MessagePair *pair;           /* a message by its own changes */
     Drop more;                   /* list to single, when there are more */
@@ -86,20 +87,22 @@ typedef struct FieldChange {
 
 struct MessagePair {
     const MessageType *ends[2];
-    const JsonNode *node;  /* its part of the list, or NULL */
+    const JsonNode *node; /* its part of the list, or NULL */
     YamlPlace place;
-    FieldChange *own;      /* as said, then what is the same by name */
+    FieldChange *own; /* as said, then what is the same by name */
     uint32_t n_own, own_capacity;
-    FieldChange *changes;  /* own, with sub-messages expanded where a path goes into them */
+    FieldChange *changes; /* own, with sub-messages expanded where a path goes into them */
     uint32_t n_changes, changes_capacity;
     FieldPath (*expanded)[2]; /* the messages that were */
     uint32_t n_expanded;
-    Mapping *mappings[2];  /* towards that end */
-    bool canonical;        /* it is the type map's */
-    bool said;             /* read from the list */
-    bool wanted;           /* something gives the one as the other, whole */
-    bool bad;              /* it has problems, which may be untold: nothing but an Any asks for it */
+    Mapping *mappings[2]; /* towards that end */
+    bool canonical;       /* it is the type map's */
+    bool said;            /* read from the list */
+    bool wanted;          /* something gives the one as the other, whole */
+    bool bad;             /* it has problems, which may be untold: nothing but an Any asks for it */
     bool has_own, checked;
+    bool misread; /* some of it could not be read, and that is told */
+    bool cyclic;  /* it cannot be expanded to an end */
 };
 
 struct EnumPair {
@@ -130,12 +133,13 @@ struct ChangeList {
     Table enum_pairs_by_ends;
     MethodEntry *methods;
     uint32_t n_methods;
-    MappingSet sets[2];  /* towards that end */
+    MappingSet sets[2]; /* towards that end */
     const Loss **losses[2];
     uint32_t losses_capacity[2];
 };
 
-/* ---- change_list.c: places, problems, names ------------------------------------------------------- */
+/* ---- change_list.c: places, problems, names
+ * ------------------------------------------------------- */
 
 void change_problem(ChangeList *list, YamlPlace place, const char *path, const char *hint,
                     const char *format, ...) PRINTF_LIKE(5, 6);
@@ -170,18 +174,21 @@ const Loss *change_loss(ChangeList *list, int towards, LossKind kind, bool loud,
                         const char *path, const char *into, const char *how);
 
 /* The list that is applied i-th; the chain may be given from either of its ends. */
-const ChangeList *chain_list(const ChangeList *const *lists, uint32_t n_lists, bool upwards, uint32_t i);
+const ChangeList *chain_list(const ChangeList *const *lists, uint32_t n_lists, bool upwards,
+                             uint32_t i);
 
-/* ---- change_read.c: from YAML --------------------------------------------------------------------- */
+/* ---- change_read.c: from YAML
+ * --------------------------------------------------------------------- */
 
 void change_read_types(ChangeList *list);
 void change_read_messages(ChangeList *list);
 void change_read_enum_keys(ChangeList *list);
 /* The path at an end, told when it is not there. */
-bool change_read_path(ChangeList *list, YamlPlace place, const char *where, const MessageType *message,
-                      Bytes text, FieldPath *path_out);
+bool change_read_path(ChangeList *list, YamlPlace place, const char *where,
+                      const MessageType *message, Bytes text, FieldPath *path_out);
 
-/* ---- literal.c ------------------------------------------------------------------------------------- */
+/* ---- literal.c
+ * ------------------------------------------------------------------------------------- */
 
 /* Reads a value of this type; a problem when it is none. */
 bool change_literal(ChangeList *list, const JsonNode *node, const char *path, ValueType type,
@@ -190,37 +197,44 @@ bool change_literal(ChangeList *list, const JsonNode *node, const char *path, Va
 const Expr *change_value(ChangeList *list, const JsonNode *node, const char *path,
                          const FieldType *field);
 
-/* ---- change_enum.c --------------------------------------------------------------------------------- */
+/* ---- change_enum.c
+ * --------------------------------------------------------------------------------- */
 
 void enum_pair_build(ChangeList *list, EnumPair *pair);
 /* Enum and text or bool, by `values:` or by the values' names. */
 bool change_enum_values(ChangeList *list, FieldChange *change, Converter *to_old, Converter *to_new,
                         const char *path);
 
-/* ---- converter.c ----------------------------------------------------------------------------------- */
+/* ---- converter.c
+ * ----------------------------------------------------------------------------------- */
 
 /* Chooses what becomes of the value between the change's two ends. Problems name what would fit. */
 void change_choose_converter(ChangeList *list, FieldChange *change, const char *path);
 bool converter_exists(Bytes name);
 
-/* ---- change_check.c -------------------------------------------------------------------------------- */
+/* ---- change_check.c
+ * -------------------------------------------------------------------------------- */
 
-/* All the changes of this and of the pairs that it leads to, complete and checked; what is unsaid is
-   told. */
+/* All the changes of this and of the pairs that it leads to, complete and checked; what is unsaid
+   is told. */
 void pairs_check(ChangeList *list);
 
-/* ---- change_map.c ---------------------------------------------------------------------------------- */
+/* ---- change_map.c
+ * ---------------------------------------------------------------------------------- */
 
 /* Fills the pair's two mappings. */
 void pair_map(ChangeList *list, MessagePair *pair);
 
-/* ---- compose.c ------------------------------------------------------------------------------------- */
+/* ---- compose.c
+ * ------------------------------------------------------------------------------------- */
 
 /* first: A to B, second: B to C. Problems are told in the second list's name. */
-const MappingSet *mapping_sets_compose(Arena *arena, const MappingSet *first, const MappingSet *second,
-                                       bool same_package, Problems *problems);
+const MappingSet *mapping_sets_compose(Arena *arena, const MappingSet *first,
+                                       const MappingSet *second, bool same_package,
+                                       Problems *problems);
 
-/* ---- change_method.c ------------------------------------------------------------------------------- */
+/* ---- change_method.c
+ * ------------------------------------------------------------------------------- */
 
 void change_read_methods(ChangeList *list);
 

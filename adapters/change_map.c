@@ -21,7 +21,8 @@ static const char *source_name(const Making *m, const FieldPath *path)
 static const char *target_name(const Making *m, const FieldPath *path)
 {
     return arena_printf(m->arena, "%s.%s",
-                        side_name(&m->list->sides[m->to], m->pair->ends[m->to]->full_name), path->text);
+                        side_name(&m->list->sides[m->to], m->pair->ends[m->to]->full_name),
+                        path->text);
 }
 
 static const Loss *loss_of(Making *m, const FieldChange *change, LossKind kind, bool loud,
@@ -52,7 +53,8 @@ static void add_guard(Making *m, Guard guard)
     m->guards[m->n_guards++] = guard;
 }
 
-/* ---- Values ------------------------------------------------------------------------------------------- */
+/* ---- Values
+ * ------------------------------------------------------------------------------------------- */
 
 static const Expr *zero_of(Making *m, const FieldType *field)
 {
@@ -70,8 +72,8 @@ static const EnumEntry *entry_of(const Converter *converter, int32_t number)
     return NULL;
 }
 
-/* An enum that is unset and has no presence says its zero value; where that is another number at the
-   other end it has to be written there. */
+/* An enum that is unset and has no presence says its zero value; where that is another number at
+   the other end it has to be written there. */
 static const Expr *keep_zero(Making *m, const Converter *converter, const FieldType *source,
                              const Expr *value)
 {
@@ -85,7 +87,8 @@ static const Expr *keep_zero(Making *m, const Converter *converter, const FieldT
 
 static const Loss *converter_loss(Making *m, const FieldChange *change, const Converter *converter)
 {
-    if (converter->code == CONVERT_NUMBER && number_narrows(converter->from.kind, converter->to.kind))
+    if (converter->code == CONVERT_NUMBER &&
+        number_narrows(converter->from.kind, converter->to.kind))
         return loss_of(m, change, LOSS_NARROWED, true, "out of range is an error");
     if (converter->has_fallback)
         return loss_of(m, change, LOSS_NARROWED, false, "values without a counterpart fall back");
@@ -98,9 +101,13 @@ static const Converter *part_converter(Making *m, const Template *template, uint
 {
     Converter *converter = arena_make(m->arena, Converter);
     ValueType text = {KIND_STRING, false, NULL, NULL};
-    *converter = (Converter){.code = CONVERT_TEMPLATE_PART, .from = text, .to = text,
-                             .name = "template", .template_parts = template->literals,
-                             .n_variables = template->n_names, .part = part};
+    *converter = (Converter){.code = CONVERT_TEMPLATE_PART,
+                             .from = text,
+                             .to = text,
+                             .name = "template",
+                             .template_parts = template->literals,
+                             .n_variables = template->n_names,
+                             .part = part};
     return converter;
 }
 
@@ -108,8 +115,12 @@ static const Expr *compose_template(Making *m, const Template *template, const E
 {
     Converter *converter = arena_make(m->arena, Converter);
     ValueType text = {KIND_STRING, false, NULL, NULL};
-    *converter = (Converter){.code = CONVERT_TEMPLATE, .from = text, .to = text, .name = "template",
-                             .template_parts = template->literals, .n_variables = template->n_names};
+    *converter = (Converter){.code = CONVERT_TEMPLATE,
+                             .from = text,
+                             .to = text,
+                             .name = "template",
+                             .template_parts = template->literals,
+                             .n_variables = template->n_names};
     return expr_convert_many(m->arena, converter, args, template->n_names);
 }
 
@@ -161,7 +172,9 @@ static void guard_currency(Making *m, const FieldChange *change, const Converter
     step[0] = converter->currency;
     FieldPath inner = {step, 1, converter->currency->name};
     FieldPath path = path_join(m->arena, &change->ends[!m->to].paths[0], &inner);
-    add_guard(m, (Guard){.source = field_expr(m, &path), .loud = true, .has_ignored = true,
+    add_guard(m, (Guard){.source = field_expr(m, &path),
+                         .loud = true,
+                         .has_ignored = true,
                          .ignored = {.bytes = bytes_of(change->currency)},
                          .loss = loss_of(m, change, LOSS_DROPPED, true, "another currency")});
 }
@@ -180,16 +193,17 @@ static const Expr *converted(Making *m, const FieldChange *change, const Expr *v
     }
     if (converter->code == CONVERT_MONEY_AMOUNT)
         guard_currency(m, change, converter);
-    return keep_zero(m, converter, source,
-                     expr_convert(m->arena, converter, value, converter_loss(m, change, converter)));
+    return keep_zero(
+        m, converter, source,
+        expr_convert(m->arena, converter, value, converter_loss(m, change, converter)));
 }
 
 static const Expr *sentinel_in(Making *m, const ChangeEnd *from, const Expr *value,
                                const FieldType *source)
 {
     ValueType type = value_type_of(source);
-    bool zero_counts = from->zero_is_set ||
-                       (from->has_sentinel && !literal_is_zero(&from->sentinel, type));
+    bool zero_counts =
+        from->zero_is_set || (from->has_sentinel && !literal_is_zero(&from->sentinel, type));
     if (zero_counts && field_is_implicit(source))
         value = expr_default(m->arena, value, zero_of(m, source), NULL);
     return from->has_sentinel ? expr_sentinel(m->arena, value, &from->sentinel) : value;
@@ -275,12 +289,14 @@ static const Expr *change_expr(Making *m, const FieldChange *change, uint32_t wh
         value = expr_default(m->arena, value, to->value, loss);
     } else if (to->missing == MISSING_LOUD) {
         const FieldPath *known = from->n_paths ? &from->paths[0] : &to->paths[which];
-        value = expr_require(m->arena, value, value_type_of(path_field(&to->paths[which])), known->text);
+        value = expr_require(m->arena, value, value_type_of(path_field(&to->paths[which])),
+                             known->text);
     }
     return only_under(m, change, value);
 }
 
-/* ---- The tree of targets -------------------------------------------------------------------------------- */
+/* ---- The tree of targets
+ * -------------------------------------------------------------------------------- */
 
 /* One path of the target and what feeds it. */
 typedef struct Feed {
@@ -395,7 +411,9 @@ static Feed *collect_feeds(Making *m, uint32_t *n_out)
     return feeds;
 }
 
-/* ---- Guards ------------------------------------------------------------------------------------------------ */
+/* ---- Guards
+ * ------------------------------------------------------------------------------------------------
+ */
 
 static void guard_dropped(Making *m, const FieldChange *change)
 {
@@ -403,11 +421,14 @@ static void guard_dropped(Making *m, const FieldChange *change)
     if (!from->n_paths || change->ends[m->to].n_paths || change->select)
         return;
     bool loud = from->drop == DROP_LOUD;
-    add_guard(m, (Guard){.source = field_expr(m, &from->paths[0]), .loud = loud,
-                         .has_ignored = from->has_ignored, .ignored = from->ignored,
-                         .loss = loss_of(m, change, LOSS_DROPPED, loud,
-                                         from->has_ignored ? "unless it is the value that comes back"
-                                                           : "it has no counterpart")});
+    add_guard(m,
+              (Guard){.source = field_expr(m, &from->paths[0]),
+                      .loud = loud,
+                      .has_ignored = from->has_ignored,
+                      .ignored = from->ignored,
+                      .loss = loss_of(m, change, LOSS_DROPPED, loud,
+                                      from->has_ignored ? "unless it is the value that comes back"
+                                                        : "it has no counterpart")});
 }
 
 /* A value that only goes somewhere when a kind says so: any other kind would lose it. */
@@ -426,15 +447,17 @@ static void guard_when(Making *m, uint32_t at)
             return; /* told once for all of its alternatives */
         other = expr_sentinel(m->arena, other, &e->when_value);
     }
-    add_guard(m, (Guard){.source = expr_when(m->arena, field_expr(m, &from->paths[0]), other, NULL),
-                         .loud = true, .loss = loss_of(m, change, LOSS_DROPPED, true,
-                                                       "no alternative takes it")});
+    add_guard(m,
+              (Guard){.source = expr_when(m->arena, field_expr(m, &from->paths[0]), other, NULL),
+                      .loud = true,
+                      .loss = loss_of(m, change, LOSS_DROPPED, true, "no alternative takes it")});
 }
 
 /* Fields that were independent and are one of several now: two at once is an error. */
 static void guard_oneof(Making *m, uint32_t at)
 {
-    const ChangeEnd *to = &m->pair->changes[at].ends[m->to], *from = &m->pair->changes[at].ends[!m->to];
+    const ChangeEnd *to = &m->pair->changes[at].ends[m->to],
+                    *from = &m->pair->changes[at].ends[!m->to];
     if (!to->n_paths || !from->n_paths || !path_field(&to->paths[0])->oneof)
         return;
     const OneofType *oneof = path_field(&to->paths[0])->oneof;

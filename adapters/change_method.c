@@ -4,7 +4,8 @@ static const ServiceType *side_service(const ChangeSide *side, Arena *arena, Byt
 {
     if (side->package[0]) {
         const ServiceType *found = schema_service(
-            side->schema, bytes_of(arena_printf(arena, "%s.%.*s", side->package, BYTES_ARGS(name))));
+            side->schema,
+            bytes_of(arena_printf(arena, "%s.%.*s", side->package, BYTES_ARGS(name))));
         if (found)
             return found;
     }
@@ -51,7 +52,8 @@ static const char *nearest_method(ChangeList *list, int end, Bytes name)
     const char **words = arena_array(list->arena, const char *, room);
     for (uint32_t i = 0; i < schema->n_services; i++) {
         for (uint32_t k = 0; k < schema->services[i].n_methods; k++)
-            words[n++] = method_name(&list->sides[end], list->arena, &schema->services[i].methods[k]);
+            words[n++] =
+                method_name(&list->sides[end], list->arena, &schema->services[i].methods[k]);
     }
     return nearest_word(name, words, n);
 }
@@ -92,11 +94,13 @@ static const MethodType *find_method(ChangeList *list, const JsonNode *node, int
 
 static const char *type_hint(ChangeList *list, const MessageType *old, const MessageType *new_type)
 {
-    return arena_printf(list->arena, "write types: {%s: %s}", side_name(&list->sides[OLD], old->full_name),
+    return arena_printf(list->arena, "write types: {%s: %s}",
+                        side_name(&list->sides[OLD], old->full_name),
                         side_name(&list->sides[NEW], new_type->full_name));
 }
 
-static void check_pair(ChangeList *list, YamlPlace place, const MethodType *old, const MethodType *new_one)
+static void check_pair(ChangeList *list, YamlPlace place, const MethodType *old,
+                       const MethodType *new_one)
 {
     const char *name = method_name(&list->sides[OLD], list->arena, old);
     if (old->client_streaming != new_one->client_streaming ||
@@ -114,11 +118,13 @@ static void check_pair(ChangeList *list, YamlPlace place, const MethodType *old,
                        new_one->output->name);
 }
 
-static const char *reason_of(ChangeList *list, const JsonNode *said, int only, const MethodType *method)
+static const char *reason_of(ChangeList *list, const JsonNode *said, int only,
+                             const MethodType *method)
 {
     if (!bytes_are(said->text, "loud"))
         return arena_text(list->arena, said->text);
-    return arena_printf(list->arena, "%s is only in %s", method_name(&list->sides[only], list->arena, method),
+    return arena_printf(list->arena, "%s is only in %s",
+                        method_name(&list->sides[only], list->arena, method),
                         list->sides[only].version);
 }
 
@@ -196,12 +202,13 @@ static void follow_names(ChangeList *list)
                 continue;
             }
             const char *near = nearest_method(list, NEW, bytes_of(name));
-            change_problem(list, (YamlPlace){1, 1, 1, 1}, name,
-                           near && strcmp(near, name) != 0
-                               ? arena_printf(list->arena, "write %s: %s, or %s: {removed: \"why\"}", name, near, name)
-                               : arena_printf(list->arena, "write %s: {removed: \"why\"}", name),
-                           "the method is only in %s, and nothing says what becomes of it",
-                           side->version);
+            change_problem(
+                list, (YamlPlace){1, 1, 1, 1}, name,
+                near && strcmp(near, name) != 0
+                    ? arena_printf(list->arena, "write %s: %s, or %s: {removed: \"why\"}", name,
+                                   near, name)
+                    : arena_printf(list->arena, "write %s: {removed: \"why\"}", name),
+                "the method is only in %s, and nothing says what becomes of it", side->version);
         }
     }
 }

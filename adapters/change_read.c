@@ -1,9 +1,10 @@
 #include "adapters/change_list.h"
 
 static const char *const field_keys[] = {
-    "to", "from", "by", "removed", "added", "back", "ignored", "required", "optional", "more",
-    "round", "sentinel", "zero", "when", "select", "constant", "template", "into", "currency", "of",
-    "times", "divided_by", "values", "others", "scale",
+    "to",         "from",     "by",       "removed", "added",    "back", "ignored",
+    "required",   "optional", "more",     "round",   "sentinel", "zero", "when",
+    "select",     "constant", "template", "into",    "currency", "of",   "times",
+    "divided_by", "values",   "others",   "scale",
 };
 
 /* One change while it is read. */
@@ -36,7 +37,8 @@ static JsonNode *member(const Reading *r, const char *name)
     return r->node->kind == JSON_OBJECT ? json_member(r->node, name) : NULL;
 }
 
-/* ---- Paths ---------------------------------------------------------------------------------------- */
+/* ---- Paths
+ * ---------------------------------------------------------------------------------------- */
 
 static const FieldType *find_step(const MessageType *message, Bytes name)
 {
@@ -107,7 +109,8 @@ static bool read_paths(const Reading *r, const JsonNode *node, int end)
     if (has_text(node))
         return read_path(r, node, end, node->text);
     if (node->kind != JSON_ARRAY || !node->count) {
-        change_problem(r->list, place(r, node), r->where, NULL, "expected a field or a list of fields");
+        change_problem(r->list, place(r, node), r->where, NULL,
+                       "expected a field or a list of fields");
         return false;
     }
     FieldPath *paths = arena_array(r->list->arena, FieldPath, node->count);
@@ -122,7 +125,8 @@ static bool read_paths(const Reading *r, const JsonNode *node, int end)
     return true;
 }
 
-/* ---- What is said beside the paths ----------------------------------------------------------------- */
+/* ---- What is said beside the paths
+ * ----------------------------------------------------------------- */
 
 static bool read_drop(const Reading *r, const JsonNode *node, Drop *drop_out)
 {
@@ -156,7 +160,8 @@ static bool read_ignored(const Reading *r, const JsonNode *node, int end)
     ChangeEnd *e = &r->change->ends[end];
     ValueType type = value_type_of(path_field(&e->paths[0]));
     if (type.repeated || type.message) {
-        change_problem(r->list, place(r, node), r->where, NULL, "only a single plain value can be ignored");
+        change_problem(r->list, place(r, node), r->where, NULL,
+                       "only a single plain value can be ignored");
         return false;
     }
     e->has_ignored = true;
@@ -201,7 +206,8 @@ static bool read_added(const Reading *r)
     return true;
 }
 
-/* The end that has the field which the other has not; -1 and a problem when both or none have it. */
+/* The end that has the field which the other has not; -1 and a problem when both or none have it.
+ */
 static int only_end(const Reading *r)
 {
     bool old = path_exists(r->list, r->pair->ends[OLD], r->key->name);
@@ -211,7 +217,8 @@ static int only_end(const Reading *r)
     if (old)
         change_problem(r->list, place(r, r->node), r->where, NULL, "both versions have this field");
     else
-        change_problem(r->list, place(r, r->node), r->where, NULL, "neither version has this field");
+        change_problem(r->list, place(r, r->node), r->where, NULL,
+                       "neither version has this field");
     return -1;
 }
 
@@ -275,8 +282,9 @@ static bool read_template(const Reading *r, const JsonNode *node, int end)
         }
     }
     if (!good || !n) {
-        change_problem(r->list, place(r, node), r->where, NULL,
-                       "a template has {names} with text between them: \"projects/{project}/topics/{topic}\"");
+        change_problem(
+            r->list, place(r, node), r->where, NULL,
+            "a template has {names} with text between them: \"projects/{project}/topics/{topic}\"");
         return false;
     }
     Template *made = arena_make(r->list->arena, Template);
@@ -294,8 +302,8 @@ static bool read_when(const Reading *r, const JsonNode *node)
     const JsonNode *condition = node->first;
     int end = path_exists(r->list, r->pair->ends[OLD], condition->name) ? OLD : NEW;
     ChangeEnd *e = &r->change->ends[end];
-    if (!change_read_path(r->list, place(r, condition), r->where, r->pair->ends[end], condition->name,
-                          &e->when))
+    if (!change_read_path(r->list, place(r, condition), r->where, r->pair->ends[end],
+                          condition->name, &e->when))
         return false;
     ValueType type = value_type_of(path_field(&e->when));
     if (type.repeated || type.message) {
@@ -341,7 +349,8 @@ static bool read_zero(const Reading *r, const JsonNode *node)
 static bool read_currency(const Reading *r, const JsonNode *node)
 {
     if (!has_text(node)) {
-        change_problem(r->list, place(r, node), r->where, NULL, "expected a currency or the field that has it");
+        change_problem(r->list, place(r, node), r->where, NULL,
+                       "expected a currency or the field that has it");
         return false;
     }
     for (int end = 0; end < 2; end++) {
@@ -401,8 +410,7 @@ static bool read_both(const Reading *r)
 static bool read_ends(const Reading *r)
 {
     if (has_text(r->node))
-        return read_path(r, r->key, OLD, r->key->name) &&
-               read_path(r, r->node, NEW, r->node->text);
+        return read_path(r, r->key, OLD, r->key->name) && read_path(r, r->node, NEW, r->node->text);
     const JsonNode *to = member(r, "to"), *from = member(r, "from");
     if (from)
         return read_paths(r, from, OLD) && read_path(r, r->key, NEW, r->key->name);
@@ -451,13 +459,15 @@ static bool read_change(const Reading *r)
     return read_ends(r) && read_both(r);
 }
 
-static void read_field(ChangeList *list, MessagePair *pair, const JsonNode *key, const JsonNode *node,
-                       const char *where)
+static void read_field(ChangeList *list, MessagePair *pair, const JsonNode *key,
+                       const JsonNode *node, const char *where)
 {
     FieldChange change = {.node = node, .place = *yaml_place(&list->document, node)};
     Reading reading = {list, pair, key, node, where, &change};
     if (read_change(&reading))
         *pair_add(list, pair) = change;
+    else
+        pair->misread = true;
 }
 
 static void read_message(ChangeList *list, MessagePair *pair, const JsonNode *node)
@@ -478,7 +488,8 @@ static void read_message(ChangeList *list, MessagePair *pair, const JsonNode *no
     }
 }
 
-/* ---- Names of messages and enums -------------------------------------------------------------------- */
+/* ---- Names of messages and enums
+ * -------------------------------------------------------------------- */
 
 static void unknown_type(ChangeList *list, const JsonNode *node, const char *near, const char *what,
                          Bytes name, int end)
@@ -490,7 +501,8 @@ static void unknown_type(ChangeList *list, const JsonNode *node, const char *nea
 
 static void put_type(ChangeList *list, const JsonNode *node, const char *old, const char *new_name)
 {
-    if (table_get(&list->types[OLD], bytes_of(old)) || table_get(&list->types[NEW], bytes_of(new_name))) {
+    if (table_get(&list->types[OLD], bytes_of(old)) ||
+        table_get(&list->types[NEW], bytes_of(new_name))) {
         change_problem(list, *yaml_place(&list->document, node), "", NULL,
                        "%s and %s: one of them has another counterpart already",
                        side_name(&list->sides[OLD], old), side_name(&list->sides[NEW], new_name));
@@ -598,11 +610,12 @@ static MessagePair *read_pair(ChangeList *list, const JsonNode *node)
         int end = old ? NEW : OLD;
         Bytes name = old ? old_name : new_name;
         const char *near = nearest_message(&list->sides[end], list->arena, name);
-        const char *hint =
-            old ? arena_printf(list->arena, "types: {%.*s: %s}", BYTES_ARGS(name), near ? near : "...")
-                : arena_printf(list->arena, "types: {%s: %.*s}", near ? near : "...", BYTES_ARGS(name));
+        const char *hint = old ? arena_printf(list->arena, "types: {%.*s: %s}", BYTES_ARGS(name),
+                                              near ? near : "...")
+                               : arena_printf(list->arena, "types: {%s: %.*s}", near ? near : "...",
+                                              BYTES_ARGS(name));
         change_problem(list, *yaml_place(&list->document, node), "", hint,
-                               "%.*s has no counterpart in %s", BYTES_ARGS(name), list->sides[end].version);
+                       "%.*s has no counterpart in %s", BYTES_ARGS(name), list->sides[end].version);
     }
     return NULL;
 }
@@ -623,8 +636,8 @@ void change_read_messages(ChangeList *list)
             continue;
         if (pair->said)
             change_problem(list, *yaml_place(&list->document, node), "", NULL,
-                           "what became of %s is said already in line %d",
-                           pair->ends[OLD]->name, pair->place.name_line);
+                           "what became of %s is said already in line %d", pair->ends[OLD]->name,
+                           pair->place.name_line);
         else
             read_message(list, pair, node);
     }
@@ -639,7 +652,7 @@ void change_read_enum_keys(ChangeList *list)
         Bytes old_name = node->name, new_name = BYTES_NONE;
         bool both = split_names(node->name, &old_name, &new_name);
         const EnumType *old = side_enum(&list->sides[OLD], list->arena, old_name);
-        const EnumType *new_type = both ? side_enum(&list->sides[NEW], list->arena, new_name)
+        const EnumType *new_type = both  ? side_enum(&list->sides[NEW], list->arena, new_name)
                                    : old ? enum_counterpart(list, OLD, old)
                                          : side_enum(&list->sides[NEW], list->arena, old_name);
         if (!old && new_type)

@@ -26,7 +26,8 @@ static void check_version(ChangeList *list, const char *key, int end)
     YamlPlace place = node ? *yaml_place(&list->document, node) : (YamlPlace){1, 1, 1, 1};
     change_problem(list, place, key,
                    arena_printf(list->arena, "write %s: %s", key, list->sides[end].version),
-                   node ? "this list is used between %s and %s" : "the list does not say from or to; it is used between %s and %s",
+                   node ? "this list is used between %s and %s"
+                        : "the list does not say from or to; it is used between %s and %s",
                    list->sides[OLD].version, list->sides[NEW].version);
 }
 
@@ -38,7 +39,8 @@ static void read_list(ChangeList *list)
         check_version(list, "from", OLD);
         check_version(list, "to", NEW);
     } else if (list->document.root->kind != JSON_NULL) {
-        change_problem(list, (YamlPlace){1, 1, 1, 1}, "", "from: v1", "a change list is from, to, messages, enums and methods");
+        change_problem(list, (YamlPlace){1, 1, 1, 1}, "", "from: v1",
+                       "a change list is from, to, messages, enums and methods");
         return;
     }
     change_read_types(list);
@@ -155,8 +157,9 @@ Result changes_compose(Arena *arena, const ChangeList *const *lists, uint32_t n_
     for (uint32_t i = 0; i < n_lists; i++) {
         const ChangeList *list = chain_list(lists, n_lists, upwards, i);
         if (set && set->to != list->sets[to].from)
-            return FAIL(arena, FAULT_BAD_CHANGES, "%s ends with %s, and %s begins with another schema of it",
-                        list->file, set->to_version, list->sets[to].from_version);
+            return FAIL(arena, FAULT_BAD_CHANGES,
+                        "%s ends with %s, and %s begins with another schema of it", list->file,
+                        set->to_version, list->sets[to].from_version);
         const ChangeSide *first = &chain_list(lists, n_lists, upwards, 0)->sides[!to];
         bool same = strcmp(first->package, list->sides[to].package) == 0;
         set = set ? mapping_sets_compose(arena, set, &list->sets[to], same, problems)

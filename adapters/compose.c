@@ -1,7 +1,7 @@
 /*
- * Two steps of a chain become one: the second's expressions over the version between are rewritten over
- * the first's source, each FIELD replaced by what feeds that field. Renames and moves vanish, so a long
- * chain gives mappings as small as a short one.
+ * Two steps of a chain become one: the second's expressions over the version between are rewritten
+ * over the first's source, each FIELD replaced by what feeds that field. Renames and moves vanish,
+ * so a long chain gives mappings as small as a short one.
  */
 #include "adapters/change_list.h"
 
@@ -33,7 +33,8 @@ typedef struct Scope {
 
 static const Expr *subst(Composing *c, Task *task, Scope scope, const Expr *expr);
 
-/* ---- Tasks ---------------------------------------------------------------------------------------------- */
+/* ---- Tasks
+ * ---------------------------------------------------------------------------------------------- */
 
 static const Mapping *compose_pair(Composing *c, const Mapping *first, const Mapping *second)
 {
@@ -70,15 +71,19 @@ static void refuse(Composing *c, const Task *task, const FieldType *field, const
 {
     const char *file = arena_printf(c->arena, "changes from %s to %s", c->first->from_version,
                                     c->second->to_version);
-    problem_add(c->problems, file, 0, 0, arena_printf(c->arena, "%s.%s", task->second->from->name, field->name),
-                arena_printf(c->arena, "say in the list to %s what it becomes, as a whole", c->second->to_version),
+    problem_add(c->problems, file, 0, 0,
+                arena_printf(c->arena, "%s.%s", task->second->from->name, field->name),
+                arena_printf(c->arena, "say in the list to %s what it becomes, as a whole",
+                             c->second->to_version),
                 "%s of %s %s", field->name, c->second->from_version, why);
 }
 
-/* ---- Expressions as they are, elsewhere ------------------------------------------------------------------ */
+/* ---- Expressions as they are, elsewhere
+ * ------------------------------------------------------------------ */
 
 /* The same expression over the message that `steps` lead to. */
-static const Expr *prefix(Composing *c, const Expr *expr, const FieldType *const *steps, uint32_t n_steps)
+static const Expr *prefix(Composing *c, const Expr *expr, const FieldType *const *steps,
+                          uint32_t n_steps)
 {
     Expr *copy = expr_copy(c->arena, expr);
     if (expr->kind == EXPR_FIELD) {
@@ -90,7 +95,8 @@ static const Expr *prefix(Composing *c, const Expr *expr, const FieldType *const
         return copy;
     }
     if (expr->kind == EXPR_REQUIRE)
-        copy->field = arena_printf(c->arena, "%s.%s", steps_text(c->arena, steps, n_steps), expr->field);
+        copy->field =
+            arena_printf(c->arena, "%s.%s", steps_text(c->arena, steps, n_steps), expr->field);
     const Expr **args = arena_array(c->arena, const Expr *, expr->n_args + 1);
     for (uint32_t i = 0; i < expr->n_args; i++)
         args[i] = prefix(c, expr->args[i], steps, n_steps);
@@ -110,7 +116,8 @@ static const Expr *presence_of(const Expr *expr)
     return expr;
 }
 
-/* ---- Fields of the version between ------------------------------------------------------------------------- */
+/* ---- Fields of the version between
+ * ------------------------------------------------------------------------- */
 
 static const Expr *resolve(Composing *c, Task *task, Scope scope, const FieldType *const *steps,
                            uint32_t n_steps);
@@ -138,8 +145,8 @@ static const Expr *lift(Composing *c, Task *task, const FieldType *field, const 
     return expr_makes_up(value) ? expr_when(c->arena, value, message, NULL) : value;
 }
 
-static const Expr *descend(Composing *c, Task *task, const Expr *message, const FieldType *const *steps,
-                           uint32_t n_steps)
+static const Expr *descend(Composing *c, Task *task, const Expr *message,
+                           const FieldType *const *steps, uint32_t n_steps)
 {
     switch (message->kind) {
     case EXPR_BUILD:
@@ -154,13 +161,13 @@ static const Expr *descend(Composing *c, Task *task, const Expr *message, const 
     case EXPR_REQUIRE:
         if (!message->n_args)
             return expr_require(c->arena, NULL, value_type_of(steps[n_steps - 1]), message->field);
-        return expr_when(c->arena, descend(c, task, message->args[0], steps, n_steps), message, NULL);
+        return expr_when(c->arena, descend(c, task, message->args[0], steps, n_steps), message,
+                         NULL);
     case EXPR_CONVERT:
         if (message->converter->code == CONVERT_WRAP)
             return message->args[0];
         break;
-    default:
-        break;
+    default: break;
     }
     refuse(c, task, steps[0], "is inside a message that a converter or a default makes");
     return NULL;
@@ -179,7 +186,8 @@ static const Expr *resolve(Composing *c, Task *task, Scope scope, const FieldTyp
     return NULL;
 }
 
-/* ---- Messages through the second mapping ------------------------------------------------------------------- */
+/* ---- Messages through the second mapping
+ * ------------------------------------------------------------------- */
 
 static const FieldType *member_like(const MessageType *message, const FieldType *like)
 {
@@ -188,7 +196,7 @@ static const FieldType *member_like(const MessageType *message, const FieldType 
 
 static void members_like(Converter *converter, const MessageType *message)
 {
-    const FieldType **members[] = {&converter->value, &converter->seconds, &converter->nanos,
+    const FieldType **members[] = {&converter->value, &converter->seconds,  &converter->nanos,
                                    &converter->units, &converter->currency, &converter->year,
                                    &converter->month, &converter->day};
     for (size_t i = 0; i < sizeof members / sizeof *members; i++) {
@@ -217,7 +225,8 @@ static const Expr *retarget(Composing *c, const Expr *expr, const MessageType *t
     return copy;
 }
 
-/* Does the result say of this rule's field whether it is there? Then it says it of the whole message. */
+/* Does the result say of this rule's field whether it is there? Then it says it of the whole
+ * message. */
 static bool presence_is_kept(const Rule *built, const Mapping *second)
 {
     if (field_is_implicit(built->target) && expr_may_be_zero(built->value))
@@ -261,7 +270,8 @@ static const Expr *build_through(Composing *c, Task *task, const Mapping *second
     return expr_build(c->arena, second->to, rules, n, presence);
 }
 
-static const Expr *with_args(Composing *c, const Expr *expr, const Expr *const *args, uint32_t n_args)
+static const Expr *with_args(Composing *c, const Expr *expr, const Expr *const *args,
+                             uint32_t n_args)
 {
     Expr *copy = expr_copy(c->arena, expr);
     copy->args = args;
@@ -277,13 +287,13 @@ static const Expr *through(Composing *c, Task *task, const Mapping *second, cons
     const Expr *inner;
     switch (message->kind) {
     case EXPR_MESSAGE: {
-        Expr *copy = expr_copy(c->arena, expr_message(c->arena, compose_pair(c, message->mapping, second),
-                                                      message->args[0]));
+        Expr *copy =
+            expr_copy(c->arena, expr_message(c->arena, compose_pair(c, message->mapping, second),
+                                             message->args[0]));
         copy->type.repeated = message->type.repeated;
         return copy;
     }
-    case EXPR_BUILD:
-        return build_through(c, task, second, message);
+    case EXPR_BUILD: return build_through(c, task, second, message);
     case EXPR_DEFAULT:
         return expr_default(c->arena, through(c, task, second, message->args[0]),
                             through(c, task, second, message->args[1]), message->loss);
@@ -306,18 +316,19 @@ static const Expr *through(Composing *c, Task *task, const Mapping *second, cons
         if (second->identity || second->from->well_known != WELL_KNOWN_NONE)
             return retarget(c, message, second->to);
         break;
-    default:
-        break;
+    default: break;
     }
-    problem_add(c->problems, arena_printf(c->arena, "changes from %s to %s", c->first->from_version,
-                                          c->second->to_version),
+    problem_add(c->problems,
+                arena_printf(c->arena, "changes from %s to %s", c->first->from_version,
+                             c->second->to_version),
                 0, 0, second->from->name, NULL,
                 "a message that a converter makes in %s changes again in %s",
                 c->second->from_version, c->second->to_version);
     return NULL;
 }
 
-/* ---- Converters on converters ------------------------------------------------------------------------------- */
+/* ---- Converters on converters
+ * ------------------------------------------------------------------------------- */
 
 static const EnumEntry *entry_of(const Converter *converter, int32_t number)
 {
@@ -356,11 +367,12 @@ static const Converter *fuse_enums(Composing *c, const Converter *first, const C
     return fused;
 }
 
-/* Can the two tables be one? A fallback counts, and what the first lets through the second may catch. */
+/* Can the two tables be one? A fallback counts, and what the first lets through the second may
+ * catch. */
 static bool enums_fuse(const Converter *first, const Converter *second)
 {
-    return first->code == CONVERT_ENUM && second->code == CONVERT_ENUM &&
-           !first->has_fallback && !second->has_fallback;
+    return first->code == CONVERT_ENUM && second->code == CONVERT_ENUM && !first->has_fallback &&
+           !second->has_fallback;
 }
 
 static const Converter *fuse(Composing *c, const Converter *first, const Converter *second)
@@ -387,8 +399,9 @@ static const Expr *convert_message(Composing *c, const Expr *second, const Expr 
 {
     const MessageType *from = arg->mapping->from;
     if (!arg->mapping->identity) {
-        problem_add(c->problems, arena_printf(c->arena, "changes from %s to %s", c->first->from_version,
-                                              c->second->to_version),
+        problem_add(c->problems,
+                    arena_printf(c->arena, "changes from %s to %s", c->first->from_version,
+                                 c->second->to_version),
                     0, 0, from->name, NULL,
                     "a message that changes in %s is converted in %s to another type",
                     c->second->from_version, c->second->to_version);
@@ -415,12 +428,14 @@ static const Expr *convert_again(Composing *c, const Expr *second, const Expr *a
         if (fused && fused->code == CONVERT_NUMBER && fused->from.kind == fused->to.kind)
             return arg->args[0];
         if (fused)
-            return expr_convert(c->arena, fused, arg->args[0], second->loss ? second->loss : arg->loss);
+            return expr_convert(c->arena, fused, arg->args[0],
+                                second->loss ? second->loss : arg->loss);
     }
     return expr_convert(c->arena, converter, arg, second->loss);
 }
 
-/* ---- The second's expressions over the first's source --------------------------------------------------------- */
+/* ---- The second's expressions over the first's source
+ * --------------------------------------------------------- */
 
 static const Expr *subst_build(Composing *c, Task *task, Scope scope, const Expr *expr)
 {
@@ -477,16 +492,11 @@ static const Expr *subst_message(Composing *c, Task *task, Scope scope, const Ex
 static const Expr *subst(Composing *c, Task *task, Scope scope, const Expr *expr)
 {
     switch (expr->kind) {
-    case EXPR_FIELD:
-        return resolve(c, task, scope, expr->steps, expr->n_steps);
-    case EXPR_CONST:
-        return expr;
-    case EXPR_CONVERT:
-        return subst_convert(c, task, scope, expr);
-    case EXPR_MESSAGE:
-        return subst_message(c, task, scope, expr);
-    case EXPR_BUILD:
-        return subst_build(c, task, scope, expr);
+    case EXPR_FIELD: return resolve(c, task, scope, expr->steps, expr->n_steps);
+    case EXPR_CONST: return expr;
+    case EXPR_CONVERT: return subst_convert(c, task, scope, expr);
+    case EXPR_MESSAGE: return subst_message(c, task, scope, expr);
+    case EXPR_BUILD: return subst_build(c, task, scope, expr);
     case EXPR_DEFAULT:
         return expr_default(c->arena, subst(c, task, scope, expr->args[0]),
                             subst(c, task, scope, expr->args[1]), expr->loss);
@@ -495,20 +505,19 @@ static const Expr *subst(Composing *c, Task *task, Scope scope, const Expr *expr
                             expr->type, expr->field);
     case EXPR_FIRST:
         return expr_first(c->arena, subst(c, task, scope, expr->args[0]), expr->loud, expr->loss);
-    case EXPR_WRAP:
-        return expr_wrap(c->arena, subst(c, task, scope, expr->args[0]));
+    case EXPR_WRAP: return expr_wrap(c->arena, subst(c, task, scope, expr->args[0]));
     case EXPR_WHEN: {
         const Expr *subject = subst(c, task, scope, expr->args[1]);
         return expr_when(c->arena, subst(c, task, scope, expr->args[0]),
                          expr->constants ? subject : presence_of(subject), expr->constants);
     }
-    case EXPR_SELECT:
-        return subst_select(c, task, scope, expr);
+    case EXPR_SELECT: return subst_select(c, task, scope, expr);
     }
     return NULL;
 }
 
-/* ---- Losses, in the names of the ends -------------------------------------------------------------------------- */
+/* ---- Losses, in the names of the ends
+ * -------------------------------------------------------------------------- */
 
 static const Loss *adopt_loss(Composing *c, const Task *task, const Loss *loss, const Expr *expr,
                               const char *into)
@@ -559,7 +568,9 @@ static const Expr *adopt(Composing *c, const Task *task, const Expr *expr, const
     return copy;
 }
 
-/* ---- One mapping ----------------------------------------------------------------------------------------------- */
+/* ---- One mapping
+ * -----------------------------------------------------------------------------------------------
+ */
 
 /* A target without presence takes zero for unset by itself. */
 static const Expr *without_zero_sentinel(const FieldType *target, const Expr *value)
@@ -575,11 +586,13 @@ static void check_guard(Composing *c, const Task *task, const Guard *guard)
 {
     if (!guard->loud || guard->source->kind != EXPR_CONST || !guard->loss)
         return;
-    if (guard->has_ignored && literal_equal(&guard->ignored, guard->source->constants, guard->source->type))
+    if (guard->has_ignored &&
+        literal_equal(&guard->ignored, guard->source->constants, guard->source->type))
         return;
-    problem_add(c->problems, guard->loss->file, guard->loss->line, 1, task->made->from->name, NULL,
-                "from %s every message would be an error: the value is made up on the way and refused here",
-                c->first->from_version);
+    problem_add(
+        c->problems, guard->loss->file, guard->loss->line, 1, task->made->from->name, NULL,
+        "from %s every message would be an error: the value is made up on the way and refused here",
+        c->first->from_version);
 }
 
 static void fill(Composing *c, Task *task)
@@ -616,13 +629,21 @@ static void fill(Composing *c, Task *task)
     task->made->n_guards = task->n_guards;
 }
 
-const MappingSet *mapping_sets_compose(Arena *arena, const MappingSet *first, const MappingSet *second,
-                                       bool same_package, Problems *problems)
+const MappingSet *mapping_sets_compose(Arena *arena, const MappingSet *first,
+                                       const MappingSet *second, bool same_package,
+                                       Problems *problems)
 {
     MappingSet *set = arena_make(arena, MappingSet);
-    *set = (MappingSet){.from = first->from, .to = second->to, .from_version = first->from_version,
-                        .to_version = second->to_version, .by_type = table_in(arena)};
-    Composing c = {.arena = arena, .first = first, .second = second, .problems = problems, .set = set,
+    *set = (MappingSet){.from = first->from,
+                        .to = second->to,
+                        .from_version = first->from_version,
+                        .to_version = second->to_version,
+                        .by_type = table_in(arena)};
+    Composing c = {.arena = arena,
+                   .first = first,
+                   .second = second,
+                   .problems = problems,
+                   .set = set,
                    .by_pair = table_in(arena)};
     for (uint32_t i = 0; i < first->n_mappings; i++) {
         const Mapping *one = first->mappings[i];

@@ -10,8 +10,8 @@ typedef enum Shape {
     SHAPE_STRING,
     SHAPE_BYTES,
     SHAPE_TIMESTAMP,
-    SHAPE_TIME, /* Timestamp or Duration */
-    SHAPE_DATE, /* year, month, day */
+    SHAPE_TIME,  /* Timestamp or Duration */
+    SHAPE_DATE,  /* year, month, day */
     SHAPE_MONEY, /* units, nanos */
     SHAPE_WRAPPER,
     SHAPE_SCALAR,
@@ -55,7 +55,8 @@ static const Form forms[] = {
     {"date_text", SHAPE_DATE, SHAPE_STRING, CONVERT_DATE_TEXT, CONVERT_TEXT_DATE, 0},
     {"units_to_money", SHAPE_INTEGER, SHAPE_MONEY, CONVERT_AMOUNT_MONEY, CONVERT_MONEY_AMOUNT, 1},
     {"cents_to_money", SHAPE_INTEGER, SHAPE_MONEY, CONVERT_AMOUNT_MONEY, CONVERT_MONEY_AMOUNT, 100},
-    {"mills_to_money", SHAPE_INTEGER, SHAPE_MONEY, CONVERT_AMOUNT_MONEY, CONVERT_MONEY_AMOUNT, 1000},
+    {"mills_to_money", SHAPE_INTEGER, SHAPE_MONEY, CONVERT_AMOUNT_MONEY, CONVERT_MONEY_AMOUNT,
+     1000},
     {"micros_to_money", SHAPE_INTEGER, SHAPE_MONEY, CONVERT_AMOUNT_MONEY, CONVERT_MONEY_AMOUNT,
      1000000},
     {"nanos_to_money", SHAPE_INTEGER, SHAPE_MONEY, CONVERT_AMOUNT_MONEY, CONVERT_MONEY_AMOUNT,
@@ -75,7 +76,8 @@ bool converter_exists(Bytes name)
     return false;
 }
 
-/* ---- Which types a shape takes ----------------------------------------------------------------------- */
+/* ---- Which types a shape takes
+ * ----------------------------------------------------------------------- */
 
 static const FieldType *integer_member(const MessageType *message, const char *name)
 {
@@ -137,7 +139,8 @@ static int form_fits(const Form *form, ValueType a, ValueType b)
     return way;
 }
 
-/* ---- Problems ------------------------------------------------------------------------------------------ */
+/* ---- Problems
+ * ------------------------------------------------------------------------------------------ */
 
 static const char *type_in_words(const ChangeSide *side, const FieldType *field, Arena *arena)
 {
@@ -156,7 +159,8 @@ static const char *type_in_words(const ChangeSide *side, const FieldType *field,
 }
 
 /* "write a: {to: b, by: seconds | time_text}" */
-static const char *say_converter(ChangeList *list, const FieldChange *change, ValueType a, ValueType b)
+static const char *say_converter(ChangeList *list, const FieldChange *change, ValueType a,
+                                 ValueType b)
 {
     Buffer names = buffer_in(list->arena);
     for (size_t i = 0; i < N_FORMS; i++) {
@@ -179,18 +183,20 @@ static void types_clash(ChangeList *list, FieldChange *change, const char *path,
 {
     const FieldType *old = path_field(&change->ends[OLD].paths[0]);
     const FieldType *new_field = path_field(&change->ends[NEW].paths[0]);
-    change_problem(list, change->place, path, say_converter(list, change, a, b), "%s: it is %s in %s and %s in %s",
-                   reason, type_in_words(&list->sides[OLD], old, list->arena),
-                   list->sides[OLD].version,
+    change_problem(list, change->place, path, say_converter(list, change, a, b),
+                   "%s: it is %s in %s and %s in %s", reason,
+                   type_in_words(&list->sides[OLD], old, list->arena), list->sides[OLD].version,
                    type_in_words(&list->sides[NEW], new_field, list->arena),
                    list->sides[NEW].version);
 }
 
-/* ---- Parameters ---------------------------------------------------------------------------------------- */
+/* ---- Parameters
+ * ---------------------------------------------------------------------------------------- */
 
 static const JsonNode *parameter(const FieldChange *change, const char *name)
 {
-    return change->node && change->node->kind == JSON_OBJECT ? json_member(change->node, name) : NULL;
+    return change->node && change->node->kind == JSON_OBJECT ? json_member(change->node, name)
+                                                             : NULL;
 }
 
 static void find_members(Converter *converter)
@@ -220,7 +226,8 @@ static void find_members(Converter *converter)
     }
 }
 
-static bool read_round(ChangeList *list, FieldChange *change, Converter *converter, const char *path)
+static bool read_round(ChangeList *list, FieldChange *change, Converter *converter,
+                       const char *path)
 {
     const JsonNode *node = parameter(change, "round");
     if (!node)
@@ -228,7 +235,8 @@ static bool read_round(ChangeList *list, FieldChange *change, Converter *convert
     converter->round = bytes_are(node->text, "graceful");
     if (converter->round || bytes_are(node->text, "loud"))
         return true;
-    change_problem(list, *yaml_place(&list->document, node), path, NULL, "expected loud or graceful");
+    change_problem(list, *yaml_place(&list->document, node), path, NULL,
+                   "expected loud or graceful");
     return false;
 }
 
@@ -284,23 +292,26 @@ static bool read_parameters(ChangeList *list, FieldChange *change, const Form *f
     return true;
 }
 
-/* ---- The choice ---------------------------------------------------------------------------------------- */
+/* ---- The choice
+ * ---------------------------------------------------------------------------------------- */
 
 static void set_pair(ChangeList *list, FieldChange *change, const Form *form, int way, ValueType a,
                      ValueType b, const char *path)
 {
-    Converter *to_old = arena_make(list->arena, Converter), *to_new = arena_make(list->arena, Converter);
-    *to_new = (Converter){.code = way > 0 ? form->there : form->back, .from = a, .to = b,
-                          .name = form->name};
-    *to_old = (Converter){.code = way > 0 ? form->back : form->there, .from = b, .to = a,
-                          .name = form->name};
+    Converter *to_old = arena_make(list->arena, Converter),
+              *to_new = arena_make(list->arena, Converter);
+    *to_new = (Converter){
+        .code = way > 0 ? form->there : form->back, .from = a, .to = b, .name = form->name};
+    *to_old = (Converter){
+        .code = way > 0 ? form->back : form->there, .from = b, .to = a, .name = form->name};
     if (!read_parameters(list, change, form, to_old, to_new, path))
         return;
     change->convert[OLD] = to_old;
     change->convert[NEW] = to_new;
 }
 
-static const Form number_form = {"number", SHAPE_NUMBER, SHAPE_NUMBER, CONVERT_NUMBER, CONVERT_NUMBER, 0};
+static const Form number_form = {"number",       SHAPE_NUMBER,   SHAPE_NUMBER,
+                                 CONVERT_NUMBER, CONVERT_NUMBER, 0};
 
 static void set_enum(ChangeList *list, FieldChange *change, ValueType a, ValueType b)
 {
@@ -327,21 +338,25 @@ static const MessageType *mask_subject(const FieldChange *change)
     return subject;
 }
 
-static void set_mask(ChangeList *list, FieldChange *change, ValueType a, ValueType b, const char *path)
+static void set_mask(ChangeList *list, FieldChange *change, ValueType a, ValueType b,
+                     const char *path)
 {
     const MessageType *subject = change->mask_of ? change->mask_of : mask_subject(change);
     const MessageType *counterpart = subject ? message_counterpart(list, OLD, subject) : NULL;
     if (!counterpart) {
-        change_problem(list, change->place, path,
-                       arena_printf(list->arena, "write %s: {of: MESSAGE}", change->ends[OLD].paths[0].text),
-                       "nothing says which message's fields this mask names");
+        change_problem(
+            list, change->place, path,
+            arena_printf(list->arena, "write %s: {of: MESSAGE}", change->ends[OLD].paths[0].text),
+            "nothing says which message's fields this mask names");
         return;
     }
     MessagePair *pair = message_pair(list, subject, counterpart);
     for (int end = 0; end < 2; end++) {
         Converter *converter = arena_make(list->arena, Converter);
-        *converter = (Converter){.code = CONVERT_FIELD_MASK, .from = end == NEW ? a : b,
-                                 .to = end == NEW ? b : a, .name = "field_mask",
+        *converter = (Converter){.code = CONVERT_FIELD_MASK,
+                                 .from = end == NEW ? a : b,
+                                 .to = end == NEW ? b : a,
+                                 .name = "field_mask",
                                  .mapping = pair->mappings[end]};
         change->convert[end] = converter;
     }
@@ -351,8 +366,10 @@ static void set_any(ChangeList *list, FieldChange *change, ValueType a, ValueTyp
 {
     for (int end = 0; end < 2; end++) {
         Converter *converter = arena_make(list->arena, Converter);
-        *converter = (Converter){.code = CONVERT_TYPE_URL, .from = end == NEW ? a : b,
-                                 .to = end == NEW ? b : a, .name = "any"};
+        *converter = (Converter){.code = CONVERT_TYPE_URL,
+                                 .from = end == NEW ? a : b,
+                                 .to = end == NEW ? b : a,
+                                 .name = "any"};
         change->convert[end] = converter;
     }
 }
@@ -360,7 +377,8 @@ static void set_any(ChangeList *list, FieldChange *change, ValueType a, ValueTyp
 static void choose_messages(ChangeList *list, FieldChange *change, ValueType a, ValueType b,
                             const char *path)
 {
-    if (a.message->well_known == WELL_KNOWN_FIELD_MASK && b.message->well_known == WELL_KNOWN_FIELD_MASK)
+    if (a.message->well_known == WELL_KNOWN_FIELD_MASK &&
+        b.message->well_known == WELL_KNOWN_FIELD_MASK)
         set_mask(list, change, a, b, path);
     else if (a.message->well_known == WELL_KNOWN_ANY && b.message->well_known == WELL_KNOWN_ANY)
         set_any(list, change, a, b);
@@ -416,8 +434,7 @@ static void choose_named(ChangeList *list, FieldChange *change, ValueType a, Val
             set_pair(list, change, &forms[i], way, a, b, path);
         return;
     }
-    types_clash(list, change, path, a, b,
-                arena_printf(list->arena, "%s does not fit", change->by));
+    types_clash(list, change, path, a, b, arena_printf(list->arena, "%s does not fit", change->by));
 }
 
 /* A list becomes one, or one a list: with `more`. Keys of maps stay as they are. */
@@ -433,14 +450,15 @@ static bool check_lists(ChangeList *list, FieldChange *change, const FieldType *
     }
     if (old->repeated == new_field->repeated || change->more)
         return true;
-    change_problem(list, change->place, path,
-                   strcmp(change->ends[OLD].paths[0].text, change->ends[NEW].paths[0].text) == 0
-                       ? arena_printf(list->arena, "write %s: {more: loud}", change->ends[OLD].paths[0].text)
-                       : arena_printf(list->arena, "write %s: {to: %s, more: loud}",
-                                      change->ends[OLD].paths[0].text, change->ends[NEW].paths[0].text),
-                   "it is one value in %s and a list in %s: say what becomes of more than one",
-                   list->sides[old->repeated ? NEW : OLD].version,
-                   list->sides[old->repeated ? OLD : NEW].version);
+    change_problem(
+        list, change->place, path,
+        strcmp(change->ends[OLD].paths[0].text, change->ends[NEW].paths[0].text) == 0
+            ? arena_printf(list->arena, "write %s: {more: loud}", change->ends[OLD].paths[0].text)
+            : arena_printf(list->arena, "write %s: {to: %s, more: loud}",
+                           change->ends[OLD].paths[0].text, change->ends[NEW].paths[0].text),
+        "it is one value in %s and a list in %s: say what becomes of more than one",
+        list->sides[old->repeated ? NEW : OLD].version,
+        list->sides[old->repeated ? OLD : NEW].version);
     return false;
 }
 

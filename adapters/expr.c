@@ -24,11 +24,17 @@ bool value_type_equal(ValueType a, ValueType b)
 bool kind_is_integer(FieldKind kind)
 {
     switch (kind) {
-    case KIND_INT64: case KIND_UINT64: case KIND_INT32: case KIND_FIXED64: case KIND_FIXED32:
-    case KIND_UINT32: case KIND_SFIXED32: case KIND_SFIXED64: case KIND_SINT32: case KIND_SINT64:
-        return true;
-    default:
-        return false;
+    case KIND_INT64:
+    case KIND_UINT64:
+    case KIND_INT32:
+    case KIND_FIXED64:
+    case KIND_FIXED32:
+    case KIND_UINT32:
+    case KIND_SFIXED32:
+    case KIND_SFIXED64:
+    case KIND_SINT32:
+    case KIND_SINT64: return true;
+    default: return false;
     }
 }
 
@@ -54,10 +60,16 @@ static int kind_bits(FieldKind kind)
     switch (kind) {
     case KIND_BOOL: return 1;
     case KIND_FLOAT: return 24;
-    case KIND_INT32: case KIND_SINT32: case KIND_SFIXED32: case KIND_ENUM: return 31;
-    case KIND_UINT32: case KIND_FIXED32: return 32;
+    case KIND_INT32:
+    case KIND_SINT32:
+    case KIND_SFIXED32:
+    case KIND_ENUM: return 31;
+    case KIND_UINT32:
+    case KIND_FIXED32: return 32;
     case KIND_DOUBLE: return 53;
-    case KIND_INT64: case KIND_SINT64: case KIND_SFIXED64: return 63;
+    case KIND_INT64:
+    case KIND_SINT64:
+    case KIND_SFIXED64: return 63;
     default: return 64;
     }
 }
@@ -74,8 +86,10 @@ bool number_narrows(FieldKind from, FieldKind to)
 bool literal_is_zero(const Literal *literal, ValueType type)
 {
     switch (type.kind) {
-    case KIND_STRING: case KIND_BYTES: case KIND_MESSAGE: case KIND_GROUP:
-        return literal->bytes.size == 0;
+    case KIND_STRING:
+    case KIND_BYTES:
+    case KIND_MESSAGE:
+    case KIND_GROUP: return literal->bytes.size == 0;
     default:
         /* All bits clear: minus zero is a value of its own, as on the wire. */
         return literal->u == 0;
@@ -85,12 +99,13 @@ bool literal_is_zero(const Literal *literal, ValueType type)
 bool literal_equal(const Literal *a, const Literal *b, ValueType type)
 {
     switch (type.kind) {
-    case KIND_STRING: case KIND_BYTES: case KIND_MESSAGE: case KIND_GROUP:
-        return bytes_equal(a->bytes, b->bytes);
-    case KIND_DOUBLE: case KIND_FLOAT:
-        return a->d == b->d;
-    default:
-        return a->u == b->u;
+    case KIND_STRING:
+    case KIND_BYTES:
+    case KIND_MESSAGE:
+    case KIND_GROUP: return bytes_equal(a->bytes, b->bytes);
+    case KIND_DOUBLE:
+    case KIND_FLOAT: return a->d == b->d;
+    default: return a->u == b->u;
     }
 }
 
@@ -186,8 +201,8 @@ const Expr *expr_build(Arena *arena, const MessageType *message, const Rule *rul
 {
     if (!n_rules && !presence)
         return NULL;
-    Expr *expr = make(arena, EXPR_BUILD, (ValueType){KIND_MESSAGE, false, message, NULL},
-                      presence ? 1 : 0);
+    Expr *expr =
+        make(arena, EXPR_BUILD, (ValueType){KIND_MESSAGE, false, message, NULL}, presence ? 1 : 0);
     if (presence)
         set_arg(expr, 0, presence);
     expr->rules = rules;
@@ -310,13 +325,10 @@ const Expr *expr_source(const Expr *expr)
 bool expr_makes_up(const Expr *expr)
 {
     switch (expr->kind) {
-    case EXPR_FIELD:
-        return false;
+    case EXPR_FIELD: return false;
     case EXPR_CONST:
-    case EXPR_REQUIRE:
-        return true;
-    case EXPR_DEFAULT:
-        return expr_makes_up(expr->args[0]) || expr_makes_up(expr->args[1]);
+    case EXPR_REQUIRE: return true;
+    case EXPR_DEFAULT: return expr_makes_up(expr->args[0]) || expr_makes_up(expr->args[1]);
     case EXPR_CONVERT:
         for (uint32_t i = 0; i < expr->n_args; i++) {
             if (!expr_makes_up(expr->args[i]))
@@ -329,9 +341,11 @@ bool expr_makes_up(const Expr *expr)
                 return true;
         }
         return expr->n_args && expr_makes_up(expr->args[0]);
-    case EXPR_WHEN:
-        return expr_makes_up(expr->args[1]);
-    case EXPR_MESSAGE: case EXPR_FIRST: case EXPR_WRAP: case EXPR_SELECT:
+    case EXPR_WHEN: return expr_makes_up(expr->args[1]);
+    case EXPR_MESSAGE:
+    case EXPR_FIRST:
+    case EXPR_WRAP:
+    case EXPR_SELECT:
         for (uint32_t i = 0; i < expr->n_args; i++) {
             if (expr_makes_up(expr->args[i]))
                 return true;
@@ -354,26 +368,21 @@ static bool makes_zero(const Converter *converter)
 bool expr_may_be_zero(const Expr *expr)
 {
     switch (expr->kind) {
-    case EXPR_FIELD:
-        return !field_is_implicit(expr->steps[expr->n_steps - 1]);
-    case EXPR_CONST:
-        return literal_is_zero(expr->constants, expr->type);
+    case EXPR_FIELD: return !field_is_implicit(expr->steps[expr->n_steps - 1]);
+    case EXPR_CONST: return literal_is_zero(expr->constants, expr->type);
     case EXPR_CONVERT:
-        if ((expr->converter->code == CONVERT_NUMBER && !kind_is_float(expr->converter->from.kind)) ||
+        if ((expr->converter->code == CONVERT_NUMBER &&
+             !kind_is_float(expr->converter->from.kind)) ||
             (expr->converter->code == CONVERT_ENUM && !makes_zero(expr->converter)))
             return expr_may_be_zero(expr->args[0]);
         if (expr->converter->code == CONVERT_SENTINEL &&
             literal_is_zero(&expr->converter->sentinel, expr->type))
             return false;
         return true;
-    case EXPR_DEFAULT:
-        return expr_may_be_zero(expr->args[0]) || expr_may_be_zero(expr->args[1]);
-    case EXPR_REQUIRE:
-        return expr->n_args && expr_may_be_zero(expr->args[0]);
-    case EXPR_WHEN:
-        return expr_may_be_zero(expr->args[0]);
-    default:
-        return true;
+    case EXPR_DEFAULT: return expr_may_be_zero(expr->args[0]) || expr_may_be_zero(expr->args[1]);
+    case EXPR_REQUIRE: return expr->n_args && expr_may_be_zero(expr->args[0]);
+    case EXPR_WHEN: return expr_may_be_zero(expr->args[0]);
+    default: return true;
     }
 }
 

@@ -1,10 +1,10 @@
 /*
- * Expr, made: the constructors of a Mapping's expressions, and what change lists and compositions ask
- * about them.
+ * Expr, made: the constructors of a Mapping's expressions, and what change lists and compositions
+ * ask about them.
  *
- * An absent expression is NULL: a field that nothing feeds. The constructors take NULL arguments and
- * simplify ("the first of nothing is nothing"), so that nobody has to ask. All are made in an arena
- * without a limit, when a config is loaded.
+ * An absent expression is NULL: a field that nothing feeds. The constructors take NULL arguments
+ * and simplify ("the first of nothing is nothing"), so that nobody has to ask. All are made in an
+ * arena without a limit, when a config is loaded.
  */
 #ifndef ADAPTERS_EXPR_H
 #define ADAPTERS_EXPR_H
@@ -43,8 +43,8 @@ const Expr *expr_convert(Arena *arena, const Converter *converter, const Expr *a
 const Expr *expr_convert_many(Arena *arena, const Converter *converter, const Expr *const *args,
                               uint32_t n_args); /* absent when one of them is */
 const Expr *expr_message(Arena *arena, const Mapping *mapping, const Expr *arg);
-const Expr *expr_build(Arena *arena, const MessageType *message, const Rule *rules, uint32_t n_rules,
-                       const Expr *presence);
+const Expr *expr_build(Arena *arena, const MessageType *message, const Rule *rules,
+                       uint32_t n_rules, const Expr *presence);
 const Expr *expr_default(Arena *arena, const Expr *arg, const Expr *otherwise, const Loss *loss);
 const Expr *expr_require(Arena *arena, const Expr *arg, ValueType type, const char *field);
 const Expr *expr_first(Arena *arena, const Expr *arg, bool loud, const Loss *loss);

@@ -105,8 +105,8 @@ static bool read_base64(Arena *arena, Bytes text, Bytes *out)
     return text.size % 4 != 1;
 }
 
-static bool read_enum(ChangeList *list, const JsonNode *node, const char *path, const EnumType *type,
-                      Literal *out)
+static bool read_enum(ChangeList *list, const JsonNode *node, const char *path,
+                      const EnumType *type, Literal *out)
 {
     const EnumValue *value = enum_value_by_name(type, node_text(node));
     if (value) {
@@ -126,19 +126,12 @@ static bool read_enum(ChangeList *list, const JsonNode *node, const char *path, 
 static bool read_scalar(Arena *arena, Bytes text, ValueType type, Literal *out)
 {
     switch (type.kind) {
-    case KIND_STRING:
-        out->bytes = text;
-        return true;
-    case KIND_BYTES:
-        return read_base64(arena, text, &out->bytes);
-    case KIND_BOOL:
-        out->u = bytes_are(text, "true");
-        return out->u || bytes_are(text, "false");
+    case KIND_STRING: out->bytes = text; return true;
+    case KIND_BYTES: return read_base64(arena, text, &out->bytes);
+    case KIND_BOOL: out->u = bytes_are(text, "true"); return out->u || bytes_are(text, "false");
     case KIND_DOUBLE:
-    case KIND_FLOAT:
-        return read_double(text, type.kind, out);
-    default:
-        return kind_is_integer(type.kind) && read_integer(text, type.kind, out);
+    case KIND_FLOAT: return read_double(text, type.kind, out);
+    default: return kind_is_integer(type.kind) && read_integer(text, type.kind, out);
     }
 }
 

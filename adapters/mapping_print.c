@@ -16,21 +16,19 @@ void literal_print(Buffer *out, const Literal *literal, ValueType type)
 {
     const EnumValue *value;
     switch (type.kind) {
-    case KIND_STRING:
-        buffer_printf(out, "\"%.*s\"", BYTES_ARGS(literal->bytes));
-        break;
-    case KIND_BYTES: case KIND_MESSAGE: case KIND_GROUP:
+    case KIND_STRING: buffer_printf(out, "\"%.*s\"", BYTES_ARGS(literal->bytes)); break;
+    case KIND_BYTES:
+    case KIND_MESSAGE:
+    case KIND_GROUP:
         for (size_t i = 0; i < literal->bytes.size; i++)
             buffer_printf(out, "\\x%02x", literal->bytes.data[i]);
         break;
-    case KIND_BOOL:
-        buffer_add_text(out, literal->u ? "true" : "false");
-        break;
-    case KIND_DOUBLE: case KIND_FLOAT:
-        buffer_printf(out, "%.17g", literal->d);
-        break;
+    case KIND_BOOL: buffer_add_text(out, literal->u ? "true" : "false"); break;
+    case KIND_DOUBLE:
+    case KIND_FLOAT: buffer_printf(out, "%.17g", literal->d); break;
     case KIND_ENUM:
-        value = type.enumeration ? enum_value_by_number(type.enumeration, (int32_t)literal->i) : NULL;
+        value =
+            type.enumeration ? enum_value_by_number(type.enumeration, (int32_t)literal->i) : NULL;
         if (value)
             buffer_add_text(out, value->name);
         else
@@ -81,9 +79,10 @@ static void print_converter(const Converter *converter, Buffer *out)
         buffer_printf(out, "[%s to %s]", field_kind_name(converter->from.kind),
                       field_kind_name(converter->to.kind));
         break;
-    case CONVERT_ENUM: case CONVERT_ENUM_TEXT: case CONVERT_TEXT_ENUM: case CONVERT_BOOL_ENUM:
-        print_table(converter, out);
-        break;
+    case CONVERT_ENUM:
+    case CONVERT_ENUM_TEXT:
+    case CONVERT_TEXT_ENUM:
+    case CONVERT_BOOL_ENUM: print_table(converter, out); break;
     case CONVERT_SENTINEL:
         buffer_add_byte(out, '[');
         literal_print(out, &converter->sentinel, converter->from);
@@ -93,17 +92,11 @@ static void print_converter(const Converter *converter, Buffer *out)
         buffer_printf(out, "[*%lld/%lld]", (long long)converter->numerator,
                       (long long)converter->denominator);
         break;
-    case CONVERT_TEMPLATE: case CONVERT_TEMPLATE_PART:
-        print_template(converter, out);
-        break;
-    case CONVERT_FIELD_MASK:
-        buffer_printf(out, "[%s]", converter->mapping->from->name);
-        break;
-    case CONVERT_SERIALIZED:
-        buffer_printf(out, "[%s]", field_kind_name(converter->to.kind));
-        break;
-    default:
-        break;
+    case CONVERT_TEMPLATE:
+    case CONVERT_TEMPLATE_PART: print_template(converter, out); break;
+    case CONVERT_FIELD_MASK: buffer_printf(out, "[%s]", converter->mapping->from->name); break;
+    case CONVERT_SERIALIZED: buffer_printf(out, "[%s]", field_kind_name(converter->to.kind)); break;
+    default: break;
     }
 }
 
@@ -149,20 +142,17 @@ void expr_print(const Expr *expr, Buffer *out)
         for (uint32_t i = 0; i < expr->n_steps; i++)
             buffer_printf(out, i ? ".%s" : "%s", expr->steps[i]->name);
         break;
-    case EXPR_CONST:
-        literal_print(out, expr->constants, expr->type);
-        break;
+    case EXPR_CONST: literal_print(out, expr->constants, expr->type); break;
     case EXPR_CONVERT:
         print_converter(expr->converter, out);
         print_args(expr, out);
         break;
     case EXPR_MESSAGE:
-        buffer_printf(out, "%s%s", expr->mapping->same_wire ? "same " : "", expr->mapping->to->name);
+        buffer_printf(out, "%s%s", expr->mapping->same_wire ? "same " : "",
+                      expr->mapping->to->name);
         print_args(expr, out);
         break;
-    case EXPR_BUILD:
-        print_build(expr, out);
-        break;
+    case EXPR_BUILD: print_build(expr, out); break;
     case EXPR_DEFAULT:
         expr_print(expr->args[0], out);
         buffer_add_text(out, " else ");
@@ -180,12 +170,8 @@ void expr_print(const Expr *expr, Buffer *out)
         buffer_add_text(out, "list");
         print_args(expr, out);
         break;
-    case EXPR_WHEN:
-        print_when(expr, out);
-        break;
-    case EXPR_SELECT:
-        print_chosen(expr, out);
-        break;
+    case EXPR_WHEN: print_when(expr, out); break;
+    case EXPR_SELECT: print_chosen(expr, out); break;
     }
 }
 

@@ -1,5 +1,5 @@
-/* Which mappings change nothing: all are supposed to until one is found that does, and then those that
-   lead to it, until nothing more is found. Recursive types need it that way round. */
+/* Which mappings change nothing: all are supposed to until one is found that does, and then those
+   that lead to it, until nothing more is found. Recursive types need it that way round. */
 #include "adapters/expr.h"
 
 static bool same_enum(const EnumType *a, const EnumType *b)
@@ -48,14 +48,17 @@ static bool map_keys_same(const FieldType *a, const FieldType *b)
 {
     if (!a->map)
         return true;
-    return same_meaning(message_field_by_number(a->message, 1), message_field_by_number(b->message, 1)) &&
-           same_meaning(message_field_by_number(a->message, 2), message_field_by_number(b->message, 2));
+    return same_meaning(message_field_by_number(a->message, 1),
+                        message_field_by_number(b->message, 1)) &&
+           same_meaning(message_field_by_number(a->message, 2),
+                        message_field_by_number(b->message, 2));
 }
 
 static bool still_identity(const Mapping *mapping, bool same_package)
 {
     if (mapping->n_guards || mapping->n_rules != mapping->to->n_fields ||
-        mapping->n_rules != mapping->from->n_fields || mapping->from->map_entry != mapping->to->map_entry)
+        mapping->n_rules != mapping->from->n_fields ||
+        mapping->from->map_entry != mapping->to->map_entry)
         return false;
     for (uint32_t i = 0; i < mapping->n_rules; i++) {
         const Rule *rule = &mapping->rules[i];
