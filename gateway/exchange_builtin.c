@@ -106,7 +106,7 @@ static const Step *builtin_begin(Exchange *x)
         x->scratch = arena_new(x->config->limits.call_memory);
     message_reader_init(&x->client.reader, x->call.dialect, false, x->call.compression,
                         x->config->limits.message_bytes, x->arena);
-    return x->client.ended ? builtin_end(x) : STEP_WAIT;
+    return STEP_WAIT;
 }
 
 const Step STEP_builtin = {"builtin", builtin_begin};

@@ -64,6 +64,7 @@ struct Exchange {
     ClientConnection *client_connection;
     Half client, instance;
 
+    bool bodiless;        /* the request ended with its head */
     const HttpHead *head; /* of the request, during its event only */
     Call call;
     const Method *method;        /* in the client's version; NULL for opaque HTTP */

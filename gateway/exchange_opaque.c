@@ -55,8 +55,8 @@ const Step *opaque_send(Exchange *x)
 {
     x->record.attempts++;
     x->instance.ended = false;
-    x->instance.stream = http_stream_open(x->instance.connection, &x->opaque_head,
-                                          x->client.ended && !x->early.size, &opaque_events, x);
+    x->instance.stream = http_stream_open(x->instance.connection, &x->opaque_head, x->bodiless,
+                                          &opaque_events, x);
     if (!x->instance.stream)
         return exchange_attempt_failed(x, FAIL(x->arena, FAULT_UPSTREAM_REFUSED, "%s has no room",
                                                x->pick.instance->address.text));
@@ -64,7 +64,7 @@ const Step *opaque_send(Exchange *x)
     x->record.time_to_upstream = x->loop->now - x->began;
     if (x->early.size)
         opaque_forward(x, buffer_bytes(&x->early));
-    if (x->early.size && x->client.ended)
+    if (x->client.ended && !x->bodiless)
         http_stream_send_end(x->instance.stream, NULL);
     return STEP_WAIT;
 }

@@ -133,12 +133,12 @@ static const Step *wrong_count(Exchange *x, const char *how_many)
    a good one can be sent again. */
 static const Step *exchange_receive(Exchange *x)
 {
+    if (!x->client.ended)
+        return STEP_WAIT;
     if (x->call.is_get) {
         x->message = x->call.get_message;
         x->has_message = true;
     } else {
-        if (!x->client.ended)
-            return STEP_WAIT;
         Message message;
         Result why = OK;
         MessageOutcome outcome = message_reader_finish(&x->client.reader, &message, &why);
@@ -163,7 +163,7 @@ static void on_head(void *owner, HttpStream *stream, const HttpHead *head, bool 
 {
     Exchange *x = owner;
     x->head = head;
-    x->client.ended = end;
+    x->bodiless = end; /* on_end follows all the same */
     exchange_run(x, &STEP_resolve);
 }
 
@@ -224,7 +224,7 @@ static void on_end(void *owner, HttpStream *stream, const Fields *trailers)
         exchange_run(x, &STEP_receive);
     else if (x->instance.stream && x->tunnel && x->instance.ended)
         exchange_run(x, &STEP_finish);
-    else if (x->instance.stream)
+    else if (x->instance.stream && !(x->bodiless && !x->method))
         exchange_run(x, exchange_end_request(x));
 }
 
