@@ -37,6 +37,8 @@ Result exchange_convert_request(Exchange *x, Bytes message, Bytes *converted_out
     PlanInput input = {.bytes = message};
     if (x->binding) {
         const char *body = x->binding->rule->body;
+        if (http_body_in(x->binding))
+            input.bytes = http_body_wrap(&x->call, message, x->scratch);
         input.no_body = body[0] == '\0';
         input.body_field = strcmp(body, "*") == 0 ? BYTES_NONE : bytes_of(body);
         input.parameters = x->parameters;

@@ -110,6 +110,7 @@ struct Exchange {
     bool replied_head; /* the client has had the answer's head */
     Timer deadline_timer;
     int64_t began, deadline; /* monotonic nanoseconds; deadline may be NO_TIMEOUT */
+    Bytes content_type; /* of an HttpBody answer; else empty */
     Buffer lost; /* paths of fields that were lost, for the client: "Order.comment, ..." */
     uint32_t n_lost;
     CallRecord record;
@@ -159,6 +160,14 @@ MUST_USE Result exchange_convert_answer(Exchange *x, Bytes message, Bytes *conve
 const Builtin *builtin_find(Bytes path); /* NULL: none */
 const Step *builtin_read(Exchange *x, Bytes piece);
 const Step *builtin_end(Exchange *x);
+
+/* exchange_http_body.c: google.api.HttpBody in REST calls. */
+bool http_body_in(const RestBinding *binding);
+bool http_body_out(const RestBinding *binding);
+/* The request's body as JSON of an HttpBody; data NULL at the arena's limit. */
+Bytes http_body_wrap(const Call *call, Bytes body, Arena *arena);
+/* The data of an answer's HttpBody in wire format. Borrows from it. */
+Bytes http_body_unwrap(Bytes message, Bytes *content_type_out);
 
 /* exchange_opaque.c: routes without a schema. */
 const Route *opaque_route(const Config *config, Bytes path); /* NULL: none */

@@ -38,6 +38,9 @@ static Compression reply_compression(const Exchange *x)
 {
     if (!x->has_answer || x->answer.compression == COMPRESSION_IDENTITY)
         return COMPRESSION_IDENTITY;
+    /* Each message of a REST stream shall reach its reader at once. */
+    if (x->call.dialect == DIALECT_REST && x->method->type->server_streaming)
+        return COMPRESSION_IDENTITY;
     if (x->call.accepts & x->answer.compression)
         return x->answer.compression;
     return x->call.accepts & COMPRESSION_GZIP ? COMPRESSION_GZIP : COMPRESSION_IDENTITY;
@@ -47,7 +50,11 @@ static void send_head(Exchange *x, Compression compression, int64_t content_leng
 {
     HttpHead head;
     Fields fields = reply_fields(x, x->has_answer ? &x->answer.metadata : NULL);
+    if (x->content_type.size)
+        fields_add(&fields, bytes_of("content-type"), bytes_copy(x->arena, x->content_type));
     reply_write_head(&x->call, &fields, compression, content_length, x->arena, &head);
+    if (content_length >= 0 && x->has_answer)
+        reply_add_trailers(&x->call, &x->answer.trailers, &head);
     http_stream_send_head(x->client.stream, &head, false);
     x->record.http_status = head.status;
     x->replied_head = true;
@@ -62,7 +69,14 @@ const Step *exchange_reply_head(Exchange *x)
 static Result frame_answer(Exchange *x, Bytes message, Compression compression, Bytes *framed_out)
 {
     Buffer framed = buffer_in(x->scratch);
-    Result r = message_write(x->call.dialect, message, compression, false, &framed);
+    Result r = OK;
+    bool rest = x->call.dialect == DIALECT_REST;
+    if (rest && x->call.reply_codec == CODEC_PROTO)
+        message = http_body_unwrap(message, &x->content_type);
+    if (rest && x->method->type->server_streaming && x->call.reply_codec == CODEC_JSON)
+        rest_stream_write(rest_stream_of(&x->call), message, &framed);
+    else
+        r = message_write(x->call.dialect, message, compression, false, &framed);
     if (!failed(r) && framed.full)
         r = FAIL(x->arena, FAULT_OUT_OF_MEMORY, "framing an answer of %zu bytes", message.size);
     *framed_out = buffer_bytes(&framed);

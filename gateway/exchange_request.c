@@ -50,6 +50,8 @@ static Result choose_method(Exchange *x)
             return FAIL(x->arena, FAULT_UNKNOWN_PATH, "%s of %s does not serve %.*s", version->name,
                         version->service->name, BYTES_ARGS(x->call.path));
         x->method = x->binding->method;
+        if (http_body_out(x->binding))
+            x->call.reply_codec = CODEC_PROTO;
         /* The same path may name its variables otherwise in another version. */
         for (size_t i = 0; i < x->binding->n_variables; i++)
             x->parameters[i].field_path = x->binding->variables[i];

@@ -85,8 +85,11 @@ static Result resolve_plain(Exchange *x)
     RestMatch match = {0};
     Result found = find_plain(x, &match);
     Result r = call_read(x->head, x->route ? DIALECT_HTTP : DIALECT_REST, x->arena, &x->call);
-    if (failed(found) || failed(r))
-        return failed(found) ? found : r;
+    if (failed(found))
+        return found;
+    bool any_media = x->binding && http_body_in(x->binding);
+    if (failed(r) && !(any_media && r.error->fault == &FAULT_UNSUPPORTED_MEDIA))
+        return r;
     pass_on_names(x);
     if (x->binding)
         return take_parameters(x, &match);
