@@ -1,0 +1,257 @@
+#include "gateway/process.h"
+
+#include "base/arena.h"
+#include "gateway/admin.h"
+#include "gateway/reload.h"
+#include "gateway/telemetry.h"
+#include "gateway/worker.h"
+
+#include <signal.h>
+#include <stdlib.h>
+#include <sys/resource.h>
+
+enum { SIGNALS = 3, MAX_WORKERS = 1024 };
+
+typedef struct Process {
+    uv_loop_t loop; /* of the main thread */
+    uv_signal_t signals[SIGNALS];
+    uv_async_t woken;           /* a worker has ended, or a config was read */
+    atomic_uint n_ended;
+    WorkerShared shared;
+    Worker **workers;
+    uint32_t n_workers;
+    Config *config;
+    const char *config_path;
+    Admin *admin;
+    atomic_bool ready;
+    bool stopping;
+    Reload *reload;             /* under way, or NULL */
+    bool reload_again;          /* asked for in the meantime */
+} Process;
+
+static void wake(void *owner)
+{
+    Process *p = owner;
+    uv_async_send(&p->woken);
+}
+
+static void on_worker_ended(void *owner)
+{
+    Process *p = owner;
+    atomic_fetch_add(&p->n_ended, 1);
+    wake(p);
+}
+
+/* ---- Stopping ------------------------------------------------------------------------------------ */
+
+static void stop(Process *p)
+{
+    bool again = p->stopping;
+    p->stopping = true;
+    atomic_store(&p->ready, false);
+    telemetry_event("info", again ? "stopping_now" : "stopping", OK, "%s",
+                    again ? "calls at work are broken off" : "calls at work may finish");
+    for (uint32_t i = 0; i < p->n_workers; i++)
+        (again ? worker_abort : worker_drain)(p->workers[i]);
+}
+
+/* ---- Reloading ----------------------------------------------------------------------------------- */
+
+static void begin_reload(Process *p)
+{
+    if (p->stopping)
+        return;
+    p->reload_again = p->reload != NULL;
+    if (!p->reload)
+        p->reload = reload_start(p->config_path, p->config, p->n_workers, wake, p);
+}
+
+/* Where the old config has no admin listener at the address, a new one is started before the old one goes. */
+static Result reload_admin(Process *p, Arena *arena, const Config *config)
+{
+    const char *was = p->config->admin.text, *is = config->admin.text;
+    if (was == is || (was && is && strcmp(was, is) == 0))
+        return OK;
+    Admin *admin = NULL;
+    if (config->admin.host || config->admin.path) {
+        Result r = admin_start(arena, &config->admin, &p->ready, &admin);
+        if (failed(r))
+            return r;
+    }
+    admin_stop(p->admin);
+    p->admin = admin;
+    return OK;
+}
+
+static void use_config(Process *p, Config *config)
+{
+    Config *old = p->config;
+    p->config = config;
+    telemetry_adopt(config);
+    for (uint32_t i = 0; i < p->n_workers; i++)
+        worker_reload(p->workers[i], config, reload_sockets(p->reload), reload_taken, p->reload);
+    bind_forget(old, config);
+    telemetry_event("info", "config_loaded", OK, "generation %llu of %s",
+                    (unsigned long long)config->generation, p->config_path);
+    config_unref(old);
+}
+
+static void end_reload(Process *p)
+{
+    Arena *arena = arena_new(ARENA_UNLIMITED);
+    Config *config = NULL;
+    Result r = reload_finish(p->reload, arena, &config);
+    if (!failed(r) && p->stopping)
+        r = FAIL(arena, FAULT_SHUTTING_DOWN, "the gateway stops");
+    if (!failed(r))
+        r = reload_admin(p, arena, config);
+    if (!failed(r))
+        r = telemetry_reopen(arena, config->log_file);
+    if (failed(r)) {
+        telemetry_reload_failed();
+        telemetry_event("error", "config_refused", r, "%s: the running config stays", p->config_path);
+        if (config)
+            config_unref(config);
+        reload_drop(p->reload);
+    } else {
+        use_config(p, config);
+    }
+    p->reload = NULL;
+    arena_free(arena);
+    if (p->reload_again)
+        begin_reload(p);
+}
+
+/* ---- The main thread's loop ---------------------------------------------------------------------- */
+
+static void close_handles(Process *p)
+{
+    for (int i = 0; i < SIGNALS; i++)
+        uv_close((uv_handle_t *)&p->signals[i], NULL);
+    uv_close((uv_handle_t *)&p->woken, NULL);
+}
+
+static void on_woken(uv_async_t *async)
+{
+    Process *p = async->data;
+    if (p->reload && reload_is_read(p->reload))
+        end_reload(p);
+    if (!p->reload && atomic_load(&p->n_ended) == p->n_workers && !uv_is_closing((uv_handle_t *)async))
+        close_handles(p);
+}
+
+static void on_signal(uv_signal_t *handle, int number)
+{
+    Process *p = handle->data;
+    if (number == SIGHUP)
+        begin_reload(p);
+    else
+        stop(p);
+}
+
+static void listen_for_signals(Process *p)
+{
+    static const int numbers[SIGNALS] = {SIGTERM, SIGINT, SIGHUP};
+    CHECK(uv_loop_init(&p->loop) == 0);
+    CHECK(uv_async_init(&p->loop, &p->woken, on_woken) == 0);
+    p->woken.data = p;
+    for (int i = 0; i < SIGNALS; i++) {
+        CHECK(uv_signal_init(&p->loop, &p->signals[i]) == 0);
+        p->signals[i].data = p;
+        CHECK(uv_signal_start(&p->signals[i], on_signal, numbers[i]) == 0);
+    }
+}
+
+/* ---- Starting ------------------------------------------------------------------------------------ */
+
+static void raise_descriptor_limit(void)
+{
+    struct rlimit limit;
+    if (getrlimit(RLIMIT_NOFILE, &limit) == 0) {
+        limit.rlim_cur = limit.rlim_max;
+        setrlimit(RLIMIT_NOFILE, &limit); /* a wish: accept says it when there are too few */
+    }
+}
+
+static uint32_t count_workers(const Config *config)
+{
+    uint32_t n = config->n_loops ? config->n_loops : (uint32_t)uv_available_parallelism();
+    return n < MAX_WORKERS ? n : MAX_WORKERS;
+}
+
+static Result start_workers(Process *p, Arena *arena, BoundSocket *sockets)
+{
+    p->workers = arena_array(arena, Worker *, p->n_workers);
+    for (uint32_t i = 0; i < p->n_workers; i++)
+        p->workers[i] = worker_new(&p->shared, i, p->config);
+    for (uint32_t i = 0; i < p->n_workers; i++) {
+        Result r = worker_start(p->workers[i], sockets, arena);
+        if (failed(r)) {
+            /* Those that run end; this one and the rest count as ended. */
+            for (uint32_t k = 0; k < i; k++)
+                worker_abort(p->workers[k]);
+            atomic_fetch_add(&p->n_ended, p->n_workers - i);
+            return r;
+        }
+    }
+    return OK;
+}
+
+static Result start_admin(Process *p, Arena *arena)
+{
+    const Address *address = &p->config->admin;
+    if (!address->host && !address->path)
+        return OK;
+    Result r = admin_start(arena, address, &p->ready, &p->admin);
+    if (failed(r))
+        return FAIL_OVER(arena, r, FAULT_SYSTEM, "starting the admin listener at %s", address->text);
+    return OK;
+}
+
+/* With telemetry there, until the workers have ended. */
+static Result run_workers(Process *p, Arena *arena, BoundSocket *sockets)
+{
+    telemetry_adopt(p->config);
+    Result r = start_admin(p, arena);
+    if (failed(r))
+        return r;
+    listen_for_signals(p);
+    r = start_workers(p, arena, sockets);
+    if (failed(r)) {
+        p->stopping = true;
+        wake(p);
+    } else {
+        atomic_store(&p->ready, true);
+        telemetry_event("info", "started", OK, "%u loops, config %s", p->n_workers, p->config_path);
+    }
+    uv_run(&p->loop, UV_RUN_DEFAULT);
+    CHECK(uv_loop_close(&p->loop) == 0);
+    for (uint32_t i = 0; i < p->n_workers; i++)
+        worker_join(p->workers[i]);
+    return r;
+}
+
+Result process_run(Arena *arena, Config *config, const char *config_path)
+{
+    Process p = {.config = config, .config_path = config_path, .n_workers = count_workers(config)};
+    p.shared.on_ended = on_worker_ended;
+    p.shared.owner = &p;
+    signal(SIGPIPE, SIG_IGN);
+    raise_descriptor_limit();
+
+    BoundSocket *sockets = NULL;
+    Result r = bind_listeners(arena, config, NULL, p.n_workers, &sockets);
+    if (!failed(r)) {
+        r = telemetry_start(arena, config->log_file, config->node);
+        if (!failed(r)) {
+            r = run_workers(&p, arena, sockets);
+            admin_stop(p.admin);
+            telemetry_event("info", "stopped", r, "all calls have ended");
+            bind_forget(p.config, NULL);
+            telemetry_stop();
+        }
+        bind_close(sockets, p.n_workers);
+    }
+    config_unref(p.config);
+    return r;
+}

@@ -1,0 +1,20 @@
+/*
+ * Process: the gateway at work: workers, the admin listener, signals, reloads, the end.
+ *
+ *      SIGTERM, SIGINT    drain: listeners close, calls finish within the config's drain time
+ *      ... a second time  ends now
+ *      SIGHUP             reads the config again; one that does not check leaves the old one at work
+ */
+#ifndef GATEWAY_PROCESS_H
+#define GATEWAY_PROCESS_H
+
+#include "gateway/config.h"
+
+/*
+ * Runs until it is told to stop; on the main thread, once. Takes the caller's reference to the config.
+ * `config_path` is what SIGHUP reads again. The Result lives in `arena`: SYSTEM or BAD_CONFIG when it could
+ * not start.
+ */
+MUST_USE Result process_run(Arena *arena, Config *config, const char *config_path);
+
+#endif
