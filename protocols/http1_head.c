@@ -7,6 +7,7 @@
 enum {
     BAD = -1,
     INCOMPLETE = -2,
+    FEW_FIELDS = 160, /* heads with so many fields are parsed without memory of their own */
 };
 
 static Http1Parse refuse(Http1Refusal *why, uint16_t status, const char *detail)
@@ -327,7 +328,8 @@ Http1Parse http1_parse_request(Arena *arena, const HttpLimits *limits, Bytes inp
     const char *method, *path;
     size_t method_size, path_size, n = (size_t)limits->head_fields + 1;
     int minor;
-    struct phr_header *headers = arena_alloc(arena, n * sizeof *headers);
+    struct phr_header few[FEW_FIELDS];
+    struct phr_header *headers = n <= FEW_FIELDS ? few : arena_alloc(arena, n * sizeof *headers);
     if (!headers)
         return refuse(why_out, 431, "the head of the message is too large");
 
@@ -382,7 +384,8 @@ Http1Parse http1_parse_answer(Arena *arena, const HttpLimits *limits, Bytes inpu
     const char *reason;
     size_t reason_size, n = (size_t)limits->head_fields + 1;
     int minor, status;
-    struct phr_header *headers = arena_alloc(arena, n * sizeof *headers);
+    struct phr_header few[FEW_FIELDS];
+    struct phr_header *headers = n <= FEW_FIELDS ? few : arena_alloc(arena, n * sizeof *headers);
     if (!headers)
         return refuse(why_out, 431, "the head of the message is too large");
 
@@ -420,7 +423,8 @@ Http1Parse http1_parse_trailers(Arena *arena, const HttpLimits *limits, Bytes se
     *fields_out = fields_in(arena);
     if (section.size == 2)
         return HTTP1_PARSED;
-    struct phr_header *headers = arena_alloc(arena, n * sizeof *headers);
+    struct phr_header few[FEW_FIELDS];
+    struct phr_header *headers = n <= FEW_FIELDS ? few : arena_alloc(arena, n * sizeof *headers);
     if (!headers)
         return refuse(why_out, 431, "the trailers are too large");
     int size = phr_parse_headers((const char *)section.data, section.size, headers, &n, 0);
