@@ -100,6 +100,8 @@ void http2_gather(Http2 *http2);
 
 /* http2_receive.c: nghttp2's callbacks for what comes in. */
 void http2_receive_callbacks(nghttp2_session_callbacks *callbacks);
+/* Counts a reset that the peer made or provoked. False: it is too many. */
+bool http2_afford_reset(Http2 *http2);
 
 /* http2_send.c: what goes out. */
 void http2_send_callbacks(nghttp2_session_callbacks *callbacks, bool client);

@@ -23,7 +23,7 @@ static void earn_control(Http2 *http2)
     http_bucket_credit(&http2->controls, http2->base.limits.control_frames, 4);
 }
 
-static bool afford_reset(Http2 *http2)
+bool http2_afford_reset(Http2 *http2)
 {
     uint32_t rate = http2->base.limits.resets_per_second;
     if (http2->base.client || http_bucket_take(&http2->resets, rate, rate * BURST, http2->now))
@@ -38,7 +38,7 @@ static int on_begin_frame(nghttp2_session *session, const nghttp2_frame_hd *hd, 
     switch (hd->type) {
     case NGHTTP2_HEADERS: earn_control(http2); return 0;
     case NGHTTP2_CONTINUATION: return 0; /* nghttp2 bounds how many; the head's size bounds the rest */
-    case NGHTTP2_RST_STREAM: return afford_reset(http2) ? 0 : NGHTTP2_ERR_CALLBACK_FAILURE;
+    case NGHTTP2_RST_STREAM: return http2_afford_reset(http2) ? 0 : NGHTTP2_ERR_CALLBACK_FAILURE;
     case NGHTTP2_DATA:
         if (hd->length || (hd->flags & NGHTTP2_FLAG_END_STREAM)) {
             earn_control(http2);
@@ -85,6 +85,7 @@ static int on_begin_headers(nghttp2_session *session, const nghttp2_frame *frame
     if (frame->headers.cat == NGHTTP2_HCAT_REQUEST && !http2->base.client) {
         stream = http2_stream_new(http2);
         stream->id = frame->hd.stream_id;
+        stream->released = true; /* nobody has it until the request is accepted */
         nghttp2_session_set_stream_user_data(session, stream->id, stream);
     } else {
         stream = nghttp2_session_get_stream_user_data(session, frame->hd.stream_id);
@@ -180,6 +181,8 @@ static int on_header(nghttp2_session *session, const nghttp2_frame *frame, nghtt
 static int on_invalid_header(nghttp2_session *session, const nghttp2_frame *frame,
                              nghttp2_rcbuf *name, nghttp2_rcbuf *value, uint8_t flags, void *owner)
 {
+    Http2 *http2 = owner;
+    http2->in.open = false;
     return NGHTTP2_ERR_TEMPORAL_CALLBACK_FAILURE;
 }
 
@@ -261,9 +264,8 @@ static void on_request(Http2 *http2, Http2Stream *stream, bool end)
         stream->head_received = true;
         return;
     }
-    stream->remote_ended = false;
-    if (http2->base.events->on_stream)
-        http2->base.events->on_stream(http2->base.owner, &http2->base, &stream->base);
+    stream->remote_ended = stream->released = false;
+    http2->base.events->on_stream(http2->base.owner, &http2->base, &stream->base);
     tell_head(stream, &http2->in.head, end);
     if (http2->in.expect.data && !end)
         send_continue(http2, stream);
@@ -366,6 +368,16 @@ static int on_frame(nghttp2_session *session, const nghttp2_frame *frame, void *
     return 0;
 }
 
+/* nghttp2 has reset the stream, or will end the connection. */
+static int on_invalid_frame(nghttp2_session *session, const nghttp2_frame *frame, int error,
+                            void *owner)
+{
+    Http2 *http2 = owner;
+    if (frame->hd.type == NGHTTP2_HEADERS)
+        http2->in.open = false;
+    return 0;
+}
+
 static int on_data(nghttp2_session *session, uint8_t flags, int32_t id, const uint8_t *data,
                    size_t size, void *owner)
 {
@@ -426,6 +438,7 @@ void http2_receive_callbacks(nghttp2_session_callbacks *callbacks)
     nghttp2_session_callbacks_set_on_header_callback2(callbacks, on_header);
     nghttp2_session_callbacks_set_on_invalid_header_callback2(callbacks, on_invalid_header);
     nghttp2_session_callbacks_set_on_frame_recv_callback(callbacks, on_frame);
+    nghttp2_session_callbacks_set_on_invalid_frame_recv_callback(callbacks, on_invalid_frame);
     nghttp2_session_callbacks_set_on_data_chunk_recv_callback(callbacks, on_data);
     nghttp2_session_callbacks_set_on_stream_close_callback(callbacks, on_stream_close);
 }

@@ -104,11 +104,21 @@ static int send_frame(nghttp2_session *session, nghttp2_frame *frame, const uint
     return 0;
 }
 
+/* A reset that the peer's mistakes made us send costs it as much as one of its own. */
+static void note_reset(Http2 *http2, uint32_t code)
+{
+    bool ours = code == NGHTTP2_NO_ERROR || code == NGHTTP2_CANCEL || code == NGHTTP2_INTERNAL_ERROR;
+    if (!ours && !http2_afford_reset(http2))
+        nghttp2_session_terminate_session(http2->session, NGHTTP2_ENHANCE_YOUR_CALM);
+}
+
 static int on_frame_sent(nghttp2_session *session, const nghttp2_frame *frame, void *owner)
 {
     Http2 *http2 = owner;
     if (frame->hd.type == NGHTTP2_GOAWAY)
         http2->failed |= frame->goaway.error_code != NGHTTP2_NO_ERROR;
+    if (frame->hd.type == NGHTTP2_RST_STREAM)
+        note_reset(http2, frame->rst_stream.error_code);
     if ((frame->hd.type != NGHTTP2_DATA && frame->hd.type != NGHTTP2_HEADERS) ||
         !(frame->hd.flags & NGHTTP2_FLAG_END_STREAM))
         return 0;

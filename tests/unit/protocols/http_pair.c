@@ -46,10 +46,14 @@ static void on_body(void *owner, HttpStream *stream, Bytes piece)
         http_stream_consume(stream, piece.size);
 }
 
-static void release(Side *side, HttpStream *stream)
+void side_release(Side *side, HttpStream *stream)
 {
     if (side->stream == stream)
         side->stream = NULL;
+    for (int i = 0; i < 8; i++) {
+        if (side->former[i] == stream)
+            side->former[i] = NULL;
+    }
     http_stream_release(stream);
 }
 
@@ -62,7 +66,7 @@ static void on_end(void *owner, HttpStream *stream, const Fields *trailers)
     if (side->on_end)
         side->on_end(side, stream);
     if (side->releases)
-        release(side, stream);
+        side_release(side, stream);
 }
 
 static void on_drain(void *owner, HttpStream *stream)
@@ -80,7 +84,7 @@ static void on_reset(void *owner, HttpStream *stream, Result why)
     begin_line(side);
     buffer_printf(&side->log, "reset %s\n", why.error->fault->name);
     if (side->releases)
-        release(side, stream);
+        side_release(side, stream);
 }
 
 const HttpStreamEvents side_stream_events = {on_head, on_body, on_end, on_drain, on_reset};
@@ -88,6 +92,10 @@ const HttpStreamEvents side_stream_events = {on_head, on_body, on_end, on_drain,
 static void on_stream(void *owner, HttpConnection *connection, HttpStream *stream)
 {
     Side *side = owner;
+    int i = 0;
+    while (side->stream && side->former[i])
+        i++;
+    side->former[i] = side->stream;
     side->stream = stream;
     http_stream_attach(stream, &side_stream_events, side);
 }
@@ -116,13 +124,15 @@ void side_begin(Side *side, HttpMaker *maker, const HttpLimits *limits)
 
 void side_end(Side *side)
 {
-    HttpStream *stream = side->stream;
-    side->stream = NULL;
     http_connection_lost(side->connection,
                          FAIL(side->arena, FAULT_SYSTEM, "the test closes the connection"));
     http_connection_free(side->connection);
-    if (stream)
-        http_stream_release(stream); /* it outlives its connection */
+    if (side->stream)
+        http_stream_release(side->stream); /* it outlives its connection */
+    for (int i = 0; i < 8; i++) {
+        if (side->former[i])
+            http_stream_release(side->former[i]);
+    }
     arena_free(side->arena);
 }
 

@@ -17,6 +17,7 @@ struct Side {
     Buffer log;    /* one line per event; pieces of a body that follow one another are one line */
     Buffer wire;   /* what came out, when fed by hand */
     HttpStream *stream; /* the latest one; NULL after release */
+    HttpStream *former[8]; /* server: those before, when they are still held */
     int outputs, capacities; /* how often on_output and on_capacity were called */
     bool in_body;
     bool keeps;    /* does not give body bytes back */
@@ -35,7 +36,7 @@ extern const HttpStreamEvents side_stream_events;
 /* `limits` may be NULL for the default ones. */
 void side_begin(Side *side, HttpMaker *maker, const HttpLimits *limits);
 
-/* Ends it; every stream must have been released or `stream` be the only one. */
+/* Ends it, and then releases what streams it still holds. */
 void side_end(Side *side);
 
 /* Feeds bytes, all at once, and takes the output into `wire`. */
@@ -50,6 +51,9 @@ void sides_pump(Side *a, Side *b);
 const char *side_log(Side *side);
 void side_forget(Side *side);
 const char *side_wire(Side *side);
+
+/* Releases a stream and forgets it. */
+void side_release(Side *side, HttpStream *stream);
 
 /* Client: opens a stream. Fields as "name: value\n" lines, or NULL. */
 HttpStream *side_open(Side *side, const char *method, const char *path, const char *fields,

@@ -363,10 +363,9 @@ static void pipelined_requests_are_answered_one_after_the_other(void **state)
         assert_string_equal(side_log(&server), ""); /* no event from within a stream's function */
         side_take_output(&server);
         assert_non_null(strstr(side_wire(&server), "\r\n\r\nok"));
-        http_stream_release(stream);
+        side_release(&server, stream);
     }
     assert_int_equal(http_connection_phase(server.connection), HTTP_IDLE);
-    server.stream = NULL;
     side_end(&server);
 }
 
@@ -887,8 +886,7 @@ static void a_released_call_takes_its_connection_along(void **state)
 {
     Side client = {0};
     side_begin(&client, http1_client_new, NULL);
-    http_stream_release(side_open(&client, "GET", "/", "", -1, true));
-    client.stream = NULL;
+    side_release(&client, side_open(&client, "GET", "/", "", -1, true));
     assert_int_equal(http_connection_capacity(client.connection), 0);
     assert_int_equal(http_connection_phase(client.connection), HTTP_CLOSED);
     side_end(&client);
