@@ -1,6 +1,7 @@
 /* One message of an exchange through a plan. */
 #include "base/arena.h"
 #include "gateway/exchange_internal.h"
+#include "gateway/rest_request.h"
 
 enum { LOST_NAMES = 512 /* bytes of names that an answer's head carries at most */ };
 
@@ -54,6 +55,11 @@ Result exchange_convert_request(Exchange *x, Bytes message, Bytes *converted_out
 /* The service's answer is its own doing, so what is wrong with it is not the caller's fault. */
 Result exchange_convert_answer(Exchange *x, Bytes message, Bytes *converted_out)
 {
+    if (x->target.dialect == DIALECT_REST) {
+        Result r = rest_answer_message(x->pick.pair->target->type, message, x->scratch, &message);
+        if (failed(r))
+            return r;
+    }
     if (plan_is_copy(x->response_plan)) {
         *converted_out = message;
         return OK;

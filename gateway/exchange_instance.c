@@ -1,6 +1,7 @@
 /* The instance's side of an exchange: picking, connecting, sending, and what comes back. */
 #include "base/arena.h"
 #include "gateway/exchange_internal.h"
+#include "gateway/rest_request.h"
 
 enum { RESET_CANCEL = 8 /* RFC 9113 section 7 */ };
 
@@ -20,6 +21,10 @@ static const Dialect dialect_of[] = {
    version than the one the request came in, where the client asked so. */
 static Result choose_plans(Exchange *x)
 {
+    const MethodType *type = x->pick.pair->target->type;
+    if (x->pick.instance->protocol == UPSTREAM_REST && (type->client_streaming || type->server_streaming))
+        return FAIL(x->arena, FAULT_UNSUPPORTED, "%s is a stream, and %s speaks REST", type->path,
+                    x->pick.instance->address.text);
     const MethodPair *pair = x->pick.pair;
     Codec codec = x->pick.instance->codec;
     x->request_plan = pair->request[x->call.codec][codec];
@@ -177,15 +182,30 @@ static const Step *exchange_send(Exchange *x)
     }
 
     HttpHead head;
+    RestRequest rest = {.has_body = true};
+    bool to_rest = x->target.dialect == DIALECT_REST;
+    if (to_rest) {
+        Result r = rest_request_write(x->pick.pair->target->type, x->framed, x->arena, &rest);
+        if (failed(r))
+            return exchange_fail(x, r);
+        x->framed = rest.body;
+    }
     x->target.timeout = x->deadline == NO_TIMEOUT ? NO_TIMEOUT : x->deadline - x->loop->now;
     if (x->target.timeout <= 0)
         return exchange_fail(x, FAIL(x->arena, FAULT_DEADLINE_EXCEEDED, "nothing was sent in time"));
     Result r = request_write(&x->target, &x->call.metadata, x->arena, &head);
     if (failed(r))
         return exchange_fail(x, r);
+    if (to_rest) {
+        head.method = rest.verb;
+        head.path = rest.path;
+    }
+    if (!streaming)
+        head.content_length = rest.has_body && to_rest ? (int64_t)x->framed.size : -1;
     x->record.attempts++;
     x->instance.ended = false;
-    x->instance.stream = http_stream_open(x->instance.connection, &head, false, &instance_events, x);
+    x->instance.stream = http_stream_open(x->instance.connection, &head, !rest.has_body,
+                                          &instance_events, x);
     if (!x->instance.stream)
         return exchange_attempt_failed(x, FAIL(x->arena, FAULT_UPSTREAM_REFUSED,
                                                "%s has no room for another stream",
@@ -195,8 +215,10 @@ static const Step *exchange_send(Exchange *x)
 
     if (!streaming) {
         x->sent = true;
-        http_stream_send_body(x->instance.stream, x->framed);
-        http_stream_send_end(x->instance.stream, NULL);
+        if (rest.has_body) {
+            http_stream_send_body(x->instance.stream, x->framed);
+            http_stream_send_end(x->instance.stream, NULL);
+        }
         exchange_forget_message(x);
         return STEP_WAIT;
     }
@@ -326,6 +348,8 @@ static const Step *answer_ended(Exchange *x, const Fields *trailers)
     Result r = answer_end(&x->answer, trailers, x->end_frame, x->arena);
     if (failed(r))
         return exchange_fail(x, r);
+    if (x->target.dialect == DIALECT_REST && x->answer.is_error)
+        x->answer.status = rest_answer_status(x->answer.http_status, x->end_frame, x->arena);
     return &STEP_reply;
 }
 

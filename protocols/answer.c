@@ -3,6 +3,7 @@
 
 #include "base/arena.h"
 #include "protocols/code.h"
+#include "protocols/compression.h"
 #include "protocols/connect.h"
 #include "protocols/grpc.h"
 
@@ -48,8 +49,11 @@ Result request_write(const RequestTarget *target, const Fields *metadata, Arena 
     case DIALECT_GRPC_WEB: grpc_request_fields(target, arena, &head_out->fields); break;
     case DIALECT_CONNECT:
     case DIALECT_CONNECT_STREAM: connect_request_fields(target, arena, head_out); break;
+    case DIALECT_REST: /* verb and path are the caller's, by the method's rule */
+        fields_add(&head_out->fields, bytes_of("content-type"), bytes_of("application/json"));
+        fields_add(&head_out->fields, bytes_of("accept"), bytes_of("application/json"));
+        break;
     case DIALECT_GRPC_WEB_TEXT:
-    case DIALECT_REST:
     case DIALECT_HTTP:
         return FAIL(arena, FAULT_UNSUPPORTED, "asking an instance in %s",
                     dialect_name(target->dialect));
@@ -58,6 +62,17 @@ Result request_write(const RequestTarget *target, const Fields *metadata, Arena 
         fields_add(&head_out->fields, metadata->items[i].name, metadata->items[i].value);
     if (head_out->fields.full)
         return FAIL(arena, FAULT_OUT_OF_MEMORY, "writing a head of %u fields", n);
+    return OK;
+}
+
+/* REST has no name for its errors but the HTTP status; what the body says of them is read by who knows. */
+static Result read_rest_answer(const HeadFields *fields, Arena *arena, Answer *answer)
+{
+    Bytes encoding = fields->values[FIELD_CONTENT_ENCODING];
+    answer->is_error = answer->http_status >= 300;
+    if (!compression_by_name(encoding, &answer->compression))
+        return FAIL(arena, FAULT_UPSTREAM_PROTOCOL, "the answer's compression \"%.*s\" is not known",
+                    BYTES_ARGS(encoding));
     return OK;
 }
 
@@ -83,8 +98,8 @@ Result answer_read(const HttpHead *head, const RequestTarget *target, Arena *are
     case DIALECT_GRPC_WEB: return grpc_answer_read(fields, target, arena, answer_out);
     case DIALECT_CONNECT:
     case DIALECT_CONNECT_STREAM: return connect_answer_read(fields, target, arena, answer_out);
+    case DIALECT_REST: return read_rest_answer(fields, arena, answer_out);
     case DIALECT_GRPC_WEB_TEXT:
-    case DIALECT_REST:
     case DIALECT_HTTP: break;
     }
     return FAIL(arena, FAULT_UNSUPPORTED, "an answer in %s", dialect_name(target->dialect));

@@ -163,7 +163,7 @@ Status status_of_error(Arena *arena, Result why);
 
 /* How an instance speaks. */
 typedef struct RequestTarget {
-    Dialect dialect;     /* GRPC, GRPC_WEB, CONNECT, CONNECT_STREAM; REST is written by rest.h */
+    Dialect dialect;     /* GRPC, GRPC_WEB, CONNECT, CONNECT_STREAM; REST: the caller puts verb and path into the head */
     Bytes method;        /* "/shop.orders.v3.Orders/Get" */
     Bytes authority;
     Codec codec;
