@@ -4,6 +4,7 @@
 #include "base/json_text.h"
 #include "gateway/admin_config.h"
 #include "gateway/bind.h"
+#include "gateway/h2o_thread.h"
 #include "gateway/metrics.h"
 #include "gateway/telemetry.h"
 
@@ -241,6 +242,7 @@ static void run_thread(void *argument)
         uv_run(&admin->loop, UV_RUN_ONCE);
     h2o_context_dispose(&admin->context);
     uv_run(&admin->loop, UV_RUN_DEFAULT); /* its timers close */
+    h2o_thread_free();
 }
 
 static int start_thread(Admin *admin)
