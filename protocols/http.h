@@ -155,7 +155,8 @@ HttpStream *http_stream_open(HttpConnection *connection, const HttpHead *head, b
                              const HttpStreamEvents *events, void *owner);
 
 /* Server side: the answer's head (copied). Status 1xx may come before. Status 101 turns an HTTP/1.1
-   connection into a tunnel: bodies are then raw bytes in both directions until each side ends. */
+   connection into a tunnel: bodies are then raw bytes in both directions until each side ends. The
+   server has heard on_end for the request before; a second one tells the tunnel's. */
 void http_stream_send_head(HttpStream *stream, const HttpHead *head, bool end);
 
 /* Queues body bytes (copied). All that is queued counts for http_stream_queued. */

@@ -7,6 +7,7 @@
 enum {
     BAD = -1,
     INCOMPLETE = -2,
+    LONGEST_METHOD = 32,
     FEW_FIELDS = 160, /* heads with so many fields are parsed without memory of their own */
 };
 
@@ -78,7 +79,7 @@ static Http1Parse wait_for_more(const HttpLimits *limits, Bytes input, bool requ
                                 Http1Refusal *why)
 {
     if (request && first_line(input).size == input.size &&
-        input.size > (size_t)limits->path_bytes + 64)
+        input.size > (size_t)limits->path_bytes + LONGEST_METHOD + 32) /* CRLF before, version */
         return refuse(why, 414, "the request target is too long");
     if (input.size > limits->head_bytes)
         return refuse(why, 431, "the head of the message is too large");
@@ -273,13 +274,11 @@ static bool split_absolute(Bytes *target, Bytes *authority)
     return true;
 }
 
-static Http1Parse find_target(const HttpLimits *limits, Arena *arena, const Framing *f,
-                              Bytes target, Http1Head *head, Http1Refusal *why)
+static Http1Parse find_target(Arena *arena, const Framing *f, Bytes target, Http1Head *head,
+                              Http1Refusal *why)
 {
     HttpHead *http = &head->http;
     Bytes authority = f->host;
-    if (target.size > limits->path_bytes)
-        return refuse(why, 414, "the request target is too long");
     if (f->hosts > 1 || (f->hosts == 0 && http->minor))
         return refuse(why, 400, "there must be one Host field");
     if (authority.size && !http_is_authority(authority))
@@ -341,6 +340,8 @@ Http1Parse http1_parse_request(Arena *arena, const HttpLimits *limits, Bytes inp
         return refuse_head(limits, input, why_out);
     if (has_bare_lf(bytes_slice(input, 0, (size_t)size)))
         return refuse(why_out, 400, "a line ends without CR");
+    if ((size_t)size > limits->head_bytes)
+        return refuse(why_out, 431, "the head of the message is too large");
 
     *size_out = (size_t)size;
     *head_out = (Http1Head){.http = {
@@ -350,13 +351,17 @@ Http1Parse http1_parse_request(Arena *arena, const HttpLimits *limits, Bytes inp
                             }};
     if (!http_is_token(head_out->http.method))
         return refuse(why_out, 400, "the method is malformed");
+    if (method_size > LONGEST_METHOD)
+        return refuse(why_out, 501, "no method has such a long name");
+    if (path_size > limits->path_bytes)
+        return refuse(why_out, 414, "the request target is too long");
     Http1Parse parse = take_fields(arena, limits, headers, n, &head_out->http.fields, why_out);
     if (parse != HTTP1_PARSED)
         return parse;
     Framing framing = sort_fields(&head_out->http.fields);
     parse = find_framing(&framing, head_out, why_out);
     if (parse == HTTP1_PARSED)
-        parse = find_target(limits, arena, &framing, bytes(path, path_size), head_out, why_out);
+        parse = find_target(arena, &framing, bytes(path, path_size), head_out, why_out);
     if (parse == HTTP1_PARSED)
         parse = find_options(&framing, head_out, why_out);
     return parse;
@@ -397,6 +402,8 @@ Http1Parse http1_parse_answer(Arena *arena, const HttpLimits *limits, Bytes inpu
         return refuse_head(limits, input, why_out);
     if (has_bare_lf(bytes_slice(input, 0, (size_t)size)))
         return refuse(why_out, 400, "a line ends without CR");
+    if ((size_t)size > limits->head_bytes)
+        return refuse(why_out, 431, "the head of the message is too large");
     if (status < 100 || status > 999)
         return refuse(why_out, 400, "the status is not a number of three digits");
 

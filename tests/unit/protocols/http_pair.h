@@ -8,6 +8,7 @@
 #include "tests/unit/check.h"
 
 #include "protocols/http.h"
+#include "tests/unit/protocols/http_chaos.h"
 
 typedef struct Side Side;
 
@@ -27,9 +28,6 @@ struct Side {
     void (*on_end)(Side *side, HttpStream *stream);
     void (*on_drain)(Side *side, HttpStream *stream);
 };
-
-typedef HttpConnection *HttpMaker(const HttpLimits *limits, bool secure,
-                                  const HttpConnectionEvents *events, void *owner);
 
 extern const HttpStreamEvents side_stream_events;
 

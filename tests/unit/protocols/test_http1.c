@@ -1,5 +1,7 @@
 #include "tests/unit/protocols/http_pair.h"
 
+#include "tests/unit/protocols/http_chaos.h"
+
 #include <stdio.h>
 
 /* ---- What is read -------------------------------------------------------------------------------- */
@@ -943,6 +945,30 @@ static void bytes_behind_an_upgrade_wait_for_101(void **state)
     side_end(&server);
 }
 
+/* ---- Owners that do anything -------------------------------------------------------------------- */
+
+static void owners_may_do_anything_at_any_time(void **state)
+{
+    uint64_t heads = 0, ends = 0, resets = 0;
+    for (uint32_t seed = 1; seed <= 3000; seed++) {
+        HttpChaos client, server;
+        http_chaos_begin(&client, http1_client_new, true, &http_limits_default, seed);
+        http_chaos_begin(&server, http1_server_new, false, &http_limits_default, seed + 1000);
+        for (int step = 0; step < 20; step++) {
+            for (int i = 0; i < 10; i++)
+                http_chaos_act(i % 2 ? &client : &server);
+            while (http_chaos_move(&client, &server) | http_chaos_move(&server, &client))
+                continue;
+        }
+        heads += client.heads;
+        ends += client.ends;
+        resets += client.resets;
+        http_chaos_end(&client);
+        http_chaos_end(&server);
+    }
+    assert_true(heads > 100 && ends > 50 && resets > 50);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -990,6 +1016,7 @@ int main(void)
         cmocka_unit_test(a_released_call_takes_its_connection_along),
         cmocka_unit_test(after_101_bytes_go_both_ways_until_each_side_ends),
         cmocka_unit_test(bytes_behind_an_upgrade_wait_for_101),
+        cmocka_unit_test(owners_may_do_anything_at_any_time),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

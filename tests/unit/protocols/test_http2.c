@@ -1,9 +1,7 @@
 #include "tests/unit/protocols/http_pair.h"
 
 #include "protocols/http2.h"
-
-#include <stdio.h>
-#include <stdlib.h>
+#include "tests/unit/protocols/http_chaos.h"
 
 static void answer_with_trailers(Side *side, HttpStream *stream)
 {
@@ -482,121 +480,22 @@ static void a_client_may_open_the_next_call_within_the_end_of_one(void **state)
     pair_end(&pair);
 }
 
-/* Owners that do anything at any time. */
-typedef struct Chaos {
-    unsigned seed;
-    HttpStream *streams[64];
-    Side *side;
-} Chaos;
-
-static unsigned dice(Chaos *chaos, unsigned sides)
-{
-    chaos->seed = chaos->seed * 1103515245 + 12345;
-    return (chaos->seed >> 16) % sides;
-}
-
-static void chaos_act(Chaos *chaos)
-{
-    unsigned i = dice(chaos, 64);
-    HttpStream *stream = chaos->streams[i];
-    if (!stream)
-        return;
-    switch (dice(chaos, 9)) {
-    case 0: side_send_head(chaos->side, stream, 200, "a: b", -1, dice(chaos, 4) == 0); break;
-    case 1: send_much(stream, dice(chaos, 4) * 30000); break;
-    case 2: http_stream_send_body(stream, bytes_of("small")); break;
-    case 3: http_stream_send_end(stream, NULL); break;
-    case 4: side_send_trailers(chaos->side, stream, "t: 1"); break;
-    case 5: http_stream_consume(stream, dice(chaos, 50000)); break;
-    case 6: http_stream_reset(stream, dice(chaos, 14)); break;
-    default:
-        http_stream_release(stream);
-        chaos->streams[i] = NULL;
-        break;
-    }
-}
-
-static void chaos_head(void *owner, HttpStream *stream, const HttpHead *head, bool end)
-{
-    chaos_act(owner);
-}
-
-static void chaos_body(void *owner, HttpStream *stream, Bytes piece)
-{
-    chaos_act(owner);
-}
-
-static void chaos_end(void *owner, HttpStream *stream, const Fields *trailers)
-{
-    chaos_act(owner);
-}
-
-static void chaos_drain(void *owner, HttpStream *stream)
-{
-    chaos_act(owner);
-}
-
-static void chaos_reset(void *owner, HttpStream *stream, Result why)
-{
-    chaos_act(owner);
-    chaos_act(owner);
-}
-
-static const HttpStreamEvents chaos_stream_events = {chaos_head, chaos_body, chaos_end, chaos_drain,
-                                                     chaos_reset};
-
-static void chaos_add(Chaos *chaos, HttpStream *stream)
-{
-    unsigned i = dice(chaos, 64);
-    if (chaos->streams[i])
-        http_stream_release(chaos->streams[i]);
-    chaos->streams[i] = stream;
-}
-
-static void chaos_stream(void *owner, HttpConnection *connection, HttpStream *stream)
-{
-    Chaos *chaos = owner;
-    http_stream_attach(stream, &chaos_stream_events, chaos);
-    chaos_add(chaos, stream);
-}
-
-static void chaos_ignore(void *owner, HttpConnection *connection)
-{
-}
-
 static void owners_may_do_anything_at_any_time(void **state)
 {
-    static const HttpConnectionEvents events = {chaos_stream, chaos_ignore, chaos_ignore};
-    for (unsigned seed = 1; seed <= 20; seed++) {
-        Arena *arena = arena_new(ARENA_UNLIMITED);
-        Chaos chaos[2] = {{.seed = seed}, {.seed = seed + 1000}};
-        Side client = {.arena = arena, .log = buffer_in(arena)};
-        Side server = {.arena = arena, .log = buffer_in(arena)};
-        chaos[0].side = &client;
-        chaos[1].side = &server;
-        client.connection = http2_client_new(&http_limits_default, false, &events, &chaos[0]);
-        server.connection = http2_server_new(&http_limits_default, false, &events, &chaos[1]);
-        HttpHead head = {.method = bytes_of("POST"), .path = bytes_of("/"),
-                         .authority = bytes_of("a"), .content_length = -1};
-        for (int step = 0; step < 300; step++) {
-            HttpStream *stream = http_stream_open(client.connection, &head, dice(&chaos[0], 3) == 0,
-                                                  &chaos_stream_events, &chaos[0]);
-            if (stream)
-                chaos_add(&chaos[0], stream);
+    for (uint32_t seed = 1; seed <= 20; seed++) {
+        HttpChaos client, server;
+        http_chaos_begin(&client, http2_client_new, true, &http_limits_default, seed);
+        http_chaos_begin(&server, http2_server_new, false, &http_limits_default, seed + 1000);
+        for (int step = 0; step < 200; step++) {
             for (int i = 0; i < 20; i++)
-                chaos_act(&chaos[i % 2]);
-            sides_pump(&client, &server);
+                http_chaos_act(i % 2 ? &client : &server);
+            while (http_chaos_move(&client, &server) | http_chaos_move(&server, &client))
+                continue;
         }
-        http_connection_lost(client.connection, FAIL(arena, FAULT_SYSTEM, "over"));
-        http_connection_lost(server.connection, FAIL(arena, FAULT_SYSTEM, "over"));
-        http_connection_free(client.connection);
-        http_connection_free(server.connection);
-        for (int i = 0; i < 128; i++) {
-            HttpStream *stream = chaos[i / 64].streams[i % 64];
-            if (stream)
-                http_stream_release(stream);
-        }
-        arena_free(arena);
+        assert_true(server.heads > 100 && server.ends > 20 && server.resets > 20);
+        assert_true(client.heads > 5 && client.ends > 5 && client.resets > 20);
+        http_chaos_end(&client);
+        http_chaos_end(&server);
     }
 }
 
