@@ -243,21 +243,32 @@ static bool add_character(MessageReader *reader, uint8_t c, Buffer *out)
 }
 
 /* Takes the base64 off the whole piece. */
+static MessageOutcome decode_piece(MessageReader *reader, Bytes *input, Result *why_out)
+{
+    Bytes piece = take(input, input->size);
+    reader->text.size = 0;
+    for (size_t i = 0; i < piece.size; i++) {
+        if (!add_character(reader, piece.data[i], &reader->text))
+            return fail_broken(reader, "it is not base64", why_out);
+    }
+    if (reader->text.full)
+        return fail_memory(reader, why_out);
+    reader->text_left = buffer_bytes(&reader->text);
+    return MESSAGE_DONE;
+}
+
+/* What is left of the piece before comes first. */
 static MessageOutcome read_text(MessageReader *reader, Bytes *input, Message *message_out,
                                 Result *why_out)
 {
-    if (reader->text_left.size == 0 && input->size) {
-        Bytes piece = take(input, input->size);
-        reader->text.size = 0;
-        for (size_t i = 0; i < piece.size; i++) {
-            if (!add_character(reader, piece.data[i], &reader->text))
-                return fail_broken(reader, "it is not base64", why_out);
-        }
-        if (reader->text.full)
-            return fail_memory(reader, why_out);
-        reader->text_left = buffer_bytes(&reader->text);
+    for (;;) {
+        MessageOutcome outcome = read_frame(reader, &reader->text_left, message_out, why_out);
+        if (outcome != MESSAGE_MORE || input->size == 0)
+            return outcome;
+        outcome = decode_piece(reader, input, why_out);
+        if (outcome != MESSAGE_DONE)
+            return outcome;
     }
-    return read_frame(reader, &reader->text_left, message_out, why_out);
 }
 
 /* ---- Bodies without frames -------------------------------------------------------------------------- */
