@@ -169,8 +169,9 @@ static const char *say_converter(ChangeList *list, const FieldChange *change, Va
     }
     const FieldPath *old = &change->ends[OLD].paths[0], *new_one = &change->ends[NEW].paths[0];
     if (!names.size)
-        return arena_printf(list->arena, "no converter fits: write %s: {removed: loud}, and %s",
-                            old->text, "say the new field as added under another name or message");
+        return arena_printf(list->arena,
+                            "no converter fits: write %s: [{removed: graceful}, {added: graceful}]",
+                            old->text);
     buffer_add_byte(&names, 0);
     if (strcmp(old->text, new_one->text) == 0)
         return arena_printf(list->arena, "write %s: {by: %s}", old->text, (const char *)names.data);

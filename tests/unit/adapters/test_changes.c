@@ -1,48 +1,11 @@
 #include "adapters/changes.h"
 
 #include "adapters/expr.h"
-#include "tests/unit/check.h"
-
-typedef struct Loaded {
-    Arena *arena;
-    const Schema *schema;
-} Loaded;
-
-static int load(void **state)
-{
-    static Loaded loaded;
-    loaded.arena = arena_new(ARENA_UNLIMITED);
-    assert_ok(loaded.arena,
-              schema_load_file(loaded.arena, SCHEMAS "changes.binpb", &loaded.schema));
-    *state = &loaded;
-    return 0;
-}
-
-static int unload(void **state)
-{
-    arena_free(((Loaded *)*state)->arena);
-    return 0;
-}
-
-static const ChangeList *read_list(Loaded *loaded, const char *kind, const char *yaml,
-                                   Problems *problems)
-{
-    ChangeSide from = {"v1", loaded->schema, arena_printf(loaded->arena, "changes.%s.Old", kind)};
-    ChangeSide to = {"v2", loaded->schema, arena_printf(loaded->arena, "changes.%s.New", kind)};
-    bool whole = strncmp(yaml, "from:", 5) == 0;
-    const char *text = arena_printf(loaded->arena, "%s%s", whole ? "" : "from: v1\nto: v2\n", yaml);
-    const ChangeList *list;
-    assert_ok(loaded->arena, changes_load(loaded->arena, bytes_of(text), "list.yaml", &from, &to,
-                                          problems, &list));
-    return list;
-}
+#include "tests/unit/adapters/changes_schema.h"
 
 /* The rules and guards of the mapping of one message, one a line. */
-static Bytes rules_of(Loaded *loaded, const ChangeList *list, bool upwards, const char *message)
+static Bytes rules_of(Loaded *loaded, const MappingSet *set, const char *message)
 {
-    Problems problems = problems_in(loaded->arena);
-    const MappingSet *set;
-    assert_ok(loaded->arena, changes_compose(loaded->arena, &list, 1, upwards, &problems, &set));
     Buffer text = buffer_in(loaded->arena);
     for (uint32_t i = 0; i < set->n_mappings; i++) {
         if (bytes_end_with(bytes_of(set->mappings[i]->from->full_name), message))
@@ -57,14 +20,8 @@ static void check(void **state, const char *kind, const char *yaml, const char *
                   const char *up, const char *down)
 {
     Loaded *loaded = *state;
-    Problems problems = problems_in(loaded->arena);
-    const ChangeList *list = read_list(loaded, kind, yaml, &problems);
-    Buffer text = buffer_in(loaded->arena);
-    problems_print(&problems, &text);
-    if (!list)
-        fail_msg("%.*s", BYTES_ARGS(buffer_bytes(&text)));
-    assert_bytes(rules_of(loaded, list, true, message), up);
-    assert_bytes(rules_of(loaded, list, false, message), down);
+    assert_bytes(rules_of(loaded, read_set(loaded, kind, yaml, true), message), up);
+    assert_bytes(rules_of(loaded, read_set(loaded, kind, yaml, false), message), down);
 }
 
 static void refused(void **state, const char *kind, const char *yaml, const char *expected)
