@@ -321,7 +321,7 @@ void yaml_parse(Arena *arena, Bytes text, const char *file, const JsonLimits *li
 
     yaml_parser_t parser;
     CHECK(yaml_parser_initialize(&parser)); /* fails only without memory */
-    yaml_parser_set_input_string(&parser, text.data, text.size);
+    yaml_parser_set_input_string(&parser, text.size ? text.data : (const uint8_t *)"", text.size);
     read_events(&reader, &parser);
     yaml_parser_delete(&parser);
 

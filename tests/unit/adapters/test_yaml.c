@@ -80,6 +80,8 @@ static void nothing_is_null_in_every_spelling(void **state)
     assert_bytes(buffer_bytes(&read.tree), "null");
     read = read_text(*state, "");
     assert_bytes(buffer_bytes(&read.tree), "null");
+    read = read_with(*state, BYTES_NONE, NULL);
+    assert_bytes(buffer_bytes(&read.tree), "null");
     assert_bytes(buffer_bytes(&read.told), "");
 }
 
