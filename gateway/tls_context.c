@@ -4,6 +4,7 @@
 
 #include <openssl/err.h>
 #include <openssl/ssl.h>
+#include <string.h>
 
 /* AEAD with forward secrecy only: what RFC 9113 appendix A leaves of TLS 1.2. */
 static const char ciphers[] = "ECDHE+AESGCM:ECDHE+CHACHA20";
@@ -12,16 +13,14 @@ static const unsigned char h2_first[] = "\x02h2\x08http/1.1";
 static const unsigned char only_h2[] = "\x02h2";
 static const unsigned char only_http1[] = "\x08http/1.1";
 
-/* The newest line of OpenSSL's own account of what happened. */
+/* Why OpenSSL failed: what the system said, if it began there; else the last that it says itself. */
 static const char *reason(Arena *arena)
 {
-    unsigned long code = ERR_peek_last_error();
-    char text[256] = "no reason given";
-    if (code && ERR_reason_error_string(code))
-        return arena_string(arena, ERR_reason_error_string(code));
-    if (code)
-        ERR_error_string_n(code, text, sizeof text);
-    return arena_string(arena, text);
+    unsigned long first = ERR_peek_error(), last = ERR_peek_last_error();
+    if (ERR_SYSTEM_ERROR(first))
+        return arena_string(arena, strerror(ERR_GET_REASON(first)));
+    const char *text = last ? ERR_reason_error_string(last) : NULL;
+    return arena_string(arena, text ? text : "no reason given");
 }
 
 static int choose_protocol(SSL *ssl, const unsigned char **out, unsigned char *size,
