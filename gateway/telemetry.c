@@ -243,14 +243,16 @@ static const char *loss_kind_name(LossKind kind)
     return names[kind];
 }
 
+/* `seen` by index: a loss that two sets share has one count. */
 static void add_set_losses(TelemetryProcess *p, const Config *config, const char *service,
-                           const MappingSet *set, uint64_t *losses)
+                           const MappingSet *set, bool *seen, uint64_t *losses)
 {
     for (uint32_t i = 0; i < set->n_losses; i++) {
         const Loss *loss = set->losses[i];
         uint64_t count = atomic_load_explicit(&config->loss_counts[loss->index], memory_order_relaxed);
-        if (count == 0)
+        if (count == 0 || seen[loss->index])
             continue; /* only what was lost gets a number: schemas have many fields */
+        seen[loss->index] = true;
         const char *labels[] = {service, set->from_version, set->to_version, loss->path,
                                 loss_kind_name(loss->kind)};
         losses[series_number(&p->series[SERIES_LOSS], labels)] += count;
@@ -259,16 +261,19 @@ static void add_set_losses(TelemetryProcess *p, const Config *config, const char
 
 void telemetry_add_losses(TelemetryProcess *p, const Config *config, uint64_t *losses)
 {
+    bool *seen = calloc(config->n_losses + 1, sizeof *seen);
+    CHECK(seen);
     for (uint32_t i = 0; i < config->n_services; i++) {
         const Service *service = &config->services[i];
         for (uint32_t from = 0; from < service->n_versions; from++) {
             const Version *version = &service->versions[from];
             for (uint32_t to = 0; version->to && to < service->n_versions; to++) {
                 if (version->to[to])
-                    add_set_losses(p, config, service->name, version->to[to], losses);
+                    add_set_losses(p, config, service->name, version->to[to], seen, losses);
             }
         }
     }
+    free(seen);
 }
 
 void telemetry_retire(TelemetryProcess *p)

@@ -1,0 +1,86 @@
+"""The gateway and its peer, set up for the same work in front of the same service."""
+import pathlib
+import sys
+
+from processes import ROOT, Watched, free_port
+
+CERTAIN_JSON = b'{"id":"42","customer":"ann","status":"PAID","total":"12"}'  # 57 bytes
+
+GATEWAY_CONFIG = """\
+listen: [{{address: 127.0.0.1:{port}}}]
+loops: 1
+log: /dev/null
+services:
+  - name: orders
+    versions:
+      - {{name: v1, package: shop.orders.v1, schema: {orders}}}
+      - {{name: v2, package: shop.orders.v2, schema: {orders}}}
+      - {{name: v3, package: shop.orders.v3, schema: {orders}}}
+    changes: [{shop}/orders-v1-v2.yaml, {shop}/orders-v2-v3.yaml]
+    instances: [{{address: 127.0.0.1:{upstream}, protocol: grpc, versions: [v3]}}]
+routes:
+  - {{match: orders, timeout: 60s}}
+  - {{match: /raw/, timeout: 60s, instances: [{{address: 127.0.0.1:{upstream}, protocol: http}}]}}
+limits: {{connections: 30000}}
+"""
+
+HAPROXY_CONFIG = """\
+global
+    nbthread 1
+    maxconn 30000
+defaults
+    mode http
+    timeout connect 5s
+    timeout client 600s
+    timeout server 600s
+    timeout http-keep-alive 600s
+    http-reuse always
+frontend h1
+    bind 127.0.0.1:{port}
+    default_backend service_h1
+frontend h2
+    bind 127.0.0.1:{h2_port} proto h2
+    default_backend service_h2
+frontend h1_to_h2
+    bind 127.0.0.1:{mixed_port}
+    default_backend service_h2
+backend service_h1
+    server service 127.0.0.1:{upstream}
+backend service_h2
+    server service 127.0.0.1:{upstream} proto h2
+"""
+
+
+def order_v3(stubs):
+    """An order as a v3 service answers it, in protobuf."""
+    sys.path.insert(0, str(stubs))
+    from shop.orders.v3 import orders_pb2
+    return orders_pb2.Order(
+        id="42", buyer={"id": "ann"}, currency="EUR", state="PAID", total={"units": 12, "nanos": 500000000},
+        delivery={"address": {"street": "1 Main Street", "city": "Springfield", "postal_code": "12345"}},
+        lines=[{"sku": "classic-mug", "quantity": 2}, {"sku": "tea", "quantity": 1}]).SerializeToString()
+
+
+def start_upstream(build, folder):
+    port = free_port()
+    (folder / "reply.binpb").write_bytes(order_v3(build / "examples/shop/stubs"))
+    (folder / "reply.json").write_bytes(CERTAIN_JSON)
+    return Watched([build / "loadtest/upstream", port, folder / "reply.binpb", folder / "reply.json"], port)
+
+
+def start_gateway(build, folder, upstream):
+    port = free_port()
+    config = pathlib.Path(folder) / "gateway.yaml"
+    config.write_text(GATEWAY_CONFIG.format(
+        port=port, upstream=upstream, shop=ROOT / "examples/shop",
+        orders=build / "examples/shop/orders.binpb"))
+    return Watched([build / "passerelle", "run", config], port)
+
+
+def start_haproxy(folder, upstream):
+    ports = {"port": free_port(), "h2_port": free_port(), "mixed_port": free_port()}
+    config = pathlib.Path(folder) / "haproxy.cfg"
+    config.write_text(HAPROXY_CONFIG.format(upstream=upstream, **ports))
+    peer = Watched(["/usr/sbin/haproxy", "-db", "-f", config], ports["port"])
+    peer.h2_port, peer.mixed_port = ports["h2_port"], ports["mixed_port"]
+    return peer

@@ -1,0 +1,88 @@
+"""What idle connections and idle HTTP/2 streams hold of a contender's memory."""
+import resource
+import socket
+import struct
+import time
+
+HTTP1 = b"GET /raw/ HTTP/1.1\r\nhost: x\r\n\r\n"
+PREFACE = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"
+HEADERS, SETTINGS, END_HEADERS, ACK = 1, 4, 4, 1
+
+
+def raise_file_limit(files):
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if hard != resource.RLIM_INFINITY and hard < files:
+        raise SystemExit(f"this needs {files} open files, and only {hard} are allowed (ulimit -Hn)")
+    resource.setrlimit(resource.RLIMIT_NOFILE, (max(soft, files), hard))
+
+
+def read_answer(connection):
+    answer = b""
+    while b"\r\n\r\n" not in answer:
+        piece = connection.recv(4096)
+        if not piece:
+            raise SystemExit("a connection was closed instead of being answered")
+        answer += piece
+
+
+def settled(contender):
+    """Memory once it has stopped growing."""
+    last = -1
+    while (now := contender.memory()) != last:
+        last = now
+        time.sleep(0.5)
+    return now
+
+
+def per_idle_connection(contender, port, n):
+    """Bytes for each of n keep-alive connections that have had one answer."""
+    raise_file_limit(n + 100)
+    warm = [socket.create_connection(("127.0.0.1", port)) for _ in range(100)]
+    for connection in warm:
+        connection.sendall(HTTP1)
+        read_answer(connection)
+    before = settled(contender)
+    connections = []
+    for _ in range(n):
+        connection = socket.create_connection(("127.0.0.1", port))
+        connection.sendall(HTTP1)
+        read_answer(connection)
+        connections.append(connection)
+    after = settled(contender)
+    for connection in warm + connections:
+        connection.close()
+    return (after - before) / n
+
+
+def frame(kind, flags, stream, payload):
+    return struct.pack(">I", len(payload))[1:] + struct.pack(">BBI", kind, flags, stream) + payload
+
+
+def literal(name, value):
+    """A header field without indexing and without Huffman (RFC 7541 section 6.2.2)."""
+    return b"\0" + bytes([len(name)]) + name + bytes([len(value)]) + value
+
+
+def request(path):
+    return b"".join(literal(name, value) for name, value in (
+        (b":method", b"POST"), (b":scheme", b"http"), (b":path", path), (b":authority", b"x"),
+        (b"content-type", b"application/grpc"), (b"te", b"trailers")))
+
+
+def open_streams(port, path, n):
+    connection = socket.create_connection(("127.0.0.1", port))
+    head = request(path)
+    connection.sendall(PREFACE + frame(SETTINGS, 0, 0, b"") + frame(SETTINGS, ACK, 0, b"") +
+                       b"".join(frame(HEADERS, END_HEADERS, 1 + 2 * i, head) for i in range(n)))
+    return connection
+
+
+def per_idle_stream(contender, port, path, connections, streams):
+    """Bytes for each of the calls that wait for their first message, both sides of the gateway counted."""
+    before_first = [open_streams(port, path, streams) for _ in range(2)]
+    before = settled(contender)
+    opened = [open_streams(port, path, streams) for _ in range(connections)]
+    after = settled(contender)
+    for connection in before_first + opened:
+        connection.close()
+    return (after - before) / (connections * streams)

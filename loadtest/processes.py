@@ -1,0 +1,64 @@
+"""The processes of a load test: started on free ports, watched through /proc, stopped at the end."""
+import os
+import pathlib
+import socket
+import subprocess
+import time
+
+ROOT = pathlib.Path(__file__).resolve().parent.parent
+
+
+def free_port():
+    with socket.socket() as s:
+        s.bind(("127.0.0.1", 0))
+        return s.getsockname()[1]
+
+
+def wait_for_port(port, process, seconds=20):
+    end = time.monotonic() + seconds
+    while time.monotonic() < end:
+        if process.poll() is not None:
+            raise SystemExit(f"{process.args[0]} ended with {process.returncode} before it listened")
+        try:
+            socket.create_connection(("127.0.0.1", port), timeout=1).close()
+            return
+        except OSError:
+            time.sleep(0.02)
+    raise SystemExit(f"{process.args[0]} does not listen on port {port}")
+
+
+class Watched:
+    """A process whose CPU time and memory are looked at. Use it in a `with` block."""
+
+    def __init__(self, command, port):
+        self.port = port
+        self.process = subprocess.Popen([str(word) for word in command], stdout=subprocess.DEVNULL)
+        wait_for_port(port, self.process)
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.process.terminate()
+        try:
+            self.process.wait(20)
+        except subprocess.TimeoutExpired:
+            self.process.kill()
+            self.process.wait()
+
+    def cpu(self):
+        """Seconds of CPU, user and system, of all its threads; to the nanosecond, unlike /proc/PID/stat."""
+        total = 0
+        folder = f"/proc/{self.process.pid}/task"
+        for thread in os.listdir(folder):
+            with open(f"{folder}/{thread}/schedstat") as file:
+                total += int(file.read().split()[0])
+        return total / 1e9
+
+    def memory(self):
+        """Bytes in RAM that are its own: anonymous memory, without what is mapped from files."""
+        with open(f"/proc/{self.process.pid}/status") as file:
+            for line in file:
+                if line.startswith("RssAnon:"):
+                    return int(line.split()[1]) * 1024
+        raise RuntimeError("the kernel does not say RssAnon")
