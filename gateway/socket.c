@@ -424,6 +424,12 @@ void socket_address_name(const struct sockaddr *address, char *name, size_t size
         snprintf(name, size, "%s:%u", host, ntohs(in->sin_port));
     } else if (address->sa_family == AF_INET6) {
         const struct sockaddr_in6 *in = (const struct sockaddr_in6 *)address;
+        if (IN6_IS_ADDR_V4MAPPED(&in->sin6_addr)) { /* IPv4 at a socket for both */
+            struct sockaddr_in v4 = {.sin_family = AF_INET, .sin_port = in->sin6_port};
+            memcpy(&v4.sin_addr, &in->sin6_addr.s6_addr[12], sizeof(v4.sin_addr));
+            socket_address_name((const struct sockaddr *)&v4, name, size);
+            return;
+        }
         inet_ntop(AF_INET6, &in->sin6_addr, host, sizeof(host));
         snprintf(name, size, "[%s]:%u", host, ntohs(in->sin6_port));
     } else {

@@ -453,6 +453,9 @@ static void addresses_have_names(void **state)
     assert_string_equal(name, "127.0.0.1:80");
     socket_address_name((struct sockaddr *)&v6, name, sizeof(name));
     assert_string_equal(name, "[::1]:443");
+    memcpy(&v6.sin6_addr, "\0\0\0\0\0\0\0\0\0\0\xff\xff\x7f\0\0\x02", 16);
+    socket_address_name((struct sockaddr *)&v6, name, sizeof(name));
+    assert_string_equal(name, "127.0.0.2:443");
     socket_address_name(&(struct sockaddr){.sa_family = AF_UNIX}, name, sizeof(name));
     assert_string_equal(name, "unix");
 }
