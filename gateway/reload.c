@@ -38,7 +38,8 @@ static Result load(Reload *reload)
     Result r = config_load(reload->path, arena, &problems, &reload->config);
     if (problems.n) {
         print_problems(&problems, reload->arena);
-        r = FAIL(reload->arena, FAULT_BAD_CONFIG, "%s has %zu mistakes", reload->path, problems.n);
+        r = FAIL(reload->arena, FAULT_BAD_CONFIG, "%zu %s in %s", problems.n,
+                 problems.n == 1 ? "mistake" : "mistakes", reload->path);
     } else if (failed(r)) {
         r = error_copy(reload->arena, r);
     }
