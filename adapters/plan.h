@@ -29,6 +29,8 @@ typedef struct PlanOptions {
     const MappingSet *types; /* for Any: all types that may be inside; may be NULL */
     uint32_t max_depth;     /* nesting; 0: 100 */
     uint32_t max_elements;  /* list elements, map entries and members in one message; 0: 1,000,000 */
+    bool walk_all;          /* wire to wire: read equal sub-messages too, instead of copying their bytes
+                               (what is in them, unknown fields too, then travels along unread) */
 } PlanOptions;
 
 MUST_USE Result plan_compile(Arena *arena, const Mapping *mapping, const PlanOptions *options,

@@ -1,0 +1,211 @@
+#include "adapters/compile.h"
+
+/* What makes two programs the same. */
+typedef struct ProgramKey {
+    const void *subject; /* the mapping; of READ and WRITE the type */
+    uint8_t style, from, to, zero[5];
+} ProgramKey;
+
+static bool is_special(const MessageType *type)
+{
+    return type->well_known != WELL_KNOWN_NONE && type->well_known != WELL_KNOWN_EMPTY;
+}
+
+static Program *new_program(Compiler *c, ProgramKey key)
+{
+    ProgramSet *set = c->set;
+    if (set->n == set->capacity) {
+        uint32_t capacity = set->capacity ? set->capacity * 2 : 16;
+        set->programs = arena_grow(c->arena, set->programs, set->n * sizeof(Program *),
+                                   capacity * sizeof(Program *));
+        set->capacity = capacity;
+    }
+    Program *program = arena_make(c->arena, Program);
+    Bytes stored = bytes_copy(c->arena, bytes(&key, sizeof(key)));
+    CHECK(set->programs && program && stored.data); /* a config generation's arena has no limit */
+    program->index = set->n;
+    set->programs[set->n++] = program;
+    table_put(&c->programs, stored, program);
+    return program;
+}
+
+static const Program *special_program(Compiler *c, const MessageType *type, ProgramStyle style)
+{
+    ProgramKey key = {.subject = type, .style = (uint8_t)style};
+    Program *program = table_get(&c->programs, bytes(&key, sizeof(key)));
+    if (program)
+        return program;
+    program = new_program(c, key);
+    program->style = style;
+    program->from = program->to = type;
+    program->from_codec = style == PROGRAM_READ ? CODEC_JSON : CODEC_PROTO;
+    program->to_codec = style == PROGRAM_READ ? CODEC_PROTO : CODEC_JSON;
+    return program;
+}
+
+/* ---- Any ----------------------------------------------------------------------------------------- */
+
+static bool any_changes(const MappingSet *types)
+{
+    if (!types)
+        return false;
+    for (uint32_t i = 0; i < types->n_mappings; i++) {
+        if (!types->mappings[i]->same_wire)
+            return true;
+    }
+    return false;
+}
+
+/* Whether an Any may be somewhere inside. A walk with a list of its own, because types are recursive. */
+static bool reaches_any(Compiler *c, const MessageType *type)
+{
+    static const char yes[] = "yes", no[] = "no";
+    const char *known = table_get(&c->reaches_any, bytes(&type, sizeof(type)));
+    if (known)
+        return known == yes;
+
+    Arena *scratch = arena_new(ARENA_UNLIMITED);
+    Table seen = table_in(scratch);
+    Buffer list = buffer_in(scratch);
+    bool found = false;
+    buffer_add(&list, &type, sizeof(type));
+    for (size_t at = 0; !found && at < list.size; at += sizeof(type)) {
+        const MessageType *next;
+        memcpy(&next, list.data + at, sizeof(next));
+        found = next->well_known == WELL_KNOWN_ANY;
+        for (uint32_t i = 0; i < next->n_fields; i++) {
+            const MessageType *inner = next->fields[i].message;
+            if (!inner || table_get(&seen, bytes(&inner, sizeof(inner))))
+                continue;
+            table_put(&seen, bytes_copy(scratch, bytes(&inner, sizeof(inner))), &found);
+            buffer_add(&list, &inner, sizeof(inner));
+        }
+    }
+    arena_free(scratch);
+    table_put(&c->reaches_any, bytes_copy(c->arena, bytes(&type, sizeof(type))),
+              (void *)(uintptr_t)(found ? yes : no));
+    return found;
+}
+
+/* Everything that may be inside an Any, once, when the first Any is met. */
+static void compile_any_types(Compiler *c, Codec from, Codec to)
+{
+    const MappingSet *types = c->set->options.types;
+    Table *table = &c->set->any[from][to];
+    if (table->arena)
+        return;
+    *table = table_in(c->arena);
+    for (uint32_t i = 0; types && i < types->n_mappings; i++) {
+        const Mapping *mapping = types->mappings[i];
+        if (mapping->from->map_entry)
+            continue;
+        const Program *program = compiler_program(c, mapping, from, to);
+        table_put(table, bytes_of(mapping->from->full_name), (void *)(uintptr_t)program);
+    }
+}
+
+/* ---- Which style --------------------------------------------------------------------------------- */
+
+static bool may_copy(Compiler *c, const Mapping *mapping)
+{
+    const PlanOptions *options = &c->set->options;
+    return mapping->same_wire && !options->walk_all &&
+           !(any_changes(options->types) && reaches_any(c, mapping->from));
+}
+
+/* A well-known type that stays what it is. */
+static bool same_special(const MessageType *from, const MessageType *to)
+{
+    return is_special(from) && from->well_known == to->well_known &&
+           (from->well_known != WELL_KNOWN_WRAPPER || from->fields[0].kind == to->fields[0].kind);
+}
+
+static ProgramStyle choose_style(Compiler *c, const Mapping *mapping, Codec from, Codec to)
+{
+    if (from == CODEC_PROTO && to == CODEC_PROTO && may_copy(c, mapping))
+        return PROGRAM_COPY;
+    if (mapping->from->well_known == WELL_KNOWN_ANY && mapping->to->well_known == WELL_KNOWN_ANY &&
+        (from == CODEC_JSON || to == CODEC_JSON || any_changes(c->set->options.types)))
+        return PROGRAM_ANY;
+    if ((from == CODEC_JSON && is_special(mapping->from)) ||
+        (to == CODEC_JSON && is_special(mapping->to)))
+        return PROGRAM_STAGED;
+    return PROGRAM_FIELDS;
+}
+
+/* The stages are added once the program itself is known, because they may lead back to it. */
+static void compile_stages(Compiler *c, Program *program)
+{
+    const Mapping *mapping = program->mapping;
+    bool read = program->from_codec == CODEC_JSON && is_special(mapping->from);
+    bool write = program->to_codec == CODEC_JSON && is_special(mapping->to);
+    if (read)
+        program->first = special_program(c, mapping->from, PROGRAM_READ);
+    if (read && write && same_special(mapping->from, mapping->to)) {
+        program->second = special_program(c, mapping->to, PROGRAM_WRITE);
+    } else if (read) {
+        program->second = compiler_program(c, mapping, CODEC_PROTO, program->to_codec);
+    } else {
+        program->first = compiler_program(c, mapping, program->from_codec, CODEC_PROTO);
+        program->second = special_program(c, mapping->to, PROGRAM_WRITE);
+    }
+}
+
+const Program *compiler_program(Compiler *c, const Mapping *mapping, Codec from, Codec to)
+{
+    bool same = same_special(mapping->from, mapping->to) &&
+                mapping->from->well_known != WELL_KNOWN_ANY;
+    if (same && from == CODEC_JSON && to == CODEC_PROTO)
+        return special_program(c, mapping->from, PROGRAM_READ);
+    if (same && from == CODEC_PROTO && to == CODEC_JSON)
+        return special_program(c, mapping->to, PROGRAM_WRITE);
+
+    ProgramKey key = {.subject = mapping, .style = PROGRAM_FIELDS, .from = (uint8_t)from,
+                      .to = (uint8_t)to};
+    Program *program = table_get(&c->programs, bytes(&key, sizeof(key)));
+    if (program)
+        return program;
+    program = new_program(c, key);
+    program->mapping = mapping;
+    program->from = mapping->from;
+    program->to = mapping->to;
+    program->from_codec = from;
+    program->to_codec = to;
+    program->style = choose_style(c, mapping, from, to);
+    return program;
+}
+
+const Program *compiler_identity(Compiler *c, const MessageType *type, Codec from, Codec to)
+{
+    const Schema *schema = type->schema;
+    const MappingSet *set = table_get(&c->identities, bytes(&schema, sizeof(schema)));
+    if (!set) {
+        Result r = mapping_set_identity(c->arena, schema, &set);
+        CHECK(!failed(r)); /* a config generation's arena has no limit */
+        table_put(&c->identities, bytes_copy(c->arena, bytes(&schema, sizeof(schema))),
+                  (void *)(uintptr_t)set);
+    }
+    return compiler_program(c, set->mappings[type->index], from, to);
+}
+
+Result compiler_finish(Compiler *c, uint32_t first)
+{
+    for (uint32_t i = first; i < c->set->n; i++) {
+        Program *program = c->set->programs[i];
+        Result r = OK;
+        switch (program->style) {
+        case PROGRAM_FIELDS:
+            if (!program->ops)
+                r = compile_fields(c, program, NULL);
+            break;
+        case PROGRAM_STAGED: compile_stages(c, program); break;
+        case PROGRAM_ANY: compile_any_types(c, program->from_codec, program->to_codec); break;
+        case PROGRAM_COPY:
+        case PROGRAM_READ:
+        case PROGRAM_WRITE: break;
+        }
+        if (failed(r))
+            return r;
+    }
+    return OK;
+}

@@ -1,0 +1,33 @@
+/*
+ * Compiler: a Mapping into Programs, one for each pair of message types and codecs that is met.
+ *
+ * Used when a plan is compiled, by one thread. New programs wait in a list and are compiled one after
+ * another, so that the depth of a schema costs no stack.
+ */
+#ifndef ADAPTERS_COMPILE_H
+#define ADAPTERS_COMPILE_H
+
+#include "adapters/plan_internal.h"
+
+typedef struct Compiler {
+    Arena *arena;
+    ProgramSet *set;
+    Table programs;   /* style, mapping or type, codecs -> Program */
+    Table identities; /* Schema pointer -> MappingSet */
+    Table reaches_any; /* MessageType pointer -> yes or no */
+    Result failure;
+} Compiler;
+
+/* The program for one mapping; compiled later, when it is new. NULL when the compiler failed. */
+const Program *compiler_program(Compiler *compiler, const Mapping *mapping, Codec from, Codec to);
+
+/* A message of this type as it is, from one codec to another. */
+const Program *compiler_identity(Compiler *compiler, const MessageType *type, Codec from, Codec to);
+
+/* Compiles what waits, from program number `first` on. */
+MUST_USE Result compiler_finish(Compiler *compiler, uint32_t first);
+
+/* compile_fields.c: the scan tables and operations of one program. `only`: just this field, bare. */
+MUST_USE Result compile_fields(Compiler *compiler, Program *program, const FieldType *only);
+
+#endif

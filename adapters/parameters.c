@@ -1,0 +1,175 @@
+/* The body and the parameters of a request as one tree, so that a plan reads them as one message. */
+#include "adapters/plan_internal.h"
+
+static JsonLimits json_limits(const Plan *plan)
+{
+    return (JsonLimits){plan->set->options.max_depth, plan->set->options.max_elements};
+}
+
+static JsonNode *new_node(Arena *arena, JsonKind kind, Bytes name)
+{
+    JsonNode *node = arena_make(arena, JsonNode);
+    if (node) {
+        node->kind = kind;
+        node->name = name;
+    }
+    return node;
+}
+
+static void append(JsonNode *parent, JsonNode *child)
+{
+    JsonNode **tail = &parent->first;
+    while (*tail)
+        tail = &(*tail)->next;
+    *tail = child;
+    parent->count++;
+}
+
+/* The member that stands for this field, under either of its names. */
+static JsonNode *find_member(const JsonNode *object, const FieldType *field)
+{
+    for (JsonNode *child = object->first; child; child = child->next) {
+        if (message_field(field->parent, child->name) == field)
+            return child;
+    }
+    return NULL;
+}
+
+static Result unknown_parameter(Arena *arena, const PlanParameter *parameter,
+                                const MessageType *type, Bytes part)
+{
+    return FAIL_FIELD(arena, FAULT_UNKNOWN_FIELD, arena_text(arena, parameter->field_path),
+                      "parameter %.*s: %s has no field \"%.*s\"",
+                      BYTES_ARGS(parameter->field_path), type->full_name, BYTES_ARGS(part));
+}
+
+static Result misplaced(Arena *arena, const PlanParameter *parameter, const char *why)
+{
+    return FAIL_FIELD(arena, FAULT_BAD_VALUE, arena_text(arena, parameter->field_path),
+                      "parameter %.*s: %s", BYTES_ARGS(parameter->field_path), why);
+}
+
+/* The object for a message field, made when it is not there yet. */
+static Result enter(Arena *arena, const PlanParameter *parameter, const FieldType *field,
+                    JsonNode **object)
+{
+    if (field->kind != KIND_MESSAGE || field->repeated ||
+        field->message->well_known != WELL_KNOWN_NONE)
+        return misplaced(arena, parameter, "a part of its path is no single message");
+    JsonNode *child = find_member(*object, field);
+    if (child && child->kind == JSON_NULL)
+        child->kind = JSON_OBJECT;
+    if (child && child->kind != JSON_OBJECT)
+        return misplaced(arena, parameter, "the body has something else than an object there");
+    if (!child) {
+        child = new_node(arena, JSON_OBJECT, bytes_of(field->json_name));
+        if (!child)
+            return FAIL(arena, FAULT_OUT_OF_MEMORY, "reading parameters");
+        append(*object, child);
+    }
+    *object = child;
+    return OK;
+}
+
+static bool may_be_text(const FieldType *field)
+{
+    if (field->map)
+        return false;
+    if (!kind_is_message(field->kind))
+        return true;
+    switch (field->message->well_known) {
+    case WELL_KNOWN_TIMESTAMP:
+    case WELL_KNOWN_DURATION:
+    case WELL_KNOWN_FIELD_MASK:
+    case WELL_KNOWN_WRAPPER: return true;
+    default: return false;
+    }
+}
+
+/*
+ * Puts the text in its place. What the body says there gives way, because the path that a client calls
+ * is what it means; two parameters for one single field do not, because nobody knows which is meant.
+ */
+static Result put_leaf(Arena *arena, const PlanParameter *parameter, const FieldType *field,
+                       JsonNode *object)
+{
+    if (!may_be_text(field))
+        return misplaced(arena, parameter, "its field cannot be given as text");
+    JsonNode *child = find_member(object, field);
+    bool ours = child && child->kind == (field->repeated ? JSON_ARRAY : JSON_TEXT) &&
+                child->offset == UINT32_MAX;
+    if (ours && !field->repeated)
+        return misplaced(arena, parameter, "given twice");
+    if (!child) {
+        child = new_node(arena, JSON_NULL, bytes_of(field->json_name));
+        if (!child)
+            return FAIL(arena, FAULT_OUT_OF_MEMORY, "reading parameters");
+        append(object, child);
+    }
+    JsonNode *text = child;
+    if (field->repeated) {
+        if (!ours)
+            *child = (JsonNode){.kind = JSON_ARRAY, .offset = UINT32_MAX, .name = child->name,
+                                .next = child->next};
+        text = new_node(arena, JSON_TEXT, BYTES_NONE);
+        if (!text)
+            return FAIL(arena, FAULT_OUT_OF_MEMORY, "reading parameters");
+        append(child, text);
+    }
+    text->kind = JSON_TEXT;
+    text->offset = UINT32_MAX; /* it is in no text, and marks what parameters have set */
+    text->text = parameter->text;
+    return OK;
+}
+
+static Result put_parameter(Arena *arena, const MessageType *type, const PlanParameter *parameter,
+                            JsonNode *object)
+{
+    Bytes rest = parameter->field_path, part;
+    const FieldType *field = NULL;
+    while (bytes_split(&rest, '.', &part)) {
+        if (field) {
+            Result r = enter(arena, parameter, field, &object);
+            if (failed(r))
+                return r;
+            type = field->message;
+        }
+        field = message_field(type, part);
+        if (!field || field->extension)
+            return unknown_parameter(arena, parameter, type, part);
+    }
+    if (!field)
+        return misplaced(arena, parameter, "it has no name");
+    return put_leaf(arena, parameter, field, object);
+}
+
+static Result body_tree(const Plan *plan, const PlanInput *input, Arena *arena,
+                        JsonNode **root_out)
+{
+    JsonLimits limits = json_limits(plan);
+    JsonNode *body;
+    if (input->no_body) {
+        *root_out = new_node(arena, JSON_OBJECT, BYTES_NONE);
+        return *root_out ? OK : FAIL(arena, FAULT_OUT_OF_MEMORY, "reading parameters");
+    }
+    Result r = json_parse(arena, input->bytes, &limits, &body);
+    *root_out = body;
+    if (failed(r) || input->body_field.size == 0)
+        return r;
+    *root_out = new_node(arena, JSON_OBJECT, BYTES_NONE);
+    if (!*root_out)
+        return FAIL(arena, FAULT_OUT_OF_MEMORY, "reading the body");
+    body->name = input->body_field;
+    append(*root_out, body);
+    return OK;
+}
+
+Result input_tree(const Plan *plan, const PlanInput *input, Arena *arena, JsonNode **root_out)
+{
+    Result r = body_tree(plan, input, arena, root_out);
+    if (!failed(r) && input->n_parameters && (*root_out)->kind != JSON_OBJECT)
+        return FAIL(arena, FAULT_BAD_VALUE, "the body must be an object to be joined by parameters");
+    for (uint32_t i = 0; !failed(r) && i < input->n_parameters; i++)
+        r = put_parameter(arena, plan->mapping->from, &input->parameters[i], *root_out);
+    return r;
+}

@@ -1,0 +1,378 @@
+/*
+ * Program: a Mapping compiled for one pair of codecs; Runner: one run of a Plan.
+ *
+ * A program reads its source message once, into a frame of slots (scan), one slot for each source field
+ * that some expression reads; fields of sub-messages that are moved out have slots of the same frame.
+ * Then a flat list of operations computes and writes the target in the order of its fields.
+ *
+ *     source bytes or JsonNode --scan--> slots --operations--> output
+ *
+ * Sub-messages and lists stay where they are: their slot points at them, and the operation that writes
+ * them reads them, through a program of their own. Inside the folder and its tests only.
+ */
+#ifndef ADAPTERS_PLAN_INTERNAL_H
+#define ADAPTERS_PLAN_INTERNAL_H
+
+#include "adapters/json.h"
+#include "adapters/plan.h"
+#include "adapters/wire.h"
+#include "base/arena.h"
+
+typedef struct Program Program;
+typedef struct Runner Runner;
+
+/* ---- Values -------------------------------------------------------------------------------------- */
+
+/*
+ * One value. What it is, is known when the plan is compiled:
+ *   integers, bool, enum: i or u, extended to 64 bits; double: d; float: its 32 bits in u
+ *   string, bytes: data, size
+ *   message, FORM_SOURCE, from protobuf and FORM_WIRE: data, size: its fields as bytes
+ *   message, FORM_SOURCE, from JSON: node
+ *   list or map, FORM_SOURCE, from protobuf: run, last; from JSON: node
+ *   list, FORM_VALUES: items, size; map, FORM_VALUES: keys and values in turn, size: of both
+ */
+typedef struct Value {
+    union {
+        int64_t i;
+        uint64_t u;
+        double d;
+        const uint8_t *data;
+        const JsonNode *node;
+        struct WireRun *run;
+        const struct Value *items;
+    };
+    union {
+        size_t size;
+        struct WireRun *last;
+    };
+} Value;
+
+typedef enum Form {
+    FORM_SOURCE, /* still where it was read */
+    FORM_WIRE,   /* a message as protobuf bytes that the run made; as a list, FORM_VALUES of those */
+    FORM_VALUES, /* a list that the run made */
+} Form;
+
+/* Neighbouring records of one repeated field, or one packed payload. */
+typedef struct WireRun {
+    const uint8_t *at, *end;
+    uint32_t tag;        /* that each record begins with */
+    bool packed;
+    struct WireRun *next;
+} WireRun;
+
+static inline Bytes value_bytes(Value v)
+{
+    return bytes(v.data, v.size);
+}
+
+static inline Value value_of_bytes(Bytes b)
+{
+    return (Value){.data = b.data, .size = b.size};
+}
+
+static inline float value_float(Value v)
+{
+    uint32_t bits = (uint32_t)v.u;
+    float number;
+    memcpy(&number, &bits, sizeof(number));
+    return number;
+}
+
+static inline Value value_of_float(float number)
+{
+    uint32_t bits;
+    memcpy(&bits, &number, sizeof(bits));
+    return (Value){.u = bits};
+}
+
+static inline bool kind_is_bytes(FieldKind kind)
+{
+    return kind == KIND_STRING || kind == KIND_BYTES;
+}
+
+static inline bool kind_is_message(FieldKind kind)
+{
+    return kind == KIND_MESSAGE || kind == KIND_GROUP;
+}
+
+/* Zero, or empty: what a field without presence is when unset. -0.0 is not zero. */
+static inline bool value_is_zero(FieldKind kind, Value v)
+{
+    return kind_is_bytes(kind) ? v.size == 0 : v.u == 0;
+}
+
+WireType kind_wire_type(FieldKind kind);
+
+/* ---- Programs ------------------------------------------------------------------------------------ */
+
+typedef enum PlanCode {
+#define PLAN_OP(name, letter, meaning) PLAN_##name,
+#include "adapters/plan_ops.def"
+#undef PLAN_OP
+    PLAN_END,
+} PlanCode;
+
+enum {
+    NO_SLOT = UINT16_MAX,
+    MOST_ARGS = 8,    /* of one converter */
+    MOST_BUILDS = 12, /* BUILDs within BUILDs */
+};
+
+/* What is done with one field of the source. */
+typedef struct ScanField {
+    const FieldType *field;
+    const struct ScanTable *inside; /* sub-message whose fields have slots in this frame too; or NULL */
+    uint16_t slot;                  /* or NO_SLOT: known, but nobody asks */
+    uint16_t oneof;                 /* in the frame + 1; 0: in none */
+} ScanField;
+
+/* One message type of the source, as it is read into a frame. */
+typedef struct ScanTable {
+    const MessageType *type;
+    ScanField *fields; /* beside type->fields */
+    uint32_t seen;     /* index of its first field among the frame's "seen" bits */
+    uint32_t oneofs;   /* index of its first oneof in the frame */
+} ScanTable;
+
+/* Where an operation writes: one field of the target, with what its name looks like there. */
+typedef struct PutField {
+    const FieldType *field;
+    Bytes name;      /* JSON: `,"customerId":`; protobuf: the tag */
+    Bytes unset;     /* JSON: what stands for an unset one ("0", "[]") */
+    Bytes suffix;    /* protobuf: the end tag of a group, or of an item of a message set */
+    bool delimited;  /* protobuf: a length stands before a message */
+} PutField;
+
+/* How the values of a list or map are read. */
+typedef struct ElementShape {
+    const FieldType *source; /* of FORM_SOURCE: the list's field; else NULL */
+    FieldKind kind;          /* of the elements, or of the map's values */
+    FieldKind key;           /* maps */
+    const EnumType *enumeration;
+    bool check_utf8, key_check_utf8, map;
+    bool nulls;              /* JSON: null is a value of it */
+    Form form;
+} ElementShape;
+
+typedef struct PlanOp {
+    uint8_t code;
+    uint8_t kind;        /* FieldKind of what is written or computed */
+    uint8_t form;        /* Form of a */
+    bool json;           /* PUT: writes JSON */
+    bool omit_zero;      /* PUT: the field has no presence */
+    bool put_unset;      /* PUT: what is unset is written too */
+    bool required;       /* PUT: unset is a fault */
+    bool map;            /* a is a map */
+    bool loud;
+    bool always;         /* CLOSE, END_BUILD: there is no a: written when not empty */
+    uint16_t a, b, into; /* slots */
+    uint32_t skip;
+    const char *where;   /* path in the source, for errors */
+    const PutField *put;
+    const Program *program;
+    const ElementShape *shape;
+    const Converter *converter;
+    const uint16_t *args; /* slots of CONVERT's arguments */
+    uint32_t n_args;
+    Value constant;
+    FieldKind constant_kind;
+    bool zero_when_unset; /* WHEN: the source field has no presence, so unset is zero */
+    const Loss *loss;
+} PlanOp;
+
+typedef enum ProgramStyle {
+    PROGRAM_COPY,   /* protobuf to protobuf, nothing changes: the bytes */
+    PROGRAM_FIELDS, /* scan, then operations */
+    PROGRAM_READ,   /* a well-known type out of its JSON, to protobuf */
+    PROGRAM_WRITE,  /* a well-known type from protobuf into its JSON */
+    PROGRAM_STAGED, /* through protobuf: first, then second */
+    PROGRAM_ANY,    /* google.protobuf.Any, with what is in it */
+} ProgramStyle;
+
+struct Program {
+    ProgramStyle style;
+    Codec from_codec, to_codec;
+    const Mapping *mapping;
+    const MessageType *from, *to;
+    const ScanTable *scan;
+    uint32_t n_slots, n_oneofs, n_seen, frame_size;
+    const PlanOp *ops; /* ended by PLAN_END */
+    uint32_t n_ops;
+    bool keep_unknown;
+    bool bare;         /* only_field: the value without its name and braces */
+    const Program *first, *second; /* STAGED; second may be NULL */
+    uint32_t index;    /* in its plan, for the printer */
+};
+
+/* What all programs of a compilation share. */
+typedef struct ProgramSet {
+    PlanOptions options;
+    Program **programs; /* all of them */
+    uint32_t n, capacity;
+    Table any[CODEC_COUNT][CODEC_COUNT]; /* from, to: full name -> Program, what may be in an Any */
+} ProgramSet;
+
+struct Plan {
+    const Program *program;
+    const Mapping *mapping;
+    const ProgramSet *set;
+};
+
+/* ---- Running ------------------------------------------------------------------------------------- */
+
+typedef struct Frame {
+    Value *values;
+    uint64_t *set;        /* a bit per slot */
+    uint64_t *seen;       /* a bit per field: duplicates in JSON */
+    uint16_t *oneof_chosen; /* per oneof: index + 1 of the member that was set last */
+    Buffer *unknown;      /* kept unknown fields */
+} Frame;
+
+static inline bool frame_has(const Frame *frame, uint16_t slot)
+{
+    return frame->set[slot >> 6] >> (slot & 63) & 1;
+}
+
+static inline void frame_set(Frame *frame, uint16_t slot)
+{
+    frame->set[slot >> 6] |= UINT64_C(1) << (slot & 63);
+}
+
+static inline void frame_clear(Frame *frame, uint16_t slot)
+{
+    frame->set[slot >> 6] &= ~(UINT64_C(1) << (slot & 63));
+}
+
+enum { FRAME_CLASSES = 24, PATH_LIMIT = 24 };
+
+/* A step of the path to a fault, collected from the inside out. */
+typedef struct PathStep {
+    const char *name; /* or NULL: an element */
+    Bytes key;        /* of a map's entry */
+    uint32_t index;   /* of a list's element; when key.data is NULL */
+} PathStep;
+
+struct Runner {
+    Arena *arena;
+    Buffer *out;
+    PlanRun *report;
+    const ProgramSet *set;
+    uint32_t depth, max_depth;   /* nesting so far */
+    uint32_t elements_left;
+    void *frames[FRAME_CLASSES]; /* free ones, by size class */
+    const Fault *fault;          /* what went wrong, or NULL */
+    const char *text;
+    PathStep path[PATH_LIMIT];
+    uint32_t n_path;
+};
+
+/* Notes what went wrong. Always false. */
+bool run_fail(Runner *runner, const Fault *fault, const char *format, ...) PRINTF_LIKE(3, 4);
+bool run_out_of_memory(Runner *runner);
+
+/* Adds to the path on the way out. Always false. */
+bool run_failed_in(Runner *runner, const char *name);
+bool run_failed_at(Runner *runner, uint32_t index);
+bool run_failed_at_key(Runner *runner, Bytes key);
+
+void run_loss(Runner *runner, const Loss *loss);
+
+static inline bool run_count_element(Runner *runner)
+{
+    if (__builtin_expect(runner->elements_left-- != 0, 1))
+        return true;
+    runner->elements_left = 0;
+    return run_fail(runner, &FAULT_MESSAGE_TOO_LARGE, "more elements than allowed");
+}
+
+/* Runs a program on one message, and writes to runner->out: to protobuf the fields alone, to JSON the
+   whole value. */
+bool program_run(Runner *runner, const Program *program, Value source);
+
+/* JSON without the braces, each member with its comma in front; what Any puts behind its "@type". */
+bool program_run_members(Runner *runner, const Program *program, Value source);
+
+/* The same into bytes of its own. */
+bool program_make(Runner *runner, const Program *program, Value source, Bytes *bytes_out);
+
+/* scan_wire.c, scan_json.c: the source into a frame. */
+bool scan_wire(Runner *runner, const ScanTable *table, Frame *frame, Bytes message);
+bool scan_json(Runner *runner, const ScanTable *table, Frame *frame, const JsonNode *node);
+
+/* What became of reading a scalar from JSON. */
+typedef enum JsonScalar { JSON_SCALAR_OK, JSON_SCALAR_BAD, JSON_SCALAR_UNKNOWN_ENUM } JsonScalar;
+
+JsonScalar json_scalar(Runner *runner, FieldKind kind, const EnumType *enumeration,
+                       const JsonNode *node, Value *value_out);
+
+/* Reads a scalar behind its tag; NULL when it is not well-formed (the fault is noted). */
+const uint8_t *wire_scalar(Runner *runner, FieldKind kind, bool check_utf8, const uint8_t *at,
+                           const uint8_t *end, Value *value_out);
+
+/* Walks over the elements of a list or the entries of a map, whatever their form. */
+typedef struct ListReader {
+    Runner *runner;
+    const ElementShape *shape;
+    bool from_json;
+    const WireRun *run;
+    const uint8_t *at; /* in *run */
+    const JsonNode *node;
+    const Value *items, *items_end;
+    Buffer *unknown;   /* where values that a closed enum does not know are kept; or NULL */
+    uint32_t index;    /* of the element that was read last */
+    uint32_t n;        /* read so far */
+    bool failed;       /* list_next was false for a fault, not for the end */
+} ListReader;
+
+ListReader list_reader(Runner *runner, const ElementShape *shape, bool from_json, Value list,
+                       Buffer *unknown);
+bool list_next(ListReader *reader, Value *value_out);
+bool map_next(ListReader *reader, Value *key_out, Value *value_out);
+
+/* Reads a whole list into FORM_VALUES (a map: keys and values in turn). */
+bool list_collect(ListReader *reader, Value *values_out);
+
+/* put.c: values into the output. */
+void put_wire_scalar(Buffer *out, FieldKind kind, Value value);
+bool put_json_scalar(Runner *runner, FieldKind kind, const EnumType *enumeration, Value value);
+
+/* put_ops.c, put_map.c: operations that write one field. */
+bool put_unset(Runner *runner, const PlanOp *op);
+bool put_value(Runner *runner, const PlanOp *op, const Frame *frame);
+bool put_message(Runner *runner, const Program *program, const PlanOp *op, Frame *frame);
+bool put_list_of(Runner *runner, const Program *program, const PlanOp *op, Frame *frame);
+bool put_map(Runner *runner, const PlanOp *op, ListReader *reader);
+
+/* eval.c: all operations of a program. */
+bool run_ops(Runner *runner, const Program *program, Frame *frame);
+
+/* Room for a length that is not known yet, guessed to need as much as `guess`; then the length. */
+static inline size_t length_begin(Buffer *out, size_t guess)
+{
+    size_t reserved = wire_varint_size(guess);
+    if (buffer_reserve(out, 10))
+        out->size += reserved;
+    return reserved;
+}
+
+void length_end(Buffer *out, size_t content, size_t reserved);
+
+/* convert.c: one converter on one set of arguments. Messages come and go as protobuf bytes. `set_out`
+   false: the value is absent. */
+bool convert(Runner *runner, const Converter *converter, const Value *args, uint32_t n_args,
+             const Loss *loss, Value *value_out, bool *set_out);
+
+/* well_known.c: between a well-known type's JSON and its protobuf bytes; both to runner->out. */
+bool well_known_read(Runner *runner, const MessageType *type, const JsonNode *node);
+bool well_known_write(Runner *runner, const MessageType *type, Bytes message);
+
+/* any.c */
+bool any_run(Runner *runner, const Program *program, Value source);
+
+/* parameters.c: body and parameters as one tree. */
+MUST_USE Result input_tree(const Plan *plan, const PlanInput *input, Arena *arena,
+                           JsonNode **root_out);
+
+#endif

@@ -1,0 +1,162 @@
+/* Values into the output: as protobuf's wire format, and as JSON. */
+#include "adapters/plan_internal.h"
+
+#include "adapters/number_text.h"
+#include "base/base64.h"
+#include "base/utf8.h"
+
+#include <math.h>
+
+/* ---- Protobuf ------------------------------------------------------------------------------------ */
+
+static void put_fixed(Buffer *out, uint64_t value, size_t size)
+{
+    if (__BYTE_ORDER__ == __ORDER_BIG_ENDIAN__)
+        value = __builtin_bswap64(value) >> (64 - 8 * size);
+    buffer_add(out, &value, size);
+}
+
+void put_wire_scalar(Buffer *out, FieldKind kind, Value value)
+{
+    switch (kind) {
+    case KIND_DOUBLE:
+    case KIND_FIXED64:
+    case KIND_SFIXED64: put_fixed(out, value.u, 8); break;
+    case KIND_FLOAT:
+    case KIND_FIXED32:
+    case KIND_SFIXED32: put_fixed(out, value.u, 4); break;
+    case KIND_STRING:
+    case KIND_BYTES:
+    case KIND_MESSAGE:
+        wire_add_varint(out, value.size);
+        buffer_add(out, value.data, value.size);
+        break;
+    case KIND_GROUP: buffer_add(out, value.data, value.size); break;
+    case KIND_SINT32:
+    case KIND_SINT64: wire_add_varint(out, wire_zigzag(value.i)); break;
+    case KIND_INT32:
+    case KIND_INT64:
+    case KIND_UINT32:
+    case KIND_UINT64:
+    case KIND_BOOL:
+    case KIND_ENUM: wire_add_varint(out, value.u); break;
+    }
+}
+
+void length_end(Buffer *out, size_t content, size_t reserved)
+{
+    size_t size = out->size - content, needed = wire_varint_size(size);
+    if (out->full)
+        return;
+    if (needed != reserved) {
+        if (!buffer_reserve(out, 10))
+            return;
+        memmove(out->data + content - reserved + needed, out->data + content, size);
+        out->size = out->size - reserved + needed;
+    }
+    wire_put_varint(out->data + content - reserved, size);
+}
+
+/* ---- JSON ---------------------------------------------------------------------------------------- */
+
+static void put_json_number(Buffer *out, size_t (*write)(uint8_t *, uint64_t), uint64_t number,
+                            bool quoted)
+{
+    if (!buffer_reserve(out, NUMBER_TEXT_MAX + 2))
+        return;
+    uint8_t *to = out->data + out->size;
+    *to = '"';
+    to += quoted;
+    to += write(to, number);
+    *to = '"';
+    to += quoted;
+    out->size = (size_t)(to - out->data);
+}
+
+static size_t write_signed(uint8_t *to, uint64_t number)
+{
+    return number_write_i64(to, (int64_t)number);
+}
+
+static size_t write_double(uint8_t *to, uint64_t bits)
+{
+    return number_write_double(to, (Value){.u = bits}.d);
+}
+
+static size_t write_float(uint8_t *to, uint64_t bits)
+{
+    return number_write_float(to, value_float((Value){.u = bits}));
+}
+
+static void put_json_not_finite(Buffer *out, double number)
+{
+    buffer_add_text(out, isnan(number) ? "\"NaN\"" : number > 0 ? "\"Infinity\"" : "\"-Infinity\"");
+}
+
+static bool put_json_text(Runner *runner, Bytes text)
+{
+    if (!utf8_valid(text))
+        return run_fail(runner, &FAULT_BAD_VALUE, "a string that is not valid UTF-8");
+    json_write_string(runner->out, text);
+    return true;
+}
+
+static void put_json_enum(Runner *runner, const EnumType *type, int32_t number)
+{
+    Buffer *out = runner->out;
+    const EnumValue *value = runner->set->options.enums_as_numbers
+                                 ? NULL
+                                 : enum_value_by_number(type, number);
+    if (type->is_null_value) {
+        buffer_add_text(out, "null");
+    } else if (value) {
+        buffer_add_byte(out, '"');
+        buffer_add_text(out, value->name);
+        buffer_add_byte(out, '"');
+    } else {
+        put_json_number(out, write_signed, (uint64_t)(int64_t)number, false);
+    }
+}
+
+static void put_json_bytes(Buffer *out, Bytes bytes)
+{
+    buffer_add_byte(out, '"');
+    base64_encode(out, bytes, BASE64_STANDARD, true);
+    buffer_add_byte(out, '"');
+}
+
+bool put_json_scalar(Runner *runner, FieldKind kind, const EnumType *enumeration, Value value)
+{
+    Buffer *out = runner->out;
+    switch (kind) {
+    case KIND_INT32:
+    case KIND_SINT32:
+    case KIND_SFIXED32: put_json_number(out, write_signed, value.u, false); break;
+    case KIND_UINT32:
+    case KIND_FIXED32: put_json_number(out, number_write_u64, value.u, false); break;
+    case KIND_INT64:
+    case KIND_SINT64:
+    case KIND_SFIXED64: put_json_number(out, write_signed, value.u, true); break;
+    case KIND_UINT64:
+    case KIND_FIXED64: put_json_number(out, number_write_u64, value.u, true); break;
+    case KIND_DOUBLE:
+        if (isfinite(value.d))
+            put_json_number(out, write_double, value.u, false);
+        else
+            put_json_not_finite(out, value.d);
+        break;
+    case KIND_FLOAT:
+        if (isfinite(value_float(value)))
+            put_json_number(out, write_float, value.u, false);
+        else
+            put_json_not_finite(out, (double)value_float(value));
+        break;
+    case KIND_BOOL: buffer_add_text(out, value.u ? "true" : "false"); break;
+    case KIND_STRING: return put_json_text(runner, value_bytes(value));
+    case KIND_BYTES: put_json_bytes(out, value_bytes(value)); break;
+    case KIND_ENUM: put_json_enum(runner, enumeration, (int32_t)value.i); break;
+    case KIND_MESSAGE:
+    case KIND_GROUP: break;
+    }
+    return true;
+}

@@ -1,0 +1,391 @@
+/* Protobuf's wire format into the slots of a frame. https://protobuf.dev/programming-guides/encoding/ */
+#include "adapters/plan_internal.h"
+
+#include "base/utf8.h"
+
+/* Where the reader stands in one message. */
+typedef struct Scan {
+    Runner *runner;
+    const ScanTable *table;
+    Frame *frame;
+    const uint8_t *end;
+} Scan;
+
+WireType kind_wire_type(FieldKind kind)
+{
+    switch (kind) {
+    case KIND_DOUBLE:
+    case KIND_FIXED64:
+    case KIND_SFIXED64: return WIRE_FIXED64;
+    case KIND_FLOAT:
+    case KIND_FIXED32:
+    case KIND_SFIXED32: return WIRE_FIXED32;
+    case KIND_STRING:
+    case KIND_BYTES:
+    case KIND_MESSAGE: return WIRE_LENGTH;
+    case KIND_GROUP: return WIRE_GROUP;
+    case KIND_INT64:
+    case KIND_UINT64:
+    case KIND_INT32:
+    case KIND_BOOL:
+    case KIND_UINT32:
+    case KIND_ENUM:
+    case KIND_SINT32:
+    case KIND_SINT64: break;
+    }
+    return WIRE_VARINT;
+}
+
+static const uint8_t *malformed(Runner *runner)
+{
+    run_fail(runner, &FAULT_BAD_MESSAGE, "the protobuf bytes are not well-formed");
+    return NULL;
+}
+
+/* ---- Scalars ------------------------------------------------------------------------------------- */
+
+static Value narrow_varint(FieldKind kind, uint64_t raw)
+{
+    switch (kind) {
+    case KIND_INT32:
+    case KIND_ENUM: return (Value){.i = (int32_t)(uint32_t)raw};
+    case KIND_UINT32: return (Value){.u = (uint32_t)raw};
+    case KIND_BOOL: return (Value){.u = raw != 0};
+    case KIND_SINT32: return (Value){.i = (int32_t)wire_unzigzag((uint32_t)raw)};
+    case KIND_SINT64: return (Value){.i = wire_unzigzag(raw)};
+    default: return (Value){.u = raw};
+    }
+}
+
+static inline uint64_t little_endian_64(const uint8_t *at)
+{
+    uint64_t raw;
+    memcpy(&raw, at, 8);
+    return __BYTE_ORDER__ == __ORDER_BIG_ENDIAN__ ? __builtin_bswap64(raw) : raw;
+}
+
+static inline uint32_t little_endian_32(const uint8_t *at)
+{
+    uint32_t raw;
+    memcpy(&raw, at, 4);
+    return __BYTE_ORDER__ == __ORDER_BIG_ENDIAN__ ? __builtin_bswap32(raw) : raw;
+}
+
+const uint8_t *wire_scalar(Runner *runner, FieldKind kind, bool check_utf8, const uint8_t *at,
+                           const uint8_t *end, Value *value_out)
+{
+    uint64_t raw;
+    switch (kind) {
+    case KIND_DOUBLE:
+    case KIND_FIXED64:
+    case KIND_SFIXED64:
+        if (end - at < 8)
+            return malformed(runner);
+        value_out->u = little_endian_64(at);
+        return at + 8;
+    case KIND_FLOAT:
+    case KIND_FIXED32:
+        if (end - at < 4)
+            return malformed(runner);
+        value_out->u = little_endian_32(at);
+        return at + 4;
+    case KIND_SFIXED32:
+        if (end - at < 4)
+            return malformed(runner);
+        value_out->i = (int32_t)little_endian_32(at);
+        return at + 4;
+    case KIND_STRING:
+    case KIND_BYTES:
+    case KIND_MESSAGE:
+        at = wire_varint(at, end, &raw);
+        if (!at || raw > (uint64_t)(end - at))
+            return malformed(runner);
+        *value_out = (Value){.data = at, .size = (size_t)raw};
+        if (check_utf8 && !utf8_valid(value_bytes(*value_out))) {
+            run_fail(runner, &FAULT_BAD_VALUE, "a string that is not valid UTF-8");
+            return NULL;
+        }
+        return at + raw;
+    default:
+        at = wire_varint(at, end, &raw);
+        if (!at)
+            return malformed(runner);
+        *value_out = narrow_varint(kind, raw);
+        return at;
+    }
+}
+
+/* ---- Fields -------------------------------------------------------------------------------------- */
+
+/* What the options say about a record that no field is for. */
+static bool take_unknown(Scan *s, uint32_t number, Bytes record)
+{
+    switch (s->runner->set->options.unknown) {
+    case UNKNOWN_REFUSE:
+        return run_fail(s->runner, &FAULT_UNKNOWN_FIELD, "%s has no field with the number %u",
+                        s->table->type->full_name, number);
+    case UNKNOWN_KEEP:
+        if (s->frame->unknown) {
+            buffer_add_bytes(s->frame->unknown, record);
+            return true;
+        }
+        break;
+    case UNKNOWN_COUNT: break;
+    }
+    s->runner->report->n_unknown++;
+    return true;
+}
+
+static void clear_table(Frame *frame, const ScanTable *table);
+
+static void clear_field(Frame *frame, const ScanField *field)
+{
+    if (field->slot != NO_SLOT)
+        frame_clear(frame, field->slot);
+    if (field->inside)
+        clear_table(frame, field->inside);
+}
+
+/* As deep as the paths that a mapping moves fields out of. */
+static void clear_table(Frame *frame, const ScanTable *table)
+{
+    for (uint32_t i = 0; i < table->type->n_fields; i++)
+        clear_field(frame, &table->fields[i]);
+}
+
+/* A member of a oneof unsets the one before it. */
+static void choose(Scan *s, const ScanField *field)
+{
+    uint16_t *chosen = &s->frame->oneof_chosen[field->oneof - 1];
+    uint16_t index = (uint16_t)(field->field->index + 1);
+    if (*chosen && *chosen != index)
+        clear_field(s->frame, &s->table->fields[*chosen - 1]);
+    *chosen = index;
+}
+
+/* Messages that come in pieces are one: their bytes in a row mean the same. */
+static bool append_message(Scan *s, const ScanField *field, Bytes more)
+{
+    Value *value = &s->frame->values[field->slot];
+    uint8_t *joined = arena_alloc(s->runner->arena, value->size + more.size);
+    if (!joined)
+        return run_out_of_memory(s->runner);
+    if (value->size)
+        memcpy(joined, value->data, value->size);
+    if (more.size)
+        memcpy(joined + value->size, more.data, more.size);
+    *value = (Value){.data = joined, .size = value->size + more.size};
+    return true;
+}
+
+static bool take_message(Scan *s, const ScanField *field, Bytes message)
+{
+    if (field->oneof)
+        choose(s, field);
+    if (field->slot != NO_SLOT) {
+        if (frame_has(s->frame, field->slot))
+            return append_message(s, field, message);
+        s->frame->values[field->slot] = value_of_bytes(message);
+        frame_set(s->frame, field->slot);
+    }
+    if (!field->inside)
+        return true;
+    if (s->runner->depth == s->runner->max_depth)
+        return run_fail(s->runner, &FAULT_TOO_DEEP, "nested deeper than allowed");
+    s->runner->depth++;
+    bool ok = scan_wire(s->runner, field->inside, s->frame, message);
+    s->runner->depth--;
+    return ok;
+}
+
+/* A number that a closed enum does not know is an unknown field (proto2). */
+static bool is_unknown_enum(const FieldType *field, Value value)
+{
+    return field->kind == KIND_ENUM && field->enumeration->closed &&
+           !enum_value_by_number(field->enumeration, (int32_t)value.i);
+}
+
+static const uint8_t *take_scalar(Scan *s, const ScanField *field, const uint8_t *record,
+                                  const uint8_t *at)
+{
+    Value value;
+    at = wire_scalar(s->runner, field->field->kind, field->field->check_utf8, at, s->end, &value);
+    if (!at) {
+        run_failed_in(s->runner, field->field->name);
+        return NULL;
+    }
+    if (is_unknown_enum(field->field, value))
+        return take_unknown(s, field->field->number, bytes(record, (size_t)(at - record))) ? at
+                                                                                           : NULL;
+    if (field->oneof)
+        choose(s, field);
+    if (field->slot == NO_SLOT)
+        return at;
+    s->frame->values[field->slot] = value;
+    if (!field->field->presence && value_is_zero(field->field->kind, value))
+        frame_clear(s->frame, field->slot);
+    else
+        frame_set(s->frame, field->slot);
+    return at;
+}
+
+/* ---- Repeated fields ----------------------------------------------------------------------------- */
+
+static bool add_run(Scan *s, const ScanField *field, WireRun run)
+{
+    WireRun *added = arena_alloc(s->runner->arena, sizeof(WireRun));
+    if (!added)
+        return run_out_of_memory(s->runner);
+    *added = run;
+    Value *value = &s->frame->values[field->slot];
+    if (frame_has(s->frame, field->slot)) {
+        value->last->next = added;
+        value->last = added;
+    } else {
+        *value = (Value){.run = added, .last = added};
+        frame_set(s->frame, field->slot);
+    }
+    return true;
+}
+
+static const uint8_t *take_packed(Scan *s, const ScanField *field, const uint8_t *at)
+{
+    uint64_t size;
+    at = wire_varint(at, s->end, &size);
+    if (!at || size > (uint64_t)(s->end - at))
+        return malformed(s->runner);
+    if (size && field->slot != NO_SLOT &&
+        !add_run(s, field, (WireRun){.at = at, .end = at + size, .packed = true}))
+        return NULL;
+    return at + size;
+}
+
+/* All records in a row that begin with the same tag. */
+static const uint8_t *take_records(Scan *s, const ScanField *field, uint32_t tag,
+                                   const uint8_t *record, const uint8_t *at)
+{
+    uint8_t same[8];
+    size_t same_size = (size_t)(wire_put_varint(same, tag) - same);
+    for (;;) {
+        at = wire_skip(at, s->end, tag >> 3, (WireType)(tag & 7));
+        if (!at)
+            return malformed(s->runner);
+        if ((size_t)(s->end - at) < same_size || memcmp(at, same, same_size) != 0)
+            break;
+        at += same_size;
+    }
+    if (field->slot != NO_SLOT &&
+        !add_run(s, field, (WireRun){.at = record, .end = at, .tag = tag}))
+        return NULL;
+    return at;
+}
+
+static bool may_be_packed(FieldKind kind)
+{
+    return !kind_is_bytes(kind) && !kind_is_message(kind);
+}
+
+/* ---- Messages ------------------------------------------------------------------------------------ */
+
+static const uint8_t *skip_unknown(Scan *s, uint32_t tag, const uint8_t *record, const uint8_t *at)
+{
+    at = wire_skip(at, s->end, tag >> 3, (WireType)(tag & 7));
+    if (!at)
+        return malformed(s->runner);
+    return take_unknown(s, tag >> 3, bytes(record, (size_t)(at - record))) ? at : NULL;
+}
+
+static const uint8_t *take_submessage(Scan *s, const ScanField *field, uint32_t tag,
+                                      const uint8_t *at)
+{
+    const uint8_t *from = at, *behind;
+    Value message;
+    if ((tag & 7) == WIRE_GROUP) {
+        const uint8_t *payload_end;
+        behind = wire_skip_group(at, s->end, tag >> 3, &payload_end);
+        if (!behind)
+            return malformed(s->runner);
+        message = (Value){.data = from, .size = (size_t)(payload_end - from)};
+    } else {
+        behind = wire_scalar(s->runner, KIND_MESSAGE, false, at, s->end, &message);
+        if (!behind)
+            return NULL;
+    }
+    if (take_message(s, field, value_bytes(message)))
+        return behind;
+    run_failed_in(s->runner, field->field->name);
+    return NULL;
+}
+
+static const uint8_t *take_field(Scan *s, const ScanField *field, uint32_t tag,
+                                 const uint8_t *record, const uint8_t *at)
+{
+    const FieldType *type = field->field;
+    WireType written = (WireType)(tag & 7), expected = kind_wire_type(type->kind);
+    if (type->repeated) {
+        if (written == WIRE_LENGTH && expected != WIRE_LENGTH && may_be_packed(type->kind))
+            return take_packed(s, field, at);
+        return written == expected ? take_records(s, field, tag, record, at)
+                                   : skip_unknown(s, tag, record, at);
+    }
+    if (written != expected)
+        return skip_unknown(s, tag, record, at);
+    return kind_is_message(type->kind) ? take_submessage(s, field, tag, at)
+                                       : take_scalar(s, field, record, at);
+}
+
+/* An item of a message set: group 1 of {2: the extension's number, 3: its message}, in any order. */
+static const uint8_t *take_set_item(Scan *s, const uint8_t *record, const uint8_t *at)
+{
+    const uint8_t *payload_end, *behind = wire_skip_group(at, s->end, 1, &payload_end);
+    if (!behind)
+        return malformed(s->runner);
+    uint32_t number = 0;
+    Bytes message = BYTES_NONE;
+    WireReader reader = wire_reader(bytes(at, (size_t)(payload_end - at)));
+    for (WireField f; wire_next(&reader, &f);) {
+        if (f.number == 2 && f.type == WIRE_VARINT && !number)
+            number = (uint32_t)f.value;
+        else if (f.number == 3 && f.type == WIRE_LENGTH && !message.data)
+            message = f.bytes;
+    }
+    const FieldType *type = number ? message_field_by_number(s->table->type, number) : NULL;
+    bool ok = type && !type->repeated && kind_is_message(type->kind) && message.data
+                  ? take_message(s, &s->table->fields[type->index], message)
+                  : take_unknown(s, number, bytes(record, (size_t)(behind - record)));
+    return ok ? behind : NULL;
+}
+
+static inline const ScanField *find_field(const ScanTable *table, uint32_t number)
+{
+    const MessageType *type = table->type;
+    if (__builtin_expect(number < type->by_number_n, 1)) {
+        uint32_t index = type->by_number[number];
+        return index ? &table->fields[index - 1] : NULL;
+    }
+    const FieldType *field = message_field_by_number(type, number);
+    return field ? &table->fields[field->index] : NULL;
+}
+
+bool scan_wire(Runner *runner, const ScanTable *table, Frame *frame, Bytes message)
+{
+    const uint8_t *at = message.data, *end = at ? at + message.size : NULL;
+    Scan s = {runner, table, frame, end};
+    while (at < end) {
+        const uint8_t *record = at;
+        uint64_t tag;
+        at = wire_varint(at, end, &tag);
+        if (!at || tag > UINT32_MAX || tag >> 3 == 0)
+            return malformed(runner) != NULL;
+        const ScanField *field = find_field(table, (uint32_t)(tag >> 3));
+        if (table->type->message_set && tag == (1 << 3 | WIRE_GROUP))
+            at = take_set_item(&s, record, at);
+        else if (field)
+            at = take_field(&s, field, (uint32_t)tag, record, at);
+        else
+            at = skip_unknown(&s, (uint32_t)tag, record, at);
+        if (!at)
+            return false;
+    }
+    return true;
+}
