@@ -35,6 +35,9 @@ const char *command_option(int *n, char **arguments, const char *name);
 Config *command_config(const char *path);
 
 int command_check(const Command *command, int n, char **arguments);
+int command_diff(const Command *command, int n, char **arguments);
+int command_explain(const Command *command, int n, char **arguments);
+int command_run(const Command *command, int n, char **arguments);
 int command_version(const Command *command, int n, char **arguments);
 
 #endif

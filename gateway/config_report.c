@@ -1,12 +1,8 @@
 #include "gateway/config_report.h"
 
 #include "adapters/json.h"
+#include "adapters/loss.h"
 #include "base/arena.h"
-
-static const char *const loss_words[] = {
-    [LOSS_KEPT] = "kept",           [LOSS_CONVERTED] = "converted", [LOSS_DEFAULTED] = "defaulted",
-    [LOSS_NARROWED] = "narrowed", [LOSS_DROPPED] = "dropped",
-};
 
 /* ---- Text ------------------------------------------------------------------------------------------ */
 
@@ -34,20 +30,6 @@ static void add_answerers(const Version *version, Buffer *out)
             buffer_printf(out, ", by way of %s", service->versions[i].name);
 }
 
-static void add_loss(const Loss *loss, Buffer *out)
-{
-    buffer_printf(out, "    %-9s %s", loss_words[loss->kind], loss->path);
-    if (loss->into && *loss->into)
-        buffer_printf(out, " -> %s", loss->into);
-    if (loss->how && *loss->how)
-        buffer_printf(out, " (%s)", loss->how);
-    if (loss->loud)
-        buffer_add_text(out, ", loud: an error when it happens");
-    if (loss->file && loss->line)
-        buffer_printf(out, "  %s:%d", loss->file, loss->line);
-    buffer_add_byte(out, '\n');
-}
-
 static void add_losses(const Version *from, const Version *to, Buffer *out)
 {
     const MappingSet *set = from->to[to->index];
@@ -55,10 +37,13 @@ static void add_losses(const Version *from, const Version *to, Buffer *out)
         buffer_printf(out, "  %s -> %s: no way\n", from->name, to->name);
         return;
     }
-    buffer_printf(out, "  %s -> %s: %s\n", from->name, to->name,
-                  set->n_losses ? "" : "nothing is changed or lost");
-    for (uint32_t i = 0; i < set->n_losses; i++)
-        add_loss(set->losses[i], out);
+    LossReport report;
+    loss_report_all(out->arena, set, &report);
+    buffer_printf(out, "  %s -> %s: %u field%s kept, %u converted, %u defaulted, %u narrowed, %u dropped, %u loud\n",
+                  from->name, to->name, report.counts[LOSS_KEPT], plural(report.counts[LOSS_KEPT]),
+                  report.counts[LOSS_CONVERTED], report.counts[LOSS_DEFAULTED],
+                  report.counts[LOSS_NARROWED], report.counts[LOSS_DROPPED], report.n_loud);
+    loss_report_text(&report, false, out);
 }
 
 static void add_service(const Service *service, Buffer *out)
@@ -114,21 +99,6 @@ static void add_problem_json(const Problem *problem, Buffer *out)
     buffer_add_byte(out, '}');
 }
 
-static void add_loss_json(const Loss *loss, Buffer *out)
-{
-    buffer_add_byte(out, '{');
-    add_text_member(out, "kind", loss_words[loss->kind]);
-    buffer_printf(out, ",\"loud\":%s,", loss->loud ? "true" : "false");
-    add_text_member(out, "path", loss->path);
-    buffer_add_byte(out, ',');
-    add_text_member(out, "into", loss->into);
-    buffer_add_byte(out, ',');
-    add_text_member(out, "how", loss->how);
-    buffer_add_byte(out, ',');
-    add_text_member(out, "file", loss->file);
-    buffer_printf(out, ",\"line\":%d}", loss->line);
-}
-
 static void add_pair_json(const Version *from, const Version *to, Buffer *out)
 {
     const MappingSet *set = from->to[to->index];
@@ -136,12 +106,15 @@ static void add_pair_json(const Version *from, const Version *to, Buffer *out)
     add_text_member(out, "from", from->name);
     buffer_add_byte(out, ',');
     add_text_member(out, "to", to->name);
-    buffer_printf(out, ",\"way\":%s,\"losses\":[", set ? "true" : "false");
-    for (uint32_t i = 0; set && i < set->n_losses; i++) {
-        buffer_add_text(out, i ? "," : "");
-        add_loss_json(set->losses[i], out);
+    buffer_add_text(out, ",\"losses\":");
+    if (set) {
+        LossReport report;
+        loss_report_all(out->arena, set, &report);
+        loss_report_json(&report, out);
+    } else {
+        buffer_add_text(out, "null");
     }
-    buffer_add_text(out, "]}");
+    buffer_add_byte(out, '}');
 }
 
 static void add_service_json(const Service *service, Buffer *out)

@@ -9,7 +9,8 @@
 
 void config_report(const Config *config, Buffer *out);
 
-/* One JSON object: "ok", "problems", and of a good config "services" with "losses". `config` may be NULL. */
+/* One JSON object: "ok", "problems", and of a good config "services" with the losses of each pair of versions
+   (null: no way between them). `config` may be NULL. */
 void config_report_json(const Config *config, const Problems *problems, Buffer *out);
 
 #endif

@@ -6,7 +6,12 @@
 static int help(const Command *command, int n, char **arguments);
 
 static const Command commands[] = {
+    {"run", "CONFIG", "be the gateway, until told to stop", command_run},
     {"check", "CONFIG [--json]", "tell every mistake of a config, or what it means and loses", command_check},
+    {"explain", "CONFIG [VERB] PATH [-H 'Name: value'] [--client NAME] [--plan]",
+     "what would become of a request: version, rule, route, plan, losses", command_explain},
+    {"diff", "OLD[:PACKAGE] NEW[:PACKAGE] [--json | --changes]",
+     "what changed between two descriptor sets, whom it breaks, and a first change list", command_diff},
     {"version", "", "what was built, and with what", command_version},
     {"help", "", "this", help},
 };
@@ -17,7 +22,8 @@ static void print_help(FILE *out)
 {
     fprintf(out, "usage: passerelle COMMAND ...\n\n");
     for (int i = 0; i < N_COMMANDS; i++)
-        fprintf(out, "  %-8s %-28s %s\n", commands[i].name, commands[i].arguments, commands[i].text);
+        fprintf(out, "  %-8s %s\n           %s\n", commands[i].name, commands[i].text,
+                commands[i].arguments);
 }
 
 static int help(const Command *command, int n, char **arguments)

@@ -1,8 +1,8 @@
 /* Plans: for every method, every version that somebody serves, and every pair of codecs that can meet. */
 #include "gateway/config_internal.h"
 
+#include "adapters/loss.h"
 #include "base/arena.h"
-#include "gateway/pair_losses.h"
 
 const Mapping *service_mapping(const Version *from, const Version *to, const MessageType *type)
 {
@@ -94,6 +94,17 @@ static Result make_response_plan(ConfigReader *reader, const Method *method, con
                         &method->pairs[from->index].response[instance][client]);
 }
 
+/* Fields that a mapping drops or narrows without an error. */
+static uint32_t count_lossy(const Mapping *mapping)
+{
+    Arena *scratch = arena_new(ARENA_UNLIMITED);
+    LossReport report;
+    loss_report(scratch, mapping, &report);
+    uint32_t n = report.counts[LOSS_DROPPED] + report.counts[LOSS_NARROWED];
+    arena_free(scratch);
+    return n;
+}
+
 /* Both ways between a method's version and one that is served. */
 static Result make_pair(ConfigReader *reader, const Method *method, const Version *served)
 {
@@ -109,7 +120,7 @@ static Result make_pair(ConfigReader *reader, const Method *method, const Versio
         pair->reason = arena_printf(reader->arena, "its messages have no counterparts in %s", served->name);
         return OK;
     }
-    pair->n_lossy = pair_losses(reader->arena, request) + pair_losses(reader->arena, response);
+    pair->n_lossy = count_lossy(request) + count_lossy(response);
     for (Codec instance = 0; instance < CODEC_COUNT; instance++)
         for (Codec client = 0; codecs >> instance & 1 && client < CODEC_COUNT; client++) {
             Result r = make_request_plan(reader, method, served, request, client, instance);
