@@ -1,5 +1,6 @@
 """The gateway and its peer, set up for the same work in front of the same service."""
 import pathlib
+import resource
 import sys
 
 from processes import ROOT, Watched, free_port
@@ -27,7 +28,7 @@ limits: {{connections: 30000}}
 HAPROXY_CONFIG = """\
 global
     nbthread 1
-    maxconn 30000
+    maxconn {connections}
 defaults
     mode http
     timeout connect 5s
@@ -42,6 +43,8 @@ frontend h2
     bind 127.0.0.1:{h2_port} proto h2
     default_backend service_h2
 frontend h1_to_h2
+    # Its answers from HTTP/2 have no reason phrase, which h2load does not understand.
+    http-response set-status 200 reason OK
     bind 127.0.0.1:{mixed_port}
     default_backend service_h2
 backend service_h1
@@ -49,6 +52,12 @@ backend service_h1
 backend service_h2
     server service 127.0.0.1:{upstream} proto h2
 """
+
+
+def most_connections():
+    """HAProxy will not start unless it may open two files for each connection that it is to stand."""
+    hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
+    return 12000 if hard == resource.RLIM_INFINITY else min(12000, hard // 2 - 200)
 
 
 def order_v3(stubs):
@@ -80,7 +89,7 @@ def start_gateway(build, folder, upstream):
 def start_haproxy(folder, upstream):
     ports = {"port": free_port(), "h2_port": free_port(), "mixed_port": free_port()}
     config = pathlib.Path(folder) / "haproxy.cfg"
-    config.write_text(HAPROXY_CONFIG.format(upstream=upstream, **ports))
+    config.write_text(HAPROXY_CONFIG.format(upstream=upstream, connections=most_connections(), **ports))
     peer = Watched(["/usr/sbin/haproxy", "-db", "-f", config], ports["port"])
     peer.h2_port, peer.mixed_port = ports["h2_port"], ports["mixed_port"]
     return peer
