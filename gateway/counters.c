@@ -21,22 +21,23 @@ uint32_t fault_index(const Fault *fault)
 
 /* ---- Keys ---------------------------------------------------------------------------------------- */
 
-/*   48                    32               16       8      0
- *   | client_version : 16 | served_version | degraded | dialect : 3 code : 5 |     */
+/*  client_version : 16 | served_version : 16 | degraded : 8 | reason : 8 | dialect : 8 | code : 8  */
 static uint64_t call_key(const CallKey *key)
 {
-    return (uint64_t)key->client_version << 32 | (uint64_t)key->served_version << 16 |
-           key->degraded << 8 | (uint32_t)key->dialect << 5 | (uint32_t)key->code;
+    return (uint64_t)key->client_version << 48 | (uint64_t)key->served_version << 32 |
+           (uint32_t)key->degraded << 24 | key->reason << 16 | (uint32_t)key->dialect << 8 |
+           (uint32_t)key->code;
 }
 
 CallKey call_key_of(uint64_t key)
 {
     return (CallKey){
-        .client_version = (uint32_t)(key >> 32),
-        .served_version = key >> 16 & 0xffff,
-        .degraded = key >> 8 & 0xff,
-        .dialect = (Dialect)(key >> 5 & 7),
-        .code = (Code)(key & 31),
+        .client_version = key >> 48,
+        .served_version = key >> 32 & 0xffff,
+        .degraded = key >> 24 & 0xff,
+        .reason = key >> 16 & 0xff,
+        .dialect = (Dialect)(key >> 8 & 0xff),
+        .code = (Code)(key & 0xff),
     };
 }
 
@@ -119,12 +120,6 @@ InstanceCounters *instance_counters(Telemetry *telemetry, uint32_t series)
 
 /* ---- One call ------------------------------------------------------------------------------------ */
 
-static uint32_t degraded_index(const char *reason)
-{
-    const Fault *fault = reason ? fault_by_name(reason) : NULL;
-    return fault ? fault_index(fault) + 1 : 0;
-}
-
 /* A service may answer with a number that is no code. */
 static Code known_code(Code code)
 {
@@ -140,7 +135,8 @@ static void record_method(Telemetry *telemetry, const CallRecord *r)
         .served_version = r->served_version ? r->served_version->series : 0,
         .dialect = r->dialect,
         .code = known_code(r->status.code),
-        .degraded = degraded_index(r->degraded),
+        .reason = failed(r->why) ? fault_index(r->why.error->fault) + 1 : 0,
+        .degraded = r->degraded != NULL,
     };
     cells_count(telemetry, &m->calls, call_key(&key));
 

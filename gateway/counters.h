@@ -45,7 +45,8 @@ typedef struct CallKey {
     uint32_t client_version, served_version; /* SERIES_VERSION */
     Dialect dialect;
     Code code;
-    uint32_t degraded; /* fault_index + 1, or 0 */
+    uint32_t reason; /* fault_index + 1 of what was told, or 0 */
+    bool degraded;   /* it was told in the log only: the client had a default answer */
 } CallKey;
 
 typedef struct ErrorKey {

@@ -1,5 +1,5 @@
 /*
- * Metrics: everything that is counted, as text for Prometheus: see docs/reference for the names.
+ * Metrics: everything that is counted, as text for Prometheus; docs/seeing.md lists the names.
  *
  * Reads the counters of all loops while they count. Only what has happened has a sample, so that a config
  * of many methods makes no long page. Any thread.

@@ -101,7 +101,8 @@ static void write_calls_of(Exposition *e, const TelemetryProcess *p, uint32_t nu
         labels[n++] = (Label){"served_version", label_of(p, SERIES_VERSION, key.served_version, 0)};
         labels[n++] = (Label){"dialect", dialect_name(key.dialect)};
         labels[n++] = (Label){"code", code_name(key.code)};
-        labels[n++] = (Label){"degraded", key.degraded ? fault_table[key.degraded - 1]->name : ""};
+        labels[n++] = (Label){"reason", key.reason ? fault_table[key.reason - 1]->name : ""};
+        labels[n++] = (Label){"degraded", key.degraded ? "true" : "false"};
         exposition_number(e, "", labels, n, counts->items[i].count);
     }
 }
@@ -110,7 +111,7 @@ static void write_calls(Exposition *e, const TelemetryProcess *p, Arena *arena)
 {
     KeyCounts counts = {.arena = arena};
     exposition_family(e, "passerelle_calls", METRIC_COUNTER,
-                      "Calls that ended, by how; degraded names the fault that a default answer hid.");
+                      "Calls that ended, by how; degraded ones had a default answer in place of the failure.");
     for (uint32_t number = 0; number < p->series[SERIES_METHOD].n; number++)
         write_calls_of(e, p, number, &counts);
 }
@@ -271,7 +272,7 @@ static void write_losses(Exposition *e, TelemetryProcess *p, Arena *arena)
     exposition_family(e, "passerelle_losses", METRIC_COUNTER,
                       "Fields that a conversion dropped, narrowed or filled in, by path.");
     for (uint32_t number = 0; number < p->series[SERIES_LOSS].n; number++) {
-        static const char *const names[SERIES_LABELS] = {"service", "from", "to", "path", "kind"};
+        static const char *const names[SERIES_LABELS] = {"service", "from", "to", "field", "kind"};
         Label labels[SERIES_LABELS];
         for (int i = 0; i < SERIES_LABELS; i++)
             labels[i] = (Label){names[i], label_of(p, SERIES_LOSS, number, i)};

@@ -93,7 +93,7 @@ static void add_decisions(Buffer *line, const CallRecord *r)
     }
     if (r->route) {
         log_line_text(line, LOG_KEY("route"), bytes_of(r->route->match));
-        log_line_text(line, LOG_KEY("on_failure"),
+        log_line_text(line, LOG_KEY("failure_mode"),
                       bytes_of(r->route->on_failure == FAILURE_GRACEFUL ? "graceful" : "loud"));
         log_line_text(line, LOG_KEY("impact"), bytes_of(impact_name(r->route->impact)));
     }

@@ -13,7 +13,7 @@ typedef enum SeriesKind {
     SERIES_SERVICE,  /* service */
     SERIES_VERSION,  /* version */
     SERIES_INSTANCE, /* address */
-    SERIES_LOSS,     /* service, from, to, path, kind */
+    SERIES_LOSS,     /* service, from, to, field, kind */
     SERIES_EVENT,    /* level, event */
     SERIES_KINDS,
 } SeriesKind;

@@ -22,7 +22,7 @@ def test_a_loud_route_tells_the_cause_and_an_id_that_is_in_the_log(run_shop):
     assert problem["status"] == 503 and problem["code"] == "UNAVAILABLE" and problem["retryable"] is True
     assert problem["reason"] == "UPSTREAM_DOWN" and len(problem["causes"]) >= 2
     line = shop.gateway.logged(request_id=problem["request_id"])
-    assert line["path"] == "/v1/orders/some" and line["status"] == "UNAVAILABLE"
+    assert line["path"] == "/v1/orders/some" and line["code"] == "UNAVAILABLE"
     assert shop.backend().address in str(line["causes"])
 
 

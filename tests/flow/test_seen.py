@@ -20,9 +20,9 @@ def test_a_call_is_one_line_with_all_that_matters(shop):
     assert line["client_version"] == "v1" and line["served_version"] == "v3" and line["rule"] == "prefix"
     assert line["instance"] == shop.backend().address
     assert line["method"].endswith("Orders/List") and line["verb"] == "GET"
-    assert line["dialect"] == "rest" and line["http_status"] == 200 and line["status"] == "OK"
+    assert line["dialect"] == "rest" and line["http_status"] == 200 and line["code"] == "OK"
     assert line["failure_mode"] == "loud" and "customer" not in str(line)
-    assert line["time_total_us"] >= line["time_to_upstream_us"] >= 0
+    assert line["total_ms"] >= line["upstream_head_ms"] >= line["to_upstream_ms"] >= 0
 
 
 def test_the_request_id_is_told_to_the_client_and_the_backend(shop):

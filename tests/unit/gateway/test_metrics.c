@@ -29,7 +29,7 @@ static void assert_line(const char *text, const char *line)
 
 #define CALL_LABELS                                                                               \
     "{service=\"orders\",method=\"shop.orders.v1.Orders/Get\",client_version=\"v1\","             \
-    "served_version=\"v2\",dialect=\"rest\",code=\"OK\",degraded=\"\"} "
+    "served_version=\"v2\",dialect=\"rest\",code=\"OK\",reason=\"\",degraded=\"false\"} "
 #define METHOD_LABELS "service=\"orders\",method=\"shop.orders.v1.Orders/Get\",version=\"v1\""
 
 static void calls_of_all_loops_are_one_sum(void **state)
@@ -87,7 +87,7 @@ static void errors_are_told_by_both_ends_of_their_chain(void **state)
                       "origin=\"SYSTEM\",degraded=\"true\"} 2");
     assert_line(text, "passerelle_calls_total{service=\"orders\",method=\"shop.orders.v1.Orders/Get\","
                       "client_version=\"v1\",served_version=\"v2\",dialect=\"rest\",code=\"OK\","
-                      "degraded=\"UPSTREAM_DOWN\"} 2");
+                      "reason=\"UPSTREAM_DOWN\",degraded=\"true\"} 2");
     assert_line(text, "passerelle_upstream_calls_total{instance=\"127.0.0.1:7002\",code=\"UNAVAILABLE\"} 3");
 }
 
@@ -100,9 +100,9 @@ static void calls_without_a_method_are_counted_without_names(void **state)
     telemetry_record(&f->loop, &opaque);
     const char *text = page(f, false);
     assert_line(text, "passerelle_calls_total{service=\"\",method=\"\",client_version=\"\",served_version=\"\","
-                      "dialect=\"grpc\",code=\"UNIMPLEMENTED\",degraded=\"\"} 1");
+                      "dialect=\"grpc\",code=\"UNIMPLEMENTED\",reason=\"\",degraded=\"false\"} 1");
     assert_line(text, "passerelle_calls_total{service=\"\",method=\"/legacy\",client_version=\"\","
-                      "served_version=\"\",dialect=\"http\",code=\"OK\",degraded=\"\"} 1");
+                      "served_version=\"\",dialect=\"http\",code=\"OK\",reason=\"\",degraded=\"false\"} 1");
     assert_no(text, "made/up");
 }
 
@@ -134,7 +134,7 @@ static void counts_go_on_after_a_reload(void **state)
     assert_line(first, "passerelle_calls_total" CALL_LABELS "3");
     for (int i = 0; i < 2; i++)
         assert_line(i ? again : first, "passerelle_losses_total{service=\"orders\",from=\"v1\",to=\"v2\","
-                                       "path=\"Order.comment\",kind=\"dropped\"} 16");
+                                       "field=\"Order.comment\",kind=\"dropped\"} 16");
     assert_line(again, "passerelle_config_generation 2");
     assert_line(again, "passerelle_config_reloads_total{outcome=\"taken\"} 1");
     assert_line(again, "passerelle_config_last_reload_success 1");

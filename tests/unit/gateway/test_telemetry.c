@@ -16,7 +16,7 @@ static void one_call_is_one_line(void **state)
         "\"path\":\"/v1/orders/42\",\"service\":\"orders\",\"method\":\"shop.orders.v1.Orders/Get\","
         "\"client_version\":\"v1\",\"reply_version\":\"v1\",\"served_version\":\"v2\",\"rule\":\"prefix\","
         "\"served_why\":\"fewest losses\",\"instance\":\"127.0.0.1:7002\",\"build\":\"3.1.0\","
-        "\"route\":\"orders\",\"on_failure\":\"graceful\",\"impact\":\"high\",\"code\":\"OK\","
+        "\"route\":\"orders\",\"failure_mode\":\"graceful\",\"impact\":\"high\",\"code\":\"OK\","
         "\"http_status\":200,\"attempts\":1,\"losses\":0,\"unknown\":0,\"bytes_in\":10,\"bytes_out\":57,"
         "\"messages_in\":1,\"messages_out\":1,\"to_upstream_ms\":1.000,\"upstream_head_ms\":3.000,"
         "\"total_ms\":3.456}\n");
