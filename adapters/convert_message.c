@@ -248,13 +248,13 @@ bool convert_time_date(Conversion *c)
         return cannot_convert(c, "the time is not midnight UTC, and a date cannot say it");
     if (!whole)
         count_loss(c);
-    return give_date(c, date_from_days((int64_t)floor_divide(time.seconds, SECONDS_PER_DAY)));
+    return give_date(c, civil_date_from_days((int64_t)floor_divide(time.seconds, SECONDS_PER_DAY)));
 }
 
 bool convert_date_time(Conversion *c)
 {
     CivilDate date;
-    return read_date(c, &date) && give_time(c, (TimeParts){date_to_days(date) * SECONDS_PER_DAY, 0});
+    return read_date(c, &date) && give_time(c, (TimeParts){civil_date_to_days(date) * SECONDS_PER_DAY, 0});
 }
 
 bool convert_date_text(Conversion *c)

@@ -1,6 +1,7 @@
 #include "adapters/spelling.h"
 
 #include "base/clock.h"
+#include "base/date.h"
 
 #include <inttypes.h>
 
@@ -95,58 +96,14 @@ bool spelling_size(Bytes text, uint64_t *bytes_out)
     return true;
 }
 
-/* Takes `digits` digits and, if it is not 0, the character behind them. */
-static bool take_digits(Bytes *text, size_t digits, char behind, int *number_out)
-{
-    int number = 0;
-    for (size_t i = 0; i < digits; i++) {
-        if (!is_digit(*text, i))
-            return false;
-        number = number * 10 + (text->data[i] - '0');
-    }
-    *text = bytes_slice(*text, digits, text->size);
-    *number_out = number;
-    if (!behind)
-        return true;
-    if (!text->size || text->data[0] != (uint8_t)behind)
-        return false;
-    *text = bytes_slice(*text, 1, text->size);
-    return true;
-}
-
-/* Days since 1970-01-01 in the Gregorian calendar: years are counted from March, so that the leap day is
-   the last one. */
-static int64_t days_of(int year, int month, int day)
-{
-    int64_t y = year - (month <= 2);
-    int64_t era = y / 400, of_era = y - era * 400;
-    int64_t of_year = (153 * (month + (month > 2 ? -3 : 9)) + 2) / 5 + day - 1;
-    return era * 146097 + of_era * 365 + of_era / 4 - of_era / 100 + of_year - 719468;
-}
-
-static bool is_day(int year, int month, int day)
-{
-    static const int days[] = {31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31};
-    bool leap = year % 4 == 0 && (year % 100 != 0 || year % 400 == 0);
-    return month >= 1 && month <= 12 && day >= 1 && day <= days[month - 1] + (leap && month == 2);
-}
-
 bool spelling_date(Bytes text, int64_t *nanoseconds_out)
 {
-    int year, month, day, hour = 0, minute = 0, second = 0;
-    if (!take_digits(&text, 4, '-', &year) || !take_digits(&text, 2, '-', &month) ||
-        !take_digits(&text, 2, 0, &day) || !is_day(year, month, day) || year < 1700 || year > 2200)
+    int64_t seconds;
+    int32_t nanos = 0;
+    if (!date_read_day(text, &seconds) && !date_read_rfc3339(text, &seconds, &nanos))
         return false;
-    if (text.size) {
-        if (text.data[0] != 'T')
-            return false;
-        text = bytes_slice(text, 1, text.size);
-        if (!take_digits(&text, 2, ':', &hour) || !take_digits(&text, 2, ':', &minute) ||
-            !take_digits(&text, 2, 'Z', &second) || text.size || hour > 23 || minute > 59 || second > 59)
-            return false;
-    }
-    *nanoseconds_out = (days_of(year, month, day) * 86400 + hour * 3600 + minute * 60 + second) * SECOND;
-    return true;
+    return !__builtin_mul_overflow(seconds, SECOND, nanoseconds_out) &&
+           !__builtin_add_overflow(*nanoseconds_out, nanos, nanoseconds_out);
 }
 
 void spelling_add_duration(Buffer *out, int64_t nanoseconds)

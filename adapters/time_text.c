@@ -7,7 +7,7 @@ enum { SECONDS_PER_DAY = 86400, NANOS_PER_SECOND = 1000000000 };
 /* ---- Dates --------------------------------------------------------------------------------------- */
 
 /* Counted in years that begin in March, so that the leap day is the last one; an era is 400 years. */
-int64_t date_to_days(CivilDate date)
+int64_t civil_date_to_days(CivilDate date)
 {
     int64_t year = date.year - (date.month <= 2);
     int64_t era = (year >= 0 ? year : year - 399) / 400;
@@ -17,7 +17,7 @@ int64_t date_to_days(CivilDate date)
     return era * 146097 + day_of_era - 719468;
 }
 
-CivilDate date_from_days(int64_t days)
+CivilDate civil_date_from_days(int64_t days)
 {
     days += 719468;
     int64_t era = (days >= 0 ? days : days - 146096) / 146097;
@@ -138,7 +138,7 @@ bool timestamp_read(Bytes text, TimeParts *time_out)
     if (!take_offset(&c, &offset) || c.at != c.end)
         return false;
     *time_out = (TimeParts){
-        .seconds = date_to_days(date) * SECONDS_PER_DAY + hour * 3600 + minute * 60 + second -
+        .seconds = civil_date_to_days(date) * SECONDS_PER_DAY + hour * 3600 + minute * 60 + second -
                    offset,
         .nanos = nanos,
     };
@@ -210,7 +210,7 @@ size_t timestamp_write(uint8_t *to, TimeParts time)
 {
     int64_t days = time.seconds / SECONDS_PER_DAY - (time.seconds % SECONDS_PER_DAY < 0);
     uint32_t second = (uint32_t)(time.seconds - days * SECONDS_PER_DAY);
-    uint8_t *at = put_date(to, date_from_days(days));
+    uint8_t *at = put_date(to, civil_date_from_days(days));
     *at++ = 'T';
     at = put_digits(at, second / 3600, 2);
     *at++ = ':';

@@ -42,7 +42,7 @@ size_t date_write(uint8_t *to, CivilDate date);
 bool date_is_real(CivilDate date);
 
 /* Days since 1970-01-01, in the Gregorian calendar. */
-int64_t date_to_days(CivilDate date);
-CivilDate date_from_days(int64_t days);
+int64_t civil_date_to_days(CivilDate date);
+CivilDate civil_date_from_days(int64_t days);
 
 #endif

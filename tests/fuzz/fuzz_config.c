@@ -1,0 +1,24 @@
+/* Any bytes as a config: a Config, or problems; never neither. */
+#include "gateway/config.h"
+
+#include "base/arena.h"
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+    Arena *arena = arena_new(ARENA_UNLIMITED), *config_arena = arena_new(ARENA_UNLIMITED);
+    Problems problems = problems_in(arena);
+    Config *config;
+    Result r = config_load_text(bytes(data, size), "fuzz.yaml", config_arena, &problems, &config);
+    CHECK(!failed(r)); /* whatever the text says is not the gateway's fault */
+    CHECK(config ? problems.n == 0 : problems.n > 0);
+    if (config)
+        config_unref(config);
+    else
+        arena_free(config_arena);
+    Buffer out = buffer_in(arena);
+    problems_print(&problems, &out);
+    arena_free(arena);
+    return 0;
+}
