@@ -39,10 +39,7 @@ static void add_losses(const Version *from, const Version *to, Buffer *out)
     }
     LossReport report;
     loss_report_all(out->arena, set, &report);
-    buffer_printf(out, "  %s -> %s: %u field%s kept, %u converted, %u defaulted, %u narrowed, %u dropped, %u loud\n",
-                  from->name, to->name, report.counts[LOSS_KEPT], plural(report.counts[LOSS_KEPT]),
-                  report.counts[LOSS_CONVERTED], report.counts[LOSS_DEFAULTED],
-                  report.counts[LOSS_NARROWED], report.counts[LOSS_DROPPED], report.n_loud);
+    buffer_printf(out, "  %s -> %s\n", from->name, to->name);
     loss_report_text(&report, false, out);
 }
 
