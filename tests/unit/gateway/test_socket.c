@@ -3,6 +3,7 @@
 #include "base/arena.h"
 #include "gateway/socket.h"
 #include "tests/unit/gateway/certificates.h"
+#include "tests/unit/gateway/doubles.h"
 
 #include <netinet/in.h>
 #include <signal.h>
@@ -26,7 +27,6 @@ typedef struct End {
 } End;
 
 static Loop loop;
-static Timer watchdog, step;
 static End here, there;
 static int n_open;
 
@@ -104,33 +104,6 @@ static void on_closed(Socket *socket)
 
 static const SocketEvents events = {on_ready, on_read, on_eof, on_writable, on_lost, on_closed};
 
-static void too_long(Timer *timer)
-{
-    fail_msg("the test takes too long");
-}
-
-static bool (*is_done)(void);
-
-static void look_again(Timer *timer)
-{
-    if (is_done())
-        loop_stop(&loop);
-    else
-        timer_start(&loop.timers, timer, loop.now + MILLISECOND);
-}
-
-static void run_until(bool (*done)(void))
-{
-    is_done = done;
-    watchdog.fire = too_long;
-    step.fire = look_again;
-    timer_start(&loop.timers, &watchdog, clock_now() + 20 * SECOND);
-    timer_start(&loop.timers, &step, 0);
-    loop_run(&loop);
-    timer_stop(&loop.timers, &watchdog);
-    timer_stop(&loop.timers, &step);
-}
-
 static bool both_closed(void)
 {
     return n_open == 0;
@@ -148,7 +121,7 @@ static int used(void **state)
 {
     socket_close(&here.socket);
     socket_close(&there.socket);
-    run_until(both_closed);
+    loop_run_until(&loop, both_closed);
     loop_deinit(&loop);
     free(here.received);
     free(there.received);
@@ -206,7 +179,7 @@ static void bytes_go_both_ways(void **state)
     open_pair(NULL);
     send_text(&here, "ping");
     send_text(&there, "pong");
-    run_until(both_received_something);
+    loop_run_until(&loop, both_received_something);
     assert_bytes(bytes(there.received, there.received_size), "ping");
     assert_bytes(bytes(here.received, here.received_size), "pong");
     assert_true(here.ready && there.ready);
@@ -245,10 +218,10 @@ static void send_much(void)
     here.shut_after_sending = true;
     socket_pause(&there.socket);
     if (!there.socket.tls) /* else the handshake could not begin */
-        run_until(here_waits);
+        loop_run_until(&loop, here_waits);
     assert_true(there.socket.tls || here.sent < SIZE);
     socket_resume(&there.socket);
-    run_until(there_is_at_its_end);
+    loop_run_until(&loop, there_is_at_its_end);
     assert_int_equal(there.received_size, SIZE);
     assert_memory_equal(there.received, data, SIZE);
     assert_false(socket_busy(&here.socket));
@@ -271,13 +244,13 @@ static void one_side_may_end_before_the_other(void **state)
     open_pair(NULL);
     here.shut_after_sending = true;
     send_text(&here, "question");
-    run_until(there_is_at_its_end);
+    loop_run_until(&loop, there_is_at_its_end);
     assert_false(here.eof);
 
     send_text(&there, "answer");
     there.shut_after_sending = true;
     pump(&there);
-    run_until(here_is_at_its_end);
+    loop_run_until(&loop, here_is_at_its_end);
     assert_bytes(bytes(here.received, here.received_size), "answer");
 }
 
@@ -291,7 +264,7 @@ static void the_owner_may_close_within_an_event(void **state)
     open_pair(NULL);
     there.close_on_read = true;
     send_text(&here, "goodbye");
-    run_until(there_is_closed);
+    loop_run_until(&loop, there_is_closed);
     assert_int_equal(there.received_size, 7);
     assert_null(there.lost);
 }
@@ -308,7 +281,7 @@ static void a_refused_connection_is_lost_with_its_reason(void **state)
     socket_connect(&here.socket, &loop, &events, (struct sockaddr *)&address, NULL, &(SocketPeer){0});
     there.socket.state = SOCKET_CLOSING; /* there is none */
     n_open = 1;
-    run_until(here_is_lost);
+    loop_run_until(&loop, here_is_lost);
     assert_ptr_equal(here.lost, &FAULT_SYSTEM);
     assert_non_null(strstr(here.why, "refused"));
 }
@@ -318,14 +291,14 @@ static void writing_to_a_peer_that_is_gone_loses_the_connection(void **state)
     open_pair(NULL);
     there.close_on_read = true;
     send_text(&here, "x");
-    run_until(there_is_closed);
+    loop_run_until(&loop, there_is_closed);
     uint8_t *data = random_bytes(1 << 20);
     here.to_send = data;
     here.send_size = 1 << 20;
     here.sent = 0;
     pump(&here);
     assert_null(here.lost); /* never from within the call */
-    run_until(here_is_lost);
+    loop_run_until(&loop, here_is_lost);
     assert_ptr_equal(here.lost, &FAULT_SYSTEM);
     free(data);
 }
@@ -362,7 +335,7 @@ static void tls_agrees_on_a_protocol_and_carries_bytes(void **state)
     connect_pair(server, &(SocketPeer){client, "shop.example", "h2"});
     send_text(&here, "ping");
     send_text(&there, "pong");
-    run_until(both_received_something);
+    loop_run_until(&loop, both_received_something);
     assert_bytes(bytes(there.received, there.received_size), "ping");
     assert_bytes(bytes(here.received, here.received_size), "pong");
     assert_bytes(socket_alpn(&here.socket), "h2");
@@ -384,7 +357,7 @@ static void the_server_learns_who_the_client_is(void **state)
     connect_pair(strict_server, &(SocketPeer){known_client, "shop.example", "h2"});
     send_text(&here, "ping");
     send_text(&there, "pong");
-    run_until(both_received_something);
+    loop_run_until(&loop, both_received_something);
     Arena *arena = arena_new(ARENA_UNLIMITED);
     assert_string_equal(socket_peer_subject(&there.socket, arena), "CN=panel,O=Shop");
     arena_free(arena);
@@ -398,7 +371,7 @@ static bool one_is_lost(void)
 static void a_client_without_a_certificate_is_refused_where_one_is_asked_for(void **state)
 {
     connect_pair(strict_server, &(SocketPeer){client, "shop.example", "h2"});
-    run_until(there_is_closed);
+    loop_run_until(&loop, there_is_closed);
     assert_ptr_equal(there.lost, &FAULT_TLS);
     assert_false(there.ready);
 }
@@ -406,7 +379,7 @@ static void a_client_without_a_certificate_is_refused_where_one_is_asked_for(voi
 static void a_server_that_is_not_trusted_is_refused(void **state)
 {
     connect_pair(server, &(SocketPeer){wary_client, "shop.example", "h2"});
-    run_until(here_is_lost);
+    loop_run_until(&loop, here_is_lost);
     assert_ptr_equal(here.lost, &FAULT_TLS);
     assert_non_null(strstr(here.why, "certificate"));
     assert_false(here.ready);
@@ -415,7 +388,7 @@ static void a_server_that_is_not_trusted_is_refused(void **state)
 static void a_server_of_another_name_is_refused(void **state)
 {
     connect_pair(server, &(SocketPeer){client, "bank.example", "h2"});
-    run_until(here_is_lost);
+    loop_run_until(&loop, here_is_lost);
     assert_ptr_equal(here.lost, &FAULT_TLS);
     assert_non_null(strstr(here.why, "ostname mismatch"));
 }
@@ -424,7 +397,7 @@ static void cleartext_is_not_a_handshake(void **state)
 {
     open_pair(server);
     send_text(&here, "GET / HTTP/1.1\r\n\r\n");
-    run_until(one_is_lost);
+    loop_run_until(&loop, one_is_lost);
     assert_ptr_equal(there.lost, &FAULT_TLS);
 }
 
@@ -437,9 +410,9 @@ static bool both_ready(void)
 static void an_end_without_close_notify_is_a_loss(void **state)
 {
     connect_pair(server, &(SocketPeer){client, "shop.example", "h2"});
-    run_until(both_ready);
+    loop_run_until(&loop, both_ready);
     socket_close(&here.socket);
-    run_until(there_is_closed);
+    loop_run_until(&loop, there_is_closed);
     assert_ptr_equal(there.lost, &FAULT_TLS);
     assert_false(there.eof);
 }

@@ -1,0 +1,15 @@
+/* What stands in for telemetry and the config in tests of the files that move bytes. */
+#ifndef TESTS_UNIT_GATEWAY_DOUBLES_H
+#define TESTS_UNIT_GATEWAY_DOUBLES_H
+
+#include "gateway/telemetry.h"
+
+extern unsigned counted[COUNTER_COUNT];
+
+/* A config with short times, and whatever else the test puts in. */
+Config config_for_test(void);
+
+/* Runs the loop until `done` says so; fails the test after 20 seconds. */
+void loop_run_until(Loop *loop, bool (*done)(void));
+
+#endif
