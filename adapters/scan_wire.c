@@ -375,7 +375,7 @@ bool scan_wire(Runner *runner, const ScanTable *table, Frame *frame, Bytes messa
         const uint8_t *record = at;
         uint64_t tag;
         at = wire_varint(at, end, &tag);
-        if (!at || tag > UINT32_MAX || tag >> 3 == 0)
+        if (!at || tag > UINT32_MAX || tag >> 3 == 0 || at - record > WIRE_TAG_MAX)
             return malformed(runner) != NULL;
         const ScanField *field = find_field(table, (uint32_t)(tag >> 3));
         if (table->type->message_set && tag == (1 << 3 | WIRE_GROUP))

@@ -19,8 +19,9 @@ static const uint8_t *read_tag(const uint8_t *at, const uint8_t *end, uint32_t *
                                WireType *type_out)
 {
     uint64_t tag;
+    const uint8_t *start = at;
     at = wire_varint(at, end, &tag);
-    if (!at || tag > UINT32_MAX || tag >> 3 == 0)
+    if (!at || tag > UINT32_MAX || tag >> 3 == 0 || at - start > WIRE_TAG_MAX)
         return NULL;
     *number_out = (uint32_t)(tag >> 3);
     *type_out = (WireType)(tag & 7);

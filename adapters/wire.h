@@ -19,6 +19,7 @@ typedef enum WireType {
 enum {
     WIRE_GROUP_DEPTH = 100,       /* groups within groups that are skipped */
     WIRE_MAX_NUMBER = 0x1fffffff, /* the largest field number */
+    WIRE_TAG_MAX = 5,             /* bytes of a tag */
 };
 
 typedef struct WireReader {
