@@ -62,7 +62,7 @@ def test_ten_thousand_connections_are_held_and_each_is_answered_twice(run_shop):
 
     async def story():
         pairs, statuses = await asyncio.wait_for(all_at_once(shop.gateway.port), 100)
-        open_now = shop.gateway.metric("passerelle_connections_open")
+        open_now = shop.gateway.metric("passerelle_connections")
         for _, writer in pairs:
             writer.close()
         return statuses, open_now

@@ -75,9 +75,9 @@ def test_a_slow_stream_is_not_a_slow_peer(shop):
 
 
 def test_closed_connections_are_counted_and_gone(shop):
-    before = shop.gateway.metric("passerelle_connections_open")
+    before = shop.gateway.metric("passerelle_connections")
     held = [Raw(shop.gateway.port) for _ in range(20)]
-    eventually(lambda: shop.gateway.metric("passerelle_connections_open") >= before + 19)
+    eventually(lambda: shop.gateway.metric("passerelle_connections") >= before + 19)
     for connection in held:
         connection.socket.close()
-    eventually(lambda: shop.gateway.metric("passerelle_connections_open") <= before + 1)
+    eventually(lambda: shop.gateway.metric("passerelle_connections") <= before + 1)
