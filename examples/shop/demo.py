@@ -18,7 +18,7 @@ def four_clients_one_order(stage):
 Only the v3 backend runs: it speaks gRPC, and only v3. A v1 client comes with JSON over HTTP/1.1, another \
 with gRPC, a v2 client with Connect, a v3 client with gRPC. Each speaks as it always did.""")
     page = stage.page
-    made = stage.curl("a v1 client orders, with REST", "/v1/orders", "-d", json.dumps({
+    made = stage.curl("a v1 client orders, with REST", "/v1/orders", "--json", json.dumps({
         "customer": "ada", "street": "1 Kirkgate", "city": "Leeds", "zip": "LS1",
         "items": [{"sku": "teapot", "quantity": 1}], "totalCents": "1999"}))
     page.check("it is created, and has v1's shape: cents, a flat street, PENDING",
@@ -36,7 +36,7 @@ with gRPC, a v2 client with Connect, a v3 client with gRPC. Each speaks as it al
                and old.reply.total_cents == 1999 and old.reply.status == v1.PENDING)
 
     middle = stage.curl("a v2 client reads it, with Connect's JSON", "/shop.orders.v2.Orders/Get",
-                        "-H", "Content-Type: application/json", "-d", json.dumps({"id": order_id}))
+                        "-H", "Content-Type: application/json", "--json", json.dumps({"id": order_id}))
     page.check("customerId, a total of units and nanos, an address of its own, QUEUED",
                middle.json.get("customerId") == "ada" and middle.json.get("status") == "QUEUED"
                and middle.json.get("total") == {"units": "19", "nanos": 990000000}
@@ -64,7 +64,7 @@ def mistakes_are_told(stage, order_id):
 v3 takes no order of nobody, and says so of buyer.id. A v1 client knows that field as customer, and is told \
 of customer.""")
     page = stage.page
-    rest = stage.curl("v1 REST, without a customer", "/v1/orders", "-d", '{"totalCents": "100"}')
+    rest = stage.curl("v1 REST, without a customer", "/v1/orders", "--json", '{"totalCents": "100"}')
     page.check("400, as application/problem+json, and it names the field",
                rest.status == 400 and "problem+json" in rest.headers.get("content-type", "")
                and "customer" in json.dumps(rest.json))
@@ -72,7 +72,7 @@ of customer.""")
     page.check("INVALID_ARGUMENT, and it names the field",
                rpc.code == "INVALID_ARGUMENT" and "customer" in rpc.message)
     connect = stage.curl("v2 Connect, the same", "/shop.orders.v2.Orders/Create",
-                         "-H", "Content-Type: application/json", "-d", '{"order": {"total": {"units": "1"}}}')
+                         "-H", "Content-Type: application/json", "--json", '{"order": {"total": {"units": "1"}}}')
     page.check("400, invalid_argument in Connect's spelling, and it names v2's field",
                connect.status == 400 and connect.json.get("code") == "invalid_argument"
                and "customer_id" in json.dumps(connect.json))
@@ -80,7 +80,7 @@ of customer.""")
     page.check("404, not a guess", unknown.status == 404)
     rpc = stage.grpc("v1 gRPC asks for an order that is not there", "v1", "Get", v1.GetRequest(id="no-7"))
     page.check("NOT_FOUND, as the service said it", rpc.code == "NOT_FOUND")
-    typo = stage.curl("a field that v1 does not have", "/v1/orders", "-d", '{"custommer": "ada"}')
+    typo = stage.curl("a field that v1 does not have", "/v1/orders", "--json", '{"custommer": "ada"}')
     page.check("400, and the nearest name that is known", typo.status == 400
                and "customer" in json.dumps(typo.json))
 
