@@ -36,7 +36,7 @@ with gRPC, a v2 client with Connect, a v3 client with gRPC. Each speaks as it al
                and old.reply.total_cents == 1999 and old.reply.status == v1.PENDING)
 
     middle = stage.curl("a v2 client reads it, with Connect's JSON", "/shop.orders.v2.Orders/Get",
-                        "-H", "Content-Type: application/json", "--json", json.dumps({"id": order_id}))
+                        "--json", json.dumps({"id": order_id}))
     page.check("customerId, a total of units and nanos, an address of its own, QUEUED",
                middle.json.get("customerId") == "ada" and middle.json.get("status") == "QUEUED"
                and middle.json.get("total") == {"units": "19", "nanos": 990000000}
@@ -72,7 +72,7 @@ of customer.""")
     page.check("INVALID_ARGUMENT, and it names the field",
                rpc.code == "INVALID_ARGUMENT" and "customer" in rpc.message)
     connect = stage.curl("v2 Connect, the same", "/shop.orders.v2.Orders/Create",
-                         "-H", "Content-Type: application/json", "--json", '{"order": {"total": {"units": "1"}}}')
+                         "--json", '{"order": {"total": {"units": "1"}}}')
     page.check("400, invalid_argument in Connect's spelling, and it names v2's field",
                connect.status == 400 and connect.json.get("code") == "invalid_argument"
                and "customer_id" in json.dumps(connect.json))
