@@ -193,14 +193,19 @@ static Result http2_feed(HttpConnection *base, Bytes input, int64_t now)
     http2->busy = true;
     http2->now = now;
     http2->some_input = true;
-    ssize_t n = nghttp2_session_mem_recv(http2->session, input.data, input.size);
-    if (n < 0)
-        terminate(http2, http2->flooded || n == NGHTTP2_ERR_FLOODED ? NGHTTP2_ENHANCE_YOUR_CALM
-                                                                    : NGHTTP2_PROTOCOL_ERROR);
+    uint32_t code;
+    int error = http2_receive(http2, input, &code);
+    if (http2->flooded || error == NGHTTP2_ERR_FLOODED)
+        code = NGHTTP2_ENHANCE_YOUR_CALM;
+    if (error && !code)
+        code = NGHTTP2_PROTOCOL_ERROR;
+    if (code)
+        terminate(http2, code);
     http2_gather(http2);
-    if (n < 0)
-        r = break_off(http2, http2->flooded ? "the peer keeps us busy without use"
-                                            : nghttp2_strerror((int)n));
+    if (code)
+        r = break_off(http2, code == NGHTTP2_ENHANCE_YOUR_CALM ? "the peer keeps us busy without use"
+                             : error                           ? nghttp2_strerror(error)
+                                                               : nghttp2_http2_strerror(code));
     else if (http2->failed)
         r = break_off(http2, "the peer broke the rules of the connection");
     tell_drains(http2);
@@ -471,6 +476,7 @@ static HttpConnection *http2_new(const HttpLimits *limits, bool client, bool sec
     Http2 *http2 = calloc(1, sizeof *http2);
     CHECK(http2);
     http_connection_init(&http2->base, &http2_engine, limits, client, secure, events, owner);
+    http2_watch_init(&http2->watch, client);
     make_session(http2);
     submit_settings(http2);
     return &http2->base;

@@ -15,6 +15,7 @@
 #ifndef PROTOCOLS_HTTP2_H
 #define PROTOCOLS_HTTP2_H
 
+#include "protocols/http2_watch.h"
 #include "protocols/http_internal.h"
 #include "protocols/http_queue.h"
 
@@ -67,6 +68,7 @@ struct Http2 {
     HttpQueue out;
     HttpChunkPool pool;
     uint64_t put_in, gone; /* bytes that went into `out`, and to the socket, so far */
+    Http2Watch watch;
     Http2Incoming in;
     Http2List live, ended;
     Http2Stream *spare; /* linked by `older` */
@@ -98,7 +100,9 @@ void http2_wake(Http2 *http2);
 /* Frames what there is into `out`, up to a bound. */
 void http2_gather(Http2 *http2);
 
-/* http2_receive.c: nghttp2's callbacks for what comes in. */
+/* http2_receive.c: what comes in. Returns nghttp2's error or 0; in `code_out` the HTTP/2 error code when
+   we end the connection for a reason of our own, else 0. */
+int http2_receive(Http2 *http2, Bytes input, uint32_t *code_out);
 void http2_receive_callbacks(nghttp2_session_callbacks *callbacks);
 /* Counts a reset that the peer made or provoked. False: it is too many. */
 bool http2_afford_reset(Http2 *http2);

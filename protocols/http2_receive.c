@@ -11,10 +11,7 @@ enum {
 static bool afford_control(Http2 *http2)
 {
     uint32_t rate = http2->base.limits.control_frames;
-    if (http_bucket_take(&http2->controls, rate, rate * BURST, http2->now))
-        return true;
-    http2->flooded = true;
-    return false;
+    return http_bucket_take(&http2->controls, rate, rate * BURST, http2->now);
 }
 
 /* A frame of use pays for the control frames that come with it: window updates, measuring PINGs. */
@@ -26,28 +23,76 @@ static void earn_control(Http2 *http2)
 bool http2_afford_reset(Http2 *http2)
 {
     uint32_t rate = http2->base.limits.resets_per_second;
-    if (http2->base.client || http_bucket_take(&http2->resets, rate, rate * BURST, http2->now))
-        return true;
-    http2->flooded = true;
-    return false;
+    return http2->base.client || http_bucket_take(&http2->resets, rate, rate * BURST, http2->now);
 }
 
-static int on_begin_frame(nghttp2_session *session, const nghttp2_frame_hd *hd, void *owner)
+/* What comes for nothing is counted; what is of use pays for some of it. */
+static bool afford_frame(Http2 *http2, const Http2FrameHead *head)
 {
-    Http2 *http2 = owner;
-    switch (hd->type) {
-    case NGHTTP2_HEADERS: earn_control(http2); return 0;
-    case NGHTTP2_CONTINUATION: return 0; /* nghttp2 bounds how many; the head's size bounds the rest */
-    case NGHTTP2_RST_STREAM: return http2_afford_reset(http2) ? 0 : NGHTTP2_ERR_CALLBACK_FAILURE;
+    switch (head->type) {
+    case NGHTTP2_HEADERS: earn_control(http2); return true;
+    case NGHTTP2_CONTINUATION: return true; /* nghttp2 bounds how many, and the head's limit the rest */
+    case NGHTTP2_RST_STREAM: return http2_afford_reset(http2);
     case NGHTTP2_DATA:
-        if (hd->length || (hd->flags & NGHTTP2_FLAG_END_STREAM)) {
+        if (head->size || (head->flags & NGHTTP2_FLAG_END_STREAM)) {
             earn_control(http2);
-            return 0;
+            return true;
         }
-        break;
-    default: break;
+        return afford_control(http2);
+    default: return afford_control(http2);
     }
-    return afford_control(http2) ? 0 : NGHTTP2_ERR_CALLBACK_FAILURE;
+}
+
+static bool give(Http2 *http2, Bytes input, int *error_out)
+{
+    ssize_t n = input.size ? nghttp2_session_mem_recv(http2->session, input.data, input.size) : 0;
+    if (n < 0)
+        *error_out = (int)n;
+    return n >= 0 && !http2->failed;
+}
+
+static bool is_open(Http2 *http2, uint32_t stream)
+{
+    return nghttp2_session_get_stream_user_data(http2->session, (int32_t)stream);
+}
+
+static uint32_t judge(Http2 *http2, const Http2FrameHead *head)
+{
+    if (is_open(http2, head->stream))
+        return 0;
+    uint32_t code = http2_watch_judge(&http2->watch, head->stream);
+    if (code == NGHTTP2_PROTOCOL_ERROR && head->type == NGHTTP2_DATA)
+        code = NGHTTP2_STREAM_CLOSED;
+    return code;
+}
+
+int http2_receive(Http2 *http2, Bytes input, uint32_t *code_out)
+{
+    size_t given = 0, at = 0;
+    int error = 0;
+    Http2FrameHead head;
+    *code_out = 0;
+    while (*code_out == 0 && http2_watch_next(&http2->watch, input, &at, &head)) {
+        bool message = (head.type == NGHTTP2_HEADERS || head.type == NGHTTP2_DATA) &&
+                       !http2->base.client;
+        if (!afford_frame(http2, &head)) {
+            *code_out = NGHTTP2_ENHANCE_YOUR_CALM;
+        } else if (message && head.stream <= http2->watch.last && !is_open(http2, head.stream)) {
+            /* It may be open, or have ended, once nghttp2 has read what comes before. */
+            size_t before = at > sizeof http2->watch.head ? at - sizeof http2->watch.head : 0;
+            if (before > given) {
+                if (!give(http2, bytes_slice(input, given, before - given), &error))
+                    return error;
+                given = before;
+            }
+            *code_out = judge(http2, &head);
+        } else if (message && head.type == NGHTTP2_HEADERS && head.stream % 2) {
+            http2_watch_opened(&http2->watch, head.stream);
+        }
+    }
+    if (*code_out == 0)
+        give(http2, bytes_slice(input, given, SIZE_MAX), &error);
+    return error;
 }
 
 /* ---- Heads --------------------------------------------------------------------------------------- */
@@ -352,7 +397,7 @@ static int on_frame(nghttp2_session *session, const nghttp2_frame *frame, void *
         http2->capacity_due = http2->base.client;
         break;
     case NGHTTP2_GOAWAY:
-        http2->going = http2->base.client;
+        http2->going = true;
         http2->capacity_due = http2->base.client;
         break;
     case NGHTTP2_PING:
@@ -413,6 +458,7 @@ static int on_stream_close(nghttp2_session *session, int32_t id, uint32_t code, 
     if (!stream)
         return 0;
     nghttp2_session_set_stream_user_data(session, id, NULL);
+    http2_watch_closed(&http2->watch, (uint32_t)id, stream->remote_ended || stream->reset_by_peer);
     if (http2->in.stream == stream)
         http2->in.stream = NULL;
 
@@ -433,7 +479,6 @@ static int on_stream_close(nghttp2_session *session, int32_t id, uint32_t code, 
 
 void http2_receive_callbacks(nghttp2_session_callbacks *callbacks)
 {
-    nghttp2_session_callbacks_set_on_begin_frame_callback(callbacks, on_begin_frame);
     nghttp2_session_callbacks_set_on_begin_headers_callback(callbacks, on_begin_headers);
     nghttp2_session_callbacks_set_on_header_callback2(callbacks, on_header);
     nghttp2_session_callbacks_set_on_invalid_header_callback2(callbacks, on_invalid_header);

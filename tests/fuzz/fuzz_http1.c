@@ -26,6 +26,9 @@ static Heard feed_in_steps(bool client, Bytes input, size_t step)
                      "the phase tells");
         http_chaos_move(&chaos, NULL);
     }
+    /* A bad head that is not complete is refused at once or at its end, whichever is seen first. */
+    http_connection_eof(chaos.connection);
+    http_chaos_move(&chaos, NULL);
     heard.heads = chaos.heads;
     heard.ends = chaos.ends;
     heard.resets = chaos.resets;

@@ -808,6 +808,107 @@ static void frames_too_large_break_the_connection(void **state)
     side_end(&server);
 }
 
+static void expect_verdict(Side *side, Script *script, uint32_t code)
+{
+    Result r = side_feed(side, buffer_bytes(&script->text));
+    if (code) {
+        assert_fault(r, FAULT_PROTOCOL_VIOLATION);
+        expect_goaway(side, code);
+    } else {
+        assert_ok(side->arena, r);
+        assert_null(find_frame(buffer_bytes(&side->wire), GOAWAY, 0));
+    }
+}
+
+/* RFC 9113 section 5.1, "closed". */
+static void nothing_may_come_behind_the_end_of_a_stream(void **state)
+{
+    for (int how = 0; how < 8; how++) {
+        Side server = {.on_end = side_answer_ok, .releases = true};
+        side_begin(&server, http2_server_new, NULL);
+        Script script = script_in(server.arena, true);
+        request(&script, 1, how & 1 ? 0 : END_STREAM, REQUEST);
+        if (how & 1)
+            frame(&script, RST_STREAM, 0, 1, bytes("\0\0\0\10", 4));
+        if (how & 2) { /* in a feed of its own, when the answer is out */
+            assert_ok(server.arena, side_feed(&server, buffer_bytes(&script.text)));
+            script.text.size = 0;
+        }
+        if (how & 4)
+            frame(&script, DATA, 0, 1, bytes_of("more"));
+        else
+            request(&script, 1, END_STREAM, "t: 1\n");
+        expect_verdict(&server, &script, NGHTTP2_STREAM_CLOSED);
+        side_end(&server);
+    }
+}
+
+static void what_was_on_its_way_when_we_ended_a_stream_is_ignored(void **state)
+{
+    Side server = {.on_head = release_at_head};
+    side_begin(&server, http2_server_new, NULL);
+    Script script = script_in(server.arena, true);
+    request(&script, 1, 0, REQUEST);
+    assert_ok(server.arena, side_feed(&server, buffer_bytes(&script.text)));
+    expect_reset(&server, 1, NGHTTP2_CANCEL);
+    script.text.size = 0;
+    frame(&script, DATA, 0, 1, bytes_of("on its way"));
+    request(&script, 1, END_STREAM, "t: 1\n");
+    expect_verdict(&server, &script, 0);
+    side_end(&server);
+}
+
+static void a_stream_that_was_skipped_is_closed(void **state)
+{
+    for (int i = 0; i < 2; i++) {
+        Side server = {.on_end = side_answer_ok, .releases = true};
+        side_begin(&server, http2_server_new, NULL);
+        Script script = script_in(server.arena, true);
+        request(&script, 5, END_STREAM, REQUEST);
+        if (i)
+            request(&script, 3, END_STREAM, REQUEST);
+        else
+            frame(&script, DATA, 0, 3, bytes_of("x"));
+        expect_verdict(&server, &script, i ? NGHTTP2_PROTOCOL_ERROR : NGHTTP2_STREAM_CLOSED);
+        side_end(&server);
+    }
+}
+
+static void of_streams_long_gone_nothing_is_remembered(void **state)
+{
+    Side server = {.on_end = side_answer_ok, .releases = true};
+    side_begin(&server, http2_server_new, NULL);
+    Script script = script_in(server.arena, true);
+    for (uint32_t i = 0; i < 3000; i++) {
+        request(&script, 2 * i + 1, END_STREAM, REQUEST);
+        assert_ok(server.arena, side_feed(&server, buffer_bytes(&script.text)));
+        script.text.size = 0;
+        side_forget(&server);
+    }
+    frame(&script, DATA, 0, 1, bytes_of("x"));
+    expect_verdict(&server, &script, 0);
+    script.text.size = 0;
+    frame(&script, DATA, 0, 5001, bytes_of("x"));
+    expect_verdict(&server, &script, NGHTTP2_STREAM_CLOSED);
+    side_end(&server);
+}
+
+static void a_peer_that_goes_away_is_served_to_its_end(void **state)
+{
+    Side server = {0};
+    side_begin(&server, http2_server_new, NULL);
+    Script script = script_in(server.arena, true);
+    request(&script, 1, END_STREAM, REQUEST);
+    frame(&script, GOAWAY, 0, 0, bytes("\0\0\0\0\0\0\0\0", 8));
+    assert_ok(server.arena, side_feed(&server, buffer_bytes(&script.text)));
+    assert_int_equal(http_connection_phase(server.connection), HTTP_ACTIVE);
+    side_answer_ok(&server, server.stream);
+    side_take_output(&server);
+    assert_non_null(find_frame(buffer_bytes(&server.wire), DATA, 1));
+    assert_int_equal(http_connection_phase(server.connection), HTTP_CLOSED);
+    side_end(&server);
+}
+
 /* ---- Floods -------------------------------------------------------------------------------------- */
 
 typedef void Flood(Script *script, uint32_t i);
@@ -841,6 +942,18 @@ static void flood_empty_data(Script *script, uint32_t i)
 {
     if (i == 0)
         request(script, 1, 0, REQUEST "x-keep: 1\n");
+    frame(script, DATA, 0, 1, BYTES_NONE);
+}
+
+static void flood_unknown(Script *script, uint32_t i)
+{
+    frame(script, 200, 0, 0, BYTES_NONE);
+}
+
+static void flood_closed_data(Script *script, uint32_t i)
+{
+    if (i == 0)
+        request(script, 1, 0, REQUEST);
     frame(script, DATA, 0, 1, BYTES_NONE);
 }
 
@@ -902,6 +1015,8 @@ static void floods_end_the_connection_soon(void **state)
         {"PRIORITY", flood_priority},
         {"WINDOW_UPDATE", flood_window},
         {"empty DATA", flood_empty_data},
+        {"unknown", flood_unknown},
+        {"DATA for nobody", flood_closed_data},
         {"rapid reset", flood_reset},
         {"provoked resets", flood_provoked_reset},
         {"malformed", flood_malformed},
@@ -1102,6 +1217,11 @@ int main(void)
         cmocka_unit_test(a_wrong_preface_ends_the_connection),
         cmocka_unit_test(a_broken_connection_fails_its_feed_and_its_streams),
         cmocka_unit_test(frames_too_large_break_the_connection),
+        cmocka_unit_test(nothing_may_come_behind_the_end_of_a_stream),
+        cmocka_unit_test(what_was_on_its_way_when_we_ended_a_stream_is_ignored),
+        cmocka_unit_test(a_stream_that_was_skipped_is_closed),
+        cmocka_unit_test(of_streams_long_gone_nothing_is_remembered),
+        cmocka_unit_test(a_peer_that_goes_away_is_served_to_its_end),
         cmocka_unit_test(floods_end_the_connection_soon),
         cmocka_unit_test(a_flood_is_called_by_its_name),
         cmocka_unit_test(control_frames_in_measure_are_welcome),

@@ -1,0 +1,48 @@
+/*
+ * Http2Watch: looks at the head of each frame before nghttp2 does.
+ *
+ * nghttp2 forgets a stream when it closes, so that memory stays small, and drops frames that it cannot
+ * place in silence. The watch remembers of the latest streams how they ended, in a few bits each: what a
+ * client sends behind its own end is a violation (RFC 9113 section 5.1); what was on its way when we reset
+ * the stream is not. It also counts frames that cost work and are of no use. Part of its connection.
+ */
+#ifndef PROTOCOLS_HTTP2_WATCH_H
+#define PROTOCOLS_HTTP2_WATCH_H
+
+#include "base/bytes.h"
+
+enum {
+    HTTP2_WATCHED = 1024, /* of how many streams the end is remembered */
+};
+
+typedef struct Http2FrameHead {
+    uint32_t size;
+    uint8_t type, flags;
+    uint32_t stream;
+} Http2FrameHead;
+
+typedef struct Http2Watch {
+    uint8_t head[9];
+    uint32_t n;    /* bytes of `head` that are there */
+    uint32_t skip; /* of the preface or a payload, before the next head */
+    uint32_t last; /* the highest stream that the client opened */
+    uint64_t opened[HTTP2_WATCHED / 64]; /* rings, by stream id / 2 */
+    uint64_t finished[HTTP2_WATCHED / 64];
+} Http2Watch;
+
+void http2_watch_init(Http2Watch *watch, bool client);
+
+/* Walks on in `input` from *at; true when a frame's head is complete, and *at is behind it. */
+bool http2_watch_next(Http2Watch *watch, Bytes input, size_t *at, Http2FrameHead *head_out);
+
+/* The client opens a stream. */
+void http2_watch_opened(Http2Watch *watch, uint32_t stream);
+
+/* It has ended; `finished`: by the client's own word, so that nothing more may come. */
+void http2_watch_closed(Http2Watch *watch, uint32_t stream, bool finished);
+
+/* What a HEADERS or DATA frame on a stream that is not open means: an HTTP/2 error code for the
+   connection, or 0 when it is to be ignored. */
+uint32_t http2_watch_judge(const Http2Watch *watch, uint32_t stream);
+
+#endif
