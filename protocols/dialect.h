@@ -69,6 +69,7 @@ typedef struct MessageReader {
     Buffer plain;               /* the latest message, decompressed */
     uint32_t text_bits;         /* base64 of gRPC-Web-text: the quantum at work */
     uint8_t text_count, text_pads;
+    bool text_bad;              /* what follows text_left is not base64 */
     Buffer text;                /* the latest piece, base64 taken off */
     Bytes text_left;            /* the part of it that is not taken yet */
 } MessageReader;

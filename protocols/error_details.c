@@ -177,6 +177,25 @@ static bool add_error_info(ErrorDetails *details, const Error *error, const Repl
     return add_detail(details, TYPE_PREFIX "ErrorInfo", &info.base, arena);
 }
 
+bool error_info_write(Bytes reason, Bytes domain, const Fields *metadata, Arena *arena, Bytes *info_out)
+{
+    Rpc__ErrorInfo info = RPC__ERROR_INFO__INIT;
+    Rpc__ErrorInfo__MetadataEntry *entries =
+        arena_array(arena, Rpc__ErrorInfo__MetadataEntry, metadata->n);
+    info.metadata = arena_array(arena, Rpc__ErrorInfo__MetadataEntry *, metadata->n);
+    if (!entries || !info.metadata)
+        return false;
+    info.reason = text_of(reason, arena);
+    info.domain = text_of(domain, arena);
+    for (uint32_t i = 0; i < metadata->n; i++) {
+        rpc__error_info__metadata_entry__init(&entries[i]);
+        entries[i].key = text_of(metadata->items[i].name, arena);
+        entries[i].value = text_of(metadata->items[i].value, arena);
+        info.metadata[info.n_metadata++] = &entries[i];
+    }
+    return pack(&info.base, arena, info_out);
+}
+
 static bool add_bad_request(ErrorDetails *details, const Error *with_field, Arena *arena)
 {
     Rpc__BadRequest request = RPC__BAD_REQUEST__INIT;

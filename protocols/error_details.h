@@ -35,6 +35,9 @@ MUST_USE Result error_details_write(Code code, Bytes message, ErrorDetails detai
 MUST_USE Result error_details_make(const Error *error, const ReplyOptions *options, Bytes retry_after,
                                    Arena *arena, ErrorDetails *details_out);
 
+/* A serialized google.rpc.ErrorInfo. False at the arena's limit. */
+bool error_info_write(Bytes reason, Bytes domain, const Fields *metadata, Arena *arena, Bytes *info_out);
+
 /* What the caller may be told of an error of our own, in one sentence: the kind of fault and what was
    being attempted; with `hide_internals`, of our side's faults only the kind. */
 Bytes error_message(const Error *error, bool hide_internals, Arena *arena);

@@ -242,19 +242,14 @@ static bool add_character(MessageReader *reader, uint8_t c, Buffer *out)
     return true;
 }
 
-/* Takes the base64 off the whole piece. */
-static MessageOutcome decode_piece(MessageReader *reader, Bytes *input, Result *why_out)
+/* Takes the base64 off the whole piece, or off the part before a character that may not stand there. */
+static void decode_piece(MessageReader *reader, Bytes *input)
 {
     Bytes piece = take(input, input->size);
     reader->text.size = 0;
-    for (size_t i = 0; i < piece.size; i++) {
-        if (!add_character(reader, piece.data[i], &reader->text))
-            return fail_broken(reader, "it is not base64", why_out);
-    }
-    if (reader->text.full)
-        return fail_memory(reader, why_out);
+    for (size_t i = 0; i < piece.size && !reader->text_bad; i++)
+        reader->text_bad = !add_character(reader, piece.data[i], &reader->text);
     reader->text_left = buffer_bytes(&reader->text);
-    return MESSAGE_DONE;
 }
 
 /* What is left of the piece before comes first. */
@@ -263,11 +258,15 @@ static MessageOutcome read_text(MessageReader *reader, Bytes *input, Message *me
 {
     for (;;) {
         MessageOutcome outcome = read_frame(reader, &reader->text_left, message_out, why_out);
-        if (outcome != MESSAGE_MORE || input->size == 0)
+        if (outcome != MESSAGE_MORE)
             return outcome;
-        outcome = decode_piece(reader, input, why_out);
-        if (outcome != MESSAGE_DONE)
-            return outcome;
+        if (reader->text_bad)
+            return fail_broken(reader, "it is not base64", why_out);
+        if (input->size == 0)
+            return MESSAGE_MORE;
+        decode_piece(reader, input);
+        if (reader->text.full)
+            return fail_memory(reader, why_out);
     }
 }
 

@@ -69,4 +69,12 @@ void rest_query_add(Buffer *path, Bytes name, Bytes text);
 Code rest_code_of_http(uint16_t http_status);
 uint16_t rest_http_of_code(Code code);
 
+/*
+ * What a REST instance's error means: its body as a problem (RFC 9457), an AIP-193 error or grpc-gateway's
+ * object, where it says more than the HTTP status: a google.rpc.Code that is named there wins. A body of
+ * any other kind leaves the HTTP status to speak. Of details, ErrorInfo and what is kept as base64 under
+ * "value" are taken over. Fault: OUT_OF_MEMORY.
+ */
+MUST_USE Result rest_status_read(uint16_t http_status, Bytes body, Arena *arena, Status *status_out);
+
 #endif

@@ -218,7 +218,7 @@ static void http_says_the_code_only_where_grpc_status_is_absent(void **state)
         assert_true(answer.is_error);
         ended(none, NULL);
         assert_int_equal(answer.status.code, rows[i].code);
-        assert_int_equal(answer.status.http_status, rows[i].http);
+        assert_int_equal(answer.status.http_status, 0); /* it was a guess: no reason to repeat it */
         assert_ok(arena, answered(DIALECT_GRPC, CODEC_PROTO, rows[i].http,
                            FIELDS("content-type", "application/grpc", "grpc-status", "10")));
         ended(none, NULL);
