@@ -397,23 +397,40 @@ static const char *what_took_too_long(const Connection *c)
     }
 }
 
-/* One that is idle is asked to leave; one that holds something up is put out. */
+/* One that is idle is asked to leave. */
+static void leave_idle(Connection *c)
+{
+    http_connection_drain(c->http);
+    connection_flush(c);
+    if (c->state == CONNECTION_SERVING && c->phase < HTTP_CLOSING)
+        connection_end(c, OK);
+}
+
+/* One that holds something up is told so where that is possible, and put out. */
+static void put_out(Connection *c)
+{
+    telemetry_count(loop_of(c), COUNTER_CONNECTION_TIMEOUT);
+    bool request = c->state == CONNECTION_SERVING && !c->blocked_since &&
+                   (c->phase == HTTP_HEAD || c->phase == HTTP_BODY);
+    if (request && http_connection_timeout(c->http))
+        connection_flush(c);
+    else
+        connection_end(c, FAIL(loop_scratch(loop_of(c)), FAULT_REQUEST_TIMEOUT, "%s", what_took_too_long(c)));
+}
+
 static void connection_timeout(Connection *c)
 {
-    bool idle = c->state == CONNECTION_SERVING && c->phase == HTTP_IDLE && !c->blocked_since;
-    if (idle) {
-        http_connection_drain(c->http);
-        connection_flush(c);
-        if (c->state == CONNECTION_SERVING && c->phase < HTTP_CLOSING)
-            connection_end(c, OK);
-        return;
-    }
-    bool waiting = (c->state == CONNECTION_CHOICE && c->n_early == 0) || c->state == CONNECTION_LINGERING;
-    if (c->state == CONNECTION_HANDSHAKE)
+    bool silent = c->state == CONNECTION_CHOICE && c->n_early == 0;
+    if (c->state == CONNECTION_SERVING && c->phase == HTTP_IDLE && !c->blocked_since) {
+        leave_idle(c);
+    } else if (c->state == CONNECTION_LINGERING || silent) {
+        connection_end(c, OK);
+    } else if (c->state == CONNECTION_HANDSHAKE) {
         telemetry_count(loop_of(c), COUNTER_HANDSHAKE_FAILED);
-    else if (!waiting)
-        telemetry_count(loop_of(c), COUNTER_CONNECTION_TIMEOUT);
-    connection_end(c, FAIL(loop_scratch(loop_of(c)), FAULT_REQUEST_TIMEOUT, "%s", what_took_too_long(c)));
+        connection_end(c, OK);
+    } else {
+        put_out(c);
+    }
 }
 
 static void on_timer(Timer *timer)

@@ -6,11 +6,14 @@
 #include "gateway/telemetry.h"
 #include "gateway/worker.h"
 
+#include <pthread.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <sys/resource.h>
 
 enum { SIGNALS = 3, MAX_WORKERS = 1024 };
+
+static const int signal_numbers[SIGNALS] = {SIGTERM, SIGINT, SIGHUP};
 
 typedef struct Process {
     uv_loop_t loop; /* of the main thread */
@@ -124,8 +127,22 @@ static void end_reload(Process *p)
 
 /* ---- The main thread's loop ---------------------------------------------------------------------- */
 
+/*
+ * All threads but this one are made with the signals blocked, and this one has them blocked but for its loop's
+ * time: so none comes when nobody listens yet, and a second SIGTERM does not kill what is leaving already.
+ */
+static void block_signals(int how)
+{
+    sigset_t set;
+    sigemptyset(&set);
+    for (int i = 0; i < SIGNALS; i++)
+        sigaddset(&set, signal_numbers[i]);
+    pthread_sigmask(how, &set, NULL);
+}
+
 static void close_handles(Process *p)
 {
+    block_signals(SIG_BLOCK);
     for (int i = 0; i < SIGNALS; i++)
         uv_close((uv_handle_t *)&p->signals[i], NULL);
     uv_close((uv_handle_t *)&p->woken, NULL);
@@ -151,14 +168,13 @@ static void on_signal(uv_signal_t *handle, int number)
 
 static void listen_for_signals(Process *p)
 {
-    static const int numbers[SIGNALS] = {SIGTERM, SIGINT, SIGHUP};
     CHECK(uv_loop_init(&p->loop) == 0);
     CHECK(uv_async_init(&p->loop, &p->woken, on_woken) == 0);
     p->woken.data = p;
     for (int i = 0; i < SIGNALS; i++) {
         CHECK(uv_signal_init(&p->loop, &p->signals[i]) == 0);
         p->signals[i].data = p;
-        CHECK(uv_signal_start(&p->signals[i], on_signal, numbers[i]) == 0);
+        CHECK(uv_signal_start(&p->signals[i], on_signal, signal_numbers[i]) == 0);
     }
 }
 
@@ -224,6 +240,7 @@ static Result run_workers(Process *p, Arena *arena, BoundSocket *sockets)
         atomic_store(&p->ready, true);
         telemetry_event("info", "started", OK, "%u loops, config %s", p->n_workers, p->config_path);
     }
+    block_signals(SIG_UNBLOCK);
     uv_run(&p->loop, UV_RUN_DEFAULT);
     CHECK(uv_loop_close(&p->loop) == 0);
     for (uint32_t i = 0; i < p->n_workers; i++)
@@ -237,6 +254,7 @@ Result process_run(Arena *arena, Config *config, const char *config_path)
     p.shared.on_ended = on_worker_ended;
     p.shared.owner = &p;
     signal(SIGPIPE, SIG_IGN);
+    block_signals(SIG_BLOCK);
     raise_descriptor_limit();
 
     BoundSocket *sockets = NULL;

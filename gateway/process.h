@@ -12,7 +12,7 @@
 
 /*
  * Runs until it is told to stop; on the main thread, once. Takes the caller's reference to the config.
- * `config_path` is what SIGHUP reads again. The Result lives in `arena`: SYSTEM or BAD_CONFIG when it could
+ * `config_path` is what SIGHUP reads again. The signals above stay blocked when it returns: the process ends. The Result lives in `arena`: SYSTEM or BAD_CONFIG when it could
  * not start.
  */
 MUST_USE Result process_run(Arena *arena, Config *config, const char *config_path);

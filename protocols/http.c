@@ -171,6 +171,14 @@ void http_connection_drain(HttpConnection *connection)
     connection->engine->drain(connection);
 }
 
+bool http_connection_timeout(HttpConnection *connection)
+{
+    if (!connection->engine->timeout)
+        return false;
+    connection->engine->timeout(connection);
+    return true;
+}
+
 HttpPhase http_connection_phase(const HttpConnection *connection)
 {
     return connection->engine->phase(connection);

@@ -125,6 +125,11 @@ void http_connection_sent(HttpConnection *connection, size_t bytes);
    the phase is HTTP_CLOSING. */
 void http_connection_drain(HttpConnection *connection);
 
+/* What a server waits for in HTTP_HEAD or HTTP_BODY did not come in time: HTTP/1.1 answers 408 if nothing of
+   an answer has gone before, and the stream hears REQUEST_TIMEOUT; then only output is left. False:
+   nothing can be said (HTTP/2), the owner gives the connection up. */
+bool http_connection_timeout(HttpConnection *connection);
+
 HttpPhase http_connection_phase(const HttpConnection *connection);
 
 /* False while so much is unconsumed that nothing more should be read from the socket (HTTP/1.1). */

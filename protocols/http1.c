@@ -503,6 +503,16 @@ static void http1_drain(HttpConnection *base)
     note_capacity(http1);
 }
 
+static void http1_timeout(HttpConnection *base)
+{
+    Http1 *http1 = http1_of(base);
+    if (http1->dead || http1->closing)
+        return;
+    static const Http1Refusal late = {&FAULT_REQUEST_TIMEOUT, 408, "the request did not arrive in time"};
+    forget_held(http1);
+    error_ignore(refuse(http1, &late), "the stream has heard it, and the phase tells the owner");
+}
+
 static HttpPhase http1_phase(const HttpConnection *base)
 {
     const Http1 *http1 = (const Http1 *)base;
@@ -632,6 +642,7 @@ static const HttpEngine http1_engine = {
     .output = http1_output,
     .sent = http1_sent,
     .drain = http1_drain,
+    .timeout = http1_timeout,
     .phase = http1_phase,
     .wants_input = http1_wants_input,
     .streams = http1_streams,

@@ -18,6 +18,7 @@ typedef struct HttpEngine {
     int (*output)(HttpConnection *connection, struct iovec *vectors, int n);
     void (*sent)(HttpConnection *connection, size_t size);
     void (*drain)(HttpConnection *connection);
+    void (*timeout)(HttpConnection *connection); /* NULL: nothing can be said */
     HttpPhase (*phase)(const HttpConnection *connection);
     bool (*wants_input)(const HttpConnection *connection);
     uint32_t (*streams)(const HttpConnection *connection);

@@ -353,6 +353,7 @@ static void a_body_that_stops_coming_ends_the_call(void **state)
     loop_run_until(&loop, has_ended);
     assert_int_equal(n_resets, 1);
     assert_ptr_equal(reset_by, &FAULT_REQUEST_TIMEOUT);
+    assert_non_null(strstr(received, "HTTP/1.1 408 "));
 }
 
 static bool was_reset(void)
