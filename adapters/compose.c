@@ -229,8 +229,6 @@ static const Expr *retarget(Composing *c, const Expr *expr, const MessageType *t
  * message. */
 static bool presence_is_kept(const Rule *built, const Mapping *second)
 {
-    if (field_is_implicit(built->target) && expr_may_be_zero(built->value))
-        return false;
     for (uint32_t i = 0; i < second->n_rules; i++) {
         const Expr *value = second->rules[i].value;
         while (value->kind == EXPR_MESSAGE || value->kind == EXPR_DEFAULT ||
@@ -316,15 +314,10 @@ static const Expr *through(Composing *c, Task *task, const Mapping *second, cons
         if (second->identity || second->from->well_known != WELL_KNOWN_NONE)
             return retarget(c, message, second->to);
         break;
-    default: break;
+    default:
+        break;
     }
-    problem_add(c->problems,
-                arena_printf(c->arena, "changes from %s to %s", c->first->from_version,
-                             c->second->to_version),
-                0, 0, second->from->name, NULL,
-                "a message that a converter makes in %s changes again in %s",
-                c->second->from_version, c->second->to_version);
-    return NULL;
+    return expr_message(c->arena, second, message);
 }
 
 /* ---- Converters on converters
@@ -398,15 +391,6 @@ static const Converter *fuse(Composing *c, const Converter *first, const Convert
 static const Expr *convert_message(Composing *c, const Expr *second, const Expr *arg)
 {
     const MessageType *from = arg->mapping->from;
-    if (!arg->mapping->identity) {
-        problem_add(c->problems,
-                    arena_printf(c->arena, "changes from %s to %s", c->first->from_version,
-                                 c->second->to_version),
-                    0, 0, from->name, NULL,
-                    "a message that changes in %s is converted in %s to another type",
-                    c->second->from_version, c->second->to_version);
-        return NULL;
-    }
     Converter *converter = copy_converter(c, second->converter);
     converter->from.message = from;
     if (!converter->to.message || converter->code == CONVERT_DATE_TIME)
@@ -419,7 +403,7 @@ static const Expr *convert_again(Composing *c, const Expr *second, const Expr *a
     if (!arg)
         return NULL;
     const Converter *converter = second->converter;
-    if (arg->kind == EXPR_MESSAGE)
+    if (arg->kind == EXPR_MESSAGE && arg->mapping->identity)
         return convert_message(c, second, arg);
     if (arg->kind == EXPR_CONVERT && arg->n_args == 1) {
         if (arg->converter->code == CONVERT_WRAP && converter->code == CONVERT_UNWRAP)
