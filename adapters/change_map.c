@@ -217,6 +217,12 @@ static const Expr *sentinel_out(Making *m, const ChangeEnd *to, const Expr *valu
     return expr_default(m->arena, value, expr_const(m->arena, type, to->sentinel, NULL), NULL);
 }
 
+/* A kind that is unset is zero. */
+static const Expr *kind_expr(Making *m, const FieldPath *path)
+{
+    return expr_default(m->arena, field_expr(m, path), zero_of(m, path_field(path)), NULL);
+}
+
 static const Expr *plain_value(Making *m, const FieldChange *change)
 {
     const ChangeEnd *from = &change->ends[!m->to], *to = &change->ends[m->to];
@@ -239,7 +245,7 @@ static const Expr *plain_value(Making *m, const FieldChange *change)
     if (from->when.n_steps) {
         Literal *constant = arena_make(m->arena, Literal);
         *constant = from->when_value;
-        value = expr_when(m->arena, value, field_expr(m, &from->when), constant);
+        value = expr_when(m->arena, value, kind_expr(m, &from->when), constant);
     }
     return value;
 }
@@ -438,7 +444,7 @@ static void guard_when(Making *m, uint32_t at)
     const ChangeEnd *from = &change->ends[!m->to];
     if (!from->when.n_steps)
         return;
-    const Expr *other = field_expr(m, &from->when);
+    const Expr *other = kind_expr(m, &from->when);
     for (uint32_t i = 0; i < m->pair->n_changes; i++) {
         const ChangeEnd *e = &m->pair->changes[i].ends[!m->to];
         if (!e->when.n_steps || !path_equal(&e->paths[0], &from->paths[0]))

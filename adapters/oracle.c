@@ -146,7 +146,7 @@ static Result take_sentinel(Oracle *o, const ChangeEnd *from, Found *found)
     return OK;
 }
 
-/* A condition on a field without presence that is unset asks its zero. */
+/* A kind that is unset is zero. */
 static bool when_holds(Oracle *o, const ChangeEnd *from, const Tree *tree)
 {
     if (!from->when.n_steps)
@@ -155,8 +155,7 @@ static bool when_holds(Oracle *o, const ChangeEnd *from, const Tree *tree)
     ValueType type = value_type_of(path_field(&from->when));
     Literal zero = {0};
     if (!found.n)
-        return from->when.n_steps == 1 && field_is_implicit(path_field(&from->when)) &&
-               literal_equal(&zero, &from->when_value, type);
+        return literal_equal(&zero, &from->when_value, type);
     return literal_equal(&found.values[0].plain, &from->when_value, type);
 }
 
@@ -187,7 +186,7 @@ static Result plain_value(Oracle *o, const FieldChange *change, const Tree *tree
 
 /* ---- Templates, selections, money ---------------------------------------------------------------------------- */
 
-static bool match_template(Oracle *o, const Template *template, Bytes text, Bytes *parts)
+static bool match_template(const Template *template, Bytes text, Bytes *parts)
 {
     if (!bytes_equal(bytes_slice(text, 0, template->literals[0].size), template->literals[0]))
         return false;
@@ -210,7 +209,6 @@ static bool match_template(Oracle *o, const Template *template, Bytes text, Byte
         parts[i] = bytes_slice(text, 0, end);
         text = bytes_slice(text, end + behind.size, text.size);
     }
-    (void)o;
     return true;
 }
 
@@ -234,7 +232,7 @@ static Result variables(Oracle *o, const FieldChange *change, const Tree *tree, 
     if (!found.n)
         return OK;
     Bytes *own = arena_array(o->arena, Bytes, from->template->n_names);
-    if (!match_template(o, from->template, found.values[0].plain.bytes, own))
+    if (!match_template(from->template, found.values[0].plain.bytes, own))
         return cannot(o, &from->paths[0], "it does not match its template");
     for (uint32_t i = 0; i < names->n_names; i++) {
         for (uint32_t k = 0; k < from->template->n_names; k++) {
@@ -428,9 +426,6 @@ static Result check_alternatives(Oracle *o, const MessagePair *pair, const Field
 {
     const ChangeEnd *from = &change->ends[!o->to];
     if (!from->when.n_steps || !get(o, tree, &from->paths[0]).n)
-        return OK;
-    /* Unset, the kind is nobody's: the value has no place either, unless zero is a kind. */
-    if (!get(o, tree, &from->when).n)
         return OK;
     for (uint32_t i = 0; i < pair->n_changes; i++) {
         const ChangeEnd *e = &pair->changes[i].ends[!o->to];
