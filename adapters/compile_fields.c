@@ -232,6 +232,8 @@ static Operand compile_const(Draft *d, const Expr *expr)
                       : scalar_literal(expr->type.kind, &expr->constants[0]);
     add_op(d, (PlanOp){.code = PLAN_CONST, .kind = (uint8_t)expr->type.kind, .into = into.slot,
                        .constant = value});
+    if (expr->loss)
+        add_op(d, (PlanOp){.code = PLAN_LOSS, .loss = expr->loss});
     return into;
 }
 
@@ -385,8 +387,25 @@ static Operand compile_wrap(Draft *d, const Expr *expr)
     return into;
 }
 
+/* Nothing of the value is looked at when the other is not there. */
+static Operand compile_when_present(Draft *d, const Expr *expr)
+{
+    Operand told = compile_value(d, expr->args[1]);
+    uint16_t slot = new_slot(d);
+    add_op(d, (PlanOp){.code = PLAN_CLEAR, .into = slot});
+    uint32_t to_end = add_jump(d, (PlanOp){.code = PLAN_SKIP_UNLESS, .a = told.slot});
+    Operand into = compile_value(d, expr->args[0]);
+    add_op(d, (PlanOp){.code = PLAN_WHEN, .a = into.slot, .b = told.slot, .into = slot,
+                       .where = into.where});
+    jump_here(d, to_end);
+    into.slot = slot;
+    return into;
+}
+
 static Operand compile_when(Draft *d, const Expr *expr)
 {
+    if (!expr->constants)
+        return compile_when_present(d, expr);
     Operand value = compile_value(d, expr->args[0]), told = compile_value(d, expr->args[1]);
     Operand into = value;
     into.slot = new_slot(d);
@@ -423,7 +442,8 @@ static void require(Draft *d, const Expr *expr, const Operand *value)
 
 static Operand compile_require(Draft *d, const Expr *expr)
 {
-    Operand value = compile_value(d, expr->args[0]);
+    Operand value = expr->n_args ? compile_value(d, expr->args[0])
+                                 : (Operand){.slot = NO_SLOT, .type = expr->type};
     require(d, expr, &value);
     return value;
 }
@@ -643,7 +663,7 @@ static void compile_put(Draft *d, const FieldType *target, const Expr *expr)
         put_build(d, target, expr);
     } else if (expr->kind == EXPR_DEFAULT && expr->args[0]->kind == EXPR_MESSAGE) {
         put_default(d, target, expr);
-    } else if (expr->kind == EXPR_REQUIRE && expr->args[0]->kind == EXPR_MESSAGE) {
+    } else if (expr->kind == EXPR_REQUIRE && expr->n_args && expr->args[0]->kind == EXPR_MESSAGE) {
         put_required(d, target, expr);
     } else if (expr->kind == EXPR_CONVERT && expr->converter->code == CONVERT_TYPE_URL) {
         Operand from = compile_value(d, expr->args[0]);
@@ -664,7 +684,9 @@ static void compile_rules(Draft *d, const Rule *rules, uint32_t n_rules)
 
 static void compile_guard(Draft *d, const Guard *guard)
 {
-    Operand source = field_operand(d, guard->source);
+    Operand source = compile_value(d, guard->source);
+    if (!source.where)
+        source.where = guard->loss ? guard->loss->path : "a value";
     add_op(d, (PlanOp){
         .code = PLAN_GUARD, .a = source.slot, .loud = guard->loud, .loss = guard->loss,
         .where = source.where,

@@ -314,8 +314,7 @@ static const Expr *through(Composing *c, Task *task, const Mapping *second, cons
         if (second->identity || second->from->well_known != WELL_KNOWN_NONE)
             return retarget(c, message, second->to);
         break;
-    default:
-        break;
+    default: break;
     }
     return expr_message(c->arena, second, message);
 }

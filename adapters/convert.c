@@ -183,12 +183,19 @@ static const EnumEntry *fallback(Conversion *c)
     return &c->converter->fallback;
 }
 
+/* A value that one side has a name for needs a counterpart; only one that is new to both goes through. */
+static bool knows_number(const Converter *by, int32_t number)
+{
+    return enum_value_by_number(by->from.enumeration, number) ||
+           enum_value_by_number(by->to.enumeration, number);
+}
+
 /* Also between an enum and bool, whose values are 0 and 1. */
 static bool convert_enum(Conversion *c)
 {
     int32_t number = (int32_t)c->args[0].i;
     const EnumEntry *entry = entry_by_number(c->converter, number);
-    if (!entry && c->converter->keep_unknown) {
+    if (!entry && c->converter->keep_unknown && !knows_number(c->converter, number)) {
         c->value = (Value){.i = number};
         return true;
     }

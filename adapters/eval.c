@@ -36,6 +36,17 @@ static ListReader read_list(Eval *e, const PlanOp *op)
 /* ---- Values -------------------------------------------------------------------------------------- */
 
 /* Absent when an argument is; but an amount of money may go without its currency. */
+/* A name that is composed of several fields, of which only some are there, would lose those. */
+static bool check_template_parts(Eval *e, const PlanOp *op)
+{
+    for (uint32_t i = 0; i < op->n_args; i++) {
+        if (frame_has(e->frame, op->args[i]))
+            return run_fail(e->runner, &FAULT_CANNOT_CONVERT, "only a part of what %s needs is set",
+                            op->converter->name);
+    }
+    return true;
+}
+
 static bool run_convert(Eval *e, const PlanOp *op)
 {
     Value args[MOST_ARGS], value;
@@ -48,7 +59,7 @@ static bool run_convert(Eval *e, const PlanOp *op)
         else if (i == 1 && op->converter->code == CONVERT_AMOUNT_MONEY)
             n_args = 1;
         else
-            return true;
+            return op->converter->code != CONVERT_TEMPLATE || check_template_parts(e, op);
     }
     if (!convert(e->runner, op->converter, args, n_args, op->loss, &value, &set))
         return false;
@@ -167,6 +178,8 @@ static void either(Eval *e, const PlanOp *op)
 
 static bool equals_constant(const PlanOp *op, Value value)
 {
+    if (!op->constant_kind)
+        return true;
     if (kind_is_bytes(op->constant_kind))
         return bytes_equal(value_bytes(value), value_bytes(op->constant));
     return value.u == op->constant.u;

@@ -1,5 +1,7 @@
 #include "adapters/change_list.h"
 
+#include "base/base64.h"
+
 #include <errno.h>
 #include <math.h>
 #include <stdlib.h>
@@ -74,37 +76,6 @@ static bool read_double(Bytes text, FieldKind kind, Literal *out)
     return *end == 0 && isfinite(out->d);
 }
 
-static int base64_digit(uint8_t c)
-{
-    if (c >= 'A' && c <= 'Z')
-        return c - 'A';
-    if (c >= 'a' && c <= 'z')
-        return c - 'a' + 26;
-    if (c >= '0' && c <= '9')
-        return c - '0' + 52;
-    return c == '+' || c == '-' ? 62 : c == '/' || c == '_' ? 63 : -1;
-}
-
-/* Both alphabets, with or without padding, as protobuf's JSON mapping reads them. */
-static bool read_base64(Arena *arena, Bytes text, Bytes *out)
-{
-    while (text.size && text.data[text.size - 1] == '=')
-        text.size--;
-    uint8_t *data = arena_alloc(arena, text.size + 1);
-    size_t n = 0;
-    uint32_t bits = 0;
-    for (size_t i = 0; i < text.size; i++) {
-        int digit = base64_digit(text.data[i]);
-        if (digit < 0)
-            return false;
-        bits = bits << 6 | (uint32_t)digit;
-        if (i % 4)
-            data[n++] = (uint8_t)(bits >> (6 - 2 * (i % 4)));
-    }
-    *out = bytes(data, n);
-    return text.size % 4 != 1;
-}
-
 static bool read_enum(ChangeList *list, const JsonNode *node, const char *path,
                       const EnumType *type, Literal *out)
 {
@@ -123,11 +94,19 @@ static bool read_enum(ChangeList *list, const JsonNode *node, const char *path,
     return false;
 }
 
+static bool read_bytes(Arena *arena, Bytes text, Bytes *out)
+{
+    Buffer decoded = buffer_in(arena);
+    bool good = base64_decode(&decoded, text);
+    *out = buffer_bytes(&decoded);
+    return good;
+}
+
 static bool read_scalar(Arena *arena, Bytes text, ValueType type, Literal *out)
 {
     switch (type.kind) {
     case KIND_STRING: out->bytes = text; return true;
-    case KIND_BYTES: return read_base64(arena, text, &out->bytes);
+    case KIND_BYTES: return read_bytes(arena, text, &out->bytes);
     case KIND_BOOL: out->u = bytes_are(text, "true"); return out->u || bytes_are(text, "false");
     case KIND_DOUBLE:
     case KIND_FLOAT: return read_double(text, type.kind, out);

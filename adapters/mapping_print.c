@@ -127,8 +127,10 @@ static void print_chosen(const Expr *expr, Buffer *out)
 static void print_when(const Expr *expr, Buffer *out)
 {
     expr_print(expr->args[0], out);
-    buffer_add_text(out, " when ");
+    bool bracket = expr->args[1]->kind == EXPR_DEFAULT;
+    buffer_add_text(out, bracket ? " when (" : " when ");
     expr_print(expr->args[1], out);
+    buffer_add_text(out, bracket ? ")" : "");
     if (expr->constants) {
         buffer_add_text(out, " = ");
         literal_print(out, expr->constants, expr->args[1]->type);

@@ -12,7 +12,9 @@ static Result cannot(Oracle *o, const FieldPath *path, const char *why)
     return FAIL_FIELD(o->arena, FAULT_CANNOT_CONVERT, path->text, "%s: %s", path->text, why);
 }
 
-/* ---- Paths ------------------------------------------------------------------------------------------------- */
+/* ---- Paths
+ * -------------------------------------------------------------------------------------------------
+ */
 
 static Found get(Oracle *o, const Tree *tree, const FieldPath *path)
 {
@@ -23,7 +25,8 @@ static Found get(Oracle *o, const Tree *tree, const FieldPath *path)
         tree = field->values[0].message;
     }
     TreeField *field = tree_field(tree, path_field(path));
-    Found found = {arena_array(o->arena, TreeValue, field->n + 1), field->n, path_field(path)->repeated};
+    Found found = {arena_array(o->arena, TreeValue, field->n + 1), field->n,
+                   path_field(path)->repeated};
     memcpy(found.values, field->values, field->n * sizeof *found.values);
     return found;
 }
@@ -54,7 +57,9 @@ static void put(Oracle *o, Tree *tree, const FieldPath *path, const Found *found
         tree_put(o->arena, parent, field, found->values[i]);
 }
 
-/* ---- Values ------------------------------------------------------------------------------------------------- */
+/* ---- Values
+ * -------------------------------------------------------------------------------------------------
+ */
 
 static Found one(Oracle *o, TreeValue value)
 {
@@ -68,8 +73,8 @@ static bool implicit_zero(const FieldPath *path, const Found *found)
     return !found->n && field_is_implicit(path_field(path));
 }
 
-static Result convert_one(Oracle *o, const FieldChange *change, const TreeValue *from, TreeValue *to,
-                          bool *absent)
+static Result convert_one(Oracle *o, const FieldChange *change, const TreeValue *from,
+                          TreeValue *to, bool *absent)
 {
     *absent = false;
     if (change->pair)
@@ -81,11 +86,13 @@ static Result convert_one(Oracle *o, const FieldChange *change, const TreeValue 
 }
 
 /* A map's entry: the key stays, the value is converted; one that is not there is zero. */
-static Result convert_entry(Oracle *o, const FieldChange *change, const Tree *from, const MessageType *to_type,
-                            TreeValue *to)
+static Result convert_entry(Oracle *o, const FieldChange *change, const Tree *from,
+                            const MessageType *to_type, TreeValue *to)
 {
-    const FieldType *key = message_field_by_number(from->type, 1), *value = message_field_by_number(from->type, 2);
-    const FieldType *to_key = message_field_by_number(to_type, 1), *to_value = message_field_by_number(to_type, 2);
+    const FieldType *key = message_field_by_number(from->type, 1),
+                    *value = message_field_by_number(from->type, 2);
+    const FieldType *to_key = message_field_by_number(to_type, 1),
+                    *to_value = message_field_by_number(to_type, 2);
     Tree *entry = tree_new(o->arena, to_type);
     TreeValue before = {0}, after = {0};
     bool absent = false;
@@ -104,7 +111,8 @@ static Result convert_entry(Oracle *o, const FieldChange *change, const Tree *fr
     return OK;
 }
 
-static Result convert_all(Oracle *o, const FieldChange *change, const FieldType *target, Found *found)
+static Result convert_all(Oracle *o, const FieldChange *change, const FieldType *target,
+                          Found *found)
 {
     uint32_t n = 0;
     for (uint32_t i = 0; i < found->n; i++) {
@@ -138,10 +146,12 @@ static void keep_zero(Oracle *o, const FieldChange *change, Found *found)
 static Result take_sentinel(Oracle *o, const ChangeEnd *from, Found *found)
 {
     ValueType type = value_type_of(path_field(&from->paths[0]));
-    bool zero_counts = from->zero_is_set || (from->has_sentinel && !literal_is_zero(&from->sentinel, type));
+    bool zero_counts =
+        from->zero_is_set || (from->has_sentinel && !literal_is_zero(&from->sentinel, type));
     if (zero_counts && implicit_zero(&from->paths[0], found))
         *found = one(o, (TreeValue){0});
-    if (from->has_sentinel && found->n && literal_equal(&found->values[0].plain, &from->sentinel, type))
+    if (from->has_sentinel && found->n &&
+        literal_equal(&found->values[0].plain, &from->sentinel, type))
         found->n = 0;
     return OK;
 }
@@ -184,7 +194,8 @@ static Result plain_value(Oracle *o, const FieldChange *change, const Tree *tree
     return OK;
 }
 
-/* ---- Templates, selections, money ---------------------------------------------------------------------------- */
+/* ---- Templates, selections, money
+ * ---------------------------------------------------------------------------- */
 
 static bool match_template(const Template *template, Bytes text, Bytes *parts)
 {
@@ -213,8 +224,8 @@ static bool match_template(const Template *template, Bytes text, Bytes *parts)
 }
 
 /* The variables of the source, by the names of `template`. */
-static Result variables(Oracle *o, const FieldChange *change, const Tree *tree, const Template *names,
-                        Bytes *parts, uint32_t *n_found)
+static Result variables(Oracle *o, const FieldChange *change, const Tree *tree,
+                        const Template *names, Bytes *parts, uint32_t *n_found)
 {
     const ChangeEnd *from = &change->ends[!o->to];
     *n_found = 0;
@@ -289,7 +300,8 @@ static Result currencies(Oracle *o, const FieldChange *change, const Tree *tree,
     if (!converter || !converter->currency)
         return OK;
     if (converter->code == CONVERT_AMOUNT_MONEY) {
-        TreeField *money = tree_field(make_parents(o, out, &to->paths[0]), path_field(&to->paths[0]));
+        TreeField *money =
+            tree_field(make_parents(o, out, &to->paths[0]), path_field(&to->paths[0]));
         Found code = from->currency.n_steps ? get(o, tree, &from->currency) : (Found){0};
         if (change->currency)
             code = one(o, (TreeValue){.plain = {.bytes = bytes_of(change->currency)}});
@@ -311,7 +323,8 @@ static Result currencies(Oracle *o, const FieldChange *change, const Tree *tree,
     return OK;
 }
 
-/* ---- Made-up values ---------------------------------------------------------------------------------------------- */
+/* ---- Made-up values
+ * ---------------------------------------------------------------------------------------------- */
 
 /* Constants only: what change_value makes. */
 static Result constant(Oracle *o, const Expr *expr, TreeValue *value)
@@ -338,7 +351,8 @@ static Result constant(Oracle *o, const Expr *expr, TreeValue *value)
     return OK;
 }
 
-static Result without_value(Oracle *o, const FieldChange *change, const FieldPath *path, Found *found)
+static Result without_value(Oracle *o, const FieldChange *change, const FieldPath *path,
+                            Found *found)
 {
     const ChangeEnd *to = &change->ends[o->to];
     TreeValue value = {0};
@@ -353,7 +367,9 @@ static Result without_value(Oracle *o, const FieldChange *change, const FieldPat
     return r;
 }
 
-/* ---- One change --------------------------------------------------------------------------------------------------- */
+/* ---- One change
+ * ---------------------------------------------------------------------------------------------------
+ */
 
 static bool is_under(Oracle *o, const FieldChange *change, const Tree *tree)
 {
@@ -368,7 +384,8 @@ static Result check_dropped(Oracle *o, const FieldChange *change, const Tree *tr
         return OK;
     Found found = get(o, tree, &from->paths[0]);
     ValueType type = value_type_of(path_field(&from->paths[0]));
-    if (!found.n || (from->has_ignored && literal_equal(&found.values[0].plain, &from->ignored, type)))
+    if (!found.n ||
+        (from->has_ignored && literal_equal(&found.values[0].plain, &from->ignored, type)))
         return OK;
     return cannot(o, &from->paths[0], "it has no counterpart");
 }
@@ -384,8 +401,8 @@ static bool is_fed(const FieldChange *change, const FieldChange *first, const bo
     return false;
 }
 
-static Result change_value_of(Oracle *o, const FieldChange *change, uint32_t which, const Tree *tree,
-                              Found *found)
+static Result change_value_of(Oracle *o, const FieldChange *change, uint32_t which,
+                              const Tree *tree, Found *found)
 {
     const ChangeEnd *from = &change->ends[!o->to], *to = &change->ends[o->to];
     *found = (Found){0};
@@ -416,13 +433,17 @@ static Result apply(Oracle *o, const FieldChange *change, const FieldChange *fir
             put(o, out, &to->paths[k], &found);
         gave[change - first] = true;
     }
-    return failed(r) || !to->n_paths || !change->ends[!o->to].n_paths ? r : currencies(o, change, tree, out);
+    return failed(r) || !to->n_paths || !change->ends[!o->to].n_paths
+               ? r
+               : currencies(o, change, tree, out);
 }
 
-/* ---- What may not be there together ------------------------------------------------------------------------------- */
+/* ---- What may not be there together
+ * ------------------------------------------------------------------------------- */
 
 /* A value that goes nowhere because no alternative's condition holds. */
-static Result check_alternatives(Oracle *o, const MessagePair *pair, const FieldChange *change, const Tree *tree)
+static Result check_alternatives(Oracle *o, const MessagePair *pair, const FieldChange *change,
+                                 const Tree *tree)
 {
     const ChangeEnd *from = &change->ends[!o->to];
     if (!from->when.n_steps || !get(o, tree, &from->paths[0]).n)
@@ -442,7 +463,8 @@ static Result check_oneof(Oracle *o, const MessagePair *pair, uint32_t at, const
         !get(o, tree, &from->paths[0]).n)
         return OK;
     for (uint32_t i = 0; i < at; i++) {
-        const ChangeEnd *other_to = &pair->changes[i].ends[o->to], *other = &pair->changes[i].ends[!o->to];
+        const ChangeEnd *other_to = &pair->changes[i].ends[o->to],
+                        *other = &pair->changes[i].ends[!o->to];
         FieldPath parent = {to->paths[0].steps, to->paths[0].n_steps - 1, NULL};
         if (!other_to->n_paths || !other->n_paths ||
             path_field(&other_to->paths[0])->oneof != path_field(&to->paths[0])->oneof ||
@@ -455,7 +477,9 @@ static Result check_oneof(Oracle *o, const MessagePair *pair, uint32_t at, const
     return OK;
 }
 
-/* ---- One message --------------------------------------------------------------------------------------------------- */
+/* ---- One message
+ * ---------------------------------------------------------------------------------------------------
+ */
 
 Result oracle_pair(Oracle *o, const MessagePair *pair, const Tree *from, Tree **to_out)
 {
@@ -466,7 +490,8 @@ Result oracle_pair(Oracle *o, const MessagePair *pair, const Tree *from, Tree **
     for (uint32_t i = 0; i < pair->n_expanded; i++) {
         const FieldPath *target = &pair->expanded[i][o->to];
         Found whole = get(o, from, &pair->expanded[i][!o->to]);
-        Found empty = one(o, (TreeValue){.message = tree_new(o->arena, path_field(target)->message)});
+        Found empty =
+            one(o, (TreeValue){.message = tree_new(o->arena, path_field(target)->message)});
         if (whole.n && !get(o, out, target).n)
             put(o, out, target, &empty);
     }

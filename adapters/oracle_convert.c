@@ -27,16 +27,21 @@ static Result cannot(Step *s, const char *why)
     return FAIL(s->o->arena, FAULT_CANNOT_CONVERT, "%s: %s", s->by->name, why);
 }
 
-/* ---- Numbers -------------------------------------------------------------------------------------------------- */
+/* ---- Numbers
+ * --------------------------------------------------------------------------------------------------
+ */
 
 static bool fits(FieldKind kind, Wide number)
 {
     switch (kind) {
     case KIND_BOOL: return number >= 0 && number <= 1;
-    case KIND_UINT32: case KIND_FIXED32: return number >= 0 && number <= UINT32_MAX;
-    case KIND_UINT64: case KIND_FIXED64: return number >= 0 && number <= UINT64_MAX;
-    case KIND_INT64: case KIND_SINT64: case KIND_SFIXED64:
-        return number >= INT64_MIN && number <= INT64_MAX;
+    case KIND_UINT32:
+    case KIND_FIXED32: return number >= 0 && number <= UINT32_MAX;
+    case KIND_UINT64:
+    case KIND_FIXED64: return number >= 0 && number <= UINT64_MAX;
+    case KIND_INT64:
+    case KIND_SINT64:
+    case KIND_SFIXED64: return number >= INT64_MIN && number <= INT64_MAX;
     default: return number >= INT32_MIN && number <= INT32_MAX;
     }
 }
@@ -96,10 +101,13 @@ static Result scale(Step *s)
     if (floor(value) != value && !s->by->round)
         return cannot(s, "not whole");
     value = trunc(value);
-    return fabs(value) < 18446744073709551616.0 ? give_whole(s, (Wide)value) : cannot(s, "out of range");
+    return fabs(value) < 18446744073709551616.0 ? give_whole(s, (Wide)value)
+                                                : cannot(s, "out of range");
 }
 
-/* ---- Texts ------------------------------------------------------------------------------------------------------ */
+/* ---- Texts
+ * ------------------------------------------------------------------------------------------------------
+ */
 
 static Result give_text(Step *s, const char *text)
 {
@@ -154,7 +162,8 @@ static Result text_number(Step *s)
         return OK;
     }
     errno = 0;
-    Wide whole_value = *copy == '-' ? (Wide)strtoll(copy, &end, 10) : (Wide)strtoull(copy, &end, 10);
+    Wide whole_value =
+        *copy == '-' ? (Wide)strtoll(copy, &end, 10) : (Wide)strtoull(copy, &end, 10);
     return errno || *end ? cannot(s, "no whole number") : give_whole(s, whole_value);
 }
 
@@ -187,7 +196,8 @@ static Result text_bytes(Step *s)
     } else {
         for (size_t i = 0; i < from.size; i += 2) {
             unsigned byte;
-            char pair[3] = {(char)from.data[i], i + 1 < from.size ? (char)from.data[i + 1] : 'x', 0};
+            char pair[3] = {(char)from.data[i], i + 1 < from.size ? (char)from.data[i + 1] : 'x',
+                            0};
             if (strspn(pair, "0123456789abcdefABCDEF") != 2 || sscanf(pair, "%x", &byte) != 1)
                 return cannot(s, "not hexadecimal");
             buffer_add_byte(&out, (uint8_t)byte);
@@ -197,7 +207,9 @@ static Result text_bytes(Step *s)
     return OK;
 }
 
-/* ---- Enums ------------------------------------------------------------------------------------------------------ */
+/* ---- Enums
+ * ------------------------------------------------------------------------------------------------------
+ */
 
 static Result give_entry(Step *s, const EnumEntry *entry)
 {
@@ -232,7 +244,8 @@ static Result enumeration(Step *s)
     return give_entry(s, found);
 }
 
-/* ---- Messages with a meaning -------------------------------------------------------------------------------------- */
+/* ---- Messages with a meaning
+ * -------------------------------------------------------------------------------------- */
 
 static int64_t member(const Tree *tree, const FieldType *field)
 {
@@ -266,7 +279,8 @@ static Result unwrap(Step *s)
 
 static bool time_fits(ValueType type, TimeParts time)
 {
-    return type.message->well_known == WELL_KNOWN_DURATION ? duration_in_range(time) : timestamp_in_range(time);
+    return type.message->well_known == WELL_KNOWN_DURATION ? duration_in_range(time)
+                                                           : timestamp_in_range(time);
 }
 
 static Result give_time(Step *s, Wide seconds, int64_t nanos)
@@ -331,8 +345,9 @@ static Result time_text(Step *s)
     uint8_t text[TIME_TEXT_MAX];
     if (!read_time(s, &time))
         return cannot(s, "out of range");
-    size_t size = s->by->from.message->well_known == WELL_KNOWN_DURATION ? duration_write(text, time)
-                                                                         : timestamp_write(text, time);
+    size_t size = s->by->from.message->well_known == WELL_KNOWN_DURATION
+                      ? duration_write(text, time)
+                      : timestamp_write(text, time);
     s->to->plain.bytes = bytes_copy(s->o->arena, bytes(text, size));
     return OK;
 }
@@ -348,7 +363,8 @@ static Result text_time(Step *s)
 
 static bool read_date(Step *s, CivilDate *date)
 {
-    int64_t year = member(s->from->message, s->by->year), month = member(s->from->message, s->by->month),
+    int64_t year = member(s->from->message, s->by->year),
+            month = member(s->from->message, s->by->month),
             day = member(s->from->message, s->by->day);
     *date = (CivilDate){(int32_t)year, (int32_t)month, (int32_t)day};
     return year > 0 && year < 10000 && month > 0 && month < 13 && day > 0 && day < 32 &&
@@ -402,7 +418,8 @@ static Result amount_money(Step *s)
 
 static Result money_amount(Step *s)
 {
-    int64_t units = member(s->from->message, s->by->units), nanos = member(s->from->message, s->by->nanos);
+    int64_t units = member(s->from->message, s->by->units),
+            nanos = member(s->from->message, s->by->nanos);
     int64_t part = NANOS / s->by->unit;
     if (nanos <= -NANOS || nanos >= NANOS || (units > 0 && nanos < 0) || (units < 0 && nanos > 0))
         return cannot(s, "no money");
@@ -411,12 +428,14 @@ static Result money_amount(Step *s)
     return give_whole(s, (Wide)units * s->by->unit + nanos / part);
 }
 
-/* ---- Messages in bytes ---------------------------------------------------------------------------------------------- */
+/* ---- Messages in bytes
+ * ---------------------------------------------------------------------------------------------- */
 
 static Result serialized(Step *s)
 {
     if (s->by->to.kind != KIND_BYTES)
-        return failed(tree_parse(s->o->arena, s->by->to.message, s->from->plain.bytes, &s->to->message))
+        return failed(tree_parse(s->o->arena, s->by->to.message, s->from->plain.bytes,
+                                 &s->to->message))
                    ? cannot(s, "no message")
                    : OK;
     Buffer out = buffer_in(s->o->arena);
@@ -451,12 +470,16 @@ static Result any(Step *s)
                                      pair->ends[s->o->to]->full_name));
     }
     give_message(s);
-    tree_put(s->o->arena, s->to->message, message_field_by_number(to, 1), (TreeValue){.plain = {.bytes = text}});
-    tree_put(s->o->arena, s->to->message, message_field_by_number(to, 2), (TreeValue){.plain = {.bytes = value}});
+    tree_put(s->o->arena, s->to->message, message_field_by_number(to, 1),
+             (TreeValue){.plain = {.bytes = text}});
+    tree_put(s->o->arena, s->to->message, message_field_by_number(to, 2),
+             (TreeValue){.plain = {.bytes = value}});
     return OK;
 }
 
-/* ---- Masks ------------------------------------------------------------------------------------------------------------ */
+/* ---- Masks
+ * ------------------------------------------------------------------------------------------------------------
+ */
 
 static Result mask_path(Step *s, const MessagePair *pair, const char *prefix, Bytes path);
 
@@ -473,7 +496,8 @@ static void add_path(Step *s, const char *prefix, const char *path)
 }
 
 /* One change that has to do with this path, if it has. */
-static Result mask_change(Step *s, const FieldChange *change, const char *prefix, Bytes path, bool *known)
+static Result mask_change(Step *s, const FieldChange *change, const char *prefix, Bytes path,
+                          bool *known)
 {
     int to = s->o->to;
     for (uint32_t i = 0; i < change->ends[!to].n_paths; i++) {
@@ -489,8 +513,10 @@ static Result mask_change(Step *s, const FieldChange *change, const char *prefix
             continue;
         *known = true;
         if (inner && change->pair)
-            return mask_path(s, change->pair, arena_printf(s->o->arena, "%s%s.", prefix, change->ends[to].paths[0].text),
-                             bytes_slice(path, source.size + 1, path.size));
+            return mask_path(
+                s, change->pair,
+                arena_printf(s->o->arena, "%s%s.", prefix, change->ends[to].paths[0].text),
+                bytes_slice(path, source.size + 1, path.size));
         for (uint32_t k = 0; k < change->ends[to].n_paths; k++)
             add_path(s, prefix, change->ends[to].paths[k].text);
     }
@@ -518,7 +544,9 @@ static Result field_mask(Step *s)
     return r;
 }
 
-/* ---- All of them ---------------------------------------------------------------------------------------------------------- */
+/* ---- All of them
+ * ----------------------------------------------------------------------------------------------------------
+ */
 
 Result oracle_value(Oracle *o, const Converter *converter, const TreeValue *from, TreeValue *to_out,
                     bool *absent_out)
@@ -533,8 +561,10 @@ Result oracle_value(Oracle *o, const Converter *converter, const TreeValue *from
     case CONVERT_TEXT_NUMBER: return text_number(&s);
     case CONVERT_BYTES_TEXT: return bytes_text(&s);
     case CONVERT_TEXT_BYTES: return text_bytes(&s);
-    case CONVERT_ENUM: case CONVERT_ENUM_TEXT: case CONVERT_TEXT_ENUM: case CONVERT_BOOL_ENUM:
-        return enumeration(&s);
+    case CONVERT_ENUM:
+    case CONVERT_ENUM_TEXT:
+    case CONVERT_TEXT_ENUM:
+    case CONVERT_BOOL_ENUM: return enumeration(&s);
     case CONVERT_WRAP: return wrap(&s);
     case CONVERT_UNWRAP: return unwrap(&s);
     case CONVERT_TIME_UNITS: return time_units(&s);
@@ -542,15 +572,17 @@ Result oracle_value(Oracle *o, const Converter *converter, const TreeValue *from
     case CONVERT_TIME_TEXT: return time_text(&s);
     case CONVERT_TEXT_TIME: return text_time(&s);
     case CONVERT_TIME_DATE: return time_date(&s);
-    case CONVERT_DATE_TIME: case CONVERT_DATE_TEXT: case CONVERT_TEXT_DATE:
-        return dates(&s);
+    case CONVERT_DATE_TIME:
+    case CONVERT_DATE_TEXT:
+    case CONVERT_TEXT_DATE: return dates(&s);
     case CONVERT_AMOUNT_MONEY: return amount_money(&s);
     case CONVERT_MONEY_AMOUNT: return money_amount(&s);
     case CONVERT_SERIALIZED: return serialized(&s);
     case CONVERT_TYPE_URL: return any(&s);
     case CONVERT_FIELD_MASK: return field_mask(&s);
-    case CONVERT_SENTINEL: case CONVERT_TEMPLATE: case CONVERT_TEMPLATE_PART:
-        break; /* these are read from the change itself */
+    case CONVERT_SENTINEL:
+    case CONVERT_TEMPLATE:
+    case CONVERT_TEMPLATE_PART: break; /* these are read from the change itself */
     }
     return FAIL(o->arena, FAULT_INTERNAL, "the oracle has no converter %s", converter->name);
 }

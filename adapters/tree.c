@@ -46,7 +46,8 @@ void tree_put(Arena *arena, Tree *tree, const FieldType *field, TreeValue value)
     append(arena, to, value);
 }
 
-/* ---- From the wire ------------------------------------------------------------------------------------------ */
+/* ---- From the wire
+ * ------------------------------------------------------------------------------------------ */
 
 static uint64_t little(const uint8_t *at, size_t size)
 {
@@ -68,10 +69,13 @@ static Literal literal_of(FieldKind kind, uint64_t raw)
     Literal value = {.u = raw};
     switch (kind) {
     case KIND_FLOAT: value.d = float_of((uint32_t)raw); break;
-    case KIND_INT32: case KIND_ENUM: case KIND_SFIXED32: value.i = (int32_t)raw; break;
+    case KIND_INT32:
+    case KIND_ENUM:
+    case KIND_SFIXED32: value.i = (int32_t)raw; break;
     case KIND_SINT32: value.i = (int32_t)wire_unzigzag((uint32_t)raw); break;
     case KIND_SINT64: value.i = wire_unzigzag(raw); break;
-    case KIND_UINT32: case KIND_FIXED32: value.u = (uint32_t)raw; break;
+    case KIND_UINT32:
+    case KIND_FIXED32: value.u = (uint32_t)raw; break;
     case KIND_BOOL: value.u = raw != 0; break;
     default: break;
     }
@@ -81,9 +85,15 @@ static Literal literal_of(FieldKind kind, uint64_t raw)
 static WireType wire_type_of(FieldKind kind)
 {
     switch (kind) {
-    case KIND_DOUBLE: case KIND_FIXED64: case KIND_SFIXED64: return WIRE_FIXED64;
-    case KIND_FLOAT: case KIND_FIXED32: case KIND_SFIXED32: return WIRE_FIXED32;
-    case KIND_STRING: case KIND_BYTES: case KIND_MESSAGE: return WIRE_LENGTH;
+    case KIND_DOUBLE:
+    case KIND_FIXED64:
+    case KIND_SFIXED64: return WIRE_FIXED64;
+    case KIND_FLOAT:
+    case KIND_FIXED32:
+    case KIND_SFIXED32: return WIRE_FIXED32;
+    case KIND_STRING:
+    case KIND_BYTES:
+    case KIND_MESSAGE: return WIRE_LENGTH;
     case KIND_GROUP: return WIRE_GROUP;
     default: return WIRE_VARINT;
     }
@@ -128,11 +138,13 @@ static Result parse_packed(Arena *arena, Tree *tree, const FieldType *field, Byt
     return OK;
 }
 
-static Result parse_field(Arena *arena, Tree *tree, const FieldType *field, const WireField *f, int depth)
+static Result parse_field(Arena *arena, Tree *tree, const FieldType *field, const WireField *f,
+                          int depth)
 {
     if (is_message(field))
-        return f->type == wire_type_of(field->kind) ? parse_message(arena, tree, field, f->bytes, depth)
-                                                    : bad(arena, tree->type);
+        return f->type == wire_type_of(field->kind)
+                   ? parse_message(arena, tree, field, f->bytes, depth)
+                   : bad(arena, tree->type);
     if (f->type == WIRE_LENGTH && (field->kind == KIND_STRING || field->kind == KIND_BYTES))
         tree_put(arena, tree, field, (TreeValue){.plain = {.bytes = f->bytes}});
     else if (f->type == WIRE_LENGTH && field->repeated)
@@ -164,7 +176,8 @@ Result tree_parse(Arena *arena, const MessageType *type, Bytes wire, Tree **tree
     return parse_into(arena, *tree_out, wire, 0);
 }
 
-/* ---- To the wire ---------------------------------------------------------------------------------------------- */
+/* ---- To the wire
+ * ---------------------------------------------------------------------------------------------- */
 
 static void add_little(Buffer *out, uint64_t value, size_t size)
 {
@@ -181,21 +194,19 @@ static void write_plain(Buffer *out, FieldKind kind, const Literal *value)
         memcpy(&bits, &number, sizeof bits);
         add_little(out, bits, 4);
         break;
-    case KIND_FIXED32: case KIND_SFIXED32:
-        add_little(out, value->u, 4);
-        break;
-    case KIND_DOUBLE: case KIND_FIXED64: case KIND_SFIXED64:
-        add_little(out, value->u, 8);
-        break;
-    case KIND_SINT32: case KIND_SINT64:
-        wire_add_varint(out, wire_zigzag(value->i));
-        break;
-    case KIND_STRING: case KIND_BYTES:
+    case KIND_FIXED32:
+    case KIND_SFIXED32: add_little(out, value->u, 4); break;
+    case KIND_DOUBLE:
+    case KIND_FIXED64:
+    case KIND_SFIXED64: add_little(out, value->u, 8); break;
+    case KIND_SINT32:
+    case KIND_SINT64: wire_add_varint(out, wire_zigzag(value->i)); break;
+    case KIND_STRING:
+    case KIND_BYTES:
         wire_add_varint(out, value->bytes.size);
         buffer_add_bytes(out, value->bytes);
         break;
-    default:
-        wire_add_varint(out, value->u);
+    default: wire_add_varint(out, value->u);
     }
 }
 
@@ -237,7 +248,9 @@ void tree_write(const Tree *tree, Buffer *out)
     }
 }
 
-/* ---- The same? ------------------------------------------------------------------------------------------------- */
+/* ---- The same?
+ * -------------------------------------------------------------------------------------------------
+ */
 
 static bool value_equal(const FieldType *field, const TreeValue *a, const TreeValue *b)
 {
@@ -266,7 +279,8 @@ static bool in_any_order(const FieldType *field, const TreeField *a, const TreeF
 /* The bytes of an Any's content may stand in another order. */
 static bool any_equal(const Tree *a, const Tree *b)
 {
-    const FieldType *url = message_field_by_number(a->type, 1), *value = message_field_by_number(a->type, 2);
+    const FieldType *url = message_field_by_number(a->type, 1),
+                    *value = message_field_by_number(a->type, 2);
     const TreeField *urls[2] = {tree_field(a, url), tree_field(b, url)};
     const TreeField *values[2] = {tree_field(a, value), tree_field(b, value)};
     if (urls[0]->n != 1 || urls[1]->n != 1 || values[0]->n != values[1]->n ||
@@ -274,7 +288,8 @@ static bool any_equal(const Tree *a, const Tree *b)
         return false;
     Bytes name = urls[0]->values[0].plain.bytes;
     size_t slash = bytes_find(name, '/');
-    const MessageType *type = schema_message(a->type->schema, bytes_slice(name, slash + 1, name.size));
+    const MessageType *type =
+        schema_message(a->type->schema, bytes_slice(name, slash + 1, name.size));
     if (!type || !values[0]->n)
         return false;
     Arena *arena = arena_new(ARENA_UNLIMITED);
@@ -298,7 +313,8 @@ bool tree_equal(const Tree *a, const Tree *b)
         for (uint32_t k = 0; equal && !field->map && k < x->n; k++)
             equal = value_equal(field, &x->values[k], &y->values[k]);
     }
-    return equal || (a->type == b->type && a->type->well_known == WELL_KNOWN_ANY && any_equal(a, b));
+    return equal ||
+           (a->type == b->type && a->type->well_known == WELL_KNOWN_ANY && any_equal(a, b));
 }
 
 void tree_print(const Tree *tree, Buffer *out)

@@ -1,9 +1,10 @@
 /*
- * Tree: a protobuf message as plain values, for those who have time: the oracle, its random messages,
- * tests.
+ * Tree: a protobuf message as plain values, for those who have time: the oracle, its random
+ * messages, tests.
  *
- * Reads and writes the wire format by the schema and nothing else. Fields without presence never hold
- * zero; a map is a list of entries. Unknown fields are left out. Lives in an arena; one thread.
+ * Reads and writes the wire format by the schema and nothing else. Fields without presence never
+ * hold zero; a map is a list of entries. Unknown fields are left out. Lives in an arena; one
+ * thread.
  */
 #ifndef ADAPTERS_TREE_H
 #define ADAPTERS_TREE_H
@@ -34,8 +35,8 @@ void tree_write(const Tree *tree, Buffer *out);
 
 TreeField *tree_field(const Tree *tree, const FieldType *field);
 
-/* Sets or adds; a single field's value is replaced, its oneof's others are cleared, a zero that means
-   unset is not kept. */
+/* Sets or adds; a single field's value is replaced, its oneof's others are cleared, a zero that
+   means unset is not kept. */
 void tree_put(Arena *arena, Tree *tree, const FieldType *field, TreeValue value);
 
 bool tree_equal(const Tree *a, const Tree *b); /* maps in any order; an Any by what is in it */

@@ -211,8 +211,8 @@ static void a_kind_and_a_value_become_one_of_several(void **state)
           "BANK}}]\n"
           "    kind: {select: {card: CARD, bank: BANK}}\n    api: {constant: \"2\"}",
           ".M",
-          "  card = value when kind = CARD\n  bank = value when kind = BANK\n  api = \"2\"\n"
-          "  refuse value when sentinel[BANK](sentinel[CARD](kind))\n",
+          "  card = value when (kind else NONE) = CARD\n  bank = value when (kind else NONE) = BANK\n  api = \"2\"\n"
+          "  refuse value when sentinel[BANK](sentinel[CARD](kind else NONE))\n",
           "  kind = select CARD if card | BANK if bank\n  value = card else bank\n"
           "  refuse api unless \"2\"\n");
 }
