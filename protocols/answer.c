@@ -13,7 +13,6 @@ Status answer_inferred_status(uint16_t http_status, Arena *arena)
 {
     return (Status){
         .code = code_inferred_from_http(http_status),
-
         .message = bytes_of(arena_printf(arena, "the service answered with HTTP status %u %s",
                                          http_status, http_phrase(http_status))),
     };

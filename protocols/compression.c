@@ -6,6 +6,7 @@
 #include <brotli/encode.h>
 #include <pthread.h>
 #include <stdlib.h>
+#include <strings.h>
 #include <zlib.h>
 #include <zstd.h>
 
@@ -23,10 +24,10 @@ enum {
 static const struct {
     Compression compression;
     const char *name;
+    size_t size; /* of the name: most others differ in it */
 } names[] = {
-    {COMPRESSION_GZIP, "gzip"},       {COMPRESSION_BR, "br"},
-    {COMPRESSION_ZSTD, "zstd"},       {COMPRESSION_DEFLATE, "deflate"},
-    {COMPRESSION_IDENTITY, "identity"},
+    {COMPRESSION_GZIP, "gzip", 4},         {COMPRESSION_BR, "br", 2}, {COMPRESSION_ZSTD, "zstd", 4},
+    {COMPRESSION_DEFLATE, "deflate", 7},   {COMPRESSION_IDENTITY, "identity", 8},
 };
 
 enum { N_NAMES = sizeof names / sizeof *names };
@@ -46,10 +47,11 @@ bool compression_by_name(Bytes name, Compression *compression_out)
     *compression_out = COMPRESSION_IDENTITY;
     if (name.size == 0)
         return true;
-    if (bytes_are_nocase(name, "x-gzip")) /* RFC 9110 section 8.4.1.3 */
+    if (name.size == 6 && bytes_are_nocase(name, "x-gzip")) /* RFC 9110 section 8.4.1.3 */
         name = bytes_of("gzip");
     for (size_t i = 0; i < N_NAMES; i++) {
-        if (bytes_are_nocase(name, names[i].name)) {
+        if (name.size == names[i].size &&
+            strncasecmp((const char *)name.data, names[i].name, name.size) == 0) {
             *compression_out = names[i].compression;
             return true;
         }

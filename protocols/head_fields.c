@@ -133,7 +133,8 @@ static bool normalize_binary(Bytes *part, Arena *arena)
 
 static Result add_metadata(Fields *to, Bytes name, Bytes value, HeadSide side, Arena *arena)
 {
-    if (side == HEAD_OF_HTTP || !bytes_end_with(name, "-bin")) {
+    bool is_binary = name.size > 4 && memcmp(name.data + name.size - 4, "-bin", 4) == 0;
+    if (side == HEAD_OF_HTTP || !is_binary) {
         fields_add(to, name, value);
         return OK;
     }

@@ -55,6 +55,8 @@ Media media_read(Bytes content_type)
 {
     if (!content_type.data)
         return (Media){.kind = MEDIA_NONE};
+    if (bytes_are(content_type, "application/grpc")) /* the hot path */
+        return (Media){.kind = MEDIA_GRPC, .has_codec = true, .codec = CODEC_PROTO};
     size_t end = bytes_find(content_type, ';');
     Bytes parameters = bytes_slice(content_type, end + 1, SIZE_MAX);
     Bytes essence = bytes_trim(bytes(content_type.data, end)), rest = essence;

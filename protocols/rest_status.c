@@ -29,9 +29,13 @@ static Bytes take_string(JsonCursor *cursor)
 static void take_code(JsonCursor *cursor, Status *status)
 {
     uint64_t number;
-    if (json_cursor_peek(cursor) == JSON_KIND_STRING)
-        code_by_name(json_cursor_string(cursor), &status->code);
-    else if (bytes_to_u64(json_cursor_skip(cursor), &number) && number > CODE_OK && number < CODE_COUNT)
+    Code code;
+    if (json_cursor_peek(cursor) == JSON_KIND_STRING) {
+        if (code_by_name(json_cursor_string(cursor), &code) && code != CODE_OK)
+            status->code = code;
+        return;
+    }
+    if (bytes_to_u64(json_cursor_skip(cursor), &number) && number > CODE_OK && number < CODE_COUNT)
         status->code = (Code)number;
 }
 

@@ -74,7 +74,7 @@ static void a_grpc_gateways_code_is_the_grpc_number(void **state)
 static void any_other_body_leaves_the_word_to_http(void **state)
 {
     static const char *const bodies[] = {"", "<html>", "\"text\"", "[{}]", "{\"code\":", "{\"code\":\"NOT_FOUND\"} x",
-                                         "{\"code\":\"OK_NOT\"}", "{\"code\":0}", "{\"code\":404}"};
+                                         "{\"code\":\"OK\"}", "{\"code\":0}", "{\"code\":404}"};
     for (size_t i = 0; i < sizeof bodies / sizeof *bodies; i++) {
         read_body(503, bodies[i]);
         assert_int_equal(status.code, CODE_UNAVAILABLE);
