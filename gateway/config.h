@@ -163,6 +163,7 @@ struct RestBinding {
     /* JSON answers that are only a field (response_body), per served version; NULL entries: the method's own */
     const Plan **response_body[CODEC_COUNT]; /* [instance's codec][version index] */
     const RestBinding *next; /* the same requests in another version */
+    const RestBinding *hidden_by; /* the same requests in the same version: that one has them; or NULL */
 };
 
 /* The ways to say a version, in the order that a service wants them tried. */

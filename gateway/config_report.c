@@ -43,6 +43,19 @@ static void add_losses(const Version *from, const Version *to, Buffer *out)
     loss_report_text(&report, false, out);
 }
 
+/* REST requests of two methods at once: only one can have them. */
+static void add_hidden(const Version *version, Buffer *out)
+{
+    for (uint32_t i = 0; i < version->n_methods; i++)
+        for (uint32_t j = 0; j < version->methods[i].n_bindings; j++) {
+            const RestBinding *binding = &version->methods[i].bindings[j];
+            if (binding->hidden_by)
+                buffer_printf(out, "    note: %s %s is taken by %s; %s has it by RPC only\n", binding->rule->verb,
+                              binding->rule->path, binding->hidden_by->method->type->path,
+                              binding->method->type->path);
+        }
+}
+
 static void add_service(const Service *service, Buffer *out)
 {
     buffer_printf(out, "%s: %u instance%s\n", service->name, service->n_instances,
@@ -53,6 +66,7 @@ static void add_service(const Service *service, Buffer *out)
                       plural(version->n_methods), version->package);
         add_answerers(version, out);
         buffer_add_text(out, version == service->default_version ? "; the default\n" : "\n");
+        add_hidden(version, out);
     }
     for (uint32_t i = 0; i < service->n_versions; i++)
         for (uint32_t j = 0; j < service->n_versions; j++)

@@ -115,6 +115,14 @@ static void tell_losses(const Version *from, const Version *to, const MessageTyp
     loss_report_text(&report, false, out);
 }
 
+/* What the client's messages are written in, as far as its fields say. */
+static Codec client_codec(const ExplainRequest *request, const Found *found)
+{
+    Bytes type = fields_get(&request->fields, "content-type");
+    bool json = bytes_find(type, '/') < type.size && bytes_end_with(bytes_slice(type, 0, bytes_find(type, ';')), "json");
+    return found->binding || json ? CODEC_JSON : CODEC_PROTO;
+}
+
 static void tell_plans(const MethodPair *pair, Codec client, Buffer *out)
 {
     for (Codec instance = 0; instance < CODEC_COUNT; instance++) {
@@ -179,10 +187,11 @@ static Result tell_method(const ExplainRequest *request, const Found *found, con
     tell_route(method->route, out);
 
     uint32_t n = candidates(method, served);
-    for (uint32_t i = 0; i < n; i++)
+    for (uint32_t i = 0; i < n; i++) {
         tell_served(method, negotiation->reply, served[i], served[i] == method->version, out);
-    if (n && request->plan)
-        tell_plans(&method->pairs[served[0]->index], found->binding ? CODEC_JSON : CODEC_PROTO, out);
+        if (request->plan)
+            tell_plans(&method->pairs[served[i]->index], client_codec(request, found), out);
+    }
     if (n)
         return OK;
     for (uint32_t i = 0; i < method->version->service->n_versions; i++)

@@ -91,15 +91,16 @@ static Result add_to_table(ConfigReader *reader, RestBinding *binding)
         tell(reader, binding->method, rule, r.error->doing);
         return OK;
     }
-    const RestBinding *before = shadowed;
+    RestBinding *before = shadowed;
     binding->next = before;
-    for (; before; before = before->next)
-        if (before->method->version->service != binding->method->version->service ||
-            before->method->version == binding->method->version) {
-            tell(reader, binding->method, rule,
-                 arena_printf(reader->arena, "the same requests are those of %s", before->method->type->path));
-            break;
-        }
+    if (before && before->method->version->service != binding->method->version->service) {
+        tell(reader, binding->method, rule,
+             arena_printf(reader->arena, "the same requests are those of %s", before->method->type->path));
+    } else if (before && before->method->version == binding->method->version) {
+        /* Published APIs do this; the last one wins, and the check tells. */
+        before->hidden_by = binding;
+        binding->next = before->next;
+    }
     return OK;
 }
 
