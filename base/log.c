@@ -154,9 +154,9 @@ static bool empty_ring(Log *log, LogRing *ring)
     size_t to_end = ring->size - from;
     size_t first = size < to_end ? size : to_end;
     struct iovec parts[2] = {{ring->bytes + from, first}, {ring->bytes, size - first}};
-    uint64_t lines = count_lines(parts);
+    const struct iovec lines[2] = {parts[0], parts[1]};
     if (!write_all(log->file, parts, 2))
-        atomic_fetch_add_explicit(&log->failed, lines, memory_order_relaxed);
+        atomic_fetch_add_explicit(&log->failed, count_lines(lines), memory_order_relaxed);
     atomic_store_explicit(&ring->taken, given, memory_order_release);
     return true;
 }

@@ -9,10 +9,29 @@ enum {
     FEW_FIELDS = 64, /* heads with so many need no memory of their own while they are submitted */
 };
 
+/*
+ * Fields whose value is hardly ever the same twice. In the table of HPACK (RFC 7541 section 2.3) they would
+ * push out what is, and nghttp2 compares a new value with each older one of the same name.
+ */
+static bool is_unique(Bytes name)
+{
+    switch (name.size) {
+    case 4: return bytes_are(name, "date");
+    case 10: return bytes_are(name, "tracestate");
+    case 11: return bytes_are(name, "traceparent");
+    case 12: return bytes_are(name, "x-request-id") || bytes_are(name, "grpc-timeout") ||
+                    bytes_are(name, "grpc-message");
+    case 18: return bytes_are(name, "connect-timeout-ms");
+    case 23: return bytes_are(name, "grpc-status-details-bin");
+    default: return false;
+    }
+}
+
 static nghttp2_nv nv_of(Bytes name, Bytes value)
 {
     return (nghttp2_nv){(uint8_t *)(uintptr_t)name.data, (uint8_t *)(uintptr_t)value.data,
-                        name.size, value.size, NGHTTP2_NV_FLAG_NONE};
+                        name.size, value.size,
+                        is_unique(name) ? NGHTTP2_NV_FLAG_NO_INDEX : NGHTTP2_NV_FLAG_NONE};
 }
 
 static nghttp2_nv nv_text(const char *name, Bytes value)

@@ -59,12 +59,30 @@ static bool is_blank(uint8_t c)
     return c == ' ' || c == '\t';
 }
 
+/* As all_have with TEXT, for many bytes at once where all are visible ASCII or spaces; false only says
+   that a closer look is needed. */
+static bool is_plain_text(Bytes value)
+{
+    const uint64_t ones = UINT64_C(0x0101010101010101);
+    uint64_t found = 0, eight;
+    size_t i = 0;
+    for (; value.size - i >= 8; i += 8) {
+        memcpy(&eight, value.data + i, 8);
+        found |= eight | (eight - ones * 0x20) | (eight + ones);
+    }
+    for (; i < value.size; i++) {
+        eight = value.data[i];
+        found |= eight | (eight - 0x20) | (eight + 1);
+    }
+    return (found & ones * 0x80) == 0;
+}
+
 bool http_is_field_value(Bytes value)
 {
     if (value.size == 0)
         return true;
     return !is_blank(value.data[0]) && !is_blank(value.data[value.size - 1]) &&
-           all_have(value, TEXT);
+           (is_plain_text(value) || all_have(value, TEXT));
 }
 
 static bool is_port(Bytes port)
