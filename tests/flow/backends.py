@@ -64,6 +64,7 @@ def client(gateway, version, credentials=None, address=None, options=()):
     options = CHANNEL + list(options)
     channel = grpc.secure_channel(address, credentials, options) if credentials else \
         grpc.insecure_channel(address, options)
+    gateway.clients.append(channel)
     return STUB[version](channel)
 
 

@@ -7,6 +7,7 @@ class Raw:
 
     def __init__(self, port, timeout=10):
         self.socket = socket.create_connection(("127.0.0.1", port), timeout=timeout)
+        self.ahead = b""  # of what was read, what belongs to the next answer
 
     def __enter__(self):
         return self
@@ -30,7 +31,7 @@ class Raw:
 
     def read_answer(self):
         """One HTTP/1.1 answer with Content-Length: (status, head, body)."""
-        data = b""
+        data = self.ahead
         while b"\r\n\r\n" not in data:
             piece = self.socket.recv(65536)
             if not piece:
@@ -41,7 +42,8 @@ class Raw:
                       if line.startswith(b"content-length:"))
         while len(body) < length:
             body += self.socket.recv(65536)
-        return int(head.split()[1]), head.decode(), body
+        self.ahead = body[length:]
+        return int(head.split()[1]), head.decode(), body[:length]
 
 
 def talk(port, data, timeout=10):

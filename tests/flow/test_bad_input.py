@@ -28,7 +28,8 @@ JSON = {"Content-Type": "application/json"}
 @pytest.mark.parametrize("body,reason,word", [
     ('{"customer": ', "BAD_JSON", "line 1"),
     ('{"customer": "ada",}', "BAD_JSON", "line 1"),
-    ("", "FIELD_REQUIRED", "customer"),
+    ("", "BAD_JSON", "line 1"),
+    ("{}", "FIELD_REQUIRED", "customer"),
     ("[]", "BAD_VALUE", ""),
     ("hello", "BAD_JSON", ""),
     ('{"customer": "ada"} {}', "BAD_JSON", ""),
@@ -39,10 +40,10 @@ JSON = {"Content-Type": "application/json"}
     ('{"totalCents": 1.5}', "BAD_VALUE", "total"),
     ('{"totalCents": 9223372036854775808}', "BAD_VALUE", "total"),
     ('{"items": {"sku": "x"}}', "BAD_VALUE", "items"),
-    ('{"items": [{"quantity": 3000000000}]}', "BAD_VALUE", "items[0].quantity"),
+    ('{"customer": "a", "items": [{"quantity": 3000000000}]}', "BAD_VALUE", "items[0].quantity"),
     ('{"status": "MISLAID"}', "BAD_VALUE", "status"),
     ('{"custommer": "ada"}', "UNKNOWN_FIELD", "customer"),
-    ('{"items": [{"skuu": "x"}]}', "UNKNOWN_FIELD", "items[0].skuu"),
+    ('{"customer": "a", "items": [{"skuu": "x"}]}', "UNKNOWN_FIELD", "items[0].skuu"),
     ('{"customer": "' + "a" * 10 + "\x01" + '"}', "BAD_JSON", ""),
 ])
 def test_json_that_is_not_a_v1_order(shop, body, reason, word):
@@ -159,7 +160,7 @@ def test_heads_larger_than_allowed(shop, head, expected):
 ])
 def test_ambiguous_framing_is_refused_and_the_connection_closed(shop, head):
     answer = talk(shop.gateway.port, head)
-    assert answer == b"" or status_of(answer) == 400
+    assert answer == b"" or status_of(answer) in (400, 501)  # 501: a transfer coding that nobody has
     assert answer.count(b"HTTP/1.1 ") <= 1
 
 
@@ -192,6 +193,8 @@ def test_a_sender_of_single_bytes_is_understood(shop):
 
 def test_requests_sent_ahead_are_answered_in_order(shop):
     requests = "".join(f"GET /v1/orders/none-{i} HTTP/1.1\r\nHost: x\r\n\r\n" for i in range(10))
-    answer = talk(shop.gateway.port, requests)
-    found = [answer.find(f"none-{i}".encode()) for i in range(10)]
-    assert -1 not in found and found == sorted(found)
+    with Raw(shop.gateway.port) as connection:
+        connection.send(requests)
+        answers = [connection.read_answer() for _ in range(10)]
+    assert [status for status, _, _ in answers] == [404] * 10
+    assert all(f"none-{i}".encode() in body for i, (_, _, body) in enumerate(answers))

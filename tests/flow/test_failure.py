@@ -66,8 +66,8 @@ def test_both_routes_recover_without_a_restart(run_shop):
     assert "Passerelle-Degraded" in shop.http("GET", "/v1/recommendations").headers
     shop.backend().start()
     eventually(lambda: shop.http("GET", "/v1/orders").status == 200, 20)
+    eventually(lambda: "Passerelle-Degraded" not in shop.http("GET", "/v1/recommendations").headers, 20)
     answer = shop.http("GET", "/v1/recommendations")
-    assert "Passerelle-Degraded" not in answer.headers
     assert [item["sku"] for item in answer.json["items"]] == ["umbrella", "wellingtons"]
 
 
@@ -89,9 +89,9 @@ def test_a_v3_client_is_served_by_the_v1_backend_when_v3_is_down_and_losses_are_
 def test_a_native_instance_is_preferred(run_shop):
     shop = run_shop("v1", "v3")
     shop.client("v1").List(v1.ListRequest())
-    assert shop.backend("v1").told("call", method="List")
+    eventually(lambda: shop.backend("v1").told("call", method="List"))
     shop.client("v3").List(v3.ListRequest())
-    assert shop.backend("v3").told("call", method="List")
+    eventually(lambda: shop.backend("v3").told("call", method="List"))
     assert len(shop.backend("v1").told("call", method="List")) == 1
 
 

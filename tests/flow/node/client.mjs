@@ -62,15 +62,15 @@ async function tellConnect() {
 }
 
 async function tellGrpc() {
-  const definition = grpc.loadPackageDefinition(loadFileDescriptorSetFromBuffer(setBytes));
+  const definition = grpc.loadPackageDefinition(loadFileDescriptorSetFromBuffer(setBytes, { keepCase: true }));
   const credentials = grpc.credentials.createInsecure();
   const v1 = new definition.shop.orders.v1.Orders(address, credentials);
   const v3 = new definition.shop.orders.v3.Orders(address, credentials);
   const unary = (client, name, request) => new Promise((resolve, reject) =>
     client[name](request, (error, reply) => (error ? reject(error) : resolve(reply))));
 
-  const made = await unary(v1, "Create", { order: { customer: "ada", totalCents: 1999 } });
-  const told = { v1: { customer: made.customer, totalCents: String(made.totalCents), status: made.status } };
+  const made = await unary(v1, "Create", { order: { customer: "ada", total_cents: 1999 } });
+  const told = { v1: { customer: made.customer, totalCents: String(made.total_cents), status: made.status } };
   const v3Order = await unary(v3, "Get", { id: made.id });
   told.v3 = { buyer: v3Order.buyer, currency: v3Order.currency, state: v3Order.state };
   await unary(v3, "SetStatus", { id: made.id, state: 4 });
