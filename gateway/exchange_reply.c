@@ -149,6 +149,12 @@ const Step *exchange_reply_end(Exchange *x, const Status *status, const Fields *
     return &STEP_finish;
 }
 
+/* Where the single message is the whole body. Elsewhere a frame that ends the answer follows it. */
+static bool body_is_message(Dialect dialect)
+{
+    return dialect == DIALECT_CONNECT || dialect == DIALECT_REST;
+}
+
 const Step *exchange_reply_message(Exchange *x, Bytes message)
 {
     Bytes framed;
@@ -156,7 +162,7 @@ const Step *exchange_reply_message(Exchange *x, Bytes message)
     Result r = frame_answer(x, message, compression, &framed);
     if (failed(r))
         return exchange_fail(x, r);
-    send_head(x, compression, (int64_t)framed.size);
+    send_head(x, compression, body_is_message(x->call.dialect) ? (int64_t)framed.size : -1);
     send_body(x, framed);
     Status ok = {.code = CODE_OK};
     return exchange_reply_end(x, &ok, x->has_answer ? &x->answer.trailers : NULL);
