@@ -57,20 +57,20 @@ Arena *http_connection_errors(HttpConnection *connection)
     return connection->errors;
 }
 
-bool http_bucket_take(HttpBucket *bucket, uint32_t per_second, uint32_t burst, int64_t now)
+void http_bucket_init(HttpBucket *bucket, uint32_t per_second, uint32_t burst)
 {
     int64_t cost = SECOND / (per_second ? per_second : 1);
-    if (bucket->full_at < now)
-        bucket->full_at = now;
-    if (bucket->full_at - now > cost * ((int64_t)burst - 1))
-        return false;
-    bucket->full_at += cost;
-    return true;
+    *bucket = (HttpBucket){.cost = cost, .depth = cost * burst};
 }
 
-void http_bucket_credit(HttpBucket *bucket, uint32_t per_second, uint32_t n)
+bool http_bucket_take(HttpBucket *bucket, int64_t now)
 {
-    bucket->full_at -= SECOND / (per_second ? per_second : 1) * n;
+    if (bucket->full_at < now)
+        bucket->full_at = now;
+    if (bucket->full_at + bucket->cost > now + bucket->depth)
+        return false;
+    bucket->full_at += bucket->cost;
+    return true;
 }
 
 const char *http_status_phrase(unsigned status)
@@ -152,6 +152,10 @@ void http_connection_eof(HttpConnection *connection)
 
 void http_connection_lost(HttpConnection *connection, Result why)
 {
+    if (!failed(why)) /* streams hear of a reason always */
+        why = error_new(http_connection_errors(connection),
+                        connection->client ? &FAULT_UPSTREAM_RESET : &FAULT_CANCELLED, OK, NULL,
+                        __FILE__, __LINE__, "the connection was closed");
     connection->engine->lost(connection, why);
 }
 

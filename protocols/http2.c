@@ -5,9 +5,15 @@
 enum {
     OUT_MOST = 256 * 1024, /* bytes framed ahead of the socket */
     SPARE_STREAMS = 64,
+    BURST = 4, /* seconds' worth of resets and control frames that a peer may use at once */
 };
 
 static const uint8_t DRAIN_PING[8] = {'d', 'r', 'a', 'i', 'n', 0, 0, 0};
+
+bool http2_is_drain_ping(const uint8_t *opaque)
+{
+    return memcmp(opaque, DRAIN_PING, sizeof DRAIN_PING) == 0;
+}
 
 static void list_add(Http2List *list, Http2Stream *stream)
 {
@@ -477,6 +483,8 @@ static HttpConnection *http2_new(const HttpLimits *limits, bool client, bool sec
     CHECK(http2);
     http_connection_init(&http2->base, &http2_engine, limits, client, secure, events, owner);
     http2_watch_init(&http2->watch, client);
+    http_bucket_init(&http2->resets, limits->resets_per_second, limits->resets_per_second * BURST);
+    http_bucket_init(&http2->controls, limits->control_frames, limits->control_frames * BURST);
     make_session(http2);
     submit_settings(http2);
     return &http2->base;

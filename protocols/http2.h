@@ -100,6 +100,9 @@ void http2_wake(Http2 *http2);
 /* Frames what there is into `out`, up to a bound. */
 void http2_gather(Http2 *http2);
 
+/* The PING that stands behind a shutdown notice. */
+bool http2_is_drain_ping(const uint8_t *opaque);
+
 /* http2_receive.c: what comes in. Returns nghttp2's error or 0; in `code_out` the HTTP/2 error code when
    we end the connection for a reason of our own, else 0. */
 int http2_receive(Http2 *http2, Bytes input, uint32_t *code_out);

@@ -4,42 +4,28 @@
 
 enum {
     BOMB = 16, /* a head so many times larger than allowed ends the connection */
-    BURST = 4, /* seconds' worth of tokens that a peer may use at once */
+    EARNED = 4, /* control frames that come with a frame of use: window updates, measuring PINGs */
 };
-
-/* What costs us work and gives the peer nothing. False: it is too much. */
-static bool afford_control(Http2 *http2)
-{
-    uint32_t rate = http2->base.limits.control_frames;
-    return http_bucket_take(&http2->controls, rate, rate * BURST, http2->now);
-}
-
-/* A frame of use pays for the control frames that come with it: window updates, measuring PINGs. */
-static void earn_control(Http2 *http2)
-{
-    http_bucket_credit(&http2->controls, http2->base.limits.control_frames, 4);
-}
 
 bool http2_afford_reset(Http2 *http2)
 {
-    uint32_t rate = http2->base.limits.resets_per_second;
-    return http2->base.client || http_bucket_take(&http2->resets, rate, rate * BURST, http2->now);
+    return http2->base.client || http_bucket_take(&http2->resets, http2->now);
 }
 
 /* What comes for nothing is counted; what is of use pays for some of it. */
 static bool afford_frame(Http2 *http2, const Http2FrameHead *head)
 {
     switch (head->type) {
-    case NGHTTP2_HEADERS: earn_control(http2); return true;
+    case NGHTTP2_HEADERS: http_bucket_credit(&http2->controls, EARNED); return true;
     case NGHTTP2_CONTINUATION: return true; /* nghttp2 bounds how many, and the head's limit the rest */
     case NGHTTP2_RST_STREAM: return http2_afford_reset(http2);
     case NGHTTP2_DATA:
         if (head->size || (head->flags & NGHTTP2_FLAG_END_STREAM)) {
-            earn_control(http2);
+            http_bucket_credit(&http2->controls, EARNED);
             return true;
         }
-        return afford_control(http2);
-    default: return afford_control(http2);
+        return http_bucket_take(&http2->controls, http2->now);
+    default: return http_bucket_take(&http2->controls, http2->now);
     }
 }
 
@@ -139,18 +125,20 @@ static int on_begin_headers(nghttp2_session *session, const nghttp2_frame *frame
     return 0;
 }
 
-static Bytes keep(Http2Incoming *in, nghttp2_rcbuf *text)
+/* Copies what is not constant; the head lives until its event is over. */
+static bool keep(Http2Incoming *in, nghttp2_rcbuf *name_buffer, Bytes *name, Bytes *value)
 {
-    nghttp2_vec vec = nghttp2_rcbuf_get_buf(text);
-    if (nghttp2_rcbuf_is_static(text))
-        return bytes(vec.base, vec.len);
-    uint8_t *copy = arena_alloc(in->arena, vec.len);
-    in->too_large |= !copy;
+    size_t names = nghttp2_rcbuf_is_static(name_buffer) ? 0 : name->size;
+    uint8_t *copy = arena_alloc(in->arena, names + value->size);
     if (!copy)
-        return BYTES_NONE;
-    if (vec.len)
-        memcpy(copy, vec.base, vec.len);
-    return bytes(copy, vec.len);
+        return false;
+    if (names) {
+        memcpy(copy, name->data, names);
+        name->data = copy;
+    }
+    memcpy(copy + names, value->data, value->size);
+    value->data = copy + names;
+    return true;
 }
 
 static void take_pseudo_field(Http2Incoming *in, Bytes name, Bytes value)
@@ -202,7 +190,8 @@ static int on_header(nghttp2_session *session, const nghttp2_frame *frame, nghtt
     Http2 *http2 = owner;
     Http2Incoming *in = &http2->in;
     const HttpLimits *limits = &http2->base.limits;
-    in->size += nghttp2_rcbuf_get_buf(name).len + nghttp2_rcbuf_get_buf(value).len + 32;
+    nghttp2_vec name_vec = nghttp2_rcbuf_get_buf(name), value_vec = nghttp2_rcbuf_get_buf(value);
+    in->size += name_vec.len + value_vec.len + 32;
     in->n++;
     in->too_large |= in->size > limits->head_bytes || in->n > limits->head_fields + 4;
     if (in->size / BOMB > limits->head_bytes) {
@@ -212,10 +201,10 @@ static int on_header(nghttp2_session *session, const nghttp2_frame *frame, nghtt
     if (in->too_large || !in->stream)
         return 0; /* nghttp2 goes on decoding: the state of compression belongs to the connection */
 
-    Bytes kept_name = keep(in, name), kept_value = keep(in, value);
-    if (in->too_large)
-        return 0;
-    if (kept_name.data[0] == ':')
+    Bytes kept_name = bytes(name_vec.base, name_vec.len), kept_value = bytes(value_vec.base, value_vec.len);
+    if (!keep(in, name, &kept_name, &kept_value))
+        in->too_large = true;
+    else if (kept_name.data[0] == ':')
         take_pseudo_field(in, kept_name, kept_value);
     else
         take_field(in, kept_name, kept_value);
@@ -401,7 +390,8 @@ static int on_frame(nghttp2_session *session, const nghttp2_frame *frame, void *
         http2->capacity_due = http2->base.client;
         break;
     case NGHTTP2_PING:
-        if ((frame->hd.flags & NGHTTP2_FLAG_ACK) && http2->draining && !http2->going) {
+        if ((frame->hd.flags & NGHTTP2_FLAG_ACK) && http2->draining && !http2->going &&
+            http2_is_drain_ping(frame->ping.opaque_data)) {
             http2->going = true;
             nghttp2_submit_goaway(session, NGHTTP2_FLAG_NONE,
                                   nghttp2_session_get_last_proc_stream_id(session),

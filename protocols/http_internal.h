@@ -66,18 +66,24 @@ void http_connection_wake(HttpConnection *connection);
 /* An arena for one Result, which is valid until the next time this is called. */
 Arena *http_connection_errors(HttpConnection *connection);
 
-/*
- * A token bucket in one number: the time at which it would be full again. It holds `burst` tokens
- * and `per_second` come back each second. False when a peer has used them up.
- */
+/* A token bucket: `full_at` is the time at which it would be full again, a token's worth of time later
+   for each that is taken. */
 typedef struct HttpBucket {
     int64_t full_at;
+    int64_t cost; /* nanoseconds until one token is back */
+    int64_t depth; /* nanoseconds until all are, from empty */
 } HttpBucket;
 
-bool http_bucket_take(HttpBucket *bucket, uint32_t per_second, uint32_t burst, int64_t now);
+void http_bucket_init(HttpBucket *bucket, uint32_t per_second, uint32_t burst);
+
+/* False when there is none left. */
+bool http_bucket_take(HttpBucket *bucket, int64_t now);
 
 /* Puts `n` tokens back, never more than fit. */
-void http_bucket_credit(HttpBucket *bucket, uint32_t per_second, uint32_t n);
+static inline void http_bucket_credit(HttpBucket *bucket, uint32_t n)
+{
+    bucket->full_at -= bucket->cost * n;
+}
 
 /* "Bad Request"; "" for a status that has no name (RFC 9110 section 15). */
 const char *http_status_phrase(unsigned status);
