@@ -73,6 +73,18 @@ bool http_bucket_take(HttpBucket *bucket, int64_t now)
     return true;
 }
 
+size_t http_decimal(uint64_t number, char *text)
+{
+    char digits[HTTP_DECIMAL_MOST];
+    size_t at = sizeof digits;
+    do {
+        digits[--at] = (char)('0' + number % 10);
+        number /= 10;
+    } while (number);
+    memcpy(text, digits + at, sizeof digits - at);
+    return sizeof digits - at;
+}
+
 const char *http_status_phrase(unsigned status)
 {
     switch (status) {
@@ -241,7 +253,12 @@ HttpStream *http_stream_open(HttpConnection *connection, const HttpHead *head, b
 
 void http_stream_send_head(HttpStream *stream, const HttpHead *head, bool end)
 {
-    if (stream->connection)
+    if (!stream->connection)
+        return;
+    if (head->status < 100 || head->status > 999 ||
+        (head->status == 101 && stream->connection->engine->only_messages))
+        stream->connection->engine->reset(stream, 2 /* INTERNAL_ERROR */);
+    else
         stream->connection->engine->send_head(stream, head, end);
 }
 

@@ -37,9 +37,8 @@ static void put_fields(Http1 *http1, const Fields *fields, bool client)
 
 static void put_length(Http1 *http1, uint64_t length)
 {
-    char text[48];
-    int size = snprintf(text, sizeof text, "content-length: %llu\r\n", (unsigned long long)length);
-    put(http1, bytes(text, (size_t)size));
+    char text[HTTP_DECIMAL_MOST];
+    put_field(http1, bytes_of("content-length"), bytes(text, http_decimal(length, text)));
 }
 
 static void put_upgrade(Http1 *http1, const HttpHead *head)
@@ -53,10 +52,12 @@ static void put_upgrade(Http1 *http1, const HttpHead *head)
 
 static void put_status(Http1 *http1, unsigned status)
 {
-    char text[96];
-    int size = snprintf(text, sizeof text, "HTTP/1.1 %03u %s\r\n", status % 1000,
-                        http_status_phrase(status));
-    put(http1, bytes(text, (size_t)size));
+    char text[HTTP_DECIMAL_MOST];
+    put_text(http1, "HTTP/1.1 ");
+    put(http1, bytes(text, http_decimal(status, text)));
+    put_text(http1, " ");
+    put_text(http1, http_status_phrase(status));
+    put_text(http1, "\r\n");
 }
 
 /* Chooses how the body of an answer is framed and says so (RFC 9112 section 6.3). */

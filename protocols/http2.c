@@ -419,6 +419,7 @@ static void http2_destroy(HttpConnection *base)
 }
 
 static const HttpEngine http2_engine = {
+    .only_messages = true,
     .feed = http2_feed,
     .eof = http2_eof,
     .lost = http2_lost,

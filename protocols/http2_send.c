@@ -2,7 +2,6 @@
 
 #include "protocols/http_rules.h"
 
-#include <stdio.h>
 #include <stdlib.h>
 
 enum {
@@ -190,7 +189,7 @@ typedef struct Block {
     nghttp2_nv few[FEW_FIELDS];
     nghttp2_nv *items;
     size_t n;
-    char length[24];
+    char length[HTTP_DECIMAL_MOST];
 } Block;
 
 static void block_begin(Block *block, const HttpHead *head)
@@ -212,9 +211,8 @@ static void block_add(Block *block, const char *name, Bytes value)
 static void block_add_fields(Block *block, const HttpHead *head, bool client)
 {
     if (head->content_length >= 0) {
-        int size = snprintf(block->length, sizeof block->length, "%lld",
-                            (long long)head->content_length);
-        block_add(block, "content-length", bytes(block->length, (size_t)size));
+        size_t size = http_decimal((uint64_t)head->content_length, block->length);
+        block_add(block, "content-length", bytes(block->length, size));
     }
     for (uint32_t i = 0; i < head->fields.n; i++) {
         const Field *field = &head->fields.items[i];
@@ -280,12 +278,12 @@ static bool has_no_body(const Http2Stream *stream, unsigned status)
 
 static void submit_answer(Http2 *http2, Http2Stream *stream, const HttpHead *head, bool end)
 {
-    char status[8];
+    char status[HTTP_DECIMAL_MOST];
     nghttp2_data_provider provider = {{.ptr = stream}, read_body};
-    int size = snprintf(status, sizeof status, "%03u", head->status % 1000u);
+    size_t size = http_decimal(head->status, status);
     Block block;
     block_begin(&block, head);
-    block_add(&block, ":status", bytes(status, (size_t)size));
+    block_add(&block, ":status", bytes(status, size));
     block_add_fields(&block, head, false);
     int failure =
         head->status < 200
@@ -303,7 +301,7 @@ void http2_send_head(HttpStream *base, const HttpHead *head, bool end)
 {
     Http2 *http2 = http2_of(base->connection);
     Http2Stream *stream = (Http2Stream *)base;
-    if (!may_send(stream) || stream->head_sent || http2->base.client || head->status == 101)
+    if (!may_send(stream) || stream->head_sent || http2->base.client)
         return;
     stream->head_sent = head->status >= 200;
     stream->no_body = has_no_body(stream, head->status);

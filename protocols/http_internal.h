@@ -12,6 +12,7 @@
 
 /* One row per engine; the functions have the contracts of those in http.h. */
 typedef struct HttpEngine {
+    bool only_messages; /* HTTP/2: there is no switching of protocols (RFC 9113 section 8.6) */
     Result (*feed)(HttpConnection *connection, Bytes input, int64_t now);
     void (*eof)(HttpConnection *connection);
     void (*lost)(HttpConnection *connection, Result why);
@@ -84,6 +85,10 @@ static inline void http_bucket_credit(HttpBucket *bucket, uint32_t n)
 {
     bucket->full_at -= bucket->cost * n;
 }
+
+/* Writes a number in decimal; `text` has room for HTTP_DECIMAL_MOST. Returns its size. */
+enum { HTTP_DECIMAL_MOST = 20 };
+size_t http_decimal(uint64_t number, char *text);
 
 /* "Bad Request"; "" for a status that has no name (RFC 9110 section 15). */
 const char *http_status_phrase(unsigned status);
