@@ -54,7 +54,8 @@ static void choose_target(Exchange *x)
         .method = bytes_of(x->pick.pair->target->type->path),
         .authority = bytes_of(instance->authority),
         .codec = instance->codec,
-        .compression = instance->compression,
+        /* A REST instance's message is taken apart first, into path, query and body. */
+        .compression = dialect == DIALECT_REST ? COMPRESSION_IDENTITY : instance->compression,
         .accepts = COMPRESSION_GZIP | COMPRESSION_BR | COMPRESSION_ZSTD,
     };
 }
@@ -321,6 +322,11 @@ static void on_body(void *owner, HttpStream *stream, Bytes piece)
 {
     Exchange *x = owner;
     bool streaming = x->method->type->server_streaming;
+    x->answer.had_body = true;
+    if (x->answer.is_error && dialect_is_framed(x->target.dialect)) { /* a page of some proxy's, say */
+        http_stream_consume(stream, piece.size);
+        return;
+    }
     if (streaming)
         x->instance.owed += piece.size;
     else
@@ -348,8 +354,6 @@ static const Step *answer_ended(Exchange *x, const Fields *trailers)
     Result r = answer_end(&x->answer, trailers, x->end_frame, x->arena);
     if (failed(r))
         return exchange_fail(x, r);
-    if (x->target.dialect == DIALECT_REST && x->answer.is_error)
-        x->answer.status = rest_answer_status(x->answer.http_status, x->end_frame, x->arena);
     return &STEP_reply;
 }
 

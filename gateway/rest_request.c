@@ -208,39 +208,3 @@ Result rest_answer_message(const MethodType *method, Bytes body, Arena *arena, B
     *message_out = buffer_bytes(&whole);
     return whole.full ? FAIL(arena, FAULT_OUT_OF_MEMORY, "reading an answer") : OK;
 }
-
-static bool code_by_name(Bytes name, Code *code_out)
-{
-    for (Code code = CODE_OK; code < CODE_COUNT; code++) {
-        if (bytes_are(name, code_name(code))) {
-            *code_out = code;
-            return true;
-        }
-    }
-    return false;
-}
-
-Status rest_answer_status(uint16_t http_status, Bytes body, Arena *arena)
-{
-    Status status = {.code = rest_code_of_http(http_status), .http_status = http_status};
-    JsonNode *root;
-    Result r = json_parse(arena, body, NULL, &root);
-    if (failed(r) || root->kind != JSON_OBJECT) {
-        error_ignore(r, "an error that is no JSON is told by its HTTP status");
-        status.message = bytes_of(arena_printf(arena, "HTTP status %u", http_status));
-        return status;
-    }
-    /* AIP-193 has it all under "error"; a problem of RFC 9457 has it at the top. */
-    JsonNode *error = json_member(root, "error");
-    JsonNode *inside = error && error->kind == JSON_OBJECT ? error : root;
-    JsonNode *name = json_member(inside, inside == root ? "code" : "status");
-    JsonNode *message = json_member(inside, inside == root ? "detail" : "message");
-    if (name && name->kind == JSON_STRING) {
-        bool known = code_by_name(name->text, &status.code);
-        (void)known; /* a name that is none of ours leaves the code of the HTTP status */
-    }
-    status.message = message && message->kind == JSON_STRING
-                         ? message->text
-                         : bytes_of(arena_printf(arena, "HTTP status %u", http_status));
-    return status;
-}

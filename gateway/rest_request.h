@@ -28,7 +28,4 @@ MUST_USE Result rest_request_write(const MethodType *method, Bytes message, Aren
 /* The JSON of method->output from an answer's body: put into response_body's field where there is one. */
 MUST_USE Result rest_answer_message(const MethodType *method, Bytes body, Arena *arena, Bytes *message_out);
 
-/* What an error answer says: the code named in an AIP-193 or problem+json body, else by the HTTP status. */
-Status rest_answer_status(uint16_t http_status, Bytes body, Arena *arena);
-
 #endif

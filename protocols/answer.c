@@ -6,6 +6,7 @@
 #include "protocols/compression.h"
 #include "protocols/connect.h"
 #include "protocols/grpc.h"
+#include "protocols/rest.h"
 
 enum { USUAL_FIELDS = 8 }; /* that we add to the metadata */
 
@@ -51,6 +52,9 @@ Result request_write(const RequestTarget *target, const Fields *metadata, Arena 
     case DIALECT_REST: /* verb and path are the caller's, by the method's rule */
         fields_add(&head_out->fields, bytes_of("content-type"), bytes_of("application/json"));
         fields_add(&head_out->fields, bytes_of("accept"), bytes_of("application/json"));
+        if (target->accepts)
+            fields_add(&head_out->fields, bytes_of("accept-encoding"),
+                       compressions_write(target->accepts, arena));
         break;
     case DIALECT_GRPC_WEB_TEXT:
     case DIALECT_HTTP:
@@ -64,7 +68,7 @@ Result request_write(const RequestTarget *target, const Fields *metadata, Arena 
     return OK;
 }
 
-/* REST has no name for its errors but the HTTP status; what the body says of them is read by who knows. */
+/* What the error's body says more than the HTTP status is read at the end. */
 static Result read_rest_answer(const HeadFields *fields, Arena *arena, Answer *answer)
 {
     Bytes encoding = fields->values[FIELD_CONTENT_ENCODING];
@@ -112,8 +116,11 @@ Result answer_end(Answer *answer, const Fields *http_trailers, Bytes end_frame, 
     case DIALECT_GRPC_WEB: r = grpc_answer_end(answer, http_trailers, end_frame, arena); break;
     case DIALECT_CONNECT:
     case DIALECT_CONNECT_STREAM: r = connect_answer_end(answer, end_frame, arena); break;
-    case DIALECT_GRPC_WEB_TEXT:
     case DIALECT_REST:
+        if (answer->is_error)
+            r = rest_status_read(answer->http_status, end_frame, arena, &answer->status);
+        break;
+    case DIALECT_GRPC_WEB_TEXT:
     case DIALECT_HTTP: break;
     }
     if (failed(r))

@@ -54,6 +54,9 @@ typedef struct Message {
                         was told to leave it so (pass-through) */
 } Message;
 
+/* Whether bodies are made of frames, each with a message; else the whole body is one message. */
+bool dialect_is_framed(Dialect dialect);
+
 /* Takes messages out of a body that arrives in pieces of any size. */
 typedef struct MessageReader {
     Dialect dialect;
@@ -185,8 +188,8 @@ typedef struct Answer {
     Codec codec;
     Compression compression;
     uint16_t http_status;
-    bool is_error;      /* CONNECT unary: the body is error JSON, for answer_end. Otherwise: `status` says
-                           all, and what body there is means nothing */
+    bool is_error;      /* CONNECT unary, REST: the body tells the error, for answer_end. In dialects with
+                           frames: `status` says all, and what body there is has none: pass it over */
     bool has_status;    /* the head carried grpc-status: Trailers-Only, if it also ends the answer */
     bool had_body;      /* set by the caller when there was any body: a grpc-status of the head counts
                            only without one */
@@ -204,7 +207,7 @@ MUST_USE Result answer_read(const HttpHead *head, const RequestTarget *target, A
 /*
  * The answer has ended: fills answer->status and answer->trailers in from HTTP trailers (gRPC), from
  * the end frame that message_reader_read gave with MESSAGE_END (gRPC-Web, Connect stream; BYTES_NONE if
- * none came: a broken stream), or from a Connect unary error body. A missing status is UNKNOWN or by the
+ * none came: a broken stream), or from the body of a Connect unary or REST error. A missing status is UNKNOWN or by the
  * HTTP status.
  */
 MUST_USE Result answer_end(Answer *answer, const Fields *http_trailers, Bytes end_frame, Arena *arena);

@@ -35,7 +35,7 @@ void message_reader_init(MessageReader *reader, Dialect dialect, bool client, Co
     };
 }
 
-static bool is_framed(Dialect dialect)
+bool dialect_is_framed(Dialect dialect)
 {
     switch (dialect) {
     case DIALECT_GRPC:
@@ -289,7 +289,7 @@ MessageOutcome message_reader_read(MessageReader *reader, Bytes *input, Message 
     *why_out = OK;
     if (reader->dialect == DIALECT_GRPC_WEB_TEXT)
         return read_text(reader, input, message_out, why_out);
-    if (is_framed(reader->dialect))
+    if (dialect_is_framed(reader->dialect))
         return read_frame(reader, input, message_out, why_out);
     return read_part(reader, input, why_out);
 }
@@ -297,7 +297,7 @@ MessageOutcome message_reader_read(MessageReader *reader, Bytes *input, Message 
 MessageOutcome message_reader_finish(MessageReader *reader, Message *message_out, Result *why_out)
 {
     *why_out = OK;
-    if (!is_framed(reader->dialect))
+    if (!dialect_is_framed(reader->dialect))
         return give(reader, buffer_bytes(&reader->partial),
                     reader->compression != COMPRESSION_IDENTITY, message_out, why_out);
     if (reader->head_size || reader->text_count)

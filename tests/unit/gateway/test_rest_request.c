@@ -99,18 +99,6 @@ static void a_response_body_is_put_back_into_its_field(void **state)
     assert_bytes(message, "{}");
 }
 
-static void an_error_keeps_the_code_that_its_body_names(void **state)
-{
-    Status status = rest_answer_status(409, bytes_of("{\"error\":{\"code\":409,\"message\":\"twice\","
-                                                     "\"status\":\"ALREADY_EXISTS\"}}"), arena);
-    assert_int_equal(status.code, CODE_ALREADY_EXISTS);
-    assert_bytes(status.message, "twice");
-    status = rest_answer_status(400, bytes_of("{\"code\":\"FAILED_PRECONDITION\",\"detail\":\"no\"}"), arena);
-    assert_int_equal(status.code, CODE_FAILED_PRECONDITION);
-    assert_int_equal(rest_answer_status(404, bytes_of("<html>"), arena).code, CODE_NOT_FOUND);
-    assert_int_equal(rest_answer_status(429, BYTES_NONE, arena).code, CODE_RESOURCE_EXHAUSTED);
-}
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -121,7 +109,6 @@ int main(void)
         cmocka_unit_test(a_star_body_is_all_but_the_variables),
         cmocka_unit_test(nested_and_repeated_fields_are_spelled_in_the_query),
         cmocka_unit_test(a_response_body_is_put_back_into_its_field),
-        cmocka_unit_test(an_error_keeps_the_code_that_its_body_names),
     };
     return cmocka_run_group_tests(tests, load, unload);
 }

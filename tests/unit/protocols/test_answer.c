@@ -383,6 +383,29 @@ static void a_refused_connect_stream_is_judged_by_its_http_status(void **state)
     assert_int_equal(answer.status.code, CODE_UNAVAILABLE);
 }
 
+static void a_rest_instance_says_its_status_by_http_and_in_the_body(void **state)
+{
+    RequestTarget target = target_in(DIALECT_REST, CODEC_JSON);
+    target.accepts = COMPRESSION_GZIP;
+    HttpHead head = asked(target);
+    assert_bytes(fields_get(&head.fields, "content-type"), "application/json");
+    assert_bytes(fields_get(&head.fields, "accept-encoding"), "gzip");
+    assert_ok(arena, answered(DIALECT_REST, CODEC_JSON, 201, FIELDS("content-type", "application/json", "content-encoding", "br")));
+    assert_false(answer.is_error);
+    assert_int_equal(answer.compression, COMPRESSION_BR);
+    ended(none, "{}");
+    assert_int_equal(answer.status.code, CODE_OK);
+    assert_ok(arena, answered(DIALECT_REST, CODEC_JSON, 404, FIELDS("content-type", "text/html")));
+    assert_true(answer.is_error);
+    ended(none, "<html>");
+    assert_int_equal(answer.status.code, CODE_NOT_FOUND);
+    assert_ok(arena, answered(DIALECT_REST, CODEC_JSON, 400, FIELDS("content-type", "application/json")));
+    ended(none, "{\"error\":{\"status\":\"FAILED_PRECONDITION\",\"message\":\"not paid\"}}");
+    assert_int_equal(answer.status.code, CODE_FAILED_PRECONDITION);
+    assert_bytes(answer.status.message, "not paid");
+    assert_fault(answered(DIALECT_REST, CODEC_JSON, 200, FIELDS("content-encoding", "lz4")), FAULT_UPSTREAM_PROTOCOL);
+}
+
 /* Of the 16 codes 12 change when they go through HTTP's; here the code itself goes along. */
 static void every_code_survives_every_dialect(void **state)
 {
@@ -432,6 +455,7 @@ int main(void)
         cmocka_unit_test(a_connect_stream_ends_as_its_end_frame_says),
         cmocka_unit_test(a_connect_stream_without_a_good_end_is_broken),
         cmocka_unit_test(a_refused_connect_stream_is_judged_by_its_http_status),
+        cmocka_unit_test(a_rest_instance_says_its_status_by_http_and_in_the_body),
         cmocka_unit_test(every_code_survives_every_dialect),
     };
     return cmocka_run_group_tests(tests, set_up, tear_down);
