@@ -92,6 +92,17 @@ void exchange_start_deadline(Exchange *x)
     timer_start(&x->loop->timers, &x->deadline_timer, x->deadline);
 }
 
+/* What is known from the head to be too large is not waited for. */
+static Result check_length(Exchange *x)
+{
+    size_t limit = x->config->limits.message_bytes;
+    bool whole = x->call.dialect == DIALECT_CONNECT || x->call.dialect == DIALECT_REST;
+    if (!whole || x->head->content_length <= 0 || (uint64_t)x->head->content_length <= limit)
+        return OK;
+    return FAIL(x->arena, FAULT_MESSAGE_TOO_LARGE, "a body of %lld bytes, where %zu are allowed",
+                (long long)x->head->content_length, limit);
+}
+
 static const Step *exchange_negotiate(Exchange *x)
 {
     const Method *method = x->binding ? x->binding->method : x->method;
@@ -112,6 +123,8 @@ static const Step *exchange_negotiate(Exchange *x)
         x->record.rule = version_rule_name(x->version.rule);
     if (!failed(r))
         r = choose_method(x);
+    if (!failed(r))
+        r = check_length(x);
     if (failed(r))
         return exchange_fail(x, r);
 

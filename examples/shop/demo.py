@@ -128,6 +128,7 @@ change lists work in both directions, so v1 can answer, and what it cannot say i
     stage.backends["v1"].stub().Create(v1.CreateRequest(order=v1.Order(
         id="legacy-7", customer="ada", street="1 Kirkgate", city="Leeds", zip="LS1", total_cents=4250,
         status=v1.PAID, comment="leave it with the neighbours")))
+    stage.wait_until_tried_again("v1")
     stage.backends["v3"].kill()
     read = stage.grpc("v3 gRPC reads an order that v1 has", "v3", "Get", v3.GetRequest(id="legacy-7"))
     page.check("it has v3's shape: buyer.id, 42 units and 500000000 nanos, PAID",
@@ -142,7 +143,8 @@ change lists work in both directions, so v1 can answer, and what it cannot say i
 def everyone_at_home(stage):
     stage.page.scene("All three are up", "Each client is now served by an instance that speaks its version.")
     page = stage.page
-    time.sleep(1.5)
+    for version in stage.backends:
+        stage.wait_until_tried_again(version)
     for version, module in (("v1", v1), ("v2", v2), ("v3", v3)):
         read = stage.grpc(f"{version} gRPC lists orders", version, "List", module.ListRequest())
         page.check(f"by the {version} backend", read.code == "OK"

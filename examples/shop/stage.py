@@ -201,6 +201,16 @@ class Stage:
         status = self.fetch(f"http://127.0.0.1:{self.admin}/readyz")[0]
         return status == 200
 
+    def wait_until_tried_again(self, version):
+        """An instance that was down is left alone for a while; this waits until no loop does so any more."""
+        sample = f'instance="127.0.0.1:{self.backends[version].port}"}} 1'
+
+        def found():
+            metrics = self.fetch(f"http://127.0.0.1:{self.admin}/metrics")[2]
+            return any(line.startswith("passerelle_upstream_up{") and line.endswith(sample)
+                       for line in metrics.replace("\r", "").splitlines())
+        return wait_for(found)
+
     def reload(self):
         """Writes the config and tells the gateway; what it said about it."""
         before = len(self.gateway.errors), len(self.gateway.lines)
