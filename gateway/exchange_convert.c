@@ -10,8 +10,11 @@ static void on_loss(void *owner, const Loss *loss)
     Exchange *x = owner;
     x->n_lost++;
     atomic_fetch_add_explicit(&x->config->loss_counts[loss->index], 1, memory_order_relaxed);
-    if (x->lost.size < LOST_NAMES)
-        buffer_printf(&x->lost, "%s%s", x->lost.size ? ", " : "", loss->path);
+    if (x->lost.size >= LOST_NAMES)
+        return;
+    if (x->lost.size)
+        buffer_add_text(&x->lost, ", ");
+    buffer_add_text(&x->lost, loss->path);
 }
 
 static Result run_plan(Exchange *x, const Plan *plan, const PlanInput *input, Bytes *converted_out)

@@ -2,6 +2,7 @@
 
 #include "base/clock.h"
 #include "base/date.h"
+#include "base/decimal.h"
 #include "base/json_text.h"
 
 /* ---- Values -------------------------------------------------------------------------------------- */
@@ -31,30 +32,44 @@ static bool is_plain(Bytes text)
     return found == 0;
 }
 
-static void add_text(Buffer *line, Bytes text)
+/* What stands before a value, "," and all; then room for the value. NULL when there is no room. */
+static uint8_t *begin_value(Buffer *line, Bytes key, size_t size)
 {
-    text = bytes_slice(text, 0, LOG_TEXT_SIZE);
-    if (!is_plain(text)) {
-        json_text_add(line, text);
-    } else if (buffer_reserve(line, text.size + 2)) {
-        uint8_t *at = line->data + line->size;
-        *at++ = '"';
-        if (text.size)
-            memcpy(at, text.data, text.size);
-        at[text.size] = '"';
-        line->size += text.size + 2;
-    }
+    if (!buffer_reserve(line, key.size + size))
+        return NULL;
+    uint8_t *at = line->data + line->size;
+    if (key.size)
+        memcpy(at, key.data, key.size);
+    return at + key.size;
 }
 
-static void add_number(Buffer *line, uint64_t number)
+static void end_value(Buffer *line, const uint8_t *end)
 {
-    uint8_t digits[20];
-    size_t at = sizeof digits;
-    do {
-        digits[--at] = (uint8_t)('0' + number % 10);
-        number /= 10;
-    } while (number);
-    buffer_add(line, digits + at, sizeof digits - at);
+    line->size = (size_t)(end - line->data);
+}
+
+static void add_plain(Buffer *line, Bytes key, Bytes text)
+{
+    uint8_t *at = begin_value(line, key, text.size + 2);
+    if (!at)
+        return;
+    *at++ = '"';
+    if (text.size)
+        memcpy(at, text.data, text.size);
+    at += text.size;
+    *at++ = '"';
+    end_value(line, at);
+}
+
+static void add_text(Buffer *line, Bytes key, Bytes text)
+{
+    text = bytes_slice(text, 0, LOG_TEXT_SIZE);
+    if (is_plain(text)) {
+        add_plain(line, key, text);
+    } else {
+        buffer_add_bytes(line, key);
+        json_text_add(line, text);
+    }
 }
 
 /* ---- Members ------------------------------------------------------------------------------------- */
@@ -67,9 +82,7 @@ static void add_time(Buffer *line, int64_t wall)
     size_t size = date_write_rfc3339(seconds, (int32_t)((millis ? millis : 1) * MILLISECOND), text);
     if (millis == 0)
         text[size - 2] = '0';
-    buffer_add_byte(line, '"');
-    buffer_add(line, text, size);
-    buffer_add_byte(line, '"');
+    add_plain(line, bytes_of("{\"time\":"), bytes(text, size));
 }
 
 void log_line_begin(Buffer *line, int64_t wall, const char *kind, const char *level)
@@ -77,35 +90,43 @@ void log_line_begin(Buffer *line, int64_t wall, const char *kind, const char *le
     line->size = 0;
     line->full = false;
     buffer_reserve(line, 1024);
-    buffer_add_text(line, "{\"time\":");
     add_time(line, wall);
-    log_line_text(line, LOG_KEY("log"), bytes_of(kind));
-    log_line_text(line, LOG_KEY("level"), bytes_of(level));
+    log_line_word(line, LOG_KEY("log"), kind);
+    log_line_word(line, LOG_KEY("level"), level);
 }
 
 void log_line_text(Buffer *line, Bytes key, Bytes text)
 {
-    if (text.size == 0)
-        return;
-    buffer_add_bytes(line, key);
-    add_text(line, text);
+    if (text.size)
+        add_text(line, key, text);
+}
+
+void log_line_word(Buffer *line, Bytes key, const char *word)
+{
+    if (word && word[0])
+        add_plain(line, key, bytes_of(word));
 }
 
 void log_line_number(Buffer *line, Bytes key, uint64_t number)
 {
-    buffer_add_bytes(line, key);
-    add_number(line, number);
+    uint8_t *at = begin_value(line, key, DECIMAL_SIZE);
+    if (at)
+        end_value(line, at + decimal_write(number, (char *)at));
 }
 
 void log_line_millis(Buffer *line, Bytes key, int64_t nanoseconds)
 {
+    uint8_t *at = begin_value(line, key, DECIMAL_SIZE + 4);
+    if (!at)
+        return;
     uint64_t micros = nanoseconds > 0 ? (uint64_t)nanoseconds / 1000 : 0;
     uint64_t part = micros % 1000;
-    uint8_t decimals[] = {'.', (uint8_t)('0' + part / 100), (uint8_t)('0' + part / 10 % 10),
-                          (uint8_t)('0' + part % 10)};
-    buffer_add_bytes(line, key);
-    add_number(line, micros / 1000);
-    buffer_add(line, decimals, sizeof decimals);
+    at += decimal_write(micros / 1000, (char *)at);
+    *at++ = '.';
+    *at++ = (uint8_t)('0' + part / 100);
+    *at++ = (uint8_t)('0' + part / 10 % 10);
+    *at++ = (uint8_t)('0' + part % 10);
+    end_value(line, at);
 }
 
 /* Compilers know our sources from the folder that they build in. */
@@ -118,14 +139,13 @@ static const char *source_path(const char *file)
 
 static void add_cause(Buffer *line, const Error *error)
 {
-    buffer_add_text(line, "{\"fault\":");
-    add_text(line, bytes_of(error->fault->name));
+    log_line_word(line, bytes_of("{\"fault\":"), error->fault->name);
     log_line_text(line, LOG_KEY("doing"), bytes_of(error->doing));
     log_line_text(line, LOG_KEY("field"), bytes_of(error->field));
     buffer_add_text(line, ",\"at\":\"");
     buffer_add_text(line, source_path(error->file)); /* nothing to escape in these */
     buffer_add_byte(line, ':');
-    add_number(line, (uint64_t)error->line);
+    log_line_number(line, BYTES_NONE, (uint64_t)error->line);
     buffer_add_text(line, "\"}");
 }
 

@@ -70,8 +70,8 @@ static void add_client(Buffer *line, const CallRecord *r)
     log_line_text(line, LOG_KEY("peer"), bytes_of(r->peer));
     log_line_text(line, LOG_KEY("listener"), bytes_of(r->listener));
     log_line_text(line, LOG_KEY("client"), r->client);
-    log_line_text(line, LOG_KEY("dialect"), bytes_of(dialect_name(r->dialect)));
-    log_line_text(line, LOG_KEY("codec"), bytes_of(codec_name(r->codec)));
+    log_line_word(line, LOG_KEY("dialect"), dialect_name(r->dialect));
+    log_line_word(line, LOG_KEY("codec"), codec_name(r->codec));
     log_line_text(line, LOG_KEY("verb"), r->verb);
     log_line_text(line, LOG_KEY("path"), r->path);
 }
@@ -85,25 +85,24 @@ static void add_decisions(Buffer *line, const CallRecord *r)
     log_line_text(line, LOG_KEY("client_version"), bytes_of(version_name(r->client_version)));
     log_line_text(line, LOG_KEY("reply_version"), bytes_of(version_name(r->reply_version)));
     log_line_text(line, LOG_KEY("served_version"), bytes_of(version_name(r->served_version)));
-    log_line_text(line, LOG_KEY("rule"), bytes_of(r->rule));
-    log_line_text(line, LOG_KEY("served_why"), bytes_of(r->served_why));
+    log_line_word(line, LOG_KEY("rule"), r->rule);
+    log_line_word(line, LOG_KEY("served_why"), r->served_why);
     if (r->instance) {
         log_line_text(line, LOG_KEY("instance"), bytes_of(r->instance->address.text));
         log_line_text(line, LOG_KEY("build"), bytes_of(r->instance->build));
     }
     if (r->route) {
         log_line_text(line, LOG_KEY("route"), bytes_of(r->route->match));
-        log_line_text(line, LOG_KEY("failure_mode"),
-                      bytes_of(r->route->on_failure == FAILURE_GRACEFUL ? "graceful" : "loud"));
-        log_line_text(line, LOG_KEY("impact"), bytes_of(impact_name(r->route->impact)));
+        log_line_word(line, LOG_KEY("failure_mode"), r->route->on_failure == FAILURE_GRACEFUL ? "graceful" : "loud");
+        log_line_word(line, LOG_KEY("impact"), impact_name(r->route->impact));
     }
 }
 
 static void add_outcome(Buffer *line, const CallRecord *r)
 {
-    log_line_text(line, LOG_KEY("code"), bytes_of(code_name(r->status.code)));
+    log_line_word(line, LOG_KEY("code"), code_name(r->status.code));
     log_line_number(line, LOG_KEY("http_status"), r->http_status);
-    log_line_text(line, LOG_KEY("degraded"), bytes_of(r->degraded));
+    log_line_word(line, LOG_KEY("degraded"), r->degraded);
     log_line_causes(line, r->why);
     log_line_number(line, LOG_KEY("attempts"), r->attempts);
     log_line_number(line, LOG_KEY("losses"), r->n_losses);
