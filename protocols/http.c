@@ -1,6 +1,7 @@
 #include "protocols/http.h"
 
 #include "protocols/http_internal.h"
+#include "protocols/http_rules.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -246,7 +247,9 @@ void http_stream_attach(HttpStream *stream, const HttpStreamEvents *events, void
 HttpStream *http_stream_open(HttpConnection *connection, const HttpHead *head, bool end,
                              const HttpStreamEvents *events, void *owner)
 {
-    if (http_connection_capacity(connection) == 0)
+    bool harmless = http_is_token(head->method) && http_is_path(head->path) &&
+                    http_is_field_value(head->authority);
+    if (!harmless || http_connection_capacity(connection) == 0)
         return NULL;
     return connection->engine->open(connection, head, end, events, owner);
 }

@@ -154,7 +154,8 @@ void http_connection_free(HttpConnection *connection);
 /* Makes the caller the owner of the stream. */
 void http_stream_attach(HttpStream *stream, const HttpStreamEvents *events, void *owner);
 
-/* Client side: a new stream; sends the request's head. NULL when there is no capacity. The
+/* Client side: a new stream; sends the request's head. NULL when there is no capacity, or the method, path
+   or authority hold what would break the message. The
    connection-specific fields are added as the version of HTTP needs them. */
 HttpStream *http_stream_open(HttpConnection *connection, const HttpHead *head, bool end,
                              const HttpStreamEvents *events, void *owner);

@@ -56,7 +56,7 @@ typedef struct Http2Incoming {
     Http2Stream *stream; /* NULL: nobody wants this block */
     Bytes host, expect;
     size_t size;
-    uint32_t n;
+    uint32_t n, cookies;
     bool trailers;
     bool too_large;
     bool open; /* not complete yet */

@@ -166,6 +166,7 @@ static void take_field(Http2Incoming *in, Bytes name, Bytes value)
         in->host = value;
         return;
     case 6:
+        in->cookies += bytes_are(name, "cookie");
         if (!bytes_are(name, "expect") || in->trailers)
             break;
         in->expect = value;
@@ -290,8 +291,37 @@ static void send_continue(Http2 *http2, Http2Stream *stream)
         http2_send_head(&stream->base, &head, false);
 }
 
+/* HTTP/2 may bring cookies in pieces; elsewhere they are one field (RFC 9113 section 8.2.3). */
+static void join_cookies(Http2Incoming *in)
+{
+    Fields *fields = &in->head.fields;
+    Buffer all = buffer_in(in->arena);
+    uint32_t kept = 0;
+    Field *first = NULL;
+    for (uint32_t i = 0; i < fields->n; i++) {
+        Field field = fields->items[i];
+        if (!bytes_are(field.name, "cookie")) {
+            fields->items[kept++] = field;
+            continue;
+        }
+        if (first) {
+            buffer_add_text(&all, "; ");
+        } else {
+            first = &fields->items[kept++];
+            *first = field;
+        }
+        buffer_add_bytes(&all, field.value);
+    }
+    fields->n = kept;
+    if (first && !all.full)
+        first->value = buffer_bytes(&all);
+    in->too_large |= all.full;
+}
+
 static void on_request(Http2 *http2, Http2Stream *stream, bool end)
 {
+    if (http2->in.cookies > 1)
+        join_cookies(&http2->in);
     stream->head_request = bytes_are(http2->in.head.method, "HEAD");
     stream->remote_ended = end;
     if (!accept_request(http2, stream)) {

@@ -884,6 +884,21 @@ static void requests_are_written_as_the_standard_says(void **state)
     side_end(&client);
 }
 
+static void a_request_that_would_break_its_message_is_not_sent(void **state)
+{
+    static const struct {
+        const char *method, *path;
+    } rows[] = {{"GET / HTTP/1.1\r\n", "/"}, {"GET", "/ HTTP/1.1\r\nx: y"}, {"GET", "x"}, {"GET", ""}};
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        for (int http2 = 0; http2 < 2; http2++) {
+            Side client = {0};
+            side_begin(&client, http2 ? http2_client_new : http1_client_new, NULL);
+            assert_null(side_open(&client, rows[i].method, rows[i].path, "", -1, true));
+            side_end(&client);
+        }
+    }
+}
+
 static void a_released_call_takes_its_connection_along(void **state)
 {
     Side client = {0};
@@ -1013,6 +1028,7 @@ int main(void)
         cmocka_unit_test(a_request_of_which_no_byte_went_out_may_be_sent_again),
         cmocka_unit_test(bytes_between_two_answers_end_the_connection),
         cmocka_unit_test(requests_are_written_as_the_standard_says),
+        cmocka_unit_test(a_request_that_would_break_its_message_is_not_sent),
         cmocka_unit_test(a_released_call_takes_its_connection_along),
         cmocka_unit_test(after_101_bytes_go_both_ways_until_each_side_ends),
         cmocka_unit_test(bytes_behind_an_upgrade_wait_for_101),

@@ -808,6 +808,18 @@ static void frames_too_large_break_the_connection(void **state)
     side_end(&server);
 }
 
+static void cookies_in_pieces_become_one(void **state)
+{
+    Side server = {0};
+    side_begin(&server, http2_server_new, NULL);
+    Script script = script_in(server.arena, true);
+    request(&script, 1, END_STREAM, REQUEST "a: 1\ncookie: x=1\nb: 2\ncookie: y=2\ncookie: z=3\n");
+    assert_ok(server.arena, side_feed(&server, buffer_bytes(&script.text)));
+    assert_string_equal(side_log(&server), "request POST http://a / end\n"
+                                           "  a: 1\n  cookie: x=1; y=2; z=3\n  b: 2\nend\n");
+    side_end(&server);
+}
+
 static void expect_verdict(Side *side, Script *script, uint32_t code)
 {
     Result r = side_feed(side, buffer_bytes(&script->text));
@@ -1212,6 +1224,7 @@ int main(void)
         cmocka_unit_test(the_phase_tells_what_is_waited_for),
         cmocka_unit_test(malformed_requests_are_reset),
         cmocka_unit_test(a_body_that_differs_from_its_length_is_reset),
+        cmocka_unit_test(cookies_in_pieces_become_one),
         cmocka_unit_test(what_cannot_be_served_is_answered_without_an_owner),
         cmocka_unit_test(a_held_back_body_is_asked_for),
         cmocka_unit_test(a_wrong_preface_ends_the_connection),
