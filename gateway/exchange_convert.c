@@ -5,16 +5,32 @@
 
 enum { LOST_NAMES = 512 /* bytes of names that an answer's head carries at most */ };
 
+/* Whether the list "Order.comment, Item.gift" has the name. */
+static bool is_listed(Bytes list, Bytes name)
+{
+    while (list.size) {
+        size_t end = bytes_find(list, ',');
+        if (bytes_equal(bytes_slice(list, 0, end), name))
+            return true;
+        list = bytes_slice(list, end + 2, list.size);
+    }
+    return false;
+}
+
+/* A default that filled in for what was not said is counted, but nobody has lost anything by it. */
 static void on_loss(void *owner, const Loss *loss)
 {
     Exchange *x = owner;
-    x->n_lost++;
     atomic_fetch_add_explicit(&x->config->loss_counts[loss->index], 1, memory_order_relaxed);
-    if (x->lost.size >= LOST_NAMES)
+    if (loss->kind == LOSS_DEFAULTED)
+        return;
+    x->n_lost++;
+    Bytes path = bytes_of(loss->path);
+    if (x->lost.size >= LOST_NAMES || is_listed(buffer_bytes(&x->lost), path))
         return;
     if (x->lost.size)
         buffer_add_text(&x->lost, ", ");
-    buffer_add_text(&x->lost, loss->path);
+    buffer_add_bytes(&x->lost, path);
 }
 
 static Result run_plan(Exchange *x, const Plan *plan, const PlanInput *input, Bytes *converted_out)

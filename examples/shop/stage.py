@@ -264,7 +264,7 @@ class Stage:
         answer.log = self.log_line(since)
         told = [f"{name}: {answer.headers[name]}" for name in shown if name in answer.headers]
         self.page.answer(" ".join([f"{answer.status}", *[f"[{line}]" for line in told]]))
-        self.page.answer(json.dumps(answer.json, ensure_ascii=False))
+        self.page.answer(spelled(answer.json))
         self.why(answer)
         return answer
 
@@ -307,6 +307,14 @@ class Stage:
         if log.get("degraded"):
             parts.append(f"degraded: {log['degraded']}")
         self.page.put("log: " + "; ".join(parts or [json.dumps(log)]), "dim", 6)
+
+
+def spelled(message):
+    """JSON on one line; of an error's details, which machines read, only how many there are."""
+    shown = {key: value for key, value in message.items() if key != "details"}
+    text = json.dumps(shown, ensure_ascii=False)
+    details = len(message.get("details", ()))
+    return f"{text[:-1]}, \"details\": [{details} more]}}" if details else text
 
 
 class Answer:

@@ -127,8 +127,14 @@ def test_a_newer_value_that_must_not_be_mistaken_is_an_error(shop):
 def test_a_dropped_field_is_marked_and_counted(shop):
     answer = shop.http("POST", "/v1/orders", {**V1_ORDER, "comment": "ring twice"})
     assert answer.status == 200 and "comment" not in answer.json
+    assert answer.headers["Passerelle-Lost"] == "Order.comment"
     log = shop.gateway.logged(path="/v1/orders", verb="POST", losses=1)
     assert log["client_version"] == "v1"
+
+
+def test_nothing_is_marked_where_nothing_is_lost(shop, order_id):
+    assert "Passerelle-Lost" not in shop.http("GET", f"/v1/orders/{order_id}").headers
+    assert "Passerelle-Lost" not in shop.http("POST", "/v1/orders", V1_ORDER).headers
 
 
 def test_a_server_stream_is_converted_message_by_message(shop):
