@@ -66,12 +66,24 @@ static Result nobody(const Method *method, const Upstream *away, uint32_t n_away
                 service->name, method->version->name);
 }
 
+/* The better of what was found and this one: cheaper, then less loaded. */
+static void consider(Pick *best, uint64_t *best_cost, const Pick *other, uint64_t cost)
+{
+    if (best->instance && cost > *best_cost)
+        return;
+    if (best->instance && cost == *best_cost &&
+        upstream_load(other->upstream) >= upstream_load(best->upstream))
+        return;
+    *best = *other;
+    *best_cost = cost;
+}
+
 Result pick_instance(Loop *loop, const Method *method, TriedSet tried, Arena *arena, Pick *pick_out)
 {
     const Service *service = method->version->service;
-    Pick best = {0};
+    Pick best = {0}, last_resort = {0};
     const Upstream *away = NULL;
-    uint64_t best_cost = 0;
+    uint64_t best_cost = 0, last_cost = 0;
     uint32_t n_away = 0, n_tried = 0;
 
     /* Starting somewhere else each time spreads calls over equals that are equally loaded. */
@@ -88,17 +100,18 @@ Result pick_instance(Loop *loop, const Method *method, TriedSet tried, Arena *ar
             continue;
         }
         Upstream *upstream = upstream_of(loop, instance);
-        if (upstream_state(upstream, loop->now) == UPSTREAM_AWAY) {
-            away = upstream;
-            n_away++;
+        Pick pick = {instance, served, &method->pairs[served->index], upstream, NULL};
+        if (upstream_state(upstream, loop->now) == UPSTREAM_READY) {
+            consider(&best, &best_cost, &pick, cost);
             continue;
         }
-        if (!best.instance || cost < best_cost ||
-            upstream_load(upstream) < upstream_load(best.upstream)) {
-            best = (Pick){instance, served, &method->pairs[served->index], upstream, NULL};
-            best_cost = cost;
-        }
+        away = upstream;
+        n_away++;
+        if (upstream_worth_a_try(upstream, loop->now))
+            consider(&last_resort, &last_cost, &pick, cost);
     }
+    if (!best.instance)
+        best = last_resort;
     if (!best.instance)
         return nobody(method, away, n_away, n_tried, arena);
     best.why = why_of(&best, method);
@@ -108,21 +121,26 @@ Result pick_instance(Loop *loop, const Method *method, TriedSet tried, Arena *ar
 
 Result pick_any(Loop *loop, const Service *service, TriedSet tried, Arena *arena, Pick *pick_out)
 {
-    Pick best = {.why = "native"};
+    Pick best = {0}, last_resort = {0};
+    uint64_t none = 0;
     const Upstream *away = NULL;
     for (uint32_t i = 0; i < service->n_instances; i++) {
         const Instance *instance = &service->instances[(i + loop->pick_turn) % service->n_instances];
         if (was_tried(tried, instance))
             continue;
         Upstream *upstream = upstream_of(loop, instance);
-        if (upstream_state(upstream, loop->now) == UPSTREAM_AWAY) {
-            away = upstream;
-        } else if (!best.instance || upstream_load(upstream) < upstream_load(best.upstream)) {
-            best.instance = instance;
-            best.upstream = upstream;
+        Pick pick = {.instance = instance, .upstream = upstream, .why = "native"};
+        if (upstream_state(upstream, loop->now) == UPSTREAM_READY) {
+            consider(&best, &none, &pick, 0);
+            continue;
         }
+        away = upstream;
+        if (upstream_worth_a_try(upstream, loop->now))
+            consider(&last_resort, &none, &pick, 0);
     }
     loop->pick_turn++;
+    if (!best.instance)
+        best = last_resort;
     if (best.instance) {
         *pick_out = best;
         return OK;

@@ -14,6 +14,8 @@
 #define PING_TIME (310 * SECOND)       /* gRPC servers send away who asks more often than each 5 minutes */
 #define BACKOFF_FIRST (100 * MILLISECOND)
 #define BACKOFF_MOST (10 * SECOND)
+#define BACKOFF_MOST_CHEAP (1 * SECOND) /* after attempts that were refused at once */
+#define CHEAP_TIME (50 * MILLISECOND)
 #define RETIRED_TIME (600 * SECOND)    /* after which nobody has its address in hand any more */
 
 enum {
@@ -216,18 +218,32 @@ const char *upstream_name(const Upstream *u)
     return u->name;
 }
 
+/* Nobody has to wait for attempts that fail at once: they may come more often than those into the void. */
+static bool attempts_are_cheap(const Upstream *u)
+{
+    return u->attempt_time < CHEAP_TIME;
+}
+
+bool upstream_worth_a_try(const Upstream *u, int64_t now)
+{
+    return attempts_are_cheap(u) && now >= u->failed_at + BACKOFF_FIRST;
+}
+
 static int64_t backoff_of(Upstream *u)
 {
-    int64_t backoff = BACKOFF_MOST;
-    if (u->failures < 7) /* 100 ms doubled six times is less than the most */
-        backoff = BACKOFF_FIRST << u->failures;
+    int64_t most = attempts_are_cheap(u) ? BACKOFF_MOST_CHEAP : BACKOFF_MOST;
+    int64_t backoff = u->failures < 7 ? BACKOFF_FIRST << u->failures : most; /* no overflow */
+    if (backoff > most)
+        backoff = most;
     int64_t jitter = backoff * JITTER_PERCENT / 100;
     return backoff - jitter + (int64_t)random_below(&u->table->loop->random, (uint64_t)(2 * jitter));
 }
 
-void upstream_failed(Upstream *u, Result why)
+void upstream_failed(Upstream *u, int64_t begun, Result why)
 {
     Loop *loop = u->table->loop;
+    u->failed_at = loop->now;
+    u->attempt_time = loop->now - begun;
     u->connect_after = loop->now + backoff_of(u);
     if (u->failures++ == 0)
         telemetry_event("warning", "upstream_away", why, "instance %s", u->name);
@@ -323,12 +339,18 @@ static uint32_t links_wanted(const Upstream *u)
     return u->http2 || u->failures > 0 ? 1 : u->n_waits;
 }
 
+static bool may_connect(const Upstream *u)
+{
+    int64_t now = u->table->loop->now;
+    return !u->table->closing && links_counted(u) < u->limits.connections &&
+           (now >= u->connect_after || (u->waits && upstream_worth_a_try(u, now)));
+}
+
 static void connect_if_useful(Upstream *u)
 {
     uint32_t wanted = links_wanted(u);
-    while (!u->table->closing && u->n_links[LINK_CONNECTING] < wanted &&
-           links_counted(u) < u->limits.connections && u->table->loop->now >= u->connect_after)
-        link_connect(u); /* may fail at once, which moves connect_after */
+    while (u->n_links[LINK_CONNECTING] < wanted && may_connect(u))
+        link_connect(u); /* may fail at once, and then no other may */
 }
 
 static void fail_first(Upstream *u, Result why)

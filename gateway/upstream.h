@@ -3,7 +3,8 @@
  *
  * Found by the instance's address and the way it is spoken to, so that a reload keeps connections that
  * stay right. Belongs to one loop. An instance that cannot be reached is left alone for a while (backoff
- * with jitter, doubling to a limit) and then tried again; UPSTREAM_AWAY tells the picker to prefer others.
+ * with jitter, doubling to a limit) and then tried again, without a call; UPSTREAM_AWAY tells the picker to
+ * prefer others.
  */
 #ifndef GATEWAY_UPSTREAM_H
 #define GATEWAY_UPSTREAM_H
@@ -15,13 +16,16 @@ typedef struct Upstream Upstream;
 
 typedef enum UpstreamState {
     UPSTREAM_READY, /* connected, or never tried: try it */
-    UPSTREAM_AWAY,  /* the last attempt failed and its backoff time is not over */
+    UPSTREAM_AWAY,  /* the last attempt failed and no other has succeeded yet */
 } UpstreamState;
 
 /* Never NULL. */
 Upstream *upstream_of(Loop *loop, const Instance *instance);
 
 UpstreamState upstream_state(const Upstream *upstream, int64_t now);
+
+/* It is away, but an attempt now would cost little: better than none where there is no other. */
+bool upstream_worth_a_try(const Upstream *upstream, int64_t now);
 
 /* Why it is away: the last failure's chain, borrowed until the next attempt. */
 Result upstream_failure(const Upstream *upstream);

@@ -59,6 +59,8 @@ struct Upstream {
 
     int64_t connect_after;    /* backoff: no attempt before */
     uint32_t failures;        /* attempts in a row; 0: the last one succeeded */
+    int64_t failed_at;        /* the last attempt, */
+    int64_t attempt_time;     /* and how long it took */
     Arena *failure_arena;
     Result failure;
     Timer timer;              /* the oldest wait's patience, the end of a backoff */
@@ -92,8 +94,8 @@ struct UpstreamTable {
     } cache[256];
 };
 
-/* upstream.c: an attempt failed. */
-void upstream_failed(Upstream *upstream, Result why);
+/* upstream.c: an attempt that was begun then failed. */
+void upstream_failed(Upstream *upstream, int64_t begun, Result why);
 /* A connection is there. */
 void upstream_connected(Upstream *upstream);
 /* Something changed: waits are looked at later in this turn. */

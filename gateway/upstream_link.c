@@ -94,8 +94,9 @@ void link_drain(Link *link)
 static void connect_failed(Link *link, Result why)
 {
     Upstream *u = link->upstream;
+    int64_t begun = link->since;
     link_end(link, why);
-    upstream_failed(u, why);
+    upstream_failed(u, begun, why);
 }
 
 static Result over(Link *link, Result why, const Fault *fault, const char *doing)

@@ -7,6 +7,7 @@ struct Upstream {
     UpstreamState state;
     uint32_t load;
     Result failure;
+    bool worth_a_try;
 };
 static struct Upstream upstreams[4];
 
@@ -18,6 +19,11 @@ Upstream *upstream_of(Loop *loop, const Instance *instance)
 UpstreamState upstream_state(const Upstream *upstream, int64_t now)
 {
     return upstream->state;
+}
+
+bool upstream_worth_a_try(const Upstream *upstream, int64_t now)
+{
+    return upstream->worth_a_try;
 }
 
 Result upstream_failure(const Upstream *upstream)
@@ -137,6 +143,16 @@ static void when_all_are_away_the_last_failure_is_the_cause(void **state)
     assert_string_equal(error_origin(r)->doing, "connection refused");
 }
 
+static void where_all_are_away_one_that_is_worth_a_try_is_tried(void **state)
+{
+    for (int i = 0; i < 4; i++)
+        upstreams[i].state = UPSTREAM_AWAY;
+    upstreams[1].worth_a_try = upstreams[2].worth_a_try = true;
+    assert_picked(&methods[0], 0, 1, "fewest losses");
+    upstreams[3].state = UPSTREAM_READY; /* one that is there comes first, whatever it loses */
+    assert_picked(&methods[0], 0, 3, "fewest losses");
+}
+
 static void a_method_without_counterpart_says_why(void **state)
 {
     service.n_instances = 4;
@@ -164,6 +180,7 @@ int main(void)
         TEST(equally_loaded_instances_take_turns),
         TEST(what_was_tried_is_not_tried_again),
         TEST(when_all_are_away_the_last_failure_is_the_cause),
+        TEST(where_all_are_away_one_that_is_worth_a_try_is_tried),
         TEST(a_method_without_counterpart_says_why),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

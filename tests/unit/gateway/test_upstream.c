@@ -552,6 +552,31 @@ static void attempts_come_less_and_less_often(void **state)
     }
 }
 
+static bool is_worth_a_try(void)
+{
+    return upstream_worth_a_try(upstream_of(&loop, &instance), loop.now);
+}
+
+static void a_call_that_has_no_other_instance_may_try_one_that_is_away(void **state)
+{
+    uint16_t port = open_door(0);
+    lead_to(port);
+    close_door();
+    n_failed_at = 0;
+    begin_calls(1);
+    loop_run_until(&loop, has_failed_five_times); /* the next attempt is a second away */
+    assert_false(is_worth_a_try());
+    loop_run_until(&loop, is_worth_a_try);
+    open_door(port);
+    Upstream *upstream = upstream_of(&loop, &instance);
+    assert_int_equal(upstream_state(upstream, loop.now), UPSTREAM_AWAY);
+    int64_t began = loop.now;
+    assert_false(begin_call(&calls[0], upstream));
+    loop_run_until(&loop, all_answered);
+    assert_int_equal(calls[0].status, 200);
+    assert_true(loop.now - began < 500 * MILLISECOND);
+}
+
 static void an_instance_that_says_nothing_is_not_there(void **state)
 {
     mute = true;
@@ -560,6 +585,8 @@ static void an_instance_that_says_nothing_is_not_there(void **state)
     loop_run_until(&loop, all_refused);
     assert_ptr_equal(calls[0].refused, &FAULT_UPSTREAM_DOWN);
     assert_non_null(strstr(calls[0].why, "no connection within 0.3 s"));
+    assert_int_equal(upstream_state(upstream_of(&loop, &instance), loop.now), UPSTREAM_AWAY);
+    assert_false(upstream_worth_a_try(upstream_of(&loop, &instance), loop.now + SECOND)); /* it would wait */
 }
 
 static void an_instance_of_another_protocol_is_not_there(void **state)
@@ -753,6 +780,7 @@ int main(void)
         upstream_test(an_instance_that_is_down_refuses_and_is_away),
         upstream_test(an_instance_that_comes_back_is_found_without_a_call),
         upstream_test(attempts_come_less_and_less_often),
+        upstream_test(a_call_that_has_no_other_instance_may_try_one_that_is_away),
         upstream_test(an_instance_that_says_nothing_is_not_there),
         upstream_test(an_instance_of_another_protocol_is_not_there),
         upstream_test(a_name_is_resolved),
