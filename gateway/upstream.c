@@ -369,9 +369,13 @@ static void fail_hopeless(Upstream *u)
         fail_first(u, u->failure);
 }
 
+/* Those for whom no connection had room in time. Where none is there yet, the attempt decides, and knows the
+   reason. */
 static void fail_late(Upstream *u)
 {
     Loop *loop = u->table->loop;
+    if (!has_live_link(u))
+        return;
     while (u->waits && u->waits->since + u->limits.connect_time <= loop->now)
         fail_first(u, FAIL(loop_scratch(loop), FAULT_OVERLOADED,
                            "none of the %u connections to %s had room for the call", links_counted(u),
@@ -382,7 +386,7 @@ static void fail_late(Upstream *u)
 static void set_timer(Upstream *u)
 {
     TimerWheel *timers = &u->table->loop->timers;
-    if (u->waits)
+    if (u->waits && has_live_link(u))
         timer_start(timers, &u->timer, u->waits->since + u->limits.connect_time);
     else if (links_wanted(u) > u->n_links[LINK_CONNECTING])
         timer_start(timers, &u->timer, u->connect_after);
