@@ -189,6 +189,7 @@ struct Service {
     const char *version_header; /* lower case: "api-version" */
     const Version *default_version;
     const Table *pins;          /* client identity -> Version */
+    const ChangeList *const *changes; /* [i]: between versions i and i + 1; NULL: there is no way */
     uint32_t series;            /* telemetry's */
 };
 

@@ -239,7 +239,7 @@ Result service_read_changes(ConfigReader *reader)
 {
     const Config *config = reader->config;
     for (uint32_t i = 0; i < config->n_services; i++) {
-        const Service *service = &config->services[i];
+        Service *service = &config->services[i];
         ServicePlan *plan = &reader->services[i];
         if (!plan->text)
             continue;
@@ -248,6 +248,7 @@ Result service_read_changes(ConfigReader *reader)
             r = compose(reader, service, plan);
         if (failed(r))
             return FAIL_OVER(reader->arena, r, FAULT_BAD_CONFIG, "reading the changes of %s", service->name);
+        service->changes = plan->lists;
         follow_methods(reader, service, plan);
         check_served(reader, service, plan);
     }

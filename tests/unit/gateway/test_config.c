@@ -2,9 +2,7 @@
 
 #include "base/clock.h"
 #include "tests/unit/check.h"
-
-/* The files beside the test: garage.binpb, v1-v2.yaml, server.pem ... */
-#define FILES GARAGE "/"
+#include "tests/unit/gateway/garage.h"
 
 typedef struct Loaded {
     Arena *arena;
@@ -12,20 +10,6 @@ typedef struct Loaded {
     Config *config;
     const char *told; /* problems, without the folder's name */
 } Loaded;
-
-/* Without the folder's name, which is another one on every machine. */
-static const char *without_folder(Arena *arena, Bytes text)
-{
-    Buffer out = buffer_in(arena);
-    while (text.size)
-        if (bytes_start_with(text, FILES)) {
-            text = bytes_slice(text, strlen(FILES), text.size);
-        } else {
-            buffer_add_byte(&out, text.data[0]);
-            text = bytes_slice(text, 1, text.size);
-        }
-    return arena_text(arena, buffer_bytes(&out));
-}
 
 static Loaded load(const char *text)
 {
@@ -63,19 +47,6 @@ static void expect_told(const char *text, const char *told)
     assert_string_equal(l.told, told);
     unload(&l);
 }
-
-#define LISTEN "listen: ['127.0.0.1:0']\n"
-#define GARAGE_SERVICE                                                            \
-    "services:\n"                                                                 \
-    "  - name: garage\n"                                                          \
-    "    versions:\n"                                                             \
-    "      - {name: v1, package: garage.v1, schema: garage.binpb}\n"             \
-    "      - {name: v2, package: garage.v2, schema: garage.binpb}\n"             \
-    "      - {name: v3, package: garage.v3, schema: garage.binpb}\n"             \
-    "    changes: [v1-v2.yaml]\n"                                                 \
-    "    instances:\n"                                                            \
-    "      - {address: '127.0.0.1:7003', versions: [v3]}\n"
-#define GOOD LISTEN GARAGE_SERVICE
 
 static const Method *method(const Loaded *l, const char *path)
 {
