@@ -55,9 +55,9 @@ typedef struct Limits {
     size_t message_bytes;     /* one message, before and after decompression and conversion */
     size_t call_memory;       /* arena of one call */
     uint32_t depth, elements; /* of messages */
-    /* Towards instances; 0 in any of these: upstream_limits' own default. */
+    /* Towards instances; 0 in any of these: the default. */
     int64_t connect_time;     /* name resolution, TCP and TLS; also: how long a call waits for room */
-    int64_t upstream_idle_time; /* a connection without calls */
+    int64_t instance_idle_time; /* a connection without calls */
     int64_t ping_time;        /* HTTP/2: of silence, while calls are at work, until the instance is asked
                                  whether it is there; it has as long again to answer */
     uint32_t http1_connections, http2_connections; /* to one instance, per loop */

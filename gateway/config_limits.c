@@ -43,6 +43,11 @@ void config_read_limits(ConfigReader *reader)
         .call_memory = text->call_memory,
         .depth = text->depth,
         .elements = text->elements,
+        .connect_time = text->connect_time,
+        .instance_idle_time = text->instance_idle_time,
+        .ping_time = text->ping_time,
+        .http1_connections = text->http1_connections,
+        .http2_connections = text->http2_connections,
     };
     check_order(reader, text->queue_low, text->queue_high, "queue_low", "queue_high");
     check_order(reader, text->stream_window, text->connection_window, "stream_window",

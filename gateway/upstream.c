@@ -34,7 +34,7 @@ static UpstreamLimits limits_for(const Limits *limits, bool http2)
 {
     UpstreamLimits l = {
         .connect_time = time_or(limits->connect_time, CONNECT_TIME),
-        .idle_time = time_or(limits->upstream_idle_time, http2 ? HTTP2_IDLE_TIME : HTTP1_IDLE_TIME),
+        .idle_time = time_or(limits->instance_idle_time, http2 ? HTTP2_IDLE_TIME : HTTP1_IDLE_TIME),
         .ping_time = time_or(limits->ping_time, PING_TIME),
         .send_time = limits->send_time,
         .http = limits->http,

@@ -668,7 +668,7 @@ static void an_idle_connection_that_the_instance_closes_is_no_failure(void **sta
 static void an_idle_connection_ends_by_itself(void **state)
 {
     serve_http2 = instance.http2 = false;
-    config.limits.upstream_idle_time = 50 * MILLISECOND;
+    config.limits.instance_idle_time = 50 * MILLISECOND;
     lead_to(open_door(0));
     begin_calls(1);
     loop_run_until(&loop, all_answered);
