@@ -16,20 +16,24 @@ static uint64_t special_bytes(uint64_t eight)
     return (eight | (eight - ones * 0x20) | (quote - ones) | (backslash - ones)) & highs;
 }
 
+static uint64_t load_eight(const uint8_t *at)
+{
+    uint64_t eight;
+    memcpy(&eight, at, sizeof eight);
+    return eight;
+}
+
 static bool is_plain(Bytes text)
 {
-    size_t i = 0;
-    uint64_t found = 0, eight;
-    for (; text.size - i >= 8; i += 8) {
-        memcpy(&eight, text.data + i, 8);
-        found |= special_bytes(eight);
+    uint64_t found = 0;
+    if (text.size < 8) {
+        for (size_t i = 0; i < text.size; i++)
+            found |= special_bytes(UINT64_C(0x2020202020202000) | text.data[i]);
+        return found == 0;
     }
-    if (i < text.size) {
-        eight = UINT64_C(0x2020202020202020);
-        memcpy(&eight, text.data + i, text.size - i);
-        found |= special_bytes(eight);
-    }
-    return found == 0;
+    for (size_t i = 0; i + 8 <= text.size; i += 8)
+        found |= special_bytes(load_eight(text.data + i));
+    return (found | special_bytes(load_eight(text.data + text.size - 8))) == 0;
 }
 
 /* What stands before a value, "," and all; then room for the value. NULL when there is no room. */
@@ -74,15 +78,24 @@ static void add_text(Buffer *line, Bytes key, Bytes text)
 
 /* ---- Members ------------------------------------------------------------------------------------- */
 
+/* Always with its milliseconds, so that lines sort as texts. Many lines are of the same second. */
 static void add_time(Buffer *line, int64_t wall)
 {
-    char text[DATE_RFC3339_SIZE];
-    int64_t seconds = wall / SECOND, millis = wall % SECOND / MILLISECOND;
-    /* Always with its milliseconds, so that lines sort as texts. */
-    size_t size = date_write_rfc3339(seconds, (int32_t)((millis ? millis : 1) * MILLISECOND), text);
-    if (millis == 0)
-        text[size - 2] = '0';
-    add_plain(line, bytes_of("{\"time\":"), bytes(text, size));
+    static _Thread_local struct {
+        int64_t second;
+        char text[DATE_RFC3339_SIZE]; /* "1970-01-01T00:00:00.001Z" */
+        size_t size;
+    } last;
+    int64_t second = wall / SECOND;
+    unsigned millis = (unsigned)(wall % SECOND / MILLISECOND);
+    if (!last.size || second != last.second) {
+        last.second = second;
+        last.size = date_write_rfc3339(second, MILLISECOND, last.text);
+    }
+    last.text[last.size - 4] = (char)('0' + millis / 100);
+    last.text[last.size - 3] = (char)('0' + millis / 10 % 10);
+    last.text[last.size - 2] = (char)('0' + millis % 10);
+    add_plain(line, bytes("{\"time\":", 8), bytes(last.text, last.size));
 }
 
 void log_line_begin(Buffer *line, int64_t wall, const char *kind, const char *level)
@@ -101,10 +114,16 @@ void log_line_text(Buffer *line, Bytes key, Bytes text)
         add_text(line, key, text);
 }
 
+void log_line_plain(Buffer *line, Bytes key, Bytes text)
+{
+    if (text.size)
+        add_plain(line, key, text);
+}
+
 void log_line_word(Buffer *line, Bytes key, const char *word)
 {
-    if (word && word[0])
-        add_plain(line, key, bytes_of(word));
+    if (word)
+        log_line_plain(line, key, bytes_of(word));
 }
 
 void log_line_number(Buffer *line, Bytes key, uint64_t number)

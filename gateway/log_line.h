@@ -27,7 +27,8 @@ void log_line_begin(Buffer *line, int64_t wall, const char *kind, const char *le
 /* Left out when it is empty. */
 void log_line_text(Buffer *line, Bytes key, Bytes text);
 
-/* The same for a text of our own, in which nothing needs an escape. NULL is empty. */
+/* The same for texts of our own, in which nothing needs an escape. NULL is empty. */
+void log_line_plain(Buffer *line, Bytes key, Bytes text);
 void log_line_word(Buffer *line, Bytes key, const char *word);
 
 void log_line_number(Buffer *line, Bytes key, uint64_t number);
