@@ -40,10 +40,19 @@ bool exchange_is_unary(const Exchange *x)
     return x->method && !x->method->type->client_streaming && !x->method->type->server_streaming;
 }
 
+Arena *exchange_scratch(Exchange *x)
+{
+    if (!x->scratch)
+        x->scratch = arena_new(x->config->limits.call_memory);
+    return x->scratch;
+}
+
 void exchange_forget_message(Exchange *x)
 {
-    if (x->scratch != x->arena)
-        arena_reset(x->scratch);
+    if (x->scratch == x->arena)
+        return;
+    arena_free(x->scratch);
+    x->scratch = NULL;
 }
 
 void exchange_settle(Exchange *x, Half *from, const Half *to)

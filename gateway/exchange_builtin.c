@@ -43,7 +43,7 @@ static void tell_change(Timer *timer)
     Health health = health_of(x->loop, x->config, x->watched);
     const Step *step = STEP_WAIT;
     if ((int)health != x->watched_health) {
-        Buffer out = buffer_in(x->scratch);
+        Buffer out = buffer_in(exchange_scratch(x));
         health_write(health, &out);
         x->watched_health = (int)health;
         step = exchange_send_answer(x, buffer_bytes(&out));
@@ -71,7 +71,7 @@ static Result answer_watch(Exchange *x, Bytes request, Buffer *out)
 
 static Result answer_reflection(Exchange *x, Bytes request, Buffer *out)
 {
-    return reflection_answer(&x->reflection, request, x->scratch, out);
+    return reflection_answer(&x->reflection, request, exchange_scratch(x), out);
 }
 
 static const Builtin builtins[] = {
@@ -103,7 +103,7 @@ static const Step *builtin_begin(Exchange *x)
         return exchange_fail(x, r);
     exchange_start_deadline(x);
     if (!x->builtin->unary)
-        x->scratch = arena_new(x->config->limits.call_memory);
+        x->scratch = NULL;
     message_reader_init(&x->client.reader, x->call.dialect, false, x->call.compression,
                         x->config->limits.message_bytes, x->arena);
     return STEP_WAIT;
@@ -113,7 +113,7 @@ const Step STEP_builtin = {"builtin", builtin_begin};
 
 static const Step *answer_one(Exchange *x, Bytes request)
 {
-    Buffer out = buffer_in(x->builtin->unary ? x->arena : x->scratch);
+    Buffer out = buffer_in(exchange_scratch(x));
     Result r = x->builtin->answer(x, request, &out);
     x->record.messages_in++;
     if (failed(r))

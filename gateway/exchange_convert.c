@@ -36,8 +36,8 @@ static void on_loss(void *owner, const Loss *loss)
 static Result run_plan(Exchange *x, const Plan *plan, const PlanInput *input, Bytes *converted_out)
 {
     PlanRun run = {.on_loss = on_loss, .owner = x};
-    Buffer out = buffer_in(x->scratch);
-    Result r = plan_run(plan, input, x->scratch, &out, &run);
+    Buffer out = buffer_in(exchange_scratch(x));
+    Result r = plan_run(plan, input, exchange_scratch(x), &out, &run);
     x->record.n_unknown += run.n_unknown;
     if (failed(r))
         return r;
@@ -58,7 +58,7 @@ Result exchange_convert_request(Exchange *x, Bytes message, Bytes *converted_out
     if (x->binding) {
         const char *body = x->binding->rule->body;
         if (http_body_in(x->binding))
-            input.bytes = http_body_wrap(&x->call, message, x->scratch);
+            input.bytes = http_body_wrap(&x->call, message, exchange_scratch(x));
         input.no_body = body[0] == '\0';
         input.body_field = strcmp(body, "*") == 0 ? BYTES_NONE : bytes_of(body);
         input.parameters = x->parameters;
@@ -75,7 +75,7 @@ Result exchange_convert_request(Exchange *x, Bytes message, Bytes *converted_out
 Result exchange_convert_answer(Exchange *x, Bytes message, Bytes *converted_out)
 {
     if (x->target.dialect == DIALECT_REST) {
-        Result r = rest_answer_message(x->pick.pair->target->type, message, x->scratch, &message);
+        Result r = rest_answer_message(x->pick.pair->target->type, message, exchange_scratch(x), &message);
         if (failed(r))
             return r;
     }

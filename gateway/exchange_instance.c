@@ -160,7 +160,7 @@ static Result write_request_message(Exchange *x, Bytes message)
     Result r = exchange_convert_request(x, message, &converted);
     if (failed(r))
         return r;
-    Buffer framed = buffer_in(x->scratch);
+    Buffer framed = buffer_in(exchange_scratch(x));
     r = message_write(x->target.dialect, converted, x->target.compression, false, &framed);
     if (failed(r))
         return r;

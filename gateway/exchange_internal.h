@@ -58,7 +58,7 @@ typedef struct Half {
 
 struct Exchange {
     Arena *arena;   /* lives as long as the exchange */
-    Arena *scratch; /* for the message at hand: of a stream, reset after each; else the same as arena */
+    Arena *scratch; /* for the message at hand: of a stream, NULL between messages; else the same as arena */
     Loop *loop;
     Config *config; /* the generation it began with */
     ClientConnection *client_connection;
@@ -127,6 +127,9 @@ bool exchange_is_unary(const Exchange *x);
 
 /* Gives back what is owed to the sender of one half, once the other half has room for more. */
 void exchange_settle(Exchange *x, Half *from, const Half *to);
+
+/* Memory for the message at hand. */
+Arena *exchange_scratch(Exchange *x);
 
 /* Forgets what the last message of a stream needed. */
 void exchange_forget_message(Exchange *x);

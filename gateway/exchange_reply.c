@@ -68,7 +68,7 @@ const Step *exchange_reply_head(Exchange *x)
 
 static Result frame_answer(Exchange *x, Bytes message, Compression compression, Bytes *framed_out)
 {
-    Buffer framed = buffer_in(x->scratch);
+    Buffer framed = buffer_in(exchange_scratch(x));
     Result r = OK;
     bool rest = x->call.dialect == DIALECT_REST;
     if (rest && x->call.reply_codec == CODEC_PROTO)

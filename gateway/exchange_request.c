@@ -130,7 +130,7 @@ static const Step *exchange_negotiate(Exchange *x)
 
     exchange_start_deadline(x);
     if (!exchange_is_unary(x))
-        x->scratch = arena_new(x->config->limits.call_memory);
+        x->scratch = NULL;
     message_reader_init(&x->client.reader, x->call.dialect, false, x->call.compression,
                         x->config->limits.message_bytes, x->arena);
     return x->method->type->client_streaming ? &STEP_pick : &STEP_receive;
