@@ -125,11 +125,17 @@ Result plan_run(const Plan *plan, const PlanInput *input, Arena *arena, Buffer *
     if (failed(r))
         return r;
 
-    Runner runner = {
-        .arena = arena, .out = out, .report = run ? run : &unreported, .set = plan->set,
-        .max_depth = depth < MOST_DEPTH ? depth : MOST_DEPTH,
-        .elements_left = options->max_elements ? options->max_elements : DEFAULT_ELEMENTS,
-    };
+    Runner runner; /* its path is written before it is read: clearing it would cost as much as a field */
+    runner.arena = arena;
+    runner.out = out;
+    runner.report = run ? run : &unreported;
+    runner.set = plan->set;
+    runner.depth = 0;
+    runner.max_depth = depth < MOST_DEPTH ? depth : MOST_DEPTH;
+    runner.elements_left = options->max_elements ? options->max_elements : DEFAULT_ELEMENTS;
+    memset(runner.frames, 0, sizeof(runner.frames));
+    runner.fault = NULL;
+    runner.n_path = 0;
     reserve_output(options, input->bytes.size, out);
     size_t start = out->size;
     bool ok = program_run(&runner, plan->program, source);

@@ -266,7 +266,7 @@ static inline void frame_clear(Frame *frame, uint16_t slot)
     frame->set[slot >> 6] &= ~(UINT64_C(1) << (slot & 63));
 }
 
-enum { FRAME_CLASSES = 32, PATH_LIMIT = 24 };
+enum { FRAME_CLASSES = 22, PATH_LIMIT = 24 }; /* MOST_SLOTS slots fit the largest class */
 
 /* A step of the path to a fault, collected from the inside out. */
 typedef struct PathStep {
@@ -429,7 +429,9 @@ static inline bool put_name(Buffer *out, const PutField *put, size_t more)
     if (!buffer_reserve(out, put->name.size + NAME_PADDING + more))
         return false;
     uint8_t *to = out->data + out->size;
-    if (__builtin_expect(put->name.size <= NAME_PADDING, 1))
+    if (put->name.size <= 8)
+        memcpy(to, put->name.data, 8);
+    else if (__builtin_expect(put->name.size <= NAME_PADDING, 1))
         memcpy(to, put->name.data, NAME_PADDING);
     else
         memcpy(to, put->name.data, put->name.size);

@@ -117,19 +117,20 @@ static void add_item(Buffer *json, unsigned i)
                   i * 7919 % 1000000, i, i % 9 + 1, i * 37 % 100000);
 }
 
-/* An order whose JSON is about `size` bytes. */
+/* An order of about `size` bytes in protobuf, and about twice that in JSON. */
 static void add_order(Buffer *json, unsigned number, size_t size)
 {
     size_t start = json->size;
     buffer_printf(json, "{\"id\":\"ord-%08u\",\"customer\":\"ada\",\"status\":\"SHIPPED\","
-                  "\"totalCents\":\"12995\"", number);
-    if (size > 200) {
-        buffer_printf(json, ",\"createdAt\":\"1767225600%03u\",\"weight\":1.25,\"gift\":true,"
-                      "\"street\":\"12 Long Lane\",\"shipping\":{\"city\":\"London\",\"zip\":\"N1 9GU\","
-                      "\"country\":\"GB\"},\"labels\":{\"channel\":\"web\",\"campaign\":\"spring\"},"
-                      "\"ratings\":[5,4,200,3],\"comment\":\"Leave it with the neighbour, please.\","
-                      "\"items\":[", number % 1000);
-        for (unsigned i = 0; i == 0 || json->size - start + 120 < size; i++) {
+                  "\"totalCents\":\"12995\",\"createdAt\":\"1767225600%03u\",\"weight\":1.25,"
+                  "\"gift\":true,\"street\":\"12 Long Lane\",\"shipping\":{\"city\":\"London\","
+                  "\"zip\":\"N1 9GU\",\"country\":\"GB\"},\"ratings\":[5,4,200,3]", number,
+                  number % 1000);
+    if (size > 100) {
+        buffer_printf(json, ",\"labels\":{\"channel\":\"web\",\"campaign\":\"spring\"},"
+                      "\"comment\":\"Leave it with the neighbour, please.\","
+                      "\"items\":[");
+        for (unsigned i = 0; i == 0 || (json->size - start) / 2 + 60 < size; i++) {
             if (i)
                 buffer_add_byte(json, ',');
             add_item(json, i);
@@ -145,7 +146,7 @@ static void add_list(Buffer *json, unsigned n)
     for (unsigned i = 0; i < n; i++) {
         if (i)
             buffer_add_byte(json, ',');
-        add_order(json, i, 400);
+        add_order(json, i, 250);
     }
     buffer_add_text(json, "]}");
 }
