@@ -169,6 +169,20 @@ static void remove_stale(const struct sockaddr_un *name)
     close(fd);
 }
 
+static int open_unix(const struct sockaddr_un *name)
+{
+    int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+    if (fd < 0)
+        return -1;
+    if (bind(fd, (const struct sockaddr *)name, sizeof(*name)) != 0 || listen(fd, BACKLOG) != 0) {
+        int error = errno;
+        close(fd);
+        errno = error;
+        return -1;
+    }
+    return fd;
+}
+
 static Result bind_unix(Arena *arena, const ListenerConfig *listener, uint32_t n_loops, BoundSocket **list)
 {
     const Address *address = &listener->address;
@@ -182,9 +196,8 @@ static Result bind_unix(Arena *arena, const ListenerConfig *listener, uint32_t n
     BoundSocket *bound = bound_new(arena, listener, n_loops);
     bound->next = *list;
     *list = bound;
-    bound->fds[0] = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
-    if (bound->fds[0] < 0 || bind(bound->fds[0], (struct sockaddr *)&name, sizeof(name)) != 0 ||
-        listen(bound->fds[0], BACKLOG) != 0)
+    bound->fds[0] = open_unix(&name);
+    if (bound->fds[0] < 0)
         return system_error(arena, "listening on", address);
     for (uint32_t i = 1; i < n_loops; i++) {
         bound->fds[i] = fcntl(bound->fds[0], F_DUPFD_CLOEXEC, 0);
@@ -192,6 +205,16 @@ static Result bind_unix(Arena *arena, const ListenerConfig *listener, uint32_t n
             return system_error(arena, "duplicating the socket of", address);
     }
     return OK;
+}
+
+/* Takes back what was opened, the files of unix sockets too. */
+static void undo(BoundSocket *list, uint32_t n_loops)
+{
+    for (BoundSocket *s = list; s; s = s->next) {
+        if (s->listener->address.path && s->fds[0] >= 0)
+            unlink(s->listener->address.path);
+    }
+    bind_close(list, n_loops);
 }
 
 Result bind_listeners(Arena *arena, const Config *config, const Config *running, uint32_t n_loops,
@@ -206,7 +229,7 @@ Result bind_listeners(Arena *arena, const Config *config, const Config *running,
         Result r = listener->address.path ? bind_unix(arena, listener, n_loops, &list)
                                           : bind_tcp(arena, config, listener, n_loops, &list);
         if (failed(r)) {
-            bind_close(list, n_loops);
+            undo(list, n_loops);
             return r;
         }
     }

@@ -113,9 +113,11 @@ static void end_reload(Process *p)
     if (failed(r)) {
         telemetry_reload_failed();
         telemetry_event("error", "config_refused", r, "%s: the running config stays", p->config_path);
-        if (config)
-            config_unref(config);
         reload_drop(p->reload);
+        if (config) {
+            bind_forget(config, p->config);
+            config_unref(config);
+        }
     } else {
         use_config(p, config);
     }
@@ -265,10 +267,10 @@ Result process_run(Arena *arena, Config *config, const char *config_path)
             r = run_workers(&p, arena, sockets);
             admin_stop(p.admin);
             telemetry_event("info", "stopped", r, "all calls have ended");
-            bind_forget(p.config, NULL);
             telemetry_stop();
         }
         bind_close(sockets, p.n_workers);
+        bind_forget(p.config, NULL);
     }
     config_unref(p.config);
     return r;
