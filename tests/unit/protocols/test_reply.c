@@ -75,7 +75,7 @@ static Bytes head_field(const char *name)
 
 static bool has(Bytes text, const char *part)
 {
-    return text.size && memmem(text.data, text.size, part, strlen(part)) != NULL;
+    return text.data && memmem(text.data, text.size, part, strlen(part)) != NULL;
 }
 
 #define assert_has(text, part)                                                             \
