@@ -114,8 +114,7 @@ static void read_process(ConfigReader *reader)
     config->node = text->node ? text->node : host_name(reader->arena);
     if (text->identity_header)
         config->identity_header = config_field_name(reader, text->identity_header, "identity_header");
-    if (text->log)
-        config->log_file = text->log->file;
+    config->log_file = text->log ? text->log->file : "-";
 }
 
 /* ---- Loading --------------------------------------------------------------------------------------- */

@@ -87,6 +87,7 @@ def start_upstream(tools, program, request):
     child = subprocess.Popen([os.path.join(tools, program)], stdin=subprocess.PIPE,
                              stdout=subprocess.PIPE, stderr=sys.stderr)
     write_framed(child.stdin, request)
+    child.stdin.close()
     return child
 
 
