@@ -114,6 +114,7 @@ static void read_process(ConfigReader *reader)
     config->node = text->node ? text->node : host_name(reader->arena);
     if (text->identity_header)
         config->identity_header = config_field_name(reader, text->identity_header, "identity_header");
+    config->no_error_details = !text->error_details;
     config->log_file = text->log ? text->log->file : "-";
 }
 

@@ -52,7 +52,8 @@ typedef struct Limits {
     int64_t handshake_time;   /* TLS */
     int64_t call_time;        /* a call without any other timeout (unary); 0: none */
     uint32_t connections;     /* client connections in the whole process */
-    size_t message_bytes;     /* one message, before and after decompression and conversion */
+    size_t message_bytes;     /* one message of a request, before and after decompression */
+    size_t answer_bytes;      /* one message of an answer, likewise */
     size_t call_memory;       /* arena of one call */
     uint32_t depth, elements; /* of messages */
     /* Towards instances; 0 in any of these: the default. */
@@ -214,6 +215,7 @@ struct Config {
     int64_t drain_time;     /* at shutdown */
     const char *log_file;   /* access log: path, "-" for stdout */
     Cors cors;
+    bool no_error_details; /* errors of the gateway's own are code and message only */
     const char *identity_header; /* lower case, names the client; or NULL */
     const char *node;       /* name of this gateway in request ids and logs */
     Service *services;

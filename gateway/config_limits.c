@@ -40,6 +40,7 @@ void config_read_limits(ConfigReader *reader)
         .call_time = text->call_time,
         .connections = text->connections,
         .message_bytes = text->message_bytes,
+        .answer_bytes = text->answer_bytes,
         .call_memory = text->call_memory,
         .depth = text->depth,
         .elements = text->elements,
@@ -54,4 +55,5 @@ void config_read_limits(ConfigReader *reader)
                 "connection_window");
     check_order(reader, text->path_bytes, text->head_bytes, "path_bytes", "head_bytes");
     check_order(reader, text->message_bytes, text->call_memory, "message_bytes", "call_memory");
+    check_order(reader, text->answer_bytes, text->call_memory, "answer_bytes", "call_memory");
 }

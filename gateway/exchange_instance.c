@@ -281,7 +281,7 @@ static void on_head(void *owner, HttpStream *stream, const HttpHead *head, bool 
     x->has_answer = true;
     x->end_frame = BYTES_NONE;
     message_reader_init(&x->instance.reader, x->target.dialect, true, x->answer.compression,
-                        x->config->limits.message_bytes, x->arena);
+                        x->config->limits.answer_bytes, x->arena);
     /* A stream's head goes on at once: its reader may wait for it. That of raw bytes waits for their type. */
     bool raw = x->call.dialect == DIALECT_REST && x->call.reply_codec == CODEC_PROTO;
     if (x->method->type->server_streaming && !end && !raw && !x->answer.has_status && !x->answer.is_error)

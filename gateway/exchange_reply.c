@@ -117,6 +117,7 @@ const Step *exchange_reply_end(Exchange *x, const Status *status, const Fields *
     const Service *service = x->record.method ? x->record.method->version->service : NULL;
     const Version *version = x->version.reply;
     ReplyOptions options = {
+        .no_details = x->config->no_error_details,
         .hide_internals = x->route && x->route->hide_internals,
         .request_id = bytes(x->request_id, REQUEST_ID_SIZE),
         .service = bytes_of(service ? service->name : NULL),

@@ -87,14 +87,14 @@ static Result resolve_plain(Exchange *x)
     Result r = call_read(x->head, x->route ? DIALECT_HTTP : DIALECT_REST, x->arena, &x->call);
     if (failed(found))
         return found;
+    if (!x->binding && !x->route)
+        return not_found(x, &match);
     bool any_media = x->binding && http_body_in(x->binding);
     if (failed(r) && !(any_media && r.error->fault == &FAULT_UNSUPPORTED_MEDIA))
         return r;
     pass_on_names(x);
     if (x->binding)
         return take_parameters(x, &match);
-    if (!x->route)
-        return not_found(x, &match);
     opaque_keep_head(x);
     return OK;
 }

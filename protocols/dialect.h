@@ -135,6 +135,7 @@ typedef struct ReplyEnd {
 
 /* What an error may say to this client, and how details are spelled as JSON. */
 typedef struct ReplyOptions {
+    bool no_details;         /* code and message only: no google.rpc details of our own making */
     bool hide_internals;     /* leave the chain of causes and instance names out */
     Bytes request_id;
     Bytes service, version, instance; /* for the body's extension members and ErrorInfo; may be empty */

@@ -82,7 +82,7 @@ static MessageOutcome fail_broken(const MessageReader *reader, const char *how, 
 static MessageOutcome give_decompressed(MessageReader *reader, Bytes payload, size_t limit,
                                         MessageOutcome outcome, Message *message_out, Result *why_out)
 {
-    if (payload.size && reader->compression == COMPRESSION_IDENTITY)
+    if (reader->compression == COMPRESSION_IDENTITY)
         return fail_broken(reader, "a message is marked as compressed, but no compression was named",
                            why_out);
     switch (decompress_message(reader->compression, payload, limit, &reader->plain)) {

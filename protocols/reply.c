@@ -127,6 +127,8 @@ static Result fill_error(Reply *reply)
             reply->details = error_details_read(status->details, reply->arena);
         return OK;
     }
+    if (reply->options->no_details)
+        return OK;
     return error_details_make(status->error, reply->options, fields_get(reply->metadata, "retry-after"),
                               reply->arena, &reply->details);
 }

@@ -101,7 +101,7 @@ static void what_is_not_said_has_its_default(void **state)
     assert_int_equal(route->attempts, 2);
     assert_int_equal(route->timeout, NO_TIMEOUT);
     assert_null(l.config->admin.host);
-    assert_null(l.config->log_file);
+    assert_string_equal(l.config->log_file, "-");
     assert_true(strlen(l.config->node) > 0);
     unload(&l);
 }
