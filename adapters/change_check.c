@@ -27,8 +27,7 @@ static YamlPlace pair_place(ChangeList *list, const MessagePair *pair)
     return messages ? *yaml_place(&list->document, messages) : (YamlPlace){1, 1, 1, 1};
 }
 
-/* ---- What is the same by name
- * --------------------------------------------------------------------------- */
+/* ---- What is the same by name ---------------------------------------------------------------- */
 
 static bool field_is_taken(const MessagePair *pair, int end, const FieldType *field)
 {
@@ -78,8 +77,7 @@ static void add_same_names(ChangeList *list, MessagePair *pair)
     }
 }
 
-/* ---- Templates
- * -------------------------------------------------------------------------------------------- */
+/* ---- Templates ------------------------------------------------------------------------------- */
 
 static bool has_name(const Template *template, Bytes name)
 {
@@ -155,8 +153,7 @@ static void pair_own(ChangeList *list, MessagePair *pair)
         check_types(list, pair, &pair->own[i]);
 }
 
-/* ---- Sub-messages that paths go into
- * ------------------------------------------------------------------------ */
+/* ---- Sub-messages that paths go into --------------------------------------------------------- */
 
 static FieldChange *add_change(ChangeList *list, MessagePair *pair)
 {
@@ -301,8 +298,7 @@ static void expand_all(ChangeList *list, MessagePair *pair)
     }
 }
 
-/* ---- What is unsaid, or said twice
- * --------------------------------------------------------------------------- */
+/* ---- What is unsaid, or said twice ----------------------------------------------------------- */
 
 static void check_twice(ChangeList *list, MessagePair *pair, int end)
 {

@@ -310,8 +310,7 @@ void enum_pair_build(ChangeList *list, EnumPair *pair)
     }
 }
 
-/* ---- Enum and text, enum and bool
- * -------------------------------------------------------------------- */
+/* ---- Enum and text, enum and bool ------------------------------------------------------------ */
 
 static int by_text(const void *a, const void *b)
 {

@@ -138,8 +138,7 @@ struct ChangeList {
     uint32_t losses_capacity[2];
 };
 
-/* ---- change_list.c: places, problems, names
- * ------------------------------------------------------- */
+/* ---- change_list.c: places, problems, names -------------------------------------------------- */
 
 void change_problem(ChangeList *list, YamlPlace place, const char *path, const char *hint,
                     const char *format, ...) PRINTF_LIKE(5, 6);
@@ -177,8 +176,7 @@ const Loss *change_loss(ChangeList *list, int towards, LossKind kind, bool loud,
 const ChangeList *chain_list(const ChangeList *const *lists, uint32_t n_lists, bool upwards,
                              uint32_t i);
 
-/* ---- change_read.c: from YAML
- * --------------------------------------------------------------------- */
+/* ---- change_read.c: from YAML ---------------------------------------------------------------- */
 
 void change_read_types(ChangeList *list);
 void change_read_messages(ChangeList *list);
@@ -187,8 +185,7 @@ void change_read_enum_keys(ChangeList *list);
 bool change_read_path(ChangeList *list, YamlPlace place, const char *where,
                       const MessageType *message, Bytes text, FieldPath *path_out);
 
-/* ---- literal.c
- * ------------------------------------------------------------------------------------- */
+/* ---- literal.c ------------------------------------------------------------------------------- */
 
 /* Reads a value of this type; a problem when it is none. */
 bool change_literal(ChangeList *list, const JsonNode *node, const char *path, ValueType type,
@@ -197,44 +194,38 @@ bool change_literal(ChangeList *list, const JsonNode *node, const char *path, Va
 const Expr *change_value(ChangeList *list, const JsonNode *node, const char *path,
                          const FieldType *field);
 
-/* ---- change_enum.c
- * --------------------------------------------------------------------------------- */
+/* ---- change_enum.c --------------------------------------------------------------------------- */
 
 void enum_pair_build(ChangeList *list, EnumPair *pair);
 /* Enum and text or bool, by `values:` or by the values' names. */
 bool change_enum_values(ChangeList *list, FieldChange *change, Converter *to_old, Converter *to_new,
                         const char *path);
 
-/* ---- converter.c
- * ----------------------------------------------------------------------------------- */
+/* ---- converter.c ----------------------------------------------------------------------------- */
 
 /* Chooses what becomes of the value between the change's two ends. Problems name what would fit. */
 void change_choose_converter(ChangeList *list, FieldChange *change, const char *path);
 bool converter_exists(Bytes name);
 
-/* ---- change_check.c
- * -------------------------------------------------------------------------------- */
+/* ---- change_check.c -------------------------------------------------------------------------- */
 
 /* All the changes of this and of the pairs that it leads to, complete and checked; what is unsaid
    is told. */
 void pairs_check(ChangeList *list);
 
-/* ---- change_map.c
- * ---------------------------------------------------------------------------------- */
+/* ---- change_map.c ---------------------------------------------------------------------------- */
 
 /* Fills the pair's two mappings. */
 void pair_map(ChangeList *list, MessagePair *pair);
 
-/* ---- compose.c
- * ------------------------------------------------------------------------------------- */
+/* ---- compose.c ------------------------------------------------------------------------------- */
 
 /* first: A to B, second: B to C. Problems are told in the second list's name. */
 const MappingSet *mapping_sets_compose(Arena *arena, const MappingSet *first,
                                        const MappingSet *second, bool same_package,
                                        Problems *problems);
 
-/* ---- change_method.c
- * ------------------------------------------------------------------------------- */
+/* ---- change_method.c ------------------------------------------------------------------------- */
 
 void change_read_methods(ChangeList *list);
 

@@ -53,8 +53,7 @@ static void add_guard(Making *m, Guard guard)
     m->guards[m->n_guards++] = guard;
 }
 
-/* ---- Values
- * ------------------------------------------------------------------------------------------- */
+/* ---- Values ---------------------------------------------------------------------------------- */
 
 static const Expr *zero_of(Making *m, const FieldType *field)
 {
@@ -301,8 +300,7 @@ static const Expr *change_expr(Making *m, const FieldChange *change, uint32_t wh
     return only_under(m, change, value);
 }
 
-/* ---- The tree of targets
- * -------------------------------------------------------------------------------- */
+/* ---- The tree of targets --------------------------------------------------------------------- */
 
 /* One path of the target and what feeds it. */
 typedef struct Feed {
@@ -459,32 +457,36 @@ static void guard_when(Making *m, uint32_t at)
                       .loss = loss_of(m, change, LOSS_DROPPED, true, "no alternative takes it")});
 }
 
-/* Fields that were independent and are one of several now: two at once is an error. */
+/* Do the paths part where only one way can be taken? */
+static bool exclude_each_other(const FieldPath *a, const FieldPath *b)
+{
+    uint32_t k = 0;
+    while (k < a->n_steps && k < b->n_steps && a->steps[k] == b->steps[k])
+        k++;
+    return k < a->n_steps && k < b->n_steps && a->steps[k]->oneof &&
+           a->steps[k]->oneof == b->steps[k]->oneof;
+}
+
+/* Fields that were independent and are, or are inside of, one of several now: two at once is an
+ * error. */
 static void guard_oneof(Making *m, uint32_t at)
 {
-    const ChangeEnd *to = &m->pair->changes[at].ends[m->to],
-                    *from = &m->pair->changes[at].ends[!m->to];
-    if (!to->n_paths || !from->n_paths || !path_field(&to->paths[0])->oneof)
+    const FieldChange *change = &m->pair->changes[at];
+    const ChangeEnd *to = &change->ends[m->to], *from = &change->ends[!m->to];
+    if (!to->n_paths || !from->n_paths || from->when.n_steps)
         return;
-    const OneofType *oneof = path_field(&to->paths[0])->oneof;
     for (uint32_t i = 0; i < at; i++) {
         const ChangeEnd *other_to = &m->pair->changes[i].ends[m->to];
         const ChangeEnd *other_from = &m->pair->changes[i].ends[!m->to];
-        if (!other_to->n_paths || !other_from->n_paths || from->when.n_steps ||
-            path_field(&other_to->paths[0])->oneof != oneof ||
-            other_to->paths[0].n_steps != to->paths[0].n_steps ||
-            memcmp(other_to->paths[0].steps, to->paths[0].steps,
-                   (to->paths[0].n_steps - 1) * sizeof *to->paths[0].steps) != 0)
+        if (!other_to->n_paths || !other_from->n_paths ||
+            !exclude_each_other(&to->paths[0], &other_to->paths[0]) ||
+            exclude_each_other(&from->paths[0], &other_from->paths[0]))
             continue;
-        const OneofType *a = path_field(&from->paths[0])->oneof;
-        if (a && a == path_field(&other_from->paths[0])->oneof)
-            continue;
+        const char *how = arena_printf(m->arena, "if %s is there too", other_from->paths[0].text);
         add_guard(m, (Guard){.source = expr_when(m->arena, field_expr(m, &from->paths[0]),
                                                  field_expr(m, &other_from->paths[0]), NULL),
                              .loud = true,
-                             .loss = loss_of(m, &m->pair->changes[at], LOSS_DROPPED, true,
-                                             arena_printf(m->arena, "if %s is there too",
-                                                          other_from->paths[0].text))});
+                             .loss = loss_of(m, change, LOSS_DROPPED, true, how)});
     }
 }
 

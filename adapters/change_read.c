@@ -37,8 +37,7 @@ static JsonNode *member(const Reading *r, const char *name)
     return r->node->kind == JSON_OBJECT ? json_member(r->node, name) : NULL;
 }
 
-/* ---- Paths
- * ---------------------------------------------------------------------------------------- */
+/* ---- Paths ----------------------------------------------------------------------------------- */
 
 static const FieldType *find_step(const MessageType *message, Bytes name)
 {
@@ -125,8 +124,7 @@ static bool read_paths(const Reading *r, const JsonNode *node, int end)
     return true;
 }
 
-/* ---- What is said beside the paths
- * ----------------------------------------------------------------- */
+/* ---- What is said beside the paths ----------------------------------------------------------- */
 
 static bool read_drop(const Reading *r, const JsonNode *node, Drop *drop_out)
 {
@@ -488,8 +486,7 @@ static void read_message(ChangeList *list, MessagePair *pair, const JsonNode *no
     }
 }
 
-/* ---- Names of messages and enums
- * -------------------------------------------------------------------- */
+/* ---- Names of messages and enums ------------------------------------------------------------- */
 
 static void unknown_type(ChangeList *list, const JsonNode *node, const char *near, const char *what,
                          Bytes name, int end)

@@ -33,8 +33,7 @@ typedef struct Scope {
 
 static const Expr *subst(Composing *c, Task *task, Scope scope, const Expr *expr);
 
-/* ---- Tasks
- * ---------------------------------------------------------------------------------------------- */
+/* ---- Tasks ----------------------------------------------------------------------------------- */
 
 static const Mapping *compose_pair(Composing *c, const Mapping *first, const Mapping *second)
 {
@@ -78,8 +77,7 @@ static void refuse(Composing *c, const Task *task, const FieldType *field, const
                 "%s of %s %s", field->name, c->second->from_version, why);
 }
 
-/* ---- Expressions as they are, elsewhere
- * ------------------------------------------------------------------ */
+/* ---- Expressions as they are, elsewhere ------------------------------------------------------ */
 
 /* The same expression over the message that `steps` lead to. */
 static const Expr *prefix(Composing *c, const Expr *expr, const FieldType *const *steps,
@@ -116,8 +114,7 @@ static const Expr *presence_of(const Expr *expr)
     return expr;
 }
 
-/* ---- Fields of the version between
- * ------------------------------------------------------------------------- */
+/* ---- Fields of the version between ----------------------------------------------------------- */
 
 static const Expr *resolve(Composing *c, Task *task, Scope scope, const FieldType *const *steps,
                            uint32_t n_steps);
@@ -166,6 +163,10 @@ static const Expr *descend(Composing *c, Task *task, const Expr *message,
     case EXPR_CONVERT:
         if (message->converter->code == CONVERT_WRAP)
             return message->args[0];
+        if (steps[0] == message->converter->currency && message->n_args > 1)
+            return expr_when(c->arena, message->args[1], message->args[0], NULL);
+        if (steps[0] == message->converter->currency)
+            return NULL;
         break;
     default: break;
     }
@@ -186,8 +187,7 @@ static const Expr *resolve(Composing *c, Task *task, Scope scope, const FieldTyp
     return NULL;
 }
 
-/* ---- Messages through the second mapping
- * ------------------------------------------------------------------- */
+/* ---- Messages through the second mapping ----------------------------------------------------- */
 
 static const FieldType *member_like(const MessageType *message, const FieldType *like)
 {
@@ -319,8 +319,7 @@ static const Expr *through(Composing *c, Task *task, const Mapping *second, cons
     return expr_message(c->arena, second, message);
 }
 
-/* ---- Converters on converters
- * ------------------------------------------------------------------------------- */
+/* ---- Converters on converters ---------------------------------------------------------------- */
 
 static const EnumEntry *entry_of(const Converter *converter, int32_t number)
 {
@@ -417,8 +416,7 @@ static const Expr *convert_again(Composing *c, const Expr *second, const Expr *a
     return expr_convert(c->arena, converter, arg, second->loss);
 }
 
-/* ---- The second's expressions over the first's source
- * --------------------------------------------------------- */
+/* ---- The second's expressions over the first's source ---------------------------------------- */
 
 static const Expr *subst_build(Composing *c, Task *task, Scope scope, const Expr *expr)
 {
@@ -499,8 +497,7 @@ static const Expr *subst(Composing *c, Task *task, Scope scope, const Expr *expr
     return NULL;
 }
 
-/* ---- Losses, in the names of the ends
- * -------------------------------------------------------------------------- */
+/* ---- Losses, in the names of the ends -------------------------------------------------------- */
 
 static const Loss *adopt_loss(Composing *c, const Task *task, const Loss *loss, const Expr *expr,
                               const char *into)

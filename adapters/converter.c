@@ -76,8 +76,7 @@ bool converter_exists(Bytes name)
     return false;
 }
 
-/* ---- Which types a shape takes
- * ----------------------------------------------------------------------- */
+/* ---- Which types a shape takes --------------------------------------------------------------- */
 
 static const FieldType *integer_member(const MessageType *message, const char *name)
 {
@@ -139,8 +138,7 @@ static int form_fits(const Form *form, ValueType a, ValueType b)
     return way;
 }
 
-/* ---- Problems
- * ------------------------------------------------------------------------------------------ */
+/* ---- Problems -------------------------------------------------------------------------------- */
 
 static const char *type_in_words(const ChangeSide *side, const FieldType *field, Arena *arena)
 {
@@ -191,8 +189,7 @@ static void types_clash(ChangeList *list, FieldChange *change, const char *path,
                    list->sides[NEW].version);
 }
 
-/* ---- Parameters
- * ---------------------------------------------------------------------------------------- */
+/* ---- Parameters ------------------------------------------------------------------------------ */
 
 static const JsonNode *parameter(const FieldChange *change, const char *name)
 {
@@ -293,8 +290,7 @@ static bool read_parameters(ChangeList *list, FieldChange *change, const Form *f
     return true;
 }
 
-/* ---- The choice
- * ---------------------------------------------------------------------------------------- */
+/* ---- The choice ------------------------------------------------------------------------------ */
 
 static void set_pair(ChangeList *list, FieldChange *change, const Form *form, int way, ValueType a,
                      ValueType b, const char *path)

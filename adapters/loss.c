@@ -31,8 +31,7 @@ static void add_line(LossReport *report, Loss line)
         report->counts[line.kind]++;
 }
 
-/* ---- What an expression does, in words
- * ------------------------------------------------------------------- */
+/* ---- What an expression does, in words ------------------------------------------------------- */
 
 /* What was seen on the way through one expression. */
 typedef struct Sight {
@@ -223,8 +222,7 @@ static void report_guard(LossReport *report, const Mapping *mapping, const Guard
                             .line = guard->loss ? guard->loss->line : 0});
 }
 
-/* ---- All that a mapping leads to
- * ---------------------------------------------------------------------------- */
+/* ---- All that a mapping leads to ------------------------------------------------------------- */
 
 typedef struct Visited {
     const Mapping **mappings;
@@ -295,8 +293,7 @@ bool loss_report_is_clean(const LossReport *report)
            !report->counts[LOSS_DROPPED];
 }
 
-/* ---- Text and JSON
- * -------------------------------------------------------------------------------------------- */
+/* ---- Text and JSON --------------------------------------------------------------------------- */
 
 void loss_report_text(const LossReport *report, bool all, Buffer *out)
 {

@@ -107,6 +107,7 @@ static Result convert_entry(Oracle *o, const FieldChange *change, const Tree *fr
         tree_put(o->arena, entry, to_key, tree_field(from, key)->values[0]);
     if (!absent)
         tree_put(o->arena, entry, to_value, after);
+    tree_fill_entry(o->arena, entry);
     to->message = entry;
     return OK;
 }
@@ -194,8 +195,7 @@ static Result plain_value(Oracle *o, const FieldChange *change, const Tree *tree
     return OK;
 }
 
-/* ---- Templates, selections, money
- * ---------------------------------------------------------------------------- */
+/* ---- Templates, selections, money ------------------------------------------------------------ */
 
 static bool match_template(const Template *template, Bytes text, Bytes *parts)
 {
@@ -323,8 +323,7 @@ static Result currencies(Oracle *o, const FieldChange *change, const Tree *tree,
     return OK;
 }
 
-/* ---- Made-up values
- * ---------------------------------------------------------------------------------------------- */
+/* ---- Made-up values -------------------------------------------------------------------------- */
 
 /* Constants only: what change_value makes. */
 static Result constant(Oracle *o, const Expr *expr, TreeValue *value)
@@ -438,8 +437,7 @@ static Result apply(Oracle *o, const FieldChange *change, const FieldChange *fir
                : currencies(o, change, tree, out);
 }
 
-/* ---- What may not be there together
- * ------------------------------------------------------------------------------- */
+/* ---- What may not be there together ---------------------------------------------------------- */
 
 /* A value that goes nowhere because no alternative's condition holds. */
 static Result check_alternatives(Oracle *o, const MessagePair *pair, const FieldChange *change,
@@ -456,22 +454,27 @@ static Result check_alternatives(Oracle *o, const MessagePair *pair, const Field
     return cannot(o, &from->paths[0], "no alternative takes it");
 }
 
+/* The oneof that a path goes through beside another, if it does: they part at two of its members.
+ */
+static const OneofType *parting_oneof(const FieldPath *a, const FieldPath *b)
+{
+    for (uint32_t i = 0; i < a->n_steps && i < b->n_steps; i++) {
+        if (a->steps[i] != b->steps[i])
+            return a->steps[i]->oneof == b->steps[i]->oneof ? a->steps[i]->oneof : NULL;
+    }
+    return NULL;
+}
+
 static Result check_oneof(Oracle *o, const MessagePair *pair, uint32_t at, const Tree *tree)
 {
     const ChangeEnd *to = &pair->changes[at].ends[o->to], *from = &pair->changes[at].ends[!o->to];
-    if (!to->n_paths || !from->n_paths || from->when.n_steps || !path_field(&to->paths[0])->oneof ||
-        !get(o, tree, &from->paths[0]).n)
+    if (!to->n_paths || !from->n_paths || from->when.n_steps || !get(o, tree, &from->paths[0]).n)
         return OK;
     for (uint32_t i = 0; i < at; i++) {
-        const ChangeEnd *other_to = &pair->changes[i].ends[o->to],
-                        *other = &pair->changes[i].ends[!o->to];
-        FieldPath parent = {to->paths[0].steps, to->paths[0].n_steps - 1, NULL};
-        if (!other_to->n_paths || !other->n_paths ||
-            path_field(&other_to->paths[0])->oneof != path_field(&to->paths[0])->oneof ||
-            other_to->paths[0].n_steps != to->paths[0].n_steps ||
-            (parent.n_steps && !path_inside(&other_to->paths[0], &parent)))
-            continue;
-        if (get(o, tree, &other->paths[0]).n)
+        const ChangeEnd *other_to = &pair->changes[i].ends[o->to];
+        const ChangeEnd *other = &pair->changes[i].ends[!o->to];
+        if (other_to->n_paths && other->n_paths &&
+            parting_oneof(&to->paths[0], &other_to->paths[0]) && get(o, tree, &other->paths[0]).n)
             return cannot(o, &from->paths[0], "another of the same oneof is there");
     }
     return OK;

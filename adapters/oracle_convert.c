@@ -244,8 +244,7 @@ static Result enumeration(Step *s)
     return give_entry(s, found);
 }
 
-/* ---- Messages with a meaning
- * -------------------------------------------------------------------------------------- */
+/* ---- Messages with a meaning ----------------------------------------------------------------- */
 
 static int64_t member(const Tree *tree, const FieldType *field)
 {
@@ -428,8 +427,7 @@ static Result money_amount(Step *s)
     return give_whole(s, (Wide)units * s->by->unit + nanos / part);
 }
 
-/* ---- Messages in bytes
- * ---------------------------------------------------------------------------------------------- */
+/* ---- Messages in bytes ----------------------------------------------------------------------- */
 
 static Result serialized(Step *s)
 {

@@ -47,8 +47,7 @@ static void say_renamed(Diffing *d, const char *old, const char *new_name)
     buffer_printf(&d->types, "  %s: %s  # guess\n", old, new_name);
 }
 
-/* ---- Messages
- * -------------------------------------------------------------------------------------------- */
+/* ---- Messages -------------------------------------------------------------------------------- */
 
 /* How many of a message's fields the other has too, by name, from 0 to 100. */
 static int field_likeness(const MessageType *a, const MessageType *b)
@@ -170,8 +169,7 @@ static void marry_alike_enums(Diffing *d)
     }
 }
 
-/* ---- What stands in the same place
- * ----------------------------------------------------------------------- */
+/* ---- What stands in the same place ----------------------------------------------------------- */
 
 static bool marry_if_free(Diffing *d, const MessageType *old, const MessageType *other)
 {

@@ -46,8 +46,7 @@ void tree_put(Arena *arena, Tree *tree, const FieldType *field, TreeValue value)
     append(arena, to, value);
 }
 
-/* ---- From the wire
- * ------------------------------------------------------------------------------------------ */
+/* ---- From the wire --------------------------------------------------------------------------- */
 
 static uint64_t little(const uint8_t *at, size_t size)
 {
@@ -106,6 +105,16 @@ static Result bad(Arena *arena, const MessageType *type)
 
 static Result parse_into(Arena *arena, Tree *tree, Bytes wire, int depth);
 
+void tree_fill_entry(Arena *arena, Tree *entry)
+{
+    for (uint32_t i = 0; i < entry->type->n_fields; i++) {
+        const FieldType *field = &entry->type->fields[i];
+        TreeValue zero = {.message = is_message(field) ? tree_new(arena, field->message) : NULL};
+        if (!entry->fields[i].n)
+            tree_put(arena, entry, field, zero);
+    }
+}
+
 static Result parse_message(Arena *arena, Tree *tree, const FieldType *field, Bytes wire, int depth)
 {
     TreeField *before = tree_field(tree, field);
@@ -113,7 +122,10 @@ static Result parse_message(Arena *arena, Tree *tree, const FieldType *field, By
         return parse_into(arena, before->values[0].message, wire, depth + 1);
     Tree *inner = tree_new(arena, field->message);
     tree_put(arena, tree, field, (TreeValue){.message = inner});
-    return parse_into(arena, inner, wire, depth + 1);
+    Result r = parse_into(arena, inner, wire, depth + 1);
+    if (field->map && !failed(r))
+        tree_fill_entry(arena, inner);
+    return r;
 }
 
 static Result parse_packed(Arena *arena, Tree *tree, const FieldType *field, Bytes wire)
@@ -176,8 +188,7 @@ Result tree_parse(Arena *arena, const MessageType *type, Bytes wire, Tree **tree
     return parse_into(arena, *tree_out, wire, 0);
 }
 
-/* ---- To the wire
- * ---------------------------------------------------------------------------------------------- */
+/* ---- To the wire ----------------------------------------------------------------------------- */
 
 static void add_little(Buffer *out, uint64_t value, size_t size)
 {

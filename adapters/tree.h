@@ -39,6 +39,9 @@ TreeField *tree_field(const Tree *tree, const FieldType *field);
    means unset is not kept. */
 void tree_put(Arena *arena, Tree *tree, const FieldType *field, TreeValue value);
 
+/* A map's entry without a key or a value has the zero one. */
+void tree_fill_entry(Arena *arena, Tree *entry);
+
 bool tree_equal(const Tree *a, const Tree *b); /* maps in any order; an Any by what is in it */
 
 /* "{id: "a" lines: {sku: "b"}}", for people. */

@@ -35,8 +35,7 @@ static void refused(void **state, const char *kind, const char *yaml, const char
     assert_bytes(buffer_bytes(&text), expected);
 }
 
-/* ---- Every operation, both ways
- * ---------------------------------------------------------------------- */
+/* ---- Every operation, both ways -------------------------------------------------------------- */
 
 static void a_field_is_renamed(void **state)
 {
@@ -263,8 +262,7 @@ static void what_is_the_same_all_the_way_down_is_copied(void **state)
           "e\n");
 }
 
-/* ---- Planted mistakes
- * ------------------------------------------------------------------------------------ */
+/* ---- Planted mistakes ------------------------------------------------------------------------ */
 
 static void an_unsaid_drop_is_refused(void **state)
 {
