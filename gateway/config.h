@@ -163,6 +163,7 @@ struct RestBinding {
     size_t n_variables;
     /* JSON answers that are only a field (response_body), per served version; NULL entries: the method's own */
     const Plan **response_body[CODEC_COUNT]; /* [instance's codec][version index] */
+    Bytes default_body; /* graceful, of response_body: the field's value as JSON; data NULL: the method's reply */
     const RestBinding *next; /* the same requests in another version */
     const RestBinding *hidden_by; /* the same requests in the same version: that one has them; or NULL */
 };

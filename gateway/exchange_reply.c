@@ -200,6 +200,8 @@ const Step *exchange_reply_degraded(Exchange *x, const char *reason)
     x->record.degraded = reason;
     x->has_answer = false;
     Bytes message = x->method->default_reply[x->call.reply_codec];
+    if (x->binding && x->binding->default_body.data)
+        message = x->binding->default_body;
     if (!x->method->type->server_streaming)
         return exchange_reply_message(x, message);
 

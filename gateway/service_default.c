@@ -78,11 +78,20 @@ static void tell_unfit(ConfigReader *reader, const Method *method, Result r)
                 error_origin(r)->doing);
 }
 
-/* The answer in the method's own version, in one codec. False: told. */
-static Result convert(ConfigReader *reader, Method *method, const Version *written,
-                      const Mapping *mapping, const char *json, Codec codec, bool *good_out)
+/* A default answer on its way to one method. */
+typedef struct Conversion {
+    Method *method;
+    const Version *written;
+    const Mapping *mapping; /* from the version that it is written in to the method's own */
+    const char *json;
+    bool bad; /* it cannot be given, which is told */
+} Conversion;
+
+/* The answer, or only one field of it, in the method's own version. Empty when it is bad. */
+static Result convert(ConfigReader *reader, Conversion *c, Codec codec, const char *only_field,
+                      Bytes *converted_out)
 {
-    const Route *route = method->route;
+    const Route *route = c->method->route;
     const Plan *plan;
     PlanOptions options = {
         .from = CODEC_JSON,
@@ -90,28 +99,45 @@ static Result convert(ConfigReader *reader, Method *method, const Version *writt
         .enums_as_numbers = route->enums_as_numbers,
         .emit_defaults = route->emit_defaults,
         .proto_names = route->proto_names,
-        .types = written->to[method->version->index],
+        .only_field = only_field,
+        .types = c->written->to[c->method->version->index],
     };
-    Result r = service_plan(reader, mapping, &options, &plan);
+    Result r = service_plan(reader, c->mapping, &options, &plan);
     if (failed(r))
         return r;
     Buffer out = buffer_in(reader->arena);
-    PlanInput input = {.bytes = bytes_of(json)};
+    PlanInput input = {.bytes = bytes_of(c->json)};
     PlanRun run = {0};
     r = plan_run(plan, &input, reader->arena, &out, &run);
-    *good_out = !failed(r);
     if (failed(r))
-        tell_unfit(reader, method, r);
-    else /* an empty message is there all the same */
-        method->default_reply[codec] = out.size ? buffer_bytes(&out) : bytes("", 0);
+        tell_unfit(reader, c->method, r);
+    c->bad |= failed(r);
+    /* An empty message is there all the same. */
+    *converted_out = failed(r) ? BYTES_NONE : out.size ? buffer_bytes(&out) : bytes("", 0);
     return OK;
+}
+
+static Result convert_all(ConfigReader *reader, Conversion *c)
+{
+    Method *method = c->method;
+    Result r = OK;
+    for (Codec codec = 0; codec < CODEC_COUNT && !failed(r) && !c->bad; codec++)
+        r = convert(reader, c, codec, NULL, &method->default_reply[codec]);
+    for (uint32_t i = 0; i < method->n_bindings && !failed(r) && !c->bad; i++) {
+        RestBinding *binding = &method->bindings[i];
+        const FieldType *field = message_field(method->type->output, bytes_of(binding->rule->response_body));
+        if (field)
+            r = convert(reader, c, CODEC_JSON, field->name, &binding->default_body);
+    }
+    method->has_default = !failed(r) && !c->bad;
+    return r;
 }
 
 static Result make_default(ConfigReader *reader, Method *method)
 {
     const Version *written = written_version(reader, method->route);
     const Method *target = written ? method->pairs[written->index].target : NULL;
-    if (!written || method->type->server_streaming)
+    if (!written)
         return OK;
     if (!target) {
         config_tell(reader,
@@ -121,16 +147,10 @@ static Result make_default(ConfigReader *reader, Method *method)
                     method->pairs[written->index].reason);
         return OK;
     }
-    const char *json = read_answer(reader, method->route, target->type->output);
-    const Mapping *mapping = service_mapping(written, method->version, target->type->output);
-    bool good = json && mapping;
-    for (Codec codec = 0; good && codec < CODEC_COUNT; codec++) {
-        Result r = convert(reader, method, written, mapping, json, codec, &good);
-        if (failed(r))
-            return r;
-    }
-    method->has_default = good;
-    return OK;
+    Conversion c = {.method = method, .written = written};
+    c.json = read_answer(reader, method->route, target->type->output);
+    c.mapping = service_mapping(written, method->version, target->type->output);
+    return c.json && c.mapping ? convert_all(reader, &c) : OK;
 }
 
 Result service_make_defaults(ConfigReader *reader)

@@ -274,6 +274,10 @@ static void a_default_answer_is_given_in_every_version_and_codec(void **state)
     list = method(&l, "/garage.v3.Cars/List");
     assert_bytes(list->default_reply[CODEC_JSON], "{\"cars\":[{\"name\":\"spare\",\"ownerId\":\"7\"}]}");
     assert_false(method(&l, "/garage.v1.Cars/Get")->has_default);
+    /* GET /cars answers only the list; in its other binding it answers all. */
+    list = method(&l, "/garage.v1.Cars/List");
+    assert_bytes(list->bindings[0].default_body, "[{\"name\":\"spare\",\"owner\":\"7\"}]");
+    assert_null(list->bindings[1].default_body.data);
     unload(&l);
 }
 
