@@ -78,6 +78,7 @@ void http2_stream_closed(Http2 *http2, Http2Stream *stream)
 {
     stream->closed = true;
     http2->open--;
+    http2->lingering -= stream->lingers;
     http2->capacity_due = http2->base.client;
     list_remove(&http2->live, stream);
     list_add(&http2->ended, stream);
@@ -190,6 +191,12 @@ static void rest(Http2 *http2)
     http2->in.arena = NULL;
 }
 
+/* Nothing is at work any more, and nothing new will be. */
+static bool is_finished(const Http2 *http2)
+{
+    return http2->over || (http2->going && http2->open == http2->lingering);
+}
+
 static Result http2_feed(HttpConnection *base, Bytes input, int64_t now)
 {
     Http2 *http2 = http2_of(base);
@@ -217,7 +224,7 @@ static Result http2_feed(HttpConnection *base, Bytes input, int64_t now)
     tell_drains(http2);
     tell_capacity(http2);
     http2->busy = false;
-    if (http2->out.size || (!http2->over && nghttp2_session_want_write(http2->session)))
+    if (http2->out.size || is_finished(http2) || nghttp2_session_want_write(http2->session))
         http_connection_wake(base);
     rest(http2);
     return r;
@@ -299,14 +306,14 @@ static HttpPhase http2_phase(const HttpConnection *base)
     const Http2 *http2 = (const Http2 *)base;
     if (http2->dead)
         return HTTP_CLOSED;
-    if (http2->over || (http2->going && http2->open == 0)) {
+    if (is_finished(http2)) {
         bool more = http2->out.size ||
                     (!http2->over && nghttp2_session_want_write(http2->session));
         return more ? HTTP_CLOSING : HTTP_CLOSED;
     }
     if (http2->in.open || (!base->client && http2->some_input && !http2->greeted))
         return HTTP_HEAD;
-    return http2->open ? HTTP_ACTIVE : HTTP_IDLE;
+    return http2->open > http2->lingering ? HTTP_ACTIVE : HTTP_IDLE;
 }
 
 static bool http2_wants_input(const HttpConnection *base)

@@ -43,6 +43,8 @@ struct Http2Stream {
     bool reset_by_peer;
     bool not_sent; /* the request never became a frame */
     bool above_high, due;
+    bool bounded; /* the request said its length, and it is not much */
+    bool lingers; /* all of the answer is out, and the rest of the request may come */
 };
 
 typedef struct Http2List {
@@ -75,6 +77,7 @@ struct Http2 {
     uint32_t n_spare;
     Http2Stream *due; /* on_drain is to be told */
     uint32_t open;    /* how many are in `live` */
+    uint32_t lingering; /* of them, those that only wait for the end of their request */
     int64_t now;
     HttpBucket resets, controls;
     bool capacity_due;

@@ -323,6 +323,8 @@ static void on_request(Http2 *http2, Http2Stream *stream, bool end)
     if (http2->in.cookies > 1)
         join_cookies(&http2->in);
     stream->head_request = bytes_are(http2->in.head.method, "HEAD");
+    stream->bounded = http2->in.head.content_length >= 0 &&
+                      http2->in.head.content_length <= http2->base.limits.stream_window;
     stream->remote_ended = end;
     if (!accept_request(http2, stream)) {
         stream->head_received = true;

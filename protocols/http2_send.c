@@ -144,8 +144,13 @@ static int on_frame_sent(nghttp2_session *session, const nghttp2_frame *frame, v
     if (!stream)
         return 0;
     stream->end_sent = true;
-    /* The answer is complete: what the client still sends is of no use (RFC 9113 section 8.1). */
-    if (!http2->base.client && !stream->remote_ended)
+    if (http2->base.client || stream->remote_ended)
+        return 0;
+    /* The answer is complete: what the client still sends is of no use (RFC 9113 section 8.1). A little
+       may come all the same: a request that is malformed in the end can still be told so. */
+    stream->lingers = stream->bounded;
+    http2->lingering += stream->lingers;
+    if (!stream->lingers)
         http2_submit_reset(http2, stream, NGHTTP2_NO_ERROR);
     return 0;
 }

@@ -808,6 +808,29 @@ static void frames_too_large_break_the_connection(void **state)
     side_end(&server);
 }
 
+static void an_answer_before_the_end_of_a_short_request_lets_the_rest_come(void **state)
+{
+    for (int right = 0; right < 2; right++) {
+        Side server = {.on_head = answer_at_once, .releases = true};
+        side_begin(&server, http2_server_new, NULL);
+        Script script = script_in(server.arena, true);
+        request(&script, 1, 0, REQUEST "content-length: 5\n");
+        assert_ok(server.arena, side_feed(&server, buffer_bytes(&script.text)));
+        assert_null(find_frame(buffer_bytes(&server.wire), RST_STREAM, 1));
+        assert_int_equal(http_connection_phase(server.connection), HTTP_IDLE); /* nobody's call */
+        script.text.size = 0;
+        frame(&script, DATA, 0, 1, bytes_of("he"));
+        frame(&script, DATA, END_STREAM, 1, bytes_of(right ? "llo" : "l"));
+        assert_ok(server.arena, side_feed(&server, buffer_bytes(&script.text)));
+        assert_int_equal(http_connection_streams(server.connection), 0);
+        if (right)
+            assert_null(find_frame(buffer_bytes(&server.wire), RST_STREAM, 1));
+        else
+            expect_reset(&server, 1, NGHTTP2_PROTOCOL_ERROR);
+        side_end(&server);
+    }
+}
+
 static void cookies_in_pieces_become_one(void **state)
 {
     Side server = {0};
@@ -1224,6 +1247,7 @@ int main(void)
         cmocka_unit_test(the_phase_tells_what_is_waited_for),
         cmocka_unit_test(malformed_requests_are_reset),
         cmocka_unit_test(a_body_that_differs_from_its_length_is_reset),
+        cmocka_unit_test(an_answer_before_the_end_of_a_short_request_lets_the_rest_come),
         cmocka_unit_test(cookies_in_pieces_become_one),
         cmocka_unit_test(what_cannot_be_served_is_answered_without_an_owner),
         cmocka_unit_test(a_held_back_body_is_asked_for),
