@@ -151,7 +151,7 @@ static Result refuse(Http1 *http1, const Http1Refusal *why)
                                                                : &FAULT_UPSTREAM_PROTOCOL;
     Result r = error_new(http_connection_errors(&http1->base), fault, OK, NULL, __FILE__, __LINE__,
                          "reading HTTP/1.1: %s", why->detail);
-    if (!http1->base.client && (!http1->stream || !http1->stream->head_sent))
+    if (!http1->base.client && why->status && (!http1->stream || !http1->stream->head_sent))
         http1_write_refusal(http1, why);
     http1_close_after_output(http1);
     exchange_fail(http1, r);

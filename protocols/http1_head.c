@@ -64,13 +64,29 @@ static bool is_other_version(Bytes line)
            v[8] <= '9' && v[6] != '1';
 }
 
+/* Neither a version nor a method that anybody knows: whoever speaks here does not speak HTTP/1.1, and an
+   answer in it would only confuse. */
+static bool is_not_http(Bytes line)
+{
+    static const char *const methods[] = {"GET ", "HEAD ", "POST ", "PUT ", "DELETE ", "PATCH ", "OPTIONS "};
+    for (size_t i = 0; i < sizeof methods / sizeof *methods; i++) {
+        if (bytes_equal_nocase(bytes_slice(line, 0, strlen(methods[i])), bytes_of(methods[i])))
+            return false;
+    }
+    return !memmem(line.data, line.size, "HTTP", 4) && !memmem(line.data, line.size, "http", 4);
+}
+
 /* Why the parser said no. It does not tell, so the head is looked at again; this is rare. */
 static Http1Parse refuse_head(const HttpLimits *limits, Bytes input, Http1Refusal *why)
 {
-    if (is_other_version(first_line(input)))
+    Bytes line = first_line(input);
+    bool whole_line = line.data + line.size < input.data + input.size;
+    if (is_other_version(line))
         return refuse(why, 505, "only HTTP/1.0, HTTP/1.1 and HTTP/2 are spoken here");
     if (count_lines(input) > (size_t)limits->head_fields + 2)
         return refuse(why, 431, "too many header fields");
+    if (whole_line && is_not_http(line))
+        return refuse(why, 0, "this is not HTTP");
     return refuse(why, 400, "the head of the message is malformed");
 }
 

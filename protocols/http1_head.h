@@ -36,7 +36,7 @@ typedef enum Http1Parse {
 /* Why a head or a body is refused. Texts are literals. */
 typedef struct Http1Refusal {
     const Fault *fault;
-    uint16_t status; /* what to answer to a request */
+    uint16_t status; /* what to answer to a request; 0: nothing */
     const char *detail;
 } Http1Refusal;
 

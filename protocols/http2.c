@@ -9,6 +9,7 @@ enum {
 };
 
 static const uint8_t DRAIN_PING[8] = {'d', 'r', 'a', 'i', 'n', 0, 0, 0};
+static const uint8_t LINGER_PING[8] = {'l', 'i', 'n', 'g', 'e', 'r', 0, 0};
 
 bool http2_is_drain_ping(const uint8_t *opaque)
 {
@@ -88,6 +89,42 @@ void http2_stream_closed(Http2 *http2, Http2Stream *stream)
     stream->trailers = NULL;
     if (stream->released)
         stream_put_away(http2, stream);
+}
+
+/* One PING at a time stands for all streams that began to linger before it. */
+static void send_linger_ping(Http2 *http2)
+{
+    if (http2->linger_ping)
+        return;
+    bool some = false;
+    for (Http2Stream *stream = http2->live.newest; stream; stream = stream->older) {
+        stream->pinged = stream->lingers && !stream->bounded;
+        some |= stream->pinged;
+    }
+    http2->linger_ping =
+        some && nghttp2_submit_ping(http2->session, NGHTTP2_FLAG_NONE, LINGER_PING) == 0;
+}
+
+void http2_linger(Http2 *http2, Http2Stream *stream)
+{
+    stream->lingers = true;
+    http2->lingering++;
+    if (!stream->bounded)
+        send_linger_ping(http2);
+}
+
+void http2_linger_answered(Http2 *http2, const uint8_t *opaque)
+{
+    if (!http2->linger_ping || memcmp(opaque, LINGER_PING, sizeof LINGER_PING) != 0)
+        return;
+    for (Http2Stream *stream = http2->live.newest; stream; stream = stream->older) {
+        if (!stream->pinged)
+            continue;
+        http2_submit_reset(http2, stream, NGHTTP2_NO_ERROR);
+        stream->bounded = true; /* no further PING for it */
+    }
+    http2->linger_ping = false;
+    send_linger_ping(http2);
 }
 
 void http2_wake(Http2 *http2)

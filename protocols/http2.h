@@ -45,6 +45,7 @@ struct Http2Stream {
     bool above_high, due;
     bool bounded; /* the request said its length, and it is not much */
     bool lingers; /* all of the answer is out, and the rest of the request may come */
+    bool pinged;  /* a PING went out behind the answer: when it is answered, the rest may not */
 };
 
 typedef struct Http2List {
@@ -80,6 +81,7 @@ struct Http2 {
     uint32_t lingering; /* of them, those that only wait for the end of their request */
     int64_t now;
     HttpBucket resets, controls;
+    bool linger_ping; /* a PING is out for streams that linger */
     bool capacity_due;
     bool busy;          /* in _feed or _output */
     bool some_input, greeted; /* any byte, and the peer's SETTINGS, have come */
@@ -105,6 +107,11 @@ void http2_gather(Http2 *http2);
 
 /* The PING that stands behind a shutdown notice. */
 bool http2_is_drain_ping(const uint8_t *opaque);
+
+/* The answer is out before the request has ended (RFC 9113 section 8.1). What is on its way may still come,
+   for one round trip of a PING, or when it is short; then RST_STREAM(NO_ERROR) says that it is of no use. */
+void http2_linger(Http2 *http2, Http2Stream *stream);
+void http2_linger_answered(Http2 *http2, const uint8_t *opaque);
 
 /* http2_receive.c: what comes in. Returns nghttp2's error or 0; in `code_out` the HTTP/2 error code when
    we end the connection for a reason of our own, else 0. */

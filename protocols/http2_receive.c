@@ -57,24 +57,28 @@ int http2_receive(Http2 *http2, Bytes input, uint32_t *code_out)
     size_t given = 0, at = 0;
     int error = 0;
     Http2FrameHead head;
+    bool resets = false; /* a RST_STREAM is among what nghttp2 has not read yet */
     *code_out = 0;
     while (*code_out == 0 && http2_watch_next(&http2->watch, input, &at, &head)) {
         bool message = (head.type == NGHTTP2_HEADERS || head.type == NGHTTP2_DATA) &&
                        !http2->base.client;
         if (!afford_frame(http2, &head)) {
             *code_out = NGHTTP2_ENHANCE_YOUR_CALM;
-        } else if (message && head.stream <= http2->watch.last && !is_open(http2, head.stream)) {
+        } else if (message && head.stream <= http2->watch.last &&
+                   (resets || !is_open(http2, head.stream))) {
             /* It may be open, or have ended, once nghttp2 has read what comes before. */
             size_t before = at > sizeof http2->watch.head ? at - sizeof http2->watch.head : 0;
             if (before > given) {
                 if (!give(http2, bytes_slice(input, given, before - given), &error))
                     return error;
                 given = before;
+                resets = false;
             }
             *code_out = judge(http2, &head);
         } else if (message && head.type == NGHTTP2_HEADERS && head.stream % 2) {
             http2_watch_opened(&http2->watch, head.stream);
         }
+        resets |= head.type == NGHTTP2_RST_STREAM;
     }
     if (*code_out == 0)
         give(http2, bytes_slice(input, given, SIZE_MAX), &error);
@@ -422,6 +426,8 @@ static int on_frame(nghttp2_session *session, const nghttp2_frame *frame, void *
         http2->capacity_due = http2->base.client;
         break;
     case NGHTTP2_PING:
+        if (frame->hd.flags & NGHTTP2_FLAG_ACK)
+            http2_linger_answered(http2, frame->ping.opaque_data);
         if ((frame->hd.flags & NGHTTP2_FLAG_ACK) && http2->draining && !http2->going &&
             http2_is_drain_ping(frame->ping.opaque_data)) {
             http2->going = true;
@@ -452,7 +458,11 @@ static int on_data(nghttp2_session *session, uint8_t flags, int32_t id, const ui
     Http2Stream *stream = nghttp2_session_get_stream_user_data(session, id);
     http2->base.progress += size;
     if (!stream || stream->silent || !stream->base.events || !stream->base.events->on_body) {
-        nghttp2_session_consume(session, id, size); /* nobody will: the windows stay open */
+        /* Nobody will: the windows stay open, but not for what comes behind the answer. */
+        if (stream && stream->lingers)
+            nghttp2_session_consume_connection(session, size);
+        else
+            nghttp2_session_consume(session, id, size);
         return 0;
     }
     stream->unconsumed += size;

@@ -146,12 +146,7 @@ static int on_frame_sent(nghttp2_session *session, const nghttp2_frame *frame, v
     stream->end_sent = true;
     if (http2->base.client || stream->remote_ended)
         return 0;
-    /* The answer is complete: what the client still sends is of no use (RFC 9113 section 8.1). A little
-       may come all the same: a request that is malformed in the end can still be told so. */
-    stream->lingers = stream->bounded;
-    http2->lingering += stream->lingers;
-    if (!stream->lingers)
-        http2_submit_reset(http2, stream, NGHTTP2_NO_ERROR);
+    http2_linger(http2, stream);
     return 0;
 }
 

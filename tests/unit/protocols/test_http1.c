@@ -267,6 +267,16 @@ static void every_split_of_a_bad_request_gives_the_same_refusal(void **state)
     }
 }
 
+static void what_is_not_http_is_not_answered_in_it(void **state)
+{
+    Side server = {.releases = true};
+    side_begin(&server, http1_server_new, NULL);
+    assert_fault(side_feed_text(&server, "INVALID CONNECTION PREFACE\r\n\r\n"), FAULT_PROTOCOL_VIOLATION);
+    assert_string_equal(side_wire(&server), "");
+    assert_int_equal(http_connection_phase(server.connection), HTTP_CLOSED);
+    side_end(&server);
+}
+
 static void a_nul_in_a_head_is_refused(void **state)
 {
     static const char head[] = "GET / HTTP/1.1\r\nHost: a\r\nX: a\0b\r\n\r\n";
@@ -993,6 +1003,7 @@ int main(void)
         cmocka_unit_test(a_request_may_come_byte_by_byte),
         cmocka_unit_test(ambiguous_or_malformed_requests_are_refused_and_the_connection_closed),
         cmocka_unit_test(every_split_of_a_bad_request_gives_the_same_refusal),
+        cmocka_unit_test(what_is_not_http_is_not_answered_in_it),
         cmocka_unit_test(a_nul_in_a_head_is_refused),
         cmocka_unit_test(too_much_of_anything_is_refused),
         cmocka_unit_test(pipelined_requests_are_answered_one_after_the_other),
