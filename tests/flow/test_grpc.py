@@ -103,14 +103,16 @@ def test_a_deadline_fires_in_time_and_the_backend_is_told(shop, stub):
 
 
 def test_the_backend_hears_how_much_time_is_left(shop, stub):
-    def left():
-        return shop.backend().told("call", method="List")[-1]["seconds_left"]
-    stub.List(v3.ListRequest(), timeout=2.0)
-    assert 1 < left() < 2.1  # grpcio rounds up
-    shop.client("v1").List(v1.ListRequest(), timeout=1.0)
-    assert 0.2 < left() < 1.1
-    assert shop.http("GET", "/v3/orders").status == 200
-    assert 4 < left() < 5.1, "the route's timeout, when the caller says none"
+    def left(mark):
+        """The seconds that the backend was given for the call with this mark."""
+        return eventually(lambda: [call["seconds_left"] for call in shop.backend().told("call", method="List")
+                                   if call["metadata"].get("x-mark") == mark])[0]
+    stub.List(v3.ListRequest(), timeout=2.0, metadata=[("x-mark", "native")])
+    assert 1 < left("native") < 2.1  # grpcio rounds up
+    shop.client("v1").List(v1.ListRequest(), timeout=1.0, metadata=[("x-mark", "converted")])
+    assert 0.2 < left("converted") < 1.1
+    assert shop.http("GET", "/v3/orders", headers={"x-mark": "rest"}).status == 200
+    assert 4 < left("rest") < 5.1, "the route's timeout, when the caller says none"
 
 
 def test_a_rest_caller_hears_when_the_routes_time_is_over(shop):
