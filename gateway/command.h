@@ -37,6 +37,7 @@ Config *command_config(const char *path);
 int command_check(const Command *command, int n, char **arguments);
 int command_diff(const Command *command, int n, char **arguments);
 int command_explain(const Command *command, int n, char **arguments);
+int command_prove(const Command *command, int n, char **arguments);
 int command_run(const Command *command, int n, char **arguments);
 int command_version(const Command *command, int n, char **arguments);
 

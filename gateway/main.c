@@ -12,6 +12,8 @@ static const Command commands[] = {
      "what would become of a request: version, rule, route, plan, losses", command_explain},
     {"diff", "OLD[:PACKAGE] NEW[:PACKAGE] [--json | --changes]",
      "what changed between two descriptor sets, whom it breaks, and a first change list", command_diff},
+    {"prove", "CONFIG [--messages N] [--seed N]",
+     "random messages through every plan and back, against a plain interpreter", command_prove},
     {"version", "", "what was built, and with what", command_version},
     {"help", "", "this", help},
 };

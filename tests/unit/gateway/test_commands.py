@@ -1,0 +1,84 @@
+"""The commands from outside: what they print where, and their exit codes. test_commands.py BINARY FOLDER."""
+import json
+import pathlib
+import subprocess
+import sys
+import tempfile
+import unittest
+
+BINARY, FOLDER = pathlib.Path(sys.argv[1]).resolve(), pathlib.Path(sys.argv[2])
+
+
+def run(*arguments):
+    return subprocess.run([BINARY, *map(str, arguments)], capture_output=True, text=True, timeout=120,
+                          cwd=FOLDER, check=False)
+
+
+class Commands(unittest.TestCase):
+    def test_without_a_command_or_with_a_wrong_one_usage_is_told(self):
+        for arguments in [], ["chekc"], ["check"], ["run"], ["explain", "garage.yaml"], ["diff", "a"], \
+                ["prove", "garage.yaml", "--messages", "many"], ["version", "x"]:
+            done = run(*arguments)
+            self.assertEqual((done.returncode, done.stdout), (2, ""), arguments)
+            self.assertIn("usage: passerelle", done.stderr)
+        self.assertIn("did you mean check", run("chekc").stderr)
+
+    def test_help_and_version_in_all_spellings(self):
+        for word in "help", "--help", "-h":
+            self.assertIn("check", run(word).stdout)
+        for word in "version", "--version":
+            self.assertRegex(run(word).stdout, r"^passerelle \d+\.\d+\.\d+ \(libuv ")
+
+    def test_check_tells_what_a_good_config_means(self):
+        done = run("check", "garage.yaml")
+        self.assertEqual((done.returncode, done.stderr), (0, ""))
+        self.assertIn("dropped   Car.note", done.stdout)
+        self.assertTrue(json.loads(run("check", "garage.yaml", "--json").stdout)["ok"])
+
+    def test_check_and_run_refuse_the_same(self):
+        with tempfile.TemporaryDirectory() as folder:
+            wrong = pathlib.Path(folder) / "wrong.yaml"
+            wrong.write_text("listen: [nowhere]\nruotes: []\n")
+            done = run("check", wrong)
+            self.assertEqual(done.returncode, 1)
+            self.assertEqual(done.stdout.count("wrong.yaml:"), 2)
+            refused = run("run", wrong)
+            self.assertEqual((refused.returncode, refused.stdout), (1, ""))
+            self.assertIn("did you mean routes", refused.stderr)
+            told = json.loads(run("check", "--json", wrong).stdout)
+            self.assertEqual([problem["line"] for problem in told["problems"]], [2, 1])
+
+    def test_a_config_that_is_not_there(self):
+        for done in run("check", "none.yaml"), run("run", "none.yaml"), run("prove", "none.yaml"), \
+                run("explain", "none.yaml", "/x"):
+            self.assertEqual(done.returncode, 1)
+            self.assertIn("none.yaml", done.stdout + done.stderr)
+
+    def test_explain_follows_fields_and_the_client(self):
+        done = run("explain", "garage.yaml", "GET", "/cars", "-H", "API-Version: v2", "-H", "Accept: */*")
+        self.assertEqual(done.returncode, 0, done.stderr)
+        self.assertIn("version   v2 of garage, by the rule header", done.stdout)
+        done = run("explain", "garage.yaml", "/garage.v1.Cars/Scrap")
+        self.assertEqual(done.returncode, 1)
+        self.assertIn("METHOD_REMOVED", done.stdout)
+        self.assertEqual(run("explain", "garage.yaml", "/x", "-H", "no colon").returncode, 2)
+
+    def test_diff_begins_a_change_list(self):
+        sides = "garage.binpb:garage.v1", "garage.binpb:garage.v2"
+        done = run("diff", *sides)
+        self.assertEqual(done.returncode, 1)
+        self.assertIn("owner", done.stdout)
+        self.assertTrue(run("diff", "--changes", *sides).stdout.lstrip("#").strip())
+        json.loads(run("diff", "--json", *sides).stdout)
+        self.assertEqual(run("diff", sides[0], sides[0]).returncode, 0)
+        for wrong in "none.binpb", "garage.binpb", "garage.binpb:garage.v9":
+            self.assertEqual(run("diff", wrong, sides[1]).returncode, 2)
+
+    def test_prove_agrees_and_the_same_seed_says_the_same(self):
+        done = run("prove", "garage.yaml", "--messages=500", "--seed", 7)
+        self.assertEqual(done.returncode, 0, done.stdout)
+        self.assertEqual(done.stdout.count("agreed"), 3)
+        self.assertEqual(run("prove", "--seed", 7, "--messages", 500, "garage.yaml").stdout, done.stdout)
+
+
+unittest.main(argv=sys.argv[:1])
