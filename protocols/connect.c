@@ -23,26 +23,29 @@ static Bytes type_name(Bytes type_url)
     return bytes_slice(type_url, start, SIZE_MAX);
 }
 
-static void add_detail(const ErrorDetail *detail, const Reply *reply, Buffer *out)
+/* Without "debug": clients must not rely on it, and some check it against types that they do not have. */
+static void add_detail(const ErrorDetail *detail, Buffer *out)
 {
     buffer_add_text(out, "{\"type\":");
     json_text_add(out, type_name(detail->type_url));
     buffer_add_text(out, ",\"value\":\"");
     base64_encode(out, detail->value, BASE64_STANDARD, false);
-    buffer_add_byte(out, '"');
-    Buffer debug = buffer_in(reply->arena);
-    if (error_detail_to_json(detail, reply->options, reply->arena, &debug)) {
-        json_text_add_key(out, "debug");
-        buffer_add_bytes(out, buffer_bytes(&debug));
-    }
-    buffer_add_byte(out, '}');
+    buffer_add_text(out, "\"}");
+}
+
+/* Refused by HTTP itself (415, 405). What such an answer means to a client is UNKNOWN, with a body or
+   without ("HTTP to Error Code"). */
+static bool is_refused(const Reply *reply)
+{
+    return reply_is_fault(reply, &FAULT_UNSUPPORTED_MEDIA) ||
+           reply_is_fault(reply, &FAULT_METHOD_NOT_ALLOWED);
 }
 
 /* "Error JSON". */
 static void add_error(const Reply *reply, Buffer *out)
 {
     buffer_add_text(out, "{\"code\":\"");
-    buffer_add_text(out, code_connect_name(reply->status->code));
+    buffer_add_text(out, code_connect_name(is_refused(reply) ? CODE_UNKNOWN : reply->status->code));
     buffer_add_byte(out, '"');
     if (reply->message.size) {
         json_text_add_key(out, "message");
@@ -54,7 +57,7 @@ static void add_error(const Reply *reply, Buffer *out)
         for (size_t i = 0; i < reply->details.n; i++) {
             if (i)
                 buffer_add_byte(out, ',');
-            add_detail(&reply->details.items[i], reply, out);
+            add_detail(&reply->details.items[i], out);
         }
         buffer_add_byte(out, ']');
     }
@@ -114,8 +117,7 @@ static void write_end_stream(const Reply *reply, Buffer *out)
 /* By Connect's table, but for the two answers that its text asks of HTTP itself. */
 static uint16_t error_http_status(const Reply *reply)
 {
-    if (reply_is_fault(reply, &FAULT_UNSUPPORTED_MEDIA) ||
-        reply_is_fault(reply, &FAULT_METHOD_NOT_ALLOWED))
+    if (is_refused(reply))
         return reply->status->error->fault->http_status;
     return http_of_code(reply->status->code);
 }
@@ -123,10 +125,8 @@ static uint16_t error_http_status(const Reply *reply)
 static void write_stream_end(const Reply *reply, Buffer *body, ReplyEnd *end)
 {
     if (!reply->head_sent) {
-        bool refused = reply_is_fault(reply, &FAULT_UNSUPPORTED_MEDIA) ||
-                       reply_is_fault(reply, &FAULT_METHOD_NOT_ALLOWED);
         end->has_head = true;
-        reply_head_begin(refused ? error_http_status(reply) : 200, reply->metadata, reply->arena,
+        reply_head_begin(is_refused(reply) ? error_http_status(reply) : 200, reply->metadata, reply->arena,
                          &end->head);
         fields_add(&end->head.fields, bytes_of("content-type"),
                    media_write(DIALECT_CONNECT_STREAM, reply->call->reply_codec));

@@ -219,6 +219,8 @@ static void compressed_messages_need_a_named_compression(void **state)
     assert_int_equal(read_all(frame(ENVELOPE_COMPRESSED, bytes_of("x"))), MESSAGE_FAILED);
     assert_fault(why, FAULT_PROTOCOL_VIOLATION);
     assert_int_equal(why.error->fault->grpc_status, CODE_INTERNAL);
+    start(DIALECT_CONNECT_STREAM, false, COMPRESSION_IDENTITY, 1000);
+    assert_int_equal(read_all(frame(ENVELOPE_COMPRESSED, BYTES_NONE)), MESSAGE_FAILED);
     start(DIALECT_GRPC, true, COMPRESSION_IDENTITY, 1000);
     assert_int_equal(read_all(frame(ENVELOPE_COMPRESSED, bytes_of("x"))), MESSAGE_FAILED);
     assert_fault(why, FAULT_UPSTREAM_PROTOCOL);

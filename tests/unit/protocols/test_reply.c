@@ -101,6 +101,15 @@ static Bytes framed(Bytes body, uint8_t flags)
     return bytes(body.data + ENVELOPE_HEAD, body.size - ENVELOPE_HEAD);
 }
 
+/* A google.rpc.Status with one detail. */
+static Bytes status_with(const char *type_url, const char *value)
+{
+    Bytes packed;
+    ErrorDetail detail = {bytes_of(type_url), bytes_of(value)};
+    assert_ok(arena, error_details_write(CODE_ABORTED, bytes_of("m"), (ErrorDetails){&detail, 1}, arena, &packed));
+    return packed;
+}
+
 /* ---- gRPC ---- */
 
 static void a_grpc_head_is_200_with_type_and_encoding(void **state)
@@ -278,6 +287,27 @@ static void a_wrong_content_type_is_415_in_every_dialect(void **state)
     }
 }
 
+static void what_http_refuses_is_unknown_to_connect_clients(void **state)
+{
+    write_end(call_in(DIALECT_CONNECT, CODEC_PROTO), ours(&FAULT_UNSUPPORTED_MEDIA), false, NULL);
+    assert_true(bytes_start_with(end.body, "{\"code\":\"unknown\""));
+    write_end(call_in(DIALECT_CONNECT, CODEC_PROTO), ours(&FAULT_METHOD_NOT_ALLOWED), false, NULL);
+    assert_true(bytes_start_with(end.body, "{\"code\":\"unknown\""));
+}
+
+static void our_own_details_can_be_left_out(void **state)
+{
+    static const ReplyOptions options = {.no_details = true};
+    write_end(call_in(DIALECT_GRPC, CODEC_PROTO), ours(&FAULT_UPSTREAM_DOWN), true, &options);
+    assert_null(fields_get(&end.trailers, "grpc-status-details-bin").data);
+    write_end(call_in(DIALECT_CONNECT, CODEC_PROTO), ours(&FAULT_UPSTREAM_DOWN), false, &options);
+    assert_false(has(end.body, "details"));
+    Status status = said(CODE_ABORTED, "m");
+    status.details = status_with("type.googleapis.com/shop.Unknown", "v");
+    write_end(call_in(DIALECT_CONNECT, CODEC_PROTO), status, false, &options);
+    assert_has(end.body, "shop.Unknown");
+}
+
 static void a_wrong_method_is_405_with_allow(void **state)
 {
     Call call = call_in(DIALECT_CONNECT, CODEC_JSON);
@@ -339,15 +369,6 @@ static void a_connect_error_is_json_with_the_http_status_of_its_code(void **stat
     assert_false(end.has_trailers);
 }
 
-/* A google.rpc.Status with one detail. */
-static Bytes status_with(const char *type_url, const char *value)
-{
-    Bytes packed;
-    ErrorDetail detail = {bytes_of(type_url), bytes_of(value)};
-    assert_ok(arena, error_details_write(CODE_ABORTED, bytes_of("m"), (ErrorDetails){&detail, 1}, arena, &packed));
-    return packed;
-}
-
 static void connect_details_are_type_names_and_unpadded_base64_also_of_unknown_types(void **state)
 {
     Status status = said(CODE_ABORTED, "m");
@@ -370,8 +391,8 @@ static void details_of_known_types_are_given_as_json_and_a_failed_try_leaves_not
     static const ReplyOptions options = {.detail_to_json = shout};
     Status status = said(CODE_ABORTED, "m");
     status.details = status_with("type.googleapis.com/shop.Known", "v");
-    write_end(call_in(DIALECT_CONNECT, CODEC_PROTO), status, false, &options);
-    assert_has(end.body, "{\"type\":\"shop.Known\",\"value\":\"dg\",\"debug\":{\"half\":true}}");
+    write_end(call_in(DIALECT_REST, CODEC_JSON), status, false, &options);
+    assert_has(end.body, "\"details\":[{\"half\":true}]");
     status.details = status_with("type.googleapis.com/shop.Unknown", "v");
     write_end(call_in(DIALECT_REST, CODEC_JSON), status, false, &options);
     assert_has(end.body, "\"details\":[{\"@type\":\"type.googleapis.com/shop.Unknown\",\"value\":\"dg==\"}]");
@@ -566,6 +587,8 @@ int main(void)
         TEST(a_known_delay_becomes_retry_info),
         TEST(an_unsupported_compression_is_unimplemented_and_names_the_supported),
         TEST(a_wrong_content_type_is_415_in_every_dialect),
+        TEST(what_http_refuses_is_unknown_to_connect_clients),
+        TEST(our_own_details_can_be_left_out),
         TEST(a_wrong_method_is_405_with_allow),
         TEST(grpc_web_ends_with_a_frame_of_lower_case_lines),
         TEST(a_grpc_web_error_before_the_head_is_a_head_and_that_frame),
