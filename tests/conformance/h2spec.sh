@@ -27,6 +27,7 @@ log: /dev/null
 services:
   - name: orders
     versions: [{name: v3, package: shop.orders.v3, schema: "$orders"}]
+    instances: [127.0.0.1:1]
 YAML
 "$gateway" run "$folder/gateway.yaml" > "$folder/log" 2>&1 &
 child=$!
