@@ -21,9 +21,9 @@ class Load:
 
 
 class Cost:
-    def __init__(self, cpu, slowest_percent):
-        self.cpu = cpu                          # microseconds of CPU per call
-        self.slowest_percent = slowest_percent  # the h2load maximum, milliseconds
+    def __init__(self, cpu, slowest):
+        self.cpu = cpu          # microseconds of CPU per call
+        self.slowest = slowest  # milliseconds
 
 
 MILLISECONDS = {"us": 0.001, "ms": 1.0, "s": 1000.0}
