@@ -2,6 +2,9 @@
 
 #include "base/result.h"
 
+#include <endian.h>
+#include <string.h>
+
 /* The digits of all 32 bits at once: spread to a byte each, the highest in the lowest byte (the first in memory of a
    little-endian machine), then '0' added to each, and to those above 9 what leads on to 'a'. */
 static void write_hex_half(uint32_t number, char out[8])
@@ -12,8 +15,8 @@ static void write_hex_half(uint32_t number, char out[8])
     x = (x >> 4 | x << 8) & UINT64_C(0x0f0f0f0f0f0f0f0f);
     uint64_t letters = (x + UINT64_C(0x0606060606060606)) >> 4 & UINT64_C(0x0101010101010101);
     x += UINT64_C(0x3030303030303030) + letters * ('a' - '0' - 10);
-    for (int i = 0; i < 8; i++)
-        out[i] = (char)(x >> 8 * i);
+    x = htole64(x);
+    memcpy(out, &x, sizeof x);
 }
 
 static void write_hex(uint64_t number, char out[16])
