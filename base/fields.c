@@ -5,7 +5,7 @@
 void fields_add(Fields *fields, Bytes name, Bytes value)
 {
     if (fields->n == fields->capacity) {
-        uint32_t capacity = fields->capacity ? fields->capacity * 2 : 8;
+        uint32_t capacity = fields->capacity ? fields->capacity * 2 : 4;
         Field *grown = arena_grow(fields->arena, fields->items, fields->n * sizeof(Field),
                                   capacity * sizeof(Field));
         if (!grown) {

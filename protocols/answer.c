@@ -87,21 +87,19 @@ Result answer_read(const HttpHead *head, const RequestTarget *target, Arena *are
         .http_status = head->status,
         .trailers = fields_in(arena),
     };
-    HeadFields *fields = arena_alloc(arena, sizeof *fields);
-    if (!fields)
-        return FAIL(arena, FAULT_OUT_OF_MEMORY, "reading a head of %u fields", head->fields.n);
+    HeadFields fields;
     HeadSide side = target->dialect == DIALECT_CONNECT ? HEAD_OF_CONNECT_ANSWER : HEAD_OF_ANSWER;
-    Result r = head_fields_read(&head->fields, side, arena, fields);
-    answer_out->metadata = fields->metadata;
+    Result r = head_fields_read(&head->fields, side, arena, &fields);
+    answer_out->metadata = fields.metadata;
     if (failed(r))
         return FAIL_OVER(arena, r, FAULT_UPSTREAM_PROTOCOL, "reading the head of the answer");
 
     switch (target->dialect) {
     case DIALECT_GRPC:
-    case DIALECT_GRPC_WEB: return grpc_answer_read(fields, target, arena, answer_out);
+    case DIALECT_GRPC_WEB: return grpc_answer_read(&fields, target, arena, answer_out);
     case DIALECT_CONNECT:
-    case DIALECT_CONNECT_STREAM: return connect_answer_read(fields, target, arena, answer_out);
-    case DIALECT_REST: return read_rest_answer(fields, arena, answer_out);
+    case DIALECT_CONNECT_STREAM: return connect_answer_read(&fields, target, arena, answer_out);
+    case DIALECT_REST: return read_rest_answer(&fields, arena, answer_out);
     case DIALECT_GRPC_WEB_TEXT:
     case DIALECT_HTTP: break;
     }

@@ -324,17 +324,19 @@ Result call_read(const HttpHead *head, Dialect dialect, Arena *arena, Call *call
     static const Fields no_fields;
     *call = (Call){
         .dialect = dialect, .timeout = NO_TIMEOUT, .metadata = fields_in(arena), .head = &no_fields};
-    HeadFields *fields = arena_alloc(arena, sizeof *fields);
-    if (!fields)
+    Fields *all = arena_make(arena, Fields);
+    if (!all)
         return FAIL(arena, FAULT_OUT_OF_MEMORY, "reading a head of %u fields", head->fields.n);
 
     Result of_line = read_line(head, arena, call);
     if (failed(of_line))
         return of_line;
+    HeadFields fields;
     Result of_fields = head_fields_read(
-        &head->fields, dialect == DIALECT_HTTP ? HEAD_OF_HTTP : HEAD_OF_REQUEST, arena, fields);
-    call->metadata = fields->metadata;
-    call->head = &fields->all;
-    Result of_dialect = read_in_dialect(head, fields, arena, call);
+        &head->fields, dialect == DIALECT_HTTP ? HEAD_OF_HTTP : HEAD_OF_REQUEST, arena, &fields);
+    *all = fields.all;
+    call->metadata = fields.metadata;
+    call->head = all;
+    Result of_dialect = read_in_dialect(head, &fields, arena, call);
     return failed(of_fields) ? of_fields : of_dialect;
 }
