@@ -82,7 +82,7 @@ struct Exchange {
     int watched_health;         /* ... what was told last */
     Timer watch_timer;
 
-    HttpHead opaque_head; /* opaque HTTP: what is sent on */
+    HttpHead *opaque_head; /* opaque HTTP: what is sent on */
     bool tunnel;          /* opaque HTTP: upgraded; both sides end by themselves */
 
     Bytes message; /* unary: the request's, in the client's version and codec */
@@ -174,7 +174,7 @@ Bytes http_body_unwrap(Bytes message, Bytes *content_type_out);
 
 /* exchange_opaque.c: routes without a schema. */
 const Route *opaque_route(const Config *config, Bytes path); /* NULL: none */
-void opaque_keep_head(Exchange *x);
+MUST_USE Result opaque_keep_head(Exchange *x);
 const Step *opaque_send(Exchange *x);
 const Step *opaque_forward(Exchange *x, Bytes piece);
 

@@ -17,9 +17,11 @@ const Route *opaque_route(const Config *config, Bytes path)
 }
 
 /* The request's head outlives its event: it is sent when there is a connection. */
-void opaque_keep_head(Exchange *x)
+Result opaque_keep_head(Exchange *x)
 {
-    HttpHead *head = &x->opaque_head;
+    HttpHead *head = x->opaque_head = arena_make(x->arena, HttpHead);
+    if (!head)
+        return FAIL(x->arena, FAULT_OUT_OF_MEMORY, "keeping a head of %u fields", x->head->fields.n);
     *head = *x->head;
     head->method = x->call.verb;
     head->scheme = bytes_of("http");
@@ -35,6 +37,9 @@ void opaque_keep_head(Exchange *x)
     fields_add(&head->fields, bytes_of("x-forwarded-proto"),
                bytes_of(x->client_connection->secure ? "https" : "http"));
     fields_add_text(&head->fields, "x-forwarded-for", x->client_connection->peer);
+    return head->fields.full ? FAIL(x->arena, FAULT_OUT_OF_MEMORY, "keeping a head of %u fields",
+                                    x->head->fields.n)
+                             : OK;
 }
 
 static const Step *opaque_pick(Exchange *x)
@@ -55,7 +60,7 @@ const Step *opaque_send(Exchange *x)
 {
     x->record.attempts++;
     x->instance.ended = false;
-    x->instance.stream = http_stream_open(x->instance.connection, &x->opaque_head, x->bodiless,
+    x->instance.stream = http_stream_open(x->instance.connection, x->opaque_head, x->bodiless,
                                           &opaque_events, x);
     if (!x->instance.stream)
         return exchange_attempt_failed(x, FAIL(x->arena, FAULT_UPSTREAM_REFUSED, "%s has no room",

@@ -124,8 +124,8 @@ const Step *exchange_reply_end(Exchange *x, const Status *status, const Fields *
         .version = bytes_of(version ? version->name : NULL),
         .instance = bytes_of(x->pick.instance ? x->pick.instance->address.text : NULL),
     };
-    Fields fields = reply_fields(x, x->has_answer ? &x->answer.metadata : NULL);
     Fields none = fields_in(x->arena);
+    Fields fields = x->replied_head ? none : reply_fields(x, x->has_answer ? &x->answer.metadata : NULL);
     ReplyEnd end;
     Result r = reply_write_end(&x->call, status, &fields, trailers ? trailers : &none, x->replied_head,
                                &options, x->arena, &end);

@@ -95,8 +95,7 @@ static Result resolve_plain(Exchange *x)
     pass_on_names(x);
     if (x->binding)
         return take_parameters(x, &match);
-    opaque_keep_head(x);
-    return OK;
+    return opaque_keep_head(x);
 }
 
 Result exchange_resolve(Exchange *x)
