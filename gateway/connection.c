@@ -133,7 +133,7 @@ static int64_t time_of_phase(const Limits *limits, HttpPhase phase)
     case HTTP_BODY: return limits->body_time;
     case HTTP_CLOSING: return limits->send_time;
     case HTTP_CLOSED: return LINGER_TIME;
-    case HTTP_ACTIVE: break; /* the exchanges keep their own time */
+    case HTTP_ACTIVE: return limits->send_time; /* see is_at_work */
     }
     return NO_TIMEOUT;
 }
@@ -393,6 +393,7 @@ static const char *what_took_too_long(const Connection *c)
     switch (c->phase) {
     case HTTP_HEAD: return "the request's head is not complete";
     case HTTP_BODY: return "the request's body does not come";
+    case HTTP_ACTIVE: return "the peer's windows stay closed";
     default: return "the peer does nothing";
     }
 }
@@ -433,9 +434,18 @@ static void connection_timeout(Connection *c)
     }
 }
 
+/* Calls keep their own time; only a peer whose windows hold up what it asked for is put out. */
+static bool is_at_work(const Connection *c)
+{
+    return c->state == CONNECTION_SERVING && c->phase == HTTP_ACTIVE && !c->blocked_since &&
+           !http_connection_held_up(c->http);
+}
+
 static void on_timer(Timer *timer)
 {
     Connection *c = (Connection *)((char *)timer - offsetof(Connection, timer));
+    if (is_at_work(c))
+        c->since = loop_of(c)->now;
     if (deadline_of(c) <= loop_of(c)->now)
         connection_timeout(c);
     else

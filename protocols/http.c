@@ -221,6 +221,11 @@ bool http_connection_going(const HttpConnection *connection)
     return connection->engine->going(connection);
 }
 
+bool http_connection_held_up(const HttpConnection *connection)
+{
+    return connection->engine->held_up && connection->engine->held_up(connection);
+}
+
 void http_connection_ping(HttpConnection *connection)
 {
     if (connection->engine->ping)

@@ -145,6 +145,10 @@ bool http_connection_going(const HttpConnection *connection);
 /* HTTP/2: sends a PING, so that a peer that is there gives a sign of life. Nothing on HTTP/1.1. */
 void http_connection_ping(HttpConnection *connection);
 
+/* HTTP/2: a stream has body queued that its peer's window does not admit. With no progress for long, the peer
+   holds memory of ours and does nothing for it. False on HTTP/1.1, whose peers hold up the socket. */
+bool http_connection_held_up(const HttpConnection *connection);
+
 /* Bytes of body moved in and out so far: progress, for timeouts against slow peers. */
 uint64_t http_connection_progress(const HttpConnection *connection);
 

@@ -382,6 +382,16 @@ static bool http2_going(const HttpConnection *base)
     return http2->over || http2->going || http2->draining;
 }
 
+static bool http2_held_up(const HttpConnection *base)
+{
+    const Http2 *http2 = (const Http2 *)base;
+    for (const Http2Stream *stream = http2->live.newest; stream; stream = stream->older) {
+        if (stream->queue.size)
+            return true;
+    }
+    return false;
+}
+
 static void http2_ping(HttpConnection *base)
 {
     Http2 *http2 = http2_of(base);
@@ -475,6 +485,7 @@ static const HttpEngine http2_engine = {
     .streams = http2_streams,
     .capacity = http2_capacity,
     .going = http2_going,
+    .held_up = http2_held_up,
     .ping = http2_ping,
     .destroy = http2_destroy,
     .open = http2_open,

@@ -371,6 +371,18 @@ static void a_peer_that_takes_nothing_is_put_out(void **state)
     assert_int_equal(counted[COUNTER_CONNECTION_TIMEOUT], 1);
 }
 
+static void a_peer_whose_window_stays_closed_is_put_out(void **state)
+{
+    connect_clear();
+    answer_size = 200 * 1024; /* more than the window of 64 KiB that HTTP/2 begins with */
+    int64_t began = clock_now();
+    request_size = http2_request(request);
+    say(request, request_size);
+    loop_run_until(&loop, was_reset);
+    assert_true(clock_now() - began >= config.limits.send_time);
+    assert_int_equal(counted[COUNTER_CONNECTION_TIMEOUT], 1);
+}
+
 static void a_handshake_that_does_not_come_ends(void **state)
 {
     Authority authority = authority_new();
@@ -532,6 +544,7 @@ int main(void)
         connection_test(a_head_that_drips_in_does_not_renew_its_time),
         connection_test(a_body_that_stops_coming_ends_the_call),
         connection_test(a_peer_that_takes_nothing_is_put_out),
+        connection_test(a_peer_whose_window_stays_closed_is_put_out),
         connection_test(a_handshake_that_does_not_come_ends),
         connection_test(a_call_at_work_is_not_hurried),
         connection_test(connections_over_the_limit_are_refused),
