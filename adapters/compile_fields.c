@@ -55,7 +55,13 @@ static ScanTable *new_table(Draft *d, const MessageType *type)
     for (uint32_t i = 0; i < type->n_fields; i++) {
         const FieldType *field = &type->fields[i];
         uint32_t oneof = field->oneof ? table->oneofs + field->oneof->index + 1 : 0;
-        table->fields[i] = (ScanField){.field = field, .slot = NO_SLOT, .oneof = (uint16_t)oneof};
+        table->fields[i] = (ScanField){
+            .field = field, .slot = NO_SLOT, .oneof = (uint16_t)oneof, .presence = field->presence,
+            .json_size = (uint16_t)strnlen(field->json_name, UINT16_MAX),
+            .tag = field->number << 3 |
+                   (field->packed ? WIRE_LENGTH : kind_wire_type(field->kind)),
+            .check_utf8 = field->check_utf8 && d->program->to_codec == CODEC_PROTO,
+        };
     }
     d->program->n_seen += type->n_fields;
     d->program->n_oneofs += type->n_oneofs;
@@ -100,21 +106,52 @@ static Operand field_operand(Draft *d, const Expr *expr)
     };
 }
 
+/* Strings that go to JSON are checked when they are written. */
+static ScanRead choose_read(const ScanField *scan)
+{
+    const FieldType *field = scan->field;
+    if (scan->slot == NO_SLOT || scan->inside || scan->oneof ||
+        (field->parent->message_set && field->extension))
+        return READ_OTHER;
+    if (field->packed)
+        return READ_PACKED;
+    if (field->repeated)
+        return field->kind == KIND_GROUP ? READ_OTHER : READ_RECORDS;
+    switch (field->kind) {
+    case KIND_INT64:
+    case KIND_UINT64: return READ_VARINT_64;
+    case KIND_INT32: return READ_VARINT_32;
+    case KIND_ENUM: return field->enumeration->closed ? READ_OTHER : READ_VARINT_32;
+    case KIND_DOUBLE:
+    case KIND_FIXED64:
+    case KIND_SFIXED64: return READ_FIXED_64;
+    case KIND_STRING:
+    case KIND_BYTES: return READ_BYTES;
+    case KIND_MESSAGE: return READ_MESSAGE;
+    default: return READ_OTHER;
+    }
+}
+
 /* Members of a oneof unset each other, so when one is read all must be seen. */
 static void finish_tables(Draft *d)
 {
     for (uint32_t t = 0; t < d->n_tables; t++) {
-        const ScanTable *table = d->tables[t];
+        ScanTable *table = d->tables[t];
         for (uint32_t i = 0; i < table->type->n_fields; i++) {
             if (table->fields[i].oneof && table->fields[i].slot == NO_SLOT)
                 table->fields[i].slot = new_slot(d);
+            table->fields[i].read = (uint8_t)choose_read(&table->fields[i]);
+            if (table->fields[i].tag < 128)
+                table->by_tag[table->fields[i].tag] = (uint16_t)(i + 1);
         }
     }
     Program *p = d->program;
     if (p->n_oneofs > UINT16_MAX - 1)
         refuse(d, "too many oneofs for one program");
-    p->frame_size = (uint32_t)(p->n_slots * sizeof(Value) + (p->n_slots + 63) / 64 * 8 +
-                               (p->n_seen + 63) / 64 * 8 + p->n_oneofs * sizeof(uint16_t));
+    p->frame_clear = (p->n_slots + 63) / 64 * 8 + (p->n_seen + 63) / 64 * 8 +
+                     (p->n_oneofs + 3) / 4 * 8;
+    p->frame_class =
+        32 - (uint32_t)__builtin_clz((uint32_t)(p->n_slots * sizeof(Value) + p->frame_clear) | 63);
     p->scan = d->root;
 }
 
@@ -170,16 +207,17 @@ static const ElementShape *shape_of(Draft *d, const Operand *from)
     const FieldType *source = from->form == FORM_SOURCE ? from->source : NULL;
     *shape = (ElementShape){.source = source, .kind = from->type.kind, .form = from->form,
                             .enumeration = from->type.enumeration, .map = is_map(from->type)};
+    bool check = d->to == CODEC_PROTO;
     if (source)
-        shape->check_utf8 = source->check_utf8;
+        shape->check_utf8 = check && source->check_utf8;
     const MessageType *message = from->type.message;
     if (shape->map) {
         const FieldType *key = entry_field(message, 1), *value = entry_field(message, 2);
         shape->key = key->kind;
         shape->kind = value->kind;
         shape->enumeration = value->enumeration;
-        shape->key_check_utf8 = key->check_utf8;
-        shape->check_utf8 = value->check_utf8;
+        shape->key_check_utf8 = check && key->check_utf8;
+        shape->check_utf8 = check && value->check_utf8;
         message = value->message;
     }
     shape->nulls = (message && message->well_known == WELL_KNOWN_VALUE) ||
@@ -470,6 +508,14 @@ static Operand compile_value(Draft *d, const Expr *expr)
 
 /* ---- Writing ------------------------------------------------------------------------------------- */
 
+/* A copy that may be read as if it were NAME_PADDING long. */
+static Bytes padded_name(Draft *d, const Buffer *name)
+{
+    uint8_t *copy = arena_calloc(d->arena, 1, name->size + NAME_PADDING);
+    memcpy(copy, name->data, name->size);
+    return bytes(copy, name->size);
+}
+
 /* What JSON says for a field that is not set, when it must say something. */
 static Bytes unset_text(const FieldType *field)
 {
@@ -509,7 +555,7 @@ static void json_name(Draft *d, PutField *put)
     buffer_add_byte(&name, ',');
     json_write_string(&name, bytes_of(proto ? field->name : field->json_name));
     buffer_add_byte(&name, ':');
-    put->name = buffer_bytes(&name);
+    put->name = padded_name(d, &name);
     put->unset = field->kind == KIND_ENUM && !field->repeated ? unset_enum(d, field->enumeration)
                                                               : unset_text(field);
 }
@@ -531,8 +577,18 @@ static void wire_name(Draft *d, PutField *put)
         if (field->kind == KIND_GROUP)
             wire_add_tag(&suffix, field->number, WIRE_GROUP_END);
     }
-    put->name = buffer_bytes(&name);
+    put->name = padded_name(d, &name);
     put->suffix = buffer_bytes(&suffix);
+}
+
+static PutAs put_as(bool json, FieldKind kind)
+{
+    if (json)
+        return kind == KIND_STRING ? PUT_AS_JSON_TEXT : PUT_AS_OTHER;
+    if (kind_is_bytes(kind))
+        return PUT_AS_BYTES;
+    bool zigzag = kind == KIND_SINT32 || kind == KIND_SINT64;
+    return kind_wire_type(kind) == WIRE_VARINT && !zigzag ? PUT_AS_VARINT : PUT_AS_OTHER;
 }
 
 static PlanOp put_op(Draft *d, PlanCode code, const FieldType *target)
@@ -545,9 +601,10 @@ static PlanOp put_op(Draft *d, PlanCode code, const FieldType *target)
     else
         wire_name(d, put);
     if (bare)
-        put->name = BYTES_NONE;
+        put->name.size = 0;
     return (PlanOp){
         .code = (uint8_t)code, .kind = (uint8_t)target->kind, .json = json,
+        .put_as = (uint8_t)put_as(json, target->kind),
         .put = put, .where = target->name, .omit_zero = !target->presence && !target->repeated,
         .put_unset = bare || (json && d->compiler->set->options.emit_defaults &&
                               !target->presence),

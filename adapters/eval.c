@@ -316,10 +316,17 @@ static bool names_place(PlanCode code)
 
 bool run_ops(Runner *runner, const Program *program, Frame *frame)
 {
-    Eval e = {.runner = runner, .program = program, .frame = frame, .n_open = 0};
+    Eval e; /* its open messages are written before they are read: clearing them would cost */
+    e.runner = runner;
+    e.program = program;
+    e.frame = frame;
+    e.n_open = 0;
     Buffer *out = runner->out;
     for (const PlanOp *op = program->ops; op->code != PLAN_END; op++) {
-        if (op->code == PLAN_SKIP) {
+        if (__builtin_expect(op->code == PLAN_PUT_VALUE, 1)) {
+            if (!put_value(runner, op, frame))
+                return false;
+        } else if (op->code == PLAN_SKIP) {
             op += op->skip;
         } else if (op->code == PLAN_SKIP_UNLESS) {
             op += frame_has(frame, op->a) ? 0 : op->skip;

@@ -1,5 +1,6 @@
 #include "adapters/json.h"
 
+#include "adapters/json_bytes.h"
 #include "base/arena.h"
 #include "base/utf8.h"
 
@@ -52,18 +53,13 @@ static bool out_of_memory(Parser *p)
 
 /* ---- Strings ------------------------------------------------------------------------------------- */
 
-#define EACH_BYTE(value) (UINT64_C(0x0101010101010101) * (value))
-
-/* How many bytes from `at` are plain: no quote, backslash, control character or part of non-ASCII. The
-   subtractions borrow only out of a byte that is a hit itself, so the lowest hit is always true. */
+/* The first byte from `at` on that is not plain. */
 static const uint8_t *skip_plain(const uint8_t *at, const uint8_t *end)
 {
     while (end - at >= 8) {
         uint64_t eight;
         memcpy(&eight, at, 8);
-        uint64_t hits = (((eight ^ EACH_BYTE('"')) - EACH_BYTE(1)) |
-                         ((eight ^ EACH_BYTE('\\')) - EACH_BYTE(1)) | (eight - EACH_BYTE(' ')) |
-                         eight) & EACH_BYTE(0x80);
+        uint64_t hits = json_hits(eight);
         if (hits)
             return at + (__builtin_ctzll(hits) >> 3);
         at += 8;
@@ -419,6 +415,22 @@ void json_write_string(Buffer *out, Bytes text)
     if (from < end)
         buffer_add(out, from, (size_t)(end - from));
     buffer_add_byte(out, '"');
+}
+
+bool json_write_checked(Buffer *out, Bytes text)
+{
+    if (buffer_reserve(out, text.size + 2)) {
+        uint8_t *to = out->data + out->size;
+        if (json_copy_plain(to + 1, text.data, text.size)) {
+            to[0] = to[text.size + 1] = '"';
+            out->size += text.size + 2;
+            return true;
+        }
+    }
+    if (!utf8_valid(text))
+        return false;
+    json_write_string(out, text);
+    return true;
 }
 
 static void write_children(Buffer *out, const JsonNode *node, bool named)

@@ -46,6 +46,9 @@ JsonNode *json_member(const JsonNode *object, const char *name);
 /* Writes a JSON string with its quotes, escaping what must be. `text` is valid UTF-8. */
 void json_write_string(Buffer *out, Bytes text);
 
+/* The same when it is valid UTF-8; otherwise nothing is written and the answer is false. */
+bool json_write_checked(Buffer *out, Bytes text);
+
 /* Where in the text an offset is, for people: both from 1. */
 void json_place(Bytes text, size_t offset, unsigned *line_out, unsigned *column_out);
 

@@ -12,6 +12,8 @@ ListReader list_reader(Runner *runner, const ElementShape *shape, bool from_json
         reader.from_json = true;
         reader.node = list.node->first;
     } else {
+        /* The records were skipped one by one when they were scanned, so they are well-formed. */
+        reader.delimited = !shape->map && kind_wire_type(shape->kind) == WIRE_LENGTH;
         reader.run = list.run;
         reader.at = list.run->at;
     }
@@ -41,12 +43,11 @@ static int next_wire(ListReader *reader, FieldKind kind, Value *value_out)
         run = reader->run = run->next;
         reader->at = run ? run->at : NULL;
     }
-    if (!run)
+    if (!run) {
+        reader->delimited = false;
         return 0;
-    const uint8_t *at = reader->at, *payload_end;
-    uint64_t tag;
-    if (!run->packed)
-        at = wire_varint(at, run->end, &tag);
+    }
+    const uint8_t *at = reader->at + run->tag_size, *payload_end;
     if (kind == KIND_GROUP) {
         value_out->data = at;
         at = wire_skip_group(at, run->end, run->tag >> 3, &payload_end);
@@ -142,7 +143,7 @@ static bool next_from_json(ListReader *reader, Value *value_out)
     return false;
 }
 
-bool list_next(ListReader *reader, Value *value_out)
+bool list_next_slow(ListReader *reader, Value *value_out)
 {
     if (reader->shape->form == FORM_SOURCE)
         return reader->from_json ? next_from_json(reader, value_out)
@@ -201,6 +202,21 @@ static bool read_entry(ListReader *reader, Bytes entry, Value *key, Value *value
     return true;
 }
 
+/* The usual entry: key, then value, and nothing else. False when it is not that, for read_entry to see. */
+static bool read_usual_entry(ListReader *reader, Bytes entry, Value *key, Value *value)
+{
+    const ElementShape *shape = reader->shape;
+    const uint8_t *at = entry.data, *end = at + entry.size;
+    uint8_t key_tag = (uint8_t)(1 << 3 | kind_wire_type(shape->key));
+    uint8_t value_tag = (uint8_t)(2 << 3 | kind_wire_type(shape->kind));
+    if (entry.size < 4 || *at != key_tag || shape->kind == KIND_GROUP)
+        return false;
+    at = wire_scalar(reader->runner, shape->key, shape->key_check_utf8, at + 1, end, key);
+    if (!at || at == end || *at != value_tag)
+        return false;
+    return wire_scalar(reader->runner, shape->kind, shape->check_utf8, at + 1, end, value) == end;
+}
+
 static bool entry_from_wire(ListReader *reader, Value *key, Value *value)
 {
     for (;;) {
@@ -212,7 +228,8 @@ static bool entry_from_wire(ListReader *reader, Value *key, Value *value)
             return false;
         if (!count(reader))
             return false;
-        if (got < 0 || !read_entry(reader, value_bytes(entry), key, value))
+        if (got < 0 || (!read_usual_entry(reader, value_bytes(entry), key, value) &&
+                        !read_entry(reader, value_bytes(entry), key, value)))
             return stop(reader);
         if (!is_foreign(reader, *value))
             return true;

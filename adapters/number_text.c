@@ -12,23 +12,34 @@ static const char two_digits[] =
     "49505152535455565758596061626364656667686970717273747576777879808182838485868788899091929394959697"
     "9899";
 
+static size_t count_digits(uint64_t number)
+{
+    static const uint64_t powers[] = {
+        0, UINT64_C(10), UINT64_C(100), UINT64_C(1000), UINT64_C(10000), UINT64_C(100000),
+        UINT64_C(1000000), UINT64_C(10000000), UINT64_C(100000000), UINT64_C(1000000000),
+        UINT64_C(10000000000), UINT64_C(100000000000), UINT64_C(1000000000000),
+        UINT64_C(10000000000000), UINT64_C(100000000000000), UINT64_C(1000000000000000),
+        UINT64_C(10000000000000000), UINT64_C(100000000000000000),
+        UINT64_C(1000000000000000000), UINT64_C(10000000000000000000),
+    };
+    /* 1233 / 4096 is just above the logarithm of 2. */
+    size_t about = (size_t)((64 - __builtin_clzll(number | 1)) * 1233) >> 12;
+    return about + (number >= powers[about]);
+}
+
 size_t number_write_u64(uint8_t *to, uint64_t number)
 {
-    uint8_t text[20];
-    size_t at = sizeof(text);
+    size_t size = count_digits(number), at = size;
     while (number >= 100) {
         at -= 2;
-        memcpy(text + at, two_digits + number % 100 * 2, 2);
+        memcpy(to + at, two_digits + number % 100 * 2, 2);
         number /= 100;
     }
-    if (number >= 10) {
-        at -= 2;
-        memcpy(text + at, two_digits + number * 2, 2);
-    } else {
-        text[--at] = (uint8_t)('0' + number);
-    }
-    memcpy(to, text + at, sizeof(text) - at);
-    return sizeof(text) - at;
+    if (number >= 10)
+        memcpy(to, two_digits + number * 2, 2);
+    else
+        to[0] = (uint8_t)('0' + number);
+    return size;
 }
 
 size_t number_write_i64(uint8_t *to, int64_t number)
@@ -46,10 +57,47 @@ static bool is_short_whole(double number, double limit)
            !(number == 0 && signbit(number));
 }
 
+/* `scaled` / 10^places, whose last digit is not zero. */
+static size_t write_places(uint8_t *to, bool negative, uint64_t scaled, unsigned places)
+{
+    static const uint32_t powers[] = {1, 10, 100, 1000, 10000, 100000, 1000000};
+    size_t size = negative;
+    to[0] = '-';
+    size += number_write_u64(to + size, scaled / powers[places]);
+    to[size++] = '.';
+    uint64_t fraction = scaled % powers[places];
+    for (unsigned i = places; i > 0; i--, fraction /= 10)
+        to[size + i - 1] = (uint8_t)('0' + fraction % 10);
+    return size + places;
+}
+
+/*
+ * The usual fractions: few digits, which one division gives back exactly. A decimal of up to 15 digits
+ * (a float: 6) that reads as `number` is also what printing it with that many digits gives. 0: it is none.
+ */
+static size_t write_fraction(uint8_t *to, double number, double limit, bool is_float)
+{
+    static const double powers[] = {1e0, 1e1, 1e2, 1e3, 1e4, 1e5, 1e6};
+    double magnitude = fabs(number);
+    for (unsigned places = 1; magnitude >= 1e-4 && places <= 6; places++) {
+        double scaled = magnitude * powers[places];
+        if (scaled >= limit)
+            return 0;
+        uint64_t whole = (uint64_t)(scaled + 0.5);
+        double back = (double)whole / powers[places];
+        if (is_float ? (float)back == (float)magnitude : back == magnitude)
+            return write_places(to, number < 0, whole, places);
+    }
+    return 0;
+}
+
 size_t number_write_double(uint8_t *to, double number)
 {
     if (is_short_whole(number, 1e15))
         return number_write_i64(to, (int64_t)number);
+    size_t written = write_fraction(to, number, 1e15, false);
+    if (written)
+        return written;
     char text[NUMBER_TEXT_MAX];
     int size = snprintf(text, sizeof(text), "%.15g", number);
     if (strtod(text, NULL) != number)
@@ -62,6 +110,9 @@ size_t number_write_float(uint8_t *to, float number)
 {
     if (is_short_whole((double)number, 1e6))
         return number_write_i64(to, (int64_t)number);
+    size_t written = write_fraction(to, (double)number, 1e6, true);
+    if (written)
+        return written;
     char text[NUMBER_TEXT_MAX];
     int size = 0;
     for (int digits = FLT_DIG; digits <= FLT_DIG + 3; digits++) {

@@ -103,6 +103,18 @@ static Result source_value(const Plan *plan, const PlanInput *input, Arena *aren
     return r;
 }
 
+/* One block that will mostly do, instead of many that double. Without it the output grows as it goes. */
+static void reserve_output(const PlanOptions *options, size_t input_size, Buffer *out)
+{
+    size_t guess = options->to == CODEC_PROTO     ? input_size
+                   : options->from == CODEC_PROTO ? input_size * 5 / 2
+                                                  : input_size;
+    if (out->capacity || input_size < 128)
+        return;
+    out->data = arena_alloc(out->arena, guess);
+    out->capacity = out->data ? guess : 0;
+}
+
 Result plan_run(const Plan *plan, const PlanInput *input, Arena *arena, Buffer *out, PlanRun *run)
 {
     const PlanOptions *options = &plan->set->options;
@@ -113,11 +125,18 @@ Result plan_run(const Plan *plan, const PlanInput *input, Arena *arena, Buffer *
     if (failed(r))
         return r;
 
-    Runner runner = {
-        .arena = arena, .out = out, .report = run ? run : &unreported, .set = plan->set,
-        .max_depth = depth < MOST_DEPTH ? depth : MOST_DEPTH,
-        .elements_left = options->max_elements ? options->max_elements : DEFAULT_ELEMENTS,
-    };
+    Runner runner; /* its path is written before it is read: clearing it would cost as much as a field */
+    runner.arena = arena;
+    runner.out = out;
+    runner.report = run ? run : &unreported;
+    runner.set = plan->set;
+    runner.depth = 0;
+    runner.max_depth = depth < MOST_DEPTH ? depth : MOST_DEPTH;
+    runner.elements_left = options->max_elements ? options->max_elements : DEFAULT_ELEMENTS;
+    memset(runner.frames, 0, sizeof(runner.frames));
+    runner.fault = NULL;
+    runner.n_path = 0;
+    reserve_output(options, input->bytes.size, out);
     size_t start = out->size;
     bool ok = program_run(&runner, plan->program, source);
     if (ok && out->full)

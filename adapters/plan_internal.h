@@ -17,6 +17,7 @@
 #include "adapters/plan.h"
 #include "adapters/wire.h"
 #include "base/arena.h"
+#include "base/utf8.h"
 
 typedef struct Program Program;
 typedef struct Runner Runner;
@@ -58,7 +59,7 @@ typedef enum Form {
 typedef struct WireRun {
     const uint8_t *at, *end;
     uint32_t tag;        /* that each record begins with */
-    bool packed;
+    uint8_t tag_size;    /* bytes of it; 0: packed, no tags */
     struct WireRun *next;
 } WireRun;
 
@@ -120,12 +121,22 @@ enum {
     MOST_BUILDS = 12, /* BUILDs within BUILDs */
 };
 
+/* The usual ways to read a field, each without a question more than it needs; READ_OTHER asks them all. */
+typedef enum ScanRead {
+    READ_OTHER, READ_VARINT_64, READ_VARINT_32, READ_FIXED_64, READ_BYTES, READ_MESSAGE,
+    READ_RECORDS, READ_PACKED,
+} ScanRead;
+
 /* What is done with one field of the source. */
 typedef struct ScanField {
     const FieldType *field;
     const struct ScanTable *inside; /* sub-message whose fields have slots in this frame too; or NULL */
+    uint32_t tag;                   /* that its records begin with in protobuf, as it should be */
     uint16_t slot;                  /* or NO_SLOT: known, but nobody asks */
     uint16_t oneof;                 /* in the frame + 1; 0: in none */
+    uint16_t json_size;             /* of field->json_name */
+    uint8_t read;                   /* ScanRead, of records with that tag */
+    bool check_utf8, presence;
 } ScanField;
 
 /* One message type of the source, as it is read into a frame. */
@@ -134,12 +145,15 @@ typedef struct ScanTable {
     ScanField *fields; /* beside type->fields */
     uint32_t seen;     /* index of its first field among the frame's "seen" bits */
     uint32_t oneofs;   /* index of its first oneof in the frame */
+    uint16_t by_tag[128]; /* tags of one byte -> index + 1 of the field whose `tag` it is */
 } ScanTable;
+
+enum { NAME_PADDING = 32 };
 
 /* Where an operation writes: one field of the target, with what its name looks like there. */
 typedef struct PutField {
     const FieldType *field;
-    Bytes name;      /* JSON: `,"customerId":`; protobuf: the tag */
+    Bytes name;      /* JSON: `,"customerId":`; protobuf: the tag. NAME_PADDING bytes can be read */
     Bytes unset;     /* JSON: what stands for an unset one ("0", "[]") */
     Bytes suffix;    /* protobuf: the end tag of a group, or of an item of a message set */
     bool delimited;  /* protobuf: a length stands before a message */
@@ -156,10 +170,16 @@ typedef struct ElementShape {
     Form form;
 } ElementShape;
 
+/* How a scalar is written. */
+typedef enum PutAs {
+    PUT_AS_OTHER, PUT_AS_VARINT, PUT_AS_BYTES, PUT_AS_JSON_TEXT,
+} PutAs;
+
 typedef struct PlanOp {
     uint8_t code;
     uint8_t kind;        /* FieldKind of what is written or computed */
     uint8_t form;        /* Form of a */
+    uint8_t put_as;      /* PUT_VALUE: PutAs */
     bool json;           /* PUT: writes JSON */
     bool omit_zero;      /* PUT: the field has no presence */
     bool put_unset;      /* PUT: what is unset is written too */
@@ -197,7 +217,8 @@ struct Program {
     const Mapping *mapping;
     const MessageType *from, *to;
     const ScanTable *scan;
-    uint32_t n_slots, n_oneofs, n_seen, frame_size;
+    uint32_t n_slots, n_oneofs, n_seen;
+    uint32_t frame_class, frame_clear; /* log2 of a frame's size; bytes that begin as zero */
     const PlanOp *ops; /* ended by PLAN_END */
     uint32_t n_ops;
     bool keep_unknown;
@@ -245,7 +266,7 @@ static inline void frame_clear(Frame *frame, uint16_t slot)
     frame->set[slot >> 6] &= ~(UINT64_C(1) << (slot & 63));
 }
 
-enum { FRAME_CLASSES = 24, PATH_LIMIT = 24 };
+enum { FRAME_CLASSES = 22, PATH_LIMIT = 24 }; /* MOST_SLOTS slots fit the largest class */
 
 /* A step of the path to a fault, collected from the inside out. */
 typedef struct PathStep {
@@ -311,11 +332,35 @@ JsonScalar json_scalar(Runner *runner, FieldKind kind, const EnumType *enumerati
 const uint8_t *wire_scalar(Runner *runner, FieldKind kind, bool check_utf8, const uint8_t *at,
                            const uint8_t *end, Value *value_out);
 
+/* Strings are mostly ASCII, and mostly short. */
+static inline bool text_is_valid(const uint8_t *text, size_t size)
+{
+    uint64_t bits = 0, eight;
+    uint32_t four;
+    if (size >= 8) {
+        for (size_t i = 0; i + 8 <= size; i += 8) {
+            memcpy(&eight, text + i, 8);
+            bits |= eight;
+        }
+        memcpy(&eight, text + size - 8, 8);
+        bits |= eight;
+    } else if (size >= 4) {
+        memcpy(&four, text, 4);
+        bits = four;
+        memcpy(&four, text + size - 4, 4);
+        bits |= four;
+    } else if (size) {
+        bits = text[0] | text[size / 2] | text[size - 1];
+    }
+    return (bits & UINT64_C(0x8080808080808080)) == 0 || utf8_valid(bytes(text, size));
+}
+
 /* Walks over the elements of a list or the entries of a map, whatever their form. */
 typedef struct ListReader {
     Runner *runner;
     const ElementShape *shape;
     bool from_json;
+    bool delimited;    /* from protobuf, and each element stands behind its size */
     const WireRun *run;
     const uint8_t *at; /* in *run */
     const JsonNode *node;
@@ -328,11 +373,71 @@ typedef struct ListReader {
 
 ListReader list_reader(Runner *runner, const ElementShape *shape, bool from_json, Value list,
                        Buffer *unknown);
-bool list_next(ListReader *reader, Value *value_out);
+bool list_next_slow(ListReader *reader, Value *value_out);
+
+/* Strings, bytes and messages in protobuf, which are most lists, are read here. */
+static inline bool list_next(ListReader *reader, Value *value_out)
+{
+    if (reader->delimited && reader->at != reader->run->end) {
+        const uint8_t *at = reader->at + reader->run->tag_size;
+        size_t size = *at;
+        if (size < 0x80 && reader->runner->elements_left &&
+            (!reader->shape->check_utf8 || text_is_valid(at + 1, size))) {
+            *value_out = (Value){.data = at + 1, .size = size};
+            reader->at = at + 1 + size;
+            reader->index = reader->n++;
+            reader->runner->elements_left--;
+            return true;
+        }
+    }
+    return list_next_slow(reader, value_out);
+}
+
 bool map_next(ListReader *reader, Value *key_out, Value *value_out);
 
 /* Reads a whole list into FORM_VALUES (a map: keys and values in turn). */
 bool list_collect(ListReader *reader, Value *values_out);
+
+/* Copies a few bytes without a call; more with one. */
+static inline void copy_bytes(uint8_t *to, const uint8_t *from, size_t size)
+{
+    uint64_t first, last;
+    uint32_t first_half, last_half;
+    if (size > 16) {
+        memcpy(to, from, size);
+    } else if (size >= 8) {
+        memcpy(&first, from, 8);
+        memcpy(&last, from + size - 8, 8);
+        memcpy(to, &first, 8);
+        memcpy(to + size - 8, &last, 8);
+    } else if (size >= 4) {
+        memcpy(&first_half, from, 4);
+        memcpy(&last_half, from + size - 4, 4);
+        memcpy(to, &first_half, 4);
+        memcpy(to + size - 4, &last_half, 4);
+    } else if (size) {
+        uint8_t middle = from[size / 2], end = from[size - 1];
+        to[0] = from[0];
+        to[size / 2] = middle;
+        to[size - 1] = end;
+    }
+}
+
+/* The name of a field, and room for `more` behind it. */
+static inline bool put_name(Buffer *out, const PutField *put, size_t more)
+{
+    if (!buffer_reserve(out, put->name.size + NAME_PADDING + more))
+        return false;
+    uint8_t *to = out->data + out->size;
+    if (put->name.size <= 8)
+        memcpy(to, put->name.data, 8);
+    else if (__builtin_expect(put->name.size <= NAME_PADDING, 1))
+        memcpy(to, put->name.data, NAME_PADDING);
+    else
+        memcpy(to, put->name.data, put->name.size);
+    out->size += put->name.size;
+    return true;
+}
 
 /* put.c: values into the output. */
 void put_wire_scalar(Buffer *out, FieldKind kind, Value value);

@@ -16,30 +16,42 @@ static void put_fixed(Buffer *out, uint64_t value, size_t size)
     buffer_add(out, &value, size);
 }
 
+static inline void put_varint(Buffer *out, uint64_t value)
+{
+    if (buffer_reserve(out, 10))
+        out->size = (size_t)(wire_put_varint(out->data + out->size, value) - out->data);
+}
+
+static inline void put_delimited(Buffer *out, Value value)
+{
+    if (!buffer_reserve(out, value.size + 10))
+        return;
+    uint8_t *to = wire_put_varint(out->data + out->size, value.size);
+    copy_bytes(to, value.data, value.size);
+    out->size = (size_t)(to - out->data) + value.size;
+}
+
 void put_wire_scalar(Buffer *out, FieldKind kind, Value value)
 {
     switch (kind) {
+    case KIND_STRING:
+    case KIND_BYTES:
+    case KIND_MESSAGE: put_delimited(out, value); break;
+    case KIND_INT32:
+    case KIND_INT64:
+    case KIND_UINT32:
+    case KIND_UINT64:
+    case KIND_BOOL:
+    case KIND_ENUM: put_varint(out, value.u); break;
+    case KIND_SINT32:
+    case KIND_SINT64: put_varint(out, wire_zigzag(value.i)); break;
     case KIND_DOUBLE:
     case KIND_FIXED64:
     case KIND_SFIXED64: put_fixed(out, value.u, 8); break;
     case KIND_FLOAT:
     case KIND_FIXED32:
     case KIND_SFIXED32: put_fixed(out, value.u, 4); break;
-    case KIND_STRING:
-    case KIND_BYTES:
-    case KIND_MESSAGE:
-        wire_add_varint(out, value.size);
-        buffer_add(out, value.data, value.size);
-        break;
     case KIND_GROUP: buffer_add(out, value.data, value.size); break;
-    case KIND_SINT32:
-    case KIND_SINT64: wire_add_varint(out, wire_zigzag(value.i)); break;
-    case KIND_INT32:
-    case KIND_INT64:
-    case KIND_UINT32:
-    case KIND_UINT64:
-    case KIND_BOOL:
-    case KIND_ENUM: wire_add_varint(out, value.u); break;
     }
 }
 
@@ -59,33 +71,30 @@ void length_end(Buffer *out, size_t content, size_t reserved)
 
 /* ---- JSON ---------------------------------------------------------------------------------------- */
 
-static void put_json_number(Buffer *out, size_t (*write)(uint8_t *, uint64_t), uint64_t number,
-                            bool quoted)
+static void put_json_signed(Buffer *out, int64_t number)
 {
-    if (!buffer_reserve(out, NUMBER_TEXT_MAX + 2))
+    if (buffer_reserve(out, NUMBER_TEXT_MAX))
+        out->size += number_write_i64(out->data + out->size, number);
+}
+
+static void put_json_unsigned(Buffer *out, uint64_t number)
+{
+    if (buffer_reserve(out, NUMBER_TEXT_MAX))
+        out->size += number_write_u64(out->data + out->size, number);
+}
+
+/* 64 bits are more than JavaScript's numbers hold, so they are written as strings. */
+static void put_json_quoted(Buffer *out, bool negative, uint64_t magnitude)
+{
+    if (!buffer_reserve(out, NUMBER_TEXT_MAX))
         return;
     uint8_t *to = out->data + out->size;
-    *to = '"';
-    to += quoted;
-    to += write(to, number);
-    *to = '"';
-    to += quoted;
+    *to++ = '"';
+    *to = '-';
+    to += negative;
+    to += number_write_u64(to, magnitude);
+    *to++ = '"';
     out->size = (size_t)(to - out->data);
-}
-
-static size_t write_signed(uint8_t *to, uint64_t number)
-{
-    return number_write_i64(to, (int64_t)number);
-}
-
-static size_t write_double(uint8_t *to, uint64_t bits)
-{
-    return number_write_double(to, (Value){.u = bits}.d);
-}
-
-static size_t write_float(uint8_t *to, uint64_t bits)
-{
-    return number_write_float(to, value_float((Value){.u = bits}));
 }
 
 static void put_json_not_finite(Buffer *out, double number)
@@ -93,12 +102,26 @@ static void put_json_not_finite(Buffer *out, double number)
     buffer_add_text(out, isnan(number) ? "\"NaN\"" : number > 0 ? "\"Infinity\"" : "\"-Infinity\"");
 }
 
+static void put_json_double(Buffer *out, double number)
+{
+    if (!isfinite(number))
+        put_json_not_finite(out, number);
+    else if (buffer_reserve(out, NUMBER_TEXT_MAX))
+        out->size += number_write_double(out->data + out->size, number);
+}
+
+static void put_json_float(Buffer *out, float number)
+{
+    if (!isfinite(number))
+        put_json_not_finite(out, (double)number);
+    else if (buffer_reserve(out, NUMBER_TEXT_MAX))
+        out->size += number_write_float(out->data + out->size, number);
+}
+
 static bool put_json_text(Runner *runner, Bytes text)
 {
-    if (!utf8_valid(text))
-        return run_fail(runner, &FAULT_BAD_VALUE, "a string that is not valid UTF-8");
-    json_write_string(runner->out, text);
-    return true;
+    return json_write_checked(runner->out, text) ||
+           run_fail(runner, &FAULT_BAD_VALUE, "a string that is not valid UTF-8");
 }
 
 static void put_json_enum(Runner *runner, const EnumType *type, int32_t number)
@@ -114,7 +137,7 @@ static void put_json_enum(Runner *runner, const EnumType *type, int32_t number)
         buffer_add_text(out, value->name);
         buffer_add_byte(out, '"');
     } else {
-        put_json_number(out, write_signed, (uint64_t)(int64_t)number, false);
+        put_json_signed(out, number);
     }
 }
 
@@ -129,30 +152,20 @@ bool put_json_scalar(Runner *runner, FieldKind kind, const EnumType *enumeration
 {
     Buffer *out = runner->out;
     switch (kind) {
+    case KIND_STRING: return put_json_text(runner, value_bytes(value));
     case KIND_INT32:
     case KIND_SINT32:
-    case KIND_SFIXED32: put_json_number(out, write_signed, value.u, false); break;
+    case KIND_SFIXED32: put_json_signed(out, value.i); break;
     case KIND_UINT32:
-    case KIND_FIXED32: put_json_number(out, number_write_u64, value.u, false); break;
+    case KIND_FIXED32: put_json_unsigned(out, value.u); break;
     case KIND_INT64:
     case KIND_SINT64:
-    case KIND_SFIXED64: put_json_number(out, write_signed, value.u, true); break;
+    case KIND_SFIXED64: put_json_quoted(out, value.i < 0, value.i < 0 ? -value.u : value.u); break;
     case KIND_UINT64:
-    case KIND_FIXED64: put_json_number(out, number_write_u64, value.u, true); break;
-    case KIND_DOUBLE:
-        if (isfinite(value.d))
-            put_json_number(out, write_double, value.u, false);
-        else
-            put_json_not_finite(out, value.d);
-        break;
-    case KIND_FLOAT:
-        if (isfinite(value_float(value)))
-            put_json_number(out, write_float, value.u, false);
-        else
-            put_json_not_finite(out, (double)value_float(value));
-        break;
+    case KIND_FIXED64: put_json_quoted(out, false, value.u); break;
+    case KIND_DOUBLE: put_json_double(out, value.d); break;
+    case KIND_FLOAT: put_json_float(out, value_float(value)); break;
     case KIND_BOOL: buffer_add_text(out, value.u ? "true" : "false"); break;
-    case KIND_STRING: return put_json_text(runner, value_bytes(value));
     case KIND_BYTES: put_json_bytes(out, value_bytes(value)); break;
     case KIND_ENUM: put_json_enum(runner, enumeration, (int32_t)value.i); break;
     case KIND_MESSAGE:

@@ -1,6 +1,8 @@
 /* Maps into the output. What protobuf says twice, JSON may say once only: the last one counts. */
 #include "adapters/plan_internal.h"
 
+enum { FEW = 8 };
+
 typedef struct Entry {
     Value key, value;
     bool replaced; /* by one behind it */
@@ -48,13 +50,27 @@ static const uint32_t *sort_entries(const Entries *e, uint32_t *order, uint32_t 
     return order;
 }
 
+/* Few entries are compared each with each. */
+static void mark_few(Entries *e, bool *any_out)
+{
+    for (uint32_t later = 1; later < e->n; later++) {
+        for (uint32_t i = 0; i < later; i++) {
+            if (!e->items[i].replaced && compare_keys(e, i, later) == 0)
+                e->items[i].replaced = *any_out = true;
+        }
+    }
+}
+
 static bool mark_replaced(Runner *runner, Entries *e, bool *any_out)
 {
+    if (e->n <= FEW) {
+        mark_few(e, any_out);
+        return true;
+    }
     uint32_t *room = arena_array(runner->arena, uint32_t, e->n * 2);
     if (!room)
         return run_out_of_memory(runner);
     const uint32_t *order = sort_entries(e, room, room + e->n);
-    *any_out = false;
     for (size_t i = 1; i < e->n; i++) {
         if (compare_keys(e, order[i - 1], order[i]) == 0)
             e->items[order[i - 1]].replaced = *any_out = true;
@@ -150,15 +166,27 @@ static bool put_wire_entry(Runner *runner, const PlanOp *op, const FieldType *ke
     return true;
 }
 
+/* Between protobuf and protobuf nothing has to be told apart. */
+static bool stream_map(Runner *runner, const PlanOp *op, ListReader *reader, const FieldType *key,
+                       const FieldType *value)
+{
+    Entry entry = {0};
+    while (map_next(reader, &entry.key, &entry.value)) {
+        if (!put_wire_entry(runner, op, key, value, &entry))
+            return false;
+    }
+    return !reader->failed;
+}
+
 bool put_map(Runner *runner, const PlanOp *op, ListReader *reader)
 {
     const FieldType *key = message_field_by_number(op->put->field->message, 1);
     const FieldType *value = message_field_by_number(op->put->field->message, 2);
     Entries e = {0};
     bool replaced = false;
-    if (!read_entries(runner, reader, &e))
-        return false;
-    if ((op->json || reader->from_json) && !mark_replaced(runner, &e, &replaced))
+    if (!op->json && !reader->from_json)
+        return stream_map(runner, op, reader, key, value);
+    if (!read_entries(runner, reader, &e) || !mark_replaced(runner, &e, &replaced))
         return false;
     if (replaced && reader->from_json)
         return run_fail(runner, &FAULT_BAD_VALUE, "a key is given twice");

@@ -1,4 +1,5 @@
 /* The operations that write: one field of the target each. */
+#include "adapters/json_bytes.h"
 #include "adapters/plan_internal.h"
 
 static bool from_json(const Program *program, const PlanOp *op)
@@ -19,16 +20,39 @@ bool put_unset(Runner *runner, const PlanOp *op)
     return true;
 }
 
-bool put_value(Runner *runner, const PlanOp *op, const Frame *frame)
+static bool put_other(Runner *runner, const PlanOp *op, Value value)
 {
-    Value value = frame->values[op->a];
-    if (!frame_has(frame, op->a) || (op->omit_zero && value_is_zero((FieldKind)op->kind, value)))
-        return put_unset(runner, op);
-    buffer_add_bytes(runner->out, op->put->name);
+    put_name(runner->out, op->put, 0);
     if (!op->json)
         put_wire_scalar(runner->out, (FieldKind)op->kind, value);
     else if (!put_json_scalar(runner, (FieldKind)op->kind, op->put->field->enumeration, value))
         return run_failed_in(runner, op->where);
+    return true;
+}
+
+/* The usual scalars: room is made once, for the name and the value. */
+bool put_value(Runner *runner, const PlanOp *op, const Frame *frame)
+{
+    Buffer *out = runner->out;
+    Value value = frame->values[op->a];
+    if (!frame_has(frame, op->a) || (op->omit_zero && value_is_zero((FieldKind)op->kind, value)))
+        return put_unset(runner, op);
+    size_t size = op->put_as >= PUT_AS_BYTES ? value.size : 0;
+    if (op->put_as == PUT_AS_OTHER || !put_name(out, op->put, size + 12))
+        return put_other(runner, op, value);
+    uint8_t *to = out->data + out->size;
+    if (op->put_as == PUT_AS_VARINT) {
+        out->size = (size_t)(wire_put_varint(to, value.u) - out->data);
+    } else if (op->put_as == PUT_AS_BYTES) {
+        to = wire_put_varint(to, size);
+        copy_bytes(to, value.data, size);
+        out->size = (size_t)(to - out->data) + size;
+    } else if (json_copy_plain(to + 1, value.data, size)) {
+        to[0] = to[size + 1] = '"';
+        out->size += size + 2;
+    } else if (!put_json_scalar(runner, KIND_STRING, NULL, value)) {
+        return run_failed_in(runner, op->where);
+    }
     return true;
 }
 
@@ -37,19 +61,73 @@ static bool put_list(Runner *runner, const PlanOp *op, ListReader *reader)
     Buffer *out = runner->out;
     Value value;
     while (list_next(reader, &value)) {
-        buffer_add_bytes(out, op->put->name);
+        put_name(out, op->put, 0);
         put_wire_scalar(out, (FieldKind)op->kind, value);
     }
     return !reader->failed;
 }
 
+/* How many varints; SIZE_MAX when they are not all of at most `most` bytes. */
+static size_t count_varints(const uint8_t *at, const uint8_t *end, size_t most)
+{
+    size_t n = 0, size = 0;
+    for (; at < end; at++) {
+        if (++size > most)
+            return SIZE_MAX;
+        if (*at < 0x80) {
+            n++;
+            size = 0;
+        }
+    }
+    return size ? SIZE_MAX : n;
+}
+
+/* How many values, when all mean the same as they stand: 32-bit kinds read only a part of long varints. */
+static size_t count_packed(FieldKind kind, const WireRun *run)
+{
+    size_t size = (size_t)(run->end - run->at);
+    switch (kind) {
+    case KIND_INT64:
+    case KIND_UINT64:
+    case KIND_SINT64: return count_varints(run->at, run->end, 10);
+    case KIND_INT32:
+    case KIND_UINT32:
+    case KIND_SINT32: return count_varints(run->at, run->end, 4);
+    case KIND_DOUBLE:
+    case KIND_FIXED64:
+    case KIND_SFIXED64: return size % 8 ? SIZE_MAX : size / 8;
+    case KIND_FLOAT:
+    case KIND_FIXED32:
+    case KIND_SFIXED32: return size % 4 ? SIZE_MAX : size / 4;
+    default: return SIZE_MAX;
+    }
+}
+
+/* The same kind, packed on both sides and in one piece: the bytes are the same too. */
+static bool copy_packed(Runner *runner, const PlanOp *op, const ListReader *reader)
+{
+    const WireRun *run = reader->run;
+    if (!run || run->tag_size || run->next || reader->shape->kind != (FieldKind)op->kind)
+        return false;
+    size_t n = count_packed((FieldKind)op->kind, run);
+    if (n > runner->elements_left)
+        return false; /* element by element, to find what is wrong */
+    runner->elements_left -= (uint32_t)n;
+    put_name(runner->out, op->put, 0);
+    put_wire_scalar(runner->out, KIND_BYTES,
+                    (Value){.data = run->at, .size = (size_t)(run->end - run->at)});
+    return true;
+}
+
 static bool put_packed(Runner *runner, const PlanOp *op, ListReader *reader)
 {
+    if (copy_packed(runner, op, reader))
+        return true;
     Buffer *out = runner->out;
     Value value;
     size_t start = out->size;
     buffer_add_bytes(out, op->put->name);
-    size_t guess = reader->run && reader->run->packed ? (size_t)(reader->run->end - reader->at) : 1;
+    size_t guess = reader->run && !reader->run->tag_size ? (size_t)(reader->run->end - reader->at) : 1;
     size_t reserved = length_begin(out, guess), content = out->size;
     while (list_next(reader, &value))
         put_wire_scalar(out, (FieldKind)op->kind, value);
@@ -65,7 +143,7 @@ static bool put_json_list(Runner *runner, const PlanOp *op, ListReader *reader)
 {
     Buffer *out = runner->out;
     Value value;
-    buffer_add_bytes(out, op->put->name);
+    put_name(out, op->put, 0);
     size_t start = out->size;
     while (list_next(reader, &value)) {
         buffer_add_byte(out, ',');
@@ -92,7 +170,7 @@ static size_t size_guess(bool json, Value message)
 static bool put_one_message(Runner *runner, const PlanOp *op, bool json_source, Value message)
 {
     Buffer *out = runner->out;
-    buffer_add_bytes(out, op->put->name);
+    put_name(out, op->put, 0);
     if (op->json || !op->put->delimited) {
         if (!program_run(runner, op->program, message))
             return false;
@@ -104,7 +182,8 @@ static bool put_one_message(Runner *runner, const PlanOp *op, bool json_source, 
             return false;
         length_end(out, content, reserved);
     }
-    buffer_add_bytes(out, op->put->suffix);
+    if (op->put->suffix.size)
+        buffer_add_bytes(out, op->put->suffix);
     return true;
 }
 

@@ -56,36 +56,29 @@ void run_loss(Runner *runner, const Loss *loss)
 
 /* ---- Frames -------------------------------------------------------------------------------------- */
 
-static unsigned frame_class(const Program *program)
-{
-    return 32 - (unsigned)__builtin_clz(program->frame_size | 63);
-}
-
 /* Frames come and go with the nesting, so that a list needs one frame, not one for each element. */
-static bool frame_open(Runner *runner, const Program *program, Frame *frame)
+static inline bool frame_open(Runner *runner, const Program *program, Frame *frame)
 {
-    unsigned class = frame_class(program);
-    void *room = runner->frames[class];
+    void *room = runner->frames[program->frame_class];
     if (room)
-        memcpy(&runner->frames[class], room, sizeof(void *));
-    else if (!(room = arena_alloc(runner->arena, (size_t)1 << class)))
+        memcpy(&runner->frames[program->frame_class], room, sizeof(void *));
+    else if (!(room = arena_alloc(runner->arena, (size_t)1 << program->frame_class)))
         return run_out_of_memory(runner);
 
-    uint32_t set_words = (program->n_slots + 63u) / 64, seen_words = (program->n_seen + 63u) / 64;
     frame->values = room;
     frame->set = (uint64_t *)(void *)(frame->values + program->n_slots);
-    frame->seen = frame->set + set_words;
-    frame->oneof_chosen = (uint16_t *)(void *)(frame->seen + seen_words);
+    frame->seen = frame->set + (program->n_slots + 63u) / 64;
+    frame->oneof_chosen = (uint16_t *)(void *)(frame->seen + (program->n_seen + 63u) / 64);
     frame->unknown = NULL;
-    memset(frame->set, 0, (set_words + seen_words) * 8 + program->n_oneofs * sizeof(uint16_t));
+    for (uint32_t i = 0; i < program->frame_clear / 8; i++)
+        frame->set[i] = 0;
     return true;
 }
 
-static void frame_close(Runner *runner, const Program *program, Frame *frame)
+static inline void frame_close(Runner *runner, const Program *program, Frame *frame)
 {
-    unsigned class = frame_class(program);
-    memcpy(frame->values, &runner->frames[class], sizeof(void *));
-    runner->frames[class] = frame->values;
+    memcpy(frame->values, &runner->frames[program->frame_class], sizeof(void *));
+    runner->frames[program->frame_class] = frame->values;
 }
 
 /* ---- Programs ------------------------------------------------------------------------------------ */
@@ -100,11 +93,13 @@ static bool scan(Runner *runner, const Program *program, Frame *frame, Value sou
 static bool run_fields(Runner *runner, const Program *program, Value source)
 {
     Frame frame;
-    Buffer unknown = buffer_in(runner->arena);
+    Buffer unknown;
     if (!frame_open(runner, program, &frame))
         return false;
-    if (program->keep_unknown)
+    if (program->keep_unknown) {
+        unknown = buffer_in(runner->arena);
         frame.unknown = &unknown;
+    }
     bool ok = scan(runner, program, &frame, source) && run_ops(runner, program, &frame);
     frame_close(runner, program, &frame);
     return ok;

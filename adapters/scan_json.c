@@ -251,18 +251,19 @@ static bool take_member(Runner *runner, const ScanTable *table, const ScanField 
                                        : take_scalar(runner, field, frame, node);
 }
 
-static bool has_name(const FieldType *field, Bytes name)
+static inline bool has_name(const ScanField *field, Bytes name)
 {
-    return strncmp(field->json_name, (const char *)name.data, name.size) == 0 &&
-           strlen(field->json_name) == name.size;
+    return field->json_size == name.size &&
+           memcmp(field->field->json_name, name.data, name.size) == 0;
 }
 
 /* Members mostly come in the order of the fields, so the next one is tried first. */
-static const FieldType *find_field(const MessageType *type, uint32_t expected, Bytes name)
+static inline const ScanField *find_field(const ScanTable *table, uint32_t expected, Bytes name)
 {
-    if (expected < type->n_fields && has_name(&type->fields[expected], name))
-        return &type->fields[expected];
-    return message_field(type, name);
+    if (expected < table->type->n_fields && has_name(&table->fields[expected], name))
+        return &table->fields[expected];
+    const FieldType *type = message_field(table->type, name);
+    return type ? &table->fields[type->index] : NULL;
 }
 
 bool scan_json(Runner *runner, const ScanTable *table, Frame *frame, const JsonNode *node)
@@ -272,15 +273,15 @@ bool scan_json(Runner *runner, const ScanTable *table, Frame *frame, const JsonN
                         json_kind_name(node->kind));
     uint32_t expected = 0;
     for (const JsonNode *member = node->first; member; member = member->next) {
-        const FieldType *type = find_field(table->type, expected, member->name);
-        if (!type) {
+        const ScanField *field = find_field(table, expected, member->name);
+        if (!field) {
             if (!unknown_member(runner, table->type, member->name))
                 return false;
             continue;
         }
-        expected = type->index + 1;
-        if (!take_member(runner, table, &table->fields[type->index], frame, member))
-            return run_failed_in(runner, type->json_name);
+        expected = field->field->index + 1;
+        if (!take_member(runner, table, field, frame, member))
+            return run_failed_in(runner, field->field->json_name);
     }
     return true;
 }

@@ -1,8 +1,6 @@
 /* Protobuf's wire format into the slots of a frame. https://protobuf.dev/programming-guides/encoding/ */
 #include "adapters/plan_internal.h"
 
-#include "base/utf8.h"
-
 /* Where the reader stands in one message. */
 typedef struct Scan {
     Runner *runner;
@@ -101,7 +99,7 @@ const uint8_t *wire_scalar(Runner *runner, FieldKind kind, bool check_utf8, cons
         if (!at || raw > (uint64_t)(end - at))
             return malformed(runner);
         *value_out = (Value){.data = at, .size = (size_t)raw};
-        if (check_utf8 && !utf8_valid(value_bytes(*value_out))) {
+        if (check_utf8 && !text_is_valid(at, (size_t)raw)) {
             run_fail(runner, &FAULT_BAD_VALUE, "a string that is not valid UTF-8");
             return NULL;
         }
@@ -209,7 +207,7 @@ static const uint8_t *take_scalar(Scan *s, const ScanField *field, const uint8_t
                                   const uint8_t *at)
 {
     Value value;
-    at = wire_scalar(s->runner, field->field->kind, field->field->check_utf8, at, s->end, &value);
+    at = wire_scalar(s->runner, field->field->kind, field->check_utf8, at, s->end, &value);
     if (!at) {
         run_failed_in(s->runner, field->field->name);
         return NULL;
@@ -255,29 +253,41 @@ static const uint8_t *take_packed(Scan *s, const ScanField *field, const uint8_t
     if (!at || size > (uint64_t)(s->end - at))
         return malformed(s->runner);
     if (size && field->slot != NO_SLOT &&
-        !add_run(s, field, (WireRun){.at = at, .end = at + size, .packed = true}))
+        !add_run(s, field, (WireRun){.at = at, .end = at + size}))
         return NULL;
     return at + size;
 }
 
-/* All records in a row that begin with the same tag. */
+/* Whether the next record begins with these bytes of a tag. */
+static inline bool has_tag(const uint8_t *at, const uint8_t *end, const uint8_t *tag, size_t size)
+{
+    if ((size_t)(end - at) <= size || at[0] != tag[0])
+        return false;
+    for (size_t i = 1; i < size; i++) {
+        if (at[i] != tag[i])
+            return false;
+    }
+    return true;
+}
+
+/* All records in a row that begin with the same bytes as this one. */
 static const uint8_t *take_records(Scan *s, const ScanField *field, uint32_t tag,
                                    const uint8_t *record, const uint8_t *at)
 {
-    uint8_t same[8];
-    size_t same_size = (size_t)(wire_put_varint(same, tag) - same);
+    size_t tag_size = (size_t)(at - record);
+    WireRun run = {.at = record, .tag = tag, .tag_size = (uint8_t)tag_size};
+    bool delimited = (tag & 7) == WIRE_LENGTH;
     for (;;) {
-        at = wire_skip(at, s->end, tag >> 3, (WireType)(tag & 7));
-        if (!at)
+        if (delimited && at < s->end && *at < 0x80 && s->end - at > *at)
+            at += *at + 1;
+        else if (!(at = wire_skip(at, s->end, tag >> 3, (WireType)(tag & 7))))
             return malformed(s->runner);
-        if ((size_t)(s->end - at) < same_size || memcmp(at, same, same_size) != 0)
+        if (!has_tag(at, s->end, record, tag_size))
             break;
-        at += same_size;
+        at += tag_size;
     }
-    if (field->slot != NO_SLOT &&
-        !add_run(s, field, (WireRun){.at = record, .end = at, .tag = tag}))
-        return NULL;
-    return at;
+    run.end = at;
+    return field->slot == NO_SLOT || add_run(s, field, run) ? at : NULL;
 }
 
 static bool may_be_packed(FieldKind kind)
@@ -367,23 +377,93 @@ static inline const ScanField *find_field(const ScanTable *table, uint32_t numbe
     return field ? &table->fields[field->index] : NULL;
 }
 
+/* Everything that is not the usual. */
+static const uint8_t *take_unusual(Scan *s, const ScanField *field, uint32_t tag,
+                                   const uint8_t *record, const uint8_t *at)
+{
+    if (s->table->type->message_set && tag == (1 << 3 | WIRE_GROUP))
+        return take_set_item(s, record, at);
+    return field ? take_field(s, field, tag, record, at) : skip_unknown(s, tag, record, at);
+}
+
+static inline void keep_number(Scan *s, const ScanField *field, Value value)
+{
+    s->frame->values[field->slot] = value;
+    if (value.u || field->presence)
+        frame_set(s->frame, field->slot);
+    else
+        frame_clear(s->frame, field->slot);
+}
+
+static inline const uint8_t *take_bytes(Scan *s, const ScanField *field, const uint8_t *at)
+{
+    uint64_t size;
+    at = wire_varint(at, s->end, &size);
+    if (!at || size > (uint64_t)(s->end - at))
+        return malformed(s->runner);
+    if (field->check_utf8 && !text_is_valid(at, (size_t)size)) {
+        run_fail(s->runner, &FAULT_BAD_VALUE, "a string that is not valid UTF-8");
+        run_failed_in(s->runner, field->field->name);
+        return NULL;
+    }
+    s->frame->values[field->slot] = (Value){.data = at, .size = (size_t)size};
+    if (size || field->presence)
+        frame_set(s->frame, field->slot);
+    else
+        frame_clear(s->frame, field->slot);
+    return at + size;
+}
+
+/* One field behind its tag. */
+static inline __attribute__((always_inline)) const uint8_t *
+take_usual(Scan *s, const ScanField *field, const uint8_t *record, const uint8_t *at)
+{
+    uint64_t raw;
+    switch ((ScanRead)field->read) {
+    case READ_VARINT_64:
+        if (!(at = wire_varint(at, s->end, &raw)))
+            return malformed(s->runner);
+        keep_number(s, field, (Value){.u = raw});
+        return at;
+    case READ_VARINT_32:
+        if (!(at = wire_varint(at, s->end, &raw)))
+            return malformed(s->runner);
+        keep_number(s, field, (Value){.i = (int32_t)(uint32_t)raw});
+        return at;
+    case READ_FIXED_64:
+        if (s->end - at < 8)
+            return malformed(s->runner);
+        keep_number(s, field, (Value){.u = little_endian_64(at)});
+        return at + 8;
+    case READ_BYTES: return take_bytes(s, field, at);
+    case READ_MESSAGE: return take_submessage(s, field, field->tag, at);
+    case READ_RECORDS: return take_records(s, field, field->tag, record, at);
+    case READ_PACKED: return take_packed(s, field, at);
+    case READ_OTHER: break;
+    }
+    return take_unusual(s, field, field->tag, record, at);
+}
+
+/* A field with a longer tag, or with one that is not the usual for it. */
+static const uint8_t *take_any(Scan *s, const uint8_t *record)
+{
+    uint64_t tag;
+    const uint8_t *at = wire_varint(record, s->end, &tag);
+    if (!at || tag > UINT32_MAX || tag >> 3 == 0 || at - record > WIRE_TAG_MAX)
+        return malformed(s->runner);
+    const ScanField *field = find_field(s->table, (uint32_t)(tag >> 3));
+    if (field && field->tag == tag)
+        return take_usual(s, field, record, at);
+    return take_unusual(s, field, (uint32_t)tag, record, at);
+}
+
 bool scan_wire(Runner *runner, const ScanTable *table, Frame *frame, Bytes message)
 {
     const uint8_t *at = message.data, *end = at ? at + message.size : NULL;
     Scan s = {runner, table, frame, end};
     while (at < end) {
-        const uint8_t *record = at;
-        uint64_t tag;
-        at = wire_varint(at, end, &tag);
-        if (!at || tag > UINT32_MAX || tag >> 3 == 0 || at - record > WIRE_TAG_MAX)
-            return malformed(runner) != NULL;
-        const ScanField *field = find_field(table, (uint32_t)(tag >> 3));
-        if (table->type->message_set && tag == (1 << 3 | WIRE_GROUP))
-            at = take_set_item(&s, record, at);
-        else if (field)
-            at = take_field(&s, field, (uint32_t)tag, record, at);
-        else
-            at = skip_unknown(&s, (uint32_t)tag, record, at);
+        uint32_t index = *at < 0x80 ? table->by_tag[*at] : 0;
+        at = index ? take_usual(&s, &table->fields[index - 1], at, at + 1) : take_any(&s, at);
         if (!at)
             return false;
     }
