@@ -164,7 +164,7 @@ static bool opaque_value(Runner *runner, const JsonNode *rest, Bytes url, Bytes 
         return run_fail(runner, &FAULT_BAD_VALUE, "the type %.*s is not known here",
                         BYTES_ARGS(bytes_slice(url, 0, 80)));
     *value_out = buffer_bytes(&decoded);
-    return true;
+    return !decoded.full || run_out_of_memory(runner);
 }
 
 /* What the program of the type reads: the member "value" of types with a JSON of their own. */

@@ -23,7 +23,6 @@ static Program *new_program(Compiler *c, ProgramKey key)
     Program *program = arena_make(c->arena, Program);
     Bytes stored = bytes_copy(c->arena, bytes(&key, sizeof(key)));
     CHECK(set->programs && program && stored.data); /* a config generation's arena has no limit */
-    program->index = set->n;
     set->programs[set->n++] = program;
     table_put(&c->programs, stored, program);
     return program;

@@ -4,19 +4,76 @@
 
 enum { DEFAULT_DEPTH = 100, MOST_DEPTH = 1000, DEFAULT_ELEMENTS = 1000000 };
 
-/* Only for the top: what is in it is compiled as ever. */
-static Result compile_only_field(Compiler *compiler, const Mapping *mapping, const char *name,
-                                 Program **program_out)
+/* What has been compiled with the same options, but for the codecs. */
+typedef struct CacheEntry {
+    Compiler compiler;
+    ProgramSet set;
+    struct CacheEntry *next;
+} CacheEntry;
+
+struct PlanCache {
+    Arena *arena;
+    CacheEntry *entries;
+};
+
+PlanCache *plan_cache_new(Arena *arena)
 {
-    const PlanOptions *options = &compiler->set->options;
-    const FieldType *field = message_field(mapping->to, bytes_of(name));
+    PlanCache *cache = arena_make(arena, PlanCache);
+    if (cache)
+        cache->arena = arena;
+    return cache;
+}
+
+static bool same_options(const PlanOptions *a, const PlanOptions *b)
+{
+    return a->unknown == b->unknown && a->enums_as_numbers == b->enums_as_numbers &&
+           a->emit_defaults == b->emit_defaults && a->proto_names == b->proto_names &&
+           a->types == b->types && a->max_depth == b->max_depth &&
+           a->max_elements == b->max_elements && a->walk_all == b->walk_all;
+}
+
+static CacheEntry *new_entry(Arena *arena, const PlanOptions *options)
+{
+    CacheEntry *entry = arena_make(arena, CacheEntry);
+    if (!entry)
+        return NULL;
+    entry->set.options = *options;
+    entry->compiler = (Compiler){.arena = arena, .set = &entry->set};
+    entry->compiler.programs = entry->compiler.identities = entry->compiler.reaches_any =
+        table_in(arena);
+    return entry;
+}
+
+static CacheEntry *find_entry(Arena *arena, const PlanOptions *options)
+{
+    PlanCache *cache = options->cache;
+    if (!cache)
+        return new_entry(arena, options);
+    CHECK(cache->arena == arena);
+    for (CacheEntry *entry = cache->entries; entry; entry = entry->next) {
+        if (same_options(&entry->set.options, options))
+            return entry;
+    }
+    CacheEntry *entry = new_entry(arena, options);
+    if (entry) {
+        entry->next = cache->entries;
+        cache->entries = entry;
+    }
+    return entry;
+}
+
+/* Only for the top: what is in it is compiled as ever. */
+static Result compile_only_field(Compiler *compiler, const Mapping *mapping,
+                                 const PlanOptions *options, Program **program_out)
+{
+    const FieldType *field = message_field(mapping->to, bytes_of(options->only_field));
     if (!field || options->to != CODEC_JSON)
         return FAIL(compiler->arena, FAULT_BAD_SCHEMA, "%s has no field \"%s\" to answer with",
-                    mapping->to->full_name, name);
+                    mapping->to->full_name, options->only_field);
     Program *program = arena_make(compiler->arena, Program);
     *program = (Program){.style = PROGRAM_FIELDS, .from_codec = options->from,
                          .to_codec = CODEC_JSON, .mapping = mapping, .from = mapping->from,
-                         .to = mapping->to, .index = UINT32_MAX};
+                         .to = mapping->to};
     *program_out = program;
     return compile_fields(compiler, program, field);
 }
@@ -25,29 +82,27 @@ Result plan_compile(Arena *arena, const Mapping *mapping, const PlanOptions *opt
                     const Plan **plan_out)
 {
     Plan *plan = arena_make(arena, Plan);
-    ProgramSet *set = arena_make(arena, ProgramSet);
+    CacheEntry *entry = find_entry(arena, options);
     *plan_out = NULL;
-    if (!plan || !set)
+    if (!plan || !entry)
         return FAIL(arena, FAULT_OUT_OF_MEMORY, "compiling a plan");
-    set->options = *options;
-    Compiler compiler = {.arena = arena, .set = set};
-    compiler.programs = compiler.identities = compiler.reaches_any = table_in(arena);
 
+    Compiler *compiler = &entry->compiler;
+    uint32_t first = entry->set.n;
     Program *only = NULL;
     Result r = OK;
+    *plan = (Plan){.set = &entry->set, .mapping = mapping, .from = options->from, .to = options->to};
     if (options->only_field && *options->only_field) {
-        r = compile_only_field(&compiler, mapping, options->only_field, &only);
+        r = compile_only_field(compiler, mapping, options, &only);
         plan->program = only;
     } else {
-        plan->program = compiler_program(&compiler, mapping, options->from, options->to);
+        plan->program = compiler_program(compiler, mapping, options->from, options->to);
     }
     if (!failed(r))
-        r = compiler_finish(&compiler, 0);
+        r = compiler_finish(compiler, first);
     if (failed(r))
         return FAIL_OVER(arena, r, FAULT_BAD_SCHEMA, "compiling the plan %s -> %s",
                          mapping->from->full_name, mapping->to->full_name);
-    plan->set = set;
-    plan->mapping = mapping;
     *plan_out = plan;
     return OK;
 }
@@ -57,7 +112,7 @@ bool plan_is_copy(const Plan *plan)
     const PlanOptions *options = &plan->set->options;
     if (plan->program->style == PROGRAM_COPY)
         return true;
-    return options->from == CODEC_JSON && options->to == CODEC_JSON && plan->mapping->identity &&
+    return plan->from == CODEC_JSON && plan->to == CODEC_JSON && plan->mapping->identity &&
            !plan->program->bare && !options->enums_as_numbers && !options->emit_defaults &&
            !options->walk_all;
 }
@@ -94,7 +149,7 @@ static Result source_value(const Plan *plan, const PlanInput *input, Arena *aren
                            Value *source_out)
 {
     JsonNode *root = NULL;
-    if (plan->set->options.from == CODEC_PROTO) {
+    if (plan->from == CODEC_PROTO) {
         *source_out = value_of_bytes(input->bytes);
         return OK;
     }
@@ -104,11 +159,10 @@ static Result source_value(const Plan *plan, const PlanInput *input, Arena *aren
 }
 
 /* One block that will mostly do, instead of many that double. Without it the output grows as it goes. */
-static void reserve_output(const PlanOptions *options, size_t input_size, Buffer *out)
+static void reserve_output(const Plan *plan, size_t input_size, Buffer *out)
 {
-    size_t guess = options->to == CODEC_PROTO     ? input_size
-                   : options->from == CODEC_PROTO ? input_size * 5 / 2
-                                                  : input_size;
+    bool grows = plan->from == CODEC_PROTO && plan->to == CODEC_JSON;
+    size_t guess = grows ? input_size * 5 / 2 : input_size;
     if (out->capacity || input_size < 128)
         return;
     out->data = arena_alloc(out->arena, guess);
@@ -136,7 +190,7 @@ Result plan_run(const Plan *plan, const PlanInput *input, Arena *arena, Buffer *
     memset(runner.frames, 0, sizeof(runner.frames));
     runner.fault = NULL;
     runner.n_path = 0;
-    reserve_output(options, input->bytes.size, out);
+    reserve_output(plan, input->bytes.size, out);
     size_t start = out->size;
     bool ok = program_run(&runner, plan->program, source);
     if (ok && out->full)

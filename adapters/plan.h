@@ -12,6 +12,14 @@
 #include "base/call.h"
 
 typedef struct Plan Plan;
+typedef struct PlanCache PlanCache;
+
+/*
+ * Where plans share what they have in common: a message type that many methods use, and everything that
+ * may be inside an Any, are then compiled once. Lives in the arena, which must be that of the plans; used
+ * by the thread that compiles. NULL at the arena's limit.
+ */
+PlanCache *plan_cache_new(Arena *arena);
 
 typedef enum UnknownFields {
     UNKNOWN_REFUSE, /* FAULT_UNKNOWN_FIELD, naming it and the nearest known one */
@@ -31,6 +39,7 @@ typedef struct PlanOptions {
     uint32_t max_elements;  /* list elements, map entries and members in one message; 0: 1,000,000 */
     bool walk_all;          /* wire to wire: read equal sub-messages too, instead of copying their bytes
                                (what is in them, unknown fields too, then travels along unread) */
+    PlanCache *cache;       /* or NULL */
 } PlanOptions;
 
 MUST_USE Result plan_compile(Arena *arena, const Mapping *mapping, const PlanOptions *options,

@@ -224,7 +224,6 @@ struct Program {
     bool keep_unknown;
     bool bare;         /* only_field: the value without its name and braces */
     const Program *first, *second; /* STAGED; second may be NULL */
-    uint32_t index;    /* in its plan, for the printer */
 };
 
 /* What all programs of a compilation share. */
@@ -237,6 +236,7 @@ typedef struct ProgramSet {
 
 struct Plan {
     const Program *program;
+    Codec from, to;
     const Mapping *mapping;
     const ProgramSet *set;
 };

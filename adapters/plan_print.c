@@ -38,12 +38,38 @@ static bool writes_slot(PlanCode code)
            code != PLAN_REQUIRE;
 }
 
-static void print_program_name(Buffer *out, const Program *program)
+/* The programs of one plan, in the order in which they are met; what an Any may hold is left out. */
+typedef struct Listing {
+    Buffer *out;
+    Arena *arena;
+    const Program **items;
+    uint32_t n, capacity;
+    Table indexes; /* Program pointer -> its place in items, + 1 */
+} Listing;
+
+static uint32_t list_program(Listing *list, const Program *program)
+{
+    Bytes key = bytes(&program, sizeof(program));
+    uintptr_t known = (uintptr_t)table_get(&list->indexes, key);
+    if (known)
+        return (uint32_t)known - 1;
+    if (list->n == list->capacity) {
+        uint32_t capacity = list->capacity ? list->capacity * 2 : 16;
+        list->items = arena_grow(list->arena, list->items, list->n * sizeof(Program *),
+                                 capacity * sizeof(Program *));
+        list->capacity = capacity;
+    }
+    list->items[list->n++] = program;
+    table_put(&list->indexes, bytes_copy(list->arena, key), (void *)(uintptr_t)list->n);
+    return list->n - 1;
+}
+
+static void print_program_name(Listing *list, const Program *program)
 {
     if (program->style == PROGRAM_COPY)
-        buffer_add_text(out, " copy");
-    else if (program->index != UINT32_MAX)
-        buffer_printf(out, " #%u", program->index);
+        buffer_add_text(list->out, " copy");
+    else
+        buffer_printf(list->out, " #%u", list_program(list, program));
 }
 
 static void print_flags(Buffer *out, const PlanOp *op)
@@ -58,8 +84,9 @@ static void print_flags(Buffer *out, const PlanOp *op)
         buffer_add_text(out, " loud");
 }
 
-static void print_op(Buffer *out, const PlanOp *op)
+static void print_op(Listing *list, const PlanOp *op)
 {
+    Buffer *out = list->out;
     PlanCode code = (PlanCode)op->code;
     buffer_printf(out, "    %c %-12s", code_texts[code].letter, code_texts[code].name);
     if (reads_slot(code))
@@ -77,7 +104,7 @@ static void print_op(Buffer *out, const PlanOp *op)
     if (op->put)
         buffer_printf(out, " %s %s", op->put->field->name, field_kind_name(op->put->field->kind));
     if (op->program)
-        print_program_name(out, op->program);
+        print_program_name(list, op->program);
     print_flags(out, op);
     if (op->where && (!op->put || strcmp(op->where, op->put->field->name) != 0))
         buffer_printf(out, "  (%s)", op->where);
@@ -98,31 +125,32 @@ static void print_scan(Buffer *out, const ScanTable *table, unsigned indent)
     }
 }
 
-static void print_program(Buffer *out, const Program *program)
+static void print_program(Listing *list, uint32_t index)
 {
-    static const char *const codecs[] = {"proto", "json"};
-    if (program->index != UINT32_MAX)
-        buffer_printf(out, "#%u ", program->index);
-    buffer_printf(out, "%s %s -> %s %s: %s\n", codecs[program->from_codec],
-                  program->from->full_name, codecs[program->to_codec], program->to->full_name,
+    const Program *program = list->items[index];
+    Buffer *out = list->out;
+    buffer_printf(out, "#%u %s %s -> %s %s: %s\n", index, codec_name(program->from_codec),
+                  program->from->full_name, codec_name(program->to_codec), program->to->full_name,
                   style_text(program->style));
-    if (program->style == PROGRAM_STAGED)
-        buffer_printf(out, "  #%u, then #%u\n", program->first->index, program->second->index);
+    if (program->style == PROGRAM_STAGED) {
+        uint32_t first = list_program(list, program->first);
+        buffer_printf(out, "  #%u, then #%u\n", first, list_program(list, program->second));
+    }
     if (program->style != PROGRAM_FIELDS)
         return;
     buffer_printf(out, "  scan, %u slots\n", program->n_slots);
     print_scan(out, program->scan, 4);
     buffer_add_text(out, "  operations\n");
     for (const PlanOp *op = program->ops; op->code != PLAN_END; op++)
-        print_op(out, op);
+        print_op(list, op);
 }
 
 void plan_print(const Plan *plan, Buffer *out)
 {
-    if (plan->program->index == UINT32_MAX)
-        print_program(out, plan->program);
-    for (uint32_t i = 0; i < plan->set->n; i++) {
-        if (plan->set->programs[i]->style != PROGRAM_COPY || plan->set->n == 1)
-            print_program(out, plan->set->programs[i]);
-    }
+    Listing list = {.out = out, .arena = arena_new(ARENA_UNLIMITED)};
+    list.indexes = table_in(list.arena);
+    list_program(&list, plan->program);
+    for (uint32_t i = 0; i < list.n; i++)
+        print_program(&list, i);
+    arena_free(list.arena);
 }

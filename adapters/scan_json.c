@@ -95,8 +95,11 @@ static bool read_text(const JsonNode *node, Value *value_out)
 static bool read_bytes(Runner *runner, const JsonNode *node, Value *value_out)
 {
     Buffer decoded = buffer_in(runner->arena);
-    if ((node->kind != JSON_STRING && node->kind != JSON_TEXT) ||
-        !buffer_reserve(&decoded, node->text.size) || !base64_decode(&decoded, node->text))
+    if (node->kind != JSON_STRING && node->kind != JSON_TEXT)
+        return false;
+    if (!buffer_reserve(&decoded, node->text.size))
+        return run_out_of_memory(runner);
+    if (!base64_decode(&decoded, node->text))
         return false;
     *value_out = value_of_bytes(buffer_bytes(&decoded));
     return true;

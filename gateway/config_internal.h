@@ -24,6 +24,7 @@ typedef struct ConfigReader {
     Table identities;       /* Schema (its address) -> the MappingSet in which all stays as it is */
     Table answers;          /* AnswerKey -> DefaultAnswer: of graceful routes */
     Table plans;            /* PlanKey -> Plan: many methods share a message and a pair of codecs */
+    PlanCache *programs;     /* what those plans have in common; made with the first one */
 } ConfigReader;
 
 /* What is needed of a service until it is compiled. */

@@ -47,7 +47,10 @@ Result service_plan(ConfigReader *reader, const Mapping *mapping, const PlanOpti
     if (*plan_out)
         return OK;
 
+    if (!reader->programs)
+        reader->programs = plan_cache_new(reader->arena);
     PlanOptions limited = *options;
+    limited.cache = reader->programs;
     limited.max_depth = reader->config->limits.depth;
     limited.max_elements = reader->config->limits.elements;
     Result r = plan_compile(reader->arena, mapping, &limited, plan_out);

@@ -1,0 +1,315 @@
+/* Plans from JSON and to JSON. protobuf's own suite has every corner; here is what it does not ask. */
+#include "tests/unit/adapters/plans.h"
+
+#define KINDS "test.kinds.Kinds"
+#define OLD "test.old.Old"
+
+static void every_kind_comes_back_in_its_canonical_form(void **state)
+{
+    const char *json =
+        "{\"aDouble\":1.5,\"aFloat\":0.1,\"anInt64\":\"-5\",\"aUint64\":\"18446744073709551615\","
+        "\"anInt32\":-2147483648,\"aFixed64\":\"9\",\"aFixed32\":4294967295,\"aBool\":true,"
+        "\"aString\":\"h\\\"\xc3\xa9\",\"aBytes\":\"AQID\",\"aUint32\":7,\"aColor\":\"GREEN\","
+        "\"anSfixed32\":-1,\"anSfixed64\":\"-1\",\"anSint32\":-7,\"anSint64\":\"-8\",\"maybe\":0,"
+        "\"child\":{\"child\":{},\"text\":\"\"},\"otherName\":\"x\",\"numbers\":[1,2,300],"
+        "\"looseNumbers\":[5,-1],\"texts\":[\"a\",\"\"],\"colors\":[\"RED\",\"NEGATIVE\",9],"
+        "\"children\":[{\"anInt32\":1},{}],\"doubles\":[\"NaN\",\"-Infinity\",1e+100],"
+        "\"fixed\":[1],\"zigzags\":[\"-1\"],\"bools\":[false,true],"
+        "\"labels\":{\"k\":\"v\",\"\":\"\"},\"byNumber\":{\"-7\":{\"anInt32\":3}},"
+        "\"byBool\":{\"true\":\"RED\"},\"byLong\":{\"5\":0.25},"
+        "\"time\":\"2026-03-01T10:00:20.021Z\",\"duration\":\"-1.500s\",\"mask\":\"aB,c.dE\","
+        "\"structure\":{\"a\":[1,null,{\"b\":true}]},\"value\":null,\"list\":[1,\"x\"],"
+        "\"any\":{\"@type\":\"x/test.kinds.Kinds.Inner\",\"name\":\"n\",\"size\":\"LARGE\"},"
+        "\"wrapped\":\"0\",\"wrappedText\":\"\",\"values\":[null,1],"
+        "\"times\":[\"1969-12-31T23:59:59.999999999Z\"],\"inner\":{\"name\":\"i\"},\"farAway\":3}";
+    assert_bytes(json_there_and_back(KINDS, json, (PlanOptions){0}), json);
+}
+
+static void both_spellings_and_the_loose_forms_are_read(void **state)
+{
+    assert_bytes(json_there_and_back(KINDS,
+                     "{\"an_int32\":\"1e2\",\"anInt64\":5.0,\"a_color\":2,\"aDouble\":\"1.5\","
+                     "\"a_bytes\":\"-_8\",\"renamed\":\"y\",\"aFixed32\":null,\"numbers\":null}",
+                     (PlanOptions){0}),
+                 "{\"aDouble\":1.5,\"anInt64\":\"5\",\"anInt32\":100,\"aBytes\":\"+/8=\","
+                 "\"aColor\":\"GREEN\",\"otherName\":\"y\"}");
+}
+
+static void what_does_not_fit_is_refused_with_its_path(void **state)
+{
+    static const struct { const char *json, *field, *fault; } rows[] = {
+        {"[]", NULL, "BAD_VALUE"},
+        {"{\"anInt32\":2147483648}", "anInt32", "BAD_VALUE"},
+        {"{\"anInt32\":1.5}", "anInt32", "BAD_VALUE"},
+        {"{\"anInt32\":\" 1\"}", "anInt32", "BAD_VALUE"},
+        {"{\"aUint32\":-1}", "aUint32", "BAD_VALUE"},
+        {"{\"anInt64\":\"9223372036854775808\"}", "anInt64", "BAD_VALUE"},
+        {"{\"aFloat\":1e39}", "aFloat", "BAD_VALUE"},
+        {"{\"aDouble\":\"infinity\"}", "aDouble", "BAD_VALUE"},
+        {"{\"aBool\":\"true\"}", "aBool", "BAD_VALUE"},
+        {"{\"aString\":1}", "aString", "BAD_VALUE"},
+        {"{\"aBytes\":\"*\"}", "aBytes", "BAD_VALUE"},
+        {"{\"aColor\":\"BLUE\"}", "aColor", "BAD_VALUE"},
+        {"{\"an_int32\":1,\"anInt32\":1}", "anInt32", "BAD_VALUE"},
+        {"{\"text\":\"\",\"number\":1}", "number", "BAD_VALUE"},
+        {"{\"chldren\":[]}", "chldren", "UNKNOWN_FIELD"},
+        {"{\"children\":{}}", "children", "BAD_VALUE"},
+        {"{\"child\":[]}", "child", "BAD_VALUE"},
+        {"{\"texts\":[\"a\",null]}", "texts[1]", "BAD_VALUE"},
+        {"{\"children\":[{},{\"labels\":{\"x\":3}}]}", "children[1].labels[\"x\"]", "BAD_VALUE"},
+        {"{\"byNumber\":{\"x\":{}}}", "byNumber[\"x\"]", "BAD_VALUE"},
+        {"{\"byNumber\":{\"1\":{},\"1.0\":{}}}", "byNumber", "BAD_VALUE"},
+        {"{\"labels\":{\"a\":\"\",\"b\":\"\",\"a\":\"\"}}", "labels", "BAD_VALUE"},
+        {"{\"child\":{\"child\":{\"anInt32\":\"x\"}}}", "child.child.anInt32", "BAD_VALUE"},
+        {"{\"time\":\"2026-02-29T00:00:00Z\"}", "time", "BAD_VALUE"},
+        {"{\"time\":\"2026-03-01t00:00:00Z\"}", "time", "BAD_VALUE"},
+        {"{\"duration\":\"1.5\"}", "duration", "BAD_VALUE"},
+        {"{\"mask\":\"a_b\"}", "mask", "BAD_VALUE"},
+        {"{\"structure\":{\"a\":1,\"a\":2}}", "structure", "BAD_VALUE"},
+        {"{\"any\":{\"@type\":\"x/no.such.Type\",\"a\":1}}", "any", "BAD_VALUE"},
+        {"{\"any\":{\"name\":\"n\"}}", "any.@type", "BAD_VALUE"},
+        {"{\"times\":[\"1970-01-01T00:00:00Z\",3]}", "times[1]", "BAD_VALUE"},
+        {"{\"wrapped\":{}}", "wrapped", "BAD_VALUE"},
+        {"{", NULL, "BAD_JSON"},
+    };
+    for (size_t i = 0; i < sizeof(rows) / sizeof(*rows); i++) {
+        Result r = json_in(KINDS, rows[i].json);
+        if (!failed(r))
+            fail_msg("%s was taken", rows[i].json);
+        assert_string_equal(r.error->fault->name, rows[i].fault);
+        if (!rows[i].field)
+            assert_null(r.error->field);
+        else
+            assert_string_equal(r.error->field, rows[i].field);
+    }
+}
+
+static void the_nearest_known_field_is_named(void **state)
+{
+    Result r = json_in(KINDS, "{\"chldren\":[]}");
+    assert_non_null(strstr(r.error->doing, "did you mean \"children\""));
+}
+
+static void unknown_members_and_enum_names_are_counted_when_told_so(void **state)
+{
+    PlanOptions options = {.from = CODEC_JSON, .to = CODEC_PROTO, .unknown = UNKNOWN_COUNT};
+    PlanRun run = {0};
+    Bytes out;
+    PlanInput input = {.bytes = bytes_of("{\"x\":{\"y\":[1]},\"aColor\":\"BLUE\",\"anInt32\":1,"
+                                         "\"colors\":[\"RED\",\"BLUE\"]}")};
+    assert_ok(bench.call, run_input(compiled(identity_of(KINDS), options), input, &out, &run));
+    assert_int_equal(run.n_unknown, 3);
+    assert_int_equal(out.size, 2 + 4);
+}
+
+static void options_change_how_json_is_written(void **state)
+{
+    const char *type = "test.kinds.Kinds.Inner";
+    assert_bytes(json_there_and_back(type, "{\"size\":1}", (PlanOptions){.enums_as_numbers = true}),
+                 "{\"size\":1}");
+    assert_bytes(json_there_and_back(type, "{}", (PlanOptions){.emit_defaults = true}),
+                 "{\"name\":\"\",\"size\":\"NONE\"}");
+    assert_bytes(json_there_and_back(KINDS, "{\"anInt32\":1}", (PlanOptions){.proto_names = true}),
+                 "{\"an_int32\":1}");
+    assert_bytes(json_there_and_back(type, "{}", (PlanOptions){0}), "{}");
+}
+
+static void defaults_leave_out_what_has_presence(void **state)
+{
+    PlanOptions options = {.emit_defaults = true};
+    Bytes out = json_there_and_back(KINDS, "{}", options);
+    const char *text = arena_text(bench.call, out);
+    assert_non_null(strstr(text, "\"anInt64\":\"0\""));
+    assert_non_null(strstr(text, "\"numbers\":[]"));
+    assert_non_null(strstr(text, "\"labels\":{}"));
+    assert_non_null(strstr(text, "\"aColor\":\"COLOR_UNSPECIFIED\""));
+    assert_null(strstr(text, "\"maybe\""));
+    assert_null(strstr(text, "\"child\""));
+    assert_null(strstr(text, "\"text\""));
+}
+
+static Bytes only(const char *field, const char *json)
+{
+    PlanOptions options = {.from = CODEC_JSON, .to = CODEC_JSON, .only_field = field};
+    return run_ok(compiled(identity_of(KINDS), options), bytes_of(json));
+}
+
+static void one_field_alone_can_be_the_answer(void **state)
+{
+    assert_bytes(only("a_string", "{\"aString\":\"x\"}"), "\"x\"");
+    assert_bytes(only("a_string", "{}"), "\"\"");
+    assert_bytes(only("children", "{\"children\":[{},{\"anInt32\":1}]}"), "[{},{\"anInt32\":1}]");
+    assert_bytes(only("children", "{}"), "[]");
+    assert_bytes(only("labels", "{}"), "{}");
+    assert_bytes(only("inner", "{\"inner\":{\"name\":\"x\"}}"), "{\"name\":\"x\"}");
+    assert_bytes(only("inner", "{}"), "{}");
+    assert_bytes(only("an_int64", "{\"anInt64\":3}"), "\"3\"");
+}
+
+/* ---- proto2 -------------------------------------------------------------------------------------- */
+
+static void groups_extensions_and_message_sets_come_back(void **state)
+{
+    const char *json =
+        "{\"id\":\"x\",\"count\":0,\"closed\":\"ONE\",\"list\":[\"TWO\"],\"data\":{\"inside\":1},"
+        "\"packed\":[1],\"loose\":[1,2],\"rows\":[{\"cell\":\"a\"},{}],\"byName\":{\"a\":\"ON\"},"
+        "\"set\":{\"[test.old.SetItem.item]\":{\"text\":\"t\"}},\"[test.old.extra]\":5,"
+        "\"[test.old.Old.Scope.scoped]\":{\"depth\":1},\"[test.old.extras]\":[\"a\",\"b\"]}";
+    assert_bytes(json_there_and_back(OLD, json, (PlanOptions){0}), json);
+}
+
+static void a_required_field_is_missed(void **state)
+{
+    Result r = json_in(OLD, "{\"count\":1}");
+    assert_fault(r, FAULT_FIELD_REQUIRED);
+    assert_string_equal(r.error->field, "id");
+}
+
+/* ---- Any ----------------------------------------------------------------------------------------- */
+
+static void an_any_of_unknown_type_is_kept(void **state)
+{
+    const char *json = "{\"any\":{\"@type\":\"x/no.such.Type\",\"value\":\"AQID\"}}";
+    assert_bytes(json_there_and_back(KINDS, json, (PlanOptions){0}), json);
+}
+
+static void well_known_types_stand_in_an_any_as_value(void **state)
+{
+    const char *json = "{\"any\":{\"@type\":\"x/google.protobuf.Duration\",\"value\":\"3s\"}}";
+    assert_bytes(json_there_and_back(KINDS, json, (PlanOptions){0}), json);
+    assert_bytes(json_there_and_back(KINDS, "{\"any\":{\"name\":\"n\",\"@type\":"
+                                            "\"x/test.kinds.Kinds.Inner\"}}", (PlanOptions){0}),
+                 "{\"any\":{\"@type\":\"x/test.kinds.Kinds.Inner\",\"name\":\"n\"}}");
+    assert_bytes(json_there_and_back(KINDS, "{\"any\":{}}", (PlanOptions){0}), "{\"any\":{}}");
+}
+
+/* ---- Body and parameters ------------------------------------------------------------------------- */
+
+static Result with_parameters(PlanInput input, const PlanParameter *parameters, uint32_t n,
+                              Bytes *out)
+{
+    PlanOptions options = {.from = CODEC_JSON, .to = CODEC_JSON};
+    input.parameters = parameters;
+    input.n_parameters = n;
+    return run_input(compiled(identity_of(KINDS), options), input, out, NULL);
+}
+
+#define PARAMETER(name, value) {{(const uint8_t *)(name), sizeof(name) - 1}, \
+                                {(const uint8_t *)(value), sizeof(value) - 1}}
+
+static void parameters_are_read_by_the_type_of_their_field(void **state)
+{
+    static const PlanParameter parameters[] = {
+        PARAMETER("an_int64", "-5"), PARAMETER("aBool", "true"), PARAMETER("a_color", "RED"),
+        PARAMETER("colors", "2"), PARAMETER("colors", "RED"), PARAMETER("child.a_string", "12"),
+        PARAMETER("child.inner.name", "n"), PARAMETER("aBytes", "AQID"), PARAMETER("aDouble", "1e3"),
+        PARAMETER("time", "1970-01-01T00:00:01Z"), PARAMETER("wrapped", "7"),
+        PARAMETER("mask", "a,b"),
+    };
+    Bytes out;
+    PlanInput input = {.no_body = true};
+    assert_ok(bench.call, with_parameters(input, parameters, sizeof(parameters) / sizeof(*parameters), &out));
+    assert_bytes(out, "{\"aDouble\":1000,\"anInt64\":\"-5\",\"aBool\":true,\"aBytes\":\"AQID\","
+                      "\"aColor\":\"RED\",\"child\":{\"aString\":\"12\",\"inner\":{\"name\":\"n\"}},"
+                      "\"colors\":[\"GREEN\",\"RED\"],\"time\":\"1970-01-01T00:00:01Z\","
+                      "\"mask\":\"a,b\",\"wrapped\":\"7\"}");
+}
+
+static void parameters_join_the_body_and_win(void **state)
+{
+    static const PlanParameter parameters[] = {PARAMETER("child.a_string", "path"),
+                                               PARAMETER("numbers", "3")};
+    Bytes out;
+    PlanInput input = {.bytes = bytes_of("{\"child\":{\"a_string\":\"body\",\"anInt32\":1},"
+                                         "\"numbers\":[1]}")};
+    assert_ok(bench.call, with_parameters(input, parameters, 2, &out));
+    assert_bytes(out, "{\"child\":{\"anInt32\":1,\"aString\":\"path\"},\"numbers\":[3]}");
+
+    input = (PlanInput){.bytes = bytes_of("{\"anInt32\":1}"), .body_field = bytes_of("child")};
+    assert_ok(bench.call, with_parameters(input, parameters, 1, &out));
+    assert_bytes(out, "{\"child\":{\"anInt32\":1,\"aString\":\"path\"}}");
+}
+
+static void parameters_that_fit_nowhere_are_refused(void **state)
+{
+    static const struct { PlanParameter parameter; const char *fault; } rows[] = {
+        {PARAMETER("nothing", "1"), "UNKNOWN_FIELD"}, {PARAMETER("child.nothing", "1"), "UNKNOWN_FIELD"},
+        {PARAMETER("child", "1"), "BAD_VALUE"},       {PARAMETER("labels", "1"), "BAD_VALUE"},
+        {PARAMETER("a_string.x", "1"), "BAD_VALUE"},  {PARAMETER("children.an_int32", "1"), "BAD_VALUE"},
+        {PARAMETER("an_int32", "x"), "BAD_VALUE"},    {PARAMETER("", "x"), "UNKNOWN_FIELD"},
+        {PARAMETER("any.type_url", "x"), "BAD_VALUE"},
+    };
+    Bytes out;
+    PlanInput input = {.no_body = true};
+    for (size_t i = 0; i < sizeof(rows) / sizeof(*rows); i++) {
+        Result r = with_parameters(input, &rows[i].parameter, 1, &out);
+        assert_true(failed(r));
+        assert_string_equal(r.error->fault->name, rows[i].fault);
+        assert_non_null(error_with_field(r));
+    }
+    static const PlanParameter twice[] = {PARAMETER("an_int32", "1"), PARAMETER("anInt32", "2")};
+    assert_fault(with_parameters(input, twice, 2, &out), FAULT_BAD_VALUE);
+    input = (PlanInput){.bytes = bytes_of("[1]")};
+    assert_fault(with_parameters(input, twice, 1, &out), FAULT_BAD_VALUE);
+}
+
+/* ---- Limits -------------------------------------------------------------------------------------- */
+
+static void depth_and_elements_are_limited(void **state)
+{
+    PlanOptions options = {.from = CODEC_JSON, .to = CODEC_PROTO, .max_depth = 3, .max_elements = 5};
+    const Plan *plan = compiled(identity_of(KINDS), options);
+    run_ok(plan, bytes_of("{\"child\":{\"child\":{}}}"));
+    assert_fault(run_result_of(plan, bytes_of("{\"child\":{\"child\":{\"child\":{}}}}")), FAULT_TOO_DEEP);
+    run_ok(plan, bytes_of("{\"numbers\":[1,2,3,4]}"));
+    assert_fault(run_result_of(plan, bytes_of("{\"numbers\":[1,2,3,4,5]}")), FAULT_MESSAGE_TOO_LARGE);
+}
+
+/* Wherever memory ends, it is an error and nothing else. */
+static void a_small_arena_is_an_error(void **state)
+{
+    PlanOptions options = {.from = CODEC_JSON, .to = CODEC_JSON, .types = bench.kinds_set};
+    const Plan *plan = compiled(identity_of(KINDS), options);
+    Buffer json = buffer_in(bench.call);
+    buffer_add_text(&json, "{\"labels\":{\"a\":\"\\n\"},\"structure\":{\"a\":[1,2]},\"any\":{\"@type\":"
+                           "\"x/test.kinds.Kinds\",\"texts\":[\"a\"]},\"children\":[");
+    for (int i = 0; i < 300; i++)
+        buffer_printf(&json, "%s{\"aBytes\":\"AQID\",\"texts\":[\"a\",\"b\"],\"child\":{}}", i ? "," : "");
+    buffer_add_text(&json, "]}");
+    PlanInput input = {.bytes = buffer_bytes(&json)};
+    bool worked = false;
+    for (size_t limit = 5000; limit < 1000000; limit += 977) {
+        Arena *arena = arena_new(limit);
+        Buffer out = buffer_in(arena);
+        Result r = plan_run(plan, &input, arena, &out, NULL);
+        if (failed(r))
+            assert_string_equal(r.error->fault->name, "OUT_OF_MEMORY");
+        worked |= !failed(r);
+        arena_free(arena);
+    }
+    assert_true(worked);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(every_kind_comes_back_in_its_canonical_form),
+        cmocka_unit_test(both_spellings_and_the_loose_forms_are_read),
+        cmocka_unit_test(what_does_not_fit_is_refused_with_its_path),
+        cmocka_unit_test(the_nearest_known_field_is_named),
+        cmocka_unit_test(unknown_members_and_enum_names_are_counted_when_told_so),
+        cmocka_unit_test(options_change_how_json_is_written),
+        cmocka_unit_test(defaults_leave_out_what_has_presence),
+        cmocka_unit_test(one_field_alone_can_be_the_answer),
+        cmocka_unit_test(groups_extensions_and_message_sets_come_back),
+        cmocka_unit_test(a_required_field_is_missed),
+        cmocka_unit_test(an_any_of_unknown_type_is_kept),
+        cmocka_unit_test(well_known_types_stand_in_an_any_as_value),
+        cmocka_unit_test(parameters_are_read_by_the_type_of_their_field),
+        cmocka_unit_test(parameters_join_the_body_and_win),
+        cmocka_unit_test(parameters_that_fit_nowhere_are_refused),
+        cmocka_unit_test(depth_and_elements_are_limited),
+        cmocka_unit_test(a_small_arena_is_an_error),
+    };
+    return cmocka_run_group_tests(tests, plans_begin, plans_end);
+}
