@@ -147,11 +147,19 @@ static void tell_retyped(Fields *f, const FieldType *a, const FieldType *b)
  * -------------------------------------------------------------------------------------------------
  */
 
+static bool becomes_list(const Fields *f, const FieldType *a, const FieldType *b)
+{
+    return !a->map && !b->map && a->repeated != b->repeated &&
+           elements_agree(f, value_type_element(a), value_type_element(b));
+}
+
 static int rename_likeness(const Fields *f, const FieldType *a, const FieldType *b)
 {
+    int alike = diff_likeness(a->name, b->name);
+    if (becomes_list(f, a, b))
+        return alike < 80 ? 0 : alike - 20; /* "urls" of "url" */
     if (!types_agree(f, a, b))
         return 0;
-    int alike = diff_likeness(a->name, b->name);
     if (a->number == b->number)
         alike += 15;
     if (a->message && !a->map)
@@ -244,6 +252,13 @@ static void guess_moves(Fields *f, int holder_end)
     }
 }
 
+static void tell_listed(Fields *f, const FieldType *a, const FieldType *b)
+{
+    const char *word = is_required(a) == is_required(b) ? "" : is_required(b) ? ", required: loud"
+                                                                              : ", optional: graceful";
+    buffer_printf(&f->lines, "    %s: {to: %s, more: loud%s}  # guess\n", a->name, b->name, word);
+}
+
 static void guess_renames(Fields *f)
 {
     for (uint32_t i = 0; i < f->ends[OLD]->n_fields; i++) {
@@ -255,7 +270,10 @@ static void guess_renames(Fields *f)
         diff_add(f->d,
                  BREAKS_JSON | BREAKS_SOURCE | (old->number != other->number ? BREAKS_WIRE : 0),
                  true, path_of(f, old), "renamed to %s", other->name);
-        tell_required(f, old, other, other->name);
+        if (becomes_list(f, old, other))
+            tell_listed(f, old, other);
+        else
+            tell_required(f, old, other, other->name);
     }
 }
 

@@ -88,7 +88,7 @@ static const MessageType *most_alike(Diffing *d, const MessageType *old)
         if (!is_free(d, NEW, other))
             continue;
         int fields = field_likeness(old, other), names = diff_likeness(old->name, other->name);
-        int alike = fields < 50 && names < 90 ? 0 : (2 * fields + names) / 3;
+        int alike = names < 40 || (fields < 50 && names < 90) ? 0 : (2 * fields + names) / 3;
         if (alike > most) {
             most = alike;
             best = other;
