@@ -2,9 +2,10 @@
 
 BUILD ?= build
 FUZZ_SECONDS ?= 60
+MESSAGES ?= 100000
 
 .DEFAULT_GOAL := help
-.PHONY: help deps build demo test asan tsan fuzz bench conformance format tidy clean
+.PHONY: help deps build demo test asan tsan fuzz prove bench conformance format tidy clean
 
 help: ## this menu
 	@echo 'Passerelle: make WHAT, where WHAT is'
@@ -38,6 +39,9 @@ fuzz: deps ## each fuzz target for FUZZ_SECONDS (60), with clang's libFuzzer
 	@[ -f build-fuzz/build.ninja ] || CC=clang meson setup build-fuzz -Dfuzz=true -Db_lundef=false -Db_sanitize=address,undefined
 	@ninja -C build-fuzz
 	@/usr/bin/python3 tests/fuzz/run.py build-fuzz $(FUZZ_SECONDS)
+
+prove: build ## change lists of real APIs (shared corpora) with MESSAGES (100000) each way
+	@/usr/bin/python3 tests/corpora/run.py $(BUILD)/tests/corpora/prove_corpus $(MESSAGES)
 
 bench: build ## speed, side by side with peers in one run
 	@meson test -C $(BUILD) --benchmark --verbose
