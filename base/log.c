@@ -13,6 +13,8 @@
 #include <time.h>
 #include <unistd.h>
 
+enum { DOZE = 10000000 }; /* nanoseconds */
+
 /*
  *   bytes:   [ ....lines that wait.... ]
  *             ^ taken                  ^ given      both only grow; the place is their value mod size
@@ -33,7 +35,8 @@ struct Log {
     pthread_mutex_t shared_lock;
     pthread_t writer;
     sem_t wake;
-    atomic_bool sleeping; /* the writer waits for `wake` */
+    atomic_bool sleeping; /* the writer waits for `wake`: there was nothing to write */
+    atomic_bool dozing;   /* it waits for `wake` or a little time: there was, and more will come */
     atomic_bool closing;
     atomic_int next_file; /* to go on with, or -1 */
     atomic_ullong failed;
@@ -59,6 +62,14 @@ static void wake_writer(Log *log)
         sem_post(&log->wake);
 }
 
+/* Until it is half full a ring can wait for the writer to look again by itself. */
+static void wake_dozing_writer(LogRing *ring, size_t waiting)
+{
+    if (waiting > ring->size / 2 && atomic_load_explicit(&ring->log->dozing, memory_order_relaxed) &&
+        atomic_exchange(&ring->log->dozing, false))
+        sem_post(&ring->log->wake);
+}
+
 bool log_write(LogRing *ring, Bytes line)
 {
     size_t given = atomic_load_explicit(&ring->given, memory_order_relaxed);
@@ -71,6 +82,7 @@ bool log_write(LogRing *ring, Bytes line)
     copy_in(ring, given + line.size, bytes("\n", 1));
     atomic_store(&ring->given, given + line.size + 1);
     wake_writer(ring->log);
+    wake_dozing_writer(ring, given + line.size + 1 - taken);
     return true;
 }
 
@@ -198,6 +210,22 @@ static void wait_for_lines(Log *log)
     atomic_store(&log->sleeping, false);
 }
 
+/* Under load a little time makes one large write out of many, and few wake-ups. */
+static void doze(Log *log)
+{
+    struct timespec until;
+    clock_gettime(CLOCK_REALTIME, &until);
+    until.tv_nsec += DOZE;
+    if (until.tv_nsec >= 1000000000) {
+        until.tv_nsec -= 1000000000;
+        until.tv_sec++;
+    }
+    atomic_store(&log->dozing, true);
+    if (!atomic_load(&log->closing))
+        sem_timedwait(&log->wake, &until);
+    atomic_store(&log->dozing, false);
+}
+
 static void *run_writer(void *argument)
 {
     Log *log = argument;
@@ -208,8 +236,8 @@ static void *run_writer(void *argument)
         bool any = empty_rings(log);
         if (closing)
             break;
-        if (any) /* under load a little time makes one large write out of many */
-            nanosleep(&(struct timespec){.tv_nsec = 2000000}, NULL);
+        if (any)
+            doze(log);
         else
             wait_for_lines(log);
     }
@@ -297,7 +325,7 @@ void log_close(Log *log)
     if (!log)
         return;
     atomic_store(&log->closing, true);
-    wake_writer(log);
+    sem_post(&log->wake);
     pthread_join(log->writer, NULL);
     change_file(log);
     free_log(log);
