@@ -27,9 +27,11 @@ passed=0
 failed=0
 for upstream in "$@"; do
     echo "== in front of: $upstream"
-    known=()
-    [ ! -f "$here/known_failing_$upstream.txt" ] || known=(--known-failing "@$here/known_failing_$upstream.txt")
-    "$tools/connectconformance" --mode server --conf "$here/connect.yaml" "${known[@]}" -- \
+    # A server of HTTP/1.1 need not answer before the request has ended, and the suite's does not: behind it
+    # there is no full duplex (half duplex there is).
+    skip=()
+    [[ $upstream != *-h1 ]] || skip=(--skip '**/full-duplex/**')
+    "$tools/connectconformance" --mode server --conf "$here/connect.yaml" "${skip[@]}" -- \
         /usr/bin/python3 "$here/connect_server.py" "$gateway" "$tools" "$upstream" \
         > "$tools/$upstream.log" 2>&1 || true
     grep -E '^(FAILED|INFO: .*known)' "$tools/$upstream.log" | head -40 || true

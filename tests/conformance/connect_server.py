@@ -24,6 +24,7 @@ from google.protobuf import descriptor_pb2, descriptor_pool, message_factory
 
 # name: (the suite's server, its ServerCompatRequest.protocol and .http_version, the instance in our config)
 CONNECT, GRPC, GRPC_WEB = 1, 2, 3
+UNLIMITED = 1 << 30  # of the server behind: the limit that is tested is the gateway's
 UPSTREAMS = {
     "grpc": ("referenceserver", GRPC, 2, "protocol: grpc"),
     "connect-h1": ("referenceserver", CONNECT, 1, "protocol: connect"),
@@ -110,7 +111,7 @@ def main():
     Request, Response = messages(tools)
     request = read_framed(sys.stdin.buffer, Request)
 
-    behind = start_upstream(tools, program, Request(protocol=protocol, http_version=http_version))
+    behind = start_upstream(tools, program, Request(protocol=protocol, http_version=http_version, message_receive_limit=UNLIMITED))
     address = read_framed(behind.stdout, Response)
 
     folder = tempfile.mkdtemp(prefix="passerelle-conformance-")
