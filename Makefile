@@ -11,7 +11,7 @@ help: ## this menu
 	@echo 'Passerelle: make WHAT, where WHAT is'
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  \1\t\2/p' $(MAKEFILE_LIST) | expand -t 16
 
-deps: ## install the Debian packages that are missing
+deps: ## install the Debian packages that building and testing need
 	@.ci/deps build demo test
 
 build: ## build/passerelle
@@ -34,8 +34,8 @@ asan: ## the same under AddressSanitizer and UndefinedBehaviorSanitizer
 tsan: ## the same under ThreadSanitizer
 	@$(MAKE) --no-print-directory test BUILD=build-tsan SETUP='-Db_sanitize=thread -Db_lundef=false'
 
-fuzz: deps ## each fuzz target for FUZZ_SECONDS (60), with clang's libFuzzer
-	@command -v clang >/dev/null || { echo 'make fuzz needs clang'; exit 1; }
+fuzz: ## each fuzz target for FUZZ_SECONDS (60), with clang's libFuzzer
+	@.ci/deps build fuzz
 	@[ -f build-fuzz/build.ninja ] || CC=clang meson setup build-fuzz -Dfuzz=true -Db_lundef=false -Db_sanitize=address,undefined
 	@ninja -C build-fuzz
 	@/usr/bin/python3 tests/fuzz/run.py build-fuzz $(FUZZ_SECONDS)
@@ -43,7 +43,9 @@ fuzz: deps ## each fuzz target for FUZZ_SECONDS (60), with clang's libFuzzer
 prove: build ## change lists of real APIs (shared corpora) with MESSAGES (100000) each way
 	@/usr/bin/python3 tests/corpora/run.py $(BUILD)/tests/corpora/prove_corpus $(MESSAGES)
 
-bench: build ## speed, side by side with peers in one run
+bench: ## speed, side by side with peers in one run
+	@.ci/deps build bench
+	@$(MAKE) --no-print-directory build
 	@meson test -C $(BUILD) --benchmark --verbose
 
 conformance: build ## the standards' own test suites

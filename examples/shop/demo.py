@@ -56,6 +56,11 @@ with gRPC, a v2 client with Connect, a v3 client with gRPC. Each speaks as it al
                       if v3_made.reply else "/v1/orders/none")
     page.check("500 cents, customer grace", seen.json.get("totalCents") == "500"
                and seen.json.get("customer") == "grace")
+
+    told = stage.explain("why so? The gateway explains any request, before it is made", "GET",
+                         f"/v1/orders/{order_id}", "v3")
+    page.check("version and rule, route, instance, and each field that is not the same",
+               "by the rule prefix" in told and "cents_to_money" in told)
     return order_id
 
 

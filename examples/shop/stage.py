@@ -47,10 +47,10 @@ class Page:
     def paint(self, name, text):
         return f"\033[{self.COLOURS[name]}m{text}\033[0m" if self.colour else text
 
-    def put(self, text="", paint=None, indent=0):
+    def put(self, text="", paint=None, indent=0, fold=True):
         for line in text.splitlines() or [""]:
-            filled = textwrap.wrap(line, self.width - indent, break_long_words=False,
-                                   break_on_hyphens=False) or [""]
+            filled = fold and textwrap.wrap(line, self.width - indent, break_long_words=False,
+                                            break_on_hyphens=False) or [line]
             for part in filled:
                 print(" " * indent + (self.paint(paint, part) if paint else part), flush=True)
 
@@ -226,15 +226,13 @@ class Stage:
         shutil.rmtree(self.folder, ignore_errors=True)
         return codes[0] if codes else 0
 
-    def log_line(self, since):
-        """The access-log line of the call made since then; waits for it."""
+    def log_line(self, headers):
+        """The access-log line of the call whose answer had these headers; waits for it."""
+        wanted = headers.get("x-request-id", "none")
+
         def find():
-            for line in self.gateway.lines[since:]:
-                record = json.loads(line)
-                if "request_id" in record:
-                    return record
-            return None
-        return wait_for(find, 3) or {}
+            return [json.loads(line) for line in self.gateway.lines if wanted in line]
+        return (wait_for(find, 3) or [{}])[-1]
 
     def fetch(self, url, *arguments):
         """curl: (status, {header: value}, body)."""
@@ -257,11 +255,10 @@ class Stage:
         """A call with curl; returns the answer with `status`, `headers`, `json` and `log`."""
         url = f"http://127.0.0.1:{self.port}{path}"
         self.page.step(what, shlex.join(["curl", *arguments, url]))
-        since = len(self.gateway.lines)
         answer = Answer()
         answer.status, answer.headers, body = self.fetch(url, *arguments)
         answer.json = json.loads(body) if body.strip() else {}
-        answer.log = self.log_line(since)
+        answer.log = self.log_line(answer.headers)
         told = [f"{name}: {answer.headers[name]}" for name in shown if name in answer.headers]
         self.page.answer(" ".join([f"{answer.status}", *[f"[{line}]" for line in told]]))
         self.page.answer(spelled(answer.json))
@@ -272,7 +269,6 @@ class Stage:
         """A call with grpcio; as curl(), with `code`, `message`, `trailers` and `reply` besides."""
         text = json_format.MessageToDict(request, preserving_proto_field_name=True)
         self.page.step(what, f"grpc {version} Orders.{method}({json.dumps(text, ensure_ascii=False)})")
-        since = len(self.gateway.lines)
         answer = Answer()
         with grpc.insecure_channel(f"127.0.0.1:{self.port}") as channel:
             try:
@@ -281,9 +277,8 @@ class Stage:
                 answer.code = "OK"
             except grpc.RpcError as error:
                 call, answer.code, answer.message = error, error.code().name, error.details()
-            answer.headers = {key: value for key, value in
-                              [*(call.initial_metadata() or ()), *(call.trailing_metadata() or ())]}
-        answer.log = self.log_line(since)
+            answer.headers = dict([*(call.initial_metadata() or ()), *(call.trailing_metadata() or ())])
+        answer.log = self.log_line(answer.headers)
         marks = " ".join(f"[{key}: {value}]" for key, value in answer.headers.items()
                          if key in ("passerelle-degraded", "passerelle-lost"))
         self.page.answer(f"{answer.code} {answer.message} {marks}".strip())
@@ -293,6 +288,20 @@ class Stage:
         self.why(answer)
         return answer
 
+    def explain(self, what, verb, path, version):
+        """What the gateway would do with a request; shown as far as it is about instances of one version."""
+        self.page.step(what, shlex.join(["passerelle", "explain", "shop.yaml", verb, path]))
+        done = subprocess.run([self.binary, "explain", self.write_config(), verb, path], capture_output=True, text=True)
+        lines = done.stdout.splitlines()
+        parts = [i for i, line in enumerate(lines) if line.startswith("served ")] + [len(lines)]
+        shown = lines[:parts[0]]
+        for begin, end in zip(parts, parts[1:]):
+            if lines[begin].split()[1].rstrip(",") == version:
+                shown += lines[begin:end]
+        for line in shown:
+            self.page.put(line.replace(f"{self.folder}/", ""), indent=6, fold=False)
+        return done.stdout
+
     def why(self, answer):
         """The gateway's own account of the call, from its log."""
         log = answer.log
@@ -300,13 +309,17 @@ class Stage:
         if log.get("client_version"):
             parts.append(f"speaks {log['client_version']} (known by its {log.get('rule')})")
         if log.get("instance"):
-            parts.append(f"served as {log.get('served_version')} by {log['instance']}"
-                         f" ({log.get('served_why')})")
+            well = log.get("code") == "OK" and not log.get("degraded")
+            how = "served by" if well else "asked" if log.get("attempts") else "meant for"
+            parts.append(f"{how} {log['instance']}, {log.get('served_version')} ({log.get('served_why')})")
         if log.get("losses"):
             parts.append(f"losses: {log['losses']}")
         if log.get("degraded"):
             parts.append(f"degraded: {log['degraded']}")
-        self.page.put("log: " + "; ".join(parts or [json.dumps(log)]), "dim", 6)
+        if log.get("causes"):
+            parts.append(" because ".join(cause["fault"] for cause in log["causes"]))
+        parts.append(f"{log.get('total_ms')} ms")
+        self.page.put("log: " + "; ".join(parts), "dim", 6)
 
 
 def spelled(message):
