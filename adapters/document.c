@@ -20,7 +20,7 @@ typedef struct Reading {
 static bool read_message(Reading *reading, const MessageType *type, const JsonNode *node,
                          const char *path);
 
-/* ---- Telling --------------------------------------------------------------------------------------- */
+/* ---- Telling --------------------------------------------------------------------------------- */
 
 __attribute__((format(printf, 6, 7))) static bool tell(Reading *reading, const JsonNode *node,
                                                        bool at_name, const char *path,
@@ -33,8 +33,8 @@ __attribute__((format(printf, 6, 7))) static bool tell(Reading *reading, const J
     va_end(args);
     const YamlPlace *place = yaml_place(reading->document, node);
     problem_add(reading->problems, reading->document->file,
-                at_name ? place->name_line : place->line, at_name ? place->name_column : place->column,
-                path, hint, "%s", reason);
+                at_name ? place->name_line : place->line,
+                at_name ? place->name_column : place->column, path, hint, "%s", reason);
     return false;
 }
 
@@ -65,7 +65,7 @@ static bool is_scalar(const JsonNode *node)
     return node->kind == JSON_STRING || node->kind == JSON_TEXT;
 }
 
-/* ---- What is written ------------------------------------------------------------------------------- */
+/* ---- What is written ------------------------------------------------------------------------- */
 
 /* A comma, unless this is the first of an object or list. */
 static void separate(Buffer *out)
@@ -75,7 +75,8 @@ static void separate(Buffer *out)
         buffer_add_byte(out, ',');
 }
 
-/* Begins a member; whoever finds that it has no good value puts out->size back to what is given here. */
+/* Begins a member; whoever finds that it has no good value puts out->size back to what is given
+ * here. */
 static size_t begin_member(Buffer *out, Bytes name)
 {
     size_t before = out->size;
@@ -85,7 +86,7 @@ static size_t begin_member(Buffer *out, Bytes name)
     return before;
 }
 
-/* ---- Values ---------------------------------------------------------------------------------------- */
+/* ---- Values ---------------------------------------------------------------------------------- */
 
 static bool read_scalar(Reading *reading, const FieldType *field, const JsonNode *node,
                         const char *path)
@@ -123,7 +124,8 @@ static bool read_well_known(Reading *reading, const MessageType *type, const Jso
     return read_message(reading, type, node, path);
 }
 
-static bool read_value(Reading *reading, const FieldType *field, const JsonNode *node, const char *path)
+static bool read_value(Reading *reading, const FieldType *field, const JsonNode *node,
+                       const char *path)
 {
     bool may_be_null = !reading->rules && field->kind == KIND_MESSAGE &&
                        field->message->well_known == WELL_KNOWN_VALUE;
@@ -140,7 +142,8 @@ static bool read_value(Reading *reading, const FieldType *field, const JsonNode 
     return read_scalar(reading, field, node, path);
 }
 
-static bool read_list(Reading *reading, const FieldType *field, const JsonNode *node, const char *path)
+static bool read_list(Reading *reading, const FieldType *field, const JsonNode *node,
+                      const char *path)
 {
     if (node->kind != JSON_ARRAY)
         return tell(reading, node, false, path,
@@ -157,7 +160,8 @@ static bool read_list(Reading *reading, const FieldType *field, const JsonNode *
         separate(reading->out);
         if (!read_value(reading, field, element, arena_printf(reading->arena, "%s[%u]", path, i))) {
             /* An empty one keeps the indexes of those behind it right. */
-            bool message = field->kind == KIND_MESSAGE && field->message->well_known == WELL_KNOWN_NONE;
+            bool message =
+                field->kind == KIND_MESSAGE && field->message->well_known == WELL_KNOWN_NONE;
             reading->out->size = before;
             if (message) {
                 separate(reading->out);
@@ -169,7 +173,8 @@ static bool read_list(Reading *reading, const FieldType *field, const JsonNode *
     return true;
 }
 
-static bool read_map(Reading *reading, const FieldType *field, const JsonNode *node, const char *path)
+static bool read_map(Reading *reading, const FieldType *field, const JsonNode *node,
+                     const char *path)
 {
     const FieldType *key = message_field_by_number(field->message, 1);
     const FieldType *value = message_field_by_number(field->message, 2);
@@ -182,8 +187,8 @@ static bool read_map(Reading *reading, const FieldType *field, const JsonNode *n
         JsonNode name = {.kind = JSON_TEXT, .offset = member->offset, .text = member->name};
         Buffer checked = buffer_in(reading->arena);
         ValueMistake mistake;
-        if (!document_scalar(reading->arena, key, field_rules(NULL, key), false, reading->document, &name,
-                             &checked, &mistake)) {
+        if (!document_scalar(reading->arena, key, field_rules(NULL, key), false, reading->document,
+                             &name, &checked, &mistake)) {
             tell(reading, member, true, member_path, mistake.hint, "%s", mistake.reason);
             continue;
         }
@@ -195,7 +200,7 @@ static bool read_map(Reading *reading, const FieldType *field, const JsonNode *n
     return true;
 }
 
-/* ---- Messages -------------------------------------------------------------------------------------- */
+/* ---- Messages -------------------------------------------------------------------------------- */
 
 static const FieldType *find_field(Reading *reading, const MessageType *type, Bytes name)
 {
@@ -223,7 +228,8 @@ static void read_member(Reading *reading, const MessageType *type, const JsonNod
     if (!field) {
         const char *name = arena_text(reading->arena, member->name);
         tell(reading, member, true, path_of_member(reading, path, name),
-             hint_of(reading->arena, member->name, field_names(reading->arena, type), type->n_fields),
+             hint_of(reading->arena, member->name, field_names(reading->arena, type),
+                     type->n_fields),
              "there is no such key");
         return;
     }
@@ -263,13 +269,15 @@ static void read_members(Reading *reading, const MessageType *type, const JsonNo
 }
 
 /* A word that names a field: it is there, and empty. */
-static bool read_word(Reading *reading, const MessageType *type, const JsonNode *node, const char *path)
+static bool read_word(Reading *reading, const MessageType *type, const JsonNode *node,
+                      const char *path)
 {
     const FieldType *field = find_field(reading, type, node->text);
     if (!field)
-        return tell(reading, node, false, path,
-                    hint_of(reading->arena, node->text, field_names(reading->arena, type), type->n_fields),
-                    "%.*s is not known here", BYTES_ARGS(node->text));
+        return tell(
+            reading, node, false, path,
+            hint_of(reading->arena, node->text, field_names(reading->arena, type), type->n_fields),
+            "%.*s is not known here", BYTES_ARGS(node->text));
     buffer_add_byte(reading->out, '{');
     begin_member(reading->out, bytes_of(field->name));
     JsonNode empty = {.kind = JSON_OBJECT, .offset = node->offset};
@@ -279,7 +287,8 @@ static bool read_word(Reading *reading, const MessageType *type, const JsonNode 
 }
 
 /* A scalar in place of a message is the value of the field that is marked so. */
-static bool read_bare(Reading *reading, const MessageType *type, const JsonNode *node, const char *path)
+static bool read_bare(Reading *reading, const MessageType *type, const JsonNode *node,
+                      const char *path)
 {
     if (message_has_words(reading->rules, type))
         return read_word(reading, type, node, path);
@@ -313,7 +322,7 @@ static bool read_message(Reading *reading, const MessageType *type, const JsonNo
     if (is_scalar(node) && reading->rules)
         return read_bare(reading, type, node, path);
     return tell(reading, node, false, path, NULL, "a map is expected here, not %s",
-                node->kind == JSON_ARRAY ? "a list"
+                node->kind == JSON_ARRAY  ? "a list"
                 : node->kind == JSON_NULL ? "nothing"
                                           : "one value");
 }
@@ -330,7 +339,7 @@ void document_read(const DocumentRules *rules, const MessageType *type,
     }
 }
 
-/* ---- Places ---------------------------------------------------------------------------------------- */
+/* ---- Places ---------------------------------------------------------------------------------- */
 
 /* Follows a path as far as it was written; *whole_out says whether that is all of it. */
 static const JsonNode *follow(const YamlDocument *document, const char *path, bool *whole_out)

@@ -8,14 +8,23 @@
 /* Numbers of descriptor.proto. */
 enum {
     SET_FILE = 1,
-    FILE_PACKAGE = 2, FILE_MESSAGE = 4,
-    MESSAGE_NAME = 1, MESSAGE_FIELD = 2, MESSAGE_NESTED = 3, MESSAGE_OPTIONS = 7,
-    FIELD_NAME = 1, FIELD_OPTIONS = 8,
+    FILE_PACKAGE = 2,
+    FILE_MESSAGE = 4,
+    MESSAGE_NAME = 1,
+    MESSAGE_FIELD = 2,
+    MESSAGE_NESTED = 3,
+    MESSAGE_OPTIONS = 7,
+    FIELD_NAME = 1,
+    FIELD_OPTIONS = 8,
 };
 
 /* Numbers of document.proto. */
 enum {
-    OPTION_BARE = 50100, OPTION_SPELLED, OPTION_NEEDED, OPTION_LEAST, OPTION_MOST,
+    OPTION_BARE = 50100,
+    OPTION_SPELLED,
+    OPTION_NEEDED,
+    OPTION_LEAST,
+    OPTION_MOST,
     OPTION_WORDS = 50100,
 };
 
@@ -71,8 +80,8 @@ static void read_field(DocumentRules *rules, const char *message, Bytes descript
         return;
     FieldRules *read = arena_make(arena, FieldRules);
     read_options(options, read);
-    table_put(&rules->fields,
-              bytes_of(arena_printf(arena, "%s.%.*s", message, BYTES_ARGS(name))), read);
+    table_put(&rules->fields, bytes_of(arena_printf(arena, "%s.%.*s", message, BYTES_ARGS(name))),
+              read);
 }
 
 static bool options_have_words(Bytes options)

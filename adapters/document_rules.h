@@ -6,7 +6,12 @@
 
 /* passerelle.document.Spelling. */
 typedef enum FieldSpelling {
-    SPELLED_PLAIN, SPELLED_DURATION, SPELLED_SIZE, SPELLED_DATE, SPELLED_TREE, SPELLED_FILE,
+    SPELLED_PLAIN,
+    SPELLED_DURATION,
+    SPELLED_SIZE,
+    SPELLED_DATE,
+    SPELLED_TREE,
+    SPELLED_FILE,
 } FieldSpelling;
 
 /* The options of one field. */

@@ -21,7 +21,7 @@ const char *document_choice(Arena *arena, const char *const *words, size_t n)
     return arena_text(arena, buffer_bytes(&out));
 }
 
-/* ---- Numbers --------------------------------------------------------------------------------------- */
+/* ---- Numbers --------------------------------------------------------------------------------- */
 
 typedef struct Range {
     int64_t least;
@@ -69,7 +69,7 @@ static bool below(Whole number, int64_t least)
 {
     if (!number.negative || number.size == 0)
         return least > 0 && number.size < (uint64_t)least;
-    return least >= 0 || number.size > (uint64_t)-(least + 1) + 1;
+    return least >= 0 || number.size > (uint64_t) - (least + 1) + 1;
 }
 
 static bool above(Whole number, uint64_t most)
@@ -101,7 +101,8 @@ static bool add_whole(Arena *arena, const FieldType *field, const FieldRules *ru
 {
     Range range = range_of(field->kind);
     if (rules->has_least && below(number, rules->least))
-        return wrong(mistake, NULL, bound(arena, "must be at least ", rules->spelled, rules->least));
+        return wrong(mistake, NULL,
+                     bound(arena, "must be at least ", rules->spelled, rules->least));
     if (rules->has_most && above(number, (uint64_t)rules->most))
         return wrong(mistake, NULL, bound(arena, "must be at most ", rules->spelled, rules->most));
     if (below(number, range.least))
@@ -179,7 +180,7 @@ static bool is_json_number(Bytes text)
     return at == text.size;
 }
 
-/* ---- Words ----------------------------------------------------------------------------------------- */
+/* ---- Words ----------------------------------------------------------------------------------- */
 
 static bool add_bool(Arena *arena, Bytes text, Buffer *out, ValueMistake *mistake)
 {
@@ -191,7 +192,8 @@ static bool add_bool(Arena *arena, Bytes text, Buffer *out, ValueMistake *mistak
                  arena_printf(arena, "%.*s is not a truth value", BYTES_ARGS(text)));
 }
 
-/* "PROTOCOL_" of enum Protocol, "VERSION_RULE_" of VersionRule: what its values begin with by convention. */
+/* "PROTOCOL_" of enum Protocol, "VERSION_RULE_" of VersionRule: what its values begin with by
+ * convention. */
 static size_t prefix_size(const EnumType *type, const EnumValue *value)
 {
     const char *dot = strrchr(type->name, '.');
@@ -217,7 +219,8 @@ const char *document_word(Arena *arena, const EnumType *type, const EnumValue *v
     return text;
 }
 
-static bool add_word(Arena *arena, const EnumType *type, Bytes text, Buffer *out, ValueMistake *mistake)
+static bool add_word(Arena *arena, const EnumType *type, Bytes text, Buffer *out,
+                     ValueMistake *mistake)
 {
     const char **words = arena_array(arena, const char *, type->n_values);
     for (uint32_t i = 0; i < type->n_values; i++) {
@@ -250,12 +253,12 @@ static bool add_enum(Arena *arena, const FieldType *field, const FieldRules *rul
     for (uint32_t i = 0; i < type->n_values; i++)
         names[i] = type->values[i].name;
     const char *nearest = nearest_word(node->text, names, type->n_values);
-    return wrong(mistake, nearest ? arena_printf(arena, "did you mean %s", nearest) : NULL,
-                 arena_printf(arena, "%.*s is not a value of %s", BYTES_ARGS(node->text),
-                              type->full_name));
+    return wrong(
+        mistake, nearest ? arena_printf(arena, "did you mean %s", nearest) : NULL,
+        arena_printf(arena, "%.*s is not a value of %s", BYTES_ARGS(node->text), type->full_name));
 }
 
-/* ---- The whole ------------------------------------------------------------------------------------- */
+/* ---- The whole ------------------------------------------------------------------------------- */
 
 static void add_file(Arena *arena, const YamlDocument *document, Bytes name, Buffer *out)
 {
@@ -334,7 +337,8 @@ void document_tree(const JsonNode *node, Buffer *out)
     case JSON_NUMBER: buffer_add_bytes(out, node->text); return;
     case JSON_STRING: json_write_string(out, node->text); return;
     case JSON_TEXT:
-        if (bytes_are(node->text, "true") || bytes_are(node->text, "false") || is_json_number(node->text))
+        if (bytes_are(node->text, "true") || bytes_are(node->text, "false") ||
+            is_json_number(node->text))
             buffer_add_bytes(out, node->text);
         else
             json_write_string(out, node->text);

@@ -12,11 +12,16 @@ typedef struct Unit {
 
 /* From the largest on, and longer names before those that they begin with. */
 static const Unit times[] = {
-    {"d", 86400 * SECOND}, {"h", 3600 * SECOND}, {"ms", MILLISECOND}, {"us", MICROSECOND},
-    {"ns", 1},             {"m", 60 * SECOND},   {"s", SECOND},
+    {"d", 86400 * SECOND},
+    {"h", 3600 * SECOND},
+    {"ms", MILLISECOND},
+    {"us", MICROSECOND},
+    {"ns", 1},
+    {"m", 60 * SECOND},
+    {"s", SECOND},
 };
 static const Unit sizes[] = {
-    {"KiB", 1 << 10}, {"MiB", 1 << 20}, {"GiB", 1 << 30},  {"kB", 1000},
+    {"KiB", 1 << 10}, {"MiB", 1 << 20}, {"GiB", 1 << 30},   {"kB", 1000},
     {"KB", 1000},     {"MB", 1000000},  {"GB", 1000000000}, {"B", 1},
 };
 
@@ -74,7 +79,8 @@ bool spelling_duration(Bytes text, int64_t *nanoseconds_out)
         const Unit *unit = take_unit(&text, times, sizeof times / sizeof *times);
         if (!unit || __builtin_mul_overflow(whole, unit->worth, &part) ||
             __builtin_add_overflow(sum, part, &sum) ||
-            __builtin_add_overflow(sum, (int64_t)((double)billionths / 1e9 * (double)unit->worth), &sum))
+            __builtin_add_overflow(sum, (int64_t)((double)billionths / 1e9 * (double)unit->worth),
+                                   &sum))
             return false;
     } while (text.size);
     *nanoseconds_out = sum;
@@ -90,7 +96,8 @@ bool spelling_size(Bytes text, uint64_t *bytes_out)
     const Unit *unit = text.size ? take_unit(&text, sizes, sizeof sizes / sizeof *sizes) : &one;
     if (!unit || text.size || (billionths && unit->worth == 1) ||
         __builtin_mul_overflow(whole, unit->worth, &size) ||
-        __builtin_add_overflow(size, (int64_t)((double)billionths / 1e9 * (double)unit->worth), &size))
+        __builtin_add_overflow(size, (int64_t)((double)billionths / 1e9 * (double)unit->worth),
+                               &size))
         return false;
     *bytes_out = (uint64_t)size;
     return true;
@@ -109,7 +116,7 @@ bool spelling_date(Bytes text, int64_t *nanoseconds_out)
 void spelling_add_duration(Buffer *out, int64_t nanoseconds)
 {
     static const Unit largest_first[] = {
-        {"h", 3600 * SECOND}, {"m", 60 * SECOND},   {"s", SECOND},
+        {"h", 3600 * SECOND}, {"m", 60 * SECOND},  {"s", SECOND},
         {"ms", MILLISECOND},  {"us", MICROSECOND}, {"ns", 1},
     };
     if (nanoseconds <= 0) {

@@ -69,15 +69,15 @@ static bool wants_name(Reader *reader)
     return level && level->node->kind == JSON_OBJECT && !level->has_name;
 }
 
-/* ---- Nodes ---------------------------------------------------------------------------------------- */
+/* ---- Nodes ----------------------------------------------------------------------------------- */
 
 static void add_place(Reader *reader, YamlPlace place)
 {
     YamlDocument *document = reader->document;
     if (document->n_places == reader->places_capacity) {
         uint32_t capacity = reader->places_capacity ? reader->places_capacity * 2 : 64;
-        YamlPlace *grown = arena_grow(reader->arena, reader->places, document->n_places * sizeof *grown,
-                                      capacity * sizeof *grown);
+        YamlPlace *grown = arena_grow(reader->arena, reader->places,
+                                      document->n_places * sizeof *grown, capacity * sizeof *grown);
         reader->places = grown;
         reader->places_capacity = capacity;
     }
@@ -120,7 +120,7 @@ static JsonNode *add_node(Reader *reader, JsonKind kind, const yaml_mark_t *mark
     return node;
 }
 
-/* ---- Events: each gives false when reading cannot go on -------------------------------------------- */
+/* ---- Events: each gives false when reading cannot go on -------------------------------------- */
 
 /* True when the value that begins here is dropped, because its key was. */
 static bool dropped(Reader *reader)
@@ -194,8 +194,8 @@ static bool on_scalar(Reader *reader, const yaml_event_t *event)
 }
 
 /* A sequence or mapping begins. */
-static bool on_start(Reader *reader, JsonKind kind, const yaml_char_t *anchor, const yaml_char_t *tag,
-                     const yaml_mark_t *mark)
+static bool on_start(Reader *reader, JsonKind kind, const yaml_char_t *anchor,
+                     const yaml_char_t *tag, const yaml_mark_t *mark)
 {
     tell_decoration(reader, anchor, tag, mark);
     if (reader->depth + reader->skipping == reader->limits.depth) {
@@ -247,7 +247,8 @@ static bool on_alias(Reader *reader, const yaml_event_t *event)
 static bool on_document(Reader *reader, const yaml_event_t *event)
 {
     if (reader->started) {
-        tell(reader, &event->start_mark, NULL, "one file holds one document; a second one begins here");
+        tell(reader, &event->start_mark, NULL,
+             "one file holds one document; a second one begins here");
         return false;
     }
     reader->started = true;
@@ -276,7 +277,7 @@ static bool on_event(Reader *reader, const yaml_event_t *event)
     return true;
 }
 
-/* ---- The whole ------------------------------------------------------------------------------------- */
+/* ---- The whole ------------------------------------------------------------------------------- */
 
 static void tell_syntax(Reader *reader, const yaml_parser_t *parser)
 {

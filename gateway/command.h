@@ -1,9 +1,9 @@
 /*
  * Commands: what `passerelle WORD ...` does. One file per command, and main.c that finds it.
  *
- * Each gets the arguments behind its word and gives the exit code: 0 well, 1 the answer is no (a config
- * with mistakes, a difference found), 2 called in the wrong way. Results go to the standard output, the
- * rest to the standard error.
+ * Each gets the arguments behind its word and gives the exit code: 0 well, 1 the answer is no (a
+ * config with mistakes, a difference found), 2 called in the wrong way. Results go to the standard
+ * output, the rest to the standard error.
  */
 #ifndef GATEWAY_COMMAND_H
 #define GATEWAY_COMMAND_H
@@ -29,8 +29,8 @@ bool command_flag(int *n, char **arguments, const char *flag);
 const char *command_option(int *n, char **arguments, const char *name);
 
 /*
- * Loads a config for a command that cannot go on without one: mistakes are printed to the standard error,
- * and NULL is given.
+ * Loads a config for a command that cannot go on without one: mistakes are printed to the standard
+ * error, and NULL is given.
  */
 Config *command_config(const char *path);
 

@@ -1,6 +1,6 @@
 /*
- * passerelle check CONFIG [--json]: every mistake of a config; or what it means: who answers what, and
- * what is lost on the way between versions.
+ * passerelle check CONFIG [--json]: every mistake of a config; or what it means: who answers what,
+ * and what is lost on the way between versions.
  */
 #include "gateway/command.h"
 #include "gateway/config_report.h"

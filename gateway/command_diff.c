@@ -1,6 +1,7 @@
 /*
  * passerelle diff OLD NEW: what changed between two versions of an API, whom it breaks, and a first
- * change list. OLD and NEW are descriptor sets, with the package behind a colon where there are several.
+ * change list. OLD and NEW are descriptor sets, with the package behind a colon where there are
+ * several.
  */
 #include "gateway/command.h"
 
@@ -39,10 +40,12 @@ static bool has_messages_in(const Schema *schema, const char *package)
 }
 
 /* "orders.binpb:shop.orders.v2" or "orders.binpb". False: said why not. */
-static bool load_side(Arena *arena, const char *argument, const char *otherwise, ChangeSide *side_out)
+static bool load_side(Arena *arena, const char *argument, const char *otherwise,
+                      ChangeSide *side_out)
 {
     const char *colon = strrchr(argument, ':');
-    const char *file = colon ? arena_text(arena, bytes(argument, (size_t)(colon - argument))) : argument;
+    const char *file =
+        colon ? arena_text(arena, bytes(argument, (size_t)(colon - argument))) : argument;
     Result r = schema_load_file(arena, file, &side_out->schema);
     if (failed(r)) {
         fprintf(stderr, "passerelle: %s\n", error_text(arena, r));
@@ -50,8 +53,9 @@ static bool load_side(Arena *arena, const char *argument, const char *otherwise,
     }
     side_out->package = colon ? colon + 1 : only_package(side_out->schema);
     if (!side_out->package) {
-        fprintf(stderr, "passerelle: %s has services in no or in several packages: write %s:PACKAGE\n", file,
-                file);
+        fprintf(stderr,
+                "passerelle: %s has services in no or in several packages: write %s:PACKAGE\n",
+                file, file);
         return false;
     }
     if (!has_messages_in(side_out->schema, side_out->package)) {
@@ -86,7 +90,8 @@ int command_diff(const Command *command, int n, char **arguments)
     Arena *arena = arena_new(ARENA_UNLIMITED);
     ChangeSide from, to;
     int code = EXIT_USAGE;
-    if (load_side(arena, arguments[0], "old", &from) && load_side(arena, arguments[1], "new", &to)) {
+    if (load_side(arena, arguments[0], "old", &from) &&
+        load_side(arena, arguments[1], "new", &to)) {
         SchemaDiff diff;
         schema_diff(arena, &from, &to, &diff);
         print(arena, &diff, json, only_changes);

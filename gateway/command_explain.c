@@ -1,6 +1,6 @@
 /*
- * passerelle explain CONFIG [VERB] PATH: what would become of a request: which version and by which rule,
- * which route, who answers, and what is lost on the way there and back. Nothing is sent.
+ * passerelle explain CONFIG [VERB] PATH: what would become of a request: which version and by which
+ * rule, which route, who answers, and what is lost on the way there and back. Nothing is sent.
  */
 #include "gateway/command.h"
 #include "gateway/explain.h"

@@ -1,6 +1,7 @@
 /*
- * passerelle prove CONFIG: random messages through every plan between every two versions and back, against
- * a slow, obvious interpreter of the same change lists. Prints the smallest counter-example.
+ * passerelle prove CONFIG: random messages through every plan between every two versions and back,
+ * against a slow, obvious interpreter of the same change lists. Prints the smallest
+ * counter-example.
  */
 #include "gateway/command.h"
 
@@ -37,14 +38,16 @@ static bool is_connected(const Service *service, uint32_t older, uint32_t newer)
 }
 
 /* False: disproved, or it could not be tried; both are said. */
-static bool prove_pair(const Service *service, uint32_t older, uint32_t newer, const ProveOptions *options)
+static bool prove_pair(const Service *service, uint32_t older, uint32_t newer,
+                       const ProveOptions *options)
 {
     Arena *arena = arena_new(ARENA_UNLIMITED);
     ProveOutcome outcome = {0};
     Result r = prove_chain(arena, service->changes + older, newer - older, options, &outcome);
     if (options->on_progress)
         fprintf(stderr, "\r\033[K");
-    printf("%s %s - %s: ", service->name, service->versions[older].name, service->versions[newer].name);
+    printf("%s %s - %s: ", service->name, service->versions[older].name,
+           service->versions[newer].name);
     if (failed(r))
         printf("%s\n", error_text(arena, r));
     else

@@ -12,7 +12,7 @@
 
 enum { CONFIG_SIZE_MOST = 16 << 20, HINT_WORDS_MOST = 12 };
 
-/* ---- Telling --------------------------------------------------------------------------------------- */
+/* ---- Telling --------------------------------------------------------------------------------- */
 
 const char *config_path(ConfigReader *reader, const char *format, ...)
 {
@@ -47,7 +47,7 @@ const char *config_hint(ConfigReader *reader, const char *word, const char *cons
     return arena_text(reader->arena, buffer_bytes(&all));
 }
 
-/* ---- The small things ------------------------------------------------------------------------------ */
+/* ---- The small things ------------------------------------------------------------------------ */
 
 static const char *lower_case(Arena *arena, const char *text)
 {
@@ -94,7 +94,8 @@ static void read_cors(ConfigReader *reader)
         const char *host = strstr(text->origins[i], "://");
         origins[i] = text->origins[i];
         if (strcmp(origins[i], "*") == 0 && text->credentials)
-            config_tell(reader, path, "list the origins", "credentials cannot be sent to every origin");
+            config_tell(reader, path, "list the origins",
+                        "credentials cannot be sent to every origin");
         else if (strcmp(origins[i], "*") != 0 && (!host || strchr(host + 3, '/')))
             config_tell(reader, path, "for example https://panel.example",
                         "%s is not an origin: scheme, host and, if any, port", origins[i]);
@@ -113,12 +114,13 @@ static void read_process(ConfigReader *reader)
     config->drain_time = text->drain;
     config->node = text->node ? text->node : host_name(reader->arena);
     if (text->identity_header)
-        config->identity_header = config_field_name(reader, text->identity_header, "identity_header");
+        config->identity_header =
+            config_field_name(reader, text->identity_header, "identity_header");
     config->no_error_details = !text->error_details;
     config->log_file = text->log ? text->log->file : "-";
 }
 
-/* ---- Loading --------------------------------------------------------------------------------------- */
+/* ---- Loading --------------------------------------------------------------------------------- */
 
 Result config_read_file(Arena *arena, const char *path, size_t most, Bytes *text_out)
 {

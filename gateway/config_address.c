@@ -12,7 +12,8 @@ static bool is_host_name(Bytes host)
     if (!host.size || host.size > 253)
         return false;
     for (size_t i = 0; i < host.size; i++)
-        if (!isalnum(host.data[i]) && host.data[i] != '-' && host.data[i] != '.' && host.data[i] != '_')
+        if (!isalnum(host.data[i]) && host.data[i] != '-' && host.data[i] != '.' &&
+            host.data[i] != '_')
             return false;
     return true;
 }
@@ -29,7 +30,8 @@ static bool read_unix(ConfigReader *reader, const char *text, const char *path, 
     struct sockaddr_un socket;
     address->path = text + strlen("unix:");
     if (!*address->path)
-        config_tell(reader, path, "for example unix:/run/passerelle.sock", "there is no path behind unix:");
+        config_tell(reader, path, "for example unix:/run/passerelle.sock",
+                    "there is no path behind unix:");
     else if (strlen(address->path) >= sizeof socket.sun_path)
         config_tell(reader, path, NULL, "the path of a unix socket has at most %zu characters",
                     sizeof socket.sun_path - 1);
@@ -69,13 +71,15 @@ bool config_address(ConfigReader *reader, const char *text, bool listening, cons
     struct in6_addr ip;
     uint64_t port = 0;
     if (!split(reader->arena, text, address_out, &port_text, &ipv6))
-        config_tell(reader, path, example, "%s is not an address: a host, a colon and a port", text);
+        config_tell(reader, path, example, "%s is not an address: a host, a colon and a port",
+                    text);
     else if (!ipv6 && strchr(address_out->host, ':'))
         config_tell(reader, path, arena_printf(reader->arena, "[%s]", text),
                     "an IPv6 address stands in brackets");
     else if (ipv6 && inet_pton(AF_INET6, address_out->host, &ip) != 1)
         config_tell(reader, path, NULL, "%s is not an IPv6 address", address_out->host);
-    else if (!ipv6 && (!is_host_name(bytes_of(address_out->host)) || is_wrong_ipv4(address_out->host)))
+    else if (!ipv6 &&
+             (!is_host_name(bytes_of(address_out->host)) || is_wrong_ipv4(address_out->host)))
         config_tell(reader, path, example, "%s is neither an IP address nor a host name",
                     *address_out->host ? address_out->host : "nothing");
     else if (!bytes_to_u64(port_text, &port) || port > UINT16_MAX || (port == 0 && !listening))

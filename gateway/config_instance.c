@@ -30,8 +30,8 @@ static Compression compression_of(Passerelle__Config__Compression compression)
 }
 
 /* What goes together, and what is not said but follows. */
-static void read_protocol(ConfigReader *reader, const Passerelle__Config__Instance *text, bool opaque,
-                          const char *path, Instance *instance)
+static void read_protocol(ConfigReader *reader, const Passerelle__Config__Instance *text,
+                          bool opaque, const char *path, Instance *instance)
 {
     instance->protocol = opaque ? UPSTREAM_HTTP : protocol_of(text->protocol);
     instance->codec =
@@ -43,12 +43,14 @@ static void read_protocol(ConfigReader *reader, const Passerelle__Config__Instan
 
     const char *protocol_path = config_path(reader, "%s.protocol", path);
     if (!opaque && instance->protocol == UPSTREAM_HTTP)
-        config_tell(reader, protocol_path, "write a route that matches the path, with instances of its own",
+        config_tell(reader, protocol_path,
+                    "write a route that matches the path, with instances of its own",
                     "plain HTTP has no versions and cannot serve a schema");
     if (opaque && text->has_protocol && protocol_of(text->protocol) != UPSTREAM_HTTP)
         config_tell(reader, protocol_path, "http", "a path is passed through in plain HTTP only");
     if (text->has_http2 && !text->http2 && instance->protocol == UPSTREAM_GRPC)
-        config_tell(reader, config_path(reader, "%s.http2", path), NULL, "gRPC goes over HTTP/2 only");
+        config_tell(reader, config_path(reader, "%s.http2", path), NULL,
+                    "gRPC goes over HTTP/2 only");
     if (text->http2 && (instance->protocol == UPSTREAM_REST || instance->protocol == UPSTREAM_HTTP))
         config_tell(reader, config_path(reader, "%s.http2", path), NULL,
                     "this protocol goes over HTTP/1.1 only");
@@ -107,7 +109,8 @@ static void read_versions(ConfigReader *reader, const Service *service,
     if (!text->n_versions && service->n_versions == 1)
         instance->versions = 1;
     else if (!text->n_versions && service->n_versions > 1)
-        config_tell(reader, path, config_path(reader, "versions: [%s]", names[service->n_versions - 1]),
+        config_tell(reader, path,
+                    config_path(reader, "versions: [%s]", names[service->n_versions - 1]),
                     "the key versions is missing: %s has more than one", service->name);
 }
 
@@ -133,13 +136,15 @@ static void read_instance(ConfigReader *reader, const Service *service,
                     "a path that is passed through has no versions");
 }
 
-static void tell_duplicate(ConfigReader *reader, const Service *service, uint32_t at, const char *path)
+static void tell_duplicate(ConfigReader *reader, const Service *service, uint32_t at,
+                           const char *path)
 {
     const Address *address = &service->instances[at].address;
     for (uint32_t i = 0; i < at && address->text; i++)
         if (service->instances[i].address.text &&
             strcmp(service->instances[i].address.text, address->text) == 0) {
-            config_tell(reader, config_path(reader, "%s.address", path), "give it all its versions there",
+            config_tell(reader, config_path(reader, "%s.address", path),
+                        "give it all its versions there",
                         "instances[%u] has the address %s already", i, address->text);
             return;
         }

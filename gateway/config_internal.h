@@ -1,9 +1,10 @@
 /*
  * ConfigReader: one loading of a config, while it goes on. Private to config*.c and service*.c.
  *
- * Each file reads its part of the ConfigFile into the Config and tells what is wrong with it. What was
- * left out because it was wrong already (NULL, 0) is passed over without another word. The compiling
- * (service.c) runs over what could be read, so that its mistakes are told in the same run.
+ * Each file reads its part of the ConfigFile into the Config and tells what is wrong with it. What
+ * was left out because it was wrong already (NULL, 0) is passed over without another word. The
+ * compiling (service.c) runs over what could be read, so that its mistakes are told in the same
+ * run.
  */
 #ifndef GATEWAY_CONFIG_INTERNAL_H
 #define GATEWAY_CONFIG_INTERNAL_H
@@ -18,13 +19,14 @@ typedef struct ConfigReader {
     Problems *problems;
     ConfigFile file;
     Config *config;
-    Table schemas;          /* file -> LoadedSchema */
-    ServicePlan *services;  /* what is known of config->services[i] only while it is loaded */
-    const char **route_paths; /* of config->routes[i]: "routes[0]"; NULL for those that nobody wrote */
-    Table identities;       /* Schema (its address) -> the MappingSet in which all stays as it is */
-    Table answers;          /* AnswerKey -> DefaultAnswer: of graceful routes */
-    Table plans;            /* PlanKey -> Plan: many methods share a message and a pair of codecs */
-    PlanCache *programs;     /* what those plans have in common; made with the first one */
+    Table schemas;         /* file -> LoadedSchema */
+    ServicePlan *services; /* what is known of config->services[i] only while it is loaded */
+    const char *
+        *route_paths;    /* of config->routes[i]: "routes[0]"; NULL for those that nobody wrote */
+    Table identities;    /* Schema (its address) -> the MappingSet in which all stays as it is */
+    Table answers;       /* AnswerKey -> DefaultAnswer: of graceful routes */
+    Table plans;         /* PlanKey -> Plan: many methods share a message and a pair of codecs */
+    PlanCache *programs; /* what those plans have in common; made with the first one */
 } ConfigReader;
 
 /* What is needed of a service until it is compiled. */
@@ -75,7 +77,8 @@ void config_assign_routes(ConfigReader *reader);
 /* service_methods.c: Version.methods, Config.methods. */
 void service_read_methods(ConfigReader *reader);
 
-/* service_changes.c: change lists, Version.to, Config.losses, and what each method is in other versions. */
+/* service_changes.c: change lists, Version.to, Config.losses, and what each method is in other
+ * versions. */
 MUST_USE Result service_read_changes(ConfigReader *reader);
 
 /* service_pairs.c: plans between all versions and codecs that can meet. */
@@ -94,7 +97,7 @@ MUST_USE Result service_make_rest(ConfigReader *reader);
 MUST_USE Result service_make_defaults(ConfigReader *reader);
 
 /* A plan for this mapping, made once; NULL when there is no mapping. */
-MUST_USE Result service_plan(ConfigReader *reader, const Mapping *mapping, const PlanOptions *options,
-                             const Plan **plan_out);
+MUST_USE Result service_plan(ConfigReader *reader, const Mapping *mapping,
+                             const PlanOptions *options, const Plan **plan_out);
 
 #endif

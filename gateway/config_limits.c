@@ -6,8 +6,8 @@
 static const Passerelle__Config__Limits defaults = PASSERELLE__CONFIG__LIMITS__INIT;
 
 /* Two limits that only make sense in one order. */
-static void check_order(ConfigReader *reader, uint64_t small, uint64_t large, const char *small_name,
-                        const char *large_name)
+static void check_order(ConfigReader *reader, uint64_t small, uint64_t large,
+                        const char *small_name, const char *large_name)
 {
     if (small > large)
         config_tell(reader, config_path(reader, "limits.%s", small_name), NULL,
@@ -19,19 +19,20 @@ void config_read_limits(ConfigReader *reader)
     const Passerelle__Config__Limits *text =
         reader->file.content->limits ? reader->file.content->limits : &defaults;
     reader->config->limits = (Limits){
-        .http = {
-            .head_bytes = text->head_bytes,
-            .head_fields = text->head_fields,
-            .path_bytes = text->path_bytes,
-            .streams = text->streams,
-            .stream_window = text->stream_window,
-            .connection_window = text->connection_window,
-            .resets_per_second = text->resets_per_second,
-            .control_frames = text->control_frames,
-            .queue_high = text->queue_high,
-            .queue_low = text->queue_low,
-            .requests = text->requests,
-        },
+        .http =
+            {
+                .head_bytes = text->head_bytes,
+                .head_fields = text->head_fields,
+                .path_bytes = text->path_bytes,
+                .streams = text->streams,
+                .stream_window = text->stream_window,
+                .connection_window = text->connection_window,
+                .resets_per_second = text->resets_per_second,
+                .control_frames = text->control_frames,
+                .queue_high = text->queue_high,
+                .queue_low = text->queue_low,
+                .requests = text->requests,
+            },
         .head_time = text->head_time,
         .body_time = text->body_time,
         .idle_time = text->idle_time,

@@ -24,7 +24,8 @@ static void read_tls(ConfigReader *reader, const Passerelle__Config__ListenerTls
         .certificate_optional = text->client_certificate_optional,
     };
     if (text->client_certificate_optional && !text->client_ca)
-        config_tell(reader, path, NULL, "client_certificate_optional means something with client_ca only");
+        config_tell(reader, path, NULL,
+                    "client_certificate_optional means something with client_ca only");
     Result r = tls_server_context(reader->arena, &files, &listener->tls);
     if (failed(r))
         config_tell_tls(reader, r, path);
@@ -54,8 +55,8 @@ void config_read_listeners(ConfigReader *reader)
         ListenerConfig *listener = &config->listeners[config->n_listeners];
         if (!text->listen[i]->address)
             continue;
-        if (config_address(reader, text->listen[i]->address, true, config_path(reader, "%s.address", path),
-                           &listener->address))
+        if (config_address(reader, text->listen[i]->address, true,
+                           config_path(reader, "%s.address", path), &listener->address))
             tell_duplicate(reader, config->n_listeners, config_path(reader, "%s.address", path));
         config->n_listeners++;
         if (text->listen[i]->tls)

@@ -4,14 +4,15 @@
 #include "adapters/loss.h"
 #include "base/arena.h"
 
-/* ---- Text ------------------------------------------------------------------------------------------ */
+/* ---- Text ------------------------------------------------------------------------------------ */
 
 static const char *plural(uint32_t n)
 {
     return n == 1 ? "" : "s";
 }
 
-/* Who answers calls of a version: instances that speak it, else the versions that it is given in. */
+/* Who answers calls of a version: instances that speak it, else the versions that it is given in.
+ */
 static void add_answerers(const Version *version, Buffer *out)
 {
     const Service *service = version->service;
@@ -50,9 +51,9 @@ static void add_hidden(const Version *version, Buffer *out)
         for (uint32_t j = 0; j < version->methods[i].n_bindings; j++) {
             const RestBinding *binding = &version->methods[i].bindings[j];
             if (binding->hidden_by)
-                buffer_printf(out, "    note: %s %s is taken by %s; %s has it by RPC only\n", binding->rule->verb,
-                              binding->rule->path, binding->hidden_by->method->type->path,
-                              binding->method->type->path);
+                buffer_printf(out, "    note: %s %s is taken by %s; %s has it by RPC only\n",
+                              binding->rule->verb, binding->rule->path,
+                              binding->hidden_by->method->type->path, binding->method->type->path);
         }
 }
 
@@ -86,7 +87,7 @@ void config_report(const Config *config, Buffer *out)
     buffer_printf(out, "%s is good\n", config->file);
 }
 
-/* ---- JSON ------------------------------------------------------------------------------------------ */
+/* ---- JSON ------------------------------------------------------------------------------------ */
 
 static void add_text_member(Buffer *out, const char *name, const char *text)
 {

@@ -6,9 +6,14 @@
 #include <stdlib.h>
 
 /* How much of a method a match names: the more, the more specific. */
-typedef enum MatchLevel { MATCH_NOTHING, MATCH_SERVICE, MATCH_RPC_SERVICE, MATCH_METHOD } MatchLevel;
+typedef enum MatchLevel {
+    MATCH_NOTHING,
+    MATCH_SERVICE,
+    MATCH_RPC_SERVICE,
+    MATCH_METHOD
+} MatchLevel;
 
-/* ---- Reading --------------------------------------------------------------------------------------- */
+/* ---- Reading --------------------------------------------------------------------------------- */
 
 static Impact impact_of(Passerelle__Config__Impact impact)
 {
@@ -54,15 +59,16 @@ static void read_policy(const Passerelle__Config__Route *text, Route *route)
 }
 
 /* An opaque route brings its instances: they make a service without versions. */
-static void read_opaque(ConfigReader *reader, const Passerelle__Config__Route *text, const char *path,
-                        Route *route)
+static void read_opaque(ConfigReader *reader, const Passerelle__Config__Route *text,
+                        const char *path, Route *route)
 {
     Config *config = reader->config;
     route->path_prefix = text->match;
     if (!text->n_instances)
         config_tell(reader, path, "to match an RPC write service.RpcService/Method",
                     "a path is passed through to instances, but there are none");
-    if (text->on_failure && text->on_failure->how_case == PASSERELLE__CONFIG__ON_FAILURE__HOW_GRACEFUL)
+    if (text->on_failure &&
+        text->on_failure->how_case == PASSERELLE__CONFIG__ON_FAILURE__HOW_GRACEFUL)
         config_tell(reader, config_path(reader, "%s.on_failure", path), "loud",
                     "there is no default answer for what has no schema");
 
@@ -98,13 +104,14 @@ static void tell_duplicate(ConfigReader *reader, const Route *route, const char 
     const Config *config = reader->config;
     for (const Route *other = config->routes; other < route; other++)
         if (strcmp(other->match, route->match) == 0) {
-            config_tell(reader, path, NULL, "%s is matched in line %d already", route->match, other->line);
+            config_tell(reader, path, NULL, "%s is matched in line %d already", route->match,
+                        other->line);
             return;
         }
 }
 
-static void read_route(ConfigReader *reader, const Passerelle__Config__Route *text, const char *path,
-                       Route *route)
+static void read_route(ConfigReader *reader, const Passerelle__Config__Route *text,
+                       const char *path, Route *route)
 {
     const char *match_path = config_path(reader, "%s.match", path);
     const JsonNode *node = document_node(&reader->file.document, match_path);
@@ -121,8 +128,9 @@ static void read_route(ConfigReader *reader, const Passerelle__Config__Route *te
     }
     route->service = find_service(reader, text->match, match_path);
     if (text->n_instances)
-        config_tell(reader, config_path(reader, "%s.instances", path), NULL,
-                    "only a route that matches a path has instances; those of a service stand with it");
+        config_tell(
+            reader, config_path(reader, "%s.instances", path), NULL,
+            "only a route that matches a path has instances; those of a service stand with it");
 }
 
 static int longest_prefix_first(const void *a, const void *b)
@@ -157,11 +165,13 @@ void config_read_routes(ConfigReader *reader)
     const Passerelle__Config__Config *text = reader->file.content;
     Config *config = reader->config;
     config->routes = arena_array(reader->arena, Route, text->n_routes + text->n_services);
-    reader->route_paths = arena_array(reader->arena, const char *, text->n_routes + text->n_services);
+    reader->route_paths =
+        arena_array(reader->arena, const char *, text->n_routes + text->n_services);
     for (size_t i = 0; i < text->n_routes; i++) {
         if (!text->routes[i]->match)
             continue;
-        const char *path = reader->route_paths[config->n_routes] = config_path(reader, "routes[%zu]", i);
+        const char *path = reader->route_paths[config->n_routes] =
+            config_path(reader, "routes[%zu]", i);
         read_route(reader, text->routes[i], path, &config->routes[config->n_routes++]);
     }
     sort_opaque(reader);
@@ -170,7 +180,7 @@ void config_read_routes(ConfigReader *reader)
             add_implicit(reader, &config->services[i]);
 }
 
-/* ---- Matching -------------------------------------------------------------------------------------- */
+/* ---- Matching -------------------------------------------------------------------------------- */
 
 /* Takes the text off the front. */
 static bool take(Bytes *rest, const char *text)
@@ -185,7 +195,8 @@ static MatchLevel match_level(const Route *route, const Method *method)
 {
     const MethodType *type = method->type;
     Bytes rest = bytes_of(route->match);
-    if (route->path_prefix || route->service != method->version->service || !take(&rest, route->service->name))
+    if (route->path_prefix || route->service != method->version->service ||
+        !take(&rest, route->service->name))
         return MATCH_NOTHING;
     if (!rest.size)
         return MATCH_SERVICE;

@@ -12,7 +12,7 @@ typedef struct LoadedSchema {
     const Schema *schema;
 } LoadedSchema;
 
-/* ---- Schemas --------------------------------------------------------------------------------------- */
+/* ---- Schemas --------------------------------------------------------------------------------- */
 
 /* Each file is read once, and what is wrong with it told once. */
 static const Schema *load_schema(ConfigReader *reader, const char *file, const char *path)
@@ -27,8 +27,9 @@ static const Schema *load_schema(ConfigReader *reader, const char *file, const c
         loaded->schema = NULL;
         const Error *origin = error_origin(r);
         config_tell(reader, path,
-                    origin->fault == &FAULT_NO_FILE ? "file names are relative to this file" : NULL, "%s%s%s",
-                    r.error->doing, origin != r.error ? ": " : "", origin != r.error ? origin->doing : "");
+                    origin->fault == &FAULT_NO_FILE ? "file names are relative to this file" : NULL,
+                    "%s%s%s", r.error->doing, origin != r.error ? ": " : "",
+                    origin != r.error ? origin->doing : "");
     }
     return loaded->schema;
 }
@@ -47,7 +48,7 @@ static void check_package(ConfigReader *reader, const Version *version, const ch
                 "%s has no RPC service in the package %s", schema->name, version->package);
 }
 
-/* ---- Versions -------------------------------------------------------------------------------------- */
+/* ---- Versions -------------------------------------------------------------------------------- */
 
 /* Names stand in headers, URLs and matches of routes. */
 static bool is_name(const char *name)
@@ -145,7 +146,7 @@ static const Version *find_version(ConfigReader *reader, const Service *service,
     return NULL;
 }
 
-/* ---- Negotiation ----------------------------------------------------------------------------------- */
+/* ---- Negotiation ----------------------------------------------------------------------------- */
 
 static VersionRule rule_of(Passerelle__Config__VersionRule rule)
 {
@@ -184,8 +185,8 @@ static void read_pins(ConfigReader *reader, Service *service, const ServicePlan 
     *pins = table_in(reader->arena);
     for (size_t i = 0; i < plan->text->n_pins; i++) {
         const Passerelle__Config__Service__PinsEntry *pin = plan->text->pins[i];
-        const Version *version = find_version(reader, service, pin->value,
-                                              config_path(reader, "%s.pins.%s", plan->path, pin->key));
+        const Version *version = find_version(
+            reader, service, pin->value, config_path(reader, "%s.pins.%s", plan->path, pin->key));
         if (version)
             table_put(pins, bytes_of(pin->key), (void *)(uintptr_t)version);
     }
@@ -196,23 +197,24 @@ static void read_negotiation(ConfigReader *reader, Service *service, const Servi
 {
     read_rules(reader, service, plan);
     read_pins(reader, service, plan);
-    service->version_header = config_field_name(reader, plan->text->version_header,
-                                                config_path(reader, "%s.version_header", plan->path));
+    service->version_header = config_field_name(
+        reader, plan->text->version_header, config_path(reader, "%s.version_header", plan->path));
     if (plan->text->default_version)
-        service->default_version = find_version(reader, service, plan->text->default_version,
-                                                config_path(reader, "%s.default_version", plan->path));
+        service->default_version =
+            find_version(reader, service, plan->text->default_version,
+                         config_path(reader, "%s.default_version", plan->path));
     else if (service->n_versions)
         service->default_version = &service->versions[0];
 }
 
-/* ---- The whole ------------------------------------------------------------------------------------- */
+/* ---- The whole ------------------------------------------------------------------------------- */
 
 static void check_service_name(ConfigReader *reader, const Service *service, const char *path)
 {
     path = config_path(reader, "%s.name", path);
     if (!is_name(service->name) || strchr(service->name, '.'))
-        config_tell(reader, path, "letters, digits, - and _", "\"%s\" cannot be the name of a service",
-                    service->name);
+        config_tell(reader, path, "letters, digits, - and _",
+                    "\"%s\" cannot be the name of a service", service->name);
     for (uint32_t i = 0; i < service->index; i++)
         if (strcmp(reader->config->services[i].name, service->name) == 0) {
             config_tell(reader, path, NULL, "there is a service %s already", service->name);

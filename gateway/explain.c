@@ -6,7 +6,6 @@
 #include "base/clock.h"
 #include "gateway/negotiate.h"
 
-
 /* What a request came to. */
 typedef struct Found {
     const Method *method;
@@ -18,7 +17,7 @@ typedef struct Found {
 static const char *const protocol_names[] = {"grpc", "connect", "grpc_web", "rest", "http"};
 static const char *const impact_names[] = {"low", "high", "catastrophic"};
 
-/* ---- Finding --------------------------------------------------------------------------------------- */
+/* ---- Finding --------------------------------------------------------------------------------- */
 
 static Result find(const Config *config, const ExplainRequest *request, Arena *arena, Found *found)
 {
@@ -45,7 +44,8 @@ static Result find(const Config *config, const ExplainRequest *request, Arena *a
             return OK;
         }
     if (match.allowed.size)
-        return FAIL(arena, FAULT_METHOD_NOT_ALLOWED, "this path takes %.*s", BYTES_ARGS(match.allowed));
+        return FAIL(arena, FAULT_METHOD_NOT_ALLOWED, "this path takes %.*s",
+                    BYTES_ARGS(match.allowed));
     return FAIL(arena, FAULT_UNKNOWN_PATH, "%.*s is no RPC, no REST path and no prefix of a route",
                 BYTES_ARGS(path));
 }
@@ -68,7 +68,7 @@ static Result settle(const Version *version, Arena *arena, Found *found)
     return OK;
 }
 
-/* ---- Telling --------------------------------------------------------------------------------------- */
+/* ---- Telling --------------------------------------------------------------------------------- */
 
 static void tell_route(const Route *route, Buffer *out)
 {
@@ -101,8 +101,8 @@ static void tell_instances(const Service *service, uint64_t versions, Buffer *ou
     buffer_add_byte(out, '\n');
 }
 
-static void tell_losses(const Version *from, const Version *to, const MessageType *type, const char *what,
-                        Buffer *out)
+static void tell_losses(const Version *from, const Version *to, const MessageType *type,
+                        const char *what, Buffer *out)
 {
     const MappingSet *set = from->to[to->index];
     const Mapping *mapping = set ? mapping_set_find(set, type) : NULL;
@@ -119,7 +119,8 @@ static void tell_losses(const Version *from, const Version *to, const MessageTyp
 static Codec client_codec(const ExplainRequest *request, const Found *found)
 {
     Bytes type = fields_get(&request->fields, "content-type");
-    bool json = bytes_find(type, '/') < type.size && bytes_end_with(bytes_slice(type, 0, bytes_find(type, ';')), "json");
+    bool json = bytes_find(type, '/') < type.size &&
+                bytes_end_with(bytes_slice(type, 0, bytes_find(type, ';')), "json");
     return found->binding || json ? CODEC_JSON : CODEC_PROTO;
 }
 
@@ -128,15 +129,17 @@ static void tell_plans(const MethodPair *pair, Codec client, Buffer *out)
     for (Codec instance = 0; instance < CODEC_COUNT; instance++) {
         if (!pair->request[client][instance])
             continue;
-        buffer_printf(out, "plan      request, %s to %s\n", codec_name(client), codec_name(instance));
+        buffer_printf(out, "plan      request, %s to %s\n", codec_name(client),
+                      codec_name(instance));
         plan_print(pair->request[client][instance], out);
-        buffer_printf(out, "plan      answer, %s to %s\n", codec_name(instance), codec_name(client));
+        buffer_printf(out, "plan      answer, %s to %s\n", codec_name(instance),
+                      codec_name(client));
         plan_print(pair->response[instance][client], out);
     }
 }
 
-static void tell_served(const Method *method, const Version *reply, const Version *served, bool native,
-                        Buffer *out)
+static void tell_served(const Method *method, const Version *reply, const Version *served,
+                        bool native, Buffer *out)
 {
     const MethodPair *pair = &method->pairs[served->index];
     buffer_printf(out, "served    %s, %s: %s by ", served->name, native ? "natively" : "converted",
@@ -175,8 +178,8 @@ static uint32_t candidates(const Method *method, const Version **list)
     return n;
 }
 
-static Result tell_method(const ExplainRequest *request, const Found *found, const Negotiation *negotiation,
-                          Arena *arena, Buffer *out)
+static Result tell_method(const ExplainRequest *request, const Found *found,
+                          const Negotiation *negotiation, Arena *arena, Buffer *out)
 {
     const Method *method = found->method;
     const Version *served[64];
@@ -196,7 +199,8 @@ static Result tell_method(const ExplainRequest *request, const Found *found, con
         return OK;
     for (uint32_t i = 0; i < method->version->service->n_versions; i++)
         if (!method->pairs[i].target)
-            return FAIL(arena, FAULT_METHOD_REMOVED, "%s: %s", method->type->path, method->pairs[i].reason);
+            return FAIL(arena, FAULT_METHOD_REMOVED, "%s: %s", method->type->path,
+                        method->pairs[i].reason);
     return FAIL(arena, FAULT_NO_INSTANCE, "no instance serves %s", method->version->name);
 }
 
@@ -225,8 +229,8 @@ Result explain(const Config *config, const ExplainRequest *request, Arena *arena
     r = negotiate(&question, arena, &negotiation);
     if (failed(r))
         return r;
-    buffer_printf(out, "version   %s of %s, by the rule %s", negotiation.client->name, own->service->name,
-                  version_rule_name(negotiation.rule));
+    buffer_printf(out, "version   %s of %s, by the rule %s", negotiation.client->name,
+                  own->service->name, version_rule_name(negotiation.rule));
     if (negotiation.reply != negotiation.client)
         buffer_printf(out, "; the answer in %s", negotiation.reply->name);
     buffer_add_byte(out, '\n');

@@ -7,11 +7,13 @@ static int help(const Command *command, int n, char **arguments);
 
 static const Command commands[] = {
     {"run", "CONFIG", "be the gateway, until told to stop", command_run},
-    {"check", "CONFIG [--json]", "tell every mistake of a config, or what it means and loses", command_check},
+    {"check", "CONFIG [--json]", "tell every mistake of a config, or what it means and loses",
+     command_check},
     {"explain", "CONFIG [VERB] PATH [-H 'Name: value'] [--client NAME] [--plan]",
      "what would become of a request: version, rule, route, plan, losses", command_explain},
     {"diff", "OLD[:PACKAGE] NEW[:PACKAGE] [--json | --changes]",
-     "what changed between two descriptor sets, whom it breaks, and a first change list", command_diff},
+     "what changed between two descriptor sets, whom it breaks, and a first change list",
+     command_diff},
     {"prove", "CONFIG [--messages N] [--seed N]",
      "random messages through every plan and back, against a plain interpreter", command_prove},
     {"version", "", "what was built, and with what", command_version},

@@ -6,14 +6,15 @@
 
 enum { CHANGES_SIZE_MOST = 16 << 20 };
 
-/* ---- Reading --------------------------------------------------------------------------------------- */
+/* ---- Reading --------------------------------------------------------------------------------- */
 
 static ChangeSide side_of(const Version *version)
 {
     return (ChangeSide){version->name, version->schema, version->package};
 }
 
-static const Version *version_named(const Service *service, const YamlDocument *document, const char *key)
+static const Version *version_named(const Service *service, const YamlDocument *document,
+                                    const char *key)
 {
     const JsonNode *node = document_node(document, key);
     for (uint32_t i = 0; node && i < service->n_versions; i++)
@@ -39,12 +40,13 @@ static uint32_t place_of(ConfigReader *reader, const Service *service, Bytes tex
     if (to->index == from->index + 1)
         return from->index;
     config_tell(reader, path, "one list for each two neighbours",
-                "%s is from %s to %s, which are not neighbouring versions", file, from->name, to->name);
+                "%s is from %s to %s, which are not neighbouring versions", file, from->name,
+                to->name);
     return service->n_versions;
 }
 
-static Result read_list(ConfigReader *reader, const Service *service, ServicePlan *plan, uint32_t row,
-                        bool *said)
+static Result read_list(ConfigReader *reader, const Service *service, ServicePlan *plan,
+                        uint32_t row, bool *said)
 {
     const char *path = config_path(reader, "%s.changes[%u]", plan->path, row);
     const char *file = plan->text->changes[row];
@@ -73,7 +75,8 @@ static Result read_list(ConfigReader *reader, const Service *service, ServicePla
 }
 
 /* Neighbours without a list are the same by name, or there is no way between them. */
-static Result try_without(ConfigReader *reader, const Service *service, ServicePlan *plan, uint32_t at)
+static Result try_without(ConfigReader *reader, const Service *service, ServicePlan *plan,
+                          uint32_t at)
 {
     ChangeSide from = side_of(&service->versions[at]), to = side_of(&service->versions[at + 1]);
     Problems why_not = problems_in(reader->arena);
@@ -99,7 +102,7 @@ static Result read_lists(ConfigReader *reader, const Service *service, ServicePl
     return OK;
 }
 
-/* ---- Composing ------------------------------------------------------------------------------------- */
+/* ---- Composing ------------------------------------------------------------------------------- */
 
 /* Versions that share a schema share its identity. */
 static Result add_identity(ConfigReader *reader, Version *version)
@@ -146,7 +149,7 @@ static Result compose(ConfigReader *reader, const Service *service, const Servic
     return OK;
 }
 
-/* ---- Methods --------------------------------------------------------------------------------------- */
+/* ---- Methods --------------------------------------------------------------------------------- */
 
 static const Method *method_of(const Version *version, const MethodType *type)
 {
@@ -156,7 +159,8 @@ static const Method *method_of(const Version *version, const MethodType *type)
     return NULL;
 }
 
-static void follow_to(ConfigReader *reader, const ServicePlan *plan, Method *method, const Version *to)
+static void follow_to(ConfigReader *reader, const ServicePlan *plan, Method *method,
+                      const Version *to)
 {
     const Version *from = method->version;
     MethodPair *pair = &method->pairs[to->index];
@@ -167,16 +171,18 @@ static void follow_to(ConfigReader *reader, const ServicePlan *plan, Method *met
         return;
     }
     if (!from->to[to->index] || !to->to[from->index]) {
-        pair->reason = arena_printf(reader->arena, "there is no change list all the way from %s to %s",
-                                    from->name, to->name);
+        pair->reason =
+            arena_printf(reader->arena, "there is no change list all the way from %s to %s",
+                         from->name, to->name);
         return;
     }
     MethodChange change =
         changes_method(plan->lists + older, newer - older, upwards, method->type, reader->arena);
     pair->target = change.target ? method_of(to, change.target) : NULL;
     if (!pair->target)
-        pair->reason = change.reason ? change.reason
-                                     : arena_printf(reader->arena, "it is not served in %s", to->name);
+        pair->reason = change.reason
+                           ? change.reason
+                           : arena_printf(reader->arena, "it is not served in %s", to->name);
 }
 
 static void follow_methods(ConfigReader *reader, const Service *service, const ServicePlan *plan)
@@ -205,14 +211,15 @@ static void check_served(ConfigReader *reader, const Service *service, const Ser
     }
 }
 
-/* ---- Losses ---------------------------------------------------------------------------------------- */
+/* ---- Losses ---------------------------------------------------------------------------------- */
 
 /* Each loss once, in one row for all services; its index becomes its place there. */
 static void number_losses(ConfigReader *reader, const MappingSet *set)
 {
     Config *config = reader->config;
-    config->losses = arena_grow(reader->arena, config->losses, config->n_losses * sizeof *config->losses,
-                                (config->n_losses + set->n_losses) * sizeof *config->losses);
+    config->losses =
+        arena_grow(reader->arena, config->losses, config->n_losses * sizeof *config->losses,
+                   (config->n_losses + set->n_losses) * sizeof *config->losses);
     for (uint32_t i = 0; i < set->n_losses; i++) {
         Loss *loss = (Loss *)(uintptr_t)set->losses[i];
         if (loss->index < config->n_losses && config->losses[loss->index] == loss)
@@ -247,7 +254,8 @@ Result service_read_changes(ConfigReader *reader)
         if (!failed(r))
             r = compose(reader, service, plan);
         if (failed(r))
-            return FAIL_OVER(reader->arena, r, FAULT_BAD_CONFIG, "reading the changes of %s", service->name);
+            return FAIL_OVER(reader->arena, r, FAULT_BAD_CONFIG, "reading the changes of %s",
+                             service->name);
         service->changes = plan->lists;
         follow_methods(reader, service, plan);
         check_served(reader, service, plan);

@@ -34,12 +34,14 @@ static const Version *written_version(ConfigReader *reader, const Route *route)
 static void check_version(ConfigReader *reader, const Route *route)
 {
     const Service *service = route->service;
-    if (!service || !route->default_version || !service->n_versions || written_version(reader, route))
+    if (!service || !route->default_version || !service->n_versions ||
+        written_version(reader, route))
         return;
     const char **names = arena_array(reader->arena, const char *, service->n_versions);
     for (uint32_t i = 0; i < service->n_versions; i++)
         names[i] = service->versions[i].name;
-    config_tell(reader, config_path(reader, "%s.on_failure.graceful.version", route_path(reader, route)),
+    config_tell(reader,
+                config_path(reader, "%s.on_failure.graceful.version", route_path(reader, route)),
                 config_hint(reader, route->default_version, names, service->n_versions),
                 "%s has no version %s", service->name, route->default_version);
 }
@@ -55,7 +57,8 @@ static const char *read_answer(ConfigReader *reader, const Route *route, const M
     answer = arena_make(reader->arena, DefaultAnswer);
     table_put(&reader->answers, bytes(key, sizeof *key), answer);
 
-    const char *path = config_path(reader, "%s.on_failure.graceful.default", route_path(reader, route));
+    const char *path =
+        config_path(reader, "%s.on_failure.graceful.default", route_path(reader, route));
     const JsonNode *node = document_node(&reader->file.document, path);
     size_t before = reader->problems->n;
     Buffer json = buffer_in(reader->arena);
@@ -72,8 +75,8 @@ static void tell_unfit(ConfigReader *reader, const Method *method, Result r)
     const Error *error = error_with_field(r);
     const char *field = error ? error->field : "";
     config_tell(reader,
-                config_path(reader, "%s.on_failure.graceful.default%s%s", route_path(reader, method->route),
-                            *field ? "." : "", field),
+                config_path(reader, "%s.on_failure.graceful.default%s%s",
+                            route_path(reader, method->route), *field ? "." : "", field),
                 NULL, "the answer cannot be given in %s: %s", method->version->name,
                 error_origin(r)->doing);
 }
@@ -125,7 +128,8 @@ static Result convert_all(ConfigReader *reader, Conversion *c)
         r = convert(reader, c, codec, NULL, &method->default_reply[codec]);
     for (uint32_t i = 0; i < method->n_bindings && !failed(r) && !c->bad; i++) {
         RestBinding *binding = &method->bindings[i];
-        const FieldType *field = message_field(method->type->output, bytes_of(binding->rule->response_body));
+        const FieldType *field =
+            message_field(method->type->output, bytes_of(binding->rule->response_body));
         if (field)
             r = convert(reader, c, CODEC_JSON, field->name, &binding->default_body);
     }
@@ -140,11 +144,12 @@ static Result make_default(ConfigReader *reader, Method *method)
     if (!written)
         return OK;
     if (!target) {
-        config_tell(reader,
-                    config_path(reader, "%s.on_failure.graceful", route_path(reader, method->route)),
-                    config_path(reader, "version: %s", method->version->name),
-                    "the answer of %s cannot be written in %s: %s", method->type->path, written->name,
-                    method->pairs[written->index].reason);
+        config_tell(
+            reader,
+            config_path(reader, "%s.on_failure.graceful", route_path(reader, method->route)),
+            config_path(reader, "version: %s", method->version->name),
+            "the answer of %s cannot be written in %s: %s", method->type->path, written->name,
+            method->pairs[written->index].reason);
         return OK;
     }
     Conversion c = {.method = method, .written = written};

@@ -12,8 +12,8 @@ static uint32_t count_methods(const Version *version)
     return n;
 }
 
-/* Another method with this path: of another version of the same service it is the next in the row; of
-   another service it is a mistake. */
+/* Another method with this path: of another version of the same service it is the next in the row;
+   of another service it is a mistake. */
 static void add_path(ConfigReader *reader, Method *method)
 {
     Config *config = reader->config;
@@ -24,8 +24,8 @@ static void add_path(ConfigReader *reader, Method *method)
     method->next_same_path = before;
     if (before->version->service != service)
         config_tell(reader,
-                    config_path(reader, "%s.versions[%u].package", reader->services[service->index].path,
-                                method->version->index),
+                    config_path(reader, "%s.versions[%u].package",
+                                reader->services[service->index].path, method->version->index),
                     NULL, "%s is served by the service %s already", method->type->path,
                     before->version->service->name);
 }

@@ -1,4 +1,5 @@
-/* Plans: for every method, every version that somebody serves, and every pair of codecs that can meet. */
+/* Plans: for every method, every version that somebody serves, and every pair of codecs that can
+ * meet. */
 #include "gateway/config_internal.h"
 
 #include "adapters/loss.h"
@@ -62,8 +63,8 @@ Result service_plan(ConfigReader *reader, const Mapping *mapping, const PlanOpti
 }
 
 /* From protobuf to the same version's protobuf nothing is looked at, unknown fields included. */
-static UnknownFields unknown_in(const Version *from, const Version *to, Codec codec_from, Codec codec_to,
-                                UnknownFields said)
+static UnknownFields unknown_in(const Version *from, const Version *to, Codec codec_from,
+                                Codec codec_to, UnknownFields said)
 {
     return from == to && codec_from == CODEC_PROTO && codec_to == CODEC_PROTO ? UNKNOWN_KEEP : said;
 }
@@ -77,7 +78,8 @@ static Result make_request_plan(ConfigReader *reader, const Method *method, cons
         .unknown = unknown_in(method->version, to, client, instance, method->route->unknown_fields),
         .types = method->version->to[to->index],
     };
-    return service_plan(reader, mapping, &options, &method->pairs[to->index].request[client][instance]);
+    return service_plan(reader, mapping, &options,
+                        &method->pairs[to->index].request[client][instance]);
 }
 
 static Result make_response_plan(ConfigReader *reader, const Method *method, const Version *from,
@@ -87,7 +89,8 @@ static Result make_response_plan(ConfigReader *reader, const Method *method, con
     PlanOptions options = {
         .from = instance,
         .to = client,
-        .unknown = unknown_in(from, method->version, instance, client, route->unknown_answer_fields),
+        .unknown =
+            unknown_in(from, method->version, instance, client, route->unknown_answer_fields),
         .enums_as_numbers = route->enums_as_numbers,
         .emit_defaults = route->emit_defaults,
         .proto_names = route->proto_names,
@@ -120,7 +123,8 @@ static Result make_pair(ConfigReader *reader, const Method *method, const Versio
     if (!request || request->to != pair->target->type->input || !response ||
         response->to != method->type->output) {
         pair->target = NULL;
-        pair->reason = arena_printf(reader->arena, "its messages have no counterparts in %s", served->name);
+        pair->reason =
+            arena_printf(reader->arena, "its messages have no counterparts in %s", served->name);
         return OK;
     }
     pair->n_lossy = count_lossy(request) + count_lossy(response);
@@ -143,7 +147,8 @@ Result service_make_pairs(ConfigReader *reader)
         for (uint32_t j = 0; j < service->n_versions; j++)
             for (uint32_t k = 0; k < service->versions[j].n_methods; k++)
                 for (uint32_t to = 0; to < service->n_versions; to++) {
-                    Result r = make_pair(reader, &service->versions[j].methods[k], &service->versions[to]);
+                    Result r =
+                        make_pair(reader, &service->versions[j].methods[k], &service->versions[to]);
                     if (failed(r))
                         return r;
                 }

@@ -1,15 +1,17 @@
-/* REST: every google.api.http rule of every method, in one table; rules of several versions in a row. */
+/* REST: every google.api.http rule of every method, in one table; rules of several versions in a
+ * row. */
 #include "gateway/config_internal.h"
 
 #include "base/arena.h"
 
 /* Where a rule's mistake is told: its schema's place in the config. */
-static void tell(ConfigReader *reader, const Method *method, const HttpRule *rule, const char *reason)
+static void tell(ConfigReader *reader, const Method *method, const HttpRule *rule,
+                 const char *reason)
 {
     const Version *version = method->version;
     config_tell(reader,
-                config_path(reader, "%s.versions[%u].schema", reader->services[version->service->index].path,
-                            version->index),
+                config_path(reader, "%s.versions[%u].schema",
+                            reader->services[version->service->index].path, version->index),
                 NULL, "%s, %s %s: %s", method->type->path, rule->verb, rule->path, reason);
 }
 
@@ -36,14 +38,15 @@ static void check_fields(ConfigReader *reader, const RestBinding *binding)
                  arena_printf(reader->arena, "the variable %.*s is no single field of %s",
                               BYTES_ARGS(binding->variables[i]), type->input->full_name));
     }
-    if (rule->body[0] && strcmp(rule->body, "*") != 0 && !message_field(type->input, bytes_of(rule->body)))
+    if (rule->body[0] && strcmp(rule->body, "*") != 0 &&
+        !message_field(type->input, bytes_of(rule->body)))
         tell(reader, binding->method, rule,
              arena_printf(reader->arena, "the body %s is no field of %s", rule->body,
                           type->input->full_name));
     if (rule->response_body[0] && !message_field(type->output, bytes_of(rule->response_body)))
         tell(reader, binding->method, rule,
-             arena_printf(reader->arena, "the response body %s is no field of %s", rule->response_body,
-                          type->output->full_name));
+             arena_printf(reader->arena, "the response body %s is no field of %s",
+                          rule->response_body, type->output->full_name));
 }
 
 /* Answers that are one field of the message: a plan for each version that may be served. */
@@ -52,7 +55,8 @@ static Result make_response_body(ConfigReader *reader, RestBinding *binding)
     const Method *method = binding->method;
     const Service *service = method->version->service;
     const Route *route = method->route;
-    const FieldType *field = message_field(method->type->output, bytes_of(binding->rule->response_body));
+    const FieldType *field =
+        message_field(method->type->output, bytes_of(binding->rule->response_body));
     for (Codec codec = 0; field && codec < CODEC_COUNT; codec++) {
         const Plan **plans = arena_array(reader->arena, const Plan *, service->n_versions);
         binding->response_body[codec] = plans;
@@ -71,8 +75,9 @@ static Result make_response_body(ConfigReader *reader, RestBinding *binding)
                 .only_field = field->name,
                 .types = served->to[method->version->index],
             };
-            Result r = service_plan(reader, service_mapping(served, method->version, target->type->output),
-                                    &options, &plans[i]);
+            Result r =
+                service_plan(reader, service_mapping(served, method->version, target->type->output),
+                             &options, &plans[i]);
             if (failed(r))
                 return r;
         }
@@ -85,8 +90,8 @@ static Result add_to_table(ConfigReader *reader, RestBinding *binding)
 {
     const HttpRule *rule = binding->rule;
     void *shadowed = NULL;
-    Result r = rest_table_add(reader->config->rest, bytes_of(rule->verb), bytes_of(rule->path), binding,
-                              &shadowed);
+    Result r = rest_table_add(reader->config->rest, bytes_of(rule->verb), bytes_of(rule->path),
+                              binding, &shadowed);
     if (failed(r)) {
         tell(reader, binding->method, rule, r.error->doing);
         return OK;
@@ -95,7 +100,8 @@ static Result add_to_table(ConfigReader *reader, RestBinding *binding)
     binding->next = before;
     if (before && before->method->version->service != binding->method->version->service) {
         tell(reader, binding->method, rule,
-             arena_printf(reader->arena, "the same requests are those of %s", before->method->type->path));
+             arena_printf(reader->arena, "the same requests are those of %s",
+                          before->method->type->path));
     } else if (before && before->method->version == binding->method->version) {
         /* Published APIs do this; the last one wins, and the check tells. */
         before->hidden_by = binding;

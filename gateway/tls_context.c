@@ -13,7 +13,8 @@ static const unsigned char h2_first[] = "\x02h2\x08http/1.1";
 static const unsigned char only_h2[] = "\x02h2";
 static const unsigned char only_http1[] = "\x08http/1.1";
 
-/* Why OpenSSL failed: what the system said, if it began there; else the last that it says itself. */
+/* Why OpenSSL failed: what the system said, if it began there; else the last that it says itself.
+ */
 static const char *reason(Arena *arena)
 {
     unsigned long first = ERR_peek_error(), last = ERR_peek_last_error();
@@ -27,8 +28,8 @@ static int choose_protocol(SSL *ssl, const unsigned char **out, unsigned char *s
                            const unsigned char *offered, unsigned offered_size, void *owner)
 {
     unsigned char *chosen;
-    if (SSL_select_next_proto(&chosen, size, h2_first, sizeof h2_first - 1, offered, offered_size) !=
-        OPENSSL_NPN_NEGOTIATED)
+    if (SSL_select_next_proto(&chosen, size, h2_first, sizeof h2_first - 1, offered,
+                              offered_size) != OPENSSL_NPN_NEGOTIATED)
         return SSL_TLSEXT_ERR_ALERT_FATAL; /* RFC 7301 section 3.2 */
     *out = chosen;
     return SSL_TLSEXT_ERR_OK;
@@ -128,8 +129,9 @@ static Result trust(Arena *arena, SSL_CTX *context, const TlsFiles *files)
 Result tls_client_context(Arena *arena, const TlsFiles *files, SSL_CTX **context_out)
 {
     SSL_CTX *context = new_context(TLS_client_method());
-    int refused = files->http2 ? SSL_CTX_set_alpn_protos(context, only_h2, sizeof only_h2 - 1)
-                               : SSL_CTX_set_alpn_protos(context, only_http1, sizeof only_http1 - 1);
+    int refused = files->http2
+                      ? SSL_CTX_set_alpn_protos(context, only_h2, sizeof only_h2 - 1)
+                      : SSL_CTX_set_alpn_protos(context, only_http1, sizeof only_http1 - 1);
     CHECK(refused == 0); /* this one function gives 0 for success */
     Result r = trust(arena, context, files);
     if (!failed(r))

@@ -67,7 +67,7 @@ static Read read_value(Fixture *f, const char *type, const char *text)
     return read_as(f, NULL, schema_message(f->kinds, bytes_of(type)), text);
 }
 
-/* ---- As a config ----------------------------------------------------------------------------------- */
+/* ---- As a config ----------------------------------------------------------------------------- */
 
 static void all_spellings_become_plain_values(void **state)
 {
@@ -175,7 +175,7 @@ static void a_document_that_is_no_map_is_told(void **state)
     assert_bytes(read.json, "{}");
 }
 
-/* ---- As a value of an API -------------------------------------------------------------------------- */
+/* ---- As a value of an API -------------------------------------------------------------------- */
 
 static void words_take_the_type_of_their_field(void **state)
 {
@@ -217,7 +217,7 @@ static void mistakes_in_a_value_name_the_nearest_word(void **state)
                  "dir/a.yaml:1:59: heating: a map is expected here, not one value\n");
 }
 
-/* ---- Places ---------------------------------------------------------------------------------------- */
+/* ---- Places ---------------------------------------------------------------------------------- */
 
 static void a_path_leads_to_its_node_or_the_nearest_above(void **state)
 {

@@ -65,7 +65,7 @@ static Bytes converted(Loaded *l, const Plan *plan, const char *json)
     return buffer_bytes(&out);
 }
 
-/* ---- Good configs ---------------------------------------------------------------------------------- */
+/* ---- Good configs ---------------------------------------------------------------------------- */
 
 static void what_is_not_said_has_its_default(void **state)
 {
@@ -320,7 +320,7 @@ static void tls_contexts_are_made_from_the_files(void **state)
     unload(&l);
 }
 
-/* ---- Mistakes -------------------------------------------------------------------------------------- */
+/* ---- Mistakes -------------------------------------------------------------------------------- */
 
 static void many_mistakes_in_one_file_are_all_told(void **state)
 {
