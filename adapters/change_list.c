@@ -175,16 +175,24 @@ FieldChange *pair_add(ChangeList *list, MessagePair *pair)
     return change;
 }
 
+/* Are the first n steps the same? */
+static bool same_steps(const FieldPath *a, const FieldPath *b, uint32_t n)
+{
+    for (uint32_t i = 0; i < n; i++) {
+        if (a->steps[i] != b->steps[i])
+            return false;
+    }
+    return true;
+}
+
 bool path_equal(const FieldPath *a, const FieldPath *b)
 {
-    return a->n_steps == b->n_steps &&
-           memcmp(a->steps, b->steps, a->n_steps * sizeof *a->steps) == 0;
+    return a->n_steps == b->n_steps && same_steps(a, b, a->n_steps);
 }
 
 bool path_inside(const FieldPath *inner, const FieldPath *outer)
 {
-    return inner->n_steps > outer->n_steps &&
-           memcmp(inner->steps, outer->steps, outer->n_steps * sizeof *outer->steps) == 0;
+    return inner->n_steps > outer->n_steps && same_steps(inner, outer, outer->n_steps);
 }
 
 FieldPath path_join(Arena *arena, const FieldPath *outer, const FieldPath *inner)

@@ -106,7 +106,7 @@ static bool read_hex(Conversion *c, Bytes from)
     for (size_t i = 0; good && i + 1 < from.size; i += 2) {
         int high = hex_value(from.data[i]), low = hex_value(from.data[i + 1]);
         good = high >= 0 && low >= 0;
-        buffer_add_byte(&out, (uint8_t)(high << 4 | low));
+        buffer_add_byte(&out, (uint8_t)((unsigned)high << 4 | (unsigned)low));
     }
     return good ? give_text(c, &out) : cannot_convert(c, "the text is not hexadecimal");
 }

@@ -27,7 +27,8 @@ static Found get(Oracle *o, const Tree *tree, const FieldPath *path)
     TreeField *field = tree_field(tree, path_field(path));
     Found found = {arena_array(o->arena, TreeValue, field->n + 1), field->n,
                    path_field(path)->repeated};
-    memcpy(found.values, field->values, field->n * sizeof *found.values);
+    for (uint32_t i = 0; i < field->n; i++)
+        found.values[i] = field->values[i];
     return found;
 }
 

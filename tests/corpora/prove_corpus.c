@@ -61,7 +61,7 @@ static bool tell_problems(Chain *chain)
 {
     Buffer text = buffer_in(chain->arena);
     problems_print(&chain->problems, &text);
-    fwrite(text.data, 1, text.size, stderr);
+    fprintf(stderr, "%.*s", BYTES_ARGS(buffer_bytes(&text)));
     return chain->problems.n != 0;
 }
 
