@@ -3,7 +3,7 @@
  *
  * Each file reads its part of the ConfigFile into the Config and tells what is wrong with it. What
  * was left out because it was wrong already (NULL, 0) is passed over without another word. The
- * compiling (service.c) runs over what could be read, so that its mistakes are told in the same
+ * compiling (service_*.c) runs over what could be read, so that its mistakes are told in the same
  * run.
  */
 #ifndef GATEWAY_CONFIG_INTERNAL_H
@@ -19,10 +19,9 @@ typedef struct ConfigReader {
     Problems *problems;
     ConfigFile file;
     Config *config;
-    Table schemas;         /* file -> LoadedSchema */
-    ServicePlan *services; /* what is known of config->services[i] only while it is loaded */
-    const char *
-        *route_paths;    /* of config->routes[i]: "routes[0]"; NULL for those that nobody wrote */
+    Table schemas;            /* file -> LoadedSchema */
+    ServicePlan *services;    /* what is known of config->services[i] only while it is loaded */
+    const char **route_paths; /* of config->routes[i]: "routes[0]"; NULL: nobody wrote it */
     Table identities;    /* Schema (its address) -> the MappingSet in which all stays as it is */
     Table answers;       /* AnswerKey -> DefaultAnswer: of graceful routes */
     Table plans;         /* PlanKey -> Plan: many methods share a message and a pair of codecs */

@@ -57,6 +57,22 @@ static void add_hidden(const Version *version, Buffer *out)
         }
 }
 
+/* REST instances answer what has an HTTP rule and is no stream. */
+static void add_out_of_reach(const Version *version, Buffer *out)
+{
+    bool rest = false;
+    for (uint32_t i = 0; i < version->service->n_instances; i++) {
+        const Instance *instance = &version->service->instances[i];
+        rest |= instance->protocol == UPSTREAM_REST && (instance->versions >> version->index & 1);
+    }
+    for (uint32_t i = 0; rest && i < version->n_methods; i++) {
+        const MethodType *type = version->methods[i].type;
+        if (!type->http || type->client_streaming || type->server_streaming)
+            buffer_printf(out, "    note: %s %s: REST instances cannot answer it\n", type->path,
+                          type->http ? "is a stream" : "has no HTTP rule");
+    }
+}
+
 static void add_service(const Service *service, Buffer *out)
 {
     buffer_printf(out, "%s: %u instance%s\n", service->name, service->n_instances,
@@ -68,6 +84,7 @@ static void add_service(const Service *service, Buffer *out)
         add_answerers(version, out);
         buffer_add_text(out, version == service->default_version ? "; the default\n" : "\n");
         add_hidden(version, out);
+        add_out_of_reach(version, out);
     }
     for (uint32_t i = 0; i < service->n_versions; i++)
         for (uint32_t j = 0; j < service->n_versions; j++)

@@ -83,6 +83,25 @@ static void a_good_config_is_told_with_its_losses(void **state)
     unload(&l);
 }
 
+static void what_rest_instances_cannot_answer_is_noted(void **state)
+{
+    Loaded l = load(LISTEN "services:\n"
+                           "  - name: garage\n"
+                           "    versions: [{name: v1, package: garage.v1, schema: garage.binpb}]\n"
+                           "    instances: [{address: '127.0.0.1:7001', protocol: rest}]\n");
+    Buffer out = buffer_in(l.arena);
+    config_report(l.config, &out);
+    assert_string_equal(
+        without_folder(l.arena, buffer_bytes(&out)),
+        "listens on 127.0.0.1:0\n"
+        "garage: 1 instance\n"
+        "  v1: 4 methods of garage.v1; 1 instance; the default\n"
+        "    note: /garage.v1.Cars/Watch has no HTTP rule: REST instances cannot answer it\n"
+        "    note: /garage.v1.Cars/Scrap has no HTTP rule: REST instances cannot answer it\n"
+        "a.yaml is good\n");
+    unload(&l);
+}
+
 static void programs_read_the_same_as_json(void **state)
 {
     Loaded l = load(GOOD);
@@ -116,6 +135,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_good_config_is_told_with_its_losses),
+        cmocka_unit_test(what_rest_instances_cannot_answer_is_noted),
         cmocka_unit_test(programs_read_the_same_as_json),
         cmocka_unit_test(mistakes_are_json_too),
     };
