@@ -52,7 +52,7 @@ void bind_close(BoundSocket *sockets, uint32_t n_loops)
     }
 }
 
-/* ---- TCP ----------------------------------------------------------------------------------------- */
+/* ---- TCP ------------------------------------------------------------------------------------ */
 
 /* IPv6 takes IPv4 along, unless the config listens to that by itself on the same port. */
 static bool wants_v6_only(const Config *config, const Address *address)
@@ -73,9 +73,11 @@ static bool set_option(int fd, int level, int option, int value)
 /* The options are inherited by every connection that is accepted. */
 static bool set_options(int fd, int family, bool v6_only)
 {
-    return set_option(fd, SOL_SOCKET, SO_REUSEADDR, 1) && set_option(fd, SOL_SOCKET, SO_REUSEPORT, 1) &&
+    return set_option(fd, SOL_SOCKET, SO_REUSEADDR, 1) &&
+           set_option(fd, SOL_SOCKET, SO_REUSEPORT, 1) &&
            (family != AF_INET6 || set_option(fd, IPPROTO_IPV6, IPV6_V6ONLY, v6_only)) &&
-           set_option(fd, IPPROTO_TCP, TCP_NODELAY, 1) && set_option(fd, SOL_SOCKET, SO_KEEPALIVE, 1) &&
+           set_option(fd, IPPROTO_TCP, TCP_NODELAY, 1) &&
+           set_option(fd, SOL_SOCKET, SO_KEEPALIVE, 1) &&
            set_option(fd, IPPROTO_TCP, TCP_KEEPIDLE, KEEPALIVE_DELAY);
 }
 
@@ -84,8 +86,8 @@ static int open_tcp(const struct addrinfo *info, bool v6_only)
     int fd = socket(info->ai_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
     if (fd < 0)
         return -1;
-    if (!set_options(fd, info->ai_family, v6_only) || bind(fd, info->ai_addr, info->ai_addrlen) != 0 ||
-        listen(fd, BACKLOG) != 0) {
+    if (!set_options(fd, info->ai_family, v6_only) ||
+        bind(fd, info->ai_addr, info->ai_addrlen) != 0 || listen(fd, BACKLOG) != 0) {
         int error = errno;
         close(fd);
         errno = error;
@@ -95,8 +97,9 @@ static int open_tcp(const struct addrinfo *info, bool v6_only)
 }
 
 /*
- * SO_REUSEPORT would let a second process of the same user share our port without a word. So the first
- * socket of each address asks without it whether the port is free; where it is not, that is an error.
+ * SO_REUSEPORT would let a second process of the same user share our port without a word. So the
+ * first socket of each address asks without it whether the port is free; where it is not, that is
+ * an error.
  */
 static bool is_free(const struct addrinfo *info, bool v6_only)
 {
@@ -130,8 +133,8 @@ static Result bind_tcp_address(Arena *arena, const Config *config, const Listene
     return OK;
 }
 
-static Result bind_tcp(Arena *arena, const Config *config, const ListenerConfig *listener, uint32_t n_loops,
-                       BoundSocket **list)
+static Result bind_tcp(Arena *arena, const Config *config, const ListenerConfig *listener,
+                       uint32_t n_loops, BoundSocket **list)
 {
     const Address *address = &listener->address;
     char port[8];
@@ -140,7 +143,8 @@ static Result bind_tcp(Arena *arena, const Config *config, const ListenerConfig 
     struct addrinfo *infos = NULL;
     int error = getaddrinfo(address->host, port, &hints, &infos);
     if (error)
-        return FAIL(arena, FAULT_BAD_CONFIG, "resolving %s: %s", address->text, gai_strerror(error));
+        return FAIL(arena, FAULT_BAD_CONFIG, "resolving %s: %s", address->text,
+                    gai_strerror(error));
 
     Result r = OK;
     for (struct addrinfo *info = infos; info && !failed(r); info = info->ai_next) {
@@ -153,7 +157,7 @@ static Result bind_tcp(Arena *arena, const Config *config, const ListenerConfig 
     return r;
 }
 
-/* ---- Unix sockets -------------------------------------------------------------------------------- */
+/* ---- Unix sockets --------------------------------------------------------------------------- */
 
 /* A socket's file outlives its process: when nobody answers behind it, it may go. */
 static void remove_stale(const struct sockaddr_un *name)
@@ -183,12 +187,14 @@ static int open_unix(const struct sockaddr_un *name)
     return fd;
 }
 
-static Result bind_unix(Arena *arena, const ListenerConfig *listener, uint32_t n_loops, BoundSocket **list)
+static Result bind_unix(Arena *arena, const ListenerConfig *listener, uint32_t n_loops,
+                        BoundSocket **list)
 {
     const Address *address = &listener->address;
     struct sockaddr_un name = {.sun_family = AF_UNIX};
     if (strlen(address->path) >= sizeof(name.sun_path))
-        return FAIL(arena, FAULT_BAD_CONFIG, "the path of %s is longer than the %zu bytes that a socket's may have",
+        return FAIL(arena, FAULT_BAD_CONFIG,
+                    "the path of %s is longer than the %zu bytes that a socket's may have",
                     address->text, sizeof(name.sun_path) - 1);
     strcpy(name.sun_path, address->path);
     remove_stale(&name);

@@ -32,16 +32,16 @@ struct Connection {
     HttpConnection *http;   /* NULL until CONNECTION_SERVING */
     LoopWork flush;
     Timer timer;
-    int64_t since;          /* when what is waited for began, or last moved on */
-    int64_t blocked_since;  /* when the peer last took something; 0: nothing is held up */
-    uint64_t progress;      /* the engine's, when last looked at */
-    uint32_t n_streams;     /* accepted so far */
+    int64_t since;         /* when what is waited for began, or last moved on */
+    int64_t blocked_since; /* when the peer last took something; 0: nothing is held up */
+    uint64_t progress;     /* the engine's, when last looked at */
+    uint32_t n_streams;    /* accepted so far */
     uint32_t n_streams_seen;
-    HttpPhase phase;        /* when last looked at */
+    HttpPhase phase; /* when last looked at */
     ConnectionState state;
-    bool closed; /* the socket is */
-    bool drained; /* the engine takes no new streams */
-    bool broken; /* the engine has refused its input: it only speaks */
+    bool closed;     /* the socket is */
+    bool drained;    /* the engine takes no new streams */
+    bool broken;     /* the engine has refused its input: it only speaks */
     uint8_t n_early; /* of a cleartext connection: bytes in which the choice was not clear yet */
     uint8_t early[PREFACE_SIZE];
     char peer[SOCKET_NAME_SIZE];
@@ -63,7 +63,7 @@ static const Limits *limits_of(Connection *c)
     return &c->client.loop->config->limits;
 }
 
-/* ---- The end ------------------------------------------------------------------------------------- */
+/* ---- The end -------------------------------------------------------------------------------- */
 
 static void connection_free(Connection *c)
 {
@@ -109,8 +109,9 @@ static void on_unused(ClientConnection *client)
         connection_free(c);
 }
 
-/* All is said: our side ends, and what still comes in is thrown away until the peer ends too. Closing at
-   once could take our last answer from a peer that is still sending (RFC 9112 section 9.6). */
+/* All is said: our side ends, and what still comes in is thrown away until the peer ends too.
+   Closing at once could take our last answer from a peer that is still sending (RFC 9112
+   section 9.6). */
 static void connection_linger(Connection *c)
 {
     if (c->socket.eof) {
@@ -123,7 +124,7 @@ static void connection_linger(Connection *c)
     socket_shutdown(&c->socket);
 }
 
-/* ---- Time ---------------------------------------------------------------------------------------- */
+/* ---- Time ----------------------------------------------------------------------------------- */
 
 static int64_t time_of_phase(const Limits *limits, HttpPhase phase)
 {
@@ -202,7 +203,7 @@ static void connection_settle(Connection *c)
     set_timer(c);
 }
 
-/* ---- Sending ------------------------------------------------------------------------------------- */
+/* ---- Sending -------------------------------------------------------------------------------- */
 
 static size_t send_vectors(Connection *c, const struct iovec *vectors, int n, size_t *total_out)
 {
@@ -254,7 +255,7 @@ static void on_writable(Socket *socket)
         connection_flush(c);
 }
 
-/* ---- The engine ---------------------------------------------------------------------------------- */
+/* ---- The engine ----------------------------------------------------------------------------- */
 
 static void on_stream(void *owner, HttpConnection *http, HttpStream *stream)
 {
@@ -299,14 +300,15 @@ static void feed(Connection *c, Bytes input)
 }
 
 /*
- * In cleartext the first bytes tell (RFC 9113 section 3.4): while they may still become the preface they
- * are kept. With TLS it was ALPN that told.
+ * In cleartext the first bytes tell (RFC 9113 section 3.4): while they may still become the preface
+ * they are kept. With TLS it was ALPN that told.
  */
 static void choose(Connection *c, Bytes input)
 {
     uint8_t begin[PREFACE_SIZE];
-    size_t more = input.size < (size_t)(PREFACE_SIZE - c->n_early) ? input.size
-                                                                    : (size_t)(PREFACE_SIZE - c->n_early);
+    size_t more = input.size < (size_t)(PREFACE_SIZE - c->n_early)
+                      ? input.size
+                      : (size_t)(PREFACE_SIZE - c->n_early);
     size_t size = c->n_early + more;
     memcpy(begin, c->early, c->n_early);
     memcpy(begin + c->n_early, input.data, more);
@@ -356,7 +358,8 @@ static void on_lost(Socket *socket, Result why)
         telemetry_event("info", "handshake_failed", why, "client %s at %s", c->peer, c->listener);
     } else if (c->http && http_connection_streams(c->http) > 0) {
         telemetry_count(loop_of(c), COUNTER_CONNECTION_BROKEN);
-        why = FAIL_OVER(loop_scratch(loop_of(c)), why, FAULT_CANCELLED, "the client's connection broke");
+        why = FAIL_OVER(loop_scratch(loop_of(c)), why, FAULT_CANCELLED,
+                        "the client's connection broke");
     }
     connection_end(c, why);
 }
@@ -384,7 +387,7 @@ static const SocketEvents socket_events = {
     .on_closed = on_closed,
 };
 
-/* ---- Patience ------------------------------------------------------------------------------------ */
+/* ---- Patience ------------------------------------------------------------------------------- */
 
 static const char *what_took_too_long(const Connection *c)
 {
@@ -416,7 +419,8 @@ static void put_out(Connection *c)
     if (request && http_connection_timeout(c->http))
         connection_flush(c);
     else
-        connection_end(c, FAIL(loop_scratch(loop_of(c)), FAULT_REQUEST_TIMEOUT, "%s", what_took_too_long(c)));
+        connection_end(
+            c, FAIL(loop_scratch(loop_of(c)), FAULT_REQUEST_TIMEOUT, "%s", what_took_too_long(c)));
 }
 
 static void connection_timeout(Connection *c)
@@ -452,9 +456,10 @@ static void on_timer(Timer *timer)
         set_timer(c);
 }
 
-/* ---- The set ------------------------------------------------------------------------------------- */
+/* ---- The set -------------------------------------------------------------------------------- */
 
-static Connection *connection_new(ConnectionSet *set, const struct sockaddr *peer, const char *listener)
+static Connection *connection_new(ConnectionSet *set, const struct sockaddr *peer,
+                                  const char *listener)
 {
     size_t name_size = strlen(listener) + 1;
     Connection *c = calloc(1, sizeof(*c) + name_size);
@@ -476,8 +481,8 @@ static Connection *connection_new(ConnectionSet *set, const struct sockaddr *pee
     return c;
 }
 
-void connection_accept(ConnectionSet *set, int fd, const struct sockaddr *peer, const char *listener,
-                       SSL_CTX *tls)
+void connection_accept(ConnectionSet *set, int fd, const struct sockaddr *peer,
+                       const char *listener, SSL_CTX *tls)
 {
     uint32_t limit = set->loop->config->limits.connections;
     if (atomic_fetch_add_explicit(set->n_in_process, 1, memory_order_relaxed) >= limit) {

@@ -58,8 +58,8 @@ static int open_spare(void)
     return open("/dev/null", O_RDONLY | O_CLOEXEC);
 }
 
-/* Without a descriptor nobody can be accepted, and so nobody can be sent away: the client at the head of
-   the queue would wait for ever. The spare one is for that. */
+/* Without a descriptor nobody can be accepted, and so nobody can be sent away: the client at the
+   head of the queue would wait for ever. The spare one is for that. */
 static void send_one_away(Listener *listener)
 {
     ListenerSet *set = listener->set;
@@ -104,11 +104,12 @@ static int accept_some(Listener *listener, int n)
     while (n-- > 0) {
         struct sockaddr_storage peer = {0};
         socklen_t size = sizeof(peer);
-        int fd = accept4(listener->fd, (struct sockaddr *)&peer, &size, SOCK_NONBLOCK | SOCK_CLOEXEC);
+        int fd =
+            accept4(listener->fd, (struct sockaddr *)&peer, &size, SOCK_NONBLOCK | SOCK_CLOEXEC);
         int error = errno;
         if (fd >= 0)
-            connection_accept(listener->set->connections, fd, (struct sockaddr *)&peer, listener->address,
-                              listener->tls);
+            connection_accept(listener->set->connections, fd, (struct sockaddr *)&peer,
+                              listener->address, listener->tls);
         else if (!accept_failed(listener, error))
             return error;
     }
@@ -148,7 +149,8 @@ static void on_closed(uv_handle_t *handle)
     free(listener);
 }
 
-/* Takes it out of its list, at `*at`. Who waits in the backlog would be reset: they are let in first. */
+/* Takes it out of its list, at `*at`. Who waits in the backlog would be reset: they are let in
+ * first. */
 static void listener_close(Listener **at)
 {
     Listener *listener = *at;

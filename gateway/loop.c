@@ -6,7 +6,8 @@
 #include <stdlib.h>
 
 enum {
-    WORK_PASSES = 4, /* how often work that work brings is done before the sockets are looked at again */
+    WORK_PASSES =
+        4, /* how often work that work brings is done before the sockets are looked at again */
     MAX_WAKE = 3600, /* seconds: the wheel is looked at least this often, against overflows */
 };
 
@@ -92,8 +93,8 @@ static void on_wake(uv_timer_t *timer)
     timer_wheel_run(&loop->timers, loop->now);
 }
 
-/* The timer is set anew only when it would fire too late: deadlines that move away, as those of busy
-   connections do, cost nothing. */
+/* The timer is set anew only when it would fire too late: deadlines that move away, as those of
+   busy connections do, cost nothing. */
 static void set_wake(Loop *loop)
 {
     LoopPrivate *p = loop->private;
@@ -171,7 +172,8 @@ void loop_post(Loop *loop, void (*run)(Loop *loop, void *argument), void *argume
     CHECK(uv_async_send(&p->posted) == 0);
 }
 
-/* What libuv can refuse here are file descriptors at the start of the process: there is no way on. */
+/* What libuv can refuse here are file descriptors at the start of the process: there is no way on.
+ */
 void loop_init(Loop *loop, uint32_t index)
 {
     LoopPrivate *p = calloc(1, sizeof(*p));

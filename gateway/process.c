@@ -18,7 +18,7 @@ static const int signal_numbers[SIGNALS] = {SIGTERM, SIGINT, SIGHUP};
 typedef struct Process {
     uv_loop_t loop; /* of the main thread */
     uv_signal_t signals[SIGNALS];
-    uv_async_t woken;           /* a worker has ended, or a config was read */
+    uv_async_t woken; /* a worker has ended, or a config was read */
     atomic_uint n_ended;
     WorkerShared shared;
     Worker **workers;
@@ -28,8 +28,8 @@ typedef struct Process {
     Admin *admin;
     atomic_bool ready;
     bool stopping;
-    Reload *reload;             /* under way, or NULL */
-    bool reload_again;          /* asked for in the meantime */
+    Reload *reload;    /* under way, or NULL */
+    bool reload_again; /* asked for in the meantime */
 } Process;
 
 static void wake(void *owner)
@@ -45,7 +45,7 @@ static void on_worker_ended(void *owner)
     wake(p);
 }
 
-/* ---- Stopping ------------------------------------------------------------------------------------ */
+/* ---- Stopping ------------------------------------------------------------------------------- */
 
 static void stop(Process *p)
 {
@@ -58,7 +58,7 @@ static void stop(Process *p)
         (again ? worker_abort : worker_drain)(p->workers[i]);
 }
 
-/* ---- Reloading ----------------------------------------------------------------------------------- */
+/* ---- Reloading ------------------------------------------------------------------------------ */
 
 static void begin_reload(Process *p)
 {
@@ -69,7 +69,8 @@ static void begin_reload(Process *p)
         p->reload = reload_start(p->config_path, p->config, p->n_workers, wake, p);
 }
 
-/* Where the old config has no admin listener at the address, a new one is started before the old one goes. */
+/* Where the old config has no admin listener at the address, a new one is started before the old
+ * one goes. */
 static Result reload_admin(Process *p, Arena *arena, const Config *config)
 {
     const char *was = p->config->admin.text, *is = config->admin.text;
@@ -112,7 +113,8 @@ static void end_reload(Process *p)
         r = telemetry_reopen(arena, config->log_file);
     if (failed(r)) {
         telemetry_reload_failed();
-        telemetry_event("error", "config_refused", r, "%s: the running config stays", p->config_path);
+        telemetry_event("error", "config_refused", r, "%s: the running config stays",
+                        p->config_path);
         reload_drop(p->reload);
         if (config) {
             bind_forget(config, p->config);
@@ -127,11 +129,12 @@ static void end_reload(Process *p)
         begin_reload(p);
 }
 
-/* ---- The main thread's loop ---------------------------------------------------------------------- */
+/* ---- The main thread's loop ----------------------------------------------------------------- */
 
 /*
- * All threads but this one are made with the signals blocked, and this one has them blocked but for its loop's
- * time: so none comes when nobody listens yet, and a second SIGTERM does not kill what is leaving already.
+ * All threads but this one are made with the signals blocked, and this one has them blocked but for
+ * its loop's time: so none comes when nobody listens yet, and a second SIGTERM does not kill what
+ * is leaving already.
  */
 static void block_signals(int how)
 {
@@ -155,7 +158,8 @@ static void on_woken(uv_async_t *async)
     Process *p = async->data;
     if (p->reload && reload_is_read(p->reload))
         end_reload(p);
-    if (!p->reload && atomic_load(&p->n_ended) == p->n_workers && !uv_is_closing((uv_handle_t *)async))
+    if (!p->reload && atomic_load(&p->n_ended) == p->n_workers &&
+        !uv_is_closing((uv_handle_t *)async))
         close_handles(p);
 }
 
@@ -180,7 +184,7 @@ static void listen_for_signals(Process *p)
     }
 }
 
-/* ---- Starting ------------------------------------------------------------------------------------ */
+/* ---- Starting ------------------------------------------------------------------------------- */
 
 static void raise_descriptor_limit(void)
 {
@@ -222,7 +226,8 @@ static Result start_admin(Process *p, Arena *arena)
         return OK;
     Result r = admin_start(arena, address, &p->ready, &p->admin);
     if (failed(r))
-        return FAIL_OVER(arena, r, FAULT_SYSTEM, "starting the admin listener at %s", address->text);
+        return FAIL_OVER(arena, r, FAULT_SYSTEM, "starting the admin listener at %s",
+                         address->text);
     return OK;
 }
 

@@ -3,7 +3,7 @@
  *
  *      SIGTERM, SIGINT    drain: listeners close, calls finish within the config's drain time
  *      ... a second time  ends now
- *      SIGHUP             reads the config again; one that does not check leaves the old one at work
+ *      SIGHUP             reads the config again; the old one stays when it does not check
  */
 #ifndef GATEWAY_PROCESS_H
 #define GATEWAY_PROCESS_H
@@ -11,9 +11,9 @@
 #include "gateway/config.h"
 
 /*
- * Runs until it is told to stop; on the main thread, once. Takes the caller's reference to the config.
- * `config_path` is what SIGHUP reads again. The signals above stay blocked when it returns: the process ends. The Result lives in `arena`: SYSTEM or BAD_CONFIG when it could
- * not start.
+ * Runs until it is told to stop; on the main thread, once. Takes the caller's reference to the
+ * config. `config_path` is what SIGHUP reads again. The signals above stay blocked when it returns:
+ * the process ends. The Result lives in `arena`: SYSTEM or BAD_CONFIG when it could not start.
  */
 MUST_USE Result process_run(Arena *arena, Config *config, const char *config_path);
 

@@ -53,14 +53,14 @@ static void read_config(void *argument)
     Reload *reload = argument;
     reload->result = load(reload);
     if (!failed(reload->result))
-        reload->result = bind_listeners(reload->arena, reload->config, reload->running, reload->n_workers,
-                                        &reload->sockets);
+        reload->result = bind_listeners(reload->arena, reload->config, reload->running,
+                                        reload->n_workers, &reload->sockets);
     atomic_store(&reload->read, true);
     reload->on_read(reload->owner);
 }
 
-Reload *reload_start(const char *path, Config *running, uint32_t n_workers, void (*on_read)(void *owner),
-                     void *owner)
+Reload *reload_start(const char *path, Config *running, uint32_t n_workers,
+                     void (*on_read)(void *owner), void *owner)
 {
     Reload *reload = calloc(1, sizeof(*reload));
     CHECK(reload);

@@ -11,9 +11,11 @@
 #include <unistd.h>
 
 enum {
-    COPY_MAX = 64 * 1024,       /* of cleartext that the kernel did not take: the rest stays where it is */
-    WRITES_MAX = 1024 * 1024,   /* of TLS's own answers: nobody who only asks and never reads gets more */
-    KEEPALIVE_DELAY = 60,       /* seconds of silence until the kernel asks whether the peer is there */
+    COPY_MAX =
+        64 * 1024, /* of cleartext that the kernel did not take: the rest stays where it is */
+    WRITES_MAX =
+        1024 * 1024,      /* of TLS's own answers: nobody who only asks and never reads gets more */
+    KEEPALIVE_DELAY = 60, /* seconds of silence until the kernel asks whether the peer is there */
 };
 
 /* A copy of bytes that the kernel did not take at once. */
@@ -87,7 +89,8 @@ static void on_written(uv_write_t *request, int status)
 }
 
 /* Copies up to `limit` bytes of the vectors, `skip` bytes left out, and has libuv write them. */
-static size_t write_copy(Socket *socket, const struct iovec *vectors, int n, size_t skip, size_t limit)
+static size_t write_copy(Socket *socket, const struct iovec *vectors, int n, size_t skip,
+                         size_t limit)
 {
     SocketWrite *write = malloc(sizeof(*write) + limit);
     CHECK(write);
@@ -258,10 +261,10 @@ static void on_input(uv_stream_t *stream, ssize_t n, const uv_buf_t *buffer)
         end_of_input(socket);
     } else if (n == UV_EOF) {
         /* Without close_notify an answer may have been cut off by anyone (RFC 8446 section 6.1). */
-        socket_fail(socket, FAIL(loop_scratch(socket->loop), FAULT_TLS,
-                                 "the peer closed the connection %s",
-                                 socket->state == SOCKET_HANDSHAKE ? "during the handshake"
-                                                                   : "without close_notify"));
+        socket_fail(socket,
+                    FAIL(loop_scratch(socket->loop), FAULT_TLS, "the peer closed the connection %s",
+                         socket->state == SOCKET_HANDSHAKE ? "during the handshake"
+                                                           : "without close_notify"));
     } else if (n < 0) {
         socket_fail(socket, system_error(socket, (int)n, "receiving"));
     } else if (socket->tls) {
@@ -310,7 +313,8 @@ static void run_later(LoopWork *work)
     else if (socket->state == SOCKET_OPEN)
         tell_writable(socket);
     else if (socket->state == SOCKET_LOST)
-        socket->events->on_lost(socket, system_error(socket, socket->error, "using the connection"));
+        socket->events->on_lost(socket,
+                                system_error(socket, socket->error, "using the connection"));
 }
 
 static void socket_init(Socket *socket, Loop *loop, const SocketEvents *events, bool tcp)
@@ -324,7 +328,8 @@ static void socket_init(Socket *socket, Loop *loop, const SocketEvents *events, 
     socket->uv.handle.data = socket;
 }
 
-void socket_open(Socket *socket, Loop *loop, const SocketEvents *events, int fd, bool tcp, SSL_CTX *tls)
+void socket_open(Socket *socket, Loop *loop, const SocketEvents *events, int fd, bool tcp,
+                 SSL_CTX *tls)
 {
     socket_init(socket, loop, events, tcp);
     int error = tcp ? uv_tcp_open(&socket->uv.tcp, fd) : uv_pipe_open(&socket->uv.pipe, fd);

@@ -2,8 +2,8 @@
  * Socket: a stream of bytes to a peer: TCP or a unix socket, in clear or under TLS.
  *
  * Embedded in its owner, on one loop, its thread only. It holds no buffer while nothing waits to be
- * sent: it reads into the loop's buffer, and what the kernel does not take at once is copied, at most
- * SOCKET_WRITE_MAX bytes.
+ * sent: it reads into the loop's buffer, and what the kernel does not take at once is copied, at
+ * most SOCKET_WRITE_MAX bytes.
  *
  *      socket_open or socket_connect -> on_ready -> on_read..., on_writable... -> on_eof
  *                  \________________________________________________________________ on_lost
@@ -29,7 +29,8 @@ typedef struct SocketEvents {
     void (*on_read)(Socket *socket, Bytes input);
     /* The peer has ended its side; ours goes on. */
     void (*on_eof)(Socket *socket);
-    /* All that was taken by socket_write has gone out. Only after socket_write took less than given. */
+    /* All that was taken by socket_write has gone out. Only after socket_write took less than
+     * given. */
     void (*on_writable)(Socket *socket);
     /* Broken: SYSTEM or TLS, valid during the event. The owner closes it. */
     void (*on_lost)(Socket *socket, Result why);
@@ -54,19 +55,21 @@ struct Socket {
     } uv;
     Loop *loop;
     const SocketEvents *events;
-    SSL *tls;           /* NULL: in clear */
-    Bytes cipher_in;    /* what the TLS engine may read now, borrowed from the read buffer */
-    LoopWork later;     /* tells of what happened within a call from outside */
-    int error;          /* libuv's, why it is lost */
-    uint32_t n_writes;  /* under way */
+    SSL *tls;             /* NULL: in clear */
+    Bytes cipher_in;      /* what the TLS engine may read now, borrowed from the read buffer */
+    LoopWork later;       /* tells of what happened within a call from outside */
+    int error;            /* libuv's, why it is lost */
+    uint32_t n_writes;    /* under way */
     uint32_t write_bytes; /* in them */
     SocketState state;
     bool reading, paused, eof, shut, wants_writable;
 };
 
-/* Takes over a connected file descriptor, with TLS as the server when `tls` is there (it takes a reference).
-   on_ready or on_lost follows. Options of TCP are inherited from the listening socket. */
-void socket_open(Socket *socket, Loop *loop, const SocketEvents *events, int fd, bool tcp, SSL_CTX *tls);
+/* Takes over a connected file descriptor, with TLS as the server when `tls` is there (it takes a
+   reference). on_ready or on_lost follows. Options of TCP are inherited from the listening socket.
+ */
+void socket_open(Socket *socket, Loop *loop, const SocketEvents *events, int fd, bool tcp,
+                 SSL_CTX *tls);
 
 /* How to speak TLS to a peer. */
 typedef struct SocketPeer {
@@ -75,14 +78,14 @@ typedef struct SocketPeer {
     const char *alpn; /* the one protocol that is wanted: "h2"; NULL: not said */
 } SocketPeer;
 
-/* Starts to connect: to an IP address or, when `address` is NULL, to the unix socket at `path`. on_ready
-   or on_lost follows. All is copied. */
+/* Starts to connect: to an IP address or, when `address` is NULL, to the unix socket at `path`.
+   on_ready or on_lost follows. All is copied. */
 void socket_connect(Socket *socket, Loop *loop, const SocketEvents *events,
                     const struct sockaddr *address, const char *path, const SocketPeer *peer);
 
 /*
- * Sends. Returns how many bytes were taken, from the front: sent, or copied and on their way. When that is
- * less than given, on_writable follows.
+ * Sends. Returns how many bytes were taken, from the front: sent, or copied and on their way. When
+ * that is less than given, on_writable follows.
  */
 size_t socket_write(Socket *socket, const struct iovec *vectors, int n);
 
@@ -105,8 +108,8 @@ void socket_close(Socket *socket);
 /* After on_ready: the protocol agreed on by ALPN, or empty. */
 Bytes socket_alpn(const Socket *socket);
 
-/* After on_ready: the subject of the peer's verified certificate, as RFC 2253 spells it, in the arena;
-   NULL when there is none. */
+/* After on_ready: the subject of the peer's verified certificate, as RFC 2253 spells it, in the
+   arena; NULL when there is none. */
 const char *socket_peer_subject(const Socket *socket, Arena *arena);
 
 /* "127.0.0.1:52314", "[::1]:443", "unix". `size` of at least SOCKET_NAME_SIZE. */

@@ -65,7 +65,8 @@ static unsigned slot_of(int64_t tick, unsigned level)
 
 static void wheel_place(TimerWheel *wheel, Timer *timer, int64_t tick)
 {
-    unsigned level = (63 - (unsigned)__builtin_clzll((uint64_t)(tick ^ wheel->tick) | 1)) / SLOT_BITS;
+    unsigned level =
+        (63 - (unsigned)__builtin_clzll((uint64_t)(tick ^ wheel->tick) | 1)) / SLOT_BITS;
     unsigned slot;
     if (level < TOP) {
         slot = slot_of(tick, level);

@@ -142,7 +142,8 @@ static Result tls_error(Socket *socket, const char *doing)
     const char *reason = code ? ERR_reason_error_string(code) : NULL;
     long verified = SSL_get_verify_result(socket->tls);
     if (verified != X509_V_OK)
-        return FAIL(arena, FAULT_TLS, "%s: %s: %s", doing, reason ? reason : "the peer is not trusted",
+        return FAIL(arena, FAULT_TLS, "%s: %s: %s", doing,
+                    reason ? reason : "the peer is not trusted",
                     X509_verify_cert_error_string(verified));
     return FAIL(arena, FAULT_TLS, "%s: %s", doing, reason ? reason : "the peer broke off");
 }
@@ -160,7 +161,8 @@ Result tls_handshake(Socket *socket, bool *done_out)
     return tls_error(socket, "TLS handshake");
 }
 
-TlsOutcome tls_decrypt(Socket *socket, uint8_t *room, size_t size, size_t *size_out, Result *why_out)
+TlsOutcome tls_decrypt(Socket *socket, uint8_t *room, size_t size, size_t *size_out,
+                       Result *why_out)
 {
     *size_out = 0;
     ERR_clear_error();
@@ -189,8 +191,8 @@ static bool encrypt_record(Socket *socket, const uint8_t *data, size_t size)
 }
 
 /*
- * Small vectors are gathered, so that many frames share a record; a vector that fills a record by itself
- * is encrypted from where it lies.
+ * Small vectors are gathered, so that many frames share a record; a vector that fills a record by
+ * itself is encrypted from where it lies.
  */
 int tls_encrypt(Socket *socket, const struct iovec *vectors, int n, size_t *taken_out)
 {

@@ -9,14 +9,16 @@
 #include <stdlib.h>
 
 #define CONNECT_TIME (3 * SECOND)
-#define HTTP1_IDLE_TIME (50 * SECOND)  /* less than servers usually wait: so that we are the ones who leave */
+#define HTTP1_IDLE_TIME                                                                            \
+    (50 * SECOND) /* less than servers usually wait: so that we are the ones who leave */
 #define HTTP2_IDLE_TIME (300 * SECOND)
-#define PING_TIME (310 * SECOND)       /* gRPC servers send away who asks more often than each 5 minutes */
+#define PING_TIME                                                                                  \
+    (310 * SECOND) /* gRPC servers send away who asks more often than each 5 minutes */
 #define BACKOFF_FIRST (100 * MILLISECOND)
 #define BACKOFF_MOST (10 * SECOND)
 #define BACKOFF_MOST_CHEAP (1 * SECOND) /* after attempts that were refused at once */
 #define CHEAP_TIME (50 * MILLISECOND)
-#define RETIRED_TIME (600 * SECOND)    /* after which nobody has its address in hand any more */
+#define RETIRED_TIME (600 * SECOND) /* after which nobody has its address in hand any more */
 
 enum {
     HTTP1_CONNECTIONS = 256,
@@ -41,8 +43,8 @@ static UpstreamLimits limits_for(const Limits *limits, bool http2)
     };
     uint32_t most = http2 ? limits->http2_connections : limits->http1_connections;
     l.connections = most ? most : http2 ? HTTP2_CONNECTIONS : HTTP1_CONNECTIONS;
-    /* How many calls one connection carries is for the instance to say. Its window must not be used up by a
-       few calls whose clients do not read. */
+    /* How many calls one connection carries is for the instance to say. Its window must not be used
+       up by a few calls whose clients do not read. */
     l.http.streams = UINT32_MAX;
     uint64_t window = (uint64_t)limits->http.stream_window * 64;
     if (window > INT32_MAX)
@@ -52,7 +54,7 @@ static UpstreamLimits limits_for(const Limits *limits, bool http2)
     return l;
 }
 
-/* ---- Finding ------------------------------------------------------------------------------------- */
+/* ---- Finding -------------------------------------------------------------------------------- */
 
 static bool same_text(const char *a, const char *b)
 {
@@ -85,13 +87,16 @@ static bool same_tls(SSL_CTX *a, SSL_CTX *b)
     if (a == b || !a || !b)
         return a == b;
     return SSL_CTX_get_verify_mode(a) == SSL_CTX_get_verify_mode(b) &&
-           same_certificate(SSL_CTX_get0_certificate(a), SSL_CTX_get0_certificate(b)) && same_trust(a, b);
+           same_certificate(SSL_CTX_get0_certificate(a), SSL_CTX_get0_certificate(b)) &&
+           same_trust(a, b);
 }
 
 static bool leads_to(const Upstream *upstream, const Instance *instance)
 {
-    return same_text(upstream->name, instance->address.text) && upstream->http2 == instance->http2 &&
-           same_text(upstream->tls_name, instance->tls_name) && same_tls(upstream->tls, instance->tls);
+    return same_text(upstream->name, instance->address.text) &&
+           upstream->http2 == instance->http2 &&
+           same_text(upstream->tls_name, instance->tls_name) &&
+           same_tls(upstream->tls, instance->tls);
 }
 
 static char *copy_of(const char *text)
@@ -166,7 +171,8 @@ static Upstream *find_or_make(UpstreamTable *table, const Instance *instance)
 Upstream *upstream_of(Loop *loop, const Instance *instance)
 {
     UpstreamTable *table = loop->upstreams;
-    size_t slot = (uintptr_t)instance / sizeof(*instance) % (sizeof(table->cache) / sizeof(table->cache[0]));
+    size_t slot =
+        (uintptr_t)instance / sizeof(*instance) % (sizeof(table->cache) / sizeof(table->cache[0]));
     if (table->cache[slot].instance != instance) {
         table->cache[slot].upstream = find_or_make(table, instance);
         table->cache[slot].instance = instance;
@@ -174,15 +180,15 @@ Upstream *upstream_of(Loop *loop, const Instance *instance)
     return table->cache[slot].upstream;
 }
 
-/* ---- State --------------------------------------------------------------------------------------- */
+/* ---- State ---------------------------------------------------------------------------------- */
 
 static bool has_live_link(const Upstream *u)
 {
     return u->links[LINK_READY] || u->links[LINK_FULL];
 }
 
-/* One that the config names is tried again in the background, so that no call has to find out whether it
-   is back. */
+/* One that the config names is tried again in the background, so that no call has to find out
+   whether it is back. */
 static bool is_probed(const Upstream *u)
 {
     return u->instance && !u->table->closing;
@@ -218,7 +224,8 @@ const char *upstream_name(const Upstream *u)
     return u->name;
 }
 
-/* Nobody has to wait for attempts that fail at once: they may come more often than those into the void. */
+/* Nobody has to wait for attempts that fail at once: they may come more often than those into the
+ * void. */
 static bool attempts_are_cheap(const Upstream *u)
 {
     return u->attempt_time < CHEAP_TIME;
@@ -236,7 +243,8 @@ static int64_t backoff_of(Upstream *u)
     if (backoff > most)
         backoff = most;
     int64_t jitter = backoff * JITTER_PERCENT / 100;
-    return backoff - jitter + (int64_t)random_below(&u->table->loop->random, (uint64_t)(2 * jitter));
+    return backoff - jitter +
+           (int64_t)random_below(&u->table->loop->random, (uint64_t)(2 * jitter));
 }
 
 void upstream_failed(Upstream *u, int64_t begun, Result why)
@@ -271,7 +279,7 @@ void upstream_connected(Upstream *u)
     upstream_look(u);
 }
 
-/* ---- Waiting ------------------------------------------------------------------------------------- */
+/* ---- Waiting -------------------------------------------------------------------------------- */
 
 static void wait_remove(UpstreamWait *wait)
 {
@@ -308,7 +316,8 @@ void upstream_look(Upstream *u)
     loop_defer(u->table->loop, &u->serve);
 }
 
-/* A connection with room; the one that was used last comes first, so that spare ones grow idle and end. */
+/* A connection with room; the one that was used last comes first, so that spare ones grow idle and
+ * end. */
 static HttpConnection *take_room(Upstream *u)
 {
     Link *link;
@@ -330,8 +339,8 @@ static uint32_t links_counted(const Upstream *u)
     return u->n_links[LINK_CONNECTING] + u->n_links[LINK_READY] + u->n_links[LINK_FULL];
 }
 
-/* How many connections are missing: one of HTTP/2 carries many calls, one of HTTP/1.1 one. An instance that
-   was lost is tried again even if nobody waits. */
+/* How many connections are missing: one of HTTP/2 carries many calls, one of HTTP/1.1 one. An
+   instance that was lost is tried again even if nobody waits. */
 static uint32_t links_wanted(const Upstream *u)
 {
     if (u->n_waits == 0)
@@ -369,8 +378,8 @@ static void fail_hopeless(Upstream *u)
         fail_first(u, u->failure);
 }
 
-/* Those for whom no connection had room in time. Where none is there yet, the attempt decides, and knows the
-   reason. */
+/* Those for whom no connection had room in time. Where none is there yet, the attempt decides, and
+   knows the reason. */
 static void fail_late(Upstream *u)
 {
     Loop *loop = u->table->loop;
@@ -378,8 +387,8 @@ static void fail_late(Upstream *u)
         return;
     while (u->waits && u->waits->since + u->limits.connect_time <= loop->now)
         fail_first(u, FAIL(loop_scratch(loop), FAULT_OVERLOADED,
-                           "none of the %u connections to %s had room for the call", links_counted(u),
-                           u->name));
+                           "none of the %u connections to %s had room for the call",
+                           links_counted(u), u->name));
 }
 
 /* The next thing that only time brings. */
@@ -422,7 +431,7 @@ void upstream_want(Upstream *u, UpstreamWait *wait, HttpConnection **connection_
     upstream_look(u);
 }
 
-/* ---- The table ----------------------------------------------------------------------------------- */
+/* ---- The table ------------------------------------------------------------------------------ */
 
 UpstreamTable *upstreams_new(Loop *loop)
 {
@@ -469,7 +478,8 @@ static void free_forgotten(UpstreamTable *table)
     }
 }
 
-/* New connections are made with the new context: its certificates are the same, its files may be newer. */
+/* New connections are made with the new context: its certificates are the same, its files may be
+ * newer. */
 static void use_tls(Upstream *u, SSL_CTX *tls)
 {
     if (!tls || u->tls == tls)

@@ -1,12 +1,12 @@
 /*
  * Upstream and its links: for upstream.c, upstream_link.c and their tests.
  *
- * A Link is one connection to the instance. Its state is the list that it is in, and link_move alone moves
- * it.
+ * A Link is one connection to the instance. Its state is the list that it is in, and link_move
+ * alone moves it.
  *
- *      CONNECTING -> READY <-> FULL      until TCP, TLS and, with HTTP/2, the first frame are there;
- *           |           \______/         READY: room for one more call; FULL: none now
- *           |              |
+ *      CONNECTING -> READY <-> FULL      CONNECTING: until TCP, TLS and, with HTTP/2, the
+ *           |           \______/         instance's first frame are there
+ *           |              |             READY: room for one more call; FULL: none now
  *           |           LEAVING          no new calls; ends with its last one
  *           |______________|____> GONE   the socket is closing
  */
@@ -51,19 +51,19 @@ struct Upstream {
 
     Link *links[LINK_STATES];
     uint32_t n_links[LINK_STATES];
-    uint32_t turn;            /* which of a name's addresses is tried first */
+    uint32_t turn; /* which of a name's addresses is tried first */
 
     UpstreamWait *waits, **waits_end;
     uint32_t n_waits;
     LoopWork serve;
 
-    int64_t connect_after;    /* backoff: no attempt before */
-    uint32_t failures;        /* attempts in a row; 0: the last one succeeded */
-    int64_t failed_at;        /* the last attempt, */
-    int64_t attempt_time;     /* and how long it took */
+    int64_t connect_after; /* backoff: no attempt before */
+    uint32_t failures;     /* attempts in a row; 0: the last one succeeded */
+    int64_t failed_at;     /* the last attempt, */
+    int64_t attempt_time;  /* and how long it took */
     Arena *failure_arena;
     Result failure;
-    Timer timer;              /* the oldest wait's patience, the end of a backoff */
+    Timer timer; /* the oldest wait's patience, the end of a backoff */
 };
 
 struct Link {
@@ -74,8 +74,8 @@ struct Link {
     HttpConnection *http; /* NULL until there is a stream of bytes */
     LoopWork flush;
     Timer timer;
-    int64_t since;        /* connecting, or without calls, since then */
-    int64_t heard;        /* last sign of life */
+    int64_t since;         /* connecting, or without calls, since then */
+    int64_t heard;         /* last sign of life */
     int64_t blocked_since; /* when the instance last took something; 0: nothing is held up */
     uv_getaddrinfo_t resolve;
     struct addrinfo *addresses, *next_address;

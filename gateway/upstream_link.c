@@ -49,7 +49,7 @@ void link_move(Link *link, LinkState state)
     link_list(link, state);
 }
 
-/* ---- The end ------------------------------------------------------------------------------------- */
+/* ---- The end -------------------------------------------------------------------------------- */
 
 /* When neither the socket nor the resolver holds it any more. */
 static void link_free_when_unused(Link *link)
@@ -101,11 +101,11 @@ static void connect_failed(Link *link, Result why)
 
 static Result over(Link *link, Result why, const Fault *fault, const char *doing)
 {
-    return error_new(loop_scratch(loop_of(link)), fault, why, NULL, __FILE__, __LINE__, "%s %s", doing,
-                     link->upstream->name);
+    return error_new(loop_scratch(loop_of(link)), fault, why, NULL, __FILE__, __LINE__, "%s %s",
+                     doing, link->upstream->name);
 }
 
-/* ---- Time ---------------------------------------------------------------------------------------- */
+/* ---- Time ----------------------------------------------------------------------------------- */
 
 static int64_t earlier(int64_t a, int64_t b)
 {
@@ -150,8 +150,9 @@ static void link_timeout(Link *link)
     } else if (!busy) {
         link_end(link, OK);
     } else if (link->blocked_since || link->pinged) {
-        lost(link, FAIL(arena, FAULT_SYSTEM, "%s", link->blocked_since ? "the instance takes nothing"
-                                                                       : "the instance is silent"));
+        lost(link,
+             FAIL(arena, FAULT_SYSTEM, "%s",
+                  link->blocked_since ? "the instance takes nothing" : "the instance is silent"));
     } else {
         link->pinged = true;
         http_connection_ping(link->http);
@@ -168,7 +169,7 @@ static void on_timer(Timer *timer)
         set_timer(link);
 }
 
-/* ---- At work ------------------------------------------------------------------------------------- */
+/* ---- At work -------------------------------------------------------------------------------- */
 
 /* No longer connected, or never really. */
 static void lost(Link *link, Result why)
@@ -217,7 +218,8 @@ static void link_flush(Link *link)
     Loop *loop = loop_of(link);
     size_t sent = 0;
     int n;
-    while (link->state != LINK_GONE && (n = http_connection_output(link->http, vectors, VECTORS)) > 0) {
+    while (link->state != LINK_GONE &&
+           (n = http_connection_output(link->http, vectors, VECTORS)) > 0) {
         size_t total = 0;
         for (int i = 0; i < n; i++)
             total += vectors[i].iov_len;
@@ -301,7 +303,7 @@ static void on_writable(Socket *socket)
     link_flush(link);
 }
 
-/* ---- Connecting ---------------------------------------------------------------------------------- */
+/* ---- Connecting ----------------------------------------------------------------------------- */
 
 static const SocketEvents socket_events;
 
@@ -339,7 +341,8 @@ static void on_ready(Socket *socket)
     Upstream *u = link->upstream;
     Loop *loop = loop_of(link);
     if (u->tls && u->http2 && !bytes_are(socket_alpn(socket), "h2")) {
-        Result r = FAIL(loop_scratch(loop), FAULT_TLS, "the instance did not agree to HTTP/2 by ALPN");
+        Result r =
+            FAIL(loop_scratch(loop), FAULT_TLS, "the instance did not agree to HTTP/2 by ALPN");
         connect_failed(link, over(link, r, &FAULT_UPSTREAM_DOWN, "connecting to"));
         return;
     }
@@ -426,11 +429,12 @@ static void resolve(Link *link)
     snprintf(port, sizeof(port), "%u", address->port);
     struct addrinfo hints = {.ai_socktype = SOCK_STREAM, .ai_flags = AI_NUMERICSERV};
     link->resolve.data = link;
-    int error = uv_getaddrinfo(&loop_of(link)->uv, &link->resolve, on_resolved, address->host, port, &hints);
+    int error = uv_getaddrinfo(&loop_of(link)->uv, &link->resolve, on_resolved, address->host, port,
+                               &hints);
     link->resolving = error == 0;
     if (error) {
-        Result r = FAIL(loop_scratch(loop_of(link)), FAULT_SYSTEM, "resolving %s: %s", address->host,
-                        uv_strerror(error));
+        Result r = FAIL(loop_scratch(loop_of(link)), FAULT_SYSTEM, "resolving %s: %s",
+                        address->host, uv_strerror(error));
         connect_failed(link, over(link, r, &FAULT_UPSTREAM_DOWN, "connecting to"));
     }
 }

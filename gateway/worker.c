@@ -111,8 +111,8 @@ static void run_reload(Loop *loop, void *argument)
     free(reload);
 }
 
-void worker_reload(Worker *worker, Config *config, BoundSocket *sockets, void (*on_done)(void *owner),
-                   void *owner)
+void worker_reload(Worker *worker, Config *config, BoundSocket *sockets,
+                   void (*on_done)(void *owner), void *owner)
 {
     WorkerReload *reload = malloc(sizeof(*reload));
     CHECK(reload);
@@ -153,8 +153,8 @@ Worker *worker_new(WorkerShared *shared, uint32_t index, Config *config)
     loop->upstreams = upstreams_new(loop);
     worker->shared = shared;
     worker->timer.fire = on_timer;
-    worker->connections = (ConnectionSet){
-        .loop = loop, .n_in_process = &shared->n_connections, .on_empty = on_empty};
+    worker->connections =
+        (ConnectionSet){.loop = loop, .n_in_process = &shared->n_connections, .on_empty = on_empty};
     listeners_init(&worker->listeners, loop, &worker->connections);
     return worker;
 }

@@ -1,6 +1,6 @@
 /*
- * Worker: one loop on a thread of its own with everything that serves clients: listeners, connections,
- * upstreams.
+ * Worker: one loop on a thread of its own with everything that serves clients: listeners,
+ * connections, upstreams.
  *
  * Made, started and joined by the main thread; everything else is posted to its loop.
  */
@@ -25,13 +25,14 @@ Worker *worker_new(WorkerShared *shared, uint32_t index, Config *config);
 MUST_USE Result worker_start(Worker *worker, BoundSocket *sockets, Arena *arena);
 
 /*
- * From now on new calls are under `config`, and its listeners are listened on. `on_done` is called on the
- * worker's thread once `sockets` are taken.
+ * From now on new calls are under `config`, and its listeners are listened on. `on_done` is called
+ * on the worker's thread once `sockets` are taken.
  */
-void worker_reload(Worker *worker, Config *config, BoundSocket *sockets, void (*on_done)(void *owner),
-                   void *owner);
+void worker_reload(Worker *worker, Config *config, BoundSocket *sockets,
+                   void (*on_done)(void *owner), void *owner);
 
-/* No new connections and calls; ends when all calls have ended, or after the config's drain time. */
+/* No new connections and calls; ends when all calls have ended, or after the config's drain time.
+ */
 void worker_drain(Worker *worker);
 
 /* Ends now; calls at work are broken off. */

@@ -6,7 +6,8 @@
 #include <stdio.h>
 #include <string.h>
 
-static X509 *certificate_new(EVP_PKEY *key, const char *name, const Authority *signer, bool is_authority)
+static X509 *certificate_new(EVP_PKEY *key, const char *name, const Authority *signer,
+                             bool is_authority)
 {
     static long serial;
     X509 *x = X509_new();
@@ -16,15 +17,18 @@ static X509 *certificate_new(EVP_PKEY *key, const char *name, const Authority *s
     X509_gmtime_adj(X509_getm_notBefore(x), -3600);
     X509_gmtime_adj(X509_getm_notAfter(x), 3600);
     X509_set_pubkey(x, key);
-    X509_NAME_add_entry_by_txt(X509_get_subject_name(x), "O", MBSTRING_ASC, (const uint8_t *)"Shop", -1, -1, 0);
-    X509_NAME_add_entry_by_txt(X509_get_subject_name(x), "CN", MBSTRING_ASC, (const uint8_t *)name, -1, -1, 0);
-    X509_set_issuer_name(x, signer ? X509_get_subject_name(signer->certificate) : X509_get_subject_name(x));
+    X509_NAME_add_entry_by_txt(X509_get_subject_name(x), "O", MBSTRING_ASC, (const uint8_t *)"Shop",
+                               -1, -1, 0);
+    X509_NAME_add_entry_by_txt(X509_get_subject_name(x), "CN", MBSTRING_ASC, (const uint8_t *)name,
+                               -1, -1, 0);
+    X509_set_issuer_name(x, signer ? X509_get_subject_name(signer->certificate)
+                                   : X509_get_subject_name(x));
 
     char text[128];
     snprintf(text, sizeof(text), "DNS:%s", name);
-    X509_EXTENSION *extension = X509V3_EXT_conf_nid(
-        NULL, NULL, is_authority ? NID_basic_constraints : NID_subject_alt_name,
-        is_authority ? "critical,CA:TRUE" : text);
+    X509_EXTENSION *extension =
+        X509V3_EXT_conf_nid(NULL, NULL, is_authority ? NID_basic_constraints : NID_subject_alt_name,
+                            is_authority ? "critical,CA:TRUE" : text);
     CHECK(extension);
     X509_add_ext(x, extension, -1);
     X509_EXTENSION_free(extension);
@@ -62,18 +66,20 @@ static void trust(SSL_CTX *context, const Authority *authority, int mode)
     SSL_CTX_set_verify(context, mode, NULL);
 }
 
-static int choose(SSL *ssl, const unsigned char **out, unsigned char *out_size, const unsigned char *in,
-                  unsigned in_size, void *wanted)
+static int choose(SSL *ssl, const unsigned char **out, unsigned char *out_size,
+                  const unsigned char *in, unsigned in_size, void *wanted)
 {
     unsigned char *chosen;
     const unsigned char *ours = wanted;
-    if (SSL_select_next_proto(&chosen, out_size, ours, ours[0] + 1u, in, in_size) != OPENSSL_NPN_NEGOTIATED)
+    if (SSL_select_next_proto(&chosen, out_size, ours, ours[0] + 1u, in, in_size) !=
+        OPENSSL_NPN_NEGOTIATED)
         return SSL_TLSEXT_ERR_NOACK;
     *out = chosen;
     return SSL_TLSEXT_ERR_OK;
 }
 
-SSL_CTX *server_context(const Authority *authority, const char *name, bool http2, const Authority *clients)
+SSL_CTX *server_context(const Authority *authority, const char *name, bool http2,
+                        const Authority *clients)
 {
     SSL_CTX *context = SSL_CTX_new(TLS_server_method());
     CHECK(context);

@@ -30,16 +30,17 @@ void telemetry_upstream(Loop *loop, const Instance *instance, int64_t away_until
 Config config_for_test(void)
 {
     return (Config){
-        .limits = {
-            .http = http_limits_default,
-            .head_time = 200 * MILLISECOND,
-            .body_time = 200 * MILLISECOND,
-            .idle_time = 300 * MILLISECOND,
-            .send_time = 300 * MILLISECOND,
-            .handshake_time = 200 * MILLISECOND,
-            .connections = 3,
-            .connect_time = 300 * MILLISECOND,
-        },
+        .limits =
+            {
+                .http = http_limits_default,
+                .head_time = 200 * MILLISECOND,
+                .body_time = 200 * MILLISECOND,
+                .idle_time = 300 * MILLISECOND,
+                .send_time = 300 * MILLISECOND,
+                .handshake_time = 200 * MILLISECOND,
+                .connections = 3,
+                .connect_time = 300 * MILLISECOND,
+            },
         .drain_time = SECOND,
     };
 }

@@ -14,14 +14,14 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-/* ---- What stands in for exchanges: answers "ok", unless it is told to hold back ------------------- */
+/* ---- What stands in for exchanges: answers "ok", unless it is told to hold back ------------- */
 
 typedef struct Answerer {
     HttpStream *stream;
     ClientConnection *client;
 } Answerer;
 
-static Answerer *held;       /* the last call that was not answered */
+static Answerer *held; /* the last call that was not answered */
 static bool hold_back;
 static size_t answer_size;
 static int n_calls, n_resets;
@@ -93,7 +93,7 @@ void exchange_accept(ClientConnection *client, HttpStream *stream)
     http_stream_attach(stream, &stream_events, a);
 }
 
-/* ---- The client: a socket of the same loop ------------------------------------------------------- */
+/* ---- The client: a socket of the same loop -------------------------------------------------- */
 
 static Loop loop;
 static Config config;
@@ -138,7 +138,7 @@ static void client_on_closed(Socket *socket)
     client_closed = true;
 }
 
-static const SocketEvents client_events = {client_on_ready, client_on_read, client_on_eof,
+static const SocketEvents client_events = {client_on_ready,    client_on_read, client_on_eof,
                                            client_on_writable, client_on_lost, client_on_closed};
 
 static void on_empty(ConnectionSet *empty)
@@ -218,7 +218,7 @@ static bool has_body(void)
 
 static const char GET[] = "GET / HTTP/1.1\r\nHost: x\r\n\r\n";
 
-/* ---- Choice -------------------------------------------------------------------------------------- */
+/* ---- Choice --------------------------------------------------------------------------------- */
 
 static void a_request_of_http1_is_answered_and_the_connection_kept(void **state)
 {
@@ -238,9 +238,11 @@ static void a_request_of_http1_is_answered_and_the_connection_kept(void **state)
 static size_t http2_request(uint8_t *bytes_out)
 {
     static const uint8_t rest[] = {
-        0, 0, 0, 4, 0, 0, 0, 0, 0,                      /* SETTINGS */
-        0, 0, 6, 1, 5, 0, 0, 0, 1,                      /* HEADERS, END_STREAM and END_HEADERS, stream 1 */
-        0x82, 0x86, 0x84, 0x01, 0x01, 'x',              /* GET, http, "/"; :authority "x" */
+        0,    0,    0,    4,    0,    0,
+        0,    0,    0, /* SETTINGS */
+        0,    0,    6,    1,    5,    0,
+        0,    0,    1,                     /* HEADERS, END_STREAM and END_HEADERS, stream 1 */
+        0x82, 0x86, 0x84, 0x01, 0x01, 'x', /* GET, http, "/"; :authority "x" */
     };
     memcpy(bytes_out, HTTP2_PREFACE, 24);
     memcpy(bytes_out + 24, rest, sizeof(rest));
@@ -302,7 +304,7 @@ static void a_method_that_begins_as_the_preface_is_http1(void **state)
     assert_int_equal(n_calls, 1);
 }
 
-/* ---- Time ---------------------------------------------------------------------------------------- */
+/* ---- Time ----------------------------------------------------------------------------------- */
 
 static void a_connection_that_says_nothing_is_closed(void **state)
 {
@@ -414,7 +416,7 @@ static void a_call_at_work_is_not_hurried(void **state)
     loop_run_until(&loop, has_body);
 }
 
-/* ---- The end ------------------------------------------------------------------------------------- */
+/* ---- The end -------------------------------------------------------------------------------- */
 
 static void connections_over_the_limit_are_refused(void **state)
 {

@@ -140,7 +140,8 @@ static void open_pair(SSL_CTX *server)
 /* A listening TCP socket on a port that the system chose. */
 static int listen_anywhere(struct sockaddr_in *address)
 {
-    *address = (struct sockaddr_in){.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+    *address =
+        (struct sockaddr_in){.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
     socklen_t size = sizeof(*address);
     int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
     assert_true(fd >= 0);
@@ -278,7 +279,8 @@ static void a_refused_connection_is_lost_with_its_reason(void **state)
 {
     struct sockaddr_in address;
     close(listen_anywhere(&address));
-    socket_connect(&here.socket, &loop, &events, (struct sockaddr *)&address, NULL, &(SocketPeer){0});
+    socket_connect(&here.socket, &loop, &events, (struct sockaddr *)&address, NULL,
+                   &(SocketPeer){0});
     there.socket.state = SOCKET_CLOSING; /* there is none */
     n_open = 1;
     loop_run_until(&loop, here_is_lost);
@@ -303,7 +305,7 @@ static void writing_to_a_peer_that_is_gone_loses_the_connection(void **state)
     free(data);
 }
 
-/* ---- TLS ----------------------------------------------------------------------------------------- */
+/* ---- TLS ------------------------------------------------------------------------------------ */
 
 static Authority authority, stranger;
 static SSL_CTX *server, *strict_server, *client, *known_client, *wary_client;
@@ -422,8 +424,10 @@ static void an_end_without_close_notify_is_a_loss(void **state)
 static void addresses_have_names(void **state)
 {
     char name[SOCKET_NAME_SIZE];
-    struct sockaddr_in v4 = {.sin_family = AF_INET, .sin_port = htons(80), .sin_addr.s_addr = htonl(0x7f000001)};
-    struct sockaddr_in6 v6 = {.sin6_family = AF_INET6, .sin6_port = htons(443), .sin6_addr = IN6ADDR_LOOPBACK_INIT};
+    struct sockaddr_in v4 = {
+        .sin_family = AF_INET, .sin_port = htons(80), .sin_addr.s_addr = htonl(0x7f000001)};
+    struct sockaddr_in6 v6 = {
+        .sin6_family = AF_INET6, .sin6_port = htons(443), .sin6_addr = IN6ADDR_LOOPBACK_INIT};
     socket_address_name((struct sockaddr *)&v4, name, sizeof(name));
     assert_string_equal(name, "127.0.0.1:80");
     socket_address_name((struct sockaddr *)&v6, name, sizeof(name));

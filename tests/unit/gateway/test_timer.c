@@ -110,8 +110,9 @@ static void a_timer_may_start_itself_again(void **state)
 
 static int64_t random_distance(void)
 {
-    static const int64_t scale[] = {2 * MILLISECOND, 60 * MILLISECOND, 5 * SECOND, 400 * SECOND,
-                                    86400 * SECOND, INT64_C(40) * 86400 * SECOND};
+    static const int64_t scale[] = {2 * MILLISECOND, 60 * MILLISECOND,
+                                    5 * SECOND,      400 * SECOND,
+                                    86400 * SECOND,  INT64_C(40) * 86400 * SECOND};
     return (int64_t)((double)scale[rand() % 6] * rand() / RAND_MAX);
 }
 

@@ -19,7 +19,7 @@ static Config config;
 static Service service;
 static Instance instance;
 
-/* ---- The instance: a server on the same loop ------------------------------------------------------ */
+/* ---- The instance: a server on the same loop ------------------------------------------------ */
 
 enum { MAX_SERVED = 600 };
 
@@ -88,8 +88,8 @@ static void request_reset(void *owner, HttpStream *stream, Result why)
     http_stream_release(stream);
 }
 
-static const HttpStreamEvents request_events = {request_head, request_body, request_end, request_drain,
-                                                request_reset};
+static const HttpStreamEvents request_events = {request_head, request_body, request_end,
+                                                request_drain, request_reset};
 
 static void on_stream(void *owner, HttpConnection *http, HttpStream *stream)
 {
@@ -103,7 +103,8 @@ static void served_ready(Socket *socket)
     Served *s = served_of(socket);
     if (mute)
         return;
-    s->http = (serve_http2 ? http2_server_new : http1_server_new)(&server_limits, false, &served_events, s);
+    s->http = (serve_http2 ? http2_server_new : http1_server_new)(&server_limits, false,
+                                                                  &served_events, s);
     served_flush(s);
 }
 
@@ -112,7 +113,8 @@ static void served_read(Socket *socket, Bytes input)
     Served *s = served_of(socket);
     if (!s->http)
         return;
-    error_ignore(http_connection_feed(s->http, input, loop.now), "the gateway's side is what is tested");
+    error_ignore(http_connection_feed(s->http, input, loop.now),
+                 "the gateway's side is what is tested");
     served_flush(s);
 }
 
@@ -147,8 +149,8 @@ static void served_closed(Socket *socket)
     n_served_open--;
 }
 
-static const SocketEvents served_socket_events = {served_ready, served_read, served_eof, served_writable,
-                                                  served_lost, served_closed};
+static const SocketEvents served_socket_events = {served_ready,    served_read, served_eof,
+                                                  served_writable, served_lost, served_closed};
 
 static void on_door(uv_poll_t *poll, int status, int events)
 {
@@ -211,7 +213,7 @@ static void answer_all(void)
         served_flush(served[i]);
 }
 
-/* ---- The calls ----------------------------------------------------------------------------------- */
+/* ---- The calls ------------------------------------------------------------------------------ */
 
 enum { MAX_CALLS = 600 };
 
@@ -250,12 +252,16 @@ static void answer_reset(void *owner, HttpStream *stream, Result why)
     http_stream_release(stream);
 }
 
-static const HttpStreamEvents call_events = {answer_head, answer_body, answer_end, request_drain, answer_reset};
+static const HttpStreamEvents call_events = {answer_head, answer_body, answer_end, request_drain,
+                                             answer_reset};
 
 static void ask(CallDouble *call, HttpConnection *connection)
 {
-    HttpHead head = {.method = bytes_of("GET"), .scheme = bytes_of("http"), .authority = bytes_of("x"),
-                     .path = bytes_of("/"), .content_length = -1};
+    HttpHead head = {.method = bytes_of("GET"),
+                     .scheme = bytes_of("http"),
+                     .authority = bytes_of("x"),
+                     .path = bytes_of("/"),
+                     .content_length = -1};
     call->connection = connection;
     call->stream = http_stream_open(connection, &head, true, &call_events, call);
     assert_non_null(call->stream);
@@ -326,7 +332,7 @@ static bool all_refused(void)
     return true;
 }
 
-/* ---- Setting up ---------------------------------------------------------------------------------- */
+/* ---- Setting up ----------------------------------------------------------------------------- */
 
 static char address_text[64];
 
@@ -377,7 +383,7 @@ static int used(void **state)
     return 0;
 }
 
-/* ---- HTTP/2 -------------------------------------------------------------------------------------- */
+/* ---- HTTP/2 --------------------------------------------------------------------------------- */
 
 static void calls_share_one_connection(void **state)
 {
@@ -487,7 +493,7 @@ static void goaway_lets_calls_finish_and_the_next_goes_elsewhere(void **state)
     assert_int_equal(count_status(200), 2);
 }
 
-/* ---- Away ---------------------------------------------------------------------------------------- */
+/* ---- Away ----------------------------------------------------------------------------------- */
 
 static void an_instance_that_is_down_refuses_and_is_away(void **state)
 {
@@ -586,7 +592,8 @@ static void an_instance_that_says_nothing_is_not_there(void **state)
     assert_ptr_equal(calls[0].refused, &FAULT_UPSTREAM_DOWN);
     assert_non_null(strstr(calls[0].why, "no connection within 0.3 s"));
     assert_int_equal(upstream_state(upstream_of(&loop, &instance), loop.now), UPSTREAM_AWAY);
-    assert_false(upstream_worth_a_try(upstream_of(&loop, &instance), loop.now + SECOND)); /* it would wait */
+    assert_false(
+        upstream_worth_a_try(upstream_of(&loop, &instance), loop.now + SECOND)); /* it would wait */
 }
 
 static void an_instance_of_another_protocol_is_not_there(void **state)
@@ -618,7 +625,7 @@ static void a_name_that_is_not_known_is_said(void **state)
     assert_non_null(strstr(calls[0].why, "resolving nowhere.invalid"));
 }
 
-/* ---- HTTP/1.1 ------------------------------------------------------------------------------------ */
+/* ---- HTTP/1.1 ------------------------------------------------------------------------------- */
 
 static void http1_calls_have_a_connection_each_and_reuse_it(void **state)
 {
@@ -676,7 +683,7 @@ static void an_idle_connection_ends_by_itself(void **state)
     assert_int_equal(n_served, 1);
 }
 
-/* ---- Reloads ------------------------------------------------------------------------------------- */
+/* ---- Reloads -------------------------------------------------------------------------------- */
 
 static void a_reload_keeps_the_connections_of_an_instance_that_stays(void **state)
 {
@@ -717,7 +724,7 @@ static void an_instance_that_is_dropped_finishes_its_calls(void **state)
     loop.config = &config;
 }
 
-/* ---- TLS ----------------------------------------------------------------------------------------- */
+/* ---- TLS ------------------------------------------------------------------------------------ */
 
 static Authority authority;
 
