@@ -32,7 +32,7 @@ asan: ## the same under AddressSanitizer and UndefinedBehaviorSanitizer
 	@$(MAKE) --no-print-directory test BUILD=build-asan SETUP='-Db_sanitize=address,undefined -Db_lundef=false'
 
 tsan: ## the same under ThreadSanitizer
-	@$(MAKE) --no-print-directory test BUILD=build-tsan SETUP='-Db_sanitize=thread -Db_lundef=false'
+	@TSAN_OPTIONS="suppressions=$(CURDIR)/tests/tsan.supp $$TSAN_OPTIONS" $(MAKE) --no-print-directory test BUILD=build-tsan SETUP='-Db_sanitize=thread -Db_lundef=false'
 
 fuzz: ## each fuzz target for FUZZ_SECONDS (60), with clang's libFuzzer
 	@.ci/deps build fuzz
