@@ -1,6 +1,7 @@
 #include "gateway/exchange.h"
 
 #include "base/arena.h"
+#include "gateway/config_use.h"
 #include "gateway/exchange_internal.h"
 
 /* ---- Beginning ----------------------------------------------------------------------------------- */
@@ -13,7 +14,7 @@ void exchange_accept(ClientConnection *client, HttpStream *stream)
     CHECK(x); /* an arena's first block has room for it */
     x->arena = x->scratch = arena;
     x->loop = loop;
-    x->config = config_ref(loop->config);
+    x->config = config_use(loop);
     x->client_connection = client;
     client->n_exchanges++;
     x->client.stream = stream;
@@ -130,7 +131,7 @@ static const Step *exchange_finish(Exchange *x)
     ClientConnection *client = x->client_connection;
     if (--client->n_exchanges == 0 && client->on_unused)
         client->on_unused(client);
-    config_unref(x->config);
+    config_release(loop, x->config);
     if (x->scratch != x->arena)
         arena_free(x->scratch);
     arena_free(x->arena); /* x with it */

@@ -20,12 +20,14 @@ typedef struct Loop Loop;
 typedef struct LoopPrivate LoopPrivate;
 typedef struct UpstreamTable UpstreamTable;
 typedef struct Telemetry Telemetry;
+typedef struct ConfigUse ConfigUse;
 
 struct Loop {
     uv_loop_t uv;
     uint32_t index;
     int64_t now;          /* monotonic nanoseconds, read once per turn; see loop_enter */
     Config *config;       /* the generation that new calls begin with */
+    ConfigUse *uses;      /* what calls are under: config_use.h */
     TimerWheel timers;
     UpstreamTable *upstreams;
     Telemetry *telemetry; /* this loop's counters */

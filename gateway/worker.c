@@ -1,6 +1,7 @@
 #include "gateway/worker.h"
 
 #include "base/arena.h"
+#include "gateway/config_use.h"
 #include "gateway/telemetry.h"
 #include "gateway/upstream.h"
 
@@ -106,6 +107,7 @@ static void run_reload(Loop *loop, void *argument)
     if (!loop->draining)
         listeners_apply(&worker->listeners, loop->config, reload->sockets);
     upstreams_reload(loop->upstreams);
+    config_uses_trim(loop);
     config_unref(old);
     reload->on_done(reload->owner);
     free(reload);
@@ -132,6 +134,7 @@ static void worker_close(Worker *worker)
     upstreams_close(loop->upstreams, why);
     loop_deinit(loop);
     upstreams_free(loop->upstreams);
+    config_uses_trim(loop);
     config_unref(loop->config);
 }
 
