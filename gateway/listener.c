@@ -135,10 +135,16 @@ static void listener_open(ListenerSet *set, const ListenerConfig *config, int fd
     listener->fd = fd;
     listener->tls = config->tls;
     listener->pause.fire = on_pause_over;
+    int error = uv_poll_init(&set->loop->uv, &listener->poll, fd);
+    if (error) {
+        report(listener, -error);
+        close(fd);
+        free(listener);
+        return;
+    }
+    listener->poll.data = listener;
     listener->next = set->first;
     set->first = listener;
-    CHECK(uv_poll_init(&set->loop->uv, &listener->poll, fd) == 0);
-    listener->poll.data = listener;
     listener_resume(listener);
 }
 

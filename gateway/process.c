@@ -87,6 +87,14 @@ static Result reload_admin(Process *p, Arena *arena, const Config *config)
     return OK;
 }
 
+/* What only a start can change. */
+static void tell_what_stays(const Config *old, const Config *config)
+{
+    if (old->n_loops != config->n_loops)
+        telemetry_event("warning", "restart_needed", OK, "loops: %u from the next start on",
+                        config->n_loops);
+}
+
 static void use_config(Process *p, Config *config)
 {
     Config *old = p->config;
@@ -95,6 +103,7 @@ static void use_config(Process *p, Config *config)
     for (uint32_t i = 0; i < p->n_workers; i++)
         worker_reload(p->workers[i], config, reload_sockets(p->reload), reload_taken, p->reload);
     bind_forget(old, config);
+    tell_what_stays(old, config);
     telemetry_event("info", "config_loaded", OK, "generation %llu of %s",
                     (unsigned long long)config->generation, p->config_path);
     config_unref(old);

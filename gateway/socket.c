@@ -220,10 +220,9 @@ static void end_of_input(Socket *socket)
     socket->events->on_eof(socket);
 }
 
-static void read_cipher(Socket *socket, Bytes input)
+static void decrypt_all(Socket *socket)
 {
     LoopPrivate *p = socket->loop->private;
-    socket->cipher_in = input;
     if (socket->state == SOCKET_HANDSHAKE && !handshake(socket))
         return;
 
@@ -242,6 +241,13 @@ static void read_cipher(Socket *socket, Bytes input)
         else if (outcome == TLS_END)
             end_of_input(socket);
     }
+}
+
+static void read_cipher(Socket *socket, Bytes input)
+{
+    socket->cipher_in = input;
+    decrypt_all(socket);            /* may close the socket */
+    socket->cipher_in = BYTES_NONE; /* the buffer is the loop's */
 }
 
 static void give_buffer(uv_handle_t *handle, size_t suggested, uv_buf_t *buffer_out)

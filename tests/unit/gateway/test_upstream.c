@@ -39,6 +39,7 @@ static HttpStream *asked[MAX_SERVED]; /* requests that were not answered */
 static int n_asked;
 static HttpLimits server_limits;
 static bool serve_http2, mute; /* mute: accepts and says nothing */
+static bool deaf;              /* hears nothing any more */
 
 static Served *served_of(Socket *socket)
 {
@@ -111,7 +112,7 @@ static void served_ready(Socket *socket)
 static void served_read(Socket *socket, Bytes input)
 {
     Served *s = served_of(socket);
-    if (!s->http)
+    if (!s->http || deaf)
         return;
     error_ignore(http_connection_feed(s->http, input, loop.now),
                  "the gateway's side is what is tested");
@@ -351,7 +352,7 @@ static int fresh(void **state)
     config.n_services = 1;
     server_limits = http_limits_default;
     serve_http2 = true;
-    mute = false;
+    mute = deaf = false;
     door_tls = NULL;
     n_served = n_served_open = n_asked = n_begun = 0;
     memset(calls, 0, sizeof(calls));
@@ -469,6 +470,39 @@ static void a_lost_connection_resets_its_calls_and_the_next_gets_another(void **
     loop_run_until(&loop, all_answered);
     assert_int_equal(calls[1].status, 200);
     assert_int_equal(n_served, 2);
+}
+
+static void an_instance_that_falls_silent_is_given_up(void **state)
+{
+    config.limits.ping_time = 100 * MILLISECOND;
+    lead_to(open_door(0));
+    begin_calls(1);
+    loop_run_until(&loop, all_asked);
+    deaf = true;
+    int64_t began = loop.now;
+    loop_run_until(&loop, first_is_reset);
+    assert_ptr_equal(calls[0].reset, &FAULT_UPSTREAM_RESET);
+    assert_true(loop.now - began >= 150 * MILLISECOND); /* asked, and waited for */
+}
+
+static int64_t quiet_until;
+
+static bool it_was_quiet_for_long(void)
+{
+    return loop.now >= quiet_until;
+}
+
+static void an_instance_that_answers_pings_may_take_its_time(void **state)
+{
+    config.limits.ping_time = 50 * MILLISECOND;
+    lead_to(open_door(0));
+    begin_calls(1);
+    loop_run_until(&loop, all_asked);
+    quiet_until = loop.now + 500 * MILLISECOND;
+    loop_run_until(&loop, it_was_quiet_for_long);
+    assert_null(calls[0].reset);
+    loop_run_until(&loop, all_answered);
+    assert_int_equal(calls[0].status, 200);
 }
 
 static bool second_is_asked(void)
@@ -783,6 +817,8 @@ int main(void)
         upstream_test(a_wait_for_room_ends),
         upstream_test(a_cancelled_wait_hears_nothing),
         upstream_test(a_lost_connection_resets_its_calls_and_the_next_gets_another),
+        upstream_test(an_instance_that_falls_silent_is_given_up),
+        upstream_test(an_instance_that_answers_pings_may_take_its_time),
         upstream_test(goaway_lets_calls_finish_and_the_next_goes_elsewhere),
         upstream_test(an_instance_that_is_down_refuses_and_is_away),
         upstream_test(an_instance_that_comes_back_is_found_without_a_call),
