@@ -43,21 +43,6 @@ static bool in_package(const ChangeSide *side, const ServiceType *service)
     return side_name(side, service->full_name) != service->full_name || !side->package[0];
 }
 
-static const char *nearest_method(ChangeList *list, int end, Bytes name)
-{
-    const Schema *schema = list->sides[end].schema;
-    uint32_t n = 0, room = 1;
-    for (uint32_t i = 0; i < schema->n_services; i++)
-        room += schema->services[i].n_methods;
-    const char **words = arena_array(list->arena, const char *, room);
-    for (uint32_t i = 0; i < schema->n_services; i++) {
-        for (uint32_t k = 0; k < schema->services[i].n_methods; k++)
-            words[n++] =
-                method_name(&list->sides[end], list->arena, &schema->services[i].methods[k]);
-    }
-    return nearest_word(name, words, n);
-}
-
 static MethodEntry *entry_at(ChangeList *list, int end, const MethodType *method)
 {
     for (uint32_t i = 0; i < list->n_methods; i++) {
@@ -65,6 +50,27 @@ static MethodEntry *entry_at(ChangeList *list, int end, const MethodType *method
             return &list->methods[i];
     }
     return NULL;
+}
+
+/* `only_free`: of those of which nothing is said, and that are not in the other version. */
+static const char *nearest_method(ChangeList *list, int end, Bytes name, bool only_free)
+{
+    const Schema *schema = list->sides[end].schema;
+    uint32_t n = 0, room = 1;
+    for (uint32_t i = 0; i < schema->n_services; i++)
+        room += schema->services[i].n_methods;
+    const char **words = arena_array(list->arena, const char *, room);
+    for (uint32_t i = 0; i < schema->n_services; i++) {
+        for (uint32_t k = 0; k < schema->services[i].n_methods; k++) {
+            const MethodType *method = &schema->services[i].methods[k];
+            const char *word = method_name(&list->sides[end], list->arena, method);
+            bool free = !entry_at(list, end, method) &&
+                        !side_method(&list->sides[!end], list->arena, bytes_of(word));
+            if (!only_free || free)
+                words[n++] = word;
+        }
+    }
+    return nearest_word(name, words, n);
 }
 
 static void add_entry(ChangeList *list, const MethodType *old, const MethodType *new_one,
@@ -85,7 +91,7 @@ static const MethodType *find_method(ChangeList *list, const JsonNode *node, int
     }
     if (method)
         return method;
-    const char *near = nearest_method(list, end, name);
+    const char *near = nearest_method(list, end, name, false);
     change_problem(list, *yaml_place(&list->document, node), "",
                    near ? arena_printf(list->arena, "did you mean %s?", near) : NULL,
                    "no method %.*s in %s", BYTES_ARGS(name), list->sides[end].version);
@@ -182,34 +188,40 @@ static bool is_service_entry(ChangeList *list, const JsonNode *node)
            side_service(&list->sides[NEW], list->arena, node->text);
 }
 
+static void tell_unsaid(ChangeList *list, YamlPlace place, const char *name)
+{
+    const char *near = nearest_method(list, NEW, bytes_of(name), true);
+    const char *hint = near ? arena_printf(list->arena, "write %s: %s, or %s: {removed: \"why\"}",
+                                           name, near, name)
+                            : arena_printf(list->arena, "write %s: {removed: \"why\"}", name);
+    change_problem(list, place, name, hint,
+                   "the method is only in %s, and nothing says what becomes of it",
+                   list->sides[OLD].version);
+}
+
 /* The same service and the same name, and what is unsaid. */
-static void follow_names(ChangeList *list)
+static void follow_name(ChangeList *list, const JsonNode *methods, const MethodType *method)
+{
+    YamlPlace place = methods ? *yaml_place(&list->document, methods) : (YamlPlace){1, 1, 1, 1};
+    const char *name = method_name(&list->sides[OLD], list->arena, method);
+    const MethodType *same = side_method(&list->sides[NEW], list->arena, bytes_of(name));
+    if (entry_at(list, OLD, method))
+        return;
+    if (same && !entry_at(list, NEW, same)) {
+        check_pair(list, place, method, same);
+        add_entry(list, method, same, NULL);
+    } else if (!methods || !json_member(methods, name)) {
+        tell_unsaid(list, place, name);
+    }
+}
+
+static void follow_names(ChangeList *list, const JsonNode *methods)
 {
     const ChangeSide *side = &list->sides[OLD];
     for (uint32_t i = 0; i < side->schema->n_services; i++) {
         const ServiceType *service = &side->schema->services[i];
-        if (!in_package(side, service))
-            continue;
-        for (uint32_t k = 0; k < service->n_methods; k++) {
-            const MethodType *method = &service->methods[k];
-            if (entry_at(list, OLD, method))
-                continue;
-            const char *name = method_name(side, list->arena, method);
-            const MethodType *same = side_method(&list->sides[NEW], list->arena, bytes_of(name));
-            if (same && !entry_at(list, NEW, same)) {
-                check_pair(list, (YamlPlace){1, 1, 1, 1}, method, same);
-                add_entry(list, method, same, NULL);
-                continue;
-            }
-            const char *near = nearest_method(list, NEW, bytes_of(name));
-            change_problem(
-                list, (YamlPlace){1, 1, 1, 1}, name,
-                near && strcmp(near, name) != 0
-                    ? arena_printf(list->arena, "write %s: %s, or %s: {removed: \"why\"}", name,
-                                   near, name)
-                    : arena_printf(list->arena, "write %s: {removed: \"why\"}", name),
-                "the method is only in %s, and nothing says what becomes of it", side->version);
-        }
+        for (uint32_t k = 0; in_package(side, service) && k < service->n_methods; k++)
+            follow_name(list, methods, &service->methods[k]);
     }
 }
 
@@ -231,7 +243,7 @@ void change_read_methods(ChangeList *list)
         if (is_service_entry(list, node))
             read_service(list, node);
     }
-    follow_names(list);
+    follow_names(list, methods);
 }
 
 static MethodChange follow_one(const ChangeList *list, bool upwards, const MethodType *method,
