@@ -64,6 +64,7 @@ def test_grpc_over_tls(gateway):
     assert stub.List(v1.ListRequest()) == v1.ListResponse()
 
 
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")
 def test_tls_before_1_2_is_refused(gateway):
     context = ssl.create_default_context(cafile=gateway.folder / "server.pem")
     context.minimum_version = ssl.TLSVersion.TLSv1
