@@ -85,12 +85,12 @@ static void do_not_wait(uv_idle_t *idle)
     (void)idle; /* an active idle handle is all it takes */
 }
 
+/* Ends the wait. Timers fire in after_wait, when what came in has been read: after a pause of the
+   whole process, nobody is found late whose bytes were there all the time. */
 static void on_wake(uv_timer_t *timer)
 {
     Loop *loop = timer->data;
     loop->private->wake_at = INT64_MAX;
-    loop_enter(loop);
-    timer_wheel_run(&loop->timers, loop->now);
 }
 
 /* The timer is set anew only when it would fire too late: deadlines that move away, as those of

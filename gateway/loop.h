@@ -4,7 +4,7 @@
  * One per core. A call never leaves its loop, and nothing here is shared: other threads reach a loop by
  * loop_post only. Lives from loop_init to loop_deinit; in between one thread is in loop_run.
  *
- *      wait -> [events: read, parse, act] -> [deferred work: flush] -> [timers] -> [deferred work] -> wait
+ *      wait -> [events: read, parse, act] -> [timers] -> [deferred work: flush] -> wait
  */
 #ifndef GATEWAY_LOOP_H
 #define GATEWAY_LOOP_H
