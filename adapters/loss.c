@@ -74,10 +74,59 @@ static const char *value_text(Sight *sight, const Expr *value)
 
 static void see(Sight *sight, const Expr *expr);
 
+static const EnumEntry *entry_of(const Converter *converter, int32_t number)
+{
+    for (uint32_t i = 0; i < converter->n_entries; i++) {
+        if (converter->entries[i].from == number)
+            return &converter->entries[i];
+    }
+    return NULL;
+}
+
+static const char *number_name(Sight *sight, const EnumType *type, int32_t number)
+{
+    const EnumValue *value = enum_value_by_number(type, number);
+    return value ? value->name : arena_printf(sight->arena, "%d", number);
+}
+
+/* Another value that becomes the same one, and comes first. */
+static const EnumEntry *first_alike(const Converter *converter, const EnumEntry *entry)
+{
+    for (const EnumEntry *other = converter->entries; other < entry; other++) {
+        if (other->to == entry->to)
+            return other;
+    }
+    return NULL;
+}
+
+/* Values that have no counterpart, or share one. */
+static void see_values(Sight *sight, const Converter *converter)
+{
+    const EnumType *from = converter->from.enumeration, *to = converter->to.enumeration;
+    for (uint32_t i = 0; i < from->n_values; i++) {
+        if (entry_of(converter, from->values[i].number) || converter->has_fallback)
+            continue;
+        see_kind(sight, LOSS_NARROWED);
+        sight->loud = true;
+        say(sight, arena_printf(sight->arena, "%s is an error", from->values[i].name));
+    }
+    for (uint32_t i = 0; i < converter->n_entries; i++) {
+        const EnumEntry *entry = &converter->entries[i], *alike = first_alike(converter, entry);
+        if (!alike)
+            continue;
+        see_kind(sight, LOSS_NARROWED);
+        say(sight,
+            arena_printf(sight->arena, "%s and %s become %s", number_name(sight, from, alike->from),
+                         number_name(sight, from, entry->from), number_name(sight, to, entry->to)));
+    }
+}
+
 static void see_convert(Sight *sight, const Expr *expr)
 {
     see_kind(sight, LOSS_CONVERTED);
     say(sight, expr->converter->name);
+    if (expr->converter->code == CONVERT_ENUM)
+        see_values(sight, expr->converter);
     if (!expr->loss)
         return;
     see_kind(sight, expr->loss->kind);

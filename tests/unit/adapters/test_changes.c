@@ -210,7 +210,8 @@ static void a_kind_and_a_value_become_one_of_several(void **state)
           "BANK}}]\n"
           "    kind: {select: {card: CARD, bank: BANK}}\n    api: {constant: \"2\"}",
           ".M",
-          "  card = value when (kind else NONE) = CARD\n  bank = value when (kind else NONE) = BANK\n  api = \"2\"\n"
+          "  card = value when (kind else NONE) = CARD\n  bank = value when (kind else NONE) = "
+          "BANK\n  api = \"2\"\n"
           "  refuse value when sentinel[BANK](sentinel[CARD](kind else NONE))\n",
           "  kind = select CARD if card | BANK if bank\n  value = card else bank\n"
           "  refuse api unless \"2\"\n");
@@ -396,6 +397,83 @@ static void a_list_for_other_versions_is_refused(void **state)
             "(write to: v2)\n");
 }
 
+/* ---- What only shows in a chain -------------------------------------------------------------- */
+
+/* From Old over New to Old again. */
+static const MappingSet *compose(Loaded *loaded, const char *kind, const char *there,
+                                 const char *back, Buffer *told)
+{
+    ChangeSide sides[3];
+    Problems problems = problems_in(loaded->arena);
+    both_sides(loaded, kind, &sides[0], &sides[1]);
+    sides[2] = (ChangeSide){"v3", loaded->schema, sides[0].package};
+    const char *yaml[2] = {arena_printf(loaded->arena, "from: v1\nto: v2\n%s", there),
+                           arena_printf(loaded->arena, "from: v2\nto: v3\n%s", back)};
+    const ChangeList *lists[2];
+    const MappingSet *set = NULL;
+    for (int i = 0; i < 2; i++)
+        assert_ok(loaded->arena,
+                  changes_load(loaded->arena, bytes_of(yaml[i]), i ? "v2-v3.yaml" : "v1-v2.yaml",
+                               &sides[i], &sides[i + 1], &problems, &lists[i]));
+    if (!problems.n)
+        assert_ok(loaded->arena, changes_compose(loaded->arena, lists, 2, true, &problems, &set));
+    *told = buffer_in(loaded->arena);
+    problems_print(&problems, told);
+    return set;
+}
+
+static void a_chain_reads_only_the_first_and_writes_only_the_last(void **state)
+{
+    Buffer told;
+    const MappingSet *set =
+        compose(*state, "Move",
+                "messages:\n  M: {street: address.street, city: extra.city, extra.note: note}\n"
+                "  Extra: {note: {removed: graceful}, city: {added: graceful}}",
+                "messages:\n  M: {address.street: street, extra.city: city, note: extra.note}\n"
+                "  Extra: {note: {added: graceful}, city: {removed: graceful}}",
+                &told);
+    assert_bytes(buffer_bytes(&told), "");
+    assert_bytes(
+        rules_of(*state, set, ".M"),
+        "  street = street\n  city = city\n"
+        "  extra = Move.Old.Extra{note: extra.note, tag: extra.tag} if Move.New.Extra{city: city, "
+        "tag: extra.tag} if extra\n");
+}
+
+static void what_one_list_makes_up_and_the_next_refuses_is_told(void **state)
+{
+    Buffer told;
+    const MappingSet *set = compose(
+        *state, "Gone",
+        "messages:\n  M:\n    comment: {removed: graceful}\n    level: {removed: graceful}\n"
+        "    currency: {added: EUR}\n    region: {added: graceful}",
+        "messages:\n  M:\n    comment: {added: graceful}\n    level: {added: graceful}\n"
+        "    currency: {removed: loud}\n    region: {removed: graceful}",
+        &told);
+    assert_null(set);
+    assert_bytes(
+        buffer_bytes(&told),
+        "v2-v3.yaml:7:1: Gone.Old.M: from v1 every message would be an error: the value is made "
+        "up on the way and refused here\n");
+}
+
+static void the_empty_list_is_checked_too(void **state)
+{
+    Loaded *loaded = *state;
+    ChangeSide from, to;
+    Problems problems = problems_in(loaded->arena);
+    const ChangeList *list;
+    both_sides(loaded, "Same", &from, &to);
+    assert_ok(loaded->arena, changes_none(loaded->arena, &from, &to, &problems, &list));
+    assert_non_null(list);
+    assert_string_equal(changes_from(list), "v1");
+    assert_string_equal(changes_to(list), "v2");
+    both_sides(loaded, "Rename", &from, &to);
+    assert_ok(loaded->arena, changes_none(loaded->arena, &from, &to, &problems, &list));
+    assert_null(list);
+    assert_int_equal(problems.n, 2);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -434,6 +512,9 @@ int main(void)
         cmocka_unit_test(a_mask_of_nobody_knows_what_is_refused),
         cmocka_unit_test(a_money_without_a_currency_is_refused),
         cmocka_unit_test(a_list_for_other_versions_is_refused),
+        cmocka_unit_test(a_chain_reads_only_the_first_and_writes_only_the_last),
+        cmocka_unit_test(what_one_list_makes_up_and_the_next_refuses_is_told),
+        cmocka_unit_test(the_empty_list_is_checked_too),
     };
     return cmocka_run_group_tests(tests, load, unload);
 }

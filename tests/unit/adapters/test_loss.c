@@ -86,6 +86,17 @@ static void lists_and_kinds_are_told(void **state)
           "  1 kept, 1 converted, 0 defaulted, 0 narrowed, 0 dropped, 2 loud\n");
 }
 
+static void values_that_share_a_counterpart_or_have_none_are_told(void **state)
+{
+    check(state, "Enums",
+          "enums:\n  Status:\n    PENDING: {to: QUEUED, back: true}\n    WAITING: QUEUED\n"
+          "    LOST: {removed: loud}\n    HELD: {added: WAITING}",
+          true,
+          "  narrowed  Enums.Old.M.status -> Enums.New.M.status: enum, LOST is an error, PENDING "
+          "and WAITING become QUEUED (loud)\n"
+          "  0 kept, 0 converted, 0 defaulted, 0 narrowed, 0 dropped, 1 loud\n");
+}
+
 static void a_report_is_json_too(void **state)
 {
     Loaded *loaded = *state;
@@ -120,6 +131,7 @@ int main(void)
         cmocka_unit_test(what_narrows_says_that_it_is_loud),
         cmocka_unit_test(moves_keep),
         cmocka_unit_test(lists_and_kinds_are_told),
+        cmocka_unit_test(values_that_share_a_counterpart_or_have_none_are_told),
         cmocka_unit_test(a_report_is_json_too),
         cmocka_unit_test(what_keeps_everything_is_clean),
     };
