@@ -102,7 +102,7 @@ static bool take_if(JsonCursor *cursor, uint8_t wanted)
     return true;
 }
 
-JsonKind json_cursor_peek(JsonCursor *cursor)
+JsonTextKind json_cursor_peek(JsonCursor *cursor)
 {
     switch (next_byte(cursor)) {
     case '{': return JSON_KIND_OBJECT;
@@ -274,7 +274,7 @@ static void skip_number(JsonCursor *cursor)
         fail(cursor);
 }
 
-static void skip_items(JsonCursor *cursor, JsonKind kind)
+static void skip_items(JsonCursor *cursor, JsonTextKind kind)
 {
     bool first = true;
     Bytes name;
@@ -285,7 +285,7 @@ static void skip_items(JsonCursor *cursor, JsonKind kind)
 
 Bytes json_cursor_skip(JsonCursor *cursor)
 {
-    JsonKind kind = json_cursor_peek(cursor);
+    JsonTextKind kind = json_cursor_peek(cursor);
     const uint8_t *start = cursor->at;
     switch (kind) {
     case JSON_KIND_BAD: fail(cursor); break;

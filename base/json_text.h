@@ -15,7 +15,7 @@ void json_text_add(Buffer *out, Bytes text);
 /* Begins a member of the object at the end of `out`: a comma unless it is the first, the name, a colon. */
 void json_text_add_key(Buffer *out, const char *name);
 
-typedef enum JsonKind {
+typedef enum JsonTextKind {
     JSON_KIND_BAD, /* not JSON */
     JSON_KIND_NULL,
     JSON_KIND_BOOL,
@@ -23,7 +23,7 @@ typedef enum JsonKind {
     JSON_KIND_STRING,
     JSON_KIND_ARRAY,
     JSON_KIND_OBJECT,
-} JsonKind;
+} JsonTextKind;
 
 /* Where a reader stands. A failure sticks: everything after it gives nothing. */
 typedef struct JsonCursor {
@@ -36,7 +36,7 @@ typedef struct JsonCursor {
 JsonCursor json_cursor(Bytes text, Arena *arena);
 
 /* What comes next, without taking it. */
-JsonKind json_cursor_peek(JsonCursor *cursor);
+JsonTextKind json_cursor_peek(JsonCursor *cursor);
 
 /* Walks an object: `*first` starts true. True when there is a member; its value is to be taken next. */
 bool json_cursor_member(JsonCursor *cursor, bool *first, Bytes *name_out);

@@ -299,7 +299,7 @@ static Result read_error(JsonCursor *cursor, Arena *arena, Status *status)
     Bytes name;
     ErrorDetails details = {0};
     while (json_cursor_member(cursor, &first, &name)) {
-        JsonKind kind = json_cursor_peek(cursor);
+        JsonTextKind kind = json_cursor_peek(cursor);
         if (bytes_are(name, "code") && kind == JSON_KIND_STRING)
             code_by_connect_name(json_cursor_string(cursor), &status->code);
         else if (bytes_are(name, "message") && kind == JSON_KIND_STRING)
@@ -370,7 +370,7 @@ static Result end_stream(Answer *answer, Bytes end, Arena *arena)
     Bytes name;
     Result r = OK;
     while (!failed(r) && json_cursor_member(&cursor, &first, &name)) {
-        JsonKind kind = json_cursor_peek(&cursor);
+        JsonTextKind kind = json_cursor_peek(&cursor);
         if (bytes_are(name, "error") && kind == JSON_KIND_OBJECT) {
             status.code = CODE_UNKNOWN;
             r = read_error(&cursor, arena, &status);
