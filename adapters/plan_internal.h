@@ -445,6 +445,7 @@ bool put_json_scalar(Runner *runner, FieldKind kind, const EnumType *enumeration
 
 /* put_ops.c, put_map.c: operations that write one field. */
 bool put_unset(Runner *runner, const PlanOp *op);
+bool put_nothing(Runner *runner, const PlanOp *op, size_t before);
 bool put_value(Runner *runner, const PlanOp *op, const Frame *frame);
 bool put_message(Runner *runner, const Program *program, const PlanOp *op, Frame *frame);
 bool put_list_of(Runner *runner, const Program *program, const PlanOp *op, Frame *frame);

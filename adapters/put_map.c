@@ -129,6 +129,8 @@ static bool put_json_map(Runner *runner, const PlanOp *op, const Entries *e,
                          const FieldType *key, const FieldType *value)
 {
     Buffer *out = runner->out;
+    size_t before = out->size;
+    put_name(out, op->put, 0);
     size_t start = out->size;
     for (size_t i = 0; i < e->n; i++) {
         if (e->items[i].replaced)
@@ -141,7 +143,7 @@ static bool put_json_map(Runner *runner, const PlanOp *op, const Entries *e,
             return run_failed_at_key(runner, key_text(runner, key->kind, e->items[i].key));
     }
     if (out->size == start)
-        buffer_add_byte(out, ',');
+        return put_nothing(runner, op, before);
     if (!out->full)
         out->data[start] = '{';
     buffer_add_byte(out, '}');

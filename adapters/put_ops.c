@@ -138,11 +138,19 @@ static bool put_packed(Runner *runner, const PlanOp *op, ListReader *reader)
     return !reader->failed;
 }
 
+/* A list or map whose every element fell away (values that a closed enum does not know) is an unset one. */
+bool put_nothing(Runner *runner, const PlanOp *op, size_t before)
+{
+    runner->out->size = before;
+    return put_unset(runner, op);
+}
+
 /* The elements behind one another with commas, in brackets. */
 static bool put_json_list(Runner *runner, const PlanOp *op, ListReader *reader)
 {
     Buffer *out = runner->out;
     Value value;
+    size_t before = out->size;
     put_name(out, op->put, 0);
     size_t start = out->size;
     while (list_next(reader, &value)) {
@@ -154,7 +162,7 @@ static bool put_json_list(Runner *runner, const PlanOp *op, ListReader *reader)
             return run_failed_at(runner, reader->index);
     }
     if (out->size == start)
-        buffer_add_byte(out, ',');
+        return put_nothing(runner, op, before) && !reader->failed;
     if (!out->full)
         out->data[start] = '[';
     buffer_add_byte(out, ']');
@@ -205,8 +213,6 @@ bool put_list_of(Runner *runner, const Program *program, const PlanOp *op, Frame
                                     frame->values[op->a], frame->unknown);
     bool ok = false;
     if (op->code == PLAN_PUT_MAP) {
-        if (op->json)
-            buffer_add_bytes(runner->out, op->put->name);
         ok = put_map(runner, op, &reader);
     } else if (op->json) {
         ok = put_json_list(runner, op, &reader);

@@ -110,6 +110,7 @@ static void closed_enums_put_foreign_values_aside(void **state)
 {
     Bytes message = WIRE("\x0a\x01i\x20\x09\x28\x01\x28\x09\x28\x02");
     assert_bytes(run_ok(to_json(OLD), message), "{\"id\":\"i\",\"list\":[\"ONE\",\"TWO\"]}");
+    assert_bytes(run_ok(to_json(OLD), WIRE("\x0a\x01i\x28\x09")), "{\"id\":\"i\"}");
     Bytes kept = run_ok(to_wire(OLD, UNKNOWN_KEEP), message);
     assert_int_equal(kept.size, message.size);
     assert_bytes(run_ok(to_json(KINDS), WIRE("\x70\x09")), "{\"aColor\":9}");
