@@ -74,18 +74,6 @@ bool http_bucket_take(HttpBucket *bucket, int64_t now)
     return true;
 }
 
-size_t http_decimal(uint64_t number, char *text)
-{
-    char digits[HTTP_DECIMAL_MOST];
-    size_t at = sizeof digits;
-    do {
-        digits[--at] = (char)('0' + number % 10);
-        number /= 10;
-    } while (number);
-    memcpy(text, digits + at, sizeof digits - at);
-    return sizeof digits - at;
-}
-
 const char *http_status_phrase(unsigned status)
 {
     switch (status) {

@@ -1,5 +1,6 @@
 #include "protocols/http1.h"
 
+#include "base/decimal.h"
 #include "protocols/http_rules.h"
 
 #include <stdio.h>
@@ -37,8 +38,8 @@ static void put_fields(Http1 *http1, const Fields *fields, bool client)
 
 static void put_length(Http1 *http1, uint64_t length)
 {
-    char text[HTTP_DECIMAL_MOST];
-    put_field(http1, bytes_of("content-length"), bytes(text, http_decimal(length, text)));
+    char text[DECIMAL_SIZE];
+    put_field(http1, bytes_of("content-length"), bytes(text, decimal_write(length, text)));
 }
 
 static void put_upgrade(Http1 *http1, const HttpHead *head)
@@ -52,9 +53,9 @@ static void put_upgrade(Http1 *http1, const HttpHead *head)
 
 static void put_status(Http1 *http1, unsigned status)
 {
-    char text[HTTP_DECIMAL_MOST];
+    char text[DECIMAL_SIZE];
     put_text(http1, "HTTP/1.1 ");
-    put(http1, bytes(text, http_decimal(status, text)));
+    put(http1, bytes(text, decimal_write(status, text)));
     put_text(http1, " ");
     put_text(http1, http_status_phrase(status));
     put_text(http1, "\r\n");

@@ -1,5 +1,6 @@
 #include "protocols/http2.h"
 
+#include "base/decimal.h"
 #include "protocols/http_rules.h"
 
 #include <stdlib.h>
@@ -189,7 +190,7 @@ typedef struct Block {
     nghttp2_nv few[FEW_FIELDS];
     nghttp2_nv *items;
     size_t n;
-    char length[HTTP_DECIMAL_MOST];
+    char length[DECIMAL_SIZE];
 } Block;
 
 static void block_begin(Block *block, const HttpHead *head)
@@ -211,7 +212,7 @@ static void block_add(Block *block, const char *name, Bytes value)
 static void block_add_fields(Block *block, const HttpHead *head, bool client)
 {
     if (head->content_length >= 0) {
-        size_t size = http_decimal((uint64_t)head->content_length, block->length);
+        size_t size = decimal_write((uint64_t)head->content_length, block->length);
         block_add(block, "content-length", bytes(block->length, size));
     }
     for (uint32_t i = 0; i < head->fields.n; i++) {
@@ -278,9 +279,9 @@ static bool has_no_body(const Http2Stream *stream, unsigned status)
 
 static void submit_answer(Http2 *http2, Http2Stream *stream, const HttpHead *head, bool end)
 {
-    char status[HTTP_DECIMAL_MOST];
+    char status[DECIMAL_SIZE];
     nghttp2_data_provider provider = {{.ptr = stream}, read_body};
-    size_t size = http_decimal(head->status, status);
+    size_t size = decimal_write(head->status, status);
     Block block;
     block_begin(&block, head);
     block_add(&block, ":status", bytes(status, size));

@@ -87,10 +87,6 @@ static inline void http_bucket_credit(HttpBucket *bucket, uint32_t n)
     bucket->full_at -= bucket->cost * n;
 }
 
-/* Writes a number in decimal; `text` has room for HTTP_DECIMAL_MOST. Returns its size. */
-enum { HTTP_DECIMAL_MOST = 20 };
-size_t http_decimal(uint64_t number, char *text);
-
 /* "Bad Request"; "" for a status that has no name (RFC 9110 section 15). */
 const char *http_status_phrase(unsigned status);
 
