@@ -9,7 +9,7 @@
 #include <unistd.h>
 
 #define LINGER_TIME (2 * SECOND) /* for the peer to read our last words before the socket goes */
-#define FRESH_TIME (1 * SECOND)  /* going down: for a new connection to bring its first request */
+#define FRESH_TIME (1 * SECOND)  /* going down: for a request that may be on its way, also the first one */
 
 enum {
     VECTORS = 64,
@@ -151,7 +151,8 @@ static int64_t deadline_of(Connection *c)
     case CONNECTION_LINGERING: time = LINGER_TIME; break;
     case CONNECTION_GONE: break;
     }
-    if (loop_of(c)->draining && c->n_streams == 0 && time > FRESH_TIME)
+    bool quiet = c->n_streams == 0 || (c->drained && c->phase == HTTP_IDLE);
+    if (loop_of(c)->draining && quiet && time > FRESH_TIME)
         time = FRESH_TIME;
     int64_t deadline = time == NO_TIMEOUT ? NO_TIMEOUT : c->since + time;
     if (c->blocked_since && c->blocked_since + limits->send_time < deadline)
@@ -191,6 +192,7 @@ static void connection_settle(Connection *c)
         return;
     if (loop_of(c)->draining && c->n_streams > 0 && !c->drained) {
         c->drained = true;
+        c->since = loop_of(c)->now;
         http_connection_drain(c->http);
     }
     note_phase(c);

@@ -133,3 +133,12 @@ def test_sigterm_lets_calls_at_work_finish(run_shop):
     eventually(lambda: shop.backend().told("call", method="List"))
     shop.gateway.process.child.terminate()
     assert call.result(10) == v3.ListResponse()
+
+
+def test_an_idle_client_does_not_hold_up_the_end(run_shop):
+    """grpcio looks at an idle connection every five seconds only."""
+    shop = run_shop("v3")
+    shop.client("v3").List(v3.ListRequest())
+    began = time.monotonic()
+    assert shop.gateway.process.terminate() == 0
+    assert time.monotonic() - began < 4
