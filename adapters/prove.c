@@ -14,9 +14,19 @@ typedef struct Case {
     const Plan *from_json; /* which is read back as the target */
 } Case;
 
+/* All types in one direction. */
+typedef struct Direction {
+    const MappingSet *set;
+    const char *name; /* "v1 to v3" */
+    TreeHints hints;
+    Case *cases;
+    uint32_t n_cases;
+} Direction;
+
 typedef struct Proof {
     const ChangeList *const *lists;
     uint32_t n_lists;
+    Direction directions[2]; /* downwards, upwards */
     bool upwards;
     const ProveOptions *options;
     ProveOutcome *outcome;
@@ -113,11 +123,8 @@ static void tell(const Proof *p, Arena *arena, Tree *tree)
     p->outcome->disproved = true;
 }
 
-static void prove_one(Proof *p, Arena *keep, Random *random, const TreeHints *hints)
+static Verdict hold_against(const Proof *p, Arena *keep, Arena *arena, Tree *tree)
 {
-    Arena *arena = arena_new(ARENA_UNLIMITED);
-    Tree *tree = tree_random(arena, random, hints, p->now->mapping->from);
-    p->json = p->options->json && random_below(random, 4) == 0;
     Verdict plan = by_plan(p, arena, tree), oracle = by_oracle(p, arena, tree);
     p->outcome->n_run++;
     if (!agree(&plan, &oracle))
@@ -126,6 +133,31 @@ static void prove_one(Proof *p, Arena *keep, Random *random, const TreeHints *hi
         p->outcome->n_converted++;
     else
         p->outcome->n_refused++;
+    return plan;
+}
+
+static const Case *find_case(const Direction *direction, const MessageType *from)
+{
+    for (uint32_t i = 0; i < direction->n_cases; i++) {
+        if (direction->cases[i].mapping->from == from)
+            return &direction->cases[i];
+    }
+    return NULL;
+}
+
+/* There, and what came out of it back again. */
+static void prove_one(Proof *p, Arena *keep, Random *random, const Case *first)
+{
+    Arena *arena = arena_new(ARENA_UNLIMITED);
+    Tree *tree = tree_random(arena, random, &p->directions[p->upwards].hints, first->mapping->from);
+    p->now = first;
+    p->json = p->options->json && random_below(random, 4) == 0;
+    Verdict there = hold_against(p, keep, arena, tree);
+    p->upwards = !p->upwards;
+    p->now = find_case(&p->directions[p->upwards], first->mapping->to);
+    if (there.tree && p->now && !p->outcome->disproved)
+        hold_against(p, keep, arena, there.tree);
+    p->upwards = !p->upwards;
     arena_free(arena);
 }
 
@@ -169,42 +201,47 @@ static Result make_cases(Arena *arena, const MappingSet *set, Case **cases_out, 
     return r;
 }
 
-static Result prove_direction(Arena *arena, Proof *p)
+static Result prepare(Arena *arena, const Proof *p, bool upwards, Direction *made)
 {
-    const MappingSet *set;
     Problems problems = problems_in(arena);
-    TreeHints hints;
-    Random random;
-    Case *cases;
-    uint32_t n_cases;
-    Result r = changes_compose(arena, p->lists, p->n_lists, p->upwards, &problems, &set);
+    *made = (Direction){0};
+    Result r = changes_compose(arena, p->lists, p->n_lists, upwards, &problems, &made->set);
     if (failed(r))
         return r;
-    if (!set)
+    if (!made->set)
         return FAIL(arena, FAULT_BAD_CHANGES, "composing the chain: %s", problems.items[0].reason);
-    r = make_cases(arena, set, &cases, &n_cases);
-    if (failed(r))
-        return r;
-    tree_hints(arena, set, &hints);
+    made->name = arena_printf(arena, "%s to %s", made->set->from_version, made->set->to_version);
+    tree_hints(arena, made->set, &made->hints);
+    return make_cases(arena, made->set, &made->cases, &made->n_cases);
+}
+
+static void prove_direction(Proof *p, Arena *arena)
+{
+    const Direction *direction = &p->directions[p->upwards];
+    Random random;
     random_seed_fixed(&random, p->options->seed + p->upwards);
-    const char *direction = arena_printf(arena, "%s to %s", set->from_version, set->to_version);
-    for (uint64_t i = 0; n_cases && i < p->options->n_messages && !p->outcome->disproved; i++) {
-        p->now = &cases[i % n_cases];
-        prove_one(p, arena, &random, &hints);
+    for (uint64_t i = 0; i < p->options->n_messages && !p->outcome->disproved; i++) {
+        if (!direction->n_cases)
+            return;
+        prove_one(p, arena, &random, &direction->cases[i % direction->n_cases]);
         if (p->options->on_progress && i % PROGRESS_EVERY == 0)
-            p->options->on_progress(p->options->owner, direction, i, p->options->n_messages);
+            p->options->on_progress(p->options->owner, direction->name, i, p->options->n_messages);
     }
-    return OK;
 }
 
 Result prove_chain(Arena *arena, const ChangeList *const *lists, uint32_t n_lists,
                    const ProveOptions *options, ProveOutcome *outcome_out)
 {
     *outcome_out = (ProveOutcome){0};
-    Result r = OK;
-    for (int upwards = 1; upwards >= 0 && !failed(r) && !outcome_out->disproved; upwards--) {
-        Proof proof = {lists, n_lists, upwards, options, outcome_out, NULL, false};
-        r = prove_direction(arena, &proof);
+    Proof proof = {.lists = lists, .n_lists = n_lists, .options = options, .outcome = outcome_out};
+    for (int upwards = 0; upwards < 2; upwards++) {
+        Result r = prepare(arena, &proof, upwards, &proof.directions[upwards]);
+        if (failed(r))
+            return r;
     }
-    return r;
+    for (int upwards = 1; upwards >= 0 && !outcome_out->disproved; upwards--) {
+        proof.upwards = upwards;
+        prove_direction(&proof, arena);
+    }
+    return OK;
 }

@@ -12,7 +12,7 @@
 #include "adapters/changes.h"
 
 typedef struct ProveOptions {
-    uint64_t n_messages; /* in each direction; spread over the types */
+    uint64_t n_messages; /* random ones, in each direction; spread over the types */
     uint64_t seed;       /* the same seed gives the same messages */
     bool json;           /* by way of JSON too, for every fourth */
     /* Called now and then; may be NULL. */
