@@ -602,7 +602,7 @@ static PlanOp put_op(Draft *d, PlanCode code, const FieldType *target)
         wire_name(d, put);
     if (bare)
         put->name.size = 0;
-    return (PlanOp){
+    PlanOp op = {
         .code = (uint8_t)code, .kind = (uint8_t)target->kind, .json = json,
         .put_as = (uint8_t)put_as(json, target->kind),
         .put = put, .where = target->name, .omit_zero = !target->presence && !target->repeated,
@@ -610,6 +610,11 @@ static PlanOp put_op(Draft *d, PlanCode code, const FieldType *target)
                               !target->presence),
         .required = target->required,
     };
+    if (!json && put->name.size <= sizeof(op.tag)) {
+        memcpy(&op.tag, put->name.data, put->name.size);
+        op.tag_size = (uint8_t)put->name.size;
+    }
+    return op;
 }
 
 /* Through which program a message goes that is not given one: its own type's. */

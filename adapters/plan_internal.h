@@ -180,6 +180,8 @@ typedef struct PlanOp {
     uint8_t kind;        /* FieldKind of what is written or computed */
     uint8_t form;        /* Form of a */
     uint8_t put_as;      /* PUT_VALUE: PutAs */
+    uint8_t tag_size;    /* PUT_VALUE, as VARINT and BYTES: the tag again, close at hand */
+    uint64_t tag;        /* its bytes, as they are in memory */
     bool json;           /* PUT: writes JSON */
     bool omit_zero;      /* PUT: the field has no presence */
     bool put_unset;      /* PUT: what is unset is written too */

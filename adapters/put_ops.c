@@ -30,30 +30,65 @@ static bool put_other(Runner *runner, const PlanOp *op, Value value)
     return true;
 }
 
-/* The usual scalars: room is made once, for the name and the value. */
-bool put_value(Runner *runner, const PlanOp *op, const Frame *frame)
+/* Room is made once, for the name and the value. */
+static bool put_varint_value(Runner *runner, const PlanOp *op, Value value)
 {
     Buffer *out = runner->out;
-    Value value = frame->values[op->a];
-    if (!frame_has(frame, op->a) || (op->omit_zero && value_is_zero((FieldKind)op->kind, value)))
+    if (op->omit_zero && value.u == 0)
         return put_unset(runner, op);
-    size_t size = op->put_as >= PUT_AS_BYTES ? value.size : 0;
-    if (op->put_as == PUT_AS_OTHER || !put_name(out, op->put, size + 12))
-        return put_other(runner, op, value);
+    if (!buffer_reserve(out, sizeof(op->tag) + 10))
+        return true; /* `full` is looked at in the end */
     uint8_t *to = out->data + out->size;
-    if (op->put_as == PUT_AS_VARINT) {
-        out->size = (size_t)(wire_put_varint(to, value.u) - out->data);
-    } else if (op->put_as == PUT_AS_BYTES) {
-        to = wire_put_varint(to, size);
-        copy_bytes(to, value.data, size);
-        out->size = (size_t)(to - out->data) + size;
-    } else if (json_copy_plain(to + 1, value.data, size)) {
-        to[0] = to[size + 1] = '"';
-        out->size += size + 2;
-    } else if (!put_json_scalar(runner, KIND_STRING, NULL, value)) {
-        return run_failed_in(runner, op->where);
-    }
+    memcpy(to, &op->tag, sizeof(op->tag));
+    out->size = (size_t)(wire_put_varint(to + op->tag_size, value.u) - out->data);
     return true;
+}
+
+static bool put_bytes_value(Runner *runner, const PlanOp *op, Value value)
+{
+    Buffer *out = runner->out;
+    if (op->omit_zero && value.size == 0)
+        return put_unset(runner, op);
+    if (!buffer_reserve(out, sizeof(op->tag) + 10 + value.size))
+        return true;
+    uint8_t *to = out->data + out->size;
+    memcpy(to, &op->tag, sizeof(op->tag));
+    to = wire_put_varint(to + op->tag_size, value.size);
+    copy_bytes(to, value.data, value.size);
+    out->size = (size_t)(to - out->data) + value.size;
+    return true;
+}
+
+static bool put_text_value(Runner *runner, const PlanOp *op, Value value)
+{
+    Buffer *out = runner->out;
+    if (op->omit_zero && value.size == 0)
+        return put_unset(runner, op);
+    if (!put_name(out, op->put, value.size + 2))
+        return true;
+    uint8_t *to = out->data + out->size;
+    if (json_copy_plain(to + 1, value.data, value.size)) {
+        to[0] = to[value.size + 1] = '"';
+        out->size += value.size + 2;
+        return true;
+    }
+    return put_json_scalar(runner, KIND_STRING, NULL, value) || run_failed_in(runner, op->where);
+}
+
+bool put_value(Runner *runner, const PlanOp *op, const Frame *frame)
+{
+    if (!frame_has(frame, op->a))
+        return put_unset(runner, op);
+    Value value = frame->values[op->a];
+    switch ((PutAs)op->put_as) {
+    case PUT_AS_VARINT: return put_varint_value(runner, op, value);
+    case PUT_AS_BYTES: return put_bytes_value(runner, op, value);
+    case PUT_AS_JSON_TEXT: return put_text_value(runner, op, value);
+    case PUT_AS_OTHER: break;
+    }
+    if (op->omit_zero && value_is_zero((FieldKind)op->kind, value))
+        return put_unset(runner, op);
+    return put_other(runner, op, value);
 }
 
 static bool put_list(Runner *runner, const PlanOp *op, ListReader *reader)
