@@ -5,6 +5,8 @@
 
 enum { RESET_CANCEL = 8 /* RFC 9113 section 7 */ };
 
+#define DEADLINE_NEAR (10 * MILLISECOND)
+
 static const HttpStreamEvents instance_events;
 
 /* ---- Picking and connecting ---------------------------------------------------------------------- */
@@ -373,7 +375,10 @@ static void on_drain(void *owner, HttpStream *stream)
 static void on_reset(void *owner, HttpStream *stream, Result why)
 {
     Exchange *x = owner;
-    Result r = FAIL_OVER(x->arena, error_copy(x->arena, why), *why.error->fault, "%s broke off %.*s",
+    /* It has the same deadline as we, and its clock may be a moment before ours. */
+    bool late = x->deadline != NO_TIMEOUT && x->deadline - x->loop->now < DEADLINE_NEAR;
+    Result r = FAIL_OVER(x->arena, error_copy(x->arena, why),
+                         *(late ? &FAULT_DEADLINE_EXCEEDED : why.error->fault), "%s broke off %.*s",
                          x->pick.instance->address.text, BYTES_ARGS(x->target.method));
     x->instance.ended = true;
     exchange_run(x, exchange_attempt_failed(x, r));

@@ -31,6 +31,8 @@ for upstream in "$@"; do
     # there is no full duplex (half duplex there is).
     skip=()
     [[ $upstream != *-h1 ]] || skip=(--skip '**/full-duplex/**')
+    # The suite's grpc-go server does not have the method that Connect GET is tried with.
+    [[ $upstream != grpc-go ]] || skip=(--skip 'Connect with GET/**')
     "$tools/connectconformance" --mode server --conf "$here/connect.yaml" "${skip[@]}" -- \
         /usr/bin/python3 "$here/connect_server.py" "$gateway" "$tools" "$upstream" \
         > "$tools/$upstream.log" 2>&1 || true
