@@ -41,11 +41,15 @@ class Backend:
     def kill(self):
         self.process.kill()
 
+    def stop(self):
+        """The one that runs now: it may have been started again."""
+        self.process.terminate()
+
     def __enter__(self):
         return self.start()
 
     def __exit__(self, *_):
-        self.process.terminate()
+        self.stop()
 
     def told(self, event, **wanted):
         """What it said happened, of one kind."""

@@ -54,7 +54,7 @@ def run_shop(tmp_path):
 
     def run(*versions, **words):
         backends = [Backend(version).start() for version in versions]
-        started.extend(backend.process.terminate for backend in backends)
+        started.extend(backend.stop for backend in backends)
         listed = instances(*[(backend.version, backend.port) for backend in backends])
         gateway = Gateway(tmp_path, instances=listed, **words).start()
         started.append(gateway.stop)
