@@ -231,8 +231,24 @@ static bool attempts_are_cheap(const Upstream *u)
     return u->attempt_time < CHEAP_TIME;
 }
 
+/* The one thing that loops tell each other of instances: that one was reached. Whoever holds it for away
+ * may then try it at once. Names share slots: at worst an attempt is made that fails. */
+static atomic_uint *news_of(const Upstream *u)
+{
+    enum { SLOTS = 256 };
+    static atomic_uint slots[SLOTS];
+    return &slots[bytes_hash(bytes_of(u->name)) % SLOTS];
+}
+
+static bool has_news(const Upstream *u)
+{
+    return atomic_load_explicit(news_of(u), memory_order_relaxed) != u->news;
+}
+
 bool upstream_worth_a_try(const Upstream *u, int64_t now)
 {
+    if (has_news(u))
+        return true;
     return attempts_are_cheap(u) && now >= u->failed_at + BACKOFF_FIRST;
 }
 
@@ -251,6 +267,7 @@ void upstream_failed(Upstream *u, int64_t begun, Result why)
 {
     Loop *loop = u->table->loop;
     u->failed_at = loop->now;
+    u->news = atomic_load_explicit(news_of(u), memory_order_relaxed);
     u->attempt_time = loop->now - begun;
     u->connect_after = loop->now + backoff_of(u);
     if (u->failures++ == 0)
@@ -270,8 +287,10 @@ void upstream_connected(Upstream *u)
 {
     Loop *loop = u->table->loop;
     telemetry_count(loop, COUNTER_UPSTREAM_CONNECTED);
-    if (u->failures > 0)
+    if (u->failures > 0) {
+        atomic_fetch_add_explicit(news_of(u), 1, memory_order_relaxed);
         telemetry_event("info", "upstream_back", OK, "instance %s", u->name);
+    }
     u->failures = 0;
     u->connect_after = 0;
     if (u->instance)

@@ -24,7 +24,8 @@ Upstream *upstream_of(Loop *loop, const Instance *instance);
 
 UpstreamState upstream_state(const Upstream *upstream, int64_t now);
 
-/* It is away, but an attempt now would cost little: better than none where there is no other. */
+/* It is away, but an attempt now would cost little, or another loop has reached it since: better than none
+   where there is no other. */
 bool upstream_worth_a_try(const Upstream *upstream, int64_t now);
 
 /* Why it is away: the last failure's chain, borrowed until the next attempt. */

@@ -61,6 +61,7 @@ struct Upstream {
     uint32_t failures;     /* attempts in a row; 0: the last one succeeded */
     int64_t failed_at;     /* the last attempt, */
     int64_t attempt_time;  /* and how long it took */
+    uint32_t news;         /* what news_of said then */
     Arena *failure_arena;
     Result failure;
     Timer timer; /* the oldest wait's patience, the end of a backoff */
