@@ -1,46 +1,28 @@
 #include "adapters/time_text.h"
 
+#include "base/date.h"
+
 #include <stdio.h>
 
 enum { SECONDS_PER_DAY = 86400, NANOS_PER_SECOND = 1000000000 };
 
 /* ---- Dates --------------------------------------------------------------------------------------- */
 
-/* Counted in years that begin in March, so that the leap day is the last one; an era is 400 years. */
 int64_t civil_date_to_days(CivilDate date)
 {
-    int64_t year = date.year - (date.month <= 2);
-    int64_t era = (year >= 0 ? year : year - 399) / 400;
-    int64_t year_of_era = year - era * 400;
-    int64_t day_of_year = (153 * (date.month + (date.month > 2 ? -3 : 9)) + 2) / 5 + date.day - 1;
-    int64_t day_of_era = year_of_era * 365 + year_of_era / 4 - year_of_era / 100 + day_of_year;
-    return era * 146097 + day_of_era - 719468;
+    return date_to_days(date.year, date.month, date.day);
 }
 
 CivilDate civil_date_from_days(int64_t days)
 {
-    days += 719468;
-    int64_t era = (days >= 0 ? days : days - 146096) / 146097;
-    int64_t day_of_era = days - era * 146097;
-    int64_t year_of_era =
-        (day_of_era - day_of_era / 1460 + day_of_era / 36524 - day_of_era / 146096) / 365;
-    int64_t day_of_year = day_of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
-    int64_t shifted = (5 * day_of_year + 2) / 153;
-    int64_t month = shifted + (shifted < 10 ? 3 : -9);
-    return (CivilDate){
-        .year = (int32_t)(year_of_era + era * 400 + (month <= 2)),
-        .month = (int32_t)month,
-        .day = (int32_t)(day_of_year - (153 * shifted + 2) / 5 + 1),
-    };
+    CivilTime day = date_from_days(days);
+    return (CivilDate){.year = (int32_t)day.year, .month = day.month, .day = day.day};
 }
 
 bool date_is_real(CivilDate date)
 {
-    static const uint8_t days[] = {31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31};
-    if (date.year < 1 || date.year > 9999 || date.month < 1 || date.month > 12 || date.day < 1)
-        return false;
-    bool leap = date.year % 4 == 0 && (date.year % 100 != 0 || date.year % 400 == 0);
-    return date.day <= days[date.month - 1] + (date.month == 2 && leap);
+    return date.year >= 1 && date.year <= 9999 && date.day >= 1 &&
+           date.day <= date_month_days(date.year, date.month);
 }
 
 /* ---- Reading ------------------------------------------------------------------------------------- */

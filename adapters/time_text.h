@@ -41,7 +41,7 @@ bool date_read(Bytes text, CivilDate *date_out);
 size_t date_write(uint8_t *to, CivilDate date);
 bool date_is_real(CivilDate date);
 
-/* Days since 1970-01-01, in the Gregorian calendar. */
+/* Days since 1970-01-01, in the Gregorian calendar. The date is real. */
 int64_t civil_date_to_days(CivilDate date);
 CivilDate civil_date_from_days(int64_t days);
 

@@ -57,8 +57,11 @@ Result exchange_convert_request(Exchange *x, Bytes message, Bytes *converted_out
     PlanInput input = {.bytes = message};
     if (x->binding) {
         const char *body = x->binding->rule->body;
-        if (http_body_in(x->binding))
+        if (http_body_in(x->binding)) {
             input.bytes = http_body_wrap(&x->call, message, exchange_scratch(x));
+            if (!input.bytes.data)
+                return FAIL(x->arena, FAULT_OUT_OF_MEMORY, "keeping a body of %zu bytes", message.size);
+        }
         input.no_body = body[0] == '\0';
         input.body_field = strcmp(body, "*") == 0 ? BYTES_NONE : bytes_of(body);
         input.parameters = x->parameters;

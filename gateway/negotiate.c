@@ -2,6 +2,7 @@
 
 #include "base/arena.h"
 #include "base/clock.h"
+#include "base/date.h"
 
 #include <stdlib.h>
 #include <time.h>
@@ -40,10 +41,8 @@ static bool is_sunset(const Version *version, int64_t wall)
 
 static const char *day_text(Arena *arena, int64_t wall)
 {
-    time_t seconds = (time_t)(wall / SECOND);
-    struct tm day;
-    gmtime_r(&seconds, &day);
-    return arena_printf(arena, "%04d-%02d-%02d", day.tm_year + 1900, day.tm_mon + 1, day.tm_mday);
+    CivilTime day = date_from_seconds(wall / SECOND);
+    return arena_printf(arena, "%04lld-%02d-%02d", (long long)day.year, day.month, day.day);
 }
 
 /* "v2, v3": what may still be asked for. */
