@@ -233,3 +233,12 @@ bool http_chaos_move(HttpChaos *from, HttpChaos *to)
     arena_reset(from->arena);
     return moved;
 }
+
+void http_chaos_settle(HttpChaos *client, HttpChaos *server)
+{
+    bool moved;
+    do {
+        moved = http_chaos_move(client, server);
+        moved = http_chaos_move(server, client) || moved;
+    } while (moved);
+}
