@@ -5,7 +5,6 @@
 #include "base/date.h"
 
 #include <stdlib.h>
-#include <time.h>
 
 const char *version_rule_name(VersionRule rule)
 {
@@ -67,26 +66,14 @@ static Result unknown_version(const VersionQuestion *question, Arena *arena, con
 
 /* ---- The header ---------------------------------------------------------------------------------- */
 
-/* "2026-03-01" as nanoseconds of the end of that day, so that a release on the day counts. */
-static bool read_date(Bytes text, int64_t *wall_out)
+/* The newest version released on the day that begins at `midnight` (seconds), or before it. */
+static const Version *newest_released(const VersionQuestion *question, int64_t midnight)
 {
-    uint64_t year, month, day;
-    if (text.size != 10 || text.data[4] != '-' || text.data[7] != '-' ||
-        !bytes_to_u64(bytes_slice(text, 0, 4), &year) ||
-        !bytes_to_u64(bytes_slice(text, 5, 2), &month) ||
-        !bytes_to_u64(bytes_slice(text, 8, 2), &day) || month < 1 || month > 12 || day < 1 ||
-        day > 31)
-        return false;
-    struct tm date = {.tm_year = (int)year - 1900, .tm_mon = (int)month - 1, .tm_mday = (int)day + 1};
-    *wall_out = (int64_t)timegm(&date) * SECOND - 1;
-    return true;
-}
-
-static const Version *newest_released(const VersionQuestion *question, int64_t not_after)
-{
+    int64_t next_day = midnight + 24 * 60 * 60;
     for (uint32_t i = question->service->n_versions; i-- > 0;) {
         const Version *version = &question->service->versions[i];
-        if (version->released && version->released <= not_after && !is_sunset(version, question->wall))
+        if (version->released && version->released / SECOND < next_day &&
+            !is_sunset(version, question->wall))
             return version;
     }
     return NULL;
@@ -141,9 +128,9 @@ static const Version *read_range(const VersionQuestion *question, Bytes text)
 
 static const Version *read_one(const VersionQuestion *question, Bytes text)
 {
-    int64_t day;
-    if (read_date(text, &day))
-        return newest_released(question, day);
+    int64_t midnight;
+    if (date_read_day(text, &midnight))
+        return newest_released(question, midnight);
     if (text.size && (text.data[0] == '<' || text.data[0] == '>' ||
                       memmem(text.data, text.size, "..", 2)))
         return read_range(question, text);

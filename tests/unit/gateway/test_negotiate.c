@@ -77,7 +77,10 @@ static void a_date_means_the_newest_version_not_later(void **state)
 {
     assert_version("api-version", "2025-06-01", "v2");
     assert_version("api-version", "2026-01-01", "v3");
+    assert_version("api-version", "9999-12-31", "v3");
     Negotiation n;
+    assert_fault(ask("api-version", "0001-01-01", &n), FAULT_UNKNOWN_VERSION);
+    assert_fault(ask("api-version", "2026-02-30", &n), FAULT_UNKNOWN_VERSION);
     assert_fault(ask("api-version", "2023-12-31", &n), FAULT_UNKNOWN_VERSION);
     assert_fault(ask("api-version", "2025-13-01", &n), FAULT_UNKNOWN_VERSION);
 }
