@@ -11,6 +11,13 @@ enum {
 static const uint8_t DRAIN_PING[8] = {'d', 'r', 'a', 'i', 'n', 0, 0, 0};
 static const uint8_t LINGER_PING[8] = {'l', 'i', 'n', 'g', 'e', 'r', 0, 0};
 
+/* nghttp2 puts out a PING before all else that waits: it must not be there before the notice is gone. */
+void http2_ping_behind_notice(Http2 *http2)
+{
+    if (http2->draining && !http2->base.client && !http2->going)
+        nghttp2_submit_ping(http2->session, NGHTTP2_FLAG_NONE, DRAIN_PING);
+}
+
 bool http2_is_drain_ping(const uint8_t *opaque)
 {
     return memcmp(opaque, DRAIN_PING, sizeof DRAIN_PING) == 0;
@@ -332,8 +339,7 @@ static void http2_drain(HttpConnection *base)
         if (http2->open == 0)
             nghttp2_session_terminate_session(http2->session, NGHTTP2_NO_ERROR);
     } else {
-        nghttp2_submit_shutdown_notice(http2->session);
-        nghttp2_submit_ping(http2->session, NGHTTP2_FLAG_NONE, DRAIN_PING);
+        nghttp2_submit_shutdown_notice(http2->session); /* once it is out: http2_ping_behind_notice */
     }
     http2_wake(http2);
 }

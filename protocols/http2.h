@@ -105,7 +105,8 @@ void http2_wake(Http2 *http2);
 /* Frames what there is into `out`, up to a bound. */
 void http2_gather(Http2 *http2);
 
-/* The PING that stands behind a shutdown notice. */
+/* The PING that stands behind a shutdown notice: after a GOAWAY was sent, and of one that is answered. */
+void http2_ping_behind_notice(Http2 *http2);
 bool http2_is_drain_ping(const uint8_t *opaque);
 
 /* The answer is out before the request has ended (RFC 9113 section 8.1). What is on its way may still come,

@@ -134,8 +134,10 @@ static void note_reset(Http2 *http2, uint32_t code)
 static int on_frame_sent(nghttp2_session *session, const nghttp2_frame *frame, void *owner)
 {
     Http2 *http2 = owner;
-    if (frame->hd.type == NGHTTP2_GOAWAY)
+    if (frame->hd.type == NGHTTP2_GOAWAY) {
         http2->failed |= frame->goaway.error_code != NGHTTP2_NO_ERROR;
+        http2_ping_behind_notice(http2);
+    }
     if (frame->hd.type == NGHTTP2_RST_STREAM)
         note_reset(http2, frame->rst_stream.error_code);
     if ((frame->hd.type != NGHTTP2_DATA && frame->hd.type != NGHTTP2_HEADERS) ||

@@ -3,6 +3,28 @@
 #include "protocols/http2.h"
 #include "tests/unit/protocols/http_chaos.h"
 
+enum {
+    DATA = 0, HEADERS = 1, PRIORITY = 2, RST_STREAM = 3, SETTINGS = 4, PUSH_PROMISE = 5, PING = 6,
+    GOAWAY = 7, WINDOW_UPDATE = 8, CONTINUATION = 9,
+    END_STREAM = 1, ACK = 1, END_HEADERS = 4,
+};
+
+/* The first frame of a type in what came out, from its head on; or NULL. */
+static const uint8_t *find_frame(Bytes wire, uint8_t type, uint32_t id)
+{
+    if (bytes_start_with(wire, HTTP2_PREFACE))
+        wire = bytes_slice(wire, strlen(HTTP2_PREFACE), SIZE_MAX);
+    while (wire.size >= 9) {
+        size_t size = 9 + ((size_t)wire.data[0] << 16 | (size_t)wire.data[1] << 8 | wire.data[2]);
+        uint32_t on = (uint32_t)wire.data[5] << 24 | (uint32_t)wire.data[6] << 16 |
+                      (uint32_t)wire.data[7] << 8 | wire.data[8];
+        if (wire.data[3] == type && on == id)
+            return wire.data;
+        wire = bytes_slice(wire, size, SIZE_MAX);
+    }
+    return NULL;
+}
+
 static void answer_with_trailers(Side *side, HttpStream *stream)
 {
     side_send_head(side, stream, 200, "content-type: application/grpc", -1, false);
@@ -386,6 +408,20 @@ static void a_call_on_its_way_when_the_server_drains_is_still_served(void **stat
     pair_end(&pair);
 }
 
+/* Else its answer could come before the notice was read, with requests still on their way. */
+static void the_ping_that_measures_a_drain_goes_behind_its_notice(void **state)
+{
+    Pair pair = {0};
+    pair_begin(&pair, NULL);
+    pair_pump(&pair);
+    http_connection_drain(pair.server.connection);
+    side_take_output(&pair.server);
+    Bytes wire = buffer_bytes(&pair.server.wire);
+    const uint8_t *notice = find_frame(wire, GOAWAY, 0), *ping = find_frame(wire, PING, 0);
+    assert_true(notice && ping && notice < ping);
+    pair_end(&pair);
+}
+
 static void a_lost_connection_tells_which_calls_may_be_sent_again(void **state)
 {
     Pair pair = {.client = {.releases = true}};
@@ -548,33 +584,11 @@ static Bytes block(Arena *arena, const char *lines)
     return buffer_bytes(&text);
 }
 
-enum {
-    DATA = 0, HEADERS = 1, PRIORITY = 2, RST_STREAM = 3, SETTINGS = 4, PUSH_PROMISE = 5, PING = 6,
-    GOAWAY = 7, WINDOW_UPDATE = 8, CONTINUATION = 9,
-    END_STREAM = 1, ACK = 1, END_HEADERS = 4,
-};
-
 #define REQUEST ":method: POST\n:scheme: http\n:authority: a\n:path: /\n"
 
 static void request(Script *script, uint32_t id, uint8_t flags, const char *lines)
 {
     frame(script, HEADERS, flags | END_HEADERS, id, block(script->text.arena, lines));
-}
-
-/* The first frame of a type in what came out, from its head on; or NULL. */
-static const uint8_t *find_frame(Bytes wire, uint8_t type, uint32_t id)
-{
-    if (bytes_start_with(wire, HTTP2_PREFACE))
-        wire = bytes_slice(wire, strlen(HTTP2_PREFACE), SIZE_MAX);
-    while (wire.size >= 9) {
-        size_t size = 9 + ((size_t)wire.data[0] << 16 | (size_t)wire.data[1] << 8 | wire.data[2]);
-        uint32_t on = (uint32_t)wire.data[5] << 24 | (uint32_t)wire.data[6] << 16 |
-                      (uint32_t)wire.data[7] << 8 | wire.data[8];
-        if (wire.data[3] == type && on == id)
-            return wire.data;
-        wire = bytes_slice(wire, size, SIZE_MAX);
-    }
-    return NULL;
 }
 
 static uint32_t number_at(const uint8_t *at)
@@ -1236,6 +1250,7 @@ int main(void)
         cmocka_unit_test(an_answer_that_was_ended_goes_out_though_its_stream_is_released),
         cmocka_unit_test(a_draining_server_finishes_its_calls_and_takes_no_new_ones),
         cmocka_unit_test(a_call_on_its_way_when_the_server_drains_is_still_served),
+        cmocka_unit_test(the_ping_that_measures_a_drain_goes_behind_its_notice),
         cmocka_unit_test(a_lost_connection_tells_which_calls_may_be_sent_again),
         cmocka_unit_test(a_stream_may_outlive_its_connection),
         cmocka_unit_test(the_client_opens_no_more_than_the_server_allows),
