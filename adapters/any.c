@@ -13,8 +13,7 @@ typedef struct AnyParts {
     Bytes type_url, value;
 } AnyParts;
 
-/* The full name behind the last slash. */
-static Bytes type_name(Bytes url)
+Bytes any_type_name(Bytes url)
 {
     size_t at = url.size;
     while (at && url.data[at - 1] != '/')
@@ -24,7 +23,7 @@ static Bytes type_name(Bytes url)
 
 static const Program *find_program(Runner *runner, const Program *any, Bytes url)
 {
-    return table_get(&runner->set->any[any->from_codec][any->to_codec], type_name(url));
+    return table_get(&runner->set->any[any->from_codec][any->to_codec], any_type_name(url));
 }
 
 static bool read_any(Runner *runner, Bytes message, AnyParts *parts)
@@ -46,7 +45,7 @@ static bool read_any(Runner *runner, Bytes message, AnyParts *parts)
 /* The URL with the name that the type has on the other side. */
 static Bytes target_url(Runner *runner, const Program *program, Bytes url)
 {
-    Bytes name = type_name(url);
+    Bytes name = any_type_name(url);
     if (!program || bytes_are(name, program->to->full_name))
         return url;
     Buffer renamed = buffer_in(runner->arena);

@@ -86,21 +86,29 @@ static bool reaches_any(Compiler *c, const MessageType *type)
     return found;
 }
 
+static void add_any_types(Compiler *c, const MappingSet *types, Codec from, Codec to)
+{
+    Table *table = &c->set->any[from][to];
+    for (uint32_t i = 0; types && i < types->n_mappings; i++) {
+        const Mapping *mapping = types->mappings[i];
+        Bytes name = bytes_of(mapping->from->full_name);
+        bool first = table_get(&types->by_type, name) == mapping && !table_get(table, name);
+        if (!first || mapping->from->map_entry)
+            continue;
+        const Program *program = compiler_program(c, mapping, from, to);
+        table_put(table, name, (void *)(uintptr_t)program);
+    }
+}
+
 /* Everything that may be inside an Any, once, when the first Any is met. */
 static void compile_any_types(Compiler *c, Codec from, Codec to)
 {
-    const MappingSet *types = c->set->options.types;
     Table *table = &c->set->any[from][to];
     if (table->arena)
         return;
     *table = table_in(c->arena);
-    for (uint32_t i = 0; types && i < types->n_mappings; i++) {
-        const Mapping *mapping = types->mappings[i];
-        if (mapping->from->map_entry)
-            continue;
-        const Program *program = compiler_program(c, mapping, from, to);
-        table_put(table, bytes_of(mapping->from->full_name), (void *)(uintptr_t)program);
-    }
+    add_any_types(c, c->set->options.types, from, to);
+    add_any_types(c, c->set->options.common_types, from, to);
 }
 
 /* ---- Which style --------------------------------------------------------------------------------- */

@@ -28,7 +28,7 @@ static bool same_options(const PlanOptions *a, const PlanOptions *b)
 {
     return a->unknown == b->unknown && a->enums_as_numbers == b->enums_as_numbers &&
            a->emit_defaults == b->emit_defaults && a->proto_names == b->proto_names &&
-           a->types == b->types && a->max_depth == b->max_depth &&
+           a->types == b->types && a->common_types == b->common_types && a->max_depth == b->max_depth &&
            a->max_elements == b->max_elements && a->walk_all == b->walk_all;
 }
 
@@ -105,6 +105,16 @@ Result plan_compile(Arena *arena, const Mapping *mapping, const PlanOptions *opt
                          mapping->from->full_name, mapping->to->full_name);
     *plan_out = plan;
     return OK;
+}
+
+Result plan_compile_any(Arena *arena, const PlanOptions *options, const Plan **plan_out)
+{
+    const MappingSet *sets[] = {options->types, options->common_types};
+    const Mapping *any = NULL;
+    for (size_t i = 0; i < 2 && !any; i++)
+        any = sets[i] ? table_get(&sets[i]->by_type, bytes_of("google.protobuf.Any")) : NULL;
+    CHECK(any);
+    return plan_compile(arena, any, options, plan_out);
 }
 
 bool plan_is_copy(const Plan *plan)

@@ -35,6 +35,8 @@ typedef struct PlanOptions {
     bool proto_names;       /* JSON out: "customer_id" instead of "customerId" */
     const char *only_field; /* JSON out: write just this field's value (response_body); NULL: all */
     const MappingSet *types; /* for Any: all types that may be inside; may be NULL */
+    const MappingSet *common_types; /* for Any: types that are the same in every version, for where `types`
+                                       has none of that name; may be NULL */
     uint32_t max_depth;     /* nesting; 0: 100 */
     uint32_t max_elements;  /* list elements, map entries and members in one message; 0: 1,000,000 */
     bool walk_all;          /* wire to wire: read equal sub-messages too, instead of copying their bytes
@@ -44,6 +46,9 @@ typedef struct PlanOptions {
 
 MUST_USE Result plan_compile(Arena *arena, const Mapping *mapping, const PlanOptions *options,
                              const Plan **plan_out);
+
+/* The plan of a google.protobuf.Any by itself, such as error details are. `common_types` has the Any. */
+MUST_USE Result plan_compile_any(Arena *arena, const PlanOptions *options, const Plan **plan_out);
 
 /* A value that is not in the body: from the path or the query of a REST request. */
 typedef struct PlanParameter {

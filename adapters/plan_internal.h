@@ -478,6 +478,7 @@ bool well_known_write(Runner *runner, const MessageType *type, Bytes message);
 
 /* any.c */
 bool any_run(Runner *runner, const Program *program, Value source);
+Bytes any_type_name(Bytes url); /* the full name behind the last slash */
 
 /* parameters.c: body and parameters as one tree. */
 MUST_USE Result input_tree(const Plan *plan, const PlanInput *input, Arena *arena,

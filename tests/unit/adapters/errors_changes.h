@@ -1,0 +1,18 @@
+/* The change list of "Errors" in schemas/changes.proto. */
+#ifndef TESTS_UNIT_ADAPTERS_ERRORS_CHANGES_H
+#define TESTS_UNIT_ADAPTERS_ERRORS_CHANGES_H
+
+#define ERRORS_CHANGES                                                                               \
+    "types: {Item: Line}\n"                                                                          \
+    "messages:\n"                                                                                    \
+    "  Request:\n"                                                                                   \
+    "    name: title\n"                                                                              \
+    "    items: lines\n"                                                                             \
+    "    note.text: note_text\n"                                                                     \
+    "    cents: {to: total, by: cents_to_money}\n"                                                   \
+    "    path: {template: 'projects/{p}/topics/{t}', from: [project, topic]}\n"                      \
+    "  Item: {sku: code}\n"                                                                          \
+    "  OutOfStock: {sku: code, who: {removed: graceful}, where: {added: graceful}}\n"                \
+    "  Stuck: {hint: {added: graceful, back: loud}}\n"
+
+#endif
