@@ -145,7 +145,9 @@ Result config_read_file(Arena *arena, const char *path, size_t most, Bytes *text
 static Result compile(ConfigReader *reader)
 {
     service_read_methods(reader);
-    Result r = service_read_changes(reader);
+    Result r = service_read_error_types(reader);
+    if (!failed(r))
+        r = service_read_changes(reader);
     if (failed(r))
         return r;
     config_assign_routes(reader);
@@ -153,6 +155,8 @@ static Result compile(ConfigReader *reader)
     if (failed(r))
         return r;
     r = service_make_rest(reader);
+    if (!failed(r))
+        r = service_make_details(reader);
     return failed(r) ? r : service_make_defaults(reader);
 }
 

@@ -114,6 +114,12 @@ struct Instance {
     uint32_t series;      /* telemetry's */
 };
 
+/* Plans for what errors carry: single details, each a google.protobuf.Any. */
+typedef struct Details {
+    const Plan *to_json, *from_json;
+    const Plan **to; /* of a version, [version index]: given as that one's; NULL: no way, or the same */
+} Details;
+
 struct Version {
     const char *name;     /* "v1" */
     uint32_t index;       /* in the service, oldest first */
@@ -126,6 +132,7 @@ struct Version {
     Method *methods;
     uint32_t n_methods;
     const MappingSet **to; /* [version index]: messages of this version given as that one's; NULL: no way */
+    Details details;      /* of its errors */
     uint32_t series;      /* telemetry's */
 };
 
@@ -228,6 +235,7 @@ struct Config {
     const Route *http_routes; /* opaque ones, longest prefix first */
     uint32_t n_http_routes;
     uint32_t n_methods, n_instances;
+    Details details; /* of errors that belong to no version */
     /* How a Loss is counted: losses of all MappingSets in a row. Loss.index is the place in this row. */
     const Loss **losses;
     uint32_t n_losses;

@@ -25,6 +25,7 @@ typedef struct ConfigReader {
     Table identities;    /* Schema (its address) -> the MappingSet in which all stays as it is */
     Table answers;       /* AnswerKey -> DefaultAnswer: of graceful routes */
     Table plans;         /* PlanKey -> Plan: many methods share a message and a pair of codecs */
+    const MappingSet *error_types; /* google.rpc's, known to all versions */
     PlanCache *programs; /* what those plans have in common; made with the first one */
 } ConfigReader;
 
@@ -94,6 +95,14 @@ MUST_USE Result service_make_rest(ConfigReader *reader);
 
 /* service_default.c: the answers of graceful routes, in every version's shape. */
 MUST_USE Result service_make_defaults(ConfigReader *reader);
+
+/* service_details.c: the types that all errors may carry, before any plan; then Version.details and
+   Config.details. */
+MUST_USE Result service_read_error_types(ConfigReader *reader);
+MUST_USE Result service_make_details(ConfigReader *reader);
+
+/* Fills in what all plans have in common: limits, the types that everybody knows, the cache. */
+void service_complete_options(ConfigReader *reader, PlanOptions *options);
 
 /* A plan for this mapping, made once; NULL when there is no mapping. */
 MUST_USE Result service_plan(ConfigReader *reader, const Mapping *mapping,

@@ -99,11 +99,14 @@ const Step *exchange_fail(Exchange *x, Result why)
 
 const Step *exchange_fail_status(Exchange *x, const Status *status)
 {
+    Status given = *status;
     Bytes said = bytes_slice(status->message, 0, 500);
     x->record.why = FAIL(x->arena, FAULT_UPSTREAM_STATUS, "%s answered %s: %.*s",
                          x->pick.instance->address.text, code_name(status->code), BYTES_ARGS(said));
-    if (!may_degrade(x, status->code))
-        return exchange_reply_end(x, status, &x->answer.trailers);
+    if (!may_degrade(x, status->code)) {
+        exchange_convert_details(x, &given);
+        return exchange_reply_end(x, &given, &x->answer.trailers);
+    }
     exchange_drop_instance(x);
     return exchange_reply_degraded(x, FAULT_UPSTREAM_STATUS.name);
 }

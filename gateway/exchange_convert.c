@@ -18,14 +18,17 @@ static bool is_listed(Bytes list, Bytes name)
 }
 
 /* A default that filled in for what was not said is counted, but nobody has lost anything by it. */
-static void on_loss(void *owner, const Loss *loss)
+void exchange_on_loss(void *owner, const Loss *loss)
 {
     Exchange *x = owner;
     atomic_fetch_add_explicit(&x->config->loss_counts[loss->index], 1, memory_order_relaxed);
-    if (loss->kind == LOSS_DEFAULTED)
-        return;
+    if (loss->kind != LOSS_DEFAULTED)
+        exchange_name_lost(x, bytes_of(loss->path));
+}
+
+void exchange_name_lost(Exchange *x, Bytes path)
+{
     x->n_lost++;
-    Bytes path = bytes_of(loss->path);
     if (x->lost.size >= LOST_NAMES || is_listed(buffer_bytes(&x->lost), path))
         return;
     if (x->lost.size)
@@ -35,7 +38,7 @@ static void on_loss(void *owner, const Loss *loss)
 
 static Result run_plan(Exchange *x, const Plan *plan, const PlanInput *input, Bytes *converted_out)
 {
-    PlanRun run = {.on_loss = on_loss, .owner = x};
+    PlanRun run = {.on_loss = exchange_on_loss, .owner = x};
     Buffer out = buffer_in(exchange_scratch(x));
     Result r = plan_run(plan, input, exchange_scratch(x), &out, &run);
     x->record.n_unknown += run.n_unknown;

@@ -353,7 +353,10 @@ static const Step *answer_ended(Exchange *x, const Fields *trailers)
     case MESSAGE_MORE:
     case MESSAGE_END: break;
     }
+    DetailJson detail_json = exchange_detail_json(x, x->pick.served);
+    x->answer.detail_json = &detail_json;
     Result r = answer_end(&x->answer, trailers, x->end_frame, x->arena);
+    x->answer.detail_json = NULL;
     if (failed(r))
         return exchange_fail(x, r);
     return &STEP_reply;

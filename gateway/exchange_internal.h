@@ -159,6 +159,15 @@ const Step *exchange_reply_degraded(Exchange *x, const char *reason);
 MUST_USE Result exchange_convert_request(Exchange *x, Bytes message, Bytes *converted_out);
 MUST_USE Result exchange_convert_answer(Exchange *x, Bytes message, Bytes *converted_out);
 
+/* Counts and names what a conversion lost; for PlanRun.on_loss, whose owner is the exchange. */
+void exchange_on_loss(void *owner, const Loss *loss);
+void exchange_name_lost(Exchange *x, Bytes path);
+
+/* exchange_details.c: what errors carry. A detail that cannot be given in the client's version never costs
+   the error: it is counted, named and logged. */
+void exchange_convert_details(Exchange *x, Status *status);
+DetailJson exchange_detail_json(const Exchange *x, const Version *version); /* NULL: of no version */
+
 /* exchange_builtin.c: services of the gateway itself. */
 const Builtin *builtin_find(Bytes path); /* NULL: none */
 const Step *builtin_read(Exchange *x, Bytes piece);

@@ -116,6 +116,7 @@ const Step *exchange_reply_end(Exchange *x, const Status *status, const Fields *
 {
     const Service *service = x->record.method ? x->record.method->version->service : NULL;
     const Version *version = x->version.reply;
+    DetailJson detail_json = exchange_detail_json(x, version);
     ReplyOptions options = {
         .no_details = x->config->no_error_details,
         .hide_internals = x->route && x->route->hide_internals,
@@ -123,6 +124,7 @@ const Step *exchange_reply_end(Exchange *x, const Status *status, const Fields *
         .service = bytes_of(service ? service->name : NULL),
         .version = bytes_of(version ? version->name : NULL),
         .instance = bytes_of(x->pick.instance ? x->pick.instance->address.text : NULL),
+        .detail_json = &detail_json,
     };
     Fields none = fields_in(x->arena);
     Fields fields = x->replied_head ? none : reply_fields(x, x->has_answer ? &x->answer.metadata : NULL);

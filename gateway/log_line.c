@@ -168,11 +168,11 @@ static void add_cause(Buffer *line, const Error *error)
     buffer_add_text(line, "\"}");
 }
 
-void log_line_causes(Buffer *line, Result why)
+void log_line_causes(Buffer *line, Bytes key, Result why)
 {
     if (!failed(why))
         return;
-    buffer_add_text(line, ",\"causes\":");
+    buffer_add_bytes(line, key);
     int n = 0;
     for (const Error *error = why.error; error && n < LOG_CAUSES; error = error->cause) {
         buffer_add_byte(line, n++ ? ',' : '[');

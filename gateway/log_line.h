@@ -36,8 +36,8 @@ void log_line_number(Buffer *line, Bytes key, uint64_t number);
 /* Nanoseconds as milliseconds with three decimals. */
 void log_line_millis(Buffer *line, Bytes key, int64_t nanoseconds);
 
-/* "causes": the chain as [{"fault", "doing", "field", "at"}], outermost first. Left out for success. */
-void log_line_causes(Buffer *line, Result why);
+/* The chain as [{"fault", "doing", "field", "at"}], outermost first. Left out for success. */
+void log_line_causes(Buffer *line, Bytes key, Result why);
 
 void log_line_end(Buffer *line);
 

@@ -24,6 +24,8 @@ static const struct {
     [COUNTER_UPSTREAM_LOST] = {"passerelle_upstream_connections_lost",
                                "Connections to instances that broke."},
     [COUNTER_RETRIES] = {"passerelle_retries", "Calls that were sent once more."},
+    [COUNTER_DETAILS_UNCONVERTED] = {"passerelle_error_details_unconverted",
+                                     "Details of errors that could not be given in the client's version."},
 };
 
 static uint64_t count_events(const TelemetryProcess *p, Counter counter)

@@ -30,6 +30,16 @@ typedef struct PlanKey {
     uint8_t from, to, unknown, enums_as_numbers, emit_defaults, proto_names, unused[2];
 } PlanKey;
 
+void service_complete_options(ConfigReader *reader, PlanOptions *options)
+{
+    if (!reader->programs)
+        reader->programs = plan_cache_new(reader->arena);
+    options->cache = reader->programs;
+    options->common_types = reader->error_types;
+    options->max_depth = reader->config->limits.depth;
+    options->max_elements = reader->config->limits.elements;
+}
+
 Result service_plan(ConfigReader *reader, const Mapping *mapping, const PlanOptions *options,
                     const Plan **plan_out)
 {
@@ -48,13 +58,9 @@ Result service_plan(ConfigReader *reader, const Mapping *mapping, const PlanOpti
     if (*plan_out)
         return OK;
 
-    if (!reader->programs)
-        reader->programs = plan_cache_new(reader->arena);
-    PlanOptions limited = *options;
-    limited.cache = reader->programs;
-    limited.max_depth = reader->config->limits.depth;
-    limited.max_elements = reader->config->limits.elements;
-    Result r = plan_compile(reader->arena, mapping, &limited, plan_out);
+    PlanOptions completed = *options;
+    service_complete_options(reader, &completed);
+    Result r = plan_compile(reader->arena, mapping, &completed, plan_out);
     if (failed(r))
         return FAIL_OVER(reader->arena, r, FAULT_BAD_CONFIG, "compiling %s to %s",
                          mapping->from->full_name, mapping->to->full_name);

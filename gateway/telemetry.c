@@ -103,7 +103,8 @@ static void add_outcome(Buffer *line, const CallRecord *r)
     log_line_word(line, LOG_KEY("code"), code_name(r->status.code));
     log_line_number(line, LOG_KEY("http_status"), r->http_status);
     log_line_word(line, LOG_KEY("degraded"), r->degraded);
-    log_line_causes(line, r->why);
+    log_line_causes(line, LOG_KEY("causes"), r->why);
+    log_line_causes(line, LOG_KEY("detail_causes"), r->detail_why);
     log_line_number(line, LOG_KEY("attempts"), r->attempts);
     log_line_number(line, LOG_KEY("losses"), r->n_losses);
     log_line_number(line, LOG_KEY("unknown"), r->n_unknown);
@@ -191,7 +192,7 @@ void telemetry_event(const char *level, const char *event, Result why, const cha
     log_line_text(&line, LOG_KEY("node"), bytes_of(process ? process->node : NULL));
     log_line_text(&line, LOG_KEY("event"), bytes_of(event));
     log_line_text(&line, LOG_KEY("message"), bytes_of(text));
-    log_line_causes(&line, why);
+    log_line_causes(&line, LOG_KEY("causes"), why);
     log_line_end(&line);
     write_event(level, event, buffer_bytes(&line));
     arena_free(arena);

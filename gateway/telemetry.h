@@ -33,6 +33,7 @@ typedef struct CallRecord {
     Status status;         /* how it ended for the client; OK also when degraded */
     uint16_t http_status;
     Result why;            /* the chain: of the error, or of what was degraded */
+    Result detail_why;     /* the first of an error's details that could not be given in the client's version */
     const char *degraded;  /* reason (fault name) when a graceful answer was given; else NULL */
     uint32_t n_losses, n_unknown;
     uint64_t bytes_in, bytes_out;
@@ -48,6 +49,7 @@ typedef enum Counter {
     COUNTER_CONNECTIONS_OPENED, COUNTER_CONNECTIONS_CLOSED, COUNTER_CONNECTIONS_REFUSED,
     COUNTER_HANDSHAKE_FAILED, COUNTER_CONNECTION_BROKEN, COUNTER_CONNECTION_TIMEOUT,
     COUNTER_UPSTREAM_CONNECTED, COUNTER_UPSTREAM_CONNECT_FAILED, COUNTER_UPSTREAM_LOST, COUNTER_RETRIES,
+    COUNTER_DETAILS_UNCONVERTED,
     COUNTER_COUNT,
 } Counter;
 void telemetry_count(Loop *loop, Counter counter);

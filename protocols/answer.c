@@ -116,7 +116,8 @@ Result answer_end(Answer *answer, const Fields *http_trailers, Bytes end_frame, 
     case DIALECT_CONNECT_STREAM: r = connect_answer_end(answer, end_frame, arena); break;
     case DIALECT_REST:
         if (answer->is_error)
-            r = rest_status_read(answer->http_status, end_frame, arena, &answer->status);
+            r = rest_status_read(answer->http_status, end_frame, answer->detail_json, arena,
+                                 &answer->status);
         break;
     case DIALECT_GRPC_WEB_TEXT:
     case DIALECT_HTTP: break;

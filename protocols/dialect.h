@@ -133,16 +133,23 @@ typedef struct ReplyEnd {
     Fields trailers; /* HTTP trailers (gRPC) */
 } ReplyEnd;
 
+/* Error details as JSON: what their types mean is known above. A detail is a serialized
+   google.protobuf.Any. False: it cannot be given. */
+typedef struct DetailJson DetailJson;
+struct DetailJson {
+    bool (*write)(void *owner, Bytes detail, Arena *arena, Buffer *json);
+    bool (*read)(void *owner, Bytes json, Arena *arena, Bytes *detail_out);
+    void *owner;
+};
+
 /* What an error may say to this client, and how details are spelled as JSON. */
 typedef struct ReplyOptions {
     bool no_details;         /* code and message only: no google.rpc details of our own making */
     bool hide_internals;     /* leave the chain of causes and instance names out */
     Bytes request_id;
     Bytes service, version, instance; /* for the body's extension members and ErrorInfo; may be empty */
-    /* One google.protobuf.Any (type URL and value) as JSON, into `out`; false when its type is not known:
-       it is then given as {"@type", "value": base64}. May be NULL. */
-    bool (*detail_to_json)(void *owner, Bytes type_url, Bytes value, Arena *arena, Buffer *out);
-    void *owner;
+    const DetailJson *detail_json; /* REST. What it cannot write, or all when it is NULL, is given as
+                                      {"@type", "value": base64} */
 } ReplyOptions;
 
 /*
@@ -197,6 +204,7 @@ typedef struct Answer {
     Status status;
     Fields metadata;    /* leading fields for the client, without framing ones */
     Fields trailers;    /* known already: Trailers-Only, Connect unary's "trailer-" fields */
+    const DetailJson *detail_json; /* REST: set by the caller; without it details are not read */
 } Answer;
 
 /* Reads an answer's head. Faults: UPSTREAM_PROTOCOL (content-type of another codec, encoding). A non-200

@@ -73,6 +73,15 @@ ErrorDetails error_details_read(Bytes status, Arena *arena)
     return details;
 }
 
+void error_details_add(ErrorDetails *details, Bytes any, Arena *arena)
+{
+    ProtobufCAllocator allocator = allocator_of(arena);
+    const Rpc__Any *read = rpc__any__unpack(&allocator, any.size, any.data);
+    if (read)
+        details->items[details->n++] =
+            (ErrorDetail){bytes_of(read->type_url), bytes(read->value.data, read->value.len)};
+}
+
 Result error_details_write(Code code, Bytes message, ErrorDetails details, Arena *arena,
                            Bytes *status_out)
 {
@@ -177,25 +186,6 @@ static bool add_error_info(ErrorDetails *details, const Error *error, const Repl
     return add_detail(details, TYPE_PREFIX "ErrorInfo", &info.base, arena);
 }
 
-bool error_info_write(Bytes reason, Bytes domain, const Fields *metadata, Arena *arena, Bytes *info_out)
-{
-    Rpc__ErrorInfo info = RPC__ERROR_INFO__INIT;
-    Rpc__ErrorInfo__MetadataEntry *entries =
-        arena_array(arena, Rpc__ErrorInfo__MetadataEntry, metadata->n);
-    info.metadata = arena_array(arena, Rpc__ErrorInfo__MetadataEntry *, metadata->n);
-    if (!entries || !info.metadata)
-        return false;
-    info.reason = text_of(reason, arena);
-    info.domain = text_of(domain, arena);
-    for (uint32_t i = 0; i < metadata->n; i++) {
-        rpc__error_info__metadata_entry__init(&entries[i]);
-        entries[i].key = text_of(metadata->items[i].name, arena);
-        entries[i].value = text_of(metadata->items[i].value, arena);
-        info.metadata[info.n_metadata++] = &entries[i];
-    }
-    return pack(&info.base, arena, info_out);
-}
-
 static bool add_bad_request(ErrorDetails *details, const Error *with_field, Arena *arena)
 {
     Rpc__BadRequest request = RPC__BAD_REQUEST__INIT;
@@ -254,117 +244,28 @@ Result error_details_make(const Error *error, const ReplyOptions *options, Bytes
 
 /* ---- As JSON --------------------------------------------------------------------------------------------- */
 
-static void add_text(Buffer *out, const char *key, const char *value)
+/* As an Any, for those who read it by its schema. */
+static Bytes write_any(const ErrorDetail *detail, Arena *arena)
 {
-    if (value && value[0]) {
-        json_text_add_key(out, key);
-        json_text_add(out, bytes_of(value));
-    }
+    Rpc__Any any = RPC__ANY__INIT;
+    Bytes packed = BYTES_NONE;
+    any.type_url = text_of(detail->type_url, arena);
+    any.has_value = true;
+    any.value.data = (uint8_t *)(uintptr_t)detail->value.data; /* only read */
+    any.value.len = detail->value.size;
+    return pack(&any.base, arena, &packed) ? packed : BYTES_NONE;
 }
 
-static void error_info_to_json(const Rpc__ErrorInfo *info, Buffer *out)
+void error_detail_to_json(const ErrorDetail *detail, const DetailJson *by, Arena *arena, Buffer *out)
 {
-    add_text(out, "reason", info->reason);
-    add_text(out, "domain", info->domain);
-    if (info->n_metadata == 0)
+    Bytes any = by ? write_any(detail, arena) : BYTES_NONE;
+    if (any.data && by->write(by->owner, any, arena, out))
         return;
-    json_text_add_key(out, "metadata");
-    buffer_add_byte(out, '{');
-    for (size_t i = 0; i < info->n_metadata; i++) {
-        json_text_add_key(out, info->metadata[i]->key ? info->metadata[i]->key : "");
-        json_text_add(out, bytes_of(info->metadata[i]->value));
-    }
-    buffer_add_byte(out, '}');
-}
-
-static void bad_request_to_json(const Rpc__BadRequest *request, Buffer *out)
-{
-    json_text_add_key(out, "fieldViolations");
-    buffer_add_byte(out, '[');
-    for (size_t i = 0; i < request->n_field_violations; i++) {
-        const Rpc__BadRequest__FieldViolation *violation = request->field_violations[i];
-        buffer_add_text(out, i ? ",{" : "{");
-        add_text(out, "field", violation->field);
-        add_text(out, "description", violation->description);
-        add_text(out, "reason", violation->reason);
-        buffer_add_byte(out, '}');
-    }
-    buffer_add_byte(out, ']');
-}
-
-static void retry_info_to_json(const Rpc__RetryInfo *info, Buffer *out)
-{
-    if (!info->retry_delay)
-        return;
-    json_text_add_key(out, "retryDelay");
-    buffer_printf(out, "\"%lld", (long long)info->retry_delay->seconds);
-    if (info->retry_delay->nanos > 0)
-        buffer_printf(out, ".%09d", (int)info->retry_delay->nanos);
-    buffer_add_text(out, "s\"");
-}
-
-static void debug_info_to_json(const Rpc__DebugInfo *info, Buffer *out)
-{
-    json_text_add_key(out, "stackEntries");
-    buffer_add_byte(out, '[');
-    for (size_t i = 0; i < info->n_stack_entries; i++) {
-        if (i)
-            buffer_add_byte(out, ',');
-        json_text_add(out, bytes_of(info->stack_entries[i]));
-    }
-    buffer_add_byte(out, ']');
-    add_text(out, "detail", info->detail);
-}
-
-/* The fields behind "@type" for the types of rpc_status.proto. */
-static bool known_to_json(const ErrorDetail *detail, Arena *arena, Buffer *out)
-{
-    static const struct {
-        const char *type_url;
-        const ProtobufCMessageDescriptor *descriptor;
-    } known[] = {
-        {TYPE_PREFIX "ErrorInfo", &rpc__error_info__descriptor},
-        {TYPE_PREFIX "BadRequest", &rpc__bad_request__descriptor},
-        {TYPE_PREFIX "RetryInfo", &rpc__retry_info__descriptor},
-        {TYPE_PREFIX "DebugInfo", &rpc__debug_info__descriptor},
-    };
-    size_t i = 0;
-    while (i < 4 && !bytes_are(detail->type_url, known[i].type_url))
-        i++;
-    if (i == 4)
-        return false;
-    ProtobufCAllocator allocator = allocator_of(arena);
-    ProtobufCMessage *message = protobuf_c_message_unpack(known[i].descriptor, &allocator,
-                                                          detail->value.size, detail->value.data);
-    if (!message)
-        return false;
-    switch (i) {
-    case 0: error_info_to_json((const Rpc__ErrorInfo *)message, out); break;
-    case 1: bad_request_to_json((const Rpc__BadRequest *)message, out); break;
-    case 2: retry_info_to_json((const Rpc__RetryInfo *)message, out); break;
-    case 3: debug_info_to_json((const Rpc__DebugInfo *)message, out); break;
-    }
-    return true;
-}
-
-bool error_detail_to_json(const ErrorDetail *detail, const ReplyOptions *options, Arena *arena,
-                          Buffer *out)
-{
-    size_t before = out->size;
-    if (options->detail_to_json &&
-        options->detail_to_json(options->owner, detail->type_url, detail->value, arena, out))
-        return true;
-    out->size = before;
     buffer_add_text(out, "{\"@type\":");
     json_text_add(out, detail->type_url);
-    bool known = known_to_json(detail, arena, out);
-    if (!known) {
-        buffer_add_text(out, ",\"value\":\"");
-        base64_encode(out, detail->value, BASE64_STANDARD, true);
-        buffer_add_byte(out, '"');
-    }
-    buffer_add_byte(out, '}');
-    return known;
+    buffer_add_text(out, ",\"value\":\"");
+    base64_encode(out, detail->value, BASE64_STANDARD, true);
+    buffer_add_text(out, "\"}");
 }
 
 Bytes error_details_reason(ErrorDetails details, Arena *arena)

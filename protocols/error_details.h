@@ -23,6 +23,9 @@ typedef struct ErrorDetails {
    error have come by another way and are worth more than a complaint about its details. */
 ErrorDetails error_details_read(Bytes status, Arena *arena);
 
+/* Adds a serialized google.protobuf.Any, for which there is room; nothing when it cannot be read. */
+void error_details_add(ErrorDetails *details, Bytes any, Arena *arena);
+
 /* A serialized google.rpc.Status. Fault: OUT_OF_MEMORY. */
 MUST_USE Result error_details_write(Code code, Bytes message, ErrorDetails details, Arena *arena,
                                     Bytes *status_out);
@@ -35,9 +38,6 @@ MUST_USE Result error_details_write(Code code, Bytes message, ErrorDetails detai
 MUST_USE Result error_details_make(const Error *error, const ReplyOptions *options, Bytes retry_after,
                                    Arena *arena, ErrorDetails *details_out);
 
-/* A serialized google.rpc.ErrorInfo. False at the arena's limit. */
-bool error_info_write(Bytes reason, Bytes domain, const Fields *metadata, Arena *arena, Bytes *info_out);
-
 /* What the caller may be told of an error of our own, in one sentence: the kind of fault and what was
    being attempted; with `hide_internals`, of our side's faults only the kind. */
 Bytes error_message(const Error *error, bool hide_internals, Arena *arena);
@@ -45,9 +45,7 @@ Bytes error_message(const Error *error, bool hide_internals, Arena *arena);
 /* The reason in the ErrorInfo among the details, or nothing. */
 Bytes error_details_reason(ErrorDetails details, Arena *arena);
 
-/* One detail as JSON with "@type", by options->detail_to_json or for the types that are made here;
-   of any other type, its value as base64. False: only that. */
-bool error_detail_to_json(const ErrorDetail *detail, const ReplyOptions *options, Arena *arena,
-                          Buffer *out);
+/* One detail as JSON with "@type"; its value as base64 where `by` is NULL or cannot write it. */
+void error_detail_to_json(const ErrorDetail *detail, const DetailJson *by, Arena *arena, Buffer *out);
 
 #endif

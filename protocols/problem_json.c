@@ -52,7 +52,7 @@ static void add_details(const Reply *reply, Buffer *out)
     for (size_t i = 0; i < reply->details.n; i++) {
         if (i)
             buffer_add_byte(out, ',');
-        error_detail_to_json(&reply->details.items[i], reply->options, reply->arena, out);
+        error_detail_to_json(&reply->details.items[i], reply->options->detail_json, reply->arena, out);
     }
     buffer_add_byte(out, ']');
 }

@@ -14,6 +14,7 @@
 
 typedef struct RestTable RestTable;
 typedef struct RestTemplate RestTemplate;
+typedef struct DetailJson DetailJson; /* dialect.h */
 
 /* A parameter found in a path or query. */
 typedef struct RestParameter {
@@ -72,9 +73,10 @@ uint16_t rest_http_of_code(Code code);
 /*
  * What a REST instance's error means: its body as a problem (RFC 9457), an AIP-193 error or grpc-gateway's
  * object, where it says more than the HTTP status: a google.rpc.Code that is named there wins. A body of
- * any other kind leaves the HTTP status to speak. Of details, ErrorInfo and what is kept as base64 under
- * "value" are taken over. Fault: OUT_OF_MEMORY.
+ * any other kind leaves the HTTP status to speak. Details are read by `detail_json`; without it they are
+ * left out. Fault: OUT_OF_MEMORY.
  */
-MUST_USE Result rest_status_read(uint16_t http_status, Bytes body, Arena *arena, Status *status_out);
+MUST_USE Result rest_status_read(uint16_t http_status, Bytes body, const DetailJson *detail_json,
+                                 Arena *arena, Status *status_out);
 
 #endif

@@ -2,17 +2,17 @@
 #include "protocols/rest.h"
 
 #include "base/arena.h"
-#include "base/base64.h"
 #include "base/json_text.h"
 #include "protocols/code.h"
 #include "protocols/error_details.h"
 
-enum { MOST_DETAILS = 32 };
+enum { MOST_DETAILS = 64 };
 
 typedef struct ErrorBody {
     Status *status;
     Bytes message, detail, title, text; /* by how well they say what happened */
     ErrorDetails details;
+    const DetailJson *detail_json;
     Arena *arena;
 } ErrorBody;
 
@@ -39,50 +39,6 @@ static void take_code(JsonCursor *cursor, Status *status)
         status->code = (Code)number;
 }
 
-static void take_metadata(JsonCursor *cursor, Fields *to)
-{
-    bool first = true;
-    Bytes name;
-    if (json_cursor_peek(cursor) != JSON_KIND_OBJECT) {
-        json_cursor_skip(cursor);
-        return;
-    }
-    while (json_cursor_member(cursor, &first, &name)) {
-        Bytes value = take_string(cursor);
-        if (value.data)
-            fields_add(to, name, value);
-    }
-}
-
-/* An ErrorInfo, or a value that was kept as base64. The rest has no schema here. */
-static bool take_detail(JsonCursor *cursor, Arena *arena, ErrorDetail *detail)
-{
-    bool first = true;
-    Bytes name, value = BYTES_NONE, reason = BYTES_NONE, domain = BYTES_NONE;
-    Fields metadata = fields_in(arena);
-    *detail = (ErrorDetail){.type_url = BYTES_NONE};
-    while (json_cursor_member(cursor, &first, &name)) {
-        if (bytes_are(name, "@type"))
-            detail->type_url = take_string(cursor);
-        else if (bytes_are(name, "value"))
-            value = take_string(cursor);
-        else if (bytes_are(name, "reason"))
-            reason = take_string(cursor);
-        else if (bytes_are(name, "domain"))
-            domain = take_string(cursor);
-        else if (bytes_are(name, "metadata"))
-            take_metadata(cursor, &metadata);
-        else
-            json_cursor_skip(cursor);
-    }
-    if (bytes_end_with(detail->type_url, "/google.rpc.ErrorInfo"))
-        return error_info_write(reason, domain, &metadata, arena, &detail->value);
-    Buffer decoded = buffer_in(arena);
-    bool good = detail->type_url.size && value.data && base64_decode(&decoded, value);
-    detail->value = buffer_bytes(&decoded);
-    return good;
-}
-
 static void take_details(JsonCursor *cursor, ErrorBody *body)
 {
     bool first = true;
@@ -93,12 +49,11 @@ static void take_details(JsonCursor *cursor, ErrorBody *body)
     body->details.n = 0;
     body->details.items = arena_array(body->arena, ErrorDetail, MOST_DETAILS);
     while (json_cursor_element(cursor, &first)) {
-        ErrorDetail detail;
-        if (json_cursor_peek(cursor) != JSON_KIND_OBJECT)
-            json_cursor_skip(cursor);
-        else if (take_detail(cursor, body->arena, &detail) && body->details.items &&
-                 body->details.n < MOST_DETAILS)
-            body->details.items[body->details.n++] = detail;
+        Bytes json = json_cursor_skip(cursor), detail;
+        const DetailJson *by = body->detail_json;
+        if (!cursor->bad && by && body->details.items && body->details.n < MOST_DETAILS &&
+            by->read(by->owner, json, body->arena, &detail))
+            error_details_add(&body->details, detail, body->arena);
     }
 }
 
@@ -140,13 +95,14 @@ static Bytes best_message(const ErrorBody *body, uint16_t http_status)
                                  http_phrase(http_status)));
 }
 
-Result rest_status_read(uint16_t http_status, Bytes text, Arena *arena, Status *status_out)
+Result rest_status_read(uint16_t http_status, Bytes text, const DetailJson *detail_json, Arena *arena,
+                        Status *status_out)
 {
     Status by_http = {.code = rest_code_of_http(http_status), .http_status = http_status};
     Status status = by_http;
     if (by_http.code == CODE_OK) /* the caller found it to be an error all the same */
         status.code = by_http.code = CODE_UNKNOWN;
-    ErrorBody body = {.status = &status, .arena = arena};
+    ErrorBody body = {.status = &status, .detail_json = detail_json, .arena = arena};
     JsonCursor cursor = json_cursor(text, arena);
     if (json_cursor_peek(&cursor) == JSON_KIND_OBJECT)
         take_object(&cursor, &body, false);

@@ -5,6 +5,7 @@ can ask for trouble by metadata, so that tests need no second kind of server:
 
     shop-delay: 1.5         answer that many seconds later
     shop-fail: NOT_FOUND    answer with this code, and with details
+    shop-detail-bin: ...    a google.protobuf.Any that is to be among them
     x-echo-...              sent back as leading metadata under the same name (also -bin)
     x-trailer-...           sent back as trailing metadata
 
@@ -47,7 +48,10 @@ class Refused(Exception):
         self.status = status_pb2.Status(code=code.value[0], message=text)
         for detail in details:
             packed = Any()
-            packed.Pack(detail)
+            if isinstance(detail, Any):
+                packed = detail
+            else:
+                packed.Pack(detail)
             self.status.details.append(packed)
 
 
@@ -153,8 +157,9 @@ async def obey(context):
         if key == "shop-delay":
             await asyncio.sleep(float(value))
         elif key == "shop-fail":
+            wished = [Any.FromString(detail) for name, detail in metadata if name == "shop-detail-bin"]
             raise Refused(grpc.StatusCode[value], "as the caller wished",
-                          status_pb2.ErrorInfo(reason="AS_YOU_WISH", domain="shop.example"))
+                          status_pb2.ErrorInfo(reason="AS_YOU_WISH", domain="shop.example"), *wished)
 
 
 class Told:

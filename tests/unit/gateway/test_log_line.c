@@ -81,7 +81,7 @@ static void empty_texts_are_left_out(void **state)
     Arena *arena = arena_new(ARENA_UNLIMITED);
     Buffer line = buffer_in(arena);
     log_line_text(&line, LOG_KEY("t"), BYTES_NONE);
-    log_line_causes(&line, OK);
+    log_line_causes(&line, LOG_KEY("causes"), OK);
     assert_int_equal(line.size, 0);
     arena_free(arena);
 }
@@ -93,7 +93,7 @@ static void endless_chains_are_cut(void **state)
     Result why = FAIL(arena, FAULT_SYSTEM, "the first");
     for (int i = 0; i < 100; i++)
         why = FAIL_OVER(arena, why, FAULT_INTERNAL, "link %d", i);
-    log_line_causes(&line, why);
+    log_line_causes(&line, LOG_KEY("causes"), why);
     size_t links = 0;
     for (const char *at = text_of(arena, &line); (at = strstr(at, "\"fault\"")); at++)
         links++;

@@ -8,6 +8,7 @@
 #include "protocols/envelope.h"
 #include "protocols/error_details.h"
 #include "tests/unit/check.h"
+#include "tests/unit/protocols/detail_json.h"
 
 static Arena *arena;
 static ReplyEnd end;
@@ -200,14 +201,14 @@ static ErrorDetails grpc_details(void)
 
 static Bytes detail_json(ErrorDetails details, const char *type)
 {
-    static const ReplyOptions none;
+    DetailJson by = detail_json_in(arena);
     Bytes found = BYTES_NONE;
     for (size_t i = 0; i < details.n; i++) {
         if (!bytes_end_with(details.items[i].type_url, type))
             continue;
         assert_null(found.data); /* AIP-193: each type at most once */
         Buffer json = buffer_in(arena);
-        assert_true(error_detail_to_json(&details.items[i], &none, arena, &json));
+        error_detail_to_json(&details.items[i], &by, arena, &json);
         found = buffer_bytes(&json);
         assert_json(found);
     }
@@ -377,25 +378,28 @@ static void connect_details_are_type_names_and_unpadded_base64_also_of_unknown_t
     assert_bytes(end.body, "{\"code\":\"aborted\",\"message\":\"m\",\"details\":[{\"type\":\"shop.Unknown\",\"value\":\"+/8\"}]}");
 }
 
-static bool shout(void *owner, Bytes type_url, Bytes value, Arena *in, Buffer *out)
+static void rest_details_are_json_where_the_type_is_known_and_base64_where_it_is_not(void **state)
 {
-    buffer_add_text(out, "{\"half\":");
-    if (!bytes_end_with(type_url, "shop.Known"))
-        return false;
-    buffer_add_text(out, "true}");
-    return true;
-}
-
-static void details_of_known_types_are_given_as_json_and_a_failed_try_leaves_nothing(void **state)
-{
-    static const ReplyOptions options = {.detail_to_json = shout};
+    DetailJson by = detail_json_in(arena);
+    ReplyOptions options = {.detail_json = &by};
     Status status = said(CODE_ABORTED, "m");
-    status.details = status_with("type.googleapis.com/shop.Known", "v");
+    status.details = status_with("type.googleapis.com/google.rpc.RequestInfo", "\x0a\x01" "7");
     write_end(call_in(DIALECT_REST, CODEC_JSON), status, false, &options);
-    assert_has(end.body, "\"details\":[{\"half\":true}]");
+    assert_has(end.body, "\"details\":[{\"@type\":\"type.googleapis.com/google.rpc.RequestInfo\",\"requestId\":\"7\"}]");
     status.details = status_with("type.googleapis.com/shop.Unknown", "v");
     write_end(call_in(DIALECT_REST, CODEC_JSON), status, false, &options);
     assert_has(end.body, "\"details\":[{\"@type\":\"type.googleapis.com/shop.Unknown\",\"value\":\"dg==\"}]");
+}
+
+static void a_malformed_detail_of_a_known_type_is_given_as_its_bytes(void **state)
+{
+    DetailJson by = detail_json_in(arena);
+    ReplyOptions options = {.detail_json = &by};
+    Status status = said(CODE_ABORTED, "m");
+    status.details = status_with("type.googleapis.com/google.rpc.RequestInfo", "v");
+    write_end(call_in(DIALECT_REST, CODEC_JSON), status, false, &options);
+    assert_json(end.body);
+    assert_has(end.body, "\"details\":[{\"@type\":\"type.googleapis.com/google.rpc.RequestInfo\",\"value\":\"dg==\"}]");
 }
 
 static void a_connect_stream_ends_with_flag_2_and_an_empty_object(void **state)
@@ -595,7 +599,8 @@ int main(void)
         TEST(grpc_web_text_is_base64_around_the_frame_and_only_once),
         TEST(a_connect_error_is_json_with_the_http_status_of_its_code),
         TEST(connect_details_are_type_names_and_unpadded_base64_also_of_unknown_types),
-        TEST(details_of_known_types_are_given_as_json_and_a_failed_try_leaves_nothing),
+        TEST(rest_details_are_json_where_the_type_is_known_and_base64_where_it_is_not),
+        TEST(a_malformed_detail_of_a_known_type_is_given_as_its_bytes),
         TEST(a_connect_stream_ends_with_flag_2_and_an_empty_object),
         TEST(a_connect_stream_error_is_200_and_said_in_the_last_frame),
         TEST(trailers_of_a_unary_answer_stand_in_its_head),

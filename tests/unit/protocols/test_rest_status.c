@@ -3,6 +3,7 @@
 #include "protocols/rest.h"
 
 #include "tests/unit/check.h"
+#include "tests/unit/protocols/detail_json.h"
 
 static Arena *arena;
 static Status status;
@@ -21,7 +22,16 @@ static int tear_down(void **state)
 
 static void read_body(uint16_t http_status, const char *body)
 {
-    assert_ok(arena, rest_status_read(http_status, bytes_of(body), arena, &status));
+    DetailJson by = detail_json_in(arena);
+    assert_ok(arena, rest_status_read(http_status, bytes_of(body), &by, arena, &status));
+}
+
+static Bytes detail_text(const ErrorDetail *detail)
+{
+    DetailJson by = detail_json_in(arena);
+    Buffer json = buffer_in(arena);
+    error_detail_to_json(detail, &by, arena, &json);
+    return buffer_bytes(&json);
 }
 
 static void a_problem_says_what_happened_and_http_the_code(void **state)
@@ -35,15 +45,17 @@ static void a_problem_says_what_happened_and_http_the_code(void **state)
     assert_bytes(status.message, "Nothing");
 }
 
-static void our_own_problem_keeps_its_code_and_unknown_details(void **state)
+static void our_own_problem_keeps_its_code_and_details_of_unknown_types(void **state)
 {
     read_body(400, "{\"type\":\"about:blank\",\"status\":400,\"detail\":\"not paid\",\"code\":\"FAILED_PRECONDITION\","
                    "\"details\":[{\"@type\":\"t.com/shop.Unknown\",\"value\":\"+/8=\"},{\"@type\":\"t.com/shop.Known\",\"a\":1}]}");
     assert_int_equal(status.code, CODE_FAILED_PRECONDITION);
     ErrorDetails details = error_details_read(status.details, arena);
-    assert_int_equal(details.n, 1);
+    assert_int_equal(details.n, 2);
     assert_bytes(details.items[0].type_url, "t.com/shop.Unknown");
     assert_bytes(details.items[0].value, "\xfb\xff");
+    assert_bytes(detail_text(&details.items[1]), "{\"@type\":\"type.googleapis.com/google.protobuf.Struct\","
+                                                 "\"value\":{\"@type\":\"t.com/shop.Known\",\"a\":1}}");
 }
 
 static void an_aip_193_error_has_http_in_code_and_the_name_in_status(void **state)
@@ -54,10 +66,7 @@ static void an_aip_193_error_has_http_in_code_and_the_name_in_status(void **stat
     assert_bytes(status.message, "there already");
     ErrorDetails details = error_details_read(status.details, arena);
     assert_int_equal(details.n, 1);
-    static const ReplyOptions none;
-    Buffer json = buffer_in(arena);
-    assert_true(error_detail_to_json(&details.items[0], &none, arena, &json));
-    assert_bytes(buffer_bytes(&json), "{\"@type\":\"type.googleapis.com/google.rpc.ErrorInfo\",\"reason\":\"TWICE\","
+    assert_bytes(detail_text(&details.items[0]), "{\"@type\":\"type.googleapis.com/google.rpc.ErrorInfo\",\"reason\":\"TWICE\","
                                       "\"domain\":\"shop\",\"metadata\":{\"id\":\"42\"}}");
 }
 
@@ -69,6 +78,14 @@ static void a_grpc_gateways_code_is_the_grpc_number(void **state)
     read_body(400, "{\"error\":\"invalid_grant\"}");
     assert_int_equal(status.code, CODE_INVALID_ARGUMENT);
     assert_bytes(status.message, "invalid_grant");
+}
+
+static void what_is_no_object_among_the_details_is_passed_over(void **state)
+{
+    read_body(400, "{\"details\":[7,\"text\",null,{\"@type\":\"type.googleapis.com/google.rpc.RetryInfo\",\"retryDelay\":\"1.5s\"},[]]}");
+    ErrorDetails details = error_details_read(status.details, arena);
+    assert_int_equal(details.n, 1);
+    assert_bytes(detail_text(&details.items[0]), "{\"@type\":\"type.googleapis.com/google.rpc.RetryInfo\",\"retryDelay\":\"1.500s\"}");
 }
 
 static void any_other_body_leaves_the_word_to_http(void **state)
@@ -88,9 +105,10 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_problem_says_what_happened_and_http_the_code),
-        cmocka_unit_test(our_own_problem_keeps_its_code_and_unknown_details),
+        cmocka_unit_test(our_own_problem_keeps_its_code_and_details_of_unknown_types),
         cmocka_unit_test(an_aip_193_error_has_http_in_code_and_the_name_in_status),
         cmocka_unit_test(a_grpc_gateways_code_is_the_grpc_number),
+        cmocka_unit_test(what_is_no_object_among_the_details_is_passed_over),
         cmocka_unit_test(any_other_body_leaves_the_word_to_http),
     };
     return cmocka_run_group_tests(tests, set_up, tear_down);
