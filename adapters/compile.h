@@ -30,4 +30,24 @@ MUST_USE Result compiler_finish(Compiler *compiler, uint32_t first);
 /* compile_fields.c: the scan tables and operations of one program. `only`: just this field, bare. */
 MUST_USE Result compile_fields(Compiler *compiler, Program *program, const FieldType *only);
 
+/* ---- compile_straight.c -------------------------------------------------------------------------- */
+
+/* A rule that may go straight from protobuf to protobuf. */
+typedef struct Straight {
+    const FieldType *source; /* NULL: it may not */
+    const Program *program;  /* of messages */
+} Straight;
+
+/* Beside mapping->rules: what each rule allows by itself. */
+const Straight *straight_rules(Compiler *compiler, const Mapping *mapping);
+
+/* And still allows, now that it is known which fields have slots. */
+bool straight_stands(const Mapping *mapping, const Straight *rules, const ScanTable *table,
+                     uint32_t rule);
+
+ScanRead straight_read(const FieldType *field, const Program *program);
+
+/* An enum's values that only changed their names. */
+bool converter_keeps_numbers(const Converter *converter);
+
 #endif

@@ -110,6 +110,8 @@ static Operand field_operand(Draft *d, const Expr *expr)
 static ScanRead choose_read(const ScanField *scan)
 {
     const FieldType *field = scan->field;
+    if (scan->pass)
+        return straight_read(field, scan->pass->program);
     if (scan->slot == NO_SLOT || scan->inside || scan->oneof ||
         (field->parent->message_set && field->extension))
         return READ_OTHER;
@@ -138,7 +140,7 @@ static void finish_tables(Draft *d)
     for (uint32_t t = 0; t < d->n_tables; t++) {
         ScanTable *table = d->tables[t];
         for (uint32_t i = 0; i < table->type->n_fields; i++) {
-            if (table->fields[i].oneof && table->fields[i].slot == NO_SLOT)
+            if (table->fields[i].oneof && table->fields[i].slot == NO_SLOT && !table->fields[i].pass)
                 table->fields[i].slot = new_slot(d);
             table->fields[i].read = (uint8_t)choose_read(&table->fields[i]);
             if (table->fields[i].tag < 128)
@@ -216,6 +218,8 @@ static const ElementShape *shape_of(Draft *d, const Operand *from)
         shape->key = key->kind;
         shape->kind = value->kind;
         shape->enumeration = value->enumeration;
+        shape->key_tag = (uint8_t)(1 << 3 | kind_wire_type(key->kind));
+        shape->value_tag = (uint8_t)(2 << 3 | kind_wire_type(value->kind));
         shape->key_check_utf8 = check && key->check_utf8;
         shape->check_utf8 = check && value->check_utf8;
         message = value->message;
@@ -320,6 +324,8 @@ static Operand compile_convert_list(Draft *d, const Expr *expr, Operand from)
 
 static Operand compile_convert(Draft *d, const Expr *expr)
 {
+    if (converter_keeps_numbers(expr->converter))
+        return compile_value(d, expr->args[0]);
     if (expr->n_args == 0 || expr->n_args > MOST_ARGS) {
         refuse(d, "a converter with no arguments, or too many");
         return (Operand){0};
@@ -640,9 +646,9 @@ static PlanCode list_code(const Draft *d, const FieldType *target)
     return target->packed && d->to == CODEC_PROTO ? PLAN_PUT_PACKED : PLAN_PUT_LIST;
 }
 
-/* Writes an operand; messages through `program`. */
-static void put_operand(Draft *d, const FieldType *target, const Operand *from,
-                        const Program *program)
+/* What writes an operand; messages through `program`. */
+static PlanOp operand_op(Draft *d, const FieldType *target, const Operand *from,
+                         const Program *program)
 {
     PlanCode code = target->repeated ? list_code(d, target)
                     : kind_is_message(target->kind) ? PLAN_PUT_MESSAGE
@@ -650,7 +656,7 @@ static void put_operand(Draft *d, const FieldType *target, const Operand *from,
     if (from->type.repeated != target->repeated ||
         kind_is_message(from->type.kind) != kind_is_message(target->kind)) {
         refuse(d, target->name);
-        return;
+        return (PlanOp){.code = PLAN_END};
     }
     PlanOp op = put_op(d, code, target);
     op.a = from->slot;
@@ -660,7 +666,13 @@ static void put_operand(Draft *d, const FieldType *target, const Operand *from,
         op.where = from->where;
     if (target->repeated)
         op.shape = shape_of(d, from);
-    add_op(d, op);
+    return op;
+}
+
+static void put_operand(Draft *d, const FieldType *target, const Operand *from,
+                        const Program *program)
+{
+    add_op(d, operand_op(d, target, from, program));
 }
 
 static void compile_put(Draft *d, const FieldType *target, const Expr *expr);
@@ -767,18 +779,52 @@ static const Expr *rule_for(const Mapping *mapping, const FieldType *target)
     return NULL;
 }
 
+/* Written when it is read, without a slot. */
+static void put_straight(Draft *d, const FieldType *target, const Straight *straight)
+{
+    const FieldType *source = straight->source;
+    ScanField *field = &d->root->fields[source->index];
+    Operand from = {.slot = NO_SLOT, .form = FORM_SOURCE, .source = source, .where = source->name,
+                    .type = {source->kind, source->repeated, source->message, source->enumeration}};
+    PlanOp *op = arena_make(d->arena, PlanOp);
+    *op = operand_op(d, target, &from, straight->program);
+    field->pass = op;
+    field->keeps_tag = source->number == target->number;
+}
+
+/* What cannot go straight after all is written behind the rest: in protobuf any order will do. */
+static void compile_straight(Draft *d, const Mapping *mapping, const Straight *straight)
+{
+    for (uint32_t i = 0; i < mapping->n_rules && !failed(d->failure); i++) {
+        if (!straight[i].source)
+            continue;
+        if (straight_stands(mapping, straight, d->root, i))
+            put_straight(d, mapping->rules[i].target, &straight[i]);
+        else
+            compile_put(d, mapping->rules[i].target, mapping->rules[i].value);
+    }
+}
+
 /* All fields of the target, in their order, with what stands for those that nothing feeds. */
 static void compile_target(Draft *d, const Mapping *mapping)
 {
     uint32_t rule = 0;
+    bool wire = d->program->from_codec == CODEC_PROTO && d->to == CODEC_PROTO;
+    const Straight *straight = wire ? straight_rules(d->compiler, mapping) : NULL;
     for (uint32_t i = 0; i < mapping->to->n_fields && !failed(d->failure); i++) {
         const FieldType *target = &mapping->to->fields[i];
         PlanOp unset = put_op(d, PLAN_PUT_DEFAULT, target);
-        if (rule < mapping->n_rules && mapping->rules[rule].target == target)
-            compile_put(d, target, mapping->rules[rule++].value);
-        else if (unset.put_unset || unset.required)
-            add_op(d, unset);
+        if (rule == mapping->n_rules || mapping->rules[rule].target != target) {
+            if (unset.put_unset || unset.required)
+                add_op(d, unset);
+        } else {
+            if (!straight || !straight[rule].source)
+                compile_put(d, target, mapping->rules[rule].value);
+            rule++;
+        }
     }
+    if (straight)
+        compile_straight(d, mapping, straight);
     if (rule != mapping->n_rules)
         refuse(d, "rules that are not in the order of the target's fields");
 }

@@ -156,65 +156,52 @@ bool list_next_slow(ListReader *reader, Value *value_out)
 
 /* ---- Maps ---------------------------------------------------------------------------------------- */
 
-static bool join(Runner *runner, Value *whole, Bytes more)
+static bool read_entry_field(Runner *runner, const ElementShape *shape, const WireField *f,
+                             Value *key, Value *value)
 {
-    uint8_t *joined = arena_alloc(runner->arena, whole->size + more.size);
-    if (!joined)
-        return run_out_of_memory(runner);
-    if (whole->size)
-        memcpy(joined, whole->data, whole->size);
-    if (more.size)
-        memcpy(joined + whole->size, more.data, more.size);
-    *whole = (Value){.data = joined, .size = whole->size + more.size};
-    return true;
-}
-
-static bool read_entry_field(ListReader *reader, const WireField *f, Value *key, Value *value)
-{
-    const ElementShape *shape = reader->shape;
     FieldKind kind = f->number == 1 ? shape->key : shape->kind;
     bool check = f->number == 1 ? shape->key_check_utf8 : shape->check_utf8;
     if (kind == KIND_MESSAGE && value->size)
-        return join(reader->runner, value, f->bytes);
+        return wire_join(runner, value, f->bytes);
     uint64_t tag;
     const uint8_t *end = f->record.data + f->record.size;
     const uint8_t *payload = wire_varint(f->record.data, end, &tag);
-    return wire_scalar(reader->runner, kind, check, payload, end, f->number == 1 ? key : value);
+    return wire_scalar(runner, kind, check, payload, end, f->number == 1 ? key : value);
 }
 
 /* An entry is a message of {1: key, 2: value}; what is missing is zero. */
-static bool read_entry(ListReader *reader, Bytes entry, Value *key, Value *value)
+static bool read_entry(Runner *runner, const ElementShape *shape, Bytes entry, Value *key,
+                       Value *value)
 {
-    const ElementShape *shape = reader->shape;
     *key = *value = (Value){0};
     WireReader fields = wire_reader(entry);
     for (WireField f; wire_next(&fields, &f);) {
-        bool is_key = f.number == 1 && f.type == kind_wire_type(shape->key);
-        bool is_value = f.number == 2 && f.type == kind_wire_type(shape->kind);
-        if (!is_key && !is_value)
-            reader->runner->report->n_unknown++;
-        else if (!read_entry_field(reader, &f, key, value))
+        uint32_t tag = f.number << 3 | f.type;
+        if (tag != shape->key_tag && tag != shape->value_tag)
+            runner->report->n_unknown++;
+        else if (!read_entry_field(runner, shape, &f, key, value))
             return false;
     }
-    if (fields.bad)
-        return run_fail(reader->runner, &FAULT_BAD_MESSAGE,
-                        "the protobuf bytes are not well-formed");
-    return true;
+    return !fields.bad || wire_malformed(runner);
 }
 
 /* The usual entry: key, then value, and nothing else. False when it is not that, for read_entry to see. */
-static bool read_usual_entry(ListReader *reader, Bytes entry, Value *key, Value *value)
+static bool read_usual_entry(Runner *runner, const ElementShape *shape, Bytes entry, Value *key,
+                             Value *value)
 {
-    const ElementShape *shape = reader->shape;
     const uint8_t *at = entry.data, *end = at + entry.size;
-    uint8_t key_tag = (uint8_t)(1 << 3 | kind_wire_type(shape->key));
-    uint8_t value_tag = (uint8_t)(2 << 3 | kind_wire_type(shape->kind));
-    if (entry.size < 4 || *at != key_tag || shape->kind == KIND_GROUP)
+    if (entry.size < 4 || *at != shape->key_tag)
         return false;
-    at = wire_scalar(reader->runner, shape->key, shape->key_check_utf8, at + 1, end, key);
-    if (!at || at == end || *at != value_tag)
+    at = wire_scalar(runner, shape->key, shape->key_check_utf8, at + 1, end, key);
+    if (!at || at == end || *at != shape->value_tag)
         return false;
-    return wire_scalar(reader->runner, shape->kind, shape->check_utf8, at + 1, end, value) == end;
+    return wire_scalar(runner, shape->kind, shape->check_utf8, at + 1, end, value) == end;
+}
+
+bool map_read_entry(Runner *runner, const ElementShape *shape, Bytes entry, Value *key, Value *value)
+{
+    return read_usual_entry(runner, shape, entry, key, value) ||
+           read_entry(runner, shape, entry, key, value);
 }
 
 static bool entry_from_wire(ListReader *reader, Value *key, Value *value)
@@ -228,8 +215,8 @@ static bool entry_from_wire(ListReader *reader, Value *key, Value *value)
             return false;
         if (!count(reader))
             return false;
-        if (got < 0 || (!read_usual_entry(reader, value_bytes(entry), key, value) &&
-                        !read_entry(reader, value_bytes(entry), key, value)))
+        if (got < 0 ||
+            !map_read_entry(reader->runner, reader->shape, value_bytes(entry), key, value))
             return stop(reader);
         if (!is_foreign(reader, *value))
             return true;

@@ -121,22 +121,26 @@ enum {
     MOST_BUILDS = 12, /* BUILDs within BUILDs */
 };
 
-/* The usual ways to read a field, each without a question more than it needs; READ_OTHER asks them all. */
+/* The usual ways to read a field, each without a question more than it needs; READ_OTHER asks them all.
+   What is PASSed goes straight to the output. */
 typedef enum ScanRead {
     READ_OTHER, READ_VARINT_64, READ_VARINT_32, READ_FIXED_64, READ_BYTES, READ_MESSAGE,
     READ_RECORDS, READ_PACKED,
+    PASS_VARINT, PASS_FIXED_64, PASS_FIXED_32, PASS_BYTES, PASS_PACKED, PASS_MESSAGE, PASS_ENTRY,
 } ScanRead;
 
 /* What is done with one field of the source. */
 typedef struct ScanField {
     const FieldType *field;
     const struct ScanTable *inside; /* sub-message whose fields have slots in this frame too; or NULL */
+    const struct PlanOp *pass;      /* between protobuf and protobuf: written when it is read; or NULL */
     uint32_t tag;                   /* that its records begin with in protobuf, as it should be */
     uint16_t slot;                  /* or NO_SLOT: known, but nobody asks */
     uint16_t oneof;                 /* in the frame + 1; 0: in none */
     uint16_t json_size;             /* of field->json_name */
     uint8_t read;                   /* ScanRead, of records with that tag */
     bool check_utf8, presence;
+    bool keeps_tag;                 /* passed as it is, its tag included */
 } ScanField;
 
 /* One message type of the source, as it is read into a frame. */
@@ -165,6 +169,7 @@ typedef struct ElementShape {
     FieldKind kind;          /* of the elements, or of the map's values */
     FieldKind key;           /* maps */
     const EnumType *enumeration;
+    uint8_t key_tag, value_tag; /* maps: the usual ones in an entry */
     bool check_utf8, key_check_utf8, map;
     bool nulls;              /* JSON: null is a value of it */
     Form form;
@@ -302,12 +307,18 @@ bool run_failed_at_key(Runner *runner, Bytes key);
 
 void run_loss(Runner *runner, const Loss *loss);
 
+static inline bool run_count_elements(Runner *runner, size_t n)
+{
+    if (__builtin_expect(n <= runner->elements_left, 1)) {
+        runner->elements_left -= (uint32_t)n;
+        return true;
+    }
+    return run_fail(runner, &FAULT_MESSAGE_TOO_LARGE, "more elements than allowed");
+}
+
 static inline bool run_count_element(Runner *runner)
 {
-    if (__builtin_expect(runner->elements_left-- != 0, 1))
-        return true;
-    runner->elements_left = 0;
-    return run_fail(runner, &FAULT_MESSAGE_TOO_LARGE, "more elements than allowed");
+    return run_count_elements(runner, 1);
 }
 
 /* Runs a program on one message, and writes to runner->out: to protobuf the fields alone, to JSON the
@@ -329,6 +340,20 @@ typedef enum JsonScalar { JSON_SCALAR_OK, JSON_SCALAR_BAD, JSON_SCALAR_UNKNOWN_E
 
 JsonScalar json_scalar(Runner *runner, FieldKind kind, const EnumType *enumeration,
                        const JsonNode *node, Value *value_out);
+
+/* Notes that the bytes are no message. Always NULL. */
+const uint8_t *wire_malformed(Runner *runner);
+
+/* The same of a string that is not UTF-8. */
+const uint8_t *wire_bad_text(Runner *runner);
+
+/* Messages that come in pieces are one: their bytes in a row mean the same. */
+bool wire_join(Runner *runner, Value *whole, Bytes more);
+
+bool kind_may_be_packed(FieldKind kind);
+
+/* How many values; SIZE_MAX when they are not well-formed. */
+size_t packed_count(FieldKind kind, Bytes list);
 
 /* Reads a scalar behind its tag; NULL when it is not well-formed (the fault is noted). */
 const uint8_t *wire_scalar(Runner *runner, FieldKind kind, bool check_utf8, const uint8_t *at,
@@ -397,6 +422,9 @@ static inline bool list_next(ListReader *reader, Value *value_out)
 
 bool map_next(ListReader *reader, Value *key_out, Value *value_out);
 
+/* One entry of a map in protobuf; what is missing is zero. */
+bool map_read_entry(Runner *runner, const ElementShape *shape, Bytes entry, Value *key, Value *value);
+
 /* Reads a whole list into FORM_VALUES (a map: keys and values in turn). */
 bool list_collect(ListReader *reader, Value *values_out);
 
@@ -449,6 +477,8 @@ bool put_json_scalar(Runner *runner, FieldKind kind, const EnumType *enumeration
 bool put_unset(Runner *runner, const PlanOp *op);
 bool put_nothing(Runner *runner, const PlanOp *op, size_t before);
 bool put_value(Runner *runner, const PlanOp *op, const Frame *frame);
+bool put_one_message(Runner *runner, const PlanOp *op, bool json_source, Value message);
+bool put_map_entry(Runner *runner, const PlanOp *op, Value key, Value value); /* to protobuf */
 bool put_message(Runner *runner, const Program *program, const PlanOp *op, Frame *frame);
 bool put_list_of(Runner *runner, const Program *program, const PlanOp *op, Frame *frame);
 bool put_map(Runner *runner, const PlanOp *op, ListReader *reader);

@@ -111,17 +111,28 @@ static void print_op(Listing *list, const PlanOp *op)
     buffer_add_byte(out, '\n');
 }
 
-static void print_scan(Buffer *out, const ScanTable *table, unsigned indent)
+/* A field that is written when it is read. */
+static void print_pass(Listing *list, const PlanOp *op)
 {
+    buffer_printf(list->out, " => %u %s", op->put->field->number, op->put->field->name);
+    if (op->program)
+        print_program_name(list, op->program);
+}
+
+static void print_scan(Listing *list, const ScanTable *table, unsigned indent)
+{
+    Buffer *out = list->out;
     for (uint32_t i = 0; i < table->type->n_fields; i++) {
         const ScanField *field = &table->fields[i];
-        if (field->slot == NO_SLOT && !field->inside)
+        if (field->slot == NO_SLOT && !field->inside && !field->pass)
             continue;
         buffer_printf(out, "%*s%u %s", (int)indent, "", field->field->number, field->field->name);
         print_slot(out, "-> s", field->slot);
+        if (field->pass)
+            print_pass(list, field->pass);
         buffer_add_byte(out, '\n');
         if (field->inside)
-            print_scan(out, field->inside, indent + 4);
+            print_scan(list, field->inside, indent + 4);
     }
 }
 
@@ -139,7 +150,7 @@ static void print_program(Listing *list, uint32_t index)
     if (program->style != PROGRAM_FIELDS)
         return;
     buffer_printf(out, "  scan, %u slots\n", program->n_slots);
-    print_scan(out, program->scan, 4);
+    print_scan(list, program->scan, 4);
     buffer_add_text(out, "  operations\n");
     for (const PlanOp *op = program->ops; op->code != PLAN_END; op++)
         print_op(list, op);

@@ -125,9 +125,10 @@ static bool put_json_key(Runner *runner, FieldKind kind, Value key)
     return true;
 }
 
-static bool put_json_map(Runner *runner, const PlanOp *op, const Entries *e,
-                         const FieldType *key, const FieldType *value)
+static bool put_json_map(Runner *runner, const PlanOp *op, const Entries *e)
 {
+    const FieldType *key = message_field_by_number(op->put->field->message, 1);
+    const FieldType *value = message_field_by_number(op->put->field->message, 2);
     Buffer *out = runner->out;
     size_t before = out->size;
     put_name(out, op->put, 0);
@@ -150,18 +151,19 @@ static bool put_json_map(Runner *runner, const PlanOp *op, const Entries *e,
     return true;
 }
 
-static bool put_wire_entry(Runner *runner, const PlanOp *op, const FieldType *key,
-                           const FieldType *value, const Entry *entry)
+bool put_map_entry(Runner *runner, const PlanOp *op, Value key, Value value)
 {
     Buffer *out = runner->out;
+    const FieldType *key_type = message_field_by_number(op->put->field->message, 1);
+    const FieldType *value_type = message_field_by_number(op->put->field->message, 2);
     buffer_add_bytes(out, op->put->name);
     size_t reserved = length_begin(out, 1), content = out->size;
-    wire_add_tag(out, 1, kind_wire_type(key->kind));
-    put_wire_scalar(out, key->kind, entry->key);
-    wire_add_tag(out, 2, kind_wire_type(value->kind));
+    wire_add_tag(out, 1, kind_wire_type(key_type->kind));
+    put_wire_scalar(out, key_type->kind, key);
+    wire_add_tag(out, 2, kind_wire_type(value_type->kind));
     size_t value_reserved = op->program ? length_begin(out, 1) : 0, start = out->size;
-    if (!put_entry_value(runner, op, value, entry->value))
-        return run_failed_at_key(runner, key_text(runner, key->kind, entry->key));
+    if (!put_entry_value(runner, op, value_type, value))
+        return run_failed_at_key(runner, key_text(runner, key_type->kind, key));
     if (op->program)
         length_end(out, start, value_reserved);
     length_end(out, content, reserved);
@@ -169,12 +171,11 @@ static bool put_wire_entry(Runner *runner, const PlanOp *op, const FieldType *ke
 }
 
 /* Between protobuf and protobuf nothing has to be told apart. */
-static bool stream_map(Runner *runner, const PlanOp *op, ListReader *reader, const FieldType *key,
-                       const FieldType *value)
+static bool stream_map(Runner *runner, const PlanOp *op, ListReader *reader)
 {
-    Entry entry = {0};
-    while (map_next(reader, &entry.key, &entry.value)) {
-        if (!put_wire_entry(runner, op, key, value, &entry))
+    Value key, value;
+    while (map_next(reader, &key, &value)) {
+        if (!put_map_entry(runner, op, key, value))
             return false;
     }
     return !reader->failed;
@@ -182,20 +183,18 @@ static bool stream_map(Runner *runner, const PlanOp *op, ListReader *reader, con
 
 bool put_map(Runner *runner, const PlanOp *op, ListReader *reader)
 {
-    const FieldType *key = message_field_by_number(op->put->field->message, 1);
-    const FieldType *value = message_field_by_number(op->put->field->message, 2);
     Entries e = {0};
     bool replaced = false;
     if (!op->json && !reader->from_json)
-        return stream_map(runner, op, reader, key, value);
+        return stream_map(runner, op, reader);
     if (!read_entries(runner, reader, &e) || !mark_replaced(runner, &e, &replaced))
         return false;
     if (replaced && reader->from_json)
         return run_fail(runner, &FAULT_BAD_VALUE, "a key is given twice");
     if (op->json)
-        return put_json_map(runner, op, &e, key, value);
+        return put_json_map(runner, op, &e);
     for (size_t i = 0; i < e.n; i++) {
-        if (!put_wire_entry(runner, op, key, value, &e.items[i]))
+        if (!put_map_entry(runner, op, e.items[i].key, e.items[i].value))
             return false;
     }
     return true;

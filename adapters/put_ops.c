@@ -102,55 +102,21 @@ static bool put_list(Runner *runner, const PlanOp *op, ListReader *reader)
     return !reader->failed;
 }
 
-/* How many varints; SIZE_MAX when they are not all of at most `most` bytes. */
-static size_t count_varints(const uint8_t *at, const uint8_t *end, size_t most)
-{
-    size_t n = 0, size = 0;
-    for (; at < end; at++) {
-        if (++size > most)
-            return SIZE_MAX;
-        if (*at < 0x80) {
-            n++;
-            size = 0;
-        }
-    }
-    return size ? SIZE_MAX : n;
-}
-
-/* How many values, when all mean the same as they stand: 32-bit kinds read only a part of long varints. */
-static size_t count_packed(FieldKind kind, const WireRun *run)
-{
-    size_t size = (size_t)(run->end - run->at);
-    switch (kind) {
-    case KIND_INT64:
-    case KIND_UINT64:
-    case KIND_SINT64: return count_varints(run->at, run->end, 10);
-    case KIND_INT32:
-    case KIND_UINT32:
-    case KIND_SINT32: return count_varints(run->at, run->end, 4);
-    case KIND_DOUBLE:
-    case KIND_FIXED64:
-    case KIND_SFIXED64: return size % 8 ? SIZE_MAX : size / 8;
-    case KIND_FLOAT:
-    case KIND_FIXED32:
-    case KIND_SFIXED32: return size % 4 ? SIZE_MAX : size / 4;
-    default: return SIZE_MAX;
-    }
-}
-
 /* The same kind, packed on both sides and in one piece: the bytes are the same too. */
 static bool copy_packed(Runner *runner, const PlanOp *op, const ListReader *reader)
 {
     const WireRun *run = reader->run;
-    if (!run || run->tag_size || run->next || reader->shape->kind != (FieldKind)op->kind)
+    const EnumType *values = reader->shape->enumeration;
+    if (!run || run->tag_size || run->next || reader->shape->kind != (FieldKind)op->kind ||
+        (values && values->closed))
         return false;
-    size_t n = count_packed((FieldKind)op->kind, run);
+    Bytes list = bytes(run->at, (size_t)(run->end - run->at));
+    size_t n = packed_count((FieldKind)op->kind, list);
     if (n > runner->elements_left)
         return false; /* element by element, to find what is wrong */
     runner->elements_left -= (uint32_t)n;
     put_name(runner->out, op->put, 0);
-    put_wire_scalar(runner->out, KIND_BYTES,
-                    (Value){.data = run->at, .size = (size_t)(run->end - run->at)});
+    put_wire_scalar(runner->out, KIND_BYTES, value_of_bytes(list));
     return true;
 }
 
@@ -210,7 +176,7 @@ static size_t size_guess(bool json, Value message)
     return json ? message.node->text.size / 2 : message.size;
 }
 
-static bool put_one_message(Runner *runner, const PlanOp *op, bool json_source, Value message)
+bool put_one_message(Runner *runner, const PlanOp *op, bool json_source, Value message)
 {
     Buffer *out = runner->out;
     put_name(out, op->put, 0);

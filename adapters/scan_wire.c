@@ -1,117 +1,5 @@
 /* Protobuf's wire format into the slots of a frame. https://protobuf.dev/programming-guides/encoding/ */
-#include "adapters/plan_internal.h"
-
-/* Where the reader stands in one message. */
-typedef struct Scan {
-    Runner *runner;
-    const ScanTable *table;
-    Frame *frame;
-    const uint8_t *end;
-} Scan;
-
-WireType kind_wire_type(FieldKind kind)
-{
-    switch (kind) {
-    case KIND_DOUBLE:
-    case KIND_FIXED64:
-    case KIND_SFIXED64: return WIRE_FIXED64;
-    case KIND_FLOAT:
-    case KIND_FIXED32:
-    case KIND_SFIXED32: return WIRE_FIXED32;
-    case KIND_STRING:
-    case KIND_BYTES:
-    case KIND_MESSAGE: return WIRE_LENGTH;
-    case KIND_GROUP: return WIRE_GROUP;
-    case KIND_INT64:
-    case KIND_UINT64:
-    case KIND_INT32:
-    case KIND_BOOL:
-    case KIND_UINT32:
-    case KIND_ENUM:
-    case KIND_SINT32:
-    case KIND_SINT64: break;
-    }
-    return WIRE_VARINT;
-}
-
-static const uint8_t *malformed(Runner *runner)
-{
-    run_fail(runner, &FAULT_BAD_MESSAGE, "the protobuf bytes are not well-formed");
-    return NULL;
-}
-
-/* ---- Scalars ------------------------------------------------------------------------------------- */
-
-static Value narrow_varint(FieldKind kind, uint64_t raw)
-{
-    switch (kind) {
-    case KIND_INT32:
-    case KIND_ENUM: return (Value){.i = (int32_t)(uint32_t)raw};
-    case KIND_UINT32: return (Value){.u = (uint32_t)raw};
-    case KIND_BOOL: return (Value){.u = raw != 0};
-    case KIND_SINT32: return (Value){.i = (int32_t)wire_unzigzag((uint32_t)raw)};
-    case KIND_SINT64: return (Value){.i = wire_unzigzag(raw)};
-    default: return (Value){.u = raw};
-    }
-}
-
-static inline uint64_t little_endian_64(const uint8_t *at)
-{
-    uint64_t raw;
-    memcpy(&raw, at, 8);
-    return __BYTE_ORDER__ == __ORDER_BIG_ENDIAN__ ? __builtin_bswap64(raw) : raw;
-}
-
-static inline uint32_t little_endian_32(const uint8_t *at)
-{
-    uint32_t raw;
-    memcpy(&raw, at, 4);
-    return __BYTE_ORDER__ == __ORDER_BIG_ENDIAN__ ? __builtin_bswap32(raw) : raw;
-}
-
-const uint8_t *wire_scalar(Runner *runner, FieldKind kind, bool check_utf8, const uint8_t *at,
-                           const uint8_t *end, Value *value_out)
-{
-    uint64_t raw;
-    switch (kind) {
-    case KIND_DOUBLE:
-    case KIND_FIXED64:
-    case KIND_SFIXED64:
-        if (end - at < 8)
-            return malformed(runner);
-        value_out->u = little_endian_64(at);
-        return at + 8;
-    case KIND_FLOAT:
-    case KIND_FIXED32:
-        if (end - at < 4)
-            return malformed(runner);
-        value_out->u = little_endian_32(at);
-        return at + 4;
-    case KIND_SFIXED32:
-        if (end - at < 4)
-            return malformed(runner);
-        value_out->i = (int32_t)little_endian_32(at);
-        return at + 4;
-    case KIND_STRING:
-    case KIND_BYTES:
-    case KIND_MESSAGE:
-        at = wire_varint(at, end, &raw);
-        if (!at || raw > (uint64_t)(end - at))
-            return malformed(runner);
-        *value_out = (Value){.data = at, .size = (size_t)raw};
-        if (check_utf8 && !text_is_valid(at, (size_t)raw)) {
-            run_fail(runner, &FAULT_BAD_VALUE, "a string that is not valid UTF-8");
-            return NULL;
-        }
-        return at + raw;
-    default:
-        at = wire_varint(at, end, &raw);
-        if (!at)
-            return malformed(runner);
-        *value_out = narrow_varint(kind, raw);
-        return at;
-    }
-}
+#include "adapters/scan_wire.h"
 
 /* ---- Fields -------------------------------------------------------------------------------------- */
 
@@ -161,31 +49,23 @@ static void choose(Scan *s, const ScanField *field)
     *chosen = index;
 }
 
-/* Messages that come in pieces are one: their bytes in a row mean the same. */
 static bool append_message(Scan *s, const ScanField *field, Bytes more)
 {
     Value *value = &s->frame->values[field->slot];
-    uint8_t *joined = arena_alloc(s->runner->arena, value->size + more.size);
-    if (!joined)
-        return run_out_of_memory(s->runner);
-    if (value->size)
-        memcpy(joined, value->data, value->size);
-    if (more.size)
-        memcpy(joined + value->size, more.data, more.size);
-    *value = (Value){.data = joined, .size = value->size + more.size};
-    return true;
+    if (!frame_has(s->frame, field->slot)) {
+        *value = value_of_bytes(more);
+        frame_set(s->frame, field->slot);
+        return true;
+    }
+    return wire_join(s->runner, value, more);
 }
 
 static bool take_message(Scan *s, const ScanField *field, Bytes message)
 {
     if (field->oneof)
         choose(s, field);
-    if (field->slot != NO_SLOT) {
-        if (frame_has(s->frame, field->slot))
-            return append_message(s, field, message);
-        s->frame->values[field->slot] = value_of_bytes(message);
-        frame_set(s->frame, field->slot);
-    }
+    if (field->slot != NO_SLOT && !append_message(s, field, message))
+        return false;
     if (!field->inside)
         return true;
     if (s->runner->depth == s->runner->max_depth)
@@ -251,7 +131,7 @@ static const uint8_t *take_packed(Scan *s, const ScanField *field, const uint8_t
     uint64_t size;
     at = wire_varint(at, s->end, &size);
     if (!at || size > (uint64_t)(s->end - at))
-        return malformed(s->runner);
+        return wire_malformed(s->runner);
     if (size && field->slot != NO_SLOT &&
         !add_run(s, field, (WireRun){.at = at, .end = at + size}))
         return NULL;
@@ -281,7 +161,7 @@ static const uint8_t *take_records(Scan *s, const ScanField *field, uint32_t tag
         if (delimited && at < s->end && *at < 0x80 && s->end - at > *at)
             at += *at + 1;
         else if (!(at = wire_skip(at, s->end, tag >> 3, (WireType)(tag & 7))))
-            return malformed(s->runner);
+            return wire_malformed(s->runner);
         if (!has_tag(at, s->end, record, tag_size))
             break;
         at += tag_size;
@@ -290,18 +170,13 @@ static const uint8_t *take_records(Scan *s, const ScanField *field, uint32_t tag
     return field->slot == NO_SLOT || add_run(s, field, run) ? at : NULL;
 }
 
-static bool may_be_packed(FieldKind kind)
-{
-    return !kind_is_bytes(kind) && !kind_is_message(kind);
-}
-
 /* ---- Messages ------------------------------------------------------------------------------------ */
 
 static const uint8_t *skip_unknown(Scan *s, uint32_t tag, const uint8_t *record, const uint8_t *at)
 {
     at = wire_skip(at, s->end, tag >> 3, (WireType)(tag & 7));
     if (!at)
-        return malformed(s->runner);
+        return wire_malformed(s->runner);
     return take_unknown(s, tag >> 3, bytes(record, (size_t)(at - record))) ? at : NULL;
 }
 
@@ -314,7 +189,7 @@ static const uint8_t *take_submessage(Scan *s, const ScanField *field, uint32_t 
         const uint8_t *payload_end;
         behind = wire_skip_group(at, s->end, tag >> 3, &payload_end);
         if (!behind)
-            return malformed(s->runner);
+            return wire_malformed(s->runner);
         message = (Value){.data = from, .size = (size_t)(payload_end - from)};
     } else {
         behind = wire_scalar(s->runner, KIND_MESSAGE, false, at, s->end, &message);
@@ -332,14 +207,13 @@ static const uint8_t *take_field(Scan *s, const ScanField *field, uint32_t tag,
 {
     const FieldType *type = field->field;
     WireType written = (WireType)(tag & 7), expected = kind_wire_type(type->kind);
-    if (type->repeated) {
-        if (written == WIRE_LENGTH && expected != WIRE_LENGTH && may_be_packed(type->kind))
-            return take_packed(s, field, at);
-        return written == expected ? take_records(s, field, tag, record, at)
-                                   : skip_unknown(s, tag, record, at);
-    }
-    if (written != expected)
+    bool packed = type->repeated && written == WIRE_LENGTH && kind_may_be_packed(type->kind);
+    if (written != expected && !packed)
         return skip_unknown(s, tag, record, at);
+    if (field->pass)
+        return pass_other_form(s, field, tag, record, at);
+    if (type->repeated)
+        return packed ? take_packed(s, field, at) : take_records(s, field, tag, record, at);
     return kind_is_message(type->kind) ? take_submessage(s, field, tag, at)
                                        : take_scalar(s, field, record, at);
 }
@@ -349,7 +223,7 @@ static const uint8_t *take_set_item(Scan *s, const uint8_t *record, const uint8_
 {
     const uint8_t *payload_end, *behind = wire_skip_group(at, s->end, 1, &payload_end);
     if (!behind)
-        return malformed(s->runner);
+        return wire_malformed(s->runner);
     uint32_t number = 0;
     Bytes message = BYTES_NONE;
     WireReader reader = wire_reader(bytes(at, (size_t)(payload_end - at)));
@@ -400,9 +274,9 @@ static inline const uint8_t *take_bytes(Scan *s, const ScanField *field, const u
     uint64_t size;
     at = wire_varint(at, s->end, &size);
     if (!at || size > (uint64_t)(s->end - at))
-        return malformed(s->runner);
+        return wire_malformed(s->runner);
     if (field->check_utf8 && !text_is_valid(at, (size_t)size)) {
-        run_fail(s->runner, &FAULT_BAD_VALUE, "a string that is not valid UTF-8");
+        wire_bad_text(s->runner);
         run_failed_in(s->runner, field->field->name);
         return NULL;
     }
@@ -422,50 +296,62 @@ take_usual(Scan *s, const ScanField *field, const uint8_t *record, const uint8_t
     switch ((ScanRead)field->read) {
     case READ_VARINT_64:
         if (!(at = wire_varint(at, s->end, &raw)))
-            return malformed(s->runner);
+            return wire_malformed(s->runner);
         keep_number(s, field, (Value){.u = raw});
         return at;
     case READ_VARINT_32:
         if (!(at = wire_varint(at, s->end, &raw)))
-            return malformed(s->runner);
+            return wire_malformed(s->runner);
         keep_number(s, field, (Value){.i = (int32_t)(uint32_t)raw});
         return at;
     case READ_FIXED_64:
         if (s->end - at < 8)
-            return malformed(s->runner);
-        keep_number(s, field, (Value){.u = little_endian_64(at)});
+            return wire_malformed(s->runner);
+        keep_number(s, field, (Value){.u = wire_fixed64(at)});
         return at + 8;
     case READ_BYTES: return take_bytes(s, field, at);
     case READ_MESSAGE: return take_submessage(s, field, field->tag, at);
     case READ_RECORDS: return take_records(s, field, field->tag, record, at);
     case READ_PACKED: return take_packed(s, field, at);
-    case READ_OTHER: break;
+    default: return take_unusual(s, field, field->tag, record, at);
     }
-    return take_unusual(s, field, field->tag, record, at);
 }
-
 /* A field with a longer tag, or with one that is not the usual for it. */
 static const uint8_t *take_any(Scan *s, const uint8_t *record)
 {
     uint64_t tag;
     const uint8_t *at = wire_varint(record, s->end, &tag);
     if (!at || tag > UINT32_MAX || tag >> 3 == 0 || at - record > WIRE_TAG_MAX)
-        return malformed(s->runner);
+        return wire_malformed(s->runner);
     const ScanField *field = find_field(s->table, (uint32_t)(tag >> 3));
-    if (field && field->tag == tag)
-        return take_usual(s, field, record, at);
-    return take_unusual(s, field, (uint32_t)tag, record, at);
+    bool usual = field && field->tag == tag;
+    if (usual && field->read >= PASS_VARINT)
+        return pass_field(s, field, record, at);
+    if (s->run)
+        pass_run(s, record);
+    return usual ? take_usual(s, field, record, at)
+                 : take_unusual(s, field, (uint32_t)tag, record, at);
 }
 
 bool scan_wire(Runner *runner, const ScanTable *table, Frame *frame, Bytes message)
 {
     const uint8_t *at = message.data, *end = at ? at + message.size : NULL;
-    Scan s = {runner, table, frame, end};
+    Scan s = {runner, table, frame, at, end, NULL};
     while (at < end) {
         uint32_t index = *at < 0x80 ? table->by_tag[*at] : 0;
-        at = index ? take_usual(&s, &table->fields[index - 1], at, at + 1) : take_any(&s, at);
+        if (!index) {
+            at = take_any(&s, at);
+        } else if (table->fields[index - 1].read >= PASS_VARINT) {
+            at = pass_field(&s, &table->fields[index - 1], at, at + 1);
+        } else {
+            if (s.run)
+                pass_run(&s, at);
+            at = take_usual(&s, &table->fields[index - 1], at, at + 1);
+        }
         if (!at)
             return false;
     }
+    if (s.run)
+        pass_run(&s, end);
     return true;
 }

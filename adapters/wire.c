@@ -1,8 +1,22 @@
 #include "adapters/wire.h"
 
+/* Up to eight groups of seven bits, pushed together in pairs, fours and eights. */
+static uint64_t join_sevens(uint64_t eight)
+{
+    eight &= UINT64_C(0x7f7f7f7f7f7f7f7f);
+    eight = (eight & UINT64_C(0x007f007f007f007f)) | (eight & UINT64_C(0x7f007f007f007f00)) >> 1;
+    eight = (eight & UINT64_C(0x00003fff00003fff)) | (eight & UINT64_C(0x3fff00003fff0000)) >> 2;
+    return (eight & UINT64_C(0x0fffffff)) | (eight & UINT64_C(0x0fffffff00000000)) >> 4;
+}
+
 const uint8_t *wire_varint_slow(const uint8_t *at, const uint8_t *end, uint64_t *value_out)
 {
-    uint64_t value = 0;
+    uint64_t value = 0, eight = end - at >= 8 ? wire_fixed64(at) : 0;
+    uint64_t ends = end - at >= 8 ? wire_varint_ends(eight) : 0;
+    if (ends) {
+        *value_out = join_sevens(eight & (ends ^ (ends - 1)));
+        return at + (__builtin_ctzll(ends) >> 3) + 1;
+    }
     for (unsigned shift = 0; shift < 70 && at < end; shift += 7) {
         uint8_t byte = *at++;
         if (shift < 64)

@@ -43,6 +43,14 @@ static inline WireReader wire_reader(Bytes from)
 /* Reads one varint at *at; NULL when it is cut off or longer than ten bytes. */
 const uint8_t *wire_varint_slow(const uint8_t *at, const uint8_t *end, uint64_t *value_out);
 
+/* Eight bytes in the wire's order. */
+static inline uint64_t wire_fixed64(const uint8_t *at)
+{
+    uint64_t raw;
+    memcpy(&raw, at, 8);
+    return __BYTE_ORDER__ == __ORDER_BIG_ENDIAN__ ? __builtin_bswap64(raw) : raw;
+}
+
 static inline const uint8_t *wire_varint(const uint8_t *at, const uint8_t *end,
                                          uint64_t *value_out)
 {
@@ -51,6 +59,18 @@ static inline const uint8_t *wire_varint(const uint8_t *at, const uint8_t *end,
         return at + 1;
     }
     return wire_varint_slow(at, end, value_out);
+}
+
+/* The last bytes of varints among eight bytes: their high bits. */
+static inline uint64_t wire_varint_ends(uint64_t eight)
+{
+    return ~eight & UINT64_C(0x8080808080808080);
+}
+
+static inline const uint8_t *wire_skip_varint(const uint8_t *at, const uint8_t *end)
+{
+    uint64_t ends = end - at >= 8 ? wire_varint_ends(wire_fixed64(at)) : 0, ignored;
+    return ends ? at + (__builtin_ctzll(ends) >> 3) + 1 : wire_varint(at, end, &ignored);
 }
 
 /* Skips the value behind a tag, a group to its end tag. NULL when it is not well-formed. */

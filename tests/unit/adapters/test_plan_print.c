@@ -21,6 +21,17 @@ static void a_program_is_a_scan_and_its_operations(void **state)
                  "    P PUT_VALUE    s1 size enum unless-zero\n");
 }
 
+static void what_stays_as_it_is_between_protobuf_goes_straight(void **state)
+{
+    PlanOptions options = {.from = CODEC_PROTO, .to = CODEC_PROTO, .walk_all = true};
+    assert_bytes(printed("test.kinds.Kinds.Inner", options),
+                 "#0 proto test.kinds.Kinds.Inner -> proto test.kinds.Kinds.Inner: fields\n"
+                 "  scan, 0 slots\n"
+                 "    1 name => 1 name\n"
+                 "    2 size => 2 size\n"
+                 "  operations\n");
+}
+
 static void nested_programs_are_told_once(void **state)
 {
     PlanOptions options = {.from = CODEC_PROTO, .to = CODEC_JSON};
@@ -70,6 +81,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_program_is_a_scan_and_its_operations),
+        cmocka_unit_test(what_stays_as_it_is_between_protobuf_goes_straight),
         cmocka_unit_test(nested_programs_are_told_once),
         cmocka_unit_test(equal_messages_are_said_to_be_copied),
         cmocka_unit_test(well_known_types_are_read_and_written_by_their_own_rules),
