@@ -3,6 +3,7 @@
 #include "adapters/oracle.h"
 #include "adapters/plan.h"
 #include "adapters/tree_random.h"
+#include "adapters/tree_scatter.h"
 
 enum { SHRINK_TRIES = 3000, PROGRESS_EVERY = 1000 };
 
@@ -31,7 +32,8 @@ typedef struct Proof {
     const ProveOptions *options;
     ProveOutcome *outcome;
     const Case *now;
-    bool json; /* this message goes by way of JSON */
+    bool json;     /* this message goes by way of JSON */
+    uint64_t form; /* on the wire it is scattered, by this seed; 0: it is not */
 } Proof;
 
 /* What became of a message: a tree, or the text of an error. */
@@ -62,11 +64,21 @@ static Result run(Arena *arena, const Plan *plan, Bytes from, Bytes *to_out)
     return r;
 }
 
+static void write_form(const Tree *tree, uint64_t form, Buffer *wire)
+{
+    Random random;
+    random_seed_fixed(&random, form);
+    if (form)
+        tree_scatter(tree, &random, wire);
+    else
+        tree_write(tree, wire);
+}
+
 static Verdict by_plan(const Proof *p, Arena *arena, const Tree *tree)
 {
     Buffer wire = buffer_in(arena);
     Bytes out, json;
-    tree_write(tree, &wire);
+    write_form(tree, p->form, &wire);
     Result r = run(arena, p->now->wire, buffer_bytes(&wire), &out);
     if (!failed(r) && p->json) {
         r = run(arena, p->now->to_json, buffer_bytes(&wire), &json);
@@ -152,6 +164,7 @@ static void prove_one(Proof *p, Arena *keep, Random *random, const Case *first)
     Tree *tree = tree_random(arena, random, &p->directions[p->upwards].hints, first->mapping->from);
     p->now = first;
     p->json = p->options->json && random_below(random, 4) == 0;
+    p->form = random_below(random, 2) && !p->directions[0].hints.serialized ? random_next(random) : 0;
     Verdict there = hold_against(p, keep, arena, tree);
     p->upwards = !p->upwards;
     p->now = find_case(&p->directions[p->upwards], first->mapping->to);

@@ -81,7 +81,7 @@ static Literal literal_of(FieldKind kind, uint64_t raw)
     return value;
 }
 
-static WireType wire_type_of(FieldKind kind)
+WireType tree_wire_type(FieldKind kind)
 {
     switch (kind) {
     case KIND_DOUBLE:
@@ -131,7 +131,7 @@ static Result parse_message(Arena *arena, Tree *tree, const FieldType *field, By
 static Result parse_packed(Arena *arena, Tree *tree, const FieldType *field, Bytes wire)
 {
     const uint8_t *at = wire.data, *end = wire.data + wire.size;
-    WireType type = wire_type_of(field->kind);
+    WireType type = tree_wire_type(field->kind);
     size_t size = type == WIRE_FIXED32 ? 4 : 8;
     while (at < end) {
         uint64_t raw = 0;
@@ -154,14 +154,14 @@ static Result parse_field(Arena *arena, Tree *tree, const FieldType *field, cons
                           int depth)
 {
     if (is_message(field))
-        return f->type == wire_type_of(field->kind)
+        return f->type == tree_wire_type(field->kind)
                    ? parse_message(arena, tree, field, f->bytes, depth)
                    : bad(arena, tree->type);
     if (f->type == WIRE_LENGTH && (field->kind == KIND_STRING || field->kind == KIND_BYTES))
         tree_put(arena, tree, field, (TreeValue){.plain = {.bytes = f->bytes}});
     else if (f->type == WIRE_LENGTH && field->repeated)
         return parse_packed(arena, tree, field, f->bytes);
-    else if (f->type == wire_type_of(field->kind))
+    else if (f->type == tree_wire_type(field->kind))
         tree_put(arena, tree, field, (TreeValue){.plain = literal_of(field->kind, f->value)});
     return OK;
 }
@@ -196,7 +196,7 @@ static void add_little(Buffer *out, uint64_t value, size_t size)
         buffer_add_byte(out, (uint8_t)(value >> (8 * i)));
 }
 
-static void write_plain(Buffer *out, FieldKind kind, const Literal *value)
+void tree_write_plain(Buffer *out, FieldKind kind, const Literal *value)
 {
     float number = (float)value->d;
     uint32_t bits;
@@ -223,7 +223,7 @@ static void write_plain(Buffer *out, FieldKind kind, const Literal *value)
 
 static void write_value(Buffer *out, const FieldType *field, const TreeValue *value)
 {
-    wire_add_tag(out, field->number, wire_type_of(field->kind));
+    wire_add_tag(out, field->number, tree_wire_type(field->kind));
     if (field->kind == KIND_GROUP) {
         tree_write(value->message, out);
         wire_add_tag(out, field->number, WIRE_GROUP_END);
@@ -233,7 +233,7 @@ static void write_value(Buffer *out, const FieldType *field, const TreeValue *va
         wire_add_varint(out, inner.size);
         buffer_add_bytes(out, buffer_bytes(&inner));
     } else {
-        write_plain(out, field->kind, &value->plain);
+        tree_write_plain(out, field->kind, &value->plain);
     }
 }
 
@@ -241,7 +241,7 @@ static void write_packed(Buffer *out, const FieldType *field, const TreeField *v
 {
     Buffer inner = buffer_in(out->arena);
     for (uint32_t i = 0; i < values->n; i++)
-        write_plain(&inner, field->kind, &values->values[i].plain);
+        tree_write_plain(&inner, field->kind, &values->values[i].plain);
     wire_add_bytes(out, field->number, buffer_bytes(&inner));
 }
 

@@ -10,6 +10,7 @@
 #define ADAPTERS_TREE_H
 
 #include "adapters/mapping.h"
+#include "adapters/wire.h"
 #include "base/arena.h"
 
 typedef struct Tree Tree;
@@ -32,6 +33,10 @@ struct Tree {
 Tree *tree_new(Arena *arena, const MessageType *type);
 MUST_USE Result tree_parse(Arena *arena, const MessageType *type, Bytes wire, Tree **tree_out);
 void tree_write(const Tree *tree, Buffer *out);
+
+/* What is behind a tag, of a value that is no message; and the tag's type. */
+void tree_write_plain(Buffer *out, FieldKind kind, const Literal *value);
+WireType tree_wire_type(FieldKind kind);
 
 TreeField *tree_field(const Tree *tree, const FieldType *field);
 

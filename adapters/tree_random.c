@@ -26,6 +26,8 @@ static const FieldType *source_field(const Expr *expr)
 static void hint_expr(TreeHints *hints, const Expr *expr)
 {
     const FieldType *field = source_field(expr);
+    if (expr->kind == EXPR_CONVERT && expr->converter->code == CONVERT_SERIALIZED)
+        hints->serialized = true;
     if (field && expr->kind == EXPR_CONVERT && expr->args[0]->kind == EXPR_FIELD) {
         hint_of(hints, field)->reader = expr->converter;
         if (expr->converter->code == CONVERT_FIELD_MASK)

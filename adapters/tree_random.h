@@ -24,6 +24,7 @@ typedef struct TreeHints {
     Table by_field;        /* FieldType -> TreeHint */
     Table visited;         /* Mapping */
     const MappingSet *set; /* what may be inside an Any */
+    bool serialized;       /* messages become bytes, which are compared as they are */
 } TreeHints;
 
 /* From all that the mappings of this set do to their source. */

@@ -304,16 +304,24 @@ static bool number_to_json(Runner *runner, uint64_t bits)
     return put_json_scalar(runner, KIND_DOUBLE, NULL, value);
 }
 
-/* Of the members of its oneof, the last one counts; none at all is read as null. */
+/* Of the members of its oneof, the last one counts, a Struct or list in all its pieces; none at all is read
+   as null. */
 static bool value_to_json(Runner *runner, Bytes message)
 {
     WireField last = {.number = VALUE_NULL};
+    Value pieces = {.data = NULL, .size = 0};
     WireReader reader = wire_reader(message);
     for (WireField f; wire_next(&reader, &f);) {
         static const WireType types[] = {WIRE_GROUP_END, WIRE_VARINT, WIRE_FIXED64, WIRE_LENGTH,
                                          WIRE_VARINT, WIRE_LENGTH, WIRE_LENGTH};
-        if (f.number <= VALUE_LIST && f.type == types[f.number])
-            last = f;
+        if (f.number > VALUE_LIST || f.type != types[f.number])
+            continue;
+        if (f.number != last.number)
+            pieces.size = 0;
+        last = f;
+        if ((f.number == VALUE_STRUCT || f.number == VALUE_LIST) &&
+            !wire_join(runner, &pieces, f.bytes))
+            return false;
     }
     if (reader.bad)
         return malformed(runner);
@@ -324,8 +332,8 @@ static bool value_to_json(Runner *runner, Bytes message)
     case VALUE_NUMBER: ok = number_to_json(runner, last.value); break;
     case VALUE_STRING: ok = put_json_scalar(runner, KIND_STRING, NULL, value_of_bytes(last.bytes)); break;
     case VALUE_BOOL: buffer_add_text(runner->out, last.value ? "true" : "false"); break;
-    case VALUE_STRUCT: ok = struct_to_json(runner, last.bytes); break;
-    case VALUE_LIST: ok = list_to_json(runner, last.bytes); break;
+    case VALUE_STRUCT: ok = struct_to_json(runner, value_bytes(pieces)); break;
+    case VALUE_LIST: ok = list_to_json(runner, value_bytes(pieces)); break;
     default: buffer_add_text(runner->out, "null"); break;
     }
     runner->depth--;
@@ -335,7 +343,8 @@ static bool value_to_json(Runner *runner, Bytes message)
 /* Of entries with the same key the last one counts, so they are collected first, sorted by key, and
    told apart by their place. */
 typedef struct Member {
-    Bytes key, value;
+    Bytes key;
+    Value value; /* a message */
     size_t place;
 } Member;
 
@@ -392,8 +401,8 @@ static bool read_member(Runner *runner, Bytes entry, Member *member)
     for (WireField f; wire_next(&reader, &f);) {
         if (f.number == 1 && f.type == WIRE_LENGTH)
             member->key = f.bytes;
-        else if (f.number == 2 && f.type == WIRE_LENGTH)
-            member->value = f.bytes;
+        else if (f.number == 2 && f.type == WIRE_LENGTH && !wire_join(runner, &member->value, f.bytes))
+            return false;
     }
     return !reader.bad || malformed(runner);
 }
@@ -430,7 +439,7 @@ static bool struct_to_json(Runner *runner, Bytes message)
         if (!put_json_scalar(runner, KIND_STRING, NULL, value_of_bytes(members[i].key)))
             return false;
         buffer_add_byte(out, ':');
-        if (!value_to_json(runner, members[i].value))
+        if (!value_to_json(runner, value_bytes(members[i].value)))
             return false;
     }
     if (out->size == start)
