@@ -114,7 +114,7 @@ static Result add_file(Loader *loader, FileList *list, Bytes descriptor)
 
     const char **dependencies = arena_array(loader->arena, const char *, n_dependencies);
     SchemaFile *file = arena_make(loader->arena, SchemaFile);
-    *file = (SchemaFile){scope.name, descriptor, dependencies, n_dependencies};
+    *file = (SchemaFile){scope.name, scope.package, descriptor, dependencies, n_dependencies};
     for (WireField f; wire_next(&again, &f);) {
         if (f.number == 3)
             *dependencies++ = loader_text(loader, f.bytes);

@@ -138,7 +138,7 @@ struct Schema {
 
 /* One FileDescriptorProto as it came, for reflection. */
 typedef struct SchemaFile {
-    const char *name;
+    const char *name, *package;
     Bytes descriptor;
     const char *const *dependencies;
     uint32_t n_dependencies;
@@ -159,6 +159,10 @@ MUST_USE Result schema_load_file(Arena *arena, const char *path, const Schema **
 const MessageType *schema_message(const Schema *schema, Bytes full_name);
 const EnumType *schema_enum(const Schema *schema, Bytes full_name);
 const ServiceType *schema_service(const Schema *schema, Bytes full_name);
+
+/* The file that declares what has this full name, without a leading dot: a message, enum, enum value (beside its
+   enum, as in protobuf, or within it), field, oneof, extension, service or method. NULL when none does. */
+const SchemaFile *schema_file_with(const Schema *schema, Bytes full_name);
 
 const FieldType *message_field(const MessageType *message, Bytes name); /* either spelling */
 const FieldType *message_field_by_number(const MessageType *message, uint32_t number);

@@ -184,6 +184,40 @@ static void files_are_kept_for_reflection(void **state)
     assert_non_null(file);
     assert_int_equal(file->n_dependencies, 7);
     assert_string_equal(file->dependencies[6], "options.proto");
+    assert_string_equal(file->package, "test.kinds");
+}
+
+static void assert_declared_in(const Schema *schema, const char *name, const char *file)
+{
+    const SchemaFile *found = schema_file_with(schema, bytes_of(name));
+    if (!found || strcmp(found->name, file) != 0)
+        fail_msg("%s: %s", name, found ? found->name : "no file");
+}
+
+static void every_kind_of_name_leads_to_its_file(void **state)
+{
+    const Loaded *l = *state;
+    const char *in_kinds[] = {
+        "test.kinds.Kinds", "test.kinds.Kinds.an_int64", "test.kinds.Kinds.choice",
+        "test.kinds.Kinds.Inner", "test.kinds.Kinds.Inner.Size", "test.kinds.Kinds.Inner.name",
+        "test.kinds.Kinds.Inner.LARGE", "test.kinds.Kinds.Inner.Size.LARGE", "test.kinds.Color",
+        "test.kinds.KindsService", "test.kinds.KindsService.Get",
+    };
+    for (size_t i = 0; i < sizeof in_kinds / sizeof *in_kinds; i++)
+        assert_declared_in(l->kinds, in_kinds[i], "kinds.proto");
+    assert_declared_in(l->kinds, "google.protobuf.Timestamp", "google/protobuf/timestamp.proto");
+    assert_declared_in(l->old, "test.old.Old.Scope.scoped", "old.proto");
+    assert_declared_in(l->old, "test.old.SetItem.item", "old.proto");
+}
+
+static void a_name_that_nothing_has_leads_nowhere(void **state)
+{
+    const Loaded *l = *state;
+    const char *none[] = {"", ".", "test", "test.kinds", "test.kinds.", "test.kinds.Kind", "test.kinds.Kindss",
+                          "test.kinds.Kinds.", "test.kinds.Kinds.none", "test.kinds.LARGE", "Kinds",
+                          ".test.kinds.Kinds", "test.kinds.KindsService.Get.input", "test.kinds.Kinds.a_string.x"};
+    for (size_t i = 0; i < sizeof none / sizeof *none; i++)
+        assert_null(schema_file_with(l->kinds, bytes_of(none[i])));
 }
 
 static Bytes file_bytes(Arena *arena, const char *path)
@@ -301,6 +335,8 @@ int main(void)
         cmocka_unit_test(methods_have_their_options),
         cmocka_unit_test(field_behavior_required_is_seen),
         cmocka_unit_test(files_are_kept_for_reflection),
+        cmocka_unit_test(every_kind_of_name_leads_to_its_file),
+        cmocka_unit_test(a_name_that_nothing_has_leads_nowhere),
         cmocka_unit_test(a_missing_import_is_named),
         cmocka_unit_test(well_known_types_are_supplied),
         cmocka_unit_test(unknown_types_and_other_syntaxes_are_refused),
