@@ -72,20 +72,9 @@ static const char *protocol_name(UpstreamProtocol protocol)
     return names[protocol];
 }
 
-/* How many loops leave an instance alone; 0 where nothing is counted. */
-static uint32_t loops_away(const Instance *instance)
-{
-    TelemetryProcess *process = telemetry_lock();
-    if (!process)
-        return 0;
-    uint32_t away = telemetry_loops_away(process, instance->series, clock_now());
-    telemetry_unlock();
-    return away;
-}
-
 static void add_instance(Buffer *out, const Instance *instance)
 {
-    uint32_t away = loops_away(instance);
+    uint32_t away = telemetry_loops_away(instance);
     const Service *service = instance->service;
     begin(out, NULL, '{');
     add_text(out, "address", instance->address.text);

@@ -1,6 +1,7 @@
 #include "gateway/config_internal.h"
 
 #include "base/arena.h"
+#include "gateway/config_set.h"
 
 #include <ctype.h>
 #include <errno.h>
@@ -117,6 +118,7 @@ static void read_process(ConfigReader *reader)
         config->identity_header =
             config_field_name(reader, text->identity_header, "identity_header");
     config->no_error_details = !text->error_details;
+    config->no_reflection = !text->reflection;
     config->log_file = text->log ? text->log->file : "-";
 }
 
@@ -168,7 +170,8 @@ static Result read_config(ConfigReader *reader)
     config_read_listeners(reader);
     config_read_services(reader);
     config_read_routes(reader);
-    return compile(reader);
+    Result r = schema_load(reader->arena, own_set, "passerelle", &reader->config->own_schema);
+    return failed(r) ? r : compile(reader);
 }
 
 static void free_contexts(Config *config)

@@ -226,6 +226,8 @@ struct Config {
     bool no_error_details; /* errors of the gateway's own are code and message only */
     const char *identity_header; /* lower case, names the client; or NULL */
     const char *node;       /* name of this gateway in request ids and logs */
+    const Schema *own_schema; /* of the services that the gateway itself gives */
+    bool no_reflection;
     Service *services;
     uint32_t n_services;
     Route *routes;

@@ -78,7 +78,7 @@ typedef struct ServiceCounters {
 typedef struct InstanceCounters {
     Count calls[CODE_COUNT];
     Count head_sum, head_count; /* nanoseconds from sending a call to its answer's head */
-    _Atomic int64_t away_until; /* monotonic; 0: may be used */
+    atomic_bool away;
 } InstanceCounters;
 
 struct Telemetry {

@@ -59,7 +59,7 @@ void exchange_forget_message(Exchange *x)
 void exchange_settle(Exchange *x, Half *from, const Half *to)
 {
     if (from->owed && from->stream && to->stream &&
-        http_stream_queued(to->stream) < x->config->limits.http.queue_high) {
+        http_stream_queued(to->stream) <= x->config->limits.http.queue_high) {
         size_t owed = from->owed;
         from->owed = 0;
         http_stream_consume(from->stream, owed);
@@ -117,7 +117,7 @@ static const Step *exchange_finish(Exchange *x)
 {
     Loop *loop = x->loop;
     timer_stop(&loop->timers, &x->deadline_timer);
-    timer_stop(&loop->timers, &x->watch_timer);
+    health_watch_stop(&x->watch);
     exchange_drop_instance(x);
     if (x->client.stream)
         http_stream_release(x->client.stream);

@@ -1,18 +1,15 @@
 /* The services that the gateway itself gives: gRPC health and server reflection. */
 #include "base/arena.h"
 #include "gateway/exchange_internal.h"
-#include "gateway/health.h"
 #include "gateway/reflection.h"
 
 struct Builtin {
     const char *path;
     /* Answers one request with one message, into `out`. */
     Result (*answer)(Exchange *x, Bytes request, Buffer *out);
-    bool unary; /* else each message of the request's stream is answered */
-    bool watch; /* goes on telling changes until the client leaves */
+    bool one_request; /* else each message of the request's stream is answered */
+    bool stream;      /* of answers */
 };
-
-enum { WATCH_SECONDS = 1 };
 
 /* ---- Health -------------------------------------------------------------------------------------- */
 
@@ -37,19 +34,25 @@ static Result answer_check(Exchange *x, Bytes request, Buffer *out)
     return OK;
 }
 
-static void tell_change(Timer *timer)
+static const Step *send_health(Exchange *x)
 {
-    Exchange *x = (Exchange *)((char *)timer - offsetof(Exchange, watch_timer));
-    Health health = health_of(x->loop, x->config, x->watched);
-    const Step *step = STEP_WAIT;
-    if ((int)health != x->watched_health) {
-        Buffer out = buffer_in(exchange_scratch(x));
-        health_write(health, &out);
-        x->watched_health = (int)health;
-        step = exchange_send_answer(x, buffer_bytes(&out));
-    }
-    if (step == STEP_WAIT)
-        timer_start(&x->loop->timers, &x->watch_timer, x->loop->now + WATCH_SECONDS * SECOND);
+    Buffer out = buffer_in(exchange_scratch(x));
+    health_write(x->watch.health, &out);
+    return exchange_send_answer(x, buffer_bytes(&out));
+}
+
+static const Step *end_well(Exchange *x)
+{
+    Status ok = {.code = CODE_OK};
+    return exchange_reply_end(x, &ok, NULL);
+}
+
+static void tell_health(HealthWatch *watch)
+{
+    Exchange *x = (Exchange *)((char *)watch - offsetof(Exchange, watch));
+    const Step *step = send_health(x);
+    if (step == STEP_WAIT && x->loop->draining)
+        step = end_well(x);
     exchange_run(x, step);
 }
 
@@ -59,11 +62,10 @@ static Result answer_watch(Exchange *x, Bytes request, Buffer *out)
     Result r = read_name(x, request, &name);
     if (failed(r))
         return r;
-    x->watched = bytes_copy(x->arena, name);
-    x->watched_health = (int)health_of(x->loop, x->config, name);
-    health_write((Health)x->watched_health, out);
-    x->watch_timer.fire = tell_change;
-    timer_start(&x->loop->timers, &x->watch_timer, x->loop->now + WATCH_SECONDS * SECOND);
+    x->watch.name = bytes_copy(x->arena, name);
+    x->watch.tell = tell_health;
+    health_watch_start(&x->watch, x->loop);
+    health_write(x->watch.health, out);
     return OK;
 }
 
@@ -76,15 +78,16 @@ static Result answer_reflection(Exchange *x, Bytes request, Buffer *out)
 
 static const Builtin builtins[] = {
     {"/grpc.health.v1.Health/Check", answer_check, true, false},
-    {"/grpc.health.v1.Health/Watch", answer_watch, false, true},
-    {"/grpc.reflection.v1.ServerReflection/ServerReflectionInfo", answer_reflection, false, false},
-    {"/grpc.reflection.v1alpha.ServerReflection/ServerReflectionInfo", answer_reflection, false, false},
+    {"/grpc.health.v1.Health/Watch", answer_watch, true, true},
+    {"/grpc.reflection.v1.ServerReflection/ServerReflectionInfo", answer_reflection, false, true},
+    {"/grpc.reflection.v1alpha.ServerReflection/ServerReflectionInfo", answer_reflection, false, true},
 };
 
-const Builtin *builtin_find(Bytes path)
+const Builtin *builtin_find(const Config *config, Bytes path)
 {
     for (size_t i = 0; i < sizeof builtins / sizeof *builtins; i++) {
-        if (bytes_are(path, builtins[i].path))
+        bool served = builtins[i].answer != answer_reflection || !config->no_reflection;
+        if (served && bytes_are(path, builtins[i].path))
             return &builtins[i];
     }
     return NULL;
@@ -97,12 +100,14 @@ static const Step *builtin_begin(Exchange *x)
     if (x->call.codec != CODEC_PROTO)
         return exchange_fail(x, FAIL(x->arena, FAULT_UNSUPPORTED_MEDIA, "%s speaks protobuf only",
                                      x->builtin->path));
+    if (x->builtin->stream && !dialect_is_framed(x->call.dialect))
+        return exchange_fail(x, FAIL(x->arena, FAULT_UNSUPPORTED_MEDIA, "%s is a stream", x->builtin->path));
     Result r = reflection_view(x->config, &x->head->fields, x->record.client, x->record.began, x->arena,
                                &x->reflection);
     if (failed(r))
         return exchange_fail(x, r);
     exchange_start_deadline(x);
-    if (!x->builtin->unary)
+    if (x->builtin->stream)
         x->scratch = NULL;
     message_reader_init(&x->client.reader, x->call.dialect, false, x->call.compression,
                         x->config->limits.message_bytes, x->arena);
@@ -111,38 +116,29 @@ static const Step *builtin_begin(Exchange *x)
 
 const Step STEP_builtin = {"builtin", builtin_begin};
 
+static const Step *wrong_count(Exchange *x, const char *how_many)
+{
+    return exchange_fail(x, FAIL(x->arena, FAULT_UNSUPPORTED, "%s takes one message, and %s",
+                                 x->builtin->path, how_many));
+}
+
 static const Step *answer_one(Exchange *x, Bytes request)
 {
+    if (x->builtin->one_request && x->has_message)
+        return wrong_count(x, "more were sent");
+    x->has_message = true;
+    x->record.messages_in++;
     Buffer out = buffer_in(exchange_scratch(x));
     Result r = x->builtin->answer(x, request, &out);
-    x->record.messages_in++;
     if (failed(r))
         return exchange_fail(x, error_copy(x->arena, r));
-    if (!x->builtin->unary)
+    if (x->builtin->stream)
         return exchange_send_answer(x, buffer_bytes(&out));
     x->answer_message = buffer_bytes(&out);
-    x->has_answer_message = true;
     return STEP_WAIT;
 }
 
-const Step *builtin_read(Exchange *x, Bytes piece)
-{
-    Message message;
-    Result why = OK;
-    for (;;) {
-        switch (message_reader_read(&x->client.reader, &piece, &message, &why)) {
-        case MESSAGE_MORE: return STEP_WAIT;
-        case MESSAGE_END: continue;
-        case MESSAGE_FAILED: return exchange_fail(x, why);
-        case MESSAGE_DONE: break;
-        }
-        const Step *step = answer_one(x, message.bytes);
-        if (step != STEP_WAIT)
-            return step;
-    }
-}
-
-const Step *builtin_end(Exchange *x)
+static const Step *builtin_end(Exchange *x)
 {
     Message message;
     Result why = OK;
@@ -150,14 +146,58 @@ const Step *builtin_end(Exchange *x)
     if (outcome == MESSAGE_FAILED)
         return exchange_fail(x, why);
     const Step *step = outcome == MESSAGE_DONE ? answer_one(x, message.bytes) : STEP_WAIT;
-    if (step != STEP_WAIT || x->builtin->watch)
+    if (step != STEP_WAIT)
         return step;
-    if (!x->builtin->unary) {
-        Status ok = {.code = CODE_OK};
-        return exchange_reply_end(x, &ok, NULL);
+    if (x->builtin->one_request && !x->has_message)
+        return wrong_count(x, "none was sent");
+    if (!x->builtin->stream)
+        return exchange_reply_message(x, x->answer_message);
+    return x->watch.at ? STEP_WAIT : end_well(x);
+}
+
+static bool client_takes_more(const Exchange *x)
+{
+    return http_stream_queued(x->client.stream) <= x->config->limits.http.queue_high;
+}
+
+/* Questions are small and answers large: those that the client does not take yet are not made yet. */
+static const Step *answer_early(Exchange *x)
+{
+    Bytes rest = buffer_bytes(&x->early);
+    MessageOutcome outcome = MESSAGE_DONE;
+    const Step *step = STEP_WAIT;
+    while (step == STEP_WAIT && outcome != MESSAGE_MORE && client_takes_more(x)) {
+        Message message;
+        Result why = OK;
+        outcome = message_reader_read(&x->client.reader, &rest, &message, &why);
+        if (outcome == MESSAGE_FAILED)
+            step = exchange_fail(x, why);
+        else if (outcome == MESSAGE_DONE)
+            step = answer_one(x, message.bytes);
     }
-    if (!x->has_answer_message)
-        return exchange_fail(x, FAIL(x->arena, FAULT_UNSUPPORTED, "%s takes one message; none was sent",
-                                     x->builtin->path));
-    return exchange_reply_message(x, x->answer_message);
+    if (step != STEP_WAIT)
+        return step;
+    if (rest.size)
+        memmove(x->early.data, rest.data, rest.size);
+    x->early.size = rest.size;
+    return STEP_WAIT;
+}
+
+const Step *builtin_go_on(Exchange *x)
+{
+    const Step *step = answer_early(x);
+    if (step != STEP_WAIT || x->early.size || !client_takes_more(x))
+        return step;
+    http_stream_consume(x->client.stream, x->client.owed);
+    x->client.owed = 0;
+    return x->client.ended ? builtin_end(x) : STEP_WAIT;
+}
+
+const Step *builtin_read(Exchange *x, Bytes piece)
+{
+    x->client.owed += piece.size;
+    buffer_add_bytes(&x->early, piece); /* the stream's window bounds it */
+    if (x->early.full)
+        return exchange_fail(x, FAIL(x->arena, FAULT_OUT_OF_MEMORY, "keeping what is asked"));
+    return builtin_go_on(x);
 }

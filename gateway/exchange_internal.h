@@ -14,6 +14,7 @@
 #define GATEWAY_EXCHANGE_INTERNAL_H
 
 #include "gateway/exchange.h"
+#include "gateway/health.h"
 #include "gateway/negotiate.h"
 #include "gateway/pick.h"
 #include "gateway/reflection.h"
@@ -78,16 +79,15 @@ struct Exchange {
 
     const Builtin *builtin;     /* a service of the gateway itself, or NULL */
     ReflectionView reflection;
-    Bytes watched;              /* health: whose changes are told, ... */
-    int watched_health;         /* ... what was told last */
-    Timer watch_timer;
+    HealthWatch watch;
 
     HttpHead *opaque_head; /* opaque HTTP: what is sent on */
     bool tunnel;          /* opaque HTTP: upgraded; both sides end by themselves */
 
     Bytes message; /* unary: the request's, in the client's version and codec */
     bool has_message;
-    Buffer early;  /* streams: body that came before the instance's stream was there */
+    Buffer early;  /* streams: body that came before the instance's stream was there. Of the gateway's own
+                      services: what is not read yet */
 
     Pick pick;
     TriedSet tried;
@@ -169,9 +169,10 @@ void exchange_convert_details(Exchange *x, Status *status);
 DetailJson exchange_detail_json(const Exchange *x, const Version *version); /* NULL: of no version */
 
 /* exchange_builtin.c: services of the gateway itself. */
-const Builtin *builtin_find(Bytes path); /* NULL: none */
+const Builtin *builtin_find(const Config *config, Bytes path); /* NULL: none */
 const Step *builtin_read(Exchange *x, Bytes piece);
-const Step *builtin_end(Exchange *x);
+/* Answers what has been asked, as long as the client takes the answers. */
+const Step *builtin_go_on(Exchange *x);
 
 /* exchange_http_body.c: google.api.HttpBody in REST calls. */
 bool http_body_in(const RestBinding *binding);

@@ -209,7 +209,6 @@ static void on_body(void *owner, HttpStream *stream, Bytes piece)
     Exchange *x = owner;
     x->record.bytes_in += piece.size;
     if (x->builtin) {
-        http_stream_consume(stream, piece.size);
         exchange_run(x, builtin_read(x, piece));
         return;
     }
@@ -234,7 +233,7 @@ static void on_end(void *owner, HttpStream *stream, const Fields *trailers)
     Exchange *x = owner;
     x->client.ended = true;
     if (x->builtin)
-        exchange_run(x, builtin_end(x));
+        exchange_run(x, builtin_go_on(x));
     else if (x->method && !x->method->type->client_streaming)
         exchange_run(x, &STEP_receive);
     else if (x->instance.stream && x->tunnel && x->instance.ended)
@@ -246,7 +245,10 @@ static void on_end(void *owner, HttpStream *stream, const Fields *trailers)
 static void on_drain(void *owner, HttpStream *stream)
 {
     Exchange *x = owner;
-    exchange_settle(x, &x->instance, &x->client);
+    if (x->builtin)
+        exchange_run(x, builtin_go_on(x));
+    else
+        exchange_settle(x, &x->instance, &x->client);
 }
 
 /* The client is gone: nobody is left to tell, so the reason only goes to the record. */

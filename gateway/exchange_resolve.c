@@ -108,7 +108,7 @@ Result exchange_resolve(Exchange *x)
     x->method = table_get(&x->config->methods, x->call.path);
 
     if (!x->method)
-        x->builtin = builtin_find(x->call.path);
+        x->builtin = builtin_find(x->config, x->call.path);
     bool rpc = request_kind(x->head) == REQUEST_RPC || x->method || x->builtin;
     return rpc ? resolve_rpc(x, dialect_of_request(x->head)) : resolve_plain(x);
 }

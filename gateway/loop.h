@@ -21,6 +21,7 @@ typedef struct LoopPrivate LoopPrivate;
 typedef struct UpstreamTable UpstreamTable;
 typedef struct Telemetry Telemetry;
 typedef struct ConfigUse ConfigUse;
+typedef struct HealthWatch HealthWatch;
 
 struct Loop {
     uv_loop_t uv;
@@ -28,6 +29,7 @@ struct Loop {
     int64_t now;          /* monotonic nanoseconds, read once per turn; see loop_enter */
     Config *config;       /* the generation that new calls begin with */
     ConfigUse *uses;      /* what calls are under: config_use.h */
+    HealthWatch *watches; /* who wants to hear of changes: health.h */
     TimerWheel timers;
     UpstreamTable *upstreams;
     Telemetry *telemetry; /* this loop's counters */

@@ -1,7 +1,6 @@
 #include "gateway/metrics.h"
 
 #include "base/arena.h"
-#include "base/clock.h"
 #include "gateway/metrics_internal.h"
 
 /* ---- Connections --------------------------------------------------------------------------------- */
@@ -101,7 +100,6 @@ static void write_instances(Exposition *e, const TelemetryProcess *p)
 /* Of the running config only: an instance that was taken out is not down. */
 static void write_upstream_states(Exposition *e, const TelemetryProcess *p)
 {
-    int64_t now = clock_now();
     if (!p->generations)
         return;
     const Config *config = p->generations->config;
@@ -112,7 +110,7 @@ static void write_upstream_states(Exposition *e, const TelemetryProcess *p)
         for (uint32_t i = 0; i < service->n_instances; i++) {
             const Instance *instance = &service->instances[i];
             Label labels[] = {{"service", service->name}, {"instance", instance->address.text}};
-            exposition_number(e, "", labels, 2, telemetry_loops_away(p, instance->series, now) == 0);
+            exposition_number(e, "", labels, 2, telemetry_count_away(p, instance) == 0);
         }
     }
 }

@@ -1,6 +1,7 @@
 #include "gateway/pick.h"
 
 #include "base/arena.h"
+#include "gateway/telemetry.h"
 
 void tried_add(TriedSet *tried, const Instance *instance)
 {
@@ -117,6 +118,18 @@ Result pick_instance(Loop *loop, const Method *method, TriedSet tried, Arena *ar
     best.why = why_of(&best, method);
     *pick_out = best;
     return OK;
+}
+
+bool pick_possible(const Method *method)
+{
+    const Service *service = method->version->service;
+    for (uint32_t i = 0; i < service->n_instances; i++) {
+        uint64_t cost;
+        const Instance *instance = &service->instances[i];
+        if (best_version(method, instance, &cost) && telemetry_loops_away(instance) == 0)
+            return true;
+    }
+    return false;
 }
 
 Result pick_any(Loop *loop, const Service *service, TriedSet tried, Arena *arena, Pick *pick_out)

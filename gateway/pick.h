@@ -27,6 +27,9 @@ void tried_add(TriedSet *tried, const Instance *instance);
 MUST_USE Result pick_instance(Loop *loop, const Method *method, TriedSet tried, Arena *arena,
                               Pick *pick_out);
 
+/* Whether an instance that can answer is there, for all that any loop knows. */
+bool pick_possible(const Method *method);
+
 /* Any instance of a service without a schema. Fault: UPSTREAM_DOWN. */
 MUST_USE Result pick_any(Loop *loop, const Service *service, TriedSet tried, Arena *arena,
                          Pick *pick_out);

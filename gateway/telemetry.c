@@ -146,20 +146,31 @@ void telemetry_count(Loop *loop, Counter counter)
         count_add(&loop->telemetry->events[counter], 1);
 }
 
-void telemetry_upstream(Loop *loop, const Instance *instance, int64_t away_until)
+void telemetry_upstream(Loop *loop, const Instance *instance, bool away)
 {
     if (loop->telemetry)
-        atomic_store_explicit(&instance_counters(loop->telemetry, instance->series)->away_until,
-                              away_until, memory_order_relaxed);
+        atomic_store_explicit(&instance_counters(loop->telemetry, instance->series)->away, away,
+                              memory_order_relaxed);
 }
 
-uint32_t telemetry_loops_away(const TelemetryProcess *p, uint32_t series, int64_t now)
+uint32_t telemetry_count_away(const TelemetryProcess *p, const Instance *instance)
 {
     uint32_t away = 0;
     for (const Telemetry *loop = p->loops; loop; loop = loop->next) {
-        const InstanceCounters *i = atomic_load_explicit(&loop->instances[series], memory_order_acquire);
-        away += i && atomic_load_explicit(&i->away_until, memory_order_relaxed) > now;
+        const InstanceCounters *i =
+            atomic_load_explicit(&loop->instances[instance->series], memory_order_acquire);
+        away += i && atomic_load_explicit(&i->away, memory_order_relaxed);
     }
+    return away;
+}
+
+uint32_t telemetry_loops_away(const Instance *instance)
+{
+    TelemetryProcess *p = telemetry_lock();
+    if (!p)
+        return 0;
+    uint32_t away = telemetry_count_away(p, instance);
+    telemetry_unlock();
     return away;
 }
 

@@ -59,9 +59,12 @@ void telemetry_count(Loop *loop, Counter counter);
 void telemetry_event(const char *level, const char *event, Result why, const char *format, ...)
     PRINTF_LIKE(4, 5);
 
-/* A connection attempt to an instance ended: it is left alone until `away_until` (monotonic
-   nanoseconds), or may be used (0). Only the loop's thread. */
-void telemetry_upstream(Loop *loop, const Instance *instance, int64_t away_until);
+/* Whether the loop holds an instance for away: it could not be reached, and has not been since. Only the
+   loop's thread. */
+void telemetry_upstream(Loop *loop, const Instance *instance, bool away);
+
+/* How many loops hold it for away. Any thread. */
+uint32_t telemetry_loops_away(const Instance *instance);
 
 /* ---- For the process ---------------------------------------------------------------------------- */
 

@@ -50,8 +50,8 @@ void telemetry_unlock_events(void);
 /* Adds the losses that a config has counted to `losses`, by series. */
 void telemetry_add_losses(TelemetryProcess *process, const Config *config, uint64_t *losses);
 
-/* How many loops leave an instance alone at the moment. */
-uint32_t telemetry_loops_away(const TelemetryProcess *process, uint32_t series, int64_t now);
+/* telemetry_loops_away, with the lock held. */
+uint32_t telemetry_count_away(const TelemetryProcess *process, const Instance *instance);
 
 /* Lets go of configs that are used no more. */
 void telemetry_retire(TelemetryProcess *process);

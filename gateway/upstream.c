@@ -146,6 +146,18 @@ static void upstream_free(Upstream *u)
     free(u);
 }
 
+static bool has_live_link(const Upstream *u)
+{
+    return u->links[LINK_READY] || u->links[LINK_FULL];
+}
+
+/* Where operators and health look. */
+static void tell_state(const Upstream *u)
+{
+    if (u->instance)
+        telemetry_upstream(u->table->loop, u->instance, u->failures > 0 && !has_live_link(u));
+}
+
 static bool is_of(const Config *config, const Instance *instance)
 {
     return instance->service >= config->services &&
@@ -162,6 +174,7 @@ static Upstream *find_or_make(UpstreamTable *table, const Instance *instance)
     if (is_of(table->loop->config, instance)) {
         u->instance = instance;
         u->retired_at = 0;
+        tell_state(u);
     } else if (!u->instance) {
         u->retired_at = table->loop->now; /* used by calls of an older config only */
     }
@@ -181,11 +194,6 @@ Upstream *upstream_of(Loop *loop, const Instance *instance)
 }
 
 /* ---- State ---------------------------------------------------------------------------------- */
-
-static bool has_live_link(const Upstream *u)
-{
-    return u->links[LINK_READY] || u->links[LINK_FULL];
-}
 
 /* One that the config names is tried again in the background, so that no call has to find out
    whether it is back. */
@@ -278,8 +286,7 @@ void upstream_failed(Upstream *u, int64_t begun, Result why)
         u->failure_arena = arena_new(FAILURE_MEMORY);
     u->failure = error_copy(u->failure_arena, why);
     telemetry_count(loop, COUNTER_UPSTREAM_CONNECT_FAILED);
-    if (u->instance && !has_live_link(u))
-        telemetry_upstream(loop, u->instance, u->connect_after);
+    tell_state(u);
     upstream_look(u);
 }
 
@@ -293,8 +300,7 @@ void upstream_connected(Upstream *u)
     }
     u->failures = 0;
     u->connect_after = 0;
-    if (u->instance)
-        telemetry_upstream(loop, u->instance, 0);
+    tell_state(u);
     upstream_look(u);
 }
 

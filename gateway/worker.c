@@ -2,6 +2,7 @@
 
 #include "base/arena.h"
 #include "gateway/config_use.h"
+#include "gateway/health.h"
 #include "gateway/telemetry.h"
 #include "gateway/upstream.h"
 
@@ -62,6 +63,7 @@ static void begin_drain(Loop *loop)
     loop->draining = true;
     listeners_close(&worker->listeners);
     timer_start(&loop->timers, &worker->timer, loop->now + loop->config->drain_time);
+    health_end_watches(loop); /* before GOAWAY: who watches shall not try here again */
     connections_drain(&worker->connections);
     if (worker->connections.n == 0)
         loop_stop(loop);

@@ -20,11 +20,11 @@ void telemetry_event(const char *level, const char *event, Result why, const cha
     (void)format;
 }
 
-void telemetry_upstream(Loop *loop, const Instance *instance, int64_t away_until)
+void telemetry_upstream(Loop *loop, const Instance *instance, bool away)
 {
     (void)loop;
     (void)instance;
-    (void)away_until;
+    (void)away;
 }
 
 Config config_for_test(void)

@@ -100,7 +100,7 @@ static void metrics_come_in_the_format_that_is_asked_for(void **state)
 static void the_config_is_told_with_the_state_of_its_instances(void **state)
 {
     Fixture *f = listener.f;
-    telemetry_upstream(&f->loop, &f->config->services[0].instances[0], clock_now() + 60 * SECOND);
+    telemetry_upstream(&f->loop, &f->config->services[0].instances[0], true);
     const char *answer = ask("GET", "/config", "");
     assert_has(answer, "content-type: application/json\r\n");
     assert_has(answer, "{\"generation\":1,\"file\":\"shop.yaml\",\"listeners\":[],\"services\":[{\"name\":\"orders\","
