@@ -27,7 +27,8 @@ const Program *compiler_identity(Compiler *compiler, const MessageType *type, Co
 /* Compiles what waits, from program number `first` on. */
 MUST_USE Result compiler_finish(Compiler *compiler, uint32_t first);
 
-/* compile_fields.c: the scan tables and operations of one program. `only`: just this field, bare. */
+/* compile_fields.c, by way of a draft (compile_draft.h): the scan tables and operations of one program. `only`: just
+   this field, bare. */
 MUST_USE Result compile_fields(Compiler *compiler, Program *program, const FieldType *only);
 
 /* ---- compile_straight.c -------------------------------------------------------------------------- */
