@@ -2,6 +2,7 @@
 #include "base/arena.h"
 #include "gateway/exchange_internal.h"
 #include "gateway/rest_request.h"
+#include "protocols/http_rules.h"
 
 enum { RESET_CANCEL = 8 /* RFC 9113 section 7 */ };
 
@@ -62,20 +63,37 @@ static void choose_target(Exchange *x)
     };
 }
 
+static Result pick_untried(Exchange *x, TriedSet tried)
+{
+    return x->method ? pick_instance(x->loop, x->method, tried, x->arena, &x->pick)
+                     : pick_any(x->loop, x->route->service, tried, x->arena, &x->pick);
+}
+
+/* Others first. One that took the call and lost its connection may be there all the same. */
+Result exchange_pick_instance(Exchange *x)
+{
+    Result r = pick_untried(x, x->tried);
+    if (failed(r) && x->may_return)
+        r = pick_untried(x, 0);
+    if (failed(r) && failed(x->last_failure))
+        return FAIL_OVER(x->arena, x->last_failure, *x->last_failure.error->fault,
+                         "after %u attempts no other instance is left", x->record.attempts);
+    if (failed(r))
+        return r;
+    tried_add(&x->tried, x->pick.instance);
+    x->record.instance = x->pick.instance;
+    return OK;
+}
+
 static const Step *exchange_pick(Exchange *x)
 {
-    Result r = pick_instance(x->loop, x->method, x->tried, x->arena, &x->pick);
-    if (failed(r) && failed(x->last_failure))
-        r = FAIL_OVER(x->arena, x->last_failure, *x->last_failure.error->fault,
-                      "after %u attempts no other instance is left", x->record.attempts);
+    Result r = exchange_pick_instance(x);
     if (!failed(r))
         r = choose_plans(x);
     if (failed(r))
         return exchange_fail(x, r);
 
     choose_target(x);
-    tried_add(&x->tried, x->pick.instance);
-    x->record.instance = x->pick.instance;
     x->record.served_version = x->pick.served;
     x->record.served_why = x->pick.why;
     return &STEP_connect;
@@ -121,19 +139,25 @@ void exchange_drop_instance(Exchange *x)
 
 /* ---- Attempts ------------------------------------------------------------------------------------ */
 
+static bool is_repeatable(const Exchange *x)
+{
+    return x->method ? x->method->safe_to_repeat : http_is_idempotent(x->call.verb);
+}
+
 /* Sent again only where that is safe: the request never reached a service, or the method may be
-   repeated and the route allows it. A stream's messages are not kept, so they cannot be sent again
-   once some have gone. */
+   repeated and the route allows it. A stream's messages and a body that passes unread are not kept, so
+   they cannot be sent again once some have gone. */
 static bool may_try_again(const Exchange *x, const Fault *fault)
 {
     if (x->replied_head)
         return false;
-    bool untouched = !x->sent || fault == &FAULT_UPSTREAM_REFUSED;
-    if (x->sent && (!x->method || x->method->type->client_streaming))
-        return false;
-    if (untouched)
+    if (!x->sent)
         return true; /* ends when all instances have been tried */
-    return x->method && x->method->safe_to_repeat && fault->retryable && x->record.attempts < x->route->attempts;
+    if (x->method ? x->method->type->client_streaming : !x->bodiless)
+        return false;
+    if (fault == &FAULT_UPSTREAM_REFUSED)
+        return true; /* likewise */
+    return is_repeatable(x) && fault->retryable && x->record.attempts < x->route->attempts;
 }
 
 const Step *exchange_attempt_failed(Exchange *x, Result why)
@@ -147,6 +171,7 @@ const Step *exchange_attempt_failed(Exchange *x, Result why)
     if (fault == &FAULT_UPSTREAM_REFUSED && x->record.attempts < 3)
         x->tried = 0;
     x->last_failure = why;
+    x->may_return = x->sent && fault != &FAULT_UPSTREAM_REFUSED; /* refusals are not counted */
     x->sent = false;
     x->has_answer = false;
     x->has_answer_message = false;

@@ -82,6 +82,7 @@ struct Exchange {
     HealthWatch watch;
 
     HttpHead *opaque_head; /* opaque HTTP: what is sent on */
+    uint32_t n_interim;    /* opaque HTTP: interim answers so far */
     bool tunnel;          /* opaque HTTP: upgraded; both sides end by themselves */
 
     Bytes message; /* unary: the request's, in the client's version and codec */
@@ -91,6 +92,7 @@ struct Exchange {
 
     Pick pick;
     TriedSet tried;
+    bool may_return; /* to an instance that was tried: it had taken the call */
     const Plan *request_plan, *response_plan;
     UpstreamWait wait;
     bool waiting;
@@ -139,6 +141,7 @@ void exchange_start_deadline(Exchange *x);
 extern const HttpStreamEvents exchange_client_events;
 
 /* exchange_instance.c: the instance's stream. */
+MUST_USE Result exchange_pick_instance(Exchange *x);
 const Step *exchange_attempt_failed(Exchange *x, Result why);
 void exchange_drop_instance(Exchange *x);
 /* Streams: takes messages out of `input` and sends them on to the instance. */

@@ -5,6 +5,8 @@
 #include "base/arena.h"
 #include "gateway/exchange_internal.h"
 
+enum { INTERIM_MOST = 16 };
+
 static const HttpStreamEvents opaque_events;
 
 const Route *opaque_route(const Config *config, Bytes path)
@@ -14,6 +16,50 @@ const Route *opaque_route(const Config *config, Bytes path)
             return &config->http_routes[i];
     }
     return NULL;
+}
+
+/* Told anew by every hop: what the client said of these goes on within ours, or not at all. */
+static bool is_ours(Bytes name)
+{
+    return bytes_are(name, "via") || bytes_are(name, "x-forwarded-for") || bytes_are(name, "x-forwarded-proto");
+}
+
+static void add_to_list(Exchange *x, Fields *fields, const char *name, Bytes value)
+{
+    Bytes before = fields_joined(&x->head->fields, name);
+    Buffer list = buffer_in(x->arena);
+    buffer_add_bytes(&list, before);
+    if (before.size)
+        buffer_add_text(&list, ", ");
+    buffer_add_bytes(&list, value);
+    fields->full |= list.full;
+    fields_add(fields, bytes_of(name), buffer_bytes(&list));
+}
+
+/* "10.0.0.7:4711", "[::1]:4711" or "unix", without the port and brackets. */
+static Bytes host_of(const char *peer)
+{
+    Bytes host = bytes_of(peer);
+    const char *port = strrchr(peer, ':');
+    if (port)
+        host = bytes_slice(host, 0, (size_t)(port - peer));
+    return bytes_start_with(host, "[") ? bytes_slice(host, 1, host.size - 2) : host;
+}
+
+static const char *via_of(const HttpHead *head)
+{
+    static const char *const by[] = {"1.0 passerelle", "1.1 passerelle", "2 passerelle"};
+    return by[head->minor];
+}
+
+/* Who asks, and by which way (RFC 9110 section 7.6.3). */
+static void add_way(Exchange *x, Fields *fields)
+{
+    add_to_list(x, fields, "via", bytes_of(via_of(x->head)));
+    add_to_list(x, fields, "x-forwarded-for", host_of(x->client_connection->peer));
+    fields_add(fields, bytes_of("x-forwarded-proto"), bytes_of(x->client_connection->secure ? "https" : "http"));
+    if (!fields_get(fields, "x-request-id").data)
+        fields_add(fields, bytes_of("x-request-id"), x->record.request_id);
 }
 
 /* The request's head outlives its event: it is sent when there is a connection. */
@@ -30,13 +76,11 @@ Result opaque_keep_head(Exchange *x)
     head->fields = fields_in(x->arena);
     for (uint32_t i = 0; i < x->head->fields.n; i++) {
         const Field *field = &x->head->fields.items[i];
-        fields_add(&head->fields, bytes_copy(x->arena, field->name), bytes_copy(x->arena, field->value));
+        if (!is_ours(field->name))
+            fields_add(&head->fields, bytes_copy(x->arena, field->name), bytes_copy(x->arena, field->value));
     }
     trace_context_write(&x->trace, &head->fields);
-    fields_add(&head->fields, bytes_of("x-request-id"), x->record.request_id);
-    fields_add(&head->fields, bytes_of("x-forwarded-proto"),
-               bytes_of(x->client_connection->secure ? "https" : "http"));
-    fields_add_text(&head->fields, "x-forwarded-for", x->client_connection->peer);
+    add_way(x, &head->fields);
     return head->fields.full ? FAIL(x->arena, FAULT_OUT_OF_MEMORY, "keeping a head of %u fields",
                                     x->head->fields.n)
                              : OK;
@@ -44,14 +88,8 @@ Result opaque_keep_head(Exchange *x)
 
 static const Step *opaque_pick(Exchange *x)
 {
-    Result r = pick_any(x->loop, x->route->service, x->tried, x->arena, &x->pick);
-    if (failed(r) && failed(x->last_failure))
-        r = FAIL_OVER(x->arena, x->last_failure, *x->last_failure.error->fault, "no other instance is left");
-    if (failed(r))
-        return exchange_fail(x, r);
-    tried_add(&x->tried, x->pick.instance);
-    x->record.instance = x->pick.instance;
-    return &STEP_connect;
+    Result r = exchange_pick_instance(x);
+    return failed(r) ? exchange_fail(x, r) : &STEP_connect;
 }
 
 const Step STEP_opaque = {"opaque", opaque_pick};
@@ -130,7 +168,7 @@ static void on_reset(void *owner, HttpStream *stream, Result why)
                          x->pick.instance->address.text);
     x->instance.ended = true;
     if (!x->replied_head) {
-        exchange_run(x, exchange_fail(x, r));
+        exchange_run(x, exchange_attempt_failed(x, r));
         return;
     }
     /* Bytes of the answer are out already: only breaking off says that they are not all. */
@@ -140,4 +178,12 @@ static void on_reset(void *owner, HttpStream *stream, Result why)
     exchange_run(x, &STEP_finish);
 }
 
-static const HttpStreamEvents opaque_events = {on_head, on_body, on_end, on_drain, on_reset};
+/* 100 was said by us, who take the body. The others are good for a few: no window holds them back. */
+static void on_interim(void *owner, HttpStream *stream, const HttpHead *head)
+{
+    Exchange *x = owner;
+    if (head->status != 100 && x->n_interim++ < INTERIM_MOST)
+        http_stream_send_head(x->client.stream, head, false);
+}
+
+static const HttpStreamEvents opaque_events = {on_head, on_body, on_end, on_drain, on_reset, on_interim};

@@ -47,7 +47,7 @@ typedef struct HttpHead {
 
 /* What the owner of a stream hears. `owner` is what was given to http_stream_attach. */
 typedef struct HttpStreamEvents {
-    /* The head is there; on the client side, the answer's final one (1xx are skipped, but 101).
+    /* The head is there; on the client side, the answer's final one, or 101.
        `end`: there is no body; on_end follows nonetheless, as always. */
     void (*on_head)(void *owner, HttpStream *stream, const HttpHead *head, bool end);
     /* A piece of the body, valid during the event. Its size is owed: give it back by consume. */
@@ -62,6 +62,8 @@ typedef struct HttpStreamEvents {
        byte was written: safe to send again), UPSTREAM_RESET, PROTOCOL_VIOLATION,
        UPSTREAM_PROTOCOL, MESSAGE_TOO_LARGE... */
     void (*on_reset)(void *owner, HttpStream *stream, Result why);
+    /* Client side: an interim answer, of any number before the head (RFC 9110 section 15.2). NULL skips them. */
+    void (*on_interim)(void *owner, HttpStream *stream, const HttpHead *head);
 } HttpStreamEvents;
 
 /* Limits of one connection; all have safe defaults in http_limits_default. Times are kept by the

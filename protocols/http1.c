@@ -203,13 +203,20 @@ static void begin_request(Http1 *http1, Http1Head *head)
         tell_head(http1, head, head->framing == HTTP1_NO_BODY);
 }
 
-/* HTTP/1.1's first event of an answer; interim ones are skipped (RFC 9110 section 15.2). */
+static void tell_interim(Http1Stream *stream, const Http1Head *head)
+{
+    if (stream->base.events && !stream->silent && stream->base.events->on_interim)
+        stream->base.events->on_interim(stream->base.owner, &stream->base, &head->http);
+}
+
 static void begin_answer(Http1 *http1, Http1Head *head)
 {
     Http1Stream *stream = http1->stream;
     unsigned status = head->http.status;
-    if (status < 200 && status != 101)
+    if (status < 200 && status != 101) {
+        tell_interim(stream, head);
         return;
+    }
     http1->keep_alive = head->keep_alive && http1->keep_alive;
     if (status == 101) {
         http1->keep_alive = false;

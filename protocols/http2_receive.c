@@ -355,15 +355,24 @@ static void fail_answer(Http2 *http2, Http2Stream *stream, const Fault *fault, c
                                    __LINE__, "reading HTTP/2: %s", reason));
 }
 
-/* Interim answers are skipped (RFC 9110 section 15.2). False then. */
+static void tell_interim(Http2Stream *stream, const HttpHead *head)
+{
+    const HttpStreamEvents *events = stream->base.events;
+    if (events && events->on_interim && !stream->silent)
+        events->on_interim(stream->base.owner, &stream->base, head);
+}
+
+/* False: it was not the final one. */
 static bool on_answer(Http2 *http2, Http2Stream *stream, bool end)
 {
     if (http2->in.too_large) {
         fail_answer(http2, stream, &FAULT_UPSTREAM_TOO_LARGE, "the header fields are too large");
         return false;
     }
-    if (http2->in.head.status < 200)
+    if (http2->in.head.status < 200) {
+        tell_interim(stream, &http2->in.head);
         return false;
+    }
     tell_head(stream, &http2->in.head, end);
     return true;
 }

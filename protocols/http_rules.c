@@ -167,3 +167,13 @@ bool http_list_has(Bytes list, const char *member)
     }
     return false;
 }
+
+bool http_is_idempotent(Bytes method)
+{
+    static const char *const methods[] = {"GET", "HEAD", "OPTIONS", "TRACE", "PUT", "DELETE"};
+    for (size_t i = 0; i < sizeof methods / sizeof methods[0]; i++) {
+        if (bytes_are(method, methods[i]))
+            return true;
+    }
+    return false;
+}

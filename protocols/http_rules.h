@@ -33,6 +33,9 @@ bool http_is_barred_from_trailers(Bytes name);
    framing. What could split a message never goes out. */
 bool http_may_go_out(const Field *field);
 
+/* Doing it twice is meant to be as doing it once (RFC 9110 section 9.2.2). */
+bool http_is_idempotent(Bytes method);
+
 /* Whether a comma-separated list has this member, in any case of letters. */
 bool http_list_has(Bytes list, const char *member);
 

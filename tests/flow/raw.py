@@ -31,19 +31,69 @@ class Raw:
 
     def read_answer(self):
         """One HTTP/1.1 answer with Content-Length: (status, head, body)."""
-        data = self.ahead
-        while b"\r\n\r\n" not in data:
-            piece = self.socket.recv(65536)
-            if not piece:
-                raise EOFError(data)
-            data += piece
-        head, _, body = data.partition(b"\r\n\r\n")
+        status, head = self._head()
         length = next(int(line.split(b":")[1]) for line in head.lower().split(b"\r\n")
                       if line.startswith(b"content-length:"))
-        while len(body) < length:
-            body += self.socket.recv(65536)
-        self.ahead = body[length:]
-        return int(head.split()[1]), head.decode(), body[:length]
+        return status, head.decode(), self._take(length)
+
+    # ---- By piece: `ahead` has what is read and not taken yet
+
+    def _more(self):
+        piece = self.socket.recv(65536)
+        if not piece:
+            raise EOFError(self.ahead)
+        self.ahead += piece
+
+    def _until(self, mark):
+        while mark not in self.ahead:
+            self._more()
+        taken, _, self.ahead = self.ahead.partition(mark)
+        return taken
+
+    def _take(self, size):
+        while len(self.ahead) < size:
+            self._more()
+        taken, self.ahead = self.ahead[:size], self.ahead[size:]
+        return taken
+
+    def _head(self):
+        head = self._until(b"\r\n\r\n")
+        return int(head.split()[1]), head
+
+    def read_head(self):
+        """(status, fields): of an interim answer, too."""
+        status, head = self._head()
+        return status, fields_of(head.split(b"\r\n")[1:])
+
+    def read_chunk(self):
+        """One chunk; b"" is the last one, before the trailers."""
+        size = int(self._until(b"\r\n").split(b";")[0], 16)
+        return self._take(size + 2)[:-2] if size else b""
+
+    def read_reply(self, verb="GET"):
+        """One answer, however it is framed: (status, fields, body, trailers)."""
+        status, fields = self.read_head()
+        if verb == "HEAD" or status < 200 or status in (204, 304):
+            return status, fields, b"", {}
+        if "transfer-encoding" in fields:
+            body = b"".join(iter(self.read_chunk, b""))
+            trailers = []
+            while line := self._until(b"\r\n"):
+                trailers.append(line)
+            return status, fields, body, fields_of(trailers)
+        if "content-length" in fields:
+            return status, fields, self._take(int(fields["content-length"][0])), {}
+        body, self.ahead = self.ahead + self.read_all(), b""
+        return status, fields, body, {}
+
+
+def fields_of(lines):
+    """{name: [value, ...]} of lines."""
+    fields = {}
+    for line in lines:
+        name, _, value = line.decode("latin-1").partition(":")
+        fields.setdefault(name.lower(), []).append(value.strip())
+    return fields
 
 
 def talk(port, data, timeout=10):

@@ -87,7 +87,15 @@ static void on_reset(void *owner, HttpStream *stream, Result why)
         side_release(side, stream);
 }
 
-const HttpStreamEvents side_stream_events = {on_head, on_body, on_end, on_drain, on_reset};
+static void on_interim(void *owner, HttpStream *stream, const HttpHead *head)
+{
+    Side *side = owner;
+    begin_line(side);
+    buffer_printf(&side->log, "interim %u\n", head->status);
+    log_fields(side, &head->fields);
+}
+
+const HttpStreamEvents side_stream_events = {on_head, on_body, on_end, on_drain, on_reset, on_interim};
 
 static void on_stream(void *owner, HttpConnection *connection, HttpStream *stream)
 {

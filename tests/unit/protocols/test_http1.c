@@ -762,7 +762,8 @@ static const Answer answers[] = {
     {"GET", "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nok\r\n0\r\nX-T: 1\r\n\r\n",
      "answer 200\nbody ok\nend\n  x-t: 1\n", true},
     {"GET", "HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 103 Early Hints\r\nLink: x\r\n\r\n"
-            "HTTP/1.1 204 No Content\r\n\r\n", "answer 204 end\nend\n", true},
+            "HTTP/1.1 204 No Content\r\n\r\n",
+     "interim 100\ninterim 103\n  link: x\nanswer 204 end\nend\n", true},
     {"HEAD", "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n", "answer 200 length 2 end\nend\n", true},
     {"GET", "HTTP/1.1 304 Not Modified\r\nContent-Length: 2\r\n\r\n",
      "answer 304 length 2 end\nend\n", true},

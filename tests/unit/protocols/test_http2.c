@@ -109,14 +109,15 @@ static void answer_after_interim(Side *side, HttpStream *stream)
     side_send_head(side, stream, 200, "", 0, true);
 }
 
-static void interim_answers_are_skipped(void **state)
+static void interim_answers_are_told(void **state)
 {
     Pair pair = {.server = {.on_end = answer_after_interim, .releases = true},
                  .client = {.releases = true}};
     pair_begin(&pair, NULL);
     side_open(&pair.client, "GET", "/", "", -1, true);
     pair_pump(&pair);
-    assert_string_equal(side_log(&pair.client), "answer 200 length 0 end\nend\n");
+    assert_string_equal(side_log(&pair.client),
+                        "interim 103\n  link: x\nanswer 200 length 0 end\nend\n");
     pair_end(&pair);
 }
 
@@ -781,7 +782,7 @@ static void a_held_back_body_is_asked_for(void **state)
     HttpStream *stream = side_open(&pair.client, "POST", "/", "expect: 100-continue", -1, false);
     pair_pump(&pair);
     assert_string_equal(side_log(&pair.server), "request POST http://example.com /\n");
-    assert_string_equal(side_log(&pair.client), ""); /* 100 was skipped */
+    assert_string_equal(side_log(&pair.client), "interim 100\n");
     http_stream_send_end(stream, NULL);
     pair_pump(&pair);
     assert_non_null(strstr(side_log(&pair.client), "answer 200"));
@@ -1234,7 +1235,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_client_and_a_server_understand_each_other),
         cmocka_unit_test(an_answer_may_be_a_head_alone),
-        cmocka_unit_test(interim_answers_are_skipped),
+        cmocka_unit_test(interim_answers_are_told),
         cmocka_unit_test(an_answer_to_head_has_no_body),
         cmocka_unit_test(what_could_harm_a_head_does_not_go_out),
         cmocka_unit_test(large_heads_and_trailers_pass),

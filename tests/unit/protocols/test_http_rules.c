@@ -94,9 +94,19 @@ static void a_list_has_its_members_and_no_others(void **state)
     assert_false(http_list_has(bytes_of(""), "close"));
 }
 
+static void verbs_that_may_be_said_twice_are_known(void **state)
+{
+    assert_true(http_is_idempotent(bytes_of("GET")));
+    assert_true(http_is_idempotent(bytes_of("DELETE")));
+    assert_false(http_is_idempotent(bytes_of("POST")));
+    assert_false(http_is_idempotent(bytes_of("PATCH")));
+    assert_false(http_is_idempotent(bytes_of("get"))); /* a method of its own: RFC 9110 section 9.1 */
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(verbs_that_may_be_said_twice_are_known),
         cmocka_unit_test(a_value_is_judged_alike_wherever_the_byte_stands),
         cmocka_unit_test(a_field_name_is_a_token_in_lower_case),
         cmocka_unit_test(an_authority_is_a_host_and_perhaps_a_port),
