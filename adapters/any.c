@@ -2,7 +2,8 @@
  * google.protobuf.Any: what is in it goes through the plan of its own type, and its type's name with it.
  *
  * A type that is not known is never dropped: between protobuf and protobuf its bytes stay; in JSON they
- * stand as {"@type": ..., "value": base64}, which is read back the same way.
+ * stand as {"@type": ..., "value": base64}, which is read back the same way. A type of the source version
+ * without a counterpart is what the change list says: an error, an empty Any, or bytes like these.
  */
 #include "adapters/plan_internal.h"
 
@@ -21,9 +22,28 @@ Bytes any_type_name(Bytes url)
     return bytes_slice(url, at, url.size);
 }
 
-static const Program *find_program(Runner *runner, const Program *any, Bytes url)
+/* What is done with this type; nothing is said of one that nobody knows. */
+static AnyType find_any_type(Runner *runner, const Program *any, Bytes url)
 {
-    return table_get(&runner->set->any[any->from_codec][any->to_codec], any_type_name(url));
+    const AnyType *found =
+        table_get(&runner->set->any[any->from_codec][any->to_codec], any_type_name(url));
+    return found ? *found : (AnyType){.bytes_in = true, .bytes_out = true};
+}
+
+static bool write_nothing(Runner *runner, const Program *any)
+{
+    if (any->to_codec == CODEC_JSON)
+        buffer_add_text(runner->out, "{}");
+    return true;
+}
+
+static bool run_stranded(Runner *runner, const Program *any, const Stranded *stranded)
+{
+    if (stranded->fate == TYPE_LOUD)
+        return run_fail(runner, &FAULT_CANNOT_CONVERT, "%s has no counterpart in the other version",
+                        stranded->type->full_name);
+    run_loss(runner, stranded->loss);
+    return write_nothing(runner, any);
 }
 
 static bool read_any(Runner *runner, Bytes message, AnyParts *parts)
@@ -98,13 +118,14 @@ static bool run_from_wire(Runner *runner, const Program *any, Bytes message)
     AnyParts parts;
     if (!read_any(runner, message, &parts))
         return false;
-    const Program *program = find_program(runner, any, parts.type_url);
-    if (any->to_codec == CODEC_JSON) {
-        if (parts.type_url.size || parts.value.size)
-            return write_json(runner, program, parts.type_url, value_of_bytes(parts.value));
-        buffer_add_text(runner->out, "{}");
-        return true;
-    }
+    if (!parts.type_url.size && !parts.value.size)
+        return write_nothing(runner, any);
+    AnyType type = find_any_type(runner, any, parts.type_url);
+    if (type.stranded)
+        return run_stranded(runner, any, type.stranded);
+    const Program *program = type.program;
+    if (any->to_codec == CODEC_JSON)
+        return write_json(runner, program, parts.type_url, value_of_bytes(parts.value));
     Bytes value = parts.value;
     if (program && !program_make(runner, program, value_of_bytes(value), &value))
         return run_failed_in(runner, "value");
@@ -188,23 +209,25 @@ static bool run_from_json(Runner *runner, const Program *any, const JsonNode *no
         return run_out_of_memory(runner);
     if (node->kind != JSON_OBJECT)
         return run_fail(runner, &FAULT_BAD_VALUE, "an Any is an object with its \"@type\"");
-    if (node->count == 0) {
-        if (any->to_codec == CODEC_JSON)
-            buffer_add_text(runner->out, "{}");
-        return true;
-    }
+    if (node->count == 0)
+        return write_nothing(runner, any);
     if (!find_type(runner, node, &url) || !without_type(runner, node, rest))
         return false;
 
-    const Program *program = find_program(runner, any, url);
-    if (program ? !content_of(runner, program, rest, &content)
-                : !opaque_value(runner, rest, url, &value))
+    AnyType type = find_any_type(runner, any, url);
+    if (type.stranded)
+        return run_stranded(runner, any, type.stranded);
+    const Program *program = type.program;
+    if (type.bytes_in ? !opaque_value(runner, rest, url, &value)
+                      : !content_of(runner, program, rest, &content))
+        return false;
+    Value source = type.bytes_in ? value_of_bytes(value) : (Value){.node = content};
+    if (any->to_codec == CODEC_JSON && !type.bytes_out)
+        return write_json(runner, program, url, source);
+    if (program && !program_make(runner, program, source, &value))
         return false;
     if (any->to_codec == CODEC_JSON)
-        return write_json(runner, program, url,
-                          program ? (Value){.node = content} : value_of_bytes(value));
-    if (program && !program_make(runner, program, (Value){.node = content}, &value))
-        return false;
+        return write_json(runner, NULL, url, value_of_bytes(value));
     write_any(runner, target_url(runner, program, url), value);
     return true;
 }

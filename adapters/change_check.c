@@ -551,8 +551,9 @@ static void want_package(ChangeList *list, bool referenced_too)
     bool *referenced = find_referenced(list);
     for (uint32_t i = 0; i < side->schema->n_messages; i++) {
         const MessageType *message = &side->schema->messages[i];
-        if (message->map_entry || side_name(side, message->full_name) == message->full_name ||
-            (referenced[i] && !referenced_too))
+        bool named = side_name(side, message->full_name) != message->full_name ||
+                     table_get(&list->types[OLD], bytes_of(message->full_name));
+        if (message->map_entry || !named || (referenced[i] && !referenced_too))
             continue;
         const MessageType *other = message_counterpart(list, OLD, message);
         if (other)

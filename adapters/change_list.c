@@ -211,22 +211,26 @@ const FieldType *path_field(const FieldPath *path)
     return path->steps[path->n_steps - 1];
 }
 
+const Loss *mapping_set_add_loss(Arena *arena, MappingSet *set, Loss *loss)
+{
+    enum { FIRST_ROOM = 32 };
+    uint32_t n = set->n_losses;
+    const Loss **losses = set->losses;
+    if (n == 0 || (n >= FIRST_ROOM && (n & (n - 1)) == 0))
+        losses = arena_grow(arena, losses, n * sizeof(Loss *),
+                            (n ? 2 * n : FIRST_ROOM) * sizeof(Loss *));
+    loss->index = n;
+    losses[set->n_losses++] = loss;
+    set->losses = losses;
+    return loss;
+}
+
 const Loss *change_loss(ChangeList *list, int towards, LossKind kind, bool loud, int line,
                         const char *path, const char *into, const char *how)
 {
-    MappingSet *set = &list->sets[towards];
-    if (set->n_losses == list->losses_capacity[towards]) {
-        uint32_t capacity = set->n_losses ? set->n_losses * 2 : 32;
-        list->losses[towards] =
-            arena_grow(list->arena, list->losses[towards], set->n_losses * sizeof(Loss *),
-                       capacity * sizeof(Loss *));
-        list->losses_capacity[towards] = capacity;
-    }
     Loss *loss = arena_make(list->arena, Loss);
-    *loss = (Loss){kind, loud, path, into, how, list->file, line, set->n_losses};
-    list->losses[towards][set->n_losses++] = loss;
-    set->losses = list->losses[towards];
-    return loss;
+    *loss = (Loss){kind, loud, path, into, how, list->file, line, 0};
+    return mapping_set_add_loss(list->arena, &list->sets[towards], loss);
 }
 
 const ChangeList *chain_list(const ChangeList *const *lists, uint32_t n_lists, bool upwards,

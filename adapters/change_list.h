@@ -113,6 +113,13 @@ struct EnumPair {
     const Converter *convert[2]; /* NULL: the numbers mean the same at both ends */
 };
 
+/* A message that only one version has, as said. */
+typedef struct TypeGone {
+    const MessageType *type;
+    TypeFate fate;
+    YamlPlace place;
+} TypeGone;
+
 typedef struct MethodEntry {
     const MethodType *ends[2]; /* NULL: none */
     const char *reason;
@@ -125,6 +132,7 @@ struct ChangeList {
     Problems *problems;
     YamlDocument document;
     Table types[2];      /* full name at this end -> full name at the other (const char *) */
+    Table fates[2];      /* full name at this end -> TypeGone */
     MessagePair **pairs; /* stable addresses */
     uint32_t n_pairs, pairs_capacity;
     Table pairs_by_ends;
@@ -134,8 +142,6 @@ struct ChangeList {
     MethodEntry *methods;
     uint32_t n_methods;
     MappingSet sets[2]; /* towards that end */
-    const Loss **losses[2];
-    uint32_t losses_capacity[2];
 };
 
 /* ---- change_list.c: places, problems, names -------------------------------------------------- */
@@ -169,6 +175,9 @@ bool path_inside(const FieldPath *inner, const FieldPath *outer); /* strictly */
 FieldPath path_join(Arena *arena, const FieldPath *outer, const FieldPath *inner);
 const FieldType *path_field(const FieldPath *path);
 
+/* Gives the loss its index in the set. */
+const Loss *mapping_set_add_loss(Arena *arena, MappingSet *set, Loss *loss);
+
 const Loss *change_loss(ChangeList *list, int towards, LossKind kind, bool loud, int line,
                         const char *path, const char *into, const char *how);
 
@@ -178,12 +187,20 @@ const ChangeList *chain_list(const ChangeList *const *lists, uint32_t n_lists, b
 
 /* ---- change_read.c: from YAML ---------------------------------------------------------------- */
 
-void change_read_types(ChangeList *list);
-void change_read_messages(ChangeList *list);
-void change_read_enum_keys(ChangeList *list);
+/* The fields of one message. */
+void change_read_fields(ChangeList *list, MessagePair *pair, const JsonNode *node);
 /* The path at an end, told when it is not there. */
 bool change_read_path(ChangeList *list, YamlPlace place, const char *where,
                       const MessageType *message, Bytes text, FieldPath *path_out);
+
+/* ---- change_type.c --------------------------------------------------------------------------- */
+
+void change_read_types(ChangeList *list);
+void change_read_messages(ChangeList *list);
+void change_read_enum_keys(ChangeList *list);
+void change_check_types(ChangeList *list);
+/* What becomes of each type that has no mapping towards this end. */
+void change_strand_types(ChangeList *list, int to);
 
 /* ---- literal.c ------------------------------------------------------------------------------- */
 
@@ -224,6 +241,12 @@ void pair_map(ChangeList *list, MessagePair *pair);
 const MappingSet *mapping_sets_compose(Arena *arena, const MappingSet *first,
                                        const MappingSet *second, bool same_package,
                                        Problems *problems);
+
+/* ---- compose_names.c ------------------------------------------------------------------------- */
+
+/* Completes by_type and stranded of a composed set, whose mappings are made. */
+void mapping_set_compose_names(Arena *arena, MappingSet *set, const MappingSet *first,
+                               const MappingSet *second);
 
 /* ---- change_method.c ------------------------------------------------------------------------- */
 

@@ -47,6 +47,7 @@ static void read_list(ChangeList *list)
     change_read_messages(list);
     change_read_enum_keys(list);
     change_read_methods(list);
+    change_check_types(list);
     pairs_check(list);
     for (uint32_t i = 0; i < list->n_enum_pairs; i++)
         enum_pair_build(list, list->enum_pairs[i]);
@@ -96,6 +97,7 @@ static void make_sets(ChangeList *list)
         list->sets[to].mappings = (const Mapping **)made[to];
         list->sets[to].n_mappings = n;
         mappings_settle(made[to], n, same);
+        change_strand_types(list, to);
     }
 }
 
@@ -112,6 +114,7 @@ Result changes_load(Arena *arena, Bytes yaml, const char *file, const ChangeSide
         .sides = {*from, *to},
         .problems = problems,
         .types = {table_in(arena), table_in(arena)},
+        .fates = {table_in(arena), table_in(arena)},
         .pairs_by_ends = table_in(arena),
         .enum_pairs_by_ends = table_in(arena),
     };

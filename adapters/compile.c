@@ -44,15 +44,27 @@ static const Program *special_program(Compiler *c, const MessageType *type, Prog
 
 /* ---- Any ----------------------------------------------------------------------------------------- */
 
-static bool any_changes(const MappingSet *types)
+static bool find_any_changes(const MappingSet *types)
 {
+    size_t at = 0;
     if (!types)
         return false;
-    for (uint32_t i = 0; i < types->n_mappings; i++) {
-        if (!types->mappings[i]->same_wire)
+    if (types->n_stranded)
+        return true;
+    for (const TableEntry *entry; (entry = table_next(&types->by_type, &at));) {
+        const Mapping *mapping = entry->value;
+        if (!mapping->same_wire || strcmp(mapping->from->full_name, mapping->to->full_name) != 0)
             return true;
     }
     return false;
+}
+
+static bool any_changes(Compiler *c)
+{
+    if (!c->any_asked)
+        c->any_changes = find_any_changes(c->set->options.types);
+    c->any_asked = true;
+    return c->any_changes;
 }
 
 /* Whether an Any may be somewhere inside. A walk with a list of its own, because types are recursive. */
@@ -86,38 +98,115 @@ static bool reaches_any(Compiler *c, const MessageType *type)
     return found;
 }
 
-static void add_any_types(Compiler *c, const MappingSet *types, Codec from, Codec to)
+static void put_any_type(Compiler *c, Table *table, const MessageType *type, AnyType any)
 {
-    Table *table = &c->set->any[from][to];
-    for (uint32_t i = 0; types && i < types->n_mappings; i++) {
-        const Mapping *mapping = types->mappings[i];
-        Bytes name = bytes_of(mapping->from->full_name);
-        bool first = table_get(&types->by_type, name) == mapping && !table_get(table, name);
-        if (!first || mapping->from->map_entry)
+    AnyType *stored = arena_make(c->arena, AnyType);
+    CHECK(stored); /* a config generation's arena has no limit */
+    *stored = any;
+    table_put(table, bytes_of(type->full_name), stored);
+}
+
+/* A type that the target does not know stays as it is: as bytes, also in JSON. */
+static AnyType unknown_there(Compiler *c, const MessageType *type, Codec from)
+{
+    const Program *to_bytes =
+        from == CODEC_JSON ? compiler_identity(c, type, from, CODEC_PROTO) : NULL;
+    return (AnyType){.program = to_bytes, .bytes_out = true};
+}
+
+static bool is_common(Compiler *c, const MessageType *type)
+{
+    const MappingSet *common = c->set->options.common_types;
+    return common && table_get(&common->by_type, bytes_of(type->full_name));
+}
+
+/* The same to both, if both know it: of no version's package, or said to be kept. */
+static AnyType same_there(Compiler *c, const MappingSet *types, const MessageType *type,
+                          Codec from, Codec to)
+{
+    if (!schema_message(types->to, bytes_of(type->full_name)) && !is_common(c, type))
+        return unknown_there(c, type, from);
+    return (AnyType){.program = compiler_identity(c, type, from, to)};
+}
+
+static void put_stranded(Compiler *c, Table *table, const MappingSet *types, Codec from, Codec to)
+{
+    for (uint32_t i = 0; i < types->n_stranded; i++) {
+        const Stranded *stranded = &types->stranded[i];
+        put_any_type(c, table, stranded->type,
+                     stranded->fate == TYPE_KEPT ? same_there(c, types, stranded->type, from, to)
+                                                 : (AnyType){.stranded = stranded});
+    }
+}
+
+static void put_known_here(Compiler *c, Table *table, const MappingSet *types, Codec from, Codec to)
+{
+    for (uint32_t i = 0; i < types->from->n_messages; i++) {
+        const MessageType *type = &types->from->messages[i];
+        const Mapping *mapping = mapping_set_find(types, type);
+        if (type->map_entry || table_get(table, bytes_of(type->full_name)))
             continue;
-        const Program *program = compiler_program(c, mapping, from, to);
-        table_put(table, name, (void *)(uintptr_t)program);
+        put_any_type(c, table, type,
+                     mapping ? (AnyType){.program = compiler_program(c, mapping, from, to)}
+                             : same_there(c, types, type, from, to));
+    }
+}
+
+/* What the source version does not know: a version on the way may give it another name, and the target may
+   write it as JSON. */
+static void put_unknown_here(Compiler *c, Table *table, const MappingSet *types, Codec to)
+{
+    size_t at = 0;
+    for (const TableEntry *entry; (entry = table_next(&types->by_type, &at));) {
+        const Mapping *mapping = entry->value;
+        if (!mapping->from->map_entry && !table_get(table, entry->key))
+            put_any_type(c, table, mapping->from,
+                         (AnyType){.program = compiler_program(c, mapping, CODEC_PROTO, to),
+                                   .bytes_in = true});
+    }
+    for (uint32_t i = 0; to == CODEC_JSON && i < types->to->n_messages; i++) {
+        const MessageType *type = &types->to->messages[i];
+        if (!type->map_entry && !table_get(table, bytes_of(type->full_name)))
+            put_any_type(c, table, type,
+                         (AnyType){.program = compiler_identity(c, type, CODEC_PROTO, to),
+                                   .bytes_in = true});
+    }
+}
+
+static void put_common(Compiler *c, Table *table, const MappingSet *common, Codec from, Codec to)
+{
+    for (uint32_t i = 0; i < common->n_mappings; i++) {
+        const MessageType *type = common->mappings[i]->from;
+        if (!type->map_entry && !table_get(table, bytes_of(type->full_name)))
+            put_any_type(c, table, type,
+                         (AnyType){.program = compiler_program(c, common->mappings[i], from, to)});
     }
 }
 
 /* Everything that may be inside an Any, once, when the first Any is met. */
 static void compile_any_types(Compiler *c, Codec from, Codec to)
 {
+    const MappingSet *types = c->set->options.types, *common = c->set->options.common_types;
     Table *table = &c->set->any[from][to];
     if (table->arena)
         return;
     *table = table_in(c->arena);
-    add_any_types(c, c->set->options.types, from, to);
-    add_any_types(c, c->set->options.common_types, from, to);
+    if (types) {
+        put_stranded(c, table, types, from, to);
+        put_known_here(c, table, types, from, to);
+    }
+    if (common)
+        put_common(c, table, common, from, to);
+    if (types)
+        put_unknown_here(c, table, types, to);
 }
 
 /* ---- Which style --------------------------------------------------------------------------------- */
 
 static bool may_copy(Compiler *c, const Mapping *mapping)
 {
-    const PlanOptions *options = &c->set->options;
-    return mapping->same_wire && !options->walk_all &&
-           !(any_changes(options->types) && reaches_any(c, mapping->from));
+    return mapping->same_wire && !c->set->options.walk_all &&
+           !(any_changes(c) && reaches_any(c, mapping->from));
 }
 
 /* A well-known type that stays what it is. */
@@ -132,7 +221,7 @@ static ProgramStyle choose_style(Compiler *c, const Mapping *mapping, Codec from
     if (from == CODEC_PROTO && to == CODEC_PROTO && may_copy(c, mapping))
         return PROGRAM_COPY;
     if (mapping->from->well_known == WELL_KNOWN_ANY && mapping->to->well_known == WELL_KNOWN_ANY &&
-        (from == CODEC_JSON || to == CODEC_JSON || any_changes(c->set->options.types)))
+        (from == CODEC_JSON || to == CODEC_JSON || any_changes(c)))
         return PROGRAM_ANY;
     if ((from == CODEC_JSON && is_special(mapping->from)) ||
         (to == CODEC_JSON && is_special(mapping->to)))

@@ -15,6 +15,7 @@ typedef struct Compiler {
     Table programs;   /* style, mapping or type, codecs -> Program */
     Table identities; /* Schema pointer -> MappingSet */
     Table reaches_any; /* MessageType pointer -> yes or no */
+    bool any_asked, any_changes; /* does anything happen to a type that is met inside an Any? */
     Result failure;
 } Compiler;
 

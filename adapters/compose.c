@@ -13,8 +13,6 @@ typedef struct Composing {
     Table by_pair; /* first's and second's mapping -> Task */
     struct Task **tasks;
     uint32_t n_tasks, tasks_capacity;
-    const Loss **losses;
-    uint32_t losses_capacity;
 } Composing;
 
 /* One composed mapping, to be filled. */
@@ -504,17 +502,9 @@ static const Loss *adopt_loss(Composing *c, const Task *task, const Loss *loss, 
 {
     if (!loss)
         return NULL;
-    MappingSet *set = c->set;
-    if (set->n_losses == c->losses_capacity) {
-        uint32_t capacity = c->losses_capacity ? c->losses_capacity * 2 : 32;
-        c->losses = arena_grow(c->arena, c->losses, set->n_losses * sizeof *c->losses,
-                               capacity * sizeof *c->losses);
-        c->losses_capacity = capacity;
-    }
     const Expr *source = expr_source(expr);
     Loss *copy = arena_make(c->arena, Loss);
     *copy = *loss;
-    copy->index = set->n_losses;
     if (source)
         copy->path = arena_printf(c->arena, "%s.%s", task->made->from->name,
                                   steps_text(c->arena, source->steps, source->n_steps));
@@ -522,9 +512,7 @@ static const Loss *adopt_loss(Composing *c, const Task *task, const Loss *loss, 
         copy->into = into;
     if (loss->kind == LOSS_DEFAULTED && into[0])
         copy->path = into;
-    c->losses[set->n_losses++] = copy;
-    set->losses = c->losses;
-    return copy;
+    return mapping_set_add_loss(c->arena, c->set, copy);
 }
 
 /* A copy whose losses are this set's and whose texts name this source. */
@@ -641,5 +629,6 @@ const MappingSet *mapping_sets_compose(Arena *arena, const MappingSet *first,
     set->mappings = (const Mapping **)made;
     set->n_mappings = c.n_tasks;
     mappings_settle(made, c.n_tasks, same_package);
+    mapping_set_compose_names(arena, set, first, second);
     return set;
 }

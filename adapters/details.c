@@ -119,7 +119,7 @@ static Result convert_detail(const DetailsConversion *c, const WireField *detail
         return r;
     if (failed(r))
         add_unconverted(c, type, detail, r, out);
-    else
+    else if (converted.size || !detail->bytes.size) /* else the list lets it go */
         wire_add_bytes(out, STATUS_DETAILS, buffer_bytes(&converted));
     return OK;
 }

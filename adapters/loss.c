@@ -278,6 +278,7 @@ typedef struct Visited {
     uint32_t n, capacity;
     Arena *arena;
     Table seen;
+    bool any; /* there is an Any somewhere */
 } Visited;
 
 static void visit(Visited *visited, const Mapping *mapping)
@@ -300,13 +301,35 @@ static void visit_expr(Visited *visited, const Expr *expr)
 {
     if (expr->kind == EXPR_MESSAGE)
         visit(visited, expr->mapping);
+    if (expr->kind == EXPR_CONVERT && expr->converter->code == CONVERT_TYPE_URL)
+        visited->any = true;
     for (uint32_t i = 0; i < expr->n_args; i++)
         visit_expr(visited, expr->args[i]);
     for (uint32_t i = 0; i < expr->n_rules; i++)
         visit_expr(visited, expr->rules[i].value);
 }
 
-static void report_visited(LossReport *report, Visited *visited)
+/* What may be met inside an Any and has no counterpart: a line for each that the list speaks of, and one for
+   all others. */
+static void report_stranded(LossReport *report, const MappingSet *set)
+{
+    Buffer unsaid = buffer_in(report->arena);
+    for (uint32_t i = 0; i < set->n_stranded; i++) {
+        const Loss *loss = set->stranded[i].loss;
+        if (loss->file)
+            add_line(report, *loss);
+        else
+            buffer_printf(&unsaid, unsaid.size ? ", %s" : "%s", loss->path);
+    }
+    if (unsaid.size)
+        add_line(report, (Loss){.kind = LOSS_DROPPED,
+                                .loud = true,
+                                .path = text_of(&unsaid),
+                                .into = "",
+                                .how = "inside an Any: no counterpart"});
+}
+
+static void report_visited(LossReport *report, const MappingSet *set, Visited *visited)
 {
     for (uint32_t i = 0; i < visited->n; i++) {
         const Mapping *mapping = visited->mappings[i];
@@ -317,14 +340,17 @@ static void report_visited(LossReport *report, Visited *visited)
         for (uint32_t k = 0; k < mapping->n_guards; k++)
             report_guard(report, mapping, &mapping->guards[k]);
     }
+    if (visited->any)
+        report_stranded(report, set);
 }
 
-void loss_report(Arena *arena, const Mapping *mapping, LossReport *report_out)
+void loss_report(Arena *arena, const MappingSet *set, const Mapping *mapping,
+                 LossReport *report_out)
 {
     *report_out = (LossReport){.arena = arena};
     Visited visited = {.arena = arena, .seen = table_in(arena)};
     visit(&visited, mapping);
-    report_visited(report_out, &visited);
+    report_visited(report_out, set, &visited);
 }
 
 void loss_report_all(Arena *arena, const MappingSet *set, LossReport *report_out)
@@ -333,7 +359,7 @@ void loss_report_all(Arena *arena, const MappingSet *set, LossReport *report_out
     Visited visited = {.arena = arena, .seen = table_in(arena)};
     for (uint32_t i = 0; i < set->n_mappings; i++)
         visit(&visited, set->mappings[i]);
-    report_visited(report_out, &visited);
+    report_visited(report_out, set, &visited);
 }
 
 bool loss_report_is_clean(const LossReport *report)

@@ -175,6 +175,19 @@ struct Loss {
     uint32_t index;      /* in its MappingSet: the run-time counter */
 };
 
+/* What becomes of a type without a counterpart, where it is met by its name alone: inside an Any. */
+typedef enum TypeFate {
+    TYPE_LOUD,    /* FAULT_CANNOT_CONVERT naming it */
+    TYPE_DROPPED, /* the Any becomes an empty one, counted */
+    TYPE_KEPT,    /* it stays what it is, under its name */
+} TypeFate;
+
+typedef struct Stranded {
+    const MessageType *type; /* of the source version */
+    TypeFate fate;
+    const Loss *loss; /* its line in the report; DROPPED: what to count */
+} Stranded;
+
 /* All mappings between two versions in one direction, and what they lose. */
 typedef struct MappingSet {
     const Schema *from, *to;
@@ -184,6 +197,8 @@ typedef struct MappingSet {
     const Loss **losses;
     uint32_t n_losses;
     Table by_type; /* source full name -> Mapping; the type map for Any, details, operations */
+    const Stranded *stranded; /* types of the source's package that are not in by_type */
+    uint32_t n_stranded;
 } MappingSet;
 
 /* The mapping of a source message type, or NULL: it has no counterpart. */

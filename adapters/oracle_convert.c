@@ -442,6 +442,15 @@ static Result serialized(Step *s)
     return OK;
 }
 
+/* Types of the version's own package have to have counterparts; others are the same to all. */
+static bool is_own(const Oracle *o, const MessageType *type)
+{
+    const ChangeSide *side = &o->list->sides[!o->to];
+    return table_get(&o->list->fates[!o->to], bytes_of(type->full_name)) ||
+           (side->package[0] ? side_name(side, type->full_name) != type->full_name
+                             : !type->package[0]);
+}
+
 static Result any(Step *s)
 {
     const MessageType *from = s->by->from.message, *to = s->by->to.message;
@@ -454,6 +463,14 @@ static Result any(Step *s)
         name--;
     const MessageType *type = schema_message(from->schema, bytes_slice(text, name, text.size));
     const MessagePair *pair = type ? oracle_find_pair(s->o, type) : NULL;
+    if (type && !pair && is_own(s->o, type)) {
+        const TypeGone *gone =
+            table_get(&s->o->list->fates[!s->o->to], bytes_of(type->full_name));
+        if (!gone || gone->fate == TYPE_LOUD)
+            return cannot(s, "a type without a counterpart");
+        if (gone->fate == TYPE_DROPPED)
+            text = value = BYTES_NONE;
+    }
     if (pair) {
         Tree *before, *after;
         Result r = tree_parse(s->o->arena, type, value, &before);

@@ -233,12 +233,19 @@ struct Program {
     const Program *first, *second; /* STAGED; second may be NULL */
 };
 
+/* What is done with a type that is met inside an Any. */
+typedef struct AnyType {
+    const Program *program;   /* or NULL: its bytes stay */
+    const Stranded *stranded; /* or it has no counterpart */
+    bool bytes_in, bytes_out; /* the source, or the target, does not know it: bytes also in JSON */
+} AnyType;
+
 /* What all programs of a compilation share. */
 typedef struct ProgramSet {
     PlanOptions options;
     Program **programs; /* all of them */
     uint32_t n, capacity;
-    Table any[CODEC_COUNT][CODEC_COUNT]; /* from, to: full name -> Program, what may be in an Any */
+    Table any[CODEC_COUNT][CODEC_COUNT]; /* from, to: full name -> AnyType */
 } ProgramSet;
 
 struct Plan {

@@ -269,18 +269,30 @@ static Tree *random_mask(Maker *m, const MessageType *type, const TreeHint *hint
     return tree;
 }
 
+/* Mostly what has a counterpart; also what has none, what is in no version's package, and nothing. */
+static const MessageType *type_in_any(Maker *m)
+{
+    const MappingSet *set = m->hints->set;
+    const MessageType *type = NULL;
+    if (set->n_stranded && chance(m, 10))
+        return set->stranded[below(m, set->n_stranded)].type;
+    if (chance(m, 10))
+        type = &set->from->messages[below(m, set->from->n_messages)];
+    else if (set->n_mappings)
+        type = set->mappings[below(m, set->n_mappings)]->from;
+    return type && !type->map_entry ? type : NULL;
+}
+
 static Tree *random_any(Maker *m, const MessageType *type, unsigned depth)
 {
     Tree *tree = tree_new(m->arena, type);
-    const MappingSet *set = m->hints->set;
-    if (!set->n_mappings || depth >= DEPTH)
-        return tree;
-    const MessageType *inner = set->mappings[below(m, set->n_mappings)]->from;
-    if (inner->map_entry || !table_get(&set->by_type, bytes_of(inner->full_name)))
+    const MessageType *inner = depth < DEPTH ? type_in_any(m) : NULL;
+    if (!inner)
         return tree;
     Buffer content = buffer_in(m->arena);
     tree_write(random_message(m, inner, depth + 1, NULL), &content);
-    const char *url = arena_printf(m->arena, "type.googleapis.com/%s", inner->full_name);
+    const char *name = chance(m, 2) ? "unknown.Type" : inner->full_name;
+    const char *url = arena_printf(m->arena, "type.googleapis.com/%s", name);
     tree_put(m->arena, tree, message_field_by_number(type, 1),
              (TreeValue){.plain = {.bytes = bytes_of(url)}});
     tree_put(m->arena, tree, message_field_by_number(type, 2),
@@ -449,13 +461,20 @@ static bool drop_value(Shrinking *s, TreeField *field, uint32_t at)
     return false;
 }
 
+/* An Any keeps its type as long as there is something in it. */
+static bool may_go(const Tree *tree, uint32_t field)
+{
+    return !tree->type->fields[field].required &&
+           (tree->type->well_known != WELL_KNOWN_ANY || field > 0 || !tree->fields[1].n);
+}
+
 static bool shrink_message(Shrinking *s, Tree *tree)
 {
     bool less = false;
     for (uint32_t i = 0; i < tree->type->n_fields; i++) {
         TreeField *field = &tree->fields[i];
         for (uint32_t k = field->n; k-- > 0;) {
-            if (!tree->type->fields[i].required && drop_value(s, field, k))
+            if (may_go(tree, i) && drop_value(s, field, k))
                 less = true;
             else if (tree->type->fields[i].message)
                 less |= shrink_message(s, field->values[k].message);

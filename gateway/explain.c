@@ -109,7 +109,7 @@ static void tell_losses(const Version *from, const Version *to, const MessageTyp
     LossReport report;
     if (!mapping)
         return;
-    loss_report(out->arena, mapping, &report);
+    loss_report(out->arena, set, mapping, &report);
     buffer_printf(out, "%-9s %s of %s as %s's: %s\n", what, type->name, from->name, to->name,
                   loss_report_is_clean(&report) ? "nothing is lost" : "");
     loss_report_text(&report, false, out);

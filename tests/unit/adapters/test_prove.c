@@ -81,6 +81,11 @@ static const Operation operations[] = {
     {"Choice", "", ""},
     {"Types", "messages: {Line: {sku: code}}\ntypes: {Item: Line}",
      "messages: {Item: {code: sku}}\ntypes: {Line: Item}"},
+    {"Strays",
+     "types: {Item: Line, Promo: {removed: graceful}, Coupon: {removed: kept}, Gift: {added: "
+     "graceful}}\nmessages: {Item: {sku: code}}",
+     "types: {Line: Item, Gift: {removed: kept}, Coupon: {added: graceful}}\n"
+     "messages: {Line: {code: sku}}"},
     {"Masks", "messages: {Thing: {name: title}, Get: {read_mask: {of: Thing}}}",
      "messages: {Thing: {title: name}, Get: {read_mask: {of: Thing}}}"},
     {"Tree", "messages: {Node: {name: label}}", "messages: {Node: {label: name}}"},
