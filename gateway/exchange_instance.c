@@ -197,6 +197,53 @@ static Result write_request_message(Exchange *x, Bytes message)
     return OK;
 }
 
+/* REST has the message taken apart, into path, query and body. */
+static Result write_rest_head(Exchange *x, HttpHead *head, bool *has_body_out)
+{
+    RestRequest rest = {.has_body = true};
+    Result r = rest_request_write(x->pick.pair->target->type, x->framed, x->arena, &rest);
+    if (!failed(r))
+        r = request_write(&x->target, &x->call.metadata, x->arena, head);
+    if (failed(r))
+        return r;
+    head->method = rest.verb;
+    head->path = rest.path;
+    x->framed = rest.body;
+    *has_body_out = rest.has_body;
+    return OK;
+}
+
+/* What came as a GET goes on as a GET, so that whoever keeps answers on the way may keep it, unless its
+   path grew longer than we would take ourselves. */
+static Result write_connect_head(Exchange *x, HttpHead *head, bool *has_body_out)
+{
+    x->target.use_get = x->call.is_get && x->pick.pair->target->type->no_side_effects;
+    x->target.message = x->framed;
+    Result r = request_write(&x->target, &x->call.metadata, x->arena, head);
+    if (!failed(r) && x->target.use_get && head->path.size > x->config->limits.http.path_bytes) {
+        x->target.use_get = false;
+        r = request_write(&x->target, &x->call.metadata, x->arena, head);
+    }
+    *has_body_out = !x->target.use_get;
+    return r;
+}
+
+/* The head of the request, and whether `framed` is to follow as its body. */
+static Result write_request_head(Exchange *x, HttpHead *head, bool *has_body_out)
+{
+    *has_body_out = true;
+    x->target.timeout = x->deadline == NO_TIMEOUT ? NO_TIMEOUT : x->deadline - x->loop->now;
+    if (x->target.timeout <= 0)
+        return FAIL(x->arena, FAULT_DEADLINE_EXCEEDED, "nothing was sent in time");
+    if (dialect_is_framed(x->target.dialect))
+        return request_write(&x->target, &x->call.metadata, x->arena, head);
+    Result r = x->target.dialect == DIALECT_REST ? write_rest_head(x, head, has_body_out)
+                                                 : write_connect_head(x, head, has_body_out);
+    if (!failed(r) && *has_body_out)
+        head->content_length = (int64_t)x->framed.size;
+    return r;
+}
+
 static const Step *exchange_send(Exchange *x)
 {
     if (!x->method)
@@ -210,30 +257,13 @@ static const Step *exchange_send(Exchange *x)
     }
 
     HttpHead head;
-    RestRequest rest = {.has_body = true};
-    bool to_rest = x->target.dialect == DIALECT_REST;
-    if (to_rest) {
-        Result r = rest_request_write(x->pick.pair->target->type, x->framed, x->arena, &rest);
-        if (failed(r))
-            return exchange_fail(x, r);
-        x->framed = rest.body;
-    }
-    x->target.timeout = x->deadline == NO_TIMEOUT ? NO_TIMEOUT : x->deadline - x->loop->now;
-    if (x->target.timeout <= 0)
-        return exchange_fail(x, FAIL(x->arena, FAULT_DEADLINE_EXCEEDED, "nothing was sent in time"));
-    Result r = request_write(&x->target, &x->call.metadata, x->arena, &head);
+    bool has_body;
+    Result r = write_request_head(x, &head, &has_body);
     if (failed(r))
         return exchange_fail(x, r);
-    if (to_rest) {
-        head.method = rest.verb;
-        head.path = rest.path;
-    }
-    if (!streaming)
-        head.content_length = rest.has_body && to_rest ? (int64_t)x->framed.size : -1;
     x->record.attempts++;
     x->instance.ended = false;
-    x->instance.stream = http_stream_open(x->instance.connection, &head, !rest.has_body,
-                                          &instance_events, x);
+    x->instance.stream = http_stream_open(x->instance.connection, &head, !has_body, &instance_events, x);
     if (!x->instance.stream)
         return exchange_attempt_failed(x, FAIL(x->arena, FAULT_UPSTREAM_REFUSED,
                                                "%s has no room for another stream",
@@ -243,7 +273,7 @@ static const Step *exchange_send(Exchange *x)
 
     if (!streaming) {
         x->sent = true;
-        if (rest.has_body) {
+        if (has_body) {
             http_stream_send_body(x->instance.stream, x->framed);
             http_stream_send_end(x->instance.stream, NULL);
         }
@@ -334,7 +364,7 @@ static const Step *take_answer(Exchange *x, Bytes piece)
             continue;
         }
         if (x->has_answer_message)
-            return exchange_fail(x, FAIL(x->arena, FAULT_UPSTREAM_PROTOCOL,
+            return exchange_fail(x, FAIL(x->arena, FAULT_UPSTREAM_CARDINALITY,
                                          "%s gave more than one message for %s",
                                          x->pick.instance->address.text, x->target.method.data));
         x->has_answer_message = true;

@@ -187,7 +187,7 @@ static const Step *exchange_reply(Exchange *x)
         return exchange_reply_end(x, &x->answer.status, &x->answer.trailers);
 
     if (!x->has_answer_message)
-        return exchange_fail(x, FAIL(x->arena, FAULT_UPSTREAM_PROTOCOL, "%s ended %.*s well but gave no message",
+        return exchange_fail(x, FAIL(x->arena, FAULT_UPSTREAM_CARDINALITY, "%s ended %.*s well but gave no message",
                                      x->pick.instance->address.text, BYTES_ARGS(x->target.method)));
     Bytes converted;
     Result r = exchange_convert_answer(x, x->answer_message, &converted);

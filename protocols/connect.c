@@ -374,7 +374,7 @@ static Result end_stream(Answer *answer, Bytes end, Arena *arena)
         if (bytes_are(name, "error") && kind == JSON_KIND_OBJECT) {
             status.code = CODE_UNKNOWN;
             r = read_error(&cursor, arena, &status);
-        } else if (bytes_are(name, "error")) {
+        } else if (bytes_are(name, "error") && kind != JSON_KIND_NULL) {
             r = FAIL(arena, FAULT_UPSTREAM_PROTOCOL, "\"error\" in the end frame is no object");
         } else if (bytes_are(name, "metadata") && kind == JSON_KIND_OBJECT) {
             read_metadata(&cursor, arena, &trailers);

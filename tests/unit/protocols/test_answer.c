@@ -362,13 +362,16 @@ static void a_connect_stream_ends_as_its_end_frame_says(void **state)
     assert_bytes(fields_joined(&answer.trailers, "x-t"), "9, 10");
     assert_bytes(fields_get(&answer.trailers, "y-bin"), "Zg");
     begin_stream();
+    ended(none, "{\"error\":null}");
+    assert_int_equal(answer.status.code, CODE_OK);
+    begin_stream();
     ended(none, "{\"error\":{}}");
     assert_int_equal(answer.status.code, CODE_UNKNOWN);
 }
 
 static void a_connect_stream_without_a_good_end_is_broken(void **state)
 {
-    static const char *const bad[] = {NULL, "", "null", "{", "{\"error\":null}", "{\"error\":\"x\"}", "{} {}", "[]"};
+    static const char *const bad[] = {NULL, "", "null", "{", "{\"error\":\"x\"}", "{} {}", "[]"};
     for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
         begin_stream();
         assert_fault(answer_end(&answer, NULL, bytes_of(bad[i]), arena), FAULT_UPSTREAM_PROTOCOL);
