@@ -4,18 +4,19 @@
 # that an unknown path would have answered already.
 # FOLDER keeps the h2spec program; it comes from the Go module proxy, or H2SPEC names one that is there.
 set -euo pipefail
+here=$(cd "$(dirname "$0")" && pwd)
 gateway=$(realpath "$1")
 mkdir -p "$2"
 tools=$(realpath "$2")
 orders=$(realpath "$3")
-h2spec=${H2SPEC:-$tools/h2spec}
-[ -x "$h2spec" ] || GOBIN=$tools go install github.com/summerwind/h2spec/cmd/h2spec@af83a65
+. "$here/tools.sh"
+[ -n "${H2SPEC:-}" ] || go_install github.com/summerwind/h2spec/cmd "$h2spec" h2spec
+program=${H2SPEC:-$tools/h2spec}
 
 folder=$(mktemp -d)
 trap 'kill "$child" 2>/dev/null || true; wait 2>/dev/null; rm -rf "$folder"' EXIT
 openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 2 -subj /CN=localhost \
     -keyout "$folder/key.pem" -out "$folder/cert.pem" 2>/dev/null
-free_port() { /usr/bin/python3 -c 'import socket; s = socket.socket(); s.bind(("127.0.0.1", 0)); print(s.getsockname()[1])'; }
 plain=$(free_port) secure=$(free_port) admin=$(free_port)
 cat > "$folder/gateway.yaml" <<YAML
 listen:
@@ -37,7 +38,7 @@ passed=0 failed=0
 for way in "-p $plain" "-p $secure -t -k"; do
     echo "== h2spec $way"
     # shellcheck disable=SC2086
-    "$h2spec" -S -P /v3/orders/1 -h 127.0.0.1 $way > "$folder/out" 2>&1 || true
+    "$program" -S -P /v3/orders/1 -h 127.0.0.1 $way > "$folder/out" 2>&1 || true
     sed -n '/^Failures:/,/^Finished/p' "$folder/out"
     grep -aq ' tests, ' "$folder/out" || head -5 "$folder/out"
     summary=$(grep -aoE '[0-9]+ tests, [0-9]+ passed, [0-9]+ skipped, [0-9]+ failed' "$folder/out" | tail -1 || true)

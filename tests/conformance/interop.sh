@@ -3,19 +3,17 @@
 # FOLDER keeps the programs; they come from the Go module proxy. Left out: cases that need credentials of a
 # cloud, and those in which this server fails this client without a gateway, too (pick_first_unary, orca_*).
 set -euo pipefail
+here=$(cd "$(dirname "$0")" && pwd)
 gateway=$(realpath "$1")
 mkdir -p "$2"
 tools=$(realpath "$2")
-version=v1.76.0
-for program in client server; do
-    [ -x "$tools/$program" ] || GOBIN=$tools go install "google.golang.org/grpc/interop/$program@$version"
-done
+. "$here/tools.sh"
+go_install google.golang.org/grpc/interop "$grpc_go" client server
 
 folder=$(mktemp -d)
 trap 'kill $(jobs -p) 2>/dev/null || true; wait 2>/dev/null; rm -rf "$folder"' EXIT
 protoc -I /usr/share/grpc-proto --include_imports --descriptor_set_out="$folder/testing.binpb" \
     grpc/testing/test.proto
-free_port() { /usr/bin/python3 -c 'import socket; s = socket.socket(); s.bind(("127.0.0.1", 0)); print(s.getsockname()[1])'; }
 port=$(free_port) upstream=$(free_port) admin=$(free_port)
 cat > "$folder/gateway.yaml" <<YAML
 listen: [127.0.0.1:$port]

