@@ -238,6 +238,8 @@ static void connection_flush(Connection *c)
             break;
         }
     }
+    if (c->state == CONNECTION_SERVING && n == 0 && http_connection_half_closed(c->http))
+        socket_shutdown(&c->socket);
     connection_settle(c);
     if (c->state == CONNECTION_SERVING && n == 0 && c->phase >= HTTP_CLOSING)
         connection_linger(c);

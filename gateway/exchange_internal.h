@@ -190,6 +190,7 @@ const Route *opaque_route(const Config *config, Bytes path); /* NULL: none */
 MUST_USE Result opaque_keep_head(Exchange *x);
 const Step *opaque_send(Exchange *x);
 const Step *opaque_forward(Exchange *x, Bytes piece);
+const Step *opaque_end_tunnel(Exchange *x); /* the client has said all */
 
 /* exchange_resolve.c: fills in the call, its dialect, and the method or binding. */
 MUST_USE Result exchange_resolve(Exchange *x);

@@ -131,6 +131,8 @@ static void on_head(void *owner, HttpStream *stream, const HttpHead *head, bool 
     x->record.time_upstream_head = x->loop->now - x->began;
     x->instance.ended = end;
     x->tunnel = head->status == 101;
+    if (x->tunnel)
+        x->client.ended = false; /* the request has; what comes now is the tunnel's */
     http_stream_send_head(x->client.stream, &reply, end);
     x->replied_head = true;
     if (end)
@@ -153,6 +155,12 @@ static void on_end(void *owner, HttpStream *stream, const Fields *trailers)
     http_stream_send_end(x->client.stream, trailers->n ? trailers : NULL);
     if (!x->tunnel || x->client.ended)
         exchange_run(x, &STEP_finish);
+}
+
+const Step *opaque_end_tunnel(Exchange *x)
+{
+    http_stream_send_end(x->instance.stream, NULL);
+    return x->instance.ended ? &STEP_finish : STEP_WAIT;
 }
 
 static void on_drain(void *owner, HttpStream *stream)

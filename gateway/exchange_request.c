@@ -236,8 +236,8 @@ static void on_end(void *owner, HttpStream *stream, const Fields *trailers)
         exchange_run(x, builtin_go_on(x));
     else if (x->method && !x->method->type->client_streaming)
         exchange_run(x, &STEP_receive);
-    else if (x->instance.stream && x->tunnel && x->instance.ended)
-        exchange_run(x, &STEP_finish);
+    else if (x->tunnel)
+        exchange_run(x, opaque_end_tunnel(x));
     else if (x->instance.stream && !(x->bodiless && !x->method))
         exchange_run(x, exchange_end_request(x));
 }

@@ -217,7 +217,7 @@ static void link_flush(Link *link)
     struct iovec vectors[VECTORS];
     Loop *loop = loop_of(link);
     size_t sent = 0;
-    int n;
+    int n = 0;
     while (link->state != LINK_GONE &&
            (n = http_connection_output(link->http, vectors, VECTORS)) > 0) {
         size_t total = 0;
@@ -239,6 +239,8 @@ static void link_flush(Link *link)
             break;
         }
     }
+    if (link->state != LINK_GONE && n == 0 && http_connection_half_closed(link->http))
+        socket_shutdown(&link->socket);
     link_settle(link);
 }
 

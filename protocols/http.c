@@ -214,6 +214,11 @@ bool http_connection_held_up(const HttpConnection *connection)
     return connection->engine->held_up && connection->engine->held_up(connection);
 }
 
+bool http_connection_half_closed(const HttpConnection *connection)
+{
+    return connection->engine->half_closed && connection->engine->half_closed(connection);
+}
+
 void http_connection_ping(HttpConnection *connection)
 {
     if (connection->engine->ping)

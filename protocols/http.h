@@ -151,6 +151,10 @@ void http_connection_ping(HttpConnection *connection);
    holds memory of ours and does nothing for it. False on HTTP/1.1, whose peers hold up the socket. */
 bool http_connection_held_up(const HttpConnection *connection);
 
+/* HTTP/1.1, after 101: our side has ended and the peer's has not. When there is no output left the owner ends the
+   socket's sending side, and goes on reading. */
+bool http_connection_half_closed(const HttpConnection *connection);
+
 /* Bytes of body moved in and out so far: progress, for timeouts against slow peers. */
 uint64_t http_connection_progress(const HttpConnection *connection);
 

@@ -562,6 +562,12 @@ static bool http1_going(const HttpConnection *base)
     return http1->draining || http1->closing || http1->dead;
 }
 
+static bool http1_half_closed(const HttpConnection *base)
+{
+    const Http1 *http1 = (const Http1 *)base;
+    return http1->reading == HTTP1_READ_TUNNEL && http1->stream && http1->stream->ended;
+}
+
 static HttpStream *http1_open(HttpConnection *base, const HttpHead *head, bool end,
                               const HttpStreamEvents *events, void *owner)
 {
@@ -655,6 +661,7 @@ static const HttpEngine http1_engine = {
     .streams = http1_streams,
     .capacity = http1_capacity,
     .going = http1_going,
+    .half_closed = http1_half_closed,
     .destroy = http1_destroy,
     .open = http1_open,
     .send_head = http1_send_head,

@@ -195,6 +195,8 @@ void http1_send_end(HttpStream *base, const Fields *trailers)
         if (trailers && stream->takes_trailers && !http1->base.client)
             put_trailers(http1, trailers);
         put_text(http1, "\r\n");
+    } else if (http1->reading == HTTP1_READ_TUNNEL) {
+        /* the socket's owner sees to it: http_connection_half_closed */
     } else if (stream->framing == HTTP1_UNTIL_CLOSE ||
                (stream->framing == HTTP1_LENGTH && stream->left)) {
         http1->keep_alive = false; /* a body cut short can only be told by closing */

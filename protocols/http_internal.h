@@ -26,6 +26,7 @@ typedef struct HttpEngine {
     uint32_t (*capacity)(const HttpConnection *connection);
     bool (*going)(const HttpConnection *connection);
     bool (*held_up)(const HttpConnection *connection); /* NULL: never */
+    bool (*half_closed)(const HttpConnection *connection); /* NULL: never */
     void (*ping)(HttpConnection *connection); /* NULL: there is no such thing */
     void (*destroy)(HttpConnection *connection);
     HttpStream *(*open)(HttpConnection *connection, const HttpHead *head, bool end,

@@ -958,6 +958,41 @@ static void after_101_bytes_go_both_ways_until_each_side_ends(void **state)
     side_end(&server);
 }
 
+/* What one side of a tunnel has said all of may be answered by the other at length. */
+static void a_tunnel_that_is_half_closed_goes_on_the_other_way(void **state)
+{
+    for (int by_client = 0; by_client < 2; by_client++) {
+        Side server = {.on_end = switch_protocols}, client = {0};
+        side_begin(&server, http1_server_new, NULL);
+        side_begin(&client, http1_client_new, NULL);
+        side_open(&client, "GET", "/ws", "upgrade: websocket", -1, true);
+        sides_pump(&client, &server);
+        server.on_end = NULL;
+        Side *first = by_client ? &client : &server, *second = by_client ? &server : &client;
+        side_forget(first);
+        side_forget(second);
+
+        http_stream_send_body(first->stream, bytes_of("all"));
+        http_stream_send_end(first->stream, NULL);
+        sides_pump(first, second);
+        assert_true(http_connection_half_closed(first->connection));
+        assert_int_equal(http_connection_phase(first->connection), HTTP_ACTIVE);
+        http_connection_eof(second->connection);
+        assert_string_equal(side_log(second), "body all\nend\n");
+        http_stream_send_body(second->stream, bytes_of("one more thing"));
+        sides_pump(first, second);
+        assert_string_equal(side_log(first), "body one more thing\n");
+
+        http_stream_send_end(second->stream, NULL);
+        sides_pump(first, second);
+        assert_int_equal(http_connection_phase(second->connection), HTTP_CLOSED);
+        http_connection_eof(first->connection);
+        assert_int_equal(http_connection_phase(first->connection), HTTP_CLOSED);
+        side_end(&client);
+        side_end(&server);
+    }
+}
+
 static void bytes_behind_an_upgrade_wait_for_101(void **state)
 {
     Side server = {0};
@@ -1042,6 +1077,7 @@ int main(void)
         cmocka_unit_test(a_request_that_would_break_its_message_is_not_sent),
         cmocka_unit_test(a_released_call_takes_its_connection_along),
         cmocka_unit_test(after_101_bytes_go_both_ways_until_each_side_ends),
+        cmocka_unit_test(a_tunnel_that_is_half_closed_goes_on_the_other_way),
         cmocka_unit_test(bytes_behind_an_upgrade_wait_for_101),
         cmocka_unit_test(owners_may_do_anything_at_any_time),
     };
