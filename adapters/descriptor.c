@@ -63,9 +63,6 @@ Result descriptor_count(Loader *loader, const FileScope *file)
 
 Result loader_declare(Loader *loader, Table *table, const char *full_name, void *what)
 {
-    size_t size = strlen(full_name);
-    if (size == 0 || full_name[size - 1] == '.')
-        return BAD_SCHEMA(loader, "%s: something without a name in \"%s\"", loader->name, full_name);
     if (table_put(table, bytes_of(full_name), what))
         return BAD_SCHEMA(loader, "%s: %s is declared twice", loader->name, full_name);
     return OK;
@@ -131,12 +128,10 @@ static Result index_enum(Loader *loader, EnumType *type)
 
 static Result read_enum_value(Loader *loader, Bytes from, EnumValue *value)
 {
-    value->name = "";
+    value->name = loader_name(loader, descriptor_bytes(from, 1));
     WireReader reader = wire_reader(from);
     for (WireField f; wire_next(&reader, &f);) {
-        if (f.number == 1)
-            value->name = loader_text(loader, f.bytes);
-        else if (f.number == 2)
+        if (f.number == 2)
             value->number = (int32_t)f.value;
     }
     return descriptor_end(loader, &reader, "EnumValueDescriptorProto");

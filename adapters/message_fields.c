@@ -108,11 +108,11 @@ static const char *camel_case(Loader *loader, const char *name)
 
 static void name_field(Loader *loader, const FieldText *text, FieldType *field)
 {
-    field->name = loader_text(loader, text->name);
+    field->name = loader_name(loader, text->name);
     if (text->has_json_name && bytes_equal(text->json_name, text->name))
         field->json_name = field->name;
     else if (text->has_json_name)
-        field->json_name = loader_text(loader, text->json_name);
+        field->json_name = loader_json_name(loader, text->json_name);
     else
         field->json_name = camel_case(loader, field->name);
 }
@@ -263,7 +263,7 @@ static Result read_fields(Loader *loader, const DeclaredMessage *declared, Messa
         if (f.number == 2)
             r = read_field(loader, f.bytes, &texts[n++]);
         else if (f.number == 8)
-            drafts[oneof++].name = loader_text(loader, descriptor_bytes(f.bytes, 1));
+            drafts[oneof++].name = loader_name(loader, descriptor_bytes(f.bytes, 1));
     }
     for (uint32_t i = 0; !failed(r) && i < n; i++) {
         if (texts[i].oneof_index >= (int64_t)n_oneofs || texts[i].oneof_index < -1)

@@ -130,7 +130,7 @@ static void put_json_enum(Runner *runner, const EnumType *type, int32_t number)
     const EnumValue *value = runner->set->options.enums_as_numbers
                                  ? NULL
                                  : enum_value_by_number(type, number);
-    if (type->is_null_value) {
+    if (type->is_null_value && number == 0) {
         buffer_add_text(out, "null");
     } else if (value) {
         buffer_add_byte(out, '"');

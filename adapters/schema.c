@@ -1,6 +1,7 @@
 #include "adapters/schema.h"
 
 #include "adapters/schema_internal.h"
+#include "base/utf8.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -37,9 +38,53 @@ const char *loader_text(Loader *loader, Bytes text)
     return copy;
 }
 
+static void note_bad(Loader *loader, Bytes name)
+{
+    if (!loader->bad_name.data)
+        loader->bad_name = bytes(name.size ? name.data : (const uint8_t *)"", name.size);
+}
+
+static bool is_word(Bytes name)
+{
+    for (size_t i = 0; i < name.size; i++) {
+        uint8_t c = name.data[i];
+        if (!(c >= 'a' && c <= 'z') && !(c >= 'A' && c <= 'Z') && !(c >= '0' && c <= '9') && c != '_')
+            return false;
+    }
+    return name.size > 0;
+}
+
+const char *loader_name(Loader *loader, Bytes name)
+{
+    if (!is_word(name))
+        note_bad(loader, name);
+    return loader_text(loader, name);
+}
+
+const char *loader_package(Loader *loader, Bytes name)
+{
+    Bytes left = name;
+    while (left.size) {
+        size_t dot = bytes_find(left, '.');
+        if (!is_word(bytes_slice(left, 0, dot)) || dot + 1 == left.size)
+            note_bad(loader, name);
+        left = bytes_slice(left, dot + 1, left.size);
+    }
+    return loader_text(loader, name);
+}
+
+const char *loader_json_name(Loader *loader, Bytes name)
+{
+    if (!utf8_valid(name) || bytes_find(name, '\0') < name.size)
+        note_bad(loader, name);
+    return loader_text(loader, name);
+}
+
 const char *loader_join(Loader *loader, const char *scope, Bytes name)
 {
     size_t size = strlen(scope);
+    if (!is_word(name))
+        note_bad(loader, name);
     if (size == 0)
         return loader_text(loader, name);
     char *joined = name_room(loader, size + 1 + name.size + 1);
@@ -93,7 +138,7 @@ static Result add_file(Loader *loader, FileList *list, Bytes descriptor)
     for (WireField f; wire_next(&reader, &f);) {
         switch (f.number) {
         case 1: scope.name = loader_text(loader, f.bytes); break;
-        case 2: scope.package = loader_text(loader, f.bytes); break;
+        case 2: scope.package = loader_package(loader, f.bytes); break;
         case 3: n_dependencies++; break;
         case 12: syntax = f.bytes; break;
         default: break;
@@ -224,6 +269,8 @@ Result schema_load(Arena *arena, Bytes descriptor_set, const char *name, const S
     Loader loader = {.arena = arena, .schema = schema, .name = schema->name};
     loader.scratch = arena_new(ARENA_UNLIMITED);
     Result r = load(&loader, descriptor_set);
+    if (!failed(r) && loader.bad_name.data)
+        r = BAD_SCHEMA(&loader, "%s: \"%.*s\" cannot be a name", loader.name, BYTES_ARGS(loader.bad_name));
     arena_free(loader.scratch);
     *schema_out = failed(r) ? NULL : schema;
     return r;

@@ -41,13 +41,25 @@ typedef struct Loader {
     DeclaredExtension *extensions;
     size_t n_extensions, extension_capacity;
     char *names, *names_end; /* the free part of a block of small strings */
+    Bytes bad_name;          /* `data` is NULL: all were good */
 } Loader;
 
 /* A copy that ends with NUL, packed: a schema is mostly small names. */
 const char *loader_text(Loader *loader, Bytes text);
+
+/*
+ * The same for names, which are letters, digits and _ (a package has dots between them), as protoc sees to:
+ * they become paths, and words of configs and change lists. The first that is none is noted, and loading
+ * ends with it.
+ */
+const char *loader_name(Loader *loader, Bytes name);
+const char *loader_package(Loader *loader, Bytes name);
 const char *loader_join(Loader *loader, const char *scope, Bytes name); /* "scope.name" */
 
-/* Puts a full name into one of the schema's tables; twice, or empty, is a mistake. */
+/* The same for a name in JSON, which may be any text without NUL. */
+const char *loader_json_name(Loader *loader, Bytes name);
+
+/* Puts a full name into one of the schema's tables; twice is a mistake. */
 MUST_USE Result loader_declare(Loader *loader, Table *table, const char *full_name, void *what);
 const char *loader_without_package(const char *full_name, const char *package);
 

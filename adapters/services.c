@@ -32,11 +32,10 @@ static Result read_method(Loader *loader, Bytes from, const ServiceType *service
     Result r = OK;
     Bytes input = BYTES_NONE, output = BYTES_NONE;
     method->service = service;
-    method->name = "";
+    method->name = loader_name(loader, descriptor_bytes(from, 1));
     WireReader reader = wire_reader(from);
     for (WireField f; !failed(r) && wire_next(&reader, &f);) {
         switch (f.number) {
-        case 1: method->name = loader_text(loader, f.bytes); break;
         case 2: input = f.bytes; break;
         case 3: output = f.bytes; break;
         case 4: r = read_method_options(loader, f.bytes, method); break;

@@ -287,6 +287,48 @@ static void unknown_types_and_other_syntaxes_are_refused(void **state)
                                     &schema));
 }
 
+/* One file with one message with one field. */
+static Bytes named_set(Arena *arena, const char *package, const char *type, const char *name, Bytes json)
+{
+    Buffer field = buffer_in(arena), type_buffer = buffer_in(arena), file = buffer_in(arena),
+           set = buffer_in(arena);
+    wire_add_bytes(&field, 1, bytes_of(name));
+    wire_add_number(&field, 3, 1);
+    wire_add_number(&field, 4, 1);
+    wire_add_number(&field, 5, KIND_STRING);
+    wire_add_bytes(&field, 10, json);
+    wire_add_bytes(&type_buffer, 1, bytes_of(type));
+    wire_add_bytes(&type_buffer, 2, buffer_bytes(&field));
+    wire_add_bytes(&file, 1, bytes_of("named.proto"));
+    wire_add_bytes(&file, 2, bytes_of(package));
+    wire_add_bytes(&file, 4, buffer_bytes(&type_buffer));
+    wire_add_bytes(&file, 12, bytes_of("proto3"));
+    wire_add_bytes(&set, 1, buffer_bytes(&file));
+    return buffer_bytes(&set);
+}
+
+static void what_cannot_be_a_name_is_refused_and_quoted(void **state)
+{
+    const Loaded *l = *state;
+    const Schema *schema;
+    assert_ok(l->arena, schema_load(l->arena, named_set(l->arena, "a.b_2.c", "T", "x", bytes_of("\"ö\" {}")),
+                                    "named", &schema));
+    static const char *const bad[][3] = {
+        {".a", "T", "x"}, {"a.", "T", "x"}, {"a..b", "T", "x"}, {"a/b", "T", "x"}, {"a", "", "x"},
+        {"a", ".T", "x"}, {"a", "T.U", "x"}, {"a", "T", ""}, {"a", "T", "x y"}, {"a", "T", "x.y"},
+    };
+    for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
+        Bytes set = named_set(l->arena, bad[i][0], bad[i][1], bad[i][2], bytes_of("x"));
+        Result r = schema_load(l->arena, set, "named", &schema);
+        assert_fault(r, FAULT_BAD_SCHEMA);
+        assert_non_null(strstr(r.error->doing, "cannot be a name"));
+    }
+    assert_fault(schema_load(l->arena, named_set(l->arena, "a", "T", "x", bytes("y\0z", 3)), "named",
+                             &schema), FAULT_BAD_SCHEMA);
+    assert_fault(schema_load(l->arena, named_set(l->arena, "a", "T", "x", bytes_of("\xff")), "named",
+                             &schema), FAULT_BAD_SCHEMA);
+}
+
 static void a_set_cut_off_anywhere_is_refused(void **state)
 {
     const Loaded *l = *state;
@@ -340,6 +382,7 @@ int main(void)
         cmocka_unit_test(a_missing_import_is_named),
         cmocka_unit_test(well_known_types_are_supplied),
         cmocka_unit_test(unknown_types_and_other_syntaxes_are_refused),
+        cmocka_unit_test(what_cannot_be_a_name_is_refused_and_quoted),
         cmocka_unit_test(a_set_cut_off_anywhere_is_refused),
         cmocka_unit_test(the_same_set_has_the_same_wire_and_another_has_not),
         cmocka_unit_test(a_file_that_is_not_there_is_named),
