@@ -61,9 +61,11 @@ Result exchange_convert_request(Exchange *x, Bytes message, Bytes *converted_out
     if (x->binding) {
         const char *body = x->binding->rule->body;
         if (http_body_in(x->binding)) {
-            input.bytes = http_body_wrap(&x->call, message, exchange_scratch(x));
-            if (!input.bytes.data)
+            Buffer json = buffer_in(exchange_scratch(x));
+            http_body_wrap(fields_get(x->call.head, "content-type"), message, &json);
+            if (json.full)
                 return FAIL(x->arena, FAULT_OUT_OF_MEMORY, "keeping a body of %zu bytes", message.size);
+            input.bytes = buffer_bytes(&json);
         }
         input.no_body = body[0] == '\0';
         input.body_field = strcmp(body, "*") == 0 ? BYTES_NONE : bytes_of(body);
@@ -81,7 +83,8 @@ Result exchange_convert_request(Exchange *x, Bytes message, Bytes *converted_out
 Result exchange_convert_answer(Exchange *x, Bytes message, Bytes *converted_out)
 {
     if (x->target.dialect == DIALECT_REST) {
-        Result r = rest_answer_message(x->pick.pair->target->type, message, exchange_scratch(x), &message);
+        Result r = rest_answer_message(x->rest_rule, x->pick.pair->target->type, x->answer.content_type, message,
+                                       exchange_scratch(x), &message);
         if (failed(r))
             return r;
     }

@@ -25,8 +25,8 @@ static const Dialect dialect_of[] = {
 static Result choose_plans(Exchange *x)
 {
     const MethodType *type = x->pick.pair->target->type;
-    if (x->pick.instance->protocol == UPSTREAM_REST && (type->client_streaming || type->server_streaming))
-        return FAIL(x->arena, FAULT_UNSUPPORTED, "%s is a stream, and %s speaks REST", type->path,
+    if (x->pick.instance->protocol == UPSTREAM_REST && type->client_streaming)
+        return FAIL(x->arena, FAULT_UNSUPPORTED, "%s is a stream of requests, and %s speaks REST", type->path,
                     x->pick.instance->address.text);
     const MethodPair *pair = x->pick.pair;
     Codec codec = x->pick.instance->codec;
@@ -200,10 +200,16 @@ static Result write_request_message(Exchange *x, Bytes message)
 /* REST has the message taken apart, into path, query and body. */
 static Result write_rest_head(Exchange *x, HttpHead *head, bool *has_body_out)
 {
-    RestRequest rest = {.has_body = true};
-    Result r = rest_request_write(x->pick.pair->target->type, x->framed, x->arena, &rest);
-    if (!failed(r))
-        r = request_write(&x->target, &x->call.metadata, x->arena, head);
+    const MethodType *method = x->pick.pair->target->type;
+    RestRequest rest;
+    Result r = rest_request_write(method, x->framed, x->arena, &rest);
+    if (failed(r))
+        return r;
+    x->rest_rule = rest.rule;
+    x->target.content_type = rest.content_type;
+    x->target.takes_any_media = rest_answer_is_raw(rest.rule, method);
+    x->target.answer_is_stream = method->server_streaming;
+    r = request_write(&x->target, &x->call.metadata, x->arena, head);
     if (failed(r))
         return r;
     head->method = rest.verb;
@@ -339,10 +345,23 @@ static void on_head(void *owner, HttpStream *stream, const HttpHead *head, bool 
     x->end_frame = BYTES_NONE;
     message_reader_init(&x->instance.reader, x->target.dialect, true, x->answer.compression,
                         x->config->limits.answer_bytes, x->arena);
+    if (x->target.answer_is_stream && !x->answer.is_error)
+        x->instance.reader.unframed = x->target.takes_any_media ? UNFRAMED_PIECES : UNFRAMED_LINES;
     /* A stream's head goes on at once: its reader may wait for it. That of raw bytes waits for their type. */
     bool raw = x->call.dialect == DIALECT_REST && x->call.reply_codec == CODEC_PROTO;
     if (x->method->type->server_streaming && !end && !raw && !x->answer.has_status && !x->answer.is_error)
         exchange_run(x, exchange_reply_head(x));
+}
+
+/* One message of a stream. A REST instance may say an error in its place, which ends the call. */
+static const Step *take_item(Exchange *x, Bytes item)
+{
+    if (x->instance.reader.unframed != UNFRAMED_LINES ||
+        rest_item_read(x->pick.pair->target->type, &item, exchange_scratch(x)) == REST_ITEM_MESSAGE)
+        return exchange_forward_answer(x, item);
+    x->answer.is_error = true;
+    Result r = answer_end(&x->answer, NULL, item, x->arena);
+    return failed(r) ? exchange_fail(x, r) : &STEP_reply;
 }
 
 /* Takes the answer's messages out of a piece of body. */
@@ -358,7 +377,7 @@ static const Step *take_answer(Exchange *x, Bytes piece)
         case MESSAGE_DONE: break;
         }
         if (x->method->type->server_streaming) {
-            const Step *step = exchange_forward_answer(x, message.bytes);
+            const Step *step = take_item(x, message.bytes);
             if (step != STEP_WAIT)
                 return step;
             continue;
@@ -400,7 +419,13 @@ static const Step *answer_ended(Exchange *x, const Fields *trailers)
     Result why = OK;
     switch (message_reader_finish(&x->instance.reader, &message, &why)) {
     case MESSAGE_FAILED: return exchange_fail(x, why);
-    case MESSAGE_DONE: /* a dialect without frames: the whole body */
+    case MESSAGE_DONE: /* a dialect without frames: the whole body, or a stream's last line */
+        if (x->instance.reader.unframed == UNFRAMED_LINES) {
+            const Step *step = take_item(x, message.bytes);
+            if (step != STEP_WAIT)
+                return step;
+            break;
+        }
         x->has_answer_message = !x->answer.is_error;
         x->answer_message = message.bytes;
         x->end_frame = message.bytes;

@@ -15,6 +15,7 @@
 
 #include "gateway/exchange.h"
 #include "gateway/health.h"
+#include "gateway/http_body.h"
 #include "gateway/negotiate.h"
 #include "gateway/pick.h"
 #include "gateway/reflection.h"
@@ -103,6 +104,7 @@ struct Exchange {
 
     bool has_answer; /* the answer's head is read */
     Answer answer;
+    const HttpRule *rest_rule; /* of a REST instance: the binding that it was asked by */
     Bytes answer_message; /* unary */
     bool has_answer_message;
     Bytes end_frame; /* gRPC-Web's trailers, Connect's EndStream, a Connect error's body */
@@ -176,14 +178,6 @@ const Builtin *builtin_find(const Config *config, Bytes path); /* NULL: none */
 const Step *builtin_read(Exchange *x, Bytes piece);
 /* Answers what has been asked, as long as the client takes the answers. */
 const Step *builtin_go_on(Exchange *x);
-
-/* exchange_http_body.c: google.api.HttpBody in REST calls. */
-bool http_body_in(const RestBinding *binding);
-bool http_body_out(const RestBinding *binding);
-/* The request's body as JSON of an HttpBody; data NULL at the arena's limit. */
-Bytes http_body_wrap(const Call *call, Bytes body, Arena *arena);
-/* The data of an answer's HttpBody in wire format. Borrows from it. */
-Bytes http_body_unwrap(Bytes message, Bytes *content_type_out);
 
 /* exchange_opaque.c: routes without a schema. */
 const Route *opaque_route(const Config *config, Bytes path); /* NULL: none */

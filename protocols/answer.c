@@ -6,6 +6,7 @@
 #include "protocols/compression.h"
 #include "protocols/connect.h"
 #include "protocols/grpc.h"
+#include "protocols/media.h"
 #include "protocols/rest.h"
 
 enum { USUAL_FIELDS = 8 }; /* that we add to the metadata */
@@ -26,6 +27,13 @@ Status answer_foreign_status(Bytes content_type, Arena *arena)
     Status status = status_of_error(arena, why);
     status.code = CODE_UNKNOWN;
     return status;
+}
+
+static Bytes rest_accept(const RequestTarget *target)
+{
+    if (target->takes_any_media)
+        return bytes_of("*/*");
+    return bytes_of(target->answer_is_stream ? "application/x-ndjson, application/json;q=0.9" : "application/json");
 }
 
 Result request_write(const RequestTarget *target, const Fields *metadata, Arena *arena,
@@ -50,9 +58,10 @@ Result request_write(const RequestTarget *target, const Fields *metadata, Arena 
     case DIALECT_CONNECT:
     case DIALECT_CONNECT_STREAM: connect_request_fields(target, arena, head_out); break;
     case DIALECT_REST: /* verb and path are the caller's, by the method's rule */
-        fields_add(&head_out->fields, bytes_of("content-type"), bytes_of("application/json"));
-        fields_add(&head_out->fields, bytes_of("accept"), bytes_of("application/json"));
-        if (target->accepts)
+        if (target->content_type.size)
+            fields_add(&head_out->fields, bytes_of("content-type"), target->content_type);
+        fields_add(&head_out->fields, bytes_of("accept"), rest_accept(target));
+        if (target->accepts && !target->answer_is_stream)
             fields_add(&head_out->fields, bytes_of("accept-encoding"),
                        compressions_write(target->accepts, arena));
         break;
@@ -68,13 +77,38 @@ Result request_write(const RequestTarget *target, const Fields *metadata, Arena 
     return OK;
 }
 
+/* Lines of JSON have several names, and none of them is registered. */
+static bool is_rest_media(Bytes content_type, bool is_stream)
+{
+    static const char *const lines[] = {"application/x-ndjson", "application/ndjson", "application/jsonl",
+                                        "application/json-lines", "application/stream+json"};
+    Bytes essence = bytes_trim(bytes_slice(content_type, 0, bytes_find(content_type, ';')));
+    for (size_t i = 0; is_stream && i < sizeof lines / sizeof *lines; i++) {
+        if (bytes_are_nocase(essence, lines[i]))
+            return true;
+    }
+    Media media = media_read(content_type);
+    return media.kind == MEDIA_NONE || (media.has_codec && media.codec == CODEC_JSON &&
+                                        (media.kind == MEDIA_JSON || media.kind == MEDIA_JSON_LIKE));
+}
+
 /* What the error's body says more than the HTTP status is read at the end. */
-static Result read_rest_answer(const HeadFields *fields, Arena *arena, Answer *answer)
+static Result read_rest_answer(const HttpHead *head, const HeadFields *fields, const RequestTarget *target,
+                               Arena *arena, Answer *answer)
 {
     Bytes encoding = fields->values[FIELD_CONTENT_ENCODING];
     answer->is_error = answer->http_status >= 300;
+    answer->content_type = fields->values[FIELD_CONTENT_TYPE];
+    bool has_body = head->content_length != 0 && head->status != 204;
+    if (!answer->is_error && has_body && !target->takes_any_media &&
+        !is_rest_media(answer->content_type, target->answer_is_stream))
+        return FAIL(arena, FAULT_UPSTREAM_PROTOCOL, "the answer's content-type is \"%.*s\", not JSON",
+                    BYTES_ARGS(answer->content_type));
     if (!compression_by_name(encoding, &answer->compression))
         return FAIL(arena, FAULT_UPSTREAM_PROTOCOL, "the answer's compression \"%.*s\" is not known",
+                    BYTES_ARGS(encoding));
+    if (target->answer_is_stream && !answer->is_error && answer->compression != COMPRESSION_IDENTITY)
+        return FAIL(arena, FAULT_UPSTREAM_PROTOCOL, "the stream is compressed as \"%.*s\", unasked",
                     BYTES_ARGS(encoding));
     return OK;
 }
@@ -99,7 +133,7 @@ Result answer_read(const HttpHead *head, const RequestTarget *target, Arena *are
     case DIALECT_GRPC_WEB: return grpc_answer_read(&fields, target, arena, answer_out);
     case DIALECT_CONNECT:
     case DIALECT_CONNECT_STREAM: return connect_answer_read(&fields, target, arena, answer_out);
-    case DIALECT_REST: return read_rest_answer(&fields, arena, answer_out);
+    case DIALECT_REST: return read_rest_answer(head, &fields, target, arena, answer_out);
     case DIALECT_GRPC_WEB_TEXT:
     case DIALECT_HTTP: break;
     }

@@ -57,10 +57,18 @@ typedef struct Message {
 /* Whether bodies are made of frames, each with a message; else the whole body is one message. */
 bool dialect_is_framed(Dialect dialect);
 
+/* What the messages of a body without frames are. */
+typedef enum UnframedBody {
+    UNFRAMED_WHOLE,  /* all of it is one */
+    UNFRAMED_LINES,  /* each line that is not blank, as long as no line is longer than the limit */
+    UNFRAMED_PIECES, /* each piece as it comes: bytes without structure */
+} UnframedBody;
+
 /* Takes messages out of a body that arrives in pieces of any size. */
 typedef struct MessageReader {
     Dialect dialect;
     bool client;             /* reads answers: expects end frames */
+    UnframedBody unframed;   /* set after init where it is not one message */
     bool keep_compressed;    /* do not decompress: for messages that go on untouched */
     Compression compression; /* said in the head */
     size_t limit;            /* bytes of one message, before and after decompression */
@@ -88,8 +96,8 @@ void message_reader_init(MessageReader *reader, Dialect dialect, bool client, Co
 MessageOutcome message_reader_read(MessageReader *reader, Bytes *input, Message *message_out,
                                    Result *why_out) MUST_USE;
 
-/* The body has ended: MESSAGE_DONE with the whole body for unframed dialects (also when it is empty),
-   MESSAGE_MORE when nothing is left, MESSAGE_FAILED when a frame was cut short. */
+/* The body has ended: MESSAGE_DONE with the whole body for unframed dialects (also when it is empty), or with
+   the last line where it had no newline; MESSAGE_MORE when nothing is left, MESSAGE_FAILED when a frame was cut short. */
 MessageOutcome message_reader_finish(MessageReader *reader, Message *message_out, Result *why_out) MUST_USE;
 
 /*
@@ -182,6 +190,9 @@ typedef struct RequestTarget {
     Compression compression; /* of request messages */
     uint32_t accepts;        /* compressions we can take in answers */
     int64_t timeout;         /* nanoseconds left, or NO_TIMEOUT */
+    Bytes content_type;      /* REST: of the body; empty: there is none */
+    bool answer_is_stream;   /* REST: asks for lines */
+    bool takes_any_media;    /* REST: the answer is bytes of any type */
     bool use_get;            /* Connect GET: */
     Bytes message;           /* its message, compressed already if `compression` says so */
 } RequestTarget;
@@ -196,6 +207,7 @@ typedef struct Answer {
     Codec codec;
     Compression compression;
     uint16_t http_status;
+    Bytes content_type; /* REST: as it came */
     bool is_error;      /* CONNECT unary, REST: the body tells the error, for answer_end. In dialects with
                            frames: `status` says all, and what body there is has none: pass it over */
     bool has_status;    /* the head carried grpc-status: Trailers-Only, if it also ends the answer */
@@ -207,7 +219,8 @@ typedef struct Answer {
     const DetailJson *detail_json; /* REST: set by the caller; without it details are not read */
 } Answer;
 
-/* Reads an answer's head. Faults: UPSTREAM_PROTOCOL (content-type of another codec, encoding). A non-200
+/* Reads an answer's head. Faults: UPSTREAM_PROTOCOL (content-type of another codec, or of REST's answers that
+   are no errors another than JSON; encoding). A non-200
    without grpc-status is no failure but a status by http-grpc-status-mapping.md; so is a content-type
    that is not the dialect's at all (UNKNOWN, with a chain in status.error). Copied to the arena. */
 MUST_USE Result answer_read(const HttpHead *head, const RequestTarget *target, Arena *arena,

@@ -4,6 +4,7 @@
  *   gRPC, gRPC-Web, Connect streams:   | flags 1 | size 4, big-endian | payload | flags ...
  *   gRPC-Web-text:                     the same under base64, which may pad after any quantum
  *   Connect unary, REST:               the whole body is one message
+ *   REST streams of instances:         each line, or each piece as it comes
  *
  * A frame that lies whole in the input is given as it lies there; one that is cut is put together in
  * `partial`. So a body costs no copy as long as its pieces are larger than its messages.
@@ -283,6 +284,47 @@ static MessageOutcome read_part(MessageReader *reader, Bytes *input, Result *why
     return MESSAGE_MORE;
 }
 
+/* Without the newline, and the carriage return before it. A blank line is none. */
+static bool give_line(Bytes line, Message *message_out)
+{
+    if (line.size && line.data[line.size - 1] == '\r')
+        line.size--;
+    *message_out = (Message){.bytes = bytes_trim(line)};
+    return message_out->bytes.size > 0;
+}
+
+/* A line that lies whole in the input is given as it lies there, like frames. */
+static MessageOutcome read_line(MessageReader *reader, Bytes *input, Message *message_out, Result *why_out)
+{
+    while (input->size) {
+        size_t end = bytes_find(*input, '\n');
+        bool whole = end < input->size;
+        if (reader->partial.size + end > reader->limit)
+            return fail_too_large(reader, reader->partial.size + end, why_out);
+        Bytes line = take(input, end);
+        if (whole)
+            take(input, 1);
+        if (reader->partial.size || !whole) {
+            if (!reserve_partial(&reader->partial, line.size, reader->limit))
+                return fail_memory(reader, why_out);
+            buffer_add_bytes(&reader->partial, line);
+            line = buffer_bytes(&reader->partial);
+        }
+        if (!whole)
+            return MESSAGE_MORE;
+        reader->partial.size = 0; /* the bytes stay until the next read */
+        if (give_line(line, message_out))
+            return MESSAGE_DONE;
+    }
+    return MESSAGE_MORE;
+}
+
+static MessageOutcome read_piece(Bytes *input, Message *message_out)
+{
+    *message_out = (Message){.bytes = take(input, input->size)};
+    return message_out->bytes.size ? MESSAGE_DONE : MESSAGE_MORE;
+}
+
 MessageOutcome message_reader_read(MessageReader *reader, Bytes *input, Message *message_out,
                                    Result *why_out)
 {
@@ -291,12 +333,21 @@ MessageOutcome message_reader_read(MessageReader *reader, Bytes *input, Message 
         return read_text(reader, input, message_out, why_out);
     if (dialect_is_framed(reader->dialect))
         return read_frame(reader, input, message_out, why_out);
+    switch (reader->unframed) {
+    case UNFRAMED_LINES: return read_line(reader, input, message_out, why_out);
+    case UNFRAMED_PIECES: return read_piece(input, message_out);
+    case UNFRAMED_WHOLE: break;
+    }
     return read_part(reader, input, why_out);
 }
 
 MessageOutcome message_reader_finish(MessageReader *reader, Message *message_out, Result *why_out)
 {
     *why_out = OK;
+    if (reader->unframed == UNFRAMED_LINES)
+        return give_line(buffer_bytes(&reader->partial), message_out) ? MESSAGE_DONE : MESSAGE_MORE;
+    if (reader->unframed == UNFRAMED_PIECES)
+        return MESSAGE_MORE;
     if (!dialect_is_framed(reader->dialect))
         return give(reader, buffer_bytes(&reader->partial),
                     reader->compression != COMPRESSION_IDENTITY, message_out, why_out);

@@ -138,10 +138,14 @@ static void write_whole(const Reply *reply, Buffer *body, ReplyEnd *end)
 Result problem_json_reply_end(const Reply *reply, ReplyEnd *end)
 {
     Buffer body = buffer_in(reply->arena);
-    if (!reply->head_sent)
+    if (!reply->head_sent) {
         write_whole(reply, &body, end);
-    else if (reply->status->code != CODE_OK && reply->call->dialect == DIALECT_REST)
-        write_in_stream(reply, &body);
+    } else if (reply->call->dialect == DIALECT_REST) {
+        if (reply->status->code != CODE_OK)
+            write_in_stream(reply, &body);
+        end->has_trailers = reply->trailers->n > 0;
+        end->trailers = *reply->trailers;
+    }
     if (body.full)
         return FAIL(reply->arena, FAULT_OUT_OF_MEMORY, "writing an error body");
     end->body = buffer_bytes(&body);

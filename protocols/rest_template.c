@@ -232,12 +232,27 @@ static bool matches_pattern(const RestTemplate *t, const RestVariable *variable,
     return !text.data;
 }
 
+/* "." and ".." lead elsewhere, escaped or not (RFC 3986 section 6.2.2.2). */
+static bool has_dot_segment(Bytes text)
+{
+    Bytes part;
+    while (bytes_split(&text, '/', &part)) {
+        if (bytes_are(part, ".") || bytes_are(part, ".."))
+            return true;
+    }
+    return false;
+}
+
 static Result add_value(const RestTemplate *t, const RestVariable *variable, Bytes text, Arena *arena,
                         Buffer *out)
 {
     if (!text.data || (!variable->is_multi && text.size == 0))
         return FAIL_FIELD(arena, FAULT_BAD_VALUE, arena_text(arena, variable->field_path),
                           "the path \"%.*s\" needs this field", BYTES_ARGS(t->text));
+    if (has_dot_segment(text))
+        return FAIL_FIELD(arena, FAULT_BAD_VALUE, arena_text(arena, variable->field_path),
+                          "\"%.*s\" would leave its place in the path \"%.*s\"", BYTES_ARGS(text),
+                          BYTES_ARGS(t->text));
     if (variable->is_multi && !matches_pattern(t, variable, text))
         return FAIL_FIELD(arena, FAULT_BAD_VALUE, arena_text(arena, variable->field_path),
                           "\"%.*s\" does not match the path \"%.*s\"", BYTES_ARGS(text),

@@ -391,8 +391,12 @@ static void a_rest_instance_says_its_status_by_http_and_in_the_body(void **state
     RequestTarget target = target_in(DIALECT_REST, CODEC_JSON);
     target.accepts = COMPRESSION_GZIP;
     HttpHead head = asked(target);
-    assert_bytes(fields_get(&head.fields, "content-type"), "application/json");
+    assert_null(fields_get(&head.fields, "content-type").data);
+    assert_bytes(fields_get(&head.fields, "accept"), "application/json");
     assert_bytes(fields_get(&head.fields, "accept-encoding"), "gzip");
+    target.content_type = bytes_of("image/png");
+    head = asked(target);
+    assert_bytes(fields_get(&head.fields, "content-type"), "image/png");
     assert_ok(arena, answered(DIALECT_REST, CODEC_JSON, 201, FIELDS("content-type", "application/json", "content-encoding", "br")));
     assert_false(answer.is_error);
     assert_int_equal(answer.compression, COMPRESSION_BR);
@@ -407,6 +411,44 @@ static void a_rest_instance_says_its_status_by_http_and_in_the_body(void **state
     assert_int_equal(answer.status.code, CODE_FAILED_PRECONDITION);
     assert_bytes(answer.status.message, "not paid");
     assert_fault(answered(DIALECT_REST, CODEC_JSON, 200, FIELDS("content-encoding", "lz4")), FAULT_UPSTREAM_PROTOCOL);
+}
+
+/* An answer of this kind with a body. */
+static Result rest_answer(RequestTarget target, uint16_t status, const char *content_type)
+{
+    HttpHead head = {.status = status, .content_length = -1, .fields = fields_in(arena)};
+    fields_add_text(&head.fields, "content-type", content_type);
+    return answer_read(&head, &target, arena, &answer);
+}
+
+static void a_rest_answer_is_json_unless_any_bytes_will_do(void **state)
+{
+    RequestTarget target = target_in(DIALECT_REST, CODEC_JSON);
+    assert_ok(arena, rest_answer(target, 200, "application/vnd.shop+json; charset=utf-8"));
+    assert_fault(rest_answer(target, 200, "text/html"), FAULT_UPSTREAM_PROTOCOL);
+    assert_fault(rest_answer(target, 200, "application/json; charset=latin1"), FAULT_UPSTREAM_PROTOCOL);
+    assert_fault(rest_answer(target, 200, "application/x-ndjson"), FAULT_UPSTREAM_PROTOCOL);
+    assert_ok(arena, rest_answer(target, 502, "text/html"));
+    assert_ok(arena, rest_answer(target, 204, "text/html"));
+    target.takes_any_media = true;
+    assert_ok(arena, rest_answer(target, 200, "text/html"));
+    assert_bytes(answer.content_type, "text/html");
+    HttpHead head = asked(target);
+    assert_bytes(fields_get(&head.fields, "accept"), "*/*");
+}
+
+static void a_rest_stream_is_asked_for_and_read_as_lines(void **state)
+{
+    RequestTarget target = target_in(DIALECT_REST, CODEC_JSON);
+    target.accepts = COMPRESSION_GZIP;
+    target.answer_is_stream = true;
+    HttpHead head = asked(target);
+    assert_bytes(fields_get(&head.fields, "accept"), "application/x-ndjson, application/json;q=0.9");
+    assert_null(fields_get(&head.fields, "accept-encoding").data);
+    assert_ok(arena, rest_answer(target, 200, "application/x-ndjson"));
+    assert_ok(arena, rest_answer(target, 200, "Application/JSONL; charset=utf-8"));
+    assert_ok(arena, rest_answer(target, 200, "application/json"));
+    assert_fault(rest_answer(target, 200, "text/event-stream"), FAULT_UPSTREAM_PROTOCOL);
 }
 
 /* Of the 16 codes 12 change when they go through HTTP's; here the code itself goes along. */
@@ -459,6 +501,8 @@ int main(void)
         cmocka_unit_test(a_connect_stream_without_a_good_end_is_broken),
         cmocka_unit_test(a_refused_connect_stream_is_judged_by_its_http_status),
         cmocka_unit_test(a_rest_instance_says_its_status_by_http_and_in_the_body),
+        cmocka_unit_test(a_rest_answer_is_json_unless_any_bytes_will_do),
+        cmocka_unit_test(a_rest_stream_is_asked_for_and_read_as_lines),
         cmocka_unit_test(every_code_survives_every_dialect),
     };
     return cmocka_run_group_tests(tests, set_up, tear_down);

@@ -11,6 +11,7 @@ static Arena *arena;
 static MessageReader reader;
 static Message message;
 static Result why;
+static UnframedBody unframed; /* what the next story's body is */
 
 static int set_up(void **state)
 {
@@ -47,6 +48,7 @@ static Bytes story(Dialect dialect, bool client, Compression compression, const 
     Buffer told = buffer_in(arena);
     MessageOutcome outcome = MESSAGE_MORE;
     message_reader_init(&reader, dialect, client, compression, 1000, arena);
+    reader.unframed = unframed;
     for (size_t i = 0; i < n && outcome != MESSAGE_FAILED; i++) {
         Bytes input = pieces[i];
         while ((outcome = message_reader_read(&reader, &input, &message, &why)) != MESSAGE_MORE) {
@@ -137,6 +139,50 @@ static void every_split_of_a_body_without_frames_gives_one_message(void **state)
     check_every_split(DIALECT_CONNECT, false, COMPRESSION_IDENTITY, bytes_of("{\"a\":1}"), "({\"a\":1})");
     check_every_split(DIALECT_REST, false, COMPRESSION_GZIP, zip("{\"a\":1}"), "({\"a\":1})");
     check_every_split(DIALECT_CONNECT, false, COMPRESSION_GZIP, BYTES_NONE, "()");
+}
+
+static void every_split_of_lines_gives_the_same_messages(void **state)
+{
+    unframed = UNFRAMED_LINES;
+    check_every_split(DIALECT_REST, true, COMPRESSION_IDENTITY,
+                      bytes_of("{\"a\":1}\n\r\n{\"b\":\"\\n\"}\r\n  \n\n7\n"), "<{\"a\":1}><{\"b\":\"\\n\"}><7>");
+    check_every_split(DIALECT_REST, true, COMPRESSION_IDENTITY, BYTES_NONE, "");
+    unframed = UNFRAMED_WHOLE;
+}
+
+static void the_last_line_needs_no_newline(void **state)
+{
+    unframed = UNFRAMED_LINES;
+    Bytes body = bytes_of("1\n2");
+    assert_bytes(story(DIALECT_REST, true, COMPRESSION_IDENTITY, &body, 1), "<1>(2)");
+    unframed = UNFRAMED_WHOLE;
+}
+
+static void a_line_over_the_limit_is_refused_before_it_ends(void **state)
+{
+    start(DIALECT_REST, true, COMPRESSION_IDENTITY, 5);
+    reader.unframed = UNFRAMED_LINES;
+    assert_int_equal(read_all(bytes_of("12345\n")), MESSAGE_DONE);
+    assert_int_equal(read_all(bytes_of("123")), MESSAGE_MORE);
+    assert_int_equal(read_all(bytes_of("456")), MESSAGE_FAILED);
+    assert_fault(why, FAULT_UPSTREAM_TOO_LARGE);
+}
+
+static void a_line_that_lies_whole_in_the_input_is_not_copied(void **state)
+{
+    Bytes body = bytes_of("{}\n{}\n");
+    start(DIALECT_REST, true, COMPRESSION_IDENTITY, 100);
+    reader.unframed = UNFRAMED_LINES;
+    assert_int_equal(read_all(body), MESSAGE_DONE);
+    assert_ptr_equal(message.bytes.data, body.data);
+}
+
+static void bytes_without_structure_are_given_as_they_come(void **state)
+{
+    unframed = UNFRAMED_PIECES;
+    Bytes pieces[] = {bytes_of("ab"), BYTES_NONE, bytes_of("\nc")};
+    assert_bytes(story(DIALECT_REST, true, COMPRESSION_IDENTITY, pieces, 3), "<ab><\nc>");
+    unframed = UNFRAMED_WHOLE;
 }
 
 static void every_cut_stream_is_noticed(void **state)
@@ -352,6 +398,11 @@ int main(void)
         cmocka_unit_test(every_split_of_a_web_text_body_gives_the_same_messages),
         cmocka_unit_test(every_split_of_an_answer_with_its_end_gives_the_same),
         cmocka_unit_test(every_split_of_a_body_without_frames_gives_one_message),
+        cmocka_unit_test(every_split_of_lines_gives_the_same_messages),
+        cmocka_unit_test(the_last_line_needs_no_newline),
+        cmocka_unit_test(a_line_over_the_limit_is_refused_before_it_ends),
+        cmocka_unit_test(a_line_that_lies_whole_in_the_input_is_not_copied),
+        cmocka_unit_test(bytes_without_structure_are_given_as_they_come),
         cmocka_unit_test(every_cut_stream_is_noticed),
         cmocka_unit_test(a_message_that_lies_whole_in_the_input_is_not_copied),
         cmocka_unit_test(a_message_at_the_edge_of_readable_memory_is_not_overrun),

@@ -527,6 +527,16 @@ static void an_error_in_a_rest_stream_is_its_last_item(void **state)
     assert_int_equal(end.body.size, 0);
 }
 
+/* Its head is out before they are known. */
+static void the_services_trailers_of_a_rest_stream_are_https(void **state)
+{
+    Fields head;
+    fields_add_text(&trailers, "x-sum", "7");
+    write_end(rest_stream_call("*/*", &head), said(CODE_OK, ""), true, NULL);
+    assert_true(end.has_trailers);
+    assert_bytes(fields_get(&end.trailers, "x-sum"), "7");
+}
+
 static void an_http_body_brings_its_own_content_type(void **state)
 {
     HttpHead head;
@@ -610,6 +620,7 @@ int main(void)
         TEST(the_reason_of_a_services_error_info_is_the_problems_reason),
         TEST(a_rest_stream_is_lines_or_events_by_accept),
         TEST(an_error_in_a_rest_stream_is_its_last_item),
+        TEST(the_services_trailers_of_a_rest_stream_are_https),
         TEST(an_http_body_brings_its_own_content_type),
         TEST(the_status_of_an_error_is_its_faults),
         TEST(a_message_quoting_a_peer_is_cut_at_a_character),

@@ -1,14 +1,10 @@
-/*
- * google.api.HttpBody: bytes of any media type in a REST call, {content_type = 1, data = 2}. Towards the
- * service it is an ordinary message; towards the client its data is the body itself.
- */
+#include "gateway/http_body.h"
+
 #include "adapters/wire.h"
-#include "base/arena.h"
 #include "base/base64.h"
 #include "base/json_text.h"
-#include "gateway/exchange_internal.h"
 
-static bool is_http_body(const MessageType *type)
+bool http_body_is(const MessageType *type)
 {
     return type && strcmp(type->full_name, "google.api.HttpBody") == 0;
 }
@@ -18,25 +14,23 @@ bool http_body_in(const RestBinding *binding)
     const MessageType *input = binding->method->type->input;
     const char *body = binding->rule->body;
     if (strcmp(body, "*") == 0)
-        return is_http_body(input);
+        return http_body_is(input);
     const FieldType *field = body[0] ? message_field(input, bytes_of(body)) : NULL;
-    return field && is_http_body(field->message);
+    return field && http_body_is(field->message);
 }
 
 bool http_body_out(const RestBinding *binding)
 {
-    return is_http_body(binding->method->type->output) && !binding->rule->response_body[0];
+    return http_body_is(binding->method->type->output) && !binding->rule->response_body[0];
 }
 
-Bytes http_body_wrap(const Call *call, Bytes body, Arena *arena)
+void http_body_wrap(Bytes content_type, Bytes body, Buffer *out)
 {
-    Buffer json = buffer_in(arena);
-    buffer_add_text(&json, "{\"contentType\":");
-    json_text_add(&json, fields_get(call->head, "content-type"));
-    buffer_add_text(&json, ",\"data\":\"");
-    base64_encode(&json, body, BASE64_STANDARD, true);
-    buffer_add_text(&json, "\"}");
-    return json.full ? BYTES_NONE : buffer_bytes(&json);
+    buffer_add_text(out, "{\"contentType\":");
+    json_text_add(out, content_type);
+    buffer_add_text(out, ",\"data\":\"");
+    base64_encode(out, body, BASE64_STANDARD, true);
+    buffer_add_text(out, "\"}");
 }
 
 Bytes http_body_unwrap(Bytes message, Bytes *content_type_out)
