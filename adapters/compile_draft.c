@@ -36,7 +36,8 @@ ScanTable *draft_table(Draft *d, const MessageType *type)
             .check_utf8 = field->check_utf8 && d->program->to_codec == CODEC_PROTO,
         };
     }
-    d->program->n_seen += type->n_fields;
+    if (d->program->from_codec == CODEC_JSON)
+        d->program->n_seen += type->n_fields;
     d->program->n_oneofs += type->n_oneofs;
     d->tables = arena_grow(d->arena, d->tables, d->n_tables * sizeof(*d->tables),
                            (d->n_tables + 1) * sizeof(*d->tables));
@@ -84,8 +85,11 @@ static ScanRead choose_read(const ScanField *scan)
     const FieldType *field = scan->field;
     if (scan->pass)
         return straight_read(field, scan->pass->program);
-    if (scan->slot == NO_SLOT || scan->inside || scan->oneof ||
-        (field->parent->message_set && field->extension))
+    if (field->parent->message_set && field->extension)
+        return READ_OTHER;
+    if (field->kind == KIND_MESSAGE && !field->repeated)
+        return READ_MESSAGE;
+    if (scan->slot == NO_SLOT || scan->oneof)
         return READ_OTHER;
     if (field->packed)
         return READ_PACKED;
@@ -101,7 +105,6 @@ static ScanRead choose_read(const ScanField *scan)
     case KIND_SFIXED64: return READ_FIXED_64;
     case KIND_STRING:
     case KIND_BYTES: return READ_BYTES;
-    case KIND_MESSAGE: return READ_MESSAGE;
     default: return READ_OTHER;
     }
 }
@@ -188,7 +191,8 @@ const ElementShape *draft_shape(Draft *d, const Operand *from)
         shape->check_utf8 = check && source->check_utf8;
     const MessageType *message = from->type.message;
     if (shape->map) {
-        const FieldType *key = message_field_by_number(message, 1), *value = message_field_by_number(message, 2);
+        const FieldType *key = message_field_by_number(message, 1);
+        const FieldType *value = message_field_by_number(message, 2);
         shape->key = key->kind;
         shape->kind = value->kind;
         shape->enumeration = value->enumeration;

@@ -76,10 +76,24 @@ static void wire_name(Draft *d, PutField *put)
     put->suffix = buffer_bytes(&suffix);
 }
 
-static PutAs put_as(bool json, FieldKind kind)
+static PutAs put_as_json(FieldKind kind)
 {
-    if (json)
-        return kind == KIND_STRING ? PUT_AS_JSON_TEXT : PUT_AS_OTHER;
+    switch (kind) {
+    case KIND_STRING: return PUT_AS_JSON_TEXT;
+    case KIND_INT32:
+    case KIND_SINT32:
+    case KIND_SFIXED32:
+    case KIND_UINT32:
+    case KIND_FIXED32: return PUT_AS_JSON_INT;
+    case KIND_INT64:
+    case KIND_SINT64:
+    case KIND_SFIXED64: return PUT_AS_JSON_LONG;
+    default: return PUT_AS_OTHER;
+    }
+}
+
+static PutAs put_as_wire(FieldKind kind)
+{
     if (kind_is_bytes(kind))
         return PUT_AS_BYTES;
     bool zigzag = kind == KIND_SINT32 || kind == KIND_SINT64;
@@ -99,7 +113,7 @@ PlanOp put_op(Draft *d, PlanCode code, const FieldType *target)
         put->name.size = 0;
     PlanOp op = {
         .code = (uint8_t)code, .kind = (uint8_t)target->kind, .json = json,
-        .put_as = (uint8_t)put_as(json, target->kind),
+        .put_as = (uint8_t)(json ? put_as_json(target->kind) : put_as_wire(target->kind)),
         .put = put, .where = target->name, .omit_zero = !target->presence && !target->repeated,
         .put_unset = bare || (json && d->compiler->set->options.emit_defaults &&
                               !target->presence),

@@ -38,11 +38,16 @@ static bool read_integer(Conversion *c, Bytes message, const FieldType *field, i
     return true;
 }
 
+/* The messages here have two members or three, mostly numbers: this room holds all of them. */
+enum { MEMBERS_ROOM = 48 };
+
 static void write_member(Buffer *out, const FieldType *field, Value value)
 {
-    if (value_is_zero(field->kind, value))
+    if (value_is_zero(field->kind, value) || !buffer_reserve(out, MEMBERS_ROOM))
         return;
-    wire_add_tag(out, field->number, kind_wire_type(field->kind));
+    uint32_t tag = field->number << 3 | kind_wire_type(field->kind);
+    uint8_t *to = wire_put_varint(out->data + out->size, tag);
+    out->size = (size_t)(to - out->data);
     put_wire_scalar(out, field->kind, value);
 }
 

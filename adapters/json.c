@@ -419,14 +419,8 @@ void json_write_string(Buffer *out, Bytes text)
 
 bool json_write_checked(Buffer *out, Bytes text)
 {
-    if (buffer_reserve(out, text.size + 2)) {
-        uint8_t *to = out->data + out->size;
-        if (json_copy_plain(to + 1, text.data, text.size)) {
-            to[0] = to[text.size + 1] = '"';
-            out->size += text.size + 2;
-            return true;
-        }
-    }
+    if (json_add_plain(out, text.data, text.size))
+        return true;
     if (!utf8_valid(text))
         return false;
     json_write_string(out, text);

@@ -1,15 +1,12 @@
 /*
  * JSON's strings, eight bytes at a time.
  *
- * Inline, for the two places that spend their time in it: json.c and put_ops.c.
+ * Inline, for the places that spend their time in it: json.c and those that write values.
  */
 #ifndef ADAPTERS_JSON_BYTES_H
 #define ADAPTERS_JSON_BYTES_H
 
-#include <stdbool.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <string.h>
+#include "base/bytes.h"
 
 #define EACH_BYTE(value) (UINT64_C(0x0101010101010101) * (value))
 
@@ -50,6 +47,19 @@ static inline bool json_copy_plain(uint8_t *to, const uint8_t *from, size_t size
         eight = eight << 8 | from[i];
     }
     return json_hits(eight) == 0;
+}
+
+/* The text in quotes, when it is plain; false, and nothing is added, when it is not or there is no room. */
+static inline bool json_add_plain(Buffer *out, const uint8_t *text, size_t size)
+{
+    if (!buffer_reserve(out, size + 2))
+        return false;
+    uint8_t *to = out->data + out->size;
+    if (!json_copy_plain(to + 1, text, size))
+        return false;
+    to[0] = to[size + 1] = '"';
+    out->size += size + 2;
+    return true;
 }
 
 #undef EACH_BYTE

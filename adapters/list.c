@@ -13,7 +13,7 @@ ListReader list_reader(Runner *runner, const ElementShape *shape, bool from_json
         reader.node = list.node->first;
     } else {
         /* The records were skipped one by one when they were scanned, so they are well-formed. */
-        reader.delimited = !shape->map && kind_wire_type(shape->kind) == WIRE_LENGTH;
+        reader.delimited = shape->map || kind_wire_type(shape->kind) == WIRE_LENGTH;
         reader.run = list.run;
         reader.at = list.run->at;
     }
@@ -185,6 +185,16 @@ static bool read_entry(Runner *runner, const ElementShape *shape, Bytes entry, V
     return !fields.bad || wire_malformed(runner);
 }
 
+static inline const uint8_t *entry_scalar(Runner *runner, FieldKind kind, bool check_utf8,
+                                          const uint8_t *at, const uint8_t *end, Value *value)
+{
+    if (kind != KIND_STRING || at == end || *at >= 0x80 || *at >= end - at ||
+        (check_utf8 && !text_is_valid(at + 1, *at)))
+        return wire_scalar(runner, kind, check_utf8, at, end, value);
+    *value = (Value){.data = at + 1, .size = *at};
+    return at + 1 + *at;
+}
+
 /* The usual entry: key, then value, and nothing else. False when it is not that, for read_entry to see. */
 static bool read_usual_entry(Runner *runner, const ElementShape *shape, Bytes entry, Value *key,
                              Value *value)
@@ -192,10 +202,10 @@ static bool read_usual_entry(Runner *runner, const ElementShape *shape, Bytes en
     const uint8_t *at = entry.data, *end = at + entry.size;
     if (entry.size < 4 || *at != shape->key_tag)
         return false;
-    at = wire_scalar(runner, shape->key, shape->key_check_utf8, at + 1, end, key);
+    at = entry_scalar(runner, shape->key, shape->key_check_utf8, at + 1, end, key);
     if (!at || at == end || *at != shape->value_tag)
         return false;
-    return wire_scalar(runner, shape->kind, shape->check_utf8, at + 1, end, value) == end;
+    return entry_scalar(runner, shape->kind, shape->check_utf8, at + 1, end, value) == end;
 }
 
 bool map_read_entry(Runner *runner, const ElementShape *shape, Bytes entry, Value *key, Value *value)
@@ -204,19 +214,23 @@ bool map_read_entry(Runner *runner, const ElementShape *shape, Bytes entry, Valu
            read_entry(runner, shape, entry, key, value);
 }
 
+static bool next_entry(ListReader *reader, Value *entry)
+{
+    if (list_next_delimited(reader, false, entry))
+        return true;
+    int got = next_wire(reader, KIND_MESSAGE, entry);
+    return got != 0 && count(reader) && (got > 0 || stop(reader));
+}
+
 static bool entry_from_wire(ListReader *reader, Value *key, Value *value)
 {
+    Value entry;
     for (;;) {
         const uint8_t *before = reader->at;
-        Value entry;
         const WireRun *run = reader->run;
-        int got = next_wire(reader, KIND_MESSAGE, &entry);
-        if (got == 0)
+        if (list_at_end(reader) || !next_entry(reader, &entry))
             return false;
-        if (!count(reader))
-            return false;
-        if (got < 0 ||
-            !map_read_entry(reader->runner, reader->shape, value_bytes(entry), key, value))
+        if (!map_read_entry(reader->runner, reader->shape, value_bytes(entry), key, value))
             return stop(reader);
         if (!is_foreign(reader, *value))
             return true;

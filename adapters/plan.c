@@ -2,7 +2,8 @@
 
 #include "adapters/compile.h"
 
-enum { DEFAULT_DEPTH = 100, MOST_DEPTH = 1000, DEFAULT_ELEMENTS = 1000000 };
+enum { OUTPUT_SPARE = 64, /* mostly more than a small message grows by */
+       DEFAULT_DEPTH = 100, MOST_DEPTH = 1000, DEFAULT_ELEMENTS = 1000000 };
 
 /* What has been compiled with the same options, but for the codecs. */
 typedef struct CacheEntry {
@@ -172,8 +173,8 @@ static Result source_value(const Plan *plan, const PlanInput *input, Arena *aren
 static void reserve_output(const Plan *plan, size_t input_size, Buffer *out)
 {
     bool grows = plan->from == CODEC_PROTO && plan->to == CODEC_JSON;
-    size_t guess = grows ? input_size * 5 / 2 : input_size;
-    if (out->capacity || input_size < 128)
+    size_t guess = (grows ? input_size * 5 / 2 : input_size) + OUTPUT_SPARE;
+    if (out->capacity)
         return;
     out->data = arena_alloc(out->arena, guess);
     out->capacity = out->data ? guess : 0;

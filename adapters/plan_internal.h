@@ -104,7 +104,12 @@ static inline bool value_is_zero(FieldKind kind, Value v)
     return kind_is_bytes(kind) ? v.size == 0 : v.u == 0;
 }
 
-WireType kind_wire_type(FieldKind kind);
+extern const uint8_t kind_wire_types[];
+
+static inline WireType kind_wire_type(FieldKind kind)
+{
+    return (WireType)kind_wire_types[kind];
+}
 
 /* ---- Programs ------------------------------------------------------------------------------------ */
 
@@ -177,7 +182,7 @@ typedef struct ElementShape {
 
 /* How a scalar is written. */
 typedef enum PutAs {
-    PUT_AS_OTHER, PUT_AS_VARINT, PUT_AS_BYTES, PUT_AS_JSON_TEXT,
+    PUT_AS_OTHER, PUT_AS_VARINT, PUT_AS_BYTES, PUT_AS_JSON_TEXT, PUT_AS_JSON_INT, PUT_AS_JSON_LONG,
 } PutAs;
 
 typedef struct PlanOp {
@@ -409,22 +414,37 @@ ListReader list_reader(Runner *runner, const ElementShape *shape, bool from_json
                        Buffer *unknown);
 bool list_next_slow(ListReader *reader, Value *value_out);
 
-/* Strings, bytes and messages in protobuf, which are most lists, are read here. */
+/* The next of strings, bytes, messages or entries in protobuf, when it is one of the usual. Its record was
+   found to be whole when it was scanned. */
+static inline bool list_next_delimited(ListReader *reader, bool check_utf8, Value *value_out)
+{
+    if (!reader->delimited || reader->at == reader->run->end || !reader->runner->elements_left)
+        return false;
+    const uint8_t *at = reader->at + reader->run->tag_size;
+    size_t size = *at++;
+    if (size >= 0x80) {
+        if (*at >= 0x80)
+            return false;
+        size = (size & 0x7f) | (size_t)*at++ << 7;
+    }
+    if (check_utf8 && !text_is_valid(at, size))
+        return false;
+    *value_out = (Value){.data = at, .size = size};
+    reader->at = at + size;
+    reader->index = reader->n++;
+    reader->runner->elements_left--;
+    return true;
+}
+
+static inline bool list_at_end(const ListReader *reader)
+{
+    return reader->run && reader->at == reader->run->end && !reader->run->next;
+}
+
 static inline bool list_next(ListReader *reader, Value *value_out)
 {
-    if (reader->delimited && reader->at != reader->run->end) {
-        const uint8_t *at = reader->at + reader->run->tag_size;
-        size_t size = *at;
-        if (size < 0x80 && reader->runner->elements_left &&
-            (!reader->shape->check_utf8 || text_is_valid(at + 1, size))) {
-            *value_out = (Value){.data = at + 1, .size = size};
-            reader->at = at + 1 + size;
-            reader->index = reader->n++;
-            reader->runner->elements_left--;
-            return true;
-        }
-    }
-    return list_next_slow(reader, value_out);
+    return list_next_delimited(reader, reader->shape->check_utf8, value_out) ||
+           (!list_at_end(reader) && list_next_slow(reader, value_out));
 }
 
 bool map_next(ListReader *reader, Value *key_out, Value *value_out);

@@ -1,4 +1,5 @@
 /* Maps into the output. What protobuf says twice, JSON may say once only: the last one counts. */
+#include "adapters/json_bytes.h"
 #include "adapters/plan_internal.h"
 
 enum { FEW = 8 };
@@ -13,6 +14,12 @@ typedef struct Entries {
     size_t n;
     FieldKind key;
 } Entries;
+
+static bool same_key(const Entries *e, uint32_t a, uint32_t b)
+{
+    Value x = e->items[a].key, y = e->items[b].key;
+    return kind_is_bytes(e->key) ? bytes_equal(value_bytes(x), value_bytes(y)) : x.u == y.u;
+}
 
 static int compare_keys(const Entries *e, uint32_t a, uint32_t b)
 {
@@ -55,7 +62,7 @@ static void mark_few(Entries *e, bool *any_out)
 {
     for (uint32_t later = 1; later < e->n; later++) {
         for (uint32_t i = 0; i < later; i++) {
-            if (!e->items[i].replaced && compare_keys(e, i, later) == 0)
+            if (!e->items[i].replaced && same_key(e, i, later))
                 e->items[i].replaced = *any_out = true;
         }
     }
@@ -72,7 +79,7 @@ static bool mark_replaced(Runner *runner, Entries *e, bool *any_out)
         return run_out_of_memory(runner);
     const uint32_t *order = sort_entries(e, room, room + e->n);
     for (size_t i = 1; i < e->n; i++) {
-        if (compare_keys(e, order[i - 1], order[i]) == 0)
+        if (same_key(e, order[i - 1], order[i]))
             e->items[order[i - 1]].replaced = *any_out = true;
     }
     return true;
@@ -81,9 +88,13 @@ static bool mark_replaced(Runner *runner, Entries *e, bool *any_out)
 static bool read_entries(Runner *runner, ListReader *reader, Entries *e)
 {
     Buffer items = buffer_in(runner->arena);
-    Entry entry = {0};
-    while (map_next(reader, &entry.key, &entry.value))
-        buffer_add(&items, &entry, sizeof(entry));
+    Value key, value;
+    while (map_next(reader, &key, &value)) {
+        if (!buffer_reserve(&items, sizeof(Entry) * FEW))
+            break;
+        *(Entry *)(void *)(items.data + items.size) = (Entry){key, value, false};
+        items.size += sizeof(Entry);
+    }
     if (items.full)
         return run_out_of_memory(runner);
     *e = (Entries){.items = (Entry *)(void *)items.data, .n = items.size / sizeof(Entry),
@@ -96,7 +107,8 @@ static bool put_entry_value(Runner *runner, const PlanOp *op, const FieldType *f
     if (op->program)
         return program_run(runner, op->program, value);
     if (op->json)
-        return put_json_scalar(runner, field->kind, field->enumeration, value);
+        return (field->kind == KIND_STRING && json_add_plain(runner->out, value.data, value.size)) ||
+               put_json_scalar(runner, field->kind, field->enumeration, value);
     put_wire_scalar(runner->out, field->kind, value);
     return true;
 }
@@ -118,7 +130,8 @@ static Bytes key_text(Runner *runner, FieldKind kind, Value key)
 static bool put_json_key(Runner *runner, FieldKind kind, Value key)
 {
     if (kind == KIND_STRING)
-        return put_json_scalar(runner, kind, NULL, key);
+        return json_add_plain(runner->out, key.data, key.size) ||
+               put_json_scalar(runner, kind, NULL, key);
     buffer_add_byte(runner->out, '"');
     buffer_add_bytes(runner->out, key_text(runner, kind, key));
     buffer_add_byte(runner->out, '"');

@@ -1,5 +1,6 @@
 /* The operations that write: one field of the target each. */
 #include "adapters/json_bytes.h"
+#include "adapters/number_text.h"
 #include "adapters/plan_internal.h"
 
 static bool from_json(const Program *program, const PlanOp *op)
@@ -66,13 +67,27 @@ static bool put_text_value(Runner *runner, const PlanOp *op, Value value)
         return put_unset(runner, op);
     if (!put_name(out, op->put, value.size + 2))
         return true;
-    uint8_t *to = out->data + out->size;
-    if (json_copy_plain(to + 1, value.data, value.size)) {
-        to[0] = to[value.size + 1] = '"';
-        out->size += value.size + 2;
+    return json_add_plain(out, value.data, value.size) ||
+           put_json_scalar(runner, KIND_STRING, NULL, value) || run_failed_in(runner, op->where);
+}
+
+/* A whole number as it is, or in quotes when JavaScript's numbers would not hold it. */
+static bool put_number_value(Runner *runner, const PlanOp *op, Value value)
+{
+    Buffer *out = runner->out;
+    if (op->omit_zero && value.u == 0)
+        return put_unset(runner, op);
+    if (!put_name(out, op->put, NUMBER_TEXT_MAX))
         return true;
-    }
-    return put_json_scalar(runner, KIND_STRING, NULL, value) || run_failed_in(runner, op->where);
+    uint8_t *to = out->data + out->size;
+    bool quoted = op->put_as == PUT_AS_JSON_LONG;
+    *to = '"';
+    to += quoted;
+    to += number_write_i64(to, value.i);
+    *to = '"';
+    to += quoted;
+    out->size = (size_t)(to - out->data);
+    return true;
 }
 
 bool put_value(Runner *runner, const PlanOp *op, const Frame *frame)
@@ -84,6 +99,8 @@ bool put_value(Runner *runner, const PlanOp *op, const Frame *frame)
     case PUT_AS_VARINT: return put_varint_value(runner, op, value);
     case PUT_AS_BYTES: return put_bytes_value(runner, op, value);
     case PUT_AS_JSON_TEXT: return put_text_value(runner, op, value);
+    case PUT_AS_JSON_INT:
+    case PUT_AS_JSON_LONG: return put_number_value(runner, op, value);
     case PUT_AS_OTHER: break;
     }
     if (op->omit_zero && value_is_zero((FieldKind)op->kind, value))
@@ -156,6 +173,8 @@ static bool put_json_list(Runner *runner, const PlanOp *op, ListReader *reader)
     size_t start = out->size;
     while (list_next(reader, &value)) {
         buffer_add_byte(out, ',');
+        if (op->kind == KIND_STRING && json_add_plain(out, value.data, value.size))
+            continue;
         bool ok = op->program ? program_run(runner, op->program, value)
                               : put_json_scalar(runner, (FieldKind)op->kind,
                                                 op->put->field->enumeration, value);

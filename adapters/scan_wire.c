@@ -180,23 +180,25 @@ static const uint8_t *skip_unknown(Scan *s, uint32_t tag, const uint8_t *record,
     return take_unknown(s, tag >> 3, bytes(record, (size_t)(at - record))) ? at : NULL;
 }
 
-static const uint8_t *take_submessage(Scan *s, const ScanField *field, uint32_t tag,
-                                      const uint8_t *at)
+static const uint8_t *take_delimited(Scan *s, const ScanField *field, const uint8_t *at)
 {
-    const uint8_t *from = at, *behind;
-    Value message;
-    if ((tag & 7) == WIRE_GROUP) {
-        const uint8_t *payload_end;
-        behind = wire_skip_group(at, s->end, tag >> 3, &payload_end);
-        if (!behind)
-            return wire_malformed(s->runner);
-        message = (Value){.data = from, .size = (size_t)(payload_end - from)};
-    } else {
-        behind = wire_scalar(s->runner, KIND_MESSAGE, false, at, s->end, &message);
-        if (!behind)
-            return NULL;
-    }
-    if (take_message(s, field, value_bytes(message)))
+    uint64_t size;
+    at = wire_varint(at, s->end, &size);
+    if (!at || size > (uint64_t)(s->end - at))
+        return wire_malformed(s->runner);
+    if (take_message(s, field, bytes(at, (size_t)size)))
+        return at + size;
+    run_failed_in(s->runner, field->field->name);
+    return NULL;
+}
+
+static const uint8_t *take_group(Scan *s, const ScanField *field, const uint8_t *at)
+{
+    const uint8_t *payload_end;
+    const uint8_t *behind = wire_skip_group(at, s->end, field->field->number, &payload_end);
+    if (!behind)
+        return wire_malformed(s->runner);
+    if (take_message(s, field, bytes(at, (size_t)(payload_end - at))))
         return behind;
     run_failed_in(s->runner, field->field->name);
     return NULL;
@@ -214,8 +216,10 @@ static const uint8_t *take_field(Scan *s, const ScanField *field, uint32_t tag,
         return pass_other_form(s, field, tag, record, at);
     if (type->repeated)
         return packed ? take_packed(s, field, at) : take_records(s, field, tag, record, at);
-    return kind_is_message(type->kind) ? take_submessage(s, field, tag, at)
-                                       : take_scalar(s, field, record, at);
+    if (type->kind == KIND_GROUP)
+        return take_group(s, field, at);
+    return type->kind == KIND_MESSAGE ? take_delimited(s, field, at)
+                                      : take_scalar(s, field, record, at);
 }
 
 /* An item of a message set: group 1 of {2: the extension's number, 3: its message}, in any order. */
@@ -310,7 +314,7 @@ take_usual(Scan *s, const ScanField *field, const uint8_t *record, const uint8_t
         keep_number(s, field, (Value){.u = wire_fixed64(at)});
         return at + 8;
     case READ_BYTES: return take_bytes(s, field, at);
-    case READ_MESSAGE: return take_submessage(s, field, field->tag, at);
+    case READ_MESSAGE: return take_delimited(s, field, at);
     case READ_RECORDS: return take_records(s, field, field->tag, record, at);
     case READ_PACKED: return take_packed(s, field, at);
     default: return take_unusual(s, field, field->tag, record, at);

@@ -1,30 +1,14 @@
 /* One scalar off the wire. https://protobuf.dev/programming-guides/encoding/ */
 #include "adapters/plan_internal.h"
 
-WireType kind_wire_type(FieldKind kind)
-{
-    switch (kind) {
-    case KIND_DOUBLE:
-    case KIND_FIXED64:
-    case KIND_SFIXED64: return WIRE_FIXED64;
-    case KIND_FLOAT:
-    case KIND_FIXED32:
-    case KIND_SFIXED32: return WIRE_FIXED32;
-    case KIND_STRING:
-    case KIND_BYTES:
-    case KIND_MESSAGE: return WIRE_LENGTH;
-    case KIND_GROUP: return WIRE_GROUP;
-    case KIND_INT64:
-    case KIND_UINT64:
-    case KIND_INT32:
-    case KIND_BOOL:
-    case KIND_UINT32:
-    case KIND_ENUM:
-    case KIND_SINT32:
-    case KIND_SINT64: break;
-    }
-    return WIRE_VARINT;
-}
+const uint8_t kind_wire_types[] = {
+    [KIND_DOUBLE] = WIRE_FIXED64,   [KIND_FLOAT] = WIRE_FIXED32,    [KIND_INT64] = WIRE_VARINT,
+    [KIND_UINT64] = WIRE_VARINT,    [KIND_INT32] = WIRE_VARINT,     [KIND_FIXED64] = WIRE_FIXED64,
+    [KIND_FIXED32] = WIRE_FIXED32,  [KIND_BOOL] = WIRE_VARINT,      [KIND_STRING] = WIRE_LENGTH,
+    [KIND_GROUP] = WIRE_GROUP,      [KIND_MESSAGE] = WIRE_LENGTH,   [KIND_BYTES] = WIRE_LENGTH,
+    [KIND_UINT32] = WIRE_VARINT,    [KIND_ENUM] = WIRE_VARINT,      [KIND_SFIXED32] = WIRE_FIXED32,
+    [KIND_SFIXED64] = WIRE_FIXED64, [KIND_SINT32] = WIRE_VARINT,    [KIND_SINT64] = WIRE_VARINT,
+};
 
 const uint8_t *wire_malformed(Runner *runner)
 {
@@ -141,8 +125,9 @@ static size_t count_varints(const uint8_t *at, const uint8_t *end)
 
 size_t packed_count(FieldKind kind, Bytes list)
 {
-    size_t size = kind_wire_type(kind) == WIRE_FIXED64 ? 8 : 4;
-    if (kind_wire_type(kind) == WIRE_VARINT)
+    WireType type = kind_wire_type(kind);
+    if (type == WIRE_VARINT)
         return count_varints(list.data, list.data + list.size);
+    size_t size = type == WIRE_FIXED64 ? 8 : 4;
     return list.size % size ? SIZE_MAX : list.size / size;
 }
