@@ -12,8 +12,20 @@
 
 /* ---- Server side --------------------------------------------------------------------------------------- */
 
+/* Spaces at its ends would make the field malformed (RFC 9113 section 8.2.1). */
+static void encode_message(Buffer *out, Bytes message)
+{
+    Bytes middle = bytes_trim(message);
+    size_t before = middle.size ? (size_t)(middle.data - message.data) : message.size;
+    percent_encode(out, bytes_slice(message, 0, before), PERCENT_KEEP_UNRESERVED);
+    percent_encode(out, middle, PERCENT_KEEP_VISIBLE);
+    percent_encode(out, bytes_slice(message, before + middle.size, message.size), PERCENT_KEEP_UNRESERVED);
+}
+
 static bool is_plain_message(Bytes message)
 {
+    if (message.data[0] == ' ' || message.data[message.size - 1] == ' ')
+        return false;
     for (size_t i = 0; i < message.size; i++) {
         if (message.data[i] < ' ' || message.data[i] > '~' || message.data[i] == '%')
             return false;
@@ -27,7 +39,7 @@ static void add_message(Bytes message, Arena *arena, Fields *to)
         return;
     if (!is_plain_message(message)) {
         Buffer encoded = buffer_in(arena);
-        percent_encode(&encoded, message, PERCENT_KEEP_VISIBLE);
+        encode_message(&encoded, message);
         message = buffer_bytes(&encoded);
     }
     fields_add(to, bytes_of("grpc-message"), message);

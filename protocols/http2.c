@@ -517,6 +517,9 @@ static void make_session(Http2 *http2)
     nghttp2_option_set_peer_max_concurrent_streams(option, 100);
     /* Our own buckets count resets, with this gateway's limits. */
     nghttp2_option_set_stream_reset_rate_limit(option, 1u << 30, 1u << 30);
+    /* Instances may be careless with spaces, which are taken off; clients may not. */
+    if (http2->base.client)
+        nghttp2_option_set_no_rfc9113_leading_and_trailing_ws_validation(option, 1);
     CHECK((http2->base.client ? nghttp2_session_client_new2 : nghttp2_session_server_new2)(
               &http2->session, callbacks, http2, option) == 0);
     nghttp2_option_del(option);

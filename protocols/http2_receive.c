@@ -212,7 +212,7 @@ static int on_header(nghttp2_session *session, const nghttp2_frame *frame, nghtt
     else if (kept_name.data[0] == ':')
         take_pseudo_field(in, kept_name, kept_value);
     else
-        take_field(in, kept_name, kept_value);
+        take_field(in, kept_name, http2->base.client ? bytes_trim(kept_value) : kept_value);
     return 0;
 }
 

@@ -1188,6 +1188,22 @@ static void malformed_answers_are_reset(void **state)
     }
 }
 
+/* RFC 9113 section 8.2.1 forbids them, and grpcio's "Exception calling application: " has one all the same. */
+static void spaces_around_values_of_answers_are_taken_off(void **state)
+{
+    Side client = {.releases = true};
+    Script script;
+    begin_client(&client, &script);
+    request(&script, 1, END_STREAM, ":status: 200\ngrpc-status: 2\ngrpc-message: it broke: \nx:  \t y\t\n");
+    assert_ok(client.arena, side_feed(&client, buffer_bytes(&script.text)));
+    assert_string_equal(side_log(&client), "answer 200 end\n"
+                                           "  grpc-status: 2\n"
+                                           "  grpc-message: it broke:\n"
+                                           "  x: y\n"
+                                           "end\n");
+    side_end(&client);
+}
+
 static void an_answer_larger_than_allowed_is_broken_off(void **state)
 {
     Side client = {.releases = true};
@@ -1281,6 +1297,7 @@ int main(void)
         cmocka_unit_test(streams_above_the_limit_are_refused),
         cmocka_unit_test(calls_above_the_last_of_goaway_may_be_sent_again),
         cmocka_unit_test(malformed_answers_are_reset),
+        cmocka_unit_test(spaces_around_values_of_answers_are_taken_off),
         cmocka_unit_test(an_answer_larger_than_allowed_is_broken_off),
         cmocka_unit_test(a_push_breaks_the_connection),
         cmocka_unit_test(an_upstream_that_goes_away_within_an_answer_is_a_reset),

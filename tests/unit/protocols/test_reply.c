@@ -178,6 +178,17 @@ static void grpc_message_is_percent_encoded(void **state)
     assert_bytes(fields_get(&end.trailers, "grpc-message"), "100%25 gr%C3%BCn%0A\"x\"");
 }
 
+/* They would make the field malformed (RFC 9113 section 8.2.1). */
+static void spaces_at_the_ends_of_grpc_message_are_encoded(void **state)
+{
+    static const char *const rows[][2] = {
+        {"it broke: ", "it broke:%20"}, {"  it  broke", "%20%20it  broke"}, {" ", "%20"}};
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        write_end(call_in(DIALECT_GRPC, CODEC_PROTO), said(CODE_UNKNOWN, rows[i][0]), true, NULL);
+        assert_bytes(fields_get(&end.trailers, "grpc-message"), rows[i][1]);
+    }
+}
+
 static void the_services_details_go_on_byte_for_byte_and_unpadded(void **state)
 {
     Status status = said(CODE_ABORTED, "m");
@@ -594,6 +605,7 @@ int main(void)
         TEST(leading_metadata_stays_apart_from_the_status_of_an_error),
         TEST(an_empty_grpc_answer_has_head_and_trailers),
         TEST(grpc_message_is_percent_encoded),
+        TEST(spaces_at_the_ends_of_grpc_message_are_encoded),
         TEST(the_services_details_go_on_byte_for_byte_and_unpadded),
         TEST(an_error_of_our_own_says_what_where_and_whether_to_retry),
         TEST(hidden_internals_leak_nowhere),
