@@ -353,6 +353,16 @@ static void on_head(void *owner, HttpStream *stream, const HttpHead *head, bool 
         exchange_run(x, exchange_reply_head(x));
 }
 
+/* Reads how the answer ended. */
+static Result read_end(Exchange *x, const Fields *trailers)
+{
+    DetailJson detail_json = exchange_detail_json(x, x->pick.served);
+    x->answer.detail_json = &detail_json;
+    Result r = answer_end(&x->answer, trailers, x->end_frame, x->arena);
+    x->answer.detail_json = NULL;
+    return r;
+}
+
 /* One message of a stream. A REST instance may say an error in its place, which ends the call. */
 static const Step *take_item(Exchange *x, Bytes item)
 {
@@ -360,7 +370,8 @@ static const Step *take_item(Exchange *x, Bytes item)
         rest_item_read(x->pick.pair->target->type, &item, exchange_scratch(x)) == REST_ITEM_MESSAGE)
         return exchange_forward_answer(x, item);
     x->answer.is_error = true;
-    Result r = answer_end(&x->answer, NULL, item, x->arena);
+    x->end_frame = bytes_copy(x->arena, item);
+    Result r = read_end(x, NULL);
     return failed(r) ? exchange_fail(x, r) : &STEP_reply;
 }
 
@@ -433,10 +444,7 @@ static const Step *answer_ended(Exchange *x, const Fields *trailers)
     case MESSAGE_MORE:
     case MESSAGE_END: break;
     }
-    DetailJson detail_json = exchange_detail_json(x, x->pick.served);
-    x->answer.detail_json = &detail_json;
-    Result r = answer_end(&x->answer, trailers, x->end_frame, x->arena);
-    x->answer.detail_json = NULL;
+    Result r = read_end(x, trailers);
     if (failed(r))
         return exchange_fail(x, r);
     return &STEP_reply;
