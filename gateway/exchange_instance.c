@@ -294,6 +294,18 @@ static const Step *exchange_send(Exchange *x)
 
 const Step STEP_send = {"send", exchange_send};
 
+static Result forward_message(Exchange *x, Bytes message)
+{
+    Result r = write_request_message(x, message);
+    if (failed(r))
+        return error_copy(x->arena, r);
+    x->sent = true;
+    x->record.messages_in++;
+    http_stream_send_body(x->instance.stream, x->framed);
+    exchange_forget_message(x);
+    return OK;
+}
+
 const Step *exchange_forward_request(Exchange *x, Bytes input)
 {
     if (!x->method)
@@ -307,13 +319,9 @@ const Step *exchange_forward_request(Exchange *x, Bytes input)
         case MESSAGE_FAILED: return exchange_fail(x, why);
         case MESSAGE_DONE: break;
         }
-        why = write_request_message(x, message.bytes);
+        why = forward_message(x, message.bytes);
         if (failed(why))
-            return exchange_fail(x, error_copy(x->arena, why));
-        x->sent = true;
-        x->record.messages_in++;
-        http_stream_send_body(x->instance.stream, x->framed);
-        exchange_forget_message(x);
+            return exchange_fail(x, why);
     }
 }
 
@@ -321,7 +329,9 @@ const Step *exchange_end_request(Exchange *x)
 {
     Message message;
     Result why = OK;
-    if (x->method && message_reader_finish(&x->client.reader, &message, &why) == MESSAGE_FAILED)
+    if (x->method && message_reader_finish(&x->client.reader, &message, &why) == MESSAGE_DONE)
+        why = forward_message(x, message.bytes); /* REST: the body is a stream of one message */
+    if (failed(why))
         return exchange_fail(x, why);
     x->sent = true;
     http_stream_send_end(x->instance.stream, NULL);

@@ -131,8 +131,8 @@ static Result make_binding(ConfigReader *reader, Method *method, const HttpRule 
 static Result make_bindings(ConfigReader *reader, Method *method)
 {
     const HttpRule *rule = method->type->http;
-    if (!rule || method->type->client_streaming)
-        return OK; /* a REST request is one message */
+    if (!rule)
+        return OK;
     method->bindings = arena_array(reader->arena, RestBinding, rule->n_additional + 1);
     Result r = make_binding(reader, method, rule);
     for (uint32_t i = 0; i < rule->n_additional && !failed(r); i++)
