@@ -46,6 +46,8 @@ typedef struct Call {
     Codec reply_codec;       /* of the answer's; differs only where the dialect can say so */
     Compression compression; /* of the request's messages, where they say that they are compressed */
     uint32_t accepts;        /* set of Compression that the answer may use */
+    Compression favourite;   /* the one of them that the client weighs most; IDENTITY: it would rather have none */
+    bool no_identity;        /* it refuses what is not compressed (Accept-Encoding: identity;q=0) */
     int64_t timeout;         /* nanoseconds that the caller gives, or NO_TIMEOUT */
     Bytes verb;              /* HTTP method */
     Bytes path;              /* without the query, not decoded: "/shop.orders.v2.Orders/Get" */

@@ -54,6 +54,7 @@ typedef struct Limits {
     uint32_t connections;     /* client connections in the whole process */
     size_t message_bytes;     /* one message of a request, before and after decompression */
     size_t answer_bytes;      /* one message of an answer, likewise */
+    size_t compress_least;    /* bytes from which messages and bodies are compressed */
     size_t call_memory;       /* arena of one call */
     uint32_t depth, elements; /* of messages */
     /* Towards instances; 0 in any of these: the default. */
@@ -68,6 +69,14 @@ typedef struct Limits {
 typedef enum FailureMode { FAILURE_LOUD, FAILURE_GRACEFUL } FailureMode;
 typedef enum Impact { IMPACT_LOW, IMPACT_HIGH, IMPACT_CATASTROPHIC } Impact;
 
+/* Which answers are compressed, for clients that take it. */
+typedef enum CompressAnswers {
+    COMPRESS_WEB,      /* as the instance did, and those of HTTP's own kind: REST, Connect unary */
+    COMPRESS_INSTANCE, /* as the instance did */
+    COMPRESS_ALWAYS,
+    COMPRESS_NEVER,
+} CompressAnswers;
+
 /* Policy for the methods that it matches; the most specific match wins. */
 struct Route {
     const char *match;     /* "orders", "orders.Orders/Get", or "/path/prefix" for opaque HTTP */
@@ -81,6 +90,7 @@ struct Route {
     UnknownFields unknown_fields;        /* of requests */
     UnknownFields unknown_answer_fields; /* of answers */
     bool emit_defaults, proto_names, enums_as_numbers; /* JSON answers */
+    CompressAnswers compress_answers;
     bool hide_internals;   /* errors do not tell causes and instances */
     const Service *service;  /* of opaque HTTP: one without versions that only has the instances */
     const char *path_prefix; /* opaque HTTP */

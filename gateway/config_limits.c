@@ -42,6 +42,7 @@ void config_read_limits(ConfigReader *reader)
         .connections = text->connections,
         .message_bytes = text->message_bytes,
         .answer_bytes = text->answer_bytes,
+        .compress_least = text->compress_least,
         .call_memory = text->call_memory,
         .depth = text->depth,
         .elements = text->elements,

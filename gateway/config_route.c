@@ -37,6 +37,18 @@ static UnknownFields unknown_of(Passerelle__Config__UnknownFields unknown)
     return UNKNOWN_REFUSE;
 }
 
+static CompressAnswers compress_of(Passerelle__Config__CompressAnswers compress)
+{
+    switch (compress) {
+    case PASSERELLE__CONFIG__COMPRESS_ANSWERS__COMPRESS_ANSWERS_INSTANCE: return COMPRESS_INSTANCE;
+    case PASSERELLE__CONFIG__COMPRESS_ANSWERS__COMPRESS_ANSWERS_ALWAYS: return COMPRESS_ALWAYS;
+    case PASSERELLE__CONFIG__COMPRESS_ANSWERS__COMPRESS_ANSWERS_NEVER: return COMPRESS_NEVER;
+    case PASSERELLE__CONFIG__COMPRESS_ANSWERS__COMPRESS_ANSWERS_WEB:
+    case _PASSERELLE__CONFIG__COMPRESS_ANSWERS_IS_INT_SIZE: break;
+    }
+    return COMPRESS_WEB;
+}
+
 static void read_policy(const Passerelle__Config__Route *text, Route *route)
 {
     route->impact = impact_of(text->impact);
@@ -44,6 +56,7 @@ static void read_policy(const Passerelle__Config__Route *text, Route *route)
     route->attempts = text->attempts;
     route->unknown_fields = unknown_of(text->unknown_fields);
     route->unknown_answer_fields = unknown_of(text->unknown_answer_fields);
+    route->compress_answers = compress_of(text->compress_answers);
     route->hide_internals = text->hide_internals;
     if (text->json) {
         route->emit_defaults = text->json->defaults;

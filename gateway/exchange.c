@@ -121,6 +121,7 @@ static const Step *exchange_finish(Exchange *x)
     exchange_drop_instance(x);
     if (x->client.stream)
         http_stream_release(x->client.stream);
+    compression_stream_free(x->compressor);
 
     x->record.time_total = clock_now() - x->began;
     x->record.dialect = x->call.dialect;

@@ -134,7 +134,7 @@ static const Step *answer_one(Exchange *x, Bytes request)
         return exchange_fail(x, error_copy(x->arena, r));
     if (x->builtin->stream)
         return exchange_send_answer(x, buffer_bytes(&out));
-    x->answer_message = buffer_bytes(&out);
+    x->answer_message = (Message){.bytes = buffer_bytes(&out)};
     return STEP_WAIT;
 }
 

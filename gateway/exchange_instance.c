@@ -59,8 +59,8 @@ static void choose_target(Exchange *x)
         .codec = instance->codec,
         /* A REST instance's message is taken apart first, into path, query and body. */
         .compression = dialect == DIALECT_REST ? COMPRESSION_IDENTITY : instance->compression,
-        .accepts = COMPRESSION_GZIP | COMPRESSION_BR | COMPRESSION_ZSTD,
     };
+    x->target.accepts = exchange_accepts(x);
 }
 
 static Result pick_untried(Exchange *x, TriedSet tried)
@@ -181,18 +181,22 @@ const Step *exchange_attempt_failed(Exchange *x, Result why)
 
 /* ---- Sending ------------------------------------------------------------------------------------- */
 
-static Result write_request_message(Exchange *x, Bytes message)
+static Result write_request_message(Exchange *x, Message message)
 {
-    Bytes converted;
-    Result r = exchange_convert_request(x, message, &converted);
+    Result r = exchange_open_request(x, &message);
+    Compression compression = x->target.compression;
+    if (!failed(r) && !message.compressed) {
+        r = exchange_convert_request(x, message.bytes, &message.bytes);
+        compression = exchange_request_compression(x, message.bytes.size);
+    }
     if (failed(r))
         return r;
     Buffer framed = buffer_in(exchange_scratch(x));
-    r = message_write(x->target.dialect, converted, x->target.compression, false, &framed);
+    r = message_write(x->target.dialect, message.bytes, compression, message.compressed, &framed);
     if (failed(r))
         return r;
     if (framed.full)
-        return FAIL(x->arena, FAULT_OUT_OF_MEMORY, "framing a request of %zu bytes", converted.size);
+        return FAIL(x->arena, FAULT_OUT_OF_MEMORY, "framing a request of %zu bytes", message.bytes.size);
     x->framed = buffer_bytes(&framed);
     return OK;
 }
@@ -294,7 +298,7 @@ static const Step *exchange_send(Exchange *x)
 
 const Step STEP_send = {"send", exchange_send};
 
-static Result forward_message(Exchange *x, Bytes message)
+static Result forward_message(Exchange *x, Message message)
 {
     Result r = write_request_message(x, message);
     if (failed(r))
@@ -319,7 +323,7 @@ const Step *exchange_forward_request(Exchange *x, Bytes input)
         case MESSAGE_FAILED: return exchange_fail(x, why);
         case MESSAGE_DONE: break;
         }
-        why = forward_message(x, message.bytes);
+        why = forward_message(x, message);
         if (failed(why))
             return exchange_fail(x, why);
     }
@@ -330,7 +334,7 @@ const Step *exchange_end_request(Exchange *x)
     Message message;
     Result why = OK;
     if (x->method && message_reader_finish(&x->client.reader, &message, &why) == MESSAGE_DONE)
-        why = forward_message(x, message.bytes); /* REST: the body is a stream of one message */
+        why = forward_message(x, message); /* REST: the body is a stream of one message */
     if (failed(why))
         return exchange_fail(x, why);
     x->sent = true;
@@ -357,6 +361,7 @@ static void on_head(void *owner, HttpStream *stream, const HttpHead *head, bool 
                         x->config->limits.answer_bytes, x->arena);
     if (x->target.answer_is_stream && !x->answer.is_error)
         x->instance.reader.unframed = x->target.takes_any_media ? UNFRAMED_PIECES : UNFRAMED_LINES;
+    x->instance.reader.keep_compressed = exchange_keeps_answer(x);
     /* A stream's head goes on at once: its reader may wait for it. That of raw bytes waits for their type. */
     bool raw = x->call.dialect == DIALECT_REST && x->call.reply_codec == CODEC_PROTO;
     if (x->method->type->server_streaming && !end && !raw && !x->answer.has_status && !x->answer.is_error)
@@ -374,13 +379,13 @@ static Result read_end(Exchange *x, const Fields *trailers)
 }
 
 /* One message of a stream. A REST instance may say an error in its place, which ends the call. */
-static const Step *take_item(Exchange *x, Bytes item)
+static const Step *take_item(Exchange *x, Message item)
 {
     if (x->instance.reader.unframed != UNFRAMED_LINES ||
-        rest_item_read(x->pick.pair->target->type, &item, exchange_scratch(x)) == REST_ITEM_MESSAGE)
-        return exchange_forward_answer(x, item);
+        rest_item_read(x->pick.pair->target->type, &item.bytes, exchange_scratch(x)) == REST_ITEM_MESSAGE)
+        return exchange_forward_answer(x, &item);
     x->answer.is_error = true;
-    x->end_frame = bytes_copy(x->arena, item);
+    x->end_frame = bytes_copy(x->arena, item.bytes);
     Result r = read_end(x, NULL);
     return failed(r) ? exchange_fail(x, r) : &STEP_reply;
 }
@@ -398,7 +403,7 @@ static const Step *take_answer(Exchange *x, Bytes piece)
         case MESSAGE_DONE: break;
         }
         if (x->method->type->server_streaming) {
-            const Step *step = take_item(x, message.bytes);
+            const Step *step = take_item(x, message);
             if (step != STEP_WAIT)
                 return step;
             continue;
@@ -408,8 +413,8 @@ static const Step *take_answer(Exchange *x, Bytes piece)
                                          "%s gave more than one message for %s",
                                          x->pick.instance->address.text, x->target.method.data));
         x->has_answer_message = true;
-        x->answer_message = bytes_copy(x->arena, message.bytes);
-        if (!x->answer_message.data)
+        x->answer_message = (Message){bytes_copy(x->arena, message.bytes), message.compressed};
+        if (!x->answer_message.bytes.data)
             return exchange_fail(x, FAIL(x->arena, FAULT_OUT_OF_MEMORY, "keeping an answer of %zu bytes",
                                          message.bytes.size));
     }
@@ -442,13 +447,13 @@ static const Step *answer_ended(Exchange *x, const Fields *trailers)
     case MESSAGE_FAILED: return exchange_fail(x, why);
     case MESSAGE_DONE: /* a dialect without frames: the whole body, or a stream's last line */
         if (x->instance.reader.unframed == UNFRAMED_LINES) {
-            const Step *step = take_item(x, message.bytes);
+            const Step *step = take_item(x, message);
             if (step != STEP_WAIT)
                 return step;
             break;
         }
         x->has_answer_message = !x->answer.is_error;
-        x->answer_message = message.bytes;
+        x->answer_message = message;
         x->end_frame = message.bytes;
         break;
     case MESSAGE_MORE:

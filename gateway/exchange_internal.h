@@ -22,6 +22,7 @@
 #include "gateway/request_id.h"
 #include "gateway/telemetry.h"
 #include "gateway/trace_context.h"
+#include "protocols/compression_stream.h"
 #include "protocols/dialect.h"
 
 typedef struct Builtin Builtin; /* exchange_builtin.c */
@@ -86,7 +87,7 @@ struct Exchange {
     uint32_t n_interim;    /* opaque HTTP: interim answers so far */
     bool tunnel;          /* opaque HTTP: upgraded; both sides end by themselves */
 
-    Bytes message; /* unary: the request's, in the client's version and codec */
+    Message message; /* unary: the request's, in the client's version and codec */
     bool has_message;
     Buffer early;  /* streams: body that came before the instance's stream was there. Of the gateway's own
                       services: what is not read yet */
@@ -105,13 +106,15 @@ struct Exchange {
     bool has_answer; /* the answer's head is read */
     Answer answer;
     const HttpRule *rest_rule; /* of a REST instance: the binding that it was asked by */
-    Bytes answer_message; /* unary */
+    Message answer_message; /* unary */
     bool has_answer_message;
     Bytes end_frame; /* gRPC-Web's trailers, Connect's EndStream, a Connect error's body */
 
     char request_id[REQUEST_ID_SIZE];
     TraceContext trace;
     bool replied_head; /* the client has had the answer's head */
+    Compression compression;       /* that it names */
+    CompressionStream *compressor; /* of a body that is compressed as a whole while it is made; or NULL */
     Timer deadline_timer;
     int64_t began, deadline; /* monotonic nanoseconds; deadline may be NO_TIMEOUT */
     Bytes content_type; /* of an HttpBody answer; else empty */
@@ -152,13 +155,25 @@ const Step *exchange_end_request(Exchange *x);
 
 /* exchange_reply.c: the answer. */
 const Step *exchange_reply_head(Exchange *x);
-const Step *exchange_forward_answer(Exchange *x, Bytes message);
+const Step *exchange_forward_answer(Exchange *x, const Message *message);
 /* Streams: frames and sends a message that is in the client's version and codec already. */
 const Step *exchange_send_answer(Exchange *x, Bytes message);
 /* Unary: the head, the one message, the end. */
-const Step *exchange_reply_message(Exchange *x, Bytes message);
+const Step *exchange_reply_message(Exchange *x, Message message);
 const Step *exchange_reply_end(Exchange *x, const Status *status, const Fields *trailers);
 const Step *exchange_reply_degraded(Exchange *x, const char *reason);
+
+/* exchange_compression.c: which messages are compressed, and by what. */
+bool exchange_keeps_request(const Exchange *x); /* some instance may take its messages as they came */
+MUST_USE Result exchange_open_request(Exchange *x, Message *message); /* unless this one takes it so */
+Compression exchange_request_compression(Exchange *x, size_t size);   /* once per unary request */
+uint32_t exchange_accepts(const Exchange *x);      /* what the instance is told that we take */
+bool exchange_keeps_answer(const Exchange *x);
+Compression exchange_answer_compression(const Exchange *x); /* for the answer's head, sizes aside */
+Compression exchange_message_compression(const Exchange *x, Compression compression, size_t size);
+bool exchange_must_compress(const Exchange *x);
+bool exchange_varies_by_encoding(const Exchange *x);
+MUST_USE Result exchange_check_acceptable(const Exchange *x);
 
 /* exchange_convert.c: one message through a plan. The result lives in scratch, or is the message itself. */
 MUST_USE Result exchange_convert_request(Exchange *x, Bytes message, Bytes *converted_out);

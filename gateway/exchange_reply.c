@@ -33,17 +33,11 @@ static Fields reply_fields(const Exchange *x, const Fields *from_service)
 
 /* ---- Head and messages --------------------------------------------------------------------------- */
 
-/* The first compression that the client takes, unless the instance did not think it worth it. */
-static Compression reply_compression(const Exchange *x)
+/* JSON messages that follow each other in one body, without frames that could name a compression. */
+static bool is_rest_stream(const Exchange *x)
 {
-    if (!x->has_answer || x->answer.compression == COMPRESSION_IDENTITY)
-        return COMPRESSION_IDENTITY;
-    /* Each message of a REST stream shall reach its reader at once. */
-    if (x->call.dialect == DIALECT_REST && x->method->type->server_streaming)
-        return COMPRESSION_IDENTITY;
-    if (x->call.accepts & x->answer.compression)
-        return x->answer.compression;
-    return x->call.accepts & COMPRESSION_GZIP ? COMPRESSION_GZIP : COMPRESSION_IDENTITY;
+    return x->call.dialect == DIALECT_REST && x->call.reply_codec == CODEC_JSON && x->method &&
+           x->method->type->server_streaming;
 }
 
 static void send_head(Exchange *x, Compression compression, int64_t content_length)
@@ -52,6 +46,13 @@ static void send_head(Exchange *x, Compression compression, int64_t content_leng
     Fields fields = reply_fields(x, x->has_answer ? &x->answer.metadata : NULL);
     if (x->content_type.size)
         fields_add(&fields, bytes_of("content-type"), bytes_copy(x->arena, x->content_type));
+    if (exchange_varies_by_encoding(x))
+        fields_add(&fields, bytes_of("vary"), bytes_of("accept-encoding"));
+    if (compression != COMPRESSION_IDENTITY && is_rest_stream(x)) {
+        x->compressor = compression_stream_new(compression);
+        compression = x->compressor ? compression : COMPRESSION_IDENTITY;
+    }
+    x->compression = compression;
     reply_write_head(&x->call, &fields, compression, content_length, x->arena, &head);
     if (content_length >= 0 && x->has_answer)
         reply_add_trailers(&x->call, &x->answer.trailers, &head);
@@ -62,25 +63,39 @@ static void send_head(Exchange *x, Compression compression, int64_t content_leng
 
 const Step *exchange_reply_head(Exchange *x)
 {
-    send_head(x, reply_compression(x), -1);
+    send_head(x, exchange_answer_compression(x), -1);
     return STEP_WAIT;
 }
 
-static Result frame_answer(Exchange *x, Bytes message, Compression compression, Bytes *framed_out)
+static Result write_item(Exchange *x, Bytes message, Buffer *out)
+{
+    Buffer item = buffer_in(exchange_scratch(x));
+    rest_stream_write(rest_stream_of(&x->call), message, x->compressor ? &item : out);
+    out->full |= item.full;
+    return x->compressor ? compression_stream_write(x->compressor, buffer_bytes(&item), false, out) : OK;
+}
+
+/* `compression`: by which it is compressed now, where it is not already. */
+static Result frame_answer(Exchange *x, Message message, Compression compression, Bytes *framed_out)
 {
     Buffer framed = buffer_in(exchange_scratch(x));
     Result r = OK;
-    bool rest = x->call.dialect == DIALECT_REST;
-    if (rest && x->call.reply_codec == CODEC_PROTO)
-        message = http_body_unwrap(message, &x->content_type);
-    if (rest && x->method->type->server_streaming && x->call.reply_codec == CODEC_JSON)
-        rest_stream_write(rest_stream_of(&x->call), message, &framed);
+    if (is_rest_stream(x))
+        r = write_item(x, message.bytes, &framed);
     else
-        r = message_write(x->call.dialect, message, compression, false, &framed);
+        r = message_write(x->call.dialect, message.bytes, compression, message.compressed, &framed);
     if (!failed(r) && framed.full)
-        r = FAIL(x->arena, FAULT_OUT_OF_MEMORY, "framing an answer of %zu bytes", message.size);
+        r = FAIL(x->arena, FAULT_OUT_OF_MEMORY, "framing an answer of %zu bytes", message.bytes.size);
     *framed_out = buffer_bytes(&framed);
     return r;
+}
+
+/* The bytes themselves of a google.api.HttpBody that goes to a REST client; any other message as it is. */
+static Message unwrapped(Exchange *x, Message message)
+{
+    if (x->call.dialect == DIALECT_REST && x->call.reply_codec == CODEC_PROTO)
+        message.bytes = http_body_unwrap(message.bytes, &x->content_type);
+    return message;
 }
 
 static void send_body(Exchange *x, Bytes body)
@@ -90,27 +105,45 @@ static void send_body(Exchange *x, Bytes body)
     http_stream_send_body(x->client.stream, body);
 }
 
-const Step *exchange_forward_answer(Exchange *x, Bytes message)
-{
-    Bytes converted;
-    Result r = exchange_convert_answer(x, message, &converted);
-    return failed(r) ? exchange_fail(x, error_copy(x->arena, r)) : exchange_send_answer(x, converted);
-}
-
-const Step *exchange_send_answer(Exchange *x, Bytes message)
+static const Step *send_message(Exchange *x, Message message)
 {
     Bytes framed;
-    Result r = frame_answer(x, message, reply_compression(x), &framed);
+    message = unwrapped(x, message);
+    if (!x->replied_head)
+        send_head(x, exchange_answer_compression(x), -1);
+    Result r = frame_answer(x, message, exchange_message_compression(x, x->compression, message.bytes.size),
+                            &framed);
     if (failed(r))
         return exchange_fail(x, error_copy(x->arena, r));
-    if (!x->replied_head)
-        send_head(x, reply_compression(x), -1);
     send_body(x, framed);
     exchange_forget_message(x);
     return STEP_WAIT;
 }
 
+const Step *exchange_send_answer(Exchange *x, Bytes message)
+{
+    return send_message(x, (Message){.bytes = message});
+}
+
+const Step *exchange_forward_answer(Exchange *x, const Message *message)
+{
+    if (message->compressed)
+        return send_message(x, *message);
+    Bytes converted;
+    Result r = exchange_convert_answer(x, message->bytes, &converted);
+    return failed(r) ? exchange_fail(x, error_copy(x->arena, r)) : exchange_send_answer(x, converted);
+}
+
 /* ---- The end ------------------------------------------------------------------------------------- */
+
+/* What ends a body that is compressed as a whole. */
+static Result end_compressed(Exchange *x, ReplyEnd *end)
+{
+    Buffer rest = buffer_in(x->arena);
+    Result r = compression_stream_write(x->compressor, end->body, true, &rest);
+    end->body = buffer_bytes(&rest);
+    return r;
+}
 
 const Step *exchange_reply_end(Exchange *x, const Status *status, const Fields *trailers)
 {
@@ -131,6 +164,8 @@ const Step *exchange_reply_end(Exchange *x, const Status *status, const Fields *
     ReplyEnd end;
     Result r = reply_write_end(&x->call, status, &fields, trailers ? trailers : &none, x->replied_head,
                                &options, x->arena, &end);
+    if (!failed(r) && x->compressor)
+        r = end_compressed(x, &end);
     x->record.status = *status;
     if (failed(r)) {
         /* Not even the error could be written: the stream is broken off, which no client takes for success. */
@@ -158,14 +193,19 @@ static bool body_is_message(Dialect dialect)
     return dialect == DIALECT_CONNECT || dialect == DIALECT_REST;
 }
 
-const Step *exchange_reply_message(Exchange *x, Bytes message)
+const Step *exchange_reply_message(Exchange *x, Message message)
 {
     Bytes framed;
-    Compression compression = reply_compression(x);
-    Result r = frame_answer(x, message, compression, &framed);
+    bool whole = body_is_message(x->call.dialect);
+    Compression head = exchange_answer_compression(x);
+    message = unwrapped(x, message);
+    Compression by = exchange_message_compression(x, head, message.bytes.size);
+    if (whole && !message.compressed)
+        head = by;
+    Result r = frame_answer(x, message, by, &framed);
     if (failed(r))
         return exchange_fail(x, r);
-    send_head(x, compression, body_is_message(x->call.dialect) ? (int64_t)framed.size : -1);
+    send_head(x, head, whole ? (int64_t)framed.size : -1);
     send_body(x, framed);
     Status ok = {.code = CODE_OK};
     return exchange_reply_end(x, &ok, x->has_answer ? &x->answer.trailers : NULL);
@@ -189,8 +229,10 @@ static const Step *exchange_reply(Exchange *x)
     if (!x->has_answer_message)
         return exchange_fail(x, FAIL(x->arena, FAULT_UPSTREAM_CARDINALITY, "%s ended %.*s well but gave no message",
                                      x->pick.instance->address.text, BYTES_ARGS(x->target.method)));
-    Bytes converted;
-    Result r = exchange_convert_answer(x, x->answer_message, &converted);
+    if (x->answer_message.compressed)
+        return exchange_reply_message(x, x->answer_message);
+    Message converted = {.compressed = false};
+    Result r = exchange_convert_answer(x, x->answer_message.bytes, &converted.bytes);
     return failed(r) ? exchange_fail(x, r) : exchange_reply_message(x, converted);
 }
 
@@ -204,16 +246,14 @@ const Step *exchange_reply_degraded(Exchange *x, const char *reason)
     Bytes message = x->method->default_reply[x->call.reply_codec];
     if (x->binding && x->binding->default_body.data)
         message = x->binding->default_body;
+    x->instance.reader.keep_compressed = false;
     if (!x->method->type->server_streaming)
-        return exchange_reply_message(x, message);
+        return exchange_reply_message(x, (Message){.bytes = message});
 
     x->version.reply = x->version.client;
-    send_head(x, COMPRESSION_IDENTITY, -1);
-    Bytes framed;
-    Result r = frame_answer(x, message, COMPRESSION_IDENTITY, &framed);
-    if (failed(r))
-        return exchange_fail(x, r);
-    send_body(x, framed);
+    const Step *step = exchange_send_answer(x, message);
+    if (step != STEP_WAIT)
+        return step;
     Status ok = {.code = CODE_OK};
     return exchange_reply_end(x, &ok, NULL);
 }

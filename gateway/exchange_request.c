@@ -125,6 +125,8 @@ static const Step *exchange_negotiate(Exchange *x)
         r = choose_method(x);
     if (!failed(r))
         r = check_length(x);
+    if (!failed(r))
+        r = exchange_check_acceptable(x);
     if (failed(r))
         return exchange_fail(x, r);
 
@@ -133,6 +135,7 @@ static const Step *exchange_negotiate(Exchange *x)
         x->scratch = NULL;
     message_reader_init(&x->client.reader, x->call.dialect, false, x->call.compression,
                         x->config->limits.message_bytes, x->arena);
+    x->client.reader.keep_compressed = exchange_keeps_request(x);
     return x->method->type->client_streaming ? &STEP_pick : &STEP_receive;
 }
 
@@ -151,7 +154,7 @@ static const Step *exchange_receive(Exchange *x)
     if (!x->client.ended)
         return STEP_WAIT;
     if (x->call.is_get) {
-        x->message = x->call.get_message;
+        x->message = (Message){.bytes = x->call.get_message};
         x->has_message = true;
     } else {
         Message message;
@@ -160,7 +163,7 @@ static const Step *exchange_receive(Exchange *x)
         if (outcome == MESSAGE_FAILED)
             return exchange_fail(x, why);
         if (outcome == MESSAGE_DONE) {
-            x->message = message.bytes;
+            x->message = message;
             x->has_message = true;
         }
     }
@@ -197,8 +200,8 @@ static const Step *take_message(Exchange *x, Bytes piece)
         if (x->has_message)
             return wrong_count(x, "more were sent");
         x->has_message = true;
-        x->message = bytes_copy(x->arena, message.bytes);
-        if (!x->message.data)
+        x->message = (Message){bytes_copy(x->arena, message.bytes), message.compressed};
+        if (!x->message.bytes.data)
             return exchange_fail(x, FAIL(x->arena, FAULT_OUT_OF_MEMORY, "keeping the request of %zu bytes",
                                          message.bytes.size));
     }

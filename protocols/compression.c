@@ -11,7 +11,6 @@
 #include <zstd.h>
 
 enum {
-    SMALLEST_GAIN = 128,     /* smaller messages grow, or win less than a packet */
     GZIP_LEVEL = 4,          /* answers are made once and read once: speed first */
     BROTLI_QUALITY = 3,
     BROTLI_WINDOW = 18,
@@ -59,44 +58,70 @@ bool compression_by_name(Bytes name, Compression *compression_out)
     return false;
 }
 
-/* "q=0", "q=0.0", "q=0.000": not wanted at all. */
-static bool is_refused(Bytes parameters)
+enum { WHOLE_WEIGHT = 1000, NOT_SAID = -1 };
+
+/* "q=0.25" among the parameters, in thousandths. */
+static int weight_of(Bytes parameters)
 {
     Bytes parameter;
     while (bytes_split(&parameters, ';', &parameter)) {
         parameter = bytes_trim(parameter);
         if (parameter.size < 3 || (parameter.data[0] | 32) != 'q' || parameter.data[1] != '=')
             continue;
-        for (size_t i = 2; i < parameter.size; i++) {
-            if (parameter.data[i] != '0' && parameter.data[i] != '.')
-                return false;
-        }
-        return true;
+        if (parameter.data[2] != '0')
+            return WHOLE_WEIGHT;
+        int weight = 0;
+        for (size_t i = 4; i < 7; i++)
+            weight = weight * 10 + (i < parameter.size ? (parameter.data[i] - '0') % 10 : 0);
+        return weight > 0 ? weight : 0;
     }
-    return false;
+    return WHOLE_WEIGHT;
 }
 
-uint32_t compressions_read(Bytes list)
+/* The weight that each name of `names` was given, and that of "*". */
+static void read_weights(Bytes list, int weights[N_NAMES], int *any)
 {
-    uint32_t wanted = 0, refused = 0;
-    bool any = false;
     Bytes item;
     while (bytes_split(&list, ',', &item)) {
         Bytes name = BYTES_NONE;
+        Compression compression;
         if (!bytes_split(&item, ';', &name))
             continue;
         name = bytes_trim(name);
-        Compression compression;
         if (bytes_are(name, "*"))
-            any = !is_refused(item);
-        else if (!compression_by_name(name, &compression))
-            continue;
-        else if (is_refused(item))
-            refused |= compression;
-        else
-            wanted |= compression;
+            *any = weight_of(item);
+        else if (name.size && compression_by_name(name, &compression)) {
+            for (size_t i = 0; i < N_NAMES; i++) {
+                if (names[i].compression == compression)
+                    weights[i] = weight_of(item);
+            }
+        }
     }
-    return any ? COMPRESSION_ALL & ~refused : wanted;
+}
+
+Acceptance compressions_read(Bytes list)
+{
+    Acceptance acceptance = {.set = 0};
+    int any = NOT_SAID, weights[N_NAMES], best = 0;
+    for (size_t i = 0; i < N_NAMES; i++)
+        weights[i] = NOT_SAID;
+    read_weights(list, weights, &any);
+    for (size_t i = 0; i < N_NAMES; i++) {
+        bool identity = names[i].compression == COMPRESSION_IDENTITY;
+        int weight = weights[i] == NOT_SAID ? any : weights[i];
+        if (identity) {
+            acceptance.no_identity = weight == 0;
+            if (weights[i] > best)
+                acceptance.favourite = COMPRESSION_IDENTITY;
+        } else if (weight > 0) {
+            acceptance.set |= names[i].compression;
+            if (weight > best) {
+                best = weight;
+                acceptance.favourite = names[i].compression;
+            }
+        }
+    }
+    return acceptance;
 }
 
 Bytes compressions_write(uint32_t set, Arena *arena)
@@ -114,17 +139,6 @@ Bytes compressions_write(uint32_t set, Arena *arena)
         buffer_add_text(&out, names[i].name);
     }
     return out.size ? buffer_bytes(&out) : bytes_of("identity");
-}
-
-Compression compression_choose(uint32_t accepts, size_t size)
-{
-    if (size < SMALLEST_GAIN)
-        return COMPRESSION_IDENTITY;
-    for (size_t i = 0; i < N_NAMES; i++) {
-        if (accepts & names[i].compression)
-            return names[i].compression;
-    }
-    return COMPRESSION_IDENTITY;
 }
 
 /* ---- The contexts of this thread ------------------------------------------------------------------ */

@@ -21,16 +21,19 @@ const char *compression_name(Compression compression);
 /* In any case of letters; no name at all is identity. False: not one of ours. */
 bool compression_by_name(Bytes name, Compression *compression_out);
 
-/* The set in "gzip, br;q=0.5, *;q=0" (RFC 9110 section 12.5.3) or grpc-accept-encoding. Names that we
-   do not know are passed over. */
-uint32_t compressions_read(Bytes list);
+/* What a peer takes. */
+typedef struct Acceptance {
+    uint32_t set;          /* of Compression */
+    Compression favourite; /* of the greatest weight, ours of equal ones; IDENTITY where that weighs more */
+    bool no_identity;      /* "identity;q=0", or "*;q=0" without another word on it */
+} Acceptance;
+
+/* Reads "gzip, br;q=0.5, *;q=0" (RFC 9110 section 12.5.3) or grpc-accept-encoding. Names that we do not know
+   are passed over. */
+Acceptance compressions_read(Bytes list);
 
 /* The names of a set, joined by ","; a literal or in the arena; "identity" for the empty set. */
 Bytes compressions_write(uint32_t set, Arena *arena);
-
-/* What to use for an answer of `size` bytes: identity when nothing is accepted, or when the message is
-   too small to gain. */
-Compression compression_choose(uint32_t accepts, size_t size);
 
 /* Adds the compressed message. Fault: OUT_OF_MEMORY. */
 MUST_USE Result compress_message(Arena *arena, Compression compression, Bytes message, Buffer *out);

@@ -86,6 +86,14 @@ static Result check_media(Bytes content_type, Media media, Arena *arena)
     return OK;
 }
 
+static void read_accepted(Bytes list, Call *call)
+{
+    Acceptance acceptance = compressions_read(list);
+    call->accepts = acceptance.set;
+    call->favourite = acceptance.favourite;
+    call->no_identity = acceptance.no_identity;
+}
+
 static Result read_compression(Bytes name, Call *call, Arena *arena)
 {
     if (!compression_by_name(name, &call->compression))
@@ -118,7 +126,7 @@ static Result read_grpc(const HttpHead *head, const HeadFields *fields, Arena *a
 {
     Media media = media_read(fields->values[FIELD_CONTENT_TYPE]);
     call->codec = call->reply_codec = media.codec;
-    call->accepts = compressions_read(fields->values[FIELD_GRPC_ACCEPT_ENCODING]);
+    read_accepted(fields->values[FIELD_GRPC_ACCEPT_ENCODING], call);
 
     if (call->dialect == DIALECT_GRPC && head->minor < 2)
         return FAIL(arena, FAULT_UNSUPPORTED_MEDIA, "gRPC is spoken over HTTP/2 only");
@@ -138,7 +146,7 @@ static Result read_connect_stream(const HttpHead *head, const HeadFields *fields
 {
     Media media = media_read(fields->values[FIELD_CONTENT_TYPE]);
     call->codec = call->reply_codec = media.codec;
-    call->accepts = compressions_read(fields->values[FIELD_CONNECT_ACCEPT_ENCODING]);
+    read_accepted(fields->values[FIELD_CONNECT_ACCEPT_ENCODING], call);
 
     Result r = check_post(head, call->dialect, arena);
     if (!failed(r))
@@ -248,7 +256,7 @@ static Result read_connect_post(const HttpHead *head, const HeadFields *fields, 
 
 static Result read_connect(const HttpHead *head, const HeadFields *fields, Arena *arena, Call *call)
 {
-    call->accepts = compressions_read(fields->values[FIELD_ACCEPT_ENCODING]);
+    read_accepted(fields->values[FIELD_ACCEPT_ENCODING], call);
     Result r = bytes_are(head->method, "GET") ? read_connect_get(arena, call)
                                               : read_connect_post(head, fields, arena, call);
     if (!failed(r))
@@ -270,7 +278,7 @@ static bool has_no_body(const HttpHead *head)
 static Result read_rest(const HttpHead *head, const HeadFields *fields, Arena *arena, Call *call)
 {
     call->codec = call->reply_codec = CODEC_JSON;
-    call->accepts = compressions_read(fields->values[FIELD_ACCEPT_ENCODING]);
+    read_accepted(fields->values[FIELD_ACCEPT_ENCODING], call);
     Result r = read_timeout(timeout_read_grpc, fields->values[FIELD_GRPC_TIMEOUT], "grpc-timeout", call,
                             arena);
     if (!failed(r))

@@ -69,9 +69,9 @@ typedef struct MessageReader {
     Dialect dialect;
     bool client;             /* reads answers: expects end frames */
     UnframedBody unframed;   /* set after init where it is not one message */
-    bool keep_compressed;    /* do not decompress: for messages that go on untouched */
+    bool keep_compressed;    /* do not decompress: for messages that go on untouched. The caller sets it */
     Compression compression; /* said in the head */
-    size_t limit;            /* bytes of one message, before and after decompression */
+    size_t limit;            /* bytes of one message, before and after decompression here */
     Buffer partial;          /* what is there of the next message */
     Arena *arena;
     /* private to message_reader.c below */
@@ -96,13 +96,17 @@ void message_reader_init(MessageReader *reader, Dialect dialect, bool client, Co
 MessageOutcome message_reader_read(MessageReader *reader, Bytes *input, Message *message_out,
                                    Result *why_out) MUST_USE;
 
+/* Decompresses a message that was kept compressed after all. The same memory, limit and failures as in
+   reading. */
+MUST_USE Result message_reader_decompress(MessageReader *reader, Bytes compressed, Bytes *plain_out);
+
 /* The body has ended: MESSAGE_DONE with the whole body for unframed dialects (also when it is empty), or with
    the last line where it had no newline; MESSAGE_MORE when nothing is left, MESSAGE_FAILED when a frame was cut short. */
 MessageOutcome message_reader_finish(MessageReader *reader, Message *message_out, Result *why_out) MUST_USE;
 
 /*
- * Frames one message for a body; `compression` other than identity compresses it (small messages are
- * left as they are). `compressed`: the bytes are compressed already.
+ * Frames one message for a body; `compression` other than identity compresses it (in a frame only where it
+ * gains by that, and nothing that is empty). `compressed`: the bytes are compressed already.
  */
 MUST_USE Result message_write(Dialect dialect, Bytes message, Compression compression, bool compressed,
                               Buffer *out);

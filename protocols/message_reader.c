@@ -83,9 +83,6 @@ static MessageOutcome fail_broken(const MessageReader *reader, const char *how, 
 static MessageOutcome give_decompressed(MessageReader *reader, Bytes payload, size_t limit,
                                         MessageOutcome outcome, Message *message_out, Result *why_out)
 {
-    if (reader->compression == COMPRESSION_IDENTITY)
-        return fail_broken(reader, "a message is marked as compressed, but no compression was named",
-                           why_out);
     switch (decompress_message(reader->compression, payload, limit, &reader->plain)) {
     case DECOMPRESSED: break;
     case DECOMPRESS_TOO_LARGE: return fail_too_large(reader, limit + 1, why_out);
@@ -96,9 +93,20 @@ static MessageOutcome give_decompressed(MessageReader *reader, Bytes payload, si
     return outcome;
 }
 
+Result message_reader_decompress(MessageReader *reader, Bytes compressed, Bytes *plain_out)
+{
+    Message message = {.bytes = BYTES_NONE};
+    Result why = OK;
+    MessageOutcome outcome =
+        give_decompressed(reader, compressed, reader->limit, MESSAGE_DONE, &message, &why);
+    *plain_out = message.bytes;
+    return outcome == MESSAGE_DONE ? OK : why;
+}
+
 static MessageOutcome give(MessageReader *reader, Bytes payload, bool compressed, Message *message_out,
                            Result *why_out)
 {
+    compressed &= payload.size != 0; /* nothing is nothing, whatever its flag says */
     if (compressed && !reader->keep_compressed)
         return give_decompressed(reader, payload, reader->limit, MESSAGE_DONE, message_out, why_out);
     *message_out = (Message){.bytes = payload, .compressed = compressed};
@@ -134,6 +142,9 @@ static MessageOutcome check_head(const MessageReader *reader, Result *why_out)
         return fail_broken(reader, "something follows the end frame", why_out);
     if (flags & ~(ENVELOPE_COMPRESSED | end_flag(reader)))
         return fail_broken(reader, "a frame has unknown flags", why_out);
+    if ((flags & ENVELOPE_COMPRESSED) && reader->compression == COMPRESSION_IDENTITY)
+        return fail_broken(reader, "a message is marked as compressed, but no compression was named",
+                           why_out);
     if (size > (is_end(reader) ? end_limit(reader) : reader->limit))
         return fail_too_large(reader, size, why_out);
     return MESSAGE_DONE;

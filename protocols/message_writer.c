@@ -4,8 +4,6 @@
 #include "protocols/dialect.h"
 #include "protocols/envelope.h"
 
-enum { SMALLEST_COMPRESSED = 128 }; /* a smaller message hardly shrinks */
-
 /* The head's five bytes and the first of the payload are six: two quanta of base64 without padding. */
 static void write_text(const uint8_t *head, Bytes payload, Buffer *out)
 {
@@ -42,7 +40,7 @@ static Result write_unframed(Bytes message, Compression compression, bool compre
 static Result write_framed(Dialect dialect, Bytes message, Compression compression, bool compressed,
                            Buffer *out)
 {
-    if (compressed || compression == COMPRESSION_IDENTITY || message.size < SMALLEST_COMPRESSED) {
+    if (compressed || compression == COMPRESSION_IDENTITY || message.size == 0) {
         envelope_write(dialect, compressed ? ENVELOPE_COMPRESSED : 0, message, out);
         return OK;
     }

@@ -190,7 +190,8 @@ class Told:
 
 async def run(version, service, add_to_server, options):
     server = grpc.aio.server(interceptors=[Switches(version)],
-                             options=UNLIMITED + [("grpc.so_reuseport", 0)])
+                             options=UNLIMITED + [("grpc.so_reuseport", 0)],
+                             compression=grpc.Compression.Gzip if options.gzip else None)
     add_to_server(service, server)
     if options.certificate:
         pair = (pathlib.Path(options.key).read_bytes(), pathlib.Path(options.certificate).read_bytes())
@@ -214,6 +215,7 @@ def main(version, service, add_to_server):
     parser.add_argument("--listen", default=f"127.0.0.1:700{version[1:]}")
     parser.add_argument("--certificate")
     parser.add_argument("--key")
+    parser.add_argument("--gzip", action="store_true", help="compress answers")
     options = parser.parse_args()
 
     async def begin():

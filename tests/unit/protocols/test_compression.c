@@ -141,21 +141,50 @@ static void names_are_known_in_any_case(void **state)
 
 static void weights_of_zero_refuse(void **state)
 {
-    assert_int_equal(compressions_read(bytes_of("gzip, br;q=0, zstd; q=0.001, lz4")),
+    assert_int_equal(compressions_read(bytes_of("gzip, br;q=0, zstd; q=0.001, lz4")).set,
                      COMPRESSION_GZIP | COMPRESSION_ZSTD);
-    assert_int_equal(compressions_read(bytes_of("*")), COMPRESSION_ALL);
-    assert_int_equal(compressions_read(bytes_of("*;q=0, gzip")), COMPRESSION_GZIP);
-    assert_int_equal(compressions_read(bytes_of("gzip;q=0.000, *;q=0.1")), COMPRESSION_ALL & ~COMPRESSION_GZIP);
-    assert_int_equal(compressions_read(bytes_of("identity")), 0);
-    assert_int_equal(compressions_read(BYTES_NONE), 0);
-    assert_int_equal(compressions_read(bytes_of(",;,gzip,;q=1")), COMPRESSION_GZIP);
+    assert_int_equal(compressions_read(bytes_of("*")).set, COMPRESSION_ALL);
+    assert_int_equal(compressions_read(bytes_of("*;q=0, gzip")).set, COMPRESSION_GZIP);
+    assert_int_equal(compressions_read(bytes_of("gzip;q=0.000, *;q=0.1")).set, COMPRESSION_ALL & ~COMPRESSION_GZIP);
+    assert_int_equal(compressions_read(bytes_of("identity")).set, 0);
+    assert_int_equal(compressions_read(BYTES_NONE).set, 0);
+    assert_int_equal(compressions_read(bytes_of(",;,gzip,;q=1")).set, COMPRESSION_GZIP);
 }
 
-static void small_answers_are_left_alone(void **state)
+static void the_greatest_weight_is_the_favourite_and_ours_of_equal_ones(void **state)
 {
-    assert_int_equal(compression_choose(COMPRESSION_ALL, 20), COMPRESSION_IDENTITY);
-    assert_int_equal(compression_choose(COMPRESSION_BR | COMPRESSION_ZSTD, 5000), COMPRESSION_BR);
-    assert_int_equal(compression_choose(0, 5000), COMPRESSION_IDENTITY);
+    static const struct {
+        const char *list;
+        Compression favourite;
+    } lists[] = {
+        {"", COMPRESSION_IDENTITY},
+        {"gzip, deflate, br, zstd", COMPRESSION_GZIP},
+        {"zstd, br", COMPRESSION_BR},
+        {"gzip;q=0.8, br;q=0.9", COMPRESSION_BR},
+        {"gzip;q=0.8,br;q=0.81 , zstd;q=0.805", COMPRESSION_BR},
+        {"gzip;q=0.1, zstd", COMPRESSION_ZSTD},
+        {"gzip;q=0.5, *", COMPRESSION_BR},
+        {"gzip;q=0.5, identity", COMPRESSION_IDENTITY},
+        {"gzip, identity;q=0.5", COMPRESSION_GZIP},
+        {"gzip;q=0.5, identity;q=0.5", COMPRESSION_GZIP},
+        {"gzip;q=, br;Q=1", COMPRESSION_GZIP},
+        {"*", COMPRESSION_GZIP},
+    };
+    for (size_t i = 0; i < sizeof lists / sizeof *lists; i++)
+        assert_int_equal(compressions_read(bytes_of(lists[i].list)).favourite, lists[i].favourite);
+}
+
+static void identity_is_refused_by_its_name_or_by_a_star(void **state)
+{
+    assert_true(compressions_read(bytes_of("gzip, identity;q=0")).no_identity);
+    assert_true(compressions_read(bytes_of("gzip, *;q=0")).no_identity);
+    assert_false(compressions_read(bytes_of("gzip, identity;q=0.1, *;q=0")).no_identity);
+    assert_false(compressions_read(bytes_of("gzip")).no_identity);
+    assert_false(compressions_read(BYTES_NONE).no_identity);
+}
+
+static void a_set_is_written_by_name(void **state)
+{
     assert_bytes(compressions_write(COMPRESSION_GZIP | COMPRESSION_ZSTD, arena), "gzip,zstd");
     assert_bytes(compressions_write(0, arena), "identity");
 }
@@ -172,7 +201,9 @@ int main(void)
         cmocka_unit_test(gzip_may_have_several_members),
         cmocka_unit_test(names_are_known_in_any_case),
         cmocka_unit_test(weights_of_zero_refuse),
-        cmocka_unit_test(small_answers_are_left_alone),
+        cmocka_unit_test(the_greatest_weight_is_the_favourite_and_ours_of_equal_ones),
+        cmocka_unit_test(identity_is_refused_by_its_name_or_by_a_star),
+        cmocka_unit_test(a_set_is_written_by_name),
     };
     return cmocka_run_group_tests(tests, set_up, tear_down);
 }

@@ -280,6 +280,10 @@ static void an_empty_message_is_not_decompressed_though_marked(void **state)
     start(DIALECT_CONNECT_STREAM, false, COMPRESSION_GZIP, 1000);
     assert_int_equal(read_all(frame(ENVELOPE_COMPRESSED, BYTES_NONE)), MESSAGE_DONE);
     assert_int_equal(message.bytes.size, 0);
+    start(DIALECT_GRPC, false, COMPRESSION_GZIP, 1000);
+    reader.keep_compressed = true;
+    assert_int_equal(read_all(frame(ENVELOPE_COMPRESSED, BYTES_NONE)), MESSAGE_DONE);
+    assert_false(message.compressed);
 }
 
 static void messages_that_go_on_untouched_stay_compressed(void **state)
@@ -293,6 +297,22 @@ static void messages_that_go_on_untouched_stay_compressed(void **state)
     Buffer out = buffer_in(arena);
     assert_ok(arena, message_write(DIALECT_GRPC, message.bytes, COMPRESSION_GZIP, true, &out));
     assert_true(bytes_equal(buffer_bytes(&out), frame(ENVELOPE_COMPRESSED, zipped)));
+}
+
+static void a_kept_message_can_be_opened_after_all(void **state)
+{
+    Bytes plain;
+    Buffer zeros = buffer_in(arena), bomb = buffer_in(arena);
+    start(DIALECT_GRPC, false, COMPRESSION_GZIP, 1000);
+    reader.keep_compressed = true;
+    assert_int_equal(read_all(frame(ENVELOPE_COMPRESSED, zip("squeezed"))), MESSAGE_DONE);
+    assert_ok(arena, message_reader_decompress(&reader, message.bytes, &plain));
+    assert_bytes(plain, "squeezed");
+    assert_fault(message_reader_decompress(&reader, bytes_of("not gzip"), &plain), FAULT_PROTOCOL_VIOLATION);
+    for (int i = 0; i < 1001; i++)
+        buffer_add_byte(&zeros, 0);
+    assert_ok(arena, compress_message(arena, COMPRESSION_GZIP, buffer_bytes(&zeros), &bomb));
+    assert_fault(message_reader_decompress(&reader, buffer_bytes(&bomb), &plain), FAULT_MESSAGE_TOO_LARGE);
 }
 
 static void unknown_flags_and_end_frames_of_clients_break_the_rules(void **state)
@@ -367,7 +387,7 @@ static void a_long_stream_needs_no_more_memory_than_a_short_one(void **state)
     arena_free(small);
 }
 
-static void a_writer_leaves_small_messages_and_those_that_do_not_shrink(void **state)
+static void a_writer_leaves_messages_that_do_not_shrink(void **state)
 {
     Buffer out = buffer_in(arena);
     assert_ok(arena, message_write(DIALECT_GRPC, bytes_of("small"), COMPRESSION_GZIP, false, &out));
@@ -413,12 +433,13 @@ int main(void)
         cmocka_unit_test(compressed_messages_need_a_named_compression),
         cmocka_unit_test(an_empty_message_is_not_decompressed_though_marked),
         cmocka_unit_test(messages_that_go_on_untouched_stay_compressed),
+        cmocka_unit_test(a_kept_message_can_be_opened_after_all),
         cmocka_unit_test(unknown_flags_and_end_frames_of_clients_break_the_rules),
         cmocka_unit_test(nothing_may_follow_the_end_frame),
         cmocka_unit_test(an_end_frame_may_be_larger_than_the_messages),
         cmocka_unit_test(base64_of_web_text_may_pad_anywhere_but_not_wrongly),
         cmocka_unit_test(a_long_stream_needs_no_more_memory_than_a_short_one),
-        cmocka_unit_test(a_writer_leaves_small_messages_and_those_that_do_not_shrink),
+        cmocka_unit_test(a_writer_leaves_messages_that_do_not_shrink),
     };
     return cmocka_run_group_tests(tests, set_up, tear_down);
 }
