@@ -124,11 +124,13 @@ static bool run_from_wire(Runner *runner, const Program *any, Bytes message)
     if (type.stranded)
         return run_stranded(runner, any, type.stranded);
     const Program *program = type.program;
-    if (any->to_codec == CODEC_JSON)
+    if (any->to_codec == CODEC_JSON && !type.bytes_out)
         return write_json(runner, program, parts.type_url, value_of_bytes(parts.value));
     Bytes value = parts.value;
     if (program && !program_make(runner, program, value_of_bytes(value), &value))
         return run_failed_in(runner, "value");
+    if (any->to_codec == CODEC_JSON)
+        return write_json(runner, NULL, parts.type_url, value_of_bytes(value));
     write_any(runner, target_url(runner, program, parts.type_url), value);
     return true;
 }

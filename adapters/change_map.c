@@ -306,6 +306,7 @@ static const Expr *change_expr(Making *m, const FieldChange *change, uint32_t wh
 typedef struct Feed {
     const FieldPath *path;
     const Expr *value;
+    int line; /* of its change */
 } Feed;
 
 static const Expr *expanded_presence(Making *m, const FieldType *const *steps, uint32_t n_steps)
@@ -364,7 +365,7 @@ static const Rule *build_rules(Making *m, const Feed *feeds, uint32_t n_feeds, u
             continue;
         const Expr *value = build_field(m, feeds, n_feeds, i, depth);
         if (value)
-            rules[n++] = (Rule){feeds[i].path->steps[depth], value};
+            rules[n++] = (Rule){feeds[i].path->steps[depth], value, feeds[i].line};
     }
     rules_sort(rules, n);
     *n_out = n;
@@ -382,7 +383,7 @@ static void add_expanded(Making *m, Feed *feeds, uint32_t *n)
         const MessageType *message = path_field(path)->message;
         const Expr *presence = expanded_presence(m, path->steps, path->n_steps);
         if (!fed)
-            feeds[(*n)++] = (Feed){path, expr_build(m->arena, message, NULL, 0, presence)};
+            feeds[(*n)++] = (Feed){path, expr_build(m->arena, message, NULL, 0, presence), 0};
     }
 }
 
@@ -399,7 +400,7 @@ static Feed *collect_feeds(Making *m, uint32_t *n_out)
         for (uint32_t k = 0; k < to->n_paths; k++) {
             const Expr *value = change_expr(m, change, k);
             if (value)
-                feeds[n++] = (Feed){&to->paths[k], value};
+                feeds[n++] = (Feed){&to->paths[k], value, change->place.name_line};
         }
         /* A money's currency beside the amount is its own feed on the way back. */
         if (to->currency.n_steps && change->convert[m->to]) {
@@ -407,7 +408,7 @@ static Feed *collect_feeds(Making *m, uint32_t *n_out)
             step[0] = change->convert[m->to]->currency;
             FieldPath inner = {step, 1, step[0]->name};
             FieldPath path = path_join(m->arena, &from->paths[0], &inner);
-            feeds[n++] = (Feed){&to->currency, field_expr(m, &path)};
+            feeds[n++] = (Feed){&to->currency, field_expr(m, &path), change->place.name_line};
         }
     }
     add_expanded(m, feeds, &n);

@@ -75,6 +75,7 @@ static void make_sets(ChangeList *list)
         set->from = source->schema;
         set->to = target->schema;
         set->from_version = source->version;
+        set->file = list->file;
         set->to_version = target->version;
         set->by_type = table_in(list->arena);
     }

@@ -106,27 +106,20 @@ static void put_any_type(Compiler *c, Table *table, const MessageType *type, Any
     table_put(table, bytes_of(type->full_name), stored);
 }
 
-/* A type that the target does not know stays as it is: as bytes, also in JSON. */
-static AnyType unknown_there(Compiler *c, const MessageType *type, Codec from)
-{
-    const Program *to_bytes =
-        from == CODEC_JSON ? compiler_identity(c, type, from, CODEC_PROTO) : NULL;
-    return (AnyType){.program = to_bytes, .bytes_out = true};
-}
-
 static bool is_common(Compiler *c, const MessageType *type)
 {
     const MappingSet *common = c->set->options.common_types;
     return common && table_get(&common->by_type, bytes_of(type->full_name));
 }
 
-/* The same to both, if both know it: of no version's package, or said to be kept. */
+/* Of no version's package, or said to be kept: the same to both, but for what an Any in it brings. Where the
+   target does not know it, it stands as bytes there, also in JSON. */
 static AnyType same_there(Compiler *c, const MappingSet *types, const MessageType *type,
                           Codec from, Codec to)
 {
-    if (!schema_message(types->to, bytes_of(type->full_name)) && !is_common(c, type))
-        return unknown_there(c, type, from);
-    return (AnyType){.program = compiler_identity(c, type, from, to)};
+    bool known = schema_message(types->to, bytes_of(type->full_name)) || is_common(c, type);
+    return (AnyType){.program = compiler_identity(c, type, from, known ? to : CODEC_PROTO),
+                     .bytes_out = !known};
 }
 
 static void put_stranded(Compiler *c, Table *table, const MappingSet *types, Codec from, Codec to)

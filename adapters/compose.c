@@ -21,6 +21,8 @@ typedef struct Task {
     Mapping *made;
     Guard *guards;
     uint32_t n_guards, guards_capacity;
+    Table taken; /* messages of which a field was taken */
+    int line;    /* of the second list, which is at work */
 } Task;
 
 /* What the fields of a message of the version between are made of. */
@@ -66,39 +68,56 @@ static void add_guard(Composing *c, Task *task, Guard guard)
 
 static void refuse(Composing *c, const Task *task, const FieldType *field, const char *why)
 {
-    const char *file = arena_printf(c->arena, "changes from %s to %s", c->first->from_version,
-                                    c->second->to_version);
-    problem_add(c->problems, file, 0, 0,
+    problem_add(c->problems, c->second->file, task->line, task->line ? 1 : 0,
                 arena_printf(c->arena, "%s.%s", task->second->from->name, field->name),
-                arena_printf(c->arena, "say in the list to %s what it becomes, as a whole",
-                             c->second->to_version),
+                arena_printf(c->arena, "give the whole message that it is in, or say {removed: ...}"),
                 "%s of %s %s", field->name, c->second->from_version, why);
 }
 
 /* ---- Expressions as they are, elsewhere ------------------------------------------------------ */
 
-/* The same expression over the message that `steps` lead to. */
-static const Expr *prefix(Composing *c, const Expr *expr, const FieldType *const *steps,
+/* A path into a message that is a field of the source is a longer path; any other is taken apart. */
+static const Expr *inside(Composing *c, const Expr *message, const FieldType *const *steps,
                           uint32_t n_steps)
 {
-    Expr *copy = expr_copy(c->arena, expr);
-    if (expr->kind == EXPR_FIELD) {
-        const FieldType **path = arena_array(c->arena, const FieldType *, n_steps + expr->n_steps);
-        memcpy(path, steps, n_steps * sizeof *path);
-        memcpy(path + n_steps, expr->steps, expr->n_steps * sizeof *path);
-        copy->steps = path;
-        copy->n_steps = n_steps + expr->n_steps;
-        return copy;
+    if (message->kind == EXPR_FIELD) {
+        uint32_t n = message->n_steps + n_steps;
+        const FieldType **path = arena_array(c->arena, const FieldType *, n);
+        memcpy(path, message->steps, message->n_steps * sizeof *path);
+        memcpy(path + message->n_steps, steps, n_steps * sizeof *path);
+        return expr_field(c->arena, path, n);
     }
-    if (expr->kind == EXPR_REQUIRE)
+    for (uint32_t i = 0; i < n_steps; i++) {
+        Converter *member = arena_make(c->arena, Converter);
+        *member = (Converter){.code = CONVERT_MEMBER,
+                              .from = message->type,
+                              .to = value_type_of(steps[i]),
+                              .name = "member",
+                              .value = steps[i]};
+        Expr *value = expr_copy(c->arena, expr_convert(c->arena, member, message, NULL));
+        value->type = member->to;
+        message = value;
+    }
+    return message;
+}
+
+/* The same expression over the message that `message` yields. */
+static const Expr *over(Composing *c, const Expr *expr, const Expr *message)
+{
+    if (expr->kind == EXPR_FIELD)
+        return inside(c, message, expr->steps, expr->n_steps);
+    Expr *copy = expr_copy(c->arena, expr);
+    const Expr *source = expr_source(message);
+    if (expr->kind == EXPR_REQUIRE && source)
         copy->field =
-            arena_printf(c->arena, "%s.%s", steps_text(c->arena, steps, n_steps), expr->field);
+            arena_printf(c->arena, "%s.%s", steps_text(c->arena, source->steps, source->n_steps),
+                         expr->field);
     const Expr **args = arena_array(c->arena, const Expr *, expr->n_args + 1);
     for (uint32_t i = 0; i < expr->n_args; i++)
-        args[i] = prefix(c, expr->args[i], steps, n_steps);
+        args[i] = over(c, expr->args[i], message);
     Rule *rules = arena_array(c->arena, Rule, expr->n_rules + 1);
     for (uint32_t i = 0; i < expr->n_rules; i++)
-        rules[i] = (Rule){expr->rules[i].target, prefix(c, expr->rules[i].value, steps, n_steps)};
+        rules[i] = (Rule){expr->rules[i].target, over(c, expr->rules[i].value, message)};
     copy->args = args;
     copy->rules = rules;
     return copy;
@@ -126,17 +145,43 @@ static const Expr *as_stored(Composing *c, const FieldType *field, const Expr *v
     return expr_sentinel(c->arena, value, &zero);
 }
 
+/* The first of a list is taken once for all of its fields: what it drops is counted once. */
+static const Expr *counted_once(Composing *c, Task *task, const Expr *message)
+{
+    if (message->kind != EXPR_FIRST || !message->loss)
+        return message;
+    Bytes key = bytes(&message, sizeof message);
+    if (!task->taken.arena)
+        task->taken = table_in(c->arena);
+    if (!table_put(&task->taken, bytes_copy(c->arena, key), (void *)(uintptr_t)message))
+        return message;
+    Expr *copy = expr_copy(c->arena, message);
+    copy->loss = NULL;
+    return copy;
+}
+
+static bool has_map(const Expr *expr)
+{
+    if (expr->kind == EXPR_FIELD)
+        return expr->steps[expr->n_steps - 1]->map;
+    for (uint32_t i = 0; i < expr->n_args; i++) {
+        if (has_map(expr->args[i]))
+            return true;
+    }
+    return false;
+}
+
 /* `inner` is over the message that `message` yields. */
 static const Expr *lift(Composing *c, Task *task, const FieldType *field, const Expr *inner,
                         const Expr *message)
 {
     if (!inner)
         return NULL;
-    if (message->kind != EXPR_FIELD) {
-        refuse(c, task, field, "is taken out of a message that is chosen or made on the way");
+    if (message->kind != EXPR_FIELD && has_map(inner)) {
+        refuse(c, task, field, "is a map inside a message that is chosen or made on the way");
         return NULL;
     }
-    const Expr *value = prefix(c, inner, message->steps, message->n_steps);
+    const Expr *value = over(c, inner, counted_once(c, task, message));
     return expr_makes_up(value) ? expr_when(c->arena, value, message, NULL) : value;
 }
 
@@ -168,8 +213,7 @@ static const Expr *descend(Composing *c, Task *task, const Expr *message,
         break;
     default: break;
     }
-    refuse(c, task, steps[0], "is inside a message that a converter or a default makes");
-    return NULL;
+    return lift(c, task, steps[0], expr_field(c->arena, steps, n_steps), message);
 }
 
 static const Expr *resolve(Composing *c, Task *task, Scope scope, const FieldType *const *steps,
@@ -249,7 +293,7 @@ static const Expr *build_through(Composing *c, Task *task, const Mapping *second
         if (value && expr_makes_up(value))
             value = expr_when(c->arena, value, built, NULL);
         if (value)
-            rules[n++] = (Rule){second->rules[i].target, value};
+            rules[n++] = (Rule){second->rules[i].target, value, second->rules[i].line};
     }
     for (uint32_t i = 0; i < second->n_guards; i++) {
         Guard guard = second->guards[i];
@@ -573,14 +617,17 @@ static void fill(Composing *c, Task *task)
         add_guard(c, task, task->first->guards[i]);
     for (uint32_t i = 0; i < second->n_rules; i++) {
         const FieldType *target = second->rules[i].target;
+        task->line = second->rules[i].line;
         const Expr *value = subst(c, task, scope, second->rules[i].value);
         if (!value)
             continue;
         const char *into = arena_printf(c->arena, "%s.%s", second->to->name, target->name);
-        rules[n++] = (Rule){target, adopt(c, task, without_zero_sentinel(target, value), into)};
+        rules[n++] = (Rule){target, adopt(c, task, without_zero_sentinel(target, value), into),
+                            second->rules[i].line};
     }
     for (uint32_t i = 0; i < second->n_guards; i++) {
         Guard guard = second->guards[i];
+        task->line = guard.loss ? guard.loss->line : 0;
         guard.source = subst(c, task, scope, guard.source);
         if (guard.source)
             add_guard(c, task, guard);

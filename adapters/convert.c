@@ -272,6 +272,7 @@ static bool run_conversion(Conversion *c)
     case CONVERT_FIELD_MASK: return convert_field_mask(c);
     case CONVERT_TYPE_URL: break; /* compiled as a program of its own */
     case CONVERT_SERIALIZED: return convert_serialized(c);
+    case CONVERT_MEMBER: return convert_member(c);
     }
     return cannot_convert(c, "no such converter");
 }

@@ -53,6 +53,9 @@ bool convert_amount_money(Conversion *c);
 bool convert_money_amount(Conversion *c);
 bool convert_serialized(Conversion *c);
 
+/* convert_member.c */
+bool convert_member(Conversion *c);
+
 /* convert_mask.c */
 bool convert_field_mask(Conversion *c);
 

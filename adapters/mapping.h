@@ -78,6 +78,7 @@ struct Expr {
 typedef struct Rule {
     const FieldType *target;
     const Expr *value;
+    int line; /* where its change list says so; 0: nowhere */
 } Rule;
 
 /* A source field that has no place in the target: looked at for each message. */
@@ -132,6 +133,7 @@ typedef enum ConverterCode {
     CONVERT_FIELD_MASK,   /* FieldMask paths rewritten by the rules of a mapping; unknown path: fault */
     CONVERT_TYPE_URL,     /* Any: type URL and content through the mapping of its type */
     CONVERT_SERIALIZED,   /* a message <-> bytes that hold it serialized */
+    CONVERT_MEMBER,       /* a message -> its field `value`, which may be a list but no map; only in compositions */
 } ConverterCode;
 
 typedef struct EnumEntry {
@@ -192,6 +194,7 @@ typedef struct Stranded {
 typedef struct MappingSet {
     const Schema *from, *to;
     const char *from_version, *to_version;
+    const char *file; /* the change list that it is of; NULL: of none, or of several */
     const Mapping **mappings;
     uint32_t n_mappings;
     const Loss **losses;

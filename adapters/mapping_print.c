@@ -95,6 +95,7 @@ static void print_converter(const Converter *converter, Buffer *out)
     case CONVERT_TEMPLATE:
     case CONVERT_TEMPLATE_PART: print_template(converter, out); break;
     case CONVERT_FIELD_MASK: buffer_printf(out, "[%s]", converter->mapping->from->name); break;
+    case CONVERT_MEMBER: buffer_printf(out, "[%s]", converter->value->name); break;
     case CONVERT_SERIALIZED: buffer_printf(out, "[%s]", field_kind_name(converter->to.kind)); break;
     default: break;
     }

@@ -442,54 +442,10 @@ static Result serialized(Step *s)
     return OK;
 }
 
-/* Types of the version's own package have to have counterparts; others are the same to all. */
-static bool is_own(const Oracle *o, const MessageType *type)
-{
-    const ChangeSide *side = &o->list->sides[!o->to];
-    return table_get(&o->list->fates[!o->to], bytes_of(type->full_name)) ||
-           (side->package[0] ? side_name(side, type->full_name) != type->full_name
-                             : !type->package[0]);
-}
-
 static Result any(Step *s)
 {
-    const MessageType *from = s->by->from.message, *to = s->by->to.message;
-    const TreeField *url = tree_field(s->from->message, message_field_by_number(from, 1));
-    const TreeField *content = tree_field(s->from->message, message_field_by_number(from, 2));
-    Bytes text = url->n ? url->values[0].plain.bytes : BYTES_NONE;
-    Bytes value = content->n ? content->values[0].plain.bytes : BYTES_NONE;
-    size_t name = text.size;
-    while (name && text.data[name - 1] != '/')
-        name--;
-    const MessageType *type = schema_message(from->schema, bytes_slice(text, name, text.size));
-    const MessagePair *pair = type ? oracle_find_pair(s->o, type) : NULL;
-    if (type && !pair && is_own(s->o, type)) {
-        const TypeGone *gone =
-            table_get(&s->o->list->fates[!s->o->to], bytes_of(type->full_name));
-        if (!gone || gone->fate == TYPE_LOUD)
-            return cannot(s, "a type without a counterpart");
-        if (gone->fate == TYPE_DROPPED)
-            text = value = BYTES_NONE;
-    }
-    if (pair) {
-        Tree *before, *after;
-        Result r = tree_parse(s->o->arena, type, value, &before);
-        if (!failed(r))
-            r = oracle_pair(s->o, pair, before, &after);
-        if (failed(r))
-            return r;
-        Buffer out = buffer_in(s->o->arena);
-        tree_write(after, &out);
-        value = buffer_bytes(&out);
-        text = bytes_of(arena_printf(s->o->arena, "%.*s%s", BYTES_ARGS(bytes_slice(text, 0, name)),
-                                     pair->ends[s->o->to]->full_name));
-    }
     give_message(s);
-    tree_put(s->o->arena, s->to->message, message_field_by_number(to, 1),
-             (TreeValue){.plain = {.bytes = text}});
-    tree_put(s->o->arena, s->to->message, message_field_by_number(to, 2),
-             (TreeValue){.plain = {.bytes = value}});
-    return OK;
+    return oracle_any(s->o, s->from->message, s->to->message);
 }
 
 /* ---- Masks
@@ -597,7 +553,8 @@ Result oracle_value(Oracle *o, const Converter *converter, const TreeValue *from
     case CONVERT_FIELD_MASK: return field_mask(&s);
     case CONVERT_SENTINEL:
     case CONVERT_TEMPLATE:
-    case CONVERT_TEMPLATE_PART: break; /* these are read from the change itself */
+    case CONVERT_TEMPLATE_PART:
+    case CONVERT_MEMBER: break; /* these are read from the change itself */
     }
     return FAIL(o->arena, FAULT_INTERNAL, "the oracle has no converter %s", converter->name);
 }

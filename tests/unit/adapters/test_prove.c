@@ -148,6 +148,45 @@ static void a_composed_chain_is_its_lists_one_after_another(void **state)
     }
 }
 
+/* From Old over New to Flat, which takes apart what New was given. */
+static void what_one_list_makes_the_next_takes_apart(void **state)
+{
+    Loaded *loaded = *state;
+    ChangeSide sides[3];
+    Problems problems = problems_in(loaded->arena);
+    const ChangeList *lists[2];
+    Operation parts = {.kind = "Parts"};
+    both_sides(loaded, "Parts", &sides[0], &sides[1]);
+    sides[2] = (ChangeSide){"v3", loaded->schema, "changes.Parts.Flat"};
+    const char *there = "from: v1\nto: v2\n"
+                        "messages:\n"
+                        "  M:\n"
+                        "    items: {to: item, more: graceful}\n"
+                        "    cents: {to: total, by: cents_to_money, currency: currency}\n"
+                        "    gift: {required: {sku: rose, size: {height: 0}}}\n"
+                        "    extra: {added: {sku: free}}\n";
+    const char *on = "from: v2\nto: v3\n"
+                     "messages:\n"
+                     "  M:\n"
+                     "    item.sku: sku\n    item.count: count\n    item.tags: tags\n"
+                     "    item.a: a\n    item.b: b\n"
+                     "    item.size.width: width\n    item.size.height: height\n"
+                     "    total.units: units\n    total.nanos: nanos\n"
+                     "    total.currency_code: currency\n"
+                     "    gift.count: gift_count\n    gift.size: gift_size\n"
+                     "    gift.sku: {removed: graceful}\n    gift.tags: {removed: graceful}\n"
+                     "    gift.a: {removed: graceful}\n    gift.b: {removed: graceful}\n"
+                     "    extra.sku: extra_sku\n    extra.count: {removed: graceful}\n"
+                     "    extra.tags: {removed: graceful}\n    extra.size: {removed: graceful}\n"
+                     "    extra.a: {removed: graceful}\n    extra.b: {removed: graceful}\n";
+    assert_ok(loaded->arena, changes_load(loaded->arena, bytes_of(there), "v1-v2.yaml", &sides[0],
+                                          &sides[1], &problems, &lists[0]));
+    assert_ok(loaded->arena, changes_load(loaded->arena, bytes_of(on), "v2-v3.yaml", &sides[1],
+                                          &sides[2], &problems, &lists[1]));
+    tell_problems(loaded, &parts, &problems);
+    prove(loaded, &parts, lists, 2);
+}
+
 /* What is renamed and renamed back is nothing to do at all. */
 static void a_longer_chain_is_no_larger(void **state)
 {
@@ -196,6 +235,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(plans_do_what_each_list_says),
         cmocka_unit_test(a_composed_chain_is_its_lists_one_after_another),
+        cmocka_unit_test(what_one_list_makes_the_next_takes_apart),
         cmocka_unit_test(a_longer_chain_is_no_larger),
         cmocka_unit_test(a_wrong_plan_is_disproved),
     };
