@@ -457,6 +457,8 @@ static void pair_check(ChangeList *list, MessagePair *pair)
         for (uint32_t i = 0; i < pair->n_changes; i++)
             check_required(list, pair, &pair->changes[i], end);
     }
+    for (uint32_t i = 0; i < pair->n_changes; i++)
+        change_check_default(list, &pair->changes[i], where_change(list, pair, &pair->changes[i]));
     pair->bad = list->problems->n > n_problems;
 }
 

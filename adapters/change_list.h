@@ -218,6 +218,15 @@ void enum_pair_build(ChangeList *list, EnumPair *pair);
 bool change_enum_values(ChangeList *list, FieldChange *change, Converter *to_old, Converter *to_new,
                         const char *path);
 
+/* What an unset field of proto2 is: its default, or zero. False for bytes that are not told apart, and
+   messages. */
+bool literal_of_default(const FieldType *field, Literal *literal_out);
+
+/* ---- change_default.c ------------------------------------------------------------------------ */
+
+/* Tells a field that, unset, would say another thing to the other version. */
+void change_check_default(ChangeList *list, const FieldChange *change, const char *path);
+
 /* ---- converter.c ----------------------------------------------------------------------------- */
 
 /* Chooses what becomes of the value between the change's two ends. Problems name what would fit. */

@@ -114,6 +114,32 @@ static bool read_scalar(Arena *arena, Bytes text, ValueType type, Literal *out)
     }
 }
 
+bool literal_of_default(const FieldType *field, Literal *literal_out)
+{
+    Bytes text = field->default_value;
+    const EnumType *type = field->enumeration;
+    *literal_out = (Literal){0};
+    if (type) {
+        const EnumValue *value = text.data ? enum_value_by_name(type, text) : NULL;
+        literal_out->i = value ? value->number : type->closed ? type->values[0].number : 0;
+        return true;
+    }
+    if (field->message)
+        return false;
+    if (!text.data)
+        return true;
+    switch (field->kind) {
+    case KIND_STRING:
+    case KIND_BYTES: literal_out->bytes = text; return true; /* escaped bytes differ as their escapes do */
+    case KIND_BOOL: literal_out->u = bytes_are(text, "true"); return true;
+    case KIND_DOUBLE:
+    case KIND_FLOAT:
+        literal_out->d = strtod((const char *)text.data, NULL); /* also inf and nan */
+        return true;
+    default: return read_integer(text, field->kind, literal_out);
+    }
+}
+
 bool change_literal(ChangeList *list, const JsonNode *node, const char *path, ValueType type,
                     Literal *literal_out)
 {

@@ -60,9 +60,35 @@ static bool is_required(const FieldType *field)
     return field->required || field->side_required;
 }
 
+static const char *default_text(const Fields *f, const FieldType *field)
+{
+    Literal value;
+    Buffer text = buffer_in(f->d->arena);
+    if (field->message || field->repeated || field->kind == KIND_BYTES ||
+        !literal_of_default(field, &value))
+        return NULL;
+    literal_print(&text, &value, value_type_of(field));
+    buffer_add_byte(&text, 0);
+    return (const char *)text.data;
+}
+
+/* proto2's, where one of them says one: unset means another thing then. False: nothing to tell. */
+static bool tell_default(Fields *f, const FieldType *a, const FieldType *b, const char *to)
+{
+    const char *was = default_text(f, a), *is = default_text(f, b);
+    if (!was || !is || (!a->default_value.data && !b->default_value.data) || strcmp(was, is) == 0)
+        return false;
+    diff_add(f->d, BREAKS_WIRE | BREAKS_JSON, false, path_of(f, a), "its default %s became %s", was,
+             is);
+    buffer_printf(&f->lines, "    %s: {%s%s%srequired: %s, optional: %s}%s\n", a->name, to ? "to: " : "",
+                  to ? to : "", to ? ", " : "", a->kind == b->kind ? was : "graceful",
+                  a->kind == b->kind ? is : "graceful", to ? "  # guess" : "");
+    return true;
+}
+
 static void tell_required(Fields *f, const FieldType *a, const FieldType *b, const char *to)
 {
-    if (is_required(a) == is_required(b) && !to)
+    if (tell_default(f, a, b, to) || (is_required(a) == is_required(b) && !to))
         return;
     const char *word = is_required(a) == is_required(b) ? NULL
                        : is_required(b)                 ? "required"

@@ -389,6 +389,48 @@ static void a_money_without_a_currency_is_refused(void **state)
             "by (write {by: scale, times: 1000} or divided_by)\n");
 }
 
+static void an_unset_field_that_would_say_another_thing_is_refused(void **state)
+{
+    refused(state, "Defaults",
+            "enums: {Color: {RED: ROT}}\nmessages:\n  M:\n    unit: weight_unit\n    on: {required: true}\n",
+            "list.yaml:5:3: M.limit: unset it is 5 in v1 and 7 in v2, and nothing says what it becomes "
+            "(write limit: {required: 5, optional: 7}, or graceful for a value)\n"
+            "list.yaml:6:5: M.unit: unset it is \"kg\" in v1 and \"\" in v2, and nothing says what it "
+            "becomes (write unit: {to: weight_unit, required: \"kg\", optional: \"\"}, or graceful for a "
+            "value)\n"
+            "list.yaml:7:5: M.on: unset it is true in v1 and false in v2, and nothing says what it "
+            "becomes (write on: {optional: false}, or graceful for a value)\n");
+}
+
+static const char *const defaults = "enums: {Color: {RED: ROT}}\nmessages:\n  M:\n"
+                                    "    unit: {to: weight_unit, required: kg, optional: \"\"}\n"
+                                    "    on: {required: true, optional: graceful}\n"
+                                    "    limit: {required: 5, optional: 7}\n";
+
+static void an_unset_field_says_the_same_to_both(void **state)
+{
+    check(state, "Defaults", defaults, ".M",
+          "  limit = limit else 5\n  same = number[int32 to int64](same)\n"
+          "  weight_unit = unit else \"kg\"\n  color = enum[0=0 1=2 2=1](color)\n"
+          "  on = on else true\n  plain = plain\n  wide = number[int32 to int64](wide)\n",
+          "  limit = limit else 7\n  same = number[int64 to int32](same)\n"
+          "  unit = weight_unit else \"\"\n  color = enum[0=0 1=2 2=1](color)\n"
+          "  on = on\n  plain = plain\n  wide = number[int64 to int32](wide)\n");
+}
+
+static void a_field_that_has_to_be_there_is_said(void **state)
+{
+    refused(state, "Needed", "",
+            "list.yaml:1:1: M.c: v1 has this field, and nothing says what becomes of it (write c: d, "
+            "or c: {removed: graceful} or loud)\n"
+            "list.yaml:1:1: M.b: the field is required in v1, and nothing says what to do without it "
+            "(write b: {optional: loud}, graceful or a value)\n"
+            "list.yaml:1:1: M.d: v2 has this field, and nothing says what is in it (write d: {added: "
+            "graceful}, loud or a value)\n"
+            "list.yaml:1:1: M.a: the field is required in v2, and nothing says what to do without it "
+            "(write a: {required: loud}, graceful or a value)\n");
+}
+
 static void a_list_for_other_versions_is_refused(void **state)
 {
     refused(state, "Same", "from: v0\n",
@@ -537,6 +579,9 @@ int main(void)
         cmocka_unit_test(values_that_do_not_fit_are_refused),
         cmocka_unit_test(a_mask_of_nobody_knows_what_is_refused),
         cmocka_unit_test(a_money_without_a_currency_is_refused),
+        cmocka_unit_test(an_unset_field_that_would_say_another_thing_is_refused),
+        cmocka_unit_test(an_unset_field_says_the_same_to_both),
+        cmocka_unit_test(a_field_that_has_to_be_there_is_said),
         cmocka_unit_test(a_list_for_other_versions_is_refused),
         cmocka_unit_test(a_chain_reads_only_the_first_and_writes_only_the_last),
         cmocka_unit_test(what_one_list_makes_up_and_the_next_refuses_is_told),

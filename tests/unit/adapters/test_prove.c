@@ -86,6 +86,16 @@ static const Operation operations[] = {
      "graceful}}\nmessages: {Item: {sku: code}}",
      "types: {Line: Item, Gift: {removed: kept}, Coupon: {added: graceful}}\n"
      "messages: {Line: {code: sku}}"},
+    {"Defaults",
+     "enums: {Color: {RED: ROT}}\nmessages:\n  M:\n"
+     "    unit: {to: weight_unit, required: kg, optional: \"\"}\n"
+     "    on: {required: true, optional: graceful}\n    limit: {required: 5, optional: 7}\n",
+     "enums: {Color: {ROT: RED}}\nmessages:\n  M:\n"
+     "    weight_unit: {to: unit, required: loud, optional: g}\n"
+     "    on: {required: false, optional: true}\n    limit: {required: 7, optional: 5}\n"},
+    {"Needed",
+     "messages: {M: {a: {required: 4}, b: {optional: loud}, c: d}}",
+     "messages: {M: {a: {optional: 0}, b: {required: 2}, d: c}}"},
     {"Masks", "messages: {Thing: {name: title}, Get: {read_mask: {of: Thing}}}",
      "messages: {Thing: {title: name}, Get: {read_mask: {of: Thing}}}"},
     {"Tree", "messages: {Node: {name: label}}", "messages: {Node: {label: name}}"},
