@@ -457,6 +457,7 @@ static void pair_check(ChangeList *list, MessagePair *pair)
         for (uint32_t i = 0; i < pair->n_changes; i++)
             check_required(list, pair, &pair->changes[i], end);
     }
+    change_check_oneofs(list, pair);
     for (uint32_t i = 0; i < pair->n_changes; i++)
         change_check_default(list, &pair->changes[i], where_change(list, pair, &pair->changes[i]));
     pair->bad = list->problems->n > n_problems;

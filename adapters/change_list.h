@@ -227,6 +227,12 @@ bool literal_of_default(const FieldType *field, Literal *literal_out);
 /* Tells a field that, unset, would say another thing to the other version. */
 void change_check_default(ChangeList *list, const FieldChange *change, const char *path);
 
+/* ---- change_oneof.c -------------------------------------------------------------------------- */
+
+/* Do the paths part where only one way can be taken? */
+bool paths_exclude_each_other(const FieldPath *a, const FieldPath *b);
+void change_check_oneofs(ChangeList *list, const MessagePair *pair);
+
 /* ---- converter.c ----------------------------------------------------------------------------- */
 
 /* Chooses what becomes of the value between the change's two ends. Problems name what would fit. */

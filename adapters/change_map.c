@@ -276,17 +276,47 @@ static const char *literal_text(Making *m, const Expr *value)
     return (const char *)text.data;
 }
 
+static const Expr *given_value(Making *m, const FieldChange *change, uint32_t which)
+{
+    if (change->select)
+        return selected_value(m, change);
+    if (change->ends[OLD].template || change->ends[NEW].template)
+        return template_value(m, change, which);
+    return change->ends[!m->to].n_paths ? plain_value(m, change) : NULL;
+}
+
+/* In a oneof a value is only made up when none of the others is given. */
+static const Expr *unless_another(Making *m, const FieldChange *change, const Expr *value)
+{
+    uint32_t n = 0;
+    if (!value || !expr_makes_up(value) || change->ends[!m->to].when.n_steps)
+        return value;
+    const Expr **others = arena_array(m->arena, const Expr *, m->pair->n_changes);
+    Literal *yes = arena_array(m->arena, Literal, m->pair->n_changes);
+    for (uint32_t i = 0; i < m->pair->n_changes; i++) {
+        const FieldChange *other = &m->pair->changes[i];
+        if (other == change || !other->ends[m->to].n_paths || !other->ends[!m->to].n_paths ||
+            !paths_exclude_each_other(&change->ends[m->to].paths[0], &other->ends[m->to].paths[0]))
+            continue;
+        const Expr *given = given_value(m, other, 0);
+        while (given && given->kind == EXPR_MESSAGE)
+            given = given->args[0];
+        yes[n].u = 1;
+        others[n++] = given;
+    }
+    ValueType type = {.kind = KIND_BOOL};
+    Literal *no = arena_make(m->arena, Literal);
+    const Expr *another = n ? expr_select(m->arena, type, others, yes, n) : NULL;
+    if (!another)
+        return value;
+    another = expr_default(m->arena, another, expr_const(m->arena, type, *no, NULL), NULL);
+    return expr_when(m->arena, value, another, no);
+}
+
 static const Expr *change_expr(Making *m, const FieldChange *change, uint32_t which)
 {
     const ChangeEnd *from = &change->ends[!m->to], *to = &change->ends[m->to];
-    const Expr *value = NULL;
-    if (change->select)
-        value = selected_value(m, change);
-    else if (from->template || to->template)
-        value = template_value(m, change, which);
-    else if (from->n_paths)
-        value = plain_value(m, change);
-
+    const Expr *value = given_value(m, change, which);
     if (to->missing == MISSING_VALUE) {
         const Loss *loss = change->constant ? NULL
                                             : loss_of(m, change, LOSS_DEFAULTED, false,
@@ -297,7 +327,7 @@ static const Expr *change_expr(Making *m, const FieldChange *change, uint32_t wh
         value = expr_require(m->arena, value, value_type_of(path_field(&to->paths[which])),
                              known->text);
     }
-    return only_under(m, change, value);
+    return only_under(m, change, unless_another(m, change, value));
 }
 
 /* ---- The tree of targets --------------------------------------------------------------------- */
@@ -458,16 +488,6 @@ static void guard_when(Making *m, uint32_t at)
                       .loss = loss_of(m, change, LOSS_DROPPED, true, "no alternative takes it")});
 }
 
-/* Do the paths part where only one way can be taken? */
-static bool exclude_each_other(const FieldPath *a, const FieldPath *b)
-{
-    uint32_t k = 0;
-    while (k < a->n_steps && k < b->n_steps && a->steps[k] == b->steps[k])
-        k++;
-    return k < a->n_steps && k < b->n_steps && a->steps[k]->oneof &&
-           a->steps[k]->oneof == b->steps[k]->oneof;
-}
-
 /* Fields that were independent and are, or are inside of, one of several now: two at once is an
  * error. */
 static void guard_oneof(Making *m, uint32_t at)
@@ -480,8 +500,8 @@ static void guard_oneof(Making *m, uint32_t at)
         const ChangeEnd *other_to = &m->pair->changes[i].ends[m->to];
         const ChangeEnd *other_from = &m->pair->changes[i].ends[!m->to];
         if (!other_to->n_paths || !other_from->n_paths ||
-            !exclude_each_other(&to->paths[0], &other_to->paths[0]) ||
-            exclude_each_other(&from->paths[0], &other_from->paths[0]))
+            !paths_exclude_each_other(&to->paths[0], &other_to->paths[0]) ||
+            paths_exclude_each_other(&from->paths[0], &other_from->paths[0]))
             continue;
         const char *how = arena_printf(m->arena, "if %s is there too", other_from->paths[0].text);
         add_guard(m, (Guard){.source = expr_when(m->arena, field_expr(m, &from->paths[0]),

@@ -415,7 +415,43 @@ static Result change_value_of(Oracle *o, const FieldChange *change, uint32_t whi
     return OK;
 }
 
-static Result apply(Oracle *o, const FieldChange *change, const FieldChange *first, bool *gave,
+/* The oneof that a path goes through beside another, if it does: they part at two of its members.
+ */
+static const OneofType *parting_oneof(const FieldPath *a, const FieldPath *b)
+{
+    for (uint32_t i = 0; i < a->n_steps && i < b->n_steps; i++) {
+        if (a->steps[i] != b->steps[i])
+            return a->steps[i]->oneof == b->steps[i]->oneof ? a->steps[i]->oneof : NULL;
+    }
+    return NULL;
+}
+
+/* Is another field of the same oneof given? Then this one is not made up beside it. */
+static bool another_is_given(Oracle *o, const MessagePair *pair, const FieldChange *change,
+                             const Tree *tree)
+{
+    for (uint32_t i = 0; i < pair->n_changes; i++) {
+        const FieldChange *other = &pair->changes[i];
+        Found found;
+        if (other == change || !other->ends[o->to].n_paths || !other->ends[!o->to].n_paths ||
+            !parting_oneof(&change->ends[o->to].paths[0], &other->ends[o->to].paths[0]) ||
+            !is_under(o, other, tree))
+            continue;
+        Result r = change_value_of(o, other, 0, tree, &found);
+        if (!failed(r) && found.n)
+            return true;
+    }
+    return false;
+}
+
+/* Has the source a value for it, not only the list? */
+static bool gave_by_itself(Oracle *o, const FieldChange *change, const Tree *tree)
+{
+    const ChangeEnd *from = &change->ends[!o->to];
+    return change->select || from->n_paths > 1 || from->when.n_steps || (from->n_paths && get(o, tree, &from->paths[0]).n);
+}
+
+static Result apply(Oracle *o, const MessagePair *pair, const FieldChange *change, const FieldChange *first, bool *gave,
                     const Tree *tree, Tree *out)
 {
     const ChangeEnd *to = &change->ends[o->to];
@@ -425,6 +461,9 @@ static Result apply(Oracle *o, const FieldChange *change, const FieldChange *fir
         if (!is_under(o, change, tree))
             continue;
         r = change_value_of(o, change, k, tree, &found);
+        bool was_there = gave_by_itself(o, change, tree);
+        if (!failed(r) && !was_there && another_is_given(o, pair, change, tree))
+            continue;
         if (!failed(r))
             r = without_value(o, change, &to->paths[k], &found);
         if (failed(r) || !found.n)
@@ -453,17 +492,6 @@ static Result check_alternatives(Oracle *o, const MessagePair *pair, const Field
             return OK;
     }
     return cannot(o, &from->paths[0], "no alternative takes it");
-}
-
-/* The oneof that a path goes through beside another, if it does: they part at two of its members.
- */
-static const OneofType *parting_oneof(const FieldPath *a, const FieldPath *b)
-{
-    for (uint32_t i = 0; i < a->n_steps && i < b->n_steps; i++) {
-        if (a->steps[i] != b->steps[i])
-            return a->steps[i]->oneof == b->steps[i]->oneof ? a->steps[i]->oneof : NULL;
-    }
-    return NULL;
 }
 
 static Result check_oneof(Oracle *o, const MessagePair *pair, uint32_t at, const Tree *tree)
@@ -504,7 +532,7 @@ Result oracle_pair(Oracle *o, const MessagePair *pair, const Tree *from, Tree **
         if (!failed(r))
             r = check_oneof(o, pair, i, from);
         if (!failed(r))
-            r = apply(o, &pair->changes[i], pair->changes, gave, from, out);
+            r = apply(o, pair, &pair->changes[i], pair->changes, gave, from, out);
     }
     return r;
 }

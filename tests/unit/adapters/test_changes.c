@@ -226,6 +226,23 @@ static void fields_that_join_a_oneof_exclude_each_other(void **state)
           "  a = a\n  b = b\n  c = c\n  d = d\n");
 }
 
+static void what_is_made_up_in_a_oneof_gives_way_to_what_is_there(void **state)
+{
+    check(state, "Chosen", "messages: {M: {b: {added: none}}}", ".M",
+          "  a = a\n  b = \"none\" when (select true if a | true if limit else false) = false\n"
+          "  limit = limit\n  refuse limit when a\n",
+          "  a = a\n  limit = limit\n  drop b unless \"none\"\n");
+}
+
+static void a_constant_beside_others_of_its_oneof_is_refused(void **state)
+{
+    refused(state, "Chosen", "messages:\n  M:\n    b: {constant: x}\n",
+            "list.yaml:5:5: M.b: it would always be there, and a of v2 could never be, in the same "
+            "oneof (write b: {added: ...} for when no other is there)\n");
+    refused(state, "Chosen", "messages:\n  M:\n    b: {added: x}\n    limit: {required: 7}\n",
+            "list.yaml:6:5: M.limit: it and b of v2 are both made up, and are of the same oneof\n");
+}
+
 static void a_message_has_another_name_wherever_it_is(void **state)
 {
     check(state, "Types", "messages: {Line: {sku: code}}\ntypes: {Item: Line}", ".List",
@@ -563,6 +580,8 @@ int main(void)
         cmocka_unit_test(resource_names_are_split_and_composed),
         cmocka_unit_test(a_kind_and_a_value_become_one_of_several),
         cmocka_unit_test(fields_that_join_a_oneof_exclude_each_other),
+        cmocka_unit_test(what_is_made_up_in_a_oneof_gives_way_to_what_is_there),
+        cmocka_unit_test(a_constant_beside_others_of_its_oneof_is_refused),
         cmocka_unit_test(a_message_has_another_name_wherever_it_is),
         cmocka_unit_test(a_field_mask_follows_the_fields_it_names),
         cmocka_unit_test(a_type_that_contains_itself_is_mapped_once),

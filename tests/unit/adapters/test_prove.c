@@ -79,6 +79,8 @@ static const Operation operations[] = {
      "    bank: {to: value, when: {kind: BANK}}\n"
      "    kind: {select: {card: CARD, bank: BANK}}\n    api: {constant: \"2\"}"},
     {"Choice", "", ""},
+    {"Chosen", "messages: {M: {b: {added: none}, limit: {sentinel: {new: -1}}}}",
+     "messages: {M: {b: {removed: graceful}, limit: {zero: set}}}"},
     {"Types", "messages: {Line: {sku: code}}\ntypes: {Item: Line}",
      "messages: {Item: {code: sku}}\ntypes: {Line: Item}"},
     {"Strays",
