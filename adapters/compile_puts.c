@@ -162,6 +162,12 @@ PlanOp operand_op(Draft *d, const FieldType *target, const Operand *from,
         return (PlanOp){.code = PLAN_END};
     }
     PlanOp op = put_op(d, code, target);
+    /* A single message that is copied is written as bytes are. */
+    if (code == PLAN_PUT_MESSAGE && program->style == PROGRAM_COPY && op.put->delimited &&
+        !op.put->suffix.size) {
+        op.code = PLAN_PUT_VALUE;
+        op.put_as = PUT_AS_BYTES;
+    }
     op.a = from->slot;
     op.form = (uint8_t)from->form;
     op.program = program;

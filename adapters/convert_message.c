@@ -9,6 +9,7 @@
 __extension__ typedef __int128 Wide;
 
 enum { SECONDS_PER_DAY = 86400, NANOS_PER_SECOND = 1000000000 };
+enum { MEMBER_ROOM = WIRE_TAG_MAX + WIRE_VARINT_MAX, MESSAGE_ROOM = 3 * MEMBER_ROOM };
 
 /* ---- Members ------------------------------------------------------------------------------------- */
 
@@ -38,17 +39,25 @@ static bool read_integer(Conversion *c, Bytes message, const FieldType *field, i
     return true;
 }
 
-/* The messages here have two members or three, mostly numbers: this room holds all of them. */
-enum { MEMBERS_ROOM = 48 };
+/* The messages here have two members or three, mostly numbers: room for all of them. */
+static Buffer new_message(Conversion *c)
+{
+    Buffer message = buffer_in(c->runner->arena);
+    message.data = arena_alloc(message.arena, MESSAGE_ROOM);
+    message.capacity = message.data ? MESSAGE_ROOM : 0;
+    return message;
+}
 
 static void write_member(Buffer *out, const FieldType *field, Value value)
 {
-    if (value_is_zero(field->kind, value) || !buffer_reserve(out, MEMBERS_ROOM))
+    if (value_is_zero(field->kind, value) || !buffer_reserve(out, MEMBER_ROOM))
         return;
     uint32_t tag = field->number << 3 | kind_wire_type(field->kind);
     uint8_t *to = wire_put_varint(out->data + out->size, tag);
-    out->size = (size_t)(to - out->data);
-    put_wire_scalar(out, field->kind, value);
+    bool varint = field->kind == KIND_INT64 || field->kind == KIND_INT32;
+    out->size = (size_t)((varint ? wire_put_varint(to, value.u) : to) - out->data);
+    if (!varint)
+        put_wire_scalar(out, field->kind, value);
 }
 
 static void write_integer(Buffer *out, const FieldType *field, int64_t value)
@@ -66,7 +75,7 @@ static bool give_message(Conversion *c, const Buffer *message)
 
 bool convert_wrap(Conversion *c)
 {
-    Buffer out = buffer_in(c->runner->arena);
+    Buffer out = new_message(c);
     write_member(&out, c->converter->value, c->args[0]);
     return give_message(c, &out);
 }
@@ -111,7 +120,7 @@ static bool in_range(ValueType type, TimeParts time)
 
 static bool give_time(Conversion *c, TimeParts time)
 {
-    Buffer out = buffer_in(c->runner->arena);
+    Buffer out = new_message(c);
     if (!in_range(c->converter->to, time))
         return cannot_convert(c, "the time is out of range");
     write_integer(&out, c->converter->seconds, time.seconds);
@@ -234,7 +243,7 @@ static bool read_date(Conversion *c, CivilDate *date)
 
 static bool give_date(Conversion *c, CivilDate date)
 {
-    Buffer out = buffer_in(c->runner->arena);
+    Buffer out = new_message(c);
     write_integer(&out, c->converter->year, date.year);
     write_integer(&out, c->converter->month, date.month);
     write_integer(&out, c->converter->day, date.day);
@@ -281,7 +290,7 @@ bool convert_text_date(Conversion *c)
 bool convert_amount_money(Conversion *c)
 {
     const Converter *by = c->converter;
-    Buffer out = buffer_in(c->runner->arena);
+    Buffer out = new_message(c);
     bool negative;
     uint64_t amount;
     whole_number(by->from.kind, c->args[0], &negative, &amount);

@@ -271,7 +271,6 @@ static bool run_op(Eval *e, const PlanOp *op)
 {
     Runner *runner = e->runner;
     switch ((PlanCode)op->code) {
-    case PLAN_PUT_VALUE: return put_value(runner, op, e->frame);
     case PLAN_PUT_MESSAGE: return put_message(runner, e->program, op, e->frame);
     case PLAN_PUT_LIST:
     case PLAN_PUT_PACKED:
@@ -301,6 +300,7 @@ static bool run_op(Eval *e, const PlanOp *op)
     case PLAN_GUARD: return guard(e, op);
     case PLAN_LOSS: run_loss(runner, op->loss); return true;
     case PLAN_CLEAR: frame_clear(e->frame, op->into); return true;
+    case PLAN_PUT_VALUE:
     case PLAN_SKIP:
     case PLAN_SKIP_UNLESS:
     case PLAN_END: break;
@@ -322,15 +322,18 @@ bool run_ops(Runner *runner, const Program *program, Frame *frame)
     e.frame = frame;
     e.n_open = 0;
     Buffer *out = runner->out;
-    for (const PlanOp *op = program->ops; op->code != PLAN_END; op++) {
-        if (__builtin_expect(op->code == PLAN_PUT_VALUE, 1)) {
-            if (!put_value(runner, op, frame))
+    const PlanOp *op = program->ops;
+    while (op->code != PLAN_END) {
+        if (op->code == PLAN_PUT_VALUE) {
+            if (!(op = put_values(runner, op, frame)))
                 return false;
         } else if (op->code == PLAN_SKIP) {
-            op += op->skip;
+            op += 1 + op->skip;
         } else if (op->code == PLAN_SKIP_UNLESS) {
-            op += frame_has(frame, op->a) ? 0 : op->skip;
-        } else if (!run_op(&e, op)) {
+            op += 1 + (frame_has(frame, op->a) ? 0 : op->skip);
+        } else if (run_op(&e, op)) {
+            op++;
+        } else {
             runner->out = out; /* whatever BUILD had put in its place */
             return names_place((PlanCode)op->code) || !op->where
                        ? false

@@ -503,7 +503,8 @@ bool put_json_scalar(Runner *runner, FieldKind kind, const EnumType *enumeration
 /* put_ops.c, put_map.c: operations that write one field. */
 bool put_unset(Runner *runner, const PlanOp *op);
 bool put_nothing(Runner *runner, const PlanOp *op, size_t before);
-bool put_value(Runner *runner, const PlanOp *op, const Frame *frame);
+const PlanOp *put_values(Runner *runner, const PlanOp *op, const Frame *frame); /* up to the next that is none;
+                                                                                   NULL: a fault */
 bool put_one_message(Runner *runner, const PlanOp *op, bool json_source, Value message);
 bool put_map_entry(Runner *runner, const PlanOp *op, Value key, Value value); /* to protobuf */
 bool put_message(Runner *runner, const Program *program, const PlanOp *op, Frame *frame);

@@ -32,7 +32,7 @@ static bool put_other(Runner *runner, const PlanOp *op, Value value)
 }
 
 /* Room is made once, for the name and the value. */
-static bool put_varint_value(Runner *runner, const PlanOp *op, Value value)
+static inline bool put_varint_value(Runner *runner, const PlanOp *op, Value value)
 {
     Buffer *out = runner->out;
     if (op->omit_zero && value.u == 0)
@@ -45,7 +45,7 @@ static bool put_varint_value(Runner *runner, const PlanOp *op, Value value)
     return true;
 }
 
-static bool put_bytes_value(Runner *runner, const PlanOp *op, Value value)
+static inline bool put_bytes_value(Runner *runner, const PlanOp *op, Value value)
 {
     Buffer *out = runner->out;
     if (op->omit_zero && value.size == 0)
@@ -60,7 +60,7 @@ static bool put_bytes_value(Runner *runner, const PlanOp *op, Value value)
     return true;
 }
 
-static bool put_text_value(Runner *runner, const PlanOp *op, Value value)
+static inline bool put_text_value(Runner *runner, const PlanOp *op, Value value)
 {
     Buffer *out = runner->out;
     if (op->omit_zero && value.size == 0)
@@ -90,7 +90,7 @@ static bool put_number_value(Runner *runner, const PlanOp *op, Value value)
     return true;
 }
 
-bool put_value(Runner *runner, const PlanOp *op, const Frame *frame)
+static inline bool put_value(Runner *runner, const PlanOp *op, const Frame *frame)
 {
     if (!frame_has(frame, op->a))
         return put_unset(runner, op);
@@ -106,6 +106,15 @@ bool put_value(Runner *runner, const PlanOp *op, const Frame *frame)
     if (op->omit_zero && value_is_zero((FieldKind)op->kind, value))
         return put_unset(runner, op);
     return put_other(runner, op, value);
+}
+
+const PlanOp *put_values(Runner *runner, const PlanOp *op, const Frame *frame)
+{
+    do {
+        if (!put_value(runner, op++, frame))
+            return NULL;
+    } while (op->code == PLAN_PUT_VALUE);
+    return op;
 }
 
 static bool put_list(Runner *runner, const PlanOp *op, ListReader *reader)

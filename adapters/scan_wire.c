@@ -340,17 +340,19 @@ static const uint8_t *take_any(Scan *s, const uint8_t *record)
 bool scan_wire(Runner *runner, const ScanTable *table, Frame *frame, Bytes message)
 {
     const uint8_t *at = message.data, *end = at ? at + message.size : NULL;
+    const ScanField *fields = table->fields;
     Scan s = {runner, table, frame, at, end, NULL};
     while (at < end) {
         uint32_t index = *at < 0x80 ? table->by_tag[*at] : 0;
-        if (!index) {
+        const ScanField *field = index ? &fields[index - 1] : NULL;
+        if (!field) {
             at = take_any(&s, at);
-        } else if (table->fields[index - 1].read >= PASS_VARINT) {
-            at = pass_field(&s, &table->fields[index - 1], at, at + 1);
+        } else if (field->read >= PASS_VARINT) {
+            at = pass_field(&s, field, at, at + 1);
         } else {
             if (s.run)
                 pass_run(&s, at);
-            at = take_usual(&s, &table->fields[index - 1], at, at + 1);
+            at = take_usual(&s, field, at, at + 1);
         }
         if (!at)
             return false;

@@ -20,6 +20,7 @@ enum {
     WIRE_GROUP_DEPTH = 100,       /* groups within groups that are skipped */
     WIRE_MAX_NUMBER = 0x1fffffff, /* the largest field number */
     WIRE_TAG_MAX = 5,             /* bytes of a tag */
+    WIRE_VARINT_MAX = 10,         /* of any varint */
 };
 
 typedef struct WireReader {
@@ -57,6 +58,10 @@ static inline const uint8_t *wire_varint(const uint8_t *at, const uint8_t *end,
     if (__builtin_expect(at < end && *at < 0x80, 1)) {
         *value_out = *at;
         return at + 1;
+    }
+    if (end - at >= 2 && at[1] < 0x80) {
+        *value_out = (uint64_t)(at[0] & 0x7f) | (uint64_t)at[1] << 7;
+        return at + 2;
     }
     return wire_varint_slow(at, end, value_out);
 }

@@ -109,18 +109,20 @@ bool kind_may_be_packed(FieldKind kind)
 
 static size_t count_varints(const uint8_t *at, const uint8_t *end)
 {
-    size_t n = 0;
+    size_t n = 0, size = 0;
     while (at < end) {
-        if (end - at >= 8 && wire_varint_ends(wire_fixed64(at)) == UINT64_C(0x8080808080808080)) {
+        if (size == 0 && end - at >= 8 &&
+            wire_varint_ends(wire_fixed64(at)) == UINT64_C(0x8080808080808080)) {
             at += 8;
             n += 8;
-        } else if ((at = wire_skip_varint(at, end))) {
+        } else if (*at++ < 0x80) {
             n++;
-        } else {
+            size = 0;
+        } else if (++size == WIRE_VARINT_MAX) {
             return SIZE_MAX;
         }
     }
-    return n;
+    return size ? SIZE_MAX : n;
 }
 
 size_t packed_count(FieldKind kind, Bytes list)
