@@ -174,13 +174,21 @@ static Result read_config(ConfigReader *reader)
     return failed(r) ? r : compile(reader);
 }
 
+static void free_service_contexts(const Service *service)
+{
+    for (uint32_t i = 0; i < service->n_instances; i++)
+        SSL_CTX_free(service->instances[i].tls);
+    for (uint32_t i = 0; i < service->n_versions; i++)
+        if (service->versions[i].reflected)
+            SSL_CTX_free(service->versions[i].reflected->instance.tls);
+}
+
 static void free_contexts(Config *config)
 {
     for (uint32_t i = 0; i < config->n_listeners; i++)
         SSL_CTX_free(config->listeners[i].tls);
     for (uint32_t i = 0; i < config->n_services; i++)
-        for (uint32_t j = 0; j < config->services[i].n_instances; j++)
-            SSL_CTX_free(config->services[i].instances[j].tls);
+        free_service_contexts(&config->services[i]);
 }
 
 Result config_load(const char *path, Arena *arena, Problems *problems, Config **config_out)
@@ -203,7 +211,7 @@ Result config_load_text(Bytes text, const char *path, Arena *arena, Problems *pr
     config->file = arena_string(arena, path);
     atomic_init(&config->references, 1);
     ConfigReader reader = {.arena = arena, .problems = problems, .config = config};
-    reader.schemas = reader.plans = reader.identities = reader.answers = table_in(arena);
+    reader.schemas = reader.caches = reader.plans = reader.identities = reader.answers = table_in(arena);
     config->methods = table_in(arena);
 
     Result r = config_file_read(arena, text, config->file, problems, &reader.file);

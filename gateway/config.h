@@ -130,11 +130,20 @@ typedef struct Details {
     const Plan **to; /* of a version, [version index]: given as that one's; NULL: no way, or the same */
 } Details;
 
+/* A schema that an instance tells by reflection. */
+typedef struct ReflectedSchema {
+    Instance instance; /* of no service. Its TLS is freed with the Config */
+    const char *cache; /* the file that it is kept in, or NULL */
+    Bytes set;         /* the FileDescriptorSet as told */
+    Result stale;      /* why the instance could not tell: the schema is the cache's */
+} ReflectedSchema;
+
 struct Version {
     const char *name;     /* "v1" */
     uint32_t index;       /* in the service, oldest first */
     const Service *service;
     const Schema *schema;
+    ReflectedSchema *reflected; /* NULL: the schema is a file's */
     const char *package;
     int64_t released;     /* wall time in nanoseconds, for dates in headers; 0: not said */
     int64_t deprecated, sunset; /* wall time in nanoseconds; 0: not */

@@ -85,6 +85,28 @@ static void read_tls(ConfigReader *reader, const Passerelle__Config__InstanceTls
         config_tell_tls(reader, r, path);
 }
 
+/* False: there is none, which is told. */
+static bool read_address(ConfigReader *reader, const char *address, const char *authority,
+                         const char *path, Instance *instance)
+{
+    bool good = address && config_address(reader, address, false,
+                                          config_path(reader, "%s.address", path), &instance->address);
+    instance->authority = authority                ? authority
+                          : instance->address.host ? instance->address.text
+                                                   : "localhost";
+    return good;
+}
+
+bool config_read_reflecting(ConfigReader *reader, const Passerelle__Config__Reflection *text,
+                            const char *path, Instance *instance)
+{
+    *instance = (Instance){.protocol = UPSTREAM_GRPC, .http2 = true, .build = ""};
+    bool good = read_address(reader, text->address, text->authority, path, instance);
+    if (text->tls)
+        read_tls(reader, text->tls, config_path(reader, "%s.tls", path), instance);
+    return good && !text->tls == !instance->tls;
+}
+
 static void read_versions(ConfigReader *reader, const Service *service,
                           const Passerelle__Config__Instance *text, const char *path,
                           Instance *instance)
@@ -119,13 +141,8 @@ static void read_instance(ConfigReader *reader, const Service *service,
                           Instance *instance)
 {
     bool opaque = !reader->services[service->index].text;
-    if (text->address)
-        config_address(reader, text->address, false, config_path(reader, "%s.address", path),
-                       &instance->address);
+    read_address(reader, text->address, text->authority, path, instance);
     instance->build = text->build ? text->build : "";
-    instance->authority = text->authority          ? text->authority
-                          : instance->address.host ? instance->address.text
-                                                   : "localhost";
     read_protocol(reader, text, opaque, path, instance);
     if (text->tls)
         read_tls(reader, text->tls, config_path(reader, "%s.tls", path), instance);

@@ -20,6 +20,7 @@ typedef struct ConfigReader {
     ConfigFile file;
     Config *config;
     Table schemas;            /* file -> LoadedSchema */
+    Table caches;             /* file -> the ReflectedSchema that is kept in it */
     ServicePlan *services;    /* what is known of config->services[i] only while it is loaded */
     const char **route_paths; /* of config->routes[i]: "routes[0]"; NULL: nobody wrote it */
     Table identities;    /* Schema (its address) -> the MappingSet in which all stays as it is */
@@ -66,7 +67,13 @@ void config_read_limits(ConfigReader *reader);
 /* config_service.c: names, versions with their schemas, negotiation. */
 void config_read_services(ConfigReader *reader);
 
-/* config_instance.c */
+/* config_schema.c: Version.schema, or told why there is none. */
+void config_read_schema(ConfigReader *reader, Version *version, const Passerelle__Config__Schema *text,
+                        const char *path);
+
+/* config_instance.c; one that is only asked for its schema: false when it cannot be, which is told. */
+bool config_read_reflecting(ConfigReader *reader, const Passerelle__Config__Reflection *text, const char *path,
+                            Instance *instance);
 void config_read_instances(ConfigReader *reader, Service *service,
                            Passerelle__Config__Instance *const *texts, size_t n, const char *path);
 

@@ -44,6 +44,14 @@ static void add_losses(const Version *from, const Version *to, Buffer *out)
     loss_report_text(&report, false, out);
 }
 
+static void add_stale(const Version *version, Buffer *out)
+{
+    const ReflectedSchema *reflected = version->reflected;
+    if (reflected && failed(reflected->stale))
+        buffer_printf(out, "    note: its schema is the one that %s keeps: %s\n", reflected->cache,
+                      error_text(out->arena, reflected->stale));
+}
+
 /* REST requests of two methods at once: only one can have them. */
 static void add_hidden(const Version *version, Buffer *out)
 {
@@ -83,6 +91,7 @@ static void add_service(const Service *service, Buffer *out)
                       plural(version->n_methods), version->package);
         add_answerers(version, out);
         buffer_add_text(out, version == service->default_version ? "; the default\n" : "\n");
+        add_stale(version, out);
         add_hidden(version, out);
         add_out_of_reach(version, out);
     }

@@ -7,32 +7,7 @@
 
 enum { VERSIONS_MOST = 64 }; /* bits of Instance.versions */
 
-/* A schema that was read already, or was found not to be readable (then its schema is NULL). */
-typedef struct LoadedSchema {
-    const Schema *schema;
-} LoadedSchema;
-
-/* ---- Schemas --------------------------------------------------------------------------------- */
-
-/* Each file is read once, and what is wrong with it told once. */
-static const Schema *load_schema(ConfigReader *reader, const char *file, const char *path)
-{
-    LoadedSchema *loaded = table_get(&reader->schemas, bytes_of(file));
-    if (loaded)
-        return loaded->schema;
-    loaded = arena_make(reader->arena, LoadedSchema);
-    table_put(&reader->schemas, bytes_of(file), loaded);
-    Result r = schema_load_file(reader->arena, file, &loaded->schema);
-    if (failed(r)) {
-        loaded->schema = NULL;
-        const Error *origin = error_origin(r);
-        config_tell(reader, path,
-                    origin->fault == &FAULT_NO_FILE ? "file names are relative to this file" : NULL,
-                    "%s%s%s", r.error->doing, origin != r.error ? ": " : "",
-                    origin != r.error ? origin->doing : "");
-    }
-    return loaded->schema;
-}
+/* ---- Versions -------------------------------------------------------------------------------- */
 
 /* The package must have an RPC service in the schema. */
 static void check_package(ConfigReader *reader, const Version *version, const char *path)
@@ -47,8 +22,6 @@ static void check_package(ConfigReader *reader, const Version *version, const ch
     config_tell(reader, path, config_hint(reader, version->package, packages, schema->n_services),
                 "%s has no RPC service in the package %s", schema->name, version->package);
 }
-
-/* ---- Versions -------------------------------------------------------------------------------- */
 
 /* Names stand in headers, URLs and matches of routes. */
 static bool is_name(const char *name)
@@ -111,7 +84,7 @@ static void read_version(ConfigReader *reader, Service *service,
         check_version_name(reader, service, version, path);
     if (!text->schema)
         return;
-    version->schema = load_schema(reader, text->schema, config_path(reader, "%s.schema", path));
+    config_read_schema(reader, version, text->schema, config_path(reader, "%s.schema", path));
     if (version->schema && text->package)
         check_package(reader, version, config_path(reader, "%s.package", path));
 }

@@ -178,8 +178,9 @@ static Result take_error(Gathering *g, const GatheringAsk *ask, Bytes error)
     if (can_do_without(ask, code))
         return OK;
     bool imported = ask->importer.size;
-    return FAIL(g->arena, FAULT_UPSTREAM_STATUS, "asked for %.*s%s%.*s it answers %s: %.*s", SHOWN(ask->name),
-                imported ? ", which is imported by " : "", SHOWN(ask->importer), code_name(code), SHOWN(message));
+    return FAIL(g->arena, FAULT_UPSTREAM_STATUS, "asked for %.*s%s%.*s%s it answers %s: %.*s", SHOWN(ask->name),
+                imported ? " (imported by " : "", SHOWN(ask->importer), imported ? ")" : "", code_name(code),
+                SHOWN(message));
 }
 
 /* ---- Answers --------------------------------------------------------------------------------- */

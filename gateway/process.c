@@ -3,6 +3,7 @@
 #include "base/arena.h"
 #include "gateway/admin.h"
 #include "gateway/reload.h"
+#include "gateway/schema_cache.h"
 #include "gateway/telemetry.h"
 #include "gateway/worker.h"
 
@@ -100,6 +101,7 @@ static void use_config(Process *p, Config *config)
     Config *old = p->config;
     p->config = config;
     telemetry_adopt(config);
+    schema_caches_keep(config);
     for (uint32_t i = 0; i < p->n_workers; i++)
         worker_reload(p->workers[i], config, reload_sockets(p->reload), reload_taken, p->reload);
     bind_forget(old, config);
@@ -244,6 +246,7 @@ static Result start_admin(Process *p, Arena *arena)
 static Result run_workers(Process *p, Arena *arena, BoundSocket *sockets)
 {
     telemetry_adopt(p->config);
+    schema_caches_keep(p->config);
     Result r = start_admin(p, arena);
     if (failed(r))
         return r;

@@ -83,7 +83,7 @@ static void open_stream(Fetch *f, HttpConnection *connection)
         .method = bytes_of(methods[f->method]),
         .authority = bytes_of(f->source->instance->authority),
         .codec = CODEC_PROTO,
-        .timeout = f->source->timeout,
+        .timeout = NO_TIMEOUT, /* ours, which knows what it means */
     };
     Fields said = fields_in(f->arena);
     fields_add(&said, bytes_of(f->source->version_header), bytes_of(f->source->version));

@@ -278,7 +278,7 @@ void upstream_failed(Upstream *u, int64_t begun, Result why)
     u->news = atomic_load_explicit(news_of(u), memory_order_relaxed);
     u->attempt_time = loop->now - begun;
     u->connect_after = loop->now + backoff_of(u);
-    if (u->failures++ == 0)
+    if (u->failures++ == 0 && u->instance)
         telemetry_event("warning", "upstream_away", why, "instance %s", u->name);
     if (u->failure_arena)
         arena_reset(u->failure_arena);

@@ -177,8 +177,8 @@ def end_early(request, response):
 
 
 def say_other_files(request, response):
-    del response.file_descriptor_response.file_descriptor_proto[:]
     if not listing(request):
+        del response.file_descriptor_response.file_descriptor_proto[:]
         response.file_descriptor_response.file_descriptor_proto.append(b"\n\x0bother.proto")
     yield response
 
@@ -248,11 +248,11 @@ def say_nothing(request, response):
     (endless_list, "answers something else"),
     (one_too_many, "something else"),
     (end_early, "it answered UNKNOWN"),
-    (say_other_files, "asked for notes.v1.Notes"),
+    (say_other_files, "no file that it tells declares its service notes.v1.Notes"),
     (say_nonsense, "cut off or malformed"),
     (say_two_of_a_name, "two different files named notes/notes.proto"),
     (answer_what_was_not_asked, "it was asked for * and answers something else"),
-    (say_huge, "larger than"),
+    (say_huge, "the limit is 1048576"),
     (say_an_endless_chain, "the schema was not there within 1.0 s"),
     (say_a_circle, "no file that it tells declares its service notes.v1.Notes"),
     (say_what_does_not_link, "nowhere.Nothing"),
@@ -273,7 +273,7 @@ def test_a_dependency_that_it_does_not_have_is_named(tmp_path, files):
     del files["notes/text.proto"]
     with Reflecting(files) as backend:
         told = refused(gateway_to(tmp_path, backend))
-        assert "asked for notes/text.proto, which is imported by notes/notes.proto it answers NOT_FOUND" in told
+        assert "asked for notes/text.proto (imported by notes/notes.proto) it answers NOT_FOUND: no file_by_filename here" in told
 
 
 def test_a_package_that_it_does_not_have_is_told_with_those_that_it_has(tmp_path, files):

@@ -1,6 +1,7 @@
 #include "tests/unit/check.h"
 
 #include "gateway/pick.h"
+#include "gateway/telemetry.h"
 
 /* In place of the real pools: each instance has a state and a load that the test sets. */
 struct Upstream {
@@ -36,6 +37,13 @@ uint32_t upstream_load(const Upstream *upstream)
     return upstream->load;
 }
 
+static bool away_elsewhere[4]; /* for some other loop */
+
+uint32_t telemetry_loops_away(const Instance *instance)
+{
+    return away_elsewhere[instance->index];
+}
+
 /* Three versions of one method, and four instances: v1, v2, v3, v3. From v1 one field may be lost towards
    v2 and two towards v3. */
 static MethodType type = {.path = "/shop.Orders/Get"};
@@ -51,6 +59,7 @@ static int set_up(void **state)
 {
     arena = arena_new(ARENA_UNLIMITED);
     memset(upstreams, 0, sizeof upstreams);
+    memset(away_elsewhere, 0, sizeof away_elsewhere);
     service = (Service){.name = "orders", .versions = versions, .n_versions = 3,
                         .instances = instances, .n_instances = 4};
     const char *names[] = {"v1", "v2", "v3"};
@@ -169,6 +178,17 @@ static void a_method_without_counterpart_says_why(void **state)
     assert_fault(pick_instance(&loop, &methods[0], 0, arena, &pick), FAULT_NO_INSTANCE);
 }
 
+static void an_answer_is_possible_while_no_loop_misses_one_that_could_give_it(void **state)
+{
+    pairs[0][1].target = NULL;
+    assert_true(pick_possible(&methods[0]));
+    away_elsewhere[0] = away_elsewhere[2] = true; /* v1, and one of v3 */
+    assert_true(pick_possible(&methods[0]));
+    away_elsewhere[3] = true; /* v2 is there, but is no help */
+    assert_false(pick_possible(&methods[0]));
+    assert_true(pick_possible(&methods[1]));
+}
+
 int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
@@ -182,6 +202,7 @@ int main(void)
         TEST(when_all_are_away_the_last_failure_is_the_cause),
         TEST(where_all_are_away_one_that_is_worth_a_try_is_tried),
         TEST(a_method_without_counterpart_says_why),
+        TEST(an_answer_is_possible_while_no_loop_misses_one_that_could_give_it),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
