@@ -11,6 +11,9 @@ static void add_own_fields(const Exchange *x, Fields *fields)
     fields_add(fields, bytes_of("x-request-id"), bytes(x->request_id, REQUEST_ID_SIZE));
     if (x->version.reply)
         version_headers_write(x->version.reply, x->version.rule, x->config->identity_header, fields);
+    else if (x->record.method) /* another word of the client's would have led to a version */
+        version_headers_vary(x->record.method->version->service, x->version.rule,
+                             x->config->identity_header, fields);
     if (x->pick.served)
         fields_add(fields, bytes_of("passerelle-served-version"), bytes_of(x->pick.served->name));
     if (x->lost.size)

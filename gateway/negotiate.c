@@ -284,6 +284,7 @@ Result negotiate(const VersionQuestion *question, Arena *arena, Negotiation *neg
     Negotiation n = {0};
     for (uint32_t i = 0; i < question->service->n_rules && !n.client; i++) {
         n.rule = question->service->rules[i];
+        *negotiation_out = (Negotiation){.rule = n.rule};
         Result r = ask_rule(question, n.rule, arena, &n);
         if (failed(r))
             return r;

@@ -32,7 +32,7 @@ typedef struct Negotiation {
     VersionRule rule;      /* what decided `client` */
 } Negotiation;
 
-/* Faults: UNKNOWN_VERSION, VERSION_SUNSET. */
+/* Faults: UNKNOWN_VERSION (`rule` is what was asked last), VERSION_SUNSET (all is filled in). */
 MUST_USE Result negotiate(const VersionQuestion *question, Arena *arena, Negotiation *negotiation_out);
 
 /* The version with this name ("v2" or "2"), or NULL. */

@@ -19,8 +19,8 @@ static const char *field_of_rule(const Service *service, VersionRule rule, const
     return NULL;
 }
 
-static void add_vary(const Service *service, VersionRule decided_by, const char *identity_header,
-                     Fields *out)
+void version_headers_vary(const Service *service, VersionRule decided_by, const char *identity_header,
+                          Fields *out)
 {
     Buffer vary = buffer_in(out->arena);
     for (uint32_t i = 0; i < service->n_rules; i++) {
@@ -51,7 +51,7 @@ void version_headers_write(const Version *version, VersionRule decided_by,
     const Service *service = version->service;
     fields_add(out, bytes_of(service->version_header ? service->version_header : "api-version"),
                bytes_of(version->name));
-    add_vary(service, decided_by, identity_header, out);
+    version_headers_vary(service, decided_by, identity_header, out);
     if (version->deprecated)
         fields_add_text(out, "deprecation",
                         arena_printf(out->arena, "@%lld", (long long)(version->deprecated / SECOND)));

@@ -22,4 +22,8 @@
 void version_headers_write(const Version *version, VersionRule decided_by,
                            const char *identity_header, Fields *out);
 
+/* Only the Vary of it: of an answer that is in no version, because the rules found none. */
+void version_headers_vary(const Service *service, VersionRule decided_by, const char *identity_header,
+                          Fields *out);
+
 #endif

@@ -9,7 +9,12 @@
 #define TYPE_PREFIX "type.googleapis.com/google.rpc."
 
 enum {
-    LONGEST_MESSAGE = 1024, /* of our own errors; they may quote what a peer sent */
+    /* Of our own errors, which may quote what a peer sent. Together they fit the 8 KiB that many gRPC clients
+       take of a head, base64 and percent-encoding included: a larger one would cost them the error itself. */
+    LONGEST_MESSAGE = 1024,
+    LONGEST_DESCRIPTION = 512,
+    LONGEST_FIELD = 256,
+    LONGEST_ENTRY = 128,
     MOST_CAUSES = 8,
     MOST_INFO = 5,    /* entries of ErrorInfo.metadata */
     MOST_DETAILS = 4, /* that we make */
@@ -117,12 +122,12 @@ static void add_link(Buffer *text, const Error *link, const char *before)
 }
 
 /* Cut so that no character is broken. */
-static Bytes shortened(Bytes text)
+static Bytes shortened(Bytes text, size_t most)
 {
-    if (text.size <= LONGEST_MESSAGE)
+    if (text.size <= most)
         return text;
-    text.size = LONGEST_MESSAGE;
-    while (text.size > LONGEST_MESSAGE - 4 && (text.data[text.size] & 0xc0) == 0x80)
+    text.size = most;
+    while (text.size > most - 4 && (text.data[text.size] & 0xc0) == 0x80)
         text.size--;
     return text;
 }
@@ -142,7 +147,7 @@ Bytes error_message(const Error *error, bool hide_internals, Arena *arena)
         add_link(&text, link, before);
         before = "; because ";
     }
-    return text.full ? bytes_of(error->fault->text) : shortened(buffer_bytes(&text));
+    return text.full ? bytes_of(error->fault->text) : shortened(buffer_bytes(&text), LONGEST_MESSAGE);
 }
 
 static bool add_detail(ErrorDetails *details, const char *type_url, const ProtobufCMessage *message,
@@ -191,8 +196,8 @@ static bool add_bad_request(ErrorDetails *details, const Error *with_field, Aren
     Rpc__BadRequest request = RPC__BAD_REQUEST__INIT;
     Rpc__BadRequest__FieldViolation violation = RPC__BAD_REQUEST__FIELD_VIOLATION__INIT;
     Rpc__BadRequest__FieldViolation *list[] = {&violation};
-    violation.field = text_of(bytes_of(with_field->field), arena);
-    violation.description = text_of(shortened(bytes_of(with_field->doing)), arena);
+    violation.field = text_of(shortened(bytes_of(with_field->field), LONGEST_FIELD), arena);
+    violation.description = text_of(shortened(bytes_of(with_field->doing), LONGEST_DESCRIPTION), arena);
     violation.reason = (char *)(uintptr_t)with_field->fault->name; /* only read */
     request.n_field_violations = 1;
     request.field_violations = list;
@@ -218,7 +223,7 @@ static bool add_debug_info(ErrorDetails *details, const Error *error, Arena *are
     char *entries[MOST_CAUSES];
     for (const Error *link = error; link && info.n_stack_entries < MOST_CAUSES; link = link->cause) {
         Bytes text = bytes_of(arena_printf(arena, "%s: %s", link->fault->name, link->doing));
-        entries[info.n_stack_entries++] = text_of(shortened(text), arena);
+        entries[info.n_stack_entries++] = text_of(shortened(text, LONGEST_ENTRY), arena);
     }
     info.stack_entries = entries;
     info.detail = entries[info.n_stack_entries - 1];

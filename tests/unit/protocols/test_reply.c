@@ -579,6 +579,24 @@ static void a_message_quoting_a_peer_is_cut_at_a_character(void **state)
     assert_false(has(end.body, "\xef\xbf\xbd"));
 }
 
+static void an_error_of_our_own_fits_the_heads_that_grpc_clients_take(void **state)
+{
+    char text[4001];
+    for (size_t i = 0; i < 4000; i += 2)
+        memcpy(text + i, "\xc3\xbc", 2);
+    text[4000] = '\0';
+    Result why = FAIL_FIELD(arena, FAULT_BAD_VALUE, text, "%s", text);
+    for (int i = 0; i < 20; i++)
+        why = FAIL_OVER(arena, why, FAULT_BAD_VALUE, "%s", text);
+    write_end(call_in(DIALECT_GRPC, CODEC_PROTO), status_of_error(arena, why), true, &open_options);
+    assert_bytes(fields_get(&end.trailers, "grpc-status"), "3");
+    size_t size = 0;
+    for (uint32_t i = 0; i < end.trailers.n; i++)
+        size += end.trailers.items[i].name.size + end.trailers.items[i].value.size + 32;
+    assert_in_range(size, 4096, 8192);
+    assert_int_equal(grpc_details().n, 3);
+}
+
 static void an_arena_at_its_limit_is_a_fault(void **state)
 {
     for (size_t limit = 4096; limit < 12 * 1024; limit += 512) {
@@ -636,6 +654,7 @@ int main(void)
         TEST(an_http_body_brings_its_own_content_type),
         TEST(the_status_of_an_error_is_its_faults),
         TEST(a_message_quoting_a_peer_is_cut_at_a_character),
+        TEST(an_error_of_our_own_fits_the_heads_that_grpc_clients_take),
         TEST(an_arena_at_its_limit_is_a_fault),
     };
     return cmocka_run_group_tests(tests, set_up, tear_down);
