@@ -7,6 +7,7 @@ import subprocess
 import grpc
 import pytest
 from backends import Backend, client, v1, v3
+from certificates import certificate
 from gateway import SHOP_CONFIG, Gateway, instances
 from processes import free_port
 
@@ -17,14 +18,6 @@ listen:
   - address: '[::1]:$six'
   - address: unix:$folder/passerelle.sock
 """
-
-
-def certificate(folder, name="server"):
-    """A certificate for localhost that signs itself."""
-    subprocess.run(["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes",
-                    "-days", "2", "-subj", "/CN=localhost", "-addext", "subjectAltName=DNS:localhost,IP:127.0.0.1",
-                    "-keyout", folder / f"{name}.key", "-out", folder / f"{name}.pem"],
-                   check=True, capture_output=True)
 
 
 @pytest.fixture(scope="module")

@@ -5,7 +5,9 @@ import threading
 
 import grpc
 import pytest
-from gateway import BINARY, Gateway
+from backends import Backend
+from certificates import certificate
+from gateway import BINARY, SHOP_CONFIG, Gateway, instances
 from google.protobuf import descriptor_pb2
 from processes import eventually, free_port
 from reflecting import Reflecting, notes_schema
@@ -55,6 +57,30 @@ def test_every_dialect_works_by_what_the_instance_tells(tmp_path, files, api, al
         names = [request.file_by_filename for _, request, _ in backend.asked if request.file_by_filename]
         assert len(names) == len(set(names)) and bool(names) == alone
         assert all(metadata["api-version"] == "v1" for *_, metadata in backend.asked)
+
+
+def test_an_instance_may_be_asked_over_tls(tmp_path, files):
+    certificate(tmp_path)
+    credentials = grpc.ssl_server_credentials([((tmp_path / "server.key").read_bytes(),
+                                                (tmp_path / "server.pem").read_bytes())])
+    with Reflecting(files) as serving, Reflecting(files, credentials=credentials) as telling:
+        with gateway_to(tmp_path, telling, ", tls: {ca: server.pem, name: localhost}", serving.address) as gateway:
+            assert gateway.http("POST", "/v1/notes", {"text": {"words": "x"}}).status == 200
+        gateway = gateway_to(tmp_path, telling, ", tls: {ca: server.pem, name: elsewhere}", serving.address)
+        assert "hostname mismatch" in refused(gateway).lower()
+        gateway = gateway_to(tmp_path, telling, ", tls: {ca: nothing.pem}", serving.address)
+        assert "nothing.pem" in refused(gateway)
+
+
+def test_a_gateway_may_be_asked_for_the_version_that_is_wanted(tmp_path):
+    (tmp_path / "near").mkdir()
+    (tmp_path / "far").mkdir()
+    with Backend("v3") as backend, \
+            Gateway(tmp_path / "far", instances=instances(("v3", backend.port))) as far:
+        near = SHOP_CONFIG.replace("schema: $orders", f"schema: {{reflection: '{far.address}'}}")
+        with Gateway(tmp_path / "near", near, instances=instances(("v3", far.port))) as gateway:
+            made = gateway.http("POST", "/v1/orders", {"customer": "ada"})
+            assert made.status == 200 and gateway.http("GET", f"/v2/orders/{made.json['id']}").status == 200
 
 
 def test_protobufs_own_files_may_be_missing(tmp_path, files):
@@ -113,6 +139,8 @@ def test_a_cache_stands_in_for_an_instance_that_is_away(tmp_path, files):
         with gateway:
             kept = descriptor_pb2.FileDescriptorSet.FromString(cache.read_bytes())
             assert {file.name for file in kept.file} == set(files)
+        same = subprocess.run([BINARY, "diff", f"{cache}:notes.v1", f"{tmp_path}/notes.binpb:notes.v1"], timeout=60)
+        assert same.returncode == 0
         telling.stop()
 
         with gateway_to(tmp_path, telling, ", cache: notes.cache", serving.address) as gateway:
