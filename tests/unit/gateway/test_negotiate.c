@@ -100,6 +100,8 @@ static void media_types_may_say_two_versions(void **state)
     assert_version("accept", "application/json; version=\"2\"", "v2");
     assert_version("accept", "application/vnd.api+json", "v3"); /* says none: the default */
     assert_fault(ask("accept", "application/json; version=7", &n), FAULT_UNKNOWN_VERSION);
+    assert_string_equal(version_rule_name(n.rule), "media_type");
+    assert_null(n.client);
 }
 
 static void the_first_rule_that_says_something_decides(void **state)

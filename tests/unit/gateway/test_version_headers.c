@@ -65,6 +65,14 @@ static void vary_names_what_was_asked_up_to_the_rule_that_decided(void **state)
     assert_bytes(fields_get(&f->out, "vary"), "api-version, accept");
 }
 
+static void an_answer_in_no_version_still_says_what_was_asked(void **state)
+{
+    Fixture *f = *state;
+    version_headers_vary(&f->service, RULE_MEDIA_TYPE, "x-client", &f->out);
+    assert_int_equal(f->out.n, 1);
+    assert_bytes(fields_get(&f->out, "vary"), "api-version, accept");
+}
+
 static void a_young_version_says_nothing_of_its_end(void **state)
 {
     Fixture *f = *state;
@@ -93,6 +101,7 @@ int main(void)
         TEST(the_version_is_said_under_the_services_own_name),
         TEST(a_version_in_the_path_varies_with_nothing),
         TEST(vary_names_what_was_asked_up_to_the_rule_that_decided),
+        TEST(an_answer_in_no_version_still_says_what_was_asked),
         TEST(a_young_version_says_nothing_of_its_end),
         TEST(deprecation_is_a_structured_date_and_sunset_an_http_date),
     };
