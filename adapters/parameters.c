@@ -1,6 +1,8 @@
 /* The body and the parameters of a request as one tree, so that a plan reads them as one message. */
 #include "adapters/plan_internal.h"
 
+#include "base/utf8.h"
+
 static JsonLimits json_limits(const Plan *plan)
 {
     return (JsonLimits){plan->set->options.max_depth, plan->set->options.max_elements};
@@ -93,6 +95,8 @@ static bool may_be_text(const FieldType *field)
 static Result put_leaf(Arena *arena, const PlanParameter *parameter, const FieldType *field,
                        JsonNode *object)
 {
+    if (utf8_valid_prefix(parameter->text) < parameter->text.size)
+        return misplaced(arena, parameter, "its text is not UTF-8");
     if (!may_be_text(field))
         return misplaced(arena, parameter, "its field cannot be given as text");
     JsonNode *child = find_member(object, field);
@@ -122,9 +126,25 @@ static Result put_leaf(Arena *arena, const PlanParameter *parameter, const Field
     return OK;
 }
 
+/* Whether each part of its path is a field of the message before it, before anything is made for it. */
+static Result check_names(Arena *arena, const MessageType *type, const PlanParameter *parameter)
+{
+    Bytes rest = parameter->field_path, part;
+    while (type && bytes_split(&rest, '.', &part)) {
+        const FieldType *field = message_field(type, part);
+        if (!field || field->extension)
+            return unknown_parameter(arena, parameter, type, part);
+        type = field->message;
+    }
+    return OK;
+}
+
 static Result put_parameter(Arena *arena, const MessageType *type, const PlanParameter *parameter,
                             JsonNode *object)
 {
+    Result known = check_names(arena, type, parameter);
+    if (failed(known))
+        return known;
     Bytes rest = parameter->field_path, part;
     const FieldType *field = NULL;
     while (bytes_split(&rest, '.', &part)) {
@@ -135,8 +155,6 @@ static Result put_parameter(Arena *arena, const MessageType *type, const PlanPar
             type = field->message;
         }
         field = message_field(type, part);
-        if (!field || field->extension)
-            return unknown_parameter(arena, parameter, type, part);
     }
     if (!field)
         return misplaced(arena, parameter, "it has no name");
@@ -164,12 +182,24 @@ static Result body_tree(const Plan *plan, const PlanInput *input, Arena *arena,
     return OK;
 }
 
-Result input_tree(const Plan *plan, const PlanInput *input, Arena *arena, JsonNode **root_out)
+/* One that no field is meant by goes the way of unknown fields. */
+static Result take_parameter(const Plan *plan, const PlanParameter *parameter, Arena *arena, JsonNode *root,
+                             PlanRun *run)
+{
+    Result r = put_parameter(arena, plan->mapping->from, parameter, root);
+    if (!failed(r) || r.error->fault != &FAULT_UNKNOWN_FIELD || plan->set->options.unknown == UNKNOWN_REFUSE)
+        return r;
+    error_ignore(r, "it is counted");
+    run->n_unknown++;
+    return OK;
+}
+
+Result input_tree(const Plan *plan, const PlanInput *input, Arena *arena, PlanRun *run, JsonNode **root_out)
 {
     Result r = body_tree(plan, input, arena, root_out);
     if (!failed(r) && input->n_parameters && (*root_out)->kind != JSON_OBJECT)
         return FAIL(arena, FAULT_BAD_VALUE, "the body must be an object to be joined by parameters");
     for (uint32_t i = 0; !failed(r) && i < input->n_parameters; i++)
-        r = put_parameter(arena, plan->mapping->from, &input->parameters[i], *root_out);
+        r = take_parameter(plan, &input->parameters[i], arena, *root_out, run);
     return r;
 }

@@ -156,7 +156,7 @@ static Result run_result(Runner *runner)
                      field ? field : "", field ? ": " : "", runner->text);
 }
 
-static Result source_value(const Plan *plan, const PlanInput *input, Arena *arena,
+static Result source_value(const Plan *plan, const PlanInput *input, Arena *arena, PlanRun *run,
                            Value *source_out)
 {
     JsonNode *root = NULL;
@@ -164,7 +164,7 @@ static Result source_value(const Plan *plan, const PlanInput *input, Arena *aren
         *source_out = value_of_bytes(input->bytes);
         return OK;
     }
-    Result r = input_tree(plan, input, arena, &root);
+    Result r = input_tree(plan, input, arena, run, &root);
     *source_out = (Value){.node = root};
     return r;
 }
@@ -185,15 +185,16 @@ Result plan_run(const Plan *plan, const PlanInput *input, Arena *arena, Buffer *
     const PlanOptions *options = &plan->set->options;
     uint32_t depth = options->max_depth ? options->max_depth : DEFAULT_DEPTH;
     PlanRun unreported = {0};
+    PlanRun *report = run ? run : &unreported;
     Value source;
-    Result r = source_value(plan, input, arena, &source);
+    Result r = source_value(plan, input, arena, report, &source);
     if (failed(r))
         return r;
 
     Runner runner; /* its path is written before it is read: clearing it would cost as much as a field */
     runner.arena = arena;
     runner.out = out;
-    runner.report = run ? run : &unreported;
+    runner.report = report;
     runner.set = plan->set;
     runner.depth = 0;
     runner.max_depth = depth < MOST_DEPTH ? depth : MOST_DEPTH;

@@ -539,7 +539,7 @@ bool any_run(Runner *runner, const Program *program, Value source);
 Bytes any_type_name(Bytes url); /* the full name behind the last slash */
 
 /* parameters.c: body and parameters as one tree. */
-MUST_USE Result input_tree(const Plan *plan, const PlanInput *input, Arena *arena,
+MUST_USE Result input_tree(const Plan *plan, const PlanInput *input, Arena *arena, PlanRun *run,
                            JsonNode **root_out);
 
 #endif

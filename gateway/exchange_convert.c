@@ -67,7 +67,7 @@ Result exchange_convert_request(Exchange *x, Bytes message, Bytes *converted_out
                 return FAIL(x->arena, FAULT_OUT_OF_MEMORY, "keeping a body of %zu bytes", message.size);
             input.bytes = buffer_bytes(&json);
         }
-        input.no_body = body[0] == '\0';
+        input.no_body = body[0] == '\0' || input.bytes.size == 0; /* an empty body says nothing */
         input.body_field = strcmp(body, "*") == 0 ? BYTES_NONE : bytes_of(body);
         input.parameters = x->parameters;
         input.n_parameters = x->n_parameters;

@@ -36,7 +36,7 @@ static Result choose_plans(Exchange *x)
         reply_method = x->method->pairs[x->version.reply->index].target;
     const MethodPair *back = reply_method ? &reply_method->pairs[x->pick.served->index] : NULL;
     x->response_plan = back ? back->response[codec][x->call.reply_codec] : NULL;
-    if (x->binding && x->binding->response_body[codec] &&
+    if (x->binding && x->call.reply_codec == CODEC_JSON && x->binding->response_body[codec] &&
         x->binding->response_body[codec][x->pick.served->index])
         x->response_plan = x->binding->response_body[codec][x->pick.served->index];
     if (!x->request_plan || !x->response_plan)

@@ -203,5 +203,9 @@ const Step *opaque_end_tunnel(Exchange *x); /* the client has said all */
 
 /* exchange_resolve.c: fills in the call, its dialect, and the method or binding. */
 MUST_USE Result exchange_resolve(Exchange *x);
+/* REST, once the binding in the client's version is known: what it takes of the head, and of the body. Faults:
+   NOT_ACCEPTABLE, UNKNOWN_FIELD. */
+MUST_USE Result exchange_take_rest(Exchange *x);
+MUST_USE Result exchange_take_rest_body(Exchange *x);
 
 #endif

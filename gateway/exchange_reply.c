@@ -97,7 +97,7 @@ static Result frame_answer(Exchange *x, Message message, Compression compression
 static Message unwrapped(Exchange *x, Message message)
 {
     if (x->call.dialect == DIALECT_REST && x->call.reply_codec == CODEC_PROTO)
-        message.bytes = http_body_unwrap(message.bytes, &x->content_type);
+        message.bytes = http_body_unwrap(x->binding, message.bytes, &x->content_type);
     return message;
 }
 
@@ -170,10 +170,12 @@ const Step *exchange_reply_end(Exchange *x, const Status *status, const Fields *
     if (!failed(r) && x->compressor)
         r = end_compressed(x, &end);
     x->record.status = *status;
-    if (failed(r)) {
-        /* Not even the error could be written: the stream is broken off, which no client takes for success. */
+    if (failed(r)) { /* not even the error could be written */
         x->record.why = r;
         x->record.status = status_of_error(x->arena, r);
+        end.breaks_off = true;
+    }
+    if (end.breaks_off) { /* which no client takes for success */
         http_stream_reset(x->client.stream, 2 /* INTERNAL_ERROR */);
         return &STEP_finish;
     }

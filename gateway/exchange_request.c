@@ -50,11 +50,6 @@ static Result choose_method(Exchange *x)
             return FAIL(x->arena, FAULT_UNKNOWN_PATH, "%s of %s does not serve %.*s", version->name,
                         version->service->name, BYTES_ARGS(x->call.path));
         x->method = x->binding->method;
-        if (http_body_out(x->binding))
-            x->call.reply_codec = CODEC_PROTO;
-        /* The same path may name its variables otherwise in another version. */
-        for (size_t i = 0; i < x->binding->n_variables; i++)
-            x->parameters[i].field_path = x->binding->variables[i];
     } else {
         const Method *method = method_in(x->method, version);
         if (!method)
@@ -64,7 +59,7 @@ static Result choose_method(Exchange *x)
     }
     x->record.method = x->method;
     x->route = x->record.route = x->method->route;
-    return OK;
+    return x->binding ? exchange_take_rest(x) : OK;
 }
 
 static void on_deadline(Timer *timer)
@@ -169,6 +164,9 @@ static const Step *exchange_receive(Exchange *x)
     }
     if (!x->has_message)
         return wrong_count(x, "none was sent");
+    Result r = x->binding ? exchange_take_rest_body(x) : OK;
+    if (failed(r))
+        return exchange_fail(x, r);
     x->record.messages_in = 1;
     return &STEP_pick;
 }

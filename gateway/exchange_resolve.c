@@ -1,5 +1,6 @@
 /* What is asked for: an RPC by its path, a REST binding, or an opaque route. */
 #include "base/arena.h"
+#include "base/json_text.h"
 #include "gateway/exchange_internal.h"
 
 /* A request names itself and its trace before anything can go wrong with it. */
@@ -24,16 +25,14 @@ static void pass_on_names(Exchange *x)
         fields_add(&x->call.metadata, bytes_of("x-request-id"), x->record.request_id);
 }
 
-/* Query parameters are taken only where the body does not hold everything already. */
+/* Of path and query. Which of them the rule takes is known with the version: see exchange_take_rest. */
 static Result take_parameters(Exchange *x, const RestMatch *match)
 {
-    RestParameter *query = NULL;
-    size_t n_query = 0;
-    if (strcmp(x->binding->rule->body, "*") != 0) {
-        Result r = rest_query_parse(x->call.query, x->arena, &query, &n_query);
-        if (failed(r))
-            return r;
-    }
+    RestParameter *query;
+    size_t n_query;
+    Result r = rest_query_parse(x->call.query, x->arena, &query, &n_query);
+    if (failed(r))
+        return r;
     x->parameters = arena_array(x->arena, PlanParameter, match->n_parameters + n_query);
     if (!x->parameters)
         return FAIL(x->arena, FAULT_OUT_OF_MEMORY, "keeping %zu parameters",
@@ -44,6 +43,57 @@ static Result take_parameters(Exchange *x, const RestMatch *match)
     for (size_t i = 0; i < n_query; i++)
         x->parameters[x->n_parameters++] = (PlanParameter){query[i].field_path, query[i].text};
     return OK;
+}
+
+/* What the rule has no place for goes the way of unknown fields. */
+static Result refuse_or_count(Exchange *x, uint32_t n, Bytes name, const char *why)
+{
+    if (x->route->unknown_fields == UNKNOWN_REFUSE)
+        return FAIL_FIELD(x->arena, FAULT_UNKNOWN_FIELD, name.size ? arena_text(x->arena, name) : NULL,
+                          "%s %s%s%.*s %s", x->binding->rule->verb, x->binding->rule->path,
+                          name.size ? ": parameter " : "", BYTES_ARGS(name), why);
+    x->record.n_unknown += n;
+    return OK;
+}
+
+Result exchange_take_rest(Exchange *x)
+{
+    const RestBinding *binding = x->binding;
+    bool is_stream = x->method->type->server_streaming;
+    if (http_body_out(binding))
+        x->call.reply_codec = CODEC_PROTO;
+    else if (!rest_accepts(&x->call, is_stream))
+        return FAIL(x->arena, FAULT_NOT_ACCEPTABLE, "accept: %.*s; there is %s",
+                    BYTES_ARGS(bytes_slice(fields_joined(x->call.head, "accept"), 0, 200)),
+                    is_stream ? "application/x-ndjson and text/event-stream" : "application/json");
+    /* The same path may name its variables otherwise in another version. */
+    for (size_t i = 0; i < binding->n_variables; i++)
+        x->parameters[i].field_path = binding->variables[i];
+    uint32_t n_query = x->n_parameters - (uint32_t)binding->n_variables;
+    if (n_query == 0 || strcmp(binding->rule->body, "*") != 0)
+        return OK;
+    x->n_parameters -= n_query;
+    return refuse_or_count(x, n_query, x->parameters[x->n_parameters].field_path,
+                           "is not taken: the body is all that the path does not say");
+}
+
+/* No bytes, or an object without members. */
+static bool says_nothing(Bytes body, Arena *arena)
+{
+    JsonCursor cursor = json_cursor(body, arena);
+    bool first = true;
+    Bytes name;
+    if (body.size == 0)
+        return true;
+    return json_cursor_peek(&cursor) == JSON_KIND_OBJECT && !json_cursor_member(&cursor, &first, &name) &&
+           json_cursor_finish(&cursor);
+}
+
+Result exchange_take_rest_body(Exchange *x)
+{
+    if (x->binding->rule->body[0] || says_nothing(x->message.bytes, x->arena))
+        return OK;
+    return refuse_or_count(x, 1, BYTES_NONE, "takes no body");
 }
 
 /* The path's REST binding or opaque route. Neither: nothing is set, and `match` says which verbs would do. */

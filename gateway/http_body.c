@@ -16,12 +16,20 @@ bool http_body_in(const RestBinding *binding)
     if (strcmp(body, "*") == 0)
         return http_body_is(input);
     const FieldType *field = body[0] ? message_field(input, bytes_of(body)) : NULL;
-    return field && http_body_is(field->message);
+    return field && http_body_is(field->message) && !field->repeated;
+}
+
+/* The answer's field that is the body, or NULL: all of it. */
+static const FieldType *answer_field(const RestBinding *binding)
+{
+    const char *name = binding->rule->response_body;
+    return name[0] ? message_field(binding->method->type->output, bytes_of(name)) : NULL;
 }
 
 bool http_body_out(const RestBinding *binding)
 {
-    return http_body_is(binding->method->type->output) && !binding->rule->response_body[0];
+    const FieldType *field = answer_field(binding);
+    return http_body_is(field ? field->message : binding->method->type->output) && !(field && field->repeated);
 }
 
 void http_body_wrap(Bytes content_type, Bytes body, Buffer *out)
@@ -33,16 +41,24 @@ void http_body_wrap(Bytes content_type, Bytes body, Buffer *out)
     buffer_add_text(out, "\"}");
 }
 
-Bytes http_body_unwrap(Bytes message, Bytes *content_type_out)
+/* The last occurrence of a field of bytes or a message. */
+static Bytes last_field(Bytes message, uint32_t number)
 {
-    Bytes data = BYTES_NONE;
-    *content_type_out = bytes_of("application/octet-stream");
+    Bytes found = BYTES_NONE;
     WireReader reader = wire_reader(message);
     for (WireField f; wire_next(&reader, &f);) {
-        if (f.type == WIRE_LENGTH && f.number == 1)
-            *content_type_out = f.bytes;
-        if (f.type == WIRE_LENGTH && f.number == 2)
-            data = f.bytes;
+        if (f.type == WIRE_LENGTH && f.number == number)
+            found = f.bytes;
     }
-    return data;
+    return found;
+}
+
+Bytes http_body_unwrap(const RestBinding *binding, Bytes message, Bytes *content_type_out)
+{
+    const FieldType *field = answer_field(binding);
+    if (field)
+        message = last_field(message, field->number);
+    Bytes content_type = last_field(message, 1);
+    *content_type_out = content_type.size ? content_type : bytes_of("application/octet-stream");
+    return last_field(message, 2);
 }

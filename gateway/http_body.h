@@ -18,7 +18,7 @@ bool http_body_out(const RestBinding *binding);
 /* A body as the JSON of an HttpBody. */
 void http_body_wrap(Bytes content_type, Bytes body, Buffer *out);
 
-/* The data of an HttpBody in wire format. Borrows from it. */
-Bytes http_body_unwrap(Bytes message, Bytes *content_type_out);
+/* The data of the HttpBody that an answer in wire format is, or has in its response_body. Borrows from it. */
+Bytes http_body_unwrap(const RestBinding *binding, Bytes message, Bytes *content_type_out);
 
 #endif

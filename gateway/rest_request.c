@@ -304,7 +304,7 @@ static const FieldType *answer_field(const HttpRule *rule, const MethodType *met
 bool rest_answer_is_raw(const HttpRule *rule, const MethodType *method)
 {
     const FieldType *field = answer_field(rule, method);
-    return http_body_is(field ? field->message : method->output);
+    return http_body_is(field ? field->message : method->output) && !(field && field->repeated);
 }
 
 Result rest_answer_message(const HttpRule *rule, const MethodType *method, Bytes content_type, Bytes body,

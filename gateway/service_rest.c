@@ -27,13 +27,21 @@ static const FieldType *field_at(const MessageType *message, Bytes path)
     return field;
 }
 
+/* Scalars, and the messages whose JSON is a string (http.proto: a path names "a primitive type"). */
+static bool may_be_text(const FieldType *field)
+{
+    WellKnown known = field->message ? field->message->well_known : WELL_KNOWN_NONE;
+    return !field->message || known == WELL_KNOWN_TIMESTAMP || known == WELL_KNOWN_DURATION ||
+           known == WELL_KNOWN_FIELD_MASK || known == WELL_KNOWN_WRAPPER;
+}
+
 static void check_fields(ConfigReader *reader, const RestBinding *binding)
 {
     const MethodType *type = binding->method->type;
     const HttpRule *rule = binding->rule;
     for (size_t i = 0; i < binding->n_variables; i++) {
         const FieldType *field = field_at(type->input, binding->variables[i]);
-        if (!field || field->repeated)
+        if (!field || field->repeated || !may_be_text(field))
             tell(reader, binding->method, rule,
                  arena_printf(reader->arena, "the variable %.*s is no single field of %s",
                               BYTES_ARGS(binding->variables[i]), type->input->full_name));

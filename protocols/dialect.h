@@ -133,6 +133,9 @@ typedef enum RestStream {
 
 RestStream rest_stream_of(const Call *call);
 
+/* Whether a REST client takes JSON, or one of these streams of it. */
+bool rest_accepts(const Call *call, bool is_stream);
+
 /* Adds one message of a REST stream. Its JSON is on one line. */
 void rest_stream_write(RestStream stream, Bytes message, Buffer *out);
 
@@ -142,7 +145,8 @@ typedef struct ReplyEnd {
     HttpHead head;
     Bytes body;      /* to be sent: an error's body, gRPC-Web's trailer frame, Connect's EndStream */
     bool has_trailers;
-    Fields trailers; /* HTTP trailers (gRPC) */
+    Fields trailers; /* HTTP trailers (gRPC, REST streams) */
+    bool breaks_off; /* nothing in the answer can say that it failed: its stream is to be reset */
 } ReplyEnd;
 
 /* Error details as JSON: what their types mean is known above. A detail is a serialized

@@ -87,25 +87,6 @@ static void add_problem(const Reply *reply, Buffer *out)
     buffer_add_byte(out, '}');
 }
 
-RestStream rest_stream_of(const Call *call)
-{
-    Bytes accept = fields_joined(call->head, "accept"), range;
-    while (bytes_split(&accept, ',', &range)) {
-        Bytes type = bytes_trim(bytes_slice(range, 0, bytes_find(range, ';')));
-        if (bytes_are_nocase(type, "text/event-stream"))
-            return REST_STREAM_EVENTS;
-    }
-    return REST_STREAM_LINES;
-}
-
-void rest_stream_write(RestStream stream, Bytes message, Buffer *out)
-{
-    if (stream == REST_STREAM_EVENTS)
-        buffer_add_text(out, "data: ");
-    buffer_add_bytes(out, message);
-    buffer_add_text(out, stream == REST_STREAM_EVENTS ? "\n\n" : "\n");
-}
-
 /* The head is out, with status 200: the error is the stream's last item. */
 static void write_in_stream(const Reply *reply, Buffer *out)
 {
@@ -140,11 +121,13 @@ Result problem_json_reply_end(const Reply *reply, ReplyEnd *end)
     Buffer body = buffer_in(reply->arena);
     if (!reply->head_sent) {
         write_whole(reply, &body, end);
-    } else if (reply->call->dialect == DIALECT_REST) {
+    } else if (reply->call->dialect == DIALECT_REST && reply->call->reply_codec == CODEC_JSON) {
         if (reply->status->code != CODE_OK)
             write_in_stream(reply, &body);
         end->has_trailers = reply->trailers->n > 0;
         end->trailers = *reply->trailers;
+    } else {
+        end->breaks_off = reply->status->code != CODE_OK; /* bytes of any kind have no place for an error */
     }
     if (body.full)
         return FAIL(reply->arena, FAULT_OUT_OF_MEMORY, "writing an error body");

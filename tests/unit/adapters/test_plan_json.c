@@ -237,7 +237,7 @@ static void parameters_that_fit_nowhere_are_refused(void **state)
         {PARAMETER("child", "1"), "BAD_VALUE"},       {PARAMETER("labels", "1"), "BAD_VALUE"},
         {PARAMETER("a_string.x", "1"), "BAD_VALUE"},  {PARAMETER("children.an_int32", "1"), "BAD_VALUE"},
         {PARAMETER("an_int32", "x"), "BAD_VALUE"},    {PARAMETER("", "x"), "UNKNOWN_FIELD"},
-        {PARAMETER("any.type_url", "x"), "BAD_VALUE"},
+        {PARAMETER("any.type_url", "x"), "BAD_VALUE"}, {PARAMETER("a_string", "a\xff"), "BAD_VALUE"},
     };
     Bytes out;
     PlanInput input = {.no_body = true};
@@ -251,6 +251,19 @@ static void parameters_that_fit_nowhere_are_refused(void **state)
     assert_fault(with_parameters(input, twice, 2, &out), FAULT_BAD_VALUE);
     input = (PlanInput){.bytes = bytes_of("[1]")};
     assert_fault(with_parameters(input, twice, 1, &out), FAULT_BAD_VALUE);
+}
+
+static void unknown_parameters_are_counted_where_unknown_fields_are(void **state)
+{
+    static const PlanParameter parameters[] = {PARAMETER("nothing", "1"), PARAMETER("child.inner.nothing", "2"),
+                                               PARAMETER("an_int32", "3")};
+    PlanOptions options = {.from = CODEC_JSON, .to = CODEC_JSON, .unknown = UNKNOWN_COUNT};
+    PlanInput input = {.no_body = true, .parameters = parameters, .n_parameters = 3};
+    PlanRun run = {0};
+    Buffer out = buffer_in(bench.call);
+    assert_ok(bench.call, plan_run(compiled(identity_of(KINDS), options), &input, bench.call, &out, &run));
+    assert_bytes(buffer_bytes(&out), "{\"anInt32\":3}");
+    assert_int_equal(run.n_unknown, 2);
 }
 
 /* ---- Limits -------------------------------------------------------------------------------------- */
@@ -308,6 +321,7 @@ int main(void)
         cmocka_unit_test(parameters_are_read_by_the_type_of_their_field),
         cmocka_unit_test(parameters_join_the_body_and_win),
         cmocka_unit_test(parameters_that_fit_nowhere_are_refused),
+        cmocka_unit_test(unknown_parameters_are_counted_where_unknown_fields_are),
         cmocka_unit_test(depth_and_elements_are_limited),
         cmocka_unit_test(a_small_arena_is_an_error),
     };

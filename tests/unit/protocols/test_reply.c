@@ -538,6 +538,18 @@ static void an_error_in_a_rest_stream_is_its_last_item(void **state)
     assert_int_equal(end.body.size, 0);
 }
 
+static void an_error_in_a_stream_of_bytes_breaks_it_off(void **state)
+{
+    static const Dialect dialects[] = {DIALECT_REST, DIALECT_HTTP};
+    for (size_t i = 0; i < 2; i++) {
+        write_end(call_in(dialects[i], CODEC_PROTO), said(CODE_DATA_LOSS, "broke off"), true, NULL);
+        assert_true(end.breaks_off);
+        assert_int_equal(end.body.size, 0);
+        write_end(call_in(dialects[i], CODEC_PROTO), said(CODE_OK, ""), true, NULL);
+        assert_false(end.breaks_off);
+    }
+}
+
 /* Its head is out before they are known. */
 static void the_services_trailers_of_a_rest_stream_are_https(void **state)
 {
@@ -650,6 +662,7 @@ int main(void)
         TEST(the_reason_of_a_services_error_info_is_the_problems_reason),
         TEST(a_rest_stream_is_lines_or_events_by_accept),
         TEST(an_error_in_a_rest_stream_is_its_last_item),
+        TEST(an_error_in_a_stream_of_bytes_breaks_it_off),
         TEST(the_services_trailers_of_a_rest_stream_are_https),
         TEST(an_http_body_brings_its_own_content_type),
         TEST(the_status_of_an_error_is_its_faults),

@@ -1,0 +1,449 @@
+"""REST by google.api.http as clients meet it: curl and http.client, before a grpcio backend that echoes."""
+import base64
+import json
+import subprocess
+import threading
+from concurrent import futures
+
+import grpc
+import pytest
+from gateway import Gateway
+from processes import ROOT, eventually, free_port
+from raw import Raw
+from talkers import Schema
+
+CONFIG = """
+listen: [{address: "127.0.0.1:$port"}]
+admin: {address: "127.0.0.1:$admin"}
+log: "-"
+services:
+  - name: library
+    versions: [{name: v1, package: library.v1, schema: $schema}]
+    instances: ["127.0.0.1:$backend"]
+routes:
+  - {match: library, timeout: 10s}
+  - {match: library.Library/Counting, unknown_fields: count}
+"""
+JSON = {"Content-Type": "application/json"}
+PIECES = [b"\x89PNG", b"", b"\0\xff", b"end"]
+
+
+class Library:
+    """The backend; `asked` are the messages that it got, as JSON, `ended` the names of shelves that were left."""
+
+    def __init__(self, schema):
+        self.schema, self.asked, self.ended = schema, [], []
+        book, body = schema("library.v1.Book"), schema("google.api.HttpBody")
+        self.Book, self.Body = book, body
+        handlers = {}
+        for method in schema.pool.FindServiceByName("library.v1.Library").methods:
+            asked = schema(method.input_type.full_name)
+            special = {"Download": self.download, "Pieces": self.pieces, "Shelf": self.shelf}
+            kind = grpc.unary_stream_rpc_method_handler if method.name in ("Pieces", "Shelf") else \
+                grpc.unary_unary_rpc_method_handler
+            handlers[method.name] = kind(special.get(method.name, self.echo), asked.FromString,
+                                         lambda answer: answer.SerializeToString())
+        self.port = free_port()
+        self.server = grpc.server(futures.ThreadPoolExecutor(16))
+        self.server.add_generic_rpc_handlers(
+            [grpc.method_handlers_generic_handler("library.v1.Library", handlers)])
+        self.server.add_insecure_port(f"127.0.0.1:{self.port}")
+        self.server.start()
+
+    def echo(self, message, _):
+        self.asked.append(self.schema.spell(message))
+        return message
+
+    def download(self, book, _):
+        return self.Body(content_type="image/png", data=book.name.encode())
+
+    def pieces(self, book, context):
+        for piece in PIECES:
+            yield self.Body(content_type="image/png", data=piece)
+        if book.name == "broken":
+            context.abort(grpc.StatusCode.DATA_LOSS, "broke off")
+
+    def shelf(self, book, context):
+        gone = threading.Event()
+        context.add_callback(lambda: (self.ended.append(book.name), gone.set()))
+        for tag in book.tags:
+            if tag == "!":
+                context.abort(grpc.StatusCode.DATA_LOSS, "broke\noff")
+            if tag == "...":
+                gone.wait(30)
+            yield self.Book(name=tag, note="two\nlines\r\nand more")
+
+
+class World:
+    def __init__(self, gateway, library):
+        self.gateway, self.library = gateway, library
+
+    def http(self, *arguments, **more):
+        return self.gateway.http(*arguments, **more)
+
+    def asks(self, verb, path, body=None, headers=None):
+        """What the backend got of a request that goes well; the answer says the same."""
+        before = len(self.library.asked)
+        answer = self.http(verb, path, body, headers)
+        assert answer.status == 200, answer.body
+        assert len(self.library.asked) == before + 1
+        return self.library.asked[-1]
+
+    def refuses(self, status, verb, path, body=None, headers=None):
+        """The problem that tells of it; the backend never hears of the request."""
+        before = len(self.library.asked)
+        answer = self.http(verb, path, body, headers)
+        assert (answer.status, answer.headers["Content-Type"]) == (status, "application/problem+json"), answer.body
+        assert len(self.library.asked) == before
+        assert answer.json["status"] == status
+        return {**answer.json, "headers": answer.headers}
+
+
+@pytest.fixture(scope="module")
+def world(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("rest")
+    binary = folder / "library.binpb"
+    subprocess.run(["protoc", f"-I{ROOT}/tests/flow/rest", f"-I{ROOT}/examples/shop/proto", "--include_imports",
+                    f"--descriptor_set_out={binary}", "library.proto"], check=True)
+    library = Library(Schema(binary))
+    with Gateway(folder, CONFIG, schema=binary, backend=library.port) as gateway:
+        yield World(gateway, library)
+    library.server.stop(0)
+
+
+# ---- Paths -----------------------------------------------------------------------------------------------
+
+@pytest.mark.parametrize("path,name", [
+    ("/v1/one/42", "42"),
+    ("/v1/one/a%20b+c", "a b+c"),
+    ("/v1/one/x%2Fy%3A%3F%23%25", "x/y:?#%"),          # one segment is decoded wholly
+    ("/v1/one/%C3%BC", "ü"),
+    ("/v1/one/a:b", "a:b"),                            # a colon that begins no known verb
+    ("/v1/one/42:lend", "42:lend"),                    # that verb is POST's
+    ("/v1/one/..", ".."),                              # a name like any other: nothing is resolved
+    ("/v1/%6Fne/42", "42"),                            # an escaped literal is still that literal
+    ("/v1/shelves/1/books/2", "shelves/1/books/2"),
+    ("/v1/shelves/a%2Fb/books/%7Ec%20d", "shelves/a%2Fb/books/~c d"),  # several keep reserved characters' escapes
+    ("/v1/files/a/b/c.txt", "a/b/c.txt"),
+    ("/v1/files/a//b/", "a//b/"),
+    ("/v1/files", ""), ("/v1/files/", ""),
+    ("/v1/files/a/b:tail", "a/b"),                     # the verb after **
+    ("/v1/files/a:b/c", "a:b/c"),
+    ("/v1/any/thing/of/7", "7"),
+    ("/v1/verbs/7", "7"),
+])
+def test_a_path_says_the_name(world, path, name):
+    assert world.asks("GET", path) == ({"name": name} if name else {})
+
+
+@pytest.mark.parametrize("path", [
+    "/v1/one/", "/v1/one", "/v1/one/42/", "/v1//one/42", "/v1/one//42", "//v1/one/42", "/v1/one/a/b",
+    "/v1/one%2F42", "/v1/any//of/7", "/v1/any/a/b/of/7", "/v1/shelves/1/books", "/v1/shelves/1/books/2/3",
+    "/v1/one/../one/42", "/V1/one/42"])
+def test_a_path_that_only_resembles_one_is_404(world, path):
+    assert world.refuses(404, "GET", path)["reason"] == "UNKNOWN_PATH"
+
+
+@pytest.mark.parametrize("path", ["/v1/one/%", "/v1/one/%4", "/v1/one/%zz", "/v1/one/%FF", "/v1/files/a%C3"])
+def test_a_bad_escape_is_400(world, path):
+    assert world.refuses(400, "GET", path)["code"] == "INVALID_ARGUMENT"
+
+
+def test_a_verb_that_the_path_does_not_take_is_405_with_those_that_it_takes(world):
+    told = world.refuses(405, "PUT", "/v1/one/42")
+    assert told["headers"]["Allow"] == "GET"
+    assert set(world.refuses(405, "GET", "/v1/none/7")["headers"]["Allow"].split(", ")) == {"POST", "DELETE"}
+    assert world.refuses(405, "GET", "/v1/custom/7")["headers"]["Allow"] == "REPORT"
+    assert world.refuses(405, "POST", "/v1/one/42")["headers"]["Allow"] == "GET"
+
+
+def test_verbs_of_ones_own_are_served(world):
+    assert world.asks("REPORT", "/v1/custom/7") == {"name": "7"}
+    assert world.asks("BREW", "/v1/verbs/7") == {"name": "7"}
+
+
+def test_a_colons_verb_is_told_from_the_name(world):
+    assert world.asks("POST", "/v1/one/a:b:lend", {"number": "5"}) == {"name": "a:b", "number": "5"}
+
+
+def test_variables_of_every_type_are_read(world):
+    raw = base64.urlsafe_b64encode(b"\xfb\xff").decode().rstrip("=")
+    assert world.asks("GET", f"/v1/typed/-9007199254740993/ROUND/true/{raw}/2026-01-02T03:04:05Z") == {
+        "number": "-9007199254740993", "shape": "ROUND", "yes": True, "raw": "+/8=", "at": "2026-01-02T03:04:05Z"}
+    for path, field in (("x/ROUND/true/AA/2026-01-02T03:04:05Z", "number"),
+                        ("1/SQUARE/true/AA/2026-01-02T03:04:05Z", "shape"),
+                        ("1/ROUND/maybe/AA/2026-01-02T03:04:05Z", "yes"),
+                        ("1/ROUND/true/A!/2026-01-02T03:04:05Z", "raw"),
+                        ("1/ROUND/true/AA/yesterday", "at")):
+        assert field in world.refuses(400, "GET", f"/v1/typed/{path}")["detail"]
+
+
+@pytest.mark.parametrize("rule,why", [
+    ('get: "/v1/{tags}"', "tags is no single field"), ('get: "/v1/{inner}"', "inner is no single field"),
+    ('get: "/v1/{nothing}"', "nothing is no single field"), ('get: "/v1/{name=a/{note}}"', "cannot stand in each other"),
+    ('get: "/v1/{name=**}/x"', "nothing may follow"), ('get: "v1/x"', "begins with"),
+    ('get: "/v1/{name}/{name}"', "there already"), ('post: "/v1/x" body: "nothing"', "the body nothing is no field"),
+    ('post: "/v1/x" body: "inner.name"', "the body inner.name is no field"),
+    ('get: "/v1/x" response_body: "nothing"', "the response body nothing is no field")])
+def test_a_rule_that_cannot_be_meant_is_refused_at_load(tmp_path, rule, why):
+    (tmp_path / "bad.proto").write_text("""
+        syntax = "proto3"; package library.v1; import "google/api/annotations.proto";
+        service Library { rpc One(Book) returns (Book) { option (google.api.http) = {%s}; } }
+        message Book { string name = 1; repeated string tags = 2; Book inner = 3; string note = 4; }""" % rule)
+    binary = tmp_path / "bad.binpb"
+    subprocess.run(["protoc", f"-I{tmp_path}", f"-I{ROOT}/examples/shop/proto", "--include_imports",
+                    f"--descriptor_set_out={binary}", "bad.proto"], check=True)
+    config = CONFIG.replace("  - {match: library.Library/Counting, unknown_fields: count}\n", "")
+    told = Gateway(tmp_path, config, schema=binary, backend=1).check()
+    assert told.returncode == 1 and why in told.stdout + told.stderr
+
+
+# ---- Queries ---------------------------------------------------------------------------------------------
+
+@pytest.mark.parametrize("query,asked", [
+    ("number=9007199254740993", {"number": "9007199254740993"}),
+    ("tags=a&tags=b%26c&tags=", {"tags": ["a", "b&c", ""]}),
+    ("counts=1&counts=-2", {"counts": [1, -2]}),
+    ("shape=ROUND&shapes=1&shapes=FLAT", {"shape": "ROUND", "shapes": ["ROUND", "FLAT"]}),
+    ("inner.name=a+b&inner.inner.number=7", {"inner": {"name": "a b", "inner": {"number": "7"}}}),
+    ("raw=%2B/8=", {"raw": "+/8="}), ("raw=-_8", {"raw": "+/8="}),
+    ("yes=true&ratio=NaN", {"yes": True, "ratio": "NaN"}),
+    ("at=2026-01-02T03:04:05Z&took=1.5s", {"at": "2026-01-02T03:04:05Z", "took": "1.500s"}),
+    ("mask=name,inner.otherName", {"mask": "name,inner.otherName"}),
+    ("most=7&words=a&words=b", {"most": "7", "words": ["a", "b"]}),
+    ("maybe=0", {"maybe": 0}),
+    ("alias=x", {"alias": "x"}), ("other_name=x", {"alias": "x"}),
+    ("&&number=1&", {"number": "1"}),
+    ("", {}),
+])
+def test_a_query_fills_fields(world, query, asked):
+    assert world.asks("GET", f"/v1/one/n?{query}") == {"name": "n", **asked}
+
+
+@pytest.mark.parametrize("query,word", [
+    ("nubmer=1", "nubmer"), ("inner.nothing=1", "inner.nothing"), ("name.inner=1", "name.inner"),
+    ("number=1&number=2", "number"),                    # twice: nobody knows which is meant
+    ("name=other", "name"),                             # in the path and in the query
+    ("number=one", "number"), ("shape=SQUARE", "shape"), ("yes=1x", "yes"), ("at=now", "at"),
+    ("inner=x", "inner"), ("free=x", "free"), ("labels=x", "labels"), ("labels.a=x", "labels"), ("list=x", "list"),
+    ("list.name=x", "list"), ("tags=%FF", "tags"), ("number=%zz", "escape"), ("=1", ""),
+])
+def test_a_query_that_cannot_be_meant_is_400_and_named(world, query, word):
+    told = world.refuses(400, "GET", f"/v1/one/n?{query}")
+    assert word in json.dumps({**told, "headers": None})
+
+
+def test_an_unknown_parameter_is_counted_where_the_route_says_so(world):
+    assert world.asks("GET", "/v1/counting/n?nubmer=1&number=2&nothing.at.all=3") == {"name": "n", "number": "2"}
+    assert world.gateway.logged(path="/v1/counting/n", verb="GET")["unknown"] == 2
+
+
+# ---- Bodies ----------------------------------------------------------------------------------------------
+
+def test_a_star_body_is_all_that_the_path_does_not_say(world):
+    assert world.asks("PUT", "/v1/whole/n", {"number": 5, "inner": {"tags": ["a"]}}) == {
+        "name": "n", "number": "5", "inner": {"tags": ["a"]}}
+    assert world.asks("PUT", "/v1/whole/n", {"name": "other"}) == {"name": "n"}, "the path is what was called"
+
+
+def test_a_star_body_leaves_no_parameters(world):
+    told = world.refuses(400, "PUT", "/v1/whole/n?number=5", {})
+    assert "number" in told["detail"] and told["reason"] == "UNKNOWN_FIELD"
+    assert world.asks("POST", "/v1/counting/n?number=5&tags=a", {}) == {"name": "n"}
+    assert world.gateway.logged(path="/v1/counting/n", verb="POST")["unknown"] == 2
+
+
+@pytest.mark.parametrize("body", [b"", b"{}", b" \r\n{ }\t"])
+def test_an_empty_body_is_an_empty_object(world, body):
+    assert world.asks("PUT", "/v1/whole/n", body, JSON) == {"name": "n"}
+
+
+def test_an_empty_body_of_a_field_leaves_it_unset(world):
+    assert world.asks("PATCH", "/v1/inner/7", b"", JSON) == {"inner": {"name": "inner/7"}}
+    assert world.asks("PATCH", "/v1/inner/7", b"{}", JSON) == {"inner": {"name": "inner/7"}}
+    assert world.asks("PUT", "/v1/tags/n", b"", JSON) == {"name": "n"}
+
+
+def test_path_body_and_query_share_a_message(world):
+    assert world.asks("PATCH", "/v1/inner/7?number=3&tags=a&alias=x", {"number": "4", "note": "b"}) == {
+        "inner": {"name": "inner/7", "number": "4", "note": "b"}, "number": "3", "tags": ["a"], "alias": "x"}
+
+
+def test_a_field_of_any_type_may_be_the_body(world):
+    assert world.asks("PUT", "/v1/tags/n", ["a", "b"]) == {"name": "n", "tags": ["a", "b"]}
+    assert world.asks("PUT", "/v1/note/n", b'"words"', JSON) == {"name": "n", "note": "words"}
+    world.refuses(400, "PUT", "/v1/tags/n", {"tags": ["a"]})
+
+
+@pytest.mark.parametrize("verb,path", [("GET", "/v1/one/n"), ("POST", "/v1/none/n"), ("DELETE", "/v1/none/n")])
+def test_a_body_where_none_is_taken_is_refused_unless_it_says_nothing(world, verb, path):
+    told = world.refuses(400, verb, path, {"number": 5})
+    assert "body" in told["detail"]
+    for nothing in (b"", b"{}", b" { }\n"):
+        assert world.asks(verb, path, nothing, JSON) == {"name": "n"}
+
+
+def test_a_body_where_none_is_taken_is_counted_where_the_route_says_so(world):
+    assert world.asks("POST", "/v1/counting?name=m", {"number": 5}) == {"name": "m"}
+    assert world.gateway.logged(path="/v1/counting", verb="POST")["unknown"] == 1
+
+
+@pytest.mark.parametrize("content_type", ["text/plain", "application/x-www-form-urlencoded", "application/xml",
+                                          "application/json; charset=latin1", "nonsense", "application/grpc+xml"])
+def test_another_content_type_is_415(world, content_type):
+    told = world.http("PUT", "/v1/whole/n", b"{}", {"Content-Type": content_type})
+    assert told.status == 415
+
+
+@pytest.mark.parametrize("content_type", ["application/json", "Application/JSON; charset=UTF-8",
+                                          "application/vnd.library.v1+json", None])
+def test_json_is_understood_under_all_its_names(world, content_type):
+    headers = {"Content-Type": content_type} if content_type else {}
+    assert world.asks("PUT", "/v1/whole/n", b'{"number": 1}', headers) == {"name": "n", "number": "1"}
+
+
+# ---- Answers ---------------------------------------------------------------------------------------------
+
+def test_each_binding_has_its_own_response_body(world):
+    assert world.http("GET", "/v1/more/n?tags=a").json == {"name": "n", "tags": ["a"]}
+    assert world.http("GET", "/v1/more?tags=a&tags=b").json == ["a", "b"]
+    assert world.http("POST", "/v1/more", {"inner": {"number": 7}}).json == {"number": "7"}
+    assert world.http("PUT", "/v1/note/n", b'"words"', JSON).json == "words"
+
+
+def test_a_response_body_that_is_unset_is_its_fields_nothing(world):
+    assert world.http("GET", "/v1/more").json == []
+    assert world.http("PUT", "/v1/note/n", b'""', JSON).json == ""
+    assert world.http("POST", "/v1/more", {}).json in ({}, None)
+
+
+@pytest.mark.parametrize("accept", ["text/html", "image/*", "application/json;q=0", "application/xml, text/plain",
+                                    "text/event-stream"])
+def test_an_accept_that_json_does_not_meet_is_406(world, accept):
+    assert world.refuses(406, "GET", "/v1/one/n", headers={"Accept": accept})["reason"] == "NOT_ACCEPTABLE"
+
+
+@pytest.mark.parametrize("accept", ["*/*", "application/*", "APPLICATION/JSON", "text/html, */*;q=0.1", "",
+                                    "application/vnd.library.v1+json", "application/json; charset=utf-8",
+                                    "application/problem+json, application/json"])
+def test_an_accept_that_json_meets_is_answered(world, accept):
+    assert world.asks("GET", "/v1/one/n", headers={"Accept": accept}) == {"name": "n"}
+
+
+# ---- HttpBody --------------------------------------------------------------------------------------------
+
+def test_bytes_of_any_type_go_up_and_come_down(world):
+    assert world.asks("POST", "/v1/upload/n?number=5", b"\0\xff{", {"Content-Type": "image/png"}) == {
+        "name": "n", "number": "5", "file": {"contentType": "image/png", "data": "AP97"}}
+    down = world.http("GET", "/v1/download/picture", headers={"Accept": "image/png"})
+    assert (down.headers["Content-Type"], down.body) == ("image/png", b"picture")
+    both = world.http("POST", "/v1/raw", b"\0\xff", {"Content-Type": "a/b; c=d"})
+    assert (both.headers["Content-Type"], both.body) == ("a/b; c=d", b"\0\xff")
+
+
+def test_a_field_of_the_answer_may_be_bytes_of_any_type(world):
+    file = {"contentType": "image/png", "data": "AP8="}
+    down = world.http("POST", "/v1/file", {"file": file})
+    assert (down.headers["Content-Type"], down.body) == ("image/png", b"\0\xff")
+
+
+def test_a_stream_of_bytes_is_one_body(world):
+    answer = world.http("GET", "/v1/pieces/n")
+    assert (answer.headers["Content-Type"], answer.body) == ("image/png", b"".join(PIECES))
+
+
+def test_a_stream_of_bytes_that_breaks_is_no_whole_body(world):
+    with Raw(world.gateway.port) as connection:
+        connection.send("GET /v1/pieces/broken HTTP/1.1\r\nHost: x\r\n\r\n")
+        told = connection.read_all()
+    assert not told.endswith(b"0\r\n\r\n"), "nothing but the missing end can say so"
+
+
+# ---- Streams ---------------------------------------------------------------------------------------------
+
+def lines(answer):
+    return [json.loads(line) for line in answer.body.decode().splitlines()]
+
+
+def events(answer):
+    """[(event, data)] by the rules of HTML's "event stream interpretation"."""
+    found = []
+    for block in answer.body.decode().split("\n\n")[:-1]:
+        fields = [line.partition(": ")[::2] for line in block.split("\n")]
+        assert all(name in ("event", "data") for name, _ in fields), block
+        data = "\n".join(value for name, value in fields if name == "data")
+        found.append((dict(fields).get("event", "message"), json.loads(data)))
+    return found
+
+
+BOOK = {"note": "two\nlines\r\nand more"}
+
+
+@pytest.mark.parametrize("accept", ["*/*", "application/x-ndjson", "application/json", None])
+def test_a_stream_is_lines_unless_events_are_wanted(world, accept):
+    answer = world.http("GET", "/v1/shelf?tags=a&tags=b", headers={"Accept": accept} if accept else {})
+    assert answer.headers["Content-Type"] == "application/x-ndjson"
+    assert lines(answer) == [{"name": "a", **BOOK}, {"name": "b", **BOOK}]
+
+
+@pytest.mark.parametrize("accept,kind", [
+    ("text/event-stream", "text/event-stream"),
+    ("application/x-ndjson;q=0.5, text/event-stream", "text/event-stream"),
+    ("text/event-stream;q=0.5, application/x-ndjson", "application/x-ndjson"),
+    ("text/event-stream;q=0, */*", "application/x-ndjson"),
+])
+def test_the_more_wanted_of_lines_and_events_is_given(world, accept, kind):
+    answer = world.http("GET", "/v1/shelf?tags=a", headers={"Accept": accept})
+    assert answer.headers["Content-Type"] == kind
+
+
+def test_newlines_in_data_do_not_break_an_event(world):
+    answer = world.http("GET", "/v1/shelf?tags=a&tags=b", headers={"Accept": "text/event-stream"})
+    assert events(answer) == [("message", {"name": "a", **BOOK}), ("message", {"name": "b", **BOOK})]
+
+
+def test_a_stream_that_is_not_acceptable_is_406(world):
+    assert world.refuses(406, "GET", "/v1/shelf?tags=a", headers={"Accept": "text/html"})
+
+
+def test_an_error_in_the_middle_is_the_last_item(world):
+    told = lines(world.http("GET", "/v1/shelf?tags=a&tags=!"))
+    assert told[0] == {"name": "a", **BOOK}
+    assert (told[1]["error"]["code"], told[1]["error"]["detail"]) == ("DATA_LOSS", "broke\noff")
+    told = events(world.http("GET", "/v1/shelf?tags=a&tags=!", headers={"Accept": "text/event-stream"}))
+    assert [event for event, _ in told] == ["message", "error"]
+    assert told[1][1]["error"]["code"] == "DATA_LOSS"
+
+
+def test_an_error_before_the_first_message_is_an_ordinary_one(world):
+    answer = world.http("GET", "/v1/shelf?tags=!")
+    assert (answer.status, answer.headers["Content-Type"]) == (500, "application/problem+json")
+    assert answer.json["code"] == "DATA_LOSS"
+
+
+def test_a_deadline_in_the_middle_is_said_too(world):
+    answer = world.http("GET", "/v1/shelf?tags=a&tags=...", headers={"grpc-timeout": "300m"})
+    assert answer.status == 200
+    assert [line.get("error", {}).get("code") for line in lines(answer)] == [None, "DEADLINE_EXCEEDED"]
+
+
+@pytest.mark.parametrize("http", ["--http1.1", "--http2-prior-knowledge"])
+@pytest.mark.parametrize("accept", ["application/x-ndjson", "text/event-stream"])
+def test_each_message_is_there_at_once_and_a_reader_who_leaves_is_told(world, http, accept):
+    name = f"reader{http}{accept}"
+    curl = subprocess.Popen(["curl", "-sN", http, "-G", "-H", f"Accept: {accept}", "--data-urlencode", f"name={name}",
+                             f"http://{world.gateway.address}/v1/shelf?tags=a&tags=..."], stdout=subprocess.PIPE)
+    assert json.loads(curl.stdout.readline().removeprefix(b"data: "))["name"] == "a"
+    assert name not in world.library.ended
+    curl.kill()
+    curl.communicate()
+    eventually(lambda: name in world.library.ended, 5)
+
+
+def test_http2_says_the_same(world):
+    done = subprocess.run(["curl", "-s", "--http2-prior-knowledge", "-X", "PATCH", "--json", '{"number": 4}',
+                           "-w", "\n%{http_version} %{http_code} %{content_type}",
+                           f"http://{world.gateway.address}/v1/inner/x%2Fy?tags=a"], capture_output=True, text=True)
+    body, told = done.stdout.rsplit("\n", 1)
+    assert told == "2 200 application/json"
+    assert json.loads(body) == {"inner": {"name": "inner/x%2Fy", "number": "4"}, "tags": ["a"]}
