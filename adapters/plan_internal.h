@@ -460,8 +460,15 @@ static inline void copy_bytes(uint8_t *to, const uint8_t *from, size_t size)
 {
     uint64_t first, last;
     uint32_t first_half, last_half;
-    if (size > 16) {
+    if (size > 64) {
         memcpy(to, from, size);
+    } else if (size > 16) {
+        memcpy(to, from, 16);
+        if (size > 32) {
+            memcpy(to + 16, from + 16, 16);
+            memcpy(to + size - 32, from + size - 32, 16);
+        }
+        memcpy(to + size - 16, from + size - 16, 16);
     } else if (size >= 8) {
         memcpy(&first, from, 8);
         memcpy(&last, from + size - 8, 8);
@@ -523,7 +530,16 @@ static inline size_t length_begin(Buffer *out, size_t guess)
     return reserved;
 }
 
-void length_end(Buffer *out, size_t content, size_t reserved);
+void length_end_slow(Buffer *out, size_t content, size_t reserved);
+
+static inline void length_end(Buffer *out, size_t content, size_t reserved)
+{
+    size_t size = out->size - content;
+    if (reserved == 1 && size < 0x80 && !out->full)
+        out->data[content - 1] = (uint8_t)size;
+    else
+        length_end_slow(out, content, reserved);
+}
 
 /* convert.c: one converter on one set of arguments. Messages come and go as protobuf bytes. `set_out`
    false: the value is absent. */

@@ -55,7 +55,7 @@ void put_wire_scalar(Buffer *out, FieldKind kind, Value value)
     }
 }
 
-void length_end(Buffer *out, size_t content, size_t reserved)
+void length_end_slow(Buffer *out, size_t content, size_t reserved)
 {
     size_t size = out->size - content, needed = wire_varint_size(size);
     if (out->full)

@@ -104,16 +104,27 @@ static bool arena_extend(Arena *arena, size_t size)
     return true;
 }
 
-void *arena_alloc(Arena *arena, size_t size)
+static void *take(Arena *arena, size_t size)
 {
-    if (size > SIZE_MAX / 2)
-        return NULL;
-    size = aligned(size ? size : 1);
-    if (size > (size_t)(arena->end - arena->next) && !arena_extend(arena, size))
-        return NULL;
     arena->latest = arena->next;
     arena->next += size;
     return arena->latest;
+}
+
+static __attribute__((noinline)) void *alloc_in_new_block(Arena *arena, size_t size)
+{
+    if (size > SIZE_MAX / 2 || !arena_extend(arena, aligned(size)))
+        return NULL;
+    return take(arena, aligned(size));
+}
+
+void *arena_alloc(Arena *arena, size_t size)
+{
+    size_t room = (size_t)(arena->end - arena->next);
+    size += !size;
+    if (size > room || aligned(size) > room)
+        return alloc_in_new_block(arena, size);
+    return take(arena, aligned(size));
 }
 
 void *arena_calloc(Arena *arena, size_t n, size_t size)
