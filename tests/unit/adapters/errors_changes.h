@@ -3,7 +3,7 @@
 #define TESTS_UNIT_ADAPTERS_ERRORS_CHANGES_H
 
 #define ERRORS_CHANGES                                                                               \
-    "types: {Item: Line}\n"                                                                          \
+    "types: {Item: Line, Coupon: {added: graceful}}\n"                                               \
     "messages:\n"                                                                                    \
     "  Request:\n"                                                                                   \
     "    name: title\n"                                                                              \

@@ -151,6 +151,19 @@ static void a_loud_loss_leaves_the_detail_as_it_is_and_is_told(void **state)
     assert_string_equal(seen.unconverted, "changes.Errors.New.Stuck");
 }
 
+static void a_type_without_a_counterpart_stays_unless_it_may_go_gracefully(void **state)
+{
+    Seen seen;
+    Buffer status = status_begin();
+    const char *promo = "{\"@type\":\"" NEW "Promo\",\"code\":\"c\"}";
+    add_json(&status, "{\"@type\":\"" NEW "Coupon\",\"code\":\"c\"}");
+    add_json(&status, promo);
+    assert_bytes(converted(status, &seen), arena_printf(bench.loaded->arena, "%s\n", promo));
+    assert_string_equal(seen.unconverted, "changes.Errors.New.Promo");
+    assert_int_equal(seen.n, 1);
+    assert_int_equal(seen.run.plan.n_losses, 1);
+}
+
 /* As with versions that share a package: a type of the error's version has the name of one of the client's. */
 static void a_detail_that_the_client_would_misread_is_left_out(void **state)
 {
@@ -258,6 +271,7 @@ int main(void)
         cmocka_unit_test(a_detail_becomes_the_clients_type_and_its_losses_are_told),
         cmocka_unit_test(what_nobody_knows_goes_on_as_its_bytes_and_in_its_place),
         cmocka_unit_test(a_loud_loss_leaves_the_detail_as_it_is_and_is_told),
+        cmocka_unit_test(a_type_without_a_counterpart_stays_unless_it_may_go_gracefully),
         cmocka_unit_test(a_detail_that_the_client_would_misread_is_left_out),
         cmocka_unit_test(a_malformed_detail_of_a_known_type_costs_nothing_but_itself),
         cmocka_unit_test(a_status_that_cannot_be_read_stays_as_it_is),
