@@ -98,6 +98,16 @@ static Result check_length(Exchange *x)
                 (long long)x->head->content_length, limit);
 }
 
+/* Connect spells calls of one message and streams with different content types. */
+static Result check_framing(Exchange *x)
+{
+    if (x->call.dialect != DIALECT_CONNECT || exchange_is_unary(x))
+        return OK;
+    return FAIL(x->arena, FAULT_UNSUPPORTED_MEDIA,
+                "%s is a stream, which is spoken in application/connect+json or application/connect+proto",
+                x->method->type->path);
+}
+
 static const Step *exchange_negotiate(Exchange *x)
 {
     const Method *method = x->binding ? x->binding->method : x->method;
@@ -118,6 +128,8 @@ static const Step *exchange_negotiate(Exchange *x)
         x->record.rule = version_rule_name(x->version.rule);
     if (!failed(r))
         r = choose_method(x);
+    if (!failed(r))
+        r = check_framing(x);
     if (!failed(r))
         r = check_length(x);
     if (!failed(r))

@@ -86,6 +86,13 @@ def test_a_content_type_that_nobody_speaks(shop, path, content_type, expected):
     assert answer.status == expected
 
 
+@pytest.mark.parametrize("content_type", ["application/json", "application/proto"])
+def test_a_stream_cannot_be_asked_for_as_one_message_of_connect(shop, content_type):
+    answer = shop.http("POST", "/shop.orders.v3.Orders/Watch", b"", {"Content-Type": content_type})
+    assert answer.status == 415 and answer.json["code"] == "unknown"
+    assert "application/connect+json" in answer.json["message"]
+
+
 def test_a_compression_that_nobody_speaks(shop):
     answer = shop.http("POST", "/v1/orders", b"x", {**JSON, "Content-Encoding": "lzma"})
     assert answer.status in (415, 501)
