@@ -171,7 +171,8 @@ const Step *exchange_attempt_failed(Exchange *x, Result why)
     if (fault == &FAULT_UPSTREAM_REFUSED && x->record.attempts < 3)
         x->tried = 0;
     x->last_failure = why;
-    x->may_return = x->sent && fault != &FAULT_UPSTREAM_REFUSED; /* refusals are not counted */
+    /* Refusals are not counted; who answers that it is unavailable is believed. */
+    x->may_return = x->sent && !x->has_answer && fault != &FAULT_UPSTREAM_REFUSED;
     x->sent = false;
     x->has_answer = false;
     x->has_answer_message = false;

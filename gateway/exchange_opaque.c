@@ -3,6 +3,7 @@
  * of a connection that was upgraded (WebSocket).
  */
 #include "base/arena.h"
+#include "gateway/cors.h"
 #include "gateway/exchange_internal.h"
 
 enum { INTERIM_MOST = 16 };
@@ -127,6 +128,8 @@ static void on_head(void *owner, HttpStream *stream, const HttpHead *head, bool 
     for (uint32_t i = 0; i < head->fields.n; i++)
         fields_add(&reply.fields, head->fields.items[i].name, head->fields.items[i].value);
     fields_add(&reply.fields, bytes_of("x-request-id"), x->record.request_id);
+    if (!fields_get(&reply.fields, "access-control-allow-origin").data)
+        cors_add(&x->config->cors, x->origin, &reply.fields);
     x->record.http_status = head->status;
     x->record.time_upstream_head = x->loop->now - x->began;
     x->instance.ended = end;

@@ -22,7 +22,6 @@ static void add_own_fields(const Exchange *x, Fields *fields)
         fields_add(fields, bytes_of("passerelle-degraded"), bytes_of(x->record.degraded));
     if (x->allow.size)
         fields_add(fields, bytes_of("allow"), x->allow);
-    cors_add(&x->config->cors, x->origin, fields);
 }
 
 static Fields reply_fields(const Exchange *x, const Fields *from_service)
@@ -59,6 +58,7 @@ static void send_head(Exchange *x, Compression compression, int64_t content_leng
     reply_write_head(&x->call, &fields, compression, content_length, x->arena, &head);
     if (content_length >= 0 && x->has_answer)
         reply_add_trailers(&x->call, &x->answer.trailers, &head);
+    cors_add(&x->config->cors, x->origin, &head.fields);
     http_stream_send_head(x->client.stream, &head, false);
     x->record.http_status = head.status;
     x->replied_head = true;
@@ -181,6 +181,7 @@ const Step *exchange_reply_end(Exchange *x, const Status *status, const Fields *
     }
     if (end.has_head) {
         x->record.http_status = end.head.status;
+        cors_add(&x->config->cors, x->origin, &end.head.fields);
         http_stream_send_head(x->client.stream, &end.head, !end.body.size && !end.has_trailers);
     }
     if (end.body.size) {
