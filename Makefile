@@ -5,7 +5,7 @@ FUZZ_SECONDS ?= 60
 MESSAGES ?= 100000
 
 .DEFAULT_GOAL := help
-.PHONY: help deps build demo test asan tsan fuzz prove bench conformance format tidy clean
+.PHONY: help deps build demo test browser asan tsan fuzz prove bench conformance format tidy clean
 
 help: ## this menu
 	@echo 'Passerelle: make WHAT, where WHAT is'
@@ -33,6 +33,13 @@ asan: ## the same under AddressSanitizer and UndefinedBehaviorSanitizer
 
 tsan: ## the same under ThreadSanitizer
 	@TSAN_OPTIONS="suppressions=$(CURDIR)/tests/tsan.supp $$TSAN_OPTIONS" $(MAKE) --no-print-directory test BUILD=build-tsan SETUP='-Db_sanitize=thread -Db_lundef=false'
+
+browser: ## pages in headless Chromium call the shop; not part of test, for Chromium is large
+	@.ci/deps build demo test browser
+	@$(MAKE) --no-print-directory build
+	@[ -d tests/browser/node_modules ] || (cd tests/browser && npm ci --no-audit --no-fund --ignore-scripts)
+	@PASSERELLE=$(CURDIR)/$(BUILD)/passerelle SHOP_STUBS=$(CURDIR)/$(BUILD)/examples/shop/stubs \
+		/usr/bin/python3 -m pytest -q -p no:cacheprovider tests/browser
 
 fuzz: ## each fuzz target for FUZZ_SECONDS (60), with clang's libFuzzer
 	@.ci/deps build fuzz

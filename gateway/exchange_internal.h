@@ -201,7 +201,9 @@ const Step *opaque_send(Exchange *x);
 const Step *opaque_forward(Exchange *x, Bytes piece);
 const Step *opaque_end_tunnel(Exchange *x); /* the client has said all */
 
-/* exchange_resolve.c: fills in the call, its dialect, and the method or binding. */
+/* exchange_resolve.c: a request has a name and a trace before anything can go wrong with it; then the call, its
+   dialect, and the method or binding are filled in. */
+void exchange_name(Exchange *x);
 MUST_USE Result exchange_resolve(Exchange *x);
 /* REST, once the binding in the client's version is known: what it takes of the head, and of the body. Faults:
    NOT_ACCEPTABLE, UNKNOWN_FIELD. */

@@ -18,6 +18,7 @@ static const Step *answer_preflight(Exchange *x)
 
 static const Step *exchange_resolve_step(Exchange *x)
 {
+    exchange_name(x);
     if (x->config->cors.n_origins && cors_is_preflight(x->head))
         return answer_preflight(x);
     Result r = exchange_resolve(x);

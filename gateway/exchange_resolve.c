@@ -3,9 +3,11 @@
 #include "base/json_text.h"
 #include "gateway/exchange_internal.h"
 
-/* A request names itself and its trace before anything can go wrong with it. */
-static void name_request(Exchange *x)
+void exchange_name(Exchange *x)
 {
+    x->call.verb = bytes_copy(x->arena, x->head->method);
+    x->call.path = bytes_copy(x->arena, bytes_slice(x->head->path, 0, bytes_find(x->head->path, '?')));
+    x->origin = bytes_copy(x->arena, fields_get(&x->head->fields, "origin"));
     request_id_write(&x->loop->random, x->request_id);
     trace_context_begin(&x->head->fields, &x->loop->random, x->arena, &x->trace);
     x->record.request_id = bytes(x->request_id, REQUEST_ID_SIZE);
@@ -150,11 +152,6 @@ static Result resolve_plain(Exchange *x)
 
 Result exchange_resolve(Exchange *x)
 {
-    name_request(x);
-    size_t query = bytes_find(x->head->path, '?');
-    x->call.verb = bytes_copy(x->arena, x->head->method);
-    x->call.path = bytes_copy(x->arena, bytes_slice(x->head->path, 0, query));
-    x->origin = bytes_copy(x->arena, fields_get(&x->head->fields, "origin"));
     x->method = table_get(&x->config->methods, x->call.path);
 
     if (!x->method)

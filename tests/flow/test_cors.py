@@ -32,6 +32,15 @@ def list_orders(gateway, **headers):
     return gateway.http("POST", "/shop.orders.v3.Orders/List", {}, {"Origin": PAGE, **headers})
 
 
+def test_a_preflight_is_answered_for_every_path_and_logged(gateway):
+    for path in ("/v3/orders", "/old/", "/nowhere"):
+        answer = gateway.http("OPTIONS", path, headers={"Origin": PAGE, "Access-Control-Request-Method": "PATCH",
+                                                        "Access-Control-Request-Headers": "x-a, x-b"})
+        assert answer.status == 204 and answer.headers["Access-Control-Allow-Headers"] == "x-a, x-b"
+        line = gateway.logged(path=path)
+        assert (line["verb"], line["http_status"]) == ("OPTIONS", 204) and line["request_id"]
+
+
 def test_trailers_that_connect_gives_as_fields_are_exposed(gateway):
     answer = list_orders(gateway, **{"x-trailer-word": "bye", "x-echo-word": "hello"})
     assert answer.headers["trailer-x-trailer-word"] == "bye"
