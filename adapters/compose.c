@@ -15,13 +15,17 @@ typedef struct Composing {
     uint32_t n_tasks, tasks_capacity;
 } Composing;
 
+enum { MOST_TAKEN = 64 }; /* messages within each other of which one field is taken */
+
 /* One composed mapping, to be filled. */
 typedef struct Task {
     const Mapping *first, *second;
     Mapping *made;
     Guard *guards;
     uint32_t n_guards, guards_capacity;
-    Table taken; /* messages of which a field was taken */
+    Table taken; /* messages of which a field was taken, each with the way to it */
+    const Expr *way[MOST_TAKEN];
+    uint32_t n_way;
     int line;    /* of the second list, which is at work */
 } Task;
 
@@ -135,6 +139,8 @@ static const Expr *presence_of(const Expr *expr)
 
 static const Expr *resolve(Composing *c, Task *task, Scope scope, const FieldType *const *steps,
                            uint32_t n_steps);
+static const Expr *descend(Composing *c, Task *task, const Expr *message,
+                           const FieldType *const *steps, uint32_t n_steps);
 
 /* Fields without presence take zero for unset: so does the version between. */
 static const Expr *as_stored(Composing *c, const FieldType *field, const Expr *value)
@@ -145,16 +151,28 @@ static const Expr *as_stored(Composing *c, const FieldType *field, const Expr *v
     return expr_sentinel(c->arena, value, &zero);
 }
 
-/* The first of a list is taken once for all of its fields: what it drops is counted once. */
-static const Expr *counted_once(Composing *c, Task *task, const Expr *message)
+/* Is this message taken apart for the first time, on the way that led to it? */
+static bool is_new_here(Composing *c, Task *task, const Expr *message)
 {
-    if (message->kind != EXPR_FIRST || !message->loss)
-        return message;
-    Bytes key = bytes(&message, sizeof message);
+    const Expr *way[MOST_TAKEN + 1];
+    memcpy(way, task->way, task->n_way * sizeof *way);
+    way[task->n_way] = message;
+    Bytes key = bytes(way, (task->n_way + 1) * sizeof *way);
     if (!task->taken.arena)
         task->taken = table_in(c->arena);
-    if (!table_put(&task->taken, bytes_copy(c->arena, key), (void *)(uintptr_t)message))
+    if (table_get(&task->taken, key))
+        return false;
+    table_put(&task->taken, bytes_copy(c->arena, key), task);
+    return true;
+}
+
+/* The first of a list is taken once for all of its fields: what that drops is counted, or refused, once. */
+static const Expr *chosen_once(Composing *c, Task *task, const Expr *message)
+{
+    if (message->kind != EXPR_FIRST)
         return message;
+    if (is_new_here(c, task, message))
+        add_guard(c, task, (Guard){.source = message});
     Expr *copy = expr_copy(c->arena, message);
     copy->loss = NULL;
     return copy;
@@ -168,6 +186,10 @@ static bool has_map(const Expr *expr)
         if (has_map(expr->args[i]))
             return true;
     }
+    for (uint32_t i = 0; i < expr->n_rules; i++) {
+        if (has_map(expr->rules[i].value))
+            return true;
+    }
     return false;
 }
 
@@ -175,14 +197,58 @@ static bool has_map(const Expr *expr)
 static const Expr *lift(Composing *c, Task *task, const FieldType *field, const Expr *inner,
                         const Expr *message)
 {
+    const Expr *chosen = chosen_once(c, task, message);
     if (!inner)
         return NULL;
     if (message->kind != EXPR_FIELD && has_map(inner)) {
         refuse(c, task, field, "is a map inside a message that is chosen or made on the way");
         return NULL;
     }
-    const Expr *value = over(c, inner, counted_once(c, task, message));
-    return expr_makes_up(value) ? expr_when(c->arena, value, message, NULL) : value;
+    const Expr *value = over(c, inner, chosen);
+    return expr_makes_up(value) ? expr_when(c->arena, value, chosen, NULL) : value;
+}
+
+/* Guards from number `first` on are over the message that `message` yields. */
+static void lift_guards(Composing *c, Task *task, uint32_t first, const Expr *message)
+{
+    for (uint32_t i = first; i < task->n_guards; i++) {
+        const Expr *source = over(c, task->guards[i].source, message);
+        task->guards[i].source =
+            expr_makes_up(source) ? expr_when(c->arena, source, message, NULL) : source;
+    }
+}
+
+/* A field of a message that the first list converts: what that does to its other fields happens still. */
+static const Expr *descend_mapped(Composing *c, Task *task, const Expr *message,
+                                  const FieldType *const *steps, uint32_t n_steps)
+{
+    const Mapping *mapping = message->mapping;
+    uint32_t first = task->n_guards;
+    bool is_new = is_new_here(c, task, message);
+    if (task->n_way == MOST_TAKEN) {
+        refuse(c, task, steps[0], "is too deep inside messages that change");
+        return NULL;
+    }
+    task->way[task->n_way++] = message;
+    const Expr *inner =
+        resolve(c, task, (Scope){mapping->rules, mapping->n_rules}, steps, n_steps);
+    for (uint32_t i = 0; is_new && i < mapping->n_guards; i++)
+        add_guard(c, task, mapping->guards[i]);
+    lift_guards(c, task, first, message->args[0]);
+    task->n_way--;
+    return lift(c, task, steps[0], inner, message->args[0]);
+}
+
+/* The same only when a kind says so. */
+static const Expr *descend_when(Composing *c, Task *task, const Expr *message,
+                                const FieldType *const *steps, uint32_t n_steps)
+{
+    uint32_t first = task->n_guards;
+    const Expr *inner = descend(c, task, message->args[0], steps, n_steps);
+    for (uint32_t i = first; i < task->n_guards; i++)
+        task->guards[i].source = expr_when(c->arena, task->guards[i].source, message->args[1],
+                                           message->constants);
+    return expr_when(c->arena, inner, message->args[1], message->constants);
 }
 
 static const Expr *descend(Composing *c, Task *task, const Expr *message,
@@ -191,13 +257,8 @@ static const Expr *descend(Composing *c, Task *task, const Expr *message,
     switch (message->kind) {
     case EXPR_BUILD:
         return resolve(c, task, (Scope){message->rules, message->n_rules}, steps, n_steps);
-    case EXPR_MESSAGE: {
-        Scope scope = {message->mapping->rules, message->mapping->n_rules};
-        return lift(c, task, steps[0], resolve(c, task, scope, steps, n_steps), message->args[0]);
-    }
-    case EXPR_WHEN:
-        return expr_when(c->arena, descend(c, task, message->args[0], steps, n_steps),
-                         message->args[1], message->constants);
+    case EXPR_MESSAGE: return descend_mapped(c, task, message, steps, n_steps);
+    case EXPR_WHEN: return descend_when(c, task, message, steps, n_steps);
     case EXPR_REQUIRE:
         if (!message->n_args)
             return expr_require(c->arena, NULL, value_type_of(steps[n_steps - 1]), message->field);
@@ -267,12 +328,15 @@ static const Expr *retarget(Composing *c, const Expr *expr, const MessageType *t
     return copy;
 }
 
-/* Does the result say of this rule's field whether it is there? Then it says it of the whole
- * message. */
+/* Does the result say of this rule's field whether it is there? Then it says it of the whole message. What
+   has no presence does not say it of what became zero. */
 static bool presence_is_kept(const Rule *built, const Mapping *second)
 {
     for (uint32_t i = 0; i < second->n_rules; i++) {
         const Expr *value = second->rules[i].value;
+        if (field_is_implicit(second->rules[i].target) &&
+            (!field_is_implicit(built->target) || expr_may_be_zero(value)))
+            continue;
         while (value->kind == EXPR_MESSAGE || value->kind == EXPR_DEFAULT ||
                (value->kind == EXPR_CONVERT && value->n_args == 1 &&
                 value->converter->code != CONVERT_SENTINEL))
@@ -341,7 +405,6 @@ static const Expr *through(Composing *c, Task *task, const Mapping *second, cons
         inner = message->n_args ? through(c, task, second, message->args[0]) : NULL;
         return expr_require(c->arena, inner, (ValueType){KIND_MESSAGE, false, second->to, NULL},
                             message->field);
-    case EXPR_FIRST:
     case EXPR_WRAP:
         inner = through(c, task, second, message->args[0]);
         if (!inner)

@@ -142,29 +142,64 @@ static Result number_text(Step *s)
                             : arena_printf(s->o->arena, "%lld", (long long)value->i));
 }
 
+static size_t digits_at(const char *text)
+{
+    return strspn(text, "0123456789");
+}
+
+/* A number as JSON writes it: no plus sign, no leading zeros. */
+static bool is_json_number(const char *text)
+{
+    text += *text == '-';
+    size_t n = digits_at(text);
+    if (!n || (n > 1 && *text == '0'))
+        return false;
+    text += n;
+    if (*text == '.') {
+        if (!(n = digits_at(++text)))
+            return false;
+        text += n;
+    }
+    if (*text == 'e' || *text == 'E') {
+        text += 1 + (text[1] == '+' || text[1] == '-');
+        if (!(n = digits_at(text)))
+            return false;
+        text += n;
+    }
+    return !*text;
+}
+
+static Result whole_text(Step *s, const char *text)
+{
+    char *end;
+    errno = 0;
+    if (!strpbrk(text, ".eE")) {
+        Wide whole = *text == '-' ? (Wide)strtoll(text, &end, 10) : (Wide)strtoull(text, &end, 10);
+        return errno ? cannot(s, "no whole number") : give_whole(s, whole);
+    }
+    long double value = strtold(text, NULL);
+    if (value != floorl(value) || fabsl(value) > 18446744073709551615.0L)
+        return cannot(s, "no whole number");
+    return give_whole(s, (Wide)value);
+}
+
 static Result text_number(Step *s)
 {
     Bytes text = s->from->plain.bytes;
     FieldKind kind = s->by->to.kind;
-    char *end;
     const char *copy = arena_text(s->o->arena, text);
     if (kind == KIND_BOOL) {
         s->to->plain.u = bytes_are(text, "true");
         return s->to->plain.u || bytes_are(text, "false") ? OK : cannot(s, "no bool");
     }
-    if (!text.size || strspn(copy, "-0123456789.eE+NaInfinity") != text.size)
+    bool named = kind_is_float(kind) && (bytes_are(text, "NaN") || bytes_are(text, "Infinity") ||
+                                         bytes_are(text, "-Infinity"));
+    if (strlen(copy) != text.size || (!named && !is_json_number(copy)))
         return cannot(s, "no number");
-    double value = strtod(copy, &end);
-    if (*end)
-        return cannot(s, "no number");
-    if (kind_is_float(kind)) {
-        s->to->plain.d = kind == KIND_FLOAT ? (double)strtof(copy, NULL) : value;
-        return OK;
-    }
-    errno = 0;
-    Wide whole_value =
-        *copy == '-' ? (Wide)strtoll(copy, &end, 10) : (Wide)strtoull(copy, &end, 10);
-    return errno || *end ? cannot(s, "no whole number") : give_whole(s, whole_value);
+    if (!kind_is_float(kind))
+        return whole_text(s, copy);
+    s->to->plain.d = kind == KIND_FLOAT ? (double)strtof(copy, NULL) : strtod(copy, NULL);
+    return isfinite(s->to->plain.d) || named ? OK : cannot(s, "too large a number");
 }
 
 static Result bytes_text(Step *s)

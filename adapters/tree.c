@@ -294,19 +294,22 @@ static bool any_equal(const Tree *a, const Tree *b)
                     *value = message_field_by_number(a->type, 2);
     const TreeField *urls[2] = {tree_field(a, url), tree_field(b, url)};
     const TreeField *values[2] = {tree_field(a, value), tree_field(b, value)};
-    if (urls[0]->n != 1 || urls[1]->n != 1 || values[0]->n != values[1]->n ||
+    if (urls[0]->n != 1 || urls[1]->n != 1 ||
         !bytes_equal(urls[0]->values[0].plain.bytes, urls[1]->values[0].plain.bytes))
         return false;
     Bytes name = urls[0]->values[0].plain.bytes;
     size_t slash = bytes_find(name, '/');
     const MessageType *type =
         schema_message(a->type->schema, bytes_slice(name, slash + 1, name.size));
-    if (!type || !values[0]->n)
+    if (!type)
         return false;
+    Bytes contents[2];
+    for (int i = 0; i < 2; i++)
+        contents[i] = values[i]->n ? values[i]->values[0].plain.bytes : BYTES_NONE;
     Arena *arena = arena_new(ARENA_UNLIMITED);
     Tree *trees[2];
-    bool equal = !failed(tree_parse(arena, type, values[0]->values[0].plain.bytes, &trees[0])) &&
-                 !failed(tree_parse(arena, type, values[1]->values[0].plain.bytes, &trees[1])) &&
+    bool equal = !failed(tree_parse(arena, type, contents[0], &trees[0])) &&
+                 !failed(tree_parse(arena, type, contents[1], &trees[1])) &&
                  tree_equal(trees[0], trees[1]);
     arena_free(arena);
     return equal;

@@ -88,6 +88,8 @@ static const Operation operations[] = {
      "graceful}}\nmessages: {Item: {sku: code}}",
      "types: {Line: Item, Gift: {removed: kept}, Coupon: {added: graceful}}\n"
      "messages: {Line: {code: sku}}"},
+    {"Deep", "messages: {M: {a: box.inner.b, c: box.inner.c}}",
+     "messages: {M: {box.inner.b: a, box.inner.c: c}}"},
     {"Defaults",
      "enums: {Color: {RED: ROT}}\nmessages:\n  M:\n"
      "    unit: {to: weight_unit, required: kg, optional: \"\"}\n"

@@ -1,0 +1,25 @@
+/*
+ * Random versions of an API and the lists of what became of it, for the proof that plans do what lists say.
+ *
+ * A version is a handful of messages and enums. The next one is made from it change by change, each with
+ * its line of the list, so that every list is one that has to load. Lives in the arena that is given.
+ */
+#ifndef TESTS_UNIT_ADAPTERS_RANDOM_CHANGES_H
+#define TESTS_UNIT_ADAPTERS_RANDOM_CHANGES_H
+
+#include "adapters/changes.h"
+#include "base/random.h"
+
+enum { RANDOM_VERSIONS = 4 };
+
+typedef struct RandomChain {
+    ChangeSide sides[RANDOM_VERSIONS];
+    const char *lists[RANDOM_VERSIONS - 1]; /* YAML */
+    uint32_t n_lists;
+    const char *schemas; /* all of them, for people */
+} RandomChain;
+
+/* The same seed gives the same chain. */
+void random_chain(Arena *arena, uint64_t seed, RandomChain *chain_out);
+
+#endif
