@@ -178,32 +178,12 @@ static const Expr *chosen_once(Composing *c, Task *task, const Expr *message)
     return copy;
 }
 
-static bool has_map(const Expr *expr)
-{
-    if (expr->kind == EXPR_FIELD)
-        return expr->steps[expr->n_steps - 1]->map;
-    for (uint32_t i = 0; i < expr->n_args; i++) {
-        if (has_map(expr->args[i]))
-            return true;
-    }
-    for (uint32_t i = 0; i < expr->n_rules; i++) {
-        if (has_map(expr->rules[i].value))
-            return true;
-    }
-    return false;
-}
-
 /* `inner` is over the message that `message` yields. */
-static const Expr *lift(Composing *c, Task *task, const FieldType *field, const Expr *inner,
-                        const Expr *message)
+static const Expr *lift(Composing *c, Task *task, const Expr *inner, const Expr *message)
 {
     const Expr *chosen = chosen_once(c, task, message);
     if (!inner)
         return NULL;
-    if (message->kind != EXPR_FIELD && has_map(inner)) {
-        refuse(c, task, field, "is a map inside a message that is chosen or made on the way");
-        return NULL;
-    }
     const Expr *value = over(c, inner, chosen);
     return expr_makes_up(value) ? expr_when(c->arena, value, chosen, NULL) : value;
 }
@@ -236,7 +216,7 @@ static const Expr *descend_mapped(Composing *c, Task *task, const Expr *message,
         add_guard(c, task, mapping->guards[i]);
     lift_guards(c, task, first, message->args[0]);
     task->n_way--;
-    return lift(c, task, steps[0], inner, message->args[0]);
+    return lift(c, task, inner, message->args[0]);
 }
 
 /* The same only when a kind says so. */
@@ -274,7 +254,7 @@ static const Expr *descend(Composing *c, Task *task, const Expr *message,
         break;
     default: break;
     }
-    return lift(c, task, steps[0], expr_field(c->arena, steps, n_steps), message);
+    return lift(c, task, expr_field(c->arena, steps, n_steps), message);
 }
 
 static const Expr *resolve(Composing *c, Task *task, Scope scope, const FieldType *const *steps,

@@ -4,7 +4,7 @@
 typedef struct Member {
     Conversion *c;
     const FieldType *field;
-    Buffer items; /* of a list: Values; of a message: its pieces */
+    Buffer items; /* of a list: Values; of a map: keys and values in turn; of a message: its pieces */
     Value value;
     bool found;
 } Member;
@@ -40,6 +40,9 @@ static bool add(Member *m, Value value)
     return !m->field->repeated || run_count_element(m->c->runner);
 }
 
+static bool read_record(Member *m, const WireField *f);
+static Value member_value(Member *m);
+
 static bool read_packed(Member *m, Bytes payload)
 {
     const uint8_t *at = payload.data, *end = payload.data + payload.size;
@@ -52,8 +55,35 @@ static bool read_packed(Member *m, Bytes payload)
     return true;
 }
 
+/* The last value of one of an entry's two fields, or its zero. */
+static bool read_half(Member *m, Bytes entry, uint32_t number, Value *value_out)
+{
+    const FieldType *field = message_field_by_number(m->field->message, number);
+    Member half = {.c = m->c, .field = field, .items = buffer_in(m->items.arena)};
+    WireReader reader = wire_reader(entry);
+    for (WireField f; wire_next(&reader, &f);) {
+        if (f.number == number && !read_record(&half, &f))
+            return false;
+    }
+    *value_out = member_value(&half);
+    return !reader.bad || run_fail(m->c->runner, &FAULT_BAD_MESSAGE,
+                                   "the protobuf bytes are not well-formed");
+}
+
+static bool read_entry(Member *m, Bytes entry)
+{
+    Value halves[2];
+    if (!read_half(m, entry, 1, &halves[0]) || !read_half(m, entry, 2, &halves[1]))
+        return false;
+    m->found = true;
+    buffer_add(&m->items, halves, sizeof halves);
+    return run_count_element(m->c->runner);
+}
+
 static bool read_message(Member *m, Bytes message)
 {
+    if (m->field->map)
+        return read_entry(m, message);
     if (m->field->repeated)
         return add(m, value_of_bytes(message));
     m->found = true;

@@ -133,7 +133,7 @@ typedef enum ConverterCode {
     CONVERT_FIELD_MASK,   /* FieldMask paths rewritten by the rules of a mapping; unknown path: fault */
     CONVERT_TYPE_URL,     /* Any: type URL and content through the mapping of its type */
     CONVERT_SERIALIZED,   /* a message <-> bytes that hold it serialized */
-    CONVERT_MEMBER,       /* a message -> its field `value`, which may be a list but no map; only in compositions */
+    CONVERT_MEMBER,       /* a message -> its field `value`, also a list or a map; only in compositions */
 } ConverterCode;
 
 typedef struct EnumEntry {

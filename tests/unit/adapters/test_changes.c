@@ -516,32 +516,6 @@ static void what_one_list_makes_up_and_the_next_refuses_is_told(void **state)
         "up on the way and refused here\n");
 }
 
-static void a_map_out_of_what_a_list_makes_is_refused_where_it_is_said(void **state)
-{
-    Loaded *loaded = *state;
-    ChangeSide sides[3];
-    const ChangeList *lists[2];
-    const MappingSet *set;
-    Problems problems = problems_in(loaded->arena);
-    Buffer told = buffer_in(loaded->arena);
-    const char *there = "from: v1\nto: v2\nmessages: {M: {items: {to: item, more: graceful}}}";
-    const char *on = "from: v2\nto: v3\nmessages:\n  M:\n    item.labels: labels\n";
-    both_sides(loaded, "Labels", &sides[0], &sides[1]);
-    sides[2] = (ChangeSide){"v3", loaded->schema, "changes.Labels.Flat"};
-    assert_ok(loaded->arena, changes_load(loaded->arena, bytes_of(there), "v1-v2.yaml", &sides[0],
-                                          &sides[1], &problems, &lists[0]));
-    assert_ok(loaded->arena, changes_load(loaded->arena, bytes_of(on), "v2-v3.yaml", &sides[1],
-                                          &sides[2], &problems, &lists[1]));
-    assert_int_equal(problems.n, 0);
-    assert_ok(loaded->arena, changes_compose(loaded->arena, lists, 2, true, &problems, &set));
-    assert_null(set);
-    problems_print(&problems, &told);
-    assert_bytes(buffer_bytes(&told),
-                 "v2-v3.yaml:5:1: Labels.New.M.labels: labels of v2 is a map inside a message that is "
-                 "chosen or made on the way (give the whole message that it is in, or say {removed: "
-                 "...})\n");
-}
-
 static void the_empty_list_is_checked_too(void **state)
 {
     Loaded *loaded = *state;
@@ -604,7 +578,6 @@ int main(void)
         cmocka_unit_test(a_list_for_other_versions_is_refused),
         cmocka_unit_test(a_chain_reads_only_the_first_and_writes_only_the_last),
         cmocka_unit_test(what_one_list_makes_up_and_the_next_refuses_is_told),
-        cmocka_unit_test(a_map_out_of_what_a_list_makes_is_refused_where_it_is_said),
         cmocka_unit_test(the_empty_list_is_checked_too),
     };
     return cmocka_run_group_tests(tests, load, unload);
