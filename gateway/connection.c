@@ -8,7 +8,7 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-#define LINGER_TIME (2 * SECOND) /* for the peer to read our last words before the socket goes */
+#define LINGER_TIME (2 * SECOND) /* of a peer's silence, until it has surely read our last words */
 #define FRESH_TIME (1 * SECOND)  /* going down: for a request that may be on its way, also the first one */
 
 enum {
@@ -33,6 +33,7 @@ struct Connection {
     LoopWork flush;
     Timer timer;
     int64_t since;         /* when what is waited for began, or last moved on */
+    int64_t lingers_since; /* CONNECTION_LINGERING */
     int64_t blocked_since; /* when the peer last took something; 0: nothing is held up */
     uint64_t progress;     /* the engine's, when last looked at */
     uint32_t n_streams;    /* accepted so far */
@@ -109,8 +110,8 @@ static void on_unused(ClientConnection *client)
         connection_free(c);
 }
 
-/* All is said: our side ends, and what still comes in is thrown away until the peer ends too.
-   Closing at once could take our last answer from a peer that is still sending (RFC 9112
+/* All is said, and has gone out: our side ends, and what still comes in is thrown away until the peer ends
+   too. Closing at once could take our last answer from a peer that is still sending (RFC 9112
    section 9.6). */
 static void connection_linger(Connection *c)
 {
@@ -119,7 +120,7 @@ static void connection_linger(Connection *c)
         return;
     }
     c->state = CONNECTION_LINGERING;
-    c->since = loop_of(c)->now;
+    c->since = c->lingers_since = loop_of(c)->now;
     socket_resume(&c->socket);
     socket_shutdown(&c->socket);
 }
@@ -132,11 +133,18 @@ static int64_t time_of_phase(const Limits *limits, HttpPhase phase)
     case HTTP_IDLE: return limits->idle_time;
     case HTTP_HEAD: return limits->head_time;
     case HTTP_BODY: return limits->body_time;
-    case HTTP_CLOSING: return limits->send_time;
-    case HTTP_CLOSED: return LINGER_TIME;
+    case HTTP_CLOSING:
+    case HTTP_CLOSED: return limits->send_time; /* it lingers once all has gone out */
     case HTTP_ACTIVE: return limits->send_time; /* see is_at_work */
     }
     return NO_TIMEOUT;
+}
+
+/* A peer that goes on sending reads when it is done, which is not waited for much longer than for a request. */
+static int64_t linger_time(const Connection *c, const Limits *limits)
+{
+    int64_t left = c->lingers_since + limits->body_time - c->since;
+    return left < LINGER_TIME ? left : LINGER_TIME;
 }
 
 /* When the connection's patience ends, if nothing moves until then. */
@@ -148,7 +156,7 @@ static int64_t deadline_of(Connection *c)
     case CONNECTION_HANDSHAKE: time = limits->handshake_time; break;
     case CONNECTION_CHOICE: time = c->n_early ? limits->head_time : limits->idle_time; break;
     case CONNECTION_SERVING: time = time_of_phase(limits, c->phase); break;
-    case CONNECTION_LINGERING: time = LINGER_TIME; break;
+    case CONNECTION_LINGERING: time = linger_time(c, limits); break;
     case CONNECTION_GONE: break;
     }
     bool quiet = c->n_streams == 0 || (c->drained && c->phase == HTTP_IDLE);
@@ -227,6 +235,8 @@ static void connection_flush(Connection *c)
            (n = http_connection_output(c->http, vectors, VECTORS)) > 0) {
         size_t total, taken = send_vectors(c, vectors, n, &total);
         sent += taken;
+        if (taken > 0 && c->phase == HTTP_CLOSING)
+            c->since = loop_of(c)->now;
         if (taken < total) {
             if (taken > 0 || !c->blocked_since)
                 c->blocked_since = loop_of(c)->now;
@@ -241,7 +251,7 @@ static void connection_flush(Connection *c)
     if (c->state == CONNECTION_SERVING && n == 0 && http_connection_half_closed(c->http))
         socket_shutdown(&c->socket);
     connection_settle(c);
-    if (c->state == CONNECTION_SERVING && n == 0 && c->phase >= HTTP_CLOSING)
+    if (c->state == CONNECTION_SERVING && n == 0 && c->phase >= HTTP_CLOSING && !socket_busy(&c->socket))
         connection_linger(c);
     set_timer(c);
 }
@@ -340,6 +350,8 @@ static void on_read(Socket *socket, Bytes input)
         feed(c, input);
     else if (c->state == CONNECTION_CHOICE)
         choose(c, input);
+    else if (c->state == CONNECTION_LINGERING)
+        c->since = loop_of(c)->now;
 }
 
 static void on_eof(Socket *socket)

@@ -182,6 +182,7 @@ size_t socket_write(Socket *socket, const struct iovec *vectors, int n)
             taken = write_some(socket, vectors, n, COPY_MAX);
         }
     }
+    socket->wants_writable |= socket_busy(socket);
     if (taken < total_of(vectors, n)) {
         socket->wants_writable = true;
         if (!socket_busy(socket)) /* the share of one turn is used up, not the kernel's room */

@@ -85,7 +85,7 @@ void socket_connect(Socket *socket, Loop *loop, const SocketEvents *events,
 
 /*
  * Sends. Returns how many bytes were taken, from the front: sent, or copied and on their way. When
- * that is less than given, on_writable follows.
+ * that is less than given, or something is on its way, on_writable follows.
  */
 size_t socket_write(Socket *socket, const struct iovec *vectors, int n);
 

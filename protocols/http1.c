@@ -101,6 +101,14 @@ static void exchange_end(Http1 *http1)
     note_capacity(http1);
 }
 
+/* What the peer still sends is read: an answer, the other half of a tunnel, or the rest of a request where
+   the connection stays, which is short then. */
+static bool is_read_on(const Http1 *http1)
+{
+    return !http1->stream->read_all &&
+           (http1->base.client || http1->keep_alive || http1->reading == HTTP1_READ_TUNNEL);
+}
+
 void http1_exchange_check(Http1 *http1)
 {
     Http1Stream *stream = http1->stream;
@@ -112,10 +120,8 @@ void http1_exchange_check(Http1 *http1)
             exchange_end(http1);
         return;
     }
-    if (!stream->read_all) {
-        http1->discard_left = http1->base.limits.stream_window;
+    if (is_read_on(http1))
         return;
-    }
     exchange_end(http1);
     if (!http1->keep_alive || http1->draining) {
         http1_close_after_output(http1);
@@ -297,18 +303,6 @@ static void take_body(Http1 *http1, Bytes piece)
     }
 }
 
-/* A body goes on after its answer has ended. It is read to keep the connection, but not for long. */
-static bool is_worth_reading(Http1 *http1, size_t size)
-{
-    Http1Stream *stream = http1->stream;
-    if (!stream->ended || http1->base.client)
-        return true;
-    if (!http1->keep_alive || size > http1->discard_left)
-        return false;
-    http1->discard_left -= size;
-    return true;
-}
-
 static Turn read_body(Http1 *http1, Bytes *input, Result *result)
 {
     Bytes piece = BYTES_NONE;
@@ -318,11 +312,6 @@ static Turn read_body(Http1 *http1, Bytes *input, Result *result)
     case HTTP1_STEP_MORE: return TURN_WAIT;
     case HTTP1_STEP_PIECE:
         http1->continue_due = false;
-        if (!is_worth_reading(http1, piece.size)) {
-            http1_close_after_output(http1);
-            exchange_end(http1);
-            return TURN_WAIT;
-        }
         take_body(http1, piece);
         return TURN_ON;
     case HTTP1_STEP_END:

@@ -63,7 +63,6 @@ struct Http1 {
     Http1Stream *spare;
     Http1Body body;
     Http1Reading reading;
-    uint64_t discard_left; /* of a body that nobody wants */
     uint32_t requests;
     bool keep_alive; /* after this exchange the connection can be used again */
     bool continue_due; /* 100 Continue is still to be said */

@@ -2,7 +2,7 @@
 import time
 
 import pytest
-from backends import v3
+from backends import order_v3, v3
 from gateway import SHOP_CONFIG
 from processes import eventually
 from raw import Raw
@@ -64,7 +64,6 @@ def test_a_connection_that_is_kept_but_not_used(shop):
 
 def test_a_slow_stream_is_not_a_slow_peer(shop):
     """A stream that waits for its next message is at work, and outlives every limit above."""
-    from backends import order_v3
     stub = shop.client("v3")
     made = stub.Create(v3.CreateRequest(order=order_v3()))
     watching = stub.Watch(v3.WatchRequest(id=made.id))
@@ -72,6 +71,17 @@ def test_a_slow_stream_is_not_a_slow_peer(shop):
     time.sleep(3)
     stub.SetStatus(v3.SetStatusRequest(id=made.id, state=v3.DELIVERED))
     assert next(watching).state == v3.DELIVERED
+
+
+def test_a_reader_that_is_slow_but_reads_has_the_whole_answer(shop):
+    shop.client("v3").Create(v3.CreateRequest(order=order_v3(id="long", gift_note="n" * 10_000_000)))
+    with Raw(shop.gateway.port) as connection:
+        connection.send("GET /v3/orders/long HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")
+        told = b""
+        while piece := connection.socket.recv(65536):
+            told += piece
+            time.sleep(0.02)
+    assert len(told) > 10_000_000 and told.endswith(b"}")
 
 
 def test_closed_connections_are_counted_and_gone(shop):

@@ -102,6 +102,7 @@ static atomic_uint n_in_process;
 static Socket client;
 static char received[1 << 16];
 static size_t n_received;
+static size_t n_arrived; /* also what `received` has no room for */
 static bool client_ended, client_lost, client_closed, client_ready;
 static bool went_empty;
 
@@ -116,6 +117,7 @@ static void client_on_read(Socket *socket, Bytes input)
     size_t n = input.size < room ? input.size : room;
     memcpy(received + n_received, input.data, n);
     n_received += n;
+    n_arrived += input.size;
     received[n_received] = '\0';
 }
 
@@ -151,7 +153,7 @@ static int fresh(void **state)
     config = config_for_test();
     held = NULL;
     hold_back = client_ended = client_lost = client_closed = client_ready = went_empty = false;
-    answer_size = n_received = 0;
+    answer_size = n_received = n_arrived = 0;
     received[0] = '\0';
     n_calls = n_resets = 0;
     reset_by = NULL;
@@ -437,6 +439,44 @@ static void a_client_that_breaks_the_rules_is_answered_and_sent_away(void **stat
     assert_true(client_ended);
 }
 
+/* How much the kernel keeps for a peer that does not read. */
+static size_t kernel_room(void)
+{
+    static const uint8_t piece[16 * 1024];
+    int fds[2];
+    size_t room = 0;
+    ssize_t n;
+    assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0, fds), 0);
+    while ((n = write(fds[0], piece, sizeof(piece))) > 0)
+        room += (size_t)n;
+    close(fds[0]);
+    close(fds[1]);
+    return room;
+}
+
+static int64_t paused_until;
+
+static bool pause_is_over(void)
+{
+    return clock_now() > paused_until;
+}
+
+/* The last bytes do not go into the kernel, and are not given up while it has no room. */
+static void an_answer_is_sent_to_its_end_before_the_connection_goes(void **state)
+{
+    connect_clear();
+    config.limits.send_time = 20 * SECOND;
+    answer_size = kernel_room() + 16 * 1024;
+    socket_pause(&client);
+    say_text("GET / HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n");
+    paused_until = clock_now() + 2500 * MILLISECOND;
+    loop_run_until(&loop, pause_is_over);
+    socket_resume(&client);
+    loop_run_until(&loop, has_ended);
+    assert_true(n_arrived > answer_size);
+    assert_true(client_ended);
+}
+
 static void a_client_that_leaves_is_told_to_its_call(void **state)
 {
     connect_clear();
@@ -551,6 +591,7 @@ int main(void)
         connection_test(a_call_at_work_is_not_hurried),
         connection_test(connections_over_the_limit_are_refused),
         connection_test(a_client_that_breaks_the_rules_is_answered_and_sent_away),
+        connection_test(an_answer_is_sent_to_its_end_before_the_connection_goes),
         connection_test(a_client_that_leaves_is_told_to_its_call),
         connection_test(a_connection_outlives_its_socket_while_a_call_looks_at_it),
         connection_test(draining_lets_a_call_finish_and_closes),
