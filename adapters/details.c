@@ -108,7 +108,7 @@ static Result convert_detail(const DetailsConversion *c, const WireField *detail
         out->full |= converted.full;
         return OK;
     }
-    if (!c->any) {
+    if (!c->any || !type.size) {
         buffer_add_bytes(out, detail->record);
         return OK;
     }

@@ -183,6 +183,17 @@ static void a_detail_that_the_client_would_misread_is_left_out(void **state)
     bench.any = usual;
 }
 
+static void a_detail_without_a_type_stays_as_it_is(void **state)
+{
+    Buffer status = status_begin();
+    wire_add_bytes(&status, 3, bytes_of("\x6d\x01\x03\xa7\x12")); /* fields that no Any has */
+    wire_add_bytes(&status, 3, BYTES_NONE);
+    Bytes out, before = buffer_bytes(&status);
+    assert_ok(bench.loaded->arena, details_convert(bench.any, request_back(), before, bench.loaded->arena,
+                                                   &(DetailsRun){0}, &out));
+    assert_true(bytes_equal(out, before));
+}
+
 static void a_malformed_detail_of_a_known_type_costs_nothing_but_itself(void **state)
 {
     Seen seen;
@@ -273,6 +284,7 @@ int main(void)
         cmocka_unit_test(a_loud_loss_leaves_the_detail_as_it_is_and_is_told),
         cmocka_unit_test(a_type_without_a_counterpart_stays_unless_it_may_go_gracefully),
         cmocka_unit_test(a_detail_that_the_client_would_misread_is_left_out),
+        cmocka_unit_test(a_detail_without_a_type_stays_as_it_is),
         cmocka_unit_test(a_malformed_detail_of_a_known_type_costs_nothing_but_itself),
         cmocka_unit_test(a_status_that_cannot_be_read_stays_as_it_is),
         cmocka_unit_test(memory_at_its_limit_is_a_fault),
