@@ -47,6 +47,13 @@ const Straight *straight_rules(Compiler *compiler, const Mapping *mapping);
 bool straight_stands(const Mapping *mapping, const Straight *rules, const ScanTable *table,
                      uint32_t rule);
 
+/*
+ * A BUILD that is there when a message of the source is, and takes fields of that as they are: beside
+ * build->rules, those rules. NULL when there are none, or when anybody else reads a field inside it: then
+ * they have slots.
+ */
+const Straight *straight_inside(Compiler *compiler, const Mapping *mapping, const Expr *build);
+
 ScanRead straight_read(const FieldType *field, const Program *program);
 
 /* An enum's values that only changed their names. */

@@ -79,8 +79,10 @@ void draft_require(Draft *d, const Expr *expr, const Operand *value);
 void compile_put(Draft *d, const FieldType *target, const Expr *expr);
 void compile_rules(Draft *d, const Rule *rules, uint32_t n_rules);
 
-/* What writes a field, for the caller to fill in; and what writes an operand, messages through `program`. */
+/* What writes a field, for the caller to fill in. */
 PlanOp put_op(Draft *d, PlanCode code, const FieldType *target);
-PlanOp operand_op(Draft *d, const FieldType *target, const Operand *from, const Program *program);
+
+/* Written when the table's message is read, without a slot. */
+void put_straight(Draft *d, ScanTable *table, const FieldType *target, const Straight *straight);
 
 #endif

@@ -24,19 +24,6 @@ static const Expr *rule_for(const Mapping *mapping, const FieldType *target)
     return NULL;
 }
 
-/* Written when it is read, without a slot. */
-static void put_straight(Draft *d, const FieldType *target, const Straight *straight)
-{
-    const FieldType *source = straight->source;
-    ScanField *field = &d->root->fields[source->index];
-    Operand from = {.slot = NO_SLOT, .form = FORM_SOURCE, .source = source, .where = source->name,
-                    .type = {source->kind, source->repeated, source->message, source->enumeration}};
-    PlanOp *op = arena_make(d->arena, PlanOp);
-    *op = operand_op(d, target, &from, straight->program);
-    field->pass = op;
-    field->keeps_tag = source->number == target->number;
-}
-
 /* What cannot go straight after all is written behind the rest: in protobuf any order will do. */
 static void compile_straight(Draft *d, const Mapping *mapping, const Straight *straight)
 {
@@ -44,7 +31,7 @@ static void compile_straight(Draft *d, const Mapping *mapping, const Straight *s
         if (!straight[i].source)
             continue;
         if (straight_stands(mapping, straight, d->root, i))
-            put_straight(d, mapping->rules[i].target, &straight[i]);
+            put_straight(d, d->root, mapping->rules[i].target, &straight[i]);
         else
             compile_put(d, mapping->rules[i].target, mapping->rules[i].value);
     }

@@ -150,7 +150,7 @@ static PlanCode list_code(const Draft *d, const FieldType *target)
 }
 
 /* What writes an operand; messages through `program`. */
-PlanOp operand_op(Draft *d, const FieldType *target, const Operand *from,
+static PlanOp operand_op(Draft *d, const FieldType *target, const Operand *from,
                          const Program *program)
 {
     PlanCode code = target->repeated ? list_code(d, target)
@@ -184,11 +184,41 @@ static void put_operand(Draft *d, const FieldType *target, const Operand *from,
     draft_op(d, operand_op(d, target, from, program));
 }
 
+void put_straight(Draft *d, ScanTable *table, const FieldType *target, const Straight *straight)
+{
+    const FieldType *source = straight->source;
+    ScanField *field = &table->fields[source->index];
+    Operand from = {.slot = NO_SLOT, .form = FORM_SOURCE, .source = source, .where = source->name,
+                    .type = {source->kind, source->repeated, source->message, source->enumeration}};
+    PlanOp *op = arena_make(d->arena, PlanOp);
+    *op = operand_op(d, target, &from, straight->program);
+    field->pass = op;
+    field->keeps_tag = source->number == target->number;
+}
+
 static void put_message_expr(Draft *d, const FieldType *target, const Expr *expr)
 {
     Operand from = compile_value(d, expr->args[0]);
     put_operand(d, target, &from,
                 compiler_program(d->compiler, expr->mapping, draft_codec(d, &from), d->to));
+}
+
+/* The fields of a new message; those that it takes as they are from an old one are not taken apart. */
+static void put_build_rules(Draft *d, const Expr *expr, const Operand *old)
+{
+    bool wire = d->program->from_codec == CODEC_PROTO && d->to == CODEC_PROTO;
+    const Straight *straight =
+        wire && d->open == 1 ? straight_inside(d->compiler, d->program->mapping, expr) : NULL;
+    ScanTable *inside = straight ? draft_table(d, old->type.message) : NULL;
+    if (straight)
+        draft_op(d, (PlanOp){.code = PLAN_PUT_INSIDE, .a = old->slot, .inside = inside,
+                             .where = old->where});
+    for (uint32_t i = 0; i < expr->n_rules && !failed(d->failure); i++) {
+        if (straight && straight[i].source)
+            put_straight(d, inside, expr->rules[i].target, &straight[i]);
+        else
+            compile_put(d, expr->rules[i].target, expr->rules[i].value);
+    }
 }
 
 static void put_build(Draft *d, const FieldType *target, const Expr *expr)
@@ -200,7 +230,7 @@ static void put_build(Draft *d, const FieldType *target, const Expr *expr)
     if (!draft_open(d))
         return;
     draft_op(d, open);
-    compile_rules(d, expr->rules, expr->n_rules);
+    put_build_rules(d, expr, &presence);
     PlanOp close = open;
     close.code = PLAN_PUT_CLOSE;
     close.a = presence.slot;

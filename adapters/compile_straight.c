@@ -60,12 +60,15 @@ bool converter_keeps_numbers(const Converter *by)
            all_stay(by, by->from.enumeration) && all_stay(by, by->to.enumeration);
 }
 
-/* The field that an expression takes as it is; its messages perhaps through a mapping. */
-static const Expr *plain_field(const Expr *value)
+/* The field that an expression takes as it is: of the source, or of this message in it. */
+static const FieldType *plain_field(const Expr *value, const FieldType *inside)
 {
     if (value->kind == EXPR_CONVERT && converter_keeps_numbers(value->converter))
-        return plain_field(value->args[0]);
-    return value->kind == EXPR_FIELD && value->n_steps == 1 ? value : NULL;
+        return plain_field(value->args[0], inside);
+    if (value->kind != EXPR_FIELD || value->n_steps != (inside ? 2 : 1) ||
+        (inside && value->steps[0] != inside))
+        return NULL;
+    return value->steps[value->n_steps - 1];
 }
 
 static const Program *program_for(Compiler *c, const Rule *rule)
@@ -78,13 +81,13 @@ static const Program *program_for(Compiler *c, const Rule *rule)
     return type ? compiler_identity(c, type, CODEC_PROTO, CODEC_PROTO) : NULL;
 }
 
-static Straight straight_rule(Compiler *c, const Rule *rule)
+static Straight straight_rule(Compiler *c, const Rule *rule, const FieldType *inside)
 {
     const Expr *value = rule->value->kind == EXPR_MESSAGE ? rule->value->args[0] : rule->value;
-    const Expr *source = plain_field(value);
-    if (!source || !same_records(source->steps[0], rule->target))
+    const FieldType *source = plain_field(value, inside);
+    if (!source || !same_records(source, rule->target))
         return (Straight){NULL, NULL};
-    Straight straight = {source->steps[0], program_for(c, rule)};
+    Straight straight = {source, program_for(c, rule)};
     /* A message that comes in pieces is converted as one. */
     if (!rule->target->repeated && straight.program && straight.program->style != PROGRAM_COPY)
         return (Straight){NULL, NULL};
@@ -95,7 +98,7 @@ const Straight *straight_rules(Compiler *c, const Mapping *mapping)
 {
     Straight *rules = arena_array(c->arena, Straight, mapping->n_rules);
     for (uint32_t i = 0; i < mapping->n_rules; i++)
-        rules[i] = straight_rule(c, &mapping->rules[i]);
+        rules[i] = straight_rule(c, &mapping->rules[i], NULL);
     return rules;
 }
 
@@ -142,6 +145,58 @@ bool straight_stands(const Mapping *mapping, const Straight *rules, const ScanTa
     if (rule_of(mapping, rules, source) != rule || !nobody_else_reads(table, source))
         return false;
     return !source->oneof || whole_oneof(mapping, rules, table, source->oneof, target->oneof);
+}
+
+/* ---- A message that goes on from one of the source ----------------------------------------------- */
+
+/* How often an expression reads a field inside a message. */
+static uint32_t count_reads(const Expr *expr, const FieldType *inside)
+{
+    uint32_t n = expr->kind == EXPR_FIELD && expr->n_steps > 1 && expr->steps[0] == inside;
+    for (uint32_t i = 0; i < expr->n_args; i++)
+        n += count_reads(expr->args[i], inside);
+    for (uint32_t i = 0; i < expr->n_rules; i++)
+        n += count_reads(expr->rules[i].value, inside);
+    return n;
+}
+
+static uint32_t count_all_reads(const Mapping *mapping, const FieldType *inside)
+{
+    uint32_t n = 0;
+    for (uint32_t i = 0; i < mapping->n_rules; i++)
+        n += count_reads(mapping->rules[i].value, inside);
+    for (uint32_t i = 0; i < mapping->n_guards; i++)
+        n += count_reads(mapping->guards[i].source, inside);
+    return n;
+}
+
+static bool is_met_before(const Straight *rules, uint32_t rule)
+{
+    for (uint32_t i = 0; i < rule; i++) {
+        if (rules[i].source == rules[rule].source)
+            return true;
+    }
+    return false;
+}
+
+const Straight *straight_inside(Compiler *c, const Mapping *mapping, const Expr *build)
+{
+    const Expr *presence = build->n_args ? build->args[0] : NULL;
+    if (!presence || presence->kind != EXPR_FIELD || presence->n_steps != 1 ||
+        presence->type.kind != KIND_MESSAGE || presence->type.repeated)
+        return NULL;
+    const FieldType *inside = presence->steps[0];
+    Straight *rules = arena_array(c->arena, Straight, build->n_rules);
+    uint32_t n = 0;
+    for (uint32_t i = 0; i < build->n_rules; i++) {
+        rules[i] = straight_rule(c, &build->rules[i], inside);
+        if (!rules[i].source)
+            continue;
+        if (rules[i].source->oneof || is_met_before(rules, i))
+            return NULL;
+        n++;
+    }
+    return n && n == count_all_reads(mapping, inside) ? rules : NULL;
 }
 
 ScanRead straight_read(const FieldType *field, const Program *program)

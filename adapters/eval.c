@@ -221,6 +221,19 @@ static void open_message(Eval *e, const PlanOp *op)
     m->content = out->size;
 }
 
+static bool put_inside(Eval *e, const PlanOp *op)
+{
+    Runner *runner = e->runner;
+    if (!has(e, op->a))
+        return true;
+    if (runner->depth == runner->max_depth)
+        return run_fail(runner, &FAULT_TOO_DEEP, "nested deeper than allowed");
+    runner->depth++;
+    bool ok = scan_wire(runner, op->inside, e->frame, value_bytes(e->frame->values[op->a]));
+    runner->depth--;
+    return ok || run_failed_in(runner, op->where);
+}
+
 static bool close_message(Eval *e, const PlanOp *op)
 {
     OpenMessage *m = &e->open[--e->n_open];
@@ -279,6 +292,7 @@ static bool run_op(Eval *e, const PlanOp *op)
     case PLAN_PUT_DEFAULT: return put_unset(runner, op);
     case PLAN_PUT_UNKNOWN: buffer_add_bytes(runner->out, buffer_bytes(e->frame->unknown)); return true;
     case PLAN_PUT_OPEN: open_message(e, op); return true;
+    case PLAN_PUT_INSIDE: return put_inside(e, op);
     case PLAN_PUT_CLOSE: return close_message(e, op);
     case PLAN_BUILD: begin_build(e); return true;
     case PLAN_END_BUILD: return end_build(e, op);

@@ -204,6 +204,7 @@ typedef struct PlanOp {
     const char *where;   /* path in the source, for errors */
     const PutField *put;
     const Program *program;
+    const ScanTable *inside; /* PUT_INSIDE: of a */
     const ElementShape *shape;
     const Converter *converter;
     const uint16_t *args; /* slots of CONVERT's arguments */

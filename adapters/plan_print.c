@@ -84,6 +84,31 @@ static void print_flags(Buffer *out, const PlanOp *op)
         buffer_add_text(out, " loud");
 }
 
+/* A field that is written when it is read. */
+static void print_pass(Listing *list, const PlanOp *op)
+{
+    buffer_printf(list->out, " => %u %s", op->put->field->number, op->put->field->name);
+    if (op->program)
+        print_program_name(list, op->program);
+}
+
+static void print_scan(Listing *list, const ScanTable *table, unsigned indent)
+{
+    Buffer *out = list->out;
+    for (uint32_t i = 0; i < table->type->n_fields; i++) {
+        const ScanField *field = &table->fields[i];
+        if (field->slot == NO_SLOT && !field->inside && !field->pass)
+            continue;
+        buffer_printf(out, "%*s%u %s", (int)indent, "", field->field->number, field->field->name);
+        print_slot(out, "-> s", field->slot);
+        if (field->pass)
+            print_pass(list, field->pass);
+        buffer_add_byte(out, '\n');
+        if (field->inside)
+            print_scan(list, field->inside, indent + 4);
+    }
+}
+
 static void print_op(Listing *list, const PlanOp *op)
 {
     Buffer *out = list->out;
@@ -109,31 +134,8 @@ static void print_op(Listing *list, const PlanOp *op)
     if (op->where && (!op->put || strcmp(op->where, op->put->field->name) != 0))
         buffer_printf(out, "  (%s)", op->where);
     buffer_add_byte(out, '\n');
-}
-
-/* A field that is written when it is read. */
-static void print_pass(Listing *list, const PlanOp *op)
-{
-    buffer_printf(list->out, " => %u %s", op->put->field->number, op->put->field->name);
-    if (op->program)
-        print_program_name(list, op->program);
-}
-
-static void print_scan(Listing *list, const ScanTable *table, unsigned indent)
-{
-    Buffer *out = list->out;
-    for (uint32_t i = 0; i < table->type->n_fields; i++) {
-        const ScanField *field = &table->fields[i];
-        if (field->slot == NO_SLOT && !field->inside && !field->pass)
-            continue;
-        buffer_printf(out, "%*s%u %s", (int)indent, "", field->field->number, field->field->name);
-        print_slot(out, "-> s", field->slot);
-        if (field->pass)
-            print_pass(list, field->pass);
-        buffer_add_byte(out, '\n');
-        if (field->inside)
-            print_scan(list, field->inside, indent + 4);
-    }
+    if (op->inside)
+        print_scan(list, op->inside, 8);
 }
 
 static void print_program(Listing *list, uint32_t index)

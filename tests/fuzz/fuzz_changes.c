@@ -13,7 +13,8 @@ enum { MESSAGES = 6 };
 static const char *const kinds[] = {"Rename", "Swap",     "Move",      "Gone",    "Numbers",
                                     "Texts",  "Times",    "Lists",     "Zero",    "Presence",
                                     "Enums",  "Kinds",    "Templates", "Amounts", "Masks",
-                                    "Types",  "Wrappers", "Tree",      "Choice",  "Round"};
+                                    "Types",  "Wrappers", "Tree",      "Choice",  "Round",
+                                    "Inside"};
 
 static const Schema *the_schema(void)
 {

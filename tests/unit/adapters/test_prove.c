@@ -22,6 +22,8 @@ static const Operation operations[] = {
      "  Extra: {note: {removed: graceful}, city: {added: graceful}}",
      "messages:\n  M: {address.street: street, extra.city: city, note: extra.note}\n"
      "  Extra: {note: {added: graceful}, city: {removed: loud}}"},
+    {"Inside", "messages: {M: {street: place.street, floor: place.floor}, Spot: {a: b}}",
+     "messages: {M: {place.street: street, place.floor: floor}, Spot: {b: a}}"},
     {"Gone",
      "messages:\n  M:\n    comment: {removed: graceful}\n"
      "    level: {removed: loud, ignored: 1, back: 3}\n"
