@@ -116,6 +116,7 @@ struct Instance {
     SSL_CTX *tls;         /* NULL: cleartext. Freed with the Config */
     const char *tls_name; /* name to verify */
     const char *authority;
+    bool authority_said;  /* by the config; else it is the address */
     uint64_t versions;    /* bit i: service->versions[i] is served natively */
     const char *build;    /* or "" */
     const Service *service;

@@ -91,6 +91,7 @@ static bool read_address(ConfigReader *reader, const char *address, const char *
 {
     bool good = address && config_address(reader, address, false,
                                           config_path(reader, "%s.address", path), &instance->address);
+    instance->authority_said = authority != NULL;
     instance->authority = authority                ? authority
                           : instance->address.host ? instance->address.text
                                                    : "localhost";

@@ -22,7 +22,8 @@ const Route *opaque_route(const Config *config, Bytes path)
 /* Told anew by every hop: what the client said of these goes on within ours, or not at all. */
 static bool is_ours(Bytes name)
 {
-    return bytes_are(name, "via") || bytes_are(name, "x-forwarded-for") || bytes_are(name, "x-forwarded-proto");
+    return bytes_are(name, "via") || bytes_are(name, "x-forwarded-for") ||
+           bytes_are(name, "x-forwarded-host") || bytes_are(name, "x-forwarded-proto");
 }
 
 static void add_to_list(Exchange *x, Fields *fields, const char *name, Bytes value)
@@ -58,6 +59,8 @@ static void add_way(Exchange *x, Fields *fields)
 {
     add_to_list(x, fields, "via", bytes_of(via_of(x->head)));
     add_to_list(x, fields, "x-forwarded-for", host_of(x->client_connection->peer));
+    if (x->head->authority.size)
+        fields_add(fields, bytes_of("x-forwarded-host"), bytes_copy(x->arena, x->head->authority));
     fields_add(fields, bytes_of("x-forwarded-proto"), bytes_of(x->client_connection->secure ? "https" : "http"));
     if (!fields_get(fields, "x-request-id").data)
         fields_add(fields, bytes_of("x-request-id"), x->record.request_id);
@@ -99,8 +102,10 @@ const Step *opaque_send(Exchange *x)
 {
     x->record.attempts++;
     x->instance.ended = false;
-    x->instance.stream = http_stream_open(x->instance.connection, x->opaque_head, x->bodiless,
-                                          &opaque_events, x);
+    HttpHead head = *x->opaque_head;
+    if (x->pick.instance->authority_said || !head.authority.size)
+        head.authority = bytes_of(x->pick.instance->authority);
+    x->instance.stream = http_stream_open(x->instance.connection, &head, x->bodiless, &opaque_events, x);
     if (!x->instance.stream)
         return exchange_attempt_failed(x, FAIL(x->arena, FAULT_UPSTREAM_REFUSED, "%s has no room",
                                                x->pick.instance->address.text));

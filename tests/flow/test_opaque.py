@@ -94,6 +94,7 @@ HEAD_FIELDS = [
     ("x-forwarded-for", ["X-Forwarded-For: 10.1.1.1", "X-Forwarded-For: 10.2.2.2"],
      ["10.1.1.1, 10.2.2.2, 127.0.0.1"]),
     ("x-forwarded-proto", ["X-Forwarded-Proto: https"], ["http"]),
+    ("x-forwarded-host", ["X-Forwarded-Host: evil.example"], ["shop.example"]),
     ("via", [], ["1.1 passerelle"]),
     ("via", ["Via: 1.0 fred"], ["1.0 fred, 1.1 passerelle"]),
     ("forwarded", ["Forwarded: for=10.1.1.1"], ["for=10.1.1.1"]),
@@ -105,6 +106,20 @@ def test_fields_of_a_request(legacy, name, fields, expected):
     backend = legacy.run(ok)
     assert legacy.ask(get("/old/", *fields))[0] == 200
     assert backend.told[0].all(name) == expected
+
+
+def test_the_host_is_the_clients_unless_the_config_says_another(legacy):
+    backend = legacy.run(ok)
+    legacy.ask(get())
+    legacy.ask("GET /old/ HTTP/1.0\r\n\r\n")  # which has none
+    assert [told.one("host") for told in backend.told] == ["shop.example", f"127.0.0.1:{backend.port}"]
+
+
+def test_the_host_that_the_config_says(legacy):
+    backend = legacy.run(ok, config=CONFIG.replace("protocol: http}", "protocol: http, authority: old.internal}"))
+    legacy.ask(get())
+    told = backend.told[0]
+    assert (told.one("host"), told.one("x-forwarded-host")) == ("old.internal", "shop.example")
 
 
 def test_a_request_is_named_once(legacy):
