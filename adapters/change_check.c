@@ -94,6 +94,16 @@ static bool is_one_text(const FieldPath *path)
     return field->kind == KIND_STRING && !field->repeated;
 }
 
+/* "{project}, {topic}" */
+static const char *template_names(ChangeList *list, const Template *template)
+{
+    Buffer text = buffer_in(list->arena);
+    for (uint32_t i = 0; i < template->n_names; i++)
+        buffer_printf(&text, i ? ", {%.*s}" : "{%.*s}", BYTES_ARGS(template->names[i]));
+    buffer_add_byte(&text, 0);
+    return (const char *)text.data;
+}
+
 static void check_template(ChangeList *list, FieldChange *change, const char *path)
 {
     const Template *old = change->ends[OLD].template, *new_one = change->ends[NEW].template;
@@ -120,7 +130,9 @@ static void check_template(ChangeList *list, FieldChange *change, const char *pa
     int parts = old ? NEW : OLD;
     const Template *template = old ? old : new_one;
     if (change->ends[parts].n_paths != template->n_names)
-        change_problem(list, change->place, path, NULL,
+        change_problem(list, change->place, path,
+                       arena_printf(list->arena, "write %s: with a field for each of %s",
+                                    parts == NEW ? "to" : "from", template_names(list, template)),
                        "the template has %u names, and %u fields are given", template->n_names,
                        change->ends[parts].n_paths);
 }
@@ -348,10 +360,23 @@ static bool is_tried(const MessagePair *pair, const char *path)
     return false;
 }
 
+/* The other end may have a field of this name, which something else was said of. */
+static const FieldChange *namesake_taker(const MessagePair *pair, int end, const FieldPath *path)
+{
+    for (uint32_t i = 0; i < pair->n_changes; i++) {
+        const ChangeEnd *e = &pair->changes[i].ends[end];
+        for (uint32_t k = 0; !pair->changes[i].automatic && k < e->n_paths; k++) {
+            if (strcmp(e->paths[k].text, path->text) == 0)
+                return &pair->changes[i];
+        }
+    }
+    return NULL;
+}
+
 static void tell_unsaid(ChangeList *list, MessagePair *pair, int end, const FieldPath *path)
 {
     const char *hint;
-    if (pair->misread && is_tried(pair, path->text))
+    if (list->misread || (pair->misread && is_tried(pair, path->text)))
         return;
     if (end == OLD) {
         const char *near = nearest_unsaid(list, pair, NEW, path->text);
@@ -363,10 +388,14 @@ static void tell_unsaid(ChangeList *list, MessagePair *pair, int end, const Fiel
         hint =
             arena_printf(list->arena, "write %s: {added: graceful}, loud or a value", path->text);
     }
+    const FieldChange *taker = namesake_taker(pair, !end, path);
+    const char *taken = taker ? arena_printf(list->arena, ": that of %s is said in line %d",
+                                             list->sides[!end].version, taker->place.name_line)
+                              : "";
     change_problem(list, pair_place(list, pair), where(list, pair, path->text), hint,
-                   end == OLD ? "%s has this field, and nothing says what becomes of it"
-                              : "%s has this field, and nothing says what is in it",
-                   list->sides[end].version);
+                   end == OLD ? "%s has this field, and nothing says what becomes of it%s"
+                              : "%s has this field, and nothing says what is in it%s",
+                   list->sides[end].version, taken);
 }
 
 static void check_said(ChangeList *list, MessagePair *pair, int end, const MessageType *message,
@@ -441,6 +470,40 @@ static void check_required(ChangeList *list, MessagePair *pair, const FieldChang
                    list->sides[end].version);
 }
 
+static const FieldChange *selection_of(const MessagePair *pair, int end, const FieldPath *kind)
+{
+    for (uint32_t i = 0; i < pair->n_changes; i++) {
+        const FieldChange *change = &pair->changes[i];
+        if (change->select && change->ends[end].n_paths &&
+            path_equal(&change->ends[end].paths[0], kind))
+            return change;
+    }
+    return NULL;
+}
+
+static bool selects(const Selection *select, const FieldPath *path)
+{
+    uint32_t i = 0;
+    while (i < select->n && !path_equal(&select->paths[i], path))
+        i++;
+    return i < select->n;
+}
+
+/* A value that a kind gave has to say the kind again when it comes back. */
+static void check_selected(ChangeList *list, const MessagePair *pair, const FieldChange *change, int end)
+{
+    const ChangeEnd *from = &change->ends[end], *to = &change->ends[!end];
+    const FieldChange *kind = from->when.n_steps ? selection_of(pair, end, &from->when) : NULL;
+    if (!kind || !to->n_paths || selects(kind->select, &to->paths[0]))
+        return;
+    Buffer value = buffer_in(list->arena);
+    literal_print(&value, &from->when_value, value_type_of(path_field(&from->when)));
+    change_problem(list, kind->place, where_change(list, pair, kind),
+                   arena_printf(list->arena, "write select: {..., %s: %.*s}", to->paths[0].text,
+                                BYTES_ARGS(buffer_bytes(&value))),
+                   "nothing says which %s comes back for %s", from->when.text, to->paths[0].text);
+}
+
 static void pair_check(ChangeList *list, MessagePair *pair)
 {
     pair->checked = true;
@@ -456,6 +519,8 @@ static void pair_check(ChangeList *list, MessagePair *pair)
             check_said(list, pair, end, pair->ends[end], &whole);
         for (uint32_t i = 0; i < pair->n_changes; i++)
             check_required(list, pair, &pair->changes[i], end);
+        for (uint32_t i = 0; i < pair->n_changes; i++)
+            check_selected(list, pair, &pair->changes[i], end);
     }
     change_check_oneofs(list, pair);
     for (uint32_t i = 0; i < pair->n_changes; i++)

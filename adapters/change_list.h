@@ -139,6 +139,7 @@ struct ChangeList {
     EnumPair **enum_pairs;
     uint32_t n_enum_pairs, enum_pairs_capacity;
     Table enum_pairs_by_ends;
+    bool misread; /* a section of it is not known */
     MethodEntry *methods;
     uint32_t n_methods;
     MappingSet sets[2]; /* towards that end */

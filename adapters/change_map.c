@@ -84,6 +84,19 @@ static const Expr *keep_zero(Making *m, const Converter *converter, const FieldT
     return expr_default(m->arena, value, expr_const(m->arena, converter->to, number, NULL), NULL);
 }
 
+/* Can it have to cut what the target cannot say? */
+static bool cuts(const Converter *converter)
+{
+    switch (converter->code) {
+    case CONVERT_SCALE:
+    case CONVERT_TIME_DATE: return true;
+    case CONVERT_TIME_UNITS: return converter->unit > 1 && !kind_is_float(converter->to.kind);
+    case CONVERT_UNITS_TIME: return kind_is_float(converter->from.kind);
+    case CONVERT_MONEY_AMOUNT: return converter->unit < 1000000000;
+    default: return false;
+    }
+}
+
 static const Loss *converter_loss(Making *m, const FieldChange *change, const Converter *converter)
 {
     if (converter->code == CONVERT_NUMBER &&
@@ -91,8 +104,9 @@ static const Loss *converter_loss(Making *m, const FieldChange *change, const Co
         return loss_of(m, change, LOSS_NARROWED, true, "out of range is an error");
     if (converter->has_fallback)
         return loss_of(m, change, LOSS_NARROWED, false, "values without a counterpart fall back");
-    if (converter->round)
-        return loss_of(m, change, LOSS_NARROWED, false, "rounded");
+    if (cuts(converter))
+        return loss_of(m, change, LOSS_NARROWED, !converter->round,
+                       converter->round ? "rounded" : "what does not fit is an error");
     return NULL;
 }
 

@@ -273,7 +273,8 @@ static bool read_template(const Reading *r, const JsonNode *node, int end)
         if (open == text.size)
             break;
         size_t close = bytes_find(text, '}');
-        good = close > open + 1 && close < text.size && (open > 0 || n == 0);
+        good = close > open + 1 && close < text.size && (open > 0 || n == 0) &&
+               bytes_find(bytes_slice(text, open + 1, close - open - 1), '{') == close - open - 1;
         if (good) {
             names[n++] = bytes_slice(text, open + 1, close - open - 1);
             text = bytes_slice(text, close + 1, text.size);
@@ -298,7 +299,10 @@ static bool read_when(const Reading *r, const JsonNode *node)
         return false;
     }
     const JsonNode *condition = node->first;
-    int end = path_exists(r->list, r->pair->ends[OLD], condition->name) ? OLD : NEW;
+    bool in_old = path_exists(r->list, r->pair->ends[OLD], condition->name) ||
+                  (!path_exists(r->list, r->pair->ends[NEW], condition->name) &&
+                   nearest_field(r->pair->ends[OLD], r->list->arena, condition->name));
+    int end = in_old ? OLD : NEW;
     ChangeEnd *e = &r->change->ends[end];
     if (!change_read_path(r->list, place(r, condition), r->where, r->pair->ends[end],
                           condition->name, &e->when))
@@ -417,15 +421,44 @@ static bool read_ends(const Reading *r)
     return to ? read_paths(r, to, NEW) : read_path(r, r->key, NEW, r->key->name);
 }
 
+/* What may stand beside the word that says what kind of change it is. */
+static const char *const removed_keys[] = {"removed", "ignored", "back", NULL};
+static const char *const added_keys[] = {"added", "ignored", "back", NULL};
+static const char *const constant_keys[] = {"constant", NULL};
+static const char *const select_keys[] = {"select", NULL};
+
+static const char *const *keys_beside(const Reading *r)
+{
+    return member(r, "removed")    ? removed_keys
+           : member(r, "added")    ? added_keys
+           : member(r, "constant") ? constant_keys
+           : member(r, "select")   ? select_keys
+                                   : NULL;
+}
+
+static bool is_among(Bytes word, const char *const *words)
+{
+    while (*words && !bytes_are(word, *words))
+        words++;
+    return *words;
+}
+
 static bool read_keys(const Reading *r)
 {
     bool good = true;
+    const char *const *beside = keys_beside(r);
     for (const JsonNode *item = r->node->first; item; item = item->next) {
         size_t i = 0, n = sizeof field_keys / sizeof *field_keys;
         while (i < n && !bytes_are(item->name, field_keys[i]))
             i++;
-        if (i < n)
+        if (i < n && (!beside || is_among(item->name, beside)))
             continue;
+        if (i < n) {
+            change_problem(r->list, place(r, item), r->where, NULL, "%.*s does not go with %s",
+                           BYTES_ARGS(item->name), beside[0]);
+            good = false;
+            continue;
+        }
         const char *near = nearest_word(item->name, field_keys, n);
         change_problem(r->list, place(r, item), r->where,
                        near ? arena_printf(r->list->arena, "did you mean %s?", near) : NULL,

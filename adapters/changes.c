@@ -12,6 +12,7 @@ static void check_sections(ChangeList *list)
         if (i < n)
             continue;
         const char *near = nearest_word(node->name, sections, n);
+        list->misread = true; /* what it says is not heard, so that it is unsaid needs no telling */
         change_problem(list, *yaml_place(&list->document, node), "",
                        near ? arena_printf(list->arena, "did you mean %s?", near) : NULL,
                        "a change list has no %.*s", BYTES_ARGS(node->name));

@@ -290,6 +290,43 @@ static bool read_parameters(ChangeList *list, FieldChange *change, const Form *f
     return true;
 }
 
+/* Which converters a parameter is of; all that is said must be heard. */
+static const struct {
+    const char *name;
+    const char *of[12];
+} parameters[] = {
+    {"times", {"scale"}},
+    {"divided_by", {"scale"}},
+    {"values", {"enum_name", "flag"}},
+    {"others", {"enum_name", "flag"}},
+    {"currency", {"units_to_money", "cents_to_money", "mills_to_money", "micros_to_money", "nanos_to_money"}},
+    {"round",
+     {"scale", "nanoseconds", "microseconds", "milliseconds", "seconds", "minutes", "hours", "days", "date"}},
+};
+
+static bool takes_parameter(size_t at, const char *by)
+{
+    if (strcmp(parameters[at].name, "round") == 0 && takes_parameter(at - 1, by))
+        return true; /* money is rounded, too */
+    for (size_t i = 0; by && i < 12 && parameters[at].of[i]; i++) {
+        if (strcmp(parameters[at].of[i], by) == 0)
+            return true;
+    }
+    return false;
+}
+
+static void check_parameters(ChangeList *list, const FieldChange *change, const char *path)
+{
+    for (size_t i = 0; i < sizeof parameters / sizeof *parameters; i++) {
+        const JsonNode *said = parameter(change, parameters[i].name);
+        if (said && !takes_parameter(i, change->by))
+            change_problem(list, *yaml_place(&list->document, said), path, NULL,
+                           change->by ? "%s does not go with by: %s"
+                                      : "%s is a converter's, and no converter is said",
+                           parameters[i].name, change->by);
+    }
+}
+
 /* ---- The choice ------------------------------------------------------------------------------ */
 
 static void set_pair(ChangeList *list, FieldChange *change, const Form *form, int way, ValueType a,
@@ -467,6 +504,7 @@ void change_choose_converter(ChangeList *list, FieldChange *change, const char *
         return;
     ValueType a = value_type_element(old), b = value_type_element(new_field);
     a.repeated = b.repeated = false;
+    check_parameters(list, change, path);
     if (change->by)
         choose_named(list, change, a, b, path);
     else

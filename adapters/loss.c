@@ -164,7 +164,14 @@ static void see(Sight *sight, const Expr *expr)
         sight->loud |= !expr->n_args;
         say(sight, expr->n_args ? "an error when it is absent" : "an error: it cannot be had");
         break;
-    case EXPR_CONVERT: see_convert(sight, expr); break;
+    case EXPR_CONVERT:
+        see_convert(sight, expr);
+        if (expr->n_args == 2 && expr->args[1]->kind == EXPR_CONST) { /* a currency */
+            say(sight, value_text(sight, expr->args[1]));
+            see(sight, expr->args[0]);
+            return;
+        }
+        break;
     case EXPR_FIRST:
         see_kind(sight, LOSS_NARROWED);
         sight->loud |= expr->loud;

@@ -202,7 +202,8 @@ static void retype(Turn *t, const Field *was, Type type, const char *by)
 
 static void drop(Turn *t, const Field *was)
 {
-    const char *value = was->label == IMPLICIT || was->label == OPTIONAL ? value_of(t, t->old, was) : NULL;
+    bool one = was->label == IMPLICIT || was->label == OPTIONAL;
+    const char *value = one && !was->oneof ? value_of(t, t->old, was) : NULL;
     uint32_t how = below(t->m, 10);
     if (how == 0)
         line(t, "%s: {removed: loud}", was->name);

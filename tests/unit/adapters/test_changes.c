@@ -303,8 +303,8 @@ static void an_unknown_field_is_refused(void **state)
 static void two_fields_to_one_are_refused(void **state)
 {
     refused(state, "Swap", "messages:\n  M:\n    a: b\n    b: {to: b}",
-            "list.yaml:4:3: M.a: v2 has this field, and nothing says what is in it (write a: "
-            "{added: graceful}, loud or a value)\n"
+            "list.yaml:4:3: M.a: v2 has this field, and nothing says what is in it: that of v1 is said in "
+            "line 5 (write a: {added: graceful}, loud or a value)\n"
             "list.yaml:6:5: M.b: two changes go to b of v2; the other is in line 5 (write {to: "
             "..., when: {FIELD: VALUE}} for each, or remove one)\n");
 }
@@ -448,6 +448,77 @@ static void a_field_that_has_to_be_there_is_said(void **state)
             "(write a: {required: loud}, graceful or a value)\n");
 }
 
+static void words_that_do_not_go_together_are_refused(void **state)
+{
+    refused(state, "Gone",
+            "messages:\n  M:\n    comment: {removed: graceful, to: region}\n    level: {removed: loud}\n"
+            "    currency: {added: EUR, required: USD}\n    region: {added: graceful}\n",
+            "list.yaml:5:34: M.comment: to does not go with removed\n"
+            "list.yaml:7:28: M.currency: required does not go with added\n");
+    refused(state, "Texts",
+            "messages:\n  M:\n    a: {by: text, round: graceful}\n    b: {by: text}\n"
+            "    c: {by: base64, values: {a: b}}\n    d: {by: utf8}\n    e: {by: enum_name}\n"
+            "    f: {by: flag, times: 3, values: {false: OFF, true: ON}, others: true}\n",
+            "list.yaml:5:19: M.a: round does not go with by: text\n"
+            "list.yaml:7:21: M.c: values does not go with by: base64\n"
+            "list.yaml:10:19: M.f: times does not go with by: flag\n");
+}
+
+static void a_section_that_is_misspelt_is_told_alone(void **state)
+{
+    refused(state, "Rename", "mesages: {M: {a: b}}\n",
+            "list.yaml:3:1: a change list has no mesages (did you mean messages?)\n");
+}
+
+static void a_kind_that_would_not_come_back_is_refused(void **state)
+{
+    refused(state, "Kinds",
+            "messages:\n  M:\n    value: [{to: card, when: {kind: CARD}}, {to: bank, when: {kind: "
+            "BANK}}]\n    kind: {select: {card: CARD}}\n    api: {constant: \"2\"}",
+            "list.yaml:6:5: M.kind: nothing says which kind comes back for bank (write select: {..., bank: "
+            "BANK})\n");
+}
+
+static void a_condition_that_nobody_knows_is_refused(void **state)
+{
+    refused(state, "Kinds",
+            "messages:\n  M:\n    value: [{to: card, when: {knd: CARD}}, {to: bank, when: {kind: "
+            "CASH}}]\n    kind: {select: {card: CARD, bank: BANK}}\n    api: {constant: \"2\"}",
+            "list.yaml:4:3: M.card: v2 has this field, and nothing says what is in it (write card: {added: "
+            "graceful}, loud or a value)\n"
+            "list.yaml:4:3: M.bank: v2 has this field, and nothing says what is in it (write bank: {added: "
+            "graceful}, loud or a value)\n"
+            "list.yaml:5:31: M.value: changes.Kinds.Old.M has no field knd (did you mean kind?)\n"
+            "list.yaml:5:62: M.value: Kinds.Old.Kind has no value CASH (did you mean CARD?)\n");
+}
+
+static void a_template_that_lacks_a_part_is_refused(void **state)
+{
+    refused(state, "Templates",
+            "messages:\n  M:\n    name: {template: \"projects/{p}/topics/{t}\", to: [project_id]}\n"
+            "    path: {template: \"a/{x}/b/{y}\", into: \"c/{y}\"}\n"
+            "    key: {template: \"k/{p/{t}\", from: [project, topic]}\n"
+            "    topic_id: {added: graceful}\n",
+            "list.yaml:4:3: M.project: v1 has this field, and nothing says what becomes of it (write project: "
+            "{removed: graceful} or loud)\n"
+            "list.yaml:4:3: M.topic: v1 has this field, and nothing says what becomes of it (write topic: "
+            "{removed: graceful} or loud)\n"
+            "list.yaml:5:5: M.name: the template has 2 names, and 1 fields are given (write to: with a field "
+            "for each of {p}, {t})\n"
+            "list.yaml:6:5: M.path: {x} is only in one of the two templates\n"
+            "list.yaml:7:11: M.key: a template has {names} with text between them: "
+            "\"projects/{project}/topics/{topic}\"\n");
+}
+
+static void two_fields_to_one_by_another_name_are_refused(void **state)
+{
+    refused(state, "Rename", "messages:\n  M:\n    a: {to: same, by: text}\n",
+            "list.yaml:4:3: M.same: v1 has this field, and nothing says what becomes of it: that of v2 is said "
+            "in line 5 (write same: {removed: graceful} or loud)\n"
+            "list.yaml:4:3: M.b: v2 has this field, and nothing says what is in it (write b: {added: "
+            "graceful}, loud or a value)\n");
+}
+
 static void a_list_for_other_versions_is_refused(void **state)
 {
     refused(state, "Same", "from: v0\n",
@@ -575,6 +646,12 @@ int main(void)
         cmocka_unit_test(an_unset_field_that_would_say_another_thing_is_refused),
         cmocka_unit_test(an_unset_field_says_the_same_to_both),
         cmocka_unit_test(a_field_that_has_to_be_there_is_said),
+        cmocka_unit_test(words_that_do_not_go_together_are_refused),
+        cmocka_unit_test(a_section_that_is_misspelt_is_told_alone),
+        cmocka_unit_test(a_kind_that_would_not_come_back_is_refused),
+        cmocka_unit_test(a_condition_that_nobody_knows_is_refused),
+        cmocka_unit_test(a_template_that_lacks_a_part_is_refused),
+        cmocka_unit_test(two_fields_to_one_by_another_name_are_refused),
         cmocka_unit_test(a_list_for_other_versions_is_refused),
         cmocka_unit_test(a_chain_reads_only_the_first_and_writes_only_the_last),
         cmocka_unit_test(what_one_list_makes_up_and_the_next_refuses_is_told),
