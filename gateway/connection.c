@@ -274,8 +274,9 @@ static void on_writable(Socket *socket)
 static void on_stream(void *owner, HttpConnection *http, HttpStream *stream)
 {
     Connection *c = owner;
+    bool dripped = c->phase == HTTP_HEAD; /* a part of the head was there before */
     c->n_streams++;
-    exchange_accept(&c->client, stream);
+    exchange_accept(&c->client, stream, dripped ? c->since : loop_of(c)->now);
 }
 
 static void on_output(void *owner, HttpConnection *http)

@@ -6,7 +6,7 @@
 
 /* ---- Beginning ----------------------------------------------------------------------------------- */
 
-void exchange_accept(ClientConnection *client, HttpStream *stream)
+void exchange_accept(ClientConnection *client, HttpStream *stream, int64_t began)
 {
     Loop *loop = client->loop;
     Arena *arena = arena_new(loop->config->limits.call_memory);
@@ -20,9 +20,9 @@ void exchange_accept(ClientConnection *client, HttpStream *stream)
     x->client.stream = stream;
     x->early = buffer_in(arena);
     x->lost = buffer_in(arena);
-    x->began = loop->now;
+    x->began = began;
     x->deadline = NO_TIMEOUT;
-    x->record.began = clock_wall();
+    x->record.began = clock_wall() - (loop->now - began);
     x->record.peer = client->peer;
     x->record.listener = client->listener;
     x->record.rule = x->record.served_why = "";

@@ -22,7 +22,8 @@ struct ClientConnection {
     void (*on_unused)(ClientConnection *client); /* their number became 0; may be NULL. May free it */
 };
 
-/* For HttpConnectionEvents.on_stream of the server side: the exchange attaches itself to the stream. */
-void exchange_accept(ClientConnection *client, HttpStream *stream);
+/* For HttpConnectionEvents.on_stream of the server side: the exchange attaches itself to the stream. `began`:
+   when the first byte of the request came, by the loop's clock. */
+void exchange_accept(ClientConnection *client, HttpStream *stream, int64_t began);
 
 #endif

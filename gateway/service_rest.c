@@ -152,6 +152,8 @@ Result service_make_rest(ConfigReader *reader)
 {
     Config *config = reader->config;
     config->rest = rest_table_new(reader->arena);
+    if (reader->file.content->decode_reserved)
+        rest_table_decode_reserved(config->rest);
     for (uint32_t i = 0; i < config->n_services; i++)
         for (uint32_t j = 0; j < config->services[i].n_versions; j++) {
             Version *version = &config->services[i].versions[j];

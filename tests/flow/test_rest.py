@@ -136,6 +136,13 @@ def test_a_path_says_the_name(world, path, name):
     assert world.asks("GET", path) == ({"name": name} if name else {})
 
 
+def test_more_is_decoded_where_the_config_says_so(world, tmp_path):
+    config = CONFIG.replace("log:", "decode_reserved: true\nlog:")
+    with Gateway(tmp_path, config, schema=world.gateway.words["schema"], backend=world.library.port) as gateway:
+        assert gateway.http("GET", "/v1/shelves/a%2Fb%3A%3F/books/c").json == {"name": "shelves/a%2Fb:?/books/c"}
+        assert gateway.http("GET", "/v1/one/a%2Fb").json == {"name": "a/b"}
+
+
 @pytest.mark.parametrize("path", [
     "/v1/one/", "/v1/one", "/v1/one/42/", "/v1//one/42", "/v1/one//42", "//v1/one/42", "/v1/one/a/b",
     "/v1/one%2F42", "/v1/any//of/7", "/v1/any/a/b/of/7", "/v1/shelves/1/books", "/v1/shelves/1/books/2/3",

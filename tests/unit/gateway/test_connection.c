@@ -26,6 +26,7 @@ static bool hold_back;
 static size_t answer_size;
 static int n_calls, n_resets;
 static const Fault *reset_by;
+static int64_t call_began;
 static char identity[64];
 
 static void leave(Answerer *a)
@@ -83,12 +84,13 @@ static void on_reset(void *owner, HttpStream *stream, Result why)
 
 static const HttpStreamEvents stream_events = {on_head, on_body, on_end, on_drain, on_reset};
 
-void exchange_accept(ClientConnection *client, HttpStream *stream)
+void exchange_accept(ClientConnection *client, HttpStream *stream, int64_t began)
 {
     Answerer *a = calloc(1, sizeof(*a));
     *a = (Answerer){.stream = stream, .client = client};
     client->n_exchanges++;
     n_calls++;
+    call_began = began;
     snprintf(identity, sizeof(identity), "%s", client->identity ? client->identity : "");
     http_stream_attach(stream, &stream_events, a);
 }
@@ -350,6 +352,29 @@ static void a_head_that_drips_in_does_not_renew_its_time(void **state)
     assert_int_equal(counted[COUNTER_CONNECTION_TIMEOUT], 1);
 }
 
+static bool rest_is_said;
+static int64_t rest_said_at;
+
+static void say_the_rest(Timer *timer)
+{
+    rest_said_at = clock_now();
+    rest_is_said = true;
+    say_text("Host: x\r\n\r\n");
+}
+
+/* So that its deadline counts from there. */
+static void a_call_begins_with_the_first_byte_of_its_head(void **state)
+{
+    connect_clear();
+    say_text("GET / HTTP/1.1\r\n");
+    drip.fire = say_the_rest;
+    rest_is_said = false;
+    timer_start(&loop.timers, &drip, loop.now + 30 * MILLISECOND);
+    loop_run_until(&loop, has_body);
+    assert_true(rest_is_said);
+    assert_true(call_began < rest_said_at - 10 * MILLISECOND);
+}
+
 static void a_body_that_stops_coming_ends_the_call(void **state)
 {
     connect_clear();
@@ -584,6 +609,7 @@ int main(void)
         connection_test(a_connection_that_says_nothing_is_closed),
         connection_test(half_a_preface_does_not_wait_for_ever),
         connection_test(a_head_that_drips_in_does_not_renew_its_time),
+        connection_test(a_call_begins_with_the_first_byte_of_its_head),
         connection_test(a_body_that_stops_coming_ends_the_call),
         connection_test(a_peer_that_takes_nothing_is_put_out),
         connection_test(a_peer_whose_window_stays_closed_is_put_out),

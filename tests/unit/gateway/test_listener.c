@@ -17,7 +17,7 @@
 #include <unistd.h>
 
 /* No request comes that far here. */
-void exchange_accept(ClientConnection *client, HttpStream *stream)
+void exchange_accept(ClientConnection *client, HttpStream *stream, int64_t began)
 {
     check_failed("no exchange begins", __FILE__, __LINE__);
 }
