@@ -255,6 +255,8 @@ static Result load(Loader *loader, Bytes set)
         r = descriptor_define(loader);
     if (!failed(r))
         r = each_file(loader, &list, descriptor_define_services);
+    if (!failed(r))
+        r = each_file(loader, &list, schema_note_names);
     return r;
 }
 
@@ -264,7 +266,7 @@ Result schema_load(Arena *arena, Bytes descriptor_set, const char *name, const S
     CHECK(schema);
     *schema = (Schema){.name = arena_string(arena, name)};
     schema->messages_by_name = schema->enums_by_name = schema->services_by_name = schema->files =
-        table_in(arena);
+        schema->declared = table_in(arena);
 
     Loader loader = {.arena = arena, .schema = schema, .name = schema->name};
     loader.scratch = arena_new(ARENA_UNLIMITED);

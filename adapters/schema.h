@@ -134,6 +134,7 @@ struct Schema {
     uint32_t n_services;
     Table messages_by_name, enums_by_name, services_by_name; /* by full name, no leading dot */
     Table files; /* file name -> SchemaFile: what reflection serves */
+    Table declared; /* private: full name of what stands at a file's top -> SchemaFile */
 };
 
 /* One FileDescriptorProto as it came, for reflection. */

@@ -75,6 +75,9 @@ MUST_USE Result descriptor_declare(Loader *loader, const FileScope *file);
 MUST_USE Result descriptor_define(Loader *loader);
 MUST_USE Result descriptor_define_services(Loader *loader, const FileScope *file);
 
+/* For schema_file_with: notes all names at the top of a file. */
+MUST_USE Result schema_note_names(Loader *loader, const FileScope *file);
+
 /* google.api.HttpRule. */
 MUST_USE Result http_rule_read(Loader *loader, Bytes rule, bool additional, HttpRule *rule_out);
 

@@ -1,7 +1,6 @@
-/* Which file of a schema declares a name. Looked up in the descriptors as they came: reflection asks for names
-   that the linked types do not keep, and seldom. */
-#include "adapters/schema.h"
-#include "adapters/wire.h"
+/* Which file of a schema declares a name. What stands at the top of files is in a table; what is in it is looked up
+   in the descriptor as it came: reflection asks for names that the linked types do not keep, and seldom. */
+#include "adapters/schema_internal.h"
 
 typedef enum Declared { DECLARED_MESSAGE, DECLARED_ENUM, DECLARED_SERVICE, DECLARED_LEAF } Declared;
 
@@ -97,12 +96,41 @@ static bool file_declares(const SchemaFile *file, Bytes name)
     return false;
 }
 
+/* ---- Names at the top ---------------------------------------------------------------------------- */
+
+static void note(Loader *loader, const FileScope *scope, Bytes name)
+{
+    void *file = table_get(&loader->schema->files, bytes_of(scope->name));
+    if (name.size)
+        table_put(&loader->schema->declared, bytes_of(loader_join(loader, scope->package, name)), file);
+}
+
+Result schema_note_names(Loader *loader, const FileScope *file)
+{
+    WireReader reader = wire_reader(file->descriptor);
+    for (WireField f; wire_next(&reader, &f);) {
+        Declared declared;
+        if (f.type != WIRE_LENGTH || !declared_in_file(f.number, &declared))
+            continue;
+        note(loader, file, name_of(f.bytes));
+        WireReader values = wire_reader(declared == DECLARED_ENUM ? f.bytes : BYTES_NONE);
+        for (WireField value; wire_next(&values, &value);) {
+            if (value.number == 2 && value.type == WIRE_LENGTH)
+                note(loader, file, name_of(value.bytes));
+        }
+    }
+    return OK;
+}
+
+/* The name itself or what it is in stands at the top of one file only. */
 const SchemaFile *schema_file_with(const Schema *schema, Bytes full_name)
 {
-    size_t place = 0;
-    for (const TableEntry *entry; full_name.size && (entry = table_next(&schema->files, &place));) {
-        if (file_declares(entry->value, full_name))
-            return entry->value;
+    for (size_t size = full_name.size; size > 0; size--) {
+        if (size < full_name.size && full_name.data[size] != '.')
+            continue;
+        const SchemaFile *file = table_get(&schema->declared, bytes_slice(full_name, 0, size));
+        if (file)
+            return file_declares(file, full_name) ? file : NULL;
     }
     return NULL;
 }
