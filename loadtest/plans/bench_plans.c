@@ -2,7 +2,8 @@
  * How fast plans are, beside libprotobuf's JSON utilities and protobuf-c, on the same messages in one run.
  *
  * The two sides of a comparison take turns, in rounds of a few milliseconds; the ratio is that of their
- * fastest rounds, in CPU time, which is what noise adds least to. Figures travel only as ratios.
+ * fastest rounds, in CPU time, which is what noise adds least to. Figures travel only as ratios. Both sides
+ * use the allocator that the gateway is linked with; the peers' libraries are the distribution's.
  */
 #include "adapters/changes.h"
 #include "adapters/plan.h"
