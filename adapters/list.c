@@ -14,6 +14,8 @@ ListReader list_reader(Runner *runner, const ElementShape *shape, bool from_json
     } else {
         /* The records were skipped one by one when they were scanned, so they are well-formed. */
         reader.delimited = shape->map || kind_wire_type(shape->kind) == WIRE_LENGTH;
+        reader.plain_varint = !shape->map && (shape->kind == KIND_INT32 || shape->kind == KIND_INT64 ||
+                                              shape->kind == KIND_UINT32 || shape->kind == KIND_UINT64);
         reader.run = list.run;
         reader.at = list.run->at;
     }
@@ -44,7 +46,7 @@ static int next_wire(ListReader *reader, FieldKind kind, Value *value_out)
         reader->at = run ? run->at : NULL;
     }
     if (!run) {
-        reader->delimited = false;
+        reader->delimited = reader->plain_varint = false;
         return 0;
     }
     const uint8_t *at = reader->at + run->tag_size, *payload_end;

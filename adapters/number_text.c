@@ -29,6 +29,10 @@ static size_t count_digits(uint64_t number)
 
 size_t number_write_u64(uint8_t *to, uint64_t number)
 {
+    if (number < 10) {
+        to[0] = (uint8_t)('0' + number);
+        return 1;
+    }
     size_t size = count_digits(number), at = size;
     while (number >= 100) {
         at -= 2;

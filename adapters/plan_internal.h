@@ -401,6 +401,7 @@ typedef struct ListReader {
     const ElementShape *shape;
     bool from_json;
     bool delimited;    /* from protobuf, and each element stands behind its size */
+    bool plain_varint; /* from protobuf, and each element is a varint as it stands */
     const WireRun *run;
     const uint8_t *at; /* in *run */
     const JsonNode *node;
@@ -437,6 +438,21 @@ static inline bool list_next_delimited(ListReader *reader, bool check_utf8, Valu
     return true;
 }
 
+/* The same of numbers, when it is of one byte. */
+static inline bool list_next_varint(ListReader *reader, Value *value_out)
+{
+    if (!reader->plain_varint || reader->at == reader->run->end || !reader->runner->elements_left)
+        return false;
+    const uint8_t *at = reader->at + reader->run->tag_size;
+    if (*at >= 0x80)
+        return false;
+    *value_out = (Value){.u = *at};
+    reader->at = at + 1;
+    reader->index = reader->n++;
+    reader->runner->elements_left--;
+    return true;
+}
+
 static inline bool list_at_end(const ListReader *reader)
 {
     return reader->run && reader->at == reader->run->end && !reader->run->next;
@@ -445,6 +461,7 @@ static inline bool list_at_end(const ListReader *reader)
 static inline bool list_next(ListReader *reader, Value *value_out)
 {
     return list_next_delimited(reader, reader->shape->check_utf8, value_out) ||
+           list_next_varint(reader, value_out) ||
            (!list_at_end(reader) && list_next_slow(reader, value_out));
 }
 
