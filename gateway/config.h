@@ -125,7 +125,8 @@ struct Instance {
     uint32_t series;      /* telemetry's */
 };
 
-/* Plans for what errors carry: single details, each a google.protobuf.Any. */
+/* Plans for what errors carry: single details, each a google.protobuf.Any. JSON knows a version's own types where
+   the version has REST clients, or instances; else only those of google.rpc. */
 typedef struct Details {
     const Plan *to_json, *from_json;
     const Plan **to; /* of a version, [version index]: given as that one's; NULL: no way, or the same */

@@ -19,16 +19,42 @@ static Result make_plan(ConfigReader *reader, const MappingSet *types, Codec fro
     return failed(r) ? FAIL_OVER(reader->arena, r, FAULT_BAD_CONFIG, "compiling error details") : OK;
 }
 
-static Result make_json(ConfigReader *reader, const MappingSet *types, Details *details)
+static bool has_rest_clients(const Version *version)
 {
-    Result r = make_plan(reader, types, CODEC_PROTO, CODEC_JSON, &details->to_json);
-    return failed(r) ? r : make_plan(reader, types, CODEC_JSON, CODEC_PROTO, &details->from_json);
+    for (uint32_t i = 0; i < version->n_methods; i++)
+        if (version->methods[i].n_bindings)
+            return true;
+    return false;
+}
+
+static bool has_rest_instances(const Version *version)
+{
+    for (uint32_t i = 0; i < version->service->n_instances; i++) {
+        const Instance *instance = &version->service->instances[i];
+        if (instance->protocol == UPSTREAM_REST && (instance->versions >> version->index & 1))
+            return true;
+    }
+    return false;
+}
+
+/* The version's own types cost memory for each of them: only where they are met as JSON. */
+static Result make_own_json(ConfigReader *reader, Version *version)
+{
+    const MappingSet *types = version->to[version->index];
+    Details *details = &version->details;
+    Result r = OK;
+    *details = reader->config->details;
+    if (has_rest_clients(version))
+        r = make_plan(reader, types, CODEC_PROTO, CODEC_JSON, &details->to_json);
+    if (!failed(r) && has_rest_instances(version))
+        r = make_plan(reader, types, CODEC_JSON, CODEC_PROTO, &details->from_json);
+    return r;
 }
 
 static Result make_version(ConfigReader *reader, Version *version)
 {
     uint32_t n = version->service->n_versions;
-    Result r = make_json(reader, version->to[version->index], &version->details);
+    Result r = make_own_json(reader, version);
     version->details.to = arena_array(reader->arena, const Plan *, n);
     for (uint32_t i = 0; i < n && !failed(r); i++) {
         if (i != version->index && version->to[i])
@@ -40,7 +66,10 @@ static Result make_version(ConfigReader *reader, Version *version)
 Result service_make_details(ConfigReader *reader)
 {
     Config *config = reader->config;
-    Result r = make_json(reader, NULL, &config->details);
+    Details *common = &config->details;
+    Result r = make_plan(reader, NULL, CODEC_PROTO, CODEC_JSON, &common->to_json);
+    if (!failed(r))
+        r = make_plan(reader, NULL, CODEC_JSON, CODEC_PROTO, &common->from_json);
     for (uint32_t i = 0; i < config->n_services; i++)
         for (uint32_t j = 0; j < config->services[i].n_versions && !failed(r); j++) {
             Version *version = &config->services[i].versions[j];
