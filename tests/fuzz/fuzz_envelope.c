@@ -13,6 +13,8 @@ static bool tell(const uint8_t *choice, Bytes body, uint32_t cut, Arena *arena, 
     message_reader_init(&reader, dialects[choice[0] % 5], choice[1] & 1, compressions[choice[2] % 5],
                         choice[3] * 64u, arena);
     reader.keep_compressed = choice[1] & 2;
+    if (reader.dialect == DIALECT_REST && choice[1] & 4)
+        reader.unframed = UNFRAMED_LINES;
     *told = buffer_in(arena);
     return body_story(&reader, body, cut, told);
 }
