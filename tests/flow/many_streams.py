@@ -1,4 +1,4 @@
-"""Many gRPC streams at once, as bare frames on both ends: neither library nor parser stands between what happens and its time."""
+"""Many gRPC streams at once, as bare frames on both ends: no library stands between what happens and its time."""
 import selectors
 import socket
 import struct

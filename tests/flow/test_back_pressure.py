@@ -67,7 +67,10 @@ def pour(peer, hose):
         peer.chunk()
         hose.quick.wait(60)
         return
-    peer.say(f"HTTP/1.1 200 OK\r\nContent-Length: {PIECE * PIECES}\r\n\r\n")
+    if told.one("upgrade"):
+        peer.say("HTTP/1.1 101 Switching Protocols\r\nConnection: upgrade\r\nUpgrade: bytes\r\n\r\n")
+    else:
+        peer.say(f"HTTP/1.1 200 OK\r\nContent-Length: {PIECE * PIECES}\r\n\r\n")
     for _ in range(PIECES):
         peer.say(b"x" * PIECE)
         hose.sent += 1
@@ -116,14 +119,14 @@ def envelope(message):
     return struct.pack(">BI", 0, len(message)) + message
 
 
-def http1_download(gateway, verb, path, headers, body=b""):
+def http1_download(gateway, verb, path, headers, body=b"", status=b"200"):
     """Reads 4 KiB at a time: 64 KiB a second."""
     connection = socket.socket()
     connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 64 * 1024)
     connection.connect(("127.0.0.1", gateway.port))
     lines = [f"{verb} {path} HTTP/1.1", "Host: x", f"Content-Length: {len(body)}", *headers]
     connection.sendall("\r\n".join(lines).encode() + b"\r\n\r\n" + body)
-    assert connection.recv(12, socket.MSG_WAITALL) == b"HTTP/1.1 200"
+    assert connection.recv(12, socket.MSG_WAITALL) == b"HTTP/1.1 " + status
 
     def read():
         assert len(connection.recv(4096)) > 0
@@ -159,6 +162,10 @@ def opaque(gateway):
     return http1_download(gateway, "GET", "/old/", [])
 
 
+def tunnel(gateway):
+    return http1_download(gateway, "GET", "/old/", ["Connection: upgrade", "Upgrade: bytes"], status=b"101")
+
+
 def grpc_stream(gateway):
     stub = client(gateway, "v3", options=[("grpc.http2.lookahead_bytes", 65536), ("grpc.http2.bdp_probe", 0)])
     call = stub.Watch(v3.WatchRequest(id="1"))
@@ -170,7 +177,7 @@ def grpc_stream(gateway):
     return read, call.cancel
 
 
-DOWNLOADS = [grpc_stream, connect, grpc_web, grpc_web_text, rest, connect_of_another_version, opaque]
+DOWNLOADS = [grpc_stream, connect, grpc_web, grpc_web_text, rest, connect_of_another_version, opaque, tunnel]
 
 
 @pytest.mark.parametrize("open_stream", DOWNLOADS)

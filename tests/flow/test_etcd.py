@@ -97,7 +97,8 @@ class Etcd:
 def schema(tmp_path_factory):
     file = tmp_path_factory.mktemp("etcd") / "etcd.binpb"
     subprocess.run(["protoc", f"-I{GO}/go.etcd.io", f"-I{GO}/github.com/gogo/protobuf", f"-I{ROOT}/examples/shop/proto",
-                    "-I/usr/include", "--include_imports", f"--descriptor_set_out={file}", *PROTOS], check=True, timeout=60)
+                    "-I/usr/include", "--include_imports", f"--descriptor_set_out={file}", *PROTOS],
+                   check=True, timeout=60)
     return file
 
 

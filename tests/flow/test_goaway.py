@@ -1,4 +1,4 @@
-"""What a service did not touch is sent again, what it may have touched is not: REFUSED_STREAM, GOAWAY, lost connections."""
+"""What a service did not touch is sent again, what it may have touched is not: REFUSED_STREAM, GOAWAY, lost peers."""
 import threading
 import time
 

@@ -317,7 +317,8 @@ def test_a_websocket_client_hears_that_there_is_none(shop):
 def test_websockets_over_http2_are_not_promised_and_refused(legacy):  # noqa: F811
     """RFC 8441 needs SETTINGS_ENABLE_CONNECT_PROTOCOL; without it a client must not try, and who tries is told."""
     legacy.run(lambda peer, told, body: None)
-    http2 = h2.connection.H2Connection(h2.config.H2Configuration(header_encoding="utf-8", validate_outbound_headers=False))
+    lax = h2.config.H2Configuration(header_encoding="utf-8", validate_outbound_headers=False)
+    http2 = h2.connection.H2Connection(lax)
     http2.initiate_connection()
     http2.send_headers(1, [(":method", "CONNECT"), (":protocol", "websocket"), (":scheme", "http"),
                            (":authority", "x"), (":path", "/old/")])
