@@ -55,7 +55,9 @@ bench: ## speed, side by side with peers in one run
 	@$(MAKE) --no-print-directory build
 	@meson test -C $(BUILD) --benchmark --verbose
 
-conformance: build ## the standards' own test suites
+conformance: ## the standards' own test suites (they want a Go newer than Debian's)
+	@.ci/deps build conformance
+	@$(MAKE) --no-print-directory build
 	@meson test -C $(BUILD) --suite conformance --verbose
 
 format: build ## clang-format over our C

@@ -28,9 +28,6 @@ compressed=(client_compressed_unary_noprobe server_compressed_unary client_compr
 
 folder=$(mktemp -d)
 trap 'kill $(jobs -p) 2>/dev/null || true; wait 2>/dev/null; rm -rf "$folder"' EXIT
-protoc -I /usr/share/grpc-proto --include_imports --descriptor_set_out="$folder/testing.binpb" \
-    grpc/testing/test.proto
-
 java_program() {
     local program=$1
     shift
@@ -40,25 +37,6 @@ go_client() { timeout 30 "$tools/client" -server_host 127.0.0.1 -server_port "$1
 java_client() { java_program TestServiceClient --server_host=127.0.0.1 --server_port="$1" --test_case="$2"; }
 go_server() { exec "$tools/server" -port "$1"; }
 java_server() { java_program TestServiceServer --port="$1"; }
-
-# start_gateway UPSTREAM: sets $port.
-start_gateway() {
-    local admin
-    port=$(free_port) admin=$(free_port)
-    cat > "$folder/$port.yaml" <<YAML
-listen: [127.0.0.1:$port]
-admin: 127.0.0.1:$admin
-log: /dev/null
-services:
-  - name: testing
-    versions: [{name: v1, package: grpc.testing, schema: testing.binpb}]
-    instances: [127.0.0.1:$1]
-routes:
-  - {match: testing, unknown_fields: keep, unknown_answer_fields: keep}
-YAML
-    "$gateway" run "$folder/$port.yaml" > "$folder/$port.log" 2>&1 &
-    for _ in $(seq 200); do curl -sf "http://127.0.0.1:$admin/readyz" > /dev/null && break; sleep 0.05; done
-}
 
 passed=0 failed=0
 # run_cases CLIENT SERVER CASE...: through the gateway at $port.
@@ -80,11 +58,8 @@ run_cases() {
 for server in go java; do
     upstream=$(free_port)
     "${server}_server" "$upstream" > "$folder/$server.log" 2>&1 &
-    until (: < "/dev/tcp/127.0.0.1/$upstream") 2>/dev/null; do
-        kill -0 $! || { cat "$folder/$server.log"; exit 1; }
-        sleep 0.1
-    done
-    start_gateway "$upstream"
+    wait_for "$upstream" $!
+    start_interop_gateway "$folder" "$upstream"
     run_cases go "$server" "${cases[@]}"
     run_cases java "$server" "${cases[@]}"
     [ "$server" = go ] || run_cases java "$server" "${compressed[@]}"
