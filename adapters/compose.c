@@ -443,12 +443,25 @@ static const Converter *fuse_enums(Composing *c, const Converter *first, const C
     return fused;
 }
 
+/* A number that only the version between has a name for is an error, and goes through where nobody has. */
+static bool knows_more(const EnumType *between, const EnumType *from, const EnumType *to)
+{
+    for (uint32_t i = 0; i < between->n_values; i++) {
+        int32_t number = between->values[i].number;
+        if (!enum_value_by_number(from, number) && !enum_value_by_number(to, number))
+            return true;
+    }
+    return false;
+}
+
 /* Can the two tables be one? A fallback counts, and what the first lets through the second may
  * catch. */
 static bool enums_fuse(const Converter *first, const Converter *second)
 {
     return first->code == CONVERT_ENUM && second->code == CONVERT_ENUM && !first->has_fallback &&
-           !second->has_fallback;
+           !second->has_fallback &&
+           !(first->keep_unknown && second->keep_unknown &&
+             knows_more(first->to.enumeration, first->from.enumeration, second->to.enumeration));
 }
 
 static const Converter *fuse(Composing *c, const Converter *first, const Converter *second)
