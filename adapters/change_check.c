@@ -470,40 +470,6 @@ static void check_required(ChangeList *list, MessagePair *pair, const FieldChang
                    list->sides[end].version);
 }
 
-static const FieldChange *selection_of(const MessagePair *pair, int end, const FieldPath *kind)
-{
-    for (uint32_t i = 0; i < pair->n_changes; i++) {
-        const FieldChange *change = &pair->changes[i];
-        if (change->select && change->ends[end].n_paths &&
-            path_equal(&change->ends[end].paths[0], kind))
-            return change;
-    }
-    return NULL;
-}
-
-static bool selects(const Selection *select, const FieldPath *path)
-{
-    uint32_t i = 0;
-    while (i < select->n && !path_equal(&select->paths[i], path))
-        i++;
-    return i < select->n;
-}
-
-/* A value that a kind gave has to say the kind again when it comes back. */
-static void check_selected(ChangeList *list, const MessagePair *pair, const FieldChange *change, int end)
-{
-    const ChangeEnd *from = &change->ends[end], *to = &change->ends[!end];
-    const FieldChange *kind = from->when.n_steps ? selection_of(pair, end, &from->when) : NULL;
-    if (!kind || !to->n_paths || selects(kind->select, &to->paths[0]))
-        return;
-    Buffer value = buffer_in(list->arena);
-    literal_print(&value, &from->when_value, value_type_of(path_field(&from->when)));
-    change_problem(list, kind->place, where_change(list, pair, kind),
-                   arena_printf(list->arena, "write select: {..., %s: %.*s}", to->paths[0].text,
-                                BYTES_ARGS(buffer_bytes(&value))),
-                   "nothing says which %s comes back for %s", from->when.text, to->paths[0].text);
-}
-
 static void pair_check(ChangeList *list, MessagePair *pair)
 {
     pair->checked = true;
@@ -519,10 +485,9 @@ static void pair_check(ChangeList *list, MessagePair *pair)
             check_said(list, pair, end, pair->ends[end], &whole);
         for (uint32_t i = 0; i < pair->n_changes; i++)
             check_required(list, pair, &pair->changes[i], end);
-        for (uint32_t i = 0; i < pair->n_changes; i++)
-            check_selected(list, pair, &pair->changes[i], end);
     }
     change_check_oneofs(list, pair);
+    change_check_kinds(list, pair);
     for (uint32_t i = 0; i < pair->n_changes; i++)
         change_check_default(list, &pair->changes[i], where_change(list, pair, &pair->changes[i]));
     pair->bad = list->problems->n > n_problems;

@@ -233,6 +233,7 @@ void change_check_default(ChangeList *list, const FieldChange *change, const cha
 /* Do the paths part where only one way can be taken? */
 bool paths_exclude_each_other(const FieldPath *a, const FieldPath *b);
 void change_check_oneofs(ChangeList *list, const MessagePair *pair);
+void change_check_kinds(ChangeList *list, const MessagePair *pair);
 
 /* ---- converter.c ----------------------------------------------------------------------------- */
 

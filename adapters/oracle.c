@@ -137,7 +137,8 @@ static void keep_zero(Oracle *o, const FieldChange *change, Found *found)
 {
     const Converter *converter = change->convert[o->to];
     const FieldPath *from = &change->ends[!o->to].paths[0];
-    if (!converter || converter->code != CONVERT_ENUM || !implicit_zero(from, found))
+    if (!converter || !implicit_zero(from, found) ||
+        (converter->code != CONVERT_ENUM && converter->code != CONVERT_BOOL_ENUM))
         return;
     for (uint32_t i = 0; i < converter->n_entries; i++) {
         if (converter->entries[i].from == 0 && converter->entries[i].to != 0)

@@ -112,7 +112,7 @@ static void values_become_texts(void **state)
           ".M",
           "  a = text(a)\n  b = text(b)\n  c = base64(c)\n  d = utf8(d)\n  e = enum_name[0=NONE "
           "1=rouge](e)\n"
-          "  f = flag[0=2 1=1](f)\n",
+          "  f = flag[0=2 1=1](f) else OFF\n",
           "  a = text(a)\n  b = text(b)\n  c = base64(c)\n  d = utf8(d)\n  e = enum_name[NONE=0 "
           "rouge=1](e)\n"
           "  f = flag[1=1 2=0 else 1](f)\n");
