@@ -156,8 +156,11 @@ static void block_signals(int how)
     pthread_sigmask(how, &set, NULL);
 }
 
-static void close_handles(Process *p)
+/* The threads are waited for before what they wake us with is closed. */
+static void close_down(Process *p)
 {
+    for (uint32_t i = 0; i < p->n_workers; i++)
+        worker_join(p->workers[i]);
     block_signals(SIG_BLOCK);
     for (int i = 0; i < SIGNALS; i++)
         uv_close((uv_handle_t *)&p->signals[i], NULL);
@@ -171,7 +174,7 @@ static void on_woken(uv_async_t *async)
         end_reload(p);
     if (!p->reload && atomic_load(&p->n_ended) == p->n_workers &&
         !uv_is_closing((uv_handle_t *)async))
-        close_handles(p);
+        close_down(p);
 }
 
 static void on_signal(uv_signal_t *handle, int number)
@@ -262,8 +265,6 @@ static Result run_workers(Process *p, Arena *arena, BoundSocket *sockets)
     block_signals(SIG_UNBLOCK);
     uv_run(&p->loop, UV_RUN_DEFAULT);
     CHECK(uv_loop_close(&p->loop) == 0);
-    for (uint32_t i = 0; i < p->n_workers; i++)
-        worker_join(p->workers[i]);
     return r;
 }
 
