@@ -126,9 +126,11 @@ static bool mask_from_json(Runner *runner, const JsonNode *node)
 static bool path_to_json(Runner *runner, Bytes path)
 {
     Buffer *out = runner->out;
+    if (path.size == 0)
+        return refuse(runner, "a field mask with an empty path");
     for (size_t i = 0; i < path.size; i++) {
         uint8_t c = path.data[i];
-        if (c >= 'A' && c <= 'Z')
+        if ((c >= 'A' && c <= 'Z') || c == ',')
             return refuse(runner, "a field mask with a path that JSON cannot say");
         if (c == '_') {
             c = i + 1 < path.size ? path.data[++i] : 0;
