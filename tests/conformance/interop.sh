@@ -28,13 +28,14 @@ compressed=(client_compressed_unary_noprobe server_compressed_unary client_compr
 
 folder=$(mktemp -d)
 trap 'kill $(jobs -p) 2>/dev/null || true; wait 2>/dev/null; rm -rf "$folder"' EXIT
+# Takes the place of its shell, so that whoever ends that ends it.
 java_program() {
     local program=$1
     shift
-    java -XX:TieredStopAtLevel=1 -cp "$tools/java-$grpc_java/*" "io.grpc.testing.integration.$program" --use_tls=false "$@"
+    exec java -XX:TieredStopAtLevel=1 -cp "$tools/java-$grpc_java/*" "io.grpc.testing.integration.$program" --use_tls=false "$@"
 }
 go_client() { timeout 30 "$tools/client" -server_host 127.0.0.1 -server_port "$1" -test_case "$2"; }
-java_client() { java_program TestServiceClient --server_host=127.0.0.1 --server_port="$1" --test_case="$2"; }
+java_client() (java_program TestServiceClient --server_host=127.0.0.1 --server_port="$1" --test_case="$2")
 go_server() { exec "$tools/server" -port "$1"; }
 java_server() { java_program TestServiceServer --port="$1"; }
 
