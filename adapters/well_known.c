@@ -94,6 +94,8 @@ static bool time_to_json(Runner *runner, const MessageType *type, Bytes message)
 static bool path_from_json(Runner *runner, Bytes path)
 {
     Buffer snake = buffer_in(runner->arena);
+    if (path.size == 0)
+        return refuse(runner, "a field mask with an empty path");
     for (size_t i = 0; i < path.size; i++) {
         uint8_t c = path.data[i];
         if (c == '_')
@@ -115,6 +117,8 @@ static bool mask_from_json(Runner *runner, const JsonNode *node)
     Bytes rest = node->text, path;
     if (!has_text(node))
         return refuse(runner, "not a field mask such as \"name,shipping.street\"");
+    if (rest.size && rest.data[rest.size - 1] == ',')
+        return refuse(runner, "a field mask with an empty path");
     while (rest.size && bytes_split(&rest, ',', &path)) {
         if (!run_count_element(runner) || !path_from_json(runner, path))
             return false;
@@ -138,7 +142,7 @@ static bool path_to_json(Runner *runner, Bytes path)
                 return refuse(runner, "a field mask with a path that JSON cannot say");
             c = (uint8_t)(c - 'a' + 'A');
         }
-        if (c < ' ' || c == '"' || c == '\\')
+        if (c < ' ' || c == '"' || c == '\\' || c == ',')
             return refuse(runner, "a field mask with a path that is none");
         buffer_add_byte(out, c);
     }
