@@ -142,7 +142,7 @@ static bool path_to_json(Runner *runner, Bytes path)
                 return refuse(runner, "a field mask with a path that JSON cannot say");
             c = (uint8_t)(c - 'a' + 'A');
         }
-        if (c < ' ' || c == '"' || c == '\\' || c == ',')
+        if (c < ' ' || c == '"' || c == '\\')
             return refuse(runner, "a field mask with a path that is none");
         buffer_add_byte(out, c);
     }
