@@ -3,7 +3,7 @@ import json
 import os
 import sys
 
-from processes import ROOT, Process, eventually, free_port
+from processes import ROOT, Process, free_port
 
 STUBS = os.environ.setdefault("SHOP_STUBS", str(ROOT / "build/examples/shop/stubs"))
 sys.path.insert(0, STUBS)
@@ -34,8 +34,7 @@ class Backend:
     def start(self):
         self.process = Process(["/usr/bin/python3", str(ROOT / f"examples/shop/backend_{self.version}.py"),
                                 "--listen", self.address, *self.arguments])
-        eventually(lambda: not self.process.running() or self.told("ready"), 30)
-        assert self.process.running(), "\n".join(self.process.errors)
+        self.process.wait_until(lambda: self.told("ready"))
         return self
 
     def kill(self):

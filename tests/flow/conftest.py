@@ -1,4 +1,5 @@
 """Fixtures of the flow tests: real clients, the gateway, and the shop's real backends."""
+import contextlib
 import os
 import pathlib
 import signal
@@ -50,16 +51,10 @@ def shop(tmp_path_factory):
 @pytest.fixture
 def run_shop(tmp_path):
     """run_shop("v1", "v3"): backends of these versions and a gateway, for one test."""
-    started = []
-
-    def run(*versions, **words):
-        backends = [Backend(version).start() for version in versions]
-        started.extend(backend.stop for backend in backends)
-        listed = instances(*[(backend.version, backend.port) for backend in backends])
-        gateway = Gateway(tmp_path, instances=listed, **words).start()
-        started.append(gateway.stop)
-        return Shop(gateway, backends)
-
-    yield run
-    for stop in reversed(started):
-        stop()
+    with contextlib.ExitStack() as running:
+        def run(*versions, **words):
+            backends = [running.enter_context(Backend(version)) for version in versions]
+            listed = instances(*[(backend.version, backend.port) for backend in backends])
+            gateway = running.enter_context(Gateway(tmp_path, instances=listed, **words))
+            return Shop(gateway, backends)
+        yield run

@@ -85,9 +85,7 @@ class Gateway:
 
     def start(self):
         self.write()
-        self.process = Process([*self.under, BINARY, "run", str(self.file)])
-        eventually(lambda: not self.process.running() or self.ready(), 60)
-        assert self.process.running(), "it did not start:\n" + "\n".join(self.process.errors)
+        self.process = Process([*self.under, BINARY, "run", str(self.file)]).wait_until(self.ready)
         return self
 
     def ready(self):
@@ -157,9 +155,9 @@ class Gateway:
                 raise AssertionError(f"not JSON in the log: {line!r}") from None
         return found
 
-    def logged(self, timeout=5, **wanted):
+    def logged(self, **wanted):
         """The last access-log line with these members, waiting for it to come."""
         def last():
             lines = [line for line in self.log() if all(line.get(k) == v for k, v in wanted.items())]
             return lines[-1] if lines else None
-        return eventually(last, timeout)
+        return eventually(last)

@@ -26,8 +26,8 @@ def free_port(family=socket.AF_INET, host="127.0.0.1"):
                 continue
 
 
-def eventually(what, timeout=10.0):
-    """The first true answer of what(); fails when none came in time."""
+def eventually(what, timeout=60.0):
+    """The first true answer of what(); fails when none came in time, which only a failing test waits for."""
     end = time.monotonic() + timeout
     while True:
         answer = what()
@@ -57,6 +57,16 @@ class Process:
 
     def running(self):
         return self.child.poll() is None
+
+    def wait_until(self, ready):
+        """Until ready(); one that ends instead, or does not get there, is gone when this fails."""
+        try:
+            eventually(lambda: not self.running() or ready())
+            assert self.running(), "it did not start:\n" + "\n".join(self.errors)
+        except BaseException:
+            self.kill()
+            raise
+        return self
 
     def kill(self):
         """As a crash would: no goodbye."""

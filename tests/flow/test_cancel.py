@@ -12,7 +12,7 @@ def streams(tmp_path):
     many = ManyStreams(N)
     with Gateway(tmp_path, instances=instances(("v3", many.port))) as gateway:
         many.open(gateway.port)
-        eventually(lambda: many.service.begun == N, 30)
+        eventually(lambda: many.service.begun == N)
         yield many
         eventually(lambda: gateway.metric("passerelle_calls_total", method="shop.orders.v3.Orders/Watch") == N)
         many.stop()
@@ -20,14 +20,14 @@ def streams(tmp_path):
 
 def test_the_service_hears_of_every_cancelled_call(streams):
     streams.cancel_all()
-    eventually(lambda: len(streams.service.ended) == N, 30)
+    eventually(lambda: len(streams.service.ended) == N)
 
 
 def test_the_service_hears_of_every_call_whose_client_is_gone(streams):
     streams.lose_clients()
-    eventually(lambda: len(streams.service.ended) == N, 30)
+    eventually(lambda: len(streams.service.ended) == N)
 
 
 def test_every_client_hears_that_the_service_is_gone(streams):
     streams.lose_service()
-    eventually(lambda: len(streams.clients.ended) == N, 30)
+    eventually(lambda: len(streams.clients.ended) == N)

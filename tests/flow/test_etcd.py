@@ -1,5 +1,6 @@
 """etcd, which nobody here wrote: its own JSON gateway and ours, before the same gRPC service, give the same answers."""
 import base64
+import contextlib
 import http.client
 import json
 import queue
@@ -9,7 +10,7 @@ import grpc
 import pytest
 from gateway import Gateway
 from google.protobuf import descriptor_pb2, descriptor_pool, message_factory
-from processes import ROOT, Process, eventually, free_port
+from processes import ROOT, Process, free_port
 
 GO = "/usr/share/gocode/src"  # where Debian keeps etcd's sources
 PROTOS = ["etcd/etcdserver/etcdserverpb/rpc.proto", "etcd/etcdserver/api/v3lock/v3lockpb/v3lock.proto",
@@ -44,7 +45,7 @@ def b64(text):
 class Etcd:
     """One etcd of its own, and the gateway before it."""
 
-    def __init__(self, folder, schema):
+    def __init__(self, folder, schema, running):
         self.folder, self.schema = folder, schema
         self.port, peer = free_port(), free_port()
         url, peers = f"http://127.0.0.1:{self.port}", f"http://127.0.0.1:{peer}"
@@ -52,19 +53,15 @@ class Etcd:
                                 "--listen-client-urls", url, "--advertise-client-urls", url,
                                 "--listen-peer-urls", peers, "--initial-advertise-peer-urls", peers,
                                 "--initial-cluster", f"default={peers}", "--log-level", "error"])
-        eventually(self.answers, 60)
-        self.gateway = Gateway(folder, CONFIG, schema=schema, etcd=self.port).start()
+        running.callback(self.process.terminate)
+        self.process.wait_until(self.answers)
+        self.gateway = running.enter_context(Gateway(folder, CONFIG, schema=schema, etcd=self.port))
 
     def answers(self):
-        assert self.process.running(), "\n".join(self.process.errors)
         try:
             return self.post(self.port, "/v3/maintenance/status", {})[0] == 200
         except OSError:
             return False
-
-    def stop(self):
-        self.gateway.stop()
-        self.process.terminate()
 
     @staticmethod
     def open(port, path, body, headers=()):
@@ -104,9 +101,8 @@ def schema(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def etcd(tmp_path_factory, schema):
-    running = Etcd(tmp_path_factory.mktemp("etcd-data"), schema)
-    yield running
-    running.stop()
+    with contextlib.ExitStack() as running:
+        yield Etcd(tmp_path_factory.mktemp("etcd-data"), schema, running)
 
 
 def steady(answer):
@@ -318,13 +314,12 @@ AUTH = [
 @pytest.fixture
 def two(tmp_path, schema):
     """Two clusters of one: the same story is told to each, once by either gateway."""
-    pair = []
-    for name in ("one", "other"):
-        (tmp_path / name).mkdir()
-        pair.append(Etcd(tmp_path / name, schema))
-    yield pair
-    for each in pair:
-        each.stop()
+    with contextlib.ExitStack() as running:
+        pair = []
+        for name in ("one", "other"):
+            (tmp_path / name).mkdir()
+            pair.append(Etcd(tmp_path / name, schema, running))
+        yield pair
 
 
 def of_no_cluster(answer):

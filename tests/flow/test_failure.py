@@ -70,7 +70,7 @@ def test_both_routes_recover_without_a_restart(run_shop):
         return all(shop.http("GET", "/v1/orders").status == 200
                    and "Passerelle-Degraded" not in shop.http("GET", "/v1/recommendations").headers
                    for _ in range(20))
-    eventually(well, 20)
+    eventually(well)
     answer = shop.http("GET", "/v1/recommendations")
     assert [item["sku"] for item in answer.json["items"]] == ["umbrella", "wellingtons"]
 

@@ -1,4 +1,5 @@
 """What a service did not touch is sent again, what it may have touched is not: REFUSED_STREAM, GOAWAY, lost peers."""
+import contextlib
 import threading
 import time
 
@@ -20,16 +21,11 @@ LAST = 2**31 - 1
 @pytest.fixture
 def through(tmp_path):
     """through(backend...): a gateway before scripted instances."""
-    gateways = []
-
-    def run(*backends):
-        gateway = Gateway(tmp_path, instances=instances(*[("v3", backend.port) for backend in backends]))
-        gateways.append(gateway.start())
-        return gateway
-
-    yield run
-    for gateway in gateways:
-        gateway.stop()
+    with contextlib.ExitStack() as running:
+        def run(*backends):
+            listed = instances(*[("v3", backend.port) for backend in backends])
+            return running.enter_context(Gateway(tmp_path, instances=listed))
+        yield run
 
 
 def code_of(call, *arguments, **more):
@@ -193,8 +189,7 @@ def test_calls_beyond_what_the_service_allows_at_once_wait_and_are_answered(thro
 # ---- The gateway's own ---------------------------------------------------------------------------
 
 def test_a_gateway_that_goes_says_so_twice_and_finishes_what_was_sent_in_between(tmp_path):
-    with Backend("v3") as backend:
-        gateway = Gateway(tmp_path, instances=instances(("v3", backend.port))).start()
+    with Backend("v3") as backend, Gateway(tmp_path, instances=instances(("v3", backend.port))) as gateway:
         with Raw(gateway.port) as connection:
             http2 = h2.connection.H2Connection()
             http2.initiate_connection()
@@ -207,7 +202,6 @@ def test_a_gateway_that_goes_says_so_twice_and_finishes_what_was_sent_in_between
             goaways, statuses = listen(connection, http2, head)
         print(goaways, statuses)
         assert goaways[0] == LAST and goaways[-1] == 3 and statuses == {1: 200, 3: 200}
-        gateway.stop()
 
 
 def listen(connection, http2, head):
@@ -235,12 +229,11 @@ def listen(connection, http2, head):
 
 def test_a_grpc_client_sees_no_error_when_one_of_two_gateways_goes(tmp_path):
     """Calls that must not be repeated, without a pause, while the gateway that serves them drains."""
-    with Backend("v3") as backend:
-        pair = []
-        for name in ("old", "new"):
-            (tmp_path / name).mkdir()
-            pair.append(Gateway(tmp_path / name, instances=instances(("v3", backend.port))).start())
-        old, new = pair
+    for name in ("old", "new"):
+        (tmp_path / name).mkdir()
+    with Backend("v3") as backend, \
+            Gateway(tmp_path / "new", instances=instances(("v3", backend.port))) as new, \
+            Gateway(tmp_path / "old", instances=instances(("v3", backend.port))) as old:
         stub = client(new, "v3", address=f"ipv4:{old.address},{new.address}",  # the first that is there
                       options=[("grpc.default_authority", "shop")])
         results, enough = [], threading.Event()
@@ -256,11 +249,10 @@ def test_a_grpc_client_sees_no_error_when_one_of_two_gateways_goes(tmp_path):
             eventually(lambda: len(results) >= 50)
             old.stop()
             before = len(results)
-            eventually(lambda: len(results) >= before + 100, 30)
+            eventually(lambda: len(results) >= before + 100)
         finally:
             enough.set()
             for asker in askers:
                 asker.join(30)
         assert set(results) == {"OK"}, {code: results.count(code) for code in results}
         assert len(backend.told("call", method="Create")) == len(results)
-        new.stop()

@@ -1,4 +1,5 @@
 """Instances as they are met: how they are spoken to, and what becomes of answers that break a method's contract."""
+import contextlib
 import http.server
 import json
 import threading
@@ -24,20 +25,14 @@ class Odd(grpc.GenericRpcHandler):
 @pytest.fixture
 def answered_by(tmp_path):
     """answered_by(messages...): a gateway before a gRPC instance that answers with just these."""
-    stops = []
-
-    def run(*messages):
-        server = grpc.server(futures.ThreadPoolExecutor(2), handlers=[Odd(*messages)])
-        port = server.add_insecure_port("127.0.0.1:0")
-        server.start()
-        stops.append(lambda: server.stop(None).wait())
-        gateway = Gateway(tmp_path, instances=instances(("v3", port))).start()
-        stops.append(gateway.stop)
-        return gateway
-
-    yield run
-    for stop in reversed(stops):
-        stop()
+    with contextlib.ExitStack() as running:
+        def run(*messages):
+            server = grpc.server(futures.ThreadPoolExecutor(2), handlers=[Odd(*messages)])
+            port = server.add_insecure_port("127.0.0.1:0")
+            server.start()
+            running.callback(lambda: server.stop(None).wait())
+            return running.enter_context(Gateway(tmp_path, instances=instances(("v3", port))))
+        yield run
 
 
 @pytest.mark.parametrize("n", [0, 2])

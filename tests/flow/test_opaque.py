@@ -1,4 +1,5 @@
 """Routes without a schema: heads and bodies of any HTTP service go through unread, hop by hop."""
+import contextlib
 import subprocess
 import threading
 
@@ -21,13 +22,13 @@ routes:
 class Legacy:
     """A gateway before one scripted backend."""
 
-    def __init__(self, folder):
-        self.folder = folder
+    def __init__(self, folder, running):
+        self.folder, self.running = folder, running
         self.backend = self.gateway = None
 
     def run(self, script, each=True, config=CONFIG):
-        self.backend = Http1Backend(script, each).__enter__()
-        self.gateway = Gateway(self.folder, config=config, backend=self.backend.port).start()
+        self.backend = self.running.enter_context(Http1Backend(script, each))
+        self.gateway = self.running.enter_context(Gateway(self.folder, config=config, backend=self.backend.port))
         return self.backend
 
     def raw(self):
@@ -38,16 +39,11 @@ class Legacy:
         with self.raw() as connection:
             return connection.send(request).read_reply(verb)
 
-    def stop(self):
-        self.gateway.stop()
-        self.backend.__exit__()
-
 
 @pytest.fixture
 def legacy(tmp_path):
-    made = Legacy(tmp_path)
-    yield made
-    made.stop()
+    with contextlib.ExitStack() as running:
+        yield Legacy(tmp_path, running)
 
 
 def ok(peer, told, body):

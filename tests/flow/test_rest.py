@@ -444,7 +444,7 @@ def test_each_message_is_there_at_once_and_a_reader_who_leaves_is_told(world, ht
     assert name not in world.library.ended
     curl.kill()
     curl.communicate()
-    eventually(lambda: name in world.library.ended, 5)
+    eventually(lambda: name in world.library.ended)
 
 
 def test_http2_says_the_same(world):

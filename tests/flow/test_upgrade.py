@@ -1,5 +1,6 @@
 """Connections that become something else: WebSocket and its like, through routes without a schema."""
 import asyncio
+import contextlib
 import socket
 import subprocess
 import threading
@@ -62,20 +63,13 @@ async def echo(connection):
 @pytest.fixture
 def through(tmp_path):
     """through(serve): a WebSocket server of that behaviour and the gateway before it."""
-    running = []
-
-    def run(serve, config=CONFIG, **options):
-        server = WebSocketServer(serve, **options).__enter__()
-        gateway = Gateway(tmp_path, config=config, backend=server.port).start()
-        running.append((server, gateway))
-        server.url = f"ws://{gateway.address}/old/chat?room=1"
-        server.gateway = gateway
-        return server
-
-    yield run
-    for server, gateway in running:
-        gateway.stop()
-        server.__exit__()
+    with contextlib.ExitStack() as running:
+        def run(serve, config=CONFIG, **options):
+            server = running.enter_context(WebSocketServer(serve, **options))
+            server.gateway = running.enter_context(Gateway(tmp_path, config=config, backend=server.port))
+            server.url = f"ws://{server.gateway.address}/old/chat?room=1"
+            return server
+        yield run
 
 
 def talk(url, story, **options):
@@ -205,16 +199,14 @@ def test_many_at_once(through):
 
 
 def test_a_gateway_that_goes_ends_them_in_time(tmp_path):
-    with WebSocketServer(echo) as server:
-        gateway = Gateway(tmp_path, config=CONFIG + "drain: 1s\n", backend=server.port).start()
-
+    with WebSocketServer(echo) as server, \
+            Gateway(tmp_path, config=CONFIG + "drain: 1s\n", backend=server.port) as gateway:
         async def story(connection):
             await connection.send("x")
             await connection.recv()
             gateway.process.child.terminate()
             await connection.wait_closed()
         talk(f"ws://{gateway.address}/old/", story)
-        gateway.stop()
 
 
 # ---- Tunnels of any protocol --------------------------------------------------------------------------
