@@ -10,7 +10,7 @@ import threading
 import urllib.parse
 
 import grpc
-from processes import ROOT, Process, eventually, free_port
+from processes import ROOT, Process, free_port
 
 TALK = pathlib.Path(__file__).resolve().parent / "talk"
 NODE = ROOT / "tests/flow/node"
@@ -18,7 +18,7 @@ sys.path.insert(0, str(TALK))
 
 from schema import Schema  # noqa: E402
 
-FAR = 20  # seconds that nothing needs
+FAR = 60  # seconds that nothing needs
 
 
 def compile_schema(folder):
@@ -38,8 +38,7 @@ class Backend:
     def __init__(self, *command):
         self.process = Process([str(part) for part in command])
         self.events, self.n_read, self.lock = {}, 0, threading.Lock()
-        self.ready = eventually(lambda: self.told("ready") or not self.process.running(), 30)
-        assert self.process.running(), "\n".join(self.process.errors)
+        self.process.wait_until(lambda: self.told("ready"))
 
     def told(self, event, mark=None):
         """What it said of this kind about the call with this mark; each line is read once."""
@@ -51,14 +50,17 @@ class Backend:
         return self.events.get((event, mark), [])
 
 
-def backends(binary):
-    """By name; the one in JavaScript has a port for each version of HTTP."""
+def backends(binary, running):
+    """By name, until the stack `running` ends; the one in JavaScript has a port for each version of HTTP."""
     ports = {"grpcio": free_port(), "http.server": free_port()}
-    found = {"grpcio": Backend("/usr/bin/python3", TALK / "talk_grpc.py", binary, ports["grpcio"]),
-             "http.server": Backend("/usr/bin/python3", TALK / "talk_rest.py", binary, ports["http.server"]),
-             "connect-node": Backend("node", NODE / "talk_server.mjs", binary)}
-    for name, backend in found.items():
-        told = backend.ready[0].get("ports", {})
+    commands = {"grpcio": ("/usr/bin/python3", TALK / "talk_grpc.py", binary, ports["grpcio"]),
+                "http.server": ("/usr/bin/python3", TALK / "talk_rest.py", binary, ports["http.server"]),
+                "connect-node": ("node", NODE / "talk_server.mjs", binary)}
+    found = {}
+    for name, command in commands.items():
+        backend = found[name] = Backend(*command)
+        running.callback(backend.process.kill)
+        told = backend.told("ready")[0].get("ports", {})
         backend.ports = {int(http): port for http, port in told.items()} or {1: ports[name], 2: ports[name]}
     return found
 
@@ -69,7 +71,7 @@ class Told:
     def __init__(self):
         self.messages, self.headers, self.trailers = [], {}, {}
         self.code = None  # the name of a code, or None where the call went well
-        self.message, self.infos, self.details = None, [], {}
+        self.message, self.details = None, {}
 
     def fail(self, code, message):
         self.code, self.message = code, message
@@ -193,8 +195,8 @@ class NodeClient:
 
 def curl(http, address, path, fields, body, timeout, cancel):
     """(status, fields, body) of one request, trailers among the fields; without an answer, status 0."""
-    command = ["curl", "-s", "-N", "-D", "/dev/stderr", "--max-time", str(FAR), "--http1.1" if http == 1 else "--http2-prior-knowledge",
-               f"http://{address}{path}"]
+    command = ["curl", "-s", "-N", "-D", "/dev/stderr", "--max-time", str(FAR),
+               "--http1.1" if http == 1 else "--http2-prior-knowledge", f"http://{address}{path}"]
     if timeout:
         fields = {**fields, "grpc-timeout": f"{int(timeout * 1000)}m"}
     if http == 1:
@@ -292,14 +294,16 @@ class RestClient:
         return told
 
 
-def clients(binary, schema):
-    """{name: {version: client}} for every row of what clients may speak, and what closes them."""
+def clients(binary, schema, running):
+    """{name: {version: client}} for every row of what clients may speak, until the stack `running` ends."""
     node = NodeClients(binary)
+    running.callback(node.close)
     made = {}
     for version in ("v1", "v3"):
         def add(name, client):
             made.setdefault(name, {})[version] = client
         add("grpc", GrpcClient(schema, version))
+        running.callback(made["grpc"][version].close)
         add("grpc+json", NodeClient(node, version, dialect="grpc", http=2, codec="json"))
         for http in (1, 2):
             add(f"grpc-web/{http}", NodeClient(node, version, dialect="grpc-web", http=http, codec="proto"))
@@ -308,9 +312,4 @@ def clients(binary, schema):
                 add(f"connect+{codec}/{http}", NodeClient(node, version, dialect="connect", http=http, codec=codec))
             add(f"connect-get/{http}", NodeClient(node, version, dialect="connect", http=http, codec="json", get=True))
             add(f"rest/{http}", RestClient(schema, version, http))
-
-    def close():
-        node.close()
-        for client in made["grpc"].values():
-            client.close()
-    return made, close
+    return made

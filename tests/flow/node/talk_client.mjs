@@ -29,12 +29,10 @@ const listed = (headers) => Object.fromEntries([...headers]);
 
 function errorOf(thrown) {
   const error = ConnectError.from(thrown);
-  const info = error.findDetails(registry.getMessage("google.rpc.ErrorInfo"));
   return {
     code: Code[error.code].replace(/(?<!^)([A-Z])/g, "_$1").toUpperCase().replace("CANCELED", "CANCELLED"),
     message: error.rawMessage,
     metadata: listed(error.metadata),
-    infos: info.map(({ reason, domain, metadata }) => ({ reason, domain, metadata })),
     details: error.details.map(({ type, value }) => ({ type, value: Buffer.from(value).toString("base64") })),
   };
 }

@@ -20,9 +20,9 @@ function tell(event, context, more) {
 
 function begin(context) {
   tell("call", context, { left: context.timeoutMs() });
-  context.signal.addEventListener("abort", () => {
-    if (!context.over) tell("cancelled", context);
-  });
+  const leave = () => { if (!context.over) tell("cancelled", context); };
+  if (context.signal.aborted) leave(); // it had left before it was heard
+  else context.signal.addEventListener("abort", leave);
   for (const [name, value] of context.requestHeader) {
     if (name.startsWith("x-echo-")) context.responseHeader.set(name, value);
     if (name.startsWith("x-trailer-")) context.responseTrailer.set(name, value);
@@ -35,6 +35,7 @@ function code(name) {
 
 function pause(milliseconds, signal) {
   return new Promise((resolve, reject) => {
+    if (signal.aborted) return reject(signal.reason);
     const timer = setTimeout(resolve, milliseconds);
     signal.addEventListener("abort", () => { clearTimeout(timer); reject(signal.reason); });
   });

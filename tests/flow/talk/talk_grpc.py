@@ -21,7 +21,8 @@ class Call:
         self.mark = dict(metadata).get("x-mark")
         left = context.time_remaining()
         tell("call", self.mark, left=None if left is None or left > 1e9 else left * 1000)
-        context.add_callback(self.on_end)
+        if not context.add_callback(self.on_end):
+            self.on_end()  # it had left before it was heard
         context.send_initial_metadata([pair for pair in metadata if pair[0].startswith("x-echo-")])
         self.trailers = [pair for pair in metadata if pair[0].startswith("x-trailer-")]
         context.set_trailing_metadata(self.trailers)
