@@ -106,7 +106,7 @@ def test_a_bad_reload_leaves_the_old_config_and_says_so(run_shop):
     told = eventually(lambda: "\n".join(shop.gateway.process.errors[before:]))
     eventually(lambda: "gateway.yaml:17" in "\n".join(shop.gateway.process.errors[before:]))
     assert told and shop.http("GET", "/v1/orders").status == 200
-    assert shop.gateway.metric("passerelle_config_reloads_total", outcome="refused") == 1
+    eventually(lambda: shop.gateway.metric("passerelle_config_reloads_total", outcome="refused") == 1)
     shop.gateway.write(config=SHOP_CONFIG)
     shop.gateway.reload()
     eventually(lambda: shop.gateway.metric("passerelle_config_reloads_total", outcome="taken") >= 1)
