@@ -291,7 +291,9 @@ static const Step *exchange_send(Exchange *x)
         exchange_forget_message(x);
         return STEP_WAIT;
     }
-    const Step *step = exchange_forward_request(x, buffer_bytes(&x->early));
+    Bytes early = buffer_bytes(&x->early);
+    x->early.size = 0; /* the reader keeps the beginning of a message, also for another attempt */
+    const Step *step = exchange_forward_request(x, early);
     if (step == STEP_WAIT && x->client.ended)
         step = exchange_end_request(x);
     return step;

@@ -1,5 +1,6 @@
 """What a service did not touch is sent again, what it may have touched is not: REFUSED_STREAM, GOAWAY, lost peers."""
 import contextlib
+import struct
 import threading
 import time
 
@@ -118,6 +119,27 @@ def test_a_stream_of_requests_that_is_refused_after_its_first_message_is_not_sen
         stub = client(through(backend), "v3")
         assert code_of(stub.Import, messages(), timeout=20) == "UNAVAILABLE"
         assert len(backend.requests) == 1
+
+
+def test_half_a_message_that_came_before_a_refusal_is_sent_once(through):
+    def refuse_first(request):
+        if request.nth == 1:
+            request.reset(REFUSED)
+
+    def chunk(data):
+        return b"%x\r\n%s\r\n" % (len(data), data)
+
+    message = v3.CreateRequest(order=order_v3()).SerializeToString()
+    framed = b"\0" + struct.pack(">I", len(message)) + message
+    with Http2Backend(lambda request: request.answer(v3.ImportResponse()), refuse_first) as backend, \
+            Raw(through(backend).port) as connection:
+        connection.send(b"POST /shop.orders.v3.Orders/Import HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n"
+                        b"Content-Type: application/connect+proto\r\n\r\n" + chunk(framed[:7]))
+        eventually(lambda: len(backend.requests) == 2)
+        connection.send(chunk(framed[7:]) + chunk(b""))
+        status, _, body, _ = connection.read_reply("POST")
+        assert status == 200 and b"error" not in body, body
+        assert backend.requests[1].messages() == [message]
 
 
 def test_a_service_that_refuses_everything_is_not_asked_for_ever(through):
