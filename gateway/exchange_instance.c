@@ -332,12 +332,22 @@ const Step *exchange_forward_request(Exchange *x, Bytes input)
     }
 }
 
+/* What a REST client's body ends with: it is a stream of one message, or of pieces, of which there is at least
+   one, because the path says something, too. */
+static bool finish_request(Exchange *x, Message *message_out, Result *why_out)
+{
+    *message_out = (Message){0};
+    if (x->client.reader.unframed == UNFRAMED_PIECES)
+        return !x->sent;
+    return message_reader_finish(&x->client.reader, message_out, why_out) == MESSAGE_DONE;
+}
+
 const Step *exchange_end_request(Exchange *x)
 {
     Message message;
     Result why = OK;
-    if (x->method && message_reader_finish(&x->client.reader, &message, &why) == MESSAGE_DONE)
-        why = forward_message(x, message); /* REST: the body is a stream of one message */
+    if (x->method && finish_request(x, &message, &why))
+        why = forward_message(x, message);
     if (failed(why))
         return exchange_fail(x, why);
     x->sent = true;

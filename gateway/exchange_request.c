@@ -88,11 +88,19 @@ void exchange_start_deadline(Exchange *x)
     timer_start(&x->loop->timers, &x->deadline_timer, x->deadline);
 }
 
+/* Bytes of any media type that a REST client sends to a method that takes a stream: a message for each piece
+   that comes. A compressed body is opened whole, and is one message. */
+static bool is_upload_in_pieces(const Exchange *x)
+{
+    return x->binding && x->method->type->client_streaming && http_body_in(x->binding) &&
+           x->call.compression == COMPRESSION_IDENTITY;
+}
+
 /* What is known from the head to be too large is not waited for. */
 static Result check_length(Exchange *x)
 {
     size_t limit = x->config->limits.message_bytes;
-    bool whole = x->call.dialect == DIALECT_CONNECT || x->call.dialect == DIALECT_REST;
+    bool whole = (x->call.dialect == DIALECT_CONNECT || x->call.dialect == DIALECT_REST) && !is_upload_in_pieces(x);
     if (!whole || x->head->content_length <= 0 || (uint64_t)x->head->content_length <= limit)
         return OK;
     return FAIL(x->arena, FAULT_MESSAGE_TOO_LARGE, "a body of %lld bytes, where %zu are allowed",
@@ -144,6 +152,8 @@ static const Step *exchange_negotiate(Exchange *x)
     message_reader_init(&x->client.reader, x->call.dialect, false, x->call.compression,
                         x->config->limits.message_bytes, x->arena);
     x->client.reader.keep_compressed = exchange_keeps_request(x);
+    if (is_upload_in_pieces(x))
+        x->client.reader.unframed = UNFRAMED_PIECES;
     return x->method->type->client_streaming ? &STEP_pick : &STEP_receive;
 }
 

@@ -61,7 +61,7 @@ bool dialect_is_framed(Dialect dialect);
 typedef enum UnframedBody {
     UNFRAMED_WHOLE,  /* all of it is one */
     UNFRAMED_LINES,  /* each line that is not blank, as long as no line is longer than the limit */
-    UNFRAMED_PIECES, /* each piece as it comes: bytes without structure */
+    UNFRAMED_PIECES, /* each piece as it comes, cut where it is longer than the limit: bytes without structure */
 } UnframedBody;
 
 /* Takes messages out of a body that arrives in pieces of any size. */

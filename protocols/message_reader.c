@@ -330,9 +330,9 @@ static MessageOutcome read_line(MessageReader *reader, Bytes *input, Message *me
     return MESSAGE_MORE;
 }
 
-static MessageOutcome read_piece(Bytes *input, Message *message_out)
+static MessageOutcome read_piece(const MessageReader *reader, Bytes *input, Message *message_out)
 {
-    *message_out = (Message){.bytes = take(input, input->size)};
+    *message_out = (Message){.bytes = take(input, input->size < reader->limit ? input->size : reader->limit)};
     return message_out->bytes.size ? MESSAGE_DONE : MESSAGE_MORE;
 }
 
@@ -346,7 +346,7 @@ MessageOutcome message_reader_read(MessageReader *reader, Bytes *input, Message 
         return read_frame(reader, input, message_out, why_out);
     switch (reader->unframed) {
     case UNFRAMED_LINES: return read_line(reader, input, message_out, why_out);
-    case UNFRAMED_PIECES: return read_piece(input, message_out);
+    case UNFRAMED_PIECES: return read_piece(reader, input, message_out);
     case UNFRAMED_WHOLE: break;
     }
     return read_part(reader, input, why_out);

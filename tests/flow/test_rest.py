@@ -1,6 +1,8 @@
 """REST by google.api.http as clients meet it: curl and http.client, before a grpcio backend that echoes."""
 import base64
+import gzip
 import json
+import random
 import subprocess
 import threading
 from concurrent import futures
@@ -29,17 +31,23 @@ PIECES = [b"\x89PNG", b"", b"\0\xff", b"end"]
 
 
 class Library:
-    """The backend; `asked` are the messages that it got, as JSON, `ended` the names of shelves that were left."""
+    """
+    The backend; `asked` are the messages that it got, as JSON, `ended` the names of shelves that were left,
+    `gathered` the bytes of streams of requests.
+    """
 
     def __init__(self, schema):
-        self.schema, self.asked, self.ended = schema, [], []
+        self.schema, self.asked, self.ended, self.gathered = schema, [], [], 0
+        self.quick = threading.Event()
         book, body = schema("library.v1.Book"), schema("google.api.HttpBody")
         self.Book, self.Body = book, body
         handlers = {}
         for method in schema.pool.FindServiceByName("library.v1.Library").methods:
             asked = schema(method.input_type.full_name)
-            special = {"Download": self.download, "Pieces": self.pieces, "Shelf": self.shelf}
+            special = {"Download": self.download, "Pieces": self.pieces, "Shelf": self.shelf,
+                       "UploadStream": self.gather, "RawStream": self.gather}
             kind = grpc.unary_stream_rpc_method_handler if method.name in ("Pieces", "Shelf") else \
+                grpc.stream_unary_rpc_method_handler if method.name.endswith("Stream") else \
                 grpc.unary_unary_rpc_method_handler
             handlers[method.name] = kind(special.get(method.name, self.echo), asked.FromString,
                                          lambda answer: answer.SerializeToString())
@@ -53,6 +61,19 @@ class Library:
     def echo(self, message, _):
         self.asked.append(self.schema.spell(message))
         return message
+
+    def gather(self, messages, _):
+        told = self.Book()
+        for message in messages:
+            if getattr(message, "name", "") == "slow":
+                self.quick.wait(60)
+            file = message.file if isinstance(message, self.Book) else message
+            told.name = getattr(message, "name", "")
+            told.number += 1
+            told.note = file.content_type
+            told.raw += file.data
+            self.gathered += len(file.data)
+        return told
 
     def download(self, book, _):
         return self.Body(content_type="image/png", data=book.name.encode())
@@ -364,6 +385,52 @@ def test_a_stream_of_bytes_that_breaks_is_no_whole_body(world):
         connection.send("GET /v1/pieces/broken HTTP/1.1\r\nHost: x\r\n\r\n")
         told = connection.read_all()
     assert not told.endswith(b"0\r\n\r\n"), "nothing but the missing end can say so"
+
+
+@pytest.mark.parametrize("path,name", [("/v1/streamed/n", "n"), ("/v1/streamed", None)])
+@pytest.mark.parametrize("http", ["--http1.1", "--http2-prior-knowledge"])
+def test_bytes_that_go_up_as_a_stream_may_be_more_than_a_message(world, tmp_path, path, name, http):
+    upload, answer = tmp_path / "upload", tmp_path / "answer"
+    upload.write_bytes(random.randbytes(6 << 20))  # grpcio takes 4 MiB in a message
+    subprocess.run(["curl", "-sS", http, "-H", "Content-Type: image/png", "--data-binary", f"@{upload}",
+                    "-o", answer, f"http://{world.gateway.address}{path}"], check=True, timeout=60)
+    told = json.loads(answer.read_bytes())
+    assert (told.get("name"), told["note"]) == (name, "image/png")
+    assert base64.b64decode(told["raw"]) == upload.read_bytes()
+    assert int(told["number"]) > 1
+
+
+def test_bytes_that_go_up_as_a_stream_arrive_as_they_are_sent(world):
+    before = world.library.gathered
+    with Raw(world.gateway.port) as connection:
+        connection.send("POST /v1/streamed HTTP/1.1\r\nHost: x\r\nContent-Type: a/b\r\n"
+                        "Transfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n")
+        eventually(lambda: world.library.gathered == before + 3)
+        connection.send("2\r\nde\r\n0\r\n\r\n")
+        status, _, body = connection.read_answer()
+    assert status == 200 and json.loads(body) == {"number": "2", "note": "a/b", "raw": "YWJjZGU="}
+
+
+def test_a_service_that_does_not_read_holds_a_stream_of_bytes_back(world):
+    sent, piece = 0, b"10000\r\n%s\r\n" % bytes(65536)
+    with Raw(world.gateway.port, timeout=2) as connection:
+        connection.send("POST /v1/streamed/slow HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n")
+        with pytest.raises(TimeoutError):
+            while sent < 64 << 20:
+                connection.send(piece)
+                sent += len(piece)
+    world.library.quick.set()
+
+
+def test_a_stream_of_no_bytes_is_one_message(world):
+    assert world.http("POST", "/v1/streamed/n", b"", {"Content-Type": "a/b"}).json == {
+        "name": "n", "number": "1", "note": "a/b"}
+
+
+def test_a_compressed_stream_of_bytes_is_one_message(world):
+    headers = {"Content-Type": "a/b", "Content-Encoding": "gzip"}
+    assert world.http("POST", "/v1/streamed/n", gzip.compress(b"abc"), headers).json == {
+        "name": "n", "number": "1", "note": "a/b", "raw": "YWJj"}
 
 
 # ---- Streams ---------------------------------------------------------------------------------------------

@@ -185,6 +185,19 @@ static void bytes_without_structure_are_given_as_they_come(void **state)
     unframed = UNFRAMED_WHOLE;
 }
 
+static void bytes_without_structure_are_cut_at_the_limit(void **state)
+{
+    Bytes body = bytes_of("abcde");
+    start(DIALECT_REST, true, COMPRESSION_IDENTITY, 2);
+    reader.unframed = UNFRAMED_PIECES;
+    const char *wanted[] = {"ab", "cd", "e"};
+    for (size_t i = 0; i < 3; i++) {
+        assert_int_equal(message_reader_read(&reader, &body, &message, &why), MESSAGE_DONE);
+        assert_bytes(message.bytes, wanted[i]);
+    }
+    assert_int_equal(message_reader_read(&reader, &body, &message, &why), MESSAGE_MORE);
+}
+
 static void every_cut_stream_is_noticed(void **state)
 {
     Bytes body = recorded_stream(zip("x")), whole = bytes_slice(body, 0, 10 + 5);
@@ -423,6 +436,7 @@ int main(void)
         cmocka_unit_test(a_line_over_the_limit_is_refused_before_it_ends),
         cmocka_unit_test(a_line_that_lies_whole_in_the_input_is_not_copied),
         cmocka_unit_test(bytes_without_structure_are_given_as_they_come),
+        cmocka_unit_test(bytes_without_structure_are_cut_at_the_limit),
         cmocka_unit_test(every_cut_stream_is_noticed),
         cmocka_unit_test(a_message_that_lies_whole_in_the_input_is_not_copied),
         cmocka_unit_test(a_message_at_the_edge_of_readable_memory_is_not_overrun),
