@@ -1,4 +1,5 @@
 """Processes that tests start: found ports, waited for, stopped, and looked at when they are gone."""
+import atexit
 import itertools
 import os
 import pathlib
@@ -49,11 +50,13 @@ class Process:
                         for pair in ((self.child.stdout, self.lines), (self.child.stderr, self.errors))]
         for reader in self.readers:
             reader.start()
+        atexit.register(self.child.kill)  # for those whose test failed before it stopped them
 
     @staticmethod
     def _read(stream, lines):
-        for line in stream:
-            lines.append(line.rstrip("\n"))
+        with stream:
+            for line in stream:
+                lines.append(line.rstrip("\n"))
 
     def running(self):
         return self.child.poll() is None
