@@ -66,11 +66,6 @@ static inline void http_queue_add(HttpQueue *queue, HttpChunkPool *pool, Bytes b
     }
 }
 
-static inline void http_queue_add_text(HttpQueue *queue, HttpChunkPool *pool, const char *text)
-{
-    http_queue_add(queue, pool, bytes_of(text));
-}
-
 /* Moves the first `n` bytes of `from`, which has as many, to the end of `into`. */
 void http_queue_move(HttpQueue *into, HttpQueue *from, HttpChunkPool *pool, size_t n);
 

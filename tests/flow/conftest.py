@@ -2,7 +2,6 @@
 import contextlib
 import os
 import pathlib
-import signal
 import sys
 
 os.environ["GRPC_ENABLE_FORK_SUPPORT"] = "0"
@@ -11,17 +10,7 @@ sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent))
 import pytest  # noqa: E402
 from backends import Backend, client  # noqa: E402
 from gateway import Gateway, instances  # noqa: E402
-
-
-@pytest.fixture(autouse=True)
-def no_test_hangs():
-    """A test has two minutes; then it fails instead of holding up all others."""
-    def too_long(number, frame):
-        raise TimeoutError("the test took more than two minutes")
-    signal.signal(signal.SIGALRM, too_long)
-    signal.alarm(120)
-    yield
-    signal.alarm(0)
+from patience import no_test_hangs  # noqa: E402, F401  (a fixture)
 
 
 class Shop:

@@ -74,15 +74,16 @@ class Process:
     def kill(self):
         """As a crash would: no goodbye."""
         self.child.kill()
-        self._wait(10)
+        self.wait()
 
     def terminate(self, timeout=20):
         """SIGTERM, then its exit code."""
         if self.running():
             self.child.terminate()
-        return self._wait(timeout)
+        return self.wait(timeout)
 
-    def _wait(self, timeout):
+    def wait(self, timeout=20):
+        """Its exit code, when it ends by itself."""
         try:
             code = self.child.wait(timeout)
         except subprocess.TimeoutExpired:

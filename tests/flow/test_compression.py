@@ -111,7 +111,7 @@ def test_each_message_of_a_compressed_stream_arrives_at_once(orders, coding, acc
             orders.client("v3").SetStatus(v3.SetStatusRequest(id=name, state=state))
         states.append(state)
         eventually(lambda: len([line for line in reader.lines if "{" in line]) == len(states))
-    assert reader._wait(10) == 0
+    assert reader.wait() == 0
     assert f"content-encoding: {coding}" in [line.lower() for line in reader.errors]
     items = [json.loads(line.removeprefix("data: ")) for line in reader.lines if line]
     assert [item["state"] for item in items] == ["PLACED", "PAID", "DISPATCHED", "DELIVERED"]
@@ -124,7 +124,7 @@ def test_a_compressed_stream_that_fails_says_so_in_its_last_item(run_shop, codin
     reader = watch(shop.gateway, "v1", made.id, coding, "application/x-ndjson")
     eventually(lambda: reader.lines)
     shop.client("v1").Purge(v1.PurgeRequest(customer="ada"))
-    assert reader._wait(10) == 0, reader.errors
+    assert reader.wait() == 0, reader.errors
     assert f"content-encoding: {coding}" in [line.lower() for line in reader.errors]
     assert json.loads(reader.lines[-1])["error"]["code"] == "NOT_FOUND"
 

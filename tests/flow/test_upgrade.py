@@ -215,13 +215,6 @@ UPGRADE = "GET /old/ HTTP/1.1\r\nHost: x\r\nConnection: upgrade\r\nUpgrade: byte
 SWITCH = "HTTP/1.1 101 Switching Protocols\r\nConnection: upgrade\r\nUpgrade: bytes\r\n\r\n"
 
 
-def read_to_end(peer):
-    data = b""
-    while piece := peer.recv(65536):
-        data += piece
-    return data
-
-
 def test_bytes_right_behind_the_heads_belong_to_the_tunnel(legacy):  # noqa: F811
     def script(peer):
         told = peer.head()
