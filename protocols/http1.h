@@ -87,7 +87,23 @@ void http1_write_request(Http1Stream *stream, const HttpHead *head, bool end);
 void http1_write_refusal(Http1 *http1, const Http1Refusal *why);
 void http1_write_continue(Http1 *http1);
 
-/* http1.c: after either side ended. Puts the exchange away when both have. */
+/* http1_receive.c: the peer's side. Reads as far as can be; the rest is kept until http1_read_held. A failure has
+   ended the exchange already. */
+MUST_USE Result http1_read(Http1 *http1, Bytes input);
+MUST_USE Result http1_read_held(Http1 *http1);
+void http1_forget_held(Http1 *http1);
+
+/* The peer broke the rules, or is late: says so where that can be said, and ends the exchange and the connection. */
+MUST_USE Result http1_refuse(Http1 *http1, const Http1Refusal *why);
+
+/* The peer's side of the exchange has ended. */
+void http1_tell_end(Http1 *http1, const Fields *trailers);
+
+/* http1.c: an exchange's stream; the exchange's last event, when something was lost. */
+Http1Stream *http1_stream_new(Http1 *http1);
+void http1_exchange_fail(Http1 *http1, Result why);
+
+/* After either side ended. Puts the exchange away when both have. */
 void http1_exchange_check(Http1 *http1);
 
 /* Lets the connection end when what is queued has gone out. */
