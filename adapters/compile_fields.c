@@ -42,7 +42,8 @@ static void compile_target(Draft *d, const Mapping *mapping)
 {
     uint32_t rule = 0;
     bool wire = d->program->from_codec == CODEC_PROTO && d->to == CODEC_PROTO;
-    const Straight *straight = wire ? straight_rules(d->compiler, mapping) : NULL;
+    bool may_go_straight = wire && !d->compiler->set->options.canonical;
+    const Straight *straight = may_go_straight ? straight_rules(d->compiler, mapping) : NULL;
     for (uint32_t i = 0; i < mapping->to->n_fields && !failed(d->failure); i++) {
         const FieldType *target = &mapping->to->fields[i];
         PlanOp unset = put_op(d, PLAN_PUT_DEFAULT, target);

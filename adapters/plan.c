@@ -30,7 +30,8 @@ static bool same_options(const PlanOptions *a, const PlanOptions *b)
     return a->unknown == b->unknown && a->enums_as_numbers == b->enums_as_numbers &&
            a->emit_defaults == b->emit_defaults && a->proto_names == b->proto_names &&
            a->types == b->types && a->common_types == b->common_types && a->max_depth == b->max_depth &&
-           a->max_elements == b->max_elements && a->walk_all == b->walk_all;
+           a->max_elements == b->max_elements && a->walk_all == b->walk_all &&
+           a->canonical == b->canonical;
 }
 
 static CacheEntry *new_entry(Arena *arena, const PlanOptions *options)

@@ -41,6 +41,8 @@ typedef struct PlanOptions {
     uint32_t max_elements;  /* list elements, map entries and members in one message; 0: 1,000,000 */
     bool walk_all;          /* wire to wire: read equal sub-messages too, instead of copying their bytes
                                (what is in them, unknown fields too, then travels along unread) */
+    bool canonical;         /* wire to wire, with walk_all: write as a serializer would, whatever the sender's
+                               spelling was: each field once, in order, packed as declared, no needless zeros */
     PlanCache *cache;       /* or NULL */
 } PlanOptions;
 

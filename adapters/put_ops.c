@@ -128,13 +128,13 @@ static bool put_list(Runner *runner, const PlanOp *op, ListReader *reader)
     return !reader->failed;
 }
 
-/* The same kind, packed on both sides and in one piece: the bytes are the same too. */
+/* The same kind, packed on both sides and in one piece: the bytes say the same. */
 static bool copy_packed(Runner *runner, const PlanOp *op, const ListReader *reader)
 {
     const WireRun *run = reader->run;
     const EnumType *values = reader->shape->enumeration;
     if (!run || run->tag_size || run->next || reader->shape->kind != (FieldKind)op->kind ||
-        (values && values->closed))
+        (values && values->closed) || runner->set->options.canonical)
         return false;
     Bytes list = bytes(run->at, (size_t)(run->end - run->at));
     size_t n = packed_count((FieldKind)op->kind, list);

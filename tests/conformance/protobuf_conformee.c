@@ -1,6 +1,6 @@
 /*
  * The program that protobuf's conformance runner tests: each request's payload goes through a plan of the
- * identity, between the codecs that the request asks for.   protobuf_conformee DESCRIPTOR_SET
+ * identity, between the codecs that the request asks for.   protobuf_conformee DESCRIPTOR_SET [canonical]
  *
  * Requests and responses are conformance.proto's, on stdin and stdout, each behind its size in four bytes,
  * little-endian.
@@ -11,6 +11,7 @@
 
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 enum { OUTPUT_PROTOBUF = 1, OUTPUT_JSON = 2, IGNORE_UNKNOWN_CATEGORY = 3 }; /* conformance.proto */
 
@@ -31,6 +32,7 @@ typedef struct Testee {
     const Schema *schema;
     const MappingSet *set;
     Table plans; /* by type, codecs and policy */
+    bool canonical;
 } Testee;
 
 static void die(const char *what)
@@ -71,7 +73,8 @@ static const Plan *find_plan(Testee *testee, const Request *request, const Messa
                              Codec to)
 {
     PlanOptions options = {.from = request->from, .to = to, .types = testee->set,
-                           .unknown = unknown_policy(request, to), .walk_all = true};
+                           .unknown = unknown_policy(request, to), .walk_all = true,
+                           .canonical = testee->canonical};
     const char *key = arena_printf(testee->arena, "%s %d %d %d", type->full_name, options.from,
                                    options.to, options.unknown);
     const Plan *plan = table_get(&testee->plans, bytes_of(key));
@@ -151,8 +154,9 @@ int main(int argc, char **argv)
 {
     Testee testee = {.arena = arena_new(ARENA_UNLIMITED)};
     testee.plans = table_in(testee.arena);
-    if (argc != 2)
-        die("usage: protobuf_conformee DESCRIPTOR_SET");
+    if (argc != 2 && !(argc == 3 && strcmp(argv[2], "canonical") == 0))
+        die("usage: protobuf_conformee DESCRIPTOR_SET [canonical]");
+    testee.canonical = argc == 3;
     Result r = schema_load_file(testee.arena, argv[1], &testee.schema);
     if (!failed(r))
         r = mapping_set_identity(testee.arena, testee.schema, &testee.set);

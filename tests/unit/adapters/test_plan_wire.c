@@ -202,6 +202,17 @@ static void elements_are_limited(void **state)
                  FAULT_MESSAGE_TOO_LARGE);
 }
 
+static void a_canonical_message_does_not_show_how_its_sender_spelled_it(void **state)
+{
+    PlanOptions options = {.from = CODEC_PROTO, .to = CODEC_PROTO, .walk_all = true, .canonical = true};
+    const Plan *plan = compiled(identity_of(KINDS), options);
+    Bytes mixed = WIRE("\xf2\x01\x03\x01\x82\x00\x28\x09\xf0\x01\x05\x28\x01");
+    assert_true(bytes_equal(run_ok(plan, mixed), WIRE("\x28\x01\xf2\x01\x03\x01\x02\x05")));
+    assert_true(bytes_equal(run_ok(plan, WIRE("\xf2\x01\x02\x82\x00")), WIRE("\xf2\x01\x01\x02")));
+    assert_int_equal(run_ok(plan, WIRE("\x28\x01\x28\x00")).size, 0);
+    assert_int_equal(run_ok(to_wire(KINDS, UNKNOWN_KEEP), WIRE("\x28\x01\x28\x00")).size, 4);
+}
+
 static void equal_messages_are_copied(void **state)
 {
     PlanOptions options = {.from = CODEC_PROTO, .to = CODEC_PROTO};
@@ -231,6 +242,7 @@ int main(void)
         cmocka_unit_test(a_message_cut_off_anywhere_is_handled),
         cmocka_unit_test(nesting_without_end_is_refused),
         cmocka_unit_test(elements_are_limited),
+        cmocka_unit_test(a_canonical_message_does_not_show_how_its_sender_spelled_it),
         cmocka_unit_test(equal_messages_are_copied),
     };
     return cmocka_run_group_tests(tests, plans_begin, plans_end);
