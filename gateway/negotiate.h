@@ -1,7 +1,7 @@
 /*
  * Negotiation: which version of a service the client speaks, and by which rule we know.
  *
- * The rules are tried in the service's order and the first that says something decides (DESIGN: the RPC
+ * The rules are tried in the service's order and the first that says something decides (the RPC
  * path's package, the URL, a header, media types, the client's pin, the default). What a client says and
  * we do not know is an error that lists what is supported, never a guess.
  *

@@ -65,8 +65,8 @@ MUST_USE Result rest_template_expand(const RestTemplate *template, RestValueOf v
 /* Adds "name=text", percent-encoded, with "?" or "&" before it. */
 void rest_query_add(Buffer *path, Bytes name, Bytes text);
 
-/* The Code that a known REST instance means by an HTTP status (404 NOT_FOUND, 409 ABORTED ...; RULES:
-   not the inference table of gRPC), and back. */
+/* The Code that a known REST instance means by an HTTP status (404 NOT_FOUND, 409 ABORTED ...; not the
+   table by which gRPC's clients infer one), and back. */
 Code rest_code_of_http(uint16_t http_status);
 uint16_t rest_http_of_code(Code code);
 
