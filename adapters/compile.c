@@ -67,35 +67,15 @@ static bool any_changes(Compiler *c)
     return c->any_changes;
 }
 
-/* Whether an Any may be somewhere inside. A walk with a list of its own, because types are recursive. */
 static bool reaches_any(Compiler *c, const MessageType *type)
 {
-    static const char yes[] = "yes", no[] = "no";
-    const char *known = table_get(&c->reaches_any, bytes(&type, sizeof(type)));
-    if (known)
-        return known == yes;
-
-    Arena *scratch = arena_new(ARENA_UNLIMITED);
-    Table seen = table_in(scratch);
-    Buffer list = buffer_in(scratch);
-    bool found = false;
-    buffer_add(&list, &type, sizeof(type));
-    for (size_t at = 0; !found && at < list.size; at += sizeof(type)) {
-        const MessageType *next;
-        memcpy(&next, list.data + at, sizeof(next));
-        found = next->well_known == WELL_KNOWN_ANY;
-        for (uint32_t i = 0; i < next->n_fields; i++) {
-            const MessageType *inner = next->fields[i].message;
-            if (!inner || table_get(&seen, bytes(&inner, sizeof(inner))))
-                continue;
-            table_put(&seen, bytes_copy(scratch, bytes(&inner, sizeof(inner))), &found);
-            buffer_add(&list, &inner, sizeof(inner));
-        }
+    Bytes key = bytes(&type->schema, sizeof(type->schema));
+    const bool *reach = table_get(&c->any_reaches, key);
+    if (!reach) {
+        reach = any_reach(c->arena, type->schema);
+        table_put(&c->any_reaches, bytes_copy(c->arena, key), (void *)(uintptr_t)reach);
     }
-    arena_free(scratch);
-    table_put(&c->reaches_any, bytes_copy(c->arena, bytes(&type, sizeof(type))),
-              (void *)(uintptr_t)(found ? yes : no));
-    return found;
+    return reach[type->index];
 }
 
 static void put_any_type(Compiler *c, Table *table, const MessageType *type, AnyType any)

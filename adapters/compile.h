@@ -14,7 +14,7 @@ typedef struct Compiler {
     ProgramSet *set;
     Table programs;   /* style, mapping or type, codecs -> Program */
     Table identities; /* Schema pointer -> MappingSet */
-    Table reaches_any; /* MessageType pointer -> yes or no */
+    Table any_reaches; /* Schema pointer -> any_reach() */
     bool any_asked, any_changes; /* does anything happen to a type that is met inside an Any? */
     Result failure;
 } Compiler;
@@ -31,6 +31,10 @@ MUST_USE Result compiler_finish(Compiler *compiler, uint32_t first);
 /* compile_fields.c, by way of a draft (compile_draft.h): the scan tables and operations of one program. `only`: just
    this field, bare. */
 MUST_USE Result compile_fields(Compiler *compiler, Program *program, const FieldType *only);
+
+/* any_reach.c: whether an Any may be somewhere inside, for each message by its index. In the arena, which has no
+   limit. */
+const bool *any_reach(Arena *arena, const Schema *schema);
 
 /* ---- compile_straight.c -------------------------------------------------------------------------- */
 

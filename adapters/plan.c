@@ -41,7 +41,7 @@ static CacheEntry *new_entry(Arena *arena, const PlanOptions *options)
         return NULL;
     entry->set.options = *options;
     entry->compiler = (Compiler){.arena = arena, .set = &entry->set};
-    entry->compiler.programs = entry->compiler.identities = entry->compiler.reaches_any =
+    entry->compiler.programs = entry->compiler.identities = entry->compiler.any_reaches =
         table_in(arena);
     return entry;
 }
