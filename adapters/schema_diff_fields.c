@@ -106,14 +106,45 @@ static void tell_required(Fields *f, const FieldType *a, const FieldType *b, con
         buffer_printf(&f->lines, "{%s: %s}\n", word, is_required(b) ? "loud" : "graceful");
 }
 
+/* Kinds that read each other's bytes, as protobuf promises: those of one number here. */
+static int wire_family(FieldKind kind)
+{
+    switch (kind) {
+    case KIND_INT32:
+    case KIND_INT64:
+    case KIND_UINT32:
+    case KIND_UINT64: return 1;
+    case KIND_SINT32:
+    case KIND_SINT64: return 2;
+    case KIND_FIXED32:
+    case KIND_SFIXED32: return 3;
+    case KIND_FIXED64:
+    case KIND_SFIXED64: return 4;
+    default: return 4 + (int)kind;
+    }
+}
+
+/* JSON writes integers of 64 bits in quotes. */
+static bool is_quoted(FieldKind kind)
+{
+    return kind == KIND_INT64 || kind == KIND_UINT64 || kind == KIND_SINT64 ||
+           kind == KIND_FIXED64 || kind == KIND_SFIXED64;
+}
+
+static unsigned kind_breaks(FieldKind a, FieldKind b)
+{
+    return BREAKS_SOURCE | (wire_family(a) != wire_family(b) ? BREAKS_WIRE : 0) |
+           (is_quoted(a) != is_quoted(b) ? BREAKS_JSON : 0);
+}
+
 static void tell_layout(Fields *f, const FieldType *a, const FieldType *b)
 {
     if (a->number != b->number)
         diff_add(f->d, BREAKS_WIRE, false, path_of(f, a), "renumbered from %u to %u", a->number,
                  b->number);
     if (a->kind != b->kind)
-        diff_add(f->d, BREAKS_SOURCE, false, path_of(f, a), "from %s to %s", type_name(f, OLD, a),
-                 type_name(f, NEW, b));
+        diff_add(f->d, kind_breaks(a->kind, b->kind), false, path_of(f, a), "from %s to %s",
+                 type_name(f, OLD, a), type_name(f, NEW, b));
     if (a->presence != b->presence && !a->repeated)
         diff_add(f->d, BREAKS_SOURCE, false, path_of(f, a), "presence became %s",
                  b->presence ? "explicit" : "implicit");
@@ -245,6 +276,32 @@ static void tell_moved(Fields *f, const char *from, const char *to, const FieldT
                       is_required(old) ? "optional" : "required");
 }
 
+static uint32_t count_inside(const Fields *f, int holder_end, const FieldType *holder)
+{
+    const MessageType *flat = f->ends[!holder_end];
+    uint32_t n = 0;
+    for (uint32_t i = 0; i < flat->n_fields; i++)
+        n += !f->used[!holder_end][i] &&
+             inner_same(f, holder->message, !holder_end, &flat->fields[i]);
+    return n;
+}
+
+/* Might the field as well be inside another message, which takes as many or more? */
+static bool has_rival(const Fields *f, int holder_end, const FieldType *holder,
+                      const FieldType *field)
+{
+    const MessageType *message = f->ends[holder_end];
+    uint32_t n = count_inside(f, holder_end, holder);
+    for (uint32_t i = 0; i < message->n_fields; i++) {
+        const FieldType *other = &message->fields[i];
+        if (other != holder && !f->used[holder_end][i] && can_hold(f, holder_end, other) &&
+            inner_same(f, other->message, !holder_end, field) &&
+            count_inside(f, holder_end, other) >= n)
+            return true;
+    }
+    return false;
+}
+
 /* Fields that are inside a message at the other end: all into the one that takes most of them. */
 static void guess_moves(Fields *f, int holder_end)
 {
@@ -259,7 +316,7 @@ static void guess_moves(Fields *f, int holder_end)
             const FieldType *field = &f->ends[flat_end]->fields[i];
             const FieldType *same =
                 f->used[flat_end][i] ? NULL : inner_same(f, holder->message, flat_end, field);
-            if (!same || fed[same->index])
+            if (!same || fed[same->index] || has_rival(f, holder_end, holder, field))
                 continue;
             const char *inside = arena_printf(f->d->arena, "%s.%s", holder->name, same->name);
             diff_add(f->d, BREAKS_WIRE | BREAKS_JSON | BREAKS_SOURCE, true, path_of(f, field),

@@ -45,6 +45,54 @@ static void moves_are_guessed_and_marked(void **state)
           "    city: {added: graceful}\n");
 }
 
+static void a_move_is_from_the_message_that_takes_most_or_from_none(void **state)
+{
+    check(state, "Rivals",
+          "          source  Repo: message removed\n"
+          "          source  Trigger: message removed\n"
+          "                  Build: message added\n"
+          "                  Service: message added\n"
+          "wire json source  M.runtime: moved to service.runtime (guess)\n"
+          "wire json source  M.label: moved to service.label (guess)\n"
+          "wire json source  M.size: moved to service.size (guess)\n"
+          "     json source  M.repo: removed\n"
+          "     json source  M.trigger: removed\n"
+          "                  M.url: added\n"
+          "                  M.build: added\n"
+          "11 differences, 7 of them breaking\n"
+          "# What became of changes.Rivals.Old in changes.Rivals.New. Lines marked "
+          "\"guess\" are to be looked at.\n"
+          "from: v1\n"
+          "to: v2\n"
+          "messages:\n"
+          "  M:\n"
+          "    runtime: service.runtime  # guess\n"
+          "    label: service.label  # guess\n"
+          "    size: service.size  # guess\n"
+          "    repo: {removed: graceful}\n"
+          "    trigger: {removed: graceful}\n"
+          "    url: {added: graceful}\n"
+          "    build: {added: graceful}\n");
+}
+
+static void numbers_break_the_wire_by_their_form_and_json_by_their_quotes(void **state)
+{
+    check(state, "Numbers",
+          "     json source  M.a: from int32 to int64\n"
+          "     json source  M.b: from uint64 to int32\n"
+          "wire      source  M.c: from float to double\n"
+          "wire json source  M.d: from int64 to double\n"
+          "     json source  M.e: from list of int32 to list of int64\n"
+          "5 differences, 5 of them breaking\n"
+          "# What became of changes.Numbers.Old in changes.Numbers.New. Lines marked "
+          "\"guess\" are to be looked at.\n"
+          "from: v1\n"
+          "to: v2\n"
+          "messages:\n"
+          "  M:\n"
+          "    d: {by: number}  # guess\n");
+}
+
 static void enum_values_are_renamed_added_and_removed(void **state)
 {
     check(state, "Enums",
@@ -128,7 +176,7 @@ static void the_first_list_loads(void **state)
     static const char *const kinds[] = {"Rename",   "Swap",      "Move",     "Gone",  "Numbers",
                                         "Wrappers", "Lists",     "Presence", "Enums", "Zero",
                                         "Choice",   "Templates", "Kinds",    "Masks", "Tree",
-                                        "Same",     "Types"};
+                                        "Same",     "Types",  "Rivals"};
     Loaded *loaded = *state;
     for (size_t i = 0; i < sizeof kinds / sizeof *kinds; i++) {
         SchemaDiff diff;
@@ -163,6 +211,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(moves_are_guessed_and_marked),
+        cmocka_unit_test(a_move_is_from_the_message_that_takes_most_or_from_none),
+        cmocka_unit_test(numbers_break_the_wire_by_their_form_and_json_by_their_quotes),
         cmocka_unit_test(enum_values_are_renamed_added_and_removed),
         cmocka_unit_test(types_that_changed_get_a_converter),
         cmocka_unit_test(renamed_messages_are_guessed),
