@@ -193,6 +193,26 @@ static void follow_methods(ConfigReader *reader, const Service *service, const S
                 follow_to(reader, plan, &service->versions[i].methods[j], &service->versions[k]);
 }
 
+/* The list that is missing between the version and the nearest that is spoken; NULL: none is. */
+static const char *missing_list(ConfigReader *reader, const Service *service,
+                                const ServicePlan *plan, uint32_t version, uint64_t native)
+{
+    uint32_t n = service->n_versions, spoken = n;
+    for (uint32_t i = 0; i < n; i++) {
+        uint32_t distance = i < version ? version - i : i - version;
+        uint32_t nearest = spoken < version ? version - spoken : spoken - version;
+        if ((native >> i & 1) && (spoken == n || distance < nearest))
+            spoken = i;
+    }
+    uint32_t older = spoken < version ? spoken : version, newer = spoken + version - older;
+    for (uint32_t i = older; i < newer && newer < n; i++)
+        if (!plan->lists[i])
+            return arena_printf(reader->arena,
+                                "an instance that speaks it, or a change list from %s to %s",
+                                service->versions[i].name, service->versions[i + 1].name);
+    return NULL;
+}
+
 /* A version that nobody can answer is a mistake. */
 static void check_served(ConfigReader *reader, const Service *service, const ServicePlan *plan)
 {
@@ -206,7 +226,7 @@ static void check_served(ConfigReader *reader, const Service *service, const Ser
             served |= (native >> j & 1) && (version->to[j] || i == j);
         if (!served && !reader->problems->n)
             config_tell(reader, config_path(reader, "%s.versions[%u]", plan->path, i),
-                        "an instance that speaks it, or change lists to one that is spoken",
+                        missing_list(reader, service, plan, i, native),
                         "nobody can answer calls of %s", version->name);
     }
 }

@@ -435,7 +435,7 @@ static void versions_that_nobody_can_answer_are_told(void **state)
                        "      - {name: v2, package: garage.v2, schema: garage.binpb}\n"
                        "    instances: [{address: 'x:1', versions: [v2]}]\n",
                 "a.yaml:5:9: services[0].versions[0]: nobody can answer calls of v1 (an instance that speaks "
-                "it, or change lists to one that is spoken)\n");
+                "it, or a change list from v1 to v2)\n");
     expect_told(LISTEN "services:\n"
                        "  - name: garage\n"
                        "    versions: [{name: v1, package: garage.v1, schema: garage.binpb}]\n",
