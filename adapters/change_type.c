@@ -185,13 +185,23 @@ static MessagePair *read_pair(ChangeList *list, const JsonNode *node)
     } else {
         int end = old ? NEW : OLD;
         Bytes name = old ? old_name : new_name;
-        const char *near = nearest_message(&list->sides[end], list->arena, name);
+        const char *near = nearest_message(&list->sides[end], list->arena, name), *taken = "";
+        const MessageType *alike =
+            near ? side_message(&list->sides[end], list->arena, bytes_of(near)) : NULL;
+        const MessageType *taker = alike ? message_counterpart(list, end, alike) : NULL;
+        if (taker) {
+            taken = arena_printf(list->arena, ": %s goes with %s of %s", near,
+                                 side_name(&list->sides[!end], taker->full_name),
+                                 list->sides[!end].version);
+            near = NULL;
+        }
         const char *hint = old ? arena_printf(list->arena, "types: {%.*s: %s}", BYTES_ARGS(name),
                                               near ? near : "...")
                                : arena_printf(list->arena, "types: {%s: %.*s}", near ? near : "...",
                                               BYTES_ARGS(name));
         change_problem(list, *yaml_place(&list->document, node), "", hint,
-                       "%.*s has no counterpart in %s", BYTES_ARGS(name), list->sides[end].version);
+                       "%.*s has no counterpart in %s%s", BYTES_ARGS(name),
+                       list->sides[end].version, taken);
     }
     return NULL;
 }

@@ -604,9 +604,16 @@ static void the_empty_list_is_checked_too(void **state)
     assert_int_equal(problems.n, 2);
 }
 
+static void a_namesake_that_goes_with_another_is_told_as_such(void **state)
+{
+    refused(state, "Move", "types: {Extra: M}\nmessages: {M: {street: {removed: loud}}}",
+            "list.yaml:4:12: M has no counterpart in v2: M goes with Extra of v1 (types: {M: ...})\n");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_namesake_that_goes_with_another_is_told_as_such),
         cmocka_unit_test(a_field_is_renamed),
         cmocka_unit_test(two_fields_change_their_names_with_each_other),
         cmocka_unit_test(fields_move_into_and_out_of_messages),
