@@ -260,6 +260,18 @@ static bool read_select(const Reading *r)
     return true;
 }
 
+/* The first name that stands twice: two parts that differ could not both come back in one. */
+static Bytes repeated_name(const Template *template)
+{
+    for (uint32_t i = 1; i < template->n_names; i++) {
+        for (uint32_t k = 0; k < i; k++) {
+            if (bytes_equal(template->names[i], template->names[k]))
+                return template->names[i];
+        }
+    }
+    return BYTES_NONE;
+}
+
 static bool read_template(const Reading *r, const JsonNode *node, int end)
 {
     Bytes text = node->text;
@@ -288,6 +300,12 @@ static bool read_template(const Reading *r, const JsonNode *node, int end)
     }
     Template *made = arena_make(r->list->arena, Template);
     *made = (Template){literals, names, n};
+    Bytes repeated = repeated_name(made);
+    if (repeated.data) {
+        change_problem(r->list, place(r, node), r->where, NULL,
+                       "{%.*s} stands twice in the template, and the two may differ", BYTES_ARGS(repeated));
+        return false;
+    }
     r->change->ends[end].template = made;
     return true;
 }

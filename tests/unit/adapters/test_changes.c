@@ -510,6 +510,15 @@ static void a_template_that_lacks_a_part_is_refused(void **state)
             "\"projects/{project}/topics/{topic}\"\n");
 }
 
+static void a_template_that_says_a_part_twice_is_refused(void **state)
+{
+    refused(state, "Templates",
+            "messages:\n  M:\n    name: {template: \"projects/{project}/topics/{topic}\", to: [project_id, "
+            "topic_id]}\n    path: {template: \"a/{x}/b/{y}\", into: \"c/{y}/d/{x}/e/{x}\"}\n"
+            "    key: {template: \"k/{project}/{topic}\", from: [project, topic]}\n",
+            "list.yaml:6:37: M.path: {x} stands twice in the template, and the two may differ\n");
+}
+
 static void two_fields_to_one_by_another_name_are_refused(void **state)
 {
     refused(state, "Rename", "messages:\n  M:\n    a: {to: same, by: text}\n",
@@ -658,6 +667,7 @@ int main(void)
         cmocka_unit_test(a_kind_that_would_not_come_back_is_refused),
         cmocka_unit_test(a_condition_that_nobody_knows_is_refused),
         cmocka_unit_test(a_template_that_lacks_a_part_is_refused),
+        cmocka_unit_test(a_template_that_says_a_part_twice_is_refused),
         cmocka_unit_test(two_fields_to_one_by_another_name_are_refused),
         cmocka_unit_test(a_list_for_other_versions_is_refused),
         cmocka_unit_test(a_chain_reads_only_the_first_and_writes_only_the_last),
