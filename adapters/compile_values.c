@@ -108,33 +108,32 @@ static Operand compile_convert(Draft *d, const Expr *expr)
     return into;
 }
 
+/* `from`, or each of its elements, goes through the program. */
+static Operand compile_make(Draft *d, const Expr *expr, const Operand *from, const Program *program)
+{
+    Operand into = draft_computed(d, from, from->type.repeated ? FORM_VALUES : FORM_WIRE, expr->type);
+    draft_op(d, (PlanOp){
+        .code = from->type.repeated ? PLAN_MAKE_LIST : PLAN_MAKE, .a = from->slot, .into = into.slot,
+        .form = (uint8_t)from->form, .map = operand_is_map(from->type), .where = from->where,
+        .shape = from->type.repeated ? draft_shape(d, from) : NULL,
+        .program = program,
+    });
+    return into;
+}
+
 static Operand compile_message(Draft *d, const Expr *expr)
 {
     Operand from = compile_value(d, expr->args[0]);
-    Operand into = draft_computed(d, &from, from.type.repeated ? FORM_VALUES : FORM_WIRE, expr->type);
-    draft_op(d, (PlanOp){
-        .code = from.type.repeated ? PLAN_MAKE_LIST : PLAN_MAKE, .a = from.slot, .into = into.slot,
-        .form = (uint8_t)from.form, .map = operand_is_map(from.type), .where = from.where,
-        .shape = from.type.repeated ? draft_shape(d, &from) : NULL,
-        .program = compiler_program(d->compiler, expr->mapping, draft_codec(d, &from),
-                                    CODEC_PROTO),
-    });
-    return into;
+    return compile_make(d, expr, &from, compiler_program(d->compiler, expr->mapping, draft_codec(d, &from),
+                                                         CODEC_PROTO));
 }
 
 /* What is in an Any goes through the program of its type, when it runs. */
 static Operand compile_any(Draft *d, const Expr *expr)
 {
     Operand from = compile_value(d, expr->args[0]);
-    Operand into = draft_computed(d, &from, from.type.repeated ? FORM_VALUES : FORM_WIRE, expr->type);
-    draft_op(d, (PlanOp){
-        .code = from.type.repeated ? PLAN_MAKE_LIST : PLAN_MAKE, .a = from.slot, .into = into.slot,
-        .form = (uint8_t)from.form, .map = operand_is_map(from.type), .where = from.where,
-        .shape = from.type.repeated ? draft_shape(d, &from) : NULL,
-        .program = compiler_identity(d->compiler, operand_message(from.type),
-                                     draft_codec(d, &from), CODEC_PROTO),
-    });
-    return into;
+    return compile_make(d, expr, &from, compiler_identity(d->compiler, operand_message(from.type),
+                                                          draft_codec(d, &from), CODEC_PROTO));
 }
 
 static Operand compile_build(Draft *d, const Expr *expr)
