@@ -16,17 +16,6 @@ Result descriptor_end(Loader *loader, const WireReader *reader, const char *what
     return reader->bad ? BAD_SCHEMA(loader, "%s: %s is not a well-formed message", loader->name, what) : OK;
 }
 
-Bytes descriptor_bytes(Bytes message, uint32_t number)
-{
-    Bytes found = BYTES_NONE;
-    WireReader reader = wire_reader(message);
-    for (WireField f; wire_next(&reader, &f);) {
-        if (f.number == number && f.type == WIRE_LENGTH)
-            found = f.bytes;
-    }
-    return found;
-}
-
 /* ---- First pass: what is there ------------------------------------------------------------------- */
 
 static Result count_message(Loader *loader, Bytes message, unsigned depth)
@@ -128,7 +117,7 @@ static Result index_enum(Loader *loader, EnumType *type)
 
 static Result read_enum_value(Loader *loader, Bytes from, EnumValue *value)
 {
-    value->name = loader_name(loader, descriptor_bytes(from, 1));
+    value->name = loader_name(loader, wire_find_bytes(from, 1));
     WireReader reader = wire_reader(from);
     for (WireField f; wire_next(&reader, &f);) {
         if (f.number == 2)
@@ -157,7 +146,7 @@ static Result declare_enum(Loader *loader, const FileScope *file, Bytes from, co
 {
     uint32_t n, index = loader->schema->n_enums++;
     EnumType *type = &loader->schema->enums[index];
-    type->full_name = loader_join(loader, scope, descriptor_bytes(from, 1));
+    type->full_name = loader_join(loader, scope, wire_find_bytes(from, 1));
     type->package = file->package;
     type->name = loader_without_package(type->full_name, file->package);
     type->index = index;
@@ -211,7 +200,7 @@ static Result declare_message(Loader *loader, const FileScope *file, Bytes from,
     uint32_t index = loader->schema->n_messages++;
     MessageType *type = &loader->schema->messages[index];
     loader->messages[index] = (DeclaredMessage){.descriptor = from, .file = file};
-    type->full_name = loader_join(loader, scope, descriptor_bytes(from, 1));
+    type->full_name = loader_join(loader, scope, wire_find_bytes(from, 1));
     type->package = file->package;
     type->name = loader_without_package(type->full_name, file->package);
     type->index = index;

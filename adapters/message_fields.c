@@ -244,7 +244,7 @@ static Result read_shape(Loader *loader, const DeclaredMessage *declared, Messag
 
 static void read_message_options(const DeclaredMessage *declared, MessageType *type)
 {
-    WireReader reader = wire_reader(descriptor_bytes(declared->descriptor, 7));
+    WireReader reader = wire_reader(wire_find_bytes(declared->descriptor, 7));
     for (WireField f; wire_next(&reader, &f);) {
         if (f.number == 1)
             type->message_set = f.value != 0;
@@ -263,7 +263,7 @@ static Result read_fields(Loader *loader, const DeclaredMessage *declared, Messa
         if (f.number == 2)
             r = read_field(loader, f.bytes, &texts[n++]);
         else if (f.number == 8)
-            drafts[oneof++].name = loader_name(loader, descriptor_bytes(f.bytes, 1));
+            drafts[oneof++].name = loader_name(loader, wire_find_bytes(f.bytes, 1));
     }
     for (uint32_t i = 0; !failed(r) && i < n; i++) {
         if (texts[i].oneof_index >= (int64_t)n_oneofs || texts[i].oneof_index < -1)
@@ -304,7 +304,7 @@ static Result define_message(Loader *loader, uint32_t index, Arena *scratch)
 
 static Result count_extension(Loader *loader, DeclaredExtension *extension)
 {
-    Bytes extendee = descriptor_bytes(extension->descriptor, 2);
+    Bytes extendee = wire_find_bytes(extension->descriptor, 2);
     extension->extended = schema_message(loader->schema, extendee);
     if (!extension->extended)
         return BAD_SCHEMA(loader, "%s: %.*s, which %s extends, is not in the set", loader->name,

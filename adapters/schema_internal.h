@@ -81,9 +81,6 @@ MUST_USE Result schema_note_names(Loader *loader, const FileScope *file);
 /* google.api.HttpRule. */
 MUST_USE Result http_rule_read(Loader *loader, Bytes rule, bool additional, HttpRule *rule_out);
 
-/* The bytes of the last field with this number; empty when there is none. */
-Bytes descriptor_bytes(Bytes message, uint32_t number);
-
 /* Reads a whole descriptor message: `for (...; wire_next(&r, &f);)`, then this. */
 MUST_USE Result descriptor_end(Loader *loader, const WireReader *reader, const char *what);
 

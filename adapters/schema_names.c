@@ -31,17 +31,6 @@ static bool declared_in(Declared parent, uint32_t number, Declared *declared_out
     return false;
 }
 
-/* Every kind of descriptor has its name in field 1. */
-static Bytes name_of(Bytes descriptor)
-{
-    WireReader reader = wire_reader(descriptor);
-    for (WireField f; wire_next(&reader, &f);) {
-        if (f.number == 1 && f.type == WIRE_LENGTH)
-            return f.bytes;
-    }
-    return BYTES_NONE;
-}
-
 /* Takes the scope, and the dot behind it, off the front of *name: "a.b" and "a" leave "b" and nothing. */
 static bool take_scope(Bytes *name, Bytes scope)
 {
@@ -76,7 +65,7 @@ static bool declares(Declared declared, Bytes descriptor, Bytes name)
 {
     if (declared == DECLARED_ENUM && has_inside(DECLARED_ENUM, descriptor, name))
         return true; /* values stand beside their enum */
-    if (!take_scope(&name, name_of(descriptor)))
+    if (!take_scope(&name, wire_find_bytes(descriptor, 1)))
         return false;
     return name.size == 0 || has_inside(declared, descriptor, name);
 }
@@ -112,11 +101,11 @@ Result schema_note_names(Loader *loader, const FileScope *file)
         Declared declared;
         if (f.type != WIRE_LENGTH || !declared_in_file(f.number, &declared))
             continue;
-        note(loader, file, name_of(f.bytes));
+        note(loader, file, wire_find_bytes(f.bytes, 1));
         WireReader values = wire_reader(declared == DECLARED_ENUM ? f.bytes : BYTES_NONE);
         for (WireField value; wire_next(&values, &value);) {
             if (value.number == 2 && value.type == WIRE_LENGTH)
-                note(loader, file, name_of(value.bytes));
+                note(loader, file, wire_find_bytes(value.bytes, 1));
         }
     }
     return OK;

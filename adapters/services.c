@@ -32,7 +32,7 @@ static Result read_method(Loader *loader, Bytes from, const ServiceType *service
     Result r = OK;
     Bytes input = BYTES_NONE, output = BYTES_NONE;
     method->service = service;
-    method->name = loader_name(loader, descriptor_bytes(from, 1));
+    method->name = loader_name(loader, wire_find_bytes(from, 1));
     WireReader reader = wire_reader(from);
     for (WireField f; !failed(r) && wire_next(&reader, &f);) {
         switch (f.number) {
@@ -57,7 +57,7 @@ static Result read_method(Loader *loader, Bytes from, const ServiceType *service
 static Result define_service(Loader *loader, const FileScope *file, Bytes from)
 {
     ServiceType *service = &loader->schema->services[loader->schema->n_services++];
-    service->full_name = loader_join(loader, file->package, descriptor_bytes(from, 1));
+    service->full_name = loader_join(loader, file->package, wire_find_bytes(from, 1));
     service->package = file->package;
     service->name = loader_without_package(service->full_name, file->package);
     Result r = loader_declare(loader, &loader->schema->services_by_name, service->full_name, service);

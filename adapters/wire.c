@@ -155,6 +155,17 @@ bool wire_next(WireReader *reader, WireField *field_out)
     return true;
 }
 
+Bytes wire_find_bytes(Bytes message, uint32_t number)
+{
+    Bytes found = BYTES_NONE;
+    WireReader reader = wire_reader(message);
+    for (WireField f; wire_next(&reader, &f);) {
+        if (f.number == number && f.type == WIRE_LENGTH)
+            found = f.bytes;
+    }
+    return found;
+}
+
 void wire_add_varint(Buffer *out, uint64_t value)
 {
     if (buffer_reserve(out, 10))

@@ -88,6 +88,10 @@ const uint8_t *wire_skip_group(const uint8_t *at, const uint8_t *end, uint32_t n
 /* The next field. False at the end, and when the bytes are bad. */
 bool wire_next(WireReader *reader, WireField *field_out);
 
+/* The text, bytes or message of the last field with this number, which is the one that counts; BYTES_NONE when
+   there is none. What is behind bad bytes is not seen. */
+Bytes wire_find_bytes(Bytes message, uint32_t number);
+
 static inline size_t wire_varint_size(uint64_t value)
 {
     return (size_t)(64 - __builtin_clzll(value | 1) + 6) / 7;

@@ -54,17 +54,6 @@ bool gathering_ask(Gathering *g, Buffer *request)
 
 /* ---- Services -------------------------------------------------------------------------------- */
 
-/* The only text in a message of lists of names: field 1. */
-static Bytes first_text(Bytes message)
-{
-    WireReader reader = wire_reader(message);
-    for (WireField f; wire_next(&reader, &f);) {
-        if (f.number == 1 && f.type == WIRE_LENGTH)
-            return f.bytes;
-    }
-    return BYTES_NONE;
-}
-
 static bool is_in_package(Bytes service, const char *package)
 {
     size_t size = strlen(package);
@@ -79,7 +68,7 @@ static Result no_service(Gathering *g, Bytes list)
     size_t n = 0;
     for (WireField f; wire_next(&reader, &f); n++) {
         if (n < NAMED_MOST)
-            buffer_printf(&names, "%s%.*s", n ? ", " : "", SHOWN(first_text(f.bytes)));
+            buffer_printf(&names, "%s%.*s", n ? ", " : "", SHOWN(wire_find_bytes(f.bytes, 1)));
     }
     return FAIL(g->arena, FAULT_BAD_SCHEMA, "it has no RPC service in the package %s, but %s%s", g->package,
                 n ? arena_text(g->arena, buffer_bytes(&names)) : "none at all", n > NAMED_MOST ? ", ..." : "");
@@ -91,7 +80,7 @@ static Result take_services(Gathering *g, Bytes list)
     Result r = OK;
     WireReader reader = wire_reader(list);
     for (WireField f; !failed(r) && wire_next(&reader, &f);) {
-        Bytes name = f.number == 1 && f.type == WIRE_LENGTH ? first_text(f.bytes) : BYTES_NONE;
+        Bytes name = f.number == 1 && f.type == WIRE_LENGTH ? wire_find_bytes(f.bytes, 1) : BYTES_NONE;
         if (is_in_package(name, g->package))
             r = add_ask(g, ASK_SYMBOL, name, BYTES_NONE);
     }
@@ -124,7 +113,7 @@ static Result ask_for_imports(Gathering *g, Bytes file, Bytes name)
 
 static Result take_file(Gathering *g, Bytes file)
 {
-    Bytes name = first_text(file);
+    Bytes name = wire_find_bytes(file, 1);
     WireReader reader = wire_reader(file);
     for (WireField f; wire_next(&reader, &f);)
         continue;
