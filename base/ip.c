@@ -1,0 +1,93 @@
+#include "base/ip.h"
+
+#include "base/result.h"
+
+#include <arpa/inet.h>
+#include <netinet/in.h>
+
+enum { MAPPED_BITS = 96 }; /* before an IPv4 address */
+
+static const uint8_t mapped_prefix[12] = {[10] = 0xff, [11] = 0xff};
+
+IpAddress ip_of_bytes(Bytes raw)
+{
+    IpAddress address = {.known = true};
+    CHECK(raw.size == 4 || raw.size == 16);
+    if (raw.size == 4)
+        memcpy(address.bytes, mapped_prefix, sizeof mapped_prefix);
+    memcpy(address.bytes + 16 - raw.size, raw.data, raw.size);
+    return address;
+}
+
+static bool is_mapped(const uint8_t bytes[16])
+{
+    return memcmp(bytes, mapped_prefix, sizeof mapped_prefix) == 0;
+}
+
+IpAddress ip_of(const struct sockaddr *address)
+{
+    if (address->sa_family == AF_INET)
+        return ip_of_bytes(bytes(&((const struct sockaddr_in *)address)->sin_addr, 4));
+    if (address->sa_family == AF_INET6)
+        return ip_of_bytes(bytes(&((const struct sockaddr_in6 *)address)->sin6_addr, 16));
+    return (IpAddress){.known = false};
+}
+
+bool ip_read(Bytes text, IpAddress *address_out)
+{
+    char copy[IP_TEXT_SIZE];
+    uint8_t four[4];
+    *address_out = (IpAddress){.known = false};
+    if (text.size == 0 || text.size >= sizeof copy || memchr(text.data, '\0', text.size))
+        return false;
+    memcpy(copy, text.data, text.size);
+    copy[text.size] = '\0';
+    if (inet_pton(AF_INET, copy, four) == 1)
+        *address_out = ip_of_bytes(bytes(four, sizeof four));
+    else
+        address_out->known = inet_pton(AF_INET6, copy, address_out->bytes) == 1;
+    return address_out->known;
+}
+
+size_t ip_write(const IpAddress *address, char text[IP_TEXT_SIZE])
+{
+    bool is_ipv4 = is_mapped(address->bytes);
+    inet_ntop(is_ipv4 ? AF_INET : AF_INET6, address->bytes + (is_ipv4 ? sizeof mapped_prefix : 0), text, IP_TEXT_SIZE);
+    return strlen(text);
+}
+
+static uint8_t mask_of(uint8_t bits, size_t at)
+{
+    if (bits >= 8 * (at + 1))
+        return 0xff;
+    return bits <= 8 * at ? 0 : (uint8_t)(0xff << (8 - (bits - 8 * at)));
+}
+
+bool ip_range_read(Bytes text, IpRange *range_out)
+{
+    IpAddress address;
+    Bytes host = bytes_slice(text, 0, bytes_find(text, '/'));
+    if (!ip_read(host, &address))
+        return false;
+    uint64_t most = is_mapped(address.bytes) && !memchr(host.data, ':', host.size) ? 32 : 128, bits = most;
+    if (host.size < text.size && (!bytes_to_u64(bytes_slice(text, host.size + 1, SIZE_MAX), &bits) || bits > most))
+        return false;
+    range_out->bits = (uint8_t)(most == 32 ? MAPPED_BITS + bits : bits);
+    memcpy(range_out->bytes, address.bytes, sizeof range_out->bytes);
+    for (size_t i = 0; i < sizeof address.bytes; i++) {
+        if (address.bytes[i] & (uint8_t)~mask_of(range_out->bits, i))
+            return false;
+    }
+    return true;
+}
+
+bool ip_range_has(const IpRange *range, const IpAddress *address)
+{
+    if (!address->known)
+        return false;
+    for (size_t i = 0; i < sizeof address->bytes; i++) {
+        if ((range->bytes[i] ^ address->bytes[i]) & mask_of(range->bits, i))
+            return false;
+    }
+    return true;
+}

@@ -1,0 +1,46 @@
+/*
+ * IpAddress and IpRange: who a peer is, and whom a list names.
+ *
+ * IPv4 addresses are kept as IPv6 knows them (::ffff:192.0.2.1, RFC 4291 section 2.5.5.2), so that a peer is the
+ * same whichever socket it came in by, and a range is only ever compared in one way. Plain values.
+ */
+#ifndef BASE_IP_H
+#define BASE_IP_H
+
+#include "base/bytes.h"
+
+#include <sys/socket.h>
+
+typedef struct IpAddress {
+    uint8_t bytes[16];
+    bool known; /* false: the peer has none, as on a unix socket */
+} IpAddress;
+
+/* The addresses whose first `bits` bits are these; what stands behind them is zero. */
+typedef struct IpRange {
+    uint8_t bytes[16];
+    uint8_t bits;
+} IpRange;
+
+enum { IP_TEXT_SIZE = 46 }; /* of the longest address as text, with its NUL */
+
+/* `known` is false for other families than IPv4 and IPv6. */
+IpAddress ip_of(const struct sockaddr *address);
+
+/* Of 4 or 16 bytes in network order. */
+IpAddress ip_of_bytes(Bytes raw);
+
+/* "192.0.2.1", "2001:db8::1"; no brackets, no port, no zone. */
+bool ip_read(Bytes text, IpAddress *address_out);
+
+/* Writes the address as ip_read takes it; returns its size. `address` is known. */
+size_t ip_write(const IpAddress *address, char text[IP_TEXT_SIZE]);
+
+/* "10.0.0.0/8", "2001:db8::/32", or one address. False too when bits behind the prefix are set: whoever wrote
+   10.1.2.3/8 meant something else. */
+bool ip_range_read(Bytes text, IpRange *range_out);
+
+/* False for an address that is not known. */
+bool ip_range_has(const IpRange *range, const IpAddress *address);
+
+#endif
