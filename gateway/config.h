@@ -13,6 +13,7 @@
 #include "adapters/plan.h"
 #include "adapters/schema.h"
 #include "base/problem.h"
+#include "gateway/forwarding.h"
 #include "protocols/http.h"
 #include "protocols/rest.h"
 
@@ -40,6 +41,8 @@ typedef struct ListenerConfig {
     Address address;
     SSL_CTX *tls;      /* NULL: cleartext. ALPN h2 and http/1.1 set up. Freed with the Config */
     bool client_certificate; /* mTLS asked for */
+    TrustedPeers trusted;    /* who may speak for others here */
+    bool proxy_protocol;     /* connections of these begin with a PROXY header */
 } ListenerConfig;
 
 /* Every limit of the data plane, each a setting with a safe default. Times in nanoseconds. */
@@ -63,6 +66,7 @@ typedef struct Limits {
     int64_t ping_time;        /* HTTP/2: of silence, while calls are at work, until the instance is asked
                                  whether it is there; it has as long again to answer */
     uint32_t http1_connections, http2_connections; /* to one instance, per loop */
+    uint32_t max_hops; /* gateways that a call may have passed before this one */
 } Limits;
 
 /* How an RPC fails. */

@@ -142,7 +142,8 @@ static void read_instance(ConfigReader *reader, const Service *service,
                           Instance *instance)
 {
     bool opaque = !reader->services[service->index].text;
-    read_address(reader, text->address, text->authority, path, instance);
+    if (read_address(reader, text->address, text->authority, path, instance))
+        config_tell_loop(reader, &instance->address, config_path(reader, "%s.address", path));
     instance->build = text->build ? text->build : "";
     read_protocol(reader, text, opaque, path, instance);
     if (text->tls)

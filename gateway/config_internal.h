@@ -58,6 +58,9 @@ void config_tell_tls(ConfigReader *reader, Result r, const char *path);
 bool config_address(ConfigReader *reader, const char *text, bool listening, const char *path,
                     Address *address_out);
 
+/* config_reach.c: told when an instance's address is one that the gateway itself listens on. After the listeners. */
+void config_tell_loop(ConfigReader *reader, const Address *instance, const char *path);
+
 /* config_listener.c */
 void config_read_listeners(ConfigReader *reader);
 

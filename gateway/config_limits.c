@@ -51,6 +51,7 @@ void config_read_limits(ConfigReader *reader)
         .ping_time = text->ping_time,
         .http1_connections = text->http1_connections,
         .http2_connections = text->http2_connections,
+        .max_hops = text->max_hops,
     };
     check_order(reader, text->queue_low, text->queue_high, "queue_low", "queue_high");
     check_order(reader, text->stream_window, text->connection_window, "stream_window",

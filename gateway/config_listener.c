@@ -45,10 +45,57 @@ static void tell_duplicate(ConfigReader *reader, uint32_t at, const char *path)
         }
 }
 
+/* ---- Trust ----------------------------------------------------------------------------------------- */
+
+static void read_trusted(ConfigReader *reader, char **texts, size_t n, const char *path, TrustedPeers *trusted)
+{
+    IpRange *ranges = arena_array(reader->arena, IpRange, n);
+    for (size_t i = 0; i < n; i++) {
+        if (strcmp(texts[i], "unix") == 0)
+            trusted->unix_sockets = true;
+        else if (ip_range_read(bytes_of(texts[i]), &ranges[trusted->n]))
+            trusted->n++;
+        else if (n > 1 || strcmp(texts[i], "none") != 0)
+            config_tell(reader, config_path(reader, "%s[%zu]", path, i), "for example 10.0.0.0/8, 192.0.2.7, 2001:db8::/32 or unix",
+                        "%s is no network: an IP address, a slash and the length of its prefix, behind which all bits are zero",
+                        texts[i]);
+    }
+    trusted->ranges = ranges;
+}
+
+static void read_proxies(ConfigReader *reader, const Passerelle__Config__Listener *text, const TrustedPeers *of_all,
+                         const char *path, ListenerConfig *listener)
+{
+    listener->trusted = *of_all;
+    if (text->n_trusted_proxies) {
+        listener->trusted = (TrustedPeers){.n = 0};
+        read_trusted(reader, text->trusted_proxies, text->n_trusted_proxies, config_path(reader, "%s.trusted_proxies", path),
+                     &listener->trusted);
+    }
+    listener->proxy_protocol = text->proxy_protocol;
+    if (text->proxy_protocol && !listener->trusted.n && !listener->trusted.unix_sockets)
+        config_tell(reader, config_path(reader, "%s.proxy_protocol", path), "say in trusted_proxies who sends it",
+                    "nobody is trusted to speak for others here");
+}
+
+/* An identity that nobody is trusted to tell would be nobody's. */
+static void check_identity_header(ConfigReader *reader)
+{
+    const Config *config = reader->config;
+    for (uint32_t i = 0; i < config->n_listeners; i++)
+        if (config->listeners[i].trusted.n || config->listeners[i].trusted.unix_sockets)
+            return;
+    if (config->identity_header)
+        config_tell(reader, "identity_header", "say in trusted_proxies who sets it",
+                    "it is believed from trusted proxies only, and there are none");
+}
+
 void config_read_listeners(ConfigReader *reader)
 {
     const Passerelle__Config__Config *text = reader->file.content;
     Config *config = reader->config;
+    TrustedPeers trusted = {.n = 0};
+    read_trusted(reader, text->trusted_proxies, text->n_trusted_proxies, "trusted_proxies", &trusted);
     config->listeners = arena_array(reader->arena, ListenerConfig, text->n_listen);
     for (size_t i = 0; i < text->n_listen; i++) {
         const char *path = config_path(reader, "listen[%zu]", i);
@@ -59,9 +106,11 @@ void config_read_listeners(ConfigReader *reader)
                            config_path(reader, "%s.address", path), &listener->address))
             tell_duplicate(reader, config->n_listeners, config_path(reader, "%s.address", path));
         config->n_listeners++;
+        read_proxies(reader, text->listen[i], &trusted, path, listener);
         if (text->listen[i]->tls)
             read_tls(reader, text->listen[i]->tls, config_path(reader, "%s.tls", path), listener);
     }
+    check_identity_header(reader);
 
     if (!text->admin || !text->admin->address ||
         !config_address(reader, text->admin->address, true, "admin.address", &config->admin))

@@ -1,10 +1,13 @@
 #include "gateway/connection.h"
 
 #include "base/arena.h"
+#include "gateway/bind.h"
 #include "gateway/exchange.h"
 #include "gateway/socket.h"
 #include "gateway/telemetry.h"
+#include "protocols/proxy_protocol.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>
 
@@ -30,6 +33,7 @@ struct Connection {
     ConnectionSet *set;
     Connection *next, **at; /* in the set */
     HttpConnection *http;   /* NULL until CONNECTION_SERVING */
+    ProxyReader *proxy;     /* of a PROXY header that is awaited; else NULL */
     LoopWork flush;
     Timer timer;
     int64_t since;         /* when what is waited for began, or last moved on */
@@ -73,6 +77,7 @@ static void connection_free(Connection *c)
     if (c->next)
         c->next->at = c->at;
     free((char *)c->client.identity);
+    free(c->proxy);
     free(c);
     if (--set->n == 0 && set->on_empty)
         set->on_empty(set);
@@ -123,6 +128,15 @@ static void connection_linger(Connection *c)
     c->since = c->lingers_since = loop_of(c)->now;
     socket_resume(&c->socket);
     socket_shutdown(&c->socket);
+}
+
+/* As socket_address_name spells it. */
+static void name_peer(Connection *c, const IpAddress *ip, uint16_t port)
+{
+    char host[IP_TEXT_SIZE];
+    ip_write(ip, host);
+    snprintf(c->peer, sizeof c->peer, strchr(host, ':') ? "[%s]:%u" : "%s:%u", host, port);
+    c->client.address = *ip;
 }
 
 /* ---- Time ----------------------------------------------------------------------------------- */
@@ -381,6 +395,30 @@ static void on_lost(Socket *socket, Result why)
     connection_end(c, why);
 }
 
+/* A load balancer that passes connections on says first whose this one is. */
+static Bytes on_preamble(Socket *socket, Bytes input, bool *done_out)
+{
+    Connection *c = connection_of(socket);
+    ProxySource source;
+    switch (proxy_reader_read(c->proxy, &input, &source)) {
+    case PROXY_MORE: break;
+    case PROXY_BAD:
+        telemetry_count(loop_of(c), COUNTER_CONNECTION_BROKEN);
+        connection_end(c, FAIL(loop_scratch(loop_of(c)), FAULT_PROTOCOL_VIOLATION, "reading a PROXY header"));
+        telemetry_event("warning", "proxy_header_refused", OK, "peer %s at %s sends none, or a malformed one", c->peer,
+                        c->listener);
+        break;
+    case PROXY_DONE:
+        if (source.ip.known)
+            name_peer(c, &source.ip, source.port);
+        *done_out = true;
+        free(c->proxy);
+        c->proxy = NULL;
+        break;
+    }
+    return input;
+}
+
 static void on_ready(Socket *socket)
 {
     Connection *c = connection_of(socket);
@@ -396,6 +434,16 @@ static void on_ready(Socket *socket)
 }
 
 static const SocketEvents socket_events = {
+    .on_ready = on_ready,
+    .on_read = on_read,
+    .on_eof = on_eof,
+    .on_writable = on_writable,
+    .on_lost = on_lost,
+    .on_closed = on_closed,
+};
+
+static const SocketEvents behind_proxy_events = {
+    .on_preamble = on_preamble,
     .on_ready = on_ready,
     .on_read = on_read,
     .on_eof = on_eof,
@@ -485,7 +533,7 @@ static Connection *connection_new(ConnectionSet *set, const struct sockaddr *pee
     socket_address_name(peer, c->peer, sizeof(c->peer));
     c->set = set;
     c->client = (ClientConnection){
-        .loop = set->loop, .peer = c->peer, .listener = c->listener, .on_unused = on_unused};
+        .loop = set->loop, .peer = c->peer, .address = ip_of(peer), .listener = c->listener, .on_unused = on_unused};
     c->flush.run = run_flush;
     c->timer.fire = on_timer;
     c->since = set->loop->now;
@@ -496,6 +544,12 @@ static Connection *connection_new(ConnectionSet *set, const struct sockaddr *pee
     set->first = c;
     set->n++;
     return c;
+}
+
+static bool begins_with_proxy_header(const Connection *c)
+{
+    const ListenerConfig *listener = bind_find(c->set->loop->config, &(Address){.text = c->listener});
+    return listener && listener->proxy_protocol && trusted_peers_have(&listener->trusted, &c->client.address);
 }
 
 void connection_accept(ConnectionSet *set, int fd, const struct sockaddr *peer,
@@ -511,7 +565,9 @@ void connection_accept(ConnectionSet *set, int fd, const struct sockaddr *peer,
     telemetry_count(set->loop, COUNTER_CONNECTIONS_OPENED);
     Connection *c = connection_new(set, peer, listener);
     c->client.secure = tls != NULL;
-    socket_open(&c->socket, set->loop, &socket_events, fd, peer->sa_family != AF_UNIX, tls);
+    if (begins_with_proxy_header(c))
+        c->proxy = calloc(1, sizeof *c->proxy);
+    socket_open(&c->socket, set->loop, c->proxy ? &behind_proxy_events : &socket_events, fd, peer->sa_family != AF_UNIX, tls);
     set_timer(c);
 }
 

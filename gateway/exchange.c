@@ -1,10 +1,22 @@
 #include "gateway/exchange.h"
 
 #include "base/arena.h"
+#include "gateway/bind.h"
 #include "gateway/config_use.h"
 #include "gateway/exchange_internal.h"
 
 /* ---- Beginning ----------------------------------------------------------------------------------- */
+
+/* Found once for a connection and a config. A listener that the config has no longer trusts nobody. */
+static bool is_trusted(ClientConnection *client, const Config *config)
+{
+    if (client->generation != config->generation) {
+        const ListenerConfig *listener = bind_find(config, &(Address){.text = client->listener});
+        client->trusted = listener && trusted_peers_have(&listener->trusted, &client->address);
+        client->generation = config->generation;
+    }
+    return client->trusted;
+}
 
 void exchange_accept(ClientConnection *client, HttpStream *stream, int64_t began)
 {
@@ -18,6 +30,8 @@ void exchange_accept(ClientConnection *client, HttpStream *stream, int64_t began
     x->client_connection = client;
     client->n_exchanges++;
     x->client.stream = stream;
+    x->forwarding = (Forwarding){
+        .peer = client->peer, .secure = client->secure, .trusted = is_trusted(client, x->config)};
     x->early = buffer_in(arena);
     x->lost = buffer_in(arena);
     x->began = began;

@@ -5,6 +5,7 @@
 #ifndef GATEWAY_EXCHANGE_H
 #define GATEWAY_EXCHANGE_H
 
+#include "base/ip.h"
 #include "gateway/loop.h"
 #include "protocols/http.h"
 
@@ -14,10 +15,13 @@ typedef struct Exchange Exchange;
 typedef struct ClientConnection ClientConnection;
 struct ClientConnection {
     Loop *loop;
-    const char *peer;     /* "127.0.0.1:52314", "unix" */
+    const char *peer;     /* "127.0.0.1:52314", "unix"; behind a PROXY header, as that says */
+    IpAddress address;    /* its address, likewise */
     const char *listener; /* the address that it came in by */
     bool secure;
     const char *identity; /* subject of the client's certificate, verified; or NULL */
+    bool trusted;         /* it may speak for others, by the config of this generation: */
+    uint64_t generation;
     uint32_t n_exchanges; /* that look at this */
     void (*on_unused)(ClientConnection *client); /* their number became 0; may be NULL. May free it */
 };

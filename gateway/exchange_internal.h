@@ -14,6 +14,7 @@
 #define GATEWAY_EXCHANGE_INTERNAL_H
 
 #include "gateway/exchange.h"
+#include "gateway/forwarding.h"
 #include "gateway/health.h"
 #include "gateway/http_body.h"
 #include "gateway/negotiate.h"
@@ -69,6 +70,7 @@ struct Exchange {
 
     bool bodiless;        /* the request ended with its head */
     const HttpHead *head; /* of the request, during its event only */
+    Forwarding forwarding;
     Call call;
     const Method *method;        /* in the client's version; NULL for opaque HTTP */
     const RestBinding *binding;  /* REST: the rule that matched */
@@ -110,7 +112,7 @@ struct Exchange {
     bool has_answer_message;
     Bytes end_frame; /* gRPC-Web's trailers, Connect's EndStream, a Connect error's body */
 
-    char request_id[REQUEST_ID_SIZE];
+    char request_id[REQUEST_ID_SIZE]; /* a new one, unless the client's own is taken: record.request_id */
     TraceContext trace;
     bool replied_head; /* the client has had the answer's head */
     Compression compression;       /* that it names */
@@ -202,8 +204,11 @@ const Step *opaque_forward(Exchange *x, Bytes piece);
 const Step *opaque_end_tunnel(Exchange *x); /* the client has said all */
 
 /* exchange_resolve.c: a request has a name and a trace before anything can go wrong with it; then the call, its
-   dialect, and the method or binding are filled in. */
-void exchange_name(Exchange *x);
+   dialect, and the method or binding are filled in. Of the request's fields, those that speak for others stand apart
+   afterwards: see forwarding.h. */
+MUST_USE Result exchange_name(Exchange *x);
+/* Too many gateways have had it before. Fault: LOOP_DETECTED. */
+MUST_USE Result exchange_check_hops(Exchange *x);
 MUST_USE Result exchange_resolve(Exchange *x);
 /* REST, once the binding in the client's version is known: what it takes of the head, and of the body. Faults:
    NOT_ACCEPTABLE, UNKNOWN_FIELD. */

@@ -19,53 +19,6 @@ const Route *opaque_route(const Config *config, Bytes path)
     return NULL;
 }
 
-/* Told anew by every hop: what the client said of these goes on within ours, or not at all. */
-static bool is_ours(Bytes name)
-{
-    return bytes_are(name, "via") || bytes_are(name, "x-forwarded-for") ||
-           bytes_are(name, "x-forwarded-host") || bytes_are(name, "x-forwarded-proto");
-}
-
-static void add_to_list(Exchange *x, Fields *fields, const char *name, Bytes value)
-{
-    Bytes before = fields_joined(&x->head->fields, name);
-    Buffer list = buffer_in(x->arena);
-    buffer_add_bytes(&list, before);
-    if (before.size)
-        buffer_add_text(&list, ", ");
-    buffer_add_bytes(&list, value);
-    fields->full |= list.full;
-    fields_add(fields, bytes_of(name), buffer_bytes(&list));
-}
-
-/* "10.0.0.7:4711", "[::1]:4711" or "unix", without the port and brackets. */
-static Bytes host_of(const char *peer)
-{
-    Bytes host = bytes_of(peer);
-    const char *port = strrchr(peer, ':');
-    if (port)
-        host = bytes_slice(host, 0, (size_t)(port - peer));
-    return bytes_start_with(host, "[") ? bytes_slice(host, 1, host.size - 2) : host;
-}
-
-static const char *via_of(const HttpHead *head)
-{
-    static const char *const by[] = {"1.0 passerelle", "1.1 passerelle", "2 passerelle"};
-    return by[head->minor];
-}
-
-/* Who asks, and by which way (RFC 9110 section 7.6.3). */
-static void add_way(Exchange *x, Fields *fields)
-{
-    add_to_list(x, fields, "via", bytes_of(via_of(x->head)));
-    add_to_list(x, fields, "x-forwarded-for", host_of(x->client_connection->peer));
-    if (x->head->authority.size)
-        fields_add(fields, bytes_of("x-forwarded-host"), bytes_copy(x->arena, x->head->authority));
-    fields_add(fields, bytes_of("x-forwarded-proto"), bytes_of(x->client_connection->secure ? "https" : "http"));
-    if (!fields_get(fields, "x-request-id").data)
-        fields_add(fields, bytes_of("x-request-id"), x->record.request_id);
-}
-
 /* The request's head outlives its event: it is sent when there is a connection. */
 Result opaque_keep_head(Exchange *x)
 {
@@ -80,11 +33,11 @@ Result opaque_keep_head(Exchange *x)
     head->fields = fields_in(x->arena);
     for (uint32_t i = 0; i < x->head->fields.n; i++) {
         const Field *field = &x->head->fields.items[i];
-        if (!is_ours(field->name))
-            fields_add(&head->fields, bytes_copy(x->arena, field->name), bytes_copy(x->arena, field->value));
+        fields_add(&head->fields, bytes_copy(x->arena, field->name), bytes_copy(x->arena, field->value));
     }
     trace_context_write(&x->trace, &head->fields);
-    add_way(x, &head->fields);
+    forwarding_write(&x->forwarding, FORWARDING_HTTP, head->authority, x->head->minor, x->record.request_id,
+                     &head->fields);
     return head->fields.full ? FAIL(x->arena, FAULT_OUT_OF_MEMORY, "keeping a head of %u fields",
                                     x->head->fields.n)
                              : OK;

@@ -8,7 +8,7 @@
 
 static void add_own_fields(const Exchange *x, Fields *fields)
 {
-    fields_add(fields, bytes_of("x-request-id"), bytes(x->request_id, REQUEST_ID_SIZE));
+    fields_add(fields, bytes_of("x-request-id"), x->record.request_id);
     if (x->version.reply)
         version_headers_write(x->version.reply, x->version.rule, x->config->identity_header, fields);
     else if (x->record.method) /* another word of the client's would have led to a version */
@@ -156,7 +156,7 @@ const Step *exchange_reply_end(Exchange *x, const Status *status, const Fields *
     ReplyOptions options = {
         .no_details = x->config->no_error_details,
         .hide_internals = x->route && x->route->hide_internals,
-        .request_id = bytes(x->request_id, REQUEST_ID_SIZE),
+        .request_id = x->record.request_id,
         .service = bytes_of(service ? service->name : NULL),
         .version = bytes_of(version ? version->name : NULL),
         .instance = bytes_of(x->pick.instance ? x->pick.instance->address.text : NULL),

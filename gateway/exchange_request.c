@@ -10,6 +10,7 @@ static const Step *answer_preflight(Exchange *x)
 {
     HttpHead head = {.status = 204, .content_length = -1, .fields = fields_in(x->arena)};
     cors_answer_preflight(&x->config->cors, x->head, &head.fields);
+    fields_add(&head.fields, bytes_of("x-request-id"), x->record.request_id);
     x->call.dialect = DIALECT_HTTP;
     x->record.http_status = head.status;
     http_stream_send_head(x->client.stream, &head, true);
@@ -18,10 +19,16 @@ static const Step *answer_preflight(Exchange *x)
 
 static const Step *exchange_resolve_step(Exchange *x)
 {
-    exchange_name(x);
+    Result r = exchange_name(x);
+    if (failed(r)) {
+        x->call.dialect = dialect_of_request(x->head);
+        return exchange_fail(x, r);
+    }
     if (x->config->cors.n_origins && cors_is_preflight(x->head))
         return answer_preflight(x);
-    Result r = exchange_resolve(x);
+    r = exchange_resolve(x);
+    if (!failed(r))
+        r = exchange_check_hops(x);
     if (failed(r))
         return exchange_fail(x, r);
     if (x->builtin)

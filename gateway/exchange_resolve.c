@@ -1,30 +1,68 @@
 /* What is asked for: an RPC by its path, a REST binding, or an opaque route. */
 #include "base/arena.h"
 #include "base/json_text.h"
+#include "gateway/bind.h"
 #include "gateway/exchange_internal.h"
 
-void exchange_name(Exchange *x)
+/* What is left of the head once those fields are gone that speak for somebody else. */
+static Result take_forwarding(Exchange *x)
 {
+    const HttpHead *received = x->head;
+    HttpHead *head = arena_make(x->arena, HttpHead);
+    if (!head)
+        return FAIL(x->arena, FAULT_OUT_OF_MEMORY, "reading a head of %u fields", received->fields.n);
+    *head = *received;
+    x->head = head;
+    return forwarding_read(&x->forwarding, &received->fields, x->config->identity_header, x->arena, &head->fields);
+}
+
+/* Whom the listener trusts: somebody, or the peer would not be trusted. */
+static const TrustedPeers *trusted_peers(const Exchange *x)
+{
+    return &bind_find(x->config, &(Address){.text = x->client_connection->listener})->trusted;
+}
+
+/* A trusted proxy's word for its client comes before its own certificate. */
+static Bytes client_of(const Exchange *x)
+{
+    const char *header = x->config->identity_header;
+    Bytes told = header && x->forwarding.trusted ? fields_get(&x->head->fields, header) : BYTES_NONE;
+    return told.size ? bytes_copy(x->arena, told) : bytes_of(x->client_connection->identity);
+}
+
+Result exchange_name(Exchange *x)
+{
+    Result r = take_forwarding(x);
     x->call.verb = bytes_copy(x->arena, x->head->method);
     x->call.path = bytes_copy(x->arena, bytes_slice(x->head->path, 0, bytes_find(x->head->path, '?')));
     x->origin = bytes_copy(x->arena, fields_get(&x->head->fields, "origin"));
-    request_id_write(&x->loop->random, x->request_id);
     trace_context_begin(&x->head->fields, &x->loop->random, x->arena, &x->trace);
-    x->record.request_id = bytes(x->request_id, REQUEST_ID_SIZE);
+    x->record.request_id = x->forwarding.request_id;
+    if (!x->record.request_id.size) {
+        request_id_write(&x->loop->random, x->request_id);
+        x->record.request_id = bytes(x->request_id, REQUEST_ID_SIZE);
+    }
     x->record.trace_id = bytes(x->trace.trace_id, TRACE_ID_SIZE);
+    x->record.client = client_of(x);
+    if (x->forwarding.forwarded_for.size)
+        x->record.forwarded_for = forwarding_client(&x->forwarding, trusted_peers(x));
+    return r;
+}
 
-    const char *header = x->config->identity_header;
-    if (x->client_connection->identity)
-        x->record.client = bytes_of(x->client_connection->identity);
-    else if (header)
-        x->record.client = bytes_copy(x->arena, fields_get(&x->head->fields, header));
+Result exchange_check_hops(Exchange *x)
+{
+    uint32_t most = x->config->limits.max_hops;
+    if (x->forwarding.hops < most)
+        return OK;
+    return FAIL(x->arena, FAULT_LOOP_DETECTED, "it has passed %u gateways, and limits.max_hops is %u", x->forwarding.hops,
+                most);
 }
 
 static void pass_on_names(Exchange *x)
 {
     trace_context_write(&x->trace, &x->call.metadata);
-    if (!fields_get(&x->call.metadata, "x-request-id").data)
-        fields_add(&x->call.metadata, bytes_of("x-request-id"), x->record.request_id);
+    forwarding_write(&x->forwarding, FORWARDING_RPC, x->call.authority, x->head->minor, x->record.request_id,
+                     &x->call.metadata);
 }
 
 /* Of path and query. Which of them the rule takes is known with the version: see exchange_take_rest. */

@@ -212,6 +212,16 @@ static bool handshake(Socket *socket)
     return socket->state == SOCKET_OPEN;
 }
 
+/* TLS begins, or the owner does. */
+static void socket_serve(Socket *socket)
+{
+    socket->state = socket->tls ? SOCKET_HANDSHAKE : SOCKET_OPEN;
+    if (socket->state == SOCKET_OPEN)
+        socket_ready(socket);
+    else
+        handshake(socket);
+}
+
 static void end_of_input(Socket *socket)
 {
     if (socket->eof)
@@ -258,6 +268,23 @@ static void give_buffer(uv_handle_t *handle, size_t suggested, uv_buf_t *buffer_
     *buffer_out = uv_buf_init((char *)socket->loop->private->read_buffer, LOOP_READ_SIZE);
 }
 
+static void read_input(Socket *socket, Bytes input)
+{
+    if (socket->state == SOCKET_PREAMBLE) {
+        bool done = false;
+        input = socket->events->on_preamble(socket, input, &done); /* may close it */
+        if (!done || socket->state != SOCKET_PREAMBLE)
+            return;
+        socket_serve(socket);
+        if (input.size == 0 || socket->state >= SOCKET_LOST)
+            return;
+    }
+    if (socket->tls)
+        read_cipher(socket, input);
+    else
+        socket->events->on_read(socket, input);
+}
+
 static void on_input(uv_stream_t *stream, ssize_t n, const uv_buf_t *buffer)
 {
     Socket *socket = stream->data;
@@ -270,14 +297,11 @@ static void on_input(uv_stream_t *stream, ssize_t n, const uv_buf_t *buffer)
         /* Without close_notify an answer may have been cut off by anyone (RFC 8446 section 6.1). */
         socket_fail(socket,
                     FAIL(loop_scratch(socket->loop), FAULT_TLS, "the peer closed the connection %s",
-                         socket->state == SOCKET_HANDSHAKE ? "during the handshake"
-                                                           : "without close_notify"));
+                         socket->state == SOCKET_OPEN ? "without close_notify" : "during the handshake"));
     } else if (n < 0) {
         socket_fail(socket, system_error(socket, (int)n, "receiving"));
-    } else if (socket->tls) {
-        read_cipher(socket, bytes(buffer->base, (size_t)n));
     } else {
-        socket->events->on_read(socket, bytes(buffer->base, (size_t)n));
+        read_input(socket, bytes(buffer->base, (size_t)n));
     }
 }
 
@@ -300,16 +324,14 @@ void socket_pause(Socket *socket)
     stop_reading(socket);
 }
 
-/* The stream is there: TLS begins, or the owner does. */
+/* The stream is there. */
 static void socket_begin(Socket *socket)
 {
-    socket->state = socket->tls ? SOCKET_HANDSHAKE : SOCKET_OPEN;
+    socket->state = socket->events->on_preamble ? SOCKET_PREAMBLE : socket->tls ? SOCKET_HANDSHAKE : SOCKET_OPEN;
     if (!socket->paused)
         socket_resume(socket);
-    if (socket->state == SOCKET_OPEN)
-        socket_ready(socket);
-    else if (socket->state == SOCKET_HANDSHAKE)
-        handshake(socket);
+    if (socket->state != SOCKET_PREAMBLE && socket->state < SOCKET_LOST)
+        socket_serve(socket);
 }
 
 static void run_later(LoopWork *work)

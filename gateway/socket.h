@@ -5,7 +5,7 @@
  * sent: it reads into the loop's buffer, and what the kernel does not take at once is copied, at
  * most SOCKET_WRITE_MAX bytes.
  *
- *      socket_open or socket_connect -> on_ready -> on_read..., on_writable... -> on_eof
+ *      socket_open or socket_connect -> (on_preamble) -> on_ready -> on_read..., on_writable... -> on_eof
  *                  \________________________________________________________________ on_lost
  *      socket_close -> on_closed: only then may the owner's memory go
  *
@@ -36,10 +36,14 @@ typedef struct SocketEvents {
     void (*on_lost)(Socket *socket, Result why);
     /* The memory is the owner's again. */
     void (*on_closed)(Socket *socket);
+    /* What comes before all else, TLS included. NULL where nothing does. Returns what it left of the input; `*done_out`:
+       the preamble is over, and what is left belongs to what follows. The owner may close the socket. */
+    Bytes (*on_preamble)(Socket *socket, Bytes input, bool *done_out);
 } SocketEvents;
 
 typedef enum SocketState {
     SOCKET_CONNECTING,
+    SOCKET_PREAMBLE,
     SOCKET_HANDSHAKE,
     SOCKET_OPEN,
     SOCKET_LOST,    /* on_lost was or will be said */

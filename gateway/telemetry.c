@@ -68,6 +68,7 @@ static void add_client(Buffer *line, const CallRecord *r)
     log_line_plain(line, LOG_KEY("request_id"), r->request_id);
     log_line_plain(line, LOG_KEY("trace_id"), r->trace_id);
     log_line_word(line, LOG_KEY("peer"), r->peer);
+    log_line_text(line, LOG_KEY("forwarded_for"), r->forwarded_for);
     log_line_text(line, LOG_KEY("listener"), bytes_of(r->listener));
     log_line_text(line, LOG_KEY("client"), r->client);
     log_line_word(line, LOG_KEY("dialect"), dialect_name(r->dialect));

@@ -16,9 +16,10 @@ typedef struct Telemetry Telemetry;
 
 /* Everything that is said of one finished call. All pointers are borrowed for the call of record. */
 typedef struct CallRecord {
-    Bytes request_id;      /* 32 hex digits: quoted to the client, in the log */
+    Bytes request_id;      /* quoted to the client and the instance, in the log; needs no escapes */
     Bytes trace_id;        /* W3C, 32 hex digits */
     const char *peer, *listener;
+    Bytes forwarded_for;   /* the client's address, as a trusted proxy tells it; or empty */
     Bytes client;          /* identity, or empty */
     Dialect dialect;
     Codec codec;

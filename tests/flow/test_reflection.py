@@ -10,7 +10,7 @@ from grpc_services import Reflection, channel_to, message_class, parsed
 
 OWN = {"grpc.health.v1.Health", "grpc.reflection.v1.ServerReflection", "grpc.reflection.v1alpha.ServerReflection"}
 NOT_FOUND, INVALID_ARGUMENT = 5, 3
-PINNED = SHOP_CONFIG.replace("log:", "identity_header: x-client\nlog:").replace(
+PINNED = SHOP_CONFIG.replace("log:", "identity_header: x-client\ntrusted_proxies: [127.0.0.1]\nlog:").replace(
     "    changes:", "    pins: {panel: v2}\n    changes:")
 
 

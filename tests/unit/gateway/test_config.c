@@ -4,6 +4,8 @@
 #include "tests/unit/check.h"
 #include "tests/unit/gateway/garage.h"
 
+#include <stdio.h>
+
 typedef struct Loaded {
     Arena *arena;
     Problems problems;
@@ -110,11 +112,12 @@ static void everything_can_be_said(void **state)
 {
     Loaded l = load_good("listen:\n"
                          "  - 0.0.0.0:8080\n"
-                         "  - '[::1]:8081'\n"
-                         "  - address: unix:/tmp/x.sock\n"
+                         "  - {address: '[::1]:8081', trusted_proxies: [192.0.2.7], proxy_protocol: true}\n"
+                         "  - {address: unix:/tmp/x.sock, trusted_proxies: [none]}\n"
                          "admin: localhost:9901\n"
                          "limits: {head_bytes: 64KiB, idle_time: 1m, message_bytes: 4MiB, connections: 10}\n"
                          "log: '-'\nloops: 3\ndrain: 2s\nnode: edge-1\nidentity_header: X-Client\n"
+                         "trusted_proxies: [10.0.0.0/8, '2001:db8::/32', unix]\n"
                          "cors: {origins: ['https://panel.example'], credentials: true, max_age: 1m}\n" GARAGE_SERVICE
                          "      - {address: 'unix:/tmp/cars', protocol: connect, codec: json, http2: true,\n"
                          "         versions: [v1, v2], build: 1.2.3, authority: cars.example, compression: gzip}\n"
@@ -133,6 +136,13 @@ static void everything_can_be_said(void **state)
     assert_int_equal(config->listeners[0].address.port, 8080);
     assert_string_equal(config->listeners[1].address.host, "::1");
     assert_string_equal(config->listeners[2].address.path, "/tmp/x.sock");
+    assert_int_equal(config->listeners[0].trusted.n, 2);
+    assert_true(config->listeners[0].trusted.unix_sockets);
+    assert_int_equal(config->listeners[1].trusted.n, 1);
+    assert_false(config->listeners[1].trusted.unix_sockets);
+    assert_true(config->listeners[1].proxy_protocol && !config->listeners[0].proxy_protocol);
+    assert_int_equal(config->listeners[2].trusted.n, 0);
+    assert_false(config->listeners[2].trusted.unix_sockets);
     assert_string_equal(config->admin.host, "localhost");
     assert_int_equal(config->limits.http.head_bytes, 65536);
     assert_int_equal(config->limits.idle_time, 60 * SECOND);
@@ -388,6 +398,57 @@ static void addresses_are_checked(void **state)
                 "a.yaml:1:97: listen[9].address: listen[8] has the address x:1 already\n");
 }
 
+static void trusted_proxies_are_networks_and_somebody(void **state)
+{
+    expect_told("listen: [{address: 'x:1', trusted_proxies: [10.0.0.1/8, lb.internal, none]}]\n",
+                "a.yaml:1:45: listen[0].trusted_proxies[0]: 10.0.0.1/8 is no network: an IP address, a slash and the length "
+                "of its prefix, behind which all bits are zero (for example 10.0.0.0/8, 192.0.2.7, 2001:db8::/32 or unix)\n"
+                "a.yaml:1:57: listen[0].trusted_proxies[1]: lb.internal is no network: an IP address, a slash and the length "
+                "of its prefix, behind which all bits are zero (for example 10.0.0.0/8, 192.0.2.7, 2001:db8::/32 or unix)\n"
+                "a.yaml:1:70: listen[0].trusted_proxies[2]: none is no network: an IP address, a slash and the length of its "
+                "prefix, behind which all bits are zero (for example 10.0.0.0/8, 192.0.2.7, 2001:db8::/32 or unix)\n");
+    expect_told("listen: [{address: 'x:1', proxy_protocol: true}]\nidentity_header: x-client\n",
+                "a.yaml:1:43: listen[0].proxy_protocol: nobody is trusted to speak for others here (say in trusted_proxies "
+                "who sends it)\n"
+                "a.yaml:2:18: identity_header: it is believed from trusted proxies only, and there are none (say in "
+                "trusted_proxies who sets it)\n");
+}
+
+/* [listener, instance]: the second leads back to the first, or not. */
+static void a_gateway_is_not_its_own_instance(void **state)
+{
+    static const struct {
+        const char *listener, *instance;
+        bool same;
+    } cases[] = {
+        {"127.0.0.1:8080", "127.0.0.1:8080", true},       {"127.0.0.1:8080", "localhost:8080", true},
+        {"127.0.0.1:8080", "LOCALHOST:8080", true},       {"127.0.0.1:8080", "127.0.0.2:8080", false},
+        {"127.0.0.1:8080", "127.0.0.1:8081", false},      {"0.0.0.0:8080", "127.0.0.9:8080", true},
+        {"[::]:8080", "127.0.0.1:8080", true},            {"[::]:8080", "[::1]:8080", true},
+        {"0.0.0.0:8080", "192.0.2.1:8080", false},        {"0.0.0.0:8080", "0.0.0.0:8080", true},
+        {"127.0.0.1:8080", "0.0.0.0:8080", true},         {"192.0.2.1:8080", "0.0.0.0:8080", false},
+        {"gateway.internal:80", "gateway.internal:80", true}, {"0.0.0.0:80", "gateway.internal:80", false},
+        {"unix:/run/a.sock", "unix:/run/a.sock", true},   {"unix:/run/a.sock", "unix:/run/b.sock", false},
+        {"0.0.0.0:0", "127.0.0.1:8080", false},           {"unix:/run/a.sock", "127.0.0.1:80", false},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        char text[512], told[512] = "";
+        snprintf(text, sizeof text, "listen: ['%s']\nroutes:\n  - {match: /old/, instances: ['%s']}\n", cases[i].listener,
+                 cases[i].instance);
+        if (cases[i].same)
+            snprintf(told, sizeof told,
+                     "a.yaml:3:32: routes[0].instances[0].address: %s is where this gateway itself listens, by listen[0]: "
+                     "each call would come back for ever (the address of a service's own process)\n",
+                     cases[i].instance);
+        if (cases[i].same) {
+            expect_told(text, told);
+        } else {
+            Loaded l = load_good(text);
+            unload(&l);
+        }
+    }
+}
+
 static void routes_that_match_nothing_or_twice_are_told(void **state)
 {
     expect_told(GOOD "routes:\n"
@@ -540,6 +601,8 @@ int main(void)
         cmocka_unit_test(tls_contexts_are_made_from_the_files),
         cmocka_unit_test(many_mistakes_in_one_file_are_all_told),
         cmocka_unit_test(addresses_are_checked),
+        cmocka_unit_test(trusted_proxies_are_networks_and_somebody),
+        cmocka_unit_test(a_gateway_is_not_its_own_instance),
         cmocka_unit_test(routes_that_match_nothing_or_twice_are_told),
         cmocka_unit_test(default_answers_are_checked_against_the_schema),
         cmocka_unit_test(versions_that_nobody_can_answer_are_told),
