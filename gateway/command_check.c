@@ -29,15 +29,17 @@ int command_check(const Command *command, int n, char **arguments)
     if (failed(r))
         problem_add(&problems, arguments[0], 0, 0, "", NULL, "%s", error_text(arena, r));
 
+    const Problems *told = config && config->doubts.n ? &config->doubts : &problems;
+    bool good = config && !told->n;
     if (json)
-        config_report_json(config, &problems, &out);
-    else if (config)
+        config_report_json(good ? config : NULL, told, &out);
+    else if (good)
         config_report(config, &out);
     else
-        problems_print(&problems, &out);
+        problems_print(told, &out);
     print(&out);
 
-    int code = config ? EXIT_WELL : EXIT_NO;
+    int code = good ? EXIT_WELL : EXIT_NO;
     if (config)
         config_unref(config);
     else

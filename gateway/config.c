@@ -25,14 +25,28 @@ const char *config_path(ConfigReader *reader, const char *format, ...)
     return arena_string(reader->arena, path);
 }
 
-void config_tell(ConfigReader *reader, const char *path, const char *hint, const char *format, ...)
+static void PRINTF_LIKE(5, 0) tell(ConfigReader *reader, Problems *problems, const char *path, const char *hint,
+                                   const char *format, va_list args)
 {
     char reason[1024];
+    vsnprintf(reason, sizeof reason, format, args);
+    document_tell(&reader->file.document, problems, path, hint, "%s", reason);
+}
+
+void config_tell(ConfigReader *reader, const char *path, const char *hint, const char *format, ...)
+{
     va_list args;
     va_start(args, format);
-    vsnprintf(reason, sizeof reason, format, args);
+    tell(reader, reader->problems, path, hint, format, args);
     va_end(args);
-    document_tell(&reader->file.document, reader->problems, path, hint, "%s", reason);
+}
+
+void config_doubt(ConfigReader *reader, const char *path, const char *hint, const char *format, ...)
+{
+    va_list args;
+    va_start(args, format);
+    tell(reader, &reader->config->doubts, path, hint, format, args);
+    va_end(args);
 }
 
 const char *config_hint(ConfigReader *reader, const char *word, const char *const *words, size_t n)
@@ -209,6 +223,7 @@ Result config_load_text(Bytes text, const char *path, Arena *arena, Problems *pr
     Config *config = arena_make(arena, Config);
     config->arena = arena;
     config->file = arena_string(arena, path);
+    config->doubts = problems_in(arena);
     atomic_init(&config->references, 1);
     ConfigReader reader = {.arena = arena, .problems = problems, .config = config};
     reader.schemas = reader.caches = reader.plans = reader.identities = reader.answers = table_in(arena);

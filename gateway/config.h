@@ -240,6 +240,7 @@ struct Config {
     uint64_t generation;
     Arena *arena;
     const char *file;
+    Problems doubts; /* what `check` refuses, though a gateway can live with it: told when it runs */
     Limits limits;
     ListenerConfig *listeners;
     uint32_t n_listeners;

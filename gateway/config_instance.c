@@ -143,7 +143,7 @@ static void read_instance(ConfigReader *reader, const Service *service,
 {
     bool opaque = !reader->services[service->index].text;
     if (read_address(reader, text->address, text->authority, path, instance))
-        config_tell_loop(reader, &instance->address, config_path(reader, "%s.address", path));
+        config_doubt_loop(reader, &instance->address, config_path(reader, "%s.address", path));
     instance->build = text->build ? text->build : "";
     read_protocol(reader, text, opaque, path, instance);
     if (text->tls)

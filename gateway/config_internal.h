@@ -42,6 +42,10 @@ const char *config_path(ConfigReader *reader, const char *format, ...) PRINTF_LI
 void config_tell(ConfigReader *reader, const char *path, const char *hint, const char *format, ...)
     PRINTF_LIKE(4, 5);
 
+/* The same for what a running gateway is safe from, though nobody can have meant it. */
+void config_doubt(ConfigReader *reader, const char *path, const char *hint, const char *format, ...)
+    PRINTF_LIKE(4, 5);
+
 /* "did you mean x", or "a, b or c" when they are few; in the arena. May be NULL. */
 const char *config_hint(ConfigReader *reader, const char *word, const char *const *words, size_t n);
 
@@ -58,8 +62,8 @@ void config_tell_tls(ConfigReader *reader, Result r, const char *path);
 bool config_address(ConfigReader *reader, const char *text, bool listening, const char *path,
                     Address *address_out);
 
-/* config_reach.c: told when an instance's address is one that the gateway itself listens on. After the listeners. */
-void config_tell_loop(ConfigReader *reader, const Address *instance, const char *path);
+/* config_reach.c: a doubt, when an instance's address is one that the gateway itself listens on. After the listeners. */
+void config_doubt_loop(ConfigReader *reader, const Address *instance, const char *path);
 
 /* config_listener.c */
 void config_read_listeners(ConfigReader *reader);

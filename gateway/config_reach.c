@@ -1,4 +1,7 @@
-/* Whether an instance's address leads back to a listener: a gateway that asks itself turns one call into many. */
+/*
+ * Whether an instance's address leads back to a listener: a gateway that asks itself turns one call into many. It is a
+ * doubt and no mistake, for the machine that checks need not be the one that runs; there max_hops ends such calls.
+ */
 #include "gateway/config_internal.h"
 
 #include "base/ip.h"
@@ -72,12 +75,12 @@ static bool address_reaches(const Address *instance, const Address *listener)
            host_reaches(instance->host, listener->host);
 }
 
-void config_tell_loop(ConfigReader *reader, const Address *instance, const char *path)
+void config_doubt_loop(ConfigReader *reader, const Address *instance, const char *path)
 {
     const Config *config = reader->config;
     for (uint32_t i = 0; i < config->n_listeners; i++) {
         if (address_reaches(instance, &config->listeners[i].address)) {
-            config_tell(reader, path, "the address of a service's own process",
+            config_doubt(reader, path, "the address of a service's own process",
                         "%s is where this gateway itself listens, by listen[%u]: each call would come back for ever",
                         instance->text, i);
             return;

@@ -31,7 +31,7 @@ void exchange_accept(ClientConnection *client, HttpStream *stream, int64_t began
     client->n_exchanges++;
     x->client.stream = stream;
     x->forwarding = (Forwarding){
-        .peer = client->peer, .secure = client->secure, .trusted = is_trusted(client, x->config)};
+        .self = loop->hop, .peer = client->peer, .secure = client->secure, .trusted = is_trusted(client, x->config)};
     x->early = buffer_in(arena);
     x->lost = buffer_in(arena);
     x->began = began;

@@ -207,8 +207,6 @@ const Step *opaque_end_tunnel(Exchange *x); /* the client has said all */
    dialect, and the method or binding are filled in. Of the request's fields, those that speak for others stand apart
    afterwards: see forwarding.h. */
 MUST_USE Result exchange_name(Exchange *x);
-/* Too many gateways have had it before. Fault: LOOP_DETECTED. */
-MUST_USE Result exchange_check_hops(Exchange *x);
 MUST_USE Result exchange_resolve(Exchange *x);
 /* REST, once the binding in the client's version is known: what it takes of the head, and of the body. Faults:
    NOT_ACCEPTABLE, UNKNOWN_FIELD. */

@@ -28,7 +28,7 @@ static const Step *exchange_resolve_step(Exchange *x)
         return answer_preflight(x);
     r = exchange_resolve(x);
     if (!failed(r))
-        r = exchange_check_hops(x);
+        r = forwarding_check(&x->forwarding, x->config->limits.max_hops, x->arena);
     if (failed(r))
         return exchange_fail(x, r);
     if (x->builtin)

@@ -49,15 +49,6 @@ Result exchange_name(Exchange *x)
     return r;
 }
 
-Result exchange_check_hops(Exchange *x)
-{
-    uint32_t most = x->config->limits.max_hops;
-    if (x->forwarding.hops < most)
-        return OK;
-    return FAIL(x->arena, FAULT_LOOP_DETECTED, "it has passed %u gateways, and limits.max_hops is %u", x->forwarding.hops,
-                most);
-}
-
 static void pass_on_names(Exchange *x)
 {
     trace_context_write(&x->trace, &x->call.metadata);

@@ -1,11 +1,12 @@
 #include "gateway/forwarding.h"
 
 #include "base/arena.h"
+#include "gateway/request_id.h"
 
 enum { REQUEST_ID_MOST = 128, NAME_MOST = 64 /* no name that matters here is longer */ };
 
-#define PSEUDONYM "passerelle" /* ours in Via (RFC 9110 section 7.6.3) */
 #define HOPS_FIELD "passerelle-hops"
+#define HOP_PREFIX "passerelle-"
 
 bool trusted_peers_have(const TrustedPeers *trusted, const IpAddress *peer)
 {
@@ -26,6 +27,22 @@ bool request_id_is_good(Bytes id)
             return false;
     }
     return id.size >= 1 && id.size <= REQUEST_ID_MOST;
+}
+
+HopName hop_name_new(Random *random)
+{
+    HopName name = {HOP_PREFIX};
+    random_hex(random, name.text + strlen(HOP_PREFIX), HOP_NAME_SIZE - strlen(HOP_PREFIX));
+    return name;
+}
+
+Result forwarding_check(const Forwarding *forwarding, uint32_t most, Arena *arena)
+{
+    if (forwarding->hops >= most)
+        return FAIL(arena, FAULT_LOOP_DETECTED, "it has passed %u gateways, and limits.max_hops is %u", forwarding->hops, most);
+    if (forwarding->passed_us)
+        return FAIL(arena, FAULT_LOOP_DETECTED, "it has passed this gateway, %s, before", forwarding->self);
+    return OK;
 }
 
 /* ---- Reading ------------------------------------------------------------------------------------- */
@@ -105,27 +122,21 @@ static Role role_of_field(Bytes name, const char *identity_header, bool *collide
     return ROLE_OTHER;
 }
 
-/* Our pseudonym among those of a Via: "1.1 a, 2 passerelle (comment)". */
-static uint32_t times_in_via(Bytes via)
+/*
+ * Counts gateways in a list of hops. Those of Via have the protocol before the name (RFC 9110 section 7.6.3):
+ * "1.1 fred, 2 passerelle-0123456789abcdef (comment)".
+ */
+static void count_hops(Forwarding *forwarding, Bytes list, bool with_protocol)
 {
-    uint32_t n = 0;
-    Bytes member, word;
-    while (bytes_split(&via, ',', &member)) {
+    Bytes member, name;
+    while (bytes_split(&list, ',', &member)) {
         member = bytes_trim(member);
-        if (bytes_split(&member, ' ', &word)) {
-            member = bytes_trim(member);
-            n += bytes_are_nocase(bytes_slice(member, 0, bytes_find(member, ' ')), PSEUDONYM);
-        }
+        if (with_protocol)
+            member = bytes_trim(bytes_slice(member, bytes_find(member, ' '), SIZE_MAX));
+        name = bytes_slice(member, 0, bytes_find(member, ' '));
+        forwarding->hops += name.size == HOP_NAME_SIZE && bytes_start_with(name, HOP_PREFIX);
+        forwarding->passed_us |= bytes_are(name, forwarding->self);
     }
-    return n;
-}
-
-/* Of several the largest; what is no number says nothing, and is not passed on. */
-static void note_hops(uint32_t *hops, Bytes value)
-{
-    uint64_t n;
-    if (bytes_to_u64(value, &n) && n > *hops)
-        *hops = n < UINT16_MAX ? (uint32_t)n : UINT16_MAX;
 }
 
 static void join(Bytes *list, Bytes value, Arena *arena, bool *full)
@@ -156,7 +167,7 @@ Result forwarding_read(Forwarding *forwarding, const Fields *fields, const char 
         if (role == ROLE_VIA)
             join(&forwarding->via, field.value, arena, &full);
         else if (role == ROLE_HOPS)
-            note_hops(&forwarding->hops_counted, field.value);
+            join(&forwarding->passed, field.value, arena, &full);
         if (!forwarding->trusted)
             continue;
         if (role == ROLE_FOR)
@@ -172,7 +183,8 @@ Result forwarding_read(Forwarding *forwarding, const Fields *fields, const char 
     }
     if (n_ids > 1)
         forwarding->request_id = BYTES_NONE; /* which of them, nobody can say */
-    forwarding->hops = forwarding->hops_counted + times_in_via(forwarding->via);
+    count_hops(forwarding, forwarding->via, true);
+    count_hops(forwarding, forwarding->passed, false);
     return full || rest_out->full ? FAIL(arena, FAULT_OUT_OF_MEMORY, "reading who sent a head of %u fields", fields->n) : OK;
 }
 
@@ -209,21 +221,27 @@ static Bytes forwarded_element(const Forwarding *forwarding, Bytes peer, Bytes a
     return buffer_bytes(&element);
 }
 
-static Bytes via_of(uint8_t minor)
+/* This hop, as Via names it. */
+static Bytes via_of(const Forwarding *forwarding, uint8_t minor, Fields *fields)
 {
-    static const char *const by[] = {"1.0 " PSEUDONYM, "1.1 " PSEUDONYM, "2 " PSEUDONYM};
-    return bytes_of(by[minor]);
+    static const char *const versions[] = {"1.0 ", "1.1 ", "2 "};
+    Buffer via = buffer_in(fields->arena);
+    buffer_add_text(&via, versions[minor]);
+    buffer_add_text(&via, forwarding->self);
+    fields->full |= via.full;
+    return buffer_bytes(&via);
 }
 
-/* Most calls have passed nobody. */
-static Bytes hops_text(uint32_t hops, Fields *fields)
+static void add_hops(const Forwarding *forwarding, ForwardingKind kind, uint8_t minor, Fields *fields)
 {
-    Buffer text = buffer_in(fields->arena);
-    if (hops == 1)
-        return bytes_of("1");
-    buffer_printf(&text, "%u", hops);
-    fields->full |= text.full;
-    return buffer_bytes(&text);
+    if (kind == FORWARDING_HTTP)
+        add_joined(fields, "via", forwarding->via, via_of(forwarding, minor, fields));
+    else
+        add_joined(fields, HOPS_FIELD, forwarding->passed, bytes_of(forwarding->self));
+    if (kind == FORWARDING_HTTP && forwarding->passed.size)
+        fields_add(fields, bytes_of(HOPS_FIELD), forwarding->passed);
+    else if (kind == FORWARDING_RPC && forwarding->via.size)
+        fields_add(fields, bytes_of("via"), forwarding->via);
 }
 
 void forwarding_write(const Forwarding *forwarding, ForwardingKind kind, Bytes authority, uint8_t minor,
@@ -236,13 +254,7 @@ void forwarding_write(const Forwarding *forwarding, ForwardingKind kind, Bytes a
     fields_add(fields, bytes_of("x-forwarded-proto"), proto.size ? proto : bytes_of(forwarding->secure ? "https" : "http"));
     if (forwarding->forwarded.size)
         add_joined(fields, "forwarded", forwarding->forwarded, forwarded_element(forwarding, peer, authority, fields));
-    if (kind == FORWARDING_HTTP)
-        add_joined(fields, "via", forwarding->via, via_of(minor));
-    else if (forwarding->via.size)
-        fields_add(fields, bytes_of("via"), forwarding->via);
-    uint32_t counted = forwarding->hops_counted + (kind == FORWARDING_RPC);
-    if (counted)
-        fields_add(fields, bytes_of(HOPS_FIELD), hops_text(counted, fields));
+    add_hops(forwarding, kind, minor, fields);
     fields_add(fields, bytes_of("x-request-id"), request_id);
 }
 

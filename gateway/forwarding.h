@@ -12,6 +12,7 @@
 #define GATEWAY_FORWARDING_H
 
 #include "base/ip.h"
+#include "base/random.h"
 #include "protocols/http.h"
 
 /* Who may speak for others. In the config's arena. */
@@ -24,6 +25,7 @@ typedef struct TrustedPeers {
 bool trusted_peers_have(const TrustedPeers *trusted, const IpAddress *peer);
 
 typedef struct Forwarding {
+    const char *self;  /* this gateway's HopName; borrowed */
     const char *peer;  /* who brought the request: "192.0.2.1:52314", "[::1]:443", "unix"; borrowed from the connection */
     bool secure;       /* by TLS */
     bool trusted;      /* the peer is a trusted proxy: only then are the following there */
@@ -31,24 +33,36 @@ typedef struct Forwarding {
     Bytes forwarded;   /* RFC 7239 */
     Bytes request_id;  /* well-formed */
     /* Whoever the peer is: */
-    Bytes via;
-    uint32_t hops;         /* gateways of this kind that it has passed */
-    uint32_t hops_counted; /* of them, those that Via does not name */
+    Bytes via, passed; /* the names of hops: in Via, and in the field that other kinds of calls have */
+    uint32_t hops;     /* gateways like this one among them */
+    bool passed_us;    /* this gateway is one of them */
 } Forwarding;
+
+/* The name of a gateway in Via and its like: "passerelle-" and 16 hex digits that nobody else has; a NUL behind. */
+enum { HOP_NAME_SIZE = 27 };
+typedef struct HopName {
+    char text[HOP_NAME_SIZE + 1];
+} HopName;
+
+/* Drawn once for a process, so that all its loops are one gateway. */
+HopName hop_name_new(Random *random);
 
 /* How a request goes on. */
 typedef enum ForwardingKind {
     FORWARDING_HTTP, /* an opaque route: by Via */
-    FORWARDING_RPC,  /* to an instance of a version: by a field that counts hops */
+    FORWARDING_RPC,  /* to an instance of a version: by `passerelle-hops` */
 } ForwardingKind;
 
 /*
  * Reads the fields, and gives in `rest_out` all that are about something else (borrowed, in their order).
- * `forwarding` has peer, secure and trusted. `identity_header` (may be NULL) names the client: dropped too unless
+ * `forwarding` has self, peer, secure and trusted. `identity_header` (may be NULL) names the client: dropped too unless
  * the peer is trusted. Fault: OUT_OF_MEMORY.
  */
 MUST_USE Result forwarding_read(Forwarding *forwarding, const Fields *fields, const char *identity_header,
                                 Arena *arena, Fields *rest_out);
+
+/* Fault: LOOP_DETECTED, when it has passed this gateway before, or `most` gateways. */
+MUST_USE Result forwarding_check(const Forwarding *forwarding, uint32_t most, Arena *arena);
 
 /* Adds what the next one is told, this hop included. `authority` is the one that was asked for; `minor` is that
    of the request's HTTP version. All is borrowed. At the arena's limit `fields` say that they are full. */

@@ -37,6 +37,7 @@ struct Loop {
     bool draining;        /* going down: no new calls */
     uint32_t pick_turn;   /* where pick_instance starts next */
     Random random;        /* for request and trace ids */
+    const char *hop;      /* the gateway's name among those that a call passes: forwarding.h. Borrowed */
     LoopPrivate *private; /* of loop.c and the files that it serves: loop_internal.h */
 };
 

@@ -96,6 +96,20 @@ static void tell_what_stays(const Config *old, const Config *config)
                         config->n_loops);
 }
 
+static void tell_doubts(const Config *config)
+{
+    Arena *arena = arena_new(ARENA_UNLIMITED);
+    Problems doubts = config->doubts;
+    Buffer text = buffer_in(arena);
+    doubts.arena = arena;
+    problems_print(&doubts, &text);
+    Bytes rest = buffer_bytes(&text), line;
+    while (bytes_split(&rest, '\n', &line))
+        if (line.size)
+            telemetry_event("warning", "config_doubtful", OK, "%.*s", BYTES_ARGS(line));
+    arena_free(arena);
+}
+
 static void use_config(Process *p, Config *config)
 {
     Config *old = p->config;
@@ -108,6 +122,7 @@ static void use_config(Process *p, Config *config)
     tell_what_stays(old, config);
     telemetry_event("info", "config_loaded", OK, "generation %llu of %s",
                     (unsigned long long)config->generation, p->config_path);
+    tell_doubts(config);
     config_unref(old);
 }
 
@@ -217,6 +232,9 @@ static uint32_t count_workers(const Config *config)
 
 static Result start_workers(Process *p, Arena *arena, BoundSocket *sockets)
 {
+    Random random;
+    random_seed(&random);
+    p->shared.hop = hop_name_new(&random);
     p->workers = arena_array(arena, Worker *, p->n_workers);
     for (uint32_t i = 0; i < p->n_workers; i++)
         p->workers[i] = worker_new(&p->shared, i, p->config);
@@ -261,6 +279,7 @@ static Result run_workers(Process *p, Arena *arena, BoundSocket *sockets)
     } else {
         atomic_store(&p->ready, true);
         telemetry_event("info", "started", OK, "%u loops, config %s", p->n_workers, p->config_path);
+        tell_doubts(p->config);
     }
     block_signals(SIG_UNBLOCK);
     uv_run(&p->loop, UV_RUN_DEFAULT);

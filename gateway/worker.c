@@ -155,6 +155,7 @@ Worker *worker_new(WorkerShared *shared, uint32_t index, Config *config)
     loop_init(loop, index);
     loop->config = config_ref(config);
     loop->telemetry = telemetry_new();
+    loop->hop = shared->hop.text;
     loop->upstreams = upstreams_new(loop);
     worker->shared = shared;
     worker->timer.fire = on_timer;

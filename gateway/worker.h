@@ -7,6 +7,7 @@
 #ifndef GATEWAY_WORKER_H
 #define GATEWAY_WORKER_H
 
+#include "gateway/forwarding.h"
 #include "gateway/listener.h"
 
 typedef struct Worker Worker;
@@ -14,6 +15,7 @@ typedef struct Worker Worker;
 /* What all workers share. */
 typedef struct WorkerShared {
     atomic_uint n_connections;
+    HopName hop;
     void (*on_ended)(void *owner); /* a worker's loop has ended; called on its thread */
     void *owner;
 } WorkerShared;

@@ -1,5 +1,6 @@
 """Routes without a schema: heads and bodies of any HTTP service go through unread, hop by hop."""
 import contextlib
+import re
 import subprocess
 import threading
 
@@ -88,8 +89,8 @@ HEAD_FIELDS = [
     ("x-forwarded-for", [], ["127.0.0.1"]),
     ("x-forwarded-host", [], ["shop.example"]),
     ("x-forwarded-proto", [], ["http"]),
-    ("via", [], ["1.1 passerelle"]),
-    ("via", ["Via: 1.0 fred"], ["1.0 fred, 1.1 passerelle"]),
+    ("via", [], ["1.1 passerelle-*"]),
+    ("via", ["Via: 1.0 fred"], ["1.0 fred, 1.1 passerelle-*"]),
 ]
 
 
@@ -97,7 +98,7 @@ HEAD_FIELDS = [
 def test_fields_of_a_request(legacy, name, fields, expected):
     backend = legacy.run(ok)
     assert legacy.ask(get("/old/", *fields))[0] == 200
-    assert backend.told[0].all(name) == expected
+    assert [re.sub("passerelle-[0-9a-f]{16}", "passerelle-*", value) for value in backend.told[0].all(name)] == expected
 
 
 def test_the_host_is_the_clients_unless_the_config_says_another(legacy):
@@ -417,7 +418,7 @@ def test_an_http2_request_arrives_as_one_of_http1(legacy):
     assert (status, body, told.line) == (200, b"ok", "GET /old/?a HTTP/1.1")
     assert told.one("cookie") == "a=1; b=2"  # RFC 9113 section 8.2.3
     assert (told.one("host"), told.all("te"), told.all("x-a")) == ("shop.example", [], ["1", "2"])
-    assert told.one("via") == "2 passerelle"
+    assert told.one("via").startswith("2 passerelle-")
 
 
 @pytest.mark.parametrize("length", [True, False])

@@ -1,6 +1,6 @@
 /*
  * Forwarding: each line is a field of a request that a stranger sends, and then a trusted proxy. A stranger's word does not
- * go on, whatever it is; the gateway's own fields come once; hops never become fewer.
+ * go on, whatever it is; the gateway's own fields come once; each gateway adds one hop.
  */
 #include "base/arena.h"
 #include "gateway/forwarding.h"
@@ -17,7 +17,7 @@ static uint32_t count(const Fields *fields, const char *name)
 
 static void check(const Fields *fields, bool trusted, ForwardingKind kind, Arena *arena)
 {
-    Forwarding forwarding = {.peer = "192.0.2.1:4711", .trusted = trusted}, again = forwarding;
+    Forwarding forwarding = {.self = "passerelle-0123456789abcdef", .peer = "192.0.2.1:4711", .trusted = trusted}, again = forwarding;
     Fields rest, out = fields_in(arena), left;
     CHECK(!failed(forwarding_read(&forwarding, fields, "x-client", arena, &rest)));
     CHECK(rest.n <= fields->n && (trusted || !fields_get(&rest, "x-client").data));
@@ -29,7 +29,7 @@ static void check(const Fields *fields, bool trusted, ForwardingKind kind, Arena
 
     /* The next gateway reads one hop more. */
     CHECK(!failed(forwarding_read(&again, &out, NULL, arena, &left)));
-    CHECK(forwarding.hops < UINT16_MAX ? again.hops > forwarding.hops || forwarding.hops_counted == UINT16_MAX : true);
+    CHECK(again.hops == forwarding.hops + 1 && again.passed_us);
 
     IpRange range;
     CHECK(ip_range_read(bytes_of("10.0.0.0/8"), &range));

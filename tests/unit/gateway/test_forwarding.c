@@ -46,9 +46,12 @@ static const char *text_of(const Fields *fields)
     return (const char *)text.data;
 }
 
+#define SELF "passerelle-0123456789abcdef"
+#define OTHER "passerelle-fedcba9876543210"
+
 static Forwarding from(const char *peer, bool trusted)
 {
-    return (Forwarding){.peer = peer, .trusted = trusted};
+    return (Forwarding){.self = SELF, .peer = peer, .trusted = trusted};
 }
 
 /* What is left of the fields; `forwarding` has read the others. */
@@ -88,7 +91,7 @@ static void a_stranger_speaks_for_nobody(void **state)
     Forwarding again = from("192.0.2.1:4711", false);
     assert_string_equal(passed_on(&again, FORWARDING_HTTP, EVERYTHING UNDERSCORES),
                         "x-forwarded-for: 192.0.2.1\nx-forwarded-host: shop.example\nx-forwarded-proto: http\n"
-                        "via: 1.1 passerelle\nx-request-id: id-1\n");
+                        "via: 1.1 " SELF "\nx-request-id: id-1\n");
 }
 
 static void what_a_trusted_proxy_says_is_kept_and_continued(void **state)
@@ -105,7 +108,7 @@ static void what_a_trusted_proxy_says_is_kept_and_continued(void **state)
                         "x-forwarded-for: 192.0.2.1, 192.0.2.2, 192.0.2.3, 2001:db8::7\nx-forwarded-host: www.example\n"
                         "x-forwarded-proto: https\n"
                         "forwarded: for=192.0.2.1, for=\"[2001:db8::7]\";host=\"shop.example\";proto=http\n"
-                        "via: 1.0 fred\npasserelle-hops: 1\nx-request-id: id-1\n");
+                        "passerelle-hops: " SELF "\nvia: 1.0 fred\nx-request-id: id-1\n");
 }
 
 static void names_that_collide_are_dropped_whoever_sends_them(void **state)
@@ -122,7 +125,7 @@ static void a_peer_of_a_unix_socket_has_no_address(void **state)
     assert_string_equal(passed_on(&proxy, FORWARDING_HTTP, "forwarded: for=192.0.2.1\n"),
                         "x-forwarded-for: unix\nx-forwarded-host: shop.example\nx-forwarded-proto: http\n"
                         "forwarded: for=192.0.2.1, for=unknown;host=\"shop.example\";proto=http\n"
-                        "via: 1.1 passerelle\nx-request-id: id-1\n");
+                        "via: 1.1 " SELF "\nx-request-id: id-1\n");
 }
 
 static void hops_are_counted_whoever_says_them(void **state)
@@ -130,33 +133,54 @@ static void hops_are_counted_whoever_says_them(void **state)
     static const struct {
         const char *text;
         uint32_t hops;
+        bool passed_us;
     } cases[] = {
-        {"", 0},
-        {"via: 1.1 passerelle\n", 1},
-        {"via: 1.1 PASSERELLE (edge)\n", 1},
-        {"via: 1.1 fred, 2 passerelle\nvia: 1.0 passerelle\n", 2},
-        {"via: 1.1 passerelle-not\nvia: passerelle\nvia: ,,\n", 0},
-        {"passerelle-hops: 3\n", 3},
-        {"passerelle-hops: 3\npasserelle-hops: 5\npasserelle-hops: 4\n", 5},
-        {"passerelle-hops: 3\nvia: 1.1 passerelle\n", 4},
-        {"passerelle-hops: -1\n", 0},
-        {"passerelle-hops: 18446744073709551615\n", UINT16_MAX},
-        {"passerelle-hops: 18446744073709551616\n", 0},
+        {"", 0, false},
+        {"via: 1.1 " SELF "\n", 1, true},
+        {"via: 1.1 " OTHER " (edge)\n", 1, false},
+        {"via: 1.1 fred, 2  " OTHER "\nvia: 1.0 " SELF "\n", 2, true},
+        {"via: 1.1 passerelle, 1.1 passerelle-not, 1.1 x" SELF "\nvia: " SELF "\nvia: ,,\n", 0, false},
+        {"passerelle-hops: " OTHER "\n", 1, false},
+        {"passerelle-hops: " OTHER "," SELF "\npasserelle-hops: " SELF "\n", 3, true},
+        {"passerelle-hops: " OTHER "\nvia: 1.1 " SELF "\n", 2, true},
+        {"passerelle-hops: 7\n", 0, false},
     };
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         Forwarding forwarding = from("192.0.2.1:1", i % 2);
         left_of(&forwarding, cases[i].text);
         assert_int_equal(forwarding.hops, cases[i].hops);
+        assert_int_equal(forwarding.passed_us, cases[i].passed_us);
     }
 }
 
-static void each_kind_counts_its_own_hop_and_passes_the_others_on(void **state)
+static void a_call_may_pass_few_gateways_and_none_twice(void **state)
+{
+    Forwarding forwarding = {.hops = 7};
+    assert_ok(arena, forwarding_check(&forwarding, 8, arena));
+    forwarding.hops = 8;
+    assert_fault(forwarding_check(&forwarding, 8, arena), FAULT_LOOP_DETECTED);
+    forwarding = (Forwarding){.self = SELF, .hops = 1, .passed_us = true};
+    assert_fault(forwarding_check(&forwarding, 8, arena), FAULT_LOOP_DETECTED);
+}
+
+static void each_kind_names_its_own_hop_and_passes_the_others_on(void **state)
 {
     Forwarding http = from("192.0.2.1:1", false), rpc = http;
-    const char *text = passed_on(&http, FORWARDING_HTTP, "via: 1.1 passerelle\npasserelle-hops: 2\n");
-    assert_non_null(strstr(text, "via: 1.1 passerelle, 1.1 passerelle\npasserelle-hops: 2\n"));
-    text = passed_on(&rpc, FORWARDING_RPC, "via: 1.1 passerelle\npasserelle-hops: 2\n");
-    assert_non_null(strstr(text, "via: 1.1 passerelle\npasserelle-hops: 3\n"));
+    const char *before = "via: 1.1 fred\npasserelle-hops: " OTHER "\n";
+    const char *text = passed_on(&http, FORWARDING_HTTP, before);
+    assert_non_null(strstr(text, "via: 1.1 fred, 1.1 " SELF "\npasserelle-hops: " OTHER "\n"));
+    text = passed_on(&rpc, FORWARDING_RPC, before);
+    assert_non_null(strstr(text, "passerelle-hops: " OTHER ", " SELF "\nvia: 1.1 fred\n"));
+}
+
+static void every_gateway_has_a_name_of_its_own(void **state)
+{
+    Random random;
+    random_seed_fixed(&random, 7);
+    HopName one = hop_name_new(&random), other = hop_name_new(&random);
+    assert_int_equal(strlen(one.text), HOP_NAME_SIZE);
+    assert_true(bytes_start_with(bytes_of(one.text), "passerelle-"));
+    assert_string_not_equal(one.text, other.text);
 }
 
 static void a_request_id_is_taken_when_it_needs_no_quotes(void **state)
@@ -245,7 +269,9 @@ int main(void)
         cmocka_unit_test_setup_teardown(names_that_collide_are_dropped_whoever_sends_them, begin, end),
         cmocka_unit_test_setup_teardown(a_peer_of_a_unix_socket_has_no_address, begin, end),
         cmocka_unit_test_setup_teardown(hops_are_counted_whoever_says_them, begin, end),
-        cmocka_unit_test_setup_teardown(each_kind_counts_its_own_hop_and_passes_the_others_on, begin, end),
+        cmocka_unit_test_setup_teardown(a_call_may_pass_few_gateways_and_none_twice, begin, end),
+        cmocka_unit_test_setup_teardown(each_kind_names_its_own_hop_and_passes_the_others_on, begin, end),
+        cmocka_unit_test_setup_teardown(every_gateway_has_a_name_of_its_own, begin, end),
         cmocka_unit_test_setup_teardown(a_request_id_is_taken_when_it_needs_no_quotes, begin, end),
         cmocka_unit_test_setup_teardown(a_request_id_comes_from_a_trusted_proxy_and_once, begin, end),
         cmocka_unit_test_setup_teardown(the_client_is_the_last_that_is_no_trusted_proxy, begin, end),
