@@ -15,15 +15,6 @@
 
 enum { BACKLOG = 4096, KEEPALIVE_DELAY = 60 /* seconds */ };
 
-const ListenerConfig *bind_find(const Config *config, const Address *address)
-{
-    for (uint32_t i = 0; config && i < config->n_listeners; i++) {
-        if (strcmp(config->listeners[i].address.text, address->text) == 0)
-            return &config->listeners[i];
-    }
-    return NULL;
-}
-
 static Result system_error(Arena *arena, const char *doing, const Address *address)
 {
     return FAIL(arena, FAULT_SYSTEM, "%s %s: %s", doing, address->text, strerror(errno));
@@ -230,7 +221,7 @@ Result bind_listeners(Arena *arena, const Config *config, const Config *running,
     *sockets_out = NULL;
     for (uint32_t i = 0; i < config->n_listeners; i++) {
         const ListenerConfig *listener = &config->listeners[i];
-        if (bind_find(running, &listener->address))
+        if (config_listener(running, listener->address.text))
             continue;
         Result r = listener->address.path ? bind_unix(arena, listener, n_loops, &list)
                                           : bind_tcp(arena, config, listener, n_loops, &list);
@@ -247,7 +238,7 @@ void bind_forget(const Config *config, const Config *kept)
 {
     for (uint32_t i = 0; i < config->n_listeners; i++) {
         const Address *address = &config->listeners[i].address;
-        if (address->path && !bind_find(kept, address))
+        if (address->path && !config_listener(kept, address->text))
             unlink(address->path);
     }
 }

@@ -32,7 +32,4 @@ void bind_close(BoundSocket *sockets, uint32_t n_loops);
 /* Removes the files of the unix sockets that `config` has and `kept` (may be NULL) has not. */
 void bind_forget(const Config *config, const Config *kept);
 
-/* The same address as written, or NULL. */
-const ListenerConfig *bind_find(const Config *config, const Address *address);
-
 #endif

@@ -13,7 +13,7 @@
 #include "adapters/plan.h"
 #include "adapters/schema.h"
 #include "base/problem.h"
-#include "gateway/forwarding.h"
+#include "gateway/trusted_peers.h"
 #include "protocols/http.h"
 #include "protocols/rest.h"
 
@@ -280,6 +280,9 @@ MUST_USE Result config_load(const char *path, Arena *arena, Problems *problems, 
 /* The same with the text at hand; `path` is what names of files in it are relative to. */
 MUST_USE Result config_load_text(Bytes text, const char *path, Arena *arena, Problems *problems,
                                  Config **config_out);
+
+/* The listener of this address as written, or NULL; `config` may be NULL. */
+const ListenerConfig *config_listener(const Config *config, const char *address);
 
 Config *config_ref(Config *config);
 void config_unref(Config *config); /* the last one frees; any thread */

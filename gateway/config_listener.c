@@ -73,7 +73,7 @@ static void read_proxies(ConfigReader *reader, const Passerelle__Config__Listene
                      &listener->trusted);
     }
     listener->proxy_protocol = text->proxy_protocol;
-    if (text->proxy_protocol && !listener->trusted.n && !listener->trusted.unix_sockets)
+    if (text->proxy_protocol && trusted_peers_are_none(&listener->trusted))
         config_tell(reader, config_path(reader, "%s.proxy_protocol", path), "say in trusted_proxies who sends it",
                     "nobody is trusted to speak for others here");
 }
@@ -83,7 +83,7 @@ static void check_identity_header(ConfigReader *reader)
 {
     const Config *config = reader->config;
     for (uint32_t i = 0; i < config->n_listeners; i++)
-        if (config->listeners[i].trusted.n || config->listeners[i].trusted.unix_sockets)
+        if (!trusted_peers_are_none(&config->listeners[i].trusted))
             return;
     if (config->identity_header)
         config_tell(reader, "identity_header", "say in trusted_proxies who sets it",

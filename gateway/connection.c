@@ -1,7 +1,6 @@
 #include "gateway/connection.h"
 
 #include "base/arena.h"
-#include "gateway/bind.h"
 #include "gateway/exchange.h"
 #include "gateway/socket.h"
 #include "gateway/telemetry.h"
@@ -548,7 +547,7 @@ static Connection *connection_new(ConnectionSet *set, const struct sockaddr *pee
 
 static bool begins_with_proxy_header(const Connection *c)
 {
-    const ListenerConfig *listener = bind_find(c->set->loop->config, &(Address){.text = c->listener});
+    const ListenerConfig *listener = config_listener(c->set->loop->config, c->listener);
     return listener && listener->proxy_protocol && trusted_peers_have(&listener->trusted, &c->client.address);
 }
 

@@ -1,7 +1,6 @@
 #include "gateway/exchange.h"
 
 #include "base/arena.h"
-#include "gateway/bind.h"
 #include "gateway/config_use.h"
 #include "gateway/exchange_internal.h"
 
@@ -11,7 +10,7 @@
 static bool is_trusted(ClientConnection *client, const Config *config)
 {
     if (client->generation != config->generation) {
-        const ListenerConfig *listener = bind_find(config, &(Address){.text = client->listener});
+        const ListenerConfig *listener = config_listener(config, client->listener);
         client->trusted = listener && trusted_peers_have(&listener->trusted, &client->address);
         client->generation = config->generation;
     }

@@ -1,7 +1,6 @@
 /* What is asked for: an RPC by its path, a REST binding, or an opaque route. */
 #include "base/arena.h"
 #include "base/json_text.h"
-#include "gateway/bind.h"
 #include "gateway/exchange_internal.h"
 
 /* What is left of the head once those fields are gone that speak for somebody else. */
@@ -19,7 +18,7 @@ static Result take_forwarding(Exchange *x)
 /* Whom the listener trusts: somebody, or the peer would not be trusted. */
 static const TrustedPeers *trusted_peers(const Exchange *x)
 {
-    return &bind_find(x->config, &(Address){.text = x->client_connection->listener})->trusted;
+    return &config_listener(x->config, x->client_connection->listener)->trusted;
 }
 
 /* A trusted proxy's word for its client comes before its own certificate. */

@@ -8,17 +8,6 @@ enum { REQUEST_ID_MOST = 128, NAME_MOST = 64 /* no name that matters here is lon
 #define HOPS_FIELD "passerelle-hops"
 #define HOP_PREFIX "passerelle-"
 
-bool trusted_peers_have(const TrustedPeers *trusted, const IpAddress *peer)
-{
-    if (!peer->known)
-        return trusted->unix_sockets;
-    for (uint32_t i = 0; i < trusted->n; i++) {
-        if (ip_range_has(&trusted->ranges[i], peer))
-            return true;
-    }
-    return false;
-}
-
 bool request_id_is_good(Bytes id)
 {
     for (size_t i = 0; i < id.size; i++) {

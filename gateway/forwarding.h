@@ -11,18 +11,9 @@
 #ifndef GATEWAY_FORWARDING_H
 #define GATEWAY_FORWARDING_H
 
-#include "base/ip.h"
 #include "base/random.h"
+#include "gateway/trusted_peers.h"
 #include "protocols/http.h"
-
-/* Who may speak for others. In the config's arena. */
-typedef struct TrustedPeers {
-    const IpRange *ranges;
-    uint32_t n;
-    bool unix_sockets; /* whoever comes in by one */
-} TrustedPeers;
-
-bool trusted_peers_have(const TrustedPeers *trusted, const IpAddress *peer);
 
 typedef struct Forwarding {
     const char *self;  /* this gateway's HopName; borrowed */

@@ -174,7 +174,7 @@ void listeners_init(ListenerSet *set, Loop *loop, ConnectionSet *connections)
 
 static const ListenerConfig *config_of(const Config *config, const Listener *listener)
 {
-    return bind_find(config, &(Address){.text = listener->address});
+    return config_listener(config, listener->address);
 }
 
 void listeners_apply(ListenerSet *set, const Config *config, BoundSocket *sockets)

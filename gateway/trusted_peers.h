@@ -1,0 +1,23 @@
+/*
+ * TrustedPeers: who may speak for others, by the address that they come from. In the config's arena; immutable.
+ */
+#ifndef GATEWAY_TRUSTED_PEERS_H
+#define GATEWAY_TRUSTED_PEERS_H
+
+#include "base/ip.h"
+
+typedef struct TrustedPeers {
+    const IpRange *ranges;
+    uint32_t n;
+    bool unix_sockets; /* whoever comes in by one */
+} TrustedPeers;
+
+/* A peer without an address is one of a unix socket. */
+bool trusted_peers_have(const TrustedPeers *trusted, const IpAddress *peer);
+
+static inline bool trusted_peers_are_none(const TrustedPeers *trusted)
+{
+    return !trusted->n && !trusted->unix_sockets;
+}
+
+#endif
