@@ -261,6 +261,9 @@ const MappingSet *mapping_sets_compose(Arena *arena, const MappingSet *first,
 
 /* ---- compose_names.c ------------------------------------------------------------------------- */
 
+/* What the set strands, by its full name. */
+Table mapping_set_stranded(Arena *arena, const MappingSet *set);
+
 /* Completes by_type and stranded of a composed set, whose mappings are made. */
 void mapping_set_compose_names(Arena *arena, MappingSet *set, const MappingSet *first,
                                const MappingSet *second);

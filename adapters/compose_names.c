@@ -11,7 +11,7 @@ typedef struct Stranding {
     uint32_t n, capacity;
 } Stranding;
 
-static Table by_name(Arena *arena, const MappingSet *set)
+Table mapping_set_stranded(Arena *arena, const MappingSet *set)
 {
     Table table = table_in(arena);
     for (uint32_t i = 0; i < set->n_stranded; i++)
@@ -65,14 +65,15 @@ static void strand_by_first(Stranding *s)
     }
 }
 
-/* What the first list gives as something that the second strands; names of several versions can lead there. */
+/* What the first list gives as something that the second strands; names of several versions can lead there.
+   What the second keeps has a mapping. */
 static void strand_mapped(Stranding *s)
 {
     size_t at = 0;
     for (const TableEntry *entry; (entry = table_next(&s->first->by_type, &at));) {
         const Mapping *mapping = entry->value;
         const Stranded *said = table_get(&s->by_second, bytes_of(mapping->to->full_name));
-        if (said)
+        if (said && said->fate != TYPE_KEPT)
             strand(s, mapping->from, said);
     }
 }
@@ -85,8 +86,8 @@ void mapping_set_compose_names(Arena *arena, MappingSet *set, const MappingSet *
                    .set = set,
                    .first = first,
                    .second = second,
-                   .by_first = by_name(arena, first),
-                   .by_second = by_name(arena, second)};
+                   .by_first = mapping_set_stranded(arena, first),
+                   .by_second = mapping_set_stranded(arena, second)};
     size_t at = 0;
     for (const TableEntry *entry; (entry = table_next(&second->by_type, &at));) {
         if (is_passed_on(&s, entry->key))
