@@ -141,7 +141,7 @@ struct ChangeList {
     Table enum_pairs_by_ends;
     bool misread; /* a section of it is not known */
     MethodEntry *methods;
-    uint32_t n_methods;
+    uint32_t n_methods, methods_capacity;
     MappingSet sets[2]; /* towards that end */
 };
 
