@@ -129,9 +129,10 @@ static bool run_from_wire(Runner *runner, const Program *any, Bytes message)
     Bytes value = parts.value;
     if (program && !program_make(runner, program, value_of_bytes(value), &value))
         return run_failed_in(runner, "value");
+    Bytes url = target_url(runner, program, parts.type_url);
     if (any->to_codec == CODEC_JSON)
-        return write_json(runner, NULL, parts.type_url, value_of_bytes(value));
-    write_any(runner, target_url(runner, program, parts.type_url), value);
+        return write_json(runner, NULL, url, value_of_bytes(value));
+    write_any(runner, url, value);
     return true;
 }
 
@@ -228,9 +229,10 @@ static bool run_from_json(Runner *runner, const Program *any, const JsonNode *no
         return write_json(runner, program, url, source);
     if (program && !program_make(runner, program, source, &value))
         return false;
+    url = target_url(runner, program, url);
     if (any->to_codec == CODEC_JSON)
         return write_json(runner, NULL, url, value_of_bytes(value));
-    write_any(runner, target_url(runner, program, url), value);
+    write_any(runner, url, value);
     return true;
 }
 

@@ -141,7 +141,7 @@ struct ChangeList {
     Table enum_pairs_by_ends;
     bool misread; /* a section of it is not known */
     MethodEntry *methods;
-    uint32_t n_methods;
+    uint32_t n_methods, methods_capacity;
     MappingSet sets[2]; /* towards that end */
 };
 
@@ -260,6 +260,9 @@ const MappingSet *mapping_sets_compose(Arena *arena, const MappingSet *first,
                                        Problems *problems);
 
 /* ---- compose_names.c ------------------------------------------------------------------------- */
+
+/* What the set strands, by its full name. */
+Table mapping_set_stranded(Arena *arena, const MappingSet *set);
 
 /* Completes by_type and stranded of a composed set, whose mappings are made. */
 void mapping_set_compose_names(Arena *arena, MappingSet *set, const MappingSet *first,

@@ -39,6 +39,8 @@ static JsonNode *member(const Reading *r, const char *name)
 
 /* ---- Paths ----------------------------------------------------------------------------------- */
 
+enum { MOST_STEPS = 64 }; /* as deep as messages may be nested */
+
 static const FieldType *find_step(const MessageType *message, Bytes name)
 {
     const FieldType *field = message_field(message, name);
@@ -64,6 +66,15 @@ static bool path_parse(Arena *arena, const MessageType *message, Bytes text, Fie
     return n > 0;
 }
 
+static bool is_too_deep(Bytes text)
+{
+    Bytes part;
+    uint32_t n = 0;
+    while (n <= MOST_STEPS && bytes_split(&text, '.', &part))
+        n++;
+    return n > MOST_STEPS;
+}
+
 static bool path_exists(ChangeList *list, const MessageType *message, Bytes text)
 {
     FieldPath path;
@@ -78,6 +89,10 @@ bool change_read_path(ChangeList *list, YamlPlace at, const char *where, const M
     const MessageType *in = message;
     Bytes bad = text;
     *path_out = (FieldPath){0};
+    if (is_too_deep(text)) {
+        change_problem(list, at, where, NULL, "a path of more than %d fields", MOST_STEPS);
+        return false;
+    }
     if (path_parse(list->arena, message, text, path_out, &in, &bad))
         return true;
     if (!in) {

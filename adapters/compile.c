@@ -92,13 +92,28 @@ static bool is_common(Compiler *c, const MessageType *type)
     return common && table_get(&common->by_type, bytes_of(type->full_name));
 }
 
+/* Can the target write it as JSON? */
+static bool is_known_there(Compiler *c, const MappingSet *types, const MessageType *type)
+{
+    return schema_message(types->to, bytes_of(type->full_name)) || is_common(c, type);
+}
+
 /* Of no version's package, or said to be kept: the same to both, but for what an Any in it brings. Where the
    target does not know it, it stands as bytes there, also in JSON. */
 static AnyType same_there(Compiler *c, const MappingSet *types, const MessageType *type,
                           Codec from, Codec to)
 {
-    bool known = schema_message(types->to, bytes_of(type->full_name)) || is_common(c, type);
+    bool known = is_known_there(c, types, type);
     return (AnyType){.program = compiler_identity(c, type, from, known ? to : CODEC_PROTO),
+                     .bytes_out = !known};
+}
+
+/* What it becomes may be what a version between calls it, which the target does not know. */
+static AnyType converted(Compiler *c, const MappingSet *types, const Mapping *mapping, Codec from,
+                         Codec to)
+{
+    bool known = is_known_there(c, types, mapping->to);
+    return (AnyType){.program = compiler_program(c, mapping, from, known ? to : CODEC_PROTO),
                      .bytes_out = !known};
 }
 
@@ -120,7 +135,7 @@ static void put_known_here(Compiler *c, Table *table, const MappingSet *types, C
         if (type->map_entry || table_get(table, bytes_of(type->full_name)))
             continue;
         put_any_type(c, table, type,
-                     mapping ? (AnyType){.program = compiler_program(c, mapping, from, to)}
+                     mapping ? converted(c, types, mapping, from, to)
                              : same_there(c, types, type, from, to));
     }
 }
@@ -132,10 +147,11 @@ static void put_unknown_here(Compiler *c, Table *table, const MappingSet *types,
     size_t at = 0;
     for (const TableEntry *entry; (entry = table_next(&types->by_type, &at));) {
         const Mapping *mapping = entry->value;
-        if (!mapping->from->map_entry && !table_get(table, entry->key))
-            put_any_type(c, table, mapping->from,
-                         (AnyType){.program = compiler_program(c, mapping, CODEC_PROTO, to),
-                                   .bytes_in = true});
+        if (mapping->from->map_entry || table_get(table, entry->key))
+            continue;
+        AnyType any = converted(c, types, mapping, CODEC_PROTO, to);
+        any.bytes_in = true;
+        put_any_type(c, table, mapping->from, any);
     }
     for (uint32_t i = 0; to == CODEC_JSON && i < types->to->n_messages; i++) {
         const MessageType *type = &types->to->messages[i];

@@ -129,6 +129,8 @@ void draft_finish_tables(Draft *d)
                      (p->n_oneofs + 3) / 4 * 8;
     p->frame_class =
         32 - (uint32_t)__builtin_clz((uint32_t)(p->n_slots * sizeof(Value) + p->frame_clear) | 63);
+    if (p->frame_class >= FRAME_CLASSES)
+        draft_refuse(d, "too many fields for one program");
     p->scan = d->root;
 }
 

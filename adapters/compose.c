@@ -11,15 +11,16 @@ typedef struct Composing {
     Problems *problems;
     MappingSet *set;
     Table by_pair; /* first's and second's mapping -> Task */
+    Table stranded; /* full name -> Stranded of the second list */
     struct Task **tasks;
-    uint32_t n_tasks, tasks_capacity;
+    uint32_t n_tasks, n_filled, tasks_capacity;
 } Composing;
 
 enum { MOST_TAKEN = 64 }; /* messages within each other of which one field is taken */
 
 /* One composed mapping, to be filled. */
 typedef struct Task {
-    const Mapping *first, *second;
+    const Mapping *first, *second; /* second NULL: it leaves alone what the first gives */
     Mapping *made;
     Guard *guards;
     uint32_t n_guards, guards_capacity;
@@ -47,7 +48,8 @@ static const Mapping *compose_pair(Composing *c, const Mapping *first, const Map
         return task->made;
     task = arena_make(c->arena, Task);
     *task = (Task){.first = first, .second = second, .made = arena_make(c->arena, Mapping)};
-    *task->made = (Mapping){.from = first->from, .to = second->to, .index = c->n_tasks};
+    *task->made = (Mapping){
+        .from = first->from, .to = second ? second->to : first->to, .index = c->n_tasks};
     if (c->n_tasks == c->tasks_capacity) {
         uint32_t capacity = c->tasks_capacity ? c->tasks_capacity * 2 : 64;
         c->tasks = arena_grow(c->arena, c->tasks, c->n_tasks * sizeof *c->tasks,
@@ -257,11 +259,12 @@ static const Expr *descend(Composing *c, Task *task, const Expr *message,
     return lift(c, task, expr_field(c->arena, steps, n_steps), message);
 }
 
+/* By number: what a list left alone comes as an older version has it, and is read as a later one has it. */
 static const Expr *resolve(Composing *c, Task *task, Scope scope, const FieldType *const *steps,
                            uint32_t n_steps)
 {
     for (uint32_t i = 0; i < scope.n_rules; i++) {
-        if (scope.rules[i].target != steps[0])
+        if (scope.rules[i].target->number != steps[0]->number)
             continue;
         if (n_steps == 1)
             return as_stored(c, steps[0], scope.rules[i].value);
@@ -630,6 +633,8 @@ static const Expr *adopt(Composing *c, const Task *task, const Expr *expr, const
     copy->args = args;
     copy->rules = rules;
     copy->loss = adopt_loss(c, task, expr->loss, expr, into);
+    if (expr->kind == EXPR_MESSAGE && !task->second)
+        copy->mapping = compose_pair(c, expr->mapping, NULL);
     const Expr *source = expr_source(expr);
     if (expr->kind == EXPR_REQUIRE && source)
         copy->field = steps_text(c->arena, source->steps, source->n_steps);
@@ -663,23 +668,43 @@ static void check_guard(Composing *c, const Task *task, const Guard *guard)
         c->first->from_version);
 }
 
-static void fill(Composing *c, Task *task)
+static void add_guards(Composing *c, Task *task, const Mapping *mapping)
+{
+    for (uint32_t i = 0; i < mapping->n_guards; i++)
+        add_guard(c, task, mapping->guards[i]);
+}
+
+static Rule adopt_rule(Composing *c, const Task *task, const Rule *rule, const Expr *value)
+{
+    const char *into =
+        arena_printf(c->arena, "%s.%s", task->made->to->name, rule->target->name);
+    return (Rule){rule->target, adopt(c, task, value, into), rule->line};
+}
+
+/* The rules of the first alone. */
+static void fill_kept(Composing *c, Task *task)
+{
+    const Mapping *first = task->first;
+    Rule *rules = arena_array(c->arena, Rule, first->n_rules + 1);
+    for (uint32_t i = 0; i < first->n_rules; i++)
+        rules[i] = adopt_rule(c, task, &first->rules[i], first->rules[i].value);
+    task->made->rules = rules;
+    task->made->n_rules = first->n_rules;
+}
+
+/* The rules of the second over the source of the first. */
+static void fill_through(Composing *c, Task *task)
 {
     Scope scope = {task->first->rules, task->first->n_rules};
     const Mapping *second = task->second;
     Rule *rules = arena_array(c->arena, Rule, second->n_rules + 1);
     uint32_t n = 0;
-    for (uint32_t i = 0; i < task->first->n_guards; i++)
-        add_guard(c, task, task->first->guards[i]);
     for (uint32_t i = 0; i < second->n_rules; i++) {
-        const FieldType *target = second->rules[i].target;
-        task->line = second->rules[i].line;
-        const Expr *value = subst(c, task, scope, second->rules[i].value);
-        if (!value)
-            continue;
-        const char *into = arena_printf(c->arena, "%s.%s", second->to->name, target->name);
-        rules[n++] = (Rule){target, adopt(c, task, without_zero_sentinel(target, value), into),
-                            second->rules[i].line};
+        const Rule *rule = &second->rules[i];
+        task->line = rule->line;
+        const Expr *value = subst(c, task, scope, rule->value);
+        if (value)
+            rules[n++] = adopt_rule(c, task, rule, without_zero_sentinel(rule->target, value));
     }
     for (uint32_t i = 0; i < second->n_guards; i++) {
         Guard guard = second->guards[i];
@@ -688,16 +713,60 @@ static void fill(Composing *c, Task *task)
         if (guard.source)
             add_guard(c, task, guard);
     }
+    task->made->rules = rules;
+    task->made->n_rules = n;
+}
+
+static void fill(Composing *c, Task *task)
+{
+    add_guards(c, task, task->first);
+    if (task->second)
+        fill_through(c, task);
+    else
+        fill_kept(c, task);
     for (uint32_t i = 0; i < task->n_guards; i++) {
         Guard *guard = &task->guards[i];
         guard->loss = adopt_loss(c, task, guard->loss, guard->source, "");
         guard->source = adopt(c, task, guard->source, "");
         check_guard(c, task, guard);
     }
-    task->made->rules = rules;
-    task->made->n_rules = n;
     task->made->guards = task->guards;
     task->made->n_guards = task->n_guards;
+}
+
+/* ---- All of them ----------------------------------------------------------------------------- */
+
+/* Of the first version, by way of both lists. */
+static void compose_own(Composing *c)
+{
+    for (uint32_t i = 0; i < c->first->n_mappings; i++) {
+        const Mapping *one = c->first->mappings[i];
+        Bytes name = bytes_of(one->from->full_name);
+        const Mapping *two = table_get(&c->second->by_type, bytes_of(one->to->full_name));
+        if (two && table_get(&c->first->by_type, name) == one)
+            table_put(&c->set->by_type, name, (void *)compose_pair(c, one, two));
+    }
+}
+
+/* What only an Any can bring: of the versions between, and what the second list leaves alone. */
+static void compose_others(Composing *c)
+{
+    size_t at = 0;
+    for (const TableEntry *entry; (entry = table_next(&c->first->by_type, &at));) {
+        const Mapping *one = entry->value;
+        Bytes between = bytes_of(one->to->full_name);
+        const Mapping *two = table_get(&c->second->by_type, between);
+        const Stranded *said = table_get(&c->stranded, between);
+        if ((two || !said || said->fate == TYPE_KEPT) && !table_get(&c->set->by_type, entry->key))
+            table_put(&c->set->by_type, entry->key, (void *)compose_pair(c, one, two));
+    }
+}
+
+/* All that are asked for, and those that they ask for. */
+static void fill_all(Composing *c)
+{
+    for (; c->n_filled < c->n_tasks; c->n_filled++)
+        fill(c, c->tasks[c->n_filled]);
 }
 
 const MappingSet *mapping_sets_compose(Arena *arena, const MappingSet *first,
@@ -715,22 +784,18 @@ const MappingSet *mapping_sets_compose(Arena *arena, const MappingSet *first,
                    .second = second,
                    .problems = problems,
                    .set = set,
-                   .by_pair = table_in(arena)};
-    for (uint32_t i = 0; i < first->n_mappings; i++) {
-        const Mapping *one = first->mappings[i];
-        Bytes name = bytes_of(one->from->full_name);
-        const Mapping *two = table_get(&second->by_type, bytes_of(one->to->full_name));
-        if (two && table_get(&first->by_type, name) == one)
-            table_put(&set->by_type, name, (void *)compose_pair(&c, one, two));
-    }
-    for (uint32_t i = 0; i < c.n_tasks; i++)
-        fill(&c, c.tasks[i]);
+                   .by_pair = table_in(arena),
+                   .stranded = mapping_set_stranded(arena, second)};
+    compose_own(&c);
+    fill_all(&c);
+    set->n_mappings = c.n_tasks;
+    compose_others(&c);
+    fill_all(&c);
 
     Mapping **made = arena_array(arena, Mapping *, c.n_tasks + 1);
     for (uint32_t i = 0; i < c.n_tasks; i++)
         made[i] = c.tasks[i]->made;
     set->mappings = (const Mapping **)made;
-    set->n_mappings = c.n_tasks;
     mappings_settle(made, c.n_tasks, same_package);
     mapping_set_compose_names(arena, set, first, second);
     return set;

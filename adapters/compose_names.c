@@ -1,60 +1,101 @@
 /* What a chain of two lists makes of types that are met by their names alone, inside an Any. */
 #include "adapters/change_list.h"
 
-/* As the first or the second list has it, by the name that it has in the first version. */
-static Stranded strand(Arena *arena, MappingSet *set, const MessageType *type, const Stranded *said)
+/* At work on the types of one composed set that have no counterpart. */
+typedef struct Stranding {
+    Arena *arena;
+    MappingSet *set;
+    const MappingSet *first, *second;
+    Table by_first, by_second; /* full name -> Stranded of the one list and of the other */
+    Stranded *found;           /* they become the set's */
+    uint32_t n, capacity;
+} Stranding;
+
+Table mapping_set_stranded(Arena *arena, const MappingSet *set)
 {
-    Loss *loss = arena_make(arena, Loss);
+    Table table = table_in(arena);
+    for (uint32_t i = 0; i < set->n_stranded; i++)
+        table_put(&table, bytes_of(set->stranded[i].type->full_name),
+                  (void *)(uintptr_t)&set->stranded[i]);
+    return table;
+}
+
+/* As the first or the second list has it, by the name that it has in the first version. */
+static void strand(Stranding *s, const MessageType *type, const Stranded *said)
+{
+    if (s->n == s->capacity) {
+        uint32_t capacity = s->capacity ? s->capacity * 2 : 32;
+        s->found = arena_grow(s->arena, s->found, s->n * sizeof *s->found, capacity * sizeof *s->found);
+        s->capacity = capacity;
+    }
+    Loss *loss = arena_make(s->arena, Loss);
     *loss = *said->loss;
     loss->path = type == said->type ? loss->path : type->name;
-    return (Stranded){type, said->fate, said->fate == TYPE_DROPPED ? mapping_set_add_loss(arena, set, loss) : loss};
+    bool counted = said->fate == TYPE_DROPPED;
+    s->found[s->n++] = (Stranded){
+        type, said->fate, counted ? mapping_set_add_loss(s->arena, s->set, loss) : loss};
 }
 
 /* Does the first list leave alone what has this name? Then it meets the second as it is. */
-static bool is_passed_on(const MappingSet *first, Bytes name)
+static bool is_passed_on(const Stranding *s, Bytes name)
 {
-    for (uint32_t i = 0; i < first->n_stranded; i++) {
-        if (bytes_are(name, first->stranded[i].type->full_name))
-            return first->stranded[i].fate == TYPE_KEPT;
-    }
-    return !table_get(&first->by_type, name);
+    const Stranded *said = table_get(&s->by_first, name);
+    return said ? said->fate == TYPE_KEPT : !table_get(&s->first->by_type, name);
 }
 
-/* Types that only an Any can bring: those of the version between, and those that one of the lists strands. */
+static void strand_passed_on(Stranding *s)
+{
+    for (uint32_t i = 0; i < s->second->n_stranded; i++) {
+        const Stranded *said = &s->second->stranded[i];
+        if (is_passed_on(s, bytes_of(said->type->full_name)))
+            strand(s, said->type, said);
+    }
+}
+
+/* What the first list keeps meets the second, which may say more of it. */
+static void strand_by_first(Stranding *s)
+{
+    for (uint32_t i = 0; i < s->first->n_stranded; i++) {
+        const Stranded *said = &s->first->stranded[i];
+        Bytes name = bytes_of(said->type->full_name);
+        bool again = said->fate == TYPE_KEPT && (table_get(&s->by_second, name) ||
+                                                 table_get(&s->second->by_type, name));
+        if (!again)
+            strand(s, said->type, said);
+    }
+}
+
+/* What the first list gives as something that the second strands; names of several versions can lead there.
+   What the second keeps has a mapping. */
+static void strand_mapped(Stranding *s)
+{
+    size_t at = 0;
+    for (const TableEntry *entry; (entry = table_next(&s->first->by_type, &at));) {
+        const Mapping *mapping = entry->value;
+        const Stranded *said = table_get(&s->by_second, bytes_of(mapping->to->full_name));
+        if (said && said->fate != TYPE_KEPT)
+            strand(s, mapping->from, said);
+    }
+}
+
+/* Types that only an Any can bring: those of the versions between, and those that one of the lists strands. */
 void mapping_set_compose_names(Arena *arena, MappingSet *set, const MappingSet *first,
                                const MappingSet *second)
 {
-    Stranded *stranded =
-        arena_array(arena, Stranded, first->n_stranded + 2 * second->n_stranded + 1);
-    Table later = table_in(arena);
-    uint32_t n = 0;
+    Stranding s = {.arena = arena,
+                   .set = set,
+                   .first = first,
+                   .second = second,
+                   .by_first = mapping_set_stranded(arena, first),
+                   .by_second = mapping_set_stranded(arena, second)};
     size_t at = 0;
     for (const TableEntry *entry; (entry = table_next(&second->by_type, &at));) {
-        if (is_passed_on(first, entry->key))
+        if (is_passed_on(&s, entry->key))
             table_put(&set->by_type, entry->key, entry->value);
     }
-    for (uint32_t i = 0; i < second->n_stranded; i++) {
-        const Stranded *said = &second->stranded[i];
-        Bytes name = bytes_of(said->type->full_name);
-        table_put(&later, name, (void *)(uintptr_t)said);
-        if (is_passed_on(first, name))
-            stranded[n++] = strand(arena, set, said->type, said);
-    }
-    for (uint32_t i = 0; i < first->n_stranded; i++) {
-        const Stranded *said = &first->stranded[i];
-        Bytes name = bytes_of(said->type->full_name);
-        bool again = said->fate == TYPE_KEPT &&
-                     (table_get(&later, name) || table_get(&second->by_type, name));
-        if (!again)
-            stranded[n++] = strand(arena, set, said->type, said);
-    }
-    at = 0;
-    for (const TableEntry *entry; (entry = table_next(&first->by_type, &at));) {
-        const Mapping *mapping = entry->value;
-        const Stranded *said = table_get(&later, bytes_of(mapping->to->full_name));
-        if (said)
-            stranded[n++] = strand(arena, set, mapping->from, said);
-    }
-    set->stranded = stranded;
-    set->n_stranded = n;
+    strand_passed_on(&s);
+    strand_by_first(&s);
+    strand_mapped(&s);
+    set->stranded = s.found;
+    set->n_stranded = s.n;
 }

@@ -195,12 +195,13 @@ typedef struct MappingSet {
     const Schema *from, *to;
     const char *from_version, *to_version;
     const char *file; /* the change list that it is of; NULL: of none, or of several */
-    const Mapping **mappings;
+    const Mapping **mappings; /* of the source's types */
     uint32_t n_mappings;
     const Loss **losses;
     uint32_t n_losses;
-    Table by_type; /* source full name -> Mapping; the type map for Any, details, operations */
-    const Stranded *stranded; /* types of the source's package that are not in by_type */
+    Table by_type; /* source full name -> Mapping; the type map for Any, details, operations. Of a chain:
+                      also what the versions between call their types */
+    const Stranded *stranded; /* types of the source's package that are not in by_type; so with a chain's */
     uint32_t n_stranded;
 } MappingSet;
 

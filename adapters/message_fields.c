@@ -190,6 +190,12 @@ static Result index_names(Loader *loader, MessageType *type)
     return OK;
 }
 
+/* That of a proto3 `optional` is for presence only. */
+static bool is_in_real_oneof(const FieldText *text)
+{
+    return text->oneof_index >= 0 && !text->proto3_optional;
+}
+
 /* The oneofs of one message while it is read: the synthetic ones of proto3 `optional` fall away. */
 typedef struct OneofDraft {
     const char *name;
@@ -269,7 +275,7 @@ static Result read_fields(Loader *loader, const DeclaredMessage *declared, Messa
         if (texts[i].oneof_index >= (int64_t)n_oneofs || texts[i].oneof_index < -1)
             return BAD_SCHEMA(loader, "%s: a field of %s is in a oneof that is not there", loader->name,
                        type->full_name);
-        if (texts[i].oneof_index >= 0 && !texts[i].proto3_optional)
+        if (is_in_real_oneof(&texts[i]))
             drafts[texts[i].oneof_index].n_fields++;
     }
     return r;
@@ -294,7 +300,7 @@ static Result define_message(Loader *loader, uint32_t index, Arena *scratch)
         field->parent = type;
         name_field(loader, &texts[i], field);
         r = define_field(loader, declared->file, &texts[i], field);
-        if (texts[i].oneof_index >= 0)
+        if (is_in_real_oneof(&texts[i]))
             field->oneof = drafts[texts[i].oneof_index].oneof;
     }
     return r;
@@ -369,5 +375,7 @@ Result descriptor_define(Loader *loader)
         if (!failed(r))
             link_oneofs(&schema->messages[i]);
     }
+    for (uint32_t i = 0; !failed(r) && i < schema->n_messages; i++)
+        r = well_known_check(loader, &schema->messages[i]);
     return r;
 }

@@ -206,7 +206,8 @@ static Result make_cases(Arena *arena, const MappingSet *set, Case **cases_out, 
     Result r = mapping_set_identity(arena, set->to, &identity);
     for (uint32_t i = 0; !failed(r) && i < set->n_mappings; i++) {
         const Mapping *mapping = set->mappings[i];
-        if (mapping->from->map_entry || mapping_set_find(set, mapping->from) != mapping)
+        bool own = mapping->from->schema == set->from && mapping_set_find(set, mapping->from) == mapping;
+        if (!own || mapping->from->map_entry)
             continue;
         r = make_case(arena, set, identity, mapping, &(*cases_out)[*n_out]);
         ++*n_out;

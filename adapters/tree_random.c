@@ -269,24 +269,41 @@ static Tree *random_mask(Maker *m, const MessageType *type, const TreeHint *hint
     return tree;
 }
 
+/* Also one of a version between, which the first does not know. */
+static const MessageType *type_with_counterpart(Maker *m)
+{
+    const Table *by_type = &m->hints->set->by_type;
+    const TableEntry *entry = NULL;
+    size_t at = 0;
+    for (uint64_t n = below(m, by_type->n) + 1; n; n--)
+        entry = table_next(by_type, &at);
+    return ((const Mapping *)entry->value)->from;
+}
+
 /* Mostly what has a counterpart; also what has none, what is in no version's package, and nothing. */
-static const MessageType *type_in_any(Maker *m)
+static const MessageType *any_type(Maker *m)
 {
     const MappingSet *set = m->hints->set;
-    const MessageType *type = NULL;
     if (set->n_stranded && chance(m, 10))
         return set->stranded[below(m, set->n_stranded)].type;
     if (chance(m, 10))
-        type = &set->from->messages[below(m, set->from->n_messages)];
-    else if (set->n_mappings)
-        type = set->mappings[below(m, set->n_mappings)]->from;
-    return type && !type->map_entry ? type : NULL;
+        return &set->from->messages[below(m, set->from->n_messages)];
+    return set->by_type.n ? type_with_counterpart(m) : NULL;
+}
+
+/* A message of a version between brings none of an older one: what meets it first would be the wrong list. */
+static const MessageType *type_in_any(Maker *m, const Schema *holder)
+{
+    const MessageType *type = any_type(m);
+    if (!type || type->map_entry)
+        return NULL;
+    return holder == m->hints->set->from || holder == type->schema ? type : NULL;
 }
 
 static Tree *random_any(Maker *m, const MessageType *type, unsigned depth)
 {
     Tree *tree = tree_new(m->arena, type);
-    const MessageType *inner = depth < DEPTH ? type_in_any(m) : NULL;
+    const MessageType *inner = depth < DEPTH ? type_in_any(m, type->schema) : NULL;
     if (!inner)
         return tree;
     Buffer content = buffer_in(m->arena);

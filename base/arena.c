@@ -5,6 +5,22 @@
 #include <stdlib.h>
 #include <string.h>
 
+/*
+ * AddressSanitizer knows blocks of malloc, not what is handed out of them. In its builds everything else
+ * in a block is out of bounds: what is not handed out yet, and RED_ZONE bytes behind each allocation.
+ */
+#ifndef __has_feature
+#define __has_feature(feature) 0
+#endif
+#if defined(__SANITIZE_ADDRESS__) || __has_feature(address_sanitizer)
+#include <sanitizer/asan_interface.h>
+enum { RED_ZONE = 16 };
+#else
+#define ASAN_POISON_MEMORY_REGION(memory, size) ((void)(memory), (void)(size))
+#define ASAN_UNPOISON_MEMORY_REGION(memory, size) ((void)(memory), (void)(size))
+enum { RED_ZONE = 0 };
+#endif
+
 enum {
     ALIGNMENT = 16,
     FIRST_BLOCK = 4096,    /* the arena itself lives in it: an ordinary call needs no second one */
@@ -26,15 +42,23 @@ struct Arena {
     _Alignas(ALIGNMENT) uint8_t first[];
 };
 
+/* What an allocation takes from its block. */
 static size_t aligned(size_t size)
 {
-    return (size + ALIGNMENT - 1) & ~(size_t)(ALIGNMENT - 1);
+    return ((size + ALIGNMENT - 1) & ~(size_t)(ALIGNMENT - 1)) + RED_ZONE;
+}
+
+/* From here to its end the newest block is free. */
+static void set_free(Arena *arena, uint8_t *next, uint8_t *end)
+{
+    arena->next = next;
+    arena->end = end;
+    ASAN_POISON_MEMORY_REGION(next, (size_t)(end - next));
 }
 
 static void arena_rewind(Arena *arena)
 {
-    arena->next = arena->first;
-    arena->end = (uint8_t *)arena + FIRST_BLOCK;
+    set_free(arena, arena->first, (uint8_t *)arena + FIRST_BLOCK);
     arena->latest = NULL;
     arena->newest = NULL;
     arena->held = FIRST_BLOCK;
@@ -99,15 +123,15 @@ static bool arena_extend(Arena *arena, size_t size)
     arena->held += wanted;
     if (arena->next_block < LARGEST_BLOCK)
         arena->next_block *= 2;
-    arena->next = (uint8_t *)block + aligned(sizeof(Block));
-    arena->end = (uint8_t *)block + wanted;
+    set_free(arena, (uint8_t *)block + aligned(sizeof(Block)), (uint8_t *)block + wanted);
     return true;
 }
 
 static void *take(Arena *arena, size_t size)
 {
     arena->latest = arena->next;
-    arena->next += size;
+    arena->next += aligned(size);
+    ASAN_UNPOISON_MEMORY_REGION(arena->latest, size);
     return arena->latest;
 }
 
@@ -115,7 +139,7 @@ static __attribute__((noinline)) void *alloc_in_new_block(Arena *arena, size_t s
 {
     if (size > SIZE_MAX / 2 || !arena_extend(arena, aligned(size)))
         return NULL;
-    return take(arena, aligned(size));
+    return take(arena, size);
 }
 
 void *arena_alloc(Arena *arena, size_t size)
@@ -124,7 +148,7 @@ void *arena_alloc(Arena *arena, size_t size)
     size += !size;
     if (size > room || aligned(size) > room)
         return alloc_in_new_block(arena, size);
-    return take(arena, aligned(size));
+    return take(arena, size);
 }
 
 void *arena_calloc(Arena *arena, size_t n, size_t size)
@@ -142,6 +166,7 @@ void *arena_grow(Arena *arena, void *old, size_t old_size, size_t new_size)
     if (old && old == arena->latest && new_size <= SIZE_MAX / 2 &&
         aligned(new_size) <= (size_t)(arena->end - arena->latest)) {
         arena->next = arena->latest + aligned(new_size ? new_size : 1);
+        ASAN_UNPOISON_MEMORY_REGION(old, new_size);
         return old;
     }
     void *grown = arena_alloc(arena, new_size);

@@ -6,7 +6,14 @@
 
 #include <stdio.h>
 
-enum { MOST_FIELDS = 24, MOST_MESSAGES = 12, MOST_VALUES = 10, N_ENUMS = 2, NAME_SIZE = 12 };
+enum {
+    MOST_FIELDS = 24,
+    MOST_MESSAGES = 12,
+    MOST_VALUES = 10,
+    N_ENUMS = 2,
+    MOST_STRAYS = 40,
+    NAME_SIZE = 12,
+};
 
 typedef enum Type {
     INT32, INT64, UINT32, DOUBLE, BOOL, STRING, BYTES, ENUM, MESSAGE, TIMESTAMP, WRAPPED, ANY, N_TYPES,
@@ -40,10 +47,26 @@ typedef struct Enum {
     uint32_t n;
 } Enum;
 
+/* A message that no field holds: only an Any brings it. */
+typedef struct Stray {
+    char name[NAME_SIZE];
+    bool any; /* there is one in it, too */
+} Stray;
+
+typedef struct Method {
+    char name[NAME_SIZE];
+    uint32_t id; /* stays, whatever its name is */
+} Method;
+
 typedef struct Version {
     Message messages[MOST_MESSAGES];
     uint32_t n;
     Enum enums[N_ENUMS];
+    Stray strays[MOST_STRAYS];
+    uint32_t n_strays;
+    char service[NAME_SIZE];
+    Method methods[RANDOM_METHODS];
+    uint32_t n_methods;
 } Version;
 
 /* At work on one chain. */
@@ -51,9 +74,12 @@ typedef struct Maker {
     Arena *arena;
     Random random;
     unsigned serial; /* no name comes twice by accident */
-    bool any;        /* one list only: in a chain, what an Any brings goes from end to end, also where a list
-                        between drops it */
-    Buffer types, messages, enums, schemas;
+    bool same_package; /* of all versions; then without Any, for what a change makes of a message is looked at
+                          once more, and with the same names what is in an Any is converted twice */
+    bool chain;        /* of several lists */
+    bool calm;         /* a long chain of many changes is mostly refused as a whole */
+    uint32_t most_strays;
+    Buffer types, messages, enums, methods, schemas;
 } Maker;
 
 static uint32_t below(Maker *m, uint32_t end)
@@ -86,7 +112,7 @@ static Label random_label(Maker *m, Type type)
 
 static void random_field(Maker *m, const Version *v, uint32_t at, Field *field)
 {
-    *field = (Field){.type = (Type)below(m, m->any ? N_TYPES : ANY)};
+    *field = (Field){.type = (Type)below(m, m->same_package ? ANY : N_TYPES)};
     new_name(m, "f", field->name);
     if (field->type == MESSAGE && at + 1 == v->n)
         field->type = STRING; /* messages hold later ones, and the last none */
@@ -104,6 +130,22 @@ static void add_value(Maker *m, Enum *e, int number)
     new_name(m, "V", value->name);
 }
 
+static void add_strays(Maker *m, Version *v, uint32_t n)
+{
+    for (; n && v->n_strays < MOST_STRAYS; n--) {
+        Stray *stray = &v->strays[v->n_strays++];
+        stray->any = !m->chain && !m->same_package && chance(m, 30);
+        new_name(m, "S", stray->name);
+    }
+}
+
+static void add_method(Maker *m, Version *v)
+{
+    Method *method = &v->methods[v->n_methods++];
+    method->id = m->serial;
+    new_name(m, "Do", method->name);
+}
+
 static void first_version(Maker *m, Version *v)
 {
     *v = (Version){.n = 2 + below(m, 2)};
@@ -119,6 +161,10 @@ static void first_version(Maker *m, Version *v)
         for (uint32_t k = 0; k < message->n; k++)
             random_field(m, v, i, &message->fields[k]);
     }
+    add_strays(m, v, below(m, m->most_strays));
+    new_name(m, "Things", v->service);
+    for (uint32_t n = 1 + below(m, 3); n; n--)
+        add_method(m, v);
 }
 
 /* ---- What becomes of a field ----------------------------------------------------------------- */
@@ -279,7 +325,7 @@ static void move_in(Turn *t, const Field *was)
 static bool move_out(Turn *t, const Field *was)
 {
     const Message *inner = &t->old->messages[was->of];
-    bool room = t->next->messages[t->at].n + inner->n <= MOST_FIELDS - 8;
+    bool room = t->next->messages[t->at].n + inner->n + t->was->n <= MOST_FIELDS;
     if (!inner->n || was->label != IMPLICIT || was->oneof || !room)
         return false;
     for (uint32_t i = 0; i < inner->n; i++) {
@@ -346,11 +392,19 @@ static void join_oneof(Turn *t, const Field *was)
     put(t, field);
 }
 
+/* In a chain, what an Any brings goes from end to end, also where a list between drops the field. */
+static bool may_bring_any(const Field *field)
+{
+    return field->type == MESSAGE || field->type == ANY;
+}
+
 static void turn_field(Turn *t, const Field *was)
 {
     uint32_t what = below(t->m, 100);
     bool plain = is_one(was) && was->type < MESSAGE;
-    if (what < 12)
+    if ((t->m->chain && may_bring_any(was)) || (t->m->calm && chance(t->m, 70)))
+        keep(t, was);
+    else if (what < 12)
         drop(t, was);
     else if (what < 32)
         other_type(t, was);
@@ -370,11 +424,11 @@ static void turn_field(Turn *t, const Field *was)
 
 static void add_fields(Turn *t)
 {
-    for (uint32_t n = below(t->m, 3); n; n--) {
+    for (uint32_t n = below(t->m, 3); n && t->next->messages[t->at].n < MOST_FIELDS; n--) {
         Field field;
         Version alone = *t->next;
         random_field(t->m, &alone, t->at, &field);
-        if (field.type == MESSAGE)
+        if (field.type == MESSAGE || (t->m->chain && field.type == ANY))
             field.type = STRING;
         const char *value = is_one(&field) ? value_of(t, t->next, &field) : NULL;
         uint32_t how = below(t->m, 10);
@@ -441,11 +495,72 @@ static void turn_enum(Maker *m, const Enum *was, Enum *is)
         buffer_printf(&m->enums, "  %s:\n%.*s", was->name, BYTES_ARGS(buffer_bytes(&lines)));
 }
 
+/* ---- What becomes of what no field holds ----------------------------------------------------- */
+
+/* What is kept keeps its version's name, and what an Any in it brings gets another version's: on the way back
+   it would be neither's. */
+static const char *fate(Maker *m, const Stray *stray)
+{
+    static const char *const fates[] = {"loud", "graceful", "kept"};
+    return fates[below(m, stray->any ? 2 : 3)];
+}
+
+static void turn_strays(Maker *m, const Version *old, Version *next)
+{
+    for (uint32_t i = 0; i < old->n_strays; i++) {
+        Stray stray = old->strays[i];
+        uint32_t what = below(m, 10);
+        if (what == 0)
+            continue;
+        if (what < 3) {
+            buffer_printf(&m->types, "  %s: {removed: %s}\n", stray.name, fate(m, &stray));
+            continue;
+        }
+        if (what < 5) {
+            new_name(m, "S", stray.name);
+            buffer_printf(&m->types, "  %s: %s\n", old->strays[i].name, stray.name);
+        }
+        next->strays[next->n_strays++] = stray;
+    }
+    uint32_t shared = next->n_strays;
+    add_strays(m, next, below(m, m->most_strays));
+    for (uint32_t i = shared; i < next->n_strays; i++) {
+        if (chance(m, 60))
+            buffer_printf(&m->types, "  %s: {added: %s}\n", next->strays[i].name,
+                          fate(m, &next->strays[i]));
+    }
+}
+
+static void turn_methods(Maker *m, const Version *old, Version *next)
+{
+    memcpy(next->service, old->service, NAME_SIZE);
+    if (chance(m, 20)) {
+        new_name(m, "Things", next->service);
+        buffer_printf(&m->methods, "  %s: %s\n", old->service, next->service);
+    }
+    for (uint32_t i = 0; i < old->n_methods; i++) {
+        Method method = old->methods[i];
+        uint32_t what = below(m, 10);
+        if (what == 0) {
+            buffer_printf(&m->methods, "  %s.%s: {removed: loud}\n", old->service, method.name);
+            continue;
+        }
+        if (what < 4) {
+            new_name(m, "Do", method.name);
+            buffer_printf(&m->methods, "  %s.%s: %s.%s\n", old->service, old->methods[i].name,
+                          next->service, method.name);
+        }
+        next->methods[next->n_methods++] = method;
+    }
+    if (next->n_methods < RANDOM_METHODS && chance(m, 40))
+        add_method(m, next);
+}
+
 /* ---- From one version to the next ------------------------------------------------------------ */
 
 static const char *turn(Maker *m, const Version *old, Version *next, unsigned number)
 {
-    m->types = m->messages = m->enums = buffer_in(m->arena);
+    m->types = m->messages = m->enums = m->methods = buffer_in(m->arena);
     *next = (Version){.n = old->n};
     for (uint32_t i = 0; i < N_ENUMS; i++)
         turn_enum(m, &old->enums[i], &next->enums[i]);
@@ -457,18 +572,13 @@ static const char *turn(Maker *m, const Version *old, Version *next, unsigned nu
     }
     for (uint32_t i = 0; i < old->n; i++)
         turn_message(m, old, next, i);
-    static const char *const fates[] = {"", "  Stray%u: {removed: graceful}\n", "  Stray%u: {removed: kept}\n",
-                                        "  Stray%u: {removed: loud}\n"};
-    uint32_t fate = below(m, 4);
-    if (fate)
-        buffer_printf(&m->types, fates[fate], number);
-    const char *back[] = {"", "loud", "graceful", "kept"};
-    uint32_t how = below(m, 4);
-    if (how)
-        buffer_printf(&m->types, "  Stray%u: {added: %s}\n", number + 1, back[how]);
-    return arena_printf(m->arena, "from: v%u\nto: v%u\ntypes:\n%.*smessages:\n%.*senums:\n%.*s", number,
-                        number + 1, BYTES_ARGS(buffer_bytes(&m->types)),
-                        BYTES_ARGS(buffer_bytes(&m->messages)), BYTES_ARGS(buffer_bytes(&m->enums)));
+    turn_strays(m, old, next);
+    turn_methods(m, old, next);
+    return arena_printf(m->arena,
+                        "from: v%u\nto: v%u\ntypes:\n%.*smessages:\n%.*senums:\n%.*smethods:\n%.*s",
+                        number, number + 1, BYTES_ARGS(buffer_bytes(&m->types)),
+                        BYTES_ARGS(buffer_bytes(&m->messages)), BYTES_ARGS(buffer_bytes(&m->enums)),
+                        BYTES_ARGS(buffer_bytes(&m->methods)));
 }
 
 /* ---- A version as a descriptor set ----------------------------------------------------------- */
@@ -583,13 +693,35 @@ static void add_enum(Maker *m, Buffer *file, const Enum *e)
     wire_add_bytes(file, 5, buffer_bytes(&out));
 }
 
+static void add_stray(Maker *m, Buffer *file, const Version *v, const char *package, const Stray *stray)
+{
+    Message message = {.n = stray->any ? 2 : 1, .fields = {{.name = "f", .type = STRING},
+                                                           {.name = "g", .type = ANY}}};
+    memcpy(message.name, stray->name, NAME_SIZE);
+    add_message(m, file, v, package, &message);
+}
+
+static void add_service(Maker *m, Buffer *file, const Version *v, const char *package)
+{
+    Buffer out = buffer_in(m->arena);
+    add_text(&out, 1, v->service);
+    for (uint32_t i = 0; i < v->n_methods; i++) {
+        Buffer method = buffer_in(m->arena);
+        add_text(&method, 1, v->methods[i].name);
+        for (uint32_t k = 0; k < 2; k++)
+            add_text(&method, 2 + k, arena_printf(m->arena, ".%s.%s", package, v->messages[k].name));
+        wire_add_bytes(&out, 2, buffer_bytes(&method));
+    }
+    wire_add_bytes(file, 6, buffer_bytes(&out));
+}
+
 static void add_side(Maker *m, const Version *v, unsigned number, ChangeSide *side)
 {
     static const char *const imports[] = {"timestamp", "wrappers", "any"};
-    const char *package = arena_printf(m->arena, "r.v%u", number);
+    const char *package = m->same_package ? "r" : arena_printf(m->arena, "r.v%u", number);
     Buffer file = buffer_in(m->arena), set = file;
-    Message stray = {.n = 1, .fields = {{.name = "f", .type = STRING}}};
-    snprintf(stray.name, NAME_SIZE, "Stray%u", number);
+    Enum alone = {.n = 1, .values = {{.name = "ALONE"}}}; /* of this version only */
+    snprintf(alone.name, NAME_SIZE, "Alone%u", number);
     add_text(&file, 1, arena_printf(m->arena, "r%u.proto", number));
     add_text(&file, 2, package);
     add_text(&file, 12, "proto3");
@@ -597,12 +729,25 @@ static void add_side(Maker *m, const Version *v, unsigned number, ChangeSide *si
         add_text(&file, 3, arena_printf(m->arena, "google/protobuf/%s.proto", imports[i]));
     for (uint32_t i = 0; i < v->n; i++)
         add_message(m, &file, v, package, &v->messages[i]);
-    add_message(m, &file, v, package, &stray);
+    for (uint32_t i = 0; i < v->n_strays; i++)
+        add_stray(m, &file, v, package, &v->strays[i]);
     for (uint32_t i = 0; i < N_ENUMS; i++)
         add_enum(m, &file, &v->enums[i]);
+    add_enum(m, &file, &alone);
+    add_service(m, &file, v, package);
     wire_add_bytes(&set, 1, buffer_bytes(&file));
     *side = (ChangeSide){arena_printf(m->arena, "v%u", number), NULL, package};
     assert_ok(m->arena, schema_load(m->arena, buffer_bytes(&set), package, &side->schema));
+}
+
+static void add_version(Maker *m, const Version *v, RandomChain *chain)
+{
+    RandomMethods *methods = &chain->methods[chain->n_versions];
+    for (uint32_t i = 0; i < v->n_methods; i++)
+        methods->ids[i] = v->methods[i].id;
+    methods->service = arena_printf(m->arena, "%s", v->service);
+    add_side(m, v, chain->n_versions + 1, &chain->sides[chain->n_versions]);
+    chain->n_versions++;
 }
 
 void random_chain(Arena *arena, uint64_t seed, RandomChain *chain_out)
@@ -610,14 +755,18 @@ void random_chain(Arena *arena, uint64_t seed, RandomChain *chain_out)
     Maker m = {.arena = arena, .schemas = buffer_in(arena)};
     random_seed_fixed(&m.random, seed);
     Version *now = arena_make(arena, Version);
-    *chain_out = (RandomChain){.n_lists = 1 + below(&m, RANDOM_VERSIONS - 1)};
-    m.any = chain_out->n_lists == 1;
+    uint32_t n_lists = 1 + below(&m, RANDOM_VERSIONS - 1);
+    *chain_out = (RandomChain){0};
+    m.same_package = chance(&m, 20);
+    m.chain = n_lists > 1;
+    m.calm = n_lists > 2;
+    m.most_strays = 1 + below(&m, chance(&m, 20) ? MOST_STRAYS : 4);
     first_version(&m, now);
-    add_side(&m, now, 1, &chain_out->sides[0]);
-    for (uint32_t i = 0; i < chain_out->n_lists; i++) {
+    add_version(&m, now, chain_out);
+    while (chain_out->n_lists < n_lists) {
         Version *next = arena_make(arena, Version);
-        chain_out->lists[i] = turn(&m, now, next, i + 1);
-        add_side(&m, next, i + 2, &chain_out->sides[i + 1]);
+        chain_out->lists[chain_out->n_lists++] = turn(&m, now, next, chain_out->n_versions);
+        add_version(&m, next, chain_out);
         now = next;
     }
     chain_out->schemas = arena_text(arena, buffer_bytes(&m.schemas));

@@ -300,6 +300,27 @@ static void an_unknown_field_is_refused(void **state)
             "list.yaml:6:5: M.smae: changes.Rename.Old.M has no field smae (did you mean same?)\n");
 }
 
+/* "name: left.left. ... .nowhere", of so many fields. */
+static bool is_said_of_path(Loaded *loaded, uint32_t n_fields, const char *expected)
+{
+    Problems problems = problems_in(loaded->arena);
+    Buffer yaml = buffer_in(loaded->arena), text = yaml;
+    buffer_add_text(&yaml, "messages:\n  Node:\n    name: ");
+    for (uint32_t i = 1; i < n_fields; i++)
+        buffer_add_text(&yaml, "left.");
+    buffer_add_text(&yaml, "nowhere\n");
+    assert_null(read_list(loaded, "Round", arena_text(loaded->arena, buffer_bytes(&yaml)), &problems));
+    problems_print(&problems, &text);
+    return strstr(arena_text(loaded->arena, buffer_bytes(&text)), expected);
+}
+
+static void a_path_is_no_deeper_than_messages_are(void **state)
+{
+    assert_true(is_said_of_path(*state, 64, "has no field nowhere"));
+    assert_true(is_said_of_path(*state, 65, "a path of more than 64 fields"));
+    assert_true(is_said_of_path(*state, 100000, "a path of more than 64 fields"));
+}
+
 static void two_fields_to_one_are_refused(void **state)
 {
     refused(state, "Swap", "messages:\n  M:\n    a: b\n    b: {to: b}",
@@ -649,6 +670,7 @@ int main(void)
         cmocka_unit_test(what_is_the_same_all_the_way_down_is_copied),
         cmocka_unit_test(an_unsaid_drop_is_refused),
         cmocka_unit_test(an_unknown_field_is_refused),
+        cmocka_unit_test(a_path_is_no_deeper_than_messages_are),
         cmocka_unit_test(two_fields_to_one_are_refused),
         cmocka_unit_test(a_wrong_converter_is_refused),
         cmocka_unit_test(types_that_clash_are_refused),

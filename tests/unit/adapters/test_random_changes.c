@@ -1,5 +1,6 @@
 /*
- * Random schemas with random change lists: plans against the oracle, there and back, over chains.
+ * Random schemas with random change lists: plans against the oracle, there and back, over chains of up to
+ * eight versions; and methods by their names.
  *
  * CHANGE_SEEDS=n tries n chains instead of the usual few, from CHANGE_SEED on.
  */
@@ -11,7 +12,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-enum { SEEDS = 150, MESSAGES = 40 };
+enum { SEEDS = 400, MESSAGES = 40 };
 
 static void tell(uint64_t seed, const RandomChain *chain, const char *what, Bytes why)
 {
@@ -50,6 +51,41 @@ static bool composes(Arena *arena, const RandomChain *chain, const ChangeList *c
     return true;
 }
 
+static const ServiceType *service_of(Arena *arena, const RandomChain *chain, uint32_t version)
+{
+    const char *name = arena_printf(arena, "%s.%s", chain->sides[version].package,
+                                    chain->methods[version].service);
+    const ServiceType *service = schema_service(chain->sides[version].schema, bytes_of(name));
+    assert_non_null(service);
+    return service;
+}
+
+static const MethodType *method_with(const ServiceType *service, const RandomMethods *methods, uint32_t id)
+{
+    for (uint32_t i = 0; i < service->n_methods; i++) {
+        if (methods->ids[i] == id)
+            return &service->methods[i];
+    }
+    return NULL;
+}
+
+/* From one end of the chain to the other. */
+static void follow_methods(Arena *arena, const RandomChain *chain, const ChangeList *const *lists)
+{
+    for (int upwards = 0; upwards < 2; upwards++) {
+        uint32_t from = upwards ? 0 : chain->n_versions - 1, to = chain->n_versions - 1 - from;
+        const ServiceType *source = service_of(arena, chain, from);
+        const ServiceType *target = service_of(arena, chain, to);
+        for (uint32_t i = 0; i < source->n_methods; i++) {
+            MethodChange change =
+                changes_method(lists, chain->n_lists, upwards, &source->methods[i], arena);
+            assert_ptr_equal(change.target, method_with(target, &chain->methods[to],
+                                                        chain->methods[from].ids[i]));
+            assert_int_equal(!change.target, !!change.reason);
+        }
+    }
+}
+
 static uint64_t prove(uint64_t seed)
 {
     Arena *arena = arena_new(ARENA_UNLIMITED);
@@ -59,6 +95,7 @@ static uint64_t prove(uint64_t seed)
     ProveOutcome outcome = {0};
     random_chain(arena, seed, &chain);
     load_lists(arena, seed, &chain, lists);
+    follow_methods(arena, &chain, lists);
     if (composes(arena, &chain, lists))
         assert_ok(arena, prove_chain(arena, lists, chain.n_lists, &options, &outcome));
     if (outcome.disproved)

@@ -329,6 +329,97 @@ static void what_cannot_be_a_name_is_refused_and_quoted(void **state)
                              &schema), FAULT_BAD_SCHEMA);
 }
 
+/* One message in proto3 of fields that are made by their number, from 1 on, with one oneof. */
+static Bytes fields_set(Arena *arena, const char *package, const char *type, uint32_t n,
+                        void (*add)(Buffer *field, uint32_t number))
+{
+    Buffer type_buffer = buffer_in(arena), file = buffer_in(arena), set = buffer_in(arena);
+    wire_add_bytes(&type_buffer, 1, bytes_of(type));
+    for (uint32_t number = 1; number <= n; number++) {
+        Buffer field = buffer_in(arena);
+        wire_add_bytes(&field, 1, bytes_of(arena_printf(arena, "f%u", number)));
+        wire_add_number(&field, 3, number);
+        add(&field, number);
+        wire_add_bytes(&type_buffer, 2, buffer_bytes(&field));
+    }
+    wire_add_bytes(&type_buffer, 8, bytes("\x0a\x02of", 4));
+    wire_add_bytes(&file, 1, bytes_of("fields.proto"));
+    wire_add_bytes(&file, 2, bytes_of(package));
+    wire_add_bytes(&file, 4, buffer_bytes(&type_buffer));
+    wire_add_bytes(&file, 12, bytes_of("proto3"));
+    wire_add_bytes(&set, 1, buffer_bytes(&file));
+    return buffer_bytes(&set);
+}
+
+static void add_to_oneof(Buffer *field, uint32_t number)
+{
+    wire_add_number(field, 5, KIND_STRING);
+    wire_add_number(field, 9, 0);
+    if (number > 2)
+        wire_add_number(field, 17, 1); /* proto3_optional */
+}
+
+static void what_is_optional_is_in_no_oneof_with_others(void **state)
+{
+    const Loaded *l = *state;
+    const Schema *schema;
+    assert_ok(l->arena, schema_load(l->arena, fields_set(l->arena, "a", "T", 60, add_to_oneof), "fields",
+                                    &schema));
+    const MessageType *type = message(schema, "a.T");
+    assert_int_equal(type->n_oneofs, 1);
+    assert_int_equal(type->oneofs[0].n_fields, 2);
+    assert_non_null(field(type, "f2")->oneof);
+    assert_null(field(type, "f3")->oneof);
+    assert_true(field(type, "f3")->presence);
+}
+
+static void add_text(Buffer *field, uint32_t number)
+{
+    wire_add_number(field, 5, KIND_STRING);
+}
+
+static void add_texts(Buffer *field, uint32_t number)
+{
+    wire_add_number(field, 4, 3); /* repeated */
+    add_text(field, number);
+}
+
+static void add_time(Buffer *field, uint32_t number)
+{
+    wire_add_number(field, 5, number == 1 ? KIND_INT64 : KIND_INT32);
+}
+
+static void a_well_known_type_has_its_fields_and_no_others(void **state)
+{
+    static const struct {
+        const char *name;
+        uint32_t n;
+        void (*add)(Buffer *field, uint32_t number);
+        bool good;
+    } rows[] = {
+        {"Timestamp", 2, add_time, true},    {"Timestamp", 1, add_time, false},
+        {"Timestamp", 3, add_time, false},   {"Timestamp", 2, add_text, false},
+        {"Duration", 2, add_time, true},     {"Duration", 0, add_time, false},
+        {"FieldMask", 1, add_texts, true},   {"FieldMask", 1, add_text, false},
+        {"StringValue", 1, add_text, true},  {"StringValue", 0, add_text, false},
+        {"StringValue", 1, add_texts, false}, {"StringValue", 2, add_text, false},
+        {"Any", 2, add_text, false},         {"Any", 0, add_text, false},
+        {"Struct", 1, add_texts, false},     {"Value", 0, add_text, false},
+        {"ListValue", 1, add_texts, false},  {"Empty", 0, add_text, true},
+        {"Other", 1, add_texts, true},
+    };
+    const Loaded *l = *state;
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        const Schema *schema;
+        Bytes set = fields_set(l->arena, "google.protobuf", rows[i].name, rows[i].n, rows[i].add);
+        Result r = schema_load(l->arena, set, "fields", &schema);
+        if (rows[i].good)
+            assert_ok(l->arena, r);
+        else
+            assert_fault(r, FAULT_BAD_SCHEMA);
+    }
+}
+
 static void a_set_cut_off_anywhere_is_refused(void **state)
 {
     const Loaded *l = *state;
@@ -383,6 +474,8 @@ int main(void)
         cmocka_unit_test(well_known_types_are_supplied),
         cmocka_unit_test(unknown_types_and_other_syntaxes_are_refused),
         cmocka_unit_test(what_cannot_be_a_name_is_refused_and_quoted),
+        cmocka_unit_test(what_is_optional_is_in_no_oneof_with_others),
+        cmocka_unit_test(a_well_known_type_has_its_fields_and_no_others),
         cmocka_unit_test(a_set_cut_off_anywhere_is_refused),
         cmocka_unit_test(the_same_set_has_the_same_wire_and_another_has_not),
         cmocka_unit_test(a_file_that_is_not_there_is_named),

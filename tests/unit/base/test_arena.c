@@ -1,5 +1,9 @@
 #include "tests/unit/check.h"
 
+#ifdef __SANITIZE_ADDRESS__
+#include <sanitizer/asan_interface.h>
+#endif
+
 static void memory_is_aligned_and_distinct(void **state)
 {
     Arena *arena = arena_new(ARENA_UNLIMITED);
@@ -67,6 +71,27 @@ static void a_size_that_overflows_is_refused(void **state)
     arena_free(arena);
 }
 
+/* Only the sanitizer's builds can tell. */
+static void what_is_not_handed_out_is_out_of_bounds(void **state)
+{
+#ifdef __SANITIZE_ADDRESS__
+    Arena *arena = arena_new(ARENA_UNLIMITED);
+    for (int round = 0; round < 2; round++) {
+        uint8_t *memory = arena_alloc(arena, 32);
+        assert_false(__asan_address_is_poisoned(memory + 31));
+        assert_true(__asan_address_is_poisoned(memory + 32));
+        memory = arena_grow(arena, memory, 32, 40);
+        assert_false(__asan_address_is_poisoned(memory + 39));
+        assert_true(__asan_address_is_poisoned(memory + 40));
+        uint8_t *other = arena_alloc(arena, 10000);
+        assert_true(__asan_address_is_poisoned(other + 10000));
+        arena_reset(arena);
+        assert_true(__asan_address_is_poisoned(memory));
+    }
+    arena_free(arena);
+#endif
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -75,6 +100,7 @@ int main(void)
         cmocka_unit_test(the_latest_block_grows_in_place),
         cmocka_unit_test(a_reset_arena_starts_again_within_its_limit),
         cmocka_unit_test(a_size_that_overflows_is_refused),
+        cmocka_unit_test(what_is_not_handed_out_is_out_of_bounds),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
