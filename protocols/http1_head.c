@@ -8,6 +8,7 @@ enum {
     BAD = -1,
     INCOMPLETE = -2,
     LONGEST_METHOD = 32,
+    MOST_LISTS = 8, /* Connection fields that name others */
     FEW_FIELDS = 160, /* heads with so many fields are parsed without memory of their own */
 };
 
@@ -146,7 +147,7 @@ static Http1Parse take_fields(Arena *arena, const HttpLimits *limits,
 typedef struct Framing {
     Bytes coding, length, host, upgrade, expect;
     uint32_t codings, lengths, hosts, expects;
-    bool close, keep_alive, upgrades, takes_trailers;
+    bool close, keep_alive, upgrades, takes_trailers, too_many_lists;
 } Framing;
 
 static void note_connection(Framing *f, Bytes value)
@@ -221,20 +222,27 @@ static void drop_named(Fields *fields, Bytes list)
     }
 }
 
+/* Says nothing of other fields. */
+static bool is_usual_connection(Bytes value)
+{
+    return bytes_are_nocase(value, "keep-alive") || bytes_are_nocase(value, "close") || bytes_are_nocase(value, "upgrade");
+}
+
 static Framing sort_fields(Fields *fields)
 {
     Framing f = {0};
-    Bytes lists[8];
+    Bytes lists[MOST_LISTS];
     uint32_t kept = 0, n_lists = 0;
     for (uint32_t i = 0; i < fields->n; i++) {
         Field field = fields->items[i];
         if (!note_field(&f, &field))
             fields->items[kept++] = field;
-        else if (bytes_are(field.name, "connection") && n_lists < 8 &&
-                 !bytes_are_nocase(field.value, "keep-alive") &&
-                 !bytes_are_nocase(field.value, "close") &&
-                 !bytes_are_nocase(field.value, "upgrade"))
+        else if (!bytes_are(field.name, "connection") || is_usual_connection(field.value))
+            continue;
+        else if (n_lists < MOST_LISTS)
             lists[n_lists++] = field.value;
+        else
+            f.too_many_lists = true;
     }
     fields->n = kept;
     for (uint32_t i = 0; i < n_lists; i++)
@@ -246,6 +254,8 @@ static Framing sort_fields(Fields *fields)
 static Http1Parse find_framing(const Framing *f, Http1Head *head, Http1Refusal *why)
 {
     head->http.content_length = -1;
+    if (f->too_many_lists)
+        return refuse(why, 400, "there are too many Connection fields");
     if (f->codings) {
         if (f->lengths)
             return refuse(why, 400, "both Content-Length and Transfer-Encoding are there");
