@@ -1,4 +1,4 @@
-"""HTTP/2 frames as bytes, and the header fields of a gRPC request."""
+"""HTTP/2 frames, and the parts of gRPC requests, as bytes."""
 import struct
 
 PREFACE = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"
@@ -13,7 +13,7 @@ def frame(kind, flags, stream, payload):
 
 
 def frame_head(data):
-    """(size of the payload, kind, flags, stream) from the nine bytes that a frame begins with."""
+    """(payload size, kind, flags, stream) of the nine bytes that a frame begins with."""
     high, low, kind, flags, stream = struct.unpack(">BHBBI", data[:HEAD_SIZE])
     return high << 16 | low, kind, flags, stream & 0x7fffffff
 

@@ -1,8 +1,8 @@
 """
 Both ends of a gateway in one thread: the client, and the service behind it.
 
-Each side sends what it has in one write, and the other side has read all of it before anything else is sent. So the
-gateway finds the same bytes at each wake-up, however busy the machine is, and runs the same instructions:
+Each side sends in one write, and nothing else is sent before the other side has read all of it. So the gateway reads
+the same bytes at each wake-up, however busy the machine is, and runs the same instructions:
 
     client.ask(n)     n requests in one write
     service.serve(n)  reads n requests, then answers them in one write
@@ -19,11 +19,11 @@ import frames
 READ_SIZE = 1 << 20
 MAX_WINDOW = (1 << 31) - 1
 DEFAULT_WINDOW = 65535
-SECONDS = 60  # nothing takes as long as that
+SECONDS = 60  # timeout of each operation
 
 
 class Answer:
-    """What came back of one call. `trailers` are empty for HTTP/1.1."""
+    """The answer to one call. `trailers` are empty for HTTP/1.1."""
 
     def __init__(self, fields, body, trailers):
         self.fields, self.body, self.trailers = fields, body, trailers
@@ -38,7 +38,7 @@ def connect(port):
 def receive(connection):
     data = connection.recv(READ_SIZE)
     if not data:
-        raise SystemExit("the gateway closed a connection in the midst of a scenario")
+        raise SystemExit("the gateway closed a connection during a scenario")
     return data
 
 
@@ -46,7 +46,7 @@ def receive(connection):
 
 
 class Http1:
-    """One end of an HTTP/1.1 connection whose messages say their length."""
+    """One end of an HTTP/1.1 connection; bodies have a content-length."""
 
     def __init__(self, connection):
         self.connection, self.unread = connection, b""
@@ -79,7 +79,7 @@ class Http1Client:
         self.http.connection.close()
 
     def ask(self, n):
-        assert n == 1, "several requests would come to the gateway at different times"
+        assert n == 1, "several requests would reach the gateway at different times"
         self.http.connection.sendall(self.request)
 
     def hear(self, n):
@@ -91,22 +91,22 @@ class Http1Client:
 
 
 class Stream:
-    """What has come of one stream."""
+    """What was received on one stream."""
 
     def __init__(self, window):
         self.heads, self.body, self.ended = [], b"", False
-        self.window = window  # bytes that may be sent on it
+        self.window = window  # bytes that may still be sent
 
 
 class Http2:
-    """One end of an HTTP/2 connection in clear, which lets the other side send as much as it wants."""
+    """One end of a cleartext HTTP/2 connection. Its own receive windows are never full."""
 
     def __init__(self, connection, preface):
         self.connection, self.unread, self.unsent = connection, b"", b""
         self.encoder, self.decoder = hpack.Encoder(), hpack.Decoder()
         self.window, self.stream_window, self.frame_size = DEFAULT_WINDOW, DEFAULT_WINDOW, 1 << 14
         self.streams = {}
-        self.preface = preface  # that is still to come
+        self.preface = preface  # still to be received
         windows = struct.pack(">HI", frames.INITIAL_WINDOW_SIZE, MAX_WINDOW)
         self.unsent += frames.frame(frames.SETTINGS, 0, 0, windows)
         self.unsent += frames.frame(frames.WINDOW_UPDATE, 0, 0, struct.pack(">I", MAX_WINDOW - DEFAULT_WINDOW))
@@ -122,7 +122,7 @@ class Http2:
         self.unsent += frames.frame(frames.HEADERS, flags, number, self.encoder.encode(fields))
 
     def send_data(self, number, data, end=False):
-        """As many frames as it takes; waits where the other side's windows are full."""
+        """In as many frames as needed; waits for the windows of the other side."""
         stream = self.stream(number)
         while data:
             room = min(self.window, stream.window, self.frame_size)
@@ -141,7 +141,7 @@ class Http2:
             self.unsent = b""
 
     def read(self):
-        """One read, before which what is not yet sent is sent: the other side may be waiting for it."""
+        """Flushes first: the other side may be waiting for it."""
         self.flush()
         self.unread += receive(self.connection)
         if self.preface and len(self.unread) >= len(self.preface):
@@ -166,7 +166,7 @@ class Http2:
         elif kind == frames.PING and not flags & frames.ACK:
             self.unsent += frames.frame(frames.PING, frames.ACK, 0, payload)
         elif kind in (frames.RST_STREAM, frames.GOAWAY):
-            raise SystemExit(f"the gateway sent a frame of kind {kind} in the midst of a scenario: {payload}")
+            raise SystemExit(f"the gateway sent a frame of kind {kind} during a scenario: {payload}")
         if kind in (frames.HEADERS, frames.DATA) and flags & frames.END_STREAM:
             self.stream(number).ended = True
 
@@ -183,17 +183,17 @@ class Http2:
             self.streams[number].window += more
 
     def take_ended(self, n):
-        """The next n streams that have ended, as {number: stream}, once they have."""
+        """Waits for n streams to end; returns them as {number: stream}."""
         while len(ended := {number: s for number, s in self.streams.items() if s.ended}) < n:
             self.read()
-        assert len(ended) == n, "more came than was asked for"
+        assert len(ended) == n, "more streams have ended than expected"
         for number in ended:
             del self.streams[number]
         return ended
 
 
 class GrpcClient:
-    """Calls of one method with one message each, all on one connection."""
+    """Calls of one method on one connection, with one request message each."""
 
     def __init__(self, port, path, message):
         self.http = Http2(connect(port), preface=b"")
@@ -215,7 +215,7 @@ class GrpcClient:
                 for stream in self.http.take_ended(n).values()]
 
     def hear_messages(self, n):
-        """The next n messages of the one stream that is open."""
+        """The next n messages of the only open stream."""
         stream, = self.http.streams.values()
         messages = []
         while len(messages) < n:
@@ -232,7 +232,7 @@ class GrpcClient:
 
 
 class Service:
-    """Listens from the start; the gateway connects with the first call. `port` is free otherwise."""
+    """Listens on `port`; accepts the connection of the gateway with the first call."""
 
     def __init__(self):
         self.listener = socket.create_server(("127.0.0.1", 0))
@@ -259,7 +259,7 @@ class Http1Service(Service):
                        .encode() + body)
 
     def serve(self, n):
-        assert n == 1, "several requests would come at different times"
+        assert n == 1, "several requests would arrive at different times"
         self.http = self.http or Http1(self.accept())
         self.http.message()
         self.http.connection.sendall(self.answer)
@@ -286,12 +286,12 @@ class GrpcService(Service):
         self.http.send_head(number, [(":status", "200"), ("content-type", "application/grpc")])
 
     def open(self):
-        """Begins the answer of one call whose messages are to follow."""
+        """Begins the answer to one streaming call."""
         number, = self.requests(1)
         self.begin(number)
 
     def send_messages(self, n):
-        """n messages of that call in one write, each in a frame of its own."""
+        """n messages of that answer in one write, one frame each."""
         number, = self.http.streams
         for _ in range(n):
             self.http.send_data(number, self.message)

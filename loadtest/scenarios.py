@@ -1,4 +1,4 @@
-"""What the instruction guard counts: calls of each kind, with and without a change of versions."""
+"""The scenarios of the instruction guard: calls of each kind, with and without a version change."""
 import json
 
 import contenders
@@ -10,7 +10,7 @@ ORDERS = 1000       # in a list
 
 
 class Calls:
-    """Calls of one client to one service, so many at once."""
+    """Calls of one client to one service."""
 
     def __init__(self, scenario, client, service):
         self.scenario, self.client, self.service, self.right = scenario, client, service, None
@@ -30,7 +30,7 @@ class Calls:
                 self.check(answer.body)
 
     def check(self, body):
-        """Looks into the first answer; all others must be the same."""
+        """Judges the first answer; all others must be equal to it."""
         if self.right is None and self.scenario.is_right(body):
             self.right = body
         if body != self.right:
@@ -38,7 +38,7 @@ class Calls:
 
 
 class Messages(Calls):
-    """Messages of the answer to one call."""
+    """Messages of the answer to one streaming call."""
 
     def __init__(self, scenario, client, service):
         super().__init__(scenario, client, service)
@@ -54,7 +54,7 @@ class Messages(Calls):
 
 
 class Scenario:
-    """Of `n` calls the instructions are counted, after `warm` others. `kind` is Calls or Messages."""
+    """The instructions of `n` calls are counted, after `warm` other calls. `kind` is Calls or Messages."""
 
     def __init__(self, name, service, client, is_right, kind=Calls, n=800, warm=160, at_once=1):
         self.name, self.start_service, self.start_client, self.is_right = name, service, client, is_right
@@ -65,7 +65,7 @@ class Scenario:
 
 
 def scenarios(stubs):
-    """`stubs`: of the shop, for Python."""
+    """`stubs`: folder of the Python stubs of the shop."""
     v3 = contenders.import_orders(stubs, "v3")
     v1 = contenders.import_orders(stubs, "v1")
     order = contenders.order_v3(stubs)
