@@ -3,8 +3,8 @@ import resource
 import socket
 import time
 
-from frames import ACK, END_HEADERS, HEADERS, PREFACE, SETTINGS, frame, grpc_fields
-from lockstep import GrpcClient
+from frames import ACK, END_HEADERS, HEADERS, PING, PREFACE, SETTINGS, frame, grpc_fields
+from lockstep import GrpcClient, receive
 
 HTTP1 = b"GET /raw/ HTTP/1.1\r\nhost: x\r\n\r\n"
 
@@ -86,7 +86,11 @@ def open_streams(port, path, n):
     connection = socket.create_connection(("127.0.0.1", port))
     head = request(path)
     connection.sendall(PREFACE + frame(SETTINGS, 0, 0, b"") + frame(SETTINGS, ACK, 0, b"") +
-                       b"".join(frame(HEADERS, END_HEADERS, 1 + 2 * i, head) for i in range(n)))
+                       b"".join(frame(HEADERS, END_HEADERS, 1 + 2 * i, head) for i in range(n)) +
+                       frame(PING, 0, 0, b"all read"))
+    answer = b""
+    while frame(PING, ACK, 0, b"all read") not in answer:  # so that memory does not depend on how many come at once
+        answer += receive(connection)
     return connection
 
 
