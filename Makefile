@@ -5,7 +5,7 @@ FUZZ_SECONDS ?= 60
 MESSAGES ?= 100000
 
 .DEFAULT_GOAL := help
-.PHONY: help deps build demo test browser asan tsan fuzz prove bench conformance format tidy clean
+.PHONY: help deps build demo test browser asan tsan fuzz prove instructions bench conformance format tidy clean
 
 help: ## this menu
 	@echo 'Passerelle: make WHAT, where WHAT is'
@@ -50,9 +50,12 @@ fuzz: ## each fuzz target for FUZZ_SECONDS (60), with clang's libFuzzer
 prove: build ## change lists of real APIs (shared corpora) with MESSAGES (100000) each way
 	@/usr/bin/python3 tests/corpora/run.py $(BUILD)/tests/corpora/prove_corpus $(MESSAGES)
 
-bench: ## speed, side by side with peers in one run
+instructions: ## instructions per call and idle memory, compared with loadtest/figures.md; RECORD=1 writes all of it anew
 	@.ci/deps build bench
 	@$(MAKE) --no-print-directory build
+	@loadtest/instructions $(BUILD) $(if $(RECORD),--record)
+
+bench: instructions ## that, and speed side by side with peers in one run
 	@meson test -C $(BUILD) --benchmark --verbose
 
 conformance: ## the standards' own test suites (they want a Go newer than Debian's)

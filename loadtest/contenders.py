@@ -1,4 +1,5 @@
 """The gateway and its peer, set up for the same work in front of the same service."""
+import importlib
 import pathlib
 import resource
 import sys
@@ -60,11 +61,16 @@ def most_connections():
     return 12000 if hard == resource.RLIM_INFINITY else min(12000, hard // 2 - 200)
 
 
+def import_orders(stubs, version):
+    """The Python module of the messages of one version."""
+    if str(stubs) not in sys.path:
+        sys.path.insert(0, str(stubs))
+    return importlib.import_module(f"shop.orders.{version}.orders_pb2")
+
+
 def order_v3(stubs):
     """An order as a v3 service answers it, in protobuf."""
-    sys.path.insert(0, str(stubs))
-    from shop.orders.v3 import orders_pb2
-    return orders_pb2.Order(
+    return import_orders(stubs, "v3").Order(
         id="42", buyer={"id": "ann"}, currency="EUR", state="PAID", total={"units": 12, "nanos": 500000000},
         delivery={"address": {"street": "1 Main Street", "city": "Springfield", "postal_code": "12345"}},
         lines=[{"sku": "classic-mug", "quantity": 2}, {"sku": "tea", "quantity": 1}]).SerializeToString()
@@ -77,13 +83,14 @@ def start_upstream(build, folder):
     return Watched([build / "loadtest/upstream", port, folder / "reply.binpb", folder / "reply.json"], port)
 
 
-def start_gateway(build, folder, upstream):
+def start_gateway(build, folder, upstream, under=()):
+    """`under`: a command that runs it, with its options."""
     port = free_port()
     config = pathlib.Path(folder) / "gateway.yaml"
     config.write_text(GATEWAY_CONFIG.format(
         port=port, upstream=upstream, shop=ROOT / "examples/shop",
         orders=build / "examples/shop/orders.binpb"))
-    return Watched([build / "passerelle", "run", config], port)
+    return Watched([*under, build / "passerelle", "run", config], port)
 
 
 def start_haproxy(folder, upstream):

@@ -1,12 +1,12 @@
 """What idle connections and idle HTTP/2 streams hold of a contender's memory."""
 import resource
 import socket
-import struct
 import time
 
+from frames import ACK, END_HEADERS, HEADERS, PING, PREFACE, SETTINGS, frame, grpc_fields
+from lockstep import GrpcClient, receive
+
 HTTP1 = b"GET /raw/ HTTP/1.1\r\nhost: x\r\n\r\n"
-PREFACE = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"
-HEADERS, SETTINGS, END_HEADERS, ACK = 1, 4, 4, 1
 
 
 def raise_file_limit(files):
@@ -54,8 +54,23 @@ def per_idle_connection(contender, port, n):
     return (after - before) / n
 
 
-def frame(kind, flags, stream, payload):
-    return struct.pack(">I", len(payload))[1:] + struct.pack(">BBI", kind, flags, stream) + payload
+def per_idle_http2_connection(contender, port, path, n):
+    """Bytes for each of n connections that have had one answer and have no stream."""
+    raise_file_limit(n + 100)
+
+    def answered():
+        client = GrpcClient(port, path, b"")
+        client.ask(1)
+        client.hear(1)
+        return client
+
+    warm = [answered() for _ in range(100)]
+    before = settled(contender)
+    clients = [answered() for _ in range(n)]
+    after = settled(contender)
+    for client in warm + clients:
+        client.close()
+    return (after - before) / n
 
 
 def literal(name, value):
@@ -64,16 +79,18 @@ def literal(name, value):
 
 
 def request(path):
-    return b"".join(literal(name, value) for name, value in (
-        (b":method", b"POST"), (b":scheme", b"http"), (b":path", path), (b":authority", b"x"),
-        (b"content-type", b"application/grpc"), (b"te", b"trailers")))
+    return b"".join(literal(name.encode(), value.encode()) for name, value in grpc_fields(path))
 
 
 def open_streams(port, path, n):
     connection = socket.create_connection(("127.0.0.1", port))
     head = request(path)
     connection.sendall(PREFACE + frame(SETTINGS, 0, 0, b"") + frame(SETTINGS, ACK, 0, b"") +
-                       b"".join(frame(HEADERS, END_HEADERS, 1 + 2 * i, head) for i in range(n)))
+                       b"".join(frame(HEADERS, END_HEADERS, 1 + 2 * i, head) for i in range(n)) +
+                       frame(PING, 0, 0, b"all read"))
+    answer = b""
+    while frame(PING, ACK, 0, b"all read") not in answer:  # so that memory does not depend on how many come at once
+        answer += receive(connection)
     return connection
 
 

@@ -1,0 +1,63 @@
+"""
+A gateway whose instructions are counted by valgrind's callgrind.
+
+Callgrind dumps its count and starts again from zero each time that the gateway calls accept4(). So opening a connection
+sets a mark. The count between two marks is exact, and excludes the start and the end of the process.
+"""
+import re
+import time
+
+import contenders
+import lockstep
+
+
+class Counted:
+    """Use it in a `with` block, and `counted()` after the block."""
+
+    def __init__(self, build, folder, upstream):
+        self.out = folder / "callgrind.out"
+        self.marks, self.first = [], None
+        self.gateway = contenders.start_gateway(build, folder, upstream, under=[
+            "valgrind", "--tool=callgrind", "--dump-before=accept4", "--dump-line=no",
+            f"--callgrind-out-file={self.out}", f"--log-file={folder / 'valgrind.log'}"])
+        self.port = self.gateway.port
+
+    def __enter__(self):
+        self.gateway.__enter__()
+        return self
+
+    def __exit__(self, *error):
+        for mark in self.marks:
+            mark.close()
+        self.gateway.__exit__(*error)
+
+    def dumps(self):
+        return [int(path.suffix[1:]) for path in self.out.parent.glob("callgrind.out.*")]
+
+    def mark(self):
+        """Waits until the gateway accepts a new connection; returns the number of the dump that ends there."""
+        before = len(self.dumps())
+        self.marks.append(lockstep.connect(self.port))
+        end = time.monotonic() + lockstep.SECONDS
+        while len(self.dumps()) == before:
+            if time.monotonic() > end:
+                raise SystemExit("callgrind did not see the gateway call accept4()")
+            time.sleep(0.002)
+        return before + 1
+
+    def count(self, work):
+        self.first = self.mark()
+        work()
+        self.mark()
+
+    def counted(self):
+        """The dump of the work: the largest after the first mark. The others only contain the accepting of marks."""
+        return max((self.path(dump) for dump in self.dumps() if dump > self.first), key=total)
+
+    def path(self, dump):
+        return self.out.parent / f"{self.out.name}.{dump}"
+
+
+def total(path):
+    """The instructions of one dump."""
+    return int(re.search(r"^totals: (\d+)", path.read_text(), re.MULTILINE).group(1))

@@ -1,0 +1,138 @@
+"""The scenarios of the instruction guard: calls of each kind, with and without a version change."""
+import json
+
+import contenders
+from lockstep import GrpcClient, GrpcService, Http1Client, Http1Service
+
+TOGETHER = 16       # gRPC calls in flight at once
+IN_ONE_WRITE = 100  # messages of a stream
+ORDERS = 1000       # in a list
+
+
+class Calls:
+    """Calls of one client to one service."""
+
+    def __init__(self, scenario, client, service):
+        self.scenario, self.client, self.service, self.right = scenario, client, service, None
+
+    def close(self):
+        self.client.close()
+        self.service.close()
+
+    def run(self, n):
+        at_once = self.scenario.at_once
+        for _ in range(n // at_once):
+            self.client.ask(at_once)
+            self.service.serve(at_once)
+            for answer in self.client.hear(at_once):
+                if answer.fields[":status"] != "200" or answer.trailers.get("grpc-status", "0") != "0":
+                    raise SystemExit(f"{self.scenario.name}: {answer.fields} {answer.body} {answer.trailers}")
+                self.check(answer.body)
+
+    def check(self, body):
+        """Judges the first answer; all others must be equal to it."""
+        if self.right is None and self.scenario.is_right(body):
+            self.right = body
+        if body != self.right:
+            raise SystemExit(f"{self.scenario.name}: a wrong answer: {body}")
+
+
+class Messages(Calls):
+    """Messages of the answer to one streaming call."""
+
+    def __init__(self, scenario, client, service):
+        super().__init__(scenario, client, service)
+        client.ask(1)
+        service.open()
+
+    def run(self, n):
+        at_once = self.scenario.at_once
+        for _ in range(n // at_once):
+            self.service.send_messages(at_once)
+            for message in self.client.hear_messages(at_once):
+                self.check(message)
+
+
+class Scenario:
+    """The instructions of `n` calls are counted, after `warm` other calls. `kind` is Calls or Messages."""
+
+    def __init__(self, name, service, client, is_right, kind=Calls, n=800, warm=160, at_once=1):
+        self.name, self.start_service, self.start_client, self.is_right = name, service, client, is_right
+        self.kind, self.n, self.warm, self.at_once = kind, n, warm, at_once
+
+    def start(self, port, service):
+        return self.kind(self, self.start_client(port), service)
+
+
+def scenarios(stubs):
+    """`stubs`: folder of the Python stubs of the shop."""
+    v3 = contenders.import_orders(stubs, "v3")
+    v1 = contenders.import_orders(stubs, "v1")
+    order = contenders.order_v3(stubs)
+    orders = v3.ListResponse(orders=[v3.Order.FromString(order)] * ORDERS).SerializeToString()
+    get, watch = v3.GetRequest(id="42").SerializeToString(), v3.WatchRequest(id="42").SerializeToString()
+    create_v3 = {"buyer": {"id": "ann"}, "currency": "EUR", "state": "PLACED", "total": {"units": "12"},
+                 "delivery": {"address": {"street": "1 Main Street", "city": "Springfield", "postalCode": "12345"}},
+                 "lines": [{"sku": "classic-mug", "quantity": 2}, {"sku": "tea", "quantity": 1}]}
+    create_v1 = {"customer": "ann", "street": "1 Main Street", "city": "Springfield", "zip": "12345",
+                 "items": [{"sku": "classic-mug", "quantity": 2}, {"sku": "tea", "quantity": 1}],
+                 "totalCents": "1200", "status": "PENDING"}
+
+    def is_v3(message):
+        return message == order
+
+    def is_v1(message):
+        read = v1.Order.FromString(message)
+        return read.customer == "ann" and read.total_cents == 1250 and len(read.items) == 2
+
+    def framed(is_right):
+        return lambda body: is_right(body[5:])
+
+    def is_v3_json(body):
+        read = json.loads(body)
+        return read["buyer"] == {"id": "ann"} and len(read["lines"]) == 2
+
+    def is_v1_json(body):
+        read = json.loads(body)
+        return read["customer"] == "ann" and read["totalCents"] == "1250" and len(read["items"]) == 2
+
+    def listed(is_right):
+        def is_list(body):
+            read = json.loads(body)["orders"]
+            return len(read) == ORDERS and is_right(json.dumps(read[-1]))
+        return is_list
+
+    def opaque():
+        body = contenders.CERTAIN_JSON
+        return Scenario("HTTP/1.1 passed through", lambda: Http1Service(body),
+                        lambda port: Http1Client(port, "GET", "/raw/orders/42"), lambda answer: answer == body)
+
+    def unary(name, version, is_right):
+        return Scenario(name, lambda: GrpcService(order),
+                        lambda port: GrpcClient(port, f"/shop.orders.{version}.Orders/Get", get),
+                        framed(is_right), at_once=TOGETHER)
+
+    def stream(name, version, is_right):
+        return Scenario(name, lambda: GrpcService(order),
+                        lambda port: GrpcClient(port, f"/shop.orders.{version}.Orders/Watch", watch),
+                        is_right, Messages, n=10000, warm=1000, at_once=IN_ONE_WRITE)
+
+    def rest(name, method, path, is_right, answer=order, body=None, **counts):
+        text = json.dumps(body).encode() if body else b""
+        return Scenario(name, lambda: GrpcService(answer), lambda port: Http1Client(port, method, path, text),
+                        is_right, **counts)
+
+    few = {"n": 8, "warm": 2}
+    return [
+        opaque(),
+        unary("gRPC unary, v3 to v3", "v3", is_v3),
+        unary("gRPC unary, v1 to v3", "v1", is_v1),
+        stream("gRPC message of a stream, v3 to v3", "v3", is_v3),
+        stream("gRPC message of a stream, v1 to v3", "v1", is_v1),
+        rest("REST GET, v3 to v3", "GET", "/v3/orders/42", is_v3_json),
+        rest("REST GET, v1 to v3", "GET", "/v1/orders/42", is_v1_json),
+        rest("REST POST, v3 to v3", "POST", "/v3/orders", is_v3_json, body=create_v3),
+        rest("REST POST, v1 to v3", "POST", "/v1/orders", is_v1_json, body=create_v1),
+        rest(f"REST list of {ORDERS:,}, v3 to v3", "GET", "/v3/orders?limit=1000", listed(is_v3_json), orders, **few),
+        rest(f"REST list of {ORDERS:,}, v1 to v3", "GET", "/v1/orders?limit=1000", listed(is_v1_json), orders, **few),
+    ]
