@@ -119,6 +119,7 @@ static int send_frame(nghttp2_session *session, nghttp2_frame *frame, const uint
     http_queue_move(&http2->out, &stream->queue, &http2->pool, size);
     http2->put_in += 9 + size;
     http2->base.progress += size;
+    http2_note_data(http2, size, stream->queue.size == 0);
     note_drain(http2, stream);
     return 0;
 }
@@ -140,11 +141,14 @@ static int on_frame_sent(nghttp2_session *session, const nghttp2_frame *frame, v
     }
     if (frame->hd.type == NGHTTP2_RST_STREAM)
         note_reset(http2, frame->rst_stream.error_code);
-    if ((frame->hd.type != NGHTTP2_DATA && frame->hd.type != NGHTTP2_HEADERS) ||
-        !(frame->hd.flags & NGHTTP2_FLAG_END_STREAM))
+    if (frame->hd.type != NGHTTP2_DATA && frame->hd.type != NGHTTP2_HEADERS)
         return 0;
     Http2Stream *stream = nghttp2_session_get_stream_user_data(session, frame->hd.stream_id);
     if (!stream)
+        return 0;
+    if (frame->hd.type == NGHTTP2_HEADERS && stream->head_sent && stream->answered == UINT64_MAX)
+        stream->answered = http2->put_in;
+    if (!(frame->hd.flags & NGHTTP2_FLAG_END_STREAM))
         return 0;
     stream->end_sent = true;
     if (http2->base.client || stream->remote_ended)
@@ -234,6 +238,9 @@ void http2_submit_reset(Http2 *http2, Http2Stream *stream, uint32_t code)
 {
     if (http2->over || stream->closed)
         return;
+    http2_drop_unsent(http2, stream);
+    http2->resetting += !stream->resetting;
+    stream->resetting = true;
     nghttp2_submit_rst_stream(http2->session, NGHTTP2_FLAG_NONE, stream->id, code);
     http2_wake(http2);
 }

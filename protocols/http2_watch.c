@@ -17,25 +17,35 @@ static uint32_t number(const uint8_t *at, int size)
     return n;
 }
 
+/* How many bytes of the frame to gather, as far as they tell. */
+static uint32_t wanted(const Http2Watch *watch)
+{
+    bool whole = watch->n >= HTTP2_FRAME_HEAD && watch->head[3] == NGHTTP2_WINDOW_UPDATE &&
+                 number(watch->head, 3) == 4;
+    return whole ? sizeof watch->head : HTTP2_FRAME_HEAD;
+}
+
 bool http2_watch_next(Http2Watch *watch, Bytes input, size_t *at, Http2FrameHead *head_out)
 {
     size_t left = input.size - *at;
     size_t skipped = watch->skip < left ? watch->skip : left;
     watch->skip -= (uint32_t)skipped;
     *at += skipped;
-    while (watch->n < sizeof watch->head && *at < input.size)
+    while (watch->n < wanted(watch) && *at < input.size)
         watch->head[watch->n++] = input.data[(*at)++];
-    if (watch->n < sizeof watch->head)
+    if (watch->n < wanted(watch))
         return false;
 
     const uint8_t *head = watch->head;
+    uint32_t payload = watch->n - HTTP2_FRAME_HEAD;
     *head_out = (Http2FrameHead){
         .size = number(head, 3),
         .type = head[3],
         .flags = head[4],
         .stream = number(head + 5, 4) & 0x7fffffff,
+        .increment = payload ? number(head + HTTP2_FRAME_HEAD, 4) & 0x7fffffff : 0,
     };
-    watch->skip = head_out->size;
+    watch->skip = head_out->size - payload;
     watch->n = 0;
     return true;
 }

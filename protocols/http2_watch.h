@@ -13,16 +13,18 @@
 
 enum {
     HTTP2_WATCHED = 1024, /* of how many streams the end is remembered */
+    HTTP2_FRAME_HEAD = 9, /* bytes */
 };
 
 typedef struct Http2FrameHead {
     uint32_t size;
     uint8_t type, flags;
     uint32_t stream;
+    uint32_t increment; /* of a WINDOW_UPDATE; 0 in all others, and in malformed ones */
 } Http2FrameHead;
 
 typedef struct Http2Watch {
-    uint8_t head[9];
+    uint8_t head[HTTP2_FRAME_HEAD + 4]; /* and a WINDOW_UPDATE's payload */
     uint32_t n;    /* bytes of `head` that are there */
     uint32_t skip; /* of the preface or a payload, before the next head */
     uint32_t last; /* the highest stream that the client opened */
@@ -32,7 +34,8 @@ typedef struct Http2Watch {
 
 void http2_watch_init(Http2Watch *watch, bool client);
 
-/* Walks on in `input` from *at; true when a frame's head is complete, and *at is behind it. */
+/* Walks on in `input` from *at; true when a frame's head is complete, and *at is behind it (behind the
+   payload of a WINDOW_UPDATE). */
 bool http2_watch_next(Http2Watch *watch, Bytes input, size_t *at, Http2FrameHead *head_out);
 
 /* The client opens a stream. */
