@@ -21,6 +21,7 @@ enum {
  *      RST_STREAM                      a reset or a part of one, or nothing when the answer has begun;
  *                                      1 control when the stream is over, or nothing when the two may have crossed
  *      an error that ends a stream     1 reset
+ *      HEADERS, DATA behind it         1 control
  *      DATA with nothing in it, and
  *      all else                        1 control
  */
@@ -119,14 +120,28 @@ static bool is_open(Http2 *http2, uint32_t stream)
     return nghttp2_session_get_stream_user_data(http2->session, (int32_t)stream);
 }
 
+/* Behind its own RST_STREAM: it hears so, and nothing else ends with it. */
+static uint32_t refuse_late(Http2 *http2, const Http2FrameHead *head)
+{
+    if (!afford_control(http2))
+        return NGHTTP2_ENHANCE_YOUR_CALM;
+    nghttp2_submit_rst_stream(http2->session, NGHTTP2_FLAG_NONE, (int32_t)head->stream, NGHTTP2_STREAM_CLOSED);
+    return 0;
+}
+
+/* A HEADERS or DATA frame on a stream that was there: an HTTP/2 error code for the connection, or 0. */
 static uint32_t judge(Http2 *http2, const Http2FrameHead *head)
 {
-    if (is_open(http2, head->stream))
-        return 0;
-    uint32_t code = http2_watch_judge(&http2->watch, head->stream);
-    if (code == NGHTTP2_PROTOCOL_ERROR && head->type == NGHTTP2_DATA)
-        code = NGHTTP2_STREAM_CLOSED;
-    return code;
+    Http2End end = HTTP2_ENDED_BY_US;
+    if (!is_open(http2, head->stream))
+        end = http2_watch_end(&http2->watch, head->stream);
+    switch (end) {
+    case HTTP2_ENDED_BY_US: return afford_frame(http2, head) ? 0 : NGHTTP2_ENHANCE_YOUR_CALM;
+    case HTTP2_FINISHED: return NGHTTP2_STREAM_CLOSED;
+    case HTTP2_RESET_BY_PEER: return refuse_late(http2, head);
+    case HTTP2_SKIPPED: return head->type == NGHTTP2_DATA ? NGHTTP2_STREAM_CLOSED : NGHTTP2_PROTOCOL_ERROR;
+    }
+    return 0;
 }
 
 int http2_receive(Http2 *http2, Bytes input, uint32_t *code_out)
@@ -139,10 +154,8 @@ int http2_receive(Http2 *http2, Bytes input, uint32_t *code_out)
     while (*code_out == 0 && http2_watch_next(&http2->watch, input, &at, &head)) {
         bool message = (head.type == NGHTTP2_HEADERS || head.type == NGHTTP2_DATA) &&
                        !http2->base.client;
-        if (!afford_frame(http2, &head)) {
-            *code_out = NGHTTP2_ENHANCE_YOUR_CALM;
-        } else if (message && head.stream <= http2->watch.last &&
-                   (resets || !is_open(http2, head.stream))) {
+        if (message && head.stream <= http2->watch.last &&
+            (resets || !is_open(http2, head.stream))) {
             /* It may be open, or have ended, once nghttp2 has read what comes before. */
             size_t before = at > HTTP2_FRAME_HEAD ? at - HTTP2_FRAME_HEAD : 0;
             if (before > given) {
@@ -152,6 +165,8 @@ int http2_receive(Http2 *http2, Bytes input, uint32_t *code_out)
                 resets = false;
             }
             *code_out = judge(http2, &head);
+        } else if (!afford_frame(http2, &head)) {
+            *code_out = NGHTTP2_ENHANCE_YOUR_CALM;
         } else if (message && head.type == NGHTTP2_HEADERS && head.stream % 2) {
             http2_watch_opened(&http2->watch, head.stream);
         }
@@ -583,7 +598,10 @@ static int on_stream_close(nghttp2_session *session, int32_t id, uint32_t code, 
     if (!stream)
         return 0;
     nghttp2_session_set_stream_user_data(session, id, NULL);
-    http2_watch_closed(&http2->watch, (uint32_t)id, stream->remote_ended || stream->reset_by_peer);
+    http2_watch_closed(&http2->watch, (uint32_t)id,
+                       stream->remote_ended    ? HTTP2_FINISHED
+                       : stream->reset_by_peer ? HTTP2_RESET_BY_PEER
+                                               : HTTP2_ENDED_BY_US);
     if (http2->in.stream == stream)
         http2->in.stream = NULL;
     if (!stream->reset_by_peer && http2->crossing < http2->base.limits.streams)

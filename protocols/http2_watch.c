@@ -78,20 +78,25 @@ void http2_watch_opened(Http2Watch *watch, uint32_t stream)
     }
     put(watch->opened, stream, true);
     put(watch->finished, stream, false);
+    put(watch->reset, stream, false);
     watch->last = stream;
 }
 
-void http2_watch_closed(Http2Watch *watch, uint32_t stream, bool finished)
+void http2_watch_closed(Http2Watch *watch, uint32_t stream, Http2End end)
 {
-    if (stream + 2 * HTTP2_WATCHED > watch->last)
-        put(watch->finished, stream, finished);
+    if (stream + 2 * HTTP2_WATCHED <= watch->last)
+        return;
+    put(watch->finished, stream, end == HTTP2_FINISHED);
+    put(watch->reset, stream, end == HTTP2_RESET_BY_PEER);
 }
 
-uint32_t http2_watch_judge(const Http2Watch *watch, uint32_t stream)
+Http2End http2_watch_end(const Http2Watch *watch, uint32_t stream)
 {
     if (stream % 2 == 0 || stream > watch->last || stream + 2 * HTTP2_WATCHED <= watch->last)
-        return 0; /* nghttp2 judges what is new; what is old is forgotten */
+        return HTTP2_ENDED_BY_US;
     if (!get(watch->opened, stream))
-        return NGHTTP2_PROTOCOL_ERROR; /* skipped, which closed it (section 5.1.1) */
-    return get(watch->finished, stream) ? NGHTTP2_STREAM_CLOSED : 0;
+        return HTTP2_SKIPPED;
+    if (get(watch->finished, stream))
+        return HTTP2_FINISHED;
+    return get(watch->reset, stream) ? HTTP2_RESET_BY_PEER : HTTP2_ENDED_BY_US;
 }

@@ -777,21 +777,24 @@ static void expect_verdict(Side *side, Script *script, uint32_t code)
 static void nothing_may_come_behind_the_end_of_a_stream(void **state)
 {
     for (int how = 0; how < 8; how++) {
+        bool reset = how & 1, apart = how & 2, data = how & 4;
         Side server = {.on_end = side_answer_ok, .releases = true};
         side_begin(&server, http2_server_new, NULL);
         Script script = script_in(server.arena, true);
-        request(&script, 1, how & 1 ? 0 : END_STREAM, REQUEST);
-        if (how & 1)
+        request(&script, 1, reset ? 0 : END_STREAM, REQUEST);
+        if (reset)
             frame(&script, RST_STREAM, 0, 1, bytes("\0\0\0\10", 4));
-        if (how & 2) { /* in a feed of its own, when the answer is out */
+        if (apart) { /* in a feed of its own, when the answer is out */
             assert_ok(server.arena, side_feed(&server, buffer_bytes(&script.text)));
             script.text.size = 0;
         }
-        if (how & 4)
+        if (data)
             frame(&script, DATA, 0, 1, bytes_of("more"));
         else
             request(&script, 1, END_STREAM, "t: 1\n");
-        expect_verdict(&server, &script, NGHTTP2_STREAM_CLOSED);
+        expect_verdict(&server, &script, reset ? 0 : NGHTTP2_STREAM_CLOSED);
+        if (reset) /* other streams know nothing of it */
+            expect_reset(&server, 1, NGHTTP2_STREAM_CLOSED);
         side_end(&server);
     }
 }

@@ -466,6 +466,40 @@ static void resets_that_cross_the_end_of_their_streams_cost_nothing(void **state
     }
 }
 
+/* grpc-java's message may come behind the reset of its call's deadline. */
+static void a_message_behind_its_reset_ends_nothing_else(void **state)
+{
+    Peer peer;
+    peer_begin(&peer, false, 64 * MIB);
+    for (uint32_t i = 0; i < 10 * RESETS; i++) {
+        int64_t now = INSTANT + i * 31 * MILLISECOND;
+        request(&peer.script, 2 * i + 3, 0, REQUEST);
+        assert_ok(peer.side.arena, script_feed(&peer.script, &peer.side, now));
+        reset_next(&peer, i);
+        frame(&peer.script, DATA, END_STREAM, 2 * i + 3, bytes_of("late"));
+        assert_ok(peer.side.arena, script_feed(&peer.script, &peer.side, now + 30 * MILLISECOND));
+        expect_reset(&peer.side, 2 * i + 3, NGHTTP2_STREAM_CLOSED);
+        side_forget(&peer.side);
+    }
+    peer_end(&peer);
+}
+
+static void send_late(Peer *peer, uint32_t i)
+{
+    frame(&peer->script, DATA, 0, 3, bytes_of("late"));
+}
+
+static void messages_behind_a_reset_are_counted(void **state)
+{
+    Peer peer;
+    peer_begin(&peer, false, 64 * MIB);
+    open_streams(&peer, 1);
+    reset_first(&peer, 0);
+    take_frames(&peer);
+    assert_int_equal(afforded(&peer, send_late, 2 * CONTROLS, INSTANT), CONTROLS);
+    peer_end(&peer);
+}
+
 static void an_instance_may_reset_what_it_likes(void **state)
 {
     Peer peer;
@@ -591,6 +625,8 @@ int main(void)
         cmocka_unit_test(a_reset_after_the_answer_began_or_ended_costs_nothing),
         cmocka_unit_test(an_answer_that_has_not_gone_out_excuses_no_reset),
         cmocka_unit_test(resets_that_cross_the_end_of_their_streams_cost_nothing),
+        cmocka_unit_test(a_message_behind_its_reset_ends_nothing_else),
+        cmocka_unit_test(messages_behind_a_reset_are_counted),
         cmocka_unit_test(an_instance_may_reset_what_it_likes),
         cmocka_unit_test(an_instance_that_reads_nothing_gets_no_new_streams_for_those_that_ended),
         cmocka_unit_test(what_waits_to_be_sent_is_dropped_with_its_stream),
