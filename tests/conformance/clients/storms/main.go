@@ -80,7 +80,52 @@ func serveRefuse(any, grpc.ServerStream) error {
 	return status.Error(codes.ResourceExhausted, "no more")
 }
 
+// A page that does in a browser what the parts below do, and tells of each.
+const page = `<!doctype html><script type=module>
+const bytes = Number(new URLSearchParams(location.search).get("bytes")), DEADLINE = 30, AT_ONCE = 100;
+const calls = Number(new URLSearchParams(location.search).get("calls"));
+const tell = (ok, text) => fetch("/big/told?" + new URLSearchParams({text: (ok ? "ok      " : "FAILED  ") + text}));
+async function part(name, wanted, run) {
+  const begun = performance.now();
+  const got = await run().catch(String);
+  await tell(got === wanted, name + ": " + got + " in " + ((performance.now() - begun) / 1000).toFixed(1) + " s");
+}
+async function get() {
+  let got = 0;
+  for (const reader = (await fetch("/big/" + bytes)).body.getReader();;) {
+    const {done, value} = await reader.read();
+    if (done) return got;
+    got += value.length;
+  }
+}
+async function post() {
+  const piece = new Uint8Array(1 << 20), whole = Math.floor(bytes / piece.length);
+  const body = new Blob([...Array(whole).fill(piece), piece.subarray(0, bytes - whole * piece.length)]);
+  return Number(await (await fetch("/big/", {method: "POST", body})).text());
+}
+async function deadlines() {
+  let left = calls, ended = 0;
+  await Promise.all(Array.from({length: AT_ONCE}, async () => {
+    while (left-- > 0)
+      await fetch("/big/-1", {signal: AbortSignal.timeout(DEADLINE)}).catch((why) => { ended += why.name === "TimeoutError"; });
+  }));
+  return ended;
+}
+await part("get", bytes, get);
+await part("post", bytes, post);
+await part("deadlines", calls, deadlines);
+await tell(true, "end");
+</script>`
+
 func serveFile(w http.ResponseWriter, r *http.Request) {
+	switch r.URL.Path {
+	case "/big/page":
+		fmt.Fprint(w, page)
+		return
+	case "/big/told":
+		fmt.Println(r.FormValue("text"))
+		return
+	}
 	if r.Method != http.MethodGet {
 		n, _ := io.Copy(io.Discard, r.Body)
 		fmt.Fprint(w, n)
