@@ -334,8 +334,10 @@ func httpParts(target string, bytes int64, calls int) []part {
 		defer cancel()
 		request, _ := http.NewRequestWithContext(ctx, http.MethodGet, base+"/big/-1", nil)
 		answer, err := client.Do(request)
-		if err != nil {
-			return errors.Unwrap(err).Error()
+		if errors.Is(err, context.DeadlineExceeded) { // also while it connects
+			return context.DeadlineExceeded.Error()
+		} else if err != nil {
+			return err.Error()
 		}
 		answer.Body.Close()
 		return answer.Status
