@@ -64,13 +64,13 @@ void http_bucket_init(HttpBucket *bucket, uint32_t per_second, uint32_t burst)
     *bucket = (HttpBucket){.cost = cost, .depth = cost * burst};
 }
 
-bool http_bucket_take(HttpBucket *bucket, int64_t now)
+bool http_bucket_take_time(HttpBucket *bucket, int64_t time, int64_t now)
 {
     if (bucket->full_at < now)
         bucket->full_at = now;
-    if (bucket->full_at + bucket->cost > now + bucket->depth)
+    if (bucket->full_at + time > now + bucket->depth)
         return false;
-    bucket->full_at += bucket->cost;
+    bucket->full_at += time;
     return true;
 }
 

@@ -75,10 +75,10 @@ typedef struct HttpLimits {
     uint32_t streams;             /* concurrent streams a client may open (HTTP/2) */
     uint32_t stream_window;       /* bytes of body not yet consumed, per stream */
     uint32_t connection_window;   /* per connection (HTTP/2) */
-    uint32_t resets_per_second;   /* RST_STREAMs (sent or provoked) that a peer may cause before it is
+    uint32_t resets_per_second;   /* RST_STREAMs (quick ones, or provoked) that a client may cause before it is
                                      sent away with ENHANCE_YOUR_CALM; a token bucket (rapid reset) */
     uint32_t control_frames;      /* PING, SETTINGS, empty frames, PRIORITY, WINDOW_UPDATE without use,
-                                     per second, likewise */
+                                     per second, likewise; for what each costs see http2_receive.c */
     uint32_t queue_high, queue_low; /* bytes queued for sending on one stream: marks for on_drain */
     uint32_t requests;            /* on one HTTP/1.1 connection, 0: no limit */
 } HttpLimits;
@@ -134,7 +134,8 @@ bool http_connection_timeout(HttpConnection *connection);
 
 HttpPhase http_connection_phase(const HttpConnection *connection);
 
-/* False while so much is unconsumed that nothing more should be read from the socket (HTTP/1.1). */
+/* False while nothing more should be read from the socket: so much is unconsumed (HTTP/1.1), or so many frames wait
+   to be sent to a client that takes nothing (HTTP/2). */
 bool http_connection_wants_input(const HttpConnection *connection);
 
 /* Streams open now, and (client side) how many more may be opened now. */

@@ -6,6 +6,11 @@ enum {
     OUT_MOST = 256 * 1024, /* bytes framed ahead of the socket */
     SPARE_STREAMS = 64,
     BURST = 4, /* seconds' worth of resets and control frames that a peer may use at once */
+    ACKS_LEAST = 1000, /* that may wait to be sent; nghttp2's own default */
+    RESETTING_MOST = 1024, /* streams of which an instance that reads nothing need not know that they are over */
+    QUEUED_MOST = 256, /* frames that wait to be sent; see http2_wants_input */
+    HEAD_PIECE = 1024, /* an endless head may not come in smaller frames */
+    HEAD_PIECES_LEAST = 8, /* nghttp2's own default */
 };
 
 static const uint8_t DRAIN_PING[8] = {'d', 'r', 'a', 'i', 'n', 0, 0, 0};
@@ -52,7 +57,12 @@ Http2Stream *http2_stream_new(Http2 *http2)
         stream = malloc(sizeof *stream);
         CHECK(stream);
     }
-    *stream = (Http2Stream){.base = {.connection = &http2->base}, .began = UINT64_MAX};
+    *stream = (Http2Stream){
+        .base = {.connection = &http2->base},
+        .began = UINT64_MAX,
+        .answered = UINT64_MAX,
+        .opened = http2->now,
+    };
     list_add(&http2->live, stream);
     http2->open++;
     return stream;
@@ -82,18 +92,24 @@ static void stream_put_away(Http2 *http2, Http2Stream *stream)
     http2->n_spare++;
 }
 
+void http2_drop_unsent(Http2 *http2, Http2Stream *stream)
+{
+    http_queue_clear(&stream->queue, &http2->pool);
+    if (stream->trailers)
+        http_chunk_give(&http2->pool, stream->trailers);
+    stream->trailers = NULL;
+}
+
 void http2_stream_closed(Http2 *http2, Http2Stream *stream)
 {
     stream->closed = true;
     http2->open--;
     http2->lingering -= stream->lingers;
+    http2->resetting -= stream->resetting;
     http2->capacity_due = http2->base.client;
     list_remove(&http2->live, stream);
     list_add(&http2->ended, stream);
-    http_queue_clear(&stream->queue, &http2->pool);
-    if (stream->trailers)
-        http_chunk_give(&http2->pool, stream->trailers);
-    stream->trailers = NULL;
+    http2_drop_unsent(http2, stream);
     if (stream->released)
         stream_put_away(http2, stream);
 }
@@ -359,9 +375,14 @@ static HttpPhase http2_phase(const HttpConnection *base)
     return http2->open > http2->lingering ? HTTP_ACTIVE : HTTP_IDLE;
 }
 
+/* A client that takes nothing of what it is sent may not begin and end streams meanwhile: each leaves frames
+   behind that wait to be sent. There are some for each stream, and a few for the connection. */
 static bool http2_wants_input(const HttpConnection *base)
 {
-    return !((const Http2 *)base)->over;
+    const Http2 *http2 = (const Http2 *)base;
+    size_t most = QUEUED_MOST + 2 * (size_t)base->limits.streams;
+    return !http2->over &&
+           (base->client || nghttp2_session_get_outbound_queue_size(http2->session) <= most);
 }
 
 static uint32_t http2_streams(const HttpConnection *base)
@@ -372,7 +393,7 @@ static uint32_t http2_streams(const HttpConnection *base)
 static uint32_t http2_capacity(const HttpConnection *base)
 {
     const Http2 *http2 = (const Http2 *)base;
-    if (!base->client || http2->over || http2->going ||
+    if (!base->client || http2->over || http2->going || http2->resetting >= RESETTING_MOST ||
         !nghttp2_session_check_request_allowed(http2->session))
         return 0;
     uint32_t most = nghttp2_session_get_remote_settings(http2->session,
@@ -504,6 +525,12 @@ static const HttpEngine http2_engine = {
     .release = http2_release,
 };
 
+static size_t most_acks(const HttpLimits *limits)
+{
+    size_t most = (size_t)limits->control_frames * BURST;
+    return most > ACKS_LEAST ? most : ACKS_LEAST;
+}
+
 static void make_session(Http2 *http2)
 {
     nghttp2_session_callbacks *callbacks;
@@ -515,8 +542,11 @@ static void make_session(Http2 *http2)
     nghttp2_option_set_no_auto_window_update(option, 1);
     nghttp2_option_set_no_closed_streams(option, 1);
     nghttp2_option_set_peer_max_concurrent_streams(option, 100);
-    /* Our own buckets count resets, with this gateway's limits. */
+    /* Our own buckets count resets and control frames, and our own limits are those of heads. */
     nghttp2_option_set_stream_reset_rate_limit(option, 1u << 30, 1u << 30);
+    nghttp2_option_set_max_outbound_ack(option, most_acks(&http2->base.limits));
+    nghttp2_option_set_max_continuations(option, HEAD_PIECES_LEAST +
+                                                     http2->base.limits.head_bytes / HEAD_PIECE);
     /* Instances may be careless with spaces, which are taken off; clients may not. */
     if (http2->base.client)
         nghttp2_option_set_no_rfc9113_leading_and_trailing_ws_validation(option, 1);

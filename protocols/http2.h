@@ -31,6 +31,8 @@ struct Http2Stream {
     HttpQueue queue;            /* of body that is not framed yet */
     HttpChunk *trailers;        /* those to send after the queue: see Http2Trailers */
     uint64_t began;             /* the connection's put_in before our first frame; client side */
+    uint64_t answered;          /* the same behind the answer's head; server side */
+    int64_t opened;             /* when the request's head began; server side */
     size_t unconsumed;
     int32_t id;
     bool closed;   /* nghttp2 knows it no more */
@@ -41,6 +43,7 @@ struct Http2Stream {
     bool ended, end_sent;           /* our side: as its owner said, and as framed */
     bool head_received, remote_ended;
     bool reset_by_peer;
+    bool resetting; /* our RST_STREAM waits to be framed */
     bool not_sent; /* the request never became a frame */
     bool above_high, due;
     bool bounded; /* the request said its length, and it is not much */
@@ -79,8 +82,11 @@ struct Http2 {
     Http2Stream *due; /* on_drain is to be told */
     uint32_t open;    /* how many are in `live` */
     uint32_t lingering; /* of them, those that only wait for the end of their request */
+    uint32_t resetting; /* and those that the peer does not know to be over */
     int64_t now;
     HttpBucket resets, controls;
+    uint32_t crossing; /* streams that ended, and that the peer may still reset */
+    uint32_t out_unreturned[2]; /* bytes of DATA sent and not given back, by connection and by streams */
     bool linger_ping; /* a PING is out for streams that linger */
     bool capacity_due;
     bool busy;          /* in _feed or _output */
@@ -101,6 +107,7 @@ static inline Http2 *http2_of(HttpConnection *connection)
 /* http2.c */
 Http2Stream *http2_stream_new(Http2 *http2);
 void http2_stream_closed(Http2 *http2, Http2Stream *stream); /* nghttp2 has let go of it */
+void http2_drop_unsent(Http2 *http2, Http2Stream *stream); /* body and trailers that are not framed yet */
 void http2_wake(Http2 *http2);
 /* Frames what there is into `out`, up to a bound. */
 void http2_gather(Http2 *http2);
@@ -118,8 +125,10 @@ void http2_linger_answered(Http2 *http2, const uint8_t *opaque);
    we end the connection for a reason of our own, else 0. */
 int http2_receive(Http2 *http2, Bytes input, uint32_t *code_out);
 void http2_receive_callbacks(nghttp2_session_callbacks *callbacks);
-/* Counts a reset that the peer made or provoked. False: it is too many. */
+/* Counts a reset that the peer provoked. False: it is too many. */
 bool http2_afford_reset(Http2 *http2);
+/* A DATA frame of `size` bytes went out; `whole`: with all that there was to send. It pays for control frames. */
+void http2_note_data(Http2 *http2, size_t size, bool whole);
 
 /* http2_send.c: what goes out. */
 void http2_send_callbacks(nghttp2_session_callbacks *callbacks, bool client);

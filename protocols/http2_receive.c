@@ -5,27 +5,105 @@
 enum {
     BOMB = 16, /* a head so many times larger than allowed ends the connection */
     EARNED = 4, /* control frames that come with a frame of use: window updates, measuring PINGs */
+    PIECE = 256, /* bytes sent that a WINDOW_UPDATE may return for nothing, or fewer in a frame of their own */
+    QUICK = 500 * 1000, /* nanoseconds within which a reset is quick: at twice the age it costs a quarter */
 };
+
+/* ---- Costs --------------------------------------------------------------------------------------- */
+
+/*
+ * What comes for nothing is counted; what is of use, in either direction, pays for some of it.
+ *
+ *      frame                           costs            earns
+ *      HEADERS, DATA                                    EARNED controls
+ *      our DATA                                         EARNED controls, or none when the peer's window cuts it small
+ *      WINDOW_UPDATE                   1 control, or nothing when it returns at least PIECE bytes that were sent
+ *      RST_STREAM                      a reset or a part of one, or nothing when the answer has begun;
+ *                                      1 control when the stream is over, or nothing when the two may have crossed
+ *      an error that ends a stream     1 reset
+ *      HEADERS, DATA behind it         1 control
+ *      DATA with nothing in it, and
+ *      all else                        1 control
+ */
+static bool afford_control(Http2 *http2)
+{
+    return http_bucket_take(&http2->controls, http2->now);
+}
+
+static void earn(Http2 *http2)
+{
+    http_bucket_credit(&http2->controls, EARNED, http2->now);
+}
 
 bool http2_afford_reset(Http2 *http2)
 {
     return http2->base.client || http_bucket_take(&http2->resets, http2->now);
 }
 
-/* What comes for nothing is counted; what is of use pays for some of it. */
+/*
+ * At once it is rapid reset. Later it is what a deadline does: only so many streams as are allowed can wait for
+ * theirs at the same time. Once the answer has begun to go out the stream was of use.
+ */
+static bool afford_open_reset(Http2 *http2, const Http2Stream *stream)
+{
+    if (stream->answered <= http2->gone)
+        return true;
+    int64_t age = http2->now - stream->opened;
+    int64_t cost = http2->resets.cost * QUICK / (QUICK + age) * QUICK / (QUICK + age);
+    return http_bucket_take_time(&http2->resets, cost, http2->now);
+}
+
+/* Streams that have ended, as many as could be open at once, may be reset by those who do not know it yet. */
+static bool afford_late_reset(Http2 *http2)
+{
+    if (http2->crossing == 0)
+        return afford_control(http2);
+    http2->crossing--;
+    return true;
+}
+
+/* Cut small by a window that is opened by bits, a frame is work for nothing ("data dribble"). */
+void http2_note_data(Http2 *http2, size_t size, bool whole)
+{
+    for (int level = 0; level < 2; level++) {
+        uint64_t unreturned = (uint64_t)http2->out_unreturned[level] + size;
+        http2->out_unreturned[level] = unreturned < INT32_MAX ? (uint32_t)unreturned : INT32_MAX;
+    }
+    if (whole || size >= PIECE)
+        earn(http2);
+}
+
+/* A receiver returns what it has read as it likes (RFC 9113 section 6.9): each byte once for the connection, and once
+   for its stream, also when that has ended meanwhile. */
+static bool afford_window_update(Http2 *http2, const Http2FrameHead *head)
+{
+    uint32_t *unreturned = &http2->out_unreturned[head->stream != 0];
+    bool returns = head->increment <= *unreturned;
+    if (returns)
+        *unreturned -= head->increment;
+    return (returns && head->increment >= PIECE) || afford_control(http2);
+}
+
+/* What is in a padded frame on_data will tell. */
+static bool may_be_empty(const Http2FrameHead *head)
+{
+    return !(head->flags & NGHTTP2_FLAG_END_STREAM) &&
+           (head->size == 0 || (head->flags & NGHTTP2_FLAG_PADDED));
+}
+
 static bool afford_frame(Http2 *http2, const Http2FrameHead *head)
 {
     switch (head->type) {
-    case NGHTTP2_HEADERS: http_bucket_credit(&http2->controls, EARNED); return true;
+    case NGHTTP2_HEADERS: earn(http2); return true;
     case NGHTTP2_CONTINUATION: return true; /* nghttp2 bounds how many, and the head's limit the rest */
-    case NGHTTP2_RST_STREAM: return http2_afford_reset(http2);
+    case NGHTTP2_RST_STREAM: return true; /* on_frame knows its stream */
+    case NGHTTP2_WINDOW_UPDATE: return afford_window_update(http2, head);
     case NGHTTP2_DATA:
-        if (head->size || (head->flags & NGHTTP2_FLAG_END_STREAM)) {
-            http_bucket_credit(&http2->controls, EARNED);
-            return true;
-        }
-        return http_bucket_take(&http2->controls, http2->now);
-    default: return http_bucket_take(&http2->controls, http2->now);
+        if (may_be_empty(head))
+            return afford_control(http2);
+        earn(http2);
+        return true;
+    default: return afford_control(http2);
     }
 }
 
@@ -42,14 +120,28 @@ static bool is_open(Http2 *http2, uint32_t stream)
     return nghttp2_session_get_stream_user_data(http2->session, (int32_t)stream);
 }
 
+/* Behind its own RST_STREAM: it hears so, and nothing else ends with it. */
+static uint32_t refuse_late(Http2 *http2, const Http2FrameHead *head)
+{
+    if (!afford_control(http2))
+        return NGHTTP2_ENHANCE_YOUR_CALM;
+    nghttp2_submit_rst_stream(http2->session, NGHTTP2_FLAG_NONE, (int32_t)head->stream, NGHTTP2_STREAM_CLOSED);
+    return 0;
+}
+
+/* A HEADERS or DATA frame on a stream that was there: an HTTP/2 error code for the connection, or 0. */
 static uint32_t judge(Http2 *http2, const Http2FrameHead *head)
 {
-    if (is_open(http2, head->stream))
-        return 0;
-    uint32_t code = http2_watch_judge(&http2->watch, head->stream);
-    if (code == NGHTTP2_PROTOCOL_ERROR && head->type == NGHTTP2_DATA)
-        code = NGHTTP2_STREAM_CLOSED;
-    return code;
+    Http2End end = HTTP2_ENDED_BY_US;
+    if (!is_open(http2, head->stream))
+        end = http2_watch_end(&http2->watch, head->stream);
+    switch (end) {
+    case HTTP2_ENDED_BY_US: return afford_frame(http2, head) ? 0 : NGHTTP2_ENHANCE_YOUR_CALM;
+    case HTTP2_FINISHED: return NGHTTP2_STREAM_CLOSED;
+    case HTTP2_RESET_BY_PEER: return refuse_late(http2, head);
+    case HTTP2_SKIPPED: return head->type == NGHTTP2_DATA ? NGHTTP2_STREAM_CLOSED : NGHTTP2_PROTOCOL_ERROR;
+    }
+    return 0;
 }
 
 int http2_receive(Http2 *http2, Bytes input, uint32_t *code_out)
@@ -62,12 +154,10 @@ int http2_receive(Http2 *http2, Bytes input, uint32_t *code_out)
     while (*code_out == 0 && http2_watch_next(&http2->watch, input, &at, &head)) {
         bool message = (head.type == NGHTTP2_HEADERS || head.type == NGHTTP2_DATA) &&
                        !http2->base.client;
-        if (!afford_frame(http2, &head)) {
-            *code_out = NGHTTP2_ENHANCE_YOUR_CALM;
-        } else if (message && head.stream <= http2->watch.last &&
-                   (resets || !is_open(http2, head.stream))) {
+        if (message && head.stream <= http2->watch.last &&
+            (resets || !is_open(http2, head.stream))) {
             /* It may be open, or have ended, once nghttp2 has read what comes before. */
-            size_t before = at > sizeof http2->watch.head ? at - sizeof http2->watch.head : 0;
+            size_t before = at > HTTP2_FRAME_HEAD ? at - HTTP2_FRAME_HEAD : 0;
             if (before > given) {
                 if (!give(http2, bytes_slice(input, given, before - given), &error))
                     return error;
@@ -75,6 +165,8 @@ int http2_receive(Http2 *http2, Bytes input, uint32_t *code_out)
                 resets = false;
             }
             *code_out = judge(http2, &head);
+        } else if (!afford_frame(http2, &head)) {
+            *code_out = NGHTTP2_ENHANCE_YOUR_CALM;
         } else if (message && head.type == NGHTTP2_HEADERS && head.stream % 2) {
             http2_watch_opened(&http2->watch, head.stream);
         }
@@ -425,6 +517,11 @@ static int on_frame(nghttp2_session *session, const nghttp2_frame *frame, void *
         stream = nghttp2_session_get_stream_user_data(session, frame->hd.stream_id);
         if (stream)
             stream->reset_by_peer = true;
+        if (!http2->base.client &&
+            !(stream ? afford_open_reset(http2, stream) : afford_late_reset(http2))) {
+            http2->flooded = true;
+            return NGHTTP2_ERR_CALLBACK_FAILURE;
+        }
         break;
     case NGHTTP2_SETTINGS:
         http2->greeted = true;
@@ -466,6 +563,8 @@ static int on_data(nghttp2_session *session, uint8_t flags, int32_t id, const ui
     Http2 *http2 = owner;
     Http2Stream *stream = nghttp2_session_get_stream_user_data(session, id);
     http2->base.progress += size;
+    if (flags & NGHTTP2_FLAG_PADDED)
+        earn(http2);
     if (!stream || stream->silent || !stream->base.events || !stream->base.events->on_body) {
         /* Nobody will: the windows stay open, but not for what comes behind the answer. */
         if (stream && stream->lingers)
@@ -499,9 +598,14 @@ static int on_stream_close(nghttp2_session *session, int32_t id, uint32_t code, 
     if (!stream)
         return 0;
     nghttp2_session_set_stream_user_data(session, id, NULL);
-    http2_watch_closed(&http2->watch, (uint32_t)id, stream->remote_ended || stream->reset_by_peer);
+    http2_watch_closed(&http2->watch, (uint32_t)id,
+                       stream->remote_ended    ? HTTP2_FINISHED
+                       : stream->reset_by_peer ? HTTP2_RESET_BY_PEER
+                                               : HTTP2_ENDED_BY_US);
     if (http2->in.stream == stream)
         http2->in.stream = NULL;
+    if (!stream->reset_by_peer && http2->crossing < http2->base.limits.streams)
+        http2->crossing++;
 
     bool complete = http2->base.client ? stream->remote_ended : stream->end_sent;
     const HttpStreamEvents *events = stream->base.events;

@@ -119,15 +119,18 @@ static int send_frame(nghttp2_session *session, nghttp2_frame *frame, const uint
     http_queue_move(&http2->out, &stream->queue, &http2->pool, size);
     http2->put_in += 9 + size;
     http2->base.progress += size;
+    http2_note_data(http2, size, stream->queue.size == 0);
     note_drain(http2, stream);
     return 0;
 }
 
-/* A reset that the peer's mistakes made us send costs it as much as one of its own. */
-static void note_reset(Http2 *http2, uint32_t code)
+/* A reset that the peer's mistakes made us send costs it as much as one of its own. What came behind one of its own
+   has been paid. */
+static void note_reset(Http2 *http2, int32_t id, uint32_t code)
 {
     bool ours = code == NGHTTP2_NO_ERROR || code == NGHTTP2_CANCEL || code == NGHTTP2_INTERNAL_ERROR;
-    if (!ours && !http2_afford_reset(http2))
+    bool late = code == NGHTTP2_STREAM_CLOSED && !nghttp2_session_get_stream_user_data(http2->session, id);
+    if (!ours && !late && !http2_afford_reset(http2))
         nghttp2_session_terminate_session(http2->session, NGHTTP2_ENHANCE_YOUR_CALM);
 }
 
@@ -139,12 +142,15 @@ static int on_frame_sent(nghttp2_session *session, const nghttp2_frame *frame, v
         http2_ping_behind_notice(http2);
     }
     if (frame->hd.type == NGHTTP2_RST_STREAM)
-        note_reset(http2, frame->rst_stream.error_code);
-    if ((frame->hd.type != NGHTTP2_DATA && frame->hd.type != NGHTTP2_HEADERS) ||
-        !(frame->hd.flags & NGHTTP2_FLAG_END_STREAM))
+        note_reset(http2, frame->hd.stream_id, frame->rst_stream.error_code);
+    if (frame->hd.type != NGHTTP2_DATA && frame->hd.type != NGHTTP2_HEADERS)
         return 0;
     Http2Stream *stream = nghttp2_session_get_stream_user_data(session, frame->hd.stream_id);
     if (!stream)
+        return 0;
+    if (frame->hd.type == NGHTTP2_HEADERS && stream->head_sent && stream->answered == UINT64_MAX)
+        stream->answered = http2->put_in;
+    if (!(frame->hd.flags & NGHTTP2_FLAG_END_STREAM))
         return 0;
     stream->end_sent = true;
     if (http2->base.client || stream->remote_ended)
@@ -234,6 +240,9 @@ void http2_submit_reset(Http2 *http2, Http2Stream *stream, uint32_t code)
 {
     if (http2->over || stream->closed)
         return;
+    http2_drop_unsent(http2, stream);
+    http2->resetting += !stream->resetting;
+    stream->resetting = true;
     nghttp2_submit_rst_stream(http2->session, NGHTTP2_FLAG_NONE, stream->id, code);
     http2_wake(http2);
 }

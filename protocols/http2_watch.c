@@ -17,25 +17,35 @@ static uint32_t number(const uint8_t *at, int size)
     return n;
 }
 
+/* How many bytes of the frame to gather, as far as they tell. */
+static uint32_t wanted(const Http2Watch *watch)
+{
+    bool whole = watch->n >= HTTP2_FRAME_HEAD && watch->head[3] == NGHTTP2_WINDOW_UPDATE &&
+                 number(watch->head, 3) == 4;
+    return whole ? sizeof watch->head : HTTP2_FRAME_HEAD;
+}
+
 bool http2_watch_next(Http2Watch *watch, Bytes input, size_t *at, Http2FrameHead *head_out)
 {
     size_t left = input.size - *at;
     size_t skipped = watch->skip < left ? watch->skip : left;
     watch->skip -= (uint32_t)skipped;
     *at += skipped;
-    while (watch->n < sizeof watch->head && *at < input.size)
+    while (watch->n < wanted(watch) && *at < input.size)
         watch->head[watch->n++] = input.data[(*at)++];
-    if (watch->n < sizeof watch->head)
+    if (watch->n < wanted(watch))
         return false;
 
     const uint8_t *head = watch->head;
+    uint32_t payload = watch->n - HTTP2_FRAME_HEAD;
     *head_out = (Http2FrameHead){
         .size = number(head, 3),
         .type = head[3],
         .flags = head[4],
         .stream = number(head + 5, 4) & 0x7fffffff,
+        .increment = payload ? number(head + HTTP2_FRAME_HEAD, 4) & 0x7fffffff : 0,
     };
-    watch->skip = head_out->size;
+    watch->skip = head_out->size - payload;
     watch->n = 0;
     return true;
 }
@@ -68,20 +78,25 @@ void http2_watch_opened(Http2Watch *watch, uint32_t stream)
     }
     put(watch->opened, stream, true);
     put(watch->finished, stream, false);
+    put(watch->reset, stream, false);
     watch->last = stream;
 }
 
-void http2_watch_closed(Http2Watch *watch, uint32_t stream, bool finished)
+void http2_watch_closed(Http2Watch *watch, uint32_t stream, Http2End end)
 {
-    if (stream + 2 * HTTP2_WATCHED > watch->last)
-        put(watch->finished, stream, finished);
+    if (stream + 2 * HTTP2_WATCHED <= watch->last)
+        return;
+    put(watch->finished, stream, end == HTTP2_FINISHED);
+    put(watch->reset, stream, end == HTTP2_RESET_BY_PEER);
 }
 
-uint32_t http2_watch_judge(const Http2Watch *watch, uint32_t stream)
+Http2End http2_watch_end(const Http2Watch *watch, uint32_t stream)
 {
     if (stream % 2 == 0 || stream > watch->last || stream + 2 * HTTP2_WATCHED <= watch->last)
-        return 0; /* nghttp2 judges what is new; what is old is forgotten */
+        return HTTP2_ENDED_BY_US;
     if (!get(watch->opened, stream))
-        return NGHTTP2_PROTOCOL_ERROR; /* skipped, which closed it (section 5.1.1) */
-    return get(watch->finished, stream) ? NGHTTP2_STREAM_CLOSED : 0;
+        return HTTP2_SKIPPED;
+    if (get(watch->finished, stream))
+        return HTTP2_FINISHED;
+    return get(watch->reset, stream) ? HTTP2_RESET_BY_PEER : HTTP2_ENDED_BY_US;
 }

@@ -70,7 +70,7 @@ void http_connection_wake(HttpConnection *connection);
 Arena *http_connection_errors(HttpConnection *connection);
 
 /* A token bucket: `full_at` is the time at which it would be full again, a token's worth of time later
-   for each that is taken. */
+   for each that is taken. A token is 1 / `per_second` seconds; parts of one can be taken, too. */
 typedef struct HttpBucket {
     int64_t full_at;
     int64_t cost; /* nanoseconds until one token is back */
@@ -79,13 +79,21 @@ typedef struct HttpBucket {
 
 void http_bucket_init(HttpBucket *bucket, uint32_t per_second, uint32_t burst);
 
-/* False when there is none left. */
-bool http_bucket_take(HttpBucket *bucket, int64_t now);
+/* Takes what comes back in `time` nanoseconds. False when there is not as much left, and nothing is taken. */
+bool http_bucket_take_time(HttpBucket *bucket, int64_t time, int64_t now);
+
+/* Takes one token, likewise. */
+static inline bool http_bucket_take(HttpBucket *bucket, int64_t now)
+{
+    return http_bucket_take_time(bucket, bucket->cost, now);
+}
 
 /* Puts `n` tokens back, never more than fit. */
-static inline void http_bucket_credit(HttpBucket *bucket, uint32_t n)
+static inline void http_bucket_credit(HttpBucket *bucket, uint32_t n, int64_t now)
 {
     bucket->full_at -= bucket->cost * n;
+    if (bucket->full_at < now)
+        bucket->full_at = now;
 }
 
 /* "Bad Request"; "" for a status that has no name (RFC 9110 section 15). */

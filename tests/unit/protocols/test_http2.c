@@ -1,29 +1,8 @@
 #include "tests/unit/protocols/http_pair.h"
 
 #include "protocols/http2.h"
+#include "tests/unit/protocols/http2_script.h"
 #include "tests/unit/protocols/http_chaos.h"
-
-enum {
-    DATA = 0, HEADERS = 1, PRIORITY = 2, RST_STREAM = 3, SETTINGS = 4, PUSH_PROMISE = 5, PING = 6,
-    GOAWAY = 7, WINDOW_UPDATE = 8, CONTINUATION = 9,
-    END_STREAM = 1, ACK = 1, END_HEADERS = 4,
-};
-
-/* The first frame of a type in what came out, from its head on; or NULL. */
-static const uint8_t *find_frame(Bytes wire, uint8_t type, uint32_t id)
-{
-    if (bytes_start_with(wire, HTTP2_PREFACE))
-        wire = bytes_slice(wire, strlen(HTTP2_PREFACE), SIZE_MAX);
-    while (wire.size >= 9) {
-        size_t size = 9 + ((size_t)wire.data[0] << 16 | (size_t)wire.data[1] << 8 | wire.data[2]);
-        uint32_t on = (uint32_t)wire.data[5] << 24 | (uint32_t)wire.data[6] << 16 |
-                      (uint32_t)wire.data[7] << 8 | wire.data[8];
-        if (wire.data[3] == type && on == id)
-            return wire.data;
-        wire = bytes_slice(wire, size, SIZE_MAX);
-    }
-    return NULL;
-}
 
 static void answer_with_trailers(Side *side, HttpStream *stream)
 {
@@ -537,81 +516,6 @@ static void owners_may_do_anything_at_any_time(void **state)
 
 /* ---- A peer that we play by hand ----------------------------------------------------------------- */
 
-typedef struct Script {
-    Buffer text;
-} Script;
-
-static Script script_in(Arena *arena, bool client)
-{
-    Script script = {buffer_in(arena)};
-    if (client)
-        buffer_add_text(&script.text, HTTP2_PREFACE);
-    buffer_add(&script.text, "\0\0\0\4\0\0\0\0\0", 9); /* SETTINGS */
-    return script;
-}
-
-static void frame(Script *script, uint8_t type, uint8_t flags, uint32_t id, Bytes payload)
-{
-    uint8_t head[9] = {
-        (uint8_t)(payload.size >> 16), (uint8_t)(payload.size >> 8), (uint8_t)payload.size, type, flags,
-        (uint8_t)(id >> 24), (uint8_t)(id >> 16), (uint8_t)(id >> 8), (uint8_t)id,
-    };
-    buffer_add(&script->text, head, sizeof head);
-    buffer_add_bytes(&script->text, payload);
-}
-
-/* A header block without compression from "name: value" lines; a name may begin with a colon. */
-static Bytes block(Arena *arena, const char *lines)
-{
-    Buffer text = buffer_in(arena);
-    Bytes rest = bytes_of(lines), line;
-    while (bytes_split(&rest, '\n', &line)) {
-        if (line.size == 0)
-            continue;
-        size_t colon = 1 + bytes_find(bytes_slice(line, 1, SIZE_MAX), ':');
-        Bytes parts[2] = {bytes_slice(line, 0, colon), bytes_slice(line, colon + 2, SIZE_MAX)};
-        buffer_add_byte(&text, 0);
-        for (int i = 0; i < 2; i++) {
-            size_t size = parts[i].size;
-            buffer_add_byte(&text, size < 127 ? (uint8_t)size : 127);
-            for (size_t n = size - 127; size >= 127; n >>= 7) {
-                buffer_add_byte(&text, n > 127 ? (uint8_t)(n | 128) : (uint8_t)n);
-                if (n <= 127)
-                    break;
-            }
-            buffer_add_bytes(&text, parts[i]);
-        }
-    }
-    return buffer_bytes(&text);
-}
-
-#define REQUEST ":method: POST\n:scheme: http\n:authority: a\n:path: /\n"
-
-static void request(Script *script, uint32_t id, uint8_t flags, const char *lines)
-{
-    frame(script, HEADERS, flags | END_HEADERS, id, block(script->text.arena, lines));
-}
-
-static uint32_t number_at(const uint8_t *at)
-{
-    return (uint32_t)at[0] << 24 | (uint32_t)at[1] << 16 | (uint32_t)at[2] << 8 | at[3];
-}
-
-static void expect_goaway(Side *side, uint32_t code)
-{
-    const uint8_t *goaway = find_frame(buffer_bytes(&side->wire), GOAWAY, 0);
-    assert_non_null(goaway);
-    assert_int_equal(number_at(goaway + 13), code);
-    assert_int_equal(http_connection_phase(side->connection), HTTP_CLOSED);
-}
-
-static void expect_reset(Side *side, uint32_t id, uint32_t code)
-{
-    const uint8_t *reset = find_frame(buffer_bytes(&side->wire), RST_STREAM, id);
-    assert_non_null(reset);
-    assert_int_equal(number_at(reset + 9), code);
-}
-
 static void every_split_of_a_session_gives_the_same_events(void **state)
 {
     Arena *arena = arena_new(ARENA_UNLIMITED);
@@ -873,21 +777,24 @@ static void expect_verdict(Side *side, Script *script, uint32_t code)
 static void nothing_may_come_behind_the_end_of_a_stream(void **state)
 {
     for (int how = 0; how < 8; how++) {
+        bool reset = how & 1, apart = how & 2, data = how & 4;
         Side server = {.on_end = side_answer_ok, .releases = true};
         side_begin(&server, http2_server_new, NULL);
         Script script = script_in(server.arena, true);
-        request(&script, 1, how & 1 ? 0 : END_STREAM, REQUEST);
-        if (how & 1)
+        request(&script, 1, reset ? 0 : END_STREAM, REQUEST);
+        if (reset)
             frame(&script, RST_STREAM, 0, 1, bytes("\0\0\0\10", 4));
-        if (how & 2) { /* in a feed of its own, when the answer is out */
+        if (apart) { /* in a feed of its own, when the answer is out */
             assert_ok(server.arena, side_feed(&server, buffer_bytes(&script.text)));
             script.text.size = 0;
         }
-        if (how & 4)
+        if (data)
             frame(&script, DATA, 0, 1, bytes_of("more"));
         else
             request(&script, 1, END_STREAM, "t: 1\n");
-        expect_verdict(&server, &script, NGHTTP2_STREAM_CLOSED);
+        expect_verdict(&server, &script, reset ? 0 : NGHTTP2_STREAM_CLOSED);
+        if (reset) /* other streams know nothing of it */
+            expect_reset(&server, 1, NGHTTP2_STREAM_CLOSED);
         side_end(&server);
     }
 }
