@@ -14,6 +14,14 @@ static void print(const Buffer *out)
     fwrite(out->data, 1, out->size, stdout);
 }
 
+/* What is not of the config alone: the same one may be fine on another machine. */
+static void add_warnings(const Config *config, Buffer *out)
+{
+    Buffer warning = buffer_in(out->arena);
+    if (descriptors_warn(config, &warning))
+        buffer_printf(out, "warning: %.*s\n", BYTES_ARGS(buffer_bytes(&warning)));
+}
+
 int command_check(const Command *command, int n, char **arguments)
 {
     bool json = command_flag(&n, arguments, "--json");
@@ -29,12 +37,14 @@ int command_check(const Command *command, int n, char **arguments)
     if (failed(r))
         problem_add(&problems, arguments[0], 0, 0, "", NULL, "%s", error_text(arena, r));
 
-    if (json)
+    if (json) {
         config_report_json(config, &problems, &out);
-    else if (config)
+    } else if (config) {
         config_report(config, &out);
-    else
+        add_warnings(config, &out);
+    } else {
         problems_print(&problems, &out);
+    }
     print(&out);
 
     int code = config ? EXIT_WELL : EXIT_NO;

@@ -13,6 +13,7 @@
 #include "adapters/plan.h"
 #include "adapters/schema.h"
 #include "base/problem.h"
+#include "gateway/descriptors.h"
 #include "protocols/http.h"
 #include "protocols/rest.h"
 
@@ -237,9 +238,12 @@ struct Config {
     Arena *arena;
     const char *file;
     Limits limits;
+    Descriptors descriptors; /* those of the hard limit when it was loaded; zeros until then */
     ListenerConfig *listeners;
     uint32_t n_listeners;
     Address admin;          /* host and path NULL: none */
+    const char *const *admin_hosts; /* names by which it is asked, beside its own: admin_host.h */
+    uint32_t n_admin_hosts;
     uint32_t n_loops;       /* 0: one per core */
     int64_t drain_time;     /* at shutdown */
     const char *log_file;   /* access log: path, "-" for stdout */
@@ -271,6 +275,11 @@ struct Config {
  * `arena` has no limit; with the Config it becomes the Config's own, without one it stays the caller's.
  */
 MUST_USE Result config_load(const char *path, Arena *arena, Problems *problems, Config **config_out);
+
+/* The same, given up soon after another thread sets `*cancelled`: an instance that is asked for its schema is not
+   waited for then. What that brings is no mistake of the config. */
+MUST_USE Result config_load_unless(const atomic_bool *cancelled, const char *path, Arena *arena,
+                                   Problems *problems, Config **config_out);
 
 /* The same with the text at hand; `path` is what names of files in it are relative to. */
 MUST_USE Result config_load_text(Bytes text, const char *path, Arena *arena, Problems *problems,
