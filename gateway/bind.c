@@ -223,7 +223,7 @@ static void undo(BoundSocket *list, uint32_t n_loops)
     bind_close(list, n_loops);
 }
 
-/* Those that are unix sockets, or those that are not. */
+/* Binds the unix sockets, or all others. */
 static Result bind_all(Arena *arena, const Config *config, const Config *running, uint32_t n_loops,
                        bool in_files, BoundSocket **list)
 {
@@ -239,8 +239,8 @@ static Result bind_all(Arena *arena, const Config *config, const Config *running
     return r;
 }
 
-/* Files come last, when nothing waits for a name server any more: who ends the process in such a
- * wait finds none left behind. */
+/* Unix sockets are bound last, after all waits for name servers, so that a process that is ended in
+ * such a wait leaves no file behind. */
 Result bind_listeners(Arena *arena, const Config *config, const Config *running, uint32_t n_loops,
                       BoundSocket **sockets_out)
 {

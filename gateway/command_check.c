@@ -14,7 +14,7 @@ static void print(const Buffer *out)
     fwrite(out->data, 1, out->size, stdout);
 }
 
-/* What is not of the config alone: the same one may be fine on another machine. */
+/* Warnings depend on the machine, too: the same config may have none on another one. */
 static void add_warnings(const Config *config, Buffer *out)
 {
     Buffer warning = buffer_in(out->arena);

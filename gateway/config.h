@@ -242,7 +242,7 @@ struct Config {
     ListenerConfig *listeners;
     uint32_t n_listeners;
     Address admin;          /* host and path NULL: none */
-    const char *const *admin_hosts; /* names by which it is asked, beside its own: admin_host.h */
+    const char *const *admin_hosts; /* further host names that it answers for: admin_host.h */
     uint32_t n_admin_hosts;
     uint32_t n_loops;       /* 0: one per core */
     int64_t drain_time;     /* at shutdown */
@@ -276,8 +276,8 @@ struct Config {
  */
 MUST_USE Result config_load(const char *path, Arena *arena, Problems *problems, Config **config_out);
 
-/* The same, given up soon after another thread sets `*cancelled`: an instance that is asked for its schema is not
-   waited for then. What that brings is no mistake of the config. */
+/* The same, but stops waiting for instances that are asked for their schemas soon after another thread sets
+   `*cancelled` (may be NULL). The problems that are told then are no mistakes of the config. */
 MUST_USE Result config_load_unless(const atomic_bool *cancelled, const char *path, Arena *arena,
                                    Problems *problems, Config **config_out);
 

@@ -78,7 +78,7 @@ static void send_one_away(Listener *listener)
     set->spare = open_spare();
 }
 
-/* The descriptor that it was given is one of those that clients shall leave to others. */
+/* The number of the descriptor shows that all those for clients are in use. */
 static void refuse(Listener *listener, int fd)
 {
     Loop *loop = listener->set->loop;

@@ -9,7 +9,7 @@
 
 enum { RESET_CANCEL = 8 /* RFC 9113 section 7 */ };
 
-/* How often it is looked whether the schema is still wanted: that comes from a thread that knows no loop here. */
+/* How often `cancelled` is read. A flag, since the thread that sets it does not know this loop. */
 #define LOOK_TIME (50 * MILLISECOND)
 
 static const char *const methods[] = {
@@ -63,7 +63,7 @@ static void on_look(Timer *timer)
 {
     Fetch *f = (Fetch *)((char *)timer - offsetof(Fetch, look));
     if (atomic_load(f->source->cancelled))
-        end(f, FAIL(f->arena, FAULT_CANCELLED, "the schema is wanted no more"));
+        end(f, FAIL(f->arena, FAULT_CANCELLED, "the schema is no longer wanted"));
     else
         timer_start(&f->loop.timers, timer, f->loop.now + LOOK_TIME);
 }

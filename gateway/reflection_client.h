@@ -16,7 +16,7 @@ typedef struct ReflectionSource {
     const char *version_header, *version; /* said with the request, to an instance that tells versions apart */
     int64_t timeout;          /* nanoseconds, for all of it */
     size_t most;              /* bytes of all answers together */
-    const atomic_bool *cancelled; /* looked at while it waits: nobody wants the schema any more; may be NULL */
+    const atomic_bool *cancelled; /* set by another thread: the schema is no longer wanted; may be NULL */
 } ReflectionSource;
 
 /*

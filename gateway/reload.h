@@ -18,8 +18,8 @@ Reload *reload_start(const char *path, Config *running, uint32_t n_workers,
 
 bool reload_is_read(const Reload *reload);
 
-/* It is wanted no more: no instance is waited for. on_read is still called, and reload_finish says
-   SHUTTING_DOWN if it was not read before. */
+/* The config is no longer wanted: the reload stops waiting for instances. on_read is still called;
+   reload_finish then fails with SHUTTING_DOWN, unless the config had been read before. */
 void reload_cancel(Reload *reload);
 
 /* After that: the caller gets a reference to the config, or why there is none. All mistakes in it

@@ -39,14 +39,14 @@ int signals_make_thread(pthread_t *thread, void *(*run)(void *argument), void *a
 
 /* ---- Before the main loop listens ----------------------------------------------------------- */
 
-/* The signal with which early_stop_end calls the thread back: to the thread, not to the process. */
+/* early_stop_end sends it to the thread; nobody sends it to the process. */
 static int end_signal(void)
 {
     return SIGRTMIN;
 }
 
-/* A name server or an instance may be waited for just now, and only the end of the process ends
- * such a wait. */
+/* The main thread may be waiting for a name server or an instance, which nothing but the end of the
+ * process interrupts. */
 static void *wait_for_stop(void *unused)
 {
     static const char told[] = "passerelle: told to stop before it had started\n";

@@ -1,14 +1,12 @@
 /*
- * Signals: which ones the gateway listens to, and what becomes of those that come before it
- * listens.
+ * Signals: which ones the gateway handles, and what they do before it can handle them.
  *
- *      signals_hold       first of all: the signals below wait, in this thread and all that it
- * makes early_stop_begin   SIGTERM and SIGINT end the process at once: it has nothing to put in
- * order
- *        ...              the config is read, sockets are opened, the log is opened
- *      early_stop_end     all wait again, for the main loop, which hears of them when it listens
+ *      signals_hold       first of all: this thread and all threads that it makes block them
+ *      early_stop_begin   SIGTERM and SIGINT end the process at once: nothing needs an orderly end yet
+ *        ...              the config is read, sockets and the log are opened
+ *      early_stop_end     all stay pending until the main loop handles them
  *
- * A SIGHUP of that time waits until the gateway has started. The main thread only.
+ * A SIGHUP that comes before the start is a reload after it. The main thread only.
  */
 #ifndef GATEWAY_SIGNALS_H
 #define GATEWAY_SIGNALS_H
@@ -20,18 +18,18 @@
 enum { SIGNALS = 3 };
 extern const int signal_numbers[SIGNALS]; /* SIGTERM, SIGINT, SIGHUP */
 
-/* Holds the signals back, and ignores SIGPIPE: a peer that leaves is no reason to end. */
+/* Blocks the signals, and ignores SIGPIPE: a closed peer must not end the process. */
 void signals_hold(void);
 
-/* Lets them come, to the calling thread. What was held back comes now. */
+/* Unblocks them in the calling thread. Pending ones are delivered now. */
 void signals_release(void);
 
-/* pthread_create for a thread that no signal comes to, whatever the calling one lets come. Gives
- * its error number. */
+/* pthread_create for a thread that blocks all signals, whatever the calling one blocks. Gives its
+ * error number. */
 int signals_make_thread(pthread_t *thread, void *(*run)(void *argument), void *argument);
 
-/* A thread that waits for a signal to end the process, with exit code 0, as a gateway that has
- * started ends. */
+/* A thread that waits for SIGTERM and SIGINT and then ends the process with exit code 0, as a
+ * gateway does that has started. */
 typedef struct EarlyStop {
     pthread_t thread;
     bool waiting;

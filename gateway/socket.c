@@ -363,7 +363,7 @@ static void on_connected(uv_connect_t *request, int status)
         socket_begin(socket);
 }
 
-/* What is beyond the bound is given back when the owner, told of it, closes the socket. */
+/* A descriptor beyond the bound is closed with the socket, after on_lost. */
 static void keep_within(Socket *socket, uint32_t bound)
 {
     uv_os_fd_t fd;

@@ -76,7 +76,7 @@ typedef struct SocketPeer {
     SSL_CTX *tls;     /* NULL: in clear */
     const char *name; /* to ask for and to verify; a host name or an IP address */
     const char *alpn; /* the one protocol that is wanted: "h2"; NULL: not said */
-    uint32_t descriptors; /* its own must be below: a bound of descriptors.h; 0: none */
+    uint32_t descriptors; /* bound of its number: descriptors.h; 0: none */
 } SocketPeer;
 
 /* Starts to connect: to an IP address or, when `address` is NULL, to the unix socket at `path`.

@@ -201,13 +201,11 @@ static void a_newcomer_takes_the_place_of_whoever_was_silent_longest(void **stat
 static void hundreds_who_say_nothing_or_half_of_something_hold_up_nobody(void **state)
 {
     enum { SILENT = 300 };
+    static const char *const said[] = {"", "GET /metr", "GET /config HTTP/1.1\r\nhost: localhost\r\n\r\n"};
     int fds[SILENT];
     for (int i = 0; i < SILENT; i++) {
         fds[i] = connect_to(admin_port(listener.admin));
-        if (i % 3 == 1)
-            send(fds[i], "GET /metr", 9, MSG_NOSIGNAL);
-        else if (i % 3 == 2)
-            send(fds[i], "GET /config HTTP/1.1\r\nhost: localhost\r\n\r\n", 43, MSG_NOSIGNAL);
+        send(fds[i], said[i % 3], strlen(said[i % 3]), MSG_NOSIGNAL);
     }
     assert_has(ask("GET", "/healthz", ""), "alive");
     assert_has(ask("GET", "/metrics", ""), "passerelle_build_info");
