@@ -3,36 +3,17 @@
 #include "base/arena.h"
 #include "base/json_text.h"
 #include "gateway/admin_config.h"
-#include "gateway/bind.h"
+#include "gateway/admin_connections.h"
+#include "gateway/admin_host.h"
 #include "gateway/h2o_thread.h"
 #include "gateway/metrics.h"
+#include "gateway/signals.h"
 #include "gateway/telemetry.h"
 
-#include <h2o.h>
-#include <signal.h>
 #include <stdlib.h>
 #include <sys/socket.h>
 
-enum {
-    MAX_CONNECTIONS = 64,
-    MAX_BODY = 64 * 1024, /* of a request; none is wanted */
-    BACKLOG = 64,
-};
-
-/* A handle of libuv for a listening or an accepted socket. Its memory stays until the handle is closed. */
-typedef union Handle {
-    uv_handle_t any;
-    uv_stream_t stream;
-    uv_tcp_t tcp;
-    uv_pipe_t pipe;
-} Handle;
-
-typedef struct Connection Connection;
-struct Connection {
-    Handle handle; /* first: h2o gives it back to on_connection_closed */
-    Admin *admin;
-    Connection *next, **at;
-};
+enum { MAX_BODY = 64 * 1024 /* of a request; none is wanted */ };
 
 struct Admin {
     Arena *arena;
@@ -41,13 +22,10 @@ struct Admin {
     Config binding; /* nothing but the listener, for bind.h */
     uint16_t port;
 
-    uv_thread_t thread;
+    pthread_t thread;
     uv_loop_t loop;
     uv_async_t stop;
-    Handle *listeners;
-    uint32_t n_listeners;
-    Connection *connections;
-    uint32_t n_connections;
+    AdminConnections connections;
 
     h2o_globalconf_t config;
     h2o_context_t context;
@@ -148,9 +126,20 @@ static bool is(h2o_iovec_t text, const char *expected)
     return h2o_memis(text.base, text.len, expected, strlen(expected));
 }
 
-static int on_request(h2o_handler_t *handler, h2o_req_t *req)
+/* Behind a unix socket there is no name that a browser could have looked up. */
+static bool has_known_name(const Admin *admin, const h2o_req_t *req)
 {
-    Admin *admin = ((Handler *)handler)->admin;
+    Config *config = admin->listener.address.path ? NULL : telemetry_config();
+    if (!config)
+        return true;
+    h2o_iovec_t name = req->input.authority;
+    bool is = admin_host_allowed(config, bytes(name.base, name.len));
+    config_unref(config);
+    return is;
+}
+
+static void answer_page(Admin *admin, h2o_req_t *req)
+{
     for (size_t i = 0; i < sizeof pages / sizeof *pages; i++) {
         if (!is(req->path_normalized, pages[i].path))
             continue;
@@ -160,66 +149,22 @@ static int on_request(h2o_handler_t *handler, h2o_req_t *req)
             set_field(req, H2O_TOKEN_ALLOW, "GET, HEAD");
             send_problem(req, 405, "Method Not Allowed", "this page can only be read");
         }
-        return 0;
-    }
-    send_problem(req, 404, "Not Found", "there are /metrics, /healthz, /readyz and /config");
-    return 0;
-}
-
-/* ---- Connections --------------------------------------------------------------------------------- */
-
-static void init_handle(uv_loop_t *loop, bool is_unix, Handle *handle)
-{
-    int error = is_unix ? uv_pipe_init(loop, &handle->pipe, 0) : uv_tcp_init(loop, &handle->tcp);
-    CHECK(error == 0); /* neither opens anything yet */
-}
-
-static void on_connection_closed(uv_handle_t *handle)
-{
-    Connection *connection = (Connection *)handle;
-    *connection->at = connection->next;
-    if (connection->next)
-        connection->next->at = connection->at;
-    connection->admin->n_connections--;
-    free(connection);
-}
-
-static Connection *connection_new(Admin *admin)
-{
-    Connection *connection = calloc(1, sizeof *connection);
-    CHECK(connection);
-    init_handle(&admin->loop, admin->listener.address.path != NULL, &connection->handle);
-    connection->admin = admin;
-    connection->next = admin->connections;
-    connection->at = &admin->connections;
-    if (connection->next)
-        connection->next->at = &connection->next;
-    admin->connections = connection;
-    admin->n_connections++;
-    return connection;
-}
-
-static void on_connection(uv_stream_t *listener, int status)
-{
-    Admin *admin = listener->data;
-    if (status != 0)
-        return; /* the client was gone before it was accepted, or we have no descriptor: it may come again */
-    Connection *connection = connection_new(admin);
-    if (uv_accept(listener, &connection->handle.stream) != 0 || admin->n_connections > MAX_CONNECTIONS) {
-        uv_close(&connection->handle.any, on_connection_closed);
         return;
     }
-    h2o_accept(&admin->accept, h2o_uv_socket_create(&connection->handle.stream, on_connection_closed));
+    send_problem(req, 404, "Not Found", "there are /metrics, /healthz, /readyz and /config");
 }
 
-/* h2o cannot be told to close an idle connection; it does when it reads the end of its stream. */
-static void end_connections(Admin *admin)
+static int on_request(h2o_handler_t *handler, h2o_req_t *req)
 {
-    for (Connection *c = admin->connections; c; c = c->next) {
-        uv_os_fd_t fd;
-        if (uv_fileno(&c->handle.any, &fd) == 0)
-            shutdown(fd, SHUT_RDWR);
-    }
+    Admin *admin = ((Handler *)handler)->admin;
+    admin_connections_asked(&admin->connections, req->conn);
+    if (has_known_name(admin, req))
+        answer_page(admin, req);
+    else
+        send_problem(req, 421, "Misdirected Request",
+                     "the admin listener is not known by the name in Host: ask by its address, by localhost, or add "
+                     "the name to the setting admin.hosts");
+    return 0;
 }
 
 /* ---- The thread ---------------------------------------------------------------------------------- */
@@ -227,33 +172,21 @@ static void end_connections(Admin *admin)
 static void on_stop(uv_async_t *stop)
 {
     Admin *admin = stop->data;
-    for (uint32_t i = 0; i < admin->n_listeners; i++)
-        uv_close(&admin->listeners[i].any, NULL);
     uv_close((uv_handle_t *)stop, NULL);
-    end_connections(admin);
+    admin_connections_close(&admin->connections);
     uv_stop(&admin->loop);
 }
 
-static void run_thread(void *argument)
+static void *run_thread(void *argument)
 {
     Admin *admin = argument;
     uv_run(&admin->loop, UV_RUN_DEFAULT);
-    while (admin->n_connections)
+    while (admin->connections.n)
         uv_run(&admin->loop, UV_RUN_ONCE);
     h2o_context_dispose(&admin->context);
     uv_run(&admin->loop, UV_RUN_DEFAULT); /* its timers close */
     h2o_thread_free();
-}
-
-static int start_thread(Admin *admin)
-{
-    /* Signals are the main thread's business. */
-    sigset_t all, before;
-    sigfillset(&all);
-    pthread_sigmask(SIG_SETMASK, &all, &before);
-    int error = uv_thread_create(&admin->thread, run_thread, admin);
-    pthread_sigmask(SIG_SETMASK, &before, NULL);
-    return error;
+    return NULL;
 }
 
 /* ---- Starting and stopping ----------------------------------------------------------------------- */
@@ -271,21 +204,6 @@ static uint16_t port_of(int fd)
     }
 }
 
-/* Takes the socket over. */
-static int listen_on(Admin *admin, BoundSocket *socket, Handle *handle)
-{
-    bool is_unix = admin->listener.address.path != NULL;
-    int fd = socket->fds[0];
-    admin->port = port_of(fd);
-    init_handle(&admin->loop, is_unix, handle);
-    handle->any.data = admin;
-    int error = is_unix ? uv_pipe_open(&handle->pipe, fd) : uv_tcp_open(&handle->tcp, fd);
-    if (error)
-        return error;
-    socket->fds[0] = -1;
-    return uv_listen(&handle->stream, BACKLOG, on_connection);
-}
-
 static Result open_listeners(Admin *admin, Arena *arena)
 {
     BoundSocket *sockets;
@@ -293,13 +211,12 @@ static Result open_listeners(Admin *admin, Arena *arena)
     if (failed(r))
         return FAIL_OVER(arena, error_copy(arena, r), FAULT_SYSTEM, "opening the admin listener");
 
-    uint32_t n = 0;
-    for (const BoundSocket *s = sockets; s; s = s->next)
-        n++;
-    admin->listeners = arena_array(admin->arena, Handle, n);
     int error = 0;
-    for (BoundSocket *s = sockets; s && !error; s = s->next)
-        error = listen_on(admin, s, &admin->listeners[admin->n_listeners++]);
+    for (BoundSocket *s = sockets; s && !error; s = s->next) {
+        admin->port = port_of(s->fds[0]);
+        error = admin_connections_listen(&admin->connections, s->fds[0]);
+        s->fds[0] = -1;
+    }
     if (!error)
         return OK;
     bind_close(sockets, 1);
@@ -314,7 +231,8 @@ static void set_up_http(Admin *admin)
     admin->config.server_name = h2o_iovec_init(H2O_STRLIT("passerelle"));
     admin->config.max_request_entity_size = MAX_BODY;
     admin->config.http1.upgrade_to_http2 = 0; /* its HTTP/2 is too old to be let near a network */
-    h2o_hostconf_t *host = h2o_config_register_host(&admin->config, h2o_iovec_init(H2O_STRLIT("default")), 65535);
+    /* The name is what h2o takes for that of a request without Host; no browser sends one. */
+    h2o_hostconf_t *host = h2o_config_register_host(&admin->config, h2o_iovec_init(H2O_STRLIT("localhost")), 65535);
     h2o_pathconf_t *path = h2o_config_register_path(host, "/", 0);
     Handler *handler = (Handler *)h2o_create_handler(path, sizeof *handler);
     handler->super.on_req = on_request;
@@ -335,12 +253,14 @@ static void free_admin(Admin *admin)
     uv_walk(&admin->loop, close_handle, NULL);
     uv_run(&admin->loop, UV_RUN_DEFAULT);
     CHECK(uv_loop_close(&admin->loop) == 0);
+    admin_connections_free(&admin->connections);
     arena_free(admin->arena);
     free(admin);
 }
 
-Result admin_start(Arena *arena, const Address *address, const atomic_bool *ready, Admin **admin_out)
+static Result admin_new(Arena *arena, const Config *config, const atomic_bool *ready, Admin **admin_out)
 {
+    const Address *address = &config->admin;
     Admin *admin = calloc(1, sizeof *admin);
     CHECK(admin);
     admin->arena = arena_new(ARENA_UNLIMITED);
@@ -353,23 +273,44 @@ Result admin_start(Arena *arena, const Address *address, const atomic_bool *read
     };
     admin->binding.listeners = &admin->listener;
     admin->binding.n_listeners = 1;
-    CHECK(uv_loop_init(&admin->loop) == 0);
+    int error = uv_loop_init(&admin->loop);
+    if (error) {
+        arena_free(admin->arena);
+        free(admin);
+        return FAIL(arena, FAULT_SYSTEM, "making an event loop for the admin: %s", uv_strerror(error));
+    }
+    admin->connections = (AdminConnections){
+        .loop = &admin->loop,
+        .accept = &admin->accept,
+        .in_files = address->path != NULL,
+        .most = config->descriptors.admin,
+    };
+    *admin_out = admin;
+    return OK;
+}
 
-    Result r = open_listeners(admin, arena);
+Result admin_start(Arena *arena, const Config *config, const atomic_bool *ready, Admin **admin_out)
+{
+    Admin *admin = NULL;
+    Result r = admin_new(arena, config, ready, &admin);
+    if (failed(r))
+        return r;
+    r = open_listeners(admin, arena);
     if (failed(r)) {
         free_admin(admin);
         return r;
     }
     set_up_http(admin);
+    admin_connections_begin(&admin->connections);
     int error = uv_async_init(&admin->loop, &admin->stop, on_stop);
     admin->stop.data = admin;
     CHECK(error == 0); /* the loop has its descriptor for this since its init */
-    error = start_thread(admin);
+    error = signals_make_thread(&admin->thread, run_thread, admin);
     if (error) {
         h2o_context_dispose(&admin->context);
         h2o_config_dispose(&admin->config);
         free_admin(admin);
-        return FAIL(arena, FAULT_SYSTEM, "starting the admin's thread: %s", uv_strerror(error));
+        return FAIL(arena, FAULT_SYSTEM, "starting the admin's thread: %s", strerror(error));
     }
     *admin_out = admin;
     return OK;
@@ -380,7 +321,7 @@ void admin_stop(Admin *admin)
     if (!admin)
         return;
     uv_async_send(&admin->stop);
-    uv_thread_join(&admin->thread);
+    CHECK(pthread_join(admin->thread, NULL) == 0);
     h2o_config_dispose(&admin->config);
     bind_forget(&admin->binding, NULL);
     free_admin(admin);

@@ -7,7 +7,8 @@
  *   GET /config     the running config as JSON: services, versions, instances and their state
  *
  * libh2o's own HTTP server on a libuv loop and a thread of its own, so that a busy data plane does not
- * delay it and it never delays a call. Errors are application/problem+json.
+ * delay it and it never delays a call. Errors are application/problem+json. Whom it answers: admin_host.h; how many
+ * it has connected: admin_connections.h.
  */
 #ifndef GATEWAY_ADMIN_H
 #define GATEWAY_ADMIN_H
@@ -19,11 +20,11 @@
 typedef struct Admin Admin;
 
 /*
- * Listens on the address and starts the thread. `ready` says whether calls are taken; it is borrowed and
- * may change at any time. After telemetry_start. Faults: SYSTEM (the address cannot be bound), BAD_CONFIG
- * (its host is not known).
+ * Listens on config->admin, which is there, and starts the thread. What it keeps of the config is copied.
+ * `ready` says whether calls are taken; it is borrowed and may change at any time. After telemetry_start.
+ * Faults: SYSTEM (the address cannot be bound), BAD_CONFIG (its host is not known).
  */
-MUST_USE Result admin_start(Arena *arena, const Address *address, const atomic_bool *ready,
+MUST_USE Result admin_start(Arena *arena, const Config *config, const atomic_bool *ready,
                             Admin **admin_out);
 
 /* Closes the listener and its connections, ends the thread, frees everything. NULL is fine. */

@@ -214,21 +214,35 @@ static void undo(BoundSocket *list, uint32_t n_loops)
     bind_close(list, n_loops);
 }
 
+/* Binds the unix sockets, or all others. */
+static Result bind_all(Arena *arena, const Config *config, const Config *running, uint32_t n_loops,
+                       bool in_files, BoundSocket **list)
+{
+    Result r = OK;
+    for (uint32_t i = 0; i < config->n_listeners && !failed(r); i++) {
+        const ListenerConfig *listener = &config->listeners[i];
+        bool in_file = listener->address.path != NULL;
+        if (in_file != in_files || config_listener(running, listener->address.text))
+            continue;
+        r = in_file ? bind_unix(arena, listener, n_loops, list)
+                    : bind_tcp(arena, config, listener, n_loops, list);
+    }
+    return r;
+}
+
+/* Unix sockets are bound last, after all waits for name servers, so that a process that is ended in
+ * such a wait leaves no file behind. */
 Result bind_listeners(Arena *arena, const Config *config, const Config *running, uint32_t n_loops,
                       BoundSocket **sockets_out)
 {
     BoundSocket *list = NULL;
     *sockets_out = NULL;
-    for (uint32_t i = 0; i < config->n_listeners; i++) {
-        const ListenerConfig *listener = &config->listeners[i];
-        if (config_listener(running, listener->address.text))
-            continue;
-        Result r = listener->address.path ? bind_unix(arena, listener, n_loops, &list)
-                                          : bind_tcp(arena, config, listener, n_loops, &list);
-        if (failed(r)) {
-            undo(list, n_loops);
-            return r;
-        }
+    Result r = bind_all(arena, config, running, n_loops, false, &list);
+    if (!failed(r))
+        r = bind_all(arena, config, running, n_loops, true, &list);
+    if (failed(r)) {
+        undo(list, n_loops);
+        return r;
     }
     *sockets_out = list;
     return OK;

@@ -14,6 +14,14 @@ static void print(const Buffer *out)
     fwrite(out->data, 1, out->size, stdout);
 }
 
+/* Warnings depend on the machine, too: the same config may have none on another one. */
+static void add_warnings(const Config *config, Buffer *out)
+{
+    Buffer warning = buffer_in(out->arena);
+    if (descriptors_warn(config, &warning))
+        buffer_printf(out, "warning: %.*s\n", BYTES_ARGS(buffer_bytes(&warning)));
+}
+
 int command_check(const Command *command, int n, char **arguments)
 {
     bool json = command_flag(&n, arguments, "--json");
@@ -31,12 +39,14 @@ int command_check(const Command *command, int n, char **arguments)
 
     const Problems *told = config && config->doubts.n ? &config->doubts : &problems;
     bool good = config && !told->n;
-    if (json)
+    if (json) {
         config_report_json(good ? config : NULL, told, &out);
-    else if (good)
+    } else if (good) {
         config_report(config, &out);
-    else
+        add_warnings(config, &out);
+    } else {
         problems_print(told, &out);
+    }
     print(&out);
 
     int code = good ? EXIT_WELL : EXIT_NO;

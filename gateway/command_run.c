@@ -10,14 +10,17 @@ int command_run(const Command *command, int n, char **arguments)
 {
     if (n != 1)
         return command_usage(command);
-    Config *config = command_config(arguments[0]);
-    if (!config)
-        return EXIT_NO;
+    signals_hold();
     Arena *arena = arena_new(ARENA_UNLIMITED);
-    Result r = process_run(arena, config, arguments[0]);
+    EarlyStop stop;
+    Result r = early_stop_begin(&stop, arena);
+    Config *config = failed(r) ? NULL : command_config(arguments[0]);
+    if (config)
+        r = process_run(arena, config, arguments[0], &stop);
+    early_stop_end(&stop);
     if (failed(r))
         fprintf(stderr, "passerelle: %s\n", error_text(arena, r));
-    int code = failed(r) ? EXIT_NO : EXIT_WELL;
+    int code = config && !failed(r) ? EXIT_WELL : EXIT_NO;
     arena_free(arena);
     return code;
 }

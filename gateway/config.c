@@ -205,18 +205,8 @@ static void free_contexts(Config *config)
         free_service_contexts(&config->services[i]);
 }
 
-Result config_load(const char *path, Arena *arena, Problems *problems, Config **config_out)
-{
-    *config_out = NULL;
-    Bytes text;
-    Result r = config_read_file(arena, path, CONFIG_SIZE_MOST, &text);
-    if (failed(r))
-        return FAIL_OVER(arena, r, FAULT_BAD_CONFIG, "reading the config %s", path);
-    return config_load_text(text, path, arena, problems, config_out);
-}
-
-Result config_load_text(Bytes text, const char *path, Arena *arena, Problems *problems,
-                        Config **config_out)
+static Result load_text(const atomic_bool *cancelled, Bytes text, const char *path, Arena *arena,
+                        Problems *problems, Config **config_out)
 {
     static atomic_ullong generation;
     *config_out = NULL;
@@ -225,8 +215,10 @@ Result config_load_text(Bytes text, const char *path, Arena *arena, Problems *pr
     config->file = arena_string(arena, path);
     config->doubts = problems_in(arena);
     atomic_init(&config->references, 1);
-    ConfigReader reader = {.arena = arena, .problems = problems, .config = config};
-    reader.schemas = reader.caches = reader.plans = reader.identities = reader.answers = table_in(arena);
+    ConfigReader reader = {
+        .arena = arena, .problems = problems, .config = config, .cancelled = cancelled};
+    reader.schemas = reader.caches = reader.plans = reader.identities = reader.answers =
+        table_in(arena);
     config->methods = table_in(arena);
 
     Result r = config_file_read(arena, text, config->file, problems, &reader.file);
@@ -236,9 +228,32 @@ Result config_load_text(Bytes text, const char *path, Arena *arena, Problems *pr
         free_contexts(config);
         return r;
     }
+    config->descriptors = descriptors_share(descriptors_most(), config);
     config->generation = atomic_fetch_add(&generation, 1) + 1;
     *config_out = config;
     return OK;
+}
+
+Result config_load_unless(const atomic_bool *cancelled, const char *path, Arena *arena,
+                          Problems *problems, Config **config_out)
+{
+    *config_out = NULL;
+    Bytes text;
+    Result r = config_read_file(arena, path, CONFIG_SIZE_MOST, &text);
+    if (failed(r))
+        return FAIL_OVER(arena, r, FAULT_BAD_CONFIG, "reading the config %s", path);
+    return load_text(cancelled, text, path, arena, problems, config_out);
+}
+
+Result config_load(const char *path, Arena *arena, Problems *problems, Config **config_out)
+{
+    return config_load_unless(NULL, path, arena, problems, config_out);
+}
+
+Result config_load_text(Bytes text, const char *path, Arena *arena, Problems *problems,
+                        Config **config_out)
+{
+    return load_text(NULL, text, path, arena, problems, config_out);
 }
 
 Config *config_ref(Config *config)

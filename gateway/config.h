@@ -13,6 +13,7 @@
 #include "adapters/plan.h"
 #include "adapters/schema.h"
 #include "base/problem.h"
+#include "gateway/descriptors.h"
 #include "gateway/trusted_peers.h"
 #include "protocols/http.h"
 #include "protocols/rest.h"
@@ -242,9 +243,12 @@ struct Config {
     const char *file;
     Problems doubts; /* what `check` refuses, though a gateway can live with it: told when it runs */
     Limits limits;
+    Descriptors descriptors; /* those of the hard limit when it was loaded; zeros until then */
     ListenerConfig *listeners;
     uint32_t n_listeners;
     Address admin;          /* host and path NULL: none */
+    const char *const *admin_hosts; /* further host names that it answers for: admin_host.h */
+    uint32_t n_admin_hosts;
     uint32_t n_loops;       /* 0: one per core */
     int64_t drain_time;     /* at shutdown */
     const char *log_file;   /* access log: path, "-" for stdout */
@@ -276,6 +280,11 @@ struct Config {
  * `arena` has no limit; with the Config it becomes the Config's own, without one it stays the caller's.
  */
 MUST_USE Result config_load(const char *path, Arena *arena, Problems *problems, Config **config_out);
+
+/* The same, but stops waiting for instances that are asked for their schemas soon after another thread sets
+   `*cancelled` (may be NULL). The problems that are told then are no mistakes of the config. */
+MUST_USE Result config_load_unless(const atomic_bool *cancelled, const char *path, Arena *arena,
+                                   Problems *problems, Config **config_out);
 
 /* The same with the text at hand; `path` is what names of files in it are relative to. */
 MUST_USE Result config_load_text(Bytes text, const char *path, Arena *arena, Problems *problems,

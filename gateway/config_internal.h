@@ -19,6 +19,7 @@ typedef struct ConfigReader {
     Problems *problems;
     ConfigFile file;
     Config *config;
+    const atomic_bool *cancelled; /* set by another thread: the config is no longer wanted; may be NULL */
     Table schemas;            /* file -> LoadedSchema */
     Table caches;             /* file -> the ReflectedSchema that is kept in it */
     ServicePlan *services;    /* what is known of config->services[i] only while it is loaded */

@@ -2,6 +2,7 @@
 #include "gateway/config_internal.h"
 
 #include "base/arena.h"
+#include "gateway/admin_host.h"
 #include "gateway/tls_context.h"
 
 void config_tell_tls(ConfigReader *reader, Result r, const char *path)
@@ -90,6 +91,31 @@ static void check_identity_header(ConfigReader *reader)
                     "it is believed from trusted proxies only, and there are none");
 }
 
+static void read_admin(ConfigReader *reader, const Passerelle__Config__Admin *text)
+{
+    Config *config = reader->config;
+    if (!text->address ||
+        !config_address(reader, text->address, true, "admin.address", &config->admin))
+        return;
+    for (uint32_t i = 0; i < config->n_listeners; i++)
+        if (strcmp(config->listeners[i].address.text, config->admin.text) == 0 &&
+            (config->admin.port || config->admin.path))
+            config_tell(reader, "admin.address", NULL, "listen[%u] has the address %s already", i,
+                        config->admin.text);
+
+    const char **hosts = arena_array(reader->arena, const char *, text->n_hosts);
+    for (size_t i = 0; i < text->n_hosts; i++) {
+        hosts[i] = text->hosts[i];
+        if (!admin_host_valid(bytes_of(hosts[i])))
+            config_tell(reader, config_path(reader, "admin.hosts[%zu]", i),
+                        "for example gw1.internal, or *.monitoring.svc",
+                        "%s is not the name of a host, without its port",
+                        *hosts[i] ? hosts[i] : "nothing");
+    }
+    config->admin_hosts = hosts;
+    config->n_admin_hosts = (uint32_t)text->n_hosts;
+}
+
 void config_read_listeners(ConfigReader *reader)
 {
     const Passerelle__Config__Config *text = reader->file.content;
@@ -112,12 +138,6 @@ void config_read_listeners(ConfigReader *reader)
     }
     check_identity_header(reader);
 
-    if (!text->admin || !text->admin->address ||
-        !config_address(reader, text->admin->address, true, "admin.address", &config->admin))
-        return;
-    for (uint32_t i = 0; i < config->n_listeners; i++)
-        if (strcmp(config->listeners[i].address.text, config->admin.text) == 0 &&
-            (config->admin.port || config->admin.path))
-            config_tell(reader, "admin.address", NULL, "listen[%u] has the address %s already", i,
-                        config->admin.text);
+    if (text->admin)
+        read_admin(reader, text->admin);
 }

@@ -191,5 +191,9 @@ void config_report_json(const Config *config, const Problems *problems, Buffer *
         buffer_add_text(out, i ? "," : "");
         add_service_json(&config->services[i], out);
     }
+    buffer_add_text(out, "],\"warnings\":[");
+    Buffer warning = buffer_in(out->arena);
+    if (config && descriptors_warn(config, &warning))
+        json_write_string(out, buffer_bytes(&warning));
     buffer_add_text(out, "]}\n");
 }

@@ -69,6 +69,7 @@ static void ask(ConfigReader *reader, Version *version, const Passerelle__Config
         .version = version->name,
         .timeout = text->timeout,
         .most = text->bytes,
+        .cancelled = reader->cancelled,
     };
     Result r = reflection_schema(reader->config, &source, reader->arena, &reflected->set, &version->schema);
     if (!failed(r))

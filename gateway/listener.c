@@ -43,14 +43,18 @@ static void listener_pause(Listener *listener)
     timer_start(&loop->timers, &listener->pause, loop->now + PAUSE_TIME);
 }
 
-static void report(Listener *listener, int error)
+static void report(Listener *listener, Result why)
 {
     Loop *loop = listener->set->loop;
     if (listener->reported && loop->now - listener->reported < REPORT_TIME)
         return;
     listener->reported = loop->now;
-    Result why = FAIL(loop_scratch(loop), FAULT_SYSTEM, "accepting: %s", strerror(error));
     telemetry_event("error", "accept_failed", why, "listener %s", listener->address);
+}
+
+static Result system_error(Listener *listener, int error)
+{
+    return FAIL(loop_scratch(listener->set->loop), FAULT_SYSTEM, "accepting: %s", strerror(error));
 }
 
 static int open_spare(void)
@@ -74,6 +78,27 @@ static void send_one_away(Listener *listener)
     set->spare = open_spare();
 }
 
+/* The number of the descriptor shows that all those for clients are in use. */
+static void refuse(Listener *listener, int fd)
+{
+    Loop *loop = listener->set->loop;
+    close(fd);
+    telemetry_count(loop, COUNTER_CONNECTIONS_REFUSED);
+    report(listener,
+           FAIL(loop_scratch(loop), FAULT_OVERLOADED,
+                "all file descriptors for clients are in use: those from %u to %u are reserved for "
+                "instances and for the gateway itself",
+                loop->config->descriptors.clients, loop->config->descriptors.most));
+}
+
+static void take(Listener *listener, int fd, const struct sockaddr *peer)
+{
+    if (descriptor_within(listener->set->loop->config->descriptors.clients, fd))
+        connection_accept(listener->set->connections, fd, peer, listener->address, listener->tls);
+    else
+        refuse(listener, fd);
+}
+
 /* True: go on accepting. */
 static bool accept_failed(Listener *listener, int error)
 {
@@ -94,7 +119,7 @@ static bool accept_failed(Listener *listener, int error)
     case ENFILE: send_one_away(listener); break;
     default: break;
     }
-    report(listener, error);
+    report(listener, system_error(listener, error));
     return false;
 }
 
@@ -108,8 +133,7 @@ static int accept_some(Listener *listener, int n)
             accept4(listener->fd, (struct sockaddr *)&peer, &size, SOCK_NONBLOCK | SOCK_CLOEXEC);
         int error = errno;
         if (fd >= 0)
-            connection_accept(listener->set->connections, fd, (struct sockaddr *)&peer,
-                              listener->address, listener->tls);
+            take(listener, fd, (struct sockaddr *)&peer);
         else if (!accept_failed(listener, error))
             return error;
     }
@@ -137,7 +161,7 @@ static void listener_open(ListenerSet *set, const ListenerConfig *config, int fd
     listener->pause.fire = on_pause_over;
     int error = uv_poll_init(&set->loop->uv, &listener->poll, fd);
     if (error) {
-        report(listener, -error);
+        report(listener, system_error(listener, -error));
         close(fd);
         free(listener);
         return;

@@ -172,14 +172,15 @@ void loop_post(Loop *loop, void (*run)(Loop *loop, void *argument), void *argume
     CHECK(uv_async_send(&p->posted) == 0);
 }
 
-/* What libuv can refuse here are file descriptors at the start of the process: there is no way on.
- */
-void loop_init(Loop *loop, uint32_t index)
+Result loop_open(Loop *loop, uint32_t index, Arena *arena)
 {
+    *loop = (Loop){.index = index, .now = clock_now()};
+    int error = uv_loop_init(&loop->uv);
+    if (error)
+        return FAIL(arena, FAULT_SYSTEM, "making an event loop: %s", uv_strerror(error));
     LoopPrivate *p = calloc(1, sizeof(*p));
     CHECK(p);
-    *loop = (Loop){.index = index, .now = clock_now(), .private = p};
-    CHECK(uv_loop_init(&loop->uv) == 0);
+    loop->private = p;
     loop->uv.data = loop;
     random_seed(&loop->random);
     timer_wheel_init(&loop->timers, loop->now);
@@ -195,6 +196,7 @@ void loop_init(Loop *loop, uint32_t index)
     p->record_buffer = malloc(LOOP_RECORD_SIZE);
     CHECK(p->read_buffer && p->plain_buffer && p->cipher_buffer && p->record_buffer);
 
+    /* None of these opens anything. */
     CHECK(uv_async_init(&loop->uv, &p->posted, on_posted) == 0);
     CHECK(uv_prepare_init(&loop->uv, &p->before_wait) == 0);
     CHECK(uv_check_init(&loop->uv, &p->after_wait) == 0);
@@ -203,6 +205,15 @@ void loop_init(Loop *loop, uint32_t index)
     p->posted.data = p->before_wait.data = p->after_wait.data = p->wake.data = loop;
     CHECK(uv_prepare_start(&p->before_wait, before_wait) == 0);
     CHECK(uv_check_start(&p->after_wait, after_wait) == 0);
+    return OK;
+}
+
+void loop_init(Loop *loop, uint32_t index)
+{
+    Arena *arena = arena_new(ARENA_UNLIMITED);
+    Result r = loop_open(loop, index, arena);
+    CHECK(!failed(r));
+    arena_free(arena);
 }
 
 void loop_run(Loop *loop)

@@ -2,7 +2,7 @@
  * Loop: one event loop with everything that its thread owns: connections, pools, timers, counters.
  *
  * One per core. A call never leaves its loop, and nothing here is shared: other threads reach a loop by
- * loop_post only. Lives from loop_init to loop_deinit; in between one thread is in loop_run.
+ * loop_post only. Lives from loop_init or loop_open to loop_deinit; in between one thread is in loop_run.
  *
  *      wait -> [events: read, parse, act] -> [timers] -> [deferred work: flush] -> wait
  */
@@ -41,7 +41,10 @@ struct Loop {
     LoopPrivate *private; /* of loop.c and the files that it serves: loop_internal.h */
 };
 
-/* Any thread. The caller fills in config, upstreams and telemetry before loop_run. */
+/* Any thread. The caller fills in config, upstreams and telemetry before loop_run. Fault: SYSTEM (no descriptors). */
+MUST_USE Result loop_open(Loop *loop, uint32_t index, Arena *arena);
+
+/* The same at the start of the process, where without a loop there is no way on. */
 void loop_init(Loop *loop, uint32_t index);
 
 /* Runs until loop_stop, on the calling thread. */

@@ -7,14 +7,10 @@
 #include "gateway/telemetry.h"
 #include "gateway/worker.h"
 
-#include <pthread.h>
 #include <signal.h>
 #include <stdlib.h>
-#include <sys/resource.h>
 
-enum { SIGNALS = 3, MAX_WORKERS = 1024 };
-
-static const int signal_numbers[SIGNALS] = {SIGTERM, SIGINT, SIGHUP};
+enum { MAX_WORKERS = 1024 };
 
 typedef struct Process {
     uv_loop_t loop; /* of the main thread */
@@ -55,6 +51,8 @@ static void stop(Process *p)
     atomic_store(&p->ready, false);
     telemetry_event("info", again ? "stopping_now" : "stopping", OK, "%s",
                     again ? "calls at work are broken off" : "calls at work may finish");
+    if (p->reload)
+        reload_cancel(p->reload);
     for (uint32_t i = 0; i < p->n_workers; i++)
         (again ? worker_abort : worker_drain)(p->workers[i]);
 }
@@ -66,8 +64,10 @@ static void begin_reload(Process *p)
     if (p->stopping)
         return;
     p->reload_again = p->reload != NULL;
-    if (!p->reload)
-        p->reload = reload_start(p->config_path, p->config, p->n_workers, wake, p);
+    if (p->reload)
+        return;
+    descriptors_raise(); /* the hard limit may be another one since */
+    p->reload = reload_start(p->config_path, p->config, p->n_workers, wake, p);
 }
 
 /* Where the old config has no admin listener at the address, a new one is started before the old
@@ -79,7 +79,7 @@ static Result reload_admin(Process *p, Arena *arena, const Config *config)
         return OK;
     Admin *admin = NULL;
     if (config->admin.host || config->admin.path) {
-        Result r = admin_start(arena, &config->admin, &p->ready, &admin);
+        Result r = admin_start(arena, config, &p->ready, &admin);
         if (failed(r))
             return r;
     }
@@ -110,6 +110,15 @@ static void tell_doubts(const Config *config)
     arena_free(arena);
 }
 
+static void tell_few_descriptors(const Config *config)
+{
+    Arena *arena = arena_new(ARENA_UNLIMITED);
+    Buffer text = buffer_in(arena);
+    if (descriptors_warn(config, &text))
+        telemetry_event("warning", "few_descriptors", OK, "%.*s", BYTES_ARGS(buffer_bytes(&text)));
+    arena_free(arena);
+}
+
 static void use_config(Process *p, Config *config)
 {
     Config *old = p->config;
@@ -120,10 +129,25 @@ static void use_config(Process *p, Config *config)
         worker_reload(p->workers[i], config, reload_sockets(p->reload), reload_taken, p->reload);
     bind_forget(old, config);
     tell_what_stays(old, config);
+    tell_few_descriptors(config);
     telemetry_event("info", "config_loaded", OK, "generation %llu of %s",
                     (unsigned long long)config->generation, p->config_path);
     tell_doubts(config);
     config_unref(old);
+}
+
+static void refuse_config(Process *p, Result why, Config *config)
+{
+    if (!p->stopping) {
+        telemetry_reload_failed();
+        telemetry_event("error", "config_refused", why, "%s: the running config stays",
+                        p->config_path);
+    }
+    reload_drop(p->reload);
+    if (config) {
+        bind_forget(config, p->config);
+        config_unref(config);
+    }
 }
 
 static void end_reload(Process *p)
@@ -137,18 +161,10 @@ static void end_reload(Process *p)
         r = reload_admin(p, arena, config);
     if (!failed(r))
         r = telemetry_reopen(arena, config->log_file);
-    if (failed(r)) {
-        telemetry_reload_failed();
-        telemetry_event("error", "config_refused", r, "%s: the running config stays",
-                        p->config_path);
-        reload_drop(p->reload);
-        if (config) {
-            bind_forget(config, p->config);
-            config_unref(config);
-        }
-    } else {
+    if (failed(r))
+        refuse_config(p, r, config);
+    else
         use_config(p, config);
-    }
     p->reload = NULL;
     arena_free(arena);
     if (p->reload_again)
@@ -157,26 +173,13 @@ static void end_reload(Process *p)
 
 /* ---- The main thread's loop ----------------------------------------------------------------- */
 
-/*
- * All threads but this one are made with the signals blocked, and this one has them blocked but for
- * its loop's time: so none comes when nobody listens yet, and a second SIGTERM does not kill what
- * is leaving already.
- */
-static void block_signals(int how)
-{
-    sigset_t set;
-    sigemptyset(&set);
-    for (int i = 0; i < SIGNALS; i++)
-        sigaddset(&set, signal_numbers[i]);
-    pthread_sigmask(how, &set, NULL);
-}
-
-/* The threads are waited for before what they wake us with is closed. */
+/* The threads are waited for before what they wake us with is closed. Signals are held back again,
+ * so that a second SIGTERM does not kill what is leaving already. */
 static void close_down(Process *p)
 {
     for (uint32_t i = 0; i < p->n_workers; i++)
         worker_join(p->workers[i]);
-    block_signals(SIG_BLOCK);
+    signals_hold();
     for (int i = 0; i < SIGNALS; i++)
         uv_close((uv_handle_t *)&p->signals[i], NULL);
     uv_close((uv_handle_t *)&p->woken, NULL);
@@ -215,15 +218,6 @@ static void listen_for_signals(Process *p)
 
 /* ---- Starting ------------------------------------------------------------------------------- */
 
-static void raise_descriptor_limit(void)
-{
-    struct rlimit limit;
-    if (getrlimit(RLIMIT_NOFILE, &limit) == 0) {
-        limit.rlim_cur = limit.rlim_max;
-        setrlimit(RLIMIT_NOFILE, &limit); /* a wish: accept says it when there are too few */
-    }
-}
-
 static uint32_t count_workers(const Config *config)
 {
     uint32_t n = config->n_loops ? config->n_loops : (uint32_t)uv_available_parallelism();
@@ -256,7 +250,7 @@ static Result start_admin(Process *p, Arena *arena)
     const Address *address = &p->config->admin;
     if (!address->host && !address->path)
         return OK;
-    Result r = admin_start(arena, address, &p->ready, &p->admin);
+    Result r = admin_start(arena, p->config, &p->ready, &p->admin);
     if (failed(r))
         return FAIL_OVER(arena, r, FAULT_SYSTEM, "starting the admin listener at %s",
                          address->text);
@@ -272,6 +266,7 @@ static Result run_workers(Process *p, Arena *arena, BoundSocket *sockets)
     if (failed(r))
         return r;
     listen_for_signals(p);
+    tell_few_descriptors(p->config);
     r = start_workers(p, arena, sockets);
     if (failed(r)) {
         p->stopping = true;
@@ -281,31 +276,50 @@ static Result run_workers(Process *p, Arena *arena, BoundSocket *sockets)
         telemetry_event("info", "started", OK, "%u loops, config %s", p->n_workers, p->config_path);
         tell_doubts(p->config);
     }
-    block_signals(SIG_UNBLOCK);
+    signals_release();
     uv_run(&p->loop, UV_RUN_DEFAULT);
     CHECK(uv_loop_close(&p->loop) == 0);
     return r;
 }
 
-Result process_run(Arena *arena, Config *config, const char *config_path)
+static Result check_descriptors(Arena *arena, const Config *config)
+{
+    const Descriptors *d = &config->descriptors;
+    return d->room
+               ? OK
+               : FAIL(arena, FAULT_SYSTEM,
+                      "the hard limit of file descriptors, %u, leaves none for clients", d->most);
+}
+
+static Result open_all(Process *p, Arena *arena, BoundSocket **sockets)
+{
+    descriptors_raise();
+    Result r = check_descriptors(arena, p->config);
+    if (!failed(r))
+        r = bind_listeners(arena, p->config, NULL, p->n_workers, sockets);
+    if (failed(r))
+        return r;
+    r = telemetry_start(arena, p->config->log_file, p->config->node);
+    if (failed(r)) {
+        bind_close(*sockets, p->n_workers);
+        bind_forget(p->config, NULL);
+    }
+    return r;
+}
+
+Result process_run(Arena *arena, Config *config, const char *config_path, EarlyStop *stop)
 {
     Process p = {.config = config, .config_path = config_path, .n_workers = count_workers(config)};
     p.shared.on_ended = on_worker_ended;
     p.shared.owner = &p;
-    signal(SIGPIPE, SIG_IGN);
-    block_signals(SIG_BLOCK);
-    raise_descriptor_limit();
-
     BoundSocket *sockets = NULL;
-    Result r = bind_listeners(arena, config, NULL, p.n_workers, &sockets);
+    Result r = open_all(&p, arena, &sockets);
+    early_stop_end(stop);
     if (!failed(r)) {
-        r = telemetry_start(arena, config->log_file, config->node);
-        if (!failed(r)) {
-            r = run_workers(&p, arena, sockets);
-            admin_stop(p.admin);
-            telemetry_event("info", "stopped", r, "all calls have ended");
-            telemetry_stop();
-        }
+        r = run_workers(&p, arena, sockets);
+        admin_stop(p.admin);
+        telemetry_event("info", "stopped", r, "all calls have ended");
+        telemetry_stop();
         bind_close(sockets, p.n_workers);
         bind_forget(p.config, NULL);
     }

@@ -9,6 +9,9 @@
 
 enum { RESET_CANCEL = 8 /* RFC 9113 section 7 */ };
 
+/* How often `cancelled` is read. A flag, since the thread that sets it does not know this loop. */
+#define LOOK_TIME (50 * MILLISECOND)
+
 static const char *const methods[] = {
     "/grpc.reflection.v1.ServerReflection/ServerReflectionInfo",
     "/grpc.reflection.v1alpha.ServerReflection/ServerReflectionInfo",
@@ -20,7 +23,7 @@ typedef struct Fetch {
     const ReflectionSource *source;
     Arena *arena;
     Gathering gathering;
-    Timer deadline;
+    Timer deadline, look;
     UpstreamWait wait;
     uint32_t method; /* in `methods` */
     HttpStream *stream;
@@ -54,6 +57,15 @@ static void on_deadline(Timer *timer)
     Fetch *f = (Fetch *)((char *)timer - offsetof(Fetch, deadline));
     end(f, FAIL(f->arena, FAULT_DEADLINE_EXCEEDED, "the schema was not there within %.1f s",
                 (double)f->source->timeout / SECOND));
+}
+
+static void on_look(Timer *timer)
+{
+    Fetch *f = (Fetch *)((char *)timer - offsetof(Fetch, look));
+    if (atomic_load(f->source->cancelled))
+        end(f, FAIL(f->arena, FAULT_CANCELLED, "the schema is no longer wanted"));
+    else
+        timer_start(&f->loop.timers, timer, f->loop.now + LOOK_TIME);
 }
 
 /* ---- Asking ---------------------------------------------------------------------------------- */
@@ -210,15 +222,23 @@ static const HttpStreamEvents stream_events = {on_head, on_body, on_end, on_drai
 static void run(Fetch *f, Config *config)
 {
     Loop *loop = &f->loop;
-    loop_init(loop, 0);
+    Result r = loop_open(loop, 0, f->arena);
+    if (failed(r)) {
+        f->result = r;
+        return;
+    }
     loop->config = config;
     loop->upstreams = upstreams_new(loop);
     f->deadline.fire = on_deadline;
     timer_start(&loop->timers, &f->deadline, loop->now + f->source->timeout);
+    f->look.fire = on_look;
+    if (f->source->cancelled)
+        on_look(&f->look);
     begin(f);
     loop_run(loop);
 
     timer_stop(&loop->timers, &f->deadline);
+    timer_stop(&loop->timers, &f->look);
     upstream_cancel(&f->wait);
     leave_stream(f);
     upstreams_close(loop->upstreams, FAIL(f->arena, FAULT_CANCELLED, "nothing more is asked"));

@@ -16,13 +16,15 @@ typedef struct ReflectionSource {
     const char *version_header, *version; /* said with the request, to an instance that tells versions apart */
     int64_t timeout;          /* nanoseconds, for all of it */
     size_t most;              /* bytes of all answers together */
+    const atomic_bool *cancelled; /* set by another thread: the schema is no longer wanted; may be NULL */
 } ReflectionSource;
 
 /*
  * `config` is the one that is being loaded: its limits are there already. The schema, and the FileDescriptorSet
  * that it is made of, live in the arena, which has no limit; each service in the package that the instance
  * tells of is in it. Faults: UPSTREAM_DOWN, UPSTREAM_RESET, DEADLINE_EXCEEDED (retryable: the instance is not
- * there now), UPSTREAM_STATUS, UPSTREAM_PROTOCOL, BAD_SCHEMA and those of gathering_take.
+ * there now), UPSTREAM_STATUS, UPSTREAM_PROTOCOL, BAD_SCHEMA, CANCELLED, SYSTEM and those of
+ * gathering_take.
  */
 MUST_USE Result reflection_schema(Config *config, const ReflectionSource *source, Arena *arena, Bytes *set_out,
                                   const Schema **schema_out);

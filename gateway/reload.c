@@ -1,10 +1,10 @@
 #include "gateway/reload.h"
 
 #include "base/arena.h"
+#include "gateway/signals.h"
 
 #include <stdio.h>
 #include <stdlib.h>
-#include <uv.h>
 
 struct Reload {
     const char *path;
@@ -13,12 +13,12 @@ struct Reload {
     void (*on_read)(void *owner);
     void *owner;
 
-    uv_thread_t thread;
+    pthread_t thread;
     Arena *arena; /* of what is below, but for the config */
     Config *config;
     BoundSocket *sockets;
     Result result;
-    atomic_bool read;
+    atomic_bool read, cancelled;
     atomic_uint n_left; /* workers that have not taken their sockets */
 };
 
@@ -35,8 +35,11 @@ static Result load(Reload *reload)
 {
     Arena *arena = arena_new(ARENA_UNLIMITED);
     Problems problems = problems_in(reload->arena);
-    Result r = config_load(reload->path, arena, &problems, &reload->config);
-    if (problems.n) {
+    Result r =
+        config_load_unless(&reload->cancelled, reload->path, arena, &problems, &reload->config);
+    if (atomic_load(&reload->cancelled) && !reload->config) {
+        r = FAIL(reload->arena, FAULT_SHUTTING_DOWN, "the gateway stops");
+    } else if (problems.n) {
         print_problems(&problems, reload->arena);
         r = FAIL(reload->arena, FAULT_BAD_CONFIG, "%zu %s in %s", problems.n,
                  problems.n == 1 ? "mistake" : "mistakes", reload->path);
@@ -48,7 +51,7 @@ static Result load(Reload *reload)
     return r;
 }
 
-static void read_config(void *argument)
+static void *read_config(void *argument)
 {
     Reload *reload = argument;
     reload->result = load(reload);
@@ -57,6 +60,7 @@ static void read_config(void *argument)
                                         reload->n_workers, &reload->sockets);
     atomic_store(&reload->read, true);
     reload->on_read(reload->owner);
+    return NULL;
 }
 
 Reload *reload_start(const char *path, Config *running, uint32_t n_workers,
@@ -71,7 +75,7 @@ Reload *reload_start(const char *path, Config *running, uint32_t n_workers,
     reload->owner = owner;
     reload->arena = arena_new(ARENA_UNLIMITED);
     atomic_init(&reload->n_left, n_workers);
-    CHECK(uv_thread_create(&reload->thread, read_config, reload) == 0);
+    CHECK(signals_make_thread(&reload->thread, read_config, reload) == 0);
     return reload;
 }
 
@@ -80,9 +84,14 @@ bool reload_is_read(const Reload *reload)
     return atomic_load(&reload->read);
 }
 
+void reload_cancel(Reload *reload)
+{
+    atomic_store(&reload->cancelled, true);
+}
+
 Result reload_finish(Reload *reload, Arena *arena, Config **config_out)
 {
-    uv_thread_join(&reload->thread);
+    CHECK(pthread_join(reload->thread, NULL) == 0);
     config_unref(reload->running);
     if (failed(reload->result)) {
         if (reload->config)

@@ -18,6 +18,10 @@ Reload *reload_start(const char *path, Config *running, uint32_t n_workers,
 
 bool reload_is_read(const Reload *reload);
 
+/* The config is no longer wanted: the reload stops waiting for instances. on_read is still called;
+   reload_finish then fails with SHUTTING_DOWN, unless the config had been read before. */
+void reload_cancel(Reload *reload);
+
 /* After that: the caller gets a reference to the config, or why there is none. All mistakes in it
    have been printed to stderr. Afterwards either reload_drop, or reload_taken once by each worker.
  */

@@ -385,6 +385,14 @@ static void on_connected(uv_connect_t *request, int status)
         socket_begin(socket);
 }
 
+/* A descriptor beyond the bound is closed with the socket, after on_lost. */
+static void keep_within(Socket *socket, uint32_t bound)
+{
+    uv_os_fd_t fd;
+    if (uv_fileno(&socket->uv.handle, &fd) == 0 && !descriptor_within(bound, fd))
+        socket_break(socket, UV_EMFILE);
+}
+
 void socket_connect(Socket *socket, Loop *loop, const SocketEvents *events,
                     const struct sockaddr *address, const char *path, const SocketPeer *peer)
 {
@@ -399,6 +407,7 @@ void socket_connect(Socket *socket, Loop *loop, const SocketEvents *events,
     request->data = socket;
     if (!address) {
         uv_pipe_connect(request, &socket->uv.pipe, path, on_connected);
+        keep_within(socket, peer->descriptors);
         return;
     }
     error = uv_tcp_connect(request, &socket->uv.tcp, address, on_connected);
@@ -409,6 +418,7 @@ void socket_connect(Socket *socket, Loop *loop, const SocketEvents *events,
     }
     uv_tcp_nodelay(&socket->uv.tcp, 1);
     uv_tcp_keepalive(&socket->uv.tcp, 1, KEEPALIVE_DELAY);
+    keep_within(socket, peer->descriptors);
 }
 
 static void on_shut(uv_shutdown_t *request, int status)

@@ -75,11 +75,12 @@ struct Socket {
 void socket_open(Socket *socket, Loop *loop, const SocketEvents *events, int fd, bool tcp,
                  SSL_CTX *tls);
 
-/* How to speak TLS to a peer. */
+/* How to reach a peer. */
 typedef struct SocketPeer {
     SSL_CTX *tls;     /* NULL: in clear */
     const char *name; /* to ask for and to verify; a host name or an IP address */
     const char *alpn; /* the one protocol that is wanted: "h2"; NULL: not said */
+    uint32_t descriptors; /* bound of its number: descriptors.h; 0: none */
 } SocketPeer;
 
 /* Starts to connect: to an IP address or, when `address` is NULL, to the unix socket at `path`.

@@ -32,13 +32,15 @@ static int64_t time_or(int64_t time, int64_t other)
     return time ? time : other;
 }
 
-static UpstreamLimits limits_for(const Limits *limits, bool http2)
+static UpstreamLimits limits_for(const Config *config, bool http2)
 {
+    const Limits *limits = &config->limits;
     UpstreamLimits l = {
         .connect_time = time_or(limits->connect_time, CONNECT_TIME),
         .idle_time = time_or(limits->instance_idle_time, http2 ? HTTP2_IDLE_TIME : HTTP1_IDLE_TIME),
         .ping_time = time_or(limits->ping_time, PING_TIME),
         .send_time = limits->send_time,
+        .descriptors = config->descriptors.instances,
         .http = limits->http,
     };
     uint32_t most = http2 ? limits->http2_connections : limits->http1_connections;
@@ -122,7 +124,7 @@ static Upstream *upstream_new(UpstreamTable *table, const Instance *instance)
     u->address.host = copy_of(instance->address.host);
     u->address.path = copy_of(instance->address.path);
     u->http2 = instance->http2;
-    u->limits = limits_for(&table->loop->config->limits, u->http2);
+    u->limits = limits_for(table->loop->config, u->http2);
     u->tls_name = copy_of(instance->tls_name);
     u->tls = instance->tls;
     if (u->tls)
@@ -520,7 +522,7 @@ void upstreams_reload(UpstreamTable *table)
     memset(table->cache, 0, sizeof(table->cache));
     for (Upstream *u = table->first; u; u = u->next) {
         u->instance = NULL;
-        u->limits = limits_for(&config->limits, u->http2);
+        u->limits = limits_for(config, u->http2);
     }
     for (uint32_t i = 0; i < config->n_services; i++) {
         const Service *service = &config->services[i];

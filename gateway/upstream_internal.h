@@ -31,6 +31,7 @@ typedef enum LinkState {
 typedef struct UpstreamLimits {
     int64_t connect_time, idle_time, ping_time, send_time;
     uint32_t connections;
+    uint32_t descriptors; /* bound of their numbers: descriptors.h */
     HttpLimits http;
 } UpstreamLimits;
 

@@ -315,6 +315,7 @@ static SocketPeer peer_of(const Upstream *u)
         .tls = u->tls,
         .name = u->tls_name ? u->tls_name : u->address.host,
         .alpn = u->http2 ? "h2" : "http/1.1",
+        .descriptors = u->limits.descriptors,
     };
 }
 

@@ -15,14 +15,21 @@ typedef struct Listener {
 
 static Listener listener;
 
+enum { MOST = 8 };
+
+static Config config_at(Address address)
+{
+    return (Config){.admin = address, .descriptors = {.admin = MOST}};
+}
+
 static int begin(void **state)
 {
-    static const Address address = {.text = "127.0.0.1:0", .host = "127.0.0.1"};
+    const Config config = config_at((Address){.text = "127.0.0.1:0", .host = "127.0.0.1"});
     if (fixture_begin(state) != 0)
         return -1;
     listener.f = *state;
     atomic_store(&listener.ready, true);
-    return failed(admin_start(listener.f->arena, &address, &listener.ready, &listener.admin)) ? -1 : 0;
+    return failed(admin_start(listener.f->arena, &config, &listener.ready, &listener.admin)) ? -1 : 0;
 }
 
 static int end(void **state)
@@ -60,7 +67,7 @@ static const char *exchange(Arena *arena, int fd, const char *text)
 static const char *ask(const char *verb, const char *path, const char *more)
 {
     Arena *arena = listener.f->arena;
-    const char *text = arena_printf(arena, "%s %s HTTP/1.1\r\nhost: x\r\nconnection: close\r\n%s\r\n", verb,
+    const char *text = arena_printf(arena, "%s %s HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n%s\r\n", verb,
                                     path, more);
     return exchange(arena, connect_to(admin_port(listener.admin)), text);
 }
@@ -138,7 +145,7 @@ static void it_stops_while_connections_are_open(void **state)
 {
     Fixture *f = listener.f;
     int idle = connect_to(admin_port(listener.admin)), half = connect_to(admin_port(listener.admin));
-    const char *kept = "GET /healthz HTTP/1.1\r\nhost: x\r\n\r\n", *part = "GET /heal";
+    const char *kept = "GET /healthz HTTP/1.1\r\nhost: localhost\r\n\r\n", *part = "GET /heal";
     char answer[1024];
     assert_int_equal(write(idle, kept, strlen(kept)), strlen(kept));
     assert_true(read(idle, answer, sizeof answer) > 0);
@@ -152,33 +159,100 @@ static void it_stops_while_connections_are_open(void **state)
     close(half);
 
     /* And the port is free again. */
-    Address address = {.text = "again", .host = "127.0.0.1", .port = port};
-    assert_ok(f->arena, admin_start(f->arena, &address, &listener.ready, &listener.admin));
+    const Config config = config_at((Address){.text = "again", .host = "127.0.0.1", .port = port});
+    assert_ok(f->arena, admin_start(f->arena, &config, &listener.ready, &listener.admin));
     assert_has(ask("GET", "/healthz", ""), "alive");
 }
 
-static void too_many_connections_are_closed(void **state)
+/* Asks on a connection that stays; gives whether there was an answer. */
+static bool ask_on(int fd, const char *path)
 {
-    int fds[80];
-    for (int i = 0; i < 80; i++)
-        fds[i] = connect_to(admin_port(listener.admin));
+    char text[256], answer[4096];
+    int size = snprintf(text, sizeof text, "GET %s HTTP/1.1\r\nhost: 127.0.0.1\r\n\r\n", path);
+    ssize_t n = 0;
+    return send(fd, text, (size_t)size, MSG_NOSIGNAL) == size && (n = read(fd, answer, sizeof answer)) > 12 &&
+           memcmp(answer, "HTTP/1.1 200", 12) == 0;
+}
+
+static bool is_closed(int fd)
+{
     char byte;
-    assert_true(read(fds[79], &byte, 1) <= 0);
-    for (int i = 0; i < 80; i++)
+    return read(fd, &byte, 1) <= 0;
+}
+
+static void a_newcomer_takes_the_place_of_whoever_was_silent_longest(void **state)
+{
+    int fds[MOST + 1];
+    for (int i = 0; i < MOST; i++) {
+        fds[i] = connect_to(admin_port(listener.admin));
+        assert_true(ask_on(fds[i], "/healthz"));
+    }
+    assert_true(ask_on(fds[0], "/healthz")); /* all have room, and now the second was silent longest */
+    fds[MOST] = connect_to(admin_port(listener.admin));
+    assert_true(ask_on(fds[MOST], "/healthz"));
+    assert_true(is_closed(fds[1]));
+    for (int i = 0; i <= MOST; i++) {
+        if (i != 1)
+            assert_true(ask_on(fds[i], "/readyz"));
         close(fds[i]);
-    const char *answer;
-    do /* until it has seen that they are gone */
-        answer = ask("GET", "/healthz", "");
-    while (!answer[0]);
-    assert_has(answer, "alive");
+    }
+}
+
+static void hundreds_who_say_nothing_or_half_of_something_hold_up_nobody(void **state)
+{
+    enum { SILENT = 300 };
+    static const char *const said[] = {"", "GET /metr", "GET /config HTTP/1.1\r\nhost: localhost\r\n\r\n"};
+    int fds[SILENT];
+    for (int i = 0; i < SILENT; i++) {
+        fds[i] = connect_to(admin_port(listener.admin));
+        send(fds[i], said[i % 3], strlen(said[i % 3]), MSG_NOSIGNAL);
+    }
+    assert_has(ask("GET", "/healthz", ""), "alive");
+    assert_has(ask("GET", "/metrics", ""), "passerelle_build_info");
+    for (int i = 0; i < SILENT; i++)
+        close(fds[i]);
+    assert_has(ask("GET", "/healthz", ""), "alive");
+}
+
+static const char *ask_as(const char *host)
+{
+    Arena *arena = listener.f->arena;
+    return exchange(arena, connect_to(admin_port(listener.admin)),
+                    arena_printf(arena, "GET /config HTTP/1.1\r\nhost: %s\r\nconnection: close\r\n\r\n", host));
+}
+
+static void who_asks_by_an_unknown_name_is_told_which_setting_allows_it(void **state)
+{
+    static const char *const hosts[] = {"*.monitoring.svc"};
+    const char *answer = ask_as("rebound.example:9901");
+    assert_has(answer, "HTTP/1.1 421 Misdirected Request\r\n");
+    assert_has(answer, "content-type: application/problem+json\r\n");
+    assert_has(answer, "admin.hosts");
+    assert_null(strstr(answer, "generation"));
+    assert_has(ask_as("gw1.monitoring.svc:9901"), " 421 ");
+
+    listener.f->config->admin_hosts = hosts; /* as a reload does, by another config */
+    listener.f->config->n_admin_hosts = 1;
+    assert_has(ask_as("gw1.monitoring.svc:9901"), " 200 ");
+}
+
+static void the_name_counts_wherever_the_request_has_it(void **state)
+{
+    Arena *arena = listener.f->arena;
+    uint16_t port = admin_port(listener.admin);
+    const char *whole = "GET http://rebound.example/config HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\r\n";
+    assert_null(strstr(exchange(arena, connect_to(port), whole), "generation"));
+    const char *none = "GET /healthz HTTP/1.0\r\n\r\n"; /* a simple health check: no browser */
+    assert_has(exchange(arena, connect_to(port), none), "alive");
 }
 
 static void an_address_that_is_taken_is_an_error(void **state)
 {
     Arena *arena = listener.f->arena;
     Admin *second = NULL;
-    Address address = {.text = "second", .host = "127.0.0.1", .port = admin_port(listener.admin)};
-    Result r = admin_start(arena, &address, &listener.ready, &second);
+    const Config config =
+        config_at((Address){.text = "second", .host = "127.0.0.1", .port = admin_port(listener.admin)});
+    Result r = admin_start(arena, &config, &listener.ready, &second);
     assert_fault(r, FAULT_SYSTEM);
     assert_non_null(strstr(error_text(arena, r), "Address already in use"));
     assert_null(second);
@@ -188,14 +262,14 @@ static void it_listens_on_a_unix_socket(void **state)
 {
     Arena *arena = listener.f->arena;
     const char *path = arena_printf(arena, "%s.sock", listener.f->log);
-    Address address = {.text = arena_printf(arena, "unix:%s", path), .path = path};
+    const Config config = config_at((Address){.text = arena_printf(arena, "unix:%s", path), .path = path});
     Admin *admin;
-    assert_ok(arena, admin_start(arena, &address, &listener.ready, &admin));
+    assert_ok(arena, admin_start(arena, &config, &listener.ready, &admin));
     struct sockaddr_un name = {.sun_family = AF_UNIX};
     strcpy(name.sun_path, path);
     int fd = socket(AF_UNIX, SOCK_STREAM, 0);
     assert_int_equal(connect(fd, (struct sockaddr *)&name, sizeof name), 0);
-    assert_has(exchange(arena, fd, "GET /healthz HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n"), "alive");
+    assert_has(exchange(arena, fd, "GET /healthz HTTP/1.1\r\nhost: any.name\r\nconnection: close\r\n\r\n"), "alive");
     assert_int_equal(admin_port(admin), 0);
     admin_stop(admin);
     assert_int_equal(access(path, F_OK), -1);
@@ -214,7 +288,10 @@ int main(void)
         TEST(a_head_has_no_body),
         TEST(bodies_that_nobody_wants_are_refused),
         TEST(it_stops_while_connections_are_open),
-        TEST(too_many_connections_are_closed),
+        TEST(a_newcomer_takes_the_place_of_whoever_was_silent_longest),
+        TEST(hundreds_who_say_nothing_or_half_of_something_hold_up_nobody),
+        TEST(who_asks_by_an_unknown_name_is_told_which_setting_allows_it),
+        TEST(the_name_counts_wherever_the_request_has_it),
         TEST(an_address_that_is_taken_is_an_error),
         TEST(it_listens_on_a_unix_socket),
     };

@@ -306,6 +306,50 @@ static bool somebody_was_refused(void)
     return counted[COUNTER_CONNECTIONS_REFUSED] > 0;
 }
 
+static unsigned expected_refused;
+
+static bool as_many_were_refused(void)
+{
+    return counted[COUNTER_CONNECTIONS_REFUSED] >= expected_refused;
+}
+
+/* The lowest number that is free. */
+static int next_descriptor(void)
+{
+    int fd = dup(0);
+    close(fd);
+    return fd;
+}
+
+static void clients_leave_the_descriptors_that_are_reserved(void **state)
+{
+    want((Address){.text = "127.0.0.1:0", .host = "127.0.0.1"});
+    BoundSocket *sockets = bind_all(NULL, 1);
+    uint16_t port = port_of(sockets->fds[0]);
+    listeners_apply(&set, &config, sockets);
+
+    int clients[4], first = connect_v4(port);
+    expect_connections(1); /* and libuv has opened what it opens with a loop's first socket */
+    close(first);
+    expect_connections(0);
+    for (int i = 0; i < 4; i++)
+        clients[i] = connect_v4(port); /* they wait in the backlog */
+    config.descriptors.clients = (uint32_t)next_descriptor() + 2;
+    expected_refused = 2;
+    loop_run_until(&loop, as_many_were_refused);
+    assert_int_equal(connections.n, 2);
+    assert_int_equal(counted[COUNTER_CONNECTIONS_REFUSED], 2);
+    assert_int_equal(next_descriptor(), config.descriptors.clients);
+
+    close(clients[0]);
+    expect_connections(1);
+    clients[0] = connect_v4(port); /* the place of one that has left is for the next */
+    expect_connections(2);
+    for (int i = 0; i < 4; i++)
+        close(clients[i]);
+    expect_connections(0);
+}
+
 /* Without a descriptor to accept with, a client is sent away instead of waiting for ever. */
 static void without_descriptors_clients_are_sent_away(void **state)
 {
@@ -353,6 +397,7 @@ int main(void)
         listener_test(a_file_that_is_no_socket_is_left_alone),
         listener_test(a_path_that_is_too_long_is_an_error),
         listener_test(a_reload_keeps_opens_and_closes),
+        listener_test(clients_leave_the_descriptors_that_are_reserved),
         listener_test(without_descriptors_clients_are_sent_away),
     };
     return cmocka_run_group_tests(tests, make_directory, remove_directory);
