@@ -94,6 +94,7 @@ struct Route {
     bool hide_internals;   /* errors do not tell causes and instances */
     const Service *service;  /* of opaque HTTP: one without versions that only has the instances */
     const char *path_prefix; /* opaque HTTP */
+    Bytes loose_prefix;      /* the same, read loosely (http_path.h) */
     const char *file;
     int line;
     uint32_t series;       /* telemetry's: where opaque calls are counted */

@@ -2,6 +2,8 @@
 #include "gateway/config_internal.h"
 
 #include "base/arena.h"
+#include "protocols/http_path.h"
+#include "protocols/http_rules.h"
 
 #include <stdlib.h>
 
@@ -71,12 +73,28 @@ static void read_policy(const Passerelle__Config__Route *text, Route *route)
     }
 }
 
+/* Paths are compared in their normal form: a prefix in any other matches none. */
+static void read_prefix(ConfigReader *reader, const char *match, const char *path, Route *route)
+{
+    Bytes normal;
+    path = config_path(reader, "%s.match", path);
+    route->path_prefix = match;
+    Result r = http_path_normalize(bytes_of(match), reader->arena, &normal);
+    if (!failed(r))
+        r = http_path_read_loosely(normal, reader->arena, &route->loose_prefix);
+    if (failed(r) || !http_is_path(bytes_of(match)) || strchr(match, '?'))
+        config_tell(reader, path, NULL, "%s is not the beginning of a path", match);
+    else if (!bytes_are(normal, match))
+        config_tell(reader, path, arena_printf(reader->arena, "write %.*s", BYTES_ARGS(normal)),
+                    "no path begins so in its normal form");
+}
+
 /* An opaque route brings its instances: they make a service without versions. */
 static void read_opaque(ConfigReader *reader, const Passerelle__Config__Route *text,
                         const char *path, Route *route)
 {
     Config *config = reader->config;
-    route->path_prefix = text->match;
+    read_prefix(reader, text->match, path, route);
     if (!text->n_instances)
         config_tell(reader, path, "to match an RPC write service.RpcService/Method",
                     "a path is passed through to instances, but there are none");

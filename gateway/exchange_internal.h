@@ -195,8 +195,7 @@ const Step *builtin_read(Exchange *x, Bytes piece);
 const Step *builtin_go_on(Exchange *x);
 
 /* exchange_opaque.c: routes without a schema. */
-const Route *opaque_route(const Config *config, Bytes path); /* NULL: none */
-MUST_USE Result opaque_keep_head(Exchange *x);
+MUST_USE Result opaque_keep_head(Exchange *x, Bytes path); /* it is sent on with this path, and the query as it came */
 const Step *opaque_send(Exchange *x);
 const Step *opaque_forward(Exchange *x, Bytes piece);
 const Step *opaque_end_tunnel(Exchange *x); /* the client has said all */

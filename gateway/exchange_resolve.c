@@ -2,6 +2,7 @@
 #include "base/arena.h"
 #include "base/json_text.h"
 #include "gateway/exchange_internal.h"
+#include "gateway/opaque_route.h"
 
 void exchange_name(Exchange *x)
 {
@@ -98,15 +99,19 @@ Result exchange_take_rest_body(Exchange *x)
     return refuse_or_count(x, 1, BYTES_NONE, "takes no body");
 }
 
-/* The path's REST binding or opaque route. Neither: nothing is set, and `match` says which verbs would do. */
-static Result find_plain(Exchange *x, RestMatch *match)
+/* The path's REST binding or opaque route, with the path that is sent on. Neither: nothing is set, and `match` says
+   which verbs would do. */
+static Result find_plain(Exchange *x, RestMatch *match, Bytes *path_out)
 {
     bool found = false;
     Result r = rest_table_match(x->config->rest, x->call.verb, x->call.path, x->arena, match, &found);
-    if (found)
-        x->binding = match->value;
+    if (failed(r))
+        return r;
+    if (!found)
+        r = opaque_route_find(x->config, x->call.verb, x->call.path, x->arena, &x->route, path_out);
     else
-        x->route = x->record.route = opaque_route(x->config, x->call.path);
+        x->binding = match->value;
+    x->record.route = x->route;
     return r;
 }
 
@@ -135,7 +140,8 @@ static Result resolve_plain(Exchange *x)
 {
     /* The dialect of the error, should there be none, is REST's. */
     RestMatch match = {0};
-    Result found = find_plain(x, &match);
+    Bytes path;
+    Result found = find_plain(x, &match, &path);
     Result r = call_read(x->head, x->route ? DIALECT_HTTP : DIALECT_REST, x->arena, &x->call);
     if (failed(found))
         return found;
@@ -147,7 +153,7 @@ static Result resolve_plain(Exchange *x)
     pass_on_names(x);
     if (x->binding)
         return take_parameters(x, &match);
-    return opaque_keep_head(x);
+    return opaque_keep_head(x, path);
 }
 
 Result exchange_resolve(Exchange *x)

@@ -5,6 +5,7 @@
 #include "base/arena.h"
 #include "base/clock.h"
 #include "gateway/negotiate.h"
+#include "gateway/opaque_route.h"
 
 /* What a request came to. */
 typedef struct Found {
@@ -38,11 +39,10 @@ static Result find(const Config *config, const ExplainRequest *request, Arena *a
         found->exact_path = !found->binding->next;
         return OK;
     }
-    for (uint32_t i = 0; i < config->n_http_routes; i++)
-        if (bytes_start_with(path, config->http_routes[i].path_prefix)) {
-            found->opaque = &config->http_routes[i];
-            return OK;
-        }
+    Bytes normal;
+    r = opaque_route_find(config, request->verb, path, arena, &found->opaque, &normal);
+    if (failed(r) || found->opaque)
+        return r;
     if (match.allowed.size)
         return FAIL(arena, FAULT_METHOD_NOT_ALLOWED, "this path takes %.*s",
                     BYTES_ARGS(match.allowed));
