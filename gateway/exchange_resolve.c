@@ -59,6 +59,32 @@ static Result refuse_or_count(Exchange *x, uint32_t n, Bytes name, const char *w
     return OK;
 }
 
+/* Whether a parameter leads into what is said by the body: "*" is all that the path does not say (http.proto). */
+static bool is_in_body(const RestBinding *binding, Bytes field_path)
+{
+    const MessageType *input = binding->method->type->input;
+    const char *body = binding->rule->body;
+    if (!body[0] || strcmp(body, "*") == 0)
+        return body[0];
+    Bytes first = bytes_slice(field_path, 0, bytes_find(field_path, '.'));
+    return message_field(input, first) == message_field(input, bytes_of(body));
+}
+
+/* Parameters of the query must not change what the body says, whether it says it or not. */
+static Result take_query(Exchange *x)
+{
+    uint32_t kept = (uint32_t)x->binding->n_variables, n_refused = 0;
+    Bytes refused = BYTES_NONE;
+    for (uint32_t i = kept; i < x->n_parameters; i++) {
+        if (!is_in_body(x->binding, x->parameters[i].field_path))
+            x->parameters[kept++] = x->parameters[i];
+        else if (n_refused++ == 0)
+            refused = x->parameters[i].field_path;
+    }
+    x->n_parameters = kept;
+    return n_refused ? refuse_or_count(x, n_refused, refused, "is not taken: the body says this field") : OK;
+}
+
 Result exchange_take_rest(Exchange *x)
 {
     const RestBinding *binding = x->binding;
@@ -72,12 +98,7 @@ Result exchange_take_rest(Exchange *x)
     /* The same path may name its variables otherwise in another version. */
     for (size_t i = 0; i < binding->n_variables; i++)
         x->parameters[i].field_path = binding->variables[i];
-    uint32_t n_query = x->n_parameters - (uint32_t)binding->n_variables;
-    if (n_query == 0 || strcmp(binding->rule->body, "*") != 0)
-        return OK;
-    x->n_parameters -= n_query;
-    return refuse_or_count(x, n_query, x->parameters[x->n_parameters].field_path,
-                           "is not taken: the body is all that the path does not say");
+    return take_query(x);
 }
 
 /* No bytes, or an object without members. */
