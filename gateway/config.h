@@ -176,6 +176,7 @@ struct Method {
     MethodPair *pairs;      /* [version index]; the own version's is the identity */
     RestBinding *bindings;
     uint32_t n_bindings;
+    bool takes_get;         /* NO_SIDE_EFFECTS, as is whatever an instance may serve it as: Connect's GET */
     bool safe_to_repeat;    /* NO_SIDE_EFFECTS or IDEMPOTENT, or the route says so */
     bool has_default;       /* graceful: the answer in this version's shape */
     Bytes default_reply[CODEC_COUNT];
@@ -245,6 +246,7 @@ struct Config {
     int64_t drain_time;     /* at shutdown */
     const char *log_file;   /* access log: path, "-" for stdout */
     Cors cors;
+    bool untyped_json;     /* bodies without a content-type are JSON; else they are refused */
     bool no_error_details; /* errors of the gateway's own are code and message only */
     const char *identity_header; /* lower case, names the client; or NULL */
     const char *node;       /* name of this gateway in request ids and logs */

@@ -251,6 +251,21 @@ static MatchLevel level_in_any_version(const Route *route, const Method *method)
     return best;
 }
 
+/* In every version that may answer: which one does must not decide whether a link on any page has side effects. */
+static bool takes_get(const Method *method)
+{
+    const Service *service = method->version->service;
+    uint64_t served = 0;
+    bool safe = method->type->no_side_effects;
+    for (uint32_t i = 0; i < service->n_instances; i++)
+        served |= service->instances[i].versions;
+    for (; served; served &= served - 1) {
+        const Method *target = method->pairs[__builtin_ctzll(served)].target;
+        safe &= !target || target->type->no_side_effects;
+    }
+    return safe;
+}
+
 static void assign(ConfigReader *reader, Method *method, bool *used)
 {
     const Config *config = reader->config;
@@ -264,6 +279,7 @@ static void assign(ConfigReader *reader, Method *method, bool *used)
             method->route = &config->routes[i];
         }
     }
+    method->takes_get = takes_get(method);
     method->safe_to_repeat = method->type->no_side_effects || method->type->idempotent ||
                              (method->type->http && strcmp(method->type->http->verb, "GET") == 0);
 }

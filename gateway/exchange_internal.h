@@ -204,9 +204,13 @@ const Step *opaque_end_tunnel(Exchange *x); /* the client has said all */
    dialect, and the method or binding are filled in. */
 void exchange_name(Exchange *x);
 MUST_USE Result exchange_resolve(Exchange *x);
+/* Once the method is known: whether Connect's GET may ask it. Fault: METHOD_NOT_ALLOWED. */
+MUST_USE Result exchange_check_get(Exchange *x);
 /* REST, once the binding in the client's version is known: what it takes of the head, and of the body. Faults:
-   NOT_ACCEPTABLE, UNKNOWN_FIELD. */
+   NOT_ACCEPTABLE, UNSUPPORTED_MEDIA, UNKNOWN_FIELD. */
 MUST_USE Result exchange_take_rest(Exchange *x);
 MUST_USE Result exchange_take_rest_body(Exchange *x);
+/* The 415 of a body with call.foreign_media. */
+MUST_USE Result exchange_refuse_media(Exchange *x);
 
 #endif

@@ -85,6 +85,28 @@ static Result take_query(Exchange *x)
     return n_refused ? refuse_or_count(x, n_refused, refused, "is not taken: the body says this field") : OK;
 }
 
+Result exchange_refuse_media(Exchange *x)
+{
+    Bytes said = bytes_slice(fields_joined(x->call.head, "content-type"), 0, 200);
+    return FAIL(x->arena, FAULT_UNSUPPORTED_MEDIA, "%s%.*s",
+                said.data ? "content-type " : "the request says no content-type", BYTES_ARGS(said));
+}
+
+/*
+ * JSON is what a page of another origin cannot send without a preflight; bodies of other types, and of none, it can
+ * (Fetch, "CORS-safelisted request-header"). A stream is passed on before its first byte, so that where it may have a
+ * body it counts as having one; else the body's first byte is waited for.
+ */
+static Result check_media(Exchange *x)
+{
+    bool untyped = !fields_get(x->call.head, "content-type").data;
+    bool has_body = x->head->content_length > 0 ||
+                    (x->head->content_length < 0 && !x->bodiless && x->method->type->client_streaming);
+    if (http_body_in(x->binding) || (untyped && x->config->untyped_json))
+        x->call.foreign_media = false;
+    return x->call.foreign_media && has_body ? exchange_refuse_media(x) : OK;
+}
+
 Result exchange_take_rest(Exchange *x)
 {
     const RestBinding *binding = x->binding;
@@ -95,6 +117,9 @@ Result exchange_take_rest(Exchange *x)
         return FAIL(x->arena, FAULT_NOT_ACCEPTABLE, "accept: %.*s; there is %s",
                     BYTES_ARGS(bytes_slice(fields_joined(x->call.head, "accept"), 0, 200)),
                     is_stream ? "application/x-ndjson and text/event-stream" : "application/json");
+    Result r = check_media(x);
+    if (failed(r))
+        return r;
     /* The same path may name its variables otherwise in another version. */
     for (size_t i = 0; i < binding->n_variables; i++)
         x->parameters[i].field_path = binding->variables[i];
@@ -147,11 +172,39 @@ static Result not_found(Exchange *x, const RestMatch *match)
     return FAIL(x->arena, FAULT_UNKNOWN_PATH, "%.*s %.*s", BYTES_ARGS(x->call.verb), BYTES_ARGS(shown));
 }
 
-static Result resolve_rpc(Exchange *x, Dialect dialect)
+static Result refuse_verb(Exchange *x)
 {
-    Result r = call_read(x->head, dialect, x->arena, &x->call);
+    x->allow = bytes_of(x->method && x->method->takes_get ? "GET, POST" : "POST");
+    return FAIL(x->arena, FAULT_METHOD_NOT_ALLOWED, "%.*s takes %.*s, not %.*s",
+                BYTES_ARGS(bytes_slice(x->call.path, 0, 200)), BYTES_ARGS(x->allow), BYTES_ARGS(x->call.verb));
+}
+
+/* A link or an image on any page is a GET, with the visitor's cookies. */
+Result exchange_check_get(Exchange *x)
+{
+    bool taken = !x->call.is_get || (x->method && x->method->takes_get);
+    return taken ? OK : refuse_verb(x);
+}
+
+/* A GET that is not taken is told so, however it is spelled. */
+static Result refuse_rpc(Exchange *x, Result why)
+{
+    Result of_verb = exchange_check_get(x);
+    return why.error->fault == &FAULT_METHOD_NOT_ALLOWED ? refuse_verb(x) : failed(of_verb) ? of_verb : why;
+}
+
+/* On a method's path, what is in no RPC dialect for certain is Connect's. */
+static Result resolve_rpc(Exchange *x)
+{
+    Dialect dialect = dialect_of_request(x->head);
+    Result r = call_read(x->head, dialect == DIALECT_REST ? DIALECT_CONNECT : dialect, x->arena, &x->call);
+    if (!failed(r) && x->builtin)
+        r = exchange_check_get(x);
+    if (!failed(r) && x->call.foreign_media && !x->config->untyped_json)
+        r = exchange_refuse_media(x);
     if (failed(r))
-        return r;
+        return refuse_rpc(x, r);
+    x->call.foreign_media = false;
     pass_on_names(x);
     Bytes shown = bytes_slice(x->call.path, 0, 200);
     return x->method || x->builtin ? OK : FAIL(x->arena, FAULT_UNKNOWN_METHOD, "%.*s", BYTES_ARGS(shown));
@@ -168,8 +221,7 @@ static Result resolve_plain(Exchange *x)
         return found;
     if (!x->binding && !x->route)
         return not_found(x, &match);
-    bool any_media = x->binding && http_body_in(x->binding);
-    if (failed(r) && !(any_media && r.error->fault == &FAULT_UNSUPPORTED_MEDIA))
+    if (failed(r))
         return r;
     pass_on_names(x);
     if (x->binding)
@@ -184,5 +236,5 @@ Result exchange_resolve(Exchange *x)
     if (!x->method)
         x->builtin = builtin_find(x->config, x->call.path);
     bool rpc = request_kind(x->head) == REQUEST_RPC || x->method || x->builtin;
-    return rpc ? resolve_rpc(x, dialect_of_request(x->head)) : resolve_plain(x);
+    return rpc ? resolve_rpc(x) : resolve_plain(x);
 }

@@ -68,6 +68,16 @@ static Result settle(const Version *version, Arena *arena, Found *found)
     return OK;
 }
 
+/* RPCs are asked by POST, and by Connect's GET where nothing happens by it. */
+static Result check_verb(const ExplainRequest *request, const Found *found, Arena *arena)
+{
+    bool get = bytes_are(request->verb, "GET") && found->method->takes_get;
+    if (found->binding || get || bytes_are(request->verb, "POST"))
+        return OK;
+    return FAIL(arena, FAULT_METHOD_NOT_ALLOWED, "%s is not asked by %.*s", found->method->type->path,
+                BYTES_ARGS(request->verb));
+}
+
 /* ---- Telling --------------------------------------------------------------------------------- */
 
 static void tell_route(const Route *route, Buffer *out)
@@ -235,5 +245,7 @@ Result explain(const Config *config, const ExplainRequest *request, Arena *arena
         buffer_printf(out, "; the answer in %s", negotiation.reply->name);
     buffer_add_byte(out, '\n');
     r = settle(negotiation.client, arena, &found);
+    if (!failed(r))
+        r = check_verb(request, &found, arena);
     return failed(r) ? r : tell_method(request, &found, &negotiation, arena, out);
 }

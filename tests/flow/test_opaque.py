@@ -140,6 +140,7 @@ HEAD_FIELDS = [
     ("cookie", ["Cookie: a=1; b=2"], ["a=1; b=2"]),
     ("authorization", ["Authorization: Basic Zm9v"], ["Basic Zm9v"]),
     ("range", ["Range: bytes=0-1"], ["bytes=0-1"]),
+    ("origin", ["Origin: https://elsewhere.example"], ["https://elsewhere.example"]),  # services judge it themselves
     ("expect", [], []),
     # RFC 9110 section 7.6.1: of this connection only
     ("connection", ["Connection: x-private", "X-Private: 1"], []),
