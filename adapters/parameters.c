@@ -114,11 +114,12 @@ static Result agree(const Plan *plan, Arena *arena, const PlanParameter *paramet
     JsonNode text = {.kind = JSON_TEXT, .text = parameter->text};
     Buffer in_body = buffer_in(arena), in_parameter = buffer_in(arena);
     bool zero;
-    if (field->repeated || !spell(plan, arena, field, said, &in_body, unset_out))
-        return misplaced(arena, parameter, "the body has said this field");
+    if (field->repeated)
+        return misplaced(arena, parameter, "the body has values there");
+    bool readable = spell(plan, arena, field, said, &in_body, unset_out);
     if (*unset_out)
         return OK;
-    if (!spell(plan, arena, field, &text, &in_parameter, &zero) ||
+    if (!readable || !spell(plan, arena, field, &text, &in_parameter, &zero) ||
         !bytes_equal(buffer_bytes(&in_body), buffer_bytes(&in_parameter)))
         return misplaced(arena, parameter, "the body has another value there");
     return in_body.full || in_parameter.full ? FAIL(arena, FAULT_OUT_OF_MEMORY, "comparing parameters") : OK;

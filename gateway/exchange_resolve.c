@@ -189,8 +189,8 @@ Result exchange_check_get(Exchange *x)
 /* A GET that is not taken is told so, however it is spelled. */
 static Result refuse_rpc(Exchange *x, Result why)
 {
-    Result of_verb = exchange_check_get(x);
-    return why.error->fault == &FAULT_METHOD_NOT_ALLOWED ? refuse_verb(x) : failed(of_verb) ? of_verb : why;
+    bool of_verb = why.error->fault == &FAULT_METHOD_NOT_ALLOWED || failed(exchange_check_get(x));
+    return of_verb ? refuse_verb(x) : why;
 }
 
 /* On a method's path, what is in no RPC dialect for certain is Connect's. */

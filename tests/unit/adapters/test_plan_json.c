@@ -288,7 +288,8 @@ static void a_parameter_that_contradicts_the_body_is_refused_and_named(void **st
         {"{\"child\":{\"aString\":\"x\"}}", PARAMETER("child.a_string", "y")},
         {"{\"numbers\":[3]}", PARAMETER("numbers", "3")},         {"{\"aString\":{}}", PARAMETER("a_string", "x")},
         {"{\"aString\":\"x\",\"a_string\":\"y\"}", PARAMETER("a_string", "x")},
-        {"{\"anInt64\":\"x\"}", PARAMETER("an_int64", "7")},
+        {"{\"anInt64\":\"x\"}", PARAMETER("an_int64", "7")},      {"{\"text\":\"x\"}", PARAMETER("number", "7")}, /* a oneof */
+        {"{\"nested\":{}}", PARAMETER("text", "x")},             {"{\"text\":\"x\"}", PARAMETER("nested.text", "x")},
     };
     Bytes out;
     for (size_t i = 0; i < sizeof(rows) / sizeof(*rows); i++) {
