@@ -88,11 +88,73 @@ static bool may_be_text(const FieldType *field)
     }
 }
 
+/* A value as protobuf writes it: all its spellings in JSON are the same then. False: it is none of the field's. */
+static bool spell(const Plan *plan, Arena *arena, const FieldType *field, const JsonNode *node, Buffer *out,
+                  bool *unset_out)
+{
+    Runner runner = {.arena = arena, .out = out, .set = plan->set, .elements_left = UINT32_MAX};
+    Value value;
+    *unset_out = false;
+    if (kind_is_message(field->kind))
+        return well_known_read(&runner, field->message, node);
+    if (json_scalar(&runner, field->kind, field->enumeration, node, &value) != JSON_SCALAR_OK)
+        return false;
+    *unset_out = !field->presence && value_is_zero(field->kind, value);
+    put_wire_scalar(out, field->kind, value);
+    return true;
+}
+
 /*
- * Puts the text in its place. What the body says there gives way, because the path that a client calls
- * is what it means; two parameters for one single field do not, because nobody knows which is meant.
+ * What the body and a parameter both say must be the same, because nobody knows which is meant, and what has looked at
+ * one of them must not be led past by the other. A zero that is the same as unset says nothing.
  */
-static Result put_leaf(Arena *arena, const PlanParameter *parameter, const FieldType *field,
+static Result agree(const Plan *plan, Arena *arena, const PlanParameter *parameter, const FieldType *field,
+                    const JsonNode *said, bool *unset_out)
+{
+    JsonNode text = {.kind = JSON_TEXT, .text = parameter->text};
+    Buffer in_body = buffer_in(arena), in_parameter = buffer_in(arena);
+    bool zero;
+    if (field->repeated)
+        return misplaced(arena, parameter, "the body has values there");
+    bool readable = spell(plan, arena, field, said, &in_body, unset_out);
+    if (*unset_out)
+        return OK;
+    if (!readable || !spell(plan, arena, field, &text, &in_parameter, &zero) ||
+        !bytes_equal(buffer_bytes(&in_body), buffer_bytes(&in_parameter)))
+        return misplaced(arena, parameter, "the body has another value there");
+    return in_body.full || in_parameter.full ? FAIL(arena, FAULT_OUT_OF_MEMORY, "comparing parameters") : OK;
+}
+
+/* What parameters have set is in no text, which marks it. */
+static bool is_ours(const JsonNode *node)
+{
+    return node->offset == UINT32_MAX && (node->kind == JSON_ARRAY || node->kind == JSON_TEXT);
+}
+
+static bool is_unset(const JsonNode *node)
+{
+    return node->kind == JSON_NULL || (node->kind == JSON_ARRAY && !node->first);
+}
+
+static Result set_text(Arena *arena, const PlanParameter *parameter, const FieldType *field, JsonNode *node)
+{
+    JsonNode *text = node;
+    if (field->repeated) {
+        if (!is_ours(node))
+            *node = (JsonNode){.kind = JSON_ARRAY, .offset = UINT32_MAX, .name = node->name, .next = node->next};
+        text = new_node(arena, JSON_NULL, BYTES_NONE);
+        if (!text)
+            return FAIL(arena, FAULT_OUT_OF_MEMORY, "reading parameters");
+        append(node, text);
+    }
+    text->kind = JSON_TEXT;
+    text->offset = UINT32_MAX;
+    text->text = parameter->text;
+    return OK;
+}
+
+/* Puts the text in its place, unless the body has said the same. Two parameters for one single field are refused. */
+static Result put_leaf(const Plan *plan, Arena *arena, const PlanParameter *parameter, const FieldType *field,
                        JsonNode *object)
 {
     if (utf8_valid_prefix(parameter->text) < parameter->text.size)
@@ -100,30 +162,21 @@ static Result put_leaf(Arena *arena, const PlanParameter *parameter, const Field
     if (!may_be_text(field))
         return misplaced(arena, parameter, "its field cannot be given as text");
     JsonNode *child = find_member(object, field);
-    bool ours = child && child->kind == (field->repeated ? JSON_ARRAY : JSON_TEXT) &&
-                child->offset == UINT32_MAX;
-    if (ours && !field->repeated)
+    if (child && is_ours(child) && !field->repeated)
         return misplaced(arena, parameter, "given twice");
+    if (child && !is_ours(child) && !is_unset(child)) {
+        bool unset = false;
+        Result r = agree(plan, arena, parameter, field, child, &unset);
+        if (failed(r) || !unset)
+            return r;
+    }
     if (!child) {
         child = new_node(arena, JSON_NULL, bytes_of(field->json_name));
         if (!child)
             return FAIL(arena, FAULT_OUT_OF_MEMORY, "reading parameters");
         append(object, child);
     }
-    JsonNode *text = child;
-    if (field->repeated) {
-        if (!ours)
-            *child = (JsonNode){.kind = JSON_ARRAY, .offset = UINT32_MAX, .name = child->name,
-                                .next = child->next};
-        text = new_node(arena, JSON_TEXT, BYTES_NONE);
-        if (!text)
-            return FAIL(arena, FAULT_OUT_OF_MEMORY, "reading parameters");
-        append(child, text);
-    }
-    text->kind = JSON_TEXT;
-    text->offset = UINT32_MAX; /* it is in no text, and marks what parameters have set */
-    text->text = parameter->text;
-    return OK;
+    return set_text(arena, parameter, field, child);
 }
 
 /* Whether each part of its path is a field of the message before it, before anything is made for it. */
@@ -139,9 +192,9 @@ static Result check_names(Arena *arena, const MessageType *type, const PlanParam
     return OK;
 }
 
-static Result put_parameter(Arena *arena, const MessageType *type, const PlanParameter *parameter,
-                            JsonNode *object)
+static Result put_parameter(const Plan *plan, Arena *arena, const PlanParameter *parameter, JsonNode *object)
 {
+    const MessageType *type = plan->mapping->from;
     Result known = check_names(arena, type, parameter);
     if (failed(known))
         return known;
@@ -158,7 +211,7 @@ static Result put_parameter(Arena *arena, const MessageType *type, const PlanPar
     }
     if (!field)
         return misplaced(arena, parameter, "it has no name");
-    return put_leaf(arena, parameter, field, object);
+    return put_leaf(plan, arena, parameter, field, object);
 }
 
 static Result body_tree(const Plan *plan, const PlanInput *input, Arena *arena,
@@ -186,7 +239,7 @@ static Result body_tree(const Plan *plan, const PlanInput *input, Arena *arena,
 static Result take_parameter(const Plan *plan, const PlanParameter *parameter, Arena *arena, JsonNode *root,
                              PlanRun *run)
 {
-    Result r = put_parameter(arena, plan->mapping->from, parameter, root);
+    Result r = put_parameter(plan, arena, parameter, root);
     if (!failed(r) || r.error->fault != &FAULT_UNKNOWN_FIELD || plan->set->options.unknown == UNKNOWN_REFUSE)
         return r;
     error_ignore(r, "it is counted");

@@ -54,6 +54,8 @@ typedef struct Call {
     Bytes query;             /* without "?", not decoded */
     Bytes authority;
     bool is_get;   /* Connect GET: `get_message` is the whole request */
+    bool foreign_media; /* REST, Connect's POST: what body there may be is said to be of no media type of the dialect,
+                           or of none at all */
     Bytes get_message;
     Fields metadata; /* what goes on to the other side: no framing fields, no hop-by-hop ones */
     const Fields *head; /* all fields as received */

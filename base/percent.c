@@ -48,12 +48,11 @@ static int hex_digit(uint8_t c)
     return -1;
 }
 
-/* The byte that the escape at text[at] stands for, or -1. */
-static int escaped_byte(Bytes text, size_t at)
+int percent_byte(Bytes text)
 {
-    if (text.size - at < 3)
+    if (text.size < 3 || text.data[0] != '%')
         return -1;
-    int high = hex_digit(text.data[at + 1]), low = hex_digit(text.data[at + 2]);
+    int high = hex_digit(text.data[1]), low = hex_digit(text.data[2]);
     return high < 0 || low < 0 ? -1 : high << 4 | low;
 }
 
@@ -77,7 +76,7 @@ static bool decode(Buffer *out, Bytes text, PercentLeave leave, bool lenient)
         } else if (c != '%') {
             buffer_add_byte(out, c);
         } else {
-            int byte = escaped_byte(text, i);
+            int byte = percent_byte(bytes(text.data + i, text.size - i));
             if (byte < 0 && !lenient)
                 return false;
             if (byte < 0) {
@@ -102,4 +101,21 @@ bool percent_decode(Buffer *out, Bytes text, PercentLeave leave)
 void percent_decode_leniently(Buffer *out, Bytes text)
 {
     decode(out, text, PERCENT_LEAVE_NOTHING, true);
+}
+
+bool percent_normalize(Buffer *out, Bytes text)
+{
+    for (size_t i = 0; i < text.size; i++) {
+        int byte = percent_byte(bytes(text.data + i, text.size - i));
+        if (text.data[i] != '%') {
+            buffer_add_byte(out, text.data[i]);
+            continue;
+        }
+        if (byte < 0)
+            return false;
+        uint8_t c = (uint8_t)byte;
+        percent_encode(out, bytes(&c, 1), PERCENT_KEEP_UNRESERVED);
+        i += 2;
+    }
+    return true;
 }

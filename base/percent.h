@@ -27,6 +27,13 @@ bool percent_decode(Buffer *out, Bytes text, PercentLeave leave) __attribute__((
 /* Decodes what can be and leaves the rest as it stands: grpc-message must never fail. */
 void percent_decode_leniently(Buffer *out, Bytes text);
 
+/* Another spelling of the same: escapes of unreserved characters decoded, the others in capitals (RFC 3986 section
+   6.2.2). False at a "%" without two hexadecimal digits. */
+bool percent_normalize(Buffer *out, Bytes text) __attribute__((warn_unused_result));
+
+/* The byte that the escape at the text's front stands for, or -1. */
+int percent_byte(Bytes text);
+
 /* Whether the text has a "%" at all. */
 static inline bool percent_is_in(Bytes text)
 {

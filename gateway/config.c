@@ -133,6 +133,7 @@ static void read_process(ConfigReader *reader)
             config_field_name(reader, text->identity_header, "identity_header");
     config->no_error_details = !text->error_details;
     config->no_reflection = !text->reflection;
+    config->untyped_json = text->untyped_bodies == PASSERELLE__CONFIG__UNTYPED_BODIES__UNTYPED_BODIES_JSON;
     config->log_file = text->log ? text->log->file : "-";
 }
 

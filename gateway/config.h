@@ -99,6 +99,7 @@ struct Route {
     bool hide_internals;   /* errors do not tell causes and instances */
     const Service *service;  /* of opaque HTTP: one without versions that only has the instances */
     const char *path_prefix; /* opaque HTTP */
+    Bytes loose_prefix;      /* the same, read loosely (http_path.h) */
     const char *file;
     int line;
     uint32_t series;       /* telemetry's: where opaque calls are counted */
@@ -180,6 +181,7 @@ struct Method {
     MethodPair *pairs;      /* [version index]; the own version's is the identity */
     RestBinding *bindings;
     uint32_t n_bindings;
+    bool takes_get;         /* NO_SIDE_EFFECTS, as is whatever an instance may serve it as: Connect's GET */
     bool safe_to_repeat;    /* NO_SIDE_EFFECTS or IDEMPOTENT, or the route says so */
     bool has_default;       /* graceful: the answer in this version's shape */
     Bytes default_reply[CODEC_COUNT];
@@ -253,6 +255,7 @@ struct Config {
     int64_t drain_time;     /* at shutdown */
     const char *log_file;   /* access log: path, "-" for stdout */
     Cors cors;
+    bool untyped_json;     /* bodies without a content-type are JSON; else they are refused */
     bool no_error_details; /* errors of the gateway's own are code and message only */
     const char *identity_header; /* lower case, names the client; or NULL */
     const char *node;       /* name of this gateway in request ids and logs */

@@ -2,6 +2,8 @@
 #include "gateway/config_internal.h"
 
 #include "base/arena.h"
+#include "protocols/http_path.h"
+#include "protocols/http_rules.h"
 
 #include <stdlib.h>
 
@@ -71,12 +73,28 @@ static void read_policy(const Passerelle__Config__Route *text, Route *route)
     }
 }
 
+/* Paths are compared in their normal form: a prefix in any other matches none. */
+static void read_prefix(ConfigReader *reader, const char *match, const char *path, Route *route)
+{
+    Bytes normal;
+    path = config_path(reader, "%s.match", path);
+    route->path_prefix = match;
+    Result r = http_path_normalize(bytes_of(match), reader->arena, &normal);
+    if (!failed(r))
+        r = http_path_read_loosely(normal, reader->arena, &route->loose_prefix);
+    if (failed(r) || !http_is_path(bytes_of(match)) || strchr(match, '?'))
+        config_tell(reader, path, NULL, "%s is not the beginning of a path", match);
+    else if (!bytes_are(normal, match))
+        config_tell(reader, path, arena_printf(reader->arena, "write %.*s", BYTES_ARGS(normal)),
+                    "no path begins so in its normal form");
+}
+
 /* An opaque route brings its instances: they make a service without versions. */
 static void read_opaque(ConfigReader *reader, const Passerelle__Config__Route *text,
                         const char *path, Route *route)
 {
     Config *config = reader->config;
-    route->path_prefix = text->match;
+    read_prefix(reader, text->match, path, route);
     if (!text->n_instances)
         config_tell(reader, path, "to match an RPC write service.RpcService/Method",
                     "a path is passed through to instances, but there are none");
@@ -233,6 +251,21 @@ static MatchLevel level_in_any_version(const Route *route, const Method *method)
     return best;
 }
 
+/* In every version that may answer: which one does must not decide whether a link on any page has side effects. */
+static bool takes_get(const Method *method)
+{
+    const Service *service = method->version->service;
+    uint64_t served = 0;
+    bool safe = method->type->no_side_effects;
+    for (uint32_t i = 0; i < service->n_instances; i++)
+        served |= service->instances[i].versions;
+    for (; served; served &= served - 1) {
+        const Method *target = method->pairs[__builtin_ctzll(served)].target;
+        safe &= !target || target->type->no_side_effects;
+    }
+    return safe;
+}
+
 static void assign(ConfigReader *reader, Method *method, bool *used)
 {
     const Config *config = reader->config;
@@ -246,6 +279,7 @@ static void assign(ConfigReader *reader, Method *method, bool *used)
             method->route = &config->routes[i];
         }
     }
+    method->takes_get = takes_get(method);
     method->safe_to_repeat = method->type->no_side_effects || method->type->idempotent ||
                              (method->type->http && strcmp(method->type->http->verb, "GET") == 0);
 }

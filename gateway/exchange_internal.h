@@ -197,8 +197,7 @@ const Step *builtin_read(Exchange *x, Bytes piece);
 const Step *builtin_go_on(Exchange *x);
 
 /* exchange_opaque.c: routes without a schema. */
-const Route *opaque_route(const Config *config, Bytes path); /* NULL: none */
-MUST_USE Result opaque_keep_head(Exchange *x);
+MUST_USE Result opaque_keep_head(Exchange *x, Bytes path); /* it is sent on with this path, and the query as it came */
 const Step *opaque_send(Exchange *x);
 const Step *opaque_forward(Exchange *x, Bytes piece);
 const Step *opaque_end_tunnel(Exchange *x); /* the client has said all */
@@ -208,9 +207,13 @@ const Step *opaque_end_tunnel(Exchange *x); /* the client has said all */
    afterwards: see forwarding.h. */
 MUST_USE Result exchange_name(Exchange *x);
 MUST_USE Result exchange_resolve(Exchange *x);
+/* Once the method is known: whether Connect's GET may ask it. Fault: METHOD_NOT_ALLOWED. */
+MUST_USE Result exchange_check_get(Exchange *x);
 /* REST, once the binding in the client's version is known: what it takes of the head, and of the body. Faults:
-   NOT_ACCEPTABLE, UNKNOWN_FIELD. */
+   NOT_ACCEPTABLE, UNSUPPORTED_MEDIA, UNKNOWN_FIELD. */
 MUST_USE Result exchange_take_rest(Exchange *x);
 MUST_USE Result exchange_take_rest_body(Exchange *x);
+/* The 415 of a body with call.foreign_media. */
+MUST_USE Result exchange_refuse_media(Exchange *x);
 
 #endif

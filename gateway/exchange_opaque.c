@@ -10,17 +10,18 @@ enum { INTERIM_MOST = 16 };
 
 static const HttpStreamEvents opaque_events;
 
-const Route *opaque_route(const Config *config, Bytes path)
+/* With the query as it came. */
+static Bytes target_with(Exchange *x, Bytes path)
 {
-    for (uint32_t i = 0; i < config->n_http_routes; i++) {
-        if (bytes_start_with(path, config->http_routes[i].path_prefix))
-            return &config->http_routes[i];
-    }
-    return NULL;
+    Bytes query = bytes_slice(x->head->path, bytes_find(x->head->path, '?'), SIZE_MAX);
+    Buffer target = buffer_in(x->arena);
+    buffer_add_bytes(&target, path);
+    buffer_add_bytes(&target, query);
+    return target.full ? BYTES_NONE : buffer_bytes(&target);
 }
 
 /* The request's head outlives its event: it is sent when there is a connection. */
-Result opaque_keep_head(Exchange *x)
+Result opaque_keep_head(Exchange *x, Bytes path)
 {
     HttpHead *head = x->opaque_head = arena_make(x->arena, HttpHead);
     if (!head)
@@ -29,7 +30,7 @@ Result opaque_keep_head(Exchange *x)
     head->method = x->call.verb;
     head->scheme = bytes_of("http");
     head->authority = bytes_copy(x->arena, x->head->authority);
-    head->path = bytes_copy(x->arena, x->head->path);
+    head->path = target_with(x, path);
     head->fields = fields_in(x->arena);
     for (uint32_t i = 0; i < x->head->fields.n; i++) {
         const Field *field = &x->head->fields.items[i];
@@ -38,7 +39,7 @@ Result opaque_keep_head(Exchange *x)
     trace_context_write(&x->trace, &head->fields);
     forwarding_write(&x->forwarding, FORWARDING_HTTP, head->authority, x->head->minor, x->record.request_id,
                      &head->fields);
-    return head->fields.full ? FAIL(x->arena, FAULT_OUT_OF_MEMORY, "keeping a head of %u fields",
+    return head->fields.full || !head->path.data ? FAIL(x->arena, FAULT_OUT_OF_MEMORY, "keeping a head of %u fields",
                                     x->head->fields.n)
                              : OK;
 }

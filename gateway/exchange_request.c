@@ -67,7 +67,7 @@ static Result choose_method(Exchange *x)
     }
     x->record.method = x->method;
     x->route = x->record.route = x->method->route;
-    return x->binding ? exchange_take_rest(x) : OK;
+    return x->binding ? exchange_take_rest(x) : exchange_check_get(x);
 }
 
 static void on_deadline(Timer *timer)
@@ -239,6 +239,10 @@ static void on_body(void *owner, HttpStream *stream, Bytes piece)
 {
     Exchange *x = owner;
     x->record.bytes_in += piece.size;
+    if (x->call.foreign_media && piece.size) {
+        exchange_run(x, exchange_fail(x, exchange_refuse_media(x)));
+        return;
+    }
     if (x->builtin) {
         exchange_run(x, builtin_read(x, piece));
         return;

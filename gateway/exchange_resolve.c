@@ -2,6 +2,7 @@
 #include "base/arena.h"
 #include "base/json_text.h"
 #include "gateway/exchange_internal.h"
+#include "gateway/opaque_route.h"
 
 /* What is left of the head once those fields are gone that speak for somebody else. */
 static Result take_forwarding(Exchange *x)
@@ -86,6 +87,54 @@ static Result refuse_or_count(Exchange *x, uint32_t n, Bytes name, const char *w
     return OK;
 }
 
+/* Whether a parameter leads into what is said by the body: "*" is all that the path does not say (http.proto). */
+static bool is_in_body(const RestBinding *binding, Bytes field_path)
+{
+    const MessageType *input = binding->method->type->input;
+    const char *body = binding->rule->body;
+    if (!body[0] || strcmp(body, "*") == 0)
+        return body[0];
+    Bytes first = bytes_slice(field_path, 0, bytes_find(field_path, '.'));
+    return message_field(input, first) == message_field(input, bytes_of(body));
+}
+
+/* Parameters of the query must not change what the body says, whether it says it or not. */
+static Result take_query(Exchange *x)
+{
+    uint32_t kept = (uint32_t)x->binding->n_variables, n_refused = 0;
+    Bytes refused = BYTES_NONE;
+    for (uint32_t i = kept; i < x->n_parameters; i++) {
+        if (!is_in_body(x->binding, x->parameters[i].field_path))
+            x->parameters[kept++] = x->parameters[i];
+        else if (n_refused++ == 0)
+            refused = x->parameters[i].field_path;
+    }
+    x->n_parameters = kept;
+    return n_refused ? refuse_or_count(x, n_refused, refused, "is not taken: the body says this field") : OK;
+}
+
+Result exchange_refuse_media(Exchange *x)
+{
+    Bytes said = bytes_slice(fields_joined(x->call.head, "content-type"), 0, 200);
+    return FAIL(x->arena, FAULT_UNSUPPORTED_MEDIA, "%s%.*s",
+                said.data ? "content-type " : "the request says no content-type", BYTES_ARGS(said));
+}
+
+/*
+ * JSON is what a page of another origin cannot send without a preflight; bodies of other types, and of none, it can
+ * (Fetch, "CORS-safelisted request-header"). A stream is passed on before its first byte, so that where it may have a
+ * body it counts as having one; else the body's first byte is waited for.
+ */
+static Result check_media(Exchange *x)
+{
+    bool untyped = !fields_get(x->call.head, "content-type").data;
+    bool has_body = x->head->content_length > 0 ||
+                    (x->head->content_length < 0 && !x->bodiless && x->method->type->client_streaming);
+    if (http_body_in(x->binding) || (untyped && x->config->untyped_json))
+        x->call.foreign_media = false;
+    return x->call.foreign_media && has_body ? exchange_refuse_media(x) : OK;
+}
+
 Result exchange_take_rest(Exchange *x)
 {
     const RestBinding *binding = x->binding;
@@ -96,15 +145,13 @@ Result exchange_take_rest(Exchange *x)
         return FAIL(x->arena, FAULT_NOT_ACCEPTABLE, "accept: %.*s; there is %s",
                     BYTES_ARGS(bytes_slice(fields_joined(x->call.head, "accept"), 0, 200)),
                     is_stream ? "application/x-ndjson and text/event-stream" : "application/json");
+    Result r = check_media(x);
+    if (failed(r))
+        return r;
     /* The same path may name its variables otherwise in another version. */
     for (size_t i = 0; i < binding->n_variables; i++)
         x->parameters[i].field_path = binding->variables[i];
-    uint32_t n_query = x->n_parameters - (uint32_t)binding->n_variables;
-    if (n_query == 0 || strcmp(binding->rule->body, "*") != 0)
-        return OK;
-    x->n_parameters -= n_query;
-    return refuse_or_count(x, n_query, x->parameters[x->n_parameters].field_path,
-                           "is not taken: the body is all that the path does not say");
+    return take_query(x);
 }
 
 /* No bytes, or an object without members. */
@@ -126,15 +173,19 @@ Result exchange_take_rest_body(Exchange *x)
     return refuse_or_count(x, 1, BYTES_NONE, "takes no body");
 }
 
-/* The path's REST binding or opaque route. Neither: nothing is set, and `match` says which verbs would do. */
-static Result find_plain(Exchange *x, RestMatch *match)
+/* The path's REST binding or opaque route, with the path that is sent on. Neither: nothing is set, and `match` says
+   which verbs would do. */
+static Result find_plain(Exchange *x, RestMatch *match, Bytes *path_out)
 {
     bool found = false;
     Result r = rest_table_match(x->config->rest, x->call.verb, x->call.path, x->arena, match, &found);
-    if (found)
-        x->binding = match->value;
+    if (failed(r))
+        return r;
+    if (!found)
+        r = opaque_route_find(x->config, x->call.verb, x->call.path, x->arena, &x->route, path_out);
     else
-        x->route = x->record.route = opaque_route(x->config, x->call.path);
+        x->binding = match->value;
+    x->record.route = x->route;
     return r;
 }
 
@@ -149,11 +200,39 @@ static Result not_found(Exchange *x, const RestMatch *match)
     return FAIL(x->arena, FAULT_UNKNOWN_PATH, "%.*s %.*s", BYTES_ARGS(x->call.verb), BYTES_ARGS(shown));
 }
 
-static Result resolve_rpc(Exchange *x, Dialect dialect)
+static Result refuse_verb(Exchange *x)
 {
-    Result r = call_read(x->head, dialect, x->arena, &x->call);
+    x->allow = bytes_of(x->method && x->method->takes_get ? "GET, POST" : "POST");
+    return FAIL(x->arena, FAULT_METHOD_NOT_ALLOWED, "%.*s takes %.*s, not %.*s",
+                BYTES_ARGS(bytes_slice(x->call.path, 0, 200)), BYTES_ARGS(x->allow), BYTES_ARGS(x->call.verb));
+}
+
+/* A link or an image on any page is a GET, with the visitor's cookies. */
+Result exchange_check_get(Exchange *x)
+{
+    bool taken = !x->call.is_get || (x->method && x->method->takes_get);
+    return taken ? OK : refuse_verb(x);
+}
+
+/* A GET that is not taken is told so, however it is spelled. */
+static Result refuse_rpc(Exchange *x, Result why)
+{
+    bool of_verb = why.error->fault == &FAULT_METHOD_NOT_ALLOWED || failed(exchange_check_get(x));
+    return of_verb ? refuse_verb(x) : why;
+}
+
+/* On a method's path, what is in no RPC dialect for certain is Connect's. */
+static Result resolve_rpc(Exchange *x)
+{
+    Dialect dialect = dialect_of_request(x->head);
+    Result r = call_read(x->head, dialect == DIALECT_REST ? DIALECT_CONNECT : dialect, x->arena, &x->call);
+    if (!failed(r) && x->builtin)
+        r = exchange_check_get(x);
+    if (!failed(r) && x->call.foreign_media && !x->config->untyped_json)
+        r = exchange_refuse_media(x);
     if (failed(r))
-        return r;
+        return refuse_rpc(x, r);
+    x->call.foreign_media = false;
     pass_on_names(x);
     Bytes shown = bytes_slice(x->call.path, 0, 200);
     return x->method || x->builtin ? OK : FAIL(x->arena, FAULT_UNKNOWN_METHOD, "%.*s", BYTES_ARGS(shown));
@@ -163,19 +242,19 @@ static Result resolve_plain(Exchange *x)
 {
     /* The dialect of the error, should there be none, is REST's. */
     RestMatch match = {0};
-    Result found = find_plain(x, &match);
+    Bytes path;
+    Result found = find_plain(x, &match, &path);
     Result r = call_read(x->head, x->route ? DIALECT_HTTP : DIALECT_REST, x->arena, &x->call);
     if (failed(found))
         return found;
     if (!x->binding && !x->route)
         return not_found(x, &match);
-    bool any_media = x->binding && http_body_in(x->binding);
-    if (failed(r) && !(any_media && r.error->fault == &FAULT_UNSUPPORTED_MEDIA))
+    if (failed(r))
         return r;
     pass_on_names(x);
     if (x->binding)
         return take_parameters(x, &match);
-    return opaque_keep_head(x);
+    return opaque_keep_head(x, path);
 }
 
 Result exchange_resolve(Exchange *x)
@@ -185,5 +264,5 @@ Result exchange_resolve(Exchange *x)
     if (!x->method)
         x->builtin = builtin_find(x->config, x->call.path);
     bool rpc = request_kind(x->head) == REQUEST_RPC || x->method || x->builtin;
-    return rpc ? resolve_rpc(x, dialect_of_request(x->head)) : resolve_plain(x);
+    return rpc ? resolve_rpc(x) : resolve_plain(x);
 }

@@ -5,6 +5,7 @@
 #include "base/arena.h"
 #include "base/clock.h"
 #include "gateway/negotiate.h"
+#include "gateway/opaque_route.h"
 
 /* What a request came to. */
 typedef struct Found {
@@ -38,11 +39,10 @@ static Result find(const Config *config, const ExplainRequest *request, Arena *a
         found->exact_path = !found->binding->next;
         return OK;
     }
-    for (uint32_t i = 0; i < config->n_http_routes; i++)
-        if (bytes_start_with(path, config->http_routes[i].path_prefix)) {
-            found->opaque = &config->http_routes[i];
-            return OK;
-        }
+    Bytes normal;
+    r = opaque_route_find(config, request->verb, path, arena, &found->opaque, &normal);
+    if (failed(r) || found->opaque)
+        return r;
     if (match.allowed.size)
         return FAIL(arena, FAULT_METHOD_NOT_ALLOWED, "this path takes %.*s",
                     BYTES_ARGS(match.allowed));
@@ -66,6 +66,16 @@ static Result settle(const Version *version, Arena *arena, Found *found)
     if (!found->method)
         return FAIL(arena, FAULT_UNKNOWN_METHOD, "it is not in %s", version->name);
     return OK;
+}
+
+/* RPCs are asked by POST, and by Connect's GET where nothing happens by it. */
+static Result check_verb(const ExplainRequest *request, const Found *found, Arena *arena)
+{
+    bool get = bytes_are(request->verb, "GET") && found->method->takes_get;
+    if (found->binding || get || bytes_are(request->verb, "POST"))
+        return OK;
+    return FAIL(arena, FAULT_METHOD_NOT_ALLOWED, "%s is not asked by %.*s", found->method->type->path,
+                BYTES_ARGS(request->verb));
 }
 
 /* ---- Telling --------------------------------------------------------------------------------- */
@@ -235,5 +245,7 @@ Result explain(const Config *config, const ExplainRequest *request, Arena *arena
         buffer_printf(out, "; the answer in %s", negotiation.reply->name);
     buffer_add_byte(out, '\n');
     r = settle(negotiation.client, arena, &found);
+    if (!failed(r))
+        r = check_verb(request, &found, arena);
     return failed(r) ? r : tell_method(request, &found, &negotiation, arena, out);
 }

@@ -239,10 +239,12 @@ static Result read_connect_post(const HttpHead *head, const HeadFields *fields, 
                                 Call *call)
 {
     Media media = media_read(fields->values[FIELD_CONTENT_TYPE]);
-    bool is_connect = media.kind == MEDIA_PROTO || media.kind == MEDIA_JSON;
-    call->codec = call->reply_codec = media.codec;
-    if (!is_connect)
+    call->foreign_media = media.kind == MEDIA_NONE;
+    if (call->foreign_media)
+        media = (Media){.kind = MEDIA_JSON, .has_codec = true, .codec = CODEC_JSON};
+    if (media.kind != MEDIA_PROTO && media.kind != MEDIA_JSON)
         media.has_codec = false;
+    call->codec = call->reply_codec = media.codec;
 
     Result r = check_post(head, call->dialect, arena);
     if (!failed(r))
@@ -265,17 +267,8 @@ static Result read_connect(const HttpHead *head, const HeadFields *fields, Arena
     return r;
 }
 
-/* AIP-127: no body for these, so that their content-type means nothing. */
-static bool has_no_body(const HttpHead *head)
-{
-    return head->content_length == 0 || bytes_are(head->method, "GET") ||
-           bytes_are(head->method, "HEAD") || bytes_are(head->method, "OPTIONS") ||
-           (bytes_are(head->method, "DELETE") && head->content_length < 0);
-}
-
-/* The media type comes last, so that a caller that takes any (google.api.HttpBody) may go on. REST has
-   no timeout of its own; both usual spellings are understood. */
-static Result read_rest(const HttpHead *head, const HeadFields *fields, Arena *arena, Call *call)
+/* REST has no timeout of its own; both usual spellings are understood. */
+static Result read_rest(const HeadFields *fields, Arena *arena, Call *call)
 {
     call->codec = call->reply_codec = CODEC_JSON;
     read_accepted(fields->values[FIELD_ACCEPT_ENCODING], call);
@@ -288,10 +281,7 @@ static Result read_rest(const HttpHead *head, const HeadFields *fields, Arena *a
         r = read_compression(fields->values[FIELD_CONTENT_ENCODING], call, arena);
     Media media = media_read(fields->values[FIELD_CONTENT_TYPE]);
     bool is_json = media.kind == MEDIA_JSON || media.kind == MEDIA_JSON_LIKE;
-    if (!is_json && media.kind != MEDIA_NONE)
-        media.has_codec = false;
-    if (!failed(r) && media.kind != MEDIA_NONE && !has_no_body(head))
-        r = check_media(fields->values[FIELD_CONTENT_TYPE], media, arena);
+    call->foreign_media = !is_json || !media.has_codec;
     return r;
 }
 
@@ -303,7 +293,7 @@ static Result read_in_dialect(const HttpHead *head, const HeadFields *fields, Ar
     case DIALECT_GRPC_WEB_TEXT: return read_grpc(head, fields, arena, call);
     case DIALECT_CONNECT: return read_connect(head, fields, arena, call);
     case DIALECT_CONNECT_STREAM: return read_connect_stream(head, fields, arena, call);
-    case DIALECT_REST: return read_rest(head, fields, arena, call);
+    case DIALECT_REST: return read_rest(fields, arena, call);
     case DIALECT_HTTP: break;
     }
     return OK;

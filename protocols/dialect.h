@@ -34,7 +34,9 @@ RequestKind request_kind(const HttpHead *head);
  * route says): codec, compression, accepted compressions, timeout (grpc-timeout, connect-timeout-ms;
  * x-envoy-... not), metadata without framing and hop-by-hop fields, Connect GET's message. All copied to
  * the arena. Faults: UNSUPPORTED_MEDIA, UNSUPPORTED_ENCODING, BAD_REQUEST (timeout malformed, wrong
- * HTTP method, Connect version ...). On failure `call` is filled in far enough for reply_write_end.
+ * HTTP method, Connect version ...). On failure `call` is filled in far enough for reply_write_end. A REST body's
+ * media type, or that Connect's POST says none, is no fault here (call->foreign_media): whether there is a body, and
+ * whether any is taken, is known above.
  */
 Dialect dialect_of_request(const HttpHead *head);
 MUST_USE Result call_read(const HttpHead *head, Dialect dialect, Arena *arena, Call *call);

@@ -271,7 +271,55 @@ def test_an_unknown_parameter_is_counted_where_the_route_says_so(world):
 def test_a_star_body_is_all_that_the_path_does_not_say(world):
     assert world.asks("PUT", "/v1/whole/n", {"number": 5, "inner": {"tags": ["a"]}}) == {
         "name": "n", "number": "5", "inner": {"tags": ["a"]}}
-    assert world.asks("PUT", "/v1/whole/n", {"name": "other"}) == {"name": "n"}, "the path is what was called"
+    assert world.asks("PUT", "/v1/whole/n", {"name": "n"}) == {"name": "n"}
+    assert world.asks("PUT", "/v1/whole/n", {"name": ""}) == {"name": "n"}, "which is the same as unset"
+
+
+@pytest.mark.parametrize("verb,path,body,field", [
+    ("PUT", "/v1/whole/n", {"name": "other"}, "name"),
+    ("PUT", "/v1/whole/n", {"name": {}}, "name"),
+    ("PATCH", "/v1/inner/7", {"name": "inner/8"}, "inner.name"),
+    ("PATCH", "/v1/inner/7", {"name": "7"}, "inner.name"),
+    ("POST", "/v1/one/n:lend", {"name": "m"}, "name"),
+    ("POST", "/v1/counting/here", {"name": "there"}, "name"),  # it is no unknown field
+])
+def test_a_path_that_contradicts_the_body_is_refused_and_named(world, verb, path, body, field):
+    told = world.refuses(400, verb, path, body)
+    assert told["reason"] == "BAD_VALUE" and field in told["detail"]
+
+
+@pytest.mark.parametrize("query,word", [
+    ("inner.number=1", "inner.number"), ("number=3&inner.note=x", "inner.note"), ("inner.inner.tags=a", "inner.inner.tags"),
+    ("inner.name=inner/7", "inner.name"), ("inner=x", "inner"), ("inner%2Enote=x", "inner.note"), ("inner.=x", "inner"),
+])
+@pytest.mark.parametrize("body", [b"", b"{}", b'{"number": 4, "note": "x"}'])
+def test_a_query_does_not_lead_into_the_field_that_is_the_body(world, query, word, body):
+    told = world.refuses(400, "PATCH", f"/v1/inner/7?{query}", body, JSON)
+    assert word in told["detail"] and told["reason"] == "UNKNOWN_FIELD"
+
+
+@pytest.mark.parametrize("verb,path,body,query", [
+    ("PUT", "/v1/tags/n", b'["a"]', "tags=b"), ("PUT", "/v1/note/n", b'"a"', "note=a"),
+    ("POST", "/v1/upload/n", b"bytes", "file.data=ZXZpbA=="), ("POST", "/v1/upload/n", b"bytes", "file.contentType=x/y"),
+    ("POST", "/v1/upload/n", b"", "file.content_type=x/y"), ("POST", "/v1/streamed/n", b"bytes", "file.data=ZXZpbA=="),
+    ("POST", "/v1/raw", b"bytes", "data=ZXZpbA=="), ("POST", "/v1/raw", b"bytes", "contentType=x/y"),
+    ("PUT", "/v1/whole/n", b"{}", "alias=x"), ("PUT", "/v1/whole/n", b"{}", "name=n"),
+])
+def test_nor_into_a_body_of_any_other_kind(world, verb, path, body, query):
+    told = world.refuses(400, verb, f"{path}?{query}", body, JSON)
+    assert query.split("=")[0] in told["detail"]
+
+
+def test_the_body_stands_where_unknown_fields_are_counted(world):
+    before = {"name": "n", "inner": {"note": "body"}}
+    assert world.asks("PUT", "/v1/counting/n?inner.note=query&inner.number=7&yes=true", before["inner"]) == {
+        **before, "yes": True}
+    assert world.gateway.logged(path="/v1/counting/n", verb="PUT")["unknown"] == 2
+
+
+def test_a_body_that_says_a_field_in_both_spellings_is_refused(world):
+    world.refuses(400, "PUT", "/v1/whole/n", b'{"name": "n", "name": "other"}', JSON)
+    world.refuses(400, "PUT", "/v1/whole/n", b'{"alias": "n", "other_name": "other"}', JSON)
 
 
 def test_a_star_body_leaves_no_parameters(world):
@@ -324,10 +372,9 @@ def test_another_content_type_is_415(world, content_type):
 
 
 @pytest.mark.parametrize("content_type", ["application/json", "Application/JSON; charset=UTF-8",
-                                          "application/vnd.library.v1+json", None])
+                                          "application/vnd.library.v1+json"])
 def test_json_is_understood_under_all_its_names(world, content_type):
-    headers = {"Content-Type": content_type} if content_type else {}
-    assert world.asks("PUT", "/v1/whole/n", b'{"number": 1}', headers) == {"name": "n", "number": "1"}
+    assert world.asks("PUT", "/v1/whole/n", b'{"number": 1}', {"Content-Type": content_type}) == {"name": "n", "number": "1"}
 
 
 # ---- Answers ---------------------------------------------------------------------------------------------

@@ -29,6 +29,30 @@ static void what_is_renamed_is_put_under_its_new_name(void **state)
            "    P PUT_VALUE    s1 same int32 unless-zero\n");
 }
 
+/* In the client's names, whatever the field is called, or wherever it stands, in the version served. */
+static void a_parameter_and_the_body_agree_before_they_are_converted(void **state)
+{
+    static const PlanParameter parameter = {{(const uint8_t *)"a", 1}, {(const uint8_t *)"x", 1}};
+    static const struct { const char *body; const Fault *fault; } rows[] = {
+        {"{\"same\":7}", NULL}, {"{\"a\":\"x\",\"same\":7}", NULL}, {"{\"a\":\"y\",\"same\":7}", &FAULT_BAD_VALUE},
+        {"{\"b\":\"x\"}", &FAULT_UNKNOWN_FIELD},
+    };
+    Loaded *loaded = *state;
+    const MappingSet *set = read_set(loaded, "Rename", "messages: {M: {a: b}}", true);
+    const MessageType *type = schema_message(loaded->schema, bytes_of("changes.Rename.Old.M"));
+    PlanOptions options = {.from = CODEC_JSON, .to = CODEC_JSON, .types = set};
+    const Plan *plan;
+    assert_ok(loaded->arena, plan_compile(loaded->arena, mapping_set_find(set, type), &options, &plan));
+    for (size_t i = 0; i < sizeof(rows) / sizeof(*rows); i++) {
+        PlanInput input = {.bytes = bytes_of(rows[i].body), .parameters = &parameter, .n_parameters = 1};
+        Buffer out = buffer_in(loaded->arena);
+        Result r = plan_run(plan, &input, loaded->arena, &out, NULL);
+        assert_ptr_equal(failed(r) ? r.error->fault : NULL, rows[i].fault);
+        if (!failed(r))
+            assert_bytes(buffer_bytes(&out), "{\"b\":\"x\",\"same\":7}");
+    }
+}
+
 static void what_moves_is_read_from_one_message_and_put_into_another(void **state)
 {
     prints(state, "Deep", "messages: {M: {a: box.inner.b, c: box.inner.c}}", false, CODEC_PROTO, CODEC_JSON,
@@ -65,6 +89,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(what_is_renamed_is_put_under_its_new_name),
+        cmocka_unit_test(a_parameter_and_the_body_agree_before_they_are_converted),
         cmocka_unit_test(what_moves_is_read_from_one_message_and_put_into_another),
         cmocka_unit_test(what_comes_and_goes_is_guarded_and_made_up),
     };

@@ -218,19 +218,85 @@ static void parameters_are_read_by_the_type_of_their_field(void **state)
                       "\"mask\":\"a,b\",\"wrapped\":\"7\"}");
 }
 
-static void parameters_join_the_body_and_win(void **state)
+static void parameters_join_the_body(void **state)
 {
     static const PlanParameter parameters[] = {PARAMETER("child.a_string", "path"),
-                                               PARAMETER("numbers", "3")};
+                                               PARAMETER("numbers", "3"), PARAMETER("numbers", "4")};
     Bytes out;
-    PlanInput input = {.bytes = bytes_of("{\"child\":{\"a_string\":\"body\",\"anInt32\":1},"
-                                         "\"numbers\":[1]}")};
-    assert_ok(bench.call, with_parameters(input, parameters, 2, &out));
-    assert_bytes(out, "{\"child\":{\"anInt32\":1,\"aString\":\"path\"},\"numbers\":[3]}");
+    PlanInput input = {.bytes = bytes_of("{\"child\":{\"anInt32\":1},\"numbers\":[]}")};
+    assert_ok(bench.call, with_parameters(input, parameters, 3, &out));
+    assert_bytes(out, "{\"child\":{\"anInt32\":1,\"aString\":\"path\"},\"numbers\":[3,4]}");
 
     input = (PlanInput){.bytes = bytes_of("{\"anInt32\":1}"), .body_field = bytes_of("child")};
     assert_ok(bench.call, with_parameters(input, parameters, 1, &out));
     assert_bytes(out, "{\"child\":{\"anInt32\":1,\"aString\":\"path\"}}");
+}
+
+typedef struct TwiceSaid {
+    const char *body;
+    PlanParameter parameter;
+} TwiceSaid;
+
+static void what_the_body_says_too_is_said_once_when_it_is_the_same(void **state)
+{
+    static const TwiceSaid rows[] = {
+        {"{\"aString\":\"x\"}", PARAMETER("a_string", "x")}, {"{\"a_string\":\"\\u0078\"}", PARAMETER("aString", "x")},
+        {"{\"anInt64\":\"7\"}", PARAMETER("an_int64", "7")}, {"{\"anInt64\":7.0}", PARAMETER("an_int64", "7")},
+        {"{\"anInt64\":7e0}", PARAMETER("an_int64", "7")},   {"{\"aBool\":true}", PARAMETER("a_bool", "true")},
+        {"{\"aColor\":\"RED\"}", PARAMETER("a_color", "1")}, {"{\"aColor\":1}", PARAMETER("a_color", "RED")},
+        {"{\"aColor\":\"CRIMSON\"}", PARAMETER("a_color", "RED")}, {"{\"maybe\":0}", PARAMETER("maybe", "0")},
+        {"{\"aBytes\":\"+/8=\"}", PARAMETER("a_bytes", "-_8")}, {"{\"aDouble\":100}", PARAMETER("a_double", "1e2")},
+        {"{\"time\":\"1970-01-01T00:00:01Z\"}", PARAMETER("time", "1970-01-01T01:00:01.000+01:00")},
+        {"{\"wrapped\":7}", PARAMETER("wrapped", "7")},      {"{\"mask\":\"a,b\"}", PARAMETER("mask", "a,b")},
+        {"{\"child\":{\"aString\":\"x\"}}", PARAMETER("child.a_string", "x")},
+    };
+    Bytes out, without;
+    for (size_t i = 0; i < sizeof(rows) / sizeof(*rows); i++) {
+        PlanInput input = {.bytes = bytes_of(rows[i].body)};
+        assert_ok(bench.call, with_parameters(input, &rows[i].parameter, 1, &out));
+        assert_ok(bench.call, with_parameters((PlanInput){.no_body = true}, &rows[i].parameter, 1, &without));
+        assert_bytes(out, arena_text(bench.call, without));
+    }
+}
+
+static void what_the_body_leaves_unset_is_the_parameters(void **state)
+{
+    static const TwiceSaid rows[] = {
+        {"{\"aString\":null}", PARAMETER("a_string", "x")}, {"{\"aString\":\"\"}", PARAMETER("a_string", "x")},
+        {"{\"anInt64\":\"0\"}", PARAMETER("an_int64", "7")}, {"{\"aBool\":false}", PARAMETER("a_bool", "true")},
+        {"{\"aColor\":0}", PARAMETER("a_color", "RED")},     {"{\"child\":null}", PARAMETER("child.a_string", "x")},
+        {"{\"numbers\":[]}", PARAMETER("numbers", "3")},     {"{\"numbers\":null}", PARAMETER("numbers", "3")},
+    };
+    Bytes out, without;
+    for (size_t i = 0; i < sizeof(rows) / sizeof(*rows); i++) {
+        PlanInput input = {.bytes = bytes_of(rows[i].body)};
+        assert_ok(bench.call, with_parameters(input, &rows[i].parameter, 1, &out));
+        assert_ok(bench.call, with_parameters((PlanInput){.no_body = true}, &rows[i].parameter, 1, &without));
+        assert_bytes(out, arena_text(bench.call, without));
+    }
+}
+
+static void a_parameter_that_contradicts_the_body_is_refused_and_named(void **state)
+{
+    static const TwiceSaid rows[] = {
+        {"{\"aString\":\"body\"}", PARAMETER("a_string", "path")}, {"{\"a_string\":\"x\"}", PARAMETER("aString", "X")},
+        {"{\"aString\":\"x\"}", PARAMETER("a_string", "")},       {"{\"anInt64\":\"7\"}", PARAMETER("an_int64", "8")},
+        {"{\"anInt64\":7}", PARAMETER("an_int64", "0")},          {"{\"aBool\":true}", PARAMETER("a_bool", "false")},
+        {"{\"aColor\":\"RED\"}", PARAMETER("a_color", "2")},      {"{\"aBytes\":\"AQID\"}", PARAMETER("a_bytes", "AQIE")},
+        {"{\"time\":\"1970-01-01T00:00:01Z\"}", PARAMETER("time", "1970-01-01T00:00:02Z")},
+        {"{\"wrapped\":0}", PARAMETER("wrapped", "7")},             {"{\"maybe\":0}", PARAMETER("maybe", "7")}, /* zero is set */
+        {"{\"child\":{\"aString\":\"x\"}}", PARAMETER("child.a_string", "y")},
+        {"{\"numbers\":[3]}", PARAMETER("numbers", "3")},         {"{\"aString\":{}}", PARAMETER("a_string", "x")},
+        {"{\"aString\":\"x\",\"a_string\":\"y\"}", PARAMETER("a_string", "x")},
+        {"{\"anInt64\":\"x\"}", PARAMETER("an_int64", "7")},      {"{\"text\":\"x\"}", PARAMETER("number", "7")}, /* a oneof */
+        {"{\"nested\":{}}", PARAMETER("text", "x")},             {"{\"text\":\"x\"}", PARAMETER("nested.text", "x")},
+    };
+    Bytes out;
+    for (size_t i = 0; i < sizeof(rows) / sizeof(*rows); i++) {
+        Result r = with_parameters((PlanInput){.bytes = bytes_of(rows[i].body)}, &rows[i].parameter, 1, &out);
+        assert_fault(r, FAULT_BAD_VALUE);
+        assert_non_null(error_with_field(r));
+    }
 }
 
 static void parameters_that_fit_nowhere_are_refused(void **state)
@@ -322,7 +388,10 @@ int main(void)
         cmocka_unit_test(an_any_of_unknown_type_is_kept),
         cmocka_unit_test(well_known_types_stand_in_an_any_as_value),
         cmocka_unit_test(parameters_are_read_by_the_type_of_their_field),
-        cmocka_unit_test(parameters_join_the_body_and_win),
+        cmocka_unit_test(parameters_join_the_body),
+        cmocka_unit_test(what_the_body_says_too_is_said_once_when_it_is_the_same),
+        cmocka_unit_test(what_the_body_leaves_unset_is_the_parameters),
+        cmocka_unit_test(a_parameter_that_contradicts_the_body_is_refused_and_named),
         cmocka_unit_test(parameters_that_fit_nowhere_are_refused),
         cmocka_unit_test(unknown_parameters_are_counted_where_unknown_fields_are),
         cmocka_unit_test(depth_and_elements_are_limited),

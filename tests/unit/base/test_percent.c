@@ -50,6 +50,17 @@ static void a_bad_escape_is_refused_or_where_asked_left_alone(void **state)
     assert_bytes(buffer_bytes(&out), "50% of  %zz");
 }
 
+static void a_normal_form_keeps_what_must_be_escaped(void **state)
+{
+    Buffer out = buffer_in(arena);
+    assert_true(percent_normalize(&out, bytes_of("%41%7e-%2d%2f%c3%bc%25%32%65+%00")));
+    assert_bytes(buffer_bytes(&out), "A~--%2F%C3%BC%252e+%00");
+    assert_false(percent_normalize(&out, bytes_of("a%4")));
+    assert_int_equal(percent_byte(bytes_of("%2Fx")), '/');
+    assert_int_equal(percent_byte(bytes_of("%2")), -1);
+    assert_int_equal(percent_byte(bytes_of("x2F")), -1);
+}
+
 int main(void)
 {
     arena = arena_new(1 << 20);
@@ -57,6 +68,7 @@ int main(void)
         cmocka_unit_test(each_place_keeps_its_own_characters),
         cmocka_unit_test(escapes_are_decoded_but_for_those_that_are_to_be_left),
         cmocka_unit_test(a_bad_escape_is_refused_or_where_asked_left_alone),
+        cmocka_unit_test(a_normal_form_keeps_what_must_be_escaped),
     };
     int failures = cmocka_run_group_tests(tests, NULL, NULL);
     arena_free(arena);

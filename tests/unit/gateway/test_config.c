@@ -524,6 +524,29 @@ static void change_lists_are_told_where_they_are_wrong(void **state)
                 "a.yaml:7:27: services[0].changes[1]: there is a list from v1 to v2 already\n");
 }
 
+static void a_prefix_that_no_path_begins_with_is_told(void **state)
+{
+    expect_told("listen: ['127.0.0.1:1']\n"
+                "routes:\n"
+                "  - {match: /a/../b/, instances: ['10.0.0.1:80']}\n"
+                "  - {match: /%7euser/, instances: ['10.0.0.1:80']}\n"
+                "  - {match: /caf%c3%a9/, instances: ['10.0.0.1:80']}\n"
+                "  - {match: /a%2f../, instances: ['10.0.0.1:80']}\n"
+                "  - {match: '/a\\b', instances: ['10.0.0.1:80']}\n"
+                "  - {match: '/a b', instances: ['10.0.0.1:80']}\n"
+                "  - {match: '/a?b', instances: ['10.0.0.1:80']}\n"
+                "  - {match: /100%, instances: ['10.0.0.1:80']}\n"
+                "  - {match: /caf%C3%A9/a%20b, instances: ['10.0.0.1:80']}\n",
+                "a.yaml:3:13: routes[0].match: no path begins so in its normal form (write /b/)\n"
+                "a.yaml:4:13: routes[1].match: no path begins so in its normal form (write /~user/)\n"
+                "a.yaml:5:13: routes[2].match: no path begins so in its normal form (write /caf%C3%A9/)\n"
+                "a.yaml:6:13: routes[3].match: /a%2f../ is not the beginning of a path\n"
+                "a.yaml:7:13: routes[4].match: /a\\b is not the beginning of a path\n"
+                "a.yaml:8:13: routes[5].match: /a b is not the beginning of a path\n"
+                "a.yaml:9:13: routes[6].match: /a?b is not the beginning of a path\n"
+                "a.yaml:10:13: routes[7].match: /100% is not the beginning of a path\n");
+}
+
 static void tls_files_that_do_not_fit_are_told(void **state)
 {
     expect_told("listen:\n"
@@ -606,6 +629,7 @@ int main(void)
         cmocka_unit_test(default_answers_are_checked_against_the_schema),
         cmocka_unit_test(versions_that_nobody_can_answer_are_told),
         cmocka_unit_test(change_lists_are_told_where_they_are_wrong),
+        cmocka_unit_test(a_prefix_that_no_path_begins_with_is_told),
         cmocka_unit_test(tls_files_that_do_not_fit_are_told),
         cmocka_unit_test(instances_that_contradict_themselves_are_told),
         cmocka_unit_test(what_is_not_there_yet_is_an_error_and_not_ignored),

@@ -106,6 +106,8 @@ static void a_path_that_is_passed_through_is_said(void **state)
     expect(*state, &request,
            "passed    through unread, to 127.0.0.1:80 (http, proto)\n"
            "route     /old/ (a.yaml:15): impact low, loud, 2 attempts at most\n");
+    request = request_of(*state, "GET", "/x/%2E./%6fld/page?q");
+    assert_string_equal(line_of(*state, &request, "passed"), "passed    through unread, to 127.0.0.1:80 (http, proto)");
 }
 
 static void plans_are_printed_when_asked_for(void **state)
@@ -123,6 +125,10 @@ static void what_would_be_refused_is_refused_with_the_reason(void **state)
     Buffer out = buffer_in(f->arena);
     ExplainRequest request = request_of(f, "GET", "/nothing");
     assert_fault(explain(f->config, &request, f->arena, &out), FAULT_UNKNOWN_PATH);
+    request = request_of(f, "GET", "/old/../page");
+    assert_fault(explain(f->config, &request, f->arena, &out), FAULT_UNKNOWN_PATH);
+    request = request_of(f, "GET", "/old/..%2fpage");
+    assert_fault(explain(f->config, &request, f->arena, &out), FAULT_BAD_REQUEST);
     request = request_of(f, "DELETE", "/cars");
     assert_fault(explain(f->config, &request, f->arena, &out), FAULT_METHOD_NOT_ALLOWED);
     request = request_of(f, "GET", "/cars");

@@ -256,11 +256,38 @@ static void rest_takes_json_and_what_is_like_it(void **state)
     assert_ok(arena, read_rest(HEAD("POST", "/v1/orders", "content-encoding", "gzip", "accept-encoding", "*;q=0.1, br;q=0")));
     assert_int_equal(call.compression, COMPRESSION_GZIP);
     assert_int_equal(call.accepts, COMPRESSION_ALL & ~COMPRESSION_BR);
-    assert_ok(arena, read_rest(HEAD("GET", "/v1/orders", "content-type", "text/plain")));
-    assert_fault(read_rest(HEAD("POST", "/v1/orders", "content-type", "text/plain")), FAULT_UNSUPPORTED_MEDIA);
-    assert_fault(read_rest(HEAD("POST", "/v1/orders", "content-type", "application/x-www-form-urlencoded")),
-                 FAULT_UNSUPPORTED_MEDIA);
     assert_fault(read_rest(HEAD("POST", "/v1/orders", "content-encoding", "compress")), FAULT_UNSUPPORTED_ENCODING);
+}
+
+static void a_body_that_rest_does_not_read_is_left_to_its_caller_to_refuse(void **state)
+{
+    static const struct { const char *content_type; bool foreign; } rows[] = {
+        {"application/json", false}, {"Application/JSON;charset=UTF-8", false}, {"application/vnd.shop.v2+json", false},
+        {"application/x-www-form-urlencoded", true}, {"multipart/form-data; boundary=x", true}, {"text/plain", true},
+        {"text/plain; a=application/json", true}, {"text/plain;+json", true}, {"text/plain, application/json", true},
+        {"application/x-www-form-urlencoded; x=+json", true}, {"application/json; charset=latin1", true},
+        {"application/proto", true}, {"text/json", true}, {"", true},
+    };
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        assert_ok(arena, read_rest(HEAD("POST", "/v1/orders", "content-type", rows[i].content_type)));
+        assert_int_equal(call.foreign_media, rows[i].foreign);
+    }
+    assert_ok(arena, read_rest(HEAD("POST", "/v1/orders", "accept", "*/*")));
+    assert_true(call.foreign_media);
+}
+
+static void a_connect_body_that_says_no_type_is_json_if_it_is_taken_at_all(void **state)
+{
+    HttpHead head = HEAD("POST", "/a.B/C", "accept", "*/*");
+    assert_ok(arena, call_read(&head, DIALECT_CONNECT, arena, &call));
+    assert_true(call.foreign_media && call.codec == CODEC_JSON && call.reply_codec == CODEC_JSON);
+    head = HEAD("POST", "/a.B/C", "content-type", "application/json");
+    assert_ok(arena, call_read(&head, DIALECT_CONNECT, arena, &call));
+    assert_false(call.foreign_media);
+    head = HEAD("POST", "/a.B/C", "content-type", "text/plain; a=application/json");
+    assert_fault(call_read(&head, DIALECT_CONNECT, arena, &call), FAULT_UNSUPPORTED_MEDIA);
+    head = HEAD("PUT", "/a.B/C", "accept", "*/*");
+    assert_fault(call_read(&head, DIALECT_CONNECT, arena, &call), FAULT_METHOD_NOT_ALLOWED);
 }
 
 static void opaque_http_keeps_its_fields(void **state)
@@ -320,6 +347,8 @@ int main(void)
         cmocka_unit_test(a_connect_get_may_be_compressed),
         cmocka_unit_test(a_connect_get_that_lacks_or_twists_something_is_refused),
         cmocka_unit_test(rest_takes_json_and_what_is_like_it),
+        cmocka_unit_test(a_body_that_rest_does_not_read_is_left_to_its_caller_to_refuse),
+        cmocka_unit_test(a_connect_body_that_says_no_type_is_json_if_it_is_taken_at_all),
         cmocka_unit_test(opaque_http_keeps_its_fields),
         cmocka_unit_test(nothing_of_a_call_points_into_the_head_that_it_was_read_from),
         cmocka_unit_test(a_head_too_large_for_its_arena_is_a_fault_and_no_crash),
