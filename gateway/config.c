@@ -107,6 +107,13 @@ static void read_cors(ConfigReader *reader)
     cors->max_age_seconds = (uint32_t)(text->max_age / 1000000000);
 }
 
+ErrorsTold config_errors(bool said, Passerelle__Config__Errors errors)
+{
+    if (!said)
+        return ERRORS_UNSAID;
+    return errors == PASSERELLE__CONFIG__ERRORS__ERRORS_FULL ? ERRORS_FULL : ERRORS_PUBLIC;
+}
+
 static void read_process(ConfigReader *reader)
 {
     const Passerelle__Config__Config *text = reader->file.content;
@@ -117,7 +124,7 @@ static void read_process(ConfigReader *reader)
     if (text->identity_header)
         config->identity_header =
             config_field_name(reader, text->identity_header, "identity_header");
-    config->no_error_details = !text->error_details;
+    config->errors = config_errors(true, text->errors);
     config->no_reflection = !text->reflection;
     config->log_file = text->log ? text->log->file : "-";
 }
@@ -224,6 +231,18 @@ Result config_load_text(Bytes text, const char *path, Arena *arena, Problems *pr
     config->generation = atomic_fetch_add(&generation, 1) + 1;
     *config_out = config;
     return OK;
+}
+
+bool config_errors_full(const Config *config, const char *listener, const Route *route)
+{
+    if (route && route->errors != ERRORS_UNSAID)
+        return route->errors == ERRORS_FULL;
+    for (uint32_t i = 0; i < config->n_listeners; i++) {
+        const ListenerConfig *at = &config->listeners[i];
+        if (at->errors != ERRORS_UNSAID && strcmp(at->address.text, listener) == 0)
+            return at->errors == ERRORS_FULL;
+    }
+    return config->errors == ERRORS_FULL;
 }
 
 Config *config_ref(Config *config)

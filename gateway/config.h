@@ -36,10 +36,14 @@ typedef struct Address {
     const char *path; /* unix sockets */
 } Address;
 
+/* What errors of the gateway's own making tell. */
+typedef enum ErrorsTold { ERRORS_UNSAID, ERRORS_PUBLIC, ERRORS_FULL } ErrorsTold;
+
 typedef struct ListenerConfig {
     Address address;
     SSL_CTX *tls;      /* NULL: cleartext. ALPN h2 and http/1.1 set up. Freed with the Config */
     bool client_certificate; /* mTLS asked for */
+    ErrorsTold errors;
 } ListenerConfig;
 
 /* Every limit of the data plane, each a setting with a safe default. Times in nanoseconds. */
@@ -91,7 +95,7 @@ struct Route {
     UnknownFields unknown_answer_fields; /* of answers */
     bool emit_defaults, proto_names, enums_as_numbers; /* JSON answers */
     CompressAnswers compress_answers;
-    bool hide_internals;   /* errors do not tell causes and instances */
+    ErrorsTold errors;
     const Service *service;  /* of opaque HTTP: one without versions that only has the instances */
     const char *path_prefix; /* opaque HTTP */
     const char *file;
@@ -244,7 +248,7 @@ struct Config {
     int64_t drain_time;     /* at shutdown */
     const char *log_file;   /* access log: path, "-" for stdout */
     Cors cors;
-    bool no_error_details; /* errors of the gateway's own are code and message only */
+    ErrorsTold errors; /* never UNSAID */
     const char *identity_header; /* lower case, names the client; or NULL */
     const char *node;       /* name of this gateway in request ids and logs */
     const Schema *own_schema; /* of the services that the gateway itself gives */
@@ -275,6 +279,10 @@ MUST_USE Result config_load(const char *path, Arena *arena, Problems *problems, 
 /* The same with the text at hand; `path` is what names of files in it are relative to. */
 MUST_USE Result config_load_text(Bytes text, const char *path, Arena *arena, Problems *problems,
                                  Config **config_out);
+
+/* Whether errors tell their causes and instances: the route's word before the listener's before the config's.
+   `listener` is the address of one, which a newer config may not have any more; `route` may be NULL. */
+bool config_errors_full(const Config *config, const char *listener, const Route *route);
 
 Config *config_ref(Config *config);
 void config_unref(Config *config); /* the last one frees; any thread */

@@ -58,6 +58,9 @@ void config_tell_tls(ConfigReader *reader, Result r, const char *path);
 bool config_address(ConfigReader *reader, const char *text, bool listening, const char *path,
                     Address *address_out);
 
+/* What `errors` says; UNSAID where it is not there. */
+ErrorsTold config_errors(bool said, Passerelle__Config__Errors errors);
+
 /* config_listener.c */
 void config_read_listeners(ConfigReader *reader);
 
