@@ -47,11 +47,15 @@ static const char *hint_of(Arena *arena, Bytes word, const char *const *words, s
     return n && n <= CHOICE_MOST ? document_choice(arena, words, n) : NULL;
 }
 
-static const char **field_names(Arena *arena, const MessageType *type)
+/* Those that may still be written. */
+static const char **field_names(const Reading *reading, const MessageType *type, size_t *n_out)
 {
-    const char **names = arena_array(arena, const char *, type->n_fields);
-    for (uint32_t i = 0; i < type->n_fields; i++)
-        names[i] = type->fields[i].name;
+    const char **names = arena_array(reading->arena, const char *, type->n_fields);
+    *n_out = 0;
+    for (uint32_t i = 0; i < type->n_fields; i++) {
+        if (!field_rules(reading->rules, &type->fields[i])->replaced_by)
+            names[(*n_out)++] = type->fields[i].name;
+    }
     return names;
 }
 
@@ -227,13 +231,19 @@ static void read_member(Reading *reading, const MessageType *type, const JsonNod
     const FieldType *field = find_field(reading, type, member->name);
     if (!field) {
         const char *name = arena_text(reading->arena, member->name);
+        size_t n;
+        const char **names = field_names(reading, type, &n);
         tell(reading, member, true, path_of_member(reading, path, name),
-             hint_of(reading->arena, member->name, field_names(reading->arena, type),
-                     type->n_fields),
-             "there is no such key");
+             hint_of(reading->arena, member->name, names, n), "there is no such key");
         return;
     }
     const char *member_path = path_of_member(reading, path, field->name);
+    const char *replacement = field_rules(reading->rules, field)->replaced_by;
+    if (replacement) {
+        tell(reading, member, true, member_path, arena_printf(reading->arena, "write %s", replacement),
+             "this key is no longer read");
+        return;
+    }
     if (seen[field->index]) {
         tell(reading, member, true, member_path, NULL, "this is here in both spellings");
         return;
@@ -273,11 +283,11 @@ static bool read_word(Reading *reading, const MessageType *type, const JsonNode 
                       const char *path)
 {
     const FieldType *field = find_field(reading, type, node->text);
+    size_t n;
+    const char **names = field_names(reading, type, &n);
     if (!field)
-        return tell(
-            reading, node, false, path,
-            hint_of(reading->arena, node->text, field_names(reading->arena, type), type->n_fields),
-            "%.*s is not known here", BYTES_ARGS(node->text));
+        return tell(reading, node, false, path, hint_of(reading->arena, node->text, names, n),
+                    "%.*s is not known here", BYTES_ARGS(node->text));
     buffer_add_byte(reading->out, '{');
     begin_member(reading->out, bytes_of(field->name));
     JsonNode empty = {.kind = JSON_OBJECT, .offset = node->offset};
@@ -303,8 +313,9 @@ static bool read_bare(Reading *reading, const MessageType *type, const JsonNode 
         buffer_add_byte(reading->out, '}');
         return true;
     }
-    const char **names = field_names(reading->arena, type);
-    uint32_t n = type->n_fields < CHOICE_MOST ? type->n_fields : CHOICE_MOST;
+    size_t n;
+    const char **names = field_names(reading, type, &n);
+    n = n < CHOICE_MOST ? n : CHOICE_MOST;
     return tell(reading, node, false, path,
                 n ? arena_printf(reading->arena, "with keys such as %s",
                                  document_choice(reading->arena, names, n))

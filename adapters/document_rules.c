@@ -25,6 +25,7 @@ enum {
     OPTION_NEEDED,
     OPTION_LEAST,
     OPTION_MOST,
+    OPTION_REPLACED_BY,
     OPTION_WORDS = 50100,
 };
 
@@ -46,7 +47,7 @@ bool message_has_words(const DocumentRules *rules, const MessageType *type)
     return rules && table_get(&rules->words, bytes_of(type->full_name));
 }
 
-static void read_options(Bytes options, FieldRules *rules)
+static void read_options(Arena *arena, Bytes options, FieldRules *rules)
 {
     WireReader reader = wire_reader(options);
     for (WireField field; wire_next(&reader, &field);)
@@ -62,6 +63,7 @@ static void read_options(Bytes options, FieldRules *rules)
             rules->has_most = true;
             rules->most = (int64_t)field.value;
             break;
+        case OPTION_REPLACED_BY: rules->replaced_by = arena_text(arena, field.bytes); break;
         default: break; /* options that mean nothing to a document */
         }
 }
@@ -79,7 +81,7 @@ static void read_field(DocumentRules *rules, const char *message, Bytes descript
     if (!options.size)
         return;
     FieldRules *read = arena_make(arena, FieldRules);
-    read_options(options, read);
+    read_options(arena, options, read);
     table_put(&rules->fields, bytes_of(arena_printf(arena, "%s.%.*s", message, BYTES_ARGS(name))),
               read);
 }

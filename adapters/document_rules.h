@@ -19,6 +19,7 @@ typedef struct FieldRules {
     FieldSpelling spelled;
     bool bare, needed, has_least, has_most;
     int64_t least, most;
+    const char *replaced_by; /* NULL: it is read */
 } FieldRules;
 
 struct DocumentRules {

@@ -36,7 +36,7 @@ static bool refuse(Parser *p, const uint8_t *where, const char *what)
 {
     unsigned line, column;
     json_place(p->text, (size_t)(where - p->text.data), &line, &column);
-    p->failure = FAIL(p->arena, FAULT_BAD_JSON, "JSON, line %u column %u: %s", line, column, what);
+    p->failure = FAIL_TELL(p->arena, FAULT_BAD_JSON, "JSON, line %u column %u: %s", line, column, what);
     return false;
 }
 
@@ -288,7 +288,7 @@ static bool read_children(Parser *p, JsonNode *node, uint8_t close)
         if (!child)
             return false;
         if (p->elements-- == 0) {
-            p->failure = FAIL(p->arena, FAULT_MESSAGE_TOO_LARGE, "JSON with more elements than allowed");
+            p->failure = FAIL_TELL(p->arena, FAULT_MESSAGE_TOO_LARGE, "JSON with more elements than allowed");
             return false;
         }
         if ((close == '}' && !read_name(p, child)) || !read_value(p, child))
@@ -309,7 +309,7 @@ static bool read_container(Parser *p, JsonNode *node, JsonKind kind)
     const uint8_t *start = p->at++;
     node->kind = kind;
     if (p->depth-- == 0) {
-        p->failure = FAIL(p->arena, FAULT_TOO_DEEP, "JSON nested deeper than allowed");
+        p->failure = FAIL_TELL(p->arena, FAULT_TOO_DEEP, "JSON nested deeper than allowed");
         return false;
     }
     if (!read_children(p, node, kind == JSON_ARRAY ? ']' : '}'))
@@ -358,7 +358,7 @@ Result json_parse(Arena *arena, Bytes text, const JsonLimits *limits, JsonNode *
     };
     *root_out = NULL;
     if (text.size > UINT32_MAX)
-        return FAIL(arena, FAULT_MESSAGE_TOO_LARGE, "JSON of %zu bytes", text.size);
+        return FAIL_TELL(arena, FAULT_MESSAGE_TOO_LARGE, "JSON of %zu bytes", text.size);
 
     JsonNode *root = new_node(&p);
     if (!root || !read_value(&p, root))

@@ -251,7 +251,7 @@ Result input_tree(const Plan *plan, const PlanInput *input, Arena *arena, PlanRu
 {
     Result r = body_tree(plan, input, arena, root_out);
     if (!failed(r) && input->n_parameters && (*root_out)->kind != JSON_OBJECT)
-        return FAIL(arena, FAULT_BAD_VALUE, "the body must be an object to be joined by parameters");
+        return FAIL_TELL(arena, FAULT_BAD_VALUE, "the body must be an object to be joined by parameters");
     for (uint32_t i = 0; !failed(r) && i < input->n_parameters; i++)
         r = take_parameter(plan, &input->parameters[i], arena, *root_out, run);
     return r;

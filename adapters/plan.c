@@ -152,9 +152,9 @@ static Result run_result(Runner *runner)
     for (uint32_t i = runner->n_path; i > 0; i--)
         write_step(&path, &runner->path[i - 1]);
     buffer_add_byte(&path, '\0');
-    const char *field = runner->n_path && !path.full ? (const char *)path.data : NULL;
-    return error_new(runner->arena, runner->fault, OK, field, __FILE__, __LINE__, "%s%s%s",
-                     field ? field : "", field ? ": " : "", runner->text);
+    const char *field = runner->n_path && !path.full ? (const char *)path.data : "";
+    return error_new(runner->arena, runner->fault, OK, field, __FILE__, __LINE__, "%s%s%s", field,
+                     *field ? ": " : "", runner->text);
 }
 
 static Result source_value(const Plan *plan, const PlanInput *input, Arena *arena, PlanRun *run,

@@ -20,7 +20,25 @@ void fields_add(Fields *fields, Bytes name, Bytes value)
 
 void fields_add_text(Fields *fields, const char *name, const char *value)
 {
-    fields_add(fields, bytes_of(name), bytes_copy(fields->arena, bytes_of(value)));
+    fields_add_copy(fields, name, bytes_of(value));
+}
+
+void fields_add_copy(Fields *fields, const char *name, Bytes value)
+{
+    Bytes copy = bytes_copy(fields->arena, value);
+    fields->full |= !copy.data;
+    fields_add(fields, bytes_of(name), copy);
+}
+
+void fields_set(Fields *fields, const char *name, Bytes value)
+{
+    uint32_t n = 0;
+    for (uint32_t i = 0; i < fields->n; i++) {
+        if (!bytes_are(fields->items[i].name, name))
+            fields->items[n++] = fields->items[i];
+    }
+    fields->n = n;
+    fields_add(fields, bytes_of(name), value);
 }
 
 Bytes fields_get(const Fields *fields, const char *name)

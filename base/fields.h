@@ -31,6 +31,10 @@ void fields_add(Fields *fields, Bytes name, Bytes value);
 
 /* `name` is a literal; the value is copied. */
 void fields_add_text(Fields *fields, const char *name, const char *value);
+void fields_add_copy(Fields *fields, const char *name, Bytes value);
+
+/* This value under that name, and no other. `name` is a literal; the value is borrowed. */
+void fields_set(Fields *fields, const char *name, Bytes value);
 
 /* The first value under that name; data is NULL when there is none. */
 Bytes fields_get(const Fields *fields, const char *name);

@@ -54,7 +54,8 @@ Result error_new(Arena *arena, const Fault *fault, Result cause, const char *fie
         .fault = fault,
         .cause = cause.error == error ? NULL : cause.error, /* the spare error, taken twice */
         .doing = format_in(arena, format, args),
-        .field = field ? arena_string(arena, field) : NULL,
+        .field = field && *field ? arena_string(arena, field) : NULL,
+        .told = field != NULL,
         .file = file,
         .line = line,
     };

@@ -47,6 +47,7 @@ typedef struct Error {
     const struct Error *cause; /* the error beneath, or NULL at the origin */
     const char *doing;         /* what was being attempted, with its particulars */
     const char *field;         /* path of the message field at fault, in the caller's version; or NULL */
+    bool told;                 /* `doing` is for the caller: it speaks of what the caller sent, of nothing else */
     const char *file;          /* our source, for the log only */
     int line;
 } Error;
@@ -66,9 +67,14 @@ static inline bool failed(Result r)
 #define FAIL(arena, fault, ...) \
     error_new((arena), &(fault), OK, NULL, __FILE__, __LINE__, __VA_ARGS__)
 
-/* Starts a chain that names the message field at fault. */
+/* Starts a chain that names the message field at fault, and is told to the caller. */
 #define FAIL_FIELD(arena, fault, field, ...) \
     error_new((arena), &(fault), OK, (field), __FILE__, __LINE__, __VA_ARGS__)
+
+/* Starts a chain whose text is told to the caller, whoever that is. It must not name what the caller does not know
+   already: no address, file or instance. */
+#define FAIL_TELL(arena, fault, ...) \
+    error_new((arena), &(fault), OK, "", __FILE__, __LINE__, __VA_ARGS__)
 
 /* Adds a link over `cause`. Both live in arenas that outlive the Result. */
 #define FAIL_OVER(arena, cause, fault, ...) \
@@ -76,7 +82,7 @@ static inline bool failed(Result r)
 
 /*
  * Never fails: when the arena is at its limit, its spare error is used, without particulars. A copy
- * of the text and of `field` is made in the arena.
+ * of the text and of `field` is made in the arena. `field` may be "": the text is told, and no field is at fault.
  */
 MUST_USE Result error_new(Arena *arena, const Fault *fault, Result cause, const char *field,
                           const char *file, int line, const char *format, ...)

@@ -11,7 +11,7 @@ import tempfile
 from google.protobuf import descriptor_pb2
 
 Field = descriptor_pb2.FieldDescriptorProto
-OPTIONS = {50100: 'bare', 50101: 'spelled', 50102: 'needed', 50103: 'least', 50104: 'most'}
+OPTIONS = {50100: 'bare', 50101: 'spelled', 50102: 'needed', 50103: 'least', 50104: 'most', 50105: 'replaced_by'}
 DURATION, SIZE, DATE, TREE, FILE = range(1, 6)
 KINDS = {
     Field.TYPE_STRING: 'text', Field.TYPE_BOOL: '`true` or `false`', Field.TYPE_UINT32: 'number',
@@ -83,11 +83,13 @@ def varint(data, at):
 
 
 def options(item):
-    """Our own options: all of them are varints, and unknown to Python's descriptor classes."""
+    """Our own options, which Python's descriptor classes do not know: varints, and one text."""
     data, at, found = item.options.SerializeToString(), 0, {}
     while at < len(data):
         tag, at = varint(data, at)
         value, at = varint(data, at)
+        if tag & 7 == 2:
+            value, at = data[at:at + value].decode(), at + value
         found[OPTIONS.get(tag >> 3)] = value
     return found
 
@@ -161,6 +163,8 @@ class Reference:
                        '| key | value | unless said | meaning |', '|---|---|---|---|']
         for at, field in enumerate(message.field):
             said = options(field)
+            if 'replaced_by' in said:
+                continue
             meaning = self.comments[(4, index, 2, at)].replace('|', '\\|')
             self.lines.append(f'| `{field.name}` | {self.kind(message, field, said)}{self.bounds(said)} '
                               f'| {self.default(field, said)} | {meaning} |')

@@ -121,6 +121,13 @@ static void read_cors(ConfigReader *reader)
     cors->max_age_seconds = (uint32_t)(text->max_age / 1000000000);
 }
 
+ErrorsTold config_errors(bool said, Passerelle__Config__Errors errors)
+{
+    if (!said)
+        return ERRORS_UNSAID;
+    return errors == PASSERELLE__CONFIG__ERRORS__ERRORS_FULL ? ERRORS_FULL : ERRORS_PUBLIC;
+}
+
 static void read_process(ConfigReader *reader)
 {
     const Passerelle__Config__Config *text = reader->file.content;
@@ -131,7 +138,7 @@ static void read_process(ConfigReader *reader)
     if (text->identity_header)
         config->identity_header =
             config_field_name(reader, text->identity_header, "identity_header");
-    config->no_error_details = !text->error_details;
+    config->errors = config_errors(true, text->errors);
     config->no_reflection = !text->reflection;
     config->untyped_json = text->untyped_bodies == PASSERELLE__CONFIG__UNTYPED_BODIES__UNTYPED_BODIES_JSON;
     config->log_file = text->log ? text->log->file : "-";

@@ -38,12 +38,16 @@ typedef struct Address {
     const char *path; /* unix sockets */
 } Address;
 
+/* What errors of the gateway's own making tell. */
+typedef enum ErrorsTold { ERRORS_UNSAID, ERRORS_PUBLIC, ERRORS_FULL } ErrorsTold;
+
 typedef struct ListenerConfig {
     Address address;
     SSL_CTX *tls;      /* NULL: cleartext. ALPN h2 and http/1.1 set up. Freed with the Config */
     bool client_certificate; /* mTLS asked for */
     TrustedPeers trusted;    /* who may speak for others here */
     bool proxy_protocol;     /* connections of these begin with a PROXY header */
+    ErrorsTold errors;
 } ListenerConfig;
 
 /* Every limit of the data plane, each a setting with a safe default. Times in nanoseconds. */
@@ -96,7 +100,7 @@ struct Route {
     UnknownFields unknown_answer_fields; /* of answers */
     bool emit_defaults, proto_names, enums_as_numbers; /* JSON answers */
     CompressAnswers compress_answers;
-    bool hide_internals;   /* errors do not tell causes and instances */
+    ErrorsTold errors;
     const Service *service;  /* of opaque HTTP: one without versions that only has the instances */
     const char *path_prefix; /* opaque HTTP */
     Bytes loose_prefix;      /* the same, read loosely (http_path.h) */
@@ -256,7 +260,7 @@ struct Config {
     const char *log_file;   /* access log: path, "-" for stdout */
     Cors cors;
     bool untyped_json;     /* bodies without a content-type are JSON; else they are refused */
-    bool no_error_details; /* errors of the gateway's own are code and message only */
+    ErrorsTold errors; /* never UNSAID */
     const char *identity_header; /* lower case, names the client; or NULL */
     const char *node;       /* name of this gateway in request ids and logs */
     const Schema *own_schema; /* of the services that the gateway itself gives */
@@ -295,6 +299,10 @@ MUST_USE Result config_load_text(Bytes text, const char *path, Arena *arena, Pro
 
 /* The listener of this address as written, or NULL; `config` may be NULL. */
 const ListenerConfig *config_listener(const Config *config, const char *address);
+
+/* Whether errors tell their causes and instances: the route's word before the listener's before the config's.
+   `listener` is the address of one, which a newer config may not have any more; `route` may be NULL. */
+bool config_errors_full(const Config *config, const char *listener, const Route *route);
 
 Config *config_ref(Config *config);
 void config_unref(Config *config); /* the last one frees; any thread */

@@ -9,3 +9,12 @@ const ListenerConfig *config_listener(const Config *config, const char *address)
     }
     return NULL;
 }
+
+bool config_errors_full(const Config *config, const char *listener, const Route *route)
+{
+    if (route && route->errors != ERRORS_UNSAID)
+        return route->errors == ERRORS_FULL;
+    const ListenerConfig *at = config_listener(config, listener);
+    ErrorsTold told = at && at->errors != ERRORS_UNSAID ? at->errors : config->errors;
+    return told == ERRORS_FULL;
+}

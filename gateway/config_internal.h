@@ -66,6 +66,9 @@ bool config_address(ConfigReader *reader, const char *text, bool listening, cons
 /* config_reach.c: a doubt, when an instance's address is one that the gateway itself listens on. After the listeners. */
 void config_doubt_loop(ConfigReader *reader, const Address *instance, const char *path);
 
+/* What `errors` says; UNSAID where it is not there. */
+ErrorsTold config_errors(bool said, Passerelle__Config__Errors errors);
+
 /* config_listener.c */
 void config_read_listeners(ConfigReader *reader);
 

@@ -131,6 +131,7 @@ void config_read_listeners(ConfigReader *reader)
         if (config_address(reader, text->listen[i]->address, true,
                            config_path(reader, "%s.address", path), &listener->address))
             tell_duplicate(reader, config->n_listeners, config_path(reader, "%s.address", path));
+        listener->errors = config_errors(text->listen[i]->has_errors, text->listen[i]->errors);
         config->n_listeners++;
         read_proxies(reader, text->listen[i], &trusted, path, listener);
         if (text->listen[i]->tls)

@@ -59,7 +59,7 @@ static void read_policy(const Passerelle__Config__Route *text, Route *route)
     route->unknown_fields = unknown_of(text->unknown_fields);
     route->unknown_answer_fields = unknown_of(text->unknown_answer_fields);
     route->compress_answers = compress_of(text->compress_answers);
-    route->hide_internals = text->hide_internals;
+    route->errors = config_errors(text->has_errors, text->errors);
     if (text->json) {
         route->emit_defaults = text->json->defaults;
         route->proto_names = text->json->proto_names;

@@ -41,8 +41,7 @@ static bool add_origin(const Cors *cors, Bytes origin, Fields *out)
         fields_add(out, bytes_of("vary"), bytes_of("origin"));
     if (!is_allowed(cors, origin))
         return false;
-    fields_add(out, bytes_of("access-control-allow-origin"),
-               allows_all(cors) ? bytes_of("*") : bytes_copy(out->arena, origin));
+    fields_add_copy(out, "access-control-allow-origin", allows_all(cors) ? bytes_of("*") : origin);
     if (cors->credentials)
         fields_add(out, bytes_of("access-control-allow-credentials"), bytes_of("true"));
     return true;
@@ -58,7 +57,7 @@ void cors_answer_preflight(const Cors *cors, const HttpHead *head, Fields *out)
        means nothing with credentials. */
     Bytes wanted = fields_joined(&head->fields, "access-control-request-headers");
     if (wanted.size)
-        fields_add(out, bytes_of("access-control-allow-headers"), bytes_copy(out->arena, wanted));
+        fields_add_copy(out, "access-control-allow-headers", wanted);
     fields_add(out, bytes_of("vary"),
                bytes_of("access-control-request-method, access-control-request-headers"));
     fields_add_text(out, "access-control-max-age",
@@ -93,5 +92,6 @@ void cors_add(const Cors *cors, Bytes origin, Fields *fields)
         buffer_add_text(&exposed, ", ");
         buffer_add_bytes(&exposed, fields->items[i].name);
     }
+    fields->full |= exposed.full;
     fields_add(fields, bytes_of("access-control-expose-headers"), buffer_bytes(&exposed));
 }

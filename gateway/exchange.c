@@ -81,11 +81,11 @@ void exchange_settle(Exchange *x, Half *from, const Half *to)
 
 /* ---- Failing ------------------------------------------------------------------------------------- */
 
-/* Of these the caller is innocent: a default is better than nothing. */
+/* Of these the caller is innocent: a default is better than nothing. There is none in place of a default. */
 static bool may_degrade(const Exchange *x, Code code)
 {
-    if (!x->route || x->route->on_failure != FAILURE_GRACEFUL || x->replied_head || !x->method ||
-        !x->method->has_default)
+    if (!x->route || x->route->on_failure != FAILURE_GRACEFUL || x->replied_head || x->record.degraded ||
+        !x->method || !x->method->has_default)
         return false;
     switch (code) {
     case CODE_UNKNOWN:
@@ -98,14 +98,24 @@ static bool may_degrade(const Exchange *x, Code code)
     }
 }
 
+/* The caller hears why there is no default; the log, what it was to stand in for as well. */
+static Result default_failed(Exchange *x, Result why)
+{
+    return FAIL_OVER(x->arena, x->record.why, *why.error->fault, "giving the default of the route instead: %s",
+                     why.error->doing);
+}
+
 const Step *exchange_fail(Exchange *x, Result why)
 {
     const Fault *fault = why.error->fault;
     bool innocent = fault->side != SIDE_CLIENT || fault == &FAULT_DEADLINE_EXCEEDED;
     exchange_drop_instance(x);
+    if (x->record.degraded)
+        why = default_failed(x, why);
     x->record.why = why;
     if (innocent && may_degrade(x, fault->grpc_status))
         return exchange_reply_degraded(x, fault->name);
+    x->record.degraded = NULL;
     Status status = status_of_error(x->arena, why);
     return exchange_reply_end(x, &status, NULL);
 }
@@ -151,6 +161,7 @@ static const Step *exchange_finish(Exchange *x)
     config_release(loop, x->config);
     if (x->scratch != x->arena)
         arena_free(x->scratch);
+    arena_free(x->last);
     arena_free(x->arena); /* x with it */
     return STEP_GONE;
 }

@@ -17,7 +17,7 @@ static Result read_name(Exchange *x, Bytes request, Bytes *name_out)
 {
     return health_read(request, name_out)
                ? OK
-               : FAIL(x->arena, FAULT_BAD_MESSAGE, "HealthCheckRequest is cut off or malformed");
+               : FAIL_TELL(x->arena, FAULT_BAD_MESSAGE, "HealthCheckRequest is cut off or malformed");
 }
 
 static Result answer_check(Exchange *x, Bytes request, Buffer *out)
@@ -29,7 +29,7 @@ static Result answer_check(Exchange *x, Bytes request, Buffer *out)
     Health health = health_of(x->loop, x->config, name);
     Bytes shown = bytes_slice(name, 0, 200);
     if (health == HEALTH_SERVICE_UNKNOWN)
-        return FAIL(x->arena, FAULT_UNKNOWN_SERVICE, "health of %.*s", BYTES_ARGS(shown));
+        return FAIL_TELL(x->arena, FAULT_UNKNOWN_SERVICE, "health of %.*s", BYTES_ARGS(shown));
     health_write(health, out);
     return OK;
 }
@@ -98,10 +98,10 @@ const Builtin *builtin_find(const Config *config, Bytes path)
 static const Step *builtin_begin(Exchange *x)
 {
     if (x->call.codec != CODEC_PROTO)
-        return exchange_fail(x, FAIL(x->arena, FAULT_UNSUPPORTED_MEDIA, "%s speaks protobuf only",
-                                     x->builtin->path));
+        return exchange_fail(x, FAIL_TELL(x->arena, FAULT_UNSUPPORTED_MEDIA, "%s speaks protobuf only",
+                                          x->builtin->path));
     if (x->builtin->stream && !dialect_is_framed(x->call.dialect))
-        return exchange_fail(x, FAIL(x->arena, FAULT_UNSUPPORTED_MEDIA, "%s is a stream", x->builtin->path));
+        return exchange_fail(x, FAIL_TELL(x->arena, FAULT_UNSUPPORTED_MEDIA, "%s is a stream", x->builtin->path));
     Result r = reflection_view(x->config, &x->head->fields, x->record.client, x->record.began, x->arena,
                                &x->reflection);
     if (failed(r))
@@ -118,8 +118,8 @@ const Step STEP_builtin = {"builtin", builtin_begin};
 
 static const Step *wrong_count(Exchange *x, const char *how_many)
 {
-    return exchange_fail(x, FAIL(x->arena, FAULT_UNSUPPORTED, "%s takes one message, and %s",
-                                 x->builtin->path, how_many));
+    return exchange_fail(x, FAIL_TELL(x->arena, FAULT_UNSUPPORTED, "%s takes one message, and %s",
+                                      x->builtin->path, how_many));
 }
 
 static const Step *answer_one(Exchange *x, Bytes request)

@@ -124,6 +124,6 @@ Result exchange_check_acceptable(const Exchange *x)
     if (!exchange_must_compress(x) ||
         (x->call.accepts && x->route->compress_answers != COMPRESS_NEVER))
         return OK;
-    return FAIL(x->arena, FAULT_NOT_ACCEPTABLE,
-                "identity is refused, and no compression is left that can be given here");
+    return FAIL_TELL(x->arena, FAULT_NOT_ACCEPTABLE,
+                     "identity is refused, and no compression is left that can be given here");
 }

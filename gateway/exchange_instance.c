@@ -26,8 +26,8 @@ static Result choose_plans(Exchange *x)
 {
     const MethodType *type = x->pick.pair->target->type;
     if (x->pick.instance->protocol == UPSTREAM_REST && type->client_streaming)
-        return FAIL(x->arena, FAULT_UNSUPPORTED, "%s is a stream of requests, and %s speaks REST", type->path,
-                    x->pick.instance->address.text);
+        return FAIL_TELL(x->arena, FAULT_UNSUPPORTED, "%s is a stream of requests, and those who serve it speak REST",
+                         x->method->type->path);
     const MethodPair *pair = x->pick.pair;
     Codec codec = x->pick.instance->codec;
     x->request_plan = pair->request[x->call.codec][codec];
@@ -88,6 +88,11 @@ Result exchange_pick_instance(Exchange *x)
 static const Step *exchange_pick(Exchange *x)
 {
     Result r = exchange_pick_instance(x);
+    if (failed(r) && x->unavailable) {
+        x->has_answer = true;
+        return exchange_fail_status(x, &x->answer.status);
+    }
+    x->unavailable = false;
     if (!failed(r))
         r = choose_plans(x);
     if (failed(r))
@@ -369,6 +374,8 @@ static void on_head(void *owner, HttpStream *stream, const HttpHead *head, bool 
         return;
     }
     x->has_answer = true;
+    exchange_remove_own(x, &x->answer.metadata);
+    exchange_remove_own(x, &x->answer.trailers);
     x->end_frame = BYTES_NONE;
     message_reader_init(&x->instance.reader, x->target.dialect, true, x->answer.compression,
                         x->config->limits.answer_bytes, x->arena);
@@ -388,6 +395,7 @@ static Result read_end(Exchange *x, const Fields *trailers)
     x->answer.detail_json = &detail_json;
     Result r = answer_end(&x->answer, trailers, x->end_frame, x->arena);
     x->answer.detail_json = NULL;
+    exchange_remove_own(x, &x->answer.trailers);
     return r;
 }
 

@@ -63,6 +63,7 @@ typedef struct Half {
 struct Exchange {
     Arena *arena;   /* lives as long as the exchange */
     Arena *scratch; /* for the message at hand: of a stream, NULL between messages; else the same as arena */
+    Arena *last;    /* for an end that arena has no room for; else NULL */
     Loop *loop;
     Config *config; /* the generation it began with */
     ClientConnection *client_connection;
@@ -104,6 +105,7 @@ struct Exchange {
     Bytes framed; /* the message that is about to go, in scratch */
     RequestTarget target;
     Result last_failure; /* of an attempt, while there may be another */
+    bool unavailable;    /* `answer` said so, and another instance is looked for: without one the answer stands */
 
     bool has_answer; /* the answer's head is read */
     Answer answer;
@@ -127,7 +129,8 @@ struct Exchange {
 
 void exchange_run(Exchange *x, const Step *step);
 
-/* The one place where a call's failure becomes an answer: degraded where the route says so. */
+/* The one place where a call's failure becomes an answer: degraded where the route says so, once. What fails while
+   the default is given becomes an error. */
 const Step *exchange_fail(Exchange *x, Result why);
 /* The same for a status that the service itself gave. */
 const Step *exchange_fail_status(Exchange *x, const Status *status);
@@ -164,6 +167,8 @@ const Step *exchange_send_answer(Exchange *x, Bytes message);
 const Step *exchange_reply_message(Exchange *x, Message message);
 const Step *exchange_reply_end(Exchange *x, const Status *status, const Fields *trailers);
 const Step *exchange_reply_degraded(Exchange *x, const char *reason);
+/* Takes what only the gateway may say out of the fields that the instance sent. */
+void exchange_remove_own(const Exchange *x, Fields *fields);
 
 /* exchange_compression.c: which messages are compressed, and by what. */
 bool exchange_keeps_request(const Exchange *x); /* some instance may take its messages as they came */

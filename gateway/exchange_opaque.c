@@ -5,6 +5,7 @@
 #include "base/arena.h"
 #include "gateway/cors.h"
 #include "gateway/exchange_internal.h"
+#include "gateway/own_fields.h"
 
 enum { INTERIM_MOST = 16 };
 
@@ -79,16 +80,29 @@ const Step *opaque_forward(Exchange *x, Bytes piece)
     return STEP_WAIT;
 }
 
+/* What the service sent, but for what only the gateway may say. Borrows names and values. */
+static Fields fields_of_service(Exchange *x, const Fields *sent)
+{
+    Fields fields = fields_in(x->arena);
+    for (uint32_t i = 0; i < sent->n; i++)
+        fields_add(&fields, sent->items[i].name, sent->items[i].value);
+    exchange_remove_own(x, &fields);
+    return fields;
+}
+
 static void on_head(void *owner, HttpStream *stream, const HttpHead *head, bool end)
 {
     Exchange *x = owner;
     HttpHead reply = *head;
-    reply.fields = fields_in(x->arena);
-    for (uint32_t i = 0; i < head->fields.n; i++)
-        fields_add(&reply.fields, head->fields.items[i].name, head->fields.items[i].value);
+    reply.fields = fields_of_service(x, &head->fields);
     fields_add(&reply.fields, bytes_of("x-request-id"), x->record.request_id);
-    if (!fields_get(&reply.fields, "access-control-allow-origin").data)
-        cors_add(&x->config->cors, x->origin, &reply.fields);
+    cors_add(&x->config->cors, x->origin, &reply.fields);
+    own_fields_merge_vary(&reply.fields);
+    if (reply.fields.full) {
+        exchange_run(x, exchange_fail(x, FAIL(x->arena, FAULT_OUT_OF_MEMORY, "passing on a head of %u fields",
+                                              head->fields.n)));
+        return;
+    }
     x->record.http_status = head->status;
     x->record.time_upstream_head = x->loop->now - x->began;
     x->instance.ended = end;
@@ -113,8 +127,9 @@ static void on_body(void *owner, HttpStream *stream, Bytes piece)
 static void on_end(void *owner, HttpStream *stream, const Fields *trailers)
 {
     Exchange *x = owner;
+    Fields own = fields_of_service(x, trailers);
     x->instance.ended = true;
-    http_stream_send_end(x->client.stream, trailers->n ? trailers : NULL);
+    http_stream_send_end(x->client.stream, own.n ? &own : NULL);
     if (!x->tunnel || x->client.ended)
         exchange_run(x, &STEP_finish);
 }
@@ -152,8 +167,11 @@ static void on_reset(void *owner, HttpStream *stream, Result why)
 static void on_interim(void *owner, HttpStream *stream, const HttpHead *head)
 {
     Exchange *x = owner;
-    if (head->status != 100 && x->n_interim++ < INTERIM_MOST)
-        http_stream_send_head(x->client.stream, head, false);
+    if (head->status == 100 || x->n_interim++ >= INTERIM_MOST)
+        return;
+    HttpHead interim = *head;
+    interim.fields = fields_of_service(x, &head->fields);
+    http_stream_send_head(x->client.stream, &interim, false);
 }
 
 static const HttpStreamEvents opaque_events = {on_head, on_body, on_end, on_drain, on_reset, on_interim};

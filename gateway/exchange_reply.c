@@ -2,6 +2,7 @@
 #include "base/arena.h"
 #include "gateway/cors.h"
 #include "gateway/exchange_internal.h"
+#include "gateway/own_fields.h"
 #include "gateway/version_headers.h"
 
 /* ---- Fields that the gateway adds ---------------------------------------------------------------- */
@@ -24,13 +25,32 @@ static void add_own_fields(const Exchange *x, Fields *fields)
         fields_add(fields, bytes_of("allow"), x->allow);
 }
 
-static Fields reply_fields(const Exchange *x, const Fields *from_service)
+/* The service's, which are without ours already, and ours. */
+static Fields reply_fields(const Exchange *x, Arena *arena)
 {
-    Fields fields = fields_in(x->arena);
+    const Fields *from_service = x->has_answer ? &x->answer.metadata : NULL;
+    Fields fields = fields_in(arena);
     for (uint32_t i = 0; from_service && i < from_service->n; i++)
         fields_add(&fields, from_service->items[i].name, from_service->items[i].value);
     add_own_fields(x, &fields);
     return fields;
+}
+
+void exchange_remove_own(const Exchange *x, Fields *fields)
+{
+    OwnFields own = {
+        .version = x->version.reply,
+        .served = x->pick.served,
+        .cors = x->config->cors.n_origins > 0,
+    };
+    own_fields_remove(&own, fields);
+}
+
+/* What depends on all the other fields. */
+static void complete_fields(const Exchange *x, Fields *fields)
+{
+    cors_add(&x->config->cors, x->origin, fields);
+    own_fields_merge_vary(fields);
 }
 
 /* ---- Head and messages --------------------------------------------------------------------------- */
@@ -42,12 +62,13 @@ static bool is_rest_stream(const Exchange *x)
            x->method->type->server_streaming;
 }
 
-static void send_head(Exchange *x, Compression compression, int64_t content_length)
+/* Fails before anything is sent. */
+static MUST_USE Result send_head(Exchange *x, Compression compression, int64_t content_length)
 {
     HttpHead head;
-    Fields fields = reply_fields(x, x->has_answer ? &x->answer.metadata : NULL);
+    Fields fields = reply_fields(x, x->arena);
     if (x->content_type.size)
-        fields_add(&fields, bytes_of("content-type"), bytes_copy(x->arena, x->content_type));
+        fields_add_copy(&fields, "content-type", x->content_type);
     if (exchange_varies_by_encoding(x))
         fields_add(&fields, bytes_of("vary"), bytes_of("accept-encoding"));
     if (compression != COMPRESSION_IDENTITY && is_rest_stream(x)) {
@@ -58,16 +79,22 @@ static void send_head(Exchange *x, Compression compression, int64_t content_leng
     reply_write_head(&x->call, &fields, compression, content_length, x->arena, &head);
     if (content_length >= 0 && x->has_answer)
         reply_add_trailers(&x->call, &x->answer.trailers, &head);
-    cors_add(&x->config->cors, x->origin, &head.fields);
+    complete_fields(x, &head.fields);
+    if (head.fields.full) {
+        compression_stream_free(x->compressor);
+        x->compressor = NULL;
+        return FAIL(x->arena, FAULT_OUT_OF_MEMORY, "writing the head of an answer");
+    }
     http_stream_send_head(x->client.stream, &head, false);
     x->record.http_status = head.status;
     x->replied_head = true;
+    return OK;
 }
 
 const Step *exchange_reply_head(Exchange *x)
 {
-    send_head(x, exchange_answer_compression(x), -1);
-    return STEP_WAIT;
+    Result r = send_head(x, exchange_answer_compression(x), -1);
+    return failed(r) ? exchange_fail(x, r) : STEP_WAIT;
 }
 
 static Result write_item(Exchange *x, Bytes message, Buffer *out)
@@ -111,11 +138,12 @@ static void send_body(Exchange *x, Bytes body)
 static const Step *send_message(Exchange *x, Message message)
 {
     Bytes framed;
+    Result r = OK;
     message = unwrapped(x, message);
     if (!x->replied_head)
-        send_head(x, exchange_answer_compression(x), -1);
-    Result r = frame_answer(x, message, exchange_message_compression(x, x->compression, message.bytes.size),
-                            &framed);
+        r = send_head(x, exchange_answer_compression(x), -1);
+    if (!failed(r))
+        r = frame_answer(x, message, exchange_message_compression(x, x->compression, message.bytes.size), &framed);
     if (failed(r))
         return exchange_fail(x, error_copy(x->arena, r));
     send_body(x, framed);
@@ -139,38 +167,69 @@ const Step *exchange_forward_answer(Exchange *x, const Message *message)
 
 /* ---- The end ------------------------------------------------------------------------------------- */
 
+/* Memory for an end when the call has used up its own. What is written there is bounded by what is there already. */
+static Arena *last_arena(Exchange *x)
+{
+    if (!x->last)
+        x->last = arena_new(ARENA_UNLIMITED);
+    return x->last;
+}
+
 /* What ends a body that is compressed as a whole. */
 static Result end_compressed(Exchange *x, ReplyEnd *end)
 {
-    Buffer rest = buffer_in(x->arena);
+    Buffer rest = buffer_in(last_arena(x));
     Result r = compression_stream_write(x->compressor, end->body, true, &rest);
     end->body = buffer_bytes(&rest);
     return r;
 }
 
-const Step *exchange_reply_end(Exchange *x, const Status *status, const Fields *trailers)
+static Result write_end(const Exchange *x, Arena *arena, const Status *status, const Fields *trailers, ReplyEnd *end)
 {
     const Service *service = x->record.method ? x->record.method->version->service : NULL;
     const Version *version = x->version.reply;
     DetailJson detail_json = exchange_detail_json(x, version);
     ReplyOptions options = {
-        .no_details = x->config->no_error_details,
-        .hide_internals = x->route && x->route->hide_internals,
+        .full = config_errors_full(x->config, x->client_connection->listener, x->route),
         .request_id = x->record.request_id,
         .service = bytes_of(service ? service->name : NULL),
         .version = bytes_of(version ? version->name : NULL),
         .instance = bytes_of(x->pick.instance ? x->pick.instance->address.text : NULL),
         .detail_json = &detail_json,
     };
-    Fields none = fields_in(x->arena);
-    Fields fields = x->replied_head ? none : reply_fields(x, x->has_answer ? &x->answer.metadata : NULL);
+    Fields fields = x->replied_head ? fields_in(arena) : reply_fields(x, arena);
+    Result r = reply_write_end(&x->call, status, &fields, trailers, x->replied_head, &options, arena, end);
+    if (failed(r) || !end->has_head)
+        return r;
+    complete_fields(x, &end->head.fields);
+    return end->head.fields.full ? FAIL(arena, FAULT_OUT_OF_MEMORY, "writing the head of an answer") : OK;
+}
+
+/* An error can always be told: without what the service added to it, it is small. */
+static Result write_last_end(Exchange *x, Result why, ReplyEnd *end)
+{
+    enum { LONGEST_MESSAGE = 1024 };
+    Status *status = &x->record.status;
+    if (status->code == CODE_OK) {
+        x->record.why = why;
+        *status = status_of_error(last_arena(x), why);
+    }
+    status->details = BYTES_NONE;
+    status->message = bytes_slice(status->message, 0, LONGEST_MESSAGE);
+    x->has_answer = false;
+    return write_end(x, last_arena(x), status, NULL, end);
+}
+
+const Step *exchange_reply_end(Exchange *x, const Status *status, const Fields *trailers)
+{
     ReplyEnd end;
-    Result r = reply_write_end(&x->call, status, &fields, trailers ? trailers : &none, x->replied_head,
-                               &options, x->arena, &end);
+    x->record.status = *status;
+    Result r = write_end(x, x->arena, status, trailers, &end);
+    if (failed(r))
+        r = write_last_end(x, r, &end);
     if (!failed(r) && x->compressor)
         r = end_compressed(x, &end);
-    x->record.status = *status;
-    if (failed(r)) { /* not even the error could be written */
+    if (failed(r)) {
         x->record.why = r;
         x->record.status = status_of_error(x->arena, r);
         end.breaks_off = true;
@@ -181,7 +240,6 @@ const Step *exchange_reply_end(Exchange *x, const Status *status, const Fields *
     }
     if (end.has_head) {
         x->record.http_status = end.head.status;
-        cors_add(&x->config->cors, x->origin, &end.head.fields);
         http_stream_send_head(x->client.stream, &end.head, !end.body.size && !end.has_trailers);
     }
     if (end.body.size) {
@@ -209,9 +267,10 @@ const Step *exchange_reply_message(Exchange *x, Message message)
     if (whole && !message.compressed)
         head = by;
     Result r = frame_answer(x, message, by, &framed);
+    if (!failed(r))
+        r = send_head(x, head, whole ? (int64_t)framed.size : -1);
     if (failed(r))
         return exchange_fail(x, r);
-    send_head(x, head, whole ? (int64_t)framed.size : -1);
     send_body(x, framed);
     Status ok = {.code = CODE_OK};
     return exchange_reply_end(x, &ok, x->has_answer ? &x->answer.trailers : NULL);
@@ -221,9 +280,10 @@ static const Step *exchange_reply(Exchange *x)
 {
     if (x->answer.status.code != CODE_OK) {
         const Status *status = &x->answer.status;
-        bool again = status->code == CODE_UNAVAILABLE && x->method->safe_to_repeat &&
-                     x->record.attempts < x->route->attempts && !x->replied_head;
-        if (again)
+        x->unavailable = status->code == CODE_UNAVAILABLE && x->method->safe_to_repeat &&
+                         !x->method->type->client_streaming && x->record.attempts < x->route->attempts &&
+                         !x->replied_head;
+        if (x->unavailable)
             return exchange_attempt_failed(
                 x, FAIL(x->arena, FAULT_UPSTREAM_RESET, "%s answered UNAVAILABLE: %.*s",
                         x->pick.instance->address.text, BYTES_ARGS(status->message)));
@@ -249,6 +309,7 @@ const Step *exchange_reply_degraded(Exchange *x, const char *reason)
 {
     x->record.degraded = reason;
     x->has_answer = false;
+    x->version.reply = x->record.reply_version = x->version.client;
     Bytes message = x->method->default_reply[x->call.reply_codec];
     if (x->binding && x->binding->default_body.data)
         message = x->binding->default_body;
@@ -256,7 +317,6 @@ const Step *exchange_reply_degraded(Exchange *x, const char *reason)
     if (!x->method->type->server_streaming)
         return exchange_reply_message(x, (Message){.bytes = message});
 
-    x->version.reply = x->version.client;
     const Step *step = exchange_send_answer(x, message);
     if (step != STEP_WAIT)
         return step;

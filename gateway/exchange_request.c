@@ -2,6 +2,7 @@
 #include "base/arena.h"
 #include "gateway/cors.h"
 #include "gateway/exchange_internal.h"
+#include "gateway/own_fields.h"
 
 /* ---- Steps --------------------------------------------------------------------------------------- */
 
@@ -11,6 +12,7 @@ static const Step *answer_preflight(Exchange *x)
     HttpHead head = {.status = 204, .content_length = -1, .fields = fields_in(x->arena)};
     cors_answer_preflight(&x->config->cors, x->head, &head.fields);
     fields_add(&head.fields, bytes_of("x-request-id"), x->record.request_id);
+    own_fields_merge_vary(&head.fields);
     x->call.dialect = DIALECT_HTTP;
     x->record.http_status = head.status;
     http_stream_send_head(x->client.stream, &head, true);
@@ -55,14 +57,14 @@ static Result choose_method(Exchange *x)
         while (x->binding && x->binding->method->version != version)
             x->binding = x->binding->next;
         if (!x->binding)
-            return FAIL(x->arena, FAULT_UNKNOWN_PATH, "%s of %s does not serve %.*s", version->name,
-                        version->service->name, BYTES_ARGS(x->call.path));
+            return FAIL_TELL(x->arena, FAULT_UNKNOWN_PATH, "%s of %s does not serve %.*s", version->name,
+                             version->service->name, BYTES_ARGS(x->call.path));
         x->method = x->binding->method;
     } else {
         const Method *method = method_in(x->method, version);
         if (!method)
-            return FAIL(x->arena, FAULT_UNKNOWN_METHOD, "%s has no counterpart in %s",
-                        x->method->type->path, version->name);
+            return FAIL_TELL(x->arena, FAULT_UNKNOWN_METHOD, "%s has no counterpart in %s",
+                             x->method->type->path, version->name);
         x->method = method;
     }
     x->record.method = x->method;
@@ -74,8 +76,8 @@ static void on_deadline(Timer *timer)
 {
     Exchange *x = (Exchange *)((char *)timer - offsetof(Exchange, deadline_timer));
     long long given = (x->deadline - x->began) / MILLISECOND;
-    exchange_run(x, exchange_fail(x, FAIL(x->arena, FAULT_DEADLINE_EXCEEDED,
-                                          "no answer within %lld ms", given)));
+    exchange_run(x, exchange_fail(x, FAIL_TELL(x->arena, FAULT_DEADLINE_EXCEEDED,
+                                               "no answer within %lld ms", given)));
 }
 
 /* The deadline counts from the first byte of the request and covers all attempts. */
@@ -110,8 +112,8 @@ static Result check_length(Exchange *x)
     bool whole = (x->call.dialect == DIALECT_CONNECT || x->call.dialect == DIALECT_REST) && !is_upload_in_pieces(x);
     if (!whole || x->head->content_length <= 0 || (uint64_t)x->head->content_length <= limit)
         return OK;
-    return FAIL(x->arena, FAULT_MESSAGE_TOO_LARGE, "a body of %lld bytes, where %zu are allowed",
-                (long long)x->head->content_length, limit);
+    return FAIL_TELL(x->arena, FAULT_MESSAGE_TOO_LARGE, "a body of %lld bytes, where %zu are allowed",
+                     (long long)x->head->content_length, limit);
 }
 
 /* Connect spells calls of one message and streams with different content types. */
@@ -119,9 +121,9 @@ static Result check_framing(Exchange *x)
 {
     if (x->call.dialect != DIALECT_CONNECT || exchange_is_unary(x))
         return OK;
-    return FAIL(x->arena, FAULT_UNSUPPORTED_MEDIA,
-                "%s is a stream, which is spoken in application/connect+json or application/connect+proto",
-                x->method->type->path);
+    return FAIL_TELL(x->arena, FAULT_UNSUPPORTED_MEDIA,
+                     "%s is a stream, which is spoken in application/connect+json or application/connect+proto",
+                     x->method->type->path);
 }
 
 static const Step *exchange_negotiate(Exchange *x)
@@ -168,8 +170,8 @@ const Step STEP_negotiate = {"negotiate", exchange_negotiate};
 
 static const Step *wrong_count(Exchange *x, const char *how_many)
 {
-    return exchange_fail(x, FAIL(x->arena, FAULT_UNSUPPORTED, "%s takes one message, and %s",
-                                 x->method->type->path, how_many));
+    return exchange_fail(x, FAIL_TELL(x->arena, FAULT_UNSUPPORTED, "%s takes one message, and %s",
+                                      x->method->type->path, how_many));
 }
 
 /* A request of one message is read whole before an instance is asked: a bad one troubles nobody else, and

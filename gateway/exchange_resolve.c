@@ -80,7 +80,7 @@ static Result take_parameters(Exchange *x, const RestMatch *match)
 static Result refuse_or_count(Exchange *x, uint32_t n, Bytes name, const char *why)
 {
     if (x->route->unknown_fields == UNKNOWN_REFUSE)
-        return FAIL_FIELD(x->arena, FAULT_UNKNOWN_FIELD, name.size ? arena_text(x->arena, name) : NULL,
+        return FAIL_FIELD(x->arena, FAULT_UNKNOWN_FIELD, arena_text(x->arena, name),
                           "%s %s%s%.*s %s", x->binding->rule->verb, x->binding->rule->path,
                           name.size ? ": parameter " : "", BYTES_ARGS(name), why);
     x->record.n_unknown += n;
@@ -116,7 +116,7 @@ static Result take_query(Exchange *x)
 Result exchange_refuse_media(Exchange *x)
 {
     Bytes said = bytes_slice(fields_joined(x->call.head, "content-type"), 0, 200);
-    return FAIL(x->arena, FAULT_UNSUPPORTED_MEDIA, "%s%.*s",
+    return FAIL_TELL(x->arena, FAULT_UNSUPPORTED_MEDIA, "%s%.*s",
                 said.data ? "content-type " : "the request says no content-type", BYTES_ARGS(said));
 }
 
@@ -142,9 +142,9 @@ Result exchange_take_rest(Exchange *x)
     if (http_body_out(binding))
         x->call.reply_codec = CODEC_PROTO;
     else if (!rest_accepts(&x->call, is_stream))
-        return FAIL(x->arena, FAULT_NOT_ACCEPTABLE, "accept: %.*s; there is %s",
-                    BYTES_ARGS(bytes_slice(fields_joined(x->call.head, "accept"), 0, 200)),
-                    is_stream ? "application/x-ndjson and text/event-stream" : "application/json");
+        return FAIL_TELL(x->arena, FAULT_NOT_ACCEPTABLE, "accept: %.*s; there is %s",
+                         BYTES_ARGS(bytes_slice(fields_joined(x->call.head, "accept"), 0, 200)),
+                         is_stream ? "application/x-ndjson and text/event-stream" : "application/json");
     Result r = check_media(x);
     if (failed(r))
         return r;
@@ -194,17 +194,17 @@ static Result not_found(Exchange *x, const RestMatch *match)
     Bytes shown = bytes_slice(x->call.path, 0, 200);
     if (match->allowed.size) {
         x->allow = match->allowed;
-        return FAIL(x->arena, FAULT_METHOD_NOT_ALLOWED, "%.*s takes %.*s, not %.*s", BYTES_ARGS(shown),
-                    BYTES_ARGS(match->allowed), BYTES_ARGS(x->call.verb));
+        return FAIL_TELL(x->arena, FAULT_METHOD_NOT_ALLOWED, "%.*s takes %.*s, not %.*s", BYTES_ARGS(shown),
+                         BYTES_ARGS(match->allowed), BYTES_ARGS(x->call.verb));
     }
-    return FAIL(x->arena, FAULT_UNKNOWN_PATH, "%.*s %.*s", BYTES_ARGS(x->call.verb), BYTES_ARGS(shown));
+    return FAIL_TELL(x->arena, FAULT_UNKNOWN_PATH, "%.*s %.*s", BYTES_ARGS(x->call.verb), BYTES_ARGS(shown));
 }
 
 static Result refuse_verb(Exchange *x)
 {
     x->allow = bytes_of(x->method && x->method->takes_get ? "GET, POST" : "POST");
-    return FAIL(x->arena, FAULT_METHOD_NOT_ALLOWED, "%.*s takes %.*s, not %.*s",
-                BYTES_ARGS(bytes_slice(x->call.path, 0, 200)), BYTES_ARGS(x->allow), BYTES_ARGS(x->call.verb));
+    return FAIL_TELL(x->arena, FAULT_METHOD_NOT_ALLOWED, "%.*s takes %.*s, not %.*s",
+                     BYTES_ARGS(bytes_slice(x->call.path, 0, 200)), BYTES_ARGS(x->allow), BYTES_ARGS(x->call.verb));
 }
 
 /* A link or an image on any page is a GET, with the visitor's cookies. */
@@ -235,7 +235,7 @@ static Result resolve_rpc(Exchange *x)
     x->call.foreign_media = false;
     pass_on_names(x);
     Bytes shown = bytes_slice(x->call.path, 0, 200);
-    return x->method || x->builtin ? OK : FAIL(x->arena, FAULT_UNKNOWN_METHOD, "%.*s", BYTES_ARGS(shown));
+    return x->method || x->builtin ? OK : FAIL_TELL(x->arena, FAULT_UNKNOWN_METHOD, "%.*s", BYTES_ARGS(shown));
 }
 
 static Result resolve_plain(Exchange *x)

@@ -59,9 +59,9 @@ static const char *supported_text(const VersionQuestion *question, Arena *arena)
 static Result unknown_version(const VersionQuestion *question, Arena *arena, const char *where,
                               Bytes said)
 {
-    return FAIL(arena, FAULT_UNKNOWN_VERSION, "%s says \"%.*s\": the versions of %s are %s", where,
-                (int)(said.size < 100 ? said.size : 100), (const char *)said.data,
-                question->service->name, supported_text(question, arena));
+    return FAIL_TELL(arena, FAULT_UNKNOWN_VERSION, "%s says \"%.*s\": the versions of %s are %s", where,
+                     (int)(said.size < 100 ? said.size : 100), (const char *)said.data,
+                     question->service->name, supported_text(question, arena));
 }
 
 /* ---- The header ---------------------------------------------------------------------------------- */
@@ -273,10 +273,10 @@ static Result refuse_sunset(const VersionQuestion *question, Arena *arena, const
 {
     if (!is_sunset(version, question->wall))
         return OK;
-    return FAIL(arena, FAULT_VERSION_SUNSET, "%s of %s is no longer served since %s: use %s%s%s",
-                version->name, question->service->name, day_text(arena, version->sunset),
-                supported_text(question, arena), version->successor_link ? ", see " : "",
-                version->successor_link ? version->successor_link : "");
+    return FAIL_TELL(arena, FAULT_VERSION_SUNSET, "%s of %s is no longer served since %s: use %s%s%s",
+                     version->name, question->service->name, day_text(arena, version->sunset),
+                     supported_text(question, arena), version->successor_link ? ", see " : "",
+                     version->successor_link ? version->successor_link : "");
 }
 
 Result negotiate(const VersionQuestion *question, Arena *arena, Negotiation *negotiation_out)
@@ -290,9 +290,9 @@ Result negotiate(const VersionQuestion *question, Arena *arena, Negotiation *neg
             return r;
     }
     if (!n.client)
-        return FAIL(arena, FAULT_UNKNOWN_VERSION,
-                    "the request says no version of %s, and there is no default: the versions are %s",
-                    question->service->name, supported_text(question, arena));
+        return FAIL_TELL(arena, FAULT_UNKNOWN_VERSION,
+                         "the request says no version of %s, and there is no default: the versions are %s",
+                         question->service->name, supported_text(question, arena));
     if (!n.reply)
         n.reply = n.client;
 

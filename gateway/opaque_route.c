@@ -57,7 +57,7 @@ Result opaque_route_find(const Config *config, Bytes verb, Bytes path, Arena *ar
                 (bytes_equal(*normal_out, path) || !has_schema(config, verb, *normal_out, arena)) &&
                 (bytes_equal(loose, *normal_out) || !has_schema(config, verb, loose, arena));
     if (!same)
-        return FAIL(arena, FAULT_BAD_REQUEST, "%.*s can also be read as a path that does not belong to %s",
+        return FAIL_TELL(arena, FAULT_BAD_REQUEST, "%.*s can also be read as a path that does not belong to %s",
                     BYTES_ARGS(bytes_slice(path, 0, 200)), route->match);
     *route_out = route;
     return OK;

@@ -61,7 +61,7 @@ static Result nobody(const Method *method, const Upstream *away, uint32_t n_away
     for (uint32_t i = 0; i < service->n_versions; i++) {
         const MethodPair *pair = &method->pairs[i];
         if (!pair->target && pair->reason)
-            return FAIL(arena, FAULT_METHOD_REMOVED, "%s: %s", path, pair->reason);
+            return FAIL_TELL(arena, FAULT_METHOD_REMOVED, "%s: %s", path, pair->reason);
     }
     return FAIL(arena, FAULT_NO_INSTANCE, "no instance of %s serves %s or a version it converts to",
                 service->name, method->version->name);

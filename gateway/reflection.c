@@ -245,7 +245,7 @@ Result reflection_answer(const ReflectionView *view, Bytes request, Arena *arena
             ask = f;
     }
     if (reader.bad)
-        return FAIL(arena, FAULT_BAD_MESSAGE, "ServerReflectionRequest is cut off or malformed");
+        return FAIL_TELL(arena, FAULT_BAD_MESSAGE, "ServerReflectionRequest is cut off or malformed");
     if (host.size)
         wire_add_bytes(out, SAY_HOST, host);
     wire_add_bytes(out, SAY_REQUEST, request);

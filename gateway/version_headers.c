@@ -45,6 +45,26 @@ static void add_date(const char *name, int64_t seconds, Fields *out)
     fields_add_text(out, name, text);
 }
 
+static void add_buffer(const char *name, const Buffer *value, Fields *out)
+{
+    out->full |= value->full;
+    fields_add(out, bytes_of(name), buffer_bytes(value));
+}
+
+static void add_deprecation(int64_t seconds, Fields *out)
+{
+    Buffer value = buffer_in(out->arena);
+    buffer_printf(&value, "@%lld", (long long)seconds);
+    add_buffer("deprecation", &value, out);
+}
+
+static void add_successor(const char *link, Fields *out)
+{
+    Buffer value = buffer_in(out->arena);
+    buffer_printf(&value, "<%s>; rel=\"successor-version\"", link);
+    add_buffer("link", &value, out);
+}
+
 void version_headers_write(const Version *version, VersionRule decided_by,
                            const char *identity_header, Fields *out)
 {
@@ -53,12 +73,9 @@ void version_headers_write(const Version *version, VersionRule decided_by,
                bytes_of(version->name));
     version_headers_vary(service, decided_by, identity_header, out);
     if (version->deprecated)
-        fields_add_text(out, "deprecation",
-                        arena_printf(out->arena, "@%lld", (long long)(version->deprecated / SECOND)));
+        add_deprecation(version->deprecated / SECOND, out);
     if (version->sunset)
         add_date("sunset", version->sunset / SECOND, out);
     if (version->successor_link)
-        fields_add_text(out, "link",
-                        arena_printf(out->arena, "<%s>; rel=\"successor-version\"",
-                                     version->successor_link));
+        add_successor(version->successor_link, out);
 }

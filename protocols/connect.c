@@ -7,6 +7,7 @@
 #include "protocols/code.h"
 #include "protocols/compression.h"
 #include "protocols/envelope.h"
+#include "protocols/http_rules.h"
 #include "protocols/media.h"
 #include "protocols/timeout.h"
 
@@ -130,7 +131,7 @@ static void write_stream_end(const Reply *reply, Buffer *body, ReplyEnd *end)
                          &end->head);
         fields_add(&end->head.fields, bytes_of("content-type"),
                    media_write(DIALECT_CONNECT_STREAM, reply->call->reply_codec));
-        reply_add_hints(reply, "connect-accept-encoding", &end->head.fields);
+        reply_add_error_fields(reply, "connect-accept-encoding", &end->head.fields);
     }
     write_end_stream(reply, body);
 }
@@ -148,7 +149,7 @@ static void write_unary_end(const Reply *reply, Buffer *body, ReplyEnd *end)
                         : media_write(DIALECT_CONNECT, reply->call->reply_codec));
     reply_add_prefixed(reply->trailers, reply->arena, &end->head.fields);
     if (is_error) {
-        reply_add_hints(reply, "accept-encoding", &end->head.fields);
+        reply_add_error_fields(reply, "accept-encoding", &end->head.fields);
         add_error(reply, body);
     }
     end->head.content_length = (int64_t)body->size;
@@ -330,14 +331,18 @@ static Result end_unary(Answer *answer, Bytes body, Arena *arena)
     return OK;
 }
 
+/* What could be no trailer of HTTP is passed over. */
 static void read_values(JsonCursor *cursor, Bytes name, Fields *to)
 {
     bool first = true;
     while (json_cursor_element(cursor, &first)) {
-        if (json_cursor_peek(cursor) == JSON_KIND_STRING)
-            fields_add(to, name, json_cursor_string(cursor));
-        else
+        if (json_cursor_peek(cursor) != JSON_KIND_STRING) {
             json_cursor_skip(cursor);
+            continue;
+        }
+        Field field = {name, bytes_trim(json_cursor_string(cursor))};
+        if (http_may_go_out(&field))
+            fields_add(to, field.name, field.value);
     }
 }
 

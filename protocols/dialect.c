@@ -74,15 +74,15 @@ RequestKind request_kind(const HttpHead *head)
 static Result check_post(const HttpHead *head, Dialect dialect, Arena *arena)
 {
     if (!bytes_are(head->method, "POST"))
-        return FAIL(arena, FAULT_METHOD_NOT_ALLOWED, "%s is spoken with POST, not %.*s",
-                    dialect_name(dialect), BYTES_ARGS(head->method));
+        return FAIL_TELL(arena, FAULT_METHOD_NOT_ALLOWED, "%s is spoken with POST, not %.*s",
+                         dialect_name(dialect), BYTES_ARGS(head->method));
     return OK;
 }
 
 static Result check_media(Bytes content_type, Media media, Arena *arena)
 {
     if (!media.has_codec)
-        return FAIL(arena, FAULT_UNSUPPORTED_MEDIA, "content-type %.*s", BYTES_ARGS(content_type));
+        return FAIL_TELL(arena, FAULT_UNSUPPORTED_MEDIA, "content-type %.*s", BYTES_ARGS(content_type));
     return OK;
 }
 
@@ -97,9 +97,9 @@ static void read_accepted(Bytes list, Call *call)
 static Result read_compression(Bytes name, Call *call, Arena *arena)
 {
     if (!compression_by_name(name, &call->compression))
-        return FAIL(arena, FAULT_UNSUPPORTED_ENCODING,
-                    "unknown compression \"%.*s\"; supported are " COMPRESSION_NAMES,
-                    BYTES_ARGS(name));
+        return FAIL_TELL(arena, FAULT_UNSUPPORTED_ENCODING,
+                         "unknown compression \"%.*s\"; supported are " COMPRESSION_NAMES,
+                         BYTES_ARGS(name));
     return OK;
 }
 
@@ -107,15 +107,15 @@ static Result read_timeout(bool (*read)(Bytes, int64_t *), Bytes text, const cha
                            Arena *arena)
 {
     if (text.data && !read(text, &call->timeout))
-        return FAIL(arena, FAULT_BAD_REQUEST, "%s \"%.*s\" is malformed", name, BYTES_ARGS(text));
+        return FAIL_TELL(arena, FAULT_BAD_REQUEST, "%s \"%.*s\" is malformed", name, BYTES_ARGS(text));
     return OK;
 }
 
 static Result check_connect_version(Bytes version, const char *expected, Arena *arena)
 {
     if (version.data && !bytes_are(version, expected))
-        return FAIL(arena, FAULT_BAD_REQUEST, "Connect protocol version \"%.*s\" is not \"%s\"",
-                    BYTES_ARGS(version), expected);
+        return FAIL_TELL(arena, FAULT_BAD_REQUEST, "Connect protocol version \"%.*s\" is not \"%s\"",
+                         BYTES_ARGS(version), expected);
     return OK;
 }
 
@@ -129,7 +129,7 @@ static Result read_grpc(const HttpHead *head, const HeadFields *fields, Arena *a
     read_accepted(fields->values[FIELD_GRPC_ACCEPT_ENCODING], call);
 
     if (call->dialect == DIALECT_GRPC && head->minor < 2)
-        return FAIL(arena, FAULT_UNSUPPORTED_MEDIA, "gRPC is spoken over HTTP/2 only");
+        return FAIL_TELL(arena, FAULT_UNSUPPORTED_MEDIA, "gRPC is spoken over HTTP/2 only");
     Result r = check_post(head, call->dialect, arena);
     if (!failed(r))
         r = check_media(fields->values[FIELD_CONTENT_TYPE], media, arena);
@@ -177,7 +177,7 @@ static Result read_get_message(Bytes text, bool is_base64, Arena *arena, Call *c
     if (is_base64) {
         Buffer decoded = buffer_in(arena);
         if (!base64_decode(&decoded, text))
-            return FAIL(arena, FAULT_BAD_REQUEST, "the parameter \"message\" is not base64");
+            return FAIL_TELL(arena, FAULT_BAD_REQUEST, "the parameter \"message\" is not base64");
         message = buffer_bytes(&decoded);
     }
     if (call->compression != COMPRESSION_IDENTITY) {
@@ -185,10 +185,10 @@ static Result read_get_message(Bytes text, bool is_base64, Arena *arena, Call *c
         switch (decompress_message(call->compression, message, LARGEST_GET_MESSAGE, &plain)) {
         case DECOMPRESSED: break;
         case DECOMPRESS_TOO_LARGE:
-            return FAIL(arena, FAULT_MESSAGE_TOO_LARGE, "the parameter \"message\"");
+            return FAIL_TELL(arena, FAULT_MESSAGE_TOO_LARGE, "the parameter \"message\"");
         case DECOMPRESS_BAD:
-            return FAIL(arena, FAULT_BAD_REQUEST, "the parameter \"message\" is not valid %s",
-                        compression_name(call->compression));
+            return FAIL_TELL(arena, FAULT_BAD_REQUEST, "the parameter \"message\" is not valid %s",
+                             compression_name(call->compression));
         case DECOMPRESS_NO_MEMORY:
             return FAIL(arena, FAULT_OUT_OF_MEMORY, "decompressing the parameter \"message\"");
         }
@@ -204,15 +204,15 @@ static Result read_get_parameters(const RestParameter *parameters, size_t n, Are
     Bytes message = parameter_named(parameters, n, "message");
     Bytes base64 = parameter_named(parameters, n, "base64");
     if (!encoding.data)
-        return FAIL(arena, FAULT_BAD_REQUEST, "the parameter \"encoding\" is missing");
+        return FAIL_TELL(arena, FAULT_BAD_REQUEST, "the parameter \"encoding\" is missing");
     if (bytes_are(encoding, "json"))
         call->codec = call->reply_codec = CODEC_JSON;
     else if (!bytes_are(encoding, "proto"))
-        return FAIL(arena, FAULT_UNSUPPORTED_MEDIA, "encoding=%.*s", BYTES_ARGS(encoding));
+        return FAIL_TELL(arena, FAULT_UNSUPPORTED_MEDIA, "encoding=%.*s", BYTES_ARGS(encoding));
     if (!message.data)
-        return FAIL(arena, FAULT_BAD_REQUEST, "the parameter \"message\" is missing");
+        return FAIL_TELL(arena, FAULT_BAD_REQUEST, "the parameter \"message\" is missing");
     if (base64.data && !bytes_are(base64, "1") && !bytes_are(base64, "0"))
-        return FAIL(arena, FAULT_BAD_REQUEST, "base64=%.*s", BYTES_ARGS(base64));
+        return FAIL_TELL(arena, FAULT_BAD_REQUEST, "base64=%.*s", BYTES_ARGS(base64));
 
     Result r = check_connect_version(parameter_named(parameters, n, "connect"), "v1", arena);
     if (!failed(r))

@@ -162,8 +162,7 @@ struct DetailJson {
 
 /* What an error may say to this client, and how details are spelled as JSON. */
 typedef struct ReplyOptions {
-    bool no_details;         /* code and message only: no google.rpc details of our own making */
-    bool hide_internals;     /* leave the chain of causes and instance names out */
+    bool full; /* an error of our own tells its causes and the instance, too; else what error_message says is public */
     Bytes request_id;
     Bytes service, version, instance; /* for the body's extension members and ErrorInfo; may be empty */
     const DetailJson *detail_json; /* REST. What it cannot write, or all when it is NULL, is given as
@@ -175,10 +174,11 @@ typedef struct ReplyOptions {
  * error must be said in-band (gRPC trailers, gRPC-Web frame, Connect EndStream, REST stream: an error
  * object as the last line or event). `metadata` and `trailers` are the service's. For an error of our own
  * (status->error) google.rpc details are made: ErrorInfo (reason: the fault's name; metadata: request id,
- * service, version, instance), BadRequest with the field where the chain names one, RetryInfo or
- * retryable flag where the fault is retryable, DebugInfo with the chain unless hidden.
- * REST errors are application/problem+json (RFC 9457) with code, reason, request_id, retryable, causes
- * and details; Connect's are its error JSON. Fields of the answer that only the gateway knows come in
+ * service, version), BadRequest with the field where the chain names one, RetryInfo or
+ * retryable flag where the fault is retryable; of full errors the instance, too, and DebugInfo with the chain.
+ * REST errors are application/problem+json (RFC 9457) with code, reason, request_id, retryable, details, and
+ * causes where they are full; Connect's are its error JSON. All error bodies say that their type is not to be
+ * guessed. Fields of the answer that only the gateway knows come in
  * `metadata`: "allow" of a REST route's 405, "retry-after" (it makes the RetryInfo, too).
  */
 MUST_USE Result reply_write_end(const Call *call, const Status *status, const Fields *metadata,

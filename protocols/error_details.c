@@ -132,18 +132,21 @@ static Bytes shortened(Bytes text, size_t most)
     return text;
 }
 
-/* Whether the caller may read this link. */
-static bool is_shown(const Error *link, bool hide_internals)
+/* The link that is for the caller, or NULL. What lies beneath a fault of our side or the service's is not, whoever
+   it was written for: there a message of the service is read by the same code as one of the caller's. */
+static const Error *told_link(const Error *error)
 {
-    return !hide_internals || link->fault->side == SIDE_CLIENT;
+    while (error && !error->told && error->fault->side == SIDE_CLIENT)
+        error = error->cause;
+    return error && error->told && error->fault->side != SIDE_UPSTREAM ? error : NULL;
 }
 
-Bytes error_message(const Error *error, bool hide_internals, Arena *arena)
+Bytes error_message(const Error *error, bool full, Arena *arena)
 {
     Buffer text = buffer_in(arena);
     buffer_add_text(&text, error->fault->text);
     const char *before = ": ";
-    for (const Error *link = error; link && is_shown(link, hide_internals); link = link->cause) {
+    for (const Error *link = full ? error : told_link(error); link; link = full ? link->cause : NULL) {
         add_link(&text, link, before);
         before = "; because ";
     }
@@ -185,7 +188,7 @@ static bool add_error_info(ErrorDetails *details, const Error *error, const Repl
     add_info(&info, entries, "request_id", options->request_id, arena);
     add_info(&info, entries, "service", options->service, arena);
     add_info(&info, entries, "version", options->version, arena);
-    if (!options->hide_internals)
+    if (options->full)
         add_info(&info, entries, "instance", options->instance, arena);
     add_info(&info, entries, "retryable", bytes_of(error->fault->retryable ? "true" : "false"), arena);
     return add_detail(details, TYPE_PREFIX "ErrorInfo", &info.base, arena);
@@ -234,13 +237,13 @@ Result error_details_make(const Error *error, const ReplyOptions *options, Bytes
                           Arena *arena, ErrorDetails *details_out)
 {
     *details_out = (ErrorDetails){.items = arena_array(arena, ErrorDetail, MOST_DETAILS)};
-    const Error *with_field = error_with_field((Result){error});
+    const Error *with_field = options->full ? error_with_field((Result){error}) : told_link(error);
     bool good = details_out->items && add_error_info(details_out, error, options, arena);
-    if (good && with_field)
+    if (good && with_field && with_field->field)
         good = add_bad_request(details_out, with_field, arena);
     if (good && retry_after.size)
         good = add_retry_info(details_out, retry_after, arena);
-    if (good && !options->hide_internals)
+    if (good && options->full)
         good = add_debug_info(details_out, error, arena);
     if (!good)
         return FAIL(arena, FAULT_OUT_OF_MEMORY, "making the details of %s", error->fault->name);

@@ -32,15 +32,16 @@ MUST_USE Result error_details_write(Code code, Bytes message, ErrorDetails detai
 
 /*
  * The details of an error of our own: one ErrorInfo; a BadRequest where the chain names a field; a
- * RetryInfo when `retry_after` (whole seconds, as text) is known; a DebugInfo with the chain unless
- * internals are hidden. Fault: OUT_OF_MEMORY.
+ * RetryInfo when `retry_after` (whole seconds, as text) is known; of a full error the instance, and a DebugInfo
+ * with the chain. Fault: OUT_OF_MEMORY.
  */
 MUST_USE Result error_details_make(const Error *error, const ReplyOptions *options, Bytes retry_after,
                                    Arena *arena, ErrorDetails *details_out);
 
-/* What the caller may be told of an error of our own, in one sentence: the kind of fault and what was
-   being attempted; with `hide_internals`, of our side's faults only the kind. */
-Bytes error_message(const Error *error, bool hide_internals, Arena *arena);
+/* What the caller is told of an error of our own, in one sentence. In full: the kind of fault and what was being
+   attempted, down to the origin. Else the kind, and what the chain has for the caller (Error.told): nothing of
+   addresses, causes or files. */
+Bytes error_message(const Error *error, bool full, Arena *arena);
 
 /* The reason in the ErrorInfo among the details, or nothing. */
 Bytes error_details_reason(ErrorDetails details, Arena *arena);

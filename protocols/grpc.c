@@ -7,6 +7,7 @@
 #include "protocols/code.h"
 #include "protocols/compression.h"
 #include "protocols/envelope.h"
+#include "protocols/http_rules.h"
 #include "protocols/media.h"
 #include "protocols/timeout.h"
 
@@ -87,14 +88,16 @@ static void begin_head(const Reply *reply, HttpHead *head)
     reply_head_begin(http_status, reply->metadata, reply->arena, head);
     fields_add(&head->fields, bytes_of("content-type"),
                media_write(reply->call->dialect, reply->call->reply_codec));
-    reply_add_hints(reply, "grpc-accept-encoding", &head->fields);
+    reply_add_error_fields(reply, "grpc-accept-encoding", &head->fields);
 }
 
-/* The trailers as lines of text, in a frame. */
+/* The trailers as lines of text, in a frame. As elsewhere, what could split a message never goes out. */
 static void write_web_trailers(const Fields *trailers, const Reply *reply, ReplyEnd *end)
 {
     Buffer lines = buffer_in(reply->arena), frame = buffer_in(reply->arena);
     for (uint32_t i = 0; i < trailers->n; i++) {
+        if (!http_may_go_out(&trailers->items[i]))
+            continue;
         buffer_add_bytes(&lines, trailers->items[i].name);
         buffer_add_text(&lines, ": ");
         buffer_add_bytes(&lines, trailers->items[i].value);
@@ -225,7 +228,8 @@ static Bytes lower_case(Bytes name, Arena *arena)
     return buffer_bytes(&lower);
 }
 
-/* The lines of a trailer frame. Names should be in lower case, but older servers write them otherwise. */
+/* The lines of a trailer frame. Names should be in lower case, but older servers write them otherwise. What could be
+   no trailer of HTTP is passed over. */
 static Result read_web_trailers(Bytes frame, Arena *arena, Fields *fields_out)
 {
     *fields_out = fields_in(arena);
@@ -238,8 +242,10 @@ static Result read_web_trailers(Bytes frame, Arena *arena, Fields *fields_out)
         size_t colon = bytes_find(line, ':');
         if (colon == 0 || colon == line.size)
             return FAIL(arena, FAULT_UPSTREAM_PROTOCOL, "a line of the trailer frame has no name");
-        fields_add(fields_out, lower_case(bytes_slice(line, 0, colon), arena),
-                   bytes_trim(bytes_slice(line, colon + 1, SIZE_MAX)));
+        Field field = {lower_case(bytes_slice(line, 0, colon), arena),
+                       bytes_trim(bytes_slice(line, colon + 1, SIZE_MAX))};
+        if (http_may_go_out(&field))
+            fields_add(fields_out, field.name, field.value);
     }
     return OK;
 }

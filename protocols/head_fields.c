@@ -66,6 +66,12 @@ static FieldRole role_on(HeadSide side, Bytes name)
     return role;
 }
 
+/* Of what stood behind "trailer-": a status, say, would be one that no trailer was read for. */
+static FieldRole role_of_trailer(Bytes name)
+{
+    return role_on(HEAD_OF_TRAILERS, name) == FIELD_METADATA ? FIELD_METADATA : FIELD_DROPPED;
+}
+
 /* One block for the texts and one for each list. False at the arena's limit. */
 static bool copy_all(const Fields *fields, Arena *arena, HeadFields *head)
 {
@@ -144,7 +150,7 @@ static Result add_metadata(Fields *to, Bytes name, Bytes value, HeadSide side, A
         if (!part.data)
             part = bytes("", 0);
         if (!normalize_binary(&part, arena) && side == HEAD_OF_REQUEST)
-            return FAIL(arena, FAULT_BAD_REQUEST, "the value of %.*s is not base64", BYTES_ARGS(name));
+            return FAIL_TELL(arena, FAULT_BAD_REQUEST, "the value of %.*s is not base64", BYTES_ARGS(name));
         fields_add(to, name, part);
     }
     return OK;
@@ -161,12 +167,15 @@ Result head_fields_read(const Fields *fields, HeadSide side, Arena *arena, HeadF
     for (uint32_t i = 0; i < head_out->all.n; i++) {
         Field field = head_out->all.items[i];
         FieldRole role = role_on(side, field.name);
+        Fields *to = &head_out->metadata;
+        if (role == FIELD_TRAILER) {
+            field.name = bytes_slice(field.name, strlen("trailer-"), SIZE_MAX);
+            role = role_of_trailer(field.name);
+            to = &head_out->trailers;
+        }
         Result r = OK;
         if (role == FIELD_METADATA)
-            r = add_metadata(&head_out->metadata, field.name, field.value, side, arena);
-        else if (role == FIELD_TRAILER)
-            r = add_metadata(&head_out->trailers, bytes_slice(field.name, strlen("trailer-"), SIZE_MAX),
-                             field.value, side, arena);
+            r = add_metadata(to, field.name, field.value, side, arena);
         else if (role > FIELD_TRAILER)
             note_value(head_out, role, field.value, arena);
         if (failed(r) && !failed(first))

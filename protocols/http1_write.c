@@ -251,6 +251,7 @@ void http1_write_refusal(Http1 *http1, const Http1Refusal *why)
     size_t size = http_problem_text(why->status, why->detail, text, sizeof text);
     put_status(http1, why->status);
     put(http1, bytes(type, (size_t)sprintf(type, "content-type: %s\r\n", HTTP_PROBLEM_TYPE)));
+    put_text(http1, "x-content-type-options: nosniff\r\n");
     put_length(http1, size);
     put_text(http1, "connection: close\r\n\r\n");
     put(http1, bytes(text, size));

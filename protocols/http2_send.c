@@ -357,11 +357,12 @@ void http2_answer(Http2 *http2, Http2Stream *stream, unsigned status, const char
 {
     char text[256];
     size_t size = http_problem_text(status, detail, text, sizeof text);
-    Field type = {bytes_of("content-type"), bytes_of(HTTP_PROBLEM_TYPE)};
+    Field fields[] = {{bytes_of("content-type"), bytes_of(HTTP_PROBLEM_TYPE)},
+                      {bytes_of("x-content-type-options"), bytes_of("nosniff")}};
     HttpHead head = {
         .status = (uint16_t)status,
         .content_length = (int64_t)size,
-        .fields = {.items = &type, .n = 1},
+        .fields = {.items = fields, .n = 2},
     };
     http2_send_head(&stream->base, &head, false);
     http2_send_body(&stream->base, bytes(text, size));

@@ -55,7 +55,7 @@ Result http_path_normalize(Bytes path, Arena *arena, Bytes *normal_out)
         return OK;
     Buffer spelled = buffer_in(arena), normal = buffer_in(arena);
     if (!percent_normalize(&spelled, path))
-        return FAIL(arena, FAULT_BAD_REQUEST, "a percent-escape in the path is malformed");
+        return FAIL_TELL(arena, FAULT_BAD_REQUEST, "a percent-escape in the path is malformed");
     remove_dot_segments(buffer_bytes(&spelled), &normal);
     if (spelled.full || normal.full)
         return out_of_memory(arena, path);
@@ -143,13 +143,13 @@ Result http_path_read_loosely(Bytes normal, Arena *arena, Bytes *loose_out)
     if (is_plain(normal))
         return OK;
     if (bytes_find(normal, '\\') < normal.size)
-        return FAIL(arena, FAULT_BAD_REQUEST, "there is a backslash in the path");
+        return FAIL_TELL(arena, FAULT_BAD_REQUEST, "there is a backslash in the path");
     Buffer decoded = buffer_in(arena), loose = buffer_in(arena);
     decode_fully(normal, &decoded);
     if (has_control(buffer_bytes(&decoded)))
-        return FAIL(arena, FAULT_BAD_REQUEST, "there is a control character in the path");
+        return FAIL_TELL(arena, FAULT_BAD_REQUEST, "there is a control character in the path");
     if (!join_segments(buffer_bytes(&decoded), &loose))
-        return FAIL(arena, FAULT_BAD_REQUEST, "some servers would find \"..\" or \".\" in the path");
+        return FAIL_TELL(arena, FAULT_BAD_REQUEST, "some servers would find \"..\" or \".\" in the path");
     if (decoded.full || loose.full)
         return out_of_memory(arena, normal);
     *loose_out = buffer_bytes(&loose);

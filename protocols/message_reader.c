@@ -60,8 +60,8 @@ static const Fault *broken(const MessageReader *reader)
 static MessageOutcome fail_too_large(const MessageReader *reader, size_t size, Result *why_out)
 {
     const Fault *fault = reader->client ? &FAULT_UPSTREAM_TOO_LARGE : &FAULT_MESSAGE_TOO_LARGE;
-    *why_out = FAIL(reader->arena, *fault, "a message of %zu bytes or more; the limit is %zu", size,
-                    reader->limit);
+    *why_out = FAIL_TELL(reader->arena, *fault, "a message of %zu bytes or more; the limit is %zu", size,
+                         reader->limit);
     return MESSAGE_FAILED;
 }
 
@@ -74,7 +74,7 @@ static MessageOutcome fail_memory(const MessageReader *reader, Result *why_out)
 
 static MessageOutcome fail_broken(const MessageReader *reader, const char *how, Result *why_out)
 {
-    *why_out = FAIL(reader->arena, *broken(reader), "%s body: %s", dialect_name(reader->dialect), how);
+    *why_out = FAIL_TELL(reader->arena, *broken(reader), "%s body: %s", dialect_name(reader->dialect), how);
     return MESSAGE_FAILED;
 }
 

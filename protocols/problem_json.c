@@ -24,16 +24,15 @@ static bool is_retryable(const Status *status)
     return status->error ? status->error->fault->retryable : status->code == CODE_UNAVAILABLE;
 }
 
-/* The chain, outermost first; of our own side's part nothing where internals are hidden. */
+/* The chain, outermost first. */
 static void add_causes(const Reply *reply, Buffer *out)
 {
-    bool hide = reply->options->hide_internals;
     const Error *link = reply->status->error;
-    if (!link || (hide && link->fault->side != SIDE_CLIENT))
+    if (!link || !reply->options->full)
         return;
     json_text_add_key(out, "causes");
     buffer_add_byte(out, '[');
-    for (; link && (!hide || link->fault->side == SIDE_CLIENT); link = link->cause) {
+    for (; link; link = link->cause) {
         buffer_add_text(out, link == reply->status->error ? "{" : ",{");
         add_text(out, "reason", bytes_of(link->fault->name));
         add_text(out, "doing", bytes_of(link->doing));
@@ -79,7 +78,7 @@ static void add_problem(const Reply *reply, Buffer *out)
     add_text(out, "request_id", options->request_id);
     add_text(out, "service", options->service);
     add_text(out, "version", options->version);
-    if (!options->hide_internals)
+    if (options->full)
         add_text(out, "served_by", options->instance);
     buffer_add_text(out, is_retryable(reply->status) ? ",\"retryable\":true" : ",\"retryable\":false");
     add_causes(reply, out);
@@ -110,7 +109,7 @@ static void write_whole(const Reply *reply, Buffer *body, ReplyEnd *end)
     if (is_error) {
         add_problem(reply, body);
         fields_add(&end->head.fields, bytes_of("content-type"), bytes_of("application/problem+json"));
-        reply_add_hints(reply, "accept-encoding", &end->head.fields);
+        reply_add_error_fields(reply, "accept-encoding", &end->head.fields);
     }
     reply_add_prefixed(reply->trailers, reply->arena, &end->head.fields);
     end->head.content_length = (int64_t)body->size;

@@ -27,6 +27,7 @@ void reply_head_begin(uint16_t http_status, const Fields *metadata, Arena *arena
     head_out->fields.items = items;
     head_out->fields.n = metadata->n;
     head_out->fields.capacity = capacity;
+    head_out->fields.full = metadata->full;
 }
 
 /* How a dialect says the compression of an answer's messages. */
@@ -95,7 +96,7 @@ bool reply_is_fault(const Reply *reply, const Fault *fault)
     return reply->status->error && reply->status->error->fault == fault;
 }
 
-void reply_add_hints(const Reply *reply, const char *accept_name, Fields *to)
+static void add_hints(const Reply *reply, const char *accept_name, Fields *to)
 {
     if (reply_is_fault(reply, &FAULT_UNSUPPORTED_ENCODING))
         fields_add(to, bytes_of(accept_name), bytes_of(COMPRESSION_NAMES));
@@ -112,13 +113,23 @@ void reply_add_hints(const Reply *reply, const char *accept_name, Fields *to)
                                   "application/connect+json"));
 }
 
+/* Errors quote what their callers sent: no browser may take one for a page or a script. gRPC's have no body. */
+void reply_add_error_fields(const Reply *reply, const char *accept_name, Fields *to)
+{
+    if (reply->status->code == CODE_OK)
+        return;
+    add_hints(reply, accept_name, to);
+    if (reply->call->dialect != DIALECT_GRPC)
+        fields_set(to, "x-content-type-options", bytes_of("nosniff"));
+}
+
 /* What an error says: what the service said, untouched; or what may be told of ours. */
 static Result fill_error(Reply *reply)
 {
     const Status *status = reply->status;
     reply->message = status->message;
-    if (status->error && reply->options->hide_internals)
-        reply->message = error_message(status->error, true, reply->arena);
+    if (status->error && !reply->options->full)
+        reply->message = error_message(status->error, false, reply->arena);
     if (status->details.size || !status->error) {
         bool as_list = reply->call->dialect == DIALECT_CONNECT ||
                        reply->call->dialect == DIALECT_CONNECT_STREAM ||
@@ -127,8 +138,6 @@ static Result fill_error(Reply *reply)
             reply->details = error_details_read(status->details, reply->arena);
         return OK;
     }
-    if (reply->options->no_details)
-        return OK;
     return error_details_make(status->error, reply->options, fields_get(reply->metadata, "retry-after"),
                               reply->arena, &reply->details);
 }
@@ -174,7 +183,7 @@ Status status_of_error(Arena *arena, Result why)
     return (Status){
         .code = (Code)fault->grpc_status,
         .http_status = fault->http_status,
-        .message = error_message(why.error, false, arena),
+        .message = error_message(why.error, true, arena),
         .error = why.error,
     };
 }

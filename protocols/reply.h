@@ -28,8 +28,9 @@ void reply_add_prefixed(const Fields *trailers, Arena *arena, Fields *to);
 /* Whether the error is ours and of this kind. */
 bool reply_is_fault(const Reply *reply, const Fault *fault);
 
-/* Adds the fields that say what would have been understood: for UNSUPPORTED_ENCODING under
-   `accept_name`, for METHOD_NOT_ALLOWED (unless the metadata has it) and UNSUPPORTED_MEDIA. */
-void reply_add_hints(const Reply *reply, const char *accept_name, Fields *to);
+/* Adds the fields that an error's head has; nothing to a good answer's. Those that say what would have been
+   understood: for UNSUPPORTED_ENCODING under `accept_name`, for METHOD_NOT_ALLOWED (unless the metadata has it) and
+   UNSUPPORTED_MEDIA. And that the type of the body is what the head says. */
+void reply_add_error_fields(const Reply *reply, const char *accept_name, Fields *to);
 
 #endif

@@ -11,7 +11,7 @@ static Result decode(Bytes text, Arena *arena, Bytes *decoded_out)
         return OK;
     Buffer decoded = buffer_in(arena);
     if (!percent_decode(&decoded, text, PERCENT_PLUS_IS_SPACE))
-        return FAIL(arena, FAULT_BAD_REQUEST, "a percent-escape in the query is malformed");
+        return FAIL_TELL(arena, FAULT_BAD_REQUEST, "a percent-escape in the query is malformed");
     if (decoded.full)
         return FAIL(arena, FAULT_OUT_OF_MEMORY, "decoding a query");
     *decoded_out = buffer_bytes(&decoded);

@@ -180,7 +180,7 @@ static Result decode(Bytes text, PercentLeave leave, Arena *arena, Bytes *decode
         return OK;
     Buffer decoded = buffer_in(arena);
     if (!percent_decode(&decoded, text, leave))
-        return FAIL(arena, FAULT_BAD_REQUEST, "a percent-escape in the path is malformed");
+        return FAIL_TELL(arena, FAULT_BAD_REQUEST, "a percent-escape in the path is malformed");
     if (decoded.full)
         return FAIL(arena, FAULT_OUT_OF_MEMORY, "decoding a path");
     *decoded_out = buffer_bytes(&decoded);

@@ -276,8 +276,8 @@ Result rest_template_expand(const RestTemplate *t, RestValueOf value_of, void *o
         } else if (t->segments[i].kind == SEGMENT_LITERAL) {
             buffer_add_bytes(out, t->segments[i++].literal);
         } else {
-            return FAIL(arena, FAULT_BAD_VALUE, "the path \"%.*s\" has a wildcard without a variable",
-                        BYTES_ARGS(t->text));
+            return FAIL_TELL(arena, FAULT_BAD_VALUE, "the path \"%.*s\" has a wildcard without a variable",
+                             BYTES_ARGS(t->text));
         }
     }
     if (t->verb.size) {

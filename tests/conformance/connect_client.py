@@ -30,7 +30,7 @@ listen:
   - {{address: 127.0.0.1:{port}{listener_tls}}}
 admin: 127.0.0.1:{{admin}}
 loops: 1
-error_details: false
+errors: public
 log: /dev/null
 limits: {{call_time: 0s}}
 services:

@@ -34,7 +34,7 @@ listen:
   - {{address: 127.0.0.1:{port}{tls}}}
 admin: 127.0.0.1:{{admin}}
 loops: 1
-error_details: false
+errors: public
 log: /dev/null
 limits: {{message_bytes: {limit}, call_time: 0s}}
 services:

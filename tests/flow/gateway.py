@@ -21,6 +21,7 @@ listen:
   - address: 127.0.0.1:$port
 admin: {address: 127.0.0.1:$admin}
 log: "-"
+errors: full
 services:
   - name: orders
     versions:

@@ -14,6 +14,7 @@ from talkers import Schema
 CONFIG = """
 listen: [{address: "127.0.0.1:$port"}]
 admin: {address: "127.0.0.1:$admin"}
+errors: full
 services:
   - name: library
     versions: [{name: v1, package: library.v1, schema: $schema}]

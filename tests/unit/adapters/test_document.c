@@ -108,6 +108,16 @@ static void a_choice_is_a_word_or_a_map(void **state)
     assert_bytes(read.told, "dir/a.yaml:1:32: heating: electric is not known here (gas or wood)\n");
 }
 
+/* Nor is it anybody's hint. */
+static void a_key_that_was_replaced_is_refused_with_what_to_write(void **state)
+{
+    Read read = read_house(*state, "name: a\nrooms: [b]\nchimney: true\n");
+    assert_bytes(read.told, "dir/a.yaml:3:1: chimney: this key is no longer read (write heating: wood)\n");
+    assert_bytes(read.json, "{\"name\":\"a\",\"rooms\":[{\"name\":\"b\"}]}");
+    read = read_house(*state, "name: a\nrooms: [b]\nchimny: true\n");
+    assert_bytes(read.told, "dir/a.yaml:3:1: chimny: there is no such key\n");
+}
+
 static void an_absolute_file_stays_as_it_is(void **state)
 {
     Read read = read_house(*state, "{name: a, rooms: [b], plan: /etc/plan}");
@@ -246,6 +256,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         SENTENCE(all_spellings_become_plain_values),
         SENTENCE(a_choice_is_a_word_or_a_map),
+        SENTENCE(a_key_that_was_replaced_is_refused_with_what_to_write),
         SENTENCE(an_absolute_file_stays_as_it_is),
         SENTENCE(every_mistake_is_told_at_its_place),
         SENTENCE(a_config_has_one_spelling_of_a_key),

@@ -23,6 +23,23 @@ static void a_copied_chain_outlives_its_arena(void **state)
     arena_free(second);
 }
 
+static void only_what_is_written_for_the_caller_is_told(void **state)
+{
+    Arena *arena = arena_new(ARENA_UNLIMITED), *other = arena_new(ARENA_UNLIMITED);
+    Result kept = FAIL(arena, FAULT_BAD_VALUE, "asking 10.0.0.7");
+    Result told = FAIL_TELL(arena, FAULT_BAD_VALUE, "it is too long");
+    Result field = FAIL_FIELD(arena, FAULT_BAD_VALUE, "name", "it is too long");
+    assert_false(kept.error->told);
+    assert_true(told.error->told && field.error->told);
+    assert_null(told.error->field);
+    assert_null(error_with_field(told));
+    Result copy = error_copy(other, FAIL_OVER(arena, told, FAULT_BAD_MESSAGE, "reading"));
+    assert_false(copy.error->told);
+    assert_true(copy.error->cause->told);
+    arena_free(arena);
+    arena_free(other);
+}
+
 static void every_fault_has_a_name_and_codes_of_its_own_kind(void **state)
 {
     for (size_t i = 0; fault_table[i]; i++) {
@@ -39,6 +56,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_chain_tells_cause_beneath_cause),
         cmocka_unit_test(a_copied_chain_outlives_its_arena),
+        cmocka_unit_test(only_what_is_written_for_the_caller_is_told),
         cmocka_unit_test(every_fault_has_a_name_and_codes_of_its_own_kind),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

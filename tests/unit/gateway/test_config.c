@@ -127,7 +127,7 @@ static void everything_can_be_said(void **state)
                          "    pins: {panel: v3}\n"
                          "routes:\n"
                          "  - {match: garage, impact: catastrophic, timeout: 1500ms, attempts: 3,\n"
-                         "     unknown_fields: keep, unknown_answer_fields: refuse, hide_internals: true,\n"
+                         "     unknown_fields: keep, unknown_answer_fields: refuse, errors: full,\n"
                          "     json: {defaults: true, proto_names: true, enums_as_numbers: true}}\n"
                          "  - {match: /old/, instances: ['10.0.0.1:80']}\n"
                          "  - {match: /old/er, instances: [{address: '10.0.0.2:80', protocol: http}]}\n");
@@ -178,7 +178,8 @@ static void everything_can_be_said(void **state)
     assert_int_equal(route->attempts, 3);
     assert_int_equal(route->unknown_fields, UNKNOWN_KEEP);
     assert_int_equal(route->unknown_answer_fields, UNKNOWN_REFUSE);
-    assert_true(route->hide_internals && route->emit_defaults && route->proto_names);
+    assert_int_equal(route->errors, ERRORS_FULL);
+    assert_true(route->emit_defaults && route->proto_names);
     assert_true(route->enums_as_numbers);
 
     assert_int_equal(config->n_http_routes, 2);
@@ -188,6 +189,45 @@ static void everything_can_be_said(void **state)
     assert_int_equal(old->instances[0].protocol, UPSTREAM_HTTP);
     assert_int_equal(config->n_instances, 4);
     unload(&l);
+}
+
+/* What is said of errors at each of the three places: 0 nothing, 1 public, 2 full. */
+static Loaded load_errors(int globally, int listener, int route)
+{
+    static const char *const words[] = {"", "errors: public", "errors: full"};
+    Arena *arena = arena_new(ARENA_UNLIMITED);
+    Loaded l = load_good(arena_printf(arena, "%s\nlisten: [{address: '127.0.0.1:1', %s}, '127.0.0.1:2']\n" GARAGE_SERVICE
+                                             "routes: [{match: garage, %s}, {match: /old/, instances: ['10.0.0.1:80']}]\n",
+                                      words[globally], words[listener], words[route]));
+    arena_free(arena);
+    return l;
+}
+
+static void the_most_specific_word_about_errors_counts(void **state)
+{
+    for (int globally = 0; globally < 3; globally++)
+        for (int listener = 0; listener < 3; listener++)
+            for (int route = 0; route < 3; route++) {
+                Loaded l = load_errors(globally, listener, route);
+                const Config *config = l.config;
+                const Route *own = method(&l, "/garage.v2.Cars/Get")->route, *other = &config->http_routes[0];
+                int there = listener ? listener : globally;
+                assert_int_equal(config_errors_full(config, "127.0.0.1:1", own), (route ? route : there) == 2);
+                assert_int_equal(config_errors_full(config, "127.0.0.1:2", own), (route ? route : globally) == 2);
+                assert_int_equal(config_errors_full(config, "127.0.0.1:1", other), there == 2);
+                assert_int_equal(config_errors_full(config, "127.0.0.1:1", NULL), there == 2);
+                assert_int_equal(config_errors_full(config, "127.0.0.1:9", NULL), globally == 2);
+                unload(&l);
+            }
+}
+
+static void what_errors_replaced_is_refused_with_its_place(void **state)
+{
+    expect_told("listen: [{address: '127.0.0.1:1', error: full}]\nerror_details: false\n" GARAGE_SERVICE
+                "routes:\n  - {match: garage, hide_internals: true}\n",
+                "a.yaml:1:35: listen[0].error: there is no such key (did you mean errors)\n"
+                "a.yaml:2:1: error_details: this key is no longer read (write errors: public, or errors: full)\n"
+                "a.yaml:13:21: routes[0].hide_internals: this key is no longer read (write errors: public)\n");
 }
 
 static void every_pair_of_versions_has_its_plans(void **state)
@@ -612,6 +652,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(what_is_not_said_has_its_default),
         cmocka_unit_test(everything_can_be_said),
+        cmocka_unit_test(the_most_specific_word_about_errors_counts),
+        cmocka_unit_test(what_errors_replaced_is_refused_with_its_place),
         cmocka_unit_test(every_pair_of_versions_has_its_plans),
         cmocka_unit_test(a_method_without_counterpart_says_why),
         cmocka_unit_test(losses_are_numbered_in_one_row),

@@ -297,6 +297,18 @@ static void a_connect_answer_has_its_trailers_in_the_head(void **state)
     assert_int_equal(answer.status.code, CODE_OK);
 }
 
+static void what_stood_behind_trailer_is_no_status_and_frames_nothing(void **state)
+{
+    assert_ok(arena, answered(DIALECT_CONNECT, CODEC_JSON, 200,
+                       FIELDS("content-type", "application/json", "trailer-grpc-status", "7", "trailer-content-type", "a/b",
+                              "trailer-connection", "close", "trailer-access-control-allow-origin", "*",
+                              "trailer-x-t", "9")));
+    ended(none, NULL);
+    assert_int_equal(answer.status.code, CODE_OK);
+    assert_int_equal(answer.trailers.n, 1);
+    assert_bytes(fields_get(&answer.trailers, "x-t"), "9");
+}
+
 static void a_connect_error_says_its_code_whatever_the_http_status(void **state)
 {
     assert_ok(arena, answered(DIALECT_CONNECT, CODEC_PROTO, 400, FIELDS("content-type", "application/json", "trailer-x-t", "9")));
@@ -367,6 +379,19 @@ static void a_connect_stream_ends_as_its_end_frame_says(void **state)
     begin_stream();
     ended(none, "{\"error\":{}}");
     assert_int_equal(answer.status.code, CODE_UNKNOWN);
+}
+
+/* A client that gets them as lines of text would read one more line. */
+static void metadata_of_an_end_that_could_be_no_field_is_passed_over(void **state)
+{
+    begin_stream();
+    ended(none, "{\"metadata\":{\"a b\":[\"1\"],\"\":[\"2\"],\"x\\r\\ny\":[\"3\"],\"x-t\":[\" 4\\t\",\"5\\r\\ngrpc-status: 0\"]}}");
+    assert_int_equal(answer.trailers.n, 1);
+    assert_bytes(fields_get(&answer.trailers, "x-t"), "4");
+    assert_ok(arena, answered(DIALECT_GRPC_WEB, CODEC_PROTO, 200, FIELDS("content-type", "application/grpc-web+proto")));
+    ended(none, "grpc-status: 0\r\nx-t : 1\r\nx\ry: 2\r\nx-u: 3\r4\r\nX-V:  5 \r\n");
+    assert_int_equal(answer.trailers.n, 1);
+    assert_bytes(fields_get(&answer.trailers, "x-v"), "5");
 }
 
 static void a_connect_stream_without_a_good_end_is_broken(void **state)
@@ -494,10 +519,12 @@ int main(void)
         cmocka_unit_test(grpc_web_reads_its_end_frame_in_any_case_and_spacing),
         cmocka_unit_test(grpc_web_may_also_end_in_its_head),
         cmocka_unit_test(a_connect_answer_has_its_trailers_in_the_head),
+        cmocka_unit_test(what_stood_behind_trailer_is_no_status_and_frames_nothing),
         cmocka_unit_test(a_connect_error_says_its_code_whatever_the_http_status),
         cmocka_unit_test(an_error_body_without_a_known_code_falls_back_on_the_http_status),
         cmocka_unit_test(a_connect_answer_of_another_kind_or_codec_is_told),
         cmocka_unit_test(a_connect_stream_ends_as_its_end_frame_says),
+        cmocka_unit_test(metadata_of_an_end_that_could_be_no_field_is_passed_over),
         cmocka_unit_test(a_connect_stream_without_a_good_end_is_broken),
         cmocka_unit_test(a_refused_connect_stream_is_judged_by_its_http_status),
         cmocka_unit_test(a_rest_instance_says_its_status_by_http_and_in_the_body),

@@ -239,6 +239,7 @@ static void expect_refusal(Side *server, Result r, const char *request, unsigned
         fail_msg("%s\n is answered %s", request, side_wire(server));
     assert_non_null(strstr(side_wire(server), "\r\nconnection: close\r\n"));
     assert_non_null(strstr(side_wire(server), "\r\ncontent-type: application/problem+json\r\n"));
+    assert_non_null(strstr(side_wire(server), "\r\nx-content-type-options: nosniff\r\n"));
     assert_null(strstr(side_log(server), "end\n  "));
     assert_int_equal(http_connection_phase(server->connection), HTTP_CLOSED);
     /* Nothing that comes behind is taken for a request. */

@@ -673,6 +673,7 @@ static void what_cannot_be_served_is_answered_without_an_owner(void **state)
         Bytes log = answered(&client, rows[i].lines);
         assert_true(bytes_start_with(log, rows[i].answer));
         assert_non_null(strstr(side_log(&client), "application/problem+json"));
+        assert_non_null(strstr(side_log(&client), "nosniff"));
         assert_true(bytes_end_with(log, "end\n"));
         side_end(&client);
     }
