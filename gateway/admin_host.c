@@ -53,16 +53,3 @@ bool admin_host_allowed(const Config *config, Bytes authority)
     }
     return false;
 }
-
-bool admin_host_valid(Bytes host)
-{
-    if (bytes_are(host, "*"))
-        return true;
-    size_t begin = bytes_start_with(host, "*.") ? 2 : 0;
-    for (size_t i = begin; i < host.size; i++) {
-        if (!isalnum(host.data[i]) && host.data[i] != '-' && host.data[i] != '.' &&
-            host.data[i] != '_')
-            return false;
-    }
-    return host.size > begin && host.data[begin] != '.' && host.data[host.size - 1] != '.';
-}

@@ -15,7 +15,4 @@
    address (which needs no name server), or one of config->admin_hosts. */
 bool admin_host_allowed(const Config *config, Bytes authority);
 
-/* Whether it can stand in admin_hosts: a name, "*." and a name, or "*". */
-bool admin_host_valid(Bytes host);
-
 #endif

@@ -1,7 +1,6 @@
 #include "gateway/config_internal.h"
 
 #include "base/arena.h"
-#include "gateway/config_set.h"
 
 #include <ctype.h>
 #include <errno.h>

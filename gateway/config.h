@@ -13,8 +13,8 @@
 #include "adapters/plan.h"
 #include "adapters/schema.h"
 #include "base/problem.h"
+#include "base/trusted_peers.h"
 #include "gateway/descriptors.h"
-#include "gateway/trusted_peers.h"
 #include "protocols/http.h"
 #include "protocols/rest.h"
 

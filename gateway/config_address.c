@@ -91,3 +91,16 @@ bool config_address(ConfigReader *reader, const char *text, bool listening, cons
     }
     return false;
 }
+
+bool config_is_host_pattern(Bytes host)
+{
+    if (bytes_are(host, "*"))
+        return true;
+    size_t begin = bytes_start_with(host, "*.") ? 2 : 0;
+    for (size_t i = begin; i < host.size; i++) {
+        if (!isalnum(host.data[i]) && host.data[i] != '-' && host.data[i] != '.' &&
+            host.data[i] != '_')
+            return false;
+    }
+    return host.size > begin && host.data[begin] != '.' && host.data[host.size - 1] != '.';
+}

@@ -2,7 +2,6 @@
 
 #include "adapters/plan.h"
 #include "base/arena.h"
-#include "gateway/config_set.h"
 
 /* protobuf-c gives back nothing that it took: the arena does. */
 static void *take(void *arena, size_t size)

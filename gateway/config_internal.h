@@ -63,6 +63,9 @@ void config_tell_tls(ConfigReader *reader, Result r, const char *path);
 bool config_address(ConfigReader *reader, const char *text, bool listening, const char *path,
                     Address *address_out);
 
+/* Whether it can stand where host names are listed: a name, "*." and a name, or "*". */
+bool config_is_host_pattern(Bytes host);
+
 /* config_reach.c: a doubt, when an instance's address is one that the gateway itself listens on. After the listeners. */
 void config_doubt_loop(ConfigReader *reader, const Address *instance, const char *path);
 

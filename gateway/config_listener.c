@@ -2,7 +2,6 @@
 #include "gateway/config_internal.h"
 
 #include "base/arena.h"
-#include "gateway/admin_host.h"
 #include "gateway/tls_context.h"
 
 void config_tell_tls(ConfigReader *reader, Result r, const char *path)
@@ -106,7 +105,7 @@ static void read_admin(ConfigReader *reader, const Passerelle__Config__Admin *te
     const char **hosts = arena_array(reader->arena, const char *, text->n_hosts);
     for (size_t i = 0; i < text->n_hosts; i++) {
         hosts[i] = text->hosts[i];
-        if (!admin_host_valid(bytes_of(hosts[i])))
+        if (!config_is_host_pattern(bytes_of(hosts[i])))
             config_tell(reader, config_path(reader, "admin.hosts[%zu]", i),
                         "for example gw1.internal, or *.monitoring.svc",
                         "%s is not the name of a host, without its port",

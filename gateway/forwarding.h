@@ -12,7 +12,7 @@
 #define GATEWAY_FORWARDING_H
 
 #include "base/random.h"
-#include "gateway/trusted_peers.h"
+#include "base/trusted_peers.h"
 #include "protocols/http.h"
 
 typedef struct Forwarding {

@@ -1,4 +1,4 @@
-#include "gateway/config.h"
+#include "gateway/config_internal.h"
 
 #include "base/clock.h"
 #include "tests/unit/check.h"
@@ -438,6 +438,18 @@ static void addresses_are_checked(void **state)
                 "a.yaml:1:97: listen[9].address: listen[8] has the address x:1 already\n");
 }
 
+static void a_host_is_a_name_without_a_port(void **state)
+{
+    static const char *const good[] = {"a", "gw1.internal", "*.monitoring.svc",
+                                       "*", "10.0.0.1",     "a_b-c.d"};
+    static const char *const bad[] = {"",   "*.", "**", "*a",   "a.*", "a:1",  "http://a",
+                                      "a/", ".a", "a.", "*..a", "a b", "[::1]"};
+    for (size_t i = 0; i < sizeof good / sizeof *good; i++)
+        assert_true(config_is_host_pattern(bytes_of(good[i])));
+    for (size_t i = 0; i < sizeof bad / sizeof *bad; i++)
+        assert_false(config_is_host_pattern(bytes_of(bad[i])) && (print_message("%s\n", bad[i]), true));
+}
+
 static void trusted_proxies_are_networks_and_somebody(void **state)
 {
     expect_told("listen: [{address: 'x:1', trusted_proxies: [10.0.0.1/8, lb.internal, none]}]\n",
@@ -665,6 +677,7 @@ int main(void)
         cmocka_unit_test(tls_contexts_are_made_from_the_files),
         cmocka_unit_test(many_mistakes_in_one_file_are_all_told),
         cmocka_unit_test(addresses_are_checked),
+        cmocka_unit_test(a_host_is_a_name_without_a_port),
         cmocka_unit_test(trusted_proxies_are_networks_and_somebody),
         cmocka_unit_test(a_gateway_is_not_its_own_instance),
         cmocka_unit_test(routes_that_match_nothing_or_twice_are_told),

@@ -1,4 +1,4 @@
-#include "gateway/trusted_peers.h"
+#include "base/trusted_peers.h"
 
 bool trusted_peers_have(const TrustedPeers *trusted, const IpAddress *peer)
 {

@@ -1,8 +1,8 @@
 /*
  * TrustedPeers: who may speak for others, by the address that they come from. In the config's arena; immutable.
  */
-#ifndef GATEWAY_TRUSTED_PEERS_H
-#define GATEWAY_TRUSTED_PEERS_H
+#ifndef BASE_TRUSTED_PEERS_H
+#define BASE_TRUSTED_PEERS_H
 
 #include "base/ip.h"
 
