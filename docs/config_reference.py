@@ -22,7 +22,7 @@ UNITS = [('h', 3600 * 10**9), ('m', 60 * 10**9), ('s', 10**9), ('ms', 10**6), ('
 
 HEAD = '''# The config
 
-<!-- Made from gateway/config.proto by docs/config_reference.py: change it there. -->
+<!-- Made from gateway/config/config.proto by docs/config_reference.py: change it there. -->
 
 One YAML file says everything that a gateway does. `passerelle check CONFIG` tells every mistake in it, with
 its line, its path and what was probably meant; `passerelle run CONFIG` refuses what `check` refuses. A
@@ -68,7 +68,7 @@ def descriptor(protoc, root, include):
     with tempfile.TemporaryDirectory() as made:
         out = pathlib.Path(made) / 'set'
         subprocess.run([protoc, f'-I{root}', f'-I{include}', '--include_source_info',
-                        f'--descriptor_set_out={out}', 'gateway/config.proto'], check=True)
+                        f'--descriptor_set_out={out}', 'gateway/config/config.proto'], check=True)
         return descriptor_pb2.FileDescriptorSet.FromString(out.read_bytes()).file[0]
 
 

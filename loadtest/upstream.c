@@ -9,7 +9,7 @@
  */
 #include "base/arena.h"
 #include "base/clock.h"
-#include "protocols/http.h"
+#include "protocols/http/http.h"
 
 #include <arpa/inet.h>
 #include <errno.h>

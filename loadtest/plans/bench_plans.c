@@ -5,8 +5,8 @@
  * fastest rounds; the ratio is the median of those of neighbouring rounds, which other work on the machine
  * slows alike. All is CPU time, and figures travel only as ratios. Both sides use the allocator that the gateway is linked with; the peers' libraries are the distribution's.
  */
-#include "adapters/changes.h"
-#include "adapters/plan.h"
+#include "adapters/changes/changes.h"
+#include "adapters/program/plan.h"
 #include "base/arena.h"
 #include "loadtest/plans/peers.h"
 

@@ -5,8 +5,8 @@
  * Requests and responses are conformance.proto's, on stdin and stdout, each behind its size in four bytes,
  * little-endian.
  */
-#include "adapters/plan.h"
-#include "adapters/wire.h"
+#include "adapters/program/plan.h"
+#include "adapters/schema/wire.h"
 #include "base/arena.h"
 
 #include <stdio.h>

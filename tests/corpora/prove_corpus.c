@@ -1,7 +1,7 @@
 /* Proves one chain of change lists on the schemas given: see usage. Ends with 0 only if it holds.
  */
-#include "adapters/loss.h"
-#include "adapters/prove.h"
+#include "adapters/mapping/loss.h"
+#include "adapters/prove/prove.h"
 #include "base/arena.h"
 
 #include <stdio.h>

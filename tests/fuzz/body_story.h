@@ -3,7 +3,7 @@
 #define TESTS_FUZZ_BODY_STORY_H
 
 #include "base/arena.h"
-#include "protocols/dialect.h"
+#include "protocols/dialect/dialect.h"
 
 /* Adds each message and how the body ended. `cut`: where pieces end, by a little generator seeded with
    it; 0: the body in one piece. False when memory or a limit of it was met: then nothing can be said. */

@@ -1,6 +1,6 @@
 /* Any list of compressions and weights gives a favourite that is in the set, or none. */
 #include "base/arena.h"
-#include "protocols/compression.h"
+#include "protocols/http/compression.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 

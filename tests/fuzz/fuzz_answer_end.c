@@ -2,7 +2,7 @@
    client. The first byte chooses the dialect. */
 #include "base/arena.h"
 #include "base/json_text.h"
-#include "protocols/dialect.h"
+#include "protocols/dialect/dialect.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 

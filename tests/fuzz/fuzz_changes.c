@@ -1,6 +1,6 @@
 /* Any text as a change list: it is refused with problems, or its plans do what the oracle reads in
  * it. */
-#include "adapters/prove.h"
+#include "adapters/prove/prove.h"
 #include "base/arena.h"
 
 #include <stdio.h>

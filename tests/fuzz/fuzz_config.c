@@ -1,5 +1,5 @@
 /* Any bytes as a config: a Config, or problems; never neither. */
-#include "gateway/config.h"
+#include "gateway/config/config.h"
 
 #include "base/arena.h"
 

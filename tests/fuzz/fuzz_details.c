@@ -1,9 +1,9 @@
 /* Error details of any kind: a status for another version's client, a detail as JSON, and JSON as a detail. What
    comes out is well-formed, nothing is dropped without a word, and an error never fails by its details. */
-#include "adapters/changes.h"
-#include "adapters/details.h"
-#include "adapters/error_types.h"
-#include "adapters/wire.h"
+#include "adapters/changes/changes.h"
+#include "adapters/run/details.h"
+#include "adapters/mapping/error_types.h"
+#include "adapters/schema/wire.h"
 #include "base/arena.h"
 #include "base/json_text.h"
 #include "tests/unit/adapters/errors_changes.h"

@@ -3,7 +3,7 @@
  * go on, whatever it is; the gateway's own fields come once; each gateway adds one hop.
  */
 #include "base/arena.h"
-#include "gateway/forwarding.h"
+#include "gateway/headers/forwarding.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 

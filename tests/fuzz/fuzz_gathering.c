@@ -1,8 +1,8 @@
 /* Any answers of an instance that is asked for its schema, each behind two bytes of length: a schema, or an
    error, after a bounded number of questions. */
-#include "adapters/schema.h"
+#include "adapters/schema/schema.h"
 #include "base/arena.h"
-#include "gateway/gathering.h"
+#include "gateway/reflect/gathering.h"
 
 enum { LIMIT = 1 << 16 };
 

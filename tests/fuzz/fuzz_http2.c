@@ -2,7 +2,7 @@
  * HTTP/2 connections read anything. The first byte chooses: a server or a client that is fed the input as
  * it is, or the two wired together with the input as the dice of their owners. The second byte seeds.
  */
-#include "tests/unit/protocols/http_chaos.h"
+#include "tests/unit/protocols/http/http_chaos.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 

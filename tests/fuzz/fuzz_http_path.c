@@ -4,8 +4,8 @@
  */
 #include "base/arena.h"
 #include "base/percent.h"
-#include "protocols/http_path.h"
-#include "protocols/http_rules.h"
+#include "protocols/http/http_path.h"
+#include "protocols/http/http_rules.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 

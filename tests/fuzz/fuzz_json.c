@@ -1,5 +1,5 @@
 /* Any bytes as JSON: a tree that is written and read back the same, or an error. */
-#include "adapters/json.h"
+#include "adapters/text/json.h"
 
 #include "base/arena.h"
 

@@ -2,7 +2,7 @@
 #include "base/arena.h"
 #include "base/json_text.h"
 #include "base/utf8.h"
-#include "gateway/log_line.h"
+#include "gateway/telemetry/log_line.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 

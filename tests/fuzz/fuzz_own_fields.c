@@ -1,6 +1,6 @@
 /* What only the gateway says: whatever a service sends, taking it out twice is taking it out once. */
 #include "base/arena.h"
-#include "gateway/own_fields.h"
+#include "gateway/headers/own_fields.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 

@@ -3,7 +3,7 @@
  * found; a template written with plain values is found under its own path.
  */
 #include "base/arena.h"
-#include "protocols/rest.h"
+#include "protocols/rest/rest.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 

@@ -1,6 +1,6 @@
 /* The PROXY protocol: a header read whole and byte by byte comes to the same, and takes the same bytes. */
 #include "base/result.h"
-#include "protocols/proxy_protocol.h"
+#include "protocols/http/proxy_protocol.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 

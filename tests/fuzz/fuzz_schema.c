@@ -1,5 +1,5 @@
 /* Any bytes as a FileDescriptorSet: a Schema whose every message can be mapped to itself, or an error. */
-#include "adapters/plan.h"
+#include "adapters/program/plan.h"
 #include "base/arena.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);

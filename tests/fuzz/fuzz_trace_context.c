@@ -1,6 +1,6 @@
 /* Trace context: the first line is a traceparent, each further one a tracestate. What goes on is well-formed. */
 #include "base/arena.h"
-#include "gateway/trace_context.h"
+#include "gateway/headers/trace_context.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 

@@ -1,5 +1,5 @@
 /* Any bytes as YAML: a tree within its limits whose every node has a place, or problems. */
-#include "adapters/yaml.h"
+#include "adapters/text/yaml.h"
 
 #include "base/arena.h"
 

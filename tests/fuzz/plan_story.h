@@ -2,7 +2,7 @@
 #ifndef TESTS_FUZZ_PLAN_STORY_H
 #define TESTS_FUZZ_PLAN_STORY_H
 
-#include "adapters/plan.h"
+#include "adapters/program/plan.h"
 #include "base/arena.h"
 
 extern const Bytes kinds_set, old_set; /* descriptor sets of tests/unit/adapters/schemas */

@@ -3,7 +3,7 @@
 #ifndef TESTS_UNIT_ADAPTERS_CHANGES_SCHEMA_H
 #define TESTS_UNIT_ADAPTERS_CHANGES_SCHEMA_H
 
-#include "adapters/changes.h"
+#include "adapters/changes/changes.h"
 #include "tests/unit/check.h"
 
 typedef struct Loaded {

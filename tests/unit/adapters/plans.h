@@ -2,7 +2,7 @@
 #ifndef TESTS_UNIT_ADAPTERS_PLANS_H
 #define TESTS_UNIT_ADAPTERS_PLANS_H
 
-#include "adapters/plan.h"
+#include "adapters/program/plan.h"
 #include "tests/unit/check.h"
 
 typedef struct Bench {

@@ -1,6 +1,6 @@
 #include "tests/unit/gateway/doubles.h"
 
-#include "gateway/loop.h"
+#include "gateway/loop/loop.h"
 
 #include <stdio.h>
 

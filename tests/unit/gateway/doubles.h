@@ -2,7 +2,7 @@
 #ifndef TESTS_UNIT_GATEWAY_DOUBLES_H
 #define TESTS_UNIT_GATEWAY_DOUBLES_H
 
-#include "gateway/telemetry.h"
+#include "gateway/telemetry/telemetry.h"
 
 extern unsigned counted[COUNTER_COUNT];
 

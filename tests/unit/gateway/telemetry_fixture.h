@@ -5,8 +5,8 @@
 #define TESTS_UNIT_GATEWAY_TELEMETRY_FIXTURE_H
 
 #include "base/clock.h"
-#include "gateway/loop.h"
-#include "gateway/telemetry.h"
+#include "gateway/loop/loop.h"
+#include "gateway/telemetry/telemetry.h"
 
 #include <fcntl.h>
 #include <stdio.h>

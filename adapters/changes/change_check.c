@@ -1,0 +1,612 @@
+/* A pair's changes made complete: what is the same by name, sub-messages that paths go into, and
+   what nobody has said. */
+#include "adapters/changes/change_list.h"
+
+enum { MAX_EXPANSIONS = 64 };
+
+static const char *where(ChangeList *list, const MessagePair *pair, const char *path)
+{
+    return arena_printf(list->arena, "%s.%s",
+                        side_name(&list->sides[OLD], pair->ends[OLD]->full_name), path);
+}
+
+static const char *where_change(ChangeList *list, const MessagePair *pair,
+                                const FieldChange *change)
+{
+    const ChangeEnd *end = change->ends[OLD].n_paths ? &change->ends[OLD] : &change->ends[NEW];
+    return where(list, pair, end->paths[0].text);
+}
+
+static YamlPlace pair_place(ChangeList *list, const MessagePair *pair)
+{
+    if (pair->said)
+        return pair->place;
+    const JsonNode *messages = list->document.root->kind == JSON_OBJECT
+                                   ? json_member(list->document.root, "messages")
+                                   : NULL;
+    return messages ? *yaml_place(&list->document, messages) : (YamlPlace){1, 1, 1, 1};
+}
+
+/* ---- What is the same by name ---------------------------------------------------------------- */
+
+static bool field_is_taken(const MessagePair *pair, int end, const FieldType *field)
+{
+    FieldPath whole = {&(const FieldType *){field}, 1, field->name};
+    for (uint32_t i = 0; i < pair->n_own; i++) {
+        const ChangeEnd *e = &pair->own[i].ends[end];
+        for (uint32_t k = 0; k < e->n_paths; k++) {
+            if (path_equal(&e->paths[k], &whole))
+                return true;
+        }
+        if (path_equal(&e->currency, &whole))
+            return true;
+    }
+    return false;
+}
+
+static FieldPath *path_to(Arena *arena, const FieldType *field)
+{
+    const FieldType **steps = arena_array(arena, const FieldType *, 1);
+    FieldPath *path = arena_make(arena, FieldPath);
+    steps[0] = field;
+    *path = (FieldPath){steps, 1, field->name};
+    return path;
+}
+
+static void add_same_names(ChangeList *list, MessagePair *pair)
+{
+    const MessageType *old = pair->ends[OLD];
+    uint32_t n_said = pair->n_own;
+    for (uint32_t i = 0; i < old->n_fields; i++) {
+        const FieldType *field = &old->fields[i];
+        const FieldType *same = message_field(pair->ends[NEW], bytes_of(field->name));
+        if (!same || strcmp(same->name, field->name) != 0)
+            continue;
+        uint32_t n_own = pair->n_own;
+        pair->n_own = n_said; /* only what was said takes a field */
+        bool taken = field_is_taken(pair, OLD, field) || field_is_taken(pair, NEW, same);
+        pair->n_own = n_own;
+        if (taken)
+            continue;
+        FieldChange *change = pair_add(list, pair);
+        change->automatic = true;
+        change->place = pair_place(list, pair);
+        change->ends[OLD].paths = path_to(list->arena, field);
+        change->ends[NEW].paths = path_to(list->arena, same);
+        change->ends[OLD].n_paths = change->ends[NEW].n_paths = 1;
+    }
+}
+
+/* ---- Templates ------------------------------------------------------------------------------- */
+
+static bool has_name(const Template *template, Bytes name)
+{
+    for (uint32_t i = 0; i < template->n_names; i++) {
+        if (bytes_equal(template->names[i], name))
+            return true;
+    }
+    return false;
+}
+
+static bool is_one_text(const FieldPath *path)
+{
+    const FieldType *field = path_field(path);
+    return field->kind == KIND_STRING && !field->repeated;
+}
+
+/* "{project}, {topic}" */
+static const char *template_names(ChangeList *list, const Template *template)
+{
+    Buffer text = buffer_in(list->arena);
+    for (uint32_t i = 0; i < template->n_names; i++)
+        buffer_printf(&text, i ? ", {%.*s}" : "{%.*s}", BYTES_ARGS(template->names[i]));
+    buffer_add_byte(&text, 0);
+    return (const char *)text.data;
+}
+
+static void check_template(ChangeList *list, FieldChange *change, const char *path)
+{
+    const Template *old = change->ends[OLD].template, *new_one = change->ends[NEW].template;
+    for (int end = 0; end < 2; end++) {
+        for (uint32_t i = 0; i < change->ends[end].n_paths; i++) {
+            if (!is_one_text(&change->ends[end].paths[i])) {
+                change_problem(list, change->place, path, NULL, "a template is of single strings");
+                return;
+            }
+        }
+    }
+    if (old && new_one) {
+        for (uint32_t i = 0; i < old->n_names || i < new_one->n_names; i++) {
+            Bytes lost = i < old->n_names && !has_name(new_one, old->names[i]) ? old->names[i]
+                         : i < new_one->n_names && !has_name(old, new_one->names[i])
+                             ? new_one->names[i]
+                             : BYTES_NONE;
+            if (lost.size)
+                change_problem(list, change->place, path, NULL,
+                               "{%.*s} is only in one of the two templates", BYTES_ARGS(lost));
+        }
+        return;
+    }
+    int parts = old ? NEW : OLD;
+    const Template *template = old ? old : new_one;
+    if (change->ends[parts].n_paths != template->n_names)
+        change_problem(list, change->place, path,
+                       arena_printf(list->arena, "write %s: with a field for each of %s",
+                                    parts == NEW ? "to" : "from", template_names(list, template)),
+                       "the template has %u names, and %u fields are given", template->n_names,
+                       change->ends[parts].n_paths);
+}
+
+static void check_types(ChangeList *list, const MessagePair *pair, FieldChange *change)
+{
+    const char *path = where_change(list, pair, change);
+    if (!change->ends[OLD].n_paths || !change->ends[NEW].n_paths)
+        return;
+    if (change->ends[OLD].template || change->ends[NEW].template) {
+        check_template(list, change, path);
+        return;
+    }
+    if (change->ends[OLD].n_paths > 1 || change->ends[NEW].n_paths > 1) {
+        change_problem(list, change->place, path, "template: \"projects/{project}/topics/{topic}\"",
+                       "several fields can only be the parts of a template");
+        return;
+    }
+    change_choose_converter(list, change, path);
+}
+
+/* What was said, and what follows from the names, each with its converters. */
+static void pair_own(ChangeList *list, MessagePair *pair)
+{
+    if (pair->has_own)
+        return;
+    pair->has_own = true;
+    add_same_names(list, pair);
+    for (uint32_t i = 0; i < pair->n_own; i++)
+        check_types(list, pair, &pair->own[i]);
+}
+
+/* ---- Sub-messages that paths go into --------------------------------------------------------- */
+
+static FieldChange *add_change(ChangeList *list, MessagePair *pair)
+{
+    if (pair->n_changes == pair->changes_capacity) {
+        uint32_t capacity = pair->changes_capacity ? pair->changes_capacity * 2 : 16;
+        pair->changes =
+            arena_grow(list->arena, pair->changes, pair->n_changes * sizeof *pair->changes,
+                       capacity * sizeof *pair->changes);
+        pair->changes_capacity = capacity;
+    }
+    return &pair->changes[pair->n_changes++];
+}
+
+/* Is this path, exactly, some change's already? */
+static bool path_is_taken(const MessagePair *pair, int end, const FieldPath *path)
+{
+    for (uint32_t i = 0; i < pair->n_changes; i++) {
+        const ChangeEnd *e = &pair->changes[i].ends[end];
+        for (uint32_t k = 0; k < e->n_paths; k++) {
+            if (path_equal(&e->paths[k], path))
+                return true;
+        }
+        if (e->currency.n_steps && path_equal(&e->currency, path))
+            return true;
+    }
+    return false;
+}
+
+static bool path_is_entered(const MessagePair *pair, int end, const FieldPath *path)
+{
+    for (uint32_t i = 0; i < pair->n_changes; i++) {
+        const ChangeEnd *e = &pair->changes[i].ends[end];
+        for (uint32_t k = 0; k < e->n_paths; k++) {
+            if (path_inside(&e->paths[k], path))
+                return true;
+        }
+        if (e->currency.n_steps && path_inside(&e->currency, path))
+            return true;
+    }
+    return false;
+}
+
+static bool is_entered(const MessagePair *pair, const FieldChange *change)
+{
+    for (int end = 0; end < 2; end++) {
+        for (uint32_t k = 0; k < change->ends[end].n_paths; k++) {
+            if (path_is_entered(pair, end, &change->ends[end].paths[k]))
+                return true;
+        }
+    }
+    return false;
+}
+
+static void join_end(ChangeList *list, ChangeEnd *end, const FieldPath *outer)
+{
+    FieldPath *paths = arena_array(list->arena, FieldPath, end->n_paths + 1);
+    for (uint32_t k = 0; k < end->n_paths; k++)
+        paths[k] = path_join(list->arena, outer, &end->paths[k]);
+    end->paths = paths;
+    end->when = path_join(list->arena, outer, &end->when);
+    end->currency = path_join(list->arena, outer, &end->currency);
+    end->under = end->under.n_steps ? path_join(list->arena, outer, &end->under) : *outer;
+}
+
+static void join_selection(ChangeList *list, FieldChange *change, const FieldPath *outer)
+{
+    if (!change->select)
+        return;
+    FieldPath *paths = arena_array(list->arena, FieldPath, change->select->n);
+    for (uint32_t i = 0; i < change->select->n; i++)
+        paths[i] = path_join(list->arena, outer, &change->select->paths[i]);
+    Selection *joined = arena_make(list->arena, Selection);
+    *joined = (Selection){paths, change->select->values, change->select->n};
+    change->select = joined;
+}
+
+/* The sub-message's own change, from here; but what this pair says of its fields goes first: then
+   the change's other end is left unsaid, and told. */
+static void add_inner(ChangeList *list, MessagePair *pair, const FieldChange *outer,
+                      const FieldChange *inner)
+{
+    FieldChange change = *inner;
+    bool taken = false;
+    int select_at = change.ends[OLD].n_paths ? NEW : OLD;
+    for (int end = 0; end < 2; end++) {
+        ChangeEnd *e = &change.ends[end];
+        join_end(list, e, &outer->ends[end].paths[0]);
+        for (uint32_t k = 0; k < e->n_paths; k++)
+            taken |= path_is_taken(pair, end, &e->paths[k]);
+    }
+    join_selection(list, &change, &outer->ends[select_at].paths[0]);
+    if (!taken)
+        *add_change(list, pair) = change;
+}
+
+static void expand(ChangeList *list, MessagePair *pair, uint32_t at)
+{
+    FieldChange outer = pair->changes[at];
+    pair->changes[at] = pair->changes[--pair->n_changes];
+    pair_own(list, outer.pair);
+    for (uint32_t i = 0; i < outer.pair->n_own; i++)
+        add_inner(list, pair, &outer, &outer.pair->own[i]);
+
+    pair->expanded =
+        arena_grow(list->arena, pair->expanded, pair->n_expanded * sizeof *pair->expanded,
+                   (pair->n_expanded + 1) * sizeof *pair->expanded);
+    pair->expanded[pair->n_expanded][OLD] = outer.ends[OLD].paths[0];
+    pair->expanded[pair->n_expanded++][NEW] = outer.ends[NEW].paths[0];
+}
+
+static bool can_expand(const FieldChange *change)
+{
+    return change->pair && !path_field(&change->ends[OLD].paths[0])->repeated &&
+           !path_field(&change->ends[NEW].paths[0])->repeated;
+}
+
+static void expand_all(ChangeList *list, MessagePair *pair)
+{
+    for (uint32_t i = 0; i < pair->n_changes;) {
+        FieldChange *change = &pair->changes[i];
+        if (!is_entered(pair, change)) {
+            i++;
+        } else if (!can_expand(change)) {
+            if (change->ends[OLD].n_paths && change->ends[NEW].n_paths && !change->convert[NEW] &&
+                !change->convert[OLD] && change->automatic)
+                return; /* its types clash: that is told already */
+            change_problem(list, change->place, where_change(list, pair, change), NULL,
+                           "other changes go inside this field, which is given as a whole");
+            i++;
+        } else if (pair->n_expanded == MAX_EXPANSIONS) {
+            change_problem(
+                list, pair->place, where(list, pair, change->ends[OLD].paths[0].steps[0]->name),
+                NULL,
+                "the changes go round in a cycle: %s contains itself, and a path goes into it",
+                pair->ends[OLD]->name);
+            pair->cyclic = true;
+            return;
+        } else {
+            expand(list, pair, i);
+            i = 0;
+        }
+    }
+}
+
+/* ---- What is unsaid, or said twice ----------------------------------------------------------- */
+
+static void check_twice(ChangeList *list, MessagePair *pair, int end)
+{
+    for (uint32_t i = 0; i < pair->n_changes; i++) {
+        const FieldChange *a = &pair->changes[i];
+        for (uint32_t j = 0; j < i; j++) {
+            const FieldChange *b = &pair->changes[j];
+            for (uint32_t k = 0; k < a->ends[end].n_paths; k++) {
+                for (uint32_t m = 0; m < b->ends[end].n_paths; m++) {
+                    if (!path_equal(&a->ends[end].paths[k], &b->ends[end].paths[m]) ||
+                        (a->ends[end].when.n_steps && b->ends[end].when.n_steps))
+                        continue;
+                    const FieldChange *later = a->place.name_line >= b->place.name_line ? a : b;
+                    const FieldChange *first = later == a ? b : a;
+                    change_problem(list, later->place, where_change(list, pair, later),
+                                   "write {to: ..., when: {FIELD: VALUE}} for each, or remove one",
+                                   "two changes go to %s of %s; the other is in line %d",
+                                   a->ends[end].paths[k].text, list->sides[end].version,
+                                   first->place.name_line);
+                }
+            }
+        }
+    }
+}
+
+static const char *nearest_unsaid(ChangeList *list, const MessagePair *pair, int end,
+                                  const char *path)
+{
+    const MessageType *message = pair->ends[end];
+    const char **words = arena_array(list->arena, const char *, message->n_fields + 1);
+    uint32_t n = 0;
+    for (uint32_t i = 0; i < message->n_fields; i++) {
+        FieldPath whole = {&(const FieldType *){&message->fields[i]}, 1, message->fields[i].name};
+        if (!path_is_taken(pair, end, &whole) && !path_is_entered(pair, end, &whole))
+            words[n++] = message->fields[i].name;
+    }
+    return nearest_word(bytes_of(path), words, n);
+}
+
+/* Something was said of it, and told to be wrong: that is enough. */
+static bool is_tried(const MessagePair *pair, const char *path)
+{
+    for (const JsonNode *node = pair->node ? pair->node->first : NULL; node; node = node->next) {
+        if (bytes_are(node->name, path) || bytes_are(node->text, path))
+            return true;
+    }
+    return false;
+}
+
+/* The other end may have a field of this name, which something else was said of. */
+static const FieldChange *namesake_taker(const MessagePair *pair, int end, const FieldPath *path)
+{
+    for (uint32_t i = 0; i < pair->n_changes; i++) {
+        const ChangeEnd *e = &pair->changes[i].ends[end];
+        for (uint32_t k = 0; !pair->changes[i].automatic && k < e->n_paths; k++) {
+            if (strcmp(e->paths[k].text, path->text) == 0)
+                return &pair->changes[i];
+        }
+    }
+    return NULL;
+}
+
+static void tell_unsaid(ChangeList *list, MessagePair *pair, int end, const FieldPath *path)
+{
+    const char *hint;
+    if (list->misread || (pair->misread && is_tried(pair, path->text)))
+        return;
+    if (end == OLD) {
+        const char *near = nearest_unsaid(list, pair, NEW, path->text);
+        hint = near
+                   ? arena_printf(list->arena, "write %s: %s, or %s: {removed: graceful} or loud",
+                                  path->text, near, path->text)
+                   : arena_printf(list->arena, "write %s: {removed: graceful} or loud", path->text);
+    } else {
+        hint =
+            arena_printf(list->arena, "write %s: {added: graceful}, loud or a value", path->text);
+    }
+    const FieldChange *taker = namesake_taker(pair, !end, path);
+    const char *taken = taker ? arena_printf(list->arena, ": that of %s is said in line %d",
+                                             list->sides[!end].version, taker->place.name_line)
+                              : "";
+    change_problem(list, pair_place(list, pair), where(list, pair, path->text), hint,
+                   end == OLD ? "%s has this field, and nothing says what becomes of it%s"
+                              : "%s has this field, and nothing says what is in it%s",
+                   list->sides[end].version, taken);
+}
+
+static void check_said(ChangeList *list, MessagePair *pair, int end, const MessageType *message,
+                       const FieldPath *outer)
+{
+    for (uint32_t i = 0; i < message->n_fields; i++) {
+        FieldPath step = *path_to(list->arena, &message->fields[i]);
+        FieldPath path = path_join(list->arena, outer, &step);
+        if (path_is_taken(pair, end, &path))
+            continue;
+        if (path_is_entered(pair, end, &path))
+            check_said(list, pair, end, message->fields[i].message, &path);
+        else
+            tell_unsaid(list, pair, end, &path);
+    }
+}
+
+static bool step_is_required(const FieldType *field)
+{
+    return field->required || field->side_required;
+}
+
+static bool all_required(const FieldPath *path, uint32_t from)
+{
+    for (uint32_t i = from; i < path->n_steps; i++) {
+        if (!step_is_required(path->steps[i]))
+            return false;
+    }
+    return true;
+}
+
+/* Is this the only change that makes the message that the path's field is in? */
+static bool feeds_alone(const MessagePair *pair, int end, const FieldPath *path)
+{
+    FieldPath parent = {path->steps, path->n_steps - 1, NULL};
+    uint32_t n = 0;
+    for (uint32_t i = 0; i < pair->n_changes; i++) {
+        const FieldChange *change = &pair->changes[i];
+        for (uint32_t k = 0; k < change->ends[end].n_paths; k++)
+            n += path_inside(&change->ends[end].paths[k], &parent) &&
+                 (change->ends[!end].n_paths || change->ends[end].missing == MISSING_VALUE);
+    }
+    return n == 1;
+}
+
+static void check_required(ChangeList *list, MessagePair *pair, const FieldChange *change, int end)
+{
+    const ChangeEnd *to = &change->ends[end], *from = &change->ends[!end];
+    if (!to->n_paths || to->missing != MISSING_UNSAID || change->select || to->has_sentinel ||
+        to->template || from->template)
+        return;
+    const FieldPath *path = &to->paths[0];
+    uint32_t n_under = to->under.n_steps;
+    if (!step_is_required(path_field(path)))
+        return;
+    if (from->n_paths && all_required(&from->paths[0], from->under.n_steps))
+        return;
+    if (!all_required(path, n_under) && feeds_alone(pair, end, path))
+        return;
+    bool same = from->n_paths && strcmp(path->text, from->paths[0].text) == 0;
+    const char *said = end == NEW ? "required" : from->n_paths ? "optional" : "back";
+    const char *key = change->ends[OLD].n_paths ? change->ends[OLD].paths[0].text : path->text;
+    const char *hint =
+        !from->n_paths
+            ? arena_printf(list->arena, "write %s: {removed: ..., back: graceful}, loud or a value",
+                           key)
+        : same ? arena_printf(list->arena, "write %s: {%s: loud}, graceful or a value", key, said)
+               : arena_printf(list->arena, "write %s: {to: %s, %s: loud}, graceful or a value", key,
+                              change->ends[NEW].paths[0].text, said);
+    change_problem(list, change->place, where_change(list, pair, change), hint,
+                   "the field is required in %s, and nothing says what to do without it",
+                   list->sides[end].version);
+}
+
+static void pair_check(ChangeList *list, MessagePair *pair)
+{
+    pair->checked = true;
+    size_t n_problems = list->problems->n;
+    pair_own(list, pair);
+    for (uint32_t i = 0; i < pair->n_own; i++)
+        *add_change(list, pair) = pair->own[i];
+    expand_all(list, pair);
+    for (int end = 0; end < 2; end++) {
+        FieldPath whole = {0};
+        check_twice(list, pair, end);
+        if (!pair->cyclic)
+            check_said(list, pair, end, pair->ends[end], &whole);
+        for (uint32_t i = 0; i < pair->n_changes; i++)
+            check_required(list, pair, &pair->changes[i], end);
+    }
+    change_check_oneofs(list, pair);
+    change_check_kinds(list, pair);
+    for (uint32_t i = 0; i < pair->n_changes; i++)
+        change_check_default(list, &pair->changes[i], where_change(list, pair, &pair->changes[i]));
+    pair->bad = list->problems->n > n_problems;
+}
+
+/* ---- All pairs
+ * -------------------------------------------------------------------------------------------------
+ */
+
+static void want_inner(ChangeList *list, const MessagePair *pair)
+{
+    for (uint32_t i = 0; i < pair->n_changes; i++) {
+        const FieldChange *change = &pair->changes[i];
+        if (change->pair)
+            change->pair->wanted = true;
+        const Converter *converter = change->convert[NEW];
+        if (converter && converter->code == CONVERT_FIELD_MASK)
+            message_pair(list, converter->mapping->from, converter->mapping->to)->wanted = true;
+    }
+}
+
+/* Until nothing new is wanted: checking one pair makes others. */
+static void check_wanted(ChangeList *list)
+{
+    for (bool more = true; more;) {
+        more = false;
+        for (uint32_t i = 0; i < list->n_pairs; i++) {
+            MessagePair *pair = list->pairs[i];
+            if (!pair->wanted || pair->checked)
+                continue;
+            pair_check(list, pair);
+            want_inner(list, pair);
+            more = true;
+        }
+    }
+}
+
+static bool uses_bad(const MessagePair *pair)
+{
+    for (uint32_t i = 0; i < pair->n_changes; i++) {
+        if (pair->changes[i].pair && pair->changes[i].pair->bad)
+            return true;
+    }
+    return false;
+}
+
+static void spread_bad(ChangeList *list)
+{
+    for (bool more = true; more;) {
+        more = false;
+        for (uint32_t i = 0; i < list->n_pairs; i++) {
+            MessagePair *pair = list->pairs[i];
+            if (pair->checked && !pair->bad && uses_bad(pair))
+                more = pair->bad = true;
+        }
+    }
+}
+
+static void want_methods(ChangeList *list)
+{
+    for (uint32_t i = 0; i < list->n_methods; i++) {
+        const MethodEntry *entry = &list->methods[i];
+        if (!entry->ends[OLD] || !entry->ends[NEW])
+            continue;
+        message_pair(list, entry->ends[OLD]->input, entry->ends[NEW]->input)->wanted = true;
+        message_pair(list, entry->ends[OLD]->output, entry->ends[NEW]->output)->wanted = true;
+    }
+}
+
+/* Messages of the package that nothing but an Any, an operation or an error's detail can carry. */
+static bool *find_referenced(ChangeList *list)
+{
+    const Schema *schema = list->sides[OLD].schema;
+    bool *referenced = arena_array(list->arena, bool, schema->n_messages + 1);
+    for (uint32_t i = 0; i < schema->n_messages; i++) {
+        for (uint32_t k = 0; k < schema->messages[i].n_fields; k++) {
+            const MessageType *message = schema->messages[i].fields[k].message;
+            if (message && message->schema == schema)
+                referenced[message->index] = true;
+        }
+    }
+    for (uint32_t i = 0; i < schema->n_services; i++) {
+        for (uint32_t k = 0; k < schema->services[i].n_methods; k++) {
+            referenced[schema->services[i].methods[k].input->index] = true;
+            referenced[schema->services[i].methods[k].output->index] = true;
+        }
+    }
+    return referenced;
+}
+
+static void want_package(ChangeList *list, bool referenced_too)
+{
+    const ChangeSide *side = &list->sides[OLD];
+    bool *referenced = find_referenced(list);
+    for (uint32_t i = 0; i < side->schema->n_messages; i++) {
+        const MessageType *message = &side->schema->messages[i];
+        bool named = side_name(side, message->full_name) != message->full_name ||
+                     table_get(&list->types[OLD], bytes_of(message->full_name));
+        if (message->map_entry || !named || (referenced[i] && !referenced_too))
+            continue;
+        const MessageType *other = message_counterpart(list, OLD, message);
+        if (other)
+            message_pair(list, message, other)->wanted = true;
+    }
+}
+
+void pairs_check(ChangeList *list)
+{
+    for (uint32_t i = 0; i < list->n_pairs; i++)
+        list->pairs[i]->wanted = list->pairs[i]->said;
+    want_methods(list);
+    want_package(list, false);
+    check_wanted(list);
+
+    /* The rest may only be met inside an Any: if they do not fit, that is an error then. */
+    Problems *told = list->problems, untold = problems_in(list->arena);
+    list->problems = &untold;
+    want_package(list, true);
+    check_wanted(list);
+    spread_bad(list);
+    list->problems = told;
+}

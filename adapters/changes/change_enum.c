@@ -1,0 +1,418 @@
+/* What becomes of the values of an enum: towards either end, a table of numbers. */
+#include "adapters/changes/change_list.h"
+
+#include <stdlib.h>
+
+typedef enum Fate { FATE_UNSAID, FATE_VALUE, FATE_LOUD, FATE_FALLBACK } Fate;
+
+/* What one value of an end becomes at the other. */
+typedef struct Turn {
+    Fate fate;
+    bool same_name;
+    int32_t number;   /* VALUE */
+    uint32_t n_from;  /* how many of the other end's values become this one */
+    int32_t from;     /* the one that comes back */
+    bool from_chosen; /* said so, or by its name */
+} Turn;
+
+typedef struct Reading {
+    ChangeList *list;
+    EnumPair *pair;
+    Turn *turns[2]; /* by the index of the end's value */
+    bool has_fallback[2], has_loud[2];
+    int32_t fallback[2]; /* towards that end */
+    bool good;
+} Reading;
+
+static const char *where(Reading *r, Bytes name)
+{
+    return arena_printf(r->list->arena, "%s.%.*s",
+                        side_name(&r->list->sides[OLD], r->pair->ends[OLD]->full_name),
+                        BYTES_ARGS(name));
+}
+
+static YamlPlace place(const Reading *r, const JsonNode *node)
+{
+    if (!node)
+        node = r->pair->node ? r->pair->node : json_member(r->list->document.root, "enums");
+    return node ? *yaml_place(&r->list->document, node) : (YamlPlace){1, 1, 1, 1};
+}
+
+static const char *nearest_value(Reading *r, const EnumType *type, Bytes name)
+{
+    const char **words = arena_array(r->list->arena, const char *, type->n_values + 1);
+    for (uint32_t i = 0; i < type->n_values; i++)
+        words[i] = type->values[i].name;
+    return nearest_word(name, words, type->n_values);
+}
+
+static const EnumValue *find_value(Reading *r, const JsonNode *node, int end, Bytes name)
+{
+    const EnumValue *value = enum_value_by_name(r->pair->ends[end], name);
+    if (value)
+        return value;
+    const char *near = nearest_value(r, r->pair->ends[end], name);
+    change_problem(r->list, place(r, node), where(r, node->name),
+                   near ? arena_printf(r->list->arena, "did you mean %s?", near) : NULL,
+                   "%s has no value %.*s in %s", r->pair->ends[end]->name, BYTES_ARGS(name),
+                   r->list->sides[end].version);
+    r->good = false;
+    return NULL;
+}
+
+static Turn *turn_of(Reading *r, int end, const EnumValue *value)
+{
+    return &r->turns[end][value - r->pair->ends[end]->values];
+}
+
+static bool say(Reading *r, const JsonNode *node, Turn *turn, Fate fate, int32_t number)
+{
+    if (turn->fate != FATE_UNSAID) {
+        change_problem(r->list, place(r, node), where(r, node->name), NULL,
+                       "what becomes of it is said already");
+        return r->good = false;
+    }
+    turn->fate = fate;
+    turn->number = number;
+    return true;
+}
+
+static void comes_from(Turn *turn, int32_t number, bool chosen)
+{
+    turn->n_from++;
+    if (chosen || !turn->from_chosen)
+        turn->from = number;
+    turn->from_chosen |= chosen;
+}
+
+static void read_to(Reading *r, const JsonNode *node, Bytes to, bool back)
+{
+    const EnumValue *old = find_value(r, node, OLD, node->name);
+    const EnumValue *new_one = find_value(r, node, NEW, to);
+    if (!old || !new_one || !say(r, node, turn_of(r, OLD, old), FATE_VALUE, new_one->number))
+        return;
+    Turn *other = turn_of(r, NEW, new_one);
+    if (back && other->from_chosen) {
+        change_problem(r->list, place(r, node), where(r, node->name), NULL,
+                       "only one value can come back for %s", new_one->name);
+        r->good = false;
+    }
+    comes_from(other, old->number, back);
+}
+
+/* A value that only one end has: loud, graceful (the other end's fallback), or what it becomes. */
+static void read_gone(Reading *r, const JsonNode *node, int end, const JsonNode *fate)
+{
+    const EnumValue *value = find_value(r, node, end, node->name);
+    if (!value)
+        return;
+    if (fate->kind == JSON_TEXT && bytes_are(fate->text, "loud")) {
+        r->has_loud[!end] = true;
+        say(r, node, turn_of(r, end, value), FATE_LOUD, 0);
+    } else if (fate->kind == JSON_TEXT && bytes_are(fate->text, "graceful")) {
+        r->has_fallback[!end] = true;
+        say(r, node, turn_of(r, end, value), FATE_FALLBACK, 0);
+    } else {
+        const EnumValue *other = find_value(r, node, !end, fate->text);
+        if (other)
+            say(r, node, turn_of(r, end, value), FATE_VALUE, other->number);
+    }
+}
+
+static void read_fallback(Reading *r, const JsonNode *node)
+{
+    for (int end = 0; end < 2; end++) {
+        const JsonNode *said =
+            node->kind == JSON_OBJECT ? json_member(node, end == OLD ? "old" : "new") : node;
+        const EnumValue *value = said ? find_value(r, node, end, said->text) : NULL;
+        if (value) {
+            r->has_fallback[end] = true;
+            r->fallback[end] = value->number;
+        }
+    }
+}
+
+static void read_entry(Reading *r, const JsonNode *node)
+{
+    if (bytes_are(node->name, "fallback") && !enum_value_by_name(r->pair->ends[OLD], node->name)) {
+        read_fallback(r, node);
+        return;
+    }
+    if (node->kind == JSON_TEXT || node->kind == JSON_STRING) {
+        read_to(r, node, node->text, false);
+        return;
+    }
+    const JsonNode *to = json_member(node, "to"), *removed = json_member(node, "removed"),
+                   *added = json_member(node, "added"), *back = json_member(node, "back");
+    if (to)
+        read_to(r, node, to->text, back && bytes_are(back->text, "true"));
+    else if (removed)
+        read_gone(r, node, OLD, removed);
+    else if (added)
+        read_gone(r, node, NEW, added);
+    else {
+        change_problem(r->list, place(r, node), where(r, node->name), "PENDING: QUEUED",
+                       "expected the new name, removed or added");
+        r->good = false;
+    }
+}
+
+static void same_names(Reading *r)
+{
+    const EnumType *old = r->pair->ends[OLD], *new_type = r->pair->ends[NEW];
+    for (uint32_t i = 0; i < old->n_values; i++) {
+        Turn *turn = &r->turns[OLD][i];
+        const EnumValue *value = enum_value_by_name(new_type, bytes_of(old->values[i].name));
+        if (turn->fate != FATE_UNSAID || !value)
+            continue;
+        turn->fate = FATE_VALUE;
+        turn->number = value->number;
+        turn->same_name = true;
+        Turn *other = turn_of(r, NEW, value);
+        /* Its own name comes back, unless another was said to. */
+        comes_from(other, old->values[i].number, !other->from_chosen);
+    }
+}
+
+/* A second name of a number follows the first. */
+static const Turn *alias_said(Reading *r, int end, uint32_t i)
+{
+    const EnumType *type = r->pair->ends[end];
+    for (uint32_t j = 0; j < type->n_values; j++) {
+        if (j != i && type->values[j].number == type->values[i].number &&
+            r->turns[end][j].fate != FATE_UNSAID)
+            return &r->turns[end][j];
+    }
+    return NULL;
+}
+
+static void come_back(Reading *r)
+{
+    const EnumType *new_type = r->pair->ends[NEW];
+    for (uint32_t i = 0; i < new_type->n_values; i++) {
+        Turn *turn = &r->turns[NEW][i];
+        if (turn->fate != FATE_UNSAID || !turn->n_from)
+            continue;
+        turn->fate = FATE_VALUE;
+        turn->number = turn->from;
+        if (turn->n_from == 1 || turn->from_chosen)
+            continue;
+        const EnumValue *from = enum_value_by_number(r->pair->ends[OLD], turn->from);
+        change_problem(r->list, place(r, NULL), where(r, bytes_of(from->name)),
+                       arena_printf(r->list->arena,
+                                    "write %s: {to: %s, back: true} for one of them", from->name,
+                                    new_type->values[i].name),
+                       "%u values become %s, and nothing says which comes back", turn->n_from,
+                       new_type->values[i].name);
+        r->good = false;
+    }
+}
+
+static void tell_unsaid(Reading *r, int end)
+{
+    const EnumType *type = r->pair->ends[end];
+    for (uint32_t i = 0; i < type->n_values; i++) {
+        Turn *turn = &r->turns[end][i];
+        if (turn->fate != FATE_UNSAID)
+            continue;
+        const Turn *alias = alias_said(r, end, i);
+        if (alias) {
+            *turn = *alias;
+            continue;
+        }
+        const char *name = type->values[i].name;
+        if (!r->good && r->pair->node && json_member(r->pair->node, name))
+            continue; /* something was said of it, and told to be wrong */
+        change_problem(r->list, place(r, NULL), where(r, bytes_of(name)),
+                       arena_printf(r->list->arena, "write %s: {%s: loud}, or a value of %s", name,
+                                    end == OLD ? "removed" : "added", r->list->sides[!end].version),
+                       "the value %s is only in %s, and nothing says what becomes of it", name,
+                       r->list->sides[end].version);
+        r->good = false;
+    }
+}
+
+static int by_from(const void *a, const void *b)
+{
+    int32_t p = ((const EnumEntry *)a)->from, q = ((const EnumEntry *)b)->from;
+    return (p > q) - (p < q);
+}
+
+static const Converter *make_table(Reading *r, int towards)
+{
+    const EnumType *from = r->pair->ends[!towards], *to = r->pair->ends[towards];
+    EnumEntry *entries = arena_array(r->list->arena, EnumEntry, from->n_values + 1);
+    uint32_t n = 0;
+    for (uint32_t i = 0; i < from->n_values; i++) {
+        const Turn *turn = &r->turns[!towards][i];
+        bool known = false;
+        for (uint32_t j = 0; j < n; j++)
+            known |= entries[j].from == from->values[i].number;
+        if (turn->fate == FATE_VALUE && !known)
+            entries[n++] = (EnumEntry){from->values[i].number, turn->number, BYTES_NONE};
+    }
+    qsort(entries, n, sizeof *entries, by_from);
+    Converter *converter = arena_make(r->list->arena, Converter);
+    *converter = (Converter){
+        .code = CONVERT_ENUM,
+        .from = {KIND_ENUM, false, NULL, from},
+        .to = {KIND_ENUM, false, NULL, to},
+        .name = "enum",
+        .entries = entries,
+        .n_entries = n,
+        .has_fallback = r->has_fallback[towards],
+        .fallback = {0, r->fallback[towards], BYTES_NONE},
+        .keep_unknown = !from->closed && !to->closed,
+    };
+    return converter;
+}
+
+static bool nothing_changes(const EnumPair *pair)
+{
+    const EnumType *old = pair->ends[OLD], *new_type = pair->ends[NEW];
+    if (pair->node || old->n_values != new_type->n_values || old->closed != new_type->closed)
+        return false;
+    for (uint32_t i = 0; i < old->n_values; i++) {
+        const EnumValue *other = enum_value_by_name(new_type, bytes_of(old->values[i].name));
+        if (!other || other->number != old->values[i].number)
+            return false;
+    }
+    return true;
+}
+
+void enum_pair_build(ChangeList *list, EnumPair *pair)
+{
+    if (pair->built)
+        return;
+    pair->built = true;
+    if (nothing_changes(pair))
+        return;
+
+    Reading r = {.list = list, .pair = pair, .good = true};
+    for (int end = 0; end < 2; end++) {
+        r.turns[end] = arena_array(list->arena, Turn, pair->ends[end]->n_values + 1);
+        r.fallback[end] = pair->ends[end]->n_values ? pair->ends[end]->values[0].number : 0;
+    }
+    for (const JsonNode *node = pair->node ? pair->node->first : NULL; node; node = node->next)
+        read_entry(&r, node);
+    same_names(&r);
+    come_back(&r);
+    tell_unsaid(&r, OLD);
+    tell_unsaid(&r, NEW);
+    pair->bad = !r.good;
+    for (int end = 0; end < 2; end++) {
+        if (r.has_fallback[end] && r.has_loud[end])
+            change_problem(list, place(&r, NULL), where(&r, bytes_of("fallback")), NULL,
+                           "towards %s some values are loud and others fall back: say for each of "
+                           "the latter which value it becomes",
+                           list->sides[end].version);
+        pair->convert[end] = make_table(&r, end);
+    }
+}
+
+/* ---- Enum and text, enum and bool ------------------------------------------------------------ */
+
+static int by_text(const void *a, const void *b)
+{
+    return bytes_compare(((const EnumEntry *)a)->text, ((const EnumEntry *)b)->text);
+}
+
+static bool has_number(const EnumEntry *entries, uint32_t n, int32_t number)
+{
+    for (uint32_t i = 0; i < n; i++) {
+        if (entries[i].from == number)
+            return true;
+    }
+    return false;
+}
+
+/* One entry a value: its text as said, else its name. */
+static uint32_t text_entries(ChangeList *list, const EnumType *type, const JsonNode *values,
+                             EnumEntry *entries)
+{
+    uint32_t n = 0;
+    for (uint32_t i = 0; i < type->n_values; i++) {
+        const JsonNode *said = values ? json_member(values, type->values[i].name) : NULL;
+        int32_t number = type->values[i].number;
+        if (!has_number(entries, n, number))
+            entries[n++] =
+                (EnumEntry){number, number, said ? said->text : bytes_of(type->values[i].name)};
+    }
+    (void)list;
+    return n;
+}
+
+static uint32_t bool_entries(const EnumType *type, const JsonNode *values, bool from_bool,
+                             EnumEntry *entries)
+{
+    uint32_t n = 0;
+    for (int32_t truth = 0; truth < 2; truth++) {
+        const JsonNode *said = json_member(values, truth ? "true" : "false");
+        const EnumValue *value = said ? enum_value_by_name(type, said->text) : NULL;
+        if (!value)
+            return 0;
+        entries[n++] = from_bool ? (EnumEntry){truth, value->number, BYTES_NONE}
+                                 : (EnumEntry){value->number, truth, BYTES_NONE};
+    }
+    return entries[0].from == entries[1].from ? 0 : n;
+}
+
+static bool read_others(ChangeList *list, const JsonNode *node, Converter *converter,
+                        const char *path)
+{
+    if (!node || bytes_are(node->text, "loud"))
+        return true;
+    Literal literal;
+    ValueType type = converter->to;
+    if (!change_literal(list, node, path, type, &literal))
+        return false;
+    converter->has_fallback = true;
+    converter->fallback = type.kind == KIND_STRING ? (EnumEntry){.text = literal.bytes}
+                                                   : (EnumEntry){.to = (int32_t)literal.i};
+    return true;
+}
+
+static bool fill(ChangeList *list, FieldChange *change, Converter *converter, const char *path)
+{
+    const JsonNode *values = change->node ? json_member(change->node, "values") : NULL;
+    bool from_enum = converter->from.kind == KIND_ENUM;
+    const EnumType *type = from_enum ? converter->from.enumeration : converter->to.enumeration;
+    ValueType other = from_enum ? converter->to : converter->from;
+    EnumEntry *entries = arena_array(list->arena, EnumEntry, type->n_values + 2);
+    uint32_t n;
+    if (other.kind == KIND_BOOL) {
+        n = values ? bool_entries(type, values, !from_enum, entries) : 0;
+        if (!n) {
+            change_problem(list, change->place, path, "values: {false: NO, true: YES}",
+                           "say which value of %s is false and which is true", type->name);
+            return false;
+        }
+    } else {
+        n = text_entries(list, type, values, entries);
+    }
+    qsort(entries, n, sizeof *entries, other.kind == KIND_BOOL || from_enum ? by_from : by_text);
+    converter->entries = entries;
+    converter->n_entries = n;
+    for (uint32_t i = 1; i < n; i++) {
+        if (other.kind == KIND_STRING && !from_enum &&
+            bytes_equal(entries[i].text, entries[i - 1].text)) {
+            change_problem(list, change->place, path, NULL,
+                           "two values have the text %.*s, so it has no way back",
+                           BYTES_ARGS(entries[i].text));
+            return false;
+        }
+    }
+    return true;
+}
+
+bool change_enum_values(ChangeList *list, FieldChange *change, Converter *to_old, Converter *to_new,
+                        const char *path)
+{
+    const JsonNode *others = change->node ? json_member(change->node, "others") : NULL;
+    if (!fill(list, change, to_old, path) || !fill(list, change, to_new, path))
+        return false;
+    /* Only the end that has more values than the other can have others. */
+    Converter *to_enum = to_old->to.kind == KIND_ENUM ? to_old : to_new;
+    Converter *from_enum = to_enum == to_old ? to_new : to_old;
+    return read_others(list, others, to_enum->from.kind == KIND_BOOL ? from_enum : to_enum, path);
+}

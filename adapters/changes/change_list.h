@@ -1,0 +1,275 @@
+/*
+ * What a change list is made of, for the files that read, check, apply and tell it.
+ *
+ * A list has two ends, OLD and NEW, and everything in it is written for both: a FieldChange says
+ * which paths of either end belong together, what becomes of the value between them, and, for each
+ * end, what happens when that end gets no value (missing) or has no place to give its own to
+ * (drop). A direction is named by the end that it goes to. For adapters/ and its tests only.
+ */
+#ifndef ADAPTERS_CHANGE_LIST_H
+#define ADAPTERS_CHANGE_LIST_H
+
+#include "adapters/changes/changes.h"
+#include "adapters/mapping/expr.h"
+#include "adapters/text/yaml.h"
+
+enum { OLD = 0, NEW = 1 };
+
+/* A field by its path through single sub-messages, from the message that the change is about. */
+typedef struct FieldPath {
+    const FieldType *const *steps;
+    uint32_t n_steps; /* 0: none */
+    const char *text;
+} FieldPath;
+
+/* What an end gets when the other gave no value. */
+typedef enum Missing {
+    MISSING_UNSAID,
+    MISSING_LEAVE, /* it stays unset */
+    MISSING_LOUD,  /* an error that names the field */
+    MISSING_VALUE,
+} Missing;
+
+/* What becomes of an end's value that has no place in the other, or not enough of it. */
+typedef enum Drop { DROP_UNSAID, DROP_COUNTED, DROP_LOUD } Drop;
+
+/* "projects/{project}/topics/{topic}" */
+typedef struct Template {
+    const Bytes *literals; /* n_names + 1 */
+    const Bytes *names;
+    uint32_t n_names;
+} Template;
+
+typedef struct ChangeEnd {
+    FieldPath *paths; /* mostly one; several: the variables of the other end's template; none: it is
+                         gone */
+    uint32_t n_paths;
+    Missing missing;
+    const Expr *value; /* MISSING_VALUE: of constants only */
+    Drop drop;
+    bool has_ignored; /* dropped without a word */
+    Literal ignored;
+    const Template *template; /* of its one string */
+    bool has_sentinel;        /* this value means unset at the other end */
+    Literal sentinel;
+    bool zero_is_set; /* no presence: zero is given to the other end as a value */
+    FieldPath when;   /* as a source: only if this field equals when_value */
+    Literal when_value;
+    FieldPath under; /* what was expanded: it is only there when this message is */
+    FieldPath currency;
+} ChangeEnd;
+
+typedef struct MessagePair MessagePair;
+typedef struct EnumPair EnumPair;
+
+/* A field whose value follows from which of the other end's fields is there. */
+typedef struct Selection {
+    const FieldPath *paths; /* at the other end */
+    const Literal *values;
+    uint32_t n;
+} Selection;
+
+typedef struct FieldChange {
+    YamlPlace place;
+    bool automatic; /* by its name; not in the list */
+    bool same_type; /* nothing becomes of the value */
+    ChangeEnd ends[2];
+    const JsonNode *node;        /* how it was said, or NULL */
+    const char *by;              /* the converter's name, or NULL */
+    const Converter *convert[2]; /* towards that end; NULL: none */
+    MessagePair *pair;           /* a message by its own changes */
+    Drop more;                   /* list to single, when there are more */
+    bool constant;               /* the only end that has paths always has the same value */
+    const Selection *select;     /* of the only end that has paths */
+    const char *currency;        /* the text of a money's currency, when it is always the same */
+    const MessageType *mask_of;  /* FieldMask: the message at the OLD end that the mask is about */
+} FieldChange;
+
+struct MessagePair {
+    const MessageType *ends[2];
+    const JsonNode *node; /* its part of the list, or NULL */
+    YamlPlace place;
+    FieldChange *own; /* as said, then what is the same by name */
+    uint32_t n_own, own_capacity;
+    FieldChange *changes; /* own, with sub-messages expanded where a path goes into them */
+    uint32_t n_changes, changes_capacity;
+    FieldPath (*expanded)[2]; /* the messages that were */
+    uint32_t n_expanded;
+    Mapping *mappings[2]; /* towards that end */
+    bool canonical;       /* it is the type map's */
+    bool said;            /* read from the list */
+    bool wanted;          /* something gives the one as the other, whole */
+    bool bad;             /* it has problems, which may be untold: nothing but an Any asks for it */
+    bool has_own, checked;
+    bool misread; /* some of it could not be read, and that is told */
+    bool cyclic;  /* it cannot be expanded to an end */
+};
+
+struct EnumPair {
+    const EnumType *ends[2];
+    const JsonNode *node;
+    YamlPlace place;
+    bool canonical, built, bad;
+    const Converter *convert[2]; /* NULL: the numbers mean the same at both ends */
+};
+
+/* A message that only one version has, as said. */
+typedef struct TypeGone {
+    const MessageType *type;
+    TypeFate fate;
+    YamlPlace place;
+} TypeGone;
+
+typedef struct MethodEntry {
+    const MethodType *ends[2]; /* NULL: none */
+    const char *reason;
+} MethodEntry;
+
+struct ChangeList {
+    Arena *arena;
+    const char *file;
+    ChangeSide sides[2];
+    Problems *problems;
+    YamlDocument document;
+    Table types[2];      /* full name at this end -> full name at the other (const char *) */
+    Table fates[2];      /* full name at this end -> TypeGone */
+    MessagePair **pairs; /* stable addresses */
+    uint32_t n_pairs, pairs_capacity;
+    Table pairs_by_ends;
+    EnumPair **enum_pairs;
+    uint32_t n_enum_pairs, enum_pairs_capacity;
+    Table enum_pairs_by_ends;
+    bool misread; /* a section of it is not known */
+    MethodEntry *methods;
+    uint32_t n_methods, methods_capacity;
+    MappingSet sets[2]; /* towards that end */
+};
+
+/* ---- change_list.c: places, problems, names -------------------------------------------------- */
+
+void change_problem(ChangeList *list, YamlPlace place, const char *path, const char *hint,
+                    const char *format, ...) PRINTF_LIKE(5, 6);
+
+/* A name relative to a side's package, or in full. NULL when there is none. */
+const MessageType *side_message(const ChangeSide *side, Arena *arena, Bytes name);
+const EnumType *side_enum(const ChangeSide *side, Arena *arena, Bytes name);
+
+/* The name as the list would say it: without the side's package. */
+const char *side_name(const ChangeSide *side, const char *full_name);
+
+/* "is there no such thing as X": adds the nearest word of the names. */
+const char *nearest_message(const ChangeSide *side, Arena *arena, Bytes name);
+const char *nearest_enum(const ChangeSide *side, Arena *arena, Bytes name);
+const char *nearest_field(const MessageType *message, Arena *arena, Bytes name);
+
+/* The counterpart at the other end by the type map, by its name, or NULL. */
+const MessageType *message_counterpart(ChangeList *list, int end, const MessageType *message);
+const EnumType *enum_counterpart(ChangeList *list, int end, const EnumType *type);
+
+/* The pair of these, made when it is asked for the first time. */
+MessagePair *message_pair(ChangeList *list, const MessageType *old, const MessageType *new_type);
+EnumPair *enum_pair(ChangeList *list, const EnumType *old, const EnumType *new_type);
+
+FieldChange *pair_add(ChangeList *list, MessagePair *pair);
+bool path_equal(const FieldPath *a, const FieldPath *b);
+bool path_inside(const FieldPath *inner, const FieldPath *outer); /* strictly */
+FieldPath path_join(Arena *arena, const FieldPath *outer, const FieldPath *inner);
+const FieldType *path_field(const FieldPath *path);
+
+/* Gives the loss its index in the set. */
+const Loss *mapping_set_add_loss(Arena *arena, MappingSet *set, Loss *loss);
+
+const Loss *change_loss(ChangeList *list, int towards, LossKind kind, bool loud, int line,
+                        const char *path, const char *into, const char *how);
+
+/* The list that is applied i-th; the chain may be given from either of its ends. */
+const ChangeList *chain_list(const ChangeList *const *lists, uint32_t n_lists, bool upwards,
+                             uint32_t i);
+
+/* ---- change_read.c: from YAML ---------------------------------------------------------------- */
+
+/* The fields of one message. */
+void change_read_fields(ChangeList *list, MessagePair *pair, const JsonNode *node);
+/* The path at an end, told when it is not there. */
+bool change_read_path(ChangeList *list, YamlPlace place, const char *where,
+                      const MessageType *message, Bytes text, FieldPath *path_out);
+
+/* ---- change_type.c --------------------------------------------------------------------------- */
+
+void change_read_types(ChangeList *list);
+void change_read_messages(ChangeList *list);
+void change_read_enum_keys(ChangeList *list);
+void change_check_types(ChangeList *list);
+/* What becomes of each type that has no mapping towards this end. */
+void change_strand_types(ChangeList *list, int to);
+
+/* ---- literal.c ------------------------------------------------------------------------------- */
+
+/* Reads a value of this type; a problem when it is none. */
+bool change_literal(ChangeList *list, const JsonNode *node, const char *path, ValueType type,
+                    Literal *literal_out);
+/* The same for any field: messages are built of their fields. NULL when it is none. */
+const Expr *change_value(ChangeList *list, const JsonNode *node, const char *path,
+                         const FieldType *field);
+
+/* ---- change_enum.c --------------------------------------------------------------------------- */
+
+void enum_pair_build(ChangeList *list, EnumPair *pair);
+/* Enum and text or bool, by `values:` or by the values' names. */
+bool change_enum_values(ChangeList *list, FieldChange *change, Converter *to_old, Converter *to_new,
+                        const char *path);
+
+/* What an unset field of proto2 is: its default, or zero. False for bytes that are not told apart, and
+   messages. */
+bool literal_of_default(const FieldType *field, Literal *literal_out);
+
+/* ---- change_default.c ------------------------------------------------------------------------ */
+
+/* Tells a field that, unset, would say another thing to the other version. */
+void change_check_default(ChangeList *list, const FieldChange *change, const char *path);
+
+/* ---- change_oneof.c -------------------------------------------------------------------------- */
+
+/* Do the paths part where only one way can be taken? */
+bool paths_exclude_each_other(const FieldPath *a, const FieldPath *b);
+void change_check_oneofs(ChangeList *list, const MessagePair *pair);
+void change_check_kinds(ChangeList *list, const MessagePair *pair);
+
+/* ---- converter.c ----------------------------------------------------------------------------- */
+
+/* Chooses what becomes of the value between the change's two ends. Problems name what would fit. */
+void change_choose_converter(ChangeList *list, FieldChange *change, const char *path);
+bool converter_exists(Bytes name);
+
+/* ---- change_check.c -------------------------------------------------------------------------- */
+
+/* All the changes of this and of the pairs that it leads to, complete and checked; what is unsaid
+   is told. */
+void pairs_check(ChangeList *list);
+
+/* ---- change_map.c ---------------------------------------------------------------------------- */
+
+/* Fills the pair's two mappings. */
+void pair_map(ChangeList *list, MessagePair *pair);
+
+/* ---- compose.c ------------------------------------------------------------------------------- */
+
+/* first: A to B, second: B to C. Problems are told in the second list's name. */
+const MappingSet *mapping_sets_compose(Arena *arena, const MappingSet *first,
+                                       const MappingSet *second, bool same_package,
+                                       Problems *problems);
+
+/* ---- compose_names.c ------------------------------------------------------------------------- */
+
+/* What the set strands, by its full name. */
+Table mapping_set_stranded(Arena *arena, const MappingSet *set);
+
+/* Completes by_type and stranded of a composed set, whose mappings are made. */
+void mapping_set_compose_names(Arena *arena, MappingSet *set, const MappingSet *first,
+                               const MappingSet *second);
+
+/* ---- change_method.c ------------------------------------------------------------------------- */
+
+void change_read_methods(ChangeList *list);
+
+#endif

@@ -1,0 +1,545 @@
+/* From a pair's changes to its two mappings. */
+#include "adapters/changes/change_list.h"
+
+/* One mapping while it is made. */
+typedef struct Making {
+    ChangeList *list;
+    const MessagePair *pair;
+    Arena *arena;
+    int to; /* the end that it goes to */
+    Guard *guards;
+    uint32_t n_guards, guards_capacity;
+} Making;
+
+static const char *source_name(const Making *m, const FieldPath *path)
+{
+    return arena_printf(m->arena, "%s.%s",
+                        side_name(&m->list->sides[!m->to], m->pair->ends[!m->to]->full_name),
+                        path->text);
+}
+
+static const char *target_name(const Making *m, const FieldPath *path)
+{
+    return arena_printf(m->arena, "%s.%s",
+                        side_name(&m->list->sides[m->to], m->pair->ends[m->to]->full_name),
+                        path->text);
+}
+
+static const Loss *loss_of(Making *m, const FieldChange *change, LossKind kind, bool loud,
+                           const char *how)
+{
+    const ChangeEnd *from = &change->ends[!m->to], *to = &change->ends[m->to];
+    const char *into = to->n_paths ? target_name(m, &to->paths[0]) : "";
+    bool from_target = kind == LOSS_DEFAULTED || !from->n_paths;
+    return change_loss(m->list, m->to, kind, loud, change->place.name_line,
+                       from_target ? into : source_name(m, &from->paths[0]), into, how);
+}
+
+static const Expr *field_expr(const Making *m, const FieldPath *path)
+{
+    return path->n_steps ? expr_field(m->arena, path->steps, path->n_steps) : NULL;
+}
+
+static void add_guard(Making *m, Guard guard)
+{
+    if (!guard.source)
+        return;
+    if (m->n_guards == m->guards_capacity) {
+        uint32_t capacity = m->guards_capacity ? m->guards_capacity * 2 : 8;
+        m->guards = arena_grow(m->arena, m->guards, m->n_guards * sizeof *m->guards,
+                               capacity * sizeof *m->guards);
+        m->guards_capacity = capacity;
+    }
+    m->guards[m->n_guards++] = guard;
+}
+
+/* ---- Values ---------------------------------------------------------------------------------- */
+
+static const Expr *zero_of(Making *m, const FieldType *field)
+{
+    ValueType type = value_type_of(field);
+    type.repeated = false;
+    return expr_const(m->arena, type, (Literal){0}, NULL);
+}
+
+static const EnumEntry *entry_of(const Converter *converter, int32_t number)
+{
+    for (uint32_t i = 0; i < converter->n_entries; i++) {
+        if (converter->entries[i].from == number)
+            return &converter->entries[i];
+    }
+    return NULL;
+}
+
+/* An enum or a flag that is unset and has no presence says its zero value; where that is another number
+   at the other end it has to be written there. */
+static const Expr *keep_zero(Making *m, const Converter *converter, const FieldType *source,
+                             const Expr *value)
+{
+    const EnumEntry *zero;
+    bool table = converter->code == CONVERT_ENUM || converter->code == CONVERT_BOOL_ENUM;
+    if (!table || !field_is_implicit(source) ||
+        !(zero = entry_of(converter, 0)) || zero->to == 0)
+        return value;
+    Literal number = {.i = zero->to};
+    return expr_default(m->arena, value, expr_const(m->arena, converter->to, number, NULL), NULL);
+}
+
+/* Can it have to cut what the target cannot say? */
+static bool cuts(const Converter *converter)
+{
+    switch (converter->code) {
+    case CONVERT_SCALE:
+    case CONVERT_TIME_DATE: return true;
+    case CONVERT_TIME_UNITS: return converter->unit > 1 && !kind_is_float(converter->to.kind);
+    case CONVERT_UNITS_TIME: return kind_is_float(converter->from.kind);
+    case CONVERT_MONEY_AMOUNT: return converter->unit < 1000000000;
+    default: return false;
+    }
+}
+
+static const Loss *converter_loss(Making *m, const FieldChange *change, const Converter *converter)
+{
+    if (converter->code == CONVERT_NUMBER &&
+        number_narrows(converter->from.kind, converter->to.kind))
+        return loss_of(m, change, LOSS_NARROWED, true, "out of range is an error");
+    if (converter->has_fallback)
+        return loss_of(m, change, LOSS_NARROWED, false, "values without a counterpart fall back");
+    if (cuts(converter))
+        return loss_of(m, change, LOSS_NARROWED, !converter->round,
+                       converter->round ? "rounded" : "what does not fit is an error");
+    return NULL;
+}
+
+static const Converter *part_converter(Making *m, const Template *template, uint32_t part)
+{
+    Converter *converter = arena_make(m->arena, Converter);
+    ValueType text = {KIND_STRING, false, NULL, NULL};
+    *converter = (Converter){.code = CONVERT_TEMPLATE_PART,
+                             .from = text,
+                             .to = text,
+                             .name = "template",
+                             .template_parts = template->literals,
+                             .n_variables = template->n_names,
+                             .part = part};
+    return converter;
+}
+
+static const Expr *compose_template(Making *m, const Template *template, const Expr *const *args)
+{
+    Converter *converter = arena_make(m->arena, Converter);
+    ValueType text = {KIND_STRING, false, NULL, NULL};
+    *converter = (Converter){.code = CONVERT_TEMPLATE,
+                             .from = text,
+                             .to = text,
+                             .name = "template",
+                             .template_parts = template->literals,
+                             .n_variables = template->n_names};
+    return expr_convert_many(m->arena, converter, args, template->n_names);
+}
+
+static uint32_t name_index(const Template *template, Bytes name)
+{
+    uint32_t i = 0;
+    while (i + 1 < template->n_names && !bytes_equal(template->names[i], name))
+        i++;
+    return i;
+}
+
+/* The value of the target's path `which`, of a change with templates. */
+static const Expr *template_value(Making *m, const FieldChange *change, uint32_t which)
+{
+    const ChangeEnd *from = &change->ends[!m->to], *to = &change->ends[m->to];
+    if (!to->template)
+        return expr_convert(m->arena, part_converter(m, from->template, which),
+                            field_expr(m, &from->paths[0]), NULL);
+    const Expr **args = arena_array(m->arena, const Expr *, to->template->n_names);
+    for (uint32_t i = 0; i < to->template->n_names; i++) {
+        if (!from->template) {
+            args[i] = field_expr(m, &from->paths[i]);
+            continue;
+        }
+        uint32_t part = name_index(from->template, to->template->names[i]);
+        args[i] = expr_convert(m->arena, part_converter(m, from->template, part),
+                               field_expr(m, &from->paths[0]), NULL);
+    }
+    return compose_template(m, to->template, args);
+}
+
+static const Expr *currency_expr(Making *m, const FieldChange *change)
+{
+    const FieldPath *field = &change->ends[!m->to].currency;
+    if (field->n_steps)
+        return field_expr(m, field);
+    if (!change->currency)
+        return NULL;
+    ValueType text = {KIND_STRING, false, NULL, NULL};
+    return expr_const(m->arena, text, (Literal){.bytes = bytes_of(change->currency)}, NULL);
+}
+
+/* Another currency than the one that was said cannot be told apart in a bare amount. */
+static void guard_currency(Making *m, const FieldChange *change, const Converter *converter)
+{
+    if (!change->currency)
+        return;
+    const FieldType **step = arena_array(m->arena, const FieldType *, 1);
+    step[0] = converter->currency;
+    FieldPath inner = {step, 1, converter->currency->name};
+    FieldPath path = path_join(m->arena, &change->ends[!m->to].paths[0], &inner);
+    add_guard(m, (Guard){.source = field_expr(m, &path),
+                         .loud = true,
+                         .has_ignored = true,
+                         .ignored = {.bytes = bytes_of(change->currency)},
+                         .loss = loss_of(m, change, LOSS_DROPPED, true, "another currency")});
+}
+
+static const Expr *converted(Making *m, const FieldChange *change, const Expr *value,
+                             const FieldType *source)
+{
+    const Converter *converter = change->convert[m->to];
+    if (change->pair)
+        return expr_message(m->arena, change->pair->mappings[m->to], value);
+    if (!converter)
+        return value;
+    if (converter->code == CONVERT_AMOUNT_MONEY) {
+        const Expr *args[2] = {value, currency_expr(m, change)};
+        return expr_convert_many(m->arena, converter, args, args[1] ? 2 : 1);
+    }
+    if (converter->code == CONVERT_MONEY_AMOUNT)
+        guard_currency(m, change, converter);
+    return keep_zero(
+        m, converter, source,
+        expr_convert(m->arena, converter, value, converter_loss(m, change, converter)));
+}
+
+static const Expr *sentinel_in(Making *m, const ChangeEnd *from, const Expr *value,
+                               const FieldType *source)
+{
+    ValueType type = value_type_of(source);
+    bool zero_counts =
+        from->zero_is_set || (from->has_sentinel && !literal_is_zero(&from->sentinel, type));
+    if (zero_counts && field_is_implicit(source))
+        value = expr_default(m->arena, value, zero_of(m, source), NULL);
+    return from->has_sentinel ? expr_sentinel(m->arena, value, &from->sentinel) : value;
+}
+
+static const Expr *sentinel_out(Making *m, const ChangeEnd *to, const Expr *value)
+{
+    if (!to->has_sentinel)
+        return value;
+    ValueType type = value_type_element(path_field(&to->paths[0]));
+    return expr_default(m->arena, value, expr_const(m->arena, type, to->sentinel, NULL), NULL);
+}
+
+/* A kind that is unset is zero. */
+static const Expr *kind_expr(Making *m, const FieldPath *path)
+{
+    return expr_default(m->arena, field_expr(m, path), zero_of(m, path_field(path)), NULL);
+}
+
+static const Expr *plain_value(Making *m, const FieldChange *change)
+{
+    const ChangeEnd *from = &change->ends[!m->to], *to = &change->ends[m->to];
+    const FieldType *source = path_field(&from->paths[0]), *target = path_field(&to->paths[0]);
+    const Expr *value = sentinel_in(m, from, field_expr(m, &from->paths[0]), source);
+    if (source->repeated && !target->repeated) {
+        bool loud = change->more == DROP_LOUD;
+        value = expr_first(m->arena, value, loud,
+                           loss_of(m, change, LOSS_DROPPED, loud, "more than one"));
+    }
+    value = converted(m, change, value, source);
+    if (target->repeated && !source->repeated)
+        value = expr_wrap(m->arena, value);
+    if (target->map && value->kind != EXPR_FIELD) {
+        Expr *entries = expr_copy(m->arena, value);
+        entries->type = value_type_of(target);
+        value = entries;
+    }
+    value = sentinel_out(m, to, value);
+    if (from->when.n_steps) {
+        Literal *constant = arena_make(m->arena, Literal);
+        *constant = from->when_value;
+        value = expr_when(m->arena, value, kind_expr(m, &from->when), constant);
+    }
+    return value;
+}
+
+static const Expr *selected_value(Making *m, const FieldChange *change)
+{
+    const Selection *select = change->select;
+    const Expr **args = arena_array(m->arena, const Expr *, select->n);
+    for (uint32_t i = 0; i < select->n; i++)
+        args[i] = field_expr(m, &select->paths[i]);
+    ValueType type = value_type_of(path_field(&change->ends[m->to].paths[0]));
+    return expr_select(m->arena, type, args, select->values, select->n);
+}
+
+/* What is made up inside a message is only made up when the message is there. */
+static const Expr *only_under(Making *m, const FieldChange *change, const Expr *value)
+{
+    const FieldPath *under = &change->ends[!m->to].under;
+    if (!value || !under->n_steps || !expr_makes_up(value))
+        return value;
+    return expr_when(m->arena, value, field_expr(m, under), NULL);
+}
+
+static const char *literal_text(Making *m, const Expr *value)
+{
+    Buffer text = buffer_in(m->arena);
+    expr_print(value, &text);
+    buffer_add_byte(&text, 0);
+    return (const char *)text.data;
+}
+
+static const Expr *given_value(Making *m, const FieldChange *change, uint32_t which)
+{
+    if (change->select)
+        return selected_value(m, change);
+    if (change->ends[OLD].template || change->ends[NEW].template)
+        return template_value(m, change, which);
+    return change->ends[!m->to].n_paths ? plain_value(m, change) : NULL;
+}
+
+/* In a oneof a value is only made up when none of the others is given. */
+static const Expr *unless_another(Making *m, const FieldChange *change, const Expr *value)
+{
+    uint32_t n = 0;
+    if (!value || !expr_makes_up(value) || change->ends[!m->to].when.n_steps)
+        return value;
+    const Expr **others = arena_array(m->arena, const Expr *, m->pair->n_changes);
+    Literal *yes = arena_array(m->arena, Literal, m->pair->n_changes);
+    for (uint32_t i = 0; i < m->pair->n_changes; i++) {
+        const FieldChange *other = &m->pair->changes[i];
+        if (other == change || !other->ends[m->to].n_paths || !other->ends[!m->to].n_paths ||
+            !paths_exclude_each_other(&change->ends[m->to].paths[0], &other->ends[m->to].paths[0]))
+            continue;
+        const Expr *given = given_value(m, other, 0);
+        while (given && given->kind == EXPR_MESSAGE)
+            given = given->args[0];
+        yes[n].u = 1;
+        others[n++] = given;
+    }
+    ValueType type = {.kind = KIND_BOOL};
+    Literal *no = arena_make(m->arena, Literal);
+    const Expr *another = n ? expr_select(m->arena, type, others, yes, n) : NULL;
+    if (!another)
+        return value;
+    another = expr_default(m->arena, another, expr_const(m->arena, type, *no, NULL), NULL);
+    return expr_when(m->arena, value, another, no);
+}
+
+static const Expr *change_expr(Making *m, const FieldChange *change, uint32_t which)
+{
+    const ChangeEnd *from = &change->ends[!m->to], *to = &change->ends[m->to];
+    const Expr *value = given_value(m, change, which);
+    if (to->missing == MISSING_VALUE) {
+        const Loss *loss = change->constant ? NULL
+                                            : loss_of(m, change, LOSS_DEFAULTED, false,
+                                                      literal_text(m, to->value));
+        value = expr_default(m->arena, value, to->value, loss);
+    } else if (to->missing == MISSING_LOUD) {
+        const FieldPath *known = from->n_paths ? &from->paths[0] : &to->paths[which];
+        value = expr_require(m->arena, value, value_type_of(path_field(&to->paths[which])),
+                             known->text);
+    }
+    return only_under(m, change, unless_another(m, change, value));
+}
+
+/* ---- The tree of targets --------------------------------------------------------------------- */
+
+/* One path of the target and what feeds it. */
+typedef struct Feed {
+    const FieldPath *path;
+    const Expr *value;
+    int line; /* of its change */
+} Feed;
+
+static const Expr *expanded_presence(Making *m, const FieldType *const *steps, uint32_t n_steps)
+{
+    FieldPath path = {steps, n_steps, NULL};
+    for (uint32_t i = 0; i < m->pair->n_expanded; i++) {
+        if (path_equal(&m->pair->expanded[i][m->to], &path))
+            return field_expr(m, &m->pair->expanded[i][!m->to]);
+    }
+    return NULL;
+}
+
+static const Rule *build_rules(Making *m, const Feed *feeds, uint32_t n_feeds, uint32_t depth,
+                               uint32_t *n_out);
+
+static bool seen_before(const Feed *feeds, uint32_t at, uint32_t depth)
+{
+    for (uint32_t i = 0; i < at; i++) {
+        if (feeds[i].path->steps[depth] == feeds[at].path->steps[depth])
+            return true;
+    }
+    return false;
+}
+
+/* All feeds of one field: its alternatives, or the message that they build. */
+static const Expr *build_field(Making *m, const Feed *feeds, uint32_t n_feeds, uint32_t at,
+                               uint32_t depth)
+{
+    const FieldType *field = feeds[at].path->steps[depth];
+    Feed *inner = arena_array(m->arena, Feed, n_feeds);
+    uint32_t n_inner = 0;
+    const Expr *value = NULL;
+    for (uint32_t i = at; i < n_feeds; i++) {
+        if (feeds[i].path->steps[depth] != field)
+            continue;
+        if (feeds[i].path->n_steps > depth + 1)
+            inner[n_inner++] = feeds[i];
+        else
+            value = value ? expr_default(m->arena, value, feeds[i].value, NULL) : feeds[i].value;
+    }
+    if (!n_inner)
+        return value;
+    uint32_t n_rules;
+    const Rule *rules = build_rules(m, inner, n_inner, depth + 1, &n_rules);
+    return expr_build(m->arena, field->message, rules, n_rules,
+                      expanded_presence(m, feeds[at].path->steps, depth + 1));
+}
+
+static const Rule *build_rules(Making *m, const Feed *feeds, uint32_t n_feeds, uint32_t depth,
+                               uint32_t *n_out)
+{
+    Rule *rules = arena_array(m->arena, Rule, n_feeds + 1);
+    uint32_t n = 0;
+    for (uint32_t i = 0; i < n_feeds; i++) {
+        if (seen_before(feeds, i, depth))
+            continue;
+        const Expr *value = build_field(m, feeds, n_feeds, i, depth);
+        if (value)
+            rules[n++] = (Rule){feeds[i].path->steps[depth], value, feeds[i].line};
+    }
+    rules_sort(rules, n);
+    *n_out = n;
+    return rules;
+}
+
+/* A message that was expanded but none of whose fields is fed is still there. */
+static void add_expanded(Making *m, Feed *feeds, uint32_t *n)
+{
+    for (uint32_t i = 0; i < m->pair->n_expanded; i++) {
+        const FieldPath *path = &m->pair->expanded[i][m->to];
+        bool fed = false;
+        for (uint32_t k = 0; k < *n; k++)
+            fed |= path_inside(feeds[k].path, path);
+        const MessageType *message = path_field(path)->message;
+        const Expr *presence = expanded_presence(m, path->steps, path->n_steps);
+        if (!fed)
+            feeds[(*n)++] = (Feed){path, expr_build(m->arena, message, NULL, 0, presence), 0};
+    }
+}
+
+static Feed *collect_feeds(Making *m, uint32_t *n_out)
+{
+    uint32_t room = m->pair->n_expanded;
+    for (uint32_t i = 0; i < m->pair->n_changes; i++)
+        room += m->pair->changes[i].ends[m->to].n_paths + 1;
+    Feed *feeds = arena_array(m->arena, Feed, room + 1);
+    uint32_t n = 0;
+    for (uint32_t i = 0; i < m->pair->n_changes; i++) {
+        const FieldChange *change = &m->pair->changes[i];
+        const ChangeEnd *to = &change->ends[m->to], *from = &change->ends[!m->to];
+        for (uint32_t k = 0; k < to->n_paths; k++) {
+            const Expr *value = change_expr(m, change, k);
+            if (value)
+                feeds[n++] = (Feed){&to->paths[k], value, change->place.name_line};
+        }
+        /* A money's currency beside the amount is its own feed on the way back. */
+        if (to->currency.n_steps && change->convert[m->to]) {
+            const FieldType **step = arena_array(m->arena, const FieldType *, 1);
+            step[0] = change->convert[m->to]->currency;
+            FieldPath inner = {step, 1, step[0]->name};
+            FieldPath path = path_join(m->arena, &from->paths[0], &inner);
+            feeds[n++] = (Feed){&to->currency, field_expr(m, &path), change->place.name_line};
+        }
+    }
+    add_expanded(m, feeds, &n);
+    *n_out = n;
+    return feeds;
+}
+
+/* ---- Guards
+ * ------------------------------------------------------------------------------------------------
+ */
+
+static void guard_dropped(Making *m, const FieldChange *change)
+{
+    const ChangeEnd *from = &change->ends[!m->to];
+    if (!from->n_paths || change->ends[m->to].n_paths || change->select)
+        return;
+    bool loud = from->drop == DROP_LOUD;
+    add_guard(m,
+              (Guard){.source = field_expr(m, &from->paths[0]),
+                      .loud = loud,
+                      .has_ignored = from->has_ignored,
+                      .ignored = from->ignored,
+                      .loss = loss_of(m, change, LOSS_DROPPED, loud,
+                                      from->has_ignored ? "unless it is the value that comes back"
+                                                        : "it has no counterpart")});
+}
+
+/* A value that only goes somewhere when a kind says so: any other kind would lose it. */
+static void guard_when(Making *m, uint32_t at)
+{
+    const FieldChange *change = &m->pair->changes[at];
+    const ChangeEnd *from = &change->ends[!m->to];
+    if (!from->when.n_steps)
+        return;
+    const Expr *other = kind_expr(m, &from->when);
+    for (uint32_t i = 0; i < m->pair->n_changes; i++) {
+        const ChangeEnd *e = &m->pair->changes[i].ends[!m->to];
+        if (!e->when.n_steps || !path_equal(&e->paths[0], &from->paths[0]))
+            continue;
+        if (i < at)
+            return; /* told once for all of its alternatives */
+        other = expr_sentinel(m->arena, other, &e->when_value);
+    }
+    add_guard(m,
+              (Guard){.source = expr_when(m->arena, field_expr(m, &from->paths[0]), other, NULL),
+                      .loud = true,
+                      .loss = loss_of(m, change, LOSS_DROPPED, true, "no alternative takes it")});
+}
+
+/* Fields that were independent and are, or are inside of, one of several now: two at once is an
+ * error. */
+static void guard_oneof(Making *m, uint32_t at)
+{
+    const FieldChange *change = &m->pair->changes[at];
+    const ChangeEnd *to = &change->ends[m->to], *from = &change->ends[!m->to];
+    if (!to->n_paths || !from->n_paths || from->when.n_steps)
+        return;
+    for (uint32_t i = 0; i < at; i++) {
+        const ChangeEnd *other_to = &m->pair->changes[i].ends[m->to];
+        const ChangeEnd *other_from = &m->pair->changes[i].ends[!m->to];
+        if (!other_to->n_paths || !other_from->n_paths ||
+            !paths_exclude_each_other(&to->paths[0], &other_to->paths[0]) ||
+            paths_exclude_each_other(&from->paths[0], &other_from->paths[0]))
+            continue;
+        const char *how = arena_printf(m->arena, "if %s is there too", other_from->paths[0].text);
+        add_guard(m, (Guard){.source = expr_when(m->arena, field_expr(m, &from->paths[0]),
+                                                 field_expr(m, &other_from->paths[0]), NULL),
+                             .loud = true,
+                             .loss = loss_of(m, change, LOSS_DROPPED, true, how)});
+    }
+}
+
+void pair_map(ChangeList *list, MessagePair *pair)
+{
+    for (int to = 0; to < 2; to++) {
+        Making m = {.list = list, .pair = pair, .arena = list->arena, .to = to};
+        uint32_t n_feeds;
+        Feed *feeds = collect_feeds(&m, &n_feeds);
+        Mapping *mapping = pair->mappings[to];
+        mapping->rules = build_rules(&m, feeds, n_feeds, 0, &mapping->n_rules);
+        for (uint32_t i = 0; i < pair->n_changes; i++) {
+            guard_dropped(&m, &pair->changes[i]);
+            guard_when(&m, i);
+            guard_oneof(&m, i);
+        }
+        mapping->guards = m.guards;
+        mapping->n_guards = m.n_guards;
+    }
+}

@@ -1,0 +1,274 @@
+#include "adapters/changes/change_list.h"
+
+static const ServiceType *side_service(const ChangeSide *side, Arena *arena, Bytes name)
+{
+    if (side->package[0]) {
+        const ServiceType *found = schema_service(
+            side->schema,
+            bytes_of(arena_printf(arena, "%s.%.*s", side->package, BYTES_ARGS(name))));
+        if (found)
+            return found;
+    }
+    return schema_service(side->schema, name);
+}
+
+static const MethodType *service_method(const ServiceType *service, Bytes name)
+{
+    for (uint32_t i = 0; service && i < service->n_methods; i++) {
+        if (bytes_are(name, service->methods[i].name))
+            return &service->methods[i];
+    }
+    return NULL;
+}
+
+/* "Orders.Get" */
+static const MethodType *side_method(const ChangeSide *side, Arena *arena, Bytes name)
+{
+    size_t dot = name.size;
+    while (dot && name.data[dot - 1] != '.')
+        dot--;
+    if (!dot)
+        return NULL;
+    return service_method(side_service(side, arena, bytes_slice(name, 0, dot - 1)),
+                          bytes_slice(name, dot, name.size));
+}
+
+static const char *method_name(const ChangeSide *side, Arena *arena, const MethodType *method)
+{
+    return arena_printf(arena, "%s.%s", side_name(side, method->service->full_name), method->name);
+}
+
+static bool in_package(const ChangeSide *side, const ServiceType *service)
+{
+    return side_name(side, service->full_name) != service->full_name || !side->package[0];
+}
+
+static MethodEntry *entry_at(ChangeList *list, int end, const MethodType *method)
+{
+    for (uint32_t i = 0; i < list->n_methods; i++) {
+        if (list->methods[i].ends[end] == method)
+            return &list->methods[i];
+    }
+    return NULL;
+}
+
+/* `only_free`: of those of which nothing is said, and that are not in the other version. */
+static const char *nearest_method(ChangeList *list, int end, Bytes name, bool only_free)
+{
+    const Schema *schema = list->sides[end].schema;
+    uint32_t n = 0, room = 1;
+    for (uint32_t i = 0; i < schema->n_services; i++)
+        room += schema->services[i].n_methods;
+    const char **words = arena_array(list->arena, const char *, room);
+    for (uint32_t i = 0; i < schema->n_services; i++) {
+        for (uint32_t k = 0; k < schema->services[i].n_methods; k++) {
+            const MethodType *method = &schema->services[i].methods[k];
+            const char *word = method_name(&list->sides[end], list->arena, method);
+            bool free = !entry_at(list, end, method) &&
+                        !side_method(&list->sides[!end], list->arena, bytes_of(word));
+            if (!only_free || free)
+                words[n++] = word;
+        }
+    }
+    return nearest_word(name, words, n);
+}
+
+static void add_entry(ChangeList *list, const MethodType *old, const MethodType *new_one,
+                      const char *reason)
+{
+    if (list->n_methods == list->methods_capacity) {
+        uint32_t capacity = list->methods_capacity ? list->methods_capacity * 2 : 32;
+        list->methods = arena_grow(list->arena, list->methods, list->n_methods * sizeof *list->methods,
+                                   capacity * sizeof *list->methods);
+        list->methods_capacity = capacity;
+    }
+    list->methods[list->n_methods++] = (MethodEntry){{old, new_one}, reason};
+}
+
+static const MethodType *find_method(ChangeList *list, const JsonNode *node, int end, Bytes name)
+{
+    const MethodType *method = side_method(&list->sides[end], list->arena, name);
+    if (method && entry_at(list, end, method)) {
+        change_problem(list, *yaml_place(&list->document, node), "", NULL,
+                       "what becomes of %.*s is said twice", BYTES_ARGS(name));
+        return NULL;
+    }
+    if (method)
+        return method;
+    const char *near = nearest_method(list, end, name, false);
+    change_problem(list, *yaml_place(&list->document, node), "",
+                   near ? arena_printf(list->arena, "did you mean %s?", near) : NULL,
+                   "no method %.*s in %s", BYTES_ARGS(name), list->sides[end].version);
+    return NULL;
+}
+
+static const char *type_hint(ChangeList *list, const MessageType *old, const MessageType *new_type)
+{
+    return arena_printf(list->arena, "write types: {%s: %s}",
+                        side_name(&list->sides[OLD], old->full_name),
+                        side_name(&list->sides[NEW], new_type->full_name));
+}
+
+static void check_pair(ChangeList *list, YamlPlace place, const MethodType *old,
+                       const MethodType *new_one)
+{
+    const char *name = method_name(&list->sides[OLD], list->arena, old);
+    if (old->client_streaming != new_one->client_streaming ||
+        old->server_streaming != new_one->server_streaming)
+        change_problem(list, place, name,
+                       arena_printf(list->arena, "write %s: {removed: \"why\"}", name),
+                       "the two methods do not stream alike");
+    if (message_counterpart(list, OLD, old->input) != new_one->input)
+        change_problem(list, place, name, type_hint(list, old->input, new_one->input),
+                       "the requests are no counterparts: %s and %s", old->input->name,
+                       new_one->input->name);
+    if (message_counterpart(list, OLD, old->output) != new_one->output)
+        change_problem(list, place, name, type_hint(list, old->output, new_one->output),
+                       "the answers are no counterparts: %s and %s", old->output->name,
+                       new_one->output->name);
+}
+
+static const char *reason_of(ChangeList *list, const JsonNode *said, int only,
+                             const MethodType *method)
+{
+    if (!bytes_are(said->text, "loud"))
+        return arena_text(list->arena, said->text);
+    return arena_printf(list->arena, "%s is only in %s",
+                        method_name(&list->sides[only], list->arena, method),
+                        list->sides[only].version);
+}
+
+static void read_gone(ChangeList *list, const JsonNode *node, int only, const JsonNode *said)
+{
+    const MethodType *method = find_method(list, node, only, node->name);
+    if (!method)
+        return;
+    const char *reason = reason_of(list, said, only, method);
+    if (only == OLD)
+        add_entry(list, method, NULL, reason);
+    else
+        add_entry(list, NULL, method, reason);
+}
+
+/* "Orders: Catalog": all methods of a service, by their names. */
+static void read_service(ChangeList *list, const JsonNode *node)
+{
+    const ServiceType *old = side_service(&list->sides[OLD], list->arena, node->name);
+    const ServiceType *new_one = side_service(&list->sides[NEW], list->arena, node->text);
+    for (uint32_t i = 0; i < old->n_methods; i++) {
+        const MethodType *same = service_method(new_one, bytes_of(old->methods[i].name));
+        if (!same || entry_at(list, OLD, &old->methods[i]) || entry_at(list, NEW, same))
+            continue;
+        check_pair(list, *yaml_place(&list->document, node), &old->methods[i], same);
+        add_entry(list, &old->methods[i], same, NULL);
+    }
+}
+
+static void read_entry(ChangeList *list, const JsonNode *node)
+{
+    YamlPlace place = *yaml_place(&list->document, node);
+    const JsonNode *to = node->kind == JSON_OBJECT ? json_member(node, "to") : node;
+    const JsonNode *removed = node->kind == JSON_OBJECT ? json_member(node, "removed") : NULL;
+    const JsonNode *added = node->kind == JSON_OBJECT ? json_member(node, "added") : NULL;
+    if (removed || added) {
+        read_gone(list, node, removed ? OLD : NEW, removed ? removed : added);
+    } else if (to && (to->kind == JSON_TEXT || to->kind == JSON_STRING)) {
+        const MethodType *old = find_method(list, node, OLD, node->name);
+        const MethodType *new_one = old ? find_method(list, node, NEW, to->text) : NULL;
+        if (!new_one)
+            return;
+        check_pair(list, place, old, new_one);
+        add_entry(list, old, new_one, NULL);
+    } else {
+        change_problem(list, place, "", "Orders.Get: Catalog.Fetch",
+                       "expected the new method, removed or added");
+    }
+}
+
+static bool is_service_entry(ChangeList *list, const JsonNode *node)
+{
+    return (node->kind == JSON_TEXT || node->kind == JSON_STRING) &&
+           side_service(&list->sides[OLD], list->arena, node->name) &&
+           side_service(&list->sides[NEW], list->arena, node->text);
+}
+
+static void tell_unsaid(ChangeList *list, YamlPlace place, const char *name)
+{
+    const char *near = nearest_method(list, NEW, bytes_of(name), true);
+    const char *hint = near ? arena_printf(list->arena, "write %s: %s, or %s: {removed: \"why\"}",
+                                           name, near, name)
+                            : arena_printf(list->arena, "write %s: {removed: \"why\"}", name);
+    change_problem(list, place, name, hint,
+                   "the method is only in %s, and nothing says what becomes of it",
+                   list->sides[OLD].version);
+}
+
+/* The same service and the same name, and what is unsaid. */
+static void follow_name(ChangeList *list, const JsonNode *methods, const MethodType *method)
+{
+    YamlPlace place = methods ? *yaml_place(&list->document, methods) : (YamlPlace){1, 1, 1, 1};
+    const char *name = method_name(&list->sides[OLD], list->arena, method);
+    const MethodType *same = side_method(&list->sides[NEW], list->arena, bytes_of(name));
+    if (entry_at(list, OLD, method))
+        return;
+    if (same && !entry_at(list, NEW, same)) {
+        check_pair(list, place, method, same);
+        add_entry(list, method, same, NULL);
+    } else if (!methods || !json_member(methods, name)) {
+        tell_unsaid(list, place, name);
+    }
+}
+
+static void follow_names(ChangeList *list, const JsonNode *methods)
+{
+    const ChangeSide *side = &list->sides[OLD];
+    for (uint32_t i = 0; i < side->schema->n_services; i++) {
+        const ServiceType *service = &side->schema->services[i];
+        for (uint32_t k = 0; in_package(side, service) && k < service->n_methods; k++)
+            follow_name(list, methods, &service->methods[k]);
+    }
+}
+
+void change_read_methods(ChangeList *list)
+{
+    const JsonNode *methods = json_member(list->document.root, "methods");
+    if (methods && methods->kind != JSON_OBJECT && methods->kind != JSON_NULL) {
+        change_problem(list, *yaml_place(&list->document, methods), "", NULL,
+                       "methods: expected names, each with what became of it");
+        return;
+    }
+    const JsonNode *first = methods && methods->kind == JSON_OBJECT ? methods->first : NULL;
+    for (const JsonNode *node = first; node; node = node->next) {
+        if (!is_service_entry(list, node))
+            read_entry(list, node);
+    }
+    /* What is said of one method goes before what is said of its service. */
+    for (const JsonNode *node = first; node; node = node->next) {
+        if (is_service_entry(list, node))
+            read_service(list, node);
+    }
+    follow_names(list, methods);
+}
+
+static MethodChange follow_one(const ChangeList *list, bool upwards, const MethodType *method,
+                               Arena *arena)
+{
+    int from = upwards ? OLD : NEW;
+    for (uint32_t i = 0; i < list->n_methods; i++) {
+        const MethodEntry *entry = &list->methods[i];
+        if (entry->ends[from] == method)
+            return (MethodChange){entry->ends[!from], entry->ends[!from] ? NULL : entry->reason};
+    }
+    return (MethodChange){NULL, arena_printf(arena, "%s is only in %s",
+                                             method_name(&list->sides[from], arena, method),
+                                             list->sides[from].version)};
+}
+
+MethodChange changes_method(const ChangeList *const *lists, uint32_t n_lists, bool upwards,
+                            const MethodType *method, Arena *arena)
+{
+    MethodChange change = {method, NULL};
+    for (uint32_t i = 0; i < n_lists && change.target; i++)
+        change = follow_one(chain_list(lists, n_lists, upwards, i), upwards, change.target, arena);
+    return change;
+}

@@ -1,0 +1,109 @@
+/* One of several: what is made up must not stand beside what came, and a kind has to come back. */
+#include "adapters/changes/change_list.h"
+
+bool paths_exclude_each_other(const FieldPath *a, const FieldPath *b)
+{
+    uint32_t k = 0;
+    while (k < a->n_steps && k < b->n_steps && a->steps[k] == b->steps[k])
+        k++;
+    return k < a->n_steps && k < b->n_steps && a->steps[k]->oneof &&
+           a->steps[k]->oneof == b->steps[k]->oneof;
+}
+
+static const char *where(ChangeList *list, const MessagePair *pair, const FieldPath *path)
+{
+    return arena_printf(list->arena, "%s.%s",
+                        side_name(&list->sides[OLD], pair->ends[OLD]->full_name), path->text);
+}
+
+static bool is_made_up(const FieldChange *change, int end)
+{
+    return change->ends[end].n_paths && change->ends[end].missing == MISSING_VALUE;
+}
+
+static bool is_fed(const FieldChange *change, int end)
+{
+    return change->ends[end].n_paths &&
+           (change->ends[!end].n_paths || change->ends[end].missing == MISSING_VALUE);
+}
+
+/* False: they cannot be together, and that is told. */
+static bool check_two(ChangeList *list, const MessagePair *pair, int end, const FieldChange *made,
+                      const FieldChange *other)
+{
+    const FieldPath *path = &made->ends[end].paths[0];
+    if (!paths_exclude_each_other(path, &other->ends[end].paths[0]))
+        return true;
+    const char *other_name = other->ends[end].paths[0].text;
+    if (made->constant)
+        change_problem(list, made->place, where(list, pair, path),
+                       arena_printf(list->arena, "write %s: {%s: ...} for when no other is there",
+                                    path->text, end == NEW ? "added" : "removed: loud, back"),
+                       "it would always be there, and %s of %s could never be, in the same oneof",
+                       other_name, list->sides[end].version);
+    else if (is_made_up(other, end) && other < made)
+        change_problem(list, made->place, where(list, pair, path), NULL,
+                       "it and %s of %s are both made up, and are of the same oneof", other_name,
+                       list->sides[end].version);
+    else
+        return true;
+    return false;
+}
+
+void change_check_oneofs(ChangeList *list, const MessagePair *pair)
+{
+    for (int end = 0; end < 2; end++) {
+        for (uint32_t i = 0; i < pair->n_changes; i++) {
+            const FieldChange *made = &pair->changes[i];
+            bool good = is_made_up(made, end);
+            for (uint32_t k = 0; good && k < pair->n_changes; k++) {
+                if (k != i && is_fed(&pair->changes[k], end))
+                    good = check_two(list, pair, end, made, &pair->changes[k]);
+            }
+        }
+    }
+}
+
+/* ---- Kinds ------------------------------------------------------------------------------------ */
+
+static const FieldChange *selection_of(const MessagePair *pair, int end, const FieldPath *kind)
+{
+    for (uint32_t i = 0; i < pair->n_changes; i++) {
+        const FieldChange *change = &pair->changes[i];
+        if (change->select && change->ends[end].n_paths &&
+            path_equal(&change->ends[end].paths[0], kind))
+            return change;
+    }
+    return NULL;
+}
+
+static bool selects(const Selection *select, const FieldPath *path)
+{
+    uint32_t i = 0;
+    while (i < select->n && !path_equal(&select->paths[i], path))
+        i++;
+    return i < select->n;
+}
+
+/* A value that a kind gave has to say the kind again when it comes back. */
+static void check_selected(ChangeList *list, const MessagePair *pair, const FieldChange *change, int end)
+{
+    const ChangeEnd *from = &change->ends[end], *to = &change->ends[!end];
+    const FieldChange *kind = from->when.n_steps ? selection_of(pair, end, &from->when) : NULL;
+    if (!kind || !to->n_paths || selects(kind->select, &to->paths[0]))
+        return;
+    Buffer value = buffer_in(list->arena);
+    literal_print(&value, &from->when_value, value_type_of(path_field(&from->when)));
+    change_problem(list, kind->place, where(list, pair, &kind->ends[end].paths[0]),
+                   arena_printf(list->arena, "write select: {..., %s: %.*s}", to->paths[0].text,
+                                BYTES_ARGS(buffer_bytes(&value))),
+                   "nothing says which %s comes back for %s", from->when.text, to->paths[0].text);
+}
+
+void change_check_kinds(ChangeList *list, const MessagePair *pair)
+{
+    for (int end = 0; end < 2; end++) {
+        for (uint32_t i = 0; i < pair->n_changes; i++)
+            check_selected(list, pair, &pair->changes[i], end);
+    }
+}

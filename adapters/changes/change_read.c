@@ -1,0 +1,553 @@
+#include "adapters/changes/change_list.h"
+
+static const char *const field_keys[] = {
+    "to",         "from",     "by",       "removed", "added",    "back", "ignored",
+    "required",   "optional", "more",     "round",   "sentinel", "zero", "when",
+    "select",     "constant", "template", "into",    "currency", "of",   "times",
+    "divided_by", "values",   "others",   "scale",
+};
+
+/* One change while it is read. */
+typedef struct Reading {
+    ChangeList *list;
+    MessagePair *pair;
+    const JsonNode *key;  /* the member of the message: its name is the path */
+    const JsonNode *node; /* how it is said: the same, or one of its alternatives */
+    const char *where;    /* "Order.customer" */
+    FieldChange *change;
+} Reading;
+
+static YamlPlace place(const Reading *r, const JsonNode *node)
+{
+    return *yaml_place(&r->list->document, node);
+}
+
+static bool is_word(const JsonNode *node, const char *word)
+{
+    return node->kind == JSON_TEXT && bytes_are(node->text, word);
+}
+
+static bool has_text(const JsonNode *node)
+{
+    return node->kind == JSON_TEXT || node->kind == JSON_STRING;
+}
+
+static JsonNode *member(const Reading *r, const char *name)
+{
+    return r->node->kind == JSON_OBJECT ? json_member(r->node, name) : NULL;
+}
+
+/* ---- Paths ----------------------------------------------------------------------------------- */
+
+enum { MOST_STEPS = 64 }; /* as deep as messages may be nested */
+
+static const FieldType *find_step(const MessageType *message, Bytes name)
+{
+    const FieldType *field = message_field(message, name);
+    return field && bytes_are(name, field->name) ? field : NULL;
+}
+
+static bool path_parse(Arena *arena, const MessageType *message, Bytes text, FieldPath *path_out,
+                       const MessageType **stopped_out, Bytes *bad_out)
+{
+    const FieldType **steps = arena_array(arena, const FieldType *, text.size + 1);
+    uint32_t n = 0;
+    Bytes part, rest = text;
+    while (bytes_split(&rest, '.', &part)) {
+        const FieldType *last = n ? steps[n - 1] : NULL;
+        const MessageType *in = !last ? message : last->repeated ? NULL : last->message;
+        *stopped_out = in;
+        *bad_out = part;
+        if (!in || !(steps[n] = find_step(in, part)))
+            return false;
+        n++;
+    }
+    *path_out = (FieldPath){steps, n, steps_text(arena, steps, n)};
+    return n > 0;
+}
+
+static bool is_too_deep(Bytes text)
+{
+    Bytes part;
+    uint32_t n = 0;
+    while (n <= MOST_STEPS && bytes_split(&text, '.', &part))
+        n++;
+    return n > MOST_STEPS;
+}
+
+static bool path_exists(ChangeList *list, const MessageType *message, Bytes text)
+{
+    FieldPath path;
+    const MessageType *in;
+    Bytes bad;
+    return path_parse(list->arena, message, text, &path, &in, &bad);
+}
+
+bool change_read_path(ChangeList *list, YamlPlace at, const char *where, const MessageType *message,
+                      Bytes text, FieldPath *path_out)
+{
+    const MessageType *in = message;
+    Bytes bad = text;
+    *path_out = (FieldPath){0};
+    if (is_too_deep(text)) {
+        change_problem(list, at, where, NULL, "a path of more than %d fields", MOST_STEPS);
+        return false;
+    }
+    if (path_parse(list->arena, message, text, path_out, &in, &bad))
+        return true;
+    if (!in) {
+        change_problem(list, at, where, NULL,
+                       "%.*s: only a single message has fields inside it, so .%.*s cannot follow",
+                       BYTES_ARGS(text), BYTES_ARGS(bad));
+        return false;
+    }
+    const char *near = nearest_field(in, list->arena, bad);
+    change_problem(list, at, where,
+                   near ? arena_printf(list->arena, "did you mean %s?", near) : NULL,
+                   "%s has no field %.*s", in->full_name, BYTES_ARGS(bad));
+    return false;
+}
+
+static bool read_path(const Reading *r, const JsonNode *node, int end, Bytes text)
+{
+    FieldPath *path = arena_make(r->list->arena, FieldPath);
+    if (!change_read_path(r->list, place(r, node), r->where, r->pair->ends[end], text, path))
+        return false;
+    r->change->ends[end].paths = path;
+    r->change->ends[end].n_paths = 1;
+    return true;
+}
+
+static bool read_paths(const Reading *r, const JsonNode *node, int end)
+{
+    if (has_text(node))
+        return read_path(r, node, end, node->text);
+    if (node->kind != JSON_ARRAY || !node->count) {
+        change_problem(r->list, place(r, node), r->where, NULL,
+                       "expected a field or a list of fields");
+        return false;
+    }
+    FieldPath *paths = arena_array(r->list->arena, FieldPath, node->count);
+    uint32_t n = 0;
+    for (const JsonNode *item = node->first; item; item = item->next) {
+        if (!change_read_path(r->list, place(r, item), r->where, r->pair->ends[end], item->text,
+                              &paths[n++]))
+            return false;
+    }
+    r->change->ends[end].paths = paths;
+    r->change->ends[end].n_paths = n;
+    return true;
+}
+
+/* ---- What is said beside the paths ----------------------------------------------------------- */
+
+static bool read_drop(const Reading *r, const JsonNode *node, Drop *drop_out)
+{
+    if (is_word(node, "loud"))
+        *drop_out = DROP_LOUD;
+    else if (is_word(node, "graceful"))
+        *drop_out = DROP_COUNTED;
+    else
+        change_problem(r->list, place(r, node), r->where, NULL, "expected loud or graceful");
+    return *drop_out != DROP_UNSAID;
+}
+
+/* loud, graceful, or a value; a value that reads like one of these words is put in quotes. */
+static bool read_missing(const Reading *r, const JsonNode *node, int end)
+{
+    ChangeEnd *e = &r->change->ends[end];
+    if (is_word(node, "loud")) {
+        e->missing = MISSING_LOUD;
+    } else if (is_word(node, "graceful")) {
+        e->missing = MISSING_LEAVE;
+    } else {
+        e->missing = MISSING_VALUE;
+        e->value = change_value(r->list, node, r->where, path_field(&e->paths[0]));
+        return e->value != NULL;
+    }
+    return true;
+}
+
+static bool read_ignored(const Reading *r, const JsonNode *node, int end)
+{
+    ChangeEnd *e = &r->change->ends[end];
+    ValueType type = value_type_of(path_field(&e->paths[0]));
+    if (type.repeated || type.message) {
+        change_problem(r->list, place(r, node), r->where, NULL,
+                       "only a single plain value can be ignored");
+        return false;
+    }
+    e->has_ignored = true;
+    return change_literal(r->list, node, r->where, type, &e->ignored);
+}
+
+/* A value that is given when there is none says nothing when it comes back. */
+static void ignore_value(ChangeEnd *end)
+{
+    if (end->missing == MISSING_VALUE && end->value->kind == EXPR_CONST && !end->has_ignored) {
+        end->has_ignored = true;
+        end->ignored = *end->value->constants;
+    }
+}
+
+static bool read_removed(const Reading *r)
+{
+    const JsonNode *ignored = member(r, "ignored"), *back = member(r, "back");
+    if (!read_path(r, r->key, OLD, r->key->name) ||
+        !read_drop(r, member(r, "removed"), &r->change->ends[OLD].drop))
+        return false;
+    if (ignored && !read_ignored(r, ignored, OLD))
+        return false;
+    if (back && !read_missing(r, back, OLD))
+        return false;
+    ignore_value(&r->change->ends[OLD]);
+    return true;
+}
+
+static bool read_added(const Reading *r)
+{
+    const JsonNode *ignored = member(r, "ignored"), *back = member(r, "back");
+    ChangeEnd *end = &r->change->ends[NEW];
+    end->drop = DROP_COUNTED;
+    if (!read_path(r, r->key, NEW, r->key->name) || !read_missing(r, member(r, "added"), NEW))
+        return false;
+    if (ignored && !read_ignored(r, ignored, NEW))
+        return false;
+    if (back && !read_drop(r, back, &end->drop))
+        return false;
+    ignore_value(end);
+    return true;
+}
+
+/* The end that has the field which the other has not; -1 and a problem when both or none have it.
+ */
+static int only_end(const Reading *r)
+{
+    bool old = path_exists(r->list, r->pair->ends[OLD], r->key->name);
+    bool new_too = path_exists(r->list, r->pair->ends[NEW], r->key->name);
+    if (old != new_too)
+        return old ? OLD : NEW;
+    if (old)
+        change_problem(r->list, place(r, r->node), r->where, NULL, "both versions have this field");
+    else
+        change_problem(r->list, place(r, r->node), r->where, NULL,
+                       "neither version has this field");
+    return -1;
+}
+
+static bool read_constant(const Reading *r)
+{
+    int end = only_end(r);
+    if (end < 0 || !read_path(r, r->key, end, r->key->name) ||
+        !read_missing(r, member(r, "constant"), end))
+        return false;
+    r->change->constant = true;
+    r->change->ends[end].drop = DROP_LOUD;
+    ignore_value(&r->change->ends[end]);
+    return true;
+}
+
+static bool read_select(const Reading *r)
+{
+    const JsonNode *node = member(r, "select");
+    int end = only_end(r);
+    if (end < 0 || !read_path(r, r->key, end, r->key->name))
+        return false;
+    if (node->kind != JSON_OBJECT || !node->count) {
+        change_problem(r->list, place(r, node), r->where, NULL,
+                       "expected fields of the other version, each with its value");
+        return false;
+    }
+    FieldPath *paths = arena_array(r->list->arena, FieldPath, node->count);
+    Literal *values = arena_array(r->list->arena, Literal, node->count);
+    ValueType type = value_type_of(path_field(&r->change->ends[end].paths[0]));
+    uint32_t n = 0;
+    for (const JsonNode *item = node->first; item; item = item->next, n++) {
+        if (!change_read_path(r->list, place(r, item), r->where, r->pair->ends[!end], item->name,
+                              &paths[n]) ||
+            !change_literal(r->list, item, r->where, type, &values[n]))
+            return false;
+    }
+    Selection *select = arena_make(r->list->arena, Selection);
+    *select = (Selection){paths, values, n};
+    r->change->select = select;
+    r->change->ends[end].drop = DROP_COUNTED;
+    return true;
+}
+
+/* The first name that stands twice: two parts that differ could not both come back in one. */
+static Bytes repeated_name(const Template *template)
+{
+    for (uint32_t i = 1; i < template->n_names; i++) {
+        for (uint32_t k = 0; k < i; k++) {
+            if (bytes_equal(template->names[i], template->names[k]))
+                return template->names[i];
+        }
+    }
+    return BYTES_NONE;
+}
+
+static bool read_template(const Reading *r, const JsonNode *node, int end)
+{
+    Bytes text = node->text;
+    Bytes *literals = arena_array(r->list->arena, Bytes, text.size + 1);
+    Bytes *names = arena_array(r->list->arena, Bytes, text.size + 1);
+    uint32_t n = 0;
+    bool good = has_text(node);
+    while (good) {
+        size_t open = bytes_find(text, '{');
+        literals[n] = bytes_slice(text, 0, open);
+        if (open == text.size)
+            break;
+        size_t close = bytes_find(text, '}');
+        good = close > open + 1 && close < text.size && (open > 0 || n == 0) &&
+               bytes_find(bytes_slice(text, open + 1, close - open - 1), '{') == close - open - 1;
+        if (good) {
+            names[n++] = bytes_slice(text, open + 1, close - open - 1);
+            text = bytes_slice(text, close + 1, text.size);
+        }
+    }
+    if (!good || !n) {
+        change_problem(
+            r->list, place(r, node), r->where, NULL,
+            "a template has {names} with text between them: \"projects/{project}/topics/{topic}\"");
+        return false;
+    }
+    Template *made = arena_make(r->list->arena, Template);
+    *made = (Template){literals, names, n};
+    Bytes repeated = repeated_name(made);
+    if (repeated.data) {
+        change_problem(r->list, place(r, node), r->where, NULL,
+                       "{%.*s} stands twice in the template, and the two may differ", BYTES_ARGS(repeated));
+        return false;
+    }
+    r->change->ends[end].template = made;
+    return true;
+}
+
+static bool read_when(const Reading *r, const JsonNode *node)
+{
+    if (node->kind != JSON_OBJECT || node->count != 1) {
+        change_problem(r->list, place(r, node), r->where, NULL, "expected one field and its value");
+        return false;
+    }
+    const JsonNode *condition = node->first;
+    bool in_old = path_exists(r->list, r->pair->ends[OLD], condition->name) ||
+                  (!path_exists(r->list, r->pair->ends[NEW], condition->name) &&
+                   nearest_field(r->pair->ends[OLD], r->list->arena, condition->name));
+    int end = in_old ? OLD : NEW;
+    ChangeEnd *e = &r->change->ends[end];
+    if (!change_read_path(r->list, place(r, condition), r->where, r->pair->ends[end],
+                          condition->name, &e->when))
+        return false;
+    ValueType type = value_type_of(path_field(&e->when));
+    if (type.repeated || type.message) {
+        change_problem(r->list, place(r, condition), r->where, NULL,
+                       "only a single plain value can be asked for");
+        return false;
+    }
+    return change_literal(r->list, condition, r->where, type, &e->when_value);
+}
+
+static bool read_sentinel(const Reading *r, const JsonNode *node)
+{
+    int end = OLD;
+    if (node->kind == JSON_OBJECT) {
+        const JsonNode *old = json_member(node, "old"), *new_one = json_member(node, "new");
+        end = old ? OLD : NEW;
+        node = old ? old : new_one;
+    }
+    ChangeEnd *e = &r->change->ends[end];
+    if (!node || value_type_of(path_field(&e->paths[0])).message) {
+        change_problem(r->list, place(r, r->node), r->where, "sentinel: -1",
+                       "a sentinel is one plain value, of the old field or {new: of the new one}");
+        return false;
+    }
+    e->has_sentinel = true;
+    return change_literal(r->list, node, r->where, value_type_element(path_field(&e->paths[0])),
+                          &e->sentinel);
+}
+
+static bool read_zero(const Reading *r, const JsonNode *node)
+{
+    if (!is_word(node, "set") && !is_word(node, "unset")) {
+        change_problem(r->list, place(r, node), r->where, NULL, "expected set or unset");
+        return false;
+    }
+    for (int end = 0; end < 2; end++) {
+        ChangeEnd *e = &r->change->ends[end];
+        e->zero_is_set = is_word(node, "set") && field_is_implicit(path_field(&e->paths[0]));
+    }
+    return true;
+}
+
+static bool read_currency(const Reading *r, const JsonNode *node)
+{
+    if (!has_text(node)) {
+        change_problem(r->list, place(r, node), r->where, NULL,
+                       "expected a currency or the field that has it");
+        return false;
+    }
+    for (int end = 0; end < 2; end++) {
+        if (!value_type_of(path_field(&r->change->ends[end].paths[0])).message &&
+            path_exists(r->list, r->pair->ends[end], node->text))
+            return change_read_path(r->list, place(r, node), r->where, r->pair->ends[end],
+                                    node->text, &r->change->ends[end].currency);
+    }
+    r->change->currency = arena_text(r->list->arena, node->text);
+    return true;
+}
+
+static bool read_of(const Reading *r, const JsonNode *node)
+{
+    r->change->mask_of = side_message(&r->list->sides[OLD], r->list->arena, node->text);
+    if (r->change->mask_of)
+        return true;
+    const char *near = nearest_message(&r->list->sides[OLD], r->list->arena, node->text);
+    change_problem(r->list, place(r, node), r->where,
+                   near ? arena_printf(r->list->arena, "did you mean %s?", near) : NULL,
+                   "no message %.*s in %s", BYTES_ARGS(node->text), r->list->sides[OLD].version);
+    return false;
+}
+
+/* All that may be said of a field that both ends have. */
+static bool read_both(const Reading *r)
+{
+    const JsonNode *said;
+    bool good = true;
+    if ((said = member(r, "template")))
+        good &= read_template(r, said, member(r, "from") ? NEW : OLD);
+    if ((said = member(r, "into")))
+        good &= read_template(r, said, NEW);
+    if ((said = member(r, "required")))
+        good &= read_missing(r, said, NEW);
+    if ((said = member(r, "optional")))
+        good &= read_missing(r, said, OLD);
+    if ((said = member(r, "more")))
+        good &= read_drop(r, said, &r->change->more);
+    if ((said = member(r, "sentinel")))
+        good &= read_sentinel(r, said);
+    if ((said = member(r, "zero")))
+        good &= read_zero(r, said);
+    if ((said = member(r, "when")))
+        good &= read_when(r, said);
+    if ((said = member(r, "currency")))
+        good &= read_currency(r, said);
+    if ((said = member(r, "of")))
+        good &= read_of(r, said);
+    if ((said = member(r, "by"))) {
+        good &= has_text(said);
+        r->change->by = arena_text(r->list->arena, said->text);
+    }
+    return good;
+}
+
+static bool read_ends(const Reading *r)
+{
+    if (has_text(r->node))
+        return read_path(r, r->key, OLD, r->key->name) && read_path(r, r->node, NEW, r->node->text);
+    const JsonNode *to = member(r, "to"), *from = member(r, "from");
+    if (from)
+        return read_paths(r, from, OLD) && read_path(r, r->key, NEW, r->key->name);
+    if (!read_path(r, r->key, OLD, r->key->name))
+        return false;
+    return to ? read_paths(r, to, NEW) : read_path(r, r->key, NEW, r->key->name);
+}
+
+/* What may stand beside the word that says what kind of change it is. */
+static const char *const removed_keys[] = {"removed", "ignored", "back", NULL};
+static const char *const added_keys[] = {"added", "ignored", "back", NULL};
+static const char *const constant_keys[] = {"constant", NULL};
+static const char *const select_keys[] = {"select", NULL};
+
+static const char *const *keys_beside(const Reading *r)
+{
+    return member(r, "removed")    ? removed_keys
+           : member(r, "added")    ? added_keys
+           : member(r, "constant") ? constant_keys
+           : member(r, "select")   ? select_keys
+                                   : NULL;
+}
+
+static bool is_among(Bytes word, const char *const *words)
+{
+    while (*words && !bytes_are(word, *words))
+        words++;
+    return *words;
+}
+
+static bool read_keys(const Reading *r)
+{
+    bool good = true;
+    const char *const *beside = keys_beside(r);
+    for (const JsonNode *item = r->node->first; item; item = item->next) {
+        size_t i = 0, n = sizeof field_keys / sizeof *field_keys;
+        while (i < n && !bytes_are(item->name, field_keys[i]))
+            i++;
+        if (i < n && (!beside || is_among(item->name, beside)))
+            continue;
+        if (i < n) {
+            change_problem(r->list, place(r, item), r->where, NULL, "%.*s does not go with %s",
+                           BYTES_ARGS(item->name), beside[0]);
+            good = false;
+            continue;
+        }
+        const char *near = nearest_word(item->name, field_keys, n);
+        change_problem(r->list, place(r, item), r->where,
+                       near ? arena_printf(r->list->arena, "did you mean %s?", near) : NULL,
+                       "a change of a field has no %.*s", BYTES_ARGS(item->name));
+        good = false;
+    }
+    return good;
+}
+
+static bool read_change(const Reading *r)
+{
+    if (has_text(r->node))
+        return read_ends(r);
+    if (r->node->kind != JSON_OBJECT) {
+        change_problem(r->list, place(r, r->node), r->where, "customer: customer_id",
+                       "expected the new name or what becomes of the field");
+        return false;
+    }
+    if (!read_keys(r))
+        return false;
+    if (member(r, "removed"))
+        return read_removed(r);
+    if (member(r, "added"))
+        return read_added(r);
+    if (member(r, "constant"))
+        return read_constant(r);
+    if (member(r, "select"))
+        return read_select(r);
+    return read_ends(r) && read_both(r);
+}
+
+static void read_field(ChangeList *list, MessagePair *pair, const JsonNode *key,
+                       const JsonNode *node, const char *where)
+{
+    FieldChange change = {.node = node, .place = *yaml_place(&list->document, node)};
+    Reading reading = {list, pair, key, node, where, &change};
+    if (read_change(&reading))
+        *pair_add(list, pair) = change;
+    else
+        pair->misread = true;
+}
+
+void change_read_fields(ChangeList *list, MessagePair *pair, const JsonNode *node)
+{
+    pair->node = node;
+    pair->said = true;
+    pair->place = *yaml_place(&list->document, node);
+    for (const JsonNode *key = node->first; key; key = key->next) {
+        const char *where = arena_printf(list->arena, "%s.%.*s",
+                                         side_name(&list->sides[OLD], pair->ends[OLD]->full_name),
+                                         BYTES_ARGS(key->name));
+        if (key->kind != JSON_ARRAY) {
+            read_field(list, pair, key, key, where);
+            continue;
+        }
+        for (const JsonNode *item = key->first; item; item = item->next)
+            read_field(list, pair, key, item, where);
+    }
+}

@@ -1,0 +1,55 @@
+/*
+ * ChangeList: what changed between two neighbouring versions of a service, as its people wrote it.
+ *
+ * A YAML file, read against both schemas: everything not named in it is the same by name. Checked to the
+ * end: all problems are told with file, line and column, and a list with problems gives no mapping. See
+ * docs/changes.md for the language. Used when a config is loaded; lives in its arena; one thread.
+ */
+#ifndef ADAPTERS_CHANGES_H
+#define ADAPTERS_CHANGES_H
+
+#include "adapters/mapping/mapping.h"
+#include "base/problem.h"
+
+typedef struct ChangeList ChangeList;
+
+/* One side of a change list: a version's schema and the package that its names are in. */
+typedef struct ChangeSide {
+    const char *version; /* "v1" */
+    const Schema *schema;
+    const char *package; /* names in the list are relative to it */
+} ChangeSide;
+
+/*
+ * Reads and checks one list. Problems are added to `problems`; NULL in *list_out when there were any.
+ * `file` is for the texts. Result fails only for what is no problem of the text (memory).
+ */
+MUST_USE Result changes_load(Arena *arena, Bytes yaml, const char *file, const ChangeSide *from,
+                             const ChangeSide *to, Problems *problems, const ChangeList **list_out);
+
+/* The empty list: everything the same by name. It is still checked for what would be lost unsaid. */
+MUST_USE Result changes_none(Arena *arena, const ChangeSide *from, const ChangeSide *to,
+                             Problems *problems, const ChangeList **list_out);
+
+const char *changes_from(const ChangeList *list); /* version names */
+const char *changes_to(const ChangeList *list);
+
+/* What became of a method ("Orders.Get" relative to the package, or a MethodType). */
+typedef struct MethodChange {
+    const MethodType *target; /* NULL: it has no counterpart */
+    const char *reason;       /* then: why, for the caller */
+} MethodChange;
+
+/*
+ * Composes a chain of neighbouring lists, read upwards (older to newer) or downwards, into the mappings
+ * from the first version's messages to the last's. n_lists may be 1. Problems that only show in the
+ * composition are added to `problems`.
+ */
+MUST_USE Result changes_compose(Arena *arena, const ChangeList *const *lists, uint32_t n_lists,
+                                bool upwards, Problems *problems, const MappingSet **set_out);
+
+/* Follows a method over the chain, in the same directions. */
+MethodChange changes_method(const ChangeList *const *lists, uint32_t n_lists, bool upwards,
+                            const MethodType *method, Arena *arena);
+
+#endif

@@ -1,0 +1,66 @@
+/*
+ * Compiler: a Mapping into Programs, one for each pair of message types and codecs that is met.
+ *
+ * Used when a plan is compiled, by one thread. New programs wait in a list and are compiled one after
+ * another, so that the depth of a schema costs no stack.
+ */
+#ifndef ADAPTERS_COMPILE_H
+#define ADAPTERS_COMPILE_H
+
+#include "adapters/program/plan_internal.h"
+
+typedef struct Compiler {
+    Arena *arena;
+    ProgramSet *set;
+    Table programs;   /* style, mapping or type, codecs -> Program */
+    Table identities; /* Schema pointer -> MappingSet */
+    Table any_reaches; /* Schema pointer -> any_reach() */
+    bool any_asked, any_changes; /* does anything happen to a type that is met inside an Any? */
+    Result failure;
+} Compiler;
+
+/* The program for one mapping; compiled later, when it is new. NULL when the compiler failed. */
+const Program *compiler_program(Compiler *compiler, const Mapping *mapping, Codec from, Codec to);
+
+/* A message of this type as it is, from one codec to another. */
+const Program *compiler_identity(Compiler *compiler, const MessageType *type, Codec from, Codec to);
+
+/* Compiles what waits, from program number `first` on. */
+MUST_USE Result compiler_finish(Compiler *compiler, uint32_t first);
+
+/* compile_fields.c, by way of a draft (compile_draft.h): the scan tables and operations of one program. `only`: just
+   this field, bare. */
+MUST_USE Result compile_fields(Compiler *compiler, Program *program, const FieldType *only);
+
+/* any_reach.c: whether an Any may be somewhere inside, for each message by its index. In the arena, which has no
+   limit. */
+const bool *any_reach(Arena *arena, const Schema *schema);
+
+/* ---- compile_straight.c -------------------------------------------------------------------------- */
+
+/* A rule that may go straight from protobuf to protobuf. */
+typedef struct Straight {
+    const FieldType *source; /* NULL: it may not */
+    const Program *program;  /* of messages */
+} Straight;
+
+/* Beside mapping->rules: what each rule allows by itself. */
+const Straight *straight_rules(Compiler *compiler, const Mapping *mapping);
+
+/* And still allows, now that it is known which fields have slots. */
+bool straight_stands(const Mapping *mapping, const Straight *rules, const ScanTable *table,
+                     uint32_t rule);
+
+/*
+ * A BUILD that is there when a message of the source is, and takes fields of that as they are: beside
+ * build->rules, those rules. NULL when there are none, or when anybody else reads a field inside it: then
+ * they have slots.
+ */
+const Straight *straight_inside(Compiler *compiler, const Mapping *mapping, const Expr *build);
+
+ScanRead straight_read(const FieldType *field, const Program *program);
+
+/* An enum's values that only changed their names. */
+bool converter_keeps_numbers(const Converter *converter);
+
+#endif

@@ -1,0 +1,216 @@
+#include "adapters/compile/compile_draft.h"
+
+enum { MOST_SLOTS = 60000 };
+
+void draft_refuse(Draft *d, const char *what)
+{
+    if (!failed(d->failure))
+        d->failure = FAIL(d->arena, FAULT_BAD_CHANGES, "%s -> %s: %s",
+                          d->program->from->full_name, d->program->to->full_name, what);
+}
+
+/* ---- Slots --------------------------------------------------------------------------------------- */
+
+uint16_t draft_slot(Draft *d)
+{
+    if (d->program->n_slots == MOST_SLOTS) {
+        draft_refuse(d, "too many fields for one program");
+        return 0;
+    }
+    return (uint16_t)d->program->n_slots++;
+}
+
+ScanTable *draft_table(Draft *d, const MessageType *type)
+{
+    ScanTable *table = arena_make(d->arena, ScanTable);
+    *table = (ScanTable){.type = type, .seen = d->program->n_seen, .oneofs = d->program->n_oneofs};
+    table->fields = arena_array(d->arena, ScanField, type->n_fields);
+    for (uint32_t i = 0; i < type->n_fields; i++) {
+        const FieldType *field = &type->fields[i];
+        uint32_t oneof = field->oneof ? table->oneofs + field->oneof->index + 1 : 0;
+        table->fields[i] = (ScanField){
+            .field = field, .slot = NO_SLOT, .oneof = (uint16_t)oneof, .presence = field->presence,
+            .json_size = (uint16_t)strnlen(field->json_name, UINT16_MAX),
+            .tag = field->number << 3 |
+                   (field->packed ? WIRE_LENGTH : kind_wire_type(field->kind)),
+            .check_utf8 = field->check_utf8 && d->program->to_codec == CODEC_PROTO,
+        };
+    }
+    if (d->program->from_codec == CODEC_JSON)
+        d->program->n_seen += type->n_fields;
+    d->program->n_oneofs += type->n_oneofs;
+    d->tables = arena_grow(d->arena, d->tables, d->n_tables * sizeof(*d->tables),
+                           (d->n_tables + 1) * sizeof(*d->tables));
+    d->tables[d->n_tables++] = table;
+    return table;
+}
+
+static const char *source_name(const Draft *d, const FieldType *field)
+{
+    return d->program->from_codec == CODEC_JSON ? field->json_name : field->name;
+}
+
+Operand draft_field(Draft *d, const Expr *expr)
+{
+    ScanTable *table = d->root;
+    Buffer where = buffer_in(d->arena);
+    ScanField *field = NULL;
+    for (uint32_t i = 0; i < expr->n_steps; i++) {
+        const FieldType *step = expr->steps[i];
+        CHECK(step->parent == table->type);
+        field = &table->fields[step->index];
+        buffer_add_text(&where, i ? "." : "");
+        buffer_add_text(&where, source_name(d, step));
+        if (i + 1 == expr->n_steps)
+            break;
+        if (!field->inside)
+            field->inside = draft_table(d, step->message);
+        table = (ScanTable *)(uintptr_t)field->inside;
+    }
+    CHECK(field);
+    if (field->slot == NO_SLOT)
+        field->slot = draft_slot(d);
+    buffer_add_byte(&where, '\0');
+    const FieldType *type = field->field;
+    return (Operand){
+        .slot = field->slot, .form = FORM_SOURCE, .source = type, .where = (char *)where.data,
+        .type = {type->kind, type->repeated, type->message, type->enumeration},
+        .zero_when_unset = !type->presence && !type->repeated && expr->n_steps == 1,
+    };
+}
+
+/* Strings that go to JSON are checked when they are written. */
+static ScanRead choose_read(const ScanField *scan)
+{
+    const FieldType *field = scan->field;
+    if (scan->pass)
+        return straight_read(field, scan->pass->program);
+    if (field->parent->message_set && field->extension)
+        return READ_OTHER;
+    if (field->kind == KIND_MESSAGE && !field->repeated)
+        return READ_MESSAGE;
+    if (scan->slot == NO_SLOT || scan->oneof)
+        return READ_OTHER;
+    if (field->packed)
+        return READ_PACKED;
+    if (field->repeated)
+        return field->kind == KIND_GROUP ? READ_OTHER : READ_RECORDS;
+    switch (field->kind) {
+    case KIND_INT64:
+    case KIND_UINT64: return READ_VARINT_64;
+    case KIND_INT32: return READ_VARINT_32;
+    case KIND_ENUM: return field->enumeration->closed ? READ_OTHER : READ_VARINT_32;
+    case KIND_DOUBLE:
+    case KIND_FIXED64:
+    case KIND_SFIXED64: return READ_FIXED_64;
+    case KIND_STRING:
+    case KIND_BYTES: return READ_BYTES;
+    default: return READ_OTHER;
+    }
+}
+
+/* Members of a oneof unset each other, so when one is read all must be seen. */
+void draft_finish_tables(Draft *d)
+{
+    for (uint32_t t = 0; t < d->n_tables; t++) {
+        ScanTable *table = d->tables[t];
+        for (uint32_t i = 0; i < table->type->n_fields; i++) {
+            if (table->fields[i].oneof && table->fields[i].slot == NO_SLOT && !table->fields[i].pass)
+                table->fields[i].slot = draft_slot(d);
+            table->fields[i].read = (uint8_t)choose_read(&table->fields[i]);
+            if (table->fields[i].tag < 128)
+                table->by_tag[table->fields[i].tag] = (uint16_t)(i + 1);
+        }
+    }
+    Program *p = d->program;
+    if (p->n_oneofs > UINT16_MAX - 1)
+        draft_refuse(d, "too many oneofs for one program");
+    p->frame_clear = (p->n_slots + 63) / 64 * 8 + (p->n_seen + 63) / 64 * 8 +
+                     (p->n_oneofs + 3) / 4 * 8;
+    p->frame_class =
+        32 - (uint32_t)__builtin_clz((uint32_t)(p->n_slots * sizeof(Value) + p->frame_clear) | 63);
+    if (p->frame_class >= FRAME_CLASSES)
+        draft_refuse(d, "too many fields for one program");
+    p->scan = d->root;
+}
+
+/* ---- Operations ---------------------------------------------------------------------------------- */
+
+PlanOp *draft_op(Draft *d, PlanOp op)
+{
+    if (d->n_ops == d->op_capacity) {
+        uint32_t capacity = d->op_capacity ? d->op_capacity * 2 : 8;
+        d->ops = arena_grow(d->arena, d->ops, d->n_ops * sizeof(PlanOp), capacity * sizeof(PlanOp));
+        d->op_capacity = capacity;
+    }
+    d->ops[d->n_ops] = op;
+    return &d->ops[d->n_ops++];
+}
+
+uint32_t draft_jump(Draft *d, PlanOp op)
+{
+    draft_op(d, op);
+    return d->n_ops - 1;
+}
+
+void draft_jump_here(Draft *d, uint32_t jump)
+{
+    d->ops[jump].skip = d->n_ops - jump - 1;
+}
+
+bool draft_open(Draft *d)
+{
+    if (d->open == MOST_BUILDS)
+        draft_refuse(d, "messages are built within messages too deeply");
+    return d->open++ < MOST_BUILDS;
+}
+
+/* ---- Operands ------------------------------------------------------------------------------------ */
+
+Codec draft_codec(const Draft *d, const Operand *from)
+{
+    return from->form == FORM_SOURCE ? d->program->from_codec : CODEC_PROTO;
+}
+
+bool operand_is_map(ValueType type)
+{
+    return type.repeated && type.message && type.message->map_entry;
+}
+
+const MessageType *operand_message(ValueType type)
+{
+    return operand_is_map(type) ? message_field_by_number(type.message, 2)->message : type.message;
+}
+
+const ElementShape *draft_shape(Draft *d, const Operand *from)
+{
+    ElementShape *shape = arena_make(d->arena, ElementShape);
+    const FieldType *source = from->form == FORM_SOURCE ? from->source : NULL;
+    *shape = (ElementShape){.source = source, .kind = from->type.kind, .form = from->form,
+                            .enumeration = from->type.enumeration, .map = operand_is_map(from->type)};
+    bool check = d->to == CODEC_PROTO;
+    if (source)
+        shape->check_utf8 = check && source->check_utf8;
+    const MessageType *message = from->type.message;
+    if (shape->map) {
+        const FieldType *key = message_field_by_number(message, 1);
+        const FieldType *value = message_field_by_number(message, 2);
+        shape->key = key->kind;
+        shape->kind = value->kind;
+        shape->enumeration = value->enumeration;
+        shape->key_tag = (uint8_t)(1 << 3 | kind_wire_type(key->kind));
+        shape->value_tag = (uint8_t)(2 << 3 | kind_wire_type(value->kind));
+        shape->key_check_utf8 = check && key->check_utf8;
+        shape->check_utf8 = check && value->check_utf8;
+        message = value->message;
+    }
+    shape->nulls = (message && message->well_known == WELL_KNOWN_VALUE) ||
+                   (shape->enumeration && shape->enumeration->is_null_value);
+    return shape;
+}
+
+Operand draft_computed(Draft *d, const Operand *from, Form form, ValueType type)
+{
+    return (Operand){.slot = draft_slot(d), .form = form, .type = type,
+                     .where = from ? from->where : NULL};
+}

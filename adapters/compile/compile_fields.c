@@ -1,0 +1,96 @@
+/* One program: what its target says, in order, on a draft. */
+#include "adapters/compile/compile_draft.h"
+
+static void compile_guard(Draft *d, const Guard *guard)
+{
+    Operand source = compile_value(d, guard->source);
+    if (!source.where)
+        source.where = guard->loss ? guard->loss->path : "a value";
+    draft_op(d, (PlanOp){
+        .code = PLAN_GUARD, .a = source.slot, .loud = guard->loud, .loss = guard->loss,
+        .where = source.where,
+        .constant = guard->has_ignored ? draft_literal(source.type.kind, &guard->ignored)
+                                       : (Value){.u = 0},
+        .constant_kind = guard->has_ignored ? source.type.kind : (FieldKind)0,
+    });
+}
+
+static const Expr *rule_for(const Mapping *mapping, const FieldType *target)
+{
+    for (uint32_t i = 0; i < mapping->n_rules; i++) {
+        if (mapping->rules[i].target == target)
+            return mapping->rules[i].value;
+    }
+    return NULL;
+}
+
+/* What cannot go straight after all is written behind the rest: in protobuf any order will do. */
+static void compile_straight(Draft *d, const Mapping *mapping, const Straight *straight)
+{
+    for (uint32_t i = 0; i < mapping->n_rules && !failed(d->failure); i++) {
+        if (!straight[i].source)
+            continue;
+        if (straight_stands(mapping, straight, d->root, i))
+            put_straight(d, d->root, mapping->rules[i].target, &straight[i]);
+        else
+            compile_put(d, mapping->rules[i].target, mapping->rules[i].value);
+    }
+}
+
+/* All fields of the target, in their order, with what stands for those that nothing feeds. */
+static void compile_target(Draft *d, const Mapping *mapping)
+{
+    uint32_t rule = 0;
+    bool wire = d->program->from_codec == CODEC_PROTO && d->to == CODEC_PROTO;
+    bool may_go_straight = wire && !d->compiler->set->options.canonical;
+    const Straight *straight = may_go_straight ? straight_rules(d->compiler, mapping) : NULL;
+    for (uint32_t i = 0; i < mapping->to->n_fields && !failed(d->failure); i++) {
+        const FieldType *target = &mapping->to->fields[i];
+        PlanOp unset = put_op(d, PLAN_PUT_DEFAULT, target);
+        if (rule == mapping->n_rules || mapping->rules[rule].target != target) {
+            if (unset.put_unset || unset.required)
+                draft_op(d, unset);
+        } else {
+            if (!straight || !straight[rule].source)
+                compile_put(d, target, mapping->rules[rule].value);
+            rule++;
+        }
+    }
+    if (straight)
+        compile_straight(d, mapping, straight);
+    if (rule != mapping->n_rules)
+        draft_refuse(d, "rules that are not in the order of the target's fields");
+}
+
+static void compile_only(Draft *d, const Mapping *mapping, const FieldType *only)
+{
+    const Expr *value = rule_for(mapping, only);
+    if (value)
+        compile_put(d, only, value);
+    else
+        draft_op(d, put_op(d, PLAN_PUT_DEFAULT, only));
+}
+
+Result compile_fields(Compiler *compiler, Program *program, const FieldType *only)
+{
+    const Mapping *mapping = program->mapping;
+    Draft d = {.compiler = compiler, .arena = compiler->arena, .program = program,
+               .to = program->to_codec};
+    program->bare = only != NULL;
+    program->keep_unknown = compiler->set->options.unknown == UNKNOWN_KEEP && mapping->identity &&
+                            program->from_codec == CODEC_PROTO && program->to_codec == CODEC_PROTO;
+    d.root = draft_table(&d, mapping->from);
+    for (uint32_t i = 0; i < mapping->n_guards; i++)
+        compile_guard(&d, &mapping->guards[i]);
+    if (only)
+        compile_only(&d, mapping, only);
+    else
+        compile_target(&d, mapping);
+    if (program->keep_unknown)
+        draft_op(&d, (PlanOp){.code = PLAN_PUT_UNKNOWN});
+    program->n_ops = d.n_ops;
+    draft_op(&d, (PlanOp){.code = PLAN_END});
+    program->ops = d.ops;
+    draft_finish_tables(&d);
+    return d.failure;
+}

@@ -1,0 +1,216 @@
+/*
+ * Which fields go straight from protobuf to protobuf: their records mean the same on either side, but
+ * perhaps for the number, so they are written where they are read.
+ *
+ * That gives them in the source's order, and twice when they came twice; to whoever reads them it is
+ * the same. What would not be the same, goes by way of slots.
+ */
+#include "adapters/compile/compile.h"
+
+static bool is_open(const EnumType *type)
+{
+    return !type || !type->closed;
+}
+
+static bool same_entries(const MessageType *from, const MessageType *to)
+{
+    for (uint32_t number = 1; number <= 2; number++) {
+        const FieldType *a = message_field_by_number(from, number);
+        const FieldType *b = message_field_by_number(to, number);
+        if (a->kind != b->kind || !is_open(a->enumeration))
+            return false;
+    }
+    return true;
+}
+
+/* Whether a record of `from` is one of `to`, whoever else is there. */
+static bool same_records(const FieldType *from, const FieldType *to)
+{
+    return from->kind == to->kind && from->kind != KIND_GROUP && from->repeated == to->repeated &&
+           from->packed == to->packed && from->map == to->map && is_open(from->enumeration) &&
+           (!from->map || same_entries(from->message, to->message)) &&
+           !from->parent->message_set && !to->parent->message_set &&
+           !to->required &&                     /* somebody must see that it is there */
+           (from->presence || !to->presence) && /* zero would be set */
+           !from->oneof == !to->oneof;
+}
+
+static const EnumEntry *entry_of(const Converter *by, int32_t number)
+{
+    for (uint32_t i = 0; i < by->n_entries; i++) {
+        if (by->entries[i].from == number)
+            return &by->entries[i];
+    }
+    return NULL;
+}
+
+static bool all_stay(const Converter *by, const EnumType *type)
+{
+    for (uint32_t i = 0; i < type->n_values; i++) {
+        const EnumEntry *entry = entry_of(by, type->values[i].number);
+        if (!entry || entry->to != type->values[i].number)
+            return false;
+    }
+    return true;
+}
+
+bool converter_keeps_numbers(const Converter *by)
+{
+    return by->code == CONVERT_ENUM && by->keep_unknown && is_open(by->from.enumeration) &&
+           all_stay(by, by->from.enumeration) && all_stay(by, by->to.enumeration);
+}
+
+/* The field that an expression takes as it is: of the source, or of this message in it. */
+static const FieldType *plain_field(const Expr *value, const FieldType *inside)
+{
+    if (value->kind == EXPR_CONVERT && converter_keeps_numbers(value->converter))
+        return plain_field(value->args[0], inside);
+    if (value->kind != EXPR_FIELD || value->n_steps != (inside ? 2 : 1) ||
+        (inside && value->steps[0] != inside))
+        return NULL;
+    return value->steps[value->n_steps - 1];
+}
+
+static const Program *program_for(Compiler *c, const Rule *rule)
+{
+    const MessageType *type = rule->target->message;
+    if (rule->value->kind == EXPR_MESSAGE)
+        return compiler_program(c, rule->value->mapping, CODEC_PROTO, CODEC_PROTO);
+    if (rule->target->map)
+        type = message_field_by_number(type, 2)->message;
+    return type ? compiler_identity(c, type, CODEC_PROTO, CODEC_PROTO) : NULL;
+}
+
+static Straight straight_rule(Compiler *c, const Rule *rule, const FieldType *inside)
+{
+    const Expr *value = rule->value->kind == EXPR_MESSAGE ? rule->value->args[0] : rule->value;
+    const FieldType *source = plain_field(value, inside);
+    if (!source || !same_records(source, rule->target))
+        return (Straight){NULL, NULL};
+    Straight straight = {source, program_for(c, rule)};
+    /* A message that comes in pieces is converted as one. */
+    if (!rule->target->repeated && straight.program && straight.program->style != PROGRAM_COPY)
+        return (Straight){NULL, NULL};
+    return straight;
+}
+
+const Straight *straight_rules(Compiler *c, const Mapping *mapping)
+{
+    Straight *rules = arena_array(c->arena, Straight, mapping->n_rules);
+    for (uint32_t i = 0; i < mapping->n_rules; i++)
+        rules[i] = straight_rule(c, &mapping->rules[i], NULL);
+    return rules;
+}
+
+/* The only straight rule that takes a field; n_rules: there is none, or several. */
+static uint32_t rule_of(const Mapping *mapping, const Straight *rules, const FieldType *source)
+{
+    uint32_t found = mapping->n_rules;
+    for (uint32_t i = 0; i < mapping->n_rules; i++) {
+        if (rules[i].source != source)
+            continue;
+        if (found != mapping->n_rules)
+            return mapping->n_rules;
+        found = i;
+    }
+    return found;
+}
+
+static bool nobody_else_reads(const ScanTable *table, const FieldType *source)
+{
+    const ScanField *field = &table->fields[source->index];
+    return field->slot == NO_SLOT && !field->inside;
+}
+
+/* Members unset each other, in the target just as in the source, when all of them go straight. */
+static bool whole_oneof(const Mapping *mapping, const Straight *rules, const ScanTable *table,
+                        const OneofType *from, const OneofType *to)
+{
+    uint32_t n_fed = 0;
+    for (uint32_t i = 0; i < mapping->n_rules; i++)
+        n_fed += mapping->rules[i].target->oneof == to;
+    for (uint32_t i = 0; i < from->n_fields; i++) {
+        uint32_t rule = rule_of(mapping, rules, from->fields[i]);
+        if (rule == mapping->n_rules || mapping->rules[rule].target->oneof != to ||
+            !nobody_else_reads(table, from->fields[i]))
+            return false;
+    }
+    return n_fed == from->n_fields;
+}
+
+bool straight_stands(const Mapping *mapping, const Straight *rules, const ScanTable *table,
+                     uint32_t rule)
+{
+    const FieldType *source = rules[rule].source, *target = mapping->rules[rule].target;
+    if (rule_of(mapping, rules, source) != rule || !nobody_else_reads(table, source))
+        return false;
+    return !source->oneof || whole_oneof(mapping, rules, table, source->oneof, target->oneof);
+}
+
+/* ---- A message that goes on from one of the source ----------------------------------------------- */
+
+/* How often an expression reads a field inside a message. */
+static uint32_t count_reads(const Expr *expr, const FieldType *inside)
+{
+    uint32_t n = expr->kind == EXPR_FIELD && expr->n_steps > 1 && expr->steps[0] == inside;
+    for (uint32_t i = 0; i < expr->n_args; i++)
+        n += count_reads(expr->args[i], inside);
+    for (uint32_t i = 0; i < expr->n_rules; i++)
+        n += count_reads(expr->rules[i].value, inside);
+    return n;
+}
+
+static uint32_t count_all_reads(const Mapping *mapping, const FieldType *inside)
+{
+    uint32_t n = 0;
+    for (uint32_t i = 0; i < mapping->n_rules; i++)
+        n += count_reads(mapping->rules[i].value, inside);
+    for (uint32_t i = 0; i < mapping->n_guards; i++)
+        n += count_reads(mapping->guards[i].source, inside);
+    return n;
+}
+
+static bool is_met_before(const Straight *rules, uint32_t rule)
+{
+    for (uint32_t i = 0; i < rule; i++) {
+        if (rules[i].source == rules[rule].source)
+            return true;
+    }
+    return false;
+}
+
+const Straight *straight_inside(Compiler *c, const Mapping *mapping, const Expr *build)
+{
+    const Expr *presence = build->n_args ? build->args[0] : NULL;
+    if (!presence || presence->kind != EXPR_FIELD || presence->n_steps != 1 ||
+        presence->type.kind != KIND_MESSAGE || presence->type.repeated)
+        return NULL;
+    const FieldType *inside = presence->steps[0];
+    Straight *rules = arena_array(c->arena, Straight, build->n_rules);
+    uint32_t n = 0;
+    for (uint32_t i = 0; i < build->n_rules; i++) {
+        rules[i] = straight_rule(c, &build->rules[i], inside);
+        if (!rules[i].source)
+            continue;
+        if (rules[i].source->oneof || is_met_before(rules, i))
+            return NULL;
+        n++;
+    }
+    return n && n == count_all_reads(mapping, inside) ? rules : NULL;
+}
+
+ScanRead straight_read(const FieldType *field, const Program *program)
+{
+    if (field->map)
+        return PASS_ENTRY;
+    if (field->packed)
+        return PASS_PACKED;
+    if (program && program->style != PROGRAM_COPY)
+        return PASS_MESSAGE;
+    switch (kind_wire_type(field->kind)) {
+    case WIRE_FIXED64: return PASS_FIXED_64;
+    case WIRE_FIXED32: return PASS_FIXED_32;
+    case WIRE_LENGTH: return PASS_BYTES;
+    default: return PASS_VARINT;
+    }
+}

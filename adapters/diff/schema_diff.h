@@ -1,0 +1,39 @@
+/*
+ * SchemaDiff: what changed between two versions of a service, and a first change list to complete.
+ *
+ * Looks at the messages, enums and services of the two packages. What changed its name is guessed,
+ * and marked as a guess: nothing in the schemas says so. Lives in the arena; one thread.
+ */
+#ifndef ADAPTERS_SCHEMA_DIFF_H
+#define ADAPTERS_SCHEMA_DIFF_H
+
+#include "adapters/changes/changes.h"
+
+/* Whom a change harms who does not know of it. */
+enum {
+    BREAKS_WIRE = 1,   /* protobuf bytes of one version are read wrongly, or calls find no method */
+    BREAKS_JSON = 2,   /* JSON of one version is refused or misread */
+    BREAKS_SOURCE = 4, /* programs have to be changed */
+};
+
+typedef struct Difference {
+    const char *path; /* "Order.street" */
+    const char *what; /* "moved to shipping.street" */
+    unsigned breaks;
+    bool guess;
+} Difference;
+
+typedef struct SchemaDiff {
+    Difference *items;
+    uint32_t n_items, capacity;
+    Bytes change_list; /* YAML; loads as it is unless a line in it says otherwise */
+    Arena *arena;
+} SchemaDiff;
+
+void schema_diff(Arena *arena, const ChangeSide *from, const ChangeSide *to, SchemaDiff *diff_out);
+
+/* One line a difference: "wire json source  Order.street: moved to shipping.street (guess)". */
+void schema_diff_text(const SchemaDiff *diff, Buffer *out);
+void schema_diff_json(const SchemaDiff *diff, Buffer *out);
+
+#endif

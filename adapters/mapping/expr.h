@@ -1,0 +1,85 @@
+/*
+ * Expr, made: the constructors of a Mapping's expressions, and what change lists and compositions
+ * ask about them.
+ *
+ * An absent expression is NULL: a field that nothing feeds. The constructors take NULL arguments
+ * and simplify ("the first of nothing is nothing"), so that nobody has to ask. All are made in an
+ * arena without a limit, when a config is loaded.
+ */
+#ifndef ADAPTERS_EXPR_H
+#define ADAPTERS_EXPR_H
+
+#include "adapters/mapping/mapping.h"
+#include "base/arena.h"
+
+ValueType value_type_of(const FieldType *field);
+
+/* What one element is: of a list its element, of a map its value. */
+ValueType value_type_element(const FieldType *field);
+
+bool value_type_equal(ValueType a, ValueType b); /* but for `repeated` */
+
+bool kind_is_integer(FieldKind kind);  /* not bool, not enums */
+bool kind_is_unsigned(FieldKind kind); /* bool included: in Literal.u */
+bool kind_is_float(FieldKind kind);
+
+/* Is unset the same as zero for this field? (No presence, one value.) */
+bool field_is_implicit(const FieldType *field);
+
+/* Can a value of `from` be outside the range or the precision of `to`? Numbers, bool and enums. */
+bool number_narrows(FieldKind from, FieldKind to);
+
+bool literal_is_zero(const Literal *literal, ValueType type);
+bool literal_equal(const Literal *a, const Literal *b, ValueType type);
+void literal_print(Buffer *out, const Literal *literal, ValueType type);
+
+/* "shipping.street" of the steps. */
+const char *steps_text(Arena *arena, const FieldType *const *steps, uint32_t n_steps);
+
+const Expr *expr_field(Arena *arena, const FieldType *const *steps, uint32_t n_steps);
+const Expr *expr_const(Arena *arena, ValueType type, Literal value, const Loss *loss);
+const Expr *expr_convert(Arena *arena, const Converter *converter, const Expr *arg,
+                         const Loss *loss);
+const Expr *expr_convert_many(Arena *arena, const Converter *converter, const Expr *const *args,
+                              uint32_t n_args); /* absent when one of them is */
+const Expr *expr_message(Arena *arena, const Mapping *mapping, const Expr *arg);
+const Expr *expr_build(Arena *arena, const MessageType *message, const Rule *rules,
+                       uint32_t n_rules, const Expr *presence);
+const Expr *expr_default(Arena *arena, const Expr *arg, const Expr *otherwise, const Loss *loss);
+const Expr *expr_require(Arena *arena, const Expr *arg, ValueType type, const char *field);
+const Expr *expr_first(Arena *arena, const Expr *arg, bool loud, const Loss *loss);
+const Expr *expr_wrap(Arena *arena, const Expr *arg);
+const Expr *expr_when(Arena *arena, const Expr *arg, const Expr *subject, const Literal *constant);
+const Expr *expr_select(Arena *arena, ValueType type, const Expr *const *args,
+                        const Literal *constants, uint32_t n_args);
+
+/* One value (zero: what implicit presence takes for unset) means absent. */
+const Expr *expr_sentinel(Arena *arena, const Expr *arg, const Literal *value);
+
+/* A copy with some members changed. */
+Expr *expr_copy(Arena *arena, const Expr *from);
+
+/* The first FIELD in it, or NULL: what a person would say that it comes from. */
+const Expr *expr_source(const Expr *expr);
+
+/* Could it be present although no field of the source message is? Then it needs a WHEN where a
+   sub-message is taken apart. */
+bool expr_makes_up(const Expr *expr);
+
+/* Could it yield zero and say that it is present? */
+bool expr_may_be_zero(const Expr *expr);
+
+/* Rules in the order of the targets' numbers. */
+void rules_sort(Rule *rules, uint32_t n_rules);
+
+/*
+ * Says which of the mappings of one direction are identities, and which may even be copied as wire
+ * bytes. They lead only to each other; what is not among them is left as it is.
+ */
+void mappings_settle(Mapping *const *mappings, uint32_t n_mappings, bool same_package);
+
+/* The text of a mapping, for golden tests and `explain`. */
+void mapping_print(const Mapping *mapping, Buffer *out);
+void expr_print(const Expr *expr, Buffer *out);
+
+#endif

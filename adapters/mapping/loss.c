@@ -1,0 +1,434 @@
+#include "adapters/mapping/loss.h"
+
+#include "adapters/mapping/expr.h"
+#include "adapters/text/json.h"
+
+const char *loss_kind_name(LossKind kind)
+{
+    switch (kind) {
+    case LOSS_KEPT: return "kept";
+    case LOSS_CONVERTED: return "converted";
+    case LOSS_DEFAULTED: return "defaulted";
+    case LOSS_NARROWED: return "narrowed";
+    case LOSS_DROPPED: return "dropped";
+    }
+    return "";
+}
+
+static void add_line(LossReport *report, Loss line)
+{
+    if (report->n_lines == report->capacity) {
+        uint32_t capacity = report->capacity ? report->capacity * 2 : 32;
+        report->lines = arena_grow(report->arena, (void *)report->lines,
+                                   report->n_lines * sizeof(Loss), capacity * sizeof(Loss));
+        report->capacity = capacity;
+    }
+    line.index = report->n_lines;
+    ((Loss *)report->lines)[report->n_lines++] = line;
+    if (line.loud)
+        report->n_loud++;
+    else
+        report->counts[line.kind]++;
+}
+
+/* ---- What an expression does, in words ------------------------------------------------------- */
+
+/* What was seen on the way through one expression. */
+typedef struct Sight {
+    Arena *arena;
+    const MessageType *from;
+    Buffer paths, how;
+    LossKind kind;
+    bool loud;
+    const Loss *said;
+} Sight;
+
+static void see_kind(Sight *sight, LossKind kind)
+{
+    if (kind > sight->kind)
+        sight->kind = kind;
+}
+
+static void say(Sight *sight, const char *text)
+{
+    if (sight->how.size)
+        buffer_add_text(&sight->how, ", ");
+    buffer_add_text(&sight->how, text);
+}
+
+static void see_path(Sight *sight, const Expr *field)
+{
+    const char *path = steps_text(sight->arena, field->steps, field->n_steps);
+    if (sight->paths.size)
+        buffer_add_text(&sight->paths, ", ");
+    buffer_printf(&sight->paths, "%s.%s", sight->from->name, path);
+}
+
+static const char *value_text(Sight *sight, const Expr *value)
+{
+    Buffer text = buffer_in(sight->arena);
+    expr_print(value, &text);
+    buffer_add_byte(&text, 0);
+    return (const char *)text.data;
+}
+
+static void see(Sight *sight, const Expr *expr);
+
+static const EnumEntry *entry_of(const Converter *converter, int32_t number)
+{
+    for (uint32_t i = 0; i < converter->n_entries; i++) {
+        if (converter->entries[i].from == number)
+            return &converter->entries[i];
+    }
+    return NULL;
+}
+
+static const char *number_name(Sight *sight, const EnumType *type, int32_t number)
+{
+    const EnumValue *value = enum_value_by_number(type, number);
+    return value ? value->name : arena_printf(sight->arena, "%d", number);
+}
+
+/* Another value that becomes the same one, and comes first. */
+static const EnumEntry *first_alike(const Converter *converter, const EnumEntry *entry)
+{
+    for (const EnumEntry *other = converter->entries; other < entry; other++) {
+        if (other->to == entry->to)
+            return other;
+    }
+    return NULL;
+}
+
+/* Values that have no counterpart, or share one. */
+static void see_values(Sight *sight, const Converter *converter)
+{
+    const EnumType *from = converter->from.enumeration, *to = converter->to.enumeration;
+    for (uint32_t i = 0; i < from->n_values; i++) {
+        if (entry_of(converter, from->values[i].number) || converter->has_fallback)
+            continue;
+        see_kind(sight, LOSS_NARROWED);
+        sight->loud = true;
+        say(sight, arena_printf(sight->arena, "%s is an error", from->values[i].name));
+    }
+    for (uint32_t i = 0; i < converter->n_entries; i++) {
+        const EnumEntry *entry = &converter->entries[i], *alike = first_alike(converter, entry);
+        if (!alike)
+            continue;
+        see_kind(sight, LOSS_NARROWED);
+        say(sight,
+            arena_printf(sight->arena, "%s and %s become %s", number_name(sight, from, alike->from),
+                         number_name(sight, from, entry->from), number_name(sight, to, entry->to)));
+    }
+}
+
+static void see_convert(Sight *sight, const Expr *expr)
+{
+    see_kind(sight, LOSS_CONVERTED);
+    say(sight, expr->converter->name);
+    if (expr->converter->code == CONVERT_ENUM)
+        see_values(sight, expr->converter);
+    if (!expr->loss)
+        return;
+    see_kind(sight, expr->loss->kind);
+    sight->loud |= expr->loss->loud;
+    say(sight, expr->loss->how);
+}
+
+static void see_default(Sight *sight, const Expr *expr)
+{
+    see(sight, expr->args[0]);
+    if (expr->args[1]->kind == EXPR_CONST || expr->args[1]->kind == EXPR_BUILD) {
+        if (expr->loss)
+            see_kind(sight, LOSS_DEFAULTED);
+        say(sight,
+            arena_printf(sight->arena, "%s when it is absent", value_text(sight, expr->args[1])));
+    } else {
+        see(sight, expr->args[1]);
+    }
+}
+
+static void see(Sight *sight, const Expr *expr)
+{
+    if (expr->loss && !sight->said)
+        sight->said = expr->loss;
+    switch (expr->kind) {
+    case EXPR_FIELD: see_path(sight, expr); return;
+    case EXPR_CONST:
+        see_kind(sight, LOSS_DEFAULTED);
+        say(sight, arena_printf(sight->arena, "always %s", value_text(sight, expr)));
+        return;
+    case EXPR_DEFAULT: see_default(sight, expr); return;
+    case EXPR_REQUIRE:
+        if (!expr->n_args)
+            see_kind(sight, LOSS_DEFAULTED);
+        sight->loud |= !expr->n_args;
+        say(sight, expr->n_args ? "an error when it is absent" : "an error: it cannot be had");
+        break;
+    case EXPR_CONVERT:
+        see_convert(sight, expr);
+        if (expr->n_args == 2 && expr->args[1]->kind == EXPR_CONST) { /* a currency */
+            say(sight, value_text(sight, expr->args[1]));
+            see(sight, expr->args[0]);
+            return;
+        }
+        break;
+    case EXPR_FIRST:
+        see_kind(sight, LOSS_NARROWED);
+        sight->loud |= expr->loud;
+        say(sight, expr->loud ? "more than one is an error" : "the first of the list");
+        break;
+    case EXPR_WRAP:
+        see_kind(sight, LOSS_CONVERTED);
+        say(sight, "a list of one");
+        break;
+    case EXPR_WHEN:
+        if (expr->constants)
+            say(sight,
+                arena_printf(sight->arena, "only when %s", value_text(sight, expr->args[1])));
+        see(sight, expr->args[0]);
+        return;
+    case EXPR_SELECT:
+        see_kind(sight, LOSS_CONVERTED);
+        say(sight, "by which field is there");
+        break;
+    case EXPR_MESSAGE:
+    case EXPR_BUILD: break;
+    }
+    for (uint32_t i = 0; i < expr->n_args; i++)
+        see(sight, expr->args[i]);
+    for (uint32_t i = 0; i < expr->n_rules; i++)
+        see(sight, expr->rules[i].value);
+}
+
+/* ---- Lines
+ * ---------------------------------------------------------------------------------------------------
+ */
+
+static const char *text_of(Buffer *buffer)
+{
+    buffer_add_byte(buffer, 0);
+    return (const char *)buffer->data;
+}
+
+static void report_value(LossReport *report, const Mapping *mapping, const Expr *value,
+                         const char *into)
+{
+    Sight sight = {.arena = report->arena,
+                   .from = mapping->from,
+                   .paths = buffer_in(report->arena),
+                   .how = buffer_in(report->arena)};
+    see(&sight, value);
+    add_line(report, (Loss){.kind = sight.kind,
+                            .loud = sight.loud,
+                            .path = text_of(&sight.paths),
+                            .into = into,
+                            .how = text_of(&sight.how),
+                            .file = sight.said ? sight.said->file : NULL,
+                            .line = sight.said ? sight.said->line : 0});
+}
+
+static const Rule *rule_of(const Rule *rules, uint32_t n_rules, const FieldType *field)
+{
+    for (uint32_t i = 0; i < n_rules; i++) {
+        if (rules[i].target == field)
+            return &rules[i];
+    }
+    return NULL;
+}
+
+static void report_rules(LossReport *report, const Mapping *mapping, const MessageType *message,
+                         const Rule *rules, uint32_t n_rules, const char *into)
+{
+    for (uint32_t i = 0; i < message->n_fields; i++) {
+        const FieldType *field = &message->fields[i];
+        const Rule *rule = rule_of(rules, n_rules, field);
+        const char *path = arena_printf(report->arena, "%s.%s", into, field->name);
+        if (!rule)
+            add_line(
+                report,
+                (Loss){.kind = LOSS_DEFAULTED, .path = "", .into = path, .how = "stays unset"});
+        else if (rule->value->kind == EXPR_BUILD)
+            report_rules(report, mapping, rule->value->type.message, rule->value->rules,
+                         rule->value->n_rules, path);
+        else
+            report_value(report, mapping, rule->value, path);
+    }
+}
+
+static void report_guard(LossReport *report, const Mapping *mapping, const Guard *guard)
+{
+    Sight sight = {.arena = report->arena,
+                   .from = mapping->from,
+                   .paths = buffer_in(report->arena),
+                   .how = buffer_in(report->arena)};
+    see(&sight, guard->source);
+    Buffer how = buffer_in(report->arena);
+    if (guard->loss)
+        buffer_add_text(&how, guard->loss->how);
+    if (guard->has_ignored) {
+        buffer_add_text(&how, how.size ? ": " : "");
+        literal_print(&how, &guard->ignored, guard->source->type);
+    }
+    add_line(report, (Loss){.kind = LOSS_DROPPED,
+                            .loud = guard->loud,
+                            .path = text_of(&sight.paths),
+                            .into = "",
+                            .how = text_of(&how),
+                            .file = guard->loss ? guard->loss->file : NULL,
+                            .line = guard->loss ? guard->loss->line : 0});
+}
+
+/* ---- All that a mapping leads to ------------------------------------------------------------- */
+
+typedef struct Visited {
+    const Mapping **mappings;
+    uint32_t n, capacity;
+    Arena *arena;
+    Table seen;
+    bool any; /* there is an Any somewhere */
+} Visited;
+
+static void visit(Visited *visited, const Mapping *mapping)
+{
+    if (table_get(&visited->seen, bytes(&mapping, sizeof mapping)))
+        return;
+    table_put(&visited->seen, bytes_copy(visited->arena, bytes(&mapping, sizeof mapping)),
+              (void *)mapping);
+    if (visited->n == visited->capacity) {
+        uint32_t capacity = visited->capacity ? visited->capacity * 2 : 32;
+        visited->mappings =
+            arena_grow(visited->arena, visited->mappings, visited->n * sizeof *visited->mappings,
+                       capacity * sizeof *visited->mappings);
+        visited->capacity = capacity;
+    }
+    visited->mappings[visited->n++] = mapping;
+}
+
+static void visit_expr(Visited *visited, const Expr *expr)
+{
+    if (expr->kind == EXPR_MESSAGE)
+        visit(visited, expr->mapping);
+    if (expr->kind == EXPR_CONVERT && expr->converter->code == CONVERT_TYPE_URL)
+        visited->any = true;
+    for (uint32_t i = 0; i < expr->n_args; i++)
+        visit_expr(visited, expr->args[i]);
+    for (uint32_t i = 0; i < expr->n_rules; i++)
+        visit_expr(visited, expr->rules[i].value);
+}
+
+/* What may be met inside an Any and has no counterpart: a line for each that the list speaks of, and one for
+   all others. */
+static void report_stranded(LossReport *report, const MappingSet *set)
+{
+    Buffer unsaid = buffer_in(report->arena);
+    for (uint32_t i = 0; i < set->n_stranded; i++) {
+        const Loss *loss = set->stranded[i].loss;
+        if (loss->file)
+            add_line(report, *loss);
+        else
+            buffer_printf(&unsaid, unsaid.size ? ", %s" : "%s", loss->path);
+    }
+    if (unsaid.size)
+        add_line(report, (Loss){.kind = LOSS_DROPPED,
+                                .loud = true,
+                                .path = text_of(&unsaid),
+                                .into = "",
+                                .how = "inside an Any: no counterpart"});
+}
+
+static void report_visited(LossReport *report, const MappingSet *set, Visited *visited)
+{
+    for (uint32_t i = 0; i < visited->n; i++) {
+        const Mapping *mapping = visited->mappings[i];
+        for (uint32_t k = 0; k < mapping->n_rules; k++)
+            visit_expr(visited, mapping->rules[k].value);
+        report_rules(report, mapping, mapping->to, mapping->rules, mapping->n_rules,
+                     mapping->to->name);
+        for (uint32_t k = 0; k < mapping->n_guards; k++)
+            report_guard(report, mapping, &mapping->guards[k]);
+    }
+    if (visited->any)
+        report_stranded(report, set);
+}
+
+void loss_report(Arena *arena, const MappingSet *set, const Mapping *mapping,
+                 LossReport *report_out)
+{
+    *report_out = (LossReport){.arena = arena};
+    Visited visited = {.arena = arena, .seen = table_in(arena)};
+    visit(&visited, mapping);
+    report_visited(report_out, set, &visited);
+}
+
+void loss_report_all(Arena *arena, const MappingSet *set, LossReport *report_out)
+{
+    *report_out = (LossReport){.arena = arena};
+    Visited visited = {.arena = arena, .seen = table_in(arena)};
+    for (uint32_t i = 0; i < set->n_mappings; i++)
+        visit(&visited, set->mappings[i]);
+    report_visited(report_out, set, &visited);
+}
+
+bool loss_report_is_clean(const LossReport *report)
+{
+    return !report->n_loud && !report->counts[LOSS_DEFAULTED] && !report->counts[LOSS_NARROWED] &&
+           !report->counts[LOSS_DROPPED];
+}
+
+/* ---- Text and JSON --------------------------------------------------------------------------- */
+
+void loss_report_text(const LossReport *report, bool all, Buffer *out)
+{
+    for (uint32_t i = 0; i < report->n_lines; i++) {
+        const Loss *line = &report->lines[i];
+        if (line->kind == LOSS_KEPT && !line->loud && !line->how[0] && !all)
+            continue;
+        buffer_printf(out, "  %-9s %s", loss_kind_name(line->kind), line->path);
+        if (line->into[0] && strcmp(line->into, line->path) != 0)
+            buffer_printf(out, "%s%s", line->path[0] ? " -> " : "", line->into);
+        if (line->how[0])
+            buffer_printf(out, ": %s", line->how);
+        if (line->loud)
+            buffer_add_text(out, " (loud)");
+        if (line->file)
+            buffer_printf(out, "  [%s:%d]", line->file, line->line);
+        buffer_add_byte(out, '\n');
+    }
+    for (LossKind kind = LOSS_KEPT; kind <= LOSS_DROPPED; kind++)
+        buffer_printf(out, "%s%u %s", kind ? ", " : "  ", report->counts[kind],
+                      loss_kind_name(kind));
+    buffer_printf(out, ", %u loud\n", report->n_loud);
+}
+
+static void write_member(Buffer *out, const char *name, const char *value)
+{
+    buffer_printf(out, "\"%s\":", name);
+    json_write_string(out, bytes_of(value));
+}
+
+void loss_report_json(const LossReport *report, Buffer *out)
+{
+    buffer_add_byte(out, '{');
+    for (LossKind kind = LOSS_KEPT; kind <= LOSS_DROPPED; kind++)
+        buffer_printf(out, "\"%s\":%u,", loss_kind_name(kind), report->counts[kind]);
+    buffer_printf(out, "\"loud\":%u,\"fields\":[", report->n_loud);
+    for (uint32_t i = 0; i < report->n_lines; i++) {
+        const Loss *line = &report->lines[i];
+        buffer_add_text(out, i ? ",{" : "{");
+        write_member(out, "what", loss_kind_name(line->kind));
+        buffer_add_byte(out, ',');
+        write_member(out, "from", line->path);
+        buffer_add_byte(out, ',');
+        write_member(out, "to", line->into);
+        buffer_add_byte(out, ',');
+        write_member(out, "how", line->how);
+        buffer_printf(out, ",\"loud\":%s", line->loud ? "true" : "false");
+        if (line->file) {
+            buffer_add_byte(out, ',');
+            write_member(out, "file", line->file);
+            buffer_printf(out, ",\"line\":%d", line->line);
+        }
+        buffer_add_byte(out, '}');
+    }
+    buffer_add_text(out, "]}");
+}

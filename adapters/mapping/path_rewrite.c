@@ -1,0 +1,178 @@
+#include "adapters/mapping/path_rewrite.h"
+
+#include "adapters/schema/wire.h"
+
+enum { MOST_DEPTH = 32 };
+
+/* The target's path so far, from the inside out. */
+typedef struct TargetPath {
+    const struct TargetPath *outer;
+    const char *name;
+    Bytes element; /* "[2]", of a list or map; or empty */
+} TargetPath;
+
+/* ---- What is found ------------------------------------------------------------------------------- */
+
+static void write_path(Buffer *out, const TargetPath *path)
+{
+    if (path->outer) {
+        write_path(out, path->outer);
+        buffer_add_byte(out, '.');
+    }
+    buffer_add_text(out, path->name);
+    buffer_add_bytes(out, path->element);
+}
+
+static bool has_path(const PathRewrite *r, Bytes path)
+{
+    WireReader reader = wire_reader(buffer_bytes(&r->paths));
+    for (WireField f; wire_next(&reader, &f);) {
+        if (bytes_equal(f.bytes, path))
+            return true;
+    }
+    return false;
+}
+
+/* `rest`: what the source's path says below the field that was matched. */
+static void add_path(PathRewrite *r, const TargetPath *target, Bytes rest)
+{
+    Buffer path = buffer_in(r->paths.arena);
+    write_path(&path, target);
+    if (rest.size) {
+        buffer_add_byte(&path, '.');
+        buffer_add_bytes(&path, rest);
+    }
+    r->found = true;
+    if (has_path(r, buffer_bytes(&path)))
+        return;
+    r->full |= r->n_paths++ >= PATH_REWRITE_MOST; /* each is looked for among the others */
+    wire_add_bytes(&r->paths, 1, buffer_bytes(&path));
+}
+
+/* ---- How paths and fields lie to each other ------------------------------------------------------ */
+
+/* One step of a path, "lines[2]" or `labels["a.b"]`, in its parts. */
+typedef struct PathPart {
+    Bytes name, element;
+} PathPart;
+
+static size_t element_end(Bytes path, size_t at)
+{
+    bool quoted = false;
+    for (; at < path.size && (quoted || path.data[at] != ']'); at++) {
+        if (path.data[at] == '\\')
+            at++;
+        else if (path.data[at] == '"')
+            quoted = !quoted;
+    }
+    return at + 1;
+}
+
+/* The step in front, taken off. False: there is none. */
+static bool take_step(const PathRewrite *r, Bytes *path, PathPart *step_out)
+{
+    Bytes rest = *path;
+    step_out->element = BYTES_NONE;
+    if (!r->in_errors)
+        return bytes_split(path, '.', &step_out->name);
+    if (!rest.size)
+        return false;
+    size_t end = 0;
+    while (end < rest.size && rest.data[end] != '.' && rest.data[end] != '[')
+        end++;
+    step_out->name = bytes_slice(rest, 0, end);
+    size_t after = end;
+    while (after < rest.size && rest.data[after] == '[')
+        after = element_end(rest, after);
+    step_out->element = bytes_slice(rest, end, after > end ? after - end : 0);
+    *path = bytes_slice(rest, after < rest.size && rest.data[after] == '.' ? after + 1 : after, SIZE_MAX);
+    return true;
+}
+
+static bool is_named(const PathRewrite *r, const FieldType *field, Bytes name)
+{
+    return bytes_are(name, field->name) || (r->in_errors && bytes_are(name, field->json_name));
+}
+
+typedef enum Match { MATCH_NONE, MATCH_ABOVE, MATCH_EXACT, MATCH_BELOW } Match;
+
+/* How the path lies to the field that is read: it names something above it, itself, or below. */
+static Match match_steps(const PathRewrite *r, const Expr *field, Bytes path, Bytes *element_out,
+                         Bytes *rest_out)
+{
+    PathPart step;
+    *rest_out = *element_out = BYTES_NONE;
+    for (uint32_t i = 0; i < field->n_steps; i++) {
+        if (!take_step(r, &path, &step))
+            return MATCH_ABOVE;
+        if (!is_named(r, field->steps[i], step.name))
+            return MATCH_NONE;
+        *element_out = step.element; /* only the last step may be a list */
+    }
+    *rest_out = path;
+    return path.data && path.size ? MATCH_BELOW : MATCH_EXACT;
+}
+
+/* ---- Through the mapping ------------------------------------------------------------------------- */
+
+static void rewrite_rules(PathRewrite *r, const Rule *rules, uint32_t n_rules, const TargetPath *outer,
+                          Bytes path);
+
+/* How what is read gets into the target. */
+typedef struct Reading {
+    const Mapping *inner; /* a message goes through this */
+    bool into_many;       /* the target is a list or map */
+    bool converted;       /* a converter lies between: what is inside has no counterpart of its own */
+} Reading;
+
+static void rewrite_field(PathRewrite *r, const Expr *field, const TargetPath *target, Reading how,
+                          Bytes path)
+{
+    Bytes rest, element;
+    Match match = match_steps(r, field, path, &element, &rest);
+    if (match == MATCH_NONE)
+        return;
+    TargetPath at = *target;
+    if (field->type.repeated && how.into_many)
+        at.element = element;
+    /* A mask cannot lead into a list; an error's path can, into one of its elements. */
+    bool leads_on = match == MATCH_BELOW && !how.converted && (!field->type.repeated || element.size);
+    if (leads_on && how.inner)
+        rewrite_rules(r, how.inner->rules, how.inner->n_rules, &at, rest);
+    else
+        add_path(r, &at, leads_on && field->type.message ? rest : BYTES_NONE);
+}
+
+static void rewrite_expr(PathRewrite *r, const Expr *expr, const TargetPath *target, Reading how,
+                         Bytes path)
+{
+    if (r->depth == MOST_DEPTH)
+        return;
+    r->depth++;
+    if (expr->kind == EXPR_FIELD)
+        rewrite_field(r, expr, target, how, path);
+    else if (expr->kind == EXPR_BUILD)
+        rewrite_rules(r, expr->rules, expr->n_rules, target, path);
+    else if (expr->kind == EXPR_MESSAGE)
+        rewrite_expr(r, expr->args[0], target, (Reading){expr->mapping, how.into_many, how.converted}, path);
+    how.converted |= expr->kind == EXPR_CONVERT;
+    for (uint32_t i = 0; (expr->kind > EXPR_BUILD || expr->kind == EXPR_CONVERT) && i < expr->n_args; i++)
+        rewrite_expr(r, expr->args[i], target, how, path);
+    r->depth--;
+}
+
+static void rewrite_rules(PathRewrite *r, const Rule *rules, uint32_t n_rules, const TargetPath *outer,
+                          Bytes path)
+{
+    for (uint32_t i = 0; i < n_rules; i++) {
+        TargetPath target = {outer, rules[i].target->name, BYTES_NONE};
+        rewrite_expr(r, rules[i].value, &target, (Reading){.into_many = rules[i].target->repeated}, path);
+    }
+}
+
+bool path_rewrite(PathRewrite *rewrite, const Mapping *mapping, Bytes path)
+{
+    rewrite->found = false;
+    rewrite_rules(rewrite, mapping->rules, mapping->n_rules, NULL, path);
+    return rewrite->found;
+}

@@ -1,0 +1,568 @@
+#include "adapters/prove/oracle_internal.h"
+
+/* The values that a path leads to; an expression's result. */
+typedef struct Found {
+    TreeValue *values;
+    uint32_t n;
+    bool list; /* of a repeated field */
+} Found;
+
+static Result cannot(Oracle *o, const FieldPath *path, const char *why)
+{
+    return FAIL_FIELD(o->arena, FAULT_CANNOT_CONVERT, path->text, "%s: %s", path->text, why);
+}
+
+/* ---- Paths
+ * -------------------------------------------------------------------------------------------------
+ */
+
+static Found get(Oracle *o, const Tree *tree, const FieldPath *path)
+{
+    for (uint32_t i = 0; i + 1 < path->n_steps; i++) {
+        TreeField *field = tree_field(tree, path->steps[i]);
+        if (!field->n)
+            return (Found){.list = path_field(path)->repeated};
+        tree = field->values[0].message;
+    }
+    TreeField *field = tree_field(tree, path_field(path));
+    Found found = {arena_array(o->arena, TreeValue, field->n + 1), field->n,
+                   path_field(path)->repeated};
+    for (uint32_t i = 0; i < field->n; i++)
+        found.values[i] = field->values[i];
+    return found;
+}
+
+static Tree *make_parents(Oracle *o, Tree *tree, const FieldPath *path)
+{
+    for (uint32_t i = 0; i + 1 < path->n_steps; i++) {
+        TreeField *field = tree_field(tree, path->steps[i]);
+        if (!field->n)
+            tree_put(o->arena, tree, path->steps[i],
+                     (TreeValue){.message = tree_new(o->arena, path->steps[i]->message)});
+        tree = field->values[0].message;
+    }
+    return tree;
+}
+
+static void put(Oracle *o, Tree *tree, const FieldPath *path, const Found *found)
+{
+    const FieldType *field = path_field(path);
+    bool stored = false;
+    for (uint32_t i = 0; i < found->n; i++)
+        stored |= !field_is_implicit(field) ||
+                  !literal_is_zero(&found->values[i].plain, value_type_of(field));
+    if (!stored)
+        return;
+    Tree *parent = make_parents(o, tree, path);
+    for (uint32_t i = 0; i < found->n; i++)
+        tree_put(o->arena, parent, field, found->values[i]);
+}
+
+/* ---- Values
+ * -------------------------------------------------------------------------------------------------
+ */
+
+static Found one(Oracle *o, TreeValue value)
+{
+    Found found = {arena_array(o->arena, TreeValue, 1), 1, false};
+    found.values[0] = value;
+    return found;
+}
+
+static bool implicit_zero(const FieldPath *path, const Found *found)
+{
+    return !found->n && field_is_implicit(path_field(path));
+}
+
+static Result convert_one(Oracle *o, const FieldChange *change, const TreeValue *from,
+                          TreeValue *to, bool *absent)
+{
+    *absent = false;
+    if (change->pair)
+        return oracle_pair(o, change->pair, from->message, &to->message);
+    if (change->convert[o->to])
+        return oracle_value(o, change->convert[o->to], from, to, absent);
+    *to = *from;
+    return OK;
+}
+
+/* A map's entry: the key stays, the value is converted; one that is not there is zero. */
+static Result convert_entry(Oracle *o, const FieldChange *change, const Tree *from,
+                            const MessageType *to_type, TreeValue *to)
+{
+    const FieldType *key = message_field_by_number(from->type, 1),
+                    *value = message_field_by_number(from->type, 2);
+    const FieldType *to_key = message_field_by_number(to_type, 1),
+                    *to_value = message_field_by_number(to_type, 2);
+    Tree *entry = tree_new(o->arena, to_type);
+    TreeValue before = {0}, after = {0};
+    bool absent = false;
+    if (tree_field(from, value)->n)
+        before = tree_field(from, value)->values[0];
+    else if (value->message)
+        before.message = tree_new(o->arena, value->message);
+    Result r = convert_one(o, change, &before, &after, &absent);
+    if (failed(r))
+        return r;
+    if (tree_field(from, key)->n)
+        tree_put(o->arena, entry, to_key, tree_field(from, key)->values[0]);
+    if (!absent)
+        tree_put(o->arena, entry, to_value, after);
+    tree_fill_entry(o->arena, entry);
+    to->message = entry;
+    return OK;
+}
+
+static Result convert_all(Oracle *o, const FieldChange *change, const FieldType *target,
+                          Found *found)
+{
+    uint32_t n = 0;
+    for (uint32_t i = 0; i < found->n; i++) {
+        TreeValue to = {0};
+        bool absent = false;
+        Result r = target->map && found->list
+                       ? convert_entry(o, change, found->values[i].message, target->message, &to)
+                       : convert_one(o, change, &found->values[i], &to, &absent);
+        if (failed(r))
+            return r;
+        if (!absent)
+            found->values[n++] = to;
+    }
+    found->n = n;
+    return OK;
+}
+
+/* An unset enum says zero, and zero may be another number there. */
+static void keep_zero(Oracle *o, const FieldChange *change, Found *found)
+{
+    const Converter *converter = change->convert[o->to];
+    const FieldPath *from = &change->ends[!o->to].paths[0];
+    if (!converter || !implicit_zero(from, found) ||
+        (converter->code != CONVERT_ENUM && converter->code != CONVERT_BOOL_ENUM))
+        return;
+    for (uint32_t i = 0; i < converter->n_entries; i++) {
+        if (converter->entries[i].from == 0 && converter->entries[i].to != 0)
+            *found = one(o, (TreeValue){.plain = {.i = converter->entries[i].to}});
+    }
+}
+
+static Result take_sentinel(Oracle *o, const ChangeEnd *from, Found *found)
+{
+    ValueType type = value_type_of(path_field(&from->paths[0]));
+    bool zero_counts =
+        from->zero_is_set || (from->has_sentinel && !literal_is_zero(&from->sentinel, type));
+    if (zero_counts && implicit_zero(&from->paths[0], found))
+        *found = one(o, (TreeValue){0});
+    if (from->has_sentinel && found->n &&
+        literal_equal(&found->values[0].plain, &from->sentinel, type))
+        found->n = 0;
+    return OK;
+}
+
+/* A kind that is unset is zero. */
+static bool when_holds(Oracle *o, const ChangeEnd *from, const Tree *tree)
+{
+    if (!from->when.n_steps)
+        return true;
+    Found found = get(o, tree, &from->when);
+    ValueType type = value_type_of(path_field(&from->when));
+    Literal zero = {0};
+    if (!found.n)
+        return literal_equal(&zero, &from->when_value, type);
+    return literal_equal(&found.values[0].plain, &from->when_value, type);
+}
+
+static Result plain_value(Oracle *o, const FieldChange *change, const Tree *tree, Found *found)
+{
+    const ChangeEnd *from = &change->ends[!o->to], *to = &change->ends[o->to];
+    const FieldType *target = path_field(&to->paths[0]);
+    *found = get(o, tree, &from->paths[0]);
+    Result r = take_sentinel(o, from, found);
+    if (failed(r))
+        return r;
+    if (found->list && !target->repeated && found->n > 1) {
+        if (change->more == DROP_LOUD)
+            return cannot(o, &from->paths[0], "more than one");
+        found->n = 1;
+    }
+    found->list &= target->repeated;
+    r = convert_all(o, change, target, found);
+    if (failed(r))
+        return r;
+    keep_zero(o, change, found);
+    if (to->has_sentinel && !found->n)
+        *found = one(o, (TreeValue){.plain = to->sentinel});
+    if (!when_holds(o, from, tree))
+        found->n = 0;
+    return OK;
+}
+
+/* ---- Templates, selections, money ------------------------------------------------------------ */
+
+static bool match_template(const Template *template, Bytes text, Bytes *parts)
+{
+    if (!bytes_equal(bytes_slice(text, 0, template->literals[0].size), template->literals[0]))
+        return false;
+    text = bytes_slice(text, template->literals[0].size, text.size);
+    for (uint32_t i = 0; i < template->n_names; i++) {
+        Bytes behind = template->literals[i + 1];
+        size_t end = 0;
+        if (i + 1 == template->n_names) {
+            if (text.size < behind.size)
+                return false;
+            end = text.size - behind.size;
+            if (!bytes_equal(bytes_slice(text, end, behind.size), behind))
+                return false;
+        } else {
+            while (end < text.size && !bytes_equal(bytes_slice(text, end, behind.size), behind))
+                end++;
+            if (end == text.size)
+                return false;
+        }
+        parts[i] = bytes_slice(text, 0, end);
+        text = bytes_slice(text, end + behind.size, text.size);
+    }
+    return true;
+}
+
+/* The variables of the source, by the names of `template`. */
+static Result variables(Oracle *o, const FieldChange *change, const Tree *tree,
+                        const Template *names, Bytes *parts, uint32_t *n_found)
+{
+    const ChangeEnd *from = &change->ends[!o->to];
+    *n_found = 0;
+    if (!from->template) {
+        for (uint32_t i = 0; i < from->n_paths; i++) {
+            Found found = get(o, tree, &from->paths[i]);
+            if (found.n) {
+                parts[i] = found.values[0].plain.bytes;
+                ++*n_found;
+            }
+        }
+        return OK;
+    }
+    Found found = get(o, tree, &from->paths[0]);
+    if (!found.n)
+        return OK;
+    Bytes *own = arena_array(o->arena, Bytes, from->template->n_names);
+    if (!match_template(from->template, found.values[0].plain.bytes, own))
+        return cannot(o, &from->paths[0], "it does not match its template");
+    for (uint32_t i = 0; i < names->n_names; i++) {
+        for (uint32_t k = 0; k < from->template->n_names; k++) {
+            if (names == from->template ? i == k
+                                        : bytes_equal(names->names[i], from->template->names[k]))
+                parts[i] = own[k];
+        }
+    }
+    *n_found = names->n_names;
+    return OK;
+}
+
+static Result template_value(Oracle *o, const FieldChange *change, uint32_t which, const Tree *tree,
+                             Found *found)
+{
+    const ChangeEnd *from = &change->ends[!o->to], *to = &change->ends[o->to];
+    const Template *names = to->template ? to->template : from->template;
+    Bytes *parts = arena_array(o->arena, Bytes, names->n_names);
+    uint32_t n_found;
+    *found = (Found){0};
+    Result r = variables(o, change, tree, names, parts, &n_found);
+    if (failed(r) || !n_found)
+        return r;
+    if (n_found < names->n_names)
+        return cannot(o, &to->paths[0], "only a part of its template is there");
+    if (!to->template) {
+        *found = one(o, (TreeValue){.plain = {.bytes = parts[which]}});
+        return OK;
+    }
+    Buffer text = buffer_in(o->arena);
+    for (uint32_t i = 0; i < names->n_names; i++) {
+        buffer_add_bytes(&text, names->literals[i]);
+        buffer_add_bytes(&text, parts[i]);
+    }
+    buffer_add_bytes(&text, names->literals[names->n_names]);
+    *found = one(o, (TreeValue){.plain = {.bytes = buffer_bytes(&text)}});
+    return OK;
+}
+
+static Found selected(Oracle *o, const FieldChange *change, const Tree *tree)
+{
+    for (uint32_t i = 0; i < change->select->n; i++) {
+        if (get(o, tree, &change->select->paths[i]).n)
+            return one(o, (TreeValue){.plain = change->select->values[i]});
+    }
+    return (Found){0};
+}
+
+/* The currency beside an amount goes into the money, and back. */
+static Result currencies(Oracle *o, const FieldChange *change, const Tree *tree, Tree *out)
+{
+    const Converter *converter = change->convert[o->to];
+    const ChangeEnd *from = &change->ends[!o->to], *to = &change->ends[o->to];
+    if (!converter || !converter->currency)
+        return OK;
+    if (converter->code == CONVERT_AMOUNT_MONEY) {
+        TreeField *money =
+            tree_field(make_parents(o, out, &to->paths[0]), path_field(&to->paths[0]));
+        Found code = from->currency.n_steps ? get(o, tree, &from->currency) : (Found){0};
+        if (change->currency)
+            code = one(o, (TreeValue){.plain = {.bytes = bytes_of(change->currency)}});
+        if (money->n && code.n)
+            tree_put(o->arena, money->values[0].message, converter->currency, code.values[0]);
+        return OK;
+    }
+    Found money = get(o, tree, &from->paths[0]);
+    if (!money.n)
+        return OK;
+    TreeField *code = tree_field(money.values[0].message, converter->currency);
+    if (!code->n)
+        return OK;
+    if (change->currency && !bytes_are(code->values[0].plain.bytes, change->currency))
+        return cannot(o, &from->paths[0], "another currency");
+    Found text = one(o, code->values[0]);
+    if (to->currency.n_steps)
+        put(o, out, &to->currency, &text);
+    return OK;
+}
+
+/* ---- Made-up values -------------------------------------------------------------------------- */
+
+/* Constants only: what change_value makes. */
+static Result constant(Oracle *o, const Expr *expr, TreeValue *value)
+{
+    bool absent;
+    TreeValue inner;
+    if (expr->kind == EXPR_CONST) {
+        value->plain = *expr->constants;
+        return OK;
+    }
+    if (expr->kind == EXPR_WRAP)
+        return constant(o, expr->args[0], value);
+    if (expr->kind == EXPR_CONVERT) {
+        Result r = constant(o, expr->args[0], &inner);
+        return failed(r) ? r : oracle_value(o, expr->converter, &inner, value, &absent);
+    }
+    value->message = tree_new(o->arena, expr->type.message);
+    for (uint32_t i = 0; i < expr->n_rules; i++) {
+        Result r = constant(o, expr->rules[i].value, &inner);
+        if (failed(r))
+            return r;
+        tree_put(o->arena, value->message, expr->rules[i].target, inner);
+    }
+    return OK;
+}
+
+static Result without_value(Oracle *o, const FieldChange *change, const FieldPath *path,
+                            Found *found)
+{
+    const ChangeEnd *to = &change->ends[o->to];
+    TreeValue value = {0};
+    if (found->n)
+        return OK;
+    if (to->missing == MISSING_LOUD)
+        return FAIL_FIELD(o->arena, FAULT_FIELD_REQUIRED, path->text, "%s is required", path->text);
+    if (to->missing != MISSING_VALUE)
+        return OK;
+    Result r = constant(o, to->value, &value);
+    *found = one(o, value);
+    return r;
+}
+
+/* ---- One change
+ * ---------------------------------------------------------------------------------------------------
+ */
+
+static bool is_under(Oracle *o, const FieldChange *change, const Tree *tree)
+{
+    const FieldPath *under = &change->ends[!o->to].under;
+    return !under->n_steps || get(o, tree, under).n;
+}
+
+static Result check_dropped(Oracle *o, const FieldChange *change, const Tree *tree)
+{
+    const ChangeEnd *from = &change->ends[!o->to];
+    if (!from->n_paths || change->ends[o->to].n_paths || change->select || from->drop != DROP_LOUD)
+        return OK;
+    Found found = get(o, tree, &from->paths[0]);
+    ValueType type = value_type_of(path_field(&from->paths[0]));
+    if (!found.n ||
+        (from->has_ignored && literal_equal(&found.values[0].plain, &from->ignored, type)))
+        return OK;
+    return cannot(o, &from->paths[0], "it has no counterpart");
+}
+
+/* Has an alternative of the same target given a value? */
+static bool is_fed(const FieldChange *change, const FieldChange *first, const bool *gave, int to)
+{
+    for (const FieldChange *other = first; other < change; other++) {
+        if (gave[other - first] && other->ends[to].n_paths &&
+            path_equal(&other->ends[to].paths[0], &change->ends[to].paths[0]))
+            return true;
+    }
+    return false;
+}
+
+static Result change_value_of(Oracle *o, const FieldChange *change, uint32_t which,
+                              const Tree *tree, Found *found)
+{
+    const ChangeEnd *from = &change->ends[!o->to], *to = &change->ends[o->to];
+    *found = (Found){0};
+    if (change->select)
+        *found = selected(o, change, tree);
+    else if (from->template || to->template)
+        return template_value(o, change, which, tree, found);
+    else if (from->n_paths)
+        return plain_value(o, change, tree, found);
+    return OK;
+}
+
+/* The oneof that a path goes through beside another, if it does: they part at two of its members.
+ */
+static const OneofType *parting_oneof(const FieldPath *a, const FieldPath *b)
+{
+    for (uint32_t i = 0; i < a->n_steps && i < b->n_steps; i++) {
+        if (a->steps[i] != b->steps[i])
+            return a->steps[i]->oneof == b->steps[i]->oneof ? a->steps[i]->oneof : NULL;
+    }
+    return NULL;
+}
+
+/* Is another field of the same oneof given? Then this one is not made up beside it. */
+static bool another_is_given(Oracle *o, const MessagePair *pair, const FieldChange *change,
+                             const Tree *tree)
+{
+    for (uint32_t i = 0; i < pair->n_changes; i++) {
+        const FieldChange *other = &pair->changes[i];
+        Found found;
+        if (other == change || !other->ends[o->to].n_paths || !other->ends[!o->to].n_paths ||
+            !parting_oneof(&change->ends[o->to].paths[0], &other->ends[o->to].paths[0]) ||
+            !is_under(o, other, tree))
+            continue;
+        Result r = change_value_of(o, other, 0, tree, &found);
+        if (!failed(r) && found.n)
+            return true;
+    }
+    return false;
+}
+
+/* Has the source a value for it, not only the list? */
+static bool gave_by_itself(Oracle *o, const FieldChange *change, const Tree *tree)
+{
+    const ChangeEnd *from = &change->ends[!o->to];
+    return change->select || from->n_paths > 1 || from->when.n_steps || (from->n_paths && get(o, tree, &from->paths[0]).n);
+}
+
+static Result apply(Oracle *o, const MessagePair *pair, const FieldChange *change, const FieldChange *first, bool *gave,
+                    const Tree *tree, Tree *out)
+{
+    const ChangeEnd *to = &change->ends[o->to];
+    Result r = check_dropped(o, change, tree);
+    for (uint32_t k = 0; !failed(r) && k < to->n_paths; k++) {
+        Found found;
+        if (!is_under(o, change, tree))
+            continue;
+        r = change_value_of(o, change, k, tree, &found);
+        bool was_there = gave_by_itself(o, change, tree);
+        if (!failed(r) && !was_there && another_is_given(o, pair, change, tree))
+            continue;
+        if (!failed(r))
+            r = without_value(o, change, &to->paths[k], &found);
+        if (failed(r) || !found.n)
+            continue;
+        if (!is_fed(change, first, gave, o->to))
+            put(o, out, &to->paths[k], &found);
+        gave[change - first] = true;
+    }
+    return failed(r) || !to->n_paths || !change->ends[!o->to].n_paths
+               ? r
+               : currencies(o, change, tree, out);
+}
+
+/* ---- What may not be there together ---------------------------------------------------------- */
+
+/* A value that goes nowhere because no alternative's condition holds. */
+static Result check_alternatives(Oracle *o, const MessagePair *pair, const FieldChange *change,
+                                 const Tree *tree)
+{
+    const ChangeEnd *from = &change->ends[!o->to];
+    if (!from->when.n_steps || !get(o, tree, &from->paths[0]).n)
+        return OK;
+    for (uint32_t i = 0; i < pair->n_changes; i++) {
+        const ChangeEnd *e = &pair->changes[i].ends[!o->to];
+        if (e->when.n_steps && path_equal(&e->paths[0], &from->paths[0]) && when_holds(o, e, tree))
+            return OK;
+    }
+    return cannot(o, &from->paths[0], "no alternative takes it");
+}
+
+static Result check_oneof(Oracle *o, const MessagePair *pair, uint32_t at, const Tree *tree)
+{
+    const ChangeEnd *to = &pair->changes[at].ends[o->to], *from = &pair->changes[at].ends[!o->to];
+    if (!to->n_paths || !from->n_paths || from->when.n_steps || !get(o, tree, &from->paths[0]).n)
+        return OK;
+    for (uint32_t i = 0; i < at; i++) {
+        const ChangeEnd *other_to = &pair->changes[i].ends[o->to];
+        const ChangeEnd *other = &pair->changes[i].ends[!o->to];
+        if (other_to->n_paths && other->n_paths &&
+            parting_oneof(&to->paths[0], &other_to->paths[0]) && get(o, tree, &other->paths[0]).n)
+            return cannot(o, &from->paths[0], "another of the same oneof is there");
+    }
+    return OK;
+}
+
+/* ---- One message
+ * ---------------------------------------------------------------------------------------------------
+ */
+
+Result oracle_pair(Oracle *o, const MessagePair *pair, const Tree *from, Tree **to_out)
+{
+    Tree *out = tree_new(o->arena, pair->ends[o->to]);
+    bool *gave = arena_array(o->arena, bool, pair->n_changes + 1);
+    Result r = OK;
+    *to_out = out;
+    for (uint32_t i = 0; i < pair->n_expanded; i++) {
+        const FieldPath *target = &pair->expanded[i][o->to];
+        Found whole = get(o, from, &pair->expanded[i][!o->to]);
+        Found empty =
+            one(o, (TreeValue){.message = tree_new(o->arena, path_field(target)->message)});
+        if (whole.n && !get(o, out, target).n)
+            put(o, out, target, &empty);
+    }
+    for (uint32_t i = 0; !failed(r) && i < pair->n_changes; i++) {
+        r = check_alternatives(o, pair, &pair->changes[i], from);
+        if (!failed(r))
+            r = check_oneof(o, pair, i, from);
+        if (!failed(r))
+            r = apply(o, pair, &pair->changes[i], pair->changes, gave, from, out);
+    }
+    return r;
+}
+
+const MessagePair *oracle_find_pair(const Oracle *o, const MessageType *from)
+{
+    for (uint32_t i = 0; i < o->list->n_pairs; i++) {
+        const MessagePair *pair = o->list->pairs[i];
+        if (pair->canonical && pair->checked && !pair->bad && pair->ends[!o->to] == from)
+            return pair;
+    }
+    return NULL;
+}
+
+Result oracle_convert(Arena *arena, const ChangeList *const *lists, uint32_t n_lists, bool upwards,
+                      const Tree *from, Tree **to_out)
+{
+    Tree *tree = NULL;
+    *to_out = NULL;
+    for (uint32_t i = 0; i < n_lists; i++) {
+        Oracle o = {arena, chain_list(lists, n_lists, upwards, i), upwards ? NEW : OLD};
+        const MessagePair *pair = oracle_find_pair(&o, tree ? tree->type : from->type);
+        if (!pair)
+            return FAIL(arena, FAULT_CANNOT_CONVERT, "%s has no counterpart",
+                        (tree ? tree->type : from->type)->full_name);
+        Result r = oracle_pair(&o, pair, tree ? tree : from, &tree);
+        if (failed(r))
+            return r;
+    }
+    *to_out = tree;
+    return OK;
+}

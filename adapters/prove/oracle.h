@@ -1,0 +1,21 @@
+/*
+ * The oracle: change lists applied as they read, one list after another, change by change, to
+ * messages in pieces.
+ *
+ * Slow and obvious, and no part of it is shared with compositions and plans, so that they can be
+ * checked against it: `passerelle prove`, tests and the fuzz target do. One thread.
+ */
+#ifndef ADAPTERS_ORACLE_H
+#define ADAPTERS_ORACLE_H
+
+#include "adapters/changes/changes.h"
+#include "adapters/prove/tree.h"
+
+/*
+ * Gives a message of the chain's first version as its last's. The message's type has a counterpart
+ * all along. Faults: CANNOT_CONVERT and FIELD_REQUIRED, as a plan would.
+ */
+MUST_USE Result oracle_convert(Arena *arena, const ChangeList *const *lists, uint32_t n_lists,
+                               bool upwards, const Tree *from, Tree **to_out);
+
+#endif

@@ -1,0 +1,25 @@
+#ifndef ADAPTERS_ORACLE_INTERNAL_H
+#define ADAPTERS_ORACLE_INTERNAL_H
+
+#include "adapters/changes/change_list.h"
+#include "adapters/prove/oracle.h"
+
+/* One list in one direction, at work. */
+typedef struct Oracle {
+    Arena *arena;
+    const ChangeList *list;
+    int to; /* the end that it goes to */
+} Oracle;
+
+/* oracle.c */
+MUST_USE Result oracle_pair(Oracle *o, const MessagePair *pair, const Tree *from, Tree **to_out);
+const MessagePair *oracle_find_pair(const Oracle *o, const MessageType *from);
+
+/* oracle_any.c: one google.protobuf.Any as another. */
+MUST_USE Result oracle_any(Oracle *o, const Tree *from, Tree *to);
+
+/* oracle_convert.c: one value by a converter. *absent_out: nothing comes out. */
+MUST_USE Result oracle_value(Oracle *o, const Converter *converter, const TreeValue *from,
+                             TreeValue *to_out, bool *absent_out);
+
+#endif

@@ -1,0 +1,261 @@
+#include "adapters/prove/prove.h"
+
+#include "adapters/prove/oracle.h"
+#include "adapters/program/plan.h"
+#include "adapters/prove/tree_random.h"
+#include "adapters/prove/tree_scatter.h"
+
+enum { SHRINK_TRIES = 3000, PROGRESS_EVERY = 1000 };
+
+/* One type in one direction. */
+typedef struct Case {
+    const Mapping *mapping;
+    const Plan *wire;      /* protobuf to protobuf */
+    const Plan *to_json;   /* protobuf to the target's JSON */
+    const Plan *from_json; /* which is read back as the target */
+} Case;
+
+/* All types in one direction. */
+typedef struct Direction {
+    const MappingSet *set;
+    const char *name; /* "v1 to v3" */
+    TreeHints hints;
+    Case *cases;
+    uint32_t n_cases;
+} Direction;
+
+typedef struct Proof {
+    const ChangeList *const *lists;
+    uint32_t n_lists;
+    Direction directions[2]; /* downwards, upwards */
+    bool upwards;
+    const ProveOptions *options;
+    ProveOutcome *outcome;
+    const Case *now;
+    bool json;     /* this message goes by way of JSON */
+    uint64_t form; /* on the wire it is scattered, by this seed; 0: it is not */
+} Proof;
+
+/* What became of a message: a tree, or the text of an error. */
+typedef struct Verdict {
+    Tree *tree;
+    const char *error;
+} Verdict;
+
+static Verdict refused(Arena *arena, Result r)
+{
+    return (Verdict){NULL, error_text(arena, r)};
+}
+
+static Verdict verdict_of(Arena *arena, const MessageType *type, Bytes wire)
+{
+    Verdict v = {0};
+    Result r = tree_parse(arena, type, wire, &v.tree);
+    return failed(r) ? refused(arena, r) : v;
+}
+
+static Result run(Arena *arena, const Plan *plan, Bytes from, Bytes *to_out)
+{
+    Buffer out = buffer_in(arena);
+    PlanInput input = {.bytes = from};
+    PlanRun report = {0};
+    Result r = plan_run(plan, &input, arena, &out, &report);
+    *to_out = buffer_bytes(&out);
+    return r;
+}
+
+static void write_form(const Tree *tree, uint64_t form, Buffer *wire)
+{
+    Random random;
+    random_seed_fixed(&random, form);
+    if (form)
+        tree_scatter(tree, &random, wire);
+    else
+        tree_write(tree, wire);
+}
+
+static Verdict by_plan(const Proof *p, Arena *arena, const Tree *tree)
+{
+    Buffer wire = buffer_in(arena);
+    Bytes out, json;
+    write_form(tree, p->form, &wire);
+    Result r = run(arena, p->now->wire, buffer_bytes(&wire), &out);
+    if (!failed(r) && p->json) {
+        r = run(arena, p->now->to_json, buffer_bytes(&wire), &json);
+        if (!failed(r))
+            r = run(arena, p->now->from_json, json, &out);
+    }
+    return failed(r) ? refused(arena, r) : verdict_of(arena, p->now->mapping->to, out);
+}
+
+static Verdict by_oracle(const Proof *p, Arena *arena, const Tree *tree)
+{
+    Verdict v = {0};
+    Result r = oracle_convert(arena, p->lists, p->n_lists, p->upwards, tree, &v.tree);
+    return failed(r) ? refused(arena, r) : v;
+}
+
+static bool agree(const Verdict *a, const Verdict *b)
+{
+    return !a->tree == !b->tree && (!a->tree || tree_equal(a->tree, b->tree));
+}
+
+static bool disagree(void *owner, const Tree *tree)
+{
+    const Proof *p = owner;
+    Arena *arena = arena_new(ARENA_UNLIMITED);
+    Verdict plan = by_plan(p, arena, tree), oracle = by_oracle(p, arena, tree);
+    bool different = !agree(&plan, &oracle);
+    arena_free(arena);
+    return different;
+}
+
+static void tell_verdict(Buffer *out, const char *who, const Verdict *verdict)
+{
+    buffer_printf(out, "  %s: ", who);
+    if (verdict->tree)
+        tree_print(verdict->tree, out);
+    else
+        buffer_add_text(out, verdict->error);
+    buffer_add_byte(out, '\n');
+}
+
+static void tell(const Proof *p, Arena *arena, Tree *tree)
+{
+    Buffer *out = &(Buffer){.arena = arena};
+    tree_shrink(tree, disagree, (void *)(uintptr_t)p, SHRINK_TRIES);
+    Verdict plan = by_plan(p, arena, tree), oracle = by_oracle(p, arena, tree);
+    buffer_printf(out, "%s to %s%s\n  message: ", p->now->mapping->from->full_name,
+                  p->now->mapping->to->full_name, p->json ? " by way of JSON" : "");
+    tree_print(tree, out);
+    buffer_add_byte(out, '\n');
+    tell_verdict(out, "plan", &plan);
+    tell_verdict(out, "oracle", &oracle);
+    p->outcome->counter_example = buffer_bytes(out);
+    p->outcome->disproved = true;
+}
+
+static Verdict hold_against(const Proof *p, Arena *keep, Arena *arena, Tree *tree)
+{
+    Verdict plan = by_plan(p, arena, tree), oracle = by_oracle(p, arena, tree);
+    p->outcome->n_run++;
+    if (!agree(&plan, &oracle))
+        tell(p, keep, tree);
+    else if (plan.tree)
+        p->outcome->n_converted++;
+    else
+        p->outcome->n_refused++;
+    return plan;
+}
+
+static const Case *find_case(const Direction *direction, const MessageType *from)
+{
+    for (uint32_t i = 0; i < direction->n_cases; i++) {
+        if (direction->cases[i].mapping->from == from)
+            return &direction->cases[i];
+    }
+    return NULL;
+}
+
+/* There, and what came out of it back again. */
+static void prove_one(Proof *p, Arena *keep, Random *random, const Case *first)
+{
+    Arena *arena = arena_new(ARENA_UNLIMITED);
+    Tree *tree = tree_random(arena, random, &p->directions[p->upwards].hints, first->mapping->from);
+    p->now = first;
+    p->json = p->options->json && random_below(random, 4) == 0;
+    p->form = random_below(random, 2) && !p->directions[0].hints.serialized ? random_next(random) : 0;
+    Verdict there = hold_against(p, keep, arena, tree);
+    p->upwards = !p->upwards;
+    p->now = find_case(&p->directions[p->upwards], first->mapping->to);
+    if (there.tree && p->now && !p->outcome->disproved)
+        hold_against(p, keep, arena, there.tree);
+    p->upwards = !p->upwards;
+    arena_free(arena);
+}
+
+/* ---- One direction --------------------------------------------------------------------------- */
+
+static Result compile(Arena *arena, const Mapping *mapping, Codec from, Codec to,
+                      const MappingSet *types, const Plan **plan_out)
+{
+    PlanOptions options = {.from = from, .to = to, .unknown = UNKNOWN_COUNT, .types = types};
+    return plan_compile(arena, mapping, &options, plan_out);
+}
+
+static Result make_case(Arena *arena, const MappingSet *set, const MappingSet *identity,
+                        const Mapping *mapping, Case *made)
+{
+    *made = (Case){.mapping = mapping};
+    Result r = compile(arena, mapping, CODEC_PROTO, CODEC_PROTO, set, &made->wire);
+    if (!failed(r))
+        r = compile(arena, mapping, CODEC_PROTO, CODEC_JSON, set, &made->to_json);
+    if (!failed(r))
+        r = compile(arena, mapping_set_find(identity, mapping->to), CODEC_JSON, CODEC_PROTO,
+                    identity, &made->from_json);
+    return failed(r) ? FAIL_OVER(arena, r, FAULT_BAD_CHANGES, "compiling the plan of %s",
+                                 mapping->from->full_name)
+                     : OK;
+}
+
+static Result make_cases(Arena *arena, const MappingSet *set, Case **cases_out, uint32_t *n_out)
+{
+    const MappingSet *identity;
+    *cases_out = arena_array(arena, Case, set->n_mappings + 1);
+    *n_out = 0;
+    Result r = mapping_set_identity(arena, set->to, &identity);
+    for (uint32_t i = 0; !failed(r) && i < set->n_mappings; i++) {
+        const Mapping *mapping = set->mappings[i];
+        bool own = mapping->from->schema == set->from && mapping_set_find(set, mapping->from) == mapping;
+        if (!own || mapping->from->map_entry)
+            continue;
+        r = make_case(arena, set, identity, mapping, &(*cases_out)[*n_out]);
+        ++*n_out;
+    }
+    return r;
+}
+
+static Result prepare(Arena *arena, const Proof *p, bool upwards, Direction *made)
+{
+    Problems problems = problems_in(arena);
+    *made = (Direction){0};
+    Result r = changes_compose(arena, p->lists, p->n_lists, upwards, &problems, &made->set);
+    if (failed(r))
+        return r;
+    if (!made->set)
+        return FAIL(arena, FAULT_BAD_CHANGES, "composing the chain: %s", problems.items[0].reason);
+    made->name = arena_printf(arena, "%s to %s", made->set->from_version, made->set->to_version);
+    tree_hints(arena, made->set, &made->hints);
+    return make_cases(arena, made->set, &made->cases, &made->n_cases);
+}
+
+static void prove_direction(Proof *p, Arena *arena)
+{
+    const Direction *direction = &p->directions[p->upwards];
+    Random random;
+    random_seed_fixed(&random, p->options->seed + p->upwards);
+    for (uint64_t i = 0; i < p->options->n_messages && !p->outcome->disproved; i++) {
+        if (!direction->n_cases)
+            return;
+        prove_one(p, arena, &random, &direction->cases[i % direction->n_cases]);
+        if (p->options->on_progress && i % PROGRESS_EVERY == 0)
+            p->options->on_progress(p->options->owner, direction->name, i, p->options->n_messages);
+    }
+}
+
+Result prove_chain(Arena *arena, const ChangeList *const *lists, uint32_t n_lists,
+                   const ProveOptions *options, ProveOutcome *outcome_out)
+{
+    *outcome_out = (ProveOutcome){0};
+    Proof proof = {.lists = lists, .n_lists = n_lists, .options = options, .outcome = outcome_out};
+    for (int upwards = 0; upwards < 2; upwards++) {
+        Result r = prepare(arena, &proof, upwards, &proof.directions[upwards]);
+        if (failed(r))
+            return r;
+    }
+    for (int upwards = 1; upwards >= 0 && !outcome_out->disproved; upwards--) {
+        proof.upwards = upwards;
+        prove_direction(&proof, arena);
+    }
+    return OK;
+}

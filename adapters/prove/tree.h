@@ -1,0 +1,55 @@
+/*
+ * Tree: a protobuf message as plain values, for those who have time: the oracle, its random
+ * messages, tests.
+ *
+ * Reads and writes the wire format by the schema and nothing else. Fields without presence never
+ * hold zero; a map is a list of entries. Unknown fields are left out. Lives in an arena; one
+ * thread.
+ */
+#ifndef ADAPTERS_TREE_H
+#define ADAPTERS_TREE_H
+
+#include "adapters/mapping/mapping.h"
+#include "adapters/schema/wire.h"
+#include "base/arena.h"
+
+typedef struct Tree Tree;
+
+typedef struct TreeValue {
+    Literal plain;
+    Tree *message; /* MESSAGE and GROUP */
+} TreeValue;
+
+typedef struct TreeField {
+    TreeValue *values;
+    uint32_t n, capacity;
+} TreeField;
+
+struct Tree {
+    const MessageType *type;
+    TreeField *fields; /* by FieldType.index */
+};
+
+Tree *tree_new(Arena *arena, const MessageType *type);
+MUST_USE Result tree_parse(Arena *arena, const MessageType *type, Bytes wire, Tree **tree_out);
+void tree_write(const Tree *tree, Buffer *out);
+
+/* What is behind a tag, of a value that is no message; and the tag's type. */
+void tree_write_plain(Buffer *out, FieldKind kind, const Literal *value);
+WireType tree_wire_type(FieldKind kind);
+
+TreeField *tree_field(const Tree *tree, const FieldType *field);
+
+/* Sets or adds; a single field's value is replaced, its oneof's others are cleared, a zero that
+   means unset is not kept. */
+void tree_put(Arena *arena, Tree *tree, const FieldType *field, TreeValue value);
+
+/* A map's entry without a key or a value has the zero one. */
+void tree_fill_entry(Arena *arena, Tree *entry);
+
+bool tree_equal(const Tree *a, const Tree *b); /* maps in any order; an Any by what is in it */
+
+/* "{id: "a" lines: {sku: "b"}}", for people. */
+void tree_print(const Tree *tree, Buffer *out);
+
+#endif

@@ -1,0 +1,509 @@
+#include "adapters/prove/tree_random.h"
+
+#include "adapters/mapping/expr.h"
+
+enum { DEPTH = 4, MOST_ELEMENTS = 3 };
+
+/* ---- Hints ----------------------------------------------------------------------------------- */
+
+static TreeHint *hint_of(TreeHints *hints, const FieldType *field)
+{
+    Bytes key = bytes(&field, sizeof field);
+    TreeHint *hint = table_get(&hints->by_field, key);
+    if (!hint) {
+        hint = arena_make(hints->arena, TreeHint);
+        table_put(&hints->by_field, bytes_copy(hints->arena, key), hint);
+    }
+    return hint;
+}
+
+static const FieldType *source_field(const Expr *expr)
+{
+    const Expr *source = expr_source(expr);
+    return source ? source->steps[source->n_steps - 1] : NULL;
+}
+
+static void hint_expr(TreeHints *hints, const Expr *expr)
+{
+    const FieldType *field = source_field(expr);
+    if (expr->kind == EXPR_CONVERT && expr->converter->code == CONVERT_SERIALIZED)
+        hints->serialized = true;
+    if (field && expr->kind == EXPR_CONVERT && expr->args[0]->kind == EXPR_FIELD) {
+        hint_of(hints, field)->reader = expr->converter;
+        if (expr->converter->code == CONVERT_FIELD_MASK)
+            hint_of(hints, field)->about = expr->converter->mapping;
+    }
+    if (field && expr->kind == EXPR_REQUIRE) {
+        const Expr *source = expr_source(expr);
+        for (uint32_t i = 0; i < source->n_steps; i++)
+            hint_of(hints, source->steps[i])->needed = true;
+    }
+    if (field && expr->kind == EXPR_FIRST && expr->loud)
+        hint_of(hints, field)->one = true;
+    if (expr->kind == EXPR_CONVERT && expr->converter->code == CONVERT_TEMPLATE) {
+        for (uint32_t i = 0; i < expr->n_args; i++) {
+            if (source_field(expr->args[i]))
+                hint_of(hints, source_field(expr->args[i]))->needed = true;
+        }
+    }
+    for (uint32_t i = 0; i < expr->n_args; i++)
+        hint_expr(hints, expr->args[i]);
+    for (uint32_t i = 0; i < expr->n_rules; i++)
+        hint_expr(hints, expr->rules[i].value);
+}
+
+static void hint_guard(TreeHints *hints, const Guard *guard)
+{
+    const FieldType *field = source_field(guard->source);
+    hint_expr(hints, guard->source);
+    if (!field || !guard->loud || guard->source->kind == EXPR_WHEN)
+        return;
+    TreeHint *hint = hint_of(hints, field);
+    hint->refused = true;
+    hint->has_value = guard->has_ignored && guard->source->kind == EXPR_FIELD;
+    hint->value = guard->ignored;
+}
+
+void tree_hints(Arena *arena, const MappingSet *set, TreeHints *hints_out)
+{
+    *hints_out = (TreeHints){
+        .arena = arena, .by_field = table_in(arena), .visited = table_in(arena), .set = set};
+    for (uint32_t i = 0; i < set->n_mappings; i++) {
+        const Mapping *mapping = set->mappings[i];
+        for (uint32_t k = 0; k < mapping->n_rules; k++)
+            hint_expr(hints_out, mapping->rules[k].value);
+        for (uint32_t k = 0; k < mapping->n_guards; k++)
+            hint_guard(hints_out, &mapping->guards[k]);
+    }
+}
+
+/* ---- Values ---------------------------------------------------------------------------------- */
+
+typedef struct Maker {
+    Arena *arena;
+    Random *random;
+    const TreeHints *hints;
+} Maker;
+
+static bool chance(Maker *m, unsigned percent)
+{
+    return random_below(m->random, 100) < percent;
+}
+
+static uint64_t below(Maker *m, uint64_t end)
+{
+    return random_below(m->random, end);
+}
+
+static Bytes random_text(Maker *m)
+{
+    static const char *const texts[] = {"",
+                                        "a",
+                                        "b-1",
+                                        "projects/p/topics/t",
+                                        "\xc3\xa9t\xc3\xa9",
+                                        "0",
+                                        "some longer text",
+                                        "x/y",
+                                        "\xf0\x9f\x9a\xa2",
+                                        "true",
+                                        "42"};
+    return bytes_of(texts[below(m, sizeof texts / sizeof *texts)]);
+}
+
+static Bytes random_bytes(Maker *m)
+{
+    size_t size = below(m, 6);
+    uint8_t *data = arena_alloc(m->arena, size + 1);
+    for (size_t i = 0; i < size; i++)
+        data[i] = (uint8_t)(chance(m, 70) ? 'a' + below(m, 26) : below(m, 256));
+    return bytes(data, size);
+}
+
+static Literal random_integer(Maker *m, FieldKind kind)
+{
+    bool wide = kind == KIND_INT64 || kind == KIND_UINT64 || kind == KIND_FIXED64 ||
+                kind == KIND_SFIXED64 || kind == KIND_SINT64;
+    uint64_t raw = chance(m, 70) ? below(m, 200) : random_next(m->random) >> below(m, 64);
+    if (chance(m, 5))
+        raw = UINT64_MAX >> below(m, 40);
+    if (kind_is_unsigned(kind))
+        return (Literal){.u = wide ? raw : (uint32_t)raw};
+    int64_t value = chance(m, 25) ? -(int64_t)(raw >> 1) : (int64_t)(raw >> 1);
+    return (Literal){.i = wide ? value : (int32_t)value};
+}
+
+static Literal random_enum(Maker *m, const EnumType *type)
+{
+    if (!type->closed && chance(m, 3))
+        return (Literal){.i = (int64_t)below(m, 1000)};
+    return (Literal){.i = type->values[below(m, type->n_values)].number};
+}
+
+static Literal random_double(Maker *m, FieldKind kind)
+{
+    double value = (double)(int64_t)below(m, 2000) - 500;
+    if (chance(m, 40))
+        value /= 8;
+    if (chance(m, 10))
+        value *= 1e12;
+    return (Literal){.d = kind == KIND_FLOAT ? (double)(float)value : value};
+}
+
+/* A text that the converter which reads it can mostly read. */
+static Bytes text_for(Maker *m, const Converter *reader)
+{
+    static const char *const times[] = {"2026-03-01T10:00:20.021Z", "1970-01-01T00:00:00Z",
+                                        "1999-12-31T23:59:59.5Z"};
+    static const char *const durations[] = {"1.5s", "0s", "-3s", "86400s"};
+    Buffer text = buffer_in(m->arena);
+    switch (reader->code) {
+    case CONVERT_TEMPLATE_PART:
+        for (uint32_t i = 0; i < reader->n_variables; i++) {
+            buffer_add_bytes(&text, reader->template_parts[i]);
+            buffer_printf(&text, "v%u", (unsigned)below(m, 100));
+        }
+        buffer_add_bytes(&text, reader->template_parts[reader->n_variables]);
+        return buffer_bytes(&text);
+    case CONVERT_TEXT_TIME:
+        return bytes_of(reader->to.message->well_known == WELL_KNOWN_DURATION
+                            ? durations[below(m, 4)]
+                            : times[below(m, 3)]);
+    case CONVERT_TEXT_DATE:
+        buffer_printf(&text, "%04u-%02u-%02u", (unsigned)(1 + below(m, 9999)),
+                      (unsigned)(1 + below(m, 12)), (unsigned)(1 + below(m, 28)));
+        return buffer_bytes(&text);
+    case CONVERT_TEXT_ENUM:
+        return reader->n_entries ? reader->entries[below(m, reader->n_entries)].text : BYTES_NONE;
+    case CONVERT_TEXT_NUMBER:
+        if (reader->to.kind == KIND_BOOL)
+            return bytes_of(chance(m, 50) ? "true" : "false");
+        buffer_printf(&text, "%u", (unsigned)below(m, 5000));
+        return buffer_bytes(&text);
+    case CONVERT_TEXT_BYTES: return bytes_of(chance(m, 50) ? "abcd" : "00ff");
+    case CONVERT_ENUM_TEXT:
+    case CONVERT_SENTINEL:
+    default: return random_text(m);
+    }
+}
+
+static Literal random_plain(Maker *m, const FieldType *field, ValueType type)
+{
+    const TreeHint *hint = table_get(&m->hints->by_field, bytes(&field, sizeof field));
+    const Converter *reader = hint && chance(m, 92) ? hint->reader : NULL;
+    if (hint && hint->has_value && chance(m, 90))
+        return hint->value;
+    switch (type.kind) {
+    case KIND_STRING: return (Literal){.bytes = reader ? text_for(m, reader) : random_text(m)};
+    case KIND_BYTES:
+        return (Literal){.bytes = reader && reader->code == CONVERT_BYTES_TEXT ? random_text(m)
+                                                                               : random_bytes(m)};
+    case KIND_BOOL: return (Literal){.u = below(m, 2)};
+    case KIND_ENUM: return random_enum(m, type.enumeration);
+    case KIND_DOUBLE:
+    case KIND_FLOAT: return random_double(m, type.kind);
+    default:
+        if (reader && reader->code == CONVERT_SENTINEL && chance(m, 30))
+            return reader->sentinel;
+        return random_integer(m, type.kind);
+    }
+}
+
+/* ---- Messages -------------------------------------------------------------------------------- */
+
+static Tree *random_message(Maker *m, const MessageType *type, unsigned depth,
+                            const TreeHint *hint);
+
+static void set_integer(Maker *m, Tree *tree, uint32_t number, int64_t value)
+{
+    tree_put(m->arena, tree, message_field_by_number(tree->type, number),
+             (TreeValue){.plain = {.i = value}});
+}
+
+static Tree *random_time(Maker *m, const MessageType *type, const TreeHint *hint)
+{
+    Tree *tree = tree_new(m->arena, type);
+    int64_t seconds = (int64_t)below(m, 4000000000) - 2000000000;
+    int64_t nanos = chance(m, 60) ? 0 : (int64_t)below(m, 1000) * 1000000;
+    if (hint && hint->reader && hint->reader->code == CONVERT_TIME_DATE && chance(m, 80)) {
+        seconds -= seconds % 86400;
+        nanos = 0;
+    }
+    if (type->well_known == WELL_KNOWN_DURATION && seconds < 0)
+        nanos = -nanos;
+    set_integer(m, tree, 1, seconds);
+    set_integer(m, tree, 2, nanos);
+    return tree;
+}
+
+/* A field whose path has a place at the other end: one that a rule reads as it is. */
+static const char *mask_path(Maker *m, const Mapping *about)
+{
+    if (!about->n_rules)
+        return NULL;
+    const Expr *value = about->rules[below(m, about->n_rules)].value;
+    while (value->kind == EXPR_MESSAGE)
+        value = value->args[0];
+    return value->kind == EXPR_FIELD ? steps_text(m->arena, value->steps, value->n_steps) : NULL;
+}
+
+static bool has_text(const TreeField *field, const char *text)
+{
+    for (uint32_t i = 0; i < field->n; i++) {
+        if (bytes_are(field->values[i].plain.bytes, text))
+            return true;
+    }
+    return false;
+}
+
+/* A path comes once: twice says nothing more. */
+static Tree *random_mask(Maker *m, const MessageType *type, const TreeHint *hint)
+{
+    Tree *tree = tree_new(m->arena, type);
+    const FieldType *paths = message_field_by_number(type, 1);
+    for (uint64_t n = below(m, 4); n && hint && hint->about; n--) {
+        const char *path = mask_path(m, hint->about);
+        if (path && !has_text(tree_field(tree, paths), path))
+            tree_put(m->arena, tree, paths, (TreeValue){.plain = {.bytes = bytes_of(path)}});
+    }
+    return tree;
+}
+
+/* Also one of a version between, which the first does not know. */
+static const MessageType *type_with_counterpart(Maker *m)
+{
+    const Table *by_type = &m->hints->set->by_type;
+    const TableEntry *entry = NULL;
+    size_t at = 0;
+    for (uint64_t n = below(m, by_type->n) + 1; n; n--)
+        entry = table_next(by_type, &at);
+    return ((const Mapping *)entry->value)->from;
+}
+
+/* Mostly what has a counterpart; also what has none, what is in no version's package, and nothing. */
+static const MessageType *any_type(Maker *m)
+{
+    const MappingSet *set = m->hints->set;
+    if (set->n_stranded && chance(m, 10))
+        return set->stranded[below(m, set->n_stranded)].type;
+    if (chance(m, 10))
+        return &set->from->messages[below(m, set->from->n_messages)];
+    return set->by_type.n ? type_with_counterpart(m) : NULL;
+}
+
+/* A message of a version between brings none of an older one: what meets it first would be the wrong list. */
+static const MessageType *type_in_any(Maker *m, const Schema *holder)
+{
+    const MessageType *type = any_type(m);
+    if (!type || type->map_entry)
+        return NULL;
+    return holder == m->hints->set->from || holder == type->schema ? type : NULL;
+}
+
+static Tree *random_any(Maker *m, const MessageType *type, unsigned depth)
+{
+    Tree *tree = tree_new(m->arena, type);
+    const MessageType *inner = depth < DEPTH ? type_in_any(m, type->schema) : NULL;
+    if (!inner)
+        return tree;
+    Buffer content = buffer_in(m->arena);
+    tree_write(random_message(m, inner, depth + 1, NULL), &content);
+    const char *name = chance(m, 2) ? "unknown.Type" : inner->full_name;
+    const char *url = arena_printf(m->arena, "type.googleapis.com/%s", name);
+    tree_put(m->arena, tree, message_field_by_number(type, 1),
+             (TreeValue){.plain = {.bytes = bytes_of(url)}});
+    tree_put(m->arena, tree, message_field_by_number(type, 2),
+             (TreeValue){.plain = {.bytes = buffer_bytes(&content)}});
+    return tree;
+}
+
+static Tree *random_date(Maker *m, const MessageType *type)
+{
+    Tree *tree = tree_new(m->arena, type);
+    const char *const names[] = {"year", "month", "day"};
+    const int64_t ends[] = {9999, 12, 28};
+    for (int i = 0; i < 3; i++)
+        tree_put(m->arena, tree, message_field(type, bytes_of(names[i])),
+                 (TreeValue){.plain = {.i = 1 + (int64_t)below(m, (uint64_t)ends[i])}});
+    return tree;
+}
+
+static Tree *random_money(Maker *m, const Converter *reader)
+{
+    Tree *tree = tree_new(m->arena, reader->from.message);
+    int64_t part = 1000000000 / reader->unit;
+    tree_put(m->arena, tree, reader->units, (TreeValue){.plain = {.i = (int64_t)below(m, 10000)}});
+    tree_put(m->arena, tree, reader->nanos,
+             (TreeValue){.plain = {.i = (int64_t)below(m, (uint64_t)reader->unit) * part}});
+    if (reader->currency)
+        tree_put(m->arena, tree, reader->currency,
+                 (TreeValue){
+                     .plain = random_plain(m, reader->currency, (ValueType){.kind = KIND_STRING})});
+    return tree;
+}
+
+static TreeValue random_value(Maker *m, const FieldType *field, unsigned depth);
+
+/* google.protobuf.Value without a kind has no JSON. */
+static Tree *random_json_value(Maker *m, const MessageType *type, unsigned depth)
+{
+    Tree *tree = tree_new(m->arena, type);
+    const FieldType *field = &type->fields[below(m, depth >= DEPTH ? 4 : type->n_fields)];
+    TreeValue value = random_value(m, field, depth);
+    if (field->kind == KIND_ENUM)
+        value = (TreeValue){0};
+    tree_put(m->arena, tree, field, value);
+    return tree;
+}
+
+static Tree *random_special(Maker *m, const MessageType *type, unsigned depth, const TreeHint *hint)
+{
+    const Converter *reader = hint ? hint->reader : NULL;
+    if (type->well_known == WELL_KNOWN_TIMESTAMP || type->well_known == WELL_KNOWN_DURATION)
+        return random_time(m, type, hint);
+    if (type->well_known == WELL_KNOWN_FIELD_MASK)
+        return random_mask(m, type, hint);
+    if (type->well_known == WELL_KNOWN_VALUE)
+        return random_json_value(m, type, depth);
+    if (type->well_known == WELL_KNOWN_ANY)
+        return random_any(m, type, depth);
+    if (reader && (reader->code == CONVERT_DATE_TEXT || reader->code == CONVERT_DATE_TIME))
+        return random_date(m, type);
+    if (reader && reader->code == CONVERT_MONEY_AMOUNT)
+        return random_money(m, reader);
+    return NULL;
+}
+
+static TreeValue random_value(Maker *m, const FieldType *field, unsigned depth)
+{
+    const TreeHint *hint = table_get(&m->hints->by_field, bytes(&field, sizeof field));
+    if (field->message)
+        return (TreeValue){.message = random_message(m, field->message, depth + 1, hint)};
+    return (TreeValue){.plain = random_plain(m, field, value_type_of(field))};
+}
+
+/* A key comes once. */
+static void random_map(Maker *m, Tree *tree, const FieldType *field, unsigned depth)
+{
+    const FieldType *key = message_field_by_number(field->message, 1);
+    const FieldType *value = message_field_by_number(field->message, 2);
+    uint64_t n = 1 + below(m, MOST_ELEMENTS);
+    for (uint64_t i = 0; i < n; i++) {
+        Tree *entry = tree_new(m->arena, field->message);
+        Literal literal = {.u = i};
+        if (key->kind == KIND_STRING)
+            literal.bytes = bytes_of(arena_printf(m->arena, "key%u", (unsigned)i));
+        if (key->kind == KIND_BOOL && i > 1)
+            return;
+        tree_put(m->arena, entry, key, (TreeValue){.plain = literal});
+        tree_put(m->arena, entry, value, random_value(m, value, depth));
+        tree_put(m->arena, tree, field, (TreeValue){.message = entry});
+    }
+}
+
+static unsigned presence_chance(Maker *m, const FieldType *field, unsigned depth)
+{
+    const TreeHint *hint = table_get(&m->hints->by_field, bytes(&field, sizeof field));
+    if (field->required)
+        return 100;
+    if (hint && hint->needed)
+        return 97;
+    if (depth >= DEPTH && field->message)
+        return 0;
+    if (hint && hint->refused)
+        return hint->has_value ? 40 : 4;
+    return depth > 1 ? 35 : 55;
+}
+
+static void random_field(Maker *m, Tree *tree, const FieldType *field, unsigned depth)
+{
+    const TreeHint *hint = table_get(&m->hints->by_field, bytes(&field, sizeof field));
+    if (!chance(m, presence_chance(m, field, depth)))
+        return;
+    if (field->map) {
+        random_map(m, tree, field, depth);
+        return;
+    }
+    uint64_t n =
+        !field->repeated || (hint && hint->one && chance(m, 90)) ? 1 : 1 + below(m, MOST_ELEMENTS);
+    for (uint64_t i = 0; i < n; i++)
+        tree_put(m->arena, tree, field, random_value(m, field, depth));
+}
+
+static Tree *random_message(Maker *m, const MessageType *type, unsigned depth, const TreeHint *hint)
+{
+    Tree *special = random_special(m, type, depth, hint);
+    if (special)
+        return special;
+    Tree *tree = tree_new(m->arena, type);
+    for (uint32_t i = 0; i < type->n_fields; i++)
+        random_field(m, tree, &type->fields[i], depth);
+    return tree;
+}
+
+Tree *tree_random(Arena *arena, Random *random, const TreeHints *hints, const MessageType *type)
+{
+    Maker maker = {arena, random, hints};
+    return random_message(&maker, type, 0, NULL);
+}
+
+/* ---- Shrinking ------------------------------------------------------------------------------- */
+
+typedef struct Shrinking {
+    Tree *root;
+    bool (*fails)(void *owner, const Tree *tree);
+    void *owner;
+    unsigned tries;
+} Shrinking;
+
+static bool still_fails(Shrinking *s)
+{
+    if (!s->tries)
+        return false;
+    s->tries--;
+    return s->fails(s->owner, s->root);
+}
+
+/* Without one value; put back when it is needed. */
+static bool drop_value(Shrinking *s, TreeField *field, uint32_t at)
+{
+    TreeValue value = field->values[at];
+    memmove(&field->values[at], &field->values[at + 1], (field->n - at - 1) * sizeof value);
+    field->n--;
+    if (still_fails(s))
+        return true;
+    memmove(&field->values[at + 1], &field->values[at], (field->n - at) * sizeof value);
+    field->values[at] = value;
+    field->n++;
+    return false;
+}
+
+/* An Any keeps its type as long as there is something in it. */
+static bool may_go(const Tree *tree, uint32_t field)
+{
+    return !tree->type->fields[field].required &&
+           (tree->type->well_known != WELL_KNOWN_ANY || field > 0 || !tree->fields[1].n);
+}
+
+static bool shrink_message(Shrinking *s, Tree *tree)
+{
+    bool less = false;
+    for (uint32_t i = 0; i < tree->type->n_fields; i++) {
+        TreeField *field = &tree->fields[i];
+        for (uint32_t k = field->n; k-- > 0;) {
+            if (may_go(tree, i) && drop_value(s, field, k))
+                less = true;
+            else if (tree->type->fields[i].message)
+                less |= shrink_message(s, field->values[k].message);
+        }
+    }
+    return less;
+}
+
+void tree_shrink(Tree *tree, bool (*fails)(void *owner, const Tree *tree), void *owner,
+                 unsigned tries)
+{
+    Shrinking s = {tree, fails, owner, tries};
+    while (s.tries && shrink_message(&s, tree))
+        ;
+}

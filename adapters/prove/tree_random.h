@@ -1,0 +1,42 @@
+/*
+ * Random messages that are worth converting: what a change list asks of a text or a number, they
+ * mostly have, so that the proof is about more than refusals. And shrinking one that fails.
+ */
+#ifndef ADAPTERS_TREE_RANDOM_H
+#define ADAPTERS_TREE_RANDOM_H
+
+#include "adapters/prove/tree.h"
+#include "base/random.h"
+
+/* What is good to know of a field when a value for it is made. */
+typedef struct TreeHint {
+    const Converter *reader; /* what reads it first */
+    const Mapping *about;    /* of a FieldMask */
+    bool needed;             /* without it nothing comes through */
+    bool refused;            /* with it nothing comes through, mostly */
+    bool has_value;          /* but with this it does */
+    Literal value;
+    bool one; /* of a list only one */
+} TreeHint;
+
+typedef struct TreeHints {
+    Arena *arena;
+    Table by_field;        /* FieldType -> TreeHint */
+    Table visited;         /* Mapping */
+    const MappingSet *set; /* what may be inside an Any */
+    bool serialized;       /* messages become bytes, which are compared as they are */
+} TreeHints;
+
+/* From all that the mappings of this set do to their source. */
+void tree_hints(Arena *arena, const MappingSet *set, TreeHints *hints_out);
+
+Tree *tree_random(Arena *arena, Random *random, const TreeHints *hints, const MessageType *type);
+
+/*
+ * Takes away what is not needed for `fails` to stay true, and makes the rest plain. The tree is
+ * changed in place; `fails` is asked at most `tries` times.
+ */
+void tree_shrink(Tree *tree, bool (*fails)(void *owner, const Tree *tree), void *owner,
+                 unsigned tries);
+
+#endif

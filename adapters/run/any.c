@@ -1,0 +1,243 @@
+/*
+ * google.protobuf.Any: what is in it goes through the plan of its own type, and its type's name with it.
+ *
+ * A type that is not known is never dropped: between protobuf and protobuf its bytes stay; in JSON they
+ * stand as {"@type": ..., "value": base64}, which is read back the same way. A type of the source version
+ * without a counterpart is what the change list says: an error, an empty Any, or bytes like these.
+ */
+#include "adapters/program/plan_internal.h"
+
+#include "base/base64.h"
+#include "base/utf8.h"
+
+typedef struct AnyParts {
+    Bytes type_url, value;
+} AnyParts;
+
+Bytes any_type_name(Bytes url)
+{
+    size_t at = url.size;
+    while (at && url.data[at - 1] != '/')
+        at--;
+    return bytes_slice(url, at, url.size);
+}
+
+/* What is done with this type; nothing is said of one that nobody knows. */
+static AnyType find_any_type(Runner *runner, const Program *any, Bytes url)
+{
+    const AnyType *found =
+        table_get(&runner->set->any[any->from_codec][any->to_codec], any_type_name(url));
+    return found ? *found : (AnyType){.bytes_in = true, .bytes_out = true};
+}
+
+static bool write_nothing(Runner *runner, const Program *any)
+{
+    if (any->to_codec == CODEC_JSON)
+        buffer_add_text(runner->out, "{}");
+    return true;
+}
+
+static bool run_stranded(Runner *runner, const Program *any, const Stranded *stranded)
+{
+    if (stranded->fate == TYPE_LOUD)
+        return run_fail(runner, &FAULT_CANNOT_CONVERT, "%s has no counterpart in the other version",
+                        stranded->type->full_name);
+    run_loss(runner, stranded->loss);
+    return write_nothing(runner, any);
+}
+
+static bool read_any(Runner *runner, Bytes message, AnyParts *parts)
+{
+    *parts = (AnyParts){0};
+    WireReader reader = wire_reader(message);
+    for (WireField f; wire_next(&reader, &f);) {
+        if (f.number == 1 && f.type == WIRE_LENGTH)
+            parts->type_url = f.bytes;
+        else if (f.number == 2 && f.type == WIRE_LENGTH)
+            parts->value = f.bytes;
+    }
+    if (reader.bad)
+        return run_fail(runner, &FAULT_BAD_MESSAGE, "the protobuf bytes are not well-formed");
+    return utf8_valid(parts->type_url) ||
+           run_fail(runner, &FAULT_BAD_VALUE, "a type URL that is not valid UTF-8");
+}
+
+/* The URL with the name that the type has on the other side. */
+static Bytes target_url(Runner *runner, const Program *program, Bytes url)
+{
+    Bytes name = any_type_name(url);
+    if (!program || bytes_are(name, program->to->full_name))
+        return url;
+    Buffer renamed = buffer_in(runner->arena);
+    buffer_add(&renamed, url.data, url.size - name.size);
+    buffer_add_text(&renamed, program->to->full_name);
+    return buffer_bytes(&renamed);
+}
+
+static void write_any(Runner *runner, Bytes url, Bytes value)
+{
+    if (url.size)
+        wire_add_bytes(runner->out, 1, url);
+    if (value.size)
+        wire_add_bytes(runner->out, 2, value);
+}
+
+/* JSON of the type's own, which stands beside "@type" as "value". */
+static bool has_own_json(const MessageType *type)
+{
+    return type->well_known != WELL_KNOWN_NONE && type->well_known != WELL_KNOWN_EMPTY;
+}
+
+static bool write_json(Runner *runner, const Program *program, Bytes url, Value value)
+{
+    Buffer *out = runner->out;
+    buffer_add_text(out, "{\"@type\":");
+    json_write_string(out, target_url(runner, program, url));
+    if (!program) {
+        buffer_add_text(out, ",\"value\":\"");
+        base64_encode(out, value_bytes(value), BASE64_STANDARD, true);
+        buffer_add_byte(out, '"');
+    } else if (has_own_json(program->to)) {
+        buffer_add_text(out, ",\"value\":");
+        if (!program_run(runner, program, value))
+            return run_failed_in(runner, "value");
+    } else if (program->style == PROGRAM_STAGED) {
+        Bytes between;
+        if (!program_make(runner, program->first, value, &between) ||
+            !program_run_members(runner, program->second, value_of_bytes(between)))
+            return false;
+    } else if (!program_run_members(runner, program, value)) {
+        return false;
+    }
+    buffer_add_byte(out, '}');
+    return true;
+}
+
+static bool run_from_wire(Runner *runner, const Program *any, Bytes message)
+{
+    AnyParts parts;
+    if (!read_any(runner, message, &parts))
+        return false;
+    if (!parts.type_url.size && !parts.value.size)
+        return write_nothing(runner, any);
+    AnyType type = find_any_type(runner, any, parts.type_url);
+    if (type.stranded)
+        return run_stranded(runner, any, type.stranded);
+    const Program *program = type.program;
+    if (any->to_codec == CODEC_JSON && !type.bytes_out)
+        return write_json(runner, program, parts.type_url, value_of_bytes(parts.value));
+    Bytes value = parts.value;
+    if (program && !program_make(runner, program, value_of_bytes(value), &value))
+        return run_failed_in(runner, "value");
+    Bytes url = target_url(runner, program, parts.type_url);
+    if (any->to_codec == CODEC_JSON)
+        return write_json(runner, NULL, url, value_of_bytes(value));
+    write_any(runner, url, value);
+    return true;
+}
+
+/* ---- From JSON ----------------------------------------------------------------------------------- */
+
+/* The object without its "@type", which may stand anywhere in it. */
+static bool without_type(Runner *runner, const JsonNode *node, JsonNode *rest_out)
+{
+    JsonNode **tail = &rest_out->first;
+    *rest_out = *node;
+    rest_out->count = 0;
+    *tail = NULL;
+    for (const JsonNode *child = node->first; child; child = child->next) {
+        if (bytes_are(child->name, "@type"))
+            continue;
+        JsonNode *copy = arena_alloc(runner->arena, sizeof(JsonNode));
+        if (!copy)
+            return run_out_of_memory(runner);
+        *copy = *child;
+        copy->next = NULL;
+        *tail = copy;
+        tail = &copy->next;
+        rest_out->count++;
+    }
+    return true;
+}
+
+/* "@type", once, and a string. */
+static bool find_type(Runner *runner, const JsonNode *node, Bytes *url_out)
+{
+    unsigned n = 0;
+    *url_out = BYTES_NONE;
+    for (const JsonNode *child = node->first; child; child = child->next) {
+        if (!bytes_are(child->name, "@type"))
+            continue;
+        n++;
+        if (child->kind == JSON_STRING)
+            *url_out = child->text;
+    }
+    if (n == 1 && url_out->size && bytes_find(*url_out, '/') < url_out->size)
+        return true;
+    run_fail(runner, &FAULT_BAD_VALUE, "an Any needs its type, once: \"@type\": \"host/full.name\"");
+    return run_failed_in(runner, "@type");
+}
+
+static bool opaque_value(Runner *runner, const JsonNode *rest, Bytes url, Bytes *value_out)
+{
+    const JsonNode *value = json_member(rest, "value");
+    Buffer decoded = buffer_in(runner->arena);
+    if (rest->count != 1 || !value || value->kind != JSON_STRING ||
+        !base64_decode(&decoded, value->text))
+        return run_fail(runner, &FAULT_BAD_VALUE, "the type %.*s is not known here",
+                        BYTES_ARGS(bytes_slice(url, 0, 80)));
+    *value_out = buffer_bytes(&decoded);
+    return !decoded.full || run_out_of_memory(runner);
+}
+
+/* What the program of the type reads: the member "value" of types with a JSON of their own. */
+static bool content_of(Runner *runner, const Program *program, const JsonNode *rest,
+                       const JsonNode **content_out)
+{
+    *content_out = rest;
+    if (!has_own_json(program->from))
+        return true;
+    *content_out = json_member(rest, "value");
+    return (*content_out && rest->count == 1) ||
+           run_fail(runner, &FAULT_BAD_VALUE, "%s stands in an Any as \"value\", and alone",
+                    program->from->full_name);
+}
+
+static bool run_from_json(Runner *runner, const Program *any, const JsonNode *node)
+{
+    Bytes url, value = BYTES_NONE;
+    JsonNode *rest = arena_make(runner->arena, JsonNode);
+    const JsonNode *content;
+    if (!rest)
+        return run_out_of_memory(runner);
+    if (node->kind != JSON_OBJECT)
+        return run_fail(runner, &FAULT_BAD_VALUE, "an Any is an object with its \"@type\"");
+    if (node->count == 0)
+        return write_nothing(runner, any);
+    if (!find_type(runner, node, &url) || !without_type(runner, node, rest))
+        return false;
+
+    AnyType type = find_any_type(runner, any, url);
+    if (type.stranded)
+        return run_stranded(runner, any, type.stranded);
+    const Program *program = type.program;
+    if (type.bytes_in ? !opaque_value(runner, rest, url, &value)
+                      : !content_of(runner, program, rest, &content))
+        return false;
+    Value source = type.bytes_in ? value_of_bytes(value) : (Value){.node = content};
+    if (any->to_codec == CODEC_JSON && !type.bytes_out)
+        return write_json(runner, program, url, source);
+    if (program && !program_make(runner, program, source, &value))
+        return false;
+    url = target_url(runner, program, url);
+    if (any->to_codec == CODEC_JSON)
+        return write_json(runner, NULL, url, value_of_bytes(value));
+    write_any(runner, url, value);
+    return true;
+}
+
+bool any_run(Runner *runner, const Program *program, Value source)
+{
+    return program->from_codec == CODEC_JSON ? run_from_json(runner, program, source.node)
+                                             : run_from_wire(runner, program, value_bytes(source));
+}

@@ -1,0 +1,290 @@
+#include "adapters/run/convert.h"
+
+#include <math.h>
+
+bool cannot_convert(Conversion *c, const char *why)
+{
+    return run_fail(c->runner, &FAULT_CANNOT_CONVERT, "%s: %s", c->converter->name, why);
+}
+
+void count_loss(Conversion *c)
+{
+    if (c->loss)
+        run_loss(c->runner, c->loss);
+    else
+        c->runner->report->n_losses++;
+}
+
+/* ---- Numbers ------------------------------------------------------------------------------------- */
+
+static bool is_unsigned(FieldKind kind)
+{
+    return kind == KIND_UINT64 || kind == KIND_UINT32 || kind == KIND_FIXED64 ||
+           kind == KIND_FIXED32 || kind == KIND_BOOL;
+}
+
+static bool is_floating(FieldKind kind)
+{
+    return kind == KIND_DOUBLE || kind == KIND_FLOAT;
+}
+
+static double floating_value(FieldKind kind, Value value)
+{
+    return kind == KIND_FLOAT ? (double)value_float(value) : value.d;
+}
+
+bool whole_number(FieldKind kind, Value value, bool *negative_out, uint64_t *magnitude_out)
+{
+    if (is_floating(kind)) {
+        double number = floating_value(kind, value);
+        *negative_out = number < 0;
+        number = fabs(number);
+        if (!(number < 18446744073709551616.0) || floor(number) != number)
+            return false;
+        *magnitude_out = (uint64_t)number;
+        return true;
+    }
+    *negative_out = !is_unsigned(kind) && value.i < 0;
+    *magnitude_out = *negative_out ? -value.u : value.u;
+    return true;
+}
+
+static uint64_t largest_of(FieldKind kind)
+{
+    switch (kind) {
+    case KIND_BOOL: return 1;
+    case KIND_UINT32:
+    case KIND_FIXED32: return UINT32_MAX;
+    case KIND_UINT64:
+    case KIND_FIXED64: return UINT64_MAX;
+    case KIND_INT64:
+    case KIND_SINT64:
+    case KIND_SFIXED64: return INT64_MAX;
+    default: return INT32_MAX;
+    }
+}
+
+bool number_of_kind(FieldKind kind, bool negative, uint64_t magnitude, Value *value_out)
+{
+    if (is_floating(kind)) {
+        double number = negative ? -(double)magnitude : (double)magnitude;
+        if ((uint64_t)fabs(number) != magnitude && magnitude != 0)
+            return false;
+        *value_out = kind == KIND_FLOAT ? value_of_float((float)number) : (Value){.d = number};
+        return kind == KIND_DOUBLE || (double)value_float(*value_out) == number;
+    }
+    if (negative && magnitude && is_unsigned(kind))
+        return false;
+    if (magnitude > largest_of(kind) + (negative && !is_unsigned(kind) ? 1 : 0))
+        return false;
+    *value_out = (Value){.u = negative ? -magnitude : magnitude};
+    return true;
+}
+
+/* Between floats nothing is lost but digits that float does not have; that is what was asked for. */
+static bool convert_number(Conversion *c)
+{
+    FieldKind from = c->converter->from.kind, to = c->converter->to.kind;
+    bool negative;
+    uint64_t magnitude;
+    if (is_floating(from) && is_floating(to)) {
+        double number = floating_value(from, c->args[0]);
+        if (to == KIND_FLOAT && isfinite(number) && !isfinite((float)number))
+            return cannot_convert(c, "the number is too large");
+        c->value = to == KIND_FLOAT ? value_of_float((float)number) : (Value){.d = number};
+        return true;
+    }
+    if (from == KIND_BOOL || to == KIND_BOOL || !is_floating(to)) {
+        if (!whole_number(from, c->args[0], &negative, &magnitude))
+            return cannot_convert(c, "the number is not whole");
+        return number_of_kind(to, negative, magnitude, &c->value) ||
+               cannot_convert(c, "the number is out of range");
+    }
+    whole_number(from, c->args[0], &negative, &magnitude);
+    return number_of_kind(to, negative, magnitude, &c->value) ||
+           cannot_convert(c, "the number has more digits than the served version can hold");
+}
+
+/* Times numerator, by denominator. */
+static bool convert_scale(Conversion *c)
+{
+    const Converter *by = c->converter;
+    FieldKind from = by->from.kind, to = by->to.kind;
+    bool negative;
+    uint64_t magnitude, scaled;
+    if (is_floating(from) || is_floating(to)) {
+        double number = is_floating(from)         ? floating_value(from, c->args[0])
+                        : is_unsigned(from) ? (double)c->args[0].u
+                                                  : (double)c->args[0].i;
+        number = number * (double)by->numerator / (double)by->denominator;
+        if (is_floating(to)) {
+            c->value = to == KIND_FLOAT ? value_of_float((float)number) : (Value){.d = number};
+            return true;
+        }
+        if (floor(number) != number && !by->round)
+            return cannot_convert(c, "the result is not whole");
+        if (floor(number) != number)
+            count_loss(c);
+        Value whole = {.d = trunc(number)};
+        return (whole_number(KIND_DOUBLE, whole, &negative, &magnitude) &&
+                number_of_kind(to, negative, magnitude, &c->value)) ||
+               cannot_convert(c, "the number is out of range");
+    }
+    whole_number(from, c->args[0], &negative, &magnitude);
+    if (by->numerator < 0)
+        negative = !negative;
+    uint64_t times = (uint64_t)(by->numerator < 0 ? -by->numerator : by->numerator);
+    uint64_t parts = by->denominator > 0 ? (uint64_t)by->denominator : 1;
+    if (__builtin_mul_overflow(magnitude, times, &scaled))
+        return cannot_convert(c, "the number is out of range");
+    if (scaled % parts != 0 && !by->round)
+        return cannot_convert(c, "the result is not whole");
+    if (scaled % parts != 0)
+        count_loss(c);
+    scaled /= parts;
+    return number_of_kind(to, negative && scaled, scaled, &c->value) ||
+           cannot_convert(c, "the number is out of range");
+}
+
+/* ---- Enums --------------------------------------------------------------------------------------- */
+
+static const EnumEntry *entry_by_number(const Converter *by, int32_t number)
+{
+    uint32_t low = 0, high = by->n_entries;
+    while (low < high) {
+        uint32_t middle = low + (high - low) / 2;
+        if (by->entries[middle].from < number)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    return low < by->n_entries && by->entries[low].from == number ? &by->entries[low] : NULL;
+}
+
+static const EnumEntry *entry_by_text(const Converter *by, Bytes text)
+{
+    uint32_t low = 0, high = by->n_entries;
+    while (low < high) {
+        uint32_t middle = low + (high - low) / 2;
+        if (bytes_compare(by->entries[middle].text, text) < 0)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    return low < by->n_entries && bytes_equal(by->entries[low].text, text) ? &by->entries[low]
+                                                                           : NULL;
+}
+
+static const EnumEntry *fallback(Conversion *c)
+{
+    if (!c->converter->has_fallback)
+        return NULL;
+    count_loss(c);
+    return &c->converter->fallback;
+}
+
+/* A value that one side has a name for needs a counterpart; only one that is new to both goes through. */
+static bool knows_number(const Converter *by, int32_t number)
+{
+    return enum_value_by_number(by->from.enumeration, number) ||
+           enum_value_by_number(by->to.enumeration, number);
+}
+
+/* Also between an enum and bool, whose values are 0 and 1. */
+static bool convert_enum(Conversion *c)
+{
+    int32_t number = (int32_t)c->args[0].i;
+    const EnumEntry *entry = entry_by_number(c->converter, number);
+    if (!entry && c->converter->keep_unknown && !knows_number(c->converter, number)) {
+        c->value = (Value){.i = number};
+        return true;
+    }
+    if (!entry && !(entry = fallback(c)))
+        return cannot_convert(c, "the value has no counterpart");
+    c->value = (Value){.i = entry->to};
+    return true;
+}
+
+static bool convert_enum_text(Conversion *c)
+{
+    const EnumEntry *entry = entry_by_number(c->converter, (int32_t)c->args[0].i);
+    if (!entry && !(entry = fallback(c)))
+        return cannot_convert(c, "the value has no counterpart");
+    c->value = value_of_bytes(entry->text);
+    return true;
+}
+
+static bool convert_text_enum(Conversion *c)
+{
+    const EnumEntry *entry = entry_by_text(c->converter, value_bytes(c->args[0]));
+    if (!entry && !(entry = fallback(c)))
+        return cannot_convert(c, "the text names no value");
+    c->value = (Value){.i = entry->to};
+    return true;
+}
+
+/* ---- All of them --------------------------------------------------------------------------------- */
+
+static bool convert_sentinel(Conversion *c)
+{
+    const Literal *sentinel = &c->converter->sentinel;
+    FieldKind kind = c->converter->from.kind;
+    c->value = c->args[0];
+    if (kind_is_bytes(kind))
+        c->absent = bytes_equal(value_bytes(c->value), sentinel->bytes);
+    else if (kind == KIND_FLOAT)
+        c->absent = (double)value_float(c->value) == sentinel->d;
+    else if (kind == KIND_DOUBLE)
+        c->absent = c->value.d == sentinel->d;
+    else
+        c->absent = c->value.u == sentinel->u;
+    return true;
+}
+
+static bool run_conversion(Conversion *c)
+{
+    switch (c->converter->code) {
+    case CONVERT_NUMBER: return convert_number(c);
+    case CONVERT_NUMBER_TEXT: return convert_number_text(c);
+    case CONVERT_TEXT_NUMBER: return convert_text_number(c);
+    case CONVERT_ENUM:
+    case CONVERT_BOOL_ENUM: return convert_enum(c);
+    case CONVERT_ENUM_TEXT: return convert_enum_text(c);
+    case CONVERT_TEXT_ENUM: return convert_text_enum(c);
+    case CONVERT_BYTES_TEXT: return convert_bytes_text(c);
+    case CONVERT_TEXT_BYTES: return convert_text_bytes(c);
+    case CONVERT_WRAP: return convert_wrap(c);
+    case CONVERT_UNWRAP: return convert_unwrap(c);
+    case CONVERT_TIME_UNITS: return convert_time_units(c);
+    case CONVERT_UNITS_TIME: return convert_units_time(c);
+    case CONVERT_TIME_TEXT: return convert_time_text(c);
+    case CONVERT_TEXT_TIME: return convert_text_time(c);
+    case CONVERT_TIME_DATE: return convert_time_date(c);
+    case CONVERT_DATE_TIME: return convert_date_time(c);
+    case CONVERT_DATE_TEXT: return convert_date_text(c);
+    case CONVERT_TEXT_DATE: return convert_text_date(c);
+    case CONVERT_AMOUNT_MONEY: return convert_amount_money(c);
+    case CONVERT_MONEY_AMOUNT: return convert_money_amount(c);
+    case CONVERT_SCALE: return convert_scale(c);
+    case CONVERT_SENTINEL: return convert_sentinel(c);
+    case CONVERT_TEMPLATE: return convert_template(c);
+    case CONVERT_TEMPLATE_PART: return convert_template_part(c);
+    case CONVERT_FIELD_MASK: return convert_field_mask(c);
+    case CONVERT_TYPE_URL: break; /* compiled as a program of its own */
+    case CONVERT_SERIALIZED: return convert_serialized(c);
+    case CONVERT_MEMBER: return convert_member(c);
+    }
+    return cannot_convert(c, "no such converter");
+}
+
+bool convert(Runner *runner, const Converter *converter, const Value *args, uint32_t n_args,
+             const Loss *loss, Value *value_out, bool *set_out)
+{
+    Conversion c = {.runner = runner, .converter = converter, .args = args, .n_args = n_args,
+                    .loss = loss};
+    if (!run_conversion(&c))
+        return false;
+    *value_out = c.value;
+    *set_out = !c.absent;
+    return true;
+}

@@ -1,0 +1,62 @@
+/*
+ * Converters at work: what convert.c, convert_text.c and convert_message.c share.
+ *
+ * Each reads its arguments, of which messages are protobuf bytes, and gives one value the same way.
+ */
+#ifndef ADAPTERS_CONVERT_H
+#define ADAPTERS_CONVERT_H
+
+#include "adapters/program/plan_internal.h"
+
+typedef struct Conversion {
+    Runner *runner;
+    const Converter *converter;
+    const Value *args;
+    uint32_t n_args;
+    const Loss *loss; /* counted when something is cut or falls back; or NULL */
+    Value value;      /* what comes out */
+    bool absent;      /* nothing comes out */
+} Conversion;
+
+/* Notes that the value has no counterpart. Always false. */
+bool cannot_convert(Conversion *c, const char *why);
+
+void count_loss(Conversion *c);
+
+/* A number of any kind, without loss, as a decimal of at most 64 bits; false when it is not whole or too
+   large. */
+bool whole_number(FieldKind kind, Value value, bool *negative_out, uint64_t *magnitude_out);
+
+/* The same back: false when the kind cannot hold it. */
+bool number_of_kind(FieldKind kind, bool negative, uint64_t magnitude, Value *value_out);
+
+/* convert_text.c */
+bool convert_number_text(Conversion *c);
+bool convert_text_number(Conversion *c);
+bool convert_bytes_text(Conversion *c);
+bool convert_text_bytes(Conversion *c);
+bool convert_template(Conversion *c);
+bool convert_template_part(Conversion *c);
+
+/* convert_message.c */
+bool convert_wrap(Conversion *c);
+bool convert_unwrap(Conversion *c);
+bool convert_time_units(Conversion *c);
+bool convert_units_time(Conversion *c);
+bool convert_time_text(Conversion *c);
+bool convert_text_time(Conversion *c);
+bool convert_time_date(Conversion *c);
+bool convert_date_time(Conversion *c);
+bool convert_date_text(Conversion *c);
+bool convert_text_date(Conversion *c);
+bool convert_amount_money(Conversion *c);
+bool convert_money_amount(Conversion *c);
+bool convert_serialized(Conversion *c);
+
+/* convert_member.c */
+bool convert_member(Conversion *c);
+
+/* convert_mask.c */
+bool convert_field_mask(Conversion *c);
+
+#endif

@@ -1,0 +1,331 @@
+/* Converters between messages of known shape and what they say. Messages are protobuf bytes here. */
+#include "adapters/run/convert.h"
+
+#include "adapters/text/time_text.h"
+
+#include <math.h>
+
+/* Nanoseconds over 10,000 years, or an amount in the finest parts, need more than 64 bits. */
+__extension__ typedef __int128 Wide;
+
+enum { SECONDS_PER_DAY = 86400, NANOS_PER_SECOND = 1000000000 };
+enum { MEMBER_ROOM = WIRE_TAG_MAX + WIRE_VARINT_MAX, MESSAGE_ROOM = 3 * MEMBER_ROOM };
+
+/* ---- Members ------------------------------------------------------------------------------------- */
+
+/* The last value of a field in a message; zero when it is not there. */
+static bool read_member(Conversion *c, Bytes message, const FieldType *field, Value *value_out)
+{
+    *value_out = (Value){.u = 0, .size = 0};
+    WireReader reader = wire_reader(message);
+    for (WireField f; wire_next(&reader, &f);) {
+        uint64_t tag;
+        const uint8_t *end = f.record.data + f.record.size;
+        if (f.number == field->number && f.type == kind_wire_type(field->kind) &&
+            !wire_scalar(c->runner, field->kind, field->check_utf8,
+                         wire_varint(f.record.data, end, &tag), end, value_out))
+            return false;
+    }
+    return !reader.bad || run_fail(c->runner, &FAULT_BAD_MESSAGE,
+                                   "the protobuf bytes are not well-formed");
+}
+
+static bool read_integer(Conversion *c, Bytes message, const FieldType *field, int64_t *value_out)
+{
+    Value value;
+    if (!read_member(c, message, field, &value))
+        return false;
+    *value_out = value.i;
+    return true;
+}
+
+/* The messages here have two members or three, mostly numbers: room for all of them. */
+static Buffer new_message(Conversion *c)
+{
+    Buffer message = buffer_in(c->runner->arena);
+    message.data = arena_alloc(message.arena, MESSAGE_ROOM);
+    message.capacity = message.data ? MESSAGE_ROOM : 0;
+    return message;
+}
+
+static void write_member(Buffer *out, const FieldType *field, Value value)
+{
+    if (value_is_zero(field->kind, value) || !buffer_reserve(out, MEMBER_ROOM))
+        return;
+    uint32_t tag = field->number << 3 | kind_wire_type(field->kind);
+    uint8_t *to = wire_put_varint(out->data + out->size, tag);
+    bool varint = field->kind == KIND_INT64 || field->kind == KIND_INT32;
+    out->size = (size_t)((varint ? wire_put_varint(to, value.u) : to) - out->data);
+    if (!varint)
+        put_wire_scalar(out, field->kind, value);
+}
+
+static void write_integer(Buffer *out, const FieldType *field, int64_t value)
+{
+    write_member(out, field, (Value){.i = value});
+}
+
+static bool give_message(Conversion *c, const Buffer *message)
+{
+    c->value = value_of_bytes(buffer_bytes(message));
+    return !message->full || run_out_of_memory(c->runner);
+}
+
+/* ---- Wrappers ------------------------------------------------------------------------------------ */
+
+bool convert_wrap(Conversion *c)
+{
+    Buffer out = new_message(c);
+    write_member(&out, c->converter->value, c->args[0]);
+    return give_message(c, &out);
+}
+
+bool convert_unwrap(Conversion *c)
+{
+    return read_member(c, value_bytes(c->args[0]), c->converter->value, &c->value);
+}
+
+/* A message and the bytes that hold it are the same bytes here; what comes from outside is checked. */
+bool convert_serialized(Conversion *c)
+{
+    c->value = c->args[0];
+    WireReader reader = wire_reader(value_bytes(c->value));
+    for (WireField f; wire_next(&reader, &f);)
+        continue;
+    return !reader.bad || cannot_convert(c, "the bytes hold no message");
+}
+
+/* ---- Timestamp and Duration ---------------------------------------------------------------------- */
+
+static bool read_time(Conversion *c, TimeParts *time)
+{
+    int64_t nanos;
+    Bytes message = value_bytes(c->args[0]);
+    if (!read_integer(c, message, c->converter->seconds, &time->seconds) ||
+        !read_integer(c, message, c->converter->nanos, &nanos))
+        return false;
+    time->nanos = (int32_t)nanos;
+    return true;
+}
+
+static bool is_duration(ValueType type)
+{
+    return type.message->well_known == WELL_KNOWN_DURATION;
+}
+
+static bool in_range(ValueType type, TimeParts time)
+{
+    return is_duration(type) ? duration_in_range(time) : timestamp_in_range(time);
+}
+
+static bool give_time(Conversion *c, TimeParts time)
+{
+    Buffer out = new_message(c);
+    if (!in_range(c->converter->to, time))
+        return cannot_convert(c, "the time is out of range");
+    write_integer(&out, c->converter->seconds, time.seconds);
+    write_integer(&out, c->converter->nanos, time.nanos);
+    return give_message(c, &out);
+}
+
+static bool is_floating(FieldKind kind)
+{
+    return kind == KIND_DOUBLE || kind == KIND_FLOAT;
+}
+
+static void give_double(Conversion *c, double number)
+{
+    c->value = c->converter->to.kind == KIND_FLOAT ? value_of_float((float)number)
+                                                   : (Value){.d = number};
+}
+
+/* Towards the earlier, as a clock does. */
+static Wide floor_divide(Wide number, int64_t by)
+{
+    return number / by - (number % by < 0);
+}
+
+bool convert_time_units(Conversion *c)
+{
+    TimeParts time;
+    int64_t unit = c->converter->unit;
+    if (!read_time(c, &time))
+        return false;
+    if (!in_range(c->converter->from, time))
+        return cannot_convert(c, "the time is out of range");
+    Wide nanos = (Wide)time.seconds * NANOS_PER_SECOND + time.nanos;
+    if (is_floating(c->converter->to.kind)) {
+        give_double(c, (double)time.seconds * ((double)NANOS_PER_SECOND / (double)unit) +
+                           (double)time.nanos / (double)unit);
+        return true;
+    }
+    if (nanos % unit != 0 && !c->converter->round)
+        return cannot_convert(c, "the time is finer than the served version can say");
+    if (nanos % unit != 0)
+        count_loss(c);
+    Wide units = floor_divide(nanos, unit);
+    bool negative = units < 0;
+    Wide magnitude = (negative ? -units : units);
+    return (magnitude <= UINT64_MAX &&
+            number_of_kind(c->converter->to.kind, negative, (uint64_t)magnitude, &c->value)) ||
+           cannot_convert(c, "the time is out of range");
+}
+
+static TimeParts time_of_nanos(ValueType type, Wide nanos)
+{
+    Wide seconds = is_duration(type) ? nanos / NANOS_PER_SECOND
+                                         : floor_divide(nanos, NANOS_PER_SECOND);
+    if (seconds > INT64_MAX || seconds < INT64_MIN)
+        return (TimeParts){INT64_MAX, 0};
+    return (TimeParts){(int64_t)seconds, (int32_t)(nanos - seconds * NANOS_PER_SECOND)};
+}
+
+bool convert_units_time(Conversion *c)
+{
+    FieldKind from = c->converter->from.kind;
+    bool negative;
+    uint64_t magnitude;
+    if (is_floating(from)) {
+        double number = from == KIND_FLOAT ? (double)value_float(c->args[0]) : c->args[0].d;
+        number *= (double)c->converter->unit;
+        if (!(fabs(number) < 1e21))
+            return cannot_convert(c, "the time is out of range");
+        return give_time(c, time_of_nanos(c->converter->to, (Wide)nearbyint(number)));
+    }
+    whole_number(from, c->args[0], &negative, &magnitude);
+    Wide nanos = (Wide)magnitude * c->converter->unit;
+    return give_time(c, time_of_nanos(c->converter->to, negative ? -nanos : nanos));
+}
+
+static bool give_text(Conversion *c, const uint8_t *text, size_t size)
+{
+    Bytes copy = bytes_copy(c->runner->arena, bytes(text, size));
+    c->value = value_of_bytes(copy);
+    return copy.data || run_out_of_memory(c->runner);
+}
+
+bool convert_time_text(Conversion *c)
+{
+    TimeParts time;
+    uint8_t text[TIME_TEXT_MAX];
+    if (!read_time(c, &time))
+        return false;
+    if (!in_range(c->converter->from, time))
+        return cannot_convert(c, "the time is out of range");
+    return give_text(c, text, is_duration(c->converter->from) ? duration_write(text, time)
+                                                              : timestamp_write(text, time));
+}
+
+bool convert_text_time(Conversion *c)
+{
+    TimeParts time;
+    Bytes text = value_bytes(c->args[0]);
+    if (!(is_duration(c->converter->to) ? duration_read(text, &time)
+                                        : timestamp_read(text, &time)))
+        return cannot_convert(c, "the text is not a time");
+    return give_time(c, time);
+}
+
+/* ---- Dates --------------------------------------------------------------------------------------- */
+
+static bool read_date(Conversion *c, CivilDate *date)
+{
+    int64_t year, month, day;
+    Bytes message = value_bytes(c->args[0]);
+    if (!read_integer(c, message, c->converter->year, &year) ||
+        !read_integer(c, message, c->converter->month, &month) ||
+        !read_integer(c, message, c->converter->day, &day))
+        return false;
+    bool small = year > 0 && year < 10000 && month > 0 && month < 13 && day > 0 && day < 32;
+    *date = small ? (CivilDate){(int32_t)year, (int32_t)month, (int32_t)day} : (CivilDate){0, 0, 0};
+    return date_is_real(*date) || cannot_convert(c, "there is no such date");
+}
+
+static bool give_date(Conversion *c, CivilDate date)
+{
+    Buffer out = new_message(c);
+    write_integer(&out, c->converter->year, date.year);
+    write_integer(&out, c->converter->month, date.month);
+    write_integer(&out, c->converter->day, date.day);
+    return give_message(c, &out);
+}
+
+bool convert_time_date(Conversion *c)
+{
+    TimeParts time;
+    if (!read_time(c, &time))
+        return false;
+    if (!timestamp_in_range(time))
+        return cannot_convert(c, "the time is out of range");
+    bool whole = time.nanos == 0 && time.seconds % SECONDS_PER_DAY == 0;
+    if (!whole && !c->converter->round)
+        return cannot_convert(c, "the time is not midnight UTC, and a date cannot say it");
+    if (!whole)
+        count_loss(c);
+    return give_date(c, civil_date_from_days((int64_t)floor_divide(time.seconds, SECONDS_PER_DAY)));
+}
+
+bool convert_date_time(Conversion *c)
+{
+    CivilDate date;
+    return read_date(c, &date) && give_time(c, (TimeParts){civil_date_to_days(date) * SECONDS_PER_DAY, 0});
+}
+
+bool convert_date_text(Conversion *c)
+{
+    CivilDate date;
+    uint8_t text[TIME_TEXT_MAX];
+    return read_date(c, &date) && give_text(c, text, date_write(text, date));
+}
+
+bool convert_text_date(Conversion *c)
+{
+    CivilDate date;
+    return date_read(value_bytes(c->args[0]), &date) ? give_date(c, date)
+                                                     : cannot_convert(c, "the text is not a date");
+}
+
+/* ---- Money: {units, nanos}, both with the same sign ---------------------------------------------- */
+
+bool convert_amount_money(Conversion *c)
+{
+    const Converter *by = c->converter;
+    Buffer out = new_message(c);
+    bool negative;
+    uint64_t amount;
+    whole_number(by->from.kind, c->args[0], &negative, &amount);
+    uint64_t units = amount / (uint64_t)by->unit, parts = amount % (uint64_t)by->unit;
+    uint64_t nanos = parts * (uint64_t)(NANOS_PER_SECOND / by->unit);
+    Value units_value, nanos_value;
+    if (!number_of_kind(by->units->kind, negative && units, units, &units_value) ||
+        !number_of_kind(by->nanos->kind, negative && nanos, nanos, &nanos_value))
+        return cannot_convert(c, "the amount is out of range");
+    if (by->currency && c->n_args > 1)
+        write_member(&out, by->currency, c->args[1]);
+    write_member(&out, by->units, units_value);
+    write_member(&out, by->nanos, nanos_value);
+    return give_message(c, &out);
+}
+
+bool convert_money_amount(Conversion *c)
+{
+    const Converter *by = c->converter;
+    int64_t units, nanos;
+    Bytes message = value_bytes(c->args[0]);
+    if (!read_integer(c, message, by->units, &units) || !read_integer(c, message, by->nanos, &nanos))
+        return false;
+    if (nanos <= -NANOS_PER_SECOND || nanos >= NANOS_PER_SECOND || (units > 0 && nanos < 0) ||
+        (units < 0 && nanos > 0))
+        return cannot_convert(c, "the amount of money is not valid");
+    int64_t nanos_per_part = NANOS_PER_SECOND / by->unit;
+    if (nanos % nanos_per_part != 0 && !by->round)
+        return cannot_convert(c, "the amount is finer than the served version can say");
+    if (nanos % nanos_per_part != 0)
+        count_loss(c);
+    Wide amount = (Wide)units * by->unit + nanos / nanos_per_part;
+    bool negative = amount < 0;
+    Wide magnitude = (negative ? -amount : amount);
+    return (magnitude <= UINT64_MAX &&
+            number_of_kind(by->to.kind, negative, (uint64_t)magnitude, &c->value)) ||
+           cannot_convert(c, "the amount is out of range");
+}

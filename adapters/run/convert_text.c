@@ -1,0 +1,173 @@
+/* Converters between text and numbers, bytes, and parts of text. */
+#include "adapters/run/convert.h"
+
+#include "adapters/text/number_text.h"
+#include "base/base64.h"
+#include "base/utf8.h"
+
+#include <math.h>
+
+static bool give_text(Conversion *c, Buffer *text)
+{
+    if (text->full)
+        return run_out_of_memory(c->runner);
+    c->value = value_of_bytes(buffer_bytes(text));
+    return true;
+}
+
+/* ---- Numbers ------------------------------------------------------------------------------------- */
+
+static size_t write_floating(uint8_t *to, FieldKind kind, Value value)
+{
+    double number = kind == KIND_FLOAT ? (double)value_float(value) : value.d;
+    if (isfinite(number))
+        return kind == KIND_FLOAT ? number_write_float(to, value_float(value))
+                                  : number_write_double(to, number);
+    const char *word = isnan(number) ? "NaN" : number > 0 ? "Infinity" : "-Infinity";
+    memcpy(to, word, strlen(word));
+    return strlen(word);
+}
+
+bool convert_number_text(Conversion *c)
+{
+    FieldKind kind = c->converter->from.kind;
+    uint8_t text[NUMBER_TEXT_MAX];
+    size_t size;
+    bool negative;
+    uint64_t magnitude;
+    if (kind == KIND_BOOL) {
+        c->value = value_of_bytes(bytes_of(c->args[0].u ? "true" : "false"));
+        return true;
+    }
+    if (kind == KIND_FLOAT || kind == KIND_DOUBLE) {
+        size = write_floating(text, kind, c->args[0]);
+    } else {
+        whole_number(kind, c->args[0], &negative, &magnitude);
+        text[0] = '-';
+        size = negative + number_write_u64(text + negative, magnitude);
+    }
+    Bytes copy = bytes_copy(c->runner->arena, bytes(text, size));
+    c->value = value_of_bytes(copy);
+    return copy.data || run_out_of_memory(c->runner);
+}
+
+bool convert_text_number(Conversion *c)
+{
+    JsonNode node = {.kind = JSON_TEXT, .text = value_bytes(c->args[0])};
+    if (json_scalar(c->runner, c->converter->to.kind, NULL, &node, &c->value) == JSON_SCALAR_OK)
+        return true;
+    c->runner->fault = NULL; /* told again below, in the converter's words */
+    return cannot_convert(c, "the text is not a number that the served version can hold");
+}
+
+/* ---- Bytes --------------------------------------------------------------------------------------- */
+
+static bool has_format(const Converter *converter, const char *format)
+{
+    return converter->format && strcmp(converter->format, format) == 0;
+}
+
+static void add_hex(Buffer *out, Bytes from)
+{
+    static const char digits[] = "0123456789abcdef";
+    for (size_t i = 0; i < from.size; i++) {
+        buffer_add_byte(out, (uint8_t)digits[from.data[i] >> 4]);
+        buffer_add_byte(out, (uint8_t)digits[from.data[i] & 15]);
+    }
+}
+
+bool convert_bytes_text(Conversion *c)
+{
+    Buffer text = buffer_in(c->runner->arena);
+    Bytes from = value_bytes(c->args[0]);
+    if (has_format(c->converter, "base64")) {
+        base64_encode(&text, from, BASE64_STANDARD, true);
+    } else if (has_format(c->converter, "hex")) {
+        add_hex(&text, from);
+    } else {
+        c->value = c->args[0];
+        return utf8_valid(from) || cannot_convert(c, "the bytes are not valid UTF-8");
+    }
+    return give_text(c, &text);
+}
+
+static int hex_value(uint8_t c)
+{
+    if (c >= '0' && c <= '9')
+        return c - '0';
+    c |= 0x20;
+    return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
+}
+
+static bool read_hex(Conversion *c, Bytes from)
+{
+    Buffer out = buffer_in(c->runner->arena);
+    bool good = from.size % 2 == 0;
+    for (size_t i = 0; good && i + 1 < from.size; i += 2) {
+        int high = hex_value(from.data[i]), low = hex_value(from.data[i + 1]);
+        good = high >= 0 && low >= 0;
+        buffer_add_byte(&out, (uint8_t)((unsigned)high << 4 | (unsigned)low));
+    }
+    return good ? give_text(c, &out) : cannot_convert(c, "the text is not hexadecimal");
+}
+
+bool convert_text_bytes(Conversion *c)
+{
+    Bytes from = value_bytes(c->args[0]);
+    if (has_format(c->converter, "hex"))
+        return read_hex(c, from);
+    if (!has_format(c->converter, "base64")) {
+        c->value = c->args[0];
+        return true;
+    }
+    Buffer out = buffer_in(c->runner->arena);
+    return base64_decode(&out, from) ? give_text(c, &out)
+                                     : cannot_convert(c, "the text is not base64");
+}
+
+/* ---- Templates ----------------------------------------------------------------------------------- */
+
+bool convert_template(Conversion *c)
+{
+    const Converter *by = c->converter;
+    Buffer text = buffer_in(c->runner->arena);
+    for (uint32_t i = 0; i < by->n_variables && i < c->n_args; i++) {
+        buffer_add_bytes(&text, by->template_parts[i]);
+        buffer_add_bytes(&text, value_bytes(c->args[i]));
+    }
+    buffer_add_bytes(&text, by->template_parts[by->n_variables]);
+    return give_text(c, &text);
+}
+
+/* Where `part` begins in `text` from `at` on, or text.size + 1. */
+static size_t find_part(Bytes text, size_t at, Bytes part)
+{
+    for (; at + part.size <= text.size; at++) {
+        if (part.size == 0 || memcmp(text.data + at, part.data, part.size) == 0)
+            return at;
+    }
+    return text.size + 1;
+}
+
+/* A variable reaches to the next literal text; the last one to the end, less the text behind it. */
+bool convert_template_part(Conversion *c)
+{
+    const Converter *by = c->converter;
+    Bytes text = value_bytes(c->args[0]), found = BYTES_NONE;
+    size_t at = by->template_parts[0].size;
+    if (!bytes_equal(bytes_slice(text, 0, at), by->template_parts[0]) || at > text.size)
+        return cannot_convert(c, "the text does not match the template");
+    for (uint32_t i = 0; i < by->n_variables; i++) {
+        Bytes behind = by->template_parts[i + 1];
+        bool last = i + 1 == by->n_variables;
+        size_t end = last ? text.size - behind.size : find_part(text, at, behind);
+        if (end > text.size || end < at ||
+            !bytes_equal(bytes_slice(text, end, behind.size), behind))
+            return cannot_convert(c, "the text does not match the template");
+        if (i == by->part)
+            found = bytes_slice(text, at, end - at);
+        at = end + behind.size;
+    }
+    c->value = value_of_bytes(found);
+    return true;
+}

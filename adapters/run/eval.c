@@ -1,0 +1,358 @@
+/* The operations of a program, one after another. */
+#include "adapters/program/plan_internal.h"
+
+/* A message that is being written. */
+typedef struct OpenMessage {
+    size_t start, content, reserved;
+    Buffer made;  /* BUILD: what it is written to */
+    Buffer *out;  /* and what comes after it */
+} OpenMessage;
+
+typedef struct Eval {
+    Runner *runner;
+    const Program *program;
+    Frame *frame;
+    OpenMessage open[MOST_BUILDS];
+    unsigned n_open;
+} Eval;
+
+static inline bool has(const Eval *e, uint16_t slot)
+{
+    return slot != NO_SLOT && frame_has(e->frame, slot);
+}
+
+static void give(Eval *e, const PlanOp *op, Value value)
+{
+    e->frame->values[op->into] = value;
+    frame_set(e->frame, op->into);
+}
+
+static ListReader read_list(Eval *e, const PlanOp *op)
+{
+    bool from_json = e->program->from_codec == CODEC_JSON && op->form == FORM_SOURCE;
+    return list_reader(e->runner, op->shape, from_json, e->frame->values[op->a], NULL);
+}
+
+/* ---- Values -------------------------------------------------------------------------------------- */
+
+/* Absent when an argument is; but an amount of money may go without its currency. */
+/* A name that is composed of several fields, of which only some are there, would lose those. */
+static bool check_template_parts(Eval *e, const PlanOp *op)
+{
+    for (uint32_t i = 0; i < op->n_args; i++) {
+        if (frame_has(e->frame, op->args[i]))
+            return run_fail(e->runner, &FAULT_CANNOT_CONVERT, "only a part of what %s needs is set",
+                            op->converter->name);
+    }
+    return true;
+}
+
+static bool run_convert(Eval *e, const PlanOp *op)
+{
+    Value args[MOST_ARGS], value;
+    uint32_t n_args = op->n_args;
+    bool set = false;
+    frame_clear(e->frame, op->into);
+    for (uint32_t i = 0; i < n_args; i++) {
+        if (frame_has(e->frame, op->args[i]))
+            args[i] = e->frame->values[op->args[i]];
+        else if (i == 1 && op->converter->code == CONVERT_AMOUNT_MONEY)
+            n_args = 1;
+        else
+            return op->converter->code != CONVERT_TEMPLATE || check_template_parts(e, op);
+    }
+    if (!convert(e->runner, op->converter, args, n_args, op->loss, &value, &set))
+        return false;
+    if (set)
+        give(e, op, value);
+    return true;
+}
+
+static bool convert_each(Eval *e, const PlanOp *op, bool map)
+{
+    frame_clear(e->frame, op->into);
+    if (!has(e, op->a))
+        return true;
+    ListReader reader = read_list(e, op);
+    Buffer items = buffer_in(e->runner->arena);
+    Value key, from, to;
+    bool set;
+    while (map ? map_next(&reader, &key, &from) : list_next(&reader, &from)) {
+        if (!convert(e->runner, op->converter, &from, 1, op->loss, &to, &set))
+            return run_failed_at(e->runner, reader.index);
+        if (set && map)
+            buffer_add(&items, &key, sizeof(key));
+        if (set)
+            buffer_add(&items, &to, sizeof(to));
+    }
+    if (reader.failed)
+        return false;
+    if (items.full)
+        return run_out_of_memory(e->runner);
+    if (items.size)
+        give(e, op, (Value){.items = (const Value *)(const void *)items.data,
+                            .size = items.size / sizeof(Value)});
+    return true;
+}
+
+static bool make(Eval *e, const PlanOp *op)
+{
+    Bytes made;
+    frame_clear(e->frame, op->into);
+    if (!has(e, op->a))
+        return true;
+    if (!program_make(e->runner, op->program, e->frame->values[op->a], &made))
+        return false;
+    give(e, op, value_of_bytes(made));
+    return true;
+}
+
+/* Each element through the program; without one, the elements as they are. */
+static bool make_list(Eval *e, const PlanOp *op)
+{
+    Value list;
+    frame_clear(e->frame, op->into);
+    if (!has(e, op->a))
+        return true;
+    ListReader reader = read_list(e, op);
+    if (!list_collect(&reader, &list))
+        return false;
+    Value *items = arena_array(e->runner->arena, Value, list.size);
+    if (!items)
+        return run_out_of_memory(e->runner);
+    memcpy(items, list.items, list.size * sizeof(Value));
+    unsigned step = op->map ? 2 : 1;
+    for (size_t i = step - 1; op->program && i < list.size; i += step) {
+        Bytes made;
+        if (!program_make(e->runner, op->program, items[i], &made))
+            return run_failed_at(e->runner, (uint32_t)(i / step));
+        items[i] = value_of_bytes(made);
+    }
+    give(e, op, (Value){.items = items, .size = list.size});
+    return true;
+}
+
+static bool take_first(Eval *e, const PlanOp *op)
+{
+    Value value, more;
+    frame_clear(e->frame, op->into);
+    if (!has(e, op->a))
+        return true;
+    ListReader reader = read_list(e, op);
+    if (!list_next(&reader, &value))
+        return !reader.failed;
+    give(e, op, value);
+    bool left = list_next(&reader, &more);
+    if (reader.failed)
+        return false;
+    if (left && op->loud)
+        return run_fail(e->runner, &FAULT_CANNOT_CONVERT,
+                        "more than one element, where the served version has one");
+    if (left && op->loss)
+        run_loss(e->runner, op->loss);
+    return true;
+}
+
+static bool wrap(Eval *e, const PlanOp *op)
+{
+    frame_clear(e->frame, op->into);
+    if (!has(e, op->a))
+        return true;
+    Value *item = arena_alloc(e->runner->arena, sizeof(Value));
+    if (!item)
+        return run_out_of_memory(e->runner);
+    *item = e->frame->values[op->a];
+    give(e, op, (Value){.items = item, .size = 1});
+    return true;
+}
+
+static void either(Eval *e, const PlanOp *op)
+{
+    bool first = has(e, op->a);
+    frame_clear(e->frame, op->into);
+    if (!first && op->loss)
+        run_loss(e->runner, op->loss);
+    if (first || has(e, op->b))
+        give(e, op, e->frame->values[first ? op->a : op->b]);
+}
+
+static bool equals_constant(const PlanOp *op, Value value)
+{
+    if (!op->constant_kind)
+        return true;
+    if (kind_is_bytes(op->constant_kind))
+        return bytes_equal(value_bytes(value), value_bytes(op->constant));
+    return value.u == op->constant.u;
+}
+
+static void when(Eval *e, const PlanOp *op)
+{
+    bool told = has(e, op->b);
+    Value value = told ? e->frame->values[op->b] : (Value){0};
+    bool set = has(e, op->a) && (told || op->zero_when_unset) && equals_constant(op, value);
+    frame_clear(e->frame, op->into);
+    if (set)
+        give(e, op, e->frame->values[op->a]);
+}
+
+static bool guard(Eval *e, const PlanOp *op)
+{
+    if (!has(e, op->a))
+        return true;
+    if (op->constant_kind && equals_constant(op, e->frame->values[op->a]))
+        return true;
+    if (op->loud)
+        return run_fail(e->runner, &FAULT_CANNOT_CONVERT, "%s has no place in the served version",
+                        op->where);
+    if (op->loss)
+        run_loss(e->runner, op->loss);
+    return true;
+}
+
+/* ---- New messages -------------------------------------------------------------------------------- */
+
+static void open_message(Eval *e, const PlanOp *op)
+{
+    OpenMessage *m = &e->open[e->n_open++];
+    Buffer *out = e->runner->out;
+    m->start = out->size;
+    buffer_add_bytes(out, op->put->name);
+    m->reserved = op->json || !op->put->delimited ? 0 : length_begin(out, 1);
+    m->content = out->size;
+}
+
+static bool put_inside(Eval *e, const PlanOp *op)
+{
+    Runner *runner = e->runner;
+    if (!has(e, op->a))
+        return true;
+    if (runner->depth == runner->max_depth)
+        return run_fail(runner, &FAULT_TOO_DEEP, "nested deeper than allowed");
+    runner->depth++;
+    bool ok = scan_wire(runner, op->inside, e->frame, value_bytes(e->frame->values[op->a]));
+    runner->depth--;
+    return ok || run_failed_in(runner, op->where);
+}
+
+static bool close_message(Eval *e, const PlanOp *op)
+{
+    OpenMessage *m = &e->open[--e->n_open];
+    Buffer *out = e->runner->out;
+    bool empty = out->size == m->content;
+    if (empty && !has(e, op->a)) {
+        out->size = m->start;
+        return put_unset(e->runner, op);
+    }
+    if (op->json) {
+        if (empty)
+            buffer_add_byte(out, ',');
+        if (!out->full)
+            out->data[m->content] = '{';
+        buffer_add_byte(out, '}');
+    } else {
+        if (op->put->delimited)
+            length_end(out, m->content, m->reserved);
+        buffer_add_bytes(out, op->put->suffix);
+    }
+    return true;
+}
+
+static void begin_build(Eval *e)
+{
+    OpenMessage *m = &e->open[e->n_open++];
+    m->made = buffer_in(e->runner->arena);
+    m->out = e->runner->out;
+    e->runner->out = &m->made;
+}
+
+static bool end_build(Eval *e, const PlanOp *op)
+{
+    OpenMessage *m = &e->open[--e->n_open];
+    e->runner->out = m->out;
+    frame_clear(e->frame, op->into);
+    if (m->made.full)
+        return run_out_of_memory(e->runner);
+    if (m->made.size || has(e, op->a))
+        give(e, op, value_of_bytes(buffer_bytes(&m->made)));
+    return true;
+}
+
+/* ---- The loop ------------------------------------------------------------------------------------ */
+
+/* Everything but the jumps. */
+static bool run_op(Eval *e, const PlanOp *op)
+{
+    Runner *runner = e->runner;
+    switch ((PlanCode)op->code) {
+    case PLAN_PUT_MESSAGE: return put_message(runner, e->program, op, e->frame);
+    case PLAN_PUT_LIST:
+    case PLAN_PUT_PACKED:
+    case PLAN_PUT_MESSAGES:
+    case PLAN_PUT_MAP: return put_list_of(runner, e->program, op, e->frame);
+    case PLAN_PUT_DEFAULT: return put_unset(runner, op);
+    case PLAN_PUT_UNKNOWN: buffer_add_bytes(runner->out, buffer_bytes(e->frame->unknown)); return true;
+    case PLAN_PUT_OPEN: open_message(e, op); return true;
+    case PLAN_PUT_INSIDE: return put_inside(e, op);
+    case PLAN_PUT_CLOSE: return close_message(e, op);
+    case PLAN_BUILD: begin_build(e); return true;
+    case PLAN_END_BUILD: return end_build(e, op);
+    case PLAN_CONST: give(e, op, op->constant); return true;
+    case PLAN_CONVERT: return run_convert(e, op);
+    case PLAN_CONVERT_LIST: return convert_each(e, op, false);
+    case PLAN_CONVERT_MAP: return convert_each(e, op, true);
+    case PLAN_MAKE:
+    case PLAN_NORMAL: return make(e, op);
+    case PLAN_MAKE_LIST:
+    case PLAN_NORMAL_LIST: return make_list(e, op);
+    case PLAN_EITHER: either(e, op); return true;
+    case PLAN_FIRST: return take_first(e, op);
+    case PLAN_WRAP: return wrap(e, op);
+    case PLAN_WHEN: when(e, op); return true;
+    case PLAN_REQUIRE:
+        return has(e, op->a) ||
+               run_fail(runner, &FAULT_FIELD_REQUIRED, "%s is required", op->where);
+    case PLAN_GUARD: return guard(e, op);
+    case PLAN_LOSS: run_loss(runner, op->loss); return true;
+    case PLAN_CLEAR: frame_clear(e->frame, op->into); return true;
+    case PLAN_PUT_VALUE:
+    case PLAN_SKIP:
+    case PLAN_SKIP_UNLESS:
+    case PLAN_END: break;
+    }
+    return true;
+}
+
+/* Writing operations name the place themselves; for the others it is done here. */
+static bool names_place(PlanCode code)
+{
+    return code >= PLAN_PUT_VALUE;
+}
+
+bool run_ops(Runner *runner, const Program *program, Frame *frame)
+{
+    Eval e; /* its open messages are written before they are read: clearing them would cost */
+    e.runner = runner;
+    e.program = program;
+    e.frame = frame;
+    e.n_open = 0;
+    Buffer *out = runner->out;
+    const PlanOp *op = program->ops;
+    while (op->code != PLAN_END) {
+        if (op->code == PLAN_PUT_VALUE) {
+            if (!(op = put_values(runner, op, frame)))
+                return false;
+        } else if (op->code == PLAN_SKIP) {
+            op += 1 + op->skip;
+        } else if (op->code == PLAN_SKIP_UNLESS) {
+            op += 1 + (frame_has(frame, op->a) ? 0 : op->skip);
+        } else if (run_op(&e, op)) {
+            op++;
+        } else {
+            runner->out = out; /* whatever BUILD had put in its place */
+            return names_place((PlanCode)op->code) || !op->where
+                       ? false
+                       : run_failed_in(runner, op->where);
+        }
+    }
+    return true;
+}

@@ -1,0 +1,258 @@
+/* The body and the parameters of a request as one tree, so that a plan reads them as one message. */
+#include "adapters/program/plan_internal.h"
+
+#include "base/utf8.h"
+
+static JsonLimits json_limits(const Plan *plan)
+{
+    return (JsonLimits){plan->set->options.max_depth, plan->set->options.max_elements};
+}
+
+static JsonNode *new_node(Arena *arena, JsonKind kind, Bytes name)
+{
+    JsonNode *node = arena_make(arena, JsonNode);
+    if (node) {
+        node->kind = kind;
+        node->name = name;
+    }
+    return node;
+}
+
+static void append(JsonNode *parent, JsonNode *child)
+{
+    JsonNode **tail = &parent->first;
+    while (*tail)
+        tail = &(*tail)->next;
+    *tail = child;
+    parent->count++;
+}
+
+/* The member that stands for this field, under either of its names. */
+static JsonNode *find_member(const JsonNode *object, const FieldType *field)
+{
+    for (JsonNode *child = object->first; child; child = child->next) {
+        if (message_field(field->parent, child->name) == field)
+            return child;
+    }
+    return NULL;
+}
+
+static Result unknown_parameter(Arena *arena, const PlanParameter *parameter,
+                                const MessageType *type, Bytes part)
+{
+    return FAIL_FIELD(arena, FAULT_UNKNOWN_FIELD, arena_text(arena, parameter->field_path),
+                      "parameter %.*s: %s has no field \"%.*s\"",
+                      BYTES_ARGS(parameter->field_path), type->full_name, BYTES_ARGS(part));
+}
+
+static Result misplaced(Arena *arena, const PlanParameter *parameter, const char *why)
+{
+    return FAIL_FIELD(arena, FAULT_BAD_VALUE, arena_text(arena, parameter->field_path),
+                      "parameter %.*s: %s", BYTES_ARGS(parameter->field_path), why);
+}
+
+/* The object for a message field, made when it is not there yet. */
+static Result enter(Arena *arena, const PlanParameter *parameter, const FieldType *field,
+                    JsonNode **object)
+{
+    if (field->kind != KIND_MESSAGE || field->repeated ||
+        field->message->well_known != WELL_KNOWN_NONE)
+        return misplaced(arena, parameter, "a part of its path is no single message");
+    JsonNode *child = find_member(*object, field);
+    if (child && child->kind == JSON_NULL)
+        child->kind = JSON_OBJECT;
+    if (child && child->kind != JSON_OBJECT)
+        return misplaced(arena, parameter, "the body has something else than an object there");
+    if (!child) {
+        child = new_node(arena, JSON_OBJECT, bytes_of(field->json_name));
+        if (!child)
+            return FAIL(arena, FAULT_OUT_OF_MEMORY, "reading parameters");
+        append(*object, child);
+    }
+    *object = child;
+    return OK;
+}
+
+static bool may_be_text(const FieldType *field)
+{
+    if (field->map)
+        return false;
+    if (!kind_is_message(field->kind))
+        return true;
+    switch (field->message->well_known) {
+    case WELL_KNOWN_TIMESTAMP:
+    case WELL_KNOWN_DURATION:
+    case WELL_KNOWN_FIELD_MASK:
+    case WELL_KNOWN_WRAPPER: return true;
+    default: return false;
+    }
+}
+
+/* A value as protobuf writes it: all its spellings in JSON are the same then. False: it is none of the field's. */
+static bool spell(const Plan *plan, Arena *arena, const FieldType *field, const JsonNode *node, Buffer *out,
+                  bool *unset_out)
+{
+    Runner runner = {.arena = arena, .out = out, .set = plan->set, .elements_left = UINT32_MAX};
+    Value value;
+    *unset_out = false;
+    if (kind_is_message(field->kind))
+        return well_known_read(&runner, field->message, node);
+    if (json_scalar(&runner, field->kind, field->enumeration, node, &value) != JSON_SCALAR_OK)
+        return false;
+    *unset_out = !field->presence && value_is_zero(field->kind, value);
+    put_wire_scalar(out, field->kind, value);
+    return true;
+}
+
+/*
+ * What the body and a parameter both say must be the same, because nobody knows which is meant, and what has looked at
+ * one of them must not be led past by the other. A zero that is the same as unset says nothing.
+ */
+static Result agree(const Plan *plan, Arena *arena, const PlanParameter *parameter, const FieldType *field,
+                    const JsonNode *said, bool *unset_out)
+{
+    JsonNode text = {.kind = JSON_TEXT, .text = parameter->text};
+    Buffer in_body = buffer_in(arena), in_parameter = buffer_in(arena);
+    bool zero;
+    if (field->repeated)
+        return misplaced(arena, parameter, "the body has values there");
+    bool readable = spell(plan, arena, field, said, &in_body, unset_out);
+    if (*unset_out)
+        return OK;
+    if (!readable || !spell(plan, arena, field, &text, &in_parameter, &zero) ||
+        !bytes_equal(buffer_bytes(&in_body), buffer_bytes(&in_parameter)))
+        return misplaced(arena, parameter, "the body has another value there");
+    return in_body.full || in_parameter.full ? FAIL(arena, FAULT_OUT_OF_MEMORY, "comparing parameters") : OK;
+}
+
+/* What parameters have set is in no text, which marks it. */
+static bool is_ours(const JsonNode *node)
+{
+    return node->offset == UINT32_MAX && (node->kind == JSON_ARRAY || node->kind == JSON_TEXT);
+}
+
+static bool is_unset(const JsonNode *node)
+{
+    return node->kind == JSON_NULL || (node->kind == JSON_ARRAY && !node->first);
+}
+
+static Result set_text(Arena *arena, const PlanParameter *parameter, const FieldType *field, JsonNode *node)
+{
+    JsonNode *text = node;
+    if (field->repeated) {
+        if (!is_ours(node))
+            *node = (JsonNode){.kind = JSON_ARRAY, .offset = UINT32_MAX, .name = node->name, .next = node->next};
+        text = new_node(arena, JSON_NULL, BYTES_NONE);
+        if (!text)
+            return FAIL(arena, FAULT_OUT_OF_MEMORY, "reading parameters");
+        append(node, text);
+    }
+    text->kind = JSON_TEXT;
+    text->offset = UINT32_MAX;
+    text->text = parameter->text;
+    return OK;
+}
+
+/* Puts the text in its place, unless the body has said the same. Two parameters for one single field are refused. */
+static Result put_leaf(const Plan *plan, Arena *arena, const PlanParameter *parameter, const FieldType *field,
+                       JsonNode *object)
+{
+    if (utf8_valid_prefix(parameter->text) < parameter->text.size)
+        return misplaced(arena, parameter, "its text is not UTF-8");
+    if (!may_be_text(field))
+        return misplaced(arena, parameter, "its field cannot be given as text");
+    JsonNode *child = find_member(object, field);
+    if (child && is_ours(child) && !field->repeated)
+        return misplaced(arena, parameter, "given twice");
+    if (child && !is_ours(child) && !is_unset(child)) {
+        bool unset = false;
+        Result r = agree(plan, arena, parameter, field, child, &unset);
+        if (failed(r) || !unset)
+            return r;
+    }
+    if (!child) {
+        child = new_node(arena, JSON_NULL, bytes_of(field->json_name));
+        if (!child)
+            return FAIL(arena, FAULT_OUT_OF_MEMORY, "reading parameters");
+        append(object, child);
+    }
+    return set_text(arena, parameter, field, child);
+}
+
+/* Whether each part of its path is a field of the message before it, before anything is made for it. */
+static Result check_names(Arena *arena, const MessageType *type, const PlanParameter *parameter)
+{
+    Bytes rest = parameter->field_path, part;
+    while (type && bytes_split(&rest, '.', &part)) {
+        const FieldType *field = message_field(type, part);
+        if (!field || field->extension)
+            return unknown_parameter(arena, parameter, type, part);
+        type = field->message;
+    }
+    return OK;
+}
+
+static Result put_parameter(const Plan *plan, Arena *arena, const PlanParameter *parameter, JsonNode *object)
+{
+    const MessageType *type = plan->mapping->from;
+    Result known = check_names(arena, type, parameter);
+    if (failed(known))
+        return known;
+    Bytes rest = parameter->field_path, part;
+    const FieldType *field = NULL;
+    while (bytes_split(&rest, '.', &part)) {
+        if (field) {
+            Result r = enter(arena, parameter, field, &object);
+            if (failed(r))
+                return r;
+            type = field->message;
+        }
+        field = message_field(type, part);
+    }
+    if (!field)
+        return misplaced(arena, parameter, "it has no name");
+    return put_leaf(plan, arena, parameter, field, object);
+}
+
+static Result body_tree(const Plan *plan, const PlanInput *input, Arena *arena,
+                        JsonNode **root_out)
+{
+    JsonLimits limits = json_limits(plan);
+    JsonNode *body;
+    if (input->no_body) {
+        *root_out = new_node(arena, JSON_OBJECT, BYTES_NONE);
+        return *root_out ? OK : FAIL(arena, FAULT_OUT_OF_MEMORY, "reading parameters");
+    }
+    Result r = json_parse(arena, input->bytes, &limits, &body);
+    *root_out = body;
+    if (failed(r) || input->body_field.size == 0)
+        return r;
+    *root_out = new_node(arena, JSON_OBJECT, BYTES_NONE);
+    if (!*root_out)
+        return FAIL(arena, FAULT_OUT_OF_MEMORY, "reading the body");
+    body->name = input->body_field;
+    append(*root_out, body);
+    return OK;
+}
+
+/* One that no field is meant by goes the way of unknown fields. */
+static Result take_parameter(const Plan *plan, const PlanParameter *parameter, Arena *arena, JsonNode *root,
+                             PlanRun *run)
+{
+    Result r = put_parameter(plan, arena, parameter, root);
+    if (!failed(r) || r.error->fault != &FAULT_UNKNOWN_FIELD || plan->set->options.unknown == UNKNOWN_REFUSE)
+        return r;
+    error_ignore(r, "it is counted");
+    run->n_unknown++;
+    return OK;
+}
+
+Result input_tree(const Plan *plan, const PlanInput *input, Arena *arena, PlanRun *run, JsonNode **root_out)
+{
+    Result r = body_tree(plan, input, arena, root_out);
+    if (!failed(r) && input->n_parameters && (*root_out)->kind != JSON_OBJECT)
+        return FAIL_TELL(arena, FAULT_BAD_VALUE, "the body must be an object to be joined by parameters");
+    for (uint32_t i = 0; !failed(r) && i < input->n_parameters; i++)
+        r = take_parameter(plan, &input->parameters[i], arena, *root_out, run);
+    return r;
+}

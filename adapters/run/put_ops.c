@@ -1,0 +1,263 @@
+/* The operations that write: one field of the target each. */
+#include "adapters/text/json_bytes.h"
+#include "adapters/text/number_text.h"
+#include "adapters/program/plan_internal.h"
+
+static bool from_json(const Program *program, const PlanOp *op)
+{
+    return program->from_codec == CODEC_JSON && op->form == FORM_SOURCE;
+}
+
+/* A field that has nothing to write. */
+bool put_unset(Runner *runner, const PlanOp *op)
+{
+    if (op->required)
+        return run_fail(runner, &FAULT_FIELD_REQUIRED, "%s is required", op->put->field->name) ||
+               run_failed_in(runner, op->where);
+    if (op->put_unset) {
+        buffer_add_bytes(runner->out, op->put->name);
+        buffer_add_bytes(runner->out, op->put->unset);
+    }
+    return true;
+}
+
+static bool put_other(Runner *runner, const PlanOp *op, Value value)
+{
+    put_name(runner->out, op->put, 0);
+    if (!op->json)
+        put_wire_scalar(runner->out, (FieldKind)op->kind, value);
+    else if (!put_json_scalar(runner, (FieldKind)op->kind, op->put->field->enumeration, value))
+        return run_failed_in(runner, op->where);
+    return true;
+}
+
+/* Room is made once, for the name and the value. */
+static inline bool put_varint_value(Runner *runner, const PlanOp *op, Value value)
+{
+    Buffer *out = runner->out;
+    if (op->omit_zero && value.u == 0)
+        return put_unset(runner, op);
+    if (!buffer_reserve(out, sizeof(op->tag) + 10))
+        return true; /* `full` is looked at in the end */
+    uint8_t *to = out->data + out->size;
+    memcpy(to, &op->tag, sizeof(op->tag));
+    out->size = (size_t)(wire_put_varint(to + op->tag_size, value.u) - out->data);
+    return true;
+}
+
+static inline bool put_bytes_value(Runner *runner, const PlanOp *op, Value value)
+{
+    Buffer *out = runner->out;
+    if (op->omit_zero && value.size == 0)
+        return put_unset(runner, op);
+    if (!buffer_reserve(out, sizeof(op->tag) + 10 + value.size))
+        return true;
+    uint8_t *to = out->data + out->size;
+    memcpy(to, &op->tag, sizeof(op->tag));
+    to = wire_put_varint(to + op->tag_size, value.size);
+    copy_bytes(to, value.data, value.size);
+    out->size = (size_t)(to - out->data) + value.size;
+    return true;
+}
+
+static inline bool put_text_value(Runner *runner, const PlanOp *op, Value value)
+{
+    Buffer *out = runner->out;
+    if (op->omit_zero && value.size == 0)
+        return put_unset(runner, op);
+    if (!put_name(out, op->put, value.size + 2))
+        return true;
+    return json_add_plain(out, value.data, value.size) ||
+           put_json_scalar(runner, KIND_STRING, NULL, value) || run_failed_in(runner, op->where);
+}
+
+/* A whole number as it is, or in quotes when JavaScript's numbers would not hold it. */
+static bool put_number_value(Runner *runner, const PlanOp *op, Value value)
+{
+    Buffer *out = runner->out;
+    if (op->omit_zero && value.u == 0)
+        return put_unset(runner, op);
+    if (!put_name(out, op->put, NUMBER_TEXT_MAX))
+        return true;
+    uint8_t *to = out->data + out->size;
+    bool quoted = op->put_as == PUT_AS_JSON_LONG;
+    *to = '"';
+    to += quoted;
+    to += number_write_i64(to, value.i);
+    *to = '"';
+    to += quoted;
+    out->size = (size_t)(to - out->data);
+    return true;
+}
+
+static inline bool put_value(Runner *runner, const PlanOp *op, const Frame *frame)
+{
+    if (!frame_has(frame, op->a))
+        return put_unset(runner, op);
+    Value value = frame->values[op->a];
+    switch ((PutAs)op->put_as) {
+    case PUT_AS_VARINT: return put_varint_value(runner, op, value);
+    case PUT_AS_BYTES: return put_bytes_value(runner, op, value);
+    case PUT_AS_JSON_TEXT: return put_text_value(runner, op, value);
+    case PUT_AS_JSON_INT:
+    case PUT_AS_JSON_LONG: return put_number_value(runner, op, value);
+    case PUT_AS_OTHER: break;
+    }
+    if (op->omit_zero && value_is_zero((FieldKind)op->kind, value))
+        return put_unset(runner, op);
+    return put_other(runner, op, value);
+}
+
+const PlanOp *put_values(Runner *runner, const PlanOp *op, const Frame *frame)
+{
+    do {
+        if (!put_value(runner, op++, frame))
+            return NULL;
+    } while (op->code == PLAN_PUT_VALUE);
+    return op;
+}
+
+static bool put_list(Runner *runner, const PlanOp *op, ListReader *reader)
+{
+    Buffer *out = runner->out;
+    Value value;
+    while (list_next(reader, &value)) {
+        put_name(out, op->put, 0);
+        put_wire_scalar(out, (FieldKind)op->kind, value);
+    }
+    return !reader->failed;
+}
+
+/* The same kind, packed on both sides and in one piece: the bytes say the same. */
+static bool copy_packed(Runner *runner, const PlanOp *op, const ListReader *reader)
+{
+    const WireRun *run = reader->run;
+    const EnumType *values = reader->shape->enumeration;
+    if (!run || run->tag_size || run->next || reader->shape->kind != (FieldKind)op->kind ||
+        (values && values->closed) || runner->set->options.canonical)
+        return false;
+    Bytes list = bytes(run->at, (size_t)(run->end - run->at));
+    size_t n = packed_count((FieldKind)op->kind, list);
+    if (n > runner->elements_left)
+        return false; /* element by element, to find what is wrong */
+    runner->elements_left -= (uint32_t)n;
+    put_name(runner->out, op->put, 0);
+    put_wire_scalar(runner->out, KIND_BYTES, value_of_bytes(list));
+    return true;
+}
+
+static bool put_packed(Runner *runner, const PlanOp *op, ListReader *reader)
+{
+    if (copy_packed(runner, op, reader))
+        return true;
+    Buffer *out = runner->out;
+    Value value;
+    size_t start = out->size;
+    buffer_add_bytes(out, op->put->name);
+    size_t guess = reader->run && !reader->run->tag_size ? (size_t)(reader->run->end - reader->at) : 1;
+    size_t reserved = length_begin(out, guess), content = out->size;
+    while (list_next(reader, &value))
+        put_wire_scalar(out, (FieldKind)op->kind, value);
+    if (out->size == content)
+        out->size = start; /* nothing was left of it */
+    else
+        length_end(out, content, reserved);
+    return !reader->failed;
+}
+
+/* A list or map whose every element fell away (values that a closed enum does not know) is an unset one. */
+bool put_nothing(Runner *runner, const PlanOp *op, size_t before)
+{
+    runner->out->size = before;
+    return put_unset(runner, op);
+}
+
+/* The elements behind one another with commas, in brackets. */
+static bool put_json_list(Runner *runner, const PlanOp *op, ListReader *reader)
+{
+    Buffer *out = runner->out;
+    Value value;
+    size_t before = out->size;
+    put_name(out, op->put, 0);
+    size_t start = out->size;
+    while (list_next(reader, &value)) {
+        buffer_add_byte(out, ',');
+        if (op->kind == KIND_STRING && json_add_plain(out, value.data, value.size))
+            continue;
+        bool ok = op->program ? program_run(runner, op->program, value)
+                              : put_json_scalar(runner, (FieldKind)op->kind,
+                                                op->put->field->enumeration, value);
+        if (!ok)
+            return run_failed_at(runner, reader->index);
+    }
+    if (out->size == start)
+        return put_nothing(runner, op, before) && !reader->failed;
+    if (!out->full)
+        out->data[start] = '[';
+    buffer_add_byte(out, ']');
+    return !reader->failed;
+}
+
+/* How large a message will be, roughly: JSON says the same in about twice the space. */
+static size_t size_guess(bool json, Value message)
+{
+    return json ? message.node->text.size / 2 : message.size;
+}
+
+bool put_one_message(Runner *runner, const PlanOp *op, bool json_source, Value message)
+{
+    Buffer *out = runner->out;
+    put_name(out, op->put, 0);
+    if (op->json || !op->put->delimited) {
+        if (!program_run(runner, op->program, message))
+            return false;
+    } else if (op->program->style == PROGRAM_COPY) {
+        put_wire_scalar(out, KIND_MESSAGE, message);
+    } else {
+        size_t reserved = length_begin(out, size_guess(json_source, message)), content = out->size;
+        if (!program_run(runner, op->program, message))
+            return false;
+        length_end(out, content, reserved);
+    }
+    if (op->put->suffix.size)
+        buffer_add_bytes(out, op->put->suffix);
+    return true;
+}
+
+static bool put_messages(Runner *runner, const PlanOp *op, ListReader *reader)
+{
+    Value message;
+    while (list_next(reader, &message)) {
+        if (!put_one_message(runner, op, reader->from_json, message))
+            return run_failed_at(runner, reader->index);
+    }
+    return !reader->failed;
+}
+
+bool put_list_of(Runner *runner, const Program *program, const PlanOp *op, Frame *frame)
+{
+    if (!frame_has(frame, op->a))
+        return put_unset(runner, op);
+    ListReader reader = list_reader(runner, op->shape, from_json(program, op),
+                                    frame->values[op->a], frame->unknown);
+    bool ok = false;
+    if (op->code == PLAN_PUT_MAP) {
+        ok = put_map(runner, op, &reader);
+    } else if (op->json) {
+        ok = put_json_list(runner, op, &reader);
+    } else if (op->code == PLAN_PUT_MESSAGES) {
+        ok = put_messages(runner, op, &reader);
+    } else {
+        ok = op->code == PLAN_PUT_PACKED ? put_packed(runner, op, &reader)
+                                         : put_list(runner, op, &reader);
+    }
+    return ok || run_failed_in(runner, op->where);
+}
+
+bool put_message(Runner *runner, const Program *program, const PlanOp *op, Frame *frame)
+{
+    if (!frame_has(frame, op->a))
+        return put_unset(runner, op);
+    return put_one_message(runner, op, from_json(program, op), frame->values[op->a]) ||
+           run_failed_in(runner, op->where);
+}

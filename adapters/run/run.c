@@ -1,0 +1,169 @@
+/* Runs programs: frames, and the operations one after another. */
+#include "adapters/program/plan_internal.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+
+/* ---- Faults -------------------------------------------------------------------------------------- */
+
+bool run_fail(Runner *runner, const Fault *fault, const char *format, ...)
+{
+    if (runner->fault)
+        return false;
+    char text[512];
+    va_list args;
+    va_start(args, format);
+    vsnprintf(text, sizeof(text), format, args);
+    va_end(args);
+    runner->fault = fault;
+    runner->text = arena_string(runner->arena, text);
+    return false;
+}
+
+bool run_out_of_memory(Runner *runner)
+{
+    return run_fail(runner, &FAULT_OUT_OF_MEMORY, "converting a message");
+}
+
+static bool add_step(Runner *runner, PathStep step)
+{
+    if (runner->n_path < PATH_LIMIT)
+        runner->path[runner->n_path++] = step;
+    return false;
+}
+
+bool run_failed_in(Runner *runner, const char *name)
+{
+    return add_step(runner, (PathStep){.name = name});
+}
+
+bool run_failed_at(Runner *runner, uint32_t index)
+{
+    return add_step(runner, (PathStep){.index = index});
+}
+
+bool run_failed_at_key(Runner *runner, Bytes key)
+{
+    return add_step(runner, (PathStep){.key = key.data ? key : bytes_of("")});
+}
+
+void run_loss(Runner *runner, const Loss *loss)
+{
+    runner->report->n_losses++;
+    if (runner->report->on_loss)
+        runner->report->on_loss(runner->report->owner, loss);
+}
+
+/* ---- Frames -------------------------------------------------------------------------------------- */
+
+/* Frames come and go with the nesting, so that a list needs one frame, not one for each element. */
+static inline bool frame_open(Runner *runner, const Program *program, Frame *frame)
+{
+    void *room = runner->frames[program->frame_class];
+    if (room)
+        memcpy(&runner->frames[program->frame_class], room, sizeof(void *));
+    else if (!(room = arena_alloc(runner->arena, (size_t)1 << program->frame_class)))
+        return run_out_of_memory(runner);
+
+    frame->values = room;
+    frame->set = (uint64_t *)(void *)(frame->values + program->n_slots);
+    frame->seen = frame->set + (program->n_slots + 63u) / 64;
+    frame->oneof_chosen = (uint16_t *)(void *)(frame->seen + (program->n_seen + 63u) / 64);
+    frame->unknown = NULL;
+    for (uint32_t i = 0; i < program->frame_clear / 8; i++)
+        frame->set[i] = 0;
+    return true;
+}
+
+static inline void frame_close(Runner *runner, const Program *program, Frame *frame)
+{
+    memcpy(frame->values, &runner->frames[program->frame_class], sizeof(void *));
+    runner->frames[program->frame_class] = frame->values;
+}
+
+/* ---- Programs ------------------------------------------------------------------------------------ */
+
+static bool scan(Runner *runner, const Program *program, Frame *frame, Value source)
+{
+    if (program->from_codec == CODEC_JSON)
+        return scan_json(runner, program->scan, frame, source.node);
+    return scan_wire(runner, program->scan, frame, value_bytes(source));
+}
+
+static bool run_fields(Runner *runner, const Program *program, Value source)
+{
+    Frame frame;
+    Buffer unknown;
+    if (!frame_open(runner, program, &frame))
+        return false;
+    if (program->keep_unknown) {
+        unknown = buffer_in(runner->arena);
+        frame.unknown = &unknown;
+    }
+    bool ok = scan(runner, program, &frame, source) && run_ops(runner, program, &frame);
+    frame_close(runner, program, &frame);
+    return ok;
+}
+
+/* Each member was written with a comma in front; the first one becomes the opening brace. */
+static bool run_object(Runner *runner, const Program *program, Value source)
+{
+    Buffer *out = runner->out;
+    size_t start = out->size;
+    if (!run_fields(runner, program, source))
+        return false;
+    if (out->size == start)
+        buffer_add_byte(out, ',');
+    if (!out->full)
+        out->data[start] = '{';
+    buffer_add_byte(out, '}');
+    return true;
+}
+
+static bool run_staged(Runner *runner, const Program *program, Value source)
+{
+    Bytes between;
+    return program_make(runner, program->first, source, &between) &&
+           program_run(runner, program->second, value_of_bytes(between));
+}
+
+static bool run_style(Runner *runner, const Program *program, Value source)
+{
+    switch (program->style) {
+    case PROGRAM_COPY: buffer_add_bytes(runner->out, value_bytes(source)); return true;
+    case PROGRAM_FIELDS:
+        return program->to_codec == CODEC_JSON && !program->bare
+                   ? run_object(runner, program, source)
+                   : run_fields(runner, program, source);
+    case PROGRAM_READ: return well_known_read(runner, program->from, source.node);
+    case PROGRAM_WRITE: return well_known_write(runner, program->to, value_bytes(source));
+    case PROGRAM_STAGED: return run_staged(runner, program, source);
+    case PROGRAM_ANY: return any_run(runner, program, source);
+    }
+    return false;
+}
+
+bool program_run(Runner *runner, const Program *program, Value source)
+{
+    if (runner->depth == runner->max_depth)
+        return run_fail(runner, &FAULT_TOO_DEEP, "nested deeper than allowed");
+    runner->depth++;
+    bool ok = run_style(runner, program, source);
+    runner->depth--;
+    return ok;
+}
+
+bool program_run_members(Runner *runner, const Program *program, Value source)
+{
+    return run_fields(runner, program, source);
+}
+
+bool program_make(Runner *runner, const Program *program, Value source, Bytes *bytes_out)
+{
+    Buffer made = buffer_in(runner->arena), *out = runner->out;
+    runner->out = &made;
+    bool ok = program_run(runner, program, source);
+    runner->out = out;
+    *bytes_out = buffer_bytes(&made);
+    return ok && (!made.full || run_out_of_memory(runner));
+}

@@ -1,0 +1,363 @@
+/* Protobuf's wire format into the slots of a frame. https://protobuf.dev/programming-guides/encoding/ */
+#include "adapters/run/scan_wire.h"
+
+/* ---- Fields -------------------------------------------------------------------------------------- */
+
+/* What the options say about a record that no field is for. */
+static bool take_unknown(Scan *s, uint32_t number, Bytes record)
+{
+    switch (s->runner->set->options.unknown) {
+    case UNKNOWN_REFUSE:
+        return run_fail(s->runner, &FAULT_UNKNOWN_FIELD, "%s has no field with the number %u",
+                        s->table->type->full_name, number);
+    case UNKNOWN_KEEP:
+        if (s->frame->unknown) {
+            buffer_add_bytes(s->frame->unknown, record);
+            return true;
+        }
+        break;
+    case UNKNOWN_COUNT: break;
+    }
+    s->runner->report->n_unknown++;
+    return true;
+}
+
+static void clear_table(Frame *frame, const ScanTable *table);
+
+static void clear_field(Frame *frame, const ScanField *field)
+{
+    if (field->slot != NO_SLOT)
+        frame_clear(frame, field->slot);
+    if (field->inside)
+        clear_table(frame, field->inside);
+}
+
+/* As deep as the paths that a mapping moves fields out of. */
+static void clear_table(Frame *frame, const ScanTable *table)
+{
+    for (uint32_t i = 0; i < table->type->n_fields; i++)
+        clear_field(frame, &table->fields[i]);
+}
+
+/* A member of a oneof unsets the one before it. */
+static void choose(Scan *s, const ScanField *field)
+{
+    uint16_t *chosen = &s->frame->oneof_chosen[field->oneof - 1];
+    uint16_t index = (uint16_t)(field->field->index + 1);
+    if (*chosen && *chosen != index)
+        clear_field(s->frame, &s->table->fields[*chosen - 1]);
+    *chosen = index;
+}
+
+static bool append_message(Scan *s, const ScanField *field, Bytes more)
+{
+    Value *value = &s->frame->values[field->slot];
+    if (!frame_has(s->frame, field->slot)) {
+        *value = value_of_bytes(more);
+        frame_set(s->frame, field->slot);
+        return true;
+    }
+    return wire_join(s->runner, value, more);
+}
+
+static bool take_message(Scan *s, const ScanField *field, Bytes message)
+{
+    if (field->oneof)
+        choose(s, field);
+    if (field->slot != NO_SLOT && !append_message(s, field, message))
+        return false;
+    if (!field->inside)
+        return true;
+    if (s->runner->depth == s->runner->max_depth)
+        return run_fail(s->runner, &FAULT_TOO_DEEP, "nested deeper than allowed");
+    s->runner->depth++;
+    bool ok = scan_wire(s->runner, field->inside, s->frame, message);
+    s->runner->depth--;
+    return ok;
+}
+
+/* A number that a closed enum does not know is an unknown field (proto2). */
+static bool is_unknown_enum(const FieldType *field, Value value)
+{
+    return field->kind == KIND_ENUM && field->enumeration->closed &&
+           !enum_value_by_number(field->enumeration, (int32_t)value.i);
+}
+
+static const uint8_t *take_scalar(Scan *s, const ScanField *field, const uint8_t *record,
+                                  const uint8_t *at)
+{
+    Value value;
+    at = wire_scalar(s->runner, field->field->kind, field->check_utf8, at, s->end, &value);
+    if (!at) {
+        run_failed_in(s->runner, field->field->name);
+        return NULL;
+    }
+    if (is_unknown_enum(field->field, value))
+        return take_unknown(s, field->field->number, bytes(record, (size_t)(at - record))) ? at
+                                                                                           : NULL;
+    if (field->oneof)
+        choose(s, field);
+    if (field->slot == NO_SLOT)
+        return at;
+    s->frame->values[field->slot] = value;
+    if (!field->field->presence && value_is_zero(field->field->kind, value))
+        frame_clear(s->frame, field->slot);
+    else
+        frame_set(s->frame, field->slot);
+    return at;
+}
+
+/* ---- Repeated fields ----------------------------------------------------------------------------- */
+
+static bool add_run(Scan *s, const ScanField *field, WireRun run)
+{
+    WireRun *added = arena_alloc(s->runner->arena, sizeof(WireRun));
+    if (!added)
+        return run_out_of_memory(s->runner);
+    *added = run;
+    Value *value = &s->frame->values[field->slot];
+    if (frame_has(s->frame, field->slot)) {
+        value->last->next = added;
+        value->last = added;
+    } else {
+        *value = (Value){.run = added, .last = added};
+        frame_set(s->frame, field->slot);
+    }
+    return true;
+}
+
+static const uint8_t *take_packed(Scan *s, const ScanField *field, const uint8_t *at)
+{
+    uint64_t size;
+    at = wire_varint(at, s->end, &size);
+    if (!at || size > (uint64_t)(s->end - at))
+        return wire_malformed(s->runner);
+    if (size && field->slot != NO_SLOT &&
+        !add_run(s, field, (WireRun){.at = at, .end = at + size}))
+        return NULL;
+    return at + size;
+}
+
+/* Whether the next record begins with these bytes of a tag. */
+static inline bool has_tag(const uint8_t *at, const uint8_t *end, const uint8_t *tag, size_t size)
+{
+    if ((size_t)(end - at) <= size || at[0] != tag[0])
+        return false;
+    for (size_t i = 1; i < size; i++) {
+        if (at[i] != tag[i])
+            return false;
+    }
+    return true;
+}
+
+/* All records in a row that begin with the same bytes as this one. */
+static const uint8_t *take_records(Scan *s, const ScanField *field, uint32_t tag,
+                                   const uint8_t *record, const uint8_t *at)
+{
+    size_t tag_size = (size_t)(at - record);
+    WireRun run = {.at = record, .tag = tag, .tag_size = (uint8_t)tag_size};
+    bool delimited = (tag & 7) == WIRE_LENGTH;
+    for (;;) {
+        if (delimited && at < s->end && *at < 0x80 && s->end - at > *at)
+            at += *at + 1;
+        else if (!(at = wire_skip(at, s->end, tag >> 3, (WireType)(tag & 7))))
+            return wire_malformed(s->runner);
+        if (!has_tag(at, s->end, record, tag_size))
+            break;
+        at += tag_size;
+    }
+    run.end = at;
+    return field->slot == NO_SLOT || add_run(s, field, run) ? at : NULL;
+}
+
+/* ---- Messages ------------------------------------------------------------------------------------ */
+
+static const uint8_t *skip_unknown(Scan *s, uint32_t tag, const uint8_t *record, const uint8_t *at)
+{
+    at = wire_skip(at, s->end, tag >> 3, (WireType)(tag & 7));
+    if (!at)
+        return wire_malformed(s->runner);
+    return take_unknown(s, tag >> 3, bytes(record, (size_t)(at - record))) ? at : NULL;
+}
+
+static const uint8_t *take_delimited(Scan *s, const ScanField *field, const uint8_t *at)
+{
+    uint64_t size;
+    at = wire_varint(at, s->end, &size);
+    if (!at || size > (uint64_t)(s->end - at))
+        return wire_malformed(s->runner);
+    if (take_message(s, field, bytes(at, (size_t)size)))
+        return at + size;
+    run_failed_in(s->runner, field->field->name);
+    return NULL;
+}
+
+static const uint8_t *take_group(Scan *s, const ScanField *field, const uint8_t *at)
+{
+    const uint8_t *payload_end;
+    const uint8_t *behind = wire_skip_group(at, s->end, field->field->number, &payload_end);
+    if (!behind)
+        return wire_malformed(s->runner);
+    if (take_message(s, field, bytes(at, (size_t)(payload_end - at))))
+        return behind;
+    run_failed_in(s->runner, field->field->name);
+    return NULL;
+}
+
+static const uint8_t *take_field(Scan *s, const ScanField *field, uint32_t tag,
+                                 const uint8_t *record, const uint8_t *at)
+{
+    const FieldType *type = field->field;
+    WireType written = (WireType)(tag & 7), expected = kind_wire_type(type->kind);
+    bool packed = type->repeated && written == WIRE_LENGTH && kind_may_be_packed(type->kind);
+    if (written != expected && !packed)
+        return skip_unknown(s, tag, record, at);
+    if (field->pass)
+        return pass_other_form(s, field, tag, record, at);
+    if (type->repeated)
+        return packed ? take_packed(s, field, at) : take_records(s, field, tag, record, at);
+    if (type->kind == KIND_GROUP)
+        return take_group(s, field, at);
+    return type->kind == KIND_MESSAGE ? take_delimited(s, field, at)
+                                      : take_scalar(s, field, record, at);
+}
+
+/* An item of a message set: group 1 of {2: the extension's number, 3: its message}, in any order. */
+static const uint8_t *take_set_item(Scan *s, const uint8_t *record, const uint8_t *at)
+{
+    const uint8_t *payload_end, *behind = wire_skip_group(at, s->end, 1, &payload_end);
+    if (!behind)
+        return wire_malformed(s->runner);
+    uint32_t number = 0;
+    Bytes message = BYTES_NONE;
+    WireReader reader = wire_reader(bytes(at, (size_t)(payload_end - at)));
+    for (WireField f; wire_next(&reader, &f);) {
+        if (f.number == 2 && f.type == WIRE_VARINT && !number)
+            number = (uint32_t)f.value;
+        else if (f.number == 3 && f.type == WIRE_LENGTH && !message.data)
+            message = f.bytes;
+    }
+    const FieldType *type = number ? message_field_by_number(s->table->type, number) : NULL;
+    bool ok = type && !type->repeated && kind_is_message(type->kind) && message.data
+                  ? take_message(s, &s->table->fields[type->index], message)
+                  : take_unknown(s, number, bytes(record, (size_t)(behind - record)));
+    return ok ? behind : NULL;
+}
+
+static inline const ScanField *find_field(const ScanTable *table, uint32_t number)
+{
+    const MessageType *type = table->type;
+    if (__builtin_expect(number < type->by_number_n, 1)) {
+        uint32_t index = type->by_number[number];
+        return index ? &table->fields[index - 1] : NULL;
+    }
+    const FieldType *field = message_field_by_number(type, number);
+    return field ? &table->fields[field->index] : NULL;
+}
+
+/* Everything that is not the usual. */
+static const uint8_t *take_unusual(Scan *s, const ScanField *field, uint32_t tag,
+                                   const uint8_t *record, const uint8_t *at)
+{
+    if (s->table->type->message_set && tag == (1 << 3 | WIRE_GROUP))
+        return take_set_item(s, record, at);
+    return field ? take_field(s, field, tag, record, at) : skip_unknown(s, tag, record, at);
+}
+
+static inline void keep_number(Scan *s, const ScanField *field, Value value)
+{
+    s->frame->values[field->slot] = value;
+    if (value.u || field->presence)
+        frame_set(s->frame, field->slot);
+    else
+        frame_clear(s->frame, field->slot);
+}
+
+static inline const uint8_t *take_bytes(Scan *s, const ScanField *field, const uint8_t *at)
+{
+    uint64_t size;
+    at = wire_varint(at, s->end, &size);
+    if (!at || size > (uint64_t)(s->end - at))
+        return wire_malformed(s->runner);
+    if (field->check_utf8 && !text_is_valid(at, (size_t)size)) {
+        wire_bad_text(s->runner);
+        run_failed_in(s->runner, field->field->name);
+        return NULL;
+    }
+    s->frame->values[field->slot] = (Value){.data = at, .size = (size_t)size};
+    if (size || field->presence)
+        frame_set(s->frame, field->slot);
+    else
+        frame_clear(s->frame, field->slot);
+    return at + size;
+}
+
+/* One field behind its tag. */
+static inline __attribute__((always_inline)) const uint8_t *
+take_usual(Scan *s, const ScanField *field, const uint8_t *record, const uint8_t *at)
+{
+    uint64_t raw;
+    switch ((ScanRead)field->read) {
+    case READ_VARINT_64:
+        if (!(at = wire_varint(at, s->end, &raw)))
+            return wire_malformed(s->runner);
+        keep_number(s, field, (Value){.u = raw});
+        return at;
+    case READ_VARINT_32:
+        if (!(at = wire_varint(at, s->end, &raw)))
+            return wire_malformed(s->runner);
+        keep_number(s, field, (Value){.i = (int32_t)(uint32_t)raw});
+        return at;
+    case READ_FIXED_64:
+        if (s->end - at < 8)
+            return wire_malformed(s->runner);
+        keep_number(s, field, (Value){.u = wire_fixed64(at)});
+        return at + 8;
+    case READ_BYTES: return take_bytes(s, field, at);
+    case READ_MESSAGE: return take_delimited(s, field, at);
+    case READ_RECORDS: return take_records(s, field, field->tag, record, at);
+    case READ_PACKED: return take_packed(s, field, at);
+    default: return take_unusual(s, field, field->tag, record, at);
+    }
+}
+/* A field with a longer tag, or with one that is not the usual for it. */
+static const uint8_t *take_any(Scan *s, const uint8_t *record)
+{
+    uint64_t tag;
+    const uint8_t *at = wire_varint(record, s->end, &tag);
+    if (!at || tag > UINT32_MAX || tag >> 3 == 0 || at - record > WIRE_TAG_MAX)
+        return wire_malformed(s->runner);
+    const ScanField *field = find_field(s->table, (uint32_t)(tag >> 3));
+    bool usual = field && field->tag == tag;
+    if (usual && field->read >= PASS_VARINT)
+        return pass_field(s, field, record, at);
+    if (s->run)
+        pass_run(s, record);
+    return usual ? take_usual(s, field, record, at)
+                 : take_unusual(s, field, (uint32_t)tag, record, at);
+}
+
+bool scan_wire(Runner *runner, const ScanTable *table, Frame *frame, Bytes message)
+{
+    const uint8_t *at = message.data, *end = at ? at + message.size : NULL;
+    const ScanField *fields = table->fields;
+    Scan s = {runner, table, frame, at, end, NULL};
+    while (at < end) {
+        uint32_t index = *at < 0x80 ? table->by_tag[*at] : 0;
+        const ScanField *field = index ? &fields[index - 1] : NULL;
+        if (!field) {
+            at = take_any(&s, at);
+        } else if (field->read >= PASS_VARINT) {
+            at = pass_field(&s, field, at, at + 1);
+        } else {
+            if (s.run)
+                pass_run(&s, at);
+            at = take_usual(&s, field, at, at + 1);
+        }
+        if (!at)
+            return false;
+    }
+    if (s.run)
+        pass_run(&s, end);
+    return true;
+}

@@ -1,0 +1,129 @@
+/*
+ * Which messages of an exchange are compressed, and by what.
+ *
+ * What nobody needs to read goes on compressed as it came, where the other side takes that compression.
+ * Else it is opened, within its limit, and compressed anew for the other side.
+ */
+#include "gateway/call/exchange_internal.h"
+
+/* Where compression is HTTP's own: all of the body or nothing, and negotiated with browsers and caches. */
+static bool is_content_coding(Dialect dialect)
+{
+    return dialect == DIALECT_CONNECT || dialect == DIALECT_REST;
+}
+
+static Compression if_worth_it(const Exchange *x, Compression compression, size_t size)
+{
+    return size && size >= x->config->limits.compress_least ? compression : COMPRESSION_IDENTITY;
+}
+
+/* ---- Requests ------------------------------------------------------------------------------------ */
+
+bool exchange_keeps_request(const Exchange *x)
+{
+    const Service *service = x->method->version->service;
+    if (x->call.compression == COMPRESSION_IDENTITY || x->binding)
+        return false;
+    for (uint32_t i = 0; i < service->n_instances; i++) {
+        if (service->instances[i].compression == x->call.compression)
+            return true;
+    }
+    return false;
+}
+
+/* Whether the request's message may go to the instance that was picked as it is. */
+static bool passes_request(const Exchange *x)
+{
+    return x->target.compression == x->call.compression && !x->binding &&
+           plan_is_copy(x->request_plan);
+}
+
+Result exchange_open_request(Exchange *x, Message *message)
+{
+    if (!message->compressed || passes_request(x))
+        return OK;
+    message->compressed = false;
+    return message_reader_decompress(&x->client.reader, message->bytes, &message->bytes);
+}
+
+Compression exchange_request_compression(Exchange *x, size_t size)
+{
+    Compression compression = if_worth_it(x, x->target.compression, size);
+    if (!dialect_is_framed(x->target.dialect))
+        x->target.compression = compression; /* the head says it of the whole body */
+    return compression;
+}
+
+/* ---- Answers ------------------------------------------------------------------------------------- */
+
+/* Whether the answer's messages may go to the client as they are. */
+static bool passes_answer(const Exchange *x)
+{
+    return x->call.dialect != DIALECT_REST && x->target.dialect != DIALECT_REST &&
+           x->route->compress_answers != COMPRESS_NEVER && plan_is_copy(x->response_plan);
+}
+
+uint32_t exchange_accepts(const Exchange *x)
+{
+    uint32_t ours = COMPRESSION_GZIP | COMPRESSION_BR | COMPRESSION_ZSTD, common = x->call.accepts & ours;
+    return common && passes_answer(x) ? common : ours;
+}
+
+bool exchange_keeps_answer(const Exchange *x)
+{
+    return (x->answer.compression & x->call.accepts) && !x->answer.is_error && passes_answer(x);
+}
+
+/* Bytes of any media type are compressed already, or not worth it; who knows is the service. */
+static bool is_raw(const Exchange *x)
+{
+    return x->call.dialect == DIALECT_REST && x->call.reply_codec == CODEC_PROTO;
+}
+
+static bool may_compress(const Exchange *x)
+{
+    bool by_instance = x->has_answer && x->answer.compression != COMPRESSION_IDENTITY;
+    switch (x->route ? x->route->compress_answers : COMPRESS_NEVER) {
+    case COMPRESS_WEB: return by_instance || (is_content_coding(x->call.dialect) && !is_raw(x));
+    case COMPRESS_INSTANCE: return by_instance;
+    case COMPRESS_ALWAYS: return true;
+    case COMPRESS_NEVER: break;
+    }
+    return false;
+}
+
+Compression exchange_answer_compression(const Exchange *x)
+{
+    bool stream_of_bytes = is_raw(x) && x->method->type->server_streaming;
+    if (x->instance.reader.keep_compressed)
+        return x->answer.compression;
+    if (!stream_of_bytes && (may_compress(x) || exchange_must_compress(x)))
+        return x->call.favourite;
+    return COMPRESSION_IDENTITY;
+}
+
+Compression exchange_message_compression(const Exchange *x, Compression compression, size_t size)
+{
+    if (size && exchange_must_compress(x))
+        return compression;
+    return if_worth_it(x, compression, size);
+}
+
+bool exchange_must_compress(const Exchange *x)
+{
+    return x->call.no_identity && is_content_coding(x->call.dialect);
+}
+
+bool exchange_varies_by_encoding(const Exchange *x)
+{
+    return is_content_coding(x->call.dialect) && x->route && x->route->compress_answers != COMPRESS_NEVER;
+}
+
+Result exchange_check_acceptable(const Exchange *x)
+{
+    if (!exchange_must_compress(x) ||
+        (x->call.accepts && x->route->compress_answers != COMPRESS_NEVER))
+        return OK;
+    return FAIL_TELL(x->arena, FAULT_NOT_ACCEPTABLE,
+                     "identity is refused, and no compression is left that can be given here");
+}

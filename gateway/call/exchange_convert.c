@@ -1,0 +1,105 @@
+/* One message of an exchange through a plan. */
+#include "base/arena.h"
+#include "gateway/call/exchange_internal.h"
+#include "gateway/rest/rest_request.h"
+
+enum { LOST_NAMES = 512 /* bytes of names that an answer's head carries at most */ };
+
+/* Whether the list "Order.comment, Item.gift" has the name. */
+static bool is_listed(Bytes list, Bytes name)
+{
+    while (list.size) {
+        size_t end = bytes_find(list, ',');
+        if (bytes_equal(bytes_slice(list, 0, end), name))
+            return true;
+        list = bytes_slice(list, end + 2, list.size);
+    }
+    return false;
+}
+
+/* A default that filled in for what was not said is counted, but nobody has lost anything by it. */
+void exchange_on_loss(void *owner, const Loss *loss)
+{
+    Exchange *x = owner;
+    atomic_fetch_add_explicit(&x->config->loss_counts[loss->index], 1, memory_order_relaxed);
+    if (loss->kind != LOSS_DEFAULTED)
+        exchange_name_lost(x, bytes_of(loss->path));
+}
+
+void exchange_name_lost(Exchange *x, Bytes path)
+{
+    x->n_lost++;
+    if (x->lost.size >= LOST_NAMES || is_listed(buffer_bytes(&x->lost), path))
+        return;
+    if (x->lost.size)
+        buffer_add_text(&x->lost, ", ");
+    buffer_add_bytes(&x->lost, path);
+}
+
+static Result run_plan(Exchange *x, const Plan *plan, const PlanInput *input, Bytes *converted_out)
+{
+    PlanRun run = {.on_loss = exchange_on_loss, .owner = x};
+    Buffer out = buffer_in(exchange_scratch(x));
+    Result r = plan_run(plan, input, exchange_scratch(x), &out, &run);
+    x->record.n_unknown += run.n_unknown;
+    if (failed(r))
+        return r;
+    if (out.full)
+        return FAIL(x->arena, FAULT_OUT_OF_MEMORY, "converting a message of %zu bytes",
+                    input->bytes.size);
+    *converted_out = buffer_bytes(&out);
+    return OK;
+}
+
+Result exchange_convert_request(Exchange *x, Bytes message, Bytes *converted_out)
+{
+    if (!x->binding && plan_is_copy(x->request_plan)) {
+        *converted_out = message;
+        return OK;
+    }
+    PlanInput input = {.bytes = message};
+    if (x->binding) {
+        const char *body = x->binding->rule->body;
+        if (http_body_in(x->binding)) {
+            Buffer json = buffer_in(exchange_scratch(x));
+            http_body_wrap(fields_get(x->call.head, "content-type"), message, &json);
+            if (json.full)
+                return FAIL(x->arena, FAULT_OUT_OF_MEMORY, "keeping a body of %zu bytes", message.size);
+            input.bytes = buffer_bytes(&json);
+        }
+        input.no_body = body[0] == '\0' || input.bytes.size == 0; /* an empty body says nothing */
+        input.body_field = strcmp(body, "*") == 0 ? BYTES_NONE : bytes_of(body);
+        input.parameters = x->parameters;
+        input.n_parameters = x->n_parameters;
+    }
+    Result r = run_plan(x, x->request_plan, &input, converted_out);
+    if (!failed(r) || x->version.client == x->pick.served)
+        return r;
+    return FAIL_OVER(x->arena, r, *r.error->fault, "giving %s of %s as %s's", x->method->type->input->name,
+                     x->version.client->name, x->pick.served->name);
+}
+
+/* The service's answer is its own doing, so what is wrong with it is not the caller's fault. */
+Result exchange_convert_answer(Exchange *x, Bytes message, Bytes *converted_out)
+{
+    if (x->target.dialect == DIALECT_REST) {
+        Result r = rest_answer_message(x->rest_rule, x->pick.pair->target->type, x->answer.content_type, message,
+                                       exchange_scratch(x), &message);
+        if (failed(r))
+            return r;
+    }
+    if (plan_is_copy(x->response_plan)) {
+        *converted_out = message;
+        return OK;
+    }
+    PlanInput input = {.bytes = message};
+    Result r = run_plan(x, x->response_plan, &input, converted_out);
+    if (!failed(r))
+        return r;
+    bool readable = r.error->fault == &FAULT_CANNOT_CONVERT || r.error->fault == &FAULT_FIELD_REQUIRED;
+    const Fault *fault = readable ? &FAULT_UPSTREAM_CONVERT : &FAULT_UPSTREAM_MESSAGE;
+    if (r.error->fault == &FAULT_OUT_OF_MEMORY)
+        fault = &FAULT_OUT_OF_MEMORY;
+    return FAIL_OVER(x->arena, r, *fault, "giving %s of %s as %s's", x->pick.pair->target->type->output->name,
+                     x->pick.served->name, x->version.reply->name);
+}

@@ -1,0 +1,68 @@
+/* What a service's error carries beside code and message, for a client of another version or codec. */
+#include "adapters/run/details.h"
+#include "base/arena.h"
+#include "gateway/call/exchange_internal.h"
+
+/* ---- As JSON ------------------------------------------------------------------------------------- */
+
+static bool write_json(void *owner, Bytes detail, Arena *arena, Buffer *json)
+{
+    const Details *details = owner;
+    return detail_to_json(details->to_json, detail, arena, json);
+}
+
+static bool read_json(void *owner, Bytes json, Arena *arena, Bytes *detail_out)
+{
+    const Details *details = owner;
+    return detail_from_json(details->from_json, json, arena, detail_out);
+}
+
+DetailJson exchange_detail_json(const Exchange *x, const Version *version)
+{
+    const Details *details = version ? &version->details : &x->config->details;
+    return (DetailJson){write_json, read_json, (void *)(uintptr_t)details};
+}
+
+/* ---- In the client's version --------------------------------------------------------------------- */
+
+static void on_unconverted(void *owner, Bytes type, bool kept, Result why)
+{
+    Exchange *x = owner;
+    telemetry_count(x->loop, COUNTER_DETAILS_UNCONVERTED);
+    exchange_name_lost(x, bytes_copy(x->arena, type));
+    if (!failed(x->record.detail_why))
+        x->record.detail_why =
+            FAIL_OVER(x->arena, why, FAULT_UPSTREAM_CONVERT, "giving the error detail %.*s of %s as %s's: %s",
+                      BYTES_ARGS(bytes_slice(type, 0, 200)), x->pick.served->name, x->version.reply->name,
+                      kept ? "it stays as it is" : "it is left out");
+}
+
+/* How the client's request is made from the one that the service saw: the way back of what was sent. */
+static const Mapping *request_back(const Exchange *x)
+{
+    const MethodType *asked = x->pick.pair->target->type;
+    const MappingSet *set = x->pick.served->to[x->version.client->index];
+    const Mapping *mapping = set ? mapping_set_find(set, asked->input) : NULL;
+    return mapping && mapping->to == x->method->type->input ? mapping : NULL;
+}
+
+void exchange_convert_details(Exchange *x, Status *status)
+{
+    const Version *served = x->pick.served;
+    bool same = !served || (served == x->version.client && served == x->version.reply);
+    if (same || !status->details.size)
+        return;
+    const Plan *any = served == x->version.reply ? NULL : served->details.to[x->version.reply->index];
+    const Mapping *request = served == x->version.client ? NULL : request_back(x);
+    DetailsRun run = {.plan = {.on_loss = exchange_on_loss, .owner = x},
+                      .on_unconverted = on_unconverted,
+                      .owner = x};
+    Bytes converted;
+    Result r = details_convert(any, request, status->details, x->arena, &run, &converted);
+    x->record.n_unknown += run.plan.n_unknown;
+    if (failed(r)) { /* the arena is full: the error is worth more */
+        x->record.detail_why = r;
+        converted = BYTES_NONE;
+    }
+    status->details = converted;
+}

@@ -1,0 +1,268 @@
+/* What is asked for: an RPC by its path, a REST binding, or an opaque route. */
+#include "base/arena.h"
+#include "base/json_text.h"
+#include "gateway/call/exchange_internal.h"
+#include "gateway/call/opaque_route.h"
+
+/* What is left of the head once those fields are gone that speak for somebody else. */
+static Result take_forwarding(Exchange *x)
+{
+    const HttpHead *received = x->head;
+    HttpHead *head = arena_make(x->arena, HttpHead);
+    if (!head)
+        return FAIL(x->arena, FAULT_OUT_OF_MEMORY, "reading a head of %u fields", received->fields.n);
+    *head = *received;
+    x->head = head;
+    return forwarding_read(&x->forwarding, &received->fields, x->config->identity_header, x->arena, &head->fields);
+}
+
+/* Whom the listener trusts: somebody, or the peer would not be trusted. */
+static const TrustedPeers *trusted_peers(const Exchange *x)
+{
+    return &config_listener(x->config, x->client_connection->listener)->trusted;
+}
+
+/* A trusted proxy's word for its client comes before its own certificate. */
+static Bytes client_of(const Exchange *x)
+{
+    const char *header = x->config->identity_header;
+    Bytes told = header && x->forwarding.trusted ? fields_get(&x->head->fields, header) : BYTES_NONE;
+    return told.size ? bytes_copy(x->arena, told) : bytes_of(x->client_connection->identity);
+}
+
+Result exchange_name(Exchange *x)
+{
+    Result r = take_forwarding(x);
+    x->call.verb = bytes_copy(x->arena, x->head->method);
+    x->call.path = bytes_copy(x->arena, bytes_slice(x->head->path, 0, bytes_find(x->head->path, '?')));
+    x->origin = bytes_copy(x->arena, fields_get(&x->head->fields, "origin"));
+    trace_context_begin(&x->head->fields, &x->loop->random, x->arena, &x->trace);
+    x->record.request_id = x->forwarding.request_id;
+    if (!x->record.request_id.size) {
+        request_id_write(&x->loop->random, x->request_id);
+        x->record.request_id = bytes(x->request_id, REQUEST_ID_SIZE);
+    }
+    x->record.trace_id = bytes(x->trace.trace_id, TRACE_ID_SIZE);
+    x->record.client = client_of(x);
+    if (x->forwarding.forwarded_for.size)
+        x->record.forwarded_for = forwarding_client(&x->forwarding, trusted_peers(x));
+    return r;
+}
+
+static void pass_on_names(Exchange *x)
+{
+    trace_context_write(&x->trace, &x->call.metadata);
+    forwarding_write(&x->forwarding, FORWARDING_RPC, x->call.authority, x->head->minor, x->record.request_id,
+                     &x->call.metadata);
+}
+
+/* Of path and query. Which of them the rule takes is known with the version: see exchange_take_rest. */
+static Result take_parameters(Exchange *x, const RestMatch *match)
+{
+    RestParameter *query;
+    size_t n_query;
+    Result r = rest_query_parse(x->call.query, x->arena, &query, &n_query);
+    if (failed(r))
+        return r;
+    x->parameters = arena_array(x->arena, PlanParameter, match->n_parameters + n_query);
+    if (!x->parameters)
+        return FAIL(x->arena, FAULT_OUT_OF_MEMORY, "keeping %zu parameters",
+                    match->n_parameters + n_query);
+    for (size_t i = 0; i < match->n_parameters; i++)
+        x->parameters[x->n_parameters++] =
+            (PlanParameter){match->parameters[i].field_path, match->parameters[i].text};
+    for (size_t i = 0; i < n_query; i++)
+        x->parameters[x->n_parameters++] = (PlanParameter){query[i].field_path, query[i].text};
+    return OK;
+}
+
+/* What the rule has no place for goes the way of unknown fields. */
+static Result refuse_or_count(Exchange *x, uint32_t n, Bytes name, const char *why)
+{
+    if (x->route->unknown_fields == UNKNOWN_REFUSE)
+        return FAIL_FIELD(x->arena, FAULT_UNKNOWN_FIELD, arena_text(x->arena, name),
+                          "%s %s%s%.*s %s", x->binding->rule->verb, x->binding->rule->path,
+                          name.size ? ": parameter " : "", BYTES_ARGS(name), why);
+    x->record.n_unknown += n;
+    return OK;
+}
+
+/* Whether a parameter leads into what is said by the body: "*" is all that the path does not say (http.proto). */
+static bool is_in_body(const RestBinding *binding, Bytes field_path)
+{
+    const MessageType *input = binding->method->type->input;
+    const char *body = binding->rule->body;
+    if (!body[0] || strcmp(body, "*") == 0)
+        return body[0];
+    Bytes first = bytes_slice(field_path, 0, bytes_find(field_path, '.'));
+    return message_field(input, first) == message_field(input, bytes_of(body));
+}
+
+/* Parameters of the query must not change what the body says, whether it says it or not. */
+static Result take_query(Exchange *x)
+{
+    uint32_t kept = (uint32_t)x->binding->n_variables, n_refused = 0;
+    Bytes refused = BYTES_NONE;
+    for (uint32_t i = kept; i < x->n_parameters; i++) {
+        if (!is_in_body(x->binding, x->parameters[i].field_path))
+            x->parameters[kept++] = x->parameters[i];
+        else if (n_refused++ == 0)
+            refused = x->parameters[i].field_path;
+    }
+    x->n_parameters = kept;
+    return n_refused ? refuse_or_count(x, n_refused, refused, "is not taken: the body says this field") : OK;
+}
+
+Result exchange_refuse_media(Exchange *x)
+{
+    Bytes said = bytes_slice(fields_joined(x->call.head, "content-type"), 0, 200);
+    return FAIL_TELL(x->arena, FAULT_UNSUPPORTED_MEDIA, "%s%.*s",
+                said.data ? "content-type " : "the request says no content-type", BYTES_ARGS(said));
+}
+
+/*
+ * JSON is what a page of another origin cannot send without a preflight; bodies of other types, and of none, it can
+ * (Fetch, "CORS-safelisted request-header"). A stream is passed on before its first byte, so that where it may have a
+ * body it counts as having one; else the body's first byte is waited for.
+ */
+static Result check_media(Exchange *x)
+{
+    bool untyped = !fields_get(x->call.head, "content-type").data;
+    bool has_body = x->head->content_length > 0 ||
+                    (x->head->content_length < 0 && !x->bodiless && x->method->type->client_streaming);
+    if (http_body_in(x->binding) || (untyped && x->config->untyped_json))
+        x->call.foreign_media = false;
+    return x->call.foreign_media && has_body ? exchange_refuse_media(x) : OK;
+}
+
+Result exchange_take_rest(Exchange *x)
+{
+    const RestBinding *binding = x->binding;
+    bool is_stream = x->method->type->server_streaming;
+    if (http_body_out(binding))
+        x->call.reply_codec = CODEC_PROTO;
+    else if (!rest_accepts(&x->call, is_stream))
+        return FAIL_TELL(x->arena, FAULT_NOT_ACCEPTABLE, "accept: %.*s; there is %s",
+                         BYTES_ARGS(bytes_slice(fields_joined(x->call.head, "accept"), 0, 200)),
+                         is_stream ? "application/x-ndjson and text/event-stream" : "application/json");
+    Result r = check_media(x);
+    if (failed(r))
+        return r;
+    /* The same path may name its variables otherwise in another version. */
+    for (size_t i = 0; i < binding->n_variables; i++)
+        x->parameters[i].field_path = binding->variables[i];
+    return take_query(x);
+}
+
+/* No bytes, or an object without members. */
+static bool says_nothing(Bytes body, Arena *arena)
+{
+    JsonCursor cursor = json_cursor(body, arena);
+    bool first = true;
+    Bytes name;
+    if (body.size == 0)
+        return true;
+    return json_cursor_peek(&cursor) == JSON_KIND_OBJECT && !json_cursor_member(&cursor, &first, &name) &&
+           json_cursor_finish(&cursor);
+}
+
+Result exchange_take_rest_body(Exchange *x)
+{
+    if (x->binding->rule->body[0] || says_nothing(x->message.bytes, x->arena))
+        return OK;
+    return refuse_or_count(x, 1, BYTES_NONE, "takes no body");
+}
+
+/* The path's REST binding or opaque route, with the path that is sent on. Neither: nothing is set, and `match` says
+   which verbs would do. */
+static Result find_plain(Exchange *x, RestMatch *match, Bytes *path_out)
+{
+    bool found = false;
+    Result r = rest_table_match(x->config->rest, x->call.verb, x->call.path, x->arena, match, &found);
+    if (failed(r))
+        return r;
+    if (!found)
+        r = opaque_route_find(x->config, x->call.verb, x->call.path, x->arena, &x->route, path_out);
+    else
+        x->binding = match->value;
+    x->record.route = x->route;
+    return r;
+}
+
+static Result not_found(Exchange *x, const RestMatch *match)
+{
+    Bytes shown = bytes_slice(x->call.path, 0, 200);
+    if (match->allowed.size) {
+        x->allow = match->allowed;
+        return FAIL_TELL(x->arena, FAULT_METHOD_NOT_ALLOWED, "%.*s takes %.*s, not %.*s", BYTES_ARGS(shown),
+                         BYTES_ARGS(match->allowed), BYTES_ARGS(x->call.verb));
+    }
+    return FAIL_TELL(x->arena, FAULT_UNKNOWN_PATH, "%.*s %.*s", BYTES_ARGS(x->call.verb), BYTES_ARGS(shown));
+}
+
+static Result refuse_verb(Exchange *x)
+{
+    x->allow = bytes_of(x->method && x->method->takes_get ? "GET, POST" : "POST");
+    return FAIL_TELL(x->arena, FAULT_METHOD_NOT_ALLOWED, "%.*s takes %.*s, not %.*s",
+                     BYTES_ARGS(bytes_slice(x->call.path, 0, 200)), BYTES_ARGS(x->allow), BYTES_ARGS(x->call.verb));
+}
+
+/* A link or an image on any page is a GET, with the visitor's cookies. */
+Result exchange_check_get(Exchange *x)
+{
+    bool taken = !x->call.is_get || (x->method && x->method->takes_get);
+    return taken ? OK : refuse_verb(x);
+}
+
+/* A GET that is not taken is told so, however it is spelled. */
+static Result refuse_rpc(Exchange *x, Result why)
+{
+    bool of_verb = why.error->fault == &FAULT_METHOD_NOT_ALLOWED || failed(exchange_check_get(x));
+    return of_verb ? refuse_verb(x) : why;
+}
+
+/* On a method's path, what is in no RPC dialect for certain is Connect's. */
+static Result resolve_rpc(Exchange *x)
+{
+    Dialect dialect = dialect_of_request(x->head);
+    Result r = call_read(x->head, dialect == DIALECT_REST ? DIALECT_CONNECT : dialect, x->arena, &x->call);
+    if (!failed(r) && x->builtin)
+        r = exchange_check_get(x);
+    if (!failed(r) && x->call.foreign_media && !x->config->untyped_json)
+        r = exchange_refuse_media(x);
+    if (failed(r))
+        return refuse_rpc(x, r);
+    x->call.foreign_media = false;
+    pass_on_names(x);
+    Bytes shown = bytes_slice(x->call.path, 0, 200);
+    return x->method || x->builtin ? OK : FAIL_TELL(x->arena, FAULT_UNKNOWN_METHOD, "%.*s", BYTES_ARGS(shown));
+}
+
+static Result resolve_plain(Exchange *x)
+{
+    /* The dialect of the error, should there be none, is REST's. */
+    RestMatch match = {0};
+    Bytes path;
+    Result found = find_plain(x, &match, &path);
+    Result r = call_read(x->head, x->route ? DIALECT_HTTP : DIALECT_REST, x->arena, &x->call);
+    if (failed(found))
+        return found;
+    if (!x->binding && !x->route)
+        return not_found(x, &match);
+    if (failed(r))
+        return r;
+    pass_on_names(x);
+    if (x->binding)
+        return take_parameters(x, &match);
+    return opaque_keep_head(x, path);
+}
+
+Result exchange_resolve(Exchange *x)
+{
+    x->method = table_get(&x->config->methods, x->call.path);
+
+    if (!x->method)
+        x->builtin = builtin_find(x->config, x->call.path);
+    bool rpc = request_kind(x->head) == REQUEST_RPC || x->method || x->builtin;
+    return rpc ? resolve_rpc(x) : resolve_plain(x);
+}

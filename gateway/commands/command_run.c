@@ -1,0 +1,26 @@
+/* passerelle run CONFIG: the gateway at work, until it is told to stop. */
+#include "gateway/commands/command.h"
+#include "gateway/process/process.h"
+
+#include "base/arena.h"
+
+#include <stdio.h>
+
+int command_run(const Command *command, int n, char **arguments)
+{
+    if (n != 1)
+        return command_usage(command);
+    signals_hold();
+    Arena *arena = arena_new(ARENA_UNLIMITED);
+    EarlyStop stop;
+    Result r = early_stop_begin(&stop, arena);
+    Config *config = failed(r) ? NULL : command_config(arguments[0]);
+    if (config)
+        r = process_run(arena, config, arguments[0], &stop);
+    early_stop_end(&stop);
+    if (failed(r))
+        fprintf(stderr, "passerelle: %s\n", error_text(arena, r));
+    int code = config && !failed(r) ? EXIT_WELL : EXIT_NO;
+    arena_free(arena);
+    return code;
+}

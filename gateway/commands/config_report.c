@@ -1,0 +1,199 @@
+#include "gateway/commands/config_report.h"
+
+#include "adapters/text/json.h"
+#include "adapters/mapping/loss.h"
+#include "base/arena.h"
+
+/* ---- Text ------------------------------------------------------------------------------------ */
+
+static const char *plural(uint32_t n)
+{
+    return n == 1 ? "" : "s";
+}
+
+/* Who answers calls of a version: instances that speak it, else the versions that it is given in.
+ */
+static void add_answerers(const Version *version, Buffer *out)
+{
+    const Service *service = version->service;
+    uint32_t n_native = 0;
+    uint64_t spoken = 0;
+    for (uint32_t i = 0; i < service->n_instances; i++) {
+        n_native += service->instances[i].versions >> version->index & 1;
+        spoken |= service->instances[i].versions;
+    }
+    if (n_native)
+        buffer_printf(out, "%u instance%s", n_native, plural(n_native));
+    else
+        buffer_add_text(out, "no instance");
+    for (uint32_t i = 0; i < service->n_versions; i++)
+        if (i != version->index && (spoken >> i & 1) && version->to[i])
+            buffer_printf(out, ", by way of %s", service->versions[i].name);
+}
+
+static void add_losses(const Version *from, const Version *to, Buffer *out)
+{
+    const MappingSet *set = from->to[to->index];
+    if (!set) {
+        buffer_printf(out, "  %s -> %s: no way\n", from->name, to->name);
+        return;
+    }
+    LossReport report;
+    loss_report_all(out->arena, set, &report);
+    buffer_printf(out, "  %s -> %s\n", from->name, to->name);
+    loss_report_text(&report, false, out);
+}
+
+static void add_stale(const Version *version, Buffer *out)
+{
+    const ReflectedSchema *reflected = version->reflected;
+    if (reflected && failed(reflected->stale))
+        buffer_printf(out, "    note: its schema is the one that %s keeps: %s\n", reflected->cache,
+                      error_text(out->arena, reflected->stale));
+}
+
+/* REST requests of two methods at once: only one can have them. */
+static void add_hidden(const Version *version, Buffer *out)
+{
+    for (uint32_t i = 0; i < version->n_methods; i++)
+        for (uint32_t j = 0; j < version->methods[i].n_bindings; j++) {
+            const RestBinding *binding = &version->methods[i].bindings[j];
+            if (binding->hidden_by)
+                buffer_printf(out, "    note: %s %s is taken by %s; %s has it by RPC only\n",
+                              binding->rule->verb, binding->rule->path,
+                              binding->hidden_by->method->type->path, binding->method->type->path);
+        }
+}
+
+/* REST instances answer what has an HTTP rule and is no stream. */
+static void add_out_of_reach(const Version *version, Buffer *out)
+{
+    bool rest = false;
+    for (uint32_t i = 0; i < version->service->n_instances; i++) {
+        const Instance *instance = &version->service->instances[i];
+        rest |= instance->protocol == UPSTREAM_REST && (instance->versions >> version->index & 1);
+    }
+    for (uint32_t i = 0; rest && i < version->n_methods; i++) {
+        const MethodType *type = version->methods[i].type;
+        if (!type->http || type->client_streaming || type->server_streaming)
+            buffer_printf(out, "    note: %s %s: REST instances cannot answer it\n", type->path,
+                          type->http ? "is a stream" : "has no HTTP rule");
+    }
+}
+
+static void add_service(const Service *service, Buffer *out)
+{
+    buffer_printf(out, "%s: %u instance%s\n", service->name, service->n_instances,
+                  plural(service->n_instances));
+    for (uint32_t i = 0; i < service->n_versions; i++) {
+        const Version *version = &service->versions[i];
+        buffer_printf(out, "  %s: %u method%s of %s; ", version->name, version->n_methods,
+                      plural(version->n_methods), version->package);
+        add_answerers(version, out);
+        buffer_add_text(out, version == service->default_version ? "; the default\n" : "\n");
+        add_stale(version, out);
+        add_hidden(version, out);
+        add_out_of_reach(version, out);
+    }
+    for (uint32_t i = 0; i < service->n_versions; i++)
+        for (uint32_t j = 0; j < service->n_versions; j++)
+            if (i != j)
+                add_losses(&service->versions[i], &service->versions[j], out);
+}
+
+void config_report(const Config *config, Buffer *out)
+{
+    for (uint32_t i = 0; i < config->n_listeners; i++)
+        buffer_printf(out, "listens on %s%s\n", config->listeners[i].address.text,
+                      config->listeners[i].tls ? " with TLS" : "");
+    if (config->admin.text)
+        buffer_printf(out, "admin on %s\n", config->admin.text);
+    for (uint32_t i = 0; i < config->n_services; i++)
+        add_service(&config->services[i], out);
+    buffer_printf(out, "%s is good\n", config->file);
+}
+
+/* ---- JSON ------------------------------------------------------------------------------------ */
+
+static void add_text_member(Buffer *out, const char *name, const char *text)
+{
+    buffer_printf(out, "\"%s\":", name);
+    if (text)
+        json_write_string(out, bytes_of(text));
+    else
+        buffer_add_text(out, "null");
+}
+
+static void add_problem_json(const Problem *problem, Buffer *out)
+{
+    buffer_add_byte(out, '{');
+    add_text_member(out, "file", problem->file);
+    buffer_printf(out, ",\"line\":%d,\"column\":%d,", problem->line, problem->column);
+    add_text_member(out, "path", problem->path);
+    buffer_add_byte(out, ',');
+    add_text_member(out, "reason", problem->reason);
+    buffer_add_byte(out, ',');
+    add_text_member(out, "hint", problem->hint);
+    buffer_add_byte(out, '}');
+}
+
+static void add_pair_json(const Version *from, const Version *to, Buffer *out)
+{
+    const MappingSet *set = from->to[to->index];
+    buffer_add_byte(out, '{');
+    add_text_member(out, "from", from->name);
+    buffer_add_byte(out, ',');
+    add_text_member(out, "to", to->name);
+    buffer_add_text(out, ",\"losses\":");
+    if (set) {
+        LossReport report;
+        loss_report_all(out->arena, set, &report);
+        loss_report_json(&report, out);
+    } else {
+        buffer_add_text(out, "null");
+    }
+    buffer_add_byte(out, '}');
+}
+
+static void add_service_json(const Service *service, Buffer *out)
+{
+    const char *between = "";
+    buffer_add_byte(out, '{');
+    add_text_member(out, "name", service->name);
+    buffer_printf(out, ",\"instances\":%u,\"versions\":[", service->n_instances);
+    for (uint32_t i = 0; i < service->n_versions; i++) {
+        buffer_add_text(out, i ? ",{" : "{");
+        add_text_member(out, "name", service->versions[i].name);
+        buffer_add_byte(out, ',');
+        add_text_member(out, "package", service->versions[i].package);
+        buffer_printf(out, ",\"methods\":%u}", service->versions[i].n_methods);
+    }
+    buffer_add_text(out, "],\"pairs\":[");
+    for (uint32_t i = 0; i < service->n_versions; i++)
+        for (uint32_t j = 0; j < service->n_versions; j++)
+            if (i != j) {
+                buffer_add_text(out, between);
+                add_pair_json(&service->versions[i], &service->versions[j], out);
+                between = ",";
+            }
+    buffer_add_text(out, "]}");
+}
+
+void config_report_json(const Config *config, const Problems *problems, Buffer *out)
+{
+    buffer_printf(out, "{\"ok\":%s,\"problems\":[", config ? "true" : "false");
+    for (size_t i = 0; i < problems->n; i++) {
+        buffer_add_text(out, i ? "," : "");
+        add_problem_json(&problems->items[i], out);
+    }
+    buffer_add_text(out, "],\"services\":[");
+    for (uint32_t i = 0; config && i < config->n_services; i++) {
+        buffer_add_text(out, i ? "," : "");
+        add_service_json(&config->services[i], out);
+    }
+    buffer_add_text(out, "],\"warnings\":[");
+    Buffer warning = buffer_in(out->arena);
+    if (config && descriptors_warn(config, &warning))
+        json_write_string(out, buffer_bytes(&warning));
+    buffer_add_text(out, "]}\n");
+}

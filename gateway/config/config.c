@@ -1,0 +1,279 @@
+#include "gateway/config/config_internal.h"
+
+#include "base/arena.h"
+
+#include <ctype.h>
+#include <errno.h>
+#include <openssl/ssl.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+enum { CONFIG_SIZE_MOST = 16 << 20, HINT_WORDS_MOST = 12 };
+
+/* ---- Telling --------------------------------------------------------------------------------- */
+
+const char *config_path(ConfigReader *reader, const char *format, ...)
+{
+    char path[512];
+    va_list args;
+    va_start(args, format);
+    vsnprintf(path, sizeof path, format, args);
+    va_end(args);
+    return arena_string(reader->arena, path);
+}
+
+static void PRINTF_LIKE(5, 0) tell(ConfigReader *reader, Problems *problems, const char *path, const char *hint,
+                                   const char *format, va_list args)
+{
+    char reason[1024];
+    vsnprintf(reason, sizeof reason, format, args);
+    document_tell(&reader->file.document, problems, path, hint, "%s", reason);
+}
+
+void config_tell(ConfigReader *reader, const char *path, const char *hint, const char *format, ...)
+{
+    va_list args;
+    va_start(args, format);
+    tell(reader, reader->problems, path, hint, format, args);
+    va_end(args);
+}
+
+void config_doubt(ConfigReader *reader, const char *path, const char *hint, const char *format, ...)
+{
+    va_list args;
+    va_start(args, format);
+    tell(reader, &reader->config->doubts, path, hint, format, args);
+    va_end(args);
+}
+
+const char *config_hint(ConfigReader *reader, const char *word, const char *const *words, size_t n)
+{
+    const char *nearest = nearest_word(bytes_of(word), words, n);
+    if (nearest)
+        return arena_printf(reader->arena, "did you mean %s", nearest);
+    if (n == 0 || n > HINT_WORDS_MOST)
+        return NULL;
+    Buffer all = buffer_in(reader->arena);
+    for (size_t i = 0; i < n; i++)
+        buffer_printf(&all, "%s%s", i == 0 ? "there is " : i + 1 == n ? " and " : ", ", words[i]);
+    return arena_text(reader->arena, buffer_bytes(&all));
+}
+
+/* ---- The small things ------------------------------------------------------------------------ */
+
+static const char *lower_case(Arena *arena, const char *text)
+{
+    char *copy = arena_array(arena, char, strlen(text) + 1);
+    for (size_t i = 0; text[i]; i++)
+        copy[i] = (char)tolower((unsigned char)text[i]);
+    return copy;
+}
+
+/* The name of a request field: token characters of RFC 9110 section 5.6.2. */
+static bool is_field_name(const char *name)
+{
+    for (const char *c = name; *c; c++)
+        if (!isalnum((unsigned char)*c) && !strchr("!#$%&'*+-.^_`|~", *c))
+            return false;
+    return *name;
+}
+
+const char *config_field_name(ConfigReader *reader, const char *name, const char *path)
+{
+    if (!is_field_name(name))
+        config_tell(reader, path, NULL, "%s is not the name of a request field", name);
+    return lower_case(reader->arena, name);
+}
+
+static const char *host_name(Arena *arena)
+{
+    char name[256];
+    if (gethostname(name, sizeof name) != 0)
+        return "passerelle";
+    name[sizeof name - 1] = '\0';
+    return arena_string(arena, name);
+}
+
+static void read_cors(ConfigReader *reader)
+{
+    const Passerelle__Config__Cors *text = reader->file.content->cors;
+    if (!text)
+        return;
+    Cors *cors = &reader->config->cors;
+    const char **origins = arena_array(reader->arena, const char *, text->n_origins);
+    for (size_t i = 0; i < text->n_origins; i++) {
+        const char *path = config_path(reader, "cors.origins[%zu]", i);
+        const char *host = strstr(text->origins[i], "://");
+        origins[i] = text->origins[i];
+        if (strcmp(origins[i], "*") == 0 && text->credentials)
+            config_tell(reader, path, "list the origins",
+                        "credentials cannot be sent to every origin");
+        else if (strcmp(origins[i], "*") != 0 && (!host || strchr(host + 3, '/')))
+            config_tell(reader, path, "for example https://panel.example",
+                        "%s is not an origin: scheme, host and, if any, port", origins[i]);
+    }
+    cors->origins = origins;
+    cors->n_origins = (uint32_t)text->n_origins;
+    cors->credentials = text->credentials;
+    cors->max_age_seconds = (uint32_t)(text->max_age / 1000000000);
+}
+
+ErrorsTold config_errors(bool said, Passerelle__Config__Errors errors)
+{
+    if (!said)
+        return ERRORS_UNSAID;
+    return errors == PASSERELLE__CONFIG__ERRORS__ERRORS_FULL ? ERRORS_FULL : ERRORS_PUBLIC;
+}
+
+static void read_process(ConfigReader *reader)
+{
+    const Passerelle__Config__Config *text = reader->file.content;
+    Config *config = reader->config;
+    config->n_loops = text->loops;
+    config->drain_time = text->drain;
+    config->node = text->node ? text->node : host_name(reader->arena);
+    if (text->identity_header)
+        config->identity_header =
+            config_field_name(reader, text->identity_header, "identity_header");
+    config->errors = config_errors(true, text->errors);
+    config->no_reflection = !text->reflection;
+    config->untyped_json = text->untyped_bodies == PASSERELLE__CONFIG__UNTYPED_BODIES__UNTYPED_BODIES_JSON;
+    config->log_file = text->log ? text->log->file : "-";
+}
+
+/* ---- Loading --------------------------------------------------------------------------------- */
+
+Result config_read_file(Arena *arena, const char *path, size_t most, Bytes *text_out)
+{
+    FILE *file = fopen(path, "rb");
+    if (!file)
+        return FAIL(arena, FAULT_NO_FILE, "open %s: %s", path, strerror(errno));
+    Buffer text = buffer_in(arena);
+    char piece[65536];
+    size_t size;
+    while ((size = fread(piece, 1, sizeof piece, file)) > 0 && text.size <= most)
+        buffer_add(&text, piece, size);
+    int error = ferror(file) ? errno : 0;
+    fclose(file);
+    if (error)
+        return FAIL(arena, FAULT_NO_FILE, "read %s: %s", path, strerror(error));
+    if (text.size > most)
+        return FAIL(arena, FAULT_NO_FILE, "read %s: it is larger than %zu bytes", path, most);
+    *text_out = buffer_bytes(&text);
+    return OK;
+}
+
+static Result compile(ConfigReader *reader)
+{
+    service_read_methods(reader);
+    Result r = service_read_error_types(reader);
+    if (!failed(r))
+        r = service_read_changes(reader);
+    if (failed(r))
+        return r;
+    config_assign_routes(reader);
+    r = service_make_pairs(reader);
+    if (failed(r))
+        return r;
+    r = service_make_rest(reader);
+    if (!failed(r))
+        r = service_make_details(reader);
+    return failed(r) ? r : service_make_defaults(reader);
+}
+
+static Result read_config(ConfigReader *reader)
+{
+    config_read_limits(reader);
+    read_process(reader);
+    read_cors(reader);
+    config_read_listeners(reader);
+    config_read_services(reader);
+    config_read_routes(reader);
+    Result r = schema_load(reader->arena, own_set, "passerelle", &reader->config->own_schema);
+    return failed(r) ? r : compile(reader);
+}
+
+static void free_service_contexts(const Service *service)
+{
+    for (uint32_t i = 0; i < service->n_instances; i++)
+        SSL_CTX_free(service->instances[i].tls);
+    for (uint32_t i = 0; i < service->n_versions; i++)
+        if (service->versions[i].reflected)
+            SSL_CTX_free(service->versions[i].reflected->instance.tls);
+}
+
+static void free_contexts(Config *config)
+{
+    for (uint32_t i = 0; i < config->n_listeners; i++)
+        SSL_CTX_free(config->listeners[i].tls);
+    for (uint32_t i = 0; i < config->n_services; i++)
+        free_service_contexts(&config->services[i]);
+}
+
+static Result load_text(const atomic_bool *cancelled, Bytes text, const char *path, Arena *arena,
+                        Problems *problems, Config **config_out)
+{
+    static atomic_ullong generation;
+    *config_out = NULL;
+    Config *config = arena_make(arena, Config);
+    config->arena = arena;
+    config->file = arena_string(arena, path);
+    config->doubts = problems_in(arena);
+    atomic_init(&config->references, 1);
+    ConfigReader reader = {
+        .arena = arena, .problems = problems, .config = config, .cancelled = cancelled};
+    reader.schemas = reader.caches = reader.plans = reader.identities = reader.answers =
+        table_in(arena);
+    config->methods = table_in(arena);
+
+    Result r = config_file_read(arena, text, config->file, problems, &reader.file);
+    if (!failed(r) && reader.file.content)
+        r = read_config(&reader);
+    if (failed(r) || problems->n) {
+        free_contexts(config);
+        return r;
+    }
+    config->descriptors = descriptors_share(descriptors_most(), config);
+    config->generation = atomic_fetch_add(&generation, 1) + 1;
+    *config_out = config;
+    return OK;
+}
+
+Result config_load_unless(const atomic_bool *cancelled, const char *path, Arena *arena,
+                          Problems *problems, Config **config_out)
+{
+    *config_out = NULL;
+    Bytes text;
+    Result r = config_read_file(arena, path, CONFIG_SIZE_MOST, &text);
+    if (failed(r))
+        return FAIL_OVER(arena, r, FAULT_BAD_CONFIG, "reading the config %s", path);
+    return load_text(cancelled, text, path, arena, problems, config_out);
+}
+
+Result config_load(const char *path, Arena *arena, Problems *problems, Config **config_out)
+{
+    return config_load_unless(NULL, path, arena, problems, config_out);
+}
+
+Result config_load_text(Bytes text, const char *path, Arena *arena, Problems *problems,
+                        Config **config_out)
+{
+    return load_text(NULL, text, path, arena, problems, config_out);
+}
+
+Config *config_ref(Config *config)
+{
+    atomic_fetch_add_explicit(&config->references, 1, memory_order_relaxed);
+    return config;
+}
+
+void config_unref(Config *config)
+{
+    /* The last one must see all that the others did with it. */
+    if (atomic_fetch_sub_explicit(&config->references, 1, memory_order_acq_rel) != 1)
+        return;
+    free_contexts(config);
+    arena_free(config->arena);
+}

@@ -1,0 +1,106 @@
+/* Addresses as a config spells them. */
+#include "gateway/config/config_internal.h"
+
+#include "base/arena.h"
+
+#include <arpa/inet.h>
+#include <ctype.h>
+#include <sys/un.h>
+
+static bool is_host_name(Bytes host)
+{
+    if (!host.size || host.size > 253)
+        return false;
+    for (size_t i = 0; i < host.size; i++)
+        if (!isalnum(host.data[i]) && host.data[i] != '-' && host.data[i] != '.' &&
+            host.data[i] != '_')
+            return false;
+    return true;
+}
+
+/* What looks like an IPv4 address must be one: "127.0.0.256" is not a name. */
+static bool is_wrong_ipv4(const char *host)
+{
+    struct in_addr address;
+    return host[strspn(host, "0123456789.")] == '\0' && inet_pton(AF_INET, host, &address) != 1;
+}
+
+static bool read_unix(ConfigReader *reader, const char *text, const char *path, Address *address)
+{
+    struct sockaddr_un socket;
+    address->path = text + strlen("unix:");
+    if (!*address->path)
+        config_tell(reader, path, "for example unix:/run/passerelle.sock",
+                    "there is no path behind unix:");
+    else if (strlen(address->path) >= sizeof socket.sun_path)
+        config_tell(reader, path, NULL, "the path of a unix socket has at most %zu characters",
+                    sizeof socket.sun_path - 1);
+    else
+        return true;
+    return false;
+}
+
+/* Splits "[::1]:80" or "name:80"; false when it is neither. */
+static bool split(Arena *arena, const char *text, Address *address, Bytes *port_out, bool *ipv6_out)
+{
+    const char *colon = strrchr(text, ':');
+    *ipv6_out = text[0] == '[';
+    if (!colon)
+        return false;
+    Bytes host = bytes(text, (size_t)(colon - text));
+    if (*ipv6_out) {
+        if (host.size < 3 || host.data[host.size - 1] != ']')
+            return false;
+        host = bytes_slice(host, 1, host.size - 2);
+    }
+    address->host = arena_text(arena, host);
+    *port_out = bytes_of(colon + 1);
+    return true;
+}
+
+bool config_address(ConfigReader *reader, const char *text, bool listening, const char *path,
+                    Address *address_out)
+{
+    const char *example = listening ? "for example 0.0.0.0:8080" : "for example 10.0.0.7:7001";
+    *address_out = (Address){.text = text};
+    if (strncmp(text, "unix:", 5) == 0)
+        return read_unix(reader, text, path, address_out);
+
+    Bytes port_text;
+    bool ipv6;
+    struct in6_addr ip;
+    uint64_t port = 0;
+    if (!split(reader->arena, text, address_out, &port_text, &ipv6))
+        config_tell(reader, path, example, "%s is not an address: a host, a colon and a port",
+                    text);
+    else if (!ipv6 && strchr(address_out->host, ':'))
+        config_tell(reader, path, arena_printf(reader->arena, "[%s]", text),
+                    "an IPv6 address stands in brackets");
+    else if (ipv6 && inet_pton(AF_INET6, address_out->host, &ip) != 1)
+        config_tell(reader, path, NULL, "%s is not an IPv6 address", address_out->host);
+    else if (!ipv6 &&
+             (!is_host_name(bytes_of(address_out->host)) || is_wrong_ipv4(address_out->host)))
+        config_tell(reader, path, example, "%s is neither an IP address nor a host name",
+                    *address_out->host ? address_out->host : "nothing");
+    else if (!bytes_to_u64(port_text, &port) || port > UINT16_MAX || (port == 0 && !listening))
+        config_tell(reader, path, listening ? "0 to 65535" : "1 to 65535", "%.*s is not a port",
+                    BYTES_ARGS(port_text));
+    else {
+        address_out->port = (uint16_t)port;
+        return true;
+    }
+    return false;
+}
+
+bool config_is_host_pattern(Bytes host)
+{
+    if (bytes_are(host, "*"))
+        return true;
+    size_t begin = bytes_start_with(host, "*.") ? 2 : 0;
+    for (size_t i = begin; i < host.size; i++) {
+        if (!isalnum(host.data[i]) && host.data[i] != '-' && host.data[i] != '.' &&
+            host.data[i] != '_')
+            return false;
+    }
+    return host.size > begin && host.data[begin] != '.' && host.data[host.size - 1] != '.';
+}

@@ -1,0 +1,70 @@
+#include "gateway/config/config_file.h"
+
+#include "adapters/program/plan.h"
+#include "base/arena.h"
+
+/* protobuf-c gives back nothing that it took: the arena does. */
+static void *take(void *arena, size_t size)
+{
+    return arena_alloc(arena, size);
+}
+
+static void leave(void *arena, void *block)
+{
+}
+
+/* The message `type` as bytes, from its JSON. */
+static Result to_wire(Arena *arena, const MessageType *type, Bytes json, Buffer *out)
+{
+    const MappingSet *same;
+    Result r = mapping_set_identity(arena, type->schema, &same);
+    if (failed(r))
+        return r;
+    const Plan *plan;
+    PlanOptions options = {.from = CODEC_JSON, .to = CODEC_PROTO};
+    r = plan_compile(arena, mapping_set_find(same, type), &options, &plan);
+    if (failed(r))
+        return r;
+    PlanInput input = {.bytes = json};
+    PlanRun run = {0};
+    return plan_run(plan, &input, arena, out, &run);
+}
+
+static Result to_message(Arena *arena, const MessageType *type, Bytes json,
+                         const Passerelle__Config__Config **content_out)
+{
+    Buffer wire = buffer_in(arena);
+    Result r = to_wire(arena, type, json, &wire);
+    if (failed(r))
+        return r;
+    ProtobufCAllocator allocator = {take, leave, arena};
+    *content_out = passerelle__config__config__unpack(&allocator, wire.size, wire.data);
+    if (!*content_out)
+        return FAIL(arena, FAULT_INTERNAL, "a checked config is no %s", type->full_name);
+    return OK;
+}
+
+Result config_file_read(Arena *arena, Bytes text, const char *path, Problems *problems,
+                        ConfigFile *file_out)
+{
+    *file_out = (ConfigFile){.path = path};
+    const Schema *schema;
+    const DocumentRules *rules;
+    Result r = schema_load(arena, config_set, "config.proto", &schema);
+    if (!failed(r))
+        r = document_rules_load(arena, config_set, &rules);
+    if (failed(r))
+        return FAIL_OVER(arena, r, FAULT_INTERNAL, "reading the config's own schema");
+
+    yaml_parse(arena, text, path, NULL, problems, &file_out->document);
+    const JsonNode *root = file_out->document.root;
+    if (!root)
+        return OK;
+    const MessageType *type = schema_message(schema, bytes_of("passerelle.config.Config"));
+    Buffer json = buffer_in(arena);
+    document_read(rules, type, &file_out->document, root, "", problems, &json);
+    if (root->kind != JSON_OBJECT)
+        return OK;
+    r = to_message(arena, type, buffer_bytes(&json), &file_out->content);
+    return failed(r) ? FAIL_OVER(arena, r, FAULT_INTERNAL, "reading %s as a message", path) : OK;
+}

@@ -1,0 +1,20 @@
+/* What is found in a config that is there already. */
+#include "gateway/config/config.h"
+
+const ListenerConfig *config_listener(const Config *config, const char *address)
+{
+    for (uint32_t i = 0; config && i < config->n_listeners; i++) {
+        if (strcmp(config->listeners[i].address.text, address) == 0)
+            return &config->listeners[i];
+    }
+    return NULL;
+}
+
+bool config_errors_full(const Config *config, const char *listener, const Route *route)
+{
+    if (route && route->errors != ERRORS_UNSAID)
+        return route->errors == ERRORS_FULL;
+    const ListenerConfig *at = config_listener(config, listener);
+    ErrorsTold told = at && at->errors != ERRORS_UNSAID ? at->errors : config->errors;
+    return told == ERRORS_FULL;
+}

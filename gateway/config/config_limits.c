@@ -1,0 +1,62 @@
+/* The limits of the data plane. Defaults are those of config.proto. */
+#include "gateway/config/config_internal.h"
+
+#include "base/arena.h"
+
+static const Passerelle__Config__Limits defaults = PASSERELLE__CONFIG__LIMITS__INIT;
+
+/* Two limits that only make sense in one order. */
+static void check_order(ConfigReader *reader, uint64_t small, uint64_t large,
+                        const char *small_name, const char *large_name)
+{
+    if (small > large)
+        config_tell(reader, config_path(reader, "limits.%s", small_name), NULL,
+                    "it is more than %s, which is %llu", large_name, (unsigned long long)large);
+}
+
+void config_read_limits(ConfigReader *reader)
+{
+    const Passerelle__Config__Limits *text =
+        reader->file.content->limits ? reader->file.content->limits : &defaults;
+    reader->config->limits = (Limits){
+        .http =
+            {
+                .head_bytes = text->head_bytes,
+                .head_fields = text->head_fields,
+                .path_bytes = text->path_bytes,
+                .streams = text->streams,
+                .stream_window = text->stream_window,
+                .connection_window = text->connection_window,
+                .resets_per_second = text->resets_per_second,
+                .control_frames = text->control_frames,
+                .queue_high = text->queue_high,
+                .queue_low = text->queue_low,
+                .requests = text->requests,
+            },
+        .head_time = text->head_time,
+        .body_time = text->body_time,
+        .idle_time = text->idle_time,
+        .send_time = text->send_time,
+        .handshake_time = text->handshake_time,
+        .call_time = text->call_time,
+        .connections = text->connections,
+        .message_bytes = text->message_bytes,
+        .answer_bytes = text->answer_bytes,
+        .compress_least = text->compress_least,
+        .call_memory = text->call_memory,
+        .depth = text->depth,
+        .elements = text->elements,
+        .connect_time = text->connect_time,
+        .instance_idle_time = text->instance_idle_time,
+        .ping_time = text->ping_time,
+        .http1_connections = text->http1_connections,
+        .http2_connections = text->http2_connections,
+        .max_hops = text->max_hops,
+    };
+    check_order(reader, text->queue_low, text->queue_high, "queue_low", "queue_high");
+    check_order(reader, text->stream_window, text->connection_window, "stream_window",
+                "connection_window");
+    check_order(reader, text->path_bytes, text->head_bytes, "path_bytes", "head_bytes");
+    check_order(reader, text->message_bytes, text->call_memory, "message_bytes", "call_memory");
+    check_order(reader, text->answer_bytes, text->call_memory, "answer_bytes", "call_memory");
+}

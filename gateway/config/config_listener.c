@@ -1,0 +1,143 @@
+/* Where clients and operators connect. */
+#include "gateway/config/config_internal.h"
+
+#include "base/arena.h"
+#include "gateway/config/tls_context.h"
+
+void config_tell_tls(ConfigReader *reader, Result r, const char *path)
+{
+    const Error *error = error_with_field(r);
+    const char *key = error ? error->field : "certificate";
+    config_tell(reader, config_path(reader, "%s.%s", path, key), NULL, "%s",
+                error ? error->doing : r.error->doing);
+}
+
+static void read_tls(ConfigReader *reader, const Passerelle__Config__ListenerTls *text,
+                     const char *path, ListenerConfig *listener)
+{
+    if (!text->certificate || !text->key)
+        return;
+    TlsFiles files = {
+        .certificate = text->certificate,
+        .key = text->key,
+        .authorities = text->client_ca,
+        .certificate_optional = text->client_certificate_optional,
+    };
+    if (text->client_certificate_optional && !text->client_ca)
+        config_tell(reader, path, NULL,
+                    "client_certificate_optional means something with client_ca only");
+    Result r = tls_server_context(reader->arena, &files, &listener->tls);
+    if (failed(r))
+        config_tell_tls(reader, r, path);
+    listener->client_certificate = text->client_ca != NULL;
+}
+
+/* The same address twice; port 0 is another one each time. */
+static void tell_duplicate(ConfigReader *reader, uint32_t at, const char *path)
+{
+    const ListenerConfig *listeners = reader->config->listeners;
+    for (uint32_t i = 0; i < at; i++)
+        if (strcmp(listeners[i].address.text, listeners[at].address.text) == 0 &&
+            (listeners[at].address.port || listeners[at].address.path)) {
+            config_tell(reader, path, NULL, "listen[%u] has the address %s already", i,
+                        listeners[at].address.text);
+            return;
+        }
+}
+
+/* ---- Trust ----------------------------------------------------------------------------------------- */
+
+static void read_trusted(ConfigReader *reader, char **texts, size_t n, const char *path, TrustedPeers *trusted)
+{
+    IpRange *ranges = arena_array(reader->arena, IpRange, n);
+    for (size_t i = 0; i < n; i++) {
+        if (strcmp(texts[i], "unix") == 0)
+            trusted->unix_sockets = true;
+        else if (ip_range_read(bytes_of(texts[i]), &ranges[trusted->n]))
+            trusted->n++;
+        else if (n > 1 || strcmp(texts[i], "none") != 0)
+            config_tell(reader, config_path(reader, "%s[%zu]", path, i), "for example 10.0.0.0/8, 192.0.2.7, 2001:db8::/32 or unix",
+                        "%s is no network: an IP address, a slash and the length of its prefix, behind which all bits are zero",
+                        texts[i]);
+    }
+    trusted->ranges = ranges;
+}
+
+static void read_proxies(ConfigReader *reader, const Passerelle__Config__Listener *text, const TrustedPeers *of_all,
+                         const char *path, ListenerConfig *listener)
+{
+    listener->trusted = *of_all;
+    if (text->n_trusted_proxies) {
+        listener->trusted = (TrustedPeers){.n = 0};
+        read_trusted(reader, text->trusted_proxies, text->n_trusted_proxies, config_path(reader, "%s.trusted_proxies", path),
+                     &listener->trusted);
+    }
+    listener->proxy_protocol = text->proxy_protocol;
+    if (text->proxy_protocol && trusted_peers_are_none(&listener->trusted))
+        config_tell(reader, config_path(reader, "%s.proxy_protocol", path), "say in trusted_proxies who sends it",
+                    "nobody is trusted to speak for others here");
+}
+
+/* An identity that nobody is trusted to tell would be nobody's. */
+static void check_identity_header(ConfigReader *reader)
+{
+    const Config *config = reader->config;
+    for (uint32_t i = 0; i < config->n_listeners; i++)
+        if (!trusted_peers_are_none(&config->listeners[i].trusted))
+            return;
+    if (config->identity_header)
+        config_tell(reader, "identity_header", "say in trusted_proxies who sets it",
+                    "it is believed from trusted proxies only, and there are none");
+}
+
+static void read_admin(ConfigReader *reader, const Passerelle__Config__Admin *text)
+{
+    Config *config = reader->config;
+    if (!text->address ||
+        !config_address(reader, text->address, true, "admin.address", &config->admin))
+        return;
+    for (uint32_t i = 0; i < config->n_listeners; i++)
+        if (strcmp(config->listeners[i].address.text, config->admin.text) == 0 &&
+            (config->admin.port || config->admin.path))
+            config_tell(reader, "admin.address", NULL, "listen[%u] has the address %s already", i,
+                        config->admin.text);
+
+    const char **hosts = arena_array(reader->arena, const char *, text->n_hosts);
+    for (size_t i = 0; i < text->n_hosts; i++) {
+        hosts[i] = text->hosts[i];
+        if (!config_is_host_pattern(bytes_of(hosts[i])))
+            config_tell(reader, config_path(reader, "admin.hosts[%zu]", i),
+                        "for example gw1.internal, or *.monitoring.svc",
+                        "%s is not the name of a host, without its port",
+                        *hosts[i] ? hosts[i] : "nothing");
+    }
+    config->admin_hosts = hosts;
+    config->n_admin_hosts = (uint32_t)text->n_hosts;
+}
+
+void config_read_listeners(ConfigReader *reader)
+{
+    const Passerelle__Config__Config *text = reader->file.content;
+    Config *config = reader->config;
+    TrustedPeers trusted = {.n = 0};
+    read_trusted(reader, text->trusted_proxies, text->n_trusted_proxies, "trusted_proxies", &trusted);
+    config->listeners = arena_array(reader->arena, ListenerConfig, text->n_listen);
+    for (size_t i = 0; i < text->n_listen; i++) {
+        const char *path = config_path(reader, "listen[%zu]", i);
+        ListenerConfig *listener = &config->listeners[config->n_listeners];
+        if (!text->listen[i]->address)
+            continue;
+        if (config_address(reader, text->listen[i]->address, true,
+                           config_path(reader, "%s.address", path), &listener->address))
+            tell_duplicate(reader, config->n_listeners, config_path(reader, "%s.address", path));
+        listener->errors = config_errors(text->listen[i]->has_errors, text->listen[i]->errors);
+        config->n_listeners++;
+        read_proxies(reader, text->listen[i], &trusted, path, listener);
+        if (text->listen[i]->tls)
+            read_tls(reader, text->listen[i]->tls, config_path(reader, "%s.tls", path), listener);
+    }
+    check_identity_header(reader);
+
+    if (text->admin)
+        read_admin(reader, text->admin);
+}

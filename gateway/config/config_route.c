@@ -1,0 +1,331 @@
+/* Routes: policy, and which methods it is for. */
+#include "gateway/config/config_internal.h"
+
+#include "base/arena.h"
+#include "protocols/http/http_path.h"
+#include "protocols/http/http_rules.h"
+
+#include <stdlib.h>
+
+/* How much of a method a match names: the more, the more specific. */
+typedef enum MatchLevel {
+    MATCH_NOTHING,
+    MATCH_SERVICE,
+    MATCH_RPC_SERVICE,
+    MATCH_METHOD
+} MatchLevel;
+
+/* ---- Reading --------------------------------------------------------------------------------- */
+
+static Impact impact_of(Passerelle__Config__Impact impact)
+{
+    switch (impact) {
+    case PASSERELLE__CONFIG__IMPACT__IMPACT_HIGH: return IMPACT_HIGH;
+    case PASSERELLE__CONFIG__IMPACT__IMPACT_CATASTROPHIC: return IMPACT_CATASTROPHIC;
+    case PASSERELLE__CONFIG__IMPACT__IMPACT_LOW:
+    case _PASSERELLE__CONFIG__IMPACT_IS_INT_SIZE: break;
+    }
+    return IMPACT_LOW;
+}
+
+static UnknownFields unknown_of(Passerelle__Config__UnknownFields unknown)
+{
+    switch (unknown) {
+    case PASSERELLE__CONFIG__UNKNOWN_FIELDS__UNKNOWN_FIELDS_COUNT: return UNKNOWN_COUNT;
+    case PASSERELLE__CONFIG__UNKNOWN_FIELDS__UNKNOWN_FIELDS_KEEP: return UNKNOWN_KEEP;
+    case PASSERELLE__CONFIG__UNKNOWN_FIELDS__UNKNOWN_FIELDS_REFUSE:
+    case _PASSERELLE__CONFIG__UNKNOWN_FIELDS_IS_INT_SIZE: break;
+    }
+    return UNKNOWN_REFUSE;
+}
+
+static CompressAnswers compress_of(Passerelle__Config__CompressAnswers compress)
+{
+    switch (compress) {
+    case PASSERELLE__CONFIG__COMPRESS_ANSWERS__COMPRESS_ANSWERS_INSTANCE: return COMPRESS_INSTANCE;
+    case PASSERELLE__CONFIG__COMPRESS_ANSWERS__COMPRESS_ANSWERS_ALWAYS: return COMPRESS_ALWAYS;
+    case PASSERELLE__CONFIG__COMPRESS_ANSWERS__COMPRESS_ANSWERS_NEVER: return COMPRESS_NEVER;
+    case PASSERELLE__CONFIG__COMPRESS_ANSWERS__COMPRESS_ANSWERS_WEB:
+    case _PASSERELLE__CONFIG__COMPRESS_ANSWERS_IS_INT_SIZE: break;
+    }
+    return COMPRESS_WEB;
+}
+
+static void read_policy(const Passerelle__Config__Route *text, Route *route)
+{
+    route->impact = impact_of(text->impact);
+    route->timeout = text->has_timeout ? text->timeout : NO_TIMEOUT;
+    route->attempts = text->attempts;
+    route->unknown_fields = unknown_of(text->unknown_fields);
+    route->unknown_answer_fields = unknown_of(text->unknown_answer_fields);
+    route->compress_answers = compress_of(text->compress_answers);
+    route->errors = config_errors(text->has_errors, text->errors);
+    if (text->json) {
+        route->emit_defaults = text->json->defaults;
+        route->proto_names = text->json->proto_names;
+        route->enums_as_numbers = text->json->enums_as_numbers;
+    }
+    const Passerelle__Config__OnFailure *failure = text->on_failure;
+    if (failure && failure->how_case == PASSERELLE__CONFIG__ON_FAILURE__HOW_GRACEFUL) {
+        route->on_failure = FAILURE_GRACEFUL;
+        route->default_json = bytes_of(failure->graceful->default_);
+        route->default_version = failure->graceful->version;
+    }
+}
+
+/* Paths are compared in their normal form: a prefix in any other matches none. */
+static void read_prefix(ConfigReader *reader, const char *match, const char *path, Route *route)
+{
+    Bytes normal;
+    path = config_path(reader, "%s.match", path);
+    route->path_prefix = match;
+    Result r = http_path_normalize(bytes_of(match), reader->arena, &normal);
+    if (!failed(r))
+        r = http_path_read_loosely(normal, reader->arena, &route->loose_prefix);
+    if (failed(r) || !http_is_path(bytes_of(match)) || strchr(match, '?'))
+        config_tell(reader, path, NULL, "%s is not the beginning of a path", match);
+    else if (!bytes_are(normal, match))
+        config_tell(reader, path, arena_printf(reader->arena, "write %.*s", BYTES_ARGS(normal)),
+                    "no path begins so in its normal form");
+}
+
+/* An opaque route brings its instances: they make a service without versions. */
+static void read_opaque(ConfigReader *reader, const Passerelle__Config__Route *text,
+                        const char *path, Route *route)
+{
+    Config *config = reader->config;
+    read_prefix(reader, text->match, path, route);
+    if (!text->n_instances)
+        config_tell(reader, path, "to match an RPC write service.RpcService/Method",
+                    "a path is passed through to instances, but there are none");
+    if (text->on_failure &&
+        text->on_failure->how_case == PASSERELLE__CONFIG__ON_FAILURE__HOW_GRACEFUL)
+        config_tell(reader, config_path(reader, "%s.on_failure", path), "loud",
+                    "there is no default answer for what has no schema");
+
+    Service *service = &config->services[config->n_services];
+    reader->services[config->n_services] = (ServicePlan){.path = path};
+    service->name = text->match;
+    service->index = config->n_services++;
+    service->pins = arena_make(reader->arena, Table);
+    route->service = service;
+    config_read_instances(reader, service, text->instances, text->n_instances, path);
+}
+
+static const Service *find_service(ConfigReader *reader, const char *match, const char *path)
+{
+    const Config *config = reader->config;
+    size_t size = strcspn(match, ".");
+    const char **names = arena_array(reader->arena, const char *, config->n_services);
+    size_t n = 0;
+    for (uint32_t i = 0; i < config->n_services; i++) {
+        if (!reader->services[i].text)
+            continue;
+        names[n] = config->services[i].name;
+        if (bytes_are(bytes(match, size), names[n++]))
+            return &config->services[i];
+    }
+    const char *name = arena_text(reader->arena, bytes(match, size));
+    config_tell(reader, path, config_hint(reader, name, names, n), "there is no service %s", name);
+    return NULL;
+}
+
+static void tell_duplicate(ConfigReader *reader, const Route *route, const char *path)
+{
+    const Config *config = reader->config;
+    for (const Route *other = config->routes; other < route; other++)
+        if (strcmp(other->match, route->match) == 0) {
+            config_tell(reader, path, NULL, "%s is matched in line %d already", route->match,
+                        other->line);
+            return;
+        }
+}
+
+static void read_route(ConfigReader *reader, const Passerelle__Config__Route *text,
+                       const char *path, Route *route)
+{
+    const char *match_path = config_path(reader, "%s.match", path);
+    const JsonNode *node = document_node(&reader->file.document, match_path);
+    *route = (Route){
+        .match = text->match,
+        .file = reader->config->file,
+        .line = node ? yaml_place(&reader->file.document, node)->line : 0,
+    };
+    read_policy(text, route);
+    tell_duplicate(reader, route, match_path);
+    if (text->match[0] == '/') {
+        read_opaque(reader, text, path, route);
+        return;
+    }
+    route->service = find_service(reader, text->match, match_path);
+    if (text->n_instances)
+        config_tell(
+            reader, config_path(reader, "%s.instances", path), NULL,
+            "only a route that matches a path has instances; those of a service stand with it");
+}
+
+static int longest_prefix_first(const void *a, const void *b)
+{
+    const Route *p = a, *q = b;
+    size_t p_size = strlen(p->path_prefix), q_size = strlen(q->path_prefix);
+    return p_size != q_size ? (p_size < q_size ? 1 : -1) : strcmp(p->path_prefix, q->path_prefix);
+}
+
+static void sort_opaque(ConfigReader *reader)
+{
+    Config *config = reader->config;
+    Route *opaque = arena_array(reader->arena, Route, config->n_routes);
+    for (uint32_t i = 0; i < config->n_routes; i++)
+        if (config->routes[i].path_prefix)
+            opaque[config->n_http_routes++] = config->routes[i];
+    qsort(opaque, config->n_http_routes, sizeof *opaque, longest_prefix_first);
+    config->http_routes = opaque;
+}
+
+/* What a service's methods have when no route of the config matches them. */
+static void add_implicit(ConfigReader *reader, const Service *service)
+{
+    static const Passerelle__Config__Route unsaid = PASSERELLE__CONFIG__ROUTE__INIT;
+    Route *route = &reader->config->routes[reader->config->n_routes++];
+    *route = (Route){.match = service->name, .service = service, .file = reader->config->file};
+    read_policy(&unsaid, route);
+}
+
+void config_read_routes(ConfigReader *reader)
+{
+    const Passerelle__Config__Config *text = reader->file.content;
+    Config *config = reader->config;
+    config->routes = arena_array(reader->arena, Route, text->n_routes + text->n_services);
+    reader->route_paths =
+        arena_array(reader->arena, const char *, text->n_routes + text->n_services);
+    for (size_t i = 0; i < text->n_routes; i++) {
+        if (!text->routes[i]->match)
+            continue;
+        const char *path = reader->route_paths[config->n_routes] =
+            config_path(reader, "routes[%zu]", i);
+        read_route(reader, text->routes[i], path, &config->routes[config->n_routes++]);
+    }
+    sort_opaque(reader);
+    for (uint32_t i = 0; i < config->n_services; i++)
+        if (reader->services[i].text)
+            add_implicit(reader, &config->services[i]);
+}
+
+/* ---- Matching -------------------------------------------------------------------------------- */
+
+/* Takes the text off the front. */
+static bool take(Bytes *rest, const char *text)
+{
+    if (!bytes_start_with(*rest, text))
+        return false;
+    *rest = bytes_slice(*rest, strlen(text), rest->size);
+    return true;
+}
+
+static MatchLevel match_level(const Route *route, const Method *method)
+{
+    const MethodType *type = method->type;
+    Bytes rest = bytes_of(route->match);
+    if (route->path_prefix || route->service != method->version->service ||
+        !take(&rest, route->service->name))
+        return MATCH_NOTHING;
+    if (!rest.size)
+        return MATCH_SERVICE;
+    if (!take(&rest, ".") || !take(&rest, type->service->name))
+        return MATCH_NOTHING;
+    if (!rest.size)
+        return MATCH_RPC_SERVICE;
+    return take(&rest, "/") && bytes_are(rest, type->name) ? MATCH_METHOD : MATCH_NOTHING;
+}
+
+/* The level at which a route names the method: by its own name, or by that of a counterpart. */
+static MatchLevel level_in_any_version(const Route *route, const Method *method)
+{
+    MatchLevel best = match_level(route, method);
+    for (uint32_t i = 0; i < method->version->service->n_versions; i++) {
+        const Method *target = method->pairs[i].target;
+        MatchLevel level = target ? match_level(route, target) : MATCH_NOTHING;
+        if (level > best)
+            best = level;
+    }
+    return best;
+}
+
+/* In every version that may answer: which one does must not decide whether a link on any page has side effects. */
+static bool takes_get(const Method *method)
+{
+    const Service *service = method->version->service;
+    uint64_t served = 0;
+    bool safe = method->type->no_side_effects;
+    for (uint32_t i = 0; i < service->n_instances; i++)
+        served |= service->instances[i].versions;
+    for (; served; served &= served - 1) {
+        const Method *target = method->pairs[__builtin_ctzll(served)].target;
+        safe &= !target || target->type->no_side_effects;
+    }
+    return safe;
+}
+
+static void assign(ConfigReader *reader, Method *method, bool *used)
+{
+    const Config *config = reader->config;
+    MatchLevel best = MATCH_NOTHING;
+    for (uint32_t i = 0; i < config->n_routes; i++) {
+        MatchLevel level = level_in_any_version(&config->routes[i], method);
+        used[i] |= level != MATCH_NOTHING;
+        /* The implicit routes come last, so that of two equals the one that is said stays. */
+        if (level > best) {
+            best = level;
+            method->route = &config->routes[i];
+        }
+    }
+    method->takes_get = takes_get(method);
+    method->safe_to_repeat = method->type->no_side_effects || method->type->idempotent ||
+                             (method->type->http && strcmp(method->type->http->verb, "GET") == 0);
+}
+
+/* All that a match can say of this service: for the nearest word. */
+static const char *hint_of(ConfigReader *reader, const Route *route)
+{
+    const Service *service = route->service;
+    size_t n = 0, most = 1;
+    for (uint32_t i = 0; i < service->n_versions; i++)
+        most += service->versions[i].n_methods * 2;
+    const char **words = arena_array(reader->arena, const char *, most);
+    for (uint32_t i = 0; i < service->n_versions; i++)
+        for (uint32_t j = 0; j < service->versions[i].n_methods; j++) {
+            const MethodType *type = service->versions[i].methods[j].type;
+            words[n++] = arena_printf(reader->arena, "%s.%s/%s", service->name, type->service->name,
+                                      type->name);
+            words[n++] = arena_printf(reader->arena, "%s.%s", service->name, type->service->name);
+        }
+    return config_hint(reader, route->match, words, n);
+}
+
+static void tell_unused(ConfigReader *reader, const bool *used)
+{
+    const Config *config = reader->config;
+    for (uint32_t i = 0; i < config->n_routes; i++) {
+        const Route *route = &config->routes[i];
+        uint32_t n_methods = 0;
+        for (uint32_t j = 0; route->service && j < route->service->n_versions; j++)
+            n_methods += route->service->versions[j].n_methods;
+        /* Without methods the mistake is elsewhere, and told. */
+        if (!used[i] && n_methods && reader->route_paths[i])
+            config_tell(reader, config_path(reader, "%s.match", reader->route_paths[i]),
+                        hint_of(reader, route), "%s matches no method", route->match);
+    }
+}
+
+void config_assign_routes(ConfigReader *reader)
+{
+    const Config *config = reader->config;
+    bool *used = arena_array(reader->arena, bool, config->n_routes);
+    for (uint32_t i = 0; i < config->n_services; i++)
+        for (uint32_t j = 0; j < config->services[i].n_versions; j++) {
+            Version *version = &config->services[i].versions[j];
+            for (uint32_t k = 0; k < version->n_methods; k++)
+                assign(reader, &version->methods[k], used);
+        }
+    tell_unused(reader, used);
+}

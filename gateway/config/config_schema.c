@@ -1,0 +1,108 @@
+/* Schemas of versions: from a file, or told by an instance. */
+#include "gateway/config/config_internal.h"
+
+#include "base/arena.h"
+#include "gateway/reflect/reflection_client.h"
+
+/* A file that was read already, or was found not to be readable (then its schema is NULL). */
+typedef struct LoadedSchema {
+    const Schema *schema;
+} LoadedSchema;
+
+/* What was to be done and where it began to fail. */
+static void tell_failure(ConfigReader *reader, Result r, const char *path, const char *hint)
+{
+    const Error *origin = error_origin(r);
+    bool more = origin != r.error;
+    config_tell(reader, path, hint, "%s%s%s", r.error->doing, more ? ": " : "", more ? origin->doing : "");
+}
+
+/* Each file is read once, and what is wrong with it told once. */
+static const Schema *load_file(ConfigReader *reader, const char *file, const char *path)
+{
+    LoadedSchema *loaded = table_get(&reader->schemas, bytes_of(file));
+    if (loaded)
+        return loaded->schema;
+    loaded = arena_make(reader->arena, LoadedSchema);
+    table_put(&reader->schemas, bytes_of(file), loaded);
+    Result r = schema_load_file(reader->arena, file, &loaded->schema);
+    if (failed(r)) {
+        loaded->schema = NULL;
+        tell_failure(reader, r, path,
+                     error_origin(r)->fault == &FAULT_NO_FILE ? "file names are relative to this file" : NULL);
+    }
+    return loaded->schema;
+}
+
+/* ---- Told by an instance --------------------------------------------------------------------- */
+
+static void check_cache(ConfigReader *reader, const Version *version, const char *path)
+{
+    const char *cache = version->reflected->cache;
+    if (cache && table_put(&reader->caches, bytes_of(cache), version->reflected))
+        config_tell(reader, config_path(reader, "%s.cache", path), NULL, "%s keeps another version's schema already",
+                    cache);
+}
+
+/* What it told when it was there last, for one that is not there now. */
+static void use_cache(ConfigReader *reader, Version *version, Result why, const char *path)
+{
+    ReflectedSchema *reflected = version->reflected;
+    Result r = schema_load_file(reader->arena, reflected->cache, &version->schema);
+    if (!failed(r)) {
+        reflected->stale = why;
+        return;
+    }
+    version->schema = NULL;
+    tell_failure(reader, why, path, NULL);
+    tell_failure(reader, r, config_path(reader, "%s.cache", path), "the gateway makes it when it has a schema");
+}
+
+static void ask(ConfigReader *reader, Version *version, const Passerelle__Config__Reflection *text,
+                const char *path)
+{
+    ReflectedSchema *reflected = version->reflected;
+    ReflectionSource source = {
+        .instance = &reflected->instance,
+        .package = version->package,
+        .version_header = "api-version",
+        .version = version->name,
+        .timeout = text->timeout,
+        .most = text->bytes,
+        .cancelled = reader->cancelled,
+    };
+    Result r = reflection_schema(reader->config, &source, reader->arena, &reflected->set, &version->schema);
+    if (!failed(r))
+        return;
+    version->schema = NULL;
+    bool away = r.error->fault->retryable;
+    if (away && reflected->cache)
+        use_cache(reader, version, r, path);
+    else
+        tell_failure(reader, r, path, away ? "with the key cache the gateway starts without it" : NULL);
+}
+
+static void read_reflection(ConfigReader *reader, Version *version, const Passerelle__Config__Reflection *text,
+                            const char *path)
+{
+    version->reflected = arena_make(reader->arena, ReflectedSchema);
+    version->reflected->cache = text->cache;
+    check_cache(reader, version, path);
+    bool good = config_read_reflecting(reader, text, path, &version->reflected->instance);
+    if (good && *version->package)
+        ask(reader, version, text, path);
+}
+
+void config_read_schema(ConfigReader *reader, Version *version, const Passerelle__Config__Schema *text,
+                        const char *path)
+{
+    switch (text->from_case) {
+    case PASSERELLE__CONFIG__SCHEMA__FROM_FILE: version->schema = load_file(reader, text->file, path); break;
+    case PASSERELLE__CONFIG__SCHEMA__FROM_REFLECTION:
+        read_reflection(reader, version, text->reflection, config_path(reader, "%s.reflection", path));
+        break;
+    case PASSERELLE__CONFIG__SCHEMA__FROM__NOT_SET:
+    case _PASSERELLE__CONFIG__SCHEMA__FROM__CASE_IS_INT_SIZE:
+        config_tell(reader, path, "file or reflection", "nothing says where the schema comes from");
+    }
+}

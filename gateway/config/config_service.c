@@ -1,0 +1,222 @@
+/* Services: their versions, schemas, instances, and how a client's version is told. */
+#include "gateway/config/config_internal.h"
+
+#include "base/arena.h"
+
+#include <ctype.h>
+
+enum { VERSIONS_MOST = 64 }; /* bits of Instance.versions */
+
+/* ---- Versions -------------------------------------------------------------------------------- */
+
+/* The package must have an RPC service in the schema. */
+static void check_package(ConfigReader *reader, const Version *version, const char *path)
+{
+    const Schema *schema = version->schema;
+    const char **packages = arena_array(reader->arena, const char *, schema->n_services);
+    for (uint32_t i = 0; i < schema->n_services; i++) {
+        packages[i] = schema->services[i].package;
+        if (strcmp(packages[i], version->package) == 0)
+            return;
+    }
+    config_tell(reader, path, config_hint(reader, version->package, packages, schema->n_services),
+                "%s has no RPC service in the package %s", schema->name, version->package);
+}
+
+/* Names stand in headers, URLs and matches of routes. */
+static bool is_name(const char *name)
+{
+    for (const char *c = name; *c; c++)
+        if (!isalnum((unsigned char)*c) && *c != '-' && *c != '_' && (*c != '.' || c == name))
+            return false;
+    return *name;
+}
+
+static void check_times(ConfigReader *reader, const Service *service, const Version *version,
+                        const char *path)
+{
+    if (version->sunset && version->deprecated > version->sunset)
+        config_tell(reader, config_path(reader, "%s.sunset", path), NULL,
+                    "the sunset is before the version is deprecated");
+    if (version->sunset && version->released >= version->sunset)
+        config_tell(reader, config_path(reader, "%s.sunset", path), NULL,
+                    "the sunset is before the version is released");
+    for (uint32_t i = 0; i < version->index; i++)
+        if (version->released && service->versions[i].released > version->released) {
+            config_tell(reader, config_path(reader, "%s.released", path), NULL,
+                        "versions stand oldest first, but %s is released later",
+                        service->versions[i].name);
+            return;
+        }
+}
+
+static void check_version_name(ConfigReader *reader, const Service *service, const Version *version,
+                               const char *path)
+{
+    path = config_path(reader, "%s.name", path);
+    if (!is_name(version->name))
+        config_tell(reader, path, "letters, digits, - and _, for example v1",
+                    "\"%s\" cannot be the name of a version", version->name);
+    for (uint32_t i = 0; i < version->index; i++)
+        if (strcmp(service->versions[i].name, version->name) == 0) {
+            config_tell(reader, path, NULL, "there is a version %s already", version->name);
+            return;
+        }
+}
+
+static void read_version(ConfigReader *reader, Service *service,
+                         const Passerelle__Config__Version *text, const char *path)
+{
+    Version *version = &service->versions[service->n_versions];
+    *version = (Version){
+        .name = text->name ? text->name : "",
+        .index = service->n_versions,
+        .service = service,
+        .package = text->package ? text->package : "",
+        .released = text->released,
+        .deprecated = text->deprecated,
+        .sunset = text->sunset,
+        .successor_link = text->successor,
+    };
+    service->n_versions++;
+    check_times(reader, service, version, path);
+    if (text->name)
+        check_version_name(reader, service, version, path);
+    if (!text->schema)
+        return;
+    config_read_schema(reader, version, text->schema, config_path(reader, "%s.schema", path));
+    if (version->schema && text->package)
+        check_package(reader, version, config_path(reader, "%s.package", path));
+}
+
+static void read_versions(ConfigReader *reader, Service *service, const ServicePlan *plan)
+{
+    const Passerelle__Config__Service *text = plan->text;
+    size_t n = text->n_versions;
+    if (n > VERSIONS_MOST) {
+        config_tell(reader, config_path(reader, "%s.versions", plan->path), NULL,
+                    "a service has at most %d versions", VERSIONS_MOST);
+        n = VERSIONS_MOST;
+    }
+    service->versions = arena_array(reader->arena, Version, n);
+    for (size_t i = 0; i < n; i++)
+        read_version(reader, service, text->versions[i],
+                     config_path(reader, "%s.versions[%zu]", plan->path, i));
+}
+
+/* The version with this name, or NULL and told. */
+static const Version *find_version(ConfigReader *reader, const Service *service, const char *name,
+                                   const char *path)
+{
+    const char **names = arena_array(reader->arena, const char *, service->n_versions);
+    for (uint32_t i = 0; i < service->n_versions; i++) {
+        names[i] = service->versions[i].name;
+        if (strcmp(names[i], name) == 0)
+            return &service->versions[i];
+    }
+    config_tell(reader, path, config_hint(reader, name, names, service->n_versions),
+                "%s has no version %s", service->name, name);
+    return NULL;
+}
+
+/* ---- Negotiation ----------------------------------------------------------------------------- */
+
+static VersionRule rule_of(Passerelle__Config__VersionRule rule)
+{
+    switch (rule) {
+    case PASSERELLE__CONFIG__VERSION_RULE__VERSION_RULE_PATH: return RULE_PATH;
+    case PASSERELLE__CONFIG__VERSION_RULE__VERSION_RULE_PREFIX: return RULE_PREFIX;
+    case PASSERELLE__CONFIG__VERSION_RULE__VERSION_RULE_HEADER: return RULE_HEADER;
+    case PASSERELLE__CONFIG__VERSION_RULE__VERSION_RULE_MEDIA_TYPE: return RULE_MEDIA_TYPE;
+    case PASSERELLE__CONFIG__VERSION_RULE__VERSION_RULE_PIN: return RULE_PIN;
+    case PASSERELLE__CONFIG__VERSION_RULE__VERSION_RULE_DEFAULT:
+    case _PASSERELLE__CONFIG__VERSION_RULE_IS_INT_SIZE: break;
+    }
+    return RULE_DEFAULT;
+}
+
+static void read_rules(ConfigReader *reader, Service *service, const ServicePlan *plan)
+{
+    bool seen[RULE_COUNT] = {false};
+    for (size_t i = 0; i < plan->text->n_negotiate; i++) {
+        VersionRule rule = rule_of(plan->text->negotiate[i]);
+        if (seen[rule])
+            config_tell(reader, config_path(reader, "%s.negotiate[%zu]", plan->path, i), NULL,
+                        "this rule is here already");
+        else
+            service->rules[service->n_rules++] = rule;
+        seen[rule] = true;
+    }
+    if (!plan->text->n_negotiate)
+        for (VersionRule rule = RULE_PATH; rule < RULE_COUNT; rule++)
+            service->rules[service->n_rules++] = rule;
+}
+
+static void read_pins(ConfigReader *reader, Service *service, const ServicePlan *plan)
+{
+    Table *pins = arena_make(reader->arena, Table);
+    *pins = table_in(reader->arena);
+    for (size_t i = 0; i < plan->text->n_pins; i++) {
+        const Passerelle__Config__Service__PinsEntry *pin = plan->text->pins[i];
+        const Version *version = find_version(
+            reader, service, pin->value, config_path(reader, "%s.pins.%s", plan->path, pin->key));
+        if (version)
+            table_put(pins, bytes_of(pin->key), (void *)(uintptr_t)version);
+    }
+    service->pins = pins;
+}
+
+static void read_negotiation(ConfigReader *reader, Service *service, const ServicePlan *plan)
+{
+    read_rules(reader, service, plan);
+    read_pins(reader, service, plan);
+    service->version_header = config_field_name(
+        reader, plan->text->version_header, config_path(reader, "%s.version_header", plan->path));
+    if (plan->text->default_version)
+        service->default_version =
+            find_version(reader, service, plan->text->default_version,
+                         config_path(reader, "%s.default_version", plan->path));
+    else if (service->n_versions)
+        service->default_version = &service->versions[0];
+}
+
+/* ---- The whole ------------------------------------------------------------------------------- */
+
+static void check_service_name(ConfigReader *reader, const Service *service, const char *path)
+{
+    path = config_path(reader, "%s.name", path);
+    if (!is_name(service->name) || strchr(service->name, '.'))
+        config_tell(reader, path, "letters, digits, - and _",
+                    "\"%s\" cannot be the name of a service", service->name);
+    for (uint32_t i = 0; i < service->index; i++)
+        if (strcmp(reader->config->services[i].name, service->name) == 0) {
+            config_tell(reader, path, NULL, "there is a service %s already", service->name);
+            return;
+        }
+}
+
+void config_read_services(ConfigReader *reader)
+{
+    const Passerelle__Config__Config *text = reader->file.content;
+    Config *config = reader->config;
+    /* Room for the instances of opaque routes, each of which makes a service of its own. */
+    size_t most = text->n_services + text->n_routes;
+    config->services = arena_array(reader->arena, Service, most);
+    reader->services = arena_array(reader->arena, ServicePlan, most);
+    for (size_t i = 0; i < text->n_services; i++) {
+        Service *service = &config->services[i];
+        ServicePlan *plan = &reader->services[i];
+        *plan = (ServicePlan){text->services[i], config_path(reader, "services[%zu]", i), NULL};
+        service->name = plan->text->name ? plan->text->name : "";
+        service->index = (uint32_t)i;
+        config->n_services++;
+        if (plan->text->name)
+            check_service_name(reader, service, plan->path);
+        read_versions(reader, service, plan);
+        read_negotiation(reader, service, plan);
+        config_read_instances(reader, service, plan->text->instances, plan->text->n_instances,
+                              plan->path);
+        if (!service->n_instances && service->n_versions)
+            config_tell(reader, plan->path, NULL, "the service %s has no instances", service->name);
+    }
+}

@@ -1,0 +1,180 @@
+/* Graceful routes: the answer that the config gives, in every version's shape and codec. */
+#include "gateway/config/config_internal.h"
+
+#include "base/arena.h"
+#include "gateway/rest/http_body.h"
+
+/* A default answer read against one message type; NULL json: it does not fit, which is told. */
+typedef struct DefaultAnswer {
+    const char *json;
+} DefaultAnswer;
+
+typedef struct AnswerKey {
+    const Route *route;
+    const MessageType *type;
+} AnswerKey;
+
+static const char *route_path(const ConfigReader *reader, const Route *route)
+{
+    return reader->route_paths[route - reader->config->routes];
+}
+
+/* The version that the answer is written in. */
+static const Version *written_version(ConfigReader *reader, const Route *route)
+{
+    const Service *service = route->service;
+    if (!route->default_version)
+        return &service->versions[service->n_versions - 1];
+    for (uint32_t i = 0; i < service->n_versions; i++)
+        if (strcmp(service->versions[i].name, route->default_version) == 0)
+            return &service->versions[i];
+    return NULL;
+}
+
+/* Told once per route, also when no method uses it. */
+static void check_version(ConfigReader *reader, const Route *route)
+{
+    const Service *service = route->service;
+    if (!service || !route->default_version || !service->n_versions ||
+        written_version(reader, route))
+        return;
+    const char **names = arena_array(reader->arena, const char *, service->n_versions);
+    for (uint32_t i = 0; i < service->n_versions; i++)
+        names[i] = service->versions[i].name;
+    config_tell(reader,
+                config_path(reader, "%s.on_failure.graceful.version", route_path(reader, route)),
+                config_hint(reader, route->default_version, names, service->n_versions),
+                "%s has no version %s", service->name, route->default_version);
+}
+
+/* Reads the answer as this type; each pair of route and type once. */
+static const char *read_answer(ConfigReader *reader, const Route *route, const MessageType *type)
+{
+    AnswerKey *key = arena_make(reader->arena, AnswerKey);
+    *key = (AnswerKey){route, type};
+    DefaultAnswer *answer = table_get(&reader->answers, bytes(key, sizeof *key));
+    if (answer)
+        return answer->json;
+    answer = arena_make(reader->arena, DefaultAnswer);
+    table_put(&reader->answers, bytes(key, sizeof *key), answer);
+
+    const char *path =
+        config_path(reader, "%s.on_failure.graceful.default", route_path(reader, route));
+    const JsonNode *node = document_node(&reader->file.document, path);
+    size_t before = reader->problems->n;
+    Buffer json = buffer_in(reader->arena);
+    if (!node)
+        return NULL;
+    document_read(NULL, type, &reader->file.document, node, path, reader->problems, &json);
+    if (reader->problems->n == before)
+        answer->json = arena_text(reader->arena, buffer_bytes(&json));
+    return answer->json;
+}
+
+static void tell_unfit(ConfigReader *reader, const Method *method, Result r)
+{
+    const Error *error = error_with_field(r);
+    const char *field = error ? error->field : "";
+    config_tell(reader,
+                config_path(reader, "%s.on_failure.graceful.default%s%s",
+                            route_path(reader, method->route), *field ? "." : "", field),
+                NULL, "the answer cannot be given in %s: %s", method->version->name,
+                error_origin(r)->doing);
+}
+
+/* A default answer on its way to one method. */
+typedef struct Conversion {
+    Method *method;
+    const Version *written;
+    const Mapping *mapping; /* from the version that it is written in to the method's own */
+    const char *json;
+    bool bad; /* it cannot be given, which is told */
+} Conversion;
+
+/* The answer, or only one field of it, in the method's own version. Empty when it is bad. */
+static Result convert(ConfigReader *reader, Conversion *c, Codec codec, const char *only_field,
+                      Bytes *converted_out)
+{
+    const Route *route = c->method->route;
+    const Plan *plan;
+    PlanOptions options = {
+        .from = CODEC_JSON,
+        .to = codec,
+        .enums_as_numbers = route->enums_as_numbers,
+        .emit_defaults = route->emit_defaults,
+        .proto_names = route->proto_names,
+        .only_field = only_field,
+        .types = c->written->to[c->method->version->index],
+    };
+    Result r = service_plan(reader, c->mapping, &options, &plan);
+    if (failed(r))
+        return r;
+    Buffer out = buffer_in(reader->arena);
+    PlanInput input = {.bytes = bytes_of(c->json)};
+    PlanRun run = {0};
+    r = plan_run(plan, &input, reader->arena, &out, &run);
+    if (failed(r))
+        tell_unfit(reader, c->method, r);
+    c->bad |= failed(r);
+    /* An empty message is there all the same. */
+    *converted_out = failed(r) ? BYTES_NONE : out.size ? buffer_bytes(&out) : bytes("", 0);
+    return OK;
+}
+
+static Result convert_all(ConfigReader *reader, Conversion *c)
+{
+    Method *method = c->method;
+    Result r = OK;
+    for (Codec codec = 0; codec < CODEC_COUNT && !failed(r) && !c->bad; codec++)
+        r = convert(reader, c, codec, NULL, &method->default_reply[codec]);
+    for (uint32_t i = 0; i < method->n_bindings && !failed(r) && !c->bad; i++) {
+        RestBinding *binding = &method->bindings[i];
+        const FieldType *field =
+            message_field(method->type->output, bytes_of(binding->rule->response_body));
+        if (field && !http_body_out(binding))
+            r = convert(reader, c, CODEC_JSON, field->name, &binding->default_body);
+    }
+    method->has_default = !failed(r) && !c->bad;
+    return r;
+}
+
+static Result make_default(ConfigReader *reader, Method *method)
+{
+    const Version *written = written_version(reader, method->route);
+    const Method *target = written ? method->pairs[written->index].target : NULL;
+    if (!written)
+        return OK;
+    if (!target) {
+        config_tell(
+            reader,
+            config_path(reader, "%s.on_failure.graceful", route_path(reader, method->route)),
+            config_path(reader, "version: %s", method->version->name),
+            "the answer of %s cannot be written in %s: %s", method->type->path, written->name,
+            method->pairs[written->index].reason);
+        return OK;
+    }
+    Conversion c = {.method = method, .written = written};
+    c.json = read_answer(reader, method->route, target->type->output);
+    c.mapping = service_mapping(written, method->version, target->type->output);
+    return c.json && c.mapping ? convert_all(reader, &c) : OK;
+}
+
+Result service_make_defaults(ConfigReader *reader)
+{
+    const Config *config = reader->config;
+    for (uint32_t i = 0; i < config->n_routes; i++)
+        if (config->routes[i].on_failure == FAILURE_GRACEFUL)
+            check_version(reader, &config->routes[i]);
+    for (uint32_t i = 0; i < config->n_services; i++)
+        for (uint32_t j = 0; j < config->services[i].n_versions; j++) {
+            Version *version = &config->services[i].versions[j];
+            for (uint32_t k = 0; k < version->n_methods; k++) {
+                if (version->methods[k].route->on_failure != FAILURE_GRACEFUL)
+                    continue;
+                Result r = make_default(reader, &version->methods[k]);
+                if (failed(r))
+                    return r;
+            }
+        }
+    return OK;
+}

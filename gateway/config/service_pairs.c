@@ -1,0 +1,164 @@
+/* Plans: for every method, every version that somebody serves, and every pair of codecs that can
+ * meet. */
+#include "gateway/config/config_internal.h"
+
+#include "adapters/mapping/loss.h"
+#include "base/arena.h"
+
+const Mapping *service_mapping(const Version *from, const Version *to, const MessageType *type)
+{
+    const MappingSet *set = from->to[to->index];
+    return set ? mapping_set_find(set, type) : NULL;
+}
+
+uint32_t service_codecs(const Version *version)
+{
+    uint32_t codecs = 0;
+    for (uint32_t i = 0; i < version->service->n_instances; i++) {
+        const Instance *instance = &version->service->instances[i];
+        if (instance->versions >> version->index & 1)
+            codecs |= 1u << instance->codec;
+    }
+    return codecs;
+}
+
+/* What makes two plans the same. Compared as bytes: made from zeroes. */
+typedef struct PlanKey {
+    const Mapping *mapping;
+    const MappingSet *types;
+    const char *only_field;
+    uint8_t from, to, unknown, enums_as_numbers, emit_defaults, proto_names, unused[2];
+} PlanKey;
+
+void service_complete_options(ConfigReader *reader, PlanOptions *options)
+{
+    if (!reader->programs)
+        reader->programs = plan_cache_new(reader->arena);
+    options->cache = reader->programs;
+    options->common_types = reader->error_types;
+    options->max_depth = reader->config->limits.depth;
+    options->max_elements = reader->config->limits.elements;
+}
+
+Result service_plan(ConfigReader *reader, const Mapping *mapping, const PlanOptions *options,
+                    const Plan **plan_out)
+{
+    PlanKey *key = arena_make(reader->arena, PlanKey);
+    key->mapping = mapping;
+    key->types = options->types;
+    key->only_field = options->only_field;
+    key->from = (uint8_t)options->from;
+    key->to = (uint8_t)options->to;
+    key->unknown = (uint8_t)options->unknown;
+    key->enums_as_numbers = options->enums_as_numbers;
+    key->emit_defaults = options->emit_defaults;
+    key->proto_names = options->proto_names;
+    Bytes key_bytes = bytes(key, sizeof *key);
+    *plan_out = table_get(&reader->plans, key_bytes);
+    if (*plan_out)
+        return OK;
+
+    PlanOptions completed = *options;
+    service_complete_options(reader, &completed);
+    Result r = plan_compile(reader->arena, mapping, &completed, plan_out);
+    if (failed(r))
+        return FAIL_OVER(reader->arena, r, FAULT_BAD_CONFIG, "compiling %s to %s",
+                         mapping->from->full_name, mapping->to->full_name);
+    table_put(&reader->plans, key_bytes, (void *)(uintptr_t)*plan_out);
+    return OK;
+}
+
+/* From protobuf to the same version's protobuf nothing is looked at, unknown fields included. */
+static UnknownFields unknown_in(const Version *from, const Version *to, Codec codec_from,
+                                Codec codec_to, UnknownFields said)
+{
+    return from == to && codec_from == CODEC_PROTO && codec_to == CODEC_PROTO ? UNKNOWN_KEEP : said;
+}
+
+static Result make_request_plan(ConfigReader *reader, const Method *method, const Version *to,
+                                const Mapping *mapping, Codec client, Codec instance)
+{
+    PlanOptions options = {
+        .from = client,
+        .to = instance,
+        .unknown = unknown_in(method->version, to, client, instance, method->route->unknown_fields),
+        .types = method->version->to[to->index],
+    };
+    return service_plan(reader, mapping, &options,
+                        &method->pairs[to->index].request[client][instance]);
+}
+
+static Result make_response_plan(ConfigReader *reader, const Method *method, const Version *from,
+                                 const Mapping *mapping, Codec client, Codec instance)
+{
+    const Route *route = method->route;
+    PlanOptions options = {
+        .from = instance,
+        .to = client,
+        .unknown =
+            unknown_in(from, method->version, instance, client, route->unknown_answer_fields),
+        .enums_as_numbers = route->enums_as_numbers,
+        .emit_defaults = route->emit_defaults,
+        .proto_names = route->proto_names,
+        .types = from->to[method->version->index],
+    };
+    return service_plan(reader, mapping, &options,
+                        &method->pairs[from->index].response[instance][client]);
+}
+
+/* Fields that a mapping drops or narrows without an error. */
+static uint32_t count_lossy(const MappingSet *set, const Mapping *mapping)
+{
+    Arena *scratch = arena_new(ARENA_UNLIMITED);
+    LossReport report;
+    loss_report(scratch, set, mapping, &report);
+    uint32_t n = report.counts[LOSS_DROPPED] + report.counts[LOSS_NARROWED];
+    arena_free(scratch);
+    return n;
+}
+
+/* Both ways between a method's version and one that is served. */
+static Result make_pair(ConfigReader *reader, const Method *method, const Version *served)
+{
+    MethodPair *pair = &method->pairs[served->index];
+    uint32_t codecs = service_codecs(served);
+    if (!pair->target)
+        return OK;
+    const Mapping *request = service_mapping(method->version, served, method->type->input);
+    const Mapping *response = service_mapping(served, method->version, pair->target->type->output);
+    if (!request || request->to != pair->target->type->input || !response ||
+        response->to != method->type->output) {
+        pair->target = NULL;
+        pair->reason =
+            arena_printf(reader->arena, "its messages have no counterparts in %s", served->name);
+        return OK;
+    }
+    pair->n_lossy = count_lossy(method->version->to[served->index], request) +
+                    count_lossy(served->to[method->version->index], response);
+    for (Codec instance = 0; instance < CODEC_COUNT; instance++)
+        for (Codec client = 0; codecs >> instance & 1 && client < CODEC_COUNT; client++) {
+            Result r = make_request_plan(reader, method, served, request, client, instance);
+            if (!failed(r))
+                r = make_response_plan(reader, method, served, response, client, instance);
+            if (failed(r))
+                return r;
+        }
+    return OK;
+}
+
+Result service_make_pairs(ConfigReader *reader)
+{
+    const Config *config = reader->config;
+    for (uint32_t i = 0; i < config->n_services; i++) {
+        const Service *service = &config->services[i];
+        for (uint32_t j = 0; j < service->n_versions; j++)
+            for (uint32_t k = 0; k < service->versions[j].n_methods; k++)
+                for (uint32_t to = 0; to < service->n_versions; to++) {
+                    Result r =
+                        make_pair(reader, &service->versions[j].methods[k], &service->versions[to]);
+                    if (failed(r))
+                        return r;
+                }
+    }
+    return OK;
+}

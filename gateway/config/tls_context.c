@@ -1,0 +1,140 @@
+#include "gateway/config/tls_context.h"
+
+#include "base/arena.h"
+
+#include <openssl/err.h>
+#include <openssl/ssl.h>
+#include <string.h>
+
+/* AEAD with forward secrecy only: what RFC 9113 appendix A leaves of TLS 1.2. */
+static const char ciphers[] = "ECDHE+AESGCM:ECDHE+CHACHA20";
+
+static const unsigned char h2_first[] = "\x02h2\x08http/1.1";
+static const unsigned char only_h2[] = "\x02h2";
+static const unsigned char only_http1[] = "\x08http/1.1";
+
+/* Why OpenSSL failed: what the system said, if it began there; else the last that it says itself.
+ */
+static const char *reason(Arena *arena)
+{
+    unsigned long first = ERR_peek_error(), last = ERR_peek_last_error();
+    if (ERR_SYSTEM_ERROR(first))
+        return arena_string(arena, strerror(ERR_GET_REASON(first)));
+    const char *text = last ? ERR_reason_error_string(last) : NULL;
+    return arena_string(arena, text ? text : "no reason given");
+}
+
+static int choose_protocol(SSL *ssl, const unsigned char **out, unsigned char *size,
+                           const unsigned char *offered, unsigned offered_size, void *owner)
+{
+    unsigned char *chosen;
+    if (SSL_select_next_proto(&chosen, size, h2_first, sizeof h2_first - 1, offered,
+                              offered_size) != OPENSSL_NPN_NEGOTIATED)
+        return SSL_TLSEXT_ERR_ALERT_FATAL; /* RFC 7301 section 3.2 */
+    *out = chosen;
+    return SSL_TLSEXT_ERR_OK;
+}
+
+/* A key with a password cannot be used: nobody is there to be asked. */
+static int no_password(char *buffer, int size, int writing, void *owner)
+{
+    return 0;
+}
+
+static Result load_certificate(Arena *arena, SSL_CTX *context, const TlsFiles *files)
+{
+    if (!files->certificate)
+        return OK;
+    if (SSL_CTX_use_certificate_chain_file(context, files->certificate) != 1)
+        return FAIL_FIELD(arena, FAULT_TLS, "certificate", "reading the certificate %s: %s",
+                          files->certificate, reason(arena));
+    ERR_clear_error();
+    if (SSL_CTX_use_PrivateKey_file(context, files->key, SSL_FILETYPE_PEM) == 1 &&
+        SSL_CTX_check_private_key(context) == 1)
+        return OK;
+    unsigned long code = ERR_peek_last_error();
+    if (ERR_GET_REASON(code) == X509_R_KEY_VALUES_MISMATCH ||
+        ERR_GET_REASON(code) == X509_R_KEY_TYPE_MISMATCH)
+        return FAIL_FIELD(arena, FAULT_TLS, "key", "the key %s is not that of the certificate %s",
+                          files->key, files->certificate);
+    return FAIL_FIELD(arena, FAULT_TLS, "key", "reading the key %s: %s", files->key, reason(arena));
+}
+
+static SSL_CTX *new_context(const SSL_METHOD *method)
+{
+    ERR_clear_error();
+    SSL_CTX *context = SSL_CTX_new(method);
+    CHECK(context); /* fails only without memory */
+    CHECK(SSL_CTX_set_min_proto_version(context, TLS1_2_VERSION) == 1);
+    CHECK(SSL_CTX_set_cipher_list(context, ciphers) == 1);
+    SSL_CTX_set_options(context, SSL_OP_NO_RENEGOTIATION | SSL_OP_NO_COMPRESSION |
+                                     SSL_OP_CIPHER_SERVER_PREFERENCE);
+    SSL_CTX_set_mode(context, SSL_MODE_RELEASE_BUFFERS | SSL_MODE_ENABLE_PARTIAL_WRITE |
+                                  SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER);
+    SSL_CTX_set_default_passwd_cb(context, no_password);
+    return context;
+}
+
+static Result finish(SSL_CTX *context, Result r, SSL_CTX **context_out)
+{
+    ERR_clear_error();
+    if (failed(r))
+        SSL_CTX_free(context);
+    *context_out = failed(r) ? NULL : context;
+    return r;
+}
+
+static Result ask_client_certificate(Arena *arena, SSL_CTX *context, const TlsFiles *files)
+{
+    static const unsigned char session_name[] = "passerelle";
+    if (!files->authorities)
+        return OK;
+    STACK_OF(X509_NAME) *names = SSL_load_client_CA_file(files->authorities);
+    if (!names || SSL_CTX_load_verify_locations(context, files->authorities, NULL) != 1) {
+        sk_X509_NAME_pop_free(names, X509_NAME_free);
+        return FAIL_FIELD(arena, FAULT_TLS, "client_ca", "reading the authorities %s: %s",
+                          files->authorities, reason(arena));
+    }
+    SSL_CTX_set_client_CA_list(context, names);
+    SSL_CTX_set_verify(context,
+                       SSL_VERIFY_PEER |
+                           (files->certificate_optional ? 0 : SSL_VERIFY_FAIL_IF_NO_PEER_CERT),
+                       NULL);
+    /* Without it, resuming a session of a verified client fails. */
+    CHECK(SSL_CTX_set_session_id_context(context, session_name, sizeof session_name - 1) == 1);
+    return OK;
+}
+
+Result tls_server_context(Arena *arena, const TlsFiles *files, SSL_CTX **context_out)
+{
+    SSL_CTX *context = new_context(TLS_server_method());
+    SSL_CTX_set_alpn_select_cb(context, choose_protocol, NULL);
+    Result r = load_certificate(arena, context, files);
+    if (!failed(r))
+        r = ask_client_certificate(arena, context, files);
+    return finish(context, r, context_out);
+}
+
+static Result trust(Arena *arena, SSL_CTX *context, const TlsFiles *files)
+{
+    int done = files->authorities ? SSL_CTX_load_verify_locations(context, files->authorities, NULL)
+                                  : SSL_CTX_set_default_verify_paths(context);
+    if (done != 1)
+        return FAIL_FIELD(arena, FAULT_TLS, "ca", "reading the authorities %s: %s",
+                          files->authorities ? files->authorities : "of the system", reason(arena));
+    SSL_CTX_set_verify(context, SSL_VERIFY_PEER, NULL);
+    return OK;
+}
+
+Result tls_client_context(Arena *arena, const TlsFiles *files, SSL_CTX **context_out)
+{
+    SSL_CTX *context = new_context(TLS_client_method());
+    int refused = files->http2
+                      ? SSL_CTX_set_alpn_protos(context, only_h2, sizeof only_h2 - 1)
+                      : SSL_CTX_set_alpn_protos(context, only_http1, sizeof only_http1 - 1);
+    CHECK(refused == 0); /* this one function gives 0 for success */
+    Result r = trust(arena, context, files);
+    if (!failed(r))
+        r = load_certificate(arena, context, files);
+    return finish(context, r, context_out);
+}

@@ -1,0 +1,258 @@
+#include "gateway/listen/bind.h"
+
+#include "base/arena.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <netdb.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <stdio.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+enum { BACKLOG = 4096, KEEPALIVE_DELAY = 60 /* seconds */ };
+
+static Result system_error(Arena *arena, const char *doing, const Address *address)
+{
+    return FAIL(arena, FAULT_SYSTEM, "%s %s: %s", doing, address->text, strerror(errno));
+}
+
+static BoundSocket *bound_new(Arena *arena, const ListenerConfig *listener, uint32_t n_loops)
+{
+    BoundSocket *bound = arena_make(arena, BoundSocket);
+    CHECK(bound);
+    bound->listener = listener;
+    bound->fds = arena_array(arena, int, n_loops);
+    CHECK(bound->fds);
+    for (uint32_t i = 0; i < n_loops; i++)
+        bound->fds[i] = -1;
+    return bound;
+}
+
+void bind_close(BoundSocket *sockets, uint32_t n_loops)
+{
+    for (BoundSocket *s = sockets; s; s = s->next) {
+        for (uint32_t i = 0; i < n_loops; i++) {
+            if (s->fds[i] >= 0)
+                close(s->fds[i]);
+            s->fds[i] = -1;
+        }
+    }
+}
+
+/* ---- TCP ------------------------------------------------------------------------------------ */
+
+/* IPv6 takes IPv4 along, unless the config listens to that by itself on the same port. */
+static bool wants_v6_only(const Config *config, const Address *address)
+{
+    for (uint32_t i = 0; i < config->n_listeners; i++) {
+        const Address *other = &config->listeners[i].address;
+        if (other->host && other->port == address->port && !strchr(other->host, ':'))
+            return true;
+    }
+    return false;
+}
+
+static bool set_option(int fd, int level, int option, int value)
+{
+    return setsockopt(fd, level, option, &value, sizeof(value)) == 0;
+}
+
+/* The options are inherited by every connection that is accepted. */
+static bool set_options(int fd, int family, bool v6_only)
+{
+    return set_option(fd, SOL_SOCKET, SO_REUSEADDR, 1) &&
+           set_option(fd, SOL_SOCKET, SO_REUSEPORT, 1) &&
+           (family != AF_INET6 || set_option(fd, IPPROTO_IPV6, IPV6_V6ONLY, v6_only)) &&
+           set_option(fd, IPPROTO_TCP, TCP_NODELAY, 1) &&
+           set_option(fd, SOL_SOCKET, SO_KEEPALIVE, 1) &&
+           set_option(fd, IPPROTO_TCP, TCP_KEEPIDLE, KEEPALIVE_DELAY);
+}
+
+static int open_tcp(const struct addrinfo *info, bool v6_only)
+{
+    int fd = socket(info->ai_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+    if (fd < 0)
+        return -1;
+    if (!set_options(fd, info->ai_family, v6_only) ||
+        bind(fd, info->ai_addr, info->ai_addrlen) != 0 || listen(fd, BACKLOG) != 0) {
+        int error = errno;
+        close(fd);
+        errno = error;
+        return -1;
+    }
+    return fd;
+}
+
+/*
+ * SO_REUSEPORT would let a second process of the same user share our port without a word. So the
+ * first socket of each address asks without it whether the port is free; where it is not, that is
+ * an error.
+ */
+static bool is_free(const struct addrinfo *info, bool v6_only)
+{
+    int fd = socket(info->ai_family, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    if (fd < 0)
+        return false;
+    bool is = set_option(fd, SOL_SOCKET, SO_REUSEADDR, 1) &&
+              (info->ai_family != AF_INET6 || set_option(fd, IPPROTO_IPV6, IPV6_V6ONLY, v6_only)) &&
+              bind(fd, info->ai_addr, info->ai_addrlen) == 0;
+    int error = errno;
+    close(fd);
+    errno = error;
+    return is;
+}
+
+static Result bind_tcp_address(Arena *arena, const Config *config, const ListenerConfig *listener,
+                               const struct addrinfo *info, uint32_t n_loops, BoundSocket *bound)
+{
+    bool v6_only = info->ai_family == AF_INET6 && wants_v6_only(config, &listener->address);
+    if (!is_free(info, v6_only))
+        return system_error(arena, "listening on", &listener->address);
+    for (uint32_t i = 0; i < n_loops; i++) {
+        bound->fds[i] = open_tcp(info, v6_only);
+        if (bound->fds[i] < 0)
+            return system_error(arena, "listening on", &listener->address);
+        /* Port 0: the others take the one that the first was given. */
+        socklen_t size = info->ai_addrlen;
+        if (getsockname(bound->fds[i], info->ai_addr, &size) != 0)
+            return system_error(arena, "asking for the address of", &listener->address);
+    }
+    return OK;
+}
+
+static Result bind_tcp(Arena *arena, const Config *config, const ListenerConfig *listener,
+                       uint32_t n_loops, BoundSocket **list)
+{
+    const Address *address = &listener->address;
+    char port[8];
+    snprintf(port, sizeof(port), "%u", address->port);
+    struct addrinfo hints = {.ai_flags = AI_PASSIVE | AI_NUMERICSERV, .ai_socktype = SOCK_STREAM};
+    struct addrinfo *infos = NULL;
+    int error = getaddrinfo(address->host, port, &hints, &infos);
+    if (error)
+        return FAIL(arena, FAULT_BAD_CONFIG, "resolving %s: %s", address->text,
+                    gai_strerror(error));
+
+    Result r = OK;
+    for (struct addrinfo *info = infos; info && !failed(r); info = info->ai_next) {
+        BoundSocket *bound = bound_new(arena, listener, n_loops);
+        bound->next = *list;
+        *list = bound;
+        r = bind_tcp_address(arena, config, listener, info, n_loops, bound);
+    }
+    freeaddrinfo(infos);
+    return r;
+}
+
+/* ---- Unix sockets --------------------------------------------------------------------------- */
+
+/* A socket's file outlives its process: when nobody answers behind it, it may go. */
+static void remove_stale(const struct sockaddr_un *name)
+{
+    struct stat info;
+    if (lstat(name->sun_path, &info) != 0 || !S_ISSOCK(info.st_mode))
+        return;
+    int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    if (fd < 0)
+        return;
+    if (connect(fd, (const struct sockaddr *)name, sizeof(*name)) != 0 && errno == ECONNREFUSED)
+        unlink(name->sun_path);
+    close(fd);
+}
+
+static int open_unix(const struct sockaddr_un *name)
+{
+    int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+    if (fd < 0)
+        return -1;
+    if (bind(fd, (const struct sockaddr *)name, sizeof(*name)) != 0 || listen(fd, BACKLOG) != 0) {
+        int error = errno;
+        close(fd);
+        errno = error;
+        return -1;
+    }
+    return fd;
+}
+
+static Result bind_unix(Arena *arena, const ListenerConfig *listener, uint32_t n_loops,
+                        BoundSocket **list)
+{
+    const Address *address = &listener->address;
+    struct sockaddr_un name = {.sun_family = AF_UNIX};
+    if (strlen(address->path) >= sizeof(name.sun_path))
+        return FAIL(arena, FAULT_BAD_CONFIG,
+                    "the path of %s is longer than the %zu bytes that a socket's may have",
+                    address->text, sizeof(name.sun_path) - 1);
+    strcpy(name.sun_path, address->path);
+    remove_stale(&name);
+
+    BoundSocket *bound = bound_new(arena, listener, n_loops);
+    bound->next = *list;
+    *list = bound;
+    bound->fds[0] = open_unix(&name);
+    if (bound->fds[0] < 0)
+        return system_error(arena, "listening on", address);
+    for (uint32_t i = 1; i < n_loops; i++) {
+        bound->fds[i] = fcntl(bound->fds[0], F_DUPFD_CLOEXEC, 0);
+        if (bound->fds[i] < 0)
+            return system_error(arena, "duplicating the socket of", address);
+    }
+    return OK;
+}
+
+/* Takes back what was opened, the files of unix sockets too. */
+static void undo(BoundSocket *list, uint32_t n_loops)
+{
+    for (BoundSocket *s = list; s; s = s->next) {
+        if (s->listener->address.path && s->fds[0] >= 0)
+            unlink(s->listener->address.path);
+    }
+    bind_close(list, n_loops);
+}
+
+/* Binds the unix sockets, or all others. */
+static Result bind_all(Arena *arena, const Config *config, const Config *running, uint32_t n_loops,
+                       bool in_files, BoundSocket **list)
+{
+    Result r = OK;
+    for (uint32_t i = 0; i < config->n_listeners && !failed(r); i++) {
+        const ListenerConfig *listener = &config->listeners[i];
+        bool in_file = listener->address.path != NULL;
+        if (in_file != in_files || config_listener(running, listener->address.text))
+            continue;
+        r = in_file ? bind_unix(arena, listener, n_loops, list)
+                    : bind_tcp(arena, config, listener, n_loops, list);
+    }
+    return r;
+}
+
+/* Unix sockets are bound last, after all waits for name servers, so that a process that is ended in
+ * such a wait leaves no file behind. */
+Result bind_listeners(Arena *arena, const Config *config, const Config *running, uint32_t n_loops,
+                      BoundSocket **sockets_out)
+{
+    BoundSocket *list = NULL;
+    *sockets_out = NULL;
+    Result r = bind_all(arena, config, running, n_loops, false, &list);
+    if (!failed(r))
+        r = bind_all(arena, config, running, n_loops, true, &list);
+    if (failed(r)) {
+        undo(list, n_loops);
+        return r;
+    }
+    *sockets_out = list;
+    return OK;
+}
+
+void bind_forget(const Config *config, const Config *kept)
+{
+    for (uint32_t i = 0; i < config->n_listeners; i++) {
+        const Address *address = &config->listeners[i].address;
+        if (address->path && !config_listener(kept, address->text))
+            unlink(address->path);
+    }
+}

@@ -1,0 +1,594 @@
+#include "gateway/listen/connection.h"
+
+#include "base/arena.h"
+#include "gateway/call/exchange.h"
+#include "gateway/loop/socket.h"
+#include "gateway/telemetry/telemetry.h"
+#include "protocols/http/proxy_protocol.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#define LINGER_TIME (2 * SECOND) /* of a peer's silence, until it has surely read our last words */
+#define FRESH_TIME (1 * SECOND)  /* going down: for a request that may be on its way, also the first one */
+
+enum {
+    VECTORS = 64,
+    PREFACE_SIZE = sizeof(HTTP2_PREFACE) - 1,
+};
+
+typedef enum ConnectionState {
+    CONNECTION_HANDSHAKE,
+    CONNECTION_CHOICE,
+    CONNECTION_SERVING,
+    CONNECTION_LINGERING,
+    CONNECTION_GONE,
+} ConnectionState;
+
+struct Connection {
+    Socket socket;
+    ClientConnection client;
+    ConnectionSet *set;
+    Connection *next, **at; /* in the set */
+    HttpConnection *http;   /* NULL until CONNECTION_SERVING */
+    ProxyReader *proxy;     /* of a PROXY header that is awaited; else NULL */
+    LoopWork flush;
+    Timer timer;
+    int64_t since;         /* when what is waited for began, or last moved on */
+    int64_t lingers_since; /* CONNECTION_LINGERING */
+    int64_t blocked_since; /* when the peer last took something; 0: nothing is held up */
+    uint64_t progress;     /* the engine's, when last looked at */
+    uint32_t n_streams;    /* accepted so far */
+    uint32_t n_streams_seen;
+    HttpPhase phase; /* when last looked at */
+    ConnectionState state;
+    bool closed;     /* the socket is */
+    bool drained;    /* the engine takes no new streams */
+    bool broken;     /* the engine has refused its input: it only speaks */
+    uint8_t n_early; /* of a cleartext connection: bytes in which the choice was not clear yet */
+    uint8_t early[PREFACE_SIZE];
+    char peer[SOCKET_NAME_SIZE];
+    char listener[];
+};
+
+static Connection *connection_of(Socket *socket)
+{
+    return (Connection *)socket;
+}
+
+static Loop *loop_of(Connection *c)
+{
+    return c->client.loop;
+}
+
+static const Limits *limits_of(Connection *c)
+{
+    return &c->client.loop->config->limits;
+}
+
+/* ---- The end -------------------------------------------------------------------------------- */
+
+static void connection_free(Connection *c)
+{
+    ConnectionSet *set = c->set;
+    *c->at = c->next;
+    if (c->next)
+        c->next->at = c->at;
+    free((char *)c->client.identity);
+    free(c->proxy);
+    free(c);
+    if (--set->n == 0 && set->on_empty)
+        set->on_empty(set);
+}
+
+/* The socket is lost, or is given up: the exchanges hear it. Memory goes after the socket has. */
+static void connection_end(Connection *c, Result why)
+{
+    if (c->state == CONNECTION_GONE)
+        return;
+    c->state = CONNECTION_GONE;
+    if (c->http)
+        http_connection_lost(c->http, why);
+    timer_stop(&loop_of(c)->timers, &c->timer);
+    loop_undefer(loop_of(c), &c->flush);
+    socket_close(&c->socket);
+}
+
+static void on_closed(Socket *socket)
+{
+    Connection *c = connection_of(socket);
+    http_connection_free(c->http);
+    c->http = NULL;
+    c->closed = true;
+    atomic_fetch_sub_explicit(c->set->n_in_process, 1, memory_order_relaxed);
+    telemetry_count(loop_of(c), COUNTER_CONNECTIONS_CLOSED);
+    if (c->client.n_exchanges == 0)
+        connection_free(c);
+}
+
+static void on_unused(ClientConnection *client)
+{
+    Connection *c = (Connection *)((char *)client - offsetof(Connection, client));
+    if (c->closed)
+        connection_free(c);
+}
+
+/* All is said, and has gone out: our side ends, and what still comes in is thrown away until the peer ends
+   too. Closing at once could take our last answer from a peer that is still sending (RFC 9112
+   section 9.6). */
+static void connection_linger(Connection *c)
+{
+    if (c->socket.eof) {
+        connection_end(c, OK);
+        return;
+    }
+    c->state = CONNECTION_LINGERING;
+    c->since = c->lingers_since = loop_of(c)->now;
+    socket_resume(&c->socket);
+    socket_shutdown(&c->socket);
+}
+
+/* As socket_address_name spells it. */
+static void name_peer(Connection *c, const IpAddress *ip, uint16_t port)
+{
+    char host[IP_TEXT_SIZE];
+    ip_write(ip, host);
+    snprintf(c->peer, sizeof c->peer, strchr(host, ':') ? "[%s]:%u" : "%s:%u", host, port);
+    c->client.address = *ip;
+}
+
+/* ---- Time ----------------------------------------------------------------------------------- */
+
+static int64_t time_of_phase(const Limits *limits, HttpPhase phase)
+{
+    switch (phase) {
+    case HTTP_IDLE: return limits->idle_time;
+    case HTTP_HEAD: return limits->head_time;
+    case HTTP_BODY: return limits->body_time;
+    case HTTP_CLOSING:
+    case HTTP_CLOSED: return limits->send_time; /* it lingers once all has gone out */
+    case HTTP_ACTIVE: return limits->send_time; /* see is_at_work */
+    }
+    return NO_TIMEOUT;
+}
+
+/* A peer that goes on sending reads when it is done, which is not waited for much longer than for a request. */
+static int64_t linger_time(const Connection *c, const Limits *limits)
+{
+    int64_t left = c->lingers_since + limits->body_time - c->since;
+    return left < LINGER_TIME ? left : LINGER_TIME;
+}
+
+/* When the connection's patience ends, if nothing moves until then. */
+static int64_t deadline_of(Connection *c)
+{
+    const Limits *limits = limits_of(c);
+    int64_t time = NO_TIMEOUT;
+    switch (c->state) {
+    case CONNECTION_HANDSHAKE: time = limits->handshake_time; break;
+    case CONNECTION_CHOICE: time = c->n_early ? limits->head_time : limits->idle_time; break;
+    case CONNECTION_SERVING: time = time_of_phase(limits, c->phase); break;
+    case CONNECTION_LINGERING: time = linger_time(c, limits); break;
+    case CONNECTION_GONE: break;
+    }
+    bool quiet = c->n_streams == 0 || (c->drained && c->phase == HTTP_IDLE);
+    if (loop_of(c)->draining && quiet && time > FRESH_TIME)
+        time = FRESH_TIME;
+    int64_t deadline = time == NO_TIMEOUT ? NO_TIMEOUT : c->since + time;
+    if (c->blocked_since && c->blocked_since + limits->send_time < deadline)
+        deadline = c->blocked_since + limits->send_time;
+    return deadline;
+}
+
+/* The timer is only ever brought forward here. One that fires too early finds out and starts again:
+   cheaper than moving it with each request. */
+static void set_timer(Connection *c)
+{
+    int64_t deadline = deadline_of(c);
+    if (deadline == NO_TIMEOUT || c->state == CONNECTION_GONE)
+        return;
+    if (!timer_running(&c->timer) || c->timer.when > deadline)
+        timer_start(&loop_of(c)->timers, &c->timer, deadline);
+}
+
+/* Looks at what the engine waits for now. A head has its time from its first byte; everything else
+   has it anew whenever something moved. */
+static void note_phase(Connection *c)
+{
+    HttpPhase phase = http_connection_phase(c->http);
+    uint64_t progress = http_connection_progress(c->http);
+    bool moved = phase != HTTP_HEAD && phase != HTTP_IDLE && progress != c->progress;
+    if (phase != c->phase || c->n_streams != c->n_streams_seen || moved)
+        c->since = loop_of(c)->now;
+    c->phase = phase;
+    c->progress = progress;
+    c->n_streams_seen = c->n_streams;
+}
+
+/* After everything that happened to the engine. */
+static void connection_settle(Connection *c)
+{
+    if (c->state != CONNECTION_SERVING)
+        return;
+    if (loop_of(c)->draining && c->n_streams > 0 && !c->drained) {
+        c->drained = true;
+        c->since = loop_of(c)->now;
+        http_connection_drain(c->http);
+    }
+    note_phase(c);
+    if (http_connection_wants_input(c->http) == c->socket.paused) {
+        if (c->socket.paused)
+            socket_resume(&c->socket);
+        else
+            socket_pause(&c->socket);
+    }
+    set_timer(c);
+}
+
+/* ---- Sending -------------------------------------------------------------------------------- */
+
+static size_t send_vectors(Connection *c, const struct iovec *vectors, int n, size_t *total_out)
+{
+    *total_out = 0;
+    for (int i = 0; i < n; i++)
+        *total_out += vectors[i].iov_len;
+    size_t taken = socket_write(&c->socket, vectors, n);
+    http_connection_sent(c->http, taken);
+    return taken;
+}
+
+/* Sends what the engine has, at most one turn's share. */
+static void connection_flush(Connection *c)
+{
+    struct iovec vectors[VECTORS];
+    size_t sent = 0;
+    int n = 0;
+    while (c->state == CONNECTION_SERVING &&
+           (n = http_connection_output(c->http, vectors, VECTORS)) > 0) {
+        size_t total, taken = send_vectors(c, vectors, n, &total);
+        sent += taken;
+        if (taken > 0 && c->phase == HTTP_CLOSING)
+            c->since = loop_of(c)->now;
+        if (taken < total) {
+            if (taken > 0 || !c->blocked_since)
+                c->blocked_since = loop_of(c)->now;
+            break; /* on_writable goes on */
+        }
+        c->blocked_since = 0;
+        if (sent >= SOCKET_WRITE_MAX) {
+            loop_defer(loop_of(c), &c->flush);
+            break;
+        }
+    }
+    if (c->state == CONNECTION_SERVING && n == 0 && http_connection_half_closed(c->http))
+        socket_shutdown(&c->socket);
+    connection_settle(c);
+    if (c->state == CONNECTION_SERVING && n == 0 && c->phase >= HTTP_CLOSING && !socket_busy(&c->socket))
+        connection_linger(c);
+    set_timer(c);
+}
+
+static void run_flush(LoopWork *work)
+{
+    connection_flush((Connection *)((char *)work - offsetof(Connection, flush)));
+}
+
+static void on_writable(Socket *socket)
+{
+    Connection *c = connection_of(socket);
+    c->blocked_since = 0;
+    if (c->state == CONNECTION_SERVING)
+        connection_flush(c);
+}
+
+/* ---- The engine ----------------------------------------------------------------------------- */
+
+static void on_stream(void *owner, HttpConnection *http, HttpStream *stream)
+{
+    Connection *c = owner;
+    bool dripped = c->phase == HTTP_HEAD; /* a part of the head was there before */
+    c->n_streams++;
+    exchange_accept(&c->client, stream, dripped ? c->since : loop_of(c)->now);
+}
+
+static void on_output(void *owner, HttpConnection *http)
+{
+    Connection *c = owner;
+    if (c->state == CONNECTION_SERVING)
+        loop_defer(loop_of(c), &c->flush);
+}
+
+static const HttpConnectionEvents http_events = {.on_stream = on_stream, .on_output = on_output};
+
+static void connection_serve(Connection *c, bool http2)
+{
+    const HttpLimits *limits = &limits_of(c)->http;
+    bool secure = c->client.secure;
+    c->http = http2 ? http2_server_new(limits, secure, &http_events, c)
+                    : http1_server_new(limits, secure, &http_events, c);
+    c->state = CONNECTION_SERVING;
+    c->phase = http_connection_phase(c->http);
+    loop_defer(loop_of(c), &c->flush); /* HTTP/2 begins with its settings */
+}
+
+static void feed(Connection *c, Bytes input)
+{
+    if (c->broken)
+        return;
+    Result r = http_connection_feed(c->http, input, loop_of(c)->now);
+    if (failed(r)) {
+        c->broken = true;
+        telemetry_count(loop_of(c), COUNTER_CONNECTION_BROKEN);
+        telemetry_event("info", "connection_broken", r, "client %s", c->peer);
+        /* The engine's last words are still to go out. */
+        loop_defer(loop_of(c), &c->flush);
+    }
+    connection_settle(c);
+}
+
+/*
+ * In cleartext the first bytes tell (RFC 9113 section 3.4): while they may still become the preface
+ * they are kept. With TLS it was ALPN that told.
+ */
+static void choose(Connection *c, Bytes input)
+{
+    uint8_t begin[PREFACE_SIZE];
+    size_t more = input.size < (size_t)(PREFACE_SIZE - c->n_early)
+                      ? input.size
+                      : (size_t)(PREFACE_SIZE - c->n_early);
+    size_t size = c->n_early + more;
+    memcpy(begin, c->early, c->n_early);
+    memcpy(begin + c->n_early, input.data, more);
+
+    bool preface = memcmp(begin, HTTP2_PREFACE, size) == 0;
+    if (preface && size < PREFACE_SIZE) {
+        if (c->n_early == 0)
+            c->since = loop_of(c)->now; /* of a head, from now on */
+        memcpy(c->early, begin, size);
+        c->n_early = (uint8_t)size;
+        set_timer(c);
+        return;
+    }
+    connection_serve(c, preface);
+    if (c->n_early)
+        feed(c, bytes(c->early, c->n_early));
+    if (c->state == CONNECTION_SERVING)
+        feed(c, input);
+}
+
+static void on_read(Socket *socket, Bytes input)
+{
+    Connection *c = connection_of(socket);
+    if (c->state == CONNECTION_SERVING)
+        feed(c, input);
+    else if (c->state == CONNECTION_CHOICE)
+        choose(c, input);
+    else if (c->state == CONNECTION_LINGERING)
+        c->since = loop_of(c)->now;
+}
+
+static void on_eof(Socket *socket)
+{
+    Connection *c = connection_of(socket);
+    if (c->state != CONNECTION_SERVING) {
+        connection_end(c, OK);
+        return;
+    }
+    http_connection_eof(c->http);
+    loop_defer(loop_of(c), &c->flush); /* there may be nothing to say but to close */
+    connection_settle(c);
+}
+
+static void on_lost(Socket *socket, Result why)
+{
+    Connection *c = connection_of(socket);
+    if (c->state == CONNECTION_HANDSHAKE) {
+        telemetry_count(loop_of(c), COUNTER_HANDSHAKE_FAILED);
+        telemetry_event("info", "handshake_failed", why, "client %s at %s", c->peer, c->listener);
+    } else if (c->http && http_connection_streams(c->http) > 0) {
+        telemetry_count(loop_of(c), COUNTER_CONNECTION_BROKEN);
+        why = FAIL_OVER(loop_scratch(loop_of(c)), why, FAULT_CANCELLED,
+                        "the client's connection broke");
+    }
+    connection_end(c, why);
+}
+
+/* A load balancer that passes connections on says first whose this one is. */
+static Bytes on_preamble(Socket *socket, Bytes input, bool *done_out)
+{
+    Connection *c = connection_of(socket);
+    ProxySource source;
+    switch (proxy_reader_read(c->proxy, &input, &source)) {
+    case PROXY_MORE: break;
+    case PROXY_BAD:
+        telemetry_count(loop_of(c), COUNTER_CONNECTION_BROKEN);
+        connection_end(c, FAIL(loop_scratch(loop_of(c)), FAULT_PROTOCOL_VIOLATION, "reading a PROXY header"));
+        telemetry_event("warning", "proxy_header_refused", OK, "peer %s at %s sends none, or a malformed one", c->peer,
+                        c->listener);
+        break;
+    case PROXY_DONE:
+        if (source.ip.known)
+            name_peer(c, &source.ip, source.port);
+        *done_out = true;
+        free(c->proxy);
+        c->proxy = NULL;
+        break;
+    }
+    return input;
+}
+
+static void on_ready(Socket *socket)
+{
+    Connection *c = connection_of(socket);
+    c->since = loop_of(c)->now;
+    c->state = CONNECTION_CHOICE;
+    if (c->client.secure) {
+        const char *subject = socket_peer_subject(socket, loop_scratch(loop_of(c)));
+        c->client.identity = subject ? strdup(subject) : NULL;
+        connection_serve(c, bytes_are(socket_alpn(socket), "h2"));
+        connection_settle(c);
+    }
+    set_timer(c);
+}
+
+static const SocketEvents socket_events = {
+    .on_ready = on_ready,
+    .on_read = on_read,
+    .on_eof = on_eof,
+    .on_writable = on_writable,
+    .on_lost = on_lost,
+    .on_closed = on_closed,
+};
+
+static const SocketEvents behind_proxy_events = {
+    .on_preamble = on_preamble,
+    .on_ready = on_ready,
+    .on_read = on_read,
+    .on_eof = on_eof,
+    .on_writable = on_writable,
+    .on_lost = on_lost,
+    .on_closed = on_closed,
+};
+
+/* ---- Patience ------------------------------------------------------------------------------- */
+
+static const char *what_took_too_long(const Connection *c)
+{
+    if (c->blocked_since)
+        return "the peer takes nothing";
+    switch (c->phase) {
+    case HTTP_HEAD: return "the request's head is not complete";
+    case HTTP_BODY: return "the request's body does not come";
+    case HTTP_ACTIVE: return "the peer's windows stay closed";
+    default: return "the peer does nothing";
+    }
+}
+
+/* One that is idle is asked to leave. */
+static void leave_idle(Connection *c)
+{
+    http_connection_drain(c->http);
+    connection_flush(c);
+    if (c->state == CONNECTION_SERVING && c->phase < HTTP_CLOSING)
+        connection_end(c, OK);
+}
+
+/* One that holds something up is told so where that is possible, and put out. */
+static void put_out(Connection *c)
+{
+    telemetry_count(loop_of(c), COUNTER_CONNECTION_TIMEOUT);
+    bool request = c->state == CONNECTION_SERVING && !c->blocked_since &&
+                   (c->phase == HTTP_HEAD || c->phase == HTTP_BODY);
+    if (request && http_connection_timeout(c->http))
+        connection_flush(c);
+    else
+        connection_end(
+            c, FAIL(loop_scratch(loop_of(c)), FAULT_REQUEST_TIMEOUT, "%s", what_took_too_long(c)));
+}
+
+static void connection_timeout(Connection *c)
+{
+    bool silent = c->state == CONNECTION_CHOICE && c->n_early == 0;
+    if (c->state == CONNECTION_SERVING && c->phase == HTTP_IDLE && !c->blocked_since) {
+        leave_idle(c);
+    } else if (c->state == CONNECTION_LINGERING || silent) {
+        connection_end(c, OK);
+    } else if (c->state == CONNECTION_HANDSHAKE) {
+        telemetry_count(loop_of(c), COUNTER_HANDSHAKE_FAILED);
+        connection_end(c, OK);
+    } else {
+        put_out(c);
+    }
+}
+
+/* Calls keep their own time; only a peer whose windows hold up what it asked for is put out. */
+static bool is_at_work(const Connection *c)
+{
+    return c->state == CONNECTION_SERVING && c->phase == HTTP_ACTIVE && !c->blocked_since &&
+           !http_connection_held_up(c->http);
+}
+
+static void on_timer(Timer *timer)
+{
+    Connection *c = (Connection *)((char *)timer - offsetof(Connection, timer));
+    if (is_at_work(c))
+        c->since = loop_of(c)->now;
+    if (deadline_of(c) <= loop_of(c)->now)
+        connection_timeout(c);
+    else
+        set_timer(c);
+}
+
+/* ---- The set -------------------------------------------------------------------------------- */
+
+static Connection *connection_new(ConnectionSet *set, const struct sockaddr *peer,
+                                  const char *listener)
+{
+    size_t name_size = strlen(listener) + 1;
+    Connection *c = calloc(1, sizeof(*c) + name_size);
+    CHECK(c);
+    memcpy(c->listener, listener, name_size);
+    socket_address_name(peer, c->peer, sizeof(c->peer));
+    c->set = set;
+    c->client = (ClientConnection){
+        .loop = set->loop, .peer = c->peer, .address = ip_of(peer), .listener = c->listener, .on_unused = on_unused};
+    c->flush.run = run_flush;
+    c->timer.fire = on_timer;
+    c->since = set->loop->now;
+    c->next = set->first;
+    c->at = &set->first;
+    if (c->next)
+        c->next->at = &c->next;
+    set->first = c;
+    set->n++;
+    return c;
+}
+
+static bool begins_with_proxy_header(const Connection *c)
+{
+    const ListenerConfig *listener = config_listener(c->set->loop->config, c->listener);
+    return listener && listener->proxy_protocol && trusted_peers_have(&listener->trusted, &c->client.address);
+}
+
+void connection_accept(ConnectionSet *set, int fd, const struct sockaddr *peer,
+                       const char *listener, SSL_CTX *tls)
+{
+    uint32_t limit = set->loop->config->limits.connections;
+    if (atomic_fetch_add_explicit(set->n_in_process, 1, memory_order_relaxed) >= limit) {
+        atomic_fetch_sub_explicit(set->n_in_process, 1, memory_order_relaxed);
+        telemetry_count(set->loop, COUNTER_CONNECTIONS_REFUSED);
+        close(fd);
+        return;
+    }
+    telemetry_count(set->loop, COUNTER_CONNECTIONS_OPENED);
+    Connection *c = connection_new(set, peer, listener);
+    c->client.secure = tls != NULL;
+    if (begins_with_proxy_header(c))
+        c->proxy = calloc(1, sizeof *c->proxy);
+    socket_open(&c->socket, set->loop, c->proxy ? &behind_proxy_events : &socket_events, fd, peer->sa_family != AF_UNIX, tls);
+    set_timer(c);
+}
+
+/* A connection that has brought nothing yet may have its first request on the way: it is let in. */
+void connections_drain(ConnectionSet *set)
+{
+    CHECK(set->loop->draining);
+    for (Connection *c = set->first, *next; c; c = next) {
+        next = c->next;
+        if (c->n_streams == 0)
+            c->since = set->loop->now;
+        if (c->state == CONNECTION_SERVING)
+            connection_flush(c);
+        else
+            set_timer(c);
+    }
+}
+
+void connections_abort(ConnectionSet *set, Result why)
+{
+    for (Connection *c = set->first, *next; c; c = next) {
+        next = c->next;
+        connection_end(c, why);
+    }
+}

@@ -1,0 +1,46 @@
+#include "gateway/loop/config_use.h"
+
+#include <stdlib.h>
+
+struct ConfigUse {
+    Config *config; /* a reference */
+    ConfigUse *next;
+    uint32_t calls;
+};
+
+Config *config_use(Loop *loop)
+{
+    ConfigUse *use = loop->uses;
+    if (!use || use->config != loop->config) {
+        use = malloc(sizeof *use);
+        CHECK(use);
+        *use = (ConfigUse){.config = config_ref(loop->config), .next = loop->uses};
+        loop->uses = use;
+    }
+    use->calls++;
+    return use->config;
+}
+
+void config_release(Loop *loop, Config *config)
+{
+    ConfigUse *use = loop->uses;
+    while (use->config != config || use->calls == 0)
+        use = use->next;
+    use->calls--;
+    if (use->calls == 0 && config != loop->config)
+        config_uses_trim(loop);
+}
+
+void config_uses_trim(Loop *loop)
+{
+    for (ConfigUse **at = &loop->uses; *at;) {
+        ConfigUse *use = *at;
+        if (use->calls) {
+            at = &use->next;
+            continue;
+        }
+        *at = use->next;
+        config_unref(use->config);
+        free(use);
+    }
+}

@@ -1,0 +1,255 @@
+#include "gateway/loop/loop.h"
+
+#include "base/arena.h"
+#include "gateway/loop/loop_internal.h"
+
+#include <stdlib.h>
+
+enum {
+    WORK_PASSES =
+        4, /* how often work that work brings is done before the sockets are looked at again */
+    MAX_WAKE = 3600, /* seconds: the wheel is looked at least this often, against overflows */
+};
+
+void loop_enter(Loop *loop)
+{
+    LoopPrivate *p = loop->private;
+    if (!p->now_is_old)
+        return;
+    p->now_is_old = false;
+    loop->now = clock_now();
+}
+
+Arena *loop_scratch(Loop *loop)
+{
+    loop->private->scratch_used = true;
+    return loop->private->scratch;
+}
+
+void loop_defer(Loop *loop, LoopWork *work)
+{
+    LoopPrivate *p = loop->private;
+    if (work->queued)
+        return;
+    work->queued = true;
+    work->next = NULL;
+    *p->work_end = work;
+    p->work_end = &work->next;
+}
+
+void loop_undefer(Loop *loop, LoopWork *work)
+{
+    LoopPrivate *p = loop->private;
+    if (!work->queued)
+        return;
+    LoopWork **at = &p->work;
+    while (*at != work)
+        at = &(*at)->next;
+    *at = work->next;
+    if (!*at)
+        p->work_end = at;
+    work->queued = false;
+}
+
+static LoopWork *work_pop(LoopPrivate *p)
+{
+    LoopWork *work = p->work;
+    p->work = work->next;
+    if (!p->work)
+        p->work_end = &p->work;
+    work->queued = false;
+    return work;
+}
+
+/* Marks where a pass ends: what a pass brings about belongs to the next. */
+static void end_of_pass(LoopWork *work)
+{
+    (void)work;
+}
+
+static void run_work(Loop *loop)
+{
+    LoopPrivate *p = loop->private;
+    for (int pass = 0; pass < WORK_PASSES && p->work; pass++) {
+        LoopWork end = {.run = end_of_pass};
+        loop_defer(loop, &end);
+        while (end.queued) {
+            LoopWork *work = work_pop(p);
+            work->run(work); /* may free itself */
+        }
+    }
+}
+
+static void do_not_wait(uv_idle_t *idle)
+{
+    (void)idle; /* an active idle handle is all it takes */
+}
+
+/* Ends the wait. Timers fire in after_wait, when what came in has been read: after a pause of the
+   whole process, nobody is found late whose bytes were there all the time. */
+static void on_wake(uv_timer_t *timer)
+{
+    Loop *loop = timer->data;
+    loop->private->wake_at = INT64_MAX;
+}
+
+/* The timer is set anew only when it would fire too late: deadlines that move away, as those of
+   busy connections do, cost nothing. */
+static void set_wake(Loop *loop)
+{
+    LoopPrivate *p = loop->private;
+    int64_t wait = timer_wheel_wait(&loop->timers, loop->now);
+    if (wait < 0)
+        return;
+    if (wait > MAX_WAKE * SECOND)
+        wait = MAX_WAKE * SECOND;
+    if (loop->now + wait >= p->wake_at)
+        return;
+    p->wake_at = loop->now + wait;
+    uv_update_time(&loop->uv); /* libuv counts from its own, older time */
+    uv_timer_start(&p->wake, on_wake, (uint64_t)((wait + MILLISECOND - 1) / MILLISECOND), 0);
+}
+
+static void after_wait(uv_check_t *check)
+{
+    Loop *loop = check->data;
+    loop_enter(loop);
+    timer_wheel_run(&loop->timers, loop->now);
+    run_work(loop);
+}
+
+static void before_wait(uv_prepare_t *prepare)
+{
+    Loop *loop = prepare->data;
+    LoopPrivate *p = loop->private;
+    loop_enter(loop);
+    run_work(loop);
+    if (p->work)
+        uv_idle_start(&p->no_wait, do_not_wait);
+    else
+        uv_idle_stop(&p->no_wait);
+    set_wake(loop);
+    if (p->scratch_used) {
+        arena_reset(p->scratch);
+        p->scratch_used = false;
+    }
+    p->now_is_old = true;
+}
+
+static LoopPost *posts_take(LoopPrivate *p)
+{
+    uv_mutex_lock(&p->lock);
+    LoopPost *posts = p->posts;
+    p->posts = NULL;
+    p->posts_end = &p->posts;
+    uv_mutex_unlock(&p->lock);
+    return posts;
+}
+
+static void on_posted(uv_async_t *async)
+{
+    Loop *loop = async->data;
+    loop_enter(loop);
+    LoopPost *post = posts_take(loop->private);
+    while (post) {
+        LoopPost *next = post->next;
+        post->run(loop, post->argument);
+        free(post);
+        post = next;
+    }
+}
+
+void loop_post(Loop *loop, void (*run)(Loop *loop, void *argument), void *argument)
+{
+    LoopPrivate *p = loop->private;
+    LoopPost *post = malloc(sizeof(*post));
+    CHECK(post);
+    *post = (LoopPost){.run = run, .argument = argument};
+    uv_mutex_lock(&p->lock);
+    *p->posts_end = post;
+    p->posts_end = &post->next;
+    uv_mutex_unlock(&p->lock);
+    CHECK(uv_async_send(&p->posted) == 0);
+}
+
+Result loop_open(Loop *loop, uint32_t index, Arena *arena)
+{
+    *loop = (Loop){.index = index, .now = clock_now()};
+    int error = uv_loop_init(&loop->uv);
+    if (error)
+        return FAIL(arena, FAULT_SYSTEM, "making an event loop: %s", uv_strerror(error));
+    LoopPrivate *p = calloc(1, sizeof(*p));
+    CHECK(p);
+    loop->private = p;
+    loop->uv.data = loop;
+    random_seed(&loop->random);
+    timer_wheel_init(&loop->timers, loop->now);
+
+    CHECK(uv_mutex_init(&p->lock) == 0);
+    p->posts_end = &p->posts;
+    p->work_end = &p->work;
+    p->wake_at = INT64_MAX;
+    p->scratch = arena_new(ARENA_UNLIMITED);
+    p->read_buffer = malloc(LOOP_READ_SIZE);
+    p->plain_buffer = malloc(LOOP_PLAIN_SIZE);
+    p->cipher_buffer = malloc(LOOP_CIPHER_SIZE);
+    p->record_buffer = malloc(LOOP_RECORD_SIZE);
+    CHECK(p->read_buffer && p->plain_buffer && p->cipher_buffer && p->record_buffer);
+
+    /* None of these opens anything. */
+    CHECK(uv_async_init(&loop->uv, &p->posted, on_posted) == 0);
+    CHECK(uv_prepare_init(&loop->uv, &p->before_wait) == 0);
+    CHECK(uv_check_init(&loop->uv, &p->after_wait) == 0);
+    CHECK(uv_idle_init(&loop->uv, &p->no_wait) == 0);
+    CHECK(uv_timer_init(&loop->uv, &p->wake) == 0);
+    p->posted.data = p->before_wait.data = p->after_wait.data = p->wake.data = loop;
+    CHECK(uv_prepare_start(&p->before_wait, before_wait) == 0);
+    CHECK(uv_check_start(&p->after_wait, after_wait) == 0);
+    return OK;
+}
+
+void loop_init(Loop *loop, uint32_t index)
+{
+    Arena *arena = arena_new(ARENA_UNLIMITED);
+    Result r = loop_open(loop, index, arena);
+    CHECK(!failed(r));
+    arena_free(arena);
+}
+
+void loop_run(Loop *loop)
+{
+    uv_run(&loop->uv, UV_RUN_DEFAULT);
+}
+
+void loop_stop(Loop *loop)
+{
+    uv_stop(&loop->uv);
+}
+
+void loop_deinit(Loop *loop)
+{
+    LoopPrivate *p = loop->private;
+    uv_handle_t *own[] = {(uv_handle_t *)&p->posted, (uv_handle_t *)&p->before_wait,
+                          (uv_handle_t *)&p->after_wait, (uv_handle_t *)&p->no_wait,
+                          (uv_handle_t *)&p->wake};
+    enum { OWN = sizeof(own) / sizeof(own[0]) };
+
+    on_posted(&p->posted);
+    for (int i = 0; i < OWN; i++)
+        uv_unref(own[i]);
+    while (uv_run(&loop->uv, UV_RUN_DEFAULT) != 0) /* what others are closing */
+        continue;
+    for (int i = 0; i < OWN; i++)
+        uv_close(own[i], NULL);
+    uv_run(&loop->uv, UV_RUN_DEFAULT);
+    CHECK(uv_loop_close(&loop->uv) == 0);
+
+    uv_mutex_destroy(&p->lock);
+    arena_free(p->scratch);
+    free(p->read_buffer);
+    free(p->plain_buffer);
+    free(p->cipher_buffer);
+    free(p->record_buffer);
+    free(p);
+    loop->private = NULL;
+}

@@ -1,0 +1,81 @@
+/*
+ * Loop: one event loop with everything that its thread owns: connections, pools, timers, counters.
+ *
+ * One per core. A call never leaves its loop, and nothing here is shared: other threads reach a loop by
+ * loop_post only. Lives from loop_init or loop_open to loop_deinit; in between one thread is in loop_run.
+ *
+ *      wait -> [events: read, parse, act] -> [timers] -> [deferred work: flush] -> wait
+ */
+#ifndef GATEWAY_LOOP_H
+#define GATEWAY_LOOP_H
+
+#include "base/clock.h"
+#include "base/random.h"
+#include "gateway/config/config.h"
+#include "gateway/loop/timer.h"
+
+#include <uv.h>
+
+typedef struct Loop Loop;
+typedef struct LoopPrivate LoopPrivate;
+typedef struct UpstreamTable UpstreamTable;
+typedef struct Telemetry Telemetry;
+typedef struct ConfigUse ConfigUse;
+typedef struct HealthWatch HealthWatch;
+
+struct Loop {
+    uv_loop_t uv;
+    uint32_t index;
+    int64_t now;          /* monotonic nanoseconds, read once per turn; see loop_enter */
+    Config *config;       /* the generation that new calls begin with */
+    ConfigUse *uses;      /* what calls are under: config_use.h */
+    HealthWatch *watches; /* who wants to hear of changes: health.h */
+    TimerWheel timers;
+    UpstreamTable *upstreams;
+    Telemetry *telemetry; /* this loop's counters */
+    uint32_t n_calls;     /* calls at work */
+    bool draining;        /* going down: no new calls */
+    uint32_t pick_turn;   /* where pick_instance starts next */
+    Random random;        /* for request and trace ids */
+    const char *hop;      /* the gateway's name among those that a call passes: forwarding.h. Borrowed */
+    LoopPrivate *private; /* of loop.c and the files that it serves: loop_internal.h */
+};
+
+/* Any thread. The caller fills in config, upstreams and telemetry before loop_run. Fault: SYSTEM (no descriptors). */
+MUST_USE Result loop_open(Loop *loop, uint32_t index, Arena *arena);
+
+/* The same at the start of the process, where without a loop there is no way on. */
+void loop_init(Loop *loop, uint32_t index);
+
+/* Runs until loop_stop, on the calling thread. */
+void loop_run(Loop *loop);
+
+/* From the loop's thread: loop_run returns after this turn. */
+void loop_stop(Loop *loop);
+
+/* Runs what is posted and closing to its end, then frees. All handles of others must be closed or closing,
+   and nobody posts any more. The thread that was in loop_run, or after it ended. */
+void loop_deinit(Loop *loop);
+
+/* First thing in every callback of a libuv handle on this loop: brings `now` up to date, once per turn. */
+void loop_enter(Loop *loop);
+
+/* For errors and texts that live until the turn ends. */
+Arena *loop_scratch(Loop *loop);
+
+/* Runs `work` once this turn's events have been read, before anything is waited for: how many calls
+   share one write. `work` is embedded in its owner; queueing it twice is once. */
+typedef struct LoopWork {
+    void (*run)(struct LoopWork *work);
+    struct LoopWork *next;
+    bool queued;
+} LoopWork;
+void loop_defer(Loop *loop, LoopWork *work);
+
+/* Takes it back, so that its owner can go. Fine when it is not queued. */
+void loop_undefer(Loop *loop, LoopWork *work);
+
+/* From any thread: `run` is called on the loop, in the order of posting. */
+void loop_post(Loop *loop, void (*run)(Loop *loop, void *argument), void *argument);
+
+#endif

@@ -1,0 +1,47 @@
+/*
+ * What a loop keeps for the files that move its bytes: loop.c, socket.c. For them and their tests
+ * only.
+ */
+#ifndef GATEWAY_LOOP_INTERNAL_H
+#define GATEWAY_LOOP_INTERNAL_H
+
+#include "gateway/loop/loop.h"
+
+enum {
+    LOOP_READ_SIZE = 64 * 1024,    /* one read of a socket */
+    LOOP_PLAIN_SIZE = 64 * 1024,   /* what is decrypted before it is handed on */
+    LOOP_RECORD_SIZE = 16 * 1024,  /* small pieces gathered into one TLS record */
+    LOOP_CIPHER_SIZE = 264 * 1024, /* 256 KiB encrypted, with the records' heads and tags */
+};
+
+/* A post from another thread. Heap; freed by the loop. */
+typedef struct LoopPost {
+    struct LoopPost *next;
+    void (*run)(Loop *loop, void *argument);
+    void *argument;
+} LoopPost;
+
+struct LoopPrivate {
+    uv_async_t posted;
+    uv_mutex_t lock; /* of the two below */
+    LoopPost *posts, **posts_end;
+
+    uv_prepare_t before_wait;
+    uv_check_t after_wait;
+    uv_idle_t no_wait; /* active: the next wait is to return at once */
+    uv_timer_t wake;   /* drives the wheel */
+    int64_t wake_at;   /* when `wake` fires; INT64_MAX: not running */
+
+    LoopWork *work, **work_end;
+    bool now_is_old; /* nothing has happened since the wait began */
+    Arena *scratch;
+    bool scratch_used;
+
+    /* Shared by all sockets of the loop, so that an idle connection holds no buffer. Valid only
+       within the callback that filled them. */
+    uint8_t *read_buffer, *plain_buffer, *record_buffer;
+    uint8_t *cipher_buffer;
+    size_t cipher_size; /* what is in it */
+};
+
+#endif

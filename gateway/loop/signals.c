@@ -1,0 +1,81 @@
+#include "gateway/loop/signals.h"
+
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+const int signal_numbers[SIGNALS] = {SIGTERM, SIGINT, SIGHUP};
+
+static void change_mask(int how)
+{
+    sigset_t set;
+    sigemptyset(&set);
+    for (int i = 0; i < SIGNALS; i++)
+        sigaddset(&set, signal_numbers[i]);
+    pthread_sigmask(how, &set, NULL);
+}
+
+void signals_hold(void)
+{
+    signal(SIGPIPE, SIG_IGN);
+    change_mask(SIG_BLOCK);
+}
+
+void signals_release(void)
+{
+    change_mask(SIG_UNBLOCK);
+}
+
+int signals_make_thread(pthread_t *thread, void *(*run)(void *argument), void *argument)
+{
+    sigset_t all, before;
+    sigfillset(&all);
+    pthread_sigmask(SIG_SETMASK, &all, &before);
+    int error = pthread_create(thread, NULL, run, argument);
+    pthread_sigmask(SIG_SETMASK, &before, NULL);
+    return error;
+}
+
+/* ---- Before the main loop listens ----------------------------------------------------------- */
+
+/* early_stop_end sends it to the thread; nobody sends it to the process. */
+static int end_signal(void)
+{
+    return SIGRTMIN;
+}
+
+/* The main thread may be waiting for a name server or an instance, which nothing but the end of the
+ * process interrupts. */
+static void *wait_for_stop(void *unused)
+{
+    static const char told[] = "passerelle: told to stop before it had started\n";
+    sigset_t set;
+    int number = 0;
+    sigemptyset(&set);
+    sigaddset(&set, SIGTERM);
+    sigaddset(&set, SIGINT);
+    sigaddset(&set, end_signal());
+    CHECK(sigwait(&set, &number) == 0);
+    if (number == end_signal())
+        return NULL;
+    ssize_t written = write(STDERR_FILENO, told, sizeof told - 1);
+    (void)written; /* nobody may listen */
+    _exit(EXIT_SUCCESS);
+}
+
+Result early_stop_begin(EarlyStop *stop, Arena *arena)
+{
+    int error = signals_make_thread(&stop->thread, wait_for_stop, NULL);
+    stop->waiting = error == 0;
+    return error ? FAIL(arena, FAULT_SYSTEM, "starting a thread: %s", strerror(error)) : OK;
+}
+
+void early_stop_end(EarlyStop *stop)
+{
+    if (!stop->waiting)
+        return;
+    stop->waiting = false;
+    CHECK(pthread_kill(stop->thread, end_signal()) == 0);
+    CHECK(pthread_join(stop->thread, NULL) == 0);
+}

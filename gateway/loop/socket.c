@@ -1,0 +1,482 @@
+#include "gateway/loop/socket.h"
+
+#include "base/arena.h"
+#include "gateway/loop/loop_internal.h"
+#include "gateway/loop/tls.h"
+
+#include <arpa/inet.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+enum {
+    COPY_MAX =
+        64 * 1024, /* of cleartext that the kernel did not take: the rest stays where it is */
+    WRITES_MAX =
+        1024 * 1024,      /* of TLS's own answers: nobody who only asks and never reads gets more */
+    KEEPALIVE_DELAY = 60, /* seconds of silence until the kernel asks whether the peer is there */
+};
+
+/* A copy of bytes that the kernel did not take at once. */
+typedef struct SocketWrite {
+    uv_write_t request;
+    Socket *socket;
+    size_t size;
+    uint8_t data[];
+} SocketWrite;
+
+static Socket *socket_of(LoopWork *work)
+{
+    return (Socket *)((char *)work - offsetof(Socket, later));
+}
+
+static void stop_reading(Socket *socket)
+{
+    if (socket->reading)
+        uv_read_stop(&socket->uv.stream);
+    socket->reading = false;
+}
+
+/* Broken, found in a callback of the loop: the owner hears it now. */
+static void socket_fail(Socket *socket, Result why)
+{
+    if (socket->state >= SOCKET_LOST)
+        return;
+    stop_reading(socket);
+    socket->state = SOCKET_LOST;
+    socket->events->on_lost(socket, why);
+}
+
+/* Broken, found within a call from outside: the owner hears it later in this turn. */
+static void socket_break(Socket *socket, int error)
+{
+    if (socket->state >= SOCKET_LOST)
+        return;
+    stop_reading(socket);
+    socket->state = SOCKET_LOST;
+    socket->error = error;
+    loop_defer(socket->loop, &socket->later);
+}
+
+static Result system_error(Socket *socket, int error, const char *doing)
+{
+    return FAIL(loop_scratch(socket->loop), FAULT_SYSTEM, "%s: %s", doing, uv_strerror(error));
+}
+
+static void tell_writable(Socket *socket)
+{
+    if (socket_busy(socket) || !socket->wants_writable)
+        return;
+    socket->wants_writable = false;
+    socket->events->on_writable(socket);
+}
+
+static void on_written(uv_write_t *request, int status)
+{
+    SocketWrite *write = (SocketWrite *)request;
+    Socket *socket = write->socket;
+    loop_enter(socket->loop);
+    socket->n_writes--;
+    socket->write_bytes -= (uint32_t)write->size;
+    free(write);
+    if (socket->state >= SOCKET_LOST)
+        return;
+    if (status < 0)
+        socket_fail(socket, system_error(socket, status, "sending"));
+    else
+        tell_writable(socket);
+}
+
+/* Copies up to `limit` bytes of the vectors, `skip` bytes left out, and has libuv write them. */
+static size_t write_copy(Socket *socket, const struct iovec *vectors, int n, size_t skip,
+                         size_t limit)
+{
+    SocketWrite *write = malloc(sizeof(*write) + limit);
+    CHECK(write);
+    write->socket = socket;
+    write->size = 0;
+    for (int i = 0; i < n && write->size < limit; i++) {
+        size_t size = vectors[i].iov_len;
+        if (skip >= size) {
+            skip -= size;
+            continue;
+        }
+        size -= skip;
+        if (size > limit - write->size)
+            size = limit - write->size;
+        memcpy(write->data + write->size, (uint8_t *)vectors[i].iov_base + skip, size);
+        write->size += size;
+        skip = 0;
+    }
+
+    size_t size = write->size;
+    uv_buf_t buffer = uv_buf_init((char *)write->data, (unsigned)size);
+    int error = uv_write(&write->request, &socket->uv.stream, &buffer, 1, on_written);
+    if (error) {
+        free(write);
+        socket_break(socket, error);
+        return 0;
+    }
+    socket->n_writes++;
+    socket->write_bytes += (uint32_t)size;
+    return size;
+}
+
+static size_t total_of(const struct iovec *vectors, int n)
+{
+    size_t total = 0;
+    for (int i = 0; i < n; i++)
+        total += vectors[i].iov_len;
+    return total;
+}
+
+/* Sends the vectors, and what the kernel does not take as a copy of at most `copy_max` bytes. */
+static size_t write_some(Socket *socket, const struct iovec *vectors, int n, size_t copy_max)
+{
+    size_t total = total_of(vectors, n), sent = 0;
+    if (!socket_busy(socket)) {
+        _Static_assert(sizeof(uv_buf_t) == sizeof(struct iovec), "libuv's buffers are vectors");
+        int r = uv_try_write(&socket->uv.stream, (const uv_buf_t *)vectors, (unsigned)n);
+        if (r < 0 && r != UV_EAGAIN) {
+            socket_break(socket, r);
+            return 0;
+        }
+        sent = r < 0 ? 0 : (size_t)r;
+    }
+    if (sent < total) {
+        size_t rest = total - sent;
+        sent += write_copy(socket, vectors, n, sent, rest < copy_max ? rest : copy_max);
+    }
+    return sent;
+}
+
+/* Sends what the TLS engine has put into the cipher buffer; it is always taken whole. */
+static void send_cipher(Socket *socket)
+{
+    LoopPrivate *p = socket->loop->private;
+    size_t size = p->cipher_size;
+    p->cipher_size = 0;
+    if (size == 0 || socket->state >= SOCKET_LOST)
+        return;
+    if (socket->write_bytes + size > WRITES_MAX) {
+        socket_break(socket, UV_ENOBUFS);
+        return;
+    }
+    struct iovec vector = {p->cipher_buffer, size};
+    write_some(socket, &vector, 1, size);
+}
+
+size_t socket_write(Socket *socket, const struct iovec *vectors, int n)
+{
+    if (socket->state != SOCKET_OPEN || socket->shut)
+        return 0;
+    size_t taken = 0;
+    if (!socket_busy(socket)) {
+        if (socket->tls) {
+            int error = tls_encrypt(socket, vectors, n, &taken);
+            send_cipher(socket);
+            if (error)
+                socket_break(socket, UV_EPROTO);
+        } else {
+            taken = write_some(socket, vectors, n, COPY_MAX);
+        }
+    }
+    socket->wants_writable |= socket_busy(socket);
+    if (taken < total_of(vectors, n)) {
+        socket->wants_writable = true;
+        if (!socket_busy(socket)) /* the share of one turn is used up, not the kernel's room */
+            loop_defer(socket->loop, &socket->later);
+    }
+    return taken;
+}
+
+static void socket_ready(Socket *socket)
+{
+    socket->state = SOCKET_OPEN;
+    socket->events->on_ready(socket);
+}
+
+/* False when the socket is no longer to be worked on. */
+static bool handshake(Socket *socket)
+{
+    bool done = false;
+    Result r = tls_handshake(socket, &done);
+    send_cipher(socket); /* an alert too */
+    if (failed(r)) {
+        socket_fail(socket, r);
+        return false;
+    }
+    if (done && socket->state == SOCKET_HANDSHAKE)
+        socket_ready(socket);
+    return socket->state == SOCKET_OPEN;
+}
+
+/* TLS begins, or the owner does. */
+static void socket_serve(Socket *socket)
+{
+    socket->state = socket->tls ? SOCKET_HANDSHAKE : SOCKET_OPEN;
+    if (socket->state == SOCKET_OPEN)
+        socket_ready(socket);
+    else
+        handshake(socket);
+}
+
+static void end_of_input(Socket *socket)
+{
+    if (socket->eof)
+        return;
+    socket->eof = true;
+    stop_reading(socket);
+    socket->events->on_eof(socket);
+}
+
+static void decrypt_all(Socket *socket)
+{
+    LoopPrivate *p = socket->loop->private;
+    if (socket->state == SOCKET_HANDSHAKE && !handshake(socket))
+        return;
+
+    TlsOutcome outcome = TLS_MORE;
+    while (outcome == TLS_MORE && socket->state == SOCKET_OPEN) {
+        size_t size = 0;
+        Result why = OK;
+        outcome = tls_decrypt(socket, p->plain_buffer, LOOP_PLAIN_SIZE, &size, &why);
+        send_cipher(socket); /* answers to key updates; alerts */
+        if (size > 0)
+            socket->events->on_read(socket, bytes(p->plain_buffer, size)); /* may close it */
+        if (socket->state != SOCKET_OPEN)
+            return;
+        if (outcome == TLS_BROKEN)
+            socket_fail(socket, why);
+        else if (outcome == TLS_END)
+            end_of_input(socket);
+    }
+}
+
+static void read_cipher(Socket *socket, Bytes input)
+{
+    socket->cipher_in = input;
+    decrypt_all(socket);            /* may close the socket */
+    socket->cipher_in = BYTES_NONE; /* the buffer is the loop's */
+}
+
+static void give_buffer(uv_handle_t *handle, size_t suggested, uv_buf_t *buffer_out)
+{
+    Socket *socket = handle->data;
+    (void)suggested;
+    *buffer_out = uv_buf_init((char *)socket->loop->private->read_buffer, LOOP_READ_SIZE);
+}
+
+static void read_input(Socket *socket, Bytes input)
+{
+    if (socket->state == SOCKET_PREAMBLE) {
+        bool done = false;
+        input = socket->events->on_preamble(socket, input, &done); /* may close it */
+        if (!done || socket->state != SOCKET_PREAMBLE)
+            return;
+        socket_serve(socket);
+        if (input.size == 0 || socket->state >= SOCKET_LOST)
+            return;
+    }
+    if (socket->tls)
+        read_cipher(socket, input);
+    else
+        socket->events->on_read(socket, input);
+}
+
+static void on_input(uv_stream_t *stream, ssize_t n, const uv_buf_t *buffer)
+{
+    Socket *socket = stream->data;
+    if (n == 0 || socket->state >= SOCKET_LOST)
+        return;
+    loop_enter(socket->loop);
+    if (n == UV_EOF && !socket->tls) {
+        end_of_input(socket);
+    } else if (n == UV_EOF) {
+        /* Without close_notify an answer may have been cut off by anyone (RFC 8446 section 6.1). */
+        socket_fail(socket,
+                    FAIL(loop_scratch(socket->loop), FAULT_TLS, "the peer closed the connection %s",
+                         socket->state == SOCKET_OPEN ? "without close_notify" : "during the handshake"));
+    } else if (n < 0) {
+        socket_fail(socket, system_error(socket, (int)n, "receiving"));
+    } else {
+        read_input(socket, bytes(buffer->base, (size_t)n));
+    }
+}
+
+void socket_resume(Socket *socket)
+{
+    socket->paused = false;
+    if (socket->reading || socket->eof || socket->state == SOCKET_CONNECTING ||
+        socket->state >= SOCKET_LOST)
+        return;
+    int error = uv_read_start(&socket->uv.stream, give_buffer, on_input);
+    if (error)
+        socket_break(socket, error);
+    else
+        socket->reading = true;
+}
+
+void socket_pause(Socket *socket)
+{
+    socket->paused = true;
+    stop_reading(socket);
+}
+
+/* The stream is there. */
+static void socket_begin(Socket *socket)
+{
+    socket->state = socket->events->on_preamble ? SOCKET_PREAMBLE : socket->tls ? SOCKET_HANDSHAKE : SOCKET_OPEN;
+    if (!socket->paused)
+        socket_resume(socket);
+    if (socket->state != SOCKET_PREAMBLE && socket->state < SOCKET_LOST)
+        socket_serve(socket);
+}
+
+static void run_later(LoopWork *work)
+{
+    Socket *socket = socket_of(work);
+    if (socket->state == SOCKET_CONNECTING)
+        socket_begin(socket);
+    else if (socket->state == SOCKET_OPEN)
+        tell_writable(socket);
+    else if (socket->state == SOCKET_LOST)
+        socket->events->on_lost(socket,
+                                system_error(socket, socket->error, "using the connection"));
+}
+
+static void socket_init(Socket *socket, Loop *loop, const SocketEvents *events, bool tcp)
+{
+    *socket = (Socket){.loop = loop, .events = events, .later.run = run_later};
+    /* Without flags neither makes a descriptor, and cannot fail. */
+    if (tcp)
+        uv_tcp_init(&loop->uv, &socket->uv.tcp);
+    else
+        uv_pipe_init(&loop->uv, &socket->uv.pipe, 0);
+    socket->uv.handle.data = socket;
+}
+
+void socket_open(Socket *socket, Loop *loop, const SocketEvents *events, int fd, bool tcp,
+                 SSL_CTX *tls)
+{
+    socket_init(socket, loop, events, tcp);
+    int error = tcp ? uv_tcp_open(&socket->uv.tcp, fd) : uv_pipe_open(&socket->uv.pipe, fd);
+    if (error)
+        close(fd);
+    else if (tls)
+        error = tls_accept(socket, tls);
+    if (error)
+        socket_break(socket, error);
+    else
+        loop_defer(loop, &socket->later);
+}
+
+static void on_connected(uv_connect_t *request, int status)
+{
+    Socket *socket = request->data;
+    free(request);
+    loop_enter(socket->loop);
+    if (socket->state >= SOCKET_LOST)
+        return;
+    if (status < 0)
+        socket_fail(socket, system_error(socket, status, "connecting"));
+    else
+        socket_begin(socket);
+}
+
+/* A descriptor beyond the bound is closed with the socket, after on_lost. */
+static void keep_within(Socket *socket, uint32_t bound)
+{
+    uv_os_fd_t fd;
+    if (uv_fileno(&socket->uv.handle, &fd) == 0 && !descriptor_within(bound, fd))
+        socket_break(socket, UV_EMFILE);
+}
+
+void socket_connect(Socket *socket, Loop *loop, const SocketEvents *events,
+                    const struct sockaddr *address, const char *path, const SocketPeer *peer)
+{
+    socket_init(socket, loop, events, address != NULL);
+    int error = peer->tls ? tls_connect(socket, peer) : 0;
+    if (error) {
+        socket_break(socket, error);
+        return;
+    }
+    uv_connect_t *request = malloc(sizeof(*request));
+    CHECK(request);
+    request->data = socket;
+    if (!address) {
+        uv_pipe_connect(request, &socket->uv.pipe, path, on_connected);
+        keep_within(socket, peer->descriptors);
+        return;
+    }
+    error = uv_tcp_connect(request, &socket->uv.tcp, address, on_connected);
+    if (error) {
+        free(request);
+        socket_break(socket, error);
+        return;
+    }
+    uv_tcp_nodelay(&socket->uv.tcp, 1);
+    uv_tcp_keepalive(&socket->uv.tcp, 1, KEEPALIVE_DELAY);
+    keep_within(socket, peer->descriptors);
+}
+
+static void on_shut(uv_shutdown_t *request, int status)
+{
+    (void)status; /* a peer that left first is no loss: reading tells */
+    free(request);
+}
+
+void socket_shutdown(Socket *socket)
+{
+    if (socket->state != SOCKET_OPEN || socket->shut)
+        return;
+    if (socket->tls) {
+        tls_close(socket);
+        send_cipher(socket);
+    }
+    socket->shut = true;
+    uv_shutdown_t *request = malloc(sizeof(*request));
+    CHECK(request);
+    if (uv_shutdown(request, &socket->uv.stream, on_shut))
+        free(request); /* no longer connected */
+}
+
+static void on_handle_closed(uv_handle_t *handle)
+{
+    Socket *socket = handle->data;
+    loop_enter(socket->loop);
+    tls_free(socket);
+    socket->events->on_closed(socket); /* may free it */
+}
+
+void socket_close(Socket *socket)
+{
+    if (socket->state == SOCKET_CLOSING)
+        return;
+    socket->state = SOCKET_CLOSING;
+    loop_undefer(socket->loop, &socket->later);
+    uv_close(&socket->uv.handle, on_handle_closed);
+}
+
+void socket_address_name(const struct sockaddr *address, char *name, size_t size)
+{
+    char host[INET6_ADDRSTRLEN];
+    if (address->sa_family == AF_INET) {
+        const struct sockaddr_in *in = (const struct sockaddr_in *)address;
+        inet_ntop(AF_INET, &in->sin_addr, host, sizeof(host));
+        snprintf(name, size, "%s:%u", host, ntohs(in->sin_port));
+    } else if (address->sa_family == AF_INET6) {
+        const struct sockaddr_in6 *in = (const struct sockaddr_in6 *)address;
+        if (IN6_IS_ADDR_V4MAPPED(&in->sin6_addr)) { /* IPv4 at a socket for both */
+            struct sockaddr_in v4 = {.sin_family = AF_INET, .sin_port = in->sin6_port};
+            memcpy(&v4.sin_addr, &in->sin6_addr.s6_addr[12], sizeof(v4.sin_addr));
+            socket_address_name((const struct sockaddr *)&v4, name, size);
+            return;
+        }
+        inet_ntop(AF_INET6, &in->sin6_addr, host, sizeof(host));
+        snprintf(name, size, "[%s]:%u", host, ntohs(in->sin6_port));
+    } else {
+        snprintf(name, size, "unix");
+    }
+}

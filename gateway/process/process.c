@@ -1,0 +1,328 @@
+#include "gateway/process/process.h"
+
+#include "base/arena.h"
+#include "gateway/admin/admin.h"
+#include "gateway/process/reload.h"
+#include "gateway/reflect/schema_cache.h"
+#include "gateway/telemetry/telemetry.h"
+#include "gateway/process/worker.h"
+
+#include <signal.h>
+#include <stdlib.h>
+
+enum { MAX_WORKERS = 1024 };
+
+typedef struct Process {
+    uv_loop_t loop; /* of the main thread */
+    uv_signal_t signals[SIGNALS];
+    uv_async_t woken; /* a worker has ended, or a config was read */
+    atomic_uint n_ended;
+    WorkerShared shared;
+    Worker **workers;
+    uint32_t n_workers;
+    Config *config;
+    const char *config_path;
+    Admin *admin;
+    atomic_bool ready;
+    bool stopping;
+    Reload *reload;    /* under way, or NULL */
+    bool reload_again; /* asked for in the meantime */
+} Process;
+
+static void wake(void *owner)
+{
+    Process *p = owner;
+    uv_async_send(&p->woken);
+}
+
+static void on_worker_ended(void *owner)
+{
+    Process *p = owner;
+    atomic_fetch_add(&p->n_ended, 1);
+    wake(p);
+}
+
+/* ---- Stopping ------------------------------------------------------------------------------- */
+
+static void stop(Process *p)
+{
+    bool again = p->stopping;
+    p->stopping = true;
+    atomic_store(&p->ready, false);
+    telemetry_event("info", again ? "stopping_now" : "stopping", OK, "%s",
+                    again ? "calls at work are broken off" : "calls at work may finish");
+    if (p->reload)
+        reload_cancel(p->reload);
+    for (uint32_t i = 0; i < p->n_workers; i++)
+        (again ? worker_abort : worker_drain)(p->workers[i]);
+}
+
+/* ---- Reloading ------------------------------------------------------------------------------ */
+
+static void begin_reload(Process *p)
+{
+    if (p->stopping)
+        return;
+    p->reload_again = p->reload != NULL;
+    if (p->reload)
+        return;
+    descriptors_raise(); /* the hard limit may be another one since */
+    p->reload = reload_start(p->config_path, p->config, p->n_workers, wake, p);
+}
+
+/* Where the old config has no admin listener at the address, a new one is started before the old
+ * one goes. */
+static Result reload_admin(Process *p, Arena *arena, const Config *config)
+{
+    const char *was = p->config->admin.text, *is = config->admin.text;
+    if (was == is || (was && is && strcmp(was, is) == 0))
+        return OK;
+    Admin *admin = NULL;
+    if (config->admin.host || config->admin.path) {
+        Result r = admin_start(arena, config, &p->ready, &admin);
+        if (failed(r))
+            return r;
+    }
+    admin_stop(p->admin);
+    p->admin = admin;
+    return OK;
+}
+
+/* What only a start can change. */
+static void tell_what_stays(const Config *old, const Config *config)
+{
+    if (old->n_loops != config->n_loops)
+        telemetry_event("warning", "restart_needed", OK, "loops: %u from the next start on",
+                        config->n_loops);
+}
+
+static void tell_doubts(const Config *config)
+{
+    Arena *arena = arena_new(ARENA_UNLIMITED);
+    Problems doubts = config->doubts;
+    Buffer text = buffer_in(arena);
+    doubts.arena = arena;
+    problems_print(&doubts, &text);
+    Bytes rest = buffer_bytes(&text), line;
+    while (bytes_split(&rest, '\n', &line))
+        if (line.size)
+            telemetry_event("warning", "config_doubtful", OK, "%.*s", BYTES_ARGS(line));
+    arena_free(arena);
+}
+
+static void tell_few_descriptors(const Config *config)
+{
+    Arena *arena = arena_new(ARENA_UNLIMITED);
+    Buffer text = buffer_in(arena);
+    if (descriptors_warn(config, &text))
+        telemetry_event("warning", "few_descriptors", OK, "%.*s", BYTES_ARGS(buffer_bytes(&text)));
+    arena_free(arena);
+}
+
+static void use_config(Process *p, Config *config)
+{
+    Config *old = p->config;
+    p->config = config;
+    telemetry_adopt(config);
+    schema_caches_keep(config);
+    for (uint32_t i = 0; i < p->n_workers; i++)
+        worker_reload(p->workers[i], config, reload_sockets(p->reload), reload_taken, p->reload);
+    bind_forget(old, config);
+    tell_what_stays(old, config);
+    tell_few_descriptors(config);
+    telemetry_event("info", "config_loaded", OK, "generation %llu of %s",
+                    (unsigned long long)config->generation, p->config_path);
+    tell_doubts(config);
+    config_unref(old);
+}
+
+static void refuse_config(Process *p, Result why, Config *config)
+{
+    if (!p->stopping) {
+        telemetry_reload_failed();
+        telemetry_event("error", "config_refused", why, "%s: the running config stays",
+                        p->config_path);
+    }
+    reload_drop(p->reload);
+    if (config) {
+        bind_forget(config, p->config);
+        config_unref(config);
+    }
+}
+
+static void end_reload(Process *p)
+{
+    Arena *arena = arena_new(ARENA_UNLIMITED);
+    Config *config = NULL;
+    Result r = reload_finish(p->reload, arena, &config);
+    if (!failed(r) && p->stopping)
+        r = FAIL(arena, FAULT_SHUTTING_DOWN, "the gateway stops");
+    if (!failed(r))
+        r = reload_admin(p, arena, config);
+    if (!failed(r))
+        r = telemetry_reopen(arena, config->log_file);
+    if (failed(r))
+        refuse_config(p, r, config);
+    else
+        use_config(p, config);
+    p->reload = NULL;
+    arena_free(arena);
+    if (p->reload_again)
+        begin_reload(p);
+}
+
+/* ---- The main thread's loop ----------------------------------------------------------------- */
+
+/* The threads are waited for before what they wake us with is closed. Signals are held back again,
+ * so that a second SIGTERM does not kill what is leaving already. */
+static void close_down(Process *p)
+{
+    for (uint32_t i = 0; i < p->n_workers; i++)
+        worker_join(p->workers[i]);
+    signals_hold();
+    for (int i = 0; i < SIGNALS; i++)
+        uv_close((uv_handle_t *)&p->signals[i], NULL);
+    uv_close((uv_handle_t *)&p->woken, NULL);
+}
+
+static void on_woken(uv_async_t *async)
+{
+    Process *p = async->data;
+    if (p->reload && reload_is_read(p->reload))
+        end_reload(p);
+    if (!p->reload && atomic_load(&p->n_ended) == p->n_workers &&
+        !uv_is_closing((uv_handle_t *)async))
+        close_down(p);
+}
+
+static void on_signal(uv_signal_t *handle, int number)
+{
+    Process *p = handle->data;
+    if (number == SIGHUP)
+        begin_reload(p);
+    else
+        stop(p);
+}
+
+static void listen_for_signals(Process *p)
+{
+    CHECK(uv_loop_init(&p->loop) == 0);
+    CHECK(uv_async_init(&p->loop, &p->woken, on_woken) == 0);
+    p->woken.data = p;
+    for (int i = 0; i < SIGNALS; i++) {
+        CHECK(uv_signal_init(&p->loop, &p->signals[i]) == 0);
+        p->signals[i].data = p;
+        CHECK(uv_signal_start(&p->signals[i], on_signal, signal_numbers[i]) == 0);
+    }
+}
+
+/* ---- Starting ------------------------------------------------------------------------------- */
+
+static uint32_t count_workers(const Config *config)
+{
+    uint32_t n = config->n_loops ? config->n_loops : (uint32_t)uv_available_parallelism();
+    return n < MAX_WORKERS ? n : MAX_WORKERS;
+}
+
+static Result start_workers(Process *p, Arena *arena, BoundSocket *sockets)
+{
+    Random random;
+    random_seed(&random);
+    p->shared.hop = hop_name_new(&random);
+    p->workers = arena_array(arena, Worker *, p->n_workers);
+    for (uint32_t i = 0; i < p->n_workers; i++)
+        p->workers[i] = worker_new(&p->shared, i, p->config);
+    for (uint32_t i = 0; i < p->n_workers; i++) {
+        Result r = worker_start(p->workers[i], sockets, arena);
+        if (failed(r)) {
+            /* Those that run end; this one and the rest count as ended. */
+            for (uint32_t k = 0; k < i; k++)
+                worker_abort(p->workers[k]);
+            atomic_fetch_add(&p->n_ended, p->n_workers - i);
+            return r;
+        }
+    }
+    return OK;
+}
+
+static Result start_admin(Process *p, Arena *arena)
+{
+    const Address *address = &p->config->admin;
+    if (!address->host && !address->path)
+        return OK;
+    Result r = admin_start(arena, p->config, &p->ready, &p->admin);
+    if (failed(r))
+        return FAIL_OVER(arena, r, FAULT_SYSTEM, "starting the admin listener at %s",
+                         address->text);
+    return OK;
+}
+
+/* With telemetry there, until the workers have ended. */
+static Result run_workers(Process *p, Arena *arena, BoundSocket *sockets)
+{
+    telemetry_adopt(p->config);
+    schema_caches_keep(p->config);
+    Result r = start_admin(p, arena);
+    if (failed(r))
+        return r;
+    listen_for_signals(p);
+    tell_few_descriptors(p->config);
+    r = start_workers(p, arena, sockets);
+    if (failed(r)) {
+        p->stopping = true;
+        wake(p);
+    } else {
+        atomic_store(&p->ready, true);
+        telemetry_event("info", "started", OK, "%u loops, config %s", p->n_workers, p->config_path);
+        tell_doubts(p->config);
+    }
+    signals_release();
+    uv_run(&p->loop, UV_RUN_DEFAULT);
+    CHECK(uv_loop_close(&p->loop) == 0);
+    return r;
+}
+
+static Result check_descriptors(Arena *arena, const Config *config)
+{
+    const Descriptors *d = &config->descriptors;
+    return d->room
+               ? OK
+               : FAIL(arena, FAULT_SYSTEM,
+                      "the hard limit of file descriptors, %u, leaves none for clients", d->most);
+}
+
+static Result open_all(Process *p, Arena *arena, BoundSocket **sockets)
+{
+    descriptors_raise();
+    Result r = check_descriptors(arena, p->config);
+    if (!failed(r))
+        r = bind_listeners(arena, p->config, NULL, p->n_workers, sockets);
+    if (failed(r))
+        return r;
+    r = telemetry_start(arena, p->config->log_file, p->config->node);
+    if (failed(r)) {
+        bind_close(*sockets, p->n_workers);
+        bind_forget(p->config, NULL);
+    }
+    return r;
+}
+
+Result process_run(Arena *arena, Config *config, const char *config_path, EarlyStop *stop)
+{
+    Process p = {.config = config, .config_path = config_path, .n_workers = count_workers(config)};
+    p.shared.on_ended = on_worker_ended;
+    p.shared.owner = &p;
+    BoundSocket *sockets = NULL;
+    Result r = open_all(&p, arena, &sockets);
+    early_stop_end(stop);
+    if (!failed(r)) {
+        r = run_workers(&p, arena, sockets);
+        admin_stop(p.admin);
+        telemetry_event("info", "stopped", r, "all calls have ended");
+        telemetry_stop();
+        bind_close(sockets, p.n_workers);
+        bind_forget(p.config, NULL);
+    }
+    config_unref(p.config);
+    return r;
+}

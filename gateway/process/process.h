@@ -1,0 +1,24 @@
+/*
+ * Process: the gateway at work: workers, the admin listener, signals, reloads, the end.
+ *
+ *      SIGTERM, SIGINT    drain: listeners close, calls finish within the config's drain time
+ *      ... a second time  ends now
+ *      SIGHUP             reads the config again; the old one stays when it does not check
+ *
+ * What becomes of signals before that: signals.h.
+ */
+#ifndef GATEWAY_PROCESS_H
+#define GATEWAY_PROCESS_H
+
+#include "gateway/config/config.h"
+#include "gateway/loop/signals.h"
+
+/*
+ * Runs until it is told to stop; on the main thread, once, after signals_hold. Takes the caller's
+ * reference to the config. `config_path` is what SIGHUP reads again. `stop` is ended once signals
+ * can be acted upon. They are held back again when it returns: the process ends. The Result lives in
+ * `arena`: SYSTEM, NO_FILE or BAD_CONFIG when it could not start.
+ */
+MUST_USE Result process_run(Arena *arena, Config *config, const char *config_path, EarlyStop *stop);
+
+#endif

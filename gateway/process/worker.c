@@ -1,0 +1,184 @@
+#include "gateway/process/worker.h"
+
+#include "base/arena.h"
+#include "gateway/loop/config_use.h"
+#include "gateway/builtin/health.h"
+#include "gateway/telemetry/telemetry.h"
+#include "gateway/upstream/upstream.h"
+
+#include <stdlib.h>
+
+#define LAST_TIME (2 * SECOND) /* for calls that were broken off to take their leave */
+
+struct Worker {
+    Loop loop;
+    ConnectionSet connections;
+    ListenerSet listeners;
+    WorkerShared *shared;
+    uv_thread_t thread;
+    Timer timer; /* the drain's end */
+    bool started, aborted;
+};
+
+static Worker *worker_of(Loop *loop)
+{
+    return (Worker *)((char *)loop - offsetof(Worker, loop));
+}
+
+static Result going_down(Loop *loop)
+{
+    return FAIL(loop_scratch(loop), FAULT_SHUTTING_DOWN, "the gateway stops");
+}
+
+static void on_empty(ConnectionSet *set)
+{
+    if (set->loop->draining)
+        loop_stop(set->loop);
+}
+
+static void break_off(Loop *loop)
+{
+    Worker *worker = worker_of(loop);
+    if (worker->aborted) {
+        loop_stop(loop);
+        return;
+    }
+    worker->aborted = true;
+    timer_start(&loop->timers, &worker->timer, loop->now + LAST_TIME);
+    connections_abort(&worker->connections, going_down(loop));
+    if (worker->connections.n == 0)
+        loop_stop(loop);
+}
+
+static void on_timer(Timer *timer)
+{
+    break_off(&((Worker *)((char *)timer - offsetof(Worker, timer)))->loop);
+}
+
+static void begin_drain(Loop *loop)
+{
+    Worker *worker = worker_of(loop);
+    if (loop->draining)
+        return;
+    loop->draining = true;
+    listeners_close(&worker->listeners);
+    timer_start(&loop->timers, &worker->timer, loop->now + loop->config->drain_time);
+    health_end_watches(loop); /* before GOAWAY: who watches shall not try here again */
+    connections_drain(&worker->connections);
+    if (worker->connections.n == 0)
+        loop_stop(loop);
+}
+
+static void run_drain(Loop *loop, void *argument)
+{
+    (void)argument;
+    begin_drain(loop);
+}
+
+static void run_abort(Loop *loop, void *argument)
+{
+    (void)argument;
+    begin_drain(loop);
+    if (!worker_of(loop)->aborted)
+        break_off(loop);
+}
+
+void worker_drain(Worker *worker)
+{
+    loop_post(&worker->loop, run_drain, NULL);
+}
+
+void worker_abort(Worker *worker)
+{
+    loop_post(&worker->loop, run_abort, NULL);
+}
+
+typedef struct WorkerReload {
+    Config *config;
+    BoundSocket *sockets;
+    void (*on_done)(void *owner);
+    void *owner;
+} WorkerReload;
+
+static void run_reload(Loop *loop, void *argument)
+{
+    WorkerReload *reload = argument;
+    Worker *worker = worker_of(loop);
+    Config *old = loop->config;
+    loop->config = reload->config;
+    if (!loop->draining)
+        listeners_apply(&worker->listeners, loop->config, reload->sockets);
+    upstreams_reload(loop->upstreams);
+    config_uses_trim(loop);
+    config_unref(old);
+    reload->on_done(reload->owner);
+    free(reload);
+}
+
+void worker_reload(Worker *worker, Config *config, BoundSocket *sockets,
+                   void (*on_done)(void *owner), void *owner)
+{
+    WorkerReload *reload = malloc(sizeof(*reload));
+    CHECK(reload);
+    *reload = (WorkerReload){config_ref(config), sockets, on_done, owner};
+    loop_post(&worker->loop, run_reload, reload);
+}
+
+/* On the main thread, so that what is posted to a worker that has ended still finds its loop. */
+static void worker_close(Worker *worker)
+{
+    Loop *loop = &worker->loop;
+    loop->draining = true;
+    Result why = going_down(loop);
+    timer_stop(&loop->timers, &worker->timer);
+    listeners_close(&worker->listeners);
+    connections_abort(&worker->connections, why);
+    upstreams_close(loop->upstreams, why);
+    loop_deinit(loop);
+    upstreams_free(loop->upstreams);
+    config_uses_trim(loop);
+    config_unref(loop->config);
+}
+
+static void worker_run(void *argument)
+{
+    Worker *worker = argument;
+    loop_run(&worker->loop);
+    worker->shared->on_ended(worker->shared->owner);
+}
+
+Worker *worker_new(WorkerShared *shared, uint32_t index, Config *config)
+{
+    Worker *worker = calloc(1, sizeof(*worker));
+    CHECK(worker);
+    Loop *loop = &worker->loop;
+    loop_init(loop, index);
+    loop->config = config_ref(config);
+    loop->telemetry = telemetry_new();
+    loop->hop = shared->hop.text;
+    loop->upstreams = upstreams_new(loop);
+    worker->shared = shared;
+    worker->timer.fire = on_timer;
+    worker->connections =
+        (ConnectionSet){.loop = loop, .n_in_process = &shared->n_connections, .on_empty = on_empty};
+    listeners_init(&worker->listeners, loop, &worker->connections);
+    return worker;
+}
+
+Result worker_start(Worker *worker, BoundSocket *sockets, Arena *arena)
+{
+    listeners_apply(&worker->listeners, worker->loop.config, sockets);
+    int error = uv_thread_create(&worker->thread, worker_run, worker);
+    if (error)
+        return FAIL(arena, FAULT_SYSTEM, "starting a thread: %s", uv_strerror(error));
+    worker->started = true;
+    return OK;
+}
+
+void worker_join(Worker *worker)
+{
+    if (worker->started)
+        uv_thread_join(&worker->thread);
+    worker_close(worker);
+    free(worker);
+}

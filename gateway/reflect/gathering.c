@@ -1,0 +1,210 @@
+#include "gateway/reflect/gathering.h"
+
+#include "adapters/schema/wire.h"
+#include "base/arena.h"
+#include "base/call.h"
+#include "gateway/builtin/reflection_fields.h"
+
+enum {
+    ASKS_MOST = 100000,  /* as many as a schema has files */
+    SHOWN_MOST = 200,    /* bytes of a peer's text in an error */
+    NAMED_MOST = 20,     /* services in an error */
+};
+
+#define SHOWN(text) BYTES_ARGS(bytes_slice((text), 0, SHOWN_MOST))
+
+static Result add_ask(Gathering *g, uint32_t field, Bytes name, Bytes importer)
+{
+    if (g->n_asks == ASKS_MOST)
+        return FAIL(g->arena, FAULT_UPSTREAM_TOO_LARGE, "more than %d services and files are told of", ASKS_MOST);
+    if (g->n_asks == g->capacity) {
+        size_t capacity = g->capacity ? g->capacity * 2 : 16;
+        g->asks = arena_grow(g->arena, g->asks, g->capacity * sizeof *g->asks, capacity * sizeof *g->asks);
+        g->capacity = capacity;
+    }
+    g->asks[g->n_asks++] = (GatheringAsk){field, name, importer};
+    return OK;
+}
+
+void gathering_begin(Gathering *g, Arena *arena, const char *package, size_t limit)
+{
+    *g = (Gathering){.arena = arena, .package = package, .limit = limit, .set = buffer_in(arena)};
+    g->files = g->asked = table_in(arena);
+    Result r = add_ask(g, ASK_SERVICES, bytes_of("*"), BYTES_NONE);
+    CHECK(!failed(r));
+}
+
+/* A file that came along with another needs no question. */
+static bool is_there(const Gathering *g, const GatheringAsk *ask)
+{
+    return ask->field == ASK_FILE && table_get(&g->files, ask->name);
+}
+
+bool gathering_ask(Gathering *g, Buffer *request)
+{
+    while (g->n_asked < g->n_asks && is_there(g, &g->asks[g->n_asked]))
+        g->n_asked++;
+    if (g->n_asked == g->n_asks)
+        return false;
+    const GatheringAsk *ask = &g->asks[g->n_asked++];
+    wire_add_bytes(request, ask->field, ask->name);
+    g->awaits = true;
+    return true;
+}
+
+/* ---- Services -------------------------------------------------------------------------------- */
+
+static bool is_in_package(Bytes service, const char *package)
+{
+    size_t size = strlen(package);
+    return service.size > size + 1 && bytes_start_with(service, package) && service.data[size] == '.' &&
+           !memchr(service.data + size + 1, '.', service.size - size - 1);
+}
+
+static Result no_service(Gathering *g, Bytes list)
+{
+    Buffer names = buffer_in(g->arena);
+    WireReader reader = wire_reader(list);
+    size_t n = 0;
+    for (WireField f; wire_next(&reader, &f); n++) {
+        if (n < NAMED_MOST)
+            buffer_printf(&names, "%s%.*s", n ? ", " : "", SHOWN(wire_find_bytes(f.bytes, 1)));
+    }
+    return FAIL(g->arena, FAULT_BAD_SCHEMA, "it has no RPC service in the package %s, but %s%s", g->package,
+                n ? arena_text(g->arena, buffer_bytes(&names)) : "none at all", n > NAMED_MOST ? ", ..." : "");
+}
+
+static Result take_services(Gathering *g, Bytes list)
+{
+    size_t before = g->n_asks;
+    Result r = OK;
+    WireReader reader = wire_reader(list);
+    for (WireField f; !failed(r) && wire_next(&reader, &f);) {
+        Bytes name = f.number == 1 && f.type == WIRE_LENGTH ? wire_find_bytes(f.bytes, 1) : BYTES_NONE;
+        if (is_in_package(name, g->package))
+            r = add_ask(g, ASK_SYMBOL, name, BYTES_NONE);
+    }
+    return failed(r) || g->n_asks > before ? r : no_service(g, list);
+}
+
+bool gathering_service(const Gathering *g, size_t *at, Bytes *name_out)
+{
+    while (*at < g->n_asks) {
+        const GatheringAsk *ask = &g->asks[(*at)++];
+        *name_out = ask->name;
+        if (ask->field == ASK_SYMBOL)
+            return true;
+    }
+    return false;
+}
+
+/* ---- Files ----------------------------------------------------------------------------------- */
+
+static Result ask_for_imports(Gathering *g, Bytes file, Bytes name)
+{
+    Result r = OK;
+    WireReader reader = wire_reader(file);
+    for (WireField f; !failed(r) && wire_next(&reader, &f);) {
+        if (f.number == 3 && f.type == WIRE_LENGTH && !table_put(&g->asked, f.bytes, g))
+            r = add_ask(g, ASK_FILE, f.bytes, name);
+    }
+    return r;
+}
+
+static Result take_file(Gathering *g, Bytes file)
+{
+    Bytes name = wire_find_bytes(file, 1);
+    WireReader reader = wire_reader(file);
+    for (WireField f; wire_next(&reader, &f);)
+        continue;
+    if (reader.bad || !name.size)
+        return FAIL(g->arena, FAULT_UPSTREAM_MESSAGE, "a file descriptor that it tells is cut off or malformed");
+
+    const Bytes *before = table_get(&g->files, name);
+    if (before && bytes_equal(*before, file))
+        return OK;
+    if (before)
+        return FAIL(g->arena, FAULT_UPSTREAM_MESSAGE, "it tells two different files named %.*s", SHOWN(name));
+    Bytes *kept = arena_make(g->arena, Bytes);
+    *kept = file;
+    table_put(&g->files, name, kept);
+    wire_add_bytes(&g->set, 1, file);
+    return ask_for_imports(g, file, name);
+}
+
+static Result take_files(Gathering *g, const GatheringAsk *ask, Bytes files)
+{
+    Result r = OK;
+    WireReader reader = wire_reader(files);
+    for (WireField f; !failed(r) && wire_next(&reader, &f);) {
+        if (f.number == 1 && f.type == WIRE_LENGTH)
+            r = take_file(g, f.bytes);
+    }
+    if (!failed(r) && ask->field == ASK_FILE && !is_there(g, ask))
+        r = FAIL(g->arena, FAULT_UPSTREAM_MESSAGE, "it was asked for %.*s and tells other files", SHOWN(ask->name));
+    return r;
+}
+
+/* ---- Errors ---------------------------------------------------------------------------------- */
+
+/* A schema brings protobuf's own files itself, where they are missing. */
+static bool can_do_without(const GatheringAsk *ask, Code code)
+{
+    return code == CODE_NOT_FOUND && ask->field == ASK_FILE && bytes_start_with(ask->name, "google/protobuf/");
+}
+
+static Result take_error(Gathering *g, const GatheringAsk *ask, Bytes error)
+{
+    Code code = CODE_UNKNOWN;
+    Bytes message = BYTES_NONE;
+    WireReader reader = wire_reader(error);
+    for (WireField f; wire_next(&reader, &f);) {
+        if (f.number == 1 && f.type == WIRE_VARINT && f.value < CODE_COUNT)
+            code = (Code)f.value;
+        if (f.number == 2 && f.type == WIRE_LENGTH)
+            message = f.bytes;
+    }
+    if (can_do_without(ask, code))
+        return OK;
+    bool imported = ask->importer.size;
+    return FAIL(g->arena, FAULT_UPSTREAM_STATUS, "asked for %.*s%s%.*s%s it answers %s: %.*s", SHOWN(ask->name),
+                imported ? " (imported by " : "", SHOWN(ask->importer), imported ? ")" : "", code_name(code),
+                SHOWN(message));
+}
+
+/* ---- Answers --------------------------------------------------------------------------------- */
+
+static Result take(Gathering *g, const GatheringAsk *ask, const WireField *said)
+{
+    bool services = ask->field == ASK_SERVICES;
+    if (said->number == SAY_ERROR)
+        return take_error(g, ask, said->bytes);
+    if (said->number == SAY_SERVICES && services)
+        return take_services(g, said->bytes);
+    if (said->number == SAY_FILES && !services)
+        return take_files(g, ask, said->bytes);
+    return FAIL(g->arena, FAULT_UPSTREAM_MESSAGE, "it was asked for %.*s and answers something else",
+                SHOWN(ask->name));
+}
+
+Result gathering_take(Gathering *g, Bytes answer)
+{
+    if (!g->awaits)
+        return FAIL(g->arena, FAULT_UPSTREAM_MESSAGE, "it answers what it was not asked");
+    g->awaits = false;
+    g->size += answer.size;
+    if (g->size > g->limit)
+        return FAIL(g->arena, FAULT_UPSTREAM_TOO_LARGE, "its answers are larger than %zu bytes", g->limit);
+
+    WireField said = {0};
+    answer = bytes_copy(g->arena, answer);
+    WireReader reader = wire_reader(answer);
+    for (WireField f; wire_next(&reader, &f);) {
+        if (f.type == WIRE_LENGTH && f.number >= SAY_FILES && f.number <= SAY_ERROR)
+            said = f;
+    }
+    if (reader.bad)
+        return FAIL(g->arena, FAULT_UPSTREAM_MESSAGE, "its answer is cut off or malformed");
+    GatheringAsk ask = g->asks[g->n_asked - 1];
+    return take(g, &ask, &said);
+}

@@ -1,0 +1,64 @@
+#include "gateway/rest/http_body.h"
+
+#include "adapters/schema/wire.h"
+#include "base/base64.h"
+#include "base/json_text.h"
+
+bool http_body_is(const MessageType *type)
+{
+    return type && strcmp(type->full_name, "google.api.HttpBody") == 0;
+}
+
+bool http_body_in(const RestBinding *binding)
+{
+    const MessageType *input = binding->method->type->input;
+    const char *body = binding->rule->body;
+    if (strcmp(body, "*") == 0)
+        return http_body_is(input);
+    const FieldType *field = body[0] ? message_field(input, bytes_of(body)) : NULL;
+    return field && http_body_is(field->message) && !field->repeated;
+}
+
+/* The answer's field that is the body, or NULL: all of it. */
+static const FieldType *answer_field(const RestBinding *binding)
+{
+    const char *name = binding->rule->response_body;
+    return name[0] ? message_field(binding->method->type->output, bytes_of(name)) : NULL;
+}
+
+bool http_body_out(const RestBinding *binding)
+{
+    const FieldType *field = answer_field(binding);
+    return http_body_is(field ? field->message : binding->method->type->output) && !(field && field->repeated);
+}
+
+void http_body_wrap(Bytes content_type, Bytes body, Buffer *out)
+{
+    buffer_add_text(out, "{\"contentType\":");
+    json_text_add(out, content_type);
+    buffer_add_text(out, ",\"data\":\"");
+    base64_encode(out, body, BASE64_STANDARD, true);
+    buffer_add_text(out, "\"}");
+}
+
+/* The last occurrence of a field of bytes or a message. */
+static Bytes last_field(Bytes message, uint32_t number)
+{
+    Bytes found = BYTES_NONE;
+    WireReader reader = wire_reader(message);
+    for (WireField f; wire_next(&reader, &f);) {
+        if (f.type == WIRE_LENGTH && f.number == number)
+            found = f.bytes;
+    }
+    return found;
+}
+
+Bytes http_body_unwrap(const RestBinding *binding, Bytes message, Bytes *content_type_out)
+{
+    const FieldType *field = answer_field(binding);
+    if (field)
+        message = last_field(message, field->number);
+    Bytes content_type = last_field(message, 1);
+    *content_type_out = content_type.size ? content_type : bytes_of("application/octet-stream");
+    return last_field(message, 2);
+}

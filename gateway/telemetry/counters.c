@@ -1,0 +1,193 @@
+#include "gateway/telemetry/counters.h"
+
+#include "base/arena.h"
+#include "base/clock.h"
+
+enum { MAX_CELLS = 1 << 16 }; /* of one loop; more kinds of calls than that go uncounted by kind */
+
+const int64_t duration_bounds[DURATION_BOUNDS] = {
+    500 * MICROSECOND, 1 * MILLISECOND,   2500 * MICROSECOND, 5 * MILLISECOND,   10 * MILLISECOND,
+    25 * MILLISECOND,  50 * MILLISECOND,  100 * MILLISECOND,  250 * MILLISECOND, 500 * MILLISECOND,
+    1 * SECOND,        2500 * MILLISECOND, 5 * SECOND,        10 * SECOND,       30 * SECOND,
+};
+
+uint32_t fault_index(const Fault *fault)
+{
+    uint32_t i = 0;
+    while (fault_table[i] != fault && fault_table[i + 1])
+        i++;
+    return i;
+}
+
+/* ---- Keys ---------------------------------------------------------------------------------------- */
+
+/*  client_version : 16 | served_version : 16 | degraded : 8 | reason : 8 | dialect : 8 | code : 8  */
+static uint64_t call_key(const CallKey *key)
+{
+    return (uint64_t)key->client_version << 48 | (uint64_t)key->served_version << 32 |
+           (uint32_t)key->degraded << 24 | key->reason << 16 | (uint32_t)key->dialect << 8 |
+           (uint32_t)key->code;
+}
+
+CallKey call_key_of(uint64_t key)
+{
+    return (CallKey){
+        .client_version = key >> 48,
+        .served_version = key >> 32 & 0xffff,
+        .degraded = key >> 24 & 0xff,
+        .reason = key >> 16 & 0xff,
+        .dialect = (Dialect)(key >> 8 & 0xff),
+        .code = (Code)(key & 0xff),
+    };
+}
+
+ErrorKey error_key_of(uint64_t key)
+{
+    return (ErrorKey){.fault = key >> 16 & 0xff, .origin = key >> 8 & 0xff, .degraded = key & 1};
+}
+
+static uint64_t error_key(const ErrorKey *key)
+{
+    return (uint64_t)(key->fault << 16 | key->origin << 8 | key->degraded);
+}
+
+static CountCell *cell_find(const CountCells *cells, uint64_t key)
+{
+    CountCell *cell = atomic_load_explicit(&cells->first, memory_order_relaxed);
+    while (cell && cell->key != key)
+        cell = atomic_load_explicit(&cell->next, memory_order_relaxed);
+    return cell;
+}
+
+static CountCell *cell_add(Telemetry *telemetry, CountCells *cells, uint64_t key)
+{
+    if (telemetry->n_cells == MAX_CELLS)
+        return NULL;
+    telemetry->n_cells++;
+    CountCell *cell = arena_make(telemetry->arena, CountCell);
+    cell->key = key;
+    atomic_init(&cell->next, atomic_load_explicit(&cells->first, memory_order_relaxed));
+    atomic_store_explicit(&cells->first, cell, memory_order_release);
+    return cell;
+}
+
+static void cells_count(Telemetry *telemetry, CountCells *cells, uint64_t key)
+{
+    CountCell *cell = cells->latest;
+    if (!cell || cell->key != key) {
+        cell = cell_find(cells, key);
+        if (!cell)
+            cell = cell_add(telemetry, cells, key);
+        if (!cell)
+            return;
+        cells->latest = cell;
+    }
+    count_add(&cell->count, 1);
+}
+
+/* ---- Blocks -------------------------------------------------------------------------------------- */
+
+/* Each is made when its series is first counted; only this thread writes the pointers. */
+static MethodCounters *method_counters(Telemetry *telemetry, uint32_t series)
+{
+    MethodCounters *block = atomic_load_explicit(&telemetry->methods[series], memory_order_relaxed);
+    if (!block) {
+        block = arena_make(telemetry->arena, MethodCounters);
+        atomic_store_explicit(&telemetry->methods[series], block, memory_order_release);
+    }
+    return block;
+}
+
+static ServiceCounters *service_counters(Telemetry *telemetry, uint32_t series)
+{
+    ServiceCounters *block = atomic_load_explicit(&telemetry->services[series], memory_order_relaxed);
+    if (!block) {
+        block = arena_make(telemetry->arena, ServiceCounters);
+        atomic_store_explicit(&telemetry->services[series], block, memory_order_release);
+    }
+    return block;
+}
+
+InstanceCounters *instance_counters(Telemetry *telemetry, uint32_t series)
+{
+    InstanceCounters *block = atomic_load_explicit(&telemetry->instances[series], memory_order_relaxed);
+    if (!block) {
+        block = arena_make(telemetry->arena, InstanceCounters);
+        atomic_store_explicit(&telemetry->instances[series], block, memory_order_release);
+    }
+    return block;
+}
+
+/* ---- One call ------------------------------------------------------------------------------------ */
+
+/* A service may answer with a number that is no code. */
+static Code known_code(Code code)
+{
+    return code < CODE_COUNT ? code : CODE_UNKNOWN;
+}
+
+static void record_method(Telemetry *telemetry, const CallRecord *r)
+{
+    uint32_t series = r->method ? r->method->series : r->route ? r->route->series : 0;
+    MethodCounters *m = method_counters(telemetry, series);
+    CallKey key = {
+        .client_version = r->client_version ? r->client_version->series : 0,
+        .served_version = r->served_version ? r->served_version->series : 0,
+        .dialect = r->dialect,
+        .code = known_code(r->status.code),
+        .reason = failed(r->why) ? fault_index(r->why.error->fault) + 1 : 0,
+        .degraded = r->degraded != NULL,
+    };
+    cells_count(telemetry, &m->calls, call_key(&key));
+
+    int bucket = 0;
+    while (bucket < DURATION_BOUNDS && r->time_total > duration_bounds[bucket])
+        bucket++;
+    count_add(&m->durations[bucket], 1);
+    count_add(&m->duration_sum, (uint64_t)r->time_total);
+
+    count_add(&m->bytes_in, r->bytes_in);
+    count_add(&m->bytes_out, r->bytes_out);
+    count_add(&m->messages_in, r->messages_in);
+    count_add(&m->messages_out, r->messages_out);
+    count_add(&m->unknown_fields, r->n_unknown);
+    count_add(&m->losses, r->n_losses);
+}
+
+static void record_service(Telemetry *telemetry, const CallRecord *r)
+{
+    const Service *service = r->method ? r->method->version->service
+                             : r->route ? r->route->service : NULL;
+    ServiceCounters *s = service_counters(telemetry, service ? service->series : 0);
+    histogram_record(&s->durations, (uint64_t)r->time_total);
+    if (failed(r->why)) {
+        ErrorKey key = {
+            .fault = fault_index(r->why.error->fault),
+            .origin = fault_index(error_origin(r->why)->fault),
+            .degraded = r->degraded != NULL,
+        };
+        cells_count(telemetry, &s->errors, error_key(&key));
+    }
+}
+
+static void record_instance(Telemetry *telemetry, const CallRecord *r)
+{
+    if (!r->instance)
+        return;
+    InstanceCounters *i = instance_counters(telemetry, r->instance->series);
+    /* A degraded call ended well for the client only. */
+    bool hidden = r->degraded && failed(r->why);
+    Code code = hidden ? (Code)r->why.error->fault->grpc_status : known_code(r->status.code);
+    count_add(&i->calls[code], 1);
+    if (r->time_upstream_head) {
+        count_add(&i->head_sum, (uint64_t)(r->time_upstream_head - r->time_to_upstream));
+        count_add(&i->head_count, 1);
+    }
+}
+
+void counters_record(Telemetry *telemetry, const CallRecord *record)
+{
+    record_method(telemetry, record);
+    record_service(telemetry, record);
+    record_instance(telemetry, record);
+}

@@ -1,0 +1,100 @@
+/*
+ * Counters: what one loop has counted, by the numbers of its series. For telemetry.c, metrics.c and
+ * admin_config.c only.
+ *
+ * Written by the loop's thread without locks and without read-modify-write; read by the admin thread at
+ * any time with relaxed atomics: each number is right, but two numbers may be of different moments.
+ * Blocks are made when a series is first counted, and stay.
+ */
+#ifndef GATEWAY_COUNTERS_H
+#define GATEWAY_COUNTERS_H
+
+#include "base/histogram.h"
+#include "base/log.h"
+#include "gateway/telemetry/series.h"
+#include "gateway/telemetry/telemetry.h"
+
+#include <stdatomic.h>
+
+typedef _Atomic uint64_t Count;
+
+static inline uint64_t count_read(const Count *count)
+{
+    return atomic_load_explicit(count, memory_order_relaxed);
+}
+
+static inline void count_add(Count *count, uint64_t more)
+{
+    atomic_store_explicit(count, count_read(count) + more, memory_order_relaxed);
+}
+
+/* Counts by keys of which few of many possible ones occur. */
+typedef struct CountCell {
+    struct CountCell *_Atomic next;
+    uint64_t key;
+    Count count;
+} CountCell;
+
+typedef struct CountCells {
+    CountCell *_Atomic first;
+    CountCell *latest; /* the loop's own: most calls are like the one before */
+} CountCells;
+
+/* What is told apart of a method's calls, and of a service's errors. Series numbers, or indexes. */
+typedef struct CallKey {
+    uint32_t client_version, served_version; /* SERIES_VERSION */
+    Dialect dialect;
+    Code code;
+    uint32_t reason; /* fault_index + 1 of what was told, or 0 */
+    bool degraded;   /* it was told in the log only: the client had a default answer */
+} CallKey;
+
+typedef struct ErrorKey {
+    uint32_t fault, origin; /* fault_index of the chain's two ends */
+    bool degraded;
+} ErrorKey;
+
+CallKey call_key_of(uint64_t key);
+ErrorKey error_key_of(uint64_t key);
+
+/* The fault's row in fault_table. */
+uint32_t fault_index(const Fault *fault);
+
+/* Upper bounds of the buckets of durations, in nanoseconds; one more bucket takes the rest. */
+enum { DURATION_BOUNDS = 15 };
+extern const int64_t duration_bounds[DURATION_BOUNDS];
+
+typedef struct MethodCounters {
+    CountCells calls;
+    Count durations[DURATION_BOUNDS + 1], duration_sum;
+    Count bytes_in, bytes_out, messages_in, messages_out, unknown_fields, losses;
+} MethodCounters;
+
+typedef struct ServiceCounters {
+    CountCells errors;
+    Histogram durations; /* nanoseconds */
+} ServiceCounters;
+
+typedef struct InstanceCounters {
+    Count calls[CODE_COUNT];
+    Count head_sum, head_count; /* nanoseconds from sending a call to its answer's head */
+    atomic_bool away;
+} InstanceCounters;
+
+struct Telemetry {
+    Telemetry *next; /* of all loops */
+    Arena *arena;
+    LogRing *ring;
+    Buffer line;
+    uint32_t n_cells;
+    Count events[COUNTER_COUNT];
+    MethodCounters *_Atomic methods[SERIES_LIMIT];
+    ServiceCounters *_Atomic services[SERIES_LIMIT];
+    InstanceCounters *_Atomic instances[SERIES_LIMIT];
+};
+
+/* Only the loop's thread. */
+void counters_record(Telemetry *telemetry, const CallRecord *record);
+InstanceCounters *instance_counters(Telemetry *telemetry, uint32_t series);
+
+#endif

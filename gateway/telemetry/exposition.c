@@ -1,0 +1,89 @@
+#include "gateway/telemetry/exposition.h"
+
+#include "base/clock.h"
+
+#include <inttypes.h>
+
+/* What a sample's name has behind its family's. */
+static const char *type_suffix(MetricType type)
+{
+    return type == METRIC_COUNTER ? "_total" : type == METRIC_INFO ? "_info" : "";
+}
+
+static const char *type_name(const Exposition *e, MetricType type)
+{
+    switch (type) {
+    case METRIC_COUNTER: return "counter";
+    case METRIC_GAUGE: return "gauge";
+    case METRIC_HISTOGRAM: return "histogram";
+    case METRIC_SUMMARY: return "summary";
+    case METRIC_INFO: break;
+    }
+    return e->openmetrics ? "info" : "gauge";
+}
+
+void exposition_family(Exposition *e, const char *name, MetricType type, const char *help)
+{
+    const char *suffix = e->openmetrics ? "" : type_suffix(type);
+    e->family = name;
+    e->type = type;
+    buffer_printf(e->out, "# HELP %s%s %s\n# TYPE %s%s %s\n", name, suffix, help, name, suffix,
+                  type_name(e, type));
+}
+
+static void add_label_value(Buffer *out, const char *value)
+{
+    for (const char *at = value; *at; at++) {
+        switch (*at) {
+        case '\\': buffer_add_text(out, "\\\\"); break;
+        case '"': buffer_add_text(out, "\\\""); break;
+        case '\n': buffer_add_text(out, "\\n"); break;
+        default: buffer_add_byte(out, (uint8_t)*at);
+        }
+    }
+}
+
+static void begin_sample(Exposition *e, const char *suffix, const Label *labels, size_t n_labels)
+{
+    Buffer *out = e->out;
+    buffer_add_text(out, e->family);
+    buffer_add_text(out, suffix);
+    buffer_add_text(out, type_suffix(e->type));
+    for (size_t i = 0; i < n_labels; i++) {
+        buffer_add_byte(out, i ? ',' : '{');
+        buffer_add_text(out, labels[i].name);
+        buffer_add_text(out, "=\"");
+        add_label_value(out, labels[i].value);
+        buffer_add_byte(out, '"');
+    }
+    if (n_labels)
+        buffer_add_byte(out, '}');
+    buffer_add_byte(out, ' ');
+}
+
+void exposition_number(Exposition *e, const char *suffix, const Label *labels, size_t n_labels,
+                       uint64_t value)
+{
+    begin_sample(e, suffix, labels, n_labels);
+    buffer_printf(e->out, "%" PRIu64 "\n", value);
+}
+
+void exposition_seconds(Exposition *e, const char *suffix, const Label *labels, size_t n_labels,
+                        int64_t nanoseconds)
+{
+    begin_sample(e, suffix, labels, n_labels);
+    buffer_printf(e->out, "%" PRId64 ".%09" PRId64 "\n", nanoseconds / SECOND, nanoseconds % SECOND);
+}
+
+void exposition_single(Exposition *e, const char *name, MetricType type, const char *help,
+                       uint64_t value)
+{
+    exposition_family(e, name, type, help);
+    exposition_number(e, "", NULL, 0, value);
+}
+
+void exposition_end(Exposition *e)
+{
+    if (e->openmetrics)
+        buffer_add_text(e->out, "# EOF\n");
+}

@@ -1,0 +1,187 @@
+#include "gateway/telemetry/log_line.h"
+
+#include "base/clock.h"
+#include "base/date.h"
+#include "base/decimal.h"
+#include "base/json_text.h"
+
+/* ---- Values -------------------------------------------------------------------------------------- */
+
+/* Bit 7 of each byte that JSON does not take as it is: control characters, quotes, backslashes, and
+   what is not ASCII. DEL, which may stand, is not among them. */
+static uint64_t special_bytes(uint64_t eight)
+{
+    const uint64_t ones = UINT64_C(0x0101010101010101), highs = UINT64_C(0x8080808080808080);
+    uint64_t quote = eight ^ ones * '"', backslash = eight ^ ones * '\\';
+    return (eight | (eight - ones * 0x20) | (quote - ones) | (backslash - ones)) & highs;
+}
+
+static uint64_t load_eight(const uint8_t *at)
+{
+    uint64_t eight;
+    memcpy(&eight, at, sizeof eight);
+    return eight;
+}
+
+static bool is_plain(Bytes text)
+{
+    uint64_t found = 0;
+    if (text.size < 8) {
+        for (size_t i = 0; i < text.size; i++)
+            found |= special_bytes(UINT64_C(0x2020202020202000) | text.data[i]);
+        return found == 0;
+    }
+    for (size_t i = 0; i + 8 <= text.size; i += 8)
+        found |= special_bytes(load_eight(text.data + i));
+    return (found | special_bytes(load_eight(text.data + text.size - 8))) == 0;
+}
+
+/* What stands before a value, "," and all; then room for the value. NULL when there is no room. */
+static uint8_t *begin_value(Buffer *line, Bytes key, size_t size)
+{
+    if (!buffer_reserve(line, key.size + size))
+        return NULL;
+    uint8_t *at = line->data + line->size;
+    if (key.size)
+        memcpy(at, key.data, key.size);
+    return at + key.size;
+}
+
+static void end_value(Buffer *line, const uint8_t *end)
+{
+    line->size = (size_t)(end - line->data);
+}
+
+static void add_plain(Buffer *line, Bytes key, Bytes text)
+{
+    uint8_t *at = begin_value(line, key, text.size + 2);
+    if (!at)
+        return;
+    *at++ = '"';
+    if (text.size)
+        memcpy(at, text.data, text.size);
+    at += text.size;
+    *at++ = '"';
+    end_value(line, at);
+}
+
+static void add_text(Buffer *line, Bytes key, Bytes text)
+{
+    text = bytes_slice(text, 0, LOG_TEXT_SIZE);
+    if (is_plain(text)) {
+        add_plain(line, key, text);
+    } else {
+        buffer_add_bytes(line, key);
+        json_text_add(line, text);
+    }
+}
+
+/* ---- Members ------------------------------------------------------------------------------------- */
+
+/* Always with its milliseconds, so that lines sort as texts. Many lines are of the same second. */
+static void add_time(Buffer *line, int64_t wall)
+{
+    static _Thread_local struct {
+        int64_t second;
+        char text[DATE_RFC3339_SIZE]; /* "1970-01-01T00:00:00.001Z" */
+        size_t size;
+    } last;
+    int64_t second = wall / SECOND;
+    unsigned millis = (unsigned)(wall % SECOND / MILLISECOND);
+    if (!last.size || second != last.second) {
+        last.second = second;
+        last.size = date_write_rfc3339(second, MILLISECOND, last.text);
+    }
+    last.text[last.size - 4] = (char)('0' + millis / 100);
+    last.text[last.size - 3] = (char)('0' + millis / 10 % 10);
+    last.text[last.size - 2] = (char)('0' + millis % 10);
+    add_plain(line, bytes("{\"time\":", 8), bytes(last.text, last.size));
+}
+
+void log_line_begin(Buffer *line, int64_t wall, const char *kind, const char *level)
+{
+    line->size = 0;
+    line->full = false;
+    buffer_reserve(line, 1024);
+    add_time(line, wall);
+    log_line_word(line, LOG_KEY("log"), kind);
+    log_line_word(line, LOG_KEY("level"), level);
+}
+
+void log_line_text(Buffer *line, Bytes key, Bytes text)
+{
+    if (text.size)
+        add_text(line, key, text);
+}
+
+void log_line_plain(Buffer *line, Bytes key, Bytes text)
+{
+    if (text.size)
+        add_plain(line, key, text);
+}
+
+void log_line_word(Buffer *line, Bytes key, const char *word)
+{
+    if (word)
+        log_line_plain(line, key, bytes_of(word));
+}
+
+void log_line_number(Buffer *line, Bytes key, uint64_t number)
+{
+    uint8_t *at = begin_value(line, key, DECIMAL_SIZE);
+    if (at)
+        end_value(line, at + decimal_write(number, (char *)at));
+}
+
+void log_line_millis(Buffer *line, Bytes key, int64_t nanoseconds)
+{
+    uint8_t *at = begin_value(line, key, DECIMAL_SIZE + 4);
+    if (!at)
+        return;
+    uint64_t micros = nanoseconds > 0 ? (uint64_t)nanoseconds / 1000 : 0;
+    uint64_t part = micros % 1000;
+    at += decimal_write(micros / 1000, (char *)at);
+    *at++ = '.';
+    *at++ = (uint8_t)('0' + part / 100);
+    *at++ = (uint8_t)('0' + part / 10 % 10);
+    *at++ = (uint8_t)('0' + part % 10);
+    end_value(line, at);
+}
+
+/* Compilers know our sources from the folder that they build in. */
+static const char *source_path(const char *file)
+{
+    while (strncmp(file, "../", 3) == 0)
+        file += 3;
+    return file;
+}
+
+static void add_cause(Buffer *line, const Error *error)
+{
+    log_line_word(line, bytes_of("{\"fault\":"), error->fault->name);
+    log_line_text(line, LOG_KEY("doing"), bytes_of(error->doing));
+    log_line_text(line, LOG_KEY("field"), bytes_of(error->field));
+    buffer_add_text(line, ",\"at\":\"");
+    buffer_add_text(line, source_path(error->file)); /* nothing to escape in these */
+    buffer_add_byte(line, ':');
+    log_line_number(line, BYTES_NONE, (uint64_t)error->line);
+    buffer_add_text(line, "\"}");
+}
+
+void log_line_causes(Buffer *line, Bytes key, Result why)
+{
+    if (!failed(why))
+        return;
+    buffer_add_bytes(line, key);
+    int n = 0;
+    for (const Error *error = why.error; error && n < LOG_CAUSES; error = error->cause) {
+        buffer_add_byte(line, n++ ? ',' : '[');
+        add_cause(line, error);
+    }
+    buffer_add_byte(line, ']');
+}
+
+void log_line_end(Buffer *line)
+{
+    buffer_add_byte(line, '}');
+}

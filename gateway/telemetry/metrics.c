@@ -1,0 +1,195 @@
+#include "gateway/telemetry/metrics.h"
+
+#include "base/arena.h"
+#include "gateway/telemetry/metrics_internal.h"
+
+/* ---- Connections --------------------------------------------------------------------------------- */
+
+static const struct {
+    const char *name, *help;
+} counter_names[COUNTER_COUNT] = {
+    [COUNTER_CONNECTIONS_OPENED] = {"passerelle_connections_opened", "Client connections accepted."},
+    [COUNTER_CONNECTIONS_CLOSED] = {"passerelle_connections_closed", "Client connections ended."},
+    [COUNTER_CONNECTIONS_REFUSED] = {"passerelle_connections_refused",
+                                     "Client connections refused at the limit."},
+    [COUNTER_HANDSHAKE_FAILED] = {"passerelle_handshakes_failed", "TLS handshakes that failed."},
+    [COUNTER_CONNECTION_BROKEN] = {"passerelle_connections_broken",
+                                   "Client connections ended for breaking their protocol."},
+    [COUNTER_CONNECTION_TIMEOUT] = {"passerelle_connection_timeouts",
+                                    "Client connections ended for being slow or idle."},
+    [COUNTER_UPSTREAM_CONNECTED] = {"passerelle_upstream_connections", "Connections made to instances."},
+    [COUNTER_UPSTREAM_CONNECT_FAILED] = {"passerelle_upstream_connect_failures",
+                                         "Connections to instances that could not be made."},
+    [COUNTER_UPSTREAM_LOST] = {"passerelle_upstream_connections_lost",
+                               "Connections to instances that broke."},
+    [COUNTER_RETRIES] = {"passerelle_retries", "Calls that were sent once more."},
+    [COUNTER_DETAILS_UNCONVERTED] = {"passerelle_error_details_unconverted",
+                                     "Details of errors that could not be given in the client's version."},
+};
+
+static uint64_t count_events(const TelemetryProcess *p, Counter counter)
+{
+    uint64_t sum = 0;
+    for (const Telemetry *loop = p->loops; loop; loop = loop->next)
+        sum += count_read(&loop->events[counter]);
+    return sum;
+}
+
+static void write_connections(Exposition *e, const TelemetryProcess *p)
+{
+    /* Closed before opened: no reading in between can make more closed than opened. */
+    uint64_t closed = count_events(p, COUNTER_CONNECTIONS_CLOSED);
+    uint64_t opened = count_events(p, COUNTER_CONNECTIONS_OPENED);
+    exposition_single(e, "passerelle_connections", METRIC_GAUGE, "Client connections open now.",
+                      opened > closed ? opened - closed : 0);
+    for (Counter counter = 0; counter < COUNTER_COUNT; counter++)
+        exposition_single(e, counter_names[counter].name, METRIC_COUNTER, counter_names[counter].help,
+                          count_events(p, counter));
+}
+
+/* ---- Instances ----------------------------------------------------------------------------------- */
+
+typedef struct InstanceSums {
+    uint64_t calls[CODE_COUNT], head_count;
+    int64_t head_sum;
+    bool any;
+} InstanceSums;
+
+static InstanceSums sum_instance(const TelemetryProcess *p, uint32_t number)
+{
+    InstanceSums sums = {0};
+    for (const Telemetry *loop = p->loops; loop; loop = loop->next) {
+        const InstanceCounters *i = atomic_load_explicit(&loop->instances[number], memory_order_acquire);
+        if (!i)
+            continue;
+        sums.any = true;
+        for (int code = 0; code < CODE_COUNT; code++)
+            sums.calls[code] += count_read(&i->calls[code]);
+        sums.head_sum += (int64_t)count_read(&i->head_sum);
+        sums.head_count += count_read(&i->head_count);
+    }
+    return sums;
+}
+
+static void write_instances(Exposition *e, const TelemetryProcess *p)
+{
+    uint32_t n = p->series[SERIES_INSTANCE].n;
+    const Series *series = p->series[SERIES_INSTANCE].items;
+    exposition_family(e, "passerelle_upstream_calls", METRIC_COUNTER,
+                      "Calls by the instance that was asked last.");
+    for (uint32_t number = 0; number < n; number++) {
+        InstanceSums sums = sum_instance(p, number);
+        for (int code = 0; code < CODE_COUNT; code++) {
+            Label labels[] = {{"instance", series[number].labels[0]}, {"code", code_name((Code)code)}};
+            if (sums.calls[code])
+                exposition_number(e, "", labels, 2, sums.calls[code]);
+        }
+    }
+    exposition_family(e, "passerelle_upstream_head_seconds", METRIC_SUMMARY,
+                      "From sending a call to an instance to the head of its answer.");
+    for (uint32_t number = 0; number < n; number++) {
+        InstanceSums sums = sum_instance(p, number);
+        Label label = {"instance", series[number].labels[0]};
+        if (sums.head_count == 0)
+            continue;
+        exposition_seconds(e, "_sum", &label, 1, sums.head_sum);
+        exposition_number(e, "_count", &label, 1, sums.head_count);
+    }
+}
+
+/* Of the running config only: an instance that was taken out is not down. */
+static void write_upstream_states(Exposition *e, const TelemetryProcess *p)
+{
+    if (!p->generations)
+        return;
+    const Config *config = p->generations->config;
+    exposition_family(e, "passerelle_upstream_up", METRIC_GAUGE,
+                      "1 while all loops may use the instance, 0 while one leaves it alone.");
+    for (uint32_t s = 0; s < config->n_services; s++) {
+        const Service *service = &config->services[s];
+        for (uint32_t i = 0; i < service->n_instances; i++) {
+            const Instance *instance = &service->instances[i];
+            Label labels[] = {{"service", service->name}, {"instance", instance->address.text}};
+            exposition_number(e, "", labels, 2, telemetry_count_away(p, instance) == 0);
+        }
+    }
+}
+
+/* ---- The process --------------------------------------------------------------------------------- */
+
+static void write_config(Exposition *e, const TelemetryProcess *p)
+{
+    if (!p->generations)
+        return;
+    exposition_single(e, "passerelle_config_generation", METRIC_GAUGE, "Number of the running config.",
+                      p->generations->config->generation);
+    exposition_family(e, "passerelle_config_loaded_timestamp_seconds", METRIC_GAUGE,
+                      "When the running config was taken, in seconds since 1970.");
+    exposition_seconds(e, "", NULL, 0, p->adopted);
+    exposition_single(e, "passerelle_config_last_reload_success", METRIC_GAUGE,
+                      "0 after a reload that was refused: the running config is an older one.",
+                      !p->last_reload_failed);
+    exposition_family(e, "passerelle_config_reloads", METRIC_COUNTER, "Reloads, by outcome.");
+    exposition_number(e, "", &(Label){"outcome", "taken"}, 1, p->reloads);
+    exposition_number(e, "", &(Label){"outcome", "refused"}, 1, p->reloads_failed);
+}
+
+static void write_log(Exposition *e, TelemetryProcess *p)
+{
+    exposition_single(e, "passerelle_log_dropped", METRIC_COUNTER,
+                      "Log lines dropped because the log was too slow.", log_dropped(p->log));
+    exposition_single(e, "passerelle_log_failed", METRIC_COUNTER,
+                      "Log lines that the log's file refused.", log_failed(p->log));
+    exposition_family(e, "passerelle_events", METRIC_COUNTER, "What was logged besides calls.");
+    telemetry_lock_events();
+    for (uint32_t number = 1; number < p->series[SERIES_EVENT].n; number++) {
+        const Series *series = &p->series[SERIES_EVENT].items[number];
+        Label labels[] = {{"level", series->labels[0]}, {"event", series->labels[1]}};
+        exposition_number(e, "", labels, 2, p->events[number]);
+    }
+    telemetry_unlock_events();
+}
+
+static void write_gateway(Exposition *e)
+{
+    TelemetryProcess *p = telemetry_lock();
+    if (!p)
+        return;
+    Arena *arena = arena_new(ARENA_UNLIMITED);
+    telemetry_retire(p);
+    exposition_single(e, "passerelle_loops", METRIC_GAUGE, "Event loops.", p->n_loops);
+    write_config(e, p);
+    metrics_write_calls(e, p, arena);
+    write_connections(e, p);
+    write_instances(e, p);
+    write_upstream_states(e, p);
+    write_log(e, p);
+    arena_free(arena);
+    telemetry_unlock();
+}
+
+void metrics_write(bool openmetrics, Buffer *out)
+{
+    Exposition e = {.out = out, .openmetrics = openmetrics};
+    exposition_family(&e, "passerelle_build", METRIC_INFO, "What is running.");
+    exposition_number(&e, "", &(Label){"version", VERSION}, 1, 1);
+    write_gateway(&e);
+    metrics_write_process(&e);
+    exposition_end(&e);
+}
+
+const char *metrics_media_type(bool openmetrics)
+{
+    return openmetrics ? "application/openmetrics-text; version=1.0.0; charset=utf-8"
+                       : "text/plain; version=0.0.4; charset=utf-8";
+}
+
+bool metrics_wants_openmetrics(Bytes accept)
+{
+    Bytes range;
+    while (bytes_split(&accept, ',', &range)) {
+        if (bytes_start_with(bytes_trim(range), "application/openmetrics-text"))
+            return true;
+    }
+    return false;
+}

@@ -1,0 +1,293 @@
+#include "base/arena.h"
+#include "base/clock.h"
+#include "gateway/telemetry/metrics_internal.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+enum { MAX_LABELS = 8 };
+
+static const char *label_of(const TelemetryProcess *p, SeriesKind kind, uint32_t number, int label)
+{
+    return p->series[kind].items[number].labels[label];
+}
+
+/* The blocks that other threads made: what is in them is there once the pointer is. */
+static const MethodCounters *method_of(const Telemetry *loop, uint32_t number)
+{
+    return atomic_load_explicit(&loop->methods[number], memory_order_acquire);
+}
+
+static const ServiceCounters *service_of(const Telemetry *loop, uint32_t number)
+{
+    return atomic_load_explicit(&loop->services[number], memory_order_acquire);
+}
+
+/* The three labels of a method; returns how many. */
+static size_t method_labels(const TelemetryProcess *p, uint32_t number, const char *version_label,
+                            Label *labels)
+{
+    labels[0] = (Label){"service", label_of(p, SERIES_METHOD, number, 0)};
+    labels[1] = (Label){"method", label_of(p, SERIES_METHOD, number, 1)};
+    labels[2] = (Label){version_label, label_of(p, SERIES_METHOD, number, 2)};
+    return 3;
+}
+
+/* ---- Counts by key, over all loops --------------------------------------------------------------- */
+
+typedef struct KeyCount {
+    uint64_t key, count;
+} KeyCount;
+
+typedef struct KeyCounts {
+    KeyCount *items;
+    size_t n, capacity;
+    Arena *arena;
+} KeyCounts;
+
+static void gather(KeyCounts *counts, const CountCells *cells)
+{
+    const CountCell *cell = atomic_load_explicit(&cells->first, memory_order_acquire);
+    for (; cell; cell = atomic_load_explicit(&cell->next, memory_order_relaxed)) {
+        if (counts->n == counts->capacity) {
+            size_t capacity = counts->capacity ? counts->capacity * 2 : 64;
+            counts->items = arena_grow(counts->arena, counts->items, counts->n * sizeof(KeyCount),
+                                       capacity * sizeof(KeyCount));
+            CHECK(counts->items); /* the arena has no limit */
+            counts->capacity = capacity;
+        }
+        counts->items[counts->n++] = (KeyCount){cell->key, count_read(&cell->count)};
+    }
+}
+
+static int by_key(const void *a, const void *b)
+{
+    uint64_t x = ((const KeyCount *)a)->key, y = ((const KeyCount *)b)->key;
+    return (x > y) - (x < y);
+}
+
+/* One item for each key. */
+static void fold(KeyCounts *counts)
+{
+    size_t kept = 0;
+    if (counts->n == 0)
+        return;
+    qsort(counts->items, counts->n, sizeof(KeyCount), by_key);
+    for (size_t i = 1; i < counts->n; i++) {
+        if (counts->items[i].key == counts->items[kept].key)
+            counts->items[kept].count += counts->items[i].count;
+        else
+            counts->items[++kept] = counts->items[i];
+    }
+    counts->n = kept + 1;
+}
+
+/* ---- Calls --------------------------------------------------------------------------------------- */
+
+static void write_calls_of(Exposition *e, const TelemetryProcess *p, uint32_t number, KeyCounts *counts)
+{
+    counts->n = 0;
+    for (const Telemetry *loop = p->loops; loop; loop = loop->next) {
+        const MethodCounters *m = method_of(loop, number);
+        if (m)
+            gather(counts, &m->calls);
+    }
+    fold(counts);
+    for (size_t i = 0; i < counts->n; i++) {
+        CallKey key = call_key_of(counts->items[i].key);
+        Label labels[MAX_LABELS];
+        size_t n = method_labels(p, number, "client_version", labels);
+        labels[2].value = label_of(p, SERIES_VERSION, key.client_version, 0);
+        labels[n++] = (Label){"served_version", label_of(p, SERIES_VERSION, key.served_version, 0)};
+        labels[n++] = (Label){"dialect", dialect_name(key.dialect)};
+        labels[n++] = (Label){"code", code_name(key.code)};
+        labels[n++] = (Label){"reason", key.reason ? fault_table[key.reason - 1]->name : ""};
+        labels[n++] = (Label){"degraded", key.degraded ? "true" : "false"};
+        exposition_number(e, "", labels, n, counts->items[i].count);
+    }
+}
+
+static void write_calls(Exposition *e, const TelemetryProcess *p, Arena *arena)
+{
+    KeyCounts counts = {.arena = arena};
+    exposition_family(e, "passerelle_calls", METRIC_COUNTER,
+                      "Calls that ended, by how; degraded ones had a default answer in place of the failure.");
+    for (uint32_t number = 0; number < p->series[SERIES_METHOD].n; number++)
+        write_calls_of(e, p, number, &counts);
+}
+
+static const char *side_name(FaultSide side)
+{
+    static const char *const names[] = {"client", "gateway", "upstream"};
+    return names[side];
+}
+
+static void write_errors_of(Exposition *e, const TelemetryProcess *p, uint32_t number, KeyCounts *counts)
+{
+    counts->n = 0;
+    for (const Telemetry *loop = p->loops; loop; loop = loop->next) {
+        const ServiceCounters *s = service_of(loop, number);
+        if (s)
+            gather(counts, &s->errors);
+    }
+    fold(counts);
+    for (size_t i = 0; i < counts->n; i++) {
+        ErrorKey key = error_key_of(counts->items[i].key);
+        const Fault *fault = fault_table[key.fault];
+        Label labels[] = {
+            {"service", label_of(p, SERIES_SERVICE, number, 0)},
+            {"fault", fault->name},
+            {"side", side_name(fault->side)},
+            {"origin", fault_table[key.origin]->name},
+            {"degraded", key.degraded ? "true" : "false"},
+        };
+        exposition_number(e, "", labels, sizeof labels / sizeof *labels, counts->items[i].count);
+    }
+}
+
+static void write_errors(Exposition *e, const TelemetryProcess *p, Arena *arena)
+{
+    KeyCounts counts = {.arena = arena};
+    exposition_family(e, "passerelle_errors", METRIC_COUNTER,
+                      "Failures of calls, by the fault that was told and the one where it began.");
+    for (uint32_t number = 0; number < p->series[SERIES_SERVICE].n; number++)
+        write_errors_of(e, p, number, &counts);
+}
+
+/* ---- Durations ----------------------------------------------------------------------------------- */
+
+static void write_durations_of(Exposition *e, const TelemetryProcess *p, uint32_t number)
+{
+    uint64_t buckets[DURATION_BOUNDS + 1] = {0}, sum = 0, seen = 0;
+    bool any = false;
+    for (const Telemetry *loop = p->loops; loop; loop = loop->next) {
+        const MethodCounters *m = method_of(loop, number);
+        if (!m)
+            continue;
+        any = true;
+        sum += count_read(&m->duration_sum);
+        for (int i = 0; i <= DURATION_BOUNDS; i++)
+            buckets[i] += count_read(&m->durations[i]);
+    }
+    if (!any)
+        return;
+
+    Label labels[MAX_LABELS];
+    size_t n = method_labels(p, number, "version", labels);
+    for (int i = 0; i <= DURATION_BOUNDS; i++) {
+        char bound[32] = "+Inf";
+        if (i < DURATION_BOUNDS)
+            snprintf(bound, sizeof bound, "%g", (double)duration_bounds[i] / (double)SECOND);
+        seen += buckets[i];
+        labels[n] = (Label){"le", bound};
+        exposition_number(e, "_bucket", labels, n + 1, seen);
+    }
+    exposition_seconds(e, "_sum", labels, n, (int64_t)sum);
+    exposition_number(e, "_count", labels, n, seen);
+}
+
+static void write_durations(Exposition *e, const TelemetryProcess *p)
+{
+    exposition_family(e, "passerelle_call_duration_seconds", METRIC_HISTOGRAM,
+                      "From a call's first byte to its end.");
+    for (uint32_t number = 0; number < p->series[SERIES_METHOD].n; number++)
+        write_durations_of(e, p, number);
+}
+
+static void write_quantiles_of(Exposition *e, const TelemetryProcess *p, uint32_t number,
+                               Histogram *sum)
+{
+    static const struct {
+        double quantile;
+        const char *label;
+    } quantiles[] = {{0.5, "0.5"}, {0.9, "0.9"}, {0.99, "0.99"}, {0.999, "0.999"}};
+
+    memset(sum, 0, sizeof *sum);
+    for (const Telemetry *loop = p->loops; loop; loop = loop->next) {
+        const ServiceCounters *s = service_of(loop, number);
+        if (s)
+            histogram_merge(sum, &s->durations);
+    }
+    uint64_t count = histogram_count(sum);
+    if (count == 0)
+        return;
+    Label labels[2] = {{"service", label_of(p, SERIES_SERVICE, number, 0)}};
+    for (size_t i = 0; i < sizeof quantiles / sizeof *quantiles; i++) {
+        labels[1] = (Label){"quantile", quantiles[i].label};
+        exposition_seconds(e, "", labels, 2, (int64_t)histogram_quantile(sum, quantiles[i].quantile));
+    }
+    exposition_seconds(e, "_sum", labels, 1, (int64_t)histogram_sum(sum));
+    exposition_number(e, "_count", labels, 1, count);
+}
+
+static void write_quantiles(Exposition *e, const TelemetryProcess *p, Arena *arena)
+{
+    Histogram *sum = arena_make(arena, Histogram);
+    exposition_family(e, "passerelle_service_duration_seconds", METRIC_SUMMARY,
+                      "The same by service, as quantiles since the start (within 2 percent).");
+    for (uint32_t number = 0; number < p->series[SERIES_SERVICE].n; number++)
+        write_quantiles_of(e, p, number, sum);
+}
+
+/* ---- Sums by method ------------------------------------------------------------------------------ */
+
+static const struct {
+    const char *name, *help;
+    size_t offset;
+} method_sums[] = {
+    {"passerelle_received_bytes", "Bytes of request messages.", offsetof(MethodCounters, bytes_in)},
+    {"passerelle_sent_bytes", "Bytes of answer messages.", offsetof(MethodCounters, bytes_out)},
+    {"passerelle_received_messages", "Request messages.", offsetof(MethodCounters, messages_in)},
+    {"passerelle_sent_messages", "Answer messages.", offsetof(MethodCounters, messages_out)},
+    {"passerelle_unknown_fields", "Fields that the message's type does not have.",
+     offsetof(MethodCounters, unknown_fields)},
+    {"passerelle_call_losses", "Losses of conversions, by method.", offsetof(MethodCounters, losses)},
+};
+
+static void write_method_sums(Exposition *e, const TelemetryProcess *p, size_t sum_index)
+{
+    exposition_family(e, method_sums[sum_index].name, METRIC_COUNTER, method_sums[sum_index].help);
+    for (uint32_t number = 0; number < p->series[SERIES_METHOD].n; number++) {
+        uint64_t sum = 0;
+        for (const Telemetry *loop = p->loops; loop; loop = loop->next) {
+            const MethodCounters *m = method_of(loop, number);
+            if (m)
+                sum += count_read((const Count *)((const char *)m + method_sums[sum_index].offset));
+        }
+        Label labels[MAX_LABELS];
+        if (sum)
+            exposition_number(e, "", labels, method_labels(p, number, "version", labels), sum);
+    }
+}
+
+/* ---- Losses -------------------------------------------------------------------------------------- */
+
+static void write_losses(Exposition *e, TelemetryProcess *p, Arena *arena)
+{
+    uint64_t *sums = arena_array(arena, uint64_t, SERIES_LIMIT);
+    memcpy(sums, p->losses, sizeof p->losses);
+    for (const Generation *g = p->generations; g; g = g->next)
+        telemetry_add_losses(p, g->config, sums);
+
+    exposition_family(e, "passerelle_losses", METRIC_COUNTER,
+                      "Fields that a conversion dropped, narrowed or filled in, by path.");
+    for (uint32_t number = 0; number < p->series[SERIES_LOSS].n; number++) {
+        static const char *const names[SERIES_LABELS] = {"service", "from", "to", "field", "kind"};
+        Label labels[SERIES_LABELS];
+        for (int i = 0; i < SERIES_LABELS; i++)
+            labels[i] = (Label){names[i], label_of(p, SERIES_LOSS, number, i)};
+        if (sums[number])
+            exposition_number(e, "", labels, SERIES_LABELS, sums[number]);
+    }
+}
+
+void metrics_write_calls(Exposition *e, TelemetryProcess *process, Arena *arena)
+{
+    write_calls(e, process, arena);
+    write_errors(e, process, arena);
+    write_durations(e, process);
+    write_quantiles(e, process, arena);
+    for (size_t i = 0; i < sizeof method_sums / sizeof *method_sums; i++)
+        write_method_sums(e, process, i);
+    write_losses(e, process, arena);
+}

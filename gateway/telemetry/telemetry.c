@@ -1,0 +1,427 @@
+#include "gateway/telemetry/telemetry.h"
+
+#include "base/arena.h"
+#include "base/clock.h"
+#include "gateway/telemetry/log_line.h"
+#include "gateway/loop/loop.h"
+#include "gateway/telemetry/telemetry_internal.h"
+
+#include <pthread.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+/* The one place of the process that everything is told to. The pointer is set before the threads start
+   and cleared after they ended. */
+static TelemetryProcess *process;
+static pthread_mutex_t process_lock = PTHREAD_MUTEX_INITIALIZER;
+static pthread_mutex_t events_lock = PTHREAD_MUTEX_INITIALIZER;
+
+TelemetryProcess *telemetry_lock(void)
+{
+    pthread_mutex_lock(&process_lock);
+    if (!process)
+        pthread_mutex_unlock(&process_lock);
+    return process;
+}
+
+void telemetry_unlock(void)
+{
+    pthread_mutex_unlock(&process_lock);
+}
+
+void telemetry_lock_events(void)
+{
+    pthread_mutex_lock(&events_lock);
+}
+
+void telemetry_unlock_events(void)
+{
+    pthread_mutex_unlock(&events_lock);
+}
+
+/* ---- One call ------------------------------------------------------------------------------------ */
+
+static const char *impact_name(Impact impact)
+{
+    static const char *const names[] = {"low", "high", "catastrophic"};
+    return names[impact];
+}
+
+/* What an operator should look at: failures that are not the caller's own. */
+static const char *level_of(const CallRecord *r)
+{
+    if (r->degraded)
+        return "warning";
+    if (r->status.code == CODE_OK || !failed(r->why) || r->why.error->fault->side == SIDE_CLIENT)
+        return "info";
+    return "error";
+}
+
+static const char *version_name(const Version *version)
+{
+    return version ? version->name : NULL;
+}
+
+static void add_client(Buffer *line, const CallRecord *r)
+{
+    log_line_plain(line, LOG_KEY("request_id"), r->request_id);
+    log_line_plain(line, LOG_KEY("trace_id"), r->trace_id);
+    log_line_word(line, LOG_KEY("peer"), r->peer);
+    log_line_text(line, LOG_KEY("forwarded_for"), r->forwarded_for);
+    log_line_text(line, LOG_KEY("listener"), bytes_of(r->listener));
+    log_line_text(line, LOG_KEY("client"), r->client);
+    log_line_word(line, LOG_KEY("dialect"), dialect_name(r->dialect));
+    log_line_word(line, LOG_KEY("codec"), codec_name(r->codec));
+    log_line_text(line, LOG_KEY("verb"), r->verb);
+    log_line_text(line, LOG_KEY("path"), r->path);
+}
+
+static void add_decisions(Buffer *line, const CallRecord *r)
+{
+    if (r->method) {
+        log_line_text(line, LOG_KEY("service"), bytes_of(r->method->version->service->name));
+        log_line_text(line, LOG_KEY("method"), bytes_of(r->method->type->path + 1));
+    }
+    log_line_text(line, LOG_KEY("client_version"), bytes_of(version_name(r->client_version)));
+    log_line_text(line, LOG_KEY("reply_version"), bytes_of(version_name(r->reply_version)));
+    log_line_text(line, LOG_KEY("served_version"), bytes_of(version_name(r->served_version)));
+    log_line_word(line, LOG_KEY("rule"), r->rule);
+    log_line_word(line, LOG_KEY("served_why"), r->served_why);
+    if (r->instance) {
+        log_line_text(line, LOG_KEY("instance"), bytes_of(r->instance->address.text));
+        log_line_text(line, LOG_KEY("build"), bytes_of(r->instance->build));
+    }
+    if (r->route) {
+        log_line_text(line, LOG_KEY("route"), bytes_of(r->route->match));
+        log_line_word(line, LOG_KEY("failure_mode"), r->route->on_failure == FAILURE_GRACEFUL ? "graceful" : "loud");
+        log_line_word(line, LOG_KEY("impact"), impact_name(r->route->impact));
+    }
+}
+
+static void add_outcome(Buffer *line, const CallRecord *r)
+{
+    log_line_word(line, LOG_KEY("code"), code_name(r->status.code));
+    log_line_number(line, LOG_KEY("http_status"), r->http_status);
+    log_line_word(line, LOG_KEY("degraded"), r->degraded);
+    log_line_causes(line, LOG_KEY("causes"), r->why);
+    log_line_causes(line, LOG_KEY("detail_causes"), r->detail_why);
+    log_line_number(line, LOG_KEY("attempts"), r->attempts);
+    log_line_number(line, LOG_KEY("losses"), r->n_losses);
+    log_line_number(line, LOG_KEY("unknown"), r->n_unknown);
+    log_line_number(line, LOG_KEY("bytes_in"), r->bytes_in);
+    log_line_number(line, LOG_KEY("bytes_out"), r->bytes_out);
+    log_line_number(line, LOG_KEY("messages_in"), r->messages_in);
+    log_line_number(line, LOG_KEY("messages_out"), r->messages_out);
+    if (r->instance) {
+        log_line_millis(line, LOG_KEY("to_upstream_ms"), r->time_to_upstream);
+        log_line_millis(line, LOG_KEY("upstream_head_ms"), r->time_upstream_head);
+    }
+    log_line_millis(line, LOG_KEY("total_ms"), r->time_total);
+}
+
+static void write_call(Telemetry *telemetry, const CallRecord *record)
+{
+    Buffer *line = &telemetry->line;
+    log_line_begin(line, record->began, "call", level_of(record));
+    log_line_text(line, LOG_KEY("node"), bytes_of(process->node));
+    add_client(line, record);
+    add_decisions(line, record);
+    add_outcome(line, record);
+    log_line_end(line);
+    log_write(telemetry->ring, buffer_bytes(line));
+}
+
+void telemetry_record(Loop *loop, const CallRecord *record)
+{
+    Telemetry *telemetry = loop->telemetry;
+    if (!telemetry)
+        return;
+    counters_record(telemetry, record);
+    write_call(telemetry, record);
+}
+
+void telemetry_count(Loop *loop, Counter counter)
+{
+    if (loop->telemetry)
+        count_add(&loop->telemetry->events[counter], 1);
+}
+
+void telemetry_upstream(Loop *loop, const Instance *instance, bool away)
+{
+    if (loop->telemetry)
+        atomic_store_explicit(&instance_counters(loop->telemetry, instance->series)->away, away,
+                              memory_order_relaxed);
+}
+
+uint32_t telemetry_count_away(const TelemetryProcess *p, const Instance *instance)
+{
+    uint32_t away = 0;
+    for (const Telemetry *loop = p->loops; loop; loop = loop->next) {
+        const InstanceCounters *i =
+            atomic_load_explicit(&loop->instances[instance->series], memory_order_acquire);
+        away += i && atomic_load_explicit(&i->away, memory_order_relaxed);
+    }
+    return away;
+}
+
+uint32_t telemetry_loops_away(const Instance *instance)
+{
+    TelemetryProcess *p = telemetry_lock();
+    if (!p)
+        return 0;
+    uint32_t away = telemetry_count_away(p, instance);
+    telemetry_unlock();
+    return away;
+}
+
+/* ---- Events -------------------------------------------------------------------------------------- */
+
+/* Without a log to write to, the line goes to stderr, so that a failed start says why. */
+static void write_event(const char *level, const char *event, Bytes line)
+{
+    if (!process) {
+        fprintf(stderr, "%.*s\n", BYTES_ARGS(line));
+        return;
+    }
+    telemetry_lock_events();
+    process->events[series_number(&process->series[SERIES_EVENT], (const char *[]){level, event})]++;
+    telemetry_unlock_events();
+    log_write_shared(process->log, line);
+}
+
+void telemetry_event(const char *level, const char *event, Result why, const char *format, ...)
+{
+    char text[LOG_TEXT_SIZE];
+    va_list args;
+    va_start(args, format);
+    vsnprintf(text, sizeof text, format, args);
+    va_end(args);
+
+    Arena *arena = arena_new(ARENA_UNLIMITED);
+    Buffer line = buffer_in(arena);
+    log_line_begin(&line, clock_wall(), "event", level);
+    log_line_text(&line, LOG_KEY("node"), bytes_of(process ? process->node : NULL));
+    log_line_text(&line, LOG_KEY("event"), bytes_of(event));
+    log_line_text(&line, LOG_KEY("message"), bytes_of(text));
+    log_line_causes(&line, LOG_KEY("causes"), why);
+    log_line_end(&line);
+    write_event(level, event, buffer_bytes(&line));
+    arena_free(arena);
+}
+
+/* ---- Configs ------------------------------------------------------------------------------------- */
+
+static void number_version(TelemetryProcess *p, Version *version)
+{
+    const char *service = version->service->name;
+    version->series = series_number(&p->series[SERIES_VERSION], &version->name);
+    for (uint32_t i = 0; i < version->n_methods; i++) {
+        Method *method = &version->methods[i];
+        method->series = series_number(&p->series[SERIES_METHOD],
+                                       (const char *[]){service, method->type->path + 1, version->name});
+    }
+}
+
+static void number_service(TelemetryProcess *p, Service *service)
+{
+    service->series = series_number(&p->series[SERIES_SERVICE], &service->name);
+    for (uint32_t i = 0; i < service->n_versions; i++)
+        number_version(p, &service->versions[i]);
+    for (uint32_t i = 0; i < service->n_instances; i++) {
+        Instance *instance = &service->instances[i];
+        instance->series = series_number(&p->series[SERIES_INSTANCE], &instance->address.text);
+    }
+}
+
+static void number_route(TelemetryProcess *p, Route *route)
+{
+    const char *service = route->service ? route->service->name : "";
+    route->series = series_number(&p->series[SERIES_METHOD],
+                                  (const char *[]){service, route->path_prefix, ""});
+}
+
+static void number_config(TelemetryProcess *p, Config *config)
+{
+    for (uint32_t i = 0; i < config->n_services; i++)
+        number_service(p, &config->services[i]);
+    for (uint32_t i = 0; i < config->n_http_routes; i++)
+        number_route(p, (Route *)&config->http_routes[i]); /* `series` is ours to fill in: config.h */
+}
+
+static const char *loss_kind_name(LossKind kind)
+{
+    static const char *const names[] = {"kept", "converted", "defaulted", "narrowed", "dropped"};
+    return names[kind];
+}
+
+/* `seen` by index: a loss that two sets share has one count. */
+static void add_set_losses(TelemetryProcess *p, const Config *config, const char *service,
+                           const MappingSet *set, bool *seen, uint64_t *losses)
+{
+    for (uint32_t i = 0; i < set->n_losses; i++) {
+        const Loss *loss = set->losses[i];
+        uint64_t count = atomic_load_explicit(&config->loss_counts[loss->index], memory_order_relaxed);
+        if (count == 0 || seen[loss->index])
+            continue; /* only what was lost gets a number: schemas have many fields */
+        seen[loss->index] = true;
+        const char *labels[] = {service, set->from_version, set->to_version, loss->path,
+                                loss_kind_name(loss->kind)};
+        losses[series_number(&p->series[SERIES_LOSS], labels)] += count;
+    }
+}
+
+void telemetry_add_losses(TelemetryProcess *p, const Config *config, uint64_t *losses)
+{
+    bool *seen = calloc(config->n_losses + 1, sizeof *seen);
+    CHECK(seen);
+    for (uint32_t i = 0; i < config->n_services; i++) {
+        const Service *service = &config->services[i];
+        for (uint32_t from = 0; from < service->n_versions; from++) {
+            const Version *version = &service->versions[from];
+            for (uint32_t to = 0; version->to && to < service->n_versions; to++) {
+                if (version->to[to])
+                    add_set_losses(p, config, service->name, version->to[to], seen, losses);
+            }
+        }
+    }
+    free(seen);
+}
+
+void telemetry_retire(TelemetryProcess *p)
+{
+    if (!p->generations)
+        return;
+    for (Generation **at = &p->generations->next; *at;) {
+        Generation *generation = *at;
+        /* Ours is the last reference, and nobody takes a new one of a config that is not the newest. */
+        if (atomic_load(&generation->config->references) > 1) {
+            at = &generation->next;
+            continue;
+        }
+        telemetry_add_losses(p, generation->config, p->losses);
+        config_unref(generation->config);
+        *at = generation->next;
+        free(generation);
+    }
+}
+
+void telemetry_adopt(Config *config)
+{
+    TelemetryProcess *p = telemetry_lock();
+    CHECK(p);
+    number_config(p, config);
+    Generation *generation = malloc(sizeof *generation);
+    CHECK(generation);
+    *generation = (Generation){p->generations, config_ref(config)};
+    if (p->generations)
+        p->reloads++;
+    p->generations = generation;
+    p->adopted = clock_wall();
+    p->last_reload_failed = false;
+    telemetry_retire(p);
+    telemetry_unlock();
+}
+
+void telemetry_reload_failed(void)
+{
+    TelemetryProcess *p = telemetry_lock();
+    CHECK(p);
+    p->reloads_failed++;
+    p->last_reload_failed = true;
+    telemetry_unlock();
+}
+
+Config *telemetry_config(void)
+{
+    TelemetryProcess *p = telemetry_lock();
+    if (!p)
+        return NULL;
+    Config *config = p->generations ? config_ref(p->generations->config) : NULL;
+    telemetry_unlock();
+    return config;
+}
+
+/* ---- The process --------------------------------------------------------------------------------- */
+
+Result telemetry_start(Arena *arena, const char *log_file, const char *node)
+{
+    static const uint32_t n_labels[SERIES_KINDS] = {
+        [SERIES_METHOD] = 3,   [SERIES_SERVICE] = 1, [SERIES_VERSION] = 1,
+        [SERIES_INSTANCE] = 1, [SERIES_LOSS] = 5,    [SERIES_EVENT] = 2,
+    };
+    CHECK(!process);
+    Log *log;
+    Result r = log_open(arena, log_file, &log);
+    if (failed(r))
+        return r;
+
+    TelemetryProcess *p = calloc(1, sizeof *p);
+    CHECK(p);
+    p->arena = arena_new(ARENA_UNLIMITED);
+    p->event_arena = arena_new(ARENA_UNLIMITED);
+    p->log = log;
+    p->node = arena_string(p->arena, node ? node : "");
+    for (int kind = 0; kind < SERIES_KINDS; kind++)
+        p->series[kind] =
+            series_set_in(kind == SERIES_EVENT ? p->event_arena : p->arena, n_labels[kind]);
+    process = p;
+    return OK;
+}
+
+Result telemetry_reopen(Arena *arena, const char *log_file)
+{
+    CHECK(process);
+    return log_reopen(process->log, arena, log_file);
+}
+
+Telemetry *telemetry_new(void)
+{
+    TelemetryProcess *p = telemetry_lock();
+    CHECK(p);
+    Telemetry *telemetry = calloc(1, sizeof *telemetry);
+    CHECK(telemetry);
+    telemetry->arena = arena_new(ARENA_UNLIMITED);
+    telemetry->line = buffer_in(telemetry->arena);
+    telemetry->ring = log_ring(p->log, LOG_RING_SIZE);
+    telemetry->next = p->loops;
+    p->loops = telemetry;
+    p->n_loops++;
+    telemetry_unlock();
+    return telemetry;
+}
+
+static void free_loops(Telemetry *telemetry)
+{
+    while (telemetry) {
+        Telemetry *next = telemetry->next;
+        arena_free(telemetry->arena);
+        free(telemetry);
+        telemetry = next;
+    }
+}
+
+static void free_generations(Generation *generation)
+{
+    while (generation) {
+        Generation *next = generation->next;
+        config_unref(generation->config);
+        free(generation);
+        generation = next;
+    }
+}
+
+void telemetry_stop(void)
+{
+    TelemetryProcess *p = telemetry_lock();
+    if (!p)
+        return;
+    process = NULL;
+    telemetry_unlock();
+    log_close(p->log);
+    free_loops(p->loops);
+    free_generations(p->generations);
+    arena_free(p->arena);
+    arena_free(p->event_arena);
+    free(p);
+}

@@ -1,0 +1,564 @@
+#include "gateway/upstream/upstream.h"
+
+#include "base/arena.h"
+#include "gateway/telemetry/telemetry.h"
+#include "gateway/loop/tls.h"
+#include "gateway/upstream/upstream_internal.h"
+
+#include <openssl/ssl.h>
+#include <stdlib.h>
+
+#define CONNECT_TIME (3 * SECOND)
+#define HTTP1_IDLE_TIME                                                                            \
+    (50 * SECOND) /* less than servers usually wait: so that we are the ones who leave */
+#define HTTP2_IDLE_TIME (300 * SECOND)
+#define PING_TIME                                                                                  \
+    (310 * SECOND) /* gRPC servers send away who asks more often than each 5 minutes */
+#define BACKOFF_FIRST (100 * MILLISECOND)
+#define BACKOFF_MOST (10 * SECOND)
+#define BACKOFF_MOST_CHEAP (1 * SECOND) /* after attempts that were refused at once */
+#define CHEAP_TIME (50 * MILLISECOND)
+#define RETIRED_TIME (600 * SECOND) /* after which nobody has its address in hand any more */
+
+enum {
+    HTTP1_CONNECTIONS = 256,
+    HTTP2_CONNECTIONS = 8,
+    JITTER_PERCENT = 20,
+    FAILURE_MEMORY = 16 * 1024,
+};
+
+static int64_t time_or(int64_t time, int64_t other)
+{
+    return time ? time : other;
+}
+
+static UpstreamLimits limits_for(const Config *config, bool http2)
+{
+    const Limits *limits = &config->limits;
+    UpstreamLimits l = {
+        .connect_time = time_or(limits->connect_time, CONNECT_TIME),
+        .idle_time = time_or(limits->instance_idle_time, http2 ? HTTP2_IDLE_TIME : HTTP1_IDLE_TIME),
+        .ping_time = time_or(limits->ping_time, PING_TIME),
+        .send_time = limits->send_time,
+        .descriptors = config->descriptors.instances,
+        .http = limits->http,
+    };
+    uint32_t most = http2 ? limits->http2_connections : limits->http1_connections;
+    l.connections = most ? most : http2 ? HTTP2_CONNECTIONS : HTTP1_CONNECTIONS;
+    /* How many calls one connection carries is for the instance to say. Its window must not be used
+       up by a few calls whose clients do not read. */
+    l.http.streams = UINT32_MAX;
+    uint64_t window = (uint64_t)limits->http.stream_window * 64;
+    if (window > INT32_MAX)
+        window = INT32_MAX;
+    if (l.http.connection_window < window)
+        l.http.connection_window = (uint32_t)window;
+    return l;
+}
+
+/* ---- Finding -------------------------------------------------------------------------------- */
+
+static bool same_text(const char *a, const char *b)
+{
+    return a == b || (a && b && strcmp(a, b) == 0);
+}
+
+static bool same_certificate(const X509 *a, const X509 *b)
+{
+    return a == b || (a && b && X509_cmp(a, b) == 0);
+}
+
+/* The certificates that each trusts, in their order. */
+static bool same_trust(SSL_CTX *a, SSL_CTX *b)
+{
+    STACK_OF(X509_OBJECT) *of_a = X509_STORE_get0_objects(SSL_CTX_get_cert_store(a));
+    STACK_OF(X509_OBJECT) *of_b = X509_STORE_get0_objects(SSL_CTX_get_cert_store(b));
+    if (sk_X509_OBJECT_num(of_a) != sk_X509_OBJECT_num(of_b))
+        return false;
+    for (int i = 0; i < sk_X509_OBJECT_num(of_a); i++) {
+        if (!same_certificate(X509_OBJECT_get0_X509(sk_X509_OBJECT_value(of_a, i)),
+                              X509_OBJECT_get0_X509(sk_X509_OBJECT_value(of_b, i))))
+            return false;
+    }
+    return true;
+}
+
+/* A reload makes all contexts anew: what counts is what is in them. */
+static bool same_tls(SSL_CTX *a, SSL_CTX *b)
+{
+    if (a == b || !a || !b)
+        return a == b;
+    return SSL_CTX_get_verify_mode(a) == SSL_CTX_get_verify_mode(b) &&
+           same_certificate(SSL_CTX_get0_certificate(a), SSL_CTX_get0_certificate(b)) &&
+           same_trust(a, b);
+}
+
+static bool leads_to(const Upstream *upstream, const Instance *instance)
+{
+    return same_text(upstream->name, instance->address.text) &&
+           upstream->http2 == instance->http2 &&
+           same_text(upstream->tls_name, instance->tls_name) &&
+           same_tls(upstream->tls, instance->tls);
+}
+
+static char *copy_of(const char *text)
+{
+    if (!text)
+        return NULL;
+    char *copy = strdup(text);
+    CHECK(copy);
+    return copy;
+}
+
+static void run_serve(LoopWork *work);
+static void on_timer(Timer *timer);
+
+static Upstream *upstream_new(UpstreamTable *table, const Instance *instance)
+{
+    Upstream *u = calloc(1, sizeof(*u));
+    CHECK(u);
+    u->table = table;
+    u->name = copy_of(instance->address.text);
+    u->address = instance->address;
+    u->address.text = u->name;
+    u->address.host = copy_of(instance->address.host);
+    u->address.path = copy_of(instance->address.path);
+    u->http2 = instance->http2;
+    u->limits = limits_for(table->loop->config, u->http2);
+    u->tls_name = copy_of(instance->tls_name);
+    u->tls = instance->tls;
+    if (u->tls)
+        SSL_CTX_up_ref(u->tls);
+    u->waits_end = &u->waits;
+    u->serve.run = run_serve;
+    u->timer.fire = on_timer;
+    u->next = table->first;
+    table->first = u;
+    return u;
+}
+
+static void upstream_free(Upstream *u)
+{
+    SSL_CTX_free(u->tls);
+    arena_free(u->failure_arena);
+    free(u->name);
+    free((char *)u->address.host);
+    free((char *)u->address.path);
+    free(u->tls_name);
+    free(u);
+}
+
+static bool has_live_link(const Upstream *u)
+{
+    return u->links[LINK_READY] || u->links[LINK_FULL];
+}
+
+/* Where operators and health look. */
+static void tell_state(const Upstream *u)
+{
+    if (u->instance)
+        telemetry_upstream(u->table->loop, u->instance, u->failures > 0 && !has_live_link(u));
+}
+
+static bool is_of(const Config *config, const Instance *instance)
+{
+    return instance->service >= config->services &&
+           instance->service < config->services + config->n_services;
+}
+
+static Upstream *find_or_make(UpstreamTable *table, const Instance *instance)
+{
+    Upstream *u = table->first;
+    while (u && !leads_to(u, instance))
+        u = u->next;
+    if (!u)
+        u = upstream_new(table, instance);
+    if (is_of(table->loop->config, instance)) {
+        u->instance = instance;
+        u->retired_at = 0;
+        tell_state(u);
+    } else if (!u->instance) {
+        u->retired_at = table->loop->now; /* used by calls of an older config only */
+    }
+    return u;
+}
+
+Upstream *upstream_of(Loop *loop, const Instance *instance)
+{
+    UpstreamTable *table = loop->upstreams;
+    size_t slot =
+        (uintptr_t)instance / sizeof(*instance) % (sizeof(table->cache) / sizeof(table->cache[0]));
+    if (table->cache[slot].instance != instance) {
+        table->cache[slot].upstream = find_or_make(table, instance);
+        table->cache[slot].instance = instance;
+    }
+    return table->cache[slot].upstream;
+}
+
+/* ---- State ---------------------------------------------------------------------------------- */
+
+/* One that the config names is tried again in the background, so that no call has to find out
+   whether it is back. */
+static bool is_probed(const Upstream *u)
+{
+    return u->instance && !u->table->closing;
+}
+
+UpstreamState upstream_state(const Upstream *u, int64_t now)
+{
+    if (u->failures == 0 || has_live_link(u))
+        return UPSTREAM_READY;
+    return is_probed(u) || now < u->connect_after ? UPSTREAM_AWAY : UPSTREAM_READY;
+}
+
+Result upstream_failure(const Upstream *u)
+{
+    return u->failure;
+}
+
+/* A connection of HTTP/1.1 carries one call, so FULL counts them. */
+uint32_t upstream_load(const Upstream *u)
+{
+    uint32_t load = u->n_waits;
+    if (!u->http2)
+        return load + u->n_links[LINK_FULL] + u->n_links[LINK_LEAVING];
+    for (LinkState state = LINK_READY; state <= LINK_LEAVING; state++) {
+        for (const Link *link = u->links[state]; link; link = link->next)
+            load += http_connection_streams(link->http);
+    }
+    return load;
+}
+
+const char *upstream_name(const Upstream *u)
+{
+    return u->name;
+}
+
+/* Nobody has to wait for attempts that fail at once: they may come more often than those into the
+ * void. */
+static bool attempts_are_cheap(const Upstream *u)
+{
+    return u->attempt_time < CHEAP_TIME;
+}
+
+/* The one thing that loops tell each other of instances: that one was reached. Whoever holds it for away
+ * may then try it at once. Names share slots: at worst an attempt is made that fails. */
+static atomic_uint *news_of(const Upstream *u)
+{
+    enum { SLOTS = 256 };
+    static atomic_uint slots[SLOTS];
+    return &slots[bytes_hash(bytes_of(u->name)) % SLOTS];
+}
+
+static bool has_news(const Upstream *u)
+{
+    return atomic_load_explicit(news_of(u), memory_order_relaxed) != u->news;
+}
+
+bool upstream_worth_a_try(const Upstream *u, int64_t now)
+{
+    if (has_news(u))
+        return true;
+    return attempts_are_cheap(u) && now >= u->failed_at + BACKOFF_FIRST;
+}
+
+static int64_t backoff_of(Upstream *u)
+{
+    int64_t most = attempts_are_cheap(u) ? BACKOFF_MOST_CHEAP : BACKOFF_MOST;
+    int64_t backoff = u->failures < 7 ? BACKOFF_FIRST << u->failures : most; /* no overflow */
+    if (backoff > most)
+        backoff = most;
+    int64_t jitter = backoff * JITTER_PERCENT / 100;
+    return backoff - jitter +
+           (int64_t)random_below(&u->table->loop->random, (uint64_t)(2 * jitter));
+}
+
+void upstream_failed(Upstream *u, int64_t begun, Result why)
+{
+    Loop *loop = u->table->loop;
+    u->failed_at = loop->now;
+    u->news = atomic_load_explicit(news_of(u), memory_order_relaxed);
+    u->attempt_time = loop->now - begun;
+    u->connect_after = loop->now + backoff_of(u);
+    if (u->failures++ == 0 && u->instance)
+        telemetry_event("warning", "upstream_away", why, "instance %s", u->name);
+    if (u->failure_arena)
+        arena_reset(u->failure_arena);
+    else
+        u->failure_arena = arena_new(FAILURE_MEMORY);
+    u->failure = error_copy(u->failure_arena, why);
+    telemetry_count(loop, COUNTER_UPSTREAM_CONNECT_FAILED);
+    tell_state(u);
+    upstream_look(u);
+}
+
+void upstream_connected(Upstream *u)
+{
+    Loop *loop = u->table->loop;
+    telemetry_count(loop, COUNTER_UPSTREAM_CONNECTED);
+    if (u->failures > 0) {
+        atomic_fetch_add_explicit(news_of(u), 1, memory_order_relaxed);
+        telemetry_event("info", "upstream_back", OK, "instance %s", u->name);
+    }
+    u->failures = 0;
+    u->connect_after = 0;
+    tell_state(u);
+    upstream_look(u);
+}
+
+/* ---- Waiting -------------------------------------------------------------------------------- */
+
+static void wait_remove(UpstreamWait *wait)
+{
+    Upstream *u = wait->upstream;
+    *wait->at = wait->next;
+    if (wait->next)
+        wait->next->at = wait->at;
+    else
+        u->waits_end = wait->at;
+    wait->at = NULL;
+    wait->next = NULL;
+    u->n_waits--;
+}
+
+static void wait_add(Upstream *u, UpstreamWait *wait)
+{
+    wait->upstream = u;
+    wait->since = u->table->loop->now;
+    wait->next = NULL;
+    wait->at = u->waits_end;
+    *u->waits_end = wait;
+    u->waits_end = &wait->next;
+    u->n_waits++;
+}
+
+void upstream_cancel(UpstreamWait *wait)
+{
+    if (wait->at)
+        wait_remove(wait);
+}
+
+void upstream_look(Upstream *u)
+{
+    loop_defer(u->table->loop, &u->serve);
+}
+
+/* A connection with room; the one that was used last comes first, so that spare ones grow idle and
+ * end. */
+static HttpConnection *take_room(Upstream *u)
+{
+    Link *link;
+    while ((link = u->links[LINK_READY])) {
+        link_settle(link);
+        if (link->state != LINK_READY)
+            continue;
+        if (!u->http2)
+            link_move(link, LINK_FULL);
+        /* Looked at again when the caller has used it, or has not. */
+        loop_defer(u->table->loop, &link->flush);
+        return link->http;
+    }
+    return NULL;
+}
+
+static uint32_t links_counted(const Upstream *u)
+{
+    return u->n_links[LINK_CONNECTING] + u->n_links[LINK_READY] + u->n_links[LINK_FULL];
+}
+
+/* How many connections are missing: one of HTTP/2 carries many calls, one of HTTP/1.1 one. An
+   instance that was lost is tried again even if nobody waits. */
+static uint32_t links_wanted(const Upstream *u)
+{
+    if (u->n_waits == 0)
+        return u->failures > 0 && is_probed(u) && !has_live_link(u);
+    return u->http2 || u->failures > 0 ? 1 : u->n_waits;
+}
+
+static bool may_connect(const Upstream *u)
+{
+    int64_t now = u->table->loop->now;
+    return !u->table->closing && links_counted(u) < u->limits.connections &&
+           (now >= u->connect_after || (u->waits && upstream_worth_a_try(u, now)));
+}
+
+static void connect_if_useful(Upstream *u)
+{
+    uint32_t wanted = links_wanted(u);
+    while (u->n_links[LINK_CONNECTING] < wanted && may_connect(u))
+        link_connect(u); /* may fail at once, and then no other may */
+}
+
+static void fail_first(Upstream *u, Result why)
+{
+    UpstreamWait *wait = u->waits;
+    wait_remove(wait);
+    wait->on_ready(wait, NULL, why);
+}
+
+/* While it is away nobody waits for it. Those who come back at once wait for the next turn. */
+static void fail_hopeless(Upstream *u)
+{
+    if (u->links[LINK_CONNECTING] || has_live_link(u) || u->failures == 0)
+        return;
+    for (uint32_t n = u->n_waits; n > 0 && u->waits; n--)
+        fail_first(u, u->failure);
+}
+
+/* Those for whom no connection had room in time. Where none is there yet, the attempt decides, and
+   knows the reason. */
+static void fail_late(Upstream *u)
+{
+    Loop *loop = u->table->loop;
+    if (!has_live_link(u))
+        return;
+    while (u->waits && u->waits->since + u->limits.connect_time <= loop->now)
+        fail_first(u, FAIL(loop_scratch(loop), FAULT_OVERLOADED,
+                           "none of the %u connections to %s had room for the call",
+                           links_counted(u), u->name));
+}
+
+/* The next thing that only time brings. */
+static void set_timer(Upstream *u)
+{
+    TimerWheel *timers = &u->table->loop->timers;
+    if (u->waits && has_live_link(u))
+        timer_start(timers, &u->timer, u->waits->since + u->limits.connect_time);
+    else if (links_wanted(u) > u->n_links[LINK_CONNECTING])
+        timer_start(timers, &u->timer, u->connect_after);
+}
+
+static void run_serve(LoopWork *work)
+{
+    Upstream *u = (Upstream *)((char *)work - offsetof(Upstream, serve));
+    HttpConnection *room;
+    while (u->waits && (room = take_room(u))) {
+        UpstreamWait *wait = u->waits;
+        wait_remove(wait);
+        wait->on_ready(wait, room, OK);
+    }
+    connect_if_useful(u);
+    fail_hopeless(u);
+    fail_late(u);
+    set_timer(u);
+}
+
+static void on_timer(Timer *timer)
+{
+    run_serve(&((Upstream *)((char *)timer - offsetof(Upstream, timer)))->serve);
+}
+
+void upstream_want(Upstream *u, UpstreamWait *wait, HttpConnection **connection_out)
+{
+    wait->at = NULL;
+    *connection_out = u->waits ? NULL : take_room(u); /* those who wait come first */
+    if (*connection_out)
+        return;
+    wait_add(u, wait);
+    upstream_look(u);
+}
+
+/* ---- The table ------------------------------------------------------------------------------ */
+
+UpstreamTable *upstreams_new(Loop *loop)
+{
+    UpstreamTable *table = calloc(1, sizeof(*table));
+    CHECK(table);
+    table->loop = loop;
+    return table;
+}
+
+/* Who is no longer wanted ends with its last call. */
+static void upstream_retire(Upstream *u)
+{
+    u->retired_at = u->table->loop->now;
+    for (LinkState state = LINK_CONNECTING; state <= LINK_FULL; state++) {
+        for (Link *link = u->links[state], *next; link; link = next) {
+            next = link->next;
+            link_drain(link);
+        }
+    }
+}
+
+static bool is_forgotten(const Upstream *u)
+{
+    for (int state = 0; state < LINK_STATES; state++) {
+        if (u->links[state])
+            return false;
+    }
+    return u->retired_at && !u->waits && !u->serve.queued &&
+           u->retired_at + RETIRED_TIME < u->table->loop->now;
+}
+
+static void free_forgotten(UpstreamTable *table)
+{
+    Upstream **at = &table->first;
+    while (*at) {
+        Upstream *u = *at;
+        if (!is_forgotten(u)) {
+            at = &u->next;
+            continue;
+        }
+        *at = u->next;
+        timer_stop(&table->loop->timers, &u->timer);
+        upstream_free(u);
+    }
+}
+
+/* New connections are made with the new context: its certificates are the same, its files may be
+ * newer. */
+static void use_tls(Upstream *u, SSL_CTX *tls)
+{
+    if (!tls || u->tls == tls)
+        return;
+    SSL_CTX_up_ref(tls);
+    SSL_CTX_free(u->tls);
+    u->tls = tls;
+}
+
+void upstreams_reload(UpstreamTable *table)
+{
+    const Config *config = table->loop->config;
+    memset(table->cache, 0, sizeof(table->cache));
+    for (Upstream *u = table->first; u; u = u->next) {
+        u->instance = NULL;
+        u->limits = limits_for(config, u->http2);
+    }
+    for (uint32_t i = 0; i < config->n_services; i++) {
+        const Service *service = &config->services[i];
+        for (uint32_t k = 0; k < service->n_instances; k++)
+            use_tls(find_or_make(table, &service->instances[k]), service->instances[k].tls);
+    }
+    for (Upstream *u = table->first; u; u = u->next) {
+        if (!u->instance && !u->retired_at)
+            upstream_retire(u);
+    }
+    free_forgotten(table);
+}
+
+void upstreams_close(UpstreamTable *table, Result why)
+{
+    table->closing = true;
+    for (Upstream *u = table->first; u; u = u->next) {
+        for (LinkState state = LINK_CONNECTING; state < LINK_GONE; state++) {
+            while (u->links[state])
+                link_end(u->links[state], why);
+        }
+        while (u->waits)
+            fail_first(u, why);
+        timer_stop(&table->loop->timers, &u->timer);
+        loop_undefer(table->loop, &u->serve);
+    }
+}
+
+void upstreams_free(UpstreamTable *table)
+{
+    if (!table)
+        return;
+    while (table->first) {
+        Upstream *u = table->first;
+        table->first = u->next;
+        upstream_free(u);
+    }
+    free(table);
+}

@@ -1,0 +1,73 @@
+/*
+ * Upstream: this loop's connections to one instance: pooled, multiplexed, reconnected with backoff.
+ *
+ * Found by the instance's address and the way it is spoken to, so that a reload keeps connections that
+ * stay right. Belongs to one loop. An instance that cannot be reached is left alone for a while (backoff
+ * with jitter, doubling to a limit) and then tried again, without a call; UPSTREAM_AWAY tells the picker to
+ * prefer others.
+ */
+#ifndef GATEWAY_UPSTREAM_H
+#define GATEWAY_UPSTREAM_H
+
+#include "gateway/loop/loop.h"
+#include "protocols/http/http.h"
+
+typedef struct Upstream Upstream;
+
+typedef enum UpstreamState {
+    UPSTREAM_READY, /* connected, or never tried: try it */
+    UPSTREAM_AWAY,  /* the last attempt failed and no other has succeeded yet */
+} UpstreamState;
+
+/* Never NULL. */
+Upstream *upstream_of(Loop *loop, const Instance *instance);
+
+UpstreamState upstream_state(const Upstream *upstream, int64_t now);
+
+/* It is away, but an attempt now would cost little, or another loop has reached it since: better than none
+   where there is no other. */
+bool upstream_worth_a_try(const Upstream *upstream, int64_t now);
+
+/* Why it is away: the last failure's chain, borrowed until the next attempt. */
+Result upstream_failure(const Upstream *upstream);
+
+/* Calls at work on it from this loop: for least-loaded of two. */
+uint32_t upstream_load(const Upstream *upstream);
+
+/*
+ * Wants a connection with room for one more stream. When one is at hand *connection_out is set at once and
+ * nothing fires; else NULL, and `wait` completes exactly once, from the loop, with a connection (use it at
+ * once) or the reason why there is none. Connecting is bounded by the connect time.
+ */
+typedef struct UpstreamWait UpstreamWait;
+struct UpstreamWait {
+    void (*on_ready)(UpstreamWait *wait, HttpConnection *connection, Result why);
+    /* private; `at` is NULL while it does not wait */
+    UpstreamWait *next, **at;
+    Upstream *upstream;
+    int64_t since;
+};
+void upstream_want(Upstream *upstream, UpstreamWait *wait, HttpConnection **connection_out);
+
+/* No longer wanted: it will not fire. Fine when it is not waiting. */
+void upstream_cancel(UpstreamWait *wait);
+
+/* The address that a connection of ours leads to, for the log. */
+const char *upstream_name(const Upstream *upstream);
+
+/* ---- For the process ------------------------------------------------------------------------ */
+
+/* For loop->upstreams. Any thread. */
+UpstreamTable *upstreams_new(Loop *loop);
+
+/* loop->config is a new one: upstreams that it names stay with their connections, others end with their
+   last call. */
+void upstreams_reload(UpstreamTable *table);
+
+/* Closes all connections; calls on them and waits hear `why`. */
+void upstreams_close(UpstreamTable *table, Result why);
+
+/* After loop_deinit has seen the connections' end. NULL is fine. */
+void upstreams_free(UpstreamTable *table);
+
+#endif

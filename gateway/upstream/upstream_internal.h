@@ -1,0 +1,114 @@
+/*
+ * Upstream and its links: for upstream.c, upstream_link.c and their tests.
+ *
+ * A Link is one connection to the instance. Its state is the list that it is in, and link_move
+ * alone moves it.
+ *
+ *      CONNECTING -> READY <-> FULL      CONNECTING: until TCP, TLS and, with HTTP/2, the
+ *           |           \______/         instance's first frame are there
+ *           |              |             READY: room for one more call; FULL: none now
+ *           |           LEAVING          no new calls; ends with its last one
+ *           |______________|____> GONE   the socket is closing
+ */
+#ifndef GATEWAY_UPSTREAM_INTERNAL_H
+#define GATEWAY_UPSTREAM_INTERNAL_H
+
+#include "gateway/loop/socket.h"
+#include "gateway/upstream/upstream.h"
+
+typedef struct Link Link;
+
+typedef enum LinkState {
+    LINK_CONNECTING,
+    LINK_READY,
+    LINK_FULL,
+    LINK_LEAVING,
+    LINK_GONE,
+    LINK_STATES,
+} LinkState;
+
+/* The settings, defaults filled in. */
+typedef struct UpstreamLimits {
+    int64_t connect_time, idle_time, ping_time, send_time;
+    uint32_t connections;
+    uint32_t descriptors; /* bound of their numbers: descriptors.h */
+    HttpLimits http;
+} UpstreamLimits;
+
+struct Upstream {
+    UpstreamTable *table;
+    Upstream *next;
+
+    /* What it is found by; copies. */
+    char *name;
+    Address address;
+    bool http2;
+    SSL_CTX *tls; /* a reference */
+    char *tls_name;
+
+    UpstreamLimits limits;    /* of the loop's config */
+    const Instance *instance; /* in the loop's config, for telemetry; NULL: not in it */
+    int64_t retired_at;       /* 0: the loop's config names it */
+
+    Link *links[LINK_STATES];
+    uint32_t n_links[LINK_STATES];
+    uint32_t turn; /* which of a name's addresses is tried first */
+
+    UpstreamWait *waits, **waits_end;
+    uint32_t n_waits;
+    LoopWork serve;
+
+    int64_t connect_after; /* backoff: no attempt before */
+    uint32_t failures;     /* attempts in a row; 0: the last one succeeded */
+    int64_t failed_at;     /* the last attempt, */
+    int64_t attempt_time;  /* and how long it took */
+    uint32_t news;         /* what news_of said then */
+    Arena *failure_arena;
+    Result failure;
+    Timer timer; /* the oldest wait's patience, the end of a backoff */
+};
+
+struct Link {
+    Socket socket;
+    Upstream *upstream;
+    Link *next, **at; /* in upstream->links[state] */
+    LinkState state;
+    HttpConnection *http; /* NULL until there is a stream of bytes */
+    LoopWork flush;
+    Timer timer;
+    int64_t since;         /* connecting, or without calls, since then */
+    int64_t heard;         /* last sign of life */
+    int64_t blocked_since; /* when the instance last took something; 0: nothing is held up */
+    uv_getaddrinfo_t resolve;
+    struct addrinfo *addresses, *next_address;
+    bool resolving, opened; /* `opened`: the socket is, and on_closed will come */
+    bool pinged;
+};
+
+struct UpstreamTable {
+    Loop *loop;
+    Upstream *first;
+    bool closing;
+    /* instance -> upstream, by the instance's place in memory; emptied with each config */
+    struct {
+        const Instance *instance;
+        Upstream *upstream;
+    } cache[256];
+};
+
+/* upstream.c: an attempt that was begun then failed. */
+void upstream_failed(Upstream *upstream, int64_t begun, Result why);
+/* A connection is there. */
+void upstream_connected(Upstream *upstream);
+/* Something changed: waits are looked at later in this turn. */
+void upstream_look(Upstream *upstream);
+
+/* upstream_link.c */
+void link_connect(Upstream *upstream);
+void link_move(Link *link, LinkState state);
+void link_drain(Link *link);
+void link_end(Link *link, Result why);
+/* Brings its state up to date with its engine. */
+void link_settle(Link *link);
+
+#endif

@@ -1,0 +1,162 @@
+/* The client side of all dialects: heads of requests, and what answers mean. */
+#include "protocols/dialect/answer.h"
+
+#include "base/arena.h"
+#include "protocols/dialect/code.h"
+#include "protocols/http/compression.h"
+#include "protocols/dialect/connect.h"
+#include "protocols/dialect/grpc.h"
+#include "protocols/dialect/media.h"
+#include "protocols/rest/rest.h"
+
+enum { USUAL_FIELDS = 8 }; /* that we add to the metadata */
+
+Status answer_inferred_status(uint16_t http_status, Arena *arena)
+{
+    return (Status){
+        .code = code_inferred_from_http(http_status),
+        .message = bytes_of(arena_printf(arena, "the service answered with HTTP status %u %s",
+                                         http_status, http_phrase(http_status))),
+    };
+}
+
+Status answer_foreign_status(Bytes content_type, Arena *arena)
+{
+    Result why = FAIL(arena, FAULT_UPSTREAM_PROTOCOL, "the answer's content-type is \"%.*s\"",
+                      BYTES_ARGS(content_type));
+    Status status = status_of_error(arena, why);
+    status.code = CODE_UNKNOWN;
+    return status;
+}
+
+static Bytes rest_accept(const RequestTarget *target)
+{
+    if (target->takes_any_media)
+        return bytes_of("*/*");
+    return bytes_of(target->answer_is_stream ? "application/x-ndjson, application/json;q=0.9" : "application/json");
+}
+
+Result request_write(const RequestTarget *target, const Fields *metadata, Arena *arena,
+                     HttpHead *head_out)
+{
+    uint32_t n = metadata ? metadata->n : 0;
+    *head_out = (HttpHead){
+        .method = bytes_of("POST"),
+        .authority = target->authority,
+        .path = target->method,
+        .content_length = -1,
+        .fields = {.items = arena_alloc(arena, (n + USUAL_FIELDS) * sizeof(Field)),
+                   .capacity = n + USUAL_FIELDS,
+                   .arena = arena},
+    };
+    if (!head_out->fields.items)
+        return FAIL(arena, FAULT_OUT_OF_MEMORY, "writing a head of %u fields", n);
+
+    switch (target->dialect) {
+    case DIALECT_GRPC:
+    case DIALECT_GRPC_WEB: grpc_request_fields(target, arena, &head_out->fields); break;
+    case DIALECT_CONNECT:
+    case DIALECT_CONNECT_STREAM: connect_request_fields(target, arena, head_out); break;
+    case DIALECT_REST: /* verb and path are the caller's, by the method's rule */
+        if (target->content_type.size)
+            fields_add(&head_out->fields, bytes_of("content-type"), target->content_type);
+        fields_add(&head_out->fields, bytes_of("accept"), rest_accept(target));
+        if (target->accepts && !target->answer_is_stream)
+            fields_add(&head_out->fields, bytes_of("accept-encoding"),
+                       compressions_write(target->accepts, arena));
+        break;
+    case DIALECT_GRPC_WEB_TEXT:
+    case DIALECT_HTTP:
+        return FAIL(arena, FAULT_UNSUPPORTED, "asking an instance in %s",
+                    dialect_name(target->dialect));
+    }
+    for (uint32_t i = 0; i < n; i++)
+        fields_add(&head_out->fields, metadata->items[i].name, metadata->items[i].value);
+    if (head_out->fields.full)
+        return FAIL(arena, FAULT_OUT_OF_MEMORY, "writing a head of %u fields", n);
+    return OK;
+}
+
+/* Lines of JSON have several names, and none of them is registered. */
+static bool is_rest_media(Bytes content_type, bool is_stream)
+{
+    static const char *const lines[] = {"application/x-ndjson", "application/ndjson", "application/jsonl",
+                                        "application/json-lines", "application/stream+json"};
+    Bytes essence = bytes_trim(bytes_slice(content_type, 0, bytes_find(content_type, ';')));
+    for (size_t i = 0; is_stream && i < sizeof lines / sizeof *lines; i++) {
+        if (bytes_are_nocase(essence, lines[i]))
+            return true;
+    }
+    Media media = media_read(content_type);
+    return media.kind == MEDIA_NONE || (media.has_codec && media.codec == CODEC_JSON &&
+                                        (media.kind == MEDIA_JSON || media.kind == MEDIA_JSON_LIKE));
+}
+
+/* What the error's body says more than the HTTP status is read at the end. */
+static Result read_rest_answer(const HttpHead *head, const HeadFields *fields, const RequestTarget *target,
+                               Arena *arena, Answer *answer)
+{
+    Bytes encoding = fields->values[FIELD_CONTENT_ENCODING];
+    answer->is_error = answer->http_status >= 300;
+    answer->content_type = fields->values[FIELD_CONTENT_TYPE];
+    bool has_body = head->content_length != 0 && head->status != 204;
+    if (!answer->is_error && has_body && !target->takes_any_media &&
+        !is_rest_media(answer->content_type, target->answer_is_stream))
+        return FAIL(arena, FAULT_UPSTREAM_PROTOCOL, "the answer's content-type is \"%.*s\", not JSON",
+                    BYTES_ARGS(answer->content_type));
+    if (!compression_by_name(encoding, &answer->compression))
+        return FAIL(arena, FAULT_UPSTREAM_PROTOCOL, "the answer's compression \"%.*s\" is not known",
+                    BYTES_ARGS(encoding));
+    if (target->answer_is_stream && !answer->is_error && answer->compression != COMPRESSION_IDENTITY)
+        return FAIL(arena, FAULT_UPSTREAM_PROTOCOL, "the stream is compressed as \"%.*s\", unasked",
+                    BYTES_ARGS(encoding));
+    return OK;
+}
+
+Result answer_read(const HttpHead *head, const RequestTarget *target, Arena *arena, Answer *answer_out)
+{
+    *answer_out = (Answer){
+        .dialect = target->dialect,
+        .codec = target->codec,
+        .http_status = head->status,
+        .trailers = fields_in(arena),
+    };
+    HeadFields fields;
+    HeadSide side = target->dialect == DIALECT_CONNECT ? HEAD_OF_CONNECT_ANSWER : HEAD_OF_ANSWER;
+    Result r = head_fields_read(&head->fields, side, arena, &fields);
+    answer_out->metadata = fields.metadata;
+    if (failed(r))
+        return FAIL_OVER(arena, r, FAULT_UPSTREAM_PROTOCOL, "reading the head of the answer");
+
+    switch (target->dialect) {
+    case DIALECT_GRPC:
+    case DIALECT_GRPC_WEB: return grpc_answer_read(&fields, target, arena, answer_out);
+    case DIALECT_CONNECT:
+    case DIALECT_CONNECT_STREAM: return connect_answer_read(&fields, target, arena, answer_out);
+    case DIALECT_REST: return read_rest_answer(head, &fields, target, arena, answer_out);
+    case DIALECT_GRPC_WEB_TEXT:
+    case DIALECT_HTTP: break;
+    }
+    return FAIL(arena, FAULT_UNSUPPORTED, "an answer in %s", dialect_name(target->dialect));
+}
+
+Result answer_end(Answer *answer, const Fields *http_trailers, Bytes end_frame, Arena *arena)
+{
+    Result r = OK;
+    switch (answer->dialect) {
+    case DIALECT_GRPC:
+    case DIALECT_GRPC_WEB: r = grpc_answer_end(answer, http_trailers, end_frame, arena); break;
+    case DIALECT_CONNECT:
+    case DIALECT_CONNECT_STREAM: r = connect_answer_end(answer, end_frame, arena); break;
+    case DIALECT_REST:
+        if (answer->is_error)
+            r = rest_status_read(answer->http_status, end_frame, answer->detail_json, arena,
+                                 &answer->status);
+        break;
+    case DIALECT_GRPC_WEB_TEXT:
+    case DIALECT_HTTP: break;
+    }
+    if (failed(r))
+        return FAIL_OVER(arena, r, FAULT_UPSTREAM_PROTOCOL, "reading the end of the answer");
+    return OK;
+}

@@ -1,0 +1,171 @@
+#include "protocols/dialect/code.h"
+
+#include "protocols/rest/rest.h"
+
+/* One row for each code, in its order. */
+static const struct {
+    const char *digits, *connect_name;
+    uint16_t http;
+} rows[CODE_COUNT] = {
+    [CODE_OK] = {"0", "ok", 200},
+    [CODE_CANCELLED] = {"1", "canceled", 499},
+    [CODE_UNKNOWN] = {"2", "unknown", 500},
+    [CODE_INVALID_ARGUMENT] = {"3", "invalid_argument", 400},
+    [CODE_DEADLINE_EXCEEDED] = {"4", "deadline_exceeded", 504},
+    [CODE_NOT_FOUND] = {"5", "not_found", 404},
+    [CODE_ALREADY_EXISTS] = {"6", "already_exists", 409},
+    [CODE_PERMISSION_DENIED] = {"7", "permission_denied", 403},
+    [CODE_RESOURCE_EXHAUSTED] = {"8", "resource_exhausted", 429},
+    [CODE_FAILED_PRECONDITION] = {"9", "failed_precondition", 400},
+    [CODE_ABORTED] = {"10", "aborted", 409},
+    [CODE_OUT_OF_RANGE] = {"11", "out_of_range", 400},
+    [CODE_UNIMPLEMENTED] = {"12", "unimplemented", 501},
+    [CODE_INTERNAL] = {"13", "internal", 500},
+    [CODE_UNAVAILABLE] = {"14", "unavailable", 503},
+    [CODE_DATA_LOSS] = {"15", "data_loss", 500},
+    [CODE_UNAUTHENTICATED] = {"16", "unauthenticated", 401},
+};
+
+static Code known(Code code)
+{
+    return code < CODE_COUNT ? code : CODE_UNKNOWN;
+}
+
+uint16_t http_of_code(Code code)
+{
+    return rows[known(code)].http;
+}
+
+Code code_inferred_from_http(uint16_t http_status)
+{
+    switch (http_status) {
+    case 400: return CODE_INTERNAL;
+    case 401: return CODE_UNAUTHENTICATED;
+    case 403: return CODE_PERMISSION_DENIED;
+    case 404: return CODE_UNIMPLEMENTED;
+    case 429:
+    case 502:
+    case 503:
+    case 504: return CODE_UNAVAILABLE;
+    }
+    return CODE_UNKNOWN;
+}
+
+const char *code_connect_name(Code code)
+{
+    return rows[known(code)].connect_name;
+}
+
+bool code_by_connect_name(Bytes name, Code *code_out)
+{
+    for (int i = CODE_CANCELLED; i < CODE_COUNT; i++) { /* an error is never "ok" */
+        if (bytes_are(name, rows[i].connect_name)) {
+            *code_out = (Code)i;
+            return true;
+        }
+    }
+    return false;
+}
+
+bool code_by_name(Bytes name, Code *code_out)
+{
+    for (int i = CODE_OK; i < CODE_COUNT; i++) {
+        if (bytes_are(name, code_name((Code)i))) {
+            *code_out = (Code)i;
+            return true;
+        }
+    }
+    return false;
+}
+
+const char *code_digits(Code code)
+{
+    return rows[known(code)].digits;
+}
+
+Code code_of_digits(Bytes text)
+{
+    uint64_t number;
+    bool good = bytes_to_u64(text, &number) && number < CODE_COUNT;
+    return good ? (Code)number : CODE_UNKNOWN;
+}
+
+/* A REST service means what it says, so that 404 is NOT_FOUND; the inference table of gRPC is about
+   proxies that stand between. Where several codes share one status, the most careful one. */
+Code rest_code_of_http(uint16_t http_status)
+{
+    switch (http_status) {
+    case 400: return CODE_INVALID_ARGUMENT;
+    case 401: return CODE_UNAUTHENTICATED;
+    case 402:
+    case 403:
+    case 451: return CODE_PERMISSION_DENIED;
+    case 404:
+    case 410: return CODE_NOT_FOUND;
+    case 405:
+    case 501: return CODE_UNIMPLEMENTED;
+    case 408:
+    case 504: return CODE_DEADLINE_EXCEEDED;
+    case 409: return CODE_ABORTED;
+    case 412:
+    case 428: return CODE_FAILED_PRECONDITION;
+    case 413:
+    case 429: return CODE_RESOURCE_EXHAUSTED;
+    case 416: return CODE_OUT_OF_RANGE;
+    case 499: return CODE_CANCELLED;
+    case 500: return CODE_INTERNAL;
+    case 502:
+    case 503: return CODE_UNAVAILABLE;
+    }
+    if (http_status >= 200 && http_status < 300)
+        return CODE_OK;
+    if (http_status >= 400 && http_status < 500)
+        return CODE_INVALID_ARGUMENT;
+    return CODE_UNKNOWN;
+}
+
+uint16_t rest_http_of_code(Code code)
+{
+    return http_of_code(code);
+}
+
+const char *http_phrase(uint16_t http_status)
+{
+    static const struct {
+        uint16_t status;
+        const char *phrase;
+    } phrases[] = {
+        {200, "OK"},
+        {400, "Bad Request"},
+        {401, "Unauthorized"},
+        {403, "Forbidden"},
+        {404, "Not Found"},
+        {405, "Method Not Allowed"},
+        {406, "Not Acceptable"},
+        {408, "Request Timeout"},
+        {409, "Conflict"},
+        {410, "Gone"},
+        {412, "Precondition Failed"},
+        {413, "Content Too Large"},
+        {414, "URI Too Long"},
+        {415, "Unsupported Media Type"},
+        {416, "Range Not Satisfiable"},
+        {417, "Expectation Failed"},
+        {422, "Unprocessable Content"},
+        {428, "Precondition Required"},
+        {429, "Too Many Requests"},
+        {431, "Request Header Fields Too Large"},
+        {499, "Client Closed Request"},
+        {500, "Internal Server Error"},
+        {501, "Not Implemented"},
+        {502, "Bad Gateway"},
+        {503, "Service Unavailable"},
+        {504, "Gateway Timeout"},
+        {505, "HTTP Version Not Supported"},
+    };
+    for (size_t i = 0; i < sizeof phrases / sizeof *phrases; i++) {
+        if (phrases[i].status == http_status)
+            return phrases[i].phrase;
+    }
+    return "";
+}

@@ -1,0 +1,292 @@
+#include "protocols/dialect/error_details.h"
+
+#include "base/arena.h"
+#include "base/base64.h"
+#include "base/json_text.h"
+#include "base/utf8.h"
+#include "protocols/dialect/rpc_status.pb-c.h"
+
+#define TYPE_PREFIX "type.googleapis.com/google.rpc."
+
+enum {
+    /* Of our own errors, which may quote what a peer sent. Together they fit the 8 KiB that many gRPC clients
+       take of a head, base64 and percent-encoding included: a larger one would cost them the error itself. */
+    LONGEST_MESSAGE = 1024,
+    LONGEST_DESCRIPTION = 512,
+    LONGEST_FIELD = 256,
+    LONGEST_ENTRY = 128,
+    MOST_CAUSES = 8,
+    MOST_INFO = 5,    /* entries of ErrorInfo.metadata */
+    MOST_DETAILS = 4, /* that we make */
+};
+
+/* ---- protobuf-c in an arena -------------------------------------------------------------------------- */
+
+static void *alloc_in_arena(void *arena, size_t size)
+{
+    return arena_alloc(arena, size);
+}
+
+static void free_in_arena(void *arena, void *memory)
+{
+    (void)arena; /* goes with the arena */
+    (void)memory;
+}
+
+static ProtobufCAllocator allocator_of(Arena *arena)
+{
+    return (ProtobufCAllocator){alloc_in_arena, free_in_arena, arena};
+}
+
+static bool pack(const ProtobufCMessage *message, Arena *arena, Bytes *packed_out)
+{
+    size_t size = protobuf_c_message_get_packed_size(message);
+    uint8_t *data = arena_alloc(arena, size);
+    if (!data)
+        return false;
+    *packed_out = bytes(data, protobuf_c_message_pack(message, data));
+    return true;
+}
+
+/* The copy ends with NUL, as protobuf-c wants it, and is UTF-8, as protobuf wants it. */
+static char *text_of(Bytes text, Arena *arena)
+{
+    Buffer copy = buffer_in(arena);
+    utf8_add_repaired(&copy, text);
+    buffer_add_byte(&copy, '\0');
+    static char nothing[1];
+    return copy.full ? nothing : (char *)copy.data;
+}
+
+/* ---- google.rpc.Status --------------------------------------------------------------------------------- */
+
+ErrorDetails error_details_read(Bytes status, Arena *arena)
+{
+    ErrorDetails details = {0};
+    ProtobufCAllocator allocator = allocator_of(arena);
+    Rpc__Status *read = status.size ? rpc__status__unpack(&allocator, status.size, status.data) : NULL;
+    if (!read || read->n_details == 0)
+        return details;
+    details.items = arena_array(arena, ErrorDetail, read->n_details);
+    if (!details.items)
+        return details;
+    for (size_t i = 0; i < read->n_details; i++) {
+        const Rpc__Any *any = read->details[i];
+        details.items[details.n++] =
+            (ErrorDetail){bytes_of(any->type_url), bytes(any->value.data, any->value.len)};
+    }
+    return details;
+}
+
+void error_details_add(ErrorDetails *details, Bytes any, Arena *arena)
+{
+    ProtobufCAllocator allocator = allocator_of(arena);
+    const Rpc__Any *read = rpc__any__unpack(&allocator, any.size, any.data);
+    if (read)
+        details->items[details->n++] =
+            (ErrorDetail){bytes_of(read->type_url), bytes(read->value.data, read->value.len)};
+}
+
+Result error_details_write(Code code, Bytes message, ErrorDetails details, Arena *arena,
+                           Bytes *status_out)
+{
+    Rpc__Status status = RPC__STATUS__INIT;
+    Rpc__Any *anys = arena_array(arena, Rpc__Any, details.n);
+    status.details = arena_array(arena, Rpc__Any *, details.n);
+    if (!anys || !status.details)
+        return FAIL(arena, FAULT_OUT_OF_MEMORY, "writing %zu error details", details.n);
+    status.has_code = true;
+    status.code = (int32_t)code;
+    status.message = text_of(message, arena);
+    for (size_t i = 0; i < details.n; i++) {
+        rpc__any__init(&anys[i]);
+        anys[i].type_url = text_of(details.items[i].type_url, arena);
+        anys[i].has_value = true;
+        anys[i].value.data = (uint8_t *)(uintptr_t)details.items[i].value.data; /* only read */
+        anys[i].value.len = details.items[i].value.size;
+        status.details[status.n_details++] = &anys[i];
+    }
+    if (!pack(&status.base, arena, status_out))
+        return FAIL(arena, FAULT_OUT_OF_MEMORY, "writing %zu error details", details.n);
+    return OK;
+}
+
+/* ---- Our own errors ------------------------------------------------------------------------------------ */
+
+static void add_link(Buffer *text, const Error *link, const char *before)
+{
+    if (link->doing[0]) {
+        buffer_add_text(text, before);
+        buffer_add_text(text, link->doing);
+    }
+}
+
+/* Cut so that no character is broken. */
+static Bytes shortened(Bytes text, size_t most)
+{
+    if (text.size <= most)
+        return text;
+    text.size = most;
+    while (text.size > most - 4 && (text.data[text.size] & 0xc0) == 0x80)
+        text.size--;
+    return text;
+}
+
+/* The link that is for the caller, or NULL. What lies beneath a fault of our side or the service's is not, whoever
+   it was written for: there a message of the service is read by the same code as one of the caller's. */
+static const Error *told_link(const Error *error)
+{
+    while (error && !error->told && error->fault->side == SIDE_CLIENT)
+        error = error->cause;
+    return error && error->told && error->fault->side != SIDE_UPSTREAM ? error : NULL;
+}
+
+Bytes error_message(const Error *error, bool full, Arena *arena)
+{
+    Buffer text = buffer_in(arena);
+    buffer_add_text(&text, error->fault->text);
+    const char *before = ": ";
+    for (const Error *link = full ? error : told_link(error); link; link = full ? link->cause : NULL) {
+        add_link(&text, link, before);
+        before = "; because ";
+    }
+    return text.full ? bytes_of(error->fault->text) : shortened(buffer_bytes(&text), LONGEST_MESSAGE);
+}
+
+static bool add_detail(ErrorDetails *details, const char *type_url, const ProtobufCMessage *message,
+                       Arena *arena)
+{
+    ErrorDetail *detail = &details->items[details->n];
+    if (!pack(message, arena, &detail->value))
+        return false;
+    detail->type_url = bytes_of(type_url);
+    details->n++;
+    return true;
+}
+
+static void add_info(Rpc__ErrorInfo *info, Rpc__ErrorInfo__MetadataEntry *entries, const char *key,
+                     Bytes value, Arena *arena)
+{
+    if (value.size == 0)
+        return;
+    Rpc__ErrorInfo__MetadataEntry *entry = &entries[info->n_metadata];
+    rpc__error_info__metadata_entry__init(entry);
+    entry->key = (char *)(uintptr_t)key; /* only read */
+    entry->value = text_of(value, arena);
+    info->metadata[info->n_metadata++] = entry;
+}
+
+static bool add_error_info(ErrorDetails *details, const Error *error, const ReplyOptions *options,
+                           Arena *arena)
+{
+    Rpc__ErrorInfo info = RPC__ERROR_INFO__INIT;
+    Rpc__ErrorInfo__MetadataEntry entries[MOST_INFO], *list[MOST_INFO];
+    static char domain[] = "passerelle";
+    info.metadata = list;
+    info.reason = (char *)(uintptr_t)error->fault->name; /* only read */
+    info.domain = domain;
+    add_info(&info, entries, "request_id", options->request_id, arena);
+    add_info(&info, entries, "service", options->service, arena);
+    add_info(&info, entries, "version", options->version, arena);
+    if (options->full)
+        add_info(&info, entries, "instance", options->instance, arena);
+    add_info(&info, entries, "retryable", bytes_of(error->fault->retryable ? "true" : "false"), arena);
+    return add_detail(details, TYPE_PREFIX "ErrorInfo", &info.base, arena);
+}
+
+static bool add_bad_request(ErrorDetails *details, const Error *with_field, Arena *arena)
+{
+    Rpc__BadRequest request = RPC__BAD_REQUEST__INIT;
+    Rpc__BadRequest__FieldViolation violation = RPC__BAD_REQUEST__FIELD_VIOLATION__INIT;
+    Rpc__BadRequest__FieldViolation *list[] = {&violation};
+    violation.field = text_of(shortened(bytes_of(with_field->field), LONGEST_FIELD), arena);
+    violation.description = text_of(shortened(bytes_of(with_field->doing), LONGEST_DESCRIPTION), arena);
+    violation.reason = (char *)(uintptr_t)with_field->fault->name; /* only read */
+    request.n_field_violations = 1;
+    request.field_violations = list;
+    return add_detail(details, TYPE_PREFIX "BadRequest", &request.base, arena);
+}
+
+static bool add_retry_info(ErrorDetails *details, Bytes retry_after, Arena *arena)
+{
+    Rpc__RetryInfo info = RPC__RETRY_INFO__INIT;
+    Rpc__RetryInfo__Duration delay = RPC__RETRY_INFO__DURATION__INIT;
+    uint64_t seconds;
+    if (!bytes_to_u64(retry_after, &seconds) || seconds > INT32_MAX) /* a date is not for here */
+        return true;
+    delay.has_seconds = true;
+    delay.seconds = (int64_t)seconds;
+    info.retry_delay = &delay;
+    return add_detail(details, TYPE_PREFIX "RetryInfo", &info.base, arena);
+}
+
+static bool add_debug_info(ErrorDetails *details, const Error *error, Arena *arena)
+{
+    Rpc__DebugInfo info = RPC__DEBUG_INFO__INIT;
+    char *entries[MOST_CAUSES];
+    for (const Error *link = error; link && info.n_stack_entries < MOST_CAUSES; link = link->cause) {
+        Bytes text = bytes_of(arena_printf(arena, "%s: %s", link->fault->name, link->doing));
+        entries[info.n_stack_entries++] = text_of(shortened(text, LONGEST_ENTRY), arena);
+    }
+    info.stack_entries = entries;
+    info.detail = entries[info.n_stack_entries - 1];
+    return add_detail(details, TYPE_PREFIX "DebugInfo", &info.base, arena);
+}
+
+Result error_details_make(const Error *error, const ReplyOptions *options, Bytes retry_after,
+                          Arena *arena, ErrorDetails *details_out)
+{
+    *details_out = (ErrorDetails){.items = arena_array(arena, ErrorDetail, MOST_DETAILS)};
+    const Error *with_field = options->full ? error_with_field((Result){error}) : told_link(error);
+    bool good = details_out->items && add_error_info(details_out, error, options, arena);
+    if (good && with_field && with_field->field)
+        good = add_bad_request(details_out, with_field, arena);
+    if (good && retry_after.size)
+        good = add_retry_info(details_out, retry_after, arena);
+    if (good && options->full)
+        good = add_debug_info(details_out, error, arena);
+    if (!good)
+        return FAIL(arena, FAULT_OUT_OF_MEMORY, "making the details of %s", error->fault->name);
+    return OK;
+}
+
+/* ---- As JSON --------------------------------------------------------------------------------------------- */
+
+/* As an Any, for those who read it by its schema. */
+static Bytes write_any(const ErrorDetail *detail, Arena *arena)
+{
+    Rpc__Any any = RPC__ANY__INIT;
+    Bytes packed = BYTES_NONE;
+    any.type_url = text_of(detail->type_url, arena);
+    any.has_value = true;
+    any.value.data = (uint8_t *)(uintptr_t)detail->value.data; /* only read */
+    any.value.len = detail->value.size;
+    return pack(&any.base, arena, &packed) ? packed : BYTES_NONE;
+}
+
+void error_detail_to_json(const ErrorDetail *detail, const DetailJson *by, Arena *arena, Buffer *out)
+{
+    Bytes any = by ? write_any(detail, arena) : BYTES_NONE;
+    if (any.data && by->write(by->owner, any, arena, out))
+        return;
+    buffer_add_text(out, "{\"@type\":");
+    json_text_add(out, detail->type_url);
+    buffer_add_text(out, ",\"value\":\"");
+    base64_encode(out, detail->value, BASE64_STANDARD, true);
+    buffer_add_text(out, "\"}");
+}
+
+Bytes error_details_reason(ErrorDetails details, Arena *arena)
+{
+    ProtobufCAllocator allocator = allocator_of(arena);
+    for (size_t i = 0; i < details.n; i++) {
+        const ErrorDetail *detail = &details.items[i];
+        if (!bytes_are(detail->type_url, TYPE_PREFIX "ErrorInfo"))
+            continue;
+        const Rpc__ErrorInfo *info =
+            rpc__error_info__unpack(&allocator, detail->value.size, detail->value.data);
+        if (info)
+            return bytes_of(info->reason);
+    }
+    return BYTES_NONE;
+}

@@ -1,0 +1,368 @@
+/*
+ * Messages out of a body that comes in pieces.
+ *
+ *   gRPC, gRPC-Web, Connect streams:   | flags 1 | size 4, big-endian | payload | flags ...
+ *   gRPC-Web-text:                     the same under base64, which may pad after any quantum
+ *   Connect unary, REST:               the whole body is one message
+ *   REST streams of instances:         each line, or each piece as it comes
+ *
+ * A frame that lies whole in the input is given as it lies there; one that is cut is put together in
+ * `partial`. So a body costs no copy as long as its pieces are larger than its messages.
+ */
+#include "protocols/dialect/dialect.h"
+
+#include "base/arena.h"
+#include "base/base64.h"
+#include "protocols/http/compression.h"
+#include "protocols/dialect/envelope.h"
+
+enum {
+    FIRST_PART = 16 * 1024,      /* taken at once for a message of unknown or large size */
+    SMALLEST_END_LIMIT = 1 << 20, /* of end frames, which carry error details, whatever the messages' */
+};
+
+void message_reader_init(MessageReader *reader, Dialect dialect, bool client, Compression compression,
+                         size_t limit, Arena *arena)
+{
+    *reader = (MessageReader){
+        .dialect = dialect,
+        .client = client,
+        .compression = compression,
+        .limit = limit,
+        .arena = arena,
+        .partial = buffer_in(arena),
+        .plain = buffer_in(arena),
+        .text = buffer_in(arena),
+    };
+}
+
+bool dialect_is_framed(Dialect dialect)
+{
+    switch (dialect) {
+    case DIALECT_GRPC:
+    case DIALECT_GRPC_WEB:
+    case DIALECT_GRPC_WEB_TEXT:
+    case DIALECT_CONNECT_STREAM: return true;
+    case DIALECT_CONNECT:
+    case DIALECT_REST:
+    case DIALECT_HTTP: break;
+    }
+    return false;
+}
+
+/* ---- What goes wrong -------------------------------------------------------------------------------- */
+
+static const Fault *broken(const MessageReader *reader)
+{
+    return reader->client ? &FAULT_UPSTREAM_PROTOCOL : &FAULT_PROTOCOL_VIOLATION;
+}
+
+static MessageOutcome fail_too_large(const MessageReader *reader, size_t size, Result *why_out)
+{
+    const Fault *fault = reader->client ? &FAULT_UPSTREAM_TOO_LARGE : &FAULT_MESSAGE_TOO_LARGE;
+    *why_out = FAIL_TELL(reader->arena, *fault, "a message of %zu bytes or more; the limit is %zu", size,
+                         reader->limit);
+    return MESSAGE_FAILED;
+}
+
+static MessageOutcome fail_memory(const MessageReader *reader, Result *why_out)
+{
+    *why_out = FAIL(reader->arena, FAULT_OUT_OF_MEMORY, "holding a message of %zu bytes so far",
+                    reader->partial.size);
+    return MESSAGE_FAILED;
+}
+
+static MessageOutcome fail_broken(const MessageReader *reader, const char *how, Result *why_out)
+{
+    *why_out = FAIL_TELL(reader->arena, *broken(reader), "%s body: %s", dialect_name(reader->dialect), how);
+    return MESSAGE_FAILED;
+}
+
+/* ---- Compression ------------------------------------------------------------------------------------ */
+
+static MessageOutcome give_decompressed(MessageReader *reader, Bytes payload, size_t limit,
+                                        MessageOutcome outcome, Message *message_out, Result *why_out)
+{
+    switch (decompress_message(reader->compression, payload, limit, &reader->plain)) {
+    case DECOMPRESSED: break;
+    case DECOMPRESS_TOO_LARGE: return fail_too_large(reader, limit + 1, why_out);
+    case DECOMPRESS_BAD: return fail_broken(reader, "a message cannot be decompressed", why_out);
+    case DECOMPRESS_NO_MEMORY: return fail_memory(reader, why_out);
+    }
+    *message_out = (Message){.bytes = buffer_bytes(&reader->plain)};
+    return outcome;
+}
+
+Result message_reader_decompress(MessageReader *reader, Bytes compressed, Bytes *plain_out)
+{
+    Message message = {.bytes = BYTES_NONE};
+    Result why = OK;
+    MessageOutcome outcome =
+        give_decompressed(reader, compressed, reader->limit, MESSAGE_DONE, &message, &why);
+    *plain_out = message.bytes;
+    return outcome == MESSAGE_DONE ? OK : why;
+}
+
+static MessageOutcome give(MessageReader *reader, Bytes payload, bool compressed, Message *message_out,
+                           Result *why_out)
+{
+    compressed &= payload.size != 0; /* nothing is nothing, whatever its flag says */
+    if (compressed && !reader->keep_compressed)
+        return give_decompressed(reader, payload, reader->limit, MESSAGE_DONE, message_out, why_out);
+    *message_out = (Message){.bytes = payload, .compressed = compressed};
+    return MESSAGE_DONE;
+}
+
+/* ---- Frames ----------------------------------------------------------------------------------------- */
+
+static size_t end_limit(const MessageReader *reader)
+{
+    return reader->limit > SMALLEST_END_LIMIT ? reader->limit : SMALLEST_END_LIMIT;
+}
+
+/* The flag that marks the end frame, where this reader expects one; else 0. */
+static uint8_t end_flag(const MessageReader *reader)
+{
+    if (!reader->client)
+        return 0;
+    return envelope_end_flag(reader->dialect);
+}
+
+static bool is_end(const MessageReader *reader)
+{
+    return (reader->head[0] & end_flag(reader)) != 0;
+}
+
+/* The head of a frame is whole: may the frame come? */
+static MessageOutcome check_head(const MessageReader *reader, Result *why_out)
+{
+    uint8_t flags = reader->head[0];
+    size_t size = envelope_size(reader->head);
+    if (reader->ended)
+        return fail_broken(reader, "something follows the end frame", why_out);
+    if (flags & ~(ENVELOPE_COMPRESSED | end_flag(reader)))
+        return fail_broken(reader, "a frame has unknown flags", why_out);
+    if ((flags & ENVELOPE_COMPRESSED) && reader->compression == COMPRESSION_IDENTITY)
+        return fail_broken(reader, "a message is marked as compressed, but no compression was named",
+                           why_out);
+    if (size > (is_end(reader) ? end_limit(reader) : reader->limit))
+        return fail_too_large(reader, size, why_out);
+    return MESSAGE_DONE;
+}
+
+/* A frame's payload is whole. */
+static MessageOutcome finish_frame(MessageReader *reader, Bytes payload, Message *message_out,
+                                   Result *why_out)
+{
+    bool compressed = reader->head[0] & ENVELOPE_COMPRESSED;
+    reader->head_size = 0;
+    if (!is_end(reader))
+        return give(reader, payload, compressed, message_out, why_out);
+    reader->ended = true;
+    if (compressed)
+        return give_decompressed(reader, payload, end_limit(reader), MESSAGE_END, message_out, why_out);
+    *message_out = (Message){.bytes = payload};
+    return MESSAGE_END;
+}
+
+/* Room in `partial` for what came: in steps of four, so that a peer who only announces much gets
+   little, and exactly the frame's size at last. */
+static bool reserve_partial(Buffer *partial, size_t more, size_t whole)
+{
+    if (partial->capacity - partial->size >= more)
+        return true;
+    size_t wanted = (partial->size + more) * 4;
+    if (wanted < FIRST_PART)
+        wanted = FIRST_PART;
+    if (wanted > whole)
+        wanted = whole;
+    uint8_t *grown = arena_grow(partial->arena, partial->data, partial->size, wanted);
+    if (!grown)
+        return false;
+    partial->data = grown;
+    partial->capacity = wanted;
+    return true;
+}
+
+static Bytes take(Bytes *input, size_t size)
+{
+    Bytes taken = bytes(input->data, size);
+    if (size)
+        *input = bytes(input->data + size, input->size - size);
+    return taken;
+}
+
+/* Fills the frame's head up. DONE when it is whole and good. */
+static MessageOutcome read_head(MessageReader *reader, Bytes *input, Result *why_out)
+{
+    if (reader->head_size == sizeof reader->head)
+        return MESSAGE_DONE;
+    size_t missing = sizeof reader->head - reader->head_size;
+    Bytes part = take(input, input->size < missing ? input->size : missing);
+    if (part.size)
+        memcpy(reader->head + reader->head_size, part.data, part.size);
+    reader->head_size += (uint8_t)part.size;
+    if (reader->head_size < sizeof reader->head)
+        return MESSAGE_MORE;
+    reader->partial.size = 0;
+    return check_head(reader, why_out);
+}
+
+static MessageOutcome read_frame(MessageReader *reader, Bytes *input, Message *message_out,
+                                 Result *why_out)
+{
+    MessageOutcome outcome = read_head(reader, input, why_out);
+    if (outcome != MESSAGE_DONE)
+        return outcome;
+
+    Buffer *partial = &reader->partial;
+    size_t size = envelope_size(reader->head), missing = size - partial->size;
+    if (partial->size == 0 && input->size >= size)
+        return finish_frame(reader, take(input, size), message_out, why_out);
+    Bytes part = take(input, input->size < missing ? input->size : missing);
+    if (!reserve_partial(partial, part.size, size))
+        return fail_memory(reader, why_out);
+    buffer_add_bytes(partial, part);
+    if (partial->size < size)
+        return MESSAGE_MORE;
+    return finish_frame(reader, buffer_bytes(partial), message_out, why_out);
+}
+
+/* ---- gRPC-Web-text ---------------------------------------------------------------------------------- */
+
+/* One character. False when it may not stand there. */
+static bool add_character(MessageReader *reader, uint8_t c, Buffer *out)
+{
+    uint8_t value = base64_value(c);
+    if (c == '=') {
+        if (reader->text_count < 2)
+            return false;
+        reader->text_pads++;
+        value = 0;
+    } else if (value > 63 || reader->text_pads) {
+        return false;
+    }
+    reader->text_bits = reader->text_bits << 6 | value;
+    if (++reader->text_count < 4)
+        return true;
+
+    uint8_t three[] = {(uint8_t)(reader->text_bits >> 16), (uint8_t)(reader->text_bits >> 8),
+                       (uint8_t)reader->text_bits};
+    buffer_add(out, three, 3u - reader->text_pads);
+    reader->text_count = reader->text_pads = 0;
+    reader->text_bits = 0;
+    return true;
+}
+
+/* Takes the base64 off the whole piece, or off the part before a character that may not stand there. */
+static void decode_piece(MessageReader *reader, Bytes *input)
+{
+    Bytes piece = take(input, input->size);
+    reader->text.size = 0;
+    for (size_t i = 0; i < piece.size && !reader->text_bad; i++)
+        reader->text_bad = !add_character(reader, piece.data[i], &reader->text);
+    reader->text_left = buffer_bytes(&reader->text);
+}
+
+/* What is left of the piece before comes first. */
+static MessageOutcome read_text(MessageReader *reader, Bytes *input, Message *message_out,
+                                Result *why_out)
+{
+    for (;;) {
+        MessageOutcome outcome = read_frame(reader, &reader->text_left, message_out, why_out);
+        if (outcome != MESSAGE_MORE)
+            return outcome;
+        if (reader->text_bad)
+            return fail_broken(reader, "it is not base64", why_out);
+        if (input->size == 0)
+            return MESSAGE_MORE;
+        decode_piece(reader, input);
+        if (reader->text.full)
+            return fail_memory(reader, why_out);
+    }
+}
+
+/* ---- Bodies without frames -------------------------------------------------------------------------- */
+
+static MessageOutcome read_part(MessageReader *reader, Bytes *input, Result *why_out)
+{
+    Bytes part = take(input, input->size);
+    if (part.size > reader->limit || reader->partial.size > reader->limit - part.size)
+        return fail_too_large(reader, reader->partial.size + part.size, why_out);
+    if (!reserve_partial(&reader->partial, part.size, reader->limit))
+        return fail_memory(reader, why_out);
+    buffer_add_bytes(&reader->partial, part);
+    return MESSAGE_MORE;
+}
+
+/* Without the newline, and the carriage return before it. A blank line is none. */
+static bool give_line(Bytes line, Message *message_out)
+{
+    if (line.size && line.data[line.size - 1] == '\r')
+        line.size--;
+    *message_out = (Message){.bytes = bytes_trim(line)};
+    return message_out->bytes.size > 0;
+}
+
+/* A line that lies whole in the input is given as it lies there, like frames. */
+static MessageOutcome read_line(MessageReader *reader, Bytes *input, Message *message_out, Result *why_out)
+{
+    while (input->size) {
+        size_t end = bytes_find(*input, '\n');
+        bool whole = end < input->size;
+        if (reader->partial.size + end > reader->limit)
+            return fail_too_large(reader, reader->partial.size + end, why_out);
+        Bytes line = take(input, end);
+        if (whole)
+            take(input, 1);
+        if (reader->partial.size || !whole) {
+            if (!reserve_partial(&reader->partial, line.size, reader->limit))
+                return fail_memory(reader, why_out);
+            buffer_add_bytes(&reader->partial, line);
+            line = buffer_bytes(&reader->partial);
+        }
+        if (!whole)
+            return MESSAGE_MORE;
+        reader->partial.size = 0; /* the bytes stay until the next read */
+        if (give_line(line, message_out))
+            return MESSAGE_DONE;
+    }
+    return MESSAGE_MORE;
+}
+
+static MessageOutcome read_piece(const MessageReader *reader, Bytes *input, Message *message_out)
+{
+    *message_out = (Message){.bytes = take(input, input->size < reader->limit ? input->size : reader->limit)};
+    return message_out->bytes.size ? MESSAGE_DONE : MESSAGE_MORE;
+}
+
+MessageOutcome message_reader_read(MessageReader *reader, Bytes *input, Message *message_out,
+                                   Result *why_out)
+{
+    *why_out = OK;
+    if (reader->dialect == DIALECT_GRPC_WEB_TEXT)
+        return read_text(reader, input, message_out, why_out);
+    if (dialect_is_framed(reader->dialect))
+        return read_frame(reader, input, message_out, why_out);
+    switch (reader->unframed) {
+    case UNFRAMED_LINES: return read_line(reader, input, message_out, why_out);
+    case UNFRAMED_PIECES: return read_piece(reader, input, message_out);
+    case UNFRAMED_WHOLE: break;
+    }
+    return read_part(reader, input, why_out);
+}
+
+MessageOutcome message_reader_finish(MessageReader *reader, Message *message_out, Result *why_out)
+{
+    *why_out = OK;
+    if (reader->unframed == UNFRAMED_LINES)
+        return give_line(buffer_bytes(&reader->partial), message_out) ? MESSAGE_DONE : MESSAGE_MORE;
+    if (reader->unframed == UNFRAMED_PIECES)
+        return MESSAGE_MORE;
+    if (!dialect_is_framed(reader->dialect))
+        return give(reader, buffer_bytes(&reader->partial),
+                    reader->compression != COMPRESSION_IDENTITY, message_out, why_out);
+    if (reader->head_size || reader->text_count)
+        return fail_broken(reader, "it ends within a frame", why_out);
+    return MESSAGE_MORE;
+}

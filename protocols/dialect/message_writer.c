@@ -1,0 +1,78 @@
+/* Messages into a body. The frames are those that message_reader.c draws. */
+#include "base/base64.h"
+#include "protocols/http/compression.h"
+#include "protocols/dialect/dialect.h"
+#include "protocols/dialect/envelope.h"
+
+/* The head's five bytes and the first of the payload are six: two quanta of base64 without padding. */
+static void write_text(const uint8_t *head, Bytes payload, Buffer *out)
+{
+    uint8_t six[ENVELOPE_HEAD + 1];
+    size_t first = payload.size ? 1 : 0;
+    memcpy(six, head, ENVELOPE_HEAD);
+    if (first)
+        six[ENVELOPE_HEAD] = payload.data[0];
+    base64_encode(out, bytes(six, ENVELOPE_HEAD + first), BASE64_STANDARD, true);
+    base64_encode(out, bytes_slice(payload, first, SIZE_MAX), BASE64_STANDARD, true);
+}
+
+void envelope_write(Dialect dialect, uint8_t flags, Bytes payload, Buffer *out)
+{
+    uint8_t head[ENVELOPE_HEAD];
+    envelope_write_head(head, flags, payload.size);
+    if (dialect == DIALECT_GRPC_WEB_TEXT) {
+        write_text(head, payload, out);
+    } else if (buffer_reserve(out, sizeof head + payload.size)) {
+        buffer_add(out, head, sizeof head);
+        buffer_add_bytes(out, payload);
+    }
+}
+
+/* Without frames the head of the answer has named the compression: it holds for any size but none. */
+static Result write_unframed(Bytes message, Compression compression, bool compressed, Buffer *out)
+{
+    if (!compressed && message.size)
+        return compress_message(out->arena, compression, message, out);
+    buffer_add_bytes(out, message);
+    return OK;
+}
+
+static Result write_framed(Dialect dialect, Bytes message, Compression compression, bool compressed,
+                           Buffer *out)
+{
+    if (compressed || compression == COMPRESSION_IDENTITY || message.size == 0) {
+        envelope_write(dialect, compressed ? ENVELOPE_COMPRESSED : 0, message, out);
+        return OK;
+    }
+    Buffer smaller = buffer_in(out->arena);
+    Result r = compress_message(out->arena, compression, message, &smaller);
+    if (failed(r))
+        return r;
+    bool gained = smaller.size < message.size;
+    envelope_write(dialect, gained ? ENVELOPE_COMPRESSED : 0, gained ? buffer_bytes(&smaller) : message,
+                   out);
+    return OK;
+}
+
+Result message_write(Dialect dialect, Bytes message, Compression compression, bool compressed,
+                     Buffer *out)
+{
+    Result r = OK;
+    switch (dialect) {
+    case DIALECT_GRPC:
+    case DIALECT_GRPC_WEB:
+    case DIALECT_GRPC_WEB_TEXT:
+    case DIALECT_CONNECT_STREAM:
+        if (message.size > UINT32_MAX)
+            return FAIL(out->arena, FAULT_MESSAGE_TOO_LARGE, "a message of %zu bytes has no frame",
+                        message.size);
+        r = write_framed(dialect, message, compression, compressed, out);
+        break;
+    case DIALECT_CONNECT:
+    case DIALECT_REST:
+    case DIALECT_HTTP: r = write_unframed(message, compression, compressed, out); break;
+    }
+    if (!failed(r) && out->full)
+        r = FAIL(out->arena, FAULT_OUT_OF_MEMORY, "writing a message of %zu bytes", message.size);
+    return r;
+}

@@ -1,0 +1,135 @@
+#include "protocols/dialect/problem_json.h"
+
+#include "base/json_text.h"
+#include "protocols/dialect/code.h"
+#include "protocols/dialect/media.h"
+#include "protocols/rest/rest.h"
+
+static uint16_t http_status_of(const Status *status)
+{
+    return status->http_status >= 400 ? status->http_status : rest_http_of_code(status->code);
+}
+
+static void add_text(Buffer *out, const char *name, Bytes value)
+{
+    if (value.size) {
+        json_text_add_key(out, name);
+        json_text_add(out, value);
+    }
+}
+
+/* AIP-194: of what services say, only UNAVAILABLE invites another try. */
+static bool is_retryable(const Status *status)
+{
+    return status->error ? status->error->fault->retryable : status->code == CODE_UNAVAILABLE;
+}
+
+/* The chain, outermost first. */
+static void add_causes(const Reply *reply, Buffer *out)
+{
+    const Error *link = reply->status->error;
+    if (!link || !reply->options->full)
+        return;
+    json_text_add_key(out, "causes");
+    buffer_add_byte(out, '[');
+    for (; link; link = link->cause) {
+        buffer_add_text(out, link == reply->status->error ? "{" : ",{");
+        add_text(out, "reason", bytes_of(link->fault->name));
+        add_text(out, "doing", bytes_of(link->doing));
+        add_text(out, "field", bytes_of(link->field));
+        buffer_add_byte(out, '}');
+    }
+    buffer_add_byte(out, ']');
+}
+
+static void add_details(const Reply *reply, Buffer *out)
+{
+    if (reply->details.n == 0)
+        return;
+    json_text_add_key(out, "details");
+    buffer_add_byte(out, '[');
+    for (size_t i = 0; i < reply->details.n; i++) {
+        if (i)
+            buffer_add_byte(out, ',');
+        error_detail_to_json(&reply->details.items[i], reply->options->detail_json, reply->arena, out);
+    }
+    buffer_add_byte(out, ']');
+}
+
+static Bytes reason_of(const Reply *reply)
+{
+    if (reply->status->error)
+        return bytes_of(reply->status->error->fault->name);
+    return error_details_reason(reply->details, reply->arena);
+}
+
+/* The type is about:blank, so that the title is HTTP's phrase (RFC 9457 section 4.2.1); `reason` is
+   what machines should look at. */
+static void add_problem(const Reply *reply, Buffer *out)
+{
+    uint16_t http_status = http_status_of(reply->status);
+    const ReplyOptions *options = reply->options;
+    buffer_add_text(out, "{\"type\":\"about:blank\"");
+    add_text(out, "title", bytes_of(http_phrase(http_status)));
+    buffer_printf(out, ",\"status\":%u", http_status);
+    add_text(out, "detail", reply->message);
+    add_text(out, "code", bytes_of(code_name(reply->status->code)));
+    add_text(out, "reason", reason_of(reply));
+    add_text(out, "request_id", options->request_id);
+    add_text(out, "service", options->service);
+    add_text(out, "version", options->version);
+    if (options->full)
+        add_text(out, "served_by", options->instance);
+    buffer_add_text(out, is_retryable(reply->status) ? ",\"retryable\":true" : ",\"retryable\":false");
+    add_causes(reply, out);
+    add_details(reply, out);
+    buffer_add_byte(out, '}');
+}
+
+/* The head is out, with status 200: the error is the stream's last item. */
+static void write_in_stream(const Reply *reply, Buffer *out)
+{
+    Buffer error = buffer_in(reply->arena);
+    RestStream stream = rest_stream_of(reply->call);
+    buffer_add_text(&error, "{\"error\":");
+    add_problem(reply, &error);
+    buffer_add_byte(&error, '}');
+    if (stream == REST_STREAM_EVENTS)
+        buffer_add_text(out, "event: error\n");
+    rest_stream_write(stream, buffer_bytes(&error), out);
+    out->full |= error.full;
+}
+
+static void write_whole(const Reply *reply, Buffer *body, ReplyEnd *end)
+{
+    bool is_error = reply->status->code != CODE_OK;
+    end->has_head = true;
+    reply_head_begin(is_error ? http_status_of(reply->status) : 200, reply->metadata, reply->arena,
+                     &end->head);
+    if (is_error) {
+        add_problem(reply, body);
+        fields_add(&end->head.fields, bytes_of("content-type"), bytes_of("application/problem+json"));
+        reply_add_error_fields(reply, "accept-encoding", &end->head.fields);
+    }
+    reply_add_prefixed(reply->trailers, reply->arena, &end->head.fields);
+    end->head.content_length = (int64_t)body->size;
+}
+
+Result problem_json_reply_end(const Reply *reply, ReplyEnd *end)
+{
+    Buffer body = buffer_in(reply->arena);
+    if (!reply->head_sent) {
+        write_whole(reply, &body, end);
+    } else if (reply->call->dialect == DIALECT_REST && reply->call->reply_codec == CODEC_JSON) {
+        if (reply->status->code != CODE_OK)
+            write_in_stream(reply, &body);
+        end->has_trailers = reply->trailers->n > 0;
+        end->trailers = *reply->trailers;
+    } else {
+        end->breaks_off = reply->status->code != CODE_OK; /* bytes of any kind have no place for an error */
+    }
+    if (body.full)
+        return FAIL(reply->arena, FAULT_OUT_OF_MEMORY, "writing an error body");
+    end->body = buffer_bytes(&body);
+    return OK;
+}

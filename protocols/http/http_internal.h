@@ -1,0 +1,108 @@
+/*
+ * What the HTTP engines share behind http.h: the table of an engine's functions, the parts that every
+ * connection and stream begins with, token buckets, and the answers that an engine gives by itself.
+ * For protocols/http* and their tests only.
+ */
+#ifndef PROTOCOLS_HTTP_INTERNAL_H
+#define PROTOCOLS_HTTP_INTERNAL_H
+
+#include "base/arena.h"
+#include "base/clock.h"
+#include "protocols/http/http.h"
+
+/* One row per engine; the functions have the contracts of those in http.h. */
+typedef struct HttpEngine {
+    bool only_messages; /* HTTP/2: there is no switching of protocols (RFC 9113 section 8.6) */
+    Result (*feed)(HttpConnection *connection, Bytes input, int64_t now);
+    void (*eof)(HttpConnection *connection);
+    void (*lost)(HttpConnection *connection, Result why);
+    int (*output)(HttpConnection *connection, struct iovec *vectors, int n);
+    void (*sent)(HttpConnection *connection, size_t size);
+    void (*drain)(HttpConnection *connection);
+    void (*timeout)(HttpConnection *connection); /* NULL: nothing can be said */
+    HttpPhase (*phase)(const HttpConnection *connection);
+    bool (*wants_input)(const HttpConnection *connection);
+    uint32_t (*streams)(const HttpConnection *connection);
+    uint32_t (*capacity)(const HttpConnection *connection);
+    bool (*going)(const HttpConnection *connection);
+    bool (*held_up)(const HttpConnection *connection); /* NULL: never */
+    bool (*half_closed)(const HttpConnection *connection); /* NULL: never */
+    void (*ping)(HttpConnection *connection); /* NULL: there is no such thing */
+    void (*destroy)(HttpConnection *connection);
+    HttpStream *(*open)(HttpConnection *connection, const HttpHead *head, bool end,
+                        const HttpStreamEvents *events, void *owner);
+    void (*send_head)(HttpStream *stream, const HttpHead *head, bool end);
+    void (*send_body)(HttpStream *stream, Bytes piece);
+    void (*send_end)(HttpStream *stream, const Fields *trailers);
+    size_t (*queued)(const HttpStream *stream);
+    void (*consume)(HttpStream *stream, size_t n);
+    void (*reset)(HttpStream *stream, uint32_t http2_error);
+    void (*release)(HttpStream *stream);
+} HttpEngine;
+
+struct HttpConnection {
+    const HttpEngine *engine;
+    const HttpConnectionEvents *events;
+    void *owner;
+    HttpLimits limits;
+    uint64_t progress;
+    Arena *errors; /* holds the latest Result; made when something fails for the first time */
+    bool client, secure;
+    bool output_told; /* on_output was called and no output taken since */
+};
+
+/* `connection` is NULL when it was freed before the stream was released. */
+struct HttpStream {
+    HttpConnection *connection;
+    const HttpStreamEvents *events; /* NULL: nobody listens */
+    void *owner;
+};
+
+void http_connection_init(HttpConnection *connection, const HttpEngine *engine,
+                          const HttpLimits *limits, bool client, bool secure,
+                          const HttpConnectionEvents *events, void *owner);
+void http_connection_deinit(HttpConnection *connection);
+
+/* Tells the owner that there is output, unless it knows. */
+void http_connection_wake(HttpConnection *connection);
+
+/* An arena for one Result, which is valid until the next time this is called. */
+Arena *http_connection_errors(HttpConnection *connection);
+
+/* A token bucket: `full_at` is the time at which it would be full again, a token's worth of time later
+   for each that is taken. A token is 1 / `per_second` seconds; parts of one can be taken, too. */
+typedef struct HttpBucket {
+    int64_t full_at;
+    int64_t cost; /* nanoseconds until one token is back */
+    int64_t depth; /* nanoseconds until all are, from empty */
+} HttpBucket;
+
+void http_bucket_init(HttpBucket *bucket, uint32_t per_second, uint32_t burst);
+
+/* Takes what comes back in `time` nanoseconds. False when there is not as much left, and nothing is taken. */
+bool http_bucket_take_time(HttpBucket *bucket, int64_t time, int64_t now);
+
+/* Takes one token, likewise. */
+static inline bool http_bucket_take(HttpBucket *bucket, int64_t now)
+{
+    return http_bucket_take_time(bucket, bucket->cost, now);
+}
+
+/* Puts `n` tokens back, never more than fit. */
+static inline void http_bucket_credit(HttpBucket *bucket, uint32_t n, int64_t now)
+{
+    bucket->full_at -= bucket->cost * n;
+    if (bucket->full_at < now)
+        bucket->full_at = now;
+}
+
+/* "Bad Request"; "" for a status that has no name (RFC 9110 section 15). */
+const char *http_status_phrase(unsigned status);
+
+/* The body of an answer that the engine gives by itself: application/problem+json (RFC 9457).
+   `detail` is a literal of ours that needs no escapes. Returns its size, less than `capacity`. */
+size_t http_problem_text(unsigned status, const char *detail, char *text, size_t capacity);
+
+#define HTTP_PROBLEM_TYPE "application/problem+json"
+
+#endif

@@ -1,0 +1,423 @@
+#include "protocols/http1/http1.h"
+
+#include <stdlib.h>
+
+Http1Stream *http1_stream_new(Http1 *http1)
+{
+    Http1Stream *stream = http1->spare;
+    http1->spare = NULL;
+    if (!stream)
+        stream = malloc(sizeof *stream);
+    CHECK(stream);
+    *stream = (Http1Stream){
+        .base = {.connection = &http1->base},
+        .older = http1->streams,
+        .began = http1->put_in,
+    };
+    if (http1->streams)
+        http1->streams->newer = stream;
+    http1->streams = stream;
+    return stream;
+}
+
+static void stream_unlink(Http1 *http1, Http1Stream *stream)
+{
+    if (stream->newer)
+        stream->newer->older = stream->older;
+    else
+        http1->streams = stream->older;
+    if (stream->older)
+        stream->older->newer = stream->newer;
+    stream->newer = stream->older = NULL;
+}
+
+/* Frees a stream that is over and released, or keeps it for the next exchange. */
+static void stream_put_away(Http1 *http1, Http1Stream *stream)
+{
+    stream_unlink(http1, stream);
+    if (http1->spare)
+        free(stream);
+    else
+        http1->spare = stream;
+}
+
+/* How many streams can be opened changes also within http_stream_ functions, where nothing may be
+   told; the next _feed or _output tells it. */
+static void note_capacity(Http1 *http1)
+{
+    http1->capacity_due = http1->base.client;
+    if (http1->capacity_due)
+        http_connection_wake(&http1->base);
+}
+
+static void tell_capacity(Http1 *http1)
+{
+    if (!http1->capacity_due)
+        return;
+    http1->capacity_due = false;
+    if (http1->base.events->on_capacity)
+        http1->base.events->on_capacity(http1->base.owner, &http1->base);
+}
+
+void http1_close_after_output(Http1 *http1)
+{
+    http1->closing = true;
+    http1->keep_alive = false;
+    http1->reading = HTTP1_READ_NOTHING;
+    http1_forget_held(http1);
+    http_connection_wake(&http1->base);
+}
+
+/* The connection's exchange becomes a thing of the past; its owner may still hold the stream. */
+static void exchange_end(Http1 *http1)
+{
+    Http1Stream *stream = http1->stream;
+    http1->stream = NULL;
+    stream->over = true;
+    if (stream->released)
+        stream_put_away(http1, stream);
+    note_capacity(http1);
+}
+
+/* What the peer still sends is read: an answer, the other half of a tunnel, or the rest of a request where
+   the connection stays, which is short then. */
+static bool is_read_on(const Http1 *http1)
+{
+    return !http1->stream->read_all &&
+           (http1->base.client || http1->keep_alive || http1->reading == HTTP1_READ_TUNNEL);
+}
+
+void http1_exchange_check(Http1 *http1)
+{
+    Http1Stream *stream = http1->stream;
+    if (!stream || !stream->ended)
+        return;
+    if (http1->closing) {
+        bool tunnel = stream->framing == HTTP1_UNTIL_CLOSE;
+        if (!http1->base.client || stream->read_all || tunnel)
+            exchange_end(http1);
+        return;
+    }
+    if (is_read_on(http1))
+        return;
+    exchange_end(http1);
+    if (!http1->keep_alive || http1->draining) {
+        http1_close_after_output(http1);
+        return;
+    }
+    http1->reading = HTTP1_READ_HEAD;
+    http1->seen = 0;
+    if (http1->held_size)
+        http_connection_wake(&http1->base); /* the next request waits; _output reads it */
+}
+
+/* The last event of the exchange. */
+void http1_exchange_fail(Http1 *http1, Result why)
+{
+    Http1Stream *stream = http1->stream;
+    if (!stream)
+        return;
+    bool tell = stream->base.events && !stream->silent;
+    if (http1->base.client ? stream->read_all : stream->ended)
+        tell = false; /* the answer is complete: nothing was lost */
+    stream->silent = true;
+    if (tell && stream->base.events->on_reset)
+        stream->base.events->on_reset(stream->base.owner, &stream->base, why);
+    if (http1->stream == stream)
+        exchange_end(http1);
+}
+
+static Result http1_feed(HttpConnection *base, Bytes input, int64_t now)
+{
+    Http1 *http1 = http1_of(base);
+    (void)now;
+    if (http1->dead || http1->reading == HTTP1_READ_NOTHING)
+        return OK;
+    Result r = http1_read(http1, input);
+    tell_capacity(http1);
+    return r;
+}
+
+/* No byte of the request has reached the socket, so nobody can have acted on it. */
+static bool is_untouched(const Http1 *http1)
+{
+    return http1->base.client && http1->stream && http1->gone <= http1->stream->began;
+}
+
+static Result connection_gone(Http1 *http1)
+{
+    Arena *arena = http_connection_errors(&http1->base);
+    if (!http1->base.client)
+        return FAIL(arena, FAULT_CANCELLED, "the client closed the connection");
+    if (is_untouched(http1))
+        return FAIL(arena, FAULT_UPSTREAM_REFUSED, "the connection closed before it was used");
+    return FAIL(arena, FAULT_UPSTREAM_RESET, "the service closed the connection");
+}
+
+static void http1_eof(HttpConnection *base)
+{
+    Http1 *http1 = http1_of(base);
+    if (http1->dead || http1->reading == HTTP1_READ_NOTHING)
+        return;
+    Http1Stream *stream = http1->stream;
+    Fields none = fields_in(http1->arena);
+    if (http1->reading == HTTP1_READ_TUNNEL) {
+        http1_tell_end(http1, &none);
+        if (http1->stream)
+            http1->reading = HTTP1_READ_NOTHING;
+        return;
+    }
+    if (stream && http1->reading == HTTP1_READ_BODY &&
+        http1->body.framing == HTTP1_UNTIL_CLOSE) {
+        http1->keep_alive = false;
+        http1_tell_end(http1, &none);
+        if (!http1->closing)
+            http1_close_after_output(http1);
+        return;
+    }
+    http1_close_after_output(http1);
+    if (stream)
+        http1_exchange_fail(http1, connection_gone(http1));
+}
+
+static void http1_lost(HttpConnection *base, Result why)
+{
+    Http1 *http1 = http1_of(base);
+    http1->dead = true;
+    http1->reading = HTTP1_READ_NOTHING;
+    http1_forget_held(http1);
+    if (!http1->stream)
+        return;
+    if (is_untouched(http1))
+        why = FAIL_OVER(http_connection_errors(base), why, FAULT_UPSTREAM_REFUSED,
+                        "the connection was lost before it was used");
+    http1_exchange_fail(http1, why);
+}
+
+static void tell_drain(Http1 *http1)
+{
+    Http1Stream *stream = http1->stream;
+    if (!stream || !stream->above_high || http1->out.size > http1->base.limits.queue_low)
+        return;
+    stream->above_high = false;
+    if (stream->base.events && !stream->silent && stream->base.events->on_drain)
+        stream->base.events->on_drain(stream->base.owner, &stream->base);
+}
+
+static int http1_output(HttpConnection *base, struct iovec *vectors, int n)
+{
+    Http1 *http1 = http1_of(base);
+    if (http1->dead)
+        return 0;
+    tell_drain(http1);
+    if (http1->held_size && http1->reading != HTTP1_READ_WAIT && !http1->closing)
+        error_ignore(http1_read_held(http1), "the answer says it and the phase tells the owner");
+    tell_capacity(http1);
+    return http_queue_vectors(&http1->out, vectors, n, 256 * 1024);
+}
+
+static void http1_sent(HttpConnection *base, size_t size)
+{
+    Http1 *http1 = http1_of(base);
+    http_queue_drop(&http1->out, &http1->pool, size);
+    http1->gone += size;
+    if (http1->stream && http1->stream->above_high &&
+        http1->out.size <= http1->base.limits.queue_low)
+        http_connection_wake(base);
+    if (http1->out.size == 0 && !http1->stream)
+        http_chunk_pool_trim(&http1->pool, 1);
+}
+
+static void http1_drain(HttpConnection *base)
+{
+    Http1 *http1 = http1_of(base);
+    http1->draining = true;
+    if (!http1->stream && !http1->closing && http1->held_size == 0)
+        http1_close_after_output(http1);
+    note_capacity(http1);
+}
+
+static void http1_timeout(HttpConnection *base)
+{
+    Http1 *http1 = http1_of(base);
+    if (http1->dead || http1->closing)
+        return;
+    static const Http1Refusal late = {&FAULT_REQUEST_TIMEOUT, 408, "the request did not arrive in time"};
+    http1_forget_held(http1);
+    error_ignore(http1_refuse(http1, &late), "the stream has heard it, and the phase tells the owner");
+}
+
+static HttpPhase http1_phase(const HttpConnection *base)
+{
+    const Http1 *http1 = (const Http1 *)base;
+    if (http1->dead)
+        return HTTP_CLOSED;
+    if (http1->closing && (!http1->stream || http1->stream->ended))
+        return http1->out.size ? HTTP_CLOSING : HTTP_CLOSED;
+    if (!http1->stream)
+        return http1->held_size && !base->client ? HTTP_HEAD : HTTP_IDLE;
+    if (http1->reading == HTTP1_READ_BODY && !base->client &&
+        http1->stream->unconsumed < base->limits.stream_window)
+        return HTTP_BODY;
+    return HTTP_ACTIVE;
+}
+
+static bool http1_wants_input(const HttpConnection *base)
+{
+    const Http1 *http1 = (const Http1 *)base;
+    if (http1->dead || http1->reading == HTTP1_READ_NOTHING)
+        return false;
+    if (http1->reading == HTTP1_READ_WAIT)
+        return http1->held_size < base->limits.head_bytes;
+    return !http1->stream || http1->stream->unconsumed < base->limits.stream_window;
+}
+
+static uint32_t http1_streams(const HttpConnection *base)
+{
+    return ((const Http1 *)base)->stream != NULL;
+}
+
+static uint32_t http1_capacity(const HttpConnection *base)
+{
+    const Http1 *http1 = (const Http1 *)base;
+    return base->client && !http1->stream && !http1->draining && !http1->closing && !http1->dead;
+}
+
+static bool http1_going(const HttpConnection *base)
+{
+    const Http1 *http1 = (const Http1 *)base;
+    return http1->draining || http1->closing || http1->dead;
+}
+
+static bool http1_half_closed(const HttpConnection *base)
+{
+    const Http1 *http1 = (const Http1 *)base;
+    return http1->reading == HTTP1_READ_TUNNEL && http1->stream && http1->stream->ended;
+}
+
+static HttpStream *http1_open(HttpConnection *base, const HttpHead *head, bool end,
+                              const HttpStreamEvents *events, void *owner)
+{
+    Http1 *http1 = http1_of(base);
+    Http1Stream *stream = http1->stream = http1_stream_new(http1);
+    stream->base.events = events;
+    stream->base.owner = owner;
+    stream->head_request = bytes_are(head->method, "HEAD");
+    stream->wants_upgrade = head->upgrade;
+    http1->keep_alive = true;
+    http1->reading = HTTP1_READ_HEAD;
+    http1->seen = 0;
+    http1_write_request(stream, head, end);
+    return &stream->base;
+}
+
+static size_t http1_queued(const HttpStream *base)
+{
+    const Http1Stream *stream = (const Http1Stream *)base;
+    return stream->over ? 0 : http1_of(base->connection)->out.size;
+}
+
+static void http1_consume(HttpStream *base, size_t n)
+{
+    Http1 *http1 = http1_of(base->connection);
+    Http1Stream *stream = (Http1Stream *)base;
+    bool held_back = !http1_wants_input(&http1->base);
+    stream->unconsumed -= n < stream->unconsumed ? n : stream->unconsumed;
+    if (held_back && http1_wants_input(&http1->base))
+        http_connection_wake(&http1->base); /* so that the owner looks and reads on */
+}
+
+/* HTTP/1.1 can break one exchange off only together with the connection. */
+static void http1_reset(HttpStream *base, uint32_t http2_error)
+{
+    Http1 *http1 = http1_of(base->connection);
+    Http1Stream *stream = (Http1Stream *)base;
+    (void)http2_error;
+    if (stream->over || stream->silent)
+        return;
+    stream->silent = true;
+    bool answered = !http1->base.client && stream->ended;
+    if (!answered)
+        http_queue_clear(&http1->out, &http1->pool);
+    http1_close_after_output(http1);
+    exchange_end(http1);
+}
+
+static void http1_release(HttpStream *base)
+{
+    Http1 *http1 = http1_of(base->connection);
+    Http1Stream *stream = (Http1Stream *)base;
+    stream->released = true;
+    base->events = NULL;
+    if (stream->over) {
+        stream_put_away(http1, stream);
+        return;
+    }
+    http1_consume(base, stream->unconsumed);
+    bool complete = stream->ended && (!http1->base.client || stream->read_all);
+    if (!complete)
+        http1_reset(base, 0);
+}
+
+static void http1_destroy(HttpConnection *base)
+{
+    Http1 *http1 = http1_of(base);
+    if (http1->stream)
+        exchange_end(http1);
+    for (Http1Stream *stream = http1->streams; stream; stream = stream->older)
+        stream->base.connection = NULL; /* its owner frees it by releasing it */
+    free(http1->spare);
+    free(http1->held);
+    http_queue_clear(&http1->out, &http1->pool);
+    http_chunk_pool_trim(&http1->pool, 0);
+    arena_free(http1->arena);
+    http_connection_deinit(base);
+    free(http1);
+}
+
+static const HttpEngine http1_engine = {
+    .feed = http1_feed,
+    .eof = http1_eof,
+    .lost = http1_lost,
+    .output = http1_output,
+    .sent = http1_sent,
+    .drain = http1_drain,
+    .timeout = http1_timeout,
+    .phase = http1_phase,
+    .wants_input = http1_wants_input,
+    .streams = http1_streams,
+    .capacity = http1_capacity,
+    .going = http1_going,
+    .half_closed = http1_half_closed,
+    .destroy = http1_destroy,
+    .open = http1_open,
+    .send_head = http1_send_head,
+    .send_body = http1_send_body,
+    .send_end = http1_send_end,
+    .queued = http1_queued,
+    .consume = http1_consume,
+    .reset = http1_reset,
+    .release = http1_release,
+};
+
+static HttpConnection *http1_new(const HttpLimits *limits, bool client, bool secure,
+                                 const HttpConnectionEvents *events, void *owner)
+{
+    Http1 *http1 = calloc(1, sizeof *http1);
+    CHECK(http1);
+    http_connection_init(&http1->base, &http1_engine, limits, client, secure, events, owner);
+    http1->keep_alive = true;
+    return &http1->base;
+}
+
+HttpConnection *http1_server_new(const HttpLimits *limits, bool secure,
+                                 const HttpConnectionEvents *events, void *owner)
+{
+    return http1_new(limits, false, secure, events, owner);
+}
+
+HttpConnection *http1_client_new(const HttpLimits *limits, bool secure,
+                                 const HttpConnectionEvents *events, void *owner)
+{
+    return http1_new(limits, true, secure, events, owner);
+}

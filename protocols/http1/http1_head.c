@@ -1,0 +1,477 @@
+#include "protocols/http1/http1_head.h"
+
+#include "base/arena.h"
+#include "protocols/http/http_rules.h"
+#include "protocols/http/picohttpparser.h"
+
+enum {
+    BAD = -1,
+    INCOMPLETE = -2,
+    LONGEST_METHOD = 32,
+    MOST_LISTS = 8, /* Connection fields that name others */
+    FEW_FIELDS = 160, /* heads with so many fields are parsed without memory of their own */
+};
+
+static Http1Parse refuse(Http1Refusal *why, uint16_t status, const char *detail)
+{
+    const Fault *fault = status == 431   ? &FAULT_HEAD_TOO_LARGE
+                         : status == 414 ? &FAULT_URI_TOO_LONG
+                         : status == 417 ? &FAULT_EXPECTATION_FAILED
+                                         : &FAULT_PROTOCOL_VIOLATION;
+    *why = (Http1Refusal){fault, status, detail};
+    return HTTP1_BAD;
+}
+
+/* The parser also takes LF alone as the end of a line; CR alone it refuses by itself. */
+static bool has_bare_lf(Bytes head)
+{
+    const uint8_t *at = head.data, *end = head.data + head.size;
+    while ((at = memchr(at, '\n', (size_t)(end - at)))) {
+        if (at == head.data || at[-1] != '\r')
+            return true;
+        at++;
+    }
+    return false;
+}
+
+static size_t count_lines(Bytes head)
+{
+    size_t n = 0;
+    const uint8_t *at = head.data, *end = head.data + head.size;
+    while (at < end && (at = memchr(at, '\n', (size_t)(end - at)))) {
+        n++;
+        at++;
+    }
+    return n;
+}
+
+static Bytes first_line(Bytes input)
+{
+    if (bytes_start_with(input, "\r\n"))
+        input = bytes_slice(input, 2, SIZE_MAX);
+    return bytes_slice(input, 0, bytes_find(input, '\n'));
+}
+
+/* "... HTTP/2.0": well-formed, but not a version that is spoken here. */
+static bool is_other_version(Bytes line)
+{
+    line = bytes_trim(line);
+    if (line.size && line.data[line.size - 1] == '\r')
+        line.size--;
+    if (line.size < 9)
+        return false;
+    const uint8_t *v = line.data + line.size - 9;
+    return memcmp(v, " HTTP/", 6) == 0 && v[6] >= '0' && v[6] <= '9' && v[7] == '.' && v[8] >= '0' &&
+           v[8] <= '9' && v[6] != '1';
+}
+
+/* Neither a version nor a method that anybody knows: whoever speaks here does not speak HTTP/1.1, and an
+   answer in it would only confuse. */
+static bool is_not_http(Bytes line)
+{
+    static const char *const methods[] = {"GET ", "HEAD ", "POST ", "PUT ", "DELETE ", "PATCH ", "OPTIONS "};
+    for (size_t i = 0; i < sizeof methods / sizeof *methods; i++) {
+        if (bytes_equal_nocase(bytes_slice(line, 0, strlen(methods[i])), bytes_of(methods[i])))
+            return false;
+    }
+    return !memmem(line.data, line.size, "HTTP", 4) && !memmem(line.data, line.size, "http", 4);
+}
+
+/* Why the parser said no. It does not tell, so the head is looked at again; this is rare. */
+static Http1Parse refuse_head(const HttpLimits *limits, Bytes input, Http1Refusal *why)
+{
+    Bytes line = first_line(input);
+    bool whole_line = line.data + line.size < input.data + input.size;
+    if (is_other_version(line))
+        return refuse(why, 505, "only HTTP/1.0, HTTP/1.1 and HTTP/2 are spoken here");
+    if (count_lines(input) > (size_t)limits->head_fields + 2)
+        return refuse(why, 431, "too many header fields");
+    if (whole_line && is_not_http(line))
+        return refuse(why, 0, "this is not HTTP");
+    return refuse(why, 400, "the head of the message is malformed");
+}
+
+/* An incomplete head that is too large already. */
+static Http1Parse wait_for_more(const HttpLimits *limits, Bytes input, bool request,
+                                Http1Refusal *why)
+{
+    if (request && first_line(input).size == input.size &&
+        input.size > (size_t)limits->path_bytes + LONGEST_METHOD + 32) /* CRLF before, version */
+        return refuse(why, 414, "the request target is too long");
+    if (input.size > limits->head_bytes)
+        return refuse(why, 431, "the head of the message is too large");
+    return HTTP1_MORE;
+}
+
+static void copy_lower(uint8_t *into, const char *from, size_t size)
+{
+    for (size_t i = 0; i < size; i++)
+        into[i] = (uint8_t)(from[i] >= 'A' && from[i] <= 'Z' ? from[i] | 0x20 : from[i]);
+}
+
+/* Turns the parser's headers into fields with lower-case names. */
+static Http1Parse take_fields(Arena *arena, const HttpLimits *limits,
+                              const struct phr_header *headers, size_t n, Fields *fields,
+                              Http1Refusal *why)
+{
+    size_t names = 0, weight = 0;
+    if (n > limits->head_fields)
+        return refuse(why, 431, "too many header fields");
+    for (size_t i = 0; i < n; i++) {
+        if (!headers[i].name)
+            return refuse(why, 400, "a header field is folded over several lines");
+        names += headers[i].name_len;
+        weight += headers[i].name_len + headers[i].value_len + 32;
+    }
+    if (weight > limits->head_bytes)
+        return refuse(why, 431, "the header fields are too large");
+
+    uint8_t *name = arena_alloc(arena, names);
+    fields->items = arena_alloc(arena, (n + 1) * sizeof(Field));
+    if (!name || !fields->items)
+        return refuse(why, 431, "the header fields are too large");
+    fields->capacity = (uint32_t)n + 1;
+    for (size_t i = 0; i < n; i++) {
+        Bytes value = bytes_trim(bytes(headers[i].value, headers[i].value_len));
+        copy_lower(name, headers[i].name, headers[i].name_len);
+        Bytes lower = bytes(name, headers[i].name_len);
+        if (!http_is_field_name(lower) || !http_is_field_value(value))
+            return refuse(why, 400, "a header field has characters that are not allowed");
+        fields->items[fields->n++] = (Field){lower, value};
+        name += lower.size;
+    }
+    return HTTP1_PARSED;
+}
+
+/* The fields that speak of framing and of the connection, noted while the others are kept. */
+typedef struct Framing {
+    Bytes coding, length, host, upgrade, expect;
+    uint32_t codings, lengths, hosts, expects;
+    bool close, keep_alive, upgrades, takes_trailers, too_many_lists;
+} Framing;
+
+static void note_connection(Framing *f, Bytes value)
+{
+    f->close |= http_list_has(value, "close");
+    f->keep_alive |= http_list_has(value, "keep-alive");
+    f->upgrades |= http_list_has(value, "upgrade");
+}
+
+/* True when the field goes no further: it was for this connection only. */
+static bool note_field(Framing *f, const Field *field)
+{
+    Bytes name = field->name, value = field->value;
+    switch (name.size) {
+    case 2:
+        if (!bytes_are(name, "te"))
+            return false;
+        f->takes_trailers |= http_list_has(value, "trailers");
+        return true;
+    case 4:
+        if (!bytes_are(name, "host"))
+            return false;
+        f->host = value;
+        f->hosts++;
+        return true;
+    case 6:
+        if (!bytes_are(name, "expect"))
+            return false;
+        f->expect = value;
+        f->expects++;
+        return true;
+    case 7:
+        if (!bytes_are(name, "upgrade"))
+            return false;
+        f->upgrade = value;
+        return true;
+    case 10:
+        if (bytes_are(name, "connection")) {
+            note_connection(f, value);
+            return true;
+        }
+        return bytes_are(name, "keep-alive");
+    case 14:
+        if (!bytes_are(name, "content-length"))
+            return false;
+        f->length = value;
+        f->lengths++;
+        return true;
+    case 16: return bytes_are(name, "proxy-connection");
+    case 17:
+        if (!bytes_are(name, "transfer-encoding"))
+            return false;
+        f->coding = value;
+        f->codings++;
+        return true;
+    default: return false;
+    }
+}
+
+/* Drops what the Connection field names besides the options that are known (RFC 9110 section 7.6.1). */
+static void drop_named(Fields *fields, Bytes list)
+{
+    Bytes part;
+    while (bytes_split(&list, ',', &part)) {
+        part = bytes_trim(part);
+        uint32_t kept = 0;
+        for (uint32_t i = 0; i < fields->n; i++) {
+            if (!bytes_equal_nocase(fields->items[i].name, part))
+                fields->items[kept++] = fields->items[i];
+        }
+        fields->n = kept;
+    }
+}
+
+/* Says nothing of other fields. */
+static bool is_usual_connection(Bytes value)
+{
+    return bytes_are_nocase(value, "keep-alive") || bytes_are_nocase(value, "close") || bytes_are_nocase(value, "upgrade");
+}
+
+static Framing sort_fields(Fields *fields)
+{
+    Framing f = {0};
+    Bytes lists[MOST_LISTS];
+    uint32_t kept = 0, n_lists = 0;
+    for (uint32_t i = 0; i < fields->n; i++) {
+        Field field = fields->items[i];
+        if (!note_field(&f, &field))
+            fields->items[kept++] = field;
+        else if (!bytes_are(field.name, "connection") || is_usual_connection(field.value))
+            continue;
+        else if (n_lists < MOST_LISTS)
+            lists[n_lists++] = field.value;
+        else
+            f.too_many_lists = true;
+    }
+    fields->n = kept;
+    for (uint32_t i = 0; i < n_lists; i++)
+        drop_named(fields, lists[i]);
+    return f;
+}
+
+/* RFC 9112 sections 6.1 to 6.3. What follows is a request's body, or an answer's that may have one. */
+static Http1Parse find_framing(const Framing *f, Http1Head *head, Http1Refusal *why)
+{
+    head->http.content_length = -1;
+    if (f->too_many_lists)
+        return refuse(why, 400, "there are too many Connection fields");
+    if (f->codings) {
+        if (f->lengths)
+            return refuse(why, 400, "both Content-Length and Transfer-Encoding are there");
+        if (head->http.minor == 0)
+            return refuse(why, 400, "Transfer-Encoding is there in HTTP/1.0");
+        if (f->codings > 1)
+            return refuse(why, 400, "several Transfer-Encoding fields are there");
+        if (!bytes_are_nocase(f->coding, "chunked"))
+            return refuse(why, http_list_has(f->coding, "chunked") ? 400 : 501,
+                          "no transfer coding but chunked is spoken here");
+        head->framing = HTTP1_CHUNKED;
+        return HTTP1_PARSED;
+    }
+    if (f->lengths) {
+        uint64_t length;
+        if (f->lengths > 1)
+            return refuse(why, 400, "several Content-Length fields are there");
+        if (!bytes_to_u64(f->length, &length) || length > INT64_MAX)
+            return refuse(why, 400, "Content-Length is not a number");
+        head->http.content_length = (int64_t)length;
+        head->framing = length ? HTTP1_LENGTH : HTTP1_NO_BODY;
+        return HTTP1_PARSED;
+    }
+    head->framing = HTTP1_NO_BODY;
+    return HTTP1_PARSED;
+}
+
+/* "http://host/path" (RFC 9112 section 3.2.2): the authority is taken out of the target. */
+static bool split_absolute(Bytes *target, Bytes *authority)
+{
+    size_t skip = bytes_equal_nocase(bytes_slice(*target, 0, 7), bytes_of("http://"))    ? 7
+                  : bytes_equal_nocase(bytes_slice(*target, 0, 8), bytes_of("https://")) ? 8
+                                                                                         : 0;
+    if (!skip)
+        return false;
+    Bytes rest = bytes_slice(*target, skip, SIZE_MAX);
+    size_t end = 0;
+    while (end < rest.size && rest.data[end] != '/' && rest.data[end] != '?')
+        end++;
+    *authority = bytes_slice(rest, 0, end);
+    *target = bytes_slice(rest, end, SIZE_MAX);
+    return true;
+}
+
+static Http1Parse find_target(Arena *arena, const Framing *f, Bytes target, Http1Head *head,
+                              Http1Refusal *why)
+{
+    HttpHead *http = &head->http;
+    Bytes authority = f->host;
+    if (f->hosts > 1 || (f->hosts == 0 && http->minor))
+        return refuse(why, 400, "there must be one Host field");
+    if (authority.size && !http_is_authority(authority))
+        return refuse(why, 400, "the Host field is malformed");
+    if (bytes_are(http->method, "CONNECT"))
+        return refuse(why, 501, "CONNECT is not served here");
+    if (split_absolute(&target, &authority)) {
+        if (!http_is_authority(authority))
+            return refuse(why, 400, "the authority of the request target is malformed");
+        if (f->hosts && !bytes_equal_nocase(authority, f->host))
+            return refuse(why, 400, "the request target and the Host field disagree");
+        if (target.size == 0)
+            target = bytes_are(http->method, "OPTIONS") ? bytes_of("*") : bytes_of("/");
+        else if (target.data[0] == '?')
+            target = bytes_of(arena_printf(arena, "/%.*s", BYTES_ARGS(target)));
+    }
+    if (!http_is_path(target) || (target.data[0] == '*' && !bytes_are(http->method, "OPTIONS")))
+        return refuse(why, 400, "the request target is malformed");
+    http->path = target;
+    http->authority = authority;
+    return HTTP1_PARSED;
+}
+
+/* What the request asks of the connection itself. */
+static Http1Parse find_options(const Framing *f, Http1Head *head, Http1Refusal *why)
+{
+    HttpHead *http = &head->http;
+    head->keep_alive = http->minor ? !f->close : f->keep_alive && !f->close;
+    head->takes_trailers = f->takes_trailers && http->minor;
+    if (f->expects && http->minor) {
+        if (f->expects > 1 || !bytes_are_nocase(f->expect, "100-continue"))
+            return refuse(why, 417, "no expectation but 100-continue can be met");
+        head->expects_continue = head->framing != HTTP1_NO_BODY;
+    }
+    /* h2c is not offered: passing the wish on would let the client speak past this gateway. */
+    http->upgrade = http->minor && f->upgrades && f->upgrade.size &&
+                    !http_list_has(f->upgrade, "h2c") && head->framing == HTTP1_NO_BODY;
+    if (http->upgrade)
+        fields_add(&http->fields, bytes_of("upgrade"), f->upgrade);
+    return HTTP1_PARSED;
+}
+
+Http1Parse http1_parse_request(Arena *arena, const HttpLimits *limits, Bytes input, size_t seen,
+                               Http1Head *head_out, size_t *size_out, Http1Refusal *why_out)
+{
+    const char *method, *path;
+    size_t method_size, path_size, n = (size_t)limits->head_fields + 1;
+    int minor;
+    struct phr_header few[FEW_FIELDS];
+    struct phr_header *headers = n <= FEW_FIELDS ? few : arena_alloc(arena, n * sizeof *headers);
+    if (!headers)
+        return refuse(why_out, 431, "the head of the message is too large");
+
+    int size = phr_parse_request((const char *)input.data, input.size, &method, &method_size, &path,
+                                 &path_size, &minor, headers, &n, seen);
+    if (size == INCOMPLETE)
+        return wait_for_more(limits, input, true, why_out);
+    if (size == BAD)
+        return refuse_head(limits, input, why_out);
+    if (has_bare_lf(bytes_slice(input, 0, (size_t)size)))
+        return refuse(why_out, 400, "a line ends without CR");
+    if ((size_t)size > limits->head_bytes)
+        return refuse(why_out, 431, "the head of the message is too large");
+
+    *size_out = (size_t)size;
+    *head_out = (Http1Head){.http = {
+                                .method = bytes(method, method_size),
+                                .minor = minor > 0,
+                                .fields = fields_in(arena),
+                            }};
+    if (!http_is_token(head_out->http.method))
+        return refuse(why_out, 400, "the method is malformed");
+    if (method_size > LONGEST_METHOD)
+        return refuse(why_out, 501, "no method has such a long name");
+    if (path_size > limits->path_bytes)
+        return refuse(why_out, 414, "the request target is too long");
+    Http1Parse parse = take_fields(arena, limits, headers, n, &head_out->http.fields, why_out);
+    if (parse != HTTP1_PARSED)
+        return parse;
+    Framing framing = sort_fields(&head_out->http.fields);
+    parse = find_framing(&framing, head_out, why_out);
+    if (parse == HTTP1_PARSED)
+        parse = find_target(arena, &framing, bytes(path, path_size), head_out, why_out);
+    if (parse == HTTP1_PARSED)
+        parse = find_options(&framing, head_out, why_out);
+    return parse;
+}
+
+/* RFC 9112 section 6.3, items 1, 2 and 8. */
+static void frame_answer(const Framing *f, bool to_head_request, Http1Head *head)
+{
+    unsigned status = head->http.status;
+    if (status < 200 || status == 204 || status == 304 || to_head_request)
+        head->framing = HTTP1_NO_BODY;
+    else if (head->framing == HTTP1_NO_BODY && head->http.content_length < 0)
+        head->framing = HTTP1_UNTIL_CLOSE;
+    head->keep_alive = head->framing != HTTP1_UNTIL_CLOSE &&
+                       (head->http.minor ? !f->close : f->keep_alive && !f->close);
+    head->http.upgrade = status == 101;
+    if (head->http.upgrade && f->upgrade.size)
+        fields_add(&head->http.fields, bytes_of("upgrade"), f->upgrade);
+}
+
+Http1Parse http1_parse_answer(Arena *arena, const HttpLimits *limits, Bytes input, size_t seen,
+                              bool to_head_request, Http1Head *head_out, size_t *size_out,
+                              Http1Refusal *why_out)
+{
+    const char *reason;
+    size_t reason_size, n = (size_t)limits->head_fields + 1;
+    int minor, status;
+    struct phr_header few[FEW_FIELDS];
+    struct phr_header *headers = n <= FEW_FIELDS ? few : arena_alloc(arena, n * sizeof *headers);
+    if (!headers)
+        return refuse(why_out, 431, "the head of the message is too large");
+
+    int size = phr_parse_response((const char *)input.data, input.size, &minor, &status, &reason,
+                                  &reason_size, headers, &n, seen);
+    if (size == INCOMPLETE)
+        return wait_for_more(limits, input, false, why_out);
+    if (size == BAD)
+        return refuse_head(limits, input, why_out);
+    if (has_bare_lf(bytes_slice(input, 0, (size_t)size)))
+        return refuse(why_out, 400, "a line ends without CR");
+    if ((size_t)size > limits->head_bytes)
+        return refuse(why_out, 431, "the head of the message is too large");
+    if (status < 100 || status > 999)
+        return refuse(why_out, 400, "the status is not a number of three digits");
+
+    *size_out = (size_t)size;
+    *head_out = (Http1Head){.http = {
+                                .status = (uint16_t)status,
+                                .minor = minor > 0,
+                                .fields = fields_in(arena),
+                            }};
+    Http1Parse parse = take_fields(arena, limits, headers, n, &head_out->http.fields, why_out);
+    if (parse != HTTP1_PARSED)
+        return parse;
+    Framing framing = sort_fields(&head_out->http.fields);
+    parse = find_framing(&framing, head_out, why_out);
+    if (parse == HTTP1_PARSED)
+        frame_answer(&framing, to_head_request, head_out);
+    return parse;
+}
+
+Http1Parse http1_parse_trailers(Arena *arena, const HttpLimits *limits, Bytes section,
+                                Fields *fields_out, Http1Refusal *why_out)
+{
+    size_t n = (size_t)limits->head_fields + 1;
+    *fields_out = fields_in(arena);
+    if (section.size == 2)
+        return HTTP1_PARSED;
+    struct phr_header few[FEW_FIELDS];
+    struct phr_header *headers = n <= FEW_FIELDS ? few : arena_alloc(arena, n * sizeof *headers);
+    if (!headers)
+        return refuse(why_out, 431, "the trailers are too large");
+    int size = phr_parse_headers((const char *)section.data, section.size, headers, &n, 0);
+    if (size < 0 || (size_t)size != section.size || has_bare_lf(section))
+        return refuse(why_out, 400, "the trailers are malformed");
+
+    Http1Parse parse = take_fields(arena, limits, headers, n, fields_out, why_out);
+    if (parse != HTTP1_PARSED)
+        return parse;
+    uint32_t kept = 0;
+    for (uint32_t i = 0; i < fields_out->n; i++) {
+        if (!http_is_barred_from_trailers(fields_out->items[i].name))
+            fields_out->items[kept++] = fields_out->items[i];
+    }
+    fields_out->n = kept;
+    return HTTP1_PARSED;
+}

@@ -1,0 +1,371 @@
+#include "protocols/http2/http2.h"
+
+#include "base/decimal.h"
+#include "protocols/http/http_rules.h"
+
+#include <stdlib.h>
+
+enum {
+    FEW_FIELDS = 64, /* heads with so many need no memory of their own while they are submitted */
+};
+
+/*
+ * Fields whose value is hardly ever the same twice. In the table of HPACK (RFC 7541 section 2.3) they would
+ * push out what is, and nghttp2 compares a new value with each older one of the same name.
+ */
+static bool is_unique(Bytes name)
+{
+    switch (name.size) {
+    case 4: return bytes_are(name, "date");
+    case 10: return bytes_are(name, "tracestate");
+    case 11: return bytes_are(name, "traceparent");
+    case 12: return bytes_are(name, "x-request-id") || bytes_are(name, "grpc-timeout") ||
+                    bytes_are(name, "grpc-message");
+    case 18: return bytes_are(name, "connect-timeout-ms");
+    case 23: return bytes_are(name, "grpc-status-details-bin");
+    default: return false;
+    }
+}
+
+static nghttp2_nv nv_of(Bytes name, Bytes value)
+{
+    return (nghttp2_nv){(uint8_t *)(uintptr_t)name.data, (uint8_t *)(uintptr_t)value.data,
+                        name.size, value.size,
+                        is_unique(name) ? NGHTTP2_NV_FLAG_NO_INDEX : NGHTTP2_NV_FLAG_NONE};
+}
+
+static nghttp2_nv nv_text(const char *name, Bytes value)
+{
+    return nv_of(bytes_of(name), value);
+}
+
+/* ---- Frames -------------------------------------------------------------------------------------- */
+
+/* The trailers to send when the queue is empty, in one chunk: the array, and the bytes behind it. */
+typedef struct Http2Trailers {
+    size_t n;
+    nghttp2_nv items[];
+} Http2Trailers;
+
+static HttpChunk *keep_trailers(Http2 *http2, const Fields *fields)
+{
+    size_t size = sizeof(Http2Trailers) + fields->n * sizeof(nghttp2_nv);
+    for (uint32_t i = 0; i < fields->n; i++)
+        size += fields->items[i].name.size + fields->items[i].value.size;
+    HttpChunk *chunk = http_chunk_take(&http2->pool, size);
+    Http2Trailers *trailers = (Http2Trailers *)(void *)chunk->data;
+    uint8_t *text = (uint8_t *)(trailers->items + fields->n);
+    trailers->n = 0;
+    for (uint32_t i = 0; i < fields->n; i++) {
+        const Field *field = &fields->items[i];
+        if (!http_may_go_out(field) || http_is_barred_from_trailers(field->name))
+            continue;
+        Bytes name = bytes(text, field->name.size), value = bytes(text + name.size, field->value.size);
+        memcpy(text, field->name.data, name.size);
+        if (value.size)
+            memcpy(text + name.size, field->value.data, value.size);
+        text += name.size + value.size;
+        trailers->items[trailers->n++] = nv_of(name, value);
+    }
+    return chunk;
+}
+
+/* nghttp2 asks how much of the body fits into the next frame. */
+static ssize_t read_body(nghttp2_session *session, int32_t id, uint8_t *buffer, size_t most,
+                         uint32_t *flags, nghttp2_data_source *source, void *owner)
+{
+    Http2 *http2 = owner;
+    Http2Stream *stream = source->ptr;
+    size_t size = stream->queue.size < most ? stream->queue.size : most;
+    if (size == 0 && !stream->ended) {
+        stream->deferred = true;
+        return NGHTTP2_ERR_DEFERRED;
+    }
+    *flags |= NGHTTP2_DATA_FLAG_NO_COPY;
+    if (!stream->ended || size < stream->queue.size)
+        return (ssize_t)size;
+
+    *flags |= NGHTTP2_DATA_FLAG_EOF;
+    if (stream->trailers) {
+        const Http2Trailers *trailers = (const Http2Trailers *)(const void *)stream->trailers->data;
+        *flags |= NGHTTP2_DATA_FLAG_NO_END_STREAM;
+        int failure = nghttp2_submit_trailer(session, id, trailers->items, trailers->n);
+        http_chunk_give(&http2->pool, stream->trailers);
+        stream->trailers = NULL;
+        if (failure)
+            return NGHTTP2_ERR_TEMPORAL_CALLBACK_FAILURE;
+    }
+    return (ssize_t)size;
+}
+
+static void note_drain(Http2 *http2, Http2Stream *stream)
+{
+    if (!stream->above_high || stream->queue.size > http2->base.limits.queue_low)
+        return;
+    stream->above_high = false;
+    if (stream->due)
+        return;
+    stream->due = true;
+    stream->next_due = http2->due;
+    http2->due = stream;
+}
+
+static int send_frame(nghttp2_session *session, nghttp2_frame *frame, const uint8_t *head,
+                      size_t size, nghttp2_data_source *source, void *owner)
+{
+    Http2 *http2 = owner;
+    Http2Stream *stream = source->ptr;
+    http_queue_add(&http2->out, &http2->pool, bytes(head, 9));
+    http_queue_move(&http2->out, &stream->queue, &http2->pool, size);
+    http2->put_in += 9 + size;
+    http2->base.progress += size;
+    http2_note_data(http2, size, stream->queue.size == 0);
+    note_drain(http2, stream);
+    return 0;
+}
+
+/* A reset that the peer's mistakes made us send costs it as much as one of its own. What came behind one of its own
+   has been paid. */
+static void note_reset(Http2 *http2, int32_t id, uint32_t code)
+{
+    bool ours = code == NGHTTP2_NO_ERROR || code == NGHTTP2_CANCEL || code == NGHTTP2_INTERNAL_ERROR;
+    bool late = code == NGHTTP2_STREAM_CLOSED && !nghttp2_session_get_stream_user_data(http2->session, id);
+    if (!ours && !late && !http2_afford_reset(http2))
+        nghttp2_session_terminate_session(http2->session, NGHTTP2_ENHANCE_YOUR_CALM);
+}
+
+static int on_frame_sent(nghttp2_session *session, const nghttp2_frame *frame, void *owner)
+{
+    Http2 *http2 = owner;
+    if (frame->hd.type == NGHTTP2_GOAWAY) {
+        http2->failed |= frame->goaway.error_code != NGHTTP2_NO_ERROR;
+        http2_ping_behind_notice(http2);
+    }
+    if (frame->hd.type == NGHTTP2_RST_STREAM)
+        note_reset(http2, frame->hd.stream_id, frame->rst_stream.error_code);
+    if (frame->hd.type != NGHTTP2_DATA && frame->hd.type != NGHTTP2_HEADERS)
+        return 0;
+    Http2Stream *stream = nghttp2_session_get_stream_user_data(session, frame->hd.stream_id);
+    if (!stream)
+        return 0;
+    if (frame->hd.type == NGHTTP2_HEADERS && stream->head_sent && stream->answered == UINT64_MAX)
+        stream->answered = http2->put_in;
+    if (!(frame->hd.flags & NGHTTP2_FLAG_END_STREAM))
+        return 0;
+    stream->end_sent = true;
+    if (http2->base.client || stream->remote_ended)
+        return 0;
+    http2_linger(http2, stream);
+    return 0;
+}
+
+static int before_frame(nghttp2_session *session, const nghttp2_frame *frame, void *owner)
+{
+    Http2 *http2 = owner;
+    if (frame->hd.type == NGHTTP2_HEADERS && frame->headers.cat == NGHTTP2_HCAT_REQUEST) {
+        Http2Stream *stream = nghttp2_session_get_stream_user_data(session, frame->hd.stream_id);
+        if (stream)
+            stream->began = http2->put_in;
+    }
+    return 0;
+}
+
+static int on_frame_not_sent(nghttp2_session *session, const nghttp2_frame *frame, int error,
+                             void *owner)
+{
+    if (frame->hd.type == NGHTTP2_HEADERS && frame->headers.cat == NGHTTP2_HCAT_REQUEST) {
+        Http2Stream *stream = nghttp2_session_get_stream_user_data(session, frame->hd.stream_id);
+        if (stream)
+            stream->not_sent = true;
+    }
+    return 0;
+}
+
+void http2_send_callbacks(nghttp2_session_callbacks *callbacks, bool client)
+{
+    nghttp2_session_callbacks_set_send_data_callback(callbacks, send_frame);
+    nghttp2_session_callbacks_set_on_frame_send_callback(callbacks, on_frame_sent);
+    if (!client)
+        return;
+    nghttp2_session_callbacks_set_before_frame_send_callback(callbacks, before_frame);
+    nghttp2_session_callbacks_set_on_frame_not_send_callback(callbacks, on_frame_not_sent);
+}
+
+/* ---- Heads --------------------------------------------------------------------------------------- */
+
+/* Names and values for nghttp2, which copies them when they are submitted. */
+typedef struct Block {
+    nghttp2_nv few[FEW_FIELDS];
+    nghttp2_nv *items;
+    size_t n;
+    char length[DECIMAL_SIZE];
+} Block;
+
+static void block_begin(Block *block, const HttpHead *head)
+{
+    size_t most = head->fields.n + 5; /* pseudo-fields and the length */
+    block->items = block->few;
+    block->n = 0;
+    if (most > FEW_FIELDS) {
+        block->items = malloc(most * sizeof *block->items);
+        CHECK(block->items);
+    }
+}
+
+static void block_add(Block *block, const char *name, Bytes value)
+{
+    block->items[block->n++] = nv_text(name, value);
+}
+
+static void block_add_fields(Block *block, const HttpHead *head, bool client)
+{
+    if (head->content_length >= 0) {
+        size_t size = decimal_write((uint64_t)head->content_length, block->length);
+        block_add(block, "content-length", bytes(block->length, size));
+    }
+    for (uint32_t i = 0; i < head->fields.n; i++) {
+        const Field *field = &head->fields.items[i];
+        if (http_may_go_out(field) && !(client && bytes_are(field->name, "host")))
+            block->items[block->n++] = nv_of(field->name, field->value);
+    }
+}
+
+static void block_end(Block *block)
+{
+    if (block->items != block->few)
+        free(block->items);
+}
+
+void http2_submit_reset(Http2 *http2, Http2Stream *stream, uint32_t code)
+{
+    if (http2->over || stream->closed)
+        return;
+    http2_drop_unsent(http2, stream);
+    http2->resetting += !stream->resetting;
+    stream->resetting = true;
+    nghttp2_submit_rst_stream(http2->session, NGHTTP2_FLAG_NONE, stream->id, code);
+    http2_wake(http2);
+}
+
+HttpStream *http2_open(HttpConnection *base, const HttpHead *head, bool end,
+                       const HttpStreamEvents *events, void *owner)
+{
+    Http2 *http2 = http2_of(base);
+    Http2Stream *stream = http2_stream_new(http2);
+    stream->base.events = events;
+    stream->base.owner = owner;
+    stream->head_sent = true;
+    stream->ended = end;
+    nghttp2_data_provider provider = {{.ptr = stream}, read_body};
+
+    Block block;
+    block_begin(&block, head);
+    block_add(&block, ":method", head->method);
+    block_add(&block, ":scheme",
+              head->scheme.size ? head->scheme : bytes_of(base->secure ? "https" : "http"));
+    block_add(&block, ":authority", head->authority);
+    block_add(&block, ":path", head->path);
+    block_add_fields(&block, head, true);
+    stream->id = nghttp2_submit_request(http2->session, NULL, block.items, block.n,
+                                        end ? NULL : &provider, stream);
+    block_end(&block);
+    if (stream->id < 0) {
+        stream->released = true;
+        http2_stream_closed(http2, stream);
+        return NULL;
+    }
+    http2_wake(http2);
+    return &stream->base;
+}
+
+static bool may_send(const Http2Stream *stream)
+{
+    return !stream->closed && !stream->silent && !http2_of(stream->base.connection)->over;
+}
+
+static bool has_no_body(const Http2Stream *stream, unsigned status)
+{
+    return stream->head_request || status == 204 || status == 304;
+}
+
+static void submit_answer(Http2 *http2, Http2Stream *stream, const HttpHead *head, bool end)
+{
+    char status[DECIMAL_SIZE];
+    nghttp2_data_provider provider = {{.ptr = stream}, read_body};
+    size_t size = decimal_write(head->status, status);
+    Block block;
+    block_begin(&block, head);
+    block_add(&block, ":status", bytes(status, size));
+    block_add_fields(&block, head, false);
+    int failure =
+        head->status < 200
+            ? nghttp2_submit_headers(http2->session, NGHTTP2_FLAG_NONE, stream->id, NULL,
+                                     block.items, block.n, NULL)
+            : nghttp2_submit_response(http2->session, stream->id, block.items, block.n,
+                                      end ? NULL : &provider);
+    block_end(&block);
+    if (failure)
+        http2_submit_reset(http2, stream, NGHTTP2_INTERNAL_ERROR);
+    http2_wake(http2);
+}
+
+void http2_send_head(HttpStream *base, const HttpHead *head, bool end)
+{
+    Http2 *http2 = http2_of(base->connection);
+    Http2Stream *stream = (Http2Stream *)base;
+    if (!may_send(stream) || stream->head_sent || http2->base.client)
+        return;
+    stream->head_sent = head->status >= 200;
+    stream->no_body = has_no_body(stream, head->status);
+    stream->ended = stream->head_sent && (end || stream->no_body);
+    submit_answer(http2, stream, head, stream->ended);
+}
+
+static void resume(Http2 *http2, Http2Stream *stream)
+{
+    if (stream->deferred) {
+        stream->deferred = false;
+        nghttp2_session_resume_data(http2->session, stream->id);
+    }
+    http2_wake(http2);
+}
+
+void http2_send_body(HttpStream *base, Bytes piece)
+{
+    Http2 *http2 = http2_of(base->connection);
+    Http2Stream *stream = (Http2Stream *)base;
+    if (!may_send(stream) || !stream->head_sent || stream->ended)
+        return;
+    http_queue_add(&stream->queue, &http2->pool, piece);
+    stream->above_high |= stream->queue.size > http2->base.limits.queue_high;
+    resume(http2, stream);
+}
+
+void http2_send_end(HttpStream *base, const Fields *trailers)
+{
+    Http2 *http2 = http2_of(base->connection);
+    Http2Stream *stream = (Http2Stream *)base;
+    if (!may_send(stream) || !stream->head_sent || stream->ended)
+        return;
+    stream->ended = true;
+    if (trailers && trailers->n)
+        stream->trailers = keep_trailers(http2, trailers);
+    resume(http2, stream);
+}
+
+void http2_answer(Http2 *http2, Http2Stream *stream, unsigned status, const char *detail)
+{
+    char text[256];
+    size_t size = http_problem_text(status, detail, text, sizeof text);
+    Field fields[] = {{bytes_of("content-type"), bytes_of(HTTP_PROBLEM_TYPE)},
+                      {bytes_of("x-content-type-options"), bytes_of("nosniff")}};
+    HttpHead head = {
+        .status = (uint16_t)status,
+        .content_length = (int64_t)size,
+        .fields = {.items = fields, .n = 2},
+    };
+    http2_send_head(&stream->base, &head, false);
+    http2_send_body(&stream->base, bytes(text, size));
+    http2_send_end(&stream->base, NULL);
+    stream->released = true;
+}

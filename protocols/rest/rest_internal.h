@@ -1,0 +1,35 @@
+/* A parsed path template: for rest_template.c, rest_table.c and their tests. */
+#ifndef PROTOCOLS_REST_INTERNAL_H
+#define PROTOCOLS_REST_INTERNAL_H
+
+#include "protocols/rest/rest.h"
+
+typedef enum SegmentKind {
+    SEGMENT_LITERAL,
+    SEGMENT_ONE,  /* "*": one segment, not empty */
+    SEGMENT_REST, /* "**": any number of segments; the last of its template */
+} SegmentKind;
+
+typedef struct Segment {
+    SegmentKind kind;
+    Bytes literal;
+} Segment;
+
+/* "{name=projects/{*}}": it stands for the segments from .. to - 1. */
+typedef struct RestVariable {
+    Bytes field_path;
+    size_t from, to;
+    bool is_multi; /* several segments or "**": reserved characters are treated otherwise */
+} RestVariable;
+
+struct RestTemplate {
+    Bytes text;
+    Segment *segments;
+    size_t n_segments, segments_capacity;
+    RestVariable *variables;
+    Bytes *field_paths; /* of the variables */
+    size_t n_variables, variables_capacity;
+    Bytes verb; /* without ":"; empty when there is none */
+};
+
+#endif

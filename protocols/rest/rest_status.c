@@ -1,0 +1,118 @@
+/* Errors of REST services: RFC 9457's problems, AIP-193's errors, and what grpc-gateway and others make. */
+#include "protocols/rest/rest.h"
+
+#include "base/arena.h"
+#include "base/json_text.h"
+#include "protocols/dialect/code.h"
+#include "protocols/dialect/error_details.h"
+
+enum { MOST_DETAILS = 64 };
+
+typedef struct ErrorBody {
+    Status *status;
+    Bytes message, detail, title, text; /* by how well they say what happened */
+    ErrorDetails details;
+    const DetailJson *detail_json;
+    Arena *arena;
+} ErrorBody;
+
+/* A member of the wrong type is passed over (RFC 9457 section 3.1). */
+static Bytes take_string(JsonCursor *cursor)
+{
+    if (json_cursor_peek(cursor) == JSON_KIND_STRING)
+        return json_cursor_string(cursor);
+    json_cursor_skip(cursor);
+    return BYTES_NONE;
+}
+
+/* "NOT_FOUND", or google.rpc.Code's number. AIP-193's "code" repeats the HTTP status, which says less. */
+static void take_code(JsonCursor *cursor, Status *status)
+{
+    uint64_t number;
+    Code code;
+    if (json_cursor_peek(cursor) == JSON_KIND_STRING) {
+        if (code_by_name(json_cursor_string(cursor), &code) && code != CODE_OK)
+            status->code = code;
+        return;
+    }
+    if (bytes_to_u64(json_cursor_skip(cursor), &number) && number > CODE_OK && number < CODE_COUNT)
+        status->code = (Code)number;
+}
+
+static void take_details(JsonCursor *cursor, ErrorBody *body)
+{
+    bool first = true;
+    if (json_cursor_peek(cursor) != JSON_KIND_ARRAY) {
+        json_cursor_skip(cursor);
+        return;
+    }
+    body->details.n = 0;
+    body->details.items = arena_array(body->arena, ErrorDetail, MOST_DETAILS);
+    while (json_cursor_element(cursor, &first)) {
+        Bytes json = json_cursor_skip(cursor), detail;
+        const DetailJson *by = body->detail_json;
+        if (!cursor->bad && by && body->details.items && body->details.n < MOST_DETAILS &&
+            by->read(by->owner, json, body->arena, &detail))
+            error_details_add(&body->details, detail, body->arena);
+    }
+}
+
+static void take_object(JsonCursor *cursor, ErrorBody *body, bool is_inner)
+{
+    bool first = true;
+    Bytes name;
+    while (json_cursor_member(cursor, &first, &name)) {
+        if (bytes_are(name, "error") && !is_inner && json_cursor_peek(cursor) == JSON_KIND_OBJECT)
+            take_object(cursor, body, true);
+        else if (bytes_are(name, "error"))
+            body->text = take_string(cursor);
+        else if (bytes_are(name, "code") || (bytes_are(name, "status") && is_inner))
+            take_code(cursor, body->status);
+        else if (bytes_are(name, "message"))
+            body->message = take_string(cursor);
+        else if (bytes_are(name, "detail"))
+            body->detail = take_string(cursor);
+        else if (bytes_are(name, "title"))
+            body->title = take_string(cursor);
+        else if (bytes_are(name, "details"))
+            take_details(cursor, body);
+        else
+            json_cursor_skip(cursor);
+    }
+}
+
+static Bytes best_message(const ErrorBody *body, uint16_t http_status)
+{
+    if (body->message.size)
+        return body->message;
+    if (body->detail.size)
+        return body->detail;
+    if (body->title.size)
+        return body->title;
+    if (body->text.size)
+        return body->text;
+    return bytes_of(arena_printf(body->arena, "the service answered with HTTP status %u %s", http_status,
+                                 http_phrase(http_status)));
+}
+
+Result rest_status_read(uint16_t http_status, Bytes text, const DetailJson *detail_json, Arena *arena,
+                        Status *status_out)
+{
+    Status by_http = {.code = rest_code_of_http(http_status), .http_status = http_status};
+    Status status = by_http;
+    if (by_http.code == CODE_OK) /* the caller found it to be an error all the same */
+        status.code = by_http.code = CODE_UNKNOWN;
+    ErrorBody body = {.status = &status, .detail_json = detail_json, .arena = arena};
+    JsonCursor cursor = json_cursor(text, arena);
+    if (json_cursor_peek(&cursor) == JSON_KIND_OBJECT)
+        take_object(&cursor, &body, false);
+    if (!json_cursor_finish(&cursor)) { /* not JSON: all that is known is HTTP's */
+        status = by_http;
+        body = (ErrorBody){.status = &status, .arena = arena};
+    }
+    status.message = best_message(&body, http_status);
+    *status_out = status;
+    if (body.details.n == 0)
+        return OK;
+    return error_details_write(status.code, status.message, body.details, arena, &status_out->details);
+}

@@ -1,0 +1,700 @@
+#include "adapters/changes/changes.h"
+
+#include "adapters/mapping/expr.h"
+#include "tests/unit/adapters/changes_schema.h"
+
+/* The rules and guards of the mapping of one message, one a line. */
+static Bytes rules_of(Loaded *loaded, const MappingSet *set, const char *message)
+{
+    Buffer text = buffer_in(loaded->arena);
+    for (uint32_t i = 0; i < set->n_mappings; i++) {
+        if (bytes_end_with(bytes_of(set->mappings[i]->from->full_name), message))
+            mapping_print(set->mappings[i], &text);
+    }
+    Bytes whole = buffer_bytes(&text);
+    size_t line = bytes_find(whole, '\n');
+    return bytes_slice(whole, line + 1, whole.size);
+}
+
+static void check(void **state, const char *kind, const char *yaml, const char *message,
+                  const char *up, const char *down)
+{
+    Loaded *loaded = *state;
+    assert_bytes(rules_of(loaded, read_set(loaded, kind, yaml, true), message), up);
+    assert_bytes(rules_of(loaded, read_set(loaded, kind, yaml, false), message), down);
+}
+
+static void refused(void **state, const char *kind, const char *yaml, const char *expected)
+{
+    Loaded *loaded = *state;
+    Problems problems = problems_in(loaded->arena);
+    const ChangeList *list = read_list(loaded, kind, yaml, &problems);
+    Buffer text = buffer_in(loaded->arena);
+    problems_print(&problems, &text);
+    assert_null(list);
+    assert_bytes(buffer_bytes(&text), expected);
+}
+
+/* ---- Every operation, both ways -------------------------------------------------------------- */
+
+static void a_field_is_renamed(void **state)
+{
+    check(state, "Rename", "messages: {M: {a: b}}", ".M", "  b = a\n  same = same\n",
+          "  a = b\n  same = same\n");
+}
+
+static void two_fields_change_their_names_with_each_other(void **state)
+{
+    check(state, "Swap", "messages: {M: {a: b, b: a}}", ".M", "  a = b\n  b = a\n",
+          "  a = b\n  b = a\n");
+}
+
+static void fields_move_into_and_out_of_messages(void **state)
+{
+    check(state, "Move",
+          "messages:\n  M: {street: address.street, city: extra.city, extra.note: note}\n"
+          "  Extra: {note: {removed: loud}, city: {added: graceful}}",
+          ".M",
+          "  address = Move.New.Address{street: street}\n"
+          "  extra = Move.New.Extra{city: city, tag: extra.tag} if extra\n"
+          "  note = extra.note\n",
+          "  street = address.street\n"
+          "  city = extra.city\n"
+          "  extra = Move.Old.Extra{note: note, tag: extra.tag} if extra\n");
+}
+
+static void a_message_moves_whole(void **state)
+{
+    check(state, "Lists",
+          "messages: {M: {a: {more: loud}, b: {more: graceful}, c: {more: loud}}, Inner: {x: y}}",
+          ".M", "  a = list(a)\n  b = first(b)\n  c = list(Lists.New.Inner(c))\n",
+          "  a = only(a)\n  b = list(b)\n  c = Lists.Old.Inner(only(c))\n");
+}
+
+static void fields_come_and_go(void **state)
+{
+    check(state, "Gone",
+          "messages:\n  M:\n    comment: {removed: graceful}\n    level: {removed: loud, ignored: "
+          "1, back: 3}\n"
+          "    currency: {added: EUR}\n    region: {added: loud, back: loud}",
+          ".M",
+          "  id = id\n  currency = \"EUR\"\n  region = required()\n"
+          "  drop comment\n  refuse level unless 1\n",
+          "  id = id\n  level = 3\n  drop currency unless \"EUR\"\n  refuse region\n");
+}
+
+static void a_constant_is_written_and_checked(void **state)
+{
+    check(state, "Gone",
+          "messages:\n  M:\n    comment: {removed: graceful}\n    level: {constant: 7}\n"
+          "    currency: {constant: \"loud\"}\n    region: {added: graceful}",
+          ".M", "  id = id\n  currency = \"loud\"\n  drop comment\n  refuse level unless 7\n",
+          "  id = id\n  level = 7\n  refuse currency unless \"loud\"\n  drop region\n");
+}
+
+static void numbers_widen_and_narrow(void **state)
+{
+    check(state, "Numbers", "messages: {M: {d: {by: number}}}", ".M",
+          "  a = number[int32 to int64](a)\n  b = number[uint64 to int32](b)\n"
+          "  c = number[float to double](c)\n  d = number[int64 to double](d)\n"
+          "  e = number[int32 to int64](e)\n  f = number[int32 to int64](f)\n",
+          "  a = number[int64 to int32](a)\n  b = number[int32 to uint64](b)\n"
+          "  c = number[double to float](c)\n  d = number[double to int64](d)\n"
+          "  e = number[int64 to int32](e)\n  f = number[int64 to int32](f)\n");
+}
+
+static void values_become_texts(void **state)
+{
+    check(state, "Texts",
+          "messages: {M: {a: {by: text}, b: {by: text}, c: {by: base64}, d: {by: utf8}, "
+          "e: {by: enum_name, values: {RED: rouge}}, f: {by: flag, values: {false: OFF, true: ON}, "
+          "others: true}}}",
+          ".M",
+          "  a = text(a)\n  b = text(b)\n  c = base64(c)\n  d = utf8(d)\n  e = enum_name[0=NONE "
+          "1=rouge](e)\n"
+          "  f = flag[0=2 1=1](f) else OFF\n",
+          "  a = text(a)\n  b = text(b)\n  c = base64(c)\n  d = utf8(d)\n  e = enum_name[NONE=0 "
+          "rouge=1](e)\n"
+          "  f = flag[1=1 2=0 else 1](f)\n");
+}
+
+static void times_become_numbers_texts_and_dates(void **state)
+{
+    check(state, "Times",
+          "messages: {M: {a: {by: seconds, round: graceful}, b: {by: milliseconds}, c: {by: "
+          "time_text}, "
+          "d: {by: date}, e: {by: date_text}}}",
+          ".M",
+          "  a = seconds(a)\n  b = milliseconds(b)\n  c = time_text(c)\n  d = date(d)\n  e = "
+          "date_text(e)\n",
+          "  a = seconds(a)\n  b = milliseconds(b)\n  c = time_text(c)\n  d = date(d)\n  e = "
+          "date_text(e)\n");
+}
+
+static void amounts_become_money_and_other_units(void **state)
+{
+    check(state, "Amounts",
+          "messages: {M: {cents: {to: total, by: cents_to_money, currency: currency}, "
+          "fee: {by: units_to_money, currency: EUR}, meters: {to: kilometers, by: scale, "
+          "divided_by: 1000}}}",
+          ".M",
+          "  total = cents_to_money(cents, currency)\n  fee = units_to_money(fee, \"EUR\")\n"
+          "  kilometers = scale[*1/1000](meters)\n",
+          "  cents = cents_to_money(total)\n  currency = total.currency_code\n  fee = "
+          "units_to_money(fee)\n"
+          "  meters = scale[*1000/1](kilometers)\n  refuse fee.currency_code unless \"EUR\"\n");
+}
+
+static void scalars_are_wrapped_and_messages_serialized(void **state)
+{
+    check(state, "Wrappers", "messages: {M: {a: {by: wrapper}, b: {by: serialized}}}", ".M",
+          "  a = wrapper(a)\n  b = serialized[bytes](b)\n",
+          "  a = wrapper(a)\n  b = serialized[message](b)\n");
+}
+
+static void sentinels_and_zeros_become_presence(void **state)
+{
+    check(state, "Presence", "messages: {M: {limit: {sentinel: -1}, count: {zero: set}}}", ".M",
+          "  limit = sentinel[-1](limit else 0)\n  count = count else 0\n",
+          "  limit = limit else -1\n  count = count\n");
+}
+
+static void enum_values_are_mapped_many_to_one(void **state)
+{
+    check(state, "Enums",
+          "enums:\n  Status:\n    PENDING: {to: QUEUED, back: true}\n    WAITING: QUEUED\n"
+          "    LOST: {removed: loud}\n    HELD: {added: WAITING}",
+          ".M", "  status = enum[0=0 1=2 2=2 3=1](status)\n",
+          "  status = enum[0=0 1=3 2=1 7=2](status)\n");
+}
+
+static void enum_values_fall_back(void **state)
+{
+    check(state, "Enums",
+          "enums:\n  Status:\n    PENDING: QUEUED\n    WAITING: {removed: graceful}\n"
+          "    LOST: {removed: graceful}\n    HELD: {added: loud}\n    fallback: {new: HELD}",
+          ".M", "  status = enum[0=0 1=2 3=1 else 7](status)\n",
+          "  status = enum[0=0 1=3 2=1](status)\n");
+}
+
+static void an_unset_enum_keeps_its_meaning(void **state)
+{
+    check(state, "Zero", "enums: {E: {NONE: {added: A}}}", ".M", "  e = enum[0=2 1=1](e) else A\n",
+          "  e = enum[0=0 1=1 2=0](e)\n");
+}
+
+static void resource_names_are_split_and_composed(void **state)
+{
+    check(state, "Templates",
+          "messages:\n  M:\n"
+          "    name: {template: \"projects/{p}/topics/{t}\", to: [project_id, topic_id]}\n"
+          "    path: {template: \"a/{x}/b/{y}\", into: \"c/{y}/d/{x}\"}\n"
+          "    key: {template: \"k/{p}/{t}\", from: [project, topic]}",
+          ".M",
+          "  project_id = template[projects/{0}/topics/{1} part 0](name)\n"
+          "  topic_id = template[projects/{0}/topics/{1} part 1](name)\n"
+          "  key = template[k/{0}/{1}](project, topic)\n"
+          "  path = template[c/{0}/d/{1}](template[a/{0}/b/{1} part 1](path), "
+          "template[a/{0}/b/{1} part 0](path))\n",
+          "  name = template[projects/{0}/topics/{1}](project_id, topic_id)\n"
+          "  project = template[k/{0}/{1} part 0](key)\n"
+          "  topic = template[k/{0}/{1} part 1](key)\n"
+          "  path = template[a/{0}/b/{1}](template[c/{0}/d/{1} part 1](path), "
+          "template[c/{0}/d/{1} part 0](path))\n");
+}
+
+static void a_kind_and_a_value_become_one_of_several(void **state)
+{
+    check(state, "Kinds",
+          "messages:\n  M:\n    value: [{to: card, when: {kind: CARD}}, {to: bank, when: {kind: "
+          "BANK}}]\n"
+          "    kind: {select: {card: CARD, bank: BANK}}\n    api: {constant: \"2\"}",
+          ".M",
+          "  card = value when (kind else NONE) = CARD\n  bank = value when (kind else NONE) = "
+          "BANK\n  api = \"2\"\n"
+          "  refuse value when sentinel[BANK](sentinel[CARD](kind else NONE))\n",
+          "  kind = select CARD if card | BANK if bank\n  value = card else bank\n"
+          "  refuse api unless \"2\"\n");
+}
+
+static void fields_that_join_a_oneof_exclude_each_other(void **state)
+{
+    check(state, "Choice", "", ".M",
+          "  a = a\n  b = b\n  c = c\n  d = d\n  refuse b when a\n  refuse c when a\n  refuse c "
+          "when b\n"
+          "  refuse d when a\n  refuse d when b\n",
+          "  a = a\n  b = b\n  c = c\n  d = d\n");
+}
+
+static void what_is_made_up_in_a_oneof_gives_way_to_what_is_there(void **state)
+{
+    check(state, "Chosen", "messages: {M: {b: {added: none}}}", ".M",
+          "  a = a\n  b = \"none\" when (select true if a | true if limit else false) = false\n"
+          "  limit = limit\n  refuse limit when a\n",
+          "  a = a\n  limit = limit\n  drop b unless \"none\"\n");
+}
+
+static void a_constant_beside_others_of_its_oneof_is_refused(void **state)
+{
+    refused(state, "Chosen", "messages:\n  M:\n    b: {constant: x}\n",
+            "list.yaml:5:5: M.b: it would always be there, and a of v2 could never be, in the same "
+            "oneof (write b: {added: ...} for when no other is there)\n");
+    refused(state, "Chosen", "messages:\n  M:\n    b: {added: x}\n    limit: {required: 7}\n",
+            "list.yaml:6:5: M.limit: it and b of v2 are both made up, and are of the same oneof\n");
+}
+
+static void a_message_has_another_name_wherever_it_is(void **state)
+{
+    check(state, "Types", "messages: {Line: {sku: code}}\ntypes: {Item: Line}", ".List",
+          "  items = Types.New.Line(items)\n  named = Types.New.Line(named)\n  one = "
+          "Types.New.Line(one)\n"
+          "  any = any(any)\n",
+          "  items = Types.Old.Item(items)\n  named = Types.Old.Item(named)\n  one = "
+          "Types.Old.Item(one)\n"
+          "  any = any(any)\n");
+}
+
+static void a_field_mask_follows_the_fields_it_names(void **state)
+{
+    check(state, "Masks", "messages: {Thing: {name: title}, Get: {read_mask: {of: Thing}}}",
+          ".Update",
+          "  thing = Masks.New.Thing(thing)\n  update_mask = "
+          "field_mask[Masks.Old.Thing](update_mask)\n",
+          "  thing = Masks.Old.Thing(thing)\n  update_mask = "
+          "field_mask[Masks.New.Thing](update_mask)\n");
+}
+
+static void a_type_that_contains_itself_is_mapped_once(void **state)
+{
+    check(state, "Tree", "messages: {Node: {name: label}}", ".Node",
+          "  label = name\n  left = Tree.New.Node(left)\n  more = Tree.New.Node(more)\n",
+          "  name = label\n  left = Tree.Old.Node(left)\n  more = Tree.Old.Node(more)\n");
+}
+
+static void what_is_the_same_all_the_way_down_is_copied(void **state)
+{
+    check(state, "Same", "", ".Node",
+          "  name = name\n  left = same Same.New.Node(left)\n  by = same Same.New.Node(by)\n  e = "
+          "e\n",
+          "  name = name\n  left = same Same.Old.Node(left)\n  by = same Same.Old.Node(by)\n  e = "
+          "e\n");
+}
+
+/* ---- Planted mistakes ------------------------------------------------------------------------ */
+
+static void an_unsaid_drop_is_refused(void **state)
+{
+    refused(state, "Rename", "",
+            "list.yaml:1:1: M.a: v1 has this field, and nothing says what becomes of it (write a: "
+            "b, or a: {removed: graceful} or loud)\n"
+            "list.yaml:1:1: M.b: v2 has this field, and nothing says what is in it (write b: "
+            "{added: graceful}, loud or a value)\n");
+}
+
+static void an_unknown_field_is_refused(void **state)
+{
+    refused(state, "Rename", "messages:\n  M:\n    aa: b\n    smae: same",
+            "list.yaml:4:3: M.a: v1 has this field, and nothing says what becomes of it (write a: "
+            "b, or a: {removed: graceful} or loud)\n"
+            "list.yaml:5:5: M.aa: changes.Rename.Old.M has no field aa (did you mean a?)\n"
+            "list.yaml:6:5: M.smae: changes.Rename.Old.M has no field smae (did you mean same?)\n");
+}
+
+/* "name: left.left. ... .nowhere", of so many fields. */
+static bool is_said_of_path(Loaded *loaded, uint32_t n_fields, const char *expected)
+{
+    Problems problems = problems_in(loaded->arena);
+    Buffer yaml = buffer_in(loaded->arena), text = yaml;
+    buffer_add_text(&yaml, "messages:\n  Node:\n    name: ");
+    for (uint32_t i = 1; i < n_fields; i++)
+        buffer_add_text(&yaml, "left.");
+    buffer_add_text(&yaml, "nowhere\n");
+    assert_null(read_list(loaded, "Round", arena_text(loaded->arena, buffer_bytes(&yaml)), &problems));
+    problems_print(&problems, &text);
+    return strstr(arena_text(loaded->arena, buffer_bytes(&text)), expected);
+}
+
+static void a_path_is_no_deeper_than_messages_are(void **state)
+{
+    assert_true(is_said_of_path(*state, 64, "has no field nowhere"));
+    assert_true(is_said_of_path(*state, 65, "a path of more than 64 fields"));
+    assert_true(is_said_of_path(*state, 100000, "a path of more than 64 fields"));
+}
+
+static void two_fields_to_one_are_refused(void **state)
+{
+    refused(state, "Swap", "messages:\n  M:\n    a: b\n    b: {to: b}",
+            "list.yaml:4:3: M.a: v2 has this field, and nothing says what is in it: that of v1 is said in "
+            "line 5 (write a: {added: graceful}, loud or a value)\n"
+            "list.yaml:6:5: M.b: two changes go to b of v2; the other is in line 5 (write {to: "
+            "..., when: {FIELD: VALUE}} for each, or remove one)\n");
+}
+
+static void a_wrong_converter_is_refused(void **state)
+{
+    refused(state, "Times",
+            "messages:\n  M:\n    a: {by: date_text}\n    b: {by: secnods}\n    c: {by: "
+            "time_text}\n    d: {by: date}\n    e: {by: date_text}",
+            "list.yaml:5:5: M.a: date_text does not fit: it is google.protobuf.Timestamp in v1 and "
+            "int64 in v2 (write a: {by: nanoseconds | microseconds | milliseconds | seconds | "
+            "minutes | hours | days})\n"
+            "list.yaml:6:5: M.b: there is no converter secnods (did you mean seconds?)\n");
+}
+
+static void types_that_clash_are_refused(void **state)
+{
+    refused(state, "Texts", "messages: {M: {b: {by: text}}}",
+            "list.yaml:3:12: M.a: the types differ: it is int32 in v1 and string in v2 (write a: "
+            "{by: text})\n"
+            "list.yaml:3:12: M.c: the types differ: it is bytes in v1 and string in v2 (write c: "
+            "{by: utf8 | base64 | hex})\n"
+            "list.yaml:3:12: M.d: the types differ: it is bytes in v1 and string in v2 (write d: "
+            "{by: utf8 | base64 | hex})\n"
+            "list.yaml:3:12: M.e: the types differ: it is Color in v1 and string in v2 (write e: "
+            "{by: enum_name})\n"
+            "list.yaml:3:12: M.f: the types differ: it is bool in v1 and State in v2 (write f: "
+            "{by: flag})\n");
+}
+
+static void an_unmapped_enum_value_is_refused(void **state)
+{
+    refused(state, "Enums",
+            "enums:\n  Status:\n    PENDING: QUEUED\n    WAITING: QUEUED\n    LOST: {to: UNKNWON}",
+            "list.yaml:4:3: Status.WAITING: 2 values become QUEUED, and nothing says which comes "
+            "back (write WAITING: {to: QUEUED, back: true} for one of them)\n"
+            "list.yaml:4:3: Status.HELD: the value HELD is only in v2, and nothing says what "
+            "becomes of it (write HELD: {added: loud}, or a value of v1)\n"
+            "list.yaml:7:5: Status.LOST: Enums.New.Status has no value UNKNWON in v2 (did you mean "
+            "UNKNOWN?)\n");
+}
+
+static void a_list_without_an_inverse_is_refused(void **state)
+{
+    refused(state, "Lists", "messages: {M: {a: {more: loud}}, Inner: {x: y}}",
+            "list.yaml:3:12: M.b: it is one value in v2 and a list in v1: say what becomes of more "
+            "than one (write b: {more: loud})\n"
+            "list.yaml:3:12: M.c: it is one value in v1 and a list in v2: say what becomes of more "
+            "than one (write c: {more: loud})\n");
+}
+
+static void a_cycle_is_refused(void **state)
+{
+    refused(state, "Round", "messages:\n  Node:\n    left.name: inner",
+            "list.yaml:4:3: Node.left: the changes go round in a cycle: Round.Old.Node contains "
+            "itself, and a path goes into it\n");
+}
+
+static void words_that_are_no_words_are_refused(void **state)
+{
+    refused(
+        state, "Gone",
+        "message: {}\nmessages:\n  M:\n    comment: {remvoed: graceful}\n    level: {removed: "
+        "maybe}\n"
+        "    currency: {added: EUR, back: sometimes}\n    region: 7.5\n  N: {a: b}\n",
+        "list.yaml:3:1: a change list has no message (did you mean messages?)\n"
+        "list.yaml:6:15: M.comment: a change of a field has no remvoed (did you mean removed?)\n"
+        "list.yaml:7:13: M.level: expected loud or graceful\n"
+        "list.yaml:8:28: M.currency: expected loud or graceful\n"
+        "list.yaml:9:5: M.region: changes.Gone.Old.M has no field region\n"
+        "list.yaml:10:3: no message N in v1 (did you mean M?)\n");
+}
+
+static void values_that_do_not_fit_are_refused(void **state)
+{
+    refused(state, "Gone",
+            "messages:\n  M:\n    comment: {removed: graceful}\n    level: {removed: loud, "
+            "ignored: 3000000000, back: x}\n"
+            "    currency: {added: EUR}\n    region: {added: [a]}\n",
+            "list.yaml:6:28: M.level: this is no value of int32\n"
+            "list.yaml:8:14: M.region: this is no value of string\n");
+}
+
+static void a_mask_of_nobody_knows_what_is_refused(void **state)
+{
+    refused(state, "Masks", "messages: {Thing: {name: title}}",
+            "list.yaml:3:1: Get.read_mask: nothing says which message's fields this mask names "
+            "(write read_mask: {of: MESSAGE})\n");
+}
+
+static void a_money_without_a_currency_is_refused(void **state)
+{
+    refused(state, "Amounts",
+            "messages: {M: {cents: {to: total, by: cents_to_money}, currency: {removed: loud}, "
+            "fee: {by: units_to_money, currency: EUR}, meters: {to: kilometers, by: scale}}}",
+            "list.yaml:3:16: M.cents: the message has a currency, and nothing says which (write "
+            "currency: EUR, or currency: with the field that has it)\n"
+            "list.yaml:3:125: M.meters: scale needs a whole number to multiply with or to divide "
+            "by (write {by: scale, times: 1000} or divided_by)\n");
+}
+
+static void an_unset_field_that_would_say_another_thing_is_refused(void **state)
+{
+    refused(state, "Defaults",
+            "enums: {Color: {RED: ROT}}\nmessages:\n  M:\n    unit: weight_unit\n    on: {required: true}\n",
+            "list.yaml:5:3: M.limit: unset it is 5 in v1 and 7 in v2, and nothing says what it becomes "
+            "(write limit: {required: 5, optional: 7}, or graceful for a value)\n"
+            "list.yaml:6:5: M.unit: unset it is \"kg\" in v1 and \"\" in v2, and nothing says what it "
+            "becomes (write unit: {to: weight_unit, required: \"kg\", optional: \"\"}, or graceful for a "
+            "value)\n"
+            "list.yaml:7:5: M.on: unset it is true in v1 and false in v2, and nothing says what it "
+            "becomes (write on: {optional: false}, or graceful for a value)\n");
+}
+
+static const char *const defaults = "enums: {Color: {RED: ROT}}\nmessages:\n  M:\n"
+                                    "    unit: {to: weight_unit, required: kg, optional: \"\"}\n"
+                                    "    on: {required: true, optional: graceful}\n"
+                                    "    limit: {required: 5, optional: 7}\n";
+
+static void an_unset_field_says_the_same_to_both(void **state)
+{
+    check(state, "Defaults", defaults, ".M",
+          "  limit = limit else 5\n  same = number[int32 to int64](same)\n"
+          "  weight_unit = unit else \"kg\"\n  color = enum[0=0 1=2 2=1](color)\n"
+          "  on = on else true\n  plain = plain\n  wide = number[int32 to int64](wide)\n",
+          "  limit = limit else 7\n  same = number[int64 to int32](same)\n"
+          "  unit = weight_unit else \"\"\n  color = enum[0=0 1=2 2=1](color)\n"
+          "  on = on\n  plain = plain\n  wide = number[int64 to int32](wide)\n");
+}
+
+static void a_field_that_has_to_be_there_is_said(void **state)
+{
+    refused(state, "Needed", "",
+            "list.yaml:1:1: M.c: v1 has this field, and nothing says what becomes of it (write c: d, "
+            "or c: {removed: graceful} or loud)\n"
+            "list.yaml:1:1: M.b: the field is required in v1, and nothing says what to do without it "
+            "(write b: {optional: loud}, graceful or a value)\n"
+            "list.yaml:1:1: M.d: v2 has this field, and nothing says what is in it (write d: {added: "
+            "graceful}, loud or a value)\n"
+            "list.yaml:1:1: M.a: the field is required in v2, and nothing says what to do without it "
+            "(write a: {required: loud}, graceful or a value)\n");
+}
+
+static void words_that_do_not_go_together_are_refused(void **state)
+{
+    refused(state, "Gone",
+            "messages:\n  M:\n    comment: {removed: graceful, to: region}\n    level: {removed: loud}\n"
+            "    currency: {added: EUR, required: USD}\n    region: {added: graceful}\n",
+            "list.yaml:5:34: M.comment: to does not go with removed\n"
+            "list.yaml:7:28: M.currency: required does not go with added\n");
+    refused(state, "Texts",
+            "messages:\n  M:\n    a: {by: text, round: graceful}\n    b: {by: text}\n"
+            "    c: {by: base64, values: {a: b}}\n    d: {by: utf8}\n    e: {by: enum_name}\n"
+            "    f: {by: flag, times: 3, values: {false: OFF, true: ON}, others: true}\n",
+            "list.yaml:5:19: M.a: round does not go with by: text\n"
+            "list.yaml:7:21: M.c: values does not go with by: base64\n"
+            "list.yaml:10:19: M.f: times does not go with by: flag\n");
+}
+
+static void a_section_that_is_misspelt_is_told_alone(void **state)
+{
+    refused(state, "Rename", "mesages: {M: {a: b}}\n",
+            "list.yaml:3:1: a change list has no mesages (did you mean messages?)\n");
+}
+
+static void a_kind_that_would_not_come_back_is_refused(void **state)
+{
+    refused(state, "Kinds",
+            "messages:\n  M:\n    value: [{to: card, when: {kind: CARD}}, {to: bank, when: {kind: "
+            "BANK}}]\n    kind: {select: {card: CARD}}\n    api: {constant: \"2\"}",
+            "list.yaml:6:5: M.kind: nothing says which kind comes back for bank (write select: {..., bank: "
+            "BANK})\n");
+}
+
+static void a_condition_that_nobody_knows_is_refused(void **state)
+{
+    refused(state, "Kinds",
+            "messages:\n  M:\n    value: [{to: card, when: {knd: CARD}}, {to: bank, when: {kind: "
+            "CASH}}]\n    kind: {select: {card: CARD, bank: BANK}}\n    api: {constant: \"2\"}",
+            "list.yaml:4:3: M.card: v2 has this field, and nothing says what is in it (write card: {added: "
+            "graceful}, loud or a value)\n"
+            "list.yaml:4:3: M.bank: v2 has this field, and nothing says what is in it (write bank: {added: "
+            "graceful}, loud or a value)\n"
+            "list.yaml:5:31: M.value: changes.Kinds.Old.M has no field knd (did you mean kind?)\n"
+            "list.yaml:5:62: M.value: Kinds.Old.Kind has no value CASH (did you mean CARD?)\n");
+}
+
+static void a_template_that_lacks_a_part_is_refused(void **state)
+{
+    refused(state, "Templates",
+            "messages:\n  M:\n    name: {template: \"projects/{p}/topics/{t}\", to: [project_id]}\n"
+            "    path: {template: \"a/{x}/b/{y}\", into: \"c/{y}\"}\n"
+            "    key: {template: \"k/{p/{t}\", from: [project, topic]}\n"
+            "    topic_id: {added: graceful}\n",
+            "list.yaml:4:3: M.project: v1 has this field, and nothing says what becomes of it (write project: "
+            "{removed: graceful} or loud)\n"
+            "list.yaml:4:3: M.topic: v1 has this field, and nothing says what becomes of it (write topic: "
+            "{removed: graceful} or loud)\n"
+            "list.yaml:5:5: M.name: the template has 2 names, and 1 fields are given (write to: with a field "
+            "for each of {p}, {t})\n"
+            "list.yaml:6:5: M.path: {x} is only in one of the two templates\n"
+            "list.yaml:7:11: M.key: a template has {names} with text between them: "
+            "\"projects/{project}/topics/{topic}\"\n");
+}
+
+static void a_template_that_says_a_part_twice_is_refused(void **state)
+{
+    refused(state, "Templates",
+            "messages:\n  M:\n    name: {template: \"projects/{project}/topics/{topic}\", to: [project_id, "
+            "topic_id]}\n    path: {template: \"a/{x}/b/{y}\", into: \"c/{y}/d/{x}/e/{x}\"}\n"
+            "    key: {template: \"k/{project}/{topic}\", from: [project, topic]}\n",
+            "list.yaml:6:37: M.path: {x} stands twice in the template, and the two may differ\n");
+}
+
+static void two_fields_to_one_by_another_name_are_refused(void **state)
+{
+    refused(state, "Rename", "messages:\n  M:\n    a: {to: same, by: text}\n",
+            "list.yaml:4:3: M.same: v1 has this field, and nothing says what becomes of it: that of v2 is said "
+            "in line 5 (write same: {removed: graceful} or loud)\n"
+            "list.yaml:4:3: M.b: v2 has this field, and nothing says what is in it (write b: {added: "
+            "graceful}, loud or a value)\n");
+}
+
+static void a_list_for_other_versions_is_refused(void **state)
+{
+    refused(state, "Same", "from: v0\n",
+            "list.yaml:1:1: from: this list is used between v1 and v2 (write from: v1)\n"
+            "list.yaml:1:1: to: the list does not say from or to; it is used between v1 and v2 "
+            "(write to: v2)\n");
+}
+
+/* ---- What only shows in a chain -------------------------------------------------------------- */
+
+/* From Old over New to Old again. */
+static const MappingSet *compose(Loaded *loaded, const char *kind, const char *there,
+                                 const char *back, Buffer *told)
+{
+    ChangeSide sides[3];
+    Problems problems = problems_in(loaded->arena);
+    both_sides(loaded, kind, &sides[0], &sides[1]);
+    sides[2] = (ChangeSide){"v3", loaded->schema, sides[0].package};
+    const char *yaml[2] = {arena_printf(loaded->arena, "from: v1\nto: v2\n%s", there),
+                           arena_printf(loaded->arena, "from: v2\nto: v3\n%s", back)};
+    const ChangeList *lists[2];
+    const MappingSet *set = NULL;
+    for (int i = 0; i < 2; i++)
+        assert_ok(loaded->arena,
+                  changes_load(loaded->arena, bytes_of(yaml[i]), i ? "v2-v3.yaml" : "v1-v2.yaml",
+                               &sides[i], &sides[i + 1], &problems, &lists[i]));
+    if (!problems.n)
+        assert_ok(loaded->arena, changes_compose(loaded->arena, lists, 2, true, &problems, &set));
+    *told = buffer_in(loaded->arena);
+    problems_print(&problems, told);
+    return set;
+}
+
+static void a_chain_reads_only_the_first_and_writes_only_the_last(void **state)
+{
+    Buffer told;
+    const MappingSet *set =
+        compose(*state, "Move",
+                "messages:\n  M: {street: address.street, city: extra.city, extra.note: note}\n"
+                "  Extra: {note: {removed: graceful}, city: {added: graceful}}",
+                "messages:\n  M: {address.street: street, extra.city: city, note: extra.note}\n"
+                "  Extra: {note: {added: graceful}, city: {removed: graceful}}",
+                &told);
+    assert_bytes(buffer_bytes(&told), "");
+    assert_bytes(
+        rules_of(*state, set, ".M"),
+        "  street = street\n  city = city\n"
+        "  extra = Move.Old.Extra{note: extra.note, tag: extra.tag} if Move.New.Extra{city: city, "
+        "tag: extra.tag} if extra\n");
+}
+
+static void what_one_list_makes_up_and_the_next_refuses_is_told(void **state)
+{
+    Buffer told;
+    const MappingSet *set = compose(
+        *state, "Gone",
+        "messages:\n  M:\n    comment: {removed: graceful}\n    level: {removed: graceful}\n"
+        "    currency: {added: EUR}\n    region: {added: graceful}",
+        "messages:\n  M:\n    comment: {added: graceful}\n    level: {added: graceful}\n"
+        "    currency: {removed: loud}\n    region: {removed: graceful}",
+        &told);
+    assert_null(set);
+    assert_bytes(
+        buffer_bytes(&told),
+        "v2-v3.yaml:7:1: Gone.Old.M: from v1 every message would be an error: the value is made "
+        "up on the way and refused here\n");
+}
+
+static void the_empty_list_is_checked_too(void **state)
+{
+    Loaded *loaded = *state;
+    ChangeSide from, to;
+    Problems problems = problems_in(loaded->arena);
+    const ChangeList *list;
+    both_sides(loaded, "Same", &from, &to);
+    assert_ok(loaded->arena, changes_none(loaded->arena, &from, &to, &problems, &list));
+    assert_non_null(list);
+    assert_string_equal(changes_from(list), "v1");
+    assert_string_equal(changes_to(list), "v2");
+    both_sides(loaded, "Rename", &from, &to);
+    assert_ok(loaded->arena, changes_none(loaded->arena, &from, &to, &problems, &list));
+    assert_null(list);
+    assert_int_equal(problems.n, 2);
+}
+
+static void a_namesake_that_goes_with_another_is_told_as_such(void **state)
+{
+    refused(state, "Move", "types: {Extra: M}\nmessages: {M: {street: {removed: loud}}}",
+            "list.yaml:4:12: M has no counterpart in v2: M goes with Extra of v1 (types: {M: ...})\n");
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_namesake_that_goes_with_another_is_told_as_such),
+        cmocka_unit_test(a_field_is_renamed),
+        cmocka_unit_test(two_fields_change_their_names_with_each_other),
+        cmocka_unit_test(fields_move_into_and_out_of_messages),
+        cmocka_unit_test(a_message_moves_whole),
+        cmocka_unit_test(fields_come_and_go),
+        cmocka_unit_test(a_constant_is_written_and_checked),
+        cmocka_unit_test(numbers_widen_and_narrow),
+        cmocka_unit_test(values_become_texts),
+        cmocka_unit_test(times_become_numbers_texts_and_dates),
+        cmocka_unit_test(amounts_become_money_and_other_units),
+        cmocka_unit_test(scalars_are_wrapped_and_messages_serialized),
+        cmocka_unit_test(sentinels_and_zeros_become_presence),
+        cmocka_unit_test(enum_values_are_mapped_many_to_one),
+        cmocka_unit_test(enum_values_fall_back),
+        cmocka_unit_test(an_unset_enum_keeps_its_meaning),
+        cmocka_unit_test(resource_names_are_split_and_composed),
+        cmocka_unit_test(a_kind_and_a_value_become_one_of_several),
+        cmocka_unit_test(fields_that_join_a_oneof_exclude_each_other),
+        cmocka_unit_test(what_is_made_up_in_a_oneof_gives_way_to_what_is_there),
+        cmocka_unit_test(a_constant_beside_others_of_its_oneof_is_refused),
+        cmocka_unit_test(a_message_has_another_name_wherever_it_is),
+        cmocka_unit_test(a_field_mask_follows_the_fields_it_names),
+        cmocka_unit_test(a_type_that_contains_itself_is_mapped_once),
+        cmocka_unit_test(what_is_the_same_all_the_way_down_is_copied),
+        cmocka_unit_test(an_unsaid_drop_is_refused),
+        cmocka_unit_test(an_unknown_field_is_refused),
+        cmocka_unit_test(a_path_is_no_deeper_than_messages_are),
+        cmocka_unit_test(two_fields_to_one_are_refused),
+        cmocka_unit_test(a_wrong_converter_is_refused),
+        cmocka_unit_test(types_that_clash_are_refused),
+        cmocka_unit_test(an_unmapped_enum_value_is_refused),
+        cmocka_unit_test(a_list_without_an_inverse_is_refused),
+        cmocka_unit_test(a_cycle_is_refused),
+        cmocka_unit_test(words_that_are_no_words_are_refused),
+        cmocka_unit_test(values_that_do_not_fit_are_refused),
+        cmocka_unit_test(a_mask_of_nobody_knows_what_is_refused),
+        cmocka_unit_test(a_money_without_a_currency_is_refused),
+        cmocka_unit_test(an_unset_field_that_would_say_another_thing_is_refused),
+        cmocka_unit_test(an_unset_field_says_the_same_to_both),
+        cmocka_unit_test(a_field_that_has_to_be_there_is_said),
+        cmocka_unit_test(words_that_do_not_go_together_are_refused),
+        cmocka_unit_test(a_section_that_is_misspelt_is_told_alone),
+        cmocka_unit_test(a_kind_that_would_not_come_back_is_refused),
+        cmocka_unit_test(a_condition_that_nobody_knows_is_refused),
+        cmocka_unit_test(a_template_that_lacks_a_part_is_refused),
+        cmocka_unit_test(a_template_that_says_a_part_twice_is_refused),
+        cmocka_unit_test(two_fields_to_one_by_another_name_are_refused),
+        cmocka_unit_test(a_list_for_other_versions_is_refused),
+        cmocka_unit_test(a_chain_reads_only_the_first_and_writes_only_the_last),
+        cmocka_unit_test(what_one_list_makes_up_and_the_next_refuses_is_told),
+        cmocka_unit_test(the_empty_list_is_checked_too),
+    };
+    return cmocka_run_group_tests(tests, load, unload);
+}

@@ -1,0 +1,162 @@
+#include "adapters/mapping/loss.h"
+
+#include "adapters/text/json.h"
+#include "tests/unit/adapters/changes_schema.h"
+
+static void check(void **state, const char *kind, const char *yaml, bool upwards,
+                  const char *expected)
+{
+    Loaded *loaded = *state;
+    LossReport report;
+    Buffer text = buffer_in(loaded->arena);
+    loss_report_all(loaded->arena, read_set(loaded, kind, yaml, upwards), &report);
+    loss_report_text(&report, true, &text);
+    assert_bytes(buffer_bytes(&text), expected);
+}
+
+static const char *const gone = "messages:\n  M:\n    comment: {removed: graceful}\n    level: "
+                                "{removed: loud, ignored: 1, back: 3}\n"
+                                "    currency: {added: EUR}\n    region: {added: loud, back: loud}";
+
+static void what_comes_and_goes_is_told(void **state)
+{
+    check(state, "Gone", gone, true,
+          "  kept      Gone.Old.M.id -> Gone.New.M.id\n"
+          "  defaulted Gone.New.M.currency: always \"EUR\"  [list.yaml:7]\n"
+          "  defaulted Gone.New.M.region: an error: it cannot be had (loud)\n"
+          "  dropped   Gone.Old.M.comment: it has no counterpart  [list.yaml:5]\n"
+          "  dropped   Gone.Old.M.level: unless it is the value that comes back: 1 (loud)  "
+          "[list.yaml:6]\n"
+          "  1 kept, 0 converted, 1 defaulted, 0 narrowed, 1 dropped, 2 loud\n");
+}
+
+static void the_way_back_is_told_too(void **state)
+{
+    check(state, "Gone", gone, false,
+          "  kept      Gone.New.M.id -> Gone.Old.M.id\n"
+          "  defaulted Gone.Old.M.comment: stays unset\n"
+          "  defaulted Gone.Old.M.level: always 3  [list.yaml:6]\n"
+          "  dropped   Gone.New.M.currency: unless it is the value that comes back: \"EUR\"  "
+          "[list.yaml:7]\n"
+          "  dropped   Gone.New.M.region: it has no counterpart (loud)  [list.yaml:8]\n"
+          "  1 kept, 0 converted, 2 defaulted, 0 narrowed, 1 dropped, 1 loud\n");
+}
+
+static void what_narrows_says_that_it_is_loud(void **state)
+{
+    check(state, "Numbers", "messages: {M: {d: {by: number}}}", true,
+          "  converted Numbers.Old.M.a -> Numbers.New.M.a: number\n"
+          "  narrowed  Numbers.Old.M.b -> Numbers.New.M.b: number, out of range is an error (loud) "
+          " [list.yaml:3]\n"
+          "  converted Numbers.Old.M.c -> Numbers.New.M.c: number\n"
+          "  narrowed  Numbers.Old.M.d -> Numbers.New.M.d: number, out of range is an error (loud) "
+          " [list.yaml:3]\n"
+          "  converted Numbers.Old.M.e -> Numbers.New.M.e: number\n"
+          "  converted Numbers.Old.M.f -> Numbers.New.M.f: number\n"
+          "  0 kept, 4 converted, 0 defaulted, 0 narrowed, 0 dropped, 2 loud\n");
+}
+
+static void moves_keep(void **state)
+{
+    check(state, "Move",
+          "messages:\n  M: {street: address.street, city: extra.city, extra.note: note}\n"
+          "  Extra: {note: {removed: loud}, city: {added: graceful}}",
+          true,
+          "  kept      Move.Old.M.street -> Move.New.M.address.street\n"
+          "  kept      Move.Old.M.city -> Move.New.M.extra.city\n"
+          "  kept      Move.Old.M.extra.tag -> Move.New.M.extra.tag\n"
+          "  kept      Move.Old.M.extra.note -> Move.New.M.note\n"
+          "  defaulted Move.New.Extra.city: stays unset\n"
+          "  kept      Move.Old.Extra.tag -> Move.New.Extra.tag\n"
+          "  dropped   Move.Old.Extra.note: it has no counterpart (loud)  [list.yaml:5]\n"
+          "  5 kept, 0 converted, 1 defaulted, 0 narrowed, 0 dropped, 1 loud\n");
+}
+
+static void lists_and_kinds_are_told(void **state)
+{
+    check(state, "Lists",
+          "messages: {M: {a: {more: loud}, b: {more: graceful}, c: {more: loud}}, Inner: {x: y}}",
+          false,
+          "  narrowed  Lists.New.M.a -> Lists.Old.M.a: more than one is an error (loud)  "
+          "[list.yaml:3]\n"
+          "  converted Lists.New.M.b -> Lists.Old.M.b: a list of one\n"
+          "  narrowed  Lists.New.M.c -> Lists.Old.M.c: more than one is an error (loud)  "
+          "[list.yaml:3]\n"
+          "  kept      Lists.New.Inner.y -> Lists.Old.Inner.x\n"
+          "  1 kept, 1 converted, 0 defaulted, 0 narrowed, 0 dropped, 2 loud\n");
+}
+
+static void values_that_share_a_counterpart_or_have_none_are_told(void **state)
+{
+    check(state, "Enums",
+          "enums:\n  Status:\n    PENDING: {to: QUEUED, back: true}\n    WAITING: QUEUED\n"
+          "    LOST: {removed: loud}\n    HELD: {added: WAITING}",
+          true,
+          "  narrowed  Enums.Old.M.status -> Enums.New.M.status: enum, LOST is an error, PENDING "
+          "and WAITING become QUEUED (loud)\n"
+          "  0 kept, 0 converted, 0 defaulted, 0 narrowed, 0 dropped, 1 loud\n");
+}
+
+static void what_may_be_cut_is_told_where_it_may(void **state)
+{
+    const char *yaml = "messages: {M: {cents: {to: total, by: cents_to_money, currency: currency}, fee: {by: "
+                       "units_to_money, currency: EUR, round: graceful}, meters: {to: kilometers, by: scale, "
+                       "divided_by: 1000}}}";
+    check(state, "Amounts", yaml, true,
+          "  converted Amounts.Old.M.cents, Amounts.Old.M.currency -> Amounts.New.M.total: cents_to_money\n"
+          "  converted Amounts.Old.M.fee -> Amounts.New.M.fee: units_to_money, \"EUR\"\n"
+          "  narrowed  Amounts.Old.M.meters -> Amounts.New.M.kilometers: scale, what does not fit is an error "
+          "(loud)  [list.yaml:3]\n"
+          "  0 kept, 2 converted, 0 defaulted, 0 narrowed, 0 dropped, 1 loud\n");
+    check(state, "Amounts", yaml, false, 
+          "  narrowed  Amounts.New.M.total -> Amounts.Old.M.cents: cents_to_money, what does not fit is an error "
+          "(loud)  [list.yaml:3]\n"
+          "  kept      Amounts.New.M.total.currency_code -> Amounts.Old.M.currency\n"
+          "  narrowed  Amounts.New.M.fee -> Amounts.Old.M.fee: units_to_money, rounded  [list.yaml:3]\n"
+          "  narrowed  Amounts.New.M.kilometers -> Amounts.Old.M.meters: scale, what does not fit is an error "
+          "(loud)  [list.yaml:3]\n"
+          "  dropped   Amounts.New.M.fee.currency_code: another currency: \"EUR\" (loud)  [list.yaml:3]\n"
+          "  1 kept, 0 converted, 0 defaulted, 1 narrowed, 0 dropped, 3 loud\n");
+}
+
+static void a_report_is_json_too(void **state)
+{
+    Loaded *loaded = *state;
+    LossReport report;
+    Buffer text = buffer_in(loaded->arena);
+    JsonNode *root;
+    loss_report_all(loaded->arena, read_set(loaded, "Gone", gone, true), &report);
+    loss_report_json(&report, &text);
+    assert_ok(loaded->arena, json_parse(loaded->arena, buffer_bytes(&text), NULL, &root));
+    assert_bytes(json_member(root, "dropped")->text, "1");
+    JsonNode *first = json_member(root, "fields")->first;
+    assert_bytes(json_member(first, "what")->text, "kept");
+    assert_bytes(json_member(first, "to")->text, "Gone.New.M.id");
+    assert_int_equal(json_member(root, "fields")->count, report.n_lines);
+}
+
+static void what_keeps_everything_is_clean(void **state)
+{
+    Loaded *loaded = *state;
+    LossReport report;
+    loss_report_all(loaded->arena, read_set(loaded, "Same", "", true), &report);
+    assert_true(loss_report_is_clean(&report));
+    loss_report_all(loaded->arena, read_set(loaded, "Gone", gone, true), &report);
+    assert_false(loss_report_is_clean(&report));
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(what_comes_and_goes_is_told),
+        cmocka_unit_test(the_way_back_is_told_too),
+        cmocka_unit_test(what_narrows_says_that_it_is_loud),
+        cmocka_unit_test(moves_keep),
+        cmocka_unit_test(lists_and_kinds_are_told),
+        cmocka_unit_test(values_that_share_a_counterpart_or_have_none_are_told),
+        cmocka_unit_test(what_may_be_cut_is_told_where_it_may),
+        cmocka_unit_test(a_report_is_json_too),
+        cmocka_unit_test(what_keeps_everything_is_clean),
+    };
+    return cmocka_run_group_tests(tests, load, unload);
+}

@@ -1,0 +1,92 @@
+#include "adapters/mapping/path_rewrite.h"
+
+#include "adapters/schema/wire.h"
+#include "tests/unit/adapters/changes_schema.h"
+#include "tests/unit/adapters/errors_changes.h"
+
+static const Mapping *request_mapping(Loaded *loaded, bool upwards)
+{
+    const MappingSet *set = read_set(loaded, "Errors", ERRORS_CHANGES, upwards);
+    const char *name = upwards ? "changes.Errors.Old.Request" : "changes.Errors.New.Request";
+    return mapping_set_find(set, schema_message(loaded->schema, bytes_of(name)));
+}
+
+/* What a path becomes, joined by commas; "-": nothing. */
+static Bytes rewritten(Loaded *loaded, bool upwards, bool in_errors, const char *path)
+{
+    PathRewrite rewrite = path_rewrite_in(loaded->arena);
+    Buffer text = buffer_in(loaded->arena);
+    rewrite.in_errors = in_errors;
+    if (!path_rewrite(&rewrite, request_mapping(loaded, upwards), bytes_of(path)))
+        return bytes_of("-");
+    WireReader reader = wire_reader(buffer_bytes(&rewrite.paths));
+    for (WireField f; wire_next(&reader, &f);) {
+        if (text.size)
+            buffer_add_byte(&text, ',');
+        buffer_add_bytes(&text, f.bytes);
+    }
+    return buffer_bytes(&text);
+}
+
+static void a_path_gets_the_names_of_the_other_version(void **state)
+{
+    assert_bytes(rewritten(*state, true, false, "name"), "title");
+    assert_bytes(rewritten(*state, false, false, "title"), "name");
+    assert_bytes(rewritten(*state, true, false, "note.text"), "note_text");
+    assert_bytes(rewritten(*state, true, false, "note"), "note_text");
+    assert_bytes(rewritten(*state, false, false, "note_text"), "note.text");
+    assert_bytes(rewritten(*state, false, false, "total.units"), "cents");
+    assert_bytes(rewritten(*state, true, false, "nowhere"), "-");
+}
+
+static void one_path_becomes_those_that_are_made_of_it(void **state)
+{
+    assert_bytes(rewritten(*state, true, false, "project"), "path");
+    assert_bytes(rewritten(*state, false, false, "path"), "project,topic");
+}
+
+static void a_mask_leads_to_a_list_but_not_into_it(void **state)
+{
+    assert_bytes(rewritten(*state, true, false, "items"), "lines");
+    assert_bytes(rewritten(*state, true, false, "items.sku"), "lines");
+    assert_bytes(rewritten(*state, true, false, "items[2].sku"), "-");
+}
+
+static void the_path_of_an_error_leads_into_the_elements_of_lists_and_maps(void **state)
+{
+    assert_bytes(rewritten(*state, false, true, "lines[2].code"), "items[2].sku");
+    assert_bytes(rewritten(*state, true, true, "items[0]"), "lines[0]");
+    assert_bytes(rewritten(*state, true, true, "items[10].same"), "lines[10].same");
+    assert_bytes(rewritten(*state, false, true, "by_key[\"a.b]\\\"\"].code"), "by_key[\"a.b]\\\"\"].sku");
+}
+
+static void an_error_may_spell_names_as_json_does(void **state)
+{
+    assert_bytes(rewritten(*state, false, true, "noteText"), "note.text");
+    assert_bytes(rewritten(*state, false, true, "otherName"), "other_name");
+    assert_bytes(rewritten(*state, false, false, "noteText"), "-");
+}
+
+static void nonsense_is_no_path(void **state)
+{
+    static const char *const bad[] = {"", ".", "..", "[", "]", "[1]", "lines[", "[\"", ".title", "title[",
+                                      "lines[0]]", "titles", "tit"};
+    for (size_t i = 0; i < sizeof bad / sizeof *bad; i++)
+        (void)rewritten(*state, false, true, bad[i]); /* whatever it finds, it ends */
+    assert_bytes(rewritten(*state, false, true, "."), "-");
+    assert_bytes(rewritten(*state, false, true, "[1]"), "-");
+    assert_bytes(rewritten(*state, false, true, "titles"), "-");
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_path_gets_the_names_of_the_other_version),
+        cmocka_unit_test(one_path_becomes_those_that_are_made_of_it),
+        cmocka_unit_test(a_mask_leads_to_a_list_but_not_into_it),
+        cmocka_unit_test(the_path_of_an_error_leads_into_the_elements_of_lists_and_maps),
+        cmocka_unit_test(an_error_may_spell_names_as_json_does),
+        cmocka_unit_test(nonsense_is_no_path),
+    };
+    return cmocka_run_group_tests(tests, load, unload);
+}

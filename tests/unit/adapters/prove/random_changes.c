@@ -1,0 +1,773 @@
+#include "tests/unit/adapters/prove/random_changes.h"
+
+#include "adapters/schema/wire.h"
+#include "base/arena.h"
+#include "tests/unit/check.h"
+
+#include <stdio.h>
+
+enum {
+    MOST_FIELDS = 24,
+    MOST_MESSAGES = 12,
+    MOST_VALUES = 10,
+    N_ENUMS = 2,
+    MOST_STRAYS = 40,
+    NAME_SIZE = 12,
+};
+
+typedef enum Type {
+    INT32, INT64, UINT32, DOUBLE, BOOL, STRING, BYTES, ENUM, MESSAGE, TIMESTAMP, WRAPPED, ANY, N_TYPES,
+} Type;
+
+typedef enum Label { IMPLICIT, OPTIONAL, LIST, MAP } Label;
+
+typedef struct Field {
+    char name[NAME_SIZE];
+    Type type;
+    Label label;
+    uint32_t of;    /* MESSAGE, ENUM: which */
+    uint32_t oneof; /* from 1; 0: none */
+} Field;
+
+typedef struct Message {
+    char name[NAME_SIZE];
+    Field fields[MOST_FIELDS];
+    uint32_t n, n_oneofs;
+    bool box; /* made for what was moved into it */
+} Message;
+
+typedef struct Named {
+    char name[NAME_SIZE];
+    int number;
+} Named;
+
+typedef struct Enum {
+    char name[NAME_SIZE];
+    Named values[MOST_VALUES];
+    uint32_t n;
+} Enum;
+
+/* A message that no field holds: only an Any brings it. */
+typedef struct Stray {
+    char name[NAME_SIZE];
+    bool any; /* there is one in it, too */
+} Stray;
+
+typedef struct Method {
+    char name[NAME_SIZE];
+    uint32_t id; /* stays, whatever its name is */
+} Method;
+
+typedef struct Version {
+    Message messages[MOST_MESSAGES];
+    uint32_t n;
+    Enum enums[N_ENUMS];
+    Stray strays[MOST_STRAYS];
+    uint32_t n_strays;
+    char service[NAME_SIZE];
+    Method methods[RANDOM_METHODS];
+    uint32_t n_methods;
+} Version;
+
+/* At work on one chain. */
+typedef struct Maker {
+    Arena *arena;
+    Random random;
+    unsigned serial; /* no name comes twice by accident */
+    bool same_package; /* of all versions; then without Any, for what a change makes of a message is looked at
+                          once more, and with the same names what is in an Any is converted twice */
+    bool chain;        /* of several lists */
+    bool calm;         /* a long chain of many changes is mostly refused as a whole */
+    uint32_t most_strays;
+    Buffer types, messages, enums, methods, schemas;
+} Maker;
+
+static uint32_t below(Maker *m, uint32_t end)
+{
+    return (uint32_t)random_below(&m->random, end);
+}
+
+static bool chance(Maker *m, uint32_t percent)
+{
+    return below(m, 100) < percent;
+}
+
+static void new_name(Maker *m, const char *prefix, char *name)
+{
+    snprintf(name, NAME_SIZE, "%s%u", prefix, m->serial++);
+}
+
+/* ---- The first version ----------------------------------------------------------------------- */
+
+static Label random_label(Maker *m, Type type)
+{
+    uint32_t at = below(m, 10);
+    if (at == 0)
+        return MAP;
+    if (at < 3)
+        return LIST;
+    bool message = type == MESSAGE || type == TIMESTAMP || type == WRAPPED || type == ANY;
+    return at < 5 && !message ? OPTIONAL : IMPLICIT;
+}
+
+static void random_field(Maker *m, const Version *v, uint32_t at, Field *field)
+{
+    *field = (Field){.type = (Type)below(m, m->same_package ? ANY : N_TYPES)};
+    new_name(m, "f", field->name);
+    if (field->type == MESSAGE && at + 1 == v->n)
+        field->type = STRING; /* messages hold later ones, and the last none */
+    if (field->type == MESSAGE)
+        field->of = at + 1 + below(m, v->n - at - 1);
+    if (field->type == ENUM)
+        field->of = below(m, N_ENUMS);
+    field->label = random_label(m, field->type);
+}
+
+static void add_value(Maker *m, Enum *e, int number)
+{
+    Named *value = &e->values[e->n++];
+    value->number = number;
+    new_name(m, "V", value->name);
+}
+
+static void add_strays(Maker *m, Version *v, uint32_t n)
+{
+    for (; n && v->n_strays < MOST_STRAYS; n--) {
+        Stray *stray = &v->strays[v->n_strays++];
+        stray->any = !m->chain && !m->same_package && chance(m, 30);
+        new_name(m, "S", stray->name);
+    }
+}
+
+static void add_method(Maker *m, Version *v)
+{
+    Method *method = &v->methods[v->n_methods++];
+    method->id = m->serial;
+    new_name(m, "Do", method->name);
+}
+
+static void first_version(Maker *m, Version *v)
+{
+    *v = (Version){.n = 2 + below(m, 2)};
+    for (uint32_t i = 0; i < N_ENUMS; i++) {
+        new_name(m, "E", v->enums[i].name);
+        for (uint32_t k = 0, n = 1 + below(m, 4); k < n; k++)
+            add_value(m, &v->enums[i], (int)k);
+    }
+    for (uint32_t i = 0; i < v->n; i++) {
+        Message *message = &v->messages[i];
+        new_name(m, "M", message->name);
+        message->n = 2 + below(m, 5);
+        for (uint32_t k = 0; k < message->n; k++)
+            random_field(m, v, i, &message->fields[k]);
+    }
+    add_strays(m, v, below(m, m->most_strays));
+    new_name(m, "Things", v->service);
+    for (uint32_t n = 1 + below(m, 3); n; n--)
+        add_method(m, v);
+}
+
+/* ---- What becomes of a field ----------------------------------------------------------------- */
+
+/* One message of the next version, and its lines. */
+typedef struct Turn {
+    Maker *m;
+    const Version *old;
+    Version *next;
+    const Message *was;
+    uint32_t at; /* in next->messages: more may be added behind it */
+    Buffer lines;
+} Turn;
+
+static void line(Turn *t, const char *format, ...)
+{
+    char text[256];
+    va_list args;
+    va_start(args, format);
+    vsnprintf(text, sizeof text, format, args);
+    va_end(args);
+    buffer_printf(&t->lines, "    %s\n", text);
+}
+
+static Field *put(Turn *t, Field field)
+{
+    Message *message = &t->next->messages[t->at];
+    if (message->n == MOST_FIELDS)
+        fail_msg("too many fields for this test");
+    message->fields[message->n] = field;
+    return &message->fields[message->n++];
+}
+
+/* Mostly it gets another name, too. */
+static Field renamed(Turn *t, const Field *was)
+{
+    Field field = *was;
+    field.oneof = 0;
+    if (chance(t->m, 60))
+        new_name(t->m, "f", field.name);
+    return field;
+}
+
+static bool is_number(Type type)
+{
+    return type == INT32 || type == INT64 || type == UINT32;
+}
+
+static const char *value_of(Turn *t, const Version *v, const Field *field)
+{
+    const Enum *e = &v->enums[field->of];
+    switch (field->type) {
+    case INT32:
+    case INT64:
+    case UINT32:
+    case DOUBLE: return chance(t->m, 30) ? "0" : "7";
+    case BOOL: return chance(t->m, 50) ? "true" : "false";
+    case STRING: return "text";
+    case BYTES: return "AAEC";
+    case ENUM: return e->values[below(t->m, e->n)].name;
+    case TIMESTAMP: return "\"2026-03-01T00:00:00Z\"";
+    default: return NULL;
+    }
+}
+
+static void keep(Turn *t, const Field *was)
+{
+    Field field = renamed(t, was);
+    if (strcmp(field.name, was->name) != 0)
+        line(t, "%s: %s", was->name, field.name);
+    put(t, field);
+}
+
+static void retype(Turn *t, const Field *was, Type type, const char *by)
+{
+    Field field = renamed(t, was);
+    field.type = type;
+    line(t, "%s: {to: %s, by: %s}", was->name, field.name, by);
+    put(t, field);
+}
+
+static void drop(Turn *t, const Field *was)
+{
+    bool one = was->label == IMPLICIT || was->label == OPTIONAL;
+    const char *value = one && !was->oneof ? value_of(t, t->old, was) : NULL;
+    uint32_t how = below(t->m, 10);
+    if (how == 0)
+        line(t, "%s: {removed: loud}", was->name);
+    else if (how < 4 && value && was->type != TIMESTAMP)
+        line(t, "%s: {removed: %s, ignored: %s, back: %s}", was->name, how == 1 ? "loud" : "graceful",
+             value, value_of(t, t->old, was));
+    else
+        line(t, "%s: {removed: graceful}", was->name);
+}
+
+/* One becomes a list, or a list one. */
+static void relist(Turn *t, const Field *was)
+{
+    Field field = renamed(t, was);
+    bool number = is_number(was->type) && chance(t->m, 40);
+    field.label = was->label == LIST ? IMPLICIT : LIST;
+    if (number)
+        field.type = STRING;
+    line(t, "%s: {to: %s, more: %s%s}", was->name, field.name, chance(t->m, 50) ? "loud" : "graceful",
+         number ? ", by: text" : "");
+    put(t, field);
+}
+
+static void revalue(Turn *t, const Field *was)
+{
+    Field field = renamed(t, was);
+    uint32_t how = below(t->m, 4);
+    const char *value = value_of(t, t->old, was);
+    field.label = OPTIONAL;
+    if (how == 0 && was->label == IMPLICIT)
+        line(t, "%s: {to: %s, zero: set}", was->name, field.name);
+    else if (how == 1 && was->type != ENUM)
+        line(t, "%s: {to: %s, sentinel: %s}", was->name, field.name, value);
+    else if (how == 2 && was->type != ENUM)
+        line(t, "%s: {to: %s, sentinel: {new: %s}}", was->name, field.name, value);
+    else if (was->type != ENUM)
+        line(t, "%s: {to: %s, required: %s, optional: %s}", was->name, field.name, value,
+             value_of(t, t->old, was));
+    else
+        line(t, "%s: %s", was->name, field.name);
+    put(t, field);
+}
+
+/* Into a message that is made for it, beside others that went there. */
+static void move_in(Turn *t, const Field *was)
+{
+    Message *mine = &t->next->messages[t->at];
+    Field *holder = NULL;
+    for (uint32_t i = 0; i < mine->n; i++) {
+        if (mine->fields[i].type == MESSAGE && t->next->messages[mine->fields[i].of].box &&
+            mine->fields[i].of >= t->old->n)
+            holder = &mine->fields[i];
+    }
+    if (!holder && t->next->n == MOST_MESSAGES) {
+        keep(t, was);
+        return;
+    }
+    if (!holder) {
+        Field field = {.type = MESSAGE, .of = t->next->n++};
+        Message *box = &t->next->messages[field.of];
+        *box = (Message){.box = true};
+        new_name(t->m, "B", box->name);
+        new_name(t->m, "f", field.name);
+        holder = put(t, field);
+    }
+    Message *box = &t->next->messages[holder->of];
+    Field inner = renamed(t, was);
+    line(t, "%s: %s.%s", was->name, holder->name, inner.name);
+    box->fields[box->n++] = inner;
+}
+
+/* All that is inside it, out of it. */
+static bool move_out(Turn *t, const Field *was)
+{
+    const Message *inner = &t->old->messages[was->of];
+    bool room = t->next->messages[t->at].n + inner->n + t->was->n <= MOST_FIELDS;
+    if (!inner->n || was->label != IMPLICIT || was->oneof || !room)
+        return false;
+    for (uint32_t i = 0; i < inner->n; i++) {
+        Field field = inner->fields[i];
+        field.oneof = 0;
+        new_name(t->m, "f", field.name);
+        line(t, "%s.%s: %s", was->name, inner->fields[i].name, field.name);
+        put(t, field);
+    }
+    return true;
+}
+
+static bool is_one(const Field *field)
+{
+    return field->label == IMPLICIT || field->label == OPTIONAL;
+}
+
+static void other_type(Turn *t, const Field *was)
+{
+    static const char *const texts[] = {"base64", "hex", "utf8"};
+    switch (was->type) {
+    case INT32:
+        if (was->label == OPTIONAL && chance(t->m, 50)) {
+            Field field = renamed(t, was);
+            field.type = WRAPPED;
+            field.label = IMPLICIT;
+            line(t, "%s: {to: %s, by: wrapper}", was->name, field.name);
+            put(t, field);
+            return;
+        } /* fall through */
+    case INT64:
+    case UINT32:
+        if (chance(t->m, 30))
+            retype(t, was, DOUBLE, chance(t->m, 50) ? "number" : "scale, times: 8");
+        else if (chance(t->m, 50))
+            retype(t, was, STRING, "text");
+        else
+            retype(t, was, (Type)below(t->m, 3), "number");
+        return;
+    case BOOL: retype(t, was, STRING, "text"); return;
+    case BYTES: retype(t, was, STRING, texts[below(t->m, 3)]); return;
+    case STRING: retype(t, was, BYTES, texts[below(t->m, 3)]); return;
+    case TIMESTAMP:
+        if (was->label == MAP || chance(t->m, 50))
+            retype(t, was, STRING, "time_text");
+        else
+            retype(t, was, INT64, chance(t->m, 50) ? "milliseconds" : "hours, round: graceful");
+        return;
+    case ENUM: retype(t, was, STRING, "enum_name"); return;
+    default: keep(t, was);
+    }
+}
+
+static void join_oneof(Turn *t, const Field *was)
+{
+    Message *mine = &t->next->messages[t->at];
+    Field field = renamed(t, was);
+    if (!mine->n_oneofs)
+        mine->n_oneofs = 1;
+    field.oneof = 1;
+    field.label = IMPLICIT;
+    if (strcmp(field.name, was->name) != 0)
+        line(t, "%s: %s", was->name, field.name);
+    put(t, field);
+}
+
+/* In a chain, what an Any brings goes from end to end, also where a list between drops the field. */
+static bool may_bring_any(const Field *field)
+{
+    return field->type == MESSAGE || field->type == ANY;
+}
+
+static void turn_field(Turn *t, const Field *was)
+{
+    uint32_t what = below(t->m, 100);
+    bool plain = is_one(was) && was->type < MESSAGE;
+    if ((t->m->chain && may_bring_any(was)) || (t->m->calm && chance(t->m, 70)))
+        keep(t, was);
+    else if (what < 12)
+        drop(t, was);
+    else if (what < 32)
+        other_type(t, was);
+    else if (what < 42 && was->label != MAP && was->label != OPTIONAL && was->type != ANY && !was->oneof)
+        relist(t, was);
+    else if (what < 56 && plain && !was->oneof)
+        revalue(t, was);
+    else if (what < 68 && !was->oneof)
+        move_in(t, was);
+    else if (what < 78 && is_one(was))
+        join_oneof(t, was);
+    else if (what > 84 && was->type == MESSAGE && move_out(t, was))
+        return;
+    else
+        keep(t, was);
+}
+
+static void add_fields(Turn *t)
+{
+    for (uint32_t n = below(t->m, 3); n && t->next->messages[t->at].n < MOST_FIELDS; n--) {
+        Field field;
+        Version alone = *t->next;
+        random_field(t->m, &alone, t->at, &field);
+        if (field.type == MESSAGE || (t->m->chain && field.type == ANY))
+            field.type = STRING;
+        const char *value = is_one(&field) ? value_of(t, t->next, &field) : NULL;
+        uint32_t how = below(t->m, 10);
+        if (value && how < 5 && field.type != TIMESTAMP)
+            line(t, "%s: {added: %s%s}", field.name, value, how < 2 ? ", back: loud" : "");
+        else if (value && how == 5 && field.type != TIMESTAMP)
+            line(t, "%s: {constant: %s}", field.name, value);
+        else
+            line(t, "%s: {added: graceful}", field.name);
+        put(t, field);
+    }
+}
+
+static void turn_message(Maker *m, const Version *old, Version *next, uint32_t at)
+{
+    const Message *was = &old->messages[at];
+    Turn t = {m, old, next, was, at, buffer_in(m->arena)};
+    for (uint32_t i = 0; i < was->n; i++)
+        turn_field(&t, &was->fields[i]);
+    add_fields(&t);
+    if (t.lines.size)
+        buffer_printf(&m->messages, "  %s:\n%.*s", was->name, BYTES_ARGS(buffer_bytes(&t.lines)));
+    if (strcmp(was->name, next->messages[at].name) != 0)
+        buffer_printf(&m->types, "  %s: %s\n", was->name, next->messages[at].name);
+}
+
+/* ---- What becomes of an enum ----------------------------------------------------------------- */
+
+static void turn_enum(Maker *m, const Enum *was, Enum *is)
+{
+    Buffer lines = buffer_in(m->arena);
+    *is = (Enum){0};
+    memcpy(is->name, was->name, NAME_SIZE);
+    if (chance(m, 20)) {
+        new_name(m, "E", is->name);
+        buffer_printf(&m->types, "  %s: %s\n", was->name, is->name);
+    }
+    for (uint32_t i = 0; i < was->n; i++) {
+        const Named *value = &was->values[i];
+        uint32_t what = i ? below(m, 10) : 9;
+        Named same = {.number = (int)is->n};
+        memcpy(same.name, value->name, NAME_SIZE);
+        if (what == 0) {
+            buffer_printf(&lines, "    %s: {removed: loud}\n", value->name);
+        } else if (what == 1) {
+            buffer_printf(&lines, "    %s: {removed: %s}\n", value->name, was->values[0].name);
+        } else if (what < 5) {
+            new_name(m, "V", same.name);
+            buffer_printf(&lines, "    %s: %s\n", value->name, same.name);
+            is->values[is->n++] = same;
+        } else {
+            is->values[is->n++] = same;
+        }
+    }
+    if (is->n < MOST_VALUES && chance(m, 40)) {
+        add_value(m, is, (int)is->n + 3);
+        const char *name = is->values[is->n - 1].name;
+        if (chance(m, 50))
+            buffer_printf(&lines, "    %s: {added: loud}\n", name);
+        else
+            buffer_printf(&lines, "    %s: {added: %s}\n", name, was->values[0].name);
+    }
+    if (lines.size)
+        buffer_printf(&m->enums, "  %s:\n%.*s", was->name, BYTES_ARGS(buffer_bytes(&lines)));
+}
+
+/* ---- What becomes of what no field holds ----------------------------------------------------- */
+
+/* What is kept keeps its version's name, and what an Any in it brings gets another version's: on the way back
+   it would be neither's. */
+static const char *fate(Maker *m, const Stray *stray)
+{
+    static const char *const fates[] = {"loud", "graceful", "kept"};
+    return fates[below(m, stray->any ? 2 : 3)];
+}
+
+static void turn_strays(Maker *m, const Version *old, Version *next)
+{
+    for (uint32_t i = 0; i < old->n_strays; i++) {
+        Stray stray = old->strays[i];
+        uint32_t what = below(m, 10);
+        if (what == 0)
+            continue;
+        if (what < 3) {
+            buffer_printf(&m->types, "  %s: {removed: %s}\n", stray.name, fate(m, &stray));
+            continue;
+        }
+        if (what < 5) {
+            new_name(m, "S", stray.name);
+            buffer_printf(&m->types, "  %s: %s\n", old->strays[i].name, stray.name);
+        }
+        next->strays[next->n_strays++] = stray;
+    }
+    uint32_t shared = next->n_strays;
+    add_strays(m, next, below(m, m->most_strays));
+    for (uint32_t i = shared; i < next->n_strays; i++) {
+        if (chance(m, 60))
+            buffer_printf(&m->types, "  %s: {added: %s}\n", next->strays[i].name,
+                          fate(m, &next->strays[i]));
+    }
+}
+
+static void turn_methods(Maker *m, const Version *old, Version *next)
+{
+    memcpy(next->service, old->service, NAME_SIZE);
+    if (chance(m, 20)) {
+        new_name(m, "Things", next->service);
+        buffer_printf(&m->methods, "  %s: %s\n", old->service, next->service);
+    }
+    for (uint32_t i = 0; i < old->n_methods; i++) {
+        Method method = old->methods[i];
+        uint32_t what = below(m, 10);
+        if (what == 0) {
+            buffer_printf(&m->methods, "  %s.%s: {removed: loud}\n", old->service, method.name);
+            continue;
+        }
+        if (what < 4) {
+            new_name(m, "Do", method.name);
+            buffer_printf(&m->methods, "  %s.%s: %s.%s\n", old->service, old->methods[i].name,
+                          next->service, method.name);
+        }
+        next->methods[next->n_methods++] = method;
+    }
+    if (next->n_methods < RANDOM_METHODS && chance(m, 40))
+        add_method(m, next);
+}
+
+/* ---- From one version to the next ------------------------------------------------------------ */
+
+static const char *turn(Maker *m, const Version *old, Version *next, unsigned number)
+{
+    m->types = m->messages = m->enums = m->methods = buffer_in(m->arena);
+    *next = (Version){.n = old->n};
+    for (uint32_t i = 0; i < N_ENUMS; i++)
+        turn_enum(m, &old->enums[i], &next->enums[i]);
+    for (uint32_t i = 0; i < old->n; i++) {
+        memcpy(next->messages[i].name, old->messages[i].name, NAME_SIZE);
+        next->messages[i].box = old->messages[i].box;
+        if (chance(m, 20))
+            new_name(m, "M", next->messages[i].name);
+    }
+    for (uint32_t i = 0; i < old->n; i++)
+        turn_message(m, old, next, i);
+    turn_strays(m, old, next);
+    turn_methods(m, old, next);
+    return arena_printf(m->arena,
+                        "from: v%u\nto: v%u\ntypes:\n%.*smessages:\n%.*senums:\n%.*smethods:\n%.*s",
+                        number, number + 1, BYTES_ARGS(buffer_bytes(&m->types)),
+                        BYTES_ARGS(buffer_bytes(&m->messages)), BYTES_ARGS(buffer_bytes(&m->enums)),
+                        BYTES_ARGS(buffer_bytes(&m->methods)));
+}
+
+/* ---- A version as a descriptor set ----------------------------------------------------------- */
+
+static const struct {
+    FieldKind kind;
+    const char *name;
+} kinds[N_TYPES] = {
+    [INT32] = {KIND_INT32, "int32"},       [INT64] = {KIND_INT64, "int64"},
+    [UINT32] = {KIND_UINT32, "uint32"},    [DOUBLE] = {KIND_DOUBLE, "double"},
+    [BOOL] = {KIND_BOOL, "bool"},          [STRING] = {KIND_STRING, "string"},
+    [BYTES] = {KIND_BYTES, "bytes"},       [ENUM] = {KIND_ENUM, NULL},
+    [MESSAGE] = {KIND_MESSAGE, NULL},      [TIMESTAMP] = {KIND_MESSAGE, "google.protobuf.Timestamp"},
+    [WRAPPED] = {KIND_MESSAGE, "google.protobuf.Int32Value"},
+    [ANY] = {KIND_MESSAGE, "google.protobuf.Any"},
+};
+
+static const char *type_name(Maker *m, const Version *v, const char *package, const Field *field)
+{
+    if (field->type == ENUM)
+        return arena_printf(m->arena, "%s.%s", package, v->enums[field->of].name);
+    if (field->type == MESSAGE)
+        return arena_printf(m->arena, "%s.%s", package, v->messages[field->of].name);
+    return kinds[field->type].name;
+}
+
+static void add_text(Buffer *out, uint32_t number, const char *text)
+{
+    wire_add_bytes(out, number, bytes_of(text));
+}
+
+static void add_field_type(Maker *m, Buffer *out, const Version *v, const char *package, const Field *field)
+{
+    FieldKind kind = kinds[field->type].kind;
+    wire_add_number(out, 5, kind);
+    if (kind == KIND_MESSAGE || kind == KIND_ENUM)
+        add_text(out, 6, arena_printf(m->arena, ".%s", type_name(m, v, package, field)));
+}
+
+static void add_map_entry(Maker *m, Buffer *out, const Version *v, const char *package, const Field *field)
+{
+    Buffer entry = buffer_in(m->arena), key = entry, value = entry;
+    add_text(&entry, 1, arena_printf(m->arena, "F%sEntry", field->name + 1));
+    add_text(&key, 1, "key");
+    wire_add_number(&key, 3, 1);
+    wire_add_number(&key, 4, 1);
+    wire_add_number(&key, 5, KIND_STRING);
+    add_text(&value, 1, "value");
+    wire_add_number(&value, 3, 2);
+    wire_add_number(&value, 4, 1);
+    add_field_type(m, &value, v, package, field);
+    wire_add_bytes(&entry, 2, buffer_bytes(&key));
+    wire_add_bytes(&entry, 2, buffer_bytes(&value));
+    wire_add_bytes(&entry, 7, bytes("\x38\x01", 2)); /* map_entry */
+    wire_add_bytes(out, 3, buffer_bytes(&entry));
+}
+
+static void add_field(Maker *m, Buffer *message, const Version *v, const char *package, const Message *in,
+                      const Field *field, uint32_t number)
+{
+    static const char *const labels[] = {"", "optional ", "repeated ", "map<string> "};
+    Buffer out = buffer_in(m->arena);
+    buffer_printf(&m->schemas, "  %s%s %s = %u;%s\n", labels[field->label], type_name(m, v, package, field),
+                  field->name, number, field->oneof ? " // in the oneof" : "");
+    add_text(&out, 1, field->name);
+    wire_add_number(&out, 3, number);
+    wire_add_number(&out, 4, field->label >= LIST ? 3 : 1);
+    if (field->label == MAP) {
+        add_map_entry(m, message, v, package, field);
+        wire_add_number(&out, 5, KIND_MESSAGE);
+        add_text(&out, 6,
+                 arena_printf(m->arena, ".%s.%s.F%sEntry", package, in->name, field->name + 1));
+    } else {
+        add_field_type(m, &out, v, package, field);
+    }
+    if (field->oneof)
+        wire_add_number(&out, 9, field->oneof - 1);
+    else if (field->label == OPTIONAL)
+        wire_add_number(&out, 17, 1);
+    wire_add_bytes(message, 2, buffer_bytes(&out));
+}
+
+static void add_message(Maker *m, Buffer *file, const Version *v, const char *package, const Message *message)
+{
+    Buffer out = buffer_in(m->arena);
+    uint32_t number = 1;
+    add_text(&out, 1, message->name);
+    buffer_printf(&m->schemas, "message %s.%s {\n", package, message->name);
+    for (uint32_t i = 0; i < message->n; i++) {
+        add_field(m, &out, v, package, message, &message->fields[i], number);
+        number += 1 + below(m, 2);
+    }
+    for (uint32_t i = 0; i < message->n_oneofs; i++)
+        wire_add_bytes(&out, 8, bytes("\x0a\x02is", 4));
+    buffer_add_text(&m->schemas, "}\n");
+    wire_add_bytes(file, 4, buffer_bytes(&out));
+}
+
+static void add_enum(Maker *m, Buffer *file, const Enum *e)
+{
+    Buffer out = buffer_in(m->arena);
+    add_text(&out, 1, e->name);
+    buffer_printf(&m->schemas, "enum %s {", e->name);
+    for (uint32_t i = 0; i < e->n; i++) {
+        Buffer value = buffer_in(m->arena);
+        buffer_printf(&m->schemas, " %s = %d;", e->values[i].name, e->values[i].number);
+        add_text(&value, 1, e->values[i].name);
+        wire_add_number(&value, 2, (uint64_t)e->values[i].number);
+        wire_add_bytes(&out, 2, buffer_bytes(&value));
+    }
+    buffer_add_text(&m->schemas, " }\n");
+    wire_add_bytes(file, 5, buffer_bytes(&out));
+}
+
+static void add_stray(Maker *m, Buffer *file, const Version *v, const char *package, const Stray *stray)
+{
+    Message message = {.n = stray->any ? 2 : 1, .fields = {{.name = "f", .type = STRING},
+                                                           {.name = "g", .type = ANY}}};
+    memcpy(message.name, stray->name, NAME_SIZE);
+    add_message(m, file, v, package, &message);
+}
+
+static void add_service(Maker *m, Buffer *file, const Version *v, const char *package)
+{
+    Buffer out = buffer_in(m->arena);
+    add_text(&out, 1, v->service);
+    for (uint32_t i = 0; i < v->n_methods; i++) {
+        Buffer method = buffer_in(m->arena);
+        add_text(&method, 1, v->methods[i].name);
+        for (uint32_t k = 0; k < 2; k++)
+            add_text(&method, 2 + k, arena_printf(m->arena, ".%s.%s", package, v->messages[k].name));
+        wire_add_bytes(&out, 2, buffer_bytes(&method));
+    }
+    wire_add_bytes(file, 6, buffer_bytes(&out));
+}
+
+static void add_side(Maker *m, const Version *v, unsigned number, ChangeSide *side)
+{
+    static const char *const imports[] = {"timestamp", "wrappers", "any"};
+    const char *package = m->same_package ? "r" : arena_printf(m->arena, "r.v%u", number);
+    Buffer file = buffer_in(m->arena), set = file;
+    Enum alone = {.n = 1, .values = {{.name = "ALONE"}}}; /* of this version only */
+    snprintf(alone.name, NAME_SIZE, "Alone%u", number);
+    add_text(&file, 1, arena_printf(m->arena, "r%u.proto", number));
+    add_text(&file, 2, package);
+    add_text(&file, 12, "proto3");
+    for (size_t i = 0; i < sizeof imports / sizeof *imports; i++)
+        add_text(&file, 3, arena_printf(m->arena, "google/protobuf/%s.proto", imports[i]));
+    for (uint32_t i = 0; i < v->n; i++)
+        add_message(m, &file, v, package, &v->messages[i]);
+    for (uint32_t i = 0; i < v->n_strays; i++)
+        add_stray(m, &file, v, package, &v->strays[i]);
+    for (uint32_t i = 0; i < N_ENUMS; i++)
+        add_enum(m, &file, &v->enums[i]);
+    add_enum(m, &file, &alone);
+    add_service(m, &file, v, package);
+    wire_add_bytes(&set, 1, buffer_bytes(&file));
+    *side = (ChangeSide){arena_printf(m->arena, "v%u", number), NULL, package};
+    assert_ok(m->arena, schema_load(m->arena, buffer_bytes(&set), package, &side->schema));
+}
+
+static void add_version(Maker *m, const Version *v, RandomChain *chain)
+{
+    RandomMethods *methods = &chain->methods[chain->n_versions];
+    for (uint32_t i = 0; i < v->n_methods; i++)
+        methods->ids[i] = v->methods[i].id;
+    methods->service = arena_printf(m->arena, "%s", v->service);
+    add_side(m, v, chain->n_versions + 1, &chain->sides[chain->n_versions]);
+    chain->n_versions++;
+}
+
+void random_chain(Arena *arena, uint64_t seed, RandomChain *chain_out)
+{
+    Maker m = {.arena = arena, .schemas = buffer_in(arena)};
+    random_seed_fixed(&m.random, seed);
+    Version *now = arena_make(arena, Version);
+    uint32_t n_lists = 1 + below(&m, RANDOM_VERSIONS - 1);
+    *chain_out = (RandomChain){0};
+    m.same_package = chance(&m, 20);
+    m.chain = n_lists > 1;
+    m.calm = n_lists > 2;
+    m.most_strays = 1 + below(&m, chance(&m, 20) ? MOST_STRAYS : 4);
+    first_version(&m, now);
+    add_version(&m, now, chain_out);
+    while (chain_out->n_lists < n_lists) {
+        Version *next = arena_make(arena, Version);
+        chain_out->lists[chain_out->n_lists++] = turn(&m, now, next, chain_out->n_versions);
+        add_version(&m, next, chain_out);
+        now = next;
+    }
+    chain_out->schemas = arena_text(arena, buffer_bytes(&m.schemas));
+}

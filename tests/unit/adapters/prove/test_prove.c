@@ -1,0 +1,260 @@
+/* Every operation, run: plans against the oracle, in one list, in a chain there and back, and
+ * composed. */
+#include "adapters/prove/prove.h"
+
+#include "adapters/mapping/expr.h"
+#include "adapters/program/plan.h"
+#include "tests/unit/adapters/changes_schema.h"
+
+enum { MESSAGES = 300 };
+
+typedef struct Operation {
+    const char *kind;
+    const char *there; /* from Old to New */
+    const char *back;  /* another list, from New to Old */
+} Operation;
+
+static const Operation operations[] = {
+    {"Rename", "messages: {M: {a: b}}", "messages: {M: {b: a}}"},
+    {"Swap", "messages: {M: {a: b, b: a}}", "messages: {M: {a: b, b: a}}"},
+    {"Move",
+     "messages:\n  M: {street: address.street, city: extra.city, extra.note: note}\n"
+     "  Extra: {note: {removed: graceful}, city: {added: graceful}}",
+     "messages:\n  M: {address.street: street, extra.city: city, note: extra.note}\n"
+     "  Extra: {note: {added: graceful}, city: {removed: loud}}"},
+    {"Inside", "messages: {M: {street: place.street, floor: place.floor}, Spot: {a: b}}",
+     "messages: {M: {place.street: street, place.floor: floor}, Spot: {b: a}}"},
+    {"Gone",
+     "messages:\n  M:\n    comment: {removed: graceful}\n"
+     "    level: {removed: loud, ignored: 1, back: 3}\n"
+     "    currency: {added: EUR}\n    region: {added: \"loud\", back: loud}",
+     "messages:\n  M:\n    comment: {added: graceful}\n    level: {added: 5}\n"
+     "    currency: {removed: graceful, back: USD}\n    region: {removed: loud, ignored: "
+     "\"loud\"}"},
+    {"Numbers", "messages: {M: {d: {by: number}}}", "messages: {M: {d: {by: number}}}"},
+    {"Texts",
+     "messages: {M: {a: {by: text}, b: {by: text}, c: {by: base64}, d: {by: utf8}, "
+     "e: {by: enum_name, values: {RED: rouge}}, f: {by: flag, values: {false: OFF, true: ON}, "
+     "others: true}}}",
+     "messages: {M: {a: {by: text}, b: {by: text}, c: {by: hex}, d: {by: base64}, "
+     "e: {by: enum_name, others: RED}, f: {by: flag, values: {false: OFF, true: ON}, others: "
+     "loud}}}"},
+    {"Times",
+     "messages: {M: {a: {by: seconds, round: graceful}, b: {by: milliseconds}, c: {by: time_text}, "
+     "d: {by: date}, e: {by: date_text}}}",
+     "messages: {M: {a: {by: hours}, b: {by: microseconds, round: graceful}, c: {by: time_text}, "
+     "d: {by: date, round: graceful}, e: {by: date_text}}}"},
+    {"Amounts",
+     "messages: {M: {cents: {to: total, by: cents_to_money, currency: currency}, "
+     "fee: {by: units_to_money, currency: EUR, round: graceful}, "
+     "meters: {to: kilometers, by: scale, divided_by: 1000}}}",
+     "messages: {M: {total: {to: cents, by: micros_to_money, currency: currency}, "
+     "fee: {by: cents_to_money, currency: EUR}, "
+     "kilometers: {to: meters, by: scale, times: 8, round: graceful}}}"},
+    {"Wrappers", "messages: {M: {a: {by: wrapper}, b: {by: serialized}}}",
+     "messages: {M: {a: {by: wrapper}, b: {by: serialized}}}"},
+    {"Lists",
+     "messages: {M: {a: {more: loud}, b: {more: graceful}, c: {more: loud}}, Inner: {x: y}}",
+     "messages: {M: {a: {more: graceful}, b: {more: loud}, c: {more: graceful}}, Inner: {y: x}}"},
+    {"Presence", "messages: {M: {limit: {sentinel: -1}, count: {zero: set}}}",
+     "messages: {M: {limit: {sentinel: {new: -1}}, count: {sentinel: {old: 7}}}}"},
+    {"Enums",
+     "enums:\n  Status:\n    PENDING: {to: QUEUED, back: true}\n    WAITING: QUEUED\n"
+     "    LOST: {removed: loud}\n    HELD: {added: WAITING}",
+     "enums:\n  Status:\n    QUEUED: PENDING\n    WAITING: {added: QUEUED}\n"
+     "    LOST: {added: HELD}\n    HELD: LOST"},
+    {"Zero", "enums: {E: {NONE: {added: A}}}", "enums: {E: {NONE: A, A: {removed: B}}}"},
+    {"Templates",
+     "messages:\n  M:\n"
+     "    name: {template: \"projects/{p}/topics/{t}\", to: [project_id, topic_id]}\n"
+     "    path: {template: \"a/{x}/b/{y}\", into: \"c/{y}/d/{x}\"}\n"
+     "    key: {template: \"k/{p}/{t}\", from: [project, topic]}",
+     "messages:\n  M:\n"
+     "    name: {template: \"p/{p}/t/{t}\", from: [project_id, topic_id]}\n"
+     "    path: {template: \"c/{x}/d/{y}\", into: \"{x}:{y}\"}\n"
+     "    key: {template: \"k/{p}/{t}\", to: [project, topic]}"},
+    {"Kinds",
+     "messages:\n  M:\n"
+     "    value: [{to: card, when: {kind: CARD}}, {to: bank, when: {kind: BANK}}]\n"
+     "    kind: {select: {card: CARD, bank: BANK}}\n    api: {constant: \"2\"}",
+     "messages:\n  M:\n    card: {to: value, when: {kind: CARD}}\n"
+     "    bank: {to: value, when: {kind: BANK}}\n"
+     "    kind: {select: {card: CARD, bank: BANK}}\n    api: {constant: \"2\"}"},
+    {"Choice", "", ""},
+    {"Chosen", "messages: {M: {b: {added: none}, limit: {sentinel: {new: -1}}}}",
+     "messages: {M: {b: {removed: graceful}, limit: {zero: set}}}"},
+    {"Types", "messages: {Line: {sku: code}}\ntypes: {Item: Line}",
+     "messages: {Item: {code: sku}}\ntypes: {Line: Item}"},
+    {"Strays",
+     "types: {Item: Line, Promo: {removed: graceful}, Coupon: {removed: kept}, Gift: {added: "
+     "graceful}}\nmessages: {Item: {sku: code}}",
+     "types: {Line: Item, Gift: {removed: kept}, Coupon: {added: graceful}}\n"
+     "messages: {Line: {code: sku}}"},
+    {"Deep", "messages: {M: {a: box.inner.b, c: box.inner.c}}",
+     "messages: {M: {box.inner.b: a, box.inner.c: c}}"},
+    {"Defaults",
+     "enums: {Color: {RED: ROT}}\nmessages:\n  M:\n"
+     "    unit: {to: weight_unit, required: kg, optional: \"\"}\n"
+     "    on: {required: true, optional: graceful}\n    limit: {required: 5, optional: 7}\n",
+     "enums: {Color: {ROT: RED}}\nmessages:\n  M:\n"
+     "    weight_unit: {to: unit, required: loud, optional: g}\n"
+     "    on: {required: false, optional: true}\n    limit: {required: 7, optional: 5}\n"},
+    {"Needed",
+     "messages: {M: {a: {required: 4}, b: {optional: loud}, c: d}}",
+     "messages: {M: {a: {optional: 0}, b: {required: 2}, d: c}}"},
+    {"Masks", "messages: {Thing: {name: title}, Get: {read_mask: {of: Thing}}}",
+     "messages: {Thing: {title: name}, Get: {read_mask: {of: Thing}}}"},
+    {"Tree", "messages: {Node: {name: label}}", "messages: {Node: {label: name}}"},
+    {"Same", "", ""},
+};
+enum { N_OPERATIONS = sizeof operations / sizeof *operations };
+
+static void tell_problems(Loaded *loaded, const Operation *operation, const Problems *problems)
+{
+    Buffer text = buffer_in(loaded->arena);
+    problems_print(problems, &text);
+    if (problems->n)
+        fail_msg("%s: %.*s", operation->kind, BYTES_ARGS(buffer_bytes(&text)));
+}
+
+/* v1 is Old, v2 is New, v3 is Old again. */
+static void make_chain(Loaded *loaded, const Operation *operation, const ChangeList **lists)
+{
+    ChangeSide sides[3];
+    Problems problems = problems_in(loaded->arena);
+    both_sides(loaded, operation->kind, &sides[0], &sides[1]);
+    sides[2] = (ChangeSide){"v3", loaded->schema, sides[0].package};
+    const char *yaml[2] = {arena_printf(loaded->arena, "from: v1\nto: v2\n%s", operation->there),
+                           arena_printf(loaded->arena, "from: v2\nto: v3\n%s", operation->back)};
+    for (int i = 0; i < 2; i++)
+        assert_ok(loaded->arena, changes_load(loaded->arena, bytes_of(yaml[i]), "list.yaml",
+                                              &sides[i], &sides[i + 1], &problems, &lists[i]));
+    tell_problems(loaded, operation, &problems);
+}
+
+static void prove(Loaded *loaded, const Operation *operation, const ChangeList *const *lists,
+                  uint32_t n_lists)
+{
+    ProveOptions options = {.n_messages = MESSAGES, .seed = 1, .json = true};
+    ProveOutcome outcome;
+    assert_ok(loaded->arena, prove_chain(loaded->arena, lists, n_lists, &options, &outcome));
+    if (outcome.disproved)
+        fail_msg("%s: %.*s", operation->kind, BYTES_ARGS(outcome.counter_example));
+    if (outcome.n_converted < MESSAGES / 10)
+        fail_msg("%s: only %u of %u messages came through", operation->kind,
+                 (unsigned)outcome.n_converted, (unsigned)outcome.n_run);
+}
+
+static void plans_do_what_each_list_says(void **state)
+{
+    for (size_t i = 0; i < N_OPERATIONS; i++) {
+        const ChangeList *lists[2];
+        make_chain(*state, &operations[i], lists);
+        prove(*state, &operations[i], &lists[0], 1);
+        prove(*state, &operations[i], &lists[1], 1);
+    }
+}
+
+static void a_composed_chain_is_its_lists_one_after_another(void **state)
+{
+    for (size_t i = 0; i < N_OPERATIONS; i++) {
+        const ChangeList *lists[2];
+        make_chain(*state, &operations[i], lists);
+        prove(*state, &operations[i], lists, 2);
+    }
+}
+
+/* From Old over New to Flat, which takes apart what New was given. */
+static void what_one_list_makes_the_next_takes_apart(void **state)
+{
+    Loaded *loaded = *state;
+    ChangeSide sides[3];
+    Problems problems = problems_in(loaded->arena);
+    const ChangeList *lists[2];
+    Operation parts = {.kind = "Parts"};
+    both_sides(loaded, "Parts", &sides[0], &sides[1]);
+    sides[2] = (ChangeSide){"v3", loaded->schema, "changes.Parts.Flat"};
+    const char *there = "from: v1\nto: v2\n"
+                        "messages:\n"
+                        "  M:\n"
+                        "    items: {to: item, more: graceful}\n"
+                        "    cents: {to: total, by: cents_to_money, currency: currency}\n"
+                        "    gift: {required: {sku: rose, size: {height: 0}}}\n"
+                        "    extra: {added: {sku: free}}\n";
+    const char *on = "from: v2\nto: v3\n"
+                     "messages:\n"
+                     "  M:\n"
+                     "    item.sku: sku\n    item.count: count\n    item.tags: tags\n"
+                     "    item.a: a\n    item.b: b\n    item.sizes: sizes\n"
+                     "    item.size.width: width\n    item.size.height: height\n"
+                     "    total.units: units\n    total.nanos: nanos\n"
+                     "    total.currency_code: currency\n"
+                     "    gift.count: gift_count\n    gift.size: gift_size\n"
+                     "    gift.sku: {removed: graceful}\n    gift.tags: {removed: graceful}\n"
+                     "    gift.a: {removed: graceful}\n    gift.b: {removed: graceful}\n"
+                     "    gift.sizes: {removed: graceful}\n    extra.sizes: {removed: graceful}\n"
+                     "    extra.sku: extra_sku\n    extra.count: {removed: graceful}\n"
+                     "    extra.tags: {removed: graceful}\n    extra.size: {removed: graceful}\n"
+                     "    extra.a: {removed: graceful}\n    extra.b: {removed: graceful}\n";
+    assert_ok(loaded->arena, changes_load(loaded->arena, bytes_of(there), "v1-v2.yaml", &sides[0],
+                                          &sides[1], &problems, &lists[0]));
+    assert_ok(loaded->arena, changes_load(loaded->arena, bytes_of(on), "v2-v3.yaml", &sides[1],
+                                          &sides[2], &problems, &lists[1]));
+    tell_problems(loaded, &parts, &problems);
+    prove(loaded, &parts, lists, 2);
+}
+
+/* What is renamed and renamed back is nothing to do at all. */
+static void a_longer_chain_is_no_larger(void **state)
+{
+    Loaded *loaded = *state;
+    static const char *const kinds[] = {"Rename", "Swap", "Tree", "Same"};
+    for (size_t i = 0; i < N_OPERATIONS; i++) {
+        for (size_t k = 0; k < sizeof kinds / sizeof *kinds; k++) {
+            if (strcmp(operations[i].kind, kinds[k]) != 0)
+                continue;
+            const ChangeList *lists[2];
+            const MappingSet *set;
+            Problems problems = problems_in(loaded->arena);
+            make_chain(loaded, &operations[i], lists);
+            assert_ok(loaded->arena,
+                      changes_compose(loaded->arena, lists, 2, true, &problems, &set));
+            assert_true(set->mappings[0]->same_wire);
+        }
+    }
+}
+
+/* The proof can fail: a list that says one thing, held against plans of another. */
+static void a_wrong_plan_is_disproved(void **state)
+{
+    Loaded *loaded = *state;
+    const ChangeList *lists[2];
+    make_chain(loaded, &operations[1], lists);
+    const MappingSet *set;
+    Problems problems = problems_in(loaded->arena);
+    assert_ok(loaded->arena, changes_compose(loaded->arena, lists, 1, true, &problems, &set));
+    Rule *rules = (Rule *)(uintptr_t)set->mappings[0]->rules;
+    const Expr *first = rules[0].value;
+    rules[0].value = rules[1].value;
+    rules[1].value = first;
+    ProveOptions options = {.n_messages = MESSAGES, .seed = 1};
+    ProveOutcome outcome;
+    assert_ok(loaded->arena, prove_chain(loaded->arena, lists, 1, &options, &outcome));
+    assert_true(outcome.disproved);
+    /* Shrunk to one field of the two. */
+    const char *told = arena_text(loaded->arena, outcome.counter_example);
+    assert_non_null(strstr(told, "message: {"));
+    assert_true(!strstr(told, "a: ") || !strstr(told, " b: "));
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(plans_do_what_each_list_says),
+        cmocka_unit_test(a_composed_chain_is_its_lists_one_after_another),
+        cmocka_unit_test(what_one_list_makes_the_next_takes_apart),
+        cmocka_unit_test(a_longer_chain_is_no_larger),
+        cmocka_unit_test(a_wrong_plan_is_disproved),
+    };
+    return cmocka_run_group_tests(tests, load, unload);
+}

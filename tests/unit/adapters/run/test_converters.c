@@ -1,0 +1,215 @@
+/* Every named converter at its limits, both ways, by JSON and by protobuf. */
+#include "adapters/program/plan.h"
+#include "tests/unit/adapters/changes_schema.h"
+
+/* One list, compiled for JSON to JSON, and by way of protobuf. */
+typedef struct Way {
+    Loaded *loaded;
+    const Plan *straight, *to_wire, *from_wire;
+} Way;
+
+static const Plan *compiled(Loaded *loaded, const MappingSet *set, const Mapping *mapping, Codec from, Codec to)
+{
+    PlanOptions options = {.from = from, .to = to, .types = set};
+    const Plan *plan;
+    assert_ok(loaded->arena, plan_compile(loaded->arena, mapping, &options, &plan));
+    return plan;
+}
+
+static Way way(void **state, const char *kind, const char *yaml, bool upwards)
+{
+    Loaded *loaded = *state;
+    const MappingSet *set = read_set(loaded, kind, yaml, upwards), *same;
+    const char *end = upwards ? "Old" : "New";
+    const MessageType *type = schema_message(
+        loaded->schema, bytes_of(arena_printf(loaded->arena, "changes.%s.%s.M", kind, end)));
+    assert_ok(loaded->arena, mapping_set_identity(loaded->arena, loaded->schema, &same));
+    const Mapping *mapping = mapping_set_find(set, type);
+    return (Way){loaded, compiled(loaded, set, mapping, CODEC_JSON, CODEC_JSON),
+                 compiled(loaded, set, mapping, CODEC_JSON, CODEC_PROTO),
+                 compiled(loaded, same, mapping_set_find(same, mapping->to), CODEC_PROTO, CODEC_JSON)};
+}
+
+static Result run(Loaded *loaded, const Plan *plan, Bytes from, Bytes *to_out)
+{
+    Buffer out = buffer_in(loaded->arena);
+    Result r = plan_run(plan, &(PlanInput){.bytes = from}, loaded->arena, &out, NULL);
+    *to_out = buffer_bytes(&out);
+    return r;
+}
+
+static void gives(Way w, const char *from, const char *to)
+{
+    Bytes straight, wire, back;
+    assert_ok(w.loaded->arena, run(w.loaded, w.straight, bytes_of(from), &straight));
+    assert_bytes(straight, to);
+    assert_ok(w.loaded->arena, run(w.loaded, w.to_wire, bytes_of(from), &wire));
+    assert_ok(w.loaded->arena, run(w.loaded, w.from_wire, wire, &back));
+    assert_bytes(back, to);
+}
+
+static void refuses(Way w, const char *from)
+{
+    Bytes out;
+    assert_fault(run(w.loaded, w.straight, bytes_of(from), &out), FAULT_CANNOT_CONVERT);
+    assert_fault(run(w.loaded, w.to_wire, bytes_of(from), &out), FAULT_CANNOT_CONVERT);
+}
+
+static const char *const numbers = "messages: {M: {d: {by: number}}}";
+
+static void numbers_stop_at_the_range_of_the_other_kind(void **state)
+{
+    Way up = way(state, "Numbers", numbers, true), down = way(state, "Numbers", numbers, false);
+    gives(up, "{\"a\":-2147483648,\"b\":\"2147483647\"}", "{\"a\":\"-2147483648\",\"b\":2147483647}");
+    refuses(up, "{\"b\":\"2147483648\"}");
+    refuses(up, "{\"b\":\"18446744073709551615\"}");
+    gives(down, "{\"a\":\"-2147483648\"}", "{\"a\":-2147483648}");
+    refuses(down, "{\"a\":\"-2147483649\"}");
+    refuses(down, "{\"a\":\"2147483648\"}");
+    refuses(down, "{\"b\":-1}");
+    refuses(down, "{\"e\":[\"1\",\"9223372036854775807\"]}");
+    refuses(down, "{\"f\":{\"k\":\"-9223372036854775808\"}}");
+}
+
+static void whole_numbers_and_floats_go_together_while_they_are_exact(void **state)
+{
+    Way up = way(state, "Numbers", numbers, true), down = way(state, "Numbers", numbers, false);
+    gives(up, "{\"d\":\"9007199254740992\"}", "{\"d\":9007199254740992}");
+    refuses(up, "{\"d\":\"9007199254740993\"}");
+    refuses(up, "{\"d\":\"9223372036854775807\"}");
+    gives(down, "{\"d\":-9007199254740992}", "{\"d\":\"-9007199254740992\"}");
+    refuses(down, "{\"d\":0.5}");
+    refuses(down, "{\"d\":\"NaN\"}");
+    refuses(down, "{\"d\":\"-Infinity\"}");
+    refuses(down, "{\"d\":1e19}");
+    gives(up, "{\"c\":\"NaN\"}", "{\"c\":\"NaN\"}");
+    gives(down, "{\"c\":\"-Infinity\"}", "{\"c\":\"-Infinity\"}");
+    refuses(down, "{\"c\":1e300}");
+}
+
+static const char *const texts =
+    "messages: {M: {a: {by: text}, b: {by: text}, c: {by: base64}, d: {by: utf8}, "
+    "e: {by: enum_name}, f: {by: flag, values: {false: OFF, true: ON}, others: loud}}}";
+
+static void texts_that_are_no_values_are_refused(void **state)
+{
+    Way up = way(state, "Texts", texts, true), down = way(state, "Texts", texts, false);
+    gives(up, "{\"a\":-2147483648,\"b\":true}", "{\"a\":\"-2147483648\",\"b\":\"true\",\"f\":\"OFF\"}");
+    gives(down, "{\"a\":\"2147483647\",\"b\":\"false\"}", "{\"a\":2147483647}");
+    refuses(down, "{\"a\":\"2147483648\"}");
+    refuses(down, "{\"a\":\"+1\"}");
+    refuses(down, "{\"a\":\"01\"}");
+    refuses(down, "{\"a\":\" 1\"}");
+    refuses(down, "{\"a\":\"0x10\"}");
+    refuses(down, "{\"a\":\"1.5\"}");
+    refuses(down, "{\"b\":\"True\"}");
+    refuses(down, "{\"e\":\"GREEN\"}");
+    gives(up, "{}", "{\"f\":\"OFF\"}"); /* without presence, unset is false */
+    gives(down, "{\"f\":\"OFF\"}", "{}");
+    gives(down, "{\"f\":\"ON\"}", "{\"f\":true}");
+}
+
+static void bytes_are_texts_only_when_they_are(void **state)
+{
+    Way up = way(state, "Texts", texts, true), down = way(state, "Texts", texts, false);
+    gives(up, "{\"c\":\"-_8=\",\"d\":\"w6k=\"}", "{\"c\":\"+/8=\",\"d\":\"\xc3\xa9\",\"f\":\"OFF\"}");
+    refuses(up, "{\"d\":\"w6k6/w==\"}"); /* ends with 0xff */
+    refuses(up, "{\"d\":\"7aCA\"}");     /* half of a surrogate pair */
+    gives(down, "{\"c\":\"+/8=\"}", "{\"c\":\"+/8=\"}");
+    gives(down, "{\"c\":\"-_8\"}", "{\"c\":\"+/8=\"}");
+    refuses(down, "{\"c\":\"+/8=x\"}");
+    refuses(down, "{\"c\":\"+\"}");
+}
+
+static const char *const times =
+    "messages: {M: {a: {by: seconds}, b: {by: milliseconds}, c: {by: time_text}, d: {by: date}, "
+    "e: {by: date_text}}}";
+
+static void times_reach_from_year_1_to_9999(void **state)
+{
+    Way up = way(state, "Times", times, true), down = way(state, "Times", times, false);
+    gives(up, "{\"a\":\"0001-01-01T00:00:00Z\"}", "{\"a\":\"-62135596800\"}");
+    gives(up, "{\"a\":\"9999-12-31T23:59:59Z\"}", "{\"a\":\"253402300799\"}");
+    refuses(up, "{\"a\":\"1969-12-31T23:59:59.5Z\"}");
+    gives(down, "{\"a\":\"-62135596800\"}", "{\"a\":\"0001-01-01T00:00:00Z\"}");
+    refuses(down, "{\"a\":\"-62135596801\"}");
+    refuses(down, "{\"a\":\"253402300800\"}");
+    refuses(down, "{\"a\":\"9223372036854775807\"}");
+    gives(up, "{\"b\":\"-1500\"}", "{\"b\":\"-1.500s\"}");
+    gives(up, "{\"b\":\"315576000000000\"}", "{\"b\":\"315576000000s\"}");
+    refuses(up, "{\"b\":\"315576000001000\"}");
+    gives(down, "{\"b\":\"-0.001s\"}", "{\"b\":\"-1\"}");
+    refuses(down, "{\"b\":\"0.0005s\"}");
+    gives(up, "{\"c\":\"-0.5s\"}", "{\"c\":\"-0.500s\"}");
+    refuses(down, "{\"c\":\"1.5\"}");
+    refuses(down, "{\"c\":\"1.0000000001s\"}");
+}
+
+static void dates_are_days_that_exist(void **state)
+{
+    Way up = way(state, "Times", times, true), down = way(state, "Times", times, false);
+    gives(up, "{\"d\":\"2024-02-29T00:00:00Z\"}", "{\"d\":{\"year\":2024,\"month\":2,\"day\":29}}");
+    refuses(up, "{\"d\":\"2024-02-29T00:00:01Z\"}");
+    gives(down, "{\"d\":{\"year\":1,\"month\":1,\"day\":1}}", "{\"d\":\"0001-01-01T00:00:00Z\"}");
+    refuses(down, "{\"d\":{\"year\":2023,\"month\":2,\"day\":29}}");
+    refuses(down, "{\"d\":{\"year\":1900,\"month\":2,\"day\":29}}");
+    refuses(down, "{\"d\":{\"year\":10000,\"month\":1,\"day\":1}}");
+    refuses(down, "{\"d\":{\"year\":2024}}");
+    gives(up, "{\"e\":{\"year\":9999,\"month\":12,\"day\":31}}", "{\"e\":\"9999-12-31\"}");
+    gives(down, "{\"e\":\"2000-02-29\"}", "{\"e\":{\"year\":2000,\"month\":2,\"day\":29}}");
+    refuses(down, "{\"e\":\"2100-02-29\"}");
+    refuses(down, "{\"e\":\"2026-3-1\"}");
+}
+
+static void amounts_keep_every_part_or_are_refused(void **state)
+{
+    const char *yaml = "messages: {M: {cents: {to: total, by: cents_to_money, currency: currency}, "
+                       "fee: {by: units_to_money, currency: EUR, round: graceful}, "
+                       "meters: {to: kilometers, by: scale, divided_by: 1000}}}";
+    Way up = way(state, "Amounts", yaml, true), down = way(state, "Amounts", yaml, false);
+    gives(up, "{\"cents\":\"-199\",\"currency\":\"EUR\"}",
+          "{\"total\":{\"currencyCode\":\"EUR\",\"units\":\"-1\",\"nanos\":-990000000}}");
+    gives(up, "{\"cents\":\"9223372036854775807\"}",
+          "{\"total\":{\"units\":\"92233720368547758\",\"nanos\":70000000}}");
+    gives(down, "{\"total\":{\"units\":\"92233720368547758\",\"nanos\":70000000}}",
+          "{\"cents\":\"9223372036854775807\"}");
+    refuses(down, "{\"total\":{\"units\":\"92233720368547758\",\"nanos\":80000000}}");
+    refuses(down, "{\"total\":{\"units\":\"1\",\"nanos\":1}}");
+    gives(down, "{\"fee\":{\"currencyCode\":\"EUR\",\"units\":\"-1\",\"nanos\":-999999999}}", "{\"fee\":\"-1\"}");
+    refuses(down, "{\"fee\":{\"currencyCode\":\"USD\",\"units\":\"1\"}}");
+    gives(up, "{\"meters\":\"1500\"}", "{\"kilometers\":1.5}");
+    gives(down, "{\"kilometers\":-0.25}", "{\"meters\":\"-250\"}");
+    refuses(down, "{\"kilometers\":0.0001}");
+    refuses(down, "{\"kilometers\":\"NaN\"}");
+    refuses(down, "{\"kilometers\":1e16}");
+}
+
+static void names_match_their_template_to_the_end(void **state)
+{
+    const char *yaml = "messages:\n  M:\n"
+                       "    name: {template: \"projects/{p}/topics/{t}\", to: [project_id, topic_id]}\n"
+                       "    path: {template: \"a/{x}/b/{y}\", into: \"c/{y}/d/{x}\"}\n"
+                       "    key: {template: \"k/{p}/{t}\", from: [project, topic]}";
+    Way up = way(state, "Templates", yaml, true), down = way(state, "Templates", yaml, false);
+    gives(up, "{\"name\":\"projects/p/topics/t/u\"}", "{\"projectId\":\"p\",\"topicId\":\"t/u\"}");
+    refuses(up, "{\"name\":\"projects/p\"}");
+    refuses(up, "{\"name\":\"xprojects/p/topics/t\"}");
+    refuses(up, "{\"project\":\"p\"}");
+    gives(up, "{\"path\":\"a/1/b/2\"}", "{\"path\":\"c/2/d/1\"}");
+    refuses(down, "{\"projectId\":\"p\"}");
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(numbers_stop_at_the_range_of_the_other_kind),
+        cmocka_unit_test(whole_numbers_and_floats_go_together_while_they_are_exact),
+        cmocka_unit_test(texts_that_are_no_values_are_refused),
+        cmocka_unit_test(bytes_are_texts_only_when_they_are),
+        cmocka_unit_test(times_reach_from_year_1_to_9999),
+        cmocka_unit_test(dates_are_days_that_exist),
+        cmocka_unit_test(amounts_keep_every_part_or_are_refused),
+        cmocka_unit_test(names_match_their_template_to_the_end),
+    };
+    return cmocka_run_group_tests(tests, load, unload);
+}

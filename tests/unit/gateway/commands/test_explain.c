@@ -1,0 +1,153 @@
+#include "gateway/commands/explain.h"
+
+#include "tests/unit/check.h"
+#include "tests/unit/gateway/garage.h"
+
+static const char text[] =
+    GOOD "      - {address: '127.0.0.1:7004', protocol: connect, codec: json, versions: [v1]}\n"
+         "    pins: {panel: v2}\n"
+         "routes:\n"
+         "  - {match: garage.Cars/List, impact: high, timeout: 1500ms}\n"
+         "  - {match: /old/, instances: ['127.0.0.1:80']}\n";
+
+typedef struct Fixture {
+    Arena *arena;
+    Config *config;
+} Fixture;
+
+static int setup(void **state)
+{
+    static Fixture f;
+    Arena *config_arena = arena_new(ARENA_UNLIMITED);
+    Problems problems = problems_in(config_arena);
+    f.arena = arena_new(ARENA_UNLIMITED);
+    assert_ok(f.arena, config_load_text(bytes_of(text), FILES "a.yaml", config_arena, &problems, &f.config));
+    assert_non_null(f.config);
+    *state = &f;
+    return 0;
+}
+
+static int teardown(void **state)
+{
+    Fixture *f = *state;
+    config_unref(f->config);
+    arena_free(f->arena);
+    return 0;
+}
+
+static ExplainRequest request_of(Fixture *f, const char *verb, const char *path)
+{
+    return (ExplainRequest){bytes_of(verb), bytes_of(path), fields_in(f->arena), BYTES_NONE, false};
+}
+
+static void expect(Fixture *f, const ExplainRequest *request, const char *expected)
+{
+    Buffer out = buffer_in(f->arena);
+    assert_ok(f->arena, explain(f->config, request, f->arena, &out));
+    assert_string_equal(without_folder(f->arena, buffer_bytes(&out)), expected);
+}
+
+/* Only the line that begins with this word. */
+static const char *line_of(Fixture *f, const ExplainRequest *request, const char *word)
+{
+    Buffer out = buffer_in(f->arena);
+    assert_ok(f->arena, explain(f->config, request, f->arena, &out));
+    Bytes rest = buffer_bytes(&out), line;
+    while (bytes_split(&rest, '\n', &line))
+        if (bytes_start_with(line, word))
+            return arena_text(f->arena, line);
+    return "";
+}
+
+static void a_rest_request_is_explained_to_the_last_field(void **state)
+{
+    ExplainRequest request = request_of(*state, "GET", "/cars?owner=x");
+    expect(*state, &request,
+           "version   v1 of garage, by the rule default\n"
+           "method    /garage.v1.Cars/List (GET /cars)\n"
+           "route     garage.Cars/List (a.yaml:14): impact high, loud, timeout 1s500ms, 2 attempts at most\n"
+           "served    v1, natively: /garage.v1.Cars/List by 127.0.0.1:7004 (connect, json)\n"
+           "served    v3, converted: /garage.v3.Cars/List by 127.0.0.1:7003 (grpc, proto)\n"
+           "request   ListRequest of v1 as v3's: nothing is lost\n"
+           "  1 kept, 0 converted, 0 defaulted, 0 narrowed, 0 dropped, 0 loud\n"
+           "answer    ListResponse of v3 as v1's: \n"
+           "  defaulted Car.note: stays unset\n"
+           "  dropped   Car.colour: it has no counterpart  [v1-v2.yaml:7]\n"
+           "  4 kept, 0 converted, 1 defaulted, 0 narrowed, 1 dropped, 0 loud\n");
+}
+
+static void the_rule_that_decides_is_said(void **state)
+{
+    Fixture *f = *state;
+    ExplainRequest request = request_of(f, "POST", "/garage.v3.Cars/Get");
+    assert_string_equal(line_of(f, &request, "version"), "version   v3 of garage, by the rule path");
+    request = request_of(f, "GET", "/v1/cars/beetle");
+    assert_string_equal(line_of(f, &request, "version"), "version   v1 of garage, by the rule prefix");
+    request = request_of(f, "GET", "/cars");
+    fields_add_text(&request.fields, "api-version", "v2");
+    assert_string_equal(line_of(f, &request, "version"), "version   v2 of garage, by the rule header");
+    assert_string_equal(line_of(f, &request, "method"), "method    /garage.v2.Cars/List (GET /cars)");
+    request = request_of(f, "GET", "/cars");
+    request.identity = bytes_of("panel");
+    assert_string_equal(line_of(f, &request, "version"), "version   v2 of garage, by the rule pin");
+}
+
+static void the_version_with_fewer_losses_is_served_first(void **state)
+{
+    Fixture *f = *state;
+    ExplainRequest request = request_of(f, "POST", "/garage.v2.Cars/Get");
+    assert_string_equal(line_of(f, &request, "served"),
+                        "served    v3, converted: /garage.v3.Cars/Get by 127.0.0.1:7003 (grpc, proto)");
+}
+
+static void a_path_that_is_passed_through_is_said(void **state)
+{
+    ExplainRequest request = request_of(*state, "GET", "/old/page");
+    expect(*state, &request,
+           "passed    through unread, to 127.0.0.1:80 (http, proto)\n"
+           "route     /old/ (a.yaml:15): impact low, loud, 2 attempts at most\n");
+    request = request_of(*state, "GET", "/x/%2E./%6fld/page?q");
+    assert_string_equal(line_of(*state, &request, "passed"), "passed    through unread, to 127.0.0.1:80 (http, proto)");
+}
+
+static void plans_are_printed_when_asked_for(void **state)
+{
+    ExplainRequest request = request_of(*state, "POST", "/garage.v2.Cars/Get");
+    request.plan = true;
+    assert_string_equal(line_of(*state, &request, "plan      request"), "plan      request, proto to proto");
+    fields_add_text(&request.fields, "content-type", "application/json; charset=utf-8");
+    assert_string_equal(line_of(*state, &request, "plan      request"), "plan      request, json to proto");
+}
+
+static void what_would_be_refused_is_refused_with_the_reason(void **state)
+{
+    Fixture *f = *state;
+    Buffer out = buffer_in(f->arena);
+    ExplainRequest request = request_of(f, "GET", "/nothing");
+    assert_fault(explain(f->config, &request, f->arena, &out), FAULT_UNKNOWN_PATH);
+    request = request_of(f, "GET", "/old/../page");
+    assert_fault(explain(f->config, &request, f->arena, &out), FAULT_UNKNOWN_PATH);
+    request = request_of(f, "GET", "/old/..%2fpage");
+    assert_fault(explain(f->config, &request, f->arena, &out), FAULT_BAD_REQUEST);
+    request = request_of(f, "DELETE", "/cars");
+    assert_fault(explain(f->config, &request, f->arena, &out), FAULT_METHOD_NOT_ALLOWED);
+    request = request_of(f, "GET", "/cars");
+    fields_add_text(&request.fields, "api-version", "v9");
+    assert_fault(explain(f->config, &request, f->arena, &out), FAULT_UNKNOWN_VERSION);
+    request = request_of(f, "GET", "/cars");
+    fields_add_text(&request.fields, "api-version", "v3");
+    assert_fault(explain(f->config, &request, f->arena, &out), FAULT_UNKNOWN_METHOD);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_rest_request_is_explained_to_the_last_field),
+        cmocka_unit_test(the_rule_that_decides_is_said),
+        cmocka_unit_test(the_version_with_fewer_losses_is_served_first),
+        cmocka_unit_test(a_path_that_is_passed_through_is_said),
+        cmocka_unit_test(plans_are_printed_when_asked_for),
+        cmocka_unit_test(what_would_be_refused_is_refused_with_the_reason),
+    };
+    return cmocka_run_group_tests(tests, setup, teardown);
+}

@@ -1,0 +1,629 @@
+#include "tests/unit/check.h"
+
+#include "base/arena.h"
+#include "gateway/listen/connection.h"
+#include "gateway/call/exchange.h"
+#include "gateway/loop/socket.h"
+#include "tests/unit/gateway/certificates.h"
+#include "tests/unit/gateway/doubles.h"
+
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+/* ---- What stands in for exchanges: answers "ok", unless it is told to hold back ------------- */
+
+typedef struct Answerer {
+    HttpStream *stream;
+    ClientConnection *client;
+} Answerer;
+
+static Answerer *held; /* the last call that was not answered */
+static bool hold_back;
+static size_t answer_size;
+static int n_calls, n_resets;
+static const Fault *reset_by;
+static int64_t call_began;
+static char identity[64];
+
+static void leave(Answerer *a)
+{
+    http_stream_release(a->stream);
+    if (--a->client->n_exchanges == 0)
+        a->client->on_unused(a->client);
+    free(a);
+}
+
+static void answer(Answerer *a)
+{
+    HttpHead head = {.status = 200, .content_length = answer_size ? (int64_t)answer_size : 2};
+    http_stream_send_head(a->stream, &head, false);
+    if (answer_size) {
+        uint8_t *body = calloc(1, answer_size);
+        http_stream_send_body(a->stream, bytes(body, answer_size));
+        free(body);
+    } else {
+        http_stream_send_body(a->stream, bytes_of("ok"));
+    }
+    http_stream_send_end(a->stream, NULL);
+    leave(a);
+}
+
+static void on_head(void *owner, HttpStream *stream, const HttpHead *head, bool end)
+{
+}
+
+static void on_body(void *owner, HttpStream *stream, Bytes piece)
+{
+    http_stream_consume(stream, piece.size);
+}
+
+static void on_end(void *owner, HttpStream *stream, const Fields *trailers)
+{
+    if (hold_back)
+        held = owner;
+    else
+        answer(owner);
+}
+
+static void on_drain(void *owner, HttpStream *stream)
+{
+}
+
+static void on_reset(void *owner, HttpStream *stream, Result why)
+{
+    n_resets++;
+    reset_by = why.error ? why.error->fault : NULL;
+    if (held == owner)
+        held = NULL;
+    leave(owner);
+}
+
+static const HttpStreamEvents stream_events = {on_head, on_body, on_end, on_drain, on_reset};
+
+void exchange_accept(ClientConnection *client, HttpStream *stream, int64_t began)
+{
+    Answerer *a = calloc(1, sizeof(*a));
+    *a = (Answerer){.stream = stream, .client = client};
+    client->n_exchanges++;
+    n_calls++;
+    call_began = began;
+    snprintf(identity, sizeof(identity), "%s", client->identity ? client->identity : "");
+    http_stream_attach(stream, &stream_events, a);
+}
+
+/* ---- The client: a socket of the same loop -------------------------------------------------- */
+
+static Loop loop;
+static Config config;
+static ConnectionSet set;
+static atomic_uint n_in_process;
+static Socket client;
+static char received[1 << 16];
+static size_t n_received;
+static size_t n_arrived; /* also what `received` has no room for */
+static bool client_ended, client_lost, client_closed, client_ready;
+static bool went_empty;
+
+static void client_on_ready(Socket *socket)
+{
+    client_ready = true;
+}
+
+static void client_on_read(Socket *socket, Bytes input)
+{
+    size_t room = sizeof(received) - 1 - n_received;
+    size_t n = input.size < room ? input.size : room;
+    memcpy(received + n_received, input.data, n);
+    n_received += n;
+    n_arrived += input.size;
+    received[n_received] = '\0';
+}
+
+static void client_on_eof(Socket *socket)
+{
+    client_ended = true;
+}
+
+static void client_on_writable(Socket *socket)
+{
+}
+
+static void client_on_lost(Socket *socket, Result why)
+{
+    client_lost = true;
+}
+
+static void client_on_closed(Socket *socket)
+{
+    client_closed = true;
+}
+
+static const SocketEvents client_events = {client_on_ready,    client_on_read, client_on_eof,
+                                           client_on_writable, client_on_lost, client_on_closed};
+
+static void on_empty(ConnectionSet *empty)
+{
+    went_empty = true;
+}
+
+static int fresh(void **state)
+{
+    config = config_for_test();
+    held = NULL;
+    hold_back = client_ended = client_lost = client_closed = client_ready = went_empty = false;
+    answer_size = n_received = n_arrived = 0;
+    received[0] = '\0';
+    n_calls = n_resets = 0;
+    reset_by = NULL;
+    memset(counted, 0, sizeof(counted));
+    n_in_process = 0;
+    loop_init(&loop, 0);
+    loop.config = &config;
+    set = (ConnectionSet){.loop = &loop, .n_in_process = &n_in_process, .on_empty = on_empty};
+    return 0;
+}
+
+static int used(void **state)
+{
+    if (held)
+        answer(held);
+    socket_close(&client);
+    connections_abort(&set, OK);
+    loop_deinit(&loop);
+    assert_int_equal(set.n, 0);
+    assert_int_equal(n_in_process, 0);
+    assert_true(client_closed);
+    return 0;
+}
+
+static void connect_with(SSL_CTX *server)
+{
+    int fds[2];
+    assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0, fds), 0);
+    connection_accept(&set, fds[0], &(struct sockaddr){.sa_family = AF_UNIX}, "unix:/test", server);
+    socket_open(&client, &loop, &client_events, fds[1], false, NULL);
+}
+
+static bool is_ready(void)
+{
+    return client_ready;
+}
+
+static void connect_clear(void)
+{
+    connect_with(NULL);
+    loop_run_until(&loop, is_ready);
+}
+
+static void say(const void *data, size_t size)
+{
+    struct iovec vector = {(void *)data, size};
+    assert_int_equal(socket_write(&client, &vector, 1), size);
+}
+
+static void say_text(const char *text)
+{
+    say(text, strlen(text));
+}
+
+static bool has_ended(void)
+{
+    return client_ended || client_lost;
+}
+
+static bool has_body(void)
+{
+    return strstr(received, "\r\n\r\nok") != NULL;
+}
+
+static const char GET[] = "GET / HTTP/1.1\r\nHost: x\r\n\r\n";
+
+/* ---- Choice --------------------------------------------------------------------------------- */
+
+static void a_request_of_http1_is_answered_and_the_connection_kept(void **state)
+{
+    connect_clear();
+    say_text(GET);
+    loop_run_until(&loop, has_body);
+    n_received = 0;
+    received[0] = '\0';
+    say_text(GET);
+    loop_run_until(&loop, has_body);
+    assert_int_equal(n_calls, 2);
+    assert_false(client_ended);
+    assert_int_equal(counted[COUNTER_CONNECTIONS_OPENED], 1);
+}
+
+/* What an HTTP/2 client sends first: preface, SETTINGS, and a GET. */
+static size_t http2_request(uint8_t *bytes_out)
+{
+    static const uint8_t rest[] = {
+        0,    0,    0,    4,    0,    0,
+        0,    0,    0, /* SETTINGS */
+        0,    0,    6,    1,    5,    0,
+        0,    0,    1,                     /* HEADERS, END_STREAM and END_HEADERS, stream 1 */
+        0x82, 0x86, 0x84, 0x01, 0x01, 'x', /* GET, http, "/"; :authority "x" */
+    };
+    memcpy(bytes_out, HTTP2_PREFACE, 24);
+    memcpy(bytes_out + 24, rest, sizeof(rest));
+    return 24 + sizeof(rest);
+}
+
+/* An answer's HEADERS frame on stream 1. */
+static bool has_http2_answer(void)
+{
+    for (size_t at = 0; at + 9 <= n_received;) {
+        const uint8_t *f = (const uint8_t *)received + at;
+        if (f[3] == 1 && f[8] == 1)
+            return true;
+        at += 9 + ((size_t)f[0] << 16 | (size_t)f[1] << 8 | f[2]);
+    }
+    return false;
+}
+
+static size_t split_at;
+static uint8_t request[64];
+static size_t request_size;
+
+static bool first_part_is_read(void)
+{
+    static int turns;
+    return ++turns % 3 == 0;
+}
+
+static bool is_closed(void)
+{
+    return client_closed;
+}
+
+static void the_preface_of_http2_is_known_at_every_split(void **state)
+{
+    request_size = http2_request(request);
+    for (split_at = 1; split_at < request_size; split_at += split_at < 30 ? 1 : 4) {
+        client_ready = false;
+        n_received = 0;
+        connect_clear();
+        say(request, split_at);
+        loop_run_until(&loop, first_part_is_read);
+        say(request + split_at, request_size - split_at);
+        loop_run_until(&loop, has_http2_answer);
+        client_closed = false;
+        socket_close(&client);
+        loop_run_until(&loop, is_closed);
+    }
+    connect_clear();
+}
+
+static void a_method_that_begins_as_the_preface_is_http1(void **state)
+{
+    connect_clear();
+    say_text("P");
+    loop_run_until(&loop, first_part_is_read);
+    say_text("OST / HTTP/1.1\r\nHost: x\r\nContent-Length: 3\r\n\r\nabc");
+    loop_run_until(&loop, has_body);
+    assert_int_equal(n_calls, 1);
+}
+
+/* ---- Time ----------------------------------------------------------------------------------- */
+
+static void a_connection_that_says_nothing_is_closed(void **state)
+{
+    connect_clear();
+    loop_run_until(&loop, has_ended);
+    assert_int_equal(counted[COUNTER_CONNECTION_TIMEOUT], 0);
+}
+
+static void half_a_preface_does_not_wait_for_ever(void **state)
+{
+    connect_clear();
+    int64_t began = clock_now();
+    say_text("PRI * HT");
+    loop_run_until(&loop, has_ended);
+    assert_true(clock_now() - began >= config.limits.head_time);
+    assert_int_equal(counted[COUNTER_CONNECTION_TIMEOUT], 1);
+}
+
+static Timer drip;
+
+static void drip_on(Timer *timer)
+{
+    if (has_ended() || client.state != SOCKET_OPEN)
+        return;
+    struct iovec vector = {"x", 1};
+    socket_write(&client, &vector, 1);
+    timer_start(&loop.timers, timer, loop.now + 20 * MILLISECOND);
+}
+
+static void a_head_that_drips_in_does_not_renew_its_time(void **state)
+{
+    connect_clear();
+    int64_t began = clock_now();
+    say_text("GET / HTTP/1.1\r\nX: ");
+    drip.fire = drip_on;
+    timer_start(&loop.timers, &drip, 0);
+    loop_run_until(&loop, has_ended);
+    timer_stop(&loop.timers, &drip);
+    int64_t took = clock_now() - began;
+    assert_true(took >= config.limits.head_time && took < 20 * config.limits.head_time);
+    assert_int_equal(counted[COUNTER_CONNECTION_TIMEOUT], 1);
+}
+
+static bool rest_is_said;
+static int64_t rest_said_at;
+
+static void say_the_rest(Timer *timer)
+{
+    rest_said_at = clock_now();
+    rest_is_said = true;
+    say_text("Host: x\r\n\r\n");
+}
+
+/* So that its deadline counts from there. */
+static void a_call_begins_with_the_first_byte_of_its_head(void **state)
+{
+    connect_clear();
+    say_text("GET / HTTP/1.1\r\n");
+    drip.fire = say_the_rest;
+    rest_is_said = false;
+    timer_start(&loop.timers, &drip, loop.now + 30 * MILLISECOND);
+    loop_run_until(&loop, has_body);
+    assert_true(rest_is_said);
+    assert_true(call_began < rest_said_at - 10 * MILLISECOND);
+}
+
+static void a_body_that_stops_coming_ends_the_call(void **state)
+{
+    connect_clear();
+    say_text("POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 10\r\n\r\nabc");
+    loop_run_until(&loop, has_ended);
+    assert_int_equal(n_resets, 1);
+    assert_ptr_equal(reset_by, &FAULT_REQUEST_TIMEOUT);
+    assert_non_null(strstr(received, "HTTP/1.1 408 "));
+}
+
+static bool was_reset(void)
+{
+    return n_resets > 0 || counted[COUNTER_CONNECTION_TIMEOUT] > 0;
+}
+
+static void a_peer_that_takes_nothing_is_put_out(void **state)
+{
+    connect_clear();
+    answer_size = 8 << 20;
+    socket_pause(&client);
+    say_text(GET);
+    loop_run_until(&loop, was_reset);
+    assert_int_equal(counted[COUNTER_CONNECTION_TIMEOUT], 1);
+}
+
+static void a_peer_whose_window_stays_closed_is_put_out(void **state)
+{
+    connect_clear();
+    answer_size = 200 * 1024; /* more than the window of 64 KiB that HTTP/2 begins with */
+    int64_t began = clock_now();
+    request_size = http2_request(request);
+    say(request, request_size);
+    loop_run_until(&loop, was_reset);
+    assert_true(clock_now() - began >= config.limits.send_time);
+    assert_int_equal(counted[COUNTER_CONNECTION_TIMEOUT], 1);
+}
+
+static void a_handshake_that_does_not_come_ends(void **state)
+{
+    Authority authority = authority_new();
+    SSL_CTX *context = server_context(&authority, "x", true, NULL);
+    connect_with(context);
+    loop_run_until(&loop, has_ended);
+    assert_int_equal(counted[COUNTER_HANDSHAKE_FAILED], 1);
+    SSL_CTX_free(context);
+    authority_free(&authority);
+}
+
+static bool is_held(void)
+{
+    return held != NULL;
+}
+
+static void a_call_at_work_is_not_hurried(void **state)
+{
+    connect_clear();
+    hold_back = true;
+    say_text(GET);
+    loop_run_until(&loop, is_held);
+    int64_t until = clock_now() + 2 * config.limits.idle_time;
+    while (clock_now() < until)
+        loop_run_until(&loop, is_held);
+    assert_non_null(held);
+    answer(held);
+    held = NULL;
+    loop_run_until(&loop, has_body);
+}
+
+/* ---- The end -------------------------------------------------------------------------------- */
+
+static void connections_over_the_limit_are_refused(void **state)
+{
+    config.limits.connections = 0;
+    connect_with(NULL);
+    loop_run_until(&loop, has_ended);
+    assert_int_equal(counted[COUNTER_CONNECTIONS_REFUSED], 1);
+    assert_int_equal(set.n, 0);
+}
+
+static void a_client_that_breaks_the_rules_is_answered_and_sent_away(void **state)
+{
+    connect_clear();
+    say_text("GET / HTTP/1.1\r\nHost: x\r\nContent-Length: 1\r\nContent-Length: 2\r\n\r\n");
+    loop_run_until(&loop, has_ended);
+    assert_non_null(strstr(received, "HTTP/1.1 400 "));
+    assert_int_equal(counted[COUNTER_CONNECTION_BROKEN], 1);
+    assert_true(client_ended);
+}
+
+/* How much the kernel keeps for a peer that does not read. */
+static size_t kernel_room(void)
+{
+    static const uint8_t piece[16 * 1024];
+    int fds[2];
+    size_t room = 0;
+    ssize_t n;
+    assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0, fds), 0);
+    while ((n = write(fds[0], piece, sizeof(piece))) > 0)
+        room += (size_t)n;
+    close(fds[0]);
+    close(fds[1]);
+    return room;
+}
+
+static int64_t paused_until;
+
+static bool pause_is_over(void)
+{
+    return clock_now() > paused_until;
+}
+
+/* The last bytes do not go into the kernel, and are not given up while it has no room. */
+static void an_answer_is_sent_to_its_end_before_the_connection_goes(void **state)
+{
+    connect_clear();
+    config.limits.send_time = 20 * SECOND;
+    answer_size = kernel_room() + 16 * 1024;
+    socket_pause(&client);
+    say_text("GET / HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n");
+    paused_until = clock_now() + 2500 * MILLISECOND;
+    loop_run_until(&loop, pause_is_over);
+    socket_resume(&client);
+    loop_run_until(&loop, has_ended);
+    assert_true(n_arrived > answer_size);
+    assert_true(client_ended);
+}
+
+static void a_client_that_leaves_is_told_to_its_call(void **state)
+{
+    connect_clear();
+    hold_back = true;
+    say_text(GET);
+    loop_run_until(&loop, is_held);
+    socket_close(&client);
+    loop_run_until(&loop, was_reset);
+    assert_ptr_equal(reset_by, &FAULT_CANCELLED);
+}
+
+static bool is_empty(void)
+{
+    return set.n == 0;
+}
+
+static bool no_socket_is_open(void)
+{
+    return n_in_process == 0;
+}
+
+/* The call goes on after its client has gone: what it knows of the client must stay. */
+static void a_connection_outlives_its_socket_while_a_call_looks_at_it(void **state)
+{
+    connect_clear();
+    hold_back = true;
+    say_text(GET);
+    loop_run_until(&loop, is_held);
+    ClientConnection *known = held->client;
+    known->n_exchanges++;
+    socket_close(&client);
+    loop_run_until(&loop, was_reset);
+    loop_run_until(&loop, no_socket_is_open);
+    assert_int_equal(set.n, 1);
+    assert_string_equal(known->peer, "unix");
+    assert_string_equal(known->listener, "unix:/test");
+    known->n_exchanges--;
+    known->on_unused(known);
+    assert_int_equal(set.n, 0);
+    assert_true(went_empty);
+}
+
+static void draining_lets_a_call_finish_and_closes(void **state)
+{
+    connect_clear();
+    hold_back = true;
+    say_text(GET);
+    loop_run_until(&loop, is_held);
+    loop.draining = true;
+    connections_drain(&set);
+    assert_non_null(held);
+    answer(held);
+    held = NULL;
+    loop_run_until(&loop, has_ended);
+    assert_true(has_body());
+    assert_non_null(strstr(received, "onnection: close"));
+    socket_close(&client);
+    loop_run_until(&loop, is_empty);
+    assert_int_equal(n_resets, 0);
+}
+
+static void a_new_connection_is_given_its_first_request_when_draining(void **state)
+{
+    connect_clear();
+    loop.draining = true;
+    connections_drain(&set);
+    say_text(GET);
+    loop_run_until(&loop, has_ended);
+    assert_true(has_body());
+}
+
+static void the_identity_of_a_client_is_its_certificates_subject(void **state)
+{
+    Authority authority = authority_new();
+    SSL_CTX *server = server_context(&authority, "shop.example", false, &authority);
+    SSL_CTX *context = client_context(&authority, &authority, "panel");
+    int fds[2];
+    assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0, fds), 0);
+    SSL *tls = SSL_new(context);
+    SSL_set_fd(tls, fds[1]);
+    connection_accept(&set, fds[0], &(struct sockaddr){.sa_family = AF_UNIX}, "unix:/test", server);
+    while (SSL_connect(tls) != 1)
+        loop_run_until(&loop, first_part_is_read);
+    assert_int_equal(SSL_write(tls, GET, (int)strlen(GET)), strlen(GET));
+    while (n_calls == 0)
+        loop_run_until(&loop, first_part_is_read);
+    assert_string_equal(identity, "CN=panel,O=Shop");
+    SSL_free(tls);
+    close(fds[1]);
+    SSL_CTX_free(context);
+    SSL_CTX_free(server);
+    authority_free(&authority);
+    client.state = SOCKET_CLOSING; /* there is none */
+    client_closed = true;
+}
+
+#define connection_test(f) cmocka_unit_test_setup_teardown(f, fresh, used)
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        connection_test(a_request_of_http1_is_answered_and_the_connection_kept),
+        connection_test(the_preface_of_http2_is_known_at_every_split),
+        connection_test(a_method_that_begins_as_the_preface_is_http1),
+        connection_test(a_connection_that_says_nothing_is_closed),
+        connection_test(half_a_preface_does_not_wait_for_ever),
+        connection_test(a_head_that_drips_in_does_not_renew_its_time),
+        connection_test(a_call_begins_with_the_first_byte_of_its_head),
+        connection_test(a_body_that_stops_coming_ends_the_call),
+        connection_test(a_peer_that_takes_nothing_is_put_out),
+        connection_test(a_peer_whose_window_stays_closed_is_put_out),
+        connection_test(a_handshake_that_does_not_come_ends),
+        connection_test(a_call_at_work_is_not_hurried),
+        connection_test(connections_over_the_limit_are_refused),
+        connection_test(a_client_that_breaks_the_rules_is_answered_and_sent_away),
+        connection_test(an_answer_is_sent_to_its_end_before_the_connection_goes),
+        connection_test(a_client_that_leaves_is_told_to_its_call),
+        connection_test(a_connection_outlives_its_socket_while_a_call_looks_at_it),
+        connection_test(draining_lets_a_call_finish_and_closes),
+        connection_test(a_new_connection_is_given_its_first_request_when_draining),
+        connection_test(the_identity_of_a_client_is_its_certificates_subject),
+    };
+    signal(SIGPIPE, SIG_IGN);
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

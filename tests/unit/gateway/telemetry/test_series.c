@@ -1,0 +1,48 @@
+#include "tests/unit/check.h"
+
+#include "gateway/telemetry/series.h"
+
+static void the_same_labels_have_the_same_number(void **state)
+{
+    Arena *arena = arena_new(ARENA_UNLIMITED);
+    SeriesSet set = series_set_in(arena, 2);
+    uint32_t a = series_number(&set, (const char *[]){"orders", "v1"});
+    uint32_t b = series_number(&set, (const char *[]){"orders", "v2"});
+    assert_int_not_equal(a, b);
+    assert_int_equal(series_number(&set, (const char *[]){"orders", "v1"}), a);
+    assert_int_not_equal(series_number(&set, (const char *[]){"ordersv", "1"}), a);
+    assert_string_equal(set.items[b].labels[1], "v2");
+    arena_free(arena);
+}
+
+static void number_zero_is_without_names(void **state)
+{
+    Arena *arena = arena_new(ARENA_UNLIMITED);
+    SeriesSet set = series_set_in(arena, 2);
+    assert_int_equal(series_number(&set, (const char *[]){"", NULL}), 0);
+    assert_string_equal(set.items[0].labels[0], "");
+    arena_free(arena);
+}
+
+static void what_comes_after_the_limit_is_number_zero(void **state)
+{
+    Arena *arena = arena_new(ARENA_UNLIMITED);
+    SeriesSet set = series_set_in(arena, 1);
+    for (uint32_t i = 1; i < SERIES_LIMIT; i++) {
+        const char *label = arena_printf(arena, "%u", i);
+        assert_int_equal(series_number(&set, &label), i);
+    }
+    assert_int_equal(series_number(&set, (const char *[]){"one more"}), 0);
+    assert_int_equal(series_number(&set, (const char *[]){"7"}), 7);
+    arena_free(arena);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(the_same_labels_have_the_same_number),
+        cmocka_unit_test(number_zero_is_without_names),
+        cmocka_unit_test(what_comes_after_the_limit_is_number_zero),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,164 @@
+#include "tests/unit/check.h"
+
+#include "base/json_text.h"
+#include "tests/unit/gateway/telemetry_fixture.h"
+
+static void one_call_is_one_line(void **state)
+{
+    Fixture *f = *state;
+    telemetry_record(&f->loop, &f->record);
+    assert_bytes(
+        fixture_log(f),
+        "{\"time\":\"2026-03-01T12:00:00.123Z\",\"log\":\"call\",\"level\":\"info\",\"node\":\"node-1\","
+        "\"request_id\":\"0123456789abcdef0123456789abcdef\","
+        "\"trace_id\":\"0af7651916cd43dd8448eb211c80319c\",\"peer\":\"127.0.0.1:52314\","
+        "\"listener\":\"127.0.0.1:8080\",\"dialect\":\"rest\",\"codec\":\"json\",\"verb\":\"GET\","
+        "\"path\":\"/v1/orders/42\",\"service\":\"orders\",\"method\":\"shop.orders.v1.Orders/Get\","
+        "\"client_version\":\"v1\",\"reply_version\":\"v1\",\"served_version\":\"v2\",\"rule\":\"prefix\","
+        "\"served_why\":\"fewest losses\",\"instance\":\"127.0.0.1:7002\",\"build\":\"3.1.0\","
+        "\"route\":\"orders\",\"failure_mode\":\"graceful\",\"impact\":\"high\",\"code\":\"OK\","
+        "\"http_status\":200,\"attempts\":1,\"losses\":0,\"unknown\":0,\"bytes_in\":10,\"bytes_out\":57,"
+        "\"messages_in\":1,\"messages_out\":1,\"to_upstream_ms\":1.000,\"upstream_head_ms\":3.000,"
+        "\"total_ms\":3.456}\n");
+}
+
+static void a_call_that_came_to_nothing_has_a_line_too(void **state)
+{
+    Fixture *f = *state;
+    f->record = (CallRecord){.peer = "unix", .status = {.code = CODE_UNIMPLEMENTED}, .http_status = 404,
+                             .why = FAIL(f->arena, FAULT_UNKNOWN_PATH, "finding /nowhere")};
+    telemetry_record(&f->loop, &f->record);
+    Bytes log = fixture_log(f);
+    assert_non_null(strstr(arena_text(f->arena, log), "\"level\":\"info\""));
+    assert_non_null(strstr(arena_text(f->arena, log), "\"causes\":[{\"fault\":\"UNKNOWN_PATH\","
+                                                      "\"doing\":\"finding /nowhere\",\"at\":"));
+}
+
+/* Takes the causes out of a line by its own reader, so that order and escaping are those of JSON. */
+static void the_chain_is_told_outermost_first(void **state)
+{
+    Fixture *f = *state;
+    Result why = FAIL_FIELD(f->arena, FAULT_BAD_VALUE, "order.total", "reading \"12,5\"\n as a number");
+    why = FAIL_OVER(f->arena, why, FAULT_CANNOT_CONVERT, "converting the request");
+    f->record.why = why;
+    f->record.status = (Status){.code = CODE_INVALID_ARGUMENT};
+    telemetry_record(&f->loop, &f->record);
+
+    JsonCursor cursor = json_cursor(bytes_trim(fixture_log(f)), f->arena);
+    Bytes name, faults = BYTES_NONE;
+    for (bool first = true; json_cursor_member(&cursor, &first, &name);) {
+        Bytes value = json_cursor_skip(&cursor);
+        if (bytes_are(name, "causes"))
+            faults = value;
+    }
+    assert_true(json_cursor_finish(&cursor));
+    assert_true(bytes_start_with(faults, "[{\"fault\":\"CANNOT_CONVERT\",\"doing\":\"converting the request\","
+                                         "\"at\":\"tests/unit/gateway/telemetry/test_telemetry.c:"));
+    const char *rest = arena_text(f->arena, faults);
+    assert_non_null(strstr(rest, "{\"fault\":\"BAD_VALUE\",\"doing\":\"reading \\\"12,5\\\"\\n as a number\","
+                                 "\"field\":\"order.total\",\"at\":"));
+}
+
+static const char *level_in_log(Fixture *f)
+{
+    telemetry_record(&f->loop, &f->record);
+    const char *log = arena_text(f->arena, fixture_log(f));
+    const char *at = strstr(log, "\"level\":\"");
+    assert_non_null(at);
+    return at + strlen("\"level\":\"");
+}
+
+static void what_the_operator_should_look_at_is_an_error(void **state)
+{
+    Fixture *f = *state;
+    f->record.why = FAIL(f->arena, FAULT_UPSTREAM_DOWN, "connecting");
+    f->record.status = (Status){.code = CODE_UNAVAILABLE};
+    assert_memory_equal(level_in_log(f), "error\"", 6);
+}
+
+static void a_degraded_call_is_a_warning(void **state)
+{
+    Fixture *f = *state;
+    f->record.why = FAIL(f->arena, FAULT_UPSTREAM_DOWN, "connecting");
+    f->record.degraded = FAULT_UPSTREAM_DOWN.name;
+    assert_memory_equal(level_in_log(f), "warning\"", 8);
+}
+
+static void long_and_broken_texts_are_cut_and_repaired(void **state)
+{
+    Fixture *f = *state;
+    char path[5000];
+    memset(path, 'a', sizeof path);
+    path[1] = '\xff';
+    path[2] = '"';
+    f->record.path = bytes(path, sizeof path);
+    telemetry_record(&f->loop, &f->record);
+    const char *log = arena_text(f->arena, fixture_log(f));
+    const char *at = strstr(log, "\"path\":\"a\xef\xbf\xbd\\\"aaa");
+    assert_non_null(at);
+    assert_int_equal(strchr(at + 16, '"') - at, 8 + 1 + 3 + 2 + 1024 - 3);
+}
+
+static void events_are_lines_and_chains(void **state)
+{
+    Fixture *f = *state;
+    Result why = FAIL(f->arena, FAULT_NO_FILE, "opening shop.yaml");
+    telemetry_event("warning", "reload", why, "the config was refused, %d mistakes", 3);
+    const char *log = arena_text(f->arena, fixture_log(f));
+    assert_non_null(strstr(log, "\"log\":\"event\",\"level\":\"warning\",\"node\":\"node-1\",\"event\":\"reload\","
+                                "\"message\":\"the config was refused, 3 mistakes\",\"causes\":[{\"fault\":\"NO_FILE\""));
+}
+
+static void a_start_without_its_log_fails(void **state)
+{
+    Arena *arena = arena_new(ARENA_UNLIMITED);
+    assert_fault(telemetry_start(arena, "/nonexistent/log", NULL), FAULT_NO_FILE);
+    assert_null(telemetry_config());
+    arena_free(arena);
+}
+
+static void the_config_stays_until_its_last_call_has_ended(void **state)
+{
+    Fixture *f = *state;
+    Config *running = config_ref(f->config); /* a call's */
+    Config *next = fixture_config(2);
+    telemetry_adopt(next);
+    Config *newest = telemetry_config();
+    assert_ptr_equal(newest, next);
+    config_unref(newest);
+
+    config_unref(f->config);
+    f->config = next;
+    assert_int_equal(atomic_load(&running->references), 2); /* the call's and telemetry's */
+    config_unref(running);
+    telemetry_adopt(next); /* retires the first one; leaks are found by the sanitizer */
+    assert_int_equal(atomic_load(&next->references), 3);
+}
+
+static void a_loop_without_counters_counts_nothing(void **state)
+{
+    Loop loop = {0};
+    CallRecord record = {0};
+    telemetry_record(&loop, &record);
+    telemetry_count(&loop, COUNTER_RETRIES);
+    telemetry_upstream(&loop, NULL, true);
+}
+
+#define TEST(name) cmocka_unit_test_setup_teardown(name, fixture_begin, fixture_end)
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        TEST(one_call_is_one_line),
+        TEST(a_call_that_came_to_nothing_has_a_line_too),
+        TEST(the_chain_is_told_outermost_first),
+        TEST(what_the_operator_should_look_at_is_an_error),
+        TEST(a_degraded_call_is_a_warning),
+        TEST(long_and_broken_texts_are_cut_and_repaired),
+        TEST(events_are_lines_and_chains),
+        TEST(the_config_stays_until_its_last_call_has_ended),
+        cmocka_unit_test(a_start_without_its_log_fails),
+        cmocka_unit_test(a_loop_without_counters_counts_nothing),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

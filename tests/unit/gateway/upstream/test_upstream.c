@@ -1,0 +1,846 @@
+#include "tests/unit/check.h"
+
+#include "base/arena.h"
+#include "gateway/loop/socket.h"
+#include "gateway/upstream/upstream_internal.h"
+#include "tests/unit/gateway/certificates.h"
+#include "tests/unit/gateway/doubles.h"
+
+#include <netinet/in.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+static Loop loop;
+static Config config;
+static Service service;
+static Instance instance;
+
+/* ---- The instance: a server on the same loop ------------------------------------------------ */
+
+enum { MAX_SERVED = 600 };
+
+typedef struct Served {
+    Socket socket;
+    HttpConnection *http;
+    bool closed;
+} Served;
+
+static uv_poll_t door;
+static int door_fd = -1;
+static bool door_open;
+static SSL_CTX *door_tls;
+static Served *served[MAX_SERVED]; /* connections, in the order of their coming */
+static int n_served, n_served_open;
+static HttpStream *asked[MAX_SERVED]; /* requests that were not answered */
+static int n_asked;
+static HttpLimits server_limits;
+static bool serve_http2, mute; /* mute: accepts and says nothing */
+static bool deaf;              /* hears nothing any more */
+
+static Served *served_of(Socket *socket)
+{
+    return (Served *)socket;
+}
+
+static void served_flush(Served *s)
+{
+    struct iovec vectors[16];
+    int n;
+    while (s->http && (n = http_connection_output(s->http, vectors, 16)) > 0) {
+        size_t total = 0;
+        for (int i = 0; i < n; i++)
+            total += vectors[i].iov_len;
+        size_t taken = socket_write(&s->socket, vectors, n);
+        http_connection_sent(s->http, taken);
+        if (taken < total)
+            return;
+    }
+}
+
+static void request_head(void *owner, HttpStream *stream, const HttpHead *head, bool end)
+{
+}
+
+static void request_body(void *owner, HttpStream *stream, Bytes piece)
+{
+    http_stream_consume(stream, piece.size);
+}
+
+static void request_end(void *owner, HttpStream *stream, const Fields *trailers)
+{
+    assert_true(n_asked < MAX_SERVED);
+    asked[n_asked++] = stream;
+}
+
+static void request_drain(void *owner, HttpStream *stream)
+{
+}
+
+static void request_reset(void *owner, HttpStream *stream, Result why)
+{
+    for (int i = 0; i < n_asked; i++) {
+        if (asked[i] == stream)
+            asked[i] = asked[--n_asked];
+    }
+    http_stream_release(stream);
+}
+
+static const HttpStreamEvents request_events = {request_head, request_body, request_end,
+                                                request_drain, request_reset};
+
+static void on_stream(void *owner, HttpConnection *http, HttpStream *stream)
+{
+    http_stream_attach(stream, &request_events, owner);
+}
+
+static const HttpConnectionEvents served_events = {.on_stream = on_stream};
+
+static void served_ready(Socket *socket)
+{
+    Served *s = served_of(socket);
+    if (mute)
+        return;
+    s->http = (serve_http2 ? http2_server_new : http1_server_new)(&server_limits, false,
+                                                                  &served_events, s);
+    served_flush(s);
+}
+
+static void served_read(Socket *socket, Bytes input)
+{
+    Served *s = served_of(socket);
+    if (!s->http || deaf)
+        return;
+    error_ignore(http_connection_feed(s->http, input, loop.now),
+                 "the gateway's side is what is tested");
+    served_flush(s);
+}
+
+static void served_end(Served *s)
+{
+    if (s->http)
+        http_connection_lost(s->http, OK);
+    socket_close(&s->socket);
+}
+
+static void served_eof(Socket *socket)
+{
+    served_end(served_of(socket));
+}
+
+static void served_writable(Socket *socket)
+{
+    served_flush(served_of(socket));
+}
+
+static void served_lost(Socket *socket, Result why)
+{
+    served_end(served_of(socket));
+}
+
+static void served_closed(Socket *socket)
+{
+    Served *s = served_of(socket);
+    http_connection_free(s->http);
+    s->http = NULL;
+    s->closed = true;
+    n_served_open--;
+}
+
+static const SocketEvents served_socket_events = {served_ready,    served_read, served_eof,
+                                                  served_writable, served_lost, served_closed};
+
+static void on_door(uv_poll_t *poll, int status, int events)
+{
+    loop_enter(&loop);
+    int fd = accept4(door_fd, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
+    if (fd < 0)
+        return;
+    assert_true(n_served < MAX_SERVED);
+    Served *s = served[n_served++] = calloc(1, sizeof(*s));
+    n_served_open++;
+    socket_open(&s->socket, &loop, &served_socket_events, fd, true, door_tls);
+}
+
+/* Opens the door at the port, or at any when it is 0, and writes the address into the instance. */
+static uint16_t open_door(uint16_t port)
+{
+    struct sockaddr_in address = {
+        .sin_family = AF_INET, .sin_port = htons(port), .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+    socklen_t size = sizeof(address);
+    int one = 1;
+    door_fd = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+    assert_true(door_fd >= 0);
+    setsockopt(door_fd, SOL_SOCKET, SO_REUSEADDR, &one, sizeof(one));
+    assert_int_equal(bind(door_fd, (struct sockaddr *)&address, size), 0);
+    assert_int_equal(listen(door_fd, 128), 0);
+    assert_int_equal(getsockname(door_fd, (struct sockaddr *)&address, &size), 0);
+    assert_int_equal(uv_poll_init(&loop.uv, &door, door_fd), 0);
+    assert_int_equal(uv_poll_start(&door, UV_READABLE, on_door), 0);
+    door_open = true;
+    return ntohs(address.sin_port);
+}
+
+static bool turned(void)
+{
+    static int turns;
+    return ++turns % 3 == 0;
+}
+
+static void close_door(void)
+{
+    if (!door_open)
+        return;
+    door_open = false;
+    uv_close((uv_handle_t *)&door, NULL);
+    loop_run_until(&loop, turned);
+    close(door_fd);
+}
+
+/* Answers all requests at hand. */
+static void answer_all(void)
+{
+    for (int n = n_asked; n > 0; n--) {
+        HttpStream *stream = asked[0];
+        asked[0] = asked[--n_asked];
+        HttpHead head = {.status = 200, .content_length = 0};
+        http_stream_send_head(stream, &head, true);
+        http_stream_release(stream);
+    }
+    for (int i = 0; i < n_served; i++)
+        served_flush(served[i]);
+}
+
+/* ---- The calls ------------------------------------------------------------------------------ */
+
+enum { MAX_CALLS = 600 };
+
+typedef struct CallDouble {
+    UpstreamWait wait;
+    HttpConnection *connection;
+    HttpStream *stream;
+    int status, n_ready;
+    const Fault *reset, *refused;
+    char why[200];
+} CallDouble;
+
+static CallDouble calls[MAX_CALLS];
+
+static void answer_head(void *owner, HttpStream *stream, const HttpHead *head, bool end)
+{
+    ((CallDouble *)owner)->status = head->status;
+}
+
+static void answer_body(void *owner, HttpStream *stream, Bytes piece)
+{
+    http_stream_consume(stream, piece.size);
+}
+
+static void answer_end(void *owner, HttpStream *stream, const Fields *trailers)
+{
+    ((CallDouble *)owner)->stream = NULL;
+    http_stream_release(stream);
+}
+
+static void answer_reset(void *owner, HttpStream *stream, Result why)
+{
+    CallDouble *call = owner;
+    call->reset = why.error->fault;
+    call->stream = NULL;
+    http_stream_release(stream);
+}
+
+static const HttpStreamEvents call_events = {answer_head, answer_body, answer_end, request_drain,
+                                             answer_reset};
+
+static void ask(CallDouble *call, HttpConnection *connection)
+{
+    HttpHead head = {.method = bytes_of("GET"),
+                     .scheme = bytes_of("http"),
+                     .authority = bytes_of("x"),
+                     .path = bytes_of("/"),
+                     .content_length = -1};
+    call->connection = connection;
+    call->stream = http_stream_open(connection, &head, true, &call_events, call);
+    assert_non_null(call->stream);
+}
+
+static void on_call_ready(UpstreamWait *wait, HttpConnection *connection, Result why)
+{
+    CallDouble *call = (CallDouble *)wait;
+    call->n_ready++;
+    if (connection) {
+        assert_false(failed(why));
+        ask(call, connection);
+        return;
+    }
+    call->refused = why.error->fault;
+    snprintf(call->why, sizeof(call->why), "%s", error_origin(why)->doing);
+}
+
+/* True when a connection was at hand. */
+static bool begin_call(CallDouble *call, Upstream *upstream)
+{
+    HttpConnection *connection;
+    *call = (CallDouble){.wait.on_ready = on_call_ready};
+    upstream_want(upstream, &call->wait, &connection);
+    assert_int_equal(call->n_ready, 0); /* never from within the call */
+    if (connection)
+        ask(call, connection);
+    return connection != NULL;
+}
+
+static int n_begun;
+
+static void begin_calls(int n)
+{
+    for (int i = 0; i < n; i++)
+        begin_call(&calls[n_begun++], upstream_of(&loop, &instance));
+}
+
+static bool all_asked(void)
+{
+    return n_asked == n_begun;
+}
+
+static bool all_answered(void)
+{
+    answer_all();
+    for (int i = 0; i < n_begun; i++) {
+        if (!calls[i].status && !calls[i].refused && !calls[i].reset)
+            return false;
+    }
+    return true;
+}
+
+static int count_status(int status)
+{
+    int n = 0;
+    for (int i = 0; i < n_begun; i++)
+        n += calls[i].status == status;
+    return n;
+}
+
+static bool all_refused(void)
+{
+    for (int i = 0; i < n_begun; i++) {
+        if (!calls[i].refused)
+            return false;
+    }
+    return true;
+}
+
+/* ---- Setting up ----------------------------------------------------------------------------- */
+
+static char address_text[64];
+
+static void lead_to(uint16_t port)
+{
+    snprintf(address_text, sizeof(address_text), "127.0.0.1:%u", port);
+    instance.address = (Address){.text = address_text, .host = "127.0.0.1", .port = port};
+}
+
+static int fresh(void **state)
+{
+    config = config_for_test();
+    service = (Service){.name = "s", .instances = &instance, .n_instances = 1};
+    instance = (Instance){.http2 = true, .service = &service};
+    config.services = &service;
+    config.n_services = 1;
+    server_limits = http_limits_default;
+    serve_http2 = true;
+    mute = deaf = false;
+    door_tls = NULL;
+    n_served = n_served_open = n_asked = n_begun = 0;
+    memset(calls, 0, sizeof(calls));
+    memset(counted, 0, sizeof(counted));
+    loop_init(&loop, 0);
+    loop.config = &config;
+    loop.upstreams = upstreams_new(&loop);
+    return 0;
+}
+
+static bool nobody_is_served(void)
+{
+    return n_served_open == 0;
+}
+
+static int used(void **state)
+{
+    Arena *arena = arena_new(ARENA_UNLIMITED);
+    upstreams_close(loop.upstreams, FAIL(arena, FAULT_SHUTTING_DOWN, "the test ends"));
+    close_door();
+    for (int i = 0; i < n_served; i++)
+        served_end(served[i]);
+    loop_run_until(&loop, nobody_is_served);
+    loop_deinit(&loop);
+    upstreams_free(loop.upstreams);
+    for (int i = 0; i < n_served; i++)
+        free(served[i]);
+    arena_free(arena);
+    return 0;
+}
+
+/* ---- HTTP/2 --------------------------------------------------------------------------------- */
+
+static void calls_share_one_connection(void **state)
+{
+    lead_to(open_door(0));
+    begin_calls(50);
+    loop_run_until(&loop, all_asked);
+    assert_int_equal(n_served, 1);
+    assert_int_equal(upstream_load(upstream_of(&loop, &instance)), 50);
+    loop_run_until(&loop, all_answered);
+    assert_int_equal(count_status(200), 50);
+    assert_int_equal(upstream_load(upstream_of(&loop, &instance)), 0);
+    assert_true(begin_call(&calls[n_begun++], upstream_of(&loop, &instance)));
+    loop_run_until(&loop, all_answered);
+    assert_int_equal(counted[COUNTER_UPSTREAM_CONNECTED], 1);
+}
+
+static void what_the_instance_does_not_take_goes_to_another_connection(void **state)
+{
+    server_limits.streams = 3;
+    lead_to(open_door(0));
+    begin_calls(10);
+    loop_run_until(&loop, all_asked);
+    assert_int_equal(n_served, 4);
+    loop_run_until(&loop, all_answered);
+    assert_int_equal(count_status(200), 10);
+}
+
+static void calls_beyond_all_connections_wait_for_room(void **state)
+{
+    server_limits.streams = 2;
+    config.limits.http2_connections = 2;
+    config.limits.connect_time = 10 * SECOND;
+    lead_to(open_door(0));
+    begin_calls(20);
+    loop_run_until(&loop, all_answered);
+    assert_int_equal(count_status(200), 20);
+    assert_int_equal(n_served, 2);
+}
+
+static void a_wait_for_room_ends(void **state)
+{
+    server_limits.streams = 1;
+    config.limits.http2_connections = 1;
+    lead_to(open_door(0));
+    begin_calls(1);
+    loop_run_until(&loop, all_asked);
+    begin_call(&calls[1], upstream_of(&loop, &instance));
+    calls[0].refused = &FAULT_OVERLOADED; /* only the second is looked at */
+    n_begun = 2;
+    loop_run_until(&loop, all_refused);
+    assert_ptr_equal(calls[1].refused, &FAULT_OVERLOADED);
+    assert_int_equal(calls[1].n_ready, 1);
+}
+
+static void a_cancelled_wait_hears_nothing(void **state)
+{
+    lead_to(open_door(0));
+    begin_calls(2);
+    upstream_cancel(&calls[0].wait);
+    upstream_cancel(&calls[0].wait);
+    assert_int_equal(upstream_load(upstream_of(&loop, &instance)), 1);
+    calls[0].status = 1;
+    loop_run_until(&loop, all_answered);
+    assert_int_equal(calls[0].n_ready, 0);
+    assert_int_equal(calls[1].status, 200);
+}
+
+static bool first_is_reset(void)
+{
+    return calls[0].reset != NULL;
+}
+
+static void a_lost_connection_resets_its_calls_and_the_next_gets_another(void **state)
+{
+    lead_to(open_door(0));
+    begin_calls(1);
+    loop_run_until(&loop, all_asked);
+    served_end(served[0]);
+    loop_run_until(&loop, first_is_reset);
+    assert_ptr_equal(calls[0].reset, &FAULT_UPSTREAM_RESET);
+    assert_int_equal(upstream_state(upstream_of(&loop, &instance), loop.now), UPSTREAM_READY);
+    begin_calls(1);
+    loop_run_until(&loop, all_answered);
+    assert_int_equal(calls[1].status, 200);
+    assert_int_equal(n_served, 2);
+}
+
+static void an_instance_that_falls_silent_is_given_up(void **state)
+{
+    config.limits.ping_time = 100 * MILLISECOND;
+    lead_to(open_door(0));
+    begin_calls(1);
+    loop_run_until(&loop, all_asked);
+    deaf = true;
+    int64_t began = loop.now;
+    loop_run_until(&loop, first_is_reset);
+    assert_ptr_equal(calls[0].reset, &FAULT_UPSTREAM_RESET);
+    assert_true(loop.now - began >= 150 * MILLISECOND); /* asked, and waited for */
+}
+
+static int64_t quiet_until;
+
+static bool it_was_quiet_for_long(void)
+{
+    return loop.now >= quiet_until;
+}
+
+static void an_instance_that_answers_pings_may_take_its_time(void **state)
+{
+    config.limits.ping_time = 300 * MILLISECOND;
+    lead_to(open_door(0));
+    begin_calls(1);
+    loop_run_until(&loop, all_asked);
+    quiet_until = loop.now + 1500 * MILLISECOND;
+    loop_run_until(&loop, it_was_quiet_for_long);
+    assert_null(calls[0].reset);
+    loop_run_until(&loop, all_answered);
+    assert_int_equal(calls[0].status, 200);
+}
+
+static bool second_is_asked(void)
+{
+    return n_asked == 2;
+}
+
+static void goaway_lets_calls_finish_and_the_next_goes_elsewhere(void **state)
+{
+    lead_to(open_door(0));
+    begin_calls(1);
+    loop_run_until(&loop, all_asked);
+    http_connection_drain(served[0]->http);
+    served_flush(served[0]);
+    for (int i = 0; i < 5; i++)
+        loop_run_until(&loop, turned);
+    begin_calls(1);
+    loop_run_until(&loop, second_is_asked);
+    assert_int_equal(n_served, 2);
+    assert_ptr_not_equal(calls[0].connection, calls[1].connection);
+    loop_run_until(&loop, all_answered);
+    assert_int_equal(count_status(200), 2);
+}
+
+/* ---- Away ----------------------------------------------------------------------------------- */
+
+static void an_instance_that_is_down_refuses_and_is_away(void **state)
+{
+    uint16_t port = open_door(0);
+    lead_to(port);
+    close_door();
+    Upstream *upstream = upstream_of(&loop, &instance);
+    assert_int_equal(upstream_state(upstream, loop.now), UPSTREAM_READY);
+    begin_calls(3);
+    loop_run_until(&loop, all_refused);
+    assert_ptr_equal(calls[0].refused, &FAULT_UPSTREAM_DOWN);
+    assert_non_null(strstr(calls[2].why, "refused"));
+    assert_int_equal(upstream_state(upstream, loop.now), UPSTREAM_AWAY);
+    assert_fault(upstream_failure(upstream), FAULT_UPSTREAM_DOWN);
+
+    begin_calls(1); /* fails at once, with the same reason */
+    loop_run_until(&loop, all_refused);
+    assert_non_null(strstr(calls[3].why, "refused"));
+}
+
+static bool is_back(void)
+{
+    return upstream_state(upstream_of(&loop, &instance), loop.now) == UPSTREAM_READY;
+}
+
+static void an_instance_that_comes_back_is_found_without_a_call(void **state)
+{
+    uint16_t port = open_door(0);
+    lead_to(port);
+    close_door();
+    begin_calls(1);
+    loop_run_until(&loop, all_refused);
+    open_door(port);
+    loop_run_until(&loop, is_back);
+    assert_int_equal(n_served, 1);
+    assert_true(begin_call(&calls[0], upstream_of(&loop, &instance)));
+    loop_run_until(&loop, all_answered);
+    assert_int_equal(calls[0].status, 200);
+}
+
+static int64_t failed_at[5];
+static uint32_t n_failed_at;
+
+static bool has_failed_five_times(void)
+{
+    Upstream *upstream = upstream_of(&loop, &instance);
+    if (upstream->failures > n_failed_at) {
+        assert_int_equal(upstream->failures, n_failed_at + 1);
+        failed_at[n_failed_at++] = upstream->failed_at;
+    }
+    return n_failed_at == 5;
+}
+
+static void attempts_come_less_and_less_often(void **state)
+{
+    uint16_t port = open_door(0);
+    lead_to(port);
+    close_door();
+    n_failed_at = 0;
+    begin_calls(1);
+    loop_run_until(&loop, has_failed_five_times);
+    for (int i = 1; i < 5; i++) {
+        int64_t pause = failed_at[i] - failed_at[i - 1], wanted = (100 * MILLISECOND) << (i - 1);
+        assert_true(pause >= wanted * 78 / 100);
+    }
+}
+
+static bool is_worth_a_try(void)
+{
+    return upstream_worth_a_try(upstream_of(&loop, &instance), loop.now);
+}
+
+static void a_call_that_has_no_other_instance_may_try_one_that_is_away(void **state)
+{
+    uint16_t port = open_door(0);
+    lead_to(port);
+    close_door();
+    n_failed_at = 0;
+    begin_calls(1);
+    loop_run_until(&loop, has_failed_five_times); /* the next attempt is a second away */
+    assert_false(is_worth_a_try());
+    loop_run_until(&loop, is_worth_a_try);
+    open_door(port);
+    Upstream *upstream = upstream_of(&loop, &instance);
+    assert_int_equal(upstream_state(upstream, loop.now), UPSTREAM_AWAY);
+    assert_false(begin_call(&calls[0], upstream));
+    loop_run_until(&loop, turned);
+    assert_null(calls[0].refused); /* as it would be at once without an attempt */
+    loop_run_until(&loop, all_answered);
+    assert_int_equal(calls[0].status, 200);
+}
+
+static void an_instance_that_says_nothing_is_not_there(void **state)
+{
+    mute = true;
+    lead_to(open_door(0));
+    begin_calls(1);
+    loop_run_until(&loop, all_refused);
+    assert_ptr_equal(calls[0].refused, &FAULT_UPSTREAM_DOWN);
+    assert_non_null(strstr(calls[0].why, "no connection within 0.3 s"));
+    assert_int_equal(upstream_state(upstream_of(&loop, &instance), loop.now), UPSTREAM_AWAY);
+    assert_false(
+        upstream_worth_a_try(upstream_of(&loop, &instance), loop.now + SECOND)); /* it would wait */
+}
+
+static void an_instance_of_another_protocol_is_not_there(void **state)
+{
+    serve_http2 = false; /* answers the preface with 400 */
+    lead_to(open_door(0));
+    begin_calls(1);
+    loop_run_until(&loop, all_refused);
+    assert_ptr_equal(calls[0].refused, &FAULT_UPSTREAM_DOWN);
+}
+
+static void a_name_is_resolved(void **state)
+{
+    uint16_t port = open_door(0);
+    snprintf(address_text, sizeof(address_text), "localhost:%u", port);
+    instance.address = (Address){.text = address_text, .host = "localhost", .port = port};
+    config.limits.connect_time = 5 * SECOND;
+    begin_calls(1);
+    loop_run_until(&loop, all_answered);
+    assert_int_equal(calls[0].status, 200);
+}
+
+static void a_name_that_is_not_known_is_said(void **state)
+{
+    instance.address = (Address){.text = "nowhere.invalid:1", .host = "nowhere.invalid", .port = 1};
+    config.limits.connect_time = 15 * SECOND;
+    begin_calls(1);
+    loop_run_until(&loop, all_refused);
+    assert_non_null(strstr(calls[0].why, "resolving nowhere.invalid"));
+}
+
+/* ---- HTTP/1.1 ------------------------------------------------------------------------------- */
+
+static void http1_calls_have_a_connection_each_and_reuse_it(void **state)
+{
+    serve_http2 = instance.http2 = false;
+    lead_to(open_door(0));
+    begin_calls(8);
+    loop_run_until(&loop, all_asked);
+    assert_int_equal(n_served, 8);
+    assert_int_equal(upstream_load(upstream_of(&loop, &instance)), 8);
+    loop_run_until(&loop, all_answered);
+    begin_calls(8);
+    loop_run_until(&loop, all_answered);
+    assert_int_equal(count_status(200), 16);
+    assert_int_equal(n_served, 8);
+    assert_int_equal(upstream_load(upstream_of(&loop, &instance)), 0);
+}
+
+static void http1_connections_are_bounded(void **state)
+{
+    serve_http2 = instance.http2 = false;
+    config.limits.http1_connections = 4;
+    config.limits.connect_time = 10 * SECOND;
+    lead_to(open_door(0));
+    begin_calls(40);
+    loop_run_until(&loop, all_answered);
+    assert_int_equal(count_status(200), 40);
+    assert_int_equal(n_served, 4);
+}
+
+static void an_idle_connection_that_the_instance_closes_is_no_failure(void **state)
+{
+    serve_http2 = instance.http2 = false;
+    lead_to(open_door(0));
+    begin_calls(1);
+    loop_run_until(&loop, all_answered);
+    served_end(served[0]);
+    loop_run_until(&loop, nobody_is_served);
+    loop_run_until(&loop, turned);
+    assert_int_equal(counted[COUNTER_UPSTREAM_LOST], 0);
+    assert_int_equal(upstream_state(upstream_of(&loop, &instance), loop.now), UPSTREAM_READY);
+    begin_calls(1);
+    loop_run_until(&loop, all_answered);
+    assert_int_equal(calls[1].status, 200);
+    assert_int_equal(n_served, 2);
+}
+
+static void an_idle_connection_ends_by_itself(void **state)
+{
+    serve_http2 = instance.http2 = false;
+    config.limits.instance_idle_time = 50 * MILLISECOND;
+    lead_to(open_door(0));
+    begin_calls(1);
+    loop_run_until(&loop, all_answered);
+    loop_run_until(&loop, nobody_is_served);
+    assert_int_equal(n_served, 1);
+}
+
+/* ---- Reloads -------------------------------------------------------------------------------- */
+
+static void a_reload_keeps_the_connections_of_an_instance_that_stays(void **state)
+{
+    lead_to(open_door(0));
+    begin_calls(1);
+    loop_run_until(&loop, all_answered);
+    Upstream *before = upstream_of(&loop, &instance);
+
+    Config next = config;
+    Instance same = instance;
+    Service again = {.name = "s", .instances = &same, .n_instances = 1};
+    same.service = &again;
+    next.services = &again;
+    loop.config = &next;
+    upstreams_reload(loop.upstreams);
+    assert_ptr_equal(upstream_of(&loop, &same), before);
+    assert_true(begin_call(&calls[n_begun++], before));
+    loop_run_until(&loop, all_answered);
+    assert_int_equal(n_served, 1);
+    loop.config = &config;
+    upstreams_reload(loop.upstreams);
+}
+
+static void an_instance_that_is_dropped_finishes_its_calls(void **state)
+{
+    lead_to(open_door(0));
+    begin_calls(1);
+    loop_run_until(&loop, all_asked);
+    Config next = config;
+    next.n_services = 0;
+    loop.config = &next;
+    upstreams_reload(loop.upstreams);
+    loop_run_until(&loop, turned);
+    assert_null(calls[0].reset);
+    loop_run_until(&loop, all_answered);
+    assert_int_equal(calls[0].status, 200);
+    loop_run_until(&loop, nobody_is_served);
+    loop.config = &config;
+}
+
+/* ---- TLS ------------------------------------------------------------------------------------ */
+
+static Authority authority;
+
+static void call_over_tls(const char *name, bool alpn_http2)
+{
+    door_tls = server_context(&authority, "shop.example", alpn_http2, NULL);
+    instance.tls = client_context(&authority, NULL, NULL);
+    instance.tls_name = name;
+    config.limits.connect_time = 5 * SECOND;
+    lead_to(open_door(0));
+    begin_calls(1);
+    loop_run_until(&loop, all_answered);
+    SSL_CTX_free(door_tls);
+    SSL_CTX_free(instance.tls); /* the upstream has a reference of its own */
+}
+
+static void a_call_goes_over_tls(void **state)
+{
+    call_over_tls("shop.example", true);
+    assert_int_equal(calls[0].status, 200);
+}
+
+static void an_instance_of_the_wrong_name_is_not_there(void **state)
+{
+    call_over_tls("bank.example", true);
+    assert_ptr_equal(calls[0].refused, &FAULT_UPSTREAM_DOWN);
+    assert_non_null(strstr(calls[0].why, "ostname mismatch"));
+}
+
+static void an_instance_that_does_not_agree_to_http2_is_not_there(void **state)
+{
+    call_over_tls("shop.example", false);
+    assert_ptr_equal(calls[0].refused, &FAULT_UPSTREAM_DOWN);
+}
+
+static int make_authority(void **state)
+{
+    authority = authority_new();
+    return 0;
+}
+
+static int free_authority(void **state)
+{
+    authority_free(&authority);
+    return 0;
+}
+
+#define upstream_test(f) cmocka_unit_test_setup_teardown(f, fresh, used)
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        upstream_test(calls_share_one_connection),
+        upstream_test(what_the_instance_does_not_take_goes_to_another_connection),
+        upstream_test(calls_beyond_all_connections_wait_for_room),
+        upstream_test(a_wait_for_room_ends),
+        upstream_test(a_cancelled_wait_hears_nothing),
+        upstream_test(a_lost_connection_resets_its_calls_and_the_next_gets_another),
+        upstream_test(an_instance_that_falls_silent_is_given_up),
+        upstream_test(an_instance_that_answers_pings_may_take_its_time),
+        upstream_test(goaway_lets_calls_finish_and_the_next_goes_elsewhere),
+        upstream_test(an_instance_that_is_down_refuses_and_is_away),
+        upstream_test(an_instance_that_comes_back_is_found_without_a_call),
+        upstream_test(attempts_come_less_and_less_often),
+        upstream_test(a_call_that_has_no_other_instance_may_try_one_that_is_away),
+        upstream_test(an_instance_that_says_nothing_is_not_there),
+        upstream_test(an_instance_of_another_protocol_is_not_there),
+        upstream_test(a_name_is_resolved),
+        upstream_test(a_name_that_is_not_known_is_said),
+        upstream_test(http1_calls_have_a_connection_each_and_reuse_it),
+        upstream_test(http1_connections_are_bounded),
+        upstream_test(an_idle_connection_that_the_instance_closes_is_no_failure),
+        upstream_test(an_idle_connection_ends_by_itself),
+        upstream_test(a_reload_keeps_the_connections_of_an_instance_that_stays),
+        upstream_test(an_instance_that_is_dropped_finishes_its_calls),
+        upstream_test(a_call_goes_over_tls),
+        upstream_test(an_instance_of_the_wrong_name_is_not_there),
+        upstream_test(an_instance_that_does_not_agree_to_http2_is_not_there),
+    };
+    signal(SIGPIPE, SIG_IGN);
+    return cmocka_run_group_tests(tests, make_authority, free_authority);
+}

@@ -1,0 +1,118 @@
+#include "tests/unit/check.h"
+
+#include "protocols/http/http_rules.h"
+
+/* The rules once more, byte by byte and without cleverness. */
+static bool is_value_slowly(Bytes value)
+{
+    for (size_t i = 0; i < value.size; i++) {
+        uint8_t c = value.data[i];
+        bool blank = c == ' ' || c == '\t';
+        if ((c < 0x20 && c != '\t') || c == 0x7f || (blank && (i == 0 || i == value.size - 1)))
+            return false;
+    }
+    return true;
+}
+
+static void a_value_is_judged_alike_wherever_the_byte_stands(void **state)
+{
+    uint8_t value[40];
+    for (size_t size = 1; size < sizeof value; size++) {
+        for (size_t at = 0; at < size; at++) {
+            for (int c = 0; c < 256; c++) {
+                memset(value, 'a', sizeof value);
+                value[at] = (uint8_t)c;
+                assert_int_equal(http_is_field_value(bytes(value, size)),
+                                 is_value_slowly(bytes(value, size)));
+            }
+        }
+    }
+}
+
+static void a_field_name_is_a_token_in_lower_case(void **state)
+{
+    assert_true(http_is_field_name(bytes_of("x-one.two_3~")));
+    assert_false(http_is_field_name(bytes_of("")));
+    assert_false(http_is_field_name(bytes_of("X")));
+    assert_true(http_is_token(bytes_of("X")));
+    static const char bad[] = "()<>@,;:\\\"/[]?={} \t\r\n\177\200\377";
+    for (size_t i = 0; i < sizeof bad; i++) { /* NUL too */
+        assert_false(http_is_token(bytes(&bad[i], 1)));
+        assert_false(http_is_field_name(bytes(&bad[i], 1)));
+    }
+}
+
+static void an_authority_is_a_host_and_perhaps_a_port(void **state)
+{
+    static const char *const good[] = {"a", "a.b-c", "a:1", "a:", "a:65535", "[::1]", "[::1]:80",
+                                       "127.0.0.1:80", "a%20b"};
+    static const char *const bad[] = {"", ":", ":80", "a:65536", "a:x", "a:1:2", "u@a", "a/b", "a?b",
+                                      "a#b", "a b", "[::1", "::1]x", "[::1]80", "a[b]", "a\x80"};
+    for (size_t i = 0; i < sizeof good / sizeof *good; i++)
+        assert_true(http_is_authority(bytes_of(good[i])));
+    for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
+        if (http_is_authority(bytes_of(bad[i])))
+            fail_msg("%s is taken", bad[i]);
+    }
+}
+
+static void a_path_is_visible_and_begins_with_a_slash(void **state)
+{
+    assert_true(http_is_path(bytes_of("/")));
+    assert_true(http_is_path(bytes_of("/a%20b?c=d&e")));
+    assert_true(http_is_path(bytes_of("*")));
+    assert_false(http_is_path(bytes_of("")));
+    assert_false(http_is_path(bytes_of("a")));
+    assert_false(http_is_path(bytes_of("**")));
+    assert_false(http_is_path(bytes_of("/#")));
+    assert_false(http_is_path(bytes_of("/ ")));
+    assert_false(http_is_path(bytes_of("/\r")));
+    assert_false(http_is_path(bytes_of("/\xc3\xa4")));
+    assert_false(http_is_path(bytes("/\0", 2)));
+}
+
+static void what_frames_or_routes_a_message_does_not_come_in_trailers(void **state)
+{
+    static const char *const barred[] = {
+        "te", "host", "range", "cookie", "expect", "trailer", "upgrade", "set-cookie", "connection",
+        "keep-alive", "content-type", "max-forwards", "authorization", "cache-control",
+        "content-range", "content-length", "content-encoding", "proxy-connection",
+        "transfer-encoding", "proxy-authorization",
+    };
+    for (size_t i = 0; i < sizeof barred / sizeof *barred; i++)
+        assert_true(http_is_barred_from_trailers(bytes_of(barred[i])));
+    assert_false(http_is_barred_from_trailers(bytes_of("grpc-status")));
+    assert_false(http_is_barred_from_trailers(bytes_of("grpc-message")));
+    assert_false(http_is_barred_from_trailers(bytes_of("etag")));
+}
+
+static void a_list_has_its_members_and_no_others(void **state)
+{
+    assert_true(http_list_has(bytes_of("a, Close ,b"), "close"));
+    assert_true(http_list_has(bytes_of("close"), "close"));
+    assert_false(http_list_has(bytes_of("closed, not-close"), "close"));
+    assert_false(http_list_has(bytes_of(""), "close"));
+}
+
+static void verbs_that_may_be_said_twice_are_known(void **state)
+{
+    assert_true(http_is_idempotent(bytes_of("GET")));
+    assert_true(http_is_idempotent(bytes_of("DELETE")));
+    assert_false(http_is_idempotent(bytes_of("POST")));
+    assert_false(http_is_idempotent(bytes_of("PATCH")));
+    assert_false(http_is_idempotent(bytes_of("get"))); /* a method of its own: RFC 9110 section 9.1 */
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(verbs_that_may_be_said_twice_are_known),
+        cmocka_unit_test(a_value_is_judged_alike_wherever_the_byte_stands),
+        cmocka_unit_test(a_field_name_is_a_token_in_lower_case),
+        cmocka_unit_test(an_authority_is_a_host_and_perhaps_a_port),
+        cmocka_unit_test(a_path_is_visible_and_begins_with_a_slash),
+        cmocka_unit_test(what_frames_or_routes_a_message_does_not_come_in_trailers),
+        cmocka_unit_test(a_list_has_its_members_and_no_others),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
