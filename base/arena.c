@@ -6,8 +6,9 @@
 #include <string.h>
 
 /*
- * AddressSanitizer knows blocks of malloc, not what is handed out of them. In its builds everything else
- * in a block is out of bounds: what is not handed out yet, and RED_ZONE bytes behind each allocation.
+ * AddressSanitizer knows blocks of malloc, not what is handed out of them. In its builds everything
+ * else in a block is out of bounds: what is not handed out yet, and RED_ZONE bytes behind each
+ * allocation.
  */
 #ifndef __has_feature
 #define __has_feature(feature) 0
@@ -23,7 +24,7 @@ enum { RED_ZONE = 0 };
 
 enum {
     ALIGNMENT = 16,
-    FIRST_BLOCK = 4096,    /* the arena itself lives in it: an ordinary call needs no second one */
+    FIRST_BLOCK = 4096, /* the arena itself lives in it: an ordinary call needs no second one */
     LARGEST_BLOCK = 1 << 20, /* blocks double up to this; larger wishes get a block of their own */
 };
 

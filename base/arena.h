@@ -3,8 +3,8 @@
  *
  * One arena per lifetime: the process, a config generation, a connection, a call. It is owned by
  * whoever made it and used by one thread at a time. Nothing in it is freed alone. An arena has a
- * limit; at the limit arena_alloc returns NULL, and the caller answers FAULT_OUT_OF_MEMORY. An arena
- * without a limit never returns NULL: when the system has no memory left the process ends.
+ * limit; at the limit arena_alloc returns NULL, and the caller answers FAULT_OUT_OF_MEMORY. An
+ * arena without a limit never returns NULL: when the system has no memory left the process ends.
  */
 #ifndef BASE_ARENA_H
 #define BASE_ARENA_H
@@ -36,12 +36,13 @@ void *arena_calloc(Arena *arena, size_t n, size_t size) MUST_USE;
 #define arena_array(arena, T, n) ((T *)arena_calloc((arena), (n), sizeof(T)))
 
 /*
- * Makes the block at `old` larger; in place when it is the latest one. `old` may be NULL. NULL at the
- * limit, and then `old` still stands.
+ * Makes the block at `old` larger; in place when it is the latest one. `old` may be NULL. NULL at
+ * the limit, and then `old` still stands.
  */
 void *arena_grow(Arena *arena, void *old, size_t old_size, size_t new_size) MUST_USE;
 
-/* A copy that ends with NUL. At the limit: the empty string, so that texts for people need no check. */
+/* A copy that ends with NUL. At the limit: the empty string, so that texts for people need no
+ * check. */
 const char *arena_string(Arena *arena, const char *text);
 const char *arena_text(Arena *arena, Bytes text);
 const char *arena_printf(Arena *arena, const char *format, ...) PRINTF_LIKE(2, 3);

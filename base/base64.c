@@ -14,8 +14,8 @@ void base64_encode(Buffer *out, Bytes from, Base64Alphabet alphabet, bool padded
     uint8_t *to = out->data + out->size;
     size_t i = 0;
     for (; from.size - i >= 3; i += 3) {
-        uint32_t bits = (uint32_t)from.data[i] << 16 | (uint32_t)from.data[i + 1] << 8 |
-                        from.data[i + 2];
+        uint32_t bits =
+            (uint32_t)from.data[i] << 16 | (uint32_t)from.data[i + 1] << 8 | from.data[i + 2];
         *to++ = (uint8_t)digits[bits >> 18];
         *to++ = (uint8_t)digits[bits >> 12 & 63];
         *to++ = (uint8_t)digits[bits >> 6 & 63];

@@ -120,8 +120,8 @@ bool buffer_extend(Buffer *buffer, size_t more)
     while (capacity - buffer->size < more)
         capacity *= 2;
 
-    uint8_t *grown = buffer->full ? NULL
-                                  : arena_grow(buffer->arena, buffer->data, buffer->size, capacity);
+    uint8_t *grown =
+        buffer->full ? NULL : arena_grow(buffer->arena, buffer->data, buffer->size, capacity);
     if (!grown) {
         buffer->full = true;
         return false;

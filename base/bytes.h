@@ -129,7 +129,6 @@ static inline void buffer_add_text(Buffer *buffer, const char *text)
     buffer_add(buffer, text, strlen(text));
 }
 
-void buffer_printf(Buffer *buffer, const char *format, ...)
-    __attribute__((format(printf, 2, 3)));
+void buffer_printf(Buffer *buffer, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
 #endif

@@ -42,31 +42,46 @@ typedef enum Compression {
 
 typedef struct Call {
     Dialect dialect;
-    Codec codec;             /* of the request's messages */
-    Codec reply_codec;       /* of the answer's; differs only where the dialect can say so */
-    Compression compression; /* of the request's messages, where they say that they are compressed */
-    uint32_t accepts;        /* set of Compression that the answer may use */
-    Compression favourite;   /* the one of them that the client weighs most; IDENTITY: it would rather have none */
-    bool no_identity;        /* it refuses what is not compressed (Accept-Encoding: identity;q=0) */
-    int64_t timeout;         /* nanoseconds that the caller gives, or NO_TIMEOUT */
-    Bytes verb;              /* HTTP method */
-    Bytes path;              /* without the query, not decoded: "/shop.orders.v2.Orders/Get" */
-    Bytes query;             /* without "?", not decoded */
+    Codec codec;       /* of the request's messages */
+    Codec reply_codec; /* of the answer's; differs only where the dialect can say so */
+    Compression
+        compression;       /* of the request's messages, where they say that they are compressed */
+    uint32_t accepts;      /* set of Compression that the answer may use */
+    Compression favourite; /* the one of them that the client weighs most; IDENTITY: it would rather
+                              have none */
+    bool no_identity;      /* it refuses what is not compressed (Accept-Encoding: identity;q=0) */
+    int64_t timeout;       /* nanoseconds that the caller gives, or NO_TIMEOUT */
+    Bytes verb;            /* HTTP method */
+    Bytes path;            /* without the query, not decoded: "/shop.orders.v2.Orders/Get" */
+    Bytes query;           /* without "?", not decoded */
     Bytes authority;
-    bool is_get;   /* Connect GET: `get_message` is the whole request */
-    bool foreign_media; /* REST, Connect's POST: what body there may be is said to be of no media type of the dialect,
-                           or of none at all */
+    bool is_get;        /* Connect GET: `get_message` is the whole request */
+    bool foreign_media; /* REST, Connect's POST: what body there may be is said to be of no media
+                           type of the dialect, or of none at all */
     Bytes get_message;
-    Fields metadata; /* what goes on to the other side: no framing fields, no hop-by-hop ones */
+    Fields metadata;    /* what goes on to the other side: no framing fields, no hop-by-hop ones */
     const Fields *head; /* all fields as received */
 } Call;
 
 /* google.rpc.Code. */
 typedef enum Code {
-    CODE_OK = 0, CODE_CANCELLED, CODE_UNKNOWN, CODE_INVALID_ARGUMENT, CODE_DEADLINE_EXCEEDED,
-    CODE_NOT_FOUND, CODE_ALREADY_EXISTS, CODE_PERMISSION_DENIED, CODE_RESOURCE_EXHAUSTED,
-    CODE_FAILED_PRECONDITION, CODE_ABORTED, CODE_OUT_OF_RANGE, CODE_UNIMPLEMENTED, CODE_INTERNAL,
-    CODE_UNAVAILABLE, CODE_DATA_LOSS, CODE_UNAUTHENTICATED,
+    CODE_OK = 0,
+    CODE_CANCELLED,
+    CODE_UNKNOWN,
+    CODE_INVALID_ARGUMENT,
+    CODE_DEADLINE_EXCEEDED,
+    CODE_NOT_FOUND,
+    CODE_ALREADY_EXISTS,
+    CODE_PERMISSION_DENIED,
+    CODE_RESOURCE_EXHAUSTED,
+    CODE_FAILED_PRECONDITION,
+    CODE_ABORTED,
+    CODE_OUT_OF_RANGE,
+    CODE_UNIMPLEMENTED,
+    CODE_INTERNAL,
+    CODE_UNAVAILABLE,
+    CODE_DATA_LOSS,
+    CODE_UNAUTHENTICATED,
     CODE_COUNT,
 } Code;
 

@@ -6,8 +6,8 @@ static const char weekday_names[7][4] = {"Sun", "Mon", "Tue", "Wed", "Thu", "Fri
 static const char month_names[12][4] = {"Jan", "Feb", "Mar", "Apr", "May", "Jun",
                                         "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"};
 
-/* Years are counted from 1 March, so that the leap day is the last one of its year; an era is the 400
-   years after which the calendar repeats. */
+/* Years are counted from 1 March, so that the leap day is the last one of its year; an era is the
+   400 years after which the calendar repeats. */
 enum { ERA_YEARS = 400, ERA_DAYS = 146097, DAYS_TO_1970 = 719468 };
 
 static int64_t floor_divide(int64_t a, int64_t b)
@@ -72,7 +72,8 @@ int date_month_days(int64_t year, int month)
     return days[month - 1] + (month == 2 && leap);
 }
 
-/* ---- Writing ------------------------------------------------------------------------------------- */
+/* ---- Writing
+ * ------------------------------------------------------------------------------------- */
 
 static char *write_digits(char *at, int64_t number, int digits)
 {
@@ -133,9 +134,11 @@ size_t date_write_rfc3339(int64_t seconds, int32_t nanos, char out[DATE_RFC3339_
     return (size_t)(at - out);
 }
 
-/* ---- Reading ------------------------------------------------------------------------------------- */
+/* ---- Reading
+ * ------------------------------------------------------------------------------------- */
 
-/* Takes exactly `digits` of them; false, and nothing sensible in *number_out, when they are not there. */
+/* Takes exactly `digits` of them; false, and nothing sensible in *number_out, when they are not
+ * there. */
 static bool take_digits(Bytes *text, int digits, int *number_out)
 {
     int number = 0;

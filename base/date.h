@@ -1,8 +1,8 @@
 /*
  * Date: points in time as people and headers write them.
  *
- * Seconds count from 1970-01-01T00:00:00Z without leap seconds; the calendar is the proleptic Gregorian
- * one in UTC. Plain functions, any thread, no locale and no time zone of the machine.
+ * Seconds count from 1970-01-01T00:00:00Z without leap seconds; the calendar is the proleptic
+ * Gregorian one in UTC. Plain functions, any thread, no locale and no time zone of the machine.
  */
 #ifndef BASE_DATE_H
 #define BASE_DATE_H
@@ -11,10 +11,10 @@
 
 /* A calendar time in UTC. */
 typedef struct CivilTime {
-    int64_t year; /* astronomical: 0 is 1 BC */
-    int month, day;            /* from 1 */
-    int hour, minute, second;  /* from 0 */
-    int weekday;               /* 0 Sunday; not read by date_to_seconds */
+    int64_t year;             /* astronomical: 0 is 1 BC */
+    int month, day;           /* from 1 */
+    int hour, minute, second; /* from 0 */
+    int weekday;              /* 0 Sunday; not read by date_to_seconds */
 } CivilTime;
 
 /* Days from 1970-01-01. Month and day must exist. */
@@ -37,16 +37,16 @@ enum {
 /* HTTP-date in its one preferred form (RFC 9110 section 5.6.7), for years 0 to 9999. No NUL. */
 void date_write_http(int64_t seconds, char out[DATE_HTTP_SIZE]);
 
-/* Any of the three forms of HTTP-date; a year of two digits is the one nearest to `now`'s century that
-   is not more than 50 years ahead. False when it is none of them. */
+/* Any of the three forms of HTTP-date; a year of two digits is the one nearest to `now`'s century
+   that is not more than 50 years ahead. False when it is none of them. */
 bool date_read_http(Bytes text, int64_t now, int64_t *seconds_out);
 
-/* RFC 3339 in UTC with 0, 3, 6 or 9 digits of `nanos` as needed, for years 0 to 9999. No NUL; returns
-   the size. */
+/* RFC 3339 in UTC with 0, 3, 6 or 9 digits of `nanos` as needed, for years 0 to 9999. No NUL;
+   returns the size. */
 size_t date_write_rfc3339(int64_t seconds, int32_t nanos, char out[DATE_RFC3339_SIZE]);
 
-/* RFC 3339 date-time with any offset and up to 9 digits of a second. A leap second (":60") is refused.
-   Letters T and Z in upper case only, as protobuf's JSON wants it. */
+/* RFC 3339 date-time with any offset and up to 9 digits of a second. A leap second (":60") is
+   refused. Letters T and Z in upper case only, as protobuf's JSON wants it. */
 bool date_read_rfc3339(Bytes text, int64_t *seconds_out, int32_t *nanos_out);
 
 /* "2026-03-01": midnight UTC of that day. */

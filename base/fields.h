@@ -2,8 +2,8 @@
  * Fields: an ordered list of names and values: HTTP header fields, gRPC metadata, trailers.
  *
  * Names are in lower case (RFC 9113 section 8.2.1); the same name may come several times. Names and
- * values are borrowed and live as long as the arena. Like a Buffer, a list at its arena's limit drops
- * what is added and says so in `full`.
+ * values are borrowed and live as long as the arena. Like a Buffer, a list at its arena's limit
+ * drops what is added and says so in `full`.
  */
 #ifndef BASE_FIELDS_H
 #define BASE_FIELDS_H
@@ -39,7 +39,8 @@ void fields_set(Fields *fields, const char *name, Bytes value);
 /* The first value under that name; data is NULL when there is none. */
 Bytes fields_get(const Fields *fields, const char *name);
 
-/* All values under that name joined by ", " (RFC 9110 section 5.3); data is NULL when there is none. */
+/* All values under that name joined by ", " (RFC 9110 section 5.3); data is NULL when there is
+ * none. */
 Bytes fields_joined(const Fields *fields, const char *name);
 
 #endif

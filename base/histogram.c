@@ -3,7 +3,8 @@
 enum { SHARE = 1 << HISTOGRAM_SHARE_BITS };
 
 /*
- * The highest set bit of a value chooses the power of two, the five bits under it the bucket therein:
+ * The highest set bit of a value chooses the power of two, the five bits under it the bucket
+ * therein:
  *
  *   value 0...01 ddddd xxxxxxx     shift = number of x
  *   bucket = shift * 32 + (1ddddd)

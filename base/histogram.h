@@ -1,9 +1,10 @@
 /*
  * Histogram: how values are spread, in buckets whose width grows with the value.
  *
- * Below 64 each value has a bucket; above, every power of two is cut into 32. What is read back is off
- * by at most 1/64 of the value. Values from 2^42 on count as the largest (as nanoseconds: 73 minutes).
- * One thread records; any thread may read at any time and sees each count as it was or will be.
+ * Below 64 each value has a bucket; above, every power of two is cut into 32. What is read back is
+ * off by at most 1/64 of the value. Values from 2^42 on count as the largest (as nanoseconds: 73
+ * minutes). One thread records; any thread may read at any time and sees each count as it was or
+ * will be.
  */
 #ifndef BASE_HISTOGRAM_H
 #define BASE_HISTOGRAM_H
@@ -32,7 +33,8 @@ void histogram_merge(Histogram *into, const Histogram *from);
 uint64_t histogram_count(const Histogram *histogram);
 uint64_t histogram_sum(const Histogram *histogram);
 
-/* The value under or at which the part `quantile` (0 to 1) of all values lies; 0 when there are none. */
+/* The value under or at which the part `quantile` (0 to 1) of all values lies; 0 when there are
+ * none. */
 uint64_t histogram_quantile(const Histogram *histogram, double quantile);
 
 /* The bucket of a value, and the least value of a bucket. */

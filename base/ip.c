@@ -52,7 +52,8 @@ bool ip_read(Bytes text, IpAddress *address_out)
 size_t ip_write(const IpAddress *address, char text[IP_TEXT_SIZE])
 {
     bool is_ipv4 = is_mapped(address->bytes);
-    inet_ntop(is_ipv4 ? AF_INET : AF_INET6, address->bytes + (is_ipv4 ? sizeof mapped_prefix : 0), text, IP_TEXT_SIZE);
+    inet_ntop(is_ipv4 ? AF_INET : AF_INET6, address->bytes + (is_ipv4 ? sizeof mapped_prefix : 0),
+              text, IP_TEXT_SIZE);
     return strlen(text);
 }
 
@@ -69,8 +70,10 @@ bool ip_range_read(Bytes text, IpRange *range_out)
     Bytes host = bytes_slice(text, 0, bytes_find(text, '/'));
     if (!ip_read(host, &address))
         return false;
-    uint64_t most = is_mapped(address.bytes) && !memchr(host.data, ':', host.size) ? 32 : 128, bits = most;
-    if (host.size < text.size && (!bytes_to_u64(bytes_slice(text, host.size + 1, SIZE_MAX), &bits) || bits > most))
+    uint64_t most = is_mapped(address.bytes) && !memchr(host.data, ':', host.size) ? 32 : 128,
+             bits = most;
+    if (host.size < text.size &&
+        (!bytes_to_u64(bytes_slice(text, host.size + 1, SIZE_MAX), &bits) || bits > most))
         return false;
     range_out->bits = (uint8_t)(most == 32 ? MAPPED_BITS + bits : bits);
     memcpy(range_out->bytes, address.bytes, sizeof range_out->bytes);

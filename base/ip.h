@@ -1,8 +1,9 @@
 /*
  * IpAddress and IpRange: who a peer is, and whom a list names.
  *
- * IPv4 addresses are kept as IPv6 knows them (::ffff:192.0.2.1, RFC 4291 section 2.5.5.2), so that a peer is the
- * same whichever socket it came in by, and a range is only ever compared in one way. Plain values.
+ * IPv4 addresses are kept as IPv6 knows them (::ffff:192.0.2.1, RFC 4291 section 2.5.5.2), so that
+ * a peer is the same whichever socket it came in by, and a range is only ever compared in one way.
+ * Plain values.
  */
 #ifndef BASE_IP_H
 #define BASE_IP_H
@@ -36,8 +37,8 @@ bool ip_read(Bytes text, IpAddress *address_out);
 /* Writes the address as ip_read takes it; returns its size. `address` is known. */
 size_t ip_write(const IpAddress *address, char text[IP_TEXT_SIZE]);
 
-/* "10.0.0.0/8", "2001:db8::/32", or one address. False too when bits behind the prefix are set: whoever wrote
-   10.1.2.3/8 meant something else. */
+/* "10.0.0.0/8", "2001:db8::/32", or one address. False too when bits behind the prefix are set:
+   whoever wrote 10.1.2.3/8 meant something else. */
 bool ip_range_read(Bytes text, IpRange *range_out);
 
 /* False for an address that is not known. */

@@ -210,7 +210,8 @@ static bool add_escape(JsonCursor *cursor, Buffer *out)
 static Bytes plain_run(JsonCursor *cursor)
 {
     const uint8_t *start = cursor->at;
-    while (cursor->at < cursor->end && *cursor->at != '"' && *cursor->at != '\\' && *cursor->at >= ' ')
+    while (cursor->at < cursor->end && *cursor->at != '"' && *cursor->at != '\\' &&
+           *cursor->at >= ' ')
         cursor->at++;
     return bytes(start, (size_t)(cursor->at - start));
 }

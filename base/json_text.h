@@ -1,8 +1,9 @@
 /*
  * JSON without a schema (RFC 8259): how a string is written, and a cursor over a text.
  *
- * For small texts of known shape: error bodies, log lines, Connect's end of stream. Messages are read
- * and written by adapters/. The cursor borrows its text; decoded strings go to the arena. Any thread.
+ * For small texts of known shape: error bodies, log lines, Connect's end of stream. Messages are
+ * read and written by adapters/. The cursor borrows its text; decoded strings go to the arena. Any
+ * thread.
  */
 #ifndef BASE_JSON_TEXT_H
 #define BASE_JSON_TEXT_H
@@ -12,7 +13,8 @@
 /* Adds the text in quotes, escaped; bytes that are no valid UTF-8 become U+FFFD. */
 void json_text_add(Buffer *out, Bytes text);
 
-/* Begins a member of the object at the end of `out`: a comma unless it is the first, the name, a colon. */
+/* Begins a member of the object at the end of `out`: a comma unless it is the first, the name, a
+ * colon. */
 void json_text_add_key(Buffer *out, const char *name);
 
 typedef enum JsonTextKind {
@@ -38,7 +40,8 @@ JsonCursor json_cursor(Bytes text, Arena *arena);
 /* What comes next, without taking it. */
 JsonTextKind json_cursor_peek(JsonCursor *cursor);
 
-/* Walks an object: `*first` starts true. True when there is a member; its value is to be taken next. */
+/* Walks an object: `*first` starts true. True when there is a member; its value is to be taken
+ * next. */
 bool json_cursor_member(JsonCursor *cursor, bool *first, Bytes *name_out);
 
 /* Walks an array in the same way. */

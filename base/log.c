@@ -17,7 +17,8 @@ enum { DOZE = 10000000 }; /* nanoseconds */
 
 /*
  *   bytes:   [ ....lines that wait.... ]
- *             ^ taken                  ^ given      both only grow; the place is their value mod size
+ *             ^ taken                  ^ given      both only grow; the place is their value mod
+ * size
  */
 struct LogRing {
     Log *log;
@@ -40,10 +41,11 @@ struct Log {
     atomic_bool closing;
     atomic_int next_file; /* to go on with, or -1 */
     atomic_ullong failed;
-    int file;             /* the writer's */
+    int file; /* the writer's */
 };
 
-/* ---- Producers ----------------------------------------------------------------------------------- */
+/* ---- Producers
+ * ----------------------------------------------------------------------------------- */
 
 static void copy_in(LogRing *ring, size_t at, Bytes piece)
 {
@@ -55,7 +57,8 @@ static void copy_in(LogRing *ring, size_t at, Bytes piece)
 }
 
 /* After something was given: that store and this load, and the writer's store and loads in
-   wait_for_lines, are sequentially consistent: either the writer sees the line or we see it sleep. */
+   wait_for_lines, are sequentially consistent: either the writer sees the line or we see it sleep.
+ */
 static void wake_writer(Log *log)
 {
     if (atomic_load(&log->sleeping) && atomic_exchange(&log->sleeping, false))
@@ -65,7 +68,8 @@ static void wake_writer(Log *log)
 /* Until it is half full a ring can wait for the writer to look again by itself. */
 static void wake_dozing_writer(LogRing *ring, size_t waiting)
 {
-    if (waiting > ring->size / 2 && atomic_load_explicit(&ring->log->dozing, memory_order_relaxed) &&
+    if (waiting > ring->size / 2 &&
+        atomic_load_explicit(&ring->log->dozing, memory_order_relaxed) &&
         atomic_exchange(&ring->log->dozing, false))
         sem_post(&ring->log->wake);
 }
@@ -120,7 +124,8 @@ uint64_t log_failed(const Log *log)
     return atomic_load_explicit(&log->failed, memory_order_relaxed);
 }
 
-/* ---- The writer ---------------------------------------------------------------------------------- */
+/* ---- The writer
+ * ---------------------------------------------------------------------------------- */
 
 /* Writes all of it, whatever the kernel takes at once. False when the file does not want it. */
 static bool write_all(int file, struct iovec *parts, int n)
@@ -244,7 +249,8 @@ static void *run_writer(void *argument)
     return NULL;
 }
 
-/* ---- Opening and closing ------------------------------------------------------------------------- */
+/* ---- Opening and closing
+ * ------------------------------------------------------------------------- */
 
 static Result open_file(Arena *arena, const char *path, int *file_out)
 {

@@ -5,9 +5,10 @@
  *   producer thread --line--> [LogRing] --+--> writer thread --> file or stdout
  *   any thread -----line--> [shared ring]-+
  *
- * Each producer has a ring of bytes of its own; the writer empties them all. A ring that has no room
- * drops the line and counts it, so that a slow disk costs lines, never time. Lines are written whole.
- * The Log is process-wide: opened by the main thread before the producers start, closed after they ended.
+ * Each producer has a ring of bytes of its own; the writer empties them all. A ring that has no
+ * room drops the line and counts it, so that a slow disk costs lines, never time. Lines are written
+ * whole. The Log is process-wide: opened by the main thread before the producers start, closed
+ * after they ended.
  */
 #ifndef BASE_LOG_H
 #define BASE_LOG_H
@@ -24,8 +25,8 @@ enum { LOG_RING_SIZE = 1 << 20 };
 MUST_USE Result log_open(Arena *arena, const char *path, Log **log_out);
 
 /*
- * From now on lines go to `path`, opened anew: after a rotation, or a new config. When that fails the
- * old file goes on being used. Any thread. Fault: NO_FILE.
+ * From now on lines go to `path`, opened anew: after a rotation, or a new config. When that fails
+ * the old file goes on being used. Any thread. Fault: NO_FILE.
  */
 MUST_USE Result log_reopen(Log *log, Arena *arena, const char *path);
 

@@ -1,4 +1,5 @@
-/* Percent-encoding (RFC 3986 section 2.1), as paths, queries and grpc-message use it. Any thread. */
+/* Percent-encoding (RFC 3986 section 2.1), as paths, queries and grpc-message use it. Any thread.
+ */
 #ifndef BASE_PERCENT_H
 #define BASE_PERCENT_H
 
@@ -17,18 +18,20 @@ void percent_encode(Buffer *out, Bytes text, PercentKeep keep);
 typedef enum PercentLeave {
     PERCENT_LEAVE_NOTHING,
     PERCENT_LEAVE_SLASH,    /* %2F */
-    PERCENT_LEAVE_RESERVED, /* the escapes of RFC 3986's reserved characters, : / ? # [ ] @ ! $ & ' ( ) * + , ; = */
+    PERCENT_LEAVE_RESERVED, /* the escapes of RFC 3986's reserved characters, : / ? # [ ] @ ! $ & '
+                               ( ) * + , ; = */
     PERCENT_PLUS_IS_SPACE,  /* all is decoded, and "+" is a space: queries */
 } PercentLeave;
 
 /* False at a "%" without two hexadecimal digits. */
-bool percent_decode(Buffer *out, Bytes text, PercentLeave leave) __attribute__((warn_unused_result));
+bool percent_decode(Buffer *out, Bytes text, PercentLeave leave)
+    __attribute__((warn_unused_result));
 
 /* Decodes what can be and leaves the rest as it stands: grpc-message must never fail. */
 void percent_decode_leniently(Buffer *out, Bytes text);
 
-/* Another spelling of the same: escapes of unreserved characters decoded, the others in capitals (RFC 3986 section
-   6.2.2). False at a "%" without two hexadecimal digits. */
+/* Another spelling of the same: escapes of unreserved characters decoded, the others in capitals
+   (RFC 3986 section 6.2.2). False at a "%" without two hexadecimal digits. */
 bool percent_normalize(Buffer *out, Bytes text) __attribute__((warn_unused_result));
 
 /* The byte that the escape at the text's front stands for, or -1. */

@@ -52,7 +52,8 @@ uint64_t random_below(Random *random, uint64_t end)
 {
     if (end == 0)
         return 0;
-    /* Numbers under 2^64 mod `end` are drawn again: without them every remainder is equally likely. */
+    /* Numbers under 2^64 mod `end` are drawn again: without them every remainder is equally likely.
+     */
     uint64_t least = -end % end, number;
     do
         number = random_next(random);

@@ -7,7 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define FAULT(name, http, grpc, retryable, side, text) \
+#define FAULT(name, http, grpc, retryable, side, text)                                             \
     const Fault FAULT_##name = {#name, text, http, grpc, retryable, side};
 #include "base/faults.def"
 #undef FAULT

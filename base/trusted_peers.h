@@ -1,5 +1,6 @@
 /*
- * TrustedPeers: who may speak for others, by the address that they come from. In the config's arena; immutable.
+ * TrustedPeers: who may speak for others, by the address that they come from. In the config's
+ * arena; immutable.
  */
 #ifndef BASE_TRUSTED_PEERS_H
 #define BASE_TRUSTED_PEERS_H

@@ -5,7 +5,8 @@ static bool is_tail(uint8_t byte)
     return (byte & 0xc0) == 0x80;
 }
 
-/* Bytes of the character at `at` (which is not ASCII), or 0 when it is not valid (RFC 3629 section 4). */
+/* Bytes of the character at `at` (which is not ASCII), or 0 when it is not valid (RFC 3629 section
+ * 4). */
 static size_t character_size(const uint8_t *at, size_t left)
 {
     uint8_t first = at[0];

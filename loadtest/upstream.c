@@ -3,9 +3,9 @@
  *
  *   upstream PORT GRPC_MESSAGE_FILE JSON_FILE
  *
- * Every gRPC request is answered with the message of the first file, every other one with the text of
- * the second as application/json; requests whose path ends with "/Watch" or "/Lookup" are never answered.
- * One thread, epoll; it says "ready" on stdout.
+ * Every gRPC request is answered with the message of the first file, every other one with the text
+ * of the second as application/json; requests whose path ends with "/Watch" or "/Lookup" are never
+ * answered. One thread, epoll; it says "ready" on stdout.
  */
 #include "base/arena.h"
 #include "base/clock.h"
@@ -39,7 +39,8 @@ static Arena *arena;
 static HttpLimits limits;
 static int poll_fd;
 
-/* ---- Answers ------------------------------------------------------------------------------------- */
+/* ---- Answers
+ * ------------------------------------------------------------------------------------- */
 
 static void send_grpc(HttpStream *stream)
 {
@@ -54,7 +55,8 @@ static void send_grpc(HttpStream *stream)
 
 static void send_json(HttpStream *stream)
 {
-    HttpHead head = {.status = 200, .content_length = (int64_t)json_reply.size, .fields = fields_in(arena)};
+    HttpHead head = {
+        .status = 200, .content_length = (int64_t)json_reply.size, .fields = fields_in(arena)};
     fields_add(&head.fields, bytes_of("content-type"), bytes_of("application/json"));
     http_stream_send_head(stream, &head, false);
     http_stream_send_body(stream, json_reply);
@@ -117,9 +119,11 @@ static void on_output(void *owner, HttpConnection *connection)
     ((Client *)owner)->wants_output = true;
 }
 
-static const HttpConnectionEvents connection_events = {.on_stream = on_stream, .on_output = on_output};
+static const HttpConnectionEvents connection_events = {.on_stream = on_stream,
+                                                       .on_output = on_output};
 
-/* ---- Connections --------------------------------------------------------------------------------- */
+/* ---- Connections
+ * --------------------------------------------------------------------------------- */
 
 static void watch(int operation, int fd, uint32_t events, void *data)
 {
@@ -207,7 +211,8 @@ static void accept_all(int listener)
     }
 }
 
-/* ---- The process --------------------------------------------------------------------------------- */
+/* ---- The process
+ * --------------------------------------------------------------------------------- */
 
 static Bytes read_file(const char *path)
 {

@@ -22,7 +22,8 @@ static const EnumEntry *entry_of(const Converter *converter, int64_t number)
     return NULL;
 }
 
-/* A default in the type of the end that it goes to. False: nobody can say what it would be there. */
+/* A default in the type of the end that it goes to. False: nobody can say what it would be there.
+ */
 static bool converted_default(const FieldChange *change, int to, Literal *value_out)
 {
     const FieldType *from = path_field(&change->ends[!to].paths[0]);
@@ -81,8 +82,8 @@ static bool is_misread(const FieldChange *change, int to, Literal *value_out, bo
     const FieldType *target = path_field(&e->paths[0]);
     Literal own;
     *known_out = converted_default(change, to, value_out);
-    if (e->missing != MISSING_UNSAID || e->has_sentinel || from->has_sentinel || from->zero_is_set ||
-        path_field(&from->paths[0])->required)
+    if (e->missing != MISSING_UNSAID || e->has_sentinel || from->has_sentinel ||
+        from->zero_is_set || path_field(&from->paths[0])->required)
         return false;
     bool same = *known_out && literal_of_default(target, &own) &&
                 literal_equal(value_out, &own, value_type_of(target));

@@ -219,8 +219,8 @@ void enum_pair_build(ChangeList *list, EnumPair *pair);
 bool change_enum_values(ChangeList *list, FieldChange *change, Converter *to_old, Converter *to_new,
                         const char *path);
 
-/* What an unset field of proto2 is: its default, or zero. False for bytes that are not told apart, and
-   messages. */
+/* What an unset field of proto2 is: its default, or zero. False for bytes that are not told apart,
+   and messages. */
 bool literal_of_default(const FieldType *field, Literal *literal_out);
 
 /* ---- change_default.c ------------------------------------------------------------------------ */

@@ -71,15 +71,14 @@ static const EnumEntry *entry_of(const Converter *converter, int32_t number)
     return NULL;
 }
 
-/* An enum or a flag that is unset and has no presence says its zero value; where that is another number
-   at the other end it has to be written there. */
+/* An enum or a flag that is unset and has no presence says its zero value; where that is another
+   number at the other end it has to be written there. */
 static const Expr *keep_zero(Making *m, const Converter *converter, const FieldType *source,
                              const Expr *value)
 {
     const EnumEntry *zero;
     bool table = converter->code == CONVERT_ENUM || converter->code == CONVERT_BOOL_ENUM;
-    if (!table || !field_is_implicit(source) ||
-        !(zero = entry_of(converter, 0)) || zero->to == 0)
+    if (!table || !field_is_implicit(source) || !(zero = entry_of(converter, 0)) || zero->to == 0)
         return value;
     Literal number = {.i = zero->to};
     return expr_default(m->arena, value, expr_const(m->arena, converter->to, number, NULL), NULL);

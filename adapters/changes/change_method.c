@@ -78,8 +78,9 @@ static void add_entry(ChangeList *list, const MethodType *old, const MethodType 
 {
     if (list->n_methods == list->methods_capacity) {
         uint32_t capacity = list->methods_capacity ? list->methods_capacity * 2 : 32;
-        list->methods = arena_grow(list->arena, list->methods, list->n_methods * sizeof *list->methods,
-                                   capacity * sizeof *list->methods);
+        list->methods =
+            arena_grow(list->arena, list->methods, list->n_methods * sizeof *list->methods,
+                       capacity * sizeof *list->methods);
         list->methods_capacity = capacity;
     }
     list->methods[list->n_methods++] = (MethodEntry){{old, new_one}, reason};

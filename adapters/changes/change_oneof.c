@@ -64,7 +64,8 @@ void change_check_oneofs(ChangeList *list, const MessagePair *pair)
     }
 }
 
-/* ---- Kinds ------------------------------------------------------------------------------------ */
+/* ---- Kinds ------------------------------------------------------------------------------------
+ */
 
 static const FieldChange *selection_of(const MessagePair *pair, int end, const FieldPath *kind)
 {
@@ -86,7 +87,8 @@ static bool selects(const Selection *select, const FieldPath *path)
 }
 
 /* A value that a kind gave has to say the kind again when it comes back. */
-static void check_selected(ChangeList *list, const MessagePair *pair, const FieldChange *change, int end)
+static void check_selected(ChangeList *list, const MessagePair *pair, const FieldChange *change,
+                           int end)
 {
     const ChangeEnd *from = &change->ends[end], *to = &change->ends[!end];
     const FieldChange *kind = from->when.n_steps ? selection_of(pair, end, &from->when) : NULL;

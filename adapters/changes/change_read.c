@@ -318,7 +318,8 @@ static bool read_template(const Reading *r, const JsonNode *node, int end)
     Bytes repeated = repeated_name(made);
     if (repeated.data) {
         change_problem(r->list, place(r, node), r->where, NULL,
-                       "{%.*s} stands twice in the template, and the two may differ", BYTES_ARGS(repeated));
+                       "{%.*s} stands twice in the template, and the two may differ",
+                       BYTES_ARGS(repeated));
         return false;
     }
     r->change->ends[end].template = made;

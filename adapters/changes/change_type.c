@@ -99,7 +99,8 @@ static bool read_fate(ChangeList *list, const JsonNode *node, TypeFate *fate_out
     return false;
 }
 
-/* "Promo: {removed: graceful}": what becomes of it where it is met without a field, inside an Any. */
+/* "Promo: {removed: graceful}": what becomes of it where it is met without a field, inside an Any.
+ */
 static void read_gone(ChangeList *list, const JsonNode *node)
 {
     YamlPlace place = *yaml_place(&list->document, node);
@@ -260,15 +261,16 @@ void change_read_enum_keys(ChangeList *list)
 
 /* ---- Types without a counterpart ------------------------------------------------------------- */
 
-/* A version's own types are those of its package. What is in no package or in another's is the same to
-   all versions. */
+/* A version's own types are those of its package. What is in no package or in another's is the same
+   to all versions. */
 static bool side_owns(const ChangeSide *side, const MessageType *type)
 {
     return side->package[0] ? side_name(side, type->full_name) != type->full_name
                             : type->package[0] == '\0';
 }
 
-/* What is said to be gone must not have a counterpart, and what is kept must not be read as another. */
+/* What is said to be gone must not have a counterpart, and what is kept must not be read as
+ * another. */
 static void check_gone(ChangeList *list, int end, const TypeGone *gone)
 {
     const ChangeSide *other = &list->sides[!end];

@@ -1,9 +1,10 @@
 /*
  * ChangeList: what changed between two neighbouring versions of a service, as its people wrote it.
  *
- * A YAML file, read against both schemas: everything not named in it is the same by name. Checked to the
- * end: all problems are told with file, line and column, and a list with problems gives no mapping. See
- * docs/changes.md for the language. Used when a config is loaded; lives in its arena; one thread.
+ * A YAML file, read against both schemas: everything not named in it is the same by name. Checked
+ * to the end: all problems are told with file, line and column, and a list with problems gives no
+ * mapping. See docs/changes.md for the language. Used when a config is loaded; lives in its arena;
+ * one thread.
  */
 #ifndef ADAPTERS_CHANGES_H
 #define ADAPTERS_CHANGES_H
@@ -21,13 +22,14 @@ typedef struct ChangeSide {
 } ChangeSide;
 
 /*
- * Reads and checks one list. Problems are added to `problems`; NULL in *list_out when there were any.
- * `file` is for the texts. Result fails only for what is no problem of the text (memory).
+ * Reads and checks one list. Problems are added to `problems`; NULL in *list_out when there were
+ * any. `file` is for the texts. Result fails only for what is no problem of the text (memory).
  */
 MUST_USE Result changes_load(Arena *arena, Bytes yaml, const char *file, const ChangeSide *from,
                              const ChangeSide *to, Problems *problems, const ChangeList **list_out);
 
-/* The empty list: everything the same by name. It is still checked for what would be lost unsaid. */
+/* The empty list: everything the same by name. It is still checked for what would be lost unsaid.
+ */
 MUST_USE Result changes_none(Arena *arena, const ChangeSide *from, const ChangeSide *to,
                              Problems *problems, const ChangeList **list_out);
 
@@ -41,9 +43,9 @@ typedef struct MethodChange {
 } MethodChange;
 
 /*
- * Composes a chain of neighbouring lists, read upwards (older to newer) or downwards, into the mappings
- * from the first version's messages to the last's. n_lists may be 1. Problems that only show in the
- * composition are added to `problems`.
+ * Composes a chain of neighbouring lists, read upwards (older to newer) or downwards, into the
+ * mappings from the first version's messages to the last's. n_lists may be 1. Problems that only
+ * show in the composition are added to `problems`.
  */
 MUST_USE Result changes_compose(Arena *arena, const ChangeList *const *lists, uint32_t n_lists,
                                 bool upwards, Problems *problems, const MappingSet **set_out);

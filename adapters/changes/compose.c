@@ -10,7 +10,7 @@ typedef struct Composing {
     const MappingSet *first, *second;
     Problems *problems;
     MappingSet *set;
-    Table by_pair; /* first's and second's mapping -> Task */
+    Table by_pair;  /* first's and second's mapping -> Task */
     Table stranded; /* full name -> Stranded of the second list */
     struct Task **tasks;
     uint32_t n_tasks, n_filled, tasks_capacity;
@@ -27,7 +27,7 @@ typedef struct Task {
     Table taken; /* messages of which a field was taken, each with the way to it */
     const Expr *way[MOST_TAKEN];
     uint32_t n_way;
-    int line;    /* of the second list, which is at work */
+    int line; /* of the second list, which is at work */
 } Task;
 
 /* What the fields of a message of the version between are made of. */
@@ -48,8 +48,8 @@ static const Mapping *compose_pair(Composing *c, const Mapping *first, const Map
         return task->made;
     task = arena_make(c->arena, Task);
     *task = (Task){.first = first, .second = second, .made = arena_make(c->arena, Mapping)};
-    *task->made = (Mapping){
-        .from = first->from, .to = second ? second->to : first->to, .index = c->n_tasks};
+    *task->made =
+        (Mapping){.from = first->from, .to = second ? second->to : first->to, .index = c->n_tasks};
     if (c->n_tasks == c->tasks_capacity) {
         uint32_t capacity = c->tasks_capacity ? c->tasks_capacity * 2 : 64;
         c->tasks = arena_grow(c->arena, c->tasks, c->n_tasks * sizeof *c->tasks,
@@ -74,15 +74,17 @@ static void add_guard(Composing *c, Task *task, Guard guard)
 
 static void refuse(Composing *c, const Task *task, const FieldType *field, const char *why)
 {
-    problem_add(c->problems, c->second->file, task->line, task->line ? 1 : 0,
-                arena_printf(c->arena, "%s.%s", task->second->from->name, field->name),
-                arena_printf(c->arena, "give the whole message that it is in, or say {removed: ...}"),
-                "%s of %s %s", field->name, c->second->from_version, why);
+    problem_add(
+        c->problems, c->second->file, task->line, task->line ? 1 : 0,
+        arena_printf(c->arena, "%s.%s", task->second->from->name, field->name),
+        arena_printf(c->arena, "give the whole message that it is in, or say {removed: ...}"),
+        "%s of %s %s", field->name, c->second->from_version, why);
 }
 
 /* ---- Expressions as they are, elsewhere ------------------------------------------------------ */
 
-/* A path into a message that is a field of the source is a longer path; any other is taken apart. */
+/* A path into a message that is a field of the source is a longer path; any other is taken apart.
+ */
 static const Expr *inside(Composing *c, const Expr *message, const FieldType *const *steps,
                           uint32_t n_steps)
 {
@@ -115,9 +117,8 @@ static const Expr *over(Composing *c, const Expr *expr, const Expr *message)
     Expr *copy = expr_copy(c->arena, expr);
     const Expr *source = expr_source(message);
     if (expr->kind == EXPR_REQUIRE && source)
-        copy->field =
-            arena_printf(c->arena, "%s.%s", steps_text(c->arena, source->steps, source->n_steps),
-                         expr->field);
+        copy->field = arena_printf(
+            c->arena, "%s.%s", steps_text(c->arena, source->steps, source->n_steps), expr->field);
     const Expr **args = arena_array(c->arena, const Expr *, expr->n_args + 1);
     for (uint32_t i = 0; i < expr->n_args; i++)
         args[i] = over(c, expr->args[i], message);
@@ -168,7 +169,8 @@ static bool is_new_here(Composing *c, Task *task, const Expr *message)
     return true;
 }
 
-/* The first of a list is taken once for all of its fields: what that drops is counted, or refused, once. */
+/* The first of a list is taken once for all of its fields: what that drops is counted, or refused,
+ * once. */
 static const Expr *chosen_once(Composing *c, Task *task, const Expr *message)
 {
     if (message->kind != EXPR_FIRST)
@@ -200,7 +202,8 @@ static void lift_guards(Composing *c, Task *task, uint32_t first, const Expr *me
     }
 }
 
-/* A field of a message that the first list converts: what that does to its other fields happens still. */
+/* A field of a message that the first list converts: what that does to its other fields happens
+ * still. */
 static const Expr *descend_mapped(Composing *c, Task *task, const Expr *message,
                                   const FieldType *const *steps, uint32_t n_steps)
 {
@@ -212,8 +215,7 @@ static const Expr *descend_mapped(Composing *c, Task *task, const Expr *message,
         return NULL;
     }
     task->way[task->n_way++] = message;
-    const Expr *inner =
-        resolve(c, task, (Scope){mapping->rules, mapping->n_rules}, steps, n_steps);
+    const Expr *inner = resolve(c, task, (Scope){mapping->rules, mapping->n_rules}, steps, n_steps);
     for (uint32_t i = 0; is_new && i < mapping->n_guards; i++)
         add_guard(c, task, mapping->guards[i]);
     lift_guards(c, task, first, message->args[0]);
@@ -228,8 +230,8 @@ static const Expr *descend_when(Composing *c, Task *task, const Expr *message,
     uint32_t first = task->n_guards;
     const Expr *inner = descend(c, task, message->args[0], steps, n_steps);
     for (uint32_t i = first; i < task->n_guards; i++)
-        task->guards[i].source = expr_when(c->arena, task->guards[i].source, message->args[1],
-                                           message->constants);
+        task->guards[i].source =
+            expr_when(c->arena, task->guards[i].source, message->args[1], message->constants);
     return expr_when(c->arena, inner, message->args[1], message->constants);
 }
 
@@ -259,7 +261,8 @@ static const Expr *descend(Composing *c, Task *task, const Expr *message,
     return lift(c, task, expr_field(c->arena, steps, n_steps), message);
 }
 
-/* By number: what a list left alone comes as an older version has it, and is read as a later one has it. */
+/* By number: what a list left alone comes as an older version has it, and is read as a later one
+ * has it. */
 static const Expr *resolve(Composing *c, Task *task, Scope scope, const FieldType *const *steps,
                            uint32_t n_steps)
 {
@@ -311,8 +314,8 @@ static const Expr *retarget(Composing *c, const Expr *expr, const MessageType *t
     return copy;
 }
 
-/* Does the result say of this rule's field whether it is there? Then it says it of the whole message. What
-   has no presence does not say it of what became zero. */
+/* Does the result say of this rule's field whether it is there? Then it says it of the whole
+   message. What has no presence does not say it of what became zero. */
 static bool presence_is_kept(const Rule *built, const Mapping *second)
 {
     for (uint32_t i = 0; i < second->n_rules; i++) {
@@ -446,7 +449,8 @@ static const Converter *fuse_enums(Composing *c, const Converter *first, const C
     return fused;
 }
 
-/* A number that only the version between has a name for is an error, and goes through where nobody has. */
+/* A number that only the version between has a name for is an error, and goes through where nobody
+ * has. */
 static bool knows_more(const EnumType *between, const EnumType *from, const EnumType *to)
 {
     for (uint32_t i = 0; i < between->n_values; i++) {
@@ -676,8 +680,7 @@ static void add_guards(Composing *c, Task *task, const Mapping *mapping)
 
 static Rule adopt_rule(Composing *c, const Task *task, const Rule *rule, const Expr *value)
 {
-    const char *into =
-        arena_printf(c->arena, "%s.%s", task->made->to->name, rule->target->name);
+    const char *into = arena_printf(c->arena, "%s.%s", task->made->to->name, rule->target->name);
     return (Rule){rule->target, adopt(c, task, value, into), rule->line};
 }
 

@@ -25,15 +25,16 @@ static void strand(Stranding *s, const MessageType *type, const Stranded *said)
 {
     if (s->n == s->capacity) {
         uint32_t capacity = s->capacity ? s->capacity * 2 : 32;
-        s->found = arena_grow(s->arena, s->found, s->n * sizeof *s->found, capacity * sizeof *s->found);
+        s->found =
+            arena_grow(s->arena, s->found, s->n * sizeof *s->found, capacity * sizeof *s->found);
         s->capacity = capacity;
     }
     Loss *loss = arena_make(s->arena, Loss);
     *loss = *said->loss;
     loss->path = type == said->type ? loss->path : type->name;
     bool counted = said->fate == TYPE_DROPPED;
-    s->found[s->n++] = (Stranded){
-        type, said->fate, counted ? mapping_set_add_loss(s->arena, s->set, loss) : loss};
+    s->found[s->n++] =
+        (Stranded){type, said->fate, counted ? mapping_set_add_loss(s->arena, s->set, loss) : loss};
 }
 
 /* Does the first list leave alone what has this name? Then it meets the second as it is. */
@@ -58,15 +59,15 @@ static void strand_by_first(Stranding *s)
     for (uint32_t i = 0; i < s->first->n_stranded; i++) {
         const Stranded *said = &s->first->stranded[i];
         Bytes name = bytes_of(said->type->full_name);
-        bool again = said->fate == TYPE_KEPT && (table_get(&s->by_second, name) ||
-                                                 table_get(&s->second->by_type, name));
+        bool again = said->fate == TYPE_KEPT &&
+                     (table_get(&s->by_second, name) || table_get(&s->second->by_type, name));
         if (!again)
             strand(s, said->type, said);
     }
 }
 
-/* What the first list gives as something that the second strands; names of several versions can lead there.
-   What the second keeps has a mapping. */
+/* What the first list gives as something that the second strands; names of several versions can
+   lead there. What the second keeps has a mapping. */
 static void strand_mapped(Stranding *s)
 {
     size_t at = 0;
@@ -78,7 +79,8 @@ static void strand_mapped(Stranding *s)
     }
 }
 
-/* Types that only an Any can bring: those of the versions between, and those that one of the lists strands. */
+/* Types that only an Any can bring: those of the versions between, and those that one of the lists
+ * strands. */
 void mapping_set_compose_names(Arena *arena, MappingSet *set, const MappingSet *first,
                                const MappingSet *second)
 {

@@ -299,9 +299,11 @@ static const struct {
     {"divided_by", {"scale"}},
     {"values", {"enum_name", "flag"}},
     {"others", {"enum_name", "flag"}},
-    {"currency", {"units_to_money", "cents_to_money", "mills_to_money", "micros_to_money", "nanos_to_money"}},
+    {"currency",
+     {"units_to_money", "cents_to_money", "mills_to_money", "micros_to_money", "nanos_to_money"}},
     {"round",
-     {"scale", "nanoseconds", "microseconds", "milliseconds", "seconds", "minutes", "hours", "days", "date"}},
+     {"scale", "nanoseconds", "microseconds", "milliseconds", "seconds", "minutes", "hours", "days",
+      "date"}},
 };
 
 static bool takes_parameter(size_t at, const char *by)

@@ -130,7 +130,9 @@ bool literal_of_default(const FieldType *field, Literal *literal_out)
         return true;
     switch (field->kind) {
     case KIND_STRING:
-    case KIND_BYTES: literal_out->bytes = text; return true; /* escaped bytes differ as their escapes do */
+    case KIND_BYTES:
+        literal_out->bytes = text;
+        return true; /* escaped bytes differ as their escapes do */
     case KIND_BOOL: literal_out->u = bytes_are(text, "true"); return true;
     case KIND_DOUBLE:
     case KIND_FLOAT:

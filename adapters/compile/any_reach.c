@@ -1,5 +1,5 @@
-/* Which messages of a schema an Any may be inside of: found from each Any back to all that lead to it, so
-   that the cost is that of the schema, however many messages ask. */
+/* Which messages of a schema an Any may be inside of: found from each Any back to all that lead to
+   it, so that the cost is that of the schema, however many messages ask. */
 #include "adapters/compile/compile.h"
 
 /* A field of message type, in the row of those of one type. */

@@ -42,7 +42,8 @@ static const Program *special_program(Compiler *c, const MessageType *type, Prog
     return program;
 }
 
-/* ---- Any ----------------------------------------------------------------------------------------- */
+/* ---- Any
+ * ----------------------------------------------------------------------------------------- */
 
 static bool find_any_changes(const MappingSet *types)
 {
@@ -98,10 +99,10 @@ static bool is_known_there(Compiler *c, const MappingSet *types, const MessageTy
     return schema_message(types->to, bytes_of(type->full_name)) || is_common(c, type);
 }
 
-/* Of no version's package, or said to be kept: the same to both, but for what an Any in it brings. Where the
-   target does not know it, it stands as bytes there, also in JSON. */
-static AnyType same_there(Compiler *c, const MappingSet *types, const MessageType *type,
-                          Codec from, Codec to)
+/* Of no version's package, or said to be kept: the same to both, but for what an Any in it brings.
+   Where the target does not know it, it stands as bytes there, also in JSON. */
+static AnyType same_there(Compiler *c, const MappingSet *types, const MessageType *type, Codec from,
+                          Codec to)
 {
     bool known = is_known_there(c, types, type);
     return (AnyType){.program = compiler_identity(c, type, from, known ? to : CODEC_PROTO),
@@ -140,8 +141,8 @@ static void put_known_here(Compiler *c, Table *table, const MappingSet *types, C
     }
 }
 
-/* What the source version does not know: a version on the way may give it another name, and the target may
-   write it as JSON. */
+/* What the source version does not know: a version on the way may give it another name, and the
+   target may write it as JSON. */
 static void put_unknown_here(Compiler *c, Table *table, const MappingSet *types, Codec to)
 {
     size_t at = 0;
@@ -190,7 +191,8 @@ static void compile_any_types(Compiler *c, Codec from, Codec to)
         put_unknown_here(c, table, types, to);
 }
 
-/* ---- Which style --------------------------------------------------------------------------------- */
+/* ---- Which style
+ * --------------------------------------------------------------------------------- */
 
 static bool may_copy(Compiler *c, const Mapping *mapping)
 {
@@ -238,15 +240,15 @@ static void compile_stages(Compiler *c, Program *program)
 
 const Program *compiler_program(Compiler *c, const Mapping *mapping, Codec from, Codec to)
 {
-    bool same = same_special(mapping->from, mapping->to) &&
-                mapping->from->well_known != WELL_KNOWN_ANY;
+    bool same =
+        same_special(mapping->from, mapping->to) && mapping->from->well_known != WELL_KNOWN_ANY;
     if (same && from == CODEC_JSON && to == CODEC_PROTO)
         return special_program(c, mapping->from, PROGRAM_READ);
     if (same && from == CODEC_PROTO && to == CODEC_JSON)
         return special_program(c, mapping->to, PROGRAM_WRITE);
 
-    ProgramKey key = {.subject = mapping, .style = PROGRAM_FIELDS, .from = (uint8_t)from,
-                      .to = (uint8_t)to};
+    ProgramKey key = {
+        .subject = mapping, .style = PROGRAM_FIELDS, .from = (uint8_t)from, .to = (uint8_t)to};
     Program *program = table_get(&c->programs, bytes(&key, sizeof(key)));
     if (program)
         return program;

@@ -1,8 +1,8 @@
 /*
  * Compiler: a Mapping into Programs, one for each pair of message types and codecs that is met.
  *
- * Used when a plan is compiled, by one thread. New programs wait in a list and are compiled one after
- * another, so that the depth of a schema costs no stack.
+ * Used when a plan is compiled, by one thread. New programs wait in a list and are compiled one
+ * after another, so that the depth of a schema costs no stack.
  */
 #ifndef ADAPTERS_COMPILE_H
 #define ADAPTERS_COMPILE_H
@@ -12,9 +12,9 @@
 typedef struct Compiler {
     Arena *arena;
     ProgramSet *set;
-    Table programs;   /* style, mapping or type, codecs -> Program */
-    Table identities; /* Schema pointer -> MappingSet */
-    Table any_reaches; /* Schema pointer -> any_reach() */
+    Table programs;              /* style, mapping or type, codecs -> Program */
+    Table identities;            /* Schema pointer -> MappingSet */
+    Table any_reaches;           /* Schema pointer -> any_reach() */
     bool any_asked, any_changes; /* does anything happen to a type that is met inside an Any? */
     Result failure;
 } Compiler;
@@ -28,15 +28,16 @@ const Program *compiler_identity(Compiler *compiler, const MessageType *type, Co
 /* Compiles what waits, from program number `first` on. */
 MUST_USE Result compiler_finish(Compiler *compiler, uint32_t first);
 
-/* compile_fields.c, by way of a draft (compile_draft.h): the scan tables and operations of one program. `only`: just
-   this field, bare. */
+/* compile_fields.c, by way of a draft (compile_draft.h): the scan tables and operations of one
+   program. `only`: just this field, bare. */
 MUST_USE Result compile_fields(Compiler *compiler, Program *program, const FieldType *only);
 
-/* any_reach.c: whether an Any may be somewhere inside, for each message by its index. In the arena, which has no
-   limit. */
+/* any_reach.c: whether an Any may be somewhere inside, for each message by its index. In the arena,
+   which has no limit. */
 const bool *any_reach(Arena *arena, const Schema *schema);
 
-/* ---- compile_straight.c -------------------------------------------------------------------------- */
+/* ---- compile_straight.c
+ * -------------------------------------------------------------------------- */
 
 /* A rule that may go straight from protobuf to protobuf. */
 typedef struct Straight {
@@ -52,9 +53,9 @@ bool straight_stands(const Mapping *mapping, const Straight *rules, const ScanTa
                      uint32_t rule);
 
 /*
- * A BUILD that is there when a message of the source is, and takes fields of that as they are: beside
- * build->rules, those rules. NULL when there are none, or when anybody else reads a field inside it: then
- * they have slots.
+ * A BUILD that is there when a message of the source is, and takes fields of that as they are:
+ * beside build->rules, those rules. NULL when there are none, or when anybody else reads a field
+ * inside it: then they have slots.
  */
 const Straight *straight_inside(Compiler *compiler, const Mapping *mapping, const Expr *build);
 

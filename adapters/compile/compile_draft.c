@@ -5,11 +5,12 @@ enum { MOST_SLOTS = 60000 };
 void draft_refuse(Draft *d, const char *what)
 {
     if (!failed(d->failure))
-        d->failure = FAIL(d->arena, FAULT_BAD_CHANGES, "%s -> %s: %s",
-                          d->program->from->full_name, d->program->to->full_name, what);
+        d->failure = FAIL(d->arena, FAULT_BAD_CHANGES, "%s -> %s: %s", d->program->from->full_name,
+                          d->program->to->full_name, what);
 }
 
-/* ---- Slots --------------------------------------------------------------------------------------- */
+/* ---- Slots
+ * --------------------------------------------------------------------------------------- */
 
 uint16_t draft_slot(Draft *d)
 {
@@ -29,10 +30,12 @@ ScanTable *draft_table(Draft *d, const MessageType *type)
         const FieldType *field = &type->fields[i];
         uint32_t oneof = field->oneof ? table->oneofs + field->oneof->index + 1 : 0;
         table->fields[i] = (ScanField){
-            .field = field, .slot = NO_SLOT, .oneof = (uint16_t)oneof, .presence = field->presence,
+            .field = field,
+            .slot = NO_SLOT,
+            .oneof = (uint16_t)oneof,
+            .presence = field->presence,
             .json_size = (uint16_t)strnlen(field->json_name, UINT16_MAX),
-            .tag = field->number << 3 |
-                   (field->packed ? WIRE_LENGTH : kind_wire_type(field->kind)),
+            .tag = field->number << 3 | (field->packed ? WIRE_LENGTH : kind_wire_type(field->kind)),
             .check_utf8 = field->check_utf8 && d->program->to_codec == CODEC_PROTO,
         };
     }
@@ -73,7 +76,10 @@ Operand draft_field(Draft *d, const Expr *expr)
     buffer_add_byte(&where, '\0');
     const FieldType *type = field->field;
     return (Operand){
-        .slot = field->slot, .form = FORM_SOURCE, .source = type, .where = (char *)where.data,
+        .slot = field->slot,
+        .form = FORM_SOURCE,
+        .source = type,
+        .where = (char *)where.data,
         .type = {type->kind, type->repeated, type->message, type->enumeration},
         .zero_when_unset = !type->presence && !type->repeated && expr->n_steps == 1,
     };
@@ -115,7 +121,8 @@ void draft_finish_tables(Draft *d)
     for (uint32_t t = 0; t < d->n_tables; t++) {
         ScanTable *table = d->tables[t];
         for (uint32_t i = 0; i < table->type->n_fields; i++) {
-            if (table->fields[i].oneof && table->fields[i].slot == NO_SLOT && !table->fields[i].pass)
+            if (table->fields[i].oneof && table->fields[i].slot == NO_SLOT &&
+                !table->fields[i].pass)
                 table->fields[i].slot = draft_slot(d);
             table->fields[i].read = (uint8_t)choose_read(&table->fields[i]);
             if (table->fields[i].tag < 128)
@@ -125,8 +132,8 @@ void draft_finish_tables(Draft *d)
     Program *p = d->program;
     if (p->n_oneofs > UINT16_MAX - 1)
         draft_refuse(d, "too many oneofs for one program");
-    p->frame_clear = (p->n_slots + 63) / 64 * 8 + (p->n_seen + 63) / 64 * 8 +
-                     (p->n_oneofs + 3) / 4 * 8;
+    p->frame_clear =
+        (p->n_slots + 63) / 64 * 8 + (p->n_seen + 63) / 64 * 8 + (p->n_oneofs + 3) / 4 * 8;
     p->frame_class =
         32 - (uint32_t)__builtin_clz((uint32_t)(p->n_slots * sizeof(Value) + p->frame_clear) | 63);
     if (p->frame_class >= FRAME_CLASSES)
@@ -134,7 +141,8 @@ void draft_finish_tables(Draft *d)
     p->scan = d->root;
 }
 
-/* ---- Operations ---------------------------------------------------------------------------------- */
+/* ---- Operations
+ * ---------------------------------------------------------------------------------- */
 
 PlanOp *draft_op(Draft *d, PlanOp op)
 {
@@ -165,7 +173,8 @@ bool draft_open(Draft *d)
     return d->open++ < MOST_BUILDS;
 }
 
-/* ---- Operands ------------------------------------------------------------------------------------ */
+/* ---- Operands
+ * ------------------------------------------------------------------------------------ */
 
 Codec draft_codec(const Draft *d, const Operand *from)
 {
@@ -186,8 +195,11 @@ const ElementShape *draft_shape(Draft *d, const Operand *from)
 {
     ElementShape *shape = arena_make(d->arena, ElementShape);
     const FieldType *source = from->form == FORM_SOURCE ? from->source : NULL;
-    *shape = (ElementShape){.source = source, .kind = from->type.kind, .form = from->form,
-                            .enumeration = from->type.enumeration, .map = operand_is_map(from->type)};
+    *shape = (ElementShape){.source = source,
+                            .kind = from->type.kind,
+                            .form = from->form,
+                            .enumeration = from->type.enumeration,
+                            .map = operand_is_map(from->type)};
     bool check = d->to == CODEC_PROTO;
     if (source)
         shape->check_utf8 = check && source->check_utf8;
@@ -211,6 +223,6 @@ const ElementShape *draft_shape(Draft *d, const Operand *from)
 
 Operand draft_computed(Draft *d, const Operand *from, Form form, ValueType type)
 {
-    return (Operand){.slot = draft_slot(d), .form = form, .type = type,
-                     .where = from ? from->where : NULL};
+    return (Operand){
+        .slot = draft_slot(d), .form = form, .type = type, .where = from ? from->where : NULL};
 }

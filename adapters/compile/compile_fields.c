@@ -6,13 +6,17 @@ static void compile_guard(Draft *d, const Guard *guard)
     Operand source = compile_value(d, guard->source);
     if (!source.where)
         source.where = guard->loss ? guard->loss->path : "a value";
-    draft_op(d, (PlanOp){
-        .code = PLAN_GUARD, .a = source.slot, .loud = guard->loud, .loss = guard->loss,
-        .where = source.where,
-        .constant = guard->has_ignored ? draft_literal(source.type.kind, &guard->ignored)
-                                       : (Value){.u = 0},
-        .constant_kind = guard->has_ignored ? source.type.kind : (FieldKind)0,
-    });
+    draft_op(d,
+             (PlanOp){
+                 .code = PLAN_GUARD,
+                 .a = source.slot,
+                 .loud = guard->loud,
+                 .loss = guard->loss,
+                 .where = source.where,
+                 .constant = guard->has_ignored ? draft_literal(source.type.kind, &guard->ignored)
+                                                : (Value){.u = 0},
+                 .constant_kind = guard->has_ignored ? source.type.kind : (FieldKind)0,
+             });
 }
 
 static const Expr *rule_for(const Mapping *mapping, const FieldType *target)
@@ -74,7 +78,9 @@ static void compile_only(Draft *d, const Mapping *mapping, const FieldType *only
 Result compile_fields(Compiler *compiler, Program *program, const FieldType *only)
 {
     const Mapping *mapping = program->mapping;
-    Draft d = {.compiler = compiler, .arena = compiler->arena, .program = program,
+    Draft d = {.compiler = compiler,
+               .arena = compiler->arena,
+               .program = program,
                .to = program->to_codec};
     program->bare = only != NULL;
     program->keep_unknown = compiler->set->options.unknown == UNKNOWN_KEEP && mapping->identity &&

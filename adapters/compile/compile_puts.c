@@ -1,7 +1,8 @@
 /* The operations that write: an expression into a field of the target. */
 #include "adapters/compile/compile_draft.h"
 
-/* ---- Writing ------------------------------------------------------------------------------------- */
+/* ---- Writing
+ * ------------------------------------------------------------------------------------- */
 
 /* A copy that may be read as if it were NAME_PADDING long. */
 static Bytes padded_name(Draft *d, const Buffer *name)
@@ -26,8 +27,7 @@ static Bytes unset_text(const FieldType *field)
     case KIND_SFIXED64:
     case KIND_SINT64: return bytes_of("\"0\"");
     case KIND_MESSAGE:
-    case KIND_GROUP:
-        return bytes_of(field->message->well_known == WELL_KNOWN_NONE ? "{}" : "null");
+    case KIND_GROUP: return bytes_of(field->message->well_known == WELL_KNOWN_NONE ? "{}" : "null");
     default: return bytes_of("0");
     }
 }
@@ -112,11 +112,14 @@ PlanOp put_op(Draft *d, PlanCode code, const FieldType *target)
     if (bare)
         put->name.size = 0;
     PlanOp op = {
-        .code = (uint8_t)code, .kind = (uint8_t)target->kind, .json = json,
+        .code = (uint8_t)code,
+        .kind = (uint8_t)target->kind,
+        .json = json,
         .put_as = (uint8_t)(json ? put_as_json(target->kind) : put_as_wire(target->kind)),
-        .put = put, .where = target->name, .omit_zero = !target->presence && !target->repeated,
-        .put_unset = bare || (json && d->compiler->set->options.emit_defaults &&
-                              !target->presence),
+        .put = put,
+        .where = target->name,
+        .omit_zero = !target->presence && !target->repeated,
+        .put_unset = bare || (json && d->compiler->set->options.emit_defaults && !target->presence),
         .required = target->required,
     };
     if (!json && put->name.size <= sizeof(op.tag)) {
@@ -153,7 +156,7 @@ static PlanCode list_code(const Draft *d, const FieldType *target)
 static PlanOp operand_op(Draft *d, const FieldType *target, const Operand *from,
                          const Program *program)
 {
-    PlanCode code = target->repeated ? list_code(d, target)
+    PlanCode code = target->repeated                ? list_code(d, target)
                     : kind_is_message(target->kind) ? PLAN_PUT_MESSAGE
                                                     : PLAN_PUT_VALUE;
     if (from->type.repeated != target->repeated ||
@@ -188,7 +191,10 @@ void put_straight(Draft *d, ScanTable *table, const FieldType *target, const Str
 {
     const FieldType *source = straight->source;
     ScanField *field = &table->fields[source->index];
-    Operand from = {.slot = NO_SLOT, .form = FORM_SOURCE, .source = source, .where = source->name,
+    Operand from = {.slot = NO_SLOT,
+                    .form = FORM_SOURCE,
+                    .source = source,
+                    .where = source->name,
                     .type = {source->kind, source->repeated, source->message, source->enumeration}};
     PlanOp *op = arena_make(d->arena, PlanOp);
     *op = operand_op(d, target, &from, straight->program);
@@ -203,7 +209,8 @@ static void put_message_expr(Draft *d, const FieldType *target, const Expr *expr
                 compiler_program(d->compiler, expr->mapping, draft_codec(d, &from), d->to));
 }
 
-/* The fields of a new message; those that it takes as they are from an old one are not taken apart. */
+/* The fields of a new message; those that it takes as they are from an old one are not taken apart.
+ */
 static void put_build_rules(Draft *d, const Expr *expr, const Operand *old)
 {
     bool wire = d->program->from_codec == CODEC_PROTO && d->to == CODEC_PROTO;
@@ -211,8 +218,9 @@ static void put_build_rules(Draft *d, const Expr *expr, const Operand *old)
         wire && d->open == 1 ? straight_inside(d->compiler, d->program->mapping, expr) : NULL;
     ScanTable *inside = straight ? draft_table(d, old->type.message) : NULL;
     if (straight)
-        draft_op(d, (PlanOp){.code = PLAN_PUT_INSIDE, .a = old->slot, .inside = inside,
-                             .where = old->where});
+        draft_op(
+            d, (PlanOp){
+                   .code = PLAN_PUT_INSIDE, .a = old->slot, .inside = inside, .where = old->where});
     for (uint32_t i = 0; i < expr->n_rules && !failed(d->failure); i++) {
         if (straight && straight[i].source)
             put_straight(d, inside, expr->rules[i].target, &straight[i]);

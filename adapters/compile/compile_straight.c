@@ -1,9 +1,9 @@
 /*
- * Which fields go straight from protobuf to protobuf: their records mean the same on either side, but
- * perhaps for the number, so they are written where they are read.
+ * Which fields go straight from protobuf to protobuf: their records mean the same on either side,
+ * but perhaps for the number, so they are written where they are read.
  *
- * That gives them in the source's order, and twice when they came twice; to whoever reads them it is
- * the same. What would not be the same, goes by way of slots.
+ * That gives them in the source's order, and twice when they came twice; to whoever reads them it
+ * is the same. What would not be the same, goes by way of slots.
  */
 #include "adapters/compile/compile.h"
 
@@ -28,10 +28,9 @@ static bool same_records(const FieldType *from, const FieldType *to)
 {
     return from->kind == to->kind && from->kind != KIND_GROUP && from->repeated == to->repeated &&
            from->packed == to->packed && from->map == to->map && is_open(from->enumeration) &&
-           (!from->map || same_entries(from->message, to->message)) &&
-           !from->parent->message_set && !to->parent->message_set &&
-           !to->required &&                     /* somebody must see that it is there */
-           (from->presence || !to->presence) && /* zero would be set */
+           (!from->map || same_entries(from->message, to->message)) && !from->parent->message_set &&
+           !to->parent->message_set && !to->required && /* somebody must see that it is there */
+           (from->presence || !to->presence) &&         /* zero would be set */
            !from->oneof == !to->oneof;
 }
 
@@ -147,7 +146,8 @@ bool straight_stands(const Mapping *mapping, const Straight *rules, const ScanTa
     return !source->oneof || whole_oneof(mapping, rules, table, source->oneof, target->oneof);
 }
 
-/* ---- A message that goes on from one of the source ----------------------------------------------- */
+/* ---- A message that goes on from one of the source
+ * ----------------------------------------------- */
 
 /* How often an expression reads a field inside a message. */
 static uint32_t count_reads(const Expr *expr, const FieldType *inside)

@@ -1,7 +1,8 @@
 /* The operations that compute: an expression into an operand. */
 #include "adapters/compile/compile_draft.h"
 
-/* ---- Literals ------------------------------------------------------------------------------------ */
+/* ---- Literals
+ * ------------------------------------------------------------------------------------ */
 
 Value draft_literal(FieldKind kind, const Literal *literal)
 {
@@ -33,18 +34,21 @@ static Value list_literal(Draft *d, FieldKind kind, Bytes records)
 
 static Operand compile_const(Draft *d, const Expr *expr)
 {
-    Operand into = draft_computed(d, NULL, expr->type.repeated ? FORM_VALUES : FORM_WIRE, expr->type);
-    Value value = expr->type.repeated
-                      ? list_literal(d, expr->type.kind, expr->constants[0].bytes)
-                      : draft_literal(expr->type.kind, &expr->constants[0]);
-    draft_op(d, (PlanOp){.code = PLAN_CONST, .kind = (uint8_t)expr->type.kind, .into = into.slot,
-                       .constant = value});
+    Operand into =
+        draft_computed(d, NULL, expr->type.repeated ? FORM_VALUES : FORM_WIRE, expr->type);
+    Value value = expr->type.repeated ? list_literal(d, expr->type.kind, expr->constants[0].bytes)
+                                      : draft_literal(expr->type.kind, &expr->constants[0]);
+    draft_op(d, (PlanOp){.code = PLAN_CONST,
+                         .kind = (uint8_t)expr->type.kind,
+                         .into = into.slot,
+                         .constant = value});
     if (expr->loss)
         draft_op(d, (PlanOp){.code = PLAN_LOSS, .loss = expr->loss});
     return into;
 }
 
-/* ---- Expressions --------------------------------------------------------------------------------- */
+/* ---- Expressions
+ * --------------------------------------------------------------------------------- */
 
 /* The same value in a form that does not depend on the source's codec: messages as protobuf bytes,
    lists as FORM_VALUES. */
@@ -57,15 +61,22 @@ static Operand normal(Draft *d, Operand from)
         from.form = FORM_WIRE;
         return from;
     }
-    Operand into = draft_computed(d, &from, from.type.repeated ? FORM_VALUES : FORM_WIRE, from.type);
+    Operand into =
+        draft_computed(d, &from, from.type.repeated ? FORM_VALUES : FORM_WIRE, from.type);
     const MessageType *type = operand_message(from.type);
     bool convert = type && d->program->from_codec == CODEC_JSON;
-    draft_op(d, (PlanOp){
-        .code = from.type.repeated ? PLAN_NORMAL_LIST : PLAN_NORMAL, .a = from.slot,
-        .into = into.slot, .form = (uint8_t)from.form, .where = from.where,
-        .map = operand_is_map(from.type), .shape = from.type.repeated ? draft_shape(d, &from) : NULL,
-        .program = convert ? compiler_identity(d->compiler, type, CODEC_JSON, CODEC_PROTO) : NULL,
-    });
+    draft_op(d,
+             (PlanOp){
+                 .code = from.type.repeated ? PLAN_NORMAL_LIST : PLAN_NORMAL,
+                 .a = from.slot,
+                 .into = into.slot,
+                 .form = (uint8_t)from.form,
+                 .where = from.where,
+                 .map = operand_is_map(from.type),
+                 .shape = from.type.repeated ? draft_shape(d, &from) : NULL,
+                 .program =
+                     convert ? compiler_identity(d->compiler, type, CODEC_JSON, CODEC_PROTO) : NULL,
+             });
     return into;
 }
 
@@ -78,10 +89,16 @@ static Operand compile_convert_list(Draft *d, const Expr *expr, Operand from)
     if (map && message_field_by_number(from.type.message, 2)->message)
         from = normal(d, from);
     draft_op(d, (PlanOp){
-        .code = map ? PLAN_CONVERT_MAP : PLAN_CONVERT_LIST, .a = from.slot, .into = into.slot,
-        .form = (uint8_t)from.form, .shape = draft_shape(d, &from), .converter = expr->converter,
-        .where = from.where, .loss = expr->loss, .map = map,
-    });
+                    .code = map ? PLAN_CONVERT_MAP : PLAN_CONVERT_LIST,
+                    .a = from.slot,
+                    .into = into.slot,
+                    .form = (uint8_t)from.form,
+                    .shape = draft_shape(d, &from),
+                    .converter = expr->converter,
+                    .where = from.where,
+                    .loss = expr->loss,
+                    .map = map,
+                });
     return into;
 }
 
@@ -100,40 +117,53 @@ static Operand compile_convert(Draft *d, const Expr *expr)
     uint16_t *args = arena_array(d->arena, uint16_t, expr->n_args);
     for (uint32_t i = 0; i < expr->n_args; i++)
         args[i] = normal(d, i ? compile_value(d, expr->args[i]) : first).slot;
-    Operand into = draft_computed(d, &first, expr->type.repeated ? FORM_VALUES : FORM_WIRE, expr->type);
+    Operand into =
+        draft_computed(d, &first, expr->type.repeated ? FORM_VALUES : FORM_WIRE, expr->type);
     draft_op(d, (PlanOp){
-        .code = PLAN_CONVERT, .into = into.slot, .args = args, .n_args = expr->n_args,
-        .converter = expr->converter, .where = first.where, .loss = expr->loss,
-    });
+                    .code = PLAN_CONVERT,
+                    .into = into.slot,
+                    .args = args,
+                    .n_args = expr->n_args,
+                    .converter = expr->converter,
+                    .where = first.where,
+                    .loss = expr->loss,
+                });
     return into;
 }
 
 /* `from`, or each of its elements, goes through the program. */
 static Operand compile_make(Draft *d, const Expr *expr, const Operand *from, const Program *program)
 {
-    Operand into = draft_computed(d, from, from->type.repeated ? FORM_VALUES : FORM_WIRE, expr->type);
+    Operand into =
+        draft_computed(d, from, from->type.repeated ? FORM_VALUES : FORM_WIRE, expr->type);
     draft_op(d, (PlanOp){
-        .code = from->type.repeated ? PLAN_MAKE_LIST : PLAN_MAKE, .a = from->slot, .into = into.slot,
-        .form = (uint8_t)from->form, .map = operand_is_map(from->type), .where = from->where,
-        .shape = from->type.repeated ? draft_shape(d, from) : NULL,
-        .program = program,
-    });
+                    .code = from->type.repeated ? PLAN_MAKE_LIST : PLAN_MAKE,
+                    .a = from->slot,
+                    .into = into.slot,
+                    .form = (uint8_t)from->form,
+                    .map = operand_is_map(from->type),
+                    .where = from->where,
+                    .shape = from->type.repeated ? draft_shape(d, from) : NULL,
+                    .program = program,
+                });
     return into;
 }
 
 static Operand compile_message(Draft *d, const Expr *expr)
 {
     Operand from = compile_value(d, expr->args[0]);
-    return compile_make(d, expr, &from, compiler_program(d->compiler, expr->mapping, draft_codec(d, &from),
-                                                         CODEC_PROTO));
+    return compile_make(
+        d, expr, &from,
+        compiler_program(d->compiler, expr->mapping, draft_codec(d, &from), CODEC_PROTO));
 }
 
 /* What is in an Any goes through the program of its type, when it runs. */
 static Operand compile_any(Draft *d, const Expr *expr)
 {
     Operand from = compile_value(d, expr->args[0]);
-    return compile_make(d, expr, &from, compiler_identity(d->compiler, operand_message(from.type),
-                                                          draft_codec(d, &from), CODEC_PROTO));
+    return compile_make(d, expr, &from,
+                        compiler_identity(d->compiler, operand_message(from.type),
+                                          draft_codec(d, &from), CODEC_PROTO));
 }
 
 static Operand compile_build(Draft *d, const Expr *expr)
@@ -159,20 +189,29 @@ static Operand compile_default(Draft *d, const Expr *expr)
     Operand first = normal(d, compile_value(d, expr->args[0]));
     Operand second = normal(d, compile_value(d, expr->args[1]));
     Operand into = draft_computed(d, &first, second.form, expr->type);
-    draft_op(d, (PlanOp){.code = PLAN_EITHER, .a = first.slot, .b = second.slot, .into = into.slot,
-                       .loss = expr->loss, .where = first.where});
+    draft_op(d, (PlanOp){.code = PLAN_EITHER,
+                         .a = first.slot,
+                         .b = second.slot,
+                         .into = into.slot,
+                         .loss = expr->loss,
+                         .where = first.where});
     return into;
 }
 
 static Operand compile_first(Draft *d, const Expr *expr)
 {
     Operand from = compile_value(d, expr->args[0]);
-    Operand into = draft_computed(d, &from, from.form == FORM_SOURCE ? FORM_SOURCE : FORM_WIRE,
-                            expr->type);
+    Operand into =
+        draft_computed(d, &from, from.form == FORM_SOURCE ? FORM_SOURCE : FORM_WIRE, expr->type);
     into.source = from.source;
-    draft_op(d, (PlanOp){.code = PLAN_FIRST, .a = from.slot, .into = into.slot, .loud = expr->loud,
-                       .form = (uint8_t)from.form, .shape = draft_shape(d, &from),
-                       .where = from.where, .loss = expr->loss});
+    draft_op(d, (PlanOp){.code = PLAN_FIRST,
+                         .a = from.slot,
+                         .into = into.slot,
+                         .loud = expr->loud,
+                         .form = (uint8_t)from.form,
+                         .shape = draft_shape(d, &from),
+                         .where = from.where,
+                         .loss = expr->loss});
     return into;
 }
 
@@ -180,7 +219,8 @@ static Operand compile_wrap(Draft *d, const Expr *expr)
 {
     Operand from = normal(d, compile_value(d, expr->args[0]));
     Operand into = draft_computed(d, &from, FORM_VALUES, expr->type);
-    draft_op(d, (PlanOp){.code = PLAN_WRAP, .a = from.slot, .into = into.slot, .where = from.where});
+    draft_op(d,
+             (PlanOp){.code = PLAN_WRAP, .a = from.slot, .into = into.slot, .where = from.where});
     return into;
 }
 
@@ -192,8 +232,10 @@ static Operand compile_when_present(Draft *d, const Expr *expr)
     draft_op(d, (PlanOp){.code = PLAN_CLEAR, .into = slot});
     uint32_t to_end = draft_jump(d, (PlanOp){.code = PLAN_SKIP_UNLESS, .a = told.slot});
     Operand into = compile_value(d, expr->args[0]);
-    draft_op(d, (PlanOp){.code = PLAN_WHEN, .a = into.slot, .b = told.slot, .into = slot,
-                       .where = into.where});
+    draft_op(
+        d,
+        (PlanOp){
+            .code = PLAN_WHEN, .a = into.slot, .b = told.slot, .into = slot, .where = into.where});
     draft_jump_here(d, to_end);
     into.slot = slot;
     return into;
@@ -206,10 +248,14 @@ static Operand compile_when(Draft *d, const Expr *expr)
     Operand value = compile_value(d, expr->args[0]), told = compile_value(d, expr->args[1]);
     Operand into = value;
     into.slot = draft_slot(d);
-    draft_op(d, (PlanOp){.code = PLAN_WHEN, .a = value.slot, .b = told.slot, .into = into.slot,
-                       .constant = draft_literal(told.type.kind, &expr->constants[0]),
-                       .constant_kind = told.type.kind, .where = value.where,
-                       .zero_when_unset = told.zero_when_unset});
+    draft_op(d, (PlanOp){.code = PLAN_WHEN,
+                         .a = value.slot,
+                         .b = told.slot,
+                         .into = into.slot,
+                         .constant = draft_literal(told.type.kind, &expr->constants[0]),
+                         .constant_kind = told.type.kind,
+                         .where = value.where,
+                         .zero_when_unset = told.zero_when_unset});
     return into;
 }
 
@@ -221,8 +267,10 @@ static Operand compile_select(Draft *d, const Expr *expr)
     for (uint32_t i = 0; i < expr->n_args; i++) {
         Operand arg = compile_value(d, expr->args[i]);
         uint32_t next = draft_jump(d, (PlanOp){.code = PLAN_SKIP_UNLESS, .a = arg.slot});
-        draft_op(d, (PlanOp){.code = PLAN_CONST, .kind = (uint8_t)expr->type.kind, .into = into.slot,
-                           .constant = draft_literal(expr->type.kind, &expr->constants[i])});
+        draft_op(d, (PlanOp){.code = PLAN_CONST,
+                             .kind = (uint8_t)expr->type.kind,
+                             .into = into.slot,
+                             .constant = draft_literal(expr->type.kind, &expr->constants[i])});
         to_end[i] = draft_jump(d, (PlanOp){.code = PLAN_SKIP});
         draft_jump_here(d, next);
     }
@@ -233,8 +281,9 @@ static Operand compile_select(Draft *d, const Expr *expr)
 
 void draft_require(Draft *d, const Expr *expr, const Operand *value)
 {
-    draft_op(d, (PlanOp){.code = PLAN_REQUIRE, .a = value->slot,
-                       .where = expr->field ? expr->field : value->where});
+    draft_op(d, (PlanOp){.code = PLAN_REQUIRE,
+                         .a = value->slot,
+                         .where = expr->field ? expr->field : value->where});
 }
 
 static Operand compile_require(Draft *d, const Expr *expr)

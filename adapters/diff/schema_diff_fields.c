@@ -80,9 +80,10 @@ static bool tell_default(Fields *f, const FieldType *a, const FieldType *b, cons
         return false;
     diff_add(f->d, BREAKS_WIRE | BREAKS_JSON, false, path_of(f, a), "its default %s became %s", was,
              is);
-    buffer_printf(&f->lines, "    %s: {%s%s%srequired: %s, optional: %s}%s\n", a->name, to ? "to: " : "",
-                  to ? to : "", to ? ", " : "", a->kind == b->kind ? was : "graceful",
-                  a->kind == b->kind ? is : "graceful", to ? "  # guess" : "");
+    buffer_printf(&f->lines, "    %s: {%s%s%srequired: %s, optional: %s}%s\n", a->name,
+                  to ? "to: " : "", to ? to : "", to ? ", " : "",
+                  a->kind == b->kind ? was : "graceful", a->kind == b->kind ? is : "graceful",
+                  to ? "  # guess" : "");
     return true;
 }
 
@@ -337,8 +338,9 @@ static void guess_moves(Fields *f, int holder_end)
 
 static void tell_listed(Fields *f, const FieldType *a, const FieldType *b)
 {
-    const char *word = is_required(a) == is_required(b) ? "" : is_required(b) ? ", required: loud"
-                                                                              : ", optional: graceful";
+    const char *word = is_required(a) == is_required(b) ? ""
+                       : is_required(b)                 ? ", required: loud"
+                                                        : ", optional: graceful";
     buffer_printf(&f->lines, "    %s: {to: %s, more: loud%s}  # guess\n", a->name, b->name, word);
 }
 

@@ -240,8 +240,8 @@ static void read_member(Reading *reading, const MessageType *type, const JsonNod
     const char *member_path = path_of_member(reading, path, field->name);
     const char *replacement = field_rules(reading->rules, field)->replaced_by;
     if (replacement) {
-        tell(reading, member, true, member_path, arena_printf(reading->arena, "write %s", replacement),
-             "this key is no longer read");
+        tell(reading, member, true, member_path,
+             arena_printf(reading->arena, "write %s", replacement), "this key is no longer read");
         return;
     }
     if (seen[field->index]) {

@@ -1,7 +1,7 @@
 /*
- * Error types: the messages of google.rpc that any service's errors may carry as details, and those of
- * google.protobuf. They are the same in every version, so that they are known though no schema of a
- * service has them.
+ * Error types: the messages of google.rpc that any service's errors may carry as details, and those
+ * of google.protobuf. They are the same in every version, so that they are known though no schema
+ * of a service has them.
  */
 #ifndef ADAPTERS_ERROR_TYPES_H
 #define ADAPTERS_ERROR_TYPES_H

@@ -316,8 +316,8 @@ static void visit_expr(Visited *visited, const Expr *expr)
         visit_expr(visited, expr->rules[i].value);
 }
 
-/* What may be met inside an Any and has no counterpart: a line for each that the list speaks of, and one for
-   all others. */
+/* What may be met inside an Any and has no counterpart: a line for each that the list speaks of,
+   and one for all others. */
 static void report_stranded(LossReport *report, const MappingSet *set)
 {
     Buffer unsaid = buffer_in(report->arena);

@@ -19,8 +19,8 @@ typedef struct LossReport {
     uint32_t capacity;
 } LossReport;
 
-/* Of one message and all that are inside it. `set` is what the mapping is of: types that may be met inside
-   an Any. */
+/* Of one message and all that are inside it. `set` is what the mapping is of: types that may be met
+   inside an Any. */
 void loss_report(Arena *arena, const MappingSet *set, const Mapping *mapping,
                  LossReport *report_out);
 

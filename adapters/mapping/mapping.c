@@ -24,15 +24,18 @@ static ValueType field_value_type(const FieldType *field)
 static const Expr *identity_of(const FieldType *field, const Mapping *mappings, IdentityField *room)
 {
     room->step = field;
-    room->field = (Expr){.kind = EXPR_FIELD, .type = field_value_type(field), .steps = &room->step,
-                         .n_steps = 1};
-    const MessageType *message = field->map ? message_field_by_number(field->message, 2)->message
-                                            : field->message;
+    room->field = (Expr){
+        .kind = EXPR_FIELD, .type = field_value_type(field), .steps = &room->step, .n_steps = 1};
+    const MessageType *message =
+        field->map ? message_field_by_number(field->message, 2)->message : field->message;
     if (!message)
         return &room->field;
     room->arg = &room->field;
-    room->message = (Expr){.kind = EXPR_MESSAGE, .type = room->field.type, .args = &room->arg,
-                           .n_args = 1, .mapping = &mappings[message->index]};
+    room->message = (Expr){.kind = EXPR_MESSAGE,
+                           .type = room->field.type,
+                           .args = &room->arg,
+                           .n_args = 1,
+                           .mapping = &mappings[message->index]};
     return &room->message;
 }
 
@@ -45,8 +48,13 @@ static bool make_identity(Arena *arena, const MessageType *type, Mapping *mappin
     for (uint32_t i = 0; i < type->n_fields; i++)
         rules[i] = (Rule){&type->fields[i], identity_of(&type->fields[i], mappings, &rooms[i])};
     mappings[type->index] = (Mapping){
-        .from = type, .to = type, .rules = rules, .n_rules = type->n_fields,
-        .identity = true, .same_wire = true, .index = type->index,
+        .from = type,
+        .to = type,
+        .rules = rules,
+        .n_rules = type->n_fields,
+        .identity = true,
+        .same_wire = true,
+        .index = type->index,
     };
     return true;
 }
@@ -60,8 +68,12 @@ Result mapping_set_identity(Arena *arena, const Schema *schema, const MappingSet
     if (!set || !mappings || !list)
         return FAIL(arena, FAULT_OUT_OF_MEMORY, "mapping %s to itself", schema->name);
 
-    *set = (MappingSet){.from = schema, .to = schema, .from_version = "", .to_version = "",
-                        .mappings = list, .n_mappings = schema->n_messages,
+    *set = (MappingSet){.from = schema,
+                        .to = schema,
+                        .from_version = "",
+                        .to_version = "",
+                        .mappings = list,
+                        .n_mappings = schema->n_messages,
                         .by_type = table_in(arena)};
     for (uint32_t i = 0; i < schema->n_messages; i++) {
         if (!make_identity(arena, &schema->messages[i], mappings))

@@ -1,14 +1,14 @@
 /*
  * Mapping: what becomes of each field when a message of one version is given as another version's.
  *
- * The meeting point of change lists and plans: change lists are read and composed over the whole chain
- * into a Mapping per pair of message types (mapping.c, compose.c); plan_compile turns a Mapping into a
- * program for one pair of codecs. A Mapping knows nothing of codecs. Immutable once made; lives in the
- * arena of its config generation.
+ * The meeting point of change lists and plans: change lists are read and composed over the whole
+ * chain into a Mapping per pair of message types (mapping.c, compose.c); plan_compile turns a
+ * Mapping into a program for one pair of codecs. A Mapping knows nothing of codecs. Immutable once
+ * made; lives in the arena of its config generation.
  *
  * It is written from the target's side: for each field of the target, an expression over the source
- * message. What no expression reads is told by guards: it may be lost in silence only if it is the same
- * as unset.
+ * message. What no expression reads is told by guards: it may be lost in silence only if it is the
+ * same as unset.
  */
 #ifndef ADAPTERS_MAPPING_H
 #define ADAPTERS_MAPPING_H
@@ -29,21 +29,23 @@ typedef struct ValueType {
 } ValueType;
 
 typedef enum ExprKind {
-    EXPR_FIELD,    /* a field of the source message, by path through single sub-messages: steps[] */
-    EXPR_CONST,    /* a literal */
-    EXPR_CONVERT,  /* converter over args; over a list: over each element */
-    EXPR_MESSAGE,  /* a sub-message given through another Mapping; over a list: each; over a map: each value
-                      (then the Mapping is that of the values' types, and keys stay; so with CONVERT) */
-    EXPR_BUILD,    /* a new message: rules[] are evaluated on the same source message. Present when one of
-                      its fields is, or when arg[0] (if any; any expression) is */
-    EXPR_DEFAULT,  /* args[0], or when that is absent args[1] (first present of two) */
-    EXPR_REQUIRE,  /* args[0]; absent, or n_args 0: FAULT_FIELD_REQUIRED naming `field` */
-    EXPR_FIRST,    /* of a list its first element, absent when empty; `loud`: more is an error, else a loss */
-    EXPR_WRAP,     /* a single value as a list of one; absent: an empty list */
-    EXPR_WHEN,     /* args[0] if args[1] (an enum, string, bool or integer) equals constant; without
-                      constants: if args[1] is present (also a message); else absent. args[1] goes first,
-                      and args[0] is left alone when it says no: it may hold a REQUIRE */
-    EXPR_SELECT,   /* the constant constants[i] of the first present args[i]; none: absent */
+    EXPR_FIELD,   /* a field of the source message, by path through single sub-messages: steps[] */
+    EXPR_CONST,   /* a literal */
+    EXPR_CONVERT, /* converter over args; over a list: over each element */
+    EXPR_MESSAGE, /* a sub-message given through another Mapping; over a list: each; over a map:
+                     each value (then the Mapping is that of the values' types, and keys stay; so
+                     with CONVERT) */
+    EXPR_BUILD, /* a new message: rules[] are evaluated on the same source message. Present when one
+                   of its fields is, or when arg[0] (if any; any expression) is */
+    EXPR_DEFAULT, /* args[0], or when that is absent args[1] (first present of two) */
+    EXPR_REQUIRE, /* args[0]; absent, or n_args 0: FAULT_FIELD_REQUIRED naming `field` */
+    EXPR_FIRST,  /* of a list its first element, absent when empty; `loud`: more is an error, else a
+                    loss */
+    EXPR_WRAP,   /* a single value as a list of one; absent: an empty list */
+    EXPR_WHEN,   /* args[0] if args[1] (an enum, string, bool or integer) equals constant; without
+                    constants: if args[1] is present (also a message); else absent. args[1] goes
+                    first,   and args[0] is left alone when it says no: it may hold a REQUIRE */
+    EXPR_SELECT, /* the constant constants[i] of the first present args[i]; none: absent */
 } ExprKind;
 
 /* A literal, in the form that its type needs. */
@@ -53,25 +55,26 @@ typedef struct Literal {
         uint64_t u; /* unsigned kinds, bool */
         double d;   /* float, double */
     };
-    Bytes bytes;    /* string, bytes; a message or a list: its wire bytes (list: records of field 1) */
+    Bytes bytes; /* string, bytes; a message or a list: its wire bytes (list: records of field 1) */
 } Literal;
 
 struct Expr {
     ExprKind kind;
     ValueType type; /* of what it yields */
-    const FieldType *const *steps; /* FIELD: path from the source message, n_steps >= 1; also through a map? no */
+    const FieldType *const
+        *steps; /* FIELD: path from the source message, n_steps >= 1; also through a map? no */
     uint32_t n_steps;
     const Expr *const *args;
     uint32_t n_args;
     const Converter *converter;
-    const Mapping *mapping;       /* MESSAGE */
-    const struct Rule *rules;     /* BUILD */
+    const Mapping *mapping;   /* MESSAGE */
+    const struct Rule *rules; /* BUILD */
     uint32_t n_rules;
-    const Literal *constants;     /* CONST: 1; WHEN: 1; SELECT: n_args */
-    bool loud;                    /* FIRST */
-    const char *field;            /* REQUIRE: how the caller knows it */
-    const Loss *loss;             /* what to count when FIRST drops, DEFAULT fills, CONVERT narrows or falls
-                                     back, and each time for a CONST; or NULL */
+    const Literal *constants; /* CONST: 1; WHEN: 1; SELECT: n_args */
+    bool loud;                /* FIRST */
+    const char *field;        /* REQUIRE: how the caller knows it */
+    const Loss *loss; /* what to count when FIRST drops, DEFAULT fills, CONVERT narrows or falls
+                         back, and each time for a CONST; or NULL */
 };
 
 /* One field of the target (or of a BUILD's message). */
@@ -83,57 +86,63 @@ typedef struct Rule {
 
 /* A source field that has no place in the target: looked at for each message. */
 typedef struct Guard {
-    const Expr *source;  /* mostly a FIELD; any expression, as what fed a field of a version between */
-    bool loud;           /* present: FAULT_CANNOT_CONVERT naming it; else counted as `loss`, if any */
-    bool has_ignored;    /* the value `ignored` may be dropped without a word (a constant, a default) */
+    const Expr
+        *source; /* mostly a FIELD; any expression, as what fed a field of a version between */
+    bool loud;   /* present: FAULT_CANNOT_CONVERT naming it; else counted as `loss`, if any */
+    bool
+        has_ignored; /* the value `ignored` may be dropped without a word (a constant, a default) */
     Literal ignored;
     const Loss *loss;
 } Guard;
 
 struct Mapping {
     const MessageType *from, *to;
-    const Rule *rules;   /* in the order of the target's field numbers; fields that nothing feeds are left out */
+    const Rule *rules; /* in the order of the target's field numbers; fields that nothing feeds are
+                          left out */
     uint32_t n_rules;
     const Guard *guards;
     uint32_t n_guards;
-    bool identity;       /* nothing changes by name and meaning, all the way down */
-    bool same_wire;      /* and the wire bytes may be copied */
-    uint32_t index;      /* in its MappingSet */
+    bool identity;  /* nothing changes by name and meaning, all the way down */
+    bool same_wire; /* and the wire bytes may be copied */
+    uint32_t index; /* in its MappingSet */
 };
 
-/* ---- Converters ---------------------------------------------------------------------------------- */
+/* ---- Converters
+ * ---------------------------------------------------------------------------------- */
 
 typedef enum ConverterCode {
-    CONVERT_NUMBER,       /* between integer kinds, floats and bool by the target's range; out of range: fault */
-    CONVERT_NUMBER_TEXT,  /* number -> decimal text */
+    CONVERT_NUMBER, /* between integer kinds, floats and bool by the target's range; out of range:
+                       fault */
+    CONVERT_NUMBER_TEXT, /* number -> decimal text */
     CONVERT_TEXT_NUMBER,
-    CONVERT_ENUM,         /* by table: number -> number */
-    CONVERT_ENUM_TEXT,    /* number -> text by table */
+    CONVERT_ENUM,      /* by table: number -> number */
+    CONVERT_ENUM_TEXT, /* number -> text by table */
     CONVERT_TEXT_ENUM,
-    CONVERT_BOOL_ENUM,    /* by table with 0 and 1 */
-    CONVERT_BYTES_TEXT,   /* bytes -> UTF-8 text: checked; or base64/hex by `format` */
+    CONVERT_BOOL_ENUM,  /* by table with 0 and 1 */
+    CONVERT_BYTES_TEXT, /* bytes -> UTF-8 text: checked; or base64/hex by `format` */
     CONVERT_TEXT_BYTES,
-    CONVERT_WRAP,         /* scalar -> google.protobuf.*Value */
+    CONVERT_WRAP, /* scalar -> google.protobuf.*Value */
     CONVERT_UNWRAP,
-    CONVERT_TIME_UNITS,   /* Timestamp/Duration -> integer or float count of `unit` nanoseconds */
+    CONVERT_TIME_UNITS, /* Timestamp/Duration -> integer or float count of `unit` nanoseconds */
     CONVERT_UNITS_TIME,
-    CONVERT_TIME_TEXT,    /* Timestamp/Duration <-> RFC 3339 / "1.5s" text */
+    CONVERT_TIME_TEXT, /* Timestamp/Duration <-> RFC 3339 / "1.5s" text */
     CONVERT_TEXT_TIME,
-    CONVERT_TIME_DATE,    /* Timestamp <-> google.type.Date-like {year, month, day} at UTC midnight */
+    CONVERT_TIME_DATE, /* Timestamp <-> google.type.Date-like {year, month, day} at UTC midnight */
     CONVERT_DATE_TIME,
-    CONVERT_DATE_TEXT,    /* {year, month, day} <-> "2026-03-01" */
+    CONVERT_DATE_TEXT, /* {year, month, day} <-> "2026-03-01" */
     CONVERT_TEXT_DATE,
-    CONVERT_AMOUNT_MONEY, /* integer of `unit` parts (100: cents) -> {units, nanos}; args[1], if any: the text
-                             for the field `currency` */
+    CONVERT_AMOUNT_MONEY, /* integer of `unit` parts (100: cents) -> {units, nanos}; args[1], if
+                             any: the text for the field `currency` */
     CONVERT_MONEY_AMOUNT,
-    CONVERT_SCALE,        /* number times numerator / denominator; not whole: fault or loss */
-    CONVERT_SENTINEL,     /* one value (-1, "") means absent, towards `to`; the inverse is DEFAULT */
-    CONVERT_TEMPLATE,     /* args put into a string template: "projects/{0}/topics/{1}" */
-    CONVERT_TEMPLATE_PART,/* part `index` of a string that matches the template; no match: fault */
-    CONVERT_FIELD_MASK,   /* FieldMask paths rewritten by the rules of a mapping; unknown path: fault */
-    CONVERT_TYPE_URL,     /* Any: type URL and content through the mapping of its type */
-    CONVERT_SERIALIZED,   /* a message <-> bytes that hold it serialized */
-    CONVERT_MEMBER,       /* a message -> its field `value`, also a list or a map; only in compositions */
+    CONVERT_SCALE,    /* number times numerator / denominator; not whole: fault or loss */
+    CONVERT_SENTINEL, /* one value (-1, "") means absent, towards `to`; the inverse is DEFAULT */
+    CONVERT_TEMPLATE, /* args put into a string template: "projects/{0}/topics/{1}" */
+    CONVERT_TEMPLATE_PART, /* part `index` of a string that matches the template; no match: fault */
+    CONVERT_FIELD_MASK, /* FieldMask paths rewritten by the rules of a mapping; unknown path: fault
+                         */
+    CONVERT_TYPE_URL,   /* Any: type URL and content through the mapping of its type */
+    CONVERT_SERIALIZED, /* a message <-> bytes that hold it serialized */
+    CONVERT_MEMBER, /* a message -> its field `value`, also a list or a map; only in compositions */
 } ConverterCode;
 
 typedef struct EnumEntry {
@@ -144,40 +153,48 @@ typedef struct EnumEntry {
 struct Converter {
     ConverterCode code;
     ValueType from, to;
-    const char *name;        /* as in the change list, "cents_to_money" */
+    const char *name;         /* as in the change list, "cents_to_money" */
     const EnumEntry *entries; /* sorted by `from` (TEXT_ENUM: by text) */
     uint32_t n_entries;
-    bool has_fallback;       /* a value not in the table becomes `fallback`, counted; else a fault */
+    bool has_fallback; /* a value not in the table becomes `fallback`, counted; else a fault */
     EnumEntry fallback;
-    bool keep_unknown;       /* open enums: a number known to neither side goes through */
+    bool keep_unknown; /* open enums: a number known to neither side goes through */
     int64_t unit, numerator, denominator;
-    bool round;              /* SCALE, MONEY, TIME: cut what does not fit, counted; else a fault */
+    bool round; /* SCALE, MONEY, TIME: cut what does not fit, counted; else a fault */
     Literal sentinel;
     const Bytes *template_parts; /* literal texts around the variables: n_variables + 1 of them */
     uint32_t n_variables, part;
-    const Mapping *mapping;  /* FIELD_MASK (of the message that the mask is about) */
-    const char *format;      /* BYTES_TEXT: "utf8", "base64", "hex" */
+    const Mapping *mapping; /* FIELD_MASK (of the message that the mask is about) */
+    const char *format;     /* BYTES_TEXT: "utf8", "base64", "hex" */
     /* Where the message type on either side keeps them: */
     const FieldType *value, *seconds, *nanos, *units, *currency, *year, *month, *day;
 };
 
-/* ---- Losses -------------------------------------------------------------------------------------- */
+/* ---- Losses
+ * -------------------------------------------------------------------------------------- */
 
-typedef enum LossKind { LOSS_KEPT, LOSS_CONVERTED, LOSS_DEFAULTED, LOSS_NARROWED, LOSS_DROPPED } LossKind;
+typedef enum LossKind {
+    LOSS_KEPT,
+    LOSS_CONVERTED,
+    LOSS_DEFAULTED,
+    LOSS_NARROWED,
+    LOSS_DROPPED
+} LossKind;
 
 /* One line of the loss report. */
 struct Loss {
     LossKind kind;
-    bool loud;           /* when it happens it is an error, not a loss */
-    const char *path;    /* "Order.comment", in the source's names (DEFAULTED: the target's) */
-    const char *into;    /* the target's path, or "" */
-    const char *how;     /* converter, default or reason, for a person */
-    const char *file;    /* where the change list says so */
+    bool loud;        /* when it happens it is an error, not a loss */
+    const char *path; /* "Order.comment", in the source's names (DEFAULTED: the target's) */
+    const char *into; /* the target's path, or "" */
+    const char *how;  /* converter, default or reason, for a person */
+    const char *file; /* where the change list says so */
     int line;
-    uint32_t index;      /* in its MappingSet: the run-time counter */
+    uint32_t index; /* in its MappingSet: the run-time counter */
 };
 
-/* What becomes of a type without a counterpart, where it is met by its name alone: inside an Any. */
+/* What becomes of a type without a counterpart, where it is met by its name alone: inside an Any.
+ */
 typedef enum TypeFate {
     TYPE_LOUD,    /* FAULT_CANNOT_CONVERT naming it */
     TYPE_DROPPED, /* the Any becomes an empty one, counted */
@@ -194,14 +211,15 @@ typedef struct Stranded {
 typedef struct MappingSet {
     const Schema *from, *to;
     const char *from_version, *to_version;
-    const char *file; /* the change list that it is of; NULL: of none, or of several */
+    const char *file;         /* the change list that it is of; NULL: of none, or of several */
     const Mapping **mappings; /* of the source's types */
     uint32_t n_mappings;
     const Loss **losses;
     uint32_t n_losses;
-    Table by_type; /* source full name -> Mapping; the type map for Any, details, operations. Of a chain:
-                      also what the versions between call their types */
-    const Stranded *stranded; /* types of the source's package that are not in by_type; so with a chain's */
+    Table by_type; /* source full name -> Mapping; the type map for Any, details, operations. Of a
+                      chain: also what the versions between call their types */
+    const Stranded
+        *stranded; /* types of the source's package that are not in by_type; so with a chain's */
     uint32_t n_stranded;
 } MappingSet;
 
@@ -209,6 +227,7 @@ typedef struct MappingSet {
 const Mapping *mapping_set_find(const MappingSet *set, const MessageType *from);
 
 /* The set in which every message of the schema is itself. */
-MUST_USE Result mapping_set_identity(Arena *arena, const Schema *schema, const MappingSet **set_out);
+MUST_USE Result mapping_set_identity(Arena *arena, const Schema *schema,
+                                     const MappingSet **set_out);
 
 #endif

@@ -11,7 +11,8 @@ typedef struct TargetPath {
     Bytes element; /* "[2]", of a list or map; or empty */
 } TargetPath;
 
-/* ---- What is found ------------------------------------------------------------------------------- */
+/* ---- What is found
+ * ------------------------------------------------------------------------------- */
 
 static void write_path(Buffer *out, const TargetPath *path)
 {
@@ -49,7 +50,8 @@ static void add_path(PathRewrite *r, const TargetPath *target, Bytes rest)
     wire_add_bytes(&r->paths, 1, buffer_bytes(&path));
 }
 
-/* ---- How paths and fields lie to each other ------------------------------------------------------ */
+/* ---- How paths and fields lie to each other
+ * ------------------------------------------------------ */
 
 /* One step of a path, "lines[2]" or `labels["a.b"]`, in its parts. */
 typedef struct PathPart {
@@ -85,7 +87,8 @@ static bool take_step(const PathRewrite *r, Bytes *path, PathPart *step_out)
     while (after < rest.size && rest.data[after] == '[')
         after = element_end(rest, after);
     step_out->element = bytes_slice(rest, end, after > end ? after - end : 0);
-    *path = bytes_slice(rest, after < rest.size && rest.data[after] == '.' ? after + 1 : after, SIZE_MAX);
+    *path = bytes_slice(rest, after < rest.size && rest.data[after] == '.' ? after + 1 : after,
+                        SIZE_MAX);
     return true;
 }
 
@@ -113,16 +116,17 @@ static Match match_steps(const PathRewrite *r, const Expr *field, Bytes path, By
     return path.data && path.size ? MATCH_BELOW : MATCH_EXACT;
 }
 
-/* ---- Through the mapping ------------------------------------------------------------------------- */
+/* ---- Through the mapping
+ * ------------------------------------------------------------------------- */
 
-static void rewrite_rules(PathRewrite *r, const Rule *rules, uint32_t n_rules, const TargetPath *outer,
-                          Bytes path);
+static void rewrite_rules(PathRewrite *r, const Rule *rules, uint32_t n_rules,
+                          const TargetPath *outer, Bytes path);
 
 /* How what is read gets into the target. */
 typedef struct Reading {
     const Mapping *inner; /* a message goes through this */
     bool into_many;       /* the target is a list or map */
-    bool converted;       /* a converter lies between: what is inside has no counterpart of its own */
+    bool converted; /* a converter lies between: what is inside has no counterpart of its own */
 } Reading;
 
 static void rewrite_field(PathRewrite *r, const Expr *field, const TargetPath *target, Reading how,
@@ -136,7 +140,8 @@ static void rewrite_field(PathRewrite *r, const Expr *field, const TargetPath *t
     if (field->type.repeated && how.into_many)
         at.element = element;
     /* A mask cannot lead into a list; an error's path can, into one of its elements. */
-    bool leads_on = match == MATCH_BELOW && !how.converted && (!field->type.repeated || element.size);
+    bool leads_on =
+        match == MATCH_BELOW && !how.converted && (!field->type.repeated || element.size);
     if (leads_on && how.inner)
         rewrite_rules(r, how.inner->rules, how.inner->n_rules, &at, rest);
     else
@@ -154,19 +159,22 @@ static void rewrite_expr(PathRewrite *r, const Expr *expr, const TargetPath *tar
     else if (expr->kind == EXPR_BUILD)
         rewrite_rules(r, expr->rules, expr->n_rules, target, path);
     else if (expr->kind == EXPR_MESSAGE)
-        rewrite_expr(r, expr->args[0], target, (Reading){expr->mapping, how.into_many, how.converted}, path);
+        rewrite_expr(r, expr->args[0], target,
+                     (Reading){expr->mapping, how.into_many, how.converted}, path);
     how.converted |= expr->kind == EXPR_CONVERT;
-    for (uint32_t i = 0; (expr->kind > EXPR_BUILD || expr->kind == EXPR_CONVERT) && i < expr->n_args; i++)
+    for (uint32_t i = 0;
+         (expr->kind > EXPR_BUILD || expr->kind == EXPR_CONVERT) && i < expr->n_args; i++)
         rewrite_expr(r, expr->args[i], target, how, path);
     r->depth--;
 }
 
-static void rewrite_rules(PathRewrite *r, const Rule *rules, uint32_t n_rules, const TargetPath *outer,
-                          Bytes path)
+static void rewrite_rules(PathRewrite *r, const Rule *rules, uint32_t n_rules,
+                          const TargetPath *outer, Bytes path)
 {
     for (uint32_t i = 0; i < n_rules; i++) {
         TargetPath target = {outer, rules[i].target->name, BYTES_NONE};
-        rewrite_expr(r, rules[i].value, &target, (Reading){.into_many = rules[i].target->repeated}, path);
+        rewrite_expr(r, rules[i].value, &target, (Reading){.into_many = rules[i].target->repeated},
+                     path);
     }
 }
 

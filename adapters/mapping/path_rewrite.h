@@ -1,8 +1,9 @@
 /*
- * PathRewrite: paths of fields, such as FieldMasks and errors name them, given in another version's names.
+ * PathRewrite: paths of fields, such as FieldMasks and errors name them, given in another version's
+ * names.
  *
- * For a path of the source, every field of the target that is made from it, from a part of it or from
- * what it is a part of. Used by one thread; what it makes lives in its arena.
+ * For a path of the source, every field of the target that is made from it, from a part of it or
+ * from what it is a part of. Used by one thread; what it makes lives in its arena.
  */
 #ifndef ADAPTERS_PATH_REWRITE_H
 #define ADAPTERS_PATH_REWRITE_H
@@ -13,8 +14,9 @@ enum { PATH_REWRITE_MOST = 1000 }; /* paths of one PathRewrite */
 
 typedef struct PathRewrite {
     Buffer paths;   /* those found so far, each once: the bytes of a google.protobuf.FieldMask */
-    bool in_errors; /* paths are spelled as in errors: "lines[2].giftNote", with the elements of lists and
-                       maps, and names of either spelling. What comes out is spelled as in the schema */
+    bool in_errors; /* paths are spelled as in errors: "lines[2].giftNote", with the elements of
+                       lists and maps, and names of either spelling. What comes out is spelled as in
+                       the schema */
     bool full;      /* there were more than PATH_REWRITE_MOST */
     /* private */
     unsigned depth, n_paths;

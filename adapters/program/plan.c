@@ -2,8 +2,12 @@
 
 #include "adapters/compile/compile.h"
 
-enum { OUTPUT_SPARE = 64, /* mostly more than a small message grows by */
-       DEFAULT_DEPTH = 100, MOST_DEPTH = 1000, DEFAULT_ELEMENTS = 1000000 };
+enum {
+    OUTPUT_SPARE = 64, /* mostly more than a small message grows by */
+    DEFAULT_DEPTH = 100,
+    MOST_DEPTH = 1000,
+    DEFAULT_ELEMENTS = 1000000
+};
 
 /* What has been compiled with the same options, but for the codecs. */
 typedef struct CacheEntry {
@@ -29,9 +33,9 @@ static bool same_options(const PlanOptions *a, const PlanOptions *b)
 {
     return a->unknown == b->unknown && a->enums_as_numbers == b->enums_as_numbers &&
            a->emit_defaults == b->emit_defaults && a->proto_names == b->proto_names &&
-           a->types == b->types && a->common_types == b->common_types && a->max_depth == b->max_depth &&
-           a->max_elements == b->max_elements && a->walk_all == b->walk_all &&
-           a->canonical == b->canonical;
+           a->types == b->types && a->common_types == b->common_types &&
+           a->max_depth == b->max_depth && a->max_elements == b->max_elements &&
+           a->walk_all == b->walk_all && a->canonical == b->canonical;
 }
 
 static CacheEntry *new_entry(Arena *arena, const PlanOptions *options)
@@ -73,8 +77,11 @@ static Result compile_only_field(Compiler *compiler, const Mapping *mapping,
         return FAIL(compiler->arena, FAULT_BAD_SCHEMA, "%s has no field \"%s\" to answer with",
                     mapping->to->full_name, options->only_field);
     Program *program = arena_make(compiler->arena, Program);
-    *program = (Program){.style = PROGRAM_FIELDS, .from_codec = options->from,
-                         .to_codec = CODEC_JSON, .mapping = mapping, .from = mapping->from,
+    *program = (Program){.style = PROGRAM_FIELDS,
+                         .from_codec = options->from,
+                         .to_codec = CODEC_JSON,
+                         .mapping = mapping,
+                         .from = mapping->from,
                          .to = mapping->to};
     *program_out = program;
     return compile_fields(compiler, program, field);
@@ -93,7 +100,8 @@ Result plan_compile(Arena *arena, const Mapping *mapping, const PlanOptions *opt
     uint32_t first = entry->set.n;
     Program *only = NULL;
     Result r = OK;
-    *plan = (Plan){.set = &entry->set, .mapping = mapping, .from = options->from, .to = options->to};
+    *plan =
+        (Plan){.set = &entry->set, .mapping = mapping, .from = options->from, .to = options->to};
     if (options->only_field && *options->only_field) {
         r = compile_only_field(compiler, mapping, options, &only);
         plan->program = only;
@@ -129,7 +137,8 @@ bool plan_is_copy(const Plan *plan)
            !options->walk_all;
 }
 
-/* ---- Running ------------------------------------------------------------------------------------- */
+/* ---- Running
+ * ------------------------------------------------------------------------------------- */
 
 static void write_step(Buffer *path, const PathStep *step)
 {
@@ -170,7 +179,8 @@ static Result source_value(const Plan *plan, const PlanInput *input, Arena *aren
     return r;
 }
 
-/* One block that will mostly do, instead of many that double. Without it the output grows as it goes. */
+/* One block that will mostly do, instead of many that double. Without it the output grows as it
+ * goes. */
 static void reserve_output(const Plan *plan, size_t input_size, Buffer *out)
 {
     bool grows = plan->from == CODEC_PROTO && plan->to == CODEC_JSON;
@@ -192,7 +202,8 @@ Result plan_run(const Plan *plan, const PlanInput *input, Arena *arena, Buffer *
     if (failed(r))
         return r;
 
-    Runner runner; /* its path is written before it is read: clearing it would cost as much as a field */
+    Runner runner; /* its path is written before it is read: clearing it would cost as much as a
+                      field */
     runner.arena = arena;
     runner.out = out;
     runner.report = report;

@@ -1,28 +1,30 @@
 /*
  * Program: a Mapping compiled for one pair of codecs; Runner: one run of a Plan.
  *
- * A program reads its source message once, into a frame of slots (scan), one slot for each source field
- * that some expression reads; fields of sub-messages that are moved out have slots of the same frame.
- * Then a flat list of operations computes and writes the target in the order of its fields.
+ * A program reads its source message once, into a frame of slots (scan), one slot for each source
+ * field that some expression reads; fields of sub-messages that are moved out have slots of the
+ * same frame. Then a flat list of operations computes and writes the target in the order of its
+ * fields.
  *
  *     source bytes or JsonNode --scan--> slots --operations--> output
  *
- * Sub-messages and lists stay where they are: their slot points at them, and the operation that writes
- * them reads them, through a program of their own. Inside the folder and its tests only.
+ * Sub-messages and lists stay where they are: their slot points at them, and the operation that
+ * writes them reads them, through a program of their own. Inside the folder and its tests only.
  */
 #ifndef ADAPTERS_PLAN_INTERNAL_H
 #define ADAPTERS_PLAN_INTERNAL_H
 
-#include "adapters/text/json.h"
 #include "adapters/program/plan.h"
 #include "adapters/schema/wire.h"
+#include "adapters/text/json.h"
 #include "base/arena.h"
 #include "base/utf8.h"
 
 typedef struct Program Program;
 typedef struct Runner Runner;
 
-/* ---- Values -------------------------------------------------------------------------------------- */
+/* ---- Values
+ * -------------------------------------------------------------------------------------- */
 
 /*
  * One value. What it is, is known when the plan is compiled:
@@ -51,15 +53,15 @@ typedef struct Value {
 
 typedef enum Form {
     FORM_SOURCE, /* still where it was read */
-    FORM_WIRE,   /* a message as protobuf bytes that the run made; as a list, FORM_VALUES of those */
+    FORM_WIRE, /* a message as protobuf bytes that the run made; as a list, FORM_VALUES of those */
     FORM_VALUES, /* a list that the run made */
 } Form;
 
 /* Neighbouring records of one repeated field, or one packed payload. */
 typedef struct WireRun {
     const uint8_t *at, *end;
-    uint32_t tag;        /* that each record begins with */
-    uint8_t tag_size;    /* bytes of it; 0: packed, no tags */
+    uint32_t tag;     /* that each record begins with */
+    uint8_t tag_size; /* bytes of it; 0: packed, no tags */
     struct WireRun *next;
 } WireRun;
 
@@ -111,7 +113,8 @@ static inline WireType kind_wire_type(FieldKind kind)
     return (WireType)kind_wire_types[kind];
 }
 
-/* ---- Programs ------------------------------------------------------------------------------------ */
+/* ---- Programs
+ * ------------------------------------------------------------------------------------ */
 
 typedef enum PlanCode {
 #define PLAN_OP(name, letter, meaning) PLAN_##name,
@@ -126,34 +129,47 @@ enum {
     MOST_BUILDS = 12, /* BUILDs within BUILDs */
 };
 
-/* The usual ways to read a field, each without a question more than it needs; READ_OTHER asks them all.
-   What is PASSed goes straight to the output. */
+/* The usual ways to read a field, each without a question more than it needs; READ_OTHER asks them
+   all. What is PASSed goes straight to the output. */
 typedef enum ScanRead {
-    READ_OTHER, READ_VARINT_64, READ_VARINT_32, READ_FIXED_64, READ_BYTES, READ_MESSAGE,
-    READ_RECORDS, READ_PACKED,
-    PASS_VARINT, PASS_FIXED_64, PASS_FIXED_32, PASS_BYTES, PASS_PACKED, PASS_MESSAGE, PASS_ENTRY,
+    READ_OTHER,
+    READ_VARINT_64,
+    READ_VARINT_32,
+    READ_FIXED_64,
+    READ_BYTES,
+    READ_MESSAGE,
+    READ_RECORDS,
+    READ_PACKED,
+    PASS_VARINT,
+    PASS_FIXED_64,
+    PASS_FIXED_32,
+    PASS_BYTES,
+    PASS_PACKED,
+    PASS_MESSAGE,
+    PASS_ENTRY,
 } ScanRead;
 
 /* What is done with one field of the source. */
 typedef struct ScanField {
     const FieldType *field;
-    const struct ScanTable *inside; /* sub-message whose fields have slots in this frame too; or NULL */
-    const struct PlanOp *pass;      /* between protobuf and protobuf: written when it is read; or NULL */
-    uint32_t tag;                   /* that its records begin with in protobuf, as it should be */
-    uint16_t slot;                  /* or NO_SLOT: known, but nobody asks */
-    uint16_t oneof;                 /* in the frame + 1; 0: in none */
-    uint16_t json_size;             /* of field->json_name */
-    uint8_t read;                   /* ScanRead, of records with that tag */
+    const struct ScanTable
+        *inside;               /* sub-message whose fields have slots in this frame too; or NULL */
+    const struct PlanOp *pass; /* between protobuf and protobuf: written when it is read; or NULL */
+    uint32_t tag;              /* that its records begin with in protobuf, as it should be */
+    uint16_t slot;             /* or NO_SLOT: known, but nobody asks */
+    uint16_t oneof;            /* in the frame + 1; 0: in none */
+    uint16_t json_size;        /* of field->json_name */
+    uint8_t read;              /* ScanRead, of records with that tag */
     bool check_utf8, presence;
-    bool keeps_tag;                 /* passed as it is, its tag included */
+    bool keeps_tag; /* passed as it is, its tag included */
 } ScanField;
 
 /* One message type of the source, as it is read into a frame. */
 typedef struct ScanTable {
     const MessageType *type;
-    ScanField *fields; /* beside type->fields */
-    uint32_t seen;     /* index of its first field among the frame's "seen" bits */
-    uint32_t oneofs;   /* index of its first oneof in the frame */
+    ScanField *fields;    /* beside type->fields */
+    uint32_t seen;        /* index of its first field among the frame's "seen" bits */
+    uint32_t oneofs;      /* index of its first oneof in the frame */
     uint16_t by_tag[128]; /* tags of one byte -> index + 1 of the field whose `tag` it is */
 } ScanTable;
 
@@ -162,10 +178,10 @@ enum { NAME_PADDING = 32 };
 /* Where an operation writes: one field of the target, with what its name looks like there. */
 typedef struct PutField {
     const FieldType *field;
-    Bytes name;      /* JSON: `,"customerId":`; protobuf: the tag. NAME_PADDING bytes can be read */
-    Bytes unset;     /* JSON: what stands for an unset one ("0", "[]") */
-    Bytes suffix;    /* protobuf: the end tag of a group, or of an item of a message set */
-    bool delimited;  /* protobuf: a length stands before a message */
+    Bytes name;     /* JSON: `,"customerId":`; protobuf: the tag. NAME_PADDING bytes can be read */
+    Bytes unset;    /* JSON: what stands for an unset one ("0", "[]") */
+    Bytes suffix;   /* protobuf: the end tag of a group, or of an item of a message set */
+    bool delimited; /* protobuf: a length stands before a message */
 } PutField;
 
 /* How the values of a list or map are read. */
@@ -176,32 +192,37 @@ typedef struct ElementShape {
     const EnumType *enumeration;
     uint8_t key_tag, value_tag; /* maps: the usual ones in an entry */
     bool check_utf8, key_check_utf8, map;
-    bool nulls;              /* JSON: null is a value of it */
+    bool nulls; /* JSON: null is a value of it */
     Form form;
 } ElementShape;
 
 /* How a scalar is written. */
 typedef enum PutAs {
-    PUT_AS_OTHER, PUT_AS_VARINT, PUT_AS_BYTES, PUT_AS_JSON_TEXT, PUT_AS_JSON_INT, PUT_AS_JSON_LONG,
+    PUT_AS_OTHER,
+    PUT_AS_VARINT,
+    PUT_AS_BYTES,
+    PUT_AS_JSON_TEXT,
+    PUT_AS_JSON_INT,
+    PUT_AS_JSON_LONG,
 } PutAs;
 
 typedef struct PlanOp {
     uint8_t code;
-    uint8_t kind;        /* FieldKind of what is written or computed */
-    uint8_t form;        /* Form of a */
-    uint8_t put_as;      /* PUT_VALUE: PutAs */
-    uint8_t tag_size;    /* PUT_VALUE, as VARINT and BYTES: the tag again, close at hand */
-    uint64_t tag;        /* its bytes, as they are in memory */
-    bool json;           /* PUT: writes JSON */
-    bool omit_zero;      /* PUT: the field has no presence */
-    bool put_unset;      /* PUT: what is unset is written too */
-    bool required;       /* PUT: unset is a fault */
-    bool map;            /* a is a map */
+    uint8_t kind;     /* FieldKind of what is written or computed */
+    uint8_t form;     /* Form of a */
+    uint8_t put_as;   /* PUT_VALUE: PutAs */
+    uint8_t tag_size; /* PUT_VALUE, as VARINT and BYTES: the tag again, close at hand */
+    uint64_t tag;     /* its bytes, as they are in memory */
+    bool json;        /* PUT: writes JSON */
+    bool omit_zero;   /* PUT: the field has no presence */
+    bool put_unset;   /* PUT: what is unset is written too */
+    bool required;    /* PUT: unset is a fault */
+    bool map;         /* a is a map */
     bool loud;
     bool always;         /* CLOSE, END_BUILD: there is no a: written when not empty */
     uint16_t a, b, into; /* slots */
     uint32_t skip;
-    const char *where;   /* path in the source, for errors */
+    const char *where; /* path in the source, for errors */
     const PutField *put;
     const Program *program;
     const ScanTable *inside; /* PUT_INSIDE: of a */
@@ -232,10 +253,10 @@ struct Program {
     const ScanTable *scan;
     uint32_t n_slots, n_oneofs, n_seen;
     uint32_t frame_class, frame_clear; /* log2 of a frame's size; bytes that begin as zero */
-    const PlanOp *ops; /* ended by PLAN_END */
+    const PlanOp *ops;                 /* ended by PLAN_END */
     uint32_t n_ops;
     bool keep_unknown;
-    bool bare;         /* only_field: the value without its name and braces */
+    bool bare;                     /* only_field: the value without its name and braces */
     const Program *first, *second; /* STAGED; second may be NULL */
 };
 
@@ -261,14 +282,15 @@ struct Plan {
     const ProgramSet *set;
 };
 
-/* ---- Running ------------------------------------------------------------------------------------- */
+/* ---- Running
+ * ------------------------------------------------------------------------------------- */
 
 typedef struct Frame {
     Value *values;
-    uint64_t *set;        /* a bit per slot */
-    uint64_t *seen;       /* a bit per field: duplicates in JSON */
+    uint64_t *set;          /* a bit per slot */
+    uint64_t *seen;         /* a bit per field: duplicates in JSON */
     uint16_t *oneof_chosen; /* per oneof: index + 1 of the member that was set last */
-    Buffer *unknown;      /* kept unknown fields */
+    Buffer *unknown;        /* kept unknown fields */
 } Frame;
 
 static inline bool frame_has(const Frame *frame, uint16_t slot)
@@ -300,7 +322,7 @@ struct Runner {
     Buffer *out;
     PlanRun *report;
     const ProgramSet *set;
-    uint32_t depth, max_depth;   /* nesting so far */
+    uint32_t depth, max_depth; /* nesting so far */
     uint32_t elements_left;
     void *frames[FRAME_CLASSES]; /* free ones, by size class */
     const Fault *fault;          /* what went wrong, or NULL */
@@ -334,11 +356,12 @@ static inline bool run_count_element(Runner *runner)
     return run_count_elements(runner, 1);
 }
 
-/* Runs a program on one message, and writes to runner->out: to protobuf the fields alone, to JSON the
-   whole value. */
+/* Runs a program on one message, and writes to runner->out: to protobuf the fields alone, to JSON
+   the whole value. */
 bool program_run(Runner *runner, const Program *program, Value source);
 
-/* JSON without the braces, each member with its comma in front; what Any puts behind its "@type". */
+/* JSON without the braces, each member with its comma in front; what Any puts behind its "@type".
+ */
 bool program_run_members(Runner *runner, const Program *program, Value source);
 
 /* The same into bytes of its own. */
@@ -406,18 +429,18 @@ typedef struct ListReader {
     const uint8_t *at; /* in *run */
     const JsonNode *node;
     const Value *items, *items_end;
-    Buffer *unknown;   /* where values that a closed enum does not know are kept; or NULL */
-    uint32_t index;    /* of the element that was read last */
-    uint32_t n;        /* read so far */
-    bool failed;       /* list_next was false for a fault, not for the end */
+    Buffer *unknown; /* where values that a closed enum does not know are kept; or NULL */
+    uint32_t index;  /* of the element that was read last */
+    uint32_t n;      /* read so far */
+    bool failed;     /* list_next was false for a fault, not for the end */
 } ListReader;
 
 ListReader list_reader(Runner *runner, const ElementShape *shape, bool from_json, Value list,
                        Buffer *unknown);
 bool list_next_slow(ListReader *reader, Value *value_out);
 
-/* The next of strings, bytes, messages or entries in protobuf, when it is one of the usual. Its record was
-   found to be whole when it was scanned. */
+/* The next of strings, bytes, messages or entries in protobuf, when it is one of the usual. Its
+   record was found to be whole when it was scanned. */
 static inline bool list_next_delimited(ListReader *reader, bool check_utf8, Value *value_out)
 {
     if (!reader->delimited || reader->at == reader->run->end || !reader->runner->elements_left)
@@ -468,7 +491,8 @@ static inline bool list_next(ListReader *reader, Value *value_out)
 bool map_next(ListReader *reader, Value *key_out, Value *value_out);
 
 /* One entry of a map in protobuf; what is missing is zero. */
-bool map_read_entry(Runner *runner, const ElementShape *shape, Bytes entry, Value *key, Value *value);
+bool map_read_entry(Runner *runner, const ElementShape *shape, Bytes entry, Value *key,
+                    Value *value);
 
 /* Reads a whole list into FORM_VALUES (a map: keys and values in turn). */
 bool list_collect(ListReader *reader, Value *values_out);
@@ -528,8 +552,9 @@ bool put_json_scalar(Runner *runner, FieldKind kind, const EnumType *enumeration
 /* put_ops.c, put_map.c: operations that write one field. */
 bool put_unset(Runner *runner, const PlanOp *op);
 bool put_nothing(Runner *runner, const PlanOp *op, size_t before);
-const PlanOp *put_values(Runner *runner, const PlanOp *op, const Frame *frame); /* up to the next that is none;
-                                                                                   NULL: a fault */
+const PlanOp *put_values(Runner *runner, const PlanOp *op,
+                         const Frame *frame); /* up to the next that is none;
+                                                 NULL: a fault */
 bool put_one_message(Runner *runner, const PlanOp *op, bool json_source, Value message);
 bool put_map_entry(Runner *runner, const PlanOp *op, Value key, Value value); /* to protobuf */
 bool put_message(Runner *runner, const Program *program, const PlanOp *op, Frame *frame);
@@ -559,8 +584,8 @@ static inline void length_end(Buffer *out, size_t content, size_t reserved)
         length_end_slow(out, content, reserved);
 }
 
-/* convert.c: one converter on one set of arguments. Messages come and go as protobuf bytes. `set_out`
-   false: the value is absent. */
+/* convert.c: one converter on one set of arguments. Messages come and go as protobuf bytes.
+   `set_out` false: the value is absent. */
 bool convert(Runner *runner, const Converter *converter, const Value *args, uint32_t n_args,
              const Loss *loss, Value *value_out, bool *set_out);
 

@@ -26,9 +26,9 @@ static void print_slot(Buffer *out, const char *label, uint16_t slot)
 
 static bool reads_slot(PlanCode code)
 {
-    return code != PLAN_CONST && code != PLAN_CONVERT && code != PLAN_BUILD &&
-           code != PLAN_SKIP && code != PLAN_CLEAR && code != PLAN_LOSS &&
-           code != PLAN_PUT_OPEN && code != PLAN_PUT_DEFAULT && code != PLAN_PUT_UNKNOWN;
+    return code != PLAN_CONST && code != PLAN_CONVERT && code != PLAN_BUILD && code != PLAN_SKIP &&
+           code != PLAN_CLEAR && code != PLAN_LOSS && code != PLAN_PUT_OPEN &&
+           code != PLAN_PUT_DEFAULT && code != PLAN_PUT_UNKNOWN;
 }
 
 static bool writes_slot(PlanCode code)
@@ -38,7 +38,8 @@ static bool writes_slot(PlanCode code)
            code != PLAN_REQUIRE;
 }
 
-/* The programs of one plan, in the order in which they are met; what an Any may hold is left out. */
+/* The programs of one plan, in the order in which they are met; what an Any may hold is left out.
+ */
 typedef struct Listing {
     Buffer *out;
     Arena *arena;

@@ -449,11 +449,12 @@ static bool another_is_given(Oracle *o, const MessagePair *pair, const FieldChan
 static bool gave_by_itself(Oracle *o, const FieldChange *change, const Tree *tree)
 {
     const ChangeEnd *from = &change->ends[!o->to];
-    return change->select || from->n_paths > 1 || from->when.n_steps || (from->n_paths && get(o, tree, &from->paths[0]).n);
+    return change->select || from->n_paths > 1 || from->when.n_steps ||
+           (from->n_paths && get(o, tree, &from->paths[0]).n);
 }
 
-static Result apply(Oracle *o, const MessagePair *pair, const FieldChange *change, const FieldChange *first, bool *gave,
-                    const Tree *tree, Tree *out)
+static Result apply(Oracle *o, const MessagePair *pair, const FieldChange *change,
+                    const FieldChange *first, bool *gave, const Tree *tree, Tree *out)
 {
     const ChangeEnd *to = &change->ends[o->to];
     Result r = check_dropped(o, change, tree);

@@ -1,7 +1,7 @@
 #include "adapters/prove/prove.h"
 
-#include "adapters/prove/oracle.h"
 #include "adapters/program/plan.h"
+#include "adapters/prove/oracle.h"
 #include "adapters/prove/tree_random.h"
 #include "adapters/prove/tree_scatter.h"
 
@@ -164,7 +164,8 @@ static void prove_one(Proof *p, Arena *keep, Random *random, const Case *first)
     Tree *tree = tree_random(arena, random, &p->directions[p->upwards].hints, first->mapping->from);
     p->now = first;
     p->json = p->options->json && random_below(random, 4) == 0;
-    p->form = random_below(random, 2) && !p->directions[0].hints.serialized ? random_next(random) : 0;
+    p->form =
+        random_below(random, 2) && !p->directions[0].hints.serialized ? random_next(random) : 0;
     Verdict there = hold_against(p, keep, arena, tree);
     p->upwards = !p->upwards;
     p->now = find_case(&p->directions[p->upwards], first->mapping->to);
@@ -206,7 +207,8 @@ static Result make_cases(Arena *arena, const MappingSet *set, Case **cases_out, 
     Result r = mapping_set_identity(arena, set->to, &identity);
     for (uint32_t i = 0; !failed(r) && i < set->n_mappings; i++) {
         const Mapping *mapping = set->mappings[i];
-        bool own = mapping->from->schema == set->from && mapping_set_find(set, mapping->from) == mapping;
+        bool own =
+            mapping->from->schema == set->from && mapping_set_find(set, mapping->from) == mapping;
         if (!own || mapping->from->map_entry)
             continue;
         r = make_case(arena, set, identity, mapping, &(*cases_out)[*n_out]);

@@ -4,9 +4,9 @@
 
 /* Records that stay in their order among each other. */
 typedef struct Records {
-    Buffer ends;  /* size_t: where each ends in bytes */
+    Buffer ends; /* size_t: where each ends in bytes */
     Buffer bytes;
-    size_t next;  /* index of the first that was not taken yet */
+    size_t next; /* index of the first that was not taken yet */
 } Records;
 
 static Records records_in(Arena *arena)
@@ -109,7 +109,8 @@ static void add_packed(Records *to, const FieldType *field, const TreeValue *val
 
 static void add_list(Records *to, const FieldType *field, const TreeField *list, Random *random)
 {
-    bool may_be_packed = !is_message(field) && field->kind != KIND_STRING && field->kind != KIND_BYTES;
+    bool may_be_packed =
+        !is_message(field) && field->kind != KIND_STRING && field->kind != KIND_BYTES;
     for (uint32_t i = 0; i < list->n;) {
         uint32_t n = (uint32_t)random_below(random, list->n - i + 1);
         if (is_message(field)) {

@@ -1,9 +1,11 @@
 /*
- * google.protobuf.Any: what is in it goes through the plan of its own type, and its type's name with it.
+ * google.protobuf.Any: what is in it goes through the plan of its own type, and its type's name
+ * with it.
  *
- * A type that is not known is never dropped: between protobuf and protobuf its bytes stay; in JSON they
- * stand as {"@type": ..., "value": base64}, which is read back the same way. A type of the source version
- * without a counterpart is what the change list says: an error, an empty Any, or bytes like these.
+ * A type that is not known is never dropped: between protobuf and protobuf its bytes stay; in JSON
+ * they stand as {"@type": ..., "value": base64}, which is read back the same way. A type of the
+ * source version without a counterpart is what the change list says: an error, an empty Any, or
+ * bytes like these.
  */
 #include "adapters/program/plan_internal.h"
 
@@ -136,7 +138,8 @@ static bool run_from_wire(Runner *runner, const Program *any, Bytes message)
     return true;
 }
 
-/* ---- From JSON ----------------------------------------------------------------------------------- */
+/* ---- From JSON
+ * ----------------------------------------------------------------------------------- */
 
 /* The object without its "@type", which may stand anywhere in it. */
 static bool without_type(Runner *runner, const JsonNode *node, JsonNode *rest_out)
@@ -174,7 +177,8 @@ static bool find_type(Runner *runner, const JsonNode *node, Bytes *url_out)
     }
     if (n == 1 && url_out->size && bytes_find(*url_out, '/') < url_out->size)
         return true;
-    run_fail(runner, &FAULT_BAD_VALUE, "an Any needs its type, once: \"@type\": \"host/full.name\"");
+    run_fail(runner, &FAULT_BAD_VALUE,
+             "an Any needs its type, once: \"@type\": \"host/full.name\"");
     return run_failed_in(runner, "@type");
 }
 

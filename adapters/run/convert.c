@@ -15,7 +15,8 @@ void count_loss(Conversion *c)
         c->runner->report->n_losses++;
 }
 
-/* ---- Numbers ------------------------------------------------------------------------------------- */
+/* ---- Numbers
+ * ------------------------------------------------------------------------------------- */
 
 static bool is_unsigned(FieldKind kind)
 {
@@ -81,7 +82,8 @@ bool number_of_kind(FieldKind kind, bool negative, uint64_t magnitude, Value *va
     return true;
 }
 
-/* Between floats nothing is lost but digits that float does not have; that is what was asked for. */
+/* Between floats nothing is lost but digits that float does not have; that is what was asked for.
+ */
 static bool convert_number(Conversion *c)
 {
     FieldKind from = c->converter->from.kind, to = c->converter->to.kind;
@@ -113,9 +115,9 @@ static bool convert_scale(Conversion *c)
     bool negative;
     uint64_t magnitude, scaled;
     if (is_floating(from) || is_floating(to)) {
-        double number = is_floating(from)         ? floating_value(from, c->args[0])
+        double number = is_floating(from)   ? floating_value(from, c->args[0])
                         : is_unsigned(from) ? (double)c->args[0].u
-                                                  : (double)c->args[0].i;
+                                            : (double)c->args[0].i;
         number = number * (double)by->numerator / (double)by->denominator;
         if (is_floating(to)) {
             c->value = to == KIND_FLOAT ? value_of_float((float)number) : (Value){.d = number};
@@ -146,7 +148,8 @@ static bool convert_scale(Conversion *c)
            cannot_convert(c, "the number is out of range");
 }
 
-/* ---- Enums --------------------------------------------------------------------------------------- */
+/* ---- Enums
+ * --------------------------------------------------------------------------------------- */
 
 static const EnumEntry *entry_by_number(const Converter *by, int32_t number)
 {
@@ -183,7 +186,8 @@ static const EnumEntry *fallback(Conversion *c)
     return &c->converter->fallback;
 }
 
-/* A value that one side has a name for needs a counterpart; only one that is new to both goes through. */
+/* A value that one side has a name for needs a counterpart; only one that is new to both goes
+ * through. */
 static bool knows_number(const Converter *by, int32_t number)
 {
     return enum_value_by_number(by->from.enumeration, number) ||
@@ -223,7 +227,8 @@ static bool convert_text_enum(Conversion *c)
     return true;
 }
 
-/* ---- All of them --------------------------------------------------------------------------------- */
+/* ---- All of them
+ * --------------------------------------------------------------------------------- */
 
 static bool convert_sentinel(Conversion *c)
 {
@@ -280,8 +285,8 @@ static bool run_conversion(Conversion *c)
 bool convert(Runner *runner, const Converter *converter, const Value *args, uint32_t n_args,
              const Loss *loss, Value *value_out, bool *set_out)
 {
-    Conversion c = {.runner = runner, .converter = converter, .args = args, .n_args = n_args,
-                    .loss = loss};
+    Conversion c = {
+        .runner = runner, .converter = converter, .args = args, .n_args = n_args, .loss = loss};
     if (!run_conversion(&c))
         return false;
     *value_out = c.value;

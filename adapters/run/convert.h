@@ -23,8 +23,8 @@ bool cannot_convert(Conversion *c, const char *why);
 
 void count_loss(Conversion *c);
 
-/* A number of any kind, without loss, as a decimal of at most 64 bits; false when it is not whole or too
-   large. */
+/* A number of any kind, without loss, as a decimal of at most 64 bits; false when it is not whole
+   or too large. */
 bool whole_number(FieldKind kind, Value value, bool *negative_out, uint64_t *magnitude_out);
 
 /* The same back: false when the kind cannot hold it. */

@@ -1,5 +1,5 @@
-/* FieldMask: its paths rewritten by the rules of the message that it is about. A path that feeds nothing
- * cannot be said in the served version. */
+/* FieldMask: its paths rewritten by the rules of the message that it is about. A path that feeds
+ * nothing cannot be said in the served version. */
 #include "adapters/run/convert.h"
 
 #include "adapters/mapping/path_rewrite.h"

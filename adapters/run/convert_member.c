@@ -4,7 +4,8 @@
 typedef struct Member {
     Conversion *c;
     const FieldType *field;
-    Buffer items; /* of a list: Values; of a map: keys and values in turn; of a message: its pieces */
+    Buffer
+        items; /* of a list: Values; of a map: keys and values in turn; of a message: its pieces */
     Value value;
     bool found;
 } Member;
@@ -17,8 +18,7 @@ static bool is_message_field(const FieldType *field)
 /* The last member of a oneof that is there unsets the others. */
 static bool unsets(const FieldType *field, uint32_t number)
 {
-    const FieldType *other =
-        field->oneof ? message_field_by_number(field->parent, number) : NULL;
+    const FieldType *other = field->oneof ? message_field_by_number(field->parent, number) : NULL;
     return other && other->oneof == field->oneof;
 }
 
@@ -66,8 +66,8 @@ static bool read_half(Member *m, Bytes entry, uint32_t number, Value *value_out)
             return false;
     }
     *value_out = member_value(&half);
-    return !reader.bad || run_fail(m->c->runner, &FAULT_BAD_MESSAGE,
-                                   "the protobuf bytes are not well-formed");
+    return !reader.bad ||
+           run_fail(m->c->runner, &FAULT_BAD_MESSAGE, "the protobuf bytes are not well-formed");
 }
 
 static bool read_entry(Member *m, Bytes entry)

@@ -1,4 +1,5 @@
-/* Converters between messages of known shape and what they say. Messages are protobuf bytes here. */
+/* Converters between messages of known shape and what they say. Messages are protobuf bytes here.
+ */
 #include "adapters/run/convert.h"
 
 #include "adapters/text/time_text.h"
@@ -11,7 +12,8 @@ __extension__ typedef __int128 Wide;
 enum { SECONDS_PER_DAY = 86400, NANOS_PER_SECOND = 1000000000 };
 enum { MEMBER_ROOM = WIRE_TAG_MAX + WIRE_VARINT_MAX, MESSAGE_ROOM = 3 * MEMBER_ROOM };
 
-/* ---- Members ------------------------------------------------------------------------------------- */
+/* ---- Members
+ * ------------------------------------------------------------------------------------- */
 
 /* The last value of a field in a message; zero when it is not there. */
 static bool read_member(Conversion *c, Bytes message, const FieldType *field, Value *value_out)
@@ -26,8 +28,8 @@ static bool read_member(Conversion *c, Bytes message, const FieldType *field, Va
                          wire_varint(f.record.data, end, &tag), end, value_out))
             return false;
     }
-    return !reader.bad || run_fail(c->runner, &FAULT_BAD_MESSAGE,
-                                   "the protobuf bytes are not well-formed");
+    return !reader.bad ||
+           run_fail(c->runner, &FAULT_BAD_MESSAGE, "the protobuf bytes are not well-formed");
 }
 
 static bool read_integer(Conversion *c, Bytes message, const FieldType *field, int64_t *value_out)
@@ -71,7 +73,8 @@ static bool give_message(Conversion *c, const Buffer *message)
     return !message->full || run_out_of_memory(c->runner);
 }
 
-/* ---- Wrappers ------------------------------------------------------------------------------------ */
+/* ---- Wrappers
+ * ------------------------------------------------------------------------------------ */
 
 bool convert_wrap(Conversion *c)
 {
@@ -85,7 +88,8 @@ bool convert_unwrap(Conversion *c)
     return read_member(c, value_bytes(c->args[0]), c->converter->value, &c->value);
 }
 
-/* A message and the bytes that hold it are the same bytes here; what comes from outside is checked. */
+/* A message and the bytes that hold it are the same bytes here; what comes from outside is checked.
+ */
 bool convert_serialized(Conversion *c)
 {
     c->value = c->args[0];
@@ -95,7 +99,8 @@ bool convert_serialized(Conversion *c)
     return !reader.bad || cannot_convert(c, "the bytes hold no message");
 }
 
-/* ---- Timestamp and Duration ---------------------------------------------------------------------- */
+/* ---- Timestamp and Duration
+ * ---------------------------------------------------------------------- */
 
 static bool read_time(Conversion *c, TimeParts *time)
 {
@@ -135,8 +140,8 @@ static bool is_floating(FieldKind kind)
 
 static void give_double(Conversion *c, double number)
 {
-    c->value = c->converter->to.kind == KIND_FLOAT ? value_of_float((float)number)
-                                                   : (Value){.d = number};
+    c->value =
+        c->converter->to.kind == KIND_FLOAT ? value_of_float((float)number) : (Value){.d = number};
 }
 
 /* Towards the earlier, as a clock does. */
@@ -173,8 +178,8 @@ bool convert_time_units(Conversion *c)
 
 static TimeParts time_of_nanos(ValueType type, Wide nanos)
 {
-    Wide seconds = is_duration(type) ? nanos / NANOS_PER_SECOND
-                                         : floor_divide(nanos, NANOS_PER_SECOND);
+    Wide seconds =
+        is_duration(type) ? nanos / NANOS_PER_SECOND : floor_divide(nanos, NANOS_PER_SECOND);
     if (seconds > INT64_MAX || seconds < INT64_MIN)
         return (TimeParts){INT64_MAX, 0};
     return (TimeParts){(int64_t)seconds, (int32_t)(nanos - seconds * NANOS_PER_SECOND)};
@@ -212,21 +217,22 @@ bool convert_time_text(Conversion *c)
         return false;
     if (!in_range(c->converter->from, time))
         return cannot_convert(c, "the time is out of range");
-    return give_text(c, text, is_duration(c->converter->from) ? duration_write(text, time)
-                                                              : timestamp_write(text, time));
+    return give_text(c, text,
+                     is_duration(c->converter->from) ? duration_write(text, time)
+                                                     : timestamp_write(text, time));
 }
 
 bool convert_text_time(Conversion *c)
 {
     TimeParts time;
     Bytes text = value_bytes(c->args[0]);
-    if (!(is_duration(c->converter->to) ? duration_read(text, &time)
-                                        : timestamp_read(text, &time)))
+    if (!(is_duration(c->converter->to) ? duration_read(text, &time) : timestamp_read(text, &time)))
         return cannot_convert(c, "the text is not a time");
     return give_time(c, time);
 }
 
-/* ---- Dates --------------------------------------------------------------------------------------- */
+/* ---- Dates
+ * --------------------------------------------------------------------------------------- */
 
 static bool read_date(Conversion *c, CivilDate *date)
 {
@@ -268,7 +274,8 @@ bool convert_time_date(Conversion *c)
 bool convert_date_time(Conversion *c)
 {
     CivilDate date;
-    return read_date(c, &date) && give_time(c, (TimeParts){civil_date_to_days(date) * SECONDS_PER_DAY, 0});
+    return read_date(c, &date) &&
+           give_time(c, (TimeParts){civil_date_to_days(date) * SECONDS_PER_DAY, 0});
 }
 
 bool convert_date_text(Conversion *c)
@@ -285,7 +292,8 @@ bool convert_text_date(Conversion *c)
                                                      : cannot_convert(c, "the text is not a date");
 }
 
-/* ---- Money: {units, nanos}, both with the same sign ---------------------------------------------- */
+/* ---- Money: {units, nanos}, both with the same sign
+ * ---------------------------------------------- */
 
 bool convert_amount_money(Conversion *c)
 {
@@ -312,7 +320,8 @@ bool convert_money_amount(Conversion *c)
     const Converter *by = c->converter;
     int64_t units, nanos;
     Bytes message = value_bytes(c->args[0]);
-    if (!read_integer(c, message, by->units, &units) || !read_integer(c, message, by->nanos, &nanos))
+    if (!read_integer(c, message, by->units, &units) ||
+        !read_integer(c, message, by->nanos, &nanos))
         return false;
     if (nanos <= -NANOS_PER_SECOND || nanos >= NANOS_PER_SECOND || (units > 0 && nanos < 0) ||
         (units < 0 && nanos > 0))

@@ -15,7 +15,8 @@ static bool give_text(Conversion *c, Buffer *text)
     return true;
 }
 
-/* ---- Numbers ------------------------------------------------------------------------------------- */
+/* ---- Numbers
+ * ------------------------------------------------------------------------------------- */
 
 static size_t write_floating(uint8_t *to, FieldKind kind, Value value)
 {
@@ -60,7 +61,8 @@ bool convert_text_number(Conversion *c)
     return cannot_convert(c, "the text is not a number that the served version can hold");
 }
 
-/* ---- Bytes --------------------------------------------------------------------------------------- */
+/* ---- Bytes
+ * --------------------------------------------------------------------------------------- */
 
 static bool has_format(const Converter *converter, const char *format)
 {
@@ -125,7 +127,8 @@ bool convert_text_bytes(Conversion *c)
                                      : cannot_convert(c, "the text is not base64");
 }
 
-/* ---- Templates ----------------------------------------------------------------------------------- */
+/* ---- Templates
+ * ----------------------------------------------------------------------------------- */
 
 bool convert_template(Conversion *c)
 {

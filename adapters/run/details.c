@@ -13,7 +13,8 @@ typedef struct DetailsConversion {
     DetailsRun *run;
 } DetailsConversion;
 
-/* ---- The fields that a BadRequest names ---------------------------------------------------------- */
+/* ---- The fields that a BadRequest names
+ * ---------------------------------------------------------- */
 
 static void add_violation(Bytes violation, Bytes path, Buffer *out)
 {
@@ -67,7 +68,8 @@ static bool rename_fields(const DetailsConversion *c, Bytes type, Bytes value, B
     return !reader.bad;
 }
 
-/* ---- One detail ---------------------------------------------------------------------------------- */
+/* ---- One detail
+ * ---------------------------------------------------------------------------------- */
 
 /* Whether something else is given to the client under this name. */
 static bool is_clients_own(const DetailsConversion *c, Bytes type)
@@ -81,8 +83,8 @@ static bool is_clients_own(const DetailsConversion *c, Bytes type)
     return false;
 }
 
-static void add_unconverted(const DetailsConversion *c, Bytes type, const WireField *detail, Result why,
-                            Buffer *out)
+static void add_unconverted(const DetailsConversion *c, Bytes type, const WireField *detail,
+                            Result why, Buffer *out)
 {
     bool kept = !is_clients_own(c, type);
     if (c->run->on_unconverted)
@@ -143,7 +145,8 @@ Result details_convert(const Plan *any, const Mapping *request, Bytes status, Ar
     return r;
 }
 
-/* ---- As JSON ------------------------------------------------------------------------------------- */
+/* ---- As JSON
+ * ------------------------------------------------------------------------------------- */
 
 static bool run_plan(const Plan *any, Bytes from, Arena *arena, Buffer *out)
 {
@@ -167,7 +170,8 @@ bool detail_from_json(const Plan *any, Bytes json, Arena *arena, Bytes *detail_o
     Buffer detail = buffer_in(arena), whole = buffer_in(arena);
     bool good = run_plan(any, json, arena, &detail) && detail.size;
     if (!good) {
-        buffer_add_text(&whole, "{\"@type\":\"type.googleapis.com/google.protobuf.Struct\",\"value\":");
+        buffer_add_text(&whole,
+                        "{\"@type\":\"type.googleapis.com/google.protobuf.Struct\",\"value\":");
         buffer_add_bytes(&whole, json);
         buffer_add_byte(&whole, '}');
         detail = buffer_in(arena);

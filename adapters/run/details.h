@@ -1,9 +1,9 @@
 /*
- * Details: what an error carries beside code and message (the google.protobuf.Any of google.rpc.Status),
- * given from one version to a client of another.
+ * Details: what an error carries beside code and message (the google.protobuf.Any of
+ * google.rpc.Status), given from one version to a client of another.
  *
- * What is said of a detail must not cost the error itself: one that cannot be given stays as it is, and
- * the error goes on. Plans of details are made with plan_compile_any (plan.h).
+ * What is said of a detail must not cost the error itself: one that cannot be given stays as it is,
+ * and the error goes on. Plans of details are made with plan_compile_any (plan.h).
  */
 #ifndef ADAPTERS_DETAILS_H
 #define ADAPTERS_DETAILS_H
@@ -13,28 +13,30 @@
 /* What happened on the way. Zero what is not needed. */
 typedef struct DetailsRun {
     PlanRun plan; /* fields that were lost inside details */
-    /* A detail whose type has a counterpart, but whose value has none, or is malformed. It stays as it is,
-       under its own type's name, for whoever knows that; unless the client's version has another message of
-       that name, and would misread it: then it is left out (`kept` is false). */
+    /* A detail whose type has a counterpart, but whose value has none, or is malformed. It stays as
+       it is, under its own type's name, for whoever knows that; unless the client's version has
+       another message of that name, and would misread it: then it is left out (`kept` is false). */
     void (*on_unconverted)(void *owner, Bytes type, bool kept, Result why);
     void *owner;
 } DetailsRun;
 
 /*
- * Converts the details of a serialized google.rpc.Status by a plan from Any to Any, both protobuf; NULL: the
- * types are the same. Types without a counterpart stay as they are. `request`, if any, is the mapping from the request in the
- * error's version to that in the client's: the fields that a google.rpc.BadRequest names become those that
- * feed them. A status that is not well-formed stays as it is. Fault: OUT_OF_MEMORY.
+ * Converts the details of a serialized google.rpc.Status by a plan from Any to Any, both protobuf;
+ * NULL: the types are the same. Types without a counterpart stay as they are. `request`, if any, is
+ * the mapping from the request in the error's version to that in the client's: the fields that a
+ * google.rpc.BadRequest names become those that feed them. A status that is not well-formed stays
+ * as it is. Fault: OUT_OF_MEMORY.
  */
 MUST_USE Result details_convert(const Plan *any, const Mapping *request, Bytes status, Arena *arena,
                                 DetailsRun *run, Bytes *status_out);
 
-/* One detail (a serialized google.protobuf.Any) as JSON, by a plan from protobuf to JSON; the value of an
-   unknown type as base64. False: it is malformed; what was added to `json` is taken off again. */
+/* One detail (a serialized google.protobuf.Any) as JSON, by a plan from protobuf to JSON; the value
+   of an unknown type as base64. False: it is malformed; what was added to `json` is taken off
+   again. */
 bool detail_to_json(const Plan *any, Bytes detail, Arena *arena, Buffer *json);
 
-/* The reverse. An object that cannot be read as what its "@type" says, or says none, is kept whole, as a
-   google.protobuf.Struct. False: it is no JSON object. */
+/* The reverse. An object that cannot be read as what its "@type" says, or says none, is kept whole,
+   as a google.protobuf.Struct. False: it is no JSON object. */
 bool detail_from_json(const Plan *any, Bytes json, Arena *arena, Bytes *detail_out);
 
 #endif

@@ -4,8 +4,8 @@
 /* A message that is being written. */
 typedef struct OpenMessage {
     size_t start, content, reserved;
-    Buffer made;  /* BUILD: what it is written to */
-    Buffer *out;  /* and what comes after it */
+    Buffer made; /* BUILD: what it is written to */
+    Buffer *out; /* and what comes after it */
 } OpenMessage;
 
 typedef struct Eval {
@@ -33,7 +33,8 @@ static ListReader read_list(Eval *e, const PlanOp *op)
     return list_reader(e->runner, op->shape, from_json, e->frame->values[op->a], NULL);
 }
 
-/* ---- Values -------------------------------------------------------------------------------------- */
+/* ---- Values
+ * -------------------------------------------------------------------------------------- */
 
 /* Absent when an argument is; but an amount of money may go without its currency. */
 /* A name that is composed of several fields, of which only some are there, would lose those. */
@@ -90,8 +91,9 @@ static bool convert_each(Eval *e, const PlanOp *op, bool map)
     if (items.full)
         return run_out_of_memory(e->runner);
     if (items.size)
-        give(e, op, (Value){.items = (const Value *)(const void *)items.data,
-                            .size = items.size / sizeof(Value)});
+        give(e, op,
+             (Value){.items = (const Value *)(const void *)items.data,
+                     .size = items.size / sizeof(Value)});
     return true;
 }
 
@@ -209,7 +211,8 @@ static bool guard(Eval *e, const PlanOp *op)
     return true;
 }
 
-/* ---- New messages -------------------------------------------------------------------------------- */
+/* ---- New messages
+ * -------------------------------------------------------------------------------- */
 
 static void open_message(Eval *e, const PlanOp *op)
 {
@@ -277,7 +280,8 @@ static bool end_build(Eval *e, const PlanOp *op)
     return true;
 }
 
-/* ---- The loop ------------------------------------------------------------------------------------ */
+/* ---- The loop
+ * ------------------------------------------------------------------------------------ */
 
 /* Everything but the jumps. */
 static bool run_op(Eval *e, const PlanOp *op)
@@ -290,7 +294,9 @@ static bool run_op(Eval *e, const PlanOp *op)
     case PLAN_PUT_MESSAGES:
     case PLAN_PUT_MAP: return put_list_of(runner, e->program, op, e->frame);
     case PLAN_PUT_DEFAULT: return put_unset(runner, op);
-    case PLAN_PUT_UNKNOWN: buffer_add_bytes(runner->out, buffer_bytes(e->frame->unknown)); return true;
+    case PLAN_PUT_UNKNOWN:
+        buffer_add_bytes(runner->out, buffer_bytes(e->frame->unknown));
+        return true;
     case PLAN_PUT_OPEN: open_message(e, op); return true;
     case PLAN_PUT_INSIDE: return put_inside(e, op);
     case PLAN_PUT_CLOSE: return close_message(e, op);
@@ -349,9 +355,8 @@ bool run_ops(Runner *runner, const Program *program, Frame *frame)
             op++;
         } else {
             runner->out = out; /* whatever BUILD had put in its place */
-            return names_place((PlanCode)op->code) || !op->where
-                       ? false
-                       : run_failed_in(runner, op->where);
+            return names_place((PlanCode)op->code) || !op->where ? false
+                                                                 : run_failed_in(runner, op->where);
         }
     }
     return true;

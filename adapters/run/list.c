@@ -14,8 +14,9 @@ ListReader list_reader(Runner *runner, const ElementShape *shape, bool from_json
     } else {
         /* The records were skipped one by one when they were scanned, so they are well-formed. */
         reader.delimited = shape->map || kind_wire_type(shape->kind) == WIRE_LENGTH;
-        reader.plain_varint = !shape->map && (shape->kind == KIND_INT32 || shape->kind == KIND_INT64 ||
-                                              shape->kind == KIND_UINT32 || shape->kind == KIND_UINT64);
+        reader.plain_varint =
+            !shape->map && (shape->kind == KIND_INT32 || shape->kind == KIND_INT64 ||
+                            shape->kind == KIND_UINT32 || shape->kind == KIND_UINT64);
         reader.run = list.run;
         reader.at = list.run->at;
     }
@@ -35,9 +36,11 @@ static bool count(ListReader *reader)
     return run_count_element(reader->runner) || stop(reader);
 }
 
-/* ---- From protobuf ------------------------------------------------------------------------------- */
+/* ---- From protobuf
+ * ------------------------------------------------------------------------------- */
 
-/* The bytes of the next record's payload, or of the next packed value, read as a value. 0: none left. */
+/* The bytes of the next record's payload, or of the next packed value, read as a value. 0: none
+ * left. */
 static int next_wire(ListReader *reader, FieldKind kind, Value *value_out)
 {
     const WireRun *run = reader->run;
@@ -84,7 +87,8 @@ static bool take_foreign(ListReader *reader, Bytes record)
 
 static bool take_foreign_element(ListReader *reader, Value value)
 {
-    uint8_t record[20], *end = wire_put_varint(record, (uint64_t)reader->shape->source->number << 3);
+    uint8_t record[20],
+        *end = wire_put_varint(record, (uint64_t)reader->shape->source->number << 3);
     end = wire_put_varint(end, value.u);
     return take_foreign(reader, bytes(record, (size_t)(end - record)));
 }
@@ -106,7 +110,8 @@ static bool next_from_wire(ListReader *reader, Value *value_out)
     }
 }
 
-/* ---- From JSON ----------------------------------------------------------------------------------- */
+/* ---- From JSON
+ * ----------------------------------------------------------------------------------- */
 
 /* 1: a value; 0: one to leave out; -1: a fault. */
 static int read_json(ListReader *reader, const JsonNode *node, Value *value_out)
@@ -156,7 +161,8 @@ bool list_next_slow(ListReader *reader, Value *value_out)
     return count(reader);
 }
 
-/* ---- Maps ---------------------------------------------------------------------------------------- */
+/* ---- Maps
+ * ---------------------------------------------------------------------------------------- */
 
 static bool read_entry_field(Runner *runner, const ElementShape *shape, const WireField *f,
                              Value *key, Value *value)
@@ -197,7 +203,8 @@ static inline const uint8_t *entry_scalar(Runner *runner, FieldKind kind, bool c
     return at + 1 + *at;
 }
 
-/* The usual entry: key, then value, and nothing else. False when it is not that, for read_entry to see. */
+/* The usual entry: key, then value, and nothing else. False when it is not that, for read_entry to
+ * see. */
 static bool read_usual_entry(Runner *runner, const ElementShape *shape, Bytes entry, Value *key,
                              Value *value)
 {
@@ -210,7 +217,8 @@ static bool read_usual_entry(Runner *runner, const ElementShape *shape, Bytes en
     return entry_scalar(runner, shape->kind, shape->check_utf8, at + 1, end, value) == end;
 }
 
-bool map_read_entry(Runner *runner, const ElementShape *shape, Bytes entry, Value *key, Value *value)
+bool map_read_entry(Runner *runner, const ElementShape *shape, Bytes entry, Value *key,
+                    Value *value)
 {
     return read_usual_entry(runner, shape, entry, key, value) ||
            read_entry(runner, shape, entry, key, value);

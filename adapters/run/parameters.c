@@ -1,4 +1,5 @@
-/* The body and the parameters of a request as one tree, so that a plan reads them as one message. */
+/* The body and the parameters of a request as one tree, so that a plan reads them as one message.
+ */
 #include "adapters/program/plan_internal.h"
 
 #include "base/utf8.h"
@@ -41,8 +42,8 @@ static Result unknown_parameter(Arena *arena, const PlanParameter *parameter,
                                 const MessageType *type, Bytes part)
 {
     return FAIL_FIELD(arena, FAULT_UNKNOWN_FIELD, arena_text(arena, parameter->field_path),
-                      "parameter %.*s: %s has no field \"%.*s\"",
-                      BYTES_ARGS(parameter->field_path), type->full_name, BYTES_ARGS(part));
+                      "parameter %.*s: %s has no field \"%.*s\"", BYTES_ARGS(parameter->field_path),
+                      type->full_name, BYTES_ARGS(part));
 }
 
 static Result misplaced(Arena *arena, const PlanParameter *parameter, const char *why)
@@ -88,9 +89,10 @@ static bool may_be_text(const FieldType *field)
     }
 }
 
-/* A value as protobuf writes it: all its spellings in JSON are the same then. False: it is none of the field's. */
-static bool spell(const Plan *plan, Arena *arena, const FieldType *field, const JsonNode *node, Buffer *out,
-                  bool *unset_out)
+/* A value as protobuf writes it: all its spellings in JSON are the same then. False: it is none of
+ * the field's. */
+static bool spell(const Plan *plan, Arena *arena, const FieldType *field, const JsonNode *node,
+                  Buffer *out, bool *unset_out)
 {
     Runner runner = {.arena = arena, .out = out, .set = plan->set, .elements_left = UINT32_MAX};
     Value value;
@@ -105,11 +107,12 @@ static bool spell(const Plan *plan, Arena *arena, const FieldType *field, const 
 }
 
 /*
- * What the body and a parameter both say must be the same, because nobody knows which is meant, and what has looked at
- * one of them must not be led past by the other. A zero that is the same as unset says nothing.
+ * What the body and a parameter both say must be the same, because nobody knows which is meant, and
+ * what has looked at one of them must not be led past by the other. A zero that is the same as
+ * unset says nothing.
  */
-static Result agree(const Plan *plan, Arena *arena, const PlanParameter *parameter, const FieldType *field,
-                    const JsonNode *said, bool *unset_out)
+static Result agree(const Plan *plan, Arena *arena, const PlanParameter *parameter,
+                    const FieldType *field, const JsonNode *said, bool *unset_out)
 {
     JsonNode text = {.kind = JSON_TEXT, .text = parameter->text};
     Buffer in_body = buffer_in(arena), in_parameter = buffer_in(arena);
@@ -122,7 +125,9 @@ static Result agree(const Plan *plan, Arena *arena, const PlanParameter *paramet
     if (!readable || !spell(plan, arena, field, &text, &in_parameter, &zero) ||
         !bytes_equal(buffer_bytes(&in_body), buffer_bytes(&in_parameter)))
         return misplaced(arena, parameter, "the body has another value there");
-    return in_body.full || in_parameter.full ? FAIL(arena, FAULT_OUT_OF_MEMORY, "comparing parameters") : OK;
+    return in_body.full || in_parameter.full
+               ? FAIL(arena, FAULT_OUT_OF_MEMORY, "comparing parameters")
+               : OK;
 }
 
 /* What parameters have set is in no text, which marks it. */
@@ -136,12 +141,14 @@ static bool is_unset(const JsonNode *node)
     return node->kind == JSON_NULL || (node->kind == JSON_ARRAY && !node->first);
 }
 
-static Result set_text(Arena *arena, const PlanParameter *parameter, const FieldType *field, JsonNode *node)
+static Result set_text(Arena *arena, const PlanParameter *parameter, const FieldType *field,
+                       JsonNode *node)
 {
     JsonNode *text = node;
     if (field->repeated) {
         if (!is_ours(node))
-            *node = (JsonNode){.kind = JSON_ARRAY, .offset = UINT32_MAX, .name = node->name, .next = node->next};
+            *node = (JsonNode){
+                .kind = JSON_ARRAY, .offset = UINT32_MAX, .name = node->name, .next = node->next};
         text = new_node(arena, JSON_NULL, BYTES_NONE);
         if (!text)
             return FAIL(arena, FAULT_OUT_OF_MEMORY, "reading parameters");
@@ -153,9 +160,10 @@ static Result set_text(Arena *arena, const PlanParameter *parameter, const Field
     return OK;
 }
 
-/* Puts the text in its place, unless the body has said the same. Two parameters for one single field are refused. */
-static Result put_leaf(const Plan *plan, Arena *arena, const PlanParameter *parameter, const FieldType *field,
-                       JsonNode *object)
+/* Puts the text in its place, unless the body has said the same. Two parameters for one single
+ * field are refused. */
+static Result put_leaf(const Plan *plan, Arena *arena, const PlanParameter *parameter,
+                       const FieldType *field, JsonNode *object)
 {
     if (utf8_valid_prefix(parameter->text) < parameter->text.size)
         return misplaced(arena, parameter, "its text is not UTF-8");
@@ -179,7 +187,8 @@ static Result put_leaf(const Plan *plan, Arena *arena, const PlanParameter *para
     return set_text(arena, parameter, field, child);
 }
 
-/* Whether each part of its path is a field of the message before it, before anything is made for it. */
+/* Whether each part of its path is a field of the message before it, before anything is made for
+ * it. */
 static Result check_names(Arena *arena, const MessageType *type, const PlanParameter *parameter)
 {
     Bytes rest = parameter->field_path, part;
@@ -192,7 +201,8 @@ static Result check_names(Arena *arena, const MessageType *type, const PlanParam
     return OK;
 }
 
-static Result put_parameter(const Plan *plan, Arena *arena, const PlanParameter *parameter, JsonNode *object)
+static Result put_parameter(const Plan *plan, Arena *arena, const PlanParameter *parameter,
+                            JsonNode *object)
 {
     const MessageType *type = plan->mapping->from;
     Result known = check_names(arena, type, parameter);
@@ -214,8 +224,7 @@ static Result put_parameter(const Plan *plan, Arena *arena, const PlanParameter 
     return put_leaf(plan, arena, parameter, field, object);
 }
 
-static Result body_tree(const Plan *plan, const PlanInput *input, Arena *arena,
-                        JsonNode **root_out)
+static Result body_tree(const Plan *plan, const PlanInput *input, Arena *arena, JsonNode **root_out)
 {
     JsonLimits limits = json_limits(plan);
     JsonNode *body;
@@ -236,22 +245,25 @@ static Result body_tree(const Plan *plan, const PlanInput *input, Arena *arena,
 }
 
 /* One that no field is meant by goes the way of unknown fields. */
-static Result take_parameter(const Plan *plan, const PlanParameter *parameter, Arena *arena, JsonNode *root,
-                             PlanRun *run)
+static Result take_parameter(const Plan *plan, const PlanParameter *parameter, Arena *arena,
+                             JsonNode *root, PlanRun *run)
 {
     Result r = put_parameter(plan, arena, parameter, root);
-    if (!failed(r) || r.error->fault != &FAULT_UNKNOWN_FIELD || plan->set->options.unknown == UNKNOWN_REFUSE)
+    if (!failed(r) || r.error->fault != &FAULT_UNKNOWN_FIELD ||
+        plan->set->options.unknown == UNKNOWN_REFUSE)
         return r;
     error_ignore(r, "it is counted");
     run->n_unknown++;
     return OK;
 }
 
-Result input_tree(const Plan *plan, const PlanInput *input, Arena *arena, PlanRun *run, JsonNode **root_out)
+Result input_tree(const Plan *plan, const PlanInput *input, Arena *arena, PlanRun *run,
+                  JsonNode **root_out)
 {
     Result r = body_tree(plan, input, arena, root_out);
     if (!failed(r) && input->n_parameters && (*root_out)->kind != JSON_OBJECT)
-        return FAIL_TELL(arena, FAULT_BAD_VALUE, "the body must be an object to be joined by parameters");
+        return FAIL_TELL(arena, FAULT_BAD_VALUE,
+                         "the body must be an object to be joined by parameters");
     for (uint32_t i = 0; !failed(r) && i < input->n_parameters; i++)
         r = take_parameter(plan, &input->parameters[i], arena, *root_out, run);
     return r;

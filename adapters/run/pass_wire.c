@@ -12,7 +12,8 @@ void pass_run(Scan *s, const uint8_t *record)
     s->run = NULL;
 }
 
-/* ---- Faults -------------------------------------------------------------------------------------- */
+/* ---- Faults
+ * -------------------------------------------------------------------------------------- */
 
 /* Nobody counts elements for this on the way, so it is done when it is asked for. */
 static uint32_t elements_before(const Scan *s, const FieldType *field, const uint8_t *record)
@@ -36,7 +37,8 @@ const uint8_t *pass_failed(Scan *s, const ScanField *field, const uint8_t *recor
     return NULL;
 }
 
-/* ---- Messages and maps --------------------------------------------------------------------------- */
+/* ---- Messages and maps
+ * --------------------------------------------------------------------------- */
 
 /* What stands behind its length. NULL: it is cut off. */
 static const uint8_t *read_delimited(Scan *s, const uint8_t *at, Value *value_out)
@@ -51,7 +53,8 @@ static const uint8_t *read_delimited(Scan *s, const uint8_t *at, Value *value_ou
     return at + size;
 }
 
-const uint8_t *pass_message(Scan *s, const ScanField *field, const uint8_t *record, const uint8_t *at)
+const uint8_t *pass_message(Scan *s, const ScanField *field, const uint8_t *record,
+                            const uint8_t *at)
 {
     Value message;
     const uint8_t *behind = read_delimited(s, at, &message);
@@ -64,7 +67,8 @@ const uint8_t *pass_message(Scan *s, const ScanField *field, const uint8_t *reco
     return behind;
 }
 
-static const uint8_t *skip_scalar(uint8_t tag, bool check_utf8, const uint8_t *at, const uint8_t *end)
+static const uint8_t *skip_scalar(uint8_t tag, bool check_utf8, const uint8_t *at,
+                                  const uint8_t *end)
 {
     uint64_t size;
     switch (tag & 7) {
@@ -113,7 +117,8 @@ const uint8_t *pass_entry(Scan *s, const ScanField *field, const uint8_t *record
     return NULL;
 }
 
-/* ---- Packed lists -------------------------------------------------------------------------------- */
+/* ---- Packed lists
+ * -------------------------------------------------------------------------------- */
 
 /* The place behind the list; its elements count. */
 static const uint8_t *count_elements(Scan *s, const ScanField *field, const uint8_t *record,
@@ -131,7 +136,8 @@ static const uint8_t *count_elements(Scan *s, const ScanField *field, const uint
     return pass_failed(s, field, record);
 }
 
-const uint8_t *pass_packed(Scan *s, const ScanField *field, const uint8_t *record, const uint8_t *at)
+const uint8_t *pass_packed(Scan *s, const ScanField *field, const uint8_t *record,
+                           const uint8_t *at)
 {
     const uint8_t *behind = count_elements(s, field, record, at);
     return behind ? pass_record(s, field, record, at, behind) : NULL;

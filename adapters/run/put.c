@@ -7,7 +7,8 @@
 
 #include <math.h>
 
-/* ---- Protobuf ------------------------------------------------------------------------------------ */
+/* ---- Protobuf
+ * ------------------------------------------------------------------------------------ */
 
 static void put_fixed(Buffer *out, uint64_t value, size_t size)
 {
@@ -69,7 +70,8 @@ void length_end_slow(Buffer *out, size_t content, size_t reserved)
     wire_put_varint(out->data + content - reserved, size);
 }
 
-/* ---- JSON ---------------------------------------------------------------------------------------- */
+/* ---- JSON
+ * ---------------------------------------------------------------------------------------- */
 
 static void put_json_signed(Buffer *out, int64_t number)
 {
@@ -127,9 +129,8 @@ static bool put_json_text(Runner *runner, Bytes text)
 static void put_json_enum(Runner *runner, const EnumType *type, int32_t number)
 {
     Buffer *out = runner->out;
-    const EnumValue *value = runner->set->options.enums_as_numbers
-                                 ? NULL
-                                 : enum_value_by_number(type, number);
+    const EnumValue *value =
+        runner->set->options.enums_as_numbers ? NULL : enum_value_by_number(type, number);
     if (type->is_null_value && number == 0) {
         buffer_add_text(out, "null");
     } else if (value) {

@@ -1,6 +1,6 @@
 /* Maps into the output. What protobuf says twice, JSON may say once only: the last one counts. */
-#include "adapters/text/json_bytes.h"
 #include "adapters/program/plan_internal.h"
+#include "adapters/text/json_bytes.h"
 
 enum { FEW = 8 };
 
@@ -34,8 +34,8 @@ static void merge(const Entries *e, const uint32_t *from, uint32_t *to, size_t m
 {
     size_t left = 0, right = middle;
     for (size_t i = 0; i < end; i++) {
-        bool take_left = left < middle &&
-                         (right >= end || compare_keys(e, from[left], from[right]) <= 0);
+        bool take_left =
+            left < middle && (right >= end || compare_keys(e, from[left], from[right]) <= 0);
         to[i] = take_left ? from[left++] : from[right++];
     }
 }
@@ -97,7 +97,8 @@ static bool read_entries(Runner *runner, ListReader *reader, Entries *e)
     }
     if (items.full)
         return run_out_of_memory(runner);
-    *e = (Entries){.items = (Entry *)(void *)items.data, .n = items.size / sizeof(Entry),
+    *e = (Entries){.items = (Entry *)(void *)items.data,
+                   .n = items.size / sizeof(Entry),
                    .key = reader->shape->key};
     return !reader->failed;
 }
@@ -107,7 +108,8 @@ static bool put_entry_value(Runner *runner, const PlanOp *op, const FieldType *f
     if (op->program)
         return program_run(runner, op->program, value);
     if (op->json)
-        return (field->kind == KIND_STRING && json_add_plain(runner->out, value.data, value.size)) ||
+        return (field->kind == KIND_STRING &&
+                json_add_plain(runner->out, value.data, value.size)) ||
                put_json_scalar(runner, field->kind, field->enumeration, value);
     put_wire_scalar(runner->out, field->kind, value);
     return true;

@@ -1,7 +1,7 @@
 /* The operations that write: one field of the target each. */
+#include "adapters/program/plan_internal.h"
 #include "adapters/text/json_bytes.h"
 #include "adapters/text/number_text.h"
-#include "adapters/program/plan_internal.h"
 
 static bool from_json(const Program *program, const PlanOp *op)
 {
@@ -154,7 +154,8 @@ static bool put_packed(Runner *runner, const PlanOp *op, ListReader *reader)
     Value value;
     size_t start = out->size;
     buffer_add_bytes(out, op->put->name);
-    size_t guess = reader->run && !reader->run->tag_size ? (size_t)(reader->run->end - reader->at) : 1;
+    size_t guess =
+        reader->run && !reader->run->tag_size ? (size_t)(reader->run->end - reader->at) : 1;
     size_t reserved = length_begin(out, guess), content = out->size;
     while (list_next(reader, &value))
         put_wire_scalar(out, (FieldKind)op->kind, value);
@@ -165,7 +166,8 @@ static bool put_packed(Runner *runner, const PlanOp *op, ListReader *reader)
     return !reader->failed;
 }
 
-/* A list or map whose every element fell away (values that a closed enum does not know) is an unset one. */
+/* A list or map whose every element fell away (values that a closed enum does not know) is an unset
+ * one. */
 bool put_nothing(Runner *runner, const PlanOp *op, size_t before)
 {
     runner->out->size = before;
@@ -238,8 +240,8 @@ bool put_list_of(Runner *runner, const Program *program, const PlanOp *op, Frame
 {
     if (!frame_has(frame, op->a))
         return put_unset(runner, op);
-    ListReader reader = list_reader(runner, op->shape, from_json(program, op),
-                                    frame->values[op->a], frame->unknown);
+    ListReader reader = list_reader(runner, op->shape, from_json(program, op), frame->values[op->a],
+                                    frame->unknown);
     bool ok = false;
     if (op->code == PLAN_PUT_MAP) {
         ok = put_map(runner, op, &reader);

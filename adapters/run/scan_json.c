@@ -9,12 +9,13 @@
 
 static const char *json_kind_name(JsonKind kind)
 {
-    static const char *const names[] = {"null", "false", "true", "a number", "a string",
-                                        "a text", "an array", "an object"};
+    static const char *const names[] = {"null",     "false",  "true",     "a number",
+                                        "a string", "a text", "an array", "an object"};
     return names[kind];
 }
 
-/* ---- Scalars ------------------------------------------------------------------------------------- */
+/* ---- Scalars
+ * ------------------------------------------------------------------------------------- */
 
 static JsonScalar bad_scalar(Runner *runner, FieldKind kind, const JsonNode *node)
 {
@@ -158,7 +159,8 @@ JsonScalar json_scalar(Runner *runner, FieldKind kind, const EnumType *enumerati
     return ok ? JSON_SCALAR_OK : bad_scalar(runner, kind, node);
 }
 
-/* ---- Fields -------------------------------------------------------------------------------------- */
+/* ---- Fields
+ * -------------------------------------------------------------------------------------- */
 
 static bool unknown_member(Runner *runner, const MessageType *type, Bytes name)
 {
@@ -244,8 +246,8 @@ static bool take_member(Runner *runner, const ScanTable *table, const ScanField 
         return true;
     if (field->oneof) {
         if (frame->oneof_chosen[field->oneof - 1])
-            return run_fail(runner, &FAULT_BAD_VALUE, "another field of the oneof \"%s\" is set too",
-                            type->oneof->name);
+            return run_fail(runner, &FAULT_BAD_VALUE,
+                            "another field of the oneof \"%s\" is set too", type->oneof->name);
         frame->oneof_chosen[field->oneof - 1] = 1;
     }
     if (type->repeated)

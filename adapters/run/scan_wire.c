@@ -1,7 +1,9 @@
-/* Protobuf's wire format into the slots of a frame. https://protobuf.dev/programming-guides/encoding/ */
+/* Protobuf's wire format into the slots of a frame.
+ * https://protobuf.dev/programming-guides/encoding/ */
 #include "adapters/run/scan_wire.h"
 
-/* ---- Fields -------------------------------------------------------------------------------------- */
+/* ---- Fields
+ * -------------------------------------------------------------------------------------- */
 
 /* What the options say about a record that no field is for. */
 static bool take_unknown(Scan *s, uint32_t number, Bytes record)
@@ -107,7 +109,8 @@ static const uint8_t *take_scalar(Scan *s, const ScanField *field, const uint8_t
     return at;
 }
 
-/* ---- Repeated fields ----------------------------------------------------------------------------- */
+/* ---- Repeated fields
+ * ----------------------------------------------------------------------------- */
 
 static bool add_run(Scan *s, const ScanField *field, WireRun run)
 {
@@ -132,8 +135,7 @@ static const uint8_t *take_packed(Scan *s, const ScanField *field, const uint8_t
     at = wire_varint(at, s->end, &size);
     if (!at || size > (uint64_t)(s->end - at))
         return wire_malformed(s->runner);
-    if (size && field->slot != NO_SLOT &&
-        !add_run(s, field, (WireRun){.at = at, .end = at + size}))
+    if (size && field->slot != NO_SLOT && !add_run(s, field, (WireRun){.at = at, .end = at + size}))
         return NULL;
     return at + size;
 }
@@ -170,7 +172,8 @@ static const uint8_t *take_records(Scan *s, const ScanField *field, uint32_t tag
     return field->slot == NO_SLOT || add_run(s, field, run) ? at : NULL;
 }
 
-/* ---- Messages ------------------------------------------------------------------------------------ */
+/* ---- Messages
+ * ------------------------------------------------------------------------------------ */
 
 static const uint8_t *skip_unknown(Scan *s, uint32_t tag, const uint8_t *record, const uint8_t *at)
 {
@@ -222,7 +225,8 @@ static const uint8_t *take_field(Scan *s, const ScanField *field, uint32_t tag,
                                       : take_scalar(s, field, record, at);
 }
 
-/* An item of a message set: group 1 of {2: the extension's number, 3: its message}, in any order. */
+/* An item of a message set: group 1 of {2: the extension's number, 3: its message}, in any order.
+ */
 static const uint8_t *take_set_item(Scan *s, const uint8_t *record, const uint8_t *at)
 {
     const uint8_t *payload_end, *behind = wire_skip_group(at, s->end, 1, &payload_end);

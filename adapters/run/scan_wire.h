@@ -2,8 +2,8 @@
  * Scan: where the reader of protobuf's wire format stands in one message.
  *
  * Most fields go into slots (scan_wire.c). Those that the target has just as the source has them go
- * straight to the output, while they are read (pass_wire.c): neighbours in one piece, and when the target
- * gives the field another number, with another tag. Inside these two files only.
+ * straight to the output, while they are read (pass_wire.c): neighbours in one piece, and when the
+ * target gives the field another number, with another tag. Inside these two files only.
  */
 #ifndef ADAPTERS_SCAN_WIRE_H
 #define ADAPTERS_SCAN_WIRE_H
@@ -15,7 +15,7 @@ typedef struct Scan {
     const ScanTable *table;
     Frame *frame;
     const uint8_t *start, *end; /* of the message */
-    const uint8_t *run;         /* from here on records are still to be written, as they are; or NULL */
+    const uint8_t *run; /* from here on records are still to be written, as they are; or NULL */
 } Scan;
 
 /* Ends the run in front of `record`: writes it. */
@@ -24,15 +24,18 @@ void pass_run(Scan *s, const uint8_t *record);
 /* The fault that was noted is in this field; in a list, in its element at `record`. Always NULL. */
 const uint8_t *pass_failed(Scan *s, const ScanField *field, const uint8_t *record);
 
-/* An element through its program, a map's entry, and a list that is packed where it should not be, or loose
-   where it should be packed. The place behind the record; NULL for a fault. */
-const uint8_t *pass_message(Scan *s, const ScanField *field, const uint8_t *record, const uint8_t *at);
-const uint8_t *pass_entry(Scan *s, const ScanField *field, const uint8_t *record, const uint8_t *at);
+/* An element through its program, a map's entry, and a list that is packed where it should not be,
+   or loose where it should be packed. The place behind the record; NULL for a fault. */
+const uint8_t *pass_message(Scan *s, const ScanField *field, const uint8_t *record,
+                            const uint8_t *at);
+const uint8_t *pass_entry(Scan *s, const ScanField *field, const uint8_t *record,
+                          const uint8_t *at);
 const uint8_t *pass_other_form(Scan *s, const ScanField *field, uint32_t tag, const uint8_t *record,
                                const uint8_t *at);
 
 /* A packed list; its elements are counted. */
-const uint8_t *pass_packed(Scan *s, const ScanField *field, const uint8_t *record, const uint8_t *at);
+const uint8_t *pass_packed(Scan *s, const ScanField *field, const uint8_t *record,
+                           const uint8_t *at);
 
 /* A whole record, which was found good, to the output. */
 static inline const uint8_t *pass_record(Scan *s, const ScanField *field, const uint8_t *record,

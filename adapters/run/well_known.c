@@ -11,8 +11,12 @@
 #include <math.h>
 
 enum { /* of google.protobuf.Value */
-    VALUE_NULL = 1, VALUE_NUMBER = 2, VALUE_STRING = 3, VALUE_BOOL = 4, VALUE_STRUCT = 5,
-    VALUE_LIST = 6,
+       VALUE_NULL = 1,
+       VALUE_NUMBER = 2,
+       VALUE_STRING = 3,
+       VALUE_BOOL = 4,
+       VALUE_STRUCT = 5,
+       VALUE_LIST = 6,
 };
 
 static bool refuse(Runner *runner, const char *what)
@@ -38,7 +42,8 @@ static bool deeper(Runner *runner)
     return true;
 }
 
-/* ---- Timestamp and Duration: {1: seconds, 2: nanos} ---------------------------------------------- */
+/* ---- Timestamp and Duration: {1: seconds, 2: nanos}
+ * ---------------------------------------------- */
 
 static void write_time(Buffer *out, TimeParts time)
 {
@@ -65,8 +70,8 @@ static bool time_from_json(Runner *runner, const MessageType *type, const JsonNo
 {
     TimeParts time;
     bool timestamp = type->well_known == WELL_KNOWN_TIMESTAMP;
-    if (!has_text(node) || !(timestamp ? timestamp_read(node->text, &time)
-                                       : duration_read(node->text, &time)))
+    if (!has_text(node) ||
+        !(timestamp ? timestamp_read(node->text, &time) : duration_read(node->text, &time)))
         return refuse(runner, timestamp ? "not a timestamp such as \"2026-03-01T10:00:20.021Z\""
                                         : "not a duration such as \"1.5s\"");
     write_time(runner->out, time);
@@ -83,13 +88,14 @@ static bool time_to_json(Runner *runner, const MessageType *type, Bytes message)
     if (!(timestamp ? timestamp_in_range(time) : duration_in_range(time)))
         return refuse(runner, timestamp ? "a timestamp out of range" : "a duration out of range");
     buffer_add_byte(runner->out, '"');
-    buffer_add(runner->out, text, timestamp ? timestamp_write(text, time)
-                                            : duration_write(text, time));
+    buffer_add(runner->out, text,
+               timestamp ? timestamp_write(text, time) : duration_write(text, time));
     buffer_add_byte(runner->out, '"');
     return true;
 }
 
-/* ---- FieldMask: {1: repeated path}, in JSON one string in camelCase ------------------------------ */
+/* ---- FieldMask: {1: repeated path}, in JSON one string in camelCase
+ * ------------------------------ */
 
 static bool path_from_json(Runner *runner, Bytes path)
 {
@@ -167,7 +173,8 @@ static bool mask_to_json(Runner *runner, Bytes message)
     return !reader.bad || malformed(runner);
 }
 
-/* ---- Wrappers: {1: value} ------------------------------------------------------------------------ */
+/* ---- Wrappers: {1: value}
+ * ------------------------------------------------------------------------ */
 
 static bool wrapper_from_json(Runner *runner, const MessageType *type, const JsonNode *node)
 {
@@ -200,7 +207,8 @@ static bool wrapper_to_json(Runner *runner, const MessageType *type, Bytes messa
     return put_json_scalar(runner, field->kind, field->enumeration, value);
 }
 
-/* ---- Struct, Value and ListValue ----------------------------------------------------------------- */
+/* ---- Struct, Value and ListValue
+ * ----------------------------------------------------------------- */
 
 static bool value_from_json(Runner *runner, const JsonNode *node);
 
@@ -310,8 +318,8 @@ static bool number_to_json(Runner *runner, uint64_t bits)
     return put_json_scalar(runner, KIND_DOUBLE, NULL, value);
 }
 
-/* Of the members of its oneof, the last one counts, a Struct or list in all its pieces; none at all is read
-   as null. */
+/* Of the members of its oneof, the last one counts, a Struct or list in all its pieces; none at all
+   is read as null. */
 static bool value_to_json(Runner *runner, Bytes message)
 {
     WireField last = {.number = VALUE_NULL};
@@ -319,7 +327,7 @@ static bool value_to_json(Runner *runner, Bytes message)
     WireReader reader = wire_reader(message);
     for (WireField f; wire_next(&reader, &f);) {
         static const WireType types[] = {WIRE_GROUP_END, WIRE_VARINT, WIRE_FIXED64, WIRE_LENGTH,
-                                         WIRE_VARINT, WIRE_LENGTH, WIRE_LENGTH};
+                                         WIRE_VARINT,    WIRE_LENGTH, WIRE_LENGTH};
         if (f.number > VALUE_LIST || f.type != types[f.number])
             continue;
         if (f.number != last.number)
@@ -336,7 +344,9 @@ static bool value_to_json(Runner *runner, Bytes message)
     bool ok = true;
     switch (last.number) {
     case VALUE_NUMBER: ok = number_to_json(runner, last.value); break;
-    case VALUE_STRING: ok = put_json_scalar(runner, KIND_STRING, NULL, value_of_bytes(last.bytes)); break;
+    case VALUE_STRING:
+        ok = put_json_scalar(runner, KIND_STRING, NULL, value_of_bytes(last.bytes));
+        break;
     case VALUE_BOOL: buffer_add_text(runner->out, last.value ? "true" : "false"); break;
     case VALUE_STRUCT: ok = struct_to_json(runner, value_bytes(pieces)); break;
     case VALUE_LIST: ok = list_to_json(runner, value_bytes(pieces)); break;
@@ -407,7 +417,8 @@ static bool read_member(Runner *runner, Bytes entry, Member *member)
     for (WireField f; wire_next(&reader, &f);) {
         if (f.number == 1 && f.type == WIRE_LENGTH)
             member->key = f.bytes;
-        else if (f.number == 2 && f.type == WIRE_LENGTH && !wire_join(runner, &member->value, f.bytes))
+        else if (f.number == 2 && f.type == WIRE_LENGTH &&
+                 !wire_join(runner, &member->value, f.bytes))
             return false;
     }
     return !reader.bad || malformed(runner);
@@ -456,7 +467,8 @@ static bool struct_to_json(Runner *runner, Bytes message)
     return true;
 }
 
-/* ---- All of them --------------------------------------------------------------------------------- */
+/* ---- All of them
+ * --------------------------------------------------------------------------------- */
 
 bool well_known_read(Runner *runner, const MessageType *type, const JsonNode *node)
 {

@@ -2,12 +2,12 @@
 #include "adapters/program/plan_internal.h"
 
 const uint8_t kind_wire_types[] = {
-    [KIND_DOUBLE] = WIRE_FIXED64,   [KIND_FLOAT] = WIRE_FIXED32,    [KIND_INT64] = WIRE_VARINT,
-    [KIND_UINT64] = WIRE_VARINT,    [KIND_INT32] = WIRE_VARINT,     [KIND_FIXED64] = WIRE_FIXED64,
-    [KIND_FIXED32] = WIRE_FIXED32,  [KIND_BOOL] = WIRE_VARINT,      [KIND_STRING] = WIRE_LENGTH,
-    [KIND_GROUP] = WIRE_GROUP,      [KIND_MESSAGE] = WIRE_LENGTH,   [KIND_BYTES] = WIRE_LENGTH,
-    [KIND_UINT32] = WIRE_VARINT,    [KIND_ENUM] = WIRE_VARINT,      [KIND_SFIXED32] = WIRE_FIXED32,
-    [KIND_SFIXED64] = WIRE_FIXED64, [KIND_SINT32] = WIRE_VARINT,    [KIND_SINT64] = WIRE_VARINT,
+    [KIND_DOUBLE] = WIRE_FIXED64,   [KIND_FLOAT] = WIRE_FIXED32,  [KIND_INT64] = WIRE_VARINT,
+    [KIND_UINT64] = WIRE_VARINT,    [KIND_INT32] = WIRE_VARINT,   [KIND_FIXED64] = WIRE_FIXED64,
+    [KIND_FIXED32] = WIRE_FIXED32,  [KIND_BOOL] = WIRE_VARINT,    [KIND_STRING] = WIRE_LENGTH,
+    [KIND_GROUP] = WIRE_GROUP,      [KIND_MESSAGE] = WIRE_LENGTH, [KIND_BYTES] = WIRE_LENGTH,
+    [KIND_UINT32] = WIRE_VARINT,    [KIND_ENUM] = WIRE_VARINT,    [KIND_SFIXED32] = WIRE_FIXED32,
+    [KIND_SFIXED64] = WIRE_FIXED64, [KIND_SINT32] = WIRE_VARINT,  [KIND_SINT64] = WIRE_VARINT,
 };
 
 const uint8_t *wire_malformed(Runner *runner)
@@ -100,7 +100,8 @@ bool wire_join(Runner *runner, Value *whole, Bytes more)
     return true;
 }
 
-/* ---- Packed lists -------------------------------------------------------------------------------- */
+/* ---- Packed lists
+ * -------------------------------------------------------------------------------- */
 
 bool kind_may_be_packed(FieldKind kind)
 {

@@ -1,6 +1,6 @@
 /*
- * First pass over descriptor.proto's wire bytes: what is there. They are read straight into the Schema:
- * the generic tree of a descriptor set of 20 MB would cost more than the Schema itself.
+ * First pass over descriptor.proto's wire bytes: what is there. They are read straight into the
+ * Schema: the generic tree of a descriptor set of 20 MB would cost more than the Schema itself.
  */
 #include "adapters/schema/schema_internal.h"
 
@@ -13,16 +13,20 @@ enum {
 
 Result descriptor_end(Loader *loader, const WireReader *reader, const char *what)
 {
-    return reader->bad ? BAD_SCHEMA(loader, "%s: %s is not a well-formed message", loader->name, what) : OK;
+    return reader->bad
+               ? BAD_SCHEMA(loader, "%s: %s is not a well-formed message", loader->name, what)
+               : OK;
 }
 
-/* ---- First pass: what is there ------------------------------------------------------------------- */
+/* ---- First pass: what is there
+ * ------------------------------------------------------------------- */
 
 static Result count_message(Loader *loader, Bytes message, unsigned depth)
 {
     Result r = OK;
     if (depth > MAX_NESTING)
-        return BAD_SCHEMA(loader, "%s: messages are declared more than %d deep", loader->name, MAX_NESTING);
+        return BAD_SCHEMA(loader, "%s: messages are declared more than %d deep", loader->name,
+                          MAX_NESTING);
 
     loader->schema->n_messages++;
     WireReader reader = wire_reader(message);
@@ -107,7 +111,7 @@ static Result index_enum(Loader *loader, EnumType *type)
         order[i] = (uint16_t)i;
         if (enum_value_by_name(type, bytes_of(type->values[i].name)))
             return BAD_SCHEMA(loader, "%s: %s has two values %s", loader->name, type->full_name,
-                       type->values[i].name);
+                              type->values[i].name);
         *loader_free_slot(&type->by_name, slots, type->values[i].name) = (uint16_t)(i + 1);
     }
     qsort_r(order, type->n_values, sizeof(*order), by_number, type);
@@ -175,14 +179,22 @@ static WellKnown well_known_of(const char *full_name)
         const char *name;
         WellKnown kind;
     } rows[] = {
-        {"Any", WELL_KNOWN_ANY}, {"Timestamp", WELL_KNOWN_TIMESTAMP},
-        {"Duration", WELL_KNOWN_DURATION}, {"FieldMask", WELL_KNOWN_FIELD_MASK},
-        {"Struct", WELL_KNOWN_STRUCT}, {"Value", WELL_KNOWN_VALUE},
-        {"ListValue", WELL_KNOWN_LIST_VALUE}, {"Empty", WELL_KNOWN_EMPTY},
-        {"DoubleValue", WELL_KNOWN_WRAPPER}, {"FloatValue", WELL_KNOWN_WRAPPER},
-        {"Int64Value", WELL_KNOWN_WRAPPER}, {"UInt64Value", WELL_KNOWN_WRAPPER},
-        {"Int32Value", WELL_KNOWN_WRAPPER}, {"UInt32Value", WELL_KNOWN_WRAPPER},
-        {"BoolValue", WELL_KNOWN_WRAPPER}, {"StringValue", WELL_KNOWN_WRAPPER},
+        {"Any", WELL_KNOWN_ANY},
+        {"Timestamp", WELL_KNOWN_TIMESTAMP},
+        {"Duration", WELL_KNOWN_DURATION},
+        {"FieldMask", WELL_KNOWN_FIELD_MASK},
+        {"Struct", WELL_KNOWN_STRUCT},
+        {"Value", WELL_KNOWN_VALUE},
+        {"ListValue", WELL_KNOWN_LIST_VALUE},
+        {"Empty", WELL_KNOWN_EMPTY},
+        {"DoubleValue", WELL_KNOWN_WRAPPER},
+        {"FloatValue", WELL_KNOWN_WRAPPER},
+        {"Int64Value", WELL_KNOWN_WRAPPER},
+        {"UInt64Value", WELL_KNOWN_WRAPPER},
+        {"Int32Value", WELL_KNOWN_WRAPPER},
+        {"UInt32Value", WELL_KNOWN_WRAPPER},
+        {"BoolValue", WELL_KNOWN_WRAPPER},
+        {"StringValue", WELL_KNOWN_WRAPPER},
         {"BytesValue", WELL_KNOWN_WRAPPER},
     };
     static const char package[] = "google.protobuf.";

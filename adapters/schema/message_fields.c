@@ -6,8 +6,10 @@
 enum {
     MAX_FIELDS = 16000,   /* in one message: what by_name can index with both spellings */
     DENSE_NUMBERS = 4096, /* field numbers that may be found by array */
-    LABEL_REQUIRED = 2, LABEL_REPEATED = 3,
-    FIELD_BEHAVIOR_OPTION = 1052, FIELD_BEHAVIOR_REQUIRED = 2, /* google/api/field_behavior.proto */
+    LABEL_REQUIRED = 2,
+    LABEL_REPEATED = 3,
+    FIELD_BEHAVIOR_OPTION = 1052,
+    FIELD_BEHAVIOR_REQUIRED = 2, /* google/api/field_behavior.proto */
 };
 
 /* What FieldDescriptorProto says, before it is linked. */
@@ -58,10 +60,16 @@ static Result read_field(Loader *loader, Bytes from, FieldText *text)
         case 4: text->label = f.value; break;
         case 5: text->type = f.value; break;
         case 6: text->type_name = f.bytes; break;
-        case 7: text->default_value = f.bytes; text->has_default = true; break;
+        case 7:
+            text->default_value = f.bytes;
+            text->has_default = true;
+            break;
         case 8: r = read_field_options(loader, f.bytes, text); break;
         case 9: text->oneof_index = (int64_t)f.value; break;
-        case 10: text->json_name = f.bytes; text->has_json_name = true; break;
+        case 10:
+            text->json_name = f.bytes;
+            text->has_json_name = true;
+            break;
         case 17: text->proto3_optional = f.value != 0; break;
         default: break;
         }
@@ -86,7 +94,7 @@ static Result link_type(Loader *loader, const FieldText *text, FieldType *field)
     if (field->message || field->enumeration)
         return OK;
     return BAD_SCHEMA(loader, "%s: the type %.*s of field %s.%s is not in the set", loader->name,
-               BYTES_ARGS(text->type_name), field->parent->full_name, field->name);
+                      BYTES_ARGS(text->type_name), field->parent->full_name, field->name);
 }
 
 /* "customer_id" -> "customerId", as protoc does it. */
@@ -123,8 +131,8 @@ static Result define_field(Loader *loader, const FileScope *file, const FieldTex
     if (text->type < KIND_DOUBLE || text->type > KIND_SINT64 || text->number == 0 ||
         text->number > WIRE_MAX_NUMBER)
         return BAD_SCHEMA(loader, "%s: field %s.%s has type %u and number %u", loader->name,
-                   field->parent->full_name, field->name, (unsigned)text->type,
-                   (unsigned)text->number);
+                          field->parent->full_name, field->name, (unsigned)text->type,
+                          (unsigned)text->number);
     field->number = (uint32_t)text->number;
     field->kind = (FieldKind)text->type;
     Result r = link_type(loader, text, field);
@@ -160,7 +168,7 @@ static Result index_numbers(Loader *loader, MessageType *type)
         type->fields[i].index = i;
         if (i && type->fields[i].number == type->fields[i - 1].number)
             return BAD_SCHEMA(loader, "%s: %s has two fields with the number %u", loader->name,
-                       type->full_name, type->fields[i].number);
+                              type->full_name, type->fields[i].number);
         if (type->fields[i].number < limit && type->fields[i].number < DENSE_NUMBERS)
             largest = type->fields[i].number;
     }
@@ -177,10 +185,11 @@ static Result index_names(Loader *loader, MessageType *type)
 {
     uint16_t *slots = loader_name_slots(loader, &type->by_name, type->n_fields * 2);
     for (uint32_t i = 0; i < type->n_fields; i++) {
-        const char *name = type->fields[i].extension ? type->fields[i].json_name
-                                                     : type->fields[i].name;
+        const char *name =
+            type->fields[i].extension ? type->fields[i].json_name : type->fields[i].name;
         if (message_field(type, bytes_of(name)))
-            return BAD_SCHEMA(loader, "%s: %s has two fields %s", loader->name, type->full_name, name);
+            return BAD_SCHEMA(loader, "%s: %s has two fields %s", loader->name, type->full_name,
+                              name);
         *loader_free_slot(&type->by_name, slots, name) = (uint16_t)(i + 1);
     }
     for (uint32_t i = 0; i < type->n_fields; i++) {
@@ -244,7 +253,7 @@ static Result read_shape(Loader *loader, const DeclaredMessage *declared, Messag
     }
     if (*n_fields_out + declared->n_extensions > MAX_FIELDS)
         return BAD_SCHEMA(loader, "%s: %s has more than %d fields", loader->name, type->full_name,
-                   MAX_FIELDS);
+                          MAX_FIELDS);
     return OK;
 }
 
@@ -273,8 +282,8 @@ static Result read_fields(Loader *loader, const DeclaredMessage *declared, Messa
     }
     for (uint32_t i = 0; !failed(r) && i < n; i++) {
         if (texts[i].oneof_index >= (int64_t)n_oneofs || texts[i].oneof_index < -1)
-            return BAD_SCHEMA(loader, "%s: a field of %s is in a oneof that is not there", loader->name,
-                       type->full_name);
+            return BAD_SCHEMA(loader, "%s: a field of %s is in a oneof that is not there",
+                              loader->name, type->full_name);
         if (is_in_real_oneof(&texts[i]))
             drafts[texts[i].oneof_index].n_fields++;
     }
@@ -306,7 +315,8 @@ static Result define_message(Loader *loader, uint32_t index, Arena *scratch)
     return r;
 }
 
-/* ---- Extensions ---------------------------------------------------------------------------------- */
+/* ---- Extensions
+ * ---------------------------------------------------------------------------------- */
 
 static Result count_extension(Loader *loader, DeclaredExtension *extension)
 {
@@ -314,7 +324,7 @@ static Result count_extension(Loader *loader, DeclaredExtension *extension)
     extension->extended = schema_message(loader->schema, extendee);
     if (!extension->extended)
         return BAD_SCHEMA(loader, "%s: %.*s, which %s extends, is not in the set", loader->name,
-                   BYTES_ARGS(extendee), extension->scope);
+                          BYTES_ARGS(extendee), extension->scope);
     loader->messages[extension->extended->index].n_extensions++;
     return OK;
 }

@@ -14,7 +14,8 @@ enum {
 
 extern const Bytes well_known_set; /* google/protobuf/ *.proto, compiled with the program */
 
-/* ---- Names --------------------------------------------------------------------------------------- */
+/* ---- Names
+ * --------------------------------------------------------------------------------------- */
 
 static char *name_room(Loader *loader, size_t size)
 {
@@ -48,7 +49,8 @@ static bool is_word(Bytes name)
 {
     for (size_t i = 0; i < name.size; i++) {
         uint8_t c = name.data[i];
-        if (!(c >= 'a' && c <= 'z') && !(c >= 'A' && c <= 'Z') && !(c >= '0' && c <= '9') && c != '_')
+        if (!(c >= 'a' && c <= 'z') && !(c >= 'A' && c <= 'Z') && !(c >= '0' && c <= '9') &&
+            c != '_')
             return false;
     }
     return name.size > 0;
@@ -96,7 +98,8 @@ const char *loader_join(Loader *loader, const char *scope, Bytes name)
     return joined;
 }
 
-/* ---- Files --------------------------------------------------------------------------------------- */
+/* ---- Files
+ * --------------------------------------------------------------------------------------- */
 
 /* The files of a descriptor set, in its order, with the well-known ones that it left out. */
 typedef struct FileList {
@@ -124,8 +127,10 @@ static Result read_syntax(Loader *loader, FileScope *scope, Bytes syntax)
     scope->proto3 = bytes_are(syntax, "proto3");
     if (scope->proto3 || syntax.size == 0 || bytes_are(syntax, "proto2"))
         return OK;
-    return FAIL(loader->arena, FAULT_BAD_SCHEMA, "%s: %s has the syntax \"%.*s\": only proto2 and "
-                "proto3 are read", loader->name, scope->name, BYTES_ARGS(syntax));
+    return FAIL(loader->arena, FAULT_BAD_SCHEMA,
+                "%s: %s has the syntax \"%.*s\": only proto2 and "
+                "proto3 are read",
+                loader->name, scope->name, BYTES_ARGS(syntax));
 }
 
 /* Adds one FileDescriptorProto; the same file again is fine, another of the same name is not. */
@@ -204,9 +209,10 @@ static Result supply_missing(Loader *loader, FileList *list)
                 continue;
             Bytes supplied = well_known_file(name);
             if (!supplied.data)
-                return FAIL(loader->arena, FAULT_BAD_SCHEMA, "%s: %s imports %s, which is not in the "
-                            "set (protoc --include_imports puts it there)", loader->name,
-                            file->name, name);
+                return FAIL(loader->arena, FAULT_BAD_SCHEMA,
+                            "%s: %s imports %s, which is not in the "
+                            "set (protoc --include_imports puts it there)",
+                            loader->name, file->name, name);
             Result r = add_file(loader, list, supplied);
             if (failed(r))
                 return r;
@@ -215,7 +221,8 @@ static Result supply_missing(Loader *loader, FileList *list)
     return OK;
 }
 
-/* ---- Loading ------------------------------------------------------------------------------------- */
+/* ---- Loading
+ * ------------------------------------------------------------------------------------- */
 
 typedef Result (*FilePass)(Loader *loader, const FileScope *file);
 
@@ -272,7 +279,8 @@ Result schema_load(Arena *arena, Bytes descriptor_set, const char *name, const S
     loader.scratch = arena_new(ARENA_UNLIMITED);
     Result r = load(&loader, descriptor_set);
     if (!failed(r) && loader.bad_name.data)
-        r = BAD_SCHEMA(&loader, "%s: \"%.*s\" cannot be a name", loader.name, BYTES_ARGS(loader.bad_name));
+        r = BAD_SCHEMA(&loader, "%s: \"%.*s\" cannot be a name", loader.name,
+                       BYTES_ARGS(loader.bad_name));
     arena_free(loader.scratch);
     *schema_out = failed(r) ? NULL : schema;
     return r;
@@ -306,7 +314,8 @@ Result schema_load_file(Arena *arena, const char *path, const Schema **schema_ou
     return failed(r) ? r : schema_load(arena, set, path, schema_out);
 }
 
-/* ---- Finding ------------------------------------------------------------------------------------- */
+/* ---- Finding
+ * ------------------------------------------------------------------------------------- */
 
 static void *find_by_name(const Table *table, Bytes name)
 {
@@ -398,8 +407,9 @@ const EnumValue *enum_value_by_number(const EnumType *type, int32_t number)
 const char *field_kind_name(FieldKind kind)
 {
     static const char *const names[] = {
-        "?", "double", "float", "int64", "uint64", "int32", "fixed64", "fixed32", "bool", "string",
-        "group", "message", "bytes", "uint32", "enum", "sfixed32", "sfixed64", "sint32", "sint64",
+        "?",       "double",   "float",    "int64",  "uint64",  "int32", "fixed64",
+        "fixed32", "bool",     "string",   "group",  "message", "bytes", "uint32",
+        "enum",    "sfixed32", "sfixed64", "sint32", "sint64",
     };
     return (size_t)kind < sizeof(names) / sizeof(*names) ? names[kind] : "?";
 }

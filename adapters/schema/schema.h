@@ -1,9 +1,10 @@
 /*
  * Schema: the messages, enums and services of one FileDescriptorSet, linked and ready to be walked.
  *
- * Immutable once loaded; any thread may read it; it lives as long as the arena that it was loaded in
- * (a config generation's). A descriptor set may hold several versions of a service; two versions that
- * share a package name come from two Schemas. proto2 and proto3 (descriptor.proto; editions are refused).
+ * Immutable once loaded; any thread may read it; it lives as long as the arena that it was loaded
+ * in (a config generation's). A descriptor set may hold several versions of a service; two versions
+ * that share a package name come from two Schemas. proto2 and proto3 (descriptor.proto; editions
+ * are refused).
  */
 #ifndef ADAPTERS_SCHEMA_H
 #define ADAPTERS_SCHEMA_H
@@ -23,19 +24,42 @@ typedef struct HttpRule HttpRule;
 
 /* The numbers of FieldDescriptorProto.Type. */
 typedef enum FieldKind {
-    KIND_DOUBLE = 1, KIND_FLOAT, KIND_INT64, KIND_UINT64, KIND_INT32, KIND_FIXED64, KIND_FIXED32,
-    KIND_BOOL, KIND_STRING, KIND_GROUP, KIND_MESSAGE, KIND_BYTES, KIND_UINT32, KIND_ENUM,
-    KIND_SFIXED32, KIND_SFIXED64, KIND_SINT32, KIND_SINT64,
+    KIND_DOUBLE = 1,
+    KIND_FLOAT,
+    KIND_INT64,
+    KIND_UINT64,
+    KIND_INT32,
+    KIND_FIXED64,
+    KIND_FIXED32,
+    KIND_BOOL,
+    KIND_STRING,
+    KIND_GROUP,
+    KIND_MESSAGE,
+    KIND_BYTES,
+    KIND_UINT32,
+    KIND_ENUM,
+    KIND_SFIXED32,
+    KIND_SFIXED64,
+    KIND_SINT32,
+    KIND_SINT64,
 } FieldKind;
 
 /* Messages whose JSON is not an object of their fields (protobuf's JSON mapping). */
 typedef enum WellKnown {
-    WELL_KNOWN_NONE, WELL_KNOWN_ANY, WELL_KNOWN_TIMESTAMP, WELL_KNOWN_DURATION, WELL_KNOWN_FIELD_MASK,
-    WELL_KNOWN_STRUCT, WELL_KNOWN_VALUE, WELL_KNOWN_LIST_VALUE, WELL_KNOWN_EMPTY,
+    WELL_KNOWN_NONE,
+    WELL_KNOWN_ANY,
+    WELL_KNOWN_TIMESTAMP,
+    WELL_KNOWN_DURATION,
+    WELL_KNOWN_FIELD_MASK,
+    WELL_KNOWN_STRUCT,
+    WELL_KNOWN_VALUE,
+    WELL_KNOWN_LIST_VALUE,
+    WELL_KNOWN_EMPTY,
     WELL_KNOWN_WRAPPER, /* google.protobuf.*Value with one field "value" */
 } WellKnown;
 
-/* Private: a hash table of indexes + 1. Small, because a large schema has a hundred thousand of them. */
+/* Private: a hash table of indexes + 1. Small, because a large schema has a hundred thousand of
+ * them. */
 typedef struct NameIndex {
     const uint16_t *slots;
     uint32_t mask;
@@ -45,17 +69,17 @@ struct FieldType {
     const char *name;      /* "customer_id"; an extension's is its full name */
     const char *json_name; /* "customerId"; an extension's is "[full.name]" */
     uint32_t number;
-    uint32_t index;        /* in message->fields (sorted by number) */
+    uint32_t index; /* in message->fields (sorted by number) */
     FieldKind kind;
     bool repeated, map, packed, required, extension;
-    bool presence;         /* explicit: unset and zero differ (proto2, optional, oneof, messages) */
-    bool check_utf8;       /* proto3 string */
-    bool side_required;    /* google.api.field_behavior says REQUIRED */
+    bool presence;      /* explicit: unset and zero differ (proto2, optional, oneof, messages) */
+    bool check_utf8;    /* proto3 string */
+    bool side_required; /* google.api.field_behavior says REQUIRED */
     const MessageType *message; /* of MESSAGE, GROUP and map entries; else NULL */
     const EnumType *enumeration;
-    const OneofType *oneof; /* a real one (not proto3 optional's), or NULL */
+    const OneofType *oneof;    /* a real one (not proto3 optional's), or NULL */
     const MessageType *parent; /* the message that it is in (for extensions: the extended one) */
-    Bytes default_value;   /* proto2's, as text of descriptor.proto; data NULL when none */
+    Bytes default_value;       /* proto2's, as text of descriptor.proto; data NULL when none */
 };
 
 struct OneofType {
@@ -69,8 +93,8 @@ struct MessageType {
     const char *name;      /* "Order", or "Order.Item" for a nested one: without the package */
     const char *full_name; /* "shop.orders.v1.Order.Item" */
     const char *package;
-    uint32_t index;        /* in schema->messages */
-    FieldType *fields;     /* sorted by number, extensions known in this schema included */
+    uint32_t index;    /* in schema->messages */
+    FieldType *fields; /* sorted by number, extensions known in this schema included */
     uint32_t n_fields;
     OneofType *oneofs;
     uint32_t n_oneofs;
@@ -79,7 +103,7 @@ struct MessageType {
     const Schema *schema;
     const uint16_t *by_number; /* private: number -> index + 1 for small numbers */
     uint32_t by_number_n;
-    NameIndex by_name;         /* private: both spellings */
+    NameIndex by_name; /* private: both spellings */
 };
 
 typedef struct EnumValue {
@@ -92,29 +116,30 @@ struct EnumType {
     uint32_t index;
     EnumValue *values; /* in the order of declaration */
     uint32_t n_values;
-    bool closed; /* proto2 */
-    NameIndex by_name;         /* private */
-    const uint16_t *by_number; /* private: indexes sorted by number, the first declared of equals first */
-    bool is_null_value;        /* google.protobuf.NullValue */
+    bool closed;       /* proto2 */
+    NameIndex by_name; /* private */
+    const uint16_t
+        *by_number;     /* private: indexes sorted by number, the first declared of equals first */
+    bool is_null_value; /* google.protobuf.NullValue */
 };
 
 struct HttpRule {
-    const char *verb;      /* "GET", or a custom kind */
-    const char *path;      /* template */
-    const char *body;      /* "", "*" or a field name */
+    const char *verb;          /* "GET", or a custom kind */
+    const char *path;          /* template */
+    const char *body;          /* "", "*" or a field name */
     const char *response_body; /* "" or a field name */
     HttpRule *additional;
     uint32_t n_additional;
 };
 
 struct MethodType {
-    const char *name;      /* "Get" */
-    const char *path;      /* "/shop.orders.v1.Orders/Get" */
+    const char *name; /* "Get" */
+    const char *path; /* "/shop.orders.v1.Orders/Get" */
     const MessageType *input, *output;
     bool client_streaming, server_streaming;
     bool no_side_effects, idempotent; /* option idempotency_level */
     bool deprecated;
-    const HttpRule *http;  /* google.api.http, or NULL */
+    const HttpRule *http; /* google.api.http, or NULL */
     const ServiceType *service;
 };
 
@@ -133,7 +158,7 @@ struct Schema {
     ServiceType *services;
     uint32_t n_services;
     Table messages_by_name, enums_by_name, services_by_name; /* by full name, no leading dot */
-    Table files; /* file name -> SchemaFile: what reflection serves */
+    Table files;    /* file name -> SchemaFile: what reflection serves */
     Table declared; /* private: full name of what stands at a file's top -> SchemaFile */
 };
 
@@ -146,9 +171,9 @@ typedef struct SchemaFile {
 } SchemaFile;
 
 /*
- * Loads a FileDescriptorSet. `name` is for error texts. The bytes are borrowed and live as long as the
- * arena, which has no limit. Files that are imported but missing are named in the error; those of
- * google/protobuf well-known types are supplied when missing. Fault: BAD_SCHEMA.
+ * Loads a FileDescriptorSet. `name` is for error texts. The bytes are borrowed and live as long as
+ * the arena, which has no limit. Files that are imported but missing are named in the error; those
+ * of google/protobuf well-known types are supplied when missing. Fault: BAD_SCHEMA.
  */
 MUST_USE Result schema_load(Arena *arena, Bytes descriptor_set, const char *name,
                             const Schema **schema_out);
@@ -161,8 +186,9 @@ const MessageType *schema_message(const Schema *schema, Bytes full_name);
 const EnumType *schema_enum(const Schema *schema, Bytes full_name);
 const ServiceType *schema_service(const Schema *schema, Bytes full_name);
 
-/* The file that declares what has this full name, without a leading dot: a message, enum, enum value (beside its
-   enum, as in protobuf, or within it), field, oneof, extension, service or method. NULL when none does. */
+/* The file that declares what has this full name, without a leading dot: a message, enum, enum
+   value (beside its enum, as in protobuf, or within it), field, oneof, extension, service or
+   method. NULL when none does. */
 const SchemaFile *schema_file_with(const Schema *schema, Bytes full_name);
 
 const FieldType *message_field(const MessageType *message, Bytes name); /* either spelling */
@@ -170,8 +196,8 @@ const FieldType *message_field_by_number(const MessageType *message, uint32_t nu
 const EnumValue *enum_value_by_name(const EnumType *type, Bytes name);
 const EnumValue *enum_value_by_number(const EnumType *type, int32_t number);
 
-/* Do both read and write the same bytes with the same meaning, all the way down? (Numbers, kinds, labels,
-   enum values and JSON-irrelevant names aside.) Memoised nowhere: for load time. */
+/* Do both read and write the same bytes with the same meaning, all the way down? (Numbers, kinds,
+   labels, enum values and JSON-irrelevant names aside.) Memoised nowhere: for load time. */
 bool message_same_wire(const MessageType *a, const MessageType *b);
 
 const char *field_kind_name(FieldKind kind); /* "int64" */

@@ -1,8 +1,9 @@
 /*
  * Loader: what descriptor.c, http_rule.c and schema.c share while a Schema is being made.
  *
- * Two passes over the descriptors' wire bytes: the first declares every message and enum under its full
- * name, the second reads the fields, which by then can be linked. `scratch` dies when loading ends.
+ * Two passes over the descriptors' wire bytes: the first declares every message and enum under its
+ * full name, the second reads the fields, which by then can be linked. `scratch` dies when loading
+ * ends.
  */
 #ifndef ADAPTERS_SCHEMA_INTERNAL_H
 #define ADAPTERS_SCHEMA_INTERNAL_H
@@ -48,9 +49,9 @@ typedef struct Loader {
 const char *loader_text(Loader *loader, Bytes text);
 
 /*
- * The same for names, which are letters, digits and _ (a package has dots between them), as protoc sees to:
- * they become paths, and words of configs and change lists. The first that is none is noted, and loading
- * ends with it.
+ * The same for names, which are letters, digits and _ (a package has dots between them), as protoc
+ * sees to: they become paths, and words of configs and change lists. The first that is none is
+ * noted, and loading ends with it.
  */
 const char *loader_name(Loader *loader, Bytes name);
 const char *loader_package(Loader *loader, Bytes name);
@@ -75,7 +76,8 @@ MUST_USE Result descriptor_declare(Loader *loader, const FileScope *file);
 MUST_USE Result descriptor_define(Loader *loader);
 MUST_USE Result descriptor_define_services(Loader *loader, const FileScope *file);
 
-/* Refuses a type of a well-known name that is another type; its fields, and those of its map entries, are indexed. */
+/* Refuses a type of a well-known name that is another type; its fields, and those of its map
+ * entries, are indexed. */
 MUST_USE Result well_known_check(Loader *loader, const MessageType *type);
 
 /* For schema_file_with: notes all names at the top of a file. */

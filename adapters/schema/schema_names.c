@@ -1,5 +1,6 @@
-/* Which file of a schema declares a name. What stands at the top of files is in a table; what is in it is looked up
-   in the descriptor as it came: reflection asks for names that the linked types do not keep, and seldom. */
+/* Which file of a schema declares a name. What stands at the top of files is in a table; what is in
+   it is looked up in the descriptor as it came: reflection asks for names that the linked types do
+   not keep, and seldom. */
 #include "adapters/schema/schema_internal.h"
 
 typedef enum Declared { DECLARED_MESSAGE, DECLARED_ENUM, DECLARED_SERVICE, DECLARED_LEAF } Declared;
@@ -24,14 +25,15 @@ static bool declared_in(Declared parent, uint32_t number, Declared *declared_out
         if (number == 3 || number == 4)
             *declared_out = number == 3 ? DECLARED_MESSAGE : DECLARED_ENUM;
         return number == 2 || number == 3 || number == 4 || number == 6 || number == 8;
-    case DECLARED_ENUM:                           /* value */
-    case DECLARED_SERVICE: return number == 2;    /* method */
+    case DECLARED_ENUM:                        /* value */
+    case DECLARED_SERVICE: return number == 2; /* method */
     case DECLARED_LEAF: break;
     }
     return false;
 }
 
-/* Takes the scope, and the dot behind it, off the front of *name: "a.b" and "a" leave "b" and nothing. */
+/* Takes the scope, and the dot behind it, off the front of *name: "a.b" and "a" leave "b" and
+ * nothing. */
 static bool take_scope(Bytes *name, Bytes scope)
 {
     if (bytes_equal(*name, scope)) {
@@ -60,7 +62,8 @@ static bool has_inside(Declared parent, Bytes descriptor, Bytes name)
     return false;
 }
 
-/* Each level takes its part off the front of the name, which is relative to what the descriptor is in. */
+/* Each level takes its part off the front of the name, which is relative to what the descriptor is
+ * in. */
 static bool declares(Declared declared, Bytes descriptor, Bytes name)
 {
     if (declared == DECLARED_ENUM && has_inside(DECLARED_ENUM, descriptor, name))
@@ -85,13 +88,15 @@ static bool file_declares(const SchemaFile *file, Bytes name)
     return false;
 }
 
-/* ---- Names at the top ---------------------------------------------------------------------------- */
+/* ---- Names at the top
+ * ---------------------------------------------------------------------------- */
 
 static void note(Loader *loader, const FileScope *scope, Bytes name)
 {
     void *file = table_get(&loader->schema->files, bytes_of(scope->name));
     if (name.size)
-        table_put(&loader->schema->declared, bytes_of(loader_join(loader, scope->package, name)), file);
+        table_put(&loader->schema->declared, bytes_of(loader_join(loader, scope->package, name)),
+                  file);
 }
 
 Result schema_note_names(Loader *loader, const FileScope *file)

@@ -50,7 +50,8 @@ static Result read_method(Loader *loader, Bytes from, const ServiceType *service
     method->input = schema_message(loader->schema, input);
     method->output = schema_message(loader->schema, output);
     if (!method->input || !method->output)
-        return BAD_SCHEMA(loader, "%s: a type of method %s is not in the set", loader->name, method->path);
+        return BAD_SCHEMA(loader, "%s: a type of method %s is not in the set", loader->name,
+                          method->path);
     return OK;
 }
 
@@ -60,7 +61,8 @@ static Result define_service(Loader *loader, const FileScope *file, Bytes from)
     service->full_name = loader_join(loader, file->package, wire_find_bytes(from, 1));
     service->package = file->package;
     service->name = loader_without_package(service->full_name, file->package);
-    Result r = loader_declare(loader, &loader->schema->services_by_name, service->full_name, service);
+    Result r =
+        loader_declare(loader, &loader->schema->services_by_name, service->full_name, service);
 
     uint32_t n = 0;
     WireReader counter = wire_reader(from), reader = wire_reader(from);

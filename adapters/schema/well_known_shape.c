@@ -1,4 +1,5 @@
-/* Well-known types have JSON and converters of their own, which count on the fields that protobuf gave them. */
+/* Well-known types have JSON and converters of their own, which count on the fields that protobuf
+ * gave them. */
 #include "adapters/schema/schema_internal.h"
 
 static const struct {
@@ -35,7 +36,8 @@ static WellKnown message_in(const FieldType *field)
 static bool is_wrapper(const MessageType *type)
 {
     const FieldType *value = type->n_fields == 1 ? &type->fields[0] : NULL;
-    return value && value->number == 1 && !value->repeated && !value->message && !value->enumeration;
+    return value && value->number == 1 && !value->repeated && !value->message &&
+           !value->enumeration;
 }
 
 static bool has_its_fields(const MessageType *type)
@@ -46,7 +48,8 @@ static bool has_its_fields(const MessageType *type)
             continue;
         const FieldType *field = message_field_by_number(type, rows[i].number);
         if (!field || field->kind != rows[i].kind || field->repeated != rows[i].repeated ||
-            field->map != (type->well_known == WELL_KNOWN_STRUCT) || message_in(field) != rows[i].message)
+            field->map != (type->well_known == WELL_KNOWN_STRUCT) ||
+            message_in(field) != rows[i].message)
             return false;
         n++;
     }
@@ -66,6 +69,6 @@ Result well_known_check(Loader *loader, const MessageType *type)
         if (has_its_fields(type))
             return OK;
     }
-    return BAD_SCHEMA(loader, "%s: %s does not have the fields of the well-known type", loader->name,
-                      type->full_name);
+    return BAD_SCHEMA(loader, "%s: %s does not have the fields of the well-known type",
+                      loader->name, type->full_name);
 }

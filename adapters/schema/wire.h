@@ -1,10 +1,10 @@
 /*
  * WireReader: protobuf's wire format, field by field, over bytes that somebody else holds.
  *
- * For load time and for small messages; the plans have a faster reader of their own. Knows no schema:
- * a length-delimited field is given as its bytes, a group as the bytes between its two tags. Strict:
- * field number 0, overlong varints, unbalanced groups and bytes missing at the end are all `bad`.
- * https://protobuf.dev/programming-guides/encoding/
+ * For load time and for small messages; the plans have a faster reader of their own. Knows no
+ * schema: a length-delimited field is given as its bytes, a group as the bytes between its two
+ * tags. Strict: field number 0, overlong varints, unbalanced groups and bytes missing at the end
+ * are all `bad`. https://protobuf.dev/programming-guides/encoding/
  */
 #ifndef ADAPTERS_WIRE_H
 #define ADAPTERS_WIRE_H
@@ -12,7 +12,11 @@
 #include "base/bytes.h"
 
 typedef enum WireType {
-    WIRE_VARINT = 0, WIRE_FIXED64 = 1, WIRE_LENGTH = 2, WIRE_GROUP = 3, WIRE_GROUP_END = 4,
+    WIRE_VARINT = 0,
+    WIRE_FIXED64 = 1,
+    WIRE_LENGTH = 2,
+    WIRE_GROUP = 3,
+    WIRE_GROUP_END = 4,
     WIRE_FIXED32 = 5,
 } WireType;
 
@@ -52,8 +56,7 @@ static inline uint64_t wire_fixed64(const uint8_t *at)
     return __BYTE_ORDER__ == __ORDER_BIG_ENDIAN__ ? __builtin_bswap64(raw) : raw;
 }
 
-static inline const uint8_t *wire_varint(const uint8_t *at, const uint8_t *end,
-                                         uint64_t *value_out)
+static inline const uint8_t *wire_varint(const uint8_t *at, const uint8_t *end, uint64_t *value_out)
 {
     if (__builtin_expect(at < end && *at < 0x80, 1)) {
         *value_out = *at;
@@ -88,8 +91,8 @@ const uint8_t *wire_skip_group(const uint8_t *at, const uint8_t *end, uint32_t n
 /* The next field. False at the end, and when the bytes are bad. */
 bool wire_next(WireReader *reader, WireField *field_out);
 
-/* The text, bytes or message of the last field with this number, which is the one that counts; BYTES_NONE when
-   there is none. What is behind bad bytes is not seen. */
+/* The text, bytes or message of the last field with this number, which is the one that counts;
+   BYTES_NONE when there is none. What is behind bad bytes is not seen. */
 Bytes wire_find_bytes(Bytes message, uint32_t number);
 
 static inline size_t wire_varint_size(uint64_t value)
@@ -120,7 +123,7 @@ static inline int64_t wire_unzigzag(uint64_t value)
 
 void wire_add_varint(Buffer *out, uint64_t value);
 void wire_add_tag(Buffer *out, uint32_t number, WireType type);
-void wire_add_bytes(Buffer *out, uint32_t number, Bytes payload); /* tag, length, payload */
+void wire_add_bytes(Buffer *out, uint32_t number, Bytes payload);   /* tag, length, payload */
 void wire_add_number(Buffer *out, uint32_t number, uint64_t value); /* tag, varint; also when 0 */
 
 #endif

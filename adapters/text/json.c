@@ -5,9 +5,11 @@
 #include "base/utf8.h"
 
 enum {
-    DEFAULT_DEPTH = 100, MOST_DEPTH = 1000,
+    DEFAULT_DEPTH = 100,
+    MOST_DEPTH = 1000,
     DEFAULT_ELEMENTS = 1000000,
-    FIRST_SLAB = 16, LARGEST_SLAB = 512, /* nodes */
+    FIRST_SLAB = 16,
+    LARGEST_SLAB = 512, /* nodes */
 };
 
 typedef struct Parser {
@@ -30,13 +32,15 @@ void json_place(Bytes text, size_t offset, unsigned *line_out, unsigned *column_
     }
 }
 
-/* ---- Failing: always false ----------------------------------------------------------------------- */
+/* ---- Failing: always false
+ * ----------------------------------------------------------------------- */
 
 static bool refuse(Parser *p, const uint8_t *where, const char *what)
 {
     unsigned line, column;
     json_place(p->text, (size_t)(where - p->text.data), &line, &column);
-    p->failure = FAIL_TELL(p->arena, FAULT_BAD_JSON, "JSON, line %u column %u: %s", line, column, what);
+    p->failure =
+        FAIL_TELL(p->arena, FAULT_BAD_JSON, "JSON, line %u column %u: %s", line, column, what);
     return false;
 }
 
@@ -51,7 +55,8 @@ static bool out_of_memory(Parser *p)
     return false;
 }
 
-/* ---- Strings ------------------------------------------------------------------------------------- */
+/* ---- Strings
+ * ------------------------------------------------------------------------------------- */
 
 /* The first byte from `at` on that is not plain. */
 static const uint8_t *skip_plain(const uint8_t *at, const uint8_t *end)
@@ -174,13 +179,14 @@ static bool read_string(Parser *p, Bytes *text_out)
         if (!read_escaped(p, from, at, text_out))
             return false;
     } else {
-        return refuse(p, at, at == p->end ? "the text ends too early"
-                                          : "a control character in a string");
+        return refuse(p, at,
+                      at == p->end ? "the text ends too early" : "a control character in a string");
     }
     return plain || utf8_valid(*text_out) || refuse(p, from, "a string that is not valid UTF-8");
 }
 
-/* ---- Other scalars ------------------------------------------------------------------------------- */
+/* ---- Other scalars
+ * ------------------------------------------------------------------------------- */
 
 static const uint8_t *skip_digits(const uint8_t *at, const uint8_t *end)
 {
@@ -227,7 +233,8 @@ static bool read_word(Parser *p, JsonNode *node, const char *word, JsonKind kind
     return true;
 }
 
-/* ---- Arrays and objects -------------------------------------------------------------------------- */
+/* ---- Arrays and objects
+ * -------------------------------------------------------------------------- */
 
 static inline void skip_blanks(Parser *p)
 {
@@ -288,7 +295,8 @@ static bool read_children(Parser *p, JsonNode *node, uint8_t close)
         if (!child)
             return false;
         if (p->elements-- == 0) {
-            p->failure = FAIL_TELL(p->arena, FAULT_MESSAGE_TOO_LARGE, "JSON with more elements than allowed");
+            p->failure = FAIL_TELL(p->arena, FAULT_MESSAGE_TOO_LARGE,
+                                   "JSON with more elements than allowed");
             return false;
         }
         if ((close == '}' && !read_name(p, child)) || !read_value(p, child))
@@ -352,8 +360,12 @@ Result json_parse(Arena *arena, Bytes text, const JsonLimits *limits, JsonNode *
     if (!text.data)
         text = bytes(nothing, 0);
     Parser p = {
-        .at = text.data, .end = text.data + text.size, .text = text, .arena = arena,
-        .slab = FIRST_SLAB, .depth = depth_limit(limits),
+        .at = text.data,
+        .end = text.data + text.size,
+        .text = text,
+        .arena = arena,
+        .slab = FIRST_SLAB,
+        .depth = depth_limit(limits),
         .elements = limits && limits->elements ? limits->elements : DEFAULT_ELEMENTS,
     };
     *root_out = NULL;
@@ -382,7 +394,8 @@ JsonNode *json_member(const JsonNode *object, const char *name)
     return child;
 }
 
-/* ---- Writing ------------------------------------------------------------------------------------- */
+/* ---- Writing
+ * ------------------------------------------------------------------------------------- */
 
 static void write_escape(Buffer *out, uint8_t c)
 {
@@ -392,8 +405,8 @@ static void write_escape(Buffer *out, uint8_t c)
     else if (c >= '\b' && c <= '\r' && c != '\v')
         buffer_add(out, (uint8_t[]){'\\', (uint8_t)letters[c - '\b']}, 2);
     else
-        buffer_add(out, (uint8_t[]){'\\', 'u', '0', '0', (uint8_t)hex[c >> 4],
-                                    (uint8_t)hex[c & 15]}, 6);
+        buffer_add(out,
+                   (uint8_t[]){'\\', 'u', '0', '0', (uint8_t)hex[c >> 4], (uint8_t)hex[c & 15]}, 6);
 }
 
 void json_write_string(Buffer *out, Bytes text)

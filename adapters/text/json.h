@@ -2,8 +2,8 @@
  * JsonNode: JSON as a tree of nodes.
  *
  * Made from JSON text by json_parse, or from YAML by yaml_parse (a config eats the same cooking);
- * read by the plans. Strings are borrowed from the text; only those with escapes are copied. Lives in
- * the arena that it was made in.
+ * read by the plans. Strings are borrowed from the text; only those with escapes are copied. Lives
+ * in the arena that it was made in.
  */
 #ifndef ADAPTERS_JSON_H
 #define ADAPTERS_JSON_H
@@ -12,11 +12,15 @@
 #include "base/result.h"
 
 typedef enum JsonKind {
-    JSON_NULL, JSON_FALSE, JSON_TRUE,
+    JSON_NULL,
+    JSON_FALSE,
+    JSON_TRUE,
     JSON_NUMBER, /* text: as written, valid by RFC 8259 */
     JSON_STRING, /* text: unescaped, valid UTF-8 */
-    JSON_TEXT,   /* text that stands for a value of any scalar type: a URL's parameter, a YAML plain scalar */
-    JSON_ARRAY, JSON_OBJECT,
+    JSON_TEXT,   /* text that stands for a value of any scalar type: a URL's parameter, a YAML plain
+                    scalar */
+    JSON_ARRAY,
+    JSON_OBJECT,
 } JsonKind;
 
 typedef struct JsonNode JsonNode;
@@ -26,7 +30,8 @@ struct JsonNode {
     uint32_t offset; /* in the source text, of the value; for errors */
     uint32_t count;  /* ARRAY, OBJECT: children */
     Bytes name;      /* inside an OBJECT: the member's name, unescaped */
-    Bytes text;      /* ARRAY, OBJECT: as written, with the brackets; empty when made from something else */
+    Bytes text; /* ARRAY, OBJECT: as written, with the brackets; empty when made from something else
+                 */
     JsonNode *first; /* ARRAY, OBJECT: first child */
     JsonNode *next;  /* sibling */
 };
@@ -37,7 +42,8 @@ typedef struct JsonLimits {
 } JsonLimits;
 
 /* Strict RFC 8259: UTF-8 checked, no trailing bytes, lone surrogates refused. Faults: BAD_JSON with
-   line and column, TOO_DEEP, MESSAGE_TOO_LARGE, OUT_OF_MEMORY. Duplicate names are left to the reader. */
+   line and column, TOO_DEEP, MESSAGE_TOO_LARGE, OUT_OF_MEMORY. Duplicate names are left to the
+   reader. */
 MUST_USE Result json_parse(Arena *arena, Bytes text, const JsonLimits *limits, JsonNode **root_out);
 
 /* The member with this name, or NULL. */

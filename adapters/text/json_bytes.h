@@ -11,11 +11,12 @@
 #define EACH_BYTE(value) (UINT64_C(0x0101010101010101) * (value))
 
 /* The high bit of each byte that is not plain: a quote, backslash, control character or part of
-   non-ASCII. The subtractions borrow only out of a byte that is a hit itself, so the lowest is true. */
+   non-ASCII. The subtractions borrow only out of a byte that is a hit itself, so the lowest is
+   true. */
 static inline uint64_t json_hits(uint64_t eight)
 {
-    return (((eight ^ EACH_BYTE('"')) - EACH_BYTE(1)) |
-            ((eight ^ EACH_BYTE('\\')) - EACH_BYTE(1)) | (eight - EACH_BYTE(' ')) | eight) &
+    return (((eight ^ EACH_BYTE('"')) - EACH_BYTE(1)) | ((eight ^ EACH_BYTE('\\')) - EACH_BYTE(1)) |
+            (eight - EACH_BYTE(' ')) | eight) &
            EACH_BYTE(0x80);
 }
 
@@ -49,7 +50,8 @@ static inline bool json_copy_plain(uint8_t *to, const uint8_t *from, size_t size
     return json_hits(eight) == 0;
 }
 
-/* The text in quotes, when it is plain; false, and nothing is added, when it is not or there is no room. */
+/* The text in quotes, when it is plain; false, and nothing is added, when it is not or there is no
+ * room. */
 static inline bool json_add_plain(Buffer *out, const uint8_t *text, size_t size)
 {
     if (!buffer_reserve(out, size + 2))

@@ -5,22 +5,38 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-/* ---- Writing ------------------------------------------------------------------------------------- */
+/* ---- Writing
+ * ------------------------------------------------------------------------------------- */
 
-static const char two_digits[] =
-    "00010203040506070809101112131415161718192021222324252627282930313233343536373839404142434445464748"
-    "49505152535455565758596061626364656667686970717273747576777879808182838485868788899091929394959697"
-    "9899";
+static const char two_digits[] = "00010203040506070809101112131415161718192021222324252627282930313"
+                                 "233343536373839404142434445464748"
+                                 "49505152535455565758596061626364656667686970717273747576777879808"
+                                 "182838485868788899091929394959697"
+                                 "9899";
 
 static size_t count_digits(uint64_t number)
 {
     static const uint64_t powers[] = {
-        0, UINT64_C(10), UINT64_C(100), UINT64_C(1000), UINT64_C(10000), UINT64_C(100000),
-        UINT64_C(1000000), UINT64_C(10000000), UINT64_C(100000000), UINT64_C(1000000000),
-        UINT64_C(10000000000), UINT64_C(100000000000), UINT64_C(1000000000000),
-        UINT64_C(10000000000000), UINT64_C(100000000000000), UINT64_C(1000000000000000),
-        UINT64_C(10000000000000000), UINT64_C(100000000000000000),
-        UINT64_C(1000000000000000000), UINT64_C(10000000000000000000),
+        0,
+        UINT64_C(10),
+        UINT64_C(100),
+        UINT64_C(1000),
+        UINT64_C(10000),
+        UINT64_C(100000),
+        UINT64_C(1000000),
+        UINT64_C(10000000),
+        UINT64_C(100000000),
+        UINT64_C(1000000000),
+        UINT64_C(10000000000),
+        UINT64_C(100000000000),
+        UINT64_C(1000000000000),
+        UINT64_C(10000000000000),
+        UINT64_C(100000000000000),
+        UINT64_C(1000000000000000),
+        UINT64_C(10000000000000000),
+        UINT64_C(100000000000000000),
+        UINT64_C(1000000000000000000),
+        UINT64_C(10000000000000000000),
     };
     /* 1233 / 4096 is just above the logarithm of 2. */
     size_t about = (size_t)((64 - __builtin_clzll(number | 1)) * 1233) >> 12;
@@ -76,8 +92,9 @@ static size_t write_places(uint8_t *to, bool negative, uint64_t scaled, unsigned
 }
 
 /*
- * The usual fractions: few digits, which one division gives back exactly. A decimal of up to 15 digits
- * (a float: 6) that reads as `number` is also what printing it with that many digits gives. 0: it is none.
+ * The usual fractions: few digits, which one division gives back exactly. A decimal of up to 15
+ * digits (a float: 6) that reads as `number` is also what printing it with that many digits gives.
+ * 0: it is none.
  */
 static size_t write_fraction(uint8_t *to, double number, double limit, bool is_float)
 {
@@ -128,7 +145,8 @@ size_t number_write_float(uint8_t *to, float number)
     return (size_t)size;
 }
 
-/* ---- Reading ------------------------------------------------------------------------------------- */
+/* ---- Reading
+ * ------------------------------------------------------------------------------------- */
 
 /* -digits[.digits][e[+-]digits], taken apart. */
 typedef struct Decimal {
@@ -238,7 +256,8 @@ static bool read_magnitude(Bytes text, bool *negative_out, uint64_t *value_out)
     Bytes digits = *negative_out ? bytes(text.data + 1, text.size - 1) : text;
     if (read_plain(digits, value_out))
         return true;
-    if (digits.size == FITTING_DIGITS + 1 && digits.data[0] != '0' && bytes_to_u64(digits, value_out))
+    if (digits.size == FITTING_DIGITS + 1 && digits.data[0] != '0' &&
+        bytes_to_u64(digits, value_out))
         return true;
     return read_decimal(text, &d) && whole_value(&d, value_out);
 }

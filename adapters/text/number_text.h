@@ -1,7 +1,8 @@
 /*
  * Numbers as text, the way protobuf's JSON writes and reads them.
  *
- * Reading is exact: an integer may be written with a point or an exponent as long as its value is whole
+ * Reading is exact: an integer may be written with a point or an exponent as long as its value is
+ * whole
  * ("1.0", "1e3"), and nothing is rounded silently into range. Plain functions; any thread.
  */
 #ifndef ADAPTERS_NUMBER_TEXT_H

@@ -1,8 +1,8 @@
 /*
  * Times as text: RFC 3339 timestamps, protobuf's durations, civil dates.
  *
- * The ranges are protobuf's: years 1 to 9999, durations of at most 10,000 years. Plain functions; any
- * thread.
+ * The ranges are protobuf's: years 1 to 9999, durations of at most 10,000 years. Plain functions;
+ * any thread.
  */
 #ifndef ADAPTERS_TIME_TEXT_H
 #define ADAPTERS_TIME_TEXT_H

@@ -6,8 +6,8 @@
 #include "gateway/admin/admin_connections.h"
 #include "gateway/admin/admin_host.h"
 #include "gateway/admin/h2o_thread.h"
-#include "gateway/telemetry/metrics.h"
 #include "gateway/loop/signals.h"
+#include "gateway/telemetry/metrics.h"
 #include "gateway/telemetry/telemetry.h"
 
 #include <stdlib.h>
@@ -37,14 +37,16 @@ typedef struct Handler {
     Admin *admin;
 } Handler;
 
-/* ---- Answers ------------------------------------------------------------------------------------- */
+/* ---- Answers
+ * ------------------------------------------------------------------------------------- */
 
 static void set_field(h2o_req_t *req, const h2o_token_t *name, const char *value)
 {
     h2o_add_header(&req->pool, &req->res.headers, name, NULL, value, strlen(value));
 }
 
-static void send_answer(h2o_req_t *req, int status, const char *reason, const char *media_type, Bytes body)
+static void send_answer(h2o_req_t *req, int status, const char *reason, const char *media_type,
+                        Bytes body)
 {
     req->res.status = status;
     req->res.reason = reason;
@@ -59,7 +61,9 @@ static void send_problem(h2o_req_t *req, int status, const char *title, const ch
 {
     Arena *arena = arena_new(ARENA_UNLIMITED);
     Buffer body = buffer_in(arena);
-    buffer_printf(&body, "{\"type\":\"about:blank\",\"title\":\"%s\",\"status\":%d,\"detail\":", title, status);
+    buffer_printf(&body,
+                  "{\"type\":\"about:blank\",\"title\":\"%s\",\"status\":%d,\"detail\":", title,
+                  status);
     json_text_add(&body, bytes_of(detail));
     buffer_add_text(&body, "}\n");
     send_answer(req, status, title, "application/problem+json", buffer_bytes(&body));
@@ -92,7 +96,8 @@ static void answer_readyz(Admin *admin, h2o_req_t *req)
     if (atomic_load(admin->ready))
         send_answer(req, 200, "OK", "text/plain; charset=utf-8", bytes_of("ready\n"));
     else
-        send_problem(req, 503, "Service Unavailable", "no calls are taken: starting, or going down");
+        send_problem(req, 503, "Service Unavailable",
+                     "no calls are taken: starting, or going down");
 }
 
 static void answer_config(Admin *admin, h2o_req_t *req)
@@ -162,12 +167,14 @@ static int on_request(h2o_handler_t *handler, h2o_req_t *req)
         answer_page(admin, req);
     else
         send_problem(req, 421, "Misdirected Request",
-                     "the admin listener is not known by the name in Host: ask by its address, by localhost, or add "
+                     "the admin listener is not known by the name in Host: ask by its address, by "
+                     "localhost, or add "
                      "the name to the setting admin.hosts");
     return 0;
 }
 
-/* ---- The thread ---------------------------------------------------------------------------------- */
+/* ---- The thread
+ * ---------------------------------------------------------------------------------- */
 
 static void on_stop(uv_async_t *stop)
 {
@@ -189,7 +196,8 @@ static void *run_thread(void *argument)
     return NULL;
 }
 
-/* ---- Starting and stopping ----------------------------------------------------------------------- */
+/* ---- Starting and stopping
+ * ----------------------------------------------------------------------- */
 
 static uint16_t port_of(int fd)
 {
@@ -221,8 +229,8 @@ static Result open_listeners(Admin *admin, Arena *arena)
         return OK;
     bind_close(sockets, 1);
     bind_forget(&admin->binding, NULL);
-    return FAIL(arena, FAULT_SYSTEM, "listening on %s for the admin: %s", admin->listener.address.text,
-                uv_strerror(error));
+    return FAIL(arena, FAULT_SYSTEM, "listening on %s for the admin: %s",
+                admin->listener.address.text, uv_strerror(error));
 }
 
 static void set_up_http(Admin *admin)
@@ -232,7 +240,8 @@ static void set_up_http(Admin *admin)
     admin->config.max_request_entity_size = MAX_BODY;
     admin->config.http1.upgrade_to_http2 = 0; /* its HTTP/2 is too old to be let near a network */
     /* The name is what h2o takes for that of a request without Host; no browser sends one. */
-    h2o_hostconf_t *host = h2o_config_register_host(&admin->config, h2o_iovec_init(H2O_STRLIT("localhost")), 65535);
+    h2o_hostconf_t *host =
+        h2o_config_register_host(&admin->config, h2o_iovec_init(H2O_STRLIT("localhost")), 65535);
     h2o_pathconf_t *path = h2o_config_register_path(host, "/", 0);
     Handler *handler = (Handler *)h2o_create_handler(path, sizeof *handler);
     handler->super.on_req = on_request;
@@ -258,7 +267,8 @@ static void free_admin(Admin *admin)
     free(admin);
 }
 
-static Result admin_new(Arena *arena, const Config *config, const atomic_bool *ready, Admin **admin_out)
+static Result admin_new(Arena *arena, const Config *config, const atomic_bool *ready,
+                        Admin **admin_out)
 {
     const Address *address = &config->admin;
     Admin *admin = calloc(1, sizeof *admin);
@@ -277,7 +287,8 @@ static Result admin_new(Arena *arena, const Config *config, const atomic_bool *r
     if (error) {
         arena_free(admin->arena);
         free(admin);
-        return FAIL(arena, FAULT_SYSTEM, "making an event loop for the admin: %s", uv_strerror(error));
+        return FAIL(arena, FAULT_SYSTEM, "making an event loop for the admin: %s",
+                    uv_strerror(error));
     }
     admin->connections = (AdminConnections){
         .loop = &admin->loop,

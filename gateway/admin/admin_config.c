@@ -7,7 +7,8 @@
 
 #include <inttypes.h>
 
-/* ---- JSON ---------------------------------------------------------------------------------------- */
+/* ---- JSON
+ * ---------------------------------------------------------------------------------------- */
 
 /* Opens an object or array as the next member or element; `name` is NULL in an array. */
 static void begin(Buffer *out, const char *name, char opens)
@@ -52,7 +53,8 @@ static void add_date(Buffer *out, const char *name, int64_t wall)
     }
 }
 
-/* ---- The config ---------------------------------------------------------------------------------- */
+/* ---- The config
+ * ---------------------------------------------------------------------------------- */
 
 static void add_version(Buffer *out, const Version *version)
 {
@@ -97,7 +99,8 @@ static void add_service(Buffer *out, const Service *service)
 {
     begin(out, NULL, '{');
     add_text(out, "name", service->name);
-    add_text(out, "default_version", service->default_version ? service->default_version->name : NULL);
+    add_text(out, "default_version",
+             service->default_version ? service->default_version->name : NULL);
     begin(out, "versions", '[');
     for (uint32_t i = 0; i < service->n_versions; i++)
         add_version(out, &service->versions[i]);

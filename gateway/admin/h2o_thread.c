@@ -12,13 +12,17 @@ static void free_socket_buffers(void)
 }
 
 /*
- * The store of a pool's chunks cannot be reached, but a pool takes its chunks from there first: one that is
- * made to take more than there can be holds them all. They are malloc'ed, and each begins with the
- * pointer to the one taken before (lib/common/memory.c: st_h2o_mem_pool_chunk_t).
+ * The store of a pool's chunks cannot be reached, but a pool takes its chunks from there first: one
+ * that is made to take more than there can be holds them all. They are malloc'ed, and each begins
+ * with the pointer to the one taken before (lib/common/memory.c: st_h2o_mem_pool_chunk_t).
  */
 static void free_pool_chunks(void)
 {
-    enum { MOST_CHUNKS = 16, CHUNK = 4096, PIECE = 1000 /* under a quarter: larger ones are no chunk's */ };
+    enum {
+        MOST_CHUNKS = 16,
+        CHUNK = 4096,
+        PIECE = 1000 /* under a quarter: larger ones are no chunk's */
+    };
     h2o_mem_pool_t pool;
     h2o_mem_init_pool(&pool);
     for (int taken = 0; taken < (MOST_CHUNKS + 1) * CHUNK; taken += PIECE)

@@ -5,8 +5,8 @@
 
 #define WATCH_TIME (1 * SECOND)
 
-/* A service serves as long as one of its methods does: others may have no counterpart in the version that is
-   up. */
+/* A service serves as long as one of its methods does: others may have no counterpart in the
+   version that is up. */
 static Health health_in(const Version *version, Bytes name)
 {
     Health health = HEALTH_SERVICE_UNKNOWN;

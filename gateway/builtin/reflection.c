@@ -2,8 +2,8 @@
 
 #include "adapters/schema/wire.h"
 #include "base/arena.h"
-#include "gateway/version/negotiate.h"
 #include "gateway/builtin/reflection_fields.h"
+#include "gateway/version/negotiate.h"
 
 Result reflection_view(const Config *config, const Fields *head, Bytes identity, int64_t wall,
                        Arena *arena, ReflectionView *view_out)
@@ -13,7 +13,8 @@ Result reflection_view(const Config *config, const Fields *head, Bytes identity,
         return FAIL(arena, FAULT_OUT_OF_MEMORY, "choosing what to show");
     for (uint32_t i = 0; i < config->n_services; i++) {
         const Service *service = &config->services[i];
-        VersionQuestion question = {.service = service, .head = head, .identity = identity, .wall = wall};
+        VersionQuestion question = {
+            .service = service, .head = head, .identity = identity, .wall = wall};
         Negotiation said;
         Result r = negotiate(&question, arena, &said);
         if (!failed(r) && said.rule != RULE_DEFAULT)
@@ -26,10 +27,11 @@ Result reflection_view(const Config *config, const Fields *head, Bytes identity,
     return OK;
 }
 
-/* ---- Which schemas may be seen ------------------------------------------------------------------- */
+/* ---- Which schemas may be seen
+ * ------------------------------------------------------------------- */
 
-/* Is this file, of a version's schema, for the client to see? Files in packages of no version are what
-   versions import. */
+/* Is this file, of a version's schema, for the client to see? Files in packages of no version are
+   what versions import. */
 static bool shows(const ReflectedService *seen, const Version *version, const SchemaFile *file)
 {
     const Service *service = version->service;
@@ -48,8 +50,9 @@ static bool shows(const ReflectedService *seen, const Version *version, const Sc
 
 typedef const SchemaFile *FindFile(const Schema *schema, const void *argument);
 
-static const SchemaFile *find_in_version(const ReflectedService *seen, const Version *version, FindFile *find,
-                                         const void *argument, const Schema **schema_out)
+static const SchemaFile *find_in_version(const ReflectedService *seen, const Version *version,
+                                         FindFile *find, const void *argument,
+                                         const Schema **schema_out)
 {
     const SchemaFile *file = find(version->schema, argument);
     if (!file || !shows(seen, version, file))
@@ -59,8 +62,8 @@ static const SchemaFile *find_in_version(const ReflectedService *seen, const Ver
 }
 
 /* In the resolved version first: others may have another file of the same name. */
-static const SchemaFile *find_in_service(const ReflectedService *seen, FindFile *find, const void *argument,
-                                         const Schema **schema_out)
+static const SchemaFile *find_in_service(const ReflectedService *seen, FindFile *find,
+                                         const void *argument, const Schema **schema_out)
 {
     const Service *service = seen->version->service;
     const SchemaFile *file = find_in_version(seen, seen->version, find, argument, schema_out);
@@ -114,14 +117,16 @@ static const SchemaFile *by_extension(const Schema *schema, const void *argument
     return field && field->extension ? schema_file_with(schema, bytes_of(field->name)) : NULL;
 }
 
-/* ---- Answers ------------------------------------------------------------------------------------- */
+/* ---- Answers
+ * ------------------------------------------------------------------------------------- */
 
 static void say_error(Buffer *out, Arena *arena, Code code, const char *what, Bytes name)
 {
     Buffer error = buffer_in(arena);
     Bytes shown = bytes_slice(name, 0, 200);
     wire_add_number(&error, 1, code);
-    wire_add_bytes(&error, 2, bytes_of(arena_printf(arena, "%s \"%.*s\"", what, BYTES_ARGS(shown))));
+    wire_add_bytes(&error, 2,
+                   bytes_of(arena_printf(arena, "%s \"%.*s\"", what, BYTES_ARGS(shown))));
     wire_add_bytes(out, SAY_ERROR, buffer_bytes(&error));
 }
 
@@ -245,7 +250,8 @@ Result reflection_answer(const ReflectionView *view, Bytes request, Arena *arena
             ask = f;
     }
     if (reader.bad)
-        return FAIL_TELL(arena, FAULT_BAD_MESSAGE, "ServerReflectionRequest is cut off or malformed");
+        return FAIL_TELL(arena, FAULT_BAD_MESSAGE,
+                         "ServerReflectionRequest is cut off or malformed");
     if (host.size)
         wire_add_bytes(out, SAY_HOST, host);
     wire_add_bytes(out, SAY_REQUEST, request);

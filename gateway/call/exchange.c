@@ -1,12 +1,14 @@
 #include "gateway/call/exchange.h"
 
 #include "base/arena.h"
-#include "gateway/loop/config_use.h"
 #include "gateway/call/exchange_internal.h"
+#include "gateway/loop/config_use.h"
 
-/* ---- Beginning ----------------------------------------------------------------------------------- */
+/* ---- Beginning
+ * ----------------------------------------------------------------------------------- */
 
-/* Found once for a connection and a config. A listener that the config has no longer trusts nobody. */
+/* Found once for a connection and a config. A listener that the config has no longer trusts nobody.
+ */
 static bool is_trusted(ClientConnection *client, const Config *config)
 {
     if (client->generation != config->generation) {
@@ -29,8 +31,10 @@ void exchange_accept(ClientConnection *client, HttpStream *stream, int64_t began
     x->client_connection = client;
     client->n_exchanges++;
     x->client.stream = stream;
-    x->forwarding = (Forwarding){
-        .self = loop->hop, .peer = client->peer, .secure = client->secure, .trusted = is_trusted(client, x->config)};
+    x->forwarding = (Forwarding){.self = loop->hop,
+                                 .peer = client->peer,
+                                 .secure = client->secure,
+                                 .trusted = is_trusted(client, x->config)};
     x->early = buffer_in(arena);
     x->lost = buffer_in(arena);
     x->began = began;
@@ -79,13 +83,15 @@ void exchange_settle(Exchange *x, Half *from, const Half *to)
     }
 }
 
-/* ---- Failing ------------------------------------------------------------------------------------- */
+/* ---- Failing
+ * ------------------------------------------------------------------------------------- */
 
-/* Of these the caller is innocent: a default is better than nothing. There is none in place of a default. */
+/* Of these the caller is innocent: a default is better than nothing. There is none in place of a
+ * default. */
 static bool may_degrade(const Exchange *x, Code code)
 {
-    if (!x->route || x->route->on_failure != FAILURE_GRACEFUL || x->replied_head || x->record.degraded ||
-        !x->method || !x->method->has_default)
+    if (!x->route || x->route->on_failure != FAILURE_GRACEFUL || x->replied_head ||
+        x->record.degraded || !x->method || !x->method->has_default)
         return false;
     switch (code) {
     case CODE_UNKNOWN:
@@ -101,8 +107,8 @@ static bool may_degrade(const Exchange *x, Code code)
 /* The caller hears why there is no default; the log, what it was to stand in for as well. */
 static Result default_failed(Exchange *x, Result why)
 {
-    return FAIL_OVER(x->arena, x->record.why, *why.error->fault, "giving the default of the route instead: %s",
-                     why.error->doing);
+    return FAIL_OVER(x->arena, x->record.why, *why.error->fault,
+                     "giving the default of the route instead: %s", why.error->doing);
 }
 
 const Step *exchange_fail(Exchange *x, Result why)
@@ -134,7 +140,8 @@ const Step *exchange_fail_status(Exchange *x, const Status *status)
     return exchange_reply_degraded(x, FAULT_UPSTREAM_STATUS.name);
 }
 
-/* ---- Ending -------------------------------------------------------------------------------------- */
+/* ---- Ending
+ * -------------------------------------------------------------------------------------- */
 
 static const Step *exchange_finish(Exchange *x)
 {

@@ -1,6 +1,7 @@
 /*
- * Exchange: one call on its way through the gateway, from the first byte of its head to its record in
- * the log. Owned by itself: it begins with exchange_accept and releases itself when both sides ended.
+ * Exchange: one call on its way through the gateway, from the first byte of its head to its record
+ * in the log. Owned by itself: it begins with exchange_accept and releases itself when both sides
+ * ended.
  */
 #ifndef GATEWAY_EXCHANGE_H
 #define GATEWAY_EXCHANGE_H
@@ -23,11 +24,12 @@ struct ClientConnection {
     bool trusted;         /* it may speak for others, by the config of this generation: */
     uint64_t generation;
     uint32_t n_exchanges; /* that look at this */
-    void (*on_unused)(ClientConnection *client); /* their number became 0; may be NULL. May free it */
+    void (*on_unused)(
+        ClientConnection *client); /* their number became 0; may be NULL. May free it */
 };
 
-/* For HttpConnectionEvents.on_stream of the server side: the exchange attaches itself to the stream. `began`:
-   when the first byte of the request came, by the loop's clock. */
+/* For HttpConnectionEvents.on_stream of the server side: the exchange attaches itself to the
+   stream. `began`: when the first byte of the request came, by the loop's clock. */
 void exchange_accept(ClientConnection *client, HttpStream *stream, int64_t began);
 
 #endif

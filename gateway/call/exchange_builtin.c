@@ -1,7 +1,7 @@
 /* The services that the gateway itself gives: gRPC health and server reflection. */
 #include "base/arena.h"
-#include "gateway/call/exchange_internal.h"
 #include "gateway/builtin/reflection.h"
+#include "gateway/call/exchange_internal.h"
 
 struct Builtin {
     const char *path;
@@ -11,13 +11,14 @@ struct Builtin {
     bool stream;      /* of answers */
 };
 
-/* ---- Health -------------------------------------------------------------------------------------- */
+/* ---- Health
+ * -------------------------------------------------------------------------------------- */
 
 static Result read_name(Exchange *x, Bytes request, Bytes *name_out)
 {
-    return health_read(request, name_out)
-               ? OK
-               : FAIL_TELL(x->arena, FAULT_BAD_MESSAGE, "HealthCheckRequest is cut off or malformed");
+    return health_read(request, name_out) ? OK
+                                          : FAIL_TELL(x->arena, FAULT_BAD_MESSAGE,
+                                                      "HealthCheckRequest is cut off or malformed");
 }
 
 static Result answer_check(Exchange *x, Bytes request, Buffer *out)
@@ -69,7 +70,8 @@ static Result answer_watch(Exchange *x, Bytes request, Buffer *out)
     return OK;
 }
 
-/* ---- Reflection ---------------------------------------------------------------------------------- */
+/* ---- Reflection
+ * ---------------------------------------------------------------------------------- */
 
 static Result answer_reflection(Exchange *x, Bytes request, Buffer *out)
 {
@@ -80,7 +82,8 @@ static const Builtin builtins[] = {
     {"/grpc.health.v1.Health/Check", answer_check, true, false},
     {"/grpc.health.v1.Health/Watch", answer_watch, true, true},
     {"/grpc.reflection.v1.ServerReflection/ServerReflectionInfo", answer_reflection, false, true},
-    {"/grpc.reflection.v1alpha.ServerReflection/ServerReflectionInfo", answer_reflection, false, true},
+    {"/grpc.reflection.v1alpha.ServerReflection/ServerReflectionInfo", answer_reflection, false,
+     true},
 };
 
 const Builtin *builtin_find(const Config *config, Bytes path)
@@ -93,17 +96,19 @@ const Builtin *builtin_find(const Config *config, Bytes path)
     return NULL;
 }
 
-/* ---- The call ------------------------------------------------------------------------------------ */
+/* ---- The call
+ * ------------------------------------------------------------------------------------ */
 
 static const Step *builtin_begin(Exchange *x)
 {
     if (x->call.codec != CODEC_PROTO)
-        return exchange_fail(x, FAIL_TELL(x->arena, FAULT_UNSUPPORTED_MEDIA, "%s speaks protobuf only",
-                                          x->builtin->path));
+        return exchange_fail(x, FAIL_TELL(x->arena, FAULT_UNSUPPORTED_MEDIA,
+                                          "%s speaks protobuf only", x->builtin->path));
     if (x->builtin->stream && !dialect_is_framed(x->call.dialect))
-        return exchange_fail(x, FAIL_TELL(x->arena, FAULT_UNSUPPORTED_MEDIA, "%s is a stream", x->builtin->path));
-    Result r = reflection_view(x->config, &x->head->fields, x->record.client, x->record.began, x->arena,
-                               &x->reflection);
+        return exchange_fail(
+            x, FAIL_TELL(x->arena, FAULT_UNSUPPORTED_MEDIA, "%s is a stream", x->builtin->path));
+    Result r = reflection_view(x->config, &x->head->fields, x->record.client, x->record.began,
+                               x->arena, &x->reflection);
     if (failed(r))
         return exchange_fail(x, r);
     exchange_start_deadline(x);
@@ -160,7 +165,8 @@ static bool client_takes_more(const Exchange *x)
     return http_stream_queued(x->client.stream) <= x->config->limits.http.queue_high;
 }
 
-/* Questions are small and answers large: those that the client does not take yet are not made yet. */
+/* Questions are small and answers large: those that the client does not take yet are not made yet.
+ */
 static const Step *answer_early(Exchange *x)
 {
     Bytes rest = buffer_bytes(&x->early);

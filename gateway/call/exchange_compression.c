@@ -1,12 +1,13 @@
 /*
  * Which messages of an exchange are compressed, and by what.
  *
- * What nobody needs to read goes on compressed as it came, where the other side takes that compression.
- * Else it is opened, within its limit, and compressed anew for the other side.
+ * What nobody needs to read goes on compressed as it came, where the other side takes that
+ * compression. Else it is opened, within its limit, and compressed anew for the other side.
  */
 #include "gateway/call/exchange_internal.h"
 
-/* Where compression is HTTP's own: all of the body or nothing, and negotiated with browsers and caches. */
+/* Where compression is HTTP's own: all of the body or nothing, and negotiated with browsers and
+ * caches. */
 static bool is_content_coding(Dialect dialect)
 {
     return dialect == DIALECT_CONNECT || dialect == DIALECT_REST;
@@ -17,7 +18,8 @@ static Compression if_worth_it(const Exchange *x, Compression compression, size_
     return size && size >= x->config->limits.compress_least ? compression : COMPRESSION_IDENTITY;
 }
 
-/* ---- Requests ------------------------------------------------------------------------------------ */
+/* ---- Requests
+ * ------------------------------------------------------------------------------------ */
 
 bool exchange_keeps_request(const Exchange *x)
 {
@@ -54,7 +56,8 @@ Compression exchange_request_compression(Exchange *x, size_t size)
     return compression;
 }
 
-/* ---- Answers ------------------------------------------------------------------------------------- */
+/* ---- Answers
+ * ------------------------------------------------------------------------------------- */
 
 /* Whether the answer's messages may go to the client as they are. */
 static bool passes_answer(const Exchange *x)
@@ -65,7 +68,8 @@ static bool passes_answer(const Exchange *x)
 
 uint32_t exchange_accepts(const Exchange *x)
 {
-    uint32_t ours = COMPRESSION_GZIP | COMPRESSION_BR | COMPRESSION_ZSTD, common = x->call.accepts & ours;
+    uint32_t ours = COMPRESSION_GZIP | COMPRESSION_BR | COMPRESSION_ZSTD,
+             common = x->call.accepts & ours;
     return common && passes_answer(x) ? common : ours;
 }
 
@@ -116,7 +120,8 @@ bool exchange_must_compress(const Exchange *x)
 
 bool exchange_varies_by_encoding(const Exchange *x)
 {
-    return is_content_coding(x->call.dialect) && x->route && x->route->compress_answers != COMPRESS_NEVER;
+    return is_content_coding(x->call.dialect) && x->route &&
+           x->route->compress_answers != COMPRESS_NEVER;
 }
 
 Result exchange_check_acceptable(const Exchange *x)

@@ -64,7 +64,8 @@ Result exchange_convert_request(Exchange *x, Bytes message, Bytes *converted_out
             Buffer json = buffer_in(exchange_scratch(x));
             http_body_wrap(fields_get(x->call.head, "content-type"), message, &json);
             if (json.full)
-                return FAIL(x->arena, FAULT_OUT_OF_MEMORY, "keeping a body of %zu bytes", message.size);
+                return FAIL(x->arena, FAULT_OUT_OF_MEMORY, "keeping a body of %zu bytes",
+                            message.size);
             input.bytes = buffer_bytes(&json);
         }
         input.no_body = body[0] == '\0' || input.bytes.size == 0; /* an empty body says nothing */
@@ -75,16 +76,17 @@ Result exchange_convert_request(Exchange *x, Bytes message, Bytes *converted_out
     Result r = run_plan(x, x->request_plan, &input, converted_out);
     if (!failed(r) || x->version.client == x->pick.served)
         return r;
-    return FAIL_OVER(x->arena, r, *r.error->fault, "giving %s of %s as %s's", x->method->type->input->name,
-                     x->version.client->name, x->pick.served->name);
+    return FAIL_OVER(x->arena, r, *r.error->fault, "giving %s of %s as %s's",
+                     x->method->type->input->name, x->version.client->name, x->pick.served->name);
 }
 
 /* The service's answer is its own doing, so what is wrong with it is not the caller's fault. */
 Result exchange_convert_answer(Exchange *x, Bytes message, Bytes *converted_out)
 {
     if (x->target.dialect == DIALECT_REST) {
-        Result r = rest_answer_message(x->rest_rule, x->pick.pair->target->type, x->answer.content_type, message,
-                                       exchange_scratch(x), &message);
+        Result r =
+            rest_answer_message(x->rest_rule, x->pick.pair->target->type, x->answer.content_type,
+                                message, exchange_scratch(x), &message);
         if (failed(r))
             return r;
     }
@@ -96,10 +98,12 @@ Result exchange_convert_answer(Exchange *x, Bytes message, Bytes *converted_out)
     Result r = run_plan(x, x->response_plan, &input, converted_out);
     if (!failed(r))
         return r;
-    bool readable = r.error->fault == &FAULT_CANNOT_CONVERT || r.error->fault == &FAULT_FIELD_REQUIRED;
+    bool readable =
+        r.error->fault == &FAULT_CANNOT_CONVERT || r.error->fault == &FAULT_FIELD_REQUIRED;
     const Fault *fault = readable ? &FAULT_UPSTREAM_CONVERT : &FAULT_UPSTREAM_MESSAGE;
     if (r.error->fault == &FAULT_OUT_OF_MEMORY)
         fault = &FAULT_OUT_OF_MEMORY;
-    return FAIL_OVER(x->arena, r, *fault, "giving %s of %s as %s's", x->pick.pair->target->type->output->name,
-                     x->pick.served->name, x->version.reply->name);
+    return FAIL_OVER(x->arena, r, *fault, "giving %s of %s as %s's",
+                     x->pick.pair->target->type->output->name, x->pick.served->name,
+                     x->version.reply->name);
 }

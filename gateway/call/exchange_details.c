@@ -1,9 +1,11 @@
-/* What a service's error carries beside code and message, for a client of another version or codec. */
+/* What a service's error carries beside code and message, for a client of another version or codec.
+ */
 #include "adapters/run/details.h"
 #include "base/arena.h"
 #include "gateway/call/exchange_internal.h"
 
-/* ---- As JSON ------------------------------------------------------------------------------------- */
+/* ---- As JSON
+ * ------------------------------------------------------------------------------------- */
 
 static bool write_json(void *owner, Bytes detail, Arena *arena, Buffer *json)
 {
@@ -23,7 +25,8 @@ DetailJson exchange_detail_json(const Exchange *x, const Version *version)
     return (DetailJson){write_json, read_json, (void *)(uintptr_t)details};
 }
 
-/* ---- In the client's version --------------------------------------------------------------------- */
+/* ---- In the client's version
+ * --------------------------------------------------------------------- */
 
 static void on_unconverted(void *owner, Bytes type, bool kept, Result why)
 {
@@ -31,13 +34,14 @@ static void on_unconverted(void *owner, Bytes type, bool kept, Result why)
     telemetry_count(x->loop, COUNTER_DETAILS_UNCONVERTED);
     exchange_name_lost(x, bytes_copy(x->arena, type));
     if (!failed(x->record.detail_why))
-        x->record.detail_why =
-            FAIL_OVER(x->arena, why, FAULT_UPSTREAM_CONVERT, "giving the error detail %.*s of %s as %s's: %s",
-                      BYTES_ARGS(bytes_slice(type, 0, 200)), x->pick.served->name, x->version.reply->name,
-                      kept ? "it stays as it is" : "it is left out");
+        x->record.detail_why = FAIL_OVER(
+            x->arena, why, FAULT_UPSTREAM_CONVERT, "giving the error detail %.*s of %s as %s's: %s",
+            BYTES_ARGS(bytes_slice(type, 0, 200)), x->pick.served->name, x->version.reply->name,
+            kept ? "it stays as it is" : "it is left out");
 }
 
-/* How the client's request is made from the one that the service saw: the way back of what was sent. */
+/* How the client's request is made from the one that the service saw: the way back of what was
+ * sent. */
 static const Mapping *request_back(const Exchange *x)
 {
     const MethodType *asked = x->pick.pair->target->type;
@@ -52,7 +56,8 @@ void exchange_convert_details(Exchange *x, Status *status)
     bool same = !served || (served == x->version.client && served == x->version.reply);
     if (same || !status->details.size)
         return;
-    const Plan *any = served == x->version.reply ? NULL : served->details.to[x->version.reply->index];
+    const Plan *any =
+        served == x->version.reply ? NULL : served->details.to[x->version.reply->index];
     const Mapping *request = served == x->version.client ? NULL : request_back(x);
     DetailsRun run = {.plan = {.on_loss = exchange_on_loss, .owner = x},
                       .on_unconverted = on_unconverted,

@@ -10,23 +10,23 @@ enum { RESET_CANCEL = 8 /* RFC 9113 section 7 */ };
 
 static const HttpStreamEvents instance_events;
 
-/* ---- Picking and connecting ---------------------------------------------------------------------- */
+/* ---- Picking and connecting
+ * ---------------------------------------------------------------------- */
 
 static const Dialect dialect_of[] = {
-    [UPSTREAM_GRPC] = DIALECT_GRPC,
-    [UPSTREAM_CONNECT] = DIALECT_CONNECT,
-    [UPSTREAM_GRPC_WEB] = DIALECT_GRPC_WEB,
-    [UPSTREAM_REST] = DIALECT_REST,
+    [UPSTREAM_GRPC] = DIALECT_GRPC,         [UPSTREAM_CONNECT] = DIALECT_CONNECT,
+    [UPSTREAM_GRPC_WEB] = DIALECT_GRPC_WEB, [UPSTREAM_REST] = DIALECT_REST,
     [UPSTREAM_HTTP] = DIALECT_HTTP,
 };
 
-/* The plans between the client's side and the instance that was picked. The answer's may lead to another
-   version than the one the request came in, where the client asked so. */
+/* The plans between the client's side and the instance that was picked. The answer's may lead to
+   another version than the one the request came in, where the client asked so. */
 static Result choose_plans(Exchange *x)
 {
     const MethodType *type = x->pick.pair->target->type;
     if (x->pick.instance->protocol == UPSTREAM_REST && type->client_streaming)
-        return FAIL_TELL(x->arena, FAULT_UNSUPPORTED, "%s is a stream of requests, and those who serve it speak REST",
+        return FAIL_TELL(x->arena, FAULT_UNSUPPORTED,
+                         "%s is a stream of requests, and those who serve it speak REST",
                          x->method->type->path);
     const MethodPair *pair = x->pick.pair;
     Codec codec = x->pick.instance->codec;
@@ -40,9 +40,10 @@ static Result choose_plans(Exchange *x)
         x->binding->response_body[codec][x->pick.served->index])
         x->response_plan = x->binding->response_body[codec][x->pick.served->index];
     if (!x->request_plan || !x->response_plan)
-        return FAIL(x->arena, FAULT_NO_INSTANCE, "%s of %s: there is no way from %s to %s and back to %s",
-                    x->method->type->path, x->pick.served->name, x->version.client->name,
-                    x->pick.served->name, x->version.reply->name);
+        return FAIL(x->arena, FAULT_NO_INSTANCE,
+                    "%s of %s: there is no way from %s to %s and back to %s", x->method->type->path,
+                    x->pick.served->name, x->version.client->name, x->pick.served->name,
+                    x->version.reply->name);
     return OK;
 }
 
@@ -142,7 +143,8 @@ void exchange_drop_instance(Exchange *x)
     }
 }
 
-/* ---- Attempts ------------------------------------------------------------------------------------ */
+/* ---- Attempts
+ * ------------------------------------------------------------------------------------ */
 
 static bool is_repeatable(const Exchange *x)
 {
@@ -150,8 +152,8 @@ static bool is_repeatable(const Exchange *x)
 }
 
 /* Sent again only where that is safe: the request never reached a service, or the method may be
-   repeated and the route allows it. A stream's messages and a body that passes unread are not kept, so
-   they cannot be sent again once some have gone. */
+   repeated and the route allows it. A stream's messages and a body that passes unread are not kept,
+   so they cannot be sent again once some have gone. */
 static bool may_try_again(const Exchange *x, const Fault *fault)
 {
     if (x->replied_head)
@@ -185,7 +187,8 @@ const Step *exchange_attempt_failed(Exchange *x, Result why)
     return x->method ? &STEP_pick : &STEP_opaque;
 }
 
-/* ---- Sending ------------------------------------------------------------------------------------- */
+/* ---- Sending
+ * ------------------------------------------------------------------------------------- */
 
 static Result write_request_message(Exchange *x, Message message)
 {
@@ -202,7 +205,8 @@ static Result write_request_message(Exchange *x, Message message)
     if (failed(r))
         return r;
     if (framed.full)
-        return FAIL(x->arena, FAULT_OUT_OF_MEMORY, "framing a request of %zu bytes", message.bytes.size);
+        return FAIL(x->arena, FAULT_OUT_OF_MEMORY, "framing a request of %zu bytes",
+                    message.bytes.size);
     x->framed = buffer_bytes(&framed);
     return OK;
 }
@@ -229,8 +233,8 @@ static Result write_rest_head(Exchange *x, HttpHead *head, bool *has_body_out)
     return OK;
 }
 
-/* What came as a GET goes on as a GET, so that whoever keeps answers on the way may keep it, unless its
-   path grew longer than we would take ourselves. */
+/* What came as a GET goes on as a GET, so that whoever keeps answers on the way may keep it, unless
+   its path grew longer than we would take ourselves. */
 static Result write_connect_head(Exchange *x, HttpHead *head, bool *has_body_out)
 {
     x->target.use_get = x->call.is_get && x->pick.pair->target->type->no_side_effects;
@@ -279,7 +283,8 @@ static const Step *exchange_send(Exchange *x)
         return exchange_fail(x, r);
     x->record.attempts++;
     x->instance.ended = false;
-    x->instance.stream = http_stream_open(x->instance.connection, &head, !has_body, &instance_events, x);
+    x->instance.stream =
+        http_stream_open(x->instance.connection, &head, !has_body, &instance_events, x);
     if (!x->instance.stream)
         return exchange_attempt_failed(x, FAIL(x->arena, FAULT_UPSTREAM_REFUSED,
                                                "%s has no room for another stream",
@@ -337,8 +342,8 @@ const Step *exchange_forward_request(Exchange *x, Bytes input)
     }
 }
 
-/* What a REST client's body ends with: it is a stream of one message, or of pieces, of which there is at least
-   one, because the path says something, too. */
+/* What a REST client's body ends with: it is a stream of one message, or of pieces, of which there
+   is at least one, because the path says something, too. */
 static bool finish_request(Exchange *x, Message *message_out, Result *why_out)
 {
     *message_out = (Message){0};
@@ -361,7 +366,8 @@ const Step *exchange_end_request(Exchange *x)
     return STEP_WAIT;
 }
 
-/* ---- What comes back ----------------------------------------------------------------------------- */
+/* ---- What comes back
+ * ----------------------------------------------------------------------------- */
 
 static void on_head(void *owner, HttpStream *stream, const HttpHead *head, bool end)
 {
@@ -382,9 +388,11 @@ static void on_head(void *owner, HttpStream *stream, const HttpHead *head, bool 
     if (x->target.answer_is_stream && !x->answer.is_error)
         x->instance.reader.unframed = x->target.takes_any_media ? UNFRAMED_PIECES : UNFRAMED_LINES;
     x->instance.reader.keep_compressed = exchange_keeps_answer(x);
-    /* A stream's head goes on at once: its reader may wait for it. That of raw bytes waits for their type. */
+    /* A stream's head goes on at once: its reader may wait for it. That of raw bytes waits for
+     * their type. */
     bool raw = x->call.dialect == DIALECT_REST && x->call.reply_codec == CODEC_PROTO;
-    if (x->method->type->server_streaming && !end && !raw && !x->answer.has_status && !x->answer.is_error)
+    if (x->method->type->server_streaming && !end && !raw && !x->answer.has_status &&
+        !x->answer.is_error)
         exchange_run(x, exchange_reply_head(x));
 }
 
@@ -403,7 +411,8 @@ static Result read_end(Exchange *x, const Fields *trailers)
 static const Step *take_item(Exchange *x, Message item)
 {
     if (x->instance.reader.unframed != UNFRAMED_LINES ||
-        rest_item_read(x->pick.pair->target->type, &item.bytes, exchange_scratch(x)) == REST_ITEM_MESSAGE)
+        rest_item_read(x->pick.pair->target->type, &item.bytes, exchange_scratch(x)) ==
+            REST_ITEM_MESSAGE)
         return exchange_forward_answer(x, &item);
     x->answer.is_error = true;
     x->end_frame = bytes_copy(x->arena, item.bytes);
@@ -436,8 +445,8 @@ static const Step *take_answer(Exchange *x, Bytes piece)
         x->has_answer_message = true;
         x->answer_message = (Message){bytes_copy(x->arena, message.bytes), message.compressed};
         if (!x->answer_message.bytes.data)
-            return exchange_fail(x, FAIL(x->arena, FAULT_OUT_OF_MEMORY, "keeping an answer of %zu bytes",
-                                         message.bytes.size));
+            return exchange_fail(x, FAIL(x->arena, FAULT_OUT_OF_MEMORY,
+                                         "keeping an answer of %zu bytes", message.bytes.size));
     }
 }
 
@@ -446,7 +455,8 @@ static void on_body(void *owner, HttpStream *stream, Bytes piece)
     Exchange *x = owner;
     bool streaming = x->method->type->server_streaming;
     x->answer.had_body = true;
-    if (x->answer.is_error && dialect_is_framed(x->target.dialect)) { /* a page of some proxy's, say */
+    if (x->answer.is_error &&
+        dialect_is_framed(x->target.dialect)) { /* a page of some proxy's, say */
         http_stream_consume(stream, piece.size);
         return;
     }

@@ -6,25 +6,25 @@
  *                  <--- head, messages ---   exchange.c  <--- head, messages ---
  *                      exchange_reply.c
  *
- * An exchange is a table of steps; a step returns the next one, STEP_WAIT until an event, or STEP_GONE
- * when the exchange is no more. Events end in exchange_run, and after it the exchange must not be
- * touched: it may be gone.
+ * An exchange is a table of steps; a step returns the next one, STEP_WAIT until an event, or
+ * STEP_GONE when the exchange is no more. Events end in exchange_run, and after it the exchange
+ * must not be touched: it may be gone.
  */
 #ifndef GATEWAY_EXCHANGE_INTERNAL_H
 #define GATEWAY_EXCHANGE_INTERNAL_H
 
+#include "gateway/builtin/health.h"
+#include "gateway/builtin/reflection.h"
 #include "gateway/call/exchange.h"
 #include "gateway/headers/forwarding.h"
-#include "gateway/builtin/health.h"
-#include "gateway/rest/http_body.h"
-#include "gateway/version/negotiate.h"
-#include "gateway/upstream/pick.h"
-#include "gateway/builtin/reflection.h"
 #include "gateway/headers/request_id.h"
-#include "gateway/telemetry/telemetry.h"
 #include "gateway/headers/trace_context.h"
-#include "protocols/http/compression_stream.h"
+#include "gateway/rest/http_body.h"
+#include "gateway/telemetry/telemetry.h"
+#include "gateway/upstream/pick.h"
+#include "gateway/version/negotiate.h"
 #include "protocols/dialect/dialect.h"
+#include "protocols/http/compression_stream.h"
 
 typedef struct Builtin Builtin; /* exchange_builtin.c */
 
@@ -33,16 +33,16 @@ typedef struct Step {
     const struct Step *(*run)(Exchange *x);
 } Step;
 
-#define EXCHANGE_STEPS(STEP)                                                          \
-    STEP(resolve)   /* path -> method, REST binding, or opaque route               */ \
-    STEP(negotiate) /* which version the client speaks, and wants back             */ \
-    STEP(opaque)    /* an instance for a route without schema                      */ \
-    STEP(builtin)   /* health and reflection: the gateway answers itself           */ \
-    STEP(receive)   /* one request message: until it is there                      */ \
-    STEP(pick)      /* an instance, the version that it serves, the plans          */ \
-    STEP(connect)   /* a connection with room                                      */ \
-    STEP(send)      /* the request, converted                                      */ \
-    STEP(reply)     /* the answer of one message, converted, and its end           */ \
+#define EXCHANGE_STEPS(STEP)                                                                       \
+    STEP(resolve)   /* path -> method, REST binding, or opaque route               */              \
+    STEP(negotiate) /* which version the client speaks, and wants back             */              \
+    STEP(opaque)    /* an instance for a route without schema                      */              \
+    STEP(builtin)   /* health and reflection: the gateway answers itself           */              \
+    STEP(receive)   /* one request message: until it is there                      */              \
+    STEP(pick)      /* an instance, the version that it serves, the plans          */              \
+    STEP(connect)   /* a connection with room                                      */              \
+    STEP(send)      /* the request, converted                                      */              \
+    STEP(reply)     /* the answer of one message, converted, and its end           */              \
     STEP(finish)    /* the record; release of everything                           */
 
 #define STEP(name) extern const Step STEP_##name;
@@ -54,15 +54,16 @@ EXCHANGE_STEPS(STEP)
 /* What the exchange has to do with one of its two streams. */
 typedef struct Half {
     HttpConnection *connection; /* instance: where the stream is to be opened; used at once */
-    HttpStream *stream;   /* NULL: not open, or released */
-    MessageReader reader; /* of what comes from there */
-    size_t owed;          /* bytes received and not given back to the sender's window yet */
-    bool ended;           /* it has sent everything */
+    HttpStream *stream;         /* NULL: not open, or released */
+    MessageReader reader;       /* of what comes from there */
+    size_t owed;                /* bytes received and not given back to the sender's window yet */
+    bool ended;                 /* it has sent everything */
 } Half;
 
 struct Exchange {
     Arena *arena;   /* lives as long as the exchange */
-    Arena *scratch; /* for the message at hand: of a stream, NULL between messages; else the same as arena */
+    Arena *scratch; /* for the message at hand: of a stream, NULL between messages; else the same as
+                       arena */
     Arena *last;    /* for an end that arena has no room for; else NULL */
     Loop *loop;
     Config *config; /* the generation it began with */
@@ -73,27 +74,27 @@ struct Exchange {
     const HttpHead *head; /* of the request, during its event only */
     Forwarding forwarding;
     Call call;
-    const Method *method;        /* in the client's version; NULL for opaque HTTP */
-    const RestBinding *binding;  /* REST: the rule that matched */
-    PlanParameter *parameters;   /* REST: from path and query */
+    const Method *method;       /* in the client's version; NULL for opaque HTTP */
+    const RestBinding *binding; /* REST: the rule that matched */
+    PlanParameter *parameters;  /* REST: from path and query */
     uint32_t n_parameters;
     const Route *route;
     Negotiation version;
     Bytes origin; /* of the page that calls, or empty */
-    Bytes allow; /* for the Allow field of a 405 */
+    Bytes allow;  /* for the Allow field of a 405 */
 
-    const Builtin *builtin;     /* a service of the gateway itself, or NULL */
+    const Builtin *builtin; /* a service of the gateway itself, or NULL */
     ReflectionView reflection;
     HealthWatch watch;
 
     HttpHead *opaque_head; /* opaque HTTP: what is sent on */
     uint32_t n_interim;    /* opaque HTTP: interim answers so far */
-    bool tunnel;          /* opaque HTTP: upgraded; both sides end by themselves */
+    bool tunnel;           /* opaque HTTP: upgraded; both sides end by themselves */
 
     Message message; /* unary: the request's, in the client's version and codec */
     bool has_message;
-    Buffer early;  /* streams: body that came before the instance's stream was there. Of the gateway's own
-                      services: what is not read yet */
+    Buffer early; /* streams: body that came before the instance's stream was there. Of the
+                     gateway's own services: what is not read yet */
 
     Pick pick;
     TriedSet tried;
@@ -105,23 +106,26 @@ struct Exchange {
     Bytes framed; /* the message that is about to go, in scratch */
     RequestTarget target;
     Result last_failure; /* of an attempt, while there may be another */
-    bool unavailable;    /* `answer` said so, and another instance is looked for: without one the answer stands */
+    bool unavailable;    /* `answer` said so, and another instance is looked for: without one the
+                            answer stands */
 
     bool has_answer; /* the answer's head is read */
     Answer answer;
     const HttpRule *rest_rule; /* of a REST instance: the binding that it was asked by */
-    Message answer_message; /* unary */
+    Message answer_message;    /* unary */
     bool has_answer_message;
     Bytes end_frame; /* gRPC-Web's trailers, Connect's EndStream, a Connect error's body */
 
-    char request_id[REQUEST_ID_SIZE]; /* a new one, unless the client's own is taken: record.request_id */
+    char request_id[REQUEST_ID_SIZE]; /* a new one, unless the client's own is taken:
+                                         record.request_id */
     TraceContext trace;
-    bool replied_head; /* the client has had the answer's head */
-    Compression compression;       /* that it names */
-    CompressionStream *compressor; /* of a body that is compressed as a whole while it is made; or NULL */
+    bool replied_head;       /* the client has had the answer's head */
+    Compression compression; /* that it names */
+    CompressionStream
+        *compressor; /* of a body that is compressed as a whole while it is made; or NULL */
     Timer deadline_timer;
     int64_t began, deadline; /* monotonic nanoseconds; deadline may be NO_TIMEOUT */
-    Bytes content_type; /* of an HttpBody answer; else empty */
+    Bytes content_type;      /* of an HttpBody answer; else empty */
     Buffer lost; /* paths of fields that were lost, for the client: "Order.comment, ..." */
     uint32_t n_lost;
     CallRecord record;
@@ -129,8 +133,8 @@ struct Exchange {
 
 void exchange_run(Exchange *x, const Step *step);
 
-/* The one place where a call's failure becomes an answer: degraded where the route says so, once. What fails while
-   the default is given becomes an error. */
+/* The one place where a call's failure becomes an answer: degraded where the route says so, once.
+   What fails while the default is given becomes an error. */
 const Step *exchange_fail(Exchange *x, Result why);
 /* The same for a status that the service itself gave. */
 const Step *exchange_fail_status(Exchange *x, const Status *status);
@@ -171,10 +175,12 @@ const Step *exchange_reply_degraded(Exchange *x, const char *reason);
 void exchange_remove_own(const Exchange *x, Fields *fields);
 
 /* exchange_compression.c: which messages are compressed, and by what. */
-bool exchange_keeps_request(const Exchange *x); /* some instance may take its messages as they came */
-MUST_USE Result exchange_open_request(Exchange *x, Message *message); /* unless this one takes it so */
-Compression exchange_request_compression(Exchange *x, size_t size);   /* once per unary request */
-uint32_t exchange_accepts(const Exchange *x);      /* what the instance is told that we take */
+bool exchange_keeps_request(
+    const Exchange *x); /* some instance may take its messages as they came */
+MUST_USE Result exchange_open_request(Exchange *x,
+                                      Message *message); /* unless this one takes it so */
+Compression exchange_request_compression(Exchange *x, size_t size); /* once per unary request */
+uint32_t exchange_accepts(const Exchange *x); /* what the instance is told that we take */
 bool exchange_keeps_answer(const Exchange *x);
 Compression exchange_answer_compression(const Exchange *x); /* for the answer's head, sizes aside */
 Compression exchange_message_compression(const Exchange *x, Compression compression, size_t size);
@@ -182,7 +188,8 @@ bool exchange_must_compress(const Exchange *x);
 bool exchange_varies_by_encoding(const Exchange *x);
 MUST_USE Result exchange_check_acceptable(const Exchange *x);
 
-/* exchange_convert.c: one message through a plan. The result lives in scratch, or is the message itself. */
+/* exchange_convert.c: one message through a plan. The result lives in scratch, or is the message
+ * itself. */
 MUST_USE Result exchange_convert_request(Exchange *x, Bytes message, Bytes *converted_out);
 MUST_USE Result exchange_convert_answer(Exchange *x, Bytes message, Bytes *converted_out);
 
@@ -190,10 +197,11 @@ MUST_USE Result exchange_convert_answer(Exchange *x, Bytes message, Bytes *conve
 void exchange_on_loss(void *owner, const Loss *loss);
 void exchange_name_lost(Exchange *x, Bytes path);
 
-/* exchange_details.c: what errors carry. A detail that cannot be given in the client's version never costs
-   the error: it is counted, named and logged. */
+/* exchange_details.c: what errors carry. A detail that cannot be given in the client's version
+   never costs the error: it is counted, named and logged. */
 void exchange_convert_details(Exchange *x, Status *status);
-DetailJson exchange_detail_json(const Exchange *x, const Version *version); /* NULL: of no version */
+DetailJson exchange_detail_json(const Exchange *x,
+                                const Version *version); /* NULL: of no version */
 
 /* exchange_builtin.c: services of the gateway itself. */
 const Builtin *builtin_find(const Config *config, Bytes path); /* NULL: none */
@@ -202,20 +210,21 @@ const Step *builtin_read(Exchange *x, Bytes piece);
 const Step *builtin_go_on(Exchange *x);
 
 /* exchange_opaque.c: routes without a schema. */
-MUST_USE Result opaque_keep_head(Exchange *x, Bytes path); /* it is sent on with this path, and the query as it came */
+MUST_USE Result opaque_keep_head(
+    Exchange *x, Bytes path); /* it is sent on with this path, and the query as it came */
 const Step *opaque_send(Exchange *x);
 const Step *opaque_forward(Exchange *x, Bytes piece);
 const Step *opaque_end_tunnel(Exchange *x); /* the client has said all */
 
-/* exchange_resolve.c: a request has a name and a trace before anything can go wrong with it; then the call, its
-   dialect, and the method or binding are filled in. Of the request's fields, those that speak for others stand apart
-   afterwards: see forwarding.h. */
+/* exchange_resolve.c: a request has a name and a trace before anything can go wrong with it; then
+   the call, its dialect, and the method or binding are filled in. Of the request's fields, those
+   that speak for others stand apart afterwards: see forwarding.h. */
 MUST_USE Result exchange_name(Exchange *x);
 MUST_USE Result exchange_resolve(Exchange *x);
 /* Once the method is known: whether Connect's GET may ask it. Fault: METHOD_NOT_ALLOWED. */
 MUST_USE Result exchange_check_get(Exchange *x);
-/* REST, once the binding in the client's version is known: what it takes of the head, and of the body. Faults:
-   NOT_ACCEPTABLE, UNSUPPORTED_MEDIA, UNKNOWN_FIELD. */
+/* REST, once the binding in the client's version is known: what it takes of the head, and of the
+   body. Faults: NOT_ACCEPTABLE, UNSUPPORTED_MEDIA, UNKNOWN_FIELD. */
 MUST_USE Result exchange_take_rest(Exchange *x);
 MUST_USE Result exchange_take_rest_body(Exchange *x);
 /* The 415 of a body with call.foreign_media. */

@@ -1,10 +1,10 @@
 /*
- * Opaque HTTP: routes to services without a schema. Heads and bytes go through as they are, also those
- * of a connection that was upgraded (WebSocket).
+ * Opaque HTTP: routes to services without a schema. Heads and bytes go through as they are, also
+ * those of a connection that was upgraded (WebSocket).
  */
 #include "base/arena.h"
-#include "gateway/headers/cors.h"
 #include "gateway/call/exchange_internal.h"
+#include "gateway/headers/cors.h"
 #include "gateway/headers/own_fields.h"
 
 enum { INTERIM_MOST = 16 };
@@ -26,7 +26,8 @@ Result opaque_keep_head(Exchange *x, Bytes path)
 {
     HttpHead *head = x->opaque_head = arena_make(x->arena, HttpHead);
     if (!head)
-        return FAIL(x->arena, FAULT_OUT_OF_MEMORY, "keeping a head of %u fields", x->head->fields.n);
+        return FAIL(x->arena, FAULT_OUT_OF_MEMORY, "keeping a head of %u fields",
+                    x->head->fields.n);
     *head = *x->head;
     head->method = x->call.verb;
     head->scheme = bytes_of("http");
@@ -35,14 +36,16 @@ Result opaque_keep_head(Exchange *x, Bytes path)
     head->fields = fields_in(x->arena);
     for (uint32_t i = 0; i < x->head->fields.n; i++) {
         const Field *field = &x->head->fields.items[i];
-        fields_add(&head->fields, bytes_copy(x->arena, field->name), bytes_copy(x->arena, field->value));
+        fields_add(&head->fields, bytes_copy(x->arena, field->name),
+                   bytes_copy(x->arena, field->value));
     }
     trace_context_write(&x->trace, &head->fields);
-    forwarding_write(&x->forwarding, FORWARDING_HTTP, head->authority, x->head->minor, x->record.request_id,
-                     &head->fields);
-    return head->fields.full || !head->path.data ? FAIL(x->arena, FAULT_OUT_OF_MEMORY, "keeping a head of %u fields",
-                                    x->head->fields.n)
-                             : OK;
+    forwarding_write(&x->forwarding, FORWARDING_HTTP, head->authority, x->head->minor,
+                     x->record.request_id, &head->fields);
+    return head->fields.full || !head->path.data
+               ? FAIL(x->arena, FAULT_OUT_OF_MEMORY, "keeping a head of %u fields",
+                      x->head->fields.n)
+               : OK;
 }
 
 static const Step *opaque_pick(Exchange *x)
@@ -60,7 +63,8 @@ const Step *opaque_send(Exchange *x)
     HttpHead head = *x->opaque_head;
     if (x->pick.instance->authority_said || !head.authority.size)
         head.authority = bytes_of(x->pick.instance->authority);
-    x->instance.stream = http_stream_open(x->instance.connection, &head, x->bodiless, &opaque_events, x);
+    x->instance.stream =
+        http_stream_open(x->instance.connection, &head, x->bodiless, &opaque_events, x);
     if (!x->instance.stream)
         return exchange_attempt_failed(x, FAIL(x->arena, FAULT_UPSTREAM_REFUSED, "%s has no room",
                                                x->pick.instance->address.text));
@@ -99,8 +103,8 @@ static void on_head(void *owner, HttpStream *stream, const HttpHead *head, bool 
     cors_add(&x->config->cors, x->origin, &reply.fields);
     own_fields_merge_vary(&reply.fields);
     if (reply.fields.full) {
-        exchange_run(x, exchange_fail(x, FAIL(x->arena, FAULT_OUT_OF_MEMORY, "passing on a head of %u fields",
-                                              head->fields.n)));
+        exchange_run(x, exchange_fail(x, FAIL(x->arena, FAULT_OUT_OF_MEMORY,
+                                              "passing on a head of %u fields", head->fields.n)));
         return;
     }
     x->record.http_status = head->status;
@@ -163,7 +167,8 @@ static void on_reset(void *owner, HttpStream *stream, Result why)
     exchange_run(x, &STEP_finish);
 }
 
-/* 100 was said by us, who take the body. The others are good for a few: no window holds them back. */
+/* 100 was said by us, who take the body. The others are good for a few: no window holds them back.
+ */
 static void on_interim(void *owner, HttpStream *stream, const HttpHead *head)
 {
     Exchange *x = owner;
@@ -174,4 +179,5 @@ static void on_interim(void *owner, HttpStream *stream, const HttpHead *head)
     http_stream_send_head(x->client.stream, &interim, false);
 }
 
-static const HttpStreamEvents opaque_events = {on_head, on_body, on_end, on_drain, on_reset, on_interim};
+static const HttpStreamEvents opaque_events = {on_head,  on_body,  on_end,
+                                               on_drain, on_reset, on_interim};

@@ -1,17 +1,19 @@
 /* The answer to the client: its head, its messages, its end. */
 #include "base/arena.h"
-#include "gateway/headers/cors.h"
 #include "gateway/call/exchange_internal.h"
+#include "gateway/headers/cors.h"
 #include "gateway/headers/own_fields.h"
 #include "gateway/version/version_headers.h"
 
-/* ---- Fields that the gateway adds ---------------------------------------------------------------- */
+/* ---- Fields that the gateway adds
+ * ---------------------------------------------------------------- */
 
 static void add_own_fields(const Exchange *x, Fields *fields)
 {
     fields_add(fields, bytes_of("x-request-id"), x->record.request_id);
     if (x->version.reply)
-        version_headers_write(x->version.reply, x->version.rule, x->config->identity_header, fields);
+        version_headers_write(x->version.reply, x->version.rule, x->config->identity_header,
+                              fields);
     else if (x->record.method) /* another word of the client's would have led to a version */
         version_headers_vary(x->record.method->version->service, x->version.rule,
                              x->config->identity_header, fields);
@@ -53,9 +55,11 @@ static void complete_fields(const Exchange *x, Fields *fields)
     own_fields_merge_vary(fields);
 }
 
-/* ---- Head and messages --------------------------------------------------------------------------- */
+/* ---- Head and messages
+ * --------------------------------------------------------------------------- */
 
-/* JSON messages that follow each other in one body, without frames that could name a compression. */
+/* JSON messages that follow each other in one body, without frames that could name a compression.
+ */
 static bool is_rest_stream(const Exchange *x)
 {
     return x->call.dialect == DIALECT_REST && x->call.reply_codec == CODEC_JSON && x->method &&
@@ -102,7 +106,8 @@ static Result write_item(Exchange *x, Bytes message, Buffer *out)
     Buffer item = buffer_in(exchange_scratch(x));
     rest_stream_write(rest_stream_of(&x->call), message, x->compressor ? &item : out);
     out->full |= item.full;
-    return x->compressor ? compression_stream_write(x->compressor, buffer_bytes(&item), false, out) : OK;
+    return x->compressor ? compression_stream_write(x->compressor, buffer_bytes(&item), false, out)
+                         : OK;
 }
 
 /* `compression`: by which it is compressed now, where it is not already. */
@@ -115,12 +120,14 @@ static Result frame_answer(Exchange *x, Message message, Compression compression
     else
         r = message_write(x->call.dialect, message.bytes, compression, message.compressed, &framed);
     if (!failed(r) && framed.full)
-        r = FAIL(x->arena, FAULT_OUT_OF_MEMORY, "framing an answer of %zu bytes", message.bytes.size);
+        r = FAIL(x->arena, FAULT_OUT_OF_MEMORY, "framing an answer of %zu bytes",
+                 message.bytes.size);
     *framed_out = buffer_bytes(&framed);
     return r;
 }
 
-/* The bytes themselves of a google.api.HttpBody that goes to a REST client; any other message as it is. */
+/* The bytes themselves of a google.api.HttpBody that goes to a REST client; any other message as it
+ * is. */
 static Message unwrapped(Exchange *x, Message message)
 {
     if (x->call.dialect == DIALECT_REST && x->call.reply_codec == CODEC_PROTO)
@@ -143,7 +150,9 @@ static const Step *send_message(Exchange *x, Message message)
     if (!x->replied_head)
         r = send_head(x, exchange_answer_compression(x), -1);
     if (!failed(r))
-        r = frame_answer(x, message, exchange_message_compression(x, x->compression, message.bytes.size), &framed);
+        r = frame_answer(x, message,
+                         exchange_message_compression(x, x->compression, message.bytes.size),
+                         &framed);
     if (failed(r))
         return exchange_fail(x, error_copy(x->arena, r));
     send_body(x, framed);
@@ -162,12 +171,15 @@ const Step *exchange_forward_answer(Exchange *x, const Message *message)
         return send_message(x, *message);
     Bytes converted;
     Result r = exchange_convert_answer(x, message->bytes, &converted);
-    return failed(r) ? exchange_fail(x, error_copy(x->arena, r)) : exchange_send_answer(x, converted);
+    return failed(r) ? exchange_fail(x, error_copy(x->arena, r))
+                     : exchange_send_answer(x, converted);
 }
 
-/* ---- The end ------------------------------------------------------------------------------------- */
+/* ---- The end
+ * ------------------------------------------------------------------------------------- */
 
-/* Memory for an end when the call has used up its own. What is written there is bounded by what is there already. */
+/* Memory for an end when the call has used up its own. What is written there is bounded by what is
+ * there already. */
 static Arena *last_arena(Exchange *x)
 {
     if (!x->last)
@@ -184,7 +196,8 @@ static Result end_compressed(Exchange *x, ReplyEnd *end)
     return r;
 }
 
-static Result write_end(const Exchange *x, Arena *arena, const Status *status, const Fields *trailers, ReplyEnd *end)
+static Result write_end(const Exchange *x, Arena *arena, const Status *status,
+                        const Fields *trailers, ReplyEnd *end)
 {
     const Service *service = x->record.method ? x->record.method->version->service : NULL;
     const Version *version = x->version.reply;
@@ -198,11 +211,13 @@ static Result write_end(const Exchange *x, Arena *arena, const Status *status, c
         .detail_json = &detail_json,
     };
     Fields fields = x->replied_head ? fields_in(arena) : reply_fields(x, arena);
-    Result r = reply_write_end(&x->call, status, &fields, trailers, x->replied_head, &options, arena, end);
+    Result r =
+        reply_write_end(&x->call, status, &fields, trailers, x->replied_head, &options, arena, end);
     if (failed(r) || !end->has_head)
         return r;
     complete_fields(x, &end->head.fields);
-    return end->head.fields.full ? FAIL(arena, FAULT_OUT_OF_MEMORY, "writing the head of an answer") : OK;
+    return end->head.fields.full ? FAIL(arena, FAULT_OUT_OF_MEMORY, "writing the head of an answer")
+                                 : OK;
 }
 
 /* An error can always be told: without what the service added to it, it is small. */
@@ -281,8 +296,8 @@ static const Step *exchange_reply(Exchange *x)
     if (x->answer.status.code != CODE_OK) {
         const Status *status = &x->answer.status;
         x->unavailable = status->code == CODE_UNAVAILABLE && x->method->safe_to_repeat &&
-                         !x->method->type->client_streaming && x->record.attempts < x->route->attempts &&
-                         !x->replied_head;
+                         !x->method->type->client_streaming &&
+                         x->record.attempts < x->route->attempts && !x->replied_head;
         if (x->unavailable)
             return exchange_attempt_failed(
                 x, FAIL(x->arena, FAULT_UPSTREAM_RESET, "%s answered UNAVAILABLE: %.*s",
@@ -293,7 +308,8 @@ static const Step *exchange_reply(Exchange *x)
         return exchange_reply_end(x, &x->answer.status, &x->answer.trailers);
 
     if (!x->has_answer_message)
-        return exchange_fail(x, FAIL(x->arena, FAULT_UPSTREAM_CARDINALITY, "%s ended %.*s well but gave no message",
+        return exchange_fail(x, FAIL(x->arena, FAULT_UPSTREAM_CARDINALITY,
+                                     "%s ended %.*s well but gave no message",
                                      x->pick.instance->address.text, BYTES_ARGS(x->target.method)));
     if (x->answer_message.compressed)
         return exchange_reply_message(x, x->answer_message);

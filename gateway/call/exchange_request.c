@@ -1,10 +1,11 @@
 /* The client's side of an exchange, up to where an instance is wanted. */
 #include "base/arena.h"
-#include "gateway/headers/cors.h"
 #include "gateway/call/exchange_internal.h"
+#include "gateway/headers/cors.h"
 #include "gateway/headers/own_fields.h"
 
-/* ---- Steps --------------------------------------------------------------------------------------- */
+/* ---- Steps
+ * --------------------------------------------------------------------------------------- */
 
 /* A browser asks whether a page may call: no service hears of it. */
 static const Step *answer_preflight(Exchange *x)
@@ -57,8 +58,8 @@ static Result choose_method(Exchange *x)
         while (x->binding && x->binding->method->version != version)
             x->binding = x->binding->next;
         if (!x->binding)
-            return FAIL_TELL(x->arena, FAULT_UNKNOWN_PATH, "%s of %s does not serve %.*s", version->name,
-                             version->service->name, BYTES_ARGS(x->call.path));
+            return FAIL_TELL(x->arena, FAULT_UNKNOWN_PATH, "%s of %s does not serve %.*s",
+                             version->name, version->service->name, BYTES_ARGS(x->call.path));
         x->method = x->binding->method;
     } else {
         const Method *method = method_in(x->method, version);
@@ -97,8 +98,8 @@ void exchange_start_deadline(Exchange *x)
     timer_start(&x->loop->timers, &x->deadline_timer, x->deadline);
 }
 
-/* Bytes of any media type that a REST client sends to a method that takes a stream: a message for each piece
-   that comes. A compressed body is opened whole, and is one message. */
+/* Bytes of any media type that a REST client sends to a method that takes a stream: a message for
+   each piece that comes. A compressed body is opened whole, and is one message. */
 static bool is_upload_in_pieces(const Exchange *x)
 {
     return x->binding && x->method->type->client_streaming && http_body_in(x->binding) &&
@@ -109,10 +110,12 @@ static bool is_upload_in_pieces(const Exchange *x)
 static Result check_length(Exchange *x)
 {
     size_t limit = x->config->limits.message_bytes;
-    bool whole = (x->call.dialect == DIALECT_CONNECT || x->call.dialect == DIALECT_REST) && !is_upload_in_pieces(x);
+    bool whole = (x->call.dialect == DIALECT_CONNECT || x->call.dialect == DIALECT_REST) &&
+                 !is_upload_in_pieces(x);
     if (!whole || x->head->content_length <= 0 || (uint64_t)x->head->content_length <= limit)
         return OK;
-    return FAIL_TELL(x->arena, FAULT_MESSAGE_TOO_LARGE, "a body of %lld bytes, where %zu are allowed",
+    return FAIL_TELL(x->arena, FAULT_MESSAGE_TOO_LARGE,
+                     "a body of %lld bytes, where %zu are allowed",
                      (long long)x->head->content_length, limit);
 }
 
@@ -121,9 +124,10 @@ static Result check_framing(Exchange *x)
 {
     if (x->call.dialect != DIALECT_CONNECT || exchange_is_unary(x))
         return OK;
-    return FAIL_TELL(x->arena, FAULT_UNSUPPORTED_MEDIA,
-                     "%s is a stream, which is spoken in application/connect+json or application/connect+proto",
-                     x->method->type->path);
+    return FAIL_TELL(
+        x->arena, FAULT_UNSUPPORTED_MEDIA,
+        "%s is a stream, which is spoken in application/connect+json or application/connect+proto",
+        x->method->type->path);
 }
 
 static const Step *exchange_negotiate(Exchange *x)
@@ -174,8 +178,8 @@ static const Step *wrong_count(Exchange *x, const char *how_many)
                                       x->method->type->path, how_many));
 }
 
-/* A request of one message is read whole before an instance is asked: a bad one troubles nobody else, and
-   a good one can be sent again. */
+/* A request of one message is read whole before an instance is asked: a bad one troubles nobody
+   else, and a good one can be sent again. */
 static const Step *exchange_receive(Exchange *x)
 {
     if (!x->client.ended)
@@ -205,7 +209,8 @@ static const Step *exchange_receive(Exchange *x)
 
 const Step STEP_receive = {"receive", exchange_receive};
 
-/* ---- Events -------------------------------------------------------------------------------------- */
+/* ---- Events
+ * -------------------------------------------------------------------------------------- */
 
 static void on_head(void *owner, HttpStream *stream, const HttpHead *head, bool end)
 {
@@ -232,8 +237,8 @@ static const Step *take_message(Exchange *x, Bytes piece)
         x->has_message = true;
         x->message = (Message){bytes_copy(x->arena, message.bytes), message.compressed};
         if (!x->message.bytes.data)
-            return exchange_fail(x, FAIL(x->arena, FAULT_OUT_OF_MEMORY, "keeping the request of %zu bytes",
-                                         message.bytes.size));
+            return exchange_fail(x, FAIL(x->arena, FAULT_OUT_OF_MEMORY,
+                                         "keeping the request of %zu bytes", message.bytes.size));
     }
 }
 

@@ -10,10 +10,12 @@ static Result take_forwarding(Exchange *x)
     const HttpHead *received = x->head;
     HttpHead *head = arena_make(x->arena, HttpHead);
     if (!head)
-        return FAIL(x->arena, FAULT_OUT_OF_MEMORY, "reading a head of %u fields", received->fields.n);
+        return FAIL(x->arena, FAULT_OUT_OF_MEMORY, "reading a head of %u fields",
+                    received->fields.n);
     *head = *received;
     x->head = head;
-    return forwarding_read(&x->forwarding, &received->fields, x->config->identity_header, x->arena, &head->fields);
+    return forwarding_read(&x->forwarding, &received->fields, x->config->identity_header, x->arena,
+                           &head->fields);
 }
 
 /* Whom the listener trusts: somebody, or the peer would not be trusted. */
@@ -26,7 +28,8 @@ static const TrustedPeers *trusted_peers(const Exchange *x)
 static Bytes client_of(const Exchange *x)
 {
     const char *header = x->config->identity_header;
-    Bytes told = header && x->forwarding.trusted ? fields_get(&x->head->fields, header) : BYTES_NONE;
+    Bytes told =
+        header && x->forwarding.trusted ? fields_get(&x->head->fields, header) : BYTES_NONE;
     return told.size ? bytes_copy(x->arena, told) : bytes_of(x->client_connection->identity);
 }
 
@@ -34,7 +37,8 @@ Result exchange_name(Exchange *x)
 {
     Result r = take_forwarding(x);
     x->call.verb = bytes_copy(x->arena, x->head->method);
-    x->call.path = bytes_copy(x->arena, bytes_slice(x->head->path, 0, bytes_find(x->head->path, '?')));
+    x->call.path =
+        bytes_copy(x->arena, bytes_slice(x->head->path, 0, bytes_find(x->head->path, '?')));
     x->origin = bytes_copy(x->arena, fields_get(&x->head->fields, "origin"));
     trace_context_begin(&x->head->fields, &x->loop->random, x->arena, &x->trace);
     x->record.request_id = x->forwarding.request_id;
@@ -52,11 +56,12 @@ Result exchange_name(Exchange *x)
 static void pass_on_names(Exchange *x)
 {
     trace_context_write(&x->trace, &x->call.metadata);
-    forwarding_write(&x->forwarding, FORWARDING_RPC, x->call.authority, x->head->minor, x->record.request_id,
-                     &x->call.metadata);
+    forwarding_write(&x->forwarding, FORWARDING_RPC, x->call.authority, x->head->minor,
+                     x->record.request_id, &x->call.metadata);
 }
 
-/* Of path and query. Which of them the rule takes is known with the version: see exchange_take_rest. */
+/* Of path and query. Which of them the rule takes is known with the version: see
+ * exchange_take_rest. */
 static Result take_parameters(Exchange *x, const RestMatch *match)
 {
     RestParameter *query;
@@ -87,7 +92,8 @@ static Result refuse_or_count(Exchange *x, uint32_t n, Bytes name, const char *w
     return OK;
 }
 
-/* Whether a parameter leads into what is said by the body: "*" is all that the path does not say (http.proto). */
+/* Whether a parameter leads into what is said by the body: "*" is all that the path does not say
+ * (http.proto). */
 static bool is_in_body(const RestBinding *binding, Bytes field_path)
 {
     const MessageType *input = binding->method->type->input;
@@ -110,26 +116,30 @@ static Result take_query(Exchange *x)
             refused = x->parameters[i].field_path;
     }
     x->n_parameters = kept;
-    return n_refused ? refuse_or_count(x, n_refused, refused, "is not taken: the body says this field") : OK;
+    return n_refused
+               ? refuse_or_count(x, n_refused, refused, "is not taken: the body says this field")
+               : OK;
 }
 
 Result exchange_refuse_media(Exchange *x)
 {
     Bytes said = bytes_slice(fields_joined(x->call.head, "content-type"), 0, 200);
     return FAIL_TELL(x->arena, FAULT_UNSUPPORTED_MEDIA, "%s%.*s",
-                said.data ? "content-type " : "the request says no content-type", BYTES_ARGS(said));
+                     said.data ? "content-type " : "the request says no content-type",
+                     BYTES_ARGS(said));
 }
 
 /*
- * JSON is what a page of another origin cannot send without a preflight; bodies of other types, and of none, it can
- * (Fetch, "CORS-safelisted request-header"). A stream is passed on before its first byte, so that where it may have a
- * body it counts as having one; else the body's first byte is waited for.
+ * JSON is what a page of another origin cannot send without a preflight; bodies of other types, and
+ * of none, it can (Fetch, "CORS-safelisted request-header"). A stream is passed on before its first
+ * byte, so that where it may have a body it counts as having one; else the body's first byte is
+ * waited for.
  */
 static Result check_media(Exchange *x)
 {
     bool untyped = !fields_get(x->call.head, "content-type").data;
-    bool has_body = x->head->content_length > 0 ||
-                    (x->head->content_length < 0 && !x->bodiless && x->method->type->client_streaming);
+    bool has_body = x->head->content_length > 0 || (x->head->content_length < 0 && !x->bodiless &&
+                                                    x->method->type->client_streaming);
     if (http_body_in(x->binding) || (untyped && x->config->untyped_json))
         x->call.foreign_media = false;
     return x->call.foreign_media && has_body ? exchange_refuse_media(x) : OK;
@@ -144,7 +154,8 @@ Result exchange_take_rest(Exchange *x)
     else if (!rest_accepts(&x->call, is_stream))
         return FAIL_TELL(x->arena, FAULT_NOT_ACCEPTABLE, "accept: %.*s; there is %s",
                          BYTES_ARGS(bytes_slice(fields_joined(x->call.head, "accept"), 0, 200)),
-                         is_stream ? "application/x-ndjson and text/event-stream" : "application/json");
+                         is_stream ? "application/x-ndjson and text/event-stream"
+                                   : "application/json");
     Result r = check_media(x);
     if (failed(r))
         return r;
@@ -162,8 +173,8 @@ static bool says_nothing(Bytes body, Arena *arena)
     Bytes name;
     if (body.size == 0)
         return true;
-    return json_cursor_peek(&cursor) == JSON_KIND_OBJECT && !json_cursor_member(&cursor, &first, &name) &&
-           json_cursor_finish(&cursor);
+    return json_cursor_peek(&cursor) == JSON_KIND_OBJECT &&
+           !json_cursor_member(&cursor, &first, &name) && json_cursor_finish(&cursor);
 }
 
 Result exchange_take_rest_body(Exchange *x)
@@ -173,12 +184,13 @@ Result exchange_take_rest_body(Exchange *x)
     return refuse_or_count(x, 1, BYTES_NONE, "takes no body");
 }
 
-/* The path's REST binding or opaque route, with the path that is sent on. Neither: nothing is set, and `match` says
-   which verbs would do. */
+/* The path's REST binding or opaque route, with the path that is sent on. Neither: nothing is set,
+   and `match` says which verbs would do. */
 static Result find_plain(Exchange *x, RestMatch *match, Bytes *path_out)
 {
     bool found = false;
-    Result r = rest_table_match(x->config->rest, x->call.verb, x->call.path, x->arena, match, &found);
+    Result r =
+        rest_table_match(x->config->rest, x->call.verb, x->call.path, x->arena, match, &found);
     if (failed(r))
         return r;
     if (!found)
@@ -194,17 +206,19 @@ static Result not_found(Exchange *x, const RestMatch *match)
     Bytes shown = bytes_slice(x->call.path, 0, 200);
     if (match->allowed.size) {
         x->allow = match->allowed;
-        return FAIL_TELL(x->arena, FAULT_METHOD_NOT_ALLOWED, "%.*s takes %.*s, not %.*s", BYTES_ARGS(shown),
-                         BYTES_ARGS(match->allowed), BYTES_ARGS(x->call.verb));
+        return FAIL_TELL(x->arena, FAULT_METHOD_NOT_ALLOWED, "%.*s takes %.*s, not %.*s",
+                         BYTES_ARGS(shown), BYTES_ARGS(match->allowed), BYTES_ARGS(x->call.verb));
     }
-    return FAIL_TELL(x->arena, FAULT_UNKNOWN_PATH, "%.*s %.*s", BYTES_ARGS(x->call.verb), BYTES_ARGS(shown));
+    return FAIL_TELL(x->arena, FAULT_UNKNOWN_PATH, "%.*s %.*s", BYTES_ARGS(x->call.verb),
+                     BYTES_ARGS(shown));
 }
 
 static Result refuse_verb(Exchange *x)
 {
     x->allow = bytes_of(x->method && x->method->takes_get ? "GET, POST" : "POST");
     return FAIL_TELL(x->arena, FAULT_METHOD_NOT_ALLOWED, "%.*s takes %.*s, not %.*s",
-                     BYTES_ARGS(bytes_slice(x->call.path, 0, 200)), BYTES_ARGS(x->allow), BYTES_ARGS(x->call.verb));
+                     BYTES_ARGS(bytes_slice(x->call.path, 0, 200)), BYTES_ARGS(x->allow),
+                     BYTES_ARGS(x->call.verb));
 }
 
 /* A link or an image on any page is a GET, with the visitor's cookies. */
@@ -225,7 +239,8 @@ static Result refuse_rpc(Exchange *x, Result why)
 static Result resolve_rpc(Exchange *x)
 {
     Dialect dialect = dialect_of_request(x->head);
-    Result r = call_read(x->head, dialect == DIALECT_REST ? DIALECT_CONNECT : dialect, x->arena, &x->call);
+    Result r =
+        call_read(x->head, dialect == DIALECT_REST ? DIALECT_CONNECT : dialect, x->arena, &x->call);
     if (!failed(r) && x->builtin)
         r = exchange_check_get(x);
     if (!failed(r) && x->call.foreign_media && !x->config->untyped_json)
@@ -235,7 +250,9 @@ static Result resolve_rpc(Exchange *x)
     x->call.foreign_media = false;
     pass_on_names(x);
     Bytes shown = bytes_slice(x->call.path, 0, 200);
-    return x->method || x->builtin ? OK : FAIL_TELL(x->arena, FAULT_UNKNOWN_METHOD, "%.*s", BYTES_ARGS(shown));
+    return x->method || x->builtin
+               ? OK
+               : FAIL_TELL(x->arena, FAULT_UNKNOWN_METHOD, "%.*s", BYTES_ARGS(shown));
 }
 
 static Result resolve_plain(Exchange *x)

@@ -12,7 +12,8 @@ static const Route *longest_prefix(const Config *config, Bytes path)
     return NULL;
 }
 
-/* The same of a loose reading. It may shorten one prefix more than another, so that their order says nothing. */
+/* The same of a loose reading. It may shorten one prefix more than another, so that their order
+ * says nothing. */
 static const Route *longest_loose_prefix(const Config *config, Bytes path)
 {
     const Route *longest = NULL;
@@ -37,8 +38,8 @@ static bool has_schema(const Config *config, Bytes verb, Bytes path, Arena *aren
     return found;
 }
 
-Result opaque_route_find(const Config *config, Bytes verb, Bytes path, Arena *arena, const Route **route_out,
-                         Bytes *normal_out)
+Result opaque_route_find(const Config *config, Bytes verb, Bytes path, Arena *arena,
+                         const Route **route_out, Bytes *normal_out)
 {
     Bytes loose;
     *route_out = NULL;
@@ -57,8 +58,9 @@ Result opaque_route_find(const Config *config, Bytes verb, Bytes path, Arena *ar
                 (bytes_equal(*normal_out, path) || !has_schema(config, verb, *normal_out, arena)) &&
                 (bytes_equal(loose, *normal_out) || !has_schema(config, verb, loose, arena));
     if (!same)
-        return FAIL_TELL(arena, FAULT_BAD_REQUEST, "%.*s can also be read as a path that does not belong to %s",
-                    BYTES_ARGS(bytes_slice(path, 0, 200)), route->match);
+        return FAIL_TELL(arena, FAULT_BAD_REQUEST,
+                         "%.*s can also be read as a path that does not belong to %s",
+                         BYTES_ARGS(bytes_slice(path, 0, 200)), route->match);
     *route_out = route;
     return OK;
 }

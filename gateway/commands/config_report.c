@@ -1,7 +1,7 @@
 #include "gateway/commands/config_report.h"
 
-#include "adapters/text/json.h"
 #include "adapters/mapping/loss.h"
+#include "adapters/text/json.h"
 #include "base/arena.h"
 
 /* ---- Text ------------------------------------------------------------------------------------ */

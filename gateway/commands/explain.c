@@ -4,8 +4,8 @@
 #include "adapters/text/spelling.h"
 #include "base/arena.h"
 #include "base/clock.h"
-#include "gateway/version/negotiate.h"
 #include "gateway/call/opaque_route.h"
+#include "gateway/version/negotiate.h"
 
 /* What a request came to. */
 typedef struct Found {
@@ -74,8 +74,8 @@ static Result check_verb(const ExplainRequest *request, const Found *found, Aren
     bool get = bytes_are(request->verb, "GET") && found->method->takes_get;
     if (found->binding || get || bytes_are(request->verb, "POST"))
         return OK;
-    return FAIL(arena, FAULT_METHOD_NOT_ALLOWED, "%s is not asked by %.*s", found->method->type->path,
-                BYTES_ARGS(request->verb));
+    return FAIL(arena, FAULT_METHOD_NOT_ALLOWED, "%s is not asked by %.*s",
+                found->method->type->path, BYTES_ARGS(request->verb));
 }
 
 /* ---- Telling --------------------------------------------------------------------------------- */

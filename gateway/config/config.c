@@ -24,8 +24,8 @@ const char *config_path(ConfigReader *reader, const char *format, ...)
     return arena_string(reader->arena, path);
 }
 
-static void PRINTF_LIKE(5, 0) tell(ConfigReader *reader, Problems *problems, const char *path, const char *hint,
-                                   const char *format, va_list args)
+static void PRINTF_LIKE(5, 0) tell(ConfigReader *reader, Problems *problems, const char *path,
+                                   const char *hint, const char *format, va_list args)
 {
     char reason[1024];
     vsnprintf(reason, sizeof reason, format, args);
@@ -139,7 +139,8 @@ static void read_process(ConfigReader *reader)
             config_field_name(reader, text->identity_header, "identity_header");
     config->errors = config_errors(true, text->errors);
     config->no_reflection = !text->reflection;
-    config->untyped_json = text->untyped_bodies == PASSERELLE__CONFIG__UNTYPED_BODIES__UNTYPED_BODIES_JSON;
+    config->untyped_json =
+        text->untyped_bodies == PASSERELLE__CONFIG__UNTYPED_BODIES__UNTYPED_BODIES_JSON;
     config->log_file = text->log ? text->log->file : "-";
 }
 

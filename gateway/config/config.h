@@ -1,10 +1,11 @@
 /*
  * Config: one generation of what the operator wants, read, checked and compiled.
  *
- * Immutable (but for the fields `series`, which telemetry_adopt fills in before any loop sees it) and
- * reference-counted: a reload makes a new generation and swaps it in whole; a call keeps
- * the one that it began with. Everything in it lives in its arena and may be read by any loop. Made from
- * YAML by config_load (config.c reads and checks, service.c compiles schemas, versions and plans).
+ * Immutable (but for the fields `series`, which telemetry_adopt fills in before any loop sees it)
+ * and reference-counted: a reload makes a new generation and swaps it in whole; a call keeps the
+ * one that it began with. Everything in it lives in its arena and may be read by any loop. Made
+ * from YAML by config_load (config.c reads and checks, service.c compiles schemas, versions and
+ * plans).
  */
 #ifndef GATEWAY_CONFIG_H
 #define GATEWAY_CONFIG_H
@@ -43,7 +44,7 @@ typedef enum ErrorsTold { ERRORS_UNSAID, ERRORS_PUBLIC, ERRORS_FULL } ErrorsTold
 
 typedef struct ListenerConfig {
     Address address;
-    SSL_CTX *tls;      /* NULL: cleartext. ALPN h2 and http/1.1 set up. Freed with the Config */
+    SSL_CTX *tls; /* NULL: cleartext. ALPN h2 and http/1.1 set up. Freed with the Config */
     bool client_certificate; /* mTLS asked for */
     TrustedPeers trusted;    /* who may speak for others here */
     bool proxy_protocol;     /* connections of these begin with a PROXY header */
@@ -66,10 +67,10 @@ typedef struct Limits {
     size_t call_memory;       /* arena of one call */
     uint32_t depth, elements; /* of messages */
     /* Towards instances; 0 in any of these: the default. */
-    int64_t connect_time;     /* name resolution, TCP and TLS; also: how long a call waits for room */
+    int64_t connect_time; /* name resolution, TCP and TLS; also: how long a call waits for room */
     int64_t instance_idle_time; /* a connection without calls */
-    int64_t ping_time;        /* HTTP/2: of silence, while calls are at work, until the instance is asked
-                                 whether it is there; it has as long again to answer */
+    int64_t ping_time; /* HTTP/2: of silence, while calls are at work, until the instance is asked
+                          whether it is there; it has as long again to answer */
     uint32_t http1_connections, http2_connections; /* to one instance, per loop */
     uint32_t max_hops; /* gateways that a call may have passed before this one */
 } Limits;
@@ -88,16 +89,16 @@ typedef enum CompressAnswers {
 
 /* Policy for the methods that it matches; the most specific match wins. */
 struct Route {
-    const char *match;     /* "orders", "orders.Orders/Get", or "/path/prefix" for opaque HTTP */
+    const char *match; /* "orders", "orders.Orders/Get", or "/path/prefix" for opaque HTTP */
     Impact impact;
-    int64_t timeout;       /* of a unary call, over all attempts; NO_TIMEOUT */
+    int64_t timeout; /* of a unary call, over all attempts; NO_TIMEOUT */
     FailureMode on_failure;
-    Bytes default_json;    /* GRACEFUL: as written in the config */
+    Bytes default_json;          /* GRACEFUL: as written in the config */
     const char *default_version; /* whose shape it has: the newest, unless said */
-    uint32_t attempts;     /* at most, the first included; more than 1 only for idempotent methods or
-                              where the request was provably not processed */
-    UnknownFields unknown_fields;        /* of requests */
-    UnknownFields unknown_answer_fields; /* of answers */
+    uint32_t attempts; /* at most, the first included; more than 1 only for idempotent methods or
+                          where the request was provably not processed */
+    UnknownFields unknown_fields;                      /* of requests */
+    UnknownFields unknown_answer_fields;               /* of answers */
     bool emit_defaults, proto_names, enums_as_numbers; /* JSON answers */
     CompressAnswers compress_answers;
     ErrorsTold errors;
@@ -106,40 +107,41 @@ struct Route {
     Bytes loose_prefix;      /* the same, read loosely (http_path.h) */
     const char *file;
     int line;
-    uint32_t series;       /* telemetry's: where opaque calls are counted */
+    uint32_t series; /* telemetry's: where opaque calls are counted */
 };
 
 typedef enum UpstreamProtocol {
-    UPSTREAM_GRPC,      /* HTTP/2 */
-    UPSTREAM_CONNECT,   /* HTTP/2 or HTTP/1.1 */
+    UPSTREAM_GRPC,    /* HTTP/2 */
+    UPSTREAM_CONNECT, /* HTTP/2 or HTTP/1.1 */
     UPSTREAM_GRPC_WEB,
-    UPSTREAM_REST,      /* HTTP/1.1, google.api.http */
-    UPSTREAM_HTTP,      /* opaque, HTTP/1.1 */
+    UPSTREAM_REST, /* HTTP/1.1, google.api.http */
+    UPSTREAM_HTTP, /* opaque, HTTP/1.1 */
 } UpstreamProtocol;
 
 struct Instance {
     Address address;
     UpstreamProtocol protocol;
-    Codec codec;          /* what its messages are in: proto unless said */
-    bool http2;           /* speaks HTTP/2 (gRPC always) */
+    Codec codec;             /* what its messages are in: proto unless said */
+    bool http2;              /* speaks HTTP/2 (gRPC always) */
     Compression compression; /* of messages sent to it */
-    SSL_CTX *tls;         /* NULL: cleartext. Freed with the Config */
-    const char *tls_name; /* name to verify */
+    SSL_CTX *tls;            /* NULL: cleartext. Freed with the Config */
+    const char *tls_name;    /* name to verify */
     const char *authority;
-    bool authority_said;  /* by the config; else it is the address */
-    uint64_t versions;    /* bit i: service->versions[i] is served natively */
-    const char *build;    /* or "" */
+    bool authority_said; /* by the config; else it is the address */
+    uint64_t versions;   /* bit i: service->versions[i] is served natively */
+    const char *build;   /* or "" */
     const Service *service;
-    uint32_t index;       /* in the service */
-    uint32_t id;          /* in the Config, for counters */
-    uint32_t series;      /* telemetry's */
+    uint32_t index;  /* in the service */
+    uint32_t id;     /* in the Config, for counters */
+    uint32_t series; /* telemetry's */
 };
 
-/* Plans for what errors carry: single details, each a google.protobuf.Any. JSON knows a version's own types where
-   the version has REST clients, or instances; else only those of google.rpc. */
+/* Plans for what errors carry: single details, each a google.protobuf.Any. JSON knows a version's
+   own types where the version has REST clients, or instances; else only those of google.rpc. */
 typedef struct Details {
     const Plan *to_json, *from_json;
-    const Plan **to; /* of a version, [version index]: given as that one's; NULL: no way, or the same */
+    const Plan *
+        *to; /* of a version, [version index]: given as that one's; NULL: no way, or the same */
 } Details;
 
 /* A schema that an instance tells by reflection. */
@@ -151,20 +153,21 @@ typedef struct ReflectedSchema {
 } ReflectedSchema;
 
 struct Version {
-    const char *name;     /* "v1" */
-    uint32_t index;       /* in the service, oldest first */
+    const char *name; /* "v1" */
+    uint32_t index;   /* in the service, oldest first */
     const Service *service;
     const Schema *schema;
     ReflectedSchema *reflected; /* NULL: the schema is a file's */
     const char *package;
-    int64_t released;     /* wall time in nanoseconds, for dates in headers; 0: not said */
+    int64_t released;           /* wall time in nanoseconds, for dates in headers; 0: not said */
     int64_t deprecated, sunset; /* wall time in nanoseconds; 0: not */
     const char *successor_link; /* Link: <...>; rel="successor-version", or NULL */
     Method *methods;
     uint32_t n_methods;
-    const MappingSet **to; /* [version index]: messages of this version given as that one's; NULL: no way */
-    Details details;      /* of its errors */
-    uint32_t series;      /* telemetry's */
+    const MappingSet *
+        *to; /* [version index]: messages of this version given as that one's; NULL: no way */
+    Details details; /* of its errors */
+    uint32_t series; /* telemetry's */
 };
 
 /* What an RPC of one version is in another. */
@@ -174,23 +177,24 @@ typedef struct MethodPair {
     /* [client's codec][instance's codec] */
     const Plan *request[CODEC_COUNT][CODEC_COUNT];
     const Plan *response[CODEC_COUNT][CODEC_COUNT]; /* [instance's codec][client's codec] */
-    uint32_t n_lossy;     /* fields that the pair may drop or narrow: fewest is preferred */
+    uint32_t n_lossy; /* fields that the pair may drop or narrow: fewest is preferred */
 } MethodPair;
 
 struct Method {
     const Version *version;
     const MethodType *type;
     const Route *route;
-    Method *next_same_path; /* the same RPC path in another version of the service (shared package) */
-    MethodPair *pairs;      /* [version index]; the own version's is the identity */
+    Method
+        *next_same_path; /* the same RPC path in another version of the service (shared package) */
+    MethodPair *pairs;   /* [version index]; the own version's is the identity */
     RestBinding *bindings;
     uint32_t n_bindings;
-    bool takes_get;         /* NO_SIDE_EFFECTS, as is whatever an instance may serve it as: Connect's GET */
-    bool safe_to_repeat;    /* NO_SIDE_EFFECTS or IDEMPOTENT, or the route says so */
-    bool has_default;       /* graceful: the answer in this version's shape */
+    bool takes_get; /* NO_SIDE_EFFECTS, as is whatever an instance may serve it as: Connect's GET */
+    bool safe_to_repeat; /* NO_SIDE_EFFECTS or IDEMPOTENT, or the route says so */
+    bool has_default;    /* graceful: the answer in this version's shape */
     Bytes default_reply[CODEC_COUNT];
-    uint32_t id;            /* in the Config, for counters */
-    uint32_t series;        /* telemetry's */
+    uint32_t id;     /* in the Config, for counters */
+    uint32_t series; /* telemetry's */
 };
 
 /* One google.api.http rule of one method: the value in the RestTable. */
@@ -198,22 +202,26 @@ struct RestBinding {
     const Method *method;
     const HttpRule *rule;
     const RestTemplate *template;
-    const Bytes *variables; /* field paths, in order: another version's template may have the same shape */
+    const Bytes
+        *variables; /* field paths, in order: another version's template may have the same shape */
     size_t n_variables;
-    /* JSON answers that are only a field (response_body), per served version; NULL entries: the method's own */
+    /* JSON answers that are only a field (response_body), per served version; NULL entries: the
+     * method's own */
     const Plan **response_body[CODEC_COUNT]; /* [instance's codec][version index] */
-    Bytes default_body; /* graceful, of response_body: the field's value as JSON; data NULL: the method's reply */
+    Bytes default_body; /* graceful, of response_body: the field's value as JSON; data NULL: the
+                           method's reply */
     const RestBinding *next; /* the same requests in another version */
-    const RestBinding *hidden_by; /* the same requests in the same version: that one has them; or NULL */
+    const RestBinding
+        *hidden_by; /* the same requests in the same version: that one has them; or NULL */
 };
 
 /* The ways to say a version, in the order that a service wants them tried. */
 typedef enum VersionRule {
-    RULE_PATH,        /* the RPC path's package */
-    RULE_PREFIX,      /* the URL of a REST call: /v2/... */
-    RULE_HEADER,      /* API-Version */
-    RULE_MEDIA_TYPE,  /* Accept and Content-Type */
-    RULE_PIN,         /* the client's identity */
+    RULE_PATH,       /* the RPC path's package */
+    RULE_PREFIX,     /* the URL of a REST call: /v2/... */
+    RULE_HEADER,     /* API-Version */
+    RULE_MEDIA_TYPE, /* Accept and Content-Type */
+    RULE_PIN,        /* the client's identity */
     RULE_DEFAULT,
     RULE_COUNT,
 } VersionRule;
@@ -229,17 +237,18 @@ struct Service {
     uint32_t n_rules;
     const char *version_header; /* lower case: "api-version" */
     const Version *default_version;
-    const Table *pins;          /* client identity -> Version */
+    const Table *pins;                /* client identity -> Version */
     const ChangeList *const *changes; /* [i]: between versions i and i + 1; NULL: there is no way */
-    uint32_t series;            /* telemetry's */
+    uint32_t series;                  /* telemetry's */
 };
 
 /* Which pages of other origins may call; no origins: none. */
 typedef struct Cors {
-    const char *const *origins; /* "https://panel.example"; a star in it stands for labels, alone for all */
+    const char *const
+        *origins; /* "https://panel.example"; a star in it stands for labels, alone for all */
     uint32_t n_origins;
     bool credentials;
-    uint32_t max_age_seconds;   /* how long a browser may remember a preflight */
+    uint32_t max_age_seconds; /* how long a browser may remember a preflight */
 } Cors;
 
 struct Config {
@@ -247,48 +256,53 @@ struct Config {
     uint64_t generation;
     Arena *arena;
     const char *file;
-    Problems doubts; /* what `check` refuses, though a gateway can live with it: told when it runs */
+    Problems
+        doubts; /* what `check` refuses, though a gateway can live with it: told when it runs */
     Limits limits;
     Descriptors descriptors; /* those of the hard limit when it was loaded; zeros until then */
     ListenerConfig *listeners;
     uint32_t n_listeners;
-    Address admin;          /* host and path NULL: none */
+    Address admin;                  /* host and path NULL: none */
     const char *const *admin_hosts; /* further host names that it answers for: admin_host.h */
     uint32_t n_admin_hosts;
-    uint32_t n_loops;       /* 0: one per core */
-    int64_t drain_time;     /* at shutdown */
-    const char *log_file;   /* access log: path, "-" for stdout */
+    uint32_t n_loops;     /* 0: one per core */
+    int64_t drain_time;   /* at shutdown */
+    const char *log_file; /* access log: path, "-" for stdout */
     Cors cors;
-    bool untyped_json;     /* bodies without a content-type are JSON; else they are refused */
-    ErrorsTold errors; /* never UNSAID */
+    bool untyped_json;           /* bodies without a content-type are JSON; else they are refused */
+    ErrorsTold errors;           /* never UNSAID */
     const char *identity_header; /* lower case, names the client; or NULL */
-    const char *node;       /* name of this gateway in request ids and logs */
-    const Schema *own_schema; /* of the services that the gateway itself gives */
+    const char *node;            /* name of this gateway in request ids and logs */
+    const Schema *own_schema;    /* of the services that the gateway itself gives */
     bool no_reflection;
     Service *services;
     uint32_t n_services;
     Route *routes;
     uint32_t n_routes;
-    Table methods;          /* "/pkg.Service/Method" -> Method */
-    RestTable *rest;        /* -> RestBinding */
+    Table methods;            /* "/pkg.Service/Method" -> Method */
+    RestTable *rest;          /* -> RestBinding */
     const Route *http_routes; /* opaque ones, longest prefix first */
     uint32_t n_http_routes;
     uint32_t n_methods, n_instances;
     Details details; /* of errors that belong to no version */
-    /* How a Loss is counted: losses of all MappingSets in a row. Loss.index is the place in this row. */
+    /* How a Loss is counted: losses of all MappingSets in a row. Loss.index is the place in this
+     * row. */
     const Loss **losses;
     uint32_t n_losses;
     atomic_ullong *loss_counts; /* [loss], relaxed */
 };
 
 /*
- * Reads, checks and compiles a config file. All mistakes go to `problems` (with the files that it names);
- * *config_out is NULL when there is one. The Result fails when the file cannot be read at all.
- * `arena` has no limit; with the Config it becomes the Config's own, without one it stays the caller's.
+ * Reads, checks and compiles a config file. All mistakes go to `problems` (with the files that it
+ * names); *config_out is NULL when there is one. The Result fails when the file cannot be read at
+ * all. `arena` has no limit; with the Config it becomes the Config's own, without one it stays the
+ * caller's.
  */
-MUST_USE Result config_load(const char *path, Arena *arena, Problems *problems, Config **config_out);
+MUST_USE Result config_load(const char *path, Arena *arena, Problems *problems,
+                            Config **config_out);
 
-/* The same, but stops waiting for instances that are asked for their schemas soon after another thread sets
+/* The same, but stops waiting for instances that are asked for their schemas soon after another
+   thread sets
    `*cancelled` (may be NULL). The problems that are told then are no mistakes of the config. */
 MUST_USE Result config_load_unless(const atomic_bool *cancelled, const char *path, Arena *arena,
                                    Problems *problems, Config **config_out);
@@ -300,8 +314,9 @@ MUST_USE Result config_load_text(Bytes text, const char *path, Arena *arena, Pro
 /* The listener of this address as written, or NULL; `config` may be NULL. */
 const ListenerConfig *config_listener(const Config *config, const char *address);
 
-/* Whether errors tell their causes and instances: the route's word before the listener's before the config's.
-   `listener` is the address of one, which a newer config may not have any more; `route` may be NULL. */
+/* Whether errors tell their causes and instances: the route's word before the listener's before the
+   config's. `listener` is the address of one, which a newer config may not have any more; `route`
+   may be NULL. */
 bool config_errors_full(const Config *config, const char *listener, const Route *route);
 
 Config *config_ref(Config *config);

@@ -13,7 +13,8 @@
 
 /* Descriptor sets that the build makes and puts into the program. */
 extern const Bytes config_set; /* config.proto: what a config's text is read against */
-extern const Bytes own_set;    /* the services that the gateway itself gives: gRPC's health and reflection */
+extern const Bytes
+    own_set; /* the services that the gateway itself gives: gRPC's health and reflection */
 
 typedef struct ConfigFile {
     const char *path;

@@ -89,8 +89,9 @@ static void read_tls(ConfigReader *reader, const Passerelle__Config__InstanceTls
 static bool read_address(ConfigReader *reader, const char *address, const char *authority,
                          const char *path, Instance *instance)
 {
-    bool good = address && config_address(reader, address, false,
-                                          config_path(reader, "%s.address", path), &instance->address);
+    bool good =
+        address && config_address(reader, address, false, config_path(reader, "%s.address", path),
+                                  &instance->address);
     instance->authority_said = authority != NULL;
     instance->authority = authority                ? authority
                           : instance->address.host ? instance->address.text

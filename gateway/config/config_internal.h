@@ -19,16 +19,17 @@ typedef struct ConfigReader {
     Problems *problems;
     ConfigFile file;
     Config *config;
-    const atomic_bool *cancelled; /* set by another thread: the config is no longer wanted; may be NULL */
-    Table schemas;            /* file -> LoadedSchema */
-    Table caches;             /* file -> the ReflectedSchema that is kept in it */
-    ServicePlan *services;    /* what is known of config->services[i] only while it is loaded */
+    const atomic_bool
+        *cancelled;        /* set by another thread: the config is no longer wanted; may be NULL */
+    Table schemas;         /* file -> LoadedSchema */
+    Table caches;          /* file -> the ReflectedSchema that is kept in it */
+    ServicePlan *services; /* what is known of config->services[i] only while it is loaded */
     const char **route_paths; /* of config->routes[i]: "routes[0]"; NULL: nobody wrote it */
-    Table identities;    /* Schema (its address) -> the MappingSet in which all stays as it is */
-    Table answers;       /* AnswerKey -> DefaultAnswer: of graceful routes */
-    Table plans;         /* PlanKey -> Plan: many methods share a message and a pair of codecs */
+    Table identities; /* Schema (its address) -> the MappingSet in which all stays as it is */
+    Table answers;    /* AnswerKey -> DefaultAnswer: of graceful routes */
+    Table plans;      /* PlanKey -> Plan: many methods share a message and a pair of codecs */
     const MappingSet *error_types; /* google.rpc's, known to all versions */
-    PlanCache *programs; /* what those plans have in common; made with the first one */
+    PlanCache *programs;           /* what those plans have in common; made with the first one */
 } ConfigReader;
 
 /* What is needed of a service until it is compiled. */
@@ -66,7 +67,8 @@ bool config_address(ConfigReader *reader, const char *text, bool listening, cons
 /* Whether it can stand where host names are listed: a name, "*." and a name, or "*". */
 bool config_is_host_pattern(Bytes host);
 
-/* config_reach.c: a doubt, when an instance's address is one that the gateway itself listens on. After the listeners. */
+/* config_reach.c: a doubt, when an instance's address is one that the gateway itself listens on.
+ * After the listeners. */
 void config_doubt_loop(ConfigReader *reader, const Address *instance, const char *path);
 
 /* What `errors` says; UNSAID where it is not there. */
@@ -82,12 +84,13 @@ void config_read_limits(ConfigReader *reader);
 void config_read_services(ConfigReader *reader);
 
 /* config_schema.c: Version.schema, or told why there is none. */
-void config_read_schema(ConfigReader *reader, Version *version, const Passerelle__Config__Schema *text,
-                        const char *path);
+void config_read_schema(ConfigReader *reader, Version *version,
+                        const Passerelle__Config__Schema *text, const char *path);
 
-/* config_instance.c; one that is only asked for its schema: false when it cannot be, which is told. */
-bool config_read_reflecting(ConfigReader *reader, const Passerelle__Config__Reflection *text, const char *path,
-                            Instance *instance);
+/* config_instance.c; one that is only asked for its schema: false when it cannot be, which is told.
+ */
+bool config_read_reflecting(ConfigReader *reader, const Passerelle__Config__Reflection *text,
+                            const char *path, Instance *instance);
 void config_read_instances(ConfigReader *reader, Service *service,
                            Passerelle__Config__Instance *const *texts, size_t n, const char *path);
 

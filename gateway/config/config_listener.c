@@ -45,9 +45,11 @@ static void tell_duplicate(ConfigReader *reader, uint32_t at, const char *path)
         }
 }
 
-/* ---- Trust ----------------------------------------------------------------------------------------- */
+/* ---- Trust
+ * ----------------------------------------------------------------------------------------- */
 
-static void read_trusted(ConfigReader *reader, char **texts, size_t n, const char *path, TrustedPeers *trusted)
+static void read_trusted(ConfigReader *reader, char **texts, size_t n, const char *path,
+                         TrustedPeers *trusted)
 {
     IpRange *ranges = arena_array(reader->arena, IpRange, n);
     for (size_t i = 0; i < n; i++) {
@@ -56,25 +58,28 @@ static void read_trusted(ConfigReader *reader, char **texts, size_t n, const cha
         else if (ip_range_read(bytes_of(texts[i]), &ranges[trusted->n]))
             trusted->n++;
         else if (n > 1 || strcmp(texts[i], "none") != 0)
-            config_tell(reader, config_path(reader, "%s[%zu]", path, i), "for example 10.0.0.0/8, 192.0.2.7, 2001:db8::/32 or unix",
-                        "%s is no network: an IP address, a slash and the length of its prefix, behind which all bits are zero",
+            config_tell(reader, config_path(reader, "%s[%zu]", path, i),
+                        "for example 10.0.0.0/8, 192.0.2.7, 2001:db8::/32 or unix",
+                        "%s is no network: an IP address, a slash and the length of its prefix, "
+                        "behind which all bits are zero",
                         texts[i]);
     }
     trusted->ranges = ranges;
 }
 
-static void read_proxies(ConfigReader *reader, const Passerelle__Config__Listener *text, const TrustedPeers *of_all,
-                         const char *path, ListenerConfig *listener)
+static void read_proxies(ConfigReader *reader, const Passerelle__Config__Listener *text,
+                         const TrustedPeers *of_all, const char *path, ListenerConfig *listener)
 {
     listener->trusted = *of_all;
     if (text->n_trusted_proxies) {
         listener->trusted = (TrustedPeers){.n = 0};
-        read_trusted(reader, text->trusted_proxies, text->n_trusted_proxies, config_path(reader, "%s.trusted_proxies", path),
-                     &listener->trusted);
+        read_trusted(reader, text->trusted_proxies, text->n_trusted_proxies,
+                     config_path(reader, "%s.trusted_proxies", path), &listener->trusted);
     }
     listener->proxy_protocol = text->proxy_protocol;
     if (text->proxy_protocol && trusted_peers_are_none(&listener->trusted))
-        config_tell(reader, config_path(reader, "%s.proxy_protocol", path), "say in trusted_proxies who sends it",
+        config_tell(reader, config_path(reader, "%s.proxy_protocol", path),
+                    "say in trusted_proxies who sends it",
                     "nobody is trusted to speak for others here");
 }
 
@@ -120,7 +125,8 @@ void config_read_listeners(ConfigReader *reader)
     const Passerelle__Config__Config *text = reader->file.content;
     Config *config = reader->config;
     TrustedPeers trusted = {.n = 0};
-    read_trusted(reader, text->trusted_proxies, text->n_trusted_proxies, "trusted_proxies", &trusted);
+    read_trusted(reader, text->trusted_proxies, text->n_trusted_proxies, "trusted_proxies",
+                 &trusted);
     config->listeners = arena_array(reader->arena, ListenerConfig, text->n_listen);
     for (size_t i = 0; i < text->n_listen; i++) {
         const char *path = config_path(reader, "listen[%zu]", i);

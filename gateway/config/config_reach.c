@@ -1,6 +1,7 @@
 /*
- * Whether an instance's address leads back to a listener: a gateway that asks itself turns one call into many. It is a
- * doubt and no mistake, for the machine that checks need not be the one that runs; there max_hops ends such calls.
+ * Whether an instance's address leads back to a listener: a gateway that asks itself turns one call
+ * into many. It is a doubt and no mistake, for the machine that checks need not be the one that
+ * runs; there max_hops ends such calls.
  */
 #include "gateway/config/config_internal.h"
 
@@ -37,14 +38,16 @@ static bool is_loopback(const IpAddress *ip)
 {
     IpRange range;
     IpAddress one = ip_of_text("::1");
-    return (ip_range_read(bytes_of("127.0.0.0/8"), &range) && ip_range_has(&range, ip)) || are_equal(ip, &one);
+    return (ip_range_read(bytes_of("127.0.0.0/8"), &range) && ip_range_has(&range, ip)) ||
+           are_equal(ip, &one);
 }
 
 /* An address of this machine: of the loopback, or of one of its interfaces. */
 static bool is_here(const IpAddress *ip)
 {
     struct ifaddrs *all;
-    bool found = is_loopback(ip) || is_wildcard(ip); /* connecting to a wildcard is to the loopback */
+    bool found =
+        is_loopback(ip) || is_wildcard(ip); /* connecting to a wildcard is to the loopback */
     if (found || getifaddrs(&all) != 0)
         return found;
     for (const struct ifaddrs *at = all; at && !found; at = at->ifa_next) {
@@ -81,8 +84,9 @@ void config_doubt_loop(ConfigReader *reader, const Address *instance, const char
     for (uint32_t i = 0; i < config->n_listeners; i++) {
         if (address_reaches(instance, &config->listeners[i].address)) {
             config_doubt(reader, path, "the address of a service's own process",
-                        "%s is where this gateway itself listens, by listen[%u]: each call would come back for ever",
-                        instance->text, i);
+                         "%s is where this gateway itself listens, by listen[%u]: each call would "
+                         "come back for ever",
+                         instance->text, i);
             return;
         }
     }

@@ -14,7 +14,8 @@ static void tell_failure(ConfigReader *reader, Result r, const char *path, const
 {
     const Error *origin = error_origin(r);
     bool more = origin != r.error;
-    config_tell(reader, path, hint, "%s%s%s", r.error->doing, more ? ": " : "", more ? origin->doing : "");
+    config_tell(reader, path, hint, "%s%s%s", r.error->doing, more ? ": " : "",
+                more ? origin->doing : "");
 }
 
 /* Each file is read once, and what is wrong with it told once. */
@@ -29,7 +30,9 @@ static const Schema *load_file(ConfigReader *reader, const char *file, const cha
     if (failed(r)) {
         loaded->schema = NULL;
         tell_failure(reader, r, path,
-                     error_origin(r)->fault == &FAULT_NO_FILE ? "file names are relative to this file" : NULL);
+                     error_origin(r)->fault == &FAULT_NO_FILE
+                         ? "file names are relative to this file"
+                         : NULL);
     }
     return loaded->schema;
 }
@@ -40,8 +43,8 @@ static void check_cache(ConfigReader *reader, const Version *version, const char
 {
     const char *cache = version->reflected->cache;
     if (cache && table_put(&reader->caches, bytes_of(cache), version->reflected))
-        config_tell(reader, config_path(reader, "%s.cache", path), NULL, "%s keeps another version's schema already",
-                    cache);
+        config_tell(reader, config_path(reader, "%s.cache", path), NULL,
+                    "%s keeps another version's schema already", cache);
 }
 
 /* What it told when it was there last, for one that is not there now. */
@@ -55,7 +58,8 @@ static void use_cache(ConfigReader *reader, Version *version, Result why, const 
     }
     version->schema = NULL;
     tell_failure(reader, why, path, NULL);
-    tell_failure(reader, r, config_path(reader, "%s.cache", path), "the gateway makes it when it has a schema");
+    tell_failure(reader, r, config_path(reader, "%s.cache", path),
+                 "the gateway makes it when it has a schema");
 }
 
 static void ask(ConfigReader *reader, Version *version, const Passerelle__Config__Reflection *text,
@@ -71,7 +75,8 @@ static void ask(ConfigReader *reader, Version *version, const Passerelle__Config
         .most = text->bytes,
         .cancelled = reader->cancelled,
     };
-    Result r = reflection_schema(reader->config, &source, reader->arena, &reflected->set, &version->schema);
+    Result r = reflection_schema(reader->config, &source, reader->arena, &reflected->set,
+                                 &version->schema);
     if (!failed(r))
         return;
     version->schema = NULL;
@@ -79,11 +84,12 @@ static void ask(ConfigReader *reader, Version *version, const Passerelle__Config
     if (away && reflected->cache)
         use_cache(reader, version, r, path);
     else
-        tell_failure(reader, r, path, away ? "with the key cache the gateway starts without it" : NULL);
+        tell_failure(reader, r, path,
+                     away ? "with the key cache the gateway starts without it" : NULL);
 }
 
-static void read_reflection(ConfigReader *reader, Version *version, const Passerelle__Config__Reflection *text,
-                            const char *path)
+static void read_reflection(ConfigReader *reader, Version *version,
+                            const Passerelle__Config__Reflection *text, const char *path)
 {
     version->reflected = arena_make(reader->arena, ReflectedSchema);
     version->reflected->cache = text->cache;
@@ -93,13 +99,16 @@ static void read_reflection(ConfigReader *reader, Version *version, const Passer
         ask(reader, version, text, path);
 }
 
-void config_read_schema(ConfigReader *reader, Version *version, const Passerelle__Config__Schema *text,
-                        const char *path)
+void config_read_schema(ConfigReader *reader, Version *version,
+                        const Passerelle__Config__Schema *text, const char *path)
 {
     switch (text->from_case) {
-    case PASSERELLE__CONFIG__SCHEMA__FROM_FILE: version->schema = load_file(reader, text->file, path); break;
+    case PASSERELLE__CONFIG__SCHEMA__FROM_FILE:
+        version->schema = load_file(reader, text->file, path);
+        break;
     case PASSERELLE__CONFIG__SCHEMA__FROM_REFLECTION:
-        read_reflection(reader, version, text->reflection, config_path(reader, "%s.reflection", path));
+        read_reflection(reader, version, text->reflection,
+                        config_path(reader, "%s.reflection", path));
         break;
     case PASSERELLE__CONFIG__SCHEMA__FROM__NOT_SET:
     case _PASSERELLE__CONFIG__SCHEMA__FROM__CASE_IS_INT_SIZE:

@@ -16,7 +16,8 @@ static Result make_plan(ConfigReader *reader, const MappingSet *types, Codec fro
     PlanOptions options = {.from = from, .to = to, .unknown = UNKNOWN_COUNT, .types = types};
     service_complete_options(reader, &options);
     Result r = plan_compile_any(reader->arena, &options, plan_out);
-    return failed(r) ? FAIL_OVER(reader->arena, r, FAULT_BAD_CONFIG, "compiling error details") : OK;
+    return failed(r) ? FAIL_OVER(reader->arena, r, FAULT_BAD_CONFIG, "compiling error details")
+                     : OK;
 }
 
 static bool has_rest_clients(const Version *version)
@@ -58,7 +59,8 @@ static Result make_version(ConfigReader *reader, Version *version)
     version->details.to = arena_array(reader->arena, const Plan *, n);
     for (uint32_t i = 0; i < n && !failed(r); i++) {
         if (i != version->index && version->to[i])
-            r = make_plan(reader, version->to[i], CODEC_PROTO, CODEC_PROTO, &version->details.to[i]);
+            r = make_plan(reader, version->to[i], CODEC_PROTO, CODEC_PROTO,
+                          &version->details.to[i]);
     }
     return r;
 }

@@ -34,7 +34,8 @@ static bool allows_all(const Cors *cors)
     return cors->n_origins == 1 && strcmp(cors->origins[0], "*") == 0 && !cors->credentials;
 }
 
-/* The origin itself is said, not "*", wherever the answer depends on it: caches must know (Vary). */
+/* The origin itself is said, not "*", wherever the answer depends on it: caches must know (Vary).
+ */
 static bool add_origin(const Cors *cors, Bytes origin, Fields *out)
 {
     if (!allows_all(cors))
@@ -53,8 +54,8 @@ void cors_answer_preflight(const Cors *cors, const HttpHead *head, Fields *out)
         return;
     fields_add(out, bytes_of("access-control-allow-methods"),
                bytes_of("GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS"));
-    /* What a page may send is the services' business: what it asks for is granted, by name, since "*"
-       means nothing with credentials. */
+    /* What a page may send is the services' business: what it asks for is granted, by name, since
+       "*" means nothing with credentials. */
     Bytes wanted = fields_joined(&head->fields, "access-control-request-headers");
     if (wanted.size)
         fields_add_copy(out, "access-control-allow-headers", wanted);
@@ -67,8 +68,9 @@ void cors_answer_preflight(const Cors *cors, const HttpHead *head, Fields *out)
 /* Pages may read these without being told so (Fetch, "CORS-safelisted response-header name"). */
 static bool is_safelisted(Bytes name)
 {
-    static const char *const names[] = {"cache-control", "content-language", "content-length",
-                                        "content-type", "expires", "last-modified", "pragma", "vary"};
+    static const char *const names[] = {
+        "cache-control", "content-language", "content-length", "content-type",
+        "expires",       "last-modified",    "pragma",         "vary"};
     for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
         if (bytes_are(name, names[i]))
             return true;

@@ -12,7 +12,8 @@ bool request_id_is_good(Bytes id)
 {
     for (size_t i = 0; i < id.size; i++) {
         uint8_t c = id.data[i];
-        if (!(c >= 'a' && c <= 'z') && !(c >= 'A' && c <= 'Z') && !(c >= '0' && c <= '9') && (!c || !strchr("._:/+=-", c)))
+        if (!(c >= 'a' && c <= 'z') && !(c >= 'A' && c <= 'Z') && !(c >= '0' && c <= '9') &&
+            (!c || !strchr("._:/+=-", c)))
             return false;
     }
     return id.size >= 1 && id.size <= REQUEST_ID_MOST;
@@ -28,13 +29,16 @@ HopName hop_name_new(Random *random)
 Result forwarding_check(const Forwarding *forwarding, uint32_t most, Arena *arena)
 {
     if (forwarding->hops >= most)
-        return FAIL(arena, FAULT_LOOP_DETECTED, "it has passed %u gateways, and limits.max_hops is %u", forwarding->hops, most);
+        return FAIL(arena, FAULT_LOOP_DETECTED,
+                    "it has passed %u gateways, and limits.max_hops is %u", forwarding->hops, most);
     if (forwarding->passed_us)
-        return FAIL(arena, FAULT_LOOP_DETECTED, "it has passed this gateway, %s, before", forwarding->self);
+        return FAIL(arena, FAULT_LOOP_DETECTED, "it has passed this gateway, %s, before",
+                    forwarding->self);
     return OK;
 }
 
-/* ---- Reading ------------------------------------------------------------------------------------- */
+/* ---- Reading
+ * ------------------------------------------------------------------------------------- */
 
 typedef enum Role {
     ROLE_NONE, /* about something else */
@@ -53,7 +57,10 @@ static Role role_of(Bytes name)
     switch (name.size) {
     case 3: return bytes_are(name, "via") ? ROLE_VIA : ROLE_NONE;
     case 5: return bytes_are(name, "proxy") ? ROLE_OTHER : ROLE_NONE; /* CVE-2016-5385 */
-    case 9: return bytes_are(name, "forwarded") ? ROLE_FORWARDED : bytes_are(name, "x-real-ip") ? ROLE_OTHER : ROLE_NONE;
+    case 9:
+        return bytes_are(name, "forwarded")   ? ROLE_FORWARDED
+               : bytes_are(name, "x-real-ip") ? ROLE_OTHER
+                                              : ROLE_NONE;
     case 11: return bytes_are(name, "x-client-ip") ? ROLE_OTHER : ROLE_NONE;
     case 12: return bytes_are(name, "x-request-id") ? ROLE_REQUEST_ID : ROLE_NONE;
     case 13: return bytes_are(name, "x-rewrite-url") ? ROLE_OTHER : ROLE_NONE;
@@ -83,7 +90,9 @@ static Role role_of(Bytes name)
         break;
     default: break;
     }
-    return bytes_start_with(name, "x-forwarded-") || bytes_start_with(name, "passerelle-") ? ROLE_OTHER : ROLE_NONE;
+    return bytes_start_with(name, "x-forwarded-") || bytes_start_with(name, "passerelle-")
+               ? ROLE_OTHER
+               : ROLE_NONE;
 }
 
 /* What a service makes a variable of cannot tell "_" from "-" (RFC 3875 section 4.1.18). */
@@ -112,8 +121,8 @@ static Role role_of_field(Bytes name, const char *identity_header, bool *collide
 }
 
 /*
- * Counts gateways in a list of hops. Those of Via have the protocol before the name (RFC 9110 section 7.6.3):
- * "1.1 fred, 2 passerelle-0123456789abcdef (comment)".
+ * Counts gateways in a list of hops. Those of Via have the protocol before the name (RFC 9110
+ * section 7.6.3): "1.1 fred, 2 passerelle-0123456789abcdef (comment)".
  */
 static void count_hops(Forwarding *forwarding, Bytes list, bool with_protocol)
 {
@@ -139,10 +148,12 @@ static void join(Bytes *list, Bytes value, Arena *arena, bool *full)
     *full |= joined.full;
 }
 
-Result forwarding_read(Forwarding *forwarding, const Fields *fields, const char *identity_header, Arena *arena,
-                       Fields *rest_out)
+Result forwarding_read(Forwarding *forwarding, const Fields *fields, const char *identity_header,
+                       Arena *arena, Fields *rest_out)
 {
-    *rest_out = (Fields){.items = arena_alloc(arena, fields->n * sizeof(Field)), .capacity = fields->n, .arena = arena};
+    *rest_out = (Fields){.items = arena_alloc(arena, fields->n * sizeof(Field)),
+                         .capacity = fields->n,
+                         .arena = arena};
     bool full = !rest_out->items && fields->n;
     uint32_t n_ids = 0;
     for (uint32_t i = 0; i < fields->n && !full; i++) {
@@ -174,10 +185,13 @@ Result forwarding_read(Forwarding *forwarding, const Fields *fields, const char 
         forwarding->request_id = BYTES_NONE; /* which of them, nobody can say */
     count_hops(forwarding, forwarding->via, true);
     count_hops(forwarding, forwarding->passed, false);
-    return full || rest_out->full ? FAIL(arena, FAULT_OUT_OF_MEMORY, "reading who sent a head of %u fields", fields->n) : OK;
+    return full || rest_out->full
+               ? FAIL(arena, FAULT_OUT_OF_MEMORY, "reading who sent a head of %u fields", fields->n)
+               : OK;
 }
 
-/* ---- Writing ------------------------------------------------------------------------------------- */
+/* ---- Writing
+ * ------------------------------------------------------------------------------------- */
 
 /* "10.0.0.7:4711", "[::1]:4711" or "unix", without the port and brackets. */
 static Bytes host_of(Bytes peer)
@@ -197,7 +211,8 @@ static void add_joined(Fields *fields, const char *name, Bytes before, Bytes val
 }
 
 /* RFC 7239 sections 4 to 6: an IPv6 address has brackets, and what has a colon is quoted. */
-static Bytes forwarded_element(const Forwarding *forwarding, Bytes peer, Bytes authority, Fields *fields)
+static Bytes forwarded_element(const Forwarding *forwarding, Bytes peer, Bytes authority,
+                               Fields *fields)
 {
     bool is_ipv6 = memchr(peer.data, ':', peer.size);
     Buffer element = buffer_in(fields->arena);
@@ -221,7 +236,8 @@ static Bytes via_of(const Forwarding *forwarding, uint8_t minor, Fields *fields)
     return buffer_bytes(&via);
 }
 
-static void add_hops(const Forwarding *forwarding, ForwardingKind kind, uint8_t minor, Fields *fields)
+static void add_hops(const Forwarding *forwarding, ForwardingKind kind, uint8_t minor,
+                     Fields *fields)
 {
     if (kind == FORWARDING_HTTP)
         add_joined(fields, "via", forwarding->via, via_of(forwarding, minor, fields));
@@ -233,16 +249,19 @@ static void add_hops(const Forwarding *forwarding, ForwardingKind kind, uint8_t 
         fields_add(fields, bytes_of("via"), forwarding->via);
 }
 
-void forwarding_write(const Forwarding *forwarding, ForwardingKind kind, Bytes authority, uint8_t minor,
-                      Bytes request_id, Fields *fields)
+void forwarding_write(const Forwarding *forwarding, ForwardingKind kind, Bytes authority,
+                      uint8_t minor, Bytes request_id, Fields *fields)
 {
-    Bytes peer = host_of(bytes_of(forwarding->peer)), host = forwarding->forwarded_host, proto = forwarding->forwarded_proto;
+    Bytes peer = host_of(bytes_of(forwarding->peer)), host = forwarding->forwarded_host,
+          proto = forwarding->forwarded_proto;
     add_joined(fields, "x-forwarded-for", forwarding->forwarded_for, peer);
     if (host.size || authority.size)
         fields_add(fields, bytes_of("x-forwarded-host"), host.size ? host : authority);
-    fields_add(fields, bytes_of("x-forwarded-proto"), proto.size ? proto : bytes_of(forwarding->secure ? "https" : "http"));
+    fields_add(fields, bytes_of("x-forwarded-proto"),
+               proto.size ? proto : bytes_of(forwarding->secure ? "https" : "http"));
     if (forwarding->forwarded.size)
-        add_joined(fields, "forwarded", forwarding->forwarded, forwarded_element(forwarding, peer, authority, fields));
+        add_joined(fields, "forwarded", forwarding->forwarded,
+                   forwarded_element(forwarding, peer, authority, fields));
     add_hops(forwarding, kind, minor, fields);
     fields_add(fields, bytes_of("x-request-id"), request_id);
 }

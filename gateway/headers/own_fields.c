@@ -2,7 +2,8 @@
 
 #include "base/arena.h"
 
-/* ---- The list ------------------------------------------------------------------------------------ */
+/* ---- The list
+ * ------------------------------------------------------------------------------------ */
 
 static const char *version_field(const Version *version)
 {
@@ -37,7 +38,8 @@ static bool is_own_link(const OwnFields *own)
     return own->version && (own->version->successor_link || speaks_of_another(own));
 }
 
-/* ---- Links (RFC 8288 section 3) ------------------------------------------------------------------ */
+/* ---- Links (RFC 8288 section 3)
+ * ------------------------------------------------------------------ */
 
 /* Takes the first part off a list whose parts may hold the separator in <> and "". */
 static Bytes take_part(Bytes *list, uint8_t separator)
@@ -98,7 +100,8 @@ static Bytes other_links(Bytes links, Arena *arena)
     return others.full ? BYTES_NONE : buffer_bytes(&others);
 }
 
-/* ---- Both ---------------------------------------------------------------------------------------- */
+/* ---- Both
+ * ---------------------------------------------------------------------------------------- */
 
 void own_fields_remove(const OwnFields *own, Fields *fields)
 {
@@ -107,7 +110,8 @@ void own_fields_remove(const OwnFields *own, Fields *fields)
         Field field = fields->items[i];
         if (is_own(own, field.name))
             continue;
-        if ((bytes_are(field.name, "link") || bytes_are(field.name, "trailer-link")) && is_own_link(own)) {
+        if ((bytes_are(field.name, "link") || bytes_are(field.name, "trailer-link")) &&
+            is_own_link(own)) {
             field.value = other_links(field.value, fields->arena);
             if (!field.value.size)
                 continue;

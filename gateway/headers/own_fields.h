@@ -1,19 +1,19 @@
 /*
  * Own fields: those of an answer that only the gateway may say. This is the one list of them.
  *
- * A service may stand behind another gateway, say its version itself, or mean no good. What it sends under these
- * names in its head, its trailers or an interim answer is taken out before the gateway adds its own, so that each
- * comes once and by the gateway's word. In all dialects:
+ * A service may stand behind another gateway, say its version itself, or mean no good. What it
+ * sends under these names in its head, its trailers or an interim answer is taken out before the
+ * gateway adds its own, so that each comes once and by the gateway's word. In all dialects:
  *
  *   x-request-id, passerelle-*       always
- *   access-control-*                 where the gateway has a CORS policy (of RPC answers they are dropped anyway)
- *   the service's version field      where the answer has a version: not on opaque routes
- *   deprecation, sunset, and         the same, if the gateway says it of this version, or the instance spoke of
- *   rel="successor-version" of link  another one
+ *   access-control-*                 where the gateway has a CORS policy (of RPC answers they are
+ * dropped anyway) the service's version field      where the answer has a version: not on opaque
+ * routes deprecation, sunset, and         the same, if the gateway says it of this version, or the
+ * instance spoke of rel="successor-version" of link  another one
  *
- * "trailer-" before such a name is how Connect and REST spell a trailer in a head, and changes nothing. Fields that
- * frame a message (content-type, grpc-status, ...) are not here: the dialects read them and write their own. Plain
- * functions, any thread.
+ * "trailer-" before such a name is how Connect and REST spell a trailer in a head, and changes
+ * nothing. Fields that frame a message (content-type, grpc-status, ...) are not here: the dialects
+ * read them and write their own. Plain functions, any thread.
  */
 #ifndef GATEWAY_OWN_FIELDS_H
 #define GATEWAY_OWN_FIELDS_H

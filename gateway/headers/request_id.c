@@ -5,8 +5,9 @@
 #include <endian.h>
 #include <string.h>
 
-/* The digits of all 32 bits at once: spread to a byte each, the highest in the lowest byte (the first in memory of a
-   little-endian machine), then '0' added to each, and to those above 9 what leads on to 'a'. */
+/* The digits of all 32 bits at once: spread to a byte each, the highest in the lowest byte (the
+   first in memory of a little-endian machine), then '0' added to each, and to those above 9 what
+   leads on to 'a'. */
 static void write_hex_half(uint32_t number, char out[8])
 {
     uint64_t x = __builtin_bswap32(number);

@@ -56,7 +56,8 @@ bool trace_parent_read(Bytes value, TraceContext *context_out)
 
     /* A version that we do not know may say more, behind another dash. */
     int number = hex_byte(version.data);
-    if (number == 0xff || (value.size > PARENT_SIZE && (number == 0 || value.data[PARENT_SIZE] != '-')))
+    if (number == 0xff ||
+        (value.size > PARENT_SIZE && (number == 0 || value.data[PARENT_SIZE] != '-')))
         return false;
 
     memcpy(context_out->trace_id, trace_id.data, TRACE_ID_SIZE);
@@ -65,7 +66,8 @@ bool trace_parent_read(Bytes value, TraceContext *context_out)
     return true;
 }
 
-/* ---- tracestate ---------------------------------------------------------------------------------- */
+/* ---- tracestate
+ * ---------------------------------------------------------------------------------- */
 
 static bool is_key_char(uint8_t c)
 {
@@ -93,8 +95,8 @@ static bool is_member(Bytes member)
     size_t equals = bytes_find(member, '=');
     Bytes key = bytes_slice(member, 0, equals);
     Bytes value = bytes_slice(member, equals + 1, member.size);
-    bool begins_well =
-        key.size && ((key.data[0] >= 'a' && key.data[0] <= 'z') || (key.data[0] >= '0' && key.data[0] <= '9'));
+    bool begins_well = key.size && ((key.data[0] >= 'a' && key.data[0] <= 'z') ||
+                                    (key.data[0] >= '0' && key.data[0] <= '9'));
     return begins_well && all(key, is_key_char) && all(value, is_value_char);
 }
 
@@ -103,8 +105,8 @@ static bool is_own(Bytes member)
     return bytes_are(bytes_slice(member, 0, bytes_find(member, '=')), own_key);
 }
 
-/* The members of the caller's state that go on: at most `room` of them. -1 when the state is malformed,
-   which makes all of it worthless. */
+/* The members of the caller's state that go on: at most `room` of them. -1 when the state is
+   malformed, which makes all of it worthless. */
 static int read_members(Bytes state, Bytes *members, int room)
 {
     int n = 0;
@@ -152,7 +154,8 @@ static Bytes write_state(const TraceContext *context, Bytes state, Arena *arena)
     return out.full ? BYTES_NONE : buffer_bytes(&out);
 }
 
-/* ---- Both ---------------------------------------------------------------------------------------- */
+/* ---- Both
+ * ---------------------------------------------------------------------------------------- */
 
 /* The value of the only field of that name; data NULL when there is none or more than one. */
 static Bytes only_value(const Fields *fields, const char *name)
@@ -168,7 +171,8 @@ static Bytes only_value(const Fields *fields, const char *name)
     return n == 1 ? value : BYTES_NONE;
 }
 
-void trace_context_begin(const Fields *head, Random *random, Arena *arena, TraceContext *context_out)
+void trace_context_begin(const Fields *head, Random *random, Arena *arena,
+                         TraceContext *context_out)
 {
     TraceContext *context = context_out;
     *context = (TraceContext){0};

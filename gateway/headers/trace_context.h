@@ -1,7 +1,7 @@
 /*
- * Trace context: which trace a call belongs to, read from the client and passed on (W3C Trace Context
- * level 2, sections 3.2 and 3.3). The gateway is a span of its own: what it passes on has its own
- * parent-id. Lives in the call's arena.
+ * Trace context: which trace a call belongs to, read from the client and passed on (W3C Trace
+ * Context level 2, sections 3.2 and 3.3). The gateway is a span of its own: what it passes on has
+ * its own parent-id. Lives in the call's arena.
  */
 #ifndef GATEWAY_TRACE_CONTEXT_H
 #define GATEWAY_TRACE_CONTEXT_H
@@ -9,7 +9,12 @@
 #include "base/fields.h"
 #include "base/random.h"
 
-enum { TRACE_ID_SIZE = 32, TRACE_SPAN_SIZE = 16, TRACE_STATE_MEMBERS = 32, TRACE_STATE_SIZE = 2048 };
+enum {
+    TRACE_ID_SIZE = 32,
+    TRACE_SPAN_SIZE = 16,
+    TRACE_STATE_MEMBERS = 32,
+    TRACE_STATE_SIZE = 2048
+};
 
 enum { TRACE_SAMPLED = 1, TRACE_RANDOM = 2 };
 
@@ -23,11 +28,12 @@ typedef struct TraceContext {
 } TraceContext;
 
 /*
- * Reads "traceparent" and "tracestate" of a request's head. When the first is missing, comes twice or is
- * malformed, a new trace begins and the second is dropped. A new trace is not marked as sampled: whether
- * it is recorded is for those who record it to say.
+ * Reads "traceparent" and "tracestate" of a request's head. When the first is missing, comes twice
+ * or is malformed, a new trace begins and the second is dropped. A new trace is not marked as
+ * sampled: whether it is recorded is for those who record it to say.
  */
-void trace_context_begin(const Fields *head, Random *random, Arena *arena, TraceContext *context_out);
+void trace_context_begin(const Fields *head, Random *random, Arena *arena,
+                         TraceContext *context_out);
 
 /* Puts both fields into the metadata that goes on, in place of any that are there. */
 void trace_context_write(const TraceContext *context, Fields *metadata);

@@ -10,8 +10,10 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-#define LINGER_TIME (2 * SECOND) /* of a peer's silence, until it has surely read our last words */
-#define FRESH_TIME (1 * SECOND)  /* going down: for a request that may be on its way, also the first one */
+#define LINGER_TIME (2 * SECOND) /* of a peer's silence, until it has surely read our last words   \
+                                  */
+#define FRESH_TIME                                                                                 \
+    (1 * SECOND) /* going down: for a request that may be on its way, also the first one */
 
 enum {
     VECTORS = 64,
@@ -114,9 +116,9 @@ static void on_unused(ClientConnection *client)
         connection_free(c);
 }
 
-/* All is said, and has gone out: our side ends, and what still comes in is thrown away until the peer ends
-   too. Closing at once could take our last answer from a peer that is still sending (RFC 9112
-   section 9.6). */
+/* All is said, and has gone out: our side ends, and what still comes in is thrown away until the
+   peer ends too. Closing at once could take our last answer from a peer that is still sending (RFC
+   9112 section 9.6). */
 static void connection_linger(Connection *c)
 {
     if (c->socket.eof) {
@@ -153,7 +155,8 @@ static int64_t time_of_phase(const Limits *limits, HttpPhase phase)
     return NO_TIMEOUT;
 }
 
-/* A peer that goes on sending reads when it is done, which is not waited for much longer than for a request. */
+/* A peer that goes on sending reads when it is done, which is not waited for much longer than for a
+ * request. */
 static int64_t linger_time(const Connection *c, const Limits *limits)
 {
     int64_t left = c->lingers_since + limits->body_time - c->since;
@@ -264,7 +267,8 @@ static void connection_flush(Connection *c)
     if (c->state == CONNECTION_SERVING && n == 0 && http_connection_half_closed(c->http))
         socket_shutdown(&c->socket);
     connection_settle(c);
-    if (c->state == CONNECTION_SERVING && n == 0 && c->phase >= HTTP_CLOSING && !socket_busy(&c->socket))
+    if (c->state == CONNECTION_SERVING && n == 0 && c->phase >= HTTP_CLOSING &&
+        !socket_busy(&c->socket))
         connection_linger(c);
     set_timer(c);
 }
@@ -403,9 +407,10 @@ static Bytes on_preamble(Socket *socket, Bytes input, bool *done_out)
     case PROXY_MORE: break;
     case PROXY_BAD:
         telemetry_count(loop_of(c), COUNTER_CONNECTION_BROKEN);
-        connection_end(c, FAIL(loop_scratch(loop_of(c)), FAULT_PROTOCOL_VIOLATION, "reading a PROXY header"));
-        telemetry_event("warning", "proxy_header_refused", OK, "peer %s at %s sends none, or a malformed one", c->peer,
-                        c->listener);
+        connection_end(
+            c, FAIL(loop_scratch(loop_of(c)), FAULT_PROTOCOL_VIOLATION, "reading a PROXY header"));
+        telemetry_event("warning", "proxy_header_refused", OK,
+                        "peer %s at %s sends none, or a malformed one", c->peer, c->listener);
         break;
     case PROXY_DONE:
         if (source.ip.known)
@@ -531,8 +536,11 @@ static Connection *connection_new(ConnectionSet *set, const struct sockaddr *pee
     memcpy(c->listener, listener, name_size);
     socket_address_name(peer, c->peer, sizeof(c->peer));
     c->set = set;
-    c->client = (ClientConnection){
-        .loop = set->loop, .peer = c->peer, .address = ip_of(peer), .listener = c->listener, .on_unused = on_unused};
+    c->client = (ClientConnection){.loop = set->loop,
+                                   .peer = c->peer,
+                                   .address = ip_of(peer),
+                                   .listener = c->listener,
+                                   .on_unused = on_unused};
     c->flush.run = run_flush;
     c->timer.fire = on_timer;
     c->since = set->loop->now;
@@ -548,7 +556,8 @@ static Connection *connection_new(ConnectionSet *set, const struct sockaddr *pee
 static bool begins_with_proxy_header(const Connection *c)
 {
     const ListenerConfig *listener = config_listener(c->set->loop->config, c->listener);
-    return listener && listener->proxy_protocol && trusted_peers_have(&listener->trusted, &c->client.address);
+    return listener && listener->proxy_protocol &&
+           trusted_peers_have(&listener->trusted, &c->client.address);
 }
 
 void connection_accept(ConnectionSet *set, int fd, const struct sockaddr *peer,
@@ -566,7 +575,8 @@ void connection_accept(ConnectionSet *set, int fd, const struct sockaddr *peer,
     c->client.secure = tls != NULL;
     if (begins_with_proxy_header(c))
         c->proxy = calloc(1, sizeof *c->proxy);
-    socket_open(&c->socket, set->loop, c->proxy ? &behind_proxy_events : &socket_events, fd, peer->sa_family != AF_UNIX, tls);
+    socket_open(&c->socket, set->loop, c->proxy ? &behind_proxy_events : &socket_events, fd,
+                peer->sa_family != AF_UNIX, tls);
     set_timer(c);
 }
 

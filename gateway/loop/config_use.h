@@ -1,9 +1,9 @@
 /*
  * ConfigUse: a loop's share of the configs that its calls are under.
  *
- * A config is counted by all loops at once; a call that did so would fight over one cache line with the
- * calls of every other core. So each loop holds one reference to each config that it has calls under, and
- * counts those calls for itself. The loop's thread only.
+ * A config is counted by all loops at once; a call that did so would fight over one cache line with
+ * the calls of every other core. So each loop holds one reference to each config that it has calls
+ * under, and counts those calls for itself. The loop's thread only.
  */
 #ifndef GATEWAY_CONFIG_USE_H
 #define GATEWAY_CONFIG_USE_H

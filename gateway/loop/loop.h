@@ -1,8 +1,9 @@
 /*
  * Loop: one event loop with everything that its thread owns: connections, pools, timers, counters.
  *
- * One per core. A call never leaves its loop, and nothing here is shared: other threads reach a loop by
- * loop_post only. Lives from loop_init or loop_open to loop_deinit; in between one thread is in loop_run.
+ * One per core. A call never leaves its loop, and nothing here is shared: other threads reach a
+ * loop by loop_post only. Lives from loop_init or loop_open to loop_deinit; in between one thread
+ * is in loop_run.
  *
  *      wait -> [events: read, parse, act] -> [timers] -> [deferred work: flush] -> wait
  */
@@ -37,11 +38,12 @@ struct Loop {
     bool draining;        /* going down: no new calls */
     uint32_t pick_turn;   /* where pick_instance starts next */
     Random random;        /* for request and trace ids */
-    const char *hop;      /* the gateway's name among those that a call passes: forwarding.h. Borrowed */
+    const char *hop; /* the gateway's name among those that a call passes: forwarding.h. Borrowed */
     LoopPrivate *private; /* of loop.c and the files that it serves: loop_internal.h */
 };
 
-/* Any thread. The caller fills in config, upstreams and telemetry before loop_run. Fault: SYSTEM (no descriptors). */
+/* Any thread. The caller fills in config, upstreams and telemetry before loop_run. Fault: SYSTEM
+ * (no descriptors). */
 MUST_USE Result loop_open(Loop *loop, uint32_t index, Arena *arena);
 
 /* The same at the start of the process, where without a loop there is no way on. */
@@ -53,11 +55,12 @@ void loop_run(Loop *loop);
 /* From the loop's thread: loop_run returns after this turn. */
 void loop_stop(Loop *loop);
 
-/* Runs what is posted and closing to its end, then frees. All handles of others must be closed or closing,
-   and nobody posts any more. The thread that was in loop_run, or after it ended. */
+/* Runs what is posted and closing to its end, then frees. All handles of others must be closed or
+   closing, and nobody posts any more. The thread that was in loop_run, or after it ended. */
 void loop_deinit(Loop *loop);
 
-/* First thing in every callback of a libuv handle on this loop: brings `now` up to date, once per turn. */
+/* First thing in every callback of a libuv handle on this loop: brings `now` up to date, once per
+ * turn. */
 void loop_enter(Loop *loop);
 
 /* For errors and texts that live until the turn ends. */

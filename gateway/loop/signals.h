@@ -2,7 +2,8 @@
  * Signals: which ones the gateway handles, and what they do before it can handle them.
  *
  *      signals_hold       first of all: this thread and all threads that it makes block them
- *      early_stop_begin   SIGTERM and SIGINT end the process at once: nothing needs an orderly end yet
+ *      early_stop_begin   SIGTERM and SIGINT end the process at once: nothing needs an orderly end
+ * yet
  *        ...              the config is read, sockets and the log are opened
  *      early_stop_end     all stay pending until the main loop handles them
  *

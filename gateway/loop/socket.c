@@ -295,9 +295,10 @@ static void on_input(uv_stream_t *stream, ssize_t n, const uv_buf_t *buffer)
         end_of_input(socket);
     } else if (n == UV_EOF) {
         /* Without close_notify an answer may have been cut off by anyone (RFC 8446 section 6.1). */
-        socket_fail(socket,
-                    FAIL(loop_scratch(socket->loop), FAULT_TLS, "the peer closed the connection %s",
-                         socket->state == SOCKET_OPEN ? "without close_notify" : "during the handshake"));
+        socket_fail(
+            socket,
+            FAIL(loop_scratch(socket->loop), FAULT_TLS, "the peer closed the connection %s",
+                 socket->state == SOCKET_OPEN ? "without close_notify" : "during the handshake"));
     } else if (n < 0) {
         socket_fail(socket, system_error(socket, (int)n, "receiving"));
     } else {
@@ -327,7 +328,9 @@ void socket_pause(Socket *socket)
 /* The stream is there. */
 static void socket_begin(Socket *socket)
 {
-    socket->state = socket->events->on_preamble ? SOCKET_PREAMBLE : socket->tls ? SOCKET_HANDSHAKE : SOCKET_OPEN;
+    socket->state = socket->events->on_preamble ? SOCKET_PREAMBLE
+                    : socket->tls               ? SOCKET_HANDSHAKE
+                                                : SOCKET_OPEN;
     if (!socket->paused)
         socket_resume(socket);
     if (socket->state != SOCKET_PREAMBLE && socket->state < SOCKET_LOST)

@@ -5,7 +5,8 @@
  * sent: it reads into the loop's buffer, and what the kernel does not take at once is copied, at
  * most SOCKET_WRITE_MAX bytes.
  *
- *      socket_open or socket_connect -> (on_preamble) -> on_ready -> on_read..., on_writable... -> on_eof
+ *      socket_open or socket_connect -> (on_preamble) -> on_ready -> on_read..., on_writable... ->
+ * on_eof
  *                  \________________________________________________________________ on_lost
  *      socket_close -> on_closed: only then may the owner's memory go
  *
@@ -36,8 +37,9 @@ typedef struct SocketEvents {
     void (*on_lost)(Socket *socket, Result why);
     /* The memory is the owner's again. */
     void (*on_closed)(Socket *socket);
-    /* What comes before all else, TLS included. NULL where nothing does. Returns what it left of the input; `*done_out`:
-       the preamble is over, and what is left belongs to what follows. The owner may close the socket. */
+    /* What comes before all else, TLS included. NULL where nothing does. Returns what it left of
+       the input; `*done_out`: the preamble is over, and what is left belongs to what follows. The
+       owner may close the socket. */
     Bytes (*on_preamble)(Socket *socket, Bytes input, bool *done_out);
 } SocketEvents;
 
@@ -77,9 +79,9 @@ void socket_open(Socket *socket, Loop *loop, const SocketEvents *events, int fd,
 
 /* How to reach a peer. */
 typedef struct SocketPeer {
-    SSL_CTX *tls;     /* NULL: in clear */
-    const char *name; /* to ask for and to verify; a host name or an IP address */
-    const char *alpn; /* the one protocol that is wanted: "h2"; NULL: not said */
+    SSL_CTX *tls;         /* NULL: in clear */
+    const char *name;     /* to ask for and to verify; a host name or an IP address */
+    const char *alpn;     /* the one protocol that is wanted: "h2"; NULL: not said */
     uint32_t descriptors; /* bound of its number: descriptors.h; 0: none */
 } SocketPeer;
 

@@ -1,7 +1,8 @@
 /*
  * TimerWheel: many deadlines at a small cost each: starting and stopping one is a list operation.
  *
- * Granularity 1 ms, never early. Timers are embedded in their owner; one wheel per loop, its thread only.
+ * Granularity 1 ms, never early. Timers are embedded in their owner; one wheel per loop, its thread
+ * only.
  */
 #ifndef GATEWAY_TIMER_H
 #define GATEWAY_TIMER_H
@@ -13,8 +14,8 @@ typedef struct Timer Timer;
 typedef struct TimerWheel TimerWheel;
 
 struct Timer {
-    Timer *next, **at; /* at: what points to this one; NULL when it is not running */
-    int64_t when;      /* monotonic nanoseconds */
+    Timer *next, **at;          /* at: what points to this one; NULL when it is not running */
+    int64_t when;               /* monotonic nanoseconds */
     void (*fire)(Timer *timer); /* may start it again or free its owner */
 };
 

@@ -3,9 +3,9 @@
 #include "base/arena.h"
 #include "gateway/admin/admin.h"
 #include "gateway/process/reload.h"
+#include "gateway/process/worker.h"
 #include "gateway/reflect/schema_cache.h"
 #include "gateway/telemetry/telemetry.h"
-#include "gateway/process/worker.h"
 
 #include <signal.h>
 #include <stdlib.h>

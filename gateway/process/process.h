@@ -16,8 +16,8 @@
 /*
  * Runs until it is told to stop; on the main thread, once, after signals_hold. Takes the caller's
  * reference to the config. `config_path` is what SIGHUP reads again. `stop` is ended once signals
- * can be acted upon. They are held back again when it returns: the process ends. The Result lives in
- * `arena`: SYSTEM, NO_FILE or BAD_CONFIG when it could not start.
+ * can be acted upon. They are held back again when it returns: the process ends. The Result lives
+ * in `arena`: SYSTEM, NO_FILE or BAD_CONFIG when it could not start.
  */
 MUST_USE Result process_run(Arena *arena, Config *config, const char *config_path, EarlyStop *stop);
 

@@ -1,8 +1,8 @@
 #include "gateway/process/worker.h"
 
 #include "base/arena.h"
-#include "gateway/loop/config_use.h"
 #include "gateway/builtin/health.h"
+#include "gateway/loop/config_use.h"
 #include "gateway/telemetry/telemetry.h"
 #include "gateway/upstream/upstream.h"
 

@@ -6,9 +6,9 @@
 #include "gateway/builtin/reflection_fields.h"
 
 enum {
-    ASKS_MOST = 100000,  /* as many as a schema has files */
-    SHOWN_MOST = 200,    /* bytes of a peer's text in an error */
-    NAMED_MOST = 20,     /* services in an error */
+    ASKS_MOST = 100000, /* as many as a schema has files */
+    SHOWN_MOST = 200,   /* bytes of a peer's text in an error */
+    NAMED_MOST = 20,    /* services in an error */
 };
 
 #define SHOWN(text) BYTES_ARGS(bytes_slice((text), 0, SHOWN_MOST))
@@ -16,10 +16,12 @@ enum {
 static Result add_ask(Gathering *g, uint32_t field, Bytes name, Bytes importer)
 {
     if (g->n_asks == ASKS_MOST)
-        return FAIL(g->arena, FAULT_UPSTREAM_TOO_LARGE, "more than %d services and files are told of", ASKS_MOST);
+        return FAIL(g->arena, FAULT_UPSTREAM_TOO_LARGE,
+                    "more than %d services and files are told of", ASKS_MOST);
     if (g->n_asks == g->capacity) {
         size_t capacity = g->capacity ? g->capacity * 2 : 16;
-        g->asks = arena_grow(g->arena, g->asks, g->capacity * sizeof *g->asks, capacity * sizeof *g->asks);
+        g->asks = arena_grow(g->arena, g->asks, g->capacity * sizeof *g->asks,
+                             capacity * sizeof *g->asks);
         g->capacity = capacity;
     }
     g->asks[g->n_asks++] = (GatheringAsk){field, name, importer};
@@ -57,7 +59,8 @@ bool gathering_ask(Gathering *g, Buffer *request)
 static bool is_in_package(Bytes service, const char *package)
 {
     size_t size = strlen(package);
-    return service.size > size + 1 && bytes_start_with(service, package) && service.data[size] == '.' &&
+    return service.size > size + 1 && bytes_start_with(service, package) &&
+           service.data[size] == '.' &&
            !memchr(service.data + size + 1, '.', service.size - size - 1);
 }
 
@@ -70,8 +73,9 @@ static Result no_service(Gathering *g, Bytes list)
         if (n < NAMED_MOST)
             buffer_printf(&names, "%s%.*s", n ? ", " : "", SHOWN(wire_find_bytes(f.bytes, 1)));
     }
-    return FAIL(g->arena, FAULT_BAD_SCHEMA, "it has no RPC service in the package %s, but %s%s", g->package,
-                n ? arena_text(g->arena, buffer_bytes(&names)) : "none at all", n > NAMED_MOST ? ", ..." : "");
+    return FAIL(g->arena, FAULT_BAD_SCHEMA, "it has no RPC service in the package %s, but %s%s",
+                g->package, n ? arena_text(g->arena, buffer_bytes(&names)) : "none at all",
+                n > NAMED_MOST ? ", ..." : "");
 }
 
 static Result take_services(Gathering *g, Bytes list)
@@ -80,7 +84,8 @@ static Result take_services(Gathering *g, Bytes list)
     Result r = OK;
     WireReader reader = wire_reader(list);
     for (WireField f; !failed(r) && wire_next(&reader, &f);) {
-        Bytes name = f.number == 1 && f.type == WIRE_LENGTH ? wire_find_bytes(f.bytes, 1) : BYTES_NONE;
+        Bytes name =
+            f.number == 1 && f.type == WIRE_LENGTH ? wire_find_bytes(f.bytes, 1) : BYTES_NONE;
         if (is_in_package(name, g->package))
             r = add_ask(g, ASK_SYMBOL, name, BYTES_NONE);
     }
@@ -118,13 +123,15 @@ static Result take_file(Gathering *g, Bytes file)
     for (WireField f; wire_next(&reader, &f);)
         continue;
     if (reader.bad || !name.size)
-        return FAIL(g->arena, FAULT_UPSTREAM_MESSAGE, "a file descriptor that it tells is cut off or malformed");
+        return FAIL(g->arena, FAULT_UPSTREAM_MESSAGE,
+                    "a file descriptor that it tells is cut off or malformed");
 
     const Bytes *before = table_get(&g->files, name);
     if (before && bytes_equal(*before, file))
         return OK;
     if (before)
-        return FAIL(g->arena, FAULT_UPSTREAM_MESSAGE, "it tells two different files named %.*s", SHOWN(name));
+        return FAIL(g->arena, FAULT_UPSTREAM_MESSAGE, "it tells two different files named %.*s",
+                    SHOWN(name));
     Bytes *kept = arena_make(g->arena, Bytes);
     *kept = file;
     table_put(&g->files, name, kept);
@@ -141,7 +148,8 @@ static Result take_files(Gathering *g, const GatheringAsk *ask, Bytes files)
             r = take_file(g, f.bytes);
     }
     if (!failed(r) && ask->field == ASK_FILE && !is_there(g, ask))
-        r = FAIL(g->arena, FAULT_UPSTREAM_MESSAGE, "it was asked for %.*s and tells other files", SHOWN(ask->name));
+        r = FAIL(g->arena, FAULT_UPSTREAM_MESSAGE, "it was asked for %.*s and tells other files",
+                 SHOWN(ask->name));
     return r;
 }
 
@@ -150,7 +158,8 @@ static Result take_files(Gathering *g, const GatheringAsk *ask, Bytes files)
 /* A schema brings protobuf's own files itself, where they are missing. */
 static bool can_do_without(const GatheringAsk *ask, Code code)
 {
-    return code == CODE_NOT_FOUND && ask->field == ASK_FILE && bytes_start_with(ask->name, "google/protobuf/");
+    return code == CODE_NOT_FOUND && ask->field == ASK_FILE &&
+           bytes_start_with(ask->name, "google/protobuf/");
 }
 
 static Result take_error(Gathering *g, const GatheringAsk *ask, Bytes error)
@@ -167,9 +176,9 @@ static Result take_error(Gathering *g, const GatheringAsk *ask, Bytes error)
     if (can_do_without(ask, code))
         return OK;
     bool imported = ask->importer.size;
-    return FAIL(g->arena, FAULT_UPSTREAM_STATUS, "asked for %.*s%s%.*s%s it answers %s: %.*s", SHOWN(ask->name),
-                imported ? " (imported by " : "", SHOWN(ask->importer), imported ? ")" : "", code_name(code),
-                SHOWN(message));
+    return FAIL(g->arena, FAULT_UPSTREAM_STATUS, "asked for %.*s%s%.*s%s it answers %s: %.*s",
+                SHOWN(ask->name), imported ? " (imported by " : "", SHOWN(ask->importer),
+                imported ? ")" : "", code_name(code), SHOWN(message));
 }
 
 /* ---- Answers --------------------------------------------------------------------------------- */
@@ -183,8 +192,8 @@ static Result take(Gathering *g, const GatheringAsk *ask, const WireField *said)
         return take_services(g, said->bytes);
     if (said->number == SAY_FILES && !services)
         return take_files(g, ask, said->bytes);
-    return FAIL(g->arena, FAULT_UPSTREAM_MESSAGE, "it was asked for %.*s and answers something else",
-                SHOWN(ask->name));
+    return FAIL(g->arena, FAULT_UPSTREAM_MESSAGE,
+                "it was asked for %.*s and answers something else", SHOWN(ask->name));
 }
 
 Result gathering_take(Gathering *g, Bytes answer)
@@ -194,7 +203,8 @@ Result gathering_take(Gathering *g, Bytes answer)
     g->awaits = false;
     g->size += answer.size;
     if (g->size > g->limit)
-        return FAIL(g->arena, FAULT_UPSTREAM_TOO_LARGE, "its answers are larger than %zu bytes", g->limit);
+        return FAIL(g->arena, FAULT_UPSTREAM_TOO_LARGE, "its answers are larger than %zu bytes",
+                    g->limit);
 
     WireField said = {0};
     answer = bytes_copy(g->arena, answer);

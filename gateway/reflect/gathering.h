@@ -1,11 +1,12 @@
 /*
  * Gathering: a schema put together from what an instance tells of itself by server reflection.
  *
- * Asks one thing at a time: the list of services, then the file of each service of one package, then each
- * file that is imported and has not come along. What comes back is bounded and distrusted. Pure: bytes in,
- * bytes out. Lives in its arena, which has no limit; one thread.
+ * Asks one thing at a time: the list of services, then the file of each service of one package,
+ * then each file that is imported and has not come along. What comes back is bounded and
+ * distrusted. Pure: bytes in, bytes out. Lives in its arena, which has no limit; one thread.
  *
- *      gathering_ask -> request -> instance -> answer -> gathering_take -> ... until gathering_ask is false
+ *      gathering_ask -> request -> instance -> answer -> gathering_take -> ... until gathering_ask
+ * is false
  */
 #ifndef GATEWAY_GATHERING_H
 #define GATEWAY_GATHERING_H
@@ -41,12 +42,14 @@ void gathering_begin(Gathering *gathering, Arena *arena, const char *package, si
 bool gathering_ask(Gathering *gathering, Buffer *request);
 
 /*
- * Takes the ServerReflectionResponse to the latest request. Faults: UPSTREAM_MESSAGE, UPSTREAM_TOO_LARGE,
- * UPSTREAM_STATUS (an error that it says in-band), BAD_SCHEMA (no service in the package).
+ * Takes the ServerReflectionResponse to the latest request. Faults: UPSTREAM_MESSAGE,
+ * UPSTREAM_TOO_LARGE, UPSTREAM_STATUS (an error that it says in-band), BAD_SCHEMA (no service in
+ * the package).
  */
 MUST_USE Result gathering_take(Gathering *gathering, Bytes answer);
 
-/* The services of the package that the instance has told of; false at the end. Start with *at = 0. */
+/* The services of the package that the instance has told of; false at the end. Start with *at = 0.
+ */
 bool gathering_service(const Gathering *gathering, size_t *at, Bytes *name_out);
 
 #endif

@@ -79,7 +79,8 @@ static void ask_next(Fetch *f)
         end(f, OK);
         return;
     }
-    Result r = message_write(DIALECT_GRPC, buffer_bytes(&request), COMPRESSION_IDENTITY, false, &framed);
+    Result r =
+        message_write(DIALECT_GRPC, buffer_bytes(&request), COMPRESSION_IDENTITY, false, &framed);
     if (failed(r))
         end(f, r);
     else
@@ -111,7 +112,8 @@ static void open_stream(Fetch *f, HttpConnection *connection)
         return;
     }
     f->has_answer = false;
-    message_reader_init(&f->reader, DIALECT_GRPC, true, COMPRESSION_IDENTITY, f->source->most, f->arena);
+    message_reader_init(&f->reader, DIALECT_GRPC, true, COMPRESSION_IDENTITY, f->source->most,
+                        f->arena);
     ask_next(f);
 }
 
@@ -177,10 +179,13 @@ static Result failure_of(Fetch *f, const Status *status)
     if (status->code == CODE_OK)
         return FAIL(f->arena, FAULT_UPSTREAM_PROTOCOL, "it ended the call before all was told");
     if (status->code == CODE_UNIMPLEMENTED)
-        return FAIL(f->arena, FAULT_UPSTREAM_STATUS, "it has no server reflection: %.*s", BYTES_ARGS(said));
+        return FAIL(f->arena, FAULT_UPSTREAM_STATUS, "it has no server reflection: %.*s",
+                    BYTES_ARGS(said));
     if (status->code == CODE_UNAVAILABLE)
-        return FAIL(f->arena, FAULT_UPSTREAM_DOWN, "it answered UNAVAILABLE: %.*s", BYTES_ARGS(said));
-    return FAIL(f->arena, FAULT_UPSTREAM_STATUS, "it answered %s: %.*s", code_name(status->code), BYTES_ARGS(said));
+        return FAIL(f->arena, FAULT_UPSTREAM_DOWN, "it answered UNAVAILABLE: %.*s",
+                    BYTES_ARGS(said));
+    return FAIL(f->arena, FAULT_UPSTREAM_STATUS, "it answered %s: %.*s", code_name(status->code),
+                BYTES_ARGS(said));
 }
 
 static void on_end(void *owner, HttpStream *stream, const Fields *trailers)
@@ -267,8 +272,8 @@ static Result load(const Fetch *f, Arena *arena, Bytes *set_out, const Schema **
     return failed(r) ? r : check_services(arena, &f->gathering, *schema_out);
 }
 
-Result reflection_schema(Config *config, const ReflectionSource *source, Arena *arena, Bytes *set_out,
-                         const Schema **schema_out)
+Result reflection_schema(Config *config, const ReflectionSource *source, Arena *arena,
+                         Bytes *set_out, const Schema **schema_out)
 {
     signal(SIGPIPE, SIG_IGN); /* an instance that leaves shall not end the process */
     Fetch f = {.source = source, .arena = arena_new(ARENA_UNLIMITED)};

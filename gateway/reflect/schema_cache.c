@@ -44,8 +44,8 @@ static void keep_version(Arena *arena, const Version *version)
     if (!reflected || !reflected->cache)
         return;
     if (failed(reflected->stale)) {
-        telemetry_event("warning", "schema_from_cache", reflected->stale, "%s %s has its schema from %s", service,
-                        version->name, reflected->cache);
+        telemetry_event("warning", "schema_from_cache", reflected->stale,
+                        "%s %s has its schema from %s", service, version->name, reflected->cache);
         return;
     }
     Result r = keep(arena, reflected->cache, reflected->set);

@@ -29,7 +29,8 @@ static const FieldType *answer_field(const RestBinding *binding)
 bool http_body_out(const RestBinding *binding)
 {
     const FieldType *field = answer_field(binding);
-    return http_body_is(field ? field->message : binding->method->type->output) && !(field && field->repeated);
+    return http_body_is(field ? field->message : binding->method->type->output) &&
+           !(field && field->repeated);
 }
 
 void http_body_wrap(Bytes content_type, Bytes body, Buffer *out)

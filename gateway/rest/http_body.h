@@ -1,8 +1,9 @@
 /*
- * HttpBody: google.api.HttpBody, bytes of any media type in a REST call, {content_type = 1, data = 2}.
+ * HttpBody: google.api.HttpBody, bytes of any media type in a REST call, {content_type = 1, data =
+ * 2}.
  *
- * In messages it is an ordinary one; where REST is spoken, its data is the body itself, on the client's side
- * and on the instance's. Pure functions.
+ * In messages it is an ordinary one; where REST is spoken, its data is the body itself, on the
+ * client's side and on the instance's. Pure functions.
  */
 #ifndef GATEWAY_HTTP_BODY_H
 #define GATEWAY_HTTP_BODY_H
@@ -18,7 +19,8 @@ bool http_body_out(const RestBinding *binding);
 /* A body as the JSON of an HttpBody. */
 void http_body_wrap(Bytes content_type, Bytes body, Buffer *out);
 
-/* The data of the HttpBody that an answer in wire format is, or has in its response_body. Borrows from it. */
+/* The data of the HttpBody that an answer in wire format is, or has in its response_body. Borrows
+ * from it. */
 Bytes http_body_unwrap(const RestBinding *binding, Bytes message, Bytes *content_type_out);
 
 #endif

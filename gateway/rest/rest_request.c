@@ -18,7 +18,7 @@ typedef struct Taking {
 typedef struct Place {
     const FieldType *field; /* NULL: to none */
     JsonNode *parent;       /* the object that it may be in, or NULL: not set */
-    JsonNode **member;      /* the pointer that holds it, so that it can be taken out; NULL: not set */
+    JsonNode **member; /* the pointer that holds it, so that it can be taken out; NULL: not set */
 } Place;
 
 static JsonNode **find_member(JsonNode *object, const FieldType *field)
@@ -69,11 +69,12 @@ static Bytes scalar_text(const JsonNode *node)
     return BYTES_NONE;
 }
 
-/* What a number, truth or enum value is that JSON leaves out because it is zero; data NULL for others. */
+/* What a number, truth or enum value is that JSON leaves out because it is zero; data NULL for
+ * others. */
 static Bytes zero_text(const FieldType *field)
 {
-    if (field->repeated || field->presence || field->kind == KIND_STRING || field->kind == KIND_BYTES ||
-        field->message)
+    if (field->repeated || field->presence || field->kind == KIND_STRING ||
+        field->kind == KIND_BYTES || field->message)
         return BYTES_NONE;
     if (field->kind == KIND_BOOL)
         return bytes_of("false");
@@ -89,7 +90,8 @@ static Bytes variable_text(void *owner, Bytes field_path)
     return place.field && place.parent ? zero_text(place.field) : BYTES_NONE;
 }
 
-/* ---- The query ----------------------------------------------------------------------------------- */
+/* ---- The query
+ * ----------------------------------------------------------------------------------- */
 
 static Result refuse_in_query(const Taking *taking, Bytes name, const char *what)
 {
@@ -119,8 +121,8 @@ static const char *why_not_in_query(const FieldType *field)
 static Result add_members(const Taking *taking, const MessageType *type, const JsonNode *object,
                           Bytes prefix, Buffer *path);
 
-static Result add_to_query(const Taking *taking, const FieldType *field, const JsonNode *node, Bytes name,
-                           Buffer *path)
+static Result add_to_query(const Taking *taking, const FieldType *field, const JsonNode *node,
+                           Bytes name, Buffer *path)
 {
     if (node->kind == JSON_NULL)
         return OK;
@@ -159,7 +161,8 @@ static Result add_members(const Taking *taking, const MessageType *type, const J
     return r;
 }
 
-/* ---- The body ------------------------------------------------------------------------------------ */
+/* ---- The body
+ * ------------------------------------------------------------------------------------ */
 
 static Bytes tree_text(Arena *arena, const JsonNode *node)
 {
@@ -168,7 +171,8 @@ static Bytes tree_text(Arena *arena, const JsonNode *node)
     return buffer_bytes(&text);
 }
 
-/* Containers that were read keep their text; one that something was taken out of is written anew. */
+/* Containers that were read keep their text; one that something was taken out of is written anew.
+ */
 static void forget_text(JsonNode *node)
 {
     node->text = BYTES_NONE;
@@ -190,7 +194,8 @@ static Bytes unset_text(const FieldType *field, Arena *arena)
     if (field->presence)
         return bytes_of("null");
     Bytes zero = zero_text(field);
-    bool plain = field->kind != KIND_STRING && field->kind != KIND_BYTES && field->kind != KIND_ENUM;
+    bool plain =
+        field->kind != KIND_STRING && field->kind != KIND_BYTES && field->kind != KIND_ENUM;
     return plain ? zero : bytes_of(arena_printf(arena, "\"%.*s\"", BYTES_ARGS(zero)));
 }
 
@@ -203,12 +208,13 @@ static Result give_http_body(const Taking *taking, const JsonNode *node, RestReq
     if (data && !base64_decode(&decoded, data->text))
         return FAIL(taking->arena, FAULT_BAD_VALUE, "the data of an HttpBody is not base64");
     request->body = buffer_bytes(&decoded);
-    request->content_type = content_type ? content_type->text : bytes_of("application/octet-stream");
+    request->content_type =
+        content_type ? content_type->text : bytes_of("application/octet-stream");
     return decoded.full ? FAIL(taking->arena, FAULT_OUT_OF_MEMORY, "writing a body") : OK;
 }
 
-static Result give_body(const Taking *taking, const MessageType *type, const JsonNode *node, Bytes unset,
-                        RestRequest *request)
+static Result give_body(const Taking *taking, const MessageType *type, const JsonNode *node,
+                        Bytes unset, RestRequest *request)
 {
     request->has_body = true;
     if (http_body_is(type))
@@ -218,7 +224,8 @@ static Result give_body(const Taking *taking, const MessageType *type, const Jso
     return OK;
 }
 
-/* ---- The request --------------------------------------------------------------------------------- */
+/* ---- The request
+ * --------------------------------------------------------------------------------- */
 
 static void take_variables(const RestTemplate *template, Taking *taking)
 {
@@ -232,12 +239,14 @@ static void take_variables(const RestTemplate *template, Taking *taking)
     forget_text(taking->root);
 }
 
-/* One field is the body. It is given before the variables are taken: one inside it is said in both places. */
+/* One field is the body. It is given before the variables are taken: one inside it is said in both
+ * places. */
 static Result give_field(const char *name, Taking *taking, RestRequest *request)
 {
     Place place = find_path(taking, bytes_of(name));
     const JsonNode *node = place.member ? *place.member : NULL;
-    Result r = give_body(taking, place.field->message, node, unset_text(place.field, taking->arena), request);
+    Result r = give_body(taking, place.field->message, node, unset_text(place.field, taking->arena),
+                         request);
     if (place.member)
         take_out(place.member);
     return r;
@@ -293,12 +302,14 @@ Result rest_request_write(const MethodType *method, Bytes message, Arena *arena,
     return r;
 }
 
-/* ---- The answer ---------------------------------------------------------------------------------- */
+/* ---- The answer
+ * ---------------------------------------------------------------------------------- */
 
 /* The field that an answer's body is, or NULL: the whole message. */
 static const FieldType *answer_field(const HttpRule *rule, const MethodType *method)
 {
-    return rule->response_body[0] ? message_field(method->output, bytes_of(rule->response_body)) : NULL;
+    return rule->response_body[0] ? message_field(method->output, bytes_of(rule->response_body))
+                                  : NULL;
 }
 
 bool rest_answer_is_raw(const HttpRule *rule, const MethodType *method)
@@ -307,8 +318,8 @@ bool rest_answer_is_raw(const HttpRule *rule, const MethodType *method)
     return http_body_is(field ? field->message : method->output) && !(field && field->repeated);
 }
 
-Result rest_answer_message(const HttpRule *rule, const MethodType *method, Bytes content_type, Bytes body,
-                           Arena *arena, Bytes *message_out)
+Result rest_answer_message(const HttpRule *rule, const MethodType *method, Bytes content_type,
+                           Bytes body, Arena *arena, Bytes *message_out)
 {
     const FieldType *field = answer_field(rule, method);
     bool raw = rest_answer_is_raw(rule, method);
@@ -328,22 +339,26 @@ Result rest_answer_message(const HttpRule *rule, const MethodType *method, Bytes
     return whole.full ? FAIL(arena, FAULT_OUT_OF_MEMORY, "reading an answer") : OK;
 }
 
-/* The value of an object's only member, where it has this name and is an object itself; else BYTES_NONE. */
+/* The value of an object's only member, where it has this name and is an object itself; else
+ * BYTES_NONE. */
 static Bytes only_member(Bytes text, const char *wanted, Arena *arena)
 {
     JsonCursor cursor = json_cursor(text, arena);
     bool first = true;
     Bytes name, value = BYTES_NONE;
-    if (json_cursor_peek(&cursor) != JSON_KIND_OBJECT || !json_cursor_member(&cursor, &first, &name) ||
-        !bytes_are(name, wanted) || json_cursor_peek(&cursor) != JSON_KIND_OBJECT)
+    if (json_cursor_peek(&cursor) != JSON_KIND_OBJECT ||
+        !json_cursor_member(&cursor, &first, &name) || !bytes_are(name, wanted) ||
+        json_cursor_peek(&cursor) != JSON_KIND_OBJECT)
         return BYTES_NONE;
     value = json_cursor_skip(&cursor);
-    return json_cursor_member(&cursor, &first, &name) || !json_cursor_finish(&cursor) ? BYTES_NONE : value;
+    return json_cursor_member(&cursor, &first, &name) || !json_cursor_finish(&cursor) ? BYTES_NONE
+                                                                                      : value;
 }
 
 RestItem rest_item_read(const MethodType *method, Bytes *item, Arena *arena)
 {
-    if (!message_field(method->output, bytes_of("error")) && only_member(*item, "error", arena).data)
+    if (!message_field(method->output, bytes_of("error")) &&
+        only_member(*item, "error", arena).data)
         return REST_ITEM_ERROR;
     if (!message_field(method->output, bytes_of("result"))) {
         Bytes inner = only_member(*item, "result", arena);

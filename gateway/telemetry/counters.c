@@ -6,9 +6,9 @@
 enum { MAX_CELLS = 1 << 16 }; /* of one loop; more kinds of calls than that go uncounted by kind */
 
 const int64_t duration_bounds[DURATION_BOUNDS] = {
-    500 * MICROSECOND, 1 * MILLISECOND,   2500 * MICROSECOND, 5 * MILLISECOND,   10 * MILLISECOND,
-    25 * MILLISECOND,  50 * MILLISECOND,  100 * MILLISECOND,  250 * MILLISECOND, 500 * MILLISECOND,
-    1 * SECOND,        2500 * MILLISECOND, 5 * SECOND,        10 * SECOND,       30 * SECOND,
+    500 * MICROSECOND, 1 * MILLISECOND,    2500 * MICROSECOND, 5 * MILLISECOND,   10 * MILLISECOND,
+    25 * MILLISECOND,  50 * MILLISECOND,   100 * MILLISECOND,  250 * MILLISECOND, 500 * MILLISECOND,
+    1 * SECOND,        2500 * MILLISECOND, 5 * SECOND,         10 * SECOND,       30 * SECOND,
 };
 
 uint32_t fault_index(const Fault *fault)
@@ -19,9 +19,11 @@ uint32_t fault_index(const Fault *fault)
     return i;
 }
 
-/* ---- Keys ---------------------------------------------------------------------------------------- */
+/* ---- Keys
+ * ---------------------------------------------------------------------------------------- */
 
-/*  client_version : 16 | served_version : 16 | degraded : 8 | reason : 8 | dialect : 8 | code : 8  */
+/*  client_version : 16 | served_version : 16 | degraded : 8 | reason : 8 | dialect : 8 | code : 8
+ */
 static uint64_t call_key(const CallKey *key)
 {
     return (uint64_t)key->client_version << 48 | (uint64_t)key->served_version << 32 |
@@ -85,7 +87,8 @@ static void cells_count(Telemetry *telemetry, CountCells *cells, uint64_t key)
     count_add(&cell->count, 1);
 }
 
-/* ---- Blocks -------------------------------------------------------------------------------------- */
+/* ---- Blocks
+ * -------------------------------------------------------------------------------------- */
 
 /* Each is made when its series is first counted; only this thread writes the pointers. */
 static MethodCounters *method_counters(Telemetry *telemetry, uint32_t series)
@@ -100,7 +103,8 @@ static MethodCounters *method_counters(Telemetry *telemetry, uint32_t series)
 
 static ServiceCounters *service_counters(Telemetry *telemetry, uint32_t series)
 {
-    ServiceCounters *block = atomic_load_explicit(&telemetry->services[series], memory_order_relaxed);
+    ServiceCounters *block =
+        atomic_load_explicit(&telemetry->services[series], memory_order_relaxed);
     if (!block) {
         block = arena_make(telemetry->arena, ServiceCounters);
         atomic_store_explicit(&telemetry->services[series], block, memory_order_release);
@@ -110,7 +114,8 @@ static ServiceCounters *service_counters(Telemetry *telemetry, uint32_t series)
 
 InstanceCounters *instance_counters(Telemetry *telemetry, uint32_t series)
 {
-    InstanceCounters *block = atomic_load_explicit(&telemetry->instances[series], memory_order_relaxed);
+    InstanceCounters *block =
+        atomic_load_explicit(&telemetry->instances[series], memory_order_relaxed);
     if (!block) {
         block = arena_make(telemetry->arena, InstanceCounters);
         atomic_store_explicit(&telemetry->instances[series], block, memory_order_release);
@@ -118,7 +123,8 @@ InstanceCounters *instance_counters(Telemetry *telemetry, uint32_t series)
     return block;
 }
 
-/* ---- One call ------------------------------------------------------------------------------------ */
+/* ---- One call
+ * ------------------------------------------------------------------------------------ */
 
 /* A service may answer with a number that is no code. */
 static Code known_code(Code code)
@@ -156,8 +162,9 @@ static void record_method(Telemetry *telemetry, const CallRecord *r)
 
 static void record_service(Telemetry *telemetry, const CallRecord *r)
 {
-    const Service *service = r->method ? r->method->version->service
-                             : r->route ? r->route->service : NULL;
+    const Service *service = r->method  ? r->method->version->service
+                             : r->route ? r->route->service
+                                        : NULL;
     ServiceCounters *s = service_counters(telemetry, service ? service->series : 0);
     histogram_record(&s->durations, (uint64_t)r->time_total);
     if (failed(r->why)) {

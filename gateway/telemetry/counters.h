@@ -2,9 +2,9 @@
  * Counters: what one loop has counted, by the numbers of its series. For telemetry.c, metrics.c and
  * admin_config.c only.
  *
- * Written by the loop's thread without locks and without read-modify-write; read by the admin thread at
- * any time with relaxed atomics: each number is right, but two numbers may be of different moments.
- * Blocks are made when a series is first counted, and stay.
+ * Written by the loop's thread without locks and without read-modify-write; read by the admin
+ * thread at any time with relaxed atomics: each number is right, but two numbers may be of
+ * different moments. Blocks are made when a series is first counted, and stay.
  */
 #ifndef GATEWAY_COUNTERS_H
 #define GATEWAY_COUNTERS_H

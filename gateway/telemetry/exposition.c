@@ -72,7 +72,8 @@ void exposition_seconds(Exposition *e, const char *suffix, const Label *labels, 
                         int64_t nanoseconds)
 {
     begin_sample(e, suffix, labels, n_labels);
-    buffer_printf(e->out, "%" PRId64 ".%09" PRId64 "\n", nanoseconds / SECOND, nanoseconds % SECOND);
+    buffer_printf(e->out, "%" PRId64 ".%09" PRId64 "\n", nanoseconds / SECOND,
+                  nanoseconds % SECOND);
 }
 
 void exposition_single(Exposition *e, const char *name, MetricType type, const char *help,

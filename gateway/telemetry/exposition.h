@@ -1,15 +1,22 @@
 /*
- * Exposition: the text in which Prometheus reads metrics, in its own format 0.0.4 and in OpenMetrics 1.0.
+ * Exposition: the text in which Prometheus reads metrics, in its own format 0.0.4 and in
+ * OpenMetrics 1.0.
  *
- * A family, then its samples. The two formats differ in how the family of a counter is named (with or
- * without "_total") and in the end mark. Writes to a Buffer of the caller's; one thread.
+ * A family, then its samples. The two formats differ in how the family of a counter is named (with
+ * or without "_total") and in the end mark. Writes to a Buffer of the caller's; one thread.
  */
 #ifndef GATEWAY_EXPOSITION_H
 #define GATEWAY_EXPOSITION_H
 
 #include "base/bytes.h"
 
-typedef enum MetricType { METRIC_COUNTER, METRIC_GAUGE, METRIC_HISTOGRAM, METRIC_SUMMARY, METRIC_INFO } MetricType;
+typedef enum MetricType {
+    METRIC_COUNTER,
+    METRIC_GAUGE,
+    METRIC_HISTOGRAM,
+    METRIC_SUMMARY,
+    METRIC_INFO
+} MetricType;
 
 typedef struct Label {
     const char *name, *value;

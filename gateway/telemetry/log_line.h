@@ -1,6 +1,6 @@
 /*
- * Log lines: one JSON object on one line, put together without printf and without allocation once the
- * buffer has its size. The buffer is the caller's; so is the thread.
+ * Log lines: one JSON object on one line, put together without printf and without allocation once
+ * the buffer has its size. The buffer is the caller's; so is the thread.
  *
  *   log_line_begin(&line, wall, "call", "info");
  *   log_line_text(&line, LOG_KEY("service"), bytes_of("orders"));

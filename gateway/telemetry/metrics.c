@@ -3,12 +3,14 @@
 #include "base/arena.h"
 #include "gateway/telemetry/metrics_internal.h"
 
-/* ---- Connections --------------------------------------------------------------------------------- */
+/* ---- Connections
+ * --------------------------------------------------------------------------------- */
 
 static const struct {
     const char *name, *help;
 } counter_names[COUNTER_COUNT] = {
-    [COUNTER_CONNECTIONS_OPENED] = {"passerelle_connections_opened", "Client connections accepted."},
+    [COUNTER_CONNECTIONS_OPENED] = {"passerelle_connections_opened",
+                                    "Client connections accepted."},
     [COUNTER_CONNECTIONS_CLOSED] = {"passerelle_connections_closed", "Client connections ended."},
     [COUNTER_CONNECTIONS_REFUSED] = {"passerelle_connections_refused",
                                      "Client connections refused at the limit."},
@@ -17,14 +19,16 @@ static const struct {
                                    "Client connections ended for breaking their protocol."},
     [COUNTER_CONNECTION_TIMEOUT] = {"passerelle_connection_timeouts",
                                     "Client connections ended for being slow or idle."},
-    [COUNTER_UPSTREAM_CONNECTED] = {"passerelle_upstream_connections", "Connections made to instances."},
+    [COUNTER_UPSTREAM_CONNECTED] = {"passerelle_upstream_connections",
+                                    "Connections made to instances."},
     [COUNTER_UPSTREAM_CONNECT_FAILED] = {"passerelle_upstream_connect_failures",
                                          "Connections to instances that could not be made."},
     [COUNTER_UPSTREAM_LOST] = {"passerelle_upstream_connections_lost",
                                "Connections to instances that broke."},
     [COUNTER_RETRIES] = {"passerelle_retries", "Calls that were sent once more."},
-    [COUNTER_DETAILS_UNCONVERTED] = {"passerelle_error_details_unconverted",
-                                     "Details of errors that could not be given in the client's version."},
+    [COUNTER_DETAILS_UNCONVERTED] =
+        {"passerelle_error_details_unconverted",
+         "Details of errors that could not be given in the client's version."},
 };
 
 static uint64_t count_events(const TelemetryProcess *p, Counter counter)
@@ -43,11 +47,12 @@ static void write_connections(Exposition *e, const TelemetryProcess *p)
     exposition_single(e, "passerelle_connections", METRIC_GAUGE, "Client connections open now.",
                       opened > closed ? opened - closed : 0);
     for (Counter counter = 0; counter < COUNTER_COUNT; counter++)
-        exposition_single(e, counter_names[counter].name, METRIC_COUNTER, counter_names[counter].help,
-                          count_events(p, counter));
+        exposition_single(e, counter_names[counter].name, METRIC_COUNTER,
+                          counter_names[counter].help, count_events(p, counter));
 }
 
-/* ---- Instances ----------------------------------------------------------------------------------- */
+/* ---- Instances
+ * ----------------------------------------------------------------------------------- */
 
 typedef struct InstanceSums {
     uint64_t calls[CODE_COUNT], head_count;
@@ -59,7 +64,8 @@ static InstanceSums sum_instance(const TelemetryProcess *p, uint32_t number)
 {
     InstanceSums sums = {0};
     for (const Telemetry *loop = p->loops; loop; loop = loop->next) {
-        const InstanceCounters *i = atomic_load_explicit(&loop->instances[number], memory_order_acquire);
+        const InstanceCounters *i =
+            atomic_load_explicit(&loop->instances[number], memory_order_acquire);
         if (!i)
             continue;
         sums.any = true;
@@ -80,7 +86,8 @@ static void write_instances(Exposition *e, const TelemetryProcess *p)
     for (uint32_t number = 0; number < n; number++) {
         InstanceSums sums = sum_instance(p, number);
         for (int code = 0; code < CODE_COUNT; code++) {
-            Label labels[] = {{"instance", series[number].labels[0]}, {"code", code_name((Code)code)}};
+            Label labels[] = {{"instance", series[number].labels[0]},
+                              {"code", code_name((Code)code)}};
             if (sums.calls[code])
                 exposition_number(e, "", labels, 2, sums.calls[code]);
         }
@@ -115,14 +122,15 @@ static void write_upstream_states(Exposition *e, const TelemetryProcess *p)
     }
 }
 
-/* ---- The process --------------------------------------------------------------------------------- */
+/* ---- The process
+ * --------------------------------------------------------------------------------- */
 
 static void write_config(Exposition *e, const TelemetryProcess *p)
 {
     if (!p->generations)
         return;
-    exposition_single(e, "passerelle_config_generation", METRIC_GAUGE, "Number of the running config.",
-                      p->generations->config->generation);
+    exposition_single(e, "passerelle_config_generation", METRIC_GAUGE,
+                      "Number of the running config.", p->generations->config->generation);
     exposition_family(e, "passerelle_config_loaded_timestamp_seconds", METRIC_GAUGE,
                       "When the running config was taken, in seconds since 1970.");
     exposition_seconds(e, "", NULL, 0, p->adopted);

@@ -33,7 +33,8 @@ static size_t method_labels(const TelemetryProcess *p, uint32_t number, const ch
     return 3;
 }
 
-/* ---- Counts by key, over all loops --------------------------------------------------------------- */
+/* ---- Counts by key, over all loops
+ * --------------------------------------------------------------- */
 
 typedef struct KeyCount {
     uint64_t key, count;
@@ -82,9 +83,11 @@ static void fold(KeyCounts *counts)
     counts->n = kept + 1;
 }
 
-/* ---- Calls --------------------------------------------------------------------------------------- */
+/* ---- Calls
+ * --------------------------------------------------------------------------------------- */
 
-static void write_calls_of(Exposition *e, const TelemetryProcess *p, uint32_t number, KeyCounts *counts)
+static void write_calls_of(Exposition *e, const TelemetryProcess *p, uint32_t number,
+                           KeyCounts *counts)
 {
     counts->n = 0;
     for (const Telemetry *loop = p->loops; loop; loop = loop->next) {
@@ -110,8 +113,9 @@ static void write_calls_of(Exposition *e, const TelemetryProcess *p, uint32_t nu
 static void write_calls(Exposition *e, const TelemetryProcess *p, Arena *arena)
 {
     KeyCounts counts = {.arena = arena};
-    exposition_family(e, "passerelle_calls", METRIC_COUNTER,
-                      "Calls that ended, by how; degraded ones had a default answer in place of the failure.");
+    exposition_family(
+        e, "passerelle_calls", METRIC_COUNTER,
+        "Calls that ended, by how; degraded ones had a default answer in place of the failure.");
     for (uint32_t number = 0; number < p->series[SERIES_METHOD].n; number++)
         write_calls_of(e, p, number, &counts);
 }
@@ -122,7 +126,8 @@ static const char *side_name(FaultSide side)
     return names[side];
 }
 
-static void write_errors_of(Exposition *e, const TelemetryProcess *p, uint32_t number, KeyCounts *counts)
+static void write_errors_of(Exposition *e, const TelemetryProcess *p, uint32_t number,
+                            KeyCounts *counts)
 {
     counts->n = 0;
     for (const Telemetry *loop = p->loops; loop; loop = loop->next) {
@@ -154,7 +159,8 @@ static void write_errors(Exposition *e, const TelemetryProcess *p, Arena *arena)
         write_errors_of(e, p, number, &counts);
 }
 
-/* ---- Durations ----------------------------------------------------------------------------------- */
+/* ---- Durations
+ * ----------------------------------------------------------------------------------- */
 
 static void write_durations_of(Exposition *e, const TelemetryProcess *p, uint32_t number)
 {
@@ -214,7 +220,8 @@ static void write_quantiles_of(Exposition *e, const TelemetryProcess *p, uint32_
     Label labels[2] = {{"service", label_of(p, SERIES_SERVICE, number, 0)}};
     for (size_t i = 0; i < sizeof quantiles / sizeof *quantiles; i++) {
         labels[1] = (Label){"quantile", quantiles[i].label};
-        exposition_seconds(e, "", labels, 2, (int64_t)histogram_quantile(sum, quantiles[i].quantile));
+        exposition_seconds(e, "", labels, 2,
+                           (int64_t)histogram_quantile(sum, quantiles[i].quantile));
     }
     exposition_seconds(e, "_sum", labels, 1, (int64_t)histogram_sum(sum));
     exposition_number(e, "_count", labels, 1, count);
@@ -229,7 +236,8 @@ static void write_quantiles(Exposition *e, const TelemetryProcess *p, Arena *are
         write_quantiles_of(e, p, number, sum);
 }
 
-/* ---- Sums by method ------------------------------------------------------------------------------ */
+/* ---- Sums by method
+ * ------------------------------------------------------------------------------ */
 
 static const struct {
     const char *name, *help;
@@ -241,7 +249,8 @@ static const struct {
     {"passerelle_sent_messages", "Answer messages.", offsetof(MethodCounters, messages_out)},
     {"passerelle_unknown_fields", "Fields that the message's type does not have.",
      offsetof(MethodCounters, unknown_fields)},
-    {"passerelle_call_losses", "Losses of conversions, by method.", offsetof(MethodCounters, losses)},
+    {"passerelle_call_losses", "Losses of conversions, by method.",
+     offsetof(MethodCounters, losses)},
 };
 
 static void write_method_sums(Exposition *e, const TelemetryProcess *p, size_t sum_index)
@@ -260,7 +269,8 @@ static void write_method_sums(Exposition *e, const TelemetryProcess *p, size_t s
     }
 }
 
-/* ---- Losses -------------------------------------------------------------------------------------- */
+/* ---- Losses
+ * -------------------------------------------------------------------------------------- */
 
 static void write_losses(Exposition *e, TelemetryProcess *p, Arena *arena)
 {

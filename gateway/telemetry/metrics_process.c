@@ -15,8 +15,8 @@ typedef struct ProcessFacts {
     uint64_t virtual_bytes, resident_bytes, open_files, most_files;
 } ProcessFacts;
 
-/* The fields of /proc/self/stat behind the command's name, which may hold anything but ends with the
-   last ')': proc(5), from field 3 on. */
+/* The fields of /proc/self/stat behind the command's name, which may hold anything but ends with
+   the last ')': proc(5), from field 3 on. */
 static void read_stat(ProcessFacts *facts)
 {
     char text[1024];
@@ -29,10 +29,10 @@ static void read_stat(ProcessFacts *facts)
     const char *fields = strrchr(text, ')');
     unsigned long long user, system, started, virtual_bytes;
     long long resident_pages;
-    if (!fields ||
-        sscanf(fields,
-               ") %*c %*d %*d %*d %*d %*d %*u %*u %*u %*u %*u %llu %llu %*d %*d %*d %*d %*d %*d %llu %llu %lld",
-               &user, &system, &started, &virtual_bytes, &resident_pages) != 5)
+    if (!fields || sscanf(fields,
+                          ") %*c %*d %*d %*d %*d %*d %*u %*u %*u %*u %*u %llu %llu %*d %*d %*d %*d "
+                          "%*d %*d %llu %llu %lld",
+                          &user, &system, &started, &virtual_bytes, &resident_pages) != 5)
         return;
 
     int64_t tick = SECOND / sysconf(_SC_CLK_TCK);

@@ -9,8 +9,8 @@ static uint32_t add_series(SeriesSet *set, const char *const labels[], Bytes key
         return 0;
     if (set->n == set->capacity) {
         uint32_t capacity = set->capacity ? set->capacity * 2 : 64;
-        set->items = arena_grow(set->arena, set->items, set->n * sizeof(Series),
-                                capacity * sizeof(Series));
+        set->items =
+            arena_grow(set->arena, set->items, set->n * sizeof(Series), capacity * sizeof(Series));
         CHECK(set->items); /* the arena has no limit */
         set->capacity = capacity;
     }
@@ -30,8 +30,8 @@ uint32_t series_number(SeriesSet *set, const char *const labels[])
         buffer_add(&key, labels[i] ? labels[i] : "", labels[i] ? strlen(labels[i]) + 1 : 1);
 
     void *found = table_get(&set->numbers, buffer_bytes(&key));
-    uint32_t number = found ? (uint32_t)(uintptr_t)found - 1
-                            : add_series(set, labels, buffer_bytes(&key));
+    uint32_t number =
+        found ? (uint32_t)(uintptr_t)found - 1 : add_series(set, labels, buffer_bytes(&key));
     arena_free(arena);
     return number;
 }

@@ -1,9 +1,11 @@
 /*
- * Series: the names under which things are counted, each with a number for the counters of all loops.
+ * Series: the names under which things are counted, each with a number for the counters of all
+ * loops.
  *
  * Names come from configs and from our own sources, never from peers, and stay for the life of the
- * process: a config that names the same service goes on counting where the last one ended. There is a
- * limit; what comes after it counts as number 0, whose labels are empty. Guarded by its owner's lock.
+ * process: a config that names the same service goes on counting where the last one ended. There is
+ * a limit; what comes after it counts as number 0, whose labels are empty. Guarded by its owner's
+ * lock.
  */
 #ifndef GATEWAY_SERIES_H
 #define GATEWAY_SERIES_H
@@ -17,7 +19,7 @@ typedef struct Series {
 } Series;
 
 typedef struct SeriesSet {
-    Arena *arena; /* without a limit */
+    Arena *arena;  /* without a limit */
     Table numbers; /* labels, each ended by NUL -> the number plus one */
     Series *items;
     uint32_t n, capacity, n_labels;

@@ -2,8 +2,8 @@
 
 #include "base/arena.h"
 #include "base/clock.h"
-#include "gateway/telemetry/log_line.h"
 #include "gateway/loop/loop.h"
+#include "gateway/telemetry/log_line.h"
 #include "gateway/telemetry/telemetry_internal.h"
 
 #include <pthread.h>
@@ -11,8 +11,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-/* The one place of the process that everything is told to. The pointer is set before the threads start
-   and cleared after they ended. */
+/* The one place of the process that everything is told to. The pointer is set before the threads
+   start and cleared after they ended. */
 static TelemetryProcess *process;
 static pthread_mutex_t process_lock = PTHREAD_MUTEX_INITIALIZER;
 static pthread_mutex_t events_lock = PTHREAD_MUTEX_INITIALIZER;
@@ -40,7 +40,8 @@ void telemetry_unlock_events(void)
     pthread_mutex_unlock(&events_lock);
 }
 
-/* ---- One call ------------------------------------------------------------------------------------ */
+/* ---- One call
+ * ------------------------------------------------------------------------------------ */
 
 static const char *impact_name(Impact impact)
 {
@@ -94,7 +95,8 @@ static void add_decisions(Buffer *line, const CallRecord *r)
     }
     if (r->route) {
         log_line_text(line, LOG_KEY("route"), bytes_of(r->route->match));
-        log_line_word(line, LOG_KEY("failure_mode"), r->route->on_failure == FAILURE_GRACEFUL ? "graceful" : "loud");
+        log_line_word(line, LOG_KEY("failure_mode"),
+                      r->route->on_failure == FAILURE_GRACEFUL ? "graceful" : "loud");
         log_line_word(line, LOG_KEY("impact"), impact_name(r->route->impact));
     }
 }
@@ -175,7 +177,8 @@ uint32_t telemetry_loops_away(const Instance *instance)
     return away;
 }
 
-/* ---- Events -------------------------------------------------------------------------------------- */
+/* ---- Events
+ * -------------------------------------------------------------------------------------- */
 
 /* Without a log to write to, the line goes to stderr, so that a failed start says why. */
 static void write_event(const char *level, const char *event, Bytes line)
@@ -185,7 +188,8 @@ static void write_event(const char *level, const char *event, Bytes line)
         return;
     }
     telemetry_lock_events();
-    process->events[series_number(&process->series[SERIES_EVENT], (const char *[]){level, event})]++;
+    process
+        ->events[series_number(&process->series[SERIES_EVENT], (const char *[]){level, event})]++;
     telemetry_unlock_events();
     log_write_shared(process->log, line);
 }
@@ -210,7 +214,8 @@ void telemetry_event(const char *level, const char *event, Result why, const cha
     arena_free(arena);
 }
 
-/* ---- Configs ------------------------------------------------------------------------------------- */
+/* ---- Configs
+ * ------------------------------------------------------------------------------------- */
 
 static void number_version(TelemetryProcess *p, Version *version)
 {
@@ -218,8 +223,9 @@ static void number_version(TelemetryProcess *p, Version *version)
     version->series = series_number(&p->series[SERIES_VERSION], &version->name);
     for (uint32_t i = 0; i < version->n_methods; i++) {
         Method *method = &version->methods[i];
-        method->series = series_number(&p->series[SERIES_METHOD],
-                                       (const char *[]){service, method->type->path + 1, version->name});
+        method->series =
+            series_number(&p->series[SERIES_METHOD],
+                          (const char *[]){service, method->type->path + 1, version->name});
     }
 }
 
@@ -237,8 +243,8 @@ static void number_service(TelemetryProcess *p, Service *service)
 static void number_route(TelemetryProcess *p, Route *route)
 {
     const char *service = route->service ? route->service->name : "";
-    route->series = series_number(&p->series[SERIES_METHOD],
-                                  (const char *[]){service, route->path_prefix, ""});
+    route->series =
+        series_number(&p->series[SERIES_METHOD], (const char *[]){service, route->path_prefix, ""});
 }
 
 static void number_config(TelemetryProcess *p, Config *config)
@@ -246,7 +252,8 @@ static void number_config(TelemetryProcess *p, Config *config)
     for (uint32_t i = 0; i < config->n_services; i++)
         number_service(p, &config->services[i]);
     for (uint32_t i = 0; i < config->n_http_routes; i++)
-        number_route(p, (Route *)&config->http_routes[i]); /* `series` is ours to fill in: config.h */
+        number_route(p,
+                     (Route *)&config->http_routes[i]); /* `series` is ours to fill in: config.h */
 }
 
 static const char *loss_kind_name(LossKind kind)
@@ -261,7 +268,8 @@ static void add_set_losses(TelemetryProcess *p, const Config *config, const char
 {
     for (uint32_t i = 0; i < set->n_losses; i++) {
         const Loss *loss = set->losses[i];
-        uint64_t count = atomic_load_explicit(&config->loss_counts[loss->index], memory_order_relaxed);
+        uint64_t count =
+            atomic_load_explicit(&config->loss_counts[loss->index], memory_order_relaxed);
         if (count == 0 || seen[loss->index])
             continue; /* only what was lost gets a number: schemas have many fields */
         seen[loss->index] = true;
@@ -294,7 +302,8 @@ void telemetry_retire(TelemetryProcess *p)
         return;
     for (Generation **at = &p->generations->next; *at;) {
         Generation *generation = *at;
-        /* Ours is the last reference, and nobody takes a new one of a config that is not the newest. */
+        /* Ours is the last reference, and nobody takes a new one of a config that is not the
+         * newest. */
         if (atomic_load(&generation->config->references) > 1) {
             at = &generation->next;
             continue;
@@ -342,7 +351,8 @@ Config *telemetry_config(void)
     return config;
 }
 
-/* ---- The process --------------------------------------------------------------------------------- */
+/* ---- The process
+ * --------------------------------------------------------------------------------- */
 
 Result telemetry_start(Arena *arena, const char *log_file, const char *node)
 {

@@ -1,9 +1,10 @@
 /*
  * Telemetry: what became of each call: one line in the access log, counters and histograms.
  *
- * Each loop has its own counters, written by its thread only and read by the admin thread with relaxed
- * atomics; the log line is made on the loop into a bounded ring and written by the log's own thread. A
- * ring that is full drops the line and counts the drop (passerelle_log_dropped_total).
+ * Each loop has its own counters, written by its thread only and read by the admin thread with
+ * relaxed atomics; the log line is made on the loop into a bounded ring and written by the log's
+ * own thread. A ring that is full drops the line and counts the drop
+ * (passerelle_log_dropped_total).
  */
 #ifndef GATEWAY_TELEMETRY_H
 #define GATEWAY_TELEMETRY_H
@@ -14,60 +15,71 @@
 typedef struct Loop Loop;
 typedef struct Telemetry Telemetry;
 
-/* Everything that is said of one finished call. All pointers are borrowed for the call of record. */
+/* Everything that is said of one finished call. All pointers are borrowed for the call of record.
+ */
 typedef struct CallRecord {
-    Bytes request_id;      /* quoted to the client and the instance, in the log; needs no escapes */
-    Bytes trace_id;        /* W3C, 32 hex digits */
+    Bytes request_id; /* quoted to the client and the instance, in the log; needs no escapes */
+    Bytes trace_id;   /* W3C, 32 hex digits */
     const char *peer, *listener;
-    Bytes forwarded_for;   /* the client's address, as a trusted proxy tells it; or empty */
-    Bytes client;          /* identity, or empty */
+    Bytes forwarded_for; /* the client's address, as a trusted proxy tells it; or empty */
+    Bytes client;        /* identity, or empty */
     Dialect dialect;
     Codec codec;
-    Bytes verb, path;      /* as asked, without query */
-    const Method *method;  /* or NULL when it came to none */
+    Bytes verb, path;     /* as asked, without query */
+    const Method *method; /* or NULL when it came to none */
     const Route *route;
     const Version *client_version, *reply_version, *served_version; /* or NULL */
-    const char *rule;      /* which rule decided the client's version: "header" */
+    const char *rule;       /* which rule decided the client's version: "header" */
     const char *served_why; /* "native", "fewest losses", ... */
     const Instance *instance;
     uint32_t attempts;
-    Status status;         /* how it ended for the client; OK also when degraded */
+    Status status; /* how it ended for the client; OK also when degraded */
     uint16_t http_status;
-    Result why;            /* the chain: of the error, or of what was degraded */
-    Result detail_why;     /* the first of an error's details that could not be given in the client's version */
-    const char *degraded;  /* reason (fault name) when a graceful answer was given; else NULL */
+    Result why;           /* the chain: of the error, or of what was degraded */
+    Result detail_why;    /* the first of an error's details that could not be given in the client's
+                             version */
+    const char *degraded; /* reason (fault name) when a graceful answer was given; else NULL */
     uint32_t n_losses, n_unknown;
     uint64_t bytes_in, bytes_out;
     uint32_t messages_in, messages_out;
-    int64_t began;         /* wall, nanoseconds */
-    int64_t time_total, time_to_upstream, time_upstream_head; /* nanoseconds; 0: did not come to it */
+    int64_t began; /* wall, nanoseconds */
+    int64_t time_total, time_to_upstream,
+        time_upstream_head; /* nanoseconds; 0: did not come to it */
 } CallRecord;
 
 void telemetry_record(Loop *loop, const CallRecord *record);
 
 /* Other things that are counted: connections, TLS failures, protocol errors below any call. */
 typedef enum Counter {
-    COUNTER_CONNECTIONS_OPENED, COUNTER_CONNECTIONS_CLOSED, COUNTER_CONNECTIONS_REFUSED,
-    COUNTER_HANDSHAKE_FAILED, COUNTER_CONNECTION_BROKEN, COUNTER_CONNECTION_TIMEOUT,
-    COUNTER_UPSTREAM_CONNECTED, COUNTER_UPSTREAM_CONNECT_FAILED, COUNTER_UPSTREAM_LOST, COUNTER_RETRIES,
+    COUNTER_CONNECTIONS_OPENED,
+    COUNTER_CONNECTIONS_CLOSED,
+    COUNTER_CONNECTIONS_REFUSED,
+    COUNTER_HANDSHAKE_FAILED,
+    COUNTER_CONNECTION_BROKEN,
+    COUNTER_CONNECTION_TIMEOUT,
+    COUNTER_UPSTREAM_CONNECTED,
+    COUNTER_UPSTREAM_CONNECT_FAILED,
+    COUNTER_UPSTREAM_LOST,
+    COUNTER_RETRIES,
     COUNTER_DETAILS_UNCONVERTED,
     COUNTER_COUNT,
 } Counter;
 void telemetry_count(Loop *loop, Counter counter);
 
-/* A thing that happened to the process or a connection, not to a call: one structured line (level "info",
-   "warning", "error") with the chain of `why`. Any thread. */
+/* A thing that happened to the process or a connection, not to a call: one structured line (level
+   "info", "warning", "error") with the chain of `why`. Any thread. */
 void telemetry_event(const char *level, const char *event, Result why, const char *format, ...)
     PRINTF_LIKE(4, 5);
 
-/* Whether the loop holds an instance for away: it could not be reached, and has not been since. Only the
-   loop's thread. */
+/* Whether the loop holds an instance for away: it could not be reached, and has not been since.
+   Only the loop's thread. */
 void telemetry_upstream(Loop *loop, const Instance *instance, bool away);
 
 /* How many loops hold it for away. Any thread. */
 uint32_t telemetry_loops_away(const Instance *instance);
 
-/* ---- For the process ---------------------------------------------------------------------------- */
+/* ---- For the process ----------------------------------------------------------------------------
+ */
 
 /* Opens the log ("-": stdout) and begins to count. Before any loop; from the main thread. `node` is
    copied. What is said before goes to stderr. Faults: NO_FILE, SYSTEM. */
@@ -76,17 +88,18 @@ MUST_USE Result telemetry_start(Arena *arena, const char *log_file, const char *
 /* The log's file is opened anew: after a rotation, or where a new config says another. */
 MUST_USE Result telemetry_reopen(Arena *arena, const char *log_file);
 
-/* Ends the log, lets go of all configs, frees the counters. After all loops and the admin listener. */
+/* Ends the log, lets go of all configs, frees the counters. After all loops and the admin listener.
+ */
 void telemetry_stop(void);
 
-/* Counters for one loop, for loop->telemetry; that may stay NULL where nothing is to be counted. Freed by
-   telemetry_stop. Any thread. */
+/* Counters for one loop, for loop->telemetry; that may stay NULL where nothing is to be counted.
+   Freed by telemetry_stop. Any thread. */
 Telemetry *telemetry_new(void);
 
 /*
- * A config that was loaded, before any loop has it: gives its services, methods, instances and routes
- * their places among the counters, so that what was counted under the same names goes on. Keeps a
- * reference until the next one is adopted and no call uses it any more.
+ * A config that was loaded, before any loop has it: gives its services, methods, instances and
+ * routes their places among the counters, so that what was counted under the same names goes on.
+ * Keeps a reference until the next one is adopted and no call uses it any more.
  */
 void telemetry_adopt(Config *config);
 

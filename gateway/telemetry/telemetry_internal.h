@@ -1,7 +1,7 @@
 /*
- * What telemetry keeps for the whole process, for those who show it: metrics.c and admin_config.c. For them and
- * for telemetry.c only. Everything here but the events is guarded by one lock, which is never taken on the way
- * of a call; what loops write is in counters.h.
+ * What telemetry keeps for the whole process, for those who show it: metrics.c and admin_config.c.
+ * For them and for telemetry.c only. Everything here but the events is guarded by one lock, which
+ * is never taken on the way of a call; what loops write is in counters.h.
  */
 #ifndef GATEWAY_TELEMETRY_INTERNAL_H
 #define GATEWAY_TELEMETRY_INTERNAL_H

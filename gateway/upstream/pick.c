@@ -23,7 +23,8 @@ static uint64_t cost_of(const Method *method, const Version *served)
 }
 
 /* The best version in which an instance can answer, or NULL. */
-static const Version *best_version(const Method *method, const Instance *instance, uint64_t *cost_out)
+static const Version *best_version(const Method *method, const Instance *instance,
+                                   uint64_t *cost_out)
 {
     const Version *best = NULL;
     for (uint64_t left = instance->versions; left; left &= left - 1) {
@@ -90,7 +91,8 @@ Result pick_instance(Loop *loop, const Method *method, TriedSet tried, Arena *ar
     /* Starting somewhere else each time spreads calls over equals that are equally loaded. */
     uint32_t start = service->n_instances ? loop->pick_turn++ % service->n_instances : 0;
     for (uint32_t i = 0; i < service->n_instances; i++) {
-        uint32_t at = start + i < service->n_instances ? start + i : start + i - service->n_instances;
+        uint32_t at =
+            start + i < service->n_instances ? start + i : start + i - service->n_instances;
         const Instance *instance = &service->instances[at];
         uint64_t cost = 0;
         const Version *served = best_version(method, instance, &cost);
@@ -138,7 +140,8 @@ Result pick_any(Loop *loop, const Service *service, TriedSet tried, Arena *arena
     uint64_t none = 0;
     const Upstream *away = NULL;
     for (uint32_t i = 0; i < service->n_instances; i++) {
-        const Instance *instance = &service->instances[(i + loop->pick_turn) % service->n_instances];
+        const Instance *instance =
+            &service->instances[(i + loop->pick_turn) % service->n_instances];
         if (was_tried(tried, instance))
             continue;
         Upstream *upstream = upstream_of(loop, instance);

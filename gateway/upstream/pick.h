@@ -1,9 +1,10 @@
 /*
  * Pick: the instance that answers a call, and the version that it is asked in.
  *
- * An instance that speaks the client's version itself comes first; else the nearest version that plans
- * reach: without loss, then with the fewest fields that may be lost, then the newer one. Instances that
- * are away are passed over, unless there is no other and a try costs little; among equals the least loaded one wins.
+ * An instance that speaks the client's version itself comes first; else the nearest version that
+ * plans reach: without loss, then with the fewest fields that may be lost, then the newer one.
+ * Instances that are away are passed over, unless there is no other and a try costs little; among
+ * equals the least loaded one wins.
  */
 #ifndef GATEWAY_PICK_H
 #define GATEWAY_PICK_H

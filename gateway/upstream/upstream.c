@@ -1,8 +1,8 @@
 #include "gateway/upstream/upstream.h"
 
 #include "base/arena.h"
-#include "gateway/telemetry/telemetry.h"
 #include "gateway/loop/tls.h"
+#include "gateway/telemetry/telemetry.h"
 #include "gateway/upstream/upstream_internal.h"
 
 #include <openssl/ssl.h>
@@ -241,8 +241,8 @@ static bool attempts_are_cheap(const Upstream *u)
     return u->attempt_time < CHEAP_TIME;
 }
 
-/* The one thing that loops tell each other of instances: that one was reached. Whoever holds it for away
- * may then try it at once. Names share slots: at worst an attempt is made that fails. */
+/* The one thing that loops tell each other of instances: that one was reached. Whoever holds it for
+ * away may then try it at once. Names share slots: at worst an attempt is made that fails. */
 static atomic_uint *news_of(const Upstream *u)
 {
     enum { SLOTS = 256 };

@@ -1,10 +1,10 @@
 /*
  * Upstream: this loop's connections to one instance: pooled, multiplexed, reconnected with backoff.
  *
- * Found by the instance's address and the way it is spoken to, so that a reload keeps connections that
- * stay right. Belongs to one loop. An instance that cannot be reached is left alone for a while (backoff
- * with jitter, doubling to a limit) and then tried again, without a call; UPSTREAM_AWAY tells the picker to
- * prefer others.
+ * Found by the instance's address and the way it is spoken to, so that a reload keeps connections
+ * that stay right. Belongs to one loop. An instance that cannot be reached is left alone for a
+ * while (backoff with jitter, doubling to a limit) and then tried again, without a call;
+ * UPSTREAM_AWAY tells the picker to prefer others.
  */
 #ifndef GATEWAY_UPSTREAM_H
 #define GATEWAY_UPSTREAM_H
@@ -24,8 +24,8 @@ Upstream *upstream_of(Loop *loop, const Instance *instance);
 
 UpstreamState upstream_state(const Upstream *upstream, int64_t now);
 
-/* It is away, but an attempt now would cost little, or another loop has reached it since: better than none
-   where there is no other. */
+/* It is away, but an attempt now would cost little, or another loop has reached it since: better
+   than none where there is no other. */
 bool upstream_worth_a_try(const Upstream *upstream, int64_t now);
 
 /* Why it is away: the last failure's chain, borrowed until the next attempt. */
@@ -35,9 +35,10 @@ Result upstream_failure(const Upstream *upstream);
 uint32_t upstream_load(const Upstream *upstream);
 
 /*
- * Wants a connection with room for one more stream. When one is at hand *connection_out is set at once and
- * nothing fires; else NULL, and `wait` completes exactly once, from the loop, with a connection (use it at
- * once) or the reason why there is none. Connecting is bounded by the connect time.
+ * Wants a connection with room for one more stream. When one is at hand *connection_out is set at
+ * once and nothing fires; else NULL, and `wait` completes exactly once, from the loop, with a
+ * connection (use it at once) or the reason why there is none. Connecting is bounded by the connect
+ * time.
  */
 typedef struct UpstreamWait UpstreamWait;
 struct UpstreamWait {
@@ -60,8 +61,8 @@ const char *upstream_name(const Upstream *upstream);
 /* For loop->upstreams. Any thread. */
 UpstreamTable *upstreams_new(Loop *loop);
 
-/* loop->config is a new one: upstreams that it names stay with their connections, others end with their
-   last call. */
+/* loop->config is a new one: upstreams that it names stay with their connections, others end with
+   their last call. */
 void upstreams_reload(UpstreamTable *table);
 
 /* Closes all connections; calls on them and waits hear `why`. */

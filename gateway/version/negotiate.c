@@ -59,12 +59,13 @@ static const char *supported_text(const VersionQuestion *question, Arena *arena)
 static Result unknown_version(const VersionQuestion *question, Arena *arena, const char *where,
                               Bytes said)
 {
-    return FAIL_TELL(arena, FAULT_UNKNOWN_VERSION, "%s says \"%.*s\": the versions of %s are %s", where,
-                     (int)(said.size < 100 ? said.size : 100), (const char *)said.data,
+    return FAIL_TELL(arena, FAULT_UNKNOWN_VERSION, "%s says \"%.*s\": the versions of %s are %s",
+                     where, (int)(said.size < 100 ? said.size : 100), (const char *)said.data,
                      question->service->name, supported_text(question, arena));
 }
 
-/* ---- The header ---------------------------------------------------------------------------------- */
+/* ---- The header
+ * ---------------------------------------------------------------------------------- */
 
 /* The newest version released on the day that begins at `midnight` (seconds), or before it. */
 static const Version *newest_released(const VersionQuestion *question, int64_t midnight)
@@ -107,7 +108,8 @@ static const Version *read_range(const VersionQuestion *question, Bytes text)
     if (dots) {
         size_t at = (size_t)((const uint8_t *)dots - text.data);
         const Version *first = version_by_name(service, bytes_trim(bytes_slice(text, 0, at)));
-        const Version *last = version_by_name(service, bytes_trim(bytes_slice(text, at + 2, text.size)));
+        const Version *last =
+            version_by_name(service, bytes_trim(bytes_slice(text, at + 2, text.size)));
         if (!first || !last)
             return NULL;
         low = (int)first->index;
@@ -131,8 +133,8 @@ static const Version *read_one(const VersionQuestion *question, Bytes text)
     int64_t midnight;
     if (date_read_day(text, &midnight))
         return newest_released(question, midnight);
-    if (text.size && (text.data[0] == '<' || text.data[0] == '>' ||
-                      memmem(text.data, text.size, "..", 2)))
+    if (text.size &&
+        (text.data[0] == '<' || text.data[0] == '>' || memmem(text.data, text.size, "..", 2)))
         return read_range(question, text);
     return version_by_name(question->service, text);
 }
@@ -161,8 +163,8 @@ static int take_weight(Bytes *item)
     return weight > 1000 ? 1000 : weight;
 }
 
-/* The best known version of a list. A version that is named alone is given even past its sunset, so that
-   the caller hears just that. */
+/* The best known version of a list. A version that is named alone is given even past its sunset, so
+   that the caller hears just that. */
 static const Version *read_list(const VersionQuestion *question, Bytes list)
 {
     const Version *best = NULL, *sunset = NULL;
@@ -182,7 +184,8 @@ static const Version *read_list(const VersionQuestion *question, Bytes list)
     return best ? best : sunset;
 }
 
-/* ---- Media types --------------------------------------------------------------------------------- */
+/* ---- Media types
+ * --------------------------------------------------------------------------------- */
 
 /* The version in "application/json; version=2" or "application/vnd.shop.v2+json", or empty. */
 static Bytes media_type_version(Bytes type)
@@ -192,7 +195,8 @@ static Bytes media_type_version(Bytes type)
         return BYTES_NONE;
     while (bytes_split(&type, ';', &parameter)) {
         parameter = bytes_trim(parameter);
-        if (parameter.size > 8 && bytes_equal_nocase(bytes_slice(parameter, 0, 8), bytes_of("version="))) {
+        if (parameter.size > 8 &&
+            bytes_equal_nocase(bytes_slice(parameter, 0, 8), bytes_of("version="))) {
             Bytes value = bytes_slice(parameter, 8, parameter.size);
             if (value.size >= 2 && value.data[0] == '"')
                 value = bytes_slice(value, 1, value.size - 2);
@@ -243,9 +247,11 @@ static Result from_media_types(const VersionQuestion *question, Arena *arena, Ne
     return OK;
 }
 
-/* ---- All rules ----------------------------------------------------------------------------------- */
+/* ---- All rules
+ * ----------------------------------------------------------------------------------- */
 
-static Result ask_rule(const VersionQuestion *question, VersionRule rule, Arena *arena, Negotiation *n)
+static Result ask_rule(const VersionQuestion *question, VersionRule rule, Arena *arena,
+                       Negotiation *n)
 {
     const Service *service = question->service;
     switch (rule) {
@@ -273,8 +279,9 @@ static Result refuse_sunset(const VersionQuestion *question, Arena *arena, const
 {
     if (!is_sunset(version, question->wall))
         return OK;
-    return FAIL_TELL(arena, FAULT_VERSION_SUNSET, "%s of %s is no longer served since %s: use %s%s%s",
-                     version->name, question->service->name, day_text(arena, version->sunset),
+    return FAIL_TELL(arena, FAULT_VERSION_SUNSET,
+                     "%s of %s is no longer served since %s: use %s%s%s", version->name,
+                     question->service->name, day_text(arena, version->sunset),
                      supported_text(question, arena), version->successor_link ? ", see " : "",
                      version->successor_link ? version->successor_link : "");
 }
@@ -290,9 +297,10 @@ Result negotiate(const VersionQuestion *question, Arena *arena, Negotiation *neg
             return r;
     }
     if (!n.client)
-        return FAIL_TELL(arena, FAULT_UNKNOWN_VERSION,
-                         "the request says no version of %s, and there is no default: the versions are %s",
-                         question->service->name, supported_text(question, arena));
+        return FAIL_TELL(
+            arena, FAULT_UNKNOWN_VERSION,
+            "the request says no version of %s, and there is no default: the versions are %s",
+            question->service->name, supported_text(question, arena));
     if (!n.reply)
         n.reply = n.client;
 

@@ -5,7 +5,8 @@
 #include "base/date.h"
 
 /* The request field that a rule reads, or NULL when it reads none. */
-static const char *field_of_rule(const Service *service, VersionRule rule, const char *identity_header)
+static const char *field_of_rule(const Service *service, VersionRule rule,
+                                 const char *identity_header)
 {
     switch (rule) {
     case RULE_HEADER: return service->version_header;
@@ -19,8 +20,8 @@ static const char *field_of_rule(const Service *service, VersionRule rule, const
     return NULL;
 }
 
-void version_headers_vary(const Service *service, VersionRule decided_by, const char *identity_header,
-                          Fields *out)
+void version_headers_vary(const Service *service, VersionRule decided_by,
+                          const char *identity_header, Fields *out)
 {
     Buffer vary = buffer_in(out->arena);
     for (uint32_t i = 0; i < service->n_rules; i++) {

@@ -16,14 +16,15 @@
 #include "gateway/config/config.h"
 
 /*
- * Adds the fields for an answer in `version`. `decided_by` is the rule that chose it: Vary names the
- * request fields that were asked for it, up to that rule. `identity_header` is the config's, or NULL.
+ * Adds the fields for an answer in `version`. `decided_by` is the rule that chose it: Vary names
+ * the request fields that were asked for it, up to that rule. `identity_header` is the config's, or
+ * NULL.
  */
 void version_headers_write(const Version *version, VersionRule decided_by,
                            const char *identity_header, Fields *out);
 
 /* Only the Vary of it: of an answer that is in no version, because the rules found none. */
-void version_headers_vary(const Service *service, VersionRule decided_by, const char *identity_header,
-                          Fields *out);
+void version_headers_vary(const Service *service, VersionRule decided_by,
+                          const char *identity_header, Fields *out);
 
 #endif

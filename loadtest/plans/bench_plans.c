@@ -1,9 +1,12 @@
 /*
- * How fast plans are, beside libprotobuf's JSON utilities and protobuf-c, on the same messages in one run.
+ * How fast plans are, beside libprotobuf's JSON utilities and protobuf-c, on the same messages in
+ * one run.
  *
- * The two sides of a comparison take turns, in many rounds of about a millisecond. The times are those of their
- * fastest rounds; the ratio is the median of those of neighbouring rounds, which other work on the machine
- * slows alike. All is CPU time, and figures travel only as ratios. Both sides use the allocator that the gateway is linked with; the peers' libraries are the distribution's.
+ * The two sides of a comparison take turns, in many rounds of about a millisecond. The times are
+ * those of their fastest rounds; the ratio is the median of those of neighbouring rounds, which
+ * other work on the machine slows alike. All is CPU time, and figures travel only as ratios. Both
+ * sides use the allocator that the gateway is linked with; the peers' libraries are the
+ * distribution's.
  */
 #include "adapters/changes/changes.h"
 #include "adapters/program/plan.h"
@@ -60,7 +63,8 @@ static size_t run_round_trip(const Job *job)
     return protobuf_c_round_trip(job->list, job->input.data, job->input.size);
 }
 
-/* ---- Timing -------------------------------------------------------------------------------------- */
+/* ---- Timing
+ * -------------------------------------------------------------------------------------- */
 
 static double cpu_seconds(void)
 {
@@ -118,11 +122,13 @@ static bool compare(const char *what, const Job *ours, const Job *theirs, double
     return good;
 }
 
-/* ---- Messages ------------------------------------------------------------------------------------ */
+/* ---- Messages
+ * ------------------------------------------------------------------------------------ */
 
 static void add_item(Buffer *json, unsigned i)
 {
-    buffer_printf(json, "{\"sku\":\"SKU-%06u\",\"title\":\"A thing of some use, number %u\","
+    buffer_printf(json,
+                  "{\"sku\":\"SKU-%06u\",\"title\":\"A thing of some use, number %u\","
                   "\"quantity\":%u,\"priceCents\":\"%u\",\"tags\":[\"new\",\"blue\"]}",
                   i * 7919 % 1000000, i, i % 9 + 1, i * 37 % 100000);
 }
@@ -131,15 +137,16 @@ static void add_item(Buffer *json, unsigned i)
 static void add_order(Buffer *json, unsigned number, size_t size)
 {
     size_t start = json->size;
-    buffer_printf(json, "{\"id\":\"ord-%08u\",\"customer\":\"ada\",\"status\":\"SHIPPED\","
+    buffer_printf(json,
+                  "{\"id\":\"ord-%08u\",\"customer\":\"ada\",\"status\":\"SHIPPED\","
                   "\"totalCents\":\"12995\",\"createdAt\":\"1767225600%03u\",\"weight\":1.25,"
                   "\"gift\":true,\"street\":\"12 Long Lane\",\"shipping\":{\"city\":\"London\","
-                  "\"zip\":\"N1 9GU\",\"country\":\"GB\"},\"ratings\":[5,4,200,3]", number,
-                  number % 1000);
+                  "\"zip\":\"N1 9GU\",\"country\":\"GB\"},\"ratings\":[5,4,200,3]",
+                  number, number % 1000);
     if (size > 100) {
         buffer_printf(json, ",\"labels\":{\"channel\":\"web\",\"campaign\":\"spring\"},"
-                      "\"comment\":\"Leave it with the neighbour, please.\","
-                      "\"items\":[");
+                            "\"comment\":\"Leave it with the neighbour, please.\","
+                            "\"items\":[");
         for (unsigned i = 0; i == 0 || (json->size - start) / 2 + 60 < size; i++) {
             if (i)
                 buffer_add_byte(json, ',');
@@ -161,7 +168,8 @@ static void add_list(Buffer *json, unsigned n)
     buffer_add_text(json, "]}");
 }
 
-/* ---- Versions ------------------------------------------------------------------------------------ */
+/* ---- Versions
+ * ------------------------------------------------------------------------------------ */
 
 typedef struct Bench {
     Arena *arena, *call;
@@ -283,7 +291,10 @@ int main(void)
     Bench b;
     bool good = true;
     load(&b);
-    struct { const char *what; size_t size; } sizes[] = {{"100 B", 100}, {"1 KB", 1024}, {"64 KB", 65536}};
+    struct {
+        const char *what;
+        size_t size;
+    } sizes[] = {{"100 B", 100}, {"1 KB", 1024}, {"64 KB", 65536}};
     for (size_t i = 0; i < sizeof(sizes) / sizeof(*sizes); i++) {
         Buffer json = buffer_in(b.arena);
         add_order(&json, 1, sizes[i].size);

@@ -3,10 +3,10 @@
 
 #include "base/arena.h"
 #include "protocols/dialect/code.h"
-#include "protocols/http/compression.h"
 #include "protocols/dialect/connect.h"
 #include "protocols/dialect/grpc.h"
 #include "protocols/dialect/media.h"
+#include "protocols/http/compression.h"
 #include "protocols/rest/rest.h"
 
 enum { USUAL_FIELDS = 8 }; /* that we add to the metadata */
@@ -33,7 +33,8 @@ static Bytes rest_accept(const RequestTarget *target)
 {
     if (target->takes_any_media)
         return bytes_of("*/*");
-    return bytes_of(target->answer_is_stream ? "application/x-ndjson, application/json;q=0.9" : "application/json");
+    return bytes_of(target->answer_is_stream ? "application/x-ndjson, application/json;q=0.9"
+                                             : "application/json");
 }
 
 Result request_write(const RequestTarget *target, const Fields *metadata, Arena *arena,
@@ -80,21 +81,23 @@ Result request_write(const RequestTarget *target, const Fields *metadata, Arena 
 /* Lines of JSON have several names, and none of them is registered. */
 static bool is_rest_media(Bytes content_type, bool is_stream)
 {
-    static const char *const lines[] = {"application/x-ndjson", "application/ndjson", "application/jsonl",
-                                        "application/json-lines", "application/stream+json"};
+    static const char *const lines[] = {"application/x-ndjson", "application/ndjson",
+                                        "application/jsonl", "application/json-lines",
+                                        "application/stream+json"};
     Bytes essence = bytes_trim(bytes_slice(content_type, 0, bytes_find(content_type, ';')));
     for (size_t i = 0; is_stream && i < sizeof lines / sizeof *lines; i++) {
         if (bytes_are_nocase(essence, lines[i]))
             return true;
     }
     Media media = media_read(content_type);
-    return media.kind == MEDIA_NONE || (media.has_codec && media.codec == CODEC_JSON &&
-                                        (media.kind == MEDIA_JSON || media.kind == MEDIA_JSON_LIKE));
+    return media.kind == MEDIA_NONE ||
+           (media.has_codec && media.codec == CODEC_JSON &&
+            (media.kind == MEDIA_JSON || media.kind == MEDIA_JSON_LIKE));
 }
 
 /* What the error's body says more than the HTTP status is read at the end. */
-static Result read_rest_answer(const HttpHead *head, const HeadFields *fields, const RequestTarget *target,
-                               Arena *arena, Answer *answer)
+static Result read_rest_answer(const HttpHead *head, const HeadFields *fields,
+                               const RequestTarget *target, Arena *arena, Answer *answer)
 {
     Bytes encoding = fields->values[FIELD_CONTENT_ENCODING];
     answer->is_error = answer->http_status >= 300;
@@ -102,18 +105,21 @@ static Result read_rest_answer(const HttpHead *head, const HeadFields *fields, c
     bool has_body = head->content_length != 0 && head->status != 204;
     if (!answer->is_error && has_body && !target->takes_any_media &&
         !is_rest_media(answer->content_type, target->answer_is_stream))
-        return FAIL(arena, FAULT_UPSTREAM_PROTOCOL, "the answer's content-type is \"%.*s\", not JSON",
+        return FAIL(arena, FAULT_UPSTREAM_PROTOCOL,
+                    "the answer's content-type is \"%.*s\", not JSON",
                     BYTES_ARGS(answer->content_type));
     if (!compression_by_name(encoding, &answer->compression))
-        return FAIL(arena, FAULT_UPSTREAM_PROTOCOL, "the answer's compression \"%.*s\" is not known",
-                    BYTES_ARGS(encoding));
-    if (target->answer_is_stream && !answer->is_error && answer->compression != COMPRESSION_IDENTITY)
+        return FAIL(arena, FAULT_UPSTREAM_PROTOCOL,
+                    "the answer's compression \"%.*s\" is not known", BYTES_ARGS(encoding));
+    if (target->answer_is_stream && !answer->is_error &&
+        answer->compression != COMPRESSION_IDENTITY)
         return FAIL(arena, FAULT_UPSTREAM_PROTOCOL, "the stream is compressed as \"%.*s\", unasked",
                     BYTES_ARGS(encoding));
     return OK;
 }
 
-Result answer_read(const HttpHead *head, const RequestTarget *target, Arena *arena, Answer *answer_out)
+Result answer_read(const HttpHead *head, const RequestTarget *target, Arena *arena,
+                   Answer *answer_out)
 {
     *answer_out = (Answer){
         .dialect = target->dialect,

@@ -1,8 +1,8 @@
 /*
  * Codes: google.rpc.Code beside HTTP's status and Connect's names. The tables of the standards.
  *
- * rest_code_of_http and rest_http_of_code (rest.h) are the tables of REST; these are those of the RPC
- * dialects.
+ * rest_code_of_http and rest_http_of_code (rest.h) are the tables of REST; these are those of the
+ * RPC dialects.
  */
 #ifndef PROTOCOLS_CODE_H
 #define PROTOCOLS_CODE_H

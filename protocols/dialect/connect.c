@@ -5,15 +5,16 @@
 #include "base/json_text.h"
 #include "protocols/dialect/answer.h"
 #include "protocols/dialect/code.h"
-#include "protocols/http/compression.h"
 #include "protocols/dialect/envelope.h"
-#include "protocols/http/http_rules.h"
 #include "protocols/dialect/media.h"
 #include "protocols/dialect/timeout.h"
+#include "protocols/http/compression.h"
+#include "protocols/http/http_rules.h"
 
 #define TYPE_URL_HOST "type.googleapis.com/"
 
-/* ---- Server side --------------------------------------------------------------------------------------- */
+/* ---- Server side
+ * --------------------------------------------------------------------------------------- */
 
 /* "google.rpc.ErrorInfo" of "type.googleapis.com/google.rpc.ErrorInfo". */
 static Bytes type_name(Bytes type_url)
@@ -24,7 +25,8 @@ static Bytes type_name(Bytes type_url)
     return bytes_slice(type_url, start, SIZE_MAX);
 }
 
-/* Without "debug": clients must not rely on it, and some check it against types that they do not have. */
+/* Without "debug": clients must not rely on it, and some check it against types that they do not
+ * have. */
 static void add_detail(const ErrorDetail *detail, Buffer *out)
 {
     buffer_add_text(out, "{\"type\":");
@@ -34,8 +36,8 @@ static void add_detail(const ErrorDetail *detail, Buffer *out)
     buffer_add_text(out, "\"}");
 }
 
-/* Refused by HTTP itself (415, 405). What such an answer means to a client is UNKNOWN, with a body or
-   without ("HTTP to Error Code"). */
+/* Refused by HTTP itself (415, 405). What such an answer means to a client is UNKNOWN, with a body
+   or without ("HTTP to Error Code"). */
 static bool is_refused(const Reply *reply)
 {
     return reply_is_fault(reply, &FAULT_UNSUPPORTED_MEDIA) ||
@@ -127,8 +129,8 @@ static void write_stream_end(const Reply *reply, Buffer *body, ReplyEnd *end)
 {
     if (!reply->head_sent) {
         end->has_head = true;
-        reply_head_begin(is_refused(reply) ? error_http_status(reply) : 200, reply->metadata, reply->arena,
-                         &end->head);
+        reply_head_begin(is_refused(reply) ? error_http_status(reply) : 200, reply->metadata,
+                         reply->arena, &end->head);
         fields_add(&end->head.fields, bytes_of("content-type"),
                    media_write(DIALECT_CONNECT_STREAM, reply->call->reply_codec));
         reply_add_error_fields(reply, "connect-accept-encoding", &end->head.fields);
@@ -168,7 +170,8 @@ Result connect_reply_end(const Reply *reply, ReplyEnd *end)
     return OK;
 }
 
-/* ---- Client side: requests ------------------------------------------------------------------------------ */
+/* ---- Client side: requests
+ * ------------------------------------------------------------------------------ */
 
 /* "Unary-Get-Request": parameters in the order that makes equal calls equal URLs. */
 static Bytes get_path(const RequestTarget *target, Arena *arena)
@@ -209,7 +212,8 @@ void connect_request_fields(const RequestTarget *target, Arena *arena, HttpHead 
         add_post_fields(target, to);
     }
     if (target->timeout != NO_TIMEOUT)
-        fields_add(to, bytes_of("connect-timeout-ms"), timeout_write_connect(target->timeout, arena));
+        fields_add(to, bytes_of("connect-timeout-ms"),
+                   timeout_write_connect(target->timeout, arena));
     if (target->accepts)
         fields_add(to,
                    target->dialect == DIALECT_CONNECT ? bytes_of("accept-encoding")
@@ -217,11 +221,13 @@ void connect_request_fields(const RequestTarget *target, Arena *arena, HttpHead 
                    compressions_write(target->accepts, arena));
 }
 
-/* ---- Client side: answers ------------------------------------------------------------------------------- */
+/* ---- Client side: answers
+ * ------------------------------------------------------------------------------- */
 
 /* The content-type of a good answer. One that is not Connect's at all means an answer by something
    else; one of another codec, a service that broke the rules. */
-static Result check_media(Bytes content_type, const RequestTarget *target, Arena *arena, Answer *answer)
+static Result check_media(Bytes content_type, const RequestTarget *target, Arena *arena,
+                          Answer *answer)
 {
     Media media = media_read(content_type);
     bool is_unary = target->dialect == DIALECT_CONNECT;
@@ -244,8 +250,8 @@ Result connect_answer_read(const HeadFields *fields, const RequestTarget *target
     bool is_unary = target->dialect == DIALECT_CONNECT;
     Bytes encoding = fields->values[is_unary ? FIELD_CONTENT_ENCODING : FIELD_CONNECT_ENCODING];
     if (!compression_by_name(encoding, &answer->compression))
-        return FAIL(arena, FAULT_UPSTREAM_PROTOCOL, "the answer's compression \"%.*s\" is not known",
-                    BYTES_ARGS(encoding));
+        return FAIL(arena, FAULT_UPSTREAM_PROTOCOL,
+                    "the answer's compression \"%.*s\" is not known", BYTES_ARGS(encoding));
     if (is_unary)
         answer->trailers = fields->trailers;
     if (answer->http_status == 200)
@@ -354,7 +360,8 @@ static void read_metadata(JsonCursor *cursor, Arena *arena, Fields *to)
     while (json_cursor_member(cursor, &first, &name)) {
         uint8_t *lower = arena_alloc(arena, name.size);
         for (size_t i = 0; lower && i < name.size; i++)
-            lower[i] = name.data[i] >= 'A' && name.data[i] <= 'Z' ? name.data[i] | 32 : name.data[i];
+            lower[i] =
+                name.data[i] >= 'A' && name.data[i] <= 'Z' ? name.data[i] | 32 : name.data[i];
         if (lower && json_cursor_peek(cursor) == JSON_KIND_ARRAY)
             read_values(cursor, bytes(lower, name.size), to);
         else

@@ -3,11 +3,11 @@
 
 #include "base/arena.h"
 #include "base/base64.h"
+#include "protocols/dialect/media.h"
+#include "protocols/dialect/timeout.h"
 #include "protocols/http/compression.h"
 #include "protocols/http/head_fields.h"
-#include "protocols/dialect/media.h"
 #include "protocols/rest/rest.h"
-#include "protocols/dialect/timeout.h"
 
 enum { LARGEST_GET_MESSAGE = 4 << 20 }; /* decompressed; its URL is bounded long before */
 
@@ -69,7 +69,8 @@ RequestKind request_kind(const HttpHead *head)
     return REQUEST_PLAIN;
 }
 
-/* ---- The parts of a head ---------------------------------------------------------------------------- */
+/* ---- The parts of a head
+ * ---------------------------------------------------------------------------- */
 
 static Result check_post(const HttpHead *head, Dialect dialect, Arena *arena)
 {
@@ -82,7 +83,8 @@ static Result check_post(const HttpHead *head, Dialect dialect, Arena *arena)
 static Result check_media(Bytes content_type, Media media, Arena *arena)
 {
     if (!media.has_codec)
-        return FAIL_TELL(arena, FAULT_UNSUPPORTED_MEDIA, "content-type %.*s", BYTES_ARGS(content_type));
+        return FAIL_TELL(arena, FAULT_UNSUPPORTED_MEDIA, "content-type %.*s",
+                         BYTES_ARGS(content_type));
     return OK;
 }
 
@@ -107,19 +109,22 @@ static Result read_timeout(bool (*read)(Bytes, int64_t *), Bytes text, const cha
                            Arena *arena)
 {
     if (text.data && !read(text, &call->timeout))
-        return FAIL_TELL(arena, FAULT_BAD_REQUEST, "%s \"%.*s\" is malformed", name, BYTES_ARGS(text));
+        return FAIL_TELL(arena, FAULT_BAD_REQUEST, "%s \"%.*s\" is malformed", name,
+                         BYTES_ARGS(text));
     return OK;
 }
 
 static Result check_connect_version(Bytes version, const char *expected, Arena *arena)
 {
     if (version.data && !bytes_are(version, expected))
-        return FAIL_TELL(arena, FAULT_BAD_REQUEST, "Connect protocol version \"%.*s\" is not \"%s\"",
-                         BYTES_ARGS(version), expected);
+        return FAIL_TELL(arena, FAULT_BAD_REQUEST,
+                         "Connect protocol version \"%.*s\" is not \"%s\"", BYTES_ARGS(version),
+                         expected);
     return OK;
 }
 
-/* ---- The dialects ----------------------------------------------------------------------------------- */
+/* ---- The dialects
+ * ----------------------------------------------------------------------------------- */
 
 /* gRPC and gRPC-Web (PROTOCOL-HTTP2.md "Requests"; PROTOCOL-WEB.md). */
 static Result read_grpc(const HttpHead *head, const HeadFields *fields, Arena *arena, Call *call)
@@ -134,8 +139,8 @@ static Result read_grpc(const HttpHead *head, const HeadFields *fields, Arena *a
     if (!failed(r))
         r = check_media(fields->values[FIELD_CONTENT_TYPE], media, arena);
     if (!failed(r))
-        r = read_timeout(timeout_read_grpc, fields->values[FIELD_GRPC_TIMEOUT], "grpc-timeout", call,
-                         arena);
+        r = read_timeout(timeout_read_grpc, fields->values[FIELD_GRPC_TIMEOUT], "grpc-timeout",
+                         call, arena);
     if (!failed(r))
         r = read_compression(fields->values[FIELD_GRPC_ENCODING], call, arena);
     return r;
@@ -198,7 +203,8 @@ static Result read_get_message(Bytes text, bool is_base64, Arena *arena, Call *c
     return OK;
 }
 
-static Result read_get_parameters(const RestParameter *parameters, size_t n, Arena *arena, Call *call)
+static Result read_get_parameters(const RestParameter *parameters, size_t n, Arena *arena,
+                                  Call *call)
 {
     Bytes encoding = parameter_named(parameters, n, "encoding");
     Bytes message = parameter_named(parameters, n, "message");
@@ -272,8 +278,8 @@ static Result read_rest(const HeadFields *fields, Arena *arena, Call *call)
 {
     call->codec = call->reply_codec = CODEC_JSON;
     read_accepted(fields->values[FIELD_ACCEPT_ENCODING], call);
-    Result r = read_timeout(timeout_read_grpc, fields->values[FIELD_GRPC_TIMEOUT], "grpc-timeout", call,
-                            arena);
+    Result r = read_timeout(timeout_read_grpc, fields->values[FIELD_GRPC_TIMEOUT], "grpc-timeout",
+                            call, arena);
     if (!failed(r))
         r = read_timeout(timeout_read_connect, fields->values[FIELD_CONNECT_TIMEOUT],
                          "connect-timeout-ms", call, arena);
@@ -285,7 +291,8 @@ static Result read_rest(const HeadFields *fields, Arena *arena, Call *call)
     return r;
 }
 
-static Result read_in_dialect(const HttpHead *head, const HeadFields *fields, Arena *arena, Call *call)
+static Result read_in_dialect(const HttpHead *head, const HeadFields *fields, Arena *arena,
+                              Call *call)
 {
     switch (call->dialect) {
     case DIALECT_GRPC:
@@ -320,8 +327,10 @@ static Result read_line(const HttpHead *head, Arena *arena, Call *call)
 Result call_read(const HttpHead *head, Dialect dialect, Arena *arena, Call *call)
 {
     static const Fields no_fields;
-    *call = (Call){
-        .dialect = dialect, .timeout = NO_TIMEOUT, .metadata = fields_in(arena), .head = &no_fields};
+    *call = (Call){.dialect = dialect,
+                   .timeout = NO_TIMEOUT,
+                   .metadata = fields_in(arena),
+                   .head = &no_fields};
     Fields *all = arena_make(arena, Fields);
     if (!all)
         return FAIL(arena, FAULT_OUT_OF_MEMORY, "reading a head of %u fields", head->fields.n);

@@ -11,7 +11,7 @@
 enum {
     ENVELOPE_HEAD = 5,
     ENVELOPE_COMPRESSED = 0x01,
-    ENVELOPE_CONNECT_END = 0x02, /* Connect: the EndStream message */
+    ENVELOPE_CONNECT_END = 0x02,  /* Connect: the EndStream message */
     ENVELOPE_WEB_TRAILERS = 0x80, /* gRPC-Web: the trailers */
 };
 

@@ -9,8 +9,9 @@
 #define TYPE_PREFIX "type.googleapis.com/google.rpc."
 
 enum {
-    /* Of our own errors, which may quote what a peer sent. Together they fit the 8 KiB that many gRPC clients
-       take of a head, base64 and percent-encoding included: a larger one would cost them the error itself. */
+    /* Of our own errors, which may quote what a peer sent. Together they fit the 8 KiB that many
+       gRPC clients take of a head, base64 and percent-encoding included: a larger one would cost
+       them the error itself. */
     LONGEST_MESSAGE = 1024,
     LONGEST_DESCRIPTION = 512,
     LONGEST_FIELD = 256,
@@ -20,7 +21,8 @@ enum {
     MOST_DETAILS = 4, /* that we make */
 };
 
-/* ---- protobuf-c in an arena -------------------------------------------------------------------------- */
+/* ---- protobuf-c in an arena
+ * -------------------------------------------------------------------------- */
 
 static void *alloc_in_arena(void *arena, size_t size)
 {
@@ -58,13 +60,15 @@ static char *text_of(Bytes text, Arena *arena)
     return copy.full ? nothing : (char *)copy.data;
 }
 
-/* ---- google.rpc.Status --------------------------------------------------------------------------------- */
+/* ---- google.rpc.Status
+ * --------------------------------------------------------------------------------- */
 
 ErrorDetails error_details_read(Bytes status, Arena *arena)
 {
     ErrorDetails details = {0};
     ProtobufCAllocator allocator = allocator_of(arena);
-    Rpc__Status *read = status.size ? rpc__status__unpack(&allocator, status.size, status.data) : NULL;
+    Rpc__Status *read =
+        status.size ? rpc__status__unpack(&allocator, status.size, status.data) : NULL;
     if (!read || read->n_details == 0)
         return details;
     details.items = arena_array(arena, ErrorDetail, read->n_details);
@@ -111,7 +115,8 @@ Result error_details_write(Code code, Bytes message, ErrorDetails details, Arena
     return OK;
 }
 
-/* ---- Our own errors ------------------------------------------------------------------------------------ */
+/* ---- Our own errors
+ * ------------------------------------------------------------------------------------ */
 
 static void add_link(Buffer *text, const Error *link, const char *before)
 {
@@ -132,8 +137,9 @@ static Bytes shortened(Bytes text, size_t most)
     return text;
 }
 
-/* The link that is for the caller, or NULL. What lies beneath a fault of our side or the service's is not, whoever
-   it was written for: there a message of the service is read by the same code as one of the caller's. */
+/* The link that is for the caller, or NULL. What lies beneath a fault of our side or the service's
+   is not, whoever it was written for: there a message of the service is read by the same code as
+   one of the caller's. */
 static const Error *told_link(const Error *error)
 {
     while (error && !error->told && error->fault->side == SIDE_CLIENT)
@@ -146,11 +152,13 @@ Bytes error_message(const Error *error, bool full, Arena *arena)
     Buffer text = buffer_in(arena);
     buffer_add_text(&text, error->fault->text);
     const char *before = ": ";
-    for (const Error *link = full ? error : told_link(error); link; link = full ? link->cause : NULL) {
+    for (const Error *link = full ? error : told_link(error); link;
+         link = full ? link->cause : NULL) {
         add_link(&text, link, before);
         before = "; because ";
     }
-    return text.full ? bytes_of(error->fault->text) : shortened(buffer_bytes(&text), LONGEST_MESSAGE);
+    return text.full ? bytes_of(error->fault->text)
+                     : shortened(buffer_bytes(&text), LONGEST_MESSAGE);
 }
 
 static bool add_detail(ErrorDetails *details, const char *type_url, const ProtobufCMessage *message,
@@ -190,7 +198,8 @@ static bool add_error_info(ErrorDetails *details, const Error *error, const Repl
     add_info(&info, entries, "version", options->version, arena);
     if (options->full)
         add_info(&info, entries, "instance", options->instance, arena);
-    add_info(&info, entries, "retryable", bytes_of(error->fault->retryable ? "true" : "false"), arena);
+    add_info(&info, entries, "retryable", bytes_of(error->fault->retryable ? "true" : "false"),
+             arena);
     return add_detail(details, TYPE_PREFIX "ErrorInfo", &info.base, arena);
 }
 
@@ -200,7 +209,8 @@ static bool add_bad_request(ErrorDetails *details, const Error *with_field, Aren
     Rpc__BadRequest__FieldViolation violation = RPC__BAD_REQUEST__FIELD_VIOLATION__INIT;
     Rpc__BadRequest__FieldViolation *list[] = {&violation};
     violation.field = text_of(shortened(bytes_of(with_field->field), LONGEST_FIELD), arena);
-    violation.description = text_of(shortened(bytes_of(with_field->doing), LONGEST_DESCRIPTION), arena);
+    violation.description =
+        text_of(shortened(bytes_of(with_field->doing), LONGEST_DESCRIPTION), arena);
     violation.reason = (char *)(uintptr_t)with_field->fault->name; /* only read */
     request.n_field_violations = 1;
     request.field_violations = list;
@@ -224,7 +234,8 @@ static bool add_debug_info(ErrorDetails *details, const Error *error, Arena *are
 {
     Rpc__DebugInfo info = RPC__DEBUG_INFO__INIT;
     char *entries[MOST_CAUSES];
-    for (const Error *link = error; link && info.n_stack_entries < MOST_CAUSES; link = link->cause) {
+    for (const Error *link = error; link && info.n_stack_entries < MOST_CAUSES;
+         link = link->cause) {
         Bytes text = bytes_of(arena_printf(arena, "%s: %s", link->fault->name, link->doing));
         entries[info.n_stack_entries++] = text_of(shortened(text, LONGEST_ENTRY), arena);
     }
@@ -250,7 +261,8 @@ Result error_details_make(const Error *error, const ReplyOptions *options, Bytes
     return OK;
 }
 
-/* ---- As JSON --------------------------------------------------------------------------------------------- */
+/* ---- As JSON
+ * --------------------------------------------------------------------------------------------- */
 
 /* As an Any, for those who read it by its schema. */
 static Bytes write_any(const ErrorDetail *detail, Arena *arena)
@@ -264,7 +276,8 @@ static Bytes write_any(const ErrorDetail *detail, Arena *arena)
     return pack(&any.base, arena, &packed) ? packed : BYTES_NONE;
 }
 
-void error_detail_to_json(const ErrorDetail *detail, const DetailJson *by, Arena *arena, Buffer *out)
+void error_detail_to_json(const ErrorDetail *detail, const DetailJson *by, Arena *arena,
+                          Buffer *out)
 {
     Bytes any = by ? write_any(detail, arena) : BYTES_NONE;
     if (any.data && by->write(by->owner, any, arena, out))

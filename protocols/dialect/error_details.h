@@ -19,11 +19,12 @@ typedef struct ErrorDetails {
     size_t n;
 } ErrorDetails;
 
-/* The details in a serialized google.rpc.Status. Nothing when it cannot be read: code and message of an
-   error have come by another way and are worth more than a complaint about its details. */
+/* The details in a serialized google.rpc.Status. Nothing when it cannot be read: code and message
+   of an error have come by another way and are worth more than a complaint about its details. */
 ErrorDetails error_details_read(Bytes status, Arena *arena);
 
-/* Adds a serialized google.protobuf.Any, for which there is room; nothing when it cannot be read. */
+/* Adds a serialized google.protobuf.Any, for which there is room; nothing when it cannot be read.
+ */
 void error_details_add(ErrorDetails *details, Bytes any, Arena *arena);
 
 /* A serialized google.rpc.Status. Fault: OUT_OF_MEMORY. */
@@ -32,21 +33,22 @@ MUST_USE Result error_details_write(Code code, Bytes message, ErrorDetails detai
 
 /*
  * The details of an error of our own: one ErrorInfo; a BadRequest where the chain names a field; a
- * RetryInfo when `retry_after` (whole seconds, as text) is known; of a full error the instance, and a DebugInfo
- * with the chain. Fault: OUT_OF_MEMORY.
+ * RetryInfo when `retry_after` (whole seconds, as text) is known; of a full error the instance, and
+ * a DebugInfo with the chain. Fault: OUT_OF_MEMORY.
  */
-MUST_USE Result error_details_make(const Error *error, const ReplyOptions *options, Bytes retry_after,
-                                   Arena *arena, ErrorDetails *details_out);
+MUST_USE Result error_details_make(const Error *error, const ReplyOptions *options,
+                                   Bytes retry_after, Arena *arena, ErrorDetails *details_out);
 
-/* What the caller is told of an error of our own, in one sentence. In full: the kind of fault and what was being
-   attempted, down to the origin. Else the kind, and what the chain has for the caller (Error.told): nothing of
-   addresses, causes or files. */
+/* What the caller is told of an error of our own, in one sentence. In full: the kind of fault and
+   what was being attempted, down to the origin. Else the kind, and what the chain has for the
+   caller (Error.told): nothing of addresses, causes or files. */
 Bytes error_message(const Error *error, bool full, Arena *arena);
 
 /* The reason in the ErrorInfo among the details, or nothing. */
 Bytes error_details_reason(ErrorDetails details, Arena *arena);
 
 /* One detail as JSON with "@type"; its value as base64 where `by` is NULL or cannot write it. */
-void error_detail_to_json(const ErrorDetail *detail, const DetailJson *by, Arena *arena, Buffer *out);
+void error_detail_to_json(const ErrorDetail *detail, const DetailJson *by, Arena *arena,
+                          Buffer *out);
 
 #endif

@@ -5,13 +5,14 @@
 #include "base/percent.h"
 #include "protocols/dialect/answer.h"
 #include "protocols/dialect/code.h"
-#include "protocols/http/compression.h"
 #include "protocols/dialect/envelope.h"
-#include "protocols/http/http_rules.h"
 #include "protocols/dialect/media.h"
 #include "protocols/dialect/timeout.h"
+#include "protocols/http/compression.h"
+#include "protocols/http/http_rules.h"
 
-/* ---- Server side --------------------------------------------------------------------------------------- */
+/* ---- Server side
+ * --------------------------------------------------------------------------------------- */
 
 /* Spaces at its ends would make the field malformed (RFC 9113 section 8.2.1). */
 static void encode_message(Buffer *out, Bytes message)
@@ -20,7 +21,8 @@ static void encode_message(Buffer *out, Bytes message)
     size_t before = middle.size ? (size_t)(middle.data - message.data) : message.size;
     percent_encode(out, bytes_slice(message, 0, before), PERCENT_KEEP_UNRESERVED);
     percent_encode(out, middle, PERCENT_KEEP_VISIBLE);
-    percent_encode(out, bytes_slice(message, before + middle.size, message.size), PERCENT_KEEP_UNRESERVED);
+    percent_encode(out, bytes_slice(message, before + middle.size, message.size),
+                   PERCENT_KEEP_UNRESERVED);
 }
 
 static bool is_plain_message(Bytes message)
@@ -91,7 +93,8 @@ static void begin_head(const Reply *reply, HttpHead *head)
     reply_add_error_fields(reply, "grpc-accept-encoding", &head->fields);
 }
 
-/* The trailers as lines of text, in a frame. As elsewhere, what could split a message never goes out. */
+/* The trailers as lines of text, in a frame. As elsewhere, what could split a message never goes
+ * out. */
 static void write_web_trailers(const Fields *trailers, const Reply *reply, ReplyEnd *end)
 {
     Buffer lines = buffer_in(reply->arena), frame = buffer_in(reply->arena);
@@ -128,7 +131,8 @@ Result grpc_reply_end(const Reply *reply, ReplyEnd *end)
     return add_status(reply, trailers_only ? &end->head.fields : &end->trailers);
 }
 
-/* ---- Client side --------------------------------------------------------------------------------------- */
+/* ---- Client side
+ * --------------------------------------------------------------------------------------- */
 
 void grpc_request_fields(const RequestTarget *target, Arena *arena, Fields *to)
 {
@@ -142,7 +146,8 @@ void grpc_request_fields(const RequestTarget *target, Arena *arena, Fields *to)
     if (target->compression != COMPRESSION_IDENTITY)
         fields_add(to, bytes_of("grpc-encoding"), bytes_of(compression_name(target->compression)));
     if (target->accepts)
-        fields_add(to, bytes_of("grpc-accept-encoding"), compressions_write(target->accepts, arena));
+        fields_add(to, bytes_of("grpc-accept-encoding"),
+                   compressions_write(target->accepts, arena));
 }
 
 /* What the three fields of a status say. */
@@ -177,7 +182,8 @@ static Result check_answer(const HeadFields *fields, const RequestTarget *target
                     "the answer's content-type is \"%.*s\", but the request's codec was %s",
                     BYTES_ARGS(content_type), codec_name(target->codec));
     if (!compression_by_name(fields->values[FIELD_GRPC_ENCODING], &answer->compression))
-        return FAIL(arena, FAULT_UPSTREAM_PROTOCOL, "the answer's compression \"%.*s\" is not known",
+        return FAIL(arena, FAULT_UPSTREAM_PROTOCOL,
+                    "the answer's compression \"%.*s\" is not known",
                     BYTES_ARGS(fields->values[FIELD_GRPC_ENCODING]));
     return OK;
 }
@@ -212,8 +218,9 @@ static Result take_trailers(const Fields *from, Arena *arena, Answer *answer, bo
     answer->trailers = sorted.metadata;
     if (sorted.values[FIELD_GRPC_STATUS].data) {
         *found_out = true;
-        answer->status = read_status(sorted.values[FIELD_GRPC_STATUS], sorted.values[FIELD_GRPC_MESSAGE],
-                                     sorted.values[FIELD_GRPC_DETAILS], arena);
+        answer->status =
+            read_status(sorted.values[FIELD_GRPC_STATUS], sorted.values[FIELD_GRPC_MESSAGE],
+                        sorted.values[FIELD_GRPC_DETAILS], arena);
     }
     return r;
 }
@@ -228,8 +235,8 @@ static Bytes lower_case(Bytes name, Arena *arena)
     return buffer_bytes(&lower);
 }
 
-/* The lines of a trailer frame. Names should be in lower case, but older servers write them otherwise. What could be
-   no trailer of HTTP is passed over. */
+/* The lines of a trailer frame. Names should be in lower case, but older servers write them
+   otherwise. What could be no trailer of HTTP is passed over. */
 static Result read_web_trailers(Bytes frame, Arena *arena, Fields *fields_out)
 {
     *fields_out = fields_in(arena);
@@ -264,7 +271,8 @@ Result grpc_answer_end(Answer *answer, const Fields *http_trailers, Bytes end_fr
     Result r = take_trailers(&trailers, arena, answer, &found);
     if (failed(r) || found)
         return r;
-    if (answer->has_status && !answer->had_body) { /* Trailers-Only: what stood in the head were trailers */
+    if (answer->has_status &&
+        !answer->had_body) { /* Trailers-Only: what stood in the head were trailers */
         answer->trailers = answer->metadata;
         answer->metadata = fields_in(arena);
         return OK;

@@ -84,7 +84,8 @@ Bytes media_write(Dialect dialect, Codec codec)
     static const char *const names[][CODEC_COUNT] = {
         [DIALECT_GRPC] = {"application/grpc", "application/grpc+json"},
         [DIALECT_GRPC_WEB] = {"application/grpc-web+proto", "application/grpc-web+json"},
-        [DIALECT_GRPC_WEB_TEXT] = {"application/grpc-web-text+proto", "application/grpc-web-text+json"},
+        [DIALECT_GRPC_WEB_TEXT] = {"application/grpc-web-text+proto",
+                                   "application/grpc-web-text+json"},
         [DIALECT_CONNECT] = {"application/proto", "application/json"},
         [DIALECT_CONNECT_STREAM] = {"application/connect+proto", "application/connect+json"},
         [DIALECT_REST] = {"application/x-protobuf", "application/json"},

@@ -6,23 +6,24 @@
  *   Connect unary, REST:               the whole body is one message
  *   REST streams of instances:         each line, or each piece as it comes
  *
- * A frame that lies whole in the input is given as it lies there; one that is cut is put together in
- * `partial`. So a body costs no copy as long as its pieces are larger than its messages.
+ * A frame that lies whole in the input is given as it lies there; one that is cut is put together
+ * in `partial`. So a body costs no copy as long as its pieces are larger than its messages.
  */
 #include "protocols/dialect/dialect.h"
 
 #include "base/arena.h"
 #include "base/base64.h"
-#include "protocols/http/compression.h"
 #include "protocols/dialect/envelope.h"
+#include "protocols/http/compression.h"
 
 enum {
-    FIRST_PART = 16 * 1024,      /* taken at once for a message of unknown or large size */
-    SMALLEST_END_LIMIT = 1 << 20, /* of end frames, which carry error details, whatever the messages' */
+    FIRST_PART = 16 * 1024, /* taken at once for a message of unknown or large size */
+    SMALLEST_END_LIMIT =
+        1 << 20, /* of end frames, which carry error details, whatever the messages' */
 };
 
-void message_reader_init(MessageReader *reader, Dialect dialect, bool client, Compression compression,
-                         size_t limit, Arena *arena)
+void message_reader_init(MessageReader *reader, Dialect dialect, bool client,
+                         Compression compression, size_t limit, Arena *arena)
 {
     *reader = (MessageReader){
         .dialect = dialect,
@@ -50,7 +51,8 @@ bool dialect_is_framed(Dialect dialect)
     return false;
 }
 
-/* ---- What goes wrong -------------------------------------------------------------------------------- */
+/* ---- What goes wrong
+ * -------------------------------------------------------------------------------- */
 
 static const Fault *broken(const MessageReader *reader)
 {
@@ -60,8 +62,8 @@ static const Fault *broken(const MessageReader *reader)
 static MessageOutcome fail_too_large(const MessageReader *reader, size_t size, Result *why_out)
 {
     const Fault *fault = reader->client ? &FAULT_UPSTREAM_TOO_LARGE : &FAULT_MESSAGE_TOO_LARGE;
-    *why_out = FAIL_TELL(reader->arena, *fault, "a message of %zu bytes or more; the limit is %zu", size,
-                         reader->limit);
+    *why_out = FAIL_TELL(reader->arena, *fault, "a message of %zu bytes or more; the limit is %zu",
+                         size, reader->limit);
     return MESSAGE_FAILED;
 }
 
@@ -74,14 +76,17 @@ static MessageOutcome fail_memory(const MessageReader *reader, Result *why_out)
 
 static MessageOutcome fail_broken(const MessageReader *reader, const char *how, Result *why_out)
 {
-    *why_out = FAIL_TELL(reader->arena, *broken(reader), "%s body: %s", dialect_name(reader->dialect), how);
+    *why_out = FAIL_TELL(reader->arena, *broken(reader), "%s body: %s",
+                         dialect_name(reader->dialect), how);
     return MESSAGE_FAILED;
 }
 
-/* ---- Compression ------------------------------------------------------------------------------------ */
+/* ---- Compression
+ * ------------------------------------------------------------------------------------ */
 
 static MessageOutcome give_decompressed(MessageReader *reader, Bytes payload, size_t limit,
-                                        MessageOutcome outcome, Message *message_out, Result *why_out)
+                                        MessageOutcome outcome, Message *message_out,
+                                        Result *why_out)
 {
     switch (decompress_message(reader->compression, payload, limit, &reader->plain)) {
     case DECOMPRESSED: break;
@@ -103,17 +108,19 @@ Result message_reader_decompress(MessageReader *reader, Bytes compressed, Bytes 
     return outcome == MESSAGE_DONE ? OK : why;
 }
 
-static MessageOutcome give(MessageReader *reader, Bytes payload, bool compressed, Message *message_out,
-                           Result *why_out)
+static MessageOutcome give(MessageReader *reader, Bytes payload, bool compressed,
+                           Message *message_out, Result *why_out)
 {
     compressed &= payload.size != 0; /* nothing is nothing, whatever its flag says */
     if (compressed && !reader->keep_compressed)
-        return give_decompressed(reader, payload, reader->limit, MESSAGE_DONE, message_out, why_out);
+        return give_decompressed(reader, payload, reader->limit, MESSAGE_DONE, message_out,
+                                 why_out);
     *message_out = (Message){.bytes = payload, .compressed = compressed};
     return MESSAGE_DONE;
 }
 
-/* ---- Frames ----------------------------------------------------------------------------------------- */
+/* ---- Frames
+ * ----------------------------------------------------------------------------------------- */
 
 static size_t end_limit(const MessageReader *reader)
 {
@@ -143,8 +150,8 @@ static MessageOutcome check_head(const MessageReader *reader, Result *why_out)
     if (flags & ~(ENVELOPE_COMPRESSED | end_flag(reader)))
         return fail_broken(reader, "a frame has unknown flags", why_out);
     if ((flags & ENVELOPE_COMPRESSED) && reader->compression == COMPRESSION_IDENTITY)
-        return fail_broken(reader, "a message is marked as compressed, but no compression was named",
-                           why_out);
+        return fail_broken(
+            reader, "a message is marked as compressed, but no compression was named", why_out);
     if (size > (is_end(reader) ? end_limit(reader) : reader->limit))
         return fail_too_large(reader, size, why_out);
     return MESSAGE_DONE;
@@ -160,7 +167,8 @@ static MessageOutcome finish_frame(MessageReader *reader, Bytes payload, Message
         return give(reader, payload, compressed, message_out, why_out);
     reader->ended = true;
     if (compressed)
-        return give_decompressed(reader, payload, end_limit(reader), MESSAGE_END, message_out, why_out);
+        return give_decompressed(reader, payload, end_limit(reader), MESSAGE_END, message_out,
+                                 why_out);
     *message_out = (Message){.bytes = payload};
     return MESSAGE_END;
 }
@@ -228,7 +236,8 @@ static MessageOutcome read_frame(MessageReader *reader, Bytes *input, Message *m
     return finish_frame(reader, buffer_bytes(partial), message_out, why_out);
 }
 
-/* ---- gRPC-Web-text ---------------------------------------------------------------------------------- */
+/* ---- gRPC-Web-text
+ * ---------------------------------------------------------------------------------- */
 
 /* One character. False when it may not stand there. */
 static bool add_character(MessageReader *reader, uint8_t c, Buffer *out)
@@ -254,7 +263,8 @@ static bool add_character(MessageReader *reader, uint8_t c, Buffer *out)
     return true;
 }
 
-/* Takes the base64 off the whole piece, or off the part before a character that may not stand there. */
+/* Takes the base64 off the whole piece, or off the part before a character that may not stand
+ * there. */
 static void decode_piece(MessageReader *reader, Bytes *input)
 {
     Bytes piece = take(input, input->size);
@@ -282,7 +292,8 @@ static MessageOutcome read_text(MessageReader *reader, Bytes *input, Message *me
     }
 }
 
-/* ---- Bodies without frames -------------------------------------------------------------------------- */
+/* ---- Bodies without frames
+ * -------------------------------------------------------------------------- */
 
 static MessageOutcome read_part(MessageReader *reader, Bytes *input, Result *why_out)
 {
@@ -305,7 +316,8 @@ static bool give_line(Bytes line, Message *message_out)
 }
 
 /* A line that lies whole in the input is given as it lies there, like frames. */
-static MessageOutcome read_line(MessageReader *reader, Bytes *input, Message *message_out, Result *why_out)
+static MessageOutcome read_line(MessageReader *reader, Bytes *input, Message *message_out,
+                                Result *why_out)
 {
     while (input->size) {
         size_t end = bytes_find(*input, '\n');
@@ -332,7 +344,8 @@ static MessageOutcome read_line(MessageReader *reader, Bytes *input, Message *me
 
 static MessageOutcome read_piece(const MessageReader *reader, Bytes *input, Message *message_out)
 {
-    *message_out = (Message){.bytes = take(input, input->size < reader->limit ? input->size : reader->limit)};
+    *message_out =
+        (Message){.bytes = take(input, input->size < reader->limit ? input->size : reader->limit)};
     return message_out->bytes.size ? MESSAGE_DONE : MESSAGE_MORE;
 }
 

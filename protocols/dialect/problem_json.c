@@ -51,7 +51,8 @@ static void add_details(const Reply *reply, Buffer *out)
     for (size_t i = 0; i < reply->details.n; i++) {
         if (i)
             buffer_add_byte(out, ',');
-        error_detail_to_json(&reply->details.items[i], reply->options->detail_json, reply->arena, out);
+        error_detail_to_json(&reply->details.items[i], reply->options->detail_json, reply->arena,
+                             out);
     }
     buffer_add_byte(out, ']');
 }
@@ -80,7 +81,8 @@ static void add_problem(const Reply *reply, Buffer *out)
     add_text(out, "version", options->version);
     if (options->full)
         add_text(out, "served_by", options->instance);
-    buffer_add_text(out, is_retryable(reply->status) ? ",\"retryable\":true" : ",\"retryable\":false");
+    buffer_add_text(out,
+                    is_retryable(reply->status) ? ",\"retryable\":true" : ",\"retryable\":false");
     add_causes(reply, out);
     add_details(reply, out);
     buffer_add_byte(out, '}');
@@ -108,7 +110,8 @@ static void write_whole(const Reply *reply, Buffer *body, ReplyEnd *end)
                      &end->head);
     if (is_error) {
         add_problem(reply, body);
-        fields_add(&end->head.fields, bytes_of("content-type"), bytes_of("application/problem+json"));
+        fields_add(&end->head.fields, bytes_of("content-type"),
+                   bytes_of("application/problem+json"));
         reply_add_error_fields(reply, "accept-encoding", &end->head.fields);
     }
     reply_add_prefixed(reply->trailers, reply->arena, &end->head.fields);
@@ -126,7 +129,8 @@ Result problem_json_reply_end(const Reply *reply, ReplyEnd *end)
         end->has_trailers = reply->trailers->n > 0;
         end->trailers = *reply->trailers;
     } else {
-        end->breaks_off = reply->status->code != CODE_OK; /* bytes of any kind have no place for an error */
+        end->breaks_off =
+            reply->status->code != CODE_OK; /* bytes of any kind have no place for an error */
     }
     if (body.full)
         return FAIL(reply->arena, FAULT_OUT_OF_MEMORY, "writing an error body");

@@ -3,17 +3,18 @@
 
 #include "base/arena.h"
 #include "protocols/dialect/code.h"
-#include "protocols/http/compression.h"
 #include "protocols/dialect/connect.h"
 #include "protocols/dialect/grpc.h"
 #include "protocols/dialect/media.h"
 #include "protocols/dialect/problem_json.h"
+#include "protocols/http/compression.h"
 
 static const Fields no_fields;
 
 enum { USUAL_FIELDS = 8 }; /* that we add to the metadata */
 
-void reply_head_begin(uint16_t http_status, const Fields *metadata, Arena *arena, HttpHead *head_out)
+void reply_head_begin(uint16_t http_status, const Fields *metadata, Arena *arena,
+                      HttpHead *head_out)
 {
     *head_out = (HttpHead){.status = http_status, .content_length = -1, .fields = fields_in(arena)};
     uint32_t capacity = metadata->n + USUAL_FIELDS;
@@ -54,7 +55,7 @@ static void add_content_type(const Call *call, const Fields *metadata, bool is_s
             return;
         if (is_stream)
             type = bytes_of(rest_stream_of(call) == REST_STREAM_EVENTS ? "text/event-stream"
-                                                                      : "application/x-ndjson");
+                                                                       : "application/x-ndjson");
     }
     fields_add(to, bytes_of("content-type"), type);
 }
@@ -113,7 +114,8 @@ static void add_hints(const Reply *reply, const char *accept_name, Fields *to)
                                   "application/connect+json"));
 }
 
-/* Errors quote what their callers sent: no browser may take one for a page or a script. gRPC's have no body. */
+/* Errors quote what their callers sent: no browser may take one for a page or a script. gRPC's have
+ * no body. */
 void reply_add_error_fields(const Reply *reply, const char *accept_name, Fields *to)
 {
     if (reply->status->code == CODE_OK)
@@ -138,8 +140,9 @@ static Result fill_error(Reply *reply)
             reply->details = error_details_read(status->details, reply->arena);
         return OK;
     }
-    return error_details_make(status->error, reply->options, fields_get(reply->metadata, "retry-after"),
-                              reply->arena, &reply->details);
+    return error_details_make(status->error, reply->options,
+                              fields_get(reply->metadata, "retry-after"), reply->arena,
+                              &reply->details);
 }
 
 Result reply_write_end(const Call *call, const Status *status, const Fields *metadata,

@@ -9,12 +9,8 @@ static const struct {
     char letter;
     int64_t nanoseconds;
 } units[] = {
-    {'n', 1},
-    {'u', MICROSECOND},
-    {'m', MILLISECOND},
-    {'S', SECOND},
-    {'M', 60 * SECOND},
-    {'H', 3600 * SECOND},
+    {'n', 1},      {'u', MICROSECOND}, {'m', MILLISECOND},
+    {'S', SECOND}, {'M', 60 * SECOND}, {'H', 3600 * SECOND},
 };
 
 enum { N_UNITS = sizeof units / sizeof *units };

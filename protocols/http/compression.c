@@ -11,7 +11,7 @@
 #include <zstd.h>
 
 enum {
-    GZIP_LEVEL = 4,          /* answers are made once and read once: speed first */
+    GZIP_LEVEL = 4, /* answers are made once and read once: speed first */
     BROTLI_QUALITY = 3,
     BROTLI_WINDOW = 18,
     ZSTD_LEVEL = 3,
@@ -25,8 +25,9 @@ static const struct {
     const char *name;
     size_t size; /* of the name: most others differ in it */
 } names[] = {
-    {COMPRESSION_GZIP, "gzip", 4},         {COMPRESSION_BR, "br", 2}, {COMPRESSION_ZSTD, "zstd", 4},
-    {COMPRESSION_DEFLATE, "deflate", 7},   {COMPRESSION_IDENTITY, "identity", 8},
+    {COMPRESSION_GZIP, "gzip", 4},         {COMPRESSION_BR, "br", 2},
+    {COMPRESSION_ZSTD, "zstd", 4},         {COMPRESSION_DEFLATE, "deflate", 7},
+    {COMPRESSION_IDENTITY, "identity", 8},
 };
 
 enum { N_NAMES = sizeof names / sizeof *names };
@@ -141,10 +142,12 @@ Bytes compressions_write(uint32_t set, Arena *arena)
     return out.size ? buffer_bytes(&out) : bytes_of("identity");
 }
 
-/* ---- The contexts of this thread ------------------------------------------------------------------ */
+/* ---- The contexts of this thread
+ * ------------------------------------------------------------------ */
 
 typedef struct Contexts {
-    z_stream inflate, deflate; /* of gzip and deflate: each reset for the window that is asked for */
+    z_stream inflate,
+        deflate; /* of gzip and deflate: each reset for the window that is asked for */
     z_stream deflate_zlib;
     bool has_inflate, has_deflate, has_deflate_zlib;
     ZSTD_DCtx *zstd_read;
@@ -185,7 +188,8 @@ static Contexts *contexts_get(void)
     return contexts_of_thread;
 }
 
-/* ---- Compressing ------------------------------------------------------------------------------------ */
+/* ---- Compressing
+ * ------------------------------------------------------------------------------------ */
 
 static z_stream *deflate_context(Compression compression)
 {
@@ -208,7 +212,8 @@ static bool compress_deflate(Compression compression, Bytes message, Buffer *out
     size_t bound = deflateBound(z, message.size);
     if (!buffer_reserve(out, bound))
         return false;
-    z->next_in = (Bytef *)(uintptr_t)message.data; /* zlib's old signature; it does not write there */
+    z->next_in =
+        (Bytef *)(uintptr_t)message.data; /* zlib's old signature; it does not write there */
     z->avail_in = (uInt)message.size;
     z->next_out = out->data + out->size;
     z->avail_out = (uInt)bound;
@@ -238,8 +243,8 @@ static bool compress_zstd(Bytes message, Buffer *out)
         contexts->zstd_write = ZSTD_createCCtx();
     if (!contexts->zstd_write || !buffer_reserve(out, bound))
         return false;
-    size_t size = ZSTD_compressCCtx(contexts->zstd_write, out->data + out->size, bound, message.data,
-                                    message.size, ZSTD_LEVEL);
+    size_t size = ZSTD_compressCCtx(contexts->zstd_write, out->data + out->size, bound,
+                                    message.data, message.size, ZSTD_LEVEL);
     if (ZSTD_isError(size))
         return false;
     out->size += size;
@@ -250,7 +255,10 @@ Result compress_message(Arena *arena, Compression compression, Bytes message, Bu
 {
     bool good = true;
     switch (compression) {
-    case COMPRESSION_IDENTITY: buffer_add_bytes(out, message); good = !out->full; break;
+    case COMPRESSION_IDENTITY:
+        buffer_add_bytes(out, message);
+        good = !out->full;
+        break;
     case COMPRESSION_GZIP:
     case COMPRESSION_DEFLATE: good = compress_deflate(compression, message, out); break;
     case COMPRESSION_BR: good = compress_brotli(message, out); break;
@@ -262,7 +270,8 @@ Result compress_message(Arena *arena, Compression compression, Bytes message, Bu
     return OK;
 }
 
-/* ---- Decompressing ---------------------------------------------------------------------------------- */
+/* ---- Decompressing
+ * ---------------------------------------------------------------------------------- */
 
 /* Makes room for what comes out next, one byte over the limit at most, so that passing it shows. */
 static bool make_room(Buffer *out, size_t limit, size_t first_guess)
@@ -329,7 +338,8 @@ static Decompressed decompress_inflate(Compression compression, Bytes message, s
 }
 
 /* The decoder has no reset: one for each message. */
-static Decompressed run_brotli(BrotliDecoderState *decoder, Bytes message, size_t limit, Buffer *out)
+static Decompressed run_brotli(BrotliDecoderState *decoder, Bytes message, size_t limit,
+                               Buffer *out)
 {
     const uint8_t *next_in = message.data;
     size_t left_in = message.size;

@@ -12,8 +12,7 @@
 
 /* The names of all that can be read here, for accept fields: most wanted first. */
 #define COMPRESSION_NAMES "gzip,br,zstd,deflate"
-#define COMPRESSION_ALL \
-    (COMPRESSION_GZIP | COMPRESSION_BR | COMPRESSION_ZSTD | COMPRESSION_DEFLATE)
+#define COMPRESSION_ALL (COMPRESSION_GZIP | COMPRESSION_BR | COMPRESSION_ZSTD | COMPRESSION_DEFLATE)
 
 /* "gzip", "identity" ...; a literal. */
 const char *compression_name(Compression compression);
@@ -23,13 +22,14 @@ bool compression_by_name(Bytes name, Compression *compression_out);
 
 /* What a peer takes. */
 typedef struct Acceptance {
-    uint32_t set;          /* of Compression */
-    Compression favourite; /* of the greatest weight, ours of equal ones; IDENTITY where that weighs more */
-    bool no_identity;      /* "identity;q=0", or "*;q=0" without another word on it */
+    uint32_t set; /* of Compression */
+    Compression
+        favourite; /* of the greatest weight, ours of equal ones; IDENTITY where that weighs more */
+    bool no_identity; /* "identity;q=0", or "*;q=0" without another word on it */
 } Acceptance;
 
-/* Reads "gzip, br;q=0.5, *;q=0" (RFC 9110 section 12.5.3) or grpc-accept-encoding. Names that we do not know
-   are passed over. */
+/* Reads "gzip, br;q=0.5, *;q=0" (RFC 9110 section 12.5.3) or grpc-accept-encoding. Names that we do
+   not know are passed over. */
 Acceptance compressions_read(Bytes list);
 
 /* The names of a set, joined by ","; a literal or in the arena; "identity" for the empty set. */

@@ -7,7 +7,8 @@
 #include <zlib.h>
 #include <zstd.h>
 
-/* Many streams may be open at once and their pieces are small: windows smaller than those of whole messages. */
+/* Many streams may be open at once and their pieces are small: windows smaller than those of whole
+ * messages. */
 enum {
     GZIP_LEVEL = 4,
     GZIP_WINDOW = 14 + 16, /* zlib's way to ask for gzip's head and foot */
@@ -33,8 +34,8 @@ static bool begin(CompressionStream *s)
     case COMPRESSION_GZIP:
     case COMPRESSION_DEFLATE:
         return deflateInit2(&s->zlib, GZIP_LEVEL, Z_DEFLATED,
-                            s->compression == COMPRESSION_GZIP ? GZIP_WINDOW : ZLIB_WINDOW, ZLIB_MEMORY,
-                            Z_DEFAULT_STRATEGY) == Z_OK;
+                            s->compression == COMPRESSION_GZIP ? GZIP_WINDOW : ZLIB_WINDOW,
+                            ZLIB_MEMORY, Z_DEFAULT_STRATEGY) == Z_OK;
     case COMPRESSION_BR:
         s->brotli = BrotliEncoderCreateInstance(NULL, NULL, NULL);
         return s->brotli &&
@@ -43,7 +44,8 @@ static bool begin(CompressionStream *s)
     case COMPRESSION_ZSTD:
         s->zstd = ZSTD_createCCtx();
         return s->zstd &&
-               !ZSTD_isError(ZSTD_CCtx_setParameter(s->zstd, ZSTD_c_compressionLevel, ZSTD_LEVEL)) &&
+               !ZSTD_isError(
+                   ZSTD_CCtx_setParameter(s->zstd, ZSTD_c_compressionLevel, ZSTD_LEVEL)) &&
                !ZSTD_isError(ZSTD_CCtx_setParameter(s->zstd, ZSTD_c_windowLog, ZSTD_WINDOW));
     case COMPRESSION_IDENTITY: break;
     }
@@ -74,7 +76,8 @@ void compression_stream_free(CompressionStream *stream)
     free(stream);
 }
 
-/* ---- Writing: each until all is taken and all has come out ---------------------------------------- */
+/* ---- Writing: each until all is taken and all has come out
+ * ---------------------------------------- */
 
 static bool write_zlib(z_stream *z, Bytes piece, bool last, Buffer *out)
 {
@@ -103,7 +106,8 @@ static bool write_brotli(BrotliEncoderState *brotli, Bytes piece, bool last, Buf
         if (!buffer_reserve(out, STEP))
             return false;
         uint8_t *next_out = out->data + out->size;
-        if (!BrotliEncoderCompressStream(brotli, operation, &left_in, &next_in, &left_out, &next_out, NULL))
+        if (!BrotliEncoderCompressStream(brotli, operation, &left_in, &next_in, &left_out,
+                                         &next_out, NULL))
             return false;
         out->size += STEP - left_out;
     } while (left_in || BrotliEncoderHasMoreOutput(brotli));
@@ -140,6 +144,6 @@ Result compression_stream_write(CompressionStream *stream, Bytes piece, bool las
     }
     if (good)
         return OK;
-    return FAIL(out->arena, FAULT_OUT_OF_MEMORY, "compressing %zu bytes of a body with %s", piece.size,
-                compression_name(stream->compression));
+    return FAIL(out->arena, FAULT_OUT_OF_MEMORY, "compressing %zu bytes of a body with %s",
+                piece.size, compression_name(stream->compression));
 }

@@ -14,9 +14,7 @@ static const struct {
     [4] = {{"host", FIELD_HOP}},
     [6] = {{"accept", FIELD_ACCEPT}, {"expect", FIELD_DROPPED}},
     [7] = {{"upgrade", FIELD_DROPPED}, {"trailer", FIELD_DROPPED}},
-    [10] = {{"connection", FIELD_HOP},
-            {"keep-alive", FIELD_HOP},
-            {"x-grpc-web", FIELD_DROPPED}},
+    [10] = {{"connection", FIELD_HOP}, {"keep-alive", FIELD_HOP}, {"x-grpc-web", FIELD_DROPPED}},
     [11] = {{"grpc-status", FIELD_GRPC_STATUS}},
     [12] = {{"content-type", FIELD_CONTENT_TYPE},
             {"grpc-timeout", FIELD_GRPC_TIMEOUT},
@@ -50,13 +48,14 @@ FieldRole field_role(Bytes name)
     return FIELD_METADATA;
 }
 
-/* What a field is on this side. An answer's CORS fields were meant for another origin than ours: the
-   gateway answers for itself. */
+/* What a field is on this side. An answer's CORS fields were meant for another origin than ours:
+   the gateway answers for itself. */
 static FieldRole role_on(HeadSide side, Bytes name)
 {
     FieldRole role = field_role(name);
     switch (side) {
-    case HEAD_OF_REQUEST: return role == FIELD_TRAILER || role == FIELD_CORS ? FIELD_METADATA : role;
+    case HEAD_OF_REQUEST:
+        return role == FIELD_TRAILER || role == FIELD_CORS ? FIELD_METADATA : role;
     case HEAD_OF_ANSWER:
         return role == FIELD_CORS ? FIELD_DROPPED : role == FIELD_TRAILER ? FIELD_METADATA : role;
     case HEAD_OF_CONNECT_ANSWER: return role == FIELD_CORS ? FIELD_DROPPED : role;
@@ -150,7 +149,8 @@ static Result add_metadata(Fields *to, Bytes name, Bytes value, HeadSide side, A
         if (!part.data)
             part = bytes("", 0);
         if (!normalize_binary(&part, arena) && side == HEAD_OF_REQUEST)
-            return FAIL_TELL(arena, FAULT_BAD_REQUEST, "the value of %.*s is not base64", BYTES_ARGS(name));
+            return FAIL_TELL(arena, FAULT_BAD_REQUEST, "the value of %.*s is not base64",
+                             BYTES_ARGS(name));
         fields_add(to, name, part);
     }
     return OK;

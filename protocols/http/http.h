@@ -3,8 +3,8 @@
  *
  * These are protocol engines without sockets and clocks: whoever owns the connection feeds it the
  * bytes that came in and takes away the bytes that shall go out. A stream is one request and its
- * answer. Its owner (a call of the gateway) hears of it through HttpStreamEvents and speaks through the
- * http_stream_ functions. Everything of one connection belongs to one loop.
+ * answer. Its owner (a call of the gateway) hears of it through HttpStreamEvents and speaks through
+ * the http_stream_ functions. Everything of one connection belongs to one loop.
  *
  *      socket --feed--> [HttpConnection: HttpStream, HttpStream, ...] --output--> socket
  *                            events |   ^ send_head, send_body, send_end, consume, reset
@@ -12,13 +12,13 @@
  *                               owner: a call
  *
  * Re-entrance: events are only ever delivered from within http_connection_feed, _eof, _output or
- * _lost, never from within a http_stream_ function. An owner may call any http_stream_ function from
- * within an event, for any stream of any connection.
+ * _lost, never from within a http_stream_ function. An owner may call any http_stream_ function
+ * from within an event, for any stream of any connection.
  *
- * Lifetime: the stream is valid for its owner until the owner calls http_stream_release, which it may
- * do at any time, also from within an event; afterwards it hears nothing more. What it had sent with
- * an end still goes out; a stream released before both sides ended is reset (CANCEL), or on HTTP/1.1
- * the connection closed when it cannot be used again.
+ * Lifetime: the stream is valid for its owner until the owner calls http_stream_release, which it
+ * may do at any time, also from within an event; afterwards it hears nothing more. What it had sent
+ * with an end still goes out; a stream released before both sides ended is reset (CANCEL), or on
+ * HTTP/1.1 the connection closed when it cannot be used again.
  */
 #ifndef PROTOCOLS_HTTP_H
 #define PROTOCOLS_HTTP_H
@@ -39,10 +39,11 @@ typedef struct HttpHead {
     Bytes path;      /* request: path and query, as sent */
     uint16_t status; /* answer */
     uint8_t minor;   /* 0 or 1 for HTTP/1.x; 2 for HTTP/2 */
-    bool upgrade;    /* HTTP/1.1 request that asks for another protocol (its name in field "upgrade") */
+    bool
+        upgrade; /* HTTP/1.1 request that asks for another protocol (its name in field "upgrade") */
     int64_t content_length; /* -1: not said */
-    Fields fields;   /* lower-case names; no pseudo-fields, no connection-specific ones (RFC 9110
-                        section 7.6.1) except "upgrade" as above and "te: trailers" on HTTP/2 */
+    Fields fields; /* lower-case names; no pseudo-fields, no connection-specific ones (RFC 9110
+                      section 7.6.1) except "upgrade" as above and "te: trailers" on HTTP/2 */
 } HttpHead;
 
 /* What the owner of a stream hears. `owner` is what was given to http_stream_attach. */
@@ -57,30 +58,32 @@ typedef struct HttpStreamEvents {
     /* What is queued for the peer fell below the low-water mark (after it had been above). */
     void (*on_drain)(void *owner, HttpStream *stream);
     /* Dead in both directions: reset by the peer, connection lost, protocol broken. The last event.
-       `why`'s fault tells: CANCELLED (peer reset or left; server side), UPSTREAM_REFUSED (client side:
-       provably not processed: REFUSED_STREAM, above GOAWAY's last id, or connection closed before any
-       byte was written: safe to send again), UPSTREAM_RESET, PROTOCOL_VIOLATION,
+       `why`'s fault tells: CANCELLED (peer reset or left; server side), UPSTREAM_REFUSED (client
+       side: provably not processed: REFUSED_STREAM, above GOAWAY's last id, or connection closed
+       before any byte was written: safe to send again), UPSTREAM_RESET, PROTOCOL_VIOLATION,
        UPSTREAM_PROTOCOL, MESSAGE_TOO_LARGE... */
     void (*on_reset)(void *owner, HttpStream *stream, Result why);
-    /* Client side: an interim answer, of any number before the head (RFC 9110 section 15.2). NULL skips them. */
+    /* Client side: an interim answer, of any number before the head (RFC 9110 section 15.2). NULL
+     * skips them. */
     void (*on_interim)(void *owner, HttpStream *stream, const HttpHead *head);
 } HttpStreamEvents;
 
 /* Limits of one connection; all have safe defaults in http_limits_default. Times are kept by the
    connection's owner, not here. */
 typedef struct HttpLimits {
-    uint32_t head_bytes;          /* of one head, names, values and 32 for each (RFC 9113 section 6.5.2) */
-    uint32_t head_fields;         /* how many fields */
+    uint32_t head_bytes;  /* of one head, names, values and 32 for each (RFC 9113 section 6.5.2) */
+    uint32_t head_fields; /* how many fields */
     uint32_t path_bytes;
-    uint32_t streams;             /* concurrent streams a client may open (HTTP/2) */
-    uint32_t stream_window;       /* bytes of body not yet consumed, per stream */
-    uint32_t connection_window;   /* per connection (HTTP/2) */
-    uint32_t resets_per_second;   /* RST_STREAMs (quick ones, or provoked) that a client may cause before it is
-                                     sent away with ENHANCE_YOUR_CALM; a token bucket (rapid reset) */
-    uint32_t control_frames;      /* PING, SETTINGS, empty frames, PRIORITY, WINDOW_UPDATE without use,
-                                     per second, likewise; for what each costs see http2_receive.c */
+    uint32_t streams;           /* concurrent streams a client may open (HTTP/2) */
+    uint32_t stream_window;     /* bytes of body not yet consumed, per stream */
+    uint32_t connection_window; /* per connection (HTTP/2) */
+    uint32_t resets_per_second; /* RST_STREAMs (quick ones, or provoked) that a client may cause
+                                   before it is sent away with ENHANCE_YOUR_CALM; a token bucket
+                                   (rapid reset) */
+    uint32_t control_frames; /* PING, SETTINGS, empty frames, PRIORITY, WINDOW_UPDATE without use,
+                                per second, likewise; for what each costs see http2_receive.c */
     uint32_t queue_high, queue_low; /* bytes queued for sending on one stream: marks for on_drain */
-    uint32_t requests;            /* on one HTTP/1.1 connection, 0: no limit */
+    uint32_t requests;              /* on one HTTP/1.1 connection, 0: no limit */
 } HttpLimits;
 
 extern const HttpLimits http_limits_default;
@@ -89,8 +92,8 @@ extern const HttpLimits http_limits_default;
 typedef struct HttpConnectionEvents {
     /* Server side: a new stream; called before its on_head. The owner attaches itself to it. */
     void (*on_stream)(void *owner, HttpConnection *connection, HttpStream *stream);
-    /* There is something to put out, or its end: called at most once until output was taken. Must not
-       call back into the connection; it puts the connection on the loop's flush list. */
+    /* There is something to put out, or its end: called at most once until output was taken. Must
+       not call back into the connection; it puts the connection on the loop's flush list. */
     void (*on_output)(void *owner, HttpConnection *connection);
     /* Client side: how many new streams may be opened changed (settings, stream ended, GOAWAY). */
     void (*on_capacity)(void *owner, HttpConnection *connection);
@@ -98,17 +101,17 @@ typedef struct HttpConnectionEvents {
 
 /* What a connection is waiting for; its owner keeps the time for each. */
 typedef enum HttpPhase {
-    HTTP_IDLE,    /* no stream open, no byte of a head: keep-alive time */
-    HTTP_HEAD,    /* part of a head (or the preface) is there: head time */
-    HTTP_BODY,    /* HTTP/1.1 server: a request's body is awaited and is not held back by its reader */
+    HTTP_IDLE, /* no stream open, no byte of a head: keep-alive time */
+    HTTP_HEAD, /* part of a head (or the preface) is there: head time */
+    HTTP_BODY, /* HTTP/1.1 server: a request's body is awaited and is not held back by its reader */
     HTTP_ACTIVE,  /* streams are at work */
     HTTP_CLOSING, /* only output is left, then close the socket */
     HTTP_CLOSED,
 } HttpPhase;
 
 /* `now` is the owner's clock (nanoseconds), given so that buckets can refill. */
-/* Reads what came in. On failure the connection is broken: streams have had on_reset, what is left to
-   put out (GOAWAY, a 400) is in output, and then the socket is closed. */
+/* Reads what came in. On failure the connection is broken: streams have had on_reset, what is left
+   to put out (GOAWAY, a 400) is in output, and then the socket is closed. */
 MUST_USE Result http_connection_feed(HttpConnection *connection, Bytes input, int64_t now);
 
 /* The peer has closed its sending side. */
@@ -117,9 +120,9 @@ void http_connection_eof(HttpConnection *connection);
 /* The socket is lost: all streams hear on_reset with `why`, nothing more goes out. */
 void http_connection_lost(HttpConnection *connection, Result why);
 
-/* Fills up to `n` vectors with bytes to send, valid until the next call into the connection; returns
-   how many. http_connection_sent says how many of these bytes went out. Together at most a bounded
-   amount (about 256 KiB), so that one connection does not hold up the loop. */
+/* Fills up to `n` vectors with bytes to send, valid until the next call into the connection;
+   returns how many. http_connection_sent says how many of these bytes went out. Together at most a
+   bounded amount (about 256 KiB), so that one connection does not hold up the loop. */
 int http_connection_output(HttpConnection *connection, struct iovec *vectors, int n);
 void http_connection_sent(HttpConnection *connection, size_t bytes);
 
@@ -127,33 +130,35 @@ void http_connection_sent(HttpConnection *connection, size_t bytes);
    the phase is HTTP_CLOSING. */
 void http_connection_drain(HttpConnection *connection);
 
-/* What a server waits for in HTTP_HEAD or HTTP_BODY did not come in time: HTTP/1.1 answers 408 if nothing of
-   an answer has gone before, and the stream hears REQUEST_TIMEOUT; then only output is left. False:
-   nothing can be said (HTTP/2), the owner gives the connection up. */
+/* What a server waits for in HTTP_HEAD or HTTP_BODY did not come in time: HTTP/1.1 answers 408 if
+   nothing of an answer has gone before, and the stream hears REQUEST_TIMEOUT; then only output is
+   left. False: nothing can be said (HTTP/2), the owner gives the connection up. */
 bool http_connection_timeout(HttpConnection *connection);
 
 HttpPhase http_connection_phase(const HttpConnection *connection);
 
-/* False while nothing more should be read from the socket: so much is unconsumed (HTTP/1.1), or so many frames wait
-   to be sent to a client that takes nothing (HTTP/2). */
+/* False while nothing more should be read from the socket: so much is unconsumed (HTTP/1.1), or so
+   many frames wait to be sent to a client that takes nothing (HTTP/2). */
 bool http_connection_wants_input(const HttpConnection *connection);
 
 /* Streams open now, and (client side) how many more may be opened now. */
 uint32_t http_connection_streams(const HttpConnection *connection);
 uint32_t http_connection_capacity(const HttpConnection *connection);
 
-/* Takes no new streams any more (GOAWAY, Connection: close, drain, failure); those at work may go on. */
+/* Takes no new streams any more (GOAWAY, Connection: close, drain, failure); those at work may go
+ * on. */
 bool http_connection_going(const HttpConnection *connection);
 
 /* HTTP/2: sends a PING, so that a peer that is there gives a sign of life. Nothing on HTTP/1.1. */
 void http_connection_ping(HttpConnection *connection);
 
-/* HTTP/2: a stream has body queued that its peer's window does not admit. With no progress for long, the peer
-   holds memory of ours and does nothing for it. False on HTTP/1.1, whose peers hold up the socket. */
+/* HTTP/2: a stream has body queued that its peer's window does not admit. With no progress for
+   long, the peer holds memory of ours and does nothing for it. False on HTTP/1.1, whose peers hold
+   up the socket. */
 bool http_connection_held_up(const HttpConnection *connection);
 
-/* HTTP/1.1, after 101: our side has ended and the peer's has not. When there is no output left the owner ends the
-   socket's sending side, and goes on reading. */
+/* HTTP/1.1, after 101: our side has ended and the peer's has not. When there is no output left the
+   owner ends the socket's sending side, and goes on reading. */
 bool http_connection_half_closed(const HttpConnection *connection);
 
 /* Bytes of body moved in and out so far: progress, for timeouts against slow peers. */
@@ -165,9 +170,9 @@ void http_connection_free(HttpConnection *connection);
 /* Makes the caller the owner of the stream. */
 void http_stream_attach(HttpStream *stream, const HttpStreamEvents *events, void *owner);
 
-/* Client side: a new stream; sends the request's head. NULL when there is no capacity, or the method, path
-   or authority hold what would break the message. The
-   connection-specific fields are added as the version of HTTP needs them. */
+/* Client side: a new stream; sends the request's head. NULL when there is no capacity, or the
+   method, path or authority hold what would break the message. The connection-specific fields are
+   added as the version of HTTP needs them. */
 HttpStream *http_stream_open(HttpConnection *connection, const HttpHead *head, bool end,
                              const HttpStreamEvents *events, void *owner);
 
@@ -179,8 +184,8 @@ void http_stream_send_head(HttpStream *stream, const HttpHead *head, bool end);
 /* Queues body bytes (copied). All that is queued counts for http_stream_queued. */
 void http_stream_send_body(HttpStream *stream, Bytes piece);
 
-/* Ends our side. `trailers` may be NULL; on HTTP/1.1 they go out only where the peer said TE: trailers
-   (server) or never (client). */
+/* Ends our side. `trailers` may be NULL; on HTTP/1.1 they go out only where the peer said TE:
+   trailers (server) or never (client). */
 void http_stream_send_end(HttpStream *stream, const Fields *trailers);
 
 /* Bytes accepted by send_body that have not been put out yet. */

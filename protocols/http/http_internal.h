@@ -1,7 +1,7 @@
 /*
- * What the HTTP engines share behind http.h: the table of an engine's functions, the parts that every
- * connection and stream begins with, token buckets, and the answers that an engine gives by itself.
- * For protocols/http* and their tests only.
+ * What the HTTP engines share behind http.h: the table of an engine's functions, the parts that
+ * every connection and stream begins with, token buckets, and the answers that an engine gives by
+ * itself. For protocols/http* and their tests only.
  */
 #ifndef PROTOCOLS_HTTP_INTERNAL_H
 #define PROTOCOLS_HTTP_INTERNAL_H
@@ -25,9 +25,9 @@ typedef struct HttpEngine {
     uint32_t (*streams)(const HttpConnection *connection);
     uint32_t (*capacity)(const HttpConnection *connection);
     bool (*going)(const HttpConnection *connection);
-    bool (*held_up)(const HttpConnection *connection); /* NULL: never */
+    bool (*held_up)(const HttpConnection *connection);     /* NULL: never */
     bool (*half_closed)(const HttpConnection *connection); /* NULL: never */
-    void (*ping)(HttpConnection *connection); /* NULL: there is no such thing */
+    void (*ping)(HttpConnection *connection);              /* NULL: there is no such thing */
     void (*destroy)(HttpConnection *connection);
     HttpStream *(*open)(HttpConnection *connection, const HttpHead *head, bool end,
                         const HttpStreamEvents *events, void *owner);
@@ -69,17 +69,19 @@ void http_connection_wake(HttpConnection *connection);
 /* An arena for one Result, which is valid until the next time this is called. */
 Arena *http_connection_errors(HttpConnection *connection);
 
-/* A token bucket: `full_at` is the time at which it would be full again, a token's worth of time later
-   for each that is taken. A token is 1 / `per_second` seconds; parts of one can be taken, too. */
+/* A token bucket: `full_at` is the time at which it would be full again, a token's worth of time
+   later for each that is taken. A token is 1 / `per_second` seconds; parts of one can be taken,
+   too. */
 typedef struct HttpBucket {
     int64_t full_at;
-    int64_t cost; /* nanoseconds until one token is back */
+    int64_t cost;  /* nanoseconds until one token is back */
     int64_t depth; /* nanoseconds until all are, from empty */
 } HttpBucket;
 
 void http_bucket_init(HttpBucket *bucket, uint32_t per_second, uint32_t burst);
 
-/* Takes what comes back in `time` nanoseconds. False when there is not as much left, and nothing is taken. */
+/* Takes what comes back in `time` nanoseconds. False when there is not as much left, and nothing is
+ * taken. */
 bool http_bucket_take_time(HttpBucket *bucket, int64_t time, int64_t now);
 
 /* Takes one token, likewise. */

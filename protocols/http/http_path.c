@@ -20,7 +20,8 @@ static Result out_of_memory(Arena *arena, Bytes path)
     return FAIL(arena, FAULT_OUT_OF_MEMORY, "reading a path of %zu bytes", path.size);
 }
 
-/* ---- The normal form --------------------------------------------------------------------------------- */
+/* ---- The normal form
+ * --------------------------------------------------------------------------------- */
 
 /* Takes the last segment off, with its slash. */
 static void pop_segment(Buffer *path)
@@ -63,12 +64,15 @@ Result http_path_normalize(Bytes path, Arena *arena, Bytes *normal_out)
     return OK;
 }
 
-/* ---- The loose reading ------------------------------------------------------------------------------- */
+/* ---- The loose reading
+ * ------------------------------------------------------------------------------- */
 
-/* ASCII in more bytes than it needs, "." as C0 AE or E0 80 AE: no UTF-8, but decoded by some. Bytes, or 0. */
+/* ASCII in more bytes than it needs, "." as C0 AE or E0 80 AE: no UTF-8, but decoded by some.
+ * Bytes, or 0. */
 static size_t overlong_size(Bytes text)
 {
-    static const char *const leads[] = {"\xc0", "\xc1", "\xe0\x80", "\xe0\x81", "\xf0\x80\x80", "\xf0\x80\x81"};
+    static const char *const leads[] = {"\xc0",     "\xc1",         "\xe0\x80",
+                                        "\xe0\x81", "\xf0\x80\x80", "\xf0\x80\x81"};
     for (size_t i = 0; i < sizeof leads / sizeof *leads; i++) {
         size_t size = strlen(leads[i]) + 1;
         if (text.size >= size && memcmp(text.data + text.size - size, leads[i], size - 1) == 0 &&
@@ -124,7 +128,8 @@ static bool join_segments(Bytes decoded, Buffer *out)
     Bytes segment;
     while (bytes_split(&decoded, '/', &segment)) {
         segment = bytes_slice(segment, 0, bytes_find(segment, ';'));
-        Bytes bare = bytes_trim(segment); /* some file systems do not see blanks at the end of a name */
+        Bytes bare =
+            bytes_trim(segment); /* some file systems do not see blanks at the end of a name */
         if (bytes_are(bare, ".") || bytes_are(bare, ".."))
             return false;
         if (segment.size) {
@@ -149,7 +154,8 @@ Result http_path_read_loosely(Bytes normal, Arena *arena, Bytes *loose_out)
     if (has_control(buffer_bytes(&decoded)))
         return FAIL_TELL(arena, FAULT_BAD_REQUEST, "there is a control character in the path");
     if (!join_segments(buffer_bytes(&decoded), &loose))
-        return FAIL_TELL(arena, FAULT_BAD_REQUEST, "some servers would find \"..\" or \".\" in the path");
+        return FAIL_TELL(arena, FAULT_BAD_REQUEST,
+                         "some servers would find \"..\" or \".\" in the path");
     if (decoded.full || loose.full)
         return out_of_memory(arena, normal);
     *loose_out = buffer_bytes(&loose);

@@ -40,7 +40,8 @@ typedef struct HttpQueue {
     size_t size;
 } HttpQueue;
 
-/* A chunk with room for `size` bytes. Larger ones than HTTP_CHUNK_LARGEST are made for the occasion. */
+/* A chunk with room for `size` bytes. Larger ones than HTTP_CHUNK_LARGEST are made for the
+ * occasion. */
 HttpChunk *http_chunk_take(HttpChunkPool *pool, size_t size);
 void http_chunk_give(HttpChunkPool *pool, HttpChunk *chunk);
 

@@ -3,27 +3,27 @@
 enum {
     TOKEN = 1, /* RFC 9110 section 5.6.2 */
     UPPER = 2,
-    HOST = 4, /* reg-name, IP-literal and port, without "@": RFC 3986 section 3.2 */
-    PATH = 8, /* visible ASCII without "#" */
+    HOST = 4,  /* reg-name, IP-literal and port, without "@": RFC 3986 section 3.2 */
+    PATH = 8,  /* visible ASCII without "#" */
     TEXT = 16, /* in a field value */
 };
 
-#define MARKS(c)                                                                               \
-    (((((c) >= '0' && (c) <= '9') || ((c) >= 'a' && (c) <= 'z') || ((c) >= 'A' && (c) <= 'Z') || \
-       (c) == '!' || (c) == '#' || (c) == '$' || (c) == '%' || (c) == '&' || (c) == '\'' ||    \
-       (c) == '*' || (c) == '+' || (c) == '-' || (c) == '.' || (c) == '^' || (c) == '_' ||     \
-       (c) == '`' || (c) == '|' || (c) == '~')                                                 \
-          ? TOKEN                                                                              \
-          : 0) |                                                                               \
-     ((c) >= 'A' && (c) <= 'Z' ? UPPER : 0) |                                                  \
-     ((((c) >= '0' && (c) <= '9') || ((c) >= 'a' && (c) <= 'z') || ((c) >= 'A' && (c) <= 'Z') || \
-       (c) == '-' || (c) == '.' || (c) == '_' || (c) == '~' || (c) == '%' || (c) == '!' ||     \
-       (c) == '$' || (c) == '&' || (c) == '\'' || (c) == '(' || (c) == ')' || (c) == '*' ||    \
-       (c) == '+' || (c) == ',' || (c) == ';' || (c) == '=' || (c) == ':' || (c) == '[' ||     \
-       (c) == ']')                                                                             \
-          ? HOST                                                                               \
-          : 0) |                                                                               \
-     ((c) > 0x20 && (c) < 0x7f && (c) != '#' ? PATH : 0) |                                     \
+#define MARKS(c)                                                                                   \
+    (((((c) >= '0' && (c) <= '9') || ((c) >= 'a' && (c) <= 'z') || ((c) >= 'A' && (c) <= 'Z') ||   \
+       (c) == '!' || (c) == '#' || (c) == '$' || (c) == '%' || (c) == '&' || (c) == '\'' ||        \
+       (c) == '*' || (c) == '+' || (c) == '-' || (c) == '.' || (c) == '^' || (c) == '_' ||         \
+       (c) == '`' || (c) == '|' || (c) == '~')                                                     \
+          ? TOKEN                                                                                  \
+          : 0) |                                                                                   \
+     ((c) >= 'A' && (c) <= 'Z' ? UPPER : 0) |                                                      \
+     ((((c) >= '0' && (c) <= '9') || ((c) >= 'a' && (c) <= 'z') || ((c) >= 'A' && (c) <= 'Z') ||   \
+       (c) == '-' || (c) == '.' || (c) == '_' || (c) == '~' || (c) == '%' || (c) == '!' ||         \
+       (c) == '$' || (c) == '&' || (c) == '\'' || (c) == '(' || (c) == ')' || (c) == '*' ||        \
+       (c) == '+' || (c) == ',' || (c) == ';' || (c) == '=' || (c) == ':' || (c) == '[' ||         \
+       (c) == ']')                                                                                 \
+          ? HOST                                                                                   \
+          : 0) |                                                                                   \
+     ((c) > 0x20 && (c) < 0x7f && (c) != '#' ? PATH : 0) |                                         \
      (((c) >= 0x20 && (c) != 0x7f) || (c) == '\t' ? TEXT : 0))
 #define MARKS_4(c) MARKS(c), MARKS((c) + 1), MARKS((c) + 2), MARKS((c) + 3)
 #define MARKS_16(c) MARKS_4(c), MARKS_4((c) + 4), MARKS_4((c) + 8), MARKS_4((c) + 12)
@@ -59,8 +59,8 @@ static bool is_blank(uint8_t c)
     return c == ' ' || c == '\t';
 }
 
-/* As all_have with TEXT, for many bytes at once where all are visible ASCII or spaces; false only says
-   that a closer look is needed. */
+/* As all_have with TEXT, for many bytes at once where all are visible ASCII or spaces; false only
+   says that a closer look is needed. */
 static bool is_plain_text(Bytes value)
 {
     const uint64_t ones = UINT64_C(0x0101010101010101);

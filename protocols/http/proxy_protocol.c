@@ -12,12 +12,14 @@ enum {
 
 static const uint8_t signature_2[12] = "\r\n\r\n\0\r\nQUIT\n";
 
-/* ---- Version 1: a line ------------------------------------------------------------------------------- */
+/* ---- Version 1: a line
+ * ------------------------------------------------------------------------------- */
 
 static bool is_port(Bytes text, uint16_t *port_out)
 {
     uint64_t port;
-    bool good = text.size <= 5 && bytes_to_u64(text, &port) && port <= UINT16_MAX && (text.size == 1 || text.data[0] != '0');
+    bool good = text.size <= 5 && bytes_to_u64(text, &port) && port <= UINT16_MAX &&
+                (text.size == 1 || text.data[0] != '0');
     if (good)
         *port_out = (uint16_t)port;
     return good;
@@ -38,7 +40,8 @@ static ProxyOutcome read_line(Bytes line, ProxySource *source_out)
         words[n++] = word;
     }
     bool is_ipv4 = n == 5 && bytes_are(words[0], "TCP4");
-    if (n != 5 || (!is_ipv4 && !bytes_are(words[0], "TCP6")) || (bytes_find(words[1], ':') == words[1].size) != is_ipv4)
+    if (n != 5 || (!is_ipv4 && !bytes_are(words[0], "TCP6")) ||
+        (bytes_find(words[1], ':') == words[1].size) != is_ipv4)
         return PROXY_BAD;
     bool good = ip_read(words[1], &source_out->ip) && ip_read(words[2], &target) &&
                 is_port(words[3], &source_out->port) && is_port(words[4], &target_port);
@@ -54,14 +57,17 @@ static ProxyOutcome read_version_1(ProxyReader *reader, Bytes *input, ProxySourc
         if (byte == '\n') {
             Bytes line = bytes(reader->head, reader->n);
             return bytes_end_with(line, "\r\n")
-                       ? read_line(bytes_slice(line, strlen("PROXY "), line.size - strlen("PROXY \r\n")), source_out)
+                       ? read_line(
+                             bytes_slice(line, strlen("PROXY "), line.size - strlen("PROXY \r\n")),
+                             source_out)
                        : PROXY_BAD;
         }
     }
     return reader->n == sizeof reader->head ? PROXY_BAD : PROXY_MORE;
 }
 
-/* ---- Version 2: binary ------------------------------------------------------------------------------- */
+/* ---- Version 2: binary
+ * ------------------------------------------------------------------------------- */
 
 static uint16_t number_at(const uint8_t *at)
 {
@@ -81,7 +87,8 @@ static uint32_t addresses_size(uint8_t family)
 static bool is_version_2_head(const uint8_t *head)
 {
     uint8_t family = head[13] >> 4, transport = head[13] & 15;
-    return (head[12] == VERSION_2_LOCAL || head[12] == VERSION_2_PROXY) && family <= FAMILY_UNIX && transport <= 2 &&
+    return (head[12] == VERSION_2_LOCAL || head[12] == VERSION_2_PROXY) && family <= FAMILY_UNIX &&
+           transport <= 2 &&
            number_at(head + 14) >= (head[12] == VERSION_2_PROXY ? addresses_size(head[13]) : 0);
 }
 
@@ -125,7 +132,8 @@ static ProxyOutcome read_version_2(ProxyReader *reader, Bytes *input, ProxySourc
     return PROXY_DONE;
 }
 
-/* ---- Either ------------------------------------------------------------------------------------------ */
+/* ---- Either
+ * ------------------------------------------------------------------------------------------ */
 
 /* The first bytes tell which; false once they are those of neither. */
 static bool may_be(const ProxyReader *reader, const void *begin, size_t size)

@@ -1,9 +1,11 @@
 /*
- * The PROXY protocol, versions 1 and 2: what a load balancer that only passes bytes on says of the connection that
- * it passes on, before the first of these bytes ("The PROXY protocol", HAProxy's doc/proxy-protocol.txt).
+ * The PROXY protocol, versions 1 and 2: what a load balancer that only passes bytes on says of the
+ * connection that it passes on, before the first of these bytes ("The PROXY protocol", HAProxy's
+ * doc/proxy-protocol.txt).
  *
- * A ProxyReader reads the one header of a connection, in whatever pieces it comes. It keeps at most PROXY_HEAD_MOST
- * bytes: what else version 2 may say (the TLVs, section 2.2) is passed over and not kept.
+ * A ProxyReader reads the one header of a connection, in whatever pieces it comes. It keeps at most
+ * PROXY_HEAD_MOST bytes: what else version 2 may say (the TLVs, section 2.2) is passed over and not
+ * kept.
  */
 #ifndef PROTOCOLS_PROXY_PROTOCOL_H
 #define PROTOCOLS_PROXY_PROTOCOL_H
@@ -18,7 +20,8 @@ typedef enum ProxyOutcome {
     PROXY_BAD, /* no header, or a malformed one: the connection is of no use (section 2) */
 } ProxyOutcome;
 
-/* Whose connection it is. `ip.known` is false where the sender does not say: UNKNOWN, LOCAL, a unix socket. */
+/* Whose connection it is. `ip.known` is false where the sender does not say: UNKNOWN, LOCAL, a unix
+ * socket. */
 typedef struct ProxySource {
     IpAddress ip;
     uint16_t port;
@@ -26,11 +29,12 @@ typedef struct ProxySource {
 
 typedef struct ProxyReader {
     uint8_t head[PROXY_HEAD_MOST];
-    uint8_t n;     /* bytes of `head` that are there */
+    uint8_t n;        /* bytes of `head` that are there */
     uint32_t skipped; /* bytes behind them that are not kept */
-} ProxyReader; /* zeroed: at the beginning */
+} ProxyReader;        /* zeroed: at the beginning */
 
-/* Takes the header off the front of `*input`, or all of it. `*source_out` is set with PROXY_DONE. */
+/* Takes the header off the front of `*input`, or all of it. `*source_out` is set with PROXY_DONE.
+ */
 ProxyOutcome proxy_reader_read(ProxyReader *reader, Bytes *input, ProxySource *source_out);
 
 #endif

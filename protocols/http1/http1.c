@@ -79,8 +79,8 @@ static void exchange_end(Http1 *http1)
     note_capacity(http1);
 }
 
-/* What the peer still sends is read: an answer, the other half of a tunnel, or the rest of a request where
-   the connection stays, which is short then. */
+/* What the peer still sends is read: an answer, the other half of a tunnel, or the rest of a
+   request where the connection stays, which is short then. */
 static bool is_read_on(const Http1 *http1)
 {
     return !http1->stream->read_all &&
@@ -167,8 +167,7 @@ static void http1_eof(HttpConnection *base)
             http1->reading = HTTP1_READ_NOTHING;
         return;
     }
-    if (stream && http1->reading == HTTP1_READ_BODY &&
-        http1->body.framing == HTTP1_UNTIL_CLOSE) {
+    if (stream && http1->reading == HTTP1_READ_BODY && http1->body.framing == HTTP1_UNTIL_CLOSE) {
         http1->keep_alive = false;
         http1_tell_end(http1, &none);
         if (!http1->closing)
@@ -242,9 +241,11 @@ static void http1_timeout(HttpConnection *base)
     Http1 *http1 = http1_of(base);
     if (http1->dead || http1->closing)
         return;
-    static const Http1Refusal late = {&FAULT_REQUEST_TIMEOUT, 408, "the request did not arrive in time"};
+    static const Http1Refusal late = {&FAULT_REQUEST_TIMEOUT, 408,
+                                      "the request did not arrive in time"};
     http1_forget_held(http1);
-    error_ignore(http1_refuse(http1, &late), "the stream has heard it, and the phase tells the owner");
+    error_ignore(http1_refuse(http1, &late),
+                 "the stream has heard it, and the phase tells the owner");
 }
 
 static HttpPhase http1_phase(const HttpConnection *base)

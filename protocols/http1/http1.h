@@ -1,10 +1,10 @@
 /*
  * Http1: one HTTP/1.1 connection, server or client side. For protocols/http1*.c and their tests.
  *
- * Exchanges follow one another: a server reads the next request when the answer to the one before is
- * queued to its end, so answers keep their order and a pipelining client can make us hold one
- * request's answer and a bounded piece of input, no more. Input is parsed where it was read; only what
- * cannot be used yet is held.
+ * Exchanges follow one another: a server reads the next request when the answer to the one before
+ * is queued to its end, so answers keep their order and a pipelining client can make us hold one
+ * request's answer and a bounded piece of input, no more. Input is parsed where it was read; only
+ * what cannot be used yet is held.
  *
  *      reading:  HEAD -> BODY -> WAIT -> HEAD ...        (WAIT: for the answer to end)
  *                   \-> TUNNEL after 101                  NOTHING: the connection is ending
@@ -14,10 +14,10 @@
 #ifndef PROTOCOLS_HTTP1_H
 #define PROTOCOLS_HTTP1_H
 
-#include "protocols/http1/http1_body.h"
-#include "protocols/http1/http1_head.h"
 #include "protocols/http/http_internal.h"
 #include "protocols/http/http_queue.h"
+#include "protocols/http1/http1_body.h"
+#include "protocols/http1/http1_head.h"
 
 typedef struct Http1 Http1;
 typedef struct Http1Stream Http1Stream;
@@ -57,14 +57,14 @@ struct Http1 {
     Arena *arena;          /* of the head and the trailers in hand */
     uint8_t *held;         /* input that waits: a part of a head, or requests in a row */
     size_t held_size, held_capacity;
-    size_t seen; /* how much of an incomplete head was looked at */
-    Http1Stream *stream; /* the exchange, or NULL between two */
+    size_t seen;          /* how much of an incomplete head was looked at */
+    Http1Stream *stream;  /* the exchange, or NULL between two */
     Http1Stream *streams; /* all that are not released */
     Http1Stream *spare;
     Http1Body body;
     Http1Reading reading;
     uint32_t requests;
-    bool keep_alive; /* after this exchange the connection can be used again */
+    bool keep_alive;   /* after this exchange the connection can be used again */
     bool continue_due; /* 100 Continue is still to be said */
     bool capacity_due; /* on_capacity is still to be called */
     bool draining;
@@ -87,13 +87,14 @@ void http1_write_request(Http1Stream *stream, const HttpHead *head, bool end);
 void http1_write_refusal(Http1 *http1, const Http1Refusal *why);
 void http1_write_continue(Http1 *http1);
 
-/* http1_receive.c: the peer's side. Reads as far as can be; the rest is kept until http1_read_held. A failure has
-   ended the exchange already. */
+/* http1_receive.c: the peer's side. Reads as far as can be; the rest is kept until http1_read_held.
+   A failure has ended the exchange already. */
 MUST_USE Result http1_read(Http1 *http1, Bytes input);
 MUST_USE Result http1_read_held(Http1 *http1);
 void http1_forget_held(Http1 *http1);
 
-/* The peer broke the rules, or is late: says so where that can be said, and ends the exchange and the connection. */
+/* The peer broke the rules, or is late: says so where that can be said, and ends the exchange and
+ * the connection. */
 MUST_USE Result http1_refuse(Http1 *http1, const Http1Refusal *why);
 
 /* The peer's side of the exchange has ended. */

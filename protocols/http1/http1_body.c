@@ -1,7 +1,7 @@
 #include "protocols/http1/http1_body.h"
 
 enum {
-    MOST_DIGITS = 15, /* of a chunk's size: it stays below 2^60 */
+    MOST_DIGITS = 15,       /* of a chunk's size: it stays below 2^60 */
     MOST_EXTENSIONS = 4096, /* bytes in one body: nobody uses them but to waste our time */
 };
 
@@ -73,8 +73,8 @@ static bool step_byte(Http1Body *body, uint8_t c)
     return false;
 }
 
-/* The section ends with an empty line; it may have nothing else. One that ends with LF alone is taken
-   here and refused when it is parsed. */
+/* The section ends with an empty line; it may have nothing else. One that ends with LF alone is
+   taken here and refused when it is parsed. */
 static bool trailers_end(const Buffer *trailers)
 {
     Bytes section = buffer_bytes(trailers);

@@ -1,5 +1,6 @@
 /*
- * Http1Body: finds the pieces and the end of a body in HTTP/1.1's framing (RFC 9112 sections 6 and 7).
+ * Http1Body: finds the pieces and the end of a body in HTTP/1.1's framing (RFC 9112 sections 6 and
+ * 7).
  *
  * A state machine over bytes; pieces point into the input. Strict: CRLF ends a line, a size has hex
  * digits only, extensions are skipped within a bound. It is part of its connection.

@@ -8,7 +8,7 @@ enum {
     BAD = -1,
     INCOMPLETE = -2,
     LONGEST_METHOD = 32,
-    MOST_LISTS = 8, /* Connection fields that name others */
+    MOST_LISTS = 8,   /* Connection fields that name others */
     FEW_FIELDS = 160, /* heads with so many fields are parsed without memory of their own */
 };
 
@@ -61,15 +61,16 @@ static bool is_other_version(Bytes line)
     if (line.size < 9)
         return false;
     const uint8_t *v = line.data + line.size - 9;
-    return memcmp(v, " HTTP/", 6) == 0 && v[6] >= '0' && v[6] <= '9' && v[7] == '.' && v[8] >= '0' &&
-           v[8] <= '9' && v[6] != '1';
+    return memcmp(v, " HTTP/", 6) == 0 && v[6] >= '0' && v[6] <= '9' && v[7] == '.' &&
+           v[8] >= '0' && v[8] <= '9' && v[6] != '1';
 }
 
-/* Neither a version nor a method that anybody knows: whoever speaks here does not speak HTTP/1.1, and an
-   answer in it would only confuse. */
+/* Neither a version nor a method that anybody knows: whoever speaks here does not speak HTTP/1.1,
+   and an answer in it would only confuse. */
 static bool is_not_http(Bytes line)
 {
-    static const char *const methods[] = {"GET ", "HEAD ", "POST ", "PUT ", "DELETE ", "PATCH ", "OPTIONS "};
+    static const char *const methods[] = {"GET ",    "HEAD ",  "POST ",   "PUT ",
+                                          "DELETE ", "PATCH ", "OPTIONS "};
     for (size_t i = 0; i < sizeof methods / sizeof *methods; i++) {
         if (bytes_equal_nocase(bytes_slice(line, 0, strlen(methods[i])), bytes_of(methods[i])))
             return false;
@@ -207,7 +208,8 @@ static bool note_field(Framing *f, const Field *field)
     }
 }
 
-/* Drops what the Connection field names besides the options that are known (RFC 9110 section 7.6.1). */
+/* Drops what the Connection field names besides the options that are known (RFC 9110
+ * section 7.6.1). */
 static void drop_named(Fields *fields, Bytes list)
 {
     Bytes part;
@@ -225,7 +227,8 @@ static void drop_named(Fields *fields, Bytes list)
 /* Says nothing of other fields. */
 static bool is_usual_connection(Bytes value)
 {
-    return bytes_are_nocase(value, "keep-alive") || bytes_are_nocase(value, "close") || bytes_are_nocase(value, "upgrade");
+    return bytes_are_nocase(value, "keep-alive") || bytes_are_nocase(value, "close") ||
+           bytes_are_nocase(value, "upgrade");
 }
 
 static Framing sort_fields(Fields *fields)
@@ -250,7 +253,8 @@ static Framing sort_fields(Fields *fields)
     return f;
 }
 
-/* RFC 9112 sections 6.1 to 6.3. What follows is a request's body, or an answer's that may have one. */
+/* RFC 9112 sections 6.1 to 6.3. What follows is a request's body, or an answer's that may have one.
+ */
 static Http1Parse find_framing(const Framing *f, Http1Head *head, Http1Refusal *why)
 {
     head->http.content_length = -1;

@@ -3,8 +3,8 @@
  *
  * libh2o's parser finds the lines; everything that two readers could understand differently is
  * refused here: bare LF, line folding, several lengths, a length together with a transfer coding,
- * several hosts. Plain functions from bytes to outcomes. Fields point into the input (values) and the
- * arena (names).
+ * several hosts. Plain functions from bytes to outcomes. Fields point into the input (values) and
+ * the arena (names).
  */
 #ifndef PROTOCOLS_HTTP1_HEAD_H
 #define PROTOCOLS_HTTP1_HEAD_H

@@ -1,11 +1,13 @@
 /*
- * The peer's side of an HTTP/1.1 exchange: heads, bodies and tunnels out of what comes, and what waits of it.
+ * The peer's side of an HTTP/1.1 exchange: heads, bodies and tunnels out of what comes, and what
+ * waits of it.
  */
 #include "protocols/http1/http1.h"
 
 #include <stdlib.h>
 
-/* ---- Input that waits ------------------------------------------------------------------------------ */
+/* ---- Input that waits
+ * ------------------------------------------------------------------------------ */
 
 static void hold(Http1 *http1, Bytes input)
 {
@@ -29,12 +31,13 @@ void http1_forget_held(Http1 *http1)
     http1->held_size = http1->held_capacity = 0;
 }
 
-/* ---- What the stream is told ----------------------------------------------------------------------- */
+/* ---- What the stream is told
+ * ----------------------------------------------------------------------- */
 
 /* The peer broke the rules. A server says so, if nothing of an answer has gone before. */
 Result http1_refuse(Http1 *http1, const Http1Refusal *why)
 {
-    const Fault *fault = !http1->base.client ? why->fault
+    const Fault *fault = !http1->base.client                   ? why->fault
                          : why->fault == &FAULT_HEAD_TOO_LARGE ? &FAULT_UPSTREAM_TOO_LARGE
                                                                : &FAULT_UPSTREAM_PROTOCOL;
     Result r = error_new(http_connection_errors(&http1->base), fault, OK, NULL, __FILE__, __LINE__,
@@ -66,7 +69,8 @@ static void tell_head(Http1 *http1, Http1Head *head, bool end)
         stream->base.events->on_head(stream->base.owner, &stream->base, &head->http, end);
 }
 
-/* ---- Heads ----------------------------------------------------------------------------------------- */
+/* ---- Heads
+ * ----------------------------------------------------------------------------------------- */
 
 static void begin_body(Http1 *http1, const Http1Head *head)
 {
@@ -130,7 +134,8 @@ static void arena_begin(Http1 *http1)
                                  (size_t)limits->head_fields * 256);
 }
 
-/* ---- Reading --------------------------------------------------------------------------------------- */
+/* ---- Reading
+ * --------------------------------------------------------------------------------------- */
 
 typedef enum Turn {
     TURN_ON,   /* something was done; look again */
@@ -201,10 +206,9 @@ static Turn read_body(Http1 *http1, Bytes *input, Result *result)
         take_body(http1, piece);
         return TURN_ON;
     case HTTP1_STEP_END:
-        if (http1->body.trailers.size &&
-            http1_parse_trailers(http1->arena, &http1->base.limits,
-                                 buffer_bytes(&http1->body.trailers), &trailers,
-                                 &why) != HTTP1_PARSED) {
+        if (http1->body.trailers.size && http1_parse_trailers(http1->arena, &http1->base.limits,
+                                                              buffer_bytes(&http1->body.trailers),
+                                                              &trailers, &why) != HTTP1_PARSED) {
             *result = http1_refuse(http1, &why);
             return TURN_WAIT;
         }

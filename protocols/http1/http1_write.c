@@ -115,20 +115,22 @@ static void send_switch(Http1 *http1, Http1Stream *stream, const HttpHead *head)
     http1->reading = HTTP1_READ_TUNNEL;
 }
 
-/* What is left of the request is worth reading for the sake of the connection, should this answer end
-   before it. Of chunks nobody knows how many come. */
+/* What is left of the request is worth reading for the sake of the connection, should this answer
+   end before it. Of chunks nobody knows how many come. */
 static bool rest_is_short(const Http1 *http1, const Http1Stream *stream)
 {
     return stream->read_all || http1->body.framing == HTTP1_NO_BODY ||
-           (http1->body.framing == HTTP1_LENGTH && http1->body.left <= http1->base.limits.stream_window);
+           (http1->body.framing == HTTP1_LENGTH &&
+            http1->body.left <= http1->base.limits.stream_window);
 }
 
-/* A connection that may have to end with this answer is said to end: a client that only found out later
-   would have sent its next request on it (RFC 9112 section 9.6). */
+/* A connection that may have to end with this answer is said to end: a client that only found out
+   later would have sent its next request on it (RFC 9112 section 9.6). */
 static void send_final(Http1 *http1, Http1Stream *stream, const HttpHead *head, bool end)
 {
     if (http1->continue_due || http1->draining || !rest_is_short(http1, stream))
-        http1->keep_alive = false; /* continue_due: the client may or may not send the body that it held back */
+        http1->keep_alive =
+            false; /* continue_due: the client may or may not send the body that it held back */
     put_status(http1, head->status);
     put_fields(http1, &head->fields, false);
     frame_answer(http1, stream, head, end);

@@ -5,18 +5,20 @@
 enum {
     OUT_MOST = 256 * 1024, /* bytes framed ahead of the socket */
     SPARE_STREAMS = 64,
-    BURST = 4, /* seconds' worth of resets and control frames that a peer may use at once */
+    BURST = 4,         /* seconds' worth of resets and control frames that a peer may use at once */
     ACKS_LEAST = 1000, /* that may wait to be sent; nghttp2's own default */
-    RESETTING_MOST = 1024, /* streams of which an instance that reads nothing need not know that they are over */
-    QUEUED_MOST = 256, /* frames that wait to be sent; see http2_wants_input */
-    HEAD_PIECE = 1024, /* an endless head may not come in smaller frames */
+    RESETTING_MOST =
+        1024, /* streams of which an instance that reads nothing need not know that they are over */
+    QUEUED_MOST = 256,     /* frames that wait to be sent; see http2_wants_input */
+    HEAD_PIECE = 1024,     /* an endless head may not come in smaller frames */
     HEAD_PIECES_LEAST = 8, /* nghttp2's own default */
 };
 
 static const uint8_t DRAIN_PING[8] = {'d', 'r', 'a', 'i', 'n', 0, 0, 0};
 static const uint8_t LINGER_PING[8] = {'l', 'i', 'n', 'g', 'e', 'r', 0, 0};
 
-/* nghttp2 puts out a PING before all else that waits: it must not be there before the notice is gone. */
+/* nghttp2 puts out a PING before all else that waits: it must not be there before the notice is
+ * gone. */
 void http2_ping_behind_notice(Http2 *http2)
 {
     if (http2->draining && !http2->base.client && !http2->going)
@@ -228,8 +230,7 @@ static void tell_capacity(Http2 *http2)
 /* Ends the session with GOAWAY and everything that it carries. */
 static Result break_off(Http2 *http2, const char *reason)
 {
-    const Fault *fault =
-        http2->base.client ? &FAULT_UPSTREAM_PROTOCOL : &FAULT_PROTOCOL_VIOLATION;
+    const Fault *fault = http2->base.client ? &FAULT_UPSTREAM_PROTOCOL : &FAULT_PROTOCOL_VIOLATION;
     Result r = error_new(http_connection_errors(&http2->base), fault, OK, NULL, __FILE__, __LINE__,
                          "reading HTTP/2: %s", reason);
     fail_streams(http2, r);
@@ -276,9 +277,10 @@ static Result http2_feed(HttpConnection *base, Bytes input, int64_t now)
         terminate(http2, code);
     http2_gather(http2);
     if (code)
-        r = break_off(http2, code == NGHTTP2_ENHANCE_YOUR_CALM ? "the peer keeps us busy without use"
-                             : error                           ? nghttp2_strerror(error)
-                                                               : nghttp2_http2_strerror(code));
+        r = break_off(http2, code == NGHTTP2_ENHANCE_YOUR_CALM
+                                 ? "the peer keeps us busy without use"
+                             : error ? nghttp2_strerror(error)
+                                     : nghttp2_http2_strerror(code));
     else if (http2->failed)
         r = break_off(http2, "the peer broke the rules of the connection");
     tell_drains(http2);
@@ -341,8 +343,8 @@ static void http2_sent(HttpConnection *base, size_t size)
     rest(http2);
 }
 
-/* First a notice that lets requests on their way still come; the last GOAWAY follows when the peer has
-   answered the PING behind it (RFC 9113 section 6.8). See on_frame in http2_receive.c. */
+/* First a notice that lets requests on their way still come; the last GOAWAY follows when the peer
+   has answered the PING behind it (RFC 9113 section 6.8). See on_frame in http2_receive.c. */
 static void http2_drain(HttpConnection *base)
 {
     Http2 *http2 = http2_of(base);
@@ -355,7 +357,8 @@ static void http2_drain(HttpConnection *base)
         if (http2->open == 0)
             nghttp2_session_terminate_session(http2->session, NGHTTP2_NO_ERROR);
     } else {
-        nghttp2_submit_shutdown_notice(http2->session); /* once it is out: http2_ping_behind_notice */
+        nghttp2_submit_shutdown_notice(
+            http2->session); /* once it is out: http2_ping_behind_notice */
     }
     http2_wake(http2);
 }
@@ -366,8 +369,7 @@ static HttpPhase http2_phase(const HttpConnection *base)
     if (http2->dead)
         return HTTP_CLOSED;
     if (is_finished(http2)) {
-        bool more = http2->out.size ||
-                    (!http2->over && nghttp2_session_want_write(http2->session));
+        bool more = http2->out.size || (!http2->over && nghttp2_session_want_write(http2->session));
         return more ? HTTP_CLOSING : HTTP_CLOSED;
     }
     if (http2->in.open || (!base->client && http2->some_input && !http2->greeted))
@@ -375,8 +377,9 @@ static HttpPhase http2_phase(const HttpConnection *base)
     return http2->open > http2->lingering ? HTTP_ACTIVE : HTTP_IDLE;
 }
 
-/* A client that takes nothing of what it is sent may not begin and end streams meanwhile: each leaves frames
-   behind that wait to be sent. There are some for each stream, and a few for the connection. */
+/* A client that takes nothing of what it is sent may not begin and end streams meanwhile: each
+   leaves frames behind that wait to be sent. There are some for each stream, and a few for the
+   connection. */
 static bool http2_wants_input(const HttpConnection *base)
 {
     const Http2 *http2 = (const Http2 *)base;

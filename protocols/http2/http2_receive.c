@@ -3,25 +3,28 @@
 #include "protocols/http/http_rules.h"
 
 enum {
-    BOMB = 16, /* a head so many times larger than allowed ends the connection */
-    EARNED = 4, /* control frames that come with a frame of use: window updates, measuring PINGs */
-    PIECE = 256, /* bytes sent that a WINDOW_UPDATE may return for nothing, or fewer in a frame of their own */
-    QUICK = 500 * 1000, /* nanoseconds within which a reset is quick: at twice the age it costs a quarter */
+    BOMB = 16,   /* a head so many times larger than allowed ends the connection */
+    EARNED = 4,  /* control frames that come with a frame of use: window updates, measuring PINGs */
+    PIECE = 256, /* bytes sent that a WINDOW_UPDATE may return for nothing, or fewer in a frame of
+                    their own */
+    QUICK =
+        500 *
+        1000, /* nanoseconds within which a reset is quick: at twice the age it costs a quarter */
 };
 
-/* ---- Costs --------------------------------------------------------------------------------------- */
+/* ---- Costs
+ * --------------------------------------------------------------------------------------- */
 
 /*
  * What comes for nothing is counted; what is of use, in either direction, pays for some of it.
  *
  *      frame                           costs            earns
  *      HEADERS, DATA                                    EARNED controls
- *      our DATA                                         EARNED controls, or none when the peer's window cuts it small
- *      WINDOW_UPDATE                   1 control, or nothing when it returns at least PIECE bytes that were sent
- *      RST_STREAM                      a reset or a part of one, or nothing when the answer has begun;
- *                                      1 control when the stream is over, or nothing when the two may have crossed
- *      an error that ends a stream     1 reset
- *      HEADERS, DATA behind it         1 control
+ *      our DATA                                         EARNED controls, or none when the peer's
+ * window cuts it small WINDOW_UPDATE                   1 control, or nothing when it returns at
+ * least PIECE bytes that were sent RST_STREAM                      a reset or a part of one, or
+ * nothing when the answer has begun; 1 control when the stream is over, or nothing when the two may
+ * have crossed an error that ends a stream     1 reset HEADERS, DATA behind it         1 control
  *      DATA with nothing in it, and
  *      all else                        1 control
  */
@@ -41,8 +44,8 @@ bool http2_afford_reset(Http2 *http2)
 }
 
 /*
- * At once it is rapid reset. Later it is what a deadline does: only so many streams as are allowed can wait for
- * theirs at the same time. Once the answer has begun to go out the stream was of use.
+ * At once it is rapid reset. Later it is what a deadline does: only so many streams as are allowed
+ * can wait for theirs at the same time. Once the answer has begun to go out the stream was of use.
  */
 static bool afford_open_reset(Http2 *http2, const Http2Stream *stream)
 {
@@ -53,7 +56,8 @@ static bool afford_open_reset(Http2 *http2, const Http2Stream *stream)
     return http_bucket_take_time(&http2->resets, cost, http2->now);
 }
 
-/* Streams that have ended, as many as could be open at once, may be reset by those who do not know it yet. */
+/* Streams that have ended, as many as could be open at once, may be reset by those who do not know
+ * it yet. */
 static bool afford_late_reset(Http2 *http2)
 {
     if (http2->crossing == 0)
@@ -73,8 +77,8 @@ void http2_note_data(Http2 *http2, size_t size, bool whole)
         earn(http2);
 }
 
-/* A receiver returns what it has read as it likes (RFC 9113 section 6.9): each byte once for the connection, and once
-   for its stream, also when that has ended meanwhile. */
+/* A receiver returns what it has read as it likes (RFC 9113 section 6.9): each byte once for the
+   connection, and once for its stream, also when that has ended meanwhile. */
 static bool afford_window_update(Http2 *http2, const Http2FrameHead *head)
 {
     uint32_t *unreturned = &http2->out_unreturned[head->stream != 0];
@@ -95,7 +99,8 @@ static bool afford_frame(Http2 *http2, const Http2FrameHead *head)
 {
     switch (head->type) {
     case NGHTTP2_HEADERS: earn(http2); return true;
-    case NGHTTP2_CONTINUATION: return true; /* nghttp2 bounds how many, and the head's limit the rest */
+    case NGHTTP2_CONTINUATION:
+        return true; /* nghttp2 bounds how many, and the head's limit the rest */
     case NGHTTP2_RST_STREAM: return true; /* on_frame knows its stream */
     case NGHTTP2_WINDOW_UPDATE: return afford_window_update(http2, head);
     case NGHTTP2_DATA:
@@ -125,11 +130,13 @@ static uint32_t refuse_late(Http2 *http2, const Http2FrameHead *head)
 {
     if (!afford_control(http2))
         return NGHTTP2_ENHANCE_YOUR_CALM;
-    nghttp2_submit_rst_stream(http2->session, NGHTTP2_FLAG_NONE, (int32_t)head->stream, NGHTTP2_STREAM_CLOSED);
+    nghttp2_submit_rst_stream(http2->session, NGHTTP2_FLAG_NONE, (int32_t)head->stream,
+                              NGHTTP2_STREAM_CLOSED);
     return 0;
 }
 
-/* A HEADERS or DATA frame on a stream that was there: an HTTP/2 error code for the connection, or 0. */
+/* A HEADERS or DATA frame on a stream that was there: an HTTP/2 error code for the connection, or
+ * 0. */
 static uint32_t judge(Http2 *http2, const Http2FrameHead *head)
 {
     Http2End end = HTTP2_ENDED_BY_US;
@@ -139,7 +146,8 @@ static uint32_t judge(Http2 *http2, const Http2FrameHead *head)
     case HTTP2_ENDED_BY_US: return afford_frame(http2, head) ? 0 : NGHTTP2_ENHANCE_YOUR_CALM;
     case HTTP2_FINISHED: return NGHTTP2_STREAM_CLOSED;
     case HTTP2_RESET_BY_PEER: return refuse_late(http2, head);
-    case HTTP2_SKIPPED: return head->type == NGHTTP2_DATA ? NGHTTP2_STREAM_CLOSED : NGHTTP2_PROTOCOL_ERROR;
+    case HTTP2_SKIPPED:
+        return head->type == NGHTTP2_DATA ? NGHTTP2_STREAM_CLOSED : NGHTTP2_PROTOCOL_ERROR;
     }
     return 0;
 }
@@ -152,8 +160,8 @@ int http2_receive(Http2 *http2, Bytes input, uint32_t *code_out)
     bool resets = false; /* a RST_STREAM is among what nghttp2 has not read yet */
     *code_out = 0;
     while (*code_out == 0 && http2_watch_next(&http2->watch, input, &at, &head)) {
-        bool message = (head.type == NGHTTP2_HEADERS || head.type == NGHTTP2_DATA) &&
-                       !http2->base.client;
+        bool message =
+            (head.type == NGHTTP2_HEADERS || head.type == NGHTTP2_DATA) && !http2->base.client;
         if (message && head.stream <= http2->watch.last &&
             (resets || !is_open(http2, head.stream))) {
             /* It may be open, or have ended, once nghttp2 has read what comes before. */
@@ -177,7 +185,8 @@ int http2_receive(Http2 *http2, Bytes input, uint32_t *code_out)
     return error;
 }
 
-/* ---- Heads --------------------------------------------------------------------------------------- */
+/* ---- Heads
+ * --------------------------------------------------------------------------------------- */
 
 static Arena *incoming_arena(Http2 *http2)
 {
@@ -298,7 +307,8 @@ static int on_header(nghttp2_session *session, const nghttp2_frame *frame, nghtt
     if (in->too_large || !in->stream)
         return 0; /* nghttp2 goes on decoding: the state of compression belongs to the connection */
 
-    Bytes kept_name = bytes(name_vec.base, name_vec.len), kept_value = bytes(value_vec.base, value_vec.len);
+    Bytes kept_name = bytes(name_vec.base, name_vec.len),
+          kept_value = bytes(value_vec.base, value_vec.len);
     if (!keep(in, name, &kept_name, &kept_value))
         in->too_large = true;
     else if (kept_name.data[0] == ':')
@@ -308,7 +318,8 @@ static int on_header(nghttp2_session *session, const nghttp2_frame *frame, nghtt
     return 0;
 }
 
-/* nghttp2 would leave a malformed field out in silence; RFC 9113 section 8.2.1 wants the stream reset. */
+/* nghttp2 would leave a malformed field out in silence; RFC 9113 section 8.2.1 wants the stream
+ * reset. */
 static int on_invalid_header(nghttp2_session *session, const nghttp2_frame *frame,
                              nghttp2_rcbuf *name, nghttp2_rcbuf *value, uint8_t flags, void *owner)
 {
@@ -317,7 +328,8 @@ static int on_invalid_header(nghttp2_session *session, const nghttp2_frame *fram
     return NGHTTP2_ERR_TEMPORAL_CALLBACK_FAILURE;
 }
 
-/* ---- Requests ------------------------------------------------------------------------------------ */
+/* ---- Requests
+ * ------------------------------------------------------------------------------------ */
 
 static void reset_malformed(Http2 *http2, Http2Stream *stream)
 {
@@ -433,7 +445,8 @@ static void on_request(Http2 *http2, Http2Stream *stream, bool end)
         send_continue(http2, stream);
 }
 
-/* ---- Answers ------------------------------------------------------------------------------------- */
+/* ---- Answers
+ * ------------------------------------------------------------------------------------- */
 
 static void fail_answer(Http2 *http2, Http2Stream *stream, const Fault *fault, const char *reason)
 {
@@ -499,7 +512,8 @@ static void on_headers(Http2 *http2, const nghttp2_frame *frame)
         tell_end(stream, &none);
 }
 
-/* ---- Other frames -------------------------------------------------------------------------------- */
+/* ---- Other frames
+ * -------------------------------------------------------------------------------- */
 
 static int on_frame(nghttp2_session *session, const nghttp2_frame *frame, void *owner)
 {
@@ -578,7 +592,8 @@ static int on_data(nghttp2_session *session, uint8_t flags, int32_t id, const ui
     return 0;
 }
 
-/* ---- The end of a stream ------------------------------------------------------------------------- */
+/* ---- The end of a stream
+ * ------------------------------------------------------------------------- */
 
 static const Fault *fault_of_close(const Http2 *http2, const Http2Stream *stream, uint32_t code)
 {

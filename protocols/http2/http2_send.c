@@ -10,8 +10,9 @@ enum {
 };
 
 /*
- * Fields whose value is hardly ever the same twice. In the table of HPACK (RFC 7541 section 2.3) they would
- * push out what is, and nghttp2 compares a new value with each older one of the same name.
+ * Fields whose value is hardly ever the same twice. In the table of HPACK (RFC 7541 section 2.3)
+ * they would push out what is, and nghttp2 compares a new value with each older one of the same
+ * name.
  */
 static bool is_unique(Bytes name)
 {
@@ -19,8 +20,9 @@ static bool is_unique(Bytes name)
     case 4: return bytes_are(name, "date");
     case 10: return bytes_are(name, "tracestate");
     case 11: return bytes_are(name, "traceparent");
-    case 12: return bytes_are(name, "x-request-id") || bytes_are(name, "grpc-timeout") ||
-                    bytes_are(name, "grpc-message");
+    case 12:
+        return bytes_are(name, "x-request-id") || bytes_are(name, "grpc-timeout") ||
+               bytes_are(name, "grpc-message");
     case 18: return bytes_are(name, "connect-timeout-ms");
     case 23: return bytes_are(name, "grpc-status-details-bin");
     default: return false;
@@ -39,9 +41,11 @@ static nghttp2_nv nv_text(const char *name, Bytes value)
     return nv_of(bytes_of(name), value);
 }
 
-/* ---- Frames -------------------------------------------------------------------------------------- */
+/* ---- Frames
+ * -------------------------------------------------------------------------------------- */
 
-/* The trailers to send when the queue is empty, in one chunk: the array, and the bytes behind it. */
+/* The trailers to send when the queue is empty, in one chunk: the array, and the bytes behind it.
+ */
 typedef struct Http2Trailers {
     size_t n;
     nghttp2_nv items[];
@@ -60,7 +64,8 @@ static HttpChunk *keep_trailers(Http2 *http2, const Fields *fields)
         const Field *field = &fields->items[i];
         if (!http_may_go_out(field) || http_is_barred_from_trailers(field->name))
             continue;
-        Bytes name = bytes(text, field->name.size), value = bytes(text + name.size, field->value.size);
+        Bytes name = bytes(text, field->name.size),
+              value = bytes(text + name.size, field->value.size);
         memcpy(text, field->name.data, name.size);
         if (value.size)
             memcpy(text + name.size, field->value.data, value.size);
@@ -124,12 +129,14 @@ static int send_frame(nghttp2_session *session, nghttp2_frame *frame, const uint
     return 0;
 }
 
-/* A reset that the peer's mistakes made us send costs it as much as one of its own. What came behind one of its own
-   has been paid. */
+/* A reset that the peer's mistakes made us send costs it as much as one of its own. What came
+   behind one of its own has been paid. */
 static void note_reset(Http2 *http2, int32_t id, uint32_t code)
 {
-    bool ours = code == NGHTTP2_NO_ERROR || code == NGHTTP2_CANCEL || code == NGHTTP2_INTERNAL_ERROR;
-    bool late = code == NGHTTP2_STREAM_CLOSED && !nghttp2_session_get_stream_user_data(http2->session, id);
+    bool ours =
+        code == NGHTTP2_NO_ERROR || code == NGHTTP2_CANCEL || code == NGHTTP2_INTERNAL_ERROR;
+    bool late =
+        code == NGHTTP2_STREAM_CLOSED && !nghttp2_session_get_stream_user_data(http2->session, id);
     if (!ours && !late && !http2_afford_reset(http2))
         nghttp2_session_terminate_session(http2->session, NGHTTP2_ENHANCE_YOUR_CALM);
 }
@@ -191,7 +198,8 @@ void http2_send_callbacks(nghttp2_session_callbacks *callbacks, bool client)
     nghttp2_session_callbacks_set_on_frame_not_send_callback(callbacks, on_frame_not_sent);
 }
 
-/* ---- Heads --------------------------------------------------------------------------------------- */
+/* ---- Heads
+ * --------------------------------------------------------------------------------------- */
 
 /* Names and values for nghttp2, which copies them when they are submitted. */
 typedef struct Block {
@@ -297,12 +305,11 @@ static void submit_answer(Http2 *http2, Http2Stream *stream, const HttpHead *hea
     block_begin(&block, head);
     block_add(&block, ":status", bytes(status, size));
     block_add_fields(&block, head, false);
-    int failure =
-        head->status < 200
-            ? nghttp2_submit_headers(http2->session, NGHTTP2_FLAG_NONE, stream->id, NULL,
-                                     block.items, block.n, NULL)
-            : nghttp2_submit_response(http2->session, stream->id, block.items, block.n,
-                                      end ? NULL : &provider);
+    int failure = head->status < 200
+                      ? nghttp2_submit_headers(http2->session, NGHTTP2_FLAG_NONE, stream->id, NULL,
+                                               block.items, block.n, NULL)
+                      : nghttp2_submit_response(http2->session, stream->id, block.items, block.n,
+                                                end ? NULL : &provider);
     block_end(&block);
     if (failure)
         http2_submit_reset(http2, stream, NGHTTP2_INTERNAL_ERROR);

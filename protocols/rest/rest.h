@@ -1,11 +1,12 @@
 /*
  * REST by google.api.http: path templates, and how a request is split into path, query and body.
  *
- * Only strings: which field a variable or a query parameter means, and how its text becomes a value, is
- * the business of adapters/. Grammar and rules: google/api/http.proto ("HTTP Transcoding"), AIP-127.
+ * Only strings: which field a variable or a query parameter means, and how its text becomes a
+ * value, is the business of adapters/. Grammar and rules: google/api/http.proto ("HTTP
+ * Transcoding"), AIP-127.
  *
- * A RestTable is built when the config is loaded and read by all loops afterwards. Matching costs the
- * length of the path, not the number of templates.
+ * A RestTable is built when the config is loaded and read by all loops afterwards. Matching costs
+ * the length of the path, not the number of templates.
  */
 #ifndef PROTOCOLS_REST_H
 #define PROTOCOLS_REST_H
@@ -26,7 +27,7 @@ typedef struct RestMatch {
     void *value;               /* what was added with the template */
     RestParameter *parameters; /* path variables, in order */
     size_t n_parameters;
-    Bytes allowed;             /* no match of the verb, but of the path: "GET, PUT" for Allow; else empty */
+    Bytes allowed; /* no match of the verb, but of the path: "GET, PUT" for Allow; else empty */
 } RestMatch;
 
 /* Parses "/v1/{name=projects/x}:publish" and the like. Fault: BAD_SCHEMA, with the column. */
@@ -37,12 +38,12 @@ size_t rest_template_variables(const RestTemplate *template, const Bytes **field
 
 RestTable *rest_table_new(Arena *arena);
 
-/* google.api.Http.fully_decode_reserved_expansion: variables of several segments are decoded but for
-   %2F. Without it the escapes of all of RFC 6570's reserved characters stay in them. */
+/* google.api.Http.fully_decode_reserved_expansion: variables of several segments are decoded but
+   for %2F. Without it the escapes of all of RFC 6570's reserved characters stay in them. */
 void rest_table_decode_reserved(RestTable *table);
 
-/* `verb` "GET", or a custom kind ("*" matches all). Two templates that match the same requests: the last
-   one wins, and the one before is returned in *shadowed_out (its value) or NULL. */
+/* `verb` "GET", or a custom kind ("*" matches all). Two templates that match the same requests: the
+   last one wins, and the one before is returned in *shadowed_out (its value) or NULL. */
 MUST_USE Result rest_table_add(RestTable *table, Bytes verb, Bytes template_text, void *value,
                                void **shadowed_out);
 
@@ -55,26 +56,26 @@ MUST_USE Result rest_table_match(const RestTable *table, Bytes verb, Bytes path,
 MUST_USE Result rest_query_parse(Bytes query, Arena *arena, RestParameter **parameters_out,
                                  size_t *n_out);
 
-/* The reverse, towards a REST instance: writes the path with the variables' texts put in and encoded.
-   `value_of` gives the text for a field path; data NULL when the field is not set, or the text does not
-   match the variable's pattern: Fault BAD_VALUE. */
+/* The reverse, towards a REST instance: writes the path with the variables' texts put in and
+   encoded. `value_of` gives the text for a field path; data NULL when the field is not set, or the
+   text does not match the variable's pattern: Fault BAD_VALUE. */
 typedef Bytes (*RestValueOf)(void *owner, Bytes field_path);
-MUST_USE Result rest_template_expand(const RestTemplate *template, RestValueOf value_of, void *owner,
-                                     Arena *arena, Buffer *out);
+MUST_USE Result rest_template_expand(const RestTemplate *template, RestValueOf value_of,
+                                     void *owner, Arena *arena, Buffer *out);
 
 /* Adds "name=text", percent-encoded, with "?" or "&" before it. */
 void rest_query_add(Buffer *path, Bytes name, Bytes text);
 
-/* The Code that a known REST instance means by an HTTP status (404 NOT_FOUND, 409 ABORTED ...; not the
-   table by which gRPC's clients infer one), and back. */
+/* The Code that a known REST instance means by an HTTP status (404 NOT_FOUND, 409 ABORTED ...; not
+   the table by which gRPC's clients infer one), and back. */
 Code rest_code_of_http(uint16_t http_status);
 uint16_t rest_http_of_code(Code code);
 
 /*
- * What a REST instance's error means: its body as a problem (RFC 9457), an AIP-193 error or grpc-gateway's
- * object, where it says more than the HTTP status: a google.rpc.Code that is named there wins. A body of
- * any other kind leaves the HTTP status to speak. Details are read by `detail_json`; without it they are
- * left out. Fault: OUT_OF_MEMORY.
+ * What a REST instance's error means: its body as a problem (RFC 9457), an AIP-193 error or
+ * grpc-gateway's object, where it says more than the HTTP status: a google.rpc.Code that is named
+ * there wins. A body of any other kind leaves the HTTP status to speak. Details are read by
+ * `detail_json`; without it they are left out. Fault: OUT_OF_MEMORY.
  */
 MUST_USE Result rest_status_read(uint16_t http_status, Bytes body, const DetailJson *detail_json,
                                  Arena *arena, Status *status_out);

@@ -1,4 +1,5 @@
-/* What a REST client takes, by its Accept field (RFC 9110 section 12.5.1), and streams in that form. */
+/* What a REST client takes, by its Accept field (RFC 9110 section 12.5.1), and streams in that
+ * form. */
 #include "protocols/dialect/dialect.h"
 
 /* How much a media range is wanted, in thousandths; 1000 where it does not say. */
@@ -32,7 +33,8 @@ static bool ends_in_json(Bytes type)
     return type.size > 5 && bytes_are_nocase(bytes_slice(type, type.size - 5, 5), "+json");
 }
 
-/* How precisely a range names the answer: 0 not at all, 1 by all types, 2 by a whole family, 3 by itself. */
+/* How precisely a range names the answer: 0 not at all, 1 by all types, 2 by a whole family, 3 by
+ * itself. */
 typedef unsigned (*Precision)(Bytes type);
 
 static unsigned names_json(Bytes type)
@@ -46,7 +48,8 @@ static unsigned names_json(Bytes type)
 /* A stream of JSON may be had by asking for JSON. */
 static unsigned names_lines(Bytes type)
 {
-    static const char *const names[] = {"application/x-ndjson", "application/ndjson", "application/jsonl", NULL};
+    static const char *const names[] = {"application/x-ndjson", "application/ndjson",
+                                        "application/jsonl", NULL};
     return is_one_of(type, names) ? 3 : names_json(type);
 }
 
@@ -86,7 +89,8 @@ bool rest_accepts(const Call *call, bool is_stream)
 
 RestStream rest_stream_of(const Call *call)
 {
-    return wanted(call, names_events) > wanted(call, names_lines) ? REST_STREAM_EVENTS : REST_STREAM_LINES;
+    return wanted(call, names_events) > wanted(call, names_lines) ? REST_STREAM_EVENTS
+                                                                  : REST_STREAM_LINES;
 }
 
 void rest_stream_write(RestStream stream, Bytes message, Buffer *out)

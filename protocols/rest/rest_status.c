@@ -1,4 +1,5 @@
-/* Errors of REST services: RFC 9457's problems, AIP-193's errors, and what grpc-gateway and others make. */
+/* Errors of REST services: RFC 9457's problems, AIP-193's errors, and what grpc-gateway and others
+ * make. */
 #include "protocols/rest/rest.h"
 
 #include "base/arena.h"
@@ -25,7 +26,8 @@ static Bytes take_string(JsonCursor *cursor)
     return BYTES_NONE;
 }
 
-/* "NOT_FOUND", or google.rpc.Code's number. AIP-193's "code" repeats the HTTP status, which says less. */
+/* "NOT_FOUND", or google.rpc.Code's number. AIP-193's "code" repeats the HTTP status, which says
+ * less. */
 static void take_code(JsonCursor *cursor, Status *status)
 {
     uint64_t number;
@@ -91,12 +93,12 @@ static Bytes best_message(const ErrorBody *body, uint16_t http_status)
         return body->title;
     if (body->text.size)
         return body->text;
-    return bytes_of(arena_printf(body->arena, "the service answered with HTTP status %u %s", http_status,
-                                 http_phrase(http_status)));
+    return bytes_of(arena_printf(body->arena, "the service answered with HTTP status %u %s",
+                                 http_status, http_phrase(http_status)));
 }
 
-Result rest_status_read(uint16_t http_status, Bytes text, const DetailJson *detail_json, Arena *arena,
-                        Status *status_out)
+Result rest_status_read(uint16_t http_status, Bytes text, const DetailJson *detail_json,
+                        Arena *arena, Status *status_out)
 {
     Status by_http = {.code = rest_code_of_http(http_status), .http_status = http_status};
     Status status = by_http;
@@ -114,5 +116,6 @@ Result rest_status_read(uint16_t http_status, Bytes text, const DetailJson *deta
     *status_out = status;
     if (body.details.n == 0)
         return OK;
-    return error_details_write(status.code, status.message, body.details, arena, &status_out->details);
+    return error_details_write(status.code, status.message, body.details, arena,
+                               &status_out->details);
 }

@@ -5,8 +5,8 @@
  *                            `- "recent"     GET -> value
  *        `- **                               * -> value
  *
- * A node's level is the index of the path's segment, so that a search comes to each node once at most,
- * and to few. Literals are tried first, then "*", then "**".
+ * A node's level is the index of the path's segment, so that a search comes to each node once at
+ * most, and to few. Literals are tried first, then "*", then "**".
  */
 #include "protocols/rest/rest_internal.h"
 
@@ -115,13 +115,14 @@ Result rest_table_add(RestTable *table, Bytes verb, Bytes template_text, void *v
     return OK;
 }
 
-/* ---- Matching ------------------------------------------------------------------------------------------- */
+/* ---- Matching
+ * ------------------------------------------------------------------------------------------- */
 
 typedef struct Search {
     Bytes http_method, verb;
-    Bytes *segments; /* as sent, up to the table's depth */
-    Bytes *decoded;  /* the same, decoded, for literals */
-    size_t n;        /* segments of the whole path; beyond the depth they are only counted */
+    Bytes *segments;    /* as sent, up to the table's depth */
+    Bytes *decoded;     /* the same, decoded, for literals */
+    size_t n;           /* segments of the whole path; beyond the depth they are only counted */
     const uint8_t *end; /* of the path, without the verb */
     const RestTable *table;
     Buffer allowed;
@@ -139,7 +140,8 @@ static void note_allowed(Search *search, Bytes http_method)
     buffer_add_bytes(&search->allowed, http_method);
 }
 
-/* The node's leaf for the method, or its leaf for any method; if there is none, notes what there is. */
+/* The node's leaf for the method, or its leaf for any method; if there is none, notes what there
+ * is. */
 static const Leaf *choose_leaf(Search *search, const Node *node)
 {
     const Leaf *any = NULL;
@@ -264,8 +266,8 @@ static Result fill_match(const Search *search, const Leaf *leaf, Arena *arena, R
         RestParameter *parameter = &match->parameters[match->n_parameters++];
         parameter->field_path = variable->field_path;
         Result r = decode(part_of(search, t, variable),
-                          variable->is_multi ? search->table->multi_leaves : PERCENT_LEAVE_NOTHING, arena,
-                          &parameter->text);
+                          variable->is_multi ? search->table->multi_leaves : PERCENT_LEAVE_NOTHING,
+                          arena, &parameter->text);
         if (failed(r))
             return r;
     }

@@ -106,8 +106,8 @@ static Result add_variable(Parser *parser, Bytes field_path, size_t from)
     }
     if (t->n_variables == t->variables_capacity) {
         size_t capacity = t->variables_capacity ? t->variables_capacity * 2 : 8;
-        RestVariable *grown = arena_grow(parser->arena, t->variables, t->n_variables * sizeof *grown,
-                                         capacity * sizeof *grown);
+        RestVariable *grown = arena_grow(parser->arena, t->variables,
+                                         t->n_variables * sizeof *grown, capacity * sizeof *grown);
         Bytes *paths = arena_grow(parser->arena, t->field_paths, t->n_variables * sizeof *paths,
                                   capacity * sizeof *paths);
         if (!grown || !paths)
@@ -116,8 +116,7 @@ static Result add_variable(Parser *parser, Bytes field_path, size_t from)
         t->field_paths = paths;
         t->variables_capacity = capacity;
     }
-    bool is_multi =
-        t->n_segments - from > 1 || t->segments[t->n_segments - 1].kind == SEGMENT_REST;
+    bool is_multi = t->n_segments - from > 1 || t->segments[t->n_segments - 1].kind == SEGMENT_REST;
     t->field_paths[t->n_variables] = field_path;
     t->variables[t->n_variables++] = (RestVariable){field_path, from, t->n_segments, is_multi};
     return OK;
@@ -214,7 +213,8 @@ size_t rest_template_variables(const RestTemplate *template, const Bytes **field
     return template->n_variables;
 }
 
-/* ---- Expansion ------------------------------------------------------------------------------------------ */
+/* ---- Expansion
+ * ------------------------------------------------------------------------------------------ */
 
 /* Whether a multi-segment variable's text has the shape of its pattern. */
 static bool matches_pattern(const RestTemplate *t, const RestVariable *variable, Bytes text)
@@ -226,7 +226,8 @@ static bool matches_pattern(const RestTemplate *t, const RestVariable *variable,
             return true;
         if (!bytes_split(&text, '/', &part))
             return false;
-        if (segment->kind == SEGMENT_LITERAL ? !bytes_equal(part, segment->literal) : part.size == 0)
+        if (segment->kind == SEGMENT_LITERAL ? !bytes_equal(part, segment->literal)
+                                             : part.size == 0)
             return false;
     }
     return !text.data;
@@ -243,8 +244,8 @@ static bool has_dot_segment(Bytes text)
     return false;
 }
 
-static Result add_value(const RestTemplate *t, const RestVariable *variable, Bytes text, Arena *arena,
-                        Buffer *out)
+static Result add_value(const RestTemplate *t, const RestVariable *variable, Bytes text,
+                        Arena *arena, Buffer *out)
 {
     if (!text.data || (!variable->is_multi && text.size == 0))
         return FAIL_FIELD(arena, FAULT_BAD_VALUE, arena_text(arena, variable->field_path),
@@ -276,7 +277,8 @@ Result rest_template_expand(const RestTemplate *t, RestValueOf value_of, void *o
         } else if (t->segments[i].kind == SEGMENT_LITERAL) {
             buffer_add_bytes(out, t->segments[i++].literal);
         } else {
-            return FAIL_TELL(arena, FAULT_BAD_VALUE, "the path \"%.*s\" has a wildcard without a variable",
+            return FAIL_TELL(arena, FAULT_BAD_VALUE,
+                             "the path \"%.*s\" has a wildcard without a variable",
                              BYTES_ARGS(t->text));
         }
     }

@@ -1,9 +1,10 @@
 /*
- * The program that protobuf's conformance runner tests: each request's payload goes through a plan of the
- * identity, between the codecs that the request asks for.   protobuf_conformee DESCRIPTOR_SET [canonical]
+ * The program that protobuf's conformance runner tests: each request's payload goes through a plan
+ * of the identity, between the codecs that the request asks for.   protobuf_conformee
+ * DESCRIPTOR_SET [canonical]
  *
- * Requests and responses are conformance.proto's, on stdin and stdout, each behind its size in four bytes,
- * little-endian.
+ * Requests and responses are conformance.proto's, on stdin and stdout, each behind its size in four
+ * bytes, little-endian.
  */
 #include "adapters/program/plan.h"
 #include "adapters/schema/wire.h"
@@ -16,8 +17,12 @@
 enum { OUTPUT_PROTOBUF = 1, OUTPUT_JSON = 2, IGNORE_UNKNOWN_CATEGORY = 3 }; /* conformance.proto */
 
 enum { /* fields of ConformanceResponse */
-    PARSE_ERROR = 1, RUNTIME_ERROR = 2, PROTOBUF_PAYLOAD = 3, JSON_PAYLOAD = 4, SKIPPED = 5,
-    SERIALIZE_ERROR = 6,
+       PARSE_ERROR = 1,
+       RUNTIME_ERROR = 2,
+       PROTOBUF_PAYLOAD = 3,
+       JSON_PAYLOAD = 4,
+       SKIPPED = 5,
+       SERIALIZE_ERROR = 6,
 };
 
 typedef struct Request {
@@ -72,8 +77,11 @@ static UnknownFields unknown_policy(const Request *request, Codec to)
 static const Plan *find_plan(Testee *testee, const Request *request, const MessageType *type,
                              Codec to)
 {
-    PlanOptions options = {.from = request->from, .to = to, .types = testee->set,
-                           .unknown = unknown_policy(request, to), .walk_all = true,
+    PlanOptions options = {.from = request->from,
+                           .to = to,
+                           .types = testee->set,
+                           .unknown = unknown_policy(request, to),
+                           .walk_all = true,
                            .canonical = testee->canonical};
     const char *key = arena_printf(testee->arena, "%s %d %d %d", type->full_name, options.from,
                                    options.to, options.unknown);
@@ -93,7 +101,8 @@ static int kind_of_error(Testee *testee, const Request *request, const MessageTy
 {
     Buffer ignored = buffer_in(arena);
     PlanRun run = {0};
-    Result r = plan_run(find_plan(testee, request, type, CODEC_PROTO), input, arena, &ignored, &run);
+    Result r =
+        plan_run(find_plan(testee, request, type, CODEC_PROTO), input, arena, &ignored, &run);
     return failed(r) ? PARSE_ERROR : SERIALIZE_ERROR;
 }
 

@@ -5,8 +5,9 @@
 #include "base/arena.h"
 #include "protocols/dialect/dialect.h"
 
-/* Adds each message and how the body ended. `cut`: where pieces end, by a little generator seeded with
-   it; 0: the body in one piece. False when memory or a limit of it was met: then nothing can be said. */
+/* Adds each message and how the body ended. `cut`: where pieces end, by a little generator seeded
+   with it; 0: the body in one piece. False when memory or a limit of it was met: then nothing can
+   be said. */
 static inline bool body_story(MessageReader *reader, Bytes body, uint32_t cut, Buffer *told)
 {
     Message message;

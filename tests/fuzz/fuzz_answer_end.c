@@ -1,5 +1,5 @@
-/* An instance's last words, in each dialect, are always some status; and that status can be said to every
-   client. The first byte chooses the dialect. */
+/* An instance's last words, in each dialect, are always some status; and that status can be said to
+   every client. The first byte chooses the dialect. */
 #include "base/arena.h"
 #include "base/json_text.h"
 #include "protocols/dialect/dialect.h"
@@ -35,8 +35,11 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     if (size == 0)
         return 0;
     Arena *arena = arena_new(ARENA_UNLIMITED);
-    Answer answer = {.dialect = dialects[data[0] % 3], .http_status = 200, .metadata = fields_in(arena),
-                     .trailers = fields_in(arena), .had_body = true};
+    Answer answer = {.dialect = dialects[data[0] % 3],
+                     .http_status = 200,
+                     .metadata = fields_in(arena),
+                     .trailers = fields_in(arena),
+                     .had_body = true};
     if (answer.dialect == DIALECT_CONNECT) {
         answer.is_error = true;
         answer.status.code = CODE_UNKNOWN;

@@ -21,7 +21,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     Buffer plain = buffer_in(arena);
     if (base64_decode(&plain, input) && !plain.full)
         for (int i = 0; i < 4; i++)
-            check_round_trip(arena, buffer_bytes(&plain), i & 1 ? BASE64_URL : BASE64_STANDARD, i & 2);
+            check_round_trip(arena, buffer_bytes(&plain), i & 1 ? BASE64_URL : BASE64_STANDARD,
+                             i & 2);
     arena_free(arena);
     return 0;
 }

@@ -1,8 +1,9 @@
-/* Error details of any kind: a status for another version's client, a detail as JSON, and JSON as a detail. What
-   comes out is well-formed, nothing is dropped without a word, and an error never fails by its details. */
+/* Error details of any kind: a status for another version's client, a detail as JSON, and JSON as a
+   detail. What comes out is well-formed, nothing is dropped without a word, and an error never
+   fails by its details. */
 #include "adapters/changes/changes.h"
-#include "adapters/run/details.h"
 #include "adapters/mapping/error_types.h"
+#include "adapters/run/details.h"
 #include "adapters/schema/wire.h"
 #include "base/arena.h"
 #include "base/json_text.h"
@@ -14,7 +15,8 @@
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 static struct {
-    const Plan *down, *to_json, *from_json; /* of "Errors" in changes.proto; JSON of its new version */
+    const Plan *down, *to_json,
+        *from_json; /* of "Errors" in changes.proto; JSON of its new version */
     const Mapping *request;
 } plans;
 
@@ -30,8 +32,8 @@ static const Plan *plan_of(Arena *arena, Codec from, Codec to, const MappingSet 
                            const MappingSet *common)
 {
     const Plan *plan;
-    PlanOptions options = {.from = from, .to = to, .unknown = UNKNOWN_COUNT, .types = types,
-                           .common_types = common};
+    PlanOptions options = {
+        .from = from, .to = to, .unknown = UNKNOWN_COUNT, .types = types, .common_types = common};
     must(arena, plan_compile_any(arena, &options, &plan));
     return plan;
 }
@@ -45,16 +47,18 @@ static void prepare(void)
     const MappingSet *down, *same, *common;
     must(arena, schema_load_file(arena, SCHEMAS "changes.binpb", &schema));
     Problems problems = problems_in(arena);
-    ChangeSide from = {"v1", schema, "changes.Errors.Old"}, to = {"v2", schema, "changes.Errors.New"};
-    must(arena, changes_load(arena, bytes_of("from: v1\nto: v2\n" ERRORS_CHANGES), "list.yaml", &from, &to,
-                             &problems, &list));
+    ChangeSide from = {"v1", schema, "changes.Errors.Old"},
+               to = {"v2", schema, "changes.Errors.New"};
+    must(arena, changes_load(arena, bytes_of("from: v1\nto: v2\n" ERRORS_CHANGES), "list.yaml",
+                             &from, &to, &problems, &list));
     must(arena, changes_compose(arena, &list, 1, false, &problems, &down));
     must(arena, mapping_set_identity(arena, schema, &same));
     must(arena, error_types_load(arena, &common));
     plans.down = plan_of(arena, CODEC_PROTO, CODEC_PROTO, down, common);
     plans.to_json = plan_of(arena, CODEC_PROTO, CODEC_JSON, same, common);
     plans.from_json = plan_of(arena, CODEC_JSON, CODEC_PROTO, same, common);
-    plans.request = mapping_set_find(down, schema_message(schema, bytes_of("changes.Errors.New.Request")));
+    plans.request =
+        mapping_set_find(down, schema_message(schema, bytes_of("changes.Errors.New.Request")));
 }
 
 static bool is_json(Bytes text, Arena *arena)
@@ -100,7 +104,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     Bytes input = bytes(data, size), detail;
     Buffer json = buffer_in(arena);
     convert_status(input, arena);
-    CHECK(!detail_to_json(plans.to_json, input, arena, &json) || is_json(buffer_bytes(&json), arena));
+    CHECK(!detail_to_json(plans.to_json, input, arena, &json) ||
+          is_json(buffer_bytes(&json), arena));
     if (detail_from_json(plans.from_json, input, arena, &detail)) {
         json.size = 0;
         CHECK(detail_to_json(plans.to_json, detail, arena, &json));

@@ -1,4 +1,5 @@
-/* However a body of frames is cut, its messages are the same. The first five bytes choose the reader. */
+/* However a body of frames is cut, its messages are the same. The first five bytes choose the
+ * reader. */
 #include "tests/fuzz/body_story.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
@@ -7,11 +8,12 @@ static bool tell(const uint8_t *choice, Bytes body, uint32_t cut, Arena *arena, 
 {
     static const Dialect dialects[] = {DIALECT_GRPC, DIALECT_GRPC_WEB, DIALECT_CONNECT_STREAM,
                                        DIALECT_CONNECT, DIALECT_REST};
-    static const Compression compressions[] = {COMPRESSION_IDENTITY, COMPRESSION_GZIP, COMPRESSION_BR,
-                                               COMPRESSION_ZSTD, COMPRESSION_DEFLATE};
+    static const Compression compressions[] = {COMPRESSION_IDENTITY, COMPRESSION_GZIP,
+                                               COMPRESSION_BR, COMPRESSION_ZSTD,
+                                               COMPRESSION_DEFLATE};
     MessageReader reader;
-    message_reader_init(&reader, dialects[choice[0] % 5], choice[1] & 1, compressions[choice[2] % 5],
-                        choice[3] * 64u, arena);
+    message_reader_init(&reader, dialects[choice[0] % 5], choice[1] & 1,
+                        compressions[choice[2] % 5], choice[3] * 64u, arena);
     reader.keep_compressed = choice[1] & 2;
     if (reader.dialect == DIALECT_REST && choice[1] & 4)
         reader.unframed = UNFRAMED_LINES;

@@ -1,6 +1,7 @@
 /*
- * Forwarding: each line is a field of a request that a stranger sends, and then a trusted proxy. A stranger's word does not
- * go on, whatever it is; the gateway's own fields come once; each gateway adds one hop.
+ * Forwarding: each line is a field of a request that a stranger sends, and then a trusted proxy. A
+ * stranger's word does not go on, whatever it is; the gateway's own fields come once; each gateway
+ * adds one hop.
  */
 #include "base/arena.h"
 #include "gateway/headers/forwarding.h"
@@ -17,12 +18,16 @@ static uint32_t count(const Fields *fields, const char *name)
 
 static void check(const Fields *fields, bool trusted, ForwardingKind kind, Arena *arena)
 {
-    Forwarding forwarding = {.self = "passerelle-0123456789abcdef", .peer = "192.0.2.1:4711", .trusted = trusted}, again = forwarding;
+    Forwarding forwarding = {.self = "passerelle-0123456789abcdef",
+                             .peer = "192.0.2.1:4711",
+                             .trusted = trusted},
+               again = forwarding;
     Fields rest, out = fields_in(arena), left;
     CHECK(!failed(forwarding_read(&forwarding, fields, "x-client", arena, &rest)));
     CHECK(rest.n <= fields->n && (trusted || !fields_get(&rest, "x-client").data));
     forwarding_write(&forwarding, kind, bytes_of("shop.example"), 2, bytes_of("id"), &out);
-    CHECK(count(&rest, "x-forwarded-for") == 0 && count(&rest, "x-request-id") == 0 && count(&rest, "via") == 0);
+    CHECK(count(&rest, "x-forwarded-for") == 0 && count(&rest, "x-request-id") == 0 &&
+          count(&rest, "via") == 0);
     CHECK(count(&out, "x-forwarded-for") == 1 && count(&out, "x-request-id") == 1);
     Bytes chain = fields_get(&out, "x-forwarded-for");
     CHECK(trusted ? bytes_end_with(chain, "192.0.2.1") : bytes_are(chain, "192.0.2.1"));
@@ -44,7 +49,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     while (bytes_split(&text, '\n', &line)) {
         size_t colon = bytes_find(line, ':');
         if (colon)
-            fields_add(&fields, bytes_slice(line, 0, colon), bytes_trim(bytes_slice(line, colon + 1, SIZE_MAX)));
+            fields_add(&fields, bytes_slice(line, 0, colon),
+                       bytes_trim(bytes_slice(line, colon + 1, SIZE_MAX)));
     }
     for (int i = 0; i < 4; i++)
         check(&fields, i & 1, i & 2 ? FORWARDING_RPC : FORWARDING_HTTP, arena);

@@ -1,5 +1,5 @@
-/* Any answers of an instance that is asked for its schema, each behind two bytes of length: a schema, or an
-   error, after a bounded number of questions. */
+/* Any answers of an instance that is asked for its schema, each behind two bytes of length: a
+   schema, or an error, after a bounded number of questions. */
 #include "adapters/schema/schema.h"
 #include "base/arena.h"
 #include "gateway/reflect/gathering.h"

@@ -1,6 +1,7 @@
 /*
- * An HTTP/1.1 connection reads anything. The first byte chooses the side, the second seeds the owner.
- * However the input is split, the same is heard; owners that do anything find the contract kept.
+ * An HTTP/1.1 connection reads anything. The first byte chooses the side, the second seeds the
+ * owner. However the input is split, the same is heard; owners that do anything find the contract
+ * kept.
  */
 #include "tests/unit/protocols/http/http_chaos.h"
 

@@ -1,6 +1,7 @@
 /*
- * HTTP/2 connections read anything. The first byte chooses: a server or a client that is fed the input as
- * it is, or the two wired together with the input as the dice of their owners. The second byte seeds.
+ * HTTP/2 connections read anything. The first byte chooses: a server or a client that is fed the
+ * input as it is, or the two wired together with the input as the dice of their owners. The second
+ * byte seeds.
  */
 #include "tests/unit/protocols/http/http_chaos.h"
 

@@ -1,6 +1,6 @@
 /*
- * A path as a request may have it. Its normal form is its own normal form, and has no dot segments; nor has its loose
- * reading, decoded once more.
+ * A path as a request may have it. Its normal form is its own normal form, and has no dot segments;
+ * nor has its loose reading, decoded once more.
  */
 #include "base/arena.h"
 #include "base/percent.h"
@@ -37,7 +37,8 @@ static void check_loose(Bytes normal, Arena *arena)
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-    Bytes path = bytes_slice(bytes(data, size), 0, bytes_find(bytes(data, size), '?')), normal, again;
+    Bytes path = bytes_slice(bytes(data, size), 0, bytes_find(bytes(data, size), '?')), normal,
+          again;
     if (!http_is_path(path) || path.data[0] != '/')
         return 0;
     Arena *arena = arena_new(ARENA_UNLIMITED);

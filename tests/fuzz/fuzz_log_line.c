@@ -13,8 +13,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     Bytes text = bytes(data, size), half = bytes_slice(text, 0, size / 2);
     log_line_begin(&line, (int64_t)size, "call", "info");
     log_line_text(&line, LOG_KEY("path"), text);
-    log_line_causes(&line, LOG_KEY("causes"), FAIL_FIELD(arena, FAULT_BAD_VALUE, arena_text(arena, half), "%.*s",
-                                      BYTES_ARGS(text)));
+    log_line_causes(
+        &line, LOG_KEY("causes"),
+        FAIL_FIELD(arena, FAULT_BAD_VALUE, arena_text(arena, half), "%.*s", BYTES_ARGS(text)));
     log_line_end(&line);
 
     Bytes whole = buffer_bytes(&line);

@@ -1,4 +1,5 @@
-/* What only the gateway says: whatever a service sends, taking it out twice is taking it out once. */
+/* What only the gateway says: whatever a service sends, taking it out twice is taking it out once.
+ */
 #include "base/arena.h"
 #include "gateway/headers/own_fields.h"
 
@@ -11,7 +12,8 @@ static Fields read_fields(Bytes text, Arena *arena)
     Bytes line;
     while (bytes_split(&text, '\n', &line)) {
         size_t colon = bytes_find(line, ':');
-        fields_add(&fields, bytes_slice(line, 0, colon), bytes_trim(bytes_slice(line, colon + 1, SIZE_MAX)));
+        fields_add(&fields, bytes_slice(line, 0, colon),
+                   bytes_trim(bytes_slice(line, colon + 1, SIZE_MAX)));
     }
     return fields;
 }
@@ -20,7 +22,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     Arena *arena = arena_new(ARENA_UNLIMITED);
     Service service = {.name = "orders", .version_header = "api-version"};
-    Version version = {.name = "v1", .service = &service, .deprecated = 1, .sunset = 1, .successor_link = "/v2"};
+    Version version = {
+        .name = "v1", .service = &service, .deprecated = 1, .sunset = 1, .successor_link = "/v2"};
     OwnFields own = {.version = &version, .served = &version, .cors = true};
     Fields fields = read_fields(bytes(data, size), arena);
     own_fields_remove(&own, &fields);

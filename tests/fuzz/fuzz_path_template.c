@@ -28,14 +28,16 @@ static bool find(const RestTable *table, Bytes path, Arena *arena, RestMatch *ma
     return found;
 }
 
-/* What a matched template makes of the values that it found, is a path that matches something too. */
+/* What a matched template makes of the values that it found, is a path that matches something too.
+ */
 static void check_round_trip(const RestTable *table, RestMatch *match, Arena *arena)
 {
     const RestTemplate *template = match->value;
     Buffer path = buffer_in(arena);
     Result r = rest_template_expand(template, value_in_match, match, arena, &path);
     if (failed(r)) {
-        CHECK(r.error->fault == &FAULT_BAD_VALUE); /* a wildcard without a variable, an odd literal */
+        CHECK(r.error->fault ==
+              &FAULT_BAD_VALUE); /* a wildcard without a variable, an odd literal */
         return;
     }
     RestMatch again;
@@ -53,7 +55,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         void *shadowed;
         if (failed(rest_template_parse(arena, line, &template)))
             continue;
-        Result r = rest_table_add(table, bytes_of("GET"), line, (void *)(uintptr_t)template, &shadowed);
+        Result r =
+            rest_table_add(table, bytes_of("GET"), line, (void *)(uintptr_t) template, &shadowed);
         CHECK(!failed(r));
     }
     if (find(table, line, arena, &match))

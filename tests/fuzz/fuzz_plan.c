@@ -1,6 +1,6 @@
 /*
- * Any bytes as a message in JSON (the first one chooses the type): by way of protobuf and straight from
- * JSON to JSON it becomes the same text, and that text stays what it is.
+ * Any bytes as a message in JSON (the first one chooses the type): by way of protobuf and straight
+ * from JSON to JSON it becomes the same text, and that text stays what it is.
  */
 #include "tests/fuzz/plan_story.h"
 

@@ -1,10 +1,12 @@
-/* Any bytes as a FileDescriptorSet: a Schema whose every message can be mapped to itself, or an error. */
+/* Any bytes as a FileDescriptorSet: a Schema whose every message can be mapped to itself, or an
+ * error. */
 #include "adapters/program/plan.h"
 #include "base/arena.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
-static void compile(Arena *arena, const MappingSet *set, const Mapping *mapping, Codec from, Codec to)
+static void compile(Arena *arena, const MappingSet *set, const Mapping *mapping, Codec from,
+                    Codec to)
 {
     PlanOptions options = {.from = from, .to = to, .types = set, .walk_all = true};
     const Plan *plan;

@@ -1,6 +1,7 @@
 /*
- * Any bytes as protobuf (the first one chooses the type): what can be read is written so that it reads as
- * the same again, and what JSON can say of it comes back the same, also straight from what was sent.
+ * Any bytes as protobuf (the first one chooses the type): what can be read is written so that it
+ * reads as the same again, and what JSON can say of it comes back the same, also straight from what
+ * was sent.
  */
 #include "tests/fuzz/plan_story.h"
 
@@ -13,10 +14,12 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         return 0;
     const Plans *plans = plans_of(data[0]);
     Arena *arena = arena_new(CALL_LIMIT);
-    if (run_plan(plans->between[CODEC_PROTO][CODEC_PROTO], arena, bytes(data + 1, size - 1), &wire)) {
+    if (run_plan(plans->between[CODEC_PROTO][CODEC_PROTO], arena, bytes(data + 1, size - 1),
+                 &wire)) {
         CHECK(run_plan(plans->between[CODEC_PROTO][CODEC_PROTO], arena, wire, &again));
         CHECK(bytes_equal(wire, again));
-        if (run_plan(plans->between[CODEC_PROTO][CODEC_JSON], arena, bytes(data + 1, size - 1), &sent)) {
+        if (run_plan(plans->between[CODEC_PROTO][CODEC_JSON], arena, bytes(data + 1, size - 1),
+                     &sent)) {
             CHECK(run_plan(plans->between[CODEC_PROTO][CODEC_JSON], arena, wire, &json));
             CHECK(bytes_equal(sent, json));
         }

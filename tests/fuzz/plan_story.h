@@ -1,4 +1,5 @@
-/* The plans that fuzz_wire and fuzz_plan run: identities of the test schemas, between all codecs. */
+/* The plans that fuzz_wire and fuzz_plan run: identities of the test schemas, between all codecs.
+ */
 #ifndef TESTS_FUZZ_PLAN_STORY_H
 #define TESTS_FUZZ_PLAN_STORY_H
 
@@ -24,8 +25,12 @@ static inline void compile_plans(Arena *arena, Bytes descriptors, const char *ty
     const Mapping *mapping = mapping_set_find(set, schema_message(schema, bytes_of(type)));
     for (Codec from = 0; from < CODEC_COUNT; from++) {
         for (Codec to = 0; to < CODEC_COUNT; to++) {
-            PlanOptions options = {.from = from, .to = to, .types = set, .walk_all = true,
-                                   .unknown = UNKNOWN_COUNT, .max_depth = 50,
+            PlanOptions options = {.from = from,
+                                   .to = to,
+                                   .types = set,
+                                   .walk_all = true,
+                                   .unknown = UNKNOWN_COUNT,
+                                   .max_depth = 50,
                                    .max_elements = 100000};
             r = plan_compile(arena, mapping, &options, &plans->between[from][to]);
             CHECK(!failed(r));

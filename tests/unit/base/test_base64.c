@@ -22,8 +22,13 @@ static bool decodes(const char *text, Bytes *out)
 static void the_vectors_of_rfc_4648_hold_both_ways(void **state)
 {
     static const char *const vectors[][2] = {
-        {"", ""}, {"f", "Zg=="}, {"fo", "Zm8="}, {"foo", "Zm9v"},
-        {"foob", "Zm9vYg=="}, {"fooba", "Zm9vYmE="}, {"foobar", "Zm9vYmFy"},
+        {"", ""},
+        {"f", "Zg=="},
+        {"fo", "Zm8="},
+        {"foo", "Zm9v"},
+        {"foob", "Zm9vYg=="},
+        {"fooba", "Zm9vYmE="},
+        {"foobar", "Zm9vYmFy"},
     };
     for (size_t i = 0; i < 7; i++) {
         Bytes back;
@@ -56,8 +61,8 @@ static void both_alphabets_are_read(void **state)
 
 static void what_is_not_base64_is_refused(void **state)
 {
-    static const char *const bad[] = {"Z", "Zg=", "Zg===", "Z===", "=", "==", "Zm9v=", "Zm 9v", "Zm9v\n",
-                                      "Zg==Zg==", "Zm9!", "Zm8=="};
+    static const char *const bad[] = {"Z",     "Zg=",   "Zg===",  "Z===",     "=",    "==",
+                                      "Zm9v=", "Zm 9v", "Zm9v\n", "Zg==Zg==", "Zm9!", "Zm8=="};
     for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
         Bytes back;
         assert_false(decodes(bad[i], &back));

@@ -21,7 +21,8 @@ static bool range_has(const char *range_text, const char *address_text)
 
 static void an_address_is_written_as_it_is_read(void **state)
 {
-    static const char *const texts[] = {"0.0.0.0", "192.0.2.1", "255.255.255.255", "::", "::1", "2001:db8::1"};
+    static const char *const texts[] = {"0.0.0.0", "192.0.2.1", "255.255.255.255",
+                                        "::",      "::1",       "2001:db8::1"};
     char text[IP_TEXT_SIZE];
     for (size_t i = 0; i < sizeof texts / sizeof *texts; i++) {
         IpAddress address = ip(texts[i]);
@@ -32,8 +33,12 @@ static void an_address_is_written_as_it_is_read(void **state)
 
 static void what_is_no_address_is_refused(void **state)
 {
-    static const char *const texts[] = {"", "unknown", "1.2.3", "1.2.3.256", "1.2.3.4:80", "[::1]", "::1%lo", " ::1", "_hidden",
-                                        "2001:db8:0000:0000:0000:0000:0000:0000:0000:0001"};
+    static const char *const texts[] = {
+        "",           "unknown",
+        "1.2.3",      "1.2.3.256",
+        "1.2.3.4:80", "[::1]",
+        "::1%lo",     " ::1",
+        "_hidden",    "2001:db8:0000:0000:0000:0000:0000:0000:0000:0001"};
     IpAddress address;
     for (size_t i = 0; i < sizeof texts / sizeof *texts; i++)
         assert_false(ip_read(bytes_of(texts[i]), &address));
@@ -72,8 +77,9 @@ static void a_range_ends_where_its_prefix_does(void **state)
 
 static void what_is_no_range_is_refused(void **state)
 {
-    static const char *const texts[] = {"", "/8", "10.0.0.0/", "10.0.0.0/33", "10.0.0.0/-1", "10.0.0.0/8/8", "10.0.0.1/8",
-                                        "::/129", "2001:db8::1/64", "10/8", "localhost"};
+    static const char *const texts[] = {
+        "",           "/8",     "10.0.0.0/",      "10.0.0.0/33", "10.0.0.0/-1", "10.0.0.0/8/8",
+        "10.0.0.1/8", "::/129", "2001:db8::1/64", "10/8",        "localhost"};
     IpRange range;
     for (size_t i = 0; i < sizeof texts / sizeof *texts; i++)
         assert_false(ip_range_read(bytes_of(texts[i]), &range));

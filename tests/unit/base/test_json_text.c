@@ -40,7 +40,9 @@ static void members_are_parted_by_commas(void **state)
 
 static void a_cursor_walks_objects_and_arrays(void **state)
 {
-    JsonCursor cursor = json_cursor(bytes_of(" {\"a\" : [1, -2.5e3,true ] ,\"b\":{}, \"c\":\"x\\u00fc\\ud83d\\ude00\\n\"} "), arena);
+    JsonCursor cursor = json_cursor(
+        bytes_of(" {\"a\" : [1, -2.5e3,true ] ,\"b\":{}, \"c\":\"x\\u00fc\\ud83d\\ude00\\n\"} "),
+        arena);
     bool first = true, first_element = true;
     Bytes name;
     assert_true(json_cursor_member(&cursor, &first, &name));
@@ -65,11 +67,16 @@ static void a_cursor_walks_objects_and_arrays(void **state)
 
 static void what_is_not_json_is_found(void **state)
 {
-    static const char *const good[] = {"null", "0", "-0", "10", "0.5", "1E+2", "[]", "[[],{}]", "\"\\/\"", " 1 "};
+    static const char *const good[] = {"null", "0",  "-0",      "10",      "0.5",
+                                       "1E+2", "[]", "[[],{}]", "\"\\/\"", " 1 "};
     static const char *const bad[] = {
-        "", "nul", "01", "-", "1.", ".5", "1e", "+1", "[1,]", "[1", "{\"a\"}", "{\"a\":1,}", "{a:1}", "[1 2]",
-        "\"", "\"\\x\"", "\"\\u12\"", "\"\\ud800\"", "\"\\udc00\"", "\"\xff\"", "\"\n\"", "1 1", "[", "]", "{,}",
-        "truefalse", "'a'", "\"\\ud800\\u0041\"",
+        "",          "nul",         "01",          "-",
+        "1.",        ".5",          "1e",          "+1",
+        "[1,]",      "[1",          "{\"a\"}",     "{\"a\":1,}",
+        "{a:1}",     "[1 2]",       "\"",          "\"\\x\"",
+        "\"\\u12\"", "\"\\ud800\"", "\"\\udc00\"", "\"\xff\"",
+        "\"\n\"",    "1 1",         "[",           "]",
+        "{,}",       "truefalse",   "'a'",         "\"\\ud800\\u0041\"",
     };
     for (size_t i = 0; i < sizeof good / sizeof *good; i++)
         assert_true(is_json(good[i]));

@@ -20,7 +20,8 @@ static Bytes decoded(const char *text, PercentLeave leave)
 
 static void each_place_keeps_its_own_characters(void **state)
 {
-    assert_bytes(encoded("a b/c-_.~%+\xc3\xbc", PERCENT_KEEP_UNRESERVED), "a%20b%2Fc-_.~%25%2B%C3%BC");
+    assert_bytes(encoded("a b/c-_.~%+\xc3\xbc", PERCENT_KEEP_UNRESERVED),
+                 "a%20b%2Fc-_.~%25%2B%C3%BC");
     assert_bytes(encoded("a b/c", PERCENT_KEEP_PATH), "a%20b/c");
     assert_bytes(encoded("not found: \"x\" 100%\n\x7f", PERCENT_KEEP_VISIBLE),
                  "not found: \"x\" 100%25%0A%7F");

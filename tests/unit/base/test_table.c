@@ -8,10 +8,11 @@ static void what_was_put_is_found_and_nothing_else(void **state)
     Table table = table_in(arena);
     assert_null(table_get(&table, bytes_of("k1")));
     for (int i = 0; i < 1000; i++)
-        assert_null(table_put(&table, bytes_of(arena_printf(arena, "k%d", i)),
-                              (void *)(uintptr_t)(i + 1)));
+        assert_null(
+            table_put(&table, bytes_of(arena_printf(arena, "k%d", i)), (void *)(uintptr_t)(i + 1)));
     for (int i = 0; i < 1000; i++)
-        assert_int_equal((uintptr_t)table_get(&table, bytes_of(arena_printf(arena, "k%d", i))), i + 1);
+        assert_int_equal((uintptr_t)table_get(&table, bytes_of(arena_printf(arena, "k%d", i))),
+                         i + 1);
     assert_null(table_get(&table, bytes_of("k1000")));
 
     assert_int_equal((uintptr_t)table_put(&table, bytes_of("k7"), arena), 8);

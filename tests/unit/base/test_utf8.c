@@ -10,7 +10,8 @@ static void every_character_is_written_and_found_valid(void **state)
         all.size = 0;
         utf8_add_character(&all, c);
         assert_true(utf8_valid(buffer_bytes(&all)));
-        assert_int_equal(all.size, c >= 0xd800 && c <= 0xdfff ? 3 : 1 + (c > 0x7f) + (c > 0x7ff) + (c > 0xffff));
+        assert_int_equal(
+            all.size, c >= 0xd800 && c <= 0xdfff ? 3 : 1 + (c > 0x7f) + (c > 0x7ff) + (c > 0xffff));
     }
     arena_free(arena);
 }
@@ -18,8 +19,21 @@ static void every_character_is_written_and_found_valid(void **state)
 static void what_is_not_utf8_is_found_wherever_it_stands(void **state)
 {
     static const char *const bad[] = {
-        "\x80", "\xc0\xaf", "\xc1\xbf", "\xc3", "\xe0\x80\x80", "\xe0\x9f\xbf", "\xed\xa0\x80", "\xed\xbf\xbf",
-        "\xe2\x82", "\xf0\x8f\xbf\xbf", "\xf4\x90\x80\x80", "\xf5\x80\x80\x80", "\xff", "\xf0\x9f\x98", "\xc3(",
+        "\x80",
+        "\xc0\xaf",
+        "\xc1\xbf",
+        "\xc3",
+        "\xe0\x80\x80",
+        "\xe0\x9f\xbf",
+        "\xed\xa0\x80",
+        "\xed\xbf\xbf",
+        "\xe2\x82",
+        "\xf0\x8f\xbf\xbf",
+        "\xf4\x90\x80\x80",
+        "\xf5\x80\x80\x80",
+        "\xff",
+        "\xf0\x9f\x98",
+        "\xc3(",
     };
     for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
         for (size_t before = 0; before < 20; before++) {
@@ -38,8 +52,10 @@ static void repair_keeps_what_is_good(void **state)
 {
     Arena *arena = arena_new(ARENA_UNLIMITED);
     Buffer out = buffer_in(arena);
-    utf8_add_repaired(&out, bytes_of("gr\xc3\xbc\xc3\x9f" "e \xff\xc3 \xf0\x9f\x98\x80"));
-    assert_bytes(buffer_bytes(&out), "gr\xc3\xbc\xc3\x9f" "e \xef\xbf\xbd\xef\xbf\xbd \xf0\x9f\x98\x80");
+    utf8_add_repaired(&out, bytes_of("gr\xc3\xbc\xc3\x9f"
+                                     "e \xff\xc3 \xf0\x9f\x98\x80"));
+    assert_bytes(buffer_bytes(&out), "gr\xc3\xbc\xc3\x9f"
+                                     "e \xef\xbf\xbd\xef\xbf\xbd \xf0\x9f\x98\x80");
     arena_free(arena);
 }
 

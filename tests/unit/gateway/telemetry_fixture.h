@@ -47,30 +47,45 @@ static inline Config *fixture_config(uint64_t generation)
     Loss *loss = arena_make(arena, Loss);
     MappingSet *set = arena_make(arena, MappingSet);
 
-    *config = (Config){.generation = generation, .arena = arena, .file = "shop.yaml", .services = service,
-                       .n_services = 1, .http_routes = routes + 1, .n_http_routes = 1, .n_losses = 1};
+    *config = (Config){.generation = generation,
+                       .arena = arena,
+                       .file = "shop.yaml",
+                       .services = service,
+                       .n_services = 1,
+                       .http_routes = routes + 1,
+                       .n_http_routes = 1,
+                       .n_losses = 1};
     atomic_init(&config->references, 1);
     config->losses = arena_array(arena, const Loss *, 1);
     config->loss_counts = arena_array(arena, atomic_ullong, 1);
     config->losses[0] = loss;
     *loss = (Loss){.kind = LOSS_DROPPED, .path = "Order.comment"};
-    *set = (MappingSet){.from_version = "v1", .to_version = "v2", .losses = config->losses, .n_losses = 1};
-    *service = (Service){.name = "orders", .versions = versions, .n_versions = 2,
-                         .instances = instances, .n_instances = 2};
+    *set = (MappingSet){
+        .from_version = "v1", .to_version = "v2", .losses = config->losses, .n_losses = 1};
+    *service = (Service){.name = "orders",
+                         .versions = versions,
+                         .n_versions = 2,
+                         .instances = instances,
+                         .n_instances = 2};
     for (uint32_t v = 0; v < 2; v++) {
         Method *method = arena_make(arena, Method);
         const char *name = v ? "v2" : "v1";
         types[v] = (MethodType){.path = arena_printf(arena, "/shop.orders.%s.Orders/Get", name)};
         *method = (Method){.version = &versions[v], .type = &types[v], .route = &routes[0]};
-        versions[v] = (Version){.name = name, .index = v, .service = service, .methods = method,
-                                .n_methods = 1};
+        versions[v] = (Version){
+            .name = name, .index = v, .service = service, .methods = method, .n_methods = 1};
         instances[v] = (Instance){.address = {.text = v ? "127.0.0.1:7002" : "127.0.0.1:7001"},
-                                  .versions = UINT64_C(1) << v, .build = "3.1.0", .service = service,
-                                  .index = v, .authority = "orders"};
+                                  .versions = UINT64_C(1) << v,
+                                  .build = "3.1.0",
+                                  .service = service,
+                                  .index = v,
+                                  .authority = "orders"};
     }
     versions[0].to = arena_array(arena, const MappingSet *, 2);
     versions[0].to[1] = set;
-    routes[0] = (Route){.match = "orders", .impact = IMPACT_HIGH, .on_failure = FAILURE_GRACEFUL,
+    routes[0] = (Route){.match = "orders",
+                        .impact = IMPACT_HIGH,
+                        .on_failure = FAILURE_GRACEFUL,
                         .service = service};
     routes[1] = (Route){.match = "/legacy", .path_prefix = "/legacy"};
     return config;

@@ -309,7 +309,8 @@ static bool is_said_of_path(Loaded *loaded, uint32_t n_fields, const char *expec
     for (uint32_t i = 1; i < n_fields; i++)
         buffer_add_text(&yaml, "left.");
     buffer_add_text(&yaml, "nowhere\n");
-    assert_null(read_list(loaded, "Round", arena_text(loaded->arena, buffer_bytes(&yaml)), &problems));
+    assert_null(
+        read_list(loaded, "Round", arena_text(loaded->arena, buffer_bytes(&yaml)), &problems));
     problems_print(&problems, &text);
     return strstr(arena_text(loaded->arena, buffer_bytes(&text)), expected);
 }
@@ -324,7 +325,8 @@ static void a_path_is_no_deeper_than_messages_are(void **state)
 static void two_fields_to_one_are_refused(void **state)
 {
     refused(state, "Swap", "messages:\n  M:\n    a: b\n    b: {to: b}",
-            "list.yaml:4:3: M.a: v2 has this field, and nothing says what is in it: that of v1 is said in "
+            "list.yaml:4:3: M.a: v2 has this field, and nothing says what is in it: that of v1 is "
+            "said in "
             "line 5 (write a: {added: graceful}, loud or a value)\n"
             "list.yaml:6:5: M.b: two changes go to b of v2; the other is in line 5 (write {to: "
             "..., when: {FIELD: VALUE}} for each, or remove one)\n");
@@ -429,15 +431,18 @@ static void a_money_without_a_currency_is_refused(void **state)
 
 static void an_unset_field_that_would_say_another_thing_is_refused(void **state)
 {
-    refused(state, "Defaults",
-            "enums: {Color: {RED: ROT}}\nmessages:\n  M:\n    unit: weight_unit\n    on: {required: true}\n",
-            "list.yaml:5:3: M.limit: unset it is 5 in v1 and 7 in v2, and nothing says what it becomes "
-            "(write limit: {required: 5, optional: 7}, or graceful for a value)\n"
-            "list.yaml:6:5: M.unit: unset it is \"kg\" in v1 and \"\" in v2, and nothing says what it "
-            "becomes (write unit: {to: weight_unit, required: \"kg\", optional: \"\"}, or graceful for a "
-            "value)\n"
-            "list.yaml:7:5: M.on: unset it is true in v1 and false in v2, and nothing says what it "
-            "becomes (write on: {optional: false}, or graceful for a value)\n");
+    refused(
+        state, "Defaults",
+        "enums: {Color: {RED: ROT}}\nmessages:\n  M:\n    unit: weight_unit\n    on: {required: "
+        "true}\n",
+        "list.yaml:5:3: M.limit: unset it is 5 in v1 and 7 in v2, and nothing says what it becomes "
+        "(write limit: {required: 5, optional: 7}, or graceful for a value)\n"
+        "list.yaml:6:5: M.unit: unset it is \"kg\" in v1 and \"\" in v2, and nothing says what it "
+        "becomes (write unit: {to: weight_unit, required: \"kg\", optional: \"\"}, or graceful for "
+        "a "
+        "value)\n"
+        "list.yaml:7:5: M.on: unset it is true in v1 and false in v2, and nothing says what it "
+        "becomes (write on: {optional: false}, or graceful for a value)\n");
 }
 
 static const char *const defaults = "enums: {Color: {RED: ROT}}\nmessages:\n  M:\n"
@@ -458,21 +463,23 @@ static void an_unset_field_says_the_same_to_both(void **state)
 
 static void a_field_that_has_to_be_there_is_said(void **state)
 {
-    refused(state, "Needed", "",
-            "list.yaml:1:1: M.c: v1 has this field, and nothing says what becomes of it (write c: d, "
-            "or c: {removed: graceful} or loud)\n"
-            "list.yaml:1:1: M.b: the field is required in v1, and nothing says what to do without it "
-            "(write b: {optional: loud}, graceful or a value)\n"
-            "list.yaml:1:1: M.d: v2 has this field, and nothing says what is in it (write d: {added: "
-            "graceful}, loud or a value)\n"
-            "list.yaml:1:1: M.a: the field is required in v2, and nothing says what to do without it "
-            "(write a: {required: loud}, graceful or a value)\n");
+    refused(
+        state, "Needed", "",
+        "list.yaml:1:1: M.c: v1 has this field, and nothing says what becomes of it (write c: d, "
+        "or c: {removed: graceful} or loud)\n"
+        "list.yaml:1:1: M.b: the field is required in v1, and nothing says what to do without it "
+        "(write b: {optional: loud}, graceful or a value)\n"
+        "list.yaml:1:1: M.d: v2 has this field, and nothing says what is in it (write d: {added: "
+        "graceful}, loud or a value)\n"
+        "list.yaml:1:1: M.a: the field is required in v2, and nothing says what to do without it "
+        "(write a: {required: loud}, graceful or a value)\n");
 }
 
 static void words_that_do_not_go_together_are_refused(void **state)
 {
     refused(state, "Gone",
-            "messages:\n  M:\n    comment: {removed: graceful, to: region}\n    level: {removed: loud}\n"
+            "messages:\n  M:\n    comment: {removed: graceful, to: region}\n    level: {removed: "
+            "loud}\n"
             "    currency: {added: EUR, required: USD}\n    region: {added: graceful}\n",
             "list.yaml:5:34: M.comment: to does not go with removed\n"
             "list.yaml:7:28: M.currency: required does not go with added\n");
@@ -496,7 +503,8 @@ static void a_kind_that_would_not_come_back_is_refused(void **state)
     refused(state, "Kinds",
             "messages:\n  M:\n    value: [{to: card, when: {kind: CARD}}, {to: bank, when: {kind: "
             "BANK}}]\n    kind: {select: {card: CARD}}\n    api: {constant: \"2\"}",
-            "list.yaml:6:5: M.kind: nothing says which kind comes back for bank (write select: {..., bank: "
+            "list.yaml:6:5: M.kind: nothing says which kind comes back for bank (write select: "
+            "{..., bank: "
             "BANK})\n");
 }
 
@@ -505,9 +513,11 @@ static void a_condition_that_nobody_knows_is_refused(void **state)
     refused(state, "Kinds",
             "messages:\n  M:\n    value: [{to: card, when: {knd: CARD}}, {to: bank, when: {kind: "
             "CASH}}]\n    kind: {select: {card: CARD, bank: BANK}}\n    api: {constant: \"2\"}",
-            "list.yaml:4:3: M.card: v2 has this field, and nothing says what is in it (write card: {added: "
+            "list.yaml:4:3: M.card: v2 has this field, and nothing says what is in it (write card: "
+            "{added: "
             "graceful}, loud or a value)\n"
-            "list.yaml:4:3: M.bank: v2 has this field, and nothing says what is in it (write bank: {added: "
+            "list.yaml:4:3: M.bank: v2 has this field, and nothing says what is in it (write bank: "
+            "{added: "
             "graceful}, loud or a value)\n"
             "list.yaml:5:31: M.value: changes.Kinds.Old.M has no field knd (did you mean kind?)\n"
             "list.yaml:5:62: M.value: Kinds.Old.Kind has no value CASH (did you mean CARD?)\n");
@@ -520,11 +530,14 @@ static void a_template_that_lacks_a_part_is_refused(void **state)
             "    path: {template: \"a/{x}/b/{y}\", into: \"c/{y}\"}\n"
             "    key: {template: \"k/{p/{t}\", from: [project, topic]}\n"
             "    topic_id: {added: graceful}\n",
-            "list.yaml:4:3: M.project: v1 has this field, and nothing says what becomes of it (write project: "
+            "list.yaml:4:3: M.project: v1 has this field, and nothing says what becomes of it "
+            "(write project: "
             "{removed: graceful} or loud)\n"
-            "list.yaml:4:3: M.topic: v1 has this field, and nothing says what becomes of it (write topic: "
+            "list.yaml:4:3: M.topic: v1 has this field, and nothing says what becomes of it (write "
+            "topic: "
             "{removed: graceful} or loud)\n"
-            "list.yaml:5:5: M.name: the template has 2 names, and 1 fields are given (write to: with a field "
+            "list.yaml:5:5: M.name: the template has 2 names, and 1 fields are given (write to: "
+            "with a field "
             "for each of {p}, {t})\n"
             "list.yaml:6:5: M.path: {x} is only in one of the two templates\n"
             "list.yaml:7:11: M.key: a template has {names} with text between them: "
@@ -534,7 +547,8 @@ static void a_template_that_lacks_a_part_is_refused(void **state)
 static void a_template_that_says_a_part_twice_is_refused(void **state)
 {
     refused(state, "Templates",
-            "messages:\n  M:\n    name: {template: \"projects/{project}/topics/{topic}\", to: [project_id, "
+            "messages:\n  M:\n    name: {template: \"projects/{project}/topics/{topic}\", to: "
+            "[project_id, "
             "topic_id]}\n    path: {template: \"a/{x}/b/{y}\", into: \"c/{y}/d/{x}/e/{x}\"}\n"
             "    key: {template: \"k/{project}/{topic}\", from: [project, topic]}\n",
             "list.yaml:6:37: M.path: {x} stands twice in the template, and the two may differ\n");
@@ -542,11 +556,13 @@ static void a_template_that_says_a_part_twice_is_refused(void **state)
 
 static void two_fields_to_one_by_another_name_are_refused(void **state)
 {
-    refused(state, "Rename", "messages:\n  M:\n    a: {to: same, by: text}\n",
-            "list.yaml:4:3: M.same: v1 has this field, and nothing says what becomes of it: that of v2 is said "
-            "in line 5 (write same: {removed: graceful} or loud)\n"
-            "list.yaml:4:3: M.b: v2 has this field, and nothing says what is in it (write b: {added: "
-            "graceful}, loud or a value)\n");
+    refused(
+        state, "Rename", "messages:\n  M:\n    a: {to: same, by: text}\n",
+        "list.yaml:4:3: M.same: v1 has this field, and nothing says what becomes of it: that of v2 "
+        "is said "
+        "in line 5 (write same: {removed: graceful} or loud)\n"
+        "list.yaml:4:3: M.b: v2 has this field, and nothing says what is in it (write b: {added: "
+        "graceful}, loud or a value)\n");
 }
 
 static void a_list_for_other_versions_is_refused(void **state)
@@ -636,8 +652,9 @@ static void the_empty_list_is_checked_too(void **state)
 
 static void a_namesake_that_goes_with_another_is_told_as_such(void **state)
 {
-    refused(state, "Move", "types: {Extra: M}\nmessages: {M: {street: {removed: loud}}}",
-            "list.yaml:4:12: M has no counterpart in v2: M goes with Extra of v1 (types: {M: ...})\n");
+    refused(
+        state, "Move", "types: {Extra: M}\nmessages: {M: {street: {removed: loud}}}",
+        "list.yaml:4:12: M has no counterpart in v2: M goes with Extra of v1 (types: {M: ...})\n");
 }
 
 int main(void)

@@ -176,7 +176,7 @@ static void the_first_list_loads(void **state)
     static const char *const kinds[] = {"Rename",   "Swap",      "Move",     "Gone",  "Numbers",
                                         "Wrappers", "Lists",     "Presence", "Enums", "Zero",
                                         "Choice",   "Templates", "Kinds",    "Masks", "Tree",
-                                        "Same",     "Types",  "Rivals"};
+                                        "Same",     "Types",     "Rivals"};
     Loaded *loaded = *state;
     for (size_t i = 0; i < sizeof kinds / sizeof *kinds; i++) {
         SchemaDiff diff;

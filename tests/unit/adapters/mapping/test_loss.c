@@ -99,23 +99,30 @@ static void values_that_share_a_counterpart_or_have_none_are_told(void **state)
 
 static void what_may_be_cut_is_told_where_it_may(void **state)
 {
-    const char *yaml = "messages: {M: {cents: {to: total, by: cents_to_money, currency: currency}, fee: {by: "
-                       "units_to_money, currency: EUR, round: graceful}, meters: {to: kilometers, by: scale, "
-                       "divided_by: 1000}}}";
+    const char *yaml =
+        "messages: {M: {cents: {to: total, by: cents_to_money, currency: currency}, fee: {by: "
+        "units_to_money, currency: EUR, round: graceful}, meters: {to: kilometers, by: scale, "
+        "divided_by: 1000}}}";
     check(state, "Amounts", yaml, true,
-          "  converted Amounts.Old.M.cents, Amounts.Old.M.currency -> Amounts.New.M.total: cents_to_money\n"
+          "  converted Amounts.Old.M.cents, Amounts.Old.M.currency -> Amounts.New.M.total: "
+          "cents_to_money\n"
           "  converted Amounts.Old.M.fee -> Amounts.New.M.fee: units_to_money, \"EUR\"\n"
-          "  narrowed  Amounts.Old.M.meters -> Amounts.New.M.kilometers: scale, what does not fit is an error "
+          "  narrowed  Amounts.Old.M.meters -> Amounts.New.M.kilometers: scale, what does not fit "
+          "is an error "
           "(loud)  [list.yaml:3]\n"
           "  0 kept, 2 converted, 0 defaulted, 0 narrowed, 0 dropped, 1 loud\n");
-    check(state, "Amounts", yaml, false, 
-          "  narrowed  Amounts.New.M.total -> Amounts.Old.M.cents: cents_to_money, what does not fit is an error "
+    check(state, "Amounts", yaml, false,
+          "  narrowed  Amounts.New.M.total -> Amounts.Old.M.cents: cents_to_money, what does not "
+          "fit is an error "
           "(loud)  [list.yaml:3]\n"
           "  kept      Amounts.New.M.total.currency_code -> Amounts.Old.M.currency\n"
-          "  narrowed  Amounts.New.M.fee -> Amounts.Old.M.fee: units_to_money, rounded  [list.yaml:3]\n"
-          "  narrowed  Amounts.New.M.kilometers -> Amounts.Old.M.meters: scale, what does not fit is an error "
+          "  narrowed  Amounts.New.M.fee -> Amounts.Old.M.fee: units_to_money, rounded  "
+          "[list.yaml:3]\n"
+          "  narrowed  Amounts.New.M.kilometers -> Amounts.Old.M.meters: scale, what does not fit "
+          "is an error "
           "(loud)  [list.yaml:3]\n"
-          "  dropped   Amounts.New.M.fee.currency_code: another currency: \"EUR\" (loud)  [list.yaml:3]\n"
+          "  dropped   Amounts.New.M.fee.currency_code: another currency: \"EUR\" (loud)  "
+          "[list.yaml:3]\n"
           "  1 kept, 0 converted, 0 defaulted, 1 narrowed, 0 dropped, 3 loud\n");
 }
 

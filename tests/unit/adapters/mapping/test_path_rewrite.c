@@ -57,7 +57,8 @@ static void the_path_of_an_error_leads_into_the_elements_of_lists_and_maps(void 
     assert_bytes(rewritten(*state, false, true, "lines[2].code"), "items[2].sku");
     assert_bytes(rewritten(*state, true, true, "items[0]"), "lines[0]");
     assert_bytes(rewritten(*state, true, true, "items[10].same"), "lines[10].same");
-    assert_bytes(rewritten(*state, false, true, "by_key[\"a.b]\\\"\"].code"), "by_key[\"a.b]\\\"\"].sku");
+    assert_bytes(rewritten(*state, false, true, "by_key[\"a.b]\\\"\"].code"),
+                 "by_key[\"a.b]\\\"\"].sku");
 }
 
 static void an_error_may_spell_names_as_json_does(void **state)
@@ -69,7 +70,8 @@ static void an_error_may_spell_names_as_json_does(void **state)
 
 static void nonsense_is_no_path(void **state)
 {
-    static const char *const bad[] = {"", ".", "..", "[", "]", "[1]", "lines[", "[\"", ".title", "title[",
+    static const char *const bad[] = {"",          ".",      "..",  "[",      "]",
+                                      "[1]",       "lines[", "[\"", ".title", "title[",
                                       "lines[0]]", "titles", "tit"};
     for (size_t i = 0; i < sizeof bad / sizeof *bad; i++)
         (void)rewritten(*state, false, true, bad[i]); /* whatever it finds, it ends */

@@ -16,7 +16,19 @@ enum {
 };
 
 typedef enum Type {
-    INT32, INT64, UINT32, DOUBLE, BOOL, STRING, BYTES, ENUM, MESSAGE, TIMESTAMP, WRAPPED, ANY, N_TYPES,
+    INT32,
+    INT64,
+    UINT32,
+    DOUBLE,
+    BOOL,
+    STRING,
+    BYTES,
+    ENUM,
+    MESSAGE,
+    TIMESTAMP,
+    WRAPPED,
+    ANY,
+    N_TYPES,
 } Type;
 
 typedef enum Label { IMPLICIT, OPTIONAL, LIST, MAP } Label;
@@ -73,9 +85,10 @@ typedef struct Version {
 typedef struct Maker {
     Arena *arena;
     Random random;
-    unsigned serial; /* no name comes twice by accident */
-    bool same_package; /* of all versions; then without Any, for what a change makes of a message is looked at
-                          once more, and with the same names what is in an Any is converted twice */
+    unsigned serial;   /* no name comes twice by accident */
+    bool same_package; /* of all versions; then without Any, for what a change makes of a message is
+                          looked at once more, and with the same names what is in an Any is
+                          converted twice */
     bool chain;        /* of several lists */
     bool calm;         /* a long chain of many changes is mostly refused as a whole */
     uint32_t most_strays;
@@ -254,8 +267,8 @@ static void drop(Turn *t, const Field *was)
     if (how == 0)
         line(t, "%s: {removed: loud}", was->name);
     else if (how < 4 && value && was->type != TIMESTAMP)
-        line(t, "%s: {removed: %s, ignored: %s, back: %s}", was->name, how == 1 ? "loud" : "graceful",
-             value, value_of(t, t->old, was));
+        line(t, "%s: {removed: %s, ignored: %s, back: %s}", was->name,
+             how == 1 ? "loud" : "graceful", value, value_of(t, t->old, was));
     else
         line(t, "%s: {removed: graceful}", was->name);
 }
@@ -268,8 +281,8 @@ static void relist(Turn *t, const Field *was)
     field.label = was->label == LIST ? IMPLICIT : LIST;
     if (number)
         field.type = STRING;
-    line(t, "%s: {to: %s, more: %s%s}", was->name, field.name, chance(t->m, 50) ? "loud" : "graceful",
-         number ? ", by: text" : "");
+    line(t, "%s: {to: %s, more: %s%s}", was->name, field.name,
+         chance(t->m, 50) ? "loud" : "graceful", number ? ", by: text" : "");
     put(t, field);
 }
 
@@ -392,7 +405,8 @@ static void join_oneof(Turn *t, const Field *was)
     put(t, field);
 }
 
-/* In a chain, what an Any brings goes from end to end, also where a list between drops the field. */
+/* In a chain, what an Any brings goes from end to end, also where a list between drops the field.
+ */
 static bool may_bring_any(const Field *field)
 {
     return field->type == MESSAGE || field->type == ANY;
@@ -408,7 +422,8 @@ static void turn_field(Turn *t, const Field *was)
         drop(t, was);
     else if (what < 32)
         other_type(t, was);
-    else if (what < 42 && was->label != MAP && was->label != OPTIONAL && was->type != ANY && !was->oneof)
+    else if (what < 42 && was->label != MAP && was->label != OPTIONAL && was->type != ANY &&
+             !was->oneof)
         relist(t, was);
     else if (what < 56 && plain && !was->oneof)
         revalue(t, was);
@@ -497,8 +512,8 @@ static void turn_enum(Maker *m, const Enum *was, Enum *is)
 
 /* ---- What becomes of what no field holds ----------------------------------------------------- */
 
-/* What is kept keeps its version's name, and what an Any in it brings gets another version's: on the way back
-   it would be neither's. */
+/* What is kept keeps its version's name, and what an Any in it brings gets another version's: on
+   the way back it would be neither's. */
 static const char *fate(Maker *m, const Stray *stray)
 {
     static const char *const fates[] = {"loud", "graceful", "kept"};
@@ -587,11 +602,16 @@ static const struct {
     FieldKind kind;
     const char *name;
 } kinds[N_TYPES] = {
-    [INT32] = {KIND_INT32, "int32"},       [INT64] = {KIND_INT64, "int64"},
-    [UINT32] = {KIND_UINT32, "uint32"},    [DOUBLE] = {KIND_DOUBLE, "double"},
-    [BOOL] = {KIND_BOOL, "bool"},          [STRING] = {KIND_STRING, "string"},
-    [BYTES] = {KIND_BYTES, "bytes"},       [ENUM] = {KIND_ENUM, NULL},
-    [MESSAGE] = {KIND_MESSAGE, NULL},      [TIMESTAMP] = {KIND_MESSAGE, "google.protobuf.Timestamp"},
+    [INT32] = {KIND_INT32, "int32"},
+    [INT64] = {KIND_INT64, "int64"},
+    [UINT32] = {KIND_UINT32, "uint32"},
+    [DOUBLE] = {KIND_DOUBLE, "double"},
+    [BOOL] = {KIND_BOOL, "bool"},
+    [STRING] = {KIND_STRING, "string"},
+    [BYTES] = {KIND_BYTES, "bytes"},
+    [ENUM] = {KIND_ENUM, NULL},
+    [MESSAGE] = {KIND_MESSAGE, NULL},
+    [TIMESTAMP] = {KIND_MESSAGE, "google.protobuf.Timestamp"},
     [WRAPPED] = {KIND_MESSAGE, "google.protobuf.Int32Value"},
     [ANY] = {KIND_MESSAGE, "google.protobuf.Any"},
 };
@@ -610,7 +630,8 @@ static void add_text(Buffer *out, uint32_t number, const char *text)
     wire_add_bytes(out, number, bytes_of(text));
 }
 
-static void add_field_type(Maker *m, Buffer *out, const Version *v, const char *package, const Field *field)
+static void add_field_type(Maker *m, Buffer *out, const Version *v, const char *package,
+                           const Field *field)
 {
     FieldKind kind = kinds[field->type].kind;
     wire_add_number(out, 5, kind);
@@ -618,7 +639,8 @@ static void add_field_type(Maker *m, Buffer *out, const Version *v, const char *
         add_text(out, 6, arena_printf(m->arena, ".%s", type_name(m, v, package, field)));
 }
 
-static void add_map_entry(Maker *m, Buffer *out, const Version *v, const char *package, const Field *field)
+static void add_map_entry(Maker *m, Buffer *out, const Version *v, const char *package,
+                          const Field *field)
 {
     Buffer entry = buffer_in(m->arena), key = entry, value = entry;
     add_text(&entry, 1, arena_printf(m->arena, "F%sEntry", field->name + 1));
@@ -636,13 +658,14 @@ static void add_map_entry(Maker *m, Buffer *out, const Version *v, const char *p
     wire_add_bytes(out, 3, buffer_bytes(&entry));
 }
 
-static void add_field(Maker *m, Buffer *message, const Version *v, const char *package, const Message *in,
-                      const Field *field, uint32_t number)
+static void add_field(Maker *m, Buffer *message, const Version *v, const char *package,
+                      const Message *in, const Field *field, uint32_t number)
 {
     static const char *const labels[] = {"", "optional ", "repeated ", "map<string> "};
     Buffer out = buffer_in(m->arena);
-    buffer_printf(&m->schemas, "  %s%s %s = %u;%s\n", labels[field->label], type_name(m, v, package, field),
-                  field->name, number, field->oneof ? " // in the oneof" : "");
+    buffer_printf(&m->schemas, "  %s%s %s = %u;%s\n", labels[field->label],
+                  type_name(m, v, package, field), field->name, number,
+                  field->oneof ? " // in the oneof" : "");
     add_text(&out, 1, field->name);
     wire_add_number(&out, 3, number);
     wire_add_number(&out, 4, field->label >= LIST ? 3 : 1);
@@ -661,7 +684,8 @@ static void add_field(Maker *m, Buffer *message, const Version *v, const char *p
     wire_add_bytes(message, 2, buffer_bytes(&out));
 }
 
-static void add_message(Maker *m, Buffer *file, const Version *v, const char *package, const Message *message)
+static void add_message(Maker *m, Buffer *file, const Version *v, const char *package,
+                        const Message *message)
 {
     Buffer out = buffer_in(m->arena);
     uint32_t number = 1;
@@ -693,10 +717,11 @@ static void add_enum(Maker *m, Buffer *file, const Enum *e)
     wire_add_bytes(file, 5, buffer_bytes(&out));
 }
 
-static void add_stray(Maker *m, Buffer *file, const Version *v, const char *package, const Stray *stray)
+static void add_stray(Maker *m, Buffer *file, const Version *v, const char *package,
+                      const Stray *stray)
 {
-    Message message = {.n = stray->any ? 2 : 1, .fields = {{.name = "f", .type = STRING},
-                                                           {.name = "g", .type = ANY}}};
+    Message message = {.n = stray->any ? 2 : 1,
+                       .fields = {{.name = "f", .type = STRING}, {.name = "g", .type = ANY}}};
     memcpy(message.name, stray->name, NAME_SIZE);
     add_message(m, file, v, package, &message);
 }
@@ -709,7 +734,8 @@ static void add_service(Maker *m, Buffer *file, const Version *v, const char *pa
         Buffer method = buffer_in(m->arena);
         add_text(&method, 1, v->methods[i].name);
         for (uint32_t k = 0; k < 2; k++)
-            add_text(&method, 2 + k, arena_printf(m->arena, ".%s.%s", package, v->messages[k].name));
+            add_text(&method, 2 + k,
+                     arena_printf(m->arena, ".%s.%s", package, v->messages[k].name));
         wire_add_bytes(&out, 2, buffer_bytes(&method));
     }
     wire_add_bytes(file, 6, buffer_bytes(&out));

@@ -1,9 +1,10 @@
 /*
- * Random versions of an API and the lists of what became of it, for the proof that plans do what lists say.
+ * Random versions of an API and the lists of what became of it, for the proof that plans do what
+ * lists say.
  *
- * A version is a handful of messages and enums. The next one is made from it change by change, each with
- * its line of the list, so that every list is one that has to load. Beside them there are messages that only
- * an Any brings, and a service. Lives in the arena that is given.
+ * A version is a handful of messages and enums. The next one is made from it change by change, each
+ * with its line of the list, so that every list is one that has to load. Beside them there are
+ * messages that only an Any brings, and a service. Lives in the arena that is given.
  */
 #ifndef TESTS_UNIT_ADAPTERS_RANDOM_CHANGES_H
 #define TESTS_UNIT_ADAPTERS_RANDOM_CHANGES_H

@@ -99,8 +99,7 @@ static const Operation operations[] = {
      "enums: {Color: {ROT: RED}}\nmessages:\n  M:\n"
      "    weight_unit: {to: unit, required: loud, optional: g}\n"
      "    on: {required: false, optional: true}\n    limit: {required: 7, optional: 5}\n"},
-    {"Needed",
-     "messages: {M: {a: {required: 4}, b: {optional: loud}, c: d}}",
+    {"Needed", "messages: {M: {a: {required: 4}, b: {optional: loud}, c: d}}",
      "messages: {M: {a: {optional: 0}, b: {required: 2}, d: c}}"},
     {"Masks", "messages: {Thing: {name: title}, Get: {read_mask: {of: Thing}}}",
      "messages: {Thing: {title: name}, Get: {read_mask: {of: Thing}}}"},

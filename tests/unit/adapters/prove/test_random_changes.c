@@ -1,6 +1,6 @@
 /*
- * Random schemas with random change lists: plans against the oracle, there and back, over chains of up to
- * eight versions; and methods by their names.
+ * Random schemas with random change lists: plans against the oracle, there and back, over chains of
+ * up to eight versions; and methods by their names.
  *
  * CHANGE_SEEDS=n tries n chains instead of the usual few, from CHANGE_SEED on.
  */
@@ -23,7 +23,8 @@ static void tell(uint64_t seed, const RandomChain *chain, const char *what, Byte
     fail_msg("CHANGE_SEED=%llu: %s", (unsigned long long)seed, what);
 }
 
-static void load_lists(Arena *arena, uint64_t seed, const RandomChain *chain, const ChangeList **lists)
+static void load_lists(Arena *arena, uint64_t seed, const RandomChain *chain,
+                       const ChangeList **lists)
 {
     Problems problems = problems_in(arena);
     for (uint32_t i = 0; i < chain->n_lists; i++)
@@ -60,7 +61,8 @@ static const ServiceType *service_of(Arena *arena, const RandomChain *chain, uin
     return service;
 }
 
-static const MethodType *method_with(const ServiceType *service, const RandomMethods *methods, uint32_t id)
+static const MethodType *method_with(const ServiceType *service, const RandomMethods *methods,
+                                     uint32_t id)
 {
     for (uint32_t i = 0; i < service->n_methods; i++) {
         if (methods->ids[i] == id)
@@ -79,8 +81,8 @@ static void follow_methods(Arena *arena, const RandomChain *chain, const ChangeL
         for (uint32_t i = 0; i < source->n_methods; i++) {
             MethodChange change =
                 changes_method(lists, chain->n_lists, upwards, &source->methods[i], arena);
-            assert_ptr_equal(change.target, method_with(target, &chain->methods[to],
-                                                        chain->methods[from].ids[i]));
+            assert_ptr_equal(change.target,
+                             method_with(target, &chain->methods[to], chain->methods[from].ids[i]));
             assert_int_equal(!change.target, !!change.reason);
         }
     }

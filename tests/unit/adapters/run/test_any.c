@@ -15,20 +15,18 @@ static void on_loss(void *owner, const Loss *loss)
 }
 
 /* {"any": ...} of v1 as v2's, or an error's text; `lost` gets what was counted. */
-static Result run(Loaded *loaded, const char *yaml, Codec from, Codec to, Bytes message,
-                  Bytes *out, Buffer *lost)
+static Result run(Loaded *loaded, const char *yaml, Codec from, Codec to, Bytes message, Bytes *out,
+                  Buffer *lost)
 {
     const MappingSet *set = read_set(loaded, "Strays", yaml, true);
-    const MessageType *box =
-        schema_message(loaded->schema, bytes_of("changes.Strays.Old.Box"));
+    const MessageType *box = schema_message(loaded->schema, bytes_of("changes.Strays.Old.Box"));
     PlanOptions options = {.from = from, .to = to, .types = set};
     const Plan *plan;
     Buffer made = buffer_in(loaded->arena);
     PlanRun report = {.on_loss = on_loss, .owner = lost};
     assert_ok(loaded->arena,
               plan_compile(loaded->arena, mapping_set_find(set, box), &options, &plan));
-    Result r =
-        plan_run(plan, &(PlanInput){.bytes = message}, loaded->arena, &made, &report);
+    Result r = plan_run(plan, &(PlanInput){.bytes = message}, loaded->arena, &made, &report);
     *out = buffer_bytes(&made);
     return r;
 }
@@ -38,8 +36,7 @@ static Bytes json_to_json(void **state, const char *json, Buffer *lost)
     Loaded *loaded = *state;
     Bytes out;
     *lost = buffer_in(loaded->arena);
-    assert_ok(loaded->arena,
-              run(loaded, list, CODEC_JSON, CODEC_JSON, bytes_of(json), &out, lost));
+    assert_ok(loaded->arena, run(loaded, list, CODEC_JSON, CODEC_JSON, bytes_of(json), &out, lost));
     return out;
 }
 
@@ -59,8 +56,8 @@ static Bytes wire_to_wire(void **state, const char *type, const char *value, Buf
     Loaded *loaded = *state;
     Bytes out;
     *lost = buffer_in(loaded->arena);
-    assert_ok(loaded->arena, run(loaded, list, CODEC_PROTO, CODEC_PROTO,
-                                 boxed(loaded, type, value), &out, lost));
+    assert_ok(loaded->arena,
+              run(loaded, list, CODEC_PROTO, CODEC_PROTO, boxed(loaded, type, value), &out, lost));
     return out;
 }
 
@@ -84,24 +81,22 @@ static void what_has_none_is_an_error_where_nothing_is_said(void **state)
     Result r = run(loaded, list, CODEC_JSON, CODEC_PROTO,
                    bytes_of("{\"any\":{\"@type\":\"x/changes.Strays.Old.Flyer\"}}"), &out, &lost);
     assert_fault(r, FAULT_CANNOT_CONVERT);
-    assert_string_equal(
-        r.error->doing,
-        "any: changes.Strays.Old.Flyer has no counterpart in the other version");
-    r = run(loaded, list, CODEC_PROTO, CODEC_PROTO,
-            boxed(loaded, "changes.Strays.Old.Flyer", ""), &out, &lost);
+    assert_string_equal(r.error->doing,
+                        "any: changes.Strays.Old.Flyer has no counterpart in the other version");
+    r = run(loaded, list, CODEC_PROTO, CODEC_PROTO, boxed(loaded, "changes.Strays.Old.Flyer", ""),
+            &out, &lost);
     assert_fault(r, FAULT_CANNOT_CONVERT);
 }
 
 static void what_is_let_go_leaves_an_empty_any_and_is_counted(void **state)
 {
     Buffer lost;
-    assert_bytes(
-        json_to_json(state,
-                     "{\"any\":{\"@type\":\"x/changes.Strays.Old.Promo\",\"code\":\"c\"},"
-                     "\"more\":[{\"@type\":\"x/changes.Strays.Old.Promo\"},"
-                     "{\"@type\":\"x/changes.Strays.Old.Item\"}]}",
-                     &lost),
-        "{\"any\":{},\"more\":[{},{\"@type\":\"x/changes.Strays.New.Line\"}]}");
+    assert_bytes(json_to_json(state,
+                              "{\"any\":{\"@type\":\"x/changes.Strays.Old.Promo\",\"code\":\"c\"},"
+                              "\"more\":[{\"@type\":\"x/changes.Strays.Old.Promo\"},"
+                              "{\"@type\":\"x/changes.Strays.Old.Item\"}]}",
+                              &lost),
+                 "{\"any\":{},\"more\":[{},{\"@type\":\"x/changes.Strays.New.Line\"}]}");
     assert_bytes(buffer_bytes(&lost), "Promo;Promo;");
     assert_true(bytes_equal(wire_to_wire(state, "changes.Strays.Old.Promo", "\x0a\x01s", &lost),
                             bytes("\x0a\x00", 2)));
@@ -122,8 +117,8 @@ static void what_nobody_knows_stays_as_its_bytes(void **state)
     Buffer lost;
     const char *json = "{\"any\":{\"@type\":\"x/no.Such\",\"value\":\"CgFj\"}}";
     assert_bytes(json_to_json(state, json, &lost), json);
-    assert_true(bytes_equal(wire_to_wire(state, "no.Such", "abc", &lost),
-                            boxed(*state, "no.Such", "abc")));
+    assert_true(
+        bytes_equal(wire_to_wire(state, "no.Such", "abc", &lost), boxed(*state, "no.Such", "abc")));
 }
 
 /* Also what no field of either version leads to. */

@@ -8,7 +8,8 @@ typedef struct Way {
     const Plan *straight, *to_wire, *from_wire;
 } Way;
 
-static const Plan *compiled(Loaded *loaded, const MappingSet *set, const Mapping *mapping, Codec from, Codec to)
+static const Plan *compiled(Loaded *loaded, const MappingSet *set, const Mapping *mapping,
+                            Codec from, Codec to)
 {
     PlanOptions options = {.from = from, .to = to, .types = set};
     const Plan *plan;
@@ -25,9 +26,10 @@ static Way way(void **state, const char *kind, const char *yaml, bool upwards)
         loaded->schema, bytes_of(arena_printf(loaded->arena, "changes.%s.%s.M", kind, end)));
     assert_ok(loaded->arena, mapping_set_identity(loaded->arena, loaded->schema, &same));
     const Mapping *mapping = mapping_set_find(set, type);
-    return (Way){loaded, compiled(loaded, set, mapping, CODEC_JSON, CODEC_JSON),
-                 compiled(loaded, set, mapping, CODEC_JSON, CODEC_PROTO),
-                 compiled(loaded, same, mapping_set_find(same, mapping->to), CODEC_PROTO, CODEC_JSON)};
+    return (Way){
+        loaded, compiled(loaded, set, mapping, CODEC_JSON, CODEC_JSON),
+        compiled(loaded, set, mapping, CODEC_JSON, CODEC_PROTO),
+        compiled(loaded, same, mapping_set_find(same, mapping->to), CODEC_PROTO, CODEC_JSON)};
 }
 
 static Result run(Loaded *loaded, const Plan *plan, Bytes from, Bytes *to_out)
@@ -60,7 +62,8 @@ static const char *const numbers = "messages: {M: {d: {by: number}}}";
 static void numbers_stop_at_the_range_of_the_other_kind(void **state)
 {
     Way up = way(state, "Numbers", numbers, true), down = way(state, "Numbers", numbers, false);
-    gives(up, "{\"a\":-2147483648,\"b\":\"2147483647\"}", "{\"a\":\"-2147483648\",\"b\":2147483647}");
+    gives(up, "{\"a\":-2147483648,\"b\":\"2147483647\"}",
+          "{\"a\":\"-2147483648\",\"b\":2147483647}");
     refuses(up, "{\"b\":\"2147483648\"}");
     refuses(up, "{\"b\":\"18446744073709551615\"}");
     gives(down, "{\"a\":\"-2147483648\"}", "{\"a\":-2147483648}");
@@ -94,7 +97,8 @@ static const char *const texts =
 static void texts_that_are_no_values_are_refused(void **state)
 {
     Way up = way(state, "Texts", texts, true), down = way(state, "Texts", texts, false);
-    gives(up, "{\"a\":-2147483648,\"b\":true}", "{\"a\":\"-2147483648\",\"b\":\"true\",\"f\":\"OFF\"}");
+    gives(up, "{\"a\":-2147483648,\"b\":true}",
+          "{\"a\":\"-2147483648\",\"b\":\"true\",\"f\":\"OFF\"}");
     gives(down, "{\"a\":\"2147483647\",\"b\":\"false\"}", "{\"a\":2147483647}");
     refuses(down, "{\"a\":\"2147483648\"}");
     refuses(down, "{\"a\":\"+1\"}");
@@ -112,7 +116,8 @@ static void texts_that_are_no_values_are_refused(void **state)
 static void bytes_are_texts_only_when_they_are(void **state)
 {
     Way up = way(state, "Texts", texts, true), down = way(state, "Texts", texts, false);
-    gives(up, "{\"c\":\"-_8=\",\"d\":\"w6k=\"}", "{\"c\":\"+/8=\",\"d\":\"\xc3\xa9\",\"f\":\"OFF\"}");
+    gives(up, "{\"c\":\"-_8=\",\"d\":\"w6k=\"}",
+          "{\"c\":\"+/8=\",\"d\":\"\xc3\xa9\",\"f\":\"OFF\"}");
     refuses(up, "{\"d\":\"w6k6/w==\"}"); /* ends with 0xff */
     refuses(up, "{\"d\":\"7aCA\"}");     /* half of a surrogate pair */
     gives(down, "{\"c\":\"+/8=\"}", "{\"c\":\"+/8=\"}");
@@ -175,7 +180,8 @@ static void amounts_keep_every_part_or_are_refused(void **state)
           "{\"cents\":\"9223372036854775807\"}");
     refuses(down, "{\"total\":{\"units\":\"92233720368547758\",\"nanos\":80000000}}");
     refuses(down, "{\"total\":{\"units\":\"1\",\"nanos\":1}}");
-    gives(down, "{\"fee\":{\"currencyCode\":\"EUR\",\"units\":\"-1\",\"nanos\":-999999999}}", "{\"fee\":\"-1\"}");
+    gives(down, "{\"fee\":{\"currencyCode\":\"EUR\",\"units\":\"-1\",\"nanos\":-999999999}}",
+          "{\"fee\":\"-1\"}");
     refuses(down, "{\"fee\":{\"currencyCode\":\"USD\",\"units\":\"1\"}}");
     gives(up, "{\"meters\":\"1500\"}", "{\"kilometers\":1.5}");
     gives(down, "{\"kilometers\":-0.25}", "{\"meters\":\"-250\"}");
@@ -186,10 +192,11 @@ static void amounts_keep_every_part_or_are_refused(void **state)
 
 static void names_match_their_template_to_the_end(void **state)
 {
-    const char *yaml = "messages:\n  M:\n"
-                       "    name: {template: \"projects/{p}/topics/{t}\", to: [project_id, topic_id]}\n"
-                       "    path: {template: \"a/{x}/b/{y}\", into: \"c/{y}/d/{x}\"}\n"
-                       "    key: {template: \"k/{p}/{t}\", from: [project, topic]}";
+    const char *yaml =
+        "messages:\n  M:\n"
+        "    name: {template: \"projects/{p}/topics/{t}\", to: [project_id, topic_id]}\n"
+        "    path: {template: \"a/{x}/b/{y}\", into: \"c/{y}/d/{x}\"}\n"
+        "    key: {template: \"k/{p}/{t}\", from: [project, topic]}";
     Way up = way(state, "Templates", yaml, true), down = way(state, "Templates", yaml, false);
     gives(up, "{\"name\":\"projects/p/topics/t/u\"}", "{\"projectId\":\"p\",\"topicId\":\"t/u\"}");
     refuses(up, "{\"name\":\"projects/p\"}");

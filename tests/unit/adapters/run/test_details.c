@@ -24,7 +24,10 @@ static Bench bench;
 static Plan *plan_of(Codec from, Codec to, const MappingSet *types)
 {
     const Plan *plan;
-    PlanOptions options = {.from = from, .to = to, .unknown = UNKNOWN_COUNT, .types = types,
+    PlanOptions options = {.from = from,
+                           .to = to,
+                           .unknown = UNKNOWN_COUNT,
+                           .types = types,
                            .common_types = bench.common};
     assert_ok(bench.loaded->arena, plan_compile_any(bench.loaded->arena, &options, &plan));
     return (Plan *)(uintptr_t)plan;
@@ -44,7 +47,8 @@ static int begin(void **state)
     return 0;
 }
 
-/* ---- Statuses, written as their details' JSON ---------------------------------------------------- */
+/* ---- Statuses, written as their details' JSON
+ * ---------------------------------------------------- */
 
 static void add_raw(Buffer *status, const char *type, const char *value)
 {
@@ -89,7 +93,8 @@ static void on_unconverted(void *owner, Bytes type, bool kept, Result why)
 static const Mapping *request_back(void)
 {
     const Schema *schema = bench.loaded->schema;
-    return mapping_set_find(bench.down, schema_message(schema, bytes_of("changes.Errors.New.Request")));
+    return mapping_set_find(bench.down,
+                            schema_message(schema, bytes_of("changes.Errors.New.Request")));
 }
 
 /* The details that come out, as JSON, one a line. */
@@ -99,7 +104,8 @@ static Bytes converted(Buffer status, Seen *seen)
     *seen = (Seen){.run = {.on_unconverted = on_unconverted}};
     seen->run.owner = seen;
     Arena *arena = bench.loaded->arena;
-    assert_ok(arena, details_convert(bench.any, request_back(), buffer_bytes(&status), arena, &seen->run, &out));
+    assert_ok(arena, details_convert(bench.any, request_back(), buffer_bytes(&status), arena,
+                                     &seen->run, &out));
     Buffer text = buffer_in(arena);
     assert_true(out.size >= 5 && memcmp(out.data, "\x08\x09\x12\x01m", 5) == 0);
     WireReader reader = wire_reader(out);
@@ -114,7 +120,8 @@ static Bytes converted(Buffer status, Seen *seen)
     return buffer_bytes(&text);
 }
 
-/* ---- Types ---------------------------------------------------------------------------------------- */
+/* ---- Types
+ * ---------------------------------------------------------------------------------------- */
 
 static void a_detail_becomes_the_clients_type_and_its_losses_are_told(void **state)
 {
@@ -133,9 +140,10 @@ static void what_nobody_knows_goes_on_as_its_bytes_and_in_its_place(void **state
     add_raw(&status, "t.com/nobody.Knows", "\xff\xfe");
     add_json(&status, "{\"@type\":\"" NEW "Stuck\",\"why\":\"w\"}");
     add_json(&status, "{\"@type\":\"" HOST "google.rpc.Help\",\"links\":[{\"url\":\"u\"}]}");
-    assert_bytes(converted(status, &seen), "{\"@type\":\"t.com/nobody.Knows\",\"value\":\"//4=\"}\n"
-                                           "{\"@type\":\"" OLD "Stuck\",\"why\":\"w\"}\n"
-                                           "{\"@type\":\"" HOST "google.rpc.Help\",\"links\":[{\"url\":\"u\"}]}\n");
+    assert_bytes(converted(status, &seen),
+                 "{\"@type\":\"t.com/nobody.Knows\",\"value\":\"//4=\"}\n"
+                 "{\"@type\":\"" OLD "Stuck\",\"why\":\"w\"}\n"
+                 "{\"@type\":\"" HOST "google.rpc.Help\",\"links\":[{\"url\":\"u\"}]}\n");
     assert_int_equal(seen.n, 0);
 }
 
@@ -164,13 +172,16 @@ static void a_type_without_a_counterpart_stays_unless_it_may_go_gracefully(void 
     assert_int_equal(seen.run.plan.n_losses, 1);
 }
 
-/* As with versions that share a package: a type of the error's version has the name of one of the client's. */
+/* As with versions that share a package: a type of the error's version has the name of one of the
+ * client's. */
 static void a_detail_that_the_client_would_misread_is_left_out(void **state)
 {
     Seen seen;
-    const MessageType *stuck = schema_message(bench.loaded->schema, bytes_of("changes.Errors.New.Stuck"));
+    const MessageType *stuck =
+        schema_message(bench.loaded->schema, bytes_of("changes.Errors.New.Stuck"));
     MappingSet shared = *bench.down;
-    const Mapping *mappings[] = {mapping_set_find(bench.down, stuck), mapping_set_find(bench.same, stuck)};
+    const Mapping *mappings[] = {mapping_set_find(bench.down, stuck),
+                                 mapping_set_find(bench.same, stuck)};
     shared.mappings = mappings;
     shared.n_mappings = 2;
     const Plan *usual = bench.any;
@@ -189,8 +200,8 @@ static void a_detail_without_a_type_stays_as_it_is(void **state)
     wire_add_bytes(&status, 3, bytes_of("\x6d\x01\x03\xa7\x12")); /* fields that no Any has */
     wire_add_bytes(&status, 3, BYTES_NONE);
     Bytes out, before = buffer_bytes(&status);
-    assert_ok(bench.loaded->arena, details_convert(bench.any, request_back(), before, bench.loaded->arena,
-                                                   &(DetailsRun){0}, &out));
+    assert_ok(bench.loaded->arena, details_convert(bench.any, request_back(), before,
+                                                   bench.loaded->arena, &(DetailsRun){0}, &out));
     assert_true(bytes_equal(out, before));
 }
 
@@ -201,19 +212,21 @@ static void a_malformed_detail_of_a_known_type_costs_nothing_but_itself(void **s
     add_raw(&status, NEW "OutOfStock", "\x0a\x7f");
     add_json(&status, "{\"@type\":\"" HOST "google.rpc.ErrorInfo\",\"reason\":\"R\"}");
     Bytes left = converted(status, &seen);
-    assert_true(bytes_end_with(left, "\x0a\x7f\n{\"@type\":\"" HOST "google.rpc.ErrorInfo\",\"reason\":\"R\"}\n"));
+    assert_true(bytes_end_with(left, "\x0a\x7f\n{\"@type\":\"" HOST
+                                     "google.rpc.ErrorInfo\",\"reason\":\"R\"}\n"));
     assert_int_equal(seen.n, 1);
     assert_true(seen.kept);
 }
 
 static void a_status_that_cannot_be_read_stays_as_it_is(void **state)
 {
-    static const char *const bad[] = {"\x1a\x7f", "nonsense", "\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff"};
+    static const char *const bad[] = {"\x1a\x7f", "nonsense",
+                                      "\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff"};
     for (size_t i = 0; i < 3; i++) {
         Bytes out;
         DetailsRun run = {0};
-        assert_ok(bench.loaded->arena, details_convert(bench.any, NULL, bytes_of(bad[i]), bench.loaded->arena,
-                                                       &run, &out));
+        assert_ok(bench.loaded->arena, details_convert(bench.any, NULL, bytes_of(bad[i]),
+                                                       bench.loaded->arena, &run, &out));
         assert_bytes(out, bad[i]);
     }
 }
@@ -227,24 +240,28 @@ static void memory_at_its_limit_is_a_fault(void **state)
         Arena *small = arena_new(limit);
         Bytes out;
         DetailsRun run = {0};
-        Result r = details_convert(bench.any, request_back(), buffer_bytes(&status), small, &run, &out);
+        Result r =
+            details_convert(bench.any, request_back(), buffer_bytes(&status), small, &run, &out);
         if (failed(r))
             assert_fault(r, FAULT_OUT_OF_MEMORY);
         arena_free(small);
     }
 }
 
-/* ---- Fields ---------------------------------------------------------------------------------------- */
+/* ---- Fields
+ * ---------------------------------------------------------------------------------------- */
 
-#define VIOLATIONS(list) "{\"@type\":\"" HOST "google.rpc.BadRequest\",\"fieldViolations\":[" list "]}"
+#define VIOLATIONS(list)                                                                           \
+    "{\"@type\":\"" HOST "google.rpc.BadRequest\",\"fieldViolations\":[" list "]}"
 
 static void a_bad_request_names_the_clients_fields(void **state)
 {
     Seen seen;
     Buffer status = status_begin();
-    add_json(&status, VIOLATIONS("{\"field\":\"lines[2].code\",\"description\":\"d\",\"reason\":\"R\"},"
-                                 "{\"field\":\"totally.else\",\"description\":\"e\"},"
-                                 "{\"description\":\"no field\"}"));
+    add_json(&status,
+             VIOLATIONS("{\"field\":\"lines[2].code\",\"description\":\"d\",\"reason\":\"R\"},"
+                        "{\"field\":\"totally.else\",\"description\":\"e\"},"
+                        "{\"description\":\"no field\"}"));
     assert_bytes(converted(status, &seen),
                  VIOLATIONS("{\"field\":\"items[2].sku\",\"description\":\"d\",\"reason\":\"R\"},"
                             "{\"field\":\"totally.else\",\"description\":\"e\"},"
@@ -256,22 +273,26 @@ static void a_field_made_of_several_is_at_fault_in_each(void **state)
     Seen seen;
     Buffer status = status_begin();
     add_json(&status, VIOLATIONS("{\"field\":\"path\",\"description\":\"d\"}"));
-    assert_bytes(converted(status, &seen), VIOLATIONS("{\"field\":\"project\",\"description\":\"d\"},"
-                                                      "{\"field\":\"topic\",\"description\":\"d\"}") "\n");
+    assert_bytes(converted(status, &seen),
+                 VIOLATIONS("{\"field\":\"project\",\"description\":\"d\"},"
+                            "{\"field\":\"topic\",\"description\":\"d\"}") "\n");
 }
 
-/* ---- JSON ------------------------------------------------------------------------------------------ */
+/* ---- JSON
+ * ------------------------------------------------------------------------------------------ */
 
 static void json_that_no_type_explains_is_kept_whole(void **state)
 {
     Bytes any;
     Buffer json = buffer_in(bench.loaded->arena);
-    assert_true(detail_from_json(bench.read, bytes_of("{\"@type\":\"t.com/no.Body\",\"a\":[1,null]}"),
+    assert_true(detail_from_json(bench.read,
+                                 bytes_of("{\"@type\":\"t.com/no.Body\",\"a\":[1,null]}"),
                                  bench.loaded->arena, &any));
     assert_true(detail_to_json(bench.write, any, bench.loaded->arena, &json));
     assert_bytes(buffer_bytes(&json), "{\"@type\":\"" HOST "google.protobuf.Struct\","
                                       "\"value\":{\"@type\":\"t.com/no.Body\",\"a\":[1,null]}}");
-    assert_true(detail_from_json(bench.read, bytes_of("{\"pointer\":\"#/age\"}"), bench.loaded->arena, &any));
+    assert_true(detail_from_json(bench.read, bytes_of("{\"pointer\":\"#/age\"}"),
+                                 bench.loaded->arena, &any));
     assert_false(detail_from_json(bench.read, bytes_of("7"), bench.loaded->arena, &any));
     assert_false(detail_from_json(bench.read, bytes_of("{"), bench.loaded->arena, &any));
 }

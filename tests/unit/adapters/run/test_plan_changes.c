@@ -1,26 +1,29 @@
-/* Plans of change lists as text: what a list becomes is seen here, and a change of it does not go unseen. */
+/* Plans of change lists as text: what a list becomes is seen here, and a change of it does not go
+ * unseen. */
 #include "adapters/program/plan.h"
 #include "tests/unit/adapters/changes_schema.h"
 
-static void prints(void **state, const char *kind, const char *yaml, bool upwards, Codec from, Codec to,
-                   const char *expected)
+static void prints(void **state, const char *kind, const char *yaml, bool upwards, Codec from,
+                   Codec to, const char *expected)
 {
     Loaded *loaded = *state;
     const MappingSet *set = read_set(loaded, kind, yaml, upwards);
-    const MessageType *type =
-        schema_message(loaded->schema, bytes_of(arena_printf(loaded->arena, "changes.%s.%s.M", kind,
-                                                             upwards ? "Old" : "New")));
+    const MessageType *type = schema_message(
+        loaded->schema,
+        bytes_of(arena_printf(loaded->arena, "changes.%s.%s.M", kind, upwards ? "Old" : "New")));
     PlanOptions options = {.from = from, .to = to, .types = set};
     const Plan *plan;
     Buffer text = buffer_in(loaded->arena);
-    assert_ok(loaded->arena, plan_compile(loaded->arena, mapping_set_find(set, type), &options, &plan));
+    assert_ok(loaded->arena,
+              plan_compile(loaded->arena, mapping_set_find(set, type), &options, &plan));
     plan_print(plan, &text);
     assert_bytes(buffer_bytes(&text), expected);
 }
 
 static void what_is_renamed_is_put_under_its_new_name(void **state)
 {
-    prints(state, "Rename", "messages: {M: {a: b}}", true, CODEC_JSON, CODEC_PROTO, "#0 json changes.Rename.Old.M -> proto changes.Rename.New.M: fields\n"
+    prints(state, "Rename", "messages: {M: {a: b}}", true, CODEC_JSON, CODEC_PROTO,
+           "#0 json changes.Rename.Old.M -> proto changes.Rename.New.M: fields\n"
            "  scan, 2 slots\n"
            "    1 a -> s0\n"
            "    2 same -> s1\n"
@@ -29,12 +32,18 @@ static void what_is_renamed_is_put_under_its_new_name(void **state)
            "    P PUT_VALUE    s1 same int32 unless-zero\n");
 }
 
-/* In the client's names, whatever the field is called, or wherever it stands, in the version served. */
+/* In the client's names, whatever the field is called, or wherever it stands, in the version
+ * served. */
 static void a_parameter_and_the_body_agree_before_they_are_converted(void **state)
 {
     static const PlanParameter parameter = {{(const uint8_t *)"a", 1}, {(const uint8_t *)"x", 1}};
-    static const struct { const char *body; const Fault *fault; } rows[] = {
-        {"{\"same\":7}", NULL}, {"{\"a\":\"x\",\"same\":7}", NULL}, {"{\"a\":\"y\",\"same\":7}", &FAULT_BAD_VALUE},
+    static const struct {
+        const char *body;
+        const Fault *fault;
+    } rows[] = {
+        {"{\"same\":7}", NULL},
+        {"{\"a\":\"x\",\"same\":7}", NULL},
+        {"{\"a\":\"y\",\"same\":7}", &FAULT_BAD_VALUE},
         {"{\"b\":\"x\"}", &FAULT_UNKNOWN_FIELD},
     };
     Loaded *loaded = *state;
@@ -42,9 +51,11 @@ static void a_parameter_and_the_body_agree_before_they_are_converted(void **stat
     const MessageType *type = schema_message(loaded->schema, bytes_of("changes.Rename.Old.M"));
     PlanOptions options = {.from = CODEC_JSON, .to = CODEC_JSON, .types = set};
     const Plan *plan;
-    assert_ok(loaded->arena, plan_compile(loaded->arena, mapping_set_find(set, type), &options, &plan));
+    assert_ok(loaded->arena,
+              plan_compile(loaded->arena, mapping_set_find(set, type), &options, &plan));
     for (size_t i = 0; i < sizeof(rows) / sizeof(*rows); i++) {
-        PlanInput input = {.bytes = bytes_of(rows[i].body), .parameters = &parameter, .n_parameters = 1};
+        PlanInput input = {
+            .bytes = bytes_of(rows[i].body), .parameters = &parameter, .n_parameters = 1};
         Buffer out = buffer_in(loaded->arena);
         Result r = plan_run(plan, &input, loaded->arena, &out, NULL);
         assert_ptr_equal(failed(r) ? r.error->fault : NULL, rows[i].fault);
@@ -55,7 +66,8 @@ static void a_parameter_and_the_body_agree_before_they_are_converted(void **stat
 
 static void what_moves_is_read_from_one_message_and_put_into_another(void **state)
 {
-    prints(state, "Deep", "messages: {M: {a: box.inner.b, c: box.inner.c}}", false, CODEC_PROTO, CODEC_JSON,
+    prints(state, "Deep", "messages: {M: {a: box.inner.b, c: box.inner.c}}", false, CODEC_PROTO,
+           CODEC_JSON,
            "#0 proto changes.Deep.New.M -> json changes.Deep.Old.M: fields\n"
            "  scan, 2 slots\n"
            "    1 box\n"
@@ -70,9 +82,11 @@ static void what_moves_is_read_from_one_message_and_put_into_another(void **stat
 static void what_comes_and_goes_is_guarded_and_made_up(void **state)
 {
     prints(state, "Gone",
-           "messages:\n  M:\n    comment: {removed: graceful}\n    level: {removed: loud, ignored: 1, back: 3}\n"
+           "messages:\n  M:\n    comment: {removed: graceful}\n    level: {removed: loud, ignored: "
+           "1, back: 3}\n"
            "    currency: {added: EUR}\n    region: {added: graceful}",
-           true, CODEC_PROTO, CODEC_PROTO, "#0 proto changes.Gone.Old.M -> proto changes.Gone.New.M: fields\n"
+           true, CODEC_PROTO, CODEC_PROTO,
+           "#0 proto changes.Gone.Old.M -> proto changes.Gone.New.M: fields\n"
            "  scan, 3 slots\n"
            "    1 id => 1 id\n"
            "    2 comment -> s0\n"

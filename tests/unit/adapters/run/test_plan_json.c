@@ -1,4 +1,5 @@
-/* Plans from JSON and to JSON. protobuf's own suite has every corner; here is what it does not ask. */
+/* Plans from JSON and to JSON. protobuf's own suite has every corner; here is what it does not ask.
+ */
 #include "tests/unit/adapters/plans.h"
 
 #define KINDS "test.kinds.Kinds"
@@ -27,7 +28,8 @@ static void every_kind_comes_back_in_its_canonical_form(void **state)
 
 static void both_spellings_and_the_loose_forms_are_read(void **state)
 {
-    assert_bytes(json_there_and_back(KINDS,
+    assert_bytes(json_there_and_back(
+                     KINDS,
                      "{\"an_int32\":\"1e2\",\"anInt64\":5.0,\"a_color\":2,\"aDouble\":\"1.5\","
                      "\"a_bytes\":\"-_8\",\"renamed\":\"y\",\"aFixed32\":null,\"numbers\":null}",
                      (PlanOptions){0}),
@@ -37,7 +39,9 @@ static void both_spellings_and_the_loose_forms_are_read(void **state)
 
 static void what_does_not_fit_is_refused_with_its_path(void **state)
 {
-    static const struct { const char *json, *field, *fault; } rows[] = {
+    static const struct {
+        const char *json, *field, *fault;
+    } rows[] = {
         {"[]", NULL, "BAD_VALUE"},
         {"{\"anInt32\":2147483648}", "anInt32", "BAD_VALUE"},
         {"{\"anInt32\":1.5}", "anInt32", "BAD_VALUE"},
@@ -149,7 +153,8 @@ static void one_field_alone_can_be_the_answer(void **state)
     assert_bytes(only("an_int64", "{\"anInt64\":3}"), "\"3\"");
 }
 
-/* ---- proto2 -------------------------------------------------------------------------------------- */
+/* ---- proto2
+ * -------------------------------------------------------------------------------------- */
 
 static void groups_extensions_and_message_sets_come_back(void **state)
 {
@@ -168,7 +173,8 @@ static void a_required_field_is_missed(void **state)
     assert_string_equal(r.error->field, "id");
 }
 
-/* ---- Any ----------------------------------------------------------------------------------------- */
+/* ---- Any
+ * ----------------------------------------------------------------------------------------- */
 
 static void an_any_of_unknown_type_is_kept(void **state)
 {
@@ -180,13 +186,16 @@ static void well_known_types_stand_in_an_any_as_value(void **state)
 {
     const char *json = "{\"any\":{\"@type\":\"x/google.protobuf.Duration\",\"value\":\"3s\"}}";
     assert_bytes(json_there_and_back(KINDS, json, (PlanOptions){0}), json);
-    assert_bytes(json_there_and_back(KINDS, "{\"any\":{\"name\":\"n\",\"@type\":"
-                                            "\"x/test.kinds.Kinds.Inner\"}}", (PlanOptions){0}),
+    assert_bytes(json_there_and_back(KINDS,
+                                     "{\"any\":{\"name\":\"n\",\"@type\":"
+                                     "\"x/test.kinds.Kinds.Inner\"}}",
+                                     (PlanOptions){0}),
                  "{\"any\":{\"@type\":\"x/test.kinds.Kinds.Inner\",\"name\":\"n\"}}");
     assert_bytes(json_there_and_back(KINDS, "{\"any\":{}}", (PlanOptions){0}), "{\"any\":{}}");
 }
 
-/* ---- Body and parameters ------------------------------------------------------------------------- */
+/* ---- Body and parameters
+ * ------------------------------------------------------------------------- */
 
 static Result with_parameters(PlanInput input, const PlanParameter *parameters, uint32_t n,
                               Bytes *out)
@@ -197,31 +206,39 @@ static Result with_parameters(PlanInput input, const PlanParameter *parameters, 
     return run_input(compiled(identity_of(KINDS), options), input, out, NULL);
 }
 
-#define PARAMETER(name, value) {{(const uint8_t *)(name), sizeof(name) - 1}, \
-                                {(const uint8_t *)(value), sizeof(value) - 1}}
+#define PARAMETER(name, value)                                                                     \
+    {                                                                                              \
+        {(const uint8_t *)(name), sizeof(name) - 1},                                               \
+        {                                                                                          \
+            (const uint8_t *)(value), sizeof(value) - 1                                            \
+        }                                                                                          \
+    }
 
 static void parameters_are_read_by_the_type_of_their_field(void **state)
 {
     static const PlanParameter parameters[] = {
-        PARAMETER("an_int64", "-5"), PARAMETER("aBool", "true"), PARAMETER("a_color", "RED"),
-        PARAMETER("colors", "2"), PARAMETER("colors", "RED"), PARAMETER("child.a_string", "12"),
-        PARAMETER("child.inner.name", "n"), PARAMETER("aBytes", "AQID"), PARAMETER("aDouble", "1e3"),
-        PARAMETER("time", "1970-01-01T00:00:01Z"), PARAMETER("wrapped", "7"),
-        PARAMETER("mask", "a,b"),
+        PARAMETER("an_int64", "-5"),        PARAMETER("aBool", "true"),
+        PARAMETER("a_color", "RED"),        PARAMETER("colors", "2"),
+        PARAMETER("colors", "RED"),         PARAMETER("child.a_string", "12"),
+        PARAMETER("child.inner.name", "n"), PARAMETER("aBytes", "AQID"),
+        PARAMETER("aDouble", "1e3"),        PARAMETER("time", "1970-01-01T00:00:01Z"),
+        PARAMETER("wrapped", "7"),          PARAMETER("mask", "a,b"),
     };
     Bytes out;
     PlanInput input = {.no_body = true};
-    assert_ok(bench.call, with_parameters(input, parameters, sizeof(parameters) / sizeof(*parameters), &out));
-    assert_bytes(out, "{\"aDouble\":1000,\"anInt64\":\"-5\",\"aBool\":true,\"aBytes\":\"AQID\","
-                      "\"aColor\":\"RED\",\"child\":{\"aString\":\"12\",\"inner\":{\"name\":\"n\"}},"
-                      "\"colors\":[\"GREEN\",\"RED\"],\"time\":\"1970-01-01T00:00:01Z\","
-                      "\"mask\":\"a,b\",\"wrapped\":\"7\"}");
+    assert_ok(bench.call,
+              with_parameters(input, parameters, sizeof(parameters) / sizeof(*parameters), &out));
+    assert_bytes(out,
+                 "{\"aDouble\":1000,\"anInt64\":\"-5\",\"aBool\":true,\"aBytes\":\"AQID\","
+                 "\"aColor\":\"RED\",\"child\":{\"aString\":\"12\",\"inner\":{\"name\":\"n\"}},"
+                 "\"colors\":[\"GREEN\",\"RED\"],\"time\":\"1970-01-01T00:00:01Z\","
+                 "\"mask\":\"a,b\",\"wrapped\":\"7\"}");
 }
 
 static void parameters_join_the_body(void **state)
 {
-    static const PlanParameter parameters[] = {PARAMETER("child.a_string", "path"),
-                                               PARAMETER("numbers", "3"), PARAMETER("numbers", "4")};
+    static const PlanParameter parameters[] = {
+        PARAMETER("child.a_string", "path"), PARAMETER("numbers", "3"), PARAMETER("numbers", "4")};
     Bytes out;
     PlanInput input = {.bytes = bytes_of("{\"child\":{\"anInt32\":1},\"numbers\":[]}")};
     assert_ok(bench.call, with_parameters(input, parameters, 3, &out));
@@ -240,21 +257,29 @@ typedef struct TwiceSaid {
 static void what_the_body_says_too_is_said_once_when_it_is_the_same(void **state)
 {
     static const TwiceSaid rows[] = {
-        {"{\"aString\":\"x\"}", PARAMETER("a_string", "x")}, {"{\"a_string\":\"\\u0078\"}", PARAMETER("aString", "x")},
-        {"{\"anInt64\":\"7\"}", PARAMETER("an_int64", "7")}, {"{\"anInt64\":7.0}", PARAMETER("an_int64", "7")},
-        {"{\"anInt64\":7e0}", PARAMETER("an_int64", "7")},   {"{\"aBool\":true}", PARAMETER("a_bool", "true")},
-        {"{\"aColor\":\"RED\"}", PARAMETER("a_color", "1")}, {"{\"aColor\":1}", PARAMETER("a_color", "RED")},
-        {"{\"aColor\":\"CRIMSON\"}", PARAMETER("a_color", "RED")}, {"{\"maybe\":0}", PARAMETER("maybe", "0")},
-        {"{\"aBytes\":\"+/8=\"}", PARAMETER("a_bytes", "-_8")}, {"{\"aDouble\":100}", PARAMETER("a_double", "1e2")},
+        {"{\"aString\":\"x\"}", PARAMETER("a_string", "x")},
+        {"{\"a_string\":\"\\u0078\"}", PARAMETER("aString", "x")},
+        {"{\"anInt64\":\"7\"}", PARAMETER("an_int64", "7")},
+        {"{\"anInt64\":7.0}", PARAMETER("an_int64", "7")},
+        {"{\"anInt64\":7e0}", PARAMETER("an_int64", "7")},
+        {"{\"aBool\":true}", PARAMETER("a_bool", "true")},
+        {"{\"aColor\":\"RED\"}", PARAMETER("a_color", "1")},
+        {"{\"aColor\":1}", PARAMETER("a_color", "RED")},
+        {"{\"aColor\":\"CRIMSON\"}", PARAMETER("a_color", "RED")},
+        {"{\"maybe\":0}", PARAMETER("maybe", "0")},
+        {"{\"aBytes\":\"+/8=\"}", PARAMETER("a_bytes", "-_8")},
+        {"{\"aDouble\":100}", PARAMETER("a_double", "1e2")},
         {"{\"time\":\"1970-01-01T00:00:01Z\"}", PARAMETER("time", "1970-01-01T01:00:01.000+01:00")},
-        {"{\"wrapped\":7}", PARAMETER("wrapped", "7")},      {"{\"mask\":\"a,b\"}", PARAMETER("mask", "a,b")},
+        {"{\"wrapped\":7}", PARAMETER("wrapped", "7")},
+        {"{\"mask\":\"a,b\"}", PARAMETER("mask", "a,b")},
         {"{\"child\":{\"aString\":\"x\"}}", PARAMETER("child.a_string", "x")},
     };
     Bytes out, without;
     for (size_t i = 0; i < sizeof(rows) / sizeof(*rows); i++) {
         PlanInput input = {.bytes = bytes_of(rows[i].body)};
         assert_ok(bench.call, with_parameters(input, &rows[i].parameter, 1, &out));
-        assert_ok(bench.call, with_parameters((PlanInput){.no_body = true}, &rows[i].parameter, 1, &without));
+        assert_ok(bench.call,
+                  with_parameters((PlanInput){.no_body = true}, &rows[i].parameter, 1, &without));
         assert_bytes(out, arena_text(bench.call, without));
     }
 }
@@ -262,16 +287,21 @@ static void what_the_body_says_too_is_said_once_when_it_is_the_same(void **state
 static void what_the_body_leaves_unset_is_the_parameters(void **state)
 {
     static const TwiceSaid rows[] = {
-        {"{\"aString\":null}", PARAMETER("a_string", "x")}, {"{\"aString\":\"\"}", PARAMETER("a_string", "x")},
-        {"{\"anInt64\":\"0\"}", PARAMETER("an_int64", "7")}, {"{\"aBool\":false}", PARAMETER("a_bool", "true")},
-        {"{\"aColor\":0}", PARAMETER("a_color", "RED")},     {"{\"child\":null}", PARAMETER("child.a_string", "x")},
-        {"{\"numbers\":[]}", PARAMETER("numbers", "3")},     {"{\"numbers\":null}", PARAMETER("numbers", "3")},
+        {"{\"aString\":null}", PARAMETER("a_string", "x")},
+        {"{\"aString\":\"\"}", PARAMETER("a_string", "x")},
+        {"{\"anInt64\":\"0\"}", PARAMETER("an_int64", "7")},
+        {"{\"aBool\":false}", PARAMETER("a_bool", "true")},
+        {"{\"aColor\":0}", PARAMETER("a_color", "RED")},
+        {"{\"child\":null}", PARAMETER("child.a_string", "x")},
+        {"{\"numbers\":[]}", PARAMETER("numbers", "3")},
+        {"{\"numbers\":null}", PARAMETER("numbers", "3")},
     };
     Bytes out, without;
     for (size_t i = 0; i < sizeof(rows) / sizeof(*rows); i++) {
         PlanInput input = {.bytes = bytes_of(rows[i].body)};
         assert_ok(bench.call, with_parameters(input, &rows[i].parameter, 1, &out));
-        assert_ok(bench.call, with_parameters((PlanInput){.no_body = true}, &rows[i].parameter, 1, &without));
+        assert_ok(bench.call,
+                  with_parameters((PlanInput){.no_body = true}, &rows[i].parameter, 1, &without));
         assert_bytes(out, arena_text(bench.call, without));
     }
 }
@@ -279,21 +309,30 @@ static void what_the_body_leaves_unset_is_the_parameters(void **state)
 static void a_parameter_that_contradicts_the_body_is_refused_and_named(void **state)
 {
     static const TwiceSaid rows[] = {
-        {"{\"aString\":\"body\"}", PARAMETER("a_string", "path")}, {"{\"a_string\":\"x\"}", PARAMETER("aString", "X")},
-        {"{\"aString\":\"x\"}", PARAMETER("a_string", "")},       {"{\"anInt64\":\"7\"}", PARAMETER("an_int64", "8")},
-        {"{\"anInt64\":7}", PARAMETER("an_int64", "0")},          {"{\"aBool\":true}", PARAMETER("a_bool", "false")},
-        {"{\"aColor\":\"RED\"}", PARAMETER("a_color", "2")},      {"{\"aBytes\":\"AQID\"}", PARAMETER("a_bytes", "AQIE")},
+        {"{\"aString\":\"body\"}", PARAMETER("a_string", "path")},
+        {"{\"a_string\":\"x\"}", PARAMETER("aString", "X")},
+        {"{\"aString\":\"x\"}", PARAMETER("a_string", "")},
+        {"{\"anInt64\":\"7\"}", PARAMETER("an_int64", "8")},
+        {"{\"anInt64\":7}", PARAMETER("an_int64", "0")},
+        {"{\"aBool\":true}", PARAMETER("a_bool", "false")},
+        {"{\"aColor\":\"RED\"}", PARAMETER("a_color", "2")},
+        {"{\"aBytes\":\"AQID\"}", PARAMETER("a_bytes", "AQIE")},
         {"{\"time\":\"1970-01-01T00:00:01Z\"}", PARAMETER("time", "1970-01-01T00:00:02Z")},
-        {"{\"wrapped\":0}", PARAMETER("wrapped", "7")},             {"{\"maybe\":0}", PARAMETER("maybe", "7")}, /* zero is set */
+        {"{\"wrapped\":0}", PARAMETER("wrapped", "7")},
+        {"{\"maybe\":0}", PARAMETER("maybe", "7")}, /* zero is set */
         {"{\"child\":{\"aString\":\"x\"}}", PARAMETER("child.a_string", "y")},
-        {"{\"numbers\":[3]}", PARAMETER("numbers", "3")},         {"{\"aString\":{}}", PARAMETER("a_string", "x")},
+        {"{\"numbers\":[3]}", PARAMETER("numbers", "3")},
+        {"{\"aString\":{}}", PARAMETER("a_string", "x")},
         {"{\"aString\":\"x\",\"a_string\":\"y\"}", PARAMETER("a_string", "x")},
-        {"{\"anInt64\":\"x\"}", PARAMETER("an_int64", "7")},      {"{\"text\":\"x\"}", PARAMETER("number", "7")}, /* a oneof */
-        {"{\"nested\":{}}", PARAMETER("text", "x")},             {"{\"text\":\"x\"}", PARAMETER("nested.text", "x")},
+        {"{\"anInt64\":\"x\"}", PARAMETER("an_int64", "7")},
+        {"{\"text\":\"x\"}", PARAMETER("number", "7")}, /* a oneof */
+        {"{\"nested\":{}}", PARAMETER("text", "x")},
+        {"{\"text\":\"x\"}", PARAMETER("nested.text", "x")},
     };
     Bytes out;
     for (size_t i = 0; i < sizeof(rows) / sizeof(*rows); i++) {
-        Result r = with_parameters((PlanInput){.bytes = bytes_of(rows[i].body)}, &rows[i].parameter, 1, &out);
+        Result r = with_parameters((PlanInput){.bytes = bytes_of(rows[i].body)}, &rows[i].parameter,
+                                   1, &out);
         assert_fault(r, FAULT_BAD_VALUE);
         assert_non_null(error_with_field(r));
     }
@@ -301,12 +340,20 @@ static void a_parameter_that_contradicts_the_body_is_refused_and_named(void **st
 
 static void parameters_that_fit_nowhere_are_refused(void **state)
 {
-    static const struct { PlanParameter parameter; const char *fault; } rows[] = {
-        {PARAMETER("nothing", "1"), "UNKNOWN_FIELD"}, {PARAMETER("child.nothing", "1"), "UNKNOWN_FIELD"},
-        {PARAMETER("child", "1"), "BAD_VALUE"},       {PARAMETER("labels", "1"), "BAD_VALUE"},
-        {PARAMETER("a_string.x", "1"), "BAD_VALUE"},  {PARAMETER("children.an_int32", "1"), "BAD_VALUE"},
-        {PARAMETER("an_int32", "x"), "BAD_VALUE"},    {PARAMETER("", "x"), "UNKNOWN_FIELD"},
-        {PARAMETER("any.type_url", "x"), "BAD_VALUE"}, {PARAMETER("a_string", "a\xff"), "BAD_VALUE"},
+    static const struct {
+        PlanParameter parameter;
+        const char *fault;
+    } rows[] = {
+        {PARAMETER("nothing", "1"), "UNKNOWN_FIELD"},
+        {PARAMETER("child.nothing", "1"), "UNKNOWN_FIELD"},
+        {PARAMETER("child", "1"), "BAD_VALUE"},
+        {PARAMETER("labels", "1"), "BAD_VALUE"},
+        {PARAMETER("a_string.x", "1"), "BAD_VALUE"},
+        {PARAMETER("children.an_int32", "1"), "BAD_VALUE"},
+        {PARAMETER("an_int32", "x"), "BAD_VALUE"},
+        {PARAMETER("", "x"), "UNKNOWN_FIELD"},
+        {PARAMETER("any.type_url", "x"), "BAD_VALUE"},
+        {PARAMETER("a_string", "a\xff"), "BAD_VALUE"},
     };
     Bytes out;
     PlanInput input = {.no_body = true};
@@ -325,27 +372,33 @@ static void parameters_that_fit_nowhere_are_refused(void **state)
 
 static void unknown_parameters_are_counted_where_unknown_fields_are(void **state)
 {
-    static const PlanParameter parameters[] = {PARAMETER("nothing", "1"), PARAMETER("child.inner.nothing", "2"),
+    static const PlanParameter parameters[] = {PARAMETER("nothing", "1"),
+                                               PARAMETER("child.inner.nothing", "2"),
                                                PARAMETER("an_int32", "3")};
     PlanOptions options = {.from = CODEC_JSON, .to = CODEC_JSON, .unknown = UNKNOWN_COUNT};
     PlanInput input = {.no_body = true, .parameters = parameters, .n_parameters = 3};
     PlanRun run = {0};
     Buffer out = buffer_in(bench.call);
-    assert_ok(bench.call, plan_run(compiled(identity_of(KINDS), options), &input, bench.call, &out, &run));
+    assert_ok(bench.call,
+              plan_run(compiled(identity_of(KINDS), options), &input, bench.call, &out, &run));
     assert_bytes(buffer_bytes(&out), "{\"anInt32\":3}");
     assert_int_equal(run.n_unknown, 2);
 }
 
-/* ---- Limits -------------------------------------------------------------------------------------- */
+/* ---- Limits
+ * -------------------------------------------------------------------------------------- */
 
 static void depth_and_elements_are_limited(void **state)
 {
-    PlanOptions options = {.from = CODEC_JSON, .to = CODEC_PROTO, .max_depth = 3, .max_elements = 5};
+    PlanOptions options = {
+        .from = CODEC_JSON, .to = CODEC_PROTO, .max_depth = 3, .max_elements = 5};
     const Plan *plan = compiled(identity_of(KINDS), options);
     run_ok(plan, bytes_of("{\"child\":{\"child\":{}}}"));
-    assert_fault(run_result_of(plan, bytes_of("{\"child\":{\"child\":{\"child\":{}}}}")), FAULT_TOO_DEEP);
+    assert_fault(run_result_of(plan, bytes_of("{\"child\":{\"child\":{\"child\":{}}}}")),
+                 FAULT_TOO_DEEP);
     run_ok(plan, bytes_of("{\"numbers\":[1,2,3,4]}"));
-    assert_fault(run_result_of(plan, bytes_of("{\"numbers\":[1,2,3,4,5]}")), FAULT_MESSAGE_TOO_LARGE);
+    assert_fault(run_result_of(plan, bytes_of("{\"numbers\":[1,2,3,4,5]}")),
+                 FAULT_MESSAGE_TOO_LARGE);
 }
 
 /* Wherever memory ends, it is an error and nothing else. */
@@ -354,10 +407,12 @@ static void a_small_arena_is_an_error(void **state)
     PlanOptions options = {.from = CODEC_JSON, .to = CODEC_JSON, .types = bench.kinds_set};
     const Plan *plan = compiled(identity_of(KINDS), options);
     Buffer json = buffer_in(bench.call);
-    buffer_add_text(&json, "{\"labels\":{\"a\":\"\\n\"},\"structure\":{\"a\":[1,2]},\"any\":{\"@type\":"
-                           "\"x/test.kinds.Kinds\",\"texts\":[\"a\"]},\"children\":[");
+    buffer_add_text(&json,
+                    "{\"labels\":{\"a\":\"\\n\"},\"structure\":{\"a\":[1,2]},\"any\":{\"@type\":"
+                    "\"x/test.kinds.Kinds\",\"texts\":[\"a\"]},\"children\":[");
     for (int i = 0; i < 300; i++)
-        buffer_printf(&json, "%s{\"aBytes\":\"AQID\",\"texts\":[\"a\",\"b\"],\"child\":{}}", i ? "," : "");
+        buffer_printf(&json, "%s{\"aBytes\":\"AQID\",\"texts\":[\"a\",\"b\"],\"child\":{}}",
+                      i ? "," : "");
     buffer_add_text(&json, "]}");
     PlanInput input = {.bytes = buffer_bytes(&json)};
     bool worked = false;

@@ -14,7 +14,8 @@ static const Plan *to_json(const char *type)
 
 static const Plan *to_wire(const char *type, UnknownFields unknown)
 {
-    PlanOptions options = {.from = CODEC_PROTO, .to = CODEC_PROTO, .unknown = unknown, .walk_all = true};
+    PlanOptions options = {
+        .from = CODEC_PROTO, .to = CODEC_PROTO, .unknown = unknown, .walk_all = true};
     return compiled(identity_of(type), options);
 }
 
@@ -29,8 +30,10 @@ static void messages_in_pieces_are_one(void **state)
 {
     assert_bytes(run_ok(to_json(KINDS), WIRE("\xaa\x01\x02\x28\x01\xaa\x01\x03\x4a\x01x")),
                  "{\"child\":{\"anInt32\":1,\"aString\":\"x\"}}");
-    Bytes value = WIRE("\xb2\x03\x16\x2a\x09\x0a\x07\x0a\x01" "a\x12\x02\x20\x01"
-                       "\x2a\x09\x0a\x07\x0a\x01" "b\x12\x02\x20\x01");
+    Bytes value = WIRE("\xb2\x03\x16\x2a\x09\x0a\x07\x0a\x01"
+                       "a\x12\x02\x20\x01"
+                       "\x2a\x09\x0a\x07\x0a\x01"
+                       "b\x12\x02\x20\x01");
     assert_bytes(run_ok(to_json(KINDS), value), "{\"value\":{\"a\":true,\"b\":true}}");
 }
 
@@ -39,26 +42,33 @@ static void the_last_member_of_a_oneof_counts(void **state)
     assert_bytes(run_ok(to_json(KINDS), WIRE("\xb2\x01\x01x\xb8\x01\x05")), "{\"number\":5}");
     assert_bytes(run_ok(to_json(KINDS), WIRE("\xb8\x01\x05\xb2\x01\x01x")), "{\"text\":\"x\"}");
     /* A message that another member has unset begins anew. */
-    assert_bytes(run_ok(to_json(KINDS), WIRE("\xc2\x01\x02\x28\x01\xb8\x01\x05\xc2\x01\x02\x18\x07")),
-                 "{\"nested\":{\"anInt64\":\"7\"}}");
+    assert_bytes(
+        run_ok(to_json(KINDS), WIRE("\xc2\x01\x02\x28\x01\xb8\x01\x05\xc2\x01\x02\x18\x07")),
+        "{\"nested\":{\"anInt64\":\"7\"}}");
 }
 
 static void lists_may_be_packed_loose_or_both_and_in_pieces(void **state)
 {
-    Bytes mixed = WIRE("\xf2\x01\x02\x01\x02\x28\x09\xf0\x01\x03\xf0\x01\x04\xf2\x01\x00\xf2\x01\x01\x05");
+    Bytes mixed =
+        WIRE("\xf2\x01\x02\x01\x02\x28\x09\xf0\x01\x03\xf0\x01\x04\xf2\x01\x00\xf2\x01\x01\x05");
     assert_bytes(run_ok(to_json(KINDS), mixed), "{\"anInt32\":9,\"numbers\":[1,2,3,4,5]}");
     Bytes wire = run_ok(to_wire(KINDS, UNKNOWN_REFUSE), mixed);
     assert_bytes(run_ok(to_json(KINDS), wire), "{\"anInt32\":9,\"numbers\":[1,2,3,4,5]}");
     assert_bytes(run_ok(to_json(KINDS), WIRE("\xfa\x01\x02\x01\x02\xf8\x01\x03")),
                  "{\"looseNumbers\":[1,2,3]}");
-    assert_bytes(run_ok(to_json(KINDS), WIRE("\x82\x02\x01" "a\x28\x01\x82\x02\x01" "b\x82\x02\x00")),
+    assert_bytes(run_ok(to_json(KINDS), WIRE("\x82\x02\x01"
+                                             "a\x28\x01\x82\x02\x01"
+                                             "b\x82\x02\x00")),
                  "{\"anInt32\":1,\"texts\":[\"a\",\"b\",\"\"]}");
 }
 
 static void of_equal_keys_the_last_counts_in_json(void **state)
 {
-    Bytes map = WIRE("\xc2\x02\x06\x0a\x01k\x12\x01" "1\xc2\x02\x06\x0a\x01j\x12\x01" "2"
-                     "\xc2\x02\x06\x0a\x01k\x12\x01" "3");
+    Bytes map = WIRE("\xc2\x02\x06\x0a\x01k\x12\x01"
+                     "1\xc2\x02\x06\x0a\x01j\x12\x01"
+                     "2"
+                     "\xc2\x02\x06\x0a\x01k\x12\x01"
+                     "3");
     assert_bytes(run_ok(to_json(KINDS), map), "{\"labels\":{\"j\":\"2\",\"k\":\"3\"}}");
 }
 
@@ -88,7 +98,8 @@ static void an_entry_may_lack_its_key_or_value(void **state)
 
 static void unknown_fields_go_by_the_policy(void **state)
 {
-    Bytes message = WIRE("\x28\x01\x98\x06\x05\x9b\x06\x08\x01\x9c\x06\xaa\x01\x05\x28\x02\x98\x06\x07");
+    Bytes message =
+        WIRE("\x28\x01\x98\x06\x05\x9b\x06\x08\x01\x9c\x06\xaa\x01\x05\x28\x02\x98\x06\x07");
     PlanRun run = {0};
     Bytes out;
     PlanInput input = {.bytes = message};
@@ -125,10 +136,14 @@ static void text_must_be_utf8(void **state)
     Result r = run_result_of(to_wire(KINDS, UNKNOWN_REFUSE), WIRE("\x4a\x01\xff"));
     assert_fault(r, FAULT_BAD_VALUE);
     assert_string_equal(r.error->field, "a_string");
-    r = run_result_of(to_json(KINDS), WIRE("\x82\x02\x01" "a\x82\x02\x02\xc3" "a"));
+    r = run_result_of(to_json(KINDS), WIRE("\x82\x02\x01"
+                                           "a\x82\x02\x02\xc3"
+                                           "a"));
     assert_fault(r, FAULT_BAD_VALUE);
     assert_string_equal(r.error->field, "texts[1]");
-    r = run_result_of(to_wire(KINDS, UNKNOWN_REFUSE), WIRE("\x82\x02\x01" "a\x28\x01\x82\x02\x02\xc3" "a"));
+    r = run_result_of(to_wire(KINDS, UNKNOWN_REFUSE), WIRE("\x82\x02\x01"
+                                                           "a\x28\x01\x82\x02\x02\xc3"
+                                                           "a"));
     assert_fault(r, FAULT_BAD_VALUE);
     assert_string_equal(r.error->field, "texts[1]");
     r = run_result_of(to_wire(KINDS, UNKNOWN_REFUSE),
@@ -144,17 +159,20 @@ static void groups_and_message_sets_are_read(void **state)
 {
     assert_bytes(run_ok(to_json(OLD), WIRE("\x0a\x01i\x33\x08\x05\x34\x4b\x0a\x01x\x4c\x4b\x4c")),
                  "{\"id\":\"i\",\"data\":{\"inside\":5},\"rows\":[{\"cell\":\"x\"},{}]}");
-    assert_bytes(run_ok(to_json(OLD), WIRE("\x0a\x01i\x5a\x0a\x0b\x1a\x03\x0a\x01t\x10\xe8\x07\x0c")),
-                 "{\"id\":\"i\",\"set\":{\"[test.old.SetItem.item]\":{\"text\":\"t\"}}}");
+    assert_bytes(
+        run_ok(to_json(OLD), WIRE("\x0a\x01i\x5a\x0a\x0b\x1a\x03\x0a\x01t\x10\xe8\x07\x0c")),
+        "{\"id\":\"i\",\"set\":{\"[test.old.SetItem.item]\":{\"text\":\"t\"}}}");
 }
 
-/* Every cut gives a shorter message or a fault, never anything else; and nothing is read behind it. */
+/* Every cut gives a shorter message or a fault, never anything else; and nothing is read behind it.
+ */
 static void a_message_cut_off_anywhere_is_handled(void **state)
 {
     PlanOptions options = {.from = CODEC_JSON, .to = CODEC_PROTO};
-    const char *json = "{\"anInt64\":\"-5\",\"aDouble\":1,\"aFloat\":1,\"aString\":\"text\",\"numbers\":[1,300],"
-                       "\"children\":[{\"anInt32\":1}],\"byNumber\":{\"7\":{}},\"labels\":{\"a\":\"b\"},"
-                       "\"structure\":{\"a\":[1,null]},\"time\":\"2026-03-01T10:00:20Z\"}";
+    const char *json =
+        "{\"anInt64\":\"-5\",\"aDouble\":1,\"aFloat\":1,\"aString\":\"text\",\"numbers\":[1,300],"
+        "\"children\":[{\"anInt32\":1}],\"byNumber\":{\"7\":{}},\"labels\":{\"a\":\"b\"},"
+        "\"structure\":{\"a\":[1,null]},\"time\":\"2026-03-01T10:00:20Z\"}";
     Bytes whole = run_ok(compiled(identity_of(KINDS), options), bytes_of(json));
     const Plan *plans[] = {to_json(KINDS), to_wire(KINDS, UNKNOWN_KEEP)};
     for (size_t size = 0; size < whole.size; size++) {
@@ -191,7 +209,8 @@ static void elements_are_limited(void **state)
     PlanOptions options = {.from = CODEC_PROTO, .to = CODEC_JSON, .max_elements = 3};
     const Plan *plan = compiled(identity_of(KINDS), options);
     run_ok(plan, WIRE("\xf2\x01\x03\x01\x02\x03"));
-    assert_fault(run_result_of(plan, WIRE("\xf2\x01\x04\x01\x02\x03\x04")), FAULT_MESSAGE_TOO_LARGE);
+    assert_fault(run_result_of(plan, WIRE("\xf2\x01\x04\x01\x02\x03\x04")),
+                 FAULT_MESSAGE_TOO_LARGE);
     options.to = CODEC_PROTO;
     options.walk_all = true;
     const Plan *straight = compiled(identity_of(KINDS), options);
@@ -204,7 +223,8 @@ static void elements_are_limited(void **state)
 
 static void a_canonical_message_does_not_show_how_its_sender_spelled_it(void **state)
 {
-    PlanOptions options = {.from = CODEC_PROTO, .to = CODEC_PROTO, .walk_all = true, .canonical = true};
+    PlanOptions options = {
+        .from = CODEC_PROTO, .to = CODEC_PROTO, .walk_all = true, .canonical = true};
     const Plan *plan = compiled(identity_of(KINDS), options);
     Bytes mixed = WIRE("\xf2\x01\x03\x01\x82\x00\x28\x09\xf0\x01\x05\x28\x01");
     assert_true(bytes_equal(run_ok(plan, mixed), WIRE("\x28\x01\xf2\x01\x03\x01\x02\x05")));

@@ -198,10 +198,17 @@ static void every_kind_of_name_leads_to_its_file(void **state)
 {
     const Loaded *l = *state;
     const char *in_kinds[] = {
-        "test.kinds.Kinds", "test.kinds.Kinds.an_int64", "test.kinds.Kinds.choice",
-        "test.kinds.Kinds.Inner", "test.kinds.Kinds.Inner.Size", "test.kinds.Kinds.Inner.name",
-        "test.kinds.Kinds.Inner.LARGE", "test.kinds.Kinds.Inner.Size.LARGE", "test.kinds.Color",
-        "test.kinds.KindsService", "test.kinds.KindsService.Get",
+        "test.kinds.Kinds",
+        "test.kinds.Kinds.an_int64",
+        "test.kinds.Kinds.choice",
+        "test.kinds.Kinds.Inner",
+        "test.kinds.Kinds.Inner.Size",
+        "test.kinds.Kinds.Inner.name",
+        "test.kinds.Kinds.Inner.LARGE",
+        "test.kinds.Kinds.Inner.Size.LARGE",
+        "test.kinds.Color",
+        "test.kinds.KindsService",
+        "test.kinds.KindsService.Get",
     };
     for (size_t i = 0; i < sizeof in_kinds / sizeof *in_kinds; i++)
         assert_declared_in(l->kinds, in_kinds[i], "kinds.proto");
@@ -213,9 +220,20 @@ static void every_kind_of_name_leads_to_its_file(void **state)
 static void a_name_that_nothing_has_leads_nowhere(void **state)
 {
     const Loaded *l = *state;
-    const char *none[] = {"", ".", "test", "test.kinds", "test.kinds.", "test.kinds.Kind", "test.kinds.Kindss",
-                          "test.kinds.Kinds.", "test.kinds.Kinds.none", "test.kinds.LARGE", "Kinds",
-                          ".test.kinds.Kinds", "test.kinds.KindsService.Get.input", "test.kinds.Kinds.a_string.x"};
+    const char *none[] = {"",
+                          ".",
+                          "test",
+                          "test.kinds",
+                          "test.kinds.",
+                          "test.kinds.Kind",
+                          "test.kinds.Kindss",
+                          "test.kinds.Kinds.",
+                          "test.kinds.Kinds.none",
+                          "test.kinds.LARGE",
+                          "Kinds",
+                          ".test.kinds.Kinds",
+                          "test.kinds.KindsService.Get.input",
+                          "test.kinds.Kinds.a_string.x"};
     for (size_t i = 0; i < sizeof none / sizeof *none; i++)
         assert_null(schema_file_with(l->kinds, bytes_of(none[i])));
 }
@@ -277,18 +295,20 @@ static void unknown_types_and_other_syntaxes_are_refused(void **state)
 {
     const Loaded *l = *state;
     const Schema *schema;
-    Result r = schema_load(l->arena, small_set(l->arena, "proto3", "", ".no.Where"), "small",
-                           &schema);
+    Result r =
+        schema_load(l->arena, small_set(l->arena, "proto3", "", ".no.Where"), "small", &schema);
     assert_fault(r, FAULT_BAD_SCHEMA);
     assert_non_null(strstr(r.error->doing, ".no.Where"));
-    assert_fault(schema_load(l->arena, small_set(l->arena, "editions", "", ".Small"), "small",
-                             &schema), FAULT_BAD_SCHEMA);
-    assert_ok(l->arena, schema_load(l->arena, small_set(l->arena, "proto2", "", ".Small"), "small",
-                                    &schema));
+    assert_fault(
+        schema_load(l->arena, small_set(l->arena, "editions", "", ".Small"), "small", &schema),
+        FAULT_BAD_SCHEMA);
+    assert_ok(l->arena,
+              schema_load(l->arena, small_set(l->arena, "proto2", "", ".Small"), "small", &schema));
 }
 
 /* One file with one message with one field. */
-static Bytes named_set(Arena *arena, const char *package, const char *type, const char *name, Bytes json)
+static Bytes named_set(Arena *arena, const char *package, const char *type, const char *name,
+                       Bytes json)
 {
     Buffer field = buffer_in(arena), type_buffer = buffer_in(arena), file = buffer_in(arena),
            set = buffer_in(arena);
@@ -311,11 +331,13 @@ static void what_cannot_be_a_name_is_refused_and_quoted(void **state)
 {
     const Loaded *l = *state;
     const Schema *schema;
-    assert_ok(l->arena, schema_load(l->arena, named_set(l->arena, "a.b_2.c", "T", "x", bytes_of("\"ö\" {}")),
-                                    "named", &schema));
+    assert_ok(l->arena,
+              schema_load(l->arena, named_set(l->arena, "a.b_2.c", "T", "x", bytes_of("\"ö\" {}")),
+                          "named", &schema));
     static const char *const bad[][3] = {
-        {".a", "T", "x"}, {"a.", "T", "x"}, {"a..b", "T", "x"}, {"a/b", "T", "x"}, {"a", "", "x"},
-        {"a", ".T", "x"}, {"a", "T.U", "x"}, {"a", "T", ""}, {"a", "T", "x y"}, {"a", "T", "x.y"},
+        {".a", "T", "x"},  {"a.", "T", "x"},  {"a..b", "T", "x"}, {"a/b", "T", "x"},
+        {"a", "", "x"},    {"a", ".T", "x"},  {"a", "T.U", "x"},  {"a", "T", ""},
+        {"a", "T", "x y"}, {"a", "T", "x.y"},
     };
     for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
         Bytes set = named_set(l->arena, bad[i][0], bad[i][1], bad[i][2], bytes_of("x"));
@@ -323,10 +345,12 @@ static void what_cannot_be_a_name_is_refused_and_quoted(void **state)
         assert_fault(r, FAULT_BAD_SCHEMA);
         assert_non_null(strstr(r.error->doing, "cannot be a name"));
     }
-    assert_fault(schema_load(l->arena, named_set(l->arena, "a", "T", "x", bytes("y\0z", 3)), "named",
-                             &schema), FAULT_BAD_SCHEMA);
-    assert_fault(schema_load(l->arena, named_set(l->arena, "a", "T", "x", bytes_of("\xff")), "named",
-                             &schema), FAULT_BAD_SCHEMA);
+    assert_fault(schema_load(l->arena, named_set(l->arena, "a", "T", "x", bytes("y\0z", 3)),
+                             "named", &schema),
+                 FAULT_BAD_SCHEMA);
+    assert_fault(schema_load(l->arena, named_set(l->arena, "a", "T", "x", bytes_of("\xff")),
+                             "named", &schema),
+                 FAULT_BAD_SCHEMA);
 }
 
 /* One message in proto3 of fields that are made by their number, from 1 on, with one oneof. */
@@ -363,8 +387,8 @@ static void what_is_optional_is_in_no_oneof_with_others(void **state)
 {
     const Loaded *l = *state;
     const Schema *schema;
-    assert_ok(l->arena, schema_load(l->arena, fields_set(l->arena, "a", "T", 60, add_to_oneof), "fields",
-                                    &schema));
+    assert_ok(l->arena, schema_load(l->arena, fields_set(l->arena, "a", "T", 60, add_to_oneof),
+                                    "fields", &schema));
     const MessageType *type = message(schema, "a.T");
     assert_int_equal(type->n_oneofs, 1);
     assert_int_equal(type->oneofs[0].n_fields, 2);
@@ -397,15 +421,15 @@ static void a_well_known_type_has_its_fields_and_no_others(void **state)
         void (*add)(Buffer *field, uint32_t number);
         bool good;
     } rows[] = {
-        {"Timestamp", 2, add_time, true},    {"Timestamp", 1, add_time, false},
-        {"Timestamp", 3, add_time, false},   {"Timestamp", 2, add_text, false},
-        {"Duration", 2, add_time, true},     {"Duration", 0, add_time, false},
-        {"FieldMask", 1, add_texts, true},   {"FieldMask", 1, add_text, false},
-        {"StringValue", 1, add_text, true},  {"StringValue", 0, add_text, false},
+        {"Timestamp", 2, add_time, true},     {"Timestamp", 1, add_time, false},
+        {"Timestamp", 3, add_time, false},    {"Timestamp", 2, add_text, false},
+        {"Duration", 2, add_time, true},      {"Duration", 0, add_time, false},
+        {"FieldMask", 1, add_texts, true},    {"FieldMask", 1, add_text, false},
+        {"StringValue", 1, add_text, true},   {"StringValue", 0, add_text, false},
         {"StringValue", 1, add_texts, false}, {"StringValue", 2, add_text, false},
-        {"Any", 2, add_text, false},         {"Any", 0, add_text, false},
-        {"Struct", 1, add_texts, false},     {"Value", 0, add_text, false},
-        {"ListValue", 1, add_texts, false},  {"Empty", 0, add_text, true},
+        {"Any", 2, add_text, false},          {"Any", 0, add_text, false},
+        {"Struct", 1, add_texts, false},      {"Value", 0, add_text, false},
+        {"ListValue", 1, add_texts, false},   {"Empty", 0, add_text, true},
         {"Other", 1, add_texts, true},
     };
     const Loaded *l = *state;

@@ -42,8 +42,8 @@ static bool read_all(Bytes from, unsigned *n_out)
 
 static void fields_of_every_wire_type_are_read(void **state)
 {
-    static const uint8_t text[] = {0x08, 5, 0x11, 1, 2, 3, 4, 5, 6, 7, 8, 0x1a, 2, 'h', 'i',
-                                   0x23, 0x08, 1, 0x24, 0x2d, 1, 0, 0, 0};
+    static const uint8_t text[] = {0x08, 5,   0x11, 1,    2,    3, 4,    5,    6, 7, 8, 0x1a,
+                                   2,    'h', 'i',  0x23, 0x08, 1, 0x24, 0x2d, 1, 0, 0, 0};
     WireReader reader = wire_reader(bytes(text, sizeof(text)));
     WireField f;
     assert_true(wire_next(&reader, &f));

@@ -39,9 +39,20 @@ static void assert_refused(Arena *arena, const char *text, size_t size)
 static void a_tree_is_written_as_it_was_read(void **state)
 {
     const char *texts[] = {
-        "null", "true", "false", "0", "-0", "12.5e-3", "1E+2", "\"\"", "[]", "{}",
-        "[1,[2,[]],{}]", "{\"a\":1,\"b\":{\"c\":[null]},\"a\":2}",
-        "\"\xc3\xa9\xe2\x82\xac\xf0\x9f\x98\x80\"", "\"a long string that needs no escape at all\"",
+        "null",
+        "true",
+        "false",
+        "0",
+        "-0",
+        "12.5e-3",
+        "1E+2",
+        "\"\"",
+        "[]",
+        "{}",
+        "[1,[2,[]],{}]",
+        "{\"a\":1,\"b\":{\"c\":[null]},\"a\":2}",
+        "\"\xc3\xa9\xe2\x82\xac\xf0\x9f\x98\x80\"",
+        "\"a long string that needs no escape at all\"",
         "\"\\\"\\\\\\b\\f\\n\\r\\t\\u0000\\u001f\"",
     };
     for (size_t i = 0; i < sizeof(texts) / sizeof(*texts); i++) {
@@ -83,12 +94,57 @@ static void strings_without_escapes_are_borrowed(void **state)
 static void what_is_not_json_is_refused(void **state)
 {
     const char *texts[] = {
-        "", " ", "nul", "nulll", "True", "01", "-", "+1", ".5", "1.", "1e", "1e+", "0x1", "NaN",
-        "[", "[1", "[1,", "[1,]", "[,1]", "[1 2]", "{", "{\"a\"", "{\"a\":", "{\"a\":1", "{\"a\":1,",
-        "{\"a\":1,}", "{a:1}", "{\"a\" 1}", "{1:2}", "]", "}", "\"", "\"a", "\"\\\"", "\"\\x\"",
-        "\"\\u12\"", "\"\\u12g4\"", "\"\\ud800\"", "\"\\ud800\\u0041\"", "\"\\udc00\"",
-        "\"\\ud83d\\ud83d\"", "'a'", "\"a\nb\"", "\"\x80\"", "\"\xc0\x80\"", "\"\xed\xa0\x80\"",
-        "\"\\n\xff\"", "[1]x", "\xef\xbb\xbf{}", "/**/1", "\"\\",
+        "",
+        " ",
+        "nul",
+        "nulll",
+        "True",
+        "01",
+        "-",
+        "+1",
+        ".5",
+        "1.",
+        "1e",
+        "1e+",
+        "0x1",
+        "NaN",
+        "[",
+        "[1",
+        "[1,",
+        "[1,]",
+        "[,1]",
+        "[1 2]",
+        "{",
+        "{\"a\"",
+        "{\"a\":",
+        "{\"a\":1",
+        "{\"a\":1,",
+        "{\"a\":1,}",
+        "{a:1}",
+        "{\"a\" 1}",
+        "{1:2}",
+        "]",
+        "}",
+        "\"",
+        "\"a",
+        "\"\\\"",
+        "\"\\x\"",
+        "\"\\u12\"",
+        "\"\\u12g4\"",
+        "\"\\ud800\"",
+        "\"\\ud800\\u0041\"",
+        "\"\\udc00\"",
+        "\"\\ud83d\\ud83d\"",
+        "'a'",
+        "\"a\nb\"",
+        "\"\x80\"",
+        "\"\xc0\x80\"",
+        "\"\xed\xa0\x80\"",
+        "\"\\n\xff\"",
+        "[1]x",
+        "\xef\xbb\xbf{}",
+        "/**/1",
+        "\"\\",
     };
     for (size_t i = 0; i < sizeof(texts) / sizeof(*texts); i++)
         assert_refused(*state, texts[i], strlen(texts[i]));
@@ -106,10 +162,17 @@ static void every_text_cut_off_is_refused(void **state)
 /* The text ends where the readable memory does: one byte too far crashes. */
 static void nothing_is_read_behind_the_end(void **state)
 {
-    const char *texts[] = {"{\"abcdefgh\":\"12345678\"}", "\"12345678", "123456", "[true", "nul",
-                           "\"\\u00", "\"\\", "\"123456789012345"};
+    const char *texts[] = {"{\"abcdefgh\":\"12345678\"}",
+                           "\"12345678",
+                           "123456",
+                           "[true",
+                           "nul",
+                           "\"\\u00",
+                           "\"\\",
+                           "\"123456789012345"};
     size_t page = (size_t)sysconf(_SC_PAGESIZE);
-    uint8_t *memory = mmap(NULL, 2 * page, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    uint8_t *memory =
+        mmap(NULL, 2 * page, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
     assert_true(memory != MAP_FAILED);
     assert_int_equal(mprotect(memory + page, page, PROT_NONE), 0);
     for (size_t i = 0; i < sizeof(texts) / sizeof(*texts); i++) {

@@ -23,8 +23,15 @@ static void assert_float(float number, const char *expected)
 
 static void integers_are_written_in_full(void **state)
 {
-    const uint64_t numbers[] = {0, 9, 10, 99, 100, 12345, UINT64_C(9999999999999999999),
-                                UINT64_C(10000000000000000000), UINT64_MAX};
+    const uint64_t numbers[] = {0,
+                                9,
+                                10,
+                                99,
+                                100,
+                                12345,
+                                UINT64_C(9999999999999999999),
+                                UINT64_C(10000000000000000000),
+                                UINT64_MAX};
     for (size_t i = 0; i < sizeof(numbers) / sizeof(*numbers); i++) {
         char expected[32];
         uint8_t text[NUMBER_TEXT_MAX];
@@ -75,10 +82,22 @@ static void random_doubles_are_written_as_printf_does(void **state)
 
 static void whole_numbers_are_read_in_any_spelling(void **state)
 {
-    static const struct { const char *text; int64_t number; } rows[] = {
-        {"0", 0}, {"-0", 0}, {"12", 12}, {"-9223372036854775808", INT64_MIN},
-        {"9223372036854775807", INT64_MAX}, {"1.0", 1}, {"1.50e1", 15}, {"1e3", 1000}, {"100e-2", 1},
-        {"0.001E+3", 1}, {"0e99999999999", 0}, {"1200000000000000000.0", 1200000000000000000},
+    static const struct {
+        const char *text;
+        int64_t number;
+    } rows[] = {
+        {"0", 0},
+        {"-0", 0},
+        {"12", 12},
+        {"-9223372036854775808", INT64_MIN},
+        {"9223372036854775807", INT64_MAX},
+        {"1.0", 1},
+        {"1.50e1", 15},
+        {"1e3", 1000},
+        {"100e-2", 1},
+        {"0.001E+3", 1},
+        {"0e99999999999", 0},
+        {"1200000000000000000.0", 1200000000000000000},
     };
     for (size_t i = 0; i < sizeof(rows) / sizeof(*rows); i++) {
         int64_t number;
@@ -93,8 +112,24 @@ static void whole_numbers_are_read_in_any_spelling(void **state)
 
 static void what_is_no_whole_number_in_range_is_refused(void **state)
 {
-    const char *texts[] = {"", "-", "+1", "01", "1.5", "1e-1", "1e", "1e+", ".5", "1.", " 1", "1 ", "0x1",
-                           "9223372036854775808", "-9223372036854775809", "1e19", "1e99999999999999", "NaN"};
+    const char *texts[] = {"",
+                           "-",
+                           "+1",
+                           "01",
+                           "1.5",
+                           "1e-1",
+                           "1e",
+                           "1e+",
+                           ".5",
+                           "1.",
+                           " 1",
+                           "1 ",
+                           "0x1",
+                           "9223372036854775808",
+                           "-9223372036854775809",
+                           "1e19",
+                           "1e99999999999999",
+                           "NaN"};
     for (size_t i = 0; i < sizeof(texts) / sizeof(*texts); i++) {
         int64_t number;
         if (number_read_i64(bytes_of(texts[i]), &number))
@@ -107,8 +142,15 @@ static void what_is_no_whole_number_in_range_is_refused(void **state)
 
 static void doubles_are_read_exactly(void **state)
 {
-    const char *texts[] = {"0.1", "1e23", "-2.5e-3", "123456789012345678901234567890", "5e-324",
-                           "1.7976931348623157e308", "9007199254740993", "0.000001", "1e-400"};
+    const char *texts[] = {"0.1",
+                           "1e23",
+                           "-2.5e-3",
+                           "123456789012345678901234567890",
+                           "5e-324",
+                           "1.7976931348623157e308",
+                           "9007199254740993",
+                           "0.000001",
+                           "1e-400"};
     for (size_t i = 0; i < sizeof(texts) / sizeof(*texts); i++) {
         double number;
         assert_true(number_read_double(bytes_of(texts[i]), &number));

@@ -29,8 +29,19 @@ static void lengths_of_time_are_read(void **state)
 
 static void what_is_no_length_of_time_is_refused(void **state)
 {
-    static const char *const texts[] = {"", "2", "s", "2 s", "2x", "-2s", "1.s", ".5s", "2s ", "1h30",
-                                        "9223372037s", "99999999999999999999s", "200000000000d"};
+    static const char *const texts[] = {"",
+                                        "2",
+                                        "s",
+                                        "2 s",
+                                        "2x",
+                                        "-2s",
+                                        "1.s",
+                                        ".5s",
+                                        "2s ",
+                                        "1h30",
+                                        "9223372037s",
+                                        "99999999999999999999s",
+                                        "200000000000d"};
     for (size_t i = 0; i < sizeof texts / sizeof *texts; i++) {
         int64_t read;
         if (spelling_duration(bytes_of(texts[i]), &read))
@@ -44,16 +55,24 @@ static void sizes_are_read(void **state)
         const char *text;
         uint64_t size;
     } rows[] = {
-        {"0", 0},          {"500", 500},         {"500B", 500},       {"4KiB", 4096},
-        {"1.5KiB", 1536},  {"4MiB", 4 << 20},    {"2GiB", UINT64_C(2) << 30}, {"3kB", 3000},
-        {"3MB", 3000000},  {"1GB", 1000000000},
+        {"0", 0},
+        {"500", 500},
+        {"500B", 500},
+        {"4KiB", 4096},
+        {"1.5KiB", 1536},
+        {"4MiB", 4 << 20},
+        {"2GiB", UINT64_C(2) << 30},
+        {"3kB", 3000},
+        {"3MB", 3000000},
+        {"1GB", 1000000000},
     };
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
         uint64_t read = 1;
         if (!spelling_size(bytes_of(rows[i].text), &read) || read != rows[i].size)
             fail_msg("%s was read as %llu", rows[i].text, (unsigned long long)read);
     }
-    static const char *const wrong[] = {"", "KiB", "4K", "4 KiB", "-1", "1.5", "1.5B", "99999999999GiB"};
+    static const char *const wrong[] = {"",   "KiB", "4K",   "4 KiB",
+                                        "-1", "1.5", "1.5B", "99999999999GiB"};
     for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++) {
         uint64_t read;
         if (spelling_size(bytes_of(wrong[i]), &read))
@@ -79,9 +98,18 @@ static void dates_are_read(void **state)
         if (!spelling_date(bytes_of(rows[i].text), &read) || read != rows[i].seconds * SECOND)
             fail_msg("%s was read as %lld", rows[i].text, (long long)read);
     }
-    static const char *const wrong[] = {"", "2026", "2026-3-1", "2026-02-29", "2026-13-01", "2026-00-10",
-                                        "2026-04-31", "2026-03-01T", "2026-03-01T24:00:00Z",
-                                        "2026-03-01T12:00:00", "2026-03-01x", "9999-01-01"};
+    static const char *const wrong[] = {"",
+                                        "2026",
+                                        "2026-3-1",
+                                        "2026-02-29",
+                                        "2026-13-01",
+                                        "2026-00-10",
+                                        "2026-04-31",
+                                        "2026-03-01T",
+                                        "2026-03-01T24:00:00Z",
+                                        "2026-03-01T12:00:00",
+                                        "2026-03-01x",
+                                        "9999-01-01"};
     for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++) {
         int64_t read;
         if (spelling_date(bytes_of(wrong[i]), &read))
@@ -92,7 +120,8 @@ static void dates_are_read(void **state)
 static void what_is_written_is_read_as_the_same(void **state)
 {
     Arena *arena = arena_new(ARENA_UNLIMITED);
-    static const int64_t times[] = {0, 1, 999, 1500 * MILLISECOND, 5400 * SECOND, 90061 * SECOND + 7};
+    static const int64_t times[] = {
+        0, 1, 999, 1500 * MILLISECOND, 5400 * SECOND, 90061 * SECOND + 7};
     for (size_t i = 0; i < sizeof times / sizeof *times; i++) {
         Buffer text = buffer_in(arena);
         int64_t read = -1;

@@ -2,8 +2,8 @@
 
 #include "tests/unit/check.h"
 
-/* The tree as one line, so that a test can say what it expects: text in quotes is a string, words without
-   are JSON_TEXT. */
+/* The tree as one line, so that a test can say what it expects: text in quotes is a string, words
+   without are JSON_TEXT. */
 static void sketch(Buffer *out, const JsonNode *node)
 {
     switch (node->kind) {
@@ -36,7 +36,8 @@ typedef struct Read {
 
 static Read read_with(Arena *arena, Bytes text, const JsonLimits *limits)
 {
-    Read read = {.problems = problems_in(arena), .tree = buffer_in(arena), .told = buffer_in(arena)};
+    Read read = {
+        .problems = problems_in(arena), .tree = buffer_in(arena), .told = buffer_in(arena)};
     yaml_parse(arena, text, "a.yaml", limits, &read.problems, &read.document);
     if (read.document.root)
         sketch(&read.tree, read.document.root);
@@ -63,11 +64,13 @@ static int teardown(void **state)
 
 static void words_numbers_and_quoted_texts_keep_what_was_written(void **state)
 {
-    Read read = read_text(*state, "a: 1\nb: \"1\"\nc: [yes, 'no', 2026-03-01]\nd: |\n  two\n  lines\n"
-                                  "e: {f: {g: -0.5e3}}\n");
+    Read read =
+        read_text(*state, "a: 1\nb: \"1\"\nc: [yes, 'no', 2026-03-01]\nd: |\n  two\n  lines\n"
+                          "e: {f: {g: -0.5e3}}\n");
     assert_bytes(buffer_bytes(&read.told), "");
-    assert_bytes(buffer_bytes(&read.tree),
-                 "{a: 1, b: \"1\", c: [yes, \"no\", 2026-03-01], d: \"two\nlines\n\", e: {f: {g: -0.5e3}}}");
+    assert_bytes(
+        buffer_bytes(&read.tree),
+        "{a: 1, b: \"1\", c: [yes, \"no\", 2026-03-01], d: \"two\nlines\n\", e: {f: {g: -0.5e3}}}");
 }
 
 static void nothing_is_null_in_every_spelling(void **state)
@@ -120,19 +123,21 @@ static void columns_are_characters_not_bytes(void **state)
 static void a_key_twice_is_told_and_the_first_stays(void **state)
 {
     Read read = read_text(*state, "a: 1\nb:\n  c: 1\n  c: {d: [1]}\n  e: 2\na: 3\n");
-    assert_bytes(buffer_bytes(&read.told), "a.yaml:4:3: the key c is here twice, first in line 3\n"
-                                           "a.yaml:6:1: the key a is here twice, first in line 1\n");
+    assert_bytes(buffer_bytes(&read.told),
+                 "a.yaml:4:3: the key c is here twice, first in line 3\n"
+                 "a.yaml:6:1: the key a is here twice, first in line 1\n");
     assert_bytes(buffer_bytes(&read.tree), "{a: 1, b: {c: 1, e: 2}}");
 }
 
 static void anchors_aliases_and_tags_are_refused(void **state)
 {
     Read read = read_text(*state, "a: &x 1\nb: *x\nc: !!str 5\nd: 2\n");
-    assert_bytes(buffer_bytes(&read.told),
-                 "a.yaml:1:4: anchors are not supported: &x\n"
-                 "a.yaml:2:4: anchors and aliases are not supported: *x (write the value out)\n"
-                 "a.yaml:3:4: tags are not supported: tag:yaml.org,2002:str (quote a value that is to be "
-                 "a string)\n");
+    assert_bytes(
+        buffer_bytes(&read.told),
+        "a.yaml:1:4: anchors are not supported: &x\n"
+        "a.yaml:2:4: anchors and aliases are not supported: *x (write the value out)\n"
+        "a.yaml:3:4: tags are not supported: tag:yaml.org,2002:str (quote a value that is to be "
+        "a string)\n");
     assert_bytes(buffer_bytes(&read.tree), "{a: 1, b: null, c: 5, d: 2}");
 }
 
@@ -149,7 +154,8 @@ static void a_bomb_of_aliases_costs_nothing(void **state)
 
 static void a_key_that_is_no_word_is_dropped_with_its_value(void **state)
 {
-    Read read = read_text(*state, "? [a, {b: c}]\n: {d: e}\nf: g\n? {h: 1}\n: 2\n? *x\n: 3\ni: 4\n");
+    Read read =
+        read_text(*state, "? [a, {b: c}]\n: {d: e}\nf: g\n? {h: 1}\n: 2\n? *x\n: 3\ni: 4\n");
     assert_bytes(buffer_bytes(&read.told),
                  "a.yaml:1:3: a key must be a plain word, not a list or a map\n"
                  "a.yaml:4:3: a key must be a plain word, not a list or a map\n"
@@ -161,9 +167,10 @@ static void broken_text_is_told_with_its_place(void **state)
 {
     Read read = read_text(*state, "a: [1, 2\nb: 3\n");
     assert_null(read.document.root);
-    assert_bytes(buffer_bytes(&read.told),
-                 "a.yaml:2:2: did not find expected ',' or ']', while parsing a flow sequence that begins "
-                 "in line 1\n");
+    assert_bytes(
+        buffer_bytes(&read.told),
+        "a.yaml:2:2: did not find expected ',' or ']', while parsing a flow sequence that begins "
+        "in line 1\n");
     read = read_text(*state, "a: 1\n\tb: 2\n");
     assert_int_equal(read.problems.items[0].line, 2);
     read = read_text(*state, "a: \xff\n");
@@ -181,7 +188,8 @@ static void a_second_document_is_refused(void **state)
 static void a_nul_character_is_refused(void **state)
 {
     Read read = read_text(*state, "a: \"x\\0y\"\n");
-    assert_bytes(buffer_bytes(&read.told), "a.yaml:1:4: a text may not contain the character NUL\n");
+    assert_bytes(buffer_bytes(&read.told),
+                 "a.yaml:1:4: a text may not contain the character NUL\n");
 }
 
 static void depth_and_size_are_bounded(void **state)
@@ -195,8 +203,9 @@ static void depth_and_size_are_bounded(void **state)
     read = read_with(*state, bytes_of("[1, 2, 3, 4, 5]"), &limits);
     assert_bytes(buffer_bytes(&read.told), "a.yaml:1:14: more than 5 values\n");
     read = read_with(*state, bytes_of("? [[[1]]]\n: 2"), &limits);
-    assert_bytes(buffer_bytes(&read.told), "a.yaml:1:3: a key must be a plain word, not a list or a map\n"
-                                           "a.yaml:1:5: nested deeper than 3 levels\n");
+    assert_bytes(buffer_bytes(&read.told),
+                 "a.yaml:1:3: a key must be a plain word, not a list or a map\n"
+                 "a.yaml:1:5: nested deeper than 3 levels\n");
 }
 
 #define SENTENCE(name) cmocka_unit_test_setup_teardown(name, setup, teardown)

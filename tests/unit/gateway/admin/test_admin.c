@@ -29,7 +29,8 @@ static int begin(void **state)
         return -1;
     listener.f = *state;
     atomic_store(&listener.ready, true);
-    return failed(admin_start(listener.f->arena, &config, &listener.ready, &listener.admin)) ? -1 : 0;
+    return failed(admin_start(listener.f->arena, &config, &listener.ready, &listener.admin)) ? -1
+                                                                                             : 0;
 }
 
 static int end(void **state)
@@ -67,8 +68,9 @@ static const char *exchange(Arena *arena, int fd, const char *text)
 static const char *ask(const char *verb, const char *path, const char *more)
 {
     Arena *arena = listener.f->arena;
-    const char *text = arena_printf(arena, "%s %s HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n%s\r\n", verb,
-                                    path, more);
+    const char *text =
+        arena_printf(arena, "%s %s HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n%s\r\n",
+                     verb, path, more);
     return exchange(arena, connect_to(admin_port(listener.admin)), text);
 }
 
@@ -100,7 +102,8 @@ static void metrics_come_in_the_format_that_is_asked_for(void **state)
     assert_has(answer, "content-type: text/plain; version=0.0.4; charset=utf-8\r\n");
     assert_has(answer, "\npasserelle_service_duration_seconds_count{service=\"orders\"} 1\n");
     answer = ask("GET", "/metrics?x=y", "accept: application/openmetrics-text;version=1.0.0\r\n");
-    assert_has(answer, "content-type: application/openmetrics-text; version=1.0.0; charset=utf-8\r\n");
+    assert_has(answer,
+               "content-type: application/openmetrics-text; version=1.0.0; charset=utf-8\r\n");
     assert_has(answer, "\n# EOF\n");
 }
 
@@ -110,11 +113,14 @@ static void the_config_is_told_with_the_state_of_its_instances(void **state)
     telemetry_upstream(&f->loop, &f->config->services[0].instances[0], true);
     const char *answer = ask("GET", "/config", "");
     assert_has(answer, "content-type: application/json\r\n");
-    assert_has(answer, "{\"generation\":1,\"file\":\"shop.yaml\",\"listeners\":[],\"services\":[{\"name\":\"orders\","
-                       "\"versions\":[{\"name\":\"v1\",\"methods\":1},{\"name\":\"v2\",\"methods\":1}],"
-                       "\"instances\":[{\"address\":\"127.0.0.1:7001\",\"protocol\":\"grpc\",\"codec\":\"proto\","
-                       "\"tls\":false,\"build\":\"3.1.0\",\"versions\":[\"v1\"],\"up\":false,\"loops_away\":1},"
-                       "{\"address\":\"127.0.0.1:7002\",");
+    assert_has(
+        answer,
+        "{\"generation\":1,\"file\":\"shop.yaml\",\"listeners\":[],\"services\":[{\"name\":"
+        "\"orders\","
+        "\"versions\":[{\"name\":\"v1\",\"methods\":1},{\"name\":\"v2\",\"methods\":1}],"
+        "\"instances\":[{\"address\":\"127.0.0.1:7001\",\"protocol\":\"grpc\",\"codec\":\"proto\","
+        "\"tls\":false,\"build\":\"3.1.0\",\"versions\":[\"v1\"],\"up\":false,\"loops_away\":1},"
+        "{\"address\":\"127.0.0.1:7002\",");
     assert_has(answer, "\"up\":true,\"loops_away\":0}]}],\"routes\":[]}\n");
 }
 
@@ -144,7 +150,8 @@ static void bodies_that_nobody_wants_are_refused(void **state)
 static void it_stops_while_connections_are_open(void **state)
 {
     Fixture *f = listener.f;
-    int idle = connect_to(admin_port(listener.admin)), half = connect_to(admin_port(listener.admin));
+    int idle = connect_to(admin_port(listener.admin)),
+        half = connect_to(admin_port(listener.admin));
     const char *kept = "GET /healthz HTTP/1.1\r\nhost: localhost\r\n\r\n", *part = "GET /heal";
     char answer[1024];
     assert_int_equal(write(idle, kept, strlen(kept)), strlen(kept));
@@ -170,8 +177,8 @@ static bool ask_on(int fd, const char *path)
     char text[256], answer[4096];
     int size = snprintf(text, sizeof text, "GET %s HTTP/1.1\r\nhost: 127.0.0.1\r\n\r\n", path);
     ssize_t n = 0;
-    return send(fd, text, (size_t)size, MSG_NOSIGNAL) == size && (n = read(fd, answer, sizeof answer)) > 12 &&
-           memcmp(answer, "HTTP/1.1 200", 12) == 0;
+    return send(fd, text, (size_t)size, MSG_NOSIGNAL) == size &&
+           (n = read(fd, answer, sizeof answer)) > 12 && memcmp(answer, "HTTP/1.1 200", 12) == 0;
 }
 
 static bool is_closed(int fd)
@@ -187,7 +194,8 @@ static void a_newcomer_takes_the_place_of_whoever_was_silent_longest(void **stat
         fds[i] = connect_to(admin_port(listener.admin));
         assert_true(ask_on(fds[i], "/healthz"));
     }
-    assert_true(ask_on(fds[0], "/healthz")); /* all have room, and now the second was silent longest */
+    assert_true(
+        ask_on(fds[0], "/healthz")); /* all have room, and now the second was silent longest */
     fds[MOST] = connect_to(admin_port(listener.admin));
     assert_true(ask_on(fds[MOST], "/healthz"));
     assert_true(is_closed(fds[1]));
@@ -201,7 +209,8 @@ static void a_newcomer_takes_the_place_of_whoever_was_silent_longest(void **stat
 static void hundreds_who_say_nothing_or_half_of_something_hold_up_nobody(void **state)
 {
     enum { SILENT = 300 };
-    static const char *const said[] = {"", "GET /metr", "GET /config HTTP/1.1\r\nhost: localhost\r\n\r\n"};
+    static const char *const said[] = {"", "GET /metr",
+                                       "GET /config HTTP/1.1\r\nhost: localhost\r\n\r\n"};
     int fds[SILENT];
     for (int i = 0; i < SILENT; i++) {
         fds[i] = connect_to(admin_port(listener.admin));
@@ -217,8 +226,9 @@ static void hundreds_who_say_nothing_or_half_of_something_hold_up_nobody(void **
 static const char *ask_as(const char *host)
 {
     Arena *arena = listener.f->arena;
-    return exchange(arena, connect_to(admin_port(listener.admin)),
-                    arena_printf(arena, "GET /config HTTP/1.1\r\nhost: %s\r\nconnection: close\r\n\r\n", host));
+    return exchange(
+        arena, connect_to(admin_port(listener.admin)),
+        arena_printf(arena, "GET /config HTTP/1.1\r\nhost: %s\r\nconnection: close\r\n\r\n", host));
 }
 
 static void who_asks_by_an_unknown_name_is_told_which_setting_allows_it(void **state)
@@ -240,7 +250,8 @@ static void the_name_counts_wherever_the_request_has_it(void **state)
 {
     Arena *arena = listener.f->arena;
     uint16_t port = admin_port(listener.admin);
-    const char *whole = "GET http://rebound.example/config HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\r\n";
+    const char *whole = "GET http://rebound.example/config HTTP/1.1\r\nhost: "
+                        "localhost\r\nconnection: close\r\n\r\n";
     assert_null(strstr(exchange(arena, connect_to(port), whole), "generation"));
     const char *none = "GET /healthz HTTP/1.0\r\n\r\n"; /* a simple health check: no browser */
     assert_has(exchange(arena, connect_to(port), none), "alive");
@@ -250,8 +261,8 @@ static void an_address_that_is_taken_is_an_error(void **state)
 {
     Arena *arena = listener.f->arena;
     Admin *second = NULL;
-    const Config config =
-        config_at((Address){.text = "second", .host = "127.0.0.1", .port = admin_port(listener.admin)});
+    const Config config = config_at(
+        (Address){.text = "second", .host = "127.0.0.1", .port = admin_port(listener.admin)});
     Result r = admin_start(arena, &config, &listener.ready, &second);
     assert_fault(r, FAULT_SYSTEM);
     assert_non_null(strstr(error_text(arena, r), "Address already in use"));
@@ -262,14 +273,17 @@ static void it_listens_on_a_unix_socket(void **state)
 {
     Arena *arena = listener.f->arena;
     const char *path = arena_printf(arena, "%s.sock", listener.f->log);
-    const Config config = config_at((Address){.text = arena_printf(arena, "unix:%s", path), .path = path});
+    const Config config =
+        config_at((Address){.text = arena_printf(arena, "unix:%s", path), .path = path});
     Admin *admin;
     assert_ok(arena, admin_start(arena, &config, &listener.ready, &admin));
     struct sockaddr_un name = {.sun_family = AF_UNIX};
     strcpy(name.sun_path, path);
     int fd = socket(AF_UNIX, SOCK_STREAM, 0);
     assert_int_equal(connect(fd, (struct sockaddr *)&name, sizeof name), 0);
-    assert_has(exchange(arena, fd, "GET /healthz HTTP/1.1\r\nhost: any.name\r\nconnection: close\r\n\r\n"), "alive");
+    assert_has(
+        exchange(arena, fd, "GET /healthz HTTP/1.1\r\nhost: any.name\r\nconnection: close\r\n\r\n"),
+        "alive");
     assert_int_equal(admin_port(admin), 0);
     admin_stop(admin);
     assert_int_equal(access(path, F_OK), -1);

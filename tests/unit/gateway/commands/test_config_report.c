@@ -15,7 +15,8 @@ static Loaded load(const char *text)
     Loaded l = {.arena = arena_new(ARENA_UNLIMITED)};
     Arena *config_arena = arena_new(ARENA_UNLIMITED);
     l.problems = problems_in(l.arena);
-    assert_ok(l.arena, config_load_text(bytes_of(text), FILES "a.yaml", config_arena, &l.problems, &l.config));
+    assert_ok(l.arena, config_load_text(bytes_of(text), FILES "a.yaml", config_arena, &l.problems,
+                                        &l.config));
     if (!l.config)
         arena_free(config_arena);
     return l;
@@ -39,14 +40,15 @@ static const JsonNode *json_of(Loaded *l)
 
 static void a_good_config_is_told_with_its_losses(void **state)
 {
-    Loaded l = load("listen: ['127.0.0.1:0']\nadmin: localhost:1\nservices:\n"
-                    "  - name: garage\n"
-                    "    versions:\n"
-                    "      - {name: v1, package: garage.v1, schema: garage.binpb}\n"
-                    "      - {name: v2, package: garage.v2, schema: garage.binpb}\n"
-                    "      - {name: v3, package: garage.v1, schema: garage.binpb}\n"
-                    "    changes: [v1-v2.yaml]\n"
-                    "    instances: ['127.0.0.1:7002', {address: '127.0.0.1:7003', versions: [v2, v3]}]\n");
+    Loaded l = load(
+        "listen: ['127.0.0.1:0']\nadmin: localhost:1\nservices:\n"
+        "  - name: garage\n"
+        "    versions:\n"
+        "      - {name: v1, package: garage.v1, schema: garage.binpb}\n"
+        "      - {name: v2, package: garage.v2, schema: garage.binpb}\n"
+        "      - {name: v3, package: garage.v1, schema: garage.binpb}\n"
+        "    changes: [v1-v2.yaml]\n"
+        "    instances: ['127.0.0.1:7002', {address: '127.0.0.1:7003', versions: [v2, v3]}]\n");
     assert_null(l.config); /* the first instance does not say its versions */
     unload(&l);
 

@@ -21,7 +21,8 @@ static int setup(void **state)
     Arena *config_arena = arena_new(ARENA_UNLIMITED);
     Problems problems = problems_in(config_arena);
     f.arena = arena_new(ARENA_UNLIMITED);
-    assert_ok(f.arena, config_load_text(bytes_of(text), FILES "a.yaml", config_arena, &problems, &f.config));
+    assert_ok(f.arena,
+              config_load_text(bytes_of(text), FILES "a.yaml", config_arena, &problems, &f.config));
     assert_non_null(f.config);
     *state = &f;
     return 0;
@@ -65,7 +66,8 @@ static void a_rest_request_is_explained_to_the_last_field(void **state)
     expect(*state, &request,
            "version   v1 of garage, by the rule default\n"
            "method    /garage.v1.Cars/List (GET /cars)\n"
-           "route     garage.Cars/List (a.yaml:14): impact high, loud, timeout 1s500ms, 2 attempts at most\n"
+           "route     garage.Cars/List (a.yaml:14): impact high, loud, timeout 1s500ms, 2 attempts "
+           "at most\n"
            "served    v1, natively: /garage.v1.Cars/List by 127.0.0.1:7004 (connect, json)\n"
            "served    v3, converted: /garage.v3.Cars/List by 127.0.0.1:7003 (grpc, proto)\n"
            "request   ListRequest of v1 as v3's: nothing is lost\n"
@@ -80,13 +82,17 @@ static void the_rule_that_decides_is_said(void **state)
 {
     Fixture *f = *state;
     ExplainRequest request = request_of(f, "POST", "/garage.v3.Cars/Get");
-    assert_string_equal(line_of(f, &request, "version"), "version   v3 of garage, by the rule path");
+    assert_string_equal(line_of(f, &request, "version"),
+                        "version   v3 of garage, by the rule path");
     request = request_of(f, "GET", "/v1/cars/beetle");
-    assert_string_equal(line_of(f, &request, "version"), "version   v1 of garage, by the rule prefix");
+    assert_string_equal(line_of(f, &request, "version"),
+                        "version   v1 of garage, by the rule prefix");
     request = request_of(f, "GET", "/cars");
     fields_add_text(&request.fields, "api-version", "v2");
-    assert_string_equal(line_of(f, &request, "version"), "version   v2 of garage, by the rule header");
-    assert_string_equal(line_of(f, &request, "method"), "method    /garage.v2.Cars/List (GET /cars)");
+    assert_string_equal(line_of(f, &request, "version"),
+                        "version   v2 of garage, by the rule header");
+    assert_string_equal(line_of(f, &request, "method"),
+                        "method    /garage.v2.Cars/List (GET /cars)");
     request = request_of(f, "GET", "/cars");
     request.identity = bytes_of("panel");
     assert_string_equal(line_of(f, &request, "version"), "version   v2 of garage, by the rule pin");
@@ -96,8 +102,9 @@ static void the_version_with_fewer_losses_is_served_first(void **state)
 {
     Fixture *f = *state;
     ExplainRequest request = request_of(f, "POST", "/garage.v2.Cars/Get");
-    assert_string_equal(line_of(f, &request, "served"),
-                        "served    v3, converted: /garage.v3.Cars/Get by 127.0.0.1:7003 (grpc, proto)");
+    assert_string_equal(
+        line_of(f, &request, "served"),
+        "served    v3, converted: /garage.v3.Cars/Get by 127.0.0.1:7003 (grpc, proto)");
 }
 
 static void a_path_that_is_passed_through_is_said(void **state)
@@ -107,16 +114,19 @@ static void a_path_that_is_passed_through_is_said(void **state)
            "passed    through unread, to 127.0.0.1:80 (http, proto)\n"
            "route     /old/ (a.yaml:15): impact low, loud, 2 attempts at most\n");
     request = request_of(*state, "GET", "/x/%2E./%6fld/page?q");
-    assert_string_equal(line_of(*state, &request, "passed"), "passed    through unread, to 127.0.0.1:80 (http, proto)");
+    assert_string_equal(line_of(*state, &request, "passed"),
+                        "passed    through unread, to 127.0.0.1:80 (http, proto)");
 }
 
 static void plans_are_printed_when_asked_for(void **state)
 {
     ExplainRequest request = request_of(*state, "POST", "/garage.v2.Cars/Get");
     request.plan = true;
-    assert_string_equal(line_of(*state, &request, "plan      request"), "plan      request, proto to proto");
+    assert_string_equal(line_of(*state, &request, "plan      request"),
+                        "plan      request, proto to proto");
     fields_add_text(&request.fields, "content-type", "application/json; charset=utf-8");
-    assert_string_equal(line_of(*state, &request, "plan      request"), "plan      request, json to proto");
+    assert_string_equal(line_of(*state, &request, "plan      request"),
+                        "plan      request, json to proto");
 }
 
 static void what_would_be_refused_is_refused_with_the_reason(void **state)

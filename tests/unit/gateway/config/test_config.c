@@ -18,7 +18,8 @@ static Loaded load(const char *text)
     Loaded l = {.arena = arena_new(ARENA_UNLIMITED)};
     Arena *arena = arena_new(ARENA_UNLIMITED);
     l.problems = problems_in(l.arena);
-    assert_ok(arena, config_load_text(bytes_of(text), FILES "a.yaml", arena, &l.problems, &l.config));
+    assert_ok(arena,
+              config_load_text(bytes_of(text), FILES "a.yaml", arena, &l.problems, &l.config));
     Buffer told = buffer_in(l.arena);
     problems_print(&l.problems, &told);
     l.told = without_folder(l.arena, buffer_bytes(&told));
@@ -110,27 +111,29 @@ static void what_is_not_said_has_its_default(void **state)
 
 static void everything_can_be_said(void **state)
 {
-    Loaded l = load_good("listen:\n"
-                         "  - 0.0.0.0:8080\n"
-                         "  - {address: '[::1]:8081', trusted_proxies: [192.0.2.7], proxy_protocol: true}\n"
-                         "  - {address: unix:/tmp/x.sock, trusted_proxies: [none]}\n"
-                         "admin: localhost:9901\n"
-                         "limits: {head_bytes: 64KiB, idle_time: 1m, message_bytes: 4MiB, connections: 10}\n"
-                         "log: '-'\nloops: 3\ndrain: 2s\nnode: edge-1\nidentity_header: X-Client\n"
-                         "trusted_proxies: [10.0.0.0/8, '2001:db8::/32', unix]\n"
-                         "cors: {origins: ['https://panel.example'], credentials: true, max_age: 1m}\n" GARAGE_SERVICE
-                         "      - {address: 'unix:/tmp/cars', protocol: connect, codec: json, http2: true,\n"
-                         "         versions: [v1, v2], build: 1.2.3, authority: cars.example, compression: gzip}\n"
-                         "    default_version: v2\n"
-                         "    negotiate: [header, default]\n"
-                         "    version_header: X-Version\n"
-                         "    pins: {panel: v3}\n"
-                         "routes:\n"
-                         "  - {match: garage, impact: catastrophic, timeout: 1500ms, attempts: 3,\n"
-                         "     unknown_fields: keep, unknown_answer_fields: refuse, errors: full,\n"
-                         "     json: {defaults: true, proto_names: true, enums_as_numbers: true}}\n"
-                         "  - {match: /old/, instances: ['10.0.0.1:80']}\n"
-                         "  - {match: /old/er, instances: [{address: '10.0.0.2:80', protocol: http}]}\n");
+    Loaded l = load_good(
+        "listen:\n"
+        "  - 0.0.0.0:8080\n"
+        "  - {address: '[::1]:8081', trusted_proxies: [192.0.2.7], proxy_protocol: true}\n"
+        "  - {address: unix:/tmp/x.sock, trusted_proxies: [none]}\n"
+        "admin: localhost:9901\n"
+        "limits: {head_bytes: 64KiB, idle_time: 1m, message_bytes: 4MiB, connections: 10}\n"
+        "log: '-'\nloops: 3\ndrain: 2s\nnode: edge-1\nidentity_header: X-Client\n"
+        "trusted_proxies: [10.0.0.0/8, '2001:db8::/32', unix]\n"
+        "cors: {origins: ['https://panel.example'], credentials: true, max_age: "
+        "1m}\n" GARAGE_SERVICE
+        "      - {address: 'unix:/tmp/cars', protocol: connect, codec: json, http2: true,\n"
+        "         versions: [v1, v2], build: 1.2.3, authority: cars.example, compression: gzip}\n"
+        "    default_version: v2\n"
+        "    negotiate: [header, default]\n"
+        "    version_header: X-Version\n"
+        "    pins: {panel: v3}\n"
+        "routes:\n"
+        "  - {match: garage, impact: catastrophic, timeout: 1500ms, attempts: 3,\n"
+        "     unknown_fields: keep, unknown_answer_fields: refuse, errors: full,\n"
+        "     json: {defaults: true, proto_names: true, enums_as_numbers: true}}\n"
+        "  - {match: /old/, instances: ['10.0.0.1:80']}\n"
+        "  - {match: /old/er, instances: [{address: '10.0.0.2:80', protocol: http}]}\n");
     const Config *config = l.config;
     assert_int_equal(config->n_listeners, 3);
     assert_int_equal(config->listeners[0].address.port, 8080);
@@ -196,9 +199,11 @@ static Loaded load_errors(int globally, int listener, int route)
 {
     static const char *const words[] = {"", "errors: public", "errors: full"};
     Arena *arena = arena_new(ARENA_UNLIMITED);
-    Loaded l = load_good(arena_printf(arena, "%s\nlisten: [{address: '127.0.0.1:1', %s}, '127.0.0.1:2']\n" GARAGE_SERVICE
-                                             "routes: [{match: garage, %s}, {match: /old/, instances: ['10.0.0.1:80']}]\n",
-                                      words[globally], words[listener], words[route]));
+    Loaded l = load_good(
+        arena_printf(arena,
+                     "%s\nlisten: [{address: '127.0.0.1:1', %s}, '127.0.0.1:2']\n" GARAGE_SERVICE
+                     "routes: [{match: garage, %s}, {match: /old/, instances: ['10.0.0.1:80']}]\n",
+                     words[globally], words[listener], words[route]));
     arena_free(arena);
     return l;
 }
@@ -210,10 +215,13 @@ static void the_most_specific_word_about_errors_counts(void **state)
             for (int route = 0; route < 3; route++) {
                 Loaded l = load_errors(globally, listener, route);
                 const Config *config = l.config;
-                const Route *own = method(&l, "/garage.v2.Cars/Get")->route, *other = &config->http_routes[0];
+                const Route *own = method(&l, "/garage.v2.Cars/Get")->route,
+                            *other = &config->http_routes[0];
                 int there = listener ? listener : globally;
-                assert_int_equal(config_errors_full(config, "127.0.0.1:1", own), (route ? route : there) == 2);
-                assert_int_equal(config_errors_full(config, "127.0.0.1:2", own), (route ? route : globally) == 2);
+                assert_int_equal(config_errors_full(config, "127.0.0.1:1", own),
+                                 (route ? route : there) == 2);
+                assert_int_equal(config_errors_full(config, "127.0.0.1:2", own),
+                                 (route ? route : globally) == 2);
                 assert_int_equal(config_errors_full(config, "127.0.0.1:1", other), there == 2);
                 assert_int_equal(config_errors_full(config, "127.0.0.1:1", NULL), there == 2);
                 assert_int_equal(config_errors_full(config, "127.0.0.1:9", NULL), globally == 2);
@@ -223,11 +231,14 @@ static void the_most_specific_word_about_errors_counts(void **state)
 
 static void what_errors_replaced_is_refused_with_its_place(void **state)
 {
-    expect_told("listen: [{address: '127.0.0.1:1', error: full}]\nerror_details: false\n" GARAGE_SERVICE
-                "routes:\n  - {match: garage, hide_internals: true}\n",
-                "a.yaml:1:35: listen[0].error: there is no such key (did you mean errors)\n"
-                "a.yaml:2:1: error_details: this key is no longer read (write errors: public, or errors: full)\n"
-                "a.yaml:13:21: routes[0].hide_internals: this key is no longer read (write errors: public)\n");
+    expect_told(
+        "listen: [{address: '127.0.0.1:1', error: full}]\nerror_details: false\n" GARAGE_SERVICE
+        "routes:\n  - {match: garage, hide_internals: true}\n",
+        "a.yaml:1:35: listen[0].error: there is no such key (did you mean errors)\n"
+        "a.yaml:2:1: error_details: this key is no longer read (write errors: public, or errors: "
+        "full)\n"
+        "a.yaml:13:21: routes[0].hide_internals: this key is no longer read (write errors: "
+        "public)\n");
 }
 
 static void every_pair_of_versions_has_its_plans(void **state)
@@ -240,8 +251,9 @@ static void every_pair_of_versions_has_its_plans(void **state)
     assert_non_null(get->pairs[2].request[CODEC_JSON][CODEC_PROTO]);
     assert_null(get->pairs[2].request[CODEC_JSON][CODEC_JSON]);
     /* A car of v3: owner_id is field 3 there, "ann"; the answer to v1 calls it owner. */
-    assert_bytes(converted(&l, get->pairs[2].response[CODEC_PROTO][CODEC_JSON], "\x1a\x03"
-                                                                                "ann"),
+    assert_bytes(converted(&l, get->pairs[2].response[CODEC_PROTO][CODEC_JSON],
+                           "\x1a\x03"
+                           "ann"),
                  "{\"owner\":\"ann\"}");
     assert_bytes(converted(&l, get->pairs[2].request[CODEC_JSON][CODEC_PROTO], "{\"name\":\"x\"}"),
                  "\n\x01x");
@@ -288,8 +300,8 @@ static void the_same_requests_in_two_versions_make_a_row_the_newest_first(void *
     const Plan *plan = binding->response_body[CODEC_PROTO][2];
     assert_bytes(converted(&l, plan, "\x0a\x03\x0a\x01z"), "[{\"name\":\"z\"}]");
 
-    assert_ok(l.arena, rest_table_match(l.config->rest, bytes_of("GET"), bytes_of("/v1/cars/x"), l.arena,
-                                        &match, &found));
+    assert_ok(l.arena, rest_table_match(l.config->rest, bytes_of("GET"), bytes_of("/v1/cars/x"),
+                                        l.arena, &match, &found));
     binding = match.value;
     assert_int_equal(binding->n_variables, 1);
     assert_bytes(binding->variables[0], "name");
@@ -313,16 +325,19 @@ static void the_most_specific_route_wins_by_the_name_of_any_version(void **state
 
 static void a_default_answer_is_given_in_every_version_and_codec(void **state)
 {
-    Loaded l = load_good(GOOD "routes:\n"
-                              "  - match: garage.Cars/List\n"
-                              "    on_failure: {graceful: {default: {cars: [{name: spare, owner_id: 7}]}}}\n");
+    Loaded l = load_good(
+        GOOD "routes:\n"
+             "  - match: garage.Cars/List\n"
+             "    on_failure: {graceful: {default: {cars: [{name: spare, owner_id: 7}]}}}\n");
     const Method *list = method(&l, "/garage.v1.Cars/List");
     assert_true(list->has_default);
-    assert_bytes(list->default_reply[CODEC_JSON], "{\"cars\":[{\"name\":\"spare\",\"owner\":\"7\"}]}");
+    assert_bytes(list->default_reply[CODEC_JSON],
+                 "{\"cars\":[{\"name\":\"spare\",\"owner\":\"7\"}]}");
     assert_bytes(list->default_reply[CODEC_PROTO], "\x0a\x0a\x0a\x05spare\x12\x01"
                                                    "7");
     list = method(&l, "/garage.v3.Cars/List");
-    assert_bytes(list->default_reply[CODEC_JSON], "{\"cars\":[{\"name\":\"spare\",\"ownerId\":\"7\"}]}");
+    assert_bytes(list->default_reply[CODEC_JSON],
+                 "{\"cars\":[{\"name\":\"spare\",\"ownerId\":\"7\"}]}");
     assert_false(method(&l, "/garage.v1.Cars/Get")->has_default);
     /* GET /cars answers only the list; in its other binding it answers all. */
     list = method(&l, "/garage.v1.Cars/List");
@@ -356,13 +371,14 @@ static void generations_count_up_and_the_last_reference_frees(void **state)
 
 static void tls_contexts_are_made_from_the_files(void **state)
 {
-    Loaded l = load_good("listen:\n"
-                         "  - {address: '127.0.0.1:0', tls: {certificate: server.pem, key: server.key,"
-                         " client_ca: server.pem}}\n"
-                         "services:\n"
-                         "  - name: garage\n"
-                         "    versions: [{name: v1, package: garage.v1, schema: garage.binpb}]\n"
-                         "    instances: [{address: 'cars.example:443', tls: {ca: server.pem}}]\n");
+    Loaded l =
+        load_good("listen:\n"
+                  "  - {address: '127.0.0.1:0', tls: {certificate: server.pem, key: server.key,"
+                  " client_ca: server.pem}}\n"
+                  "services:\n"
+                  "  - name: garage\n"
+                  "    versions: [{name: v1, package: garage.v1, schema: garage.binpb}]\n"
+                  "    instances: [{address: 'cars.example:443', tls: {ca: server.pem}}]\n");
     assert_non_null(l.config->listeners[0].tls);
     assert_true(l.config->listeners[0].client_certificate);
     assert_non_null(l.config->services[0].instances[0].tls);
@@ -374,68 +390,78 @@ static void tls_contexts_are_made_from_the_files(void **state)
 
 static void many_mistakes_in_one_file_are_all_told(void **state)
 {
-    expect_told("listen:\n"
-                "  - {address: 127.0.0.1:99999}\n"
-                "  - {address: 127.0.0.1:8443, tsl: {}}\n"
-                "admin: nowhere\n"
-                "services:\n"
-                "  - name: garage\n"
-                "    versions:\n"
-                "      - {name: v1, package: garage.v7, schema: garage.binpb, deprecated: 2027-01-01,"
-                " sunset: 2026-01-01}\n"
-                "      - {name: v1, package: garage.v2, schema: missing.binpb}\n"
-                "    changes: [missing.yaml]\n"
-                "    instances:\n"
-                "      - {address: 127.0.0.1:7003, protocol: grcp, versions: [v4]}\n"
-                "    default_version: v9\n"
-                "routes:\n"
-                "  - {match: garages, timeout: 2parsecs}\n"
-                "  - {match: /old/}\n"
-                "limits: {head_bytes: -5, queue_low: 1MiB}\n",
-                "a.yaml:2:15: listen[0].address: 99999 is not a port (0 to 65535)\n"
-                "a.yaml:3:31: listen[1].tsl: there is no such key (did you mean tls)\n"
-                "a.yaml:4:8: admin.address: nowhere is not an address: a host, a colon and a port (for "
-                "example 0.0.0.0:8080)\n"
-                "a.yaml:8:29: services[0].versions[0].package: garage.binpb has no RPC service in the package "
-                "garage.v7 (did you mean garage.v1)\n"
-                "a.yaml:8:94: services[0].versions[0].sunset: the sunset is before the version is "
-                "deprecated\n"
-                "a.yaml:9:16: services[0].versions[1].name: there is a version v1 already\n"
-                "a.yaml:9:48: services[0].versions[1].schema: opening missing.binpb: No such file or directory "
-                "(file names are relative to this file)\n"
-                "a.yaml:10:15: services[0].changes[0]: open missing.yaml: No such file or directory (file "
-                "names are relative to this file)\n"
-                "a.yaml:12:45: services[0].instances[0].protocol: grcp is not known here (did you mean grpc)\n"
-                "a.yaml:12:62: services[0].instances[0].versions[0]: garage has no version v4 (did you mean "
-                "v1)\n"
-                "a.yaml:13:22: services[0].default_version: garage has no version v9 (did you mean v1)\n"
-                "a.yaml:15:13: routes[0].match: there is no service garages (did you mean garage)\n"
-                "a.yaml:15:31: routes[0].timeout: 2parsecs is not a length of time (for example 250ms, 2s or "
-                "1h30m)\n"
-                "a.yaml:16:5: routes[1]: a path is passed through to instances, but there are none (to match "
-                "an RPC write service.RpcService/Method)\n"
-                "a.yaml:17:22: limits.head_bytes: -5 is not a size (for example 65536, 64KiB or 4MiB)\n"
-                "a.yaml:17:37: limits.queue_low: it is more than queue_high, which is 131072\n");
+    expect_told(
+        "listen:\n"
+        "  - {address: 127.0.0.1:99999}\n"
+        "  - {address: 127.0.0.1:8443, tsl: {}}\n"
+        "admin: nowhere\n"
+        "services:\n"
+        "  - name: garage\n"
+        "    versions:\n"
+        "      - {name: v1, package: garage.v7, schema: garage.binpb, deprecated: 2027-01-01,"
+        " sunset: 2026-01-01}\n"
+        "      - {name: v1, package: garage.v2, schema: missing.binpb}\n"
+        "    changes: [missing.yaml]\n"
+        "    instances:\n"
+        "      - {address: 127.0.0.1:7003, protocol: grcp, versions: [v4]}\n"
+        "    default_version: v9\n"
+        "routes:\n"
+        "  - {match: garages, timeout: 2parsecs}\n"
+        "  - {match: /old/}\n"
+        "limits: {head_bytes: -5, queue_low: 1MiB}\n",
+        "a.yaml:2:15: listen[0].address: 99999 is not a port (0 to 65535)\n"
+        "a.yaml:3:31: listen[1].tsl: there is no such key (did you mean tls)\n"
+        "a.yaml:4:8: admin.address: nowhere is not an address: a host, a colon and a port (for "
+        "example 0.0.0.0:8080)\n"
+        "a.yaml:8:29: services[0].versions[0].package: garage.binpb has no RPC service in the "
+        "package "
+        "garage.v7 (did you mean garage.v1)\n"
+        "a.yaml:8:94: services[0].versions[0].sunset: the sunset is before the version is "
+        "deprecated\n"
+        "a.yaml:9:16: services[0].versions[1].name: there is a version v1 already\n"
+        "a.yaml:9:48: services[0].versions[1].schema: opening missing.binpb: No such file or "
+        "directory "
+        "(file names are relative to this file)\n"
+        "a.yaml:10:15: services[0].changes[0]: open missing.yaml: No such file or directory (file "
+        "names are relative to this file)\n"
+        "a.yaml:12:45: services[0].instances[0].protocol: grcp is not known here (did you mean "
+        "grpc)\n"
+        "a.yaml:12:62: services[0].instances[0].versions[0]: garage has no version v4 (did you "
+        "mean "
+        "v1)\n"
+        "a.yaml:13:22: services[0].default_version: garage has no version v9 (did you mean v1)\n"
+        "a.yaml:15:13: routes[0].match: there is no service garages (did you mean garage)\n"
+        "a.yaml:15:31: routes[0].timeout: 2parsecs is not a length of time (for example 250ms, 2s "
+        "or "
+        "1h30m)\n"
+        "a.yaml:16:5: routes[1]: a path is passed through to instances, but there are none (to "
+        "match "
+        "an RPC write service.RpcService/Method)\n"
+        "a.yaml:17:22: limits.head_bytes: -5 is not a size (for example 65536, 64KiB or 4MiB)\n"
+        "a.yaml:17:37: limits.queue_low: it is more than queue_high, which is 131072\n");
 }
 
 static void addresses_are_checked(void **state)
 {
-    expect_told("listen: ['8080', ':8080', '::1:80', '[::x]:80', '127.0.0.256:1', 'a b:1', 'x:', 'unix:', 'x:1',"
-                " 'x:1']\n",
-                "a.yaml:1:10: listen[0].address: 8080 is not an address: a host, a colon and a port (for "
-                "example 0.0.0.0:8080)\n"
-                "a.yaml:1:18: listen[1].address: nothing is neither an IP address nor a host name (for example "
-                "0.0.0.0:8080)\n"
-                "a.yaml:1:27: listen[2].address: an IPv6 address stands in brackets ([::1:80])\n"
-                "a.yaml:1:37: listen[3].address: ::x is not an IPv6 address\n"
-                "a.yaml:1:49: listen[4].address: 127.0.0.256 is neither an IP address nor a host name (for "
-                "example 0.0.0.0:8080)\n"
-                "a.yaml:1:66: listen[5].address: a b is neither an IP address nor a host name (for example "
-                "0.0.0.0:8080)\n"
-                "a.yaml:1:75: listen[6].address:  is not a port (0 to 65535)\n"
-                "a.yaml:1:81: listen[7].address: there is no path behind unix: (for example "
-                "unix:/run/passerelle.sock)\n"
-                "a.yaml:1:97: listen[9].address: listen[8] has the address x:1 already\n");
+    expect_told(
+        "listen: ['8080', ':8080', '::1:80', '[::x]:80', '127.0.0.256:1', 'a b:1', 'x:', 'unix:', "
+        "'x:1',"
+        " 'x:1']\n",
+        "a.yaml:1:10: listen[0].address: 8080 is not an address: a host, a colon and a port (for "
+        "example 0.0.0.0:8080)\n"
+        "a.yaml:1:18: listen[1].address: nothing is neither an IP address nor a host name (for "
+        "example "
+        "0.0.0.0:8080)\n"
+        "a.yaml:1:27: listen[2].address: an IPv6 address stands in brackets ([::1:80])\n"
+        "a.yaml:1:37: listen[3].address: ::x is not an IPv6 address\n"
+        "a.yaml:1:49: listen[4].address: 127.0.0.256 is neither an IP address nor a host name (for "
+        "example 0.0.0.0:8080)\n"
+        "a.yaml:1:66: listen[5].address: a b is neither an IP address nor a host name (for example "
+        "0.0.0.0:8080)\n"
+        "a.yaml:1:75: listen[6].address:  is not a port (0 to 65535)\n"
+        "a.yaml:1:81: listen[7].address: there is no path behind unix: (for example "
+        "unix:/run/passerelle.sock)\n"
+        "a.yaml:1:97: listen[9].address: listen[8] has the address x:1 already\n");
 }
 
 static void a_host_is_a_name_without_a_port(void **state)
@@ -447,22 +473,31 @@ static void a_host_is_a_name_without_a_port(void **state)
     for (size_t i = 0; i < sizeof good / sizeof *good; i++)
         assert_true(config_is_host_pattern(bytes_of(good[i])));
     for (size_t i = 0; i < sizeof bad / sizeof *bad; i++)
-        assert_false(config_is_host_pattern(bytes_of(bad[i])) && (print_message("%s\n", bad[i]), true));
+        assert_false(config_is_host_pattern(bytes_of(bad[i])) &&
+                     (print_message("%s\n", bad[i]), true));
 }
 
 static void trusted_proxies_are_networks_and_somebody(void **state)
 {
     expect_told("listen: [{address: 'x:1', trusted_proxies: [10.0.0.1/8, lb.internal, none]}]\n",
-                "a.yaml:1:45: listen[0].trusted_proxies[0]: 10.0.0.1/8 is no network: an IP address, a slash and the length "
-                "of its prefix, behind which all bits are zero (for example 10.0.0.0/8, 192.0.2.7, 2001:db8::/32 or unix)\n"
-                "a.yaml:1:57: listen[0].trusted_proxies[1]: lb.internal is no network: an IP address, a slash and the length "
-                "of its prefix, behind which all bits are zero (for example 10.0.0.0/8, 192.0.2.7, 2001:db8::/32 or unix)\n"
-                "a.yaml:1:70: listen[0].trusted_proxies[2]: none is no network: an IP address, a slash and the length of its "
-                "prefix, behind which all bits are zero (for example 10.0.0.0/8, 192.0.2.7, 2001:db8::/32 or unix)\n");
+                "a.yaml:1:45: listen[0].trusted_proxies[0]: 10.0.0.1/8 is no network: an IP "
+                "address, a slash and the length "
+                "of its prefix, behind which all bits are zero (for example 10.0.0.0/8, 192.0.2.7, "
+                "2001:db8::/32 or unix)\n"
+                "a.yaml:1:57: listen[0].trusted_proxies[1]: lb.internal is no network: an IP "
+                "address, a slash and the length "
+                "of its prefix, behind which all bits are zero (for example 10.0.0.0/8, 192.0.2.7, "
+                "2001:db8::/32 or unix)\n"
+                "a.yaml:1:70: listen[0].trusted_proxies[2]: none is no network: an IP address, a "
+                "slash and the length of its "
+                "prefix, behind which all bits are zero (for example 10.0.0.0/8, 192.0.2.7, "
+                "2001:db8::/32 or unix)\n");
     expect_told("listen: [{address: 'x:1', proxy_protocol: true}]\nidentity_header: x-client\n",
-                "a.yaml:1:43: listen[0].proxy_protocol: nobody is trusted to speak for others here (say in trusted_proxies "
+                "a.yaml:1:43: listen[0].proxy_protocol: nobody is trusted to speak for others here "
+                "(say in trusted_proxies "
                 "who sends it)\n"
-                "a.yaml:2:18: identity_header: it is believed from trusted proxies only, and there are none (say in "
+                "a.yaml:2:18: identity_header: it is believed from trusted proxies only, and there "
+                "are none (say in "
                 "trusted_proxies who sets it)\n");
 }
 
@@ -473,25 +508,37 @@ static void a_gateway_is_not_its_own_instance(void **state)
         const char *listener, *instance;
         bool same;
     } cases[] = {
-        {"127.0.0.1:8080", "127.0.0.1:8080", true},       {"127.0.0.1:8080", "localhost:8080", true},
-        {"127.0.0.1:8080", "LOCALHOST:8080", true},       {"127.0.0.1:8080", "127.0.0.2:8080", false},
-        {"127.0.0.1:8080", "127.0.0.1:8081", false},      {"0.0.0.0:8080", "127.0.0.9:8080", true},
-        {"[::]:8080", "127.0.0.1:8080", true},            {"[::]:8080", "[::1]:8080", true},
-        {"0.0.0.0:8080", "192.0.2.1:8080", false},        {"0.0.0.0:8080", "0.0.0.0:8080", true},
-        {"127.0.0.1:8080", "0.0.0.0:8080", true},         {"192.0.2.1:8080", "0.0.0.0:8080", false},
-        {"gateway.internal:80", "gateway.internal:80", true}, {"0.0.0.0:80", "gateway.internal:80", false},
-        {"unix:/run/a.sock", "unix:/run/a.sock", true},   {"unix:/run/a.sock", "unix:/run/b.sock", false},
-        {"0.0.0.0:0", "127.0.0.1:8080", false},           {"unix:/run/a.sock", "127.0.0.1:80", false},
+        {"127.0.0.1:8080", "127.0.0.1:8080", true},
+        {"127.0.0.1:8080", "localhost:8080", true},
+        {"127.0.0.1:8080", "LOCALHOST:8080", true},
+        {"127.0.0.1:8080", "127.0.0.2:8080", false},
+        {"127.0.0.1:8080", "127.0.0.1:8081", false},
+        {"0.0.0.0:8080", "127.0.0.9:8080", true},
+        {"[::]:8080", "127.0.0.1:8080", true},
+        {"[::]:8080", "[::1]:8080", true},
+        {"0.0.0.0:8080", "192.0.2.1:8080", false},
+        {"0.0.0.0:8080", "0.0.0.0:8080", true},
+        {"127.0.0.1:8080", "0.0.0.0:8080", true},
+        {"192.0.2.1:8080", "0.0.0.0:8080", false},
+        {"gateway.internal:80", "gateway.internal:80", true},
+        {"0.0.0.0:80", "gateway.internal:80", false},
+        {"unix:/run/a.sock", "unix:/run/a.sock", true},
+        {"unix:/run/a.sock", "unix:/run/b.sock", false},
+        {"0.0.0.0:0", "127.0.0.1:8080", false},
+        {"unix:/run/a.sock", "127.0.0.1:80", false},
     };
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         char text[512], told[512] = "";
-        snprintf(text, sizeof text, "listen: ['%s']\nroutes:\n  - {match: /old/, instances: ['%s']}\n", cases[i].listener,
-                 cases[i].instance);
+        snprintf(text, sizeof text,
+                 "listen: ['%s']\nroutes:\n  - {match: /old/, instances: ['%s']}\n",
+                 cases[i].listener, cases[i].instance);
         if (cases[i].same)
-            snprintf(told, sizeof told,
-                     "a.yaml:3:32: routes[0].instances[0].address: %s is where this gateway itself listens, by listen[0]: "
-                     "each call would come back for ever (the address of a service's own process)\n",
-                     cases[i].instance);
+            snprintf(
+                told, sizeof told,
+                "a.yaml:3:32: routes[0].instances[0].address: %s is where this gateway itself "
+                "listens, by listen[0]: "
+                "each call would come back for ever (the address of a service's own process)\n",
+                cases[i].instance);
         Loaded l = load_good(text);
         Buffer doubts = buffer_in(l.arena);
         problems_print(&l.config->doubts, &doubts);
@@ -502,40 +549,46 @@ static void a_gateway_is_not_its_own_instance(void **state)
 
 static void routes_that_match_nothing_or_twice_are_told(void **state)
 {
-    expect_told(GOOD "routes:\n"
-                     "  - {match: garage.Cars/Gat}\n"
-                     "  - {match: garage.Car}\n"
-                     "  - {match: garage}\n"
-                     "  - {match: garage}\n"
-                     "  - {match: garage.Cars, instances: ['x:1']}\n",
-                "a.yaml:12:13: routes[0].match: garage.Cars/Gat matches no method (did you mean "
-                "garage.Cars/Get)\n"
-                "a.yaml:13:13: routes[1].match: garage.Car matches no method (did you mean garage.Cars)\n"
-                "a.yaml:15:13: routes[3].match: garage is matched in line 14 already\n"
-                "a.yaml:16:37: routes[4].instances: only a route that matches a path has instances; those of a "
-                "service stand with it\n");
+    expect_told(
+        GOOD "routes:\n"
+             "  - {match: garage.Cars/Gat}\n"
+             "  - {match: garage.Car}\n"
+             "  - {match: garage}\n"
+             "  - {match: garage}\n"
+             "  - {match: garage.Cars, instances: ['x:1']}\n",
+        "a.yaml:12:13: routes[0].match: garage.Cars/Gat matches no method (did you mean "
+        "garage.Cars/Get)\n"
+        "a.yaml:13:13: routes[1].match: garage.Car matches no method (did you mean garage.Cars)\n"
+        "a.yaml:15:13: routes[3].match: garage is matched in line 14 already\n"
+        "a.yaml:16:37: routes[4].instances: only a route that matches a path has instances; those "
+        "of a "
+        "service stand with it\n");
 }
 
 static void default_answers_are_checked_against_the_schema(void **state)
 {
-    expect_told(GOOD "routes:\n"
-                     "  - match: garage.Cars/List\n"
-                     "    on_failure: {graceful: {default: {cars: [{naem: x, doors: many}]}}}\n"
-                     "  - match: garage.Cars/Get\n"
-                     "    on_failure: {graceful: {version: v8, default: {}}}\n"
-                     "  - match: garage.Cars/Scrap\n"
-                     "    on_failure: {graceful: {default: {}}}\n"
-                     "  - match: garage.Cars/Wash\n"
-                     "    on_failure: graceful\n",
-                "a.yaml:13:47: routes[0].on_failure.graceful.default.cars[0].naem: there is no such key (did "
-                "you mean name)\n"
-                "a.yaml:13:63: routes[0].on_failure.graceful.default.cars[0].doors: many is not a whole "
-                "number\n"
-                "a.yaml:15:38: routes[1].on_failure.graceful.version: garage has no version v8 (did you mean "
-                "v1)\n"
-                "a.yaml:17:28: routes[2].on_failure.graceful: the answer of /garage.v1.Cars/Scrap cannot be "
-                "written in v3: Cars.Scrap is only in v1 (version: v1)\n"
-                "a.yaml:19:17: routes[3].on_failure.graceful: the key default is missing\n");
+    expect_told(
+        GOOD "routes:\n"
+             "  - match: garage.Cars/List\n"
+             "    on_failure: {graceful: {default: {cars: [{naem: x, doors: many}]}}}\n"
+             "  - match: garage.Cars/Get\n"
+             "    on_failure: {graceful: {version: v8, default: {}}}\n"
+             "  - match: garage.Cars/Scrap\n"
+             "    on_failure: {graceful: {default: {}}}\n"
+             "  - match: garage.Cars/Wash\n"
+             "    on_failure: graceful\n",
+        "a.yaml:13:47: routes[0].on_failure.graceful.default.cars[0].naem: there is no such key "
+        "(did "
+        "you mean name)\n"
+        "a.yaml:13:63: routes[0].on_failure.graceful.default.cars[0].doors: many is not a whole "
+        "number\n"
+        "a.yaml:15:38: routes[1].on_failure.graceful.version: garage has no version v8 (did you "
+        "mean "
+        "v1)\n"
+        "a.yaml:17:28: routes[2].on_failure.graceful: the answer of /garage.v1.Cars/Scrap cannot "
+        "be "
+        "written in v3: Cars.Scrap is only in v1 (version: v1)\n"
+        "a.yaml:19:17: routes[3].on_failure.graceful: the key default is missing\n");
 }
 
 static void versions_that_nobody_can_answer_are_told(void **state)
@@ -546,7 +599,8 @@ static void versions_that_nobody_can_answer_are_told(void **state)
                        "      - {name: v1, package: garage.v1, schema: garage.binpb}\n"
                        "      - {name: v2, package: garage.v2, schema: garage.binpb}\n"
                        "    instances: [{address: 'x:1', versions: [v2]}]\n",
-                "a.yaml:5:9: services[0].versions[0]: nobody can answer calls of v1 (an instance that speaks "
+                "a.yaml:5:9: services[0].versions[0]: nobody can answer calls of v1 (an instance "
+                "that speaks "
                 "it, or a change list from v1 to v2)\n");
     expect_told(LISTEN "services:\n"
                        "  - name: garage\n"
@@ -564,7 +618,8 @@ static void change_lists_are_told_where_they_are_wrong(void **state)
                        "      - {name: v2, package: garage.v2, schema: garage.binpb}\n"
                        "    changes: [v1-v2.yaml]\n"
                        "    instances: [{address: 'x:1', versions: [v1, v2, v3]}]\n",
-                "a.yaml:8:15: services[0].changes[0]: v1-v2.yaml is from v1 to v2, which are not neighbouring "
+                "a.yaml:8:15: services[0].changes[0]: v1-v2.yaml is from v1 to v2, which are not "
+                "neighbouring "
                 "versions (one list for each two neighbours)\n");
     expect_told(LISTEN "services:\n"
                        "  - name: garage\n"
@@ -578,67 +633,75 @@ static void change_lists_are_told_where_they_are_wrong(void **state)
 
 static void a_prefix_that_no_path_begins_with_is_told(void **state)
 {
-    expect_told("listen: ['127.0.0.1:1']\n"
-                "routes:\n"
-                "  - {match: /a/../b/, instances: ['10.0.0.1:80']}\n"
-                "  - {match: /%7euser/, instances: ['10.0.0.1:80']}\n"
-                "  - {match: /caf%c3%a9/, instances: ['10.0.0.1:80']}\n"
-                "  - {match: /a%2f../, instances: ['10.0.0.1:80']}\n"
-                "  - {match: '/a\\b', instances: ['10.0.0.1:80']}\n"
-                "  - {match: '/a b', instances: ['10.0.0.1:80']}\n"
-                "  - {match: '/a?b', instances: ['10.0.0.1:80']}\n"
-                "  - {match: /100%, instances: ['10.0.0.1:80']}\n"
-                "  - {match: /caf%C3%A9/a%20b, instances: ['10.0.0.1:80']}\n",
-                "a.yaml:3:13: routes[0].match: no path begins so in its normal form (write /b/)\n"
-                "a.yaml:4:13: routes[1].match: no path begins so in its normal form (write /~user/)\n"
-                "a.yaml:5:13: routes[2].match: no path begins so in its normal form (write /caf%C3%A9/)\n"
-                "a.yaml:6:13: routes[3].match: /a%2f../ is not the beginning of a path\n"
-                "a.yaml:7:13: routes[4].match: /a\\b is not the beginning of a path\n"
-                "a.yaml:8:13: routes[5].match: /a b is not the beginning of a path\n"
-                "a.yaml:9:13: routes[6].match: /a?b is not the beginning of a path\n"
-                "a.yaml:10:13: routes[7].match: /100% is not the beginning of a path\n");
+    expect_told(
+        "listen: ['127.0.0.1:1']\n"
+        "routes:\n"
+        "  - {match: /a/../b/, instances: ['10.0.0.1:80']}\n"
+        "  - {match: /%7euser/, instances: ['10.0.0.1:80']}\n"
+        "  - {match: /caf%c3%a9/, instances: ['10.0.0.1:80']}\n"
+        "  - {match: /a%2f../, instances: ['10.0.0.1:80']}\n"
+        "  - {match: '/a\\b', instances: ['10.0.0.1:80']}\n"
+        "  - {match: '/a b', instances: ['10.0.0.1:80']}\n"
+        "  - {match: '/a?b', instances: ['10.0.0.1:80']}\n"
+        "  - {match: /100%, instances: ['10.0.0.1:80']}\n"
+        "  - {match: /caf%C3%A9/a%20b, instances: ['10.0.0.1:80']}\n",
+        "a.yaml:3:13: routes[0].match: no path begins so in its normal form (write /b/)\n"
+        "a.yaml:4:13: routes[1].match: no path begins so in its normal form (write /~user/)\n"
+        "a.yaml:5:13: routes[2].match: no path begins so in its normal form (write /caf%C3%A9/)\n"
+        "a.yaml:6:13: routes[3].match: /a%2f../ is not the beginning of a path\n"
+        "a.yaml:7:13: routes[4].match: /a\\b is not the beginning of a path\n"
+        "a.yaml:8:13: routes[5].match: /a b is not the beginning of a path\n"
+        "a.yaml:9:13: routes[6].match: /a?b is not the beginning of a path\n"
+        "a.yaml:10:13: routes[7].match: /100% is not the beginning of a path\n");
 }
 
 static void tls_files_that_do_not_fit_are_told(void **state)
 {
-    expect_told("listen:\n"
-                "  - {address: '127.0.0.1:1', tls: {certificate: none.pem, key: server.key}}\n"
-                "  - {address: '127.0.0.1:2', tls: {certificate: server.pem, key: other.key}}\n"
-                "  - {address: '127.0.0.1:3', tls: {certificate: server.pem, key: a.yaml}}\n"
-                "  - {address: '127.0.0.1:4', tls: {certificate: server.pem, key: server.key, client_ca: v1-v2.yaml}}\n"
-                "  - {address: '127.0.0.1:5', tls: {certificate: server.pem}}\n"
-                "routes: [{match: /x, instances: [{address: 'unix:/y', tls: {certificate: server.pem}}]}]\n",
-                "a.yaml:2:49: listen[0].tls.certificate: reading the certificate none.pem: No such file or "
-                "directory\n"
-                "a.yaml:3:66: listen[1].tls.key: the key other.key is not that of the certificate "
-                "server.pem\n"
-                "a.yaml:4:66: listen[2].tls.key: reading the key a.yaml: No such file or directory\n"
-                "a.yaml:5:89: listen[3].tls.client_ca: reading the authorities v1-v2.yaml: no start line\n"
-                "a.yaml:6:35: listen[4].tls: the key key is missing\n"
-                "a.yaml:7:60: routes[0].instances[0].tls.name: a unix socket has no name: the key name is "
-                "missing\n"
-                "a.yaml:7:60: routes[0].instances[0].tls: the key key is missing\n");
+    expect_told(
+        "listen:\n"
+        "  - {address: '127.0.0.1:1', tls: {certificate: none.pem, key: server.key}}\n"
+        "  - {address: '127.0.0.1:2', tls: {certificate: server.pem, key: other.key}}\n"
+        "  - {address: '127.0.0.1:3', tls: {certificate: server.pem, key: a.yaml}}\n"
+        "  - {address: '127.0.0.1:4', tls: {certificate: server.pem, key: server.key, client_ca: "
+        "v1-v2.yaml}}\n"
+        "  - {address: '127.0.0.1:5', tls: {certificate: server.pem}}\n"
+        "routes: [{match: /x, instances: [{address: 'unix:/y', tls: {certificate: "
+        "server.pem}}]}]\n",
+        "a.yaml:2:49: listen[0].tls.certificate: reading the certificate none.pem: No such file or "
+        "directory\n"
+        "a.yaml:3:66: listen[1].tls.key: the key other.key is not that of the certificate "
+        "server.pem\n"
+        "a.yaml:4:66: listen[2].tls.key: reading the key a.yaml: No such file or directory\n"
+        "a.yaml:5:89: listen[3].tls.client_ca: reading the authorities v1-v2.yaml: no start line\n"
+        "a.yaml:6:35: listen[4].tls: the key key is missing\n"
+        "a.yaml:7:60: routes[0].instances[0].tls.name: a unix socket has no name: the key name is "
+        "missing\n"
+        "a.yaml:7:60: routes[0].instances[0].tls: the key key is missing\n");
 }
 
 static void instances_that_contradict_themselves_are_told(void **state)
 {
-    expect_told(LISTEN GARAGE_SERVICE
-                "      - {address: '127.0.0.1:7003', versions: [v3, v3]}\n"
-                "      - {address: 'x:1', protocol: rest, codec: proto, http2: true, versions: [v1]}\n"
-                "      - {address: 'x:2', protocol: http, versions: [v1]}\n"
-                "      - {address: 'x:3'}\n"
-                "      - {address: 'x:0', http2: false, versions: [v1]}\n",
-                "a.yaml:11:19: services[0].instances[1].address: instances[0] has the address 127.0.0.1:7003 "
-                "already (give it all its versions there)\n"
-                "a.yaml:11:52: services[0].instances[1].versions[1]: v3 is here already\n"
-                "a.yaml:12:49: services[0].instances[2].codec: REST is always JSON (json)\n"
-                "a.yaml:12:63: services[0].instances[2].http2: this protocol goes over HTTP/1.1 only\n"
-                "a.yaml:13:36: services[0].instances[3].protocol: plain HTTP has no versions and cannot serve a "
-                "schema (write a route that matches the path, with instances of its own)\n"
-                "a.yaml:14:9: services[0].instances[4]: the key versions is missing: garage has more than one "
-                "(versions: [v3])\n"
-                "a.yaml:15:19: services[0].instances[5].address: 0 is not a port (1 to 65535)\n"
-                "a.yaml:15:33: services[0].instances[5].http2: gRPC goes over HTTP/2 only\n");
+    expect_told(
+        LISTEN GARAGE_SERVICE
+        "      - {address: '127.0.0.1:7003', versions: [v3, v3]}\n"
+        "      - {address: 'x:1', protocol: rest, codec: proto, http2: true, versions: [v1]}\n"
+        "      - {address: 'x:2', protocol: http, versions: [v1]}\n"
+        "      - {address: 'x:3'}\n"
+        "      - {address: 'x:0', http2: false, versions: [v1]}\n",
+        "a.yaml:11:19: services[0].instances[1].address: instances[0] has the address "
+        "127.0.0.1:7003 "
+        "already (give it all its versions there)\n"
+        "a.yaml:11:52: services[0].instances[1].versions[1]: v3 is here already\n"
+        "a.yaml:12:49: services[0].instances[2].codec: REST is always JSON (json)\n"
+        "a.yaml:12:63: services[0].instances[2].http2: this protocol goes over HTTP/1.1 only\n"
+        "a.yaml:13:36: services[0].instances[3].protocol: plain HTTP has no versions and cannot "
+        "serve a "
+        "schema (write a route that matches the path, with instances of its own)\n"
+        "a.yaml:14:9: services[0].instances[4]: the key versions is missing: garage has more than "
+        "one "
+        "(versions: [v3])\n"
+        "a.yaml:15:19: services[0].instances[5].address: 0 is not a port (1 to 65535)\n"
+        "a.yaml:15:33: services[0].instances[5].http2: gRPC goes over HTTP/2 only\n");
 }
 
 static void what_is_not_there_yet_is_an_error_and_not_ignored(void **state)
@@ -646,7 +709,8 @@ static void what_is_not_there_yet_is_an_error_and_not_ignored(void **state)
     expect_told(GOOD "routes:\n"
                      "  - match: garage.Cars/List\n"
                      "    on_failure: {graceful: {stale: 10m, default: {cars: []}}}\n",
-                "a.yaml:13:29: routes[0].on_failure.graceful.stale: there is no such key (default or version)\n");
+                "a.yaml:13:29: routes[0].on_failure.graceful.stale: there is no such key (default "
+                "or version)\n");
 }
 
 static void a_file_that_cannot_be_read_is_a_fault(void **state)

@@ -31,8 +31,12 @@ static void a_star_stands_for_labels_and_never_for_nothing(void **state)
 {
     Arena *arena = arena_new(ARENA_UNLIMITED);
     const char *right[] = {"https://a.shop.example", "https://a.b.shop.example"};
-    const char *wrong[] = {"https://.shop.example", "https://shop.example", "http://a.shop.example",
-                           "https://a.shop.example.evil", "null", "https://panel.example.evil"};
+    const char *wrong[] = {"https://.shop.example",
+                           "https://shop.example",
+                           "http://a.shop.example",
+                           "https://a.shop.example.evil",
+                           "null",
+                           "https://panel.example.evil"};
     Fields fields;
     for (size_t i = 0; i < 2; i++) {
         answer(arena, &listed, right[i], &fields);

@@ -32,7 +32,8 @@ static Fields fields_of(const char *text)
         if (!line.size)
             break;
         size_t colon = bytes_find(line, ':');
-        fields_add(&fields, bytes_slice(line, 0, colon), bytes_trim(bytes_slice(line, colon + 1, SIZE_MAX)));
+        fields_add(&fields, bytes_slice(line, 0, colon),
+                   bytes_trim(bytes_slice(line, colon + 1, SIZE_MAX)));
     }
     return fields;
 }
@@ -41,7 +42,8 @@ static const char *text_of(const Fields *fields)
 {
     Buffer text = buffer_in(arena);
     for (uint32_t i = 0; i < fields->n; i++)
-        buffer_printf(&text, "%.*s: %.*s\n", BYTES_ARGS(fields->items[i].name), BYTES_ARGS(fields->items[i].value));
+        buffer_printf(&text, "%.*s: %.*s\n", BYTES_ARGS(fields->items[i].name),
+                      BYTES_ARGS(fields->items[i].value));
     buffer_add_byte(&text, 0);
     return (const char *)text.data;
 }
@@ -71,44 +73,56 @@ static const char *passed_on(Forwarding *forwarding, ForwardingKind kind, const 
     return text_of(&out);
 }
 
-#define EVERYTHING                                                                                            \
-    "forwarded: for=6.6.6.6\nx-forwarded-for: 6.6.6.6\nx-forwarded-host: evil\nx-forwarded-proto: https\n"      \
-    "x-forwarded-port: 443\nx-forwarded-prefix: /evil\nx-forwarded-client-cert: evil\nx-real-ip: 6.6.6.6\n"     \
-    "proxy: http://evil\nx-request-id: evil\nx-client: evil\nx-client-ip: 6.6.6.6\nx-cluster-client-ip: 6\n"    \
-    "true-client-ip: 6.6.6.6\nx-original-url: /admin\nx-rewrite-url: /admin\nx-original-host: evil\n"           \
+#define EVERYTHING                                                                                 \
+    "forwarded: for=6.6.6.6\nx-forwarded-for: 6.6.6.6\nx-forwarded-host: "                         \
+    "evil\nx-forwarded-proto: https\n"                                                             \
+    "x-forwarded-port: 443\nx-forwarded-prefix: /evil\nx-forwarded-client-cert: evil\nx-real-ip: " \
+    "6.6.6.6\n"                                                                                    \
+    "proxy: http://evil\nx-request-id: evil\nx-client: evil\nx-client-ip: "                        \
+    "6.6.6.6\nx-cluster-client-ip: 6\n"                                                            \
+    "true-client-ip: 6.6.6.6\nx-original-url: /admin\nx-rewrite-url: /admin\nx-original-host: "    \
+    "evil\n"                                                                                       \
     "passerelle-degraded: evil\n"
-#define UNDERSCORES                                                                                          \
-    "x_forwarded_for: 6.6.6.6\nx-forwarded_for: 6.6.6.6\nx_real_ip: 6.6.6.6\nx_request_id: evil\nx_client: evil\n" \
+#define UNDERSCORES                                                                                \
+    "x_forwarded_for: 6.6.6.6\nx-forwarded_for: 6.6.6.6\nx_real_ip: 6.6.6.6\nx_request_id: "       \
+    "evil\nx_client: evil\n"                                                                       \
     "x_forwarded_port: 443\npasserelle_hops: 0\n"
 
 static void a_stranger_speaks_for_nobody(void **state)
 {
     Forwarding stranger = from("192.0.2.1:4711", false);
-    assert_string_equal(left_of(&stranger, "accept: a\n" EVERYTHING "x-clients: 1\ncookie: b\n" UNDERSCORES),
-                        "accept: a\nx-clients: 1\ncookie: b\n");
+    assert_string_equal(
+        left_of(&stranger, "accept: a\n" EVERYTHING "x-clients: 1\ncookie: b\n" UNDERSCORES),
+        "accept: a\nx-clients: 1\ncookie: b\n");
     assert_int_equal(stranger.request_id.size, 0);
 
     Forwarding again = from("192.0.2.1:4711", false);
-    assert_string_equal(passed_on(&again, FORWARDING_HTTP, EVERYTHING UNDERSCORES),
-                        "x-forwarded-for: 192.0.2.1\nx-forwarded-host: shop.example\nx-forwarded-proto: http\n"
-                        "via: 1.1 " SELF "\nx-request-id: id-1\n");
+    assert_string_equal(
+        passed_on(&again, FORWARDING_HTTP, EVERYTHING UNDERSCORES),
+        "x-forwarded-for: 192.0.2.1\nx-forwarded-host: shop.example\nx-forwarded-proto: http\n"
+        "via: 1.1 " SELF "\nx-request-id: id-1\n");
 }
 
 static void what_a_trusted_proxy_says_is_kept_and_continued(void **state)
 {
     Forwarding proxy = from("10.0.0.7:4711", true);
-    assert_string_equal(left_of(&proxy, "x-forwarded-port: 443\nx-real-ip: 6.6.6.6\nx-client: ada\nx-forwarded-for: 1\n"),
-                        "x-forwarded-port: 443\nx-real-ip: 6.6.6.6\nx-client: ada\n");
+    assert_string_equal(
+        left_of(&proxy,
+                "x-forwarded-port: 443\nx-real-ip: 6.6.6.6\nx-client: ada\nx-forwarded-for: 1\n"),
+        "x-forwarded-port: 443\nx-real-ip: 6.6.6.6\nx-client: ada\n");
 
     Forwarding again = from("[2001:db8::7]:4711", true);
-    assert_string_equal(passed_on(&again, FORWARDING_RPC,
-                                  "x-forwarded-for: 192.0.2.1\nx-forwarded-for: 192.0.2.2, 192.0.2.3\n"
-                                  "x-forwarded-host: www.example\nx-forwarded-proto: https\nforwarded: for=192.0.2.1\n"
-                                  "via: 1.0 fred\n"),
-                        "x-forwarded-for: 192.0.2.1, 192.0.2.2, 192.0.2.3, 2001:db8::7\nx-forwarded-host: www.example\n"
-                        "x-forwarded-proto: https\n"
-                        "forwarded: for=192.0.2.1, for=\"[2001:db8::7]\";host=\"shop.example\";proto=http\n"
-                        "passerelle-hops: " SELF "\nvia: 1.0 fred\nx-request-id: id-1\n");
+    assert_string_equal(
+        passed_on(
+            &again, FORWARDING_RPC,
+            "x-forwarded-for: 192.0.2.1\nx-forwarded-for: 192.0.2.2, 192.0.2.3\n"
+            "x-forwarded-host: www.example\nx-forwarded-proto: https\nforwarded: for=192.0.2.1\n"
+            "via: 1.0 fred\n"),
+        "x-forwarded-for: 192.0.2.1, 192.0.2.2, 192.0.2.3, 2001:db8::7\nx-forwarded-host: "
+        "www.example\n"
+        "x-forwarded-proto: https\n"
+        "forwarded: for=192.0.2.1, for=\"[2001:db8::7]\";host=\"shop.example\";proto=http\n"
+        "passerelle-hops: " SELF "\nvia: 1.0 fred\nx-request-id: id-1\n");
 }
 
 static void names_that_collide_are_dropped_whoever_sends_them(void **state)
@@ -122,10 +136,11 @@ static void names_that_collide_are_dropped_whoever_sends_them(void **state)
 static void a_peer_of_a_unix_socket_has_no_address(void **state)
 {
     Forwarding proxy = from("unix", true);
-    assert_string_equal(passed_on(&proxy, FORWARDING_HTTP, "forwarded: for=192.0.2.1\n"),
-                        "x-forwarded-for: unix\nx-forwarded-host: shop.example\nx-forwarded-proto: http\n"
-                        "forwarded: for=192.0.2.1, for=unknown;host=\"shop.example\";proto=http\n"
-                        "via: 1.1 " SELF "\nx-request-id: id-1\n");
+    assert_string_equal(
+        passed_on(&proxy, FORWARDING_HTTP, "forwarded: for=192.0.2.1\n"),
+        "x-forwarded-for: unix\nx-forwarded-host: shop.example\nx-forwarded-proto: http\n"
+        "forwarded: for=192.0.2.1, for=unknown;host=\"shop.example\";proto=http\n"
+        "via: 1.1 " SELF "\nx-request-id: id-1\n");
 }
 
 static void hops_are_counted_whoever_says_them(void **state)
@@ -139,7 +154,8 @@ static void hops_are_counted_whoever_says_them(void **state)
         {"via: 1.1 " SELF "\n", 1, true},
         {"via: 1.1 " OTHER " (edge)\n", 1, false},
         {"via: 1.1 fred, 2  " OTHER "\nvia: 1.0 " SELF "\n", 2, true},
-        {"via: 1.1 passerelle, 1.1 passerelle-not, 1.1 x" SELF "\nvia: " SELF "\nvia: ,,\n", 0, false},
+        {"via: 1.1 passerelle, 1.1 passerelle-not, 1.1 x" SELF "\nvia: " SELF "\nvia: ,,\n", 0,
+         false},
         {"passerelle-hops: " OTHER "\n", 1, false},
         {"passerelle-hops: " OTHER "," SELF "\npasserelle-hops: " SELF "\n", 3, true},
         {"passerelle-hops: " OTHER "\nvia: 1.1 " SELF "\n", 2, true},
@@ -194,7 +210,8 @@ static void a_request_id_is_taken_when_it_needs_no_quotes(void **state)
     assert_false(request_id_is_good(BYTES_NONE));
     for (int c = 0; c < 256; c++) {
         uint8_t one = (uint8_t)c;
-        bool good = c && strchr("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._:/+=-", c);
+        bool good =
+            c && strchr("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._:/+=-", c);
         assert_int_equal(request_id_is_good(bytes(&one, 1)), good);
     }
 }
@@ -265,16 +282,21 @@ int main(void)
 {
     static const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(a_stranger_speaks_for_nobody, begin, end),
-        cmocka_unit_test_setup_teardown(what_a_trusted_proxy_says_is_kept_and_continued, begin, end),
-        cmocka_unit_test_setup_teardown(names_that_collide_are_dropped_whoever_sends_them, begin, end),
+        cmocka_unit_test_setup_teardown(what_a_trusted_proxy_says_is_kept_and_continued, begin,
+                                        end),
+        cmocka_unit_test_setup_teardown(names_that_collide_are_dropped_whoever_sends_them, begin,
+                                        end),
         cmocka_unit_test_setup_teardown(a_peer_of_a_unix_socket_has_no_address, begin, end),
         cmocka_unit_test_setup_teardown(hops_are_counted_whoever_says_them, begin, end),
         cmocka_unit_test_setup_teardown(a_call_may_pass_few_gateways_and_none_twice, begin, end),
-        cmocka_unit_test_setup_teardown(each_kind_names_its_own_hop_and_passes_the_others_on, begin, end),
+        cmocka_unit_test_setup_teardown(each_kind_names_its_own_hop_and_passes_the_others_on, begin,
+                                        end),
         cmocka_unit_test_setup_teardown(every_gateway_has_a_name_of_its_own, begin, end),
         cmocka_unit_test_setup_teardown(a_request_id_is_taken_when_it_needs_no_quotes, begin, end),
-        cmocka_unit_test_setup_teardown(a_request_id_comes_from_a_trusted_proxy_and_once, begin, end),
-        cmocka_unit_test_setup_teardown(the_client_is_the_last_that_is_no_trusted_proxy, begin, end),
+        cmocka_unit_test_setup_teardown(a_request_id_comes_from_a_trusted_proxy_and_once, begin,
+                                        end),
+        cmocka_unit_test_setup_teardown(the_client_is_the_last_that_is_no_trusted_proxy, begin,
+                                        end),
         cmocka_unit_test_setup_teardown(unix_sockets_are_trusted_by_their_own_word, begin, end),
         cmocka_unit_test_setup_teardown(a_head_that_does_not_fit_is_an_error, begin, end),
     };

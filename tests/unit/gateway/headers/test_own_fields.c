@@ -45,19 +45,21 @@ static Bytes left_of(OwnFields own, const char *lines)
 static void what_only_the_gateway_says_goes_and_the_rest_stays_in_order(void **state)
 {
     OwnFields own = {.version = &v1, .served = &v1};
-    assert_left(own,
-                "server: x\nx-request-id: 1\nx-request-ids: 2\npasserelle-degraded: yes\nx-request-id: 3\n"
-                "passerelle-: 4\npasserelle: 5\napi-version: v9\napi-versions: 6\ndate: today",
-                "server: x\nx-request-ids: 2\npasserelle: 5\napi-versions: 6\ndate: today");
+    assert_left(
+        own,
+        "server: x\nx-request-id: 1\nx-request-ids: 2\npasserelle-degraded: yes\nx-request-id: 3\n"
+        "passerelle-: 4\npasserelle: 5\napi-version: v9\napi-versions: 6\ndate: today",
+        "server: x\nx-request-ids: 2\npasserelle: 5\napi-versions: 6\ndate: today");
 }
 
 static void a_trailer_in_a_head_is_what_it_would_be_without_its_prefix(void **state)
 {
     OwnFields own = {.version = &v1, .served = &v1};
-    assert_left(own,
-                "trailer-x-request-id: 1\ntrailer-passerelle-lost: a\ntrailer-trailer-api-version: v9\n"
-                "trailer-: 2\ntrailer-x: 3",
-                "trailer-: 2\ntrailer-x: 3");
+    assert_left(
+        own,
+        "trailer-x-request-id: 1\ntrailer-passerelle-lost: a\ntrailer-trailer-api-version: v9\n"
+        "trailer-: 2\ntrailer-x: 3",
+        "trailer-: 2\ntrailer-x: 3");
 }
 
 static void the_version_is_said_under_the_name_that_the_service_has_for_it(void **state)
@@ -69,7 +71,8 @@ static void the_version_is_said_under_the_name_that_the_service_has_for_it(void 
 
 static void a_route_without_versions_has_the_services_own_words_on_them(void **state)
 {
-    const char *lines = "api-version: v9\ndeprecation: @1\nsunset: never\nlink: </>; rel=\"successor-version\"";
+    const char *lines =
+        "api-version: v9\ndeprecation: @1\nsunset: never\nlink: </>; rel=\"successor-version\"";
     assert_left((OwnFields){0}, lines, lines);
     assert_left((OwnFields){0}, "x-request-id: 1\npasserelle-lost: 2", "");
 }
@@ -82,7 +85,8 @@ static void the_age_of_a_version_is_the_gateways_to_say_where_it_does(void **sta
     assert_left(own, "deprecation: @1\nsunset: never", "sunset: never");
     v1.sunset = 1;
     assert_left(own, "deprecation: @1\nsunset: never", "");
-    own = (OwnFields){.version = &v2, .served = &v1}; /* what v1's instance says of v1 is not true of v2 */
+    own = (OwnFields){.version = &v2,
+                      .served = &v1}; /* what v1's instance says of v1 is not true of v2 */
     assert_left(own, "deprecation: @1\nsunset: never\nlink: </3>; rel=successor-version", "");
 }
 
@@ -95,9 +99,12 @@ static void of_links_only_those_to_successors_go(void **state)
         {"</2>; rel=\"successor-version\"", ""},
         {"</2>;REL=Successor-Version", ""},
         {"</2>; title=\"a; b, c\"; rel=\"alternate successor-version\"", ""},
-        {"</a,b>; rel=next, </2>; rel=\"successor-version\", </c>; rel=prev", "</a,b>; rel=next, </c>; rel=prev"},
-        {"</a>; title=\"x; rel=successor-version; y\"", "</a>; title=\"x; rel=successor-version; y\""},
-        {"</a>; title=\"\\\", </2>; rel=successor-version\"", "</a>; title=\"\\\", </2>; rel=successor-version\""},
+        {"</a,b>; rel=next, </2>; rel=\"successor-version\", </c>; rel=prev",
+         "</a,b>; rel=next, </c>; rel=prev"},
+        {"</a>; title=\"x; rel=successor-version; y\"",
+         "</a>; title=\"x; rel=successor-version; y\""},
+        {"</a>; title=\"\\\", </2>; rel=successor-version\"",
+         "</a>; title=\"\\\", </2>; rel=successor-version\""},
         {"</successor-version>; rel=next ,", "</successor-version>; rel=next ,"},
         {"</2>; rel=\"successor-version", "</2>; rel=\"successor-version"},
         {"<", "<"},
@@ -120,7 +127,8 @@ static void an_answer_varies_by_each_name_once(void **state)
 {
     static const char *const rows[][3] = {
         {"accept", "origin", "accept, origin"},
-        {"Accept-Encoding,, accept", "api-version , accept", "Accept-Encoding, accept, api-version"},
+        {"Accept-Encoding,, accept", "api-version , accept",
+         "Accept-Encoding, accept, api-version"},
         {"*", "origin", "*, origin"},
         {"ORIGIN", "origin", "ORIGIN"},
     };

@@ -13,7 +13,7 @@ static int by_text(const void *a, const void *b)
 static void ids_are_hex_and_do_not_repeat(void **state)
 {
     enum { N = 10000 };
-    char (*ids)[REQUEST_ID_SIZE] = malloc((size_t)N * REQUEST_ID_SIZE);
+    char(*ids)[REQUEST_ID_SIZE] = malloc((size_t)N * REQUEST_ID_SIZE);
     Random loops[2];
     random_seed(&loops[0]);
     random_seed(&loops[1]);
@@ -33,7 +33,10 @@ static void all_of_the_number_is_in_the_text(void **state)
     Random random = {{1, 2, 3, 4}}; /* gives 11520, then 0, which is passed over, then 1509978240 */
     char id[REQUEST_ID_SIZE];
     request_id_write(&random, id);
-    assert_memory_equal(id, "0000000000002d00" "000000005a007080", REQUEST_ID_SIZE);
+    assert_memory_equal(id,
+                        "0000000000002d00"
+                        "000000005a007080",
+                        REQUEST_ID_SIZE);
 }
 
 int main(void)

@@ -80,16 +80,26 @@ static void malformed_parents_begin_a_new_trace_and_drop_the_state(void **state)
 {
     Fixture *f = *state;
     static const char *const bad[] = {
-        "", "00", "00-" TRACE "-" SPAN, "00-" TRACE "-" SPAN "-0", "00-" TRACE "-" SPAN "-0g",
-        "00-" TRACE "-" SPAN "-01-", "00-" TRACE "-" SPAN "-01-00", "00-" TRACE "-" SPAN "-011",
-        "0-" TRACE "-" SPAN "-01", "000-" TRACE "-" SPAN "-01", "0g-" TRACE "-" SPAN "-01",
-        "00_" TRACE "-" SPAN "-01", "00-" TRACE "_" SPAN "-01", "00-" TRACE "-" SPAN "_01",
+        "",
+        "00",
+        "00-" TRACE "-" SPAN,
+        "00-" TRACE "-" SPAN "-0",
+        "00-" TRACE "-" SPAN "-0g",
+        "00-" TRACE "-" SPAN "-01-",
+        "00-" TRACE "-" SPAN "-01-00",
+        "00-" TRACE "-" SPAN "-011",
+        "0-" TRACE "-" SPAN "-01",
+        "000-" TRACE "-" SPAN "-01",
+        "0g-" TRACE "-" SPAN "-01",
+        "00_" TRACE "-" SPAN "-01",
+        "00-" TRACE "_" SPAN "-01",
+        "00-" TRACE "-" SPAN "_01",
         "00-0AF7651916CD43DD8448EB211C80319C-" SPAN "-01", /* lower case only */
         "00-" TRACE "-B7AD6B7169203331-01",
         "00-" TRACE "-" SPAN "-0A",
         "00-00000000000000000000000000000000-" SPAN "-01", /* all zeros is none */
         "00-" TRACE "-0000000000000000-01",
-        "ff-" TRACE "-" SPAN "-01",                         /* the version that cannot be */
+        "ff-" TRACE "-" SPAN "-01", /* the version that cannot be */
         "ff-" TRACE "-" SPAN "-01-more",
         "FF-" TRACE "-" SPAN "-01",
         "01-" TRACE "-" SPAN "-01more",
@@ -130,7 +140,9 @@ static void a_higher_version_is_read_as_far_as_we_know_it_and_goes_on_as_00(void
 {
     Fixture *f = *state;
     static const char *const higher[] = {
-        "01-" TRACE "-" SPAN "-01", "01-" TRACE "-" SPAN "-01-", "cc-" TRACE "-" SPAN "-01-what-ever",
+        "01-" TRACE "-" SPAN "-01",
+        "01-" TRACE "-" SPAN "-01-",
+        "cc-" TRACE "-" SPAN "-01-what-ever",
         "fe-" TRACE "-" SPAN "-01-",
     };
     for (size_t i = 0; i < sizeof higher / sizeof *higher; i++) {
@@ -145,8 +157,11 @@ static void a_higher_version_is_read_as_far_as_we_know_it_and_goes_on_as_00(void
 static void flags_are_bits_and_the_random_one_is_kept(void **state)
 {
     Fixture *f = *state;
-    static const struct { const char *in, *out; } flags[] = {
-        {"00", "00"}, {"01", "01"}, {"02", "02"}, {"03", "03"}, {"ff", "03"}, {"f8", "00"}, {"09", "01"},
+    static const struct {
+        const char *in, *out;
+    } flags[] = {
+        {"00", "00"}, {"01", "01"}, {"02", "02"}, {"03", "03"},
+        {"ff", "03"}, {"f8", "00"}, {"09", "01"},
     };
     for (size_t i = 0; i < sizeof flags / sizeof *flags; i++) {
         const char *parent = arena_printf(f->arena, "00-" TRACE "-" SPAN "-%s", flags[i].in);
@@ -167,7 +182,8 @@ static void a_new_trace_is_random_and_not_sampled(void **state)
 static void our_member_comes_first_and_an_older_one_of_ours_goes(void **state)
 {
     Fixture *f = *state;
-    TraceContext context = context_of(f, PARENT, "rojo=00f067aa0ba902b7,passerelle=0123456789abcdef,congo=t61");
+    TraceContext context =
+        context_of(f, PARENT, "rojo=00f067aa0ba902b7,passerelle=0123456789abcdef,congo=t61");
     Bytes passed = passed_on(f, &context, "tracestate");
     assert_memory_equal(passed.data + strlen("passerelle="), context.span, TRACE_SPAN_SIZE);
     assert_bytes(without_own_member(passed), "rojo=00f067aa0ba902b7,congo=t61");

@@ -1,8 +1,8 @@
 #include "tests/unit/check.h"
 
 #include "base/arena.h"
-#include "gateway/listen/connection.h"
 #include "gateway/call/exchange.h"
+#include "gateway/listen/connection.h"
 #include "gateway/loop/socket.h"
 #include "tests/unit/gateway/certificates.h"
 #include "tests/unit/gateway/doubles.h"

@@ -88,8 +88,10 @@ static void begin_with_one_service(void)
 
 static void only_services_of_the_package_are_asked_for(void **state)
 {
-    const char *services[] = {"notes.v1.Notes", "notes.v1.sub.Notes", "notes.v10.Notes", "notes.v1.", "notes.v1",
-                              "grpc.reflection.v1.ServerReflection", "notes.v1.Drafts"};
+    const char *services[] = {"notes.v1.Notes",  "notes.v1.sub.Notes",
+                              "notes.v10.Notes", "notes.v1.",
+                              "notes.v1",        "grpc.reflection.v1.ServerReflection",
+                              "notes.v1.Drafts"};
     asks(ASK_SERVICES, "*");
     assert_ok(arena, hear(SAY_SERVICES, names(services, 7)));
     asks(ASK_SYMBOL, "notes.v1.Notes");
@@ -107,7 +109,8 @@ static void only_services_of_the_package_are_asked_for(void **state)
 static void what_is_imported_is_asked_for_once_and_only_if_it_did_not_come_along(void **state)
 {
     begin_with_one_service();
-    assert_ok(arena, hear(SAY_FILES, in_list(file("notes.proto", "text.proto"), file("text.proto", "far.proto"))));
+    assert_ok(arena, hear(SAY_FILES, in_list(file("notes.proto", "text.proto"),
+                                             file("text.proto", "far.proto"))));
     asks(ASK_FILE, "far.proto");
     assert_ok(arena, hear_file("far.proto", "notes.proto"));
     asks(0, NULL);
@@ -140,8 +143,9 @@ static void an_error_is_the_end_unless_the_file_is_protobufs_own(void **state)
     asks(ASK_FILE, "text.proto");
     Result r = hear(SAY_ERROR, error(5));
     assert_fault(r, FAULT_UPSTREAM_STATUS);
-    assert_string_equal(r.error->doing,
-                        "asked for text.proto (imported by notes.proto) it answers NOT_FOUND: not here");
+    assert_string_equal(
+        r.error->doing,
+        "asked for text.proto (imported by notes.proto) it answers NOT_FOUND: not here");
 }
 
 static void all_answers_together_have_a_limit(void **state)
@@ -173,7 +177,8 @@ static void a_file_that_was_not_asked_for_alone_is_refused(void **state)
 static void two_files_of_one_name_are_refused(void **state)
 {
     begin_with_one_service();
-    Result r = hear(SAY_FILES, in_list(file("notes.proto", NULL), file("notes.proto", "text.proto")));
+    Result r =
+        hear(SAY_FILES, in_list(file("notes.proto", NULL), file("notes.proto", "text.proto")));
     assert_fault(r, FAULT_UPSTREAM_MESSAGE);
 }
 
@@ -183,8 +188,9 @@ static void where_the_package_is_not_the_services_that_are_there_are_named(void 
     asks(ASK_SERVICES, "*");
     Result r = hear(SAY_SERVICES, names(services, 2));
     assert_fault(r, FAULT_BAD_SCHEMA);
-    assert_string_equal(r.error->doing, "it has no RPC service in the package notes.v1, but notes.v2.Notes, "
-                                        "grpc.health.v1.Health");
+    assert_string_equal(r.error->doing,
+                        "it has no RPC service in the package notes.v1, but notes.v2.Notes, "
+                        "grpc.health.v1.Health");
 }
 
 static void an_answer_cut_off_anywhere_is_refused(void **state)

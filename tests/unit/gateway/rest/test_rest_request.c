@@ -54,16 +54,18 @@ static void another_binding_is_taken_when_the_first_does_not_fit(void **state)
 static void without_its_variables_a_message_has_no_path(void **state)
 {
     RestRequest request;
-    assert_fault(rest_request_write(method("GetBook"), bytes_of("{\"withPages\":true}"), arena, &request),
-                 FAULT_BAD_VALUE);
+    assert_fault(
+        rest_request_write(method("GetBook"), bytes_of("{\"withPages\":true}"), arena, &request),
+        FAULT_BAD_VALUE);
     assert_fault(rest_request_write(method("Hidden"), bytes_of("{}"), arena, &request),
                  FAULT_UNSUPPORTED);
 }
 
 static void a_named_body_is_that_field_and_the_rest_the_query(void **state)
 {
-    RestRequest request = write("UpdateBook", "{\"book\":{\"name\":\"shelves/1/books/2\",\"title\":\"T\"},"
-                                              "\"updateMask\":\"title\"}");
+    RestRequest request =
+        write("UpdateBook", "{\"book\":{\"name\":\"shelves/1/books/2\",\"title\":\"T\"},"
+                            "\"updateMask\":\"title\"}");
     assert_bytes(request.verb, "PATCH");
     assert_bytes(request.path, "/v1/shelves/1/books/2?updateMask=title");
     assert_true(request.has_body);
@@ -80,20 +82,26 @@ static void a_star_body_is_all_but_the_variables(void **state)
 
 static void nested_and_repeated_fields_are_spelled_in_the_query(void **state)
 {
-    assert_bytes(write("ListBooks", "{\"shelf\":\"x\",\"filter\":{\"author\":\"A&B\",\"words\":[\"c\",\"d\"]},"
-                                    "\"pageSize\":5}").path,
+    assert_bytes(write("ListBooks",
+                       "{\"shelf\":\"x\",\"filter\":{\"author\":\"A&B\",\"words\":[\"c\",\"d\"]},"
+                       "\"pageSize\":5}")
+                     .path,
                  "/v1/x/books?filter.author=A%26B&filter.words=c&filter.words=d&pageSize=5");
     RestRequest request;
-    assert_fault(rest_request_write(method("ListBooks"), bytes_of("{\"shelf\":\"x\",\"like\":[{}]}"), arena,
-                                    &request),
+    assert_fault(rest_request_write(method("ListBooks"),
+                                    bytes_of("{\"shelf\":\"x\",\"like\":[{}]}"), arena, &request),
                  FAULT_BAD_VALUE);
 }
 
 static void what_has_no_spelling_in_a_query_is_left_to_another_binding(void **state)
 {
-    assert_bytes(write("FindBooks", "{\"name\":\"n\",\"since\":\"2026-01-02T03:04:05Z\",\"most\":\"7\",\"shape\":\"ROUND\","
-                                    "\"key\":\"+/8=\"}").path,
-                 "/v1/books:find?name=n&since=2026-01-02T03%3A04%3A05Z&most=7&shape=ROUND&key=%2B%2F8%3D");
+    assert_bytes(
+        write(
+            "FindBooks",
+            "{\"name\":\"n\",\"since\":\"2026-01-02T03:04:05Z\",\"most\":\"7\",\"shape\":\"ROUND\","
+            "\"key\":\"+/8=\"}")
+            .path,
+        "/v1/books:find?name=n&since=2026-01-02T03%3A04%3A05Z&most=7&shape=ROUND&key=%2B%2F8%3D");
     static const char *const messages[] = {
         "{\"name\":\"n\",\"labels\":{\"a.b\":\"c\"}}",
         "{\"name\":\"n\",\"extra\":{\"a\":{\"b\":1}}}",
@@ -103,38 +111,45 @@ static void what_has_no_spelling_in_a_query_is_left_to_another_binding(void **st
         RestRequest request = write("FindBooks", messages[i]);
         assert_bytes(request.path, "/v1/n/books:find");
         assert_string_equal(request.rule->response_body, "books");
-        assert_bytes(request.body, arena_printf(arena, "{%s", messages[i] + strlen("{\"name\":\"n\",")));
+        assert_bytes(request.body,
+                     arena_printf(arena, "{%s", messages[i] + strlen("{\"name\":\"n\",")));
     }
     RestRequest request;
-    assert_fault(rest_request_write(method("FindBooks"), bytes_of("{\"labels\":{}}"), arena, &request),
-                 FAULT_BAD_VALUE);
+    assert_fault(
+        rest_request_write(method("FindBooks"), bytes_of("{\"labels\":{}}"), arena, &request),
+        FAULT_BAD_VALUE);
 }
 
 static void a_zero_that_json_leaves_out_is_said_in_the_path(void **state)
 {
     assert_bytes(write("GetPage", "{\"mark\":\"m\"}").path, "/v1/pages/0/FLAT/false/m");
     RestRequest request;
-    assert_fault(rest_request_write(method("GetPage"), bytes_of("{\"number\":\"5\"}"), arena, &request),
-                 FAULT_BAD_VALUE);
+    assert_fault(
+        rest_request_write(method("GetPage"), bytes_of("{\"number\":\"5\"}"), arena, &request),
+        FAULT_BAD_VALUE);
 }
 
-/* RFC 3986 section 6.2.2.2: they mean the same when they are escaped, so that nothing hides them. */
+/* RFC 3986 section 6.2.2.2: they mean the same when they are escaped, so that nothing hides them.
+ */
 static void a_value_cannot_climb_out_of_its_place_in_the_path(void **state)
 {
     static const char *const bad[] = {"..", ".", "a/../b", "a/..", "../a", "./a"};
     RestRequest request;
     for (size_t i = 0; i < 6; i++) {
         Bytes message = bytes_of(arena_printf(arena, "{\"path\":\"%s\"}", bad[i]));
-        assert_fault(rest_request_write(method("Everything"), message, arena, &request), FAULT_BAD_VALUE);
+        assert_fault(rest_request_write(method("Everything"), message, arena, &request),
+                     FAULT_BAD_VALUE);
     }
     assert_bytes(write("Everything", "{\"path\":\"a/.b/c..\"}").path, "/v1/files/a/.b/c..");
-    assert_fault(rest_request_write(method("GetBook"), bytes_of("{\"isbn\":\"..\"}"), arena, &request),
-                 FAULT_BAD_VALUE);
+    assert_fault(
+        rest_request_write(method("GetBook"), bytes_of("{\"isbn\":\"..\"}"), arena, &request),
+        FAULT_BAD_VALUE);
 }
 
 static void a_field_that_is_the_body_is_there_though_unset(void **state)
 {
-    assert_bytes(write("UpdateBook", "{\"book\":{\"name\":\"shelves/1/books/2\"}}").body, "{\"name\":\"shelves/1/books/2\"}");
+    assert_bytes(write("UpdateBook", "{\"book\":{\"name\":\"shelves/1/books/2\"}}").body,
+                 "{\"name\":\"shelves/1/books/2\"}");
     assert_bytes(write("PutWords", "{}").body, "[]");
     assert_bytes(write("PutAuthor", "{}").body, "\"\"");
     assert_bytes(write("PutAuthor", "{\"author\":\"A\",\"words\":[\"w\"]}").body, "\"A\"");
@@ -142,31 +157,37 @@ static void a_field_that_is_the_body_is_there_though_unset(void **state)
 
 static void an_http_body_is_a_body_of_its_own_type(void **state)
 {
-    RestRequest request = write("PutPage", "{\"number\":3,\"page\":{\"contentType\":\"image/png\",\"data\":\"AAH/\"}}");
+    RestRequest request = write(
+        "PutPage", "{\"number\":3,\"page\":{\"contentType\":\"image/png\",\"data\":\"AAH/\"}}");
     assert_bytes(request.path, "/v1/pages/3");
     assert_bytes(request.content_type, "image/png");
     assert_memory_equal(request.body.data, "\x00\x01\xff", 3);
     request = write("PutScan", "{\"data\":\"AAH/\"}");
     assert_bytes(request.content_type, "application/octet-stream");
     assert_int_equal(request.body.size, 3);
-    assert_bytes(write("LendBook", "{\"name\":\"shelves/1/books/2\"}").content_type, "application/json");
+    assert_bytes(write("LendBook", "{\"name\":\"shelves/1/books/2\"}").content_type,
+                 "application/json");
     assert_int_equal(write("ListBooks", "{\"shelf\":\"x\"}").content_type.size, 0);
 }
 
-static Bytes answer_of(const char *name, const HttpRule *rule, const char *content_type, const char *body)
+static Bytes answer_of(const char *name, const HttpRule *rule, const char *content_type,
+                       const char *body)
 {
     Bytes message;
-    assert_ok(arena, rest_answer_message(rule ? rule : method(name)->http, method(name), bytes_of(content_type),
-                                         bytes_of(body), arena, &message));
+    assert_ok(arena, rest_answer_message(rule ? rule : method(name)->http, method(name),
+                                         bytes_of(content_type), bytes_of(body), arena, &message));
     return message;
 }
 
 static void a_response_body_is_put_back_into_its_field(void **state)
 {
-    assert_bytes(answer_of("ListBooks", NULL, "application/json", "[{\"name\":\"n\"}]"), "{\"books\":[{\"name\":\"n\"}]}");
+    assert_bytes(answer_of("ListBooks", NULL, "application/json", "[{\"name\":\"n\"}]"),
+                 "{\"books\":[{\"name\":\"n\"}]}");
     assert_bytes(answer_of("GetBook", NULL, "application/json", ""), "{}");
     assert_bytes(answer_of("FindBooks", NULL, "application/json", "{}"), "{}");
-    assert_bytes(answer_of("FindBooks", &method("FindBooks")->http->additional[0], "application/json", "[]"), "{\"books\":[]}");
+    assert_bytes(
+        answer_of("FindBooks", &method("FindBooks")->http->additional[0], "application/json", "[]"),
+        "{\"books\":[]}");
 }
 
 static void bytes_of_any_type_become_an_http_body(void **state)
@@ -174,8 +195,10 @@ static void bytes_of_any_type_become_an_http_body(void **state)
     assert_true(rest_answer_is_raw(method("GetPage")->http, method("GetPage")));
     assert_true(rest_answer_is_raw(method("PutPage")->http, method("PutPage")));
     assert_false(rest_answer_is_raw(method("GetBook")->http, method("GetBook")));
-    assert_bytes(answer_of("GetPage", NULL, "text/html", "<p>"), "{\"contentType\":\"text/html\",\"data\":\"PHA+\"}");
-    assert_bytes(answer_of("PutPage", NULL, "a/b", "<p>"), "{\"scan\":{\"contentType\":\"a/b\",\"data\":\"PHA+\"}}");
+    assert_bytes(answer_of("GetPage", NULL, "text/html", "<p>"),
+                 "{\"contentType\":\"text/html\",\"data\":\"PHA+\"}");
+    assert_bytes(answer_of("PutPage", NULL, "a/b", "<p>"),
+                 "{\"scan\":{\"contentType\":\"a/b\",\"data\":\"PHA+\"}}");
 }
 
 static void a_stream_says_its_error_in_the_place_of_a_message(void **state)
@@ -190,7 +213,8 @@ static void a_stream_says_its_error_in_the_place_of_a_message(void **state)
         {"Leaf", "{\"error\":{\"code\":5}}", "{\"error\":{\"code\":5}}", REST_ITEM_ERROR},
         {"Leaf", "{\"error\":\"no\"}", "{\"error\":\"no\"}", REST_ITEM_MESSAGE},
         {"Leaf", "no json", "no json", REST_ITEM_MESSAGE},
-        {"LeafNamed", "{\"result\":{\"scan\":{}}}", "{\"result\":{\"scan\":{}}}", REST_ITEM_MESSAGE},
+        {"LeafNamed", "{\"result\":{\"scan\":{}}}", "{\"result\":{\"scan\":{}}}",
+         REST_ITEM_MESSAGE},
         {"LeafNamed", "{\"error\":{}}", "{\"error\":{}}", REST_ITEM_MESSAGE},
     };
     for (size_t i = 0; i < sizeof items / sizeof *items; i++) {

@@ -16,8 +16,9 @@ static void a_line_begins_with_its_time_in_milliseconds(void **state)
     Buffer line = buffer_in(arena);
     log_line_begin(&line, 0, "call", "info");
     log_line_end(&line);
-    assert_string_equal(text_of(arena, &line),
-                        "{\"time\":\"1970-01-01T00:00:00.000Z\",\"log\":\"call\",\"level\":\"info\"}");
+    assert_string_equal(
+        text_of(arena, &line),
+        "{\"time\":\"1970-01-01T00:00:00.000Z\",\"log\":\"call\",\"level\":\"info\"}");
     log_line_begin(&line, 999 * MILLISECOND + 999999, "call", "info");
     assert_true(bytes_start_with(buffer_bytes(&line), "{\"time\":\"1970-01-01T00:00:00.999Z\""));
     arena_free(arena);
@@ -25,8 +26,14 @@ static void a_line_begins_with_its_time_in_milliseconds(void **state)
 
 static void numbers_are_written_whole(void **state)
 {
-    static const struct { uint64_t number; const char *text; } cases[] = {
-        {0, ",\"n\":0"}, {9, ",\"n\":9"}, {10, ",\"n\":10"}, {UINT64_MAX, ",\"n\":18446744073709551615"},
+    static const struct {
+        uint64_t number;
+        const char *text;
+    } cases[] = {
+        {0, ",\"n\":0"},
+        {9, ",\"n\":9"},
+        {10, ",\"n\":10"},
+        {UINT64_MAX, ",\"n\":18446744073709551615"},
     };
     Arena *arena = arena_new(ARENA_UNLIMITED);
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
@@ -39,9 +46,17 @@ static void numbers_are_written_whole(void **state)
 
 static void times_are_milliseconds_with_three_decimals(void **state)
 {
-    static const struct { int64_t nanoseconds; const char *text; } cases[] = {
-        {0, ",\"t\":0.000"}, {999, ",\"t\":0.000"}, {1000, ",\"t\":0.001"}, {1002003999, ",\"t\":1002.003"},
-        {-5, ",\"t\":0.000"}, {10 * MICROSECOND, ",\"t\":0.010"}, {100 * MICROSECOND, ",\"t\":0.100"},
+    static const struct {
+        int64_t nanoseconds;
+        const char *text;
+    } cases[] = {
+        {0, ",\"t\":0.000"},
+        {999, ",\"t\":0.000"},
+        {1000, ",\"t\":0.001"},
+        {1002003999, ",\"t\":1002.003"},
+        {-5, ",\"t\":0.000"},
+        {10 * MICROSECOND, ",\"t\":0.010"},
+        {100 * MICROSECOND, ",\"t\":0.100"},
     };
     Arena *arena = arena_new(ARENA_UNLIMITED);
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {

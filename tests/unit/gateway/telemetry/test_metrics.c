@@ -27,8 +27,8 @@ static void assert_line(const char *text, const char *line)
 
 #define assert_no(text, piece) assert_null(strstr((text), (piece)))
 
-#define CALL_LABELS                                                                               \
-    "{service=\"orders\",method=\"shop.orders.v1.Orders/Get\",client_version=\"v1\","             \
+#define CALL_LABELS                                                                                \
+    "{service=\"orders\",method=\"shop.orders.v1.Orders/Get\",client_version=\"v1\","              \
     "served_version=\"v2\",dialect=\"rest\",code=\"OK\",reason=\"\",degraded=\"false\"} "
 #define METHOD_LABELS "service=\"orders\",method=\"shop.orders.v1.Orders/Get\",version=\"v1\""
 
@@ -44,7 +44,8 @@ static void calls_of_all_loops_are_one_sum(void **state)
     assert_line(text, "passerelle_sent_bytes_total{" METHOD_LABELS "} 171");
     assert_line(text, "passerelle_received_messages_total{" METHOD_LABELS "} 3");
     assert_line(text, "passerelle_upstream_calls_total{instance=\"127.0.0.1:7002\",code=\"OK\"} 3");
-    assert_line(text, "passerelle_upstream_head_seconds_sum{instance=\"127.0.0.1:7002\"} 0.006000000");
+    assert_line(text,
+                "passerelle_upstream_head_seconds_sum{instance=\"127.0.0.1:7002\"} 0.006000000");
     assert_line(text, "passerelle_upstream_head_seconds_count{instance=\"127.0.0.1:7002\"} 3");
     assert_no(text, "passerelle_unknown_fields_total{");
     assert_no(text, "127.0.0.1:7001\",code");
@@ -53,7 +54,8 @@ static void calls_of_all_loops_are_one_sum(void **state)
 static void durations_fall_into_cumulative_buckets(void **state)
 {
     Fixture *f = *state;
-    static const int64_t times[] = {100 * MICROSECOND, 500 * MICROSECOND, 501 * MICROSECOND, 31 * SECOND};
+    static const int64_t times[] = {100 * MICROSECOND, 500 * MICROSECOND, 501 * MICROSECOND,
+                                    31 * SECOND};
     for (size_t i = 0; i < 4; i++) {
         f->record.time_total = times[i];
         telemetry_record(&f->loop, &f->record);
@@ -81,28 +83,39 @@ static void errors_are_told_by_both_ends_of_their_chain(void **state)
     telemetry_record(&f->loop, &f->record);
     telemetry_record(&f->other_loop, &f->record);
     const char *text = page(f, false);
-    assert_line(text, "passerelle_errors_total{service=\"orders\",fault=\"UPSTREAM_DOWN\",side=\"upstream\","
-                      "origin=\"SYSTEM\",degraded=\"false\"} 1");
-    assert_line(text, "passerelle_errors_total{service=\"orders\",fault=\"UPSTREAM_DOWN\",side=\"upstream\","
-                      "origin=\"SYSTEM\",degraded=\"true\"} 2");
-    assert_line(text, "passerelle_calls_total{service=\"orders\",method=\"shop.orders.v1.Orders/Get\","
-                      "client_version=\"v1\",served_version=\"v2\",dialect=\"rest\",code=\"OK\","
-                      "reason=\"UPSTREAM_DOWN\",degraded=\"true\"} 2");
-    assert_line(text, "passerelle_upstream_calls_total{instance=\"127.0.0.1:7002\",code=\"UNAVAILABLE\"} 3");
+    assert_line(
+        text,
+        "passerelle_errors_total{service=\"orders\",fault=\"UPSTREAM_DOWN\",side=\"upstream\","
+        "origin=\"SYSTEM\",degraded=\"false\"} 1");
+    assert_line(
+        text,
+        "passerelle_errors_total{service=\"orders\",fault=\"UPSTREAM_DOWN\",side=\"upstream\","
+        "origin=\"SYSTEM\",degraded=\"true\"} 2");
+    assert_line(text,
+                "passerelle_calls_total{service=\"orders\",method=\"shop.orders.v1.Orders/Get\","
+                "client_version=\"v1\",served_version=\"v2\",dialect=\"rest\",code=\"OK\","
+                "reason=\"UPSTREAM_DOWN\",degraded=\"true\"} 2");
+    assert_line(
+        text,
+        "passerelle_upstream_calls_total{instance=\"127.0.0.1:7002\",code=\"UNAVAILABLE\"} 3");
 }
 
 static void calls_without_a_method_are_counted_without_names(void **state)
 {
     Fixture *f = *state;
-    CallRecord nowhere = {.path = bytes_of("/made/up/by/a/peer"), .status = {.code = CODE_UNIMPLEMENTED}};
+    CallRecord nowhere = {.path = bytes_of("/made/up/by/a/peer"),
+                          .status = {.code = CODE_UNIMPLEMENTED}};
     CallRecord opaque = {.route = &f->config->http_routes[0], .dialect = DIALECT_HTTP};
     telemetry_record(&f->loop, &nowhere);
     telemetry_record(&f->loop, &opaque);
     const char *text = page(f, false);
-    assert_line(text, "passerelle_calls_total{service=\"\",method=\"\",client_version=\"\",served_version=\"\","
-                      "dialect=\"grpc\",code=\"UNIMPLEMENTED\",reason=\"\",degraded=\"false\"} 1");
-    assert_line(text, "passerelle_calls_total{service=\"\",method=\"/legacy\",client_version=\"\","
-                      "served_version=\"\",dialect=\"http\",code=\"OK\",reason=\"\",degraded=\"false\"} 1");
+    assert_line(
+        text,
+        "passerelle_calls_total{service=\"\",method=\"\",client_version=\"\",served_version=\"\","
+        "dialect=\"grpc\",code=\"UNIMPLEMENTED\",reason=\"\",degraded=\"false\"} 1");
+    assert_line(
+        text, "passerelle_calls_total{service=\"\",method=\"/legacy\",client_version=\"\","
+              "served_version=\"\",dialect=\"http\",code=\"OK\",reason=\"\",degraded=\"false\"} 1");
     assert_no(text, "made/up");
 }
 
@@ -111,7 +124,8 @@ static void a_code_that_is_none_counts_as_unknown(void **state)
     Fixture *f = *state;
     f->record.status.code = (Code)99;
     telemetry_record(&f->loop, &f->record);
-    assert_line(page(f, false), "passerelle_upstream_calls_total{instance=\"127.0.0.1:7002\",code=\"UNKNOWN\"} 1");
+    assert_line(page(f, false),
+                "passerelle_upstream_calls_total{instance=\"127.0.0.1:7002\",code=\"UNKNOWN\"} 1");
 }
 
 static void counts_go_on_after_a_reload(void **state)
@@ -133,8 +147,9 @@ static void counts_go_on_after_a_reload(void **state)
     const char *first = page(f, false), *again = page(f, false);
     assert_line(first, "passerelle_calls_total" CALL_LABELS "3");
     for (int i = 0; i < 2; i++)
-        assert_line(i ? again : first, "passerelle_losses_total{service=\"orders\",from=\"v1\",to=\"v2\","
-                                       "field=\"Order.comment\",kind=\"dropped\"} 16");
+        assert_line(i ? again : first,
+                    "passerelle_losses_total{service=\"orders\",from=\"v1\",to=\"v2\","
+                    "field=\"Order.comment\",kind=\"dropped\"} 16");
     assert_line(again, "passerelle_config_generation 2");
     assert_line(again, "passerelle_config_reloads_total{outcome=\"taken\"} 1");
     assert_line(again, "passerelle_config_last_reload_success 1");
@@ -162,7 +177,8 @@ static void an_instance_is_down_while_one_loop_leaves_it_alone(void **state)
     assert_line(text, "passerelle_upstream_up{service=\"orders\",instance=\"127.0.0.1:7001\"} 0");
     assert_line(text, "passerelle_upstream_up{service=\"orders\",instance=\"127.0.0.1:7002\"} 1");
     telemetry_upstream(&f->loop, &instances[0], false);
-    assert_line(page(f, false), "passerelle_upstream_up{service=\"orders\",instance=\"127.0.0.1:7001\"} 1");
+    assert_line(page(f, false),
+                "passerelle_upstream_up{service=\"orders\",instance=\"127.0.0.1:7001\"} 1");
 }
 
 static void connections_and_events_are_counted(void **state)
@@ -187,7 +203,8 @@ static void the_process_is_seen_as_it_is(void **state)
     const char *text = page(f, false);
     double value;
     assert_line(text, "passerelle_build_info{version=\"" VERSION "\"} 1");
-    assert_int_equal(sscanf(strstr(text, "\nprocess_resident_memory_bytes "), "%*s %lf", &value), 1);
+    assert_int_equal(sscanf(strstr(text, "\nprocess_resident_memory_bytes "), "%*s %lf", &value),
+                     1);
     assert_true(value > 100000);
     assert_int_equal(sscanf(strstr(text, "\nprocess_open_fds "), "%*s %lf", &value), 1);
     assert_in_range(value, 3, 1000);
@@ -204,7 +221,8 @@ static void labels_are_escaped(void **state)
     telemetry_adopt(odd);
     CallRecord record = fixture_record(odd);
     telemetry_record(&f->loop, &record);
-    assert_line(page(f, false), "passerelle_service_duration_seconds_count{service=\"a\\\"b\\\\c\\nd\"} 1");
+    assert_line(page(f, false),
+                "passerelle_service_duration_seconds_count{service=\"a\\\"b\\\\c\\nd\"} 1");
     config_unref(odd);
 }
 
@@ -270,7 +288,8 @@ static void pages_can_be_read_while_calls_are_counted(void **state)
     for (int i = 0; i < 30; i++)
         assert_well_formed(f, bytes_of(page(f, false)));
     pthread_join(loop, NULL);
-    assert_line(page(f, false), "passerelle_service_duration_seconds_count{service=\"orders\"} 20000");
+    assert_line(page(f, false),
+                "passerelle_service_duration_seconds_count{service=\"orders\"} 20000");
 }
 
 #define TEST(name) cmocka_unit_test_setup_teardown(name, fixture_begin, fixture_end)

@@ -9,15 +9,19 @@ static void one_call_is_one_line(void **state)
     telemetry_record(&f->loop, &f->record);
     assert_bytes(
         fixture_log(f),
-        "{\"time\":\"2026-03-01T12:00:00.123Z\",\"log\":\"call\",\"level\":\"info\",\"node\":\"node-1\","
+        "{\"time\":\"2026-03-01T12:00:00.123Z\",\"log\":\"call\",\"level\":\"info\",\"node\":"
+        "\"node-1\","
         "\"request_id\":\"0123456789abcdef0123456789abcdef\","
         "\"trace_id\":\"0af7651916cd43dd8448eb211c80319c\",\"peer\":\"127.0.0.1:52314\","
         "\"listener\":\"127.0.0.1:8080\",\"dialect\":\"rest\",\"codec\":\"json\",\"verb\":\"GET\","
-        "\"path\":\"/v1/orders/42\",\"service\":\"orders\",\"method\":\"shop.orders.v1.Orders/Get\","
-        "\"client_version\":\"v1\",\"reply_version\":\"v1\",\"served_version\":\"v2\",\"rule\":\"prefix\","
+        "\"path\":\"/v1/orders/42\",\"service\":\"orders\",\"method\":\"shop.orders.v1.Orders/"
+        "Get\","
+        "\"client_version\":\"v1\",\"reply_version\":\"v1\",\"served_version\":\"v2\",\"rule\":"
+        "\"prefix\","
         "\"served_why\":\"fewest losses\",\"instance\":\"127.0.0.1:7002\",\"build\":\"3.1.0\","
         "\"route\":\"orders\",\"failure_mode\":\"graceful\",\"impact\":\"high\",\"code\":\"OK\","
-        "\"http_status\":200,\"attempts\":1,\"losses\":0,\"unknown\":0,\"bytes_in\":10,\"bytes_out\":57,"
+        "\"http_status\":200,\"attempts\":1,\"losses\":0,\"unknown\":0,\"bytes_in\":10,\"bytes_"
+        "out\":57,"
         "\"messages_in\":1,\"messages_out\":1,\"to_upstream_ms\":1.000,\"upstream_head_ms\":3.000,"
         "\"total_ms\":3.456}\n");
 }
@@ -25,7 +29,9 @@ static void one_call_is_one_line(void **state)
 static void a_call_that_came_to_nothing_has_a_line_too(void **state)
 {
     Fixture *f = *state;
-    f->record = (CallRecord){.peer = "unix", .status = {.code = CODE_UNIMPLEMENTED}, .http_status = 404,
+    f->record = (CallRecord){.peer = "unix",
+                             .status = {.code = CODE_UNIMPLEMENTED},
+                             .http_status = 404,
                              .why = FAIL(f->arena, FAULT_UNKNOWN_PATH, "finding /nowhere")};
     telemetry_record(&f->loop, &f->record);
     Bytes log = fixture_log(f);
@@ -34,11 +40,13 @@ static void a_call_that_came_to_nothing_has_a_line_too(void **state)
                                                       "\"doing\":\"finding /nowhere\",\"at\":"));
 }
 
-/* Takes the causes out of a line by its own reader, so that order and escaping are those of JSON. */
+/* Takes the causes out of a line by its own reader, so that order and escaping are those of JSON.
+ */
 static void the_chain_is_told_outermost_first(void **state)
 {
     Fixture *f = *state;
-    Result why = FAIL_FIELD(f->arena, FAULT_BAD_VALUE, "order.total", "reading \"12,5\"\n as a number");
+    Result why =
+        FAIL_FIELD(f->arena, FAULT_BAD_VALUE, "order.total", "reading \"12,5\"\n as a number");
     why = FAIL_OVER(f->arena, why, FAULT_CANNOT_CONVERT, "converting the request");
     f->record.why = why;
     f->record.status = (Status){.code = CODE_INVALID_ARGUMENT};
@@ -52,11 +60,13 @@ static void the_chain_is_told_outermost_first(void **state)
             faults = value;
     }
     assert_true(json_cursor_finish(&cursor));
-    assert_true(bytes_start_with(faults, "[{\"fault\":\"CANNOT_CONVERT\",\"doing\":\"converting the request\","
-                                         "\"at\":\"tests/unit/gateway/telemetry/test_telemetry.c:"));
+    assert_true(bytes_start_with(
+        faults, "[{\"fault\":\"CANNOT_CONVERT\",\"doing\":\"converting the request\","
+                "\"at\":\"tests/unit/gateway/telemetry/test_telemetry.c:"));
     const char *rest = arena_text(f->arena, faults);
-    assert_non_null(strstr(rest, "{\"fault\":\"BAD_VALUE\",\"doing\":\"reading \\\"12,5\\\"\\n as a number\","
-                                 "\"field\":\"order.total\",\"at\":"));
+    assert_non_null(
+        strstr(rest, "{\"fault\":\"BAD_VALUE\",\"doing\":\"reading \\\"12,5\\\"\\n as a number\","
+                     "\"field\":\"order.total\",\"at\":"));
 }
 
 static const char *level_in_log(Fixture *f)
@@ -105,8 +115,10 @@ static void events_are_lines_and_chains(void **state)
     Result why = FAIL(f->arena, FAULT_NO_FILE, "opening shop.yaml");
     telemetry_event("warning", "reload", why, "the config was refused, %d mistakes", 3);
     const char *log = arena_text(f->arena, fixture_log(f));
-    assert_non_null(strstr(log, "\"log\":\"event\",\"level\":\"warning\",\"node\":\"node-1\",\"event\":\"reload\","
-                                "\"message\":\"the config was refused, 3 mistakes\",\"causes\":[{\"fault\":\"NO_FILE\""));
+    assert_non_null(strstr(
+        log,
+        "\"log\":\"event\",\"level\":\"warning\",\"node\":\"node-1\",\"event\":\"reload\","
+        "\"message\":\"the config was refused, 3 mistakes\",\"causes\":[{\"fault\":\"NO_FILE\""));
 }
 
 static void a_start_without_its_log_fails(void **state)

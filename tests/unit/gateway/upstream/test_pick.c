@@ -1,7 +1,7 @@
 #include "tests/unit/check.h"
 
-#include "gateway/upstream/pick.h"
 #include "gateway/telemetry/telemetry.h"
+#include "gateway/upstream/pick.h"
 
 /* In place of the real pools: each instance has a state and a load that the test sets. */
 struct Upstream {
@@ -44,8 +44,8 @@ uint32_t telemetry_loops_away(const Instance *instance)
     return away_elsewhere[instance->index];
 }
 
-/* Three versions of one method, and four instances: v1, v2, v3, v3. From v1 one field may be lost towards
-   v2 and two towards v3. */
+/* Three versions of one method, and four instances: v1, v2, v3, v3. From v1 one field may be lost
+   towards v2 and two towards v3. */
 static MethodType type = {.path = "/shop.Orders/Get"};
 static Version versions[3];
 static Method methods[3];
@@ -60,8 +60,11 @@ static int set_up(void **state)
     arena = arena_new(ARENA_UNLIMITED);
     memset(upstreams, 0, sizeof upstreams);
     memset(away_elsewhere, 0, sizeof away_elsewhere);
-    service = (Service){.name = "orders", .versions = versions, .n_versions = 3,
-                        .instances = instances, .n_instances = 4};
+    service = (Service){.name = "orders",
+                        .versions = versions,
+                        .n_versions = 3,
+                        .instances = instances,
+                        .n_instances = 4};
     const char *names[] = {"v1", "v2", "v3"};
     for (uint32_t i = 0; i < 3; i++) {
         versions[i] = (Version){.name = names[i], .index = i, .service = &service};
@@ -70,8 +73,8 @@ static int set_up(void **state)
             pairs[i][j] = (MethodPair){.target = &methods[j], .n_lossy = j > i ? j - i : 0};
     }
     for (uint32_t i = 0; i < 4; i++)
-        instances[i] = (Instance){.service = &service, .index = i,
-                                  .versions = UINT64_C(1) << (i < 3 ? i : 2)};
+        instances[i] =
+            (Instance){.service = &service, .index = i, .versions = UINT64_C(1) << (i < 3 ? i : 2)};
     loop = (Loop){0};
     return 0;
 }

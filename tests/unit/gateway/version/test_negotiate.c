@@ -15,13 +15,17 @@ static int set_up(void **state)
     const char *names[] = {"v1", "v2", "v3"};
     int64_t released[] = {1704067200, 1735689600, 1767225600};
     for (uint32_t i = 0; i < 3; i++)
-        versions[i] = (Version){.name = names[i], .index = i, .service = &service,
-                                .released = released[i] * SECOND};
+        versions[i] = (Version){
+            .name = names[i], .index = i, .service = &service, .released = released[i] * SECOND};
     versions[0].sunset = INT64_C(1800000000) * SECOND;
-    static const VersionRule rules[] = {RULE_PATH, RULE_PREFIX, RULE_HEADER, RULE_MEDIA_TYPE, RULE_PIN,
-                                        RULE_DEFAULT};
-    service = (Service){.name = "orders", .versions = versions, .n_versions = 3, .n_rules = 6,
-                        .version_header = "api-version", .default_version = &versions[2]};
+    static const VersionRule rules[] = {RULE_PATH,       RULE_PREFIX, RULE_HEADER,
+                                        RULE_MEDIA_TYPE, RULE_PIN,    RULE_DEFAULT};
+    service = (Service){.name = "orders",
+                        .versions = versions,
+                        .n_versions = 3,
+                        .n_rules = 6,
+                        .version_header = "api-version",
+                        .default_version = &versions[2]};
     memcpy(service.rules, rules, sizeof rules);
     head = fields_in(arena);
     return 0;
@@ -38,8 +42,8 @@ static Result ask(const char *name, const char *value, Negotiation *n)
     head = fields_in(arena);
     if (name)
         fields_add_text(&head, name, value);
-    VersionQuestion question = {.service = &service, .head = &head,
-                                .wall = INT64_C(1790000000) * SECOND};
+    VersionQuestion question = {
+        .service = &service, .head = &head, .wall = INT64_C(1790000000) * SECOND};
     return negotiate(&question, arena, n);
 }
 
@@ -125,7 +129,8 @@ static void a_pin_comes_before_the_default(void **state)
     table_put(&pins, bytes_of("panel-7"), &versions[1]);
     service.pins = &pins;
     Negotiation n;
-    VersionQuestion question = {.service = &service, .head = &head, .identity = bytes_of("panel-7")};
+    VersionQuestion question = {
+        .service = &service, .head = &head, .identity = bytes_of("panel-7")};
     assert_ok(arena, negotiate(&question, arena, &n));
     assert_string_equal(n.client->name, "v2");
     question.identity = bytes_of("panel-8");
@@ -148,8 +153,8 @@ static void after_its_sunset_a_version_is_gone_and_says_where_to_go(void **state
 {
     Negotiation n;
     fields_add_text(&head, "api-version", "v1");
-    VersionQuestion question = {.service = &service, .head = &head,
-                                .wall = INT64_C(1800000001) * SECOND};
+    VersionQuestion question = {
+        .service = &service, .head = &head, .wall = INT64_C(1800000001) * SECOND};
     Result r = negotiate(&question, arena, &n);
     assert_fault(r, FAULT_VERSION_SUNSET);
     assert_non_null(strstr(r.error->doing, "use v2, v3"));

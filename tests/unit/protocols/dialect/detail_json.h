@@ -1,9 +1,10 @@
-/* DetailJson for the types that every error may carry, by the plans that the gateway has for them. */
+/* DetailJson for the types that every error may carry, by the plans that the gateway has for them.
+ */
 #ifndef TESTS_UNIT_PROTOCOLS_DETAIL_JSON_H
 #define TESTS_UNIT_PROTOCOLS_DETAIL_JSON_H
 
-#include "adapters/run/details.h"
 #include "adapters/mapping/error_types.h"
+#include "adapters/run/details.h"
 #include "protocols/dialect/dialect.h"
 #include "tests/unit/check.h"
 

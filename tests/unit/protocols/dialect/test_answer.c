@@ -33,8 +33,11 @@ static Fields fields_of(const char *const *names_and_values)
 
 static RequestTarget target_in(Dialect dialect, Codec codec)
 {
-    return (RequestTarget){.dialect = dialect, .codec = codec, .method = bytes_of("/a.B/C"),
-                           .authority = bytes_of("orders:443"), .timeout = NO_TIMEOUT};
+    return (RequestTarget){.dialect = dialect,
+                           .codec = codec,
+                           .method = bytes_of("/a.B/C"),
+                           .authority = bytes_of("orders:443"),
+                           .timeout = NO_TIMEOUT};
 }
 
 static HttpHead asked(RequestTarget target)
@@ -143,9 +146,11 @@ static void instances_are_not_asked_in_dialects_that_are_for_clients_only(void *
 
 static void a_good_grpc_answer_ends_with_its_trailers(void **state)
 {
-    assert_ok(arena, answered(DIALECT_GRPC, CODEC_PROTO, 200,
-                       FIELDS("content-type", "application/grpc+proto", "grpc-encoding", "gzip", "x-m", "1",
-                              "y-bin", "Zg==", "access-control-allow-origin", "*", "grpc-accept-encoding", "gzip")));
+    assert_ok(arena,
+              answered(DIALECT_GRPC, CODEC_PROTO, 200,
+                       FIELDS("content-type", "application/grpc+proto", "grpc-encoding", "gzip",
+                              "x-m", "1", "y-bin", "Zg==", "access-control-allow-origin", "*",
+                              "grpc-accept-encoding", "gzip")));
     assert_false(answer.is_error);
     assert_false(answer.has_status);
     assert_int_equal(answer.compression, COMPRESSION_GZIP);
@@ -160,8 +165,11 @@ static void a_good_grpc_answer_ends_with_its_trailers(void **state)
 
 static void a_grpc_error_in_trailers_is_decoded(void **state)
 {
-    assert_ok(arena, answered(DIALECT_GRPC, CODEC_PROTO, 200, FIELDS("content-type", "application/grpc")));
-    ended(FIELDS("grpc-status", "9", "grpc-message", "100%25 gr%C3%BCn %zz", "grpc-status-details-bin", "+/8="), NULL);
+    assert_ok(arena,
+              answered(DIALECT_GRPC, CODEC_PROTO, 200, FIELDS("content-type", "application/grpc")));
+    ended(FIELDS("grpc-status", "9", "grpc-message", "100%25 gr%C3%BCn %zz",
+                 "grpc-status-details-bin", "+/8="),
+          NULL);
     assert_int_equal(answer.status.code, CODE_FAILED_PRECONDITION);
     assert_bytes(answer.status.message, "100% gr\xc3\xbcn %zz");
     assert_bytes(answer.status.details, "\xfb\xff");
@@ -171,7 +179,8 @@ static void a_grpc_error_in_trailers_is_decoded(void **state)
 static void trailers_only_is_found_in_the_head(void **state)
 {
     assert_ok(arena, answered(DIALECT_GRPC, CODEC_PROTO, 200,
-                       FIELDS("content-type", "application/grpc", "grpc-status", "7", "grpc-message", "no", "x-t", "9")));
+                              FIELDS("content-type", "application/grpc", "grpc-status", "7",
+                                     "grpc-message", "no", "x-t", "9")));
     assert_true(answer.has_status);
     assert_false(answer.is_error);
     assert_int_equal(answer.status.code, CODE_PERMISSION_DENIED);
@@ -184,14 +193,16 @@ static void trailers_only_is_found_in_the_head(void **state)
 
 static void a_status_in_the_trailers_overrules_one_in_the_head(void **state)
 {
-    assert_ok(arena, answered(DIALECT_GRPC, CODEC_PROTO, 200, FIELDS("content-type", "application/grpc", "grpc-status", "0")));
+    assert_ok(arena, answered(DIALECT_GRPC, CODEC_PROTO, 200,
+                              FIELDS("content-type", "application/grpc", "grpc-status", "0")));
     ended(FIELDS("grpc-status", "5"), NULL);
     assert_int_equal(answer.status.code, CODE_NOT_FOUND);
 }
 
 static void a_status_in_the_head_does_not_count_when_a_body_came(void **state)
 {
-    assert_ok(arena, answered(DIALECT_GRPC, CODEC_PROTO, 200, FIELDS("content-type", "application/grpc", "grpc-status", "0")));
+    assert_ok(arena, answered(DIALECT_GRPC, CODEC_PROTO, 200,
+                              FIELDS("content-type", "application/grpc", "grpc-status", "0")));
     answer.had_body = true;
     ended(none, NULL);
     assert_int_equal(answer.status.code, CODE_UNKNOWN);
@@ -199,7 +210,8 @@ static void a_status_in_the_head_does_not_count_when_a_body_came(void **state)
 
 static void no_status_at_all_is_unknown(void **state)
 {
-    assert_ok(arena, answered(DIALECT_GRPC, CODEC_PROTO, 200, FIELDS("content-type", "application/grpc")));
+    assert_ok(arena,
+              answered(DIALECT_GRPC, CODEC_PROTO, 200, FIELDS("content-type", "application/grpc")));
     ended(FIELDS("x-t", "9"), NULL);
     assert_int_equal(answer.status.code, CODE_UNKNOWN);
     assert_bytes(fields_get(&answer.trailers, "x-t"), "9");
@@ -210,17 +222,20 @@ static void http_says_the_code_only_where_grpc_status_is_absent(void **state)
     static const struct {
         uint16_t http;
         Code code;
-    } rows[] = {{400, CODE_INTERNAL}, {401, CODE_UNAUTHENTICATED}, {403, CODE_PERMISSION_DENIED},
-                {404, CODE_UNIMPLEMENTED}, {429, CODE_UNAVAILABLE}, {502, CODE_UNAVAILABLE},
-                {503, CODE_UNAVAILABLE}, {504, CODE_UNAVAILABLE}, {500, CODE_UNKNOWN}, {302, CODE_UNKNOWN}};
+    } rows[] = {{400, CODE_INTERNAL},          {401, CODE_UNAUTHENTICATED},
+                {403, CODE_PERMISSION_DENIED}, {404, CODE_UNIMPLEMENTED},
+                {429, CODE_UNAVAILABLE},       {502, CODE_UNAVAILABLE},
+                {503, CODE_UNAVAILABLE},       {504, CODE_UNAVAILABLE},
+                {500, CODE_UNKNOWN},           {302, CODE_UNKNOWN}};
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
-        assert_ok(arena, answered(DIALECT_GRPC, CODEC_PROTO, rows[i].http, FIELDS("content-type", "text/html")));
+        assert_ok(arena, answered(DIALECT_GRPC, CODEC_PROTO, rows[i].http,
+                                  FIELDS("content-type", "text/html")));
         assert_true(answer.is_error);
         ended(none, NULL);
         assert_int_equal(answer.status.code, rows[i].code);
         assert_int_equal(answer.status.http_status, 0); /* it was a guess: no reason to repeat it */
         assert_ok(arena, answered(DIALECT_GRPC, CODEC_PROTO, rows[i].http,
-                           FIELDS("content-type", "application/grpc", "grpc-status", "10")));
+                                  FIELDS("content-type", "application/grpc", "grpc-status", "10")));
         ended(none, NULL);
         assert_int_equal(answer.status.code, CODE_ABORTED);
     }
@@ -235,21 +250,27 @@ static void an_answer_of_another_kind_is_unknown_and_one_of_another_codec_a_brea
     assert_non_null(answer.status.error);
     assert_ok(arena, answered(DIALECT_GRPC, CODEC_PROTO, 200, FIELDS("x", "no content-type")));
     assert_int_equal(answer.status.code, CODE_UNKNOWN);
-    assert_ok(arena, answered(DIALECT_GRPC, CODEC_PROTO, 200, FIELDS("content-type", "text/html", "grpc-status", "5")));
+    assert_ok(arena, answered(DIALECT_GRPC, CODEC_PROTO, 200,
+                              FIELDS("content-type", "text/html", "grpc-status", "5")));
     ended(none, NULL);
     assert_int_equal(answer.status.code, CODE_NOT_FOUND);
-    assert_fault(answered(DIALECT_GRPC, CODEC_PROTO, 200, FIELDS("content-type", "application/grpc+json")),
-                 FAULT_UPSTREAM_PROTOCOL);
-    assert_fault(answered(DIALECT_GRPC, CODEC_PROTO, 200, FIELDS("content-type", "application/grpc+thrift")),
-                 FAULT_UPSTREAM_PROTOCOL);
-    assert_fault(answered(DIALECT_GRPC, CODEC_PROTO, 200, FIELDS("content-type", "application/grpc", "grpc-encoding", "lz4")),
+    assert_fault(
+        answered(DIALECT_GRPC, CODEC_PROTO, 200, FIELDS("content-type", "application/grpc+json")),
+        FAULT_UPSTREAM_PROTOCOL);
+    assert_fault(
+        answered(DIALECT_GRPC, CODEC_PROTO, 200, FIELDS("content-type", "application/grpc+thrift")),
+        FAULT_UPSTREAM_PROTOCOL);
+    assert_fault(answered(DIALECT_GRPC, CODEC_PROTO, 200,
+                          FIELDS("content-type", "application/grpc", "grpc-encoding", "lz4")),
                  FAULT_UPSTREAM_PROTOCOL);
 }
 
 static void odd_trailers_do_not_hide_the_status(void **state)
 {
-    assert_ok(arena, answered(DIALECT_GRPC, CODEC_PROTO, 200, FIELDS("content-type", "application/grpc")));
-    ended(FIELDS("grpc-status", "5", "grpc-status-details-bin", "!!", "x-bin", "not base64!"), NULL);
+    assert_ok(arena,
+              answered(DIALECT_GRPC, CODEC_PROTO, 200, FIELDS("content-type", "application/grpc")));
+    ended(FIELDS("grpc-status", "5", "grpc-status-details-bin", "!!", "x-bin", "not base64!"),
+          NULL);
     assert_int_equal(answer.status.code, CODE_NOT_FOUND);
     assert_int_equal(answer.status.details.size, 0);
     assert_bytes(fields_get(&answer.trailers, "x-bin"), "not base64!");
@@ -259,23 +280,28 @@ static void odd_trailers_do_not_hide_the_status(void **state)
 
 static void grpc_web_reads_its_end_frame_in_any_case_and_spacing(void **state)
 {
-    assert_ok(arena, answered(DIALECT_GRPC_WEB, CODEC_PROTO, 200, FIELDS("content-type", "application/grpc-web+proto")));
+    assert_ok(arena, answered(DIALECT_GRPC_WEB, CODEC_PROTO, 200,
+                              FIELDS("content-type", "application/grpc-web+proto")));
     answer.had_body = true;
     ended(none, "Grpc-Status:5\r\ngrpc-message:  no%20order\r\nX-T: 9\n");
     assert_int_equal(answer.status.code, CODE_NOT_FOUND);
     assert_bytes(answer.status.message, "no order");
     assert_bytes(fields_get(&answer.trailers, "x-t"), "9");
-    assert_ok(arena, answered(DIALECT_GRPC_WEB, CODEC_PROTO, 200, FIELDS("content-type", "application/grpc-web")));
-    assert_fault(answer_end(&answer, NULL, bytes_of("no colon\r\n"), arena), FAULT_UPSTREAM_PROTOCOL);
+    assert_ok(arena, answered(DIALECT_GRPC_WEB, CODEC_PROTO, 200,
+                              FIELDS("content-type", "application/grpc-web")));
+    assert_fault(answer_end(&answer, NULL, bytes_of("no colon\r\n"), arena),
+                 FAULT_UPSTREAM_PROTOCOL);
 }
 
 static void grpc_web_may_also_end_in_its_head(void **state)
 {
-    assert_ok(arena, answered(DIALECT_GRPC_WEB, CODEC_PROTO, 200,
+    assert_ok(arena,
+              answered(DIALECT_GRPC_WEB, CODEC_PROTO, 200,
                        FIELDS("content-type", "application/grpc-web+proto", "grpc-status", "16")));
     ended(none, NULL);
     assert_int_equal(answer.status.code, CODE_UNAUTHENTICATED);
-    assert_ok(arena, answered(DIALECT_GRPC_WEB, CODEC_PROTO, 200, FIELDS("content-type", "application/grpc-web+proto")));
+    assert_ok(arena, answered(DIALECT_GRPC_WEB, CODEC_PROTO, 200,
+                              FIELDS("content-type", "application/grpc-web+proto")));
     answer.had_body = true;
     ended(none, NULL);
     assert_int_equal(answer.status.code, CODE_UNKNOWN);
@@ -285,9 +311,10 @@ static void grpc_web_may_also_end_in_its_head(void **state)
 
 static void a_connect_answer_has_its_trailers_in_the_head(void **state)
 {
-    assert_ok(arena, answered(DIALECT_CONNECT, CODEC_JSON, 200,
-                       FIELDS("content-type", "application/json; charset=utf-8", "content-encoding", "gzip", "x-m", "1",
-                              "trailer-x-t", "9", "trailer-y-bin", "Zg==")));
+    assert_ok(arena,
+              answered(DIALECT_CONNECT, CODEC_JSON, 200,
+                       FIELDS("content-type", "application/json; charset=utf-8", "content-encoding",
+                              "gzip", "x-m", "1", "trailer-x-t", "9", "trailer-y-bin", "Zg==")));
     assert_false(answer.is_error);
     assert_int_equal(answer.compression, COMPRESSION_GZIP);
     assert_int_equal(answer.metadata.n, 1);
@@ -299,10 +326,11 @@ static void a_connect_answer_has_its_trailers_in_the_head(void **state)
 
 static void what_stood_behind_trailer_is_no_status_and_frames_nothing(void **state)
 {
-    assert_ok(arena, answered(DIALECT_CONNECT, CODEC_JSON, 200,
-                       FIELDS("content-type", "application/json", "trailer-grpc-status", "7", "trailer-content-type", "a/b",
-                              "trailer-connection", "close", "trailer-access-control-allow-origin", "*",
-                              "trailer-x-t", "9")));
+    assert_ok(arena,
+              answered(DIALECT_CONNECT, CODEC_JSON, 200,
+                       FIELDS("content-type", "application/json", "trailer-grpc-status", "7",
+                              "trailer-content-type", "a/b", "trailer-connection", "close",
+                              "trailer-access-control-allow-origin", "*", "trailer-x-t", "9")));
     ended(none, NULL);
     assert_int_equal(answer.status.code, CODE_OK);
     assert_int_equal(answer.trailers.n, 1);
@@ -311,10 +339,13 @@ static void what_stood_behind_trailer_is_no_status_and_frames_nothing(void **sta
 
 static void a_connect_error_says_its_code_whatever_the_http_status(void **state)
 {
-    assert_ok(arena, answered(DIALECT_CONNECT, CODEC_PROTO, 400, FIELDS("content-type", "application/json", "trailer-x-t", "9")));
+    assert_ok(arena, answered(DIALECT_CONNECT, CODEC_PROTO, 400,
+                              FIELDS("content-type", "application/json", "trailer-x-t", "9")));
     assert_true(answer.is_error);
-    ended(none, "{\"code\":\"failed_precondition\",\"message\":\"not \\u00fc\",\"other\":[1,{}],\"details\":[{\"type\":"
-                "\"shop.Unknown\",\"value\":\"+/8\",\"debug\":{\"a\":1}},{\"type\":7},{\"type\":\"b.C\",\"value\":\"-_8=\"}]}");
+    ended(none, "{\"code\":\"failed_precondition\",\"message\":\"not "
+                "\\u00fc\",\"other\":[1,{}],\"details\":[{\"type\":"
+                "\"shop.Unknown\",\"value\":\"+/"
+                "8\",\"debug\":{\"a\":1}},{\"type\":7},{\"type\":\"b.C\",\"value\":\"-_8=\"}]}");
     assert_int_equal(answer.status.code, CODE_FAILED_PRECONDITION);
     assert_int_equal(answer.status.http_status, 0);
     assert_bytes(answer.status.message, "not \xc3\xbc");
@@ -327,14 +358,23 @@ static void a_connect_error_says_its_code_whatever_the_http_status(void **state)
 
 static void an_error_body_without_a_known_code_falls_back_on_the_http_status(void **state)
 {
-    static const char *const bodies[] = {"", "<html>", "null", "{}", "{\"code\":\"nonsense\"}", "{\"code\":5}", "{\"code\":\"aborted\"",
-                                         "[]", "{\"code\":\"ok\"}"};
+    static const char *const bodies[] = {"",
+                                         "<html>",
+                                         "null",
+                                         "{}",
+                                         "{\"code\":\"nonsense\"}",
+                                         "{\"code\":5}",
+                                         "{\"code\":\"aborted\"",
+                                         "[]",
+                                         "{\"code\":\"ok\"}"};
     for (size_t i = 0; i < sizeof bodies / sizeof *bodies; i++) {
-        assert_ok(arena, answered(DIALECT_CONNECT, CODEC_PROTO, 503, FIELDS("content-type", "application/json")));
+        assert_ok(arena, answered(DIALECT_CONNECT, CODEC_PROTO, 503,
+                                  FIELDS("content-type", "application/json")));
         ended(none, bodies[i]);
         assert_int_equal(answer.status.code, CODE_UNAVAILABLE);
     }
-    assert_ok(arena, answered(DIALECT_CONNECT, CODEC_PROTO, 404, FIELDS("content-type", "text/html")));
+    assert_ok(arena,
+              answered(DIALECT_CONNECT, CODEC_PROTO, 404, FIELDS("content-type", "text/html")));
     ended(none, "not found");
     assert_int_equal(answer.status.code, CODE_UNIMPLEMENTED);
     assert_bytes(answer.status.message, "the service answered with HTTP status 404 Not Found");
@@ -342,23 +382,28 @@ static void an_error_body_without_a_known_code_falls_back_on_the_http_status(voi
 
 static void a_connect_answer_of_another_kind_or_codec_is_told(void **state)
 {
-    assert_ok(arena, answered(DIALECT_CONNECT, CODEC_PROTO, 200, FIELDS("content-type", "text/html")));
+    assert_ok(arena,
+              answered(DIALECT_CONNECT, CODEC_PROTO, 200, FIELDS("content-type", "text/html")));
     assert_true(answer.is_error);
     ended(none, "<html>");
     assert_int_equal(answer.status.code, CODE_UNKNOWN);
-    assert_fault(answered(DIALECT_CONNECT, CODEC_PROTO, 200, FIELDS("content-type", "application/json")),
-                 FAULT_UPSTREAM_PROTOCOL);
-    assert_fault(answered(DIALECT_CONNECT_STREAM, CODEC_PROTO, 200, FIELDS("content-type", "application/connect+json")),
+    assert_fault(
+        answered(DIALECT_CONNECT, CODEC_PROTO, 200, FIELDS("content-type", "application/json")),
+        FAULT_UPSTREAM_PROTOCOL);
+    assert_fault(answered(DIALECT_CONNECT_STREAM, CODEC_PROTO, 200,
+                          FIELDS("content-type", "application/connect+json")),
                  FAULT_UPSTREAM_PROTOCOL);
     assert_fault(answered(DIALECT_CONNECT_STREAM, CODEC_PROTO, 200,
-                          FIELDS("content-type", "application/connect+proto", "connect-content-encoding", "lz4")),
+                          FIELDS("content-type", "application/connect+proto",
+                                 "connect-content-encoding", "lz4")),
                  FAULT_UPSTREAM_PROTOCOL);
 }
 
 static void begin_stream(void)
 {
     assert_ok(arena, answered(DIALECT_CONNECT_STREAM, CODEC_PROTO, 200,
-                       FIELDS("content-type", "application/connect+proto", "connect-content-encoding", "br", "x-m", "1")));
+                              FIELDS("content-type", "application/connect+proto",
+                                     "connect-content-encoding", "br", "x-m", "1")));
     assert_int_equal(answer.compression, COMPRESSION_BR);
 }
 
@@ -368,7 +413,8 @@ static void a_connect_stream_ends_as_its_end_frame_says(void **state)
     ended(none, "{}");
     assert_int_equal(answer.status.code, CODE_OK);
     begin_stream();
-    ended(none, "{\"metadata\":{\"X-T\":[\"9\",\"10\"],\"y-bin\":[\"Zg==\"],\"odd\":5},\"error\":{\"code\":\"canceled\",\"message\":\"gone\"}}");
+    ended(none, "{\"metadata\":{\"X-T\":[\"9\",\"10\"],\"y-bin\":[\"Zg==\"],\"odd\":5},\"error\":{"
+                "\"code\":\"canceled\",\"message\":\"gone\"}}");
     assert_int_equal(answer.status.code, CODE_CANCELLED);
     assert_bytes(answer.status.message, "gone");
     assert_bytes(fields_joined(&answer.trailers, "x-t"), "9, 10");
@@ -385,10 +431,12 @@ static void a_connect_stream_ends_as_its_end_frame_says(void **state)
 static void metadata_of_an_end_that_could_be_no_field_is_passed_over(void **state)
 {
     begin_stream();
-    ended(none, "{\"metadata\":{\"a b\":[\"1\"],\"\":[\"2\"],\"x\\r\\ny\":[\"3\"],\"x-t\":[\" 4\\t\",\"5\\r\\ngrpc-status: 0\"]}}");
+    ended(none, "{\"metadata\":{\"a b\":[\"1\"],\"\":[\"2\"],\"x\\r\\ny\":[\"3\"],\"x-t\":[\" "
+                "4\\t\",\"5\\r\\ngrpc-status: 0\"]}}");
     assert_int_equal(answer.trailers.n, 1);
     assert_bytes(fields_get(&answer.trailers, "x-t"), "4");
-    assert_ok(arena, answered(DIALECT_GRPC_WEB, CODEC_PROTO, 200, FIELDS("content-type", "application/grpc-web+proto")));
+    assert_ok(arena, answered(DIALECT_GRPC_WEB, CODEC_PROTO, 200,
+                              FIELDS("content-type", "application/grpc-web+proto")));
     ended(none, "grpc-status: 0\r\nx-t : 1\r\nx\ry: 2\r\nx-u: 3\r4\r\nX-V:  5 \r\n");
     assert_int_equal(answer.trailers.n, 1);
     assert_bytes(fields_get(&answer.trailers, "x-v"), "5");
@@ -405,7 +453,8 @@ static void a_connect_stream_without_a_good_end_is_broken(void **state)
 
 static void a_refused_connect_stream_is_judged_by_its_http_status(void **state)
 {
-    assert_ok(arena, answered(DIALECT_CONNECT_STREAM, CODEC_PROTO, 429, FIELDS("content-type", "text/plain")));
+    assert_ok(arena, answered(DIALECT_CONNECT_STREAM, CODEC_PROTO, 429,
+                              FIELDS("content-type", "text/plain")));
     assert_true(answer.is_error);
     ended(none, NULL);
     assert_int_equal(answer.status.code, CODE_UNAVAILABLE);
@@ -422,7 +471,9 @@ static void a_rest_instance_says_its_status_by_http_and_in_the_body(void **state
     target.content_type = bytes_of("image/png");
     head = asked(target);
     assert_bytes(fields_get(&head.fields, "content-type"), "image/png");
-    assert_ok(arena, answered(DIALECT_REST, CODEC_JSON, 201, FIELDS("content-type", "application/json", "content-encoding", "br")));
+    assert_ok(arena,
+              answered(DIALECT_REST, CODEC_JSON, 201,
+                       FIELDS("content-type", "application/json", "content-encoding", "br")));
     assert_false(answer.is_error);
     assert_int_equal(answer.compression, COMPRESSION_BR);
     ended(none, "{}");
@@ -431,11 +482,13 @@ static void a_rest_instance_says_its_status_by_http_and_in_the_body(void **state
     assert_true(answer.is_error);
     ended(none, "<html>");
     assert_int_equal(answer.status.code, CODE_NOT_FOUND);
-    assert_ok(arena, answered(DIALECT_REST, CODEC_JSON, 400, FIELDS("content-type", "application/json")));
+    assert_ok(arena,
+              answered(DIALECT_REST, CODEC_JSON, 400, FIELDS("content-type", "application/json")));
     ended(none, "{\"error\":{\"status\":\"FAILED_PRECONDITION\",\"message\":\"not paid\"}}");
     assert_int_equal(answer.status.code, CODE_FAILED_PRECONDITION);
     assert_bytes(answer.status.message, "not paid");
-    assert_fault(answered(DIALECT_REST, CODEC_JSON, 200, FIELDS("content-encoding", "lz4")), FAULT_UPSTREAM_PROTOCOL);
+    assert_fault(answered(DIALECT_REST, CODEC_JSON, 200, FIELDS("content-encoding", "lz4")),
+                 FAULT_UPSTREAM_PROTOCOL);
 }
 
 /* An answer of this kind with a body. */
@@ -451,7 +504,8 @@ static void a_rest_answer_is_json_unless_any_bytes_will_do(void **state)
     RequestTarget target = target_in(DIALECT_REST, CODEC_JSON);
     assert_ok(arena, rest_answer(target, 200, "application/vnd.shop+json; charset=utf-8"));
     assert_fault(rest_answer(target, 200, "text/html"), FAULT_UPSTREAM_PROTOCOL);
-    assert_fault(rest_answer(target, 200, "application/json; charset=latin1"), FAULT_UPSTREAM_PROTOCOL);
+    assert_fault(rest_answer(target, 200, "application/json; charset=latin1"),
+                 FAULT_UPSTREAM_PROTOCOL);
     assert_fault(rest_answer(target, 200, "application/x-ndjson"), FAULT_UPSTREAM_PROTOCOL);
     assert_ok(arena, rest_answer(target, 502, "text/html"));
     assert_ok(arena, rest_answer(target, 204, "text/html"));
@@ -468,7 +522,8 @@ static void a_rest_stream_is_asked_for_and_read_as_lines(void **state)
     target.accepts = COMPRESSION_GZIP;
     target.answer_is_stream = true;
     HttpHead head = asked(target);
-    assert_bytes(fields_get(&head.fields, "accept"), "application/x-ndjson, application/json;q=0.9");
+    assert_bytes(fields_get(&head.fields, "accept"),
+                 "application/x-ndjson, application/json;q=0.9");
     assert_null(fields_get(&head.fields, "accept-encoding").data);
     assert_ok(arena, rest_answer(target, 200, "application/x-ndjson"));
     assert_ok(arena, rest_answer(target, 200, "Application/JSONL; charset=utf-8"));
@@ -479,7 +534,8 @@ static void a_rest_stream_is_asked_for_and_read_as_lines(void **state)
 /* Of the 16 codes 12 change when they go through HTTP's; here the code itself goes along. */
 static void every_code_survives_every_dialect(void **state)
 {
-    static const Dialect dialects[] = {DIALECT_GRPC, DIALECT_GRPC_WEB, DIALECT_CONNECT, DIALECT_CONNECT_STREAM};
+    static const Dialect dialects[] = {DIALECT_GRPC, DIALECT_GRPC_WEB, DIALECT_CONNECT,
+                                       DIALECT_CONNECT_STREAM};
     static const Fields no_fields;
     for (size_t i = 0; i < 4; i++) {
         for (int code = 1; code < CODE_COUNT; code++) {

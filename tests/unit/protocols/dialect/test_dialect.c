@@ -25,8 +25,12 @@ static int tear_down(void **state)
 /* A head over HTTP/2; `fields` are names and values, ended by NULL. */
 static HttpHead head_of(const char *method, const char *path, const char *const *fields)
 {
-    HttpHead head = {.method = bytes_of(method), .path = bytes_of(path), .authority = bytes_of("shop"),
-                     .minor = 2, .content_length = -1, .fields = fields_in(arena)};
+    HttpHead head = {.method = bytes_of(method),
+                     .path = bytes_of(path),
+                     .authority = bytes_of("shop"),
+                     .minor = 2,
+                     .content_length = -1,
+                     .fields = fields_in(arena)};
     for (; fields[0]; fields += 2)
         fields_add(&head.fields, bytes_of(fields[0]), bytes_of(fields[1]));
     return head;
@@ -77,10 +81,11 @@ static void only_connect_unary_waits_for_the_path_to_be_told_apart(void **state)
 
 static void a_grpc_request_is_read(void **state)
 {
-    assert_ok(arena, read_head(HEAD("POST", "/shop.Orders/Get?x=1", "content-type", "application/grpc", "te",
-                             "trailers", "grpc-timeout", "250m", "grpc-encoding", "gzip",
-                             "grpc-accept-encoding", "gzip, br,identity", "authorization", "Bearer t",
-                             "x-trace", "1", "x-trace", "2", "user-agent", "grpc-c/1")));
+    assert_ok(arena, read_head(HEAD("POST", "/shop.Orders/Get?x=1", "content-type",
+                                    "application/grpc", "te", "trailers", "grpc-timeout", "250m",
+                                    "grpc-encoding", "gzip", "grpc-accept-encoding",
+                                    "gzip, br,identity", "authorization", "Bearer t", "x-trace",
+                                    "1", "x-trace", "2", "user-agent", "grpc-c/1")));
     assert_int_equal(call.dialect, DIALECT_GRPC);
     assert_int_equal(call.codec, CODEC_PROTO);
     assert_int_equal(call.reply_codec, CODEC_PROTO);
@@ -111,19 +116,25 @@ static void what_a_head_gets_wrong_is_told_by_its_fault(void **state)
                  FAULT_UNSUPPORTED_MEDIA);
     assert_fault(read_head(HEAD("GET", "/a.B/C", "content-type", "application/grpc")),
                  FAULT_METHOD_NOT_ALLOWED);
-    assert_fault(read_head(HEAD("POST", "/a.B/C", "content-type", "application/grpc", "grpc-timeout", "1x")),
-                 FAULT_BAD_REQUEST);
-    assert_fault(read_head(HEAD("POST", "/a.B/C", "content-type", "application/grpc", "grpc-encoding", "lz4")),
+    assert_fault(
+        read_head(HEAD("POST", "/a.B/C", "content-type", "application/grpc", "grpc-timeout", "1x")),
+        FAULT_BAD_REQUEST);
+    assert_fault(read_head(HEAD("POST", "/a.B/C", "content-type", "application/grpc",
+                                "grpc-encoding", "lz4")),
                  FAULT_UNSUPPORTED_ENCODING);
     assert_fault(read_head(HEAD("POST", "/a.B/C", "content-type", "application/connect+xml")),
                  FAULT_UNSUPPORTED_MEDIA);
-    assert_fault(read_head(HEAD("POST", "/a.B/C", "content-type", "application/json", "connect-timeout-ms", "-1")),
+    assert_fault(read_head(HEAD("POST", "/a.B/C", "content-type", "application/json",
+                                "connect-timeout-ms", "-1")),
                  FAULT_BAD_REQUEST);
-    assert_fault(read_head(HEAD("POST", "/a.B/C", "content-type", "application/json", "connect-protocol-version", "2")),
+    assert_fault(read_head(HEAD("POST", "/a.B/C", "content-type", "application/json",
+                                "connect-protocol-version", "2")),
                  FAULT_BAD_REQUEST);
-    assert_fault(read_head(HEAD("POST", "/a.B/C", "content-type", "application/json;charset=utf-16")),
-                 FAULT_UNSUPPORTED_MEDIA);
-    assert_fault(read_head(HEAD("POST", "/a.B/C", "content-type", "application/xml", "connect-protocol-version", "1")),
+    assert_fault(
+        read_head(HEAD("POST", "/a.B/C", "content-type", "application/json;charset=utf-16")),
+        FAULT_UNSUPPORTED_MEDIA);
+    assert_fault(read_head(HEAD("POST", "/a.B/C", "content-type", "application/xml",
+                                "connect-protocol-version", "1")),
                  FAULT_UNSUPPORTED_MEDIA);
     assert_fault(read_head(HEAD("PUT", "/a.B/C", "content-type", "application/proto")),
                  FAULT_METHOD_NOT_ALLOWED);
@@ -141,8 +152,9 @@ static void grpc_needs_http_2(void **state)
 
 static void a_call_is_filled_in_though_its_head_is_wrong(void **state)
 {
-    assert_fault(read_head(HEAD("POST", "/a.B/C", "content-type", "application/grpc+json", "grpc-timeout", "",
-                           "x-a", "1")), FAULT_BAD_REQUEST);
+    assert_fault(read_head(HEAD("POST", "/a.B/C", "content-type", "application/grpc+json",
+                                "grpc-timeout", "", "x-a", "1")),
+                 FAULT_BAD_REQUEST);
     assert_int_equal(call.dialect, DIALECT_GRPC);
     assert_int_equal(call.reply_codec, CODEC_JSON);
     assert_bytes(call.path, "/a.B/C");
@@ -151,27 +163,31 @@ static void a_call_is_filled_in_though_its_head_is_wrong(void **state)
 
 static void binary_metadata_goes_on_split_and_unpadded(void **state)
 {
-    assert_ok(arena, read_head(HEAD("POST", "/a.B/C", "content-type", "application/grpc", "a-bin", "Zg==", "b-bin",
-                             "Zg,Zm8= , Zm9v", "c-bin", "-_8", "d-bin", "", "x", "a,b")));
+    assert_ok(arena, read_head(HEAD("POST", "/a.B/C", "content-type", "application/grpc", "a-bin",
+                                    "Zg==", "b-bin", "Zg,Zm8= , Zm9v", "c-bin", "-_8", "d-bin", "",
+                                    "x", "a,b")));
     static const char *const expected[][2] = {
-        {"a-bin", "Zg"}, {"b-bin", "Zg"}, {"b-bin", "Zm8"}, {"b-bin", "Zm9v"}, {"c-bin", "+/8"},
-        {"d-bin", ""}, {"x", "a,b"},
+        {"a-bin", "Zg"},  {"b-bin", "Zg"}, {"b-bin", "Zm8"}, {"b-bin", "Zm9v"},
+        {"c-bin", "+/8"}, {"d-bin", ""},   {"x", "a,b"},
     };
     assert_int_equal(call.metadata.n, 7);
     for (size_t i = 0; i < 7; i++) {
         assert_bytes(call.metadata.items[i].name, expected[i][0]);
         assert_bytes(call.metadata.items[i].value, expected[i][1]);
     }
-    assert_fault(read_head(HEAD("POST", "/a.B/C", "content-type", "application/grpc", "a-bin", "Z")),
-                 FAULT_BAD_REQUEST);
+    assert_fault(
+        read_head(HEAD("POST", "/a.B/C", "content-type", "application/grpc", "a-bin", "Z")),
+        FAULT_BAD_REQUEST);
 }
 
 static void framing_and_hop_by_hop_fields_are_no_metadata(void **state)
 {
-    assert_ok(arena, read_head(HEAD("POST", "/a.B/C", "content-type", "application/grpc-web+proto", "x-grpc-web", "1",
-                             "te", "trailers", "connection", "close", "grpc-accept-encoding", "gzip",
-                             "content-length", "5", "host", "h", "accept", "*/*", "accept-encoding", "br",
-                             "connect-protocol-version", "1", "traceparent", "00-1", "grpc-trace-bin", "AA")));
+    assert_ok(arena,
+              read_head(HEAD("POST", "/a.B/C", "content-type", "application/grpc-web+proto",
+                             "x-grpc-web", "1", "te", "trailers", "connection", "close",
+                             "grpc-accept-encoding", "gzip", "content-length", "5", "host", "h",
+                             "accept", "*/*", "accept-encoding", "br", "connect-protocol-version",
+                             "1", "traceparent", "00-1", "grpc-trace-bin", "AA")));
     assert_int_equal(call.metadata.n, 2);
     assert_bytes(call.metadata.items[0].name, "traceparent");
     assert_bytes(call.metadata.items[1].name, "grpc-trace-bin");
@@ -179,9 +195,10 @@ static void framing_and_hop_by_hop_fields_are_no_metadata(void **state)
 
 static void connect_unary_reads_http_compression_and_its_own_timeout(void **state)
 {
-    assert_ok(arena, read_head(HEAD("POST", "/a.B/C", "content-type", "application/json", "content-encoding", "br",
-                             "accept-encoding", "gzip;q=1.0, br;q=0, zstd;q=0.5", "connect-timeout-ms",
-                             "1500", "connect-protocol-version", "1")));
+    assert_ok(arena, read_head(HEAD("POST", "/a.B/C", "content-type", "application/json",
+                                    "content-encoding", "br", "accept-encoding",
+                                    "gzip;q=1.0, br;q=0, zstd;q=0.5", "connect-timeout-ms", "1500",
+                                    "connect-protocol-version", "1")));
     assert_int_equal(call.dialect, DIALECT_CONNECT);
     assert_int_equal(call.codec, CODEC_JSON);
     assert_int_equal(call.compression, COMPRESSION_BR);
@@ -193,8 +210,8 @@ static void connect_unary_reads_http_compression_and_its_own_timeout(void **stat
 static void connect_streams_have_compression_fields_of_their_own(void **state)
 {
     assert_ok(arena, read_head(HEAD("POST", "/a.B/C", "content-type", "application/connect+json",
-                             "connect-content-encoding", "zstd", "connect-accept-encoding", "gzip",
-                             "accept-encoding", "br", "content-encoding", "gzip")));
+                                    "connect-content-encoding", "zstd", "connect-accept-encoding",
+                                    "gzip", "accept-encoding", "br", "content-encoding", "gzip")));
     assert_int_equal(call.dialect, DIALECT_CONNECT_STREAM);
     assert_int_equal(call.codec, CODEC_JSON);
     assert_int_equal(call.compression, COMPRESSION_ZSTD);
@@ -203,18 +220,21 @@ static void connect_streams_have_compression_fields_of_their_own(void **state)
 
 static void a_connect_get_has_its_message_in_the_query(void **state)
 {
-    assert_ok(arena, read_head(HEAD("GET", "/a.B/C?connect=v1&encoding=json&message=%7B%22a%22%3A1%7D&foo=bar",
-                             "connect-timeout-ms", "9")));
+    assert_ok(arena, read_head(HEAD(
+                         "GET", "/a.B/C?connect=v1&encoding=json&message=%7B%22a%22%3A1%7D&foo=bar",
+                         "connect-timeout-ms", "9")));
     assert_true(call.is_get);
     assert_int_equal(call.codec, CODEC_JSON);
     assert_bytes(call.get_message, "{\"a\":1}");
     assert_true(call.timeout == 9 * MILLISECOND);
 
-    assert_ok(arena, read_head(HEAD("GET", "/a.B/C?message=-_8&base64=1&encoding=proto", "accept", "*/*")));
+    assert_ok(arena, read_head(HEAD("GET", "/a.B/C?message=-_8&base64=1&encoding=proto", "accept",
+                                    "*/*")));
     assert_int_equal(call.codec, CODEC_PROTO);
     assert_bytes(call.get_message, "\xfb\xff");
 
-    assert_ok(arena, read_head(HEAD("GET", "/a.B/C?message=&encoding=proto&compression=gzip", "accept", "*/*")));
+    assert_ok(arena, read_head(HEAD("GET", "/a.B/C?message=&encoding=proto&compression=gzip",
+                                    "accept", "*/*")));
     assert_int_equal(call.get_message.size, 0);
     assert_non_null(call.get_message.data);
 }
@@ -222,25 +242,39 @@ static void a_connect_get_has_its_message_in_the_query(void **state)
 static void a_connect_get_may_be_compressed(void **state)
 {
     Buffer gzip = buffer_in(arena), path = buffer_in(arena);
-    assert_ok(arena, compress_message(arena, COMPRESSION_GZIP, bytes_of("{\"hello\":true}"), &gzip));
+    assert_ok(arena,
+              compress_message(arena, COMPRESSION_GZIP, bytes_of("{\"hello\":true}"), &gzip));
     buffer_add_text(&path, "/a.B/C?connect=v1&encoding=json&compression=gzip&base64=1&message=");
     base64_encode(&path, buffer_bytes(&gzip), BASE64_URL, false);
-    assert_ok(arena, read_head(HEAD("GET", arena_text(arena, buffer_bytes(&path)), "accept", "*/*")));
+    assert_ok(arena,
+              read_head(HEAD("GET", arena_text(arena, buffer_bytes(&path)), "accept", "*/*")));
     assert_bytes(call.get_message, "{\"hello\":true}");
     assert_int_equal(call.compression, COMPRESSION_IDENTITY);
 }
 
 static void a_connect_get_that_lacks_or_twists_something_is_refused(void **state)
 {
-    assert_fault(read_head(HEAD("GET", "/a.B/C?connect=v1&encoding=json", "accept", "*/*")), FAULT_BAD_REQUEST);
-    assert_fault(read_head(HEAD("GET", "/a.B/C?connect=v1&message=x", "accept", "*/*")), FAULT_BAD_REQUEST);
-    assert_fault(read_head(HEAD("GET", "/a.B/C?connect=v2&encoding=json&message=x", "accept", "*/*")), FAULT_BAD_REQUEST);
-    assert_fault(read_head(HEAD("GET", "/a.B/C?connect=v1&encoding=xml&message=x", "accept", "*/*")), FAULT_UNSUPPORTED_MEDIA);
-    assert_fault(read_head(HEAD("GET", "/a.B/C?connect=v1&encoding=json&message=x&compression=lz4", "accept", "*/*")),
+    assert_fault(read_head(HEAD("GET", "/a.B/C?connect=v1&encoding=json", "accept", "*/*")),
+                 FAULT_BAD_REQUEST);
+    assert_fault(read_head(HEAD("GET", "/a.B/C?connect=v1&message=x", "accept", "*/*")),
+                 FAULT_BAD_REQUEST);
+    assert_fault(
+        read_head(HEAD("GET", "/a.B/C?connect=v2&encoding=json&message=x", "accept", "*/*")),
+        FAULT_BAD_REQUEST);
+    assert_fault(
+        read_head(HEAD("GET", "/a.B/C?connect=v1&encoding=xml&message=x", "accept", "*/*")),
+        FAULT_UNSUPPORTED_MEDIA);
+    assert_fault(read_head(HEAD("GET", "/a.B/C?connect=v1&encoding=json&message=x&compression=lz4",
+                                "accept", "*/*")),
                  FAULT_UNSUPPORTED_ENCODING);
-    assert_fault(read_head(HEAD("GET", "/a.B/C?connect=v1&encoding=json&message=!&base64=1", "accept", "*/*")), FAULT_BAD_REQUEST);
-    assert_fault(read_head(HEAD("GET", "/a.B/C?connect=v1&encoding=json&message=%zz", "accept", "*/*")), FAULT_BAD_REQUEST);
-    assert_fault(read_head(HEAD("GET", "/a.B/C?connect=v1&encoding=json&message=x&compression=gzip", "accept", "*/*")),
+    assert_fault(read_head(HEAD("GET", "/a.B/C?connect=v1&encoding=json&message=!&base64=1",
+                                "accept", "*/*")),
+                 FAULT_BAD_REQUEST);
+    assert_fault(
+        read_head(HEAD("GET", "/a.B/C?connect=v1&encoding=json&message=%zz", "accept", "*/*")),
+        FAULT_BAD_REQUEST);
+    assert_fault(read_head(HEAD("GET", "/a.B/C?connect=v1&encoding=json&message=x&compression=gzip",
+                                "accept", "*/*")),
                  FAULT_BAD_REQUEST);
 }
 
@@ -251,25 +285,41 @@ static Result read_rest(HttpHead head)
 
 static void rest_takes_json_and_what_is_like_it(void **state)
 {
-    assert_ok(arena, read_rest(HEAD("POST", "/v1/orders", "content-type", "application/vnd.shop.v2+json")));
+    assert_ok(arena, read_rest(HEAD("POST", "/v1/orders", "content-type",
+                                    "application/vnd.shop.v2+json")));
     assert_int_equal(call.codec, CODEC_JSON);
-    assert_ok(arena, read_rest(HEAD("POST", "/v1/orders", "content-encoding", "gzip", "accept-encoding", "*;q=0.1, br;q=0")));
+    assert_ok(arena, read_rest(HEAD("POST", "/v1/orders", "content-encoding", "gzip",
+                                    "accept-encoding", "*;q=0.1, br;q=0")));
     assert_int_equal(call.compression, COMPRESSION_GZIP);
     assert_int_equal(call.accepts, COMPRESSION_ALL & ~COMPRESSION_BR);
-    assert_fault(read_rest(HEAD("POST", "/v1/orders", "content-encoding", "compress")), FAULT_UNSUPPORTED_ENCODING);
+    assert_fault(read_rest(HEAD("POST", "/v1/orders", "content-encoding", "compress")),
+                 FAULT_UNSUPPORTED_ENCODING);
 }
 
 static void a_body_that_rest_does_not_read_is_left_to_its_caller_to_refuse(void **state)
 {
-    static const struct { const char *content_type; bool foreign; } rows[] = {
-        {"application/json", false}, {"Application/JSON;charset=UTF-8", false}, {"application/vnd.shop.v2+json", false},
-        {"application/x-www-form-urlencoded", true}, {"multipart/form-data; boundary=x", true}, {"text/plain", true},
-        {"text/plain; a=application/json", true}, {"text/plain;+json", true}, {"text/plain, application/json", true},
-        {"application/x-www-form-urlencoded; x=+json", true}, {"application/json; charset=latin1", true},
-        {"application/proto", true}, {"text/json", true}, {"", true},
+    static const struct {
+        const char *content_type;
+        bool foreign;
+    } rows[] = {
+        {"application/json", false},
+        {"Application/JSON;charset=UTF-8", false},
+        {"application/vnd.shop.v2+json", false},
+        {"application/x-www-form-urlencoded", true},
+        {"multipart/form-data; boundary=x", true},
+        {"text/plain", true},
+        {"text/plain; a=application/json", true},
+        {"text/plain;+json", true},
+        {"text/plain, application/json", true},
+        {"application/x-www-form-urlencoded; x=+json", true},
+        {"application/json; charset=latin1", true},
+        {"application/proto", true},
+        {"text/json", true},
+        {"", true},
     };
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
-        assert_ok(arena, read_rest(HEAD("POST", "/v1/orders", "content-type", rows[i].content_type)));
+        assert_ok(arena,
+                  read_rest(HEAD("POST", "/v1/orders", "content-type", rows[i].content_type)));
         assert_int_equal(call.foreign_media, rows[i].foreign);
     }
     assert_ok(arena, read_rest(HEAD("POST", "/v1/orders", "accept", "*/*")));
@@ -292,9 +342,9 @@ static void a_connect_body_that_says_no_type_is_json_if_it_is_taken_at_all(void 
 
 static void opaque_http_keeps_its_fields(void **state)
 {
-    HttpHead head = HEAD("PUT", "/files/1?a=b", "content-type", "text/plain", "content-encoding", "lz4",
-                         "accept", "*/*", "connection", "close", "x-grpc-web", "1", "upgrade", "websocket",
-                         "x-bin", "raw!");
+    HttpHead head = HEAD("PUT", "/files/1?a=b", "content-type", "text/plain", "content-encoding",
+                         "lz4", "accept", "*/*", "connection", "close", "x-grpc-web", "1",
+                         "upgrade", "websocket", "x-bin", "raw!");
     assert_ok(arena, call_read(&head, DIALECT_HTTP, arena, &call));
     assert_int_equal(call.metadata.n, 6);
     assert_bytes(fields_get(&call.metadata, "x-bin"), "raw!");
@@ -304,7 +354,8 @@ static void opaque_http_keeps_its_fields(void **state)
 static void nothing_of_a_call_points_into_the_head_that_it_was_read_from(void **state)
 {
     char path[] = "/a.B/C?q", value[] = "v1";
-    HttpHead head = {.method = bytes_of("POST"), .path = bytes_of(path), .minor = 2, .fields = fields_in(arena)};
+    HttpHead head = {
+        .method = bytes_of("POST"), .path = bytes_of(path), .minor = 2, .fields = fields_in(arena)};
     fields_add(&head.fields, bytes_of("content-type"), bytes_of("application/grpc"));
     fields_add(&head.fields, bytes_of("x-a"), bytes_of(value));
     assert_ok(arena, read_head(head));

@@ -1,8 +1,8 @@
 #include "protocols/dialect/dialect.h"
 
 #include "base/base64.h"
-#include "protocols/http/compression.h"
 #include "protocols/dialect/envelope.h"
+#include "protocols/http/compression.h"
 #include "tests/unit/check.h"
 
 #include <stdlib.h>
@@ -43,7 +43,8 @@ static MessageOutcome read_all(Bytes input)
 }
 
 /* Everything that a body gives, as one text: "<message><message>[end]" and how it ended. */
-static Bytes story(Dialect dialect, bool client, Compression compression, const Bytes *pieces, size_t n)
+static Bytes story(Dialect dialect, bool client, Compression compression, const Bytes *pieces,
+                   size_t n)
 {
     Buffer told = buffer_in(arena);
     MessageOutcome outcome = MESSAGE_MORE;
@@ -111,32 +112,41 @@ static void every_split_of_a_stream_gives_the_same_messages(void **state)
     check_every_split(DIALECT_GRPC, false, COMPRESSION_GZIP, body, "<first><><squeezed><last>");
     check_every_split(DIALECT_GRPC, true, COMPRESSION_GZIP, body, "<first><><squeezed><last>");
     check_every_split(DIALECT_GRPC_WEB, false, COMPRESSION_GZIP, body, "<first><><squeezed><last>");
-    check_every_split(DIALECT_CONNECT_STREAM, false, COMPRESSION_GZIP, body, "<first><><squeezed><last>");
+    check_every_split(DIALECT_CONNECT_STREAM, false, COMPRESSION_GZIP, body,
+                      "<first><><squeezed><last>");
 }
 
 static void every_split_of_a_web_text_body_gives_the_same_messages(void **state)
 {
     Buffer text = buffer_in(arena);
-    assert_ok(arena, message_write(DIALECT_GRPC_WEB_TEXT, bytes_of("a"), COMPRESSION_IDENTITY, false, &text));
-    assert_ok(arena, message_write(DIALECT_GRPC_WEB_TEXT, bytes_of("bcd"), COMPRESSION_IDENTITY, false, &text));
-    assert_ok(arena, message_write(DIALECT_GRPC_WEB_TEXT, BYTES_NONE, COMPRESSION_IDENTITY, false, &text));
-    check_every_split(DIALECT_GRPC_WEB_TEXT, false, COMPRESSION_IDENTITY, buffer_bytes(&text), "<a><bcd><>");
+    assert_ok(arena, message_write(DIALECT_GRPC_WEB_TEXT, bytes_of("a"), COMPRESSION_IDENTITY,
+                                   false, &text));
+    assert_ok(arena, message_write(DIALECT_GRPC_WEB_TEXT, bytes_of("bcd"), COMPRESSION_IDENTITY,
+                                   false, &text));
+    assert_ok(arena,
+              message_write(DIALECT_GRPC_WEB_TEXT, BYTES_NONE, COMPRESSION_IDENTITY, false, &text));
+    check_every_split(DIALECT_GRPC_WEB_TEXT, false, COMPRESSION_IDENTITY, buffer_bytes(&text),
+                      "<a><bcd><>");
 }
 
 static void every_split_of_an_answer_with_its_end_gives_the_same(void **state)
 {
     Buffer web = buffer_in(arena), connect = buffer_in(arena);
     buffer_add_bytes(&web, frame(0, bytes_of("m")));
-    buffer_add_bytes(&web, frame(ENVELOPE_WEB_TRAILERS | ENVELOPE_COMPRESSED, zip("grpc-status:0\r\n")));
-    check_every_split(DIALECT_GRPC_WEB, true, COMPRESSION_GZIP, buffer_bytes(&web), "<m>[grpc-status:0\r\n]");
+    buffer_add_bytes(&web,
+                     frame(ENVELOPE_WEB_TRAILERS | ENVELOPE_COMPRESSED, zip("grpc-status:0\r\n")));
+    check_every_split(DIALECT_GRPC_WEB, true, COMPRESSION_GZIP, buffer_bytes(&web),
+                      "<m>[grpc-status:0\r\n]");
     buffer_add_bytes(&connect, frame(0, bytes_of("m")));
     buffer_add_bytes(&connect, frame(ENVELOPE_CONNECT_END, bytes_of("{}")));
-    check_every_split(DIALECT_CONNECT_STREAM, true, COMPRESSION_IDENTITY, buffer_bytes(&connect), "<m>[{}]");
+    check_every_split(DIALECT_CONNECT_STREAM, true, COMPRESSION_IDENTITY, buffer_bytes(&connect),
+                      "<m>[{}]");
 }
 
 static void every_split_of_a_body_without_frames_gives_one_message(void **state)
 {
-    check_every_split(DIALECT_CONNECT, false, COMPRESSION_IDENTITY, bytes_of("{\"a\":1}"), "({\"a\":1})");
+    check_every_split(DIALECT_CONNECT, false, COMPRESSION_IDENTITY, bytes_of("{\"a\":1}"),
+                      "({\"a\":1})");
     check_every_split(DIALECT_REST, false, COMPRESSION_GZIP, zip("{\"a\":1}"), "({\"a\":1})");
     check_every_split(DIALECT_CONNECT, false, COMPRESSION_GZIP, BYTES_NONE, "()");
 }
@@ -145,7 +155,8 @@ static void every_split_of_lines_gives_the_same_messages(void **state)
 {
     unframed = UNFRAMED_LINES;
     check_every_split(DIALECT_REST, true, COMPRESSION_IDENTITY,
-                      bytes_of("{\"a\":1}\n\r\n{\"b\":\"\\n\"}\r\n  \n\n7\n"), "<{\"a\":1}><{\"b\":\"\\n\"}><7>");
+                      bytes_of("{\"a\":1}\n\r\n{\"b\":\"\\n\"}\r\n  \n\n7\n"),
+                      "<{\"a\":1}><{\"b\":\"\\n\"}><7>");
     check_every_split(DIALECT_REST, true, COMPRESSION_IDENTITY, BYTES_NONE, "");
     unframed = UNFRAMED_WHOLE;
 }
@@ -321,11 +332,13 @@ static void a_kept_message_can_be_opened_after_all(void **state)
     assert_int_equal(read_all(frame(ENVELOPE_COMPRESSED, zip("squeezed"))), MESSAGE_DONE);
     assert_ok(arena, message_reader_decompress(&reader, message.bytes, &plain));
     assert_bytes(plain, "squeezed");
-    assert_fault(message_reader_decompress(&reader, bytes_of("not gzip"), &plain), FAULT_PROTOCOL_VIOLATION);
+    assert_fault(message_reader_decompress(&reader, bytes_of("not gzip"), &plain),
+                 FAULT_PROTOCOL_VIOLATION);
     for (int i = 0; i < 1001; i++)
         buffer_add_byte(&zeros, 0);
     assert_ok(arena, compress_message(arena, COMPRESSION_GZIP, buffer_bytes(&zeros), &bomb));
-    assert_fault(message_reader_decompress(&reader, buffer_bytes(&bomb), &plain), FAULT_MESSAGE_TOO_LARGE);
+    assert_fault(message_reader_decompress(&reader, buffer_bytes(&bomb), &plain),
+                 FAULT_MESSAGE_TOO_LARGE);
 }
 
 static void unknown_flags_and_end_frames_of_clients_break_the_rules(void **state)
@@ -369,15 +382,18 @@ static void base64_of_web_text_may_pad_anywhere_but_not_wrongly(void **state)
     base64_encode(&text, bytes_slice(whole, 0, 1), BASE64_STANDARD, true);
     base64_encode(&text, bytes_slice(whole, 1, 5), BASE64_STANDARD, true);
     base64_encode(&text, bytes_slice(whole, 6, 9), BASE64_STANDARD, true);
-    check_every_split(DIALECT_GRPC_WEB_TEXT, false, COMPRESSION_IDENTITY, buffer_bytes(&text), "<abc>");
+    check_every_split(DIALECT_GRPC_WEB_TEXT, false, COMPRESSION_IDENTITY, buffer_bytes(&text),
+                      "<abc>");
 
     static const char *const bad[] = {"=", "A=", "AA=A", "AAA=!", "A A=", "AAAA\n"};
     for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
         Bytes body = bytes_of(bad[i]);
-        assert_bytes(story(DIALECT_GRPC_WEB_TEXT, false, COMPRESSION_IDENTITY, &body, 1), "PROTOCOL_VIOLATION");
+        assert_bytes(story(DIALECT_GRPC_WEB_TEXT, false, COMPRESSION_IDENTITY, &body, 1),
+                     "PROTOCOL_VIOLATION");
     }
     Bytes cut = bytes_of("AAAAAAA");
-    assert_bytes(story(DIALECT_GRPC_WEB_TEXT, false, COMPRESSION_IDENTITY, &cut, 1), "PROTOCOL_VIOLATION");
+    assert_bytes(story(DIALECT_GRPC_WEB_TEXT, false, COMPRESSION_IDENTITY, &cut, 1),
+                 "PROTOCOL_VIOLATION");
 }
 
 static void a_long_stream_needs_no_more_memory_than_a_short_one(void **state)
@@ -408,19 +424,22 @@ static void a_writer_leaves_messages_that_do_not_shrink(void **state)
     char text[1000];
     memset(text, 'x', sizeof text);
     out.size = 0;
-    assert_ok(arena, message_write(DIALECT_GRPC, bytes(text, sizeof text), COMPRESSION_ZSTD, false, &out));
+    assert_ok(arena,
+              message_write(DIALECT_GRPC, bytes(text, sizeof text), COMPRESSION_ZSTD, false, &out));
     assert_int_equal(out.data[0], ENVELOPE_COMPRESSED);
     assert_in_range(out.size, 6, 200);
     uint32_t seed = 7;
     for (size_t i = 0; i < sizeof text; i++)
         text[i] = (char)((seed = seed * 1664525 + 1013904223) >> 24);
     out.size = 0;
-    assert_ok(arena, message_write(DIALECT_GRPC, bytes(text, sizeof text), COMPRESSION_ZSTD, false, &out));
+    assert_ok(arena,
+              message_write(DIALECT_GRPC, bytes(text, sizeof text), COMPRESSION_ZSTD, false, &out));
     assert_int_equal(out.data[0], 0);
     assert_int_equal(out.size, 1005);
     /* Without frames the head has named the compression already. */
     out.size = 0;
-    assert_ok(arena, message_write(DIALECT_CONNECT, bytes_of("small"), COMPRESSION_GZIP, false, &out));
+    assert_ok(arena,
+              message_write(DIALECT_CONNECT, bytes_of("small"), COMPRESSION_GZIP, false, &out));
     assert_int_equal(out.data[0], 0x1f);
 }
 

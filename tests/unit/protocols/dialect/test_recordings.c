@@ -1,4 +1,5 @@
-/* What real clients sent (recordings/record.py), read by the engines and dialects wherever it is cut. */
+/* What real clients sent (recordings/record.py), read by the engines and dialects wherever it is
+ * cut. */
 #include "protocols/dialect/dialect.h"
 
 #include "tests/unit/check.h"
@@ -37,15 +38,16 @@ static void on_head(void *owner, HttpStream *stream, const HttpHead *head, bool 
     listener->n_calls++;
     listener->dialect = dialect_of_request(head);
     assert_ok(listener->arena, call_read(head, listener->dialect, listener->arena, call));
-    message_reader_init(&listener->reader, listener->dialect, false, call->compression, 1 << 20, listener->arena);
+    message_reader_init(&listener->reader, listener->dialect, false, call->compression, 1 << 20,
+                        listener->arena);
     tell(listener, dialect_name(call->dialect), BYTES_NONE);
     tell(listener, codec_name(call->codec), BYTES_NONE);
     tell(listener, "verb ", call->verb);
     tell(listener, "path ", call->path);
     tell(listener, "query ", call->query);
     tell(listener, "authority ", call->authority);
-    buffer_printf(&listener->story, "timeout %lld accepts %u compression %d end %d\n", (long long)call->timeout,
-                  call->accepts, (int)call->compression, end);
+    buffer_printf(&listener->story, "timeout %lld accepts %u compression %d end %d\n",
+                  (long long)call->timeout, call->accepts, (int)call->compression, end);
     for (uint32_t i = 0; i < call->metadata.n; i++) {
         tell(listener, "field ", call->metadata.items[i].name);
         tell(listener, "  ", call->metadata.items[i].value);
@@ -61,7 +63,8 @@ static void on_body(void *owner, HttpStream *stream, Bytes piece)
     Result why;
     MessageOutcome outcome;
     http_stream_consume(stream, piece.size);
-    while ((outcome = message_reader_read(&listener->reader, &piece, &message, &why)) == MESSAGE_DONE)
+    while ((outcome = message_reader_read(&listener->reader, &piece, &message, &why)) ==
+           MESSAGE_DONE)
         tell_message(listener, message.bytes);
     assert_int_equal(outcome, MESSAGE_MORE);
 }
@@ -78,7 +81,9 @@ static void on_end(void *owner, HttpStream *stream, const Fields *trailers)
     tell(listener, "end", BYTES_NONE);
 }
 
-static void on_drain(void *owner, HttpStream *stream) {}
+static void on_drain(void *owner, HttpStream *stream)
+{
+}
 
 static void on_reset(void *owner, HttpStream *stream, Result why)
 {
@@ -92,8 +97,12 @@ static void on_stream(void *owner, HttpConnection *connection, HttpStream *strea
     http_stream_attach(stream, &events, owner);
 }
 
-static void on_output(void *owner, HttpConnection *connection) {}
-static void on_capacity(void *owner, HttpConnection *connection) {}
+static void on_output(void *owner, HttpConnection *connection)
+{
+}
+static void on_capacity(void *owner, HttpConnection *connection)
+{
+}
 
 static void drop_output(HttpConnection *connection)
 {
@@ -104,20 +113,22 @@ static void drop_output(HttpConnection *connection)
     }
 }
 
-/* Feeds the pieces that a recording falls into at these places; `step`: all pieces have this size. */
+/* Feeds the pieces that a recording falls into at these places; `step`: all pieces have this size.
+ */
 static void listen_to(Listener *listener, Bytes recording, size_t cut, size_t step)
 {
     static const HttpConnectionEvents events = {on_stream, on_output, on_capacity};
     bool is_http2 = bytes_start_with(recording, HTTP2_PREFACE);
     *listener = (Listener){.arena = arena_new(ARENA_UNLIMITED)};
     listener->story = buffer_in(listener->arena);
-    HttpConnection *connection =
-        (is_http2 ? http2_server_new : http1_server_new)(&http_limits_default, false, &events, listener);
+    HttpConnection *connection = (is_http2 ? http2_server_new : http1_server_new)(
+        &http_limits_default, false, &events, listener);
     drop_output(connection);
     while (recording.size) {
         size_t size = step ? step : cut ? cut : recording.size;
         cut = 0;
-        assert_ok(listener->arena, http_connection_feed(connection, bytes_slice(recording, 0, size), 0));
+        assert_ok(listener->arena,
+                  http_connection_feed(connection, bytes_slice(recording, 0, size), 0));
         recording = bytes_slice(recording, size, SIZE_MAX);
         drop_output(connection);
     }
@@ -158,16 +169,18 @@ static void check_whole(const Listener *whole, const char *name)
     bool is_many = strstr(name, "-gather") || strstr(name, "-chat");
     Bytes story = buffer_bytes(&whole->story);
     const char *sent = arena_text(whole->arena, story);
-    if (whole->n_calls != 1 || whole->dialect != dialect_in(name) || whole->n_messages != (is_many ? 3 : 1) ||
-        !strstr(sent, "field x-echo-word\n  hello\n") || !strstr(sent, "field x-echo-raw-bin\n  AP/+\n") ||
-        !strstr(sent, "\nend\n"))
+    if (whole->n_calls != 1 || whole->dialect != dialect_in(name) ||
+        whole->n_messages != (is_many ? 3 : 1) || !strstr(sent, "field x-echo-word\n  hello\n") ||
+        !strstr(sent, "field x-echo-raw-bin\n  AP/+\n") || !strstr(sent, "\nend\n"))
         fail_msg("%s: %s", name, sent);
 }
 
-static void check_same(const Listener *whole, Listener *cut, const char *name, const char *how, size_t at)
+static void check_same(const Listener *whole, Listener *cut, const char *name, const char *how,
+                       size_t at)
 {
     if (!bytes_equal(buffer_bytes(&cut->story), buffer_bytes(&whole->story)))
-        fail_msg("%s, %s %zu: %s", name, how, at, arena_text(cut->arena, buffer_bytes(&cut->story)));
+        fail_msg("%s, %s %zu: %s", name, how, at,
+                 arena_text(cut->arena, buffer_bytes(&cut->story)));
     arena_free(cut->arena);
 }
 
@@ -208,6 +221,7 @@ static void every_cut_of_what_a_client_sent_gives_the_same_call(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(every_cut_of_what_a_client_sent_gives_the_same_call)};
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(every_cut_of_what_a_client_sent_gives_the_same_call)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

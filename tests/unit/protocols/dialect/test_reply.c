@@ -4,9 +4,9 @@
 #include "base/base64.h"
 #include "base/json_text.h"
 #include "base/percent.h"
-#include "protocols/http/compression.h"
 #include "protocols/dialect/envelope.h"
 #include "protocols/dialect/error_details.h"
+#include "protocols/http/compression.h"
 #include "tests/unit/check.h"
 #include "tests/unit/protocols/dialect/detail_json.h"
 
@@ -49,13 +49,18 @@ static const Fields no_fields;
 
 static Call call_in(Dialect dialect, Codec codec)
 {
-    return (Call){.dialect = dialect, .codec = codec, .reply_codec = codec, .verb = bytes_of("POST"),
-                  .head = &no_fields, .timeout = NO_TIMEOUT};
+    return (Call){.dialect = dialect,
+                  .codec = codec,
+                  .reply_codec = codec,
+                  .verb = bytes_of("POST"),
+                  .head = &no_fields,
+                  .timeout = NO_TIMEOUT};
 }
 
 static void write_end(Call call, Status status, bool head_sent, const ReplyOptions *options)
 {
-    assert_ok(arena, reply_write_end(&call, &status, &metadata, &trailers, head_sent, options, arena, &end));
+    assert_ok(arena, reply_write_end(&call, &status, &metadata, &trailers, head_sent, options,
+                                     arena, &end));
 }
 
 static Status said(Code code, const char *message)
@@ -79,10 +84,10 @@ static bool has(Bytes text, const char *part)
     return text.data && memmem(text.data, text.size, part, strlen(part)) != NULL;
 }
 
-#define assert_has(text, part)                                                             \
-    do {                                                                                   \
-        if (!has(text, part))                                                              \
-            fail_msg("\"%s\" is not in %.*s", part, BYTES_ARGS(text));                     \
+#define assert_has(text, part)                                                                     \
+    do {                                                                                           \
+        if (!has(text, part))                                                                      \
+            fail_msg("\"%s\" is not in %.*s", part, BYTES_ARGS(text));                             \
     } while (0)
 
 static void assert_json(Bytes text)
@@ -107,7 +112,8 @@ static Bytes status_with(const char *type_url, const char *value)
 {
     Bytes packed;
     ErrorDetail detail = {bytes_of(type_url), bytes_of(value)};
-    assert_ok(arena, error_details_write(CODE_ABORTED, bytes_of("m"), (ErrorDetails){&detail, 1}, arena, &packed));
+    assert_ok(arena, error_details_write(CODE_ABORTED, bytes_of("m"), (ErrorDetails){&detail, 1},
+                                         arena, &packed));
     return packed;
 }
 
@@ -174,7 +180,8 @@ static void an_empty_grpc_answer_has_head_and_trailers(void **state)
 
 static void grpc_message_is_percent_encoded(void **state)
 {
-    write_end(call_in(DIALECT_GRPC, CODEC_PROTO), said(CODE_UNKNOWN, "100% gr\xc3\xbcn\n\"x\""), true, NULL);
+    write_end(call_in(DIALECT_GRPC, CODEC_PROTO), said(CODE_UNKNOWN, "100% gr\xc3\xbcn\n\"x\""),
+              true, NULL);
     assert_bytes(fields_get(&end.trailers, "grpc-message"), "100%25 gr%C3%BCn%0A\"x\"");
 }
 
@@ -232,15 +239,19 @@ static void an_error_of_our_own_says_what_where_and_whether_to_retry(void **stat
     assert_bytes(fields_get(&end.trailers, "grpc-status"), "14");
     ErrorDetails details = grpc_details();
     assert_int_equal(details.n, 3);
-    assert_bytes(detail_json(details, "ErrorInfo"),
-                 "{\"@type\":\"type.googleapis.com/google.rpc.ErrorInfo\",\"reason\":\"UPSTREAM_DOWN\","
-                 "\"domain\":\"passerelle\",\"metadata\":{\"request_id\":\"req-1\",\"service\":\"orders\","
-                 "\"version\":\"v2\",\"instance\":\"10.0.0.7:443\",\"retryable\":\"true\"}}");
-    assert_bytes(detail_json(details, "BadRequest"),
-                 "{\"@type\":\"type.googleapis.com/google.rpc.BadRequest\",\"fieldViolations\":[{\"field\":"
-                 "\"order.region\",\"description\":\"reading field order.region\",\"reason\":\"UPSTREAM_DOWN\"}]}");
-    assert_has(detail_json(details, "DebugInfo"), "\"stackEntries\":[\"UPSTREAM_DOWN: asking 10.0.0.7:443\","
-                                                  "\"UPSTREAM_DOWN: reading field order.region\"]");
+    assert_bytes(
+        detail_json(details, "ErrorInfo"),
+        "{\"@type\":\"type.googleapis.com/google.rpc.ErrorInfo\",\"reason\":\"UPSTREAM_DOWN\","
+        "\"domain\":\"passerelle\",\"metadata\":{\"request_id\":\"req-1\",\"service\":\"orders\","
+        "\"version\":\"v2\",\"instance\":\"10.0.0.7:443\",\"retryable\":\"true\"}}");
+    assert_bytes(
+        detail_json(details, "BadRequest"),
+        "{\"@type\":\"type.googleapis.com/google.rpc.BadRequest\",\"fieldViolations\":[{\"field\":"
+        "\"order.region\",\"description\":\"reading field "
+        "order.region\",\"reason\":\"UPSTREAM_DOWN\"}]}");
+    assert_has(detail_json(details, "DebugInfo"),
+               "\"stackEntries\":[\"UPSTREAM_DOWN: asking 10.0.0.7:443\","
+               "\"UPSTREAM_DOWN: reading field order.region\"]");
 }
 
 static void a_known_delay_becomes_retry_info(void **state)
@@ -257,7 +268,8 @@ static void an_unsupported_compression_is_unimplemented_and_names_the_supported(
     assert_int_equal(end.head.status, 200);
     assert_bytes(head_field("grpc-status"), "12");
     assert_bytes(head_field("grpc-accept-encoding"), "gzip,br,zstd,deflate");
-    write_end(call_in(DIALECT_CONNECT, CODEC_PROTO), ours(&FAULT_UNSUPPORTED_ENCODING), false, NULL);
+    write_end(call_in(DIALECT_CONNECT, CODEC_PROTO), ours(&FAULT_UNSUPPORTED_ENCODING), false,
+              NULL);
     assert_int_equal(end.head.status, 501);
     assert_has(end.body, "{\"code\":\"unimplemented\"");
     assert_bytes(head_field("accept-encoding"), "gzip,br,zstd,deflate");
@@ -268,7 +280,8 @@ static void an_unsupported_compression_is_unimplemented_and_names_the_supported(
 static void a_wrong_content_type_is_415_in_every_dialect(void **state)
 {
     for (int dialect = DIALECT_GRPC; dialect <= DIALECT_REST; dialect++) {
-        write_end(call_in((Dialect)dialect, CODEC_PROTO), ours(&FAULT_UNSUPPORTED_MEDIA), false, NULL);
+        write_end(call_in((Dialect)dialect, CODEC_PROTO), ours(&FAULT_UNSUPPORTED_MEDIA), false,
+                  NULL);
         assert_int_equal(end.head.status, 415);
         assert_non_null(head_field("accept-post").data);
     }
@@ -342,12 +355,14 @@ static void a_connect_error_is_json_with_the_http_status_of_its_code(void **stat
 {
     fields_add_text(&metadata, "x-m", "1");
     fields_add_text(&trailers, "x-t", "9");
-    write_end(call_in(DIALECT_CONNECT, CODEC_PROTO), said(CODE_DEADLINE_EXCEEDED, "too \"late\"\xff"), false, NULL);
+    write_end(call_in(DIALECT_CONNECT, CODEC_PROTO),
+              said(CODE_DEADLINE_EXCEEDED, "too \"late\"\xff"), false, NULL);
     assert_int_equal(end.head.status, 504);
     assert_bytes(head_field("content-type"), "application/json");
     assert_bytes(head_field("x-m"), "1");
     assert_bytes(head_field("trailer-x-t"), "9");
-    assert_bytes(end.body, "{\"code\":\"deadline_exceeded\",\"message\":\"too \\\"late\\\"\xef\xbf\xbd\"}");
+    assert_bytes(end.body,
+                 "{\"code\":\"deadline_exceeded\",\"message\":\"too \\\"late\\\"\xef\xbf\xbd\"}");
     assert_int_equal(end.head.content_length, end.body.size);
     assert_false(end.has_trailers);
 }
@@ -357,7 +372,8 @@ static void connect_details_are_type_names_and_unpadded_base64_also_of_unknown_t
     Status status = said(CODE_ABORTED, "m");
     status.details = status_with("type.googleapis.com/shop.Unknown", "\xfb\xff");
     write_end(call_in(DIALECT_CONNECT, CODEC_PROTO), status, false, NULL);
-    assert_bytes(end.body, "{\"code\":\"aborted\",\"message\":\"m\",\"details\":[{\"type\":\"shop.Unknown\",\"value\":\"+/8\"}]}");
+    assert_bytes(end.body, "{\"code\":\"aborted\",\"message\":\"m\",\"details\":[{\"type\":\"shop."
+                           "Unknown\",\"value\":\"+/8\"}]}");
 }
 
 static void rest_details_are_json_where_the_type_is_known_and_base64_where_it_is_not(void **state)
@@ -365,12 +381,15 @@ static void rest_details_are_json_where_the_type_is_known_and_base64_where_it_is
     DetailJson by = detail_json_in(arena);
     ReplyOptions options = {.detail_json = &by};
     Status status = said(CODE_ABORTED, "m");
-    status.details = status_with("type.googleapis.com/google.rpc.RequestInfo", "\x0a\x01" "7");
+    status.details = status_with("type.googleapis.com/google.rpc.RequestInfo", "\x0a\x01"
+                                                                               "7");
     write_end(call_in(DIALECT_REST, CODEC_JSON), status, false, &options);
-    assert_has(end.body, "\"details\":[{\"@type\":\"type.googleapis.com/google.rpc.RequestInfo\",\"requestId\":\"7\"}]");
+    assert_has(end.body, "\"details\":[{\"@type\":\"type.googleapis.com/"
+                         "google.rpc.RequestInfo\",\"requestId\":\"7\"}]");
     status.details = status_with("type.googleapis.com/shop.Unknown", "v");
     write_end(call_in(DIALECT_REST, CODEC_JSON), status, false, &options);
-    assert_has(end.body, "\"details\":[{\"@type\":\"type.googleapis.com/shop.Unknown\",\"value\":\"dg==\"}]");
+    assert_has(end.body,
+               "\"details\":[{\"@type\":\"type.googleapis.com/shop.Unknown\",\"value\":\"dg==\"}]");
 }
 
 static void a_malformed_detail_of_a_known_type_is_given_as_its_bytes(void **state)
@@ -381,7 +400,8 @@ static void a_malformed_detail_of_a_known_type_is_given_as_its_bytes(void **stat
     status.details = status_with("type.googleapis.com/google.rpc.RequestInfo", "v");
     write_end(call_in(DIALECT_REST, CODEC_JSON), status, false, &options);
     assert_json(end.body);
-    assert_has(end.body, "\"details\":[{\"@type\":\"type.googleapis.com/google.rpc.RequestInfo\",\"value\":\"dg==\"}]");
+    assert_has(end.body, "\"details\":[{\"@type\":\"type.googleapis.com/"
+                         "google.rpc.RequestInfo\",\"value\":\"dg==\"}]");
 }
 
 static void a_connect_stream_ends_with_flag_2_and_an_empty_object(void **state)
@@ -396,7 +416,8 @@ static void a_connect_stream_error_is_200_and_said_in_the_last_frame(void **stat
     fields_add_text(&trailers, "x-t", "9");
     fields_add_text(&trailers, "y-bin", "Zg");
     fields_add_text(&trailers, "x-t", "10");
-    write_end(call_in(DIALECT_CONNECT_STREAM, CODEC_JSON), said(CODE_RESOURCE_EXHAUSTED, "full"), false, NULL);
+    write_end(call_in(DIALECT_CONNECT_STREAM, CODEC_JSON), said(CODE_RESOURCE_EXHAUSTED, "full"),
+              false, NULL);
     assert_int_equal(end.head.status, 200);
     assert_bytes(head_field("content-type"), "application/connect+json");
     assert_bytes(framed(end.body, 0x02),
@@ -438,21 +459,29 @@ static void a_rest_error_is_a_problem_whose_status_is_that_of_the_answer(void **
     assert_bytes(head_field("content-type"), "application/problem+json");
     assert_int_equal(end.head.content_length, end.body.size);
     assert_json(end.body);
-    assert_has(end.body, "{\"type\":\"about:blank\",\"title\":\"Service Unavailable\",\"status\":503,"
-                         "\"detail\":\"no instance of the service can be reached: asking 10.0.0.7:443; because reading field "
-                         "order.region\",\"code\":\"UNAVAILABLE\",\"reason\":\"UPSTREAM_DOWN\",\"request_id\":\"req-1\","
-                         "\"service\":\"orders\",\"version\":\"v2\",\"served_by\":\"10.0.0.7:443\",\"retryable\":true,"
-                         "\"causes\":[{\"reason\":\"UPSTREAM_DOWN\",\"doing\":\"asking 10.0.0.7:443\"},"
-                         "{\"reason\":\"UPSTREAM_DOWN\",\"doing\":\"reading field order.region\",\"field\":\"order.region\"}]");
+    assert_has(end.body,
+               "{\"type\":\"about:blank\",\"title\":\"Service Unavailable\",\"status\":503,"
+               "\"detail\":\"no instance of the service can be reached: asking 10.0.0.7:443; "
+               "because reading field "
+               "order.region\",\"code\":\"UNAVAILABLE\",\"reason\":\"UPSTREAM_DOWN\",\"request_"
+               "id\":\"req-1\","
+               "\"service\":\"orders\",\"version\":\"v2\",\"served_by\":\"10.0.0.7:443\","
+               "\"retryable\":true,"
+               "\"causes\":[{\"reason\":\"UPSTREAM_DOWN\",\"doing\":\"asking 10.0.0.7:443\"},"
+               "{\"reason\":\"UPSTREAM_DOWN\",\"doing\":\"reading field "
+               "order.region\",\"field\":\"order.region\"}]");
     assert_has(end.body, "\"details\":[{\"@type\":\"type.googleapis.com/google.rpc.ErrorInfo\"");
 }
 
 static void the_services_error_keeps_its_code_in_rest(void **state)
 {
-    write_end(call_in(DIALECT_REST, CODEC_JSON), said(CODE_FAILED_PRECONDITION, "not paid"), false, &full_options);
+    write_end(call_in(DIALECT_REST, CODEC_JSON), said(CODE_FAILED_PRECONDITION, "not paid"), false,
+              &full_options);
     assert_int_equal(end.head.status, 400);
     assert_json(end.body);
-    assert_has(end.body, "\"status\":400,\"detail\":\"not paid\",\"code\":\"FAILED_PRECONDITION\",\"request_id\"");
+    assert_has(
+        end.body,
+        "\"status\":400,\"detail\":\"not paid\",\"code\":\"FAILED_PRECONDITION\",\"request_id\"");
     assert_has(end.body, "\"retryable\":false");
     assert_false(has(end.body, "causes"));
     assert_false(has(end.body, "reason"));
@@ -503,7 +532,8 @@ static void an_error_in_a_rest_stream_is_its_last_item(void **state)
     assert_true(bytes_start_with(end.body, "{\"error\":{\"type\":\"about:blank\""));
     assert_true(bytes_end_with(end.body, "}}\n"));
     assert_json(end.body);
-    write_end(rest_stream_call("text/event-stream", &head), said(CODE_DATA_LOSS, "broke off"), true, NULL);
+    write_end(rest_stream_call("text/event-stream", &head), said(CODE_DATA_LOSS, "broke off"), true,
+              NULL);
     assert_true(bytes_start_with(end.body, "event: error\ndata: {\"error\":"));
     write_end(rest_stream_call("*/*", &head), said(CODE_OK, ""), true, NULL);
     assert_int_equal(end.body.size, 0);
@@ -543,10 +573,13 @@ static void an_http_body_brings_its_own_content_type(void **state)
 static void the_status_of_an_error_is_its_faults(void **state)
 {
     Result deep = FAIL(arena, FAULT_SYSTEM, "connect: refused");
-    Status status = status_of_error(arena, FAIL_OVER(arena, deep, FAULT_UPSTREAM_DOWN, "asking orders"));
+    Status status =
+        status_of_error(arena, FAIL_OVER(arena, deep, FAULT_UPSTREAM_DOWN, "asking orders"));
     assert_int_equal(status.code, CODE_UNAVAILABLE);
     assert_int_equal(status.http_status, 503);
-    assert_bytes(status.message, "no instance of the service can be reached: asking orders; because connect: refused");
+    assert_bytes(
+        status.message,
+        "no instance of the service can be reached: asking orders; because connect: refused");
 }
 
 static void a_message_quoting_a_peer_is_cut_at_a_character(void **state)
@@ -587,7 +620,8 @@ static bool is_base64(uint8_t c)
     return base64_value(c) <= 63;
 }
 
-/* Adds what the base64 in the text stands for, wherever it is: a field's value, a member of JSON, a whole body. */
+/* Adds what the base64 in the text stands for, wherever it is: a field's value, a member of JSON, a
+ * whole body. */
 static void add_decoded(Buffer *out, size_t from)
 {
     for (size_t i = from, until = out->size; i < until; i++) {
@@ -626,21 +660,24 @@ static Bytes all_that_is_told(void)
 }
 
 /* In one dialect, with the head out or not; false: there an error has no words. */
-static bool told_in(Dialect dialect, bool head_sent, Result why, const ReplyOptions *options, Bytes *told_out)
+static bool told_in(Dialect dialect, bool head_sent, Result why, const ReplyOptions *options,
+                    Bytes *told_out)
 {
     Fields head;
-    Call call = dialect == DIALECT_REST ? rest_stream_call("*/*", &head) : call_in(dialect, CODEC_JSON);
+    Call call =
+        dialect == DIALECT_REST ? rest_stream_call("*/*", &head) : call_in(dialect, CODEC_JSON);
     write_end(call, status_of_error(arena, why), head_sent, options);
     *told_out = all_that_is_told();
     return !end.breaks_off && (!head_sent || end.body.size || end.has_trailers);
 }
 
-static const Dialect every_dialect[] = {DIALECT_GRPC,           DIALECT_GRPC_WEB, DIALECT_GRPC_WEB_TEXT, DIALECT_CONNECT,
-                                        DIALECT_CONNECT_STREAM, DIALECT_REST,     DIALECT_HTTP};
+static const Dialect every_dialect[] = {
+    DIALECT_GRPC,           DIALECT_GRPC_WEB, DIALECT_GRPC_WEB_TEXT, DIALECT_CONNECT,
+    DIALECT_CONNECT_STREAM, DIALECT_REST,     DIALECT_HTTP};
 
-#define EACH_FAULT_AND_DIALECT(fault, dialect, head_sent)                                     \
-    for (const Fault *const *fault = fault_table; *fault; fault++)                            \
-        for (const Dialect *dialect = every_dialect; dialect < every_dialect + 7; dialect++)  \
+#define EACH_FAULT_AND_DIALECT(fault, dialect, head_sent)                                          \
+    for (const Fault *const *fault = fault_table; *fault; fault++)                                 \
+        for (const Dialect *dialect = every_dialect; dialect < every_dialect + 7; dialect++)       \
             for (int head_sent = 0; head_sent < 2; head_sent++)
 
 static void no_public_error_tells_what_lies_behind_the_gateway(void **state)
@@ -653,7 +690,8 @@ static void no_public_error_tells_what_lies_behind_the_gateway(void **state)
         why = FAIL_OVER(arena, why, **fault, "SECRET asking build 3.1.0");
         bool has_words = told_in(*dialect, head_sent, why, &public_options, &told);
         if (has(told, "SECRET") || has(told, "10.0.0.7") || has(told, "DebugInfo") ||
-            has(told, "causes") || has(told, "test_reply") || (*fault != &FAULT_SYSTEM && has(told, "SYSTEM")))
+            has(told, "causes") || has(told, "test_reply") ||
+            (*fault != &FAULT_SYSTEM && has(told, "SYSTEM")))
             fail_msg("%s in %s: %.*s", (*fault)->name, dialect_name(*dialect), BYTES_ARGS(told));
         if (!has_words)
             continue;
@@ -678,17 +716,20 @@ static void a_full_error_tells_the_whole_chain_and_the_instance(void **state)
         assert_has(told, "10.0.0.7:443");
         assert_has(told, "req-1");
         assert_true(has(told, "DebugInfo"));
-        assert_int_equal(has(told, "\"causes\":[{"), *dialect == DIALECT_REST || *dialect == DIALECT_HTTP);
+        assert_int_equal(has(told, "\"causes\":[{"),
+                         *dialect == DIALECT_REST || *dialect == DIALECT_HTTP);
     }
 }
 
-/* Messages of both sides are read by the same code: what is wrong with the service's is none of the caller's fields. */
+/* Messages of both sides are read by the same code: what is wrong with the service's is none of the
+ * caller's fields. */
 static void only_the_callers_own_field_is_named_to_it(void **state)
 {
     EACH_FAULT_AND_DIALECT(fault, dialect, head_sent)
     {
         Bytes told;
-        Result why = FAIL_FIELD(arena, FAULT_BAD_VALUE, "order.region", "order.region: no such region");
+        Result why =
+            FAIL_FIELD(arena, FAULT_BAD_VALUE, "order.region", "order.region: no such region");
         why = FAIL_OVER(arena, why, **fault, "SECRET of v1 as v3's");
         if (!told_in(*dialect, head_sent, why, &public_options, &told))
             continue;
@@ -746,8 +787,10 @@ static void an_arena_at_its_limit_is_a_fault(void **state)
     for (size_t limit = 4096; limit < 12 * 1024; limit += 512) {
         Arena *small = arena_new(limit);
         Call call = call_in(DIALECT_CONNECT_STREAM, CODEC_JSON);
-        Result r = reply_write_end(&call, &(Status){.code = CODE_INTERNAL, .error = FAIL(arena, FAULT_INTERNAL, "x").error},
-                                   NULL, NULL, false, &full_options, small, &end);
+        Result r = reply_write_end(
+            &call,
+            &(Status){.code = CODE_INTERNAL, .error = FAIL(arena, FAULT_INTERNAL, "x").error}, NULL,
+            NULL, false, &full_options, small, &end);
         if (failed(r))
             assert_fault(r, FAULT_OUT_OF_MEMORY);
         else

@@ -9,8 +9,15 @@ static void every_unit_of_grpc_is_read(void **state)
         const char *text;
         int64_t expected;
     } rows[] = {
-        {"1H", 3600 * SECOND}, {"2M", 120 * SECOND}, {"3S", 3 * SECOND}, {"4m", 4 * MILLISECOND},
-        {"5u", 5 * MICROSECOND}, {"6n", 6}, {"0S", 0}, {"99999999n", 99999999}, {"99999999H", NO_TIMEOUT},
+        {"1H", 3600 * SECOND},
+        {"2M", 120 * SECOND},
+        {"3S", 3 * SECOND},
+        {"4m", 4 * MILLISECOND},
+        {"5u", 5 * MICROSECOND},
+        {"6n", 6},
+        {"0S", 0},
+        {"99999999n", 99999999},
+        {"99999999H", NO_TIMEOUT},
         {"00000001S", SECOND},
     };
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
@@ -22,8 +29,10 @@ static void every_unit_of_grpc_is_read(void **state)
 
 static void a_malformed_timeout_is_refused(void **state)
 {
-    static const char *const bad_grpc[] = {"", "S", "1", "1s", "1 S", " 1S", "-1S", "+1S", "1.5S", "123456789n", "1SS", "1S "};
-    static const char *const bad_connect[] = {"", "1s", "-1", "+1", "1.0", " 1", "12345678901", "1 "};
+    static const char *const bad_grpc[] = {"",    "S",   "1",    "1s",         "1 S", " 1S",
+                                           "-1S", "+1S", "1.5S", "123456789n", "1SS", "1S "};
+    static const char *const bad_connect[] = {"",    "1s", "-1",          "+1",
+                                              "1.0", " 1", "12345678901", "1 "};
     int64_t timeout = 7;
     for (size_t i = 0; i < sizeof bad_grpc / sizeof *bad_grpc; i++)
         assert_false(timeout_read_grpc(bytes_of(bad_grpc[i]), &timeout));
@@ -44,8 +53,16 @@ static void connects_milliseconds_have_up_to_ten_digits(void **state)
 static void what_is_written_is_never_longer_and_has_at_most_eight_digits(void **state)
 {
     static const int64_t timeouts[] = {
-        1, 99999999, 100000000, SECOND, 1500 * MILLISECOND, 99999999 * MICROSECOND, 86400 * SECOND,
-        INT64_C(400) * 86400 * SECOND, INT64_C(100000) * 86400 * SECOND, NO_TIMEOUT - 1,
+        1,
+        99999999,
+        100000000,
+        SECOND,
+        1500 * MILLISECOND,
+        99999999 * MICROSECOND,
+        86400 * SECOND,
+        INT64_C(400) * 86400 * SECOND,
+        INT64_C(100000) * 86400 * SECOND,
+        NO_TIMEOUT - 1,
     };
     Arena *arena = arena_new(ARENA_UNLIMITED);
     for (size_t i = 0; i < sizeof timeouts / sizeof *timeouts; i++) {

@@ -8,7 +8,8 @@ uint32_t http_chaos_dice(HttpChaos *chaos, uint32_t n)
     return (chaos->dice >> 16) % n;
 }
 
-static const char words[] = "The quick brown fox jumps over the lazy dog, again and again and again.";
+static const char words[] =
+    "The quick brown fox jumps over the lazy dog, again and again and again.";
 
 static HttpHead some_head(HttpChaos *chaos, uint16_t status)
 {

@@ -1,8 +1,8 @@
 /*
- * HttpChaos: the owner of one HTTP connection that does anything that owners may do, at any time, by a
- * repeatable dice, and watches that the contract of http.h holds: nothing is heard of a stream after its
- * release, after on_reset, or twice what comes once; no more is queued or owed than was given.
- * For the unit tests and fuzz targets of the engines.
+ * HttpChaos: the owner of one HTTP connection that does anything that owners may do, at any time,
+ * by a repeatable dice, and watches that the contract of http.h holds: nothing is heard of a stream
+ * after its release, after on_reset, or twice what comes once; no more is queued or owed than was
+ * given. For the unit tests and fuzz targets of the engines.
  */
 #ifndef TESTS_UNIT_PROTOCOLS_HTTP_CHAOS_H
 #define TESTS_UNIT_PROTOCOLS_HTTP_CHAOS_H
@@ -47,7 +47,8 @@ void http_chaos_act(HttpChaos *chaos);
 /* A number from 0 to n - 1. */
 uint32_t http_chaos_dice(HttpChaos *chaos, uint32_t n);
 
-/* Takes all output and feeds it to `to`, or drops it when that is NULL. True when there was some. */
+/* Takes all output and feeds it to `to`, or drops it when that is NULL. True when there was some.
+ */
 bool http_chaos_move(HttpChaos *from, HttpChaos *to);
 
 /* Moves output between the two until neither has any. */

@@ -22,7 +22,8 @@ static void on_head(void *owner, HttpStream *stream, const HttpHead *head, bool 
         buffer_printf(&side->log, "answer %u", head->status);
     else
         buffer_printf(&side->log, "request %.*s %.*s://%.*s %.*s", BYTES_ARGS(head->method),
-                      BYTES_ARGS(head->scheme), BYTES_ARGS(head->authority), BYTES_ARGS(head->path));
+                      BYTES_ARGS(head->scheme), BYTES_ARGS(head->authority),
+                      BYTES_ARGS(head->path));
     if (head->content_length >= 0)
         buffer_printf(&side->log, " length %d", (int)head->content_length);
     if (head->upgrade)
@@ -95,7 +96,8 @@ static void on_interim(void *owner, HttpStream *stream, const HttpHead *head)
     log_fields(side, &head->fields);
 }
 
-const HttpStreamEvents side_stream_events = {on_head, on_body, on_end, on_drain, on_reset, on_interim};
+const HttpStreamEvents side_stream_events = {on_head,  on_body,  on_end,
+                                             on_drain, on_reset, on_interim};
 
 static void on_stream(void *owner, HttpConnection *connection, HttpStream *stream)
 {
@@ -170,8 +172,8 @@ Result side_feed_text(Side *side, const char *text)
     return side_feed(side, bytes_of(text));
 }
 
-/* Takes some output of one and feeds it to the other. The piece is copied to its exact size, so that
-   reading past it is noticed. */
+/* Takes some output of one and feeds it to the other. The piece is copied to its exact size, so
+   that reading past it is noticed. */
 static bool move(Side *from, Side *to)
 {
     struct iovec vectors[4];

@@ -14,11 +14,11 @@ typedef struct Side Side;
 
 struct Side {
     HttpConnection *connection;
-    Arena *arena;  /* of the log and what it was sent */
-    Buffer log;    /* one line per event; pieces of a body that follow one another are one line */
-    Buffer wire;   /* what came out, when fed by hand */
-    HttpStream *stream; /* the latest one; NULL after release */
-    HttpStream *former[8]; /* server: those before, when they are still held */
+    Arena *arena; /* of the log and what it was sent */
+    Buffer log;   /* one line per event; pieces of a body that follow one another are one line */
+    Buffer wire;  /* what came out, when fed by hand */
+    HttpStream *stream;      /* the latest one; NULL after release */
+    HttpStream *former[8];   /* server: those before, when they are still held */
     int outputs, capacities; /* how often on_output and on_capacity were called */
     bool in_body;
     bool keeps;    /* does not give body bytes back */

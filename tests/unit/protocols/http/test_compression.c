@@ -2,7 +2,8 @@
 
 #include "tests/unit/check.h"
 
-static const Compression all[] = {COMPRESSION_GZIP, COMPRESSION_DEFLATE, COMPRESSION_BR, COMPRESSION_ZSTD};
+static const Compression all[] = {COMPRESSION_GZIP, COMPRESSION_DEFLATE, COMPRESSION_BR,
+                                  COMPRESSION_ZSTD};
 
 static Arena *arena;
 
@@ -86,9 +87,11 @@ static void what_is_cut_short_or_goes_on_is_bad(void **state)
                              DECOMPRESS_BAD);
         buffer_add_bytes(&longer, small);
         buffer_add_text(&longer, "!");
-        assert_int_equal(decompress_message(all[i], buffer_bytes(&longer), 1 << 20, &out), DECOMPRESS_BAD);
-        assert_int_equal(decompress_message(all[i], bytes_of("not compressed at all"), 1 << 20, &out),
+        assert_int_equal(decompress_message(all[i], buffer_bytes(&longer), 1 << 20, &out),
                          DECOMPRESS_BAD);
+        assert_int_equal(
+            decompress_message(all[i], bytes_of("not compressed at all"), 1 << 20, &out),
+            DECOMPRESS_BAD);
     }
 }
 
@@ -98,8 +101,9 @@ static void a_failure_leaves_no_trace_in_the_next_message(void **state)
     for (size_t i = 0; i < 4; i++) {
         Bytes small = compressed(all[i], text);
         Buffer out = buffer_in(arena);
-        assert_int_equal(decompress_message(all[i], bytes_slice(small, 0, small.size / 2), 1 << 20, &out),
-                         DECOMPRESS_BAD);
+        assert_int_equal(
+            decompress_message(all[i], bytes_slice(small, 0, small.size / 2), 1 << 20, &out),
+            DECOMPRESS_BAD);
         assert_int_equal(decompress_message(all[i], small, 1 << 20, &out), DECOMPRESSED);
         assert_true(bytes_equal(buffer_bytes(&out), text));
         assert_true(bytes_equal(compressed(all[i], text), small));
@@ -120,7 +124,8 @@ static void gzip_may_have_several_members(void **state)
     Buffer two = buffer_in(arena), out = buffer_in(arena);
     buffer_add_bytes(&two, compressed(COMPRESSION_GZIP, bytes_of("hello, ")));
     buffer_add_bytes(&two, compressed(COMPRESSION_GZIP, bytes_of("world")));
-    assert_int_equal(decompress_message(COMPRESSION_GZIP, buffer_bytes(&two), 100, &out), DECOMPRESSED);
+    assert_int_equal(decompress_message(COMPRESSION_GZIP, buffer_bytes(&two), 100, &out),
+                     DECOMPRESSED);
     assert_bytes(buffer_bytes(&out), "hello, world");
 }
 
@@ -145,7 +150,8 @@ static void weights_of_zero_refuse(void **state)
                      COMPRESSION_GZIP | COMPRESSION_ZSTD);
     assert_int_equal(compressions_read(bytes_of("*")).set, COMPRESSION_ALL);
     assert_int_equal(compressions_read(bytes_of("*;q=0, gzip")).set, COMPRESSION_GZIP);
-    assert_int_equal(compressions_read(bytes_of("gzip;q=0.000, *;q=0.1")).set, COMPRESSION_ALL & ~COMPRESSION_GZIP);
+    assert_int_equal(compressions_read(bytes_of("gzip;q=0.000, *;q=0.1")).set,
+                     COMPRESSION_ALL & ~COMPRESSION_GZIP);
     assert_int_equal(compressions_read(bytes_of("identity")).set, 0);
     assert_int_equal(compressions_read(BYTES_NONE).set, 0);
     assert_int_equal(compressions_read(bytes_of(",;,gzip,;q=1")).set, COMPRESSION_GZIP);

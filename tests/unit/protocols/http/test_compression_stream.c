@@ -7,7 +7,8 @@
 #include <zstd.h>
 
 static Arena *arena;
-static const Compression all[] = {COMPRESSION_GZIP, COMPRESSION_DEFLATE, COMPRESSION_BR, COMPRESSION_ZSTD};
+static const Compression all[] = {COMPRESSION_GZIP, COMPRESSION_DEFLATE, COMPRESSION_BR,
+                                  COMPRESSION_ZSTD};
 
 static int set_up(void **state)
 {
@@ -58,7 +59,8 @@ static Bytes read_piece(Reader *reader, Bytes piece)
         size_t in = piece.size, room = ROOM;
         const uint8_t *next_in = piece.data;
         uint8_t *next_out = out;
-        BrotliDecoderResult r = BrotliDecoderDecompressStream(reader->brotli, &in, &next_in, &room, &next_out, NULL);
+        BrotliDecoderResult r =
+            BrotliDecoderDecompressStream(reader->brotli, &in, &next_in, &room, &next_out, NULL);
         assert_int_not_equal(r, BROTLI_DECODER_RESULT_ERROR);
         reader->ended = r == BROTLI_DECODER_RESULT_SUCCESS;
         size = ROOM - room;
@@ -158,7 +160,8 @@ static void memory_at_its_limit_is_a_fault(void **state)
         uint32_t seed = 3;
         for (size_t k = 0; k < sizeof noise; k++)
             noise[k] = (uint8_t)((seed = seed * 1664525 + 1013904223) >> 24);
-        assert_fault(compression_stream_write(stream, bytes(noise, sizeof noise), false, &out), FAULT_OUT_OF_MEMORY);
+        assert_fault(compression_stream_write(stream, bytes(noise, sizeof noise), false, &out),
+                     FAULT_OUT_OF_MEMORY);
         compression_stream_free(stream);
         arena_free(small);
     }

@@ -44,42 +44,60 @@ static void check_normal_forms(const char *const (*rows)[2])
 
 static void dot_segments_are_taken_out(void **state)
 {
-    check_normal_forms((const char *const[][2]){
-        {"/a/b/c/./../../g", "/a/g"}, /* RFC 3986 section 5.2.4 */
-        {"/a/../b", "/b"}, {"/a/./b", "/a/b"}, {"/a/..", "/"}, {"/a/.", "/a/"}, {"/a/b/..", "/a/"},
-        {"/..", "/"}, {"/.", "/"}, {"/../../a", "/a"}, {"/./a", "/a"}, {"/a/../", "/"},
-        {"/a//../b", "/a/b"}, {"//..", "/"}, {"//../a", "/a"},
-        {NULL, NULL}});
+    check_normal_forms(
+        (const char *const[][2]){{"/a/b/c/./../../g", "/a/g"}, /* RFC 3986 section 5.2.4 */
+                                 {"/a/../b", "/b"},
+                                 {"/a/./b", "/a/b"},
+                                 {"/a/..", "/"},
+                                 {"/a/.", "/a/"},
+                                 {"/a/b/..", "/a/"},
+                                 {"/..", "/"},
+                                 {"/.", "/"},
+                                 {"/../../a", "/a"},
+                                 {"/./a", "/a"},
+                                 {"/a/../", "/"},
+                                 {"/a//../b", "/a/b"},
+                                 {"//..", "/"},
+                                 {"//../a", "/a"},
+                                 {NULL, NULL}});
 }
 
 static void what_only_begins_with_dots_stays(void **state)
 {
-    check_normal_forms((const char *const[][2]){
-        {"/", "/"}, {"*", "*"}, {"//", "//"}, {"/a//b/", "/a//b/"}, {"/.a/..b/...", "/.a/..b/..."},
-        {"/.well-known/x", "/.well-known/x"}, {"/a./b..", "/a./b.."},
-        {NULL, NULL}});
+    check_normal_forms((const char *const[][2]){{"/", "/"},
+                                                {"*", "*"},
+                                                {"//", "//"},
+                                                {"/a//b/", "/a//b/"},
+                                                {"/.a/..b/...", "/.a/..b/..."},
+                                                {"/.well-known/x", "/.well-known/x"},
+                                                {"/a./b..", "/a./b.."},
+                                                {NULL, NULL}});
 }
 
 static void escapes_have_one_spelling(void **state)
 {
-    check_normal_forms((const char *const[][2]){
-        {"/%7Ea/%41%2d%5f%2E%30", "/~a/A-_.0"}, {"/a%2fb%c3%bc%3a", "/a%2Fb%C3%BC%3A"},
-        {"/%25%32%65", "/%252e"}, /* decoded once, and no more */
-        {"/a%20b;c,d=e:@!$&'()*+", "/a%20b;c,d=e:@!$&'()*+"},
-        {NULL, NULL}});
+    check_normal_forms(
+        (const char *const[][2]){{"/%7Ea/%41%2d%5f%2E%30", "/~a/A-_.0"},
+                                 {"/a%2fb%c3%bc%3a", "/a%2Fb%C3%BC%3A"},
+                                 {"/%25%32%65", "/%252e"}, /* decoded once, and no more */
+                                 {"/a%20b;c,d=e:@!$&'()*+", "/a%20b;c,d=e:@!$&'()*+"},
+                                 {NULL, NULL}});
 }
 
 static void escaped_dots_are_dots(void **state)
 {
-    check_normal_forms((const char *const[][2]){
-        {"/a/%2e%2e/b", "/b"}, {"/a/.%2E/b", "/b"}, {"/a/%2e/b", "/a/b"}, {"/a/b/%2E.", "/a/"},
-        {"/%2e%2e", "/"},
-        {NULL, NULL}});
+    check_normal_forms((const char *const[][2]){{"/a/%2e%2e/b", "/b"},
+                                                {"/a/.%2E/b", "/b"},
+                                                {"/a/%2e/b", "/a/b"},
+                                                {"/a/b/%2E.", "/a/"},
+                                                {"/%2e%2e", "/"},
+                                                {NULL, NULL}});
 }
 
 static void a_percent_sign_without_two_digits_is_refused(void **state)
 {
-    static const char *const bad[] = {"/%", "/a%", "/%2", "/%2/a", "/%g0", "/%0g", "/%%32e", "/%-1"};
+    static const char *const bad[] = {"/%",   "/a%",  "/%2",    "/%2/a",
+                                      "/%g0", "/%0g", "/%%32e", "/%-1"};
     for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
         Bytes found;
         assert_fault(http_path_normalize(bytes_of(bad[i]), arena, &found), FAULT_BAD_REQUEST);
@@ -89,11 +107,28 @@ static void a_percent_sign_without_two_digits_is_refused(void **state)
 static void a_loose_reading_decodes_all_and_has_no_needless_parts(void **state)
 {
     static const char *const rows[][2] = {
-        {"/a/b", "/a/b"}, {"/a%2Fb", "/a/b"}, {"/a%5Cb", "/a/b"}, {"/a%252fb", "/a/b"}, {"/%25%32%66a", "/a"},
-        {"//a///b//", "/a/b/"}, {"/a;v=1/b;w", "/a/b"}, {"/a/;v", "/a/"}, {"/", "/"}, {"//", "/"}, {"/%2F", "/"},
-        {"/a%c0%afb", "/a/b"}, {"/a%e0%80%afb", "/a/b"}, {"/a%f0%80%80%afb", "/a/b"}, {"/a%c1%9cb", "/a/b"},
-        {"/100%25", "/100%"}, {"/%25zz", "/%zz"}, {"/caf%C3%A9", "/caf\xc3\xa9"}, {"/.a/..b", "/.a/..b"},
-        {"/%c0a", "/\xc0" "a"}, {"/a%20", "/a "},
+        {"/a/b", "/a/b"},
+        {"/a%2Fb", "/a/b"},
+        {"/a%5Cb", "/a/b"},
+        {"/a%252fb", "/a/b"},
+        {"/%25%32%66a", "/a"},
+        {"//a///b//", "/a/b/"},
+        {"/a;v=1/b;w", "/a/b"},
+        {"/a/;v", "/a/"},
+        {"/", "/"},
+        {"//", "/"},
+        {"/%2F", "/"},
+        {"/a%c0%afb", "/a/b"},
+        {"/a%e0%80%afb", "/a/b"},
+        {"/a%f0%80%80%afb", "/a/b"},
+        {"/a%c1%9cb", "/a/b"},
+        {"/100%25", "/100%"},
+        {"/%25zz", "/%zz"},
+        {"/caf%C3%A9", "/caf\xc3\xa9"},
+        {"/.a/..b", "/.a/..b"},
+        {"/%c0a", "/\xc0"
+                  "a"},
+        {"/a%20", "/a "},
     };
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++)
         assert_bytes(loose(rows[i][0]), rows[i][1]);
@@ -102,9 +137,27 @@ static void a_loose_reading_decodes_all_and_has_no_needless_parts(void **state)
 static void a_path_with_dot_segments_for_some_server_is_refused(void **state)
 {
     static const char *const bad[] = {
-        "/a/..%2fb", "/a/..%5cb", "/a%2f..%2fb", "/a%5c..", "/a%2f%2e%2e", "/a/%252e%252e/b", "/a/.%252e",
-        "/a/%25252e%25252e/b", "/a/%25%32%65%25%32%65/b", "/a/%252e", "/a/..;/b", "/a/..;v=1", "/a/.;/b", "/a/..%3b/b",
-        "/a/%c0%ae%c0%ae/b", "/a/.%e0%80%ae/b", "/a/..%c0%afb", "/a/..%252fb", "/a/..%20/b", "/a/%20./b", "/a/..%2520",
+        "/a/..%2fb",
+        "/a/..%5cb",
+        "/a%2f..%2fb",
+        "/a%5c..",
+        "/a%2f%2e%2e",
+        "/a/%252e%252e/b",
+        "/a/.%252e",
+        "/a/%25252e%25252e/b",
+        "/a/%25%32%65%25%32%65/b",
+        "/a/%252e",
+        "/a/..;/b",
+        "/a/..;v=1",
+        "/a/.;/b",
+        "/a/..%3b/b",
+        "/a/%c0%ae%c0%ae/b",
+        "/a/.%e0%80%ae/b",
+        "/a/..%c0%afb",
+        "/a/..%252fb",
+        "/a/..%20/b",
+        "/a/%20./b",
+        "/a/..%2520",
     };
     for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
         Bytes found;
@@ -114,8 +167,8 @@ static void a_path_with_dot_segments_for_some_server_is_refused(void **state)
 
 static void control_characters_and_backslashes_are_refused(void **state)
 {
-    static const char *const bad[] = {"/a%00", "/%0d%0aX:", "/a%09", "/a%1f", "/a%7F", "/..%00", "/a%2500", "/a%c0%80",
-                                      "/a\\b", "/..\\a", "/a/\\"};
+    static const char *const bad[] = {"/a%00",   "/%0d%0aX:", "/a%09", "/a%1f",  "/a%7F", "/..%00",
+                                      "/a%2500", "/a%c0%80",  "/a\\b", "/..\\a", "/a/\\"};
     for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
         Bytes found;
         assert_fault(http_path_read_loosely(normal(bad[i]), arena, &found), FAULT_BAD_REQUEST);
@@ -135,7 +188,8 @@ static void an_arena_at_its_limit_is_told(void **state)
     arena_free(small);
 }
 
-/* ---- Beside a slow obvious reader -------------------------------------------------------------------- */
+/* ---- Beside a slow obvious reader
+ * -------------------------------------------------------------------- */
 
 enum { SLOW_SIZE = 256 };
 
@@ -231,11 +285,13 @@ static bool slow_loose(const char *path, char *out)
     return !strstr(dots, "/./") && !strstr(dots, "/../");
 }
 
-/* Short, and of what matters to some reader. Blanks only where both readers mean the same by them. */
+/* Short, and of what matters to some reader. Blanks only where both readers mean the same by them.
+ */
 static void random_path(Random *random, char *out)
 {
-    static const char *const parts[] = {"/", "/", "/", ".", ".", "..", "a", "b", "%", "2", "5", "e", "f", "%2e", "%2F",
-                                        "%5c", "%25", "%41", ";", "%3B", "%00", "%c0", "%ae", "%AF", "\\", "//", "%7f"};
+    static const char *const parts[] = {
+        "/",   "/",   "/",   ".",   ".", "..",  "a",   "b",   "%",   "2",   "5",  "e",  "f",  "%2e",
+        "%2F", "%5c", "%25", "%41", ";", "%3B", "%00", "%c0", "%ae", "%AF", "\\", "//", "%7f"};
     strcpy(out, "/");
     for (uint64_t n = random_below(random, 12); n; n--)
         strcat(out, parts[random_below(random, sizeof parts / sizeof *parts)]);
@@ -283,12 +339,17 @@ int main(void)
         cmocka_unit_test_setup_teardown(what_only_begins_with_dots_stays, set_up, tear_down),
         cmocka_unit_test_setup_teardown(escapes_have_one_spelling, set_up, tear_down),
         cmocka_unit_test_setup_teardown(escaped_dots_are_dots, set_up, tear_down),
-        cmocka_unit_test_setup_teardown(a_percent_sign_without_two_digits_is_refused, set_up, tear_down),
-        cmocka_unit_test_setup_teardown(a_loose_reading_decodes_all_and_has_no_needless_parts, set_up, tear_down),
-        cmocka_unit_test_setup_teardown(a_path_with_dot_segments_for_some_server_is_refused, set_up, tear_down),
-        cmocka_unit_test_setup_teardown(control_characters_and_backslashes_are_refused, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(a_percent_sign_without_two_digits_is_refused, set_up,
+                                        tear_down),
+        cmocka_unit_test_setup_teardown(a_loose_reading_decodes_all_and_has_no_needless_parts,
+                                        set_up, tear_down),
+        cmocka_unit_test_setup_teardown(a_path_with_dot_segments_for_some_server_is_refused, set_up,
+                                        tear_down),
+        cmocka_unit_test_setup_teardown(control_characters_and_backslashes_are_refused, set_up,
+                                        tear_down),
         cmocka_unit_test_setup_teardown(an_arena_at_its_limit_is_told, set_up, tear_down),
-        cmocka_unit_test_setup_teardown(random_paths_are_read_as_a_slow_reader_does, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(random_paths_are_read_as_a_slow_reader_does, set_up,
+                                        tear_down),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

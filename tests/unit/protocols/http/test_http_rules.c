@@ -44,10 +44,11 @@ static void a_field_name_is_a_token_in_lower_case(void **state)
 
 static void an_authority_is_a_host_and_perhaps_a_port(void **state)
 {
-    static const char *const good[] = {"a", "a.b-c", "a:1", "a:", "a:65535", "[::1]", "[::1]:80",
-                                       "127.0.0.1:80", "a%20b"};
-    static const char *const bad[] = {"", ":", ":80", "a:65536", "a:x", "a:1:2", "u@a", "a/b", "a?b",
-                                      "a#b", "a b", "[::1", "::1]x", "[::1]80", "a[b]", "a\x80"};
+    static const char *const good[] = {"a",     "a.b-c",    "a:1",          "a:",   "a:65535",
+                                       "[::1]", "[::1]:80", "127.0.0.1:80", "a%20b"};
+    static const char *const bad[] = {"",      ":",       ":80",  "a:65536", "a:x", "a:1:2",
+                                      "u@a",   "a/b",     "a?b",  "a#b",     "a b", "[::1",
+                                      "::1]x", "[::1]80", "a[b]", "a\x80"};
     for (size_t i = 0; i < sizeof good / sizeof *good; i++)
         assert_true(http_is_authority(bytes_of(good[i])));
     for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
@@ -74,10 +75,26 @@ static void a_path_is_visible_and_begins_with_a_slash(void **state)
 static void what_frames_or_routes_a_message_does_not_come_in_trailers(void **state)
 {
     static const char *const barred[] = {
-        "te", "host", "range", "cookie", "expect", "trailer", "upgrade", "set-cookie", "connection",
-        "keep-alive", "content-type", "max-forwards", "authorization", "cache-control",
-        "content-range", "content-length", "content-encoding", "proxy-connection",
-        "transfer-encoding", "proxy-authorization",
+        "te",
+        "host",
+        "range",
+        "cookie",
+        "expect",
+        "trailer",
+        "upgrade",
+        "set-cookie",
+        "connection",
+        "keep-alive",
+        "content-type",
+        "max-forwards",
+        "authorization",
+        "cache-control",
+        "content-range",
+        "content-length",
+        "content-encoding",
+        "proxy-connection",
+        "transfer-encoding",
+        "proxy-authorization",
     };
     for (size_t i = 0; i < sizeof barred / sizeof *barred; i++)
         assert_true(http_is_barred_from_trailers(bytes_of(barred[i])));
@@ -100,7 +117,8 @@ static void verbs_that_may_be_said_twice_are_known(void **state)
     assert_true(http_is_idempotent(bytes_of("DELETE")));
     assert_false(http_is_idempotent(bytes_of("POST")));
     assert_false(http_is_idempotent(bytes_of("PATCH")));
-    assert_false(http_is_idempotent(bytes_of("get"))); /* a method of its own: RFC 9110 section 9.1 */
+    assert_false(
+        http_is_idempotent(bytes_of("get"))); /* a method of its own: RFC 9110 section 9.1 */
 }
 
 int main(void)

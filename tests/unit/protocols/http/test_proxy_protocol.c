@@ -6,7 +6,8 @@
 
 enum { WHOLE = 0 };
 
-/* Reads `header` and "GET" behind it, in pieces of `step` bytes or whole; with PROXY_DONE just "GET" must be left. */
+/* Reads `header` and "GET" behind it, in pieces of `step` bytes or whole; with PROXY_DONE just
+ * "GET" must be left. */
 static ProxyOutcome read_in_steps(Bytes header, size_t step, ProxySource *source)
 {
     uint8_t text[2048];
@@ -92,20 +93,24 @@ static void a_line_has_107_bytes_at_most(void **state)
 {
     char line[128];
     ProxySource source;
-    snprintf(line, sizeof line, "PROXY UNKNOWN %.*s\r\n", 91, "....................................................."
-                                                              "......................................");
+    snprintf(line, sizeof line, "PROXY UNKNOWN %.*s\r\n", 91,
+             "....................................................."
+             "......................................");
     assert_int_equal(strlen(line), 107);
     assert_int_equal(read_header(bytes_of(line), &source), PROXY_DONE);
-    snprintf(line, sizeof line, "PROXY UNKNOWN %.*s.\r\n", 91, "...................................................."
-                                                               ".......................................");
+    snprintf(line, sizeof line, "PROXY UNKNOWN %.*s.\r\n", 91,
+             "...................................................."
+             ".......................................");
     assert_int_equal(strlen(line), 108);
     assert_int_equal(read_header(bytes_of(line), &source), PROXY_BAD);
 }
 
-/* ---- Version 2 --------------------------------------------------------------------------------------- */
+/* ---- Version 2
+ * --------------------------------------------------------------------------------------- */
 
 /* A header of version 2: `length` is what it says of what follows, `size` what does follow. */
-static Bytes binary(uint8_t *out, uint8_t command, uint8_t family, uint16_t length, const void *follows, size_t size)
+static Bytes binary(uint8_t *out, uint8_t command, uint8_t family, uint16_t length,
+                    const void *follows, size_t size)
 {
     memcpy(out, "\r\n\r\n\0\r\nQUIT\n", 12);
     out[12] = command;
@@ -117,7 +122,8 @@ static Bytes binary(uint8_t *out, uint8_t command, uint8_t family, uint16_t leng
 }
 
 static const uint8_t inet[12] = {192, 0, 2, 1, 198, 51, 100, 1, 0xdc, 0x04, 0x01, 0xbb};
-static const uint8_t inet6[36] = {0x20, 0x01, 0x0d, 0xb8, [15] = 1, [31] = 2, [32] = 0xdc, 0x04, 0x01, 0xbb};
+static const uint8_t inet6[36] = {
+    0x20, 0x01, 0x0d, 0xb8, [15] = 1, [31] = 2, [32] = 0xdc, 0x04, 0x01, 0xbb};
 
 static void a_binary_header_tells_the_source(void **state)
 {
@@ -126,12 +132,14 @@ static void a_binary_header_tells_the_source(void **state)
     assert_source(binary(out, 0x21, 0x21, 36, inet6, 36), "2001:db8::1", 56324);
     assert_source(binary(out, 0x21, 0x31, 216, unix_names, 216), "", 0);
     assert_source(binary(out, 0x21, 0x00, 0, "", 0), "", 0);
-    /* LOCAL: whoever passes connections on asks for itself, and what it says besides is not looked at. */
+    /* LOCAL: whoever passes connections on asks for itself, and what it says besides is not looked
+     * at. */
     assert_source(binary(out, 0x20, 0x11, 12, inet, 12), "", 0);
     assert_source(binary(out, 0x20, 0x00, 0, "", 0), "", 0);
     /* What else it says behind the addresses is passed over. */
     memcpy(follows, inet, sizeof inet);
-    assert_source(binary(out, 0x21, 0x11, sizeof follows, follows, sizeof follows), "192.0.2.1", 56324);
+    assert_source(binary(out, 0x21, 0x11, sizeof follows, follows, sizeof follows), "192.0.2.1",
+                  56324);
 }
 
 static void a_malformed_binary_header_is_refused(void **state)
@@ -160,7 +168,8 @@ static void the_longest_binary_header_is_kept_in_little_memory(void **state)
         size_t size = left < sizeof zeros ? left : sizeof zeros;
         input = bytes(zeros, size);
         left -= size;
-        assert_int_equal(proxy_reader_read(&reader, &input, &source), left ? PROXY_MORE : PROXY_DONE);
+        assert_int_equal(proxy_reader_read(&reader, &input, &source),
+                         left ? PROXY_MORE : PROXY_DONE);
     }
     assert_int_equal(source.port, 56324);
 }

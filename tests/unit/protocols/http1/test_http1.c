@@ -4,15 +4,17 @@
 
 #include <stdio.h>
 
-/* ---- What is read -------------------------------------------------------------------------------- */
+/* ---- What is read
+ * -------------------------------------------------------------------------------- */
 
 static void a_request_is_read_and_answered(void **state)
 {
     Side server = {.on_end = side_answer_ok, .releases = true};
     side_begin(&server, http1_server_new, NULL);
     assert_int_equal(http_connection_phase(server.connection), HTTP_IDLE);
-    assert_ok(server.arena, side_feed_text(&server, "POST /a?b=c HTTP/1.1\r\nHost: example.com\r\n"
-                                                    "Content-Length: 5\r\nX-One:  1 \r\n\r\nhello"));
+    assert_ok(server.arena,
+              side_feed_text(&server, "POST /a?b=c HTTP/1.1\r\nHost: example.com\r\n"
+                                      "Content-Length: 5\r\nX-One:  1 \r\n\r\nhello"));
     assert_string_equal(side_log(&server), "request POST http://example.com /a?b=c length 5\n"
                                            "  x-one: 1\n"
                                            "body hello\n"
@@ -39,7 +41,8 @@ static const Good good[] = {
     {"GET / HTTP/1.0\r\n\r\n", "request GET http:// / end\nend\n"},
     {"OPTIONS * HTTP/1.1\r\nHost: a\r\n\r\n", "request OPTIONS http://a * end\nend\n"},
     /* absolute form (RFC 9112 section 3.2.2) */
-    {"GET http://a:80/x?y HTTP/1.1\r\nHost: a:80\r\n\r\n", "request GET http://a:80 /x?y end\nend\n"},
+    {"GET http://a:80/x?y HTTP/1.1\r\nHost: a:80\r\n\r\n",
+     "request GET http://a:80 /x?y end\nend\n"},
     {"GET http://A HTTP/1.1\r\nHost: a\r\n\r\n", "request GET http://A / end\nend\n"},
     {"GET http://a?y HTTP/1.1\r\nHost: a\r\n\r\n", "request GET http://a /?y end\nend\n"},
     {"OPTIONS http://a HTTP/1.1\r\nHost: a\r\n\r\n", "request OPTIONS http://a * end\nend\n"},
@@ -47,12 +50,14 @@ static const Good good[] = {
     {"GET / HTTP/1.1\r\nHost: a\r\nConnection: x-mine, keep-alive\r\nX-Mine: 1\r\nKeep-Alive: 5\r\n"
      "TE: gzip\r\nProxy-Connection: close\r\nUpgrade: h2c\r\nX-Yours: 2\r\n\r\n",
      "request GET http://a / end\n  x-yours: 2\nend\n"},
-    {"GET / HTTP/1.1\r\nHost: a\r\n" EIGHT_LISTS "A: 1\r\nB: 2\r\n\r\n", "request GET http://a / end\n  b: 2\nend\n"},
+    {"GET / HTTP/1.1\r\nHost: a\r\n" EIGHT_LISTS "A: 1\r\nB: 2\r\n\r\n",
+     "request GET http://a / end\n  b: 2\nend\n"},
     {"GET / HTTP/1.1\r\nHost: a\r\nX-Empty:\r\nX-Tab:\t\ta\tb\t\r\n\r\n",
      "request GET http://a / end\n  x-empty: \n  x-tab: a\tb\nend\n"},
     {"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 0\r\n\r\n",
      "request POST http://a / length 0 end\nend\n"},
-    {"POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: Chunked\r\n\r\n5\r\nhello\r\n006 ;x=\"y\"\r\n world\r\n"
+    {"POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: Chunked\r\n\r\n5\r\nhello\r\n006 "
+     ";x=\"y\"\r\n world\r\n"
      "0\r\n\r\n",
      "request POST http://a /\nbody hello world\nend\n"},
     {"POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\nA\r\n0123456789\r\n0;last\r\n"
@@ -120,7 +125,8 @@ static void a_request_may_come_byte_by_byte(void **state)
     side_end(&server);
 }
 
-/* ---- What is refused ----------------------------------------------------------------------------- */
+/* ---- What is refused
+ * ----------------------------------------------------------------------------- */
 
 typedef struct Bad {
     const char *request;
@@ -278,7 +284,8 @@ static void what_is_not_http_is_not_answered_in_it(void **state)
 {
     Side server = {.releases = true};
     side_begin(&server, http1_server_new, NULL);
-    assert_fault(side_feed_text(&server, "INVALID CONNECTION PREFACE\r\n\r\n"), FAULT_PROTOCOL_VIOLATION);
+    assert_fault(side_feed_text(&server, "INVALID CONNECTION PREFACE\r\n\r\n"),
+                 FAULT_PROTOCOL_VIOLATION);
     assert_string_equal(side_wire(&server), "");
     assert_int_equal(http_connection_phase(server.connection), HTTP_CLOSED);
     side_end(&server);
@@ -298,7 +305,8 @@ static void a_nul_in_a_head_is_refused(void **state)
 }
 
 /* A request whose part number `grown` was repeated until it is `size` long. */
-static Bytes grow(Arena *arena, const char *before, const char *grown, size_t size, const char *after)
+static Bytes grow(Arena *arena, const char *before, const char *grown, size_t size,
+                  const char *after)
 {
     Buffer text = buffer_in(arena);
     buffer_add_text(&text, before);
@@ -363,7 +371,8 @@ static void too_much_of_anything_is_refused(void **state)
     expect_too_large(NULL, many_extensions, 400);
 }
 
-/* ---- Exchanges on one connection ----------------------------------------------------------------- */
+/* ---- Exchanges on one connection
+ * ----------------------------------------------------------------- */
 
 #define GET(path) "GET " path " HTTP/1.1\r\nHost: a\r\n\r\n"
 
@@ -456,7 +465,8 @@ static void connection_close_is_obeyed(void **state)
     Side server = {.on_end = side_answer_ok, .releases = true};
     side_begin(&server, http1_server_new, NULL);
     assert_ok(server.arena,
-              side_feed_text(&server, "GET / HTTP/1.1\r\nHost: a\r\nConnection: Close\r\n\r\n" GET("/2")));
+              side_feed_text(&server,
+                             "GET / HTTP/1.1\r\nHost: a\r\nConnection: Close\r\n\r\n" GET("/2")));
     assert_non_null(strstr(side_wire(&server), "connection: close\r\n"));
     assert_null(strstr(side_log(&server), "/2"));
     assert_int_equal(http_connection_phase(server.connection), HTTP_CLOSED);
@@ -500,7 +510,8 @@ static void an_idle_server_that_drains_closes_at_once(void **state)
     side_end(&server);
 }
 
-/* ---- 100-continue -------------------------------------------------------------------------------- */
+/* ---- 100-continue
+ * -------------------------------------------------------------------------------- */
 
 #define EXPECTS HEAD "Expect: 100-Continue\r\nContent-Length: 2\r\n\r\n"
 
@@ -535,12 +546,14 @@ static void a_refused_body_is_not_asked_for_and_the_connection_ends(void **state
     Side server = {.on_head = refuse_at_once};
     side_begin(&server, http1_server_new, NULL);
     assert_ok(server.arena, side_feed_text(&server, EXPECTS));
-    assert_string_equal(side_wire(&server), "HTTP/1.1 413 Content Too Large\r\ncontent-length: 0\r\n"
-                                            "connection: close\r\n\r\n");
+    assert_string_equal(side_wire(&server),
+                        "HTTP/1.1 413 Content Too Large\r\ncontent-length: 0\r\n"
+                        "connection: close\r\n\r\n");
     side_end(&server);
 }
 
-/* ---- Answers ------------------------------------------------------------------------------------- */
+/* ---- Answers
+ * ------------------------------------------------------------------------------------- */
 
 static void stream_answer(Side *side, HttpStream *stream)
 {
@@ -568,7 +581,8 @@ static void an_answer_of_unknown_length_goes_out_in_chunks(void **state)
 
 static void trailers_go_out_to_those_who_take_them(void **state)
 {
-    expect_wire(stream_answer, "GET / HTTP/1.1\r\nHost: a\r\nTE: trailers\r\nConnection: TE\r\n\r\n",
+    expect_wire(stream_answer,
+                "GET / HTTP/1.1\r\nHost: a\r\nTE: trailers\r\nConnection: TE\r\n\r\n",
                 "HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n"
                 "3\r\none\r\n3\r\ntwo\r\n0\r\nx-sum: 6\r\n\r\n");
 }
@@ -649,8 +663,8 @@ static void early_answer(Side *side, HttpStream *stream, const HttpHead *head)
     side_answer_ok(side, stream);
 }
 
-static void an_answer_before_the_end_of_the_request_keeps_the_connection_if_the_rest_is_short(
-    void **state)
+static void
+an_answer_before_the_end_of_the_request_keeps_the_connection_if_the_rest_is_short(void **state)
 {
     Side server = {.on_head = early_answer, .releases = true};
     side_begin(&server, http1_server_new, NULL);
@@ -676,7 +690,8 @@ static void an_answer_before_the_end_of_a_long_request_says_that_the_connection_
     }
 }
 
-/* ---- Clients that leave -------------------------------------------------------------------------- */
+/* ---- Clients that leave
+ * -------------------------------------------------------------------------- */
 
 static void a_client_that_leaves_is_noticed_while_its_call_is_at_work(void **state)
 {
@@ -728,7 +743,8 @@ static void a_lost_connection_tells_its_stream_which_outlives_it(void **state)
     side_end(&server);
 }
 
-/* ---- The client side ----------------------------------------------------------------------------- */
+/* ---- The client side
+ * ----------------------------------------------------------------------------- */
 
 static void a_client_and_a_server_understand_each_other(void **state)
 {
@@ -766,19 +782,23 @@ typedef struct Answer {
 } Answer;
 
 static const Answer answers[] = {
-    {"GET", "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok", "answer 200 length 2\nbody ok\nend\n", true},
+    {"GET", "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok", "answer 200 length 2\nbody ok\nend\n",
+     true},
     {"GET", "HTTP/1.1 200 \r\nContent-Length: 0\r\n\r\n", "answer 200 length 0 end\nend\n", true},
     {"GET", "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nok\r\n0\r\nX-T: 1\r\n\r\n",
      "answer 200\nbody ok\nend\n  x-t: 1\n", true},
-    {"GET", "HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 103 Early Hints\r\nLink: x\r\n\r\n"
-            "HTTP/1.1 204 No Content\r\n\r\n",
+    {"GET",
+     "HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 103 Early Hints\r\nLink: x\r\n\r\n"
+     "HTTP/1.1 204 No Content\r\n\r\n",
      "interim 100\ninterim 103\n  link: x\nanswer 204 end\nend\n", true},
-    {"HEAD", "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n", "answer 200 length 2 end\nend\n", true},
+    {"HEAD", "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n", "answer 200 length 2 end\nend\n",
+     true},
     {"GET", "HTTP/1.1 304 Not Modified\r\nContent-Length: 2\r\n\r\n",
      "answer 304 length 2 end\nend\n", true},
     {"GET", "HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: 2\r\n\r\nok",
      "answer 200 length 2\nbody ok\nend\n", false},
-    {"GET", "HTTP/1.0 200 OK\r\nContent-Length: 2\r\n\r\nok", "answer 200 length 2\nbody ok\nend\n", false},
+    {"GET", "HTTP/1.0 200 OK\r\nContent-Length: 2\r\n\r\nok", "answer 200 length 2\nbody ok\nend\n",
+     false},
     {"GET", "HTTP/1.0 200 OK\r\nConnection: keep-alive\r\nContent-Length: 2\r\n\r\nok",
      "answer 200 length 2\nbody ok\nend\n", true},
     /* what breaks the rules, or ends too early */
@@ -787,7 +807,8 @@ static const Answer answers[] = {
     {"GET", "HTTP/1.1 200 OK\r\nContent-Length: 2\r\nContent-Length: 3\r\n\r\nok",
      "reset UPSTREAM_PROTOCOL\n", false},
     {"GET", "HTTP/1.1 200 OK\r\nContent-Length: x\r\n\r\nok", "reset UPSTREAM_PROTOCOL\n", false},
-    {"GET", "HTTP/1.1 200 OK\r\nTransfer-Encoding: gzip\r\n\r\nok", "reset UPSTREAM_PROTOCOL\n", false},
+    {"GET", "HTTP/1.1 200 OK\r\nTransfer-Encoding: gzip\r\n\r\nok", "reset UPSTREAM_PROTOCOL\n",
+     false},
     {"GET", "HTTP/1.1 200 OK\r\nX: y\nZ: a\r\n\r\n", "reset UPSTREAM_PROTOCOL\n", false},
     {"GET", "HTTP/1.1 200 OK\r\nX: y\r\n z\r\n\r\n", "reset UPSTREAM_PROTOCOL\n", false},
     {"GET", "HTTP/1.1 101 Switching Protocols\r\nUpgrade: x\r\nConnection: upgrade\r\n\r\n",
@@ -833,7 +854,9 @@ static void an_answer_without_length_ends_with_the_connection(void **state)
 static void an_answer_cut_short_is_a_reset(void **state)
 {
     static const char *const cut[] = {
-        "", "HTTP/1.1 200", "HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhel",
+        "",
+        "HTTP/1.1 200",
+        "HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhel",
         "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nhel\r\n",
     };
     for (size_t i = 0; i < sizeof cut / sizeof *cut; i++) {
@@ -880,9 +903,11 @@ static void requests_are_written_as_the_standard_says(void **state)
 {
     Side client = {0};
     side_begin(&client, http1_client_new, NULL);
-    side_open(&client, "GET", "/a?b", "x: 1\nhost: evil\nconnection: x\nte: trailers\nbad\r: 2", -1, true);
+    side_open(&client, "GET", "/a?b", "x: 1\nhost: evil\nconnection: x\nte: trailers\nbad\r: 2", -1,
+              true);
     side_take_output(&client);
-    assert_string_equal(side_wire(&client), "GET /a?b HTTP/1.1\r\nhost: example.com\r\nx: 1\r\n\r\n");
+    assert_string_equal(side_wire(&client),
+                        "GET /a?b HTTP/1.1\r\nhost: example.com\r\nx: 1\r\n\r\n");
     side_end(&client);
 
     client = (Side){0};
@@ -908,7 +933,8 @@ static void a_request_that_would_break_its_message_is_not_sent(void **state)
 {
     static const struct {
         const char *method, *path;
-    } rows[] = {{"GET / HTTP/1.1\r\n", "/"}, {"GET", "/ HTTP/1.1\r\nx: y"}, {"GET", "x"}, {"GET", ""}};
+    } rows[] = {
+        {"GET / HTTP/1.1\r\n", "/"}, {"GET", "/ HTTP/1.1\r\nx: y"}, {"GET", "x"}, {"GET", ""}};
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
         for (int http2 = 0; http2 < 2; http2++) {
             Side client = {0};
@@ -929,7 +955,8 @@ static void a_released_call_takes_its_connection_along(void **state)
     side_end(&client);
 }
 
-/* ---- Tunnels ------------------------------------------------------------------------------------- */
+/* ---- Tunnels
+ * ------------------------------------------------------------------------------------- */
 
 static void switch_protocols(Side *side, HttpStream *stream)
 {
@@ -1006,8 +1033,9 @@ static void bytes_behind_an_upgrade_wait_for_101(void **state)
 {
     Side server = {0};
     side_begin(&server, http1_server_new, NULL);
-    assert_ok(server.arena, side_feed_text(&server, "GET / HTTP/1.1\r\nHost: a\r\nConnection: upgrade\r\n"
-                                                    "Upgrade: x\r\n\r\nearly"));
+    assert_ok(server.arena,
+              side_feed_text(&server, "GET / HTTP/1.1\r\nHost: a\r\nConnection: upgrade\r\n"
+                                      "Upgrade: x\r\n\r\nearly"));
     side_forget(&server);
     side_send_head(&server, server.stream, 101, "upgrade: x", -1, false);
     side_take_output(&server);
@@ -1015,7 +1043,8 @@ static void bytes_behind_an_upgrade_wait_for_101(void **state)
     side_end(&server);
 }
 
-/* ---- Owners that do anything -------------------------------------------------------------------- */
+/* ---- Owners that do anything --------------------------------------------------------------------
+ */
 
 static void owners_may_do_anything_at_any_time(void **state)
 {
@@ -1074,7 +1103,8 @@ int main(void)
         cmocka_unit_test(an_answer_before_the_end_of_a_long_request_says_that_the_connection_ends),
         cmocka_unit_test(a_client_that_leaves_is_noticed_while_its_call_is_at_work),
         cmocka_unit_test(a_client_that_leaves_within_its_request_is_noticed),
-        cmocka_unit_test(an_answer_goes_out_to_a_client_that_has_closed_its_side_behind_the_request),
+        cmocka_unit_test(
+            an_answer_goes_out_to_a_client_that_has_closed_its_side_behind_the_request),
         cmocka_unit_test(a_lost_connection_tells_its_stream_which_outlives_it),
         cmocka_unit_test(a_client_and_a_server_understand_each_other),
         cmocka_unit_test(answers_are_read_as_the_standard_says_at_every_split),

@@ -27,8 +27,15 @@ Script script_in(Arena *arena, bool client)
 void frame(Script *script, uint8_t type, uint8_t flags, uint32_t id, Bytes payload)
 {
     uint8_t head[9] = {
-        (uint8_t)(payload.size >> 16), (uint8_t)(payload.size >> 8), (uint8_t)payload.size, type, flags,
-        (uint8_t)(id >> 24), (uint8_t)(id >> 16), (uint8_t)(id >> 8), (uint8_t)id,
+        (uint8_t)(payload.size >> 16),
+        (uint8_t)(payload.size >> 8),
+        (uint8_t)payload.size,
+        type,
+        flags,
+        (uint8_t)(id >> 24),
+        (uint8_t)(id >> 16),
+        (uint8_t)(id >> 8),
+        (uint8_t)id,
     };
     buffer_add(&script->text, head, sizeof head);
     buffer_add_bytes(&script->text, payload);
@@ -65,7 +72,8 @@ void request(Script *script, uint32_t id, uint8_t flags, const char *lines)
 
 void window_update(Script *script, uint32_t id, uint32_t size)
 {
-    const uint8_t increment[4] = {(uint8_t)(size >> 24), (uint8_t)(size >> 16), (uint8_t)(size >> 8), (uint8_t)size};
+    const uint8_t increment[4] = {(uint8_t)(size >> 24), (uint8_t)(size >> 16),
+                                  (uint8_t)(size >> 8), (uint8_t)size};
     frame(script, WINDOW_UPDATE, 0, id, bytes(increment, sizeof increment));
 }
 

@@ -1,5 +1,6 @@
 /*
- * For tests of the HTTP/2 engine: frames written by hand, as a peer would send them, and found in what came out.
+ * For tests of the HTTP/2 engine: frames written by hand, as a peer would send them, and found in
+ * what came out.
  */
 #ifndef TESTS_UNIT_PROTOCOLS_HTTP2_SCRIPT_H
 #define TESTS_UNIT_PROTOCOLS_HTTP2_SCRIPT_H
@@ -7,9 +8,19 @@
 #include "tests/unit/protocols/http/http_pair.h"
 
 enum {
-    DATA = 0, HEADERS = 1, PRIORITY = 2, RST_STREAM = 3, SETTINGS = 4, PUSH_PROMISE = 5, PING = 6,
-    GOAWAY = 7, WINDOW_UPDATE = 8, CONTINUATION = 9,
-    END_STREAM = 1, ACK = 1, END_HEADERS = 4,
+    DATA = 0,
+    HEADERS = 1,
+    PRIORITY = 2,
+    RST_STREAM = 3,
+    SETTINGS = 4,
+    PUSH_PROMISE = 5,
+    PING = 6,
+    GOAWAY = 7,
+    WINDOW_UPDATE = 8,
+    CONTINUATION = 9,
+    END_STREAM = 1,
+    ACK = 1,
+    END_HEADERS = 4,
 };
 
 /* What a peer sends, frame by frame. */

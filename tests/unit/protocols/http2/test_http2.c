@@ -1,8 +1,8 @@
 #include "tests/unit/protocols/http/http_pair.h"
 
 #include "protocols/http2/http2.h"
-#include "tests/unit/protocols/http2/http2_script.h"
 #include "tests/unit/protocols/http/http_chaos.h"
+#include "tests/unit/protocols/http2/http2_script.h"
 
 static void answer_with_trailers(Side *side, HttpStream *stream)
 {
@@ -32,7 +32,8 @@ static void pair_end(Pair *pair)
     side_end(&pair->server);
 }
 
-/* ---- Calls between our own client and server ----------------------------------------------------- */
+/* ---- Calls between our own client and server
+ * ----------------------------------------------------- */
 
 static void a_client_and_a_server_understand_each_other(void **state)
 {
@@ -116,8 +117,8 @@ static void what_could_harm_a_head_does_not_go_out(void **state)
 {
     Pair pair = {.client = {.releases = true}};
     pair_begin(&pair, NULL);
-    side_open(&pair.client, "GET", "/", "good: 1\nBad: 2\nba d: 3\nconnection: x\nhost: evil\nx: a\rb",
-              -1, true);
+    side_open(&pair.client, "GET", "/",
+              "good: 1\nBad: 2\nba d: 3\nconnection: x\nhost: evil\nx: a\rb", -1, true);
     pair_pump(&pair);
     assert_string_equal(side_log(&pair.server),
                         "request GET http://example.com / end\n  good: 1\nend\n");
@@ -141,7 +142,8 @@ static void large_heads_and_trailers_pass(void **state)
     pair_end(&pair);
 }
 
-/* ---- Bodies and back-pressure -------------------------------------------------------------------- */
+/* ---- Bodies and back-pressure
+ * -------------------------------------------------------------------- */
 
 static void send_much(HttpStream *stream, size_t size)
 {
@@ -258,7 +260,8 @@ static void output_is_bounded_however_much_is_queued(void **state)
     pair_end(&pair);
 }
 
-/* ---- Ends ---------------------------------------------------------------------------------------- */
+/* ---- Ends
+ * ---------------------------------------------------------------------------------------- */
 
 static void answer_at_once(Side *side, HttpStream *stream, const HttpHead *head)
 {
@@ -306,7 +309,9 @@ static void a_servers_reset_tells_whether_the_call_may_be_sent_again(void **stat
     static const struct {
         uint32_t code;
         const char *log;
-    } rows[] = {{7, "reset UPSTREAM_REFUSED\n"}, {2, "reset UPSTREAM_RESET\n"}, {8, "reset UPSTREAM_RESET\n"}};
+    } rows[] = {{7, "reset UPSTREAM_REFUSED\n"},
+                {2, "reset UPSTREAM_RESET\n"},
+                {8, "reset UPSTREAM_RESET\n"}};
     for (int i = 0; i < 3; i++) {
         Pair pair = {.client = {.releases = true}};
         pair_begin(&pair, NULL);
@@ -409,7 +414,8 @@ static void a_lost_connection_tells_which_calls_may_be_sent_again(void **state)
     side_open(&pair.client, "GET", "/1", "", -1, true);
     pair_pump(&pair);
     side_open(&pair.client, "GET", "/2", "", -1, true);
-    http_connection_lost(pair.client.connection, FAIL(pair.client.arena, FAULT_UPSTREAM_RESET, "lost"));
+    http_connection_lost(pair.client.connection,
+                         FAIL(pair.client.arena, FAULT_UPSTREAM_RESET, "lost"));
     assert_string_equal(side_log(&pair.client), "reset UPSTREAM_REFUSED\nreset UPSTREAM_RESET\n");
     assert_int_equal(http_connection_phase(pair.client.connection), HTTP_CLOSED);
     pair_end(&pair);
@@ -444,7 +450,8 @@ static void the_client_opens_no_more_than_the_server_allows(void **state)
     pair_end(&pair);
 }
 
-/* ---- Owners that act within events --------------------------------------------------------------- */
+/* ---- Owners that act within events
+ * --------------------------------------------------------------- */
 
 static void release_at_head(Side *side, HttpStream *stream, const HttpHead *head)
 {
@@ -514,7 +521,8 @@ static void owners_may_do_anything_at_any_time(void **state)
     }
 }
 
-/* ---- A peer that we play by hand ----------------------------------------------------------------- */
+/* ---- A peer that we play by hand
+ * ----------------------------------------------------------------- */
 
 static void every_split_of_a_session_gives_the_same_events(void **state)
 {
@@ -551,7 +559,8 @@ static void the_phase_tells_what_is_waited_for(void **state)
     assert_ok(server.arena, side_feed_text(&server, "PRI * HTTP"));
     assert_int_equal(http_connection_phase(server.connection), HTTP_HEAD);
     Script script = script_in(server.arena, true);
-    assert_ok(server.arena, side_feed(&server, bytes_slice(buffer_bytes(&script.text), 10, SIZE_MAX)));
+    assert_ok(server.arena,
+              side_feed(&server, bytes_slice(buffer_bytes(&script.text), 10, SIZE_MAX)));
     assert_int_equal(http_connection_phase(server.connection), HTTP_IDLE);
     script.text.size = 0;
     frame(&script, HEADERS, 0, 1, block(server.arena, REQUEST));
@@ -682,7 +691,8 @@ static void what_cannot_be_served_is_answered_without_an_owner(void **state)
 
 static void a_held_back_body_is_asked_for(void **state)
 {
-    Pair pair = {.server = {.on_end = side_answer_ok, .releases = true}, .client = {.releases = true}};
+    Pair pair = {.server = {.on_end = side_answer_ok, .releases = true},
+                 .client = {.releases = true}};
     pair_begin(&pair, NULL);
     HttpStream *stream = side_open(&pair.client, "POST", "/", "expect: 100-continue", -1, false);
     pair_pump(&pair);
@@ -698,7 +708,8 @@ static void a_wrong_preface_ends_the_connection(void **state)
 {
     Side server = {0};
     side_begin(&server, http2_server_new, NULL);
-    assert_fault(side_feed_text(&server, "GET / HTTP/1.1\r\nHost: a\r\n\r\n"), FAULT_PROTOCOL_VIOLATION);
+    assert_fault(side_feed_text(&server, "GET / HTTP/1.1\r\nHost: a\r\n\r\n"),
+                 FAULT_PROTOCOL_VIOLATION);
     expect_goaway(&server, NGHTTP2_PROTOCOL_ERROR);
     side_end(&server);
 }
@@ -866,7 +877,8 @@ static void a_peer_that_goes_away_is_served_to_its_end(void **state)
     side_end(&server);
 }
 
-/* ---- Floods -------------------------------------------------------------------------------------- */
+/* ---- Floods
+ * -------------------------------------------------------------------------------------- */
 
 typedef void Flood(Script *script, uint32_t i);
 
@@ -1054,7 +1066,8 @@ static void streams_above_the_limit_are_refused(void **state)
     side_end(&server);
 }
 
-/* ---- A server that we play by hand --------------------------------------------------------------- */
+/* ---- A server that we play by hand
+ * --------------------------------------------------------------- */
 
 static void begin_client(Side *client, Script *script)
 {
@@ -1081,7 +1094,7 @@ static void malformed_answers_are_reset(void **state)
 {
     static const char *const malformed[] = {
         ":status: 200\nUpper: 1\n", ":status: 200\nconnection: x\n", "a: b\n", ":status: 20\n",
-        ":status: 101\n", ":status: 200\n:path: /\n",
+        ":status: 101\n",           ":status: 200\n:path: /\n",
     };
     for (size_t i = 0; i < sizeof malformed / sizeof *malformed; i++) {
         Side client = {.releases = true};
@@ -1096,13 +1109,15 @@ static void malformed_answers_are_reset(void **state)
     }
 }
 
-/* RFC 9113 section 8.2.1 forbids them, and grpcio's "Exception calling application: " has one all the same. */
+/* RFC 9113 section 8.2.1 forbids them, and grpcio's "Exception calling application: " has one all
+ * the same. */
 static void spaces_around_values_of_answers_are_taken_off(void **state)
 {
     Side client = {.releases = true};
     Script script;
     begin_client(&client, &script);
-    request(&script, 1, END_STREAM, ":status: 200\ngrpc-status: 2\ngrpc-message: it broke: \nx:  \t y\t\n");
+    request(&script, 1, END_STREAM,
+            ":status: 200\ngrpc-status: 2\ngrpc-message: it broke: \nx:  \t y\t\n");
     assert_ok(client.arena, side_feed(&client, buffer_bytes(&script.text)));
     assert_string_equal(side_log(&client), "answer 200 end\n"
                                            "  grpc-status: 2\n"

@@ -1,4 +1,5 @@
-/* What ordinary peers send is never taken for a flood, and what is one never for ordinary: each price at both sides. */
+/* What ordinary peers send is never taken for a flood, and what is one never for ordinary: each
+ * price at both sides. */
 #include "tests/unit/protocols/http2/http2_script.h"
 
 #include "base/clock.h"
@@ -13,7 +14,8 @@ enum {
 
 #define INSTANT 1
 
-/* The peer of one connection, played by hand. A client opens stream 1; towards an instance we have opened it. */
+/* The peer of one connection, played by hand. A client opens stream 1; towards an instance we have
+ * opened it. */
 typedef struct Peer {
     Side side; /* ours */
     Script script;
@@ -33,7 +35,11 @@ static void peer_begin(Peer *peer, bool instance, uint32_t window)
     *peer = (Peer){.side = {.releases = true}};
     side_begin(&peer->side, instance ? http2_client_new : http2_server_new, &limits);
     peer->script = script_in(peer->side.arena, !instance);
-    const uint8_t setting[6] = {0, 4, (uint8_t)(window >> 24), (uint8_t)(window >> 16), (uint8_t)(window >> 8),
+    const uint8_t setting[6] = {0,
+                                4,
+                                (uint8_t)(window >> 24),
+                                (uint8_t)(window >> 16),
+                                (uint8_t)(window >> 8),
                                 (uint8_t)window};
     frame(&peer->script, SETTINGS, 0, 0, bytes(setting, sizeof setting));
     window_update(&peer->script, 0, 1 << 30);
@@ -97,7 +103,8 @@ static void ping(Peer *peer, uint32_t i)
     frame(&peer->script, PING, 0, 0, bytes_of("12345678"));
 }
 
-/* ---- What was sent, and comes back --------------------------------------------------------------- */
+/* ---- What was sent, and comes back
+ * --------------------------------------------------------------- */
 
 static void return_bytes(Peer *peer, size_t size, uint32_t piece)
 {
@@ -216,9 +223,11 @@ static void every_split_of_a_window_update_is_understood(void **state)
     }
 }
 
-/* ---- What is sent pays for what comes with it ----------------------------------------------------- */
+/* ---- What is sent pays for what comes with it
+ * ----------------------------------------------------- */
 
-/* A stream of small messages, each in a frame of its own, with a peer that returns and measures each. */
+/* A stream of small messages, each in a frame of its own, with a peer that returns and measures
+ * each. */
 static void a_small_message_pays_for_its_return_and_a_ping(void **state)
 {
     for (int instance = 0; instance < 2; instance++) {
@@ -278,7 +287,8 @@ static void nothing_is_saved_up(void **state)
     peer_end(&peer);
 }
 
-/* ---- DATA with nothing in it ---------------------------------------------------------------------- */
+/* ---- DATA with nothing in it
+ * ---------------------------------------------------------------------- */
 
 static void send_padding(Peer *peer, uint32_t i)
 {
@@ -319,7 +329,8 @@ static void small_data_is_of_use_and_empty_data_is_not(void **state)
     }
 }
 
-/* ---- PINGs ---------------------------------------------------------------------------------------- */
+/* ---- PINGs
+ * ---------------------------------------------------------------------------------------- */
 
 /* One limit counts them, not the one that nghttp2 has for acknowledgements. */
 static void pings_may_come_in_one_piece(void **state)
@@ -334,7 +345,8 @@ static void pings_may_come_in_one_piece(void **state)
     }
 }
 
-/* ---- Resets --------------------------------------------------------------------------------------- */
+/* ---- Resets
+ * --------------------------------------------------------------------------------------- */
 
 static void open_streams(Peer *peer, uint32_t n)
 {
@@ -367,7 +379,8 @@ static void a_reset_costs_the_less_the_longer_its_stream_was_open(void **state)
     assert_int_equal(resets_afforded_at(30 * MILLISECOND, 20 * RESETS), 20 * RESETS);
 }
 
-/* A service is slow: `waiting` calls wait for their deadlines, and others take their places, for ten seconds. */
+/* A service is slow: `waiting` calls wait for their deadlines, and others take their places, for
+ * ten seconds. */
 static bool survives_deadlines(uint32_t waiting, int64_t deadline)
 {
     Peer peer;
@@ -407,7 +420,8 @@ static void refuse(Side *side, HttpStream *stream, const HttpHead *head)
     side_release(side, stream);
 }
 
-/* gRPC's clients reset what they have not ended when the service has: each is answered before it is reset. */
+/* gRPC's clients reset what they have not ended when the service has: each is answered before it is
+ * reset. */
 static void a_reset_after_the_answer_began_or_ended_costs_nothing(void **state)
 {
     for (int ends = 0; ends < 2; ends++) {
@@ -444,7 +458,8 @@ static void reset_first(Peer *peer, uint32_t i)
     frame(&peer->script, RST_STREAM, 0, 3, bytes("\0\0\0\10", 4));
 }
 
-/* A reset of a stream that has ended by itself may have been on its way; there can be no more than streams at once. */
+/* A reset of a stream that has ended by itself may have been on its way; there can be no more than
+ * streams at once. */
 static void resets_that_cross_the_end_of_their_streams_cost_nothing(void **state)
 {
     enum { STREAMS = 20000 };
@@ -461,7 +476,8 @@ static void resets_that_cross_the_end_of_their_streams_cost_nothing(void **state
             reset_first(&peer, 0);
             take_frames(&peer);
         }
-        assert_int_equal(afforded(&peer, reset_first, 2 * STREAMS, INSTANT), (by_peer ? 0 : STREAMS) + CONTROLS);
+        assert_int_equal(afforded(&peer, reset_first, 2 * STREAMS, INSTANT),
+                         (by_peer ? 0 : STREAMS) + CONTROLS);
         peer_end(&peer);
     }
 }
@@ -513,7 +529,8 @@ static void an_instance_may_reset_what_it_likes(void **state)
     peer_end(&peer);
 }
 
-/* ---- Work that is not finished -------------------------------------------------------------------- */
+/* ---- Work that is not finished
+ * -------------------------------------------------------------------- */
 
 /* Of streams that we reset the other side need not hear at once, but it has to hear. */
 static void an_instance_that_reads_nothing_gets_no_new_streams_for_those_that_ended(void **state)
@@ -556,9 +573,11 @@ static bool is_read_from_after(Peer *peer, uint32_t n)
 {
     HttpConnection *connection = peer->side.connection;
     peer->side.on_head = answer_head;
-    for (uint32_t i = 0; i <= n; i++) { /* the first answer still goes before the body of stream 1 */
+    for (uint32_t i = 0; i <= n;
+         i++) { /* the first answer still goes before the body of stream 1 */
         request(&peer->script, 2 * i + 3, 0, REQUEST);
-        assert_ok(peer->side.arena, http_connection_feed(connection, buffer_bytes(&peer->script.text), INSTANT));
+        assert_ok(peer->side.arena,
+                  http_connection_feed(connection, buffer_bytes(&peer->script.text), INSTANT));
         peer->script.text.size = 0;
     }
     return http_connection_wants_input(connection);
@@ -572,7 +591,8 @@ static void a_client_that_takes_nothing_is_not_read_from(void **state)
         peer_begin(&peer, false, 64 * MIB);
         peer.side.connection->limits.streams = STREAMS; /* only told of: the peer could open more */
         static const uint8_t body[512 * 1024];
-        http_stream_send_body(peer.stream, bytes(body, sizeof body)); /* more than is framed at once */
+        http_stream_send_body(peer.stream,
+                              bytes(body, sizeof body)); /* more than is framed at once */
         assert_int_equal(is_read_from_after(&peer, n), n == MOST);
         side_take_output(&peer.side);
         assert_true(http_connection_wants_input(peer.side.connection));
@@ -580,7 +600,8 @@ static void a_client_that_takes_nothing_is_not_read_from(void **state)
     }
 }
 
-/* ---- Heads ---------------------------------------------------------------------------------------- */
+/* ---- Heads
+ * ---------------------------------------------------------------------------------------- */
 
 static Result head_in_pieces(Side *server, uint32_t n)
 {

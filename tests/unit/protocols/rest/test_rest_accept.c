@@ -23,11 +23,21 @@ static void assert_json_is(bool accepted, const char *accept)
 
 static void json_is_accepted_by_its_names_and_by_families(void **state)
 {
-    static const char *const good[] = {NULL, "", " ", "*/*", "application/*", "Application/JSON", "application/json;version=2",
-                                       "application/vnd.shop.v2+json", "text/html, */*;q=0.001", "text/html,,application/json",
-                                       "application/json; q=1.000", "text/html;q=1,application/json;Q=0.5"};
-    static const char *const bad[] = {"text/html", "application/jsonx", "application/x-ndjson", "text/*", "json", "*", "+json",
-                                      "application/json;q=0", "application/json; q=0.000"};
+    static const char *const good[] = {NULL,
+                                       "",
+                                       " ",
+                                       "*/*",
+                                       "application/*",
+                                       "Application/JSON",
+                                       "application/json;version=2",
+                                       "application/vnd.shop.v2+json",
+                                       "text/html, */*;q=0.001",
+                                       "text/html,,application/json",
+                                       "application/json; q=1.000",
+                                       "text/html;q=1,application/json;Q=0.5"};
+    static const char *const bad[] = {
+        "text/html", "application/jsonx",    "application/x-ndjson",     "text/*", "json", "*",
+        "+json",     "application/json;q=0", "application/json; q=0.000"};
     for (size_t i = 0; i < sizeof good / sizeof *good; i++)
         assert_json_is(true, good[i]);
     for (size_t i = 0; i < sizeof bad / sizeof *bad; i++)
@@ -66,15 +76,23 @@ static void a_stream_is_what_is_wanted_more_and_lines_when_in_doubt(void **state
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
         Fields head;
         Call call = call_that_accepts(rows[i].accept, &head);
-        if (rest_accepts(&call, true) != rows[i].accepted || rest_stream_of(&call) != rows[i].stream)
+        if (rest_accepts(&call, true) != rows[i].accepted ||
+            rest_stream_of(&call) != rows[i].stream)
             fail_msg("accept: %s", rows[i].accept);
     }
 }
 
 static void odd_qualities_do_no_harm(void **state)
 {
-    static const char *const odd[] = {"application/json;q=", "application/json;q", "application/json;q=x", "application/json;q=0.xyz",
-                                      "application/json;q=0.1234567", ";q=1", ",", ";;;", "application/json;;q=0.5"};
+    static const char *const odd[] = {"application/json;q=",
+                                      "application/json;q",
+                                      "application/json;q=x",
+                                      "application/json;q=0.xyz",
+                                      "application/json;q=0.1234567",
+                                      ";q=1",
+                                      ",",
+                                      ";;;",
+                                      "application/json;;q=0.5"};
     for (size_t i = 0; i < sizeof odd / sizeof *odd; i++) {
         Fields head;
         Call call = call_that_accepts(odd[i], &head);

@@ -36,7 +36,9 @@ static Bytes detail_text(const ErrorDetail *detail)
 
 static void a_problem_says_what_happened_and_http_the_code(void **state)
 {
-    read_body(404, "{\"type\":\"/problems/none\",\"title\":\"Nothing\",\"status\":400,\"detail\":\"no order 42\",\"x\":[1]}");
+    read_body(404,
+              "{\"type\":\"/problems/none\",\"title\":\"Nothing\",\"status\":400,\"detail\":\"no "
+              "order 42\",\"x\":[1]}");
     assert_int_equal(status.code, CODE_NOT_FOUND);
     assert_int_equal(status.http_status, 404);
     assert_bytes(status.message, "no order 42");
@@ -47,27 +49,34 @@ static void a_problem_says_what_happened_and_http_the_code(void **state)
 
 static void our_own_problem_keeps_its_code_and_details_of_unknown_types(void **state)
 {
-    read_body(400, "{\"type\":\"about:blank\",\"status\":400,\"detail\":\"not paid\",\"code\":\"FAILED_PRECONDITION\","
-                   "\"details\":[{\"@type\":\"t.com/shop.Unknown\",\"value\":\"+/8=\"},{\"@type\":\"t.com/shop.Known\",\"a\":1}]}");
+    read_body(400, "{\"type\":\"about:blank\",\"status\":400,\"detail\":\"not "
+                   "paid\",\"code\":\"FAILED_PRECONDITION\","
+                   "\"details\":[{\"@type\":\"t.com/shop.Unknown\",\"value\":\"+/"
+                   "8=\"},{\"@type\":\"t.com/shop.Known\",\"a\":1}]}");
     assert_int_equal(status.code, CODE_FAILED_PRECONDITION);
     ErrorDetails details = error_details_read(status.details, arena);
     assert_int_equal(details.n, 2);
     assert_bytes(details.items[0].type_url, "t.com/shop.Unknown");
     assert_bytes(details.items[0].value, "\xfb\xff");
-    assert_bytes(detail_text(&details.items[1]), "{\"@type\":\"type.googleapis.com/google.protobuf.Struct\","
-                                                 "\"value\":{\"@type\":\"t.com/shop.Known\",\"a\":1}}");
+    assert_bytes(detail_text(&details.items[1]),
+                 "{\"@type\":\"type.googleapis.com/google.protobuf.Struct\","
+                 "\"value\":{\"@type\":\"t.com/shop.Known\",\"a\":1}}");
 }
 
 static void an_aip_193_error_has_http_in_code_and_the_name_in_status(void **state)
 {
-    read_body(409, "{\"error\":{\"code\":409,\"message\":\"there already\",\"status\":\"ALREADY_EXISTS\",\"details\":[{\"@type\":"
-                   "\"type.googleapis.com/google.rpc.ErrorInfo\",\"reason\":\"TWICE\",\"domain\":\"shop\",\"metadata\":{\"id\":\"42\"}}]}}");
+    read_body(409, "{\"error\":{\"code\":409,\"message\":\"there "
+                   "already\",\"status\":\"ALREADY_EXISTS\",\"details\":[{\"@type\":"
+                   "\"type.googleapis.com/"
+                   "google.rpc.ErrorInfo\",\"reason\":\"TWICE\",\"domain\":\"shop\",\"metadata\":{"
+                   "\"id\":\"42\"}}]}}");
     assert_int_equal(status.code, CODE_ALREADY_EXISTS);
     assert_bytes(status.message, "there already");
     ErrorDetails details = error_details_read(status.details, arena);
     assert_int_equal(details.n, 1);
-    assert_bytes(detail_text(&details.items[0]), "{\"@type\":\"type.googleapis.com/google.rpc.ErrorInfo\",\"reason\":\"TWICE\","
-                                      "\"domain\":\"shop\",\"metadata\":{\"id\":\"42\"}}");
+    assert_bytes(detail_text(&details.items[0]),
+                 "{\"@type\":\"type.googleapis.com/google.rpc.ErrorInfo\",\"reason\":\"TWICE\","
+                 "\"domain\":\"shop\",\"metadata\":{\"id\":\"42\"}}");
 }
 
 static void a_grpc_gateways_code_is_the_grpc_number(void **state)
@@ -82,20 +91,31 @@ static void a_grpc_gateways_code_is_the_grpc_number(void **state)
 
 static void what_is_no_object_among_the_details_is_passed_over(void **state)
 {
-    read_body(400, "{\"details\":[7,\"text\",null,{\"@type\":\"type.googleapis.com/google.rpc.RetryInfo\",\"retryDelay\":\"1.5s\"},[]]}");
+    read_body(400, "{\"details\":[7,\"text\",null,{\"@type\":\"type.googleapis.com/"
+                   "google.rpc.RetryInfo\",\"retryDelay\":\"1.5s\"},[]]}");
     ErrorDetails details = error_details_read(status.details, arena);
     assert_int_equal(details.n, 1);
-    assert_bytes(detail_text(&details.items[0]), "{\"@type\":\"type.googleapis.com/google.rpc.RetryInfo\",\"retryDelay\":\"1.500s\"}");
+    assert_bytes(
+        detail_text(&details.items[0]),
+        "{\"@type\":\"type.googleapis.com/google.rpc.RetryInfo\",\"retryDelay\":\"1.500s\"}");
 }
 
 static void any_other_body_leaves_the_word_to_http(void **state)
 {
-    static const char *const bodies[] = {"", "<html>", "\"text\"", "[{}]", "{\"code\":", "{\"code\":\"NOT_FOUND\"} x",
-                                         "{\"code\":\"OK\"}", "{\"code\":0}", "{\"code\":404}"};
+    static const char *const bodies[] = {"",
+                                         "<html>",
+                                         "\"text\"",
+                                         "[{}]",
+                                         "{\"code\":",
+                                         "{\"code\":\"NOT_FOUND\"} x",
+                                         "{\"code\":\"OK\"}",
+                                         "{\"code\":0}",
+                                         "{\"code\":404}"};
     for (size_t i = 0; i < sizeof bodies / sizeof *bodies; i++) {
         read_body(503, bodies[i]);
         assert_int_equal(status.code, CODE_UNAVAILABLE);
-        assert_bytes(status.message, "the service answered with HTTP status 503 Service Unavailable");
+        assert_bytes(status.message,
+                     "the service answered with HTTP status 503 Service Unavailable");
     }
     read_body(204, "");
     assert_int_equal(status.code, CODE_UNKNOWN);

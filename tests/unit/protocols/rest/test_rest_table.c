@@ -35,7 +35,8 @@ static RestMatch match;
 static const char *matched(const RestTable *table, const char *verb, const char *path)
 {
     bool found;
-    assert_ok(arena, rest_table_match(table, bytes_of(verb), bytes_of(path), arena, &match, &found));
+    assert_ok(arena,
+              rest_table_match(table, bytes_of(verb), bytes_of(path), arena, &match, &found));
     return found ? match.value : "";
 }
 
@@ -49,9 +50,9 @@ static Bytes the_variable(const RestTable *table, const char *path)
 
 static void literals_come_before_variables_and_these_before_the_rest(void **state)
 {
-    RestTable *table = table_of((const char *const[]){
-        "GET", "/v1/**", "GET", "/v1/orders/{id}", "GET", "/v1/orders/recent", "GET", "/v1/{kind}/recent",
-        NULL});
+    RestTable *table =
+        table_of((const char *const[]){"GET", "/v1/**", "GET", "/v1/orders/{id}", "GET",
+                                       "/v1/orders/recent", "GET", "/v1/{kind}/recent", NULL});
     assert_string_equal(matched(table, "GET", "/v1/orders/recent"), "/v1/orders/recent");
     assert_string_equal(matched(table, "GET", "/v1/orders/42"), "/v1/orders/{id}");
     assert_bytes(match.parameters[0].field_path, "id");
@@ -73,7 +74,8 @@ static void a_double_star_matches_none_one_or_many_segments(void **state)
 
 static void a_star_matches_one_segment_that_is_not_empty(void **state)
 {
-    RestTable *table = table_of((const char *const[]){"GET", "/v1/*/x", "GET", "/v1/{a}/y/{b.c}", NULL});
+    RestTable *table =
+        table_of((const char *const[]){"GET", "/v1/*/x", "GET", "/v1/{a}/y/{b.c}", NULL});
     assert_string_equal(matched(table, "GET", "/v1/q/x"), "/v1/*/x");
     assert_int_equal(match.n_parameters, 0);
     assert_string_equal(matched(table, "GET", "/v1//x"), "");
@@ -87,8 +89,8 @@ static void a_star_matches_one_segment_that_is_not_empty(void **state)
 
 static void a_variable_may_span_a_pattern(void **state)
 {
-    RestTable *table = table_of((const char *const[]){
-        "GET", "/v1/{name=projects/*/topics/*}", "GET", "/v1/{name=projects/*}/all", NULL});
+    RestTable *table = table_of((const char *const[]){"GET", "/v1/{name=projects/*/topics/*}",
+                                                      "GET", "/v1/{name=projects/*}/all", NULL});
     assert_bytes(the_variable(table, "/v1/projects/p1/topics/t2"), "projects/p1/topics/t2");
     assert_bytes(the_variable(table, "/v1/projects/p1/all"), "projects/p1");
     assert_string_equal(matched(table, "GET", "/v1/projects/p1/things/t2"), "");
@@ -96,9 +98,9 @@ static void a_variable_may_span_a_pattern(void **state)
 
 static void a_verb_is_told_from_a_colon_in_a_segment(void **state)
 {
-    RestTable *table = table_of((const char *const[]){
-        "POST", "/v1/{name}:cancel", "GET", "/v1/{name}", "POST", "/v1/orders:list", "POST", "/v1/**:undo",
-        NULL});
+    RestTable *table =
+        table_of((const char *const[]){"POST", "/v1/{name}:cancel", "GET", "/v1/{name}", "POST",
+                                       "/v1/orders:list", "POST", "/v1/**:undo", NULL});
     assert_string_equal(matched(table, "POST", "/v1/a:b:cancel"), "/v1/{name}:cancel");
     assert_bytes(match.parameters[0].text, "a:b");
     assert_string_equal(matched(table, "GET", "/v1/a:b"), "/v1/{name}");
@@ -113,8 +115,8 @@ static void a_verb_is_told_from_a_colon_in_a_segment(void **state)
 
 static void single_segments_are_decoded_wholly_and_several_keep_reserved_escapes(void **state)
 {
-    RestTable *table = table_of(
-        (const char *const[]){"GET", "/v1/{id}", "GET", "/v2/{name=a/*}", "GET", "/v3/{rest=**}", NULL});
+    RestTable *table = table_of((const char *const[]){"GET", "/v1/{id}", "GET", "/v2/{name=a/*}",
+                                                      "GET", "/v3/{rest=**}", NULL});
     assert_bytes(the_variable(table, "/v1/x%2Fy%20z%3a"), "x/y z:");
     assert_bytes(the_variable(table, "/v2/a/x%2Fy%20z%3a+"), "a/x%2Fy z%3a+");
     assert_bytes(the_variable(table, "/v3/x%2Fy%20z"), "x%2Fy z");
@@ -134,16 +136,19 @@ static void a_bad_escape_in_the_path_is_the_clients_mistake(void **state)
 {
     RestTable *table = table_of((const char *const[]){"GET", "/v1/{id}", NULL});
     bool found;
-    assert_fault(rest_table_match(table, bytes_of("GET"), bytes_of("/v1/%zz"), arena, &match, &found),
-                 FAULT_BAD_REQUEST);
-    assert_fault(rest_table_match(table, bytes_of("GET"), bytes_of("/v1/a%4"), arena, &match, &found),
-                 FAULT_BAD_REQUEST);
+    assert_fault(
+        rest_table_match(table, bytes_of("GET"), bytes_of("/v1/%zz"), arena, &match, &found),
+        FAULT_BAD_REQUEST);
+    assert_fault(
+        rest_table_match(table, bytes_of("GET"), bytes_of("/v1/a%4"), arena, &match, &found),
+        FAULT_BAD_REQUEST);
 }
 
 static void another_verb_of_the_path_is_told_for_allow(void **state)
 {
-    RestTable *table = table_of((const char *const[]){
-        "GET", "/v1/orders/{id}", "DELETE", "/v1/orders/{id}", "GET", "/v1/**", "*", "/any/{x}", NULL});
+    RestTable *table =
+        table_of((const char *const[]){"GET", "/v1/orders/{id}", "DELETE", "/v1/orders/{id}", "GET",
+                                       "/v1/**", "*", "/any/{x}", NULL});
     assert_string_equal(matched(table, "PUT", "/v1/orders/1"), "");
     assert_bytes(match.allowed, "DELETE, GET");
     assert_string_equal(matched(table, "PUT", "/v9/orders/1"), "");
@@ -163,7 +168,8 @@ static void the_last_of_two_equal_rules_wins(void **state)
 {
     RestTable *table = table_of((const char *const[]){"GET", "/v1/{a}", NULL});
     void *shadowed;
-    assert_ok(arena, rest_table_add(table, bytes_of("GET"), bytes_of("/v1/{b}"), "second", &shadowed));
+    assert_ok(arena,
+              rest_table_add(table, bytes_of("GET"), bytes_of("/v1/{b}"), "second", &shadowed));
     assert_string_equal(shadowed, "/v1/{a}");
     assert_string_equal(matched(table, "GET", "/v1/x"), "second");
     assert_bytes(match.parameters[0].field_path, "b");
@@ -171,7 +177,8 @@ static void the_last_of_two_equal_rules_wins(void **state)
 
 static void a_path_far_deeper_than_all_templates_is_no_trouble(void **state)
 {
-    RestTable *table = table_of((const char *const[]){"GET", "/a/{b}", "GET", "/r/{rest=**}", NULL});
+    RestTable *table =
+        table_of((const char *const[]){"GET", "/a/{b}", "GET", "/r/{rest=**}", NULL});
     char path[4001];
     for (size_t i = 0; i < 4000; i += 2)
         memcpy(path + i, "/a", 2);

@@ -45,7 +45,8 @@ static void the_whole_grammar_is_understood(void **state)
 {
     const Bytes *paths;
     assert_int_equal(rest_template_variables(parsed("/v1/*/x/**"), &paths), 0);
-    assert_int_equal(rest_template_variables(parsed("/v1/{a}/{b.c_d.e=x/*/y}/{Rest=**}:do-it"), &paths), 3);
+    assert_int_equal(
+        rest_template_variables(parsed("/v1/{a}/{b.c_d.e=x/*/y}/{Rest=**}:do-it"), &paths), 3);
     assert_bytes(paths[0], "a");
     assert_bytes(paths[1], "b.c_d.e");
     assert_bytes(paths[2], "Rest");
@@ -59,12 +60,31 @@ static void a_malformed_template_is_refused_with_its_column(void **state)
     static const struct {
         const char *text, *column;
     } bad[] = {
-        {"", "column 1"}, {"v1", "column 1"}, {"/", "column 2"}, {"/v1//x", "column 5"}, {"/v1/", "column 5"},
-        {"/v1/{", "column 6"}, {"/v1/{a", "column 7"}, {"/v1/{}", "column 6"}, {"/v1/{1a}", "column 6"},
-        {"/v1/{a.}", "column 8"}, {"/v1/{a=}", "column 8"}, {"/v1/{a={b}}", "column 9"}, {"/v1/{a}{b}", "column 8"},
-        {"/v1/**/x", "column 9"}, {"/v1/{a=**}/x", "column 13"}, {"/v1/{a}/{a}", "column 12"}, {"/v1/a b", "column 6"},
-        {"/v1/a?b", "column 6"}, {"/v1/%41", "column 5"}, {"/v1/x:", "column 7"}, {"/v1/{a}:b:c", "column 11"},
-        {"/v1/***", "column 7"}, {"/v1/a*", "column 6"}, {"/v1/}", "column 5"}, {"/v1/x:do/it", "column 9"},
+        {"", "column 1"},
+        {"v1", "column 1"},
+        {"/", "column 2"},
+        {"/v1//x", "column 5"},
+        {"/v1/", "column 5"},
+        {"/v1/{", "column 6"},
+        {"/v1/{a", "column 7"},
+        {"/v1/{}", "column 6"},
+        {"/v1/{1a}", "column 6"},
+        {"/v1/{a.}", "column 8"},
+        {"/v1/{a=}", "column 8"},
+        {"/v1/{a={b}}", "column 9"},
+        {"/v1/{a}{b}", "column 8"},
+        {"/v1/**/x", "column 9"},
+        {"/v1/{a=**}/x", "column 13"},
+        {"/v1/{a}/{a}", "column 12"},
+        {"/v1/a b", "column 6"},
+        {"/v1/a?b", "column 6"},
+        {"/v1/%41", "column 5"},
+        {"/v1/x:", "column 7"},
+        {"/v1/{a}:b:c", "column 11"},
+        {"/v1/***", "column 7"},
+        {"/v1/a*", "column 6"},
+        {"/v1/}", "column 5"},
+        {"/v1/x:do/it", "column 9"},
         {"/v1/{a=x:y}", "column 9"},
     };
     for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
@@ -81,7 +101,8 @@ static void single_segments_encode_all_but_the_unreserved_and_several_keep_slash
     Buffer out;
     assert_ok(arena, EXPAND("/v1/{id}/x", &out, "id", "a/b c-_.~\xc3\xbc"));
     assert_bytes(buffer_bytes(&out), "/v1/a%2Fb%20c-_.~%C3%BC/x");
-    assert_ok(arena, EXPAND("/v1/{name=projects/*/topics/*}:publish", &out, "name", "projects/p 1/topics/t@2"));
+    assert_ok(arena, EXPAND("/v1/{name=projects/*/topics/*}:publish", &out, "name",
+                            "projects/p 1/topics/t@2"));
     assert_bytes(buffer_bytes(&out), "/v1/projects/p%201/topics/t%402:publish");
     assert_ok(arena, EXPAND("/files/{path=**}", &out, "path", "a//b"));
     assert_bytes(buffer_bytes(&out), "/files/a//b");
@@ -91,8 +112,9 @@ static void single_segments_encode_all_but_the_unreserved_and_several_keep_slash
 
 static void what_does_not_fit_the_path_is_told_with_the_field(void **state)
 {
-    static const char *const names[] = {"projects/p", "projects/p/topics/", "things/p/topics/t", "projects/p/topics/t/u",
-                                        "", "/projects/p/topics/t"};
+    static const char *const names[] = {
+        "projects/p", "projects/p/topics/",  "things/p/topics/t", "projects/p/topics/t/u",
+        "",           "/projects/p/topics/t"};
     Buffer out;
     for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
         Result r = EXPAND("/v1/{name=projects/*/topics/*}", &out, "name", names[i]);
@@ -111,13 +133,15 @@ static void what_is_written_is_read_back(void **state)
     static const char *const ids[] = {"42", "a/b", "a:b", "\xc3\xbc%20+ ?#", "...", "a:cancel"};
     RestTable *table = rest_table_new(arena);
     void *shadowed;
-    assert_ok(arena, rest_table_add(table, bytes_of("POST"), bytes_of("/v1/{id}:cancel"), table, &shadowed));
+    assert_ok(arena, rest_table_add(table, bytes_of("POST"), bytes_of("/v1/{id}:cancel"), table,
+                                    &shadowed));
     for (size_t i = 0; i < sizeof ids / sizeof *ids; i++) {
         Buffer path;
         RestMatch match;
         bool found;
         assert_ok(arena, EXPAND("/v1/{id}:cancel", &path, "id", ids[i]));
-        assert_ok(arena, rest_table_match(table, bytes_of("POST"), buffer_bytes(&path), arena, &match, &found));
+        assert_ok(arena, rest_table_match(table, bytes_of("POST"), buffer_bytes(&path), arena,
+                                          &match, &found));
         assert_true(found);
         assert_bytes(match.parameters[0].text, ids[i]);
     }
@@ -127,9 +151,12 @@ static void a_query_is_split_and_decoded(void **state)
 {
     RestParameter *parameters;
     size_t n;
-    assert_ok(arena, rest_query_parse(bytes_of("a.b=1&c=x%20y+z&&tags=p&tags=q&empty=&bare&e%3Df=a=b"), arena, &parameters, &n));
-    static const char *const expected[][2] = {{"a.b", "1"}, {"c", "x y z"}, {"tags", "p"}, {"tags", "q"},
-                                              {"empty", ""}, {"bare", ""}, {"e=f", "a=b"}};
+    assert_ok(arena,
+              rest_query_parse(bytes_of("a.b=1&c=x%20y+z&&tags=p&tags=q&empty=&bare&e%3Df=a=b"),
+                               arena, &parameters, &n));
+    static const char *const expected[][2] = {{"a.b", "1"},  {"c", "x y z"}, {"tags", "p"},
+                                              {"tags", "q"}, {"empty", ""},  {"bare", ""},
+                                              {"e=f", "a=b"}};
     assert_int_equal(n, 7);
     for (size_t i = 0; i < n; i++) {
         assert_bytes(parameters[i].field_path, expected[i][0]);
@@ -150,7 +177,8 @@ static void a_query_is_written_so_that_it_is_read_back(void **state)
     rest_query_add(&path, bytes_of("a.b"), bytes_of("x y&z=+%"));
     rest_query_add(&path, bytes_of("t"), bytes_of("\xc3\xbc"));
     assert_bytes(buffer_bytes(&path), "/v1/orders?a.b=x%20y%26z%3D%2B%25&t=%C3%BC");
-    assert_ok(arena, rest_query_parse(bytes_slice(buffer_bytes(&path), 11, SIZE_MAX), arena, &parameters, &n));
+    assert_ok(arena, rest_query_parse(bytes_slice(buffer_bytes(&path), 11, SIZE_MAX), arena,
+                                      &parameters, &n));
     assert_int_equal(n, 2);
     assert_bytes(parameters[0].text, "x y&z=+%");
     assert_bytes(parameters[1].text, "\xc3\xbc");
