@@ -1,0 +1,103 @@
+#include "gateway/policy/policy.h"
+
+/* Up to so many attempts a refusal makes every instance worth asking again: decisions/0013. */
+enum { REFUSALS_FORGIVEN = 3 };
+
+static const char *const action_names[] = {
+    [POLICY_RETRY] = "retry",
+    [POLICY_FALL_BACK] = "fall back",
+    [POLICY_RESPOND] = "respond",
+    [POLICY_FAIL] = "fail",
+};
+
+const char *policy_action_name(PolicyAction action)
+{
+    return action_names[action];
+}
+
+/* ---- Retrying ---------------------------------------------------------------------------- */
+
+static bool is_refusal(const PolicyQuestion *q)
+{
+    return q->event == POLICY_FAULT && q->fault == &FAULT_UPSTREAM_REFUSED;
+}
+
+/* What another attempt may repair. Of what services say that is only UNAVAILABLE (AIP-194). */
+static bool is_transient(const PolicyQuestion *q)
+{
+    return q->event == POLICY_FAULT ? q->fault->retryable : q->code == CODE_UNAVAILABLE;
+}
+
+/* NULL: there is another attempt. The route does not bound those that never reached a service or
+   were refused before it touched them: they end when all instances have been tried. */
+static const char *why_no_retry(const PolicyQuestion *q)
+{
+    if (!q->attempted)
+        return "no instance is at fault, or none is left";
+    if (q->responding || q->fallen_back)
+        return "some of a response has gone to the client";
+    if (q->time_left <= 0)
+        return "the deadline has passed";
+    if (!q->sent)
+        return NULL;
+    if (!q->kept)
+        return "some of the request has been sent and is not kept";
+    if (is_refusal(q))
+        return NULL;
+    if (!is_transient(q))
+        return "another attempt would end alike";
+    if (!q->repeatable)
+        return "the service may have executed it, and the method may not be repeated";
+    return q->attempts < q->attempts_most ? NULL : "the route allows no more attempts";
+}
+
+/* An instance that took the request and lost its connection may be healthy all the same; one that
+   answered that it is unavailable is believed. */
+static PolicyWhere where_to(const PolicyQuestion *q)
+{
+    if (is_refusal(q))
+        return q->attempts < REFUSALS_FORGIVEN ? POLICY_ALL : POLICY_OTHERS;
+    return q->sent && !q->answered ? POLICY_OTHERS_FIRST : POLICY_OTHERS;
+}
+
+static const char *why_retry(const PolicyQuestion *q)
+{
+    if (!q->sent)
+        return "the request was not sent";
+    return is_refusal(q) ? "the instance refused it untouched" : "the method may be repeated";
+}
+
+/* ---- Falling back ------------------------------------------------------------------------ */
+
+/* The caller is innocent of these: a fallback is better than nothing. */
+static bool is_innocent(const PolicyQuestion *q)
+{
+    bool fault = q->event == POLICY_FAULT;
+    if (fault && q->fault->side == SIDE_CLIENT && q->fault != &FAULT_DEADLINE_EXCEEDED)
+        return false;
+    switch (fault ? (Code)q->fault->grpc_status : q->code) {
+    case CODE_UNKNOWN:
+    case CODE_DEADLINE_EXCEEDED:
+    case CODE_RESOURCE_EXHAUSTED:
+    case CODE_INTERNAL:
+    case CODE_UNAVAILABLE:
+    case CODE_DATA_LOSS: return true;
+    default: return false;
+    }
+}
+
+static bool may_fall_back(const PolicyQuestion *q)
+{
+    return q->has_fallback && !q->responding && !q->fallen_back && is_innocent(q);
+}
+
+PolicyVerdict policy_decide(const PolicyQuestion *q)
+{
+    const char *why_not = why_no_retry(q);
+    if (!why_not)
+        return (PolicyVerdict){POLICY_RETRY, where_to(q), why_retry(q)};
+    if (may_fall_back(q))
+        return (PolicyVerdict){.action = POLICY_FALL_BACK, .why = why_not};
+    return (PolicyVerdict){.action = q->event == POLICY_STATUS ? POLICY_RESPOND : POLICY_FAIL,
+                           .why = why_not};
+}
