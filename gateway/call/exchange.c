@@ -3,6 +3,7 @@
 #include "base/arena.h"
 #include "gateway/call/exchange_internal.h"
 #include "gateway/loop/config_use.h"
+#include "protocols/http/http_rules.h"
 
 /* ---- Beginning
  * ----------------------------------------------------------------------------------- */
@@ -31,6 +32,8 @@ void exchange_accept(ClientConnection *client, HttpStream *stream, int64_t began
     x->client_connection = client;
     client->n_exchanges++;
     x->client.stream = stream;
+    x->first.exchange = x;
+    x->attempt = &x->first;
     x->forwarding = (Forwarding){.self = loop->hop,
                                  .peer = client->peer,
                                  .secure = client->secure,
@@ -73,7 +76,7 @@ void exchange_forget_message(Exchange *x)
     x->scratch = NULL;
 }
 
-void exchange_settle(Exchange *x, Half *from, const Half *to)
+void exchange_settle(Exchange *x, Side *from, const Side *to)
 {
     if (from->owed && from->stream && to->stream &&
         http_stream_queued(to->stream) <= x->config->limits.http.queue_high) {
@@ -83,25 +86,53 @@ void exchange_settle(Exchange *x, Half *from, const Half *to)
     }
 }
 
-/* ---- Failing
- * ------------------------------------------------------------------------------------- */
+/* ---- Failing ----------------------------------------------------------------------------- */
 
-/* Of these the caller is innocent: a default is better than nothing. There is none in place of a
- * default. */
-static bool may_degrade(const Exchange *x, Code code)
+static PolicyQuestion question_of(const Exchange *x, bool attempted)
 {
-    if (!x->route || x->route->on_failure != FAILURE_GRACEFUL || x->replied_head ||
-        x->record.degraded || !x->method || !x->method->has_default)
-        return false;
-    switch (code) {
-    case CODE_UNKNOWN:
-    case CODE_DEADLINE_EXCEEDED:
-    case CODE_RESOURCE_EXHAUSTED:
-    case CODE_INTERNAL:
-    case CODE_UNAVAILABLE:
-    case CODE_DATA_LOSS: return true;
-    default: return false;
-    }
+    const Route *route = x->route;
+    const Method *method = x->method;
+    return (PolicyQuestion){
+        .attempted = attempted,
+        .sent = x->attempt->sent,
+        .answered = x->attempt->has_answer,
+        .kept = method ? !method->type->client_streaming : x->bodiless,
+        .repeatable = method ? method->safe_to_repeat : http_is_idempotent(x->call.verb),
+        .responding = x->replied_head,
+        .fallen_back = x->record.degraded != NULL,
+        .attempts = x->record.n_attempts,
+        .attempts_most = route ? route->attempts : 1,
+        .has_fallback =
+            route && route->on_failure == FAILURE_GRACEFUL && method && method->has_default,
+        .time_left = x->deadline == NO_TIMEOUT ? NO_TIMEOUT : x->deadline - x->loop->now,
+    };
+}
+
+static const Step *try_again(Exchange *x, PolicyWhere where)
+{
+    const PickTried *tried = where == POLICY_ALL ? NULL : &x->attempt->tried;
+    attempt_drop(x->attempt);
+    if (!attempt_add(x, tried))
+        return exchange_fail(x, FAIL(x->arena, FAULT_OUT_OF_MEMORY, "beginning another attempt"));
+    x->attempt->may_return = where == POLICY_OTHERS_FIRST;
+    telemetry_count(x->loop, COUNTER_RETRIES);
+    return x->method ? &STEP_pick : &STEP_opaque;
+}
+
+static const Step *fall_back(Exchange *x, Result why)
+{
+    attempt_drop(x->attempt);
+    x->record.why = why;
+    return exchange_reply_degraded(x, why.error->fault->name);
+}
+
+/* The service's own error, with its details in the client's version. */
+static const Step *respond(Exchange *x, Result why)
+{
+    Status given = x->attempt->answer.status;
+    x->record.why = why;
+    exchange_convert_details(x, &given);
+    return exchange_reply_end(x, &given, &x->attempt->answer.trailers);
 }
 
 /* The caller hears why there is no default; the log, what it was to stand in for as well. */
@@ -111,44 +142,101 @@ static Result default_failed(Exchange *x, Result why)
                      "giving the default of the route instead: %s", why.error->doing);
 }
 
-const Step *exchange_fail(Exchange *x, Result why)
+static const Step *tell(Exchange *x, Result why)
 {
-    const Fault *fault = why.error->fault;
-    bool innocent = fault->side != SIDE_CLIENT || fault == &FAULT_DEADLINE_EXCEEDED;
-    exchange_drop_instance(x);
-    if (x->record.degraded)
-        why = default_failed(x, why);
-    x->record.why = why;
-    if (innocent && may_degrade(x, fault->grpc_status))
-        return exchange_reply_degraded(x, fault->name);
+    attempt_drop(x->attempt);
+    x->record.why = x->record.degraded ? default_failed(x, why) : why;
     x->record.degraded = NULL;
-    Status status = status_of_error(x->arena, why);
+    Status status = status_of_error(x->arena, x->record.why);
     return exchange_reply_end(x, &status, NULL);
 }
 
-const Step *exchange_fail_status(Exchange *x, const Status *status)
+/* The attempt has ended so; what becomes of the call is the policy's to say. */
+static const Step *decide(Exchange *x, const PolicyQuestion *question, Result why)
 {
-    Status given = *status;
-    Bytes said = bytes_slice(status->message, 0, 500);
-    x->record.why = FAIL(x->arena, FAULT_UPSTREAM_STATUS, "%s answered %s: %.*s",
-                         x->pick.instance->address.text, code_name(status->code), BYTES_ARGS(said));
-    if (!may_degrade(x, status->code)) {
-        exchange_convert_details(x, &given);
-        return exchange_reply_end(x, &given, &x->answer.trailers);
+    bool by_service = question->event == POLICY_STATUS;
+    attempt_end(x->attempt, by_service ? question->code : (Code)question->fault->grpc_status, why);
+    PolicyVerdict verdict = policy_decide(question);
+    switch (verdict.action) {
+    case POLICY_RETRY: return try_again(x, verdict.where);
+    case POLICY_FALL_BACK: return fall_back(x, why);
+    case POLICY_RESPOND: return respond(x, why);
+    case POLICY_FAIL: break;
     }
-    exchange_drop_instance(x);
-    return exchange_reply_degraded(x, FAULT_UPSTREAM_STATUS.name);
+    return tell(x, why);
+}
+
+static const Step *decide_on_fault(Exchange *x, Result why, bool attempted)
+{
+    PolicyQuestion question = question_of(x, attempted);
+    question.event = POLICY_FAULT;
+    question.fault = why.error->fault;
+    return decide(x, &question, why);
+}
+
+const Step *exchange_fail(Exchange *x, Result why)
+{
+    return decide_on_fault(x, why, false);
+}
+
+const Step *exchange_attempt_failed(Exchange *x, Result why)
+{
+    return decide_on_fault(x, why, true);
+}
+
+static const Step *decide_on_status(Exchange *x, Result why, bool attempted)
+{
+    PolicyQuestion question = question_of(x, attempted);
+    question.event = POLICY_STATUS;
+    question.code = x->attempt->answer.status.code;
+    return decide(x, &question, why);
+}
+
+const Step *exchange_fail_status(Exchange *x)
+{
+    const Status *status = &x->attempt->answer.status;
+    Result why = FAIL(x->arena, FAULT_UPSTREAM_STATUS, "%s answered %s: %.*s",
+                      x->attempt->pick.instance->address.text, code_name(status->code),
+                      BYTES_ARGS(bytes_slice(status->message, 0, 500)));
+    return decide_on_status(x, why, true);
+}
+
+const Step *exchange_nobody_left(Exchange *x, Result why)
+{
+    if (!x->attempt->before)
+        return exchange_fail(x, why);
+    x->attempt = x->attempt->before;
+    Result last = x->attempt->record.why;
+    if (last.error->fault == &FAULT_UPSTREAM_STATUS)
+        return decide_on_status(x, last, false);
+    return exchange_fail(x, FAIL_OVER(x->arena, last, *last.error->fault,
+                                      "after %u attempts no other instance is left",
+                                      x->record.n_attempts));
 }
 
 /* ---- Ending
  * -------------------------------------------------------------------------------------- */
+
+/* Those that an instance had to do with, in their order. */
+static void record_attempts(Exchange *x)
+{
+    attempt_end(x->attempt, x->record.status.code, x->record.why);
+    for (Attempt *attempt = x->attempt; attempt; attempt = attempt->before) {
+        if (!attempt_counts(attempt))
+            continue;
+        if (!x->record.attempts)
+            x->record.instance = attempt->record.instance;
+        attempt->record.next = x->record.attempts;
+        x->record.attempts = &attempt->record;
+    }
+}
 
 static const Step *exchange_finish(Exchange *x)
 {
     Loop *loop = x->loop;
     timer_stop(&loop->timers, &x->deadline_timer);
     health_watch_stop(&x->watch);
-    exchange_drop_instance(x);
+    attempt_drop(x->attempt);
     if (x->client.stream)
         http_stream_release(x->client.stream);
     compression_stream_free(x->compressor);
@@ -159,6 +247,7 @@ static const Step *exchange_finish(Exchange *x)
     x->record.verb = x->call.verb;
     x->record.path = x->call.path;
     x->record.n_losses = x->n_lost;
+    record_attempts(x);
     telemetry_record(loop, &x->record);
 
     loop->n_calls--;

@@ -139,7 +139,7 @@ static const Step *answer_one(Exchange *x, Bytes request)
         return exchange_fail(x, error_copy(x->arena, r));
     if (x->builtin->stream)
         return exchange_send_answer(x, buffer_bytes(&out));
-    x->answer_message = (Message){.bytes = buffer_bytes(&out)};
+    x->attempt->answer_message = (Message){.bytes = buffer_bytes(&out)};
     return STEP_WAIT;
 }
 
@@ -156,7 +156,7 @@ static const Step *builtin_end(Exchange *x)
     if (x->builtin->one_request && !x->has_message)
         return wrong_count(x, "none was sent");
     if (!x->builtin->stream)
-        return exchange_reply_message(x, x->answer_message);
+        return exchange_reply_message(x, x->attempt->answer_message);
     return x->watch.at ? STEP_WAIT : end_well(x);
 }
 

@@ -36,8 +36,8 @@ bool exchange_keeps_request(const Exchange *x)
 /* Whether the request's message may go to the instance that was picked as it is. */
 static bool passes_request(const Exchange *x)
 {
-    return x->target.compression == x->call.compression && !x->binding &&
-           plan_is_copy(x->request_plan);
+    return x->attempt->target.compression == x->call.compression && !x->binding &&
+           plan_is_copy(x->attempt->request_plan);
 }
 
 Result exchange_open_request(Exchange *x, Message *message)
@@ -50,9 +50,9 @@ Result exchange_open_request(Exchange *x, Message *message)
 
 Compression exchange_request_compression(Exchange *x, size_t size)
 {
-    Compression compression = if_worth_it(x, x->target.compression, size);
-    if (!dialect_is_framed(x->target.dialect))
-        x->target.compression = compression; /* the head says it of the whole body */
+    Compression compression = if_worth_it(x, x->attempt->target.compression, size);
+    if (!dialect_is_framed(x->attempt->target.dialect))
+        x->attempt->target.compression = compression; /* the head says it of the whole body */
     return compression;
 }
 
@@ -62,8 +62,8 @@ Compression exchange_request_compression(Exchange *x, size_t size)
 /* Whether the answer's messages may go to the client as they are. */
 static bool passes_answer(const Exchange *x)
 {
-    return x->call.dialect != DIALECT_REST && x->target.dialect != DIALECT_REST &&
-           x->route->compress_answers != COMPRESS_NEVER && plan_is_copy(x->response_plan);
+    return x->call.dialect != DIALECT_REST && x->attempt->target.dialect != DIALECT_REST &&
+           x->route->compress_answers != COMPRESS_NEVER && plan_is_copy(x->attempt->response_plan);
 }
 
 uint32_t exchange_accepts(const Exchange *x)
@@ -75,7 +75,8 @@ uint32_t exchange_accepts(const Exchange *x)
 
 bool exchange_keeps_answer(const Exchange *x)
 {
-    return (x->answer.compression & x->call.accepts) && !x->answer.is_error && passes_answer(x);
+    return (x->attempt->answer.compression & x->call.accepts) && !x->attempt->answer.is_error &&
+           passes_answer(x);
 }
 
 /* Bytes of any media type are compressed already, or not worth it; who knows is the service. */
@@ -86,7 +87,8 @@ static bool is_raw(const Exchange *x)
 
 static bool may_compress(const Exchange *x)
 {
-    bool by_instance = x->has_answer && x->answer.compression != COMPRESSION_IDENTITY;
+    bool by_instance =
+        x->attempt->has_answer && x->attempt->answer.compression != COMPRESSION_IDENTITY;
     switch (x->route ? x->route->compress_answers : COMPRESS_NEVER) {
     case COMPRESS_WEB: return by_instance || (is_content_coding(x->call.dialect) && !is_raw(x));
     case COMPRESS_INSTANCE: return by_instance;
@@ -99,8 +101,8 @@ static bool may_compress(const Exchange *x)
 Compression exchange_answer_compression(const Exchange *x)
 {
     bool stream_of_bytes = is_raw(x) && x->method->type->server_streaming;
-    if (x->instance.reader.keep_compressed)
-        return x->answer.compression;
+    if (x->attempt->side.reader.keep_compressed)
+        return x->attempt->answer.compression;
     if (!stream_of_bytes && (may_compress(x) || exchange_must_compress(x)))
         return x->call.favourite;
     return COMPRESSION_IDENTITY;

@@ -53,7 +53,7 @@ static Result run_plan(Exchange *x, const Plan *plan, const PlanInput *input, By
 
 Result exchange_convert_request(Exchange *x, Bytes message, Bytes *converted_out)
 {
-    if (!x->binding && plan_is_copy(x->request_plan)) {
+    if (!x->binding && plan_is_copy(x->attempt->request_plan)) {
         *converted_out = message;
         return OK;
     }
@@ -73,29 +73,30 @@ Result exchange_convert_request(Exchange *x, Bytes message, Bytes *converted_out
         input.parameters = x->parameters;
         input.n_parameters = x->n_parameters;
     }
-    Result r = run_plan(x, x->request_plan, &input, converted_out);
-    if (!failed(r) || x->version.client == x->pick.served)
+    Result r = run_plan(x, x->attempt->request_plan, &input, converted_out);
+    if (!failed(r) || x->version.client == x->attempt->pick.served)
         return r;
     return FAIL_OVER(x->arena, r, *r.error->fault, "giving %s of %s as %s's",
-                     x->method->type->input->name, x->version.client->name, x->pick.served->name);
+                     x->method->type->input->name, x->version.client->name,
+                     x->attempt->pick.served->name);
 }
 
 /* The service's answer is its own doing, so what is wrong with it is not the caller's fault. */
 Result exchange_convert_answer(Exchange *x, Bytes message, Bytes *converted_out)
 {
-    if (x->target.dialect == DIALECT_REST) {
-        Result r =
-            rest_answer_message(x->rest_rule, x->pick.pair->target->type, x->answer.content_type,
-                                message, exchange_scratch(x), &message);
+    if (x->attempt->target.dialect == DIALECT_REST) {
+        Result r = rest_answer_message(x->attempt->rest_rule, x->attempt->pick.pair->target->type,
+                                       x->attempt->answer.content_type, message,
+                                       exchange_scratch(x), &message);
         if (failed(r))
             return r;
     }
-    if (plan_is_copy(x->response_plan)) {
+    if (plan_is_copy(x->attempt->response_plan)) {
         *converted_out = message;
         return OK;
     }
     PlanInput input = {.bytes = message};
-    Result r = run_plan(x, x->response_plan, &input, converted_out);
+    Result r = run_plan(x, x->attempt->response_plan, &input, converted_out);
     if (!failed(r))
         return r;
     bool readable =
@@ -104,6 +105,6 @@ Result exchange_convert_answer(Exchange *x, Bytes message, Bytes *converted_out)
     if (r.error->fault == &FAULT_OUT_OF_MEMORY)
         fault = &FAULT_OUT_OF_MEMORY;
     return FAIL_OVER(x->arena, r, *fault, "giving %s of %s as %s's",
-                     x->pick.pair->target->type->output->name, x->pick.served->name,
-                     x->version.reply->name);
+                     x->attempt->pick.pair->target->type->output->name,
+                     x->attempt->pick.served->name, x->version.reply->name);
 }

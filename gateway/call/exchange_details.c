@@ -36,23 +36,23 @@ static void on_unconverted(void *owner, Bytes type, bool kept, Result why)
     if (!failed(x->record.detail_why))
         x->record.detail_why = FAIL_OVER(
             x->arena, why, FAULT_UPSTREAM_CONVERT, "giving the error detail %.*s of %s as %s's: %s",
-            BYTES_ARGS(bytes_slice(type, 0, 200)), x->pick.served->name, x->version.reply->name,
-            kept ? "it stays as it is" : "it is left out");
+            BYTES_ARGS(bytes_slice(type, 0, 200)), x->attempt->pick.served->name,
+            x->version.reply->name, kept ? "it stays as it is" : "it is left out");
 }
 
 /* How the client's request is made from the one that the service saw: the way back of what was
  * sent. */
 static const Mapping *request_back(const Exchange *x)
 {
-    const MethodType *asked = x->pick.pair->target->type;
-    const MappingSet *set = x->pick.served->to[x->version.client->index];
+    const MethodType *asked = x->attempt->pick.pair->target->type;
+    const MappingSet *set = x->attempt->pick.served->to[x->version.client->index];
     const Mapping *mapping = set ? mapping_set_find(set, asked->input) : NULL;
     return mapping && mapping->to == x->method->type->input ? mapping : NULL;
 }
 
 void exchange_convert_details(Exchange *x, Status *status)
 {
-    const Version *served = x->pick.served;
+    const Version *served = x->attempt->pick.served;
     bool same = !served || (served == x->version.client && served == x->version.reply);
     if (same || !status->details.size)
         return;

@@ -15,15 +15,13 @@
 
 #include "gateway/builtin/health.h"
 #include "gateway/builtin/reflection.h"
+#include "gateway/call/attempt.h"
 #include "gateway/call/exchange.h"
 #include "gateway/headers/forwarding.h"
 #include "gateway/headers/request_id.h"
 #include "gateway/headers/trace_context.h"
 #include "gateway/rest/http_body.h"
-#include "gateway/telemetry/telemetry.h"
-#include "gateway/upstream/pick.h"
 #include "gateway/version/negotiate.h"
-#include "protocols/dialect/dialect.h"
 #include "protocols/http/compression_stream.h"
 
 typedef struct Builtin Builtin; /* exchange_builtin.c */
@@ -51,15 +49,6 @@ EXCHANGE_STEPS(STEP)
 #define STEP_WAIT ((const Step *)1)
 #define STEP_GONE ((const Step *)2)
 
-/* What the exchange has to do with one of its two streams. */
-typedef struct Half {
-    HttpConnection *connection; /* instance: where the stream is to be opened; used at once */
-    HttpStream *stream;         /* NULL: not open, or released */
-    MessageReader reader;       /* of what comes from there */
-    size_t owed;                /* bytes received and not given back to the sender's window yet */
-    bool ended;                 /* it has sent everything */
-} Half;
-
 struct Exchange {
     Arena *arena;   /* lives as long as the exchange */
     Arena *scratch; /* for the message at hand: of a stream, NULL between messages; else the same as
@@ -68,7 +57,9 @@ struct Exchange {
     Loop *loop;
     Config *config; /* the generation it began with */
     ClientConnection *client_connection;
-    Half client, instance;
+    Side client;
+    Attempt *attempt; /* the latest; never NULL */
+    Attempt first;    /* it, until one is repeated */
 
     bool bodiless;        /* the request ended with its head */
     const HttpHead *head; /* of the request, during its event only */
@@ -96,25 +87,7 @@ struct Exchange {
     Buffer early; /* streams: body that came before the instance's stream was there. Of the
                      gateway's own services: what is not read yet */
 
-    Pick pick;
-    TriedSet tried;
-    bool may_return; /* to an instance that was tried: it had taken the call */
-    const Plan *request_plan, *response_plan;
-    UpstreamWait wait;
-    bool waiting;
-    bool sent;    /* something of the request's messages has gone to the instance */
     Bytes framed; /* the message that is about to go, in scratch */
-    RequestTarget target;
-    Result last_failure; /* of an attempt, while there may be another */
-    bool unavailable;    /* `answer` said so, and another instance is looked for: without one the
-                            answer stands */
-
-    bool has_answer; /* the answer's head is read */
-    Answer answer;
-    const HttpRule *rest_rule; /* of a REST instance: the binding that it was asked by */
-    Message answer_message;    /* unary */
-    bool has_answer_message;
-    Bytes end_frame; /* gRPC-Web's trailers, Connect's EndStream, a Connect error's body */
 
     char request_id[REQUEST_ID_SIZE]; /* a new one, unless the client's own is taken:
                                          record.request_id */
@@ -133,16 +106,22 @@ struct Exchange {
 
 void exchange_run(Exchange *x, const Step *step);
 
-/* The one place where a call's failure becomes an answer: degraded where the route says so, once.
-   What fails while the default is given becomes an error. */
-const Step *exchange_fail(Exchange *x, Result why);
-/* The same for a status that the service itself gave. */
-const Step *exchange_fail_status(Exchange *x, const Status *status);
+enum { RESET_CANCEL = 8 /* RFC 9113 section 7 */ };
+
+/* The three ways in which a call goes wrong. Each ends in policy_decide: another attempt, the
+   route's fallback, or an error to the client. */
+const Step *exchange_fail(Exchange *x, Result why);           /* by no fault of the attempt */
+const Step *exchange_attempt_failed(Exchange *x, Result why); /* by the attempt's */
+const Step *exchange_fail_status(Exchange *x); /* the service answered with an error */
+
+/* No instance is left for the latest attempt: what the one before it found, or its service said, is
+   the end of the call; `why`, where there is none before it. */
+const Step *exchange_nobody_left(Exchange *x, Result why);
 
 bool exchange_is_unary(const Exchange *x);
 
-/* Gives back what is owed to the sender of one half, once the other half has room for more. */
-void exchange_settle(Exchange *x, Half *from, const Half *to);
+/* Gives back what is owed to the sender of one side, once the other side has room for more. */
+void exchange_settle(Exchange *x, Side *from, const Side *to);
 
 /* Memory for the message at hand. */
 Arena *exchange_scratch(Exchange *x);
@@ -155,9 +134,8 @@ void exchange_start_deadline(Exchange *x);
 extern const HttpStreamEvents exchange_client_events;
 
 /* exchange_instance.c: the instance's stream. */
+/* For the latest attempt. Faults: those of pick.h. */
 MUST_USE Result exchange_pick_instance(Exchange *x);
-const Step *exchange_attempt_failed(Exchange *x, Result why);
-void exchange_drop_instance(Exchange *x);
 /* Streams: takes messages out of `input` and sends them on to the instance. */
 const Step *exchange_forward_request(Exchange *x, Bytes input);
 const Step *exchange_end_request(Exchange *x);

@@ -51,36 +51,34 @@ Result opaque_keep_head(Exchange *x, Bytes path)
 static const Step *opaque_pick(Exchange *x)
 {
     Result r = exchange_pick_instance(x);
-    return failed(r) ? exchange_fail(x, r) : &STEP_connect;
+    return failed(r) ? exchange_nobody_left(x, r) : &STEP_connect;
 }
 
 const Step STEP_opaque = {"opaque", opaque_pick};
 
 const Step *opaque_send(Exchange *x)
 {
-    x->record.attempts++;
-    x->instance.ended = false;
+    attempt_asked(x->attempt);
     HttpHead head = *x->opaque_head;
-    if (x->pick.instance->authority_said || !head.authority.size)
-        head.authority = bytes_of(x->pick.instance->authority);
-    x->instance.stream =
-        http_stream_open(x->instance.connection, &head, x->bodiless, &opaque_events, x);
-    if (!x->instance.stream)
+    if (x->attempt->pick.instance->authority_said || !head.authority.size)
+        head.authority = bytes_of(x->attempt->pick.instance->authority);
+    x->attempt->side.stream = http_stream_open(x->attempt->side.connection, &head, x->bodiless,
+                                               &opaque_events, x->attempt);
+    if (!x->attempt->side.stream)
         return exchange_attempt_failed(x, FAIL(x->arena, FAULT_UPSTREAM_REFUSED, "%s has no room",
-                                               x->pick.instance->address.text));
-    x->sent = true;
-    x->record.time_to_upstream = x->loop->now - x->began;
+                                               x->attempt->pick.instance->address.text));
+    x->attempt->sent = true;
     if (x->early.size)
         opaque_forward(x, buffer_bytes(&x->early));
     if (x->client.ended && !x->bodiless)
-        http_stream_send_end(x->instance.stream, NULL);
+        http_stream_send_end(x->attempt->side.stream, NULL);
     return STEP_WAIT;
 }
 
 const Step *opaque_forward(Exchange *x, Bytes piece)
 {
-    http_stream_send_body(x->instance.stream, piece);
-    exchange_settle(x, &x->client, &x->instance);
+    http_stream_send_body(x->attempt->side.stream, piece);
+    exchange_settle(x, &x->client, &x->attempt->side);
     return STEP_WAIT;
 }
 
@@ -96,7 +94,7 @@ static Fields fields_of_service(Exchange *x, const Fields *sent)
 
 static void on_head(void *owner, HttpStream *stream, const HttpHead *head, bool end)
 {
-    Exchange *x = owner;
+    Exchange *x = ((Attempt *)owner)->exchange;
     HttpHead reply = *head;
     reply.fields = fields_of_service(x, &head->fields);
     fields_add(&reply.fields, bytes_of("x-request-id"), x->record.request_id);
@@ -108,8 +106,9 @@ static void on_head(void *owner, HttpStream *stream, const HttpHead *head, bool 
         return;
     }
     x->record.http_status = head->status;
+    x->attempt->record.headed = x->loop->now;
     x->record.time_upstream_head = x->loop->now - x->began;
-    x->instance.ended = end;
+    x->attempt->side.ended = end;
     x->tunnel = head->status == 101;
     if (x->tunnel)
         x->client.ended = false; /* the request has; what comes now is the tunnel's */
@@ -121,18 +120,18 @@ static void on_head(void *owner, HttpStream *stream, const HttpHead *head, bool 
 
 static void on_body(void *owner, HttpStream *stream, Bytes piece)
 {
-    Exchange *x = owner;
-    x->instance.owed += piece.size;
+    Exchange *x = ((Attempt *)owner)->exchange;
+    x->attempt->side.owed += piece.size;
     x->record.bytes_out += piece.size;
     http_stream_send_body(x->client.stream, piece);
-    exchange_settle(x, &x->instance, &x->client);
+    exchange_settle(x, &x->attempt->side, &x->client);
 }
 
 static void on_end(void *owner, HttpStream *stream, const Fields *trailers)
 {
-    Exchange *x = owner;
+    Exchange *x = ((Attempt *)owner)->exchange;
     Fields own = fields_of_service(x, trailers);
-    x->instance.ended = true;
+    x->attempt->side.ended = true;
     http_stream_send_end(x->client.stream, own.n ? &own : NULL);
     if (!x->tunnel || x->client.ended)
         exchange_run(x, &STEP_finish);
@@ -140,22 +139,22 @@ static void on_end(void *owner, HttpStream *stream, const Fields *trailers)
 
 const Step *opaque_end_tunnel(Exchange *x)
 {
-    http_stream_send_end(x->instance.stream, NULL);
-    return x->instance.ended ? &STEP_finish : STEP_WAIT;
+    http_stream_send_end(x->attempt->side.stream, NULL);
+    return x->attempt->side.ended ? &STEP_finish : STEP_WAIT;
 }
 
 static void on_drain(void *owner, HttpStream *stream)
 {
-    Exchange *x = owner;
-    exchange_settle(x, &x->client, &x->instance);
+    Exchange *x = ((Attempt *)owner)->exchange;
+    exchange_settle(x, &x->client, &x->attempt->side);
 }
 
 static void on_reset(void *owner, HttpStream *stream, Result why)
 {
-    Exchange *x = owner;
+    Exchange *x = ((Attempt *)owner)->exchange;
     Result r = FAIL_OVER(x->arena, error_copy(x->arena, why), *why.error->fault, "%s broke off",
-                         x->pick.instance->address.text);
-    x->instance.ended = true;
+                         x->attempt->pick.instance->address.text);
+    x->attempt->side.ended = true;
     if (!x->replied_head) {
         exchange_run(x, exchange_attempt_failed(x, r));
         return;
@@ -171,7 +170,7 @@ static void on_reset(void *owner, HttpStream *stream, Result why)
  */
 static void on_interim(void *owner, HttpStream *stream, const HttpHead *head)
 {
-    Exchange *x = owner;
+    Exchange *x = ((Attempt *)owner)->exchange;
     if (head->status == 100 || x->n_interim++ >= INTERIM_MOST)
         return;
     HttpHead interim = *head;

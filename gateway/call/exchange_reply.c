@@ -17,8 +17,9 @@ static void add_own_fields(const Exchange *x, Fields *fields)
     else if (x->record.method) /* another word of the client's would have led to a version */
         version_headers_vary(x->record.method->version->service, x->version.rule,
                              x->config->identity_header, fields);
-    if (x->pick.served)
-        fields_add(fields, bytes_of("passerelle-served-version"), bytes_of(x->pick.served->name));
+    if (x->attempt->pick.served)
+        fields_add(fields, bytes_of("passerelle-served-version"),
+                   bytes_of(x->attempt->pick.served->name));
     if (x->lost.size)
         fields_add(fields, bytes_of("passerelle-lost"), buffer_bytes(&x->lost));
     if (x->record.degraded)
@@ -30,7 +31,7 @@ static void add_own_fields(const Exchange *x, Fields *fields)
 /* The service's, which are without ours already, and ours. */
 static Fields reply_fields(const Exchange *x, Arena *arena)
 {
-    const Fields *from_service = x->has_answer ? &x->answer.metadata : NULL;
+    const Fields *from_service = x->attempt->has_answer ? &x->attempt->answer.metadata : NULL;
     Fields fields = fields_in(arena);
     for (uint32_t i = 0; from_service && i < from_service->n; i++)
         fields_add(&fields, from_service->items[i].name, from_service->items[i].value);
@@ -42,7 +43,7 @@ void exchange_remove_own(const Exchange *x, Fields *fields)
 {
     OwnFields own = {
         .version = x->version.reply,
-        .served = x->pick.served,
+        .served = x->attempt->pick.served,
         .cors = x->config->cors.n_origins > 0,
     };
     own_fields_remove(&own, fields);
@@ -81,8 +82,8 @@ static MUST_USE Result send_head(Exchange *x, Compression compression, int64_t c
     }
     x->compression = compression;
     reply_write_head(&x->call, &fields, compression, content_length, x->arena, &head);
-    if (content_length >= 0 && x->has_answer)
-        reply_add_trailers(&x->call, &x->answer.trailers, &head);
+    if (content_length >= 0 && x->attempt->has_answer)
+        reply_add_trailers(&x->call, &x->attempt->answer.trailers, &head);
     complete_fields(x, &head.fields);
     if (head.fields.full) {
         compression_stream_free(x->compressor);
@@ -207,7 +208,8 @@ static Result write_end(const Exchange *x, Arena *arena, const Status *status,
         .request_id = x->record.request_id,
         .service = bytes_of(service ? service->name : NULL),
         .version = bytes_of(version ? version->name : NULL),
-        .instance = bytes_of(x->pick.instance ? x->pick.instance->address.text : NULL),
+        .instance =
+            bytes_of(x->attempt->pick.instance ? x->attempt->pick.instance->address.text : NULL),
         .detail_json = &detail_json,
     };
     Fields fields = x->replied_head ? fields_in(arena) : reply_fields(x, arena);
@@ -231,7 +233,7 @@ static Result write_last_end(Exchange *x, Result why, ReplyEnd *end)
     }
     status->details = BYTES_NONE;
     status->message = bytes_slice(status->message, 0, LONGEST_MESSAGE);
-    x->has_answer = false;
+    x->attempt->has_answer = false;
     return write_end(x, last_arena(x), status, NULL, end);
 }
 
@@ -288,33 +290,25 @@ const Step *exchange_reply_message(Exchange *x, Message message)
         return exchange_fail(x, r);
     send_body(x, framed);
     Status ok = {.code = CODE_OK};
-    return exchange_reply_end(x, &ok, x->has_answer ? &x->answer.trailers : NULL);
+    return exchange_reply_end(x, &ok, x->attempt->has_answer ? &x->attempt->answer.trailers : NULL);
 }
 
 static const Step *exchange_reply(Exchange *x)
 {
-    if (x->answer.status.code != CODE_OK) {
-        const Status *status = &x->answer.status;
-        x->unavailable = status->code == CODE_UNAVAILABLE && x->method->safe_to_repeat &&
-                         !x->method->type->client_streaming &&
-                         x->record.attempts < x->route->attempts && !x->replied_head;
-        if (x->unavailable)
-            return exchange_attempt_failed(
-                x, FAIL(x->arena, FAULT_UPSTREAM_RESET, "%s answered UNAVAILABLE: %.*s",
-                        x->pick.instance->address.text, BYTES_ARGS(status->message)));
-        return exchange_fail_status(x, status);
-    }
+    if (x->attempt->answer.status.code != CODE_OK)
+        return exchange_fail_status(x);
     if (x->method->type->server_streaming)
-        return exchange_reply_end(x, &x->answer.status, &x->answer.trailers);
+        return exchange_reply_end(x, &x->attempt->answer.status, &x->attempt->answer.trailers);
 
-    if (!x->has_answer_message)
+    if (!x->attempt->has_answer_message)
         return exchange_fail(x, FAIL(x->arena, FAULT_UPSTREAM_CARDINALITY,
                                      "%s ended %.*s well but gave no message",
-                                     x->pick.instance->address.text, BYTES_ARGS(x->target.method)));
-    if (x->answer_message.compressed)
-        return exchange_reply_message(x, x->answer_message);
+                                     x->attempt->pick.instance->address.text,
+                                     BYTES_ARGS(x->attempt->target.method)));
+    if (x->attempt->answer_message.compressed)
+        return exchange_reply_message(x, x->attempt->answer_message);
     Message converted = {.compressed = false};
-    Result r = exchange_convert_answer(x, x->answer_message.bytes, &converted.bytes);
+    Result r = exchange_convert_answer(x, x->attempt->answer_message.bytes, &converted.bytes);
     return failed(r) ? exchange_fail(x, r) : exchange_reply_message(x, converted);
 }
 
@@ -324,12 +318,12 @@ const Step STEP_reply = {"reply", exchange_reply};
 const Step *exchange_reply_degraded(Exchange *x, const char *reason)
 {
     x->record.degraded = reason;
-    x->has_answer = false;
+    x->attempt->has_answer = false;
     x->version.reply = x->record.reply_version = x->version.client;
     Bytes message = x->method->default_reply[x->call.reply_codec];
     if (x->binding && x->binding->default_body.data)
         message = x->binding->default_body;
-    x->instance.reader.keep_compressed = false;
+    x->attempt->side.reader.keep_compressed = false;
     if (!x->method->type->server_streaming)
         return exchange_reply_message(x, (Message){.bytes = message});
 

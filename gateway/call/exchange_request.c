@@ -260,7 +260,7 @@ static void on_body(void *owner, HttpStream *stream, Bytes piece)
         return;
     }
     x->client.owed += piece.size;
-    if (!x->instance.stream) {
+    if (!x->attempt->side.stream) {
         buffer_add_bytes(&x->early, piece); /* the stream's window bounds it */
         if (x->early.full)
             exchange_run(x, exchange_fail(x, FAIL(x->arena, FAULT_OUT_OF_MEMORY,
@@ -280,7 +280,7 @@ static void on_end(void *owner, HttpStream *stream, const Fields *trailers)
         exchange_run(x, &STEP_receive);
     else if (x->tunnel)
         exchange_run(x, opaque_end_tunnel(x));
-    else if (x->instance.stream && !(x->bodiless && !x->method))
+    else if (x->attempt->side.stream && !(x->bodiless && !x->method))
         exchange_run(x, exchange_end_request(x));
 }
 
@@ -290,7 +290,7 @@ static void on_drain(void *owner, HttpStream *stream)
     if (x->builtin)
         exchange_run(x, builtin_go_on(x));
     else
-        exchange_settle(x, &x->instance, &x->client);
+        exchange_settle(x, &x->attempt->side, &x->client);
 }
 
 /* The client is gone: nobody is left to tell, so the reason only goes to the record. */

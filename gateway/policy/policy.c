@@ -22,6 +22,12 @@ static bool is_refusal(const PolicyQuestion *q)
     return q->event == POLICY_FAULT && q->fault == &FAULT_UPSTREAM_REFUSED;
 }
 
+/* Who answers has seen the request's head at least. */
+static bool was_sent(const PolicyQuestion *q)
+{
+    return q->sent || q->event == POLICY_STATUS;
+}
+
 /* What another attempt may repair. Of what services say that is only UNAVAILABLE (AIP-194). */
 static bool is_transient(const PolicyQuestion *q)
 {
@@ -38,7 +44,7 @@ static const char *why_no_retry(const PolicyQuestion *q)
         return "some of a response has gone to the client";
     if (q->time_left <= 0)
         return "the deadline has passed";
-    if (!q->sent)
+    if (!was_sent(q))
         return NULL;
     if (!q->kept)
         return "some of the request has been sent and is not kept";
@@ -62,7 +68,7 @@ static PolicyWhere where_to(const PolicyQuestion *q)
 
 static const char *why_retry(const PolicyQuestion *q)
 {
-    if (!q->sent)
+    if (!was_sent(q))
         return "the request was not sent";
     return is_refusal(q) ? "the instance refused it untouched" : "the method may be repeated";
 }

@@ -177,17 +177,13 @@ static void record_service(Telemetry *telemetry, const CallRecord *r)
     }
 }
 
-static void record_instance(Telemetry *telemetry, const CallRecord *r)
+/* Each attempt counts for its own instance, also when a later one made the call good. */
+static void record_attempt(Telemetry *telemetry, const AttemptRecord *attempt)
 {
-    if (!r->instance)
-        return;
-    InstanceCounters *i = instance_counters(telemetry, r->instance->series);
-    /* A degraded call ended well for the client only. */
-    bool hidden = r->degraded && failed(r->why);
-    Code code = hidden ? (Code)r->why.error->fault->grpc_status : known_code(r->status.code);
-    count_add(&i->calls[code], 1);
-    if (r->time_upstream_head) {
-        count_add(&i->head_sum, (uint64_t)(r->time_upstream_head - r->time_to_upstream));
+    InstanceCounters *i = instance_counters(telemetry, attempt->instance->series);
+    count_add(&i->calls[known_code(attempt->code)], 1);
+    if (attempt->headed) {
+        count_add(&i->head_sum, (uint64_t)(attempt->headed - attempt->asked));
         count_add(&i->head_count, 1);
     }
 }
@@ -196,5 +192,6 @@ void counters_record(Telemetry *telemetry, const CallRecord *record)
 {
     record_method(telemetry, record);
     record_service(telemetry, record);
-    record_instance(telemetry, record);
+    for (const AttemptRecord *at = record->attempts; at; at = at->next)
+        record_attempt(telemetry, at);
 }

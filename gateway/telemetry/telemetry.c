@@ -101,6 +101,24 @@ static void add_decisions(Buffer *line, const CallRecord *r)
     }
 }
 
+/* Each with the instance, how it ended, and how long it took from its pick. */
+static void add_attempts(Buffer *line, const CallRecord *r)
+{
+    const char *between = ",\"attempts\":[";
+    for (const AttemptRecord *a = r->attempts; a; a = a->next) {
+        buffer_add_text(line, between);
+        log_line_text(line, bytes_of("{\"instance\":"), bytes_of(a->instance->address.text));
+        log_line_word(line, LOG_KEY("code"), code_name(a->code));
+        log_line_millis(line, LOG_KEY("ms"), a->ended - a->began);
+        if (failed(a->why))
+            log_line_word(line, LOG_KEY("why"), a->why.error->fault->name);
+        buffer_add_byte(line, '}');
+        between = ",";
+    }
+    if (r->attempts)
+        buffer_add_byte(line, ']');
+}
+
 static void add_outcome(Buffer *line, const CallRecord *r)
 {
     log_line_word(line, LOG_KEY("code"), code_name(r->status.code));
@@ -108,7 +126,7 @@ static void add_outcome(Buffer *line, const CallRecord *r)
     log_line_word(line, LOG_KEY("degraded"), r->degraded);
     log_line_causes(line, LOG_KEY("causes"), r->why);
     log_line_causes(line, LOG_KEY("detail_causes"), r->detail_why);
-    log_line_number(line, LOG_KEY("attempts"), r->attempts);
+    add_attempts(line, r);
     log_line_number(line, LOG_KEY("losses"), r->n_losses);
     log_line_number(line, LOG_KEY("unknown"), r->n_unknown);
     log_line_number(line, LOG_KEY("bytes_in"), r->bytes_in);

@@ -15,6 +15,19 @@
 typedef struct Loop Loop;
 typedef struct Telemetry Telemetry;
 
+/* One request to one instance, by which a call was tried. Times are monotonic nanoseconds; 0: it
+   did not come to it. */
+typedef struct AttemptRecord {
+    const struct AttemptRecord *next; /* the one after it */
+    const Instance *instance;         /* NULL: it came to none */
+    int64_t began;                    /* the instance was picked */
+    int64_t asked;                    /* the request's head was sent */
+    int64_t headed;                   /* the response's head was there */
+    int64_t ended;
+    Code code;
+    Result why; /* of a code other than OK */
+} AttemptRecord;
+
 /* Everything that is said of one finished call. All pointers are borrowed for the call of record.
  */
 typedef struct CallRecord {
@@ -32,8 +45,9 @@ typedef struct CallRecord {
     const char *rule;       /* which rule decided the client's version: "header" */
     const char *served_why; /* "native", "fewest losses", ... */
     const Instance *instance;
-    uint32_t attempts;
-    Status status; /* how it ended for the client; OK also when degraded */
+    const AttemptRecord *attempts; /* in their order; those without an instance are not here */
+    uint32_t n_attempts;           /* of them, those that were sent */
+    Status status;                 /* how it ended for the client; OK also when degraded */
     uint16_t http_status;
     Result why;           /* the chain: of the error, or of what was degraded */
     Result detail_why;    /* the first of an error's details that could not be given in the client's

@@ -3,14 +3,11 @@
 #include "base/arena.h"
 #include "gateway/telemetry/telemetry.h"
 
-void tried_add(TriedSet *tried, const Instance *instance)
+static bool was_tried(const PickTried *tried, const Instance *instance)
 {
-    *tried |= UINT64_C(1) << (instance->index < 63 ? instance->index : 63);
-}
-
-static bool was_tried(TriedSet tried, const Instance *instance)
-{
-    return tried >> (instance->index < 63 ? instance->index : 63) & 1;
+    while (tried && tried->instance != instance)
+        tried = tried->before;
+    return tried != NULL;
 }
 
 /* Smaller is better: native, then the fewest lossy fields, then the newer version. */
@@ -80,7 +77,8 @@ static void consider(Pick *best, uint64_t *best_cost, const Pick *other, uint64_
     *best_cost = cost;
 }
 
-Result pick_instance(Loop *loop, const Method *method, TriedSet tried, Arena *arena, Pick *pick_out)
+Result pick_instance(Loop *loop, const Method *method, const PickTried *tried, Arena *arena,
+                     Pick *pick_out)
 {
     const Service *service = method->version->service;
     Pick best = {0}, last_resort = {0};
@@ -134,7 +132,8 @@ bool pick_possible(const Method *method)
     return false;
 }
 
-Result pick_any(Loop *loop, const Service *service, TriedSet tried, Arena *arena, Pick *pick_out)
+Result pick_any(Loop *loop, const Service *service, const PickTried *tried, Arena *arena,
+                Pick *pick_out)
 {
     Pick best = {0}, last_resort = {0};
     uint64_t none = 0;

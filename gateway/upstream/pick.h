@@ -19,20 +19,22 @@ typedef struct Pick {
     const char *why; /* "native", "without loss", "fewest losses" */
 } Pick;
 
-/* Instances that this call has tried already; those beyond 64 share the last bit. */
-typedef uint64_t TriedSet;
-void tried_add(TriedSet *tried, const Instance *instance);
+/* Instances that a call has tried already: this one, and those before it. */
+typedef struct PickTried {
+    const Instance *instance;
+    const struct PickTried *before;
+} PickTried;
 
 /* Faults: METHOD_REMOVED (no instance's version has it), NO_INSTANCE, UPSTREAM_DOWN (over the last
    failure of one that could have answered). */
-MUST_USE Result pick_instance(Loop *loop, const Method *method, TriedSet tried, Arena *arena,
-                              Pick *pick_out);
+MUST_USE Result pick_instance(Loop *loop, const Method *method, const PickTried *tried,
+                              Arena *arena, Pick *pick_out);
 
 /* Whether an instance that can answer is there, for all that any loop knows. */
 bool pick_possible(const Method *method);
 
 /* Any instance of a service without a schema. Fault: UPSTREAM_DOWN. */
-MUST_USE Result pick_any(Loop *loop, const Service *service, TriedSet tried, Arena *arena,
+MUST_USE Result pick_any(Loop *loop, const Service *service, const PickTried *tried, Arena *arena,
                          Pick *pick_out);
 
 #endif

@@ -95,6 +95,14 @@ static inline Config *fixture_config(uint64_t generation)
 static inline CallRecord fixture_record(const Config *config)
 {
     const Service *service = &config->services[0];
+    AttemptRecord *attempt = arena_make(config->arena, AttemptRecord);
+    *attempt = (AttemptRecord){
+        .instance = &service->instances[1],
+        .began = SECOND,
+        .asked = SECOND + 1 * MILLISECOND,
+        .headed = SECOND + 3 * MILLISECOND,
+        .ended = SECOND + 3 * MILLISECOND + 400 * MICROSECOND,
+    };
     return (CallRecord){
         .request_id = bytes_of("0123456789abcdef0123456789abcdef"),
         .trace_id = bytes_of("0af7651916cd43dd8448eb211c80319c"),
@@ -112,7 +120,8 @@ static inline CallRecord fixture_record(const Config *config)
         .rule = "prefix",
         .served_why = "fewest losses",
         .instance = &service->instances[1],
-        .attempts = 1,
+        .attempts = attempt,
+        .n_attempts = 1,
         .http_status = 200,
         .bytes_in = 10,
         .bytes_out = 57,

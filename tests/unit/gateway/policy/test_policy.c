@@ -102,6 +102,14 @@ static const Row rows[] = {
      POLICY_RESPOND,
      0},
     {"UNAVAILABLE, not kept", {STATUS_OF(UNAVAILABLE), ATTEMPT, .kept = false}, POLICY_RESPOND, 0},
+    {"NOT_FOUND before any message was sent",
+     {STATUS_OF(NOT_FOUND), ATTEMPT, .sent = false},
+     POLICY_RESPOND,
+     0},
+    {"UNAVAILABLE to a stream before any message was sent",
+     {STATUS_OF(UNAVAILABLE), ATTEMPT, .sent = false, .kept = false},
+     POLICY_RESPOND,
+     0},
     {"ABORTED", {STATUS_OF(ABORTED), ATTEMPT}, POLICY_RESPOND, 0},
     {"INTERNAL", {STATUS_OF(INTERNAL), ATTEMPT}, POLICY_RESPOND, 0},
     {"DEADLINE_EXCEEDED", {STATUS_OF(DEADLINE_EXCEEDED), ATTEMPT}, POLICY_RESPOND, 0},
@@ -208,7 +216,7 @@ static PolicyQuestion question_of(uint32_t bits, const Fault *fault, Code code)
 static void check_promises(const PolicyQuestion *q)
 {
     PolicyVerdict verdict = policy_decide(q);
-    bool touched = q->sent && !(q->fault == &FAULT_UPSTREAM_REFUSED);
+    bool touched = q->event == POLICY_STATUS || (q->sent && q->fault != &FAULT_UPSTREAM_REFUSED);
     if (verdict.action == POLICY_RETRY) {
         assert_true(q->attempted && q->time_left > 0 && !q->responding && !q->fallen_back);
         assert_true(!touched || (q->repeatable && q->kept && q->attempts < q->attempts_most));

@@ -77,6 +77,9 @@ static void errors_are_told_by_both_ends_of_their_chain(void **state)
     Result why = FAIL(f->arena, FAULT_SYSTEM, "connecting: refused");
     f->record.why = FAIL_OVER(f->arena, why, FAULT_UPSTREAM_DOWN, "calling");
     f->record.status = (Status){.code = CODE_UNAVAILABLE};
+    AttemptRecord failed_one = *f->record.attempts;
+    failed_one.code = CODE_UNAVAILABLE;
+    f->record.attempts = &failed_one;
     telemetry_record(&f->loop, &f->record);
     f->record.status = (Status){0};
     f->record.degraded = FAULT_UPSTREAM_DOWN.name;
@@ -119,10 +122,30 @@ static void calls_without_a_method_are_counted_without_names(void **state)
     assert_no(text, "made/up");
 }
 
+static void each_attempt_counts_for_its_own_instance(void **state)
+{
+    Fixture *f = *state;
+    const Service *service = &f->config->services[0];
+    AttemptRecord second = *f->record.attempts, first = {
+                                                    .next = &second,
+                                                    .instance = &service->instances[0],
+                                                    .code = CODE_UNAVAILABLE,
+                                                };
+    f->record.attempts = &first;
+    telemetry_record(&f->loop, &f->record);
+    const char *text = page(f, false);
+    assert_line(
+        text,
+        "passerelle_upstream_calls_total{instance=\"127.0.0.1:7001\",code=\"UNAVAILABLE\"} 1");
+    assert_line(text, "passerelle_upstream_calls_total{instance=\"127.0.0.1:7002\",code=\"OK\"} 1");
+}
+
 static void a_code_that_is_none_counts_as_unknown(void **state)
 {
     Fixture *f = *state;
-    f->record.status.code = (Code)99;
+    AttemptRecord odd = *f->record.attempts;
+    odd.code = (Code)99;
+    f->record.attempts = &odd;
     telemetry_record(&f->loop, &f->record);
     assert_line(page(f, false),
                 "passerelle_upstream_calls_total{instance=\"127.0.0.1:7002\",code=\"UNKNOWN\"} 1");
@@ -301,6 +324,7 @@ int main(void)
         TEST(durations_fall_into_cumulative_buckets),
         TEST(errors_are_told_by_both_ends_of_their_chain),
         TEST(calls_without_a_method_are_counted_without_names),
+        TEST(each_attempt_counts_for_its_own_instance),
         TEST(a_code_that_is_none_counts_as_unknown),
         TEST(counts_go_on_after_a_reload),
         TEST(a_refused_reload_shows_until_one_is_taken),

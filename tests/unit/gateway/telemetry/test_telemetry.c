@@ -20,7 +20,8 @@ static void one_call_is_one_line(void **state)
         "\"prefix\","
         "\"served_why\":\"fewest losses\",\"instance\":\"127.0.0.1:7002\",\"build\":\"3.1.0\","
         "\"route\":\"orders\",\"failure_mode\":\"graceful\",\"impact\":\"high\",\"code\":\"OK\","
-        "\"http_status\":200,\"attempts\":1,\"losses\":0,\"unknown\":0,\"bytes_in\":10,\"bytes_"
+        "\"http_status\":200,\"attempts\":[{\"instance\":\"127.0.0.1:7002\",\"code\":\"OK\",\"ms\":"
+        "3.400}],\"losses\":0,\"unknown\":0,\"bytes_in\":10,\"bytes_"
         "out\":57,"
         "\"messages_in\":1,\"messages_out\":1,\"to_upstream_ms\":1.000,\"upstream_head_ms\":3.000,"
         "\"total_ms\":3.456}\n");

@@ -85,7 +85,7 @@ static int tear_down(void **state)
     return 0;
 }
 
-static void assert_picked(const Method *method, TriedSet tried, uint32_t index, const char *why)
+static void assert_picked(const Method *method, const PickTried *tried, uint32_t index, const char *why)
 {
     Pick pick;
     assert_ok(arena, pick_instance(&loop, method, tried, arena, &pick));
@@ -138,9 +138,8 @@ static void equally_loaded_instances_take_turns(void **state)
 
 static void what_was_tried_is_not_tried_again(void **state)
 {
-    TriedSet tried = 0;
-    tried_add(&tried, &instances[0]);
-    assert_picked(&methods[0], tried, 1, "fewest losses");
+    PickTried tried = {.instance = &instances[0]};
+    assert_picked(&methods[0], &tried, 1, "fewest losses");
 }
 
 static void when_all_are_away_the_last_failure_is_the_cause(void **state)

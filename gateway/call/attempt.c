@@ -1,0 +1,52 @@
+#include "gateway/call/attempt.h"
+
+#include "base/arena.h"
+#include "gateway/call/exchange_internal.h"
+
+bool attempt_add(Exchange *x, const PickTried *tried)
+{
+    Attempt *attempt = arena_make(x->arena, Attempt);
+    if (!attempt)
+        return false;
+    *attempt = (Attempt){.exchange = x, .before = x->attempt, .tried = {.before = tried}};
+    x->attempt = attempt;
+    return true;
+}
+
+void attempt_asked(Attempt *attempt)
+{
+    Exchange *x = attempt->exchange;
+    attempt->record.instance = attempt->pick.instance;
+    attempt->record.asked = x->loop->now;
+    if (x->record.n_attempts++ == 0)
+        x->record.time_to_upstream = x->loop->now - x->began;
+}
+
+void attempt_drop(Attempt *attempt)
+{
+    Side *side = &attempt->side;
+    if (attempt->waiting)
+        upstream_cancel(&attempt->wait);
+    attempt->waiting = false;
+    if (!side->stream)
+        return;
+    if (!side->ended)
+        http_stream_reset(side->stream, RESET_CANCEL);
+    http_stream_release(side->stream);
+    side->stream = NULL;
+}
+
+void attempt_end(Attempt *attempt, Code code, Result why)
+{
+    AttemptRecord *record = &attempt->record;
+    if (record->ended)
+        return;
+    record->ended = attempt->exchange->loop->now;
+    record->code = code;
+    record->why = why;
+}
+
+bool attempt_counts(const Attempt *attempt)
+{
+    return attempt->record.instance != NULL;
+}
