@@ -3,7 +3,6 @@
 #include "base/arena.h"
 #include "gateway/call/exchange_internal.h"
 #include "gateway/loop/config_use.h"
-#include "protocols/http/http_rules.h"
 
 /* ---- Beginning
  * ----------------------------------------------------------------------------------- */
@@ -90,22 +89,16 @@ void exchange_settle(Exchange *x, Side *from, const Side *to)
 
 static PolicyQuestion question_of(const Exchange *x, bool attempted)
 {
-    const Route *route = x->route;
-    const Method *method = x->method;
-    return (PolicyQuestion){
-        .attempted = attempted,
-        .sent = x->attempt->sent,
-        .answered = x->attempt->has_answer,
-        .kept = method ? !method->type->client_streaming : x->bodiless,
-        .repeatable = method ? method->safe_to_repeat : http_is_idempotent(x->call.verb),
-        .responding = x->replied_head,
-        .fallen_back = x->record.degraded != NULL,
-        .attempts = x->record.n_attempts,
-        .attempts_most = route ? route->attempts : 1,
-        .has_fallback =
-            route && route->on_failure == FAILURE_GRACEFUL && method && method->has_default,
-        .time_left = x->deadline == NO_TIMEOUT ? NO_TIMEOUT : x->deadline - x->loop->now,
-    };
+    PolicyQuestion q = policy_question(x->route, x->method, x->call.verb, x->bodiless);
+    q.attempted = attempted;
+    q.sent = x->attempt->sent;
+    q.answered = x->attempt->has_answer;
+    q.responding = x->replied_head;
+    q.fallen_back = x->record.degraded != NULL;
+    q.attempts = x->record.n_attempts;
+    if (x->deadline != NO_TIMEOUT)
+        q.time_left = x->deadline - x->loop->now;
+    return q;
 }
 
 static const Step *try_again(Exchange *x, PolicyWhere where)

@@ -5,6 +5,7 @@
 #include "base/arena.h"
 #include "base/clock.h"
 #include "gateway/call/opaque_route.h"
+#include "gateway/policy/policy.h"
 #include "gateway/version/negotiate.h"
 
 /* What a request came to. */
@@ -95,6 +96,40 @@ static void tell_route(const Route *route, Buffer *out)
         buffer_add_text(out, ", ");
     }
     buffer_printf(out, "%u attempt%s at most\n", route->attempts, route->attempts == 1 ? "" : "s");
+}
+
+/* What the data plane would do at the first attempt. */
+static void tell_policy(const Route *route, const Method *method, Bytes verb, Buffer *out)
+{
+    static const struct {
+        const char *what;
+        PolicyQuestion happened;
+    } rows[] = {
+        {"cannot be reached", {.fault = &FAULT_UPSTREAM_DOWN, .attempted = true}},
+        {"refuses the call", {.fault = &FAULT_UPSTREAM_REFUSED, .attempted = true, .sent = true}},
+        {"breaks off", {.fault = &FAULT_UPSTREAM_RESET, .attempted = true, .sent = true}},
+        {"answers UNAVAILABLE",
+         {.event = POLICY_STATUS, .code = CODE_UNAVAILABLE, .attempted = true}},
+        {"answers INTERNAL", {.event = POLICY_STATUS, .code = CODE_INTERNAL, .attempted = true}},
+        {"lets the deadline pass", {.fault = &FAULT_DEADLINE_EXCEEDED, .sent = true}},
+    };
+    static const char *const where[] = {" at another instance",
+                                        " at another instance, or else the same", " at any"};
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        if (!method && rows[i].happened.event == POLICY_STATUS)
+            continue; /* its responses pass unread */
+        PolicyQuestion q = policy_question(route, method, verb, true);
+        q.event = rows[i].happened.event;
+        q.fault = rows[i].happened.fault;
+        q.code = rows[i].happened.code;
+        q.attempted = rows[i].happened.attempted;
+        q.sent = rows[i].happened.sent;
+        q.attempts = q.sent;
+        PolicyVerdict verdict = policy_decide(&q);
+        buffer_printf(out, "%-9s an instance %s: %s%s (%s)\n", i ? "" : "failure", rows[i].what,
+                      policy_action_name(verdict.action),
+                      verdict.action == POLICY_RETRY ? where[verdict.where] : "", verdict.why);
+    }
 }
 
 static void tell_instances(const Service *service, uint64_t versions, Buffer *out)
@@ -198,6 +233,7 @@ static Result tell_method(const ExplainRequest *request, const Found *found,
         buffer_printf(out, " (%s %s)", found->binding->rule->verb, found->binding->rule->path);
     buffer_add_byte(out, '\n');
     tell_route(method->route, out);
+    tell_policy(method->route, method, request->verb, out);
 
     uint32_t n = candidates(method, served);
     for (uint32_t i = 0; i < n; i++) {
@@ -224,6 +260,7 @@ Result explain(const Config *config, const ExplainRequest *request, Arena *arena
         buffer_add_text(out, "passed    through unread, to ");
         tell_instances(found.opaque->service, 0, out);
         tell_route(found.opaque, out);
+        tell_policy(found.opaque, NULL, request->verb, out);
         return OK;
     }
     const Version *own = found.method->version;

@@ -1,5 +1,7 @@
 #include "gateway/policy/policy.h"
 
+#include "protocols/http/http_rules.h"
+
 /* Up to so many attempts a refusal makes every instance worth asking again: decisions/0013. */
 enum { REFUSALS_FORGIVEN = 3 };
 
@@ -13,6 +15,18 @@ static const char *const action_names[] = {
 const char *policy_action_name(PolicyAction action)
 {
     return action_names[action];
+}
+
+PolicyQuestion policy_question(const Route *route, const Method *method, Bytes verb, bool bodiless)
+{
+    bool graceful = route && route->on_failure == FAILURE_GRACEFUL;
+    return (PolicyQuestion){
+        .kept = method ? !method->type->client_streaming : bodiless,
+        .repeatable = method ? method->safe_to_repeat : http_is_idempotent(verb),
+        .attempts_most = route ? route->attempts : 1,
+        .has_fallback = graceful && method && method->has_default,
+        .time_left = NO_TIMEOUT,
+    };
 }
 
 /* ---- Retrying ---------------------------------------------------------------------------- */

@@ -8,7 +8,7 @@
 #ifndef GATEWAY_POLICY_H
 #define GATEWAY_POLICY_H
 
-#include "base/call.h"
+#include "gateway/config/config.h"
 
 /* What happened. */
 typedef enum PolicyEvent {
@@ -54,6 +54,11 @@ typedef struct PolicyVerdict {
     PolicyWhere where; /* POLICY_RETRY only */
     const char *why;   /* why there is no other attempt, or why there is one; a literal */
 } PolicyVerdict;
+
+/* What the config says of such a call; the rest of the question is what happened to it. `method` is
+   in the client's version, NULL for opaque HTTP, of which `verb` and `bodiless` (the request has no
+   body) are looked at. `route` NULL: the call came to none. */
+PolicyQuestion policy_question(const Route *route, const Method *method, Bytes verb, bool bodiless);
 
 PolicyVerdict policy_decide(const PolicyQuestion *question);
 

@@ -3,6 +3,11 @@
 #include "tests/unit/check.h"
 #include "tests/unit/gateway/garage.h"
 
+#define REACHED_REFUSED                                                                            \
+    "failure   an instance cannot be reached: retry at another instance (the request was not "     \
+    "sent)\n"                                                                                      \
+    "          an instance refuses the call: retry at any (the instance refused it untouched)\n"
+
 static const char text[] =
     GOOD "      - {address: '127.0.0.1:7004', protocol: connect, codec: json, versions: [v1]}\n"
          "    pins: {panel: v2}\n"
@@ -67,7 +72,13 @@ static void a_rest_request_is_explained_to_the_last_field(void **state)
            "version   v1 of garage, by the rule default\n"
            "method    /garage.v1.Cars/List (GET /cars)\n"
            "route     garage.Cars/List (a.yaml:14): impact high, loud, timeout 1s500ms, 2 attempts "
-           "at most\n"
+           "at most\n" REACHED_REFUSED "          an instance breaks off: retry at another "
+                                       "instance, or else the same (the method may be repeated)\n"
+           "          an instance answers UNAVAILABLE: retry at another instance (the method may "
+           "be repeated)\n"
+           "          an instance answers INTERNAL: respond (another attempt would end alike)\n"
+           "          an instance lets the deadline pass: fail (no instance is at fault, or none "
+           "is left)\n"
            "served    v1, natively: /garage.v1.Cars/List by 127.0.0.1:7004 (connect, json)\n"
            "served    v3, converted: /garage.v3.Cars/List by 127.0.0.1:7003 (grpc, proto)\n"
            "request   ListRequest of v1 as v3's: nothing is lost\n"
@@ -112,7 +123,11 @@ static void a_path_that_is_passed_through_is_said(void **state)
     ExplainRequest request = request_of(*state, "GET", "/old/page");
     expect(*state, &request,
            "passed    through unread, to 127.0.0.1:80 (http, proto)\n"
-           "route     /old/ (a.yaml:15): impact low, loud, 2 attempts at most\n");
+           "route     /old/ (a.yaml:15): impact low, loud, 2 attempts at most\n" REACHED_REFUSED
+           "          an instance breaks off: retry at another instance, or else the same (the "
+           "method may be repeated)\n"
+           "          an instance lets the deadline pass: fail (no instance is at fault, or none "
+           "is left)\n");
     request = request_of(*state, "GET", "/x/%2E./%6fld/page?q");
     assert_string_equal(line_of(*state, &request, "passed"),
                         "passed    through unread, to 127.0.0.1:80 (http, proto)");
