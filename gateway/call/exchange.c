@@ -13,7 +13,8 @@ static bool is_trusted(ClientConnection *client, const Config *config)
 {
     if (client->generation != config->generation) {
         const ListenerConfig *listener = config_listener(config, client->listener);
-        client->trusted = listener && trusted_peers_have(&listener->trusted, &client->address);
+        client->trusted = listener && !client->unnamed &&
+                          trusted_peers_have(&listener->trusted, &client->address);
         client->generation = config->generation;
     }
     return client->trusted;

@@ -18,6 +18,7 @@ struct ClientConnection {
     Loop *loop;
     const char *peer;     /* "127.0.0.1:52314", "unix"; behind a PROXY header, as that says */
     IpAddress address;    /* its address, likewise */
+    bool unnamed;         /* passed on by a PROXY header that does not say whose it is: nobody's */
     const char *listener; /* the address that it came in by */
     bool secure;
     const char *identity; /* subject of the client's certificate, verified; or NULL */

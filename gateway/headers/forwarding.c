@@ -2,6 +2,7 @@
 
 #include "base/arena.h"
 #include "gateway/headers/request_id.h"
+#include "protocols/http/head_fields.h"
 
 enum { REQUEST_ID_MOST = 128, NAME_MOST = 64 /* no name that matters here is longer */ };
 
@@ -52,47 +53,45 @@ typedef enum Role {
     ROLE_OTHER, /* believed by some service: goes on as it is, when the peer is trusted */
 } Role;
 
+enum { MOST_NAMES = 5, LONGEST_NAME = 24 };
+
+/* By length, so that most fields are told from all of these at once. */
+static const struct {
+    const char *name;
+    Role role;
+} names_by_length[LONGEST_NAME + 1][MOST_NAMES + 1] = {
+    [3] = {{"via", ROLE_VIA}},
+    [5] = {{"proxy", ROLE_OTHER}}, /* CVE-2016-5385 */
+    [9] = {{"forwarded", ROLE_FORWARDED}, {"x-real-ip", ROLE_OTHER}},
+    [11] = {{"x-client-ip", ROLE_OTHER}, {"x-forwarded", ROLE_OTHER}},
+    [12] = {{"x-request-id", ROLE_REQUEST_ID}, {"x-url-scheme", ROLE_OTHER}},
+    [13] = {{"forwarded-for", ROLE_OTHER}, {"x-rewrite-url", ROLE_OTHER}},
+    [14] = {{"true-client-ip", ROLE_OTHER}, {"x-original-url", ROLE_OTHER}},
+    [15] = {{"x-forwarded-for", ROLE_FOR},
+            {HOPS_FIELD, ROLE_HOPS},
+            {"front-end-https", ROLE_OTHER},
+            {"x-original-host", ROLE_OTHER}},
+    [16] = {{"x-forwarded-host", ROLE_HOST},
+            {"cf-connecting-ip", ROLE_OTHER},
+            {"fastly-client-ip", ROLE_OTHER}},
+    [17] = {{"x-forwarded-proto", ROLE_PROTO}},
+    [19] = {{"x-cluster-client-ip", ROLE_OTHER}},
+    [24] = {{"x-envoy-external-address", ROLE_OTHER}},
+};
+
 static Role role_of(Bytes name)
 {
-    switch (name.size) {
-    case 3: return bytes_are(name, "via") ? ROLE_VIA : ROLE_NONE;
-    case 5: return bytes_are(name, "proxy") ? ROLE_OTHER : ROLE_NONE; /* CVE-2016-5385 */
-    case 9:
-        return bytes_are(name, "forwarded")   ? ROLE_FORWARDED
-               : bytes_are(name, "x-real-ip") ? ROLE_OTHER
-                                              : ROLE_NONE;
-    case 11: return bytes_are(name, "x-client-ip") ? ROLE_OTHER : ROLE_NONE;
-    case 12: return bytes_are(name, "x-request-id") ? ROLE_REQUEST_ID : ROLE_NONE;
-    case 13: return bytes_are(name, "x-rewrite-url") ? ROLE_OTHER : ROLE_NONE;
-    case 14:
-        if (bytes_are(name, "x-original-url") || bytes_are(name, "true-client-ip"))
-            return ROLE_OTHER;
-        break;
-    case 15:
-        if (bytes_are(name, "x-forwarded-for"))
-            return ROLE_FOR;
-        if (bytes_are(name, HOPS_FIELD))
-            return ROLE_HOPS;
-        if (bytes_are(name, "x-original-host"))
-            return ROLE_OTHER;
-        break;
-    case 16:
-        if (bytes_are(name, "x-forwarded-host"))
-            return ROLE_HOST;
-        break;
-    case 17:
-        if (bytes_are(name, "x-forwarded-proto"))
-            return ROLE_PROTO;
-        break;
-    case 19:
-        if (bytes_are(name, "x-cluster-client-ip"))
-            return ROLE_OTHER;
-        break;
-    default: break;
+    static const char *const prefixes[] = {"x-forwarded-", "passerelle-", "ssl-client-",
+                                           "x-ssl-client-"};
+    for (size_t i = 0; name.size <= LONGEST_NAME && names_by_length[name.size][i].name; i++) {
+        if (memcmp(name.data, names_by_length[name.size][i].name, name.size) == 0)
+            return names_by_length[name.size][i].role;
     }
-    return bytes_start_with(name, "x-forwarded-") || bytes_start_with(name, "passerelle-")
-               ? ROLE_OTHER
-               : ROLE_NONE;
+    for (size_t i = 0; i < sizeof prefixes / sizeof *prefixes; i++) {
+        if (bytes_start_with(name, prefixes[i]))
+            return ROLE_OTHER;
+    }
+    return ROLE_NONE;
 }
 
 /* What a service makes a variable of cannot tell "_" from "-" (RFC 3875 section 4.1.18). */
@@ -105,19 +104,22 @@ static Bytes with_hyphens(Bytes name, char text[NAME_MOST])
     return bytes(text, name.size);
 }
 
-/* As role_of; whoever collides with a name of these stands for ROLE_OTHER, from nobody. */
-static Role role_of_field(Bytes name, const char *identity_header, bool *collides_out)
+static bool is_identity(Bytes name, const char *identity_header)
+{
+    return identity_header && bytes_are(name, identity_header);
+}
+
+/* Written with "_", the name of one of these, or of a field that frames a message. No proxy and no
+   client means such a field: it is dropped, whoever sends it. */
+static bool collides(Bytes name, const char *identity_header)
 {
     char text[NAME_MOST], identity_text[NAME_MOST];
     Bytes spelled = with_hyphens(name, text);
-    Role role = role_of(spelled);
-    *collides_out = spelled.data != name.data && role != ROLE_NONE;
-    if (!identity_header || role != ROLE_NONE || spelled.size != strlen(identity_header))
-        return role;
-    if (!bytes_equal(spelled, with_hyphens(bytes_of(identity_header), identity_text)))
-        return ROLE_NONE;
-    *collides_out = !bytes_are(name, identity_header);
-    return ROLE_OTHER;
+    if (spelled.data == name.data)
+        return false;
+    return role_of(spelled) != ROLE_NONE || field_role(spelled) != FIELD_METADATA ||
+           (identity_header &&
+            bytes_equal(spelled, with_hyphens(bytes_of(identity_header), identity_text)));
 }
 
 /*
@@ -148,6 +150,59 @@ static void join(Bytes *list, Bytes value, Arena *arena, bool *full)
     *full |= joined.full;
 }
 
+/* What stays among the fields. */
+static bool is_kept(const Field *field, Role role, bool trusted, const char *identity_header)
+{
+    if (role == ROLE_NONE && !is_identity(field->name, identity_header))
+        return true;
+    return trusted && (role == ROLE_NONE || role == ROLE_OTHER);
+}
+
+static void take(Forwarding *forwarding, Role role, Bytes value, Arena *arena, bool *full)
+{
+    Bytes *into = NULL;
+    switch (role) {
+    case ROLE_VIA: into = &forwarding->via; break;
+    case ROLE_HOPS: into = &forwarding->passed; break;
+    case ROLE_FOR: into = &forwarding->forwarded_for; break;
+    case ROLE_HOST: into = &forwarding->forwarded_host; break;
+    case ROLE_PROTO: into = &forwarding->forwarded_proto; break;
+    case ROLE_FORWARDED: into = &forwarding->forwarded; break;
+    case ROLE_REQUEST_ID: into = &forwarding->request_id; break;
+    case ROLE_NONE:
+    case ROLE_OTHER: return;
+    }
+    if (forwarding->trusted || role == ROLE_VIA || role == ROLE_HOPS)
+        join(into, value, arena, full);
+}
+
+/* Several identities are none: which of them the proxy meant, nobody can say. */
+static void drop_contradiction(Fields *fields, const char *identity_header)
+{
+    uint32_t n = 0, kept = 0;
+    for (uint32_t i = 0; i < fields->n; i++)
+        n += is_identity(fields->items[i].name, identity_header);
+    for (uint32_t i = 0; n > 1 && i < fields->n; i++) {
+        if (!is_identity(fields->items[i].name, identity_header))
+            fields->items[kept++] = fields->items[i];
+    }
+    if (n > 1)
+        fields->n = kept;
+}
+
+/* An open quote would swallow what is added behind it. */
+static bool has_open_quote(Bytes value)
+{
+    bool open = false;
+    for (size_t i = 0; i < value.size; i++) {
+        if (open && value.data[i] == '\\')
+            i++;
+        else if (value.data[i] == '"')
+            open = !open;
+    }
+    return open;
+}
+
 Result forwarding_read(Forwarding *forwarding, const Fields *fields, const char *identity_header,
                        Arena *arena, Fields *rest_out)
 {
@@ -155,34 +210,20 @@ Result forwarding_read(Forwarding *forwarding, const Fields *fields, const char 
                          .capacity = fields->n,
                          .arena = arena};
     bool full = !rest_out->items && fields->n;
-    uint32_t n_ids = 0;
     for (uint32_t i = 0; i < fields->n && !full; i++) {
-        Field field = fields->items[i];
-        bool collides;
-        Role role = role_of_field(field.name, identity_header, &collides);
-        if (role == ROLE_NONE || (role == ROLE_OTHER && forwarding->trusted && !collides))
-            fields_add(rest_out, field.name, field.value);
-        if (collides)
+        const Field *field = &fields->items[i];
+        if (collides(field->name, identity_header))
             continue;
-        if (role == ROLE_VIA)
-            join(&forwarding->via, field.value, arena, &full);
-        else if (role == ROLE_HOPS)
-            join(&forwarding->passed, field.value, arena, &full);
-        if (!forwarding->trusted)
-            continue;
-        if (role == ROLE_FOR)
-            join(&forwarding->forwarded_for, field.value, arena, &full);
-        else if (role == ROLE_HOST)
-            join(&forwarding->forwarded_host, field.value, arena, &full);
-        else if (role == ROLE_PROTO)
-            join(&forwarding->forwarded_proto, field.value, arena, &full);
-        else if (role == ROLE_FORWARDED)
-            join(&forwarding->forwarded, field.value, arena, &full);
-        else if (role == ROLE_REQUEST_ID && n_ids++ == 0 && request_id_is_good(field.value))
-            join(&forwarding->request_id, field.value, arena, &full);
+        Role role = role_of(field->name);
+        take(forwarding, role, field->value, arena, &full);
+        if (is_kept(field, role, forwarding->trusted, identity_header))
+            fields_add(rest_out, field->name, field->value);
     }
-    if (n_ids > 1)
-        forwarding->request_id = BYTES_NONE; /* which of them, nobody can say */
+    drop_contradiction(rest_out, identity_header);
+    if (!request_id_is_good(forwarding->request_id)) /* two of them are none, joined by ", " */
+        forwarding->request_id = BYTES_NONE;
+    if (has_open_quote(forwarding->forwarded))
+        forwarding->forwarded = BYTES_NONE;
     count_hops(forwarding, forwarding->via, true);
     count_hops(forwarding, forwarding->passed, false);
     return full || rest_out->full

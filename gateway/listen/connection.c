@@ -10,8 +10,9 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-#define LINGER_TIME (2 * SECOND) /* of a peer's silence, until it has surely read our last words   \
-                                  */
+#define LINGER_TIME                                                                                \
+    (2 * SECOND) /* of a peer's silence, until it has surely read our last words                   \
+                  */
 #define FRESH_TIME                                                                                 \
     (1 * SECOND) /* going down: for a request that may be on its way, also the first one */
 
@@ -413,6 +414,7 @@ static Bytes on_preamble(Socket *socket, Bytes input, bool *done_out)
                         "peer %s at %s sends none, or a malformed one", c->peer, c->listener);
         break;
     case PROXY_DONE:
+        c->client.unnamed = !source.local && !source.ip.known;
         if (source.ip.known)
             name_peer(c, &source.ip, source.port);
         *done_out = true;

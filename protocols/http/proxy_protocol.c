@@ -127,6 +127,7 @@ static ProxyOutcome read_version_2(ProxyReader *reader, Bytes *input, ProxySourc
     *input = bytes_slice(*input, skipped, SIZE_MAX);
     if (skipped < more)
         return PROXY_MORE;
+    source_out->local = head[12] == VERSION_2_LOCAL;
     if (kept > VERSION_2_HEAD)
         read_addresses(head, source_out);
     return PROXY_DONE;

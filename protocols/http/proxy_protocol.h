@@ -20,10 +20,10 @@ typedef enum ProxyOutcome {
     PROXY_BAD, /* no header, or a malformed one: the connection is of no use (section 2) */
 } ProxyOutcome;
 
-/* Whose connection it is. `ip.known` is false where the sender does not say: UNKNOWN, LOCAL, a unix
- * socket. */
+/* Whose connection it is. */
 typedef struct ProxySource {
-    IpAddress ip;
+    bool local;   /* the sender's own, a health check for example: it passes nobody on */
+    IpAddress ip; /* not known where whom it passes on has none: UNKNOWN, a unix socket */
     uint16_t port;
 } ProxySource;
 

@@ -163,9 +163,16 @@ def test_a_trusted_proxy_behind_another_may_speak_for_others(front):
     assert told.one("x-forwarded-for") == "203.0.113.9, 10.9.9.9"
 
 
-@pytest.mark.parametrize("header", [LOCAL, b"PROXY UNKNOWN\r\n"], ids=["local", "unknown"])
-def test_a_proxy_that_asks_for_itself_keeps_its_address(front, header):
-    assert front.old_told(front.gateway.words["proxied"], before=header).one("x-forwarded-for") == "127.0.0.1"
+def test_a_proxy_that_asks_for_itself_speaks_for_others_all_the_same(front):
+    told = front.old_told(front.gateway.words["proxied"], "X-Forwarded-For: 203.0.113.9", before=LOCAL)
+    assert told.one("x-forwarded-for") == "203.0.113.9, 127.0.0.1"
+
+
+@pytest.mark.parametrize("header", [b"PROXY UNKNOWN\r\n", LOCAL.replace(b"\x20", b"\x21"),
+                                    LOCAL.replace(b"\x20\0", b"\x21\x31")], ids=["unknown", "unspecified", "unix"])
+def test_whoever_is_passed_on_without_an_address_is_not_trusted(front, header):
+    told = front.old_told(front.gateway.words["proxied"], "X-Forwarded-For: 6.6.6.6", "X-Client: panel", before=header)
+    assert told.one("x-forwarded-for") == "127.0.0.1" and told.one("x-client") is None
 
 
 @pytest.mark.parametrize("header", [b"", b"PROXY TCP4 203.0.113.9\r\n", b"\r\n\r\n\0\r\nQUIT\n\x41\x11\0\x0c"],

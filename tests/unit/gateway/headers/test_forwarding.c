@@ -265,6 +265,44 @@ static void unix_sockets_are_trusted_by_their_own_word(void **state)
     assert_false(trusted_peers_have(&sockets, &some));
 }
 
+static void two_identities_are_none(void **state)
+{
+    Forwarding proxy = from("10.0.0.7:1", true), again = proxy;
+    assert_string_equal(left_of(&proxy, "x-client: user\naccept: a\nx-client: root\n"),
+                        "accept: a\n");
+    assert_string_equal(left_of(&again, "x-client: user\naccept: a\n"),
+                        "x-client: user\naccept: a\n");
+}
+
+static void a_forwarded_with_an_open_quote_is_not_continued(void **state)
+{
+    static const char *const open[] = {"forwarded: for=\"1.1.1.1\n", "forwarded: for=\"a\\\"\n",
+                                       "forwarded: for=a\nforwarded: for=\"\n"};
+    for (size_t i = 0; i < sizeof open / sizeof *open; i++) {
+        Forwarding proxy = from("10.0.0.7:1", true);
+        left_of(&proxy, open[i]);
+        assert_int_equal(proxy.forwarded.size, 0);
+    }
+    Forwarding good = from("10.0.0.7:1", true);
+    left_of(&good, "forwarded: for=\"a\\\"b\"\n");
+    assert_true(good.forwarded.size > 0);
+}
+
+static void fields_of_other_proxies_are_no_strangers_to_say(void **state)
+{
+    static const char *const names[] = {
+        "cf-connecting-ip", "fastly-client-ip", "x-envoy-external-address",
+        "forwarded-for",    "x-forwarded",      "front-end-https",
+        "x-url-scheme",     "ssl-client-cert",  "x-ssl-client-verify"};
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
+        char text[64];
+        snprintf(text, sizeof text, "%s: 1\n", names[i]);
+        Forwarding stranger = from("192.0.2.1:1", false), proxy = from("10.0.0.7:1", true);
+        assert_string_equal(left_of(&stranger, text), "");
+        assert_string_equal(left_of(&proxy, text), text);
+    }
+}
+
 static void a_head_that_does_not_fit_is_an_error(void **state)
 {
     char value[3000];
@@ -298,6 +336,11 @@ int main(void)
         cmocka_unit_test_setup_teardown(the_client_is_the_last_that_is_no_trusted_proxy, begin,
                                         end),
         cmocka_unit_test_setup_teardown(unix_sockets_are_trusted_by_their_own_word, begin, end),
+        cmocka_unit_test_setup_teardown(two_identities_are_none, begin, end),
+        cmocka_unit_test_setup_teardown(a_forwarded_with_an_open_quote_is_not_continued, begin,
+                                        end),
+        cmocka_unit_test_setup_teardown(fields_of_other_proxies_are_no_strangers_to_say, begin,
+                                        end),
         cmocka_unit_test_setup_teardown(a_head_that_does_not_fit_is_an_error, begin, end),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

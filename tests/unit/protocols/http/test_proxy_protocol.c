@@ -142,6 +142,18 @@ static void a_binary_header_tells_the_source(void **state)
                   56324);
 }
 
+static void only_a_local_header_is_of_the_senders_own_connection(void **state)
+{
+    uint8_t out[64];
+    ProxySource source;
+    read_header(binary(out, 0x20, 0x00, 0, "", 0), &source);
+    assert_true(source.local);
+    read_header(binary(out, 0x21, 0x00, 0, "", 0), &source);
+    assert_false(source.local || source.ip.known);
+    read_header(bytes_of("PROXY UNKNOWN\r\n"), &source);
+    assert_false(source.local || source.ip.known);
+}
+
 static void a_malformed_binary_header_is_refused(void **state)
 {
     uint8_t out[2048];
@@ -181,6 +193,7 @@ int main(void)
         cmocka_unit_test(a_malformed_line_is_refused),
         cmocka_unit_test(a_line_has_107_bytes_at_most),
         cmocka_unit_test(a_binary_header_tells_the_source),
+        cmocka_unit_test(only_a_local_header_is_of_the_senders_own_connection),
         cmocka_unit_test(a_malformed_binary_header_is_refused),
         cmocka_unit_test(the_longest_binary_header_is_kept_in_little_memory),
     };
