@@ -4,6 +4,7 @@
 
 #include <arpa/inet.h>
 #include <netinet/in.h>
+#include <stdio.h>
 
 enum { MAPPED_BITS = 96 }; /* before an IPv4 address */
 
@@ -64,24 +65,46 @@ static uint8_t mask_of(uint8_t bits, size_t at)
     return bits <= 8 * at ? 0 : (uint8_t)(0xff << (8 - (bits - 8 * at)));
 }
 
-bool ip_range_read(Bytes text, IpRange *range_out)
+/* The bits may be of the address only; *clean_out: they are. */
+static bool read_range(Bytes text, IpRange *range_out, bool *clean_out)
 {
     IpAddress address;
     Bytes host = bytes_slice(text, 0, bytes_find(text, '/'));
+    *clean_out = true;
     if (!ip_read(host, &address))
         return false;
-    uint64_t most = is_mapped(address.bytes) && !memchr(host.data, ':', host.size) ? 32 : 128,
-             bits = most;
+    bool is_ipv4 = is_mapped(address.bytes) && !memchr(host.data, ':', host.size);
+    uint64_t most = is_ipv4 ? 32 : 128, bits = most;
     if (host.size < text.size &&
         (!bytes_to_u64(bytes_slice(text, host.size + 1, SIZE_MAX), &bits) || bits > most))
         return false;
-    range_out->bits = (uint8_t)(most == 32 ? MAPPED_BITS + bits : bits);
-    memcpy(range_out->bytes, address.bytes, sizeof range_out->bytes);
+    range_out->bits = (uint8_t)(is_ipv4 ? MAPPED_BITS + bits : bits);
     for (size_t i = 0; i < sizeof address.bytes; i++) {
-        if (address.bytes[i] & (uint8_t)~mask_of(range_out->bits, i))
-            return false;
+        range_out->bytes[i] = address.bytes[i] & mask_of(range_out->bits, i);
+        *clean_out &= range_out->bytes[i] == address.bytes[i];
     }
     return true;
+}
+
+bool ip_range_read(Bytes text, IpRange *range_out)
+{
+    bool clean;
+    return read_range(text, range_out, &clean) && clean;
+}
+
+bool ip_range_mean(Bytes text, IpRange *range_out)
+{
+    bool clean;
+    return read_range(text, range_out, &clean);
+}
+
+void ip_range_write(const IpRange *range, char *text)
+{
+    IpAddress address = {.known = true};
+    memcpy(address.bytes, range->bytes, sizeof address.bytes);
+    bool is_ipv4 = is_mapped(range->bytes) && range->bits >= MAPPED_BITS;
+    size_t size = ip_write(&address, text);
+    snprintf(text + size, 5, "/%u", (unsigned)(range->bits - (is_ipv4 ? MAPPED_BITS : 0)));
 }
 
 bool ip_range_has(const IpRange *range, const IpAddress *address)

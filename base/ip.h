@@ -41,6 +41,12 @@ size_t ip_write(const IpAddress *address, char text[IP_TEXT_SIZE]);
    whoever wrote 10.1.2.3/8 meant something else. */
 bool ip_range_read(Bytes text, IpRange *range_out);
 
+/* The same with the bits behind the prefix taken off: what was probably meant. */
+bool ip_range_mean(Bytes text, IpRange *range_out);
+
+/* Writes "10.0.0.0/8". `text` has room for IP_TEXT_SIZE + 4 characters. */
+void ip_range_write(const IpRange *range, char *text);
+
 /* False for an address that is not known. */
 bool ip_range_has(const IpRange *range, const IpAddress *address);
 

@@ -25,7 +25,9 @@ HEAD = '''# The config
 <!-- Made from gateway/config/config.proto by docs/config_reference.py: change it there. -->
 
 One YAML file says everything that a gateway does. `passerelle check CONFIG` tells every mistake in it, with
-its line, its path and what was probably meant; `passerelle run CONFIG` refuses what `check` refuses. A
+its line, its path and what was probably meant; `passerelle run CONFIG` refuses what `check` refuses,
+but for doubts: what nobody can have meant and does no harm (a key that is no longer read, an instance that is the
+gateway itself) is only told, as the event `config_doubtful`. A
 running gateway reads it anew on `SIGHUP`; when it is wrong then, the running one stays.
 
 ```yaml
@@ -50,7 +52,7 @@ routes:
   - {match: orders, impact: high, timeout: 2s, on_failure: loud}
   - match: orders.Orders/ListRecommendations
     impact: low
-    on_failure: {graceful: {default: {items: []}}}
+    on_failure: {graceful: {default: {lines: []}}}
 ```
 
 Keys are written as below, in one spelling only; an unknown key is a mistake. How values are written:

@@ -13,7 +13,7 @@ typedef struct Reading {
     Arena *arena;
     const DocumentRules *rules; /* NULL: a value of an API */
     const YamlDocument *document;
-    Problems *problems;
+    Problems *problems, *doubts;
     Buffer *out;
 } Reading;
 
@@ -240,8 +240,10 @@ static void read_member(Reading *reading, const MessageType *type, const JsonNod
     const char *member_path = path_of_member(reading, path, field->name);
     const char *replacement = field_rules(reading->rules, field)->replaced_by;
     if (replacement) {
-        tell(reading, member, true, member_path,
-             arena_printf(reading->arena, "write %s", replacement), "this key is no longer read");
+        const YamlPlace *place = yaml_place(reading->document, member);
+        problem_add(reading->doubts, reading->document->file, place->name_line, place->name_column,
+                    member_path, arena_printf(reading->arena, "write %s", replacement),
+                    "this key is no longer read");
         return;
     }
     if (seen[field->index]) {
@@ -340,9 +342,9 @@ static bool read_message(Reading *reading, const MessageType *type, const JsonNo
 
 void document_read(const DocumentRules *rules, const MessageType *type,
                    const YamlDocument *document, const JsonNode *node, const char *path,
-                   Problems *problems, Buffer *json_out)
+                   Problems *problems, Problems *doubts, Buffer *json_out)
 {
-    Reading reading = {problems->arena, rules, document, problems, json_out};
+    Reading reading = {problems->arena, rules, document, problems, doubts, json_out};
     size_t before = json_out->size;
     if (!read_well_known(&reading, type, node, path)) {
         json_out->size = before;

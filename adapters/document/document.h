@@ -28,11 +28,12 @@ MUST_USE Result document_rules_load(Arena *arena, Bytes descriptor_set,
 
 /*
  * Reads `node` (the root, or any node of the document) as a message. `path` is that of the node, ""
- * for the root. `rules` may be NULL.
+ * for the root. `rules` may be NULL. `doubts` is told of keys that are no longer read: they change
+ * nothing, and nobody who writes them means that.
  */
 void document_read(const DocumentRules *rules, const MessageType *type,
                    const YamlDocument *document, const JsonNode *node, const char *path,
-                   Problems *problems, Buffer *json_out);
+                   Problems *problems, Problems *doubts, Buffer *json_out);
 
 /* The node at a path such as "services[0].name"; NULL when there is none. */
 const JsonNode *document_node(const YamlDocument *document, const char *path);

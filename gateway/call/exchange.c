@@ -129,11 +129,11 @@ static const Step *respond(Exchange *x, Result why)
     return exchange_reply_end(x, &given, &x->attempt->answer.trailers);
 }
 
-/* The caller hears why there is no default; the log, what it was to stand in for as well. */
+/* What the default was to stand in for is what the caller hears; the log has both. */
 static Result default_failed(Exchange *x, Result why)
 {
-    return FAIL_OVER(x->arena, x->record.why, *why.error->fault,
-                     "giving the default of the route instead: %s", why.error->doing);
+    return FAIL_OVER(x->arena, x->record.why, *x->record.why.error->fault,
+                     "the default of the route cannot be given: %s", why.error->doing);
 }
 
 static const Step *tell(Exchange *x, Result why)

@@ -229,7 +229,7 @@ static Result load_text(const atomic_bool *cancelled, Bytes text, const char *pa
         table_in(arena);
     config->methods = table_in(arena);
 
-    Result r = config_file_read(arena, text, config->file, problems, &reader.file);
+    Result r = config_file_read(arena, text, config->file, problems, &config->doubts, &reader.file);
     if (!failed(r) && reader.file.content)
         r = read_config(&reader);
     if (failed(r) || problems->n) {

@@ -45,7 +45,7 @@ static Result to_message(Arena *arena, const MessageType *type, Bytes json,
 }
 
 Result config_file_read(Arena *arena, Bytes text, const char *path, Problems *problems,
-                        ConfigFile *file_out)
+                        Problems *doubts, ConfigFile *file_out)
 {
     *file_out = (ConfigFile){.path = path};
     const Schema *schema;
@@ -62,7 +62,7 @@ Result config_file_read(Arena *arena, Bytes text, const char *path, Problems *pr
         return OK;
     const MessageType *type = schema_message(schema, bytes_of("passerelle.config.Config"));
     Buffer json = buffer_in(arena);
-    document_read(rules, type, &file_out->document, root, "", problems, &json);
+    document_read(rules, type, &file_out->document, root, "", problems, doubts, &json);
     if (root->kind != JSON_OBJECT)
         return OK;
     r = to_message(arena, type, buffer_bytes(&json), &file_out->content);

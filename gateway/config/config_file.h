@@ -23,8 +23,9 @@ typedef struct ConfigFile {
 } ConfigFile;
 
 /* `path` is for the texts, and what names of files in the text are relative to. Mistakes of the
-   text go to `problems`; the Result fails only where the gateway itself is at fault. */
+   text go to `problems`, and keys that are no longer read to `doubts`; the Result fails only where
+   the gateway itself is at fault. */
 MUST_USE Result config_file_read(Arena *arena, Bytes text, const char *path, Problems *problems,
-                                 ConfigFile *file_out);
+                                 Problems *doubts, ConfigFile *file_out);
 
 #endif

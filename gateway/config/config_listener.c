@@ -3,6 +3,7 @@
 
 #include "base/arena.h"
 #include "gateway/config/tls_context.h"
+#include "protocols/http/head_fields.h"
 
 void config_tell_tls(ConfigReader *reader, Result r, const char *path)
 {
@@ -48,6 +49,25 @@ static void tell_duplicate(ConfigReader *reader, uint32_t at, const char *path)
 /* ---- Trust
  * ----------------------------------------------------------------------------------------- */
 
+/* Why a text is no member of the list, and what to write. */
+static void tell_no_network(ConfigReader *reader, const char *text, bool alone, const char *path)
+{
+    IpRange meant;
+    if (strcmp(text, "none") == 0 && !alone)
+        config_tell(reader, path, "leave it out, or leave out the others",
+                    "none stands alone: nobody is trusted then");
+    else if (ip_range_mean(bytes_of(text), &meant)) {
+        char network[IP_TEXT_SIZE + 4];
+        ip_range_write(&meant, network);
+        config_tell(reader, path, arena_printf(reader->arena, "write %s", network),
+                    "%s has bits behind its prefix", text);
+    } else
+        config_tell(reader, path, "for example 10.0.0.0/8, 192.0.2.7, 2001:db8::/32 or unix",
+                    "%s is no network: an IP address, without a port, or one with a slash and the "
+                    "length of its prefix; names are not looked up",
+                    text);
+}
+
 static void read_trusted(ConfigReader *reader, char **texts, size_t n, const char *path,
                          TrustedPeers *trusted)
 {
@@ -58,11 +78,7 @@ static void read_trusted(ConfigReader *reader, char **texts, size_t n, const cha
         else if (ip_range_read(bytes_of(texts[i]), &ranges[trusted->n]))
             trusted->n++;
         else if (n > 1 || strcmp(texts[i], "none") != 0)
-            config_tell(reader, config_path(reader, "%s[%zu]", path, i),
-                        "for example 10.0.0.0/8, 192.0.2.7, 2001:db8::/32 or unix",
-                        "%s is no network: an IP address, a slash and the length of its prefix, "
-                        "behind which all bits are zero",
-                        texts[i]);
+            tell_no_network(reader, texts[i], n == 1, config_path(reader, "%s[%zu]", path, i));
     }
     trusted->ranges = ranges;
 }
@@ -83,14 +99,35 @@ static void read_proxies(ConfigReader *reader, const Passerelle__Config__Listene
                     "nobody is trusted to speak for others here");
 }
 
+/* A field that means something else is taken from strangers, whoever it belongs to. */
+static bool means_something_else(const char *name)
+{
+    static const char *const others[] = {"authorization", "cookie",     "host",
+                                         "via",           "forwarded",  "x-request-id",
+                                         "traceparent",   "tracestate", "proxy"};
+    for (size_t i = 0; i < sizeof others / sizeof *others; i++) {
+        if (strcmp(name, others[i]) == 0)
+            return true;
+    }
+    return field_role(bytes_of(name)) != FIELD_METADATA ||
+           bytes_start_with(bytes_of(name), "x-forwarded-") ||
+           bytes_start_with(bytes_of(name), "passerelle-");
+}
+
 /* An identity that nobody is trusted to tell would be nobody's. */
 static void check_identity_header(ConfigReader *reader)
 {
     const Config *config = reader->config;
+    const char *name = config->identity_header;
+    bool believed = false;
     for (uint32_t i = 0; i < config->n_listeners; i++)
-        if (!trusted_peers_are_none(&config->listeners[i].trusted))
-            return;
-    if (config->identity_header)
+        believed |= !trusted_peers_are_none(&config->listeners[i].trusted);
+    if (!name)
+        return;
+    if (means_something_else(name))
+        config_tell(reader, "identity_header", "a name of its own, for example x-client-id",
+                    "%s has a meaning already, and would be taken from everybody else", name);
+    else if (!believed)
         config_tell(reader, "identity_header", "say in trusted_proxies who sets it",
                     "it is believed from trusted proxies only, and there are none");
 }

@@ -65,7 +65,8 @@ static const char *read_answer(ConfigReader *reader, const Route *route, const M
     Buffer json = buffer_in(reader->arena);
     if (!node)
         return NULL;
-    document_read(NULL, type, &reader->file.document, node, path, reader->problems, &json);
+    document_read(NULL, type, &reader->file.document, node, path, reader->problems,
+                  reader->problems, &json);
     if (reader->problems->n == before)
         answer->json = arena_text(reader->arena, buffer_bytes(&json));
     return answer->json;

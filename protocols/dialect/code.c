@@ -162,6 +162,7 @@ const char *http_phrase(uint16_t http_status)
         {503, "Service Unavailable"},
         {504, "Gateway Timeout"},
         {505, "HTTP Version Not Supported"},
+        {508, "Loop Detected"},
     };
     for (size_t i = 0; i < sizeof phrases / sizeof *phrases; i++) {
         if (phrases[i].status == http_status)

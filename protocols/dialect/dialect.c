@@ -166,6 +166,21 @@ static Result read_connect_stream(const HttpHead *head, const HeadFields *fields
     return r;
 }
 
+/* Where a request says something twice, readers may take either. */
+static Result check_said_once(const RestParameter *parameters, size_t n, Arena *arena)
+{
+    static const char *const names[] = {"connect", "encoding", "message", "base64", "compression"};
+    for (size_t k = 0; k < sizeof names / sizeof *names; k++) {
+        uint32_t times = 0;
+        for (size_t i = 0; i < n; i++)
+            times += bytes_are(parameters[i].field_path, names[k]);
+        if (times > 1)
+            return FAIL_TELL(arena, FAULT_BAD_REQUEST, "the parameter \"%s\" is there twice",
+                             names[k]);
+    }
+    return OK;
+}
+
 static Bytes parameter_named(const RestParameter *parameters, size_t n, const char *name)
 {
     for (size_t i = 0; i < n; i++) {
@@ -238,7 +253,8 @@ static Result read_connect_get(Arena *arena, Call *call)
     Result r = rest_query_parse(call->query, arena, &parameters, &n);
     if (failed(r))
         return FAIL_OVER(arena, r, FAULT_BAD_REQUEST, "reading a Connect GET request");
-    return read_get_parameters(parameters, n, arena, call);
+    r = check_said_once(parameters, n, arena);
+    return failed(r) ? r : read_get_parameters(parameters, n, arena, call);
 }
 
 static Result read_connect_post(const HttpHead *head, const HeadFields *fields, Arena *arena,

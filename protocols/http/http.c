@@ -128,6 +128,7 @@ const char *http_status_phrase(unsigned status)
     case 504: return "Gateway Timeout";
     case 505: return "HTTP Version Not Supported";
     case 507: return "Insufficient Storage";
+    case 508: return "Loop Detected";
     case 511: return "Network Authentication Required";
     default: return "";
     }

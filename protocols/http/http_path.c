@@ -122,12 +122,21 @@ static bool has_control(Bytes text)
     return false;
 }
 
+/* Some servers take off parameters, and look for a query or a fragment after they have decoded. */
+static size_t name_size(Bytes segment)
+{
+    size_t size = 0;
+    while (size < segment.size && !strchr(";?#", segment.data[size]))
+        size++;
+    return size;
+}
+
 /* False at a dot segment. */
 static bool join_segments(Bytes decoded, Buffer *out)
 {
     Bytes segment;
     while (bytes_split(&decoded, '/', &segment)) {
-        segment = bytes_slice(segment, 0, bytes_find(segment, ';'));
+        segment = bytes_slice(segment, 0, name_size(segment));
         Bytes bare =
             bytes_trim(segment); /* some file systems do not see blanks at the end of a name */
         if (bytes_are(bare, ".") || bytes_are(bare, ".."))

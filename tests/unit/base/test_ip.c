@@ -85,6 +85,22 @@ static void what_is_no_range_is_refused(void **state)
         assert_false(ip_range_read(bytes_of(texts[i]), &range));
 }
 
+static void what_was_meant_has_no_bits_behind_its_prefix(void **state)
+{
+    static const char *const pairs[][2] = {{"10.1.2.3/8", "10.0.0.0/8"},
+                                           {"2001:db8::1/32", "2001:db8::/32"},
+                                           {"192.0.2.1", "192.0.2.1/32"},
+                                           {"::1", "::1/128"}};
+    char text[IP_TEXT_SIZE + 4];
+    IpRange range;
+    for (size_t i = 0; i < sizeof pairs / sizeof *pairs; i++) {
+        assert_true(ip_range_mean(bytes_of(pairs[i][0]), &range));
+        ip_range_write(&range, text);
+        assert_string_equal(text, pairs[i][1]);
+    }
+    assert_false(ip_range_mean(bytes_of("10.0.0.0/33"), &range));
+}
+
 static void no_range_has_a_peer_without_an_address(void **state)
 {
     IpRange all;
@@ -101,6 +117,7 @@ int main(void)
         cmocka_unit_test(ipv4_at_a_socket_for_both_is_ipv4),
         cmocka_unit_test(a_range_ends_where_its_prefix_does),
         cmocka_unit_test(what_is_no_range_is_refused),
+        cmocka_unit_test(what_was_meant_has_no_bits_behind_its_prefix),
         cmocka_unit_test(no_range_has_a_peer_without_an_address),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

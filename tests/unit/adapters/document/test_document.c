@@ -53,7 +53,7 @@ static Read read_as(Fixture *f, const DocumentRules *rules, const MessageType *t
     Buffer json = buffer_in(f->arena), told = buffer_in(f->arena);
     yaml_parse(f->arena, bytes_of(text), "dir/a.yaml", NULL, &problems, &document);
     assert_non_null(document.root);
-    document_read(rules, type, &document, document.root, "", &problems, &json);
+    document_read(rules, type, &document, document.root, "", &problems, &problems, &json);
     problems_print(&problems, &told);
     return (Read){buffer_bytes(&json), buffer_bytes(&told)};
 }

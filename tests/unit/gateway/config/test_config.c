@@ -229,16 +229,20 @@ static void the_most_specific_word_about_errors_counts(void **state)
             }
 }
 
-static void what_errors_replaced_is_refused_with_its_place(void **state)
+/* They change nothing, so that a gateway can run: check refuses what nobody can have meant. */
+static void what_errors_replaced_is_a_doubt_with_its_place(void **state)
 {
-    expect_told(
-        "listen: [{address: '127.0.0.1:1', error: full}]\nerror_details: false\n" GARAGE_SERVICE
-        "routes:\n  - {match: garage, hide_internals: true}\n",
-        "a.yaml:1:35: listen[0].error: there is no such key (did you mean errors)\n"
+    Loaded l = load_good("listen: [{address: '127.0.0.1:1'}]\nerror_details: false\n" GARAGE_SERVICE
+                         "routes:\n  - {match: garage, hide_internals: true}\n");
+    Buffer doubts = buffer_in(l.arena);
+    problems_print(&l.config->doubts, &doubts);
+    assert_string_equal(
+        without_folder(l.arena, buffer_bytes(&doubts)),
         "a.yaml:2:1: error_details: this key is no longer read (write errors: public, or errors: "
         "full)\n"
         "a.yaml:13:21: routes[0].hide_internals: this key is no longer read (write errors: "
         "public)\n");
+    unload(&l);
 }
 
 static void every_pair_of_versions_has_its_plans(void **state)
@@ -479,26 +483,38 @@ static void a_host_is_a_name_without_a_port(void **state)
 
 static void trusted_proxies_are_networks_and_somebody(void **state)
 {
-    expect_told("listen: [{address: 'x:1', trusted_proxies: [10.0.0.1/8, lb.internal, none]}]\n",
-                "a.yaml:1:45: listen[0].trusted_proxies[0]: 10.0.0.1/8 is no network: an IP "
-                "address, a slash and the length "
-                "of its prefix, behind which all bits are zero (for example 10.0.0.0/8, 192.0.2.7, "
-                "2001:db8::/32 or unix)\n"
-                "a.yaml:1:57: listen[0].trusted_proxies[1]: lb.internal is no network: an IP "
-                "address, a slash and the length "
-                "of its prefix, behind which all bits are zero (for example 10.0.0.0/8, 192.0.2.7, "
-                "2001:db8::/32 or unix)\n"
-                "a.yaml:1:70: listen[0].trusted_proxies[2]: none is no network: an IP address, a "
-                "slash and the length of its "
-                "prefix, behind which all bits are zero (for example 10.0.0.0/8, 192.0.2.7, "
-                "2001:db8::/32 or unix)\n");
-    expect_told("listen: [{address: 'x:1', proxy_protocol: true}]\nidentity_header: x-client\n",
-                "a.yaml:1:43: listen[0].proxy_protocol: nobody is trusted to speak for others here "
-                "(say in trusted_proxies "
-                "who sends it)\n"
-                "a.yaml:2:18: identity_header: it is believed from trusted proxies only, and there "
-                "are none (say in "
-                "trusted_proxies who sets it)\n");
+    expect_told(
+        "listen: [{address: 'x:1', trusted_proxies: [10.0.0.1/8, 'lb.internal', none]}]\n",
+        "a.yaml:1:45: listen[0].trusted_proxies[0]: 10.0.0.1/8 has bits behind its prefix (write "
+        "10.0.0.0/8)\n"
+        "a.yaml:1:57: listen[0].trusted_proxies[1]: lb.internal is no network: an IP address, "
+        "without a port, or one with a slash and the length of its prefix; names are not looked up "
+        "(for example 10.0.0.0/8, 192.0.2.7, 2001:db8::/32 or unix)\n"
+        "a.yaml:1:72: listen[0].trusted_proxies[2]: none stands alone: nobody is trusted then "
+        "(leave it out, or leave out the others)\n");
+    expect_told(
+        "listen: [{address: 'x:1', proxy_protocol: true}]\nidentity_header: x-client\n",
+        "a.yaml:1:43: listen[0].proxy_protocol: nobody is trusted to speak for others here (say in "
+        "trusted_proxies who sends it)\n"
+        "a.yaml:2:18: identity_header: it is believed from trusted proxies only, and there are "
+        "none (say in trusted_proxies who sets it)\n");
+}
+
+static void an_identity_has_a_field_of_its_own(void **state)
+{
+    static const char *const names[] = {
+        "Authorization",   "content-type",    "Cookie", "te",
+        "x-forwarded-for", "passerelle-hops", "via",    "grpc-timeout"};
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
+        char text[256];
+        snprintf(text, sizeof text,
+                 "listen: [{address: 'x:1', trusted_proxies: [unix]}]\nidentity_header: %s\n",
+                 names[i]);
+        Loaded l = load(text);
+        assert_null(l.config);
+        assert_non_null(strstr(l.told, "has a meaning already"));
+        unload(&l);
+    }
 }
 
 /* [listener, instance]: the second leads back to the first, or not. */
@@ -729,7 +745,7 @@ int main(void)
         cmocka_unit_test(what_is_not_said_has_its_default),
         cmocka_unit_test(everything_can_be_said),
         cmocka_unit_test(the_most_specific_word_about_errors_counts),
-        cmocka_unit_test(what_errors_replaced_is_refused_with_its_place),
+        cmocka_unit_test(what_errors_replaced_is_a_doubt_with_its_place),
         cmocka_unit_test(every_pair_of_versions_has_its_plans),
         cmocka_unit_test(a_method_without_counterpart_says_why),
         cmocka_unit_test(losses_are_numbered_in_one_row),
@@ -743,6 +759,7 @@ int main(void)
         cmocka_unit_test(addresses_are_checked),
         cmocka_unit_test(a_host_is_a_name_without_a_port),
         cmocka_unit_test(trusted_proxies_are_networks_and_somebody),
+        cmocka_unit_test(an_identity_has_a_field_of_its_own),
         cmocka_unit_test(a_gateway_is_not_its_own_instance),
         cmocka_unit_test(routes_that_match_nothing_or_twice_are_told),
         cmocka_unit_test(default_answers_are_checked_against_the_schema),

@@ -256,6 +256,9 @@ static void a_connect_get_that_lacks_or_twists_something_is_refused(void **state
 {
     assert_fault(read_head(HEAD("GET", "/a.B/C?connect=v1&encoding=json", "accept", "*/*")),
                  FAULT_BAD_REQUEST);
+    assert_fault(
+        read_head(HEAD("GET", "/a.B/C?encoding=json&message=x&message=y", "accept", "*/*")),
+        FAULT_BAD_REQUEST);
     assert_fault(read_head(HEAD("GET", "/a.B/C?connect=v1&message=x", "accept", "*/*")),
                  FAULT_BAD_REQUEST);
     assert_fault(

@@ -274,8 +274,8 @@ static bool slow_loose(const char *path, char *out)
         if (out[i] == '\\')
             out[i] = '/';
     }
-    for (char *semicolon; (semicolon = strchr(out, ';'));)
-        replace(out, (size_t)(semicolon - out), strcspn(semicolon, "/"), "");
+    for (char *mark; (mark = strpbrk(out, ";?#"));)
+        replace(out, (size_t)(mark - out), strcspn(mark, "/"), "");
     for (char *slashes; (slashes = strstr(out, "//"));)
         replace(out, (size_t)(slashes - out), 2, "/");
     char dots[SLOW_SIZE + 2];
