@@ -1,6 +1,6 @@
 #include "protocols/http/http.h"
 
-#include "protocols/http/http_internal.h"
+#include "protocols/http/http_engine.h"
 #include "protocols/http/http_rules.h"
 
 #include <stdio.h>

@@ -1,5 +1,6 @@
 /*
- * Http1: one HTTP/1.1 connection, server or client side. For protocols/http1*.c and their tests.
+ * Http1: one HTTP/1.1 connection, server or client side. For this module and its tests only; its
+ * constructors are in http.h.
  *
  * Exchanges follow one another: a server reads the next request when the answer to the one before
  * is queued to its end, so answers keep their order and a pipelining client can make us hold one
@@ -14,7 +15,7 @@
 #ifndef PROTOCOLS_HTTP1_H
 #define PROTOCOLS_HTTP1_H
 
-#include "protocols/http/http_internal.h"
+#include "protocols/http/http_engine.h"
 #include "protocols/http/http_queue.h"
 #include "protocols/http1/http1_body.h"
 #include "protocols/http1/http1_head.h"

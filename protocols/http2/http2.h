@@ -1,6 +1,6 @@
 /*
- * Http2: one HTTP/2 connection over nghttp2, server or client side. For protocols/http2*.c and
- * their tests.
+ * Http2: one HTTP/2 connection over nghttp2, server or client side. For this module and its tests
+ * only; its constructors are in http.h.
  *
  * nghttp2 frames, checks and counts windows; this keeps the streams of the owners, their bodies,
  * and the limits that nghttp2 has not. Output is gathered from nghttp2 into `out` when the owner
@@ -16,7 +16,7 @@
 #ifndef PROTOCOLS_HTTP2_H
 #define PROTOCOLS_HTTP2_H
 
-#include "protocols/http/http_internal.h"
+#include "protocols/http/http_engine.h"
 #include "protocols/http/http_queue.h"
 #include "protocols/http2/http2_watch.h"
 

@@ -1,10 +1,15 @@
 /*
- * What the HTTP engines share behind http.h: the table of an engine's functions, the parts that
- * every connection and stream begins with, token buckets, and the answers that an engine gives by
- * itself. For protocols/http* and their tests only.
+ * HttpEngine: the interface that an HTTP engine (http1/, http2/) implements, and what all engines
+ * share: the first members of each connection and stream, token buckets, and the bodies of
+ * responses that an engine writes by itself.
+ *
+ * http.c calls the engine of a connection through the table `HttpEngine`. An engine embeds
+ * HttpConnection and HttpStream as the first member of its own types and converts pointers between
+ * them. Only engines, http.c and their tests include this; users of a connection see http.h alone.
+ * Everything of one connection belongs to one loop.
  */
-#ifndef PROTOCOLS_HTTP_INTERNAL_H
-#define PROTOCOLS_HTTP_INTERNAL_H
+#ifndef PROTOCOLS_HTTP_ENGINE_H
+#define PROTOCOLS_HTTP_ENGINE_H
 
 #include "base/arena.h"
 #include "base/clock.h"
