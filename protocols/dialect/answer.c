@@ -2,12 +2,12 @@
 #include "protocols/dialect/answer.h"
 
 #include "base/arena.h"
+#include "protocols/dialect/answer_status.h"
 #include "protocols/dialect/code.h"
 #include "protocols/dialect/connect.h"
 #include "protocols/dialect/grpc.h"
 #include "protocols/dialect/media.h"
 #include "protocols/http/compression.h"
-#include "protocols/rest/rest.h"
 
 enum { USUAL_FIELDS = 8 }; /* that we add to the metadata */
 

@@ -1,8 +1,5 @@
 /*
  * Codes: google.rpc.Code beside HTTP's status and Connect's names. The tables of the standards.
- *
- * rest_code_of_http and rest_http_of_code (rest.h) are the tables of REST; these are those of the
- * RPC dialects.
  */
 #ifndef PROTOCOLS_CODE_H
 #define PROTOCOLS_CODE_H
@@ -15,6 +12,11 @@ uint16_t http_of_code(Code code);
 /* What an HTTP status means where grpc-status or Connect's error is absent
    (http-grpc-status-mapping.md). Only for that: it does not invert the table above. */
 Code code_inferred_from_http(uint16_t http_status);
+
+/* The Code that a known REST instance means by an HTTP status (404 NOT_FOUND, 409 ABORTED ...), and
+   back. Not the table by which gRPC's clients infer one. */
+Code rest_code_of_http(uint16_t http_status);
+uint16_t rest_http_of_code(Code code);
 
 /* Connect's "deadline_exceeded". */
 const char *code_connect_name(Code code);

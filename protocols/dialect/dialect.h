@@ -137,20 +137,6 @@ void reply_write_head(const Call *call, const Fields *metadata, Compression comp
    in other dialects. */
 void reply_add_trailers(const Call *call, const Fields *trailers, HttpHead *head);
 
-/* How a REST client wants the messages of a stream: by its Accept field. */
-typedef enum RestStream {
-    REST_STREAM_LINES,  /* application/x-ndjson: a message on each line */
-    REST_STREAM_EVENTS, /* text/event-stream: an event for each message */
-} RestStream;
-
-RestStream rest_stream_of(const Call *call);
-
-/* Whether a REST client takes JSON, or one of these streams of it. */
-bool rest_accepts(const Call *call, bool is_stream);
-
-/* Adds one message of a REST stream. Its JSON is on one line. */
-void rest_stream_write(RestStream stream, Bytes message, Buffer *out);
-
 /* How an answer ends. */
 typedef struct ReplyEnd {
     bool has_head; /* head is to be sent first (the answer had none yet) */

@@ -8,6 +8,7 @@
 #include "protocols/dialect/media.h"
 #include "protocols/dialect/problem_json.h"
 #include "protocols/http/compression.h"
+#include "protocols/rest/rest.h"
 
 static const Fields no_fields;
 

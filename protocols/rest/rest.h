@@ -1,5 +1,6 @@
 /*
- * REST by google.api.http: path templates, and how a request is split into path, query and body.
+ * REST by google.api.http: path templates, how a request is split into path, query and body, and
+ * the formats of responses that a client accepts.
  *
  * Only strings: which field a variable or a query parameter means, and how its text becomes a
  * value, is the business of adapters/. Grammar and rules: google/api/http.proto ("HTTP
@@ -15,7 +16,6 @@
 
 typedef struct RestTable RestTable;
 typedef struct RestTemplate RestTemplate;
-typedef struct DetailJson DetailJson; /* dialect.h */
 
 /* A parameter found in a path or query. */
 typedef struct RestParameter {
@@ -66,18 +66,20 @@ MUST_USE Result rest_template_expand(const RestTemplate *template, RestValueOf v
 /* Adds "name=text", percent-encoded, with "?" or "&" before it. */
 void rest_query_add(Buffer *path, Bytes name, Bytes text);
 
-/* The Code that a known REST instance means by an HTTP status (404 NOT_FOUND, 409 ABORTED ...; not
-   the table by which gRPC's clients infer one), and back. */
-Code rest_code_of_http(uint16_t http_status);
-uint16_t rest_http_of_code(Code code);
+/* The format of the messages of a response stream. */
+typedef enum RestStream {
+    REST_STREAM_LINES,  /* application/x-ndjson: a message on each line */
+    REST_STREAM_EVENTS, /* text/event-stream: an event for each message */
+} RestStream;
 
-/*
- * What a REST instance's error means: its body as a problem (RFC 9457), an AIP-193 error or
- * grpc-gateway's object, where it says more than the HTTP status: a google.rpc.Code that is named
- * there wins. A body of any other kind leaves the HTTP status to speak. Details are read by
- * `detail_json`; without it they are left out. Fault: OUT_OF_MEMORY.
- */
-MUST_USE Result rest_status_read(uint16_t http_status, Bytes body, const DetailJson *detail_json,
-                                 Arena *arena, Status *status_out);
+/* The format that the client prefers by the Accept fields of call->head; lines when in doubt. */
+RestStream rest_stream_of(const Call *call);
+
+/* Whether the client accepts JSON; `is_stream`: one of the stream formats. True without an Accept
+   field. */
+bool rest_accepts(const Call *call, bool is_stream);
+
+/* Adds one message of a response stream. `message` is JSON on one line. */
+void rest_stream_write(RestStream stream, Bytes message, Buffer *out);
 
 #endif

@@ -7,6 +7,7 @@
 #include "protocols/dialect/envelope.h"
 #include "protocols/dialect/error_details.h"
 #include "protocols/http/compression.h"
+#include "protocols/rest/rest.h"
 #include "tests/unit/check.h"
 #include "tests/unit/protocols/dialect/detail_json.h"
 

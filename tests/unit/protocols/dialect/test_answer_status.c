@@ -1,6 +1,6 @@
 /* What the errors of REST instances mean. */
+#include "protocols/dialect/answer_status.h"
 #include "protocols/dialect/error_details.h"
-#include "protocols/rest/rest.h"
 
 #include "tests/unit/check.h"
 #include "tests/unit/protocols/dialect/detail_json.h"

@@ -1,6 +1,6 @@
 /* Errors of REST services: RFC 9457's problems, AIP-193's errors, and what grpc-gateway and others
  * make. */
-#include "protocols/rest/rest.h"
+#include "protocols/dialect/answer_status.h"
 
 #include "base/arena.h"
 #include "base/json_text.h"
