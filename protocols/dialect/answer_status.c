@@ -1,11 +1,35 @@
-/* Errors of REST services: RFC 9457's problems, AIP-193's errors, and what grpc-gateway and others
- * make. */
 #include "protocols/dialect/answer_status.h"
 
 #include "base/arena.h"
 #include "base/json_text.h"
 #include "protocols/dialect/code.h"
 #include "protocols/dialect/error_details.h"
+
+static Bytes inferred_message(uint16_t http_status, Arena *arena)
+{
+    return bytes_of(arena_printf(arena, "the service answered with HTTP status %u %s", http_status,
+                                 http_phrase(http_status)));
+}
+
+Status answer_inferred_status(uint16_t http_status, Arena *arena)
+{
+    return (Status){
+        .code = code_inferred_from_http(http_status),
+        .message = inferred_message(http_status, arena),
+    };
+}
+
+Status answer_foreign_status(Bytes content_type, Arena *arena)
+{
+    Result why = FAIL(arena, FAULT_UPSTREAM_PROTOCOL, "the answer's content-type is \"%.*s\"",
+                      BYTES_ARGS(content_type));
+    Status status = status_of_error(arena, why);
+    status.code = CODE_UNKNOWN;
+    return status;
+}
+
+/* ---- Errors of REST services: RFC 9457's problems, AIP-193's errors, and grpc-gateway's ---------
+ */
 
 enum { MOST_DETAILS = 64 };
 
@@ -93,8 +117,7 @@ static Bytes best_message(const ErrorBody *body, uint16_t http_status)
         return body->title;
     if (body->text.size)
         return body->text;
-    return bytes_of(arena_printf(body->arena, "the service answered with HTTP status %u %s",
-                                 http_status, http_phrase(http_status)));
+    return inferred_message(http_status, body->arena);
 }
 
 Result rest_status_read(uint16_t http_status, Bytes text, const DetailJson *detail_json,

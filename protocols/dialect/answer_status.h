@@ -1,11 +1,19 @@
 /*
- * The status of an upstream response that the dialect itself does not carry: what the error body of
- * a REST instance says. For protocols/ only. Results live in the arena that is given.
+ * The status of an upstream response where the dialect itself carries none: by the HTTP status, by
+ * a content-type that is not the dialect's, or by the error body of a REST instance. For this
+ * module and its tests only. Results live in the arena that is given.
  */
 #ifndef PROTOCOLS_ANSWER_STATUS_H
 #define PROTOCOLS_ANSWER_STATUS_H
 
 #include "protocols/dialect/dialect.h"
+
+/* By http-grpc-status-mapping.md. */
+Status answer_inferred_status(uint16_t http_status, Arena *arena);
+
+/* An upstream response of another content-type, from something that does not speak the dialect:
+   UNKNOWN. */
+Status answer_foreign_status(Bytes content_type, Arena *arena);
 
 /*
  * What a REST instance's error means: its body as a problem (RFC 9457), an AIP-193 error or

@@ -3,7 +3,7 @@
 #include "base/arena.h"
 #include "base/base64.h"
 #include "base/json_text.h"
-#include "protocols/dialect/answer.h"
+#include "protocols/dialect/answer_status.h"
 #include "protocols/dialect/code.h"
 #include "protocols/dialect/envelope.h"
 #include "protocols/dialect/media.h"

@@ -9,7 +9,7 @@
 #ifndef PROTOCOLS_CONNECT_H
 #define PROTOCOLS_CONNECT_H
 
-#include "protocols/dialect/reply.h"
+#include "protocols/dialect/reply_parts.h"
 #include "protocols/http/head_fields.h"
 
 MUST_USE Result connect_reply_end(const Reply *reply, ReplyEnd *end_out);

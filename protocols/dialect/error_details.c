@@ -161,6 +161,17 @@ Bytes error_message(const Error *error, bool full, Arena *arena)
                      : shortened(buffer_bytes(&text), LONGEST_MESSAGE);
 }
 
+Status status_of_error(Arena *arena, Result why)
+{
+    const Fault *fault = why.error->fault;
+    return (Status){
+        .code = (Code)fault->grpc_status,
+        .http_status = fault->http_status,
+        .message = error_message(why.error, true, arena),
+        .error = why.error,
+    };
+}
+
 static bool add_detail(ErrorDetails *details, const char *type_url, const ProtobufCMessage *message,
                        Arena *arena)
 {

@@ -9,7 +9,7 @@
 #ifndef PROTOCOLS_GRPC_H
 #define PROTOCOLS_GRPC_H
 
-#include "protocols/dialect/reply.h"
+#include "protocols/dialect/reply_parts.h"
 #include "protocols/http/head_fields.h"
 
 MUST_USE Result grpc_reply_end(const Reply *reply, ReplyEnd *end_out);

@@ -5,7 +5,7 @@
 #ifndef PROTOCOLS_PROBLEM_JSON_H
 #define PROTOCOLS_PROBLEM_JSON_H
 
-#include "protocols/dialect/reply.h"
+#include "protocols/dialect/reply_parts.h"
 
 MUST_USE Result problem_json_reply_end(const Reply *reply, ReplyEnd *end_out);
 

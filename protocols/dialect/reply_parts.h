@@ -1,9 +1,10 @@
 /*
- * Reply: an answer's end on its way into one of the dialects' spellings. For protocols/ only; what
- * is offered to others is in dialect.h.
+ * Reply: the end of a client response while a dialect writes it, and the parts of a head that all
+ * dialects write alike. reply.c fills a Reply in; grpc.c, connect.c and problem_json.c write it.
+ * For this module only; other modules use dialect.h. A Reply lives during one reply_write_end.
  */
-#ifndef PROTOCOLS_REPLY_H
-#define PROTOCOLS_REPLY_H
+#ifndef PROTOCOLS_REPLY_PARTS_H
+#define PROTOCOLS_REPLY_PARTS_H
 
 #include "protocols/dialect/dialect.h"
 #include "protocols/dialect/error_details.h"
