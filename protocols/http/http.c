@@ -258,7 +258,7 @@ void http_stream_send_head(HttpStream *stream, const HttpHead *head, bool end)
         return;
     if (head->status < 100 || head->status > 999 ||
         (head->status == 101 && stream->connection->engine->only_messages))
-        stream->connection->engine->reset(stream, 2 /* INTERNAL_ERROR */);
+        stream->connection->engine->reset(stream, HTTP2_ERROR_INTERNAL);
     else
         stream->connection->engine->send_head(stream, head, end);
 }

@@ -194,8 +194,27 @@ size_t http_stream_queued(const HttpStream *stream);
 /* Gives `n` bytes of on_body back to the peer's window. */
 void http_stream_consume(HttpStream *stream, size_t n);
 
-/* Breaks the stream off with an HTTP/2 error code (RFC 9113 section 7), or closes the HTTP/1.1
-   connection. No event follows. The owner still releases it. */
+/* HTTP/2 error codes (RFC 9113 section 7), of RST_STREAM and GOAWAY. A peer may send others. */
+typedef enum Http2Error {
+    HTTP2_ERROR_NONE,
+    HTTP2_ERROR_PROTOCOL,
+    HTTP2_ERROR_INTERNAL,
+    HTTP2_ERROR_FLOW_CONTROL,
+    HTTP2_ERROR_SETTINGS_TIMEOUT,
+    HTTP2_ERROR_STREAM_CLOSED,
+    HTTP2_ERROR_FRAME_SIZE,
+    HTTP2_ERROR_REFUSED_STREAM,
+    HTTP2_ERROR_CANCEL,
+    HTTP2_ERROR_COMPRESSION,
+    HTTP2_ERROR_CONNECT,
+    HTTP2_ERROR_ENHANCE_YOUR_CALM,
+    HTTP2_ERROR_INADEQUATE_SECURITY,
+    HTTP2_ERROR_HTTP_1_1_REQUIRED,
+    HTTP2_ERROR_COUNT,
+} Http2Error;
+
+/* Resets the stream: RST_STREAM with an Http2Error; HTTP/1.1 closes the connection. No event
+   follows. The owner still releases the stream. */
 void http_stream_reset(HttpStream *stream, uint32_t http2_error);
 
 void http_stream_release(HttpStream *stream);

@@ -294,7 +294,7 @@ static void a_call_that_the_client_breaks_off_is_cancelled_for_the_server(void *
         if (release) {
             side_release(&pair.client, stream);
         } else {
-            http_stream_reset(stream, 8);
+            http_stream_reset(stream, HTTP2_ERROR_CANCEL);
         }
         pair_pump(&pair);
         assert_string_equal(side_log(&pair.server), "reset CANCELLED\n");
@@ -309,9 +309,9 @@ static void a_servers_reset_tells_whether_the_call_may_be_sent_again(void **stat
     static const struct {
         uint32_t code;
         const char *log;
-    } rows[] = {{7, "reset UPSTREAM_REFUSED\n"},
-                {2, "reset UPSTREAM_RESET\n"},
-                {8, "reset UPSTREAM_RESET\n"}};
+    } rows[] = {{HTTP2_ERROR_REFUSED_STREAM, "reset UPSTREAM_REFUSED\n"},
+                {HTTP2_ERROR_INTERNAL, "reset UPSTREAM_RESET\n"},
+                {HTTP2_ERROR_CANCEL, "reset UPSTREAM_RESET\n"}};
     for (int i = 0; i < 3; i++) {
         Pair pair = {.client = {.releases = true}};
         pair_begin(&pair, NULL);
@@ -460,7 +460,7 @@ static void release_at_head(Side *side, HttpStream *stream, const HttpHead *head
 
 static void reset_at_body(Side *side, HttpStream *stream, Bytes piece)
 {
-    http_stream_reset(stream, 8);
+    http_stream_reset(stream, HTTP2_ERROR_CANCEL);
 }
 
 static void an_owner_may_leave_within_any_event(void **state)

@@ -561,7 +561,7 @@ static void what_waits_to_be_sent_is_dropped_with_its_stream(void **state)
         peer_begin(&peer, instance, 64 * MIB);
         http_stream_send_body(peer.stream, bytes(body, sizeof body));
         assert_int_equal(http_stream_queued(peer.stream), sizeof body);
-        http_stream_reset(peer.stream, NGHTTP2_CANCEL);
+        http_stream_reset(peer.stream, HTTP2_ERROR_CANCEL);
         assert_int_equal(http_stream_queued(peer.stream), 0);
         side_release(&peer.side, peer.stream);
         peer_end(&peer);
