@@ -31,8 +31,6 @@ Status answer_foreign_status(Bytes content_type, Arena *arena)
 /* ---- Errors of REST services: RFC 9457's problems, AIP-193's errors, and grpc-gateway's ---------
  */
 
-enum { MOST_DETAILS = 64 };
-
 typedef struct ErrorBody {
     Status *status;
     Bytes message, detail, title, text; /* by how well they say what happened */
@@ -72,14 +70,15 @@ static void take_details(JsonCursor *cursor, ErrorBody *body)
         json_cursor_skip(cursor);
         return;
     }
-    body->details.n = 0;
-    body->details.items = arena_array(body->arena, ErrorDetail, MOST_DETAILS);
+    body->details = error_details_in(body->arena, ERROR_DETAILS_MOST);
     while (json_cursor_element(cursor, &first)) {
-        Bytes json = json_cursor_skip(cursor), detail;
+        Bytes json = json_cursor_skip(cursor), any;
         const DetailJson *by = body->detail_json;
-        if (!cursor->bad && by && body->details.items && body->details.n < MOST_DETAILS &&
-            by->read(by->owner, json, body->arena, &detail))
-            error_details_add(&body->details, detail, body->arena);
+        ErrorDetail detail;
+        if (!cursor->bad && by && body->details.n < body->details.capacity &&
+            by->read(by->owner, json, body->arena, &any) &&
+            error_detail_read(any, body->arena, &detail))
+            error_details_add(&body->details, detail);
     }
 }
 

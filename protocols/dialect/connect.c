@@ -286,15 +286,14 @@ static bool read_detail(JsonCursor *cursor, Arena *arena, ErrorDetail *detail)
 /* Details that cannot be read are left out; they must not hide the error. */
 static ErrorDetails read_details(JsonCursor *cursor, Arena *arena)
 {
-    enum { MOST_DETAILS = 64 };
-    ErrorDetails details = {.items = arena_array(arena, ErrorDetail, MOST_DETAILS)};
+    ErrorDetails details = error_details_in(arena, ERROR_DETAILS_MOST);
     bool first = true;
     while (json_cursor_element(cursor, &first)) {
         ErrorDetail detail;
         if (json_cursor_peek(cursor) != JSON_KIND_OBJECT)
             json_cursor_skip(cursor);
-        else if (read_detail(cursor, arena, &detail) && details.items && details.n < MOST_DETAILS)
-            details.items[details.n++] = detail;
+        else if (read_detail(cursor, arena, &detail))
+            error_details_add(&details, detail);
     }
     return details;
 }

@@ -16,16 +16,24 @@ typedef struct ErrorDetail {
 
 typedef struct ErrorDetails {
     ErrorDetail *items;
-    size_t n;
+    size_t n, capacity;
 } ErrorDetails;
+
+enum { ERROR_DETAILS_MOST = 64 }; /* taken from an error that is JSON; the others are left out */
+
+/* No details yet, and room for `capacity`; for none when the arena is at its limit. */
+ErrorDetails error_details_in(Arena *arena, size_t capacity);
+
+/* Adds one. False when there is no room, and nothing is added. */
+bool error_details_add(ErrorDetails *details, ErrorDetail detail);
 
 /* The details in a serialized google.rpc.Status. Nothing when it cannot be read: code and message
    of an error have come by another way and are worth more than a complaint about its details. */
 ErrorDetails error_details_read(Bytes status, Arena *arena);
 
-/* Adds a serialized google.protobuf.Any, for which there is room; nothing when it cannot be read.
+/* Reads a serialized google.protobuf.Any. False when it is malformed or the arena is at its limit.
  */
-void error_details_add(ErrorDetails *details, Bytes any, Arena *arena);
+bool error_detail_read(Bytes any, Arena *arena, ErrorDetail *detail_out);
 
 /* A serialized google.rpc.Status. Fault: OUT_OF_MEMORY. */
 MUST_USE Result error_details_write(Code code, Bytes message, ErrorDetails details, Arena *arena,
