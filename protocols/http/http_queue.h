@@ -48,9 +48,6 @@ void http_chunk_give(HttpChunkPool *pool, HttpChunk *chunk);
 /* Frees the spare chunks but for `keep` small ones: when the connection becomes idle, or dies. */
 void http_chunk_pool_trim(HttpChunkPool *pool, uint32_t keep);
 
-/* Room at the end for `size` bytes in one run, at most HTTP_CHUNK_LARGEST; not yet counted. */
-uint8_t *http_queue_room(HttpQueue *queue, HttpChunkPool *pool, size_t size);
-
 /* Appends a copy. */
 void http_queue_add_slowly(HttpQueue *queue, HttpChunkPool *pool, Bytes bytes);
 

@@ -165,6 +165,53 @@ static void expect_much(const char *log, size_t size)
     assert_int_equal(body[size], '\n');
 }
 
+/* Heads of few fields are submitted from the stack, larger ones from the heap. */
+static void heads_of_any_number_of_fields_arrive_whole(void **state)
+{
+    for (int n = 50; n <= 70; n++) {
+        Pair pair = {0};
+        pair_begin(&pair, NULL);
+        Buffer fields = buffer_in(pair.client.arena);
+        for (int i = 0; i < n; i++)
+            buffer_printf(&fields, "x-%02d: a\n", i);
+        buffer_add_byte(&fields, '\0');
+        side_open(&pair.client, "POST", "/", (const char *)fields.data, 0, true);
+        pair_pump(&pair);
+        side_send_head(&pair.server, pair.server.stream, 200, (const char *)fields.data, 0, true);
+        pair_pump(&pair);
+        const Side *sides[] = {&pair.server, &pair.client};
+        for (int i = 0; i < 2; i++) {
+            Bytes log = buffer_bytes(&sides[i]->log), line;
+            int found = 0;
+            while (bytes_split(&log, '\n', &line))
+                found += bytes_start_with(line, "  x-");
+            assert_int_equal(found, n);
+        }
+        pair_end(&pair);
+    }
+}
+
+static void a_status_that_http_cannot_say_resets_the_stream(void **state)
+{
+    static const struct {
+        unsigned status;
+        const char *log;
+    } rows[] = {{99, "reset UPSTREAM_RESET\n"},  {100, "interim 100\n"},
+                {101, "reset UPSTREAM_RESET\n"}, {102, "interim 102\n"},
+                {200, "answer 200 end\nend\n"},  {999, "answer 999 end\nend\n"},
+                {1000, "reset UPSTREAM_RESET\n"}};
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        Pair pair = {0};
+        pair_begin(&pair, NULL);
+        side_open(&pair.client, "POST", "/", "", -1, true);
+        pair_pump(&pair);
+        side_send_head(&pair.server, pair.server.stream, rows[i].status, "", -1, true);
+        pair_pump(&pair);
+        assert_string_equal(side_log(&pair.client), rows[i].log);
+        pair_end(&pair);
+    }
+}
+
 static void a_large_body_arrives_whole(void **state)
 {
     Pair pair = {.server = {.on_end = answer_with_trailers, .releases = true},
@@ -394,6 +441,67 @@ static void a_call_on_its_way_when_the_server_drains_is_still_served(void **stat
 }
 
 /* Else its answer could come before the notice was read, with requests still on their way. */
+static void a_draining_client_ends_with_its_last_call(void **state)
+{
+    for (int calls = 0; calls < 2; calls++) {
+        Pair pair = {.server = {.on_end = side_answer_ok, .releases = true},
+                     .client = {.releases = true}};
+        pair_begin(&pair, NULL);
+        pair_pump(&pair);
+        if (calls)
+            side_open(&pair.client, "POST", "/", "", -1, true);
+        assert_false(http_connection_going(pair.client.connection));
+        http_connection_drain(pair.client.connection);
+        http_connection_drain(pair.client.connection);
+        assert_true(http_connection_going(pair.client.connection));
+        assert_int_equal(http_connection_capacity(pair.client.connection), 0);
+        pair_pump(&pair);
+        assert_int_equal(http_connection_phase(pair.client.connection), HTTP_CLOSED);
+        assert_string_equal(
+            side_log(&pair.client),
+            calls ? "answer 200 length 2\n  content-type: text/plain\nbody ok\nend\n" : "");
+        pair_end(&pair);
+    }
+}
+
+static void a_ping_is_answered(void **state)
+{
+    Pair pair = {0};
+    pair_begin(&pair, NULL);
+    pair_pump(&pair);
+    http_connection_ping(pair.client.connection);
+    side_take_output(&pair.client);
+    const uint8_t *ping = find_frame(buffer_bytes(&pair.client.wire), PING, 0);
+    assert_non_null(ping);
+    assert_ok(pair.server.arena, side_feed(&pair.server, bytes(ping, 17)));
+    ping = find_frame(buffer_bytes(&pair.server.wire), PING, 0);
+    assert_non_null(ping);
+    assert_int_equal(ping[4], ACK);
+    http_connection_lost(pair.client.connection, OK);
+    http_connection_ping(pair.client.connection); /* does nothing */
+    pair_end(&pair);
+}
+
+static void a_stream_above_the_peers_window_is_held_up(void **state)
+{
+    Pair pair = {.server = {.keeps = true}};
+    HttpLimits limits = http_limits_default;
+    limits.stream_window = 65535; /* what a client assumes before it has read SETTINGS */
+    pair_begin(&pair, &limits);
+    HttpStream *stream = side_open(&pair.client, "POST", "/", "", -1, false);
+    uint8_t *body = arena_calloc(pair.client.arena, 1, limits.stream_window);
+    http_stream_send_body(stream, bytes(body, limits.stream_window));
+    pair_pump(&pair);
+    assert_false(http_connection_held_up(pair.client.connection));
+    http_stream_send_body(stream, bytes(body, 1));
+    pair_pump(&pair);
+    assert_true(http_connection_held_up(pair.client.connection));
+    http_stream_consume(pair.server.stream, limits.stream_window);
+    pair_pump(&pair);
+    assert_false(http_connection_held_up(pair.client.connection));
+    pair_end(&pair);
+}
+
 static void the_ping_that_measures_a_drain_goes_behind_its_notice(void **state)
 {
     Pair pair = {0};
@@ -1178,6 +1286,8 @@ int main(void)
         cmocka_unit_test(an_answer_to_head_has_no_body),
         cmocka_unit_test(what_could_harm_a_head_does_not_go_out),
         cmocka_unit_test(large_heads_and_trailers_pass),
+        cmocka_unit_test(heads_of_any_number_of_fields_arrive_whole),
+        cmocka_unit_test(a_status_that_http_cannot_say_resets_the_stream),
         cmocka_unit_test(a_large_body_arrives_whole),
         cmocka_unit_test(a_reader_that_does_not_consume_stops_the_sender_at_the_window),
         cmocka_unit_test(what_a_released_stream_did_not_consume_is_given_back_to_the_connection),
@@ -1190,6 +1300,9 @@ int main(void)
         cmocka_unit_test(an_answer_that_was_ended_goes_out_though_its_stream_is_released),
         cmocka_unit_test(a_draining_server_finishes_its_calls_and_takes_no_new_ones),
         cmocka_unit_test(a_call_on_its_way_when_the_server_drains_is_still_served),
+        cmocka_unit_test(a_draining_client_ends_with_its_last_call),
+        cmocka_unit_test(a_ping_is_answered),
+        cmocka_unit_test(a_stream_above_the_peers_window_is_held_up),
         cmocka_unit_test(the_ping_that_measures_a_drain_goes_behind_its_notice),
         cmocka_unit_test(a_lost_connection_tells_which_calls_may_be_sent_again),
         cmocka_unit_test(a_stream_may_outlive_its_connection),
