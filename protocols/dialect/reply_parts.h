@@ -16,24 +16,25 @@ typedef struct Reply {
     const ReplyOptions *options;       /* never NULL */
     bool head_sent;
     Arena *arena;
-    Bytes message;        /* as the client may see it */
-    ErrorDetails details; /* the status' own, or made for an error of ours; of errors only */
+    Bytes message;        /* of an error, as the client may see it */
+    ErrorDetails details; /* of an error: those of the service, or made for an error of our own */
 } Reply;
 
-/* A head with this status and metadata, nothing else; room for a few fields more. */
+/* A head with this status and metadata, and room for a few more fields. Out of memory: the fields
+ * are full. */
 void reply_head_begin(uint16_t http_status, const Fields *metadata, Arena *arena,
                       HttpHead *head_out);
 
-/* Adds with "trailer-" before each name. */
+/* Appends the trailers with "trailer-" before each name. */
 void reply_add_prefixed(const Fields *trailers, Arena *arena, Fields *to);
 
-/* Whether the error is ours and of this kind. */
+/* Whether this is an error of our own with this fault. */
 bool reply_is_fault(const Reply *reply, const Fault *fault);
 
-/* Adds the fields that an error's head has; nothing to a good answer's. Those that say what would
-   have been understood: for UNSUPPORTED_ENCODING under `accept_name`, for METHOD_NOT_ALLOWED
-   (unless the metadata has it) and UNSUPPORTED_MEDIA. And that the type of the body is what the
-   head says. */
+/* Appends the head fields of an error; nothing when the call succeeded. What is supported: for
+ * UNSUPPORTED_ENCODING in the field `accept_name`, for METHOD_NOT_ALLOWED in "allow" (unless the
+ * metadata has it), for UNSUPPORTED_MEDIA in "accept-post". And x-content-type-options: nosniff,
+ * where there is a body. */
 void reply_add_error_fields(const Reply *reply, const char *accept_name, Fields *to);
 
 #endif
