@@ -28,8 +28,7 @@ Status answer_foreign_status(Bytes content_type, Arena *arena)
     return status;
 }
 
-/* ---- Errors of REST services: RFC 9457's problems, AIP-193's errors, and grpc-gateway's ---------
- */
+/* ---- Errors of REST services: RFC 9457's problems, AIP-193's errors, and grpc-gateway's ------ */
 
 typedef struct ErrorBody {
     Status *status;

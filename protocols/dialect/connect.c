@@ -13,8 +13,7 @@
 
 #define TYPE_URL_HOST "type.googleapis.com/"
 
-/* ---- Server side
- * --------------------------------------------------------------------------------------- */
+/* ---- Server side ----------------------------------------------------------------------------- */
 
 /* "google.rpc.ErrorInfo" of "type.googleapis.com/google.rpc.ErrorInfo". */
 static Bytes type_name(Bytes type_url)
@@ -170,8 +169,7 @@ Result connect_reply_end(const Reply *reply, ReplyEnd *end)
     return OK;
 }
 
-/* ---- Client side: requests
- * ------------------------------------------------------------------------------ */
+/* ---- Client side: requests ------------------------------------------------------------------- */
 
 /* "Unary-Get-Request": parameters in the order that makes equal calls equal URLs. */
 static Bytes get_path(const RequestTarget *target, Arena *arena)
@@ -221,8 +219,7 @@ void connect_request_fields(const RequestTarget *target, Arena *arena, HttpHead 
                    compressions_write(target->accepts, arena));
 }
 
-/* ---- Client side: answers
- * ------------------------------------------------------------------------------- */
+/* ---- Client side: answers -------------------------------------------------------------------- */
 
 /* The content-type of a good answer. One that is not Connect's at all means an answer by something
    else; one of another codec, a service that broke the rules. */

@@ -20,8 +20,7 @@ enum {
     MOST_MADE = 4, /* ErrorInfo, BadRequest, RetryInfo, DebugInfo */
 };
 
-/* ---- protobuf-c in an arena
- * -------------------------------------------------------------------------- */
+/* ---- protobuf-c in an arena ------------------------------------------------------------------ */
 
 static void *alloc_in_arena(void *arena, size_t size)
 {
@@ -59,8 +58,7 @@ static char *text_of(Bytes text, Arena *arena)
     return copy.full ? nothing : (char *)copy.data;
 }
 
-/* ---- google.rpc.Status
- * --------------------------------------------------------------------------------- */
+/* ---- google.rpc.Status ----------------------------------------------------------------------- */
 
 ErrorDetails error_details_in(Arena *arena, size_t capacity)
 {
@@ -128,8 +126,7 @@ Result error_details_write(Code code, Bytes message, ErrorDetails details, Arena
     return OK;
 }
 
-/* ---- Our own errors
- * ------------------------------------------------------------------------------------ */
+/* ---- Our own errors -------------------------------------------------------------------------- */
 
 static void add_link(Buffer *text, const Error *link, const char *before)
 {
@@ -281,8 +278,7 @@ Result error_details_make(const Error *error, const ReplyOptions *options, Bytes
     return OK;
 }
 
-/* ---- As JSON
- * --------------------------------------------------------------------------------------------- */
+/* ---- As JSON --------------------------------------------------------------------------------- */
 
 /* As an Any, for those who read it by its schema. */
 static Bytes write_any(const ErrorDetail *detail, Arena *arena)

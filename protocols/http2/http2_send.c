@@ -42,8 +42,7 @@ static nghttp2_nv nv_text(const char *name, Bytes value)
     return nv_of(bytes_of(name), value);
 }
 
-/* ---- Frames
- * -------------------------------------------------------------------------------------- */
+/* ---- Frames ---------------------------------------------------------------------------------- */
 
 /* The trailers to send when the queue is empty, in one chunk: the array, and the bytes behind it.
  */
@@ -199,8 +198,7 @@ void http2_send_callbacks(nghttp2_session_callbacks *callbacks, bool client)
     nghttp2_session_callbacks_set_on_frame_not_send_callback(callbacks, on_frame_not_sent);
 }
 
-/* ---- Heads
- * --------------------------------------------------------------------------------------- */
+/* ---- Heads ----------------------------------------------------------------------------------- */
 
 /* Names and values for nghttp2, which copies them when they are submitted. */
 typedef struct Block {

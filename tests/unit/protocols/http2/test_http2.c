@@ -32,8 +32,7 @@ static void pair_end(Pair *pair)
     side_end(&pair->server);
 }
 
-/* ---- Calls between our own client and server
- * ----------------------------------------------------- */
+/* ---- Calls between our own client and server ------------------------------------------------- */
 
 static void a_client_and_a_server_understand_each_other(void **state)
 {
@@ -142,8 +141,7 @@ static void large_heads_and_trailers_pass(void **state)
     pair_end(&pair);
 }
 
-/* ---- Bodies and back-pressure
- * -------------------------------------------------------------------- */
+/* ---- Bodies and back-pressure ---------------------------------------------------------------- */
 
 static void send_much(HttpStream *stream, size_t size)
 {
@@ -307,8 +305,7 @@ static void output_is_bounded_however_much_is_queued(void **state)
     pair_end(&pair);
 }
 
-/* ---- Ends
- * ---------------------------------------------------------------------------------------- */
+/* ---- Ends ------------------------------------------------------------------------------------ */
 
 static void answer_at_once(Side *side, HttpStream *stream, const HttpHead *head)
 {
@@ -558,8 +555,7 @@ static void the_client_opens_no_more_than_the_server_allows(void **state)
     pair_end(&pair);
 }
 
-/* ---- Owners that act within events
- * --------------------------------------------------------------- */
+/* ---- Owners that act within events ----------------------------------------------------------- */
 
 static void release_at_head(Side *side, HttpStream *stream, const HttpHead *head)
 {
@@ -629,8 +625,7 @@ static void owners_may_do_anything_at_any_time(void **state)
     }
 }
 
-/* ---- A peer that we play by hand
- * ----------------------------------------------------------------- */
+/* ---- A peer that we play by hand ------------------------------------------------------------- */
 
 static void every_split_of_a_session_gives_the_same_events(void **state)
 {
@@ -985,8 +980,7 @@ static void a_peer_that_goes_away_is_served_to_its_end(void **state)
     side_end(&server);
 }
 
-/* ---- Floods
- * -------------------------------------------------------------------------------------- */
+/* ---- Floods ---------------------------------------------------------------------------------- */
 
 typedef void Flood(Script *script, uint32_t i);
 
@@ -1174,8 +1168,7 @@ static void streams_above_the_limit_are_refused(void **state)
     side_end(&server);
 }
 
-/* ---- A server that we play by hand
- * --------------------------------------------------------------- */
+/* ---- A server that we play by hand ----------------------------------------------------------- */
 
 static void begin_client(Side *client, Script *script)
 {
