@@ -120,9 +120,7 @@ MessageOutcome message_reader_finish(MessageReader *reader, Message *message_out
 MUST_USE Result message_write(Dialect dialect, Bytes message, Compression compression,
                               bool compressed, Buffer *out);
 
-/* ---- Server side: the client response
- * --------------------------------------------------------------------
- */
+/* ---- Server side: the client response -------------------------------------------------------- */
 
 /* The head of a successful client response. `metadata`: the leading fields of the service, or NULL.
  * In unary dialects (CONNECT, REST) the message is known and `content_length` is its size; REST
