@@ -162,7 +162,7 @@ static void on_reset(void *owner, HttpStream *stream, Result why)
     /* Bytes of the answer are out already: only breaking off says that they are not all. */
     x->record.why = r;
     x->record.status = status_of_error(x->arena, r);
-    http_stream_reset(x->client.stream, 2 /* INTERNAL_ERROR */);
+    http_stream_reset(x->client.stream, HTTP2_ERROR_INTERNAL);
     exchange_run(x, &STEP_finish);
 }
 

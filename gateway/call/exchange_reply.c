@@ -252,7 +252,7 @@ const Step *exchange_reply_end(Exchange *x, const Status *status, const Fields *
         end.breaks_off = true;
     }
     if (end.breaks_off) { /* which no client takes for success */
-        http_stream_reset(x->client.stream, 2 /* INTERNAL_ERROR */);
+        http_stream_reset(x->client.stream, HTTP2_ERROR_INTERNAL);
         return &STEP_finish;
     }
     if (end.has_head) {

@@ -7,8 +7,6 @@
 
 #include <signal.h>
 
-enum { RESET_CANCEL = 8 /* RFC 9113 section 7 */ };
-
 /* How often `cancelled` is read. A flag, since the thread that sets it does not know this loop. */
 #define LOOK_TIME (50 * MILLISECOND)
 
@@ -47,7 +45,7 @@ static void leave_stream(Fetch *f)
 {
     if (!f->stream)
         return;
-    http_stream_reset(f->stream, RESET_CANCEL);
+    http_stream_reset(f->stream, HTTP2_ERROR_CANCEL);
     http_stream_release(f->stream);
     f->stream = NULL;
 }

@@ -1,33 +1,14 @@
 /* The client side of all dialects: heads of requests, and what answers mean. */
-#include "protocols/dialect/answer.h"
+#include "protocols/dialect/dialect.h"
 
 #include "base/arena.h"
-#include "protocols/dialect/code.h"
+#include "protocols/dialect/answer_status.h"
 #include "protocols/dialect/connect.h"
 #include "protocols/dialect/grpc.h"
 #include "protocols/dialect/media.h"
 #include "protocols/http/compression.h"
-#include "protocols/rest/rest.h"
 
 enum { USUAL_FIELDS = 8 }; /* that we add to the metadata */
-
-Status answer_inferred_status(uint16_t http_status, Arena *arena)
-{
-    return (Status){
-        .code = code_inferred_from_http(http_status),
-        .message = bytes_of(arena_printf(arena, "the service answered with HTTP status %u %s",
-                                         http_status, http_phrase(http_status))),
-    };
-}
-
-Status answer_foreign_status(Bytes content_type, Arena *arena)
-{
-    Result why = FAIL(arena, FAULT_UPSTREAM_PROTOCOL, "the answer's content-type is \"%.*s\"",
-                      BYTES_ARGS(content_type));
-    Status status = status_of_error(arena, why);
-    status.code = CODE_UNKNOWN;
-    return status;
-}
 
 static Bytes rest_accept(const RequestTarget *target)
 {

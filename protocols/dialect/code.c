@@ -1,7 +1,5 @@
 #include "protocols/dialect/code.h"
 
-#include "protocols/rest/rest.h"
-
 /* One row for each code, in its order. */
 static const struct {
     const char *digits, *connect_name;

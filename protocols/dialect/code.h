@@ -1,35 +1,39 @@
 /*
- * Codes: google.rpc.Code beside HTTP's status and Connect's names. The tables of the standards.
- *
- * rest_code_of_http and rest_http_of_code (rest.h) are the tables of REST; these are those of the
- * RPC dialects.
+ * Codes: google.rpc.Code, HTTP status and the names of Connect, by the tables of the standards.
+ * Plain functions, any thread.
  */
 #ifndef PROTOCOLS_CODE_H
 #define PROTOCOLS_CODE_H
 
 #include "base/call.h"
 
-/* Connect's table, which is also gRPC's usual one: DEADLINE_EXCEEDED 504, CANCELLED 499 ... */
+/* By the table of Connect, which is also the usual one of gRPC: DEADLINE_EXCEEDED 504, CANCELLED
+ * 499 ... */
 uint16_t http_of_code(Code code);
 
-/* What an HTTP status means where grpc-status or Connect's error is absent
-   (http-grpc-status-mapping.md). Only for that: it does not invert the table above. */
+/* The code for an HTTP status without grpc-status or Connect error (http-grpc-status-mapping.md).
+ * Not the inverse of the table above. */
 Code code_inferred_from_http(uint16_t http_status);
 
-/* Connect's "deadline_exceeded". */
+/* The code for an HTTP status of a REST instance (404 NOT_FOUND, 409 ABORTED ...), and the HTTP
+ * status of a REST response. Not the mapping of gRPC clients above. */
+Code rest_code_of_http(uint16_t http_status);
+uint16_t rest_http_of_code(Code code);
+
+/* "deadline_exceeded". A literal. The reverse never gives CODE_OK; false: unknown name. */
 const char *code_connect_name(Code code);
 bool code_by_connect_name(Bytes name, Code *code_out);
 
-/* "INVALID_ARGUMENT". */
+/* From "INVALID_ARGUMENT". False: unknown name. */
 bool code_by_name(Bytes name, Code *code_out);
 
-/* grpc-status: a literal "0" to "16". */
+/* The value of grpc-status: a literal "0" to "16". */
 const char *code_digits(Code code);
 
-/* Reads grpc-status. What is no number of the table means UNKNOWN, as everywhere in gRPC. */
+/* Reads grpc-status. Anything else than 0 to 16 is UNKNOWN, as everywhere in gRPC. */
 Code code_of_digits(Bytes text);
 
-/* RFC 9110 section 15's phrase, "" when it has none. */
+/* The reason phrase (RFC 9110 section 15); "" when unknown. A literal. */
 const char *http_phrase(uint16_t http_status);
 
 #endif

@@ -3,7 +3,7 @@
 #include "base/arena.h"
 #include "base/base64.h"
 #include "base/json_text.h"
-#include "protocols/dialect/answer.h"
+#include "protocols/dialect/answer_status.h"
 #include "protocols/dialect/code.h"
 #include "protocols/dialect/envelope.h"
 #include "protocols/dialect/media.h"
@@ -13,8 +13,7 @@
 
 #define TYPE_URL_HOST "type.googleapis.com/"
 
-/* ---- Server side
- * --------------------------------------------------------------------------------------- */
+/* ---- Server side ----------------------------------------------------------------------------- */
 
 /* "google.rpc.ErrorInfo" of "type.googleapis.com/google.rpc.ErrorInfo". */
 static Bytes type_name(Bytes type_url)
@@ -170,8 +169,7 @@ Result connect_reply_end(const Reply *reply, ReplyEnd *end)
     return OK;
 }
 
-/* ---- Client side: requests
- * ------------------------------------------------------------------------------ */
+/* ---- Client side: requests ------------------------------------------------------------------- */
 
 /* "Unary-Get-Request": parameters in the order that makes equal calls equal URLs. */
 static Bytes get_path(const RequestTarget *target, Arena *arena)
@@ -221,8 +219,7 @@ void connect_request_fields(const RequestTarget *target, Arena *arena, HttpHead 
                    compressions_write(target->accepts, arena));
 }
 
-/* ---- Client side: answers
- * ------------------------------------------------------------------------------- */
+/* ---- Client side: answers -------------------------------------------------------------------- */
 
 /* The content-type of a good answer. One that is not Connect's at all means an answer by something
    else; one of another codec, a service that broke the rules. */
@@ -286,15 +283,14 @@ static bool read_detail(JsonCursor *cursor, Arena *arena, ErrorDetail *detail)
 /* Details that cannot be read are left out; they must not hide the error. */
 static ErrorDetails read_details(JsonCursor *cursor, Arena *arena)
 {
-    enum { MOST_DETAILS = 64 };
-    ErrorDetails details = {.items = arena_array(arena, ErrorDetail, MOST_DETAILS)};
+    ErrorDetails details = error_details_in(arena, ERROR_DETAILS_MOST);
     bool first = true;
     while (json_cursor_element(cursor, &first)) {
         ErrorDetail detail;
         if (json_cursor_peek(cursor) != JSON_KIND_OBJECT)
             json_cursor_skip(cursor);
-        else if (read_detail(cursor, arena, &detail) && details.items && details.n < MOST_DETAILS)
-            details.items[details.n++] = detail;
+        else if (read_detail(cursor, arena, &detail))
+            error_details_add(&details, detail);
     }
     return details;
 }

@@ -69,8 +69,7 @@ RequestKind request_kind(const HttpHead *head)
     return REQUEST_PLAIN;
 }
 
-/* ---- The parts of a head
- * ---------------------------------------------------------------------------- */
+/* ---- The parts of a head --------------------------------------------------------------------- */
 
 static Result check_post(const HttpHead *head, Dialect dialect, Arena *arena)
 {
@@ -123,8 +122,7 @@ static Result check_connect_version(Bytes version, const char *expected, Arena *
     return OK;
 }
 
-/* ---- The dialects
- * ----------------------------------------------------------------------------------- */
+/* ---- The dialects ---------------------------------------------------------------------------- */
 
 /* gRPC and gRPC-Web (PROTOCOL-HTTP2.md "Requests"; PROTOCOL-WEB.md). */
 static Result read_grpc(const HttpHead *head, const HeadFields *fields, Arena *arena, Call *call)

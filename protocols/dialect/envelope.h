@@ -1,5 +1,6 @@
 /*
- * Envelope: the five bytes before each message of gRPC, gRPC-Web and Connect streams.
+ * Envelope: the five bytes before each message of gRPC, gRPC-Web and Connect streams. For this
+ * module and its tests only.
  *
  *   | flags 1 | size 4, big-endian |
  */
@@ -29,7 +30,7 @@ static inline void envelope_write_head(uint8_t head[ENVELOPE_HEAD], uint8_t flag
     head[4] = (uint8_t)size;
 }
 
-/* The flag of the frame that ends an answer's body; 0 where there is none. */
+/* The flag of the frame that ends the body of a response; 0: the dialect has no such frame. */
 static inline uint8_t envelope_end_flag(Dialect dialect)
 {
     switch (dialect) {
@@ -44,7 +45,7 @@ static inline uint8_t envelope_end_flag(Dialect dialect)
     return 0;
 }
 
-/* Adds a frame, base64 around it for gRPC-Web-text. `payload` is below 4 GiB. */
+/* Appends a frame, encoded as base64 for gRPC-Web-text. `payload` is smaller than 4 GiB. */
 void envelope_write(Dialect dialect, uint8_t flags, Bytes payload, Buffer *out);
 
 #endif

@@ -17,12 +17,10 @@ enum {
     LONGEST_FIELD = 256,
     LONGEST_ENTRY = 128,
     MOST_CAUSES = 8,
-    MOST_INFO = 5,    /* entries of ErrorInfo.metadata */
-    MOST_DETAILS = 4, /* that we make */
+    MOST_MADE = 4, /* ErrorInfo, BadRequest, RetryInfo, DebugInfo */
 };
 
-/* ---- protobuf-c in an arena
- * -------------------------------------------------------------------------- */
+/* ---- protobuf-c in an arena ------------------------------------------------------------------ */
 
 static void *alloc_in_arena(void *arena, size_t size)
 {
@@ -60,35 +58,48 @@ static char *text_of(Bytes text, Arena *arena)
     return copy.full ? nothing : (char *)copy.data;
 }
 
-/* ---- google.rpc.Status
- * --------------------------------------------------------------------------------- */
+/* ---- google.rpc.Status ----------------------------------------------------------------------- */
+
+ErrorDetails error_details_in(Arena *arena, size_t capacity)
+{
+    ErrorDetail *items = arena_array(arena, ErrorDetail, capacity);
+    return (ErrorDetails){.items = items, .capacity = items ? capacity : 0};
+}
+
+bool error_details_add(ErrorDetails *details, ErrorDetail detail)
+{
+    if (details->n >= details->capacity)
+        return false;
+    details->items[details->n++] = detail;
+    return true;
+}
+
+static ErrorDetail detail_of(const Rpc__Any *any)
+{
+    return (ErrorDetail){bytes_of(any->type_url), bytes(any->value.data, any->value.len)};
+}
 
 ErrorDetails error_details_read(Bytes status, Arena *arena)
 {
-    ErrorDetails details = {0};
     ProtobufCAllocator allocator = allocator_of(arena);
-    Rpc__Status *read =
+    const Rpc__Status *read =
         status.size ? rpc__status__unpack(&allocator, status.size, status.data) : NULL;
     if (!read || read->n_details == 0)
-        return details;
-    details.items = arena_array(arena, ErrorDetail, read->n_details);
-    if (!details.items)
-        return details;
-    for (size_t i = 0; i < read->n_details; i++) {
-        const Rpc__Any *any = read->details[i];
-        details.items[details.n++] =
-            (ErrorDetail){bytes_of(any->type_url), bytes(any->value.data, any->value.len)};
-    }
+        return (ErrorDetails){0};
+    ErrorDetails details = error_details_in(arena, read->n_details);
+    for (size_t i = 0; i < read->n_details; i++)
+        error_details_add(&details, detail_of(read->details[i]));
     return details;
 }
 
-void error_details_add(ErrorDetails *details, Bytes any, Arena *arena)
+bool error_detail_read(Bytes any, Arena *arena, ErrorDetail *detail_out)
 {
     ProtobufCAllocator allocator = allocator_of(arena);
     const Rpc__Any *read = rpc__any__unpack(&allocator, any.size, any.data);
-    if (read)
-        details->items[details->n++] =
-            (ErrorDetail){bytes_of(read->type_url), bytes(read->value.data, read->value.len)};
+    if (!read)
+        return false;
+    *detail_out = detail_of(read);
+    return true;
 }
 
 Result error_details_write(Code code, Bytes message, ErrorDetails details, Arena *arena,
@@ -115,8 +126,7 @@ Result error_details_write(Code code, Bytes message, ErrorDetails details, Arena
     return OK;
 }
 
-/* ---- Our own errors
- * ------------------------------------------------------------------------------------ */
+/* ---- Our own errors -------------------------------------------------------------------------- */
 
 static void add_link(Buffer *text, const Error *link, const char *before)
 {
@@ -161,45 +171,52 @@ Bytes error_message(const Error *error, bool full, Arena *arena)
                      : shortened(buffer_bytes(&text), LONGEST_MESSAGE);
 }
 
+Status status_of_error(Arena *arena, Result why)
+{
+    const Fault *fault = why.error->fault;
+    return (Status){
+        .code = (Code)fault->grpc_status,
+        .http_status = fault->http_status,
+        .message = error_message(why.error, true, arena),
+        .error = why.error,
+    };
+}
+
 static bool add_detail(ErrorDetails *details, const char *type_url, const ProtobufCMessage *message,
                        Arena *arena)
 {
-    ErrorDetail *detail = &details->items[details->n];
-    if (!pack(message, arena, &detail->value))
-        return false;
-    detail->type_url = bytes_of(type_url);
-    details->n++;
-    return true;
-}
-
-static void add_info(Rpc__ErrorInfo *info, Rpc__ErrorInfo__MetadataEntry *entries, const char *key,
-                     Bytes value, Arena *arena)
-{
-    if (value.size == 0)
-        return;
-    Rpc__ErrorInfo__MetadataEntry *entry = &entries[info->n_metadata];
-    rpc__error_info__metadata_entry__init(entry);
-    entry->key = (char *)(uintptr_t)key; /* only read */
-    entry->value = text_of(value, arena);
-    info->metadata[info->n_metadata++] = entry;
+    ErrorDetail detail = {.type_url = bytes_of(type_url)};
+    return pack(message, arena, &detail.value) && error_details_add(details, detail);
 }
 
 static bool add_error_info(ErrorDetails *details, const Error *error, const ReplyOptions *options,
                            Arena *arena)
 {
+    const struct {
+        const char *key;
+        Bytes value; /* empty: the entry is left out */
+    } rows[] = {
+        {"request_id", options->request_id},
+        {"service", options->service},
+        {"version", options->version},
+        {"instance", options->full ? options->instance : BYTES_NONE},
+        {"retryable", bytes_of(error->fault->retryable ? "true" : "false")},
+    };
+    enum { N_ROWS = sizeof rows / sizeof *rows };
+    Rpc__ErrorInfo__MetadataEntry entries[N_ROWS], *list[N_ROWS];
     Rpc__ErrorInfo info = RPC__ERROR_INFO__INIT;
-    Rpc__ErrorInfo__MetadataEntry entries[MOST_INFO], *list[MOST_INFO];
     static char domain[] = "passerelle";
     info.metadata = list;
     info.reason = (char *)(uintptr_t)error->fault->name; /* only read */
     info.domain = domain;
-    add_info(&info, entries, "request_id", options->request_id, arena);
-    add_info(&info, entries, "service", options->service, arena);
-    add_info(&info, entries, "version", options->version, arena);
-    if (options->full)
-        add_info(&info, entries, "instance", options->instance, arena);
-    add_info(&info, entries, "retryable", bytes_of(error->fault->retryable ? "true" : "false"),
-             arena);
+    for (size_t i = 0; i < N_ROWS; i++) {
+        if (rows[i].value.size == 0)
+            continue;
+        rpc__error_info__metadata_entry__init(&entries[i]);
+        entries[i].key = (char *)(uintptr_t)rows[i].key; /* only read */
+        entries[i].value = text_of(rows[i].value, arena);
+        list[info.n_metadata++] = &entries[i];
+    }
     return add_detail(details, TYPE_PREFIX "ErrorInfo", &info.base, arena);
 }
 
@@ -247,9 +264,9 @@ static bool add_debug_info(ErrorDetails *details, const Error *error, Arena *are
 Result error_details_make(const Error *error, const ReplyOptions *options, Bytes retry_after,
                           Arena *arena, ErrorDetails *details_out)
 {
-    *details_out = (ErrorDetails){.items = arena_array(arena, ErrorDetail, MOST_DETAILS)};
+    *details_out = error_details_in(arena, MOST_MADE);
     const Error *with_field = options->full ? error_with_field((Result){error}) : told_link(error);
-    bool good = details_out->items && add_error_info(details_out, error, options, arena);
+    bool good = add_error_info(details_out, error, options, arena);
     if (good && with_field && with_field->field)
         good = add_bad_request(details_out, with_field, arena);
     if (good && retry_after.size)
@@ -261,8 +278,7 @@ Result error_details_make(const Error *error, const ReplyOptions *options, Bytes
     return OK;
 }
 
-/* ---- As JSON
- * --------------------------------------------------------------------------------------------- */
+/* ---- As JSON --------------------------------------------------------------------------------- */
 
 /* As an Any, for those who read it by its schema. */
 static Bytes write_any(const ErrorDetail *detail, Arena *arena)

@@ -1,8 +1,8 @@
 /*
- * Error details: what google.rpc.Status carries beside code and message (AIP-193).
+ * Error details: the details of a google.rpc.Status (AIP-193).
  *
- * A detail is a google.protobuf.Any: it stays bytes, so that one of a type that we do not know goes
- * through unharmed. Everything lives in the arena that is given.
+ * A detail is a google.protobuf.Any, kept as bytes, so that details of unknown types are preserved.
+ * Results live in the arena that is given.
  */
 #ifndef PROTOCOLS_ERROR_DETAILS_H
 #define PROTOCOLS_ERROR_DETAILS_H
@@ -16,38 +16,46 @@ typedef struct ErrorDetail {
 
 typedef struct ErrorDetails {
     ErrorDetail *items;
-    size_t n;
+    size_t n, capacity;
 } ErrorDetails;
 
-/* The details in a serialized google.rpc.Status. Nothing when it cannot be read: code and message
-   of an error have come by another way and are worth more than a complaint about its details. */
+enum { ERROR_DETAILS_MOST = 64 }; /* read from an error in JSON; more are dropped */
+
+/* An empty list with room for `capacity`; with no room when out of memory. */
+ErrorDetails error_details_in(Arena *arena, size_t capacity);
+
+/* Appends one. False, and nothing appended, when there is no room. */
+bool error_details_add(ErrorDetails *details, ErrorDetail detail);
+
+/* The details in a serialized google.rpc.Status; none when it is empty or malformed. Not a fault:
+ * code and message of the error arrive separately and matter more. */
 ErrorDetails error_details_read(Bytes status, Arena *arena);
 
-/* Adds a serialized google.protobuf.Any, for which there is room; nothing when it cannot be read.
- */
-void error_details_add(ErrorDetails *details, Bytes any, Arena *arena);
+/* Reads a serialized google.protobuf.Any. False when it is malformed or out of memory. */
+bool error_detail_read(Bytes any, Arena *arena, ErrorDetail *detail_out);
 
-/* A serialized google.rpc.Status. Fault: OUT_OF_MEMORY. */
+/* Serializes a google.rpc.Status. Fault: OUT_OF_MEMORY. */
 MUST_USE Result error_details_write(Code code, Bytes message, ErrorDetails details, Arena *arena,
                                     Bytes *status_out);
 
 /*
- * The details of an error of our own: one ErrorInfo; a BadRequest where the chain names a field; a
- * RetryInfo when `retry_after` (whole seconds, as text) is known; of a full error the instance, and
- * a DebugInfo with the chain. Fault: OUT_OF_MEMORY.
+ * The details of an error of our own: an ErrorInfo; a BadRequest when the chain names a field; a
+ * RetryInfo when `retry_after` is a number of seconds (it may be empty or a date); for a full error
+ * also the instance in ErrorInfo, and a DebugInfo with the chain. Fault: OUT_OF_MEMORY.
  */
 MUST_USE Result error_details_make(const Error *error, const ReplyOptions *options,
                                    Bytes retry_after, Arena *arena, ErrorDetails *details_out);
 
-/* What the caller is told of an error of our own, in one sentence. In full: the kind of fault and
-   what was being attempted, down to the origin. Else the kind, and what the chain has for the
-   caller (Error.told): nothing of addresses, causes or files. */
+/* The message of an error of our own, in one sentence, at most 1024 bytes. `full`: the text of the
+ * fault and the whole chain down to its origin. Else: the text of the fault and what the chain has
+ * for the client (Error.told), without addresses, causes or files. */
 Bytes error_message(const Error *error, bool full, Arena *arena);
 
-/* The reason in the ErrorInfo among the details, or nothing. */
+/* The reason of the ErrorInfo among the details; data NULL: there is none. */
 Bytes error_details_reason(ErrorDetails details, Arena *arena);
 
-/* One detail as JSON with "@type"; its value as base64 where `by` is NULL or cannot write it. */
+/* Appends one detail as JSON with "@type"; its value as base64 when `by` is NULL or cannot write
+ * it. */
 void error_detail_to_json(const ErrorDetail *detail, const DetailJson *by, Arena *arena,
                           Buffer *out);
 

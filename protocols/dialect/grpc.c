@@ -3,7 +3,7 @@
 #include "base/arena.h"
 #include "base/base64.h"
 #include "base/percent.h"
-#include "protocols/dialect/answer.h"
+#include "protocols/dialect/answer_status.h"
 #include "protocols/dialect/code.h"
 #include "protocols/dialect/envelope.h"
 #include "protocols/dialect/media.h"
@@ -11,8 +11,7 @@
 #include "protocols/http/compression.h"
 #include "protocols/http/http_rules.h"
 
-/* ---- Server side
- * --------------------------------------------------------------------------------------- */
+/* ---- Server side ----------------------------------------------------------------------------- */
 
 /* Spaces at its ends would make the field malformed (RFC 9113 section 8.2.1). */
 static void encode_message(Buffer *out, Bytes message)
@@ -131,8 +130,7 @@ Result grpc_reply_end(const Reply *reply, ReplyEnd *end)
     return add_status(reply, trailers_only ? &end->head.fields : &end->trailers);
 }
 
-/* ---- Client side
- * --------------------------------------------------------------------------------------- */
+/* ---- Client side ----------------------------------------------------------------------------- */
 
 void grpc_request_fields(const RequestTarget *target, Arena *arena, Fields *to)
 {

@@ -1,5 +1,5 @@
-/* Media: what a content-type says about dialect and codec. Names compare without case (RFC 9110
-   section 8.3.1). Any thread. */
+/* Media: the dialect and codec of a content-type. Letter case is ignored (RFC 9110 section 8.3.1).
+ * Plain functions, any thread. */
 #ifndef PROTOCOLS_MEDIA_H
 #define PROTOCOLS_MEDIA_H
 
@@ -19,13 +19,13 @@ typedef enum MediaKind {
 
 typedef struct Media {
     MediaKind kind;
-    bool has_codec; /* false: a codec that is not spoken here, or text in a charset but UTF-8 */
+    bool has_codec; /* false: an unsupported codec, or a charset other than UTF-8 */
     Codec codec;
 } Media;
 
 Media media_read(Bytes content_type);
 
-/* The content-type that a dialect writes; a literal. */
+/* The content-type of messages in a dialect; a literal. */
 Bytes media_write(Dialect dialect, Codec codec);
 
 #endif

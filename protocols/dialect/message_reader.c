@@ -51,8 +51,7 @@ bool dialect_is_framed(Dialect dialect)
     return false;
 }
 
-/* ---- What goes wrong
- * -------------------------------------------------------------------------------- */
+/* ---- What goes wrong ------------------------------------------------------------------------- */
 
 static const Fault *broken(const MessageReader *reader)
 {
@@ -81,8 +80,7 @@ static MessageOutcome fail_broken(const MessageReader *reader, const char *how, 
     return MESSAGE_FAILED;
 }
 
-/* ---- Compression
- * ------------------------------------------------------------------------------------ */
+/* ---- Compression ----------------------------------------------------------------------------- */
 
 static MessageOutcome give_decompressed(MessageReader *reader, Bytes payload, size_t limit,
                                         MessageOutcome outcome, Message *message_out,
@@ -119,8 +117,7 @@ static MessageOutcome give(MessageReader *reader, Bytes payload, bool compressed
     return MESSAGE_DONE;
 }
 
-/* ---- Frames
- * ----------------------------------------------------------------------------------------- */
+/* ---- Frames ---------------------------------------------------------------------------------- */
 
 static size_t end_limit(const MessageReader *reader)
 {
@@ -236,8 +233,7 @@ static MessageOutcome read_frame(MessageReader *reader, Bytes *input, Message *m
     return finish_frame(reader, buffer_bytes(partial), message_out, why_out);
 }
 
-/* ---- gRPC-Web-text
- * ---------------------------------------------------------------------------------- */
+/* ---- gRPC-Web-text --------------------------------------------------------------------------- */
 
 /* One character. False when it may not stand there. */
 static bool add_character(MessageReader *reader, uint8_t c, Buffer *out)
@@ -292,8 +288,7 @@ static MessageOutcome read_text(MessageReader *reader, Bytes *input, Message *me
     }
 }
 
-/* ---- Bodies without frames
- * -------------------------------------------------------------------------- */
+/* ---- Bodies without frames ------------------------------------------------------------------- */
 
 static MessageOutcome read_part(MessageReader *reader, Bytes *input, Result *why_out)
 {

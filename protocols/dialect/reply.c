@@ -1,35 +1,14 @@
 /* The server side of all dialects: heads and ends of answers. */
-#include "protocols/dialect/reply.h"
+#include "protocols/dialect/dialect.h"
 
-#include "base/arena.h"
-#include "protocols/dialect/code.h"
 #include "protocols/dialect/connect.h"
 #include "protocols/dialect/grpc.h"
 #include "protocols/dialect/media.h"
 #include "protocols/dialect/problem_json.h"
 #include "protocols/http/compression.h"
+#include "protocols/rest/rest.h"
 
 static const Fields no_fields;
-
-enum { USUAL_FIELDS = 8 }; /* that we add to the metadata */
-
-void reply_head_begin(uint16_t http_status, const Fields *metadata, Arena *arena,
-                      HttpHead *head_out)
-{
-    *head_out = (HttpHead){.status = http_status, .content_length = -1, .fields = fields_in(arena)};
-    uint32_t capacity = metadata->n + USUAL_FIELDS;
-    Field *items = arena_alloc(arena, capacity * sizeof(Field));
-    if (!items) {
-        head_out->fields.full = true;
-        return;
-    }
-    if (metadata->n)
-        memcpy(items, metadata->items, metadata->n * sizeof(Field));
-    head_out->fields.items = items;
-    head_out->fields.n = metadata->n;
-    head_out->fields.capacity = capacity;
-    head_out->fields.full = metadata->full;
-}
 
 /* How a dialect says the compression of an answer's messages. */
 static const char *encoding_field(Dialect dialect)
@@ -73,56 +52,10 @@ void reply_write_head(const Call *call, const Fields *metadata, Compression comp
                    bytes_of(compression_name(compression)));
 }
 
-void reply_add_prefixed(const Fields *trailers, Arena *arena, Fields *to)
-{
-    for (uint32_t i = 0; i < trailers->n; i++) {
-        Buffer name = buffer_in(arena);
-        buffer_add_text(&name, "trailer-");
-        buffer_add_bytes(&name, trailers->items[i].name);
-        if (name.full)
-            to->full = true;
-        else
-            fields_add(to, buffer_bytes(&name), trailers->items[i].value);
-    }
-}
-
 void reply_add_trailers(const Call *call, const Fields *trailers, HttpHead *head)
 {
     if (trailers && (call->dialect == DIALECT_CONNECT || call->dialect == DIALECT_REST))
         reply_add_prefixed(trailers, head->fields.arena, &head->fields);
-}
-
-bool reply_is_fault(const Reply *reply, const Fault *fault)
-{
-    return reply->status->error && reply->status->error->fault == fault;
-}
-
-static void add_hints(const Reply *reply, const char *accept_name, Fields *to)
-{
-    if (reply_is_fault(reply, &FAULT_UNSUPPORTED_ENCODING))
-        fields_add(to, bytes_of(accept_name), bytes_of(COMPRESSION_NAMES));
-    if (reply_is_fault(reply, &FAULT_METHOD_NOT_ALLOWED) && reply->call->dialect != DIALECT_REST &&
-        !fields_get(reply->metadata, "allow").data)
-        fields_add(to, bytes_of("allow"), bytes_of("POST"));
-    if (reply_is_fault(reply, &FAULT_UNSUPPORTED_MEDIA) && bytes_are(reply->call->verb, "POST"))
-        fields_add(to, bytes_of("accept-post"),
-                   reply->call->dialect == DIALECT_REST || reply->call->dialect == DIALECT_HTTP
-                       ? bytes_of("application/json")
-                       : bytes_of("application/grpc, application/grpc+json, application/grpc-web, "
-                                  "application/grpc-web+json, application/grpc-web-text, "
-                                  "application/proto, application/json, application/connect+proto, "
-                                  "application/connect+json"));
-}
-
-/* Errors quote what their callers sent: no browser may take one for a page or a script. gRPC's have
- * no body. */
-void reply_add_error_fields(const Reply *reply, const char *accept_name, Fields *to)
-{
-    if (reply->status->code == CODE_OK)
-        return;
-    add_hints(reply, accept_name, to);
-    if (reply->call->dialect != DIALECT_GRPC)
-        fields_set(to, "x-content-type-options", bytes_of("nosniff"));
 }
 
 /* What an error says: what the service said, untouched; or what may be told of ours. */
@@ -178,15 +111,4 @@ Result reply_write_end(const Call *call, const Status *status, const Fields *met
     if (!failed(r) && (end_out->head.fields.full || end_out->trailers.full))
         r = FAIL(arena, FAULT_OUT_OF_MEMORY, "writing the end of an answer");
     return r;
-}
-
-Status status_of_error(Arena *arena, Result why)
-{
-    const Fault *fault = why.error->fault;
-    return (Status){
-        .code = (Code)fault->grpc_status,
-        .http_status = fault->http_status,
-        .message = error_message(why.error, true, arena),
-        .error = why.error,
-    };
 }

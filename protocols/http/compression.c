@@ -142,8 +142,7 @@ Bytes compressions_write(uint32_t set, Arena *arena)
     return out.size ? buffer_bytes(&out) : bytes_of("identity");
 }
 
-/* ---- The contexts of this thread
- * ------------------------------------------------------------------ */
+/* ---- The contexts of this thread ------------------------------------------------------------- */
 
 typedef struct Contexts {
     z_stream inflate,
@@ -188,8 +187,7 @@ static Contexts *contexts_get(void)
     return contexts_of_thread;
 }
 
-/* ---- Compressing
- * ------------------------------------------------------------------------------------ */
+/* ---- Compressing ----------------------------------------------------------------------------- */
 
 static z_stream *deflate_context(Compression compression)
 {
@@ -270,8 +268,7 @@ Result compress_message(Arena *arena, Compression compression, Bytes message, Bu
     return OK;
 }
 
-/* ---- Decompressing
- * ---------------------------------------------------------------------------------- */
+/* ---- Decompressing --------------------------------------------------------------------------- */
 
 /* Makes room for what comes out next, one byte over the limit at most, so that passing it shows. */
 static bool make_room(Buffer *out, size_t limit, size_t first_guess)

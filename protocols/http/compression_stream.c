@@ -76,8 +76,7 @@ void compression_stream_free(CompressionStream *stream)
     free(stream);
 }
 
-/* ---- Writing: each until all is taken and all has come out
- * ---------------------------------------- */
+/* ---- Writing: each until all is taken and all has come out ----------------------------------- */
 
 static bool write_zlib(z_stream *z, Bytes piece, bool last, Buffer *out)
 {

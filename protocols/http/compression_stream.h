@@ -1,9 +1,9 @@
 /*
- * CompressionStream: one body that is compressed as it is made, piece by piece, so that each piece
- * reaches its reader at once.
+ * CompressionStream: compresses one body piece by piece and flushes each piece, so that its reader
+ * can decode it at once.
  *
- * Owned by who made it, used by one thread. Costs, while it lives: gzip and deflate about 100 KiB,
- * br and zstd about 500 KiB.
+ * Owned by its creator, used by one thread. Memory: about 100 KiB for gzip and deflate, about 500
+ * KiB for br and zstd.
  */
 #ifndef PROTOCOLS_COMPRESSION_STREAM_H
 #define PROTOCOLS_COMPRESSION_STREAM_H
@@ -12,15 +12,15 @@
 
 typedef struct CompressionStream CompressionStream;
 
-/* NULL: there is no memory for it. Not for identity. */
+/* NULL when out of memory. `compression` is not identity. */
 CompressionStream *compression_stream_new(Compression compression);
 
-/* NULL is fine. */
+/* NULL is allowed. */
 void compression_stream_free(CompressionStream *stream);
 
 /*
- * Adds what the piece becomes to `out`, all of it: a reader can decompress it without what comes
- * later. `last`: the body ends with it; nothing may follow. Fault: OUT_OF_MEMORY.
+ * Appends the compressed piece to `out` and flushes: a reader can decode the whole piece without
+ * later input. `last`: the body ends; no call may follow. Fault: OUT_OF_MEMORY.
  */
 MUST_USE Result compression_stream_write(CompressionStream *stream, Bytes piece, bool last,
                                          Buffer *out);

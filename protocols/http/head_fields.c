@@ -36,7 +36,7 @@ static const struct {
 FieldRole field_role(Bytes name)
 {
     if (name.size <= LONGEST_NAME) {
-        for (size_t i = 0; names_by_length[name.size][i].name; i++) {
+        for (size_t i = 0; i < MOST_NAMES && names_by_length[name.size][i].name; i++) {
             if (memcmp(name.data, names_by_length[name.size][i].name, name.size) == 0)
                 return names_by_length[name.size][i].role;
         }

@@ -1,6 +1,6 @@
 #include "protocols/http/http.h"
 
-#include "protocols/http/http_internal.h"
+#include "protocols/http/http_engine.h"
 #include "protocols/http/http_rules.h"
 
 #include <stdio.h>
@@ -259,7 +259,7 @@ void http_stream_send_head(HttpStream *stream, const HttpHead *head, bool end)
         return;
     if (head->status < 100 || head->status > 999 ||
         (head->status == 101 && stream->connection->engine->only_messages))
-        stream->connection->engine->reset(stream, 2 /* INTERNAL_ERROR */);
+        stream->connection->engine->reset(stream, HTTP2_ERROR_INTERNAL);
     else
         stream->connection->engine->send_head(stream, head, end);
 }

@@ -1,24 +1,24 @@
 /*
  * HttpConnection and HttpStream: one shape for HTTP/1.1 and HTTP/2, client and server side.
  *
- * These are protocol engines without sockets and clocks: whoever owns the connection feeds it the
- * bytes that came in and takes away the bytes that shall go out. A stream is one request and its
- * answer. Its owner (a call of the gateway) hears of it through HttpStreamEvents and speaks through
- * the http_stream_ functions. Everything of one connection belongs to one loop.
+ * These are protocol engines without sockets or clocks: the owner of a connection feeds it the
+ * bytes received and takes the bytes to send. A stream is one request and its response. Its owner
+ * (a call of the gateway) is told of events through HttpStreamEvents and acts through the
+ * http_stream_ functions. A connection and all its streams belong to one loop.
  *
  *      socket --feed--> [HttpConnection: HttpStream, HttpStream, ...] --output--> socket
  *                            events |   ^ send_head, send_body, send_end, consume, reset
  *                                   v   |
  *                               owner: a call
  *
- * Re-entrance: events are only ever delivered from within http_connection_feed, _eof, _output or
- * _lost, never from within a http_stream_ function. An owner may call any http_stream_ function
+ * Re-entrance: events are delivered only from within http_connection_feed, _eof, _timeout, _output
+ * or _lost, never from within an http_stream_ function. An owner may call any http_stream_ function
  * from within an event, for any stream of any connection.
  *
- * Lifetime: the stream is valid for its owner until the owner calls http_stream_release, which it
- * may do at any time, also from within an event; afterwards it hears nothing more. What it had sent
- * with an end still goes out; a stream released before both sides ended is reset (CANCEL), or on
- * HTTP/1.1 the connection closed when it cannot be used again.
+ * Lifetime: a stream is valid until its owner calls http_stream_release, which it may do at any
+ * time, also from within an event; no event follows. A message that was ended before the release is
+ * still sent. A stream that is released before both sides ended is reset (CANCEL); on HTTP/1.1 the
+ * connection is closed if it cannot be reused.
  */
 #ifndef PROTOCOLS_HTTP_H
 #define PROTOCOLS_HTTP_H
@@ -31,177 +31,207 @@
 typedef struct HttpConnection HttpConnection;
 typedef struct HttpStream HttpStream;
 
-/* Head of a request or an answer. Everything in it is valid during the event only. */
+/* Head of a request or a response. In an event, everything in it is valid during the event only. */
 typedef struct HttpHead {
     Bytes method;    /* request: "GET" */
     Bytes scheme;    /* request: "http" or "https" */
     Bytes authority; /* request: from :authority or Host */
     Bytes path;      /* request: path and query, as sent */
-    uint16_t status; /* answer */
+    uint16_t status; /* response */
     uint8_t minor;   /* 0 or 1 for HTTP/1.x; 2 for HTTP/2 */
-    bool
-        upgrade; /* HTTP/1.1 request that asks for another protocol (its name in field "upgrade") */
-    int64_t content_length; /* -1: not said */
-    Fields fields; /* lower-case names; no pseudo-fields, no connection-specific ones (RFC 9110
-                      section 7.6.1) except "upgrade" as above and "te: trailers" on HTTP/2 */
+    bool upgrade;    /* HTTP/1.1 request to switch protocols (the name is in the field "upgrade") */
+    int64_t content_length; /* -1: unknown */
+    Fields fields; /* lower-case names; no pseudo-header fields and no connection-specific ones (RFC
+                      9110 section 7.6.1) except "upgrade" as above and "te: trailers" on HTTP/2 */
 } HttpHead;
 
-/* What the owner of a stream hears. `owner` is what was given to http_stream_attach. */
+/* Events of a stream. `owner` is the one given to http_stream_attach or http_stream_open. */
 typedef struct HttpStreamEvents {
-    /* The head is there; on the client side, the answer's final one, or 101.
-       `end`: there is no body; on_end follows nonetheless, as always. */
+    /* The head is complete; on the client side, that of the final response, or 101. `end`: there is
+     * no body; on_end still follows. */
     void (*on_head)(void *owner, HttpStream *stream, const HttpHead *head, bool end);
-    /* A piece of the body, valid during the event. Its size is owed: give it back by consume. */
+    /* A piece of the body, valid during the event. Its size counts against the receive window until
+     * it is returned by http_stream_consume. */
     void (*on_body)(void *owner, HttpStream *stream, Bytes piece);
-    /* The peer has sent everything. `trailers` may have no fields; valid during the event. */
+    /* The peer has ended its side. `trailers` is never NULL, may be empty, and is valid during the
+     * event. */
     void (*on_end)(void *owner, HttpStream *stream, const Fields *trailers);
-    /* What is queued for the peer fell below the low-water mark (after it had been above). */
+    /* The send queue fell below its low watermark, after it was above the high one. */
     void (*on_drain)(void *owner, HttpStream *stream);
-    /* Dead in both directions: reset by the peer, connection lost, protocol broken. The last event.
-       `why`'s fault tells: CANCELLED (peer reset or left; server side), UPSTREAM_REFUSED (client
-       side: provably not processed: REFUSED_STREAM, above GOAWAY's last id, or connection closed
-       before any byte was written: safe to send again), UPSTREAM_RESET, PROTOCOL_VIOLATION,
-       UPSTREAM_PROTOCOL, MESSAGE_TOO_LARGE... */
+    /* The stream is closed in both directions: reset by the peer, connection lost, or protocol
+     * violation. The last event. Faults in `why`: CANCELLED (server side: the client reset the
+     * stream or left), UPSTREAM_REFUSED (client side: the request was certainly not processed and
+     * is safe to send again: REFUSED_STREAM, above the last id of GOAWAY, or connection closed
+     * before any byte was written), UPSTREAM_RESET, PROTOCOL_VIOLATION, UPSTREAM_PROTOCOL,
+     * MESSAGE_TOO_LARGE and others. `why` is valid during the event. */
     void (*on_reset)(void *owner, HttpStream *stream, Result why);
-    /* Client side: an interim answer, of any number before the head (RFC 9110 section 15.2). NULL
-     * skips them. */
+    /* Client side: an interim response; any number may come before the head (RFC 9110
+     * section 15.2). NULL: they are ignored. */
     void (*on_interim)(void *owner, HttpStream *stream, const HttpHead *head);
 } HttpStreamEvents;
 
-/* Limits of one connection; all have safe defaults in http_limits_default. Times are kept by the
-   connection's owner, not here. */
+/* Limits of one connection; http_limits_default has safe defaults. Timeouts are up to the owner of
+ * the connection. */
 typedef struct HttpLimits {
-    uint32_t head_bytes;  /* of one head, names, values and 32 for each (RFC 9113 section 6.5.2) */
-    uint32_t head_fields; /* how many fields */
+    uint32_t head_bytes;  /* of one head: names, values, 32 per field (RFC 9113 section 6.5.2) */
+    uint32_t head_fields; /* fields of one head */
     uint32_t path_bytes;
-    uint32_t streams;           /* concurrent streams a client may open (HTTP/2) */
-    uint32_t stream_window;     /* bytes of body not yet consumed, per stream */
-    uint32_t connection_window; /* per connection (HTTP/2) */
-    uint32_t resets_per_second; /* RST_STREAMs (quick ones, or provoked) that a client may cause
-                                   before it is sent away with ENHANCE_YOUR_CALM; a token bucket
+    uint32_t streams;           /* concurrent streams that a client may open (HTTP/2) */
+    uint32_t stream_window;     /* receive window per stream: bytes of body not yet consumed */
+    uint32_t connection_window; /* the same per connection (HTTP/2) */
+    uint32_t resets_per_second; /* rate and burst of a token bucket: RST_STREAM frames that a client
+                                   sends early or provokes; above it, GOAWAY with ENHANCE_YOUR_CALM
                                    (rapid reset) */
-    uint32_t control_frames; /* PING, SETTINGS, empty frames, PRIORITY, WINDOW_UPDATE without use,
-                                per second, likewise; for what each costs see http2_receive.c */
-    uint32_t queue_high, queue_low; /* bytes queued for sending on one stream: marks for on_drain */
-    uint32_t requests;              /* on one HTTP/1.1 connection, 0: no limit */
+    uint32_t control_frames; /* the same, per second, for PING, SETTINGS, empty frames, PRIORITY and
+                                useless WINDOW_UPDATE; http2_receive.c has the cost of each */
+    uint32_t queue_high, queue_low; /* high and low watermark of the send queue of one stream, in
+                                       bytes: see on_drain */
+    uint32_t requests;              /* on one HTTP/1.1 connection; 0: no limit */
 } HttpLimits;
 
 extern const HttpLimits http_limits_default;
 
-/* What a connection needs from its owner. */
+/* Events of a connection. */
 typedef struct HttpConnectionEvents {
-    /* Server side: a new stream; called before its on_head. The owner attaches itself to it. */
+    /* Server side: a new stream, before its on_head. The owner calls http_stream_attach. */
     void (*on_stream)(void *owner, HttpConnection *connection, HttpStream *stream);
-    /* There is something to put out, or its end: called at most once until output was taken. Must
-       not call back into the connection; it puts the connection on the loop's flush list. */
+    /* There is output, or the connection is to be closed; called at most once until
+     * http_connection_output. Must not call back into the connection: it puts the connection on the
+     * flush list of the loop. NULL: ignored. */
     void (*on_output)(void *owner, HttpConnection *connection);
-    /* Client side: how many new streams may be opened changed (settings, stream ended, GOAWAY). */
+    /* Client side: http_connection_capacity may have changed (SETTINGS, stream ended, GOAWAY).
+     * NULL: ignored. */
     void (*on_capacity)(void *owner, HttpConnection *connection);
 } HttpConnectionEvents;
 
-/* What a connection is waiting for; its owner keeps the time for each. */
+/* What a connection waits for; its owner has a timeout for each. */
 typedef enum HttpPhase {
-    HTTP_IDLE, /* no stream open, no byte of a head: keep-alive time */
-    HTTP_HEAD, /* part of a head (or the preface) is there: head time */
-    HTTP_BODY, /* HTTP/1.1 server: a request's body is awaited and is not held back by its reader */
-    HTTP_ACTIVE,  /* streams are at work */
-    HTTP_CLOSING, /* only output is left, then close the socket */
+    HTTP_IDLE,    /* no open stream and no byte of a head: keep-alive timeout */
+    HTTP_HEAD,    /* part of a head (or of the preface) was received: head timeout */
+    HTTP_BODY,    /* HTTP/1.1 server: waits for request body, and the receive window is open */
+    HTTP_ACTIVE,  /* streams are open */
+    HTTP_CLOSING, /* only output is left; then the owner closes the socket */
     HTTP_CLOSED,
 } HttpPhase;
 
-/* `now` is the owner's clock (nanoseconds), given so that buckets can refill. */
-/* Reads what came in. On failure the connection is broken: streams have had on_reset, what is left
-   to put out (GOAWAY, a 400) is in output, and then the socket is closed. */
+/* Processes received bytes. `now` is the owner's monotonic clock in nanoseconds; token buckets need
+ * it. On failure the connection has failed: its streams have had on_reset; the owner sends the
+ * remaining output (GOAWAY, a 400 response), then closes the socket. The Result is valid until the
+ * next call into the connection. */
 MUST_USE Result http_connection_feed(HttpConnection *connection, Bytes input, int64_t now);
 
 /* The peer has closed its sending side. */
 void http_connection_eof(HttpConnection *connection);
 
-/* The socket is lost: all streams hear on_reset with `why`, nothing more goes out. */
+/* The socket is lost: all streams get on_reset with `why`; there is no more output. `why` may be
+ * OK: a closed connection. */
 void http_connection_lost(HttpConnection *connection, Result why);
 
-/* Fills up to `n` vectors with bytes to send, valid until the next call into the connection;
-   returns how many. http_connection_sent says how many of these bytes went out. Together at most a
-   bounded amount (about 256 KiB), so that one connection does not hold up the loop. */
+/* Fills up to `n` vectors with bytes to send and returns how many vectors. They are valid until the
+ * next call into the connection, and hold at most about 256 KiB, so that one connection does not
+ * block the loop. http_connection_sent says how many of these bytes were sent. */
 int http_connection_output(HttpConnection *connection, struct iovec *vectors, int n);
 void http_connection_sent(HttpConnection *connection, size_t bytes);
 
-/* No more new streams: GOAWAY, or Connection: close. Streams at work go on; when the last has ended
-   the phase is HTTP_CLOSING. */
+/* Graceful shutdown: no new streams (GOAWAY, or Connection: close). Open streams continue; when the
+ * last has ended the phase is HTTP_CLOSING. */
 void http_connection_drain(HttpConnection *connection);
 
-/* What a server waits for in HTTP_HEAD or HTTP_BODY did not come in time: HTTP/1.1 answers 408 if
-   nothing of an answer has gone before, and the stream hears REQUEST_TIMEOUT; then only output is
-   left. False: nothing can be said (HTTP/2), the owner gives the connection up. */
+/* Server side, in HTTP_HEAD or HTTP_BODY: the timeout expired. HTTP/1.1 responds 408 unless a
+ * response has begun, the stream gets on_reset with REQUEST_TIMEOUT, and only output is left.
+ * False: there is no such response (HTTP/2); the owner closes the connection. */
 bool http_connection_timeout(HttpConnection *connection);
 
 HttpPhase http_connection_phase(const HttpConnection *connection);
 
-/* False while nothing more should be read from the socket: so much is unconsumed (HTTP/1.1), or so
-   many frames wait to be sent to a client that takes nothing (HTTP/2). */
+/* Back-pressure: false while the owner should not read from the socket, because the receive window
+ * is used up (HTTP/1.1), or too many frames wait for a client that does not read (HTTP/2). */
 bool http_connection_wants_input(const HttpConnection *connection);
 
-/* Streams open now, and (client side) how many more may be opened now. */
+/* The number of open streams; and, client side, how many more may be opened now. */
 uint32_t http_connection_streams(const HttpConnection *connection);
 uint32_t http_connection_capacity(const HttpConnection *connection);
 
-/* Takes no new streams any more (GOAWAY, Connection: close, drain, failure); those at work may go
- * on. */
+/* True when no new streams are possible (GOAWAY, Connection: close, drain, failure). Open streams
+ * may continue. */
 bool http_connection_going(const HttpConnection *connection);
 
-/* HTTP/2: sends a PING, so that a peer that is there gives a sign of life. Nothing on HTTP/1.1. */
+/* HTTP/2: sends a PING, which a live peer acknowledges. Does nothing on HTTP/1.1. */
 void http_connection_ping(HttpConnection *connection);
 
-/* HTTP/2: a stream has body queued that its peer's window does not admit. With no progress for
-   long, the peer holds memory of ours and does nothing for it. False on HTTP/1.1, whose peers hold
-   up the socket. */
+/* HTTP/2: true while a stream has queued body that the flow-control window of the peer does not
+ * admit. Without progress for long, such a peer only holds memory. Always false on HTTP/1.1, where
+ * the socket blocks instead. */
 bool http_connection_held_up(const HttpConnection *connection);
 
-/* HTTP/1.1, after 101: our side has ended and the peer's has not. When there is no output left the
-   owner ends the socket's sending side, and goes on reading. */
+/* HTTP/1.1, after 101: our side has ended and the peer's has not. When there is no output left, the
+ * owner shuts down the sending side of the socket and continues to read. */
 bool http_connection_half_closed(const HttpConnection *connection);
 
-/* Bytes of body moved in and out so far: progress, for timeouts against slow peers. */
+/* Bytes of body received and sent so far: a measure of progress, for timeouts of slow peers. */
 uint64_t http_connection_progress(const HttpConnection *connection);
 
-/* Frees it. Streams must have ended or been released; call http_connection_lost first. */
+/* Frees the connection; NULL is allowed. Call http_connection_lost first. Streams that are not
+ * released stay valid, without a connection. */
 void http_connection_free(HttpConnection *connection);
 
-/* Makes the caller the owner of the stream. */
+/* Sets the owner of the stream. `events` must outlive the stream. */
 void http_stream_attach(HttpStream *stream, const HttpStreamEvents *events, void *owner);
 
-/* Client side: a new stream; sends the request's head. NULL when there is no capacity, or the
-   method, path or authority hold what would break the message. The connection-specific fields are
-   added as the version of HTTP needs them. */
+/* Client side: opens a stream and sends the head of the request (copied). NULL when there is no
+ * capacity, or when method, path or authority are malformed. Connection-specific fields are added
+ * as the version of HTTP requires. */
 HttpStream *http_stream_open(HttpConnection *connection, const HttpHead *head, bool end,
                              const HttpStreamEvents *events, void *owner);
 
-/* Server side: the answer's head (copied). Status 1xx may come before. Status 101 turns an HTTP/1.1
-   connection into a tunnel: bodies are then raw bytes in both directions until each side ends. The
-   server has heard on_end for the request before; a second one tells the tunnel's. */
+/* Server side: sends the head of the response (copied). Interim responses (1xx) may precede it.
+ * Status 101 turns an HTTP/1.1 connection into a tunnel: bodies are then raw bytes in both
+ * directions until each side ends. on_end of the request comes before; a second on_end is that of
+ * the tunnel. A status that HTTP cannot carry resets the stream. */
 void http_stream_send_head(HttpStream *stream, const HttpHead *head, bool end);
 
-/* Queues body bytes (copied). All that is queued counts for http_stream_queued. */
+/* Queues bytes of body (copied). */
 void http_stream_send_body(HttpStream *stream, Bytes piece);
 
-/* Ends our side. `trailers` may be NULL; on HTTP/1.1 they go out only where the peer said TE:
-   trailers (server) or never (client). */
+/* Ends our side. `trailers` (copied) may be NULL. On HTTP/1.1 a server sends them only to clients
+ * that sent "TE: trailers"; a client never does. */
 void http_stream_send_end(HttpStream *stream, const Fields *trailers);
 
-/* Bytes accepted by send_body that have not been put out yet. */
+/* Bytes of http_stream_send_body that are not sent yet. */
 size_t http_stream_queued(const HttpStream *stream);
 
-/* Gives `n` bytes of on_body back to the peer's window. */
+/* Returns `n` bytes of on_body to the receive window. */
 void http_stream_consume(HttpStream *stream, size_t n);
 
-/* Breaks the stream off with an HTTP/2 error code (RFC 9113 section 7), or closes the HTTP/1.1
-   connection. No event follows. The owner still releases it. */
+/* HTTP/2 error codes (RFC 9113 section 7), of RST_STREAM and GOAWAY. A peer may send others. */
+typedef enum Http2Error {
+    HTTP2_ERROR_NONE,
+    HTTP2_ERROR_PROTOCOL,
+    HTTP2_ERROR_INTERNAL,
+    HTTP2_ERROR_FLOW_CONTROL,
+    HTTP2_ERROR_SETTINGS_TIMEOUT,
+    HTTP2_ERROR_STREAM_CLOSED,
+    HTTP2_ERROR_FRAME_SIZE,
+    HTTP2_ERROR_REFUSED_STREAM,
+    HTTP2_ERROR_CANCEL,
+    HTTP2_ERROR_COMPRESSION,
+    HTTP2_ERROR_CONNECT,
+    HTTP2_ERROR_ENHANCE_YOUR_CALM,
+    HTTP2_ERROR_INADEQUATE_SECURITY,
+    HTTP2_ERROR_HTTP_1_1_REQUIRED,
+    HTTP2_ERROR_COUNT,
+} Http2Error;
+
+/* Resets the stream: RST_STREAM with an Http2Error; HTTP/1.1 closes the connection. No event
+   follows. The owner still releases the stream. */
 void http_stream_reset(HttpStream *stream, uint32_t http2_error);
 
+/* The owner is done with the stream: see Lifetime above. */
 void http_stream_release(HttpStream *stream);
 
-/* Constructors. `secure` gives the scheme. `owner` and events as above. Heap; see _free. HTTP/2 has
-   output from the start (its SETTINGS), of which on_output does not tell: take it once. */
+/* Constructors. `limits` is copied; `events` must outlive the connection. `secure`: the scheme is
+ * "https". Free with http_connection_free. HTTP/2 has output from the start (its SETTINGS) without
+ * on_output: call http_connection_output once. */
 HttpConnection *http1_server_new(const HttpLimits *limits, bool secure,
                                  const HttpConnectionEvents *events, void *owner);
 HttpConnection *http1_client_new(const HttpLimits *limits, bool secure,
@@ -211,7 +241,7 @@ HttpConnection *http2_server_new(const HttpLimits *limits, bool secure,
 HttpConnection *http2_client_new(const HttpLimits *limits, bool secure,
                                  const HttpConnectionEvents *events, void *owner);
 
-/* The 24 bytes that an HTTP/2 client sends first (RFC 9113 section 3.4). */
+/* The connection preface of an HTTP/2 client, 24 bytes (RFC 9113 section 3.4). */
 #define HTTP2_PREFACE "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"
 
 #endif

@@ -20,8 +20,7 @@ static Result out_of_memory(Arena *arena, Bytes path)
     return FAIL(arena, FAULT_OUT_OF_MEMORY, "reading a path of %zu bytes", path.size);
 }
 
-/* ---- The normal form
- * --------------------------------------------------------------------------------- */
+/* ---- The normal form ------------------------------------------------------------------------- */
 
 /* Takes the last segment off, with its slash. */
 static void pop_segment(Buffer *path)
@@ -64,8 +63,7 @@ Result http_path_normalize(Bytes path, Arena *arena, Bytes *normal_out)
     return OK;
 }
 
-/* ---- The loose reading
- * ------------------------------------------------------------------------------- */
+/* ---- The loose reading ----------------------------------------------------------------------- */
 
 /* ASCII in more bytes than it needs, "." as C0 AE or E0 80 AE: no UTF-8, but decoded by some.
  * Bytes, or 0. */

@@ -81,14 +81,6 @@ static HttpChunk *extend(HttpQueue *queue, HttpChunkPool *pool, size_t size)
     return chunk;
 }
 
-uint8_t *http_queue_room(HttpQueue *queue, HttpChunkPool *pool, size_t size)
-{
-    HttpChunk *last = queue->last;
-    if (!last || last->capacity - last->end < size)
-        last = extend(queue, pool, size);
-    return last->data + last->end;
-}
-
 void http_queue_add_slowly(HttpQueue *queue, HttpChunkPool *pool, Bytes bytes)
 {
     while (bytes.size) {
@@ -118,6 +110,7 @@ static HttpChunk *take_first(HttpQueue *queue)
 
 void http_queue_move(HttpQueue *into, HttpQueue *from, HttpChunkPool *pool, size_t n)
 {
+    CHECK(n <= from->size);
     while (n) {
         HttpChunk *chunk = from->first;
         size_t size = chunk->end - chunk->start;

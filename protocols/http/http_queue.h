@@ -1,10 +1,10 @@
 /*
- * HttpQueue: bytes that wait to go out, in a list of chunks. HttpChunkPool: chunks to use again.
+ * HttpQueue: bytes that wait to be sent, in a list of chunks. HttpChunkPool: free chunks for reuse.
  *
- * Each connection has a pool; its queues (its own, and with HTTP/2 one for each stream) take chunks
- * from it and give them back, so that in the steady state nothing is allocated. A large chunk holds
- * just what one HTTP/2 DATA frame carries by default: framing then moves chunks instead of bytes.
- * One loop.
+ * Each connection has a pool; its queues (its own, and with HTTP/2 one per stream) take chunks from
+ * the pool and return them, so that nothing is allocated in the steady state. A large chunk holds
+ * the payload of one HTTP/2 DATA frame of default size: framing then moves chunks instead of bytes.
+ * A pool and its queues belong to one loop. Zeroed structs are empty. A failed allocation aborts.
  *
  *      first                         last
  *      [start#####end] -> [#####] -> [###end....]      room at the end of the last is used first
@@ -40,20 +40,20 @@ typedef struct HttpQueue {
     size_t size;
 } HttpQueue;
 
-/* A chunk with room for `size` bytes. Larger ones than HTTP_CHUNK_LARGEST are made for the
- * occasion. */
+/* An empty chunk with room for `size` bytes, owned by the caller. Above HTTP_CHUNK_LARGEST it is
+ * allocated and not kept for reuse. */
 HttpChunk *http_chunk_take(HttpChunkPool *pool, size_t size);
+
+/* Returns the chunk to the pool, or frees it when the pool has enough of its class. */
 void http_chunk_give(HttpChunkPool *pool, HttpChunk *chunk);
 
-/* Frees the spare chunks but for `keep` small ones: when the connection becomes idle, or dies. */
+/* Frees all spare chunks except `keep` small ones: when the connection becomes idle or is freed. */
 void http_chunk_pool_trim(HttpChunkPool *pool, uint32_t keep);
 
-/* Room at the end for `size` bytes in one run, at most HTTP_CHUNK_LARGEST; not yet counted. */
-uint8_t *http_queue_room(HttpQueue *queue, HttpChunkPool *pool, size_t size);
-
-/* Appends a copy. */
+/* Appends a copy; the case that does not fit the last chunk. Use http_queue_add. */
 void http_queue_add_slowly(HttpQueue *queue, HttpChunkPool *pool, Bytes bytes);
 
+/* Appends a copy. */
 static inline void http_queue_add(HttpQueue *queue, HttpChunkPool *pool, Bytes bytes)
 {
     HttpChunk *last = queue->last;
@@ -67,15 +67,17 @@ static inline void http_queue_add(HttpQueue *queue, HttpChunkPool *pool, Bytes b
     }
 }
 
-/* Moves the first `n` bytes of `from`, which has as many, to the end of `into`. */
+/* Moves the first `n` bytes of `from` to the end of `into`. `from` has at least `n`. */
 void http_queue_move(HttpQueue *into, HttpQueue *from, HttpChunkPool *pool, size_t n);
 
-/* Points up to `n` vectors at the first `most` bytes; returns how many vectors. */
+/* Points up to `n` vectors at the first `most` bytes; returns how many vectors. They are valid
+ * until the queue changes. */
 int http_queue_vectors(const HttpQueue *queue, struct iovec *vectors, int n, size_t most);
 
-/* Drops the first `n` bytes; it has as many. */
+/* Drops the first `n` bytes. The queue has at least `n`. */
 void http_queue_drop(HttpQueue *queue, HttpChunkPool *pool, size_t n);
 
+/* Drops everything. */
 void http_queue_clear(HttpQueue *queue, HttpChunkPool *pool);
 
 #endif

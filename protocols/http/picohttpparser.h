@@ -1,8 +1,9 @@
 /*
- * The parsers that libh2o exports but whose header it does not install (picohttpparser). Plain
- * functions without state. They return the size of the head, -1 for a bad one, -2 for an incomplete
- * one; `last_size` is what the size was the last time, 0 the first time, so that a head that comes
- * in drops is not parsed again for each. They are laxer than RFC 9112: see http1_head.c.
+ * Declarations of picohttpparser, which libh2o exports without installing a header. Plain functions
+ * without state. They return the size of the head, -1 for a malformed one, -2 for an incomplete
+ * one. `last_size` is the size of the input in the previous call, 0 in the first, so that a head
+ * that arrives in small pieces is not parsed from its start each time. They are more lenient than
+ * RFC 9112: see http1_head.c.
  */
 #ifndef PROTOCOLS_PICOHTTPPARSER_H
 #define PROTOCOLS_PICOHTTPPARSER_H
@@ -10,7 +11,7 @@
 #include <stddef.h>
 
 struct phr_header {
-    const char *name; /* NULL: the value continues that of the line before */
+    const char *name; /* NULL: the value continues that of the previous line */
     size_t name_len;
     const char *value;
     size_t value_len;

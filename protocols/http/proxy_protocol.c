@@ -12,8 +12,7 @@ enum {
 
 static const uint8_t signature_2[12] = "\r\n\r\n\0\r\nQUIT\n";
 
-/* ---- Version 1: a line
- * ------------------------------------------------------------------------------- */
+/* ---- Version 1: a line ----------------------------------------------------------------------- */
 
 static bool is_port(Bytes text, uint16_t *port_out)
 {
@@ -66,8 +65,7 @@ static ProxyOutcome read_version_1(ProxyReader *reader, Bytes *input, ProxySourc
     return reader->n == sizeof reader->head ? PROXY_BAD : PROXY_MORE;
 }
 
-/* ---- Version 2: binary
- * ------------------------------------------------------------------------------- */
+/* ---- Version 2: binary ----------------------------------------------------------------------- */
 
 static uint16_t number_at(const uint8_t *at)
 {
@@ -133,8 +131,7 @@ static ProxyOutcome read_version_2(ProxyReader *reader, Bytes *input, ProxySourc
     return PROXY_DONE;
 }
 
-/* ---- Either
- * ------------------------------------------------------------------------------------------ */
+/* ---- Either ---------------------------------------------------------------------------------- */
 
 /* The first bytes tell which; false once they are those of neither. */
 static bool may_be(const ProxyReader *reader, const void *begin, size_t size)

@@ -1,11 +1,10 @@
 /*
- * The PROXY protocol, versions 1 and 2: what a load balancer that only passes bytes on says of the
- * connection that it passes on, before the first of these bytes ("The PROXY protocol", HAProxy's
+ * The PROXY protocol, versions 1 and 2: a header in which a TCP load balancer names the source of
+ * the connection that it forwards, before the first forwarded byte ("The PROXY protocol", HAProxy's
  * doc/proxy-protocol.txt).
  *
- * A ProxyReader reads the one header of a connection, in whatever pieces it comes. It keeps at most
- * PROXY_HEAD_MOST bytes: what else version 2 may say (the TLVs, section 2.2) is passed over and not
- * kept.
+ * A ProxyReader reads the header of one connection from pieces of any size. It stores at most
+ * PROXY_HEAD_MOST bytes: the TLVs of version 2 (section 2.2) are skipped.
  */
 #ifndef PROTOCOLS_PROXY_PROTOCOL_H
 #define PROTOCOLS_PROXY_PROTOCOL_H
@@ -15,12 +14,12 @@
 enum { PROXY_HEAD_MOST = 107 }; /* a line of version 1 with its CRLF (section 2.1) */
 
 typedef enum ProxyOutcome {
-    PROXY_MORE, /* all input is taken, and the header goes on */
+    PROXY_MORE, /* all input was taken; the header is not complete */
     PROXY_DONE,
-    PROXY_BAD, /* no header, or a malformed one: the connection is of no use (section 2) */
+    PROXY_BAD, /* no header, or a malformed one: close the connection (section 2) */
 } ProxyOutcome;
 
-/* Whose connection it is. */
+/* The source of the connection. */
 typedef struct ProxySource {
     bool local;   /* the sender's own, a health check for example: it passes nobody on */
     IpAddress ip; /* not known where whom it passes on has none: UNKNOWN, a unix socket */
@@ -29,11 +28,11 @@ typedef struct ProxySource {
 
 typedef struct ProxyReader {
     uint8_t head[PROXY_HEAD_MOST];
-    uint8_t n;        /* bytes of `head` that are there */
-    uint32_t skipped; /* bytes behind them that are not kept */
-} ProxyReader;        /* zeroed: at the beginning */
+    uint8_t n;        /* bytes in `head` */
+    uint32_t skipped; /* bytes after them that were skipped */
+} ProxyReader;        /* zeroed: nothing read yet */
 
-/* Takes the header off the front of `*input`, or all of it. `*source_out` is set with PROXY_DONE.
+/* Removes the bytes of the header from the front of `*input`. `*source_out` is set with PROXY_DONE.
  */
 ProxyOutcome proxy_reader_read(ProxyReader *reader, Bytes *input, ProxySource *source_out);
 

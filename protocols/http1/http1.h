@@ -1,12 +1,13 @@
 /*
- * Http1: one HTTP/1.1 connection, server or client side. For protocols/http1*.c and their tests.
+ * Http1: one HTTP/1.1 connection, server or client side. For this module and its tests only; its
+ * constructors are in http.h.
  *
- * Exchanges follow one another: a server reads the next request when the answer to the one before
- * is queued to its end, so answers keep their order and a pipelining client can make us hold one
- * request's answer and a bounded piece of input, no more. Input is parsed where it was read; only
- * what cannot be used yet is held.
+ * Exchanges are sequential: a server reads the next request when the previous response is queued to
+ * its end. So responses keep their order, and a pipelining client makes us hold at most one
+ * response and a bounded amount of input. Input is parsed in place; only input that cannot be
+ * processed yet is copied.
  *
- *      reading:  HEAD -> BODY -> WAIT -> HEAD ...        (WAIT: for the answer to end)
+ *      reading:  HEAD -> BODY -> WAIT -> HEAD ...        (WAIT: for the response to end)
  *                   \-> TUNNEL after 101                  NOTHING: the connection is ending
  *
  * An Http1Stream outlives its exchange, and even its connection, until its owner releases it.
@@ -14,7 +15,7 @@
 #ifndef PROTOCOLS_HTTP1_H
 #define PROTOCOLS_HTTP1_H
 
-#include "protocols/http/http_internal.h"
+#include "protocols/http/http_engine.h"
 #include "protocols/http/http_queue.h"
 #include "protocols/http1/http1_body.h"
 #include "protocols/http1/http1_head.h"
@@ -32,17 +33,17 @@ typedef enum Http1Reading {
 
 struct Http1Stream {
     HttpStream base;
-    Http1Stream *newer, *older; /* in the connection's list of streams that are not released */
-    uint64_t left;              /* of our body with a length */
-    uint64_t began;             /* the connection's put_in when our head was written */
-    size_t unconsumed;          /* bytes of on_body that were not given back */
+    Http1Stream *newer, *older; /* in the list of streams that are not released */
+    uint64_t left;              /* bytes of our body still to queue, with HTTP1_LENGTH */
+    uint64_t began;             /* put_in of the connection when our head was written */
+    size_t unconsumed;          /* bytes of on_body not yet returned by consume */
     Http1Framing framing;       /* of our body */
-    bool over;                  /* no longer the connection's exchange */
+    bool over;                  /* no longer the current exchange of the connection */
     bool released;
-    bool silent;         /* hears nothing more: it was reset, or has heard its last event */
-    bool head_request;   /* HEAD: no body in the answer */
-    bool takes_trailers; /* the peer said TE: trailers */
-    bool old;            /* the peer speaks HTTP/1.0 */
+    bool silent;         /* no more events: it was reset, or has had its last one */
+    bool head_request;   /* HEAD: no body in the response */
+    bool takes_trailers; /* the peer sent TE: trailers */
+    bool old;            /* the peer uses HTTP/1.0 */
     bool wants_upgrade;
     bool head_sent, ended; /* our side */
     bool read_all;         /* the peer's side has ended */
@@ -53,22 +54,22 @@ struct Http1 {
     HttpConnection base;
     HttpQueue out;
     HttpChunkPool pool;
-    uint64_t put_in, gone; /* bytes that went into `out`, and to the socket, so far */
-    Arena *arena;          /* of the head and the trailers in hand */
-    uint8_t *held;         /* input that waits: a part of a head, or requests in a row */
+    uint64_t put_in, gone; /* total bytes queued in `out`, and sent to the socket */
+    Arena *arena;          /* of the current head and trailers */
+    uint8_t *held;         /* unprocessed input: part of a head, or pipelined requests */
     size_t held_size, held_capacity;
-    size_t seen;          /* how much of an incomplete head was looked at */
-    Http1Stream *stream;  /* the exchange, or NULL between two */
-    Http1Stream *streams; /* all that are not released */
+    size_t seen;          /* bytes of an incomplete head that were parsed */
+    Http1Stream *stream;  /* of the current exchange; NULL: none */
+    Http1Stream *streams; /* all streams that are not released */
     Http1Stream *spare;
     Http1Body body;
     Http1Reading reading;
     uint32_t requests;
-    bool keep_alive;   /* after this exchange the connection can be used again */
-    bool continue_due; /* 100 Continue is still to be said */
+    bool keep_alive;   /* the connection can be reused after this exchange */
+    bool continue_due; /* 100 Continue is still to be sent */
     bool capacity_due; /* on_capacity is still to be called */
     bool draining;
-    bool closing; /* when `out` is empty, close */
+    bool closing; /* close when `out` is empty */
     bool dead;
 };
 
@@ -83,31 +84,32 @@ void http1_send_body(HttpStream *stream, Bytes piece);
 void http1_send_end(HttpStream *stream, const Fields *trailers);
 void http1_write_request(Http1Stream *stream, const HttpHead *head, bool end);
 
-/* An answer that the engine gives by itself; the connection ends with it. */
+/* Writes a response that the engine makes by itself; the connection ends with it. */
 void http1_write_refusal(Http1 *http1, const Http1Refusal *why);
 void http1_write_continue(Http1 *http1);
 
-/* http1_receive.c: the peer's side. Reads as far as can be; the rest is kept until http1_read_held.
-   A failure has ended the exchange already. */
+/* http1_receive.c: the peer's side. Processes as much input as possible; the rest is held until
+ * http1_read_held. On failure the exchange has already ended. */
 MUST_USE Result http1_read(Http1 *http1, Bytes input);
 MUST_USE Result http1_read_held(Http1 *http1);
+/* Discards held input. */
 void http1_forget_held(Http1 *http1);
 
-/* The peer broke the rules, or is late: says so where that can be said, and ends the exchange and
- * the connection. */
+/* Protocol violation or timeout: responds with an error where possible, and ends the exchange and
+ * the connection. Returns the failure. */
 MUST_USE Result http1_refuse(Http1 *http1, const Http1Refusal *why);
 
-/* The peer's side of the exchange has ended. */
+/* The peer's side of the exchange has ended: on_end. */
 void http1_tell_end(Http1 *http1, const Fields *trailers);
 
-/* http1.c: an exchange's stream; the exchange's last event, when something was lost. */
+/* http1.c: the stream of a new exchange (never NULL); and the end of the exchange with on_reset. */
 Http1Stream *http1_stream_new(Http1 *http1);
 void http1_exchange_fail(Http1 *http1, Result why);
 
-/* After either side ended. Puts the exchange away when both have. */
+/* Called after either side ended. Finishes the exchange when both have. */
 void http1_exchange_check(Http1 *http1);
 
-/* Lets the connection end when what is queued has gone out. */
+/* Ends the connection after the queued output is sent. */
 void http1_close_after_output(Http1 *http1);
 
 #endif

@@ -6,8 +6,7 @@
 
 #include <stdlib.h>
 
-/* ---- Input that waits
- * ------------------------------------------------------------------------------ */
+/* ---- Input that waits ------------------------------------------------------------------------ */
 
 static void hold(Http1 *http1, Bytes input)
 {
@@ -31,8 +30,7 @@ void http1_forget_held(Http1 *http1)
     http1->held_size = http1->held_capacity = 0;
 }
 
-/* ---- What the stream is told
- * ----------------------------------------------------------------------- */
+/* ---- What the stream is told ----------------------------------------------------------------- */
 
 /* The peer broke the rules. A server says so, if nothing of an answer has gone before. */
 Result http1_refuse(Http1 *http1, const Http1Refusal *why)
@@ -69,8 +67,7 @@ static void tell_head(Http1 *http1, Http1Head *head, bool end)
         stream->base.events->on_head(stream->base.owner, &stream->base, &head->http, end);
 }
 
-/* ---- Heads
- * ----------------------------------------------------------------------------------------- */
+/* ---- Heads ----------------------------------------------------------------------------------- */
 
 static void begin_body(Http1 *http1, const Http1Head *head)
 {
@@ -134,8 +131,7 @@ static void arena_begin(Http1 *http1)
                                  (size_t)limits->head_fields * 256);
 }
 
-/* ---- Reading
- * --------------------------------------------------------------------------------------- */
+/* ---- Reading --------------------------------------------------------------------------------- */
 
 typedef enum Turn {
     TURN_ON,   /* something was done; look again */

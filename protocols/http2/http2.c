@@ -453,6 +453,11 @@ static void http2_consume(HttpStream *base, size_t n)
         http2_wake(http2);
 }
 
+/* nghttp2 and our callers name the same numbers. */
+_Static_assert((int)HTTP2_ERROR_CANCEL == NGHTTP2_CANCEL &&
+                   (int)HTTP2_ERROR_HTTP_1_1_REQUIRED == NGHTTP2_HTTP_1_1_REQUIRED,
+               "the numbers of RFC 9113 section 7");
+
 static void http2_reset(HttpStream *base, uint32_t http2_error)
 {
     Http2 *http2 = http2_of(base->connection);

@@ -1,22 +1,21 @@
 /*
- * Http2: one HTTP/2 connection over nghttp2, server or client side. For protocols/http2*.c and
- * their tests.
+ * Http2: one HTTP/2 connection over nghttp2, server or client side. For this module and its tests
+ * only; its constructors are in http.h.
  *
- * nghttp2 frames, checks and counts windows; this keeps the streams of the owners, their bodies,
- * and the limits that nghttp2 has not. Output is gathered from nghttp2 into `out` when the owner
- * asks for it or at the end of a feed, never from within a callback of nghttp2:
- * nghttp2_session_mem_send and _mem_recv do not nest. Everything else that owners do in an event,
- * nghttp2 allows.
+ * nghttp2 does framing, validation and flow control; this holds the streams, their bodies, and the
+ * limits that nghttp2 does not have. Output is gathered from nghttp2 into `out` when the owner asks
+ * for it or at the end of a feed, never within a callback of nghttp2: nghttp2_session_mem_send and
+ * _mem_recv do not nest. nghttp2 allows everything else that owners do in an event.
  *
  *      stream.queue --(read_body: how much; send_frame: moves it)--> out --> socket
  *
- * A stream is freed when nghttp2 has closed it and its owner has released it. Until the first it is
- * in the list `live`, between the two in the list `ended`.
+ * A stream is freed when nghttp2 has closed it and its owner has released it. It is in the list
+ * `live` until nghttp2 closes it, then in `ended` until it is released.
  */
 #ifndef PROTOCOLS_HTTP2_H
 #define PROTOCOLS_HTTP2_H
 
-#include "protocols/http/http_internal.h"
+#include "protocols/http/http_engine.h"
 #include "protocols/http/http_queue.h"
 #include "protocols/http2/http2_watch.h"
 
@@ -28,39 +27,40 @@ typedef struct Http2Stream Http2Stream;
 struct Http2Stream {
     HttpStream base;
     Http2Stream *newer, *older; /* in `live` or `ended` */
-    Http2Stream *next_due;      /* in the connection's list of drains to tell */
-    HttpQueue queue;            /* of body that is not framed yet */
-    HttpChunk *trailers;        /* those to send after the queue: see Http2Trailers */
-    uint64_t began;             /* the connection's put_in before our first frame; client side */
-    uint64_t answered;          /* the same behind the answer's head; server side */
-    int64_t opened;             /* when the request's head began; server side */
+    Http2Stream *next_due;      /* in the list of streams with a due on_drain */
+    HttpQueue queue;            /* of body not yet framed */
+    HttpChunk *trailers;        /* sent after the queue; NULL: none; see Http2Trailers */
+    uint64_t began;             /* client side: put_in of the connection before the first frame */
+    uint64_t
+        answered;   /* server side: put_in after the head of the response; UINT64_MAX: not sent */
+    int64_t opened; /* server side: when the head of the request began */
     size_t unconsumed;
     int32_t id;
-    bool closed;   /* nghttp2 knows it no more */
-    bool released; /* nobody listens */
-    bool silent;   /* its owner hears nothing more: it reset the stream, or has heard its end */
-    bool deferred; /* nghttp2 waits for nghttp2_session_resume_data */
+    bool closed;   /* nghttp2 has closed it */
+    bool released; /* by its owner */
+    bool silent;   /* no more events: the owner reset it, or it has had its last event */
+    bool deferred; /* DATA is deferred until nghttp2_session_resume_data */
     bool head_request, head_sent, no_body;
-    bool ended, end_sent; /* our side: as its owner said, and as framed */
+    bool ended, end_sent; /* our side: ended by the owner; END_STREAM framed */
     bool head_received, remote_ended;
     bool reset_by_peer;
-    bool resetting; /* our RST_STREAM waits to be framed */
-    bool not_sent;  /* the request never became a frame */
+    bool resetting; /* RST_STREAM submitted but not framed */
+    bool not_sent;  /* the request was never framed */
     bool above_high, due;
-    bool bounded; /* the request said its length, and it is not much */
-    bool lingers; /* all of the answer is out, and the rest of the request may come */
-    bool pinged;  /* a PING went out behind the answer: when it is answered, the rest may not */
+    bool bounded; /* the request has a small Content-Length */
+    bool lingers; /* the response is sent completely; the rest of the request may still come */
+    bool pinged;  /* a PING was sent after the response; its ACK ends the lingering */
 };
 
 typedef struct Http2List {
     Http2Stream *newest;
 } Http2List;
 
-/* A header block that is coming in; HTTP/2 lets only one at a time (RFC 9113 section 4.3). */
+/* The header block that is being received; HTTP/2 allows one at a time (RFC 9113 section 4.3). */
 typedef struct Http2Incoming {
     Arena *arena;
     HttpHead head;
-    Http2Stream *stream; /* NULL: nobody wants this block */
+    Http2Stream *stream; /* NULL: the block is ignored */
     Bytes host, expect;
     size_t size;
     uint32_t n, cookies;
@@ -74,30 +74,30 @@ struct Http2 {
     nghttp2_session *session;
     HttpQueue out;
     HttpChunkPool pool;
-    uint64_t put_in, gone; /* bytes that went into `out`, and to the socket, so far */
+    uint64_t put_in, gone; /* total bytes queued in `out`, and sent to the socket */
     Http2Watch watch;
     Http2Incoming in;
     Http2List live, ended;
     Http2Stream *spare; /* linked by `older` */
     uint32_t n_spare;
-    Http2Stream *due;   /* on_drain is to be told */
-    uint32_t open;      /* how many are in `live` */
-    uint32_t lingering; /* of them, those that only wait for the end of their request */
-    uint32_t resetting; /* and those that the peer does not know to be over */
+    Http2Stream *due;   /* streams with a due on_drain */
+    uint32_t open;      /* streams in `live` */
+    uint32_t lingering; /* of them: waiting only for the end of the request */
+    uint32_t resetting; /* of them: reset, but RST_STREAM not yet framed */
     int64_t now;
     HttpBucket resets, controls;
-    uint32_t crossing; /* streams that ended, and that the peer may still reset */
-    uint32_t
-        out_unreturned[2]; /* bytes of DATA sent and not given back, by connection and by streams */
-    bool linger_ping;      /* a PING is out for streams that linger */
+    uint32_t crossing;          /* ended streams that the peer may still reset */
+    uint32_t out_unreturned[2]; /* DATA bytes sent and not returned by WINDOW_UPDATE: connection,
+                                   streams */
+    bool linger_ping;           /* a PING for lingering streams is not yet acknowledged */
     bool capacity_due;
     bool busy;                /* in _feed or _output */
-    bool some_input, greeted; /* any byte, and the peer's SETTINGS, have come */
+    bool some_input, greeted; /* received: any byte; the peer's SETTINGS */
     bool flooded;
     bool draining;
-    bool going;  /* no new streams: GOAWAY has come, or the last one was sent */
+    bool going;  /* no new streams: GOAWAY received, or the final one sent */
     bool failed; /* a GOAWAY with an error was sent */
-    bool over;   /* the session is not used any more; only `out` is left */
+    bool over;   /* the session is no longer used; only `out` is left */
     bool dead;
 };
 
@@ -108,42 +108,44 @@ static inline Http2 *http2_of(HttpConnection *connection)
 
 /* http2.c */
 Http2Stream *http2_stream_new(Http2 *http2);
-void http2_stream_closed(Http2 *http2, Http2Stream *stream); /* nghttp2 has let go of it */
+void http2_stream_closed(Http2 *http2, Http2Stream *stream); /* by nghttp2 */
 void http2_drop_unsent(Http2 *http2,
-                       Http2Stream *stream); /* body and trailers that are not framed yet */
+                       Http2Stream *stream); /* discards body and trailers not yet framed */
+/* Tells the owner that there is output, outside of _feed and _output. */
 void http2_wake(Http2 *http2);
-/* Frames what there is into `out`, up to a bound. */
+
+/* Frames pending output into `out`, up to a limit. */
 void http2_gather(Http2 *http2);
 
-/* The PING that stands behind a shutdown notice: after a GOAWAY was sent, and of one that is
- * answered. */
+/* The PING after the shutdown notice: sends it after a GOAWAY was sent; recognizes its ACK by the
+ * payload. */
 void http2_ping_behind_notice(Http2 *http2);
 bool http2_is_drain_ping(const uint8_t *opaque);
 
-/* The answer is out before the request has ended (RFC 9113 section 8.1). What is on its way may
-   still come, for one round trip of a PING, or when it is short; then RST_STREAM(NO_ERROR) says
-   that it is of no use. */
+/* The response is complete before the request has ended (RFC 9113 section 8.1). The rest of the
+ * request is still accepted for one round trip of a PING, or if it is short; then
+ * RST_STREAM(NO_ERROR) stops it. */
 void http2_linger(Http2 *http2, Http2Stream *stream);
 void http2_linger_answered(Http2 *http2, const uint8_t *opaque);
 
-/* http2_receive.c: what comes in. Returns nghttp2's error or 0; in `code_out` the HTTP/2 error code
-   when we end the connection for a reason of our own, else 0. */
+/* http2_receive.c: input. Returns an error of nghttp2 or 0. `code_out`: the HTTP/2 error code with
+ * which we close the connection, or 0. */
 int http2_receive(Http2 *http2, Bytes input, uint32_t *code_out);
 void http2_receive_callbacks(nghttp2_session_callbacks *callbacks);
-/* Counts a reset that the peer provoked. False: it is too many. */
+/* Counts a reset that the peer provoked. False: too many. */
 bool http2_afford_reset(Http2 *http2);
-/* A DATA frame of `size` bytes went out; `whole`: with all that there was to send. It pays for
- * control frames. */
+/* A DATA frame of `size` bytes was sent; `whole`: the queue is empty. Credits the bucket of control
+ * frames. */
 void http2_note_data(Http2 *http2, size_t size, bool whole);
 
-/* http2_send.c: what goes out. */
+/* http2_send.c: output. */
 void http2_send_callbacks(nghttp2_session_callbacks *callbacks, bool client);
 HttpStream *http2_open(HttpConnection *connection, const HttpHead *head, bool end,
                        const HttpStreamEvents *events, void *owner);
 void http2_send_head(HttpStream *stream, const HttpHead *head, bool end);
 void http2_send_body(HttpStream *stream, Bytes piece);
 void http2_send_end(HttpStream *stream, const Fields *trailers);
-/* An answer that the engine gives by itself. */
+/* Sends a response that the engine makes by itself. `detail` is a literal. */
 void http2_answer(Http2 *http2, Http2Stream *stream, unsigned status, const char *detail);
 void http2_submit_reset(Http2 *http2, Http2Stream *stream, uint32_t code);
 

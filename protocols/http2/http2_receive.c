@@ -12,8 +12,7 @@ enum {
         1000, /* nanoseconds within which a reset is quick: at twice the age it costs a quarter */
 };
 
-/* ---- Costs
- * --------------------------------------------------------------------------------------- */
+/* ---- Costs ----------------------------------------------------------------------------------- */
 
 /*
  * What comes for nothing is counted; what is of use, in either direction, pays for some of it.
@@ -185,8 +184,7 @@ int http2_receive(Http2 *http2, Bytes input, uint32_t *code_out)
     return error;
 }
 
-/* ---- Heads
- * --------------------------------------------------------------------------------------- */
+/* ---- Heads ----------------------------------------------------------------------------------- */
 
 static Arena *incoming_arena(Http2 *http2)
 {
@@ -328,8 +326,7 @@ static int on_invalid_header(nghttp2_session *session, const nghttp2_frame *fram
     return NGHTTP2_ERR_TEMPORAL_CALLBACK_FAILURE;
 }
 
-/* ---- Requests
- * ------------------------------------------------------------------------------------ */
+/* ---- Requests -------------------------------------------------------------------------------- */
 
 static void reset_malformed(Http2 *http2, Http2Stream *stream)
 {
@@ -445,8 +442,7 @@ static void on_request(Http2 *http2, Http2Stream *stream, bool end)
         send_continue(http2, stream);
 }
 
-/* ---- Answers
- * ------------------------------------------------------------------------------------- */
+/* ---- Answers --------------------------------------------------------------------------------- */
 
 static void fail_answer(Http2 *http2, Http2Stream *stream, const Fault *fault, const char *reason)
 {
@@ -512,8 +508,7 @@ static void on_headers(Http2 *http2, const nghttp2_frame *frame)
         tell_end(stream, &none);
 }
 
-/* ---- Other frames
- * -------------------------------------------------------------------------------- */
+/* ---- Other frames ---------------------------------------------------------------------------- */
 
 static int on_frame(nghttp2_session *session, const nghttp2_frame *frame, void *owner)
 {
@@ -592,8 +587,7 @@ static int on_data(nghttp2_session *session, uint8_t flags, int32_t id, const ui
     return 0;
 }
 
-/* ---- The end of a stream
- * ------------------------------------------------------------------------- */
+/* ---- The end of a stream --------------------------------------------------------------------- */
 
 static const Fault *fault_of_close(const Http2 *http2, const Http2Stream *stream, uint32_t code)
 {

@@ -7,6 +7,7 @@
 
 enum {
     FEW_FIELDS = 64, /* heads with so many need no memory of their own while they are submitted */
+    MOST_PSEUDO_FIELDS = 4, /* of a request: :method, :scheme, :authority, :path */
 };
 
 /*
@@ -41,8 +42,7 @@ static nghttp2_nv nv_text(const char *name, Bytes value)
     return nv_of(bytes_of(name), value);
 }
 
-/* ---- Frames
- * -------------------------------------------------------------------------------------- */
+/* ---- Frames ---------------------------------------------------------------------------------- */
 
 /* The trailers to send when the queue is empty, in one chunk: the array, and the bytes behind it.
  */
@@ -198,43 +198,43 @@ void http2_send_callbacks(nghttp2_session_callbacks *callbacks, bool client)
     nghttp2_session_callbacks_set_on_frame_not_send_callback(callbacks, on_frame_not_sent);
 }
 
-/* ---- Heads
- * --------------------------------------------------------------------------------------- */
+/* ---- Heads ----------------------------------------------------------------------------------- */
 
 /* Names and values for nghttp2, which copies them when they are submitted. */
 typedef struct Block {
     nghttp2_nv few[FEW_FIELDS];
-    nghttp2_nv *items;
-    size_t n;
+    nghttp2_nv *items; /* `few`, or heap when more are needed */
+    size_t n, capacity;
     char length[DECIMAL_SIZE];
 } Block;
 
 static void block_begin(Block *block, const HttpHead *head)
 {
-    size_t most = head->fields.n + 5; /* pseudo-fields and the length */
     block->items = block->few;
     block->n = 0;
-    if (most > FEW_FIELDS) {
-        block->items = malloc(most * sizeof *block->items);
+    block->capacity = (size_t)head->fields.n + MOST_PSEUDO_FIELDS + 1; /* and the length */
+    if (block->capacity > FEW_FIELDS) {
+        block->items = malloc(block->capacity * sizeof *block->items);
         CHECK(block->items);
     }
 }
 
-static void block_add(Block *block, const char *name, Bytes value)
+static void block_add(Block *block, nghttp2_nv field)
 {
-    block->items[block->n++] = nv_text(name, value);
+    CHECK(block->n < block->capacity);
+    block->items[block->n++] = field;
 }
 
 static void block_add_fields(Block *block, const HttpHead *head, bool client)
 {
     if (head->content_length >= 0) {
         size_t size = decimal_write((uint64_t)head->content_length, block->length);
-        block_add(block, "content-length", bytes(block->length, size));
+        block_add(block, nv_text("content-length", bytes(block->length, size)));
     }
     for (uint32_t i = 0; i < head->fields.n; i++) {
         const Field *field = &head->fields.items[i];
         if (http_may_go_out(field) && !(client && bytes_are(field->name, "host")))
-            block->items[block->n++] = nv_of(field->name, field->value);
+            block_add(block, nv_of(field->name, field->value));
     }
 }
 
@@ -268,11 +268,12 @@ HttpStream *http2_open(HttpConnection *base, const HttpHead *head, bool end,
 
     Block block;
     block_begin(&block, head);
-    block_add(&block, ":method", head->method);
-    block_add(&block, ":scheme",
-              head->scheme.size ? head->scheme : bytes_of(base->secure ? "https" : "http"));
-    block_add(&block, ":authority", head->authority);
-    block_add(&block, ":path", head->path);
+    block_add(&block, nv_text(":method", head->method));
+    block_add(&block,
+              nv_text(":scheme", head->scheme.size ? head->scheme
+                                                   : bytes_of(base->secure ? "https" : "http")));
+    block_add(&block, nv_text(":authority", head->authority));
+    block_add(&block, nv_text(":path", head->path));
     block_add_fields(&block, head, true);
     stream->id = nghttp2_submit_request(http2->session, NULL, block.items, block.n,
                                         end ? NULL : &provider, stream);
@@ -303,7 +304,7 @@ static void submit_answer(Http2 *http2, Http2Stream *stream, const HttpHead *hea
     size_t size = decimal_write(head->status, status);
     Block block;
     block_begin(&block, head);
-    block_add(&block, ":status", bytes(status, size));
+    block_add(&block, nv_text(":status", bytes(status, size)));
     block_add_fields(&block, head, false);
     int failure = head->status < 200
                       ? nghttp2_submit_headers(http2->session, NGHTTP2_FLAG_NONE, stream->id, NULL,

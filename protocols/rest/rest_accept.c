@@ -1,6 +1,6 @@
 /* What a REST client takes, by its Accept field (RFC 9110 section 12.5.1), and streams in that
  * form. */
-#include "protocols/dialect/dialect.h"
+#include "protocols/rest/rest.h"
 
 /* How much a media range is wanted, in thousandths; 1000 where it does not say. */
 static unsigned quality_of(Bytes range)

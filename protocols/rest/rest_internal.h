@@ -1,4 +1,5 @@
-/* A parsed path template: for rest_template.c, rest_table.c and their tests. */
+/* A parsed path template: for rest_template.c, rest_table.c and their tests. Read-only after
+ * parsing; all of it is in the arena of rest_template_parse. */
 #ifndef PROTOCOLS_REST_INTERNAL_H
 #define PROTOCOLS_REST_INTERNAL_H
 
@@ -7,7 +8,7 @@
 typedef enum SegmentKind {
     SEGMENT_LITERAL,
     SEGMENT_ONE,  /* "*": one segment, not empty */
-    SEGMENT_REST, /* "**": any number of segments; the last of its template */
+    SEGMENT_REST, /* "**": any number of segments; only at the end of a template */
 } SegmentKind;
 
 typedef struct Segment {
@@ -15,11 +16,11 @@ typedef struct Segment {
     Bytes literal;
 } Segment;
 
-/* "{name=projects/{*}}": it stands for the segments from .. to - 1. */
+/* "{name=projects/{*}}": the variable covers the segments from .. to - 1. */
 typedef struct RestVariable {
     Bytes field_path;
     size_t from, to;
-    bool is_multi; /* several segments or "**": reserved characters are treated otherwise */
+    bool is_multi; /* several segments or "**": for decoding see rest_table_decode_reserved */
 } RestVariable;
 
 struct RestTemplate {

@@ -115,8 +115,7 @@ Result rest_table_add(RestTable *table, Bytes verb, Bytes template_text, void *v
     return OK;
 }
 
-/* ---- Matching
- * ------------------------------------------------------------------------------------------- */
+/* ---- Matching -------------------------------------------------------------------------------- */
 
 typedef struct Search {
     Bytes http_method, verb;

@@ -213,8 +213,7 @@ size_t rest_template_variables(const RestTemplate *template, const Bytes **field
     return template->n_variables;
 }
 
-/* ---- Expansion
- * ------------------------------------------------------------------------------------------ */
+/* ---- Expansion ------------------------------------------------------------------------------- */
 
 /* Whether a multi-segment variable's text has the shape of its pattern. */
 static bool matches_pattern(const RestTemplate *t, const RestVariable *variable, Bytes text)

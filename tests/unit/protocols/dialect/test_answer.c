@@ -356,6 +356,24 @@ static void a_connect_error_says_its_code_whatever_the_http_status(void **state)
     assert_bytes(details.items[1].value, "\xfb\xff");
 }
 
+static void details_of_a_connect_error_above_the_limit_are_left_out(void **state)
+{
+    for (size_t n = ERROR_DETAILS_MOST - 1; n <= ERROR_DETAILS_MOST + 1; n++) {
+        Buffer body = buffer_in(arena);
+        buffer_add_text(&body, "{\"code\":\"aborted\",\"details\":[7,\"text\"");
+        for (size_t i = 0; i < n; i++)
+            buffer_add_text(&body, ",{\"type\":\"a.B\",\"value\":\"\"}");
+        buffer_add_text(&body, "]}");
+        buffer_add_byte(&body, '\0');
+        assert_ok(arena, answered(DIALECT_CONNECT, CODEC_PROTO, 409,
+                                  FIELDS("content-type", "application/json")));
+        ended(none, (const char *)body.data);
+        assert_int_equal(answer.status.code, CODE_ABORTED);
+        assert_int_equal(error_details_read(answer.status.details, arena).n,
+                         n < ERROR_DETAILS_MOST ? n : ERROR_DETAILS_MOST);
+    }
+}
+
 static void an_error_body_without_a_known_code_falls_back_on_the_http_status(void **state)
 {
     static const char *const bodies[] = {"",
@@ -577,6 +595,7 @@ int main(void)
         cmocka_unit_test(a_connect_answer_has_its_trailers_in_the_head),
         cmocka_unit_test(what_stood_behind_trailer_is_no_status_and_frames_nothing),
         cmocka_unit_test(a_connect_error_says_its_code_whatever_the_http_status),
+        cmocka_unit_test(details_of_a_connect_error_above_the_limit_are_left_out),
         cmocka_unit_test(an_error_body_without_a_known_code_falls_back_on_the_http_status),
         cmocka_unit_test(a_connect_answer_of_another_kind_or_codec_is_told),
         cmocka_unit_test(a_connect_stream_ends_as_its_end_frame_says),

@@ -1,6 +1,5 @@
 #include "protocols/dialect/code.h"
 
-#include "protocols/rest/rest.h"
 #include "tests/unit/check.h"
 
 static void grpc_codes_become_the_http_codes_of_connects_table(void **state)

@@ -99,7 +99,7 @@ void http_chaos_act(HttpChaos *chaos)
         http_stream_consume(s->stream, s->owed);
         s->owed = 0;
         break;
-    case 7: http_stream_reset(s->stream, http_chaos_dice(chaos, 14)); break;
+    case 7: http_stream_reset(s->stream, http_chaos_dice(chaos, HTTP2_ERROR_COUNT)); break;
     default: release(s); break;
     }
 }

@@ -1,6 +1,6 @@
 #include "tests/unit/check.h"
 
-#include "protocols/http/http_internal.h"
+#include "protocols/http/http_engine.h"
 
 enum { PER_SECOND = 100, DEPTH = 400 };
 

@@ -188,8 +188,7 @@ static void an_arena_at_its_limit_is_told(void **state)
     arena_free(small);
 }
 
-/* ---- Beside a slow obvious reader
- * -------------------------------------------------------------------- */
+/* ---- Beside a slow obvious reader ------------------------------------------------------------ */
 
 enum { SLOW_SIZE = 256 };
 

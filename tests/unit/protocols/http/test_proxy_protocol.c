@@ -105,8 +105,7 @@ static void a_line_has_107_bytes_at_most(void **state)
     assert_int_equal(read_header(bytes_of(line), &source), PROXY_BAD);
 }
 
-/* ---- Version 2
- * --------------------------------------------------------------------------------------- */
+/* ---- Version 2 ------------------------------------------------------------------------------- */
 
 /* A header of version 2: `length` is what it says of what follows, `size` what does follow. */
 static Bytes binary(uint8_t *out, uint8_t command, uint8_t family, uint16_t length,

@@ -4,8 +4,7 @@
 
 #include <stdio.h>
 
-/* ---- What is read
- * -------------------------------------------------------------------------------- */
+/* ---- What is read ---------------------------------------------------------------------------- */
 
 static void a_request_is_read_and_answered(void **state)
 {
@@ -125,8 +124,7 @@ static void a_request_may_come_byte_by_byte(void **state)
     side_end(&server);
 }
 
-/* ---- What is refused
- * ----------------------------------------------------------------------------- */
+/* ---- What is refused ------------------------------------------------------------------------- */
 
 typedef struct Bad {
     const char *request;
@@ -371,8 +369,7 @@ static void too_much_of_anything_is_refused(void **state)
     expect_too_large(NULL, many_extensions, 400);
 }
 
-/* ---- Exchanges on one connection
- * ----------------------------------------------------------------- */
+/* ---- Exchanges on one connection ------------------------------------------------------------- */
 
 #define GET(path) "GET " path " HTTP/1.1\r\nHost: a\r\n\r\n"
 
@@ -510,8 +507,7 @@ static void an_idle_server_that_drains_closes_at_once(void **state)
     side_end(&server);
 }
 
-/* ---- 100-continue
- * -------------------------------------------------------------------------------- */
+/* ---- 100-continue ---------------------------------------------------------------------------- */
 
 #define EXPECTS HEAD "Expect: 100-Continue\r\nContent-Length: 2\r\n\r\n"
 
@@ -552,8 +548,7 @@ static void a_refused_body_is_not_asked_for_and_the_connection_ends(void **state
     side_end(&server);
 }
 
-/* ---- Answers
- * ------------------------------------------------------------------------------------- */
+/* ---- Answers --------------------------------------------------------------------------------- */
 
 static void stream_answer(Side *side, HttpStream *stream)
 {
@@ -690,8 +685,7 @@ static void an_answer_before_the_end_of_a_long_request_says_that_the_connection_
     }
 }
 
-/* ---- Clients that leave
- * -------------------------------------------------------------------------- */
+/* ---- Clients that leave ---------------------------------------------------------------------- */
 
 static void a_client_that_leaves_is_noticed_while_its_call_is_at_work(void **state)
 {
@@ -743,8 +737,7 @@ static void a_lost_connection_tells_its_stream_which_outlives_it(void **state)
     side_end(&server);
 }
 
-/* ---- The client side
- * ----------------------------------------------------------------------------- */
+/* ---- The client side ------------------------------------------------------------------------- */
 
 static void a_client_and_a_server_understand_each_other(void **state)
 {
@@ -955,8 +948,7 @@ static void a_released_call_takes_its_connection_along(void **state)
     side_end(&client);
 }
 
-/* ---- Tunnels
- * ------------------------------------------------------------------------------------- */
+/* ---- Tunnels --------------------------------------------------------------------------------- */
 
 static void switch_protocols(Side *side, HttpStream *stream)
 {
@@ -1043,8 +1035,7 @@ static void bytes_behind_an_upgrade_wait_for_101(void **state)
     side_end(&server);
 }
 
-/* ---- Owners that do anything --------------------------------------------------------------------
- */
+/* ---- Owners that do anything ----------------------------------------------------------------- */
 
 static void owners_may_do_anything_at_any_time(void **state)
 {

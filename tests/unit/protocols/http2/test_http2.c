@@ -32,8 +32,7 @@ static void pair_end(Pair *pair)
     side_end(&pair->server);
 }
 
-/* ---- Calls between our own client and server
- * ----------------------------------------------------- */
+/* ---- Calls between our own client and server ------------------------------------------------- */
 
 static void a_client_and_a_server_understand_each_other(void **state)
 {
@@ -142,8 +141,7 @@ static void large_heads_and_trailers_pass(void **state)
     pair_end(&pair);
 }
 
-/* ---- Bodies and back-pressure
- * -------------------------------------------------------------------- */
+/* ---- Bodies and back-pressure ---------------------------------------------------------------- */
 
 static void send_much(HttpStream *stream, size_t size)
 {
@@ -163,6 +161,53 @@ static void expect_much(const char *log, size_t size)
             fail_msg("byte %zu is %d", i, body[i]);
     }
     assert_int_equal(body[size], '\n');
+}
+
+/* Heads of few fields are submitted from the stack, larger ones from the heap. */
+static void heads_of_any_number_of_fields_arrive_whole(void **state)
+{
+    for (int n = 50; n <= 70; n++) {
+        Pair pair = {0};
+        pair_begin(&pair, NULL);
+        Buffer fields = buffer_in(pair.client.arena);
+        for (int i = 0; i < n; i++)
+            buffer_printf(&fields, "x-%02d: a\n", i);
+        buffer_add_byte(&fields, '\0');
+        side_open(&pair.client, "POST", "/", (const char *)fields.data, 0, true);
+        pair_pump(&pair);
+        side_send_head(&pair.server, pair.server.stream, 200, (const char *)fields.data, 0, true);
+        pair_pump(&pair);
+        const Side *sides[] = {&pair.server, &pair.client};
+        for (int i = 0; i < 2; i++) {
+            Bytes log = buffer_bytes(&sides[i]->log), line;
+            int found = 0;
+            while (bytes_split(&log, '\n', &line))
+                found += bytes_start_with(line, "  x-");
+            assert_int_equal(found, n);
+        }
+        pair_end(&pair);
+    }
+}
+
+static void a_status_that_http_cannot_say_resets_the_stream(void **state)
+{
+    static const struct {
+        unsigned status;
+        const char *log;
+    } rows[] = {{99, "reset UPSTREAM_RESET\n"},  {100, "interim 100\n"},
+                {101, "reset UPSTREAM_RESET\n"}, {102, "interim 102\n"},
+                {200, "answer 200 end\nend\n"},  {999, "answer 999 end\nend\n"},
+                {1000, "reset UPSTREAM_RESET\n"}};
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        Pair pair = {0};
+        pair_begin(&pair, NULL);
+        side_open(&pair.client, "POST", "/", "", -1, true);
+        pair_pump(&pair);
+        side_send_head(&pair.server, pair.server.stream, rows[i].status, "", -1, true);
+        pair_pump(&pair);
+        assert_string_equal(side_log(&pair.client), rows[i].log);
+        pair_end(&pair);
+    }
 }
 
 static void a_large_body_arrives_whole(void **state)
@@ -260,8 +305,7 @@ static void output_is_bounded_however_much_is_queued(void **state)
     pair_end(&pair);
 }
 
-/* ---- Ends
- * ---------------------------------------------------------------------------------------- */
+/* ---- Ends ------------------------------------------------------------------------------------ */
 
 static void answer_at_once(Side *side, HttpStream *stream, const HttpHead *head)
 {
@@ -294,7 +338,7 @@ static void a_call_that_the_client_breaks_off_is_cancelled_for_the_server(void *
         if (release) {
             side_release(&pair.client, stream);
         } else {
-            http_stream_reset(stream, 8);
+            http_stream_reset(stream, HTTP2_ERROR_CANCEL);
         }
         pair_pump(&pair);
         assert_string_equal(side_log(&pair.server), "reset CANCELLED\n");
@@ -309,9 +353,9 @@ static void a_servers_reset_tells_whether_the_call_may_be_sent_again(void **stat
     static const struct {
         uint32_t code;
         const char *log;
-    } rows[] = {{7, "reset UPSTREAM_REFUSED\n"},
-                {2, "reset UPSTREAM_RESET\n"},
-                {8, "reset UPSTREAM_RESET\n"}};
+    } rows[] = {{HTTP2_ERROR_REFUSED_STREAM, "reset UPSTREAM_REFUSED\n"},
+                {HTTP2_ERROR_INTERNAL, "reset UPSTREAM_RESET\n"},
+                {HTTP2_ERROR_CANCEL, "reset UPSTREAM_RESET\n"}};
     for (int i = 0; i < 3; i++) {
         Pair pair = {.client = {.releases = true}};
         pair_begin(&pair, NULL);
@@ -394,6 +438,67 @@ static void a_call_on_its_way_when_the_server_drains_is_still_served(void **stat
 }
 
 /* Else its answer could come before the notice was read, with requests still on their way. */
+static void a_draining_client_ends_with_its_last_call(void **state)
+{
+    for (int calls = 0; calls < 2; calls++) {
+        Pair pair = {.server = {.on_end = side_answer_ok, .releases = true},
+                     .client = {.releases = true}};
+        pair_begin(&pair, NULL);
+        pair_pump(&pair);
+        if (calls)
+            side_open(&pair.client, "POST", "/", "", -1, true);
+        assert_false(http_connection_going(pair.client.connection));
+        http_connection_drain(pair.client.connection);
+        http_connection_drain(pair.client.connection);
+        assert_true(http_connection_going(pair.client.connection));
+        assert_int_equal(http_connection_capacity(pair.client.connection), 0);
+        pair_pump(&pair);
+        assert_int_equal(http_connection_phase(pair.client.connection), HTTP_CLOSED);
+        assert_string_equal(
+            side_log(&pair.client),
+            calls ? "answer 200 length 2\n  content-type: text/plain\nbody ok\nend\n" : "");
+        pair_end(&pair);
+    }
+}
+
+static void a_ping_is_answered(void **state)
+{
+    Pair pair = {0};
+    pair_begin(&pair, NULL);
+    pair_pump(&pair);
+    http_connection_ping(pair.client.connection);
+    side_take_output(&pair.client);
+    const uint8_t *ping = find_frame(buffer_bytes(&pair.client.wire), PING, 0);
+    assert_non_null(ping);
+    assert_ok(pair.server.arena, side_feed(&pair.server, bytes(ping, 17)));
+    ping = find_frame(buffer_bytes(&pair.server.wire), PING, 0);
+    assert_non_null(ping);
+    assert_int_equal(ping[4], ACK);
+    http_connection_lost(pair.client.connection, OK);
+    http_connection_ping(pair.client.connection); /* does nothing */
+    pair_end(&pair);
+}
+
+static void a_stream_above_the_peers_window_is_held_up(void **state)
+{
+    Pair pair = {.server = {.keeps = true}};
+    HttpLimits limits = http_limits_default;
+    limits.stream_window = 65535; /* what a client assumes before it has read SETTINGS */
+    pair_begin(&pair, &limits);
+    HttpStream *stream = side_open(&pair.client, "POST", "/", "", -1, false);
+    uint8_t *body = arena_calloc(pair.client.arena, 1, limits.stream_window);
+    http_stream_send_body(stream, bytes(body, limits.stream_window));
+    pair_pump(&pair);
+    assert_false(http_connection_held_up(pair.client.connection));
+    http_stream_send_body(stream, bytes(body, 1));
+    pair_pump(&pair);
+    assert_true(http_connection_held_up(pair.client.connection));
+    http_stream_consume(pair.server.stream, limits.stream_window);
+    pair_pump(&pair);
+    assert_false(http_connection_held_up(pair.client.connection));
+    pair_end(&pair);
+}
+
 static void the_ping_that_measures_a_drain_goes_behind_its_notice(void **state)
 {
     Pair pair = {0};
@@ -450,8 +555,7 @@ static void the_client_opens_no_more_than_the_server_allows(void **state)
     pair_end(&pair);
 }
 
-/* ---- Owners that act within events
- * --------------------------------------------------------------- */
+/* ---- Owners that act within events ----------------------------------------------------------- */
 
 static void release_at_head(Side *side, HttpStream *stream, const HttpHead *head)
 {
@@ -460,7 +564,7 @@ static void release_at_head(Side *side, HttpStream *stream, const HttpHead *head
 
 static void reset_at_body(Side *side, HttpStream *stream, Bytes piece)
 {
-    http_stream_reset(stream, 8);
+    http_stream_reset(stream, HTTP2_ERROR_CANCEL);
 }
 
 static void an_owner_may_leave_within_any_event(void **state)
@@ -521,8 +625,7 @@ static void owners_may_do_anything_at_any_time(void **state)
     }
 }
 
-/* ---- A peer that we play by hand
- * ----------------------------------------------------------------- */
+/* ---- A peer that we play by hand ------------------------------------------------------------- */
 
 static void every_split_of_a_session_gives_the_same_events(void **state)
 {
@@ -877,8 +980,7 @@ static void a_peer_that_goes_away_is_served_to_its_end(void **state)
     side_end(&server);
 }
 
-/* ---- Floods
- * -------------------------------------------------------------------------------------- */
+/* ---- Floods ---------------------------------------------------------------------------------- */
 
 typedef void Flood(Script *script, uint32_t i);
 
@@ -1066,8 +1168,7 @@ static void streams_above_the_limit_are_refused(void **state)
     side_end(&server);
 }
 
-/* ---- A server that we play by hand
- * --------------------------------------------------------------- */
+/* ---- A server that we play by hand ----------------------------------------------------------- */
 
 static void begin_client(Side *client, Script *script)
 {
@@ -1178,6 +1279,8 @@ int main(void)
         cmocka_unit_test(an_answer_to_head_has_no_body),
         cmocka_unit_test(what_could_harm_a_head_does_not_go_out),
         cmocka_unit_test(large_heads_and_trailers_pass),
+        cmocka_unit_test(heads_of_any_number_of_fields_arrive_whole),
+        cmocka_unit_test(a_status_that_http_cannot_say_resets_the_stream),
         cmocka_unit_test(a_large_body_arrives_whole),
         cmocka_unit_test(a_reader_that_does_not_consume_stops_the_sender_at_the_window),
         cmocka_unit_test(what_a_released_stream_did_not_consume_is_given_back_to_the_connection),
@@ -1190,6 +1293,9 @@ int main(void)
         cmocka_unit_test(an_answer_that_was_ended_goes_out_though_its_stream_is_released),
         cmocka_unit_test(a_draining_server_finishes_its_calls_and_takes_no_new_ones),
         cmocka_unit_test(a_call_on_its_way_when_the_server_drains_is_still_served),
+        cmocka_unit_test(a_draining_client_ends_with_its_last_call),
+        cmocka_unit_test(a_ping_is_answered),
+        cmocka_unit_test(a_stream_above_the_peers_window_is_held_up),
         cmocka_unit_test(the_ping_that_measures_a_drain_goes_behind_its_notice),
         cmocka_unit_test(a_lost_connection_tells_which_calls_may_be_sent_again),
         cmocka_unit_test(a_stream_may_outlive_its_connection),

@@ -103,8 +103,7 @@ static void ping(Peer *peer, uint32_t i)
     frame(&peer->script, PING, 0, 0, bytes_of("12345678"));
 }
 
-/* ---- What was sent, and comes back
- * --------------------------------------------------------------- */
+/* ---- What was sent, and comes back ----------------------------------------------------------- */
 
 static void return_bytes(Peer *peer, size_t size, uint32_t piece)
 {
@@ -223,8 +222,7 @@ static void every_split_of_a_window_update_is_understood(void **state)
     }
 }
 
-/* ---- What is sent pays for what comes with it
- * ----------------------------------------------------- */
+/* ---- What is sent pays for what comes with it ------------------------------------------------ */
 
 /* A stream of small messages, each in a frame of its own, with a peer that returns and measures
  * each. */
@@ -287,8 +285,7 @@ static void nothing_is_saved_up(void **state)
     peer_end(&peer);
 }
 
-/* ---- DATA with nothing in it
- * ---------------------------------------------------------------------- */
+/* ---- DATA with nothing in it ----------------------------------------------------------------- */
 
 static void send_padding(Peer *peer, uint32_t i)
 {
@@ -329,8 +326,7 @@ static void small_data_is_of_use_and_empty_data_is_not(void **state)
     }
 }
 
-/* ---- PINGs
- * ---------------------------------------------------------------------------------------- */
+/* ---- PINGs ----------------------------------------------------------------------------------- */
 
 /* One limit counts them, not the one that nghttp2 has for acknowledgements. */
 static void pings_may_come_in_one_piece(void **state)
@@ -345,8 +341,7 @@ static void pings_may_come_in_one_piece(void **state)
     }
 }
 
-/* ---- Resets
- * --------------------------------------------------------------------------------------- */
+/* ---- Resets ---------------------------------------------------------------------------------- */
 
 static void open_streams(Peer *peer, uint32_t n)
 {
@@ -529,8 +524,7 @@ static void an_instance_may_reset_what_it_likes(void **state)
     peer_end(&peer);
 }
 
-/* ---- Work that is not finished
- * -------------------------------------------------------------------- */
+/* ---- Work that is not finished --------------------------------------------------------------- */
 
 /* Of streams that we reset the other side need not hear at once, but it has to hear. */
 static void an_instance_that_reads_nothing_gets_no_new_streams_for_those_that_ended(void **state)
@@ -561,7 +555,7 @@ static void what_waits_to_be_sent_is_dropped_with_its_stream(void **state)
         peer_begin(&peer, instance, 64 * MIB);
         http_stream_send_body(peer.stream, bytes(body, sizeof body));
         assert_int_equal(http_stream_queued(peer.stream), sizeof body);
-        http_stream_reset(peer.stream, NGHTTP2_CANCEL);
+        http_stream_reset(peer.stream, HTTP2_ERROR_CANCEL);
         assert_int_equal(http_stream_queued(peer.stream), 0);
         side_release(&peer.side, peer.stream);
         peer_end(&peer);
@@ -600,8 +594,7 @@ static void a_client_that_takes_nothing_is_not_read_from(void **state)
     }
 }
 
-/* ---- Heads
- * ---------------------------------------------------------------------------------------- */
+/* ---- Heads ----------------------------------------------------------------------------------- */
 
 static Result head_in_pieces(Side *server, uint32_t n)
 {

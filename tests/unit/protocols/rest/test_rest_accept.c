@@ -1,5 +1,5 @@
 /* What REST clients take, by their Accept field. */
-#include "protocols/dialect/dialect.h"
+#include "protocols/rest/rest.h"
 
 #include "tests/unit/check.h"
 

@@ -1,13 +1,34 @@
-/* Errors of REST services: RFC 9457's problems, AIP-193's errors, and what grpc-gateway and others
- * make. */
-#include "protocols/rest/rest.h"
+#include "protocols/dialect/answer_status.h"
 
 #include "base/arena.h"
 #include "base/json_text.h"
 #include "protocols/dialect/code.h"
 #include "protocols/dialect/error_details.h"
 
-enum { MOST_DETAILS = 64 };
+static Bytes inferred_message(uint16_t http_status, Arena *arena)
+{
+    return bytes_of(arena_printf(arena, "the service answered with HTTP status %u %s", http_status,
+                                 http_phrase(http_status)));
+}
+
+Status answer_inferred_status(uint16_t http_status, Arena *arena)
+{
+    return (Status){
+        .code = code_inferred_from_http(http_status),
+        .message = inferred_message(http_status, arena),
+    };
+}
+
+Status answer_foreign_status(Bytes content_type, Arena *arena)
+{
+    Result why = FAIL(arena, FAULT_UPSTREAM_PROTOCOL, "the answer's content-type is \"%.*s\"",
+                      BYTES_ARGS(content_type));
+    Status status = status_of_error(arena, why);
+    status.code = CODE_UNKNOWN;
+    return status;
+}
+
+/* ---- Errors of REST services: RFC 9457's problems, AIP-193's errors, and grpc-gateway's ------ */
 
 typedef struct ErrorBody {
     Status *status;
@@ -48,14 +69,15 @@ static void take_details(JsonCursor *cursor, ErrorBody *body)
         json_cursor_skip(cursor);
         return;
     }
-    body->details.n = 0;
-    body->details.items = arena_array(body->arena, ErrorDetail, MOST_DETAILS);
+    body->details = error_details_in(body->arena, ERROR_DETAILS_MOST);
     while (json_cursor_element(cursor, &first)) {
-        Bytes json = json_cursor_skip(cursor), detail;
+        Bytes json = json_cursor_skip(cursor), any;
         const DetailJson *by = body->detail_json;
-        if (!cursor->bad && by && body->details.items && body->details.n < MOST_DETAILS &&
-            by->read(by->owner, json, body->arena, &detail))
-            error_details_add(&body->details, detail, body->arena);
+        ErrorDetail detail;
+        if (!cursor->bad && by && body->details.n < body->details.capacity &&
+            by->read(by->owner, json, body->arena, &any) &&
+            error_detail_read(any, body->arena, &detail))
+            error_details_add(&body->details, detail);
     }
 }
 
@@ -93,8 +115,7 @@ static Bytes best_message(const ErrorBody *body, uint16_t http_status)
         return body->title;
     if (body->text.size)
         return body->text;
-    return bytes_of(arena_printf(body->arena, "the service answered with HTTP status %u %s",
-                                 http_status, http_phrase(http_status)));
+    return inferred_message(http_status, body->arena);
 }
 
 Result rest_status_read(uint16_t http_status, Bytes text, const DetailJson *detail_json,

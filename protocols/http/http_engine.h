@@ -1,10 +1,15 @@
 /*
- * What the HTTP engines share behind http.h: the table of an engine's functions, the parts that
- * every connection and stream begins with, token buckets, and the answers that an engine gives by
- * itself. For protocols/http* and their tests only.
+ * HttpEngine: the interface that an HTTP engine (http1/, http2/) implements, and what all engines
+ * share: the first members of each connection and stream, token buckets, and the bodies of
+ * responses that an engine writes by itself.
+ *
+ * http.c calls the engine of a connection through the table `HttpEngine`. An engine embeds
+ * HttpConnection and HttpStream as the first member of its own types and converts pointers between
+ * them. Only engines, http.c and their tests include this; users of a connection see http.h alone.
+ * Everything of one connection belongs to one loop.
  */
-#ifndef PROTOCOLS_HTTP_INTERNAL_H
-#define PROTOCOLS_HTTP_INTERNAL_H
+#ifndef PROTOCOLS_HTTP_ENGINE_H
+#define PROTOCOLS_HTTP_ENGINE_H
 
 #include "base/arena.h"
 #include "base/clock.h"
@@ -12,14 +17,14 @@
 
 /* One row per engine; the functions have the contracts of those in http.h. */
 typedef struct HttpEngine {
-    bool only_messages; /* HTTP/2: there is no switching of protocols (RFC 9113 section 8.6) */
+    bool only_messages; /* HTTP/2: no protocol switching (RFC 9113 section 8.6) */
     Result (*feed)(HttpConnection *connection, Bytes input, int64_t now);
     void (*eof)(HttpConnection *connection);
     void (*lost)(HttpConnection *connection, Result why);
     int (*output)(HttpConnection *connection, struct iovec *vectors, int n);
     void (*sent)(HttpConnection *connection, size_t size);
     void (*drain)(HttpConnection *connection);
-    void (*timeout)(HttpConnection *connection); /* NULL: nothing can be said */
+    void (*timeout)(HttpConnection *connection); /* NULL: no response possible */
     HttpPhase (*phase)(const HttpConnection *connection);
     bool (*wants_input)(const HttpConnection *connection);
     uint32_t (*streams)(const HttpConnection *connection);
@@ -27,7 +32,7 @@ typedef struct HttpEngine {
     bool (*going)(const HttpConnection *connection);
     bool (*held_up)(const HttpConnection *connection);     /* NULL: never */
     bool (*half_closed)(const HttpConnection *connection); /* NULL: never */
-    void (*ping)(HttpConnection *connection);              /* NULL: there is no such thing */
+    void (*ping)(HttpConnection *connection);              /* NULL: not supported */
     void (*destroy)(HttpConnection *connection);
     HttpStream *(*open)(HttpConnection *connection, const HttpHead *head, bool end,
                         const HttpStreamEvents *events, void *owner);
@@ -46,51 +51,50 @@ struct HttpConnection {
     void *owner;
     HttpLimits limits;
     uint64_t progress;
-    Arena *errors; /* holds the latest Result; made when something fails for the first time */
+    Arena *errors; /* of the latest Result; NULL until the first failure */
     bool client, secure;
-    bool output_told; /* on_output was called and no output taken since */
+    bool output_told; /* on_output was called, http_connection_output not since */
 };
 
-/* `connection` is NULL when it was freed before the stream was released. */
+/* `connection` is NULL after the connection was freed before the stream was released. */
 struct HttpStream {
     HttpConnection *connection;
-    const HttpStreamEvents *events; /* NULL: nobody listens */
+    const HttpStreamEvents *events; /* NULL: no owner */
     void *owner;
 };
 
+/* `limits` is copied; `engine` and `events` must outlive the connection. */
 void http_connection_init(HttpConnection *connection, const HttpEngine *engine,
                           const HttpLimits *limits, bool client, bool secure,
                           const HttpConnectionEvents *events, void *owner);
 void http_connection_deinit(HttpConnection *connection);
 
-/* Tells the owner that there is output, unless it knows. */
+/* Calls on_output, unless it was called since the last output. */
 void http_connection_wake(HttpConnection *connection);
 
-/* An arena for one Result, which is valid until the next time this is called. */
+/* An arena for one Result, which is valid until the next call of this function. Never NULL. */
 Arena *http_connection_errors(HttpConnection *connection);
 
-/* A token bucket: `full_at` is the time at which it would be full again, a token's worth of time
-   later for each that is taken. A token is 1 / `per_second` seconds; parts of one can be taken,
-   too. */
+/* A token bucket. `full_at` is the time when the bucket is full again; taking a token moves it by
+ * `cost`. A token is worth 1 / `per_second` seconds; fractions can be taken. */
 typedef struct HttpBucket {
     int64_t full_at;
-    int64_t cost;  /* nanoseconds until one token is back */
-    int64_t depth; /* nanoseconds until all are, from empty */
+    int64_t cost;  /* nanoseconds per token */
+    int64_t depth; /* nanoseconds from empty to full */
 } HttpBucket;
 
 void http_bucket_init(HttpBucket *bucket, uint32_t per_second, uint32_t burst);
 
-/* Takes what comes back in `time` nanoseconds. False when there is not as much left, and nothing is
- * taken. */
+/* Takes the tokens of `time` nanoseconds. False when there are not enough; then none are taken. */
 bool http_bucket_take_time(HttpBucket *bucket, int64_t time, int64_t now);
 
-/* Takes one token, likewise. */
+/* Takes one token. False when there is none. */
 static inline bool http_bucket_take(HttpBucket *bucket, int64_t now)
 {
     return http_bucket_take_time(bucket, bucket->cost, now);
 }
 
-/* Puts `n` tokens back, never more than fit. */
+/* Returns `n` tokens; the bucket never holds more than its depth. */
 static inline void http_bucket_credit(HttpBucket *bucket, uint32_t n, int64_t now)
 {
     bucket->full_at -= bucket->cost * n;
@@ -98,11 +102,12 @@ static inline void http_bucket_credit(HttpBucket *bucket, uint32_t n, int64_t no
         bucket->full_at = now;
 }
 
-/* "Bad Request"; "" for a status that has no name (RFC 9110 section 15). */
+/* The reason phrase, "Bad Request"; "" for a status without one (RFC 9110 section 15). A literal.
+ */
 const char *http_status_phrase(unsigned status);
 
-/* The body of an answer that the engine gives by itself: application/problem+json (RFC 9457).
-   `detail` is a literal of ours that needs no escapes. Returns its size, less than `capacity`. */
+/* Writes the body of a response that the engine makes by itself: application/problem+json (RFC
+ * 9457). `detail` is a literal that needs no escapes. Returns the size, less than `capacity`. */
 size_t http_problem_text(unsigned status, const char *detail, char *text, size_t capacity);
 
 #define HTTP_PROBLEM_TYPE "application/problem+json"

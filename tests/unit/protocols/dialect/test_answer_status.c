@@ -1,6 +1,6 @@
 /* What the errors of REST instances mean. */
+#include "protocols/dialect/answer_status.h"
 #include "protocols/dialect/error_details.h"
-#include "protocols/rest/rest.h"
 
 #include "tests/unit/check.h"
 #include "tests/unit/protocols/dialect/detail_json.h"
@@ -100,6 +100,29 @@ static void what_is_no_object_among_the_details_is_passed_over(void **state)
         "{\"@type\":\"type.googleapis.com/google.rpc.RetryInfo\",\"retryDelay\":\"1.500s\"}");
 }
 
+static void details_that_are_no_list_are_passed_over(void **state)
+{
+    read_body(400, "{\"details\":{\"a\":1},\"message\":\"no\"}");
+    assert_bytes(status.message, "no");
+    assert_int_equal(status.details.size, 0);
+}
+
+static void details_above_the_limit_are_left_out(void **state)
+{
+    for (size_t n = ERROR_DETAILS_MOST - 1; n <= ERROR_DETAILS_MOST + 1; n++) {
+        Buffer body = buffer_in(arena);
+        buffer_add_text(&body, "{\"message\":\"no\",\"details\":[");
+        for (size_t i = 0; i < n; i++)
+            buffer_printf(&body, "%s{\"@type\":\"t.com/a.B\",\"value\":\"\"}", i ? "," : "");
+        buffer_add_text(&body, "]}");
+        buffer_add_byte(&body, '\0');
+        read_body(400, (const char *)body.data);
+        assert_bytes(status.message, "no");
+        assert_int_equal(error_details_read(status.details, arena).n,
+                         n < ERROR_DETAILS_MOST ? n : ERROR_DETAILS_MOST);
+    }
+}
+
 static void any_other_body_leaves_the_word_to_http(void **state)
 {
     static const char *const bodies[] = {"",
@@ -129,6 +152,8 @@ int main(void)
         cmocka_unit_test(an_aip_193_error_has_http_in_code_and_the_name_in_status),
         cmocka_unit_test(a_grpc_gateways_code_is_the_grpc_number),
         cmocka_unit_test(what_is_no_object_among_the_details_is_passed_over),
+        cmocka_unit_test(details_that_are_no_list_are_passed_over),
+        cmocka_unit_test(details_above_the_limit_are_left_out),
         cmocka_unit_test(any_other_body_leaves_the_word_to_http),
     };
     return cmocka_run_group_tests(tests, set_up, tear_down);
