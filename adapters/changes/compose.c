@@ -645,9 +645,7 @@ static const Expr *adopt(Composing *c, const Task *task, const Expr *expr, const
     return copy;
 }
 
-/* ---- One mapping
- * -----------------------------------------------------------------------------------------------
- */
+/* ---- One mapping ----------------------------------------------------------------------------- */
 
 /* A target without presence takes zero for unset by itself. */
 static const Expr *without_zero_sentinel(const FieldType *target, const Expr *value)
