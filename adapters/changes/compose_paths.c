@@ -1,20 +1,20 @@
 /*
  * Composing, paths: each field of the version between is replaced by what feeds it.
  *
- *     v1 to v2:   address = v2.Address{street: street}
+ *     v1 to v2:   town = v2.Town{city: city}
  *                 person = v2.Person(person), of which full_name = name
  *
- *     v2 to v3:   road = address.street
+ *     v2 to v3:   place = town.city
  *                 name = person.full_name
  *
- *     v1 to v3:   road = street
+ *     v1 to v3:   place = city
  *                 name = person.name
  *
- * address.street is looked up step by step: the rule of `address` builds a message, and the rule of
- * `street` in it is the answer (resolve, descend). The rule of `person` converts a message by a
- * mapping of its own: full_name is `name` there, as seen from the person, and so `person.name` as
- * seen from the order (descend_mapped, lift). What that mapping drops is dropped also when only one
- * field of the message is taken: its guards come along.
+ * town.city is looked up step by step: the rule of `town` builds a message, and the rule of `city`
+ * in it is the answer (resolve, descend). The rule of `person` converts a message by a mapping of
+ * its own: full_name is `name` there, as seen from the person, and so `person.name` as seen from
+ * the order (descend_mapped, lift). What that mapping drops is dropped also when only one field of
+ * the message is taken: its guards come along.
  */
 #include "adapters/changes/compose.h"
 
