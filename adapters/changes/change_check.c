@@ -493,9 +493,7 @@ static void pair_check(ChangeList *list, MessagePair *pair)
     pair->bad = list->problems->n > n_problems;
 }
 
-/* ---- All pairs
- * -------------------------------------------------------------------------------------------------
- */
+/* ---- All pairs ------------------------------------------------------------------------------- */
 
 static void want_inner(ChangeList *list, const MessagePair *pair)
 {

@@ -460,9 +460,7 @@ static Feed *collect_feeds(Making *m, uint32_t *n_out)
     return feeds;
 }
 
-/* ---- Guards
- * ------------------------------------------------------------------------------------------------
- */
+/* ---- Guards ---------------------------------------------------------------------------------- */
 
 static void guard_dropped(Making *m, const FieldChange *change)
 {

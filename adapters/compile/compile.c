@@ -42,8 +42,7 @@ static const Program *special_program(Compiler *c, const MessageType *type, Prog
     return program;
 }
 
-/* ---- Any
- * ----------------------------------------------------------------------------------------- */
+/* ---- Any ------------------------------------------------------------------------------------- */
 
 static bool find_any_changes(const MappingSet *types)
 {
@@ -191,8 +190,7 @@ static void compile_any_types(Compiler *c, Codec from, Codec to)
         put_unknown_here(c, table, types, to);
 }
 
-/* ---- Which style
- * --------------------------------------------------------------------------------- */
+/* ---- Which style ----------------------------------------------------------------------------- */
 
 static bool may_copy(Compiler *c, const Mapping *mapping)
 {

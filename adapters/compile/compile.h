@@ -7,7 +7,8 @@
 #ifndef ADAPTERS_COMPILE_H
 #define ADAPTERS_COMPILE_H
 
-#include "adapters/program/plan_internal.h"
+#include "adapters/program/program.h"
+#include "base/arena.h"
 
 typedef struct Compiler {
     Arena *arena;
@@ -36,8 +37,7 @@ MUST_USE Result compile_fields(Compiler *compiler, Program *program, const Field
    which has no limit. */
 const bool *any_reach(Arena *arena, const Schema *schema);
 
-/* ---- compile_straight.c
- * -------------------------------------------------------------------------- */
+/* ---- compile_straight.c ---------------------------------------------------------------------- */
 
 /* A rule that may go straight from protobuf to protobuf. */
 typedef struct Straight {

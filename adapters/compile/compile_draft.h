@@ -36,8 +36,7 @@ typedef struct Draft {
 
 void draft_refuse(Draft *d, const char *what);
 
-/* ---- Slots and tables
- * ---------------------------------------------------------------------------- */
+/* ---- Slots and tables ------------------------------------------------------------------------ */
 
 uint16_t draft_slot(Draft *d);
 ScanTable *draft_table(Draft *d, const MessageType *type);
@@ -48,8 +47,7 @@ Operand draft_field(Draft *d, const Expr *expr);
 /* When all operations are there. */
 void draft_finish_tables(Draft *d);
 
-/* ---- Operations
- * ---------------------------------------------------------------------------------- */
+/* ---- Operations ------------------------------------------------------------------------------ */
 
 PlanOp *draft_op(Draft *d, PlanOp op);
 
@@ -60,8 +58,7 @@ void draft_jump_here(Draft *d, uint32_t jump);
 /* One more message begins within those that are open; false: too many. */
 bool draft_open(Draft *d);
 
-/* ---- Operands
- * ------------------------------------------------------------------------------------ */
+/* ---- Operands -------------------------------------------------------------------------------- */
 
 /* A new slot with what is computed from `from`. */
 Operand draft_computed(Draft *d, const Operand *from, Form form, ValueType type);
@@ -71,15 +68,13 @@ const ElementShape *draft_shape(Draft *d, const Operand *from);
 bool operand_is_map(ValueType type);
 const MessageType *operand_message(ValueType type); /* of a map, its values' */
 
-/* ---- compile_values.c
- * ---------------------------------------------------------------------------- */
+/* ---- compile_values.c ------------------------------------------------------------------------ */
 
 Operand compile_value(Draft *d, const Expr *expr);
 Value draft_literal(FieldKind kind, const Literal *literal);
 void draft_require(Draft *d, const Expr *expr, const Operand *value);
 
-/* ---- compile_puts.c
- * ------------------------------------------------------------------------------ */
+/* ---- compile_puts.c -------------------------------------------------------------------------- */
 
 void compile_put(Draft *d, const FieldType *target, const Expr *expr);
 void compile_rules(Draft *d, const Rule *rules, uint32_t n_rules);

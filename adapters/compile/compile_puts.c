@@ -1,8 +1,7 @@
 /* The operations that write: an expression into a field of the target. */
 #include "adapters/compile/compile_draft.h"
 
-/* ---- Writing
- * ------------------------------------------------------------------------------------- */
+/* ---- Writing --------------------------------------------------------------------------------- */
 
 /* A copy that may be read as if it were NAME_PADDING long. */
 static Bytes padded_name(Draft *d, const Buffer *name)

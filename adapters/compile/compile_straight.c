@@ -146,8 +146,7 @@ bool straight_stands(const Mapping *mapping, const Straight *rules, const ScanTa
     return !source->oneof || whole_oneof(mapping, rules, table, source->oneof, target->oneof);
 }
 
-/* ---- A message that goes on from one of the source
- * ----------------------------------------------- */
+/* ---- A message that goes on from one of the source ------------------------------------------- */
 
 /* How often an expression reads a field inside a message. */
 static uint32_t count_reads(const Expr *expr, const FieldType *inside)

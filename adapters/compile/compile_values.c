@@ -1,8 +1,7 @@
 /* The operations that compute: an expression into an operand. */
 #include "adapters/compile/compile_draft.h"
 
-/* ---- Literals
- * ------------------------------------------------------------------------------------ */
+/* ---- Literals -------------------------------------------------------------------------------- */
 
 Value draft_literal(FieldKind kind, const Literal *literal)
 {
@@ -17,14 +16,11 @@ Value draft_literal(FieldKind kind, const Literal *literal)
 static Value list_literal(Draft *d, FieldKind kind, Bytes records)
 {
     Buffer items = buffer_in(d->arena);
-    Runner runner = {.arena = d->arena};
     WireReader reader = wire_reader(records);
     for (WireField f; wire_next(&reader, &f);) {
-        Value value = value_of_bytes(f.bytes);
-        uint64_t tag;
-        const uint8_t *end = f.record.data + f.record.size;
-        const uint8_t *payload = wire_varint(f.record.data, end, &tag);
-        if (!kind_is_message(kind) && !wire_scalar(&runner, kind, false, payload, end, &value))
+        bool text = kind_is_bytes(kind) || kind_is_message(kind);
+        Value value = text ? value_of_bytes(f.bytes) : value_of_wire(kind, f.value);
+        if (!kind_is_message(kind) && f.type != kind_wire_type(kind))
             draft_refuse(d, "a literal list that is not well-formed");
         buffer_add(&items, &value, sizeof(value));
     }
@@ -47,8 +43,7 @@ static Operand compile_const(Draft *d, const Expr *expr)
     return into;
 }
 
-/* ---- Expressions
- * --------------------------------------------------------------------------------- */
+/* ---- Expressions ----------------------------------------------------------------------------- */
 
 /* The same value in a form that does not depend on the source's codec: messages as protobuf bytes,
    lists as FORM_VALUES. */

@@ -201,9 +201,7 @@ static void tell_retyped(Fields *f, const FieldType *a, const FieldType *b)
         tell_replaced(f, a, b, "no converter fits");
 }
 
-/* ---- Guesses
- * -------------------------------------------------------------------------------------------------
- */
+/* ---- Guesses --------------------------------------------------------------------------------- */
 
 static bool becomes_list(const Fields *f, const FieldType *a, const FieldType *b)
 {
@@ -383,9 +381,7 @@ static void tell_rest(Fields *f)
     }
 }
 
-/* ---- Masks
- * ------------------------------------------------------------------------------------------------------
- */
+/* ---- Masks ----------------------------------------------------------------------------------- */
 
 /* What a method with this request answers: a mask in it most likely names the answer's fields. */
 static const MessageType *answer_of(const Fields *f)
@@ -419,9 +415,7 @@ static void tell_mask(Fields *f, const FieldType *mask, const FieldType *new_mas
                       side_name(&f->d->sides[OLD], answer_of(f)->full_name));
 }
 
-/* ---- One message
- * --------------------------------------------------------------------------------------------------
- */
+/* ---- One message ----------------------------------------------------------------------------- */
 
 static void same_names(Fields *f)
 {

@@ -107,8 +107,7 @@ struct Mapping {
     uint32_t index; /* in its MappingSet */
 };
 
-/* ---- Converters
- * ---------------------------------------------------------------------------------- */
+/* ---- Converters ------------------------------------------------------------------------------ */
 
 typedef enum ConverterCode {
     CONVERT_NUMBER, /* between integer kinds, floats and bool by the target's range; out of range:
@@ -170,8 +169,7 @@ struct Converter {
     const FieldType *value, *seconds, *nanos, *units, *currency, *year, *month, *day;
 };
 
-/* ---- Losses
- * -------------------------------------------------------------------------------------- */
+/* ---- Losses ---------------------------------------------------------------------------------- */
 
 typedef enum LossKind {
     LOSS_KEPT,

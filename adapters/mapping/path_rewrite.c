@@ -11,8 +11,7 @@ typedef struct TargetPath {
     Bytes element; /* "[2]", of a list or map; or empty */
 } TargetPath;
 
-/* ---- What is found
- * ------------------------------------------------------------------------------- */
+/* ---- What is found --------------------------------------------------------------------------- */
 
 static void write_path(Buffer *out, const TargetPath *path)
 {
@@ -50,8 +49,7 @@ static void add_path(PathRewrite *r, const TargetPath *target, Bytes rest)
     wire_add_bytes(&r->paths, 1, buffer_bytes(&path));
 }
 
-/* ---- How paths and fields lie to each other
- * ------------------------------------------------------ */
+/* ---- How paths and fields lie to each other -------------------------------------------------- */
 
 /* One step of a path, "lines[2]" or `labels["a.b"]`, in its parts. */
 typedef struct PathPart {
@@ -116,8 +114,7 @@ static Match match_steps(const PathRewrite *r, const Expr *field, Bytes path, By
     return path.data && path.size ? MATCH_BELOW : MATCH_EXACT;
 }
 
-/* ---- Through the mapping
- * ------------------------------------------------------------------------- */
+/* ---- Through the mapping --------------------------------------------------------------------- */
 
 static void rewrite_rules(PathRewrite *r, const Rule *rules, uint32_t n_rules,
                           const TargetPath *outer, Bytes path);

@@ -1,5 +1,6 @@
 /* A plan as text: its programs, and in each one operation a line. */
-#include "adapters/program/plan_internal.h"
+#include "adapters/program/program.h"
+#include "base/arena.h"
 
 typedef struct CodeText {
     const char *name;

@@ -12,9 +12,7 @@ static Result cannot(Oracle *o, const FieldPath *path, const char *why)
     return FAIL_FIELD(o->arena, FAULT_CANNOT_CONVERT, path->text, "%s: %s", path->text, why);
 }
 
-/* ---- Paths
- * -------------------------------------------------------------------------------------------------
- */
+/* ---- Paths ----------------------------------------------------------------------------------- */
 
 static Found get(Oracle *o, const Tree *tree, const FieldPath *path)
 {
@@ -58,9 +56,7 @@ static void put(Oracle *o, Tree *tree, const FieldPath *path, const Found *found
         tree_put(o->arena, parent, field, found->values[i]);
 }
 
-/* ---- Values
- * -------------------------------------------------------------------------------------------------
- */
+/* ---- Values ---------------------------------------------------------------------------------- */
 
 static Found one(Oracle *o, TreeValue value)
 {
@@ -368,9 +364,7 @@ static Result without_value(Oracle *o, const FieldChange *change, const FieldPat
     return r;
 }
 
-/* ---- One change
- * ---------------------------------------------------------------------------------------------------
- */
+/* ---- One change ------------------------------------------------------------------------------ */
 
 static bool is_under(Oracle *o, const FieldChange *change, const Tree *tree)
 {
@@ -511,9 +505,7 @@ static Result check_oneof(Oracle *o, const MessagePair *pair, uint32_t at, const
     return OK;
 }
 
-/* ---- One message
- * ---------------------------------------------------------------------------------------------------
- */
+/* ---- One message ----------------------------------------------------------------------------- */
 
 Result oracle_pair(Oracle *o, const MessagePair *pair, const Tree *from, Tree **to_out)
 {

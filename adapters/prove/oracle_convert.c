@@ -27,9 +27,7 @@ static Result cannot(Step *s, const char *why)
     return FAIL(s->o->arena, FAULT_CANNOT_CONVERT, "%s: %s", s->by->name, why);
 }
 
-/* ---- Numbers
- * --------------------------------------------------------------------------------------------------
- */
+/* ---- Numbers --------------------------------------------------------------------------------- */
 
 static bool fits(FieldKind kind, Wide number)
 {
@@ -105,9 +103,7 @@ static Result scale(Step *s)
                                                 : cannot(s, "out of range");
 }
 
-/* ---- Texts
- * ------------------------------------------------------------------------------------------------------
- */
+/* ---- Texts ----------------------------------------------------------------------------------- */
 
 static Result give_text(Step *s, const char *text)
 {
@@ -242,9 +238,7 @@ static Result text_bytes(Step *s)
     return OK;
 }
 
-/* ---- Enums
- * ------------------------------------------------------------------------------------------------------
- */
+/* ---- Enums ----------------------------------------------------------------------------------- */
 
 static Result give_entry(Step *s, const EnumEntry *entry)
 {
@@ -483,9 +477,7 @@ static Result any(Step *s)
     return oracle_any(s->o, s->from->message, s->to->message);
 }
 
-/* ---- Masks
- * ------------------------------------------------------------------------------------------------------------
- */
+/* ---- Masks ----------------------------------------------------------------------------------- */
 
 static Result mask_path(Step *s, const MessagePair *pair, const char *prefix, Bytes path);
 
@@ -550,9 +542,7 @@ static Result field_mask(Step *s)
     return r;
 }
 
-/* ---- All of them
- * ----------------------------------------------------------------------------------------------------------
- */
+/* ---- All of them ----------------------------------------------------------------------------- */
 
 Result oracle_value(Oracle *o, const Converter *converter, const TreeValue *from, TreeValue *to_out,
                     bool *absent_out)

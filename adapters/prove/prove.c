@@ -1,9 +1,10 @@
 #include "adapters/prove/prove.h"
 
-#include "adapters/program/plan.h"
+#include "adapters/compile/plan_compile.h"
 #include "adapters/prove/oracle.h"
 #include "adapters/prove/tree_random.h"
 #include "adapters/prove/tree_scatter.h"
+#include "adapters/run/plan_run.h"
 
 enum { SHRINK_TRIES = 3000, PROGRESS_EVERY = 1000 };
 

@@ -259,9 +259,7 @@ void tree_write(const Tree *tree, Buffer *out)
     }
 }
 
-/* ---- The same?
- * -------------------------------------------------------------------------------------------------
- */
+/* ---- The same? ------------------------------------------------------------------------------- */
 
 static bool value_equal(const FieldType *field, const TreeValue *a, const TreeValue *b)
 {

@@ -7,7 +7,7 @@
  * source version without a counterpart is what the change list says: an error, an empty Any, or
  * bytes like these.
  */
-#include "adapters/program/plan_internal.h"
+#include "adapters/run/runner.h"
 
 #include "base/base64.h"
 #include "base/utf8.h"
@@ -15,14 +15,6 @@
 typedef struct AnyParts {
     Bytes type_url, value;
 } AnyParts;
-
-Bytes any_type_name(Bytes url)
-{
-    size_t at = url.size;
-    while (at && url.data[at - 1] != '/')
-        at--;
-    return bytes_slice(url, at, url.size);
-}
 
 /* What is done with this type; nothing is said of one that nobody knows. */
 static AnyType find_any_type(Runner *runner, const Program *any, Bytes url)
@@ -138,8 +130,7 @@ static bool run_from_wire(Runner *runner, const Program *any, Bytes message)
     return true;
 }
 
-/* ---- From JSON
- * ----------------------------------------------------------------------------------- */
+/* ---- From JSON ------------------------------------------------------------------------------- */
 
 /* The object without its "@type", which may stand anywhere in it. */
 static bool without_type(Runner *runner, const JsonNode *node, JsonNode *rest_out)

@@ -15,8 +15,7 @@ void count_loss(Conversion *c)
         c->runner->report->n_losses++;
 }
 
-/* ---- Numbers
- * ------------------------------------------------------------------------------------- */
+/* ---- Numbers --------------------------------------------------------------------------------- */
 
 static bool is_unsigned(FieldKind kind)
 {
@@ -148,8 +147,7 @@ static bool convert_scale(Conversion *c)
            cannot_convert(c, "the number is out of range");
 }
 
-/* ---- Enums
- * --------------------------------------------------------------------------------------- */
+/* ---- Enums ----------------------------------------------------------------------------------- */
 
 static const EnumEntry *entry_by_number(const Converter *by, int32_t number)
 {
@@ -227,8 +225,7 @@ static bool convert_text_enum(Conversion *c)
     return true;
 }
 
-/* ---- All of them
- * --------------------------------------------------------------------------------- */
+/* ---- All of them ----------------------------------------------------------------------------- */
 
 static bool convert_sentinel(Conversion *c)
 {

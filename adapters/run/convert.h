@@ -6,7 +6,7 @@
 #ifndef ADAPTERS_CONVERT_H
 #define ADAPTERS_CONVERT_H
 
-#include "adapters/program/plan_internal.h"
+#include "adapters/run/runner.h"
 
 typedef struct Conversion {
     Runner *runner;
@@ -52,11 +52,9 @@ bool convert_text_date(Conversion *c);
 bool convert_amount_money(Conversion *c);
 bool convert_money_amount(Conversion *c);
 bool convert_serialized(Conversion *c);
+bool convert_field_mask(Conversion *c);
 
 /* convert_member.c */
 bool convert_member(Conversion *c);
-
-/* convert_mask.c */
-bool convert_field_mask(Conversion *c);
 
 #endif

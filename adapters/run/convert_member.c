@@ -1,6 +1,8 @@
 /* One field out of a message that was made, or chosen, on the way. */
 #include "adapters/run/convert.h"
 
+#include "adapters/run/scan.h"
+
 typedef struct Member {
     Conversion *c;
     const FieldType *field;

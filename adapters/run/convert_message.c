@@ -2,7 +2,10 @@
  */
 #include "adapters/run/convert.h"
 
+#include "adapters/mapping/path_rewrite.h"
+#include "adapters/run/put.h"
 #include "adapters/text/time_text.h"
+#include "base/utf8.h"
 
 #include <math.h>
 
@@ -12,8 +15,7 @@ __extension__ typedef __int128 Wide;
 enum { SECONDS_PER_DAY = 86400, NANOS_PER_SECOND = 1000000000 };
 enum { MEMBER_ROOM = WIRE_TAG_MAX + WIRE_VARINT_MAX, MESSAGE_ROOM = 3 * MEMBER_ROOM };
 
-/* ---- Members
- * ------------------------------------------------------------------------------------- */
+/* ---- Members --------------------------------------------------------------------------------- */
 
 /* The last value of a field in a message; zero when it is not there. */
 static bool read_member(Conversion *c, Bytes message, const FieldType *field, Value *value_out)
@@ -73,8 +75,7 @@ static bool give_message(Conversion *c, const Buffer *message)
     return !message->full || run_out_of_memory(c->runner);
 }
 
-/* ---- Wrappers
- * ------------------------------------------------------------------------------------ */
+/* ---- Wrappers -------------------------------------------------------------------------------- */
 
 bool convert_wrap(Conversion *c)
 {
@@ -99,8 +100,7 @@ bool convert_serialized(Conversion *c)
     return !reader.bad || cannot_convert(c, "the bytes hold no message");
 }
 
-/* ---- Timestamp and Duration
- * ---------------------------------------------------------------------- */
+/* ---- Timestamp and Duration ------------------------------------------------------------------ */
 
 static bool read_time(Conversion *c, TimeParts *time)
 {
@@ -231,8 +231,7 @@ bool convert_text_time(Conversion *c)
     return give_time(c, time);
 }
 
-/* ---- Dates
- * --------------------------------------------------------------------------------------- */
+/* ---- Dates ----------------------------------------------------------------------------------- */
 
 static bool read_date(Conversion *c, CivilDate *date)
 {
@@ -292,8 +291,7 @@ bool convert_text_date(Conversion *c)
                                                      : cannot_convert(c, "the text is not a date");
 }
 
-/* ---- Money: {units, nanos}, both with the same sign
- * ---------------------------------------------- */
+/* ---- Money: {units, nanos}, both with the same sign ------------------------------------------ */
 
 bool convert_amount_money(Conversion *c)
 {
@@ -337,4 +335,45 @@ bool convert_money_amount(Conversion *c)
     return (magnitude <= UINT64_MAX &&
             number_of_kind(by->to.kind, negative, (uint64_t)magnitude, &c->value)) ||
            cannot_convert(c, "the amount is out of range");
+}
+
+/* ---- Field masks ----------------------------------------------------------------------------- */
+
+/* Paths are rewritten by the rules of the message that they are about. One that feeds nothing
+   cannot be said in the served version. */
+static bool refuse_path(Conversion *c, Bytes path)
+{
+    Bytes shown = bytes_slice(path, 0, 80);
+    return cannot_convert(c, utf8_valid(shown)
+                                 ? arena_printf(c->runner->arena,
+                                                "the path %.*s has no place in the served version",
+                                                BYTES_ARGS(shown))
+                                 : "a path that is no text");
+}
+
+static bool convert_path(Conversion *c, PathRewrite *rewrite, Bytes path)
+{
+    if (bytes_are(path, "*")) {
+        wire_add_bytes(&rewrite->paths, 1, path);
+        return true;
+    }
+    bool found = path_rewrite(rewrite, c->converter->mapping, path);
+    if (rewrite->full)
+        return run_fail(c->runner, &FAULT_MESSAGE_TOO_LARGE, "a field mask with more than %d paths",
+                        PATH_REWRITE_MOST);
+    return found || refuse_path(c, path);
+}
+
+bool convert_field_mask(Conversion *c)
+{
+    PathRewrite rewrite = path_rewrite_in(c->runner->arena);
+    WireReader reader = wire_reader(value_bytes(c->args[0]));
+    for (WireField f; wire_next(&reader, &f);) {
+        if (f.number == 1 && f.type == WIRE_LENGTH && !convert_path(c, &rewrite, f.bytes))
+            return false;
+    }
+    if (reader.bad)
+        return run_fail(c->runner, &FAULT_BAD_MESSAGE, "the protobuf bytes are not well-formed");
+    c->value = value_of_bytes(buffer_bytes(&rewrite.paths));
+    return !rewrite.paths.full || run_out_of_memory(c->runner);
 }

@@ -1,6 +1,7 @@
 /* Converters between text and numbers, bytes, and parts of text. */
 #include "adapters/run/convert.h"
 
+#include "adapters/run/scan.h"
 #include "adapters/text/number_text.h"
 #include "base/base64.h"
 #include "base/utf8.h"
@@ -15,8 +16,7 @@ static bool give_text(Conversion *c, Buffer *text)
     return true;
 }
 
-/* ---- Numbers
- * ------------------------------------------------------------------------------------- */
+/* ---- Numbers --------------------------------------------------------------------------------- */
 
 static size_t write_floating(uint8_t *to, FieldKind kind, Value value)
 {
@@ -61,8 +61,7 @@ bool convert_text_number(Conversion *c)
     return cannot_convert(c, "the text is not a number that the served version can hold");
 }
 
-/* ---- Bytes
- * --------------------------------------------------------------------------------------- */
+/* ---- Bytes ----------------------------------------------------------------------------------- */
 
 static bool has_format(const Converter *converter, const char *format)
 {
@@ -127,8 +126,7 @@ bool convert_text_bytes(Conversion *c)
                                      : cannot_convert(c, "the text is not base64");
 }
 
-/* ---- Templates
- * ----------------------------------------------------------------------------------- */
+/* ---- Templates ------------------------------------------------------------------------------- */
 
 bool convert_template(Conversion *c)
 {

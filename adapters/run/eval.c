@@ -1,5 +1,5 @@
 /* The operations of a program, one after another. */
-#include "adapters/program/plan_internal.h"
+#include "adapters/run/put.h"
 
 /* A message that is being written. */
 typedef struct OpenMessage {
@@ -33,10 +33,8 @@ static ListReader read_list(Eval *e, const PlanOp *op)
     return list_reader(e->runner, op->shape, from_json, e->frame->values[op->a], NULL);
 }
 
-/* ---- Values
- * -------------------------------------------------------------------------------------- */
+/* ---- Values ---------------------------------------------------------------------------------- */
 
-/* Absent when an argument is; but an amount of money may go without its currency. */
 /* A name that is composed of several fields, of which only some are there, would lose those. */
 static bool check_template_parts(Eval *e, const PlanOp *op)
 {
@@ -48,6 +46,7 @@ static bool check_template_parts(Eval *e, const PlanOp *op)
     return true;
 }
 
+/* Absent when an argument is; but an amount of money may go without its currency. */
 static bool run_convert(Eval *e, const PlanOp *op)
 {
     Value args[MOST_ARGS], value;
@@ -211,8 +210,7 @@ static bool guard(Eval *e, const PlanOp *op)
     return true;
 }
 
-/* ---- New messages
- * -------------------------------------------------------------------------------- */
+/* ---- New messages ---------------------------------------------------------------------------- */
 
 static void open_message(Eval *e, const PlanOp *op)
 {
@@ -280,8 +278,7 @@ static bool end_build(Eval *e, const PlanOp *op)
     return true;
 }
 
-/* ---- The loop
- * ------------------------------------------------------------------------------------ */
+/* ---- The loop -------------------------------------------------------------------------------- */
 
 /* Everything but the jumps. */
 static bool run_op(Eval *e, const PlanOp *op)

@@ -1,5 +1,5 @@
 /* Lists and maps, read element by element from wherever they are. */
-#include "adapters/program/plan_internal.h"
+#include "adapters/run/list.h"
 
 ListReader list_reader(Runner *runner, const ElementShape *shape, bool from_json, Value list,
                        Buffer *unknown)
@@ -36,8 +36,7 @@ static bool count(ListReader *reader)
     return run_count_element(reader->runner) || stop(reader);
 }
 
-/* ---- From protobuf
- * ------------------------------------------------------------------------------- */
+/* ---- From protobuf --------------------------------------------------------------------------- */
 
 /* The bytes of the next record's payload, or of the next packed value, read as a value. 0: none
  * left. */
@@ -110,8 +109,7 @@ static bool next_from_wire(ListReader *reader, Value *value_out)
     }
 }
 
-/* ---- From JSON
- * ----------------------------------------------------------------------------------- */
+/* ---- From JSON ------------------------------------------------------------------------------- */
 
 /* 1: a value; 0: one to leave out; -1: a fault. */
 static int read_json(ListReader *reader, const JsonNode *node, Value *value_out)
@@ -161,8 +159,7 @@ bool list_next_slow(ListReader *reader, Value *value_out)
     return count(reader);
 }
 
-/* ---- Maps
- * ---------------------------------------------------------------------------------------- */
+/* ---- Maps ------------------------------------------------------------------------------------ */
 
 static bool read_entry_field(Runner *runner, const ElementShape *shape, const WireField *f,
                              Value *key, Value *value)

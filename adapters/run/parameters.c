@@ -1,6 +1,6 @@
 /* The body and the parameters of a request as one tree, so that a plan reads them as one message.
  */
-#include "adapters/program/plan_internal.h"
+#include "adapters/run/put.h"
 
 #include "base/utf8.h"
 

@@ -12,8 +12,7 @@ void pass_run(Scan *s, const uint8_t *record)
     s->run = NULL;
 }
 
-/* ---- Faults
- * -------------------------------------------------------------------------------------- */
+/* ---- Faults ---------------------------------------------------------------------------------- */
 
 /* Nobody counts elements for this on the way, so it is done when it is asked for. */
 static uint32_t elements_before(const Scan *s, const FieldType *field, const uint8_t *record)
@@ -37,8 +36,7 @@ const uint8_t *pass_failed(Scan *s, const ScanField *field, const uint8_t *recor
     return NULL;
 }
 
-/* ---- Messages and maps
- * --------------------------------------------------------------------------- */
+/* ---- Messages and maps ----------------------------------------------------------------------- */
 
 /* What stands behind its length. NULL: it is cut off. */
 static const uint8_t *read_delimited(Scan *s, const uint8_t *at, Value *value_out)
@@ -117,8 +115,7 @@ const uint8_t *pass_entry(Scan *s, const ScanField *field, const uint8_t *record
     return NULL;
 }
 
-/* ---- Packed lists
- * -------------------------------------------------------------------------------- */
+/* ---- Packed lists ---------------------------------------------------------------------------- */
 
 /* The place behind the list; its elements count. */
 static const uint8_t *count_elements(Scan *s, const ScanField *field, const uint8_t *record,

@@ -1,5 +1,5 @@
 /* Values into the output: as protobuf's wire format, and as JSON. */
-#include "adapters/program/plan_internal.h"
+#include "adapters/run/put.h"
 
 #include "adapters/text/number_text.h"
 #include "base/base64.h"
@@ -7,8 +7,7 @@
 
 #include <math.h>
 
-/* ---- Protobuf
- * ------------------------------------------------------------------------------------ */
+/* ---- Protobuf -------------------------------------------------------------------------------- */
 
 static void put_fixed(Buffer *out, uint64_t value, size_t size)
 {
@@ -70,8 +69,7 @@ void length_end_slow(Buffer *out, size_t content, size_t reserved)
     wire_put_varint(out->data + content - reserved, size);
 }
 
-/* ---- JSON
- * ---------------------------------------------------------------------------------------- */
+/* ---- JSON ------------------------------------------------------------------------------------ */
 
 static void put_json_signed(Buffer *out, int64_t number)
 {

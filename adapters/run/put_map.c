@@ -1,5 +1,5 @@
 /* Maps into the output. What protobuf says twice, JSON may say once only: the last one counts. */
-#include "adapters/program/plan_internal.h"
+#include "adapters/run/put.h"
 #include "adapters/text/json_bytes.h"
 
 enum { FEW = 8 };

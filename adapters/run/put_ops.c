@@ -1,5 +1,5 @@
 /* The operations that write: one field of the target each. */
-#include "adapters/program/plan_internal.h"
+#include "adapters/run/put.h"
 #include "adapters/text/json_bytes.h"
 #include "adapters/text/number_text.h"
 

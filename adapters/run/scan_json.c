@@ -1,5 +1,5 @@
 /* A tree of JSON into the slots of a frame. https://protobuf.dev/programming-guides/json/ */
-#include "adapters/program/plan_internal.h"
+#include "adapters/run/scan.h"
 
 #include "adapters/text/number_text.h"
 #include "base/base64.h"
@@ -14,8 +14,7 @@ static const char *json_kind_name(JsonKind kind)
     return names[kind];
 }
 
-/* ---- Scalars
- * ------------------------------------------------------------------------------------- */
+/* ---- Scalars --------------------------------------------------------------------------------- */
 
 static JsonScalar bad_scalar(Runner *runner, FieldKind kind, const JsonNode *node)
 {
@@ -159,8 +158,7 @@ JsonScalar json_scalar(Runner *runner, FieldKind kind, const EnumType *enumerati
     return ok ? JSON_SCALAR_OK : bad_scalar(runner, kind, node);
 }
 
-/* ---- Fields
- * -------------------------------------------------------------------------------------- */
+/* ---- Fields ---------------------------------------------------------------------------------- */
 
 static bool unknown_member(Runner *runner, const MessageType *type, Bytes name)
 {

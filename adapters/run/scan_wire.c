@@ -2,8 +2,7 @@
  * https://protobuf.dev/programming-guides/encoding/ */
 #include "adapters/run/scan_wire.h"
 
-/* ---- Fields
- * -------------------------------------------------------------------------------------- */
+/* ---- Fields ---------------------------------------------------------------------------------- */
 
 /* What the options say about a record that no field is for. */
 static bool take_unknown(Scan *s, uint32_t number, Bytes record)
@@ -109,8 +108,7 @@ static const uint8_t *take_scalar(Scan *s, const ScanField *field, const uint8_t
     return at;
 }
 
-/* ---- Repeated fields
- * ----------------------------------------------------------------------------- */
+/* ---- Repeated fields ------------------------------------------------------------------------- */
 
 static bool add_run(Scan *s, const ScanField *field, WireRun run)
 {
@@ -172,8 +170,7 @@ static const uint8_t *take_records(Scan *s, const ScanField *field, uint32_t tag
     return field->slot == NO_SLOT || add_run(s, field, run) ? at : NULL;
 }
 
-/* ---- Messages
- * ------------------------------------------------------------------------------------ */
+/* ---- Messages -------------------------------------------------------------------------------- */
 
 static const uint8_t *skip_unknown(Scan *s, uint32_t tag, const uint8_t *record, const uint8_t *at)
 {

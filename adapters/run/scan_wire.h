@@ -8,7 +8,7 @@
 #ifndef ADAPTERS_SCAN_WIRE_H
 #define ADAPTERS_SCAN_WIRE_H
 
-#include "adapters/program/plan_internal.h"
+#include "adapters/run/put.h"
 
 typedef struct Scan {
     Runner *runner;

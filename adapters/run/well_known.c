@@ -2,7 +2,7 @@
  * The types of google/protobuf/ whose JSON is their own, between it and protobuf bytes.
  * https://protobuf.dev/programming-guides/json/
  */
-#include "adapters/program/plan_internal.h"
+#include "adapters/run/put.h"
 
 #include "adapters/text/number_text.h"
 #include "adapters/text/time_text.h"
@@ -42,8 +42,7 @@ static bool deeper(Runner *runner)
     return true;
 }
 
-/* ---- Timestamp and Duration: {1: seconds, 2: nanos}
- * ---------------------------------------------- */
+/* ---- Timestamp and Duration: {1: seconds, 2: nanos} ------------------------------------------ */
 
 static void write_time(Buffer *out, TimeParts time)
 {
@@ -94,8 +93,7 @@ static bool time_to_json(Runner *runner, const MessageType *type, Bytes message)
     return true;
 }
 
-/* ---- FieldMask: {1: repeated path}, in JSON one string in camelCase
- * ------------------------------ */
+/* ---- FieldMask: {1: repeated path}, in JSON one string in camelCase -------------------------- */
 
 static bool path_from_json(Runner *runner, Bytes path)
 {
@@ -173,8 +171,7 @@ static bool mask_to_json(Runner *runner, Bytes message)
     return !reader.bad || malformed(runner);
 }
 
-/* ---- Wrappers: {1: value}
- * ------------------------------------------------------------------------ */
+/* ---- Wrappers: {1: value} -------------------------------------------------------------------- */
 
 static bool wrapper_from_json(Runner *runner, const MessageType *type, const JsonNode *node)
 {
@@ -207,8 +204,7 @@ static bool wrapper_to_json(Runner *runner, const MessageType *type, Bytes messa
     return put_json_scalar(runner, field->kind, field->enumeration, value);
 }
 
-/* ---- Struct, Value and ListValue
- * ----------------------------------------------------------------- */
+/* ---- Struct, Value and ListValue ------------------------------------------------------------- */
 
 static bool value_from_json(Runner *runner, const JsonNode *node);
 
@@ -467,8 +463,7 @@ static bool struct_to_json(Runner *runner, Bytes message)
     return true;
 }
 
-/* ---- All of them
- * --------------------------------------------------------------------------------- */
+/* ---- All of them ----------------------------------------------------------------------------- */
 
 bool well_known_read(Runner *runner, const MessageType *type, const JsonNode *node)
 {

@@ -1,14 +1,5 @@
 /* One scalar off the wire. https://protobuf.dev/programming-guides/encoding/ */
-#include "adapters/program/plan_internal.h"
-
-const uint8_t kind_wire_types[] = {
-    [KIND_DOUBLE] = WIRE_FIXED64,   [KIND_FLOAT] = WIRE_FIXED32,  [KIND_INT64] = WIRE_VARINT,
-    [KIND_UINT64] = WIRE_VARINT,    [KIND_INT32] = WIRE_VARINT,   [KIND_FIXED64] = WIRE_FIXED64,
-    [KIND_FIXED32] = WIRE_FIXED32,  [KIND_BOOL] = WIRE_VARINT,    [KIND_STRING] = WIRE_LENGTH,
-    [KIND_GROUP] = WIRE_GROUP,      [KIND_MESSAGE] = WIRE_LENGTH, [KIND_BYTES] = WIRE_LENGTH,
-    [KIND_UINT32] = WIRE_VARINT,    [KIND_ENUM] = WIRE_VARINT,    [KIND_SFIXED32] = WIRE_FIXED32,
-    [KIND_SFIXED64] = WIRE_FIXED64, [KIND_SINT32] = WIRE_VARINT,  [KIND_SINT64] = WIRE_VARINT,
-};
+#include "adapters/run/scan.h"
 
 const uint8_t *wire_malformed(Runner *runner)
 {
@@ -20,19 +11,6 @@ const uint8_t *wire_bad_text(Runner *runner)
 {
     run_fail(runner, &FAULT_BAD_VALUE, "a string that is not valid UTF-8");
     return NULL;
-}
-
-static Value narrow_varint(FieldKind kind, uint64_t raw)
-{
-    switch (kind) {
-    case KIND_INT32:
-    case KIND_ENUM: return (Value){.i = (int32_t)(uint32_t)raw};
-    case KIND_UINT32: return (Value){.u = (uint32_t)raw};
-    case KIND_BOOL: return (Value){.u = raw != 0};
-    case KIND_SINT32: return (Value){.i = (int32_t)wire_unzigzag((uint32_t)raw)};
-    case KIND_SINT64: return (Value){.i = wire_unzigzag(raw)};
-    default: return (Value){.u = raw};
-    }
 }
 
 static inline uint32_t little_endian_32(const uint8_t *at)
@@ -79,7 +57,7 @@ const uint8_t *wire_scalar(Runner *runner, FieldKind kind, bool check_utf8, cons
         at = wire_varint(at, end, &raw);
         if (!at)
             return wire_malformed(runner);
-        *value_out = narrow_varint(kind, raw);
+        *value_out = value_of_wire(kind, raw);
         return at;
     }
 }
@@ -100,13 +78,7 @@ bool wire_join(Runner *runner, Value *whole, Bytes more)
     return true;
 }
 
-/* ---- Packed lists
- * -------------------------------------------------------------------------------- */
-
-bool kind_may_be_packed(FieldKind kind)
-{
-    return !kind_is_bytes(kind) && !kind_is_message(kind);
-}
+/* ---- Packed lists ---------------------------------------------------------------------------- */
 
 static size_t count_varints(const uint8_t *at, const uint8_t *end)
 {

@@ -18,8 +18,7 @@ Result descriptor_end(Loader *loader, const WireReader *reader, const char *what
                : OK;
 }
 
-/* ---- First pass: what is there
- * ------------------------------------------------------------------- */
+/* ---- First pass: what is there --------------------------------------------------------------- */
 
 static Result count_message(Loader *loader, Bytes message, unsigned depth)
 {

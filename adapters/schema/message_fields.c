@@ -315,8 +315,7 @@ static Result define_message(Loader *loader, uint32_t index, Arena *scratch)
     return r;
 }
 
-/* ---- Extensions
- * ---------------------------------------------------------------------------------- */
+/* ---- Extensions ------------------------------------------------------------------------------ */
 
 static Result count_extension(Loader *loader, DeclaredExtension *extension)
 {

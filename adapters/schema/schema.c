@@ -14,8 +14,7 @@ enum {
 
 extern const Bytes well_known_set; /* google/protobuf/ *.proto, compiled with the program */
 
-/* ---- Names
- * --------------------------------------------------------------------------------------- */
+/* ---- Names ----------------------------------------------------------------------------------- */
 
 static char *name_room(Loader *loader, size_t size)
 {
@@ -98,8 +97,7 @@ const char *loader_join(Loader *loader, const char *scope, Bytes name)
     return joined;
 }
 
-/* ---- Files
- * --------------------------------------------------------------------------------------- */
+/* ---- Files ----------------------------------------------------------------------------------- */
 
 /* The files of a descriptor set, in its order, with the well-known ones that it left out. */
 typedef struct FileList {
@@ -221,8 +219,7 @@ static Result supply_missing(Loader *loader, FileList *list)
     return OK;
 }
 
-/* ---- Loading
- * ------------------------------------------------------------------------------------- */
+/* ---- Loading --------------------------------------------------------------------------------- */
 
 typedef Result (*FilePass)(Loader *loader, const FileScope *file);
 
@@ -314,8 +311,7 @@ Result schema_load_file(Arena *arena, const char *path, const Schema **schema_ou
     return failed(r) ? r : schema_load(arena, set, path, schema_out);
 }
 
-/* ---- Finding
- * ------------------------------------------------------------------------------------- */
+/* ---- Finding --------------------------------------------------------------------------------- */
 
 static void *find_by_name(const Table *table, Bytes name)
 {

@@ -88,8 +88,7 @@ static bool file_declares(const SchemaFile *file, Bytes name)
     return false;
 }
 
-/* ---- Names at the top
- * ---------------------------------------------------------------------------- */
+/* ---- Names at the top ------------------------------------------------------------------------ */
 
 static void note(Loader *loader, const FileScope *scope, Bytes name)
 {

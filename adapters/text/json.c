@@ -32,8 +32,7 @@ void json_place(Bytes text, size_t offset, unsigned *line_out, unsigned *column_
     }
 }
 
-/* ---- Failing: always false
- * ----------------------------------------------------------------------- */
+/* ---- Failing: always false ------------------------------------------------------------------- */
 
 static bool refuse(Parser *p, const uint8_t *where, const char *what)
 {
@@ -55,8 +54,7 @@ static bool out_of_memory(Parser *p)
     return false;
 }
 
-/* ---- Strings
- * ------------------------------------------------------------------------------------- */
+/* ---- Strings --------------------------------------------------------------------------------- */
 
 /* The first byte from `at` on that is not plain. */
 static const uint8_t *skip_plain(const uint8_t *at, const uint8_t *end)
@@ -185,8 +183,7 @@ static bool read_string(Parser *p, Bytes *text_out)
     return plain || utf8_valid(*text_out) || refuse(p, from, "a string that is not valid UTF-8");
 }
 
-/* ---- Other scalars
- * ------------------------------------------------------------------------------- */
+/* ---- Other scalars --------------------------------------------------------------------------- */
 
 static const uint8_t *skip_digits(const uint8_t *at, const uint8_t *end)
 {
@@ -233,8 +230,7 @@ static bool read_word(Parser *p, JsonNode *node, const char *word, JsonKind kind
     return true;
 }
 
-/* ---- Arrays and objects
- * -------------------------------------------------------------------------- */
+/* ---- Arrays and objects ---------------------------------------------------------------------- */
 
 static inline void skip_blanks(Parser *p)
 {
@@ -394,8 +390,7 @@ JsonNode *json_member(const JsonNode *object, const char *name)
     return child;
 }
 
-/* ---- Writing
- * ------------------------------------------------------------------------------------- */
+/* ---- Writing --------------------------------------------------------------------------------- */
 
 static void write_escape(Buffer *out, uint8_t c)
 {

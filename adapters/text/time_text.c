@@ -6,8 +6,7 @@
 
 enum { SECONDS_PER_DAY = 86400, NANOS_PER_SECOND = 1000000000 };
 
-/* ---- Dates
- * --------------------------------------------------------------------------------------- */
+/* ---- Dates ----------------------------------------------------------------------------------- */
 
 int64_t civil_date_to_days(CivilDate date)
 {
@@ -26,8 +25,7 @@ bool date_is_real(CivilDate date)
            date.day <= date_month_days(date.year, date.month);
 }
 
-/* ---- Reading
- * ------------------------------------------------------------------------------------- */
+/* ---- Reading --------------------------------------------------------------------------------- */
 
 typedef struct Cursor {
     const uint8_t *at, *end;
@@ -156,8 +154,7 @@ bool duration_read(Bytes text, TimeParts *time_out)
     return duration_in_range(*time_out);
 }
 
-/* ---- Writing
- * ------------------------------------------------------------------------------------- */
+/* ---- Writing --------------------------------------------------------------------------------- */
 
 static uint8_t *put_digits(uint8_t *to, uint32_t number, int n)
 {

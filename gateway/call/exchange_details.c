@@ -1,6 +1,6 @@
 /* What a service's error carries beside code and message, for a client of another version or codec.
  */
-#include "adapters/run/details.h"
+#include "adapters/details/details.h"
 #include "base/arena.h"
 #include "gateway/call/exchange_internal.h"
 

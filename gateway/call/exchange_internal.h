@@ -13,6 +13,7 @@
 #ifndef GATEWAY_EXCHANGE_INTERNAL_H
 #define GATEWAY_EXCHANGE_INTERNAL_H
 
+#include "adapters/run/plan_run.h"
 #include "gateway/builtin/health.h"
 #include "gateway/builtin/reflection.h"
 #include "gateway/call/attempt.h"

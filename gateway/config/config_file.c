@@ -1,6 +1,7 @@
 #include "gateway/config/config_file.h"
 
-#include "adapters/program/plan.h"
+#include "adapters/compile/plan_compile.h"
+#include "adapters/run/plan_run.h"
 #include "base/arena.h"
 
 /* protobuf-c gives back nothing that it took: the arena does. */

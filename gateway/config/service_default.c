@@ -1,6 +1,7 @@
 /* Graceful routes: the answer that the config gives, in every version's shape and codec. */
 #include "gateway/config/config_internal.h"
 
+#include "adapters/run/plan_run.h"
 #include "base/arena.h"
 #include "gateway/rest/http_body.h"
 

@@ -1,6 +1,7 @@
 /* Details: the plans for what errors carry, as JSON and in other versions. */
 #include "gateway/config/config_internal.h"
 
+#include "adapters/compile/plan_compile.h"
 #include "adapters/mapping/error_types.h"
 #include "base/arena.h"
 

@@ -2,6 +2,7 @@
  * meet. */
 #include "gateway/config/config_internal.h"
 
+#include "adapters/compile/plan_compile.h"
 #include "adapters/mapping/loss.h"
 #include "base/arena.h"
 

@@ -9,7 +9,8 @@
  * distribution's.
  */
 #include "adapters/changes/changes.h"
-#include "adapters/program/plan.h"
+#include "adapters/compile/plan_compile.h"
+#include "adapters/run/plan_run.h"
 #include "base/arena.h"
 #include "loadtest/plans/peers.h"
 

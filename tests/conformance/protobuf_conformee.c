@@ -6,7 +6,8 @@
  * Requests and responses are conformance.proto's, on stdin and stdout, each behind its size in four
  * bytes, little-endian.
  */
-#include "adapters/program/plan.h"
+#include "adapters/compile/plan_compile.h"
+#include "adapters/run/plan_run.h"
 #include "adapters/schema/wire.h"
 #include "base/arena.h"
 

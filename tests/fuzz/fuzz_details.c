@@ -2,8 +2,9 @@
    detail. What comes out is well-formed, nothing is dropped without a word, and an error never
    fails by its details. */
 #include "adapters/changes/changes.h"
+#include "adapters/compile/plan_compile.h"
+#include "adapters/details/details.h"
 #include "adapters/mapping/error_types.h"
-#include "adapters/run/details.h"
 #include "adapters/schema/wire.h"
 #include "base/arena.h"
 #include "base/json_text.h"

@@ -1,6 +1,6 @@
 /* Any bytes as a FileDescriptorSet: a Schema whose every message can be mapped to itself, or an
  * error. */
-#include "adapters/program/plan.h"
+#include "adapters/compile/plan_compile.h"
 #include "base/arena.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);

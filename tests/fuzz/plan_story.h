@@ -3,7 +3,8 @@
 #ifndef TESTS_FUZZ_PLAN_STORY_H
 #define TESTS_FUZZ_PLAN_STORY_H
 
-#include "adapters/program/plan.h"
+#include "adapters/compile/plan_compile.h"
+#include "adapters/run/plan_run.h"
 #include "base/arena.h"
 
 extern const Bytes kinds_set, old_set; /* descriptor sets of tests/unit/adapters/schemas */

@@ -2,7 +2,8 @@
 #ifndef TESTS_UNIT_ADAPTERS_PLANS_H
 #define TESTS_UNIT_ADAPTERS_PLANS_H
 
-#include "adapters/program/plan.h"
+#include "adapters/compile/plan_compile.h"
+#include "adapters/run/plan_run.h"
 #include "tests/unit/check.h"
 
 typedef struct Bench {

@@ -1,6 +1,7 @@
 /* What is inside an Any, from one version to another. */
+#include "adapters/compile/plan_compile.h"
 #include "adapters/mapping/loss.h"
-#include "adapters/program/plan.h"
+#include "adapters/run/plan_run.h"
 #include "tests/unit/adapters/changes_schema.h"
 
 static const char *const list = "types:\n"

@@ -1,5 +1,6 @@
 /* Every named converter at its limits, both ways, by JSON and by protobuf. */
-#include "adapters/program/plan.h"
+#include "adapters/compile/plan_compile.h"
+#include "adapters/run/plan_run.h"
 #include "tests/unit/adapters/changes_schema.h"
 
 /* One list, compiled for JSON to JSON, and by way of protobuf. */

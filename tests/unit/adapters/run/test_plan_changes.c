@@ -1,6 +1,7 @@
 /* Plans of change lists as text: what a list becomes is seen here, and a change of it does not go
  * unseen. */
-#include "adapters/program/plan.h"
+#include "adapters/compile/plan_compile.h"
+#include "adapters/run/plan_run.h"
 #include "tests/unit/adapters/changes_schema.h"
 
 static void prints(void **state, const char *kind, const char *yaml, bool upwards, Codec from,

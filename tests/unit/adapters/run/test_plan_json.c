@@ -153,8 +153,7 @@ static void one_field_alone_can_be_the_answer(void **state)
     assert_bytes(only("an_int64", "{\"anInt64\":3}"), "\"3\"");
 }
 
-/* ---- proto2
- * -------------------------------------------------------------------------------------- */
+/* ---- proto2 ---------------------------------------------------------------------------------- */
 
 static void groups_extensions_and_message_sets_come_back(void **state)
 {
@@ -173,8 +172,7 @@ static void a_required_field_is_missed(void **state)
     assert_string_equal(r.error->field, "id");
 }
 
-/* ---- Any
- * ----------------------------------------------------------------------------------------- */
+/* ---- Any ------------------------------------------------------------------------------------- */
 
 static void an_any_of_unknown_type_is_kept(void **state)
 {
@@ -194,8 +192,7 @@ static void well_known_types_stand_in_an_any_as_value(void **state)
     assert_bytes(json_there_and_back(KINDS, "{\"any\":{}}", (PlanOptions){0}), "{\"any\":{}}");
 }
 
-/* ---- Body and parameters
- * ------------------------------------------------------------------------- */
+/* ---- Body and parameters --------------------------------------------------------------------- */
 
 static Result with_parameters(PlanInput input, const PlanParameter *parameters, uint32_t n,
                               Bytes *out)
@@ -385,8 +382,7 @@ static void unknown_parameters_are_counted_where_unknown_fields_are(void **state
     assert_int_equal(run.n_unknown, 2);
 }
 
-/* ---- Limits
- * -------------------------------------------------------------------------------------- */
+/* ---- Limits ---------------------------------------------------------------------------------- */
 
 static void depth_and_elements_are_limited(void **state)
 {

@@ -1,5 +1,6 @@
 #include "gateway/config/config_internal.h"
 
+#include "adapters/run/plan_run.h"
 #include "base/clock.h"
 #include "tests/unit/check.h"
 #include "tests/unit/gateway/garage.h"

@@ -3,8 +3,9 @@
 #ifndef TESTS_UNIT_PROTOCOLS_DETAIL_JSON_H
 #define TESTS_UNIT_PROTOCOLS_DETAIL_JSON_H
 
+#include "adapters/compile/plan_compile.h"
+#include "adapters/details/details.h"
 #include "adapters/mapping/error_types.h"
-#include "adapters/run/details.h"
 #include "protocols/dialect/dialect.h"
 #include "tests/unit/check.h"
 

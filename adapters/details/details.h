@@ -3,12 +3,13 @@
  * google.rpc.Status), given from one version to a client of another.
  *
  * What is said of a detail must not cost the error itself: one that cannot be given stays as it is,
- * and the error goes on. Plans of details are made with plan_compile_any (plan.h).
+ * and the error goes on. Plans of details are made with plan_compile_any
+ * (plan_compile.h).
  */
 #ifndef ADAPTERS_DETAILS_H
 #define ADAPTERS_DETAILS_H
 
-#include "adapters/program/plan.h"
+#include "adapters/run/plan_run.h"
 
 /* What happened on the way. Zero what is not needed. */
 typedef struct DetailsRun {

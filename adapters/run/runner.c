@@ -1,11 +1,12 @@
-/* Runs programs: frames, and the operations one after another. */
-#include "adapters/program/plan_internal.h"
+/* Faults with their paths, frames, and the styles of programs. */
+#include "adapters/run/runner.h"
+
+#include "adapters/run/scan.h"
 
 #include <stdarg.h>
 #include <stdio.h>
 
-/* ---- Faults
- * -------------------------------------------------------------------------------------- */
+/* ---- Faults ---------------------------------------------------------------------------------- */
 
 bool run_fail(Runner *runner, const Fault *fault, const char *format, ...)
 {
@@ -55,8 +56,7 @@ void run_loss(Runner *runner, const Loss *loss)
         runner->report->on_loss(runner->report->owner, loss);
 }
 
-/* ---- Frames
- * -------------------------------------------------------------------------------------- */
+/* ---- Frames ---------------------------------------------------------------------------------- */
 
 /* Frames come and go with the nesting, so that a list needs one frame, not one for each element. */
 static inline bool frame_open(Runner *runner, const Program *program, Frame *frame)
@@ -83,8 +83,7 @@ static inline void frame_close(Runner *runner, const Program *program, Frame *fr
     runner->frames[program->frame_class] = frame->values;
 }
 
-/* ---- Programs
- * ------------------------------------------------------------------------------------ */
+/* ---- Programs -------------------------------------------------------------------------------- */
 
 static bool scan(Runner *runner, const Program *program, Frame *frame, Value source)
 {

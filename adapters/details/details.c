@@ -1,7 +1,7 @@
-#include "adapters/run/details.h"
+#include "adapters/details/details.h"
 
 #include "adapters/mapping/path_rewrite.h"
-#include "adapters/program/plan_internal.h"
+#include "adapters/program/program.h"
 #include "adapters/schema/wire.h"
 
 enum { STATUS_DETAILS = 3, ANY_TYPE = 1, ANY_VALUE = 2, VIOLATIONS = 1, VIOLATION_FIELD = 1 };
@@ -13,8 +13,7 @@ typedef struct DetailsConversion {
     DetailsRun *run;
 } DetailsConversion;
 
-/* ---- The fields that a BadRequest names
- * ---------------------------------------------------------- */
+/* ---- The fields that a BadRequest names ------------------------------------------------------ */
 
 static void add_violation(Bytes violation, Bytes path, Buffer *out)
 {
@@ -68,8 +67,7 @@ static bool rename_fields(const DetailsConversion *c, Bytes type, Bytes value, B
     return !reader.bad;
 }
 
-/* ---- One detail
- * ---------------------------------------------------------------------------------- */
+/* ---- One detail ------------------------------------------------------------------------------ */
 
 /* Whether something else is given to the client under this name. */
 static bool is_clients_own(const DetailsConversion *c, Bytes type)
@@ -145,8 +143,7 @@ Result details_convert(const Plan *any, const Mapping *request, Bytes status, Ar
     return r;
 }
 
-/* ---- As JSON
- * ------------------------------------------------------------------------------------- */
+/* ---- As JSON --------------------------------------------------------------------------------- */
 
 static bool run_plan(const Plan *any, Bytes from, Arena *arena, Buffer *out)
 {

@@ -1,4 +1,5 @@
-#include "adapters/run/details.h"
+#include "adapters/compile/plan_compile.h"
+#include "adapters/details/details.h"
 
 #include "adapters/mapping/error_types.h"
 #include "adapters/schema/wire.h"
@@ -47,8 +48,7 @@ static int begin(void **state)
     return 0;
 }
 
-/* ---- Statuses, written as their details' JSON
- * ---------------------------------------------------- */
+/* ---- Statuses, written as their details' JSON ------------------------------------------------ */
 
 static void add_raw(Buffer *status, const char *type, const char *value)
 {
@@ -120,8 +120,7 @@ static Bytes converted(Buffer status, Seen *seen)
     return buffer_bytes(&text);
 }
 
-/* ---- Types
- * ---------------------------------------------------------------------------------------- */
+/* ---- Types ----------------------------------------------------------------------------------- */
 
 static void a_detail_becomes_the_clients_type_and_its_losses_are_told(void **state)
 {
@@ -248,8 +247,7 @@ static void memory_at_its_limit_is_a_fault(void **state)
     }
 }
 
-/* ---- Fields
- * ---------------------------------------------------------------------------------------- */
+/* ---- Fields ---------------------------------------------------------------------------------- */
 
 #define VIOLATIONS(list)                                                                           \
     "{\"@type\":\"" HOST "google.rpc.BadRequest\",\"fieldViolations\":[" list "]}"
@@ -278,8 +276,7 @@ static void a_field_made_of_several_is_at_fault_in_each(void **state)
                             "{\"field\":\"topic\",\"description\":\"d\"}") "\n");
 }
 
-/* ---- JSON
- * ------------------------------------------------------------------------------------------ */
+/* ---- JSON ------------------------------------------------------------------------------------ */
 
 static void json_that_no_type_explains_is_kept_whole(void **state)
 {

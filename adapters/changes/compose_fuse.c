@@ -1,0 +1,266 @@
+/*
+ * Composing, fusing: two conversions of one value become one.
+ *
+ *     v1 to v2:   address = v2.Address{street: street}
+ *                 status = enum[1=2](status)
+ *                 count = number[int32 to int64](count)
+ *
+ *     v2 to v3:   address = v3.Address(address), of which road = street
+ *                 status = enum[2=3](status)
+ *                 count = number[int64 to double](count)
+ *
+ *     v1 to v3:   address = v3.Address{road: street}
+ *                 status = enum[1=3](status)
+ *                 count = number[int32 to double](count)
+ *
+ * A message that the first builds is built as the last version has it (build_through); one that it
+ * converts is converted once, by the mapping of both (compose_pair). Tables of enums are joined,
+ * and numbers are converted at once (fuse). What cannot be fused, such as an enum with a fallback,
+ * which is counted as a loss, stays one conversion after the other.
+ */
+#include "adapters/changes/compose.h"
+
+/* ---- Messages through the second mapping ----------------------------------------------------- */
+
+static const FieldType *member_like(const MessageType *message, const FieldType *like)
+{
+    return like ? message_field(message, bytes_of(like->name)) : NULL;
+}
+
+static void members_like(Converter *converter, const MessageType *message)
+{
+    const FieldType **members[] = {&converter->value, &converter->seconds,  &converter->nanos,
+                                   &converter->units, &converter->currency, &converter->year,
+                                   &converter->month, &converter->day};
+    for (size_t i = 0; i < sizeof members / sizeof *members; i++) {
+        const FieldType *found = member_like(message, *members[i]);
+        *members[i] = found ? found : *members[i];
+    }
+}
+
+static Converter *copy_converter(Composing *c, const Converter *from)
+{
+    Converter *copy = arena_make(c->arena, Converter);
+    *copy = *from;
+    return copy;
+}
+
+/* A converter that makes a message makes the next version's, where the two are the same. */
+static const Expr *retarget(Composing *c, const Expr *expr, const MessageType *to)
+{
+    Converter *converter = copy_converter(c, expr->converter);
+    converter->to.message = to;
+    if (!converter->from.message || converter->code == CONVERT_TIME_DATE)
+        members_like(converter, to);
+    Expr *copy = expr_copy(c->arena, expr);
+    copy->converter = converter;
+    copy->type.message = to;
+    return copy;
+}
+
+/* Does the result say of this rule's field whether it is there? Then it says it of the whole
+   message. What has no presence does not say it of what became zero. */
+static bool presence_is_kept(const Rule *built, const Mapping *second)
+{
+    for (uint32_t i = 0; i < second->n_rules; i++) {
+        const Expr *value = second->rules[i].value;
+        if (field_is_implicit(second->rules[i].target) &&
+            (!field_is_implicit(built->target) || expr_may_be_zero(value)))
+            continue;
+        while (value->kind == EXPR_MESSAGE || value->kind == EXPR_DEFAULT ||
+               (value->kind == EXPR_CONVERT && value->n_args == 1 &&
+                value->converter->code != CONVERT_SENTINEL))
+            value = value->args[0];
+        if (value->kind == EXPR_FIELD && value->n_steps == 1 && value->steps[0] == built->target)
+            return true;
+    }
+    return false;
+}
+
+static const Expr *build_through(Composing *c, Task *task, const Mapping *second, const Expr *built)
+{
+    Scope scope = {built->rules, built->n_rules};
+    Rule *rules = arena_array(c->arena, Rule, second->n_rules + 1);
+    uint32_t n = 0;
+    for (uint32_t i = 0; i < second->n_rules; i++) {
+        const Expr *value = compose_value(c, task, scope, second->rules[i].value);
+        if (value && expr_makes_up(value))
+            value = expr_when(c->arena, value, built, NULL);
+        if (value)
+            rules[n++] = (Rule){second->rules[i].target, value, second->rules[i].line};
+    }
+    for (uint32_t i = 0; i < second->n_guards; i++) {
+        Guard guard = second->guards[i];
+        guard.source = compose_value(c, task, scope, guard.source);
+        if (guard.source && expr_makes_up(guard.source))
+            guard.source = expr_when(c->arena, guard.source, built, NULL);
+        if (guard.source)
+            compose_add_guard(c, task, guard);
+    }
+    bool kept = true;
+    for (uint32_t i = 0; i < built->n_rules; i++)
+        kept &= presence_is_kept(&built->rules[i], second);
+    const Expr *presence = !kept ? built : built->n_args ? built->args[0] : NULL;
+    return expr_build(c->arena, second->to, rules, n, presence);
+}
+
+static const Expr *with_args(Composing *c, const Expr *expr, const Expr *const *args,
+                             uint32_t n_args)
+{
+    Expr *copy = expr_copy(c->arena, expr);
+    copy->args = args;
+    copy->n_args = n_args;
+    copy->type.message = args[0]->type.message;
+    return copy;
+}
+
+const Expr *compose_through(Composing *c, Task *task, const Mapping *second, const Expr *message)
+{
+    if (!message)
+        return NULL;
+    const Expr *inner;
+    switch (message->kind) {
+    case EXPR_MESSAGE: {
+        Expr *copy =
+            expr_copy(c->arena, expr_message(c->arena, compose_pair(c, message->mapping, second),
+                                             message->args[0]));
+        copy->type.repeated = message->type.repeated;
+        return copy;
+    }
+    case EXPR_BUILD: return build_through(c, task, second, message);
+    case EXPR_DEFAULT:
+        return expr_default(c->arena, compose_through(c, task, second, message->args[0]),
+                            compose_through(c, task, second, message->args[1]), message->loss);
+    case EXPR_REQUIRE:
+        inner = message->n_args ? compose_through(c, task, second, message->args[0]) : NULL;
+        return expr_require(c->arena, inner, (ValueType){KIND_MESSAGE, false, second->to, NULL},
+                            message->field);
+    case EXPR_WRAP:
+        inner = compose_through(c, task, second, message->args[0]);
+        if (!inner)
+            return NULL;
+        const Expr **arg = arena_array(c->arena, const Expr *, 1);
+        arg[0] = inner;
+        return with_args(c, message, arg, 1);
+    case EXPR_WHEN:
+        return expr_when(c->arena, compose_through(c, task, second, message->args[0]),
+                         message->args[1], message->constants);
+    case EXPR_CONVERT:
+        if (second->identity || second->from->well_known != WELL_KNOWN_NONE)
+            return retarget(c, message, second->to);
+        break;
+    default: break;
+    }
+    return expr_message(c->arena, second, message);
+}
+
+/* ---- Converters on converters ---------------------------------------------------------------- */
+
+static const EnumEntry *entry_of(const Converter *converter, int32_t number)
+{
+    for (uint32_t i = 0; i < converter->n_entries; i++) {
+        if (converter->entries[i].from == number)
+            return &converter->entries[i];
+    }
+    return NULL;
+}
+
+/* Where the second takes a number: false when that is an error. */
+static bool enum_step(const Converter *second, int32_t number, int32_t *out)
+{
+    const EnumEntry *entry = entry_of(second, number);
+    *out = entry ? entry->to : second->fallback.to;
+    return entry || second->has_fallback;
+}
+
+static const Converter *fuse_enums(Composing *c, const Converter *first, const Converter *second)
+{
+    Converter *fused = arena_make(c->arena, Converter);
+    EnumEntry *entries = arena_array(c->arena, EnumEntry, first->n_entries + 1);
+    uint32_t n = 0;
+    *fused = *first;
+    fused->to = second->to;
+    for (uint32_t i = 0; i < first->n_entries; i++) {
+        int32_t number;
+        if (enum_step(second, first->entries[i].to, &number))
+            entries[n++] = (EnumEntry){first->entries[i].from, number, BYTES_NONE};
+    }
+    fused->entries = entries;
+    fused->n_entries = n;
+    if (first->has_fallback)
+        fused->has_fallback = enum_step(second, first->fallback.to, &fused->fallback.to);
+    fused->keep_unknown = first->keep_unknown && second->keep_unknown;
+    return fused;
+}
+
+/* A number that only the version between has a name for is an error, and goes through where nobody
+ * has. */
+static bool knows_more(const EnumType *between, const EnumType *from, const EnumType *to)
+{
+    for (uint32_t i = 0; i < between->n_values; i++) {
+        int32_t number = between->values[i].number;
+        if (!enum_value_by_number(from, number) && !enum_value_by_number(to, number))
+            return true;
+    }
+    return false;
+}
+
+/* Can the two tables be one? A fallback counts, and what the first lets through the second may
+ * catch. */
+static bool enums_fuse(const Converter *first, const Converter *second)
+{
+    return first->code == CONVERT_ENUM && second->code == CONVERT_ENUM && !first->has_fallback &&
+           !second->has_fallback &&
+           !(first->keep_unknown && second->keep_unknown &&
+             knows_more(first->to.enumeration, first->from.enumeration, second->to.enumeration));
+}
+
+static const Converter *fuse(Composing *c, const Converter *first, const Converter *second)
+{
+    Converter *fused = arena_make(c->arena, Converter);
+    *fused = *second;
+    fused->from = first->from;
+    if (enums_fuse(first, second))
+        return fuse_enums(c, first, second);
+    if (first->code == CONVERT_NUMBER && second->code == CONVERT_NUMBER &&
+        !number_narrows(first->from.kind, first->to.kind))
+        return fused;
+    if (first->code == CONVERT_TYPE_URL && second->code == CONVERT_TYPE_URL)
+        return fused;
+    if (first->code == CONVERT_FIELD_MASK && second->code == CONVERT_FIELD_MASK) {
+        fused->mapping = compose_pair(c, first->mapping, second->mapping);
+        return fused;
+    }
+    return NULL;
+}
+
+/* A converter that takes a message apart takes the version's before, where the two are the same. */
+static const Expr *convert_message(Composing *c, const Expr *second, const Expr *arg)
+{
+    const MessageType *from = arg->mapping->from;
+    Converter *converter = copy_converter(c, second->converter);
+    converter->from.message = from;
+    if (!converter->to.message || converter->code == CONVERT_DATE_TIME)
+        members_like(converter, from);
+    return expr_convert(c->arena, converter, arg->args[0], second->loss);
+}
+
+const Expr *compose_convert(Composing *c, const Expr *second, const Expr *arg)
+{
+    if (!arg)
+        return NULL;
+    const Converter *converter = second->converter;
+    if (arg->kind == EXPR_MESSAGE && arg->mapping->identity)
+        return convert_message(c, second, arg);
+    if (arg->kind == EXPR_CONVERT && arg->n_args == 1) {
+        if (arg->converter->code == CONVERT_WRAP && converter->code == CONVERT_UNWRAP)
+            return arg->args[0];
+        const Converter *fused = fuse(c, arg->converter, converter);
+        if (fused && fused->code == CONVERT_NUMBER && fused->from.kind == fused->to.kind)
+            return arg->args[0];
+        if (fused)
+            return expr_convert(c->arena, fused, arg->args[0],
+                                second->loss ? second->loss : arg->loss);
+    }
+    return expr_convert(c->arena, converter, arg, second->loss);
+}

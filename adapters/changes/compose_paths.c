@@ -1,0 +1,308 @@
+/*
+ * Composing, paths: each field of the version between is replaced by what feeds it.
+ *
+ *     v1 to v2:   town = v2.Town{city: city}
+ *                 person = v2.Person(person), of which full_name = name
+ *
+ *     v2 to v3:   place = town.city
+ *                 name = person.full_name
+ *
+ *     v1 to v3:   place = city
+ *                 name = person.name
+ *
+ * town.city is looked up step by step: the rule of `town` builds a message, and the rule of `city`
+ * in it is the answer (resolve, descend). The rule of `person` converts a message by a mapping of
+ * its own: full_name is `name` there, as seen from the person, and so `person.name` as seen from
+ * the order (descend_mapped, lift). What that mapping drops is dropped also when only one field of
+ * the message is taken: its guards come along.
+ */
+#include "adapters/changes/compose.h"
+
+/* ---- Expressions as they are, elsewhere ------------------------------------------------------ */
+
+/* A path into a message that is a field of the source is a longer path; any other is taken apart.
+ */
+static const Expr *inside(Composing *c, const Expr *message, const FieldType *const *steps,
+                          uint32_t n_steps)
+{
+    if (message->kind == EXPR_FIELD) {
+        uint32_t n = message->n_steps + n_steps;
+        const FieldType **path = arena_array(c->arena, const FieldType *, n);
+        memcpy(path, message->steps, message->n_steps * sizeof *path);
+        memcpy(path + message->n_steps, steps, n_steps * sizeof *path);
+        return expr_field(c->arena, path, n);
+    }
+    for (uint32_t i = 0; i < n_steps; i++) {
+        Converter *member = arena_make(c->arena, Converter);
+        *member = (Converter){.code = CONVERT_MEMBER,
+                              .from = message->type,
+                              .to = value_type_of(steps[i]),
+                              .name = "member",
+                              .value = steps[i]};
+        Expr *value = expr_copy(c->arena, expr_convert(c->arena, member, message, NULL));
+        value->type = member->to;
+        message = value;
+    }
+    return message;
+}
+
+/* The same expression over the message that `message` yields. */
+static const Expr *over(Composing *c, const Expr *expr, const Expr *message)
+{
+    if (expr->kind == EXPR_FIELD)
+        return inside(c, message, expr->steps, expr->n_steps);
+    Expr *copy = expr_copy(c->arena, expr);
+    const Expr *source = expr_source(message);
+    if (expr->kind == EXPR_REQUIRE && source)
+        copy->field = arena_printf(
+            c->arena, "%s.%s", steps_text(c->arena, source->steps, source->n_steps), expr->field);
+    const Expr **args = arena_array(c->arena, const Expr *, expr->n_args + 1);
+    for (uint32_t i = 0; i < expr->n_args; i++)
+        args[i] = over(c, expr->args[i], message);
+    Rule *rules = arena_array(c->arena, Rule, expr->n_rules + 1);
+    for (uint32_t i = 0; i < expr->n_rules; i++)
+        rules[i] = (Rule){expr->rules[i].target, over(c, expr->rules[i].value, message)};
+    copy->args = args;
+    copy->rules = rules;
+    return copy;
+}
+
+/* ---- Fields of the version between ----------------------------------------------------------- */
+
+static void refuse(Composing *c, const Task *task, const FieldType *field, const char *why)
+{
+    problem_add(
+        c->problems, c->second->file, task->line, task->line ? 1 : 0,
+        arena_printf(c->arena, "%s.%s", task->second->from->name, field->name),
+        arena_printf(c->arena, "give the whole message that it is in, or say {removed: ...}"),
+        "%s of %s %s", field->name, c->second->from_version, why);
+}
+
+static const Expr *resolve(Composing *c, Task *task, Scope scope, const FieldType *const *steps,
+                           uint32_t n_steps);
+static const Expr *descend(Composing *c, Task *task, const Expr *message,
+                           const FieldType *const *steps, uint32_t n_steps);
+
+/* Fields without presence take zero for unset: so does the version between. */
+static const Expr *as_stored(Composing *c, const FieldType *field, const Expr *value)
+{
+    Literal zero = {0};
+    if (!value || !field_is_implicit(field) || !expr_may_be_zero(value))
+        return value;
+    return expr_sentinel(c->arena, value, &zero);
+}
+
+/* Is this message taken apart for the first time, on the way that led to it? */
+static bool is_new_here(Composing *c, Task *task, const Expr *message)
+{
+    const Expr *way[MOST_TAKEN + 1];
+    memcpy(way, task->way, task->n_way * sizeof *way);
+    way[task->n_way] = message;
+    Bytes key = bytes(way, (task->n_way + 1) * sizeof *way);
+    if (!task->taken.arena)
+        task->taken = table_in(c->arena);
+    if (table_get(&task->taken, key))
+        return false;
+    table_put(&task->taken, bytes_copy(c->arena, key), task);
+    return true;
+}
+
+/* The first of a list is taken once for all of its fields: what that drops is counted, or refused,
+ * once. */
+static const Expr *chosen_once(Composing *c, Task *task, const Expr *message)
+{
+    if (message->kind != EXPR_FIRST)
+        return message;
+    if (is_new_here(c, task, message))
+        compose_add_guard(c, task, (Guard){.source = message});
+    Expr *copy = expr_copy(c->arena, message);
+    copy->loss = NULL;
+    return copy;
+}
+
+/* `inner` is over the message that `message` yields. */
+static const Expr *lift(Composing *c, Task *task, const Expr *inner, const Expr *message)
+{
+    const Expr *chosen = chosen_once(c, task, message);
+    if (!inner)
+        return NULL;
+    const Expr *value = over(c, inner, chosen);
+    return expr_makes_up(value) ? expr_when(c->arena, value, chosen, NULL) : value;
+}
+
+/* Guards from number `first` on are over the message that `message` yields. */
+static void lift_guards(Composing *c, Task *task, uint32_t first, const Expr *message)
+{
+    for (uint32_t i = first; i < task->n_guards; i++) {
+        const Expr *source = over(c, task->guards[i].source, message);
+        task->guards[i].source =
+            expr_makes_up(source) ? expr_when(c->arena, source, message, NULL) : source;
+    }
+}
+
+/* A field of a message that the first list converts: what that does to its other fields happens
+ * still. */
+static const Expr *descend_mapped(Composing *c, Task *task, const Expr *message,
+                                  const FieldType *const *steps, uint32_t n_steps)
+{
+    const Mapping *mapping = message->mapping;
+    uint32_t first = task->n_guards;
+    bool is_new = is_new_here(c, task, message);
+    if (task->n_way == MOST_TAKEN) {
+        refuse(c, task, steps[0], "is too deep inside messages that change");
+        return NULL;
+    }
+    task->way[task->n_way++] = message;
+    const Expr *inner = resolve(c, task, (Scope){mapping->rules, mapping->n_rules}, steps, n_steps);
+    for (uint32_t i = 0; is_new && i < mapping->n_guards; i++)
+        compose_add_guard(c, task, mapping->guards[i]);
+    lift_guards(c, task, first, message->args[0]);
+    task->n_way--;
+    return lift(c, task, inner, message->args[0]);
+}
+
+/* The same only when a kind says so. */
+static const Expr *descend_when(Composing *c, Task *task, const Expr *message,
+                                const FieldType *const *steps, uint32_t n_steps)
+{
+    uint32_t first = task->n_guards;
+    const Expr *inner = descend(c, task, message->args[0], steps, n_steps);
+    for (uint32_t i = first; i < task->n_guards; i++)
+        task->guards[i].source =
+            expr_when(c->arena, task->guards[i].source, message->args[1], message->constants);
+    return expr_when(c->arena, inner, message->args[1], message->constants);
+}
+
+static const Expr *descend(Composing *c, Task *task, const Expr *message,
+                           const FieldType *const *steps, uint32_t n_steps)
+{
+    switch (message->kind) {
+    case EXPR_BUILD:
+        return resolve(c, task, (Scope){message->rules, message->n_rules}, steps, n_steps);
+    case EXPR_MESSAGE: return descend_mapped(c, task, message, steps, n_steps);
+    case EXPR_WHEN: return descend_when(c, task, message, steps, n_steps);
+    case EXPR_REQUIRE:
+        if (!message->n_args)
+            return expr_require(c->arena, NULL, value_type_of(steps[n_steps - 1]), message->field);
+        return expr_when(c->arena, descend(c, task, message->args[0], steps, n_steps), message,
+                         NULL);
+    case EXPR_CONVERT:
+        if (message->converter->code == CONVERT_WRAP)
+            return message->args[0];
+        if (steps[0] == message->converter->currency && message->n_args > 1)
+            return expr_when(c->arena, message->args[1], message->args[0], NULL);
+        if (steps[0] == message->converter->currency)
+            return NULL;
+        break;
+    default: break;
+    }
+    return lift(c, task, expr_field(c->arena, steps, n_steps), message);
+}
+
+/* By number: what a list left alone comes as an older version has it, and is read as a later one
+ * has it. */
+static const Expr *resolve(Composing *c, Task *task, Scope scope, const FieldType *const *steps,
+                           uint32_t n_steps)
+{
+    for (uint32_t i = 0; i < scope.n_rules; i++) {
+        if (scope.rules[i].target->number != steps[0]->number)
+            continue;
+        if (n_steps == 1)
+            return as_stored(c, steps[0], scope.rules[i].value);
+        return descend(c, task, scope.rules[i].value, steps + 1, n_steps - 1);
+    }
+    return NULL;
+}
+
+/* ---- The second's expressions over the first's source ---------------------------------------- */
+
+/* For those who only ask whether it is there. */
+static const Expr *presence_of(const Expr *expr)
+{
+    while (expr && expr->kind == EXPR_MESSAGE && !expr->type.repeated)
+        expr = expr->args[0];
+    return expr;
+}
+
+static const Expr *subst_build(Composing *c, Task *task, Scope scope, const Expr *expr)
+{
+    Rule *rules = arena_array(c->arena, Rule, expr->n_rules + 1);
+    uint32_t n = 0;
+    for (uint32_t i = 0; i < expr->n_rules; i++) {
+        const Expr *value = compose_value(c, task, scope, expr->rules[i].value);
+        if (value)
+            rules[n++] = (Rule){expr->rules[i].target, value};
+    }
+    const Expr *presence =
+        expr->n_args ? presence_of(compose_value(c, task, scope, expr->args[0])) : NULL;
+    return expr_build(c->arena, expr->type.message, rules, n, presence);
+}
+
+static const Expr *subst_convert(Composing *c, Task *task, Scope scope, const Expr *expr)
+{
+    const Expr *value;
+    if (expr->n_args == 1) {
+        value = compose_convert(c, expr, compose_value(c, task, scope, expr->args[0]));
+    } else {
+        const Expr **args = arena_array(c->arena, const Expr *, expr->n_args + 1);
+        uint32_t n = expr->n_args;
+        for (uint32_t i = 0; i < n; i++)
+            args[i] = compose_value(c, task, scope, expr->args[i]);
+        if (expr->converter->code == CONVERT_AMOUNT_MONEY && !args[1])
+            n = 1; /* an amount without its currency is still one */
+        value = expr_convert_many(c->arena, expr->converter, args, n);
+    }
+    if (!value || value->type.message == expr->type.message)
+        return value;
+    Expr *typed = expr_copy(c->arena, value); /* of a map, the entry's type */
+    typed->type = expr->type;
+    return typed;
+}
+
+static const Expr *subst_select(Composing *c, Task *task, Scope scope, const Expr *expr)
+{
+    const Expr **args = arena_array(c->arena, const Expr *, expr->n_args + 1);
+    for (uint32_t i = 0; i < expr->n_args; i++)
+        args[i] = presence_of(compose_value(c, task, scope, expr->args[i]));
+    return expr_select(c->arena, expr->type, args, expr->constants, expr->n_args);
+}
+
+static const Expr *subst_message(Composing *c, Task *task, Scope scope, const Expr *expr)
+{
+    const Expr *value =
+        compose_through(c, task, expr->mapping, compose_value(c, task, scope, expr->args[0]));
+    if (!value || !expr->args[0]->type.repeated || value->type.message == expr->type.message)
+        return value;
+    Expr *typed = expr_copy(c->arena, value);
+    typed->type = expr->type;
+    return typed;
+}
+
+const Expr *compose_value(Composing *c, Task *task, Scope scope, const Expr *expr)
+{
+    switch (expr->kind) {
+    case EXPR_FIELD: return resolve(c, task, scope, expr->steps, expr->n_steps);
+    case EXPR_CONST: return expr;
+    case EXPR_CONVERT: return subst_convert(c, task, scope, expr);
+    case EXPR_MESSAGE: return subst_message(c, task, scope, expr);
+    case EXPR_BUILD: return subst_build(c, task, scope, expr);
+    case EXPR_DEFAULT:
+        return expr_default(c->arena, compose_value(c, task, scope, expr->args[0]),
+                            compose_value(c, task, scope, expr->args[1]), expr->loss);
+    case EXPR_REQUIRE:
+        return expr_require(c->arena,
+                            expr->n_args ? compose_value(c, task, scope, expr->args[0]) : NULL,
+                            expr->type, expr->field);
+    case EXPR_FIRST:
+        return expr_first(c->arena, compose_value(c, task, scope, expr->args[0]), expr->loud,
+                          expr->loss);
+    case EXPR_WRAP: return expr_wrap(c->arena, compose_value(c, task, scope, expr->args[0]));
+    case EXPR_WHEN: {
+        const Expr *subject = compose_value(c, task, scope, expr->args[1]);
+        return expr_when(c->arena, compose_value(c, task, scope, expr->args[0]),
+                         expr->constants ? subject : presence_of(subject), expr->constants);
+    }
+    case EXPR_SELECT: return subst_select(c, task, scope, expr);
+    }
+    return NULL;
+}

@@ -1,0 +1,47 @@
+/*
+ * plan_run: one message through a plan.
+ *
+ * Any thread may run any plan. A run allocates from the call's arena only, costs a bounded amount,
+ * and never touches a socket, a clock or global state.
+ */
+#ifndef ADAPTERS_PLAN_RUN_H
+#define ADAPTERS_PLAN_RUN_H
+
+#include "adapters/program/plan.h"
+
+/* A value that is not in the body: from the path or the query of a REST request. */
+typedef struct PlanParameter {
+    Bytes field_path; /* "order.id": either spelling */
+    Bytes text;       /* decoded; "true", "42", "QUEUED", base64 ... by the field's type */
+} PlanParameter;
+
+/* One message to convert. Zero what is not needed. */
+typedef struct PlanInput {
+    Bytes bytes;
+    Bytes body_field; /* JSON in: the bytes are the value of this field (google.api.http body);
+                         empty: of all */
+    bool no_body;     /* JSON in: there is no body at all, only parameters */
+    const PlanParameter *parameters;
+    uint32_t n_parameters;
+} PlanInput;
+
+/* What happened on the way. */
+typedef struct PlanRun {
+    void (*on_loss)(void *owner, const Loss *loss); /* for each that did happen; may be NULL */
+    void *owner;
+    uint32_t n_losses;
+    uint32_t n_unknown; /* unknown fields dropped */
+} PlanRun;
+
+/*
+ * Converts one message and appends the result to `out`, which then borrows nothing from the input.
+ * `run` may be NULL. When it fails, `out` is as it was before; losses are already reported.
+ *
+ * Faults (of the message's sender): BAD_JSON, BAD_MESSAGE, BAD_VALUE, UNKNOWN_FIELD,
+ * FIELD_REQUIRED, CANNOT_CONVERT, TOO_DEEP, MESSAGE_TOO_LARGE (elements), OUT_OF_MEMORY, with the
+ * field's path in the sender's names: "items[2].price".
+ */
+MUST_USE Result plan_run(const Plan *plan, const PlanInput *input, Arena *arena, Buffer *out,
+                         PlanRun *run);
+
+#endif

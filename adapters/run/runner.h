@@ -1,0 +1,129 @@
+/*
+ * Runner: one run of a plan on one message. It lives on the stack of plan_run, belongs to one
+ * thread, and allocates from the call's arena only.
+ *
+ * Functions that return bool return false when the run has failed: then its fault is noted in the
+ * runner, and each caller adds its step of the path to it and returns false in turn. What does not
+ * fit into the output is no fault at once: Buffer.full is looked at in the end.
+ */
+#ifndef ADAPTERS_RUNNER_H
+#define ADAPTERS_RUNNER_H
+
+#include "adapters/program/program.h"
+#include "adapters/run/plan_run.h"
+#include "base/arena.h"
+
+/* ---- Frames ---------------------------------------------------------------------------------- */
+
+/* The slots of one message that is read, in memory of the class Program.frame_class. */
+typedef struct Frame {
+    Value *values;
+    uint64_t *set;          /* a bit per slot */
+    uint64_t *seen;         /* a bit per field: duplicates in JSON */
+    uint16_t *oneof_chosen; /* per oneof: index + 1 of the member that was set last */
+    Buffer *unknown;        /* kept unknown fields */
+} Frame;
+
+static inline bool frame_has(const Frame *frame, uint16_t slot)
+{
+    return frame->set[slot >> 6] >> (slot & 63) & 1;
+}
+
+static inline void frame_set(Frame *frame, uint16_t slot)
+{
+    frame->set[slot >> 6] |= UINT64_C(1) << (slot & 63);
+}
+
+static inline void frame_clear(Frame *frame, uint16_t slot)
+{
+    frame->set[slot >> 6] &= ~(UINT64_C(1) << (slot & 63));
+}
+
+/* ---- Faults ---------------------------------------------------------------------------------- */
+
+enum { PATH_LIMIT = 24 }; /* steps that are kept: the innermost ones */
+
+/* A step of the path to a fault, collected from the inside out. */
+typedef struct PathStep {
+    const char *name; /* or NULL: an element */
+    Bytes key;        /* of a map's entry */
+    uint32_t index;   /* of a list's element; when key.data is NULL */
+} PathStep;
+
+typedef struct Runner {
+    Arena *arena;
+    Buffer *out;
+    PlanRun *report; /* losses and unknown fields are counted here */
+    const ProgramSet *set;
+    uint32_t depth, max_depth;   /* nesting so far */
+    uint32_t elements_left;      /* of lists, maps and JSON, that may still be read */
+    void *frames[FRAME_CLASSES]; /* free ones, by size class */
+    const Fault *fault;          /* what went wrong first, or NULL */
+    const char *text;            /* of the fault; in the arena */
+    PathStep path[PATH_LIMIT];   /* not cleared when a run begins: that would cost */
+    uint32_t n_path;
+} Runner;
+
+/* Notes what went wrong, unless something was noted before. Always false. */
+bool run_fail(Runner *runner, const Fault *fault, const char *format, ...) PRINTF_LIKE(3, 4);
+bool run_out_of_memory(Runner *runner);
+
+/* Adds a step to the path on the way out: a field (`name` is borrowed for the run), an element, an
+   entry. Always false. */
+bool run_failed_in(Runner *runner, const char *name);
+bool run_failed_at(Runner *runner, uint32_t index);
+bool run_failed_at_key(Runner *runner, Bytes key);
+
+/* Counts and reports a loss; not NULL. */
+void run_loss(Runner *runner, const Loss *loss);
+
+/* Takes n elements off what may still be read. */
+static inline bool run_count_elements(Runner *runner, size_t n)
+{
+    if (__builtin_expect(n <= runner->elements_left, 1)) {
+        runner->elements_left -= (uint32_t)n;
+        return true;
+    }
+    return run_fail(runner, &FAULT_MESSAGE_TOO_LARGE, "more elements than allowed");
+}
+
+static inline bool run_count_element(Runner *runner)
+{
+    return run_count_elements(runner, 1);
+}
+
+/* ---- Programs -------------------------------------------------------------------------------- */
+
+/* Runs a program on one message, and writes to runner->out: to protobuf the fields alone, to JSON
+   the whole value. Counts as one level of nesting. */
+bool program_run(Runner *runner, const Program *program, Value source);
+
+/* JSON without the braces, each member with its comma in front; what Any puts behind its "@type".
+ */
+bool program_run_members(Runner *runner, const Program *program, Value source);
+
+/* As program_run, into bytes of their own in the arena. */
+bool program_make(Runner *runner, const Program *program, Value source, Bytes *bytes_out);
+
+/* eval.c: all operations of a program, on a frame that was scanned. */
+bool run_ops(Runner *runner, const Program *program, Frame *frame);
+
+/* convert.c: one converter on one set of arguments. Messages come and go as protobuf bytes. `loss`
+   is counted when something is cut or falls back; it may be NULL. *set_out false: the value is
+   absent. */
+bool convert(Runner *runner, const Converter *converter, const Value *args, uint32_t n_args,
+             const Loss *loss, Value *value_out, bool *set_out);
+
+/* well_known.c: between a well-known type's JSON and its protobuf bytes; both to runner->out. */
+bool well_known_read(Runner *runner, const MessageType *type, const JsonNode *node);
+bool well_known_write(Runner *runner, const MessageType *type, Bytes message);
+
+/* any.c: a google.protobuf.Any, through the program of what is in it. */
+bool any_run(Runner *runner, const Program *program, Value source);
+
+/* parameters.c: the JSON body of a request and its parameters, as one tree in the arena. Faults are
+   those of plan_run. */
+MUST_USE Result input_tree(const Plan *plan, const PlanInput *input, Arena *arena, PlanRun *run,
+                           JsonNode **root_out);
+
+#endif

@@ -1,0 +1,124 @@
+/* The examples in the comments of compose_paths.c, compose_fuse.c and compose_losses.c, as they are
+   made. */
+#include "adapters/mapping/expr.h"
+#include "tests/unit/adapters/changes_schema.h"
+
+static const char *const first = "from: v1\n"
+                                 "to: v2\n"
+                                 "messages:\n"
+                                 "  Order:\n"
+                                 "    street: address.street\n"
+                                 "    city: town.city\n"
+                                 "    count: {by: number}\n"
+                                 "    note: comment\n"
+                                 "  Person: {name: full_name}\n"
+                                 "enums:\n"
+                                 "  Status: {PENDING: QUEUED}\n";
+static const char *const second = "from: v2\n"
+                                  "to: v3\n"
+                                  "types:\n"
+                                  "  Person: {removed: graceful}\n"
+                                  "  Town: {removed: graceful}\n"
+                                  "messages:\n"
+                                  "  Address: {street: road}\n"
+                                  "  Order:\n"
+                                  "    comment: {removed: graceful}\n"
+                                  "    town.city: place\n"
+                                  "    person.full_name: name\n"
+                                  "    count: {by: number}\n"
+                                  "enums:\n"
+                                  "  Status: {QUEUED: WAITING, SENT: {added: loud}}\n";
+
+typedef struct Chain {
+    const MappingSet *step[2], *both;
+} Chain;
+
+static Chain chain_of(const Loaded *loaded)
+{
+    const char *yaml[2] = {first, second};
+    const char *files[2] = {"v1-v2.yaml", "v2-v3.yaml"};
+    ChangeSide sides[3] = {{"v1", loaded->schema, "changes.Chain.V1"},
+                           {"v2", loaded->schema, "changes.Chain.V2"},
+                           {"v3", loaded->schema, "changes.Chain.V3"}};
+    Problems problems = problems_in(loaded->arena);
+    const ChangeList *lists[2];
+    Chain chain;
+    for (int i = 0; i < 2; i++) {
+        assert_ok(loaded->arena, changes_load(loaded->arena, bytes_of(yaml[i]), files[i], &sides[i],
+                                              &sides[i + 1], &problems, &lists[i]));
+        assert_int_equal(problems.n, 0);
+        assert_ok(loaded->arena,
+                  changes_compose(loaded->arena, &lists[i], 1, true, &problems, &chain.step[i]));
+    }
+    assert_ok(loaded->arena,
+              changes_compose(loaded->arena, lists, 2, true, &problems, &chain.both));
+    assert_int_equal(problems.n, 0);
+    return chain;
+}
+
+/* The rule of this field of Order, or its guard ("drop"), as it is printed; "" when there is none.
+ */
+static Bytes line_of(const Loaded *loaded, const MappingSet *set, const char *begin)
+{
+    Buffer text = buffer_in(loaded->arena);
+    for (uint32_t i = 0; i < set->n_mappings; i++) {
+        if (bytes_end_with(bytes_of(set->mappings[i]->from->full_name), ".Order"))
+            mapping_print(set->mappings[i], &text);
+    }
+    Bytes rest = buffer_bytes(&text), line;
+    while (bytes_split(&rest, '\n', &line)) {
+        if (bytes_start_with(line, begin))
+            return line;
+    }
+    return BYTES_NONE;
+}
+
+static void a_field_is_replaced_by_what_feeds_it(void **state)
+{
+    Chain chain = chain_of(*state);
+    assert_bytes(line_of(*state, chain.step[0], "  town"), "  town = Chain.V2.Town{city: city}");
+    assert_bytes(line_of(*state, chain.step[1], "  place"), "  place = town.city");
+    assert_bytes(line_of(*state, chain.both, "  place"), "  place = city");
+    assert_bytes(line_of(*state, chain.step[0], "  person"), "  person = Chain.V2.Person(person)");
+    assert_bytes(line_of(*state, chain.step[1], "  name"), "  name = person.full_name");
+    assert_bytes(line_of(*state, chain.both, "  name"), "  name = person.name");
+}
+
+static void two_conversions_become_one(void **state)
+{
+    Chain chain = chain_of(*state);
+    assert_bytes(line_of(*state, chain.step[0], "  address"),
+                 "  address = Chain.V2.Address{street: street}");
+    assert_bytes(line_of(*state, chain.step[1], "  address"),
+                 "  address = Chain.V3.Address(address)");
+    assert_bytes(line_of(*state, chain.both, "  address"),
+                 "  address = Chain.V3.Address{road: street}");
+    assert_bytes(line_of(*state, chain.both, "  status"), "  status = enum[0=0 1=3](status)");
+    assert_bytes(line_of(*state, chain.both, "  count"),
+                 "  count = number[int32 to double](count)");
+}
+
+static void what_is_lost_is_told_in_the_names_of_the_ends(void **state)
+{
+    Chain chain = chain_of(*state);
+    const Loss *loss = NULL;
+    assert_bytes(line_of(*state, chain.step[1], "  drop"), "  drop comment");
+    assert_bytes(line_of(*state, chain.both, "  drop"), "  drop note");
+    for (uint32_t i = 0; i < chain.both->n_losses; i++) {
+        if (strcmp(chain.both->losses[i]->path, "Chain.V1.Order.note") == 0)
+            loss = chain.both->losses[i];
+    }
+    assert_non_null(loss);
+    assert_string_equal(loss->file, "v2-v3.yaml");
+    assert_int_equal(loss->line, 9);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_field_is_replaced_by_what_feeds_it),
+        cmocka_unit_test(two_conversions_become_one),
+        cmocka_unit_test(what_is_lost_is_told_in_the_names_of_the_ends),
+    };
+    return cmocka_run_group_tests(tests, load, unload);
+}
