@@ -75,11 +75,11 @@ conformance: ## the standards' own test suites (they want a Go newer than Debian
 
 format: ## clang-format over our C
 	@.ci/deps format
-	@git ls-files $(SOURCES) | xargs clang-format -i
+	@files=$$(git ls-files $(SOURCES)) && clang-format -i $$files
 
 format-check: ## fails where format would change something
 	@.ci/deps format
-	@git ls-files $(SOURCES) | xargs clang-format --dry-run -Werror
+	@files=$$(git ls-files $(SOURCES)) && clang-format --dry-run -Werror $$files
 
 tidy: ## clang-tidy over our C; every finding is an error
 	@.ci/deps build format

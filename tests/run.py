@@ -42,7 +42,8 @@ def flow_tests(build):
     environment = dict(os.environ, PASSERELLE=str(build / "passerelle"), PYTHONDONTWRITEBYTECODE="1",
                        SHOP_STUBS=str(build / "examples/shop/stubs"))
     code = subprocess.run(["/usr/bin/python3", "-m", "pytest", "-q", "--junitxml", report,
-                           "-p", "no:cacheprovider", "-n", "auto", "--dist", "loadfile", ROOT / "tests/flow"],
+                           "-p", "no:cacheprovider", ROOT / "tests/flow",
+                           "-n", "auto", "--maxprocesses", "16", "--dist", "loadfile"],
                           env=environment, cwd=ROOT).returncode
     if not report.exists():
         return 0, 1
