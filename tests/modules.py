@@ -46,11 +46,11 @@ LAYERS = (
     Layer("gateway", ("base", "protocols", "adapters"), (
         Module("rest", "a message as REST path, query and body", "RestRequest", "rest_request.h"),
         Module("config", "the configuration: read, checked, compiled", "Config", "config.h"),
-        Module("loop", "event loop, timers, sockets, TLS", "Loop", "loop.h"),
+        Module("loop", "event loop, timers, sockets, TLS, the pump", "Loop", "loop.h"),
         Module("version", "which API version a client speaks", "Negotiation", "negotiate.h"),
         Module("headers", "header fields: CORS, forwarding, request id, trace", "Forwarding", "forwarding.h"),
         Module("policy", "retry, fall back, respond or fail: pure decisions", "PolicyVerdict", "policy.h"),
-        Module("instances", "what all loops know of each instance", "Instances", "instances.h"),
+        Module("instances", "what all loops know of each instance", "KnownInstance", "instances.h"),
         Module("telemetry", "access log, counters, metrics", "CallRecord", "telemetry.h"),
         Module("upstream", "choice of an instance, and connections to it", "Upstream", "pick.h"),
         Module("builtin", "built-in services: health and reflection", "Health", "health.h"),
