@@ -3,13 +3,14 @@
 BUILD ?= build
 FUZZ_SECONDS ?= 60
 MESSAGES ?= 100000
+SOURCES = '*.c' '*.h' '*.cc'
 
 .DEFAULT_GOAL := help
-.PHONY: help deps build demo test browser asan tsan fuzz prove instructions bench conformance format tidy clean
+.PHONY: help deps build demo test asan tsan clang coverage browser fuzz prove instructions bench conformance format format-check tidy clean
 
 help: ## this menu
 	@echo 'Passerelle: make WHAT, where WHAT is'
-	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  \1\t\2/p' $(MAKEFILE_LIST) | expand -t 16
+	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  \1\t\2/p' $(MAKEFILE_LIST) | expand -t 16
 
 deps: ## install the Debian packages that building and testing need
 	@.ci/deps build demo test
@@ -24,15 +25,24 @@ demo: ## three versions of one shop, any client; ONCE=1 ends after the story
 	@$(MAKE) --no-print-directory build
 	@BUILD=$(BUILD) /usr/bin/python3 examples/shop/demo.py
 
-test: deps ## unit tests, fuzz seeds and flow tests with real clients
+test: deps ## unit tests, fuzz seeds and flow tests with real clients; WHAT=unit leaves the flow tests out
 	@$(MAKE) --no-print-directory build
-	@/usr/bin/python3 tests/run.py $(BUILD)
+	@/usr/bin/python3 tests/run.py $(BUILD) $(WHAT)
 
 asan: ## the same under AddressSanitizer and UndefinedBehaviorSanitizer
 	@$(MAKE) --no-print-directory test BUILD=build-asan SETUP='-Db_sanitize=address,undefined -Db_lundef=false'
 
 tsan: ## the same under ThreadSanitizer
 	@TSAN_OPTIONS="suppressions=$(CURDIR)/tests/tsan.supp $$TSAN_OPTIONS" $(MAKE) --no-print-directory test BUILD=build-tsan SETUP='-Db_sanitize=thread -Db_lundef=false'
+
+clang: ## the same, built with clang
+	@.ci/deps clang
+	@CC=clang $(MAKE) --no-print-directory test BUILD=build-clang
+
+coverage: ## lines and branches of each module that the unit tests run; FILES=1 lists the files, too
+	@.ci/deps coverage
+	@$(MAKE) --no-print-directory test WHAT=unit BUILD=build-coverage SETUP='-Db_coverage=true -Dbuildtype=debug'; \
+		told=$$?; /usr/bin/python3 tests/coverage.py build-coverage $(if $(FILES),files) && exit $$told
 
 browser: ## pages in headless Chromium call the shop; not part of test, for Chromium is large
 	@.ci/deps build demo test browser
@@ -44,7 +54,7 @@ browser: ## pages in headless Chromium call the shop; not part of test, for Chro
 fuzz: ## each fuzz target for FUZZ_SECONDS (60), with clang's libFuzzer
 	@.ci/deps build fuzz
 	@[ -f build-fuzz/build.ninja ] || CC=clang meson setup build-fuzz -Dfuzz=true -Db_lundef=false -Db_sanitize=address,undefined
-	@ninja -C build-fuzz
+	@ninja -C build-fuzz fuzz
 	@/usr/bin/python3 tests/fuzz/run.py build-fuzz $(FUZZ_SECONDS)
 
 prove: build ## change lists of real APIs (shared corpora) with MESSAGES (100000) each way
@@ -63,11 +73,18 @@ conformance: ## the standards' own test suites (they want a Go newer than Debian
 	@$(MAKE) --no-print-directory build
 	@meson test -C $(BUILD) --suite conformance --verbose
 
-format: build ## clang-format over our C
-	@ninja -C $(BUILD) clang-format
+format: ## clang-format over our C
+	@.ci/deps format
+	@files=$$(git ls-files $(SOURCES)) && clang-format -i $$files
 
-tidy: build ## clang-tidy over our C
-	@ninja -C $(BUILD) clang-tidy
+format-check: ## fails where format would change something
+	@.ci/deps format
+	@files=$$(git ls-files $(SOURCES)) && clang-format --dry-run -Werror $$files
+
+tidy: ## clang-tidy over our C; every finding is an error
+	@.ci/deps build format
+	@$(MAKE) --no-print-directory build
+	@run-clang-tidy -quiet -p $(BUILD) '^$(CURDIR)/(?!build)'
 
 clean: ## remove every build folder
-	@rm -rf build build-asan build-tsan build-fuzz
+	@rm -rf build build-asan build-tsan build-clang build-coverage build-fuzz

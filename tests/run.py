@@ -1,7 +1,7 @@
 #!/usr/bin/python3
-"""Runs all tests of one build folder: run.py BUILD. Ends with "N passed, N failed".
+"""Runs the tests of one build folder: run.py BUILD [unit]. Ends with "N passed, N failed".
 
-The sum counts each Meson test (suites unit and seeds) and each pytest test. Fails when any failed, when
+With `unit` the flow tests are left out. The sum counts each Meson test (suites unit and seeds) and each pytest test. Fails when any failed, when
 a part could not run at all, or when nothing ran.
 """
 import json
@@ -36,13 +36,14 @@ def node_clients():
 
 
 def flow_tests(build):
-    """(passed, failed) of the tests with real clients and real backends."""
+    """(passed, failed) of the tests with real clients and real backends: one file at a time on each processor."""
     report = build / "flow-tests.xml"
     report.unlink(missing_ok=True)
     environment = dict(os.environ, PASSERELLE=str(build / "passerelle"), PYTHONDONTWRITEBYTECODE="1",
                        SHOP_STUBS=str(build / "examples/shop/stubs"))
     code = subprocess.run(["/usr/bin/python3", "-m", "pytest", "-q", "--junitxml", report,
-                           "-p", "no:cacheprovider", ROOT / "tests/flow"],
+                           "-p", "no:cacheprovider", ROOT / "tests/flow",
+                           "-n", "auto", "--maxprocesses", "16", "--dist", "loadfile"],
                           env=environment, cwd=ROOT).returncode
     if not report.exists():
         return 0, 1
@@ -55,10 +56,11 @@ def flow_tests(build):
 
 def main():
     build = pathlib.Path(sys.argv[1]).resolve()
-    meson = meson_tests(build)
-    node_clients()
-    flow = flow_tests(build)
-    passed, failed = meson[0] + flow[0], meson[1] + flow[1]
+    passed, failed = meson_tests(build)
+    if sys.argv[2:] != ["unit"]:
+        node_clients()
+        flow = flow_tests(build)
+        passed, failed = passed + flow[0], failed + flow[1]
     print(f"{passed} passed, {failed} failed", flush=True)
     sys.exit(0 if passed and not failed else 1)
 

@@ -227,8 +227,7 @@ static Result text_bytes(Step *s)
     } else {
         for (size_t i = 0; i < from.size; i += 2) {
             unsigned byte;
-            char pair[3] = {(char)from.data[i], i + 1 < from.size ? (char)from.data[i + 1] : 'x',
-                            0};
+            char pair[3] = {(char)from.data[i], (char)(i + 1 < from.size ? from.data[i + 1] : 'x')};
             if (strspn(pair, "0123456789abcdefABCDEF") != 2 || sscanf(pair, "%x", &byte) != 1)
                 return cannot(s, "not hexadecimal");
             buffer_add_byte(&out, (uint8_t)byte);

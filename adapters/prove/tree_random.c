@@ -273,9 +273,9 @@ static Tree *random_mask(Maker *m, const MessageType *type, const TreeHint *hint
 static const MessageType *type_with_counterpart(Maker *m)
 {
     const Table *by_type = &m->hints->set->by_type;
-    const TableEntry *entry = NULL;
     size_t at = 0;
-    for (uint64_t n = below(m, by_type->n) + 1; n; n--)
+    const TableEntry *entry = table_next(by_type, &at);
+    for (uint64_t n = below(m, by_type->n); n; n--)
         entry = table_next(by_type, &at);
     return ((const Mapping *)entry->value)->from;
 }

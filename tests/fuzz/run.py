@@ -1,22 +1,39 @@
 #!/usr/bin/python3
-"""Fuzzes each target for so many seconds: run.py BUILD SECONDS. What it finds stays in BUILD/findings."""
+"""Fuzzes each target for so many seconds, as many at a time as there are processors: run.py BUILD SECONDS.
+
+What it finds stays in BUILD/findings. Ends with "N passed, N failed".
+"""
+import concurrent.futures
+import os
 import pathlib
 import subprocess
 import sys
 
-build, seconds = pathlib.Path(sys.argv[1]).resolve(), sys.argv[2]
-seeds = pathlib.Path(__file__).resolve().parent / "seeds"
-targets = sorted(path for path in (build / "tests/fuzz").glob("fuzz_*") if path.is_file())
-found = []
-for target in targets:
+SEEDS = pathlib.Path(__file__).resolve().parent / "seeds"
+
+
+def fuzz(build, target, seconds):
+    """True when nothing was found. What the target says is printed when it ends, in one piece."""
     noun = target.name.removeprefix("fuzz_")
     corpus, findings = build / "corpus" / noun, build / "findings" / noun
     corpus.mkdir(parents=True, exist_ok=True)
     findings.mkdir(parents=True, exist_ok=True)
-    print(f"{noun}: {seconds} s", flush=True)
     done = subprocess.run([target, f"-max_total_time={seconds}", "-print_final_stats=1", "-verbosity=0",
-                           f"-artifact_prefix={findings}/", corpus, seeds / noun])
-    if done.returncode:
-        found.append(noun)
-print(f"{len(targets)} targets, findings in {', '.join(found) or 'none'}")
-sys.exit(1 if found or not targets else 0)
+                           f"-artifact_prefix={findings}/", corpus, SEEDS / noun],
+                          stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, errors="replace")
+    found = f"FOUND SOMETHING, see {findings}" if done.returncode else "nothing found"
+    print(f"{noun}: {seconds} s, {found}\n{done.stdout}", flush=True, end="")
+    return done.returncode == 0
+
+
+def main():
+    build, seconds = pathlib.Path(sys.argv[1]).resolve(), sys.argv[2]
+    targets = sorted(path for path in (build / "tests/fuzz").glob("fuzz_*") if path.is_file())
+    with concurrent.futures.ThreadPoolExecutor(os.cpu_count()) as pool:
+        good = list(pool.map(lambda target: fuzz(build, target, seconds), targets))
+    print(f"{sum(good)} passed, {len(good) - sum(good)} failed", flush=True)
+    sys.exit(0 if good and all(good) else 1)
+
+
+if __name__ == "__main__":
+    main()

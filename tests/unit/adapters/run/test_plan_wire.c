@@ -82,7 +82,7 @@ static void many_equal_keys_are_told_apart_too(void **state)
     Bytes json = run_ok(to_json(KINDS), buffer_bytes(&map));
     assert_int_equal(json.size, strlen("{\"labels\":{}}") + 10 * strlen("\"a\":\"9\"") + 9);
     const char *text = arena_text(bench.call, json);
-    for (char c = 'a'; c < 'a' + 10; c++)
+    for (int c = 'a'; c < 'a' + 10; c++)
         assert_non_null(strstr(text, arena_printf(bench.call, "\"%c\":\"9\"", c)));
 }
 

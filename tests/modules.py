@@ -1,0 +1,64 @@
+"""The table of modules: the layers of the tree, and in each its modules from the bottom up.
+
+A file may include its own module, the modules before it in its layer, and the layers that its layer sees.
+tests/arrows.py checks that, and makes the diagram of docs/tour.md from this table.
+"""
+from typing import NamedTuple
+
+
+class Module(NamedTuple):
+    name: str   # the folder: LAYER/NAME; "" is the layer's own folder
+    what: str   # what it holds, in a few words
+    type: str   # its main type or function
+    start: str  # the file of the folder to read first
+
+
+class Layer(NamedTuple):
+    name: str
+    sees: tuple  # the layers below
+    modules: tuple
+
+
+LAYERS = (
+    Layer("base", (), (
+        Module("", "results and faults, arenas, bytes, calls, logs, clocks", "Result", "result.h"),
+    )),
+    Layer("protocols", ("base",), (
+        Module("http", "what both engines share; compression", "HttpStream", "http.h"),
+        Module("http1", "the HTTP/1.1 engine", "Http1", "http1.h"),
+        Module("http2", "the HTTP/2 engine, over nghttp2", "Http2", "http2.h"),
+        Module("rest", "path templates, queries, Accept", "RestTable", "rest.h"),
+        Module("dialect", "gRPC, gRPC-Web, Connect, REST", "MessageReader", "dialect.h"),
+    )),
+    Layer("adapters", ("base",), (
+        Module("text", "JSON, YAML, numbers, times", "JsonNode", "json.h"),
+        Module("schema", "descriptor sets, linked; wire format", "Schema", "schema.h"),
+        Module("document", "our own messages, read from YAML", "DocumentRules", "document.h"),
+        Module("mapping", "how each field gets its value", "Mapping", "mapping.h"),
+        Module("changes", "change lists: read, checked, composed", "ChangeList", "changes.h"),
+        Module("diff", "a first change list of two schemas", "SchemaDiff", "schema_diff.h"),
+        Module("program", "what a plan is: read-only data", "Program", "program.h"),
+        Module("run", "one message through a plan", "Runner", "plan_run.h"),
+        Module("details", "the details of errors, converted", "DetailsRun", "details.h"),
+        Module("compile", "mappings into plans", "Compiler", "plan_compile.h"),
+        Module("prove", "plans against a slow, obvious twin", "Tree", "prove.h"),
+    )),
+    Layer("gateway", ("base", "protocols", "adapters"), (
+        Module("rest", "a message as REST path, query and body", "RestRequest", "rest_request.h"),
+        Module("config", "the configuration: read, checked, compiled", "Config", "config.h"),
+        Module("loop", "event loop, timers, sockets, TLS, the pump", "Loop", "loop.h"),
+        Module("version", "which API version a client speaks", "Negotiation", "negotiate.h"),
+        Module("headers", "header fields: CORS, forwarding, request id, trace", "Forwarding", "forwarding.h"),
+        Module("policy", "retry, fall back, respond or fail: pure decisions", "PolicyVerdict", "policy.h"),
+        Module("instances", "what all loops know of each instance", "KnownInstance", "instances.h"),
+        Module("telemetry", "access log, counters, metrics", "CallRecord", "telemetry.h"),
+        Module("upstream", "choice of an instance, and connections to it", "Upstream", "pick.h"),
+        Module("builtin", "built-in services: health and reflection", "Health", "health.h"),
+        Module("call", "one call, from its head to its log line", "Exchange", "exchange.h"),
+        Module("reflect", "schemas fetched from instances by reflection", "Gathering", "gathering.h"),
+        Module("listen", "listeners and client connections", "Connection", "connection.h"),
+        Module("admin", "metrics, health and configuration for operators", "Admin", "admin.h"),
+        Module("process", "workers, reload, drain", "Worker", "process.h"),
+        Module("commands", "main and the subcommands", "Command", "command.h"),
+    )),
+)
