@@ -84,12 +84,24 @@ static void on_nothing(void *owner, HttpConnection *connection)
 static const HttpConnectionEvents peer_events = {peer_on_stream, on_nothing, on_nothing};
 static const HttpConnectionEvents gateway_events = {gateway_on_stream, on_nothing, on_nothing};
 
+/* A connection that has said its last: its socket is closed, or half of it. */
+static bool has_ended(const HttpConnection *connection)
+{
+    return http_connection_half_closed(connection) ||
+           http_connection_phase(connection) >= HTTP_CLOSING;
+}
+
 /* Takes some output of one and feeds it to the other, copied to its exact size, so that reading
    past it is noticed. */
-static bool move(Peer *peer, HttpConnection *from, HttpConnection *to)
+static bool move(Peer *peer, HttpConnection *from, HttpConnection *to, bool *ended)
 {
     struct iovec vectors[4];
     int n = http_connection_output(from, vectors, 4);
+    if (n == 0 && has_ended(from) && !*ended) {
+        *ended = true;
+        http_connection_eof(to);
+        return true;
+    }
     if (n == 0)
         return false;
     size_t size = 0;
@@ -109,8 +121,10 @@ static bool move(Peer *peer, HttpConnection *from, HttpConnection *to)
 
 static bool peer_move(Peer *peer)
 {
-    bool moved = move(peer, peer->connection, peer->gateway);
-    return move(peer, peer->gateway, peer->connection) || moved;
+    if (peer->held)
+        return false;
+    bool moved = move(peer, peer->connection, peer->gateway, &peer->ended_by_test);
+    return move(peer, peer->gateway, peer->connection, &peer->ended_by_gateway) || moved;
 }
 
 static void peer_pump(Peer *peer)
@@ -343,7 +357,7 @@ void telemetry_count(Loop *loop, Counter counter)
 uint32_t telemetry_loops_away(const Instance *at)
 {
     const char *away = now_playing->away_elsewhere;
-    return away && strcmp(away, at->address.text) == 0;
+    return away && (strcmp(away, "all") == 0 || strcmp(away, at->address.text) == 0);
 }
 
 void assert_record(Scene *scene, const char *expected)
@@ -523,6 +537,15 @@ Peer *ask_grpc(Scene *scene, const char *path, Bytes message)
     return client;
 }
 
+Peer *ask_huge(Scene *scene, const char *path)
+{
+    char *value = arena_calloc(scene->arena, HUGE_HEAD + 1, 1);
+    memset(value, 'x', HUGE_HEAD);
+    Peer *client = client_new(scene, http1_client_new, http1_server_new);
+    client_head(client, "GET", path, arena_printf(scene->arena, "huge: %s", value), -1, true);
+    return client;
+}
+
 /* ---- Both ---------------------------------------------------------------------------------- */
 
 void say(Peer *peer, Bytes piece)
@@ -575,6 +598,17 @@ void lose(Peer *peer)
     scene_pump(peer->scene);
 }
 
+void lose_by_instance(Peer *peer)
+{
+    http_connection_eof(peer->gateway);
+    scene_pump(peer->scene);
+}
+
+void scene_hold(Peer *peer, bool held)
+{
+    peer->held = held;
+}
+
 static const char *field_in(const Peer *peer, const Fields *fields, const char *name)
 {
     return arena_text(peer->scene->arena, fields_joined(fields, name));
@@ -594,6 +628,13 @@ const char *said(const Peer *peer, const char *name)
 {
     const char *trailer = trailer_of(peer, name);
     return trailer[0] ? trailer : field_of(peer, name);
+}
+
+void assert_body(const Peer *peer, Bytes expected)
+{
+    if (!bytes_equal(buffer_bytes(&peer->body), expected))
+        fail_msg("the body is %zu bytes \"%.*s\", not %zu \"%.*s\"", peer->body.size,
+                 BYTES_ARGS(buffer_bytes(&peer->body)), expected.size, BYTES_ARGS(expected));
 }
 
 /* ---- Instances ------------------------------------------------------------------------------ */

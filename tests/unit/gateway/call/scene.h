@@ -55,7 +55,9 @@ struct Peer {
     Fields trailers;
     const char *reset; /* the fault's name, or NULL */
     unsigned drains, interims;
-    bool keeps; /* gives back nothing of what it receives */
+    bool ended_by_test, ended_by_gateway; /* the other end has heard that no more comes */
+    bool held;                            /* nothing moves */
+    bool keeps;                           /* gives back nothing of what it receives */
     size_t owed;
 };
 
@@ -67,7 +69,7 @@ struct Scene {
     uint32_t n_peers;
     struct Upstream upstreams[SCENE_INSTANCES];
     uint32_t n_cancelled;       /* waits */
-    const char *away_elsewhere; /* address of an instance that other loops hold for away */
+    const char *away_elsewhere; /* address of an instance that other loops hold for away; "all" */
     CallRecord records[SCENE_RECORDS];
     const char *record_texts[SCENE_RECORDS];
     uint32_t n_records;
@@ -138,6 +140,9 @@ Peer *ask_grpc(Scene *scene, const char *path, Bytes message);
 /* Its head only: of a gRPC call. */
 Peer *begin_grpc(Scene *scene, const char *path, const char *more_fields);
 
+/* A GET over HTTP/1.1 with a head of more than HUGE_HEAD bytes. */
+Peer *ask_huge(Scene *scene, const char *path);
+
 /* ---- Both ---------------------------------------------------------------------------------- */
 
 void say(Peer *peer, Bytes piece);
@@ -146,8 +151,12 @@ void say_end(Peer *peer);
 void break_off(Peer *peer, uint32_t http2_error);
 void give_back(Peer *peer); /* what it owes, and all that comes */
 
-/* The connection is gone. */
+/* The connection is gone: for the gateway; or the instance has closed it. */
 void lose(Peer *peer);
+void lose_by_instance(Peer *peer);
+
+/* Nothing moves over its connection, either way. */
+void scene_hold(Peer *peer, bool held);
 
 /* The five bytes and the message. */
 Bytes framed(Scene *scene, Bytes message);
@@ -157,6 +166,33 @@ const char *field_of(const Peer *peer, const char *name); /* "": none */
 const char *trailer_of(const Peer *peer, const char *name);
 /* In the trailers, or else in the head: where gRPC says how a call ended. */
 const char *said(const Peer *peer, const char *name);
+
+void assert_body(const Peer *peer, Bytes expected);
+
+/* Messages of the garage and the yard. */
+#define GET_X BYTES("\n\1x")
+#define CAR_V3 BYTES("\n\1x\x10\4\x1a\3bob")
+#define CAR_V1 "\0\0\0\0\x0a\n\1x\x18\4\x12\3bob" /* with its five bytes */
+#define ITEM BYTES("\n\1x\x12\3bob")
+#define ITEM_JSON "{\"name\":\"x\",\"owner\":\"bob\"}"
+#define GET_ITEM "/yard.v1.Yard/Get"
+#define MAKE_ITEM "/yard.v1.Yard/Make"
+#define LOAD_ITEMS "/yard.v1.Yard/Load"
+#define WATCH_ITEM "/yard.v1.Yard/Watch"
+#define TRADE_ITEMS "/yard.v1.Yard/Trade"
+
+/* Less memory than what a stream's window admits. */
+#define LITTLE_MEMORY                                                                              \
+    "limits: {call_memory: 1MiB, message_bytes: 900KiB, answer_bytes: 900KiB, "                    \
+    "stream_window: 4MiB, connection_window: 8MiB}\n"
+
+/* Heads that are larger than the memory of a call. */
+#define HUGE_HEADS                                                                                 \
+    "limits: {call_memory: 1MiB, message_bytes: 900KiB, answer_bytes: 900KiB, head_bytes: 4MiB, "  \
+    "path_bytes: 2MiB}\n"
+enum { HUGE_HEAD = 1200 << 10 };
+
+#define SCENE_TEST(name) cmocka_unit_test_setup_teardown(name, scene_set_up, scene_tear_down)
 
 /* ---- Instances ------------------------------------------------------------------------------ */
 

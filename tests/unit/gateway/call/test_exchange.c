@@ -1,21 +1,5 @@
 #include "tests/unit/gateway/call/scene.h"
 
-/* Messages of the garage, and what they are in v1 and v3. */
-#define GET_X BYTES("\n\1x")
-#define CAR_V3 BYTES("\n\1x\x10\4\x1a\3bob")
-#define CAR_V1 "\0\0\0\0\x0a\n\1x\x18\4\x12\3bob"
-#define ITEM BYTES("\n\1x\x12\3bob")
-#define GET_ITEM "/yard.v1.Yard/Get"
-#define MAKE_ITEM "/yard.v1.Yard/Make"
-#define LOAD_ITEMS "/yard.v1.Yard/Load"
-#define WATCH_ITEM "/yard.v1.Yard/Watch"
-
-static void assert_body(const Peer *peer, Bytes expected)
-{
-    assert_int_equal(peer->body.size, expected.size);
-    assert_memory_equal(peer->body.data, expected.data, expected.size);
-}
-
 /* ---- Steps ----------------------------------------------------------------------------------- */
 
 static void a_grpc_call_goes_through_in_the_version_of_the_instance_and_back(void **state)
