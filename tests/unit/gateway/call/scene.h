@@ -20,7 +20,7 @@
 typedef struct Scene Scene;
 typedef struct Peer Peer;
 
-enum { SCENE_PEERS = 64, SCENE_INSTANCES = 16, SCENE_RECORDS = 64 };
+enum { SCENE_PEERS = 128, SCENE_INSTANCES = 16, SCENE_RECORDS = 128 };
 
 /* What an instance's pool does when a connection is wanted. */
 typedef enum Want {
@@ -180,6 +180,9 @@ void assert_body(const Peer *peer, Bytes expected);
 #define LOAD_ITEMS "/yard.v1.Yard/Load"
 #define WATCH_ITEM "/yard.v1.Yard/Watch"
 #define TRADE_ITEMS "/yard.v1.Yard/Trade"
+
+/* The yard with one instance, at 7101, which is said to be so. */
+#define YARD_OF(kind) LISTEN "services:\n" YARD "      - {address: '127.0.0.1:7101', " kind "}\n"
 
 /* Less memory than what a stream's window admits. */
 #define LITTLE_MEMORY                                                                              \
