@@ -1,0 +1,696 @@
+#include "tests/unit/gateway/call/scene.h"
+
+#include "gateway/loop/config_use.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+/* ---- Peers ---------------------------------------------------------------------------------- */
+
+static Fields fields_copy(Arena *arena, const Fields *from)
+{
+    Fields fields = fields_in(arena);
+    for (uint32_t i = 0; i < from->n; i++)
+        fields_add(&fields, bytes_copy(arena, from->items[i].name),
+                   bytes_copy(arena, from->items[i].value));
+    return fields;
+}
+
+static void on_head(void *owner, HttpStream *stream, const HttpHead *head, bool end)
+{
+    Peer *peer = owner;
+    Arena *arena = peer->scene->arena;
+    peer->head = *head;
+    peer->head.method = bytes_copy(arena, head->method);
+    peer->head.path = bytes_copy(arena, head->path);
+    peer->head.authority = bytes_copy(arena, head->authority);
+    peer->head.fields = fields_copy(arena, &head->fields);
+    peer->headed = true;
+}
+
+static void on_body(void *owner, HttpStream *stream, Bytes piece)
+{
+    Peer *peer = owner;
+    buffer_add_bytes(&peer->body, piece);
+    if (peer->keeps)
+        peer->owed += piece.size;
+    else
+        http_stream_consume(stream, piece.size);
+}
+
+static void on_end(void *owner, HttpStream *stream, const Fields *trailers)
+{
+    Peer *peer = owner;
+    peer->trailers = fields_copy(peer->scene->arena, trailers);
+    peer->ended = true;
+}
+
+static void on_drain(void *owner, HttpStream *stream)
+{
+    ((Peer *)owner)->drains++;
+}
+
+static void on_reset(void *owner, HttpStream *stream, Result why)
+{
+    ((Peer *)owner)->reset = why.error->fault->name;
+}
+
+static void on_interim(void *owner, HttpStream *stream, const HttpHead *head)
+{
+    ((Peer *)owner)->interims++;
+}
+
+static const HttpStreamEvents stream_events = {on_head,  on_body,  on_end,
+                                               on_drain, on_reset, on_interim};
+
+static void peer_on_stream(void *owner, HttpConnection *connection, HttpStream *stream)
+{
+    Peer *peer = owner;
+    peer->n_streams++;
+    peer->stream = stream;
+    http_stream_attach(stream, &stream_events, peer);
+}
+
+static void gateway_on_stream(void *owner, HttpConnection *connection, HttpStream *stream)
+{
+    Peer *peer = owner;
+    exchange_accept(peer->client, stream, peer->scene->loop.now);
+}
+
+static void on_nothing(void *owner, HttpConnection *connection)
+{
+}
+
+static const HttpConnectionEvents peer_events = {peer_on_stream, on_nothing, on_nothing};
+static const HttpConnectionEvents gateway_events = {gateway_on_stream, on_nothing, on_nothing};
+
+/* A connection that has said its last: its socket is closed, or half of it. */
+static bool has_ended(const HttpConnection *connection)
+{
+    return http_connection_half_closed(connection) ||
+           http_connection_phase(connection) >= HTTP_CLOSING;
+}
+
+/* Takes some output of one and feeds it to the other, copied to its exact size, so that reading
+   past it is noticed. */
+static bool move(Peer *peer, HttpConnection *from, HttpConnection *to, bool *ended)
+{
+    struct iovec vectors[4];
+    int n = http_connection_output(from, vectors, 4);
+    if (n == 0 && has_ended(from) && !*ended) {
+        *ended = true;
+        http_connection_eof(to);
+        return true;
+    }
+    if (n == 0)
+        return false;
+    size_t size = 0;
+    for (int i = 0; i < n; i++)
+        size += vectors[i].iov_len;
+    uint8_t *copy = malloc(size), *at = copy;
+    for (int i = 0; i < n; i++) {
+        memcpy(at, vectors[i].iov_base, vectors[i].iov_len);
+        at += vectors[i].iov_len;
+    }
+    http_connection_sent(from, size);
+    error_ignore(http_connection_feed(to, bytes(copy, size), peer->scene->loop.now),
+                 "the streams have heard of it");
+    free(copy);
+    return true;
+}
+
+static bool peer_move(Peer *peer)
+{
+    if (peer->held)
+        return false;
+    bool moved = move(peer, peer->connection, peer->gateway, &peer->ended_by_test);
+    return move(peer, peer->gateway, peer->connection, &peer->ended_by_gateway) || moved;
+}
+
+static void peer_pump(Peer *peer)
+{
+    while (peer_move(peer))
+        ;
+}
+
+void scene_pump(Scene *scene)
+{
+    bool moved = true;
+    while (moved) {
+        moved = false;
+        for (uint32_t i = 0; i < scene->n_peers; i++)
+            moved |= peer_move(&scene->peers[i]);
+    }
+}
+
+static Peer *peer_new(Scene *scene)
+{
+    assert_true(scene->n_peers < SCENE_PEERS);
+    Peer *peer = &scene->peers[scene->n_peers++];
+    *peer = (Peer){.scene = scene, .body = buffer_in(scene->arena)};
+    return peer;
+}
+
+static void connection_close(Arena *arena, HttpConnection *connection)
+{
+    http_connection_lost(connection, FAIL(arena, FAULT_SYSTEM, "the test closes the connection"));
+}
+
+static void peer_free(Peer *peer)
+{
+    connection_close(peer->scene->arena, peer->connection);
+    connection_close(peer->scene->arena, peer->gateway);
+    if (peer->stream)
+        http_stream_release(peer->stream);
+    http_connection_free(peer->connection);
+    http_connection_free(peer->gateway);
+}
+
+/* ---- The double of upstream.h -----------------------------------------------------------------
+ */
+
+static Scene *scene_of(Loop *loop)
+{
+    return (Scene *)((char *)loop - offsetof(Scene, loop));
+}
+
+static struct Upstream *find_upstream(Scene *scene, const char *address)
+{
+    for (int i = 0; i < SCENE_INSTANCES; i++) {
+        struct Upstream *upstream = &scene->upstreams[i];
+        if (!upstream->address)
+            upstream->address = arena_string(scene->arena, address);
+        if (strcmp(upstream->address, address) == 0)
+            return upstream;
+    }
+    fail_msg("too many instances");
+    return NULL;
+}
+
+struct Upstream *scene_upstream(Scene *scene, int port)
+{
+    return find_upstream(scene, arena_printf(scene->arena, "127.0.0.1:%d", port));
+}
+
+Upstream *upstream_of(Loop *loop, const Instance *at)
+{
+    struct Upstream *upstream = find_upstream(scene_of(loop), at->address.text);
+    upstream->instance = at;
+    return upstream;
+}
+
+UpstreamState upstream_state(const Upstream *upstream, int64_t now)
+{
+    return upstream->state;
+}
+
+bool upstream_worth_a_try(const Upstream *upstream, int64_t now)
+{
+    return upstream->worth_a_try;
+}
+
+Result upstream_failure(const Upstream *upstream)
+{
+    return upstream->failure;
+}
+
+uint32_t upstream_load(const Upstream *upstream)
+{
+    return upstream->load;
+}
+
+static Scene *now_playing; /* upstream.h knows no loop when a connection is wanted */
+
+static HttpConnection *connect_to(const struct Upstream *upstream)
+{
+    bool http2 = upstream->instance->http2;
+    Peer *peer = peer_new(now_playing);
+    peer->instance = upstream->instance;
+    const HttpLimits *limits = &now_playing->config->limits.http;
+    peer->connection =
+        (http2 ? http2_server_new : http1_server_new)(limits, false, &peer_events, peer);
+    peer->gateway =
+        (http2 ? http2_client_new : http1_client_new)(limits, false, &gateway_events, peer);
+    peer_pump(peer); /* as the pool waits for the first frame */
+    if (upstream->want == WANT_FULL)
+        http_connection_drain(peer->gateway);
+    return peer->gateway;
+}
+
+void upstream_want(Upstream *upstream, UpstreamWait *wait, HttpConnection **connection_out)
+{
+    *connection_out = NULL;
+    if (upstream->want != WANT_WAITS) {
+        *connection_out = connect_to(upstream);
+        return;
+    }
+    assert_null(upstream->wait);
+    upstream->wait = wait;
+    wait->at = &upstream->wait;
+}
+
+static UpstreamWait *take_wait(struct Upstream *upstream)
+{
+    UpstreamWait *wait = upstream->wait;
+    assert_non_null(wait);
+    upstream->wait = NULL;
+    wait->at = NULL;
+    return wait;
+}
+
+void upstream_cancel(UpstreamWait *wait)
+{
+    if (!wait->at)
+        return;
+    *wait->at = NULL;
+    wait->at = NULL;
+    now_playing->n_cancelled++;
+}
+
+void scene_connect(Scene *scene, int port)
+{
+    struct Upstream *upstream = scene_upstream(scene, port);
+    UpstreamWait *wait = take_wait(upstream);
+    wait->on_ready(wait, connect_to(upstream), OK);
+    scene_pump(scene);
+}
+
+void scene_connect_fails(Scene *scene, int port)
+{
+    UpstreamWait *wait = take_wait(scene_upstream(scene, port));
+    wait->on_ready(wait, NULL, FAIL(scene->arena, FAULT_UPSTREAM_DOWN, "connection refused"));
+    scene_pump(scene);
+}
+
+/* What asks instances for their schemas needs real pools; no config here does. */
+UpstreamTable *upstreams_new(Loop *loop)
+{
+    fail_msg("a schema was asked for by reflection");
+    return NULL;
+}
+
+void upstreams_close(UpstreamTable *table, Result why)
+{
+}
+
+void upstreams_free(UpstreamTable *table)
+{
+}
+
+/* ---- The double of telemetry.h ------------------------------------------------------------- */
+
+static const char *fault_name(Result r)
+{
+    return r.error ? r.error->fault->name : NULL;
+}
+
+static const char *record_text(Arena *arena, const CallRecord *record)
+{
+    Buffer text = buffer_in(arena);
+    buffer_add_text(&text, code_name(record->status.code));
+    if (failed(record->why))
+        buffer_printf(&text, " %s", fault_name(record->why));
+    if (record->degraded)
+        buffer_printf(&text, " degraded by %s", record->degraded);
+    buffer_printf(&text, ", %u sent", record->n_attempts);
+    const char *separator = ": ";
+    for (const AttemptRecord *attempt = record->attempts; attempt; attempt = attempt->next) {
+        assert_true(failed(attempt->why) == (attempt->code != CODE_OK));
+        assert_true(attempt->began && attempt->ended >= attempt->began);
+        assert_true(!attempt->headed || attempt->headed >= attempt->asked);
+        buffer_printf(&text, "%s%s %s", separator,
+                      strrchr(attempt->instance->address.text, ':') + 1, code_name(attempt->code));
+        separator = ", ";
+    }
+    return arena_text(arena, buffer_bytes(&text));
+}
+
+/* Of what a record borrows, texts are copied; the config's stays. */
+void telemetry_record(Loop *loop, const CallRecord *record)
+{
+    Scene *scene = scene_of(loop);
+    Arena *arena = scene->arena;
+    assert_true(scene->n_records < SCENE_RECORDS);
+    CallRecord *copy = &scene->records[scene->n_records];
+    *copy = *record;
+    copy->request_id = bytes_copy(arena, record->request_id);
+    copy->client = bytes_copy(arena, record->client);
+    copy->forwarded_for = bytes_copy(arena, record->forwarded_for);
+    copy->verb = bytes_copy(arena, record->verb);
+    copy->path = bytes_copy(arena, record->path);
+    copy->why = error_copy(arena, record->why);
+    copy->detail_why = error_copy(arena, record->detail_why);
+    copy->status.message = bytes_copy(arena, record->status.message);
+    copy->attempts = NULL;
+    scene->record_texts[scene->n_records++] = record_text(arena, record);
+}
+
+void telemetry_event(const char *level, const char *event, Result why, const char *format, ...)
+{
+}
+
+void telemetry_count(Loop *loop, Counter counter)
+{
+    scene_of(loop)->counted[counter]++;
+}
+
+uint32_t telemetry_loops_away(const Instance *at)
+{
+    const char *away = now_playing->away_elsewhere;
+    return away && (strcmp(away, "all") == 0 || strcmp(away, at->address.text) == 0);
+}
+
+void assert_record(Scene *scene, const char *expected)
+{
+    assert_true(scene->n_records > 0);
+    assert_string_equal(scene->record_texts[scene->n_records - 1], expected);
+}
+
+/* ---- The scene ------------------------------------------------------------------------------ */
+
+Scene *scene_new(const char *config)
+{
+    Scene *scene = calloc(1, sizeof *scene);
+    Arena *config_arena = arena_new(ARENA_UNLIMITED);
+    Problems problems = problems_in(config_arena);
+    scene->arena = arena_new(ARENA_UNLIMITED);
+    assert_ok(scene->arena, config_load_text(bytes_of(config), FILES "a.yaml", config_arena,
+                                             &problems, &scene->config));
+    if (!scene->config) {
+        Buffer text = buffer_in(scene->arena);
+        problems_print(&problems, &text);
+        fail_msg("%s", arena_text(scene->arena, buffer_bytes(&text)));
+    }
+    scene->loop.config = scene->config;
+    scene->loop.now = clock_now();
+    scene->loop.hop = "passerelle-0123456789abcdef";
+    random_seed_fixed(&scene->loop.random, 1);
+    timer_wheel_init(&scene->loop.timers, scene->loop.now);
+    now_playing = scene;
+    return scene;
+}
+
+void scene_free(Scene *scene)
+{
+    uint32_t n_calls = 0;
+    scene_pump(scene);
+    for (uint32_t i = 0; i < scene->n_peers; i++) {
+        Peer *peer = &scene->peers[i];
+        if (peer->client) {
+            n_calls += peer->n_streams;
+            assert_int_equal(peer->client->n_exchanges, 0);
+        }
+        assert_int_equal(http_connection_streams(peer->gateway), 0);
+        peer_free(peer);
+    }
+    assert_int_equal(scene->loop.n_calls, 0);
+    assert_int_equal(scene->n_records, n_calls);
+    assert_null(scene->loop.watches);
+    assert_int_equal(timer_wheel_wait(&scene->loop.timers, scene->loop.now), -1);
+    for (int i = 0; i < SCENE_INSTANCES; i++)
+        assert_null(scene->upstreams[i].wait);
+    scene->loop.config = NULL;
+    config_uses_trim(&scene->loop);
+    config_unref(scene->config);
+    arena_free(scene->arena);
+    free(scene);
+}
+
+int scene_set_up(void **state)
+{
+    *state = scene_new(SCENE_TEXT);
+    return 0;
+}
+
+int scene_tear_down(void **state)
+{
+    scene_free(*state);
+    return 0;
+}
+
+Scene *scene_again(void **state, const char *config)
+{
+    scene_free(*state);
+    return *state = scene_new(config);
+}
+
+void scene_pass(Scene *scene, int64_t milliseconds)
+{
+    scene->loop.now += milliseconds * MILLISECOND;
+    timer_wheel_run(&scene->loop.timers, scene->loop.now);
+    scene_pump(scene);
+}
+
+/* ---- Clients ------------------------------------------------------------------------------- */
+
+static void on_unused(ClientConnection *client)
+{
+    now_playing->n_unused++;
+}
+
+Peer *client_new(Scene *scene, HttpMaker *client, HttpMaker *server)
+{
+    Peer *peer = peer_new(scene);
+    peer->client = arena_make(scene->arena, ClientConnection);
+    *peer->client = (ClientConnection){
+        .loop = &scene->loop,
+        .peer = "127.0.0.1:50000",
+        .listener = "127.0.0.1:0",
+        .on_unused = on_unused,
+    };
+    const HttpLimits *limits = &scene->config->limits.http;
+    peer->connection = client(limits, false, &peer_events, peer);
+    peer->gateway = server(limits, false, &gateway_events, peer);
+    peer_pump(peer);
+    return peer;
+}
+
+static Fields fields_from(Arena *arena, const char *lines)
+{
+    Fields fields = fields_in(arena);
+    Bytes rest = bytes_of(lines), line;
+    while (bytes_split(&rest, '\n', &line)) {
+        size_t colon = bytes_find(line, ':');
+        if (colon < line.size)
+            fields_add(&fields, bytes_slice(line, 0, colon),
+                       bytes_trim(bytes_slice(line, colon + 1, SIZE_MAX)));
+    }
+    return fields;
+}
+
+/* What was heard of the stream before is forgotten. */
+static void forget(Peer *peer)
+{
+    if (peer->stream)
+        http_stream_release(peer->stream);
+    peer->stream = NULL;
+    peer->headed = peer->ended = false;
+    peer->reset = NULL;
+    peer->body.size = 0;
+    peer->trailers = (Fields){0};
+}
+
+void client_head(Peer *client, const char *verb, const char *path, const char *fields,
+                 int64_t length, bool end)
+{
+    forget(client);
+    HttpHead head = {
+        .method = bytes_of(verb),
+        .authority = bytes_of("example.com"),
+        .path = bytes_of(path),
+        .content_length = length,
+        .fields = fields_from(client->scene->arena, fields),
+    };
+    head.upgrade = fields_get(&head.fields, "upgrade").data != NULL;
+    client->n_streams++;
+    client->stream = http_stream_open(client->connection, &head, end, &stream_events, client);
+    assert_non_null(client->stream);
+    scene_pump(client->scene);
+}
+
+Peer *ask(Scene *scene, const char *verb, const char *path, const char *fields, Bytes body)
+{
+    Peer *client = client_new(scene, http2_client_new, http2_server_new);
+    client_head(client, verb, path, fields, body.data ? (int64_t)body.size : -1, !body.data);
+    if (body.data) {
+        say(client, body);
+        say_end(client);
+    }
+    return client;
+}
+
+Peer *begin_grpc(Scene *scene, const char *path, const char *more_fields)
+{
+    Peer *client = client_new(scene, http2_client_new, http2_server_new);
+    client_head(
+        client, "POST", path,
+        arena_printf(scene->arena, "content-type: application/grpc\nte: trailers\n%s", more_fields),
+        -1, false);
+    return client;
+}
+
+Peer *ask_grpc(Scene *scene, const char *path, Bytes message)
+{
+    Peer *client = begin_grpc(scene, path, "");
+    say_frame(client, message);
+    say_end(client);
+    return client;
+}
+
+Peer *ask_huge(Scene *scene, const char *path)
+{
+    char *value = arena_calloc(scene->arena, HUGE_HEAD + 1, 1);
+    memset(value, 'x', HUGE_HEAD);
+    Peer *client = client_new(scene, http1_client_new, http1_server_new);
+    client_head(client, "GET", path, arena_printf(scene->arena, "huge: %s", value), -1, true);
+    return client;
+}
+
+/* ---- Both ---------------------------------------------------------------------------------- */
+
+void say(Peer *peer, Bytes piece)
+{
+    http_stream_send_body(peer->stream, piece);
+    scene_pump(peer->scene);
+}
+
+Bytes framed(Scene *scene, Bytes message)
+{
+    Buffer frame = buffer_in(scene->arena);
+    buffer_add_byte(&frame, 0);
+    for (int shift = 24; shift >= 0; shift -= 8)
+        buffer_add_byte(&frame, (uint8_t)(message.size >> shift));
+    buffer_add_bytes(&frame, message);
+    return buffer_bytes(&frame);
+}
+
+void say_frame(Peer *peer, Bytes message)
+{
+    say(peer, framed(peer->scene, message));
+}
+
+void say_end(Peer *peer)
+{
+    http_stream_send_end(peer->stream, NULL);
+    scene_pump(peer->scene);
+}
+
+void break_off(Peer *peer, uint32_t http2_error)
+{
+    http_stream_reset(peer->stream, http2_error);
+    http_stream_release(peer->stream);
+    peer->stream = NULL;
+    scene_pump(peer->scene);
+}
+
+void give_back(Peer *peer)
+{
+    size_t owed = peer->owed;
+    peer->keeps = false;
+    peer->owed = 0;
+    http_stream_consume(peer->stream, owed);
+    scene_pump(peer->scene);
+}
+
+void lose(Peer *peer)
+{
+    connection_close(peer->scene->arena, peer->gateway);
+    scene_pump(peer->scene);
+}
+
+void lose_by_instance(Peer *peer)
+{
+    http_connection_eof(peer->gateway);
+    scene_pump(peer->scene);
+}
+
+void scene_hold(Peer *peer, bool held)
+{
+    peer->held = held;
+}
+
+static const char *field_in(const Peer *peer, const Fields *fields, const char *name)
+{
+    return arena_text(peer->scene->arena, fields_joined(fields, name));
+}
+
+const char *field_of(const Peer *peer, const char *name)
+{
+    return field_in(peer, &peer->head.fields, name);
+}
+
+const char *trailer_of(const Peer *peer, const char *name)
+{
+    return field_in(peer, &peer->trailers, name);
+}
+
+const char *said(const Peer *peer, const char *name)
+{
+    const char *trailer = trailer_of(peer, name);
+    return trailer[0] ? trailer : field_of(peer, name);
+}
+
+void assert_body(const Peer *peer, Bytes expected)
+{
+    if (!bytes_equal(buffer_bytes(&peer->body), expected))
+        fail_msg("the body is %zu bytes \"%.*s\", not %zu \"%.*s\"", peer->body.size,
+                 BYTES_ARGS(buffer_bytes(&peer->body)), expected.size, BYTES_ARGS(expected));
+}
+
+/* ---- Instances ------------------------------------------------------------------------------ */
+
+Peer *instance(Scene *scene)
+{
+    for (uint32_t i = scene->n_peers; i > 0; i--) {
+        if (scene->peers[i - 1].instance)
+            return &scene->peers[i - 1];
+    }
+    fail_msg("no instance was asked");
+    return NULL;
+}
+
+uint32_t n_instances(const Scene *scene)
+{
+    uint32_t n = 0;
+    for (uint32_t i = 0; i < scene->n_peers; i++)
+        n += scene->peers[i].instance != NULL;
+    return n;
+}
+
+void answer_head(Peer *peer, unsigned status, const char *fields, int64_t length, bool end)
+{
+    HttpHead head = {
+        .status = (uint16_t)status,
+        .content_length = length,
+        .fields = fields_from(peer->scene->arena, fields),
+    };
+    http_stream_send_head(peer->stream, &head, end);
+    scene_pump(peer->scene);
+}
+
+void answer_trailers(Peer *peer, const char *fields)
+{
+    Fields trailers = fields_from(peer->scene->arena, fields);
+    http_stream_send_end(peer->stream, &trailers);
+    scene_pump(peer->scene);
+}
+
+void answer_grpc_head(Peer *peer)
+{
+    answer_head(peer, 200, "content-type: application/grpc", -1, false);
+}
+
+void answer(Peer *peer, Bytes message)
+{
+    answer_grpc_head(peer);
+    say_frame(peer, message);
+    answer_trailers(peer, "grpc-status: 0");
+}
+
+void answer_error(Peer *peer, int code, const char *message)
+{
+    const char *fields = arena_printf(
+        peer->scene->arena, "content-type: application/grpc\ngrpc-status: %d\ngrpc-message: %s",
+        code, message);
+    answer_head(peer, 200, fields, -1, true);
+}

@@ -1,0 +1,213 @@
+/*
+ * Scene: exchanges without sockets and clocks. The test plays all clients and all instances, over
+ * the real HTTP engines in memory; a Peer is one connection, with the test at its far end.
+ *
+ *      Peer (client) <--> server engine <--> [ Exchange ] <--> client engine <--> Peer (instance)
+ *
+ * In place of the pools stands a double of upstream.h, whose instances do as the test says; in
+ * place of telemetry one that keeps what it is told. Time moves by scene_pass only.
+ */
+#ifndef TESTS_UNIT_GATEWAY_CALL_SCENE_H
+#define TESTS_UNIT_GATEWAY_CALL_SCENE_H
+
+#include "gateway/call/exchange.h"
+#include "gateway/telemetry/telemetry.h"
+#include "gateway/upstream/upstream.h"
+#include "tests/unit/check.h"
+#include "tests/unit/gateway/garage.h"
+#include "tests/unit/protocols/http/http_chaos.h"
+
+typedef struct Scene Scene;
+typedef struct Peer Peer;
+
+enum { SCENE_PEERS = 128, SCENE_INSTANCES = 16, SCENE_RECORDS = 128 };
+
+/* What an instance's pool does when a connection is wanted. */
+typedef enum Want {
+    WANT_AT_HAND, /* gives one at once */
+    WANT_WAITS,   /* until scene_connect, or scene_connect_fails */
+    WANT_FULL,    /* gives one at once, on which no stream can be opened */
+} Want;
+
+struct Upstream {
+    const char *address;
+    UpstreamState state;
+    bool worth_a_try;
+    uint32_t load;
+    Result failure;
+    Want want;
+    UpstreamWait *wait;
+    const Instance *instance;
+};
+
+/* What was heard over one connection; of its latest stream. */
+struct Peer {
+    Scene *scene;
+    HttpConnection *connection; /* the test's end */
+    HttpConnection *gateway;    /* the other one */
+    ClientConnection *client;   /* of a client's; else NULL */
+    const Instance *instance;   /* of an instance's; else NULL */
+    HttpStream *stream;         /* NULL: none, or released */
+    uint32_t n_streams;
+    HttpHead head;
+    bool headed, ended;
+    Buffer body;
+    Fields trailers;
+    const char *reset; /* the fault's name, or NULL */
+    unsigned drains, interims;
+    bool ended_by_test, ended_by_gateway; /* the other end has heard that no more comes */
+    bool held;                            /* nothing moves */
+    bool keeps;                           /* gives back nothing of what it receives */
+    size_t owed;
+};
+
+struct Scene {
+    Arena *arena;
+    Config *config;
+    Loop loop;
+    Peer peers[SCENE_PEERS];
+    uint32_t n_peers;
+    struct Upstream upstreams[SCENE_INSTANCES];
+    uint32_t n_cancelled;       /* waits */
+    const char *away_elsewhere; /* address of an instance that other loops hold for away; "all" */
+    CallRecord records[SCENE_RECORDS];
+    const char *record_texts[SCENE_RECORDS];
+    uint32_t n_records;
+    unsigned counted[COUNTER_COUNT];
+    uint32_t n_unused; /* how often a client's connection became unused */
+};
+
+/* The yard: yard_v1.proto, yard_v2.proto and yard.yaml; YARD begins a service's instances. */
+#define YARD                                                                                       \
+    "  - name: yard\n"                                                                             \
+    "    versions:\n"                                                                              \
+    "      - {name: v1, package: yard.v1, schema: yard.binpb}\n"                                   \
+    "      - {name: v2, package: yard.v2, schema: yard.binpb}\n"                                   \
+    "    changes: [yard.yaml]\n"                                                                   \
+    "    instances:\n"
+
+/* The garage in v3 at 7003 and 7004, the yard in v1 at 7101 and 7102, and an opaque route. */
+#define SCENE_INSTANCES_TEXT                                                                       \
+    GOOD "      - {address: '127.0.0.1:7004', versions: [v3]}\n" YARD                              \
+         "      - {address: '127.0.0.1:7101', versions: [v1]}\n"                                   \
+         "      - {address: '127.0.0.1:7102', versions: [v1]}\n"
+#define SCENE_TEXT                                                                                 \
+    SCENE_INSTANCES_TEXT                                                                           \
+    "routes:\n"                                                                                    \
+    "  - {match: /old/, instances: ['127.0.0.1:7201', '127.0.0.1:7202']}\n"
+
+Scene *scene_new(const char *config);
+
+/* Sees that nothing is left: no exchange, no wait, no stream, a record for each call. */
+void scene_free(Scene *scene);
+
+/* For cmocka: with SCENE_TEXT. */
+int scene_set_up(void **state);
+int scene_tear_down(void **state);
+
+/* Another config for the same test. */
+Scene *scene_again(void **state, const char *config);
+
+/* Moves bytes until all is quiet. */
+void scene_pump(Scene *scene);
+
+/* Time passes; timers fire. */
+void scene_pass(Scene *scene, int64_t milliseconds);
+
+/* The double of the instance at 127.0.0.1:port. */
+struct Upstream *scene_upstream(Scene *scene, int port);
+
+/* Ends the wait for an instance, one way or the other. */
+void scene_connect(Scene *scene, int port);
+void scene_connect_fails(Scene *scene, int port);
+
+/* The last call's record, in one line: "UNAVAILABLE UPSTREAM_RESET, 2 sent: 7003 UNAVAILABLE, 7004
+ * UNAVAILABLE". */
+void assert_record(Scene *scene, const char *expected);
+
+/* ---- Clients ------------------------------------------------------------------------------- */
+
+Peer *client_new(Scene *scene, HttpMaker *client, HttpMaker *server);
+
+/* Fields are "name: value\n" lines. Everything here pumps. */
+void client_head(Peer *client, const char *verb, const char *path, const char *fields,
+                 int64_t length, bool end);
+
+/* A whole request on a new HTTP/2 connection. */
+Peer *ask(Scene *scene, const char *verb, const char *path, const char *fields, Bytes body);
+Peer *ask_grpc(Scene *scene, const char *path, Bytes message);
+
+/* Its head only: of a gRPC call. */
+Peer *begin_grpc(Scene *scene, const char *path, const char *more_fields);
+
+/* A GET over HTTP/1.1 with a head of more than HUGE_HEAD bytes. */
+Peer *ask_huge(Scene *scene, const char *path);
+
+/* ---- Both ---------------------------------------------------------------------------------- */
+
+void say(Peer *peer, Bytes piece);
+void say_frame(Peer *peer, Bytes message);
+void say_end(Peer *peer);
+void break_off(Peer *peer, uint32_t http2_error);
+void give_back(Peer *peer); /* what it owes, and all that comes */
+
+/* The connection is gone: for the gateway; or the instance has closed it. */
+void lose(Peer *peer);
+void lose_by_instance(Peer *peer);
+
+/* Nothing moves over its connection, either way. */
+void scene_hold(Peer *peer, bool held);
+
+/* The five bytes and the message. */
+Bytes framed(Scene *scene, Bytes message);
+#define BYTES(literal) bytes(literal, sizeof literal - 1)
+
+const char *field_of(const Peer *peer, const char *name); /* "": none */
+const char *trailer_of(const Peer *peer, const char *name);
+/* In the trailers, or else in the head: where gRPC says how a call ended. */
+const char *said(const Peer *peer, const char *name);
+
+void assert_body(const Peer *peer, Bytes expected);
+
+/* Messages of the garage and the yard. */
+#define GET_X BYTES("\n\1x")
+#define CAR_V3 BYTES("\n\1x\x10\4\x1a\3bob")
+#define CAR_V1 "\0\0\0\0\x0a\n\1x\x18\4\x12\3bob" /* with its five bytes */
+#define ITEM BYTES("\n\1x\x12\3bob")
+#define ITEM_JSON "{\"name\":\"x\",\"owner\":\"bob\"}"
+#define GET_ITEM "/yard.v1.Yard/Get"
+#define MAKE_ITEM "/yard.v1.Yard/Make"
+#define LOAD_ITEMS "/yard.v1.Yard/Load"
+#define WATCH_ITEM "/yard.v1.Yard/Watch"
+#define TRADE_ITEMS "/yard.v1.Yard/Trade"
+
+/* The yard with one instance, at 7101, which is said to be so. */
+#define YARD_OF(kind) LISTEN "services:\n" YARD "      - {address: '127.0.0.1:7101', " kind "}\n"
+
+/* Less memory than what a stream's window admits. */
+#define LITTLE_MEMORY                                                                              \
+    "limits: {call_memory: 1MiB, message_bytes: 900KiB, answer_bytes: 900KiB, "                    \
+    "stream_window: 4MiB, connection_window: 8MiB}\n"
+
+/* Heads that are larger than the memory of a call. */
+#define HUGE_HEADS                                                                                 \
+    "limits: {call_memory: 1MiB, message_bytes: 900KiB, answer_bytes: 900KiB, head_bytes: 4MiB, "  \
+    "path_bytes: 2MiB}\n"
+enum { HUGE_HEAD = 1200 << 10 };
+
+#define SCENE_TEST(name) cmocka_unit_test_setup_teardown(name, scene_set_up, scene_tear_down)
+
+/* ---- Instances ------------------------------------------------------------------------------ */
+
+/* The one that was connected to last. */
+Peer *instance(Scene *scene);
+uint32_t n_instances(const Scene *scene);
+
+void answer_head(Peer *peer, unsigned status, const char *fields, int64_t length, bool end);
+void answer_trailers(Peer *peer, const char *fields);
+/* All of it, over gRPC. */
+void answer(Peer *peer, Bytes message);
+void answer_error(Peer *peer, int code, const char *message);
+void answer_grpc_head(Peer *peer);
+
+#endif

@@ -1,0 +1,669 @@
+#include "tests/unit/gateway/call/scene.h"
+
+/* ---- Steps ----------------------------------------------------------------------------------- */
+
+static void a_grpc_call_goes_through_in_the_version_of_the_instance_and_back(void **state)
+{
+    Scene *scene = *state;
+    Peer *client = ask_grpc(scene, "/garage.v1.Cars/Get", GET_X);
+    Peer *at = instance(scene);
+    assert_bytes(at->head.path, "/garage.v3.Cars/Get");
+    assert_body(at, framed(scene, GET_X));
+    assert_true(at->ended);
+    answer(at, CAR_V3);
+    assert_int_equal(client->head.status, 200);
+    assert_body(client, BYTES(CAR_V1));
+    assert_string_equal(said(client, "grpc-status"), "0");
+    assert_string_equal(field_of(client, "passerelle-served-version"), "v3");
+    assert_record(scene, "OK, 1 sent: 7003 OK");
+    assert_string_equal(scene->records[0].served_why, "fewest losses");
+}
+
+static void a_rest_call_is_converted_to_json_of_its_version(void **state)
+{
+    Scene *scene = *state;
+    Peer *client = ask(scene, "GET", "/v1/cars/x", "", BYTES_NONE);
+    assert_body(instance(scene), framed(scene, GET_X));
+    answer(instance(scene), CAR_V3);
+    assert_int_equal(client->head.status, 200);
+    assert_string_equal(field_of(client, "content-type"), "application/json");
+    assert_body(client, BYTES("{\"name\":\"x\",\"owner\":\"bob\",\"doors\":4}"));
+    assert_record(scene, "OK, 1 sent: 7003 OK");
+    assert_int_equal(scene->records[0].dialect, DIALECT_REST);
+    assert_int_equal(scene->records[0].http_status, 200);
+}
+
+static void a_connect_call_is_answered_in_its_codec(void **state)
+{
+    Scene *scene = *state;
+    Peer *client = ask(scene, "POST", "/garage.v1.Cars/Get", "content-type: application/json",
+                       BYTES("{\"name\":\"x\"}"));
+    answer(instance(scene), CAR_V3);
+    assert_body(client, BYTES("{\"name\":\"x\",\"owner\":\"bob\",\"doors\":4}"));
+    assert_record(scene, "OK, 1 sent: 7003 OK");
+}
+
+static void a_grpc_web_call_has_its_trailers_in_the_body(void **state)
+{
+    Scene *scene = *state;
+    Peer *client = ask(scene, "POST", "/garage.v1.Cars/Get",
+                       "content-type: application/grpc-web+proto", framed(scene, GET_X));
+    answer(instance(scene), CAR_V3);
+    assert_string_equal(field_of(client, "content-type"), "application/grpc-web+proto");
+    assert_memory_equal(client->body.data, CAR_V1, sizeof CAR_V1 - 1);
+    assert_int_equal(client->body.data[sizeof CAR_V1 - 1], 0x80);
+    assert_record(scene, "OK, 1 sent: 7003 OK");
+}
+
+static void a_stream_of_answers_goes_through_message_by_message(void **state)
+{
+    Scene *scene = *state;
+    Peer *client = ask_grpc(scene, "/garage.v1.Cars/Watch", GET_X);
+    Peer *at = instance(scene);
+    answer_grpc_head(at);
+    assert_true(client->headed);
+    say_frame(at, CAR_V3);
+    assert_body(client, BYTES(CAR_V1));
+    say_frame(at, CAR_V3);
+    assert_body(client, BYTES(CAR_V1 CAR_V1));
+    answer_trailers(at, "grpc-status: 0");
+    assert_string_equal(said(client, "grpc-status"), "0");
+    assert_record(scene, "OK, 1 sent: 7003 OK");
+    assert_int_equal(scene->records[0].messages_out, 2);
+}
+
+static void a_stream_of_requests_goes_through_message_by_message(void **state)
+{
+    Scene *scene = *state;
+    Peer *client = begin_grpc(scene, LOAD_ITEMS, "");
+    Peer *at = instance(scene);
+    say_frame(client, ITEM);
+    assert_body(at, framed(scene, ITEM));
+    say_frame(client, ITEM);
+    assert_int_equal(at->body.size, 2 * (ITEM.size + 5));
+    assert_false(at->ended);
+    say_end(client);
+    assert_true(at->ended);
+    answer(at, ITEM);
+    assert_body(client, framed(scene, ITEM));
+    assert_int_equal(scene->records[0].messages_in, 2);
+    assert_int_equal(scene->records[0].messages_out, 1);
+}
+
+static void the_records_times_are_those_of_the_steps(void **state)
+{
+    Scene *scene = *state;
+    scene_upstream(scene, 7101)->want = scene_upstream(scene, 7102)->want = WANT_WAITS;
+    Peer *client = ask_grpc(scene, GET_ITEM, GET_X);
+    scene_pass(scene, 3);
+    scene_connect(scene, 7101);
+    scene_pass(scene, 5);
+    answer(instance(scene), ITEM);
+    assert_true(client->ended);
+    assert_int_equal(scene->records[0].time_upstream_head, 8 * MILLISECOND);
+    assert_int_equal(scene->records[0].bytes_in, GET_X.size + 5);
+    assert_int_equal(scene->records[0].bytes_out, ITEM.size + 5);
+}
+
+static void a_connection_hears_when_its_last_exchange_has_ended(void **state)
+{
+    Scene *scene = *state;
+    ask_grpc(scene, GET_ITEM, GET_X);
+    assert_int_equal(scene->n_unused, 0);
+    answer(instance(scene), ITEM);
+    assert_int_equal(scene->n_unused, 1);
+}
+
+/* ---- Cancelled by the client --------------------------------------------------------------------
+ */
+
+static void a_client_that_leaves_while_its_message_is_received_costs_no_instance(void **state)
+{
+    Scene *scene = *state;
+    Peer *client = begin_grpc(scene, GET_ITEM, "");
+    say(client, BYTES("\0\0\0"));
+    break_off(client, 8);
+    assert_int_equal(n_instances(scene), 0);
+    assert_record(scene, "CANCELLED CANCELLED, 0 sent");
+    assert_int_equal(scene->records[0].http_status, 499);
+}
+
+static void a_client_that_leaves_while_connecting_takes_its_wait_along(void **state)
+{
+    Scene *scene = *state;
+    scene_upstream(scene, 7101)->want = scene_upstream(scene, 7102)->want = WANT_WAITS;
+    Peer *client = ask_grpc(scene, GET_ITEM, GET_X);
+    break_off(client, 8);
+    assert_int_equal(scene->n_cancelled, 1);
+    assert_null(scene_upstream(scene, 7101)->wait);
+    assert_int_equal(n_instances(scene), 0);
+    assert_record(scene, "CANCELLED CANCELLED, 0 sent");
+}
+
+static void a_client_that_leaves_a_stream_while_connecting_takes_what_it_said_along(void **state)
+{
+    Scene *scene = *state;
+    scene_upstream(scene, 7101)->want = scene_upstream(scene, 7102)->want = WANT_WAITS;
+    Peer *client = begin_grpc(scene, LOAD_ITEMS, "");
+    say_frame(client, ITEM);
+    break_off(client, 8);
+    assert_int_equal(scene->n_cancelled, 1);
+    assert_record(scene, "CANCELLED CANCELLED, 0 sent");
+}
+
+static void a_client_that_leaves_before_the_answer_resets_the_instances_stream(void **state)
+{
+    Scene *scene = *state;
+    Peer *client = ask_grpc(scene, GET_ITEM, GET_X);
+    Peer *at = instance(scene);
+    break_off(client, 8);
+    assert_string_equal(at->reset, "CANCELLED");
+    assert_record(scene, "CANCELLED CANCELLED, 1 sent: 7101 CANCELLED");
+}
+
+static void a_late_answer_is_dropped(void **state)
+{
+    Scene *scene = *state;
+    Peer *client = ask_grpc(scene, GET_ITEM, GET_X);
+    Peer *at = instance(scene);
+    /* The answer is on its way when the client leaves. */
+    http_stream_reset(client->stream, 8);
+    HttpHead head = {.status = 200, .content_length = -1, .fields = fields_in(scene->arena)};
+    fields_add_text(&head.fields, "content-type", "application/grpc");
+    http_stream_send_head(at->stream, &head, false);
+    http_stream_send_body(at->stream, framed(scene, ITEM));
+    scene_pump(scene);
+    assert_record(scene, "CANCELLED CANCELLED, 1 sent: 7101 CANCELLED");
+    assert_false(client->headed);
+    assert_int_equal(scene->n_records, 1);
+}
+
+static void a_client_that_leaves_within_a_stream_resets_the_instances_stream(void **state)
+{
+    Scene *scene = *state;
+    Peer *client = ask_grpc(scene, WATCH_ITEM, GET_X);
+    Peer *at = instance(scene);
+    answer_grpc_head(at);
+    say_frame(at, ITEM);
+    break_off(client, 8);
+    assert_string_equal(at->reset, "CANCELLED");
+    assert_record(scene, "CANCELLED CANCELLED, 1 sent: 7101 CANCELLED");
+    assert_int_equal(scene->records[0].messages_out, 1);
+}
+
+static void a_client_that_leaves_its_own_stream_resets_the_instances_stream(void **state)
+{
+    Scene *scene = *state;
+    Peer *client = begin_grpc(scene, LOAD_ITEMS, "");
+    say_frame(client, ITEM);
+    break_off(client, 8);
+    assert_string_equal(instance(scene)->reset, "CANCELLED");
+    assert_record(scene, "CANCELLED CANCELLED, 1 sent: 7101 CANCELLED");
+}
+
+static void a_client_whose_connection_is_lost_has_left(void **state)
+{
+    Scene *scene = *state;
+    Peer *client = ask_grpc(scene, GET_ITEM, GET_X);
+    lose(client);
+    assert_string_equal(instance(scene)->reset, "CANCELLED");
+    assert_record(scene, "INTERNAL SYSTEM, 1 sent: 7101 INTERNAL");
+}
+
+static void a_client_that_leaves_between_two_attempts_ends_the_second(void **state)
+{
+    Scene *scene = *state;
+    scene_upstream(scene, 7102)->want = WANT_WAITS;
+    Peer *client = ask_grpc(scene, GET_ITEM, GET_X);
+    break_off(instance(scene), 2);
+    assert_non_null(scene_upstream(scene, 7102)->wait);
+    break_off(client, 8);
+    assert_record(scene, "CANCELLED CANCELLED, 1 sent: 7101 UNAVAILABLE");
+}
+
+/* ---- Deadlines ----------------------------------------------------------------------------------
+ */
+
+static void the_deadline_ends_a_request_that_does_not_come(void **state)
+{
+    Scene *scene = *state;
+    Peer *client = begin_grpc(scene, GET_ITEM, "grpc-timeout: 100m");
+    scene_pass(scene, 99);
+    assert_false(client->headed);
+    scene_pass(scene, 2);
+    assert_string_equal(said(client, "grpc-status"), "4");
+    assert_record(scene, "DEADLINE_EXCEEDED DEADLINE_EXCEEDED, 0 sent");
+}
+
+static void the_deadline_ends_the_wait_for_a_connection(void **state)
+{
+    Scene *scene = *state;
+    scene_upstream(scene, 7101)->want = WANT_WAITS;
+    Peer *client = begin_grpc(scene, GET_ITEM, "grpc-timeout: 100m");
+    say_frame(client, GET_X);
+    say_end(client);
+    scene_pass(scene, 101);
+    assert_int_equal(scene->n_cancelled, 1);
+    assert_string_equal(said(client, "grpc-status"), "4");
+    assert_record(scene, "DEADLINE_EXCEEDED DEADLINE_EXCEEDED, 0 sent");
+}
+
+static void a_connection_that_comes_after_the_deadline_is_not_used(void **state)
+{
+    Scene *scene = *state;
+    scene_upstream(scene, 7101)->want = WANT_WAITS;
+    Peer *client = begin_grpc(scene, GET_ITEM, "grpc-timeout: 100m");
+    say_frame(client, GET_X);
+    say_end(client);
+    scene->loop.now += 100 * MILLISECOND; /* and the timer has not fired yet */
+    scene_connect(scene, 7101);
+    assert_int_equal(instance(scene)->n_streams, 0);
+    assert_string_equal(said(client, "grpc-status"), "4");
+    assert_record(scene, "DEADLINE_EXCEEDED DEADLINE_EXCEEDED, 0 sent");
+}
+
+static void the_deadline_ends_the_wait_for_an_answer(void **state)
+{
+    Scene *scene = *state;
+    Peer *client = begin_grpc(scene, GET_ITEM, "grpc-timeout: 100m");
+    say_frame(client, GET_X);
+    say_end(client);
+    Peer *at = instance(scene);
+    assert_string_equal(field_of(at, "grpc-timeout"), "100000u");
+    scene_pass(scene, 101);
+    assert_string_equal(at->reset, "CANCELLED");
+    assert_string_equal(said(client, "grpc-status"), "4");
+    assert_string_equal(said(client, "grpc-message"),
+                        "the deadline passed before the answer was there: no answer within 100 ms");
+    assert_record(scene, "DEADLINE_EXCEEDED DEADLINE_EXCEEDED, 1 sent: 7101 DEADLINE_EXCEEDED");
+}
+
+static void the_deadline_ends_a_stream_whose_head_is_out(void **state)
+{
+    Scene *scene = *state;
+    Peer *client = begin_grpc(scene, WATCH_ITEM, "grpc-timeout: 100m");
+    say_frame(client, GET_X);
+    say_end(client);
+    answer_grpc_head(instance(scene));
+    say_frame(instance(scene), ITEM);
+    scene_pass(scene, 101);
+    assert_string_equal(instance(scene)->reset, "CANCELLED");
+    assert_string_equal(said(client, "grpc-status"), "4");
+    assert_record(scene, "DEADLINE_EXCEEDED DEADLINE_EXCEEDED, 1 sent: 7101 DEADLINE_EXCEEDED");
+}
+
+static void an_instance_that_gives_up_just_before_the_deadline_has_missed_it(void **state)
+{
+    Scene *scene = *state;
+    Peer *client = begin_grpc(scene, MAKE_ITEM, "grpc-timeout: 100m");
+    say_frame(client, ITEM);
+    say_end(client);
+    scene->loop.now += 95 * MILLISECOND;
+    break_off(instance(scene), 8);
+    assert_string_equal(said(client, "grpc-status"), "4");
+    assert_record(scene, "DEADLINE_EXCEEDED DEADLINE_EXCEEDED, 1 sent: 7101 DEADLINE_EXCEEDED");
+}
+
+static void the_deadline_covers_all_attempts(void **state)
+{
+    Scene *scene = *state;
+    Peer *client = begin_grpc(scene, GET_ITEM, "grpc-timeout: 100m");
+    say_frame(client, GET_X);
+    say_end(client);
+    scene_pass(scene, 60);
+    break_off(instance(scene), 2);
+    assert_int_equal(n_instances(scene), 2);
+    assert_string_equal(field_of(instance(scene), "grpc-timeout"), "40000000n");
+    scene_pass(scene, 41);
+    assert_record(scene, "DEADLINE_EXCEEDED DEADLINE_EXCEEDED, "
+                         "2 sent: 7101 UNAVAILABLE, 7102 DEADLINE_EXCEEDED");
+    assert_true(client->ended);
+}
+
+/* ---- Failing and trying again ------------------------------------------------------------------
+ */
+
+static void an_instance_that_cannot_be_reached_is_passed_over_and_recorded(void **state)
+{
+    Scene *scene = *state;
+    scene_upstream(scene, 7101)->want = WANT_WAITS;
+    Peer *client = ask_grpc(scene, MAKE_ITEM, ITEM);
+    scene_connect_fails(scene, 7101);
+    answer(instance(scene), ITEM);
+    assert_string_equal(said(client, "grpc-status"), "0");
+    assert_record(scene, "OK, 1 sent: 7101 UNAVAILABLE, 7102 OK");
+    assert_int_equal(scene->counted[COUNTER_RETRIES], 1);
+}
+
+static void where_no_instance_can_be_reached_the_last_failure_is_told(void **state)
+{
+    Scene *scene = *state;
+    scene_upstream(scene, 7101)->want = scene_upstream(scene, 7102)->want = WANT_WAITS;
+    Peer *client = ask_grpc(scene, GET_ITEM, GET_X);
+    scene_connect_fails(scene, 7101);
+    scene_connect_fails(scene, 7102);
+    assert_string_equal(said(client, "grpc-status"), "14");
+    assert_record(scene, "UNAVAILABLE UPSTREAM_DOWN, 0 sent: 7101 UNAVAILABLE, 7102 UNAVAILABLE");
+    assert_int_equal(scene->counted[COUNTER_RETRIES], 2);
+}
+
+static void where_all_instances_are_away_nothing_is_tried(void **state)
+{
+    Scene *scene = *state;
+    for (int port = 7101; port <= 7102; port++) {
+        scene_upstream(scene, port)->state = UPSTREAM_AWAY;
+        scene_upstream(scene, port)->failure =
+            FAIL(scene->arena, FAULT_UPSTREAM_DOWN, "connection refused");
+    }
+    Peer *client = ask_grpc(scene, GET_ITEM, GET_X);
+    assert_string_equal(said(client, "grpc-status"), "14");
+    assert_record(scene, "UNAVAILABLE UPSTREAM_DOWN, 0 sent");
+}
+
+static void a_connection_without_room_is_a_refusal(void **state)
+{
+    Scene *scene = *state;
+    scene_upstream(scene, 7101)->want = WANT_FULL;
+    ask_grpc(scene, GET_ITEM, GET_X);
+    answer(instance(scene), ITEM);
+    assert_record(scene, "OK, 2 sent: 7101 UNAVAILABLE, 7102 OK");
+}
+
+static void a_refusal_is_repeated_whatever_the_method(void **state)
+{
+    Scene *scene = *state;
+    Peer *client = ask_grpc(scene, MAKE_ITEM, ITEM);
+    break_off(instance(scene), 7);
+    assert_int_equal(n_instances(scene), 2);
+    assert_body(instance(scene), framed(scene, ITEM));
+    answer(instance(scene), ITEM);
+    assert_string_equal(said(client, "grpc-status"), "0");
+    assert_record(scene, "OK, 2 sent: 7101 UNAVAILABLE, 7102 OK");
+}
+
+static void who_refuses_twice_and_more_is_left_alone(void **state)
+{
+    Scene *scene = *state;
+    Peer *client = ask_grpc(scene, MAKE_ITEM, ITEM);
+    for (int i = 0; i < 4; i++)
+        if (instance(scene)->stream)
+            break_off(instance(scene), 7);
+    assert_true(client->ended);
+    assert_string_equal(said(client, "grpc-status"), "14");
+    assert_record(scene, "UNAVAILABLE UPSTREAM_REFUSED, 4 sent: "
+                         "7101 UNAVAILABLE, 7102 UNAVAILABLE, 7101 UNAVAILABLE, 7102 UNAVAILABLE");
+}
+
+static void a_repeatable_method_is_asked_again_after_a_reset(void **state)
+{
+    Scene *scene = *state;
+    ask_grpc(scene, GET_ITEM, GET_X);
+    break_off(instance(scene), 2);
+    answer(instance(scene), ITEM);
+    assert_record(scene, "OK, 2 sent: 7101 UNAVAILABLE, 7102 OK");
+}
+
+static void it_is_asked_again_where_only_the_same_instance_is_left(void **state)
+{
+    Scene *scene = *state;
+    scene_upstream(scene, 7102)->state = UPSTREAM_AWAY;
+    ask_grpc(scene, GET_ITEM, GET_X);
+    break_off(instance(scene), 2);
+    answer(instance(scene), ITEM);
+    assert_record(scene, "OK, 2 sent: 7101 UNAVAILABLE, 7101 OK");
+}
+
+static void it_is_asked_no_more_than_the_route_allows(void **state)
+{
+    Scene *scene = *state;
+    Peer *client = ask_grpc(scene, GET_ITEM, GET_X);
+    break_off(instance(scene), 2);
+    break_off(instance(scene), 2);
+    assert_string_equal(said(client, "grpc-status"), "14");
+    assert_record(scene, "UNAVAILABLE UPSTREAM_RESET, 2 sent: 7101 UNAVAILABLE, 7102 UNAVAILABLE");
+}
+
+static void another_method_is_not_asked_again_after_a_reset(void **state)
+{
+    Scene *scene = *state;
+    Peer *client = ask_grpc(scene, MAKE_ITEM, ITEM);
+    break_off(instance(scene), 2);
+    assert_int_equal(n_instances(scene), 1);
+    assert_string_equal(said(client, "grpc-status"), "14");
+    assert_record(scene, "UNAVAILABLE UPSTREAM_RESET, 1 sent: 7101 UNAVAILABLE");
+}
+
+static void a_lost_connection_is_a_reset(void **state)
+{
+    Scene *scene = *state;
+    ask_grpc(scene, GET_ITEM, GET_X);
+    Peer *at = instance(scene);
+    http_connection_lost(at->gateway, FAIL(scene->arena, FAULT_UPSTREAM_RESET, "it went away"));
+    scene_pump(scene);
+    answer(instance(scene), ITEM);
+    assert_record(scene, "OK, 2 sent: 7101 UNAVAILABLE, 7102 OK");
+}
+
+static void an_answer_that_breaks_off_within_its_message_is_asked_for_again(void **state)
+{
+    Scene *scene = *state;
+    Peer *client = ask_grpc(scene, GET_ITEM, GET_X);
+    answer_grpc_head(instance(scene));
+    say(instance(scene), BYTES("\0\0\0\0\x09\n\1"));
+    break_off(instance(scene), 2);
+    answer(instance(scene), ITEM);
+    assert_body(client, framed(scene, ITEM));
+    assert_record(scene, "OK, 2 sent: 7101 UNAVAILABLE, 7102 OK");
+}
+
+static void a_stream_that_breaks_off_behind_its_head_is_not_asked_for_again(void **state)
+{
+    Scene *scene = *state;
+    Peer *client = ask_grpc(scene, "/garage.v1.Cars/Watch", GET_X);
+    answer_grpc_head(instance(scene));
+    say_frame(instance(scene), CAR_V3);
+    break_off(instance(scene), 2);
+    assert_int_equal(n_instances(scene), 1);
+    assert_string_equal(said(client, "grpc-status"), "14");
+    assert_record(scene, "UNAVAILABLE UPSTREAM_RESET, 1 sent: 7003 UNAVAILABLE");
+}
+
+static void a_stream_of_requests_that_was_begun_is_not_sent_again(void **state)
+{
+    Scene *scene = *state;
+    Peer *client = begin_grpc(scene, LOAD_ITEMS, "");
+    say_frame(client, ITEM);
+    break_off(instance(scene), 7);
+    assert_int_equal(n_instances(scene), 1);
+    assert_string_equal(said(client, "grpc-status"), "14");
+    assert_record(scene, "UNAVAILABLE UPSTREAM_REFUSED, 1 sent: 7101 UNAVAILABLE");
+}
+
+static void a_stream_of_requests_of_which_nothing_was_sent_goes_elsewhere(void **state)
+{
+    Scene *scene = *state;
+    Peer *client = begin_grpc(scene, LOAD_ITEMS, "");
+    say(client, BYTES("\0\0\0\0")); /* the beginning of a message, which is kept */
+    break_off(instance(scene), 7);
+    assert_int_equal(n_instances(scene), 2);
+    say(client, BYTES("\3\n\1x"));
+    say_end(client);
+    assert_body(instance(scene), BYTES("\0\0\0\0\3\n\1x"));
+    answer(instance(scene), ITEM);
+    assert_record(scene, "OK, 2 sent: 7101 UNAVAILABLE, 7102 OK");
+}
+
+static void unavailable_is_believed_and_asked_elsewhere(void **state)
+{
+    Scene *scene = *state;
+    Peer *client = ask_grpc(scene, GET_ITEM, GET_X);
+    answer_error(instance(scene), 14, "closed today");
+    assert_false(client->headed);
+    answer(instance(scene), ITEM);
+    assert_string_equal(said(client, "grpc-status"), "0");
+    assert_record(scene, "OK, 2 sent: 7101 UNAVAILABLE, 7102 OK");
+}
+
+static void unavailable_with_nobody_left_gives_the_services_own_message(void **state)
+{
+    Scene *scene = *state;
+    scene_upstream(scene, 7102)->state = UPSTREAM_AWAY;
+    Peer *client = ask_grpc(scene, GET_ITEM, GET_X);
+    answer_error(instance(scene), 14, "closed today");
+    assert_string_equal(said(client, "grpc-status"), "14");
+    assert_string_equal(said(client, "grpc-message"), "closed today");
+    assert_record(scene, "UNAVAILABLE UPSTREAM_STATUS, 1 sent: 7101 UNAVAILABLE");
+}
+
+static void a_reset_with_nobody_left_says_how_many_were_asked(void **state)
+{
+    Scene *scene = *state;
+    ask_grpc(scene, GET_ITEM, GET_X);
+    scene_upstream(scene, 7101)->state = scene_upstream(scene, 7102)->state = UPSTREAM_AWAY;
+    break_off(instance(scene), 2);
+    assert_record(scene, "UNAVAILABLE UPSTREAM_RESET, 1 sent: 7101 UNAVAILABLE");
+    assert_string_equal(scene->records[0].why.error->doing,
+                        "after 1 attempts no other instance is left");
+}
+
+static void an_error_of_the_service_is_passed_on(void **state)
+{
+    Scene *scene = *state;
+    Peer *client = ask_grpc(scene, GET_ITEM, GET_X);
+    answer_error(instance(scene), 5, "no such item");
+    assert_string_equal(said(client, "grpc-status"), "5");
+    assert_string_equal(said(client, "grpc-message"), "no such item");
+    assert_record(scene, "NOT_FOUND UPSTREAM_STATUS, 1 sent: 7101 NOT_FOUND");
+}
+
+/* ---- Falling back -------------------------------------------------------------------------------
+ */
+
+#define DEFAULT_OF(match)                                                                          \
+    "  - {match: " match ", on_failure: {graceful: {default: {name: none}}}}\n"
+#define GRACEFUL                                                                                   \
+    SCENE_TEXT DEFAULT_OF("yard.Yard/Get") DEFAULT_OF("yard.Yard/Make")                            \
+        DEFAULT_OF("yard.Yard/Watch") DEFAULT_OF("garage.Cars/Get")
+
+static void a_default_stands_in_once_all_attempts_have_failed(void **state)
+{
+    Scene *scene = scene_again(state, GRACEFUL);
+    Peer *client = ask_grpc(scene, GET_ITEM, GET_X);
+    break_off(instance(scene), 2);
+    break_off(instance(scene), 2);
+    assert_string_equal(said(client, "grpc-status"), "0");
+    assert_string_equal(field_of(client, "passerelle-degraded"), "UPSTREAM_RESET");
+    assert_body(client, framed(scene, BYTES("\n\4none")));
+    assert_record(scene, "OK UPSTREAM_RESET degraded by UPSTREAM_RESET, "
+                         "2 sent: 7101 UNAVAILABLE, 7102 UNAVAILABLE");
+}
+
+static void a_default_stands_in_for_a_services_error_that_is_not_the_callers(void **state)
+{
+    Scene *scene = scene_again(state, GRACEFUL);
+    Peer *client = ask_grpc(scene, MAKE_ITEM, ITEM);
+    answer_error(instance(scene), 13, "oops");
+    assert_body(client, framed(scene, BYTES("\n\4none")));
+    assert_record(scene, "OK UPSTREAM_STATUS degraded by UPSTREAM_STATUS, 1 sent: 7101 INTERNAL");
+    client = ask_grpc(scene, MAKE_ITEM, ITEM);
+    answer_error(instance(scene), 5, "no such item");
+    assert_string_equal(said(client, "grpc-status"), "5");
+}
+
+static void a_default_stands_in_at_the_deadline(void **state)
+{
+    Scene *scene = scene_again(state, GRACEFUL);
+    Peer *client = ask(scene, "GET", "/v1/cars/x", "", BYTES_NONE);
+    scene_pass(scene, 60001);
+    assert_int_equal(client->head.status, 200);
+    assert_body(client, BYTES("{\"name\":\"none\"}"));
+    assert_string_equal(instance(scene)->reset, "CANCELLED");
+    assert_record(scene, "OK DEADLINE_EXCEEDED degraded by DEADLINE_EXCEEDED, "
+                         "1 sent: 7003 DEADLINE_EXCEEDED");
+}
+
+static void a_default_is_a_stream_of_one_message(void **state)
+{
+    Scene *scene = scene_again(state, GRACEFUL);
+    Peer *client = ask_grpc(scene, WATCH_ITEM, GET_X);
+    answer_error(instance(scene), 13, "oops");
+    assert_body(client, framed(scene, BYTES("\n\4none")));
+    assert_string_equal(said(client, "grpc-status"), "0");
+    assert_record(scene, "OK UPSTREAM_STATUS degraded by UPSTREAM_STATUS, 1 sent: 7101 INTERNAL");
+}
+
+static void a_default_comes_too_late_where_the_answer_has_begun(void **state)
+{
+    Scene *scene = scene_again(state, GRACEFUL);
+    Peer *client = ask_grpc(scene, WATCH_ITEM, GET_X);
+    answer_grpc_head(instance(scene));
+    say_frame(instance(scene), ITEM);
+    answer_trailers(instance(scene), "grpc-status: 13\ngrpc-message: oops");
+    assert_string_equal(said(client, "grpc-status"), "13");
+    assert_record(scene, "INTERNAL UPSTREAM_STATUS, 1 sent: 7101 INTERNAL");
+}
+
+static void what_the_caller_did_wrong_is_told_in_place_of_a_default(void **state)
+{
+    Scene *scene = scene_again(state, GRACEFUL);
+    Peer *client = ask(scene, "GET", "/v1/cars/x?doors=4", "", BYTES_NONE);
+    assert_int_equal(client->head.status, 400);
+    assert_record(scene, "INVALID_ARGUMENT UNKNOWN_FIELD, 0 sent");
+}
+
+int main(void)
+{
+#define TEST(name) cmocka_unit_test_setup_teardown(name, scene_set_up, scene_tear_down)
+    const struct CMUnitTest tests[] = {
+        TEST(a_grpc_call_goes_through_in_the_version_of_the_instance_and_back),
+        TEST(a_rest_call_is_converted_to_json_of_its_version),
+        TEST(a_connect_call_is_answered_in_its_codec),
+        TEST(a_grpc_web_call_has_its_trailers_in_the_body),
+        TEST(a_stream_of_answers_goes_through_message_by_message),
+        TEST(a_stream_of_requests_goes_through_message_by_message),
+        TEST(the_records_times_are_those_of_the_steps),
+        TEST(a_connection_hears_when_its_last_exchange_has_ended),
+        TEST(a_client_that_leaves_while_its_message_is_received_costs_no_instance),
+        TEST(a_client_that_leaves_while_connecting_takes_its_wait_along),
+        TEST(a_client_that_leaves_a_stream_while_connecting_takes_what_it_said_along),
+        TEST(a_client_that_leaves_before_the_answer_resets_the_instances_stream),
+        TEST(a_late_answer_is_dropped),
+        TEST(a_client_that_leaves_within_a_stream_resets_the_instances_stream),
+        TEST(a_client_that_leaves_its_own_stream_resets_the_instances_stream),
+        TEST(a_client_whose_connection_is_lost_has_left),
+        TEST(a_client_that_leaves_between_two_attempts_ends_the_second),
+        TEST(the_deadline_ends_a_request_that_does_not_come),
+        TEST(the_deadline_ends_the_wait_for_a_connection),
+        TEST(a_connection_that_comes_after_the_deadline_is_not_used),
+        TEST(the_deadline_ends_the_wait_for_an_answer),
+        TEST(the_deadline_ends_a_stream_whose_head_is_out),
+        TEST(an_instance_that_gives_up_just_before_the_deadline_has_missed_it),
+        TEST(the_deadline_covers_all_attempts),
+        TEST(an_instance_that_cannot_be_reached_is_passed_over_and_recorded),
+        TEST(where_no_instance_can_be_reached_the_last_failure_is_told),
+        TEST(where_all_instances_are_away_nothing_is_tried),
+        TEST(a_connection_without_room_is_a_refusal),
+        TEST(a_refusal_is_repeated_whatever_the_method),
+        TEST(who_refuses_twice_and_more_is_left_alone),
+        TEST(a_repeatable_method_is_asked_again_after_a_reset),
+        TEST(it_is_asked_again_where_only_the_same_instance_is_left),
+        TEST(it_is_asked_no_more_than_the_route_allows),
+        TEST(another_method_is_not_asked_again_after_a_reset),
+        TEST(a_lost_connection_is_a_reset),
+        TEST(an_answer_that_breaks_off_within_its_message_is_asked_for_again),
+        TEST(a_stream_that_breaks_off_behind_its_head_is_not_asked_for_again),
+        TEST(a_stream_of_requests_that_was_begun_is_not_sent_again),
+        TEST(a_stream_of_requests_of_which_nothing_was_sent_goes_elsewhere),
+        TEST(unavailable_is_believed_and_asked_elsewhere),
+        TEST(unavailable_with_nobody_left_gives_the_services_own_message),
+        TEST(a_reset_with_nobody_left_says_how_many_were_asked),
+        TEST(an_error_of_the_service_is_passed_on),
+        TEST(a_default_stands_in_once_all_attempts_have_failed),
+        TEST(a_default_stands_in_for_a_services_error_that_is_not_the_callers),
+        TEST(a_default_stands_in_at_the_deadline),
+        TEST(a_default_is_a_stream_of_one_message),
+        TEST(a_default_comes_too_late_where_the_answer_has_begun),
+        TEST(what_the_caller_did_wrong_is_told_in_place_of_a_default),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,165 @@
+#include "tests/unit/gateway/call/scene.h"
+
+#define V2 YARD_OF("versions: [v2]")
+#define JSON "content-type: application/json"
+
+static void a_value_that_the_served_version_cannot_have_is_the_callers_mistake(void **state)
+{
+    Scene *scene = scene_again(state, V2);
+    Peer *client = ask_grpc(scene, MAKE_ITEM, BYTES("\n\1x*\3wax"));
+    assert_string_equal(said(client, "grpc-status"), "3");
+    assert_record(scene, "INVALID_ARGUMENT CANNOT_CONVERT, 0 sent");
+    assert_string_equal(scene->records[0].why.error->doing, "giving Item of v1 as v2's");
+}
+
+static void a_value_that_the_clients_version_cannot_have_is_the_services(void **state)
+{
+    Scene *scene = scene_again(state, V2);
+    Peer *client = ask_grpc(scene, MAKE_ITEM, ITEM);
+    answer(instance(scene), BYTES("\n\1x\x82\1\3top"));
+    assert_string_equal(said(client, "grpc-status"), "13");
+    assert_record(scene, "INTERNAL UPSTREAM_CONVERT, 1 sent: 7101 INTERNAL");
+}
+
+static void a_message_that_is_malformed_is_its_senders_mistake(void **state)
+{
+    Scene *scene = scene_again(state, V2);
+    Peer *client = ask_grpc(scene, MAKE_ITEM, BYTES("\n\7x"));
+    assert_string_equal(said(client, "grpc-status"), "3");
+    assert_record(scene, "INVALID_ARGUMENT BAD_MESSAGE, 0 sent");
+    client = ask_grpc(scene, MAKE_ITEM, ITEM);
+    answer(instance(scene), BYTES("\n\7x"));
+    assert_string_equal(said(client, "grpc-status"), "13");
+    assert_record(scene, "INTERNAL UPSTREAM_MESSAGE, 1 sent: 7101 INTERNAL");
+}
+
+static void a_stream_ends_with_the_message_that_cannot_be_given(void **state)
+{
+    Scene *scene = scene_again(state, V2);
+    Peer *client = begin_grpc(scene, TRADE_ITEMS, "");
+    answer_grpc_head(instance(scene));
+    say_frame(client, ITEM);
+    say_frame(instance(scene), BYTES("\n\1x"));
+    say_frame(instance(scene), BYTES("\n\1x\x82\1\3top"));
+    assert_string_equal(said(client, "grpc-status"), "13");
+    assert_body(client, framed(scene, GET_X));
+    client = begin_grpc(scene, TRADE_ITEMS, "");
+    say_frame(client, BYTES("*\3wax"));
+    assert_string_equal(said(client, "grpc-status"), "3");
+    assert_string_equal(instance(scene)->reset, "CANCELLED");
+}
+
+static void a_loss_is_named_once_and_counted_each_time(void **state)
+{
+    Scene *scene = scene_again(state, V2);
+    Peer *client = begin_grpc(scene, LOAD_ITEMS, "");
+    for (int i = 0; i < 3; i++)
+        say_frame(client, BYTES("\n\1x\x1a\1n"));
+    say_end(client);
+    answer(instance(scene), BYTES("\n\1x\x7a\3red"));
+    assert_string_equal(field_of(client, "passerelle-lost"), "Item.note, Item.colour");
+    assert_int_equal(scene->records[0].n_losses, 4);
+}
+
+static void unknown_fields_of_an_answer_are_counted(void **state)
+{
+    Scene *scene = scene_again(state, V2);
+    ask_grpc(scene, MAKE_ITEM, ITEM);
+    answer(instance(scene), BYTES("\n\1x\xa2\6\1?"));
+    assert_record(scene, "OK, 1 sent: 7101 OK");
+    assert_int_equal(scene->records[0].n_unknown, 1);
+}
+
+static void a_body_of_any_media_type_is_an_http_body(void **state)
+{
+    Scene *scene = *state;
+    Peer *client = ask(scene, "POST", "/v1/keep", "content-type: image/png", BYTES("png"));
+    assert_body(instance(scene), framed(scene, BYTES("\n\x09image/png\x12\3png")));
+    answer(instance(scene), ITEM);
+    assert_body(client, BYTES(ITEM_JSON));
+}
+
+static void an_upload_is_a_message_for_each_piece(void **state)
+{
+    Scene *scene = *state;
+    Peer *client = client_new(scene, http2_client_new, http2_server_new);
+    client_head(client, "POST", "/v1/photos", "content-type: image/png", -1, false);
+    say(client, BYTES("png"));
+    assert_body(instance(scene), framed(scene, BYTES("\n\x09image/png\x12\3png")));
+    say(client, BYTES("png"));
+    say_end(client);
+    assert_true(instance(scene)->ended);
+    answer(instance(scene), ITEM);
+    assert_body(client, BYTES(ITEM_JSON));
+    assert_int_equal(scene->records[0].messages_in, 2);
+}
+
+static void an_upload_of_nothing_is_one_message(void **state)
+{
+    Scene *scene = *state;
+    ask(scene, "POST", "/v1/photos", "content-type: image/png", bytes("", 0));
+    assert_true(instance(scene)->ended);
+    assert_true(instance(scene)->body.size >= 5);
+    answer(instance(scene), ITEM);
+    assert_int_equal(scene->records[0].messages_in, 1);
+}
+
+static void a_rest_body_is_the_one_message_of_a_stream(void **state)
+{
+    Scene *scene = *state;
+    Peer *client = ask(scene, "POST", "/v1/items:load", JSON, BYTES(ITEM_JSON));
+    assert_body(instance(scene), framed(scene, ITEM));
+    answer(instance(scene), ITEM);
+    assert_body(client, BYTES(ITEM_JSON));
+    client = ask(scene, "POST", "/v1/items:load", JSON, BYTES("{\"parts\":\"many\"}"));
+    assert_int_equal(client->head.status, 400);
+    client = ask(scene, "POST", "/v1/items:load", JSON, BYTES("{"));
+    assert_int_equal(client->head.status, 400);
+}
+
+static void what_is_larger_converted_than_the_memory_of_a_call_ends_it(void **state)
+{
+    Scene *scene = scene_again(state, V2 LITTLE_MEMORY);
+    for (size_t size = 100 << 10; size < 900 << 10; size += 50 << 10) {
+        Buffer message = buffer_in(scene->arena);
+        char *text = arena_calloc(scene->arena, size + 1, 1);
+        memset(text, 'x', size);
+        buffer_add_byte(&message, '\n');
+        for (size_t left = size; left; left >>= 7)
+            buffer_add_byte(&message, (uint8_t)((left & 0x7f) | (left > 0x7f ? 0x80 : 0)));
+        buffer_add_text(&message, text);
+        Peer *client = ask_grpc(scene, MAKE_ITEM, buffer_bytes(&message));
+        if (!client->ended)
+            answer(instance(scene), GET_X);
+        assert_true(client->ended);
+        client = ask_grpc(scene, MAKE_ITEM, ITEM);
+        answer(instance(scene), buffer_bytes(&message));
+        assert_true(client->ended);
+        const char *status = said(client, "grpc-status");
+        assert_true(strcmp(status, "0") == 0 || strcmp(status, "8") == 0);
+        client = ask(scene, "POST", "/v1/keep", "content-type: image/png", bytes_of(text));
+        if (!client->ended)
+            answer(instance(scene), GET_X);
+        assert_true(client->ended);
+    }
+    assert_int_equal(scene->loop.n_calls, 0);
+}
+
+int main(void)
+{
+#define TEST(name) SCENE_TEST(name)
+    const struct CMUnitTest tests[] = {
+        TEST(a_value_that_the_served_version_cannot_have_is_the_callers_mistake),
+        TEST(a_value_that_the_clients_version_cannot_have_is_the_services),
+        TEST(a_message_that_is_malformed_is_its_senders_mistake),
+        TEST(a_stream_ends_with_the_message_that_cannot_be_given),
+        TEST(a_loss_is_named_once_and_counted_each_time),
+        TEST(unknown_fields_of_an_answer_are_counted),
+        TEST(a_body_of_any_media_type_is_an_http_body),
+        TEST(an_upload_is_a_message_for_each_piece),
+        TEST(an_upload_of_nothing_is_one_message),
+        TEST(a_rest_body_is_the_one_message_of_a_stream),
+        TEST(what_is_larger_converted_than_the_memory_of_a_call_ends_it),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,154 @@
+#include "adapters/schema/wire.h"
+#include "base/base64.h"
+#include "tests/unit/gateway/call/scene.h"
+
+#define TYPES "type.googleapis.com/"
+
+static Bytes any(Scene *scene, const char *type, Bytes value)
+{
+    Buffer out = buffer_in(scene->arena);
+    wire_add_bytes(&out, 1, bytes_of(arena_printf(scene->arena, TYPES "%s", type)));
+    wire_add_bytes(&out, 2, value);
+    return buffer_bytes(&out);
+}
+
+/* google.rpc.BadRequest with a violation of this field. */
+static Bytes bad_field(Scene *scene, const char *field)
+{
+    Buffer violation = buffer_in(scene->arena), out = buffer_in(scene->arena);
+    wire_add_bytes(&violation, 1, bytes_of(field));
+    wire_add_bytes(&out, 1, buffer_bytes(&violation));
+    return any(scene, "google.rpc.BadRequest", buffer_bytes(&out));
+}
+
+/* The instance says INVALID_ARGUMENT, with this detail. */
+static void answer_detail(Scene *scene, Bytes detail)
+{
+    Buffer status = buffer_in(scene->arena), text = buffer_in(scene->arena);
+    wire_add_number(&status, 1, 3);
+    wire_add_bytes(&status, 2, BYTES("no"));
+    wire_add_bytes(&status, 3, detail);
+    base64_encode(&text, buffer_bytes(&status), BASE64_STANDARD, false);
+    answer_head(instance(scene), 200,
+                arena_printf(scene->arena,
+                             "content-type: application/grpc\ngrpc-status: 3\ngrpc-message: no\n"
+                             "grpc-status-details-bin: %.*s",
+                             BYTES_ARGS(buffer_bytes(&text))),
+                -1, true);
+}
+
+/* The detail that a gRPC client got; empty: none. */
+static Bytes detail_of(Scene *scene, const Peer *client)
+{
+    Buffer status = buffer_in(scene->arena);
+    assert_true(base64_decode(&status, bytes_of(said(client, "grpc-status-details-bin"))));
+    return wire_find_bytes(buffer_bytes(&status), 3);
+}
+
+static void assert_same(Bytes actual, Bytes expected)
+{
+    assert_int_equal(actual.size, expected.size);
+    assert_memory_equal(actual.data, expected.data, expected.size);
+}
+
+#define V2 YARD_OF("versions: [v2]")
+
+static void a_detail_in_the_clients_own_version_stays_as_it_is(void **state)
+{
+    Scene *scene = *state;
+    Peer *client = ask_grpc(scene, MAKE_ITEM, ITEM);
+    answer_detail(scene, bad_field(scene, "owner"));
+    assert_same(detail_of(scene, client), bad_field(scene, "owner"));
+}
+
+static void a_field_at_fault_is_named_as_the_client_names_it(void **state)
+{
+    Scene *scene = scene_again(state, V2);
+    Peer *client = ask_grpc(scene, MAKE_ITEM, ITEM);
+    answer_detail(scene, bad_field(scene, "owner_id"));
+    assert_same(detail_of(scene, client), bad_field(scene, "owner"));
+    assert_record(scene, "INVALID_ARGUMENT UPSTREAM_STATUS, 1 sent: 7101 INVALID_ARGUMENT");
+}
+
+static void a_message_of_the_services_is_given_in_the_clients_version(void **state)
+{
+    Scene *scene = scene_again(state, V2);
+    Peer *client = ask_grpc(scene, MAKE_ITEM, ITEM);
+    answer_detail(scene, any(scene, "yard.v2.Item", BYTES("\n\1x\x62\3bob")));
+    assert_same(detail_of(scene, client), any(scene, "yard.v1.Item", ITEM));
+}
+
+static void a_detail_that_cannot_be_given_is_counted_and_named(void **state)
+{
+    Scene *scene = scene_again(state, V2);
+    Peer *client = ask_grpc(scene, MAKE_ITEM, ITEM);
+    answer_detail(scene, any(scene, "yard.v2.Item", BYTES("\n\1x\x82\1\3top")));
+    assert_string_equal(said(client, "grpc-status"), "3");
+    assert_string_equal(said(client, "grpc-message"), "no");
+    assert_int_equal(scene->counted[COUNTER_DETAILS_UNCONVERTED], 1);
+    assert_true(failed(scene->records[0].detail_why));
+    assert_non_null(strstr(said(client, "passerelle-lost"), "yard.v2.Item"));
+}
+
+static void only_the_first_of_several_is_told_to_the_log(void **state)
+{
+    Scene *scene = scene_again(state, V2);
+    ask_grpc(scene, MAKE_ITEM, ITEM);
+    Bytes bad = any(scene, "yard.v2.Item", BYTES("\n\1x\x82\1\3top"));
+    Buffer two = buffer_in(scene->arena);
+    buffer_add_bytes(&two, bad);
+    Buffer status = buffer_in(scene->arena), text = buffer_in(scene->arena);
+    wire_add_number(&status, 1, 3);
+    wire_add_bytes(&status, 3, bad);
+    wire_add_bytes(&status, 3, bad);
+    base64_encode(&text, buffer_bytes(&status), BASE64_STANDARD, false);
+    answer_head(instance(scene), 200,
+                arena_printf(scene->arena,
+                             "content-type: application/grpc\ngrpc-status: 3\n"
+                             "grpc-status-details-bin: %.*s",
+                             BYTES_ARGS(buffer_bytes(&text))),
+                -1, true);
+    assert_int_equal(scene->counted[COUNTER_DETAILS_UNCONVERTED], 2);
+}
+
+static void a_rest_client_reads_details_as_json(void **state)
+{
+    Scene *scene = scene_again(state, V2);
+    Peer *client =
+        ask(scene, "POST", "/v1/items", "content-type: application/json", BYTES(ITEM_JSON));
+    answer_detail(scene, any(scene, "yard.v2.Item", BYTES("\n\1x\x62\3bob")));
+    assert_int_equal(client->head.status, 400);
+    const char *body = arena_text(scene->arena, buffer_bytes(&client->body));
+    assert_non_null(strstr(body, "\"owner\":\"bob\""));
+}
+
+static void a_connect_instances_details_are_read_from_json(void **state)
+{
+    Scene *scene = scene_again(state, YARD_OF("versions: [v1], protocol: rest"));
+    Peer *client = ask_grpc(scene, GET_ITEM, GET_X);
+    const char *body =
+        "{\"error\":{\"code\":400,\"message\":\"no\",\"status\":\"INVALID_ARGUMENT\","
+        "\"details\":[{\"@type\":\"" TYPES "yard.v1.Item\",\"name\":\"x\","
+        "\"owner\":\"bob\"}]}}";
+    answer_head(instance(scene), 400, "content-type: application/json", (int64_t)strlen(body),
+                false);
+    say(instance(scene), bytes_of(body));
+    say_end(instance(scene));
+    assert_string_equal(said(client, "grpc-status"), "3");
+    assert_same(detail_of(scene, client), any(scene, "yard.v1.Item", ITEM));
+}
+
+int main(void)
+{
+#define TEST(name) SCENE_TEST(name)
+    const struct CMUnitTest tests[] = {
+        TEST(a_detail_in_the_clients_own_version_stays_as_it_is),
+        TEST(a_field_at_fault_is_named_as_the_client_names_it),
+        TEST(a_message_of_the_services_is_given_in_the_clients_version),
+        TEST(a_detail_that_cannot_be_given_is_counted_and_named),
+        TEST(only_the_first_of_several_is_told_to_the_log),
+        TEST(a_rest_client_reads_details_as_json),
+        TEST(a_connect_instances_details_are_read_from_json),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,470 @@
+#include "base/base64.h"
+#include "tests/unit/gateway/call/scene.h"
+
+#include <stdio.h>
+
+#define JSON "content-type: application/json"
+
+static void answer_whole(Peer *at, unsigned status, const char *fields, const char *body)
+{
+    answer_head(at, status, fields, (int64_t)strlen(body), false);
+    say(at, bytes_of(body));
+    say_end(at);
+}
+
+static Bytes repeated(Scene *scene, Bytes piece, size_t n)
+{
+    Buffer much = buffer_in(scene->arena);
+    for (size_t i = 0; i < n; i++)
+        buffer_add_bytes(&much, piece);
+    return buffer_bytes(&much);
+}
+
+/* ---- Picking --------------------------------------------------------------------------------- */
+
+static void a_version_that_nobody_gives_the_answer_in_is_refused(void **state)
+{
+    Scene *scene = scene_again(state, YARD_OF("versions: [v2]"));
+    Peer *client = ask_grpc(scene, "/yard.v1.Yard/Old", GET_X);
+    assert_string_equal(said(client, "grpc-status"), "12");
+    assert_record(scene, "UNIMPLEMENTED METHOD_REMOVED, 0 sent");
+}
+
+static void an_answer_can_be_of_another_version_than_the_request(void **state)
+{
+    Scene *scene = scene_again(state, YARD_OF("versions: [v1]"));
+    Peer *client = ask(scene, "POST", "/both/x",
+                       "content-type: application/json; version=1\n"
+                       "accept: application/json; version=2",
+                       BYTES("{\"owner\":\"bob\"}"));
+    answer(instance(scene), ITEM);
+    assert_body(client, BYTES("{\"name\":\"x\",\"ownerId\":\"bob\"}"));
+    assert_string_equal(scene->records[0].client_version->name, "v1");
+    assert_string_equal(scene->records[0].reply_version->name, "v2");
+}
+
+/* ---- Connect
+ * ------------------------------------------------------------------------------------- */
+
+#define CONNECT_JSON YARD_OF("versions: [v1], protocol: connect, codec: json")
+
+static void a_connect_instance_is_asked_in_its_codec(void **state)
+{
+    Scene *scene = scene_again(state, CONNECT_JSON);
+    Peer *client = ask_grpc(scene, MAKE_ITEM, ITEM);
+    Peer *at = instance(scene);
+    assert_bytes(at->head.method, "POST");
+    assert_bytes(at->head.path, MAKE_ITEM);
+    assert_string_equal(field_of(at, "content-type"), "application/json");
+    assert_body(at, BYTES(ITEM_JSON));
+    assert_int_equal(at->head.content_length, sizeof ITEM_JSON - 1);
+    answer_whole(at, 200, JSON, ITEM_JSON);
+    assert_body(client, framed(scene, ITEM));
+    assert_record(scene, "OK, 1 sent: 7101 OK");
+}
+
+static void a_connect_instances_error_is_passed_on(void **state)
+{
+    Scene *scene = scene_again(state, CONNECT_JSON);
+    Peer *client = ask_grpc(scene, GET_ITEM, GET_X);
+    answer_whole(instance(scene), 404, JSON, "{\"code\":\"not_found\",\"message\":\"no\"}");
+    assert_string_equal(said(client, "grpc-status"), "5");
+    assert_string_equal(said(client, "grpc-message"), "no");
+    assert_record(scene, "NOT_FOUND UPSTREAM_STATUS, 1 sent: 7101 NOT_FOUND");
+}
+
+static void what_came_as_a_get_goes_on_as_a_get(void **state)
+{
+    Scene *scene = scene_again(state, CONNECT_JSON "limits: {path_bytes: 256}\n");
+    Peer *client =
+        ask(scene, "GET", GET_ITEM "?connect=v1&encoding=json&message=%7B%22name%22%3A%22x%22%7D",
+            "", BYTES_NONE);
+    assert_bytes(instance(scene)->head.method, "GET");
+    assert_int_equal(instance(scene)->body.size, 0);
+    answer_whole(instance(scene), 200, JSON, ITEM_JSON);
+    assert_body(client, BYTES(ITEM_JSON));
+    assert_true(bytes_start_with(instance(scene)->head.path, GET_ITEM "?"));
+}
+
+static void a_get_that_grew_too_long_goes_on_as_a_post(void **state)
+{
+    Scene *scene = scene_again(state, CONNECT_JSON "limits: {path_bytes: 256}\n");
+    char text[512];
+    /* 130 bytes in protobuf are 174 in base64; each quote is escaped in JSON, and again. */
+    uint8_t message[132] = {'\n', 129, 1};
+    memset(message + 3, '"', 129);
+    Buffer base64 = buffer_in(scene->arena);
+    base64_encode(&base64, bytes(message, sizeof message), BASE64_URL, false);
+    snprintf(text, sizeof text, GET_ITEM "?connect=v1&encoding=proto&base64=1&message=%.*s",
+             BYTES_ARGS(buffer_bytes(&base64)));
+    Peer *client = ask(scene, "GET", text, "", BYTES_NONE);
+    assert_bytes(instance(scene)->head.method, "POST");
+    answer_whole(instance(scene), 200, JSON, ITEM_JSON);
+    assert_body(client, ITEM);
+}
+
+static void a_connect_instances_stream_ends_with_its_last_frame(void **state)
+{
+    Scene *scene = scene_again(state, YARD_OF("versions: [v1], protocol: connect, http2: true"));
+    Peer *client = ask_grpc(scene, WATCH_ITEM, GET_X);
+    Peer *at = instance(scene);
+    assert_string_equal(field_of(at, "content-type"), "application/connect+proto");
+    answer_head(at, 200, "content-type: application/connect+proto", -1, false);
+    say_frame(at, ITEM);
+    assert_body(client, framed(scene, ITEM));
+    say(at, BYTES("\2\0\0\0\2{}"));
+    say_end(at);
+    assert_string_equal(said(client, "grpc-status"), "0");
+    client = ask_grpc(scene, WATCH_ITEM, GET_X);
+    answer_head(instance(scene), 200, "content-type: application/connect+proto", -1, false);
+    say(instance(scene), BYTES("\2\0\0\0\x1e{\"error\":{\"code\":\"not_found\"}}"));
+    say_end(instance(scene));
+    assert_string_equal(said(client, "grpc-status"), "5");
+    assert_record(scene, "NOT_FOUND UPSTREAM_STATUS, 1 sent: 7101 NOT_FOUND");
+}
+
+static void a_grpc_web_instances_trailers_are_in_its_body(void **state)
+{
+    Scene *scene = scene_again(state, YARD_OF("versions: [v1], protocol: grpc_web"));
+    Peer *client = ask_grpc(scene, GET_ITEM, GET_X);
+    Peer *at = instance(scene);
+    assert_string_equal(field_of(at, "content-type"), "application/grpc-web+proto");
+    answer_head(at, 200, "content-type: application/grpc-web+proto", -1, false);
+    say_frame(at, ITEM);
+    say(at, BYTES("\x80\0\0\0\x10grpc-status: 0\r\n"));
+    say_end(at);
+    assert_body(client, framed(scene, ITEM));
+    assert_string_equal(said(client, "grpc-status"), "0");
+    assert_record(scene, "OK, 1 sent: 7101 OK");
+}
+
+/* ---- REST
+ * ---------------------------------------------------------------------------------------- */
+
+#define REST YARD_OF("versions: [v1], protocol: rest")
+
+static void a_rest_instance_is_asked_by_its_path(void **state)
+{
+    Scene *scene = scene_again(state, REST);
+    Peer *client = ask_grpc(scene, GET_ITEM, GET_X);
+    Peer *at = instance(scene);
+    assert_bytes(at->head.method, "GET");
+    assert_bytes(at->head.path, "/v1/items/x");
+    answer_whole(at, 200, JSON, ITEM_JSON);
+    assert_body(client, framed(scene, ITEM));
+    client = ask_grpc(scene, MAKE_ITEM, ITEM);
+    at = instance(scene);
+    assert_bytes(at->head.method, "POST");
+    assert_body(at, BYTES(ITEM_JSON));
+    answer_whole(at, 200, JSON, ITEM_JSON);
+    assert_body(client, framed(scene, ITEM));
+}
+
+static void a_rest_instances_error_is_passed_on(void **state)
+{
+    Scene *scene = scene_again(state, REST);
+    Peer *client = ask_grpc(scene, GET_ITEM, GET_X);
+    answer_whole(instance(scene), 404, JSON, "{\"error\":{\"code\":404,\"message\":\"no\"}}");
+    assert_string_equal(said(client, "grpc-status"), "5");
+    assert_string_equal(said(client, "grpc-message"), "no");
+}
+
+static void a_message_that_no_path_can_say_troubles_no_instance(void **state)
+{
+    Scene *scene = scene_again(state, REST);
+    Peer *client = ask_grpc(scene, GET_ITEM, BYTES_NONE);
+    assert_true(client->ended);
+    assert_string_not_equal(said(client, "grpc-status"), "0");
+    assert_int_equal(instance(scene)->n_streams, 0);
+}
+
+static void a_stream_of_requests_cannot_be_asked_of_rest(void **state)
+{
+    Scene *scene = scene_again(state, REST);
+    Peer *client = begin_grpc(scene, LOAD_ITEMS, "");
+    assert_string_equal(said(client, "grpc-status"), "12");
+    assert_record(scene, "UNIMPLEMENTED UNSUPPORTED, 0 sent");
+}
+
+static void a_rest_instances_stream_is_its_lines(void **state)
+{
+    Scene *scene = scene_again(state, REST);
+    Peer *client = ask_grpc(scene, WATCH_ITEM, GET_X);
+    answer_head(instance(scene), 200, "content-type: application/x-ndjson", -1, false);
+    say(instance(scene), BYTES("{\"result\":" ITEM_JSON "}\n" ITEM_JSON));
+    assert_body(client, framed(scene, ITEM));
+    say_end(instance(scene));
+    assert_int_equal(client->body.size, 2 * (ITEM.size + 5));
+    assert_string_equal(said(client, "grpc-status"), "0");
+    assert_record(scene, "OK, 1 sent: 7101 OK");
+}
+
+static void an_error_within_a_rest_instances_stream_ends_it(void **state)
+{
+    Scene *scene = scene_again(state, REST);
+    for (int last = 0; last < 2; last++) {
+        Peer *client = ask_grpc(scene, WATCH_ITEM, GET_X);
+        Peer *at = instance(scene);
+        answer_head(at, 200, "content-type: application/x-ndjson", -1, false);
+        say(at, BYTES(ITEM_JSON "\n{\"error\":{\"code\":5,\"message\":\"no\"}}"));
+        if (last)
+            say_end(at);
+        else
+            say(at, BYTES("\n" ITEM_JSON "\n"));
+        assert_body(client, framed(scene, ITEM));
+        assert_string_equal(said(client, "grpc-status"), "5");
+        assert_record(scene, "NOT_FOUND UPSTREAM_STATUS, 1 sent: 7101 NOT_FOUND");
+    }
+}
+
+static void bytes_of_a_rest_instance_are_an_http_body(void **state)
+{
+    Scene *scene = scene_again(state, REST);
+    Peer *client = ask_grpc(scene, "/yard.v1.Yard/Photo", GET_X);
+    answer_whole(instance(scene), 200, "content-type: image/png", "png");
+    assert_body(client, framed(scene, BYTES("\n\x09image/png\x12\3png")));
+    client = ask_grpc(scene, "/yard.v1.Yard/Film", GET_X);
+    answer_head(instance(scene), 200, "content-type: video/mp4", -1, false);
+    say(instance(scene), BYTES("mp4"));
+    assert_body(client, framed(scene, BYTES("\n\x09video/mp4\x12\3mp4")));
+    say_end(instance(scene));
+    assert_string_equal(said(client, "grpc-status"), "0");
+}
+
+static void json_of_a_rest_instance_that_is_none_is_its_fault(void **state)
+{
+    Scene *scene = scene_again(state, REST);
+    Peer *client = ask_grpc(scene, GET_ITEM, GET_X);
+    answer_whole(instance(scene), 200, JSON, "{\"name\":");
+    assert_string_equal(said(client, "grpc-status"), "13");
+    assert_record(scene, "INTERNAL UPSTREAM_MESSAGE, 1 sent: 7101 INTERNAL");
+    client = ask_grpc(scene, GET_ITEM, GET_X);
+    answer_whole(instance(scene), 200, "content-type: text/html", "<html>");
+    assert_string_equal(said(client, "grpc-status"), "13");
+}
+
+/* ---- Answers that are none ------------------------------------------------------------------ */
+
+static void a_proxys_page_is_an_error(void **state)
+{
+    Scene *scene = *state;
+    Peer *client = ask_grpc(scene, MAKE_ITEM, ITEM);
+    answer_whole(instance(scene), 502, "content-type: text/html", "<html>Bad Gateway</html>");
+    assert_string_equal(said(client, "grpc-status"), "14");
+    assert_record(scene, "UNAVAILABLE UPSTREAM_STATUS, 1 sent: 7101 UNAVAILABLE");
+    client = ask_grpc(scene, MAKE_ITEM, ITEM);
+    answer_whole(instance(scene), 200, "content-type: text/html", "<html>Hello</html>");
+    assert_true(client->ended);
+    assert_string_not_equal(said(client, "grpc-status"), "0");
+}
+
+static void an_end_without_a_status_is_no_success(void **state)
+{
+    Scene *scene = *state;
+    Peer *client = ask_grpc(scene, MAKE_ITEM, ITEM);
+    answer_grpc_head(instance(scene));
+    say_frame(instance(scene), ITEM);
+    say_end(instance(scene));
+    assert_true(client->ended);
+    assert_string_not_equal(said(client, "grpc-status"), "0");
+}
+
+static void two_messages_for_one_are_the_services_mistake(void **state)
+{
+    Scene *scene = *state;
+    Peer *client = ask_grpc(scene, GET_ITEM, GET_X);
+    answer_grpc_head(instance(scene));
+    say_frame(instance(scene), ITEM);
+    assert_false(client->headed); /* until the end is there */
+    say_frame(instance(scene), ITEM);
+    assert_string_equal(said(client, "grpc-status"), "12");
+    assert_record(scene, "UNIMPLEMENTED UPSTREAM_CARDINALITY, 1 sent: 7101 UNIMPLEMENTED");
+    assert_string_equal(instance(scene)->reset, "CANCELLED");
+}
+
+static void no_message_at_a_good_end_is_the_services_mistake(void **state)
+{
+    Scene *scene = *state;
+    Peer *client = ask_grpc(scene, GET_ITEM, GET_X);
+    answer_error(instance(scene), 0, "");
+    assert_string_equal(said(client, "grpc-status"), "12");
+    assert_record(scene, "UNIMPLEMENTED UPSTREAM_CARDINALITY, 1 sent: 7101 UNIMPLEMENTED");
+}
+
+static void frames_that_are_malformed_are_the_services_mistake(void **state)
+{
+    Scene *scene = *state;
+    Peer *client = ask_grpc(scene, GET_ITEM, GET_X);
+    answer_grpc_head(instance(scene));
+    say(instance(scene), BYTES("\7\0\0\0\0"));
+    assert_true(client->ended);
+    assert_string_not_equal(said(client, "grpc-status"), "0");
+    client = ask_grpc(scene, GET_ITEM, GET_X);
+    answer_grpc_head(instance(scene));
+    say(instance(scene), BYTES("\0\0\0\0\7x"));
+    answer_trailers(instance(scene), "grpc-status: 0");
+    assert_true(client->ended);
+    assert_string_not_equal(said(client, "grpc-status"), "0");
+}
+
+static void an_answer_that_is_larger_than_allowed_is_not_read(void **state)
+{
+    Scene *scene = *state;
+    Peer *client = ask_grpc(scene, GET_ITEM, GET_X);
+    answer_grpc_head(instance(scene));
+    say(instance(scene), BYTES("\0\x7f\0\0\0"));
+    assert_string_equal(said(client, "grpc-status"), "8");
+    assert_record(scene, "RESOURCE_EXHAUSTED UPSTREAM_TOO_LARGE, 1 sent: 7101 RESOURCE_EXHAUSTED");
+}
+
+static void a_head_that_cannot_be_read_is_the_services_mistake(void **state)
+{
+    Scene *scene = *state;
+    Peer *client = ask_grpc(scene, GET_ITEM, GET_X);
+    answer_head(instance(scene), 200, "content-type: application/grpc\ngrpc-encoding: rot13", -1,
+                false);
+    assert_true(client->ended);
+    assert_string_not_equal(said(client, "grpc-status"), "0");
+}
+
+static void an_answer_that_is_larger_than_the_memory_of_a_call_ends_it(void **state)
+{
+    Scene *scene = scene_again(state, SCENE_TEXT LITTLE_MEMORY);
+    Peer *client = ask_grpc(scene, GET_ITEM, GET_X);
+    Buffer message = buffer_in(scene->arena);
+    buffer_add_bytes(&message, BYTES("\n\x80\xdb\x35"));
+    buffer_add_bytes(&message, repeated(scene, BYTES("x"), 880000));
+    answer_grpc_head(instance(scene));
+    say_frame(instance(scene), buffer_bytes(&message));
+    assert_string_equal(said(client, "grpc-status"), "8");
+    assert_record(scene, "RESOURCE_EXHAUSTED OUT_OF_MEMORY, 1 sent: 7101 RESOURCE_EXHAUSTED");
+}
+
+/* ---- Back-pressure --------------------------------------------------------------------------- */
+
+static void an_instances_stream_waits_for_a_client_that_takes_nothing(void **state)
+{
+    enum { MANY = 400000 };
+    Scene *scene = *state;
+    Peer *client = begin_grpc(scene, WATCH_ITEM, "");
+    client->keeps = true;
+    say_frame(client, GET_X);
+    say_end(client);
+    Peer *at = instance(scene);
+    answer_grpc_head(at);
+    Bytes much = repeated(scene, framed(scene, ITEM), MANY);
+    say(at, much);
+    const HttpLimits *limits = &scene->config->limits.http;
+    size_t taken = much.size - http_stream_queued(at->stream);
+    /* What is on its way: two windows, and the queue between them. */
+    assert_true(taken <= limits->stream_window + client->body.size + limits->queue_high + 65536);
+    assert_true(http_stream_queued(at->stream) > much.size / 2);
+    give_back(client);
+    assert_int_equal(client->body.size, much.size);
+    assert_int_equal(http_stream_queued(at->stream), 0);
+    answer_trailers(at, "grpc-status: 0");
+    assert_record(scene, "OK, 1 sent: 7101 OK");
+}
+
+static void a_clients_stream_waits_for_an_instance_that_takes_nothing(void **state)
+{
+    enum { MANY = 400000 };
+    Scene *scene = *state;
+    Peer *client = begin_grpc(scene, LOAD_ITEMS, "");
+    Peer *at = instance(scene);
+    at->keeps = true;
+    Bytes much = repeated(scene, framed(scene, ITEM), MANY);
+    say(client, much);
+    const HttpLimits *limits = &scene->config->limits.http;
+    size_t taken = much.size - http_stream_queued(client->stream);
+    assert_true(taken <= limits->stream_window + at->body.size + limits->queue_high + 65536);
+    assert_true(http_stream_queued(client->stream) > much.size / 2);
+    give_back(at);
+    assert_int_equal(at->body.size, much.size);
+    say_end(client);
+    answer(at, ITEM);
+    assert_record(scene, "OK, 1 sent: 7101 OK");
+}
+
+static void both_directions_of_a_stream_wait_for_themselves(void **state)
+{
+    Scene *scene = *state;
+    Peer *client = begin_grpc(scene, TRADE_ITEMS, "");
+    Peer *at = instance(scene);
+    client->keeps = at->keeps = true;
+    answer_grpc_head(at);
+    Bytes much = repeated(scene, framed(scene, ITEM), 100000);
+    say(client, much);
+    say(at, much);
+    assert_true(http_stream_queued(client->stream) > 0 && http_stream_queued(at->stream) > 0);
+    give_back(at); /* requests go on, answers do not */
+    assert_int_equal(at->body.size, much.size);
+    assert_true(http_stream_queued(at->stream) > 0);
+    give_back(client);
+    assert_int_equal(client->body.size, much.size);
+    say_end(client);
+    answer_trailers(at, "grpc-status: 0");
+    assert_record(scene, "OK, 1 sent: 7101 OK");
+}
+
+static void a_client_that_leaves_while_both_wait_frees_both(void **state)
+{
+    Scene *scene = *state;
+    Peer *client = begin_grpc(scene, TRADE_ITEMS, "");
+    Peer *at = instance(scene);
+    client->keeps = at->keeps = true;
+    answer_grpc_head(at);
+    Bytes much = repeated(scene, framed(scene, ITEM), 100000);
+    say(client, much);
+    say(at, much);
+    break_off(client, 8);
+    assert_string_equal(at->reset, "CANCELLED");
+    assert_record(scene, "CANCELLED CANCELLED, 1 sent: 7101 CANCELLED");
+}
+
+static void an_answer_that_ends_before_the_request_ends_the_call(void **state)
+{
+    Scene *scene = *state;
+    Peer *client = begin_grpc(scene, LOAD_ITEMS, "");
+    say_frame(client, ITEM);
+    answer_error(instance(scene), 9, "full");
+    assert_string_equal(said(client, "grpc-status"), "9");
+    assert_record(scene, "FAILED_PRECONDITION UPSTREAM_STATUS, 1 sent: 7101 FAILED_PRECONDITION");
+}
+
+int main(void)
+{
+#define TEST(name) SCENE_TEST(name)
+    const struct CMUnitTest tests[] = {
+        TEST(a_version_that_nobody_gives_the_answer_in_is_refused),
+        TEST(an_answer_can_be_of_another_version_than_the_request),
+        TEST(a_connect_instance_is_asked_in_its_codec),
+        TEST(a_connect_instances_error_is_passed_on),
+        TEST(what_came_as_a_get_goes_on_as_a_get),
+        TEST(a_get_that_grew_too_long_goes_on_as_a_post),
+        TEST(a_connect_instances_stream_ends_with_its_last_frame),
+        TEST(a_grpc_web_instances_trailers_are_in_its_body),
+        TEST(a_rest_instance_is_asked_by_its_path),
+        TEST(a_rest_instances_error_is_passed_on),
+        TEST(a_message_that_no_path_can_say_troubles_no_instance),
+        TEST(a_stream_of_requests_cannot_be_asked_of_rest),
+        TEST(a_rest_instances_stream_is_its_lines),
+        TEST(an_error_within_a_rest_instances_stream_ends_it),
+        TEST(bytes_of_a_rest_instance_are_an_http_body),
+        TEST(json_of_a_rest_instance_that_is_none_is_its_fault),
+        TEST(a_proxys_page_is_an_error),
+        TEST(an_end_without_a_status_is_no_success),
+        TEST(two_messages_for_one_are_the_services_mistake),
+        TEST(no_message_at_a_good_end_is_the_services_mistake),
+        TEST(frames_that_are_malformed_are_the_services_mistake),
+        TEST(an_answer_that_is_larger_than_allowed_is_not_read),
+        TEST(a_head_that_cannot_be_read_is_the_services_mistake),
+        TEST(an_answer_that_is_larger_than_the_memory_of_a_call_ends_it),
+        TEST(an_instances_stream_waits_for_a_client_that_takes_nothing),
+        TEST(a_clients_stream_waits_for_an_instance_that_takes_nothing),
+        TEST(both_directions_of_a_stream_wait_for_themselves),
+        TEST(a_client_that_leaves_while_both_wait_frees_both),
+        TEST(an_answer_that_ends_before_the_request_ends_the_call),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,237 @@
+#include "protocols/http/compression.h"
+#include "tests/unit/gateway/call/scene.h"
+
+static Peer *get(Scene *scene, const char *path, const char *fields)
+{
+    return ask(scene, "GET", path, fields, BYTES_NONE);
+}
+
+static const char *filled(Scene *scene, char with, size_t size)
+{
+    char *text = arena_calloc(scene->arena, size + 1, 1);
+    memset(text, with, size);
+    return text;
+}
+
+/* ---- Fields
+ * -------------------------------------------------------------------------------------- */
+
+static void a_services_metadata_is_passed_on_without_what_is_ours(void **state)
+{
+    Scene *scene = *state;
+    Peer *client = ask_grpc(scene, GET_ITEM, GET_X);
+    answer_head(instance(scene), 200,
+                "content-type: application/grpc\nitem-age: 5\nx-request-id: mine", -1, false);
+    say_frame(instance(scene), ITEM);
+    answer_trailers(instance(scene), "grpc-status: 0\nitem-sum: 7\npasserelle-degraded: no");
+    assert_string_equal(field_of(client, "item-age"), "5");
+    assert_true(bytes_are(scene->records[0].request_id, field_of(client, "x-request-id")));
+    assert_string_equal(trailer_of(client, "item-sum"), "7");
+    assert_string_equal(said(client, "passerelle-degraded"), "");
+}
+
+static void what_was_lost_is_named(void **state)
+{
+    Scene *scene = scene_again(state, YARD_OF("versions: [v2]"));
+    Peer *client = ask_grpc(scene, MAKE_ITEM, BYTES("\n\1x\x1a\1n"));
+    assert_body(instance(scene), framed(scene, GET_X));
+    answer(instance(scene), BYTES("\n\1x\x7a\3red"));
+    assert_string_equal(field_of(client, "passerelle-lost"), "Item.note, Item.colour");
+    assert_int_equal(scene->records[0].n_losses, 2);
+}
+
+/* ---- REST: streams and bytes ---------------------------------------------------------------- */
+
+static void a_stream_is_lines_of_json(void **state)
+{
+    Scene *scene = *state;
+    Peer *client = get(scene, "/v1/items/x:watch", "");
+    answer_grpc_head(instance(scene));
+    assert_string_equal(field_of(client, "content-type"), "application/x-ndjson");
+    say_frame(instance(scene), ITEM);
+    assert_body(client, BYTES(ITEM_JSON "\n"));
+    answer_trailers(instance(scene), "grpc-status: 0");
+    assert_true(client->ended);
+    assert_record(scene, "OK, 1 sent: 7101 OK");
+}
+
+static void a_stream_is_events_where_the_client_wants_them(void **state)
+{
+    Scene *scene = *state;
+    Peer *client = get(scene, "/v1/items/x:watch", "accept: text/event-stream");
+    answer_grpc_head(instance(scene));
+    say_frame(instance(scene), ITEM);
+    assert_body(client, BYTES("data: " ITEM_JSON "\n\n"));
+    answer_trailers(instance(scene), "grpc-status: 13\ngrpc-message: oops");
+    assert_non_null(strstr(arena_text(scene->arena, buffer_bytes(&client->body)), "oops"));
+    assert_record(scene, "INTERNAL UPSTREAM_STATUS, 1 sent: 7101 INTERNAL");
+}
+
+static void a_stream_is_compressed_as_a_whole(void **state)
+{
+    Scene *scene = *state;
+    Peer *client = get(scene, "/v1/items/x:watch", "accept-encoding: gzip");
+    answer_grpc_head(instance(scene));
+    assert_string_equal(field_of(client, "content-encoding"), "gzip");
+    say_frame(instance(scene), ITEM);
+    say_frame(instance(scene), ITEM);
+    answer_trailers(instance(scene), "grpc-status: 0");
+    Buffer plain = buffer_in(scene->arena);
+    assert_int_equal(
+        decompress_message(COMPRESSION_GZIP, buffer_bytes(&client->body), 1000, &plain),
+        DECOMPRESSED);
+    assert_bytes(buffer_bytes(&plain), ITEM_JSON "\n" ITEM_JSON "\n");
+}
+
+static void a_compressed_stream_ends_with_its_error(void **state)
+{
+    Scene *scene = *state;
+    Peer *client = get(scene, "/v1/items/x:watch", "accept-encoding: gzip");
+    answer_grpc_head(instance(scene));
+    say_frame(instance(scene), ITEM);
+    break_off(instance(scene), 2);
+    assert_record(scene, "UNAVAILABLE UPSTREAM_RESET, 1 sent: 7101 UNAVAILABLE");
+    assert_true(client->ended || client->reset);
+}
+
+static void an_http_body_is_its_bytes(void **state)
+{
+    Scene *scene = *state;
+    Peer *client = get(scene, "/v1/photos/x", "");
+    answer(instance(scene), BYTES("\n\x09image/png\x12\3png"));
+    assert_string_equal(field_of(client, "content-type"), "image/png");
+    assert_body(client, BYTES("png"));
+    client = get(scene, "/v1/films/x", "");
+    answer_grpc_head(instance(scene));
+    assert_false(client->headed); /* its type is not known yet */
+    say_frame(instance(scene), BYTES("\n\x09video/mp4\x12\3mp4"));
+    assert_string_equal(field_of(client, "content-type"), "video/mp4");
+    say_frame(instance(scene), BYTES("\x12\3mp4"));
+    assert_body(client, BYTES("mp4mp4"));
+    answer_trailers(instance(scene), "grpc-status: 0");
+    assert_true(client->ended);
+}
+
+static void bytes_that_break_off_are_broken_off(void **state)
+{
+    Scene *scene = *state;
+    Peer *client = get(scene, "/v1/films/x", "");
+    answer_grpc_head(instance(scene));
+    say_frame(instance(scene), BYTES("\n\x09video/mp4\x12\3mp4"));
+    break_off(instance(scene), 2);
+    assert_non_null(client->reset);
+    assert_record(scene, "UNAVAILABLE UPSTREAM_RESET, 1 sent: 7101 UNAVAILABLE");
+}
+
+static void only_a_field_is_the_answer_where_the_rule_says_so(void **state)
+{
+    Scene *scene = *state;
+    Peer *client = ask(scene, "PUT", "/v1/items/x", "content-type: application/json",
+                       BYTES("{\"owner\":\"bob\"}"));
+    answer(instance(scene), BYTES("\n\x08"
+                                  "\n\1x\x12\3bob"));
+    assert_body(client, BYTES(ITEM_JSON));
+}
+
+/* ---- Defaults
+ * ------------------------------------------------------------------------------------ */
+
+#define DEFAULT_OF(match, message)                                                                 \
+    "  - {match: " match ", on_failure: {graceful: {default: " message "}}}\n"
+
+static void a_default_of_which_only_a_field_is_the_answer_is_that_field(void **state)
+{
+    Scene *scene =
+        scene_again(state, SCENE_TEXT DEFAULT_OF("garage.Cars/List", "{cars: [{name: none}]}"));
+    Peer *client = get(scene, "/cars", "");
+    answer_error(instance(scene), 13, "oops");
+    assert_body(client, BYTES("[{\"name\":\"none\"}]"));
+    assert_string_equal(field_of(client, "passerelle-degraded"), "UPSTREAM_STATUS");
+}
+
+static void a_default_is_compressed_as_any_answer(void **state)
+{
+    Scene *scene = scene_again(state, SCENE_TEXT DEFAULT_OF("yard.Yard/Watch", "{name: none}"));
+    Peer *client = get(scene, "/v1/items/x:watch", "accept-encoding: gzip");
+    answer_error(instance(scene), 13, "oops");
+    Buffer plain = buffer_in(scene->arena);
+    assert_int_equal(
+        decompress_message(COMPRESSION_GZIP, buffer_bytes(&client->body), 1000, &plain),
+        DECOMPRESSED);
+    assert_bytes(buffer_bytes(&plain), "{\"name\":\"none\"}\n");
+}
+
+/* ---- Memory -----------------------------------------------------------------------------------
+ */
+
+static void an_error_is_told_even_where_the_memory_of_the_call_is_used_up(void **state)
+{
+    Scene *scene = scene_again(state, SCENE_TEXT HUGE_HEADS);
+    Peer *client = ask_grpc(scene, MAKE_ITEM, ITEM);
+    const char *half = filled(scene, 'x', 30000);
+    answer_head(instance(scene), 200,
+                arena_printf(scene->arena,
+                             "content-type: application/grpc\ngrpc-status: 9\ngrpc-message: %s\n"
+                             "a: %s",
+                             half, half),
+                -1, true);
+    assert_string_equal(said(client, "grpc-status"), "9");
+    assert_record(scene, "FAILED_PRECONDITION UPSTREAM_STATUS, 1 sent: 7101 FAILED_PRECONDITION");
+}
+
+static void an_answer_that_cannot_be_framed_ends_the_call(void **state)
+{
+    Scene *scene = scene_again(state, SCENE_TEXT LITTLE_MEMORY);
+    for (size_t size = 100 << 10; size < 900 << 10; size += 100 << 10) {
+        Buffer message = buffer_in(scene->arena);
+        buffer_add_byte(&message, '\n');
+        for (size_t left = size; left; left >>= 7)
+            buffer_add_byte(&message, (uint8_t)((left & 0x7f) | (left > 0x7f ? 0x80 : 0)));
+        buffer_add_text(&message, filled(scene, 'x', size));
+        Peer *client = get(scene, "/v1/items/x", "");
+        answer(instance(scene), buffer_bytes(&message));
+        assert_true(client->ended);
+        assert_true(client->head.status == 200 || client->head.status == 503 ||
+                    client->head.status == 429);
+    }
+}
+
+static void a_streams_answer_that_cannot_be_framed_ends_the_stream(void **state)
+{
+    Scene *scene = scene_again(state, SCENE_TEXT LITTLE_MEMORY);
+    for (size_t size = 100 << 10; size < 900 << 10; size += 100 << 10) {
+        Buffer message = buffer_in(scene->arena);
+        buffer_add_byte(&message, '\n');
+        for (size_t left = size; left; left >>= 7)
+            buffer_add_byte(&message, (uint8_t)((left & 0x7f) | (left > 0x7f ? 0x80 : 0)));
+        buffer_add_text(&message, filled(scene, '"', size));
+        Peer *client = get(scene, "/v1/items/x:watch", "accept-encoding: gzip");
+        answer_grpc_head(instance(scene));
+        say_frame(instance(scene), buffer_bytes(&message));
+        if (instance(scene)->reset == NULL)
+            answer_trailers(instance(scene), "grpc-status: 0");
+        assert_true(client->ended || client->reset);
+    }
+}
+
+int main(void)
+{
+#define TEST(name) SCENE_TEST(name)
+    const struct CMUnitTest tests[] = {
+        TEST(a_services_metadata_is_passed_on_without_what_is_ours),
+        TEST(what_was_lost_is_named),
+        TEST(a_stream_is_lines_of_json),
+        TEST(a_stream_is_events_where_the_client_wants_them),
+        TEST(a_stream_is_compressed_as_a_whole),
+        TEST(a_compressed_stream_ends_with_its_error),
+        TEST(an_http_body_is_its_bytes),
+        TEST(bytes_that_break_off_are_broken_off),
+        TEST(only_a_field_is_the_answer_where_the_rule_says_so),
+        TEST(a_default_of_which_only_a_field_is_the_answer_is_that_field),
+        TEST(a_default_is_compressed_as_any_answer),
+        TEST(an_error_is_told_even_where_the_memory_of_the_call_is_used_up),
+        TEST(an_answer_that_cannot_be_framed_ends_the_call),
+        TEST(a_streams_answer_that_cannot_be_framed_ends_the_stream),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,302 @@
+#include "tests/unit/gateway/call/scene.h"
+
+#define GRPC "content-type: application/grpc\nte: trailers"
+#define JSON "content-type: application/json"
+
+static Peer *head(Scene *scene, const char *path, const char *fields, int64_t length)
+{
+    Peer *client = client_new(scene, http2_client_new, http2_server_new);
+    client_head(client, "POST", path, fields, length, false);
+    return client;
+}
+
+/* ---- Negotiating ------------------------------------------------------------------------------
+ */
+
+static void a_version_that_is_not_there_is_refused(void **state)
+{
+    Scene *scene = *state;
+    Peer *client = ask(scene, "GET", "/cars", "api-version: v9", BYTES_NONE);
+    assert_int_equal(client->head.status, 400);
+    assert_record(scene, "INVALID_ARGUMENT UNKNOWN_VERSION, 0 sent");
+}
+
+static void a_header_chooses_among_the_versions_of_a_path(void **state)
+{
+    Scene *scene = *state;
+    Peer *client = ask(scene, "GET", "/cars?owner_id=bob", "api-version: v2", BYTES_NONE);
+    answer(instance(scene), BYTES("\n\6\n\1x\x1a\1y"));
+    assert_body(client, BYTES("[{\"name\":\"x\",\"ownerId\":\"y\"}]"));
+    assert_string_equal(scene->records[0].client_version->name, "v2");
+    client = ask(scene, "GET", "/cars?owner=bob", "", BYTES_NONE);
+    answer(instance(scene), BYTES("\n\6\n\1x\x1a\1y"));
+    assert_body(client, BYTES("[{\"name\":\"x\",\"owner\":\"y\"}]"));
+    assert_string_equal(scene->records[1].client_version->name, "v1");
+}
+
+static void a_path_that_the_version_does_not_have_is_not_found(void **state)
+{
+    Scene *scene = *state;
+    Peer *client = ask(scene, "GET", "/cars", "api-version: v3", BYTES_NONE);
+    assert_int_equal(client->head.status, 404);
+    assert_record(scene, "UNIMPLEMENTED UNKNOWN_PATH, 0 sent");
+}
+
+#define BY_HEADER_FIRST                                                                            \
+    LISTEN GARAGE_SERVICE "    negotiate: [header, path, default]\n" YARD                          \
+                          "      - {address: '127.0.0.1:7101', versions: [v1]}\n"                  \
+                          "    negotiate: [header, path, default]\n"
+
+static void a_header_can_stand_above_the_path(void **state)
+{
+    Scene *scene = scene_again(state, BY_HEADER_FIRST);
+    Peer *client = head(scene, "/garage.v1.Cars/Get", GRPC "\napi-version: v3", -1);
+    say_frame(client, GET_X);
+    say_end(client);
+    answer(instance(scene), CAR_V3);
+    assert_body(client, framed(scene, CAR_V3));
+    assert_string_equal(scene->records[0].client_version->name, "v3");
+}
+
+static void a_method_without_counterpart_in_the_version_is_not_known(void **state)
+{
+    Scene *scene = scene_again(state, BY_HEADER_FIRST);
+    Peer *client = head(scene, "/garage.v1.Cars/Scrap", GRPC "\napi-version: v3", -1);
+    assert_string_equal(said(client, "grpc-status"), "12");
+    assert_record(scene, "UNIMPLEMENTED UNKNOWN_METHOD, 0 sent");
+}
+
+static void a_stream_is_not_asked_in_connects_unary_form(void **state)
+{
+    Scene *scene = *state;
+    Peer *client = head(scene, WATCH_ITEM, JSON, -1);
+    assert_int_equal(client->head.status, 415);
+    assert_record(scene, "UNKNOWN UNSUPPORTED_MEDIA, 0 sent");
+}
+
+static void a_body_that_says_to_be_too_large_is_not_waited_for(void **state)
+{
+    Scene *scene = *state;
+    Peer *client = head(scene, MAKE_ITEM, JSON, 20 << 20);
+    assert_int_equal(client->head.status, 429); /* Connect's RESOURCE_EXHAUSTED */
+    assert_record(scene, "RESOURCE_EXHAUSTED MESSAGE_TOO_LARGE, 0 sent");
+    client = head(scene, "/v1/items", JSON, 20 << 20);
+    assert_int_equal(client->head.status, 413);
+}
+
+static void who_takes_only_what_is_not_given_hears_so(void **state)
+{
+    Scene *scene = scene_again(state, SCENE_TEXT "  - {match: yard, compress_answers: never}\n");
+    Peer *client =
+        ask(scene, "GET", "/v1/items/x", "accept-encoding: gzip, identity;q=0", BYTES_NONE);
+    assert_int_equal(client->head.status, 406);
+    assert_record(scene, "INVALID_ARGUMENT NOT_ACCEPTABLE, 0 sent");
+    client = ask(scene, "GET", "/v1/cars/x", "accept-encoding: identity;q=0", BYTES_NONE);
+    assert_int_equal(client->head.status, 406);
+}
+
+/* ---- Receiving ----------------------------------------------------------------------------------
+ */
+
+static void one_message_is_taken_and_no_more(void **state)
+{
+    Scene *scene = *state;
+    Peer *client = begin_grpc(scene, GET_ITEM, "");
+    say_frame(client, GET_X);
+    assert_int_equal(n_instances(scene), 0); /* until the end is there */
+    say_frame(client, GET_X);
+    assert_string_equal(said(client, "grpc-status"), "12");
+    assert_record(scene, "UNIMPLEMENTED UNSUPPORTED, 0 sent");
+}
+
+static void no_message_is_no_call(void **state)
+{
+    Scene *scene = *state;
+    Peer *client = begin_grpc(scene, GET_ITEM, "");
+    say_end(client);
+    assert_string_equal(said(client, "grpc-status"), "12");
+    assert_record(scene, "UNIMPLEMENTED UNSUPPORTED, 0 sent");
+}
+
+static void a_message_that_is_cut_off_is_refused(void **state)
+{
+    Scene *scene = *state;
+    Peer *client = begin_grpc(scene, GET_ITEM, "");
+    say(client, BYTES("\0\0\0\0\3\n"));
+    say_end(client);
+    assert_string_not_equal(said(client, "grpc-status"), "0");
+    assert_int_equal(n_instances(scene), 0);
+}
+
+static void a_frame_that_is_malformed_is_refused(void **state)
+{
+    Scene *scene = *state;
+    Peer *client = begin_grpc(scene, GET_ITEM, "");
+    say(client, BYTES("\7\0\0\0\0"));
+    assert_true(client->ended);
+    assert_string_not_equal(said(client, "grpc-status"), "0");
+}
+
+static void a_frame_that_is_too_large_is_refused_by_its_head(void **state)
+{
+    Scene *scene = *state;
+    Peer *client = begin_grpc(scene, GET_ITEM, "");
+    say(client, BYTES("\0\x7f\0\0\0"));
+    assert_string_equal(said(client, "grpc-status"), "8");
+    assert_record(scene, "RESOURCE_EXHAUSTED MESSAGE_TOO_LARGE, 0 sent");
+}
+
+static void connects_end_of_a_stream_is_no_message(void **state)
+{
+    Scene *scene = *state;
+    Peer *client = head(scene, WATCH_ITEM, "content-type: application/connect+proto", -1);
+    say_frame(client, GET_X);
+    say(client, BYTES("\2\0\0\0\2{}"));
+    say_end(client);
+    if (!client->ended) {
+        answer_grpc_head(instance(scene));
+        say_frame(instance(scene), ITEM);
+        answer_trailers(instance(scene), "grpc-status: 0");
+    }
+    assert_true(client->ended);
+}
+
+static void a_rest_body_is_the_message(void **state)
+{
+    Scene *scene = *state;
+    Peer *client = ask(scene, "POST", "/v1/items", JSON, BYTES(ITEM_JSON));
+    assert_body(instance(scene), framed(scene, ITEM));
+    answer(instance(scene), ITEM);
+    assert_body(client, BYTES(ITEM_JSON));
+}
+
+static void a_value_that_does_not_fit_is_refused_before_an_instance_is_asked(void **state)
+{
+    Scene *scene = *state;
+    Peer *client = ask(scene, "POST", "/v1/items", JSON, BYTES("{\"parts\":\"many\"}"));
+    assert_int_equal(client->head.status, 400);
+    assert_record(scene, "INVALID_ARGUMENT BAD_VALUE, 0 sent");
+    assert_int_equal(instance(scene)->n_streams, 0);
+}
+
+/* ---- Streams before they are connected ------------------------------------------------------ */
+
+static void what_a_stream_says_while_connecting_is_kept(void **state)
+{
+    Scene *scene = *state;
+    scene_upstream(scene, 7101)->want = WANT_WAITS;
+    Peer *client = begin_grpc(scene, LOAD_ITEMS, "");
+    say_frame(client, ITEM);
+    say(client, BYTES("\0\0\0"));
+    scene_connect(scene, 7101);
+    assert_body(instance(scene), framed(scene, ITEM));
+    say(client, BYTES("\0\3\n\1x"));
+    say_end(client);
+    assert_int_equal(instance(scene)->body.size, 5 + ITEM.size + 5 + 3);
+    assert_true(instance(scene)->ended);
+    answer(instance(scene), ITEM);
+    assert_record(scene, "OK, 1 sent: 7101 OK");
+}
+
+static void a_stream_that_has_ended_while_connecting_is_sent_whole(void **state)
+{
+    Scene *scene = *state;
+    scene_upstream(scene, 7101)->want = WANT_WAITS;
+    Peer *client = begin_grpc(scene, LOAD_ITEMS, "");
+    say_frame(client, ITEM);
+    say_end(client);
+    scene_connect(scene, 7101);
+    assert_body(instance(scene), framed(scene, ITEM));
+    assert_true(instance(scene)->ended);
+    answer(instance(scene), ITEM);
+    assert_string_equal(said(client, "grpc-status"), "0");
+}
+
+static void a_stream_that_says_much_while_connecting_is_held_back_by_its_window(void **state)
+{
+    Scene *scene = *state;
+    scene_upstream(scene, 7101)->want = WANT_WAITS;
+    Peer *client = begin_grpc(scene, LOAD_ITEMS, "");
+    Buffer much = buffer_in(scene->arena);
+    uint32_t n = 100000;
+    for (uint32_t i = 0; i < n; i++)
+        buffer_add_bytes(&much, framed(scene, ITEM));
+    say(client, buffer_bytes(&much));
+    assert_true(http_stream_queued(client->stream) >= much.size - 262144);
+    scene_connect(scene, 7101);
+    assert_int_equal(instance(scene)->body.size, much.size);
+    say_end(client);
+    answer(instance(scene), ITEM);
+    assert_int_equal(scene->records[0].messages_in, n);
+}
+
+static void a_stream_that_is_malformed_ends(void **state)
+{
+    Scene *scene = *state;
+    Peer *client = begin_grpc(scene, LOAD_ITEMS, "");
+    say_frame(client, ITEM);
+    say(client, BYTES("\7\0\0\0\0"));
+    assert_true(client->ended);
+    assert_string_equal(instance(scene)->reset, "CANCELLED");
+    client = begin_grpc(scene, LOAD_ITEMS, "");
+    say(client, BYTES("\0\0\0"));
+    say_end(client);
+    assert_true(client->ended);
+    assert_string_not_equal(said(client, "grpc-status"), "0");
+}
+
+/* ---- Memory -----------------------------------------------------------------------------------
+ */
+
+static void a_request_that_is_larger_than_the_memory_of_a_call_ends(void **state)
+{
+    Scene *scene = scene_again(state, SCENE_TEXT LITTLE_MEMORY);
+    Buffer message = buffer_in(scene->arena);
+    uint8_t *text = arena_alloc(scene->arena, 880000);
+    memset(text, 'x', 880000);
+    buffer_add_bytes(&message, BYTES("\n\x80\xdb\x35"));
+    buffer_add(&message, text, 880000);
+    Peer *client = ask_grpc(scene, MAKE_ITEM, buffer_bytes(&message));
+    assert_string_equal(said(client, "grpc-status"), "8");
+    assert_record(scene, "RESOURCE_EXHAUSTED OUT_OF_MEMORY, 0 sent");
+}
+
+static void a_stream_that_is_larger_than_the_memory_of_a_call_while_connecting_ends(void **state)
+{
+    Scene *scene = scene_again(state, SCENE_TEXT LITTLE_MEMORY);
+    scene_upstream(scene, 7101)->want = WANT_WAITS;
+    Peer *client = begin_grpc(scene, LOAD_ITEMS, "");
+    say(client, bytes(arena_calloc(scene->arena, 3 << 20, 1), 3 << 20));
+    assert_string_equal(said(client, "grpc-status"), "8");
+    assert_int_equal(scene->n_cancelled, 1);
+}
+
+int main(void)
+{
+#define TEST(name) SCENE_TEST(name)
+    const struct CMUnitTest tests[] = {
+        TEST(a_version_that_is_not_there_is_refused),
+        TEST(a_header_chooses_among_the_versions_of_a_path),
+        TEST(a_path_that_the_version_does_not_have_is_not_found),
+        TEST(a_header_can_stand_above_the_path),
+        TEST(a_method_without_counterpart_in_the_version_is_not_known),
+        TEST(a_stream_is_not_asked_in_connects_unary_form),
+        TEST(a_body_that_says_to_be_too_large_is_not_waited_for),
+        TEST(who_takes_only_what_is_not_given_hears_so),
+        TEST(one_message_is_taken_and_no_more),
+        TEST(no_message_is_no_call),
+        TEST(a_message_that_is_cut_off_is_refused),
+        TEST(a_frame_that_is_malformed_is_refused),
+        TEST(a_frame_that_is_too_large_is_refused_by_its_head),
+        TEST(connects_end_of_a_stream_is_no_message),
+        TEST(a_rest_body_is_the_message),
+        TEST(a_value_that_does_not_fit_is_refused_before_an_instance_is_asked),
+        TEST(what_a_stream_says_while_connecting_is_kept),
+        TEST(a_stream_that_has_ended_while_connecting_is_sent_whole),
+        TEST(a_stream_that_says_much_while_connecting_is_held_back_by_its_window),
+        TEST(a_stream_that_is_malformed_ends),
+        TEST(a_request_that_is_larger_than_the_memory_of_a_call_ends),
+        TEST(a_stream_that_is_larger_than_the_memory_of_a_call_while_connecting_ends),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
