@@ -14,7 +14,8 @@ static void write_text(const uint8_t *head, Bytes payload, Buffer *out)
     if (first)
         six[ENVELOPE_HEAD] = payload.data[0];
     base64_encode(out, bytes(six, ENVELOPE_HEAD + first), BASE64_STANDARD, true);
-    base64_encode(out, bytes_slice(payload, first, SIZE_MAX), BASE64_STANDARD, true);
+    if (payload.size > first)
+        base64_encode(out, bytes_slice(payload, first, SIZE_MAX), BASE64_STANDARD, true);
 }
 
 void envelope_write(Dialect dialect, uint8_t flags, Bytes payload, Buffer *out)
