@@ -30,6 +30,7 @@ typedef struct Method Method;
 typedef struct Instance Instance;
 typedef struct Route Route;
 typedef struct RestBinding RestBinding;
+typedef struct SchemaAsk SchemaAsk; /* schema_ask.h */
 
 /* Where to listen or connect: "127.0.0.1:8080", "[::1]:8080", "name:port", "unix:/path". */
 typedef struct Address {
@@ -295,21 +296,16 @@ struct Config {
 /*
  * Reads, checks and compiles a config file. All mistakes go to `problems` (with the files that it
  * names); *config_out is NULL when there is one. The Result fails when the file cannot be read at
- * all. `arena` has no limit; with the Config it becomes the Config's own, without one it stays the
- * caller's.
+ * all. `ask` asks instances for their schemas while this runs, and is borrowed for as long; NULL:
+ * none can be asked, and a version whose schema comes from an instance is a mistake. `arena` has no
+ * limit; with the Config it becomes the Config's own, without one it stays the caller's.
  */
-MUST_USE Result config_load(const char *path, Arena *arena, Problems *problems,
-                            Config **config_out);
-
-/* The same, but stops waiting for instances that are asked for their schemas soon after another
-   thread sets
-   `*cancelled` (may be NULL). The problems that are told then are no mistakes of the config. */
-MUST_USE Result config_load_unless(const atomic_bool *cancelled, const char *path, Arena *arena,
-                                   Problems *problems, Config **config_out);
+MUST_USE Result config_load(const char *path, const SchemaAsk *ask, Arena *arena,
+                            Problems *problems, Config **config_out);
 
 /* The same with the text at hand; `path` is what names of files in it are relative to. */
-MUST_USE Result config_load_text(Bytes text, const char *path, Arena *arena, Problems *problems,
-                                 Config **config_out);
+MUST_USE Result config_load_text(Bytes text, const char *path, const SchemaAsk *ask, Arena *arena,
+                                 Problems *problems, Config **config_out);
 
 /* The listener of this address as written, or NULL; `config` may be NULL. */
 const ListenerConfig *config_listener(const Config *config, const char *address);
