@@ -203,6 +203,7 @@ struct RestBinding {
     const Method *method;
     const HttpRule *rule;
     const RestTemplate *template;
+    bool raw_request, raw_answer; /* the body is the data of a google.api.HttpBody: http_body.h */
     const Bytes
         *variables; /* field paths, in order: another version's template may have the same shape */
     size_t n_variables;
