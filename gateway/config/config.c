@@ -263,6 +263,8 @@ void config_unref(Config *config)
     /* The last one must see all that the others did with it. */
     if (atomic_fetch_sub_explicit(&config->references, 1, memory_order_acq_rel) != 1)
         return;
+    if (config->let_go)
+        config->let_go(config);
     free_contexts(config);
     arena_free(config->arena);
 }

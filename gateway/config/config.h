@@ -1,11 +1,11 @@
 /*
  * Config: one generation of what the operator wants, read, checked and compiled.
  *
- * Immutable (but for the fields `series`, which telemetry_adopt fills in before any loop sees it)
- * and reference-counted: a reload makes a new generation and swaps it in whole; a call keeps the
- * one that it began with. Everything in it lives in its arena and may be read by any loop. Made
- * from YAML by config_load (config.c reads and checks, service.c compiles schemas, versions and
- * plans).
+ * Immutable (but for the fields `series` and `known`, which telemetry_adopt and instances_adopt
+ * fill in before any loop sees it) and reference-counted: a reload makes a new generation and swaps
+ * it in whole; a call keeps the one that it began with. Everything in it lives in its arena and may
+ * be read by any loop. Made from YAML by config_load (config.c reads and checks, service.c compiles
+ * schemas, versions and plans).
  */
 #ifndef GATEWAY_CONFIG_H
 #define GATEWAY_CONFIG_H
@@ -30,7 +30,8 @@ typedef struct Method Method;
 typedef struct Instance Instance;
 typedef struct Route Route;
 typedef struct RestBinding RestBinding;
-typedef struct SchemaAsk SchemaAsk; /* schema_ask.h */
+typedef struct SchemaAsk SchemaAsk;         /* schema_ask.h */
+typedef struct KnownInstance KnownInstance; /* instances.h */
 
 /* Where to listen or connect: "127.0.0.1:8080", "[::1]:8080", "name:port", "unix:/path". */
 typedef struct Address {
@@ -132,9 +133,10 @@ struct Instance {
     uint64_t versions;   /* bit i: service->versions[i] is served natively */
     const char *build;   /* or "" */
     const Service *service;
-    uint32_t index;  /* in the service */
-    uint32_t id;     /* in the Config, for counters */
-    uint32_t series; /* telemetry's */
+    uint32_t index;       /* in the service */
+    uint32_t id;          /* in the Config, for counters */
+    uint32_t series;      /* telemetry's */
+    KnownInstance *known; /* what all loops know of it; NULL until instances_adopt */
 };
 
 /* Plans for what errors carry: single details, each a google.protobuf.Any. JSON knows a version's
@@ -292,6 +294,9 @@ struct Config {
     const Loss **losses;
     uint32_t n_losses;
     atomic_ullong *loss_counts; /* [loss], relaxed */
+    /* Lets go of what was filled in from above; NULL: nothing was. With the last reference, on its
+       thread. */
+    void (*let_go)(Config *config);
 };
 
 /*

@@ -1,6 +1,7 @@
 #include "gateway/reflect/reflection_client.h"
 
 #include "base/arena.h"
+#include "gateway/instances/instances.h"
 #include "gateway/reflect/gathering.h"
 #include "gateway/upstream/upstream.h"
 #include "protocols/dialect/dialect.h"
@@ -21,6 +22,7 @@ static const char *const methods[] = {
 typedef struct Fetch {
     Loop loop;
     const SchemaQuery *query;
+    Instance instance;            /* the query's */
     const atomic_bool *cancelled; /* may be NULL */
     Arena *arena;
     Gathering gathering;
@@ -133,7 +135,7 @@ static void begin(Fetch *f)
     gathering_begin(&f->gathering, f->arena, f->query->package, f->query->most);
     f->wait.on_ready = on_ready;
     HttpConnection *connection;
-    upstream_want(upstream_of(&f->loop, f->query->instance), &f->wait, &connection);
+    upstream_want(upstream_of(&f->loop, &f->instance), &f->wait, &connection);
     if (connection)
         open_stream(f, connection);
 }
@@ -277,8 +279,13 @@ static Result ask(void *owner, Config *config, const SchemaQuery *query, Arena *
                   Bytes *set_out, const Schema **schema_out)
 {
     signal(SIGPIPE, SIG_IGN); /* an instance that leaves shall not end the process */
-    Fetch f = {.query = query, .cancelled = owner, .arena = arena_new(ARENA_UNLIMITED)};
+    Fetch f = {.query = query,
+               .instance = *query->instance,
+               .cancelled = owner,
+               .arena = arena_new(ARENA_UNLIMITED)};
+    f.instance.known = known_instance_of(&f.instance);
     run(&f, config);
+    known_instance_unref(f.instance.known);
     Result r = load(&f, arena, set_out, schema_out);
     arena_free(f.arena);
     return failed(r) ? FAIL_OVER(arena, r, *r.error->fault, "asking %s for the schema of %s",

@@ -58,75 +58,18 @@ static UpstreamLimits limits_for(const Config *config, bool http2)
 
 /* ---- Finding -------------------------------------------------------------------------------- */
 
-static bool same_text(const char *a, const char *b)
-{
-    return a == b || (a && b && strcmp(a, b) == 0);
-}
-
-static bool same_certificate(const X509 *a, const X509 *b)
-{
-    return a == b || (a && b && X509_cmp(a, b) == 0);
-}
-
-/* The certificates that each trusts, in their order. */
-static bool same_trust(SSL_CTX *a, SSL_CTX *b)
-{
-    STACK_OF(X509_OBJECT) *of_a = X509_STORE_get0_objects(SSL_CTX_get_cert_store(a));
-    STACK_OF(X509_OBJECT) *of_b = X509_STORE_get0_objects(SSL_CTX_get_cert_store(b));
-    if (sk_X509_OBJECT_num(of_a) != sk_X509_OBJECT_num(of_b))
-        return false;
-    for (int i = 0; i < sk_X509_OBJECT_num(of_a); i++) {
-        if (!same_certificate(X509_OBJECT_get0_X509(sk_X509_OBJECT_value(of_a, i)),
-                              X509_OBJECT_get0_X509(sk_X509_OBJECT_value(of_b, i))))
-            return false;
-    }
-    return true;
-}
-
-/* A reload makes all contexts anew: what counts is what is in them. */
-static bool same_tls(SSL_CTX *a, SSL_CTX *b)
-{
-    if (a == b || !a || !b)
-        return a == b;
-    return SSL_CTX_get_verify_mode(a) == SSL_CTX_get_verify_mode(b) &&
-           same_certificate(SSL_CTX_get0_certificate(a), SSL_CTX_get0_certificate(b)) &&
-           same_trust(a, b);
-}
-
-static bool leads_to(const Upstream *upstream, const Instance *instance)
-{
-    return same_text(upstream->name, instance->address.text) &&
-           upstream->http2 == instance->http2 &&
-           same_text(upstream->tls_name, instance->tls_name) &&
-           same_tls(upstream->tls, instance->tls);
-}
-
-static char *copy_of(const char *text)
-{
-    if (!text)
-        return NULL;
-    char *copy = strdup(text);
-    CHECK(copy);
-    return copy;
-}
-
 static void run_serve(LoopWork *work);
 static void on_timer(Timer *timer);
 
-static Upstream *upstream_new(UpstreamTable *table, const Instance *instance)
+static Upstream *upstream_new(UpstreamTable *table, KnownInstance *known, SSL_CTX *tls)
 {
     Upstream *u = calloc(1, sizeof(*u));
     CHECK(u);
     u->table = table;
-    u->name = copy_of(instance->address.text);
-    u->address = instance->address;
-    u->address.text = u->name;
-    u->address.host = copy_of(instance->address.host);
-    u->address.path = copy_of(instance->address.path);
-    u->http2 = instance->http2;
+    u->known = known_instance_ref(known);
+    u->http2 = known->http2;
     u->limits = limits_for(table->loop->config, u->http2);
-    u->tls_name = copy_of(instance->tls_name);
-    u->tls = instance->tls;
+    u->tls = tls;
     if (u->tls)
         SSL_CTX_up_ref(u->tls);
     u->waits_end = &u->waits;
@@ -139,12 +82,12 @@ static Upstream *upstream_new(UpstreamTable *table, const Instance *instance)
 
 static void upstream_free(Upstream *u)
 {
+    if (u->told_down)
+        known_instance_set_down(u->known, false);
+    u->table->by_number[u->known->number] = NULL;
+    known_instance_unref(u->known);
     SSL_CTX_free(u->tls);
     arena_free(u->failure_arena);
-    free(u->name);
-    free((char *)u->address.host);
-    free((char *)u->address.path);
-    free(u->tls_name);
     free(u);
 }
 
@@ -153,11 +96,13 @@ static bool has_live_link(const Upstream *u)
     return u->links[LINK_READY] || u->links[LINK_FULL];
 }
 
-/* Where operators and health look. */
-static void tell_state(const Upstream *u)
+/* Where operators and health look. What no config names is not down. */
+static void tell_state(Upstream *u)
 {
-    if (u->instance)
-        telemetry_upstream(u->table->loop, u->instance, u->failures > 0 && !has_live_link(u));
+    bool down = u->named && u->failures > 0 && !has_live_link(u);
+    if (down != u->told_down)
+        known_instance_set_down(u->known, down);
+    u->told_down = down;
 }
 
 static bool is_of(const Config *config, const Instance *instance)
@@ -166,18 +111,31 @@ static bool is_of(const Config *config, const Instance *instance)
            instance->service < config->services + config->n_services;
 }
 
+/* Where the loop keeps its upstream of this number. */
+static Upstream **place_of(UpstreamTable *table, uint32_t number)
+{
+    if (number >= table->n_numbers) {
+        uint32_t n = number < 4 ? 8 : 2 * number;
+        table->by_number = realloc(table->by_number, n * sizeof(table->by_number[0]));
+        CHECK(table->by_number);
+        memset(table->by_number + table->n_numbers, 0,
+               (n - table->n_numbers) * sizeof(table->by_number[0]));
+        table->n_numbers = n;
+    }
+    return &table->by_number[number];
+}
+
 static Upstream *find_or_make(UpstreamTable *table, const Instance *instance)
 {
-    Upstream *u = table->first;
-    while (u && !leads_to(u, instance))
-        u = u->next;
-    if (!u)
-        u = upstream_new(table, instance);
+    Upstream **place = place_of(table, instance->known->number);
+    if (!*place)
+        *place = upstream_new(table, instance->known, instance->tls);
+    Upstream *u = *place;
     if (is_of(table->loop->config, instance)) {
-        u->instance = instance;
+        u->named = true;
         u->retired_at = 0;
         tell_state(u);
-    } else if (!u->instance) {
+    } else if (!u->named) {
         u->retired_at = table->loop->now; /* used by calls of an older config only */
     }
     return u;
@@ -186,13 +144,9 @@ static Upstream *find_or_make(UpstreamTable *table, const Instance *instance)
 Upstream *upstream_of(Loop *loop, const Instance *instance)
 {
     UpstreamTable *table = loop->upstreams;
-    size_t slot =
-        (uintptr_t)instance / sizeof(*instance) % (sizeof(table->cache) / sizeof(table->cache[0]));
-    if (table->cache[slot].instance != instance) {
-        table->cache[slot].upstream = find_or_make(table, instance);
-        table->cache[slot].instance = instance;
-    }
-    return table->cache[slot].upstream;
+    uint32_t number = instance->known->number;
+    Upstream *u = number < table->n_numbers ? table->by_number[number] : NULL;
+    return u && !u->retired_at ? u : find_or_make(table, instance);
 }
 
 /* ---- State ---------------------------------------------------------------------------------- */
@@ -201,7 +155,7 @@ Upstream *upstream_of(Loop *loop, const Instance *instance)
    whether it is back. */
 static bool is_probed(const Upstream *u)
 {
-    return u->instance && !u->table->closing;
+    return u->named && !u->table->closing;
 }
 
 UpstreamState upstream_state(const Upstream *u, int64_t now)
@@ -231,7 +185,7 @@ uint32_t upstream_load(const Upstream *u)
 
 const char *upstream_name(const Upstream *u)
 {
-    return u->name;
+    return u->known->address.text;
 }
 
 /* Nobody has to wait for attempts that fail at once: they may come more often than those into the
@@ -241,18 +195,9 @@ static bool attempts_are_cheap(const Upstream *u)
     return u->attempt_time < CHEAP_TIME;
 }
 
-/* The one thing that loops tell each other of instances: that one was reached. Whoever holds it for
- * away may then try it at once. Names share slots: at worst an attempt is made that fails. */
-static atomic_uint *news_of(const Upstream *u)
-{
-    enum { SLOTS = 256 };
-    static atomic_uint slots[SLOTS];
-    return &slots[bytes_hash(bytes_of(u->name)) % SLOTS];
-}
-
 static bool has_news(const Upstream *u)
 {
-    return atomic_load_explicit(news_of(u), memory_order_relaxed) != u->news;
+    return known_instance_times_back(u->known) != u->times_back;
 }
 
 bool upstream_worth_a_try(const Upstream *u, int64_t now)
@@ -277,11 +222,11 @@ void upstream_failed(Upstream *u, int64_t begun, Result why)
 {
     Loop *loop = u->table->loop;
     u->failed_at = loop->now;
-    u->news = atomic_load_explicit(news_of(u), memory_order_relaxed);
+    u->times_back = known_instance_times_back(u->known);
     u->attempt_time = loop->now - begun;
     u->connect_after = loop->now + backoff_of(u);
-    if (u->failures++ == 0 && u->instance)
-        telemetry_event("warning", "upstream_away", why, "instance %s", u->name);
+    if (u->failures++ == 0 && u->named)
+        telemetry_event("warning", "upstream_away", why, "instance %s", upstream_name(u));
     if (u->failure_arena)
         arena_reset(u->failure_arena);
     else
@@ -297,8 +242,8 @@ void upstream_connected(Upstream *u)
     Loop *loop = u->table->loop;
     telemetry_count(loop, COUNTER_UPSTREAM_CONNECTED);
     if (u->failures > 0) {
-        atomic_fetch_add_explicit(news_of(u), 1, memory_order_relaxed);
-        telemetry_event("info", "upstream_back", OK, "instance %s", u->name);
+        known_instance_is_back(u->known);
+        telemetry_event("info", "upstream_back", OK, "instance %s", upstream_name(u));
     }
     u->failures = 0;
     u->connect_after = 0;
@@ -415,7 +360,7 @@ static void fail_late(Upstream *u)
     while (u->waits && u->waits->since + u->limits.connect_time <= loop->now)
         fail_first(u, FAIL(loop_scratch(loop), FAULT_OVERLOADED,
                            "none of the %u connections to %s had room for the call",
-                           links_counted(u), u->name));
+                           links_counted(u), upstream_name(u)));
 }
 
 /* The next thing that only time brings. */
@@ -472,6 +417,7 @@ UpstreamTable *upstreams_new(Loop *loop)
 static void upstream_retire(Upstream *u)
 {
     u->retired_at = u->table->loop->now;
+    tell_state(u);
     for (LinkState state = LINK_CONNECTING; state <= LINK_FULL; state++) {
         for (Link *link = u->links[state], *next; link; link = next) {
             next = link->next;
@@ -519,9 +465,8 @@ static void use_tls(Upstream *u, SSL_CTX *tls)
 void upstreams_reload(UpstreamTable *table)
 {
     const Config *config = table->loop->config;
-    memset(table->cache, 0, sizeof(table->cache));
     for (Upstream *u = table->first; u; u = u->next) {
-        u->instance = NULL;
+        u->named = false;
         u->limits = limits_for(config, u->http2);
     }
     for (uint32_t i = 0; i < config->n_services; i++) {
@@ -530,7 +475,7 @@ void upstreams_reload(UpstreamTable *table)
             use_tls(find_or_make(table, &service->instances[k]), service->instances[k].tls);
     }
     for (Upstream *u = table->first; u; u = u->next) {
-        if (!u->instance && !u->retired_at)
+        if (!u->named && !u->retired_at)
             upstream_retire(u);
     }
     free_forgotten(table);
@@ -560,5 +505,6 @@ void upstreams_free(UpstreamTable *table)
         table->first = u->next;
         upstream_free(u);
     }
+    free(table->by_number);
     free(table);
 }

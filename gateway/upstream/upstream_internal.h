@@ -13,6 +13,7 @@
 #ifndef GATEWAY_UPSTREAM_INTERNAL_H
 #define GATEWAY_UPSTREAM_INTERNAL_H
 
+#include "gateway/instances/instances.h"
 #include "gateway/loop/socket.h"
 #include "gateway/upstream/upstream.h"
 
@@ -39,16 +40,14 @@ struct Upstream {
     UpstreamTable *table;
     Upstream *next;
 
-    /* What it is found by; copies. */
-    char *name;
-    Address address;
-    bool http2;
-    SSL_CTX *tls; /* a reference */
-    char *tls_name;
+    KnownInstance *known; /* a reference */
+    bool http2;           /* as `known` has it */
+    SSL_CTX *tls;         /* a reference: that of the newest config, equal to that of `known` */
 
-    UpstreamLimits limits;    /* of the loop's config */
-    const Instance *instance; /* in the loop's config, for telemetry; NULL: not in it */
-    int64_t retired_at;       /* 0: the loop's config names it */
+    UpstreamLimits limits; /* of the loop's config */
+    bool named;            /* the loop's config names it */
+    bool told_down;        /* as known to all loops */
+    int64_t retired_at;    /* since when no config names it; 0: one does */
 
     Link *links[LINK_STATES];
     uint32_t n_links[LINK_STATES];
@@ -62,7 +61,7 @@ struct Upstream {
     uint32_t failures;     /* attempts in a row; 0: the last one succeeded */
     int64_t failed_at;     /* the last attempt, */
     int64_t attempt_time;  /* and how long it took */
-    uint32_t news;         /* what news_of said then */
+    uint32_t times_back;   /* known_instance_times_back then */
     Arena *failure_arena;
     Result failure;
     Timer timer; /* the oldest wait's patience, the end of a backoff */
@@ -89,11 +88,8 @@ struct UpstreamTable {
     Loop *loop;
     Upstream *first;
     bool closing;
-    /* instance -> upstream, by the instance's place in memory; emptied with each config */
-    struct {
-        const Instance *instance;
-        Upstream *upstream;
-    } cache[256];
+    Upstream **by_number; /* of KnownInstance; NULL: not used by this loop yet */
+    uint32_t n_numbers;
 };
 
 /* upstream.c: an attempt that was begun then failed. */

@@ -102,7 +102,7 @@ static void connect_failed(Link *link, Result why)
 static Result over(Link *link, Result why, const Fault *fault, const char *doing)
 {
     return error_new(loop_scratch(loop_of(link)), fault, why, NULL, __FILE__, __LINE__, "%s %s",
-                     doing, link->upstream->name);
+                     doing, upstream_name(link->upstream));
 }
 
 /* ---- Time ----------------------------------------------------------------------------------- */
@@ -274,7 +274,8 @@ static void on_read(Socket *socket, Bytes input)
     link->pinged = false;
     Result r = http_connection_feed(link->http, input, loop->now);
     if (failed(r)) {
-        telemetry_event("warning", "upstream_broken", r, "instance %s", link->upstream->name);
+        telemetry_event("warning", "upstream_broken", r, "instance %s",
+                        upstream_name(link->upstream));
         if (link->state == LINK_CONNECTING) {
             lost(link, r);
             return;
@@ -313,7 +314,7 @@ static SocketPeer peer_of(const Upstream *u)
 {
     return (SocketPeer){
         .tls = u->tls,
-        .name = u->tls_name ? u->tls_name : u->address.host,
+        .name = u->known->tls_name ? u->known->tls_name : u->known->address.host,
         .alpn = u->http2 ? "h2" : "http/1.1",
         .descriptors = u->limits.descriptors,
     };
@@ -334,7 +335,7 @@ static void set_unacknowledged_time(Link *link)
 {
     uv_os_fd_t fd;
     unsigned limit = (unsigned)(link->upstream->limits.send_time / MILLISECOND);
-    if (link->upstream->address.host && uv_fileno(&link->socket.uv.handle, &fd) == 0)
+    if (link->upstream->known->address.host && uv_fileno(&link->socket.uv.handle, &fd) == 0)
         setsockopt(fd, IPPROTO_TCP, TCP_USER_TIMEOUT, &limit, sizeof(limit)); /* a wish */
 }
 
@@ -416,7 +417,7 @@ static void on_resolved(uv_getaddrinfo_t *request, int status, struct addrinfo *
     }
     if (status < 0) {
         Result r = FAIL(loop_scratch(loop_of(link)), FAULT_SYSTEM, "resolving %s: %s",
-                        link->upstream->address.host, uv_strerror(status));
+                        link->upstream->known->address.host, uv_strerror(status));
         connect_failed(link, over(link, r, &FAULT_UPSTREAM_DOWN, "connecting to"));
         return;
     }
@@ -427,7 +428,7 @@ static void on_resolved(uv_getaddrinfo_t *request, int status, struct addrinfo *
 
 static void resolve(Link *link)
 {
-    const Address *address = &link->upstream->address;
+    const Address *address = &link->upstream->known->address;
     char port[8];
     snprintf(port, sizeof(port), "%u", address->port);
     struct addrinfo hints = {.ai_socktype = SOCK_STREAM, .ai_flags = AI_NUMERICSERV};
@@ -445,7 +446,7 @@ static void resolve(Link *link)
 /* An address that needs no resolver. */
 static bool connect_number(Link *link)
 {
-    const Address *address = &link->upstream->address;
+    const Address *address = &link->upstream->known->address;
     union {
         struct sockaddr any;
         struct sockaddr_in v4;
@@ -470,10 +471,11 @@ void link_connect(Upstream *u)
     link->since = u->table->loop->now;
     link_list(link, LINK_CONNECTING);
     set_timer(link);
-    if (u->address.path) {
+    if (u->known->address.path) {
         SocketPeer peer = peer_of(u);
         link->opened = true;
-        socket_connect(&link->socket, u->table->loop, &socket_events, NULL, u->address.path, &peer);
+        socket_connect(&link->socket, u->table->loop, &socket_events, NULL, u->known->address.path,
+                       &peer);
     } else if (!connect_number(link)) {
         resolve(link);
     }
