@@ -2,6 +2,7 @@
 
 #include "base/arena.h"
 #include "gateway/call/exchange.h"
+#include "gateway/config/config.h"
 #include "gateway/loop/socket.h"
 #include "gateway/telemetry/telemetry.h"
 #include "protocols/http/proxy_protocol.h"
@@ -10,10 +11,10 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-#define LINGER_TIME (2 * SECOND) /* of a peer's silence, until it has surely read our last words   \
-                                  */
-#define FRESH_TIME                                                                                 \
-    (1 * SECOND) /* going down: for a request that may be on its way, also the first one */
+/* Of a peer's silence, until it has surely read our last words. */
+#define LINGER_TIME (2 * SECOND)
+/* Going down: for a request that may be on its way, also the first one. */
+#define FRESH_TIME (1 * SECOND)
 
 enum {
     VECTORS = 64,

@@ -9,6 +9,7 @@
 #ifndef GATEWAY_UPSTREAM_H
 #define GATEWAY_UPSTREAM_H
 
+#include "gateway/config/config.h"
 #include "gateway/loop/loop.h"
 #include "protocols/http/http.h"
 
