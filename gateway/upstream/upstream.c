@@ -178,7 +178,7 @@ uint32_t upstream_load(const Upstream *u)
         return load + u->n_links[LINK_FULL] + u->n_links[LINK_LEAVING];
     for (LinkState state = LINK_READY; state <= LINK_LEAVING; state++) {
         for (const Link *link = u->links[state]; link; link = link->next)
-            load += http_connection_streams(link->http);
+            load += http_connection_streams(link->pump.http);
     }
     return load;
 }
@@ -300,8 +300,8 @@ static HttpConnection *take_room(Upstream *u)
         if (!u->http2)
             link_move(link, LINK_FULL);
         /* Looked at again when the caller has used it, or has not. */
-        loop_defer(u->table->loop, &link->flush);
-        return link->http;
+        pump_flush_later(&link->pump);
+        return link->pump.http;
     }
     return NULL;
 }

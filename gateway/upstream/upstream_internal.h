@@ -14,7 +14,7 @@
 #define GATEWAY_UPSTREAM_INTERNAL_H
 
 #include "gateway/instances/instances.h"
-#include "gateway/loop/socket.h"
+#include "gateway/loop/pump.h"
 #include "gateway/upstream/upstream.h"
 
 typedef struct Link Link;
@@ -68,16 +68,12 @@ struct Upstream {
 };
 
 struct Link {
-    Socket socket;
+    Pump pump; /* `http` is NULL until there is a stream of bytes */
     Upstream *upstream;
     Link *next, **at; /* in upstream->links[state] */
     LinkState state;
-    HttpConnection *http; /* NULL until there is a stream of bytes */
-    LoopWork flush;
-    Timer timer;
-    int64_t since;         /* connecting, or without calls, since then */
-    int64_t heard;         /* last sign of life */
-    int64_t blocked_since; /* when the instance last took something; 0: nothing is held up */
+    int64_t since; /* connecting, or without calls, since then */
+    int64_t heard; /* last sign of life */
     uv_getaddrinfo_t resolve;
     struct addrinfo *addresses, *next_address;
     bool resolving, opened; /* `opened`: the socket is, and on_closed will come */
