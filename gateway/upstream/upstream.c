@@ -14,16 +14,11 @@
 #define HTTP2_IDLE_TIME (300 * SECOND)
 #define PING_TIME                                                                                  \
     (310 * SECOND) /* gRPC servers send away who asks more often than each 5 minutes */
-#define BACKOFF_FIRST (100 * MILLISECOND)
-#define BACKOFF_MOST (10 * SECOND)
-#define BACKOFF_MOST_CHEAP (1 * SECOND) /* after attempts that were refused at once */
-#define CHEAP_TIME (50 * MILLISECOND)
 #define RETIRED_TIME (600 * SECOND) /* after which nobody has its address in hand any more */
 
 enum {
     HTTP1_CONNECTIONS = 256,
     HTTP2_CONNECTIONS = 8,
-    JITTER_PERCENT = 20,
     FAILURE_MEMORY = 16 * 1024,
 };
 
@@ -99,7 +94,7 @@ static bool has_live_link(const Upstream *u)
 /* Where operators and health look. What no config names is not down. */
 static void tell_state(Upstream *u)
 {
-    bool down = u->named && u->failures > 0 && !has_live_link(u);
+    bool down = u->named && u->reach.failures > 0 && !has_live_link(u);
     if (down != u->told_down)
         known_instance_set_down(u->known, down);
     u->told_down = down;
@@ -160,9 +155,9 @@ static bool is_probed(const Upstream *u)
 
 UpstreamState upstream_state(const Upstream *u, int64_t now)
 {
-    if (u->failures == 0 || has_live_link(u))
+    if (u->reach.failures == 0 || has_live_link(u))
         return UPSTREAM_READY;
-    return is_probed(u) || now < u->connect_after ? UPSTREAM_AWAY : UPSTREAM_READY;
+    return is_probed(u) || now < u->reach.connect_after ? UPSTREAM_AWAY : UPSTREAM_READY;
 }
 
 Result upstream_failure(const Upstream *u)
@@ -188,44 +183,16 @@ const char *upstream_name(const Upstream *u)
     return u->known->address.text;
 }
 
-/* Nobody has to wait for attempts that fail at once: they may come more often than those into the
- * void. */
-static bool attempts_are_cheap(const Upstream *u)
-{
-    return u->attempt_time < CHEAP_TIME;
-}
-
-static bool has_news(const Upstream *u)
-{
-    return known_instance_times_back(u->known) != u->times_back;
-}
-
 bool upstream_worth_a_try(const Upstream *u, int64_t now)
 {
-    if (has_news(u))
-        return true;
-    return attempts_are_cheap(u) && now >= u->failed_at + BACKOFF_FIRST;
-}
-
-static int64_t backoff_of(Upstream *u)
-{
-    int64_t most = attempts_are_cheap(u) ? BACKOFF_MOST_CHEAP : BACKOFF_MOST;
-    int64_t backoff = u->failures < 7 ? BACKOFF_FIRST << u->failures : most; /* no overflow */
-    if (backoff > most)
-        backoff = most;
-    int64_t jitter = backoff * JITTER_PERCENT / 100;
-    return backoff - jitter +
-           (int64_t)random_below(&u->table->loop->random, (uint64_t)(2 * jitter));
+    return reach_is_worth_a_try(&u->reach, u->known, now);
 }
 
 void upstream_failed(Upstream *u, int64_t begun, Result why)
 {
     Loop *loop = u->table->loop;
-    u->failed_at = loop->now;
-    u->times_back = known_instance_times_back(u->known);
-    u->attempt_time = loop->now - begun;
-    u->connect_after = loop->now + backoff_of(u);
-    if (u->failures++ == 0 && u->named)
+    reach_failed(&u->reach, u->known, begun, loop->now, &loop->random);
+    if (u->reach.failures == 1 && u->named)
         telemetry_event("warning", "upstream_away", why, "instance %s", upstream_name(u));
     if (u->failure_arena)
         arena_reset(u->failure_arena);
@@ -241,12 +208,9 @@ void upstream_connected(Upstream *u)
 {
     Loop *loop = u->table->loop;
     telemetry_count(loop, COUNTER_UPSTREAM_CONNECTED);
-    if (u->failures > 0) {
-        known_instance_is_back(u->known);
+    if (u->reach.failures > 0)
         telemetry_event("info", "upstream_back", OK, "instance %s", upstream_name(u));
-    }
-    u->failures = 0;
-    u->connect_after = 0;
+    reach_succeeded(&u->reach, u->known);
     tell_state(u);
     upstream_look(u);
 }
@@ -316,15 +280,15 @@ static uint32_t links_counted(const Upstream *u)
 static uint32_t links_wanted(const Upstream *u)
 {
     if (u->n_waits == 0)
-        return u->failures > 0 && is_probed(u) && !has_live_link(u);
-    return u->http2 || u->failures > 0 ? 1 : u->n_waits;
+        return u->reach.failures > 0 && is_probed(u) && !has_live_link(u);
+    return u->http2 || u->reach.failures > 0 ? 1 : u->n_waits;
 }
 
 static bool may_connect(const Upstream *u)
 {
     int64_t now = u->table->loop->now;
     return !u->table->closing && links_counted(u) < u->limits.connections &&
-           (now >= u->connect_after || (u->waits && upstream_worth_a_try(u, now)));
+           (now >= u->reach.connect_after || (u->waits && upstream_worth_a_try(u, now)));
 }
 
 static void connect_if_useful(Upstream *u)
@@ -344,7 +308,7 @@ static void fail_first(Upstream *u, Result why)
 /* While it is away nobody waits for it. Those who come back at once wait for the next turn. */
 static void fail_hopeless(Upstream *u)
 {
-    if (u->links[LINK_CONNECTING] || has_live_link(u) || u->failures == 0)
+    if (u->links[LINK_CONNECTING] || has_live_link(u) || u->reach.failures == 0)
         return;
     for (uint32_t n = u->n_waits; n > 0 && u->waits; n--)
         fail_first(u, u->failure);
@@ -370,7 +334,7 @@ static void set_timer(Upstream *u)
     if (u->waits && has_live_link(u))
         timer_start(timers, &u->timer, u->waits->since + u->limits.connect_time);
     else if (links_wanted(u) > u->n_links[LINK_CONNECTING])
-        timer_start(timers, &u->timer, u->connect_after);
+        timer_start(timers, &u->timer, u->reach.connect_after);
 }
 
 static void run_serve(LoopWork *work)

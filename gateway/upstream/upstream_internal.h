@@ -13,7 +13,7 @@
 #ifndef GATEWAY_UPSTREAM_INTERNAL_H
 #define GATEWAY_UPSTREAM_INTERNAL_H
 
-#include "gateway/instances/instances.h"
+#include "gateway/instances/reach.h"
 #include "gateway/loop/pump.h"
 #include "gateway/upstream/upstream.h"
 
@@ -57,11 +57,7 @@ struct Upstream {
     uint32_t n_waits;
     LoopWork serve;
 
-    int64_t connect_after; /* backoff: no attempt before */
-    uint32_t failures;     /* attempts in a row; 0: the last one succeeded */
-    int64_t failed_at;     /* the last attempt, */
-    int64_t attempt_time;  /* and how long it took */
-    uint32_t times_back;   /* known_instance_times_back then */
+    Reach reach;
     Arena *failure_arena;
     Result failure;
     Timer timer; /* the oldest wait's patience, the end of a backoff */

@@ -583,9 +583,9 @@ static uint32_t n_failed_at;
 static bool has_failed_five_times(void)
 {
     Upstream *upstream = upstream_of(&loop, &instance);
-    if (upstream->failures > n_failed_at) {
-        assert_int_equal(upstream->failures, n_failed_at + 1);
-        failed_at[n_failed_at++] = upstream->failed_at;
+    if (upstream->reach.failures > n_failed_at) {
+        assert_int_equal(upstream->reach.failures, n_failed_at + 1);
+        failed_at[n_failed_at++] = upstream->reach.failed_at;
     }
     return n_failed_at == 5;
 }
