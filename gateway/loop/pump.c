@@ -54,27 +54,6 @@ PumpFlow pump_flush(Pump *pump)
     return flow;
 }
 
-void pump_flush_later(Pump *pump)
-{
-    loop_defer(pump->socket.loop, &pump->flush);
-}
-
-void pump_set_reading(Pump *pump)
-{
-    if (http_connection_wants_input(pump->http) != pump->socket.paused)
-        return;
-    if (pump->socket.paused)
-        socket_resume(&pump->socket);
-    else
-        socket_pause(&pump->socket);
-}
-
-void pump_wake_by(Pump *pump, int64_t when)
-{
-    if (!timer_running(&pump->timer) || pump->timer.when > when)
-        timer_start(&pump->socket.loop->timers, &pump->timer, when);
-}
-
 void pump_stop(Pump *pump)
 {
     timer_stop(&pump->socket.loop->timers, &pump->timer);

@@ -51,7 +51,10 @@ typedef struct PumpFlow {
 PumpFlow pump_flush(Pump *pump);
 
 /* Runs the owner's run_flush once this turn's events have been read. */
-void pump_flush_later(Pump *pump);
+static inline void pump_flush_later(Pump *pump)
+{
+    loop_defer(pump->socket.loop, &pump->flush);
+}
 
 /* The socket's on_writable: nothing is held up any more. The owner flushes after it. */
 static inline void pump_writable(Pump *pump)
@@ -60,11 +63,23 @@ static inline void pump_writable(Pump *pump)
 }
 
 /* Reads while the engine wants input, and pauses while it does not. `http` is there. */
-void pump_set_reading(Pump *pump);
+static inline void pump_set_reading(Pump *pump)
+{
+    if (http_connection_wants_input(pump->http) != pump->socket.paused)
+        return;
+    if (pump->socket.paused)
+        socket_resume(&pump->socket);
+    else
+        socket_pause(&pump->socket);
+}
 
 /* Fires at this time or before: the timer is only ever brought forward. The owner finds out that it
    is too early, and starts it again: cheaper than moving it with each request. */
-void pump_wake_by(Pump *pump, int64_t when);
+static inline void pump_wake_by(Pump *pump, int64_t when)
+{
+    if (!timer_running(&pump->timer) || pump->timer.when > when)
+        timer_start(&pump->socket.loop->timers, &pump->timer, when);
+}
 
 /* Neither the flush nor the timer comes any more. The socket goes on until the owner closes it. */
 void pump_stop(Pump *pump);
