@@ -3,7 +3,7 @@
 #include "base/clock.h"
 #include "base/date.h"
 #include "base/json_text.h"
-#include "gateway/telemetry/telemetry_internal.h"
+#include "gateway/instances/instances.h"
 
 #include <inttypes.h>
 
@@ -76,7 +76,7 @@ static const char *protocol_name(UpstreamProtocol protocol)
 
 static void add_instance(Buffer *out, const Instance *instance)
 {
-    uint32_t away = telemetry_loops_away(instance);
+    uint32_t down = instance_loops_down(instance);
     const Service *service = instance->service;
     begin(out, NULL, '{');
     add_text(out, "address", instance->address.text);
@@ -90,8 +90,8 @@ static void add_instance(Buffer *out, const Instance *instance)
             add_text(out, NULL, service->versions[i].name);
     }
     buffer_add_byte(out, ']');
-    add_bool(out, "up", away == 0);
-    add_number(out, "loops_away", away);
+    add_bool(out, "up", down == 0);
+    add_number(out, "loops_away", down);
     buffer_add_byte(out, '}');
 }
 

@@ -8,6 +8,7 @@
 #ifndef GATEWAY_HEALTH_H
 #define GATEWAY_HEALTH_H
 
+#include "gateway/config/config.h"
 #include "gateway/loop/loop.h"
 
 /* The numbers of HealthCheckResponse.ServingStatus. */

@@ -31,7 +31,7 @@ void attempt_drop(Attempt *attempt)
     if (!side->stream)
         return;
     if (!side->ended)
-        http_stream_reset(side->stream, RESET_CANCEL);
+        http_stream_reset(side->stream, HTTP2_ERROR_CANCEL);
     http_stream_release(side->stream);
     side->stream = NULL;
 }

@@ -60,7 +60,7 @@ Result exchange_convert_request(Exchange *x, Bytes message, Bytes *converted_out
     PlanInput input = {.bytes = message};
     if (x->binding) {
         const char *body = x->binding->rule->body;
-        if (http_body_in(x->binding)) {
+        if (x->binding->raw_request) {
             Buffer json = buffer_in(exchange_scratch(x));
             http_body_wrap(fields_get(x->call.head, "content-type"), message, &json);
             if (json.full)

@@ -159,7 +159,7 @@ static Result write_rest_head(Exchange *x, HttpHead *head, bool *has_body_out)
         return r;
     x->attempt->rest_rule = rest.rule;
     x->attempt->target.content_type = rest.content_type;
-    x->attempt->target.takes_any_media = rest_answer_is_raw(rest.rule, method);
+    x->attempt->target.takes_any_media = http_body_out(method, rest.rule);
     x->attempt->target.answer_is_stream = method->server_streaming;
     r = request_write(&x->attempt->target, &x->call.metadata, x->arena, head);
     if (failed(r))

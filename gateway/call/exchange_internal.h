@@ -107,8 +107,6 @@ struct Exchange {
 
 void exchange_run(Exchange *x, const Step *step);
 
-enum { RESET_CANCEL = 8 /* RFC 9113 section 7 */ };
-
 /* The three ways in which a call goes wrong. Each ends in policy_decide: another attempt, the
    route's fallback, or an error to the client. */
 const Step *exchange_fail(Exchange *x, Result why);           /* by no fault of the attempt */

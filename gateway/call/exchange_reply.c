@@ -132,7 +132,8 @@ static Result frame_answer(Exchange *x, Message message, Compression compression
 static Message unwrapped(Exchange *x, Message message)
 {
     if (x->call.dialect == DIALECT_REST && x->call.reply_codec == CODEC_PROTO)
-        message.bytes = http_body_unwrap(x->binding, message.bytes, &x->content_type);
+        message.bytes =
+            http_body_unwrap(x->method->type, x->binding->rule, message.bytes, &x->content_type);
     return message;
 }
 

@@ -102,7 +102,7 @@ void exchange_start_deadline(Exchange *x)
    each piece that comes. A compressed body is opened whole, and is one message. */
 static bool is_upload_in_pieces(const Exchange *x)
 {
-    return x->binding && x->method->type->client_streaming && http_body_in(x->binding) &&
+    return x->binding && x->method->type->client_streaming && x->binding->raw_request &&
            x->call.compression == COMPRESSION_IDENTITY;
 }
 

@@ -140,7 +140,7 @@ static Result check_media(Exchange *x)
     bool untyped = !fields_get(x->call.head, "content-type").data;
     bool has_body = x->head->content_length > 0 || (x->head->content_length < 0 && !x->bodiless &&
                                                     x->method->type->client_streaming);
-    if (http_body_in(x->binding) || (untyped && x->config->untyped_json))
+    if (x->binding->raw_request || (untyped && x->config->untyped_json))
         x->call.foreign_media = false;
     return x->call.foreign_media && has_body ? exchange_refuse_media(x) : OK;
 }
@@ -149,7 +149,7 @@ Result exchange_take_rest(Exchange *x)
 {
     const RestBinding *binding = x->binding;
     bool is_stream = x->method->type->server_streaming;
-    if (http_body_out(binding))
+    if (binding->raw_answer)
         x->call.reply_codec = CODEC_PROTO;
     else if (!rest_accepts(&x->call, is_stream))
         return FAIL_TELL(x->arena, FAULT_NOT_ACCEPTABLE, "accept: %.*s; there is %s",

@@ -1,6 +1,7 @@
 #include "gateway/commands/command.h"
 
 #include "base/arena.h"
+#include "gateway/reflect/reflection_client.h"
 
 #include <stdio.h>
 
@@ -53,7 +54,8 @@ Config *command_config(const char *path)
     Arena *arena = arena_new(ARENA_UNLIMITED);
     Problems problems = problems_in(arena);
     Config *config;
-    Result r = config_load(path, arena, &problems, &config);
+    SchemaAsk ask = reflection_ask(NULL);
+    Result r = config_load(path, &ask, arena, &problems, &config);
     if (config)
         return config;
 

@@ -6,6 +6,7 @@
 #include "gateway/commands/config_report.h"
 
 #include "base/arena.h"
+#include "gateway/reflect/reflection_client.h"
 
 #include <stdio.h>
 
@@ -33,7 +34,8 @@ int command_check(const Command *command, int n, char **arguments)
     Problems problems = problems_in(arena);
     Buffer out = buffer_in(arena);
     Config *config;
-    Result r = config_load(arguments[0], config_arena, &problems, &config);
+    SchemaAsk ask = reflection_ask(NULL);
+    Result r = config_load(arguments[0], &ask, config_arena, &problems, &config);
     if (failed(r))
         problem_add(&problems, arguments[0], 0, 0, "", NULL, "%s", error_text(arena, r));
 

@@ -213,7 +213,7 @@ static void free_contexts(Config *config)
         free_service_contexts(&config->services[i]);
 }
 
-static Result load_text(const atomic_bool *cancelled, Bytes text, const char *path, Arena *arena,
+Result config_load_text(Bytes text, const char *path, const SchemaAsk *ask, Arena *arena,
                         Problems *problems, Config **config_out)
 {
     static atomic_ullong generation;
@@ -223,8 +223,7 @@ static Result load_text(const atomic_bool *cancelled, Bytes text, const char *pa
     config->file = arena_string(arena, path);
     config->doubts = problems_in(arena);
     atomic_init(&config->references, 1);
-    ConfigReader reader = {
-        .arena = arena, .problems = problems, .config = config, .cancelled = cancelled};
+    ConfigReader reader = {.arena = arena, .problems = problems, .config = config, .ask = ask};
     reader.schemas = reader.caches = reader.plans = reader.identities = reader.answers =
         table_in(arena);
     config->methods = table_in(arena);
@@ -242,26 +241,15 @@ static Result load_text(const atomic_bool *cancelled, Bytes text, const char *pa
     return OK;
 }
 
-Result config_load_unless(const atomic_bool *cancelled, const char *path, Arena *arena,
-                          Problems *problems, Config **config_out)
+Result config_load(const char *path, const SchemaAsk *ask, Arena *arena, Problems *problems,
+                   Config **config_out)
 {
     *config_out = NULL;
     Bytes text;
     Result r = config_read_file(arena, path, CONFIG_SIZE_MOST, &text);
     if (failed(r))
         return FAIL_OVER(arena, r, FAULT_BAD_CONFIG, "reading the config %s", path);
-    return load_text(cancelled, text, path, arena, problems, config_out);
-}
-
-Result config_load(const char *path, Arena *arena, Problems *problems, Config **config_out)
-{
-    return config_load_unless(NULL, path, arena, problems, config_out);
-}
-
-Result config_load_text(Bytes text, const char *path, Arena *arena, Problems *problems,
-                        Config **config_out)
-{
-    return load_text(NULL, text, path, arena, problems, config_out);
+    return config_load_text(text, path, ask, arena, problems, config_out);
 }
 
 Config *config_ref(Config *config)
@@ -275,6 +263,8 @@ void config_unref(Config *config)
     /* The last one must see all that the others did with it. */
     if (atomic_fetch_sub_explicit(&config->references, 1, memory_order_acq_rel) != 1)
         return;
+    if (config->let_go)
+        config->let_go(config);
     free_contexts(config);
     arena_free(config->arena);
 }

@@ -1,11 +1,11 @@
 /*
  * Config: one generation of what the operator wants, read, checked and compiled.
  *
- * Immutable (but for the fields `series`, which telemetry_adopt fills in before any loop sees it)
- * and reference-counted: a reload makes a new generation and swaps it in whole; a call keeps the
- * one that it began with. Everything in it lives in its arena and may be read by any loop. Made
- * from YAML by config_load (config.c reads and checks, service.c compiles schemas, versions and
- * plans).
+ * Immutable (but for the fields `series` and `known`, which telemetry_adopt and instances_adopt
+ * fill in before any loop sees it) and reference-counted: a reload makes a new generation and swaps
+ * it in whole; a call keeps the one that it began with. Everything in it lives in its arena and may
+ * be read by any loop. Made from YAML by config_load (config.c reads and checks, service.c compiles
+ * schemas, versions and plans).
  */
 #ifndef GATEWAY_CONFIG_H
 #define GATEWAY_CONFIG_H
@@ -30,6 +30,8 @@ typedef struct Method Method;
 typedef struct Instance Instance;
 typedef struct Route Route;
 typedef struct RestBinding RestBinding;
+typedef struct SchemaAsk SchemaAsk;         /* schema_ask.h */
+typedef struct KnownInstance KnownInstance; /* instances.h */
 
 /* Where to listen or connect: "127.0.0.1:8080", "[::1]:8080", "name:port", "unix:/path". */
 typedef struct Address {
@@ -131,9 +133,10 @@ struct Instance {
     uint64_t versions;   /* bit i: service->versions[i] is served natively */
     const char *build;   /* or "" */
     const Service *service;
-    uint32_t index;  /* in the service */
-    uint32_t id;     /* in the Config, for counters */
-    uint32_t series; /* telemetry's */
+    uint32_t index;       /* in the service */
+    uint32_t id;          /* in the Config, for counters */
+    uint32_t series;      /* telemetry's */
+    KnownInstance *known; /* what all loops know of it; NULL until instances_adopt */
 };
 
 /* Plans for what errors carry: single details, each a google.protobuf.Any. JSON knows a version's
@@ -202,6 +205,7 @@ struct RestBinding {
     const Method *method;
     const HttpRule *rule;
     const RestTemplate *template;
+    bool raw_request, raw_answer; /* the body is the data of a google.api.HttpBody: http_body.h */
     const Bytes
         *variables; /* field paths, in order: another version's template may have the same shape */
     size_t n_variables;
@@ -290,26 +294,24 @@ struct Config {
     const Loss **losses;
     uint32_t n_losses;
     atomic_ullong *loss_counts; /* [loss], relaxed */
+    /* Lets go of what was filled in from above; NULL: nothing was. With the last reference, on its
+       thread. */
+    void (*let_go)(Config *config);
 };
 
 /*
  * Reads, checks and compiles a config file. All mistakes go to `problems` (with the files that it
  * names); *config_out is NULL when there is one. The Result fails when the file cannot be read at
- * all. `arena` has no limit; with the Config it becomes the Config's own, without one it stays the
- * caller's.
+ * all. `ask` asks instances for their schemas while this runs, and is borrowed for as long; NULL:
+ * none can be asked, and a version whose schema comes from an instance is a mistake. `arena` has no
+ * limit; with the Config it becomes the Config's own, without one it stays the caller's.
  */
-MUST_USE Result config_load(const char *path, Arena *arena, Problems *problems,
-                            Config **config_out);
-
-/* The same, but stops waiting for instances that are asked for their schemas soon after another
-   thread sets
-   `*cancelled` (may be NULL). The problems that are told then are no mistakes of the config. */
-MUST_USE Result config_load_unless(const atomic_bool *cancelled, const char *path, Arena *arena,
-                                   Problems *problems, Config **config_out);
+MUST_USE Result config_load(const char *path, const SchemaAsk *ask, Arena *arena,
+                            Problems *problems, Config **config_out);
 
 /* The same with the text at hand; `path` is what names of files in it are relative to. */
-MUST_USE Result config_load_text(Bytes text, const char *path, Arena *arena, Problems *problems,
-                                 Config **config_out);
+MUST_USE Result config_load_text(Bytes text, const char *path, const SchemaAsk *ask, Arena *arena,
+                                 Problems *problems, Config **config_out);
 
 /* The listener of this address as written, or NULL; `config` may be NULL. */
 const ListenerConfig *config_listener(const Config *config, const char *address);

@@ -19,11 +19,10 @@ typedef struct ConfigReader {
     Problems *problems;
     ConfigFile file;
     Config *config;
-    const atomic_bool
-        *cancelled;        /* set by another thread: the config is no longer wanted; may be NULL */
-    Table schemas;         /* file -> LoadedSchema */
-    Table caches;          /* file -> the ReflectedSchema that is kept in it */
-    ServicePlan *services; /* what is known of config->services[i] only while it is loaded */
+    const SchemaAsk *ask;     /* NULL: no instance can be asked */
+    Table schemas;            /* file -> LoadedSchema */
+    Table caches;             /* file -> the ReflectedSchema that is kept in it */
+    ServicePlan *services;    /* what is known of config->services[i] only while it is loaded */
     const char **route_paths; /* of config->routes[i]: "routes[0]"; NULL: nobody wrote it */
     Table identities; /* Schema (its address) -> the MappingSet in which all stays as it is */
     Table answers;    /* AnswerKey -> DefaultAnswer: of graceful routes */

@@ -2,7 +2,7 @@
 #include "gateway/config/config_internal.h"
 
 #include "base/arena.h"
-#include "gateway/reflect/reflection_client.h"
+#include "gateway/config/schema_ask.h"
 
 /* A file that was read already, or was found not to be readable (then its schema is NULL). */
 typedef struct LoadedSchema {
@@ -66,17 +66,16 @@ static void ask(ConfigReader *reader, Version *version, const Passerelle__Config
                 const char *path)
 {
     ReflectedSchema *reflected = version->reflected;
-    ReflectionSource source = {
+    SchemaQuery query = {
         .instance = &reflected->instance,
         .package = version->package,
         .version_header = "api-version",
         .version = version->name,
         .timeout = text->timeout,
         .most = text->bytes,
-        .cancelled = reader->cancelled,
     };
-    Result r = reflection_schema(reader->config, &source, reader->arena, &reflected->set,
-                                 &version->schema);
+    Result r = reader->ask->ask(reader->ask->owner, reader->config, &query, reader->arena,
+                                &reflected->set, &version->schema);
     if (!failed(r))
         return;
     version->schema = NULL;
@@ -95,7 +94,9 @@ static void read_reflection(ConfigReader *reader, Version *version,
     version->reflected->cache = text->cache;
     check_cache(reader, version, path);
     bool good = config_read_reflecting(reader, text, path, &version->reflected->instance);
-    if (good && *version->package)
+    if (!reader->ask)
+        config_tell(reader, path, "name a file", "no instance can be asked for its schema here");
+    else if (good && *version->package)
         ask(reader, version, text, path);
 }
 

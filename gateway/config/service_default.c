@@ -3,7 +3,6 @@
 
 #include "adapters/run/plan_run.h"
 #include "base/arena.h"
-#include "gateway/rest/http_body.h"
 
 /* A default answer read against one message type; NULL json: it does not fit, which is told. */
 typedef struct DefaultAnswer {
@@ -133,7 +132,7 @@ static Result convert_all(ConfigReader *reader, Conversion *c)
         RestBinding *binding = &method->bindings[i];
         const FieldType *field =
             message_field(method->type->output, bytes_of(binding->rule->response_body));
-        if (field && !http_body_out(binding))
+        if (field && !binding->raw_answer)
             r = convert(reader, c, CODEC_JSON, field->name, &binding->default_body);
     }
     method->has_default = !failed(r) && !c->bad;

@@ -3,6 +3,7 @@
 #include "gateway/config/config_internal.h"
 
 #include "base/arena.h"
+#include "gateway/rest/http_body.h"
 
 /* Where a rule's mistake is told: its schema's place in the config. */
 static void tell(ConfigReader *reader, const Method *method, const HttpRule *rule,
@@ -124,6 +125,8 @@ static Result make_binding(ConfigReader *reader, Method *method, const HttpRule 
     RestBinding *binding = &method->bindings[method->n_bindings++];
     binding->method = method;
     binding->rule = rule;
+    binding->raw_request = http_body_in(method->type, rule);
+    binding->raw_answer = http_body_out(method->type, rule);
     Result r = rest_template_parse(reader->arena, bytes_of(rule->path), &binding->template);
     if (failed(r)) {
         tell(reader, method, rule, r.error->doing);

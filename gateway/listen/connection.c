@@ -2,7 +2,8 @@
 
 #include "base/arena.h"
 #include "gateway/call/exchange.h"
-#include "gateway/loop/socket.h"
+#include "gateway/config/config.h"
+#include "gateway/loop/pump.h"
 #include "gateway/telemetry/telemetry.h"
 #include "protocols/http/proxy_protocol.h"
 
@@ -15,10 +16,7 @@
 /* Going down: for a request that may be on its way, also the first one. */
 #define FRESH_TIME (1 * SECOND)
 
-enum {
-    VECTORS = 64,
-    PREFACE_SIZE = sizeof(HTTP2_PREFACE) - 1,
-};
+enum { PREFACE_SIZE = sizeof(HTTP2_PREFACE) - 1 };
 
 typedef enum ConnectionState {
     CONNECTION_HANDSHAKE,
@@ -29,19 +27,15 @@ typedef enum ConnectionState {
 } ConnectionState;
 
 struct Connection {
-    Socket socket;
+    Pump pump; /* `http` is NULL until CONNECTION_SERVING */
     ClientConnection client;
     ConnectionSet *set;
     Connection *next, **at; /* in the set */
-    HttpConnection *http;   /* NULL until CONNECTION_SERVING */
     ProxyReader *proxy;     /* of a PROXY header that is awaited; else NULL */
-    LoopWork flush;
-    Timer timer;
-    int64_t since;         /* when what is waited for began, or last moved on */
-    int64_t lingers_since; /* CONNECTION_LINGERING */
-    int64_t blocked_since; /* when the peer last took something; 0: nothing is held up */
-    uint64_t progress;     /* the engine's, when last looked at */
-    uint32_t n_streams;    /* accepted so far */
+    int64_t since;          /* when what is waited for began, or last moved on */
+    int64_t lingers_since;  /* CONNECTION_LINGERING */
+    uint64_t progress;      /* the engine's, when last looked at */
+    uint32_t n_streams;     /* accepted so far */
     uint32_t n_streams_seen;
     HttpPhase phase; /* when last looked at */
     ConnectionState state;
@@ -90,18 +84,17 @@ static void connection_end(Connection *c, Result why)
     if (c->state == CONNECTION_GONE)
         return;
     c->state = CONNECTION_GONE;
-    if (c->http)
-        http_connection_lost(c->http, why);
-    timer_stop(&loop_of(c)->timers, &c->timer);
-    loop_undefer(loop_of(c), &c->flush);
-    socket_close(&c->socket);
+    if (c->pump.http)
+        http_connection_lost(c->pump.http, why);
+    pump_stop(&c->pump);
+    socket_close(&c->pump.socket);
 }
 
 static void on_closed(Socket *socket)
 {
     Connection *c = connection_of(socket);
-    http_connection_free(c->http);
-    c->http = NULL;
+    http_connection_free(c->pump.http);
+    c->pump.http = NULL;
     c->closed = true;
     atomic_fetch_sub_explicit(c->set->n_in_process, 1, memory_order_relaxed);
     telemetry_count(loop_of(c), COUNTER_CONNECTIONS_CLOSED);
@@ -121,14 +114,14 @@ static void on_unused(ClientConnection *client)
    9112 section 9.6). */
 static void connection_linger(Connection *c)
 {
-    if (c->socket.eof) {
+    if (c->pump.socket.eof) {
         connection_end(c, OK);
         return;
     }
     c->state = CONNECTION_LINGERING;
     c->since = c->lingers_since = loop_of(c)->now;
-    socket_resume(&c->socket);
-    socket_shutdown(&c->socket);
+    socket_resume(&c->pump.socket);
+    socket_shutdown(&c->pump.socket);
 }
 
 /* As socket_address_name spells it. */
@@ -179,28 +172,24 @@ static int64_t deadline_of(Connection *c)
     if (loop_of(c)->draining && quiet && time > FRESH_TIME)
         time = FRESH_TIME;
     int64_t deadline = time == NO_TIMEOUT ? NO_TIMEOUT : c->since + time;
-    if (c->blocked_since && c->blocked_since + limits->send_time < deadline)
-        deadline = c->blocked_since + limits->send_time;
+    if (c->pump.blocked_since && c->pump.blocked_since + limits->send_time < deadline)
+        deadline = c->pump.blocked_since + limits->send_time;
     return deadline;
 }
 
-/* The timer is only ever brought forward here. One that fires too early finds out and starts again:
-   cheaper than moving it with each request. */
 static void set_timer(Connection *c)
 {
     int64_t deadline = deadline_of(c);
-    if (deadline == NO_TIMEOUT || c->state == CONNECTION_GONE)
-        return;
-    if (!timer_running(&c->timer) || c->timer.when > deadline)
-        timer_start(&loop_of(c)->timers, &c->timer, deadline);
+    if (deadline != NO_TIMEOUT && c->state != CONNECTION_GONE)
+        pump_wake_by(&c->pump, deadline);
 }
 
 /* Looks at what the engine waits for now. A head has its time from its first byte; everything else
    has it anew whenever something moved. */
 static void note_phase(Connection *c)
 {
-    HttpPhase phase = http_connection_phase(c->http);
-    uint64_t progress = http_connection_progress(c->http);
+    HttpPhase phase = http_connection_phase(c->pump.http);
+    uint64_t progress = http_connection_progress(c->pump.http);
     bool moved = phase != HTTP_HEAD && phase != HTTP_IDLE && progress != c->progress;
     if (phase != c->phase || c->n_streams != c->n_streams_seen || moved)
         c->since = loop_of(c)->now;
@@ -217,71 +206,39 @@ static void connection_settle(Connection *c)
     if (loop_of(c)->draining && c->n_streams > 0 && !c->drained) {
         c->drained = true;
         c->since = loop_of(c)->now;
-        http_connection_drain(c->http);
+        http_connection_drain(c->pump.http);
     }
     note_phase(c);
-    if (http_connection_wants_input(c->http) == c->socket.paused) {
-        if (c->socket.paused)
-            socket_resume(&c->socket);
-        else
-            socket_pause(&c->socket);
-    }
+    pump_set_reading(&c->pump);
     set_timer(c);
 }
 
 /* ---- Sending -------------------------------------------------------------------------------- */
 
-static size_t send_vectors(Connection *c, const struct iovec *vectors, int n, size_t *total_out)
-{
-    *total_out = 0;
-    for (int i = 0; i < n; i++)
-        *total_out += vectors[i].iov_len;
-    size_t taken = socket_write(&c->socket, vectors, n);
-    http_connection_sent(c->http, taken);
-    return taken;
-}
-
 /* Sends what the engine has, at most one turn's share. */
 static void connection_flush(Connection *c)
 {
-    struct iovec vectors[VECTORS];
-    size_t sent = 0;
-    int n = 0;
-    while (c->state == CONNECTION_SERVING &&
-           (n = http_connection_output(c->http, vectors, VECTORS)) > 0) {
-        size_t total, taken = send_vectors(c, vectors, n, &total);
-        sent += taken;
-        if (taken > 0 && c->phase == HTTP_CLOSING)
-            c->since = loop_of(c)->now;
-        if (taken < total) {
-            if (taken > 0 || !c->blocked_since)
-                c->blocked_since = loop_of(c)->now;
-            break; /* on_writable goes on */
-        }
-        c->blocked_since = 0;
-        if (sent >= SOCKET_WRITE_MAX) {
-            loop_defer(loop_of(c), &c->flush);
-            break;
-        }
-    }
-    if (c->state == CONNECTION_SERVING && n == 0 && http_connection_half_closed(c->http))
-        socket_shutdown(&c->socket);
+    PumpFlow flow = {0};
+    if (c->state == CONNECTION_SERVING)
+        flow = pump_flush(&c->pump);
+    if (flow.sent > 0 && c->phase == HTTP_CLOSING)
+        c->since = loop_of(c)->now;
     connection_settle(c);
-    if (c->state == CONNECTION_SERVING && n == 0 && c->phase >= HTTP_CLOSING &&
-        !socket_busy(&c->socket))
+    if (c->state == CONNECTION_SERVING && flow.dry && c->phase >= HTTP_CLOSING &&
+        !socket_busy(&c->pump.socket))
         connection_linger(c);
     set_timer(c);
 }
 
 static void run_flush(LoopWork *work)
 {
-    connection_flush((Connection *)((char *)work - offsetof(Connection, flush)));
+    connection_flush((Connection *)pump_of_flush(work));
 }
 
 static void on_writable(Socket *socket)
 {
     Connection *c = connection_of(socket);
-    c->blocked_since = 0;
+    pump_writable(&c->pump);
     if (c->state == CONNECTION_SERVING)
         connection_flush(c);
 }
@@ -300,7 +257,7 @@ static void on_output(void *owner, HttpConnection *http)
 {
     Connection *c = owner;
     if (c->state == CONNECTION_SERVING)
-        loop_defer(loop_of(c), &c->flush);
+        pump_flush_later(&c->pump);
 }
 
 static const HttpConnectionEvents http_events = {.on_stream = on_stream, .on_output = on_output};
@@ -309,24 +266,24 @@ static void connection_serve(Connection *c, bool http2)
 {
     const HttpLimits *limits = &limits_of(c)->http;
     bool secure = c->client.secure;
-    c->http = http2 ? http2_server_new(limits, secure, &http_events, c)
-                    : http1_server_new(limits, secure, &http_events, c);
+    c->pump.http = http2 ? http2_server_new(limits, secure, &http_events, c)
+                         : http1_server_new(limits, secure, &http_events, c);
     c->state = CONNECTION_SERVING;
-    c->phase = http_connection_phase(c->http);
-    loop_defer(loop_of(c), &c->flush); /* HTTP/2 begins with its settings */
+    c->phase = http_connection_phase(c->pump.http);
+    pump_flush_later(&c->pump); /* HTTP/2 begins with its settings */
 }
 
 static void feed(Connection *c, Bytes input)
 {
     if (c->broken)
         return;
-    Result r = http_connection_feed(c->http, input, loop_of(c)->now);
+    Result r = http_connection_feed(c->pump.http, input, loop_of(c)->now);
     if (failed(r)) {
         c->broken = true;
         telemetry_count(loop_of(c), COUNTER_CONNECTION_BROKEN);
         telemetry_event("info", "connection_broken", r, "client %s", c->peer);
         /* The engine's last words are still to go out. */
-        loop_defer(loop_of(c), &c->flush);
+        pump_flush_later(&c->pump);
     }
     connection_settle(c);
 }
@@ -379,8 +336,8 @@ static void on_eof(Socket *socket)
         connection_end(c, OK);
         return;
     }
-    http_connection_eof(c->http);
-    loop_defer(loop_of(c), &c->flush); /* there may be nothing to say but to close */
+    http_connection_eof(c->pump.http);
+    pump_flush_later(&c->pump); /* there may be nothing to say but to close */
     connection_settle(c);
 }
 
@@ -390,7 +347,7 @@ static void on_lost(Socket *socket, Result why)
     if (c->state == CONNECTION_HANDSHAKE) {
         telemetry_count(loop_of(c), COUNTER_HANDSHAKE_FAILED);
         telemetry_event("info", "handshake_failed", why, "client %s at %s", c->peer, c->listener);
-    } else if (c->http && http_connection_streams(c->http) > 0) {
+    } else if (c->pump.http && http_connection_streams(c->pump.http) > 0) {
         telemetry_count(loop_of(c), COUNTER_CONNECTION_BROKEN);
         why = FAIL_OVER(loop_scratch(loop_of(c)), why, FAULT_CANCELLED,
                         "the client's connection broke");
@@ -461,7 +418,7 @@ static const SocketEvents behind_proxy_events = {
 
 static const char *what_took_too_long(const Connection *c)
 {
-    if (c->blocked_since)
+    if (c->pump.blocked_since)
         return "the peer takes nothing";
     switch (c->phase) {
     case HTTP_HEAD: return "the request's head is not complete";
@@ -474,7 +431,7 @@ static const char *what_took_too_long(const Connection *c)
 /* One that is idle is asked to leave. */
 static void leave_idle(Connection *c)
 {
-    http_connection_drain(c->http);
+    http_connection_drain(c->pump.http);
     connection_flush(c);
     if (c->state == CONNECTION_SERVING && c->phase < HTTP_CLOSING)
         connection_end(c, OK);
@@ -484,9 +441,9 @@ static void leave_idle(Connection *c)
 static void put_out(Connection *c)
 {
     telemetry_count(loop_of(c), COUNTER_CONNECTION_TIMEOUT);
-    bool request = c->state == CONNECTION_SERVING && !c->blocked_since &&
+    bool request = c->state == CONNECTION_SERVING && !c->pump.blocked_since &&
                    (c->phase == HTTP_HEAD || c->phase == HTTP_BODY);
-    if (request && http_connection_timeout(c->http))
+    if (request && http_connection_timeout(c->pump.http))
         connection_flush(c);
     else
         connection_end(
@@ -496,7 +453,7 @@ static void put_out(Connection *c)
 static void connection_timeout(Connection *c)
 {
     bool silent = c->state == CONNECTION_CHOICE && c->n_early == 0;
-    if (c->state == CONNECTION_SERVING && c->phase == HTTP_IDLE && !c->blocked_since) {
+    if (c->state == CONNECTION_SERVING && c->phase == HTTP_IDLE && !c->pump.blocked_since) {
         leave_idle(c);
     } else if (c->state == CONNECTION_LINGERING || silent) {
         connection_end(c, OK);
@@ -511,13 +468,13 @@ static void connection_timeout(Connection *c)
 /* Calls keep their own time; only a peer whose windows hold up what it asked for is put out. */
 static bool is_at_work(const Connection *c)
 {
-    return c->state == CONNECTION_SERVING && c->phase == HTTP_ACTIVE && !c->blocked_since &&
-           !http_connection_held_up(c->http);
+    return c->state == CONNECTION_SERVING && c->phase == HTTP_ACTIVE && !c->pump.blocked_since &&
+           !http_connection_held_up(c->pump.http);
 }
 
 static void on_timer(Timer *timer)
 {
-    Connection *c = (Connection *)((char *)timer - offsetof(Connection, timer));
+    Connection *c = (Connection *)pump_of_timer(timer);
     if (is_at_work(c))
         c->since = loop_of(c)->now;
     if (deadline_of(c) <= loop_of(c)->now)
@@ -542,8 +499,7 @@ static Connection *connection_new(ConnectionSet *set, const struct sockaddr *pee
                                    .address = ip_of(peer),
                                    .listener = c->listener,
                                    .on_unused = on_unused};
-    c->flush.run = run_flush;
-    c->timer.fire = on_timer;
+    pump_init(&c->pump, set->loop, run_flush, on_timer);
     c->since = set->loop->now;
     c->next = set->first;
     c->at = &set->first;
@@ -576,7 +532,7 @@ void connection_accept(ConnectionSet *set, int fd, const struct sockaddr *peer,
     c->client.secure = tls != NULL;
     if (begins_with_proxy_header(c))
         c->proxy = calloc(1, sizeof *c->proxy);
-    socket_open(&c->socket, set->loop, c->proxy ? &behind_proxy_events : &socket_events, fd,
+    socket_open(&c->pump.socket, set->loop, c->proxy ? &behind_proxy_events : &socket_events, fd,
                 peer->sa_family != AF_UNIX, tls);
     set_timer(c);
 }

@@ -16,8 +16,10 @@
 
 #include "gateway/loop/loop.h"
 
+#include <stdatomic.h>
 #include <sys/socket.h>
 
+typedef struct ssl_ctx_st SSL_CTX; /* OpenSSL's */
 typedef struct Connection Connection;
 
 typedef struct ConnectionSet {

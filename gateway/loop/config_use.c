@@ -1,4 +1,5 @@
 #include "gateway/loop/config_use.h"
+#include "gateway/config/config.h"
 
 #include <stdlib.h>
 

@@ -12,12 +12,13 @@
 
 #include "base/clock.h"
 #include "base/random.h"
-#include "gateway/config/config.h"
+#include "base/result.h"
 #include "gateway/loop/timer.h"
 
 #include <uv.h>
 
 typedef struct Loop Loop;
+typedef struct Config Config; /* gateway/config/config.h */
 typedef struct LoopPrivate LoopPrivate;
 typedef struct UpstreamTable UpstreamTable;
 typedef struct Telemetry Telemetry;

@@ -1,6 +1,7 @@
 #include "gateway/loop/socket.h"
 
 #include "base/arena.h"
+#include "gateway/config/descriptors.h"
 #include "gateway/loop/loop_internal.h"
 #include "gateway/loop/tls.h"
 

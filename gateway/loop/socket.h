@@ -16,9 +16,11 @@
 #ifndef GATEWAY_SOCKET_H
 #define GATEWAY_SOCKET_H
 
+#include "base/bytes.h"
 #include "gateway/loop/loop.h"
 
 typedef struct ssl_st SSL; /* OpenSSL's */
+typedef struct ssl_ctx_st SSL_CTX;
 typedef struct Socket Socket;
 
 enum { SOCKET_WRITE_MAX = 256 * 1024 };

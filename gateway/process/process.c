@@ -2,6 +2,7 @@
 
 #include "base/arena.h"
 #include "gateway/admin/admin.h"
+#include "gateway/instances/instances.h"
 #include "gateway/process/reload.h"
 #include "gateway/process/worker.h"
 #include "gateway/reflect/schema_cache.h"
@@ -123,6 +124,7 @@ static void use_config(Process *p, Config *config)
 {
     Config *old = p->config;
     p->config = config;
+    instances_adopt(config);
     telemetry_adopt(config);
     schema_caches_keep(config);
     for (uint32_t i = 0; i < p->n_workers; i++)
@@ -260,6 +262,7 @@ static Result start_admin(Process *p, Arena *arena)
 /* With telemetry there, until the workers have ended. */
 static Result run_workers(Process *p, Arena *arena, BoundSocket *sockets)
 {
+    instances_adopt(p->config);
     telemetry_adopt(p->config);
     schema_caches_keep(p->config);
     Result r = start_admin(p, arena);

@@ -2,6 +2,7 @@
 
 #include "base/arena.h"
 #include "gateway/loop/signals.h"
+#include "gateway/reflect/reflection_client.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -35,8 +36,8 @@ static Result load(Reload *reload)
 {
     Arena *arena = arena_new(ARENA_UNLIMITED);
     Problems problems = problems_in(reload->arena);
-    Result r =
-        config_load_unless(&reload->cancelled, reload->path, arena, &problems, &reload->config);
+    SchemaAsk ask = reflection_ask(&reload->cancelled);
+    Result r = config_load(reload->path, &ask, arena, &problems, &reload->config);
     if (atomic_load(&reload->cancelled) && !reload->config) {
         r = FAIL(reload->arena, FAULT_SHUTTING_DOWN, "the gateway stops");
     } else if (problems.n) {

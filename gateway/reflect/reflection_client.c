@@ -1,6 +1,7 @@
 #include "gateway/reflect/reflection_client.h"
 
 #include "base/arena.h"
+#include "gateway/instances/instances.h"
 #include "gateway/reflect/gathering.h"
 #include "gateway/upstream/upstream.h"
 #include "protocols/dialect/dialect.h"
@@ -18,7 +19,9 @@ static const char *const methods[] = {
 /* One fetching. It ends once, in `end`, which stops the loop. */
 typedef struct Fetch {
     Loop loop;
-    const ReflectionSource *source;
+    const SchemaQuery *query;
+    Instance instance;            /* the query's */
+    const atomic_bool *cancelled; /* may be NULL */
     Arena *arena;
     Gathering gathering;
     Timer deadline, look;
@@ -54,13 +57,13 @@ static void on_deadline(Timer *timer)
 {
     Fetch *f = (Fetch *)((char *)timer - offsetof(Fetch, deadline));
     end(f, FAIL(f->arena, FAULT_DEADLINE_EXCEEDED, "the schema was not there within %.1f s",
-                (double)f->source->timeout / SECOND));
+                (double)f->query->timeout / SECOND));
 }
 
 static void on_look(Timer *timer)
 {
     Fetch *f = (Fetch *)((char *)timer - offsetof(Fetch, look));
-    if (atomic_load(f->source->cancelled))
+    if (atomic_load(f->cancelled))
         end(f, FAIL(f->arena, FAULT_CANCELLED, "the schema is no longer wanted"));
     else
         timer_start(&f->loop.timers, timer, f->loop.now + LOOK_TIME);
@@ -92,12 +95,12 @@ static void open_stream(Fetch *f, HttpConnection *connection)
     f->target = (RequestTarget){
         .dialect = DIALECT_GRPC,
         .method = bytes_of(methods[f->method]),
-        .authority = bytes_of(f->source->instance->authority),
+        .authority = bytes_of(f->query->instance->authority),
         .codec = CODEC_PROTO,
         .timeout = NO_TIMEOUT, /* ours, which knows what it means */
     };
     Fields said = fields_in(f->arena);
-    fields_add(&said, bytes_of(f->source->version_header), bytes_of(f->source->version));
+    fields_add(&said, bytes_of(f->query->version_header), bytes_of(f->query->version));
     HttpHead head;
     Result r = request_write(&f->target, &said, f->arena, &head);
     if (failed(r)) {
@@ -110,7 +113,7 @@ static void open_stream(Fetch *f, HttpConnection *connection)
         return;
     }
     f->has_answer = false;
-    message_reader_init(&f->reader, DIALECT_GRPC, true, COMPRESSION_IDENTITY, f->source->most,
+    message_reader_init(&f->reader, DIALECT_GRPC, true, COMPRESSION_IDENTITY, f->query->most,
                         f->arena);
     ask_next(f);
 }
@@ -127,10 +130,10 @@ static void on_ready(UpstreamWait *wait, HttpConnection *connection, Result why)
 /* A method from the top: whatever was asked before was not answered. */
 static void begin(Fetch *f)
 {
-    gathering_begin(&f->gathering, f->arena, f->source->package, f->source->most);
+    gathering_begin(&f->gathering, f->arena, f->query->package, f->query->most);
     f->wait.on_ready = on_ready;
     HttpConnection *connection;
-    upstream_want(upstream_of(&f->loop, f->source->instance), &f->wait, &connection);
+    upstream_want(upstream_of(&f->loop, &f->instance), &f->wait, &connection);
     if (connection)
         open_stream(f, connection);
 }
@@ -233,9 +236,9 @@ static void run(Fetch *f, Config *config)
     loop->config = config;
     loop->upstreams = upstreams_new(loop);
     f->deadline.fire = on_deadline;
-    timer_start(&loop->timers, &f->deadline, loop->now + f->source->timeout);
+    timer_start(&loop->timers, &f->deadline, loop->now + f->query->timeout);
     f->look.fire = on_look;
-    if (f->source->cancelled)
+    if (f->cancelled)
         on_look(&f->look);
     begin(f);
     loop_run(loop);
@@ -266,19 +269,29 @@ static Result load(const Fetch *f, Arena *arena, Bytes *set_out, const Schema **
     if (failed(f->result))
         return error_copy(arena, f->result);
     *set_out = bytes_copy(arena, buffer_bytes(&f->gathering.set));
-    Result r = schema_load(arena, *set_out, f->source->instance->address.text, schema_out);
+    Result r = schema_load(arena, *set_out, f->query->instance->address.text, schema_out);
     return failed(r) ? r : check_services(arena, &f->gathering, *schema_out);
 }
 
-Result reflection_schema(Config *config, const ReflectionSource *source, Arena *arena,
-                         Bytes *set_out, const Schema **schema_out)
+static Result ask(void *owner, Config *config, const SchemaQuery *query, Arena *arena,
+                  Bytes *set_out, const Schema **schema_out)
 {
     signal(SIGPIPE, SIG_IGN); /* an instance that leaves shall not end the process */
-    Fetch f = {.source = source, .arena = arena_new(ARENA_UNLIMITED)};
+    Fetch f = {.query = query,
+               .instance = *query->instance,
+               .cancelled = owner,
+               .arena = arena_new(ARENA_UNLIMITED)};
+    f.instance.known = known_instance_of(&f.instance);
     run(&f, config);
+    known_instance_unref(f.instance.known);
     Result r = load(&f, arena, set_out, schema_out);
     arena_free(f.arena);
     return failed(r) ? FAIL_OVER(arena, r, *r.error->fault, "asking %s for the schema of %s",
-                                 source->instance->address.text, source->package)
+                                 query->instance->address.text, query->package)
                      : OK;
+}
+
+SchemaAsk reflection_ask(const atomic_bool *cancelled)
+{
+    return (SchemaAsk){ask, (void *)cancelled};
 }

@@ -9,28 +9,26 @@ bool http_body_is(const MessageType *type)
     return type && strcmp(type->full_name, "google.api.HttpBody") == 0;
 }
 
-bool http_body_in(const RestBinding *binding)
+bool http_body_in(const MethodType *method, const HttpRule *rule)
 {
-    const MessageType *input = binding->method->type->input;
-    const char *body = binding->rule->body;
-    if (strcmp(body, "*") == 0)
-        return http_body_is(input);
-    const FieldType *field = body[0] ? message_field(input, bytes_of(body)) : NULL;
+    if (strcmp(rule->body, "*") == 0)
+        return http_body_is(method->input);
+    const FieldType *field =
+        rule->body[0] ? message_field(method->input, bytes_of(rule->body)) : NULL;
     return field && http_body_is(field->message) && !field->repeated;
 }
 
 /* The answer's field that is the body, or NULL: all of it. */
-static const FieldType *answer_field(const RestBinding *binding)
+static const FieldType *answer_field(const MethodType *method, const HttpRule *rule)
 {
-    const char *name = binding->rule->response_body;
-    return name[0] ? message_field(binding->method->type->output, bytes_of(name)) : NULL;
+    return rule->response_body[0] ? message_field(method->output, bytes_of(rule->response_body))
+                                  : NULL;
 }
 
-bool http_body_out(const RestBinding *binding)
+bool http_body_out(const MethodType *method, const HttpRule *rule)
 {
-    const FieldType *field = answer_field(binding);
-    return http_body_is(field ? field->message : binding->method->type->output) &&
-           !(field && field->repeated);
+    const FieldType *field = answer_field(method, rule);
+    return http_body_is(field ? field->message : method->output) && !(field && field->repeated);
 }
 
 void http_body_wrap(Bytes content_type, Bytes body, Buffer *out)
@@ -54,9 +52,10 @@ static Bytes last_field(Bytes message, uint32_t number)
     return found;
 }
 
-Bytes http_body_unwrap(const RestBinding *binding, Bytes message, Bytes *content_type_out)
+Bytes http_body_unwrap(const MethodType *method, const HttpRule *rule, Bytes message,
+                       Bytes *content_type_out)
 {
-    const FieldType *field = answer_field(binding);
+    const FieldType *field = answer_field(method, rule);
     if (field)
         message = last_field(message, field->number);
     Bytes content_type = last_field(message, 1);

@@ -8,19 +8,22 @@
 #ifndef GATEWAY_HTTP_BODY_H
 #define GATEWAY_HTTP_BODY_H
 
-#include "gateway/config/config.h"
+#include "adapters/schema/schema.h"
+#include "base/bytes.h"
 
 bool http_body_is(const MessageType *type); /* may be NULL */
 
-/* Whether a client's body, or the answer to it, is one. */
-bool http_body_in(const RestBinding *binding);
-bool http_body_out(const RestBinding *binding);
+/* Whether the body of a request by this rule of the method, or of the answer to it, is one. They
+   look names up: what each call needs to know stands in its RestBinding. */
+bool http_body_in(const MethodType *method, const HttpRule *rule);
+bool http_body_out(const MethodType *method, const HttpRule *rule);
 
 /* A body as the JSON of an HttpBody. */
 void http_body_wrap(Bytes content_type, Bytes body, Buffer *out);
 
 /* The data of the HttpBody that an answer in wire format is, or has in its response_body. Borrows
  * from it. */
-Bytes http_body_unwrap(const RestBinding *binding, Bytes message, Bytes *content_type_out);
+Bytes http_body_unwrap(const MethodType *method, const HttpRule *rule, Bytes message,
+                       Bytes *content_type_out);
 
 #endif

@@ -312,17 +312,11 @@ static const FieldType *answer_field(const HttpRule *rule, const MethodType *met
                                   : NULL;
 }
 
-bool rest_answer_is_raw(const HttpRule *rule, const MethodType *method)
-{
-    const FieldType *field = answer_field(rule, method);
-    return http_body_is(field ? field->message : method->output) && !(field && field->repeated);
-}
-
 Result rest_answer_message(const HttpRule *rule, const MethodType *method, Bytes content_type,
                            Bytes body, Arena *arena, Bytes *message_out)
 {
     const FieldType *field = answer_field(rule, method);
-    bool raw = rest_answer_is_raw(rule, method);
+    bool raw = http_body_out(method, rule);
     *message_out = body.size ? body : bytes_of("{}");
     if (!field && !raw)
         return OK;

@@ -36,9 +36,6 @@ MUST_USE Result rest_answer_message(const HttpRule *rule, const MethodType *meth
                                     Bytes content_type, Bytes body, Arena *arena,
                                     Bytes *message_out);
 
-/* Whether the answer's body is bytes of any media type, google.api.HttpBody's data. */
-bool rest_answer_is_raw(const HttpRule *rule, const MethodType *method);
-
 typedef enum RestItem {
     REST_ITEM_MESSAGE,
     REST_ITEM_ERROR, /* {"error": {...}}: for rest_status_read; the stream ends with it */

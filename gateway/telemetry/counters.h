@@ -78,7 +78,6 @@ typedef struct ServiceCounters {
 typedef struct InstanceCounters {
     Count calls[CODE_COUNT];
     Count head_sum, head_count; /* nanoseconds from sending a call to its answer's head */
-    atomic_bool away;
 } InstanceCounters;
 
 struct Telemetry {

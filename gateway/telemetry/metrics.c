@@ -1,6 +1,7 @@
 #include "gateway/telemetry/metrics.h"
 
 #include "base/arena.h"
+#include "gateway/instances/instances.h"
 #include "gateway/telemetry/metrics_internal.h"
 
 /* ---- Connections
@@ -117,7 +118,7 @@ static void write_upstream_states(Exposition *e, const TelemetryProcess *p)
         for (uint32_t i = 0; i < service->n_instances; i++) {
             const Instance *instance = &service->instances[i];
             Label labels[] = {{"service", service->name}, {"instance", instance->address.text}};
-            exposition_number(e, "", labels, 2, telemetry_count_away(p, instance) == 0);
+            exposition_number(e, "", labels, 2, instance_loops_down(instance) == 0);
         }
     }
 }

@@ -167,34 +167,6 @@ void telemetry_count(Loop *loop, Counter counter)
         count_add(&loop->telemetry->events[counter], 1);
 }
 
-void telemetry_upstream(Loop *loop, const Instance *instance, bool away)
-{
-    if (loop->telemetry)
-        atomic_store_explicit(&instance_counters(loop->telemetry, instance->series)->away, away,
-                              memory_order_relaxed);
-}
-
-uint32_t telemetry_count_away(const TelemetryProcess *p, const Instance *instance)
-{
-    uint32_t away = 0;
-    for (const Telemetry *loop = p->loops; loop; loop = loop->next) {
-        const InstanceCounters *i =
-            atomic_load_explicit(&loop->instances[instance->series], memory_order_acquire);
-        away += i && atomic_load_explicit(&i->away, memory_order_relaxed);
-    }
-    return away;
-}
-
-uint32_t telemetry_loops_away(const Instance *instance)
-{
-    TelemetryProcess *p = telemetry_lock();
-    if (!p)
-        return 0;
-    uint32_t away = telemetry_count_away(p, instance);
-    telemetry_unlock();
-    return away;
-}
-
 /* ---- Events
  * -------------------------------------------------------------------------------------- */
 

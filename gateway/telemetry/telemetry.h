@@ -85,13 +85,6 @@ void telemetry_count(Loop *loop, Counter counter);
 void telemetry_event(const char *level, const char *event, Result why, const char *format, ...)
     PRINTF_LIKE(4, 5);
 
-/* Whether the loop holds an instance for away: it could not be reached, and has not been since.
-   Only the loop's thread. */
-void telemetry_upstream(Loop *loop, const Instance *instance, bool away);
-
-/* How many loops hold it for away. Any thread. */
-uint32_t telemetry_loops_away(const Instance *instance);
-
 /* ---- For the process ----------------------------------------------------------------------------
  */
 

@@ -1,6 +1,6 @@
 /*
- * What telemetry keeps for the whole process, for those who show it: metrics.c and admin_config.c.
- * For them and for telemetry.c only. Everything here but the events is guarded by one lock, which
+ * What telemetry keeps for the whole process, for those who show it: metrics*.c. For them and
+ * for telemetry.c only. Everything here but the events is guarded by one lock, which
  * is never taken on the way of a call; what loops write is in counters.h.
  */
 #ifndef GATEWAY_TELEMETRY_INTERNAL_H
@@ -49,9 +49,6 @@ void telemetry_unlock_events(void);
 
 /* Adds the losses that a config has counted to `losses`, by series. */
 void telemetry_add_losses(TelemetryProcess *process, const Config *config, uint64_t *losses);
-
-/* telemetry_loops_away, with the lock held. */
-uint32_t telemetry_count_away(const TelemetryProcess *process, const Instance *instance);
 
 /* Lets go of configs that are used no more. */
 void telemetry_retire(TelemetryProcess *process);

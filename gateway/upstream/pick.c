@@ -1,7 +1,7 @@
 #include "gateway/upstream/pick.h"
 
 #include "base/arena.h"
-#include "gateway/telemetry/telemetry.h"
+#include "gateway/instances/instances.h"
 
 static bool was_tried(const PickTried *tried, const Instance *instance)
 {
@@ -126,7 +126,7 @@ bool pick_possible(const Method *method)
     for (uint32_t i = 0; i < service->n_instances; i++) {
         uint64_t cost;
         const Instance *instance = &service->instances[i];
-        if (best_version(method, instance, &cost) && telemetry_loops_away(instance) == 0)
+        if (best_version(method, instance, &cost) && instance_loops_down(instance) == 0)
             return true;
     }
     return false;

@@ -14,16 +14,11 @@
 #define HTTP2_IDLE_TIME (300 * SECOND)
 #define PING_TIME                                                                                  \
     (310 * SECOND) /* gRPC servers send away who asks more often than each 5 minutes */
-#define BACKOFF_FIRST (100 * MILLISECOND)
-#define BACKOFF_MOST (10 * SECOND)
-#define BACKOFF_MOST_CHEAP (1 * SECOND) /* after attempts that were refused at once */
-#define CHEAP_TIME (50 * MILLISECOND)
 #define RETIRED_TIME (600 * SECOND) /* after which nobody has its address in hand any more */
 
 enum {
     HTTP1_CONNECTIONS = 256,
     HTTP2_CONNECTIONS = 8,
-    JITTER_PERCENT = 20,
     FAILURE_MEMORY = 16 * 1024,
 };
 
@@ -58,75 +53,18 @@ static UpstreamLimits limits_for(const Config *config, bool http2)
 
 /* ---- Finding -------------------------------------------------------------------------------- */
 
-static bool same_text(const char *a, const char *b)
-{
-    return a == b || (a && b && strcmp(a, b) == 0);
-}
-
-static bool same_certificate(const X509 *a, const X509 *b)
-{
-    return a == b || (a && b && X509_cmp(a, b) == 0);
-}
-
-/* The certificates that each trusts, in their order. */
-static bool same_trust(SSL_CTX *a, SSL_CTX *b)
-{
-    STACK_OF(X509_OBJECT) *of_a = X509_STORE_get0_objects(SSL_CTX_get_cert_store(a));
-    STACK_OF(X509_OBJECT) *of_b = X509_STORE_get0_objects(SSL_CTX_get_cert_store(b));
-    if (sk_X509_OBJECT_num(of_a) != sk_X509_OBJECT_num(of_b))
-        return false;
-    for (int i = 0; i < sk_X509_OBJECT_num(of_a); i++) {
-        if (!same_certificate(X509_OBJECT_get0_X509(sk_X509_OBJECT_value(of_a, i)),
-                              X509_OBJECT_get0_X509(sk_X509_OBJECT_value(of_b, i))))
-            return false;
-    }
-    return true;
-}
-
-/* A reload makes all contexts anew: what counts is what is in them. */
-static bool same_tls(SSL_CTX *a, SSL_CTX *b)
-{
-    if (a == b || !a || !b)
-        return a == b;
-    return SSL_CTX_get_verify_mode(a) == SSL_CTX_get_verify_mode(b) &&
-           same_certificate(SSL_CTX_get0_certificate(a), SSL_CTX_get0_certificate(b)) &&
-           same_trust(a, b);
-}
-
-static bool leads_to(const Upstream *upstream, const Instance *instance)
-{
-    return same_text(upstream->name, instance->address.text) &&
-           upstream->http2 == instance->http2 &&
-           same_text(upstream->tls_name, instance->tls_name) &&
-           same_tls(upstream->tls, instance->tls);
-}
-
-static char *copy_of(const char *text)
-{
-    if (!text)
-        return NULL;
-    char *copy = strdup(text);
-    CHECK(copy);
-    return copy;
-}
-
 static void run_serve(LoopWork *work);
 static void on_timer(Timer *timer);
 
-static Upstream *upstream_new(UpstreamTable *table, const Instance *instance)
+static Upstream *upstream_new(UpstreamTable *table, KnownInstance *known, SSL_CTX *tls)
 {
     Upstream *u = calloc(1, sizeof(*u));
     CHECK(u);
     u->table = table;
-    u->name = copy_of(instance->address.text);
-    u->address = instance->address;
-    u->address.text = u->name;
-    u->address.host = copy_of(instance->address.host);
-    u->address.path = copy_of(instance->address.path);
-    u->http2 = instance->http2;
+    u->known = known_instance_ref(known);
+    u->http2 = known->http2;
     u->limits = limits_for(table->loop->config, u->http2);
-    u->tls_name = copy_of(instance->tls_name);
-    u->tls = instance->tls;
+    u->tls = tls;
     if (u->tls)
         SSL_CTX_up_ref(u->tls);
     u->waits_end = &u->waits;
@@ -139,12 +77,12 @@ static Upstream *upstream_new(UpstreamTable *table, const Instance *instance)
 
 static void upstream_free(Upstream *u)
 {
+    if (u->told_down)
+        known_instance_set_down(u->known, false);
+    u->table->by_number[u->known->number] = NULL;
+    known_instance_unref(u->known);
     SSL_CTX_free(u->tls);
     arena_free(u->failure_arena);
-    free(u->name);
-    free((char *)u->address.host);
-    free((char *)u->address.path);
-    free(u->tls_name);
     free(u);
 }
 
@@ -153,11 +91,13 @@ static bool has_live_link(const Upstream *u)
     return u->links[LINK_READY] || u->links[LINK_FULL];
 }
 
-/* Where operators and health look. */
-static void tell_state(const Upstream *u)
+/* Where operators and health look. What no config names is not down. */
+static void tell_state(Upstream *u)
 {
-    if (u->instance)
-        telemetry_upstream(u->table->loop, u->instance, u->failures > 0 && !has_live_link(u));
+    bool down = u->named && u->reach.failures > 0 && !has_live_link(u);
+    if (down != u->told_down)
+        known_instance_set_down(u->known, down);
+    u->told_down = down;
 }
 
 static bool is_of(const Config *config, const Instance *instance)
@@ -166,18 +106,31 @@ static bool is_of(const Config *config, const Instance *instance)
            instance->service < config->services + config->n_services;
 }
 
+/* Where the loop keeps its upstream of this number. */
+static Upstream **place_of(UpstreamTable *table, uint32_t number)
+{
+    if (number >= table->n_numbers) {
+        uint32_t n = number < 4 ? 8 : 2 * number;
+        table->by_number = realloc(table->by_number, n * sizeof(table->by_number[0]));
+        CHECK(table->by_number);
+        memset(table->by_number + table->n_numbers, 0,
+               (n - table->n_numbers) * sizeof(table->by_number[0]));
+        table->n_numbers = n;
+    }
+    return &table->by_number[number];
+}
+
 static Upstream *find_or_make(UpstreamTable *table, const Instance *instance)
 {
-    Upstream *u = table->first;
-    while (u && !leads_to(u, instance))
-        u = u->next;
-    if (!u)
-        u = upstream_new(table, instance);
+    Upstream **place = place_of(table, instance->known->number);
+    if (!*place)
+        *place = upstream_new(table, instance->known, instance->tls);
+    Upstream *u = *place;
     if (is_of(table->loop->config, instance)) {
-        u->instance = instance;
+        u->named = true;
         u->retired_at = 0;
         tell_state(u);
-    } else if (!u->instance) {
+    } else if (!u->named) {
         u->retired_at = table->loop->now; /* used by calls of an older config only */
     }
     return u;
@@ -186,13 +139,9 @@ static Upstream *find_or_make(UpstreamTable *table, const Instance *instance)
 Upstream *upstream_of(Loop *loop, const Instance *instance)
 {
     UpstreamTable *table = loop->upstreams;
-    size_t slot =
-        (uintptr_t)instance / sizeof(*instance) % (sizeof(table->cache) / sizeof(table->cache[0]));
-    if (table->cache[slot].instance != instance) {
-        table->cache[slot].upstream = find_or_make(table, instance);
-        table->cache[slot].instance = instance;
-    }
-    return table->cache[slot].upstream;
+    uint32_t number = instance->known->number;
+    Upstream *u = number < table->n_numbers ? table->by_number[number] : NULL;
+    return u && !u->retired_at ? u : find_or_make(table, instance);
 }
 
 /* ---- State ---------------------------------------------------------------------------------- */
@@ -201,14 +150,14 @@ Upstream *upstream_of(Loop *loop, const Instance *instance)
    whether it is back. */
 static bool is_probed(const Upstream *u)
 {
-    return u->instance && !u->table->closing;
+    return u->named && !u->table->closing;
 }
 
 UpstreamState upstream_state(const Upstream *u, int64_t now)
 {
-    if (u->failures == 0 || has_live_link(u))
+    if (u->reach.failures == 0 || has_live_link(u))
         return UPSTREAM_READY;
-    return is_probed(u) || now < u->connect_after ? UPSTREAM_AWAY : UPSTREAM_READY;
+    return is_probed(u) || now < u->reach.connect_after ? UPSTREAM_AWAY : UPSTREAM_READY;
 }
 
 Result upstream_failure(const Upstream *u)
@@ -224,64 +173,27 @@ uint32_t upstream_load(const Upstream *u)
         return load + u->n_links[LINK_FULL] + u->n_links[LINK_LEAVING];
     for (LinkState state = LINK_READY; state <= LINK_LEAVING; state++) {
         for (const Link *link = u->links[state]; link; link = link->next)
-            load += http_connection_streams(link->http);
+            load += http_connection_streams(link->pump.http);
     }
     return load;
 }
 
 const char *upstream_name(const Upstream *u)
 {
-    return u->name;
-}
-
-/* Nobody has to wait for attempts that fail at once: they may come more often than those into the
- * void. */
-static bool attempts_are_cheap(const Upstream *u)
-{
-    return u->attempt_time < CHEAP_TIME;
-}
-
-/* The one thing that loops tell each other of instances: that one was reached. Whoever holds it for
- * away may then try it at once. Names share slots: at worst an attempt is made that fails. */
-static atomic_uint *news_of(const Upstream *u)
-{
-    enum { SLOTS = 256 };
-    static atomic_uint slots[SLOTS];
-    return &slots[bytes_hash(bytes_of(u->name)) % SLOTS];
-}
-
-static bool has_news(const Upstream *u)
-{
-    return atomic_load_explicit(news_of(u), memory_order_relaxed) != u->news;
+    return u->known->address.text;
 }
 
 bool upstream_worth_a_try(const Upstream *u, int64_t now)
 {
-    if (has_news(u))
-        return true;
-    return attempts_are_cheap(u) && now >= u->failed_at + BACKOFF_FIRST;
-}
-
-static int64_t backoff_of(Upstream *u)
-{
-    int64_t most = attempts_are_cheap(u) ? BACKOFF_MOST_CHEAP : BACKOFF_MOST;
-    int64_t backoff = u->failures < 7 ? BACKOFF_FIRST << u->failures : most; /* no overflow */
-    if (backoff > most)
-        backoff = most;
-    int64_t jitter = backoff * JITTER_PERCENT / 100;
-    return backoff - jitter +
-           (int64_t)random_below(&u->table->loop->random, (uint64_t)(2 * jitter));
+    return reach_is_worth_a_try(&u->reach, u->known, now);
 }
 
 void upstream_failed(Upstream *u, int64_t begun, Result why)
 {
     Loop *loop = u->table->loop;
-    u->failed_at = loop->now;
-    u->news = atomic_load_explicit(news_of(u), memory_order_relaxed);
-    u->attempt_time = loop->now - begun;
-    u->connect_after = loop->now + backoff_of(u);
-    if (u->failures++ == 0 && u->instance)
-        telemetry_event("warning", "upstream_away", why, "instance %s", u->name);
+    reach_failed(&u->reach, u->known, begun, loop->now, &loop->random);
+    if (u->reach.failures == 1 && u->named)
+        telemetry_event("warning", "upstream_away", why, "instance %s", upstream_name(u));
     if (u->failure_arena)
         arena_reset(u->failure_arena);
     else
@@ -296,12 +208,9 @@ void upstream_connected(Upstream *u)
 {
     Loop *loop = u->table->loop;
     telemetry_count(loop, COUNTER_UPSTREAM_CONNECTED);
-    if (u->failures > 0) {
-        atomic_fetch_add_explicit(news_of(u), 1, memory_order_relaxed);
-        telemetry_event("info", "upstream_back", OK, "instance %s", u->name);
-    }
-    u->failures = 0;
-    u->connect_after = 0;
+    if (u->reach.failures > 0)
+        telemetry_event("info", "upstream_back", OK, "instance %s", upstream_name(u));
+    reach_succeeded(&u->reach, u->known);
     tell_state(u);
     upstream_look(u);
 }
@@ -355,8 +264,8 @@ static HttpConnection *take_room(Upstream *u)
         if (!u->http2)
             link_move(link, LINK_FULL);
         /* Looked at again when the caller has used it, or has not. */
-        loop_defer(u->table->loop, &link->flush);
-        return link->http;
+        pump_flush_later(&link->pump);
+        return link->pump.http;
     }
     return NULL;
 }
@@ -371,15 +280,15 @@ static uint32_t links_counted(const Upstream *u)
 static uint32_t links_wanted(const Upstream *u)
 {
     if (u->n_waits == 0)
-        return u->failures > 0 && is_probed(u) && !has_live_link(u);
-    return u->http2 || u->failures > 0 ? 1 : u->n_waits;
+        return u->reach.failures > 0 && is_probed(u) && !has_live_link(u);
+    return u->http2 || u->reach.failures > 0 ? 1 : u->n_waits;
 }
 
 static bool may_connect(const Upstream *u)
 {
     int64_t now = u->table->loop->now;
     return !u->table->closing && links_counted(u) < u->limits.connections &&
-           (now >= u->connect_after || (u->waits && upstream_worth_a_try(u, now)));
+           (now >= u->reach.connect_after || (u->waits && upstream_worth_a_try(u, now)));
 }
 
 static void connect_if_useful(Upstream *u)
@@ -399,7 +308,7 @@ static void fail_first(Upstream *u, Result why)
 /* While it is away nobody waits for it. Those who come back at once wait for the next turn. */
 static void fail_hopeless(Upstream *u)
 {
-    if (u->links[LINK_CONNECTING] || has_live_link(u) || u->failures == 0)
+    if (u->links[LINK_CONNECTING] || has_live_link(u) || u->reach.failures == 0)
         return;
     for (uint32_t n = u->n_waits; n > 0 && u->waits; n--)
         fail_first(u, u->failure);
@@ -415,7 +324,7 @@ static void fail_late(Upstream *u)
     while (u->waits && u->waits->since + u->limits.connect_time <= loop->now)
         fail_first(u, FAIL(loop_scratch(loop), FAULT_OVERLOADED,
                            "none of the %u connections to %s had room for the call",
-                           links_counted(u), u->name));
+                           links_counted(u), upstream_name(u)));
 }
 
 /* The next thing that only time brings. */
@@ -425,7 +334,7 @@ static void set_timer(Upstream *u)
     if (u->waits && has_live_link(u))
         timer_start(timers, &u->timer, u->waits->since + u->limits.connect_time);
     else if (links_wanted(u) > u->n_links[LINK_CONNECTING])
-        timer_start(timers, &u->timer, u->connect_after);
+        timer_start(timers, &u->timer, u->reach.connect_after);
 }
 
 static void run_serve(LoopWork *work)
@@ -472,6 +381,7 @@ UpstreamTable *upstreams_new(Loop *loop)
 static void upstream_retire(Upstream *u)
 {
     u->retired_at = u->table->loop->now;
+    tell_state(u);
     for (LinkState state = LINK_CONNECTING; state <= LINK_FULL; state++) {
         for (Link *link = u->links[state], *next; link; link = next) {
             next = link->next;
@@ -519,9 +429,8 @@ static void use_tls(Upstream *u, SSL_CTX *tls)
 void upstreams_reload(UpstreamTable *table)
 {
     const Config *config = table->loop->config;
-    memset(table->cache, 0, sizeof(table->cache));
     for (Upstream *u = table->first; u; u = u->next) {
-        u->instance = NULL;
+        u->named = false;
         u->limits = limits_for(config, u->http2);
     }
     for (uint32_t i = 0; i < config->n_services; i++) {
@@ -530,7 +439,7 @@ void upstreams_reload(UpstreamTable *table)
             use_tls(find_or_make(table, &service->instances[k]), service->instances[k].tls);
     }
     for (Upstream *u = table->first; u; u = u->next) {
-        if (!u->instance && !u->retired_at)
+        if (!u->named && !u->retired_at)
             upstream_retire(u);
     }
     free_forgotten(table);
@@ -560,5 +469,6 @@ void upstreams_free(UpstreamTable *table)
         table->first = u->next;
         upstream_free(u);
     }
+    free(table->by_number);
     free(table);
 }

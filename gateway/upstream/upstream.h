@@ -1,14 +1,15 @@
 /*
  * Upstream: this loop's connections to one instance: pooled, multiplexed, reconnected with backoff.
  *
- * Found by the instance's address and the way it is spoken to, so that a reload keeps connections
- * that stay right. Belongs to one loop. An instance that cannot be reached is left alone for a
- * while (backoff with jitter, doubling to a limit) and then tried again, without a call;
- * UPSTREAM_AWAY tells the picker to prefer others.
+ * Found by the number of what all loops know of the instance (instances.h), so that a reload keeps
+ * connections that stay right. Belongs to one loop. An instance that cannot be reached is left
+ * alone for a while (backoff with jitter, doubling to a limit) and then tried again, without a
+ * call; UPSTREAM_AWAY tells the picker to prefer others.
  */
 #ifndef GATEWAY_UPSTREAM_H
 #define GATEWAY_UPSTREAM_H
 
+#include "gateway/config/config.h"
 #include "gateway/loop/loop.h"
 #include "protocols/http/http.h"
 
@@ -19,7 +20,7 @@ typedef enum UpstreamState {
     UPSTREAM_AWAY,  /* the last attempt failed and no other has succeeded yet */
 } UpstreamState;
 
-/* Never NULL. */
+/* Never NULL. `instance->known` is there. */
 Upstream *upstream_of(Loop *loop, const Instance *instance);
 
 UpstreamState upstream_state(const Upstream *upstream, int64_t now);

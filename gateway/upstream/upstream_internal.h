@@ -13,7 +13,8 @@
 #ifndef GATEWAY_UPSTREAM_INTERNAL_H
 #define GATEWAY_UPSTREAM_INTERNAL_H
 
-#include "gateway/loop/socket.h"
+#include "gateway/instances/reach.h"
+#include "gateway/loop/pump.h"
 #include "gateway/upstream/upstream.h"
 
 typedef struct Link Link;
@@ -39,16 +40,14 @@ struct Upstream {
     UpstreamTable *table;
     Upstream *next;
 
-    /* What it is found by; copies. */
-    char *name;
-    Address address;
-    bool http2;
-    SSL_CTX *tls; /* a reference */
-    char *tls_name;
+    KnownInstance *known; /* a reference */
+    bool http2;           /* as `known` has it */
+    SSL_CTX *tls;         /* a reference: that of the newest config, equal to that of `known` */
 
-    UpstreamLimits limits;    /* of the loop's config */
-    const Instance *instance; /* in the loop's config, for telemetry; NULL: not in it */
-    int64_t retired_at;       /* 0: the loop's config names it */
+    UpstreamLimits limits; /* of the loop's config */
+    bool named;            /* the loop's config names it */
+    bool told_down;        /* as known to all loops */
+    int64_t retired_at;    /* since when no config names it; 0: one does */
 
     Link *links[LINK_STATES];
     uint32_t n_links[LINK_STATES];
@@ -58,27 +57,19 @@ struct Upstream {
     uint32_t n_waits;
     LoopWork serve;
 
-    int64_t connect_after; /* backoff: no attempt before */
-    uint32_t failures;     /* attempts in a row; 0: the last one succeeded */
-    int64_t failed_at;     /* the last attempt, */
-    int64_t attempt_time;  /* and how long it took */
-    uint32_t news;         /* what news_of said then */
+    Reach reach;
     Arena *failure_arena;
     Result failure;
     Timer timer; /* the oldest wait's patience, the end of a backoff */
 };
 
 struct Link {
-    Socket socket;
+    Pump pump; /* `http` is NULL until there is a stream of bytes */
     Upstream *upstream;
     Link *next, **at; /* in upstream->links[state] */
     LinkState state;
-    HttpConnection *http; /* NULL until there is a stream of bytes */
-    LoopWork flush;
-    Timer timer;
-    int64_t since;         /* connecting, or without calls, since then */
-    int64_t heard;         /* last sign of life */
-    int64_t blocked_since; /* when the instance last took something; 0: nothing is held up */
+    int64_t since; /* connecting, or without calls, since then */
+    int64_t heard; /* last sign of life */
     uv_getaddrinfo_t resolve;
     struct addrinfo *addresses, *next_address;
     bool resolving, opened; /* `opened`: the socket is, and on_closed will come */
@@ -89,11 +80,8 @@ struct UpstreamTable {
     Loop *loop;
     Upstream *first;
     bool closing;
-    /* instance -> upstream, by the instance's place in memory; emptied with each config */
-    struct {
-        const Instance *instance;
-        Upstream *upstream;
-    } cache[256];
+    Upstream **by_number; /* of KnownInstance; NULL: not used by this loop yet */
+    uint32_t n_numbers;
 };
 
 /* upstream.c: an attempt that was begun then failed. */

@@ -9,8 +9,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-enum { VECTORS = 64 };
-
 static Link *link_of(Socket *socket)
 {
     return (Link *)socket;
@@ -56,7 +54,7 @@ static void link_free_when_unused(Link *link)
 {
     if (link->opened || link->resolving)
         return;
-    http_connection_free(link->http);
+    http_connection_free(link->pump.http);
     uv_freeaddrinfo(link->addresses);
     link_unlist(link);
     free(link);
@@ -66,17 +64,15 @@ void link_end(Link *link, Result why)
 {
     if (link->state == LINK_GONE)
         return;
-    Loop *loop = loop_of(link);
     link_move(link, LINK_GONE);
-    if (link->http)
-        http_connection_lost(link->http, why);
-    timer_stop(&loop->timers, &link->timer);
-    loop_undefer(loop, &link->flush);
+    if (link->pump.http)
+        http_connection_lost(link->pump.http, why);
+    pump_stop(&link->pump);
     upstream_look(link->upstream);
     if (link->resolving)
         uv_cancel((uv_req_t *)&link->resolve);
     if (link->opened)
-        socket_close(&link->socket);
+        socket_close(&link->pump.socket);
     link_free_when_unused(link);
 }
 
@@ -86,8 +82,8 @@ void link_drain(Link *link)
         link_end(link, OK);
         return;
     }
-    http_connection_drain(link->http);
-    loop_defer(loop_of(link), &link->flush);
+    http_connection_drain(link->pump.http);
+    pump_flush_later(&link->pump);
 }
 
 /* Not connected, for this reason: the instance is left alone for a while. */
@@ -102,7 +98,7 @@ static void connect_failed(Link *link, Result why)
 static Result over(Link *link, Result why, const Fault *fault, const char *doing)
 {
     return error_new(loop_scratch(loop_of(link)), fault, why, NULL, __FILE__, __LINE__, "%s %s",
-                     doing, link->upstream->name);
+                     doing, upstream_name(link->upstream));
 }
 
 /* ---- Time ----------------------------------------------------------------------------------- */
@@ -118,23 +114,20 @@ static int64_t deadline_of(const Link *link)
     if (link->state == LINK_CONNECTING)
         return link->since + limits->connect_time;
     int64_t deadline = NO_TIMEOUT;
-    if (http_connection_streams(link->http) == 0)
+    if (http_connection_streams(link->pump.http) == 0)
         deadline = link->since + limits->idle_time;
     else if (link->upstream->http2)
         deadline = link->heard + limits->ping_time * (link->pinged ? 2 : 1);
-    if (link->blocked_since)
-        deadline = earlier(deadline, link->blocked_since + limits->send_time);
+    if (link->pump.blocked_since)
+        deadline = earlier(deadline, link->pump.blocked_since + limits->send_time);
     return deadline;
 }
 
-/* As with client connections: only ever brought forward. */
 static void set_timer(Link *link)
 {
     int64_t deadline = deadline_of(link);
-    if (deadline == NO_TIMEOUT || link->state == LINK_GONE)
-        return;
-    if (!timer_running(&link->timer) || link->timer.when > deadline)
-        timer_start(&loop_of(link)->timers, &link->timer, deadline);
+    if (deadline != NO_TIMEOUT && link->state != LINK_GONE)
+        pump_wake_by(&link->pump, deadline);
 }
 
 static void lost(Link *link, Result why);
@@ -142,27 +135,27 @@ static void lost(Link *link, Result why);
 static void link_timeout(Link *link)
 {
     Arena *arena = loop_scratch(loop_of(link));
-    bool busy = link->state != LINK_CONNECTING && http_connection_streams(link->http) > 0;
+    bool busy = link->state != LINK_CONNECTING && http_connection_streams(link->pump.http) > 0;
     if (link->state == LINK_CONNECTING) {
         Result late = FAIL(arena, FAULT_SYSTEM, "no connection within %.1f s",
                            (double)link->upstream->limits.connect_time / SECOND);
         connect_failed(link, over(link, late, &FAULT_UPSTREAM_DOWN, "connecting to"));
     } else if (!busy) {
         link_end(link, OK);
-    } else if (link->blocked_since || link->pinged) {
-        lost(link,
-             FAIL(arena, FAULT_SYSTEM, "%s",
-                  link->blocked_since ? "the instance takes nothing" : "the instance is silent"));
+    } else if (link->pump.blocked_since || link->pinged) {
+        lost(link, FAIL(arena, FAULT_SYSTEM, "%s",
+                        link->pump.blocked_since ? "the instance takes nothing"
+                                                 : "the instance is silent"));
     } else {
         link->pinged = true;
-        http_connection_ping(link->http);
+        http_connection_ping(link->pump.http);
         set_timer(link);
     }
 }
 
 static void on_timer(Timer *timer)
 {
-    Link *link = (Link *)((char *)timer - offsetof(Link, timer));
+    Link *link = (Link *)pump_of_timer(timer);
     if (deadline_of(link) <= loop_of(link)->now)
         link_timeout(link);
     else
@@ -178,7 +171,7 @@ static void lost(Link *link, Result why)
         connect_failed(link, over(link, why, &FAULT_UPSTREAM_DOWN, "connecting to"));
         return;
     }
-    if (http_connection_streams(link->http) > 0)
+    if (http_connection_streams(link->pump.http) > 0)
         telemetry_count(loop_of(link), COUNTER_UPSTREAM_LOST);
     link_end(link, over(link, why, &FAULT_UPSTREAM_RESET, "the connection was lost to"));
 }
@@ -187,14 +180,14 @@ void link_settle(Link *link)
 {
     if (link->state == LINK_CONNECTING || link->state == LINK_GONE)
         return;
-    if (http_connection_phase(link->http) == HTTP_CLOSED) {
+    if (http_connection_phase(link->pump.http) == HTTP_CLOSED) {
         link_end(link, OK);
         return;
     }
     LinkState before = link->state;
-    if (http_connection_going(link->http))
+    if (http_connection_going(link->pump.http))
         link_move(link, LINK_LEAVING);
-    else if (http_connection_capacity(link->http) > 0)
+    else if (http_connection_capacity(link->pump.http) > 0)
         link_move(link, LINK_READY);
     else
         link_move(link, LINK_FULL);
@@ -203,57 +196,30 @@ void link_settle(Link *link)
     if (before != link->state && link->upstream->waits)
         upstream_look(link->upstream);
 
-    if (http_connection_wants_input(link->http) == link->socket.paused) {
-        if (link->socket.paused)
-            socket_resume(&link->socket);
-        else
-            socket_pause(&link->socket);
-    }
+    pump_set_reading(&link->pump);
     set_timer(link);
 }
 
 static void link_flush(Link *link)
 {
-    struct iovec vectors[VECTORS];
-    Loop *loop = loop_of(link);
-    size_t sent = 0;
-    int n = 0;
-    while (link->state != LINK_GONE &&
-           (n = http_connection_output(link->http, vectors, VECTORS)) > 0) {
-        size_t total = 0;
-        for (int i = 0; i < n; i++)
-            total += vectors[i].iov_len;
-        size_t taken = socket_write(&link->socket, vectors, n);
-        http_connection_sent(link->http, taken);
-        if (link->state != LINK_CONNECTING)
-            link->since = loop->now;
-        sent += taken;
-        if (taken < total) {
-            if (taken > 0 || !link->blocked_since)
-                link->blocked_since = loop->now;
-            break; /* on_writable goes on */
-        }
-        link->blocked_since = 0;
-        if (sent >= SOCKET_WRITE_MAX) {
-            loop_defer(loop, &link->flush);
-            break;
-        }
-    }
-    if (link->state != LINK_GONE && n == 0 && http_connection_half_closed(link->http))
-        socket_shutdown(&link->socket);
+    PumpFlow flow = {0};
+    if (link->state != LINK_GONE)
+        flow = pump_flush(&link->pump);
+    if (flow.sent > 0 && link->state != LINK_CONNECTING)
+        link->since = loop_of(link)->now;
     link_settle(link);
 }
 
 static void run_flush(LoopWork *work)
 {
-    link_flush((Link *)((char *)work - offsetof(Link, flush)));
+    link_flush((Link *)pump_of_flush(work));
 }
 
 static void on_output(void *owner, HttpConnection *http)
 {
     Link *link = owner;
     if (link->state != LINK_GONE)
-        loop_defer(loop_of(link), &link->flush);
+        pump_flush_later(&link->pump);
 }
 
 /* Within the engine nothing is decided: the flush that follows looks. */
@@ -272,18 +238,19 @@ static void on_read(Socket *socket, Bytes input)
     Loop *loop = loop_of(link);
     link->heard = loop->now;
     link->pinged = false;
-    Result r = http_connection_feed(link->http, input, loop->now);
+    Result r = http_connection_feed(link->pump.http, input, loop->now);
     if (failed(r)) {
-        telemetry_event("warning", "upstream_broken", r, "instance %s", link->upstream->name);
+        telemetry_event("warning", "upstream_broken", r, "instance %s",
+                        upstream_name(link->upstream));
         if (link->state == LINK_CONNECTING) {
             lost(link, r);
             return;
         }
-        loop_defer(loop, &link->flush); /* GOAWAY goes out; then the phase is CLOSED */
+        pump_flush_later(&link->pump); /* GOAWAY goes out; then the phase is CLOSED */
     } else if (link->state == LINK_CONNECTING) {
         link_up(link);
     }
-    if (http_connection_streams(link->http) == 0)
+    if (http_connection_streams(link->pump.http) == 0)
         link->since = loop->now;
     link_settle(link);
 }
@@ -291,9 +258,9 @@ static void on_read(Socket *socket, Bytes input)
 static void on_eof(Socket *socket)
 {
     Link *link = link_of(socket);
-    http_connection_eof(link->http);
-    if (http_connection_streams(link->http) > 0)
-        loop_defer(loop_of(link), &link->flush); /* a tunnel's other half */
+    http_connection_eof(link->pump.http);
+    if (http_connection_streams(link->pump.http) > 0)
+        pump_flush_later(&link->pump); /* a tunnel's other half */
     else
         lost(link, FAIL(loop_scratch(loop_of(link)), FAULT_SYSTEM, "the instance closed it"));
 }
@@ -301,7 +268,7 @@ static void on_eof(Socket *socket)
 static void on_writable(Socket *socket)
 {
     Link *link = link_of(socket);
-    link->blocked_since = 0;
+    pump_writable(&link->pump);
     link_flush(link);
 }
 
@@ -313,7 +280,7 @@ static SocketPeer peer_of(const Upstream *u)
 {
     return (SocketPeer){
         .tls = u->tls,
-        .name = u->tls_name ? u->tls_name : u->address.host,
+        .name = u->known->tls_name ? u->known->tls_name : u->known->address.host,
         .alpn = u->http2 ? "h2" : "http/1.1",
         .descriptors = u->limits.descriptors,
     };
@@ -326,7 +293,8 @@ static void connect_next(Link *link)
     struct addrinfo *address = link->next_address;
     link->next_address = address->ai_next;
     link->opened = true;
-    socket_connect(&link->socket, loop_of(link), &socket_events, address->ai_addr, NULL, &peer);
+    socket_connect(&link->pump.socket, loop_of(link), &socket_events, address->ai_addr, NULL,
+                   &peer);
 }
 
 /* So that a peer that is gone without a word is not waited for as long as the kernel would. */
@@ -334,7 +302,7 @@ static void set_unacknowledged_time(Link *link)
 {
     uv_os_fd_t fd;
     unsigned limit = (unsigned)(link->upstream->limits.send_time / MILLISECOND);
-    if (link->upstream->address.host && uv_fileno(&link->socket.uv.handle, &fd) == 0)
+    if (link->upstream->known->address.host && uv_fileno(&link->pump.socket.uv.handle, &fd) == 0)
         setsockopt(fd, IPPROTO_TCP, TCP_USER_TIMEOUT, &limit, sizeof(limit)); /* a wish */
 }
 
@@ -349,8 +317,8 @@ static void on_ready(Socket *socket)
         connect_failed(link, over(link, r, &FAULT_UPSTREAM_DOWN, "connecting to"));
         return;
     }
-    link->http = (u->http2 ? http2_client_new : http1_client_new)(&u->limits.http, u->tls != NULL,
-                                                                  &http_events, link);
+    link->pump.http = (u->http2 ? http2_client_new : http1_client_new)(
+        &u->limits.http, u->tls != NULL, &http_events, link);
     link->heard = loop->now;
     set_unacknowledged_time(link);
     if (!u->http2)
@@ -361,7 +329,7 @@ static void on_ready(Socket *socket)
 static void on_lost(Socket *socket, Result why)
 {
     Link *link = link_of(socket);
-    if (!link->http && link->next_address)
+    if (!link->pump.http && link->next_address)
         socket_close(socket); /* on_closed goes on with it */
     else
         lost(link, why);
@@ -416,7 +384,7 @@ static void on_resolved(uv_getaddrinfo_t *request, int status, struct addrinfo *
     }
     if (status < 0) {
         Result r = FAIL(loop_scratch(loop_of(link)), FAULT_SYSTEM, "resolving %s: %s",
-                        link->upstream->address.host, uv_strerror(status));
+                        link->upstream->known->address.host, uv_strerror(status));
         connect_failed(link, over(link, r, &FAULT_UPSTREAM_DOWN, "connecting to"));
         return;
     }
@@ -427,7 +395,7 @@ static void on_resolved(uv_getaddrinfo_t *request, int status, struct addrinfo *
 
 static void resolve(Link *link)
 {
-    const Address *address = &link->upstream->address;
+    const Address *address = &link->upstream->known->address;
     char port[8];
     snprintf(port, sizeof(port), "%u", address->port);
     struct addrinfo hints = {.ai_socktype = SOCK_STREAM, .ai_flags = AI_NUMERICSERV};
@@ -445,7 +413,7 @@ static void resolve(Link *link)
 /* An address that needs no resolver. */
 static bool connect_number(Link *link)
 {
-    const Address *address = &link->upstream->address;
+    const Address *address = &link->upstream->known->address;
     union {
         struct sockaddr any;
         struct sockaddr_in v4;
@@ -456,7 +424,7 @@ static bool connect_number(Link *link)
         return false;
     SocketPeer peer = peer_of(link->upstream);
     link->opened = true;
-    socket_connect(&link->socket, loop_of(link), &socket_events, &to.any, NULL, &peer);
+    socket_connect(&link->pump.socket, loop_of(link), &socket_events, &to.any, NULL, &peer);
     return true;
 }
 
@@ -465,15 +433,15 @@ void link_connect(Upstream *u)
     Link *link = calloc(1, sizeof(*link));
     CHECK(link);
     link->upstream = u;
-    link->flush.run = run_flush;
-    link->timer.fire = on_timer;
+    pump_init(&link->pump, u->table->loop, run_flush, on_timer);
     link->since = u->table->loop->now;
     link_list(link, LINK_CONNECTING);
     set_timer(link);
-    if (u->address.path) {
+    if (u->known->address.path) {
         SocketPeer peer = peer_of(u);
         link->opened = true;
-        socket_connect(&link->socket, u->table->loop, &socket_events, NULL, u->address.path, &peer);
+        socket_connect(&link->pump.socket, u->table->loop, &socket_events, NULL,
+                       u->known->address.path, &peer);
     } else if (!connect_number(link)) {
         resolve(link);
     }

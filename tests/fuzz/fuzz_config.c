@@ -10,7 +10,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     Arena *arena = arena_new(ARENA_UNLIMITED), *config_arena = arena_new(ARENA_UNLIMITED);
     Problems problems = problems_in(arena);
     Config *config;
-    Result r = config_load_text(bytes(data, size), "fuzz.yaml", config_arena, &problems, &config);
+    Result r =
+        config_load_text(bytes(data, size), "fuzz.yaml", NULL, config_arena, &problems, &config);
     CHECK(!failed(r)); /* whatever the text says is not the gateway's fault */
     CHECK(config ? problems.n == 0 : problems.n > 0);
     if (config)

@@ -20,13 +20,6 @@ void telemetry_event(const char *level, const char *event, Result why, const cha
     (void)format;
 }
 
-void telemetry_upstream(Loop *loop, const Instance *instance, bool away)
-{
-    (void)loop;
-    (void)instance;
-    (void)away;
-}
-
 Config config_for_test(void)
 {
     return (Config){

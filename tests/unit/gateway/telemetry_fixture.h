@@ -30,8 +30,11 @@ Config *config_ref(Config *config)
 
 void config_unref(Config *config)
 {
-    if (atomic_fetch_sub(&config->references, 1) == 1)
-        arena_free(config->arena);
+    if (atomic_fetch_sub(&config->references, 1) != 1)
+        return;
+    if (config->let_go)
+        config->let_go(config);
+    arena_free(config->arena);
 }
 
 /* Services "orders" with v1 and v2, one method each; an opaque route; two instances; a loss. */

@@ -1,6 +1,7 @@
 #include "tests/unit/check.h"
 
 #include "gateway/admin/admin.h"
+#include "gateway/instances/instances.h"
 #include "tests/unit/gateway/telemetry_fixture.h"
 
 #include <arpa/inet.h>
@@ -110,7 +111,8 @@ static void metrics_come_in_the_format_that_is_asked_for(void **state)
 static void the_config_is_told_with_the_state_of_its_instances(void **state)
 {
     Fixture *f = listener.f;
-    telemetry_upstream(&f->loop, &f->config->services[0].instances[0], true);
+    instances_adopt(f->config);
+    known_instance_set_down(f->config->services[0].instances[0].known, true);
     const char *answer = ask("GET", "/config", "");
     assert_has(answer, "content-type: application/json\r\n");
     assert_has(

@@ -15,8 +15,8 @@ static Loaded load(const char *text)
     Loaded l = {.arena = arena_new(ARENA_UNLIMITED)};
     Arena *config_arena = arena_new(ARENA_UNLIMITED);
     l.problems = problems_in(l.arena);
-    assert_ok(l.arena, config_load_text(bytes_of(text), FILES "a.yaml", config_arena, &l.problems,
-                                        &l.config));
+    assert_ok(l.arena, config_load_text(bytes_of(text), FILES "a.yaml", NULL, config_arena,
+                                        &l.problems, &l.config));
     if (!l.config)
         arena_free(config_arena);
     return l;

@@ -26,8 +26,8 @@ static int setup(void **state)
     Arena *config_arena = arena_new(ARENA_UNLIMITED);
     Problems problems = problems_in(config_arena);
     f.arena = arena_new(ARENA_UNLIMITED);
-    assert_ok(f.arena,
-              config_load_text(bytes_of(text), FILES "a.yaml", config_arena, &problems, &f.config));
+    assert_ok(f.arena, config_load_text(bytes_of(text), FILES "a.yaml", NULL, config_arena,
+                                        &problems, &f.config));
     assert_non_null(f.config);
     *state = &f;
     return 0;

@@ -2,6 +2,7 @@
 
 #include "adapters/run/plan_run.h"
 #include "base/clock.h"
+#include "gateway/config/schema_ask.h"
 #include "tests/unit/check.h"
 #include "tests/unit/gateway/garage.h"
 
@@ -19,8 +20,8 @@ static Loaded load(const char *text)
     Loaded l = {.arena = arena_new(ARENA_UNLIMITED)};
     Arena *arena = arena_new(ARENA_UNLIMITED);
     l.problems = problems_in(l.arena);
-    assert_ok(arena,
-              config_load_text(bytes_of(text), FILES "a.yaml", arena, &l.problems, &l.config));
+    assert_ok(arena, config_load_text(bytes_of(text), FILES "a.yaml", NULL, arena, &l.problems,
+                                      &l.config));
     Buffer told = buffer_in(l.arena);
     problems_print(&l.problems, &told);
     l.told = without_folder(l.arena, buffer_bytes(&told));
@@ -730,12 +731,58 @@ static void what_is_not_there_yet_is_an_error_and_not_ignored(void **state)
                 "or version)\n");
 }
 
+#define ASKED                                                                                      \
+    LISTEN "services:\n"                                                                           \
+           "  - name: garage\n"                                                                    \
+           "    versions:\n"                                                                       \
+           "      - {name: v1, package: garage.v1, schema: {reflection: '127.0.0.1:7001'}}\n"      \
+           "    instances:\n"                                                                      \
+           "      - {address: '127.0.0.1:7001', versions: [v1]}\n"
+
+static void a_schema_by_reflection_is_a_mistake_where_nobody_can_be_asked(void **state)
+{
+    expect_told(ASKED, "a.yaml:5:61: services[0].versions[0].schema.reflection: no instance can be "
+                       "asked for its schema here (name a file)\n");
+}
+
+/* Answers with the garage's schema, and keeps what it was asked in `owner`. */
+static Result ask_garage(void *owner, Config *config, const SchemaQuery *query, Arena *arena,
+                         Bytes *set_out, const Schema **schema_out)
+{
+    assert_string_equal(query->instance->address.text, "127.0.0.1:7001");
+    assert_string_equal(query->package, "garage.v1");
+    assert_string_equal(query->version_header, "api-version");
+    assert_string_equal(query->version, "v1");
+    assert_true(query->timeout > 0 && query->most > 0);
+    assert_true(config->limits.message_bytes > 0);
+    (*(int *)owner)++;
+    *set_out = bytes_of("as told");
+    return schema_load_file(arena, FILES "garage.binpb", schema_out);
+}
+
+static void a_schema_by_reflection_is_what_the_one_who_asks_brings(void **state)
+{
+    int asked = 0;
+    SchemaAsk ask = {ask_garage, &asked};
+    Arena *arena = arena_new(ARENA_UNLIMITED);
+    Problems problems = problems_in(arena);
+    Config *config;
+    assert_ok(arena,
+              config_load_text(bytes_of(ASKED), FILES "a.yaml", &ask, arena, &problems, &config));
+    assert_non_null(config);
+    assert_int_equal(asked, 1);
+    const Version *version = &config->services[0].versions[0];
+    assert_true(bytes_are(version->reflected->set, "as told"));
+    assert_non_null(table_get(&config->methods, bytes_of("/garage.v1.Cars/List")));
+    config_unref(config);
+}
+
 static void a_file_that_cannot_be_read_is_a_fault(void **state)
 {
     Arena *arena = arena_new(ARENA_UNLIMITED);
     Problems problems = problems_in(arena);
     Config *config;
-    assert_fault(config_load(FILES "none.yaml", arena, &problems, &config), FAULT_BAD_CONFIG);
+    assert_fault(config_load(FILES "none.yaml", NULL, arena, &problems, &config), FAULT_BAD_CONFIG);
     assert_null(config);
     arena_free(arena);
 }
@@ -770,6 +817,8 @@ int main(void)
         cmocka_unit_test(tls_files_that_do_not_fit_are_told),
         cmocka_unit_test(instances_that_contradict_themselves_are_told),
         cmocka_unit_test(what_is_not_there_yet_is_an_error_and_not_ignored),
+        cmocka_unit_test(a_schema_by_reflection_is_a_mistake_where_nobody_can_be_asked),
+        cmocka_unit_test(a_schema_by_reflection_is_what_the_one_who_asks_brings),
         cmocka_unit_test(a_file_that_cannot_be_read_is_a_fault),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,3 +1,4 @@
+#include "gateway/config/config.h"
 #include "tests/unit/check.h"
 
 #include "gateway/loop/config_use.h"

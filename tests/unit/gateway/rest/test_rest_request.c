@@ -1,5 +1,6 @@
 #include "tests/unit/check.h"
 
+#include "gateway/rest/http_body.h"
 #include "gateway/rest/rest_request.h"
 
 static Arena *arena;
@@ -192,9 +193,9 @@ static void a_response_body_is_put_back_into_its_field(void **state)
 
 static void bytes_of_any_type_become_an_http_body(void **state)
 {
-    assert_true(rest_answer_is_raw(method("GetPage")->http, method("GetPage")));
-    assert_true(rest_answer_is_raw(method("PutPage")->http, method("PutPage")));
-    assert_false(rest_answer_is_raw(method("GetBook")->http, method("GetBook")));
+    assert_true(http_body_out(method("GetPage"), method("GetPage")->http));
+    assert_true(http_body_out(method("PutPage"), method("PutPage")->http));
+    assert_false(http_body_out(method("GetBook"), method("GetBook")->http));
     assert_bytes(answer_of("GetPage", NULL, "text/html", "<p>"),
                  "{\"contentType\":\"text/html\",\"data\":\"PHA+\"}");
     assert_bytes(answer_of("PutPage", NULL, "a/b", "<p>"),

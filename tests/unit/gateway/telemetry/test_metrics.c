@@ -1,5 +1,6 @@
 #include "tests/unit/check.h"
 
+#include "gateway/instances/instances.h"
 #include "gateway/telemetry/metrics.h"
 #include "tests/unit/gateway/telemetry_fixture.h"
 
@@ -193,13 +194,12 @@ static void an_instance_is_down_while_one_loop_leaves_it_alone(void **state)
 {
     Fixture *f = *state;
     const Instance *instances = f->config->services[0].instances;
-    telemetry_upstream(&f->loop, &instances[0], true);
-    telemetry_upstream(&f->other_loop, &instances[0], false);
-    telemetry_upstream(&f->loop, &instances[1], false);
+    instances_adopt(f->config);
+    known_instance_set_down(instances[0].known, true);
     const char *text = page(f, false);
     assert_line(text, "passerelle_upstream_up{service=\"orders\",instance=\"127.0.0.1:7001\"} 0");
     assert_line(text, "passerelle_upstream_up{service=\"orders\",instance=\"127.0.0.1:7002\"} 1");
-    telemetry_upstream(&f->loop, &instances[0], false);
+    known_instance_set_down(instances[0].known, false);
     assert_line(page(f, false),
                 "passerelle_upstream_up{service=\"orders\",instance=\"127.0.0.1:7001\"} 1");
 }

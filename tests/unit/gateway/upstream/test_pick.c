@@ -1,6 +1,6 @@
 #include "tests/unit/check.h"
 
-#include "gateway/telemetry/telemetry.h"
+#include "gateway/instances/instances.h"
 #include "gateway/upstream/pick.h"
 
 /* In place of the real pools: each instance has a state and a load that the test sets. */
@@ -37,12 +37,7 @@ uint32_t upstream_load(const Upstream *upstream)
     return upstream->load;
 }
 
-static bool away_elsewhere[4]; /* for some other loop */
-
-uint32_t telemetry_loops_away(const Instance *instance)
-{
-    return away_elsewhere[instance->index];
-}
+static KnownInstance known[4]; /* what other loops say, too */
 
 /* Three versions of one method, and four instances: v1, v2, v3, v3. From v1 one field may be lost
    towards v2 and two towards v3. */
@@ -59,7 +54,7 @@ static int set_up(void **state)
 {
     arena = arena_new(ARENA_UNLIMITED);
     memset(upstreams, 0, sizeof upstreams);
-    memset(away_elsewhere, 0, sizeof away_elsewhere);
+    memset(known, 0, sizeof known);
     service = (Service){.name = "orders",
                         .versions = versions,
                         .n_versions = 3,
@@ -73,8 +68,10 @@ static int set_up(void **state)
             pairs[i][j] = (MethodPair){.target = &methods[j], .n_lossy = j > i ? j - i : 0};
     }
     for (uint32_t i = 0; i < 4; i++)
-        instances[i] =
-            (Instance){.service = &service, .index = i, .versions = UINT64_C(1) << (i < 3 ? i : 2)};
+        instances[i] = (Instance){.service = &service,
+                                  .index = i,
+                                  .versions = UINT64_C(1) << (i < 3 ? i : 2),
+                                  .known = &known[i]};
     loop = (Loop){0};
     return 0;
 }
@@ -184,9 +181,9 @@ static void an_answer_is_possible_while_no_loop_misses_one_that_could_give_it(vo
 {
     pairs[0][1].target = NULL;
     assert_true(pick_possible(&methods[0]));
-    away_elsewhere[0] = away_elsewhere[2] = true; /* v1, and one of v3 */
+    known[0].n_down = known[2].n_down = 1; /* v1, and one of v3 */
     assert_true(pick_possible(&methods[0]));
-    away_elsewhere[3] = true; /* v2 is there, but is no help */
+    known[3].n_down = 1; /* v2 is there, but is no help */
     assert_false(pick_possible(&methods[0]));
     assert_true(pick_possible(&methods[1]));
 }

@@ -337,10 +337,18 @@ static bool all_refused(void)
 
 static char address_text[64];
 
+/* With what else it is found by filled in. */
+static void lead_to_host(const char *host, uint16_t port)
+{
+    snprintf(address_text, sizeof(address_text), "%s:%u", host, port);
+    instance.address = (Address){.text = address_text, .host = host, .port = port};
+    known_instance_unref(instance.known);
+    instance.known = known_instance_of(&instance);
+}
+
 static void lead_to(uint16_t port)
 {
-    snprintf(address_text, sizeof(address_text), "127.0.0.1:%u", port);
-    instance.address = (Address){.text = address_text, .host = "127.0.0.1", .port = port};
+    lead_to_host("127.0.0.1", port);
 }
 
 static int fresh(void **state)
@@ -378,6 +386,7 @@ static int used(void **state)
     loop_run_until(&loop, nobody_is_served);
     loop_deinit(&loop);
     upstreams_free(loop.upstreams);
+    known_instance_unref(instance.known);
     for (int i = 0; i < n_served; i++)
         free(served[i]);
     arena_free(arena);
@@ -574,9 +583,9 @@ static uint32_t n_failed_at;
 static bool has_failed_five_times(void)
 {
     Upstream *upstream = upstream_of(&loop, &instance);
-    if (upstream->failures > n_failed_at) {
-        assert_int_equal(upstream->failures, n_failed_at + 1);
-        failed_at[n_failed_at++] = upstream->failed_at;
+    if (upstream->reach.failures > n_failed_at) {
+        assert_int_equal(upstream->reach.failures, n_failed_at + 1);
+        failed_at[n_failed_at++] = upstream->reach.failed_at;
     }
     return n_failed_at == 5;
 }
@@ -644,9 +653,7 @@ static void an_instance_of_another_protocol_is_not_there(void **state)
 
 static void a_name_is_resolved(void **state)
 {
-    uint16_t port = open_door(0);
-    snprintf(address_text, sizeof(address_text), "localhost:%u", port);
-    instance.address = (Address){.text = address_text, .host = "localhost", .port = port};
+    lead_to_host("localhost", open_door(0));
     config.limits.connect_time = 5 * SECOND;
     begin_calls(1);
     loop_run_until(&loop, all_answered);
@@ -655,7 +662,7 @@ static void a_name_is_resolved(void **state)
 
 static void a_name_that_is_not_known_is_said(void **state)
 {
-    instance.address = (Address){.text = "nowhere.invalid:1", .host = "nowhere.invalid", .port = 1};
+    lead_to_host("nowhere.invalid", 1);
     config.limits.connect_time = 15 * SECOND;
     begin_calls(1);
     loop_run_until(&loop, all_refused);
@@ -733,6 +740,8 @@ static void a_reload_keeps_the_connections_of_an_instance_that_stays(void **stat
     Instance same = instance;
     Service again = {.name = "s", .instances = &same, .n_instances = 1};
     same.service = &again;
+    same.known = known_instance_of(&same);
+    assert_ptr_equal(same.known, instance.known);
     next.services = &again;
     loop.config = &next;
     upstreams_reload(loop.upstreams);
@@ -742,6 +751,7 @@ static void a_reload_keeps_the_connections_of_an_instance_that_stays(void **stat
     assert_int_equal(n_served, 1);
     loop.config = &config;
     upstreams_reload(loop.upstreams);
+    known_instance_unref(same.known);
 }
 
 static void an_instance_that_is_dropped_finishes_its_calls(void **state)

@@ -1,0 +1,145 @@
+#include "tests/unit/check.h"
+
+#include "gateway/instances/instances.h"
+
+#include <openssl/ssl.h>
+
+static Instance at(const char *address)
+{
+    return (Instance){.address = {.text = address, .host = "10.0.0.1", .port = 7001}};
+}
+
+static bool is_same(const Instance *a, const Instance *b)
+{
+    KnownInstance *of_a = known_instance_of(a), *of_b = known_instance_of(b);
+    bool same = of_a == of_b;
+    assert_int_equal(same, of_a->number == of_b->number);
+    known_instance_unref(of_a);
+    known_instance_unref(of_b);
+    return same;
+}
+
+static void one_is_found_by_how_it_is_reached(void **state)
+{
+    Instance one = at("10.0.0.1:7001"), other = at("10.0.0.1:7001");
+    other.index = 3;
+    other.protocol = UPSTREAM_CONNECT;
+    assert_true(is_same(&one, &other));
+    other.http2 = true;
+    assert_false(is_same(&one, &other));
+    other = at("10.0.0.1:7002");
+    assert_false(is_same(&one, &other));
+    other = at("10.0.0.1:7001");
+    other.tls_name = "shop.example";
+    assert_false(is_same(&one, &other));
+    one.tls_name = "shop.example";
+    assert_true(is_same(&one, &other));
+}
+
+static void contexts_are_the_same_when_what_is_in_them_is(void **state)
+{
+    Instance one = at("10.0.0.1:7001"), other = at("10.0.0.1:7001");
+    one.tls = SSL_CTX_new(TLS_client_method());
+    assert_false(is_same(&one, &other));
+    other.tls = SSL_CTX_new(TLS_client_method());
+    assert_true(is_same(&one, &other));
+    SSL_CTX_set_verify(other.tls, SSL_VERIFY_PEER, NULL);
+    assert_false(is_same(&one, &other));
+    SSL_CTX_free(one.tls);
+    SSL_CTX_free(other.tls);
+}
+
+static void what_it_is_found_by_is_copied(void **state)
+{
+    char text[] = "10.0.0.1:7001", host[] = "10.0.0.1", name[] = "shop.example";
+    Instance instance = {.address = {.text = text, .host = host, .port = 7001}, .tls_name = name};
+    KnownInstance *known = known_instance_of(&instance);
+    text[0] = host[0] = name[0] = 'x';
+    assert_string_equal(known->address.text, "10.0.0.1:7001");
+    assert_string_equal(known->address.host, "10.0.0.1");
+    assert_int_equal(known->address.port, 7001);
+    assert_null(known->address.path);
+    assert_string_equal(known->tls_name, "shop.example");
+    known_instance_unref(known);
+}
+
+static void numbers_are_small_and_used_again(void **state)
+{
+    Instance instances[20];
+    KnownInstance *known[20];
+    char names[20][8];
+    for (uint32_t i = 0; i < 20; i++) {
+        snprintf(names[i], sizeof(names[i]), "i:%u", i + 1);
+        instances[i] = at(names[i]);
+        known[i] = known_instance_of(&instances[i]);
+        assert_int_equal(known[i]->number, i);
+    }
+    known_instance_unref(known[7]);
+    Instance fresh = at("fresh:1");
+    known[7] = known_instance_of(&fresh);
+    assert_int_equal(known[7]->number, 7);
+    for (uint32_t i = 0; i < 20; i++)
+        known_instance_unref(known[i]);
+}
+
+static void it_lives_as_long_as_anything_refers_to_it(void **state)
+{
+    Instance instance = at("10.0.0.1:7001");
+    KnownInstance *known = known_instance_of(&instance);
+    known_instance_is_back(known);
+    assert_ptr_equal(known_instance_ref(known), known);
+    known_instance_unref(known);
+    assert_int_equal(known_instance_times_back(known), 1);
+    known_instance_unref(known);
+    known = known_instance_of(&instance);
+    assert_int_equal(known_instance_times_back(known), 0); /* made anew */
+    known_instance_unref(known);
+    known_instance_unref(NULL);
+}
+
+static void it_is_down_for_as_many_loops_as_say_so(void **state)
+{
+    Instance instance = at("10.0.0.1:7001");
+    assert_int_equal(instance_loops_down(&instance), 0); /* nobody knows it yet */
+    instance.known = known_instance_of(&instance);
+    assert_int_equal(instance_loops_down(&instance), 0);
+    known_instance_set_down(instance.known, true);
+    known_instance_set_down(instance.known, true);
+    assert_int_equal(instance_loops_down(&instance), 2);
+    known_instance_set_down(instance.known, false);
+    assert_int_equal(instance_loops_down(&instance), 1);
+    known_instance_unref(instance.known);
+}
+
+/* As a reload does it: the new config is there before the old one goes. */
+static void configs_share_what_they_name_both(void **state)
+{
+    Instance of_old[] = {at("stays:1"), at("goes:1")}, of_new[] = {at("comes:1"), at("stays:1")};
+    Service old_service = {.instances = of_old, .n_instances = 2};
+    Service new_service = {.instances = of_new, .n_instances = 2};
+    Config old = {.services = &old_service, .n_services = 1};
+    Config new = {.services = &new_service, .n_services = 1};
+    instances_adopt(&old);
+    known_instance_set_down(of_old[0].known, true);
+    instances_adopt(&new);
+    assert_ptr_equal(of_new[1].known, of_old[0].known);
+    assert_int_equal(of_new[0].known->number, 2);
+    old.let_go(&old);
+    assert_null(of_old[0].known);
+    assert_int_equal(instance_loops_down(&of_new[1]), 1);
+    new.let_go(&new);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(one_is_found_by_how_it_is_reached),
+        cmocka_unit_test(contexts_are_the_same_when_what_is_in_them_is),
+        cmocka_unit_test(what_it_is_found_by_is_copied),
+        cmocka_unit_test(numbers_are_small_and_used_again),
+        cmocka_unit_test(it_lives_as_long_as_anything_refers_to_it),
+        cmocka_unit_test(it_is_down_for_as_many_loops_as_say_so),
+        cmocka_unit_test(configs_share_what_they_name_both),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
