@@ -390,7 +390,7 @@ Scene *scene_new(const char *config)
     return scene;
 }
 
-void scene_free(Scene *scene)
+void scene_clear(Scene *scene)
 {
     uint32_t n_calls = 0;
     scene_pump(scene);
@@ -409,11 +409,22 @@ void scene_free(Scene *scene)
     assert_int_equal(timer_wheel_wait(&scene->loop.timers, scene->loop.now), -1);
     for (int i = 0; i < SCENE_INSTANCES; i++)
         assert_null(scene->upstreams[i].wait);
+    scene->n_peers = scene->n_records = 0;
+}
+
+void scene_free(Scene *scene)
+{
+    scene_clear(scene);
     scene->loop.config = NULL;
     config_uses_trim(&scene->loop);
     config_unref(scene->config);
     arena_free(scene->arena);
     free(scene);
+}
+
+void scene_now(Scene *scene)
+{
+    now_playing = scene;
 }
 
 int scene_set_up(void **state)

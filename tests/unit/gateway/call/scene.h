@@ -98,12 +98,19 @@ struct Scene {
 
 Scene *scene_new(const char *config);
 
-/* Sees that nothing is left: no exchange, no wait, no stream, a record for each call. */
+/* Sees that nothing is left: no exchange, no wait, no stream, a record for each call. All peers and
+   records go. */
+void scene_clear(Scene *scene);
+
+/* The same, and the scene goes with them. */
 void scene_free(Scene *scene);
 
 /* For cmocka: with SCENE_TEXT. */
 int scene_set_up(void **state);
 int scene_tear_down(void **state);
+
+/* The scene that is played, where a test has two. The latest one is it by itself. */
+void scene_now(Scene *scene);
 
 /* Another config for the same test. */
 Scene *scene_again(void **state, const char *config);

@@ -611,6 +611,226 @@ static void what_the_caller_did_wrong_is_told_in_place_of_a_default(void **state
     assert_record(scene, "INVALID_ARGUMENT UNKNOWN_FIELD, 0 sent");
 }
 
+static void two_calls_of_one_connection_stand_side_by_side(void **state)
+{
+    Scene *scene = *state;
+    Peer *client = begin_grpc(scene, GET_ITEM, "");
+    HttpStream *first = client->stream;
+    client->stream = NULL;
+    client_head(client, "GET", "/v1/items/x", "", -1, true);
+    assert_int_equal(client->client->n_exchanges, 2);
+    answer(instance(scene), ITEM);
+    assert_body(client, BYTES(ITEM_JSON));
+    assert_int_equal(client->client->n_exchanges, 1);
+    assert_int_equal(scene->n_unused, 0);
+    client->client->on_unused = NULL;
+    http_stream_reset(first, 8);
+    http_stream_release(first);
+    scene_pump(scene);
+    assert_record(scene, "CANCELLED CANCELLED, 0 sent");
+    assert_int_equal(client->client->n_exchanges, 0);
+}
+
+static void a_call_ends_with_the_config_that_it_began_with(void **state)
+{
+    Scene *scene = *state;
+    Peer *client = ask_grpc(scene, GET_ITEM, GET_X);
+    Scene *other = scene_new(YARD_OF("versions: [v2]"));
+    scene->loop.config = other->config;
+    answer(instance(scene), ITEM);
+    assert_body(client, framed(scene, ITEM));
+    assert_string_equal(field_of(client, "passerelle-served-version"), "v1");
+    scene->loop.config = scene->config;
+    scene_free(other);
+    scene_now(scene);
+}
+
+/* ---- Memory: whatever it is that runs out of it --------------------------------------------- */
+
+enum { PADDING = 3000 };
+
+/* A message of that many bytes and a bit: its field 1 is text. */
+static Bytes padded(Scene *scene, Bytes more)
+{
+    Buffer message = buffer_in(scene->arena);
+    buffer_add_bytes(&message, BYTES("\n\xb8\x17"));
+    for (int i = 0; i < PADDING; i++)
+        buffer_add_byte(&message, 'x');
+    buffer_add_bytes(&message, more);
+    return buffer_bytes(&message);
+}
+
+static const char *padding(Scene *scene)
+{
+    char *text = arena_calloc(scene->arena, PADDING + 1, 1);
+    memset(text, 'x', PADDING);
+    return text;
+}
+
+/* The instance that is at work now, or NULL. */
+static Peer *at_work(Scene *scene)
+{
+    Peer *at = n_instances(scene) ? instance(scene) : NULL;
+    return at && at->stream && !at->reset ? at : NULL;
+}
+
+static void answer_padded(Scene *scene)
+{
+    Peer *at = at_work(scene);
+    if (at)
+        answer_head(
+            at, 200,
+            arena_printf(scene->arena, "content-type: application/grpc\nage: %s", padding(scene)),
+            -1, false);
+    if (at && !at->reset)
+        say_frame(at, padded(scene, BYTES("\x1a\3bob")));
+    if (at && !at->reset)
+        answer_trailers(at, arena_printf(scene->arena, "grpc-status: 0\nsum: %s", padding(scene)));
+}
+
+static void break_off_if_at_work(Scene *scene)
+{
+    if (at_work(scene))
+        break_off(instance(scene), 2);
+}
+
+static Peer *play_grpc(Scene *scene)
+{
+    Peer *client = ask_grpc(scene, "/garage.v1.Cars/Get", padded(scene, BYTES_NONE));
+    answer_padded(scene);
+    return client;
+}
+
+static Peer *play_rest(Scene *scene)
+{
+    const char *path = arena_printf(scene->arena, "/v1/items/%s?view=%s", padding(scene), "all");
+    Peer *client = ask(scene, "GET", path, "accept-encoding: gzip", BYTES_NONE);
+    answer_padded(scene);
+    return client;
+}
+
+static Peer *play_many_parameters(Scene *scene)
+{
+    Buffer path = buffer_in(scene->arena);
+    buffer_add_text(&path, "/v1/items/x?view=a");
+    for (int i = 0; i < 100; i++)
+        buffer_add_text(&path, "&view=a");
+    Peer *client = ask(scene, "GET", arena_text(scene->arena, buffer_bytes(&path)), "", BYTES_NONE);
+    answer_padded(scene);
+    return client;
+}
+
+static Peer *play_many_fields(Scene *scene)
+{
+    Buffer fields = buffer_in(scene->arena);
+    for (int i = 0; i < 100; i++)
+        buffer_printf(&fields, "a%d: b\n", i);
+    Peer *client = ask(scene, "GET", "/old/x?q=1", arena_text(scene->arena, buffer_bytes(&fields)),
+                       BYTES_NONE);
+    Peer *at = at_work(scene);
+    if (at)
+        answer_head(at, 200, arena_text(scene->arena, buffer_bytes(&fields)), 0, true);
+    return client;
+}
+
+static Peer *play_body(Scene *scene)
+{
+    const char *json = arena_printf(scene->arena, "{\"name\":\"%s\"}", padding(scene));
+    Peer *client =
+        ask(scene, "POST", "/v1/items", "content-type: application/json", bytes_of(json));
+    answer_padded(scene);
+    return client;
+}
+
+static Peer *play_bytes(Scene *scene)
+{
+    Peer *client =
+        ask(scene, "POST", "/v1/keep", "content-type: image/png", bytes_of(padding(scene)));
+    answer_padded(scene);
+    return client;
+}
+
+static Peer *play_requests(Scene *scene)
+{
+    Peer *client = begin_grpc(scene, LOAD_ITEMS, "");
+    if (!client->ended)
+        say_frame(client, padded(scene, BYTES_NONE));
+    if (!client->ended)
+        say_end(client);
+    answer_padded(scene);
+    return client;
+}
+
+static Peer *play_answers(Scene *scene)
+{
+    Peer *client = ask(scene, "GET", "/v1/items/x:watch", "accept-encoding: gzip", BYTES_NONE);
+    answer_padded(scene);
+    return client;
+}
+
+static Peer *play_attempts(Scene *scene)
+{
+    Peer *client = ask_grpc(scene, GET_ITEM, padded(scene, BYTES_NONE));
+    break_off_if_at_work(scene);
+    break_off_if_at_work(scene);
+    return client;
+}
+
+static Peer *play_fallback(Scene *scene)
+{
+    Peer *client = ask(scene, "GET", "/v1/items/x:watch", "accept-encoding: gzip", BYTES_NONE);
+    break_off_if_at_work(scene);
+    break_off_if_at_work(scene);
+    return client;
+}
+
+static Peer *play_error(Scene *scene)
+{
+    Peer *client =
+        ask(scene, "POST", "/v1/items", "content-type: application/json", BYTES(ITEM_JSON));
+    if (at_work(scene))
+        answer_error(instance(scene), 9, padding(scene));
+    return client;
+}
+
+static Peer *play_health(Scene *scene)
+{
+    return ask_grpc(scene, "/grpc.health.v1.Health/Check", padded(scene, BYTES_NONE));
+}
+
+static Peer *play_reflection(Scene *scene)
+{
+    return ask_grpc(scene, "/grpc.reflection.v1.ServerReflection/ServerReflectionInfo",
+                    BYTES("\x22\x0cyard.v1.Yard"));
+}
+
+static void wherever_a_call_runs_out_of_memory_it_ends_and_frees_all(void **state)
+{
+    Peer *(*const plays[])(Scene * scene) = {
+        play_grpc,  play_rest,     play_many_parameters, play_many_fields, play_body,
+        play_bytes, play_requests, play_answers,         play_attempts,    play_fallback,
+        play_error, play_health,   play_reflection,
+    };
+    const char *configs[] = {
+        GRACEFUL,
+        LISTEN GARAGE_SERVICE YARD "      - {address: '127.0.0.1:7102', versions: [v2]}\n"
+                                   "routes:\n"
+                                   "  - {match: /old/, instances: ['127.0.0.1:7201']}\n",
+    };
+    for (size_t c = 0; c < sizeof configs / sizeof *configs; c++) {
+        Scene *scene = scene_again(state, configs[c]);
+        for (size_t i = 0; i < sizeof plays / sizeof *plays; i++) {
+            for (size_t limit = 4096; limit < 48 << 10; limit += 304) {
+                scene->config->limits.call_memory = limit;
+                Peer *client = plays[i](scene);
+                if (!client->ended && !client->reset)
+                    fail_msg("play %zu does not end with %zu bytes", i, limit);
+                scene_clear(scene);
+            }
+        }
+    }
+}
+
 int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, scene_set_up, scene_tear_down)
@@ -664,6 +884,9 @@ int main(void)
         TEST(a_default_is_a_stream_of_one_message),
         TEST(a_default_comes_too_late_where_the_answer_has_begun),
         TEST(what_the_caller_did_wrong_is_told_in_place_of_a_default),
+        TEST(two_calls_of_one_connection_stand_side_by_side),
+        TEST(a_call_ends_with_the_config_that_it_began_with),
+        TEST(wherever_a_call_runs_out_of_memory_it_ends_and_frees_all),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
