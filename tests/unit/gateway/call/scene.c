@@ -354,10 +354,13 @@ void telemetry_count(Loop *loop, Counter counter)
     scene_of(loop)->counted[counter]++;
 }
 
-uint32_t telemetry_loops_away(const Instance *at)
+void scene_set_down(Scene *scene, bool down)
 {
-    const char *away = now_playing->away_elsewhere;
-    return away && (strcmp(away, "all") == 0 || strcmp(away, at->address.text) == 0);
+    for (uint32_t i = 0; i < scene->config->n_services; i++) {
+        const Service *service = &scene->config->services[i];
+        for (uint32_t k = 0; k < service->n_instances; k++)
+            known_instance_set_down(service->instances[k].known, down);
+    }
 }
 
 void assert_record(Scene *scene, const char *expected)
@@ -374,13 +377,14 @@ Scene *scene_new(const char *config)
     Arena *config_arena = arena_new(ARENA_UNLIMITED);
     Problems problems = problems_in(config_arena);
     scene->arena = arena_new(ARENA_UNLIMITED);
-    assert_ok(scene->arena, config_load_text(bytes_of(config), FILES "a.yaml", config_arena,
+    assert_ok(scene->arena, config_load_text(bytes_of(config), FILES "a.yaml", NULL, config_arena,
                                              &problems, &scene->config));
     if (!scene->config) {
         Buffer text = buffer_in(scene->arena);
         problems_print(&problems, &text);
         fail_msg("%s", arena_text(scene->arena, buffer_bytes(&text)));
     }
+    instances_adopt(scene->config);
     scene->loop.config = scene->config;
     scene->loop.now = clock_now();
     scene->loop.hop = "passerelle-0123456789abcdef";

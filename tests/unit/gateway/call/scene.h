@@ -69,7 +69,6 @@ struct Scene {
     uint32_t n_peers;
     struct Upstream upstreams[SCENE_INSTANCES];
     uint32_t n_cancelled;       /* waits */
-    const char *away_elsewhere; /* address of an instance that other loops hold for away; "all" */
     CallRecord records[SCENE_RECORDS];
     const char *record_texts[SCENE_RECORDS];
     uint32_t n_records;
@@ -127,6 +126,9 @@ struct Upstream *scene_upstream(Scene *scene, int port);
 /* Ends the wait for an instance, one way or the other. */
 void scene_connect(Scene *scene, int port);
 void scene_connect_fails(Scene *scene, int port);
+
+/* Another loop considers all instances down, or no longer. */
+void scene_set_down(Scene *scene, bool down);
 
 /* The last call's record, in one line: "UNAVAILABLE UPSTREAM_RESET, 2 sent: 7003 UNAVAILABLE, 7004
  * UNAVAILABLE". */

@@ -108,10 +108,10 @@ static void a_watch_tells_of_changes(void **state)
     say_end(client);
     scene_pass(scene, 1001);
     assert_body(client, BYTES(SERVING));
-    scene->away_elsewhere = "all";
+    scene_set_down(scene, true);
     scene_pass(scene, 1001);
     assert_body(client, BYTES(SERVING NOT_SERVING));
-    scene->away_elsewhere = NULL;
+    scene_set_down(scene, false);
     scene_pass(scene, 1001);
     assert_body(client, BYTES(SERVING NOT_SERVING SERVING));
     assert_false(client->ended);

@@ -191,6 +191,14 @@ static void a_response_body_is_put_back_into_its_field(void **state)
         "{\"books\":[]}");
 }
 
+static void a_rule_tells_whether_its_body_is_an_http_body(void **state)
+{
+    assert_true(http_body_in(method("PutPage"), method("PutPage")->http)); /* a field */
+    assert_true(http_body_in(method("PutScan"), method("PutScan")->http)); /* the whole message */
+    assert_false(http_body_in(method("PutAuthor"), method("PutAuthor")->http));
+    assert_false(http_body_in(method("GetPage"), method("GetPage")->http)); /* has no body */
+}
+
 static void bytes_of_any_type_become_an_http_body(void **state)
 {
     assert_true(http_body_out(method("GetPage"), method("GetPage")->http));
@@ -239,6 +247,7 @@ int main(void)
         cmocka_unit_test(a_value_cannot_climb_out_of_its_place_in_the_path),
         cmocka_unit_test(a_field_that_is_the_body_is_there_though_unset),
         cmocka_unit_test(an_http_body_is_a_body_of_its_own_type),
+        cmocka_unit_test(a_rule_tells_whether_its_body_is_an_http_body),
         cmocka_unit_test(bytes_of_any_type_become_an_http_body),
         cmocka_unit_test(a_stream_says_its_error_in_the_place_of_a_message),
         cmocka_unit_test(a_response_body_is_put_back_into_its_field),
