@@ -1,5 +1,6 @@
 #include "tests/unit/gateway/call/scene.h"
 
+#include "gateway/instances/instances.h"
 #include "gateway/loop/config_use.h"
 
 #include <stdio.h>
