@@ -42,7 +42,7 @@ void *arena_calloc(Arena *arena, size_t n, size_t size) MUST_USE;
 void *arena_grow(Arena *arena, void *old, size_t old_size, size_t new_size) MUST_USE;
 
 /* A copy that ends with NUL. At the limit: the empty string, so that texts for people need no
- * check. */
+   check. */
 const char *arena_string(Arena *arena, const char *text);
 const char *arena_text(Arena *arena, Bytes text);
 const char *arena_printf(Arena *arena, const char *format, ...) PRINTF_LIKE(2, 3);

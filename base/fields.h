@@ -40,7 +40,7 @@ void fields_set(Fields *fields, const char *name, Bytes value);
 Bytes fields_get(const Fields *fields, const char *name);
 
 /* All values under that name joined by ", " (RFC 9110 section 5.3); data is NULL when there is
- * none. */
+   none. */
 Bytes fields_joined(const Fields *fields, const char *name);
 
 #endif

@@ -34,7 +34,7 @@ uint64_t histogram_count(const Histogram *histogram);
 uint64_t histogram_sum(const Histogram *histogram);
 
 /* The value under or at which the part `quantile` (0 to 1) of all values lies; 0 when there are
- * none. */
+   none. */
 uint64_t histogram_quantile(const Histogram *histogram, double quantile);
 
 /* The bucket of a value, and the least value of a bucket. */

@@ -44,8 +44,7 @@ struct Log {
     int file; /* the writer's */
 };
 
-/* ---- Producers
- * ----------------------------------------------------------------------------------- */
+/* ---- Producers ------------------------------------------------------------------------------- */
 
 static void copy_in(LogRing *ring, size_t at, Bytes piece)
 {
@@ -57,8 +56,8 @@ static void copy_in(LogRing *ring, size_t at, Bytes piece)
 }
 
 /* After something was given: that store and this load, and the writer's store and loads in
-   wait_for_lines, are sequentially consistent: either the writer sees the line or we see it sleep.
- */
+   wait_for_lines, are sequentially consistent: either the writer sees the line or we see it
+   sleep. */
 static void wake_writer(Log *log)
 {
     if (atomic_load(&log->sleeping) && atomic_exchange(&log->sleeping, false))
@@ -124,8 +123,7 @@ uint64_t log_failed(const Log *log)
     return atomic_load_explicit(&log->failed, memory_order_relaxed);
 }
 
-/* ---- The writer
- * ---------------------------------------------------------------------------------- */
+/* ---- The writer ------------------------------------------------------------------------------ */
 
 /* Writes all of it, whatever the kernel takes at once. False when the file does not want it. */
 static bool write_all(int file, struct iovec *parts, int n)
@@ -249,8 +247,7 @@ static void *run_writer(void *argument)
     return NULL;
 }
 
-/* ---- Opening and closing
- * ------------------------------------------------------------------------- */
+/* ---- Opening and closing --------------------------------------------------------------------- */
 
 static Result open_file(Arena *arena, const char *path, int *file_out)
 {

@@ -98,8 +98,8 @@ static inline void error_ignore(Result r, const char *why)
 /* A copy of the whole chain in another arena, for an error that outlives its first one. */
 MUST_USE Result error_copy(Arena *arena, Result r);
 
-/* The chain as one line, "NAME: doing; because NAME: doing; ...", in the arena. "ok" for success.
- */
+/* The chain as one line, "NAME: doing; because NAME: doing; ...", in the arena. "ok" for
+   success. */
 const char *error_text(Arena *arena, Result r);
 
 /* The first error of the chain that names a field, or NULL. */

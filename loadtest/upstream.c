@@ -39,8 +39,7 @@ static Arena *arena;
 static HttpLimits limits;
 static int poll_fd;
 
-/* ---- Answers
- * ------------------------------------------------------------------------------------- */
+/* ---- Answers --------------------------------------------------------------------------------- */
 
 static void send_grpc(HttpStream *stream)
 {
@@ -122,8 +121,7 @@ static void on_output(void *owner, HttpConnection *connection)
 static const HttpConnectionEvents connection_events = {.on_stream = on_stream,
                                                        .on_output = on_output};
 
-/* ---- Connections
- * --------------------------------------------------------------------------------- */
+/* ---- Connections ----------------------------------------------------------------------------- */
 
 static void watch(int operation, int fd, uint32_t events, void *data)
 {
@@ -211,8 +209,7 @@ static void accept_all(int listener)
     }
 }
 
-/* ---- The process
- * --------------------------------------------------------------------------------- */
+/* ---- The process ----------------------------------------------------------------------------- */
 
 static Bytes read_file(const char *path)
 {

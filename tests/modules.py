@@ -22,6 +22,8 @@ class Layer(NamedTuple):
 LAYERS = (
     Layer("base", (), (
         Module("", "results and faults, arenas, bytes, calls, logs, clocks", "Result", "result.h"),
+        Module("text", "base64, dates, numbers, escapes, UTF-8", "Base64Alphabet", "utf8.h"),
+        Module("net", "addresses, and whom to trust by them", "IpAddress", "ip.h"),
     )),
     Layer("protocols", ("base",), (
         Module("http", "what both engines share; compression", "HttpStream", "http.h"),

@@ -22,8 +22,8 @@ static const EnumEntry *entry_of(const Converter *converter, int64_t number)
     return NULL;
 }
 
-/* A default in the type of the end that it goes to. False: nobody can say what it would be there.
- */
+/* A default in the type of the end that it goes to. False: nobody can say what it would be
+   there. */
 static bool converted_default(const FieldChange *change, int to, Literal *value_out)
 {
     const FieldType *from = path_field(&change->ends[!to].paths[0]);

@@ -501,7 +501,7 @@ static void guard_when(Making *m, uint32_t at)
 }
 
 /* Fields that were independent and are, or are inside of, one of several now: two at once is an
- * error. */
+   error. */
 static void guard_oneof(Making *m, uint32_t at)
 {
     const FieldChange *change = &m->pair->changes[at];

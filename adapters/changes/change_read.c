@@ -219,8 +219,8 @@ static bool read_added(const Reading *r)
     return true;
 }
 
-/* The end that has the field which the other has not; -1 and a problem when both or none have it.
- */
+/* The end that has the field which the other has not; -1 and a problem when both or none have
+   it. */
 static int only_end(const Reading *r)
 {
     bool old = path_exists(r->list, r->pair->ends[OLD], r->key->name);

@@ -99,8 +99,8 @@ static bool read_fate(ChangeList *list, const JsonNode *node, TypeFate *fate_out
     return false;
 }
 
-/* "Promo: {removed: graceful}": what becomes of it where it is met without a field, inside an Any.
- */
+/* "Promo: {removed: graceful}": what becomes of it where it is met without a field, inside an
+   Any. */
 static void read_gone(ChangeList *list, const JsonNode *node)
 {
     YamlPlace place = *yaml_place(&list->document, node);
@@ -270,7 +270,7 @@ static bool side_owns(const ChangeSide *side, const MessageType *type)
 }
 
 /* What is said to be gone must not have a counterpart, and what is kept must not be read as
- * another. */
+   another. */
 static void check_gone(ChangeList *list, int end, const TypeGone *gone)
 {
     const ChangeSide *other = &list->sides[!end];

@@ -28,8 +28,8 @@ typedef struct ChangeSide {
 MUST_USE Result changes_load(Arena *arena, Bytes yaml, const char *file, const ChangeSide *from,
                              const ChangeSide *to, Problems *problems, const ChangeList **list_out);
 
-/* The empty list: everything the same by name. It is still checked for what would be lost unsaid.
- */
+/* The empty list: everything the same by name. It is still checked for what would be lost
+   unsaid. */
 MUST_USE Result changes_none(Arena *arena, const ChangeSide *from, const ChangeSide *to,
                              Problems *problems, const ChangeList **list_out);
 

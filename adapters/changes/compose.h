@@ -57,8 +57,8 @@ const Expr *compose_value(Composing *c, Task *task, Scope scope, const Expr *exp
 
 /* ---- compose_fuse.c -------------------------------------------------------------------------- */
 
-/* A message of the version between (single, or each of a list) given through the second's mapping.
- */
+/* A message of the version between (single, or each of a list) given through the second's
+   mapping. */
 const Expr *compose_through(Composing *c, Task *task, const Mapping *second, const Expr *message);
 
 /* The converter of `second`, which has one argument, on `arg` instead of that. */
@@ -66,8 +66,8 @@ const Expr *compose_convert(Composing *c, const Expr *second, const Expr *arg);
 
 /* ---- compose_losses.c ------------------------------------------------------------------------ */
 
-/* The rule with `value` in place of its own, and the task's guards: their losses become the set's.
- */
+/* The rule with `value` in place of its own, and the task's guards: their losses become the
+   set's. */
 Rule compose_adopt_rule(Composing *c, const Task *task, const Rule *rule, const Expr *value);
 void compose_adopt_guards(Composing *c, Task *task);
 

@@ -194,7 +194,7 @@ static const Converter *fuse_enums(Composing *c, const Converter *first, const C
 }
 
 /* A number that only the version between has a name for is an error, and goes through where nobody
- * has. */
+   has. */
 static bool knows_more(const EnumType *between, const EnumType *from, const EnumType *to)
 {
     for (uint32_t i = 0; i < between->n_values; i++) {
@@ -206,7 +206,7 @@ static bool knows_more(const EnumType *between, const EnumType *from, const Enum
 }
 
 /* Can the two tables be one? A fallback counts, and what the first lets through the second may
- * catch. */
+   catch. */
 static bool enums_fuse(const Converter *first, const Converter *second)
 {
     return first->code == CONVERT_ENUM && second->code == CONVERT_ENUM && !first->has_fallback &&

@@ -80,7 +80,7 @@ static void strand_mapped(Stranding *s)
 }
 
 /* Types that only an Any can bring: those of the versions between, and those that one of the lists
- * strands. */
+   strands. */
 void mapping_set_compose_names(Arena *arena, MappingSet *set, const MappingSet *first,
                                const MappingSet *second)
 {

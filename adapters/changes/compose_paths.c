@@ -20,8 +20,8 @@
 
 /* ---- Expressions as they are, elsewhere ------------------------------------------------------ */
 
-/* A path into a message that is a field of the source is a longer path; any other is taken apart.
- */
+/* A path into a message that is a field of the source is a longer path; any other is taken
+   apart. */
 static const Expr *inside(Composing *c, const Expr *message, const FieldType *const *steps,
                           uint32_t n_steps)
 {
@@ -108,7 +108,7 @@ static bool is_new_here(Composing *c, Task *task, const Expr *message)
 }
 
 /* The first of a list is taken once for all of its fields: what that drops is counted, or refused,
- * once. */
+   once. */
 static const Expr *chosen_once(Composing *c, Task *task, const Expr *message)
 {
     if (message->kind != EXPR_FIRST)
@@ -141,7 +141,7 @@ static void lift_guards(Composing *c, Task *task, uint32_t first, const Expr *me
 }
 
 /* A field of a message that the first list converts: what that does to its other fields happens
- * still. */
+   still. */
 static const Expr *descend_mapped(Composing *c, Task *task, const Expr *message,
                                   const FieldType *const *steps, uint32_t n_steps)
 {
@@ -200,7 +200,7 @@ static const Expr *descend(Composing *c, Task *task, const Expr *message,
 }
 
 /* By number: what a list left alone comes as an older version has it, and is read as a later one
- * has it. */
+   has it. */
 static const Expr *resolve(Composing *c, Task *task, Scope scope, const FieldType *const *steps,
                            uint32_t n_steps)
 {

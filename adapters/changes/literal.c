@@ -1,6 +1,6 @@
 #include "adapters/changes/change_list.h"
 
-#include "base/base64.h"
+#include "base/text/base64.h"
 
 #include <errno.h>
 #include <math.h>

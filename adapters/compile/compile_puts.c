@@ -208,8 +208,8 @@ static void put_message_expr(Draft *d, const FieldType *target, const Expr *expr
                 compiler_program(d->compiler, expr->mapping, draft_codec(d, &from), d->to));
 }
 
-/* The fields of a new message; those that it takes as they are from an old one are not taken apart.
- */
+/* The fields of a new message; those that it takes as they are from an old one are not taken
+   apart. */
 static void put_build_rules(Draft *d, const Expr *expr, const Operand *old)
 {
     bool wire = d->program->from_codec == CODEC_PROTO && d->to == CODEC_PROTO;

@@ -1,5 +1,5 @@
 /* Messages, enums and methods: which are the same, also under another name, and what became of the
- * rest. */
+   rest. */
 #include "adapters/diff/schema_diff_internal.h"
 
 enum { LIKELY = 60 };

@@ -80,7 +80,7 @@ static void separate(Buffer *out)
 }
 
 /* Begins a member; whoever finds that it has no good value puts out->size back to what is given
- * here. */
+   here. */
 static size_t begin_member(Buffer *out, Bytes name)
 {
     size_t before = out->size;

@@ -44,7 +44,7 @@ void document_tell(const YamlDocument *document, Problems *problems, const char 
     __attribute__((format(printf, 5, 6)));
 
 /* The name of an enum value as a config has it: "grpc-web" is not, "grpc_web" is, of
- * PROTOCOL_GRPC_WEB. */
+   PROTOCOL_GRPC_WEB. */
 const char *document_word(Arena *arena, const EnumType *type, const EnumValue *value);
 
 #endif

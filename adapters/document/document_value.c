@@ -193,7 +193,7 @@ static bool add_bool(Arena *arena, Bytes text, Buffer *out, ValueMistake *mistak
 }
 
 /* "PROTOCOL_" of enum Protocol, "VERSION_RULE_" of VersionRule: what its values begin with by
- * convention. */
+   convention. */
 static size_t prefix_size(const EnumType *type, const EnumValue *value)
 {
     const char *dot = strrchr(type->name, '.');

@@ -19,8 +19,8 @@ bool document_scalar(Arena *arena, const FieldType *field, const FieldRules *rul
                      const YamlDocument *document, const JsonNode *node, Buffer *out,
                      ValueMistake *mistake_out);
 
-/* Adds any tree as JSON; words without quotes are what YAML's core schema says: true, 42, a string.
- */
+/* Adds any tree as JSON; words without quotes are what YAML's core schema says: true, 42, a
+   string. */
 void document_tree(const JsonNode *node, Buffer *out);
 
 /* "a, b or c" of the words, in the arena. */

@@ -32,7 +32,7 @@ void loss_report_all(Arena *arena, const MappingSet *set, LossReport *report_out
 void loss_report_text(const LossReport *report, bool all, Buffer *out);
 
 /* {"kept": 12, ..., "fields": [{"what": "dropped", "from": ..., "to": ..., "how": ..., "loud":
- * ...}]} */
+   ...}]} */
 void loss_report_json(const LossReport *report, Buffer *out);
 
 const char *loss_kind_name(LossKind kind); /* "kept" */

@@ -191,8 +191,8 @@ struct Loss {
     uint32_t index; /* in its MappingSet: the run-time counter */
 };
 
-/* What becomes of a type without a counterpart, where it is met by its name alone: inside an Any.
- */
+/* What becomes of a type without a counterpart, where it is met by its name alone: inside an
+   Any. */
 typedef enum TypeFate {
     TYPE_LOUD,    /* FAULT_CANNOT_CONVERT naming it */
     TYPE_DROPPED, /* the Any becomes an empty one, counted */

@@ -39,8 +39,8 @@ static bool writes_slot(PlanCode code)
            code != PLAN_REQUIRE;
 }
 
-/* The programs of one plan, in the order in which they are met; what an Any may hold is left out.
- */
+/* The programs of one plan, in the order in which they are met; what an Any may hold is left
+   out. */
 typedef struct Listing {
     Buffer *out;
     Arena *arena;

@@ -66,7 +66,7 @@ static inline Value value_of_float(float number)
 }
 
 /* A varint, or what is in a fixed number of bytes, as a value of this kind; not of text or
- * messages. */
+   messages. */
 static inline Value value_of_wire(FieldKind kind, uint64_t raw)
 {
     switch (kind) {

@@ -410,8 +410,8 @@ static Result change_value_of(Oracle *o, const FieldChange *change, uint32_t whi
     return OK;
 }
 
-/* The oneof that a path goes through beside another, if it does: they part at two of its members.
- */
+/* The oneof that a path goes through beside another, if it does: they part at two of its
+   members. */
 static const OneofType *parting_oneof(const FieldPath *a, const FieldPath *b)
 {
     for (uint32_t i = 0; i < a->n_steps && i < b->n_steps; i++) {

@@ -2,8 +2,8 @@
 #include "adapters/prove/oracle_internal.h"
 
 #include "adapters/text/time_text.h"
-#include "base/base64.h"
-#include "base/utf8.h"
+#include "base/text/base64.h"
+#include "base/text/utf8.h"
 
 #include <errno.h>
 #include <math.h>

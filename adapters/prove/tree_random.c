@@ -280,8 +280,8 @@ static const MessageType *type_with_counterpart(Maker *m)
     return ((const Mapping *)entry->value)->from;
 }
 
-/* Mostly what has a counterpart; also what has none, what is in no version's package, and nothing.
- */
+/* Mostly what has a counterpart; also what has none, what is in no version's package, and
+   nothing. */
 static const MessageType *any_type(Maker *m)
 {
     const MappingSet *set = m->hints->set;
@@ -293,7 +293,7 @@ static const MessageType *any_type(Maker *m)
 }
 
 /* A message of a version between brings none of an older one: what meets it first would be the
- * wrong list. */
+   wrong list. */
 static const MessageType *type_in_any(Maker *m, const Schema *holder)
 {
     const MessageType *type = any_type(m);

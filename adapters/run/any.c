@@ -9,8 +9,8 @@
  */
 #include "adapters/run/runner.h"
 
-#include "base/base64.h"
-#include "base/utf8.h"
+#include "base/text/base64.h"
+#include "base/text/utf8.h"
 
 typedef struct AnyParts {
     Bytes type_url, value;

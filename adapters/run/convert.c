@@ -81,8 +81,8 @@ bool number_of_kind(FieldKind kind, bool negative, uint64_t magnitude, Value *va
     return true;
 }
 
-/* Between floats nothing is lost but digits that float does not have; that is what was asked for.
- */
+/* Between floats nothing is lost but digits that float does not have; that is what was asked
+   for. */
 static bool convert_number(Conversion *c)
 {
     FieldKind from = c->converter->from.kind, to = c->converter->to.kind;
@@ -185,7 +185,7 @@ static const EnumEntry *fallback(Conversion *c)
 }
 
 /* A value that one side has a name for needs a counterpart; only one that is new to both goes
- * through. */
+   through. */
 static bool knows_number(const Converter *by, int32_t number)
 {
     return enum_value_by_number(by->from.enumeration, number) ||

@@ -1,11 +1,11 @@
-/* Converters between messages of known shape and what they say. Messages are protobuf bytes here.
- */
+/* Converters between messages of known shape and what they say. Messages are protobuf bytes
+   here. */
 #include "adapters/run/convert.h"
 
 #include "adapters/mapping/path_rewrite.h"
 #include "adapters/run/put.h"
 #include "adapters/text/time_text.h"
-#include "base/utf8.h"
+#include "base/text/utf8.h"
 
 #include <math.h>
 
@@ -89,8 +89,8 @@ bool convert_unwrap(Conversion *c)
     return read_member(c, value_bytes(c->args[0]), c->converter->value, &c->value);
 }
 
-/* A message and the bytes that hold it are the same bytes here; what comes from outside is checked.
- */
+/* A message and the bytes that hold it are the same bytes here; what comes from outside is
+   checked. */
 bool convert_serialized(Conversion *c)
 {
     c->value = c->args[0];

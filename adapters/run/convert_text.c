@@ -3,8 +3,8 @@
 
 #include "adapters/run/scan.h"
 #include "adapters/text/number_text.h"
-#include "base/base64.h"
-#include "base/utf8.h"
+#include "base/text/base64.h"
+#include "base/text/utf8.h"
 
 #include <math.h>
 

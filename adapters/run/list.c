@@ -39,7 +39,7 @@ static bool count(ListReader *reader)
 /* ---- From protobuf --------------------------------------------------------------------------- */
 
 /* The bytes of the next record's payload, or of the next packed value, read as a value. 0: none
- * left. */
+   left. */
 static int next_wire(ListReader *reader, FieldKind kind, Value *value_out)
 {
     const WireRun *run = reader->run;
@@ -201,7 +201,7 @@ static inline const uint8_t *entry_scalar(Runner *runner, FieldKind kind, bool c
 }
 
 /* The usual entry: key, then value, and nothing else. False when it is not that, for read_entry to
- * see. */
+   see. */
 static bool read_usual_entry(Runner *runner, const ElementShape *shape, Bytes entry, Value *key,
                              Value *value)
 {

@@ -1,8 +1,8 @@
-/* The body and the parameters of a request as one tree, so that a plan reads them as one message.
- */
+/* The body and the parameters of a request as one tree, so that a plan reads them as one
+   message. */
 #include "adapters/run/put.h"
 
-#include "base/utf8.h"
+#include "base/text/utf8.h"
 
 static JsonLimits json_limits(const Plan *plan)
 {
@@ -90,7 +90,7 @@ static bool may_be_text(const FieldType *field)
 }
 
 /* A value as protobuf writes it: all its spellings in JSON are the same then. False: it is none of
- * the field's. */
+   the field's. */
 static bool spell(const Plan *plan, Arena *arena, const FieldType *field, const JsonNode *node,
                   Buffer *out, bool *unset_out)
 {
@@ -161,7 +161,7 @@ static Result set_text(Arena *arena, const PlanParameter *parameter, const Field
 }
 
 /* Puts the text in its place, unless the body has said the same. Two parameters for one single
- * field are refused. */
+   field are refused. */
 static Result put_leaf(const Plan *plan, Arena *arena, const PlanParameter *parameter,
                        const FieldType *field, JsonNode *object)
 {
@@ -188,7 +188,7 @@ static Result put_leaf(const Plan *plan, Arena *arena, const PlanParameter *para
 }
 
 /* Whether each part of its path is a field of the message before it, before anything is made for
- * it. */
+   it. */
 static Result check_names(Arena *arena, const MessageType *type, const PlanParameter *parameter)
 {
     Bytes rest = parameter->field_path, part;

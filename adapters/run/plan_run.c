@@ -49,7 +49,7 @@ static Result source_value(const Plan *plan, const PlanInput *input, Arena *aren
 }
 
 /* One block that will mostly do, instead of many that double. Without it the output grows as it
- * goes. */
+   goes. */
 static void reserve_output(const Plan *plan, size_t input_size, Buffer *out)
 {
     bool grows = plan->from == CODEC_PROTO && plan->to == CODEC_JSON;

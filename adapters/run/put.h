@@ -86,8 +86,8 @@ bool put_map_entry(Runner *runner, const PlanOp *op, Value key, Value value);
 
 /* ---- Messages whose length comes first, to protobuf ------------------------------------------ */
 
-/* Leaves room for a length that is not known yet, as much as `guess` would need; returns how much.
- */
+/* Leaves room for a length that is not known yet, as much as `guess` would need; returns how
+   much. */
 static inline size_t length_begin(Buffer *out, size_t guess)
 {
     size_t reserved = wire_varint_size(guess);

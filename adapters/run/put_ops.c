@@ -167,7 +167,7 @@ static bool put_packed(Runner *runner, const PlanOp *op, ListReader *reader)
 }
 
 /* A list or map whose every element fell away (values that a closed enum does not know) is an unset
- * one. */
+   one. */
 bool put_nothing(Runner *runner, const PlanOp *op, size_t before)
 {
     runner->out->size = before;

@@ -98,8 +98,8 @@ static inline bool run_count_element(Runner *runner)
    the whole value. Counts as one level of nesting. */
 bool program_run(Runner *runner, const Program *program, Value source);
 
-/* JSON without the braces, each member with its comma in front; what Any puts behind its "@type".
- */
+/* JSON without the braces, each member with its comma in front; what Any puts behind its
+   "@type". */
 bool program_run_members(Runner *runner, const Program *program, Value source);
 
 /* As program_run, into bytes of their own in the arena. */

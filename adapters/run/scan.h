@@ -8,7 +8,7 @@
 #define ADAPTERS_SCAN_H
 
 #include "adapters/run/runner.h"
-#include "base/utf8.h"
+#include "base/text/utf8.h"
 
 /* scan_wire.c, scan_json.c: one message. Bytes and nodes must live as long as the frame is used. */
 bool scan_wire(Runner *runner, const ScanTable *table, Frame *frame, Bytes message);

@@ -2,8 +2,8 @@
 #include "adapters/run/scan.h"
 
 #include "adapters/text/number_text.h"
-#include "base/base64.h"
 #include "base/problem.h"
+#include "base/text/base64.h"
 
 #include <math.h>
 

@@ -1,5 +1,5 @@
 /* Protobuf's wire format into the slots of a frame.
- * https://protobuf.dev/programming-guides/encoding/ */
+   https://protobuf.dev/programming-guides/encoding/ */
 #include "adapters/run/scan_wire.h"
 
 /* ---- Fields ---------------------------------------------------------------------------------- */
@@ -222,8 +222,8 @@ static const uint8_t *take_field(Scan *s, const ScanField *field, uint32_t tag,
                                       : take_scalar(s, field, record, at);
 }
 
-/* An item of a message set: group 1 of {2: the extension's number, 3: its message}, in any order.
- */
+/* An item of a message set: group 1 of {2: the extension's number, 3: its message}, in any
+   order. */
 static const uint8_t *take_set_item(Scan *s, const uint8_t *record, const uint8_t *at)
 {
     const uint8_t *payload_end, *behind = wire_skip_group(at, s->end, 1, &payload_end);

@@ -6,7 +6,7 @@
 
 #include "adapters/text/number_text.h"
 #include "adapters/text/time_text.h"
-#include "base/utf8.h"
+#include "base/text/utf8.h"
 
 #include <math.h>
 

@@ -1,7 +1,7 @@
 #include "adapters/schema/schema.h"
 
 #include "adapters/schema/schema_internal.h"
-#include "base/utf8.h"
+#include "base/text/utf8.h"
 
 #include <errno.h>
 #include <stdio.h>

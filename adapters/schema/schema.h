@@ -59,7 +59,7 @@ typedef enum WellKnown {
 } WellKnown;
 
 /* Private: a hash table of indexes + 1. Small, because a large schema has a hundred thousand of
- * them. */
+   them. */
 typedef struct NameIndex {
     const uint16_t *slots;
     uint32_t mask;

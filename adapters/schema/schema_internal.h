@@ -77,7 +77,7 @@ MUST_USE Result descriptor_define(Loader *loader);
 MUST_USE Result descriptor_define_services(Loader *loader, const FileScope *file);
 
 /* Refuses a type of a well-known name that is another type; its fields, and those of its map
- * entries, are indexed. */
+   entries, are indexed. */
 MUST_USE Result well_known_check(Loader *loader, const MessageType *type);
 
 /* For schema_file_with: notes all names at the top of a file. */

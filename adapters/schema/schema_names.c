@@ -33,7 +33,7 @@ static bool declared_in(Declared parent, uint32_t number, Declared *declared_out
 }
 
 /* Takes the scope, and the dot behind it, off the front of *name: "a.b" and "a" leave "b" and
- * nothing. */
+   nothing. */
 static bool take_scope(Bytes *name, Bytes scope)
 {
     if (bytes_equal(*name, scope)) {
@@ -63,7 +63,7 @@ static bool has_inside(Declared parent, Bytes descriptor, Bytes name)
 }
 
 /* Each level takes its part off the front of the name, which is relative to what the descriptor is
- * in. */
+   in. */
 static bool declares(Declared declared, Bytes descriptor, Bytes name)
 {
     if (declared == DECLARED_ENUM && has_inside(DECLARED_ENUM, descriptor, name))

@@ -1,5 +1,5 @@
 /* Well-known types have JSON and converters of their own, which count on the fields that protobuf
- * gave them. */
+   gave them. */
 #include "adapters/schema/schema_internal.h"
 
 static const struct {

@@ -2,7 +2,7 @@
 
 #include "adapters/text/json_bytes.h"
 #include "base/arena.h"
-#include "base/utf8.h"
+#include "base/text/utf8.h"
 
 enum {
     DEFAULT_DEPTH = 100,

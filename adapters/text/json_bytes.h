@@ -51,7 +51,7 @@ static inline bool json_copy_plain(uint8_t *to, const uint8_t *from, size_t size
 }
 
 /* The text in quotes, when it is plain; false, and nothing is added, when it is not or there is no
- * room. */
+   room. */
 static inline bool json_add_plain(Buffer *out, const uint8_t *text, size_t size)
 {
     if (!buffer_reserve(out, size + 2))

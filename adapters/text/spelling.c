@@ -1,7 +1,7 @@
 #include "adapters/text/spelling.h"
 
 #include "base/clock.h"
-#include "base/date.h"
+#include "base/text/date.h"
 
 #include <inttypes.h>
 

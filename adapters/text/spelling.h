@@ -15,7 +15,7 @@ bool spelling_duration(Bytes text, int64_t *nanoseconds_out);
 bool spelling_size(Bytes text, uint64_t *bytes_out);
 
 /* "2026-03-01" (midnight UTC) or RFC 3339, "2026-03-01T12:30:00Z". In nanoseconds since
- * 1970-01-01T00:00:00Z. */
+   1970-01-01T00:00:00Z. */
 bool spelling_date(Bytes text, int64_t *nanoseconds_out);
 
 /* The shortest spelling that means the same. */

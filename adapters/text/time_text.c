@@ -1,6 +1,6 @@
 #include "adapters/text/time_text.h"
 
-#include "base/date.h"
+#include "base/text/date.h"
 
 #include <stdio.h>
 

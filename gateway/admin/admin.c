@@ -1,7 +1,7 @@
 #include "gateway/admin/admin.h"
 
 #include "base/arena.h"
-#include "base/json_text.h"
+#include "base/text/json_text.h"
 #include "gateway/admin/admin_config.h"
 #include "gateway/admin/admin_connections.h"
 #include "gateway/admin/admin_host.h"
@@ -37,8 +37,7 @@ typedef struct Handler {
     Admin *admin;
 } Handler;
 
-/* ---- Answers
- * ------------------------------------------------------------------------------------- */
+/* ---- Answers --------------------------------------------------------------------------------- */
 
 static void set_field(h2o_req_t *req, const h2o_token_t *name, const char *value)
 {
@@ -173,8 +172,7 @@ static int on_request(h2o_handler_t *handler, h2o_req_t *req)
     return 0;
 }
 
-/* ---- The thread
- * ---------------------------------------------------------------------------------- */
+/* ---- The thread ------------------------------------------------------------------------------ */
 
 static void on_stop(uv_async_t *stop)
 {
@@ -196,8 +194,7 @@ static void *run_thread(void *argument)
     return NULL;
 }
 
-/* ---- Starting and stopping
- * ----------------------------------------------------------------------- */
+/* ---- Starting and stopping ------------------------------------------------------------------- */
 
 static uint16_t port_of(int fd)
 {

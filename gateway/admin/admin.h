@@ -31,8 +31,8 @@ MUST_USE Result admin_start(Arena *arena, const Config *config, const atomic_boo
 /* Closes the listener and its connections, ends the thread, frees everything. NULL is fine. */
 void admin_stop(Admin *admin);
 
-/* The port that it listens on: where the address said 0, the one that the system chose; 0 for unix.
- */
+/* The port that it listens on: where the address said 0, the one that the system chose; 0 for
+   unix. */
 uint16_t admin_port(const Admin *admin);
 
 #endif

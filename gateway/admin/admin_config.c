@@ -1,14 +1,13 @@
 #include "gateway/admin/admin_config.h"
 
 #include "base/clock.h"
-#include "base/date.h"
-#include "base/json_text.h"
+#include "base/text/date.h"
+#include "base/text/json_text.h"
 #include "gateway/instances/instances.h"
 
 #include <inttypes.h>
 
-/* ---- JSON
- * ---------------------------------------------------------------------------------------- */
+/* ---- JSON ------------------------------------------------------------------------------------ */
 
 /* Opens an object or array as the next member or element; `name` is NULL in an array. */
 static void begin(Buffer *out, const char *name, char opens)
@@ -53,8 +52,7 @@ static void add_date(Buffer *out, const char *name, int64_t wall)
     }
 }
 
-/* ---- The config
- * ---------------------------------------------------------------------------------- */
+/* ---- The config ------------------------------------------------------------------------------ */
 
 static void add_version(Buffer *out, const Version *version)
 {

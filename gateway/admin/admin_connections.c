@@ -11,7 +11,7 @@
 enum { BACKLOG = 1024, LOOK_TIME = 1000 /* milliseconds */ };
 
 /* A handle of libuv for a listening or an accepted socket. Its memory stays until the handle is
- * closed. */
+   closed. */
 typedef union Handle {
     uv_handle_t any;
     uv_stream_t stream;
@@ -45,7 +45,7 @@ static void init_handle(const AdminConnections *set, Handle *handle)
 /* ---- Going ----------------------------------------------------------------------------------- */
 
 /* h2o has no call to close a connection; it closes it when it reads the end of the stream or cannot
- * write. */
+   write. */
 static void leave(AdminConnection *connection)
 {
     uv_os_fd_t fd;

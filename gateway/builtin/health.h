@@ -23,7 +23,7 @@ typedef enum Health {
 Health health_of(Loop *loop, const Config *config, Bytes name);
 
 /* One who wants to hear of changes. Embedded in its owner, who stops it before it goes; on one
- * loop. */
+   loop. */
 typedef struct HealthWatch HealthWatch;
 struct HealthWatch {
     /* `health` is another than before, or the loop drains and nothing more will be told. The owner

@@ -27,8 +27,7 @@ Result reflection_view(const Config *config, const Fields *head, Bytes identity,
     return OK;
 }
 
-/* ---- Which schemas may be seen
- * ------------------------------------------------------------------- */
+/* ---- Which schemas may be seen --------------------------------------------------------------- */
 
 /* Is this file, of a version's schema, for the client to see? Files in packages of no version are
    what versions import. */
@@ -117,8 +116,7 @@ static const SchemaFile *by_extension(const Schema *schema, const void *argument
     return field && field->extension ? schema_file_with(schema, bytes_of(field->name)) : NULL;
 }
 
-/* ---- Answers
- * ------------------------------------------------------------------------------------- */
+/* ---- Answers --------------------------------------------------------------------------------- */
 
 static void say_error(Buffer *out, Arena *arena, Code code, const char *what, Bytes name)
 {

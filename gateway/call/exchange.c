@@ -4,11 +4,10 @@
 #include "gateway/call/exchange_internal.h"
 #include "gateway/loop/config_use.h"
 
-/* ---- Beginning
- * ----------------------------------------------------------------------------------- */
+/* ---- Beginning ------------------------------------------------------------------------------- */
 
-/* Found once for a connection and a config. A listener that the config has no longer trusts nobody.
- */
+/* Found once for a connection and a config. A listener that the config has no longer trusts
+   nobody. */
 static bool is_trusted(ClientConnection *client, const Config *config)
 {
     if (client->generation != config->generation) {
@@ -86,7 +85,7 @@ void exchange_settle(Exchange *x, Side *from, const Side *to)
     }
 }
 
-/* ---- Failing ----------------------------------------------------------------------------- */
+/* ---- Failing --------------------------------------------------------------------------------- */
 
 static PolicyQuestion question_of(const Exchange *x, bool attempted)
 {
@@ -208,8 +207,7 @@ const Step *exchange_nobody_left(Exchange *x, Result why)
                                       x->record.n_attempts));
 }
 
-/* ---- Ending
- * -------------------------------------------------------------------------------------- */
+/* ---- Ending ---------------------------------------------------------------------------------- */
 
 /* Those that an instance had to do with, in their order. */
 static void record_attempts(Exchange *x)

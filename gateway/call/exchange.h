@@ -6,7 +6,7 @@
 #ifndef GATEWAY_EXCHANGE_H
 #define GATEWAY_EXCHANGE_H
 
-#include "base/ip.h"
+#include "base/net/ip.h"
 #include "gateway/loop/loop.h"
 #include "protocols/http/http.h"
 

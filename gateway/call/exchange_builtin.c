@@ -11,8 +11,7 @@ struct Builtin {
     bool stream;      /* of answers */
 };
 
-/* ---- Health
- * -------------------------------------------------------------------------------------- */
+/* ---- Health ---------------------------------------------------------------------------------- */
 
 static Result read_name(Exchange *x, Bytes request, Bytes *name_out)
 {
@@ -70,8 +69,7 @@ static Result answer_watch(Exchange *x, Bytes request, Buffer *out)
     return OK;
 }
 
-/* ---- Reflection
- * ---------------------------------------------------------------------------------- */
+/* ---- Reflection ------------------------------------------------------------------------------ */
 
 static Result answer_reflection(Exchange *x, Bytes request, Buffer *out)
 {
@@ -96,8 +94,7 @@ const Builtin *builtin_find(const Config *config, Bytes path)
     return NULL;
 }
 
-/* ---- The call
- * ------------------------------------------------------------------------------------ */
+/* ---- The call -------------------------------------------------------------------------------- */
 
 static const Step *builtin_begin(Exchange *x)
 {
@@ -165,8 +162,8 @@ static bool client_takes_more(const Exchange *x)
     return http_stream_queued(x->client.stream) <= x->config->limits.http.queue_high;
 }
 
-/* Questions are small and answers large: those that the client does not take yet are not made yet.
- */
+/* Questions are small and answers large: those that the client does not take yet are not made
+   yet. */
 static const Step *answer_early(Exchange *x)
 {
     Bytes rest = buffer_bytes(&x->early);

@@ -7,7 +7,7 @@
 #include "gateway/call/exchange_internal.h"
 
 /* Where compression is HTTP's own: all of the body or nothing, and negotiated with browsers and
- * caches. */
+   caches. */
 static bool is_content_coding(Dialect dialect)
 {
     return dialect == DIALECT_CONNECT || dialect == DIALECT_REST;
@@ -18,8 +18,7 @@ static Compression if_worth_it(const Exchange *x, Compression compression, size_
     return size && size >= x->config->limits.compress_least ? compression : COMPRESSION_IDENTITY;
 }
 
-/* ---- Requests
- * ------------------------------------------------------------------------------------ */
+/* ---- Requests -------------------------------------------------------------------------------- */
 
 bool exchange_keeps_request(const Exchange *x)
 {
@@ -56,8 +55,7 @@ Compression exchange_request_compression(Exchange *x, size_t size)
     return compression;
 }
 
-/* ---- Answers
- * ------------------------------------------------------------------------------------- */
+/* ---- Answers --------------------------------------------------------------------------------- */
 
 /* Whether the answer's messages may go to the client as they are. */
 static bool passes_answer(const Exchange *x)

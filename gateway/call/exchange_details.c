@@ -1,11 +1,10 @@
-/* What a service's error carries beside code and message, for a client of another version or codec.
- */
+/* What a service's error carries beside code and message, for a client of another version or
+   codec. */
 #include "adapters/details/details.h"
 #include "base/arena.h"
 #include "gateway/call/exchange_internal.h"
 
-/* ---- As JSON
- * ------------------------------------------------------------------------------------- */
+/* ---- As JSON --------------------------------------------------------------------------------- */
 
 static bool write_json(void *owner, Bytes detail, Arena *arena, Buffer *json)
 {
@@ -25,8 +24,7 @@ DetailJson exchange_detail_json(const Exchange *x, const Version *version)
     return (DetailJson){write_json, read_json, (void *)(uintptr_t)details};
 }
 
-/* ---- In the client's version
- * --------------------------------------------------------------------- */
+/* ---- In the client's version ----------------------------------------------------------------- */
 
 static void on_unconverted(void *owner, Bytes type, bool kept, Result why)
 {
@@ -41,7 +39,7 @@ static void on_unconverted(void *owner, Bytes type, bool kept, Result why)
 }
 
 /* How the client's request is made from the one that the service saw: the way back of what was
- * sent. */
+   sent. */
 static const Mapping *request_back(const Exchange *x)
 {
     const MethodType *asked = x->attempt->pick.pair->target->type;

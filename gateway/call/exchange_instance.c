@@ -8,8 +8,7 @@
 
 static const HttpStreamEvents instance_events;
 
-/* ---- Picking and connecting
- * ---------------------------------------------------------------------- */
+/* ---- Picking and connecting ------------------------------------------------------------------ */
 
 static const Dialect dialect_of[] = {
     [UPSTREAM_GRPC] = DIALECT_GRPC,         [UPSTREAM_CONNECT] = DIALECT_CONNECT,
@@ -125,7 +124,7 @@ static const Step *exchange_connect(Exchange *x)
 
 const Step STEP_connect = {"connect", exchange_connect};
 
-/* ---- Sending ----------------------------------------------------------------------------- */
+/* ---- Sending --------------------------------------------------------------------------------- */
 
 static Result write_request_message(Exchange *x, Message message)
 {
@@ -304,8 +303,7 @@ const Step *exchange_end_request(Exchange *x)
     return STEP_WAIT;
 }
 
-/* ---- What comes back
- * ----------------------------------------------------------------------------- */
+/* ---- What comes back ------------------------------------------------------------------------- */
 
 static void on_head(void *owner, HttpStream *stream, const HttpHead *head, bool end)
 {
@@ -329,7 +327,7 @@ static void on_head(void *owner, HttpStream *stream, const HttpHead *head, bool 
             x->attempt->target.takes_any_media ? UNFRAMED_PIECES : UNFRAMED_LINES;
     x->attempt->side.reader.keep_compressed = exchange_keeps_answer(x);
     /* A stream's head goes on at once: its reader may wait for it. That of raw bytes waits for
-     * their type. */
+       their type. */
     bool raw = x->call.dialect == DIALECT_REST && x->call.reply_codec == CODEC_PROTO;
     if (x->method->type->server_streaming && !end && !raw && !x->attempt->answer.has_status &&
         !x->attempt->answer.is_error)

@@ -166,7 +166,7 @@ bool exchange_varies_by_encoding(const Exchange *x);
 MUST_USE Result exchange_check_acceptable(const Exchange *x);
 
 /* exchange_convert.c: one message through a plan. The result lives in scratch, or is the message
- * itself. */
+   itself. */
 MUST_USE Result exchange_convert_request(Exchange *x, Bytes message, Bytes *converted_out);
 MUST_USE Result exchange_convert_answer(Exchange *x, Bytes message, Bytes *converted_out);
 

@@ -166,8 +166,8 @@ static void on_reset(void *owner, HttpStream *stream, Result why)
     exchange_run(x, &STEP_finish);
 }
 
-/* 100 was said by us, who take the body. The others are good for a few: no window holds them back.
- */
+/* 100 was said by us, who take the body. The others are good for a few: no window holds them
+   back. */
 static void on_interim(void *owner, HttpStream *stream, const HttpHead *head)
 {
     Exchange *x = ((Attempt *)owner)->exchange;

@@ -5,8 +5,7 @@
 #include "gateway/headers/own_fields.h"
 #include "gateway/version/version_headers.h"
 
-/* ---- Fields that the gateway adds
- * ---------------------------------------------------------------- */
+/* ---- Fields that the gateway adds ------------------------------------------------------------ */
 
 static void add_own_fields(const Exchange *x, Fields *fields)
 {
@@ -56,11 +55,10 @@ static void complete_fields(const Exchange *x, Fields *fields)
     own_fields_merge_vary(fields);
 }
 
-/* ---- Head and messages
- * --------------------------------------------------------------------------- */
+/* ---- Head and messages ----------------------------------------------------------------------- */
 
-/* JSON messages that follow each other in one body, without frames that could name a compression.
- */
+/* JSON messages that follow each other in one body, without frames that could name a
+   compression. */
 static bool is_rest_stream(const Exchange *x)
 {
     return x->call.dialect == DIALECT_REST && x->call.reply_codec == CODEC_JSON && x->method &&
@@ -128,7 +126,7 @@ static Result frame_answer(Exchange *x, Message message, Compression compression
 }
 
 /* The bytes themselves of a google.api.HttpBody that goes to a REST client; any other message as it
- * is. */
+   is. */
 static Message unwrapped(Exchange *x, Message message)
 {
     if (x->call.dialect == DIALECT_REST && x->call.reply_codec == CODEC_PROTO)
@@ -177,11 +175,10 @@ const Step *exchange_forward_answer(Exchange *x, const Message *message)
                      : exchange_send_answer(x, converted);
 }
 
-/* ---- The end
- * ------------------------------------------------------------------------------------- */
+/* ---- The end --------------------------------------------------------------------------------- */
 
 /* Memory for an end when the call has used up its own. What is written there is bounded by what is
- * there already. */
+   there already. */
 static Arena *last_arena(Exchange *x)
 {
     if (!x->last)

@@ -4,8 +4,7 @@
 #include "gateway/headers/cors.h"
 #include "gateway/headers/own_fields.h"
 
-/* ---- Steps
- * --------------------------------------------------------------------------------------- */
+/* ---- Steps ----------------------------------------------------------------------------------- */
 
 /* A browser asks whether a page may call: no service hears of it. */
 static const Step *answer_preflight(Exchange *x)
@@ -209,8 +208,7 @@ static const Step *exchange_receive(Exchange *x)
 
 const Step STEP_receive = {"receive", exchange_receive};
 
-/* ---- Events
- * -------------------------------------------------------------------------------------- */
+/* ---- Events ---------------------------------------------------------------------------------- */
 
 static void on_head(void *owner, HttpStream *stream, const HttpHead *head, bool end)
 {

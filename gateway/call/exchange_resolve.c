@@ -1,6 +1,6 @@
 /* What is asked for: an RPC by its path, a REST binding, or an opaque route. */
 #include "base/arena.h"
-#include "base/json_text.h"
+#include "base/text/json_text.h"
 #include "gateway/call/exchange_internal.h"
 #include "gateway/call/opaque_route.h"
 
@@ -61,7 +61,7 @@ static void pass_on_names(Exchange *x)
 }
 
 /* Of path and query. Which of them the rule takes is known with the version: see
- * exchange_take_rest. */
+   exchange_take_rest. */
 static Result take_parameters(Exchange *x, const RestMatch *match)
 {
     RestParameter *query;
@@ -93,7 +93,7 @@ static Result refuse_or_count(Exchange *x, uint32_t n, Bytes name, const char *w
 }
 
 /* Whether a parameter leads into what is said by the body: "*" is all that the path does not say
- * (http.proto). */
+   (http.proto). */
 static bool is_in_body(const RestBinding *binding, Bytes field_path)
 {
     const MessageType *input = binding->method->type->input;

@@ -13,7 +13,7 @@ static const Route *longest_prefix(const Config *config, Bytes path)
 }
 
 /* The same of a loose reading. It may shorten one prefix more than another, so that their order
- * says nothing. */
+   says nothing. */
 static const Route *longest_loose_prefix(const Config *config, Bytes path)
 {
     const Route *longest = NULL;

@@ -11,8 +11,8 @@ static const char *plural(uint32_t n)
     return n == 1 ? "" : "s";
 }
 
-/* Who answers calls of a version: instances that speak it, else the versions that it is given in.
- */
+/* Who answers calls of a version: instances that speak it, else the versions that it is given
+   in. */
 static void add_answerers(const Version *version, Buffer *out)
 {
     const Service *service = version->service;

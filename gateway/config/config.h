@@ -13,8 +13,8 @@
 #include "adapters/changes/changes.h"
 #include "adapters/program/plan.h"
 #include "adapters/schema/schema.h"
+#include "base/net/trusted_peers.h"
 #include "base/problem.h"
-#include "base/trusted_peers.h"
 #include "gateway/config/descriptors.h"
 #include "protocols/http/http.h"
 #include "protocols/rest/rest.h"
@@ -210,7 +210,7 @@ struct RestBinding {
         *variables; /* field paths, in order: another version's template may have the same shape */
     size_t n_variables;
     /* JSON answers that are only a field (response_body), per served version; NULL entries: the
-     * method's own */
+       method's own */
     const Plan **response_body[CODEC_COUNT]; /* [instance's codec][version index] */
     Bytes default_body; /* graceful, of response_body: the field's value as JSON; data NULL: the
                            method's reply */
@@ -290,7 +290,7 @@ struct Config {
     uint32_t n_methods, n_instances;
     Details details; /* of errors that belong to no version */
     /* How a Loss is counted: losses of all MappingSets in a row. Loss.index is the place in this
-     * row. */
+       row. */
     const Loss **losses;
     uint32_t n_losses;
     atomic_ullong *loss_counts; /* [loss], relaxed */

@@ -67,7 +67,7 @@ bool config_address(ConfigReader *reader, const char *text, bool listening, cons
 bool config_is_host_pattern(Bytes host);
 
 /* config_reach.c: a doubt, when an instance's address is one that the gateway itself listens on.
- * After the listeners. */
+   After the listeners. */
 void config_doubt_loop(ConfigReader *reader, const Address *instance, const char *path);
 
 /* What `errors` says; UNSAID where it is not there. */
@@ -86,8 +86,8 @@ void config_read_services(ConfigReader *reader);
 void config_read_schema(ConfigReader *reader, Version *version,
                         const Passerelle__Config__Schema *text, const char *path);
 
-/* config_instance.c; one that is only asked for its schema: false when it cannot be, which is told.
- */
+/* config_instance.c; one that is only asked for its schema: false when it cannot be, which is
+   told. */
 bool config_read_reflecting(ConfigReader *reader, const Passerelle__Config__Reflection *text,
                             const char *path, Instance *instance);
 void config_read_instances(ConfigReader *reader, Service *service,
@@ -101,7 +101,7 @@ void config_assign_routes(ConfigReader *reader);
 void service_read_methods(ConfigReader *reader);
 
 /* service_changes.c: change lists, Version.to, Config.losses, and what each method is in other
- * versions. */
+   versions. */
 MUST_USE Result service_read_changes(ConfigReader *reader);
 
 /* service_pairs.c: plans between all versions and codecs that can meet. */

@@ -46,8 +46,7 @@ static void tell_duplicate(ConfigReader *reader, uint32_t at, const char *path)
         }
 }
 
-/* ---- Trust
- * ----------------------------------------------------------------------------------------- */
+/* ---- Trust ----------------------------------------------------------------------------------- */
 
 /* Why a text is no member of the list, and what to write. */
 static void tell_no_network(ConfigReader *reader, const char *text, bool alone, const char *path)

@@ -5,7 +5,7 @@
  */
 #include "gateway/config/config_internal.h"
 
-#include "base/ip.h"
+#include "base/net/ip.h"
 
 #include <ifaddrs.h>
 #include <strings.h>

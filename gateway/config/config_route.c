@@ -252,7 +252,7 @@ static MatchLevel level_in_any_version(const Route *route, const Method *method)
 }
 
 /* In every version that may answer: which one does must not decide whether a link on any page has
- * side effects. */
+   side effects. */
 static bool takes_get(const Method *method)
 {
     const Service *service = method->version->service;

@@ -30,7 +30,7 @@ typedef struct Descriptors {
 } Descriptors;
 
 /* Raises the soft limit to the hard one. Where that is refused, accepting fails earlier, and says
- * so. */
+   so. */
 void descriptors_raise(void);
 
 /* The hard limit. */

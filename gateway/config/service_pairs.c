@@ -1,5 +1,5 @@
 /* Plans: for every method, every version that somebody serves, and every pair of codecs that can
- * meet. */
+   meet. */
 #include "gateway/config/config_internal.h"
 
 #include "adapters/compile/plan_compile.h"

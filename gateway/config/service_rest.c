@@ -1,5 +1,5 @@
 /* REST: every google.api.http rule of every method, in one table; rules of several versions in a
- * row. */
+   row. */
 #include "gateway/config/config_internal.h"
 
 #include "base/arena.h"
@@ -28,8 +28,8 @@ static const FieldType *field_at(const MessageType *message, Bytes path)
     return field;
 }
 
-/* Scalars, and the messages whose JSON is a string (http.proto: a path names "a primitive type").
- */
+/* Scalars, and the messages whose JSON is a string (http.proto: a path names "a primitive
+   type"). */
 static bool may_be_text(const FieldType *field)
 {
     WellKnown known = field->message ? field->message->well_known : WELL_KNOWN_NONE;

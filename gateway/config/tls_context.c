@@ -13,8 +13,8 @@ static const unsigned char h2_first[] = "\x02h2\x08http/1.1";
 static const unsigned char only_h2[] = "\x02h2";
 static const unsigned char only_http1[] = "\x08http/1.1";
 
-/* Why OpenSSL failed: what the system said, if it began there; else the last that it says itself.
- */
+/* Why OpenSSL failed: what the system said, if it began there; else the last that it says
+   itself. */
 static const char *reason(Arena *arena)
 {
     unsigned long first = ERR_peek_error(), last = ERR_peek_last_error();

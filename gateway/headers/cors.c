@@ -34,8 +34,8 @@ static bool allows_all(const Cors *cors)
     return cors->n_origins == 1 && strcmp(cors->origins[0], "*") == 0 && !cors->credentials;
 }
 
-/* The origin itself is said, not "*", wherever the answer depends on it: caches must know (Vary).
- */
+/* The origin itself is said, not "*", wherever the answer depends on it: caches must know
+   (Vary). */
 static bool add_origin(const Cors *cors, Bytes origin, Fields *out)
 {
     if (!allows_all(cors))

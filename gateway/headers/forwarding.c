@@ -38,8 +38,7 @@ Result forwarding_check(const Forwarding *forwarding, uint32_t most, Arena *aren
     return OK;
 }
 
-/* ---- Reading
- * ------------------------------------------------------------------------------------- */
+/* ---- Reading --------------------------------------------------------------------------------- */
 
 typedef enum Role {
     ROLE_NONE, /* about something else */
@@ -231,8 +230,7 @@ Result forwarding_read(Forwarding *forwarding, const Fields *fields, const char 
                : OK;
 }
 
-/* ---- Writing
- * ------------------------------------------------------------------------------------- */
+/* ---- Writing --------------------------------------------------------------------------------- */
 
 /* "10.0.0.7:4711", "[::1]:4711" or "unix", without the port and brackets. */
 static Bytes host_of(Bytes peer)

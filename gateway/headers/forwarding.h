@@ -12,8 +12,8 @@
 #ifndef GATEWAY_FORWARDING_H
 #define GATEWAY_FORWARDING_H
 
+#include "base/net/trusted_peers.h"
 #include "base/random.h"
-#include "base/trusted_peers.h"
 #include "protocols/http/http.h"
 
 typedef struct Forwarding {
@@ -33,7 +33,7 @@ typedef struct Forwarding {
 } Forwarding;
 
 /* The name of a gateway in Via and its like: "passerelle-" and 16 hex digits that nobody else has;
- * a NUL behind. */
+   a NUL behind. */
 enum { HOP_NAME_SIZE = 27 };
 typedef struct HopName {
     char text[HOP_NAME_SIZE + 1];

@@ -2,8 +2,7 @@
 
 #include "base/arena.h"
 
-/* ---- The list
- * ------------------------------------------------------------------------------------ */
+/* ---- The list -------------------------------------------------------------------------------- */
 
 static const char *version_field(const Version *version)
 {
@@ -38,8 +37,7 @@ static bool is_own_link(const OwnFields *own)
     return own->version && (own->version->successor_link || speaks_of_another(own));
 }
 
-/* ---- Links (RFC 8288 section 3)
- * ------------------------------------------------------------------ */
+/* ---- Links (RFC 8288 section 3) -------------------------------------------------------------- */
 
 /* Takes the first part off a list whose parts may hold the separator in <> and "". */
 static Bytes take_part(Bytes *list, uint8_t separator)
@@ -100,8 +98,7 @@ static Bytes other_links(Bytes links, Arena *arena)
     return others.full ? BYTES_NONE : buffer_bytes(&others);
 }
 
-/* ---- Both
- * ---------------------------------------------------------------------------------------- */
+/* ---- Both ------------------------------------------------------------------------------------ */
 
 void own_fields_remove(const OwnFields *own, Fields *fields)
 {

@@ -66,8 +66,7 @@ bool trace_parent_read(Bytes value, TraceContext *context_out)
     return true;
 }
 
-/* ---- tracestate
- * ---------------------------------------------------------------------------------- */
+/* ---- tracestate ------------------------------------------------------------------------------ */
 
 static bool is_key_char(uint8_t c)
 {
@@ -154,8 +153,7 @@ static Bytes write_state(const TraceContext *context, Bytes state, Arena *arena)
     return out.full ? BYTES_NONE : buffer_bytes(&out);
 }
 
-/* ---- Both
- * ---------------------------------------------------------------------------------------- */
+/* ---- Both ------------------------------------------------------------------------------------ */
 
 /* The value of the only field of that name; data NULL when there is none or more than one. */
 static Bytes only_value(const Fields *fields, const char *name)

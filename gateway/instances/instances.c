@@ -13,7 +13,7 @@ static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 static KnownInstance **table;
 static uint32_t n_numbers;
 
-/* ---- What one is found by ------------------------------------------------------------------- */
+/* ---- What one is found by -------------------------------------------------------------------- */
 
 static bool same_text(const char *a, const char *b)
 {
@@ -57,7 +57,7 @@ static bool leads_to(const KnownInstance *known, const Instance *instance)
            same_tls(known->tls, instance->tls);
 }
 
-/* ---- The table ------------------------------------------------------------------------------ */
+/* ---- The table ------------------------------------------------------------------------------- */
 
 static const char *copy_of(const char *text)
 {
@@ -154,7 +154,7 @@ void known_instance_set_down(KnownInstance *known, bool down)
         atomic_fetch_sub_explicit(&known->n_down, 1, memory_order_relaxed);
 }
 
-/* ---- Configs -------------------------------------------------------------------------------- */
+/* ---- Configs --------------------------------------------------------------------------------- */
 
 static void let_go(Config *config)
 {

@@ -41,8 +41,8 @@ void known_instance_unref(KnownInstance *known); /* NULL is fine */
    for each config, before any loop sees it. */
 void instances_adopt(Config *config);
 
-/* A loop begins or ceases to consider the instance down: it says each in turn, beginning with true.
- */
+/* A loop begins or ceases to consider the instance down: it says each in turn, beginning with
+   true. */
 void known_instance_set_down(KnownInstance *known, bool down);
 
 /* How many loops consider the instance down; 0 where nobody has tried it. */

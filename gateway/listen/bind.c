@@ -43,7 +43,7 @@ void bind_close(BoundSocket *sockets, uint32_t n_loops)
     }
 }
 
-/* ---- TCP ------------------------------------------------------------------------------------ */
+/* ---- TCP ------------------------------------------------------------------------------------- */
 
 /* IPv6 takes IPv4 along, unless the config listens to that by itself on the same port. */
 static bool wants_v6_only(const Config *config, const Address *address)
@@ -148,7 +148,7 @@ static Result bind_tcp(Arena *arena, const Config *config, const ListenerConfig 
     return r;
 }
 
-/* ---- Unix sockets --------------------------------------------------------------------------- */
+/* ---- Unix sockets ---------------------------------------------------------------------------- */
 
 /* A socket's file outlives its process: when nobody answers behind it, it may go. */
 static void remove_stale(const struct sockaddr_un *name)
@@ -231,7 +231,7 @@ static Result bind_all(Arena *arena, const Config *config, const Config *running
 }
 
 /* Unix sockets are bound last, after all waits for name servers, so that a process that is ended in
- * such a wait leaves no file behind. */
+   such a wait leaves no file behind. */
 Result bind_listeners(Arena *arena, const Config *config, const Config *running, uint32_t n_loops,
                       BoundSocket **sockets_out)
 {

@@ -63,7 +63,7 @@ static const Limits *limits_of(Connection *c)
     return &c->client.loop->config->limits;
 }
 
-/* ---- The end -------------------------------------------------------------------------------- */
+/* ---- The end --------------------------------------------------------------------------------- */
 
 static void connection_free(Connection *c)
 {
@@ -133,7 +133,7 @@ static void name_peer(Connection *c, const IpAddress *ip, uint16_t port)
     c->client.address = *ip;
 }
 
-/* ---- Time ----------------------------------------------------------------------------------- */
+/* ---- Time ------------------------------------------------------------------------------------ */
 
 static int64_t time_of_phase(const Limits *limits, HttpPhase phase)
 {
@@ -149,7 +149,7 @@ static int64_t time_of_phase(const Limits *limits, HttpPhase phase)
 }
 
 /* A peer that goes on sending reads when it is done, which is not waited for much longer than for a
- * request. */
+   request. */
 static int64_t linger_time(const Connection *c, const Limits *limits)
 {
     int64_t left = c->lingers_since + limits->body_time - c->since;
@@ -213,7 +213,7 @@ static void connection_settle(Connection *c)
     set_timer(c);
 }
 
-/* ---- Sending -------------------------------------------------------------------------------- */
+/* ---- Sending --------------------------------------------------------------------------------- */
 
 /* Sends what the engine has, at most one turn's share. */
 static void connection_flush(Connection *c)
@@ -243,7 +243,7 @@ static void on_writable(Socket *socket)
         connection_flush(c);
 }
 
-/* ---- The engine ----------------------------------------------------------------------------- */
+/* ---- The engine ------------------------------------------------------------------------------ */
 
 static void on_stream(void *owner, HttpConnection *http, HttpStream *stream)
 {
@@ -414,7 +414,7 @@ static const SocketEvents behind_proxy_events = {
     .on_closed = on_closed,
 };
 
-/* ---- Patience ------------------------------------------------------------------------------- */
+/* ---- Patience -------------------------------------------------------------------------------- */
 
 static const char *what_took_too_long(const Connection *c)
 {
@@ -483,7 +483,7 @@ static void on_timer(Timer *timer)
         set_timer(c);
 }
 
-/* ---- The set -------------------------------------------------------------------------------- */
+/* ---- The set --------------------------------------------------------------------------------- */
 
 static Connection *connection_new(ConnectionSet *set, const struct sockaddr *peer,
                                   const char *listener)

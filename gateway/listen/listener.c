@@ -180,7 +180,7 @@ static void on_closed(uv_handle_t *handle)
 }
 
 /* Takes it out of its list, at `*at`. Who waits in the backlog would be reset: they are let in
- * first. */
+   first. */
 static void listener_close(Listener **at)
 {
     Listener *listener = *at;

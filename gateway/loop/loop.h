@@ -44,7 +44,7 @@ struct Loop {
 };
 
 /* Any thread. The caller fills in config, upstreams and telemetry before loop_run. Fault: SYSTEM
- * (no descriptors). */
+   (no descriptors). */
 MUST_USE Result loop_open(Loop *loop, uint32_t index, Arena *arena);
 
 /* The same at the start of the process, where without a loop there is no way on. */
@@ -61,7 +61,7 @@ void loop_stop(Loop *loop);
 void loop_deinit(Loop *loop);
 
 /* First thing in every callback of a libuv handle on this loop: brings `now` up to date, once per
- * turn. */
+   turn. */
 void loop_enter(Loop *loop);
 
 /* For errors and texts that live until the turn ends. */

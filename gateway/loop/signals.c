@@ -37,7 +37,7 @@ int signals_make_thread(pthread_t *thread, void *(*run)(void *argument), void *a
     return error;
 }
 
-/* ---- Before the main loop listens ----------------------------------------------------------- */
+/* ---- Before the main loop listens ------------------------------------------------------------ */
 
 /* early_stop_end sends it to the thread; nobody sends it to the process. */
 static int end_signal(void)
@@ -46,7 +46,7 @@ static int end_signal(void)
 }
 
 /* The main thread may be waiting for a name server or an instance, which nothing but the end of the
- * process interrupts. */
+   process interrupts. */
 static void *wait_for_stop(void *unused)
 {
     static const char told[] = "passerelle: told to stop before it had started\n";

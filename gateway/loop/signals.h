@@ -26,11 +26,11 @@ void signals_hold(void);
 void signals_release(void);
 
 /* pthread_create for a thread that blocks all signals, whatever the calling one blocks. Gives its
- * error number. */
+   error number. */
 int signals_make_thread(pthread_t *thread, void *(*run)(void *argument), void *argument);
 
 /* A thread that waits for SIGTERM and SIGINT and then ends the process with exit code 0, as a
- * gateway does that has started. */
+   gateway does that has started. */
 typedef struct EarlyStop {
     pthread_t thread;
     bool waiting;

@@ -33,7 +33,7 @@ typedef struct SocketEvents {
     /* The peer has ended its side; ours goes on. */
     void (*on_eof)(Socket *socket);
     /* All that was taken by socket_write has gone out. Only after socket_write took less than
-     * given. */
+       given. */
     void (*on_writable)(Socket *socket);
     /* Broken: SYSTEM or TLS, valid during the event. The owner closes it. */
     void (*on_lost)(Socket *socket, Result why);
@@ -74,8 +74,8 @@ struct Socket {
 };
 
 /* Takes over a connected file descriptor, with TLS as the server when `tls` is there (it takes a
-   reference). on_ready or on_lost follows. Options of TCP are inherited from the listening socket.
- */
+   reference). on_ready or on_lost follows. Options of TCP are inherited from the listening
+   socket. */
 void socket_open(Socket *socket, Loop *loop, const SocketEvents *events, int fd, bool tcp,
                  SSL_CTX *tls);
 

@@ -29,7 +29,7 @@ PolicyQuestion policy_question(const Route *route, const Method *method, Bytes v
     };
 }
 
-/* ---- Retrying ---------------------------------------------------------------------------- */
+/* ---- Retrying -------------------------------------------------------------------------------- */
 
 static bool is_refusal(const PolicyQuestion *q)
 {
@@ -87,7 +87,7 @@ static const char *why_retry(const PolicyQuestion *q)
     return is_refusal(q) ? "the instance refused it untouched" : "the method may be repeated";
 }
 
-/* ---- Falling back ------------------------------------------------------------------------ */
+/* ---- Falling back ---------------------------------------------------------------------------- */
 
 /* The caller is innocent of these: a fallback is better than nothing. */
 static bool is_innocent(const PolicyQuestion *q)

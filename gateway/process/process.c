@@ -43,7 +43,7 @@ static void on_worker_ended(void *owner)
     wake(p);
 }
 
-/* ---- Stopping ------------------------------------------------------------------------------- */
+/* ---- Stopping -------------------------------------------------------------------------------- */
 
 static void stop(Process *p)
 {
@@ -58,7 +58,7 @@ static void stop(Process *p)
         (again ? worker_abort : worker_drain)(p->workers[i]);
 }
 
-/* ---- Reloading ------------------------------------------------------------------------------ */
+/* ---- Reloading ------------------------------------------------------------------------------- */
 
 static void begin_reload(Process *p)
 {
@@ -72,7 +72,7 @@ static void begin_reload(Process *p)
 }
 
 /* Where the old config has no admin listener at the address, a new one is started before the old
- * one goes. */
+   one goes. */
 static Result reload_admin(Process *p, Arena *arena, const Config *config)
 {
     const char *was = p->config->admin.text, *is = config->admin.text;
@@ -173,10 +173,10 @@ static void end_reload(Process *p)
         begin_reload(p);
 }
 
-/* ---- The main thread's loop ----------------------------------------------------------------- */
+/* ---- The main thread's loop ------------------------------------------------------------------ */
 
 /* The threads are waited for before what they wake us with is closed. Signals are held back again,
- * so that a second SIGTERM does not kill what is leaving already. */
+   so that a second SIGTERM does not kill what is leaving already. */
 static void close_down(Process *p)
 {
     for (uint32_t i = 0; i < p->n_workers; i++)
@@ -218,7 +218,7 @@ static void listen_for_signals(Process *p)
     }
 }
 
-/* ---- Starting ------------------------------------------------------------------------------- */
+/* ---- Starting -------------------------------------------------------------------------------- */
 
 static uint32_t count_workers(const Config *config)
 {

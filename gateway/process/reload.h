@@ -23,8 +23,8 @@ bool reload_is_read(const Reload *reload);
 void reload_cancel(Reload *reload);
 
 /* After that: the caller gets a reference to the config, or why there is none. All mistakes in it
-   have been printed to stderr. Afterwards either reload_drop, or reload_taken once by each worker.
- */
+   have been printed to stderr. Afterwards either reload_drop, or reload_taken once by each
+   worker. */
 MUST_USE Result reload_finish(Reload *reload, Arena *arena, Config **config_out);
 
 BoundSocket *reload_sockets(const Reload *reload);

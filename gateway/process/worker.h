@@ -33,8 +33,8 @@ MUST_USE Result worker_start(Worker *worker, BoundSocket *sockets, Arena *arena)
 void worker_reload(Worker *worker, Config *config, BoundSocket *sockets,
                    void (*on_done)(void *owner), void *owner);
 
-/* No new connections and calls; ends when all calls have ended, or after the config's drain time.
- */
+/* No new connections and calls; ends when all calls have ended, or after the config's drain
+   time. */
 void worker_drain(Worker *worker);
 
 /* Ends now; calls at work are broken off. */

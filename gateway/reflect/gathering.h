@@ -48,8 +48,8 @@ bool gathering_ask(Gathering *gathering, Buffer *request);
  */
 MUST_USE Result gathering_take(Gathering *gathering, Bytes answer);
 
-/* The services of the package that the instance has told of; false at the end. Start with *at = 0.
- */
+/* The services of the package that the instance has told of; false at the end. Start with *at =
+   0. */
 bool gathering_service(const Gathering *gathering, size_t *at, Bytes *name_out);
 
 #endif

@@ -1,8 +1,8 @@
 #include "gateway/rest/http_body.h"
 
 #include "adapters/schema/wire.h"
-#include "base/base64.h"
-#include "base/json_text.h"
+#include "base/text/base64.h"
+#include "base/text/json_text.h"
 
 bool http_body_is(const MessageType *type)
 {

@@ -22,7 +22,7 @@ bool http_body_out(const MethodType *method, const HttpRule *rule);
 void http_body_wrap(Bytes content_type, Bytes body, Buffer *out);
 
 /* The data of the HttpBody that an answer in wire format is, or has in its response_body. Borrows
- * from it. */
+   from it. */
 Bytes http_body_unwrap(const MethodType *method, const HttpRule *rule, Bytes message,
                        Bytes *content_type_out);
 

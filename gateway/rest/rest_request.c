@@ -2,8 +2,8 @@
 
 #include "adapters/text/json.h"
 #include "base/arena.h"
-#include "base/base64.h"
-#include "base/json_text.h"
+#include "base/text/base64.h"
+#include "base/text/json_text.h"
 #include "gateway/rest/http_body.h"
 #include "protocols/rest/rest.h"
 
@@ -70,7 +70,7 @@ static Bytes scalar_text(const JsonNode *node)
 }
 
 /* What a number, truth or enum value is that JSON leaves out because it is zero; data NULL for
- * others. */
+   others. */
 static Bytes zero_text(const FieldType *field)
 {
     if (field->repeated || field->presence || field->kind == KIND_STRING ||
@@ -90,8 +90,7 @@ static Bytes variable_text(void *owner, Bytes field_path)
     return place.field && place.parent ? zero_text(place.field) : BYTES_NONE;
 }
 
-/* ---- The query
- * ----------------------------------------------------------------------------------- */
+/* ---- The query ------------------------------------------------------------------------------- */
 
 static Result refuse_in_query(const Taking *taking, Bytes name, const char *what)
 {
@@ -161,8 +160,7 @@ static Result add_members(const Taking *taking, const MessageType *type, const J
     return r;
 }
 
-/* ---- The body
- * ------------------------------------------------------------------------------------ */
+/* ---- The body -------------------------------------------------------------------------------- */
 
 static Bytes tree_text(Arena *arena, const JsonNode *node)
 {
@@ -171,8 +169,8 @@ static Bytes tree_text(Arena *arena, const JsonNode *node)
     return buffer_bytes(&text);
 }
 
-/* Containers that were read keep their text; one that something was taken out of is written anew.
- */
+/* Containers that were read keep their text; one that something was taken out of is written
+   anew. */
 static void forget_text(JsonNode *node)
 {
     node->text = BYTES_NONE;
@@ -224,8 +222,7 @@ static Result give_body(const Taking *taking, const MessageType *type, const Jso
     return OK;
 }
 
-/* ---- The request
- * --------------------------------------------------------------------------------- */
+/* ---- The request ----------------------------------------------------------------------------- */
 
 static void take_variables(const RestTemplate *template, Taking *taking)
 {
@@ -240,7 +237,7 @@ static void take_variables(const RestTemplate *template, Taking *taking)
 }
 
 /* One field is the body. It is given before the variables are taken: one inside it is said in both
- * places. */
+   places. */
 static Result give_field(const char *name, Taking *taking, RestRequest *request)
 {
     Place place = find_path(taking, bytes_of(name));
@@ -302,8 +299,7 @@ Result rest_request_write(const MethodType *method, Bytes message, Arena *arena,
     return r;
 }
 
-/* ---- The answer
- * ---------------------------------------------------------------------------------- */
+/* ---- The answer ------------------------------------------------------------------------------ */
 
 /* The field that an answer's body is, or NULL: the whole message. */
 static const FieldType *answer_field(const HttpRule *rule, const MethodType *method)
@@ -334,7 +330,7 @@ Result rest_answer_message(const HttpRule *rule, const MethodType *method, Bytes
 }
 
 /* The value of an object's only member, where it has this name and is an object itself; else
- * BYTES_NONE. */
+   BYTES_NONE. */
 static Bytes only_member(Bytes text, const char *wanted, Arena *arena)
 {
     JsonCursor cursor = json_cursor(text, arena);

@@ -31,7 +31,7 @@ MUST_USE Result rest_request_write(const MethodType *method, Bytes message, Aren
                                    RestRequest *request_out);
 
 /* The JSON of method->output from an answer's body: put into response_body's field where there is
- * one. */
+   one. */
 MUST_USE Result rest_answer_message(const HttpRule *rule, const MethodType *method,
                                     Bytes content_type, Bytes body, Arena *arena,
                                     Bytes *message_out);

@@ -19,11 +19,9 @@ uint32_t fault_index(const Fault *fault)
     return i;
 }
 
-/* ---- Keys
- * ---------------------------------------------------------------------------------------- */
+/* ---- Keys ------------------------------------------------------------------------------------ */
 
-/*  client_version : 16 | served_version : 16 | degraded : 8 | reason : 8 | dialect : 8 | code : 8
- */
+/* client_version : 16 | served_version : 16 | degraded : 8 | reason : 8 | dialect : 8 | code : 8 */
 static uint64_t call_key(const CallKey *key)
 {
     return (uint64_t)key->client_version << 48 | (uint64_t)key->served_version << 32 |
@@ -87,8 +85,7 @@ static void cells_count(Telemetry *telemetry, CountCells *cells, uint64_t key)
     count_add(&cell->count, 1);
 }
 
-/* ---- Blocks
- * -------------------------------------------------------------------------------------- */
+/* ---- Blocks ---------------------------------------------------------------------------------- */
 
 /* Each is made when its series is first counted; only this thread writes the pointers. */
 static MethodCounters *method_counters(Telemetry *telemetry, uint32_t series)
@@ -123,8 +120,7 @@ InstanceCounters *instance_counters(Telemetry *telemetry, uint32_t series)
     return block;
 }
 
-/* ---- One call
- * ------------------------------------------------------------------------------------ */
+/* ---- One call -------------------------------------------------------------------------------- */
 
 /* A service may answer with a number that is no code. */
 static Code known_code(Code code)

@@ -1,12 +1,11 @@
 #include "gateway/telemetry/log_line.h"
 
 #include "base/clock.h"
-#include "base/date.h"
-#include "base/decimal.h"
-#include "base/json_text.h"
+#include "base/text/date.h"
+#include "base/text/decimal.h"
+#include "base/text/json_text.h"
 
-/* ---- Values
- * -------------------------------------------------------------------------------------- */
+/* ---- Values ---------------------------------------------------------------------------------- */
 
 /* Bit 7 of each byte that JSON does not take as it is: control characters, quotes, backslashes, and
    what is not ASCII. DEL, which may stand, is not among them. */
@@ -77,8 +76,7 @@ static void add_text(Buffer *line, Bytes key, Bytes text)
     }
 }
 
-/* ---- Members
- * ------------------------------------------------------------------------------------- */
+/* ---- Members --------------------------------------------------------------------------------- */
 
 /* Always with its milliseconds, so that lines sort as texts. Many lines are of the same second. */
 static void add_time(Buffer *line, int64_t wall)

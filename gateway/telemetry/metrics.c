@@ -4,8 +4,7 @@
 #include "gateway/instances/instances.h"
 #include "gateway/telemetry/metrics_internal.h"
 
-/* ---- Connections
- * --------------------------------------------------------------------------------- */
+/* ---- Connections ----------------------------------------------------------------------------- */
 
 static const struct {
     const char *name, *help;
@@ -52,8 +51,7 @@ static void write_connections(Exposition *e, const TelemetryProcess *p)
                           counter_names[counter].help, count_events(p, counter));
 }
 
-/* ---- Instances
- * ----------------------------------------------------------------------------------- */
+/* ---- Instances ------------------------------------------------------------------------------- */
 
 typedef struct InstanceSums {
     uint64_t calls[CODE_COUNT], head_count;
@@ -123,8 +121,7 @@ static void write_upstream_states(Exposition *e, const TelemetryProcess *p)
     }
 }
 
-/* ---- The process
- * --------------------------------------------------------------------------------- */
+/* ---- The process ----------------------------------------------------------------------------- */
 
 static void write_config(Exposition *e, const TelemetryProcess *p)
 {

@@ -33,8 +33,7 @@ static size_t method_labels(const TelemetryProcess *p, uint32_t number, const ch
     return 3;
 }
 
-/* ---- Counts by key, over all loops
- * --------------------------------------------------------------- */
+/* ---- Counts by key, over all loops ----------------------------------------------------------- */
 
 typedef struct KeyCount {
     uint64_t key, count;
@@ -83,8 +82,7 @@ static void fold(KeyCounts *counts)
     counts->n = kept + 1;
 }
 
-/* ---- Calls
- * --------------------------------------------------------------------------------------- */
+/* ---- Calls ----------------------------------------------------------------------------------- */
 
 static void write_calls_of(Exposition *e, const TelemetryProcess *p, uint32_t number,
                            KeyCounts *counts)
@@ -159,8 +157,7 @@ static void write_errors(Exposition *e, const TelemetryProcess *p, Arena *arena)
         write_errors_of(e, p, number, &counts);
 }
 
-/* ---- Durations
- * ----------------------------------------------------------------------------------- */
+/* ---- Durations ------------------------------------------------------------------------------- */
 
 static void write_durations_of(Exposition *e, const TelemetryProcess *p, uint32_t number)
 {
@@ -236,8 +233,7 @@ static void write_quantiles(Exposition *e, const TelemetryProcess *p, Arena *are
         write_quantiles_of(e, p, number, sum);
 }
 
-/* ---- Sums by method
- * ------------------------------------------------------------------------------ */
+/* ---- Sums by method -------------------------------------------------------------------------- */
 
 static const struct {
     const char *name, *help;
@@ -269,8 +265,7 @@ static void write_method_sums(Exposition *e, const TelemetryProcess *p, size_t s
     }
 }
 
-/* ---- Losses
- * -------------------------------------------------------------------------------------- */
+/* ---- Losses ---------------------------------------------------------------------------------- */
 
 static void write_losses(Exposition *e, TelemetryProcess *p, Arena *arena)
 {

@@ -40,8 +40,7 @@ void telemetry_unlock_events(void)
     pthread_mutex_unlock(&events_lock);
 }
 
-/* ---- One call
- * ------------------------------------------------------------------------------------ */
+/* ---- One call -------------------------------------------------------------------------------- */
 
 static const char *impact_name(Impact impact)
 {
@@ -167,8 +166,7 @@ void telemetry_count(Loop *loop, Counter counter)
         count_add(&loop->telemetry->events[counter], 1);
 }
 
-/* ---- Events
- * -------------------------------------------------------------------------------------- */
+/* ---- Events ---------------------------------------------------------------------------------- */
 
 /* Without a log to write to, the line goes to stderr, so that a failed start says why. */
 static void write_event(const char *level, const char *event, Bytes line)
@@ -204,8 +202,7 @@ void telemetry_event(const char *level, const char *event, Result why, const cha
     arena_free(arena);
 }
 
-/* ---- Configs
- * ------------------------------------------------------------------------------------- */
+/* ---- Configs --------------------------------------------------------------------------------- */
 
 static void number_version(TelemetryProcess *p, Version *version)
 {
@@ -293,7 +290,7 @@ void telemetry_retire(TelemetryProcess *p)
     for (Generation **at = &p->generations->next; *at;) {
         Generation *generation = *at;
         /* Ours is the last reference, and nobody takes a new one of a config that is not the
-         * newest. */
+           newest. */
         if (atomic_load(&generation->config->references) > 1) {
             at = &generation->next;
             continue;
@@ -341,8 +338,7 @@ Config *telemetry_config(void)
     return config;
 }
 
-/* ---- The process
- * --------------------------------------------------------------------------------- */
+/* ---- The process ----------------------------------------------------------------------------- */
 
 Result telemetry_start(Arena *arena, const char *log_file, const char *node)
 {

@@ -28,8 +28,8 @@ typedef struct AttemptRecord {
     Result why; /* of a code other than OK */
 } AttemptRecord;
 
-/* Everything that is said of one finished call. All pointers are borrowed for the call of record.
- */
+/* Everything that is said of one finished call. All pointers are borrowed for the call of
+   record. */
 typedef struct CallRecord {
     Bytes request_id; /* quoted to the client and the instance, in the log; needs no escapes */
     Bytes trace_id;   /* W3C, 32 hex digits */
@@ -95,8 +95,8 @@ MUST_USE Result telemetry_start(Arena *arena, const char *log_file, const char *
 /* The log's file is opened anew: after a rotation, or where a new config says another. */
 MUST_USE Result telemetry_reopen(Arena *arena, const char *log_file);
 
-/* Ends the log, lets go of all configs, frees the counters. After all loops and the admin listener.
- */
+/* Ends the log, lets go of all configs, frees the counters. After all loops and the admin
+   listener. */
 void telemetry_stop(void);
 
 /* Counters for one loop, for loop->telemetry; that may stay NULL where nothing is to be counted.

@@ -51,7 +51,7 @@ static UpstreamLimits limits_for(const Config *config, bool http2)
     return l;
 }
 
-/* ---- Finding -------------------------------------------------------------------------------- */
+/* ---- Finding --------------------------------------------------------------------------------- */
 
 static void run_serve(LoopWork *work);
 static void on_timer(Timer *timer);
@@ -144,7 +144,7 @@ Upstream *upstream_of(Loop *loop, const Instance *instance)
     return u && !u->retired_at ? u : find_or_make(table, instance);
 }
 
-/* ---- State ---------------------------------------------------------------------------------- */
+/* ---- State ----------------------------------------------------------------------------------- */
 
 /* One that the config names is tried again in the background, so that no call has to find out
    whether it is back. */
@@ -215,7 +215,7 @@ void upstream_connected(Upstream *u)
     upstream_look(u);
 }
 
-/* ---- Waiting -------------------------------------------------------------------------------- */
+/* ---- Waiting --------------------------------------------------------------------------------- */
 
 static void wait_remove(UpstreamWait *wait)
 {
@@ -253,7 +253,7 @@ void upstream_look(Upstream *u)
 }
 
 /* A connection with room; the one that was used last comes first, so that spare ones grow idle and
- * end. */
+   end. */
 static HttpConnection *take_room(Upstream *u)
 {
     Link *link;
@@ -367,7 +367,7 @@ void upstream_want(Upstream *u, UpstreamWait *wait, HttpConnection **connection_
     upstream_look(u);
 }
 
-/* ---- The table ------------------------------------------------------------------------------ */
+/* ---- The table ------------------------------------------------------------------------------- */
 
 UpstreamTable *upstreams_new(Loop *loop)
 {
@@ -416,7 +416,7 @@ static void free_forgotten(UpstreamTable *table)
 }
 
 /* New connections are made with the new context: its certificates are the same, its files may be
- * newer. */
+   newer. */
 static void use_tls(Upstream *u, SSL_CTX *tls)
 {
     if (!tls || u->tls == tls)

@@ -57,7 +57,7 @@ void upstream_cancel(UpstreamWait *wait);
 /* The address that a connection of ours leads to, for the log. */
 const char *upstream_name(const Upstream *upstream);
 
-/* ---- For the process ------------------------------------------------------------------------ */
+/* ---- For the process ------------------------------------------------------------------------- */
 
 /* For loop->upstreams. Any thread. */
 UpstreamTable *upstreams_new(Loop *loop);

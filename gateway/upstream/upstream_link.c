@@ -47,7 +47,7 @@ void link_move(Link *link, LinkState state)
     link_list(link, state);
 }
 
-/* ---- The end -------------------------------------------------------------------------------- */
+/* ---- The end --------------------------------------------------------------------------------- */
 
 /* When neither the socket nor the resolver holds it any more. */
 static void link_free_when_unused(Link *link)
@@ -101,7 +101,7 @@ static Result over(Link *link, Result why, const Fault *fault, const char *doing
                      doing, upstream_name(link->upstream));
 }
 
-/* ---- Time ----------------------------------------------------------------------------------- */
+/* ---- Time ------------------------------------------------------------------------------------ */
 
 static int64_t earlier(int64_t a, int64_t b)
 {
@@ -162,7 +162,7 @@ static void on_timer(Timer *timer)
         set_timer(link);
 }
 
-/* ---- At work -------------------------------------------------------------------------------- */
+/* ---- At work --------------------------------------------------------------------------------- */
 
 /* No longer connected, or never really. */
 static void lost(Link *link, Result why)
@@ -272,7 +272,7 @@ static void on_writable(Socket *socket)
     link_flush(link);
 }
 
-/* ---- Connecting ----------------------------------------------------------------------------- */
+/* ---- Connecting ------------------------------------------------------------------------------ */
 
 static const SocketEvents socket_events;
 

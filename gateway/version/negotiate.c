@@ -2,7 +2,7 @@
 
 #include "base/arena.h"
 #include "base/clock.h"
-#include "base/date.h"
+#include "base/text/date.h"
 
 #include <stdlib.h>
 
@@ -64,8 +64,7 @@ static Result unknown_version(const VersionQuestion *question, Arena *arena, con
                      question->service->name, supported_text(question, arena));
 }
 
-/* ---- The header
- * ---------------------------------------------------------------------------------- */
+/* ---- The header ------------------------------------------------------------------------------ */
 
 /* The newest version released on the day that begins at `midnight` (seconds), or before it. */
 static const Version *newest_released(const VersionQuestion *question, int64_t midnight)
@@ -184,8 +183,7 @@ static const Version *read_list(const VersionQuestion *question, Bytes list)
     return best ? best : sunset;
 }
 
-/* ---- Media types
- * --------------------------------------------------------------------------------- */
+/* ---- Media types ----------------------------------------------------------------------------- */
 
 /* The version in "application/json; version=2" or "application/vnd.shop.v2+json", or empty. */
 static Bytes media_type_version(Bytes type)
@@ -247,8 +245,7 @@ static Result from_media_types(const VersionQuestion *question, Arena *arena, Ne
     return OK;
 }
 
-/* ---- All rules
- * ----------------------------------------------------------------------------------- */
+/* ---- All rules ------------------------------------------------------------------------------- */
 
 static Result ask_rule(const VersionQuestion *question, VersionRule rule, Arena *arena,
                        Negotiation *n)

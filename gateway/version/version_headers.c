@@ -2,7 +2,7 @@
 
 #include "base/arena.h"
 #include "base/clock.h"
-#include "base/date.h"
+#include "base/text/date.h"
 
 /* The request field that a rule reads, or NULL when it reads none. */
 static const char *field_of_rule(const Service *service, VersionRule rule,

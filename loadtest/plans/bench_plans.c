@@ -64,8 +64,7 @@ static size_t run_round_trip(const Job *job)
     return protobuf_c_round_trip(job->list, job->input.data, job->input.size);
 }
 
-/* ---- Timing
- * -------------------------------------------------------------------------------------- */
+/* ---- Timing ---------------------------------------------------------------------------------- */
 
 static double cpu_seconds(void)
 {
@@ -123,8 +122,7 @@ static bool compare(const char *what, const Job *ours, const Job *theirs, double
     return good;
 }
 
-/* ---- Messages
- * ------------------------------------------------------------------------------------ */
+/* ---- Messages -------------------------------------------------------------------------------- */
 
 static void add_item(Buffer *json, unsigned i)
 {
@@ -169,8 +167,7 @@ static void add_list(Buffer *json, unsigned n)
     buffer_add_text(json, "]}");
 }
 
-/* ---- Versions
- * ------------------------------------------------------------------------------------ */
+/* ---- Versions -------------------------------------------------------------------------------- */
 
 typedef struct Bench {
     Arena *arena, *call;

@@ -10,7 +10,7 @@ extern "C" {
 #endif
 
 /* libprotobuf's util::JsonToBinaryString and BinaryToJsonString. The size of the result; 0: it
- * failed. */
+   failed. */
 size_t libprotobuf_from_json(const char *type, const uint8_t *data, size_t size);
 size_t libprotobuf_to_json(const char *type, const uint8_t *data, size_t size);
 

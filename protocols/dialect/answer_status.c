@@ -1,7 +1,7 @@
 #include "protocols/dialect/answer_status.h"
 
 #include "base/arena.h"
-#include "base/json_text.h"
+#include "base/text/json_text.h"
 #include "protocols/dialect/code.h"
 #include "protocols/dialect/error_details.h"
 
@@ -48,7 +48,7 @@ static Bytes take_string(JsonCursor *cursor)
 }
 
 /* "NOT_FOUND", or google.rpc.Code's number. AIP-193's "code" repeats the HTTP status, which says
- * less. */
+   less. */
 static void take_code(JsonCursor *cursor, Status *status)
 {
     uint64_t number;

@@ -12,7 +12,7 @@
 Status answer_inferred_status(uint16_t http_status, Arena *arena);
 
 /* The status for a content-type of another protocol, from something that does not speak the
- * dialect: UNKNOWN, with an error chain. */
+   dialect: UNKNOWN, with an error chain. */
 Status answer_foreign_status(Bytes content_type, Arena *arena);
 
 /*

@@ -8,15 +8,15 @@
 #include "base/call.h"
 
 /* By the table of Connect, which is also the usual one of gRPC: DEADLINE_EXCEEDED 504, CANCELLED
- * 499 ... */
+   499 ... */
 uint16_t http_of_code(Code code);
 
 /* The code for an HTTP status without grpc-status or Connect error (http-grpc-status-mapping.md).
- * Not the inverse of the table above. */
+   Not the inverse of the table above. */
 Code code_inferred_from_http(uint16_t http_status);
 
 /* The code for an HTTP status of a REST instance (404 NOT_FOUND, 409 ABORTED ...), and the HTTP
- * status of a REST response. Not the mapping of gRPC clients above. */
+   status of a REST response. Not the mapping of gRPC clients above. */
 Code rest_code_of_http(uint16_t http_status);
 uint16_t rest_http_of_code(Code code);
 

@@ -1,8 +1,8 @@
 #include "protocols/dialect/connect.h"
 
 #include "base/arena.h"
-#include "base/base64.h"
-#include "base/json_text.h"
+#include "base/text/base64.h"
+#include "base/text/json_text.h"
 #include "protocols/dialect/answer_status.h"
 #include "protocols/dialect/code.h"
 #include "protocols/dialect/envelope.h"
@@ -25,7 +25,7 @@ static Bytes type_name(Bytes type_url)
 }
 
 /* Without "debug": clients must not rely on it, and some check it against types that they do not
- * have. */
+   have. */
 static void add_detail(const ErrorDetail *detail, Buffer *out)
 {
     buffer_add_text(out, "{\"type\":");

@@ -18,7 +18,7 @@ MUST_USE Result connect_reply_end(const Reply *reply, ReplyEnd *end_out);
 void connect_request_fields(const RequestTarget *target, Arena *arena, HttpHead *head);
 
 /* The parts of answer_read and answer_end for CONNECT and CONNECT_STREAM. `end`: the error body
- * (unary), or the payload of the end frame; data NULL when there was none. */
+   (unary), or the payload of the end frame; data NULL when there was none. */
 MUST_USE Result connect_answer_read(const HeadFields *fields, const RequestTarget *target,
                                     Arena *arena, Answer *answer);
 MUST_USE Result connect_answer_end(Answer *answer, Bytes end, Arena *arena);

@@ -2,7 +2,7 @@
 #include "protocols/dialect/dialect.h"
 
 #include "base/arena.h"
-#include "base/base64.h"
+#include "base/text/base64.h"
 #include "protocols/dialect/media.h"
 #include "protocols/dialect/timeout.h"
 #include "protocols/http/compression.h"

@@ -20,7 +20,7 @@
 #include "protocols/http/http.h"
 
 /* What the head of a request tells about its dialect (content-type, query of Connect) before its
- * path is looked up. */
+   path is looked up. */
 typedef enum RequestKind {
     REQUEST_RPC,     /* certainly an RPC dialect: gRPC, gRPC-Web, Connect streaming */
     REQUEST_CONNECT, /* Connect unary if the path names a method; else REST or opaque HTTP */
@@ -57,8 +57,8 @@ typedef struct Message {
                         MessageReader.keep_compressed */
 } Message;
 
-/* Whether a body is a sequence of frames, each with a message; else the whole body is one message.
- */
+/* Whether a body is a sequence of frames, each with a message; else the whole body is one
+   message. */
 bool dialect_is_framed(Dialect dialect);
 
 /* The messages of a body without frames. */
@@ -106,8 +106,8 @@ MUST_USE Result message_reader_decompress(MessageReader *reader, Bytes compresse
                                           Bytes *plain_out);
 
 /* The body has ended. MESSAGE_DONE: the whole body of an unframed dialect (also when empty), or the
- * last line when it has no newline. MESSAGE_MORE: nothing is left. MESSAGE_FAILED: a frame is
- * truncated. */
+   last line when it has no newline. MESSAGE_MORE: nothing is left. MESSAGE_FAILED: a frame is
+   truncated. */
 MessageOutcome message_reader_finish(MessageReader *reader, Message *message_out,
                                      Result *why_out) MUST_USE;
 
@@ -123,16 +123,16 @@ MUST_USE Result message_write(Dialect dialect, Bytes message, Compression compre
 /* ---- Server side: the client response -------------------------------------------------------- */
 
 /* The head of a successful client response. `metadata`: the leading fields of the service, or NULL.
- * In unary dialects (CONNECT, REST) the message is known and `content_length` is its size; REST
- * with -1 is a stream. A content-type in REST metadata (google.api.HttpBody) replaces the default
- * one. `compression`: of the messages. The fields of `head_out` are in the arena; out of memory,
- * they are full. */
+   In unary dialects (CONNECT, REST) the message is known and `content_length` is its size; REST
+   with -1 is a stream. A content-type in REST metadata (google.api.HttpBody) replaces the default
+   one. `compression`: of the messages. The fields of `head_out` are in the arena; out of memory,
+   they are full. */
 void reply_write_head(const Call *call, const Fields *metadata, Compression compression,
                       int64_t content_length, Arena *arena, HttpHead *head_out);
 
 /* Adds the trailers of the service as "trailer-" fields of the head: Connect unary and REST;
- * nothing in other dialects. Call it after reply_write_head and before sending, if the trailers are
- * known by then. `trailers` may be NULL. */
+   nothing in other dialects. Call it after reply_write_head and before sending, if the trailers are
+   known by then. `trailers` may be NULL. */
 void reply_add_trailers(const Call *call, const Fields *trailers, HttpHead *head);
 
 /* The end of a client response. */
@@ -146,7 +146,7 @@ typedef struct ReplyEnd {
 } ReplyEnd;
 
 /* Converts error details to and from JSON; implemented by modules that know their types. A detail
- * is a serialized google.protobuf.Any. False: it cannot be converted. */
+   is a serialized google.protobuf.Any. False: it cannot be converted. */
 typedef struct DetailJson DetailJson;
 struct DetailJson {
     bool (*write)(void *owner, Bytes detail, Arena *arena, Buffer *json);
@@ -186,7 +186,7 @@ MUST_USE Result reply_write_end(const Call *call, const Status *status, const Fi
                                 Arena *arena, ReplyEnd *end_out);
 
 /* The status of a failure of our own: codes of the outermost fault, message from the whole chain.
- * `why` has failed, and must live as long as the status. */
+   `why` has failed, and must live as long as the status. */
 Status status_of_error(Arena *arena, Result why);
 
 /* ---- Client side: towards an instance -------------------------------------------------------- */
@@ -209,7 +209,7 @@ typedef struct RequestTarget {
 } RequestTarget;
 
 /* The head of a request: content-type, te, timeout, encodings, then `metadata`, which may be NULL.
- * Faults: UNSUPPORTED (a dialect that is for clients only), OUT_OF_MEMORY. */
+   Faults: UNSUPPORTED (a dialect that is for clients only), OUT_OF_MEMORY. */
 MUST_USE Result request_write(const RequestTarget *target, const Fields *metadata, Arena *arena,
                               HttpHead *head_out);
 
@@ -232,10 +232,10 @@ typedef struct Answer {
 } Answer;
 
 /* Reads the head of an upstream response; all is copied to the arena. Faults: UPSTREAM_PROTOCOL
- * (content-type of another codec, or of a successful REST response other than JSON; unknown
- * encoding), UNSUPPORTED, OUT_OF_MEMORY. Not failures: a status other than 200 without grpc-status
- * gives a status by http-grpc-status-mapping.md; a content-type of another protocol gives UNKNOWN,
- * with a chain in status.error. */
+   (content-type of another codec, or of a successful REST response other than JSON; unknown
+   encoding), UNSUPPORTED, OUT_OF_MEMORY. Not failures: a status other than 200 without grpc-status
+   gives a status by http-grpc-status-mapping.md; a content-type of another protocol gives UNKNOWN,
+   with a chain in status.error. */
 MUST_USE Result answer_read(const HttpHead *head, const RequestTarget *target, Arena *arena,
                             Answer *answer_out);
 

@@ -1,9 +1,9 @@
 #include "protocols/dialect/error_details.h"
 
 #include "base/arena.h"
-#include "base/base64.h"
-#include "base/json_text.h"
-#include "base/utf8.h"
+#include "base/text/base64.h"
+#include "base/text/json_text.h"
+#include "base/text/utf8.h"
 #include "protocols/dialect/rpc_status.pb-c.h"
 
 #define TYPE_PREFIX "type.googleapis.com/google.rpc."

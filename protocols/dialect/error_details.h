@@ -28,7 +28,7 @@ ErrorDetails error_details_in(Arena *arena, size_t capacity);
 bool error_details_add(ErrorDetails *details, ErrorDetail detail);
 
 /* The details in a serialized google.rpc.Status; none when it is empty or malformed. Not a fault:
- * code and message of the error arrive separately and matter more. */
+   code and message of the error arrive separately and matter more. */
 ErrorDetails error_details_read(Bytes status, Arena *arena);
 
 /* Reads a serialized google.protobuf.Any. False when it is malformed or out of memory. */
@@ -47,15 +47,15 @@ MUST_USE Result error_details_make(const Error *error, const ReplyOptions *optio
                                    Bytes retry_after, Arena *arena, ErrorDetails *details_out);
 
 /* The message of an error of our own, in one sentence, at most 1024 bytes. `full`: the text of the
- * fault and the whole chain down to its origin. Else: the text of the fault and what the chain has
- * for the client (Error.told), without addresses, causes or files. */
+   fault and the whole chain down to its origin. Else: the text of the fault and what the chain has
+   for the client (Error.told), without addresses, causes or files. */
 Bytes error_message(const Error *error, bool full, Arena *arena);
 
 /* The reason of the ErrorInfo among the details; data NULL: there is none. */
 Bytes error_details_reason(ErrorDetails details, Arena *arena);
 
 /* Appends one detail as JSON with "@type"; its value as base64 when `by` is NULL or cannot write
- * it. */
+   it. */
 void error_detail_to_json(const ErrorDetail *detail, const DetailJson *by, Arena *arena,
                           Buffer *out);
 

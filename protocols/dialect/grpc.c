@@ -1,8 +1,8 @@
 #include "protocols/dialect/grpc.h"
 
 #include "base/arena.h"
-#include "base/base64.h"
-#include "base/percent.h"
+#include "base/text/base64.h"
+#include "base/text/percent.h"
 #include "protocols/dialect/answer_status.h"
 #include "protocols/dialect/code.h"
 #include "protocols/dialect/envelope.h"
@@ -93,7 +93,7 @@ static void begin_head(const Reply *reply, HttpHead *head)
 }
 
 /* The trailers as lines of text, in a frame. As elsewhere, what could split a message never goes
- * out. */
+   out. */
 static void write_web_trailers(const Fields *trailers, const Reply *reply, ReplyEnd *end)
 {
     Buffer lines = buffer_in(reply->arena), frame = buffer_in(reply->arena);

@@ -20,7 +20,7 @@ MUST_USE Result grpc_reply_end(const Reply *reply, ReplyEnd *end_out);
 void grpc_request_fields(const RequestTarget *target, Arena *arena, Fields *to);
 
 /* The parts of answer_read and answer_end for GRPC and GRPC_WEB. `http_trailers` may be NULL;
- * `end_frame` has data NULL when there was none. */
+   `end_frame` has data NULL when there was none. */
 MUST_USE Result grpc_answer_read(const HeadFields *fields, const RequestTarget *target,
                                  Arena *arena, Answer *answer);
 MUST_USE Result grpc_answer_end(Answer *answer, const Fields *http_trailers, Bytes end_frame,

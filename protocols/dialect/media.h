@@ -1,5 +1,5 @@
 /* Media: the dialect and codec of a content-type. Letter case is ignored (RFC 9110 section 8.3.1).
- * Plain functions, any thread. */
+   Plain functions, any thread. */
 #ifndef PROTOCOLS_MEDIA_H
 #define PROTOCOLS_MEDIA_H
 

@@ -12,7 +12,7 @@
 #include "protocols/dialect/dialect.h"
 
 #include "base/arena.h"
-#include "base/base64.h"
+#include "base/text/base64.h"
 #include "protocols/dialect/envelope.h"
 #include "protocols/http/compression.h"
 
@@ -260,7 +260,7 @@ static bool add_character(MessageReader *reader, uint8_t c, Buffer *out)
 }
 
 /* Takes the base64 off the whole piece, or off the part before a character that may not stand
- * there. */
+   there. */
 static void decode_piece(MessageReader *reader, Bytes *input)
 {
     Bytes piece = take(input, input->size);

@@ -1,11 +1,11 @@
 /* Messages into a body. The frames are those that message_reader.c draws. */
-#include "base/base64.h"
+#include "base/text/base64.h"
 #include "protocols/dialect/dialect.h"
 #include "protocols/dialect/envelope.h"
 #include "protocols/http/compression.h"
 
-/* The head's five bytes and the first of the payload are six: two quanta of base64 without padding.
- */
+/* The head's five bytes and the first of the payload are six: two quanta of base64 without
+   padding. */
 static void write_text(const uint8_t *head, Bytes payload, Buffer *out)
 {
     uint8_t six[ENVELOPE_HEAD + 1];
@@ -30,8 +30,8 @@ void envelope_write(Dialect dialect, uint8_t flags, Bytes payload, Buffer *out)
     }
 }
 
-/* Without frames the head of the answer has named the compression: it holds for any size but none.
- */
+/* Without frames the head of the answer has named the compression: it holds for any size but
+   none. */
 static Result write_unframed(Bytes message, Compression compression, bool compressed, Buffer *out)
 {
     if (!compressed && message.size)

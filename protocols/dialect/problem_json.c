@@ -1,6 +1,6 @@
 #include "protocols/dialect/problem_json.h"
 
-#include "base/json_text.h"
+#include "base/text/json_text.h"
 #include "protocols/dialect/code.h"
 #include "protocols/dialect/media.h"
 #include "protocols/rest/rest.h"

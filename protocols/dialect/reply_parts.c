@@ -59,7 +59,7 @@ static void add_hints(const Reply *reply, const char *accept_name, Fields *to)
 }
 
 /* Errors quote what their callers sent: no browser may take one for a page or a script. gRPC's have
- * no body. */
+   no body. */
 void reply_add_error_fields(const Reply *reply, const char *accept_name, Fields *to)
 {
     if (reply->status->code == CODE_OK)

@@ -21,7 +21,7 @@ typedef struct Reply {
 } Reply;
 
 /* A head with this status and metadata, and room for a few more fields. Out of memory: the fields
- * are full. */
+   are full. */
 void reply_head_begin(uint16_t http_status, const Fields *metadata, Arena *arena,
                       HttpHead *head_out);
 
@@ -32,9 +32,9 @@ void reply_add_prefixed(const Fields *trailers, Arena *arena, Fields *to);
 bool reply_is_fault(const Reply *reply, const Fault *fault);
 
 /* Appends the head fields of an error; nothing when the call succeeded. What is supported: for
- * UNSUPPORTED_ENCODING in the field `accept_name`, for METHOD_NOT_ALLOWED in "allow" (unless the
- * metadata has it), for UNSUPPORTED_MEDIA in "accept-post". And x-content-type-options: nosniff,
- * where there is a body. */
+   UNSUPPORTED_ENCODING in the field `accept_name`, for METHOD_NOT_ALLOWED in "allow" (unless the
+   metadata has it), for UNSUPPORTED_MEDIA in "accept-post". And x-content-type-options: nosniff,
+   where there is a body. */
 void reply_add_error_fields(const Reply *reply, const char *accept_name, Fields *to);
 
 #endif

@@ -13,7 +13,7 @@ bool timeout_read_grpc(Bytes text, int64_t *timeout_out);
 bool timeout_read_connect(Bytes text, int64_t *timeout_out);
 
 /* The text, in the arena, rounded down. Less than one unit, zero or a negative timeout gives the
- * smallest value that can be written. */
+   smallest value that can be written. */
 Bytes timeout_write_grpc(int64_t timeout, Arena *arena);
 Bytes timeout_write_connect(int64_t timeout, Arena *arena);
 

@@ -29,7 +29,7 @@ typedef struct Acceptance {
 } Acceptance;
 
 /* Reads "gzip, br;q=0.5, *;q=0" (RFC 9110 section 12.5.3) or grpc-accept-encoding. Unknown names
- * are ignored. */
+   are ignored. */
 Acceptance compressions_read(Bytes list);
 
 /* The names of a set, joined by ","; "identity" for the empty set. A literal, or in the arena. */

@@ -8,7 +8,7 @@
 #include <zstd.h>
 
 /* Many streams may be open at once and their pieces are small: windows smaller than those of whole
- * messages. */
+   messages. */
 enum {
     GZIP_LEVEL = 4,
     GZIP_WINDOW = 14 + 16, /* zlib's way to ask for gzip's head and foot */

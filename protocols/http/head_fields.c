@@ -1,7 +1,7 @@
 #include "protocols/http/head_fields.h"
 
 #include "base/arena.h"
-#include "base/base64.h"
+#include "base/text/base64.h"
 
 enum { MOST_NAMES = 4, LONGEST_NAME = 24 };
 

@@ -48,30 +48,30 @@ typedef struct HttpHead {
 /* Events of a stream. `owner` is the one given to http_stream_attach or http_stream_open. */
 typedef struct HttpStreamEvents {
     /* The head is complete; on the client side, that of the final response, or 101. `end`: there is
-     * no body; on_end still follows. */
+       no body; on_end still follows. */
     void (*on_head)(void *owner, HttpStream *stream, const HttpHead *head, bool end);
     /* A piece of the body, valid during the event. Its size counts against the receive window until
-     * it is returned by http_stream_consume. */
+       it is returned by http_stream_consume. */
     void (*on_body)(void *owner, HttpStream *stream, Bytes piece);
     /* The peer has ended its side. `trailers` is never NULL, may be empty, and is valid during the
-     * event. */
+       event. */
     void (*on_end)(void *owner, HttpStream *stream, const Fields *trailers);
     /* The send queue fell below its low watermark, after it was above the high one. */
     void (*on_drain)(void *owner, HttpStream *stream);
     /* The stream is closed in both directions: reset by the peer, connection lost, or protocol
-     * violation. The last event. Faults in `why`: CANCELLED (server side: the client reset the
-     * stream or left), UPSTREAM_REFUSED (client side: the request was certainly not processed and
-     * is safe to send again: REFUSED_STREAM, above the last id of GOAWAY, or connection closed
-     * before any byte was written), UPSTREAM_RESET, PROTOCOL_VIOLATION, UPSTREAM_PROTOCOL,
-     * MESSAGE_TOO_LARGE and others. `why` is valid during the event. */
+       violation. The last event. Faults in `why`: CANCELLED (server side: the client reset the
+       stream or left), UPSTREAM_REFUSED (client side: the request was certainly not processed and
+       is safe to send again: REFUSED_STREAM, above the last id of GOAWAY, or connection closed
+       before any byte was written), UPSTREAM_RESET, PROTOCOL_VIOLATION, UPSTREAM_PROTOCOL,
+       MESSAGE_TOO_LARGE and others. `why` is valid during the event. */
     void (*on_reset)(void *owner, HttpStream *stream, Result why);
-    /* Client side: an interim response; any number may come before the head (RFC 9110
-     * section 15.2). NULL: they are ignored. */
+    /* Client side: an interim response; any number may come before the head (RFC 9110 section
+       15.2). NULL: they are ignored. */
     void (*on_interim)(void *owner, HttpStream *stream, const HttpHead *head);
 } HttpStreamEvents;
 
 /* Limits of one connection; http_limits_default has safe defaults. Timeouts are up to the owner of
- * the connection. */
+   the connection. */
 typedef struct HttpLimits {
     uint32_t head_bytes;  /* of one head: names, values, 32 per field (RFC 9113 section 6.5.2) */
     uint32_t head_fields; /* fields of one head */
@@ -96,11 +96,11 @@ typedef struct HttpConnectionEvents {
     /* Server side: a new stream, before its on_head. The owner calls http_stream_attach. */
     void (*on_stream)(void *owner, HttpConnection *connection, HttpStream *stream);
     /* There is output, or the connection is to be closed; called at most once until
-     * http_connection_output. Must not call back into the connection: it puts the connection on the
-     * flush list of the loop. NULL: ignored. */
+       http_connection_output. Must not call back into the connection: it puts the connection on the
+       flush list of the loop. NULL: ignored. */
     void (*on_output)(void *owner, HttpConnection *connection);
     /* Client side: http_connection_capacity may have changed (SETTINGS, stream ended, GOAWAY).
-     * NULL: ignored. */
+       NULL: ignored. */
     void (*on_capacity)(void *owner, HttpConnection *connection);
 } HttpConnectionEvents;
 
@@ -115,37 +115,37 @@ typedef enum HttpPhase {
 } HttpPhase;
 
 /* Processes received bytes. `now` is the owner's monotonic clock in nanoseconds; token buckets need
- * it. On failure the connection has failed: its streams have had on_reset; the owner sends the
- * remaining output (GOAWAY, a 400 response), then closes the socket. The Result is valid until the
- * next call into the connection. */
+   it. On failure the connection has failed: its streams have had on_reset; the owner sends the
+   remaining output (GOAWAY, a 400 response), then closes the socket. The Result is valid until the
+   next call into the connection. */
 MUST_USE Result http_connection_feed(HttpConnection *connection, Bytes input, int64_t now);
 
 /* The peer has closed its sending side. */
 void http_connection_eof(HttpConnection *connection);
 
 /* The socket is lost: all streams get on_reset with `why`; there is no more output. `why` may be
- * OK: a closed connection. */
+   OK: a closed connection. */
 void http_connection_lost(HttpConnection *connection, Result why);
 
 /* Fills up to `n` vectors with bytes to send and returns how many vectors. They are valid until the
- * next call into the connection, and hold at most about 256 KiB, so that one connection does not
- * block the loop. http_connection_sent says how many of these bytes were sent. */
+   next call into the connection, and hold at most about 256 KiB, so that one connection does not
+   block the loop. http_connection_sent says how many of these bytes were sent. */
 int http_connection_output(HttpConnection *connection, struct iovec *vectors, int n);
 void http_connection_sent(HttpConnection *connection, size_t bytes);
 
 /* Graceful shutdown: no new streams (GOAWAY, or Connection: close). Open streams continue; when the
- * last has ended the phase is HTTP_CLOSING. */
+   last has ended the phase is HTTP_CLOSING. */
 void http_connection_drain(HttpConnection *connection);
 
 /* Server side, in HTTP_HEAD or HTTP_BODY: the timeout expired. HTTP/1.1 responds 408 unless a
- * response has begun, the stream gets on_reset with REQUEST_TIMEOUT, and only output is left.
- * False: there is no such response (HTTP/2); the owner closes the connection. */
+   response has begun, the stream gets on_reset with REQUEST_TIMEOUT, and only output is left.
+   False: there is no such response (HTTP/2); the owner closes the connection. */
 bool http_connection_timeout(HttpConnection *connection);
 
 HttpPhase http_connection_phase(const HttpConnection *connection);
 
 /* Back-pressure: false while the owner should not read from the socket, because the receive window
- * is used up (HTTP/1.1), or too many frames wait for a client that does not read (HTTP/2). */
+   is used up (HTTP/1.1), or too many frames wait for a client that does not read (HTTP/2). */
 bool http_connection_wants_input(const HttpConnection *connection);
 
 /* The number of open streams; and, client side, how many more may be opened now. */
@@ -153,48 +153,48 @@ uint32_t http_connection_streams(const HttpConnection *connection);
 uint32_t http_connection_capacity(const HttpConnection *connection);
 
 /* True when no new streams are possible (GOAWAY, Connection: close, drain, failure). Open streams
- * may continue. */
+   may continue. */
 bool http_connection_going(const HttpConnection *connection);
 
 /* HTTP/2: sends a PING, which a live peer acknowledges. Does nothing on HTTP/1.1. */
 void http_connection_ping(HttpConnection *connection);
 
 /* HTTP/2: true while a stream has queued body that the flow-control window of the peer does not
- * admit. Without progress for long, such a peer only holds memory. Always false on HTTP/1.1, where
- * the socket blocks instead. */
+   admit. Without progress for long, such a peer only holds memory. Always false on HTTP/1.1, where
+   the socket blocks instead. */
 bool http_connection_held_up(const HttpConnection *connection);
 
 /* HTTP/1.1, after 101: our side has ended and the peer's has not. When there is no output left, the
- * owner shuts down the sending side of the socket and continues to read. */
+   owner shuts down the sending side of the socket and continues to read. */
 bool http_connection_half_closed(const HttpConnection *connection);
 
 /* Bytes of body received and sent so far: a measure of progress, for timeouts of slow peers. */
 uint64_t http_connection_progress(const HttpConnection *connection);
 
 /* Frees the connection; NULL is allowed. Call http_connection_lost first. Streams that are not
- * released stay valid, without a connection. */
+   released stay valid, without a connection. */
 void http_connection_free(HttpConnection *connection);
 
 /* Sets the owner of the stream. `events` must outlive the stream. */
 void http_stream_attach(HttpStream *stream, const HttpStreamEvents *events, void *owner);
 
 /* Client side: opens a stream and sends the head of the request (copied). NULL when there is no
- * capacity, or when method, path or authority are malformed. Connection-specific fields are added
- * as the version of HTTP requires. */
+   capacity, or when method, path or authority are malformed. Connection-specific fields are added
+   as the version of HTTP requires. */
 HttpStream *http_stream_open(HttpConnection *connection, const HttpHead *head, bool end,
                              const HttpStreamEvents *events, void *owner);
 
 /* Server side: sends the head of the response (copied). Interim responses (1xx) may precede it.
- * Status 101 turns an HTTP/1.1 connection into a tunnel: bodies are then raw bytes in both
- * directions until each side ends. on_end of the request comes before; a second on_end is that of
- * the tunnel. A status that HTTP cannot carry resets the stream. */
+   Status 101 turns an HTTP/1.1 connection into a tunnel: bodies are then raw bytes in both
+   directions until each side ends. on_end of the request comes before; a second on_end is that of
+   the tunnel. A status that HTTP cannot carry resets the stream. */
 void http_stream_send_head(HttpStream *stream, const HttpHead *head, bool end);
 
 /* Queues bytes of body (copied). */
 void http_stream_send_body(HttpStream *stream, Bytes piece);
 
 /* Ends our side. `trailers` (copied) may be NULL. On HTTP/1.1 a server sends them only to clients
- * that sent "TE: trailers"; a client never does. */
+   that sent "TE: trailers"; a client never does. */
 void http_stream_send_end(HttpStream *stream, const Fields *trailers);
 
 /* Bytes of http_stream_send_body that are not sent yet. */
@@ -230,8 +230,8 @@ void http_stream_reset(HttpStream *stream, uint32_t http2_error);
 void http_stream_release(HttpStream *stream);
 
 /* Constructors. `limits` is copied; `events` must outlive the connection. `secure`: the scheme is
- * "https". Free with http_connection_free. HTTP/2 has output from the start (its SETTINGS) without
- * on_output: call http_connection_output once. */
+   "https". Free with http_connection_free. HTTP/2 has output from the start (its SETTINGS) without
+   on_output: call http_connection_output once. */
 HttpConnection *http1_server_new(const HttpLimits *limits, bool secure,
                                  const HttpConnectionEvents *events, void *owner);
 HttpConnection *http1_client_new(const HttpLimits *limits, bool secure,

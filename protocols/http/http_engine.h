@@ -76,7 +76,7 @@ void http_connection_wake(HttpConnection *connection);
 Arena *http_connection_errors(HttpConnection *connection);
 
 /* A token bucket. `full_at` is the time when the bucket is full again; taking a token moves it by
- * `cost`. A token is worth 1 / `per_second` seconds; fractions can be taken. */
+   `cost`. A token is worth 1 / `per_second` seconds; fractions can be taken. */
 typedef struct HttpBucket {
     int64_t full_at;
     int64_t cost;  /* nanoseconds per token */
@@ -102,12 +102,12 @@ static inline void http_bucket_credit(HttpBucket *bucket, uint32_t n, int64_t no
         bucket->full_at = now;
 }
 
-/* The reason phrase, "Bad Request"; "" for a status without one (RFC 9110 section 15). A literal.
- */
+/* The reason phrase, "Bad Request"; "" for a status without one (RFC 9110 section 15). A
+   literal. */
 const char *http_status_phrase(unsigned status);
 
 /* Writes the body of a response that the engine makes by itself: application/problem+json (RFC
- * 9457). `detail` is a literal that needs no escapes. Returns the size, less than `capacity`. */
+   9457). `detail` is a literal that needs no escapes. Returns the size, less than `capacity`. */
 size_t http_problem_text(unsigned status, const char *detail, char *text, size_t capacity);
 
 #define HTTP_PROBLEM_TYPE "application/problem+json"

@@ -1,7 +1,7 @@
 #include "protocols/http/http_path.h"
 
 #include "base/arena.h"
-#include "base/percent.h"
+#include "base/text/percent.h"
 
 /* Nothing that either reading would change: most paths. */
 static bool is_plain(Bytes path)
@@ -66,7 +66,7 @@ Result http_path_normalize(Bytes path, Arena *arena, Bytes *normal_out)
 /* ---- The loose reading ----------------------------------------------------------------------- */
 
 /* ASCII in more bytes than it needs, "." as C0 AE or E0 80 AE: no UTF-8, but decoded by some.
- * Bytes, or 0. */
+   Bytes, or 0. */
 static size_t overlong_size(Bytes text)
 {
     static const char *const leads[] = {"\xc0",     "\xc1",         "\xe0\x80",

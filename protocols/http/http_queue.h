@@ -41,7 +41,7 @@ typedef struct HttpQueue {
 } HttpQueue;
 
 /* An empty chunk with room for `size` bytes, owned by the caller. Above HTTP_CHUNK_LARGEST it is
- * allocated and not kept for reuse. */
+   allocated and not kept for reuse. */
 HttpChunk *http_chunk_take(HttpChunkPool *pool, size_t size);
 
 /* Returns the chunk to the pool, or frees it when the pool has enough of its class. */
@@ -71,7 +71,7 @@ static inline void http_queue_add(HttpQueue *queue, HttpChunkPool *pool, Bytes b
 void http_queue_move(HttpQueue *into, HttpQueue *from, HttpChunkPool *pool, size_t n);
 
 /* Points up to `n` vectors at the first `most` bytes; returns how many vectors. They are valid
- * until the queue changes. */
+   until the queue changes. */
 int http_queue_vectors(const HttpQueue *queue, struct iovec *vectors, int n, size_t most);
 
 /* Drops the first `n` bytes. The queue has at least `n`. */

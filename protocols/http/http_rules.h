@@ -14,7 +14,7 @@ bool http_is_token(Bytes text);
 bool http_is_field_name(Bytes name);
 
 /* No control characters except tab, no space or tab at either end (RFC 9110 section 5.5). May be
- * empty. */
+   empty. */
 bool http_is_field_value(Bytes value);
 
 /* host [":" port] without userinfo, not empty (RFC 3986 section 3.2). */
@@ -24,14 +24,14 @@ bool http_is_authority(Bytes authority);
 bool http_is_path(Bytes path);
 
 /* Connection-specific: never passed on (RFC 9110 section 7.6.1). "te" is not included: its allowed
- * values depend on the version of HTTP. */
+   values depend on the version of HTTP. */
 bool http_is_connection_field(Bytes name);
 
 /* Not allowed in trailers: framing, routing, authentication (RFC 9110 section 6.5.1). */
 bool http_is_barred_from_trailers(Bytes name);
 
 /* Safe to write into a message: well-formed, and neither connection-specific nor framing. Prevents
- * message splitting. */
+   message splitting. */
 bool http_may_go_out(const Field *field);
 
 /* An idempotent method (RFC 9110 section 9.2.2). */

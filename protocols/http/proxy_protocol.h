@@ -9,7 +9,7 @@
 #ifndef PROTOCOLS_PROXY_PROTOCOL_H
 #define PROTOCOLS_PROXY_PROTOCOL_H
 
-#include "base/ip.h"
+#include "base/net/ip.h"
 
 enum { PROXY_HEAD_MOST = 107 }; /* a line of version 1 with its CRLF (section 2.1) */
 
@@ -32,8 +32,8 @@ typedef struct ProxyReader {
     uint32_t skipped; /* bytes after them that were skipped */
 } ProxyReader;        /* zeroed: nothing read yet */
 
-/* Removes the bytes of the header from the front of `*input`. `*source_out` is set with PROXY_DONE.
- */
+/* Removes the bytes of the header from the front of `*input`. `*source_out` is set with
+   PROXY_DONE. */
 ProxyOutcome proxy_reader_read(ProxyReader *reader, Bytes *input, ProxySource *source_out);
 
 #endif

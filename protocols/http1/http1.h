@@ -89,14 +89,14 @@ void http1_write_refusal(Http1 *http1, const Http1Refusal *why);
 void http1_write_continue(Http1 *http1);
 
 /* http1_receive.c: the peer's side. Processes as much input as possible; the rest is held until
- * http1_read_held. On failure the exchange has already ended. */
+   http1_read_held. On failure the exchange has already ended. */
 MUST_USE Result http1_read(Http1 *http1, Bytes input);
 MUST_USE Result http1_read_held(Http1 *http1);
 /* Discards held input. */
 void http1_forget_held(Http1 *http1);
 
 /* Protocol violation or timeout: responds with an error where possible, and ends the exchange and
- * the connection. Returns the failure. */
+   the connection. Returns the failure. */
 MUST_USE Result http1_refuse(Http1 *http1, const Http1Refusal *why);
 
 /* The peer's side of the exchange has ended: on_end. */

@@ -42,7 +42,7 @@ void http1_body_begin(Http1Body *body, Arena *arena, const HttpLimits *limits, H
                       int64_t length);
 
 /* Removes the processed bytes from the front of `input`. `piece_out` is set with HTTP1_STEP_PIECE,
- * `why_out` with HTTP1_STEP_BAD. */
+   `why_out` with HTTP1_STEP_BAD. */
 Http1BodyStep http1_body_next(Http1Body *body, Bytes *input, Bytes *piece_out,
                               Http1Refusal *why_out);
 

@@ -208,8 +208,8 @@ static bool note_field(Framing *f, const Field *field)
     }
 }
 
-/* Drops what the Connection field names besides the options that are known (RFC 9110
- * section 7.6.1). */
+/* Drops what the Connection field names besides the options that are known (RFC 9110 section
+   7.6.1). */
 static void drop_named(Fields *fields, Bytes list)
 {
     Bytes part;
@@ -253,8 +253,8 @@ static Framing sort_fields(Fields *fields)
     return f;
 }
 
-/* RFC 9112 sections 6.1 to 6.3. What follows is a request's body, or an answer's that may have one.
- */
+/* RFC 9112 sections 6.1 to 6.3. What follows is a request's body, or an answer's that may have
+   one. */
 static Http1Parse find_framing(const Framing *f, Http1Head *head, Http1Refusal *why)
 {
     head->http.content_length = -1;

@@ -41,8 +41,8 @@ typedef struct Http1Refusal {
 } Http1Refusal;
 
 /* Parses the head of a request at the front of `input`. `seen`: the size of `input` at the previous
- * HTTP1_MORE, or 0. `size_out`: bytes of the head, with HTTP1_PARSED. `why_out` is set with
- * HTTP1_BAD. */
+   HTTP1_MORE, or 0. `size_out`: bytes of the head, with HTTP1_PARSED. `why_out` is set with
+   HTTP1_BAD. */
 Http1Parse http1_parse_request(Arena *arena, const HttpLimits *limits, Bytes input, size_t seen,
                                Http1Head *head_out, size_t *size_out, Http1Refusal *why_out);
 
@@ -52,7 +52,7 @@ Http1Parse http1_parse_answer(Arena *arena, const HttpLimits *limits, Bytes inpu
                               Http1Refusal *why_out);
 
 /* Parses a whole trailer section, with its empty line. Fields that are not allowed there are
- * dropped. Never HTTP1_MORE. */
+   dropped. Never HTTP1_MORE. */
 Http1Parse http1_parse_trailers(Arena *arena, const HttpLimits *limits, Bytes section,
                                 Fields *fields_out, Http1Refusal *why_out);
 

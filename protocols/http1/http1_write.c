@@ -1,6 +1,6 @@
 #include "protocols/http1/http1.h"
 
-#include "base/decimal.h"
+#include "base/text/decimal.h"
 #include "protocols/http/http_rules.h"
 
 #include <stdio.h>

@@ -18,7 +18,7 @@ static const uint8_t DRAIN_PING[8] = {'d', 'r', 'a', 'i', 'n', 0, 0, 0};
 static const uint8_t LINGER_PING[8] = {'l', 'i', 'n', 'g', 'e', 'r', 0, 0};
 
 /* nghttp2 puts out a PING before all else that waits: it must not be there before the notice is
- * gone. */
+   gone. */
 void http2_ping_behind_notice(Http2 *http2)
 {
     if (http2->draining && !http2->base.client && !http2->going)

@@ -118,24 +118,24 @@ void http2_wake(Http2 *http2);
 void http2_gather(Http2 *http2);
 
 /* The PING after the shutdown notice: sends it after a GOAWAY was sent; recognizes its ACK by the
- * payload. */
+   payload. */
 void http2_ping_behind_notice(Http2 *http2);
 bool http2_is_drain_ping(const uint8_t *opaque);
 
 /* The response is complete before the request has ended (RFC 9113 section 8.1). The rest of the
- * request is still accepted for one round trip of a PING, or if it is short; then
- * RST_STREAM(NO_ERROR) stops it. */
+   request is still accepted for one round trip of a PING, or if it is short; then
+   RST_STREAM(NO_ERROR) stops it. */
 void http2_linger(Http2 *http2, Http2Stream *stream);
 void http2_linger_answered(Http2 *http2, const uint8_t *opaque);
 
 /* http2_receive.c: input. Returns an error of nghttp2 or 0. `code_out`: the HTTP/2 error code with
- * which we close the connection, or 0. */
+   which we close the connection, or 0. */
 int http2_receive(Http2 *http2, Bytes input, uint32_t *code_out);
 void http2_receive_callbacks(nghttp2_session_callbacks *callbacks);
 /* Counts a reset that the peer provoked. False: too many. */
 bool http2_afford_reset(Http2 *http2);
 /* A DATA frame of `size` bytes was sent; `whole`: the queue is empty. Credits the bucket of control
- * frames. */
+   frames. */
 void http2_note_data(Http2 *http2, size_t size, bool whole);
 
 /* http2_send.c: output. */

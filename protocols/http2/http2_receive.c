@@ -56,7 +56,7 @@ static bool afford_open_reset(Http2 *http2, const Http2Stream *stream)
 }
 
 /* Streams that have ended, as many as could be open at once, may be reset by those who do not know
- * it yet. */
+   it yet. */
 static bool afford_late_reset(Http2 *http2)
 {
     if (http2->crossing == 0)
@@ -135,7 +135,7 @@ static uint32_t refuse_late(Http2 *http2, const Http2FrameHead *head)
 }
 
 /* A HEADERS or DATA frame on a stream that was there: an HTTP/2 error code for the connection, or
- * 0. */
+   0. */
 static uint32_t judge(Http2 *http2, const Http2FrameHead *head)
 {
     Http2End end = HTTP2_ENDED_BY_US;
@@ -317,7 +317,7 @@ static int on_header(nghttp2_session *session, const nghttp2_frame *frame, nghtt
 }
 
 /* nghttp2 would leave a malformed field out in silence; RFC 9113 section 8.2.1 wants the stream
- * reset. */
+   reset. */
 static int on_invalid_header(nghttp2_session *session, const nghttp2_frame *frame,
                              nghttp2_rcbuf *name, nghttp2_rcbuf *value, uint8_t flags, void *owner)
 {

@@ -1,6 +1,6 @@
 #include "protocols/http2/http2.h"
 
-#include "base/decimal.h"
+#include "base/text/decimal.h"
 #include "protocols/http/http_rules.h"
 
 #include <stdlib.h>
@@ -44,8 +44,8 @@ static nghttp2_nv nv_text(const char *name, Bytes value)
 
 /* ---- Frames ---------------------------------------------------------------------------------- */
 
-/* The trailers to send when the queue is empty, in one chunk: the array, and the bytes behind it.
- */
+/* The trailers to send when the queue is empty, in one chunk: the array, and the bytes behind
+   it. */
 typedef struct Http2Trailers {
     size_t n;
     nghttp2_nv items[];

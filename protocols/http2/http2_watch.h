@@ -45,7 +45,7 @@ typedef enum Http2End {
 void http2_watch_init(Http2Watch *watch, bool client);
 
 /* Continues in `input` at *at. True when the head of a frame is complete; *at is then after it
- * (after the payload of a WINDOW_UPDATE). False when the input is used up. */
+   (after the payload of a WINDOW_UPDATE). False when the input is used up. */
 bool http2_watch_next(Http2Watch *watch, Bytes input, size_t *at, Http2FrameHead *head_out);
 
 /* The client opened a stream. */
@@ -55,7 +55,7 @@ void http2_watch_opened(Http2Watch *watch, uint32_t stream);
 void http2_watch_closed(Http2Watch *watch, uint32_t stream, Http2End end);
 
 /* How a stream ended that is not open and gets a HEADERS or DATA frame. HTTP2_ENDED_BY_US also for
- * streams not yet opened, which nghttp2 checks, and for old ones, which are forgotten. */
+   streams not yet opened, which nghttp2 checks, and for old ones, which are forgotten. */
 Http2End http2_watch_end(const Http2Watch *watch, uint32_t stream);
 
 #endif

@@ -30,8 +30,8 @@ typedef struct RestMatch {
     Bytes allowed; /* for Allow, when the path matches but not the verb: "GET, PUT"; else empty */
 } RestMatch;
 
-/* Parses a template, such as "/v1/{name=projects/x}:publish". Fault: BAD_SCHEMA, with the column.
- */
+/* Parses a template, such as "/v1/{name=projects/x}:publish". Fault: BAD_SCHEMA, with the
+   column. */
 MUST_USE Result rest_template_parse(Arena *arena, Bytes text, const RestTemplate **template_out);
 
 /* The field paths of the variables, in order. Returns how many. */
@@ -40,30 +40,30 @@ size_t rest_template_variables(const RestTemplate *template, const Bytes **field
 RestTable *rest_table_new(Arena *arena);
 
 /* google.api.Http.fully_decode_reserved_expansion: in variables of several segments all escapes
- * except %2F are decoded. Without it, escapes of the reserved characters of RFC 6570 are kept. */
+   except %2F are decoded. Without it, escapes of the reserved characters of RFC 6570 are kept. */
 void rest_table_decode_reserved(RestTable *table);
 
 /* Adds a template. `verb`: "GET", or a custom kind ("*" matches all). If an earlier template
- * matches the same requests, the new one replaces it, and *shadowed_out is the value of the earlier
- * one; else NULL. */
+   matches the same requests, the new one replaces it, and *shadowed_out is the value of the earlier
+   one; else NULL. */
 MUST_USE Result rest_table_add(RestTable *table, Bytes verb, Bytes template_text, void *value,
                                void **shadowed_out);
 
 /* Finds the most specific template. `path` is percent-encoded, without query. *found_out false: no
- * match; match_out->allowed then has the verbs that match the path. Results are in the arena.
- * Fault: BAD_REQUEST for a malformed percent-escape. */
+   match; match_out->allowed then has the verbs that match the path. Results are in the arena.
+   Fault: BAD_REQUEST for a malformed percent-escape. */
 MUST_USE Result rest_table_match(const RestTable *table, Bytes verb, Bytes path, Arena *arena,
                                  RestMatch *match_out, bool *found_out);
 
 /* Parses a query string "a.b=1&c=x%20y" ("+" is a space). Results are in the arena, or point into
- * `query`. Faults: BAD_REQUEST, OUT_OF_MEMORY. */
+   `query`. Faults: BAD_REQUEST, OUT_OF_MEMORY. */
 MUST_USE Result rest_query_parse(Bytes query, Arena *arena, RestParameter **parameters_out,
                                  size_t *n_out);
 
 /* The reverse, for a request to a REST instance: appends the path with the encoded texts of the
- * variables to `out`. `value_of` returns the text of a field path; data NULL when the field is not
- * set. Fault: BAD_VALUE when a field is not set or its text does not match the pattern of the
- * variable. */
+   variables to `out`. `value_of` returns the text of a field path; data NULL when the field is not
+   set. Fault: BAD_VALUE when a field is not set or its text does not match the pattern of the
+   variable. */
 typedef Bytes (*RestValueOf)(void *owner, Bytes field_path);
 MUST_USE Result rest_template_expand(const RestTemplate *template, RestValueOf value_of,
                                      void *owner, Arena *arena, Buffer *out);

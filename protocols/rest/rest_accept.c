@@ -1,5 +1,5 @@
 /* What a REST client takes, by its Accept field (RFC 9110 section 12.5.1), and streams in that
- * form. */
+   form. */
 #include "protocols/rest/rest.h"
 
 /* How much a media range is wanted, in thousandths; 1000 where it does not say. */
@@ -34,7 +34,7 @@ static bool ends_in_json(Bytes type)
 }
 
 /* How precisely a range names the answer: 0 not at all, 1 by all types, 2 by a whole family, 3 by
- * itself. */
+   itself. */
 typedef unsigned (*Precision)(Bytes type);
 
 static unsigned names_json(Bytes type)

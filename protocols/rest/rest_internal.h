@@ -1,5 +1,5 @@
 /* A parsed path template: for rest_template.c, rest_table.c and their tests. Read-only after
- * parsing; all of it is in the arena of rest_template_parse. */
+   parsing; all of it is in the arena of rest_template_parse. */
 #ifndef PROTOCOLS_REST_INTERNAL_H
 #define PROTOCOLS_REST_INTERNAL_H
 

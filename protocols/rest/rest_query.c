@@ -2,7 +2,7 @@
 #include "protocols/rest/rest.h"
 
 #include "base/arena.h"
-#include "base/percent.h"
+#include "base/text/percent.h"
 
 static Result decode(Bytes text, Arena *arena, Bytes *decoded_out)
 {

@@ -11,8 +11,8 @@
 #include "protocols/rest/rest_internal.h"
 
 #include "base/arena.h"
-#include "base/percent.h"
 #include "base/table.h"
+#include "base/text/percent.h"
 
 typedef struct Leaf {
     struct Leaf *next;
@@ -140,7 +140,7 @@ static void note_allowed(Search *search, Bytes http_method)
 }
 
 /* The node's leaf for the method, or its leaf for any method; if there is none, notes what there
- * is. */
+   is. */
 static const Leaf *choose_leaf(Search *search, const Node *node)
 {
     const Leaf *any = NULL;

@@ -8,7 +8,7 @@
 #include "protocols/rest/rest_internal.h"
 
 #include "base/arena.h"
-#include "base/percent.h"
+#include "base/text/percent.h"
 
 typedef struct Parser {
     Bytes text;

@@ -1,5 +1,5 @@
-/* Proves one chain of change lists on the schemas given: see usage. Ends with 0 only if it holds.
- */
+/* Proves one chain of change lists on the schemas given: see usage. Ends with 0 only if it
+   holds. */
 #include "adapters/mapping/loss.h"
 #include "adapters/prove/prove.h"
 #include "base/arena.h"

@@ -1,7 +1,7 @@
 /* An instance's last words, in each dialect, are always some status; and that status can be said to
    every client. The first byte chooses the dialect. */
 #include "base/arena.h"
-#include "base/json_text.h"
+#include "base/text/json_text.h"
 #include "protocols/dialect/dialect.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);

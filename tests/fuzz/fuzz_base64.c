@@ -1,6 +1,6 @@
 /* Whatever base64 is read comes out again, in both alphabets, as the same bytes. */
 #include "base/arena.h"
-#include "base/base64.h"
+#include "base/text/base64.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 

@@ -1,5 +1,5 @@
 /* Any text as a change list: it is refused with problems, or its plans do what the oracle reads in
- * it. */
+   it. */
 #include "adapters/prove/prove.h"
 #include "base/arena.h"
 

@@ -1,6 +1,6 @@
 /* Dates of all forms: what is read is written and read again as the same. */
-#include "base/date.h"
 #include "base/result.h"
+#include "base/text/date.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 

@@ -7,7 +7,7 @@
 #include "adapters/mapping/error_types.h"
 #include "adapters/schema/wire.h"
 #include "base/arena.h"
-#include "base/json_text.h"
+#include "base/text/json_text.h"
 #include "tests/unit/adapters/errors_changes.h"
 
 #include <stdio.h>

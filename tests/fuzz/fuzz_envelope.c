@@ -1,5 +1,5 @@
 /* However a body of frames is cut, its messages are the same. The first five bytes choose the
- * reader. */
+   reader. */
 #include "tests/fuzz/body_story.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);

@@ -1,6 +1,6 @@
 /* However base64 around frames is cut, its messages are the same; and when it is one run of base64,
    they are those of the frames beneath. The first byte seeds the cuts. */
-#include "base/base64.h"
+#include "base/text/base64.h"
 #include "tests/fuzz/body_story.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);

@@ -3,7 +3,7 @@
  * nor has its loose reading, decoded once more.
  */
 #include "base/arena.h"
-#include "base/percent.h"
+#include "base/text/percent.h"
 #include "protocols/http/http_path.h"
 #include "protocols/http/http_rules.h"
 

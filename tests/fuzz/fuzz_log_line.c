@@ -1,7 +1,7 @@
 /* Log lines: whatever a peer puts into a text, the line is one JSON object on one line. */
 #include "base/arena.h"
-#include "base/json_text.h"
-#include "base/utf8.h"
+#include "base/text/json_text.h"
+#include "base/text/utf8.h"
 #include "gateway/telemetry/log_line.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);

@@ -1,5 +1,5 @@
-/* What only the gateway says: whatever a service sends, taking it out twice is taking it out once.
- */
+/* What only the gateway says: whatever a service sends, taking it out twice is taking it out
+   once. */
 #include "base/arena.h"
 #include "gateway/headers/own_fields.h"
 

@@ -28,8 +28,8 @@ static bool find(const RestTable *table, Bytes path, Arena *arena, RestMatch *ma
     return found;
 }
 
-/* What a matched template makes of the values that it found, is a path that matches something too.
- */
+/* What a matched template makes of the values that it found, is a path that matches something
+   too. */
 static void check_round_trip(const RestTable *table, RestMatch *match, Arena *arena)
 {
     const RestTemplate *template = match->value;

@@ -1,5 +1,5 @@
 /* The PROXY protocol: a header read whole and byte by byte comes to the same, and takes the same
- * bytes. */
+   bytes. */
 #include "base/result.h"
 #include "protocols/http/proxy_protocol.h"
 

@@ -1,5 +1,5 @@
 /* Any bytes as a FileDescriptorSet: a Schema whose every message can be mapped to itself, or an
- * error. */
+   error. */
 #include "adapters/compile/plan_compile.h"
 #include "base/arena.h"
 

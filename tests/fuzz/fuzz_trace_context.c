@@ -1,5 +1,5 @@
 /* Trace context: the first line is a traceparent, each further one a tracestate. What goes on is
- * well-formed. */
+   well-formed. */
 #include "base/arena.h"
 #include "gateway/headers/trace_context.h"
 

@@ -1,5 +1,5 @@
-/* The plans that fuzz_wire and fuzz_plan run: identities of the test schemas, between all codecs.
- */
+/* The plans that fuzz_wire and fuzz_plan run: identities of the test schemas, between all
+   codecs. */
 #ifndef TESTS_FUZZ_PLAN_STORY_H
 #define TESTS_FUZZ_PLAN_STORY_H
 

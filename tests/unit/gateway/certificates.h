@@ -18,8 +18,8 @@ void authority_free(Authority *authority);
 SSL_CTX *server_context(const Authority *authority, const char *name, bool http2,
                         const Authority *clients);
 
-/* A client that trusts servers of `servers` only; `authority` signs its certificate, if not NULL.
- */
+/* A client that trusts servers of `servers` only; `authority` signs its certificate, if not
+   NULL. */
 SSL_CTX *client_context(const Authority *servers, const Authority *authority, const char *name);
 
 #endif

@@ -56,8 +56,8 @@ static Chain chain_of(const Loaded *loaded)
     return chain;
 }
 
-/* The rule of this field of Order, or its guard ("drop"), as it is printed; "" when there is none.
- */
+/* The rule of this field of Order, or its guard ("drop"), as it is printed; "" when there is
+   none. */
 static Bytes line_of(const Loaded *loaded, const MappingSet *set, const char *begin)
 {
     Buffer text = buffer_in(loaded->arena);

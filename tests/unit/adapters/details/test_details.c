@@ -172,7 +172,7 @@ static void a_type_without_a_counterpart_stays_unless_it_may_go_gracefully(void 
 }
 
 /* As with versions that share a package: a type of the error's version has the name of one of the
- * client's. */
+   client's. */
 static void a_detail_that_the_client_would_misread_is_left_out(void **state)
 {
     Seen seen;

@@ -405,8 +405,8 @@ static void join_oneof(Turn *t, const Field *was)
     put(t, field);
 }
 
-/* In a chain, what an Any brings goes from end to end, also where a list between drops the field.
- */
+/* In a chain, what an Any brings goes from end to end, also where a list between drops the
+   field. */
 static bool may_bring_any(const Field *field)
 {
     return field->type == MESSAGE || field->type == ANY;

@@ -1,5 +1,5 @@
 /* Every operation, run: plans against the oracle, in one list, in a chain there and back, and
- * composed. */
+   composed. */
 #include "adapters/prove/prove.h"
 
 #include "adapters/mapping/expr.h"

@@ -1,5 +1,5 @@
 /* Plans of change lists as text: what a list becomes is seen here, and a change of it does not go
- * unseen. */
+   unseen. */
 #include "adapters/compile/plan_compile.h"
 #include "adapters/run/plan_run.h"
 #include "tests/unit/adapters/changes_schema.h"
@@ -34,7 +34,7 @@ static void what_is_renamed_is_put_under_its_new_name(void **state)
 }
 
 /* In the client's names, whatever the field is called, or wherever it stands, in the version
- * served. */
+   served. */
 static void a_parameter_and_the_body_agree_before_they_are_converted(void **state)
 {
     static const PlanParameter parameter = {{(const uint8_t *)"a", 1}, {(const uint8_t *)"x", 1}};

@@ -1,5 +1,5 @@
-/* Plans from JSON and to JSON. protobuf's own suite has every corner; here is what it does not ask.
- */
+/* Plans from JSON and to JSON. protobuf's own suite has every corner; here is what it does not
+   ask. */
 #include "tests/unit/adapters/plans.h"
 
 #define KINDS "test.kinds.Kinds"

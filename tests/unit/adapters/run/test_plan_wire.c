@@ -164,8 +164,8 @@ static void groups_and_message_sets_are_read(void **state)
         "{\"id\":\"i\",\"set\":{\"[test.old.SetItem.item]\":{\"text\":\"t\"}}}");
 }
 
-/* Every cut gives a shorter message or a fault, never anything else; and nothing is read behind it.
- */
+/* Every cut gives a shorter message or a fault, never anything else; and nothing is read behind
+   it. */
 static void a_message_cut_off_anywhere_is_handled(void **state)
 {
     PlanOptions options = {.from = CODEC_JSON, .to = CODEC_PROTO};

@@ -6,7 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-/* ---- Peers ---------------------------------------------------------------------------------- */
+/* ---- Peers ----------------------------------------------------------------------------------- */
 
 static Fields fields_copy(Arena *arena, const Fields *from)
 {
@@ -298,7 +298,7 @@ void upstreams_free(UpstreamTable *table)
 {
 }
 
-/* ---- The double of telemetry.h ------------------------------------------------------------- */
+/* ---- The double of telemetry.h --------------------------------------------------------------- */
 
 static const char *fault_name(Result r)
 {
@@ -370,7 +370,7 @@ void assert_record(Scene *scene, const char *expected)
     assert_string_equal(scene->record_texts[scene->n_records - 1], expected);
 }
 
-/* ---- The scene ------------------------------------------------------------------------------ */
+/* ---- The scene ------------------------------------------------------------------------------- */
 
 Scene *scene_new(const char *config)
 {
@@ -457,7 +457,7 @@ void scene_pass(Scene *scene, int64_t milliseconds)
     scene_pump(scene);
 }
 
-/* ---- Clients ------------------------------------------------------------------------------- */
+/* ---- Clients --------------------------------------------------------------------------------- */
 
 static void on_unused(ClientConnection *client)
 {
@@ -562,7 +562,7 @@ Peer *ask_huge(Scene *scene, const char *path)
     return client;
 }
 
-/* ---- Both ---------------------------------------------------------------------------------- */
+/* ---- Both ------------------------------------------------------------------------------------ */
 
 void say(Peer *peer, Bytes piece)
 {
@@ -653,7 +653,7 @@ void assert_body(const Peer *peer, Bytes expected)
                  BYTES_ARGS(buffer_bytes(&peer->body)), expected.size, BYTES_ARGS(expected));
 }
 
-/* ---- Instances ------------------------------------------------------------------------------ */
+/* ---- Instances ------------------------------------------------------------------------------- */
 
 Peer *instance(Scene *scene)
 {

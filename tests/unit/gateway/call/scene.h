@@ -68,7 +68,7 @@ struct Scene {
     Peer peers[SCENE_PEERS];
     uint32_t n_peers;
     struct Upstream upstreams[SCENE_INSTANCES];
-    uint32_t n_cancelled;       /* waits */
+    uint32_t n_cancelled; /* waits */
     CallRecord records[SCENE_RECORDS];
     const char *record_texts[SCENE_RECORDS];
     uint32_t n_records;
@@ -131,10 +131,10 @@ void scene_connect_fails(Scene *scene, int port);
 void scene_set_down(Scene *scene, bool down);
 
 /* The last call's record, in one line: "UNAVAILABLE UPSTREAM_RESET, 2 sent: 7003 UNAVAILABLE, 7004
- * UNAVAILABLE". */
+   UNAVAILABLE". */
 void assert_record(Scene *scene, const char *expected);
 
-/* ---- Clients ------------------------------------------------------------------------------- */
+/* ---- Clients --------------------------------------------------------------------------------- */
 
 Peer *client_new(Scene *scene, HttpMaker *client, HttpMaker *server);
 
@@ -152,7 +152,7 @@ Peer *begin_grpc(Scene *scene, const char *path, const char *more_fields);
 /* A GET over HTTP/1.1 with a head of more than HUGE_HEAD bytes. */
 Peer *ask_huge(Scene *scene, const char *path);
 
-/* ---- Both ---------------------------------------------------------------------------------- */
+/* ---- Both ------------------------------------------------------------------------------------ */
 
 void say(Peer *peer, Bytes piece);
 void say_frame(Peer *peer, Bytes message);
@@ -206,7 +206,7 @@ enum { HUGE_HEAD = 1200 << 10 };
 
 #define SCENE_TEST(name) cmocka_unit_test_setup_teardown(name, scene_set_up, scene_tear_down)
 
-/* ---- Instances ------------------------------------------------------------------------------ */
+/* ---- Instances ------------------------------------------------------------------------------- */
 
 /* The one that was connected to last. */
 Peer *instance(Scene *scene);

@@ -645,7 +645,7 @@ static void a_call_ends_with_the_config_that_it_began_with(void **state)
     scene_now(scene);
 }
 
-/* ---- Memory: whatever it is that runs out of it --------------------------------------------- */
+/* ---- Memory: whatever it is that runs out of it ---------------------------------------------- */
 
 enum { PADDING = 3000 };
 

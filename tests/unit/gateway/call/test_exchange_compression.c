@@ -48,8 +48,7 @@ static void answer_gzip(Scene *scene, Bytes message)
     answer_trailers(at, "grpc-status: 0");
 }
 
-/* ---- Requests
- * ------------------------------------------------------------------------------------ */
+/* ---- Requests -------------------------------------------------------------------------------- */
 
 static void a_request_goes_on_compressed_as_it_came(void **state)
 {
@@ -117,8 +116,7 @@ static void a_rest_body_is_opened(void **state)
     assert_body(client, BYTES(ITEM_JSON));
 }
 
-/* ---- Answers
- * ------------------------------------------------------------------------------------- */
+/* ---- Answers --------------------------------------------------------------------------------- */
 
 static void an_answer_goes_on_compressed_as_it_came(void **state)
 {

@@ -1,5 +1,5 @@
 #include "adapters/schema/wire.h"
-#include "base/base64.h"
+#include "base/text/base64.h"
 #include "tests/unit/gateway/call/scene.h"
 
 #define TYPES "type.googleapis.com/"

@@ -1,4 +1,4 @@
-#include "base/base64.h"
+#include "base/text/base64.h"
 #include "tests/unit/gateway/call/scene.h"
 
 #include <stdio.h>
@@ -43,8 +43,7 @@ static void an_answer_can_be_of_another_version_than_the_request(void **state)
     assert_string_equal(scene->records[0].reply_version->name, "v2");
 }
 
-/* ---- Connect
- * ------------------------------------------------------------------------------------- */
+/* ---- Connect --------------------------------------------------------------------------------- */
 
 #define CONNECT_JSON YARD_OF("versions: [v1], protocol: connect, codec: json")
 
@@ -138,8 +137,7 @@ static void a_grpc_web_instances_trailers_are_in_its_body(void **state)
     assert_record(scene, "OK, 1 sent: 7101 OK");
 }
 
-/* ---- REST
- * ---------------------------------------------------------------------------------------- */
+/* ---- REST ------------------------------------------------------------------------------------ */
 
 #define REST YARD_OF("versions: [v1], protocol: rest")
 
@@ -243,7 +241,7 @@ static void json_of_a_rest_instance_that_is_none_is_its_fault(void **state)
     assert_string_equal(said(client, "grpc-status"), "13");
 }
 
-/* ---- Answers that are none ------------------------------------------------------------------ */
+/* ---- Answers that are none ------------------------------------------------------------------- */
 
 static void a_proxys_page_is_an_error(void **state)
 {

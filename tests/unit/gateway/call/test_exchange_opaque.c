@@ -10,7 +10,7 @@ static Peer *get(Scene *scene, const char *path)
     return ask(scene, "GET", path, "accept: */*", BYTES_NONE);
 }
 
-/* ---- Through -------------------------------------------------------------------------------- */
+/* ---- Through --------------------------------------------------------------------------------- */
 
 static void a_request_goes_through_as_it_is(void **state)
 {

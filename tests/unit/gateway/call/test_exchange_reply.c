@@ -13,8 +13,7 @@ static const char *filled(Scene *scene, char with, size_t size)
     return text;
 }
 
-/* ---- Fields
- * -------------------------------------------------------------------------------------- */
+/* ---- Fields ---------------------------------------------------------------------------------- */
 
 static void a_services_metadata_is_passed_on_without_what_is_ours(void **state)
 {
@@ -40,7 +39,7 @@ static void what_was_lost_is_named(void **state)
     assert_int_equal(scene->records[0].n_losses, 2);
 }
 
-/* ---- REST: streams and bytes ---------------------------------------------------------------- */
+/* ---- REST: streams and bytes ----------------------------------------------------------------- */
 
 static void a_stream_is_lines_of_json(void **state)
 {
@@ -133,8 +132,7 @@ static void only_a_field_is_the_answer_where_the_rule_says_so(void **state)
     assert_body(client, BYTES(ITEM_JSON));
 }
 
-/* ---- Defaults
- * ------------------------------------------------------------------------------------ */
+/* ---- Defaults -------------------------------------------------------------------------------- */
 
 #define DEFAULT_OF(match, message)                                                                 \
     "  - {match: " match ", on_failure: {graceful: {default: " message "}}}\n"

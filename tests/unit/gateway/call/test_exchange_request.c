@@ -179,7 +179,7 @@ static void a_value_that_does_not_fit_is_refused_before_an_instance_is_asked(voi
     assert_int_equal(instance(scene)->n_streams, 0);
 }
 
-/* ---- Streams before they are connected ------------------------------------------------------ */
+/* ---- Streams before they are connected ------------------------------------------------------- */
 
 static void what_a_stream_says_while_connecting_is_kept(void **state)
 {

@@ -93,7 +93,7 @@ static void a_body_without_a_type_is_json_where_the_config_says_so(void **state)
     assert_int_equal(client->head.status, 200);
 }
 
-/* ---- REST: what the rule takes -------------------------------------------------------------- */
+/* ---- REST: what the rule takes --------------------------------------------------------------- */
 
 static void parameters_of_the_query_fill_fields(void **state)
 {
@@ -262,7 +262,7 @@ static void a_trace_is_continued(void **state)
         strstr(field_of(instance(scene), "traceparent"), "00-0af7651916cd43dd8448eb211c80319c-"));
 }
 
-/* ---- Pages of other origins ----------------------------------------------------------------- */
+/* ---- Pages of other origins ------------------------------------------------------------------ */
 
 static void a_preflight_is_answered_without_a_service(void **state)
 {

@@ -73,7 +73,7 @@ static void a_rest_request_is_explained_to_the_last_field(void **state)
            "method    /garage.v1.Cars/List (GET /cars)\n"
            "route     garage.Cars/List (a.yaml:14): impact high, loud, timeout 1s500ms, 2 attempts "
            "at most\n" REACHED_REFUSED "          an instance breaks off: retry at another "
-                                       "instance, or else the same (the method may be repeated)\n"
+           "instance, or else the same (the method may be repeated)\n"
            "          an instance answers UNAVAILABLE: retry at another instance (the method may "
            "be repeated)\n"
            "          an instance answers INTERNAL: respond (another attempt would end alike)\n"

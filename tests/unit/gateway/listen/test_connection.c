@@ -14,7 +14,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-/* ---- What stands in for exchanges: answers "ok", unless it is told to hold back ------------- */
+/* ---- What stands in for exchanges: answers "ok", unless it is told to hold back -------------- */
 
 typedef struct Answerer {
     HttpStream *stream;
@@ -95,7 +95,7 @@ void exchange_accept(ClientConnection *client, HttpStream *stream, int64_t began
     http_stream_attach(stream, &stream_events, a);
 }
 
-/* ---- The client: a socket of the same loop -------------------------------------------------- */
+/* ---- The client: a socket of the same loop --------------------------------------------------- */
 
 static Loop loop;
 static Config config;
@@ -222,7 +222,7 @@ static bool has_body(void)
 
 static const char GET[] = "GET / HTTP/1.1\r\nHost: x\r\n\r\n";
 
-/* ---- Choice --------------------------------------------------------------------------------- */
+/* ---- Choice ---------------------------------------------------------------------------------- */
 
 static void a_request_of_http1_is_answered_and_the_connection_kept(void **state)
 {
@@ -308,7 +308,7 @@ static void a_method_that_begins_as_the_preface_is_http1(void **state)
     assert_int_equal(n_calls, 1);
 }
 
-/* ---- Time ----------------------------------------------------------------------------------- */
+/* ---- Time ------------------------------------------------------------------------------------ */
 
 static void a_connection_that_says_nothing_is_closed(void **state)
 {
@@ -443,7 +443,7 @@ static void a_call_at_work_is_not_hurried(void **state)
     loop_run_until(&loop, has_body);
 }
 
-/* ---- The end -------------------------------------------------------------------------------- */
+/* ---- The end --------------------------------------------------------------------------------- */
 
 static void connections_over_the_limit_are_refused(void **state)
 {

@@ -9,7 +9,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-/* ---- In place of an engine: so many bytes to send ------------------------------------------- */
+/* ---- In place of an engine: so many bytes to send -------------------------------------------- */
 
 struct HttpConnection {
     size_t to_send, sent;
@@ -50,7 +50,7 @@ bool http_connection_wants_input(const HttpConnection *connection)
     return connection->wants_input;
 }
 
-/* ---- The owner of the pump, and a peer that reads when it is told to ------------------------ */
+/* ---- The owner of the pump, and a peer that reads when it is told to ------------------------- */
 
 static Loop loop;
 static int peer;
@@ -164,7 +164,7 @@ static int used(void **state)
     return 0;
 }
 
-/* ---- Sending -------------------------------------------------------------------------------- */
+/* ---- Sending --------------------------------------------------------------------------------- */
 
 static void what_the_engine_has_goes_out_in_one_turn(void **state)
 {
@@ -254,7 +254,7 @@ static void an_owner_may_close_the_socket_within_a_flush(void **state)
     assert_false(flow.dry);
 }
 
-/* ---- Reading -------------------------------------------------------------------------------- */
+/* ---- Reading --------------------------------------------------------------------------------- */
 
 static void nothing_is_read_while_the_engine_wants_no_input(void **state)
 {
@@ -270,7 +270,7 @@ static void nothing_is_read_while_the_engine_wants_no_input(void **state)
     assert_int_equal(n_read, 3);
 }
 
-/* ---- Time ----------------------------------------------------------------------------------- */
+/* ---- Time ------------------------------------------------------------------------------------ */
 
 static void the_timer_is_only_brought_forward(void **state)
 {

@@ -340,7 +340,7 @@ static void writing_to_a_peer_that_is_gone_loses_the_connection(void **state)
     free(data);
 }
 
-/* ---- TLS ------------------------------------------------------------------------------------ */
+/* ---- TLS ------------------------------------------------------------------------------------- */
 
 static Authority authority, stranger;
 static SSL_CTX *server, *strict_server, *client, *known_client, *wary_client;

@@ -130,8 +130,8 @@ static void a_zero_that_json_leaves_out_is_said_in_the_path(void **state)
         FAULT_BAD_VALUE);
 }
 
-/* RFC 3986 section 6.2.2.2: they mean the same when they are escaped, so that nothing hides them.
- */
+/* RFC 3986 section 6.2.2.2: they mean the same when they are escaped, so that nothing hides
+   them. */
 static void a_value_cannot_climb_out_of_its_place_in_the_path(void **state)
 {
     static const char *const bad[] = {"..", ".", "a/../b", "a/..", "../a", "./a"};

@@ -1,8 +1,8 @@
 #include "tests/unit/check.h"
 
 #include "base/clock.h"
-#include "base/json_text.h"
 #include "base/random.h"
+#include "base/text/json_text.h"
 #include "gateway/telemetry/log_line.h"
 
 static const char *text_of(Arena *arena, const Buffer *line)

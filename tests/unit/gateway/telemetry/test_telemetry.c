@@ -1,6 +1,6 @@
 #include "tests/unit/check.h"
 
-#include "base/json_text.h"
+#include "base/text/json_text.h"
 #include "tests/unit/gateway/telemetry_fixture.h"
 
 static void one_call_is_one_line(void **state)
@@ -41,8 +41,8 @@ static void a_call_that_came_to_nothing_has_a_line_too(void **state)
                                                       "\"doing\":\"finding /nowhere\",\"at\":"));
 }
 
-/* Takes the causes out of a line by its own reader, so that order and escaping are those of JSON.
- */
+/* Takes the causes out of a line by its own reader, so that order and escaping are those of
+   JSON. */
 static void the_chain_is_told_outermost_first(void **state)
 {
     Fixture *f = *state;

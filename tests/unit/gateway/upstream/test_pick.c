@@ -82,7 +82,8 @@ static int tear_down(void **state)
     return 0;
 }
 
-static void assert_picked(const Method *method, const PickTried *tried, uint32_t index, const char *why)
+static void assert_picked(const Method *method, const PickTried *tried, uint32_t index,
+                          const char *why)
 {
     Pick pick;
     assert_ok(arena, pick_instance(&loop, method, tried, arena, &pick));

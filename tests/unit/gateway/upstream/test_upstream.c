@@ -19,7 +19,7 @@ static Config config;
 static Service service;
 static Instance instance;
 
-/* ---- The instance: a server on the same loop ------------------------------------------------ */
+/* ---- The instance: a server on the same loop ------------------------------------------------- */
 
 enum { MAX_SERVED = 600 };
 
@@ -214,7 +214,7 @@ static void answer_all(void)
         served_flush(served[i]);
 }
 
-/* ---- The calls ------------------------------------------------------------------------------ */
+/* ---- The calls ------------------------------------------------------------------------------- */
 
 enum { MAX_CALLS = 600 };
 
@@ -333,7 +333,7 @@ static bool all_refused(void)
     return true;
 }
 
-/* ---- Setting up ----------------------------------------------------------------------------- */
+/* ---- Setting up ------------------------------------------------------------------------------ */
 
 static char address_text[64];
 
@@ -393,7 +393,7 @@ static int used(void **state)
     return 0;
 }
 
-/* ---- HTTP/2 --------------------------------------------------------------------------------- */
+/* ---- HTTP/2 ---------------------------------------------------------------------------------- */
 
 static void calls_share_one_connection(void **state)
 {
@@ -536,7 +536,7 @@ static void goaway_lets_calls_finish_and_the_next_goes_elsewhere(void **state)
     assert_int_equal(count_status(200), 2);
 }
 
-/* ---- Away ----------------------------------------------------------------------------------- */
+/* ---- Away ------------------------------------------------------------------------------------ */
 
 static void an_instance_that_is_down_refuses_and_is_away(void **state)
 {
@@ -669,7 +669,7 @@ static void a_name_that_is_not_known_is_said(void **state)
     assert_non_null(strstr(calls[0].why, "resolving nowhere.invalid"));
 }
 
-/* ---- HTTP/1.1 ------------------------------------------------------------------------------- */
+/* ---- HTTP/1.1 -------------------------------------------------------------------------------- */
 
 static void http1_calls_have_a_connection_each_and_reuse_it(void **state)
 {
@@ -727,7 +727,7 @@ static void an_idle_connection_ends_by_itself(void **state)
     assert_int_equal(n_served, 1);
 }
 
-/* ---- Reloads -------------------------------------------------------------------------------- */
+/* ---- Reloads --------------------------------------------------------------------------------- */
 
 static void a_reload_keeps_the_connections_of_an_instance_that_stays(void **state)
 {
@@ -771,7 +771,7 @@ static void an_instance_that_is_dropped_finishes_its_calls(void **state)
     loop.config = &config;
 }
 
-/* ---- TLS ------------------------------------------------------------------------------------ */
+/* ---- TLS ------------------------------------------------------------------------------------- */
 
 static Authority authority;
 

@@ -1,5 +1,5 @@
-/* DetailJson for the types that every error may carry, by the plans that the gateway has for them.
- */
+/* DetailJson for the types that every error may carry, by the plans that the gateway has for
+   them. */
 #ifndef TESTS_UNIT_PROTOCOLS_DETAIL_JSON_H
 #define TESTS_UNIT_PROTOCOLS_DETAIL_JSON_H
 

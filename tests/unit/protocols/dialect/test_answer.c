@@ -1,8 +1,8 @@
 /* How instances are asked, and what their answers mean. */
 #include "protocols/dialect/dialect.h"
 
-#include "base/base64.h"
 #include "base/clock.h"
+#include "base/text/base64.h"
 #include "protocols/dialect/error_details.h"
 #include "tests/unit/check.h"
 
@@ -63,7 +63,7 @@ static void ended(Fields trailers, const char *end_frame)
 
 static const Fields none;
 
-/* ---- Requests ---- */
+/* ---- Requests -------------------------------------------------------------------------------- */
 
 static void a_grpc_request_has_te_timeout_and_encodings(void **state)
 {
@@ -142,7 +142,7 @@ static void instances_are_not_asked_in_dialects_that_are_for_clients_only(void *
     assert_fault(request_write(&target, NULL, arena, &head), FAULT_UNSUPPORTED);
 }
 
-/* ---- gRPC ---- */
+/* ---- gRPC ------------------------------------------------------------------------------------ */
 
 static void a_good_grpc_answer_ends_with_its_trailers(void **state)
 {
@@ -276,7 +276,7 @@ static void odd_trailers_do_not_hide_the_status(void **state)
     assert_bytes(fields_get(&answer.trailers, "x-bin"), "not base64!");
 }
 
-/* ---- gRPC-Web ---- */
+/* ---- gRPC-Web -------------------------------------------------------------------------------- */
 
 static void grpc_web_reads_its_end_frame_in_any_case_and_spacing(void **state)
 {
@@ -307,7 +307,7 @@ static void grpc_web_may_also_end_in_its_head(void **state)
     assert_int_equal(answer.status.code, CODE_UNKNOWN);
 }
 
-/* ---- Connect ---- */
+/* ---- Connect --------------------------------------------------------------------------------- */
 
 static void a_connect_answer_has_its_trailers_in_the_head(void **state)
 {

@@ -4,8 +4,8 @@
 #include "protocols/http/compression.h"
 #include "tests/unit/check.h"
 
-#include "base/base64.h"
 #include "base/clock.h"
+#include "base/text/base64.h"
 
 static Arena *arena;
 static Call call;

@@ -1,6 +1,6 @@
 #include "protocols/dialect/dialect.h"
 
-#include "base/base64.h"
+#include "base/text/base64.h"
 #include "protocols/dialect/envelope.h"
 #include "protocols/http/compression.h"
 #include "tests/unit/check.h"

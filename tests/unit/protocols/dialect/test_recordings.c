@@ -1,5 +1,5 @@
 /* What real clients sent (recordings/record.py), read by the engines and dialects wherever it is
- * cut. */
+   cut. */
 #include "protocols/dialect/dialect.h"
 
 #include "tests/unit/check.h"
@@ -113,8 +113,8 @@ static void drop_output(HttpConnection *connection)
     }
 }
 
-/* Feeds the pieces that a recording falls into at these places; `step`: all pieces have this size.
- */
+/* Feeds the pieces that a recording falls into at these places; `step`: all pieces have this
+   size. */
 static void listen_to(Listener *listener, Bytes recording, size_t cut, size_t step)
 {
     static const HttpConnectionEvents events = {on_stream, on_output, on_capacity};

@@ -1,9 +1,9 @@
 /* How answers and errors are spelled to clients. */
 #include "protocols/dialect/dialect.h"
 
-#include "base/base64.h"
-#include "base/json_text.h"
-#include "base/percent.h"
+#include "base/text/base64.h"
+#include "base/text/json_text.h"
+#include "base/text/percent.h"
 #include "protocols/dialect/envelope.h"
 #include "protocols/dialect/error_details.h"
 #include "protocols/http/compression.h"
@@ -118,7 +118,7 @@ static Bytes status_with(const char *type_url, const char *value)
     return packed;
 }
 
-/* ---- gRPC ---- */
+/* ---- gRPC ------------------------------------------------------------------------------------ */
 
 static void a_grpc_head_is_200_with_type_and_encoding(void **state)
 {
@@ -309,7 +309,7 @@ static void a_wrong_method_is_405_with_allow(void **state)
     assert_bytes(head_field("allow"), "GET, PUT");
 }
 
-/* ---- gRPC-Web ---- */
+/* ---- gRPC-Web -------------------------------------------------------------------------------- */
 
 static void grpc_web_ends_with_a_frame_of_lower_case_lines(void **state)
 {
@@ -350,7 +350,7 @@ static void grpc_web_text_is_base64_around_the_frame_and_only_once(void **state)
     assert_bytes(framed(buffer_bytes(&body), 0x80), "grpc-status: 0\r\nx-bin: Zg\r\n");
 }
 
-/* ---- Connect ---- */
+/* ---- Connect --------------------------------------------------------------------------------- */
 
 static void a_connect_error_is_json_with_the_http_status_of_its_code(void **state)
 {
@@ -451,7 +451,7 @@ static void connect_stream_messages_have_their_own_encoding_field(void **state)
     assert_null(fields_get(&head.fields, "content-encoding").data);
 }
 
-/* ---- REST ---- */
+/* ---- REST ------------------------------------------------------------------------------------ */
 
 static void a_rest_error_is_a_problem_whose_status_is_that_of_the_answer(void **state)
 {
@@ -614,7 +614,7 @@ static void an_error_of_our_own_fits_the_heads_that_grpc_clients_take(void **sta
     assert_int_equal(grpc_details().n, 3);
 }
 
-/* ---- What errors of our own tell ---- */
+/* ---- What errors of our own tell ------------------------------------------------------------- */
 
 static bool is_base64(uint8_t c)
 {
@@ -622,7 +622,7 @@ static bool is_base64(uint8_t c)
 }
 
 /* Adds what the base64 in the text stands for, wherever it is: a field's value, a member of JSON, a
- * whole body. */
+   whole body. */
 static void add_decoded(Buffer *out, size_t from)
 {
     for (size_t i = from, until = out->size; i < until; i++) {
@@ -723,7 +723,7 @@ static void a_full_error_tells_the_whole_chain_and_the_instance(void **state)
 }
 
 /* Messages of both sides are read by the same code: what is wrong with the service's is none of the
- * caller's fields. */
+   caller's fields. */
 static void only_the_callers_own_field_is_named_to_it(void **state)
 {
     EACH_FAULT_AND_DIALECT(fault, dialect, head_sent)

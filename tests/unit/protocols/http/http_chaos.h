@@ -47,8 +47,8 @@ void http_chaos_act(HttpChaos *chaos);
 /* A number from 0 to n - 1. */
 uint32_t http_chaos_dice(HttpChaos *chaos, uint32_t n);
 
-/* Takes all output and feeds it to `to`, or drops it when that is NULL. True when there was some.
- */
+/* Takes all output and feeds it to `to`, or drops it when that is NULL. True when there was
+   some. */
 bool http_chaos_move(HttpChaos *from, HttpChaos *to);
 
 /* Moves output between the two until neither has any. */

@@ -284,8 +284,8 @@ static bool slow_loose(const char *path, char *out)
     return !strstr(dots, "/./") && !strstr(dots, "/../");
 }
 
-/* Short, and of what matters to some reader. Blanks only where both readers mean the same by them.
- */
+/* Short, and of what matters to some reader. Blanks only where both readers mean the same by
+   them. */
 static void random_path(Random *random, char *out)
 {
     static const char *const parts[] = {

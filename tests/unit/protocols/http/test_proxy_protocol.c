@@ -7,7 +7,7 @@
 enum { WHOLE = 0 };
 
 /* Reads `header` and "GET" behind it, in pieces of `step` bytes or whole; with PROXY_DONE just
- * "GET" must be left. */
+   "GET" must be left. */
 static ProxyOutcome read_in_steps(Bytes header, size_t step, ProxySource *source)
 {
     uint8_t text[2048];
@@ -132,7 +132,7 @@ static void a_binary_header_tells_the_source(void **state)
     assert_source(binary(out, 0x21, 0x31, 216, unix_names, 216), "", 0);
     assert_source(binary(out, 0x21, 0x00, 0, "", 0), "", 0);
     /* LOCAL: whoever passes connections on asks for itself, and what it says besides is not looked
-     * at. */
+       at. */
     assert_source(binary(out, 0x20, 0x11, 12, inet, 12), "", 0);
     assert_source(binary(out, 0x20, 0x00, 0, "", 0), "", 0);
     /* What else it says behind the addresses is passed over. */

@@ -1211,7 +1211,7 @@ static void malformed_answers_are_reset(void **state)
 }
 
 /* RFC 9113 section 8.2.1 forbids them, and grpcio's "Exception calling application: " has one all
- * the same. */
+   the same. */
 static void spaces_around_values_of_answers_are_taken_off(void **state)
 {
     Side client = {.releases = true};

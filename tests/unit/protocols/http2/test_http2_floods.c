@@ -1,5 +1,5 @@
 /* What ordinary peers send is never taken for a flood, and what is one never for ordinary: each
- * price at both sides. */
+   price at both sides. */
 #include "tests/unit/protocols/http2/http2_script.h"
 
 #include "base/clock.h"
@@ -15,7 +15,7 @@ enum {
 #define INSTANT 1
 
 /* The peer of one connection, played by hand. A client opens stream 1; towards an instance we have
- * opened it. */
+   opened it. */
 typedef struct Peer {
     Side side; /* ours */
     Script script;
@@ -225,7 +225,7 @@ static void every_split_of_a_window_update_is_understood(void **state)
 /* ---- What is sent pays for what comes with it ------------------------------------------------ */
 
 /* A stream of small messages, each in a frame of its own, with a peer that returns and measures
- * each. */
+   each. */
 static void a_small_message_pays_for_its_return_and_a_ping(void **state)
 {
     for (int instance = 0; instance < 2; instance++) {
@@ -375,7 +375,7 @@ static void a_reset_costs_the_less_the_longer_its_stream_was_open(void **state)
 }
 
 /* A service is slow: `waiting` calls wait for their deadlines, and others take their places, for
- * ten seconds. */
+   ten seconds. */
 static bool survives_deadlines(uint32_t waiting, int64_t deadline)
 {
     Peer peer;
@@ -416,7 +416,7 @@ static void refuse(Side *side, HttpStream *stream, const HttpHead *head)
 }
 
 /* gRPC's clients reset what they have not ended when the service has: each is answered before it is
- * reset. */
+   reset. */
 static void a_reset_after_the_answer_began_or_ended_costs_nothing(void **state)
 {
     for (int ends = 0; ends < 2; ends++) {
@@ -454,7 +454,7 @@ static void reset_first(Peer *peer, uint32_t i)
 }
 
 /* A reset of a stream that has ended by itself may have been on its way; there can be no more than
- * streams at once. */
+   streams at once. */
 static void resets_that_cross_the_end_of_their_streams_cost_nothing(void **state)
 {
     enum { STREAMS = 20000 };

@@ -14,7 +14,7 @@
 void json_text_add(Buffer *out, Bytes text);
 
 /* Begins a member of the object at the end of `out`: a comma unless it is the first, the name, a
- * colon. */
+   colon. */
 void json_text_add_key(Buffer *out, const char *name);
 
 typedef enum JsonTextKind {
@@ -41,7 +41,7 @@ JsonCursor json_cursor(Bytes text, Arena *arena);
 JsonTextKind json_cursor_peek(JsonCursor *cursor);
 
 /* Walks an object: `*first` starts true. True when there is a member; its value is to be taken
- * next. */
+   next. */
 bool json_cursor_member(JsonCursor *cursor, bool *first, Bytes *name_out);
 
 /* Walks an array in the same way. */

@@ -1,4 +1,4 @@
-#include "base/date.h"
+#include "base/text/date.h"
 
 enum { DAY = 86400, HOUR = 3600, MINUTE = 60 };
 
@@ -72,8 +72,7 @@ int date_month_days(int64_t year, int month)
     return days[month - 1] + (month == 2 && leap);
 }
 
-/* ---- Writing
- * ------------------------------------------------------------------------------------- */
+/* ---- Writing --------------------------------------------------------------------------------- */
 
 static char *write_digits(char *at, int64_t number, int digits)
 {
@@ -134,11 +133,10 @@ size_t date_write_rfc3339(int64_t seconds, int32_t nanos, char out[DATE_RFC3339_
     return (size_t)(at - out);
 }
 
-/* ---- Reading
- * ------------------------------------------------------------------------------------- */
+/* ---- Reading --------------------------------------------------------------------------------- */
 
 /* Takes exactly `digits` of them; false, and nothing sensible in *number_out, when they are not
- * there. */
+   there. */
 static bool take_digits(Bytes *text, int digits, int *number_out)
 {
     int number = 0;

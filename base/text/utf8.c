@@ -1,4 +1,4 @@
-#include "base/utf8.h"
+#include "base/text/utf8.h"
 
 static bool is_tail(uint8_t byte)
 {
@@ -6,7 +6,7 @@ static bool is_tail(uint8_t byte)
 }
 
 /* Bytes of the character at `at` (which is not ASCII), or 0 when it is not valid (RFC 3629 section
- * 4). */
+   4). */
 static size_t character_size(const uint8_t *at, size_t left)
 {
     uint8_t first = at[0];

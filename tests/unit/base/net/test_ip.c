@@ -1,6 +1,6 @@
 #include "tests/unit/check.h"
 
-#include "base/ip.h"
+#include "base/net/ip.h"
 
 #include <netinet/in.h>
 

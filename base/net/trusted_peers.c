@@ -1,4 +1,4 @@
-#include "base/trusted_peers.h"
+#include "base/net/trusted_peers.h"
 
 bool trusted_peers_have(const TrustedPeers *trusted, const IpAddress *peer)
 {

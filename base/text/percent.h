@@ -1,5 +1,5 @@
-/* Percent-encoding (RFC 3986 section 2.1), as paths, queries and grpc-message use it. Any thread.
- */
+/* Percent-encoding (RFC 3986 section 2.1), as paths, queries and grpc-message use it. Any
+   thread. */
 #ifndef BASE_PERCENT_H
 #define BASE_PERCENT_H
 

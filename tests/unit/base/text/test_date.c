@@ -1,7 +1,7 @@
 #include "tests/unit/check.h"
 
-#include "base/date.h"
 #include "base/random.h"
+#include "base/text/date.h"
 
 #include <stdio.h>
 #include <time.h>

@@ -5,7 +5,7 @@
 #ifndef BASE_TRUSTED_PEERS_H
 #define BASE_TRUSTED_PEERS_H
 
-#include "base/ip.h"
+#include "base/net/ip.h"
 
 typedef struct TrustedPeers {
     const IpRange *ranges;

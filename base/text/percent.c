@@ -1,4 +1,4 @@
-#include "base/percent.h"
+#include "base/text/percent.h"
 
 static bool is_unreserved(uint8_t c)
 {

@@ -1,6 +1,6 @@
-#include "base/json_text.h"
+#include "base/text/json_text.h"
 
-#include "base/utf8.h"
+#include "base/text/utf8.h"
 
 enum { MOST_DEPTH = 64 };
 

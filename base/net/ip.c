@@ -1,4 +1,4 @@
-#include "base/ip.h"
+#include "base/net/ip.h"
 
 #include "base/result.h"
 

@@ -1,7 +1,7 @@
 #include "tests/unit/check.h"
 
-#include "base/decimal.h"
 #include "base/random.h"
+#include "base/text/decimal.h"
 
 #include <inttypes.h>
 #include <stdio.h>
