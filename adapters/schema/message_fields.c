@@ -107,7 +107,7 @@ static const char *camel_case(Loader *loader, const char *name)
             upper = true;
             continue;
         }
-        *to++ = upper && *from >= 'a' && *from <= 'z' ? (char)(*from - 'a' + 'A') : *from;
+        *to++ = (char)(upper && *from >= 'a' && *from <= 'z' ? *from - 'a' + 'A' : *from);
         upper = false;
     }
     *to = '\0';

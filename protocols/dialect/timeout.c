@@ -30,7 +30,7 @@ bool timeout_read_grpc(Bytes text, int64_t *timeout_out)
         !bytes_to_u64(bytes(text.data, text.size - 1), &number))
         return false;
     for (size_t i = 0; i < N_UNITS; i++) {
-        if (text.data[text.size - 1] == units[i].letter) {
+        if ((char)text.data[text.size - 1] == units[i].letter) {
             *timeout_out = scaled(number, units[i].nanoseconds);
             return true;
         }
