@@ -245,8 +245,12 @@ static Result resolve_rpc(Exchange *x)
         r = exchange_check_get(x);
     if (!failed(r) && x->call.foreign_media && !x->config->untyped_json)
         r = exchange_refuse_media(x);
-    if (failed(r))
+    if (failed(r)) {
+        /* Who speaks no RPC dialect is told as HTTP tells errors. */
+        if (dialect == DIALECT_REST && r.error->fault == &FAULT_UNSUPPORTED_MEDIA)
+            x->call.dialect = DIALECT_REST;
         return refuse_rpc(x, r);
+    }
     x->call.foreign_media = false;
     pass_on_names(x);
     Bytes shown = bytes_slice(x->call.path, 0, 200);

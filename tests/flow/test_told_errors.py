@@ -147,6 +147,12 @@ def test_the_keys_of_old_are_refused_with_the_new_one(tmp_path, key, new, config
     assert f"{key}: this key is no longer read" in said and new in said
 
 
+def test_who_speaks_no_rpc_dialect_is_told_as_http_tells_errors(down):
+    answer = down.http("POST", "/shop.orders.v3.Orders/Get", b"x", {"Content-Type": "application/unexpected"})
+    assert answer.status == 415 and answer.headers["Content-Type"] == "application/problem+json"
+    assert answer.json["reason"] == "UNSUPPORTED_MEDIA"
+
+
 # ---- Below any call ------------------------------------------------------------------------------------
 
 
