@@ -804,18 +804,67 @@ static Peer *play_reflection(Scene *scene)
                     BYTES("\x22\x0cyard.v1.Yard"));
 }
 
+static Peer *play_raw_answer(Scene *scene)
+{
+    Peer *client = ask(scene, "GET", "/v1/photos/x", "", BYTES_NONE);
+    Peer *at = at_work(scene);
+    if (at && at->instance->protocol == UPSTREAM_REST) {
+        answer_head(at, 200, "content-type: image/png", PADDING, false);
+        say(at, bytes_of(padding(scene)));
+        if (!at->reset)
+            say_end(at);
+    } else {
+        answer_padded(scene);
+    }
+    return client;
+}
+
+static Peer *play_connects_get(Scene *scene)
+{
+    const char *path = arena_printf(
+        scene->arena,
+        GET_ITEM "?connect=v1&encoding=json&message=%%7B%%22name%%22%%3A%%22%s%%22%%7D",
+        padding(scene));
+    Peer *client = ask(scene, "GET", path, "", BYTES_NONE);
+    answer_padded(scene);
+    return client;
+}
+
+static void a_default_that_cannot_be_given_is_an_error_over_what_it_stood_in_for(void **state)
+{
+    Scene *scene = scene_again(state, GRACEFUL);
+    bool found = false;
+    for (size_t limit = 4096; limit < 48 << 10 && !found; limit += 64) {
+        scene->config->limits.call_memory = limit;
+        Peer *client = play_fallback(scene);
+        assert_true(client->ended || client->reset);
+        const CallRecord *record = &scene->records[0];
+        const Error *error = record->why.error;
+        found = error && error->fault == &FAULT_OUT_OF_MEMORY && error->cause &&
+                error->cause->fault == &FAULT_UPSTREAM_RESET;
+        if (found)
+            assert_null(record->degraded);
+        scene_clear(scene);
+    }
+    assert_true(found);
+}
+
 static void wherever_a_call_runs_out_of_memory_it_ends_and_frees_all(void **state)
 {
     Peer *(*const plays[])(Scene * scene) = {
-        play_grpc,  play_rest,     play_many_parameters, play_many_fields, play_body,
-        play_bytes, play_requests, play_answers,         play_attempts,    play_fallback,
-        play_error, play_health,   play_reflection,
+        play_grpc,       play_rest,         play_many_parameters, play_many_fields, play_body,
+        play_bytes,      play_requests,     play_answers,         play_attempts,    play_fallback,
+        play_raw_answer, play_connects_get, play_error,           play_health,      play_reflection,
     };
     const char *configs[] = {
         GRACEFUL,
         LISTEN GARAGE_SERVICE YARD "      - {address: '127.0.0.1:7102', versions: [v2]}\n"
                                    "routes:\n"
                                    "  - {match: /old/, instances: ['127.0.0.1:7201']}\n",
+        LISTEN GARAGE_SERVICE YARD
+        "      - {address: '127.0.0.1:7101', versions: [v1], protocol: rest}\n",
+        LISTEN GARAGE_SERVICE YARD
+        "      - {address: '127.0.0.1:7101', versions: [v1], protocol: connect, codec: json}\n",
     };
     for (size_t c = 0; c < sizeof configs / sizeof *configs; c++) {
         Scene *scene = scene_again(state, configs[c]);
@@ -886,6 +935,7 @@ int main(void)
         TEST(what_the_caller_did_wrong_is_told_in_place_of_a_default),
         TEST(two_calls_of_one_connection_stand_side_by_side),
         TEST(a_call_ends_with_the_config_that_it_began_with),
+        TEST(a_default_that_cannot_be_given_is_an_error_over_what_it_stood_in_for),
         TEST(wherever_a_call_runs_out_of_memory_it_ends_and_frees_all),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

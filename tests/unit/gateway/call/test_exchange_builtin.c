@@ -228,6 +228,15 @@ static void questions_that_are_larger_than_the_memory_of_a_call_end(void **state
     assert_string_equal(said(client, "grpc-status"), "8");
 }
 
+static void a_service_that_is_not_known_is_not_found_over_connect(void **state)
+{
+    Scene *scene = *state;
+    Peer *client =
+        ask(scene, "POST", CHECK_HEALTH, "content-type: application/proto", BYTES("\n\4cars"));
+    assert_int_equal(client->head.status, 404);
+    assert_record(scene, "NOT_FOUND UNKNOWN_SERVICE, 0 sent");
+}
+
 int main(void)
 {
 #define TEST(name) SCENE_TEST(name)
@@ -250,6 +259,7 @@ int main(void)
         TEST(a_malformed_question_to_reflection_is_refused),
         TEST(reflection_can_be_left_out),
         TEST(questions_that_are_larger_than_the_memory_of_a_call_end),
+        TEST(a_service_that_is_not_known_is_not_found_over_connect),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
