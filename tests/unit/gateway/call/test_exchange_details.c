@@ -194,6 +194,19 @@ static void an_error_whose_details_find_no_memory_is_told_without_them(void **st
     assert_true(without);
 }
 
+static void a_detail_that_only_the_served_version_knows_can_stay_as_it_is(void **state)
+{
+    Scene *scene = scene_again(state, YARD_OF("versions: [v1]"));
+    Peer *client = ask_grpc(scene, "/yard.v2.Yard/Make", BYTES("\n\1x"));
+    Bytes ticket = any(scene, "yard.v1.Ticket",
+                       BYTES("\n\1"
+                             "7"));
+    answer_detail(scene, ticket);
+    assert_same(detail_of(scene, client), ticket);
+    assert_int_equal(scene->counted[COUNTER_DETAILS_UNCONVERTED], 1);
+    assert_non_null(strstr(error_text(scene->arena, scene->records[0].detail_why), "it stays"));
+}
+
 int main(void)
 {
 #define TEST(name) SCENE_TEST(name)
@@ -208,6 +221,7 @@ int main(void)
         TEST(a_detail_is_given_in_the_version_of_the_answer),
         TEST(an_error_without_details_needs_no_conversion),
         TEST(an_error_whose_details_find_no_memory_is_told_without_them),
+        TEST(a_detail_that_only_the_served_version_knows_can_stay_as_it_is),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
