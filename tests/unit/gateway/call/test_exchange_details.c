@@ -86,7 +86,8 @@ static void a_detail_that_cannot_be_given_is_counted_and_named(void **state)
     assert_string_equal(said(client, "grpc-status"), "3");
     assert_string_equal(said(client, "grpc-message"), "no");
     assert_int_equal(scene->counted[COUNTER_DETAILS_UNCONVERTED], 1);
-    assert_true(failed(scene->records[0].detail_why));
+    assert_non_null(strstr(error_text(scene->arena, scene->records[0].detail_why), "it stays"));
+    assert_same(detail_of(scene, client), any(scene, "yard.v2.Item", BYTES("\n\1x\x82\1\3top")));
     assert_non_null(strstr(said(client, "passerelle-lost"), "yard.v2.Item"));
 }
 
@@ -203,8 +204,16 @@ static void a_detail_that_only_the_served_version_knows_can_stay_as_it_is(void *
                              "7"));
     answer_detail(scene, ticket);
     assert_same(detail_of(scene, client), ticket);
-    assert_int_equal(scene->counted[COUNTER_DETAILS_UNCONVERTED], 1);
-    assert_non_null(strstr(error_text(scene->arena, scene->records[0].detail_why), "it stays"));
+    assert_int_equal(scene->counted[COUNTER_DETAILS_UNCONVERTED], 0);
+}
+
+static void a_malformed_detail_of_nobodys_version_stays_as_it_is(void **state)
+{
+    Scene *scene = scene_again(state, V2);
+    Peer *client = ask_grpc(scene, MAKE_ITEM, ITEM);
+    Bytes bad = any(scene, "google.rpc.BadRequest", BYTES("\n\7x"));
+    answer_detail(scene, bad);
+    assert_same(detail_of(scene, client), bad);
 }
 
 int main(void)
@@ -222,6 +231,7 @@ int main(void)
         TEST(an_error_without_details_needs_no_conversion),
         TEST(an_error_whose_details_find_no_memory_is_told_without_them),
         TEST(a_detail_that_only_the_served_version_knows_can_stay_as_it_is),
+        TEST(a_malformed_detail_of_nobodys_version_stays_as_it_is),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
