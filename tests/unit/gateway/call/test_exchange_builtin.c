@@ -202,6 +202,25 @@ static void questions_wait_for_a_client_that_does_not_take_its_answers(void **st
     assert_record(scene, "OK, 0 sent");
 }
 
+static void no_more_is_answered_than_the_client_takes(void **state)
+{
+    enum { MANY = 20000 };
+    Scene *scene = *state;
+    Peer *client = begin_grpc(scene, REFLECT, "");
+    say_frame(client, LIST_SERVICES);
+    size_t one = client->body.size;
+    client->keeps = true;
+    Buffer questions = buffer_in(scene->arena);
+    for (int i = 0; i < MANY; i++)
+        buffer_add_bytes(&questions, framed(scene, LIST_SERVICES));
+    say(client, buffer_bytes(&questions));
+    break_off(client, 8);
+    const HttpLimits *limits = &scene->config->limits.http;
+    assert_true(scene->records[0].messages_in <=
+                (limits->stream_window + limits->queue_high) / one + 3);
+    assert_record(scene, "CANCELLED CANCELLED, 0 sent");
+}
+
 static void a_malformed_question_to_reflection_is_refused(void **state)
 {
     Scene *scene = *state;
@@ -256,6 +275,7 @@ int main(void)
         TEST(all_services_are_listed),
         TEST(each_question_has_its_answer),
         TEST(questions_wait_for_a_client_that_does_not_take_its_answers),
+        TEST(no_more_is_answered_than_the_client_takes),
         TEST(a_malformed_question_to_reflection_is_refused),
         TEST(reflection_can_be_left_out),
         TEST(questions_that_are_larger_than_the_memory_of_a_call_end),
