@@ -3,7 +3,6 @@
 #include "gateway/instances/instances.h"
 #include "gateway/loop/config_use.h"
 
-#include <stdio.h>
 #include <stdlib.h>
 
 /* ---- Peers ----------------------------------------------------------------------------------- */
@@ -167,67 +166,12 @@ static void peer_free(Peer *peer)
     http_connection_free(peer->gateway);
 }
 
-/* ---- The double of upstream.h -----------------------------------------------------------------
- */
-
-static Scene *scene_of(Loop *loop)
-{
-    return (Scene *)((char *)loop - offsetof(Scene, loop));
-}
-
-static struct Upstream *find_upstream(Scene *scene, const char *address)
-{
-    for (int i = 0; i < SCENE_INSTANCES; i++) {
-        struct Upstream *upstream = &scene->upstreams[i];
-        if (!upstream->address)
-            upstream->address = arena_string(scene->arena, address);
-        if (strcmp(upstream->address, address) == 0)
-            return upstream;
-    }
-    fail_msg("too many instances");
-    return NULL;
-}
-
-struct Upstream *scene_upstream(Scene *scene, int port)
-{
-    return find_upstream(scene, arena_printf(scene->arena, "127.0.0.1:%d", port));
-}
-
-Upstream *upstream_of(Loop *loop, const Instance *at)
-{
-    struct Upstream *upstream = find_upstream(scene_of(loop), at->address.text);
-    upstream->instance = at;
-    return upstream;
-}
-
-UpstreamState upstream_state(const Upstream *upstream, int64_t now)
-{
-    return upstream->state;
-}
-
-bool upstream_worth_a_try(const Upstream *upstream, int64_t now)
-{
-    return upstream->worth_a_try;
-}
-
-Result upstream_failure(const Upstream *upstream)
-{
-    return upstream->failure;
-}
-
-uint32_t upstream_load(const Upstream *upstream)
-{
-    return upstream->load;
-}
-
-static Scene *now_playing; /* upstream.h knows no loop when a connection is wanted */
-
-static HttpConnection *connect_to(const struct Upstream *upstream)
+HttpConnection *instance_new(Scene *scene, const struct Upstream *upstream)
 {
     bool http2 = upstream->instance->http2;
-    Peer *peer = peer_new(now_playing);
+    Peer *peer = peer_new(scene);
     peer->instance = upstream->instance;
-    const HttpLimits *limits = &now_playing->config->limits.http;
+    const HttpLimits *limits = &scene->config->limits.http;
     peer->connection =
         (http2 ? http2_server_new : http1_server_new)(limits, false, &peer_events, peer);
     peer->gateway =
@@ -236,123 +180,6 @@ static HttpConnection *connect_to(const struct Upstream *upstream)
     if (upstream->want == WANT_FULL)
         http_connection_drain(peer->gateway);
     return peer->gateway;
-}
-
-void upstream_want(Upstream *upstream, UpstreamWait *wait, HttpConnection **connection_out)
-{
-    *connection_out = NULL;
-    if (upstream->want != WANT_WAITS) {
-        *connection_out = connect_to(upstream);
-        return;
-    }
-    assert_null(upstream->wait);
-    upstream->wait = wait;
-    wait->at = &upstream->wait;
-}
-
-static UpstreamWait *take_wait(struct Upstream *upstream)
-{
-    UpstreamWait *wait = upstream->wait;
-    assert_non_null(wait);
-    upstream->wait = NULL;
-    wait->at = NULL;
-    return wait;
-}
-
-void upstream_cancel(UpstreamWait *wait)
-{
-    if (!wait->at)
-        return;
-    *wait->at = NULL;
-    wait->at = NULL;
-    now_playing->n_cancelled++;
-}
-
-void scene_connect(Scene *scene, int port)
-{
-    struct Upstream *upstream = scene_upstream(scene, port);
-    UpstreamWait *wait = take_wait(upstream);
-    wait->on_ready(wait, connect_to(upstream), OK);
-    scene_pump(scene);
-}
-
-void scene_connect_fails(Scene *scene, int port)
-{
-    UpstreamWait *wait = take_wait(scene_upstream(scene, port));
-    wait->on_ready(wait, NULL, FAIL(scene->arena, FAULT_UPSTREAM_DOWN, "connection refused"));
-    scene_pump(scene);
-}
-
-/* What asks instances for their schemas needs real pools; no config here does. */
-UpstreamTable *upstreams_new(Loop *loop)
-{
-    fail_msg("a schema was asked for by reflection");
-    return NULL;
-}
-
-void upstreams_close(UpstreamTable *table, Result why)
-{
-}
-
-void upstreams_free(UpstreamTable *table)
-{
-}
-
-/* ---- The double of telemetry.h --------------------------------------------------------------- */
-
-static const char *fault_name(Result r)
-{
-    return r.error ? r.error->fault->name : NULL;
-}
-
-static const char *record_text(Arena *arena, const CallRecord *record)
-{
-    Buffer text = buffer_in(arena);
-    buffer_add_text(&text, code_name(record->status.code));
-    if (failed(record->why))
-        buffer_printf(&text, " %s", fault_name(record->why));
-    if (record->degraded)
-        buffer_printf(&text, " degraded by %s", record->degraded);
-    buffer_printf(&text, ", %u sent", record->n_attempts);
-    const char *separator = ": ";
-    for (const AttemptRecord *attempt = record->attempts; attempt; attempt = attempt->next) {
-        assert_true(failed(attempt->why) == (attempt->code != CODE_OK));
-        assert_true(attempt->began && attempt->ended >= attempt->began);
-        assert_true(!attempt->headed || attempt->headed >= attempt->asked);
-        buffer_printf(&text, "%s%s %s", separator,
-                      strrchr(attempt->instance->address.text, ':') + 1, code_name(attempt->code));
-        separator = ", ";
-    }
-    return arena_text(arena, buffer_bytes(&text));
-}
-
-/* Of what a record borrows, texts are copied; the config's stays. */
-void telemetry_record(Loop *loop, const CallRecord *record)
-{
-    Scene *scene = scene_of(loop);
-    Arena *arena = scene->arena;
-    assert_true(scene->n_records < SCENE_RECORDS);
-    CallRecord *copy = &scene->records[scene->n_records];
-    *copy = *record;
-    copy->request_id = bytes_copy(arena, record->request_id);
-    copy->client = bytes_copy(arena, record->client);
-    copy->forwarded_for = bytes_copy(arena, record->forwarded_for);
-    copy->verb = bytes_copy(arena, record->verb);
-    copy->path = bytes_copy(arena, record->path);
-    copy->why = error_copy(arena, record->why);
-    copy->detail_why = error_copy(arena, record->detail_why);
-    copy->status.message = bytes_copy(arena, record->status.message);
-    copy->attempts = NULL;
-    scene->record_texts[scene->n_records++] = record_text(arena, record);
-}
-
-void telemetry_event(const char *level, const char *event, Result why, const char *format, ...)
-{
-}
-
-void telemetry_count(Loop *loop, Counter counter)
-{
-    scene_of(loop)->counted[counter]++;
 }
 
 void scene_set_down(Scene *scene, bool down)
@@ -364,13 +191,14 @@ void scene_set_down(Scene *scene, bool down)
     }
 }
 
-void assert_record(Scene *scene, const char *expected)
-{
-    assert_true(scene->n_records > 0);
-    assert_string_equal(scene->record_texts[scene->n_records - 1], expected);
-}
-
 /* ---- The scene ------------------------------------------------------------------------------- */
+
+static Scene *playing; /* a config's instances and a wait know no loop */
+
+Scene *scene_playing(void)
+{
+    return playing;
+}
 
 Scene *scene_new(const char *config)
 {
@@ -391,7 +219,7 @@ Scene *scene_new(const char *config)
     scene->loop.hop = "passerelle-0123456789abcdef";
     random_seed_fixed(&scene->loop.random, 1);
     timer_wheel_init(&scene->loop.timers, scene->loop.now);
-    now_playing = scene;
+    playing = scene;
     return scene;
 }
 
@@ -429,7 +257,7 @@ void scene_free(Scene *scene)
 
 void scene_now(Scene *scene)
 {
-    now_playing = scene;
+    playing = scene;
 }
 
 int scene_set_up(void **state)
@@ -461,7 +289,7 @@ void scene_pass(Scene *scene, int64_t milliseconds)
 
 static void on_unused(ClientConnection *client)
 {
-    now_playing->n_unused++;
+    playing->n_unused++;
 }
 
 Peer *client_new(Scene *scene, HttpMaker *client, HttpMaker *server)

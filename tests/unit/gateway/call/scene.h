@@ -111,6 +111,10 @@ int scene_tear_down(void **state);
 /* The scene that is played, where a test has two. The latest one is it by itself. */
 void scene_now(Scene *scene);
 
+/* For the doubles: the scene, and a connection to an instance, of which it gets the near end. */
+Scene *scene_playing(void);
+HttpConnection *instance_new(Scene *scene, const struct Upstream *upstream);
+
 /* Another config for the same test. */
 Scene *scene_again(void **state, const char *config);
 

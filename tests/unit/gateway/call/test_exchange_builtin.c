@@ -202,6 +202,25 @@ static void questions_wait_for_a_client_that_does_not_take_its_answers(void **st
     assert_record(scene, "OK, 0 sent");
 }
 
+static void no_more_is_answered_than_the_client_takes(void **state)
+{
+    enum { MANY = 20000 };
+    Scene *scene = *state;
+    Peer *client = begin_grpc(scene, REFLECT, "");
+    say_frame(client, LIST_SERVICES);
+    size_t one = client->body.size;
+    client->keeps = true;
+    Buffer questions = buffer_in(scene->arena);
+    for (int i = 0; i < MANY; i++)
+        buffer_add_bytes(&questions, framed(scene, LIST_SERVICES));
+    say(client, buffer_bytes(&questions));
+    break_off(client, 8);
+    const HttpLimits *limits = &scene->config->limits.http;
+    assert_true(scene->records[0].messages_in <=
+                (limits->stream_window + limits->queue_high) / one + 3);
+    assert_record(scene, "CANCELLED CANCELLED, 0 sent");
+}
+
 static void a_malformed_question_to_reflection_is_refused(void **state)
 {
     Scene *scene = *state;
@@ -228,6 +247,15 @@ static void questions_that_are_larger_than_the_memory_of_a_call_end(void **state
     assert_string_equal(said(client, "grpc-status"), "8");
 }
 
+static void a_service_that_is_not_known_is_not_found_over_connect(void **state)
+{
+    Scene *scene = *state;
+    Peer *client =
+        ask(scene, "POST", CHECK_HEALTH, "content-type: application/proto", BYTES("\n\4cars"));
+    assert_int_equal(client->head.status, 404);
+    assert_record(scene, "NOT_FOUND UNKNOWN_SERVICE, 0 sent");
+}
+
 int main(void)
 {
 #define TEST(name) SCENE_TEST(name)
@@ -247,9 +275,11 @@ int main(void)
         TEST(all_services_are_listed),
         TEST(each_question_has_its_answer),
         TEST(questions_wait_for_a_client_that_does_not_take_its_answers),
+        TEST(no_more_is_answered_than_the_client_takes),
         TEST(a_malformed_question_to_reflection_is_refused),
         TEST(reflection_can_be_left_out),
         TEST(questions_that_are_larger_than_the_memory_of_a_call_end),
+        TEST(a_service_that_is_not_known_is_not_found_over_connect),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

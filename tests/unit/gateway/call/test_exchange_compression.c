@@ -217,6 +217,107 @@ static void bytes_of_a_media_type_are_not_compressed(void **state)
     assert_body(client, BYTES("mp4"));
 }
 
+static void a_request_that_only_another_instance_takes_compressed_is_opened(void **state)
+{
+    Scene *scene = scene_again(
+        state, YARD_OF("versions: [v1], compression: gzip") "      - {address: '127.0.0.1:7102', "
+                                                            "versions: [v1]}\n");
+    scene_upstream(scene, 7101)->load = 1;
+    ask_gzip(scene, MAKE_ITEM, ITEM, GRPC_GZIP);
+    assert_body(instance(scene), framed(scene, ITEM));
+    answer(instance(scene), ITEM);
+}
+
+static void a_request_that_is_asked_again_of_another_instance_is_opened_for_it(void **state)
+{
+    Scene *scene = scene_again(
+        state, YARD_OF("versions: [v1], compression: gzip") "      - {address: '127.0.0.1:7102', "
+                                                            "versions: [v1]}\n");
+    scene_upstream(scene, 7102)->load = 1;
+    ask_gzip(scene, MAKE_ITEM, ITEM, GRPC_GZIP);
+    assert_body(instance(scene), gzip_frame(scene, ITEM));
+    scene_upstream(scene, 7101)->load = 2;
+    break_off(instance(scene), 7);
+    assert_body(instance(scene), framed(scene, ITEM));
+    answer(instance(scene), ITEM);
+    assert_record(scene, "OK, 2 sent: 7101 UNAVAILABLE, 7102 OK");
+}
+
+static void a_rest_instances_answer_is_never_passed_on_compressed(void **state)
+{
+    Scene *scene = scene_again(state, YARD_OF("versions: [v1], protocol: rest"));
+    Peer *client = begin_grpc(scene, GET_ITEM, "grpc-accept-encoding: gzip");
+    say_frame(client, GET_X);
+    say_end(client);
+    Bytes body = gzipped(scene, BYTES(ITEM_JSON));
+    answer_head(instance(scene), 200, "content-type: application/json\ncontent-encoding: gzip",
+                (int64_t)body.size, false);
+    say(instance(scene), body);
+    say_end(instance(scene));
+    assert_body(client, framed(scene, ITEM));
+}
+
+static void where_the_route_says_never_an_answer_is_opened(void **state)
+{
+    Scene *scene = scene_again(state, YARD_WHERE("never"));
+    Peer *client = begin_grpc(scene, GET_ITEM, "grpc-accept-encoding: gzip");
+    say_frame(client, GET_X);
+    say_end(client);
+    answer_gzip(scene, ITEM);
+    assert_body(client, framed(scene, ITEM));
+}
+
+static void an_error_is_opened_to_be_read(void **state)
+{
+    Scene *scene = scene_again(state, YARD_OF("versions: [v1], protocol: connect"));
+    Peer *client = ask(scene, "POST", GET_ITEM,
+                       "content-type: application/proto\naccept-encoding: gzip", GET_X);
+    Bytes body = gzipped(scene, BYTES("{\"code\":\"not_found\",\"message\":\"no\"}"));
+    answer_head(instance(scene), 404, "content-type: application/json\ncontent-encoding: gzip",
+                (int64_t)body.size, false);
+    say(instance(scene), body);
+    say_end(instance(scene));
+    assert_int_equal(client->head.status, 404);
+    assert_record(scene, "NOT_FOUND UPSTREAM_STATUS, 1 sent: 7101 NOT_FOUND");
+}
+
+static void a_connect_client_gets_the_message_as_the_instance_compressed_it(void **state)
+{
+    Scene *scene = *state;
+    Peer *client = ask(scene, "POST", GET_ITEM,
+                       "content-type: application/proto\naccept-encoding: gzip", GET_X);
+    answer_gzip(scene, ITEM);
+    assert_string_equal(field_of(client, "content-encoding"), "gzip");
+    assert_body(client, gzipped(scene, ITEM));
+}
+
+static void who_refuses_identity_gets_no_identity(void **state)
+{
+    Scene *scene = scene_again(state, YARD_WHERE("instance"));
+    assert_rest_compressed(scene, "accept-encoding: gzip, identity;q=0", true);
+    Peer *client =
+        ask(scene, "POST", GET_ITEM,
+            "content-type: application/proto\naccept-encoding: gzip, identity;q=0", GET_X);
+    answer(instance(scene), BYTES_NONE);
+    assert_int_equal(client->head.status, 200);
+    client = begin_grpc(scene, GET_ITEM, "grpc-accept-encoding: gzip, identity;q=0");
+    say_frame(client, GET_X);
+    say_end(client);
+    answer(instance(scene), ITEM);
+    assert_string_equal(said(client, "grpc-status"), "0");
+}
+
+static void a_compressed_upload_is_one_message(void **state)
+{
+    Scene *scene = *state;
+    Peer *client =
+        ask(scene, "POST", "/v1/photos", "content-type: image/png\ncontent-encoding: gzip",
+            gzipped(scene, BYTES("png")));
+    assert_body(instance(scene), framed(scene, BYTES("\n\x09image/png\x12\3png")));
+    answer(instance(scene), ITEM);
+    assert_body(client, BYTES(ITEM_JSON));
+}
+
 int main(void)
 {
 #define TEST(name) SCENE_TEST(name)
@@ -236,6 +337,14 @@ int main(void)
         TEST(an_answer_over_grpc_is_compressed_where_the_route_says_always),
         TEST(what_an_instance_compressed_is_compressed_again),
         TEST(bytes_of_a_media_type_are_not_compressed),
+        TEST(a_request_that_only_another_instance_takes_compressed_is_opened),
+        TEST(a_request_that_is_asked_again_of_another_instance_is_opened_for_it),
+        TEST(a_rest_instances_answer_is_never_passed_on_compressed),
+        TEST(where_the_route_says_never_an_answer_is_opened),
+        TEST(an_error_is_opened_to_be_read),
+        TEST(a_connect_client_gets_the_message_as_the_instance_compressed_it),
+        TEST(who_refuses_identity_gets_no_identity),
+        TEST(a_compressed_upload_is_one_message),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

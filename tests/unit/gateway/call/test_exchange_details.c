@@ -86,7 +86,8 @@ static void a_detail_that_cannot_be_given_is_counted_and_named(void **state)
     assert_string_equal(said(client, "grpc-status"), "3");
     assert_string_equal(said(client, "grpc-message"), "no");
     assert_int_equal(scene->counted[COUNTER_DETAILS_UNCONVERTED], 1);
-    assert_true(failed(scene->records[0].detail_why));
+    assert_non_null(strstr(error_text(scene->arena, scene->records[0].detail_why), "it stays"));
+    assert_same(detail_of(scene, client), any(scene, "yard.v2.Item", BYTES("\n\1x\x82\1\3top")));
     assert_non_null(strstr(said(client, "passerelle-lost"), "yard.v2.Item"));
 }
 
@@ -138,6 +139,83 @@ static void a_connect_instances_details_are_read_from_json(void **state)
     assert_same(detail_of(scene, client), any(scene, "yard.v1.Item", ITEM));
 }
 
+#define BOTH(served) YARD_OF("versions: [" served "]")
+
+static Peer *ask_both(Scene *scene)
+{
+    return ask(scene, "POST", "/both/x",
+               "content-type: application/json; version=1\naccept: application/json; version=2",
+               BYTES("{}"));
+}
+
+static void a_detail_is_given_in_the_version_of_the_answer(void **state)
+{
+    Scene *scene = scene_again(state, BOTH("v1"));
+    Peer *client = ask_both(scene);
+    answer_detail(scene, any(scene, "yard.v1.Item", ITEM));
+    const char *body = arena_text(scene->arena, buffer_bytes(&client->body));
+    assert_non_null(strstr(body, "\"ownerId\":\"bob\""));
+    scene = scene_again(state, BOTH("v2"));
+    client = ask_both(scene);
+    answer_detail(scene, any(scene, "yard.v2.Item", BYTES("\n\1x\x62\3bob")));
+    body = arena_text(scene->arena, buffer_bytes(&client->body));
+    assert_non_null(strstr(body, "\"ownerId\":\"bob\""));
+}
+
+static void an_error_without_details_needs_no_conversion(void **state)
+{
+    Scene *scene = scene_again(state, V2);
+    Peer *client = ask_grpc(scene, MAKE_ITEM, ITEM);
+    answer_error(instance(scene), 9, "full");
+    assert_string_equal(said(client, "grpc-status"), "9");
+    assert_int_equal(scene->counted[COUNTER_DETAILS_UNCONVERTED], 0);
+}
+
+static void an_error_whose_details_find_no_memory_is_told_without_them(void **state)
+{
+    Scene *scene = scene_again(state, V2);
+    bool without = false;
+    for (size_t limit = 4096; limit < 48 << 10; limit += 64) {
+        scene->config->limits.call_memory = limit;
+        Peer *client = ask_grpc(scene, MAKE_ITEM, ITEM);
+        if (!client->ended) {
+            char owner[1000];
+            memset(owner, 'x', sizeof owner);
+            Buffer item = buffer_in(scene->arena);
+            wire_add_bytes(&item, 12, bytes(owner, sizeof owner));
+            answer_detail(scene, any(scene, "yard.v2.Item", buffer_bytes(&item)));
+        }
+        assert_true(client->ended);
+        const char *status = said(client, "grpc-status");
+        assert_true(strcmp(status, "3") == 0 || strcmp(status, "8") == 0 ||
+                    strcmp(status, "13") == 0);
+        without |= strcmp(status, "3") == 0 && !said(client, "grpc-status-details-bin")[0];
+        scene_clear(scene);
+    }
+    assert_true(without);
+}
+
+static void a_detail_that_only_the_served_version_knows_can_stay_as_it_is(void **state)
+{
+    Scene *scene = scene_again(state, YARD_OF("versions: [v1]"));
+    Peer *client = ask_grpc(scene, "/yard.v2.Yard/Make", BYTES("\n\1x"));
+    Bytes ticket = any(scene, "yard.v1.Ticket",
+                       BYTES("\n\1"
+                             "7"));
+    answer_detail(scene, ticket);
+    assert_same(detail_of(scene, client), ticket);
+    assert_int_equal(scene->counted[COUNTER_DETAILS_UNCONVERTED], 0);
+}
+
+static void a_malformed_detail_of_nobodys_version_stays_as_it_is(void **state)
+{
+    Scene *scene = scene_again(state, V2);
+    Peer *client = ask_grpc(scene, MAKE_ITEM, ITEM);
+    Bytes bad = any(scene, "google.rpc.BadRequest", BYTES("\n\7x"));
+    answer_detail(scene, bad);
+    assert_same(detail_of(scene, client), bad);
+}
+
 int main(void)
 {
 #define TEST(name) SCENE_TEST(name)
@@ -149,6 +227,11 @@ int main(void)
         TEST(only_the_first_of_several_is_told_to_the_log),
         TEST(a_rest_client_reads_details_as_json),
         TEST(a_connect_instances_details_are_read_from_json),
+        TEST(a_detail_is_given_in_the_version_of_the_answer),
+        TEST(an_error_without_details_needs_no_conversion),
+        TEST(an_error_whose_details_find_no_memory_is_told_without_them),
+        TEST(a_detail_that_only_the_served_version_knows_can_stay_as_it_is),
+        TEST(a_malformed_detail_of_nobodys_version_stays_as_it_is),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

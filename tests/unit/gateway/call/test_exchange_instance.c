@@ -430,6 +430,88 @@ static void an_answer_that_ends_before_the_request_ends_the_call(void **state)
     assert_record(scene, "FAILED_PRECONDITION UPSTREAM_STATUS, 1 sent: 7101 FAILED_PRECONDITION");
 }
 
+static void without_a_way_to_the_version_of_the_answer_nobody_is_asked(void **state)
+{
+    Scene *scene =
+        scene_again(state, LISTEN "services:\n  - name: yard\n    versions:\n"
+                                  "      - {name: v1, package: yard.v1, schema: yard.binpb}\n"
+                                  "      - {name: v2, package: yard.v2, schema: yard.binpb}\n"
+                                  "    instances:\n"
+                                  "      - {address: '127.0.0.1:7101', versions: [v1]}\n"
+                                  "      - {address: '127.0.0.1:7102', versions: [v2]}\n");
+    Peer *client = ask(scene, "POST", "/both/x",
+                       "content-type: application/json; version=1\n"
+                       "accept: application/json; version=2",
+                       BYTES("{}"));
+    assert_int_equal(client->head.status, 503);
+    assert_record(scene, "UNAVAILABLE NO_INSTANCE, 0 sent");
+}
+
+static void an_error_in_place_of_a_stream_is_passed_on(void **state)
+{
+    Scene *scene = scene_again(state, REST);
+    Peer *client = ask_grpc(scene, WATCH_ITEM, GET_X);
+    answer_whole(instance(scene), 404, JSON, "{\"error\":{\"code\":404,\"message\":\"no\"}}");
+    assert_string_equal(said(client, "grpc-status"), "5");
+    scene = scene_again(state, SCENE_TEXT);
+    client = ask_grpc(scene, WATCH_ITEM, GET_X);
+    answer_whole(instance(scene), 400, "content-type: text/html", "<html>");
+    assert_string_equal(said(client, "grpc-status"), "13");
+    assert_false(client->body.size);
+}
+
+static void an_error_that_cannot_be_read_is_an_error_all_the_same(void **state)
+{
+    Scene *scene = scene_again(state, REST);
+    const char *errors[] = {"{\"error\":{\"code\":\"x\"}}\n", "{\"error\":{"};
+    for (int i = 0; i < 2; i++) {
+        Peer *client = ask_grpc(scene, WATCH_ITEM, GET_X);
+        answer_head(instance(scene), 200, "content-type: application/x-ndjson", -1, false);
+        say(instance(scene), bytes_of(errors[i]));
+        if (!client->ended)
+            say_end(instance(scene));
+        assert_true(client->ended);
+        assert_string_not_equal(said(client, "grpc-status"), "0");
+    }
+}
+
+static void what_a_stream_said_wrong_while_connecting_is_found_when_it_is_sent(void **state)
+{
+    Scene *scene = *state;
+    scene_upstream(scene, 7101)->want = WANT_WAITS;
+    Peer *client = begin_grpc(scene, LOAD_ITEMS, "");
+    say(client, BYTES("\7\0\0\0\0"));
+    say_end(client);
+    assert_false(client->ended);
+    scene_connect(scene, 7101);
+    assert_true(client->ended);
+    assert_string_not_equal(said(client, "grpc-status"), "0");
+    assert_int_equal(instance(scene)->n_streams, 0);
+}
+
+static void a_stream_that_ends_with_its_head_has_no_messages(void **state)
+{
+    Scene *scene = *state;
+    Peer *client = client_new(scene, http2_client_new, http2_server_new);
+    client_head(client, "POST", LOAD_ITEMS, "content-type: application/grpc\nte: trailers", -1,
+                true);
+    assert_true(instance(scene)->ended);
+    assert_int_equal(instance(scene)->body.size, 0);
+    answer(instance(scene), ITEM);
+    assert_body(client, framed(scene, ITEM));
+    assert_int_equal(scene->records[0].messages_in, 0);
+}
+
+static void a_client_over_http1_that_closes_its_connection_has_left(void **state)
+{
+    Scene *scene = *state;
+    Peer *client = client_new(scene, http1_client_new, http1_server_new);
+    client_head(client, "GET", "/v1/items/x", "", -1, true);
+    lose(client);
+    assert_string_equal(instance(scene)->reset, "CANCELLED");
+    assert_int_equal(scene->n_records, 1);
+}
+
 int main(void)
 {
 #define TEST(name) SCENE_TEST(name)
@@ -463,6 +545,12 @@ int main(void)
         TEST(both_directions_of_a_stream_wait_for_themselves),
         TEST(a_client_that_leaves_while_both_wait_frees_both),
         TEST(an_answer_that_ends_before_the_request_ends_the_call),
+        TEST(without_a_way_to_the_version_of_the_answer_nobody_is_asked),
+        TEST(an_error_in_place_of_a_stream_is_passed_on),
+        TEST(an_error_that_cannot_be_read_is_an_error_all_the_same),
+        TEST(what_a_stream_said_wrong_while_connecting_is_found_when_it_is_sent),
+        TEST(a_stream_that_ends_with_its_head_has_no_messages),
+        TEST(a_client_over_http1_that_closes_its_connection_has_left),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -377,6 +377,23 @@ static void a_client_that_leaves_closes_the_instances_connection(void **state)
     assert_true(phase == HTTP_CLOSING || phase == HTTP_CLOSED);
 }
 
+static void without_opaque_routes_there_is_no_such_path(void **state)
+{
+    Scene *scene = scene_again(state, YARD_OF("versions: [v1]"));
+    assert_int_equal(get(scene, "/old/x")->head.status, 404);
+    assert_record(scene, "UNIMPLEMENTED UNKNOWN_PATH, 0 sent");
+}
+
+static void a_path_that_is_read_in_two_ways_by_one_route_goes_through(void **state)
+{
+    Scene *scene = scene_again(state, SCENE_TEXT "  - {match: /, instances: ['127.0.0.1:7203']}\n");
+    get(scene, "/old//x");
+    assert_bytes(instance(scene)->head.path, "/old//x");
+    assert_string_equal(instance(scene)->instance->address.text, "127.0.0.1:7201");
+    answer_head(instance(scene), 204, "", -1, true);
+    assert_record(scene, "OK, 1 sent: 7201 OK");
+}
+
 int main(void)
 {
 #define TEST(name) SCENE_TEST(name)
@@ -409,6 +426,8 @@ int main(void)
         TEST(heads_that_are_larger_than_the_memory_of_a_call_end),
         TEST(a_client_that_leaves_while_connecting_takes_its_wait_along),
         TEST(a_client_that_leaves_closes_the_instances_connection),
+        TEST(without_opaque_routes_there_is_no_such_path),
+        TEST(a_path_that_is_read_in_two_ways_by_one_route_goes_through),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -271,6 +271,66 @@ static void a_stream_that_is_larger_than_the_memory_of_a_call_while_connecting_e
     assert_int_equal(scene->n_cancelled, 1);
 }
 
+static void a_routes_timeout_is_the_deadline_of_those_who_give_a_longer_one(void **state)
+{
+    Scene *scene = scene_again(state, SCENE_TEXT "  - {match: yard, timeout: 200ms}\n");
+    Peer *client = begin_grpc(scene, MAKE_ITEM, "grpc-timeout: 10S");
+    scene_pass(scene, 199);
+    assert_false(client->ended);
+    scene_pass(scene, 2);
+    assert_string_equal(said(client, "grpc-status"), "4");
+    client = begin_grpc(scene, MAKE_ITEM, "grpc-timeout: 100m");
+    scene_pass(scene, 101);
+    assert_string_equal(said(client, "grpc-status"), "4");
+}
+
+static void streams_have_only_the_deadline_of_their_callers(void **state)
+{
+    Scene *scene = scene_again(state, SCENE_TEXT "  - {match: yard, timeout: 200ms}\n");
+    Peer *client = ask_grpc(scene, WATCH_ITEM, GET_X);
+    scene_pass(scene, 100000);
+    assert_false(client->ended);
+    answer(instance(scene), ITEM);
+    assert_string_equal(said(client, "grpc-status"), "0");
+}
+
+static void without_any_timeout_there_is_no_deadline(void **state)
+{
+    Scene *scene = scene_again(state, SCENE_TEXT "limits: {call_time: 0s}\n");
+    Peer *client = ask_grpc(scene, MAKE_ITEM, ITEM);
+    assert_string_equal(field_of(instance(scene), "grpc-timeout"), "");
+    scene_pass(scene, 1000000);
+    answer(instance(scene), ITEM);
+    assert_string_equal(said(client, "grpc-status"), "0");
+}
+
+static void a_path_that_versions_share_leaves_the_choice_to_the_header(void **state)
+{
+    Scene *scene =
+        scene_again(state, LISTEN "services:\n  - name: yard\n    versions:\n"
+                                  "      - {name: v1, package: yard.v1, schema: yard.binpb}\n"
+                                  "      - {name: v2, package: yard.v1, schema: yard.binpb}\n"
+                                  "    instances:\n"
+                                  "      - {address: '127.0.0.1:7101', versions: [v1, v2]}\n");
+    Peer *client = begin_grpc(scene, MAKE_ITEM, "api-version: v2");
+    say_frame(client, ITEM);
+    say_end(client);
+    answer(instance(scene), ITEM);
+    assert_string_equal(scene->records[0].client_version->name, "v2");
+    ask_grpc(scene, MAKE_ITEM, ITEM);
+    answer(instance(scene), ITEM);
+    assert_string_equal(scene->records[1].client_version->name, "v1");
+}
+
+static void an_empty_body_says_nothing(void **state)
+{
+    Scene *scene = *state;
+    Peer *client = ask(scene, "POST", "/v1/items", JSON, bytes("", 0));
+    assert_body(instance(scene), framed(scene, BYTES_NONE));
+    answer(instance(scene), ITEM);
+    assert_body(client, BYTES(ITEM_JSON));
+}
+
 int main(void)
 {
 #define TEST(name) SCENE_TEST(name)
@@ -297,6 +357,11 @@ int main(void)
         TEST(a_stream_that_is_malformed_ends),
         TEST(a_request_that_is_larger_than_the_memory_of_a_call_ends),
         TEST(a_stream_that_is_larger_than_the_memory_of_a_call_while_connecting_ends),
+        TEST(a_routes_timeout_is_the_deadline_of_those_who_give_a_longer_one),
+        TEST(streams_have_only_the_deadline_of_their_callers),
+        TEST(without_any_timeout_there_is_no_deadline),
+        TEST(a_path_that_versions_share_leaves_the_choice_to_the_header),
+        TEST(an_empty_body_says_nothing),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,0 +1,178 @@
+/* What stands in for upstream.h and telemetry.h. */
+#include "tests/unit/gateway/call/scene.h"
+
+/* ---- The double of upstream.h -----------------------------------------------------------------
+ */
+
+static Scene *scene_of(Loop *loop)
+{
+    return (Scene *)((char *)loop - offsetof(Scene, loop));
+}
+
+static struct Upstream *find_upstream(Scene *scene, const char *address)
+{
+    for (int i = 0; i < SCENE_INSTANCES; i++) {
+        struct Upstream *upstream = &scene->upstreams[i];
+        if (!upstream->address)
+            upstream->address = arena_string(scene->arena, address);
+        if (strcmp(upstream->address, address) == 0)
+            return upstream;
+    }
+    fail_msg("too many instances");
+    return NULL;
+}
+
+struct Upstream *scene_upstream(Scene *scene, int port)
+{
+    return find_upstream(scene, arena_printf(scene->arena, "127.0.0.1:%d", port));
+}
+
+Upstream *upstream_of(Loop *loop, const Instance *at)
+{
+    struct Upstream *upstream = find_upstream(scene_of(loop), at->address.text);
+    upstream->instance = at;
+    return upstream;
+}
+
+UpstreamState upstream_state(const Upstream *upstream, int64_t now)
+{
+    return upstream->state;
+}
+
+bool upstream_worth_a_try(const Upstream *upstream, int64_t now)
+{
+    return upstream->worth_a_try;
+}
+
+Result upstream_failure(const Upstream *upstream)
+{
+    return upstream->failure;
+}
+
+uint32_t upstream_load(const Upstream *upstream)
+{
+    return upstream->load;
+}
+
+void upstream_want(Upstream *upstream, UpstreamWait *wait, HttpConnection **connection_out)
+{
+    *connection_out = NULL;
+    if (upstream->want != WANT_WAITS) {
+        *connection_out = instance_new(scene_playing(), upstream);
+        return;
+    }
+    assert_null(upstream->wait);
+    upstream->wait = wait;
+    wait->at = &upstream->wait;
+}
+
+static UpstreamWait *take_wait(struct Upstream *upstream)
+{
+    UpstreamWait *wait = upstream->wait;
+    assert_non_null(wait);
+    upstream->wait = NULL;
+    wait->at = NULL;
+    return wait;
+}
+
+void upstream_cancel(UpstreamWait *wait)
+{
+    if (!wait->at)
+        return;
+    *wait->at = NULL;
+    wait->at = NULL;
+    scene_playing()->n_cancelled++;
+}
+
+void scene_connect(Scene *scene, int port)
+{
+    struct Upstream *upstream = scene_upstream(scene, port);
+    UpstreamWait *wait = take_wait(upstream);
+    wait->on_ready(wait, instance_new(scene_playing(), upstream), OK);
+    scene_pump(scene);
+}
+
+void scene_connect_fails(Scene *scene, int port)
+{
+    UpstreamWait *wait = take_wait(scene_upstream(scene, port));
+    wait->on_ready(wait, NULL, FAIL(scene->arena, FAULT_UPSTREAM_DOWN, "connection refused"));
+    scene_pump(scene);
+}
+
+/* What asks instances for their schemas needs real pools; no config here does. */
+UpstreamTable *upstreams_new(Loop *loop)
+{
+    fail_msg("a schema was asked for by reflection");
+    return NULL;
+}
+
+void upstreams_close(UpstreamTable *table, Result why)
+{
+}
+
+void upstreams_free(UpstreamTable *table)
+{
+}
+
+/* ---- The double of telemetry.h --------------------------------------------------------------- */
+
+static const char *fault_name(Result r)
+{
+    return r.error ? r.error->fault->name : NULL;
+}
+
+static const char *record_text(Arena *arena, const CallRecord *record)
+{
+    Buffer text = buffer_in(arena);
+    buffer_add_text(&text, code_name(record->status.code));
+    if (failed(record->why))
+        buffer_printf(&text, " %s", fault_name(record->why));
+    if (record->degraded)
+        buffer_printf(&text, " degraded by %s", record->degraded);
+    buffer_printf(&text, ", %u sent", record->n_attempts);
+    const char *separator = ": ";
+    for (const AttemptRecord *attempt = record->attempts; attempt; attempt = attempt->next) {
+        assert_true(failed(attempt->why) == (attempt->code != CODE_OK));
+        assert_true(attempt->began && attempt->ended >= attempt->began);
+        assert_true(!attempt->headed || attempt->headed >= attempt->asked);
+        buffer_printf(&text, "%s%s %s", separator,
+                      strrchr(attempt->instance->address.text, ':') + 1, code_name(attempt->code));
+        separator = ", ";
+    }
+    return arena_text(arena, buffer_bytes(&text));
+}
+
+/* Of what a record borrows, texts are copied; the config's stays. */
+void telemetry_record(Loop *loop, const CallRecord *record)
+{
+    Scene *scene = scene_of(loop);
+    Arena *arena = scene->arena;
+    assert_true(scene->n_records < SCENE_RECORDS);
+    CallRecord *copy = &scene->records[scene->n_records];
+    *copy = *record;
+    copy->request_id = bytes_copy(arena, record->request_id);
+    copy->client = bytes_copy(arena, record->client);
+    copy->forwarded_for = bytes_copy(arena, record->forwarded_for);
+    copy->verb = bytes_copy(arena, record->verb);
+    copy->path = bytes_copy(arena, record->path);
+    copy->why = error_copy(arena, record->why);
+    copy->detail_why = error_copy(arena, record->detail_why);
+    copy->status.message = bytes_copy(arena, record->status.message);
+    copy->attempts = NULL;
+    scene->record_texts[scene->n_records++] = record_text(arena, record);
+}
+
+void telemetry_event(const char *level, const char *event, Result why, const char *format, ...)
+{
+}
+
+void telemetry_count(Loop *loop, Counter counter)
+{
+    scene_of(loop)->counted[counter]++;
+}
+
+void assert_record(Scene *scene, const char *expected)
+{
+    assert_true(scene->n_records > 0);
+    assert_string_equal(scene->record_texts[scene->n_records - 1], expected);
+}
