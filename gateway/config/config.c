@@ -246,7 +246,7 @@ Result config_load_unless(const atomic_bool *cancelled, const char *path, Arena 
                           Problems *problems, Config **config_out)
 {
     *config_out = NULL;
-    Bytes text;
+    Bytes text = BYTES_NONE;
     Result r = config_read_file(arena, path, CONFIG_SIZE_MOST, &text);
     if (failed(r))
         return FAIL_OVER(arena, r, FAULT_BAD_CONFIG, "reading the config %s", path);
