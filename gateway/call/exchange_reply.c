@@ -113,11 +113,9 @@ static Result write_item(Exchange *x, Bytes message, Buffer *out)
 static Result frame_answer(Exchange *x, Message message, Compression compression, Bytes *framed_out)
 {
     Buffer framed = buffer_in(exchange_scratch(x));
-    Result r = OK;
-    if (is_rest_stream(x))
-        r = write_item(x, message.bytes, &framed);
-    else
-        r = message_write(x->call.dialect, message.bytes, compression, message.compressed, &framed);
+    Result r = is_rest_stream(x) ? write_item(x, message.bytes, &framed)
+                                 : message_write(x->call.dialect, message.bytes, compression,
+                                                 message.compressed, &framed);
     if (!failed(r) && framed.full)
         r = FAIL(x->arena, FAULT_OUT_OF_MEMORY, "framing an answer of %zu bytes",
                  message.bytes.size);

@@ -245,7 +245,7 @@ Result config_load(const char *path, const SchemaAsk *ask, Arena *arena, Problem
                    Config **config_out)
 {
     *config_out = NULL;
-    Bytes text;
+    Bytes text = BYTES_NONE;
     Result r = config_read_file(arena, path, CONFIG_SIZE_MOST, &text);
     if (failed(r))
         return FAIL_OVER(arena, r, FAULT_BAD_CONFIG, "reading the config %s", path);

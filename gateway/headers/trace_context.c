@@ -39,7 +39,7 @@ static bool is_id(Bytes text)
 
 static int hex_byte(const uint8_t *at)
 {
-    return hex_digit(at[0]) << 4 | hex_digit(at[1]);
+    return hex_digit(at[0]) * 16 + hex_digit(at[1]);
 }
 
 bool trace_parent_read(Bytes value, TraceContext *context_out)

@@ -57,10 +57,9 @@ static Result write_framed(Dialect dialect, Bytes message, Compression compressi
     return OK;
 }
 
-Result message_write(Dialect dialect, Bytes message, Compression compression, bool compressed,
-                     Buffer *out)
+static Result write_message(Dialect dialect, Bytes message, Compression compression,
+                            bool compressed, Buffer *out)
 {
-    Result r = OK;
     switch (dialect) {
     case DIALECT_GRPC:
     case DIALECT_GRPC_WEB:
@@ -69,12 +68,18 @@ Result message_write(Dialect dialect, Bytes message, Compression compression, bo
         if (message.size > UINT32_MAX)
             return FAIL(out->arena, FAULT_MESSAGE_TOO_LARGE, "a message of %zu bytes has no frame",
                         message.size);
-        r = write_framed(dialect, message, compression, compressed, out);
-        break;
+        return write_framed(dialect, message, compression, compressed, out);
     case DIALECT_CONNECT:
     case DIALECT_REST:
-    case DIALECT_HTTP: r = write_unframed(message, compression, compressed, out); break;
+    case DIALECT_HTTP: return write_unframed(message, compression, compressed, out);
     }
+    return OK;
+}
+
+Result message_write(Dialect dialect, Bytes message, Compression compression, bool compressed,
+                     Buffer *out)
+{
+    Result r = write_message(dialect, message, compression, compressed, out);
     if (!failed(r) && out->full)
         r = FAIL(out->arena, FAULT_OUT_OF_MEMORY, "writing a message of %zu bytes", message.size);
     return r;

@@ -78,6 +78,20 @@ static Result fill_error(Reply *reply)
                               &reply->details);
 }
 
+static Result write_end(const Reply *reply, ReplyEnd *end_out)
+{
+    switch (reply->call->dialect) {
+    case DIALECT_GRPC:
+    case DIALECT_GRPC_WEB:
+    case DIALECT_GRPC_WEB_TEXT: return grpc_reply_end(reply, end_out);
+    case DIALECT_CONNECT:
+    case DIALECT_CONNECT_STREAM: return connect_reply_end(reply, end_out);
+    case DIALECT_REST:
+    case DIALECT_HTTP: return problem_json_reply_end(reply, end_out);
+    }
+    return OK;
+}
+
 Result reply_write_end(const Call *call, const Status *status, const Fields *metadata,
                        const Fields *trailers, bool head_sent, const ReplyOptions *options,
                        Arena *arena, ReplyEnd *end_out)
@@ -98,16 +112,7 @@ Result reply_write_end(const Call *call, const Status *status, const Fields *met
         if (failed(r))
             return r;
     }
-    Result r = OK;
-    switch (call->dialect) {
-    case DIALECT_GRPC:
-    case DIALECT_GRPC_WEB:
-    case DIALECT_GRPC_WEB_TEXT: r = grpc_reply_end(&reply, end_out); break;
-    case DIALECT_CONNECT:
-    case DIALECT_CONNECT_STREAM: r = connect_reply_end(&reply, end_out); break;
-    case DIALECT_REST:
-    case DIALECT_HTTP: r = problem_json_reply_end(&reply, end_out); break;
-    }
+    Result r = write_end(&reply, end_out);
     if (!failed(r) && (end_out->head.fields.full || end_out->trailers.full))
         r = FAIL(arena, FAULT_OUT_OF_MEMORY, "writing the end of an answer");
     return r;
