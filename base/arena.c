@@ -171,7 +171,7 @@ void *arena_grow(Arena *arena, void *old, size_t old_size, size_t new_size)
         return old;
     }
     void *grown = arena_alloc(arena, new_size);
-    if (grown && old_size)
+    if (grown && old && old_size)
         memcpy(grown, old, old_size);
     return grown;
 }

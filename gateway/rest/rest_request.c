@@ -335,12 +335,12 @@ static Bytes only_member(Bytes text, const char *wanted, Arena *arena)
 {
     JsonCursor cursor = json_cursor(text, arena);
     bool first = true;
-    Bytes name, value = BYTES_NONE;
+    Bytes name;
     if (json_cursor_peek(&cursor) != JSON_KIND_OBJECT ||
         !json_cursor_member(&cursor, &first, &name) || !bytes_are(name, wanted) ||
         json_cursor_peek(&cursor) != JSON_KIND_OBJECT)
         return BYTES_NONE;
-    value = json_cursor_skip(&cursor);
+    Bytes value = json_cursor_skip(&cursor);
     return json_cursor_member(&cursor, &first, &name) || !json_cursor_finish(&cursor) ? BYTES_NONE
                                                                                       : value;
 }

@@ -250,7 +250,8 @@ static bool add_retry_info(ErrorDetails *details, Bytes retry_after, Arena *aren
 static bool add_debug_info(ErrorDetails *details, const Error *error, Arena *arena)
 {
     Rpc__DebugInfo info = RPC__DEBUG_INFO__INIT;
-    char *entries[MOST_CAUSES];
+    char *entries[MOST_CAUSES] = {NULL};
+    CHECK(error);
     for (const Error *link = error; link && info.n_stack_entries < MOST_CAUSES;
          link = link->cause) {
         Bytes text = bytes_of(arena_printf(arena, "%s: %s", link->fault->name, link->doing));
