@@ -277,4 +277,4 @@ def test_a_grpc_client_sees_no_error_when_one_of_two_gateways_goes(tmp_path):
             for asker in askers:
                 asker.join(30)
         assert set(results) == {"OK"}, {code: results.count(code) for code in results}
-        assert len(backend.told("call", method="Create")) == len(results)
+        eventually(lambda: len(backend.told("call", method="Create")) == len(results))  # its last lines may be on their way
