@@ -85,7 +85,7 @@ static Address unix_address(void)
 
 static uint16_t port_of(int fd)
 {
-    struct sockaddr_storage address;
+    struct sockaddr_storage address = {0};
     socklen_t size = sizeof(address);
     assert_int_equal(getsockname(fd, (struct sockaddr *)&address, &size), 0);
     return ntohs(address.ss_family == AF_INET ? ((struct sockaddr_in *)&address)->sin_port
