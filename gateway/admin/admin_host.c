@@ -1,6 +1,7 @@
 #include "gateway/admin/admin_host.h"
 
-#include <arpa/inet.h>
+#include "base/net/ip.h"
+
 #include <ctype.h>
 
 /* "name:8080", "[::1]:8080" -> "name", "[::1]". A name may end with the dot of the root. */
@@ -17,15 +18,11 @@ static Bytes host_of(Bytes authority)
 /* As browsers write them: four decimal numbers, or brackets around IPv6. */
 static bool is_ip_address(Bytes host)
 {
-    bool ipv6 = host.size > 2 && host.data[0] == '[' && host.data[host.size - 1] == ']';
-    char text[INET6_ADDRSTRLEN] = {0};
-    struct in6_addr address;
-    if (ipv6)
+    IpAddress address;
+    bool brackets = host.size > 2 && host.data[0] == '[' && host.data[host.size - 1] == ']';
+    if (brackets)
         host = bytes_slice(host, 1, host.size - 2);
-    if (host.size == 0 || host.size >= sizeof text)
-        return false;
-    memcpy(text, host.data, host.size);
-    return inet_pton(ipv6 ? AF_INET6 : AF_INET, text, &address) == 1;
+    return ip_read(host, &address) && (bytes_find(host, ':') < host.size) == brackets;
 }
 
 /* `pattern`: a name; "*.name" for any name before it; "*" for all. */
