@@ -124,15 +124,6 @@ static void connection_linger(Connection *c)
     socket_shutdown(&c->pump.socket);
 }
 
-/* As socket_address_name spells it. */
-static void name_peer(Connection *c, const IpAddress *ip, uint16_t port)
-{
-    char host[IP_TEXT_SIZE];
-    ip_write(ip, host);
-    snprintf(c->peer, sizeof c->peer, strchr(host, ':') ? "[%s]:%u" : "%s:%u", host, port);
-    c->client.address = *ip;
-}
-
 /* ---- Time ------------------------------------------------------------------------------------ */
 
 static int64_t time_of_phase(const Limits *limits, HttpPhase phase)
@@ -371,8 +362,10 @@ static Bytes on_preamble(Socket *socket, Bytes input, bool *done_out)
         break;
     case PROXY_DONE:
         c->client.unnamed = !source.local && !source.ip.known;
-        if (source.ip.known)
-            name_peer(c, &source.ip, source.port);
+        if (source.ip.known) {
+            socket_peer_name(&source.ip, source.port, c->peer);
+            c->client.address = source.ip;
+        }
         *done_out = true;
         free(c->proxy);
         c->proxy = NULL;
@@ -492,7 +485,7 @@ static Connection *connection_new(ConnectionSet *set, const struct sockaddr *pee
     Connection *c = calloc(1, sizeof(*c) + name_size);
     CHECK(c);
     memcpy(c->listener, listener, name_size);
-    socket_address_name(peer, c->peer, sizeof(c->peer));
+    socket_address_name(peer, c->peer);
     c->set = set;
     c->client = (ClientConnection){.loop = set->loop,
                                    .peer = c->peer,

@@ -463,24 +463,23 @@ void socket_close(Socket *socket)
     uv_close(&socket->uv.handle, on_handle_closed);
 }
 
-void socket_address_name(const struct sockaddr *address, char *name, size_t size)
+void socket_peer_name(const IpAddress *ip, uint16_t port, char name[SOCKET_NAME_SIZE])
 {
-    char host[INET6_ADDRSTRLEN];
-    if (address->sa_family == AF_INET) {
-        const struct sockaddr_in *in = (const struct sockaddr_in *)address;
-        inet_ntop(AF_INET, &in->sin_addr, host, sizeof(host));
-        snprintf(name, size, "%s:%u", host, ntohs(in->sin_port));
-    } else if (address->sa_family == AF_INET6) {
-        const struct sockaddr_in6 *in = (const struct sockaddr_in6 *)address;
-        if (IN6_IS_ADDR_V4MAPPED(&in->sin6_addr)) { /* IPv4 at a socket for both */
-            struct sockaddr_in v4 = {.sin_family = AF_INET, .sin_port = in->sin6_port};
-            memcpy(&v4.sin_addr, &in->sin6_addr.s6_addr[12], sizeof(v4.sin_addr));
-            socket_address_name((const struct sockaddr *)&v4, name, size);
-            return;
-        }
-        inet_ntop(AF_INET6, &in->sin6_addr, host, sizeof(host));
-        snprintf(name, size, "[%s]:%u", host, ntohs(in->sin6_port));
-    } else {
-        snprintf(name, size, "unix");
+    char host[IP_TEXT_SIZE];
+    if (!ip->known) {
+        snprintf(name, SOCKET_NAME_SIZE, "unix");
+        return;
     }
+    ip_write(ip, host);
+    snprintf(name, SOCKET_NAME_SIZE, strchr(host, ':') ? "[%s]:%u" : "%s:%u", host, port);
+}
+
+void socket_address_name(const struct sockaddr *address, char name[SOCKET_NAME_SIZE])
+{
+    IpAddress ip = ip_of(address);
+    uint16_t port = address->sa_family == AF_INET ? ((const struct sockaddr_in *)address)->sin_port
+                    : address->sa_family == AF_INET6
+                        ? ((const struct sockaddr_in6 *)address)->sin6_port
+                        : 0;
+    socket_peer_name(&ip, ntohs(port), name);
 }

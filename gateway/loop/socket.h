@@ -17,6 +17,7 @@
 #define GATEWAY_SOCKET_H
 
 #include "base/bytes.h"
+#include "base/net/ip.h"
 #include "gateway/loop/loop.h"
 
 typedef struct ssl_st SSL; /* OpenSSL's */
@@ -121,8 +122,9 @@ Bytes socket_alpn(const Socket *socket);
    arena; NULL when there is none. */
 const char *socket_peer_subject(const Socket *socket, Arena *arena);
 
-/* "127.0.0.1:52314", "[::1]:443", "unix". `size` of at least SOCKET_NAME_SIZE. */
+/* "127.0.0.1:52314", "[::1]:443", or "unix" for who has no IP address. The port in host order. */
 enum { SOCKET_NAME_SIZE = 64 };
-void socket_address_name(const struct sockaddr *address, char *name, size_t size);
+void socket_peer_name(const IpAddress *ip, uint16_t port, char name[SOCKET_NAME_SIZE]);
+void socket_address_name(const struct sockaddr *address, char name[SOCKET_NAME_SIZE]);
 
 #endif

@@ -463,14 +463,14 @@ static void addresses_have_names(void **state)
         .sin_family = AF_INET, .sin_port = htons(80), .sin_addr.s_addr = htonl(0x7f000001)};
     struct sockaddr_in6 v6 = {
         .sin6_family = AF_INET6, .sin6_port = htons(443), .sin6_addr = IN6ADDR_LOOPBACK_INIT};
-    socket_address_name((struct sockaddr *)&v4, name, sizeof(name));
+    socket_address_name((struct sockaddr *)&v4, name);
     assert_string_equal(name, "127.0.0.1:80");
-    socket_address_name((struct sockaddr *)&v6, name, sizeof(name));
+    socket_address_name((struct sockaddr *)&v6, name);
     assert_string_equal(name, "[::1]:443");
     memcpy(&v6.sin6_addr, "\0\0\0\0\0\0\0\0\0\0\xff\xff\x7f\0\0\x02", 16);
-    socket_address_name((struct sockaddr *)&v6, name, sizeof(name));
+    socket_address_name((struct sockaddr *)&v6, name);
     assert_string_equal(name, "127.0.0.2:443");
-    socket_address_name(&(struct sockaddr){.sa_family = AF_UNIX}, name, sizeof(name));
+    socket_address_name(&(struct sockaddr){.sa_family = AF_UNIX}, name);
     assert_string_equal(name, "unix");
 }
 
