@@ -7,15 +7,18 @@
 #include <ctype.h>
 #include <sys/un.h>
 
-static bool is_host_name(Bytes host)
+static bool has_host_characters(Bytes text)
 {
-    if (!host.size || host.size > 253)
-        return false;
-    for (size_t i = 0; i < host.size; i++)
-        if (!isalnum(host.data[i]) && host.data[i] != '-' && host.data[i] != '.' &&
-            host.data[i] != '_')
+    for (size_t i = 0; i < text.size; i++)
+        if (!isalnum(text.data[i]) && text.data[i] != '-' && text.data[i] != '.' &&
+            text.data[i] != '_')
             return false;
     return true;
+}
+
+static bool is_host_name(Bytes host)
+{
+    return host.size > 0 && host.size <= 253 && has_host_characters(host);
 }
 
 /* What looks like an IPv4 address must be one: "127.0.0.256" is not a name. */
@@ -96,11 +99,7 @@ bool config_is_host_pattern(Bytes host)
 {
     if (bytes_are(host, "*"))
         return true;
-    size_t begin = bytes_start_with(host, "*.") ? 2 : 0;
-    for (size_t i = begin; i < host.size; i++) {
-        if (!isalnum(host.data[i]) && host.data[i] != '-' && host.data[i] != '.' &&
-            host.data[i] != '_')
-            return false;
-    }
-    return host.size > begin && host.data[begin] != '.' && host.data[host.size - 1] != '.';
+    Bytes name = bytes_slice(host, bytes_start_with(host, "*.") ? 2 : 0, SIZE_MAX);
+    return name.size > 0 && has_host_characters(name) && name.data[0] != '.' &&
+           name.data[name.size - 1] != '.';
 }
