@@ -77,6 +77,9 @@ typedef struct Limits {
     uint32_t max_hops; /* gateways that a call may have passed before this one */
 } Limits;
 
+/* Connections to one instance, per loop: as set, or the default. */
+uint32_t limits_connections(const Limits *limits, bool http2);
+
 /* How an RPC fails. */
 typedef enum FailureMode { FAILURE_LOUD, FAILURE_GRACEFUL } FailureMode;
 typedef enum Impact { IMPACT_LOW, IMPACT_HIGH, IMPACT_CATASTROPHIC } Impact;

@@ -60,3 +60,9 @@ void config_read_limits(ConfigReader *reader)
     check_order(reader, text->message_bytes, text->call_memory, "message_bytes", "call_memory");
     check_order(reader, text->answer_bytes, text->call_memory, "answer_bytes", "call_memory");
 }
+
+uint32_t limits_connections(const Limits *limits, bool http2)
+{
+    uint32_t most = http2 ? limits->http2_connections : limits->http1_connections;
+    return most ? most : http2 ? defaults.http2_connections : defaults.http1_connections;
+}

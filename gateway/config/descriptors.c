@@ -10,10 +10,8 @@ enum {
     BASE_PER_LOOP = 6, /* epoll, wake-up, signals, the spare one of its listeners */
     ADMIN_CONNECTIONS = 64, /* half of the reserve at most */
     OWN = 2 * ADMIN_CONNECTIONS,
-    OWN_PER_LOOP = 2,        /* of a reload with new listeners */
-    SHARE = 4,               /* a reserve is at most this part of what the base leaves */
-    HTTP1_CONNECTIONS = 256, /* the defaults of config.proto, for limits that are 0 */
-    HTTP2_CONNECTIONS = 8,
+    OWN_PER_LOOP = 2, /* of a reload with new listeners */
+    SHARE = 4,        /* a reserve is at most this part of what the base leaves */
 };
 
 static uint32_t least(uint64_t a, uint64_t b)
@@ -39,14 +37,10 @@ uint32_t descriptors_most(void)
 /* All connections that the instances may be given. */
 static uint64_t instance_connections(const Config *config, uint32_t n_loops)
 {
-    uint64_t http1 =
-        config->limits.http1_connections ? config->limits.http1_connections : HTTP1_CONNECTIONS;
-    uint64_t http2 =
-        config->limits.http2_connections ? config->limits.http2_connections : HTTP2_CONNECTIONS;
     uint64_t n = 0;
     for (uint32_t i = 0; i < config->n_services; i++)
         for (uint32_t k = 0; k < config->services[i].n_instances; k++)
-            n += config->services[i].instances[k].http2 ? http2 : http1;
+            n += limits_connections(&config->limits, config->services[i].instances[k].http2);
     return n * n_loops;
 }
 

@@ -16,11 +16,7 @@
     (310 * SECOND) /* gRPC servers send away who asks more often than each 5 minutes */
 #define RETIRED_TIME (600 * SECOND) /* after which nobody has its address in hand any more */
 
-enum {
-    HTTP1_CONNECTIONS = 256,
-    HTTP2_CONNECTIONS = 8,
-    FAILURE_MEMORY = 16 * 1024,
-};
+enum { FAILURE_MEMORY = 16 * 1024 };
 
 static int64_t time_or(int64_t time, int64_t other)
 {
@@ -35,11 +31,10 @@ static UpstreamLimits limits_for(const Config *config, bool http2)
         .idle_time = time_or(limits->instance_idle_time, http2 ? HTTP2_IDLE_TIME : HTTP1_IDLE_TIME),
         .ping_time = time_or(limits->ping_time, PING_TIME),
         .send_time = limits->send_time,
+        .connections = limits_connections(limits, http2),
         .descriptors = config->descriptors.instances,
         .http = limits->http,
     };
-    uint32_t most = http2 ? limits->http2_connections : limits->http1_connections;
-    l.connections = most ? most : http2 ? HTTP2_CONNECTIONS : HTTP1_CONNECTIONS;
     /* How many calls one connection carries is for the instance to say. Its window must not be used
        up by a few calls whose clients do not read. */
     l.http.streams = UINT32_MAX;
