@@ -87,7 +87,7 @@ static Role role_of(Bytes name)
             return names_by_length[name.size][i].role;
     }
     for (size_t i = 0; i < sizeof prefixes / sizeof *prefixes; i++) {
-        if (bytes_start_with(name, prefixes[i]))
+        if (name.size && name.data[0] == prefixes[i][0] && bytes_start_with(name, prefixes[i]))
             return ROLE_OTHER;
     }
     return ROLE_NONE;
@@ -179,7 +179,7 @@ static void take(Forwarding *forwarding, Role role, Bytes value, Arena *arena, b
 static void drop_contradiction(Fields *fields, const char *identity_header)
 {
     uint32_t n = 0, kept = 0;
-    for (uint32_t i = 0; i < fields->n; i++)
+    for (uint32_t i = 0; identity_header && i < fields->n; i++)
         n += is_identity(fields->items[i].name, identity_header);
     for (uint32_t i = 0; n > 1 && i < fields->n; i++) {
         if (!is_identity(fields->items[i].name, identity_header))
