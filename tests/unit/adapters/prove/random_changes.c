@@ -226,9 +226,13 @@ static bool is_number(Type type)
     return type == INT32 || type == INT64 || type == UINT32;
 }
 
+static const char *value_of_enum(Turn *t, const Enum *e)
+{
+    return e->values[below(t->m, e->n)].name;
+}
+
 static const char *value_of(Turn *t, const Version *v, const Field *field)
 {
-    const Enum *e = &v->enums[field->of];
     switch (field->type) {
     case INT32:
     case INT64:
@@ -237,7 +241,7 @@ static const char *value_of(Turn *t, const Version *v, const Field *field)
     case BOOL: return chance(t->m, 50) ? "true" : "false";
     case STRING: return "text";
     case BYTES: return "AAEC";
-    case ENUM: return e->values[below(t->m, e->n)].name;
+    case ENUM: return value_of_enum(t, &v->enums[field->of]);
     case TIMESTAMP: return "\"2026-03-01T00:00:00Z\"";
     default: return NULL;
     }
