@@ -194,7 +194,9 @@ static void take_digit(Decimal *d, uint8_t digit, unsigned *zeros, bool fraction
 /* JSON's grammar. */
 static bool read_decimal(Bytes text, Decimal *d)
 {
-    const uint8_t *at = text.data, *end = at ? at + text.size : NULL, *start;
+    if (text.size == 0)
+        return false;
+    const uint8_t *at = text.data, *end = at + text.size, *start;
     unsigned zeros = 0;
     *d = (Decimal){.negative = at < end && *at == '-'};
     at += d->negative;

@@ -8,7 +8,7 @@ static const char alphabets[][65] = {
 void base64_encode(Buffer *out, Bytes from, Base64Alphabet alphabet, bool padded)
 {
     const char *digits = alphabets[alphabet];
-    if (from.size > SIZE_MAX / 2 || !buffer_reserve(out, (from.size + 2) / 3 * 4))
+    if (from.size == 0 || from.size > SIZE_MAX / 2 || !buffer_reserve(out, (from.size + 2) / 3 * 4))
         return;
 
     uint8_t *to = out->data + out->size;
