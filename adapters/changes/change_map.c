@@ -97,10 +97,20 @@ static bool cuts(const Converter *converter)
     }
 }
 
+/* Is a number given as one of a kind that may not hold it? */
+static bool number_step_narrows(const Converter *converter)
+{
+    switch (converter->code) {
+    case CONVERT_NUMBER: return number_narrows(converter->from.kind, converter->to.kind);
+    case CONVERT_WRAP: return number_narrows(converter->from.kind, converter->value->kind);
+    case CONVERT_UNWRAP: return number_narrows(converter->value->kind, converter->to.kind);
+    default: return false;
+    }
+}
+
 static const Loss *converter_loss(Making *m, const FieldChange *change, const Converter *converter)
 {
-    if (converter->code == CONVERT_NUMBER &&
-        number_narrows(converter->from.kind, converter->to.kind))
+    if (number_step_narrows(converter))
         return loss_of(m, change, LOSS_NARROWED, true, "out of range is an error");
     if (converter->has_fallback)
         return loss_of(m, change, LOSS_NARROWED, false, "values without a counterpart fall back");

@@ -245,6 +245,15 @@ static const Expr *convert_message(Composing *c, const Expr *second, const Expr 
     return expr_convert(c->arena, converter, arg->args[0], second->loss);
 }
 
+/* Does the second take out what the first has wrapped, whatever it is? What may be out of the
+   wrapper's range goes into it, to be refused. */
+static bool unwraps_what_was_wrapped(const Converter *first, const Converter *second)
+{
+    FieldKind from = first->from.kind, to = second->to.kind;
+    return first->code == CONVERT_WRAP && second->code == CONVERT_UNWRAP &&
+           !number_narrows(from, first->value->kind) && !number_narrows(from, to);
+}
+
 const Expr *compose_convert(Composing *c, const Expr *second, const Expr *arg)
 {
     if (!arg)
@@ -253,8 +262,9 @@ const Expr *compose_convert(Composing *c, const Expr *second, const Expr *arg)
     if (arg->kind == EXPR_MESSAGE && arg->mapping->identity)
         return convert_message(c, second, arg);
     if (arg->kind == EXPR_CONVERT && arg->n_args == 1) {
-        if (arg->converter->code == CONVERT_WRAP && converter->code == CONVERT_UNWRAP)
-            return arg->args[0];
+        if (unwraps_what_was_wrapped(arg->converter, converter))
+            return expr_number(c->arena, arg->args[0], arg->converter->from.kind,
+                               converter->to.kind);
         const Converter *fused = fuse(c, arg->converter, converter);
         if (fused && fused->code == CONVERT_NUMBER && fused->from.kind == fused->to.kind)
             return arg->args[0];

@@ -188,7 +188,8 @@ static const Expr *descend(Composing *c, Task *task, const Expr *message,
                          NULL);
     case EXPR_CONVERT:
         if (message->converter->code == CONVERT_WRAP)
-            return message->args[0];
+            return expr_number(c->arena, message->args[0], message->converter->from.kind,
+                               steps[0]->kind);
         if (steps[0] == message->converter->currency && message->n_args > 1)
             return expr_when(c->arena, message->args[1], message->args[0], NULL);
         if (steps[0] == message->converter->currency)

@@ -121,10 +121,12 @@ static bool shape_takes(Shape shape, ValueType type)
     return false;
 }
 
-/* A wrapper goes with the kind that it wraps. */
+/* A wrapper goes with the kind that it wraps, and one of numbers with numbers of any kind. */
 static bool wraps(ValueType scalar, ValueType wrapper)
 {
-    return wrapper.message->n_fields == 1 && wrapper.message->fields[0].kind == scalar.kind;
+    ValueType wrapped = value_type_of(&wrapper.message->fields[0]);
+    return wrapped.kind == scalar.kind ||
+           (shape_takes(SHAPE_NUMBER, wrapped) && shape_takes(SHAPE_NUMBER, scalar));
 }
 
 /* 1: `a` is the first; -1: `b` is; 0: it does not fit. */

@@ -76,6 +76,8 @@ static int kind_bits(FieldKind kind)
 
 bool number_narrows(FieldKind from, FieldKind to)
 {
+    if (from == to)
+        return false;
     if (kind_is_float(from))
         return !kind_is_float(to) || (from == KIND_DOUBLE && to == KIND_FLOAT);
     if (!kind_is_unsigned(from) && kind_is_unsigned(to))
@@ -183,6 +185,16 @@ const Expr *expr_convert_many(Arena *arena, const Converter *converter, const Ex
     }
     expr->converter = converter;
     return expr;
+}
+
+const Expr *expr_number(Arena *arena, const Expr *arg, FieldKind from, FieldKind to)
+{
+    if (!arg || from == to)
+        return arg;
+    Converter *converter = arena_make(arena, Converter);
+    *converter = (Converter){
+        .code = CONVERT_NUMBER, .from = {.kind = from}, .to = {.kind = to}, .name = "number"};
+    return expr_convert(arena, converter, arg, NULL);
 }
 
 const Expr *expr_message(Arena *arena, const Mapping *mapping, const Expr *arg)

@@ -42,6 +42,8 @@ const Expr *expr_convert(Arena *arena, const Converter *converter, const Expr *a
                          const Loss *loss);
 const Expr *expr_convert_many(Arena *arena, const Converter *converter, const Expr *const *args,
                               uint32_t n_args); /* absent when one of them is */
+/* A number of one kind as one of another: itself, when they are the same. */
+const Expr *expr_number(Arena *arena, const Expr *arg, FieldKind from, FieldKind to);
 const Expr *expr_message(Arena *arena, const Mapping *mapping, const Expr *arg);
 const Expr *expr_build(Arena *arena, const MessageType *message, const Rule *rules,
                        uint32_t n_rules, const Expr *presence);

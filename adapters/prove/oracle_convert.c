@@ -290,18 +290,30 @@ static Tree *give_message(Step *s)
     return s->to->message = tree_new(s->o->arena, s->by->to.message);
 }
 
+/* What a wrapper holds is a number of its own kind, or no number. */
+static Result as_kind(Step *s, const TreeValue *from, FieldKind from_kind, FieldKind to_kind,
+                      TreeValue *to)
+{
+    Converter by = {.name = s->by->name, .from = {.kind = from_kind}, .to = {.kind = to_kind}};
+    Step inner = {s->o, &by, from, to};
+    *to = *from;
+    return from_kind == to_kind ? OK : number(&inner);
+}
+
 static Result wrap(Step *s)
 {
-    tree_put(s->o->arena, give_message(s), s->by->value, *s->from);
-    return OK;
+    TreeValue value;
+    Result r = as_kind(s, s->from, s->by->from.kind, s->by->value->kind, &value);
+    if (!failed(r))
+        tree_put(s->o->arena, give_message(s), s->by->value, value);
+    return r;
 }
 
 static Result unwrap(Step *s)
 {
-    const TreeField *value = tree_field(s->from->message, s->by->value);
-    if (value->n)
-        *s->to = value->values[0];
-    return OK;
+    const TreeField *found = tree_field(s->from->message, s->by->value);
+    TreeValue value = found->n ? found->values[0] : (TreeValue){0};
+    return as_kind(s, &value, s->by->value->kind, s->by->to.kind, s->to);
 }
 
 static bool time_fits(ValueType type, TimeParts time)

@@ -68,7 +68,7 @@ bool number_of_kind(FieldKind kind, bool negative, uint64_t magnitude, Value *va
 {
     if (is_floating(kind)) {
         double number = negative ? -(double)magnitude : (double)magnitude;
-        if ((uint64_t)fabs(number) != magnitude && magnitude != 0)
+        if (!(fabs(number) < 18446744073709551616.0) || (uint64_t)fabs(number) != magnitude)
             return false;
         *value_out = kind == KIND_FLOAT ? value_of_float((float)number) : (Value){.d = number};
         return kind == KIND_DOUBLE || (double)value_float(*value_out) == number;
@@ -83,27 +83,34 @@ bool number_of_kind(FieldKind kind, bool negative, uint64_t magnitude, Value *va
 
 /* Between floats nothing is lost but digits that float does not have; that is what was asked
    for. */
-static bool convert_number(Conversion *c)
+bool convert_number_kind(Conversion *c, FieldKind from, FieldKind to, Value *value)
 {
-    FieldKind from = c->converter->from.kind, to = c->converter->to.kind;
     bool negative;
     uint64_t magnitude;
+    if (from == to)
+        return true;
     if (is_floating(from) && is_floating(to)) {
-        double number = floating_value(from, c->args[0]);
+        double number = floating_value(from, *value);
         if (to == KIND_FLOAT && isfinite(number) && !isfinite((float)number))
             return cannot_convert(c, "the number is too large");
-        c->value = to == KIND_FLOAT ? value_of_float((float)number) : (Value){.d = number};
+        *value = to == KIND_FLOAT ? value_of_float((float)number) : (Value){.d = number};
         return true;
     }
     if (from == KIND_BOOL || to == KIND_BOOL || !is_floating(to)) {
-        if (!whole_number(from, c->args[0], &negative, &magnitude))
+        if (!whole_number(from, *value, &negative, &magnitude))
             return cannot_convert(c, "the number is not whole");
-        return number_of_kind(to, negative, magnitude, &c->value) ||
+        return number_of_kind(to, negative, magnitude, value) ||
                cannot_convert(c, "the number is out of range");
     }
-    whole_number(from, c->args[0], &negative, &magnitude);
-    return number_of_kind(to, negative, magnitude, &c->value) ||
+    whole_number(from, *value, &negative, &magnitude);
+    return number_of_kind(to, negative, magnitude, value) ||
            cannot_convert(c, "the number has more digits than the served version can hold");
+}
+
+static bool convert_number(Conversion *c)
+{
+    c->value = c->args[0];
+    return convert_number_kind(c, c->converter->from.kind, c->converter->to.kind, &c->value);
 }
 
 /* Times numerator, by denominator. */

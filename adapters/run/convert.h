@@ -30,6 +30,9 @@ bool whole_number(FieldKind kind, Value value, bool *negative_out, uint64_t *mag
 /* The same back: false when the kind cannot hold it. */
 bool number_of_kind(FieldKind kind, bool negative, uint64_t magnitude, Value *value_out);
 
+/* *value, a number of one kind, as one of another, in place. False: it does not fit. */
+bool convert_number_kind(Conversion *c, FieldKind from, FieldKind to, Value *value);
+
 /* convert_text.c */
 bool convert_number_text(Conversion *c);
 bool convert_text_number(Conversion *c);

@@ -80,13 +80,18 @@ static bool give_message(Conversion *c, const Buffer *message)
 bool convert_wrap(Conversion *c)
 {
     Buffer out = new_message(c);
-    write_member(&out, c->converter->value, c->args[0]);
+    Value value = c->args[0];
+    if (!convert_number_kind(c, c->converter->from.kind, c->converter->value->kind, &value))
+        return false;
+    write_member(&out, c->converter->value, value);
     return give_message(c, &out);
 }
 
 bool convert_unwrap(Conversion *c)
 {
-    return read_member(c, value_bytes(c->args[0]), c->converter->value, &c->value);
+    const FieldType *member = c->converter->value;
+    return read_member(c, value_bytes(c->args[0]), member, &c->value) &&
+           convert_number_kind(c, member->kind, c->converter->to.kind, &c->value);
 }
 
 /* A message and the bytes that hold it are the same bytes here; what comes from outside is

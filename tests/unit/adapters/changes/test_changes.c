@@ -147,9 +147,31 @@ static void amounts_become_money_and_other_units(void **state)
 
 static void scalars_are_wrapped_and_messages_serialized(void **state)
 {
-    check(state, "Wrappers", "messages: {M: {a: {by: wrapper}, b: {by: serialized}}}", ".M",
-          "  a = wrapper(a)\n  b = serialized[bytes](b)\n",
-          "  a = wrapper(a)\n  b = serialized[message](b)\n");
+    check(state, "Wrappers",
+          "messages: {M: {a: {by: wrapper}, b: {by: serialized}, c: {by: wrapper}, d: {by: "
+          "wrapper}, e: {by: wrapper}, f: {by: wrapper}}}",
+          ".M",
+          "  a = wrapper(a)\n  b = serialized[bytes](b)\n  c = wrapper(c)\n  d = wrapper(d)\n"
+          "  e = wrapper(e)\n  f = wrapper(f)\n",
+          "  a = wrapper(a)\n  b = serialized[message](b)\n  c = wrapper(c)\n  d = wrapper(d)\n"
+          "  e = wrapper(e)\n  f = wrapper(f)\n");
+}
+
+static void a_wrapper_of_numbers_takes_numbers_and_nothing_else(void **state)
+{
+    static const char *const good[] = {"c", "d", "e", "f"};
+    Loaded *loaded = *state;
+    for (size_t i = 0; i < sizeof good / sizeof *good; i++) {
+        Problems problems = problems_in(loaded->arena);
+        read_list(loaded, "Wrappers",
+                  arena_printf(loaded->arena, "messages: {M: {%s: {by: wrapper}}}", good[i]),
+                  &problems);
+        for (size_t k = 0; k < problems.n; k++)
+            assert_null(strstr(problems.items[k].path, good[i]));
+    }
+    Problems problems = problems_in(loaded->arena);
+    read_list(loaded, "Wrappers", "messages: {M: {b: {by: wrapper}}}", &problems);
+    assert_non_null(strstr(problems.items[0].reason, "wrapper does not fit"));
 }
 
 static void sentinels_and_zeros_become_presence(void **state)
@@ -672,6 +694,7 @@ int main(void)
         cmocka_unit_test(times_become_numbers_texts_and_dates),
         cmocka_unit_test(amounts_become_money_and_other_units),
         cmocka_unit_test(scalars_are_wrapped_and_messages_serialized),
+        cmocka_unit_test(a_wrapper_of_numbers_takes_numbers_and_nothing_else),
         cmocka_unit_test(sentinels_and_zeros_become_presence),
         cmocka_unit_test(enum_values_are_mapped_many_to_one),
         cmocka_unit_test(enum_values_fall_back),

@@ -365,6 +365,9 @@ static void other_type(Turn *t, const Field *was)
     static const char *const texts[] = {"base64", "hex", "utf8"};
     switch (was->type) {
     case INT32:
+    case INT64:
+    case UINT32:
+    case DOUBLE:
         if (was->label == OPTIONAL && chance(t->m, 50)) {
             Field field = renamed(t, was);
             field.type = WRAPPED;
@@ -372,9 +375,11 @@ static void other_type(Turn *t, const Field *was)
             line(t, "%s: {to: %s, by: wrapper}", was->name, field.name);
             put(t, field);
             return;
-        } /* fall through */
-    case INT64:
-    case UINT32:
+        }
+        if (was->type == DOUBLE) {
+            keep(t, was);
+            return;
+        }
         if (chance(t->m, 30))
             retype(t, was, DOUBLE, chance(t->m, 50) ? "number" : "scale, times: 8");
         else if (chance(t->m, 50))
@@ -392,6 +397,7 @@ static void other_type(Turn *t, const Field *was)
             retype(t, was, INT64, chance(t->m, 50) ? "milliseconds" : "hours, round: graceful");
         return;
     case ENUM: retype(t, was, STRING, "enum_name"); return;
+    case WRAPPED: retype(t, was, (Type)below(t->m, 4), "wrapper"); return;
     default: keep(t, was);
     }
 }

@@ -51,8 +51,11 @@ static const Operation operations[] = {
      "messages: {M: {total: {to: cents, by: micros_to_money, currency: currency}, "
      "fee: {by: cents_to_money, currency: EUR}, "
      "kilometers: {to: meters, by: scale, times: 8, round: graceful}}}"},
-    {"Wrappers", "messages: {M: {a: {by: wrapper}, b: {by: serialized}}}",
-     "messages: {M: {a: {by: wrapper}, b: {by: serialized}}}"},
+    {"Wrappers",
+     "messages: {M: {a: {by: wrapper}, b: {by: serialized}, c: {by: wrapper}, d: {by: wrapper}, e: "
+     "{by: wrapper}, f: {by: wrapper}}}",
+     "messages: {M: {a: {by: wrapper}, b: {by: serialized}, c: {by: wrapper}, d: {by: wrapper}, e: "
+     "{by: wrapper}, f: {by: wrapper}}}"},
     {"Lists",
      "messages: {M: {a: {more: loud}, b: {more: graceful}, c: {more: loud}}, Inner: {x: y}}",
      "messages: {M: {a: {more: graceful}, b: {more: loud}, c: {more: graceful}}, Inner: {y: x}}"},
