@@ -4,48 +4,140 @@
 #include "gateway/reflect/reflection_client.h"
 
 #include <stdio.h>
+#include <string.h>
+
+enum { TEXT_COLUMN = 22 }; /* where the text of an option begins in the help */
+
+/* ---- Help ------------------------------------------------------------------------------------ */
+
+static void add_usage(const Command *command, FILE *out)
+{
+    fprintf(out, "usage: passerelle %s", command->name);
+    if (*command->arguments)
+        fprintf(out, " %s", command->arguments);
+    for (const CommandOption *o = command->options; o->name; o++)
+        fprintf(out, " [%s%s%s]", o->name, o->value ? " " : "", o->value ? o->value : "");
+    fputc('\n', out);
+}
 
 int command_usage(const Command *command)
 {
-    fprintf(stderr, "usage: passerelle %s%s%s\n", command->name, *command->arguments ? " " : "",
-            command->arguments);
+    add_usage(command, stderr);
     return EXIT_USAGE;
 }
 
-static void take_out(int *n, char **arguments, int at, int how_many)
+void command_help(const Command *command, FILE *out)
 {
-    *n -= how_many;
-    for (int i = at; i < *n; i++)
-        arguments[i] = arguments[i + how_many];
+    add_usage(command, out);
+    fprintf(out, "\n%s\n", command->text);
+    if (command->options->name)
+        fputc('\n', out);
+    for (const CommandOption *o = command->options; o->name; o++) {
+        int width =
+            fprintf(out, "  %s%s%s", o->name, o->value ? " " : "", o->value ? o->value : "");
+        fprintf(out, "%*s%s\n", width < TEXT_COLUMN ? TEXT_COLUMN - width : 2, "", o->text);
+    }
 }
 
-bool command_flag(int *n, char **arguments, const char *flag)
+/* ---- Options --------------------------------------------------------------------------------- */
+
+/* "--json", "--seed=7". `value_out`: what stands behind "=", or NULL. */
+static const CommandOption *find_option(const Command *command, const char *argument,
+                                        const char **value_out)
 {
-    for (int i = 0; i < *n; i++)
-        if (strcmp(arguments[i], flag) == 0) {
-            take_out(n, arguments, i, 1);
+    for (const CommandOption *o = command->options; o->name; o++) {
+        size_t size = strlen(o->name);
+        if (strncmp(argument, o->name, size) != 0)
+            continue;
+        *value_out = argument[size] == '=' && o->value ? argument + size + 1 : NULL;
+        if (*value_out || argument[size] == '\0')
+            return o;
+    }
+    return NULL;
+}
+
+static bool looks_like_option(const char *argument)
+{
+    return argument[0] == '-' && argument[1];
+}
+
+bool command_wants_help(const Command *command, int n, char **arguments)
+{
+    for (int i = 0; i < n && strcmp(arguments[i], "--") != 0; i++) {
+        const char *value;
+        const CommandOption *option = find_option(command, arguments[i], &value);
+        if (option && option->value && !value)
+            i++;
+        else if (strcmp(arguments[i], "--help") == 0 || strcmp(arguments[i], "-h") == 0)
             return true;
-        }
+    }
     return false;
 }
 
-const char *command_option(int *n, char **arguments, const char *name)
+static bool tell_unknown(const Command *command, const char *argument)
 {
-    size_t size = strlen(name);
-    for (int i = 0; i < *n; i++) {
-        char *argument = arguments[i];
-        if (strncmp(argument, name, size) != 0)
-            continue;
-        if (argument[size] == '=') {
-            take_out(n, arguments, i, 1);
-            return argument + size + 1;
-        }
-        if (argument[size] == '\0' && i + 1 < *n) {
-            const char *value = arguments[i + 1];
-            take_out(n, arguments, i, 2);
-            return value;
-        }
+    const char *names[COMMAND_OPTIONS_MOST];
+    size_t n = 0;
+    for (const CommandOption *o = command->options; o->name; o++)
+        names[n++] = o->name;
+    const char *nearest = nearest_word(bytes_of(argument), names, n);
+    fprintf(stderr, "passerelle %s: there is no option %s%s%s\n", command->name, argument,
+            nearest ? "; did you mean " : "", nearest ? nearest : "");
+    return false;
+}
+
+static bool add_given(CommandLine *line, const CommandOption *option, const char *value)
+{
+    if (option->value && !value)
+        fprintf(stderr, "passerelle %s: %s needs a value\n", line->command->name, option->name);
+    else if (line->n_given == COMMAND_GIVEN_MOST)
+        fprintf(stderr, "passerelle %s: there are more than %d options\n", line->command->name,
+                COMMAND_GIVEN_MOST);
+    else {
+        line->given[line->n_given++] = (CommandGiven){option, value};
+        return true;
     }
+    return false;
+}
+
+bool command_parse(const Command *command, int n, char **arguments, CommandLine *line_out)
+{
+    *line_out = (CommandLine){.command = command, .arguments = arguments};
+    bool options_ended = false;
+    for (int i = 0; i < n; i++) {
+        const char *value = NULL;
+        if (options_ended || !looks_like_option(arguments[i])) {
+            arguments[line_out->n++] = arguments[i];
+            continue;
+        }
+        if (strcmp(arguments[i], "--") == 0) {
+            options_ended = true;
+            continue;
+        }
+        const CommandOption *option = find_option(command, arguments[i], &value);
+        if (!option)
+            return tell_unknown(command, arguments[i]);
+        if (option->value && !value && i + 1 < n)
+            value = arguments[++i];
+        if (!add_given(line_out, option, value))
+            return false;
+    }
+    return true;
+}
+
+bool command_flag(const CommandLine *line, const char *name)
+{
+    for (int i = 0; i < line->n_given; i++)
+        if (strcmp(line->given[i].option->name, name) == 0)
+            return true;
+    return false;
+}
+
+const char *command_option(const CommandLine *line, const char *name)
+{
+    for (int i = line->n_given; i-- > 0;)
+        if (strcmp(line->given[i].option->name, name) == 0)
+            return line->given[i].value;
     return NULL;
 }
 

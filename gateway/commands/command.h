@@ -1,7 +1,8 @@
 /*
- * Commands: what `passerelle WORD ...` does. One file per command, and main.c that finds it.
+ * Commands: what `passerelle WORD ...` does. One file per command, and main.c with the table of
+ * them, from which also come the help and the check of options.
  *
- * Each gets the arguments behind its word and gives the exit code: 0 well, 1 the answer is no (a
+ * A command gets its arguments and options, and gives the exit code: 0 well, 1 the answer is no (a
  * config with mistakes, a difference found), 2 called in the wrong way. Results go to the standard
  * output, the rest to the standard error.
  */
@@ -10,23 +11,61 @@
 
 #include "gateway/config/config.h"
 
+#include <stdio.h>
+
 enum { EXIT_WELL = 0, EXIT_NO = 1, EXIT_USAGE = 2 };
 
-typedef struct Command {
-    const char *name;
-    const char *arguments; /* "CONFIG [--json]" */
-    const char *text;      /* one line for the help */
-    int (*run)(const struct Command *command, int n, char **arguments);
-} Command;
+enum { COMMAND_OPTIONS_MOST = 4, COMMAND_GIVEN_MOST = 64 };
 
-/* The lines of usage of one command, to the standard error; gives EXIT_USAGE. */
+typedef struct Command Command;
+
+typedef struct CommandOption {
+    const char *name;  /* "--json", "-H" */
+    const char *value; /* what follows it: "N", "'Name: value'"; NULL: it is a flag */
+    const char *text;  /* one line for the help */
+} CommandOption;
+
+/* An option as it was given. */
+typedef struct CommandGiven {
+    const CommandOption *option;
+    const char *value; /* NULL: it is a flag */
+} CommandGiven;
+
+/* What was written behind the word. Borrowed from main's arguments. */
+typedef struct CommandLine {
+    const Command *command;
+    char **arguments; /* those that are no options */
+    int n;
+    int n_given;
+    CommandGiven given[COMMAND_GIVEN_MOST];
+} CommandLine;
+
+struct Command {
+    const char *name;
+    const char *arguments; /* those that are no options: "CONFIG [VERB] PATH" */
+    const char *text;      /* one line for the help */
+    CommandOption options[COMMAND_OPTIONS_MOST + 1]; /* the last one has no name */
+    int (*run)(const CommandLine *line);
+};
+
+/* How the command is used, with each option. */
+void command_help(const Command *command, FILE *out);
+
+/* The line of usage, to the standard error; gives EXIT_USAGE. */
 int command_usage(const Command *command);
 
-/* Takes the flag out of the arguments, wherever it stands. */
-bool command_flag(int *n, char **arguments, const char *flag);
+/* Whether --help or -h is among the arguments, where it is not the value of an option. */
+bool command_wants_help(const Command *command, int n, char **arguments);
 
-/* Takes "NAME VALUE" or "NAME=VALUE" out of the arguments; NULL when it is not there. */
-const char *command_option(int *n, char **arguments, const char *name);
+/* Parts the arguments into options and others; those after "--" are others. `arguments` is put in
+   another order. False: one is not an option of the command, or lacks its value; which is told. */
+bool command_parse(const Command *command, int n, char **arguments, CommandLine *line_out);
+
+/* Whether the flag was given. */
+bool command_flag(const CommandLine *line, const char *name);
+
+/* The value of the option, the last one where there are several; NULL when it was not given. */
+const char *command_option(const CommandLine *line, const char *name);
 
 /*
  * Loads a config for a command that cannot go on without one: mistakes are printed to the standard
@@ -34,11 +73,11 @@ const char *command_option(int *n, char **arguments, const char *name);
  */
 Config *command_config(const char *path);
 
-int command_check(const Command *command, int n, char **arguments);
-int command_diff(const Command *command, int n, char **arguments);
-int command_explain(const Command *command, int n, char **arguments);
-int command_prove(const Command *command, int n, char **arguments);
-int command_run(const Command *command, int n, char **arguments);
-int command_version(const Command *command, int n, char **arguments);
+int command_check(const CommandLine *line);
+int command_diff(const CommandLine *line);
+int command_explain(const CommandLine *line);
+int command_prove(const CommandLine *line);
+int command_run(const CommandLine *line);
+int command_version(const CommandLine *line);
 
 #endif

@@ -23,11 +23,12 @@ static void add_warnings(const Config *config, Buffer *out)
         buffer_printf(out, "warning: %.*s\n", BYTES_ARGS(buffer_bytes(&warning)));
 }
 
-int command_check(const Command *command, int n, char **arguments)
+int command_check(const CommandLine *line)
 {
-    bool json = command_flag(&n, arguments, "--json");
-    if (n != 1)
-        return command_usage(command);
+    bool json = command_flag(line, "--json");
+    if (line->n != 1)
+        return command_usage(line->command);
+    const char *path = line->arguments[0];
 
     Arena *arena = arena_new(ARENA_UNLIMITED); /* outlives the config's, for what is said of it */
     Arena *config_arena = arena_new(ARENA_UNLIMITED);
@@ -35,9 +36,9 @@ int command_check(const Command *command, int n, char **arguments)
     Buffer out = buffer_in(arena);
     Config *config;
     SchemaAsk ask = reflection_ask(NULL);
-    Result r = config_load(arguments[0], &ask, config_arena, &problems, &config);
+    Result r = config_load(path, &ask, config_arena, &problems, &config);
     if (failed(r))
-        problem_add(&problems, arguments[0], 0, 0, "", NULL, "%s", error_text(arena, r));
+        problem_add(&problems, path, 0, 0, "", NULL, "%s", error_text(arena, r));
 
     const Problems *told = config && config->doubts.n ? &config->doubts : &problems;
     bool good = config && !told->n;

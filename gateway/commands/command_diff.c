@@ -80,18 +80,18 @@ static void print(Arena *arena, const SchemaDiff *diff, bool json, bool only_cha
     fwrite(out.data, 1, out.size, stdout);
 }
 
-int command_diff(const Command *command, int n, char **arguments)
+int command_diff(const CommandLine *line)
 {
-    bool json = command_flag(&n, arguments, "--json");
-    bool only_changes = command_flag(&n, arguments, "--changes");
-    if (n != 2 || (json && only_changes))
-        return command_usage(command);
+    bool json = command_flag(line, "--json");
+    bool only_changes = command_flag(line, "--changes");
+    if (line->n != 2 || (json && only_changes))
+        return command_usage(line->command);
 
     Arena *arena = arena_new(ARENA_UNLIMITED);
     ChangeSide from, to;
     int code = EXIT_USAGE;
-    if (load_side(arena, arguments[0], "old", &from) &&
-        load_side(arena, arguments[1], "new", &to)) {
+    if (load_side(arena, line->arguments[0], "old", &from) &&
+        load_side(arena, line->arguments[1], "new", &to)) {
         SchemaDiff diff;
         schema_diff(arena, &from, &to, &diff);
         print(arena, &diff, json, only_changes);

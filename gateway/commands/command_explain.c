@@ -10,10 +10,13 @@
 #include <ctype.h>
 #include <stdio.h>
 
-/* Takes all "-H 'Name: value'" out; false when one has no colon. */
-static bool take_fields(Arena *arena, int *n, char **arguments, Fields *fields)
+/* All "-H 'Name: value'"; false when one has no colon, which is told. */
+static bool take_fields(Arena *arena, const CommandLine *line, Fields *fields)
 {
-    for (const char *text; (text = command_option(n, arguments, "-H"));) {
+    for (int i = 0; i < line->n_given; i++) {
+        if (strcmp(line->given[i].option->name, "-H") != 0)
+            continue;
+        const char *text = line->given[i].value;
         Bytes rest = bytes_of(text), name;
         if (bytes_find(rest, ':') == rest.size) {
             fprintf(stderr, "passerelle: a field is written 'Name: value', not %s\n", text);
@@ -21,30 +24,30 @@ static bool take_fields(Arena *arena, int *n, char **arguments, Fields *fields)
         }
         bytes_split(&rest, ':', &name);
         char *lower = arena_array(arena, char, name.size + 1);
-        for (size_t i = 0; i < name.size; i++)
-            lower[i] = (char)tolower(name.data[i]);
+        for (size_t k = 0; k < name.size; k++)
+            lower[k] = (char)tolower(name.data[k]);
         fields_add(fields, bytes(lower, name.size), bytes_trim(rest));
     }
     return true;
 }
 
-int command_explain(const Command *command, int n, char **arguments)
+int command_explain(const CommandLine *line)
 {
     Arena *arena = arena_new(ARENA_UNLIMITED);
     ExplainRequest request = {.fields = fields_in(arena)};
-    request.plan = command_flag(&n, arguments, "--plan");
-    const char *client = command_option(&n, arguments, "--client");
+    request.plan = command_flag(line, "--plan");
+    const char *client = command_option(line, "--client");
     request.identity = client ? bytes_of(client) : BYTES_NONE;
     int code = EXIT_USAGE;
-    if (!take_fields(arena, &n, arguments, &request.fields) || n < 2 || n > 3) {
-        code = command_usage(command);
+    if (!take_fields(arena, line, &request.fields) || line->n < 2 || line->n > 3) {
+        code = command_usage(line->command);
         arena_free(arena);
         return code;
     }
-    request.verb = bytes_of(n == 3 ? arguments[1] : "POST");
-    request.path = bytes_of(arguments[n - 1]);
+    request.verb = bytes_of(line->n == 3 ? line->arguments[1] : "POST");
+    request.path = bytes_of(line->arguments[line->n - 1]);
 
-    Config *config = command_config(arguments[0]);
+    Config *config = command_config(line->arguments[0]);
     if (config) {
         Buffer out = buffer_in(arena);
         Result r = explain(config, &request, arena, &out);

@@ -20,9 +20,9 @@ static void on_progress(void *owner, const char *direction, uint64_t done, uint6
 }
 
 /* "--messages 5000"; false when it is there and not a number. */
-static bool take_number(int *n, char **arguments, const char *name, uint64_t *number)
+static bool take_number(const CommandLine *line, const char *name, uint64_t *number)
 {
-    const char *text = command_option(n, arguments, name);
+    const char *text = command_option(line, name);
     if (!text || bytes_to_u64(bytes_of(text), number))
         return true;
     fprintf(stderr, "passerelle: %s wants a number, not %s\n", name, text);
@@ -74,14 +74,14 @@ static bool prove_config(const Config *config, const ProveOptions *options)
     return good;
 }
 
-int command_prove(const Command *command, int n, char **arguments)
+int command_prove(const CommandLine *line)
 {
     ProveOptions options = {.n_messages = MESSAGES, .seed = 1, .json = true};
     options.on_progress = isatty(STDERR_FILENO) ? on_progress : NULL;
-    if (!take_number(&n, arguments, "--messages", &options.n_messages) ||
-        !take_number(&n, arguments, "--seed", &options.seed) || n != 1)
-        return command_usage(command);
-    Config *config = command_config(arguments[0]);
+    if (!take_number(line, "--messages", &options.n_messages) ||
+        !take_number(line, "--seed", &options.seed) || line->n != 1)
+        return command_usage(line->command);
+    Config *config = command_config(line->arguments[0]);
     if (!config)
         return EXIT_NO;
     bool good = prove_config(config, &options);

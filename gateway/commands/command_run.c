@@ -6,17 +6,18 @@
 
 #include <stdio.h>
 
-int command_run(const Command *command, int n, char **arguments)
+int command_run(const CommandLine *line)
 {
-    if (n != 1)
-        return command_usage(command);
+    if (line->n != 1)
+        return command_usage(line->command);
+    const char *path = line->arguments[0];
     signals_hold();
     Arena *arena = arena_new(ARENA_UNLIMITED);
     EarlyStop stop;
     Result r = early_stop_begin(&stop, arena);
-    Config *config = failed(r) ? NULL : command_config(arguments[0]);
+    Config *config = failed(r) ? NULL : command_config(path);
     if (config)
-        r = process_run(arena, config, arguments[0], &stop);
+        r = process_run(arena, config, path, &stop);
     early_stop_end(&stop);
     if (failed(r))
         fprintf(stderr, "passerelle: %s\n", error_text(arena, r));

@@ -6,10 +6,10 @@
 #include <stdio.h>
 #include <uv.h>
 
-int command_version(const Command *command, int n, char **arguments)
+int command_version(const CommandLine *line)
 {
-    if (n)
-        return command_usage(command);
+    if (line->n)
+        return command_usage(line->command);
     printf("passerelle %s (libuv %s, nghttp2 %s, %s)\n", VERSION, uv_version_string(),
            nghttp2_version(0)->version_str, OpenSSL_version(OPENSSL_VERSION));
     return EXIT_WELL;

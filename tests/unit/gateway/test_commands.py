@@ -29,6 +29,41 @@ class Commands(unittest.TestCase):
         for word in "version", "--version":
             self.assertRegex(run(word).stdout, r"^passerelle \d+\.\d+\.\d+ \(libuv ")
 
+    def test_each_command_tells_how_it_is_used(self):
+        for word in "run", "check", "explain", "diff", "prove", "version", "help":
+            told = [run(word, "--help"), run(word, "-h"), run("help", word)]
+            for done in told:
+                self.assertEqual((done.returncode, done.stderr), (0, ""), word)
+                self.assertTrue(done.stdout.startswith(f"usage: passerelle {word}"), done.stdout)
+            self.assertEqual(len({done.stdout for done in told}), 1)
+        self.assertEqual(run("check", "none.yaml", "--help").stdout, run("check", "--help").stdout)
+        for option in "-H 'NAME: VALUE'", "--client NAME", "--plan":
+            self.assertRegex(run("explain", "--help").stdout, rf"(?m)^  {option} +\S")
+        done = run("help", "chekc")
+        self.assertEqual((done.returncode, done.stdout), (2, ""))
+        self.assertIn("did you mean check", done.stderr)
+
+    def test_the_reference_has_the_same_usage(self):
+        reference = (pathlib.Path(__file__).parents[3] / "docs/commands.md").read_text().splitlines()
+        for word in "run", "check", "explain", "diff", "prove", "version", "help":
+            usage = run(word, "--help").stdout.splitlines()[0]
+            self.assertIn(usage.replace("usage:", "##"), reference)
+
+    def test_the_value_of_an_option_is_not_an_option(self):
+        done = run("explain", "garage.yaml", "GET", "/v1/cars", "--client", "--help")
+        self.assertEqual(done.returncode, 0, done.stdout)
+        self.assertIn("version   v1", done.stdout)
+
+    def test_an_unknown_option_is_told_and_not_taken_for_a_file(self):
+        for arguments in ["check", "--jsno", "garage.yaml"], ["run", "--jsno", "garage.yaml"], \
+                ["explain", "--plam", "garage.yaml", "/x"], ["check", "--json=yes", "garage.yaml"]:
+            done = run(*arguments)
+            self.assertEqual((done.returncode, done.stdout), (2, ""), arguments)
+            self.assertIn(f"there is no option {arguments[1]}", done.stderr)
+        self.assertIn("did you mean --json", run("check", "--jsno", "garage.yaml").stderr)
+        self.assertIn("--messages needs a value", run("prove", "garage.yaml", "--messages").stderr)
+        self.assertEqual(run("prove", "garage.yaml", "--messages").returncode, 2)
+
     def test_check_tells_what_a_good_config_means(self):
         done = run("check", "garage.yaml")
         self.assertEqual((done.returncode, done.stderr), (0, ""))
