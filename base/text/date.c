@@ -113,14 +113,25 @@ void date_write_http(int64_t seconds, char out[DATE_HTTP_SIZE])
     write_chars(at, " GMT", 4);
 }
 
+static char *write_day(char *at, const CivilTime *time)
+{
+    at = write_digits(at, time->year, 4);
+    *at++ = '-';
+    at = write_digits(at, time->month, 2);
+    *at++ = '-';
+    return write_digits(at, time->day, 2);
+}
+
+void date_write_day(int64_t seconds, char out[DATE_DAY_SIZE])
+{
+    CivilTime time = date_from_seconds(seconds);
+    write_day(out, &time);
+}
+
 size_t date_write_rfc3339(int64_t seconds, int32_t nanos, char out[DATE_RFC3339_SIZE])
 {
     CivilTime time = date_from_seconds(seconds);
-    char *at = write_digits(out, time.year, 4);
-    *at++ = '-';
-    at = write_digits(at, time.month, 2);
-    *at++ = '-';
-    at = write_digits(at, time.day, 2);
+    char *at = write_day(out, &time);
     *at++ = 'T';
     at = write_clock(at, &time);
     if (nanos) {

@@ -30,6 +30,7 @@ CivilTime date_from_seconds(int64_t seconds);
 int date_month_days(int64_t year, int month);
 
 enum {
+    DATE_DAY_SIZE = 10,     /* "2026-03-01" */
     DATE_HTTP_SIZE = 29,    /* "Sun, 06 Nov 1994 08:49:37 GMT" */
     DATE_RFC3339_SIZE = 30, /* "2026-03-01T12:00:00.123456789Z" */
 };
@@ -48,6 +49,9 @@ size_t date_write_rfc3339(int64_t seconds, int32_t nanos, char out[DATE_RFC3339_
 /* RFC 3339 date-time with any offset and up to 9 digits of a second. A leap second (":60") is
    refused. Letters T and Z in upper case only, as protobuf's JSON wants it. */
 bool date_read_rfc3339(Bytes text, int64_t *seconds_out, int32_t *nanos_out);
+
+/* "2026-03-01", the day in UTC, for years 0 to 9999. No NUL. */
+void date_write_day(int64_t seconds, char out[DATE_DAY_SIZE]);
 
 /* "2026-03-01": midnight UTC of that day. */
 bool date_read_day(Bytes text, int64_t *seconds_out);

@@ -1,38 +1,48 @@
 /*
- * passerelle check CONFIG [--json]: every mistake of a config; or what it means: who answers what,
- * and what is lost on the way between versions.
+ * passerelle check CONFIG: every mistake of a config; or what it means: who answers what, what is
+ * lost on the way between versions, and what harms somebody here and today.
  */
 #include "gateway/commands/command.h"
 #include "gateway/commands/config_report.h"
+#include "gateway/commands/config_warnings.h"
 
 #include "base/arena.h"
+#include "base/clock.h"
 #include "gateway/reflect/reflection_client.h"
 
 #include <stdio.h>
+
+/* For name servers, all names together. */
+#define NAMES_TIME (5 * SECOND)
 
 static void print(const Buffer *out)
 {
     fwrite(out->data, 1, out->size, stdout);
 }
 
-/* Warnings depend on the machine, too: the same config may have none on another one. */
-static void add_warnings(const Config *config, Buffer *out)
+static void add_warnings(const Problems *warnings, Buffer *out)
 {
-    Buffer warning = buffer_in(out->arena);
-    if (descriptors_warn(config, &warning))
-        buffer_printf(out, "warning: %.*s\n", BYTES_ARGS(buffer_bytes(&warning)));
+    for (size_t i = 0; i < warnings->n; i++)
+        buffer_printf(out, "warning: %s\n", warnings->items[i].reason);
+}
+
+static void find_warnings(const Config *config, Problems *warnings)
+{
+    Patience patience = {.patience = NAMES_TIME};
+    Surroundings here = surroundings_here(&patience);
+    config_warnings(config, &here, warnings);
 }
 
 int command_check(const CommandLine *line)
 {
-    bool json = command_flag(line, "--json");
+    bool json = command_flag(line, "--json"), strict = command_flag(line, "--strict");
     if (line->n != 1)
         return command_usage(line->command);
     const char *path = line->arguments[0];
 
     Arena *arena = arena_new(ARENA_UNLIMITED); /* outlives the config's, for what is said of it */
     Arena *config_arena = arena_new(ARENA_UNLIMITED);
-    Problems problems = problems_in(arena);
+    Problems problems = problems_in(arena), warnings = problems_in(arena);
     Buffer out = buffer_in(arena);
     Config *config;
     SchemaAsk ask = reflection_ask(NULL);
@@ -42,17 +52,19 @@ int command_check(const CommandLine *line)
 
     const Problems *told = config && config->doubts.n ? &config->doubts : &problems;
     bool good = config && !told->n;
+    if (good)
+        find_warnings(config, &warnings);
     if (json) {
-        config_report_json(good ? config : NULL, told, &out);
+        config_report_json(good ? config : NULL, told, &warnings, &out);
     } else if (good) {
         config_report(config, &out);
-        add_warnings(config, &out);
+        add_warnings(&warnings, &out);
     } else {
         problems_print(told, &out);
     }
     print(&out);
 
-    int code = good ? EXIT_WELL : EXIT_NO;
+    int code = good && !(strict && warnings.n) ? EXIT_WELL : EXIT_NO;
     if (config)
         config_unref(config);
     else

@@ -3,6 +3,8 @@
 #include "adapters/mapping/loss.h"
 #include "adapters/text/json.h"
 #include "base/arena.h"
+#include "base/clock.h"
+#include "base/text/date.h"
 
 /* ---- Text ------------------------------------------------------------------------------------ */
 
@@ -81,6 +83,15 @@ static void add_out_of_reach(const Version *version, Buffer *out)
     }
 }
 
+static void add_day(Buffer *out, const char *what, int64_t wall)
+{
+    char text[DATE_DAY_SIZE];
+    if (!wall)
+        return;
+    date_write_day(wall / SECOND, text);
+    buffer_printf(out, "; %s %.*s", what, (int)sizeof text, text);
+}
+
 static void add_service(const Service *service, Buffer *out)
 {
     buffer_printf(out, "%s: %u instance%s\n", service->name, service->n_instances,
@@ -90,6 +101,9 @@ static void add_service(const Service *service, Buffer *out)
         buffer_printf(out, "  %s: %u method%s of %s; ", version->name, version->n_methods,
                       plural(version->n_methods), version->package);
         add_answerers(version, out);
+        add_day(out, "released", version->released);
+        add_day(out, "deprecated", version->deprecated);
+        add_day(out, "sunset", version->sunset);
         buffer_add_text(out, version == service->default_version ? "; the default\n" : "\n");
         add_stale(version, out);
         add_hidden(version, out);
@@ -122,6 +136,14 @@ static void add_text_member(Buffer *out, const char *name, const char *text)
         json_write_string(out, bytes_of(text));
     else
         buffer_add_text(out, "null");
+}
+
+static void add_date_member(Buffer *out, const char *name, int64_t wall)
+{
+    char text[DATE_RFC3339_SIZE];
+    if (wall)
+        buffer_printf(out, ",\"%s\":\"%.*s\"", name,
+                      (int)date_write_rfc3339(wall / SECOND, 0, text), text);
 }
 
 static void add_problem_json(const Problem *problem, Buffer *out)
@@ -166,7 +188,11 @@ static void add_service_json(const Service *service, Buffer *out)
         add_text_member(out, "name", service->versions[i].name);
         buffer_add_byte(out, ',');
         add_text_member(out, "package", service->versions[i].package);
-        buffer_printf(out, ",\"methods\":%u}", service->versions[i].n_methods);
+        buffer_printf(out, ",\"methods\":%u", service->versions[i].n_methods);
+        add_date_member(out, "released", service->versions[i].released);
+        add_date_member(out, "deprecated", service->versions[i].deprecated);
+        add_date_member(out, "sunset", service->versions[i].sunset);
+        buffer_add_byte(out, '}');
     }
     buffer_add_text(out, "],\"pairs\":[");
     for (uint32_t i = 0; i < service->n_versions; i++)
@@ -179,7 +205,8 @@ static void add_service_json(const Service *service, Buffer *out)
     buffer_add_text(out, "]}");
 }
 
-void config_report_json(const Config *config, const Problems *problems, Buffer *out)
+void config_report_json(const Config *config, const Problems *problems, const Problems *warnings,
+                        Buffer *out)
 {
     buffer_printf(out, "{\"ok\":%s,\"problems\":[", config ? "true" : "false");
     for (size_t i = 0; i < problems->n; i++) {
@@ -192,8 +219,9 @@ void config_report_json(const Config *config, const Problems *problems, Buffer *
         add_service_json(&config->services[i], out);
     }
     buffer_add_text(out, "],\"warnings\":[");
-    Buffer warning = buffer_in(out->arena);
-    if (config && descriptors_warn(config, &warning))
-        json_write_string(out, buffer_bytes(&warning));
+    for (size_t i = 0; i < warnings->n; i++) {
+        buffer_add_text(out, i ? "," : "");
+        json_write_string(out, bytes_of(warnings->items[i].reason));
+    }
     buffer_add_text(out, "]}\n");
 }

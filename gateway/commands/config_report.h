@@ -11,6 +11,7 @@ void config_report(const Config *config, Buffer *out);
 
 /* One JSON object: "ok", "problems", and of a good config "services" with the losses of each pair
    of versions (null: no way between them) and "warnings", texts. `config` may be NULL. */
-void config_report_json(const Config *config, const Problems *problems, Buffer *out);
+void config_report_json(const Config *config, const Problems *problems, const Problems *warnings,
+                        Buffer *out);
 
 #endif

@@ -40,8 +40,9 @@ static bool is_sunset(const Version *version, int64_t wall)
 
 static const char *day_text(Arena *arena, int64_t wall)
 {
-    CivilTime day = date_from_seconds(wall / SECOND);
-    return arena_printf(arena, "%04lld-%02d-%02d", (long long)day.year, day.month, day.day);
+    char text[DATE_DAY_SIZE];
+    date_write_day(wall / SECOND, text);
+    return arena_text(arena, bytes(text, sizeof text));
 }
 
 /* "v2, v3": what may still be asked for. */

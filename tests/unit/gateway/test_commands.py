@@ -70,6 +70,23 @@ class Commands(unittest.TestCase):
         self.assertIn("dropped   Car.note", done.stdout)
         self.assertTrue(json.loads(run("check", "garage.yaml", "--json").stdout)["ok"])
 
+    def test_a_warning_makes_a_strict_check_fail(self):
+        with tempfile.TemporaryDirectory() as folder:
+            old = pathlib.Path(folder) / "old.yaml"
+            text = (FOLDER / "garage.yaml").read_text().replace("garage.binpb", str(FOLDER.resolve() / "garage.binpb"))
+            text = text.replace("[v1-v2.yaml]", f"[{FOLDER.resolve() / 'v1-v2.yaml'}]")
+            text += "limits: {connections: 10}\n"  # for which any machine has descriptors
+            old.write_text(text)
+            self.assertEqual(run("check", "--strict", old).returncode, 0)
+            old.write_text(text.replace("{name: v1,", "{name: v1, sunset: 2020-01-01,", 1))
+            done = run("check", old)
+            self.assertEqual((done.returncode, done.stderr), (0, ""), done.stdout)
+            self.assertIn("warning: garage: the default version v1", done.stdout)
+            self.assertEqual(run("check", "--strict", old).returncode, 1)
+            self.assertEqual(run("check", "--strict", old).stdout, done.stdout)
+            told = run("check", "--strict", "--json", old)
+            self.assertEqual((told.returncode, len(json.loads(told.stdout)["warnings"])), (1, 1))
+
     def test_check_and_run_refuse_the_same(self):
         with tempfile.TemporaryDirectory() as folder:
             wrong = pathlib.Path(folder) / "wrong.yaml"

@@ -111,6 +111,26 @@ static Bytes rfc3339(int64_t seconds, int32_t nanos)
     return bytes(text, date_write_rfc3339(seconds, nanos, text));
 }
 
+static void a_day_is_that_of_utc(void **state)
+{
+    static const struct {
+        int64_t seconds;
+        const char *day;
+    } rows[] = {{0, "1970-01-01"},
+                {86399, "1970-01-01"},
+                {86400, "1970-01-02"},
+                {-1, "1969-12-31"},
+                {253402300799, "9999-12-31"}};
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        char text[DATE_DAY_SIZE];
+        int64_t seconds;
+        date_write_day(rows[i].seconds, text);
+        assert_bytes(bytes(text, sizeof text), rows[i].day);
+        assert_true(date_read_day(bytes(text, sizeof text), &seconds));
+        assert_true(seconds <= rows[i].seconds && rows[i].seconds - seconds < 86400);
+    }
+}
+
 static void rfc3339_has_as_many_digits_of_a_second_as_it_needs(void **state)
 {
     assert_bytes(rfc3339(0, 0), "1970-01-01T00:00:00Z");
@@ -198,6 +218,7 @@ int main(void)
         cmocka_unit_test(all_three_forms_of_http_dates_are_read),
         cmocka_unit_test(a_year_of_two_digits_more_than_fifty_years_ahead_is_past),
         cmocka_unit_test(what_is_no_http_date_is_refused),
+        cmocka_unit_test(a_day_is_that_of_utc),
         cmocka_unit_test(rfc3339_has_as_many_digits_of_a_second_as_it_needs),
         cmocka_unit_test(rfc3339_is_read_back_as_it_was_written),
         cmocka_unit_test(offsets_are_taken_off),

@@ -33,7 +33,9 @@ static const JsonNode *json_of(Loaded *l)
 {
     Buffer out = buffer_in(l->arena);
     JsonNode *root;
-    config_report_json(l->config, &l->problems, &out);
+    Problems warnings = problems_in(l->arena);
+    problem_add(&warnings, "a.yaml", 0, 0, "", NULL, "it is \"late\"");
+    config_report_json(l->config, &l->problems, &warnings, &out);
     assert_ok(l->arena, json_parse(l->arena, buffer_bytes(&out), NULL, &root));
     return root;
 }
@@ -104,12 +106,36 @@ static void what_rest_instances_cannot_answer_is_noted(void **state)
     unload(&l);
 }
 
+static void the_dates_of_versions_are_told(void **state)
+{
+    Loaded l = load(LISTEN "services:\n"
+                           "  - name: garage\n"
+                           "    versions:\n"
+                           "      - {name: v1, package: garage.v1, schema: garage.binpb,\n"
+                           "         released: 2024-01-02, deprecated: 2026-03-01T12:00:00Z,\n"
+                           "         sunset: 2027-03-01}\n"
+                           "    instances: ['127.0.0.1:7001']\n");
+    Buffer out = buffer_in(l.arena);
+    config_report(l.config, &out);
+    assert_non_null(strstr(arena_text(l.arena, buffer_bytes(&out)),
+                           "1 instance; released 2024-01-02; deprecated 2026-03-01; sunset "
+                           "2027-03-01; the default\n"));
+    const JsonNode *version =
+        json_member(json_member(json_of(&l), "services")->first, "versions")->first;
+    assert_bytes(json_member(version, "released")->text, "2024-01-02T00:00:00Z");
+    assert_bytes(json_member(version, "deprecated")->text, "2026-03-01T12:00:00Z");
+    assert_bytes(json_member(version, "sunset")->text, "2027-03-01T00:00:00Z");
+    unload(&l);
+}
+
 static void programs_read_the_same_as_json(void **state)
 {
     Loaded l = load(GOOD);
     const JsonNode *root = json_of(&l);
     assert_int_equal(json_member(root, "ok")->kind, JSON_TRUE);
     assert_int_equal(json_member(root, "problems")->count, 0);
+    assert_int_equal(json_member(root, "warnings")->count, 1);
+    assert_bytes(json_member(root, "warnings")->first->text, "it is \"late\"");
     const JsonNode *garage = json_member(root, "services")->first;
     assert_bytes(json_member(garage, "name")->text, "garage");
     assert_int_equal(json_member(garage, "versions")->count, 3);
@@ -138,6 +164,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_good_config_is_told_with_its_losses),
         cmocka_unit_test(what_rest_instances_cannot_answer_is_noted),
+        cmocka_unit_test(the_dates_of_versions_are_told),
         cmocka_unit_test(programs_read_the_same_as_json),
         cmocka_unit_test(mistakes_are_json_too),
     };

@@ -1,0 +1,208 @@
+#include "gateway/commands/config_warnings.h"
+
+#include "base/arena.h"
+#include "base/clock.h"
+#include "base/net/ip.h"
+#include "base/text/date.h"
+
+#include <netdb.h>
+#include <openssl/ssl.h>
+#include <uv.h>
+
+#define DAY (86400 * SECOND)
+#define CERTIFICATE_TIME (30 * DAY) /* warned of when a certificate ends sooner */
+
+typedef struct Warnings {
+    const Config *config;
+    const Surroundings *here;
+    Problems *told;
+    Table certificates, names; /* seen before */
+} Warnings;
+
+static void PRINTF_LIKE(2, 3) warn(Warnings *w, const char *format, ...)
+{
+    char text[1024];
+    va_list args;
+    va_start(args, format);
+    vsnprintf(text, sizeof text, format, args);
+    va_end(args);
+    problem_add(w->told, w->config->file, 0, 0, "", NULL, "%s", text);
+}
+
+static const char *day_text(Warnings *w, int64_t wall)
+{
+    char text[DATE_DAY_SIZE];
+    date_write_day(wall / SECOND, text);
+    return arena_text(w->told->arena, bytes(text, sizeof text));
+}
+
+/* ---- Sunsets --------------------------------------------------------------------------------- */
+
+static bool has_rule(const Service *service, VersionRule rule)
+{
+    for (uint32_t i = 0; i < service->n_rules; i++)
+        if (service->rules[i] == rule)
+            return true;
+    return false;
+}
+
+static bool is_past(const Warnings *w, const Version *version)
+{
+    return version->sunset && version->sunset <= w->here->wall;
+}
+
+static void warn_of_sunsets(Warnings *w, const Service *service)
+{
+    const Version *version = service->default_version;
+    if (version && has_rule(service, RULE_DEFAULT) && is_past(w, version))
+        warn(w,
+             "%s: the default version %s is no longer served since its sunset, %s: clients that "
+             "say no version get 410",
+             service->name, version->name, day_text(w, version->sunset));
+    size_t at = 0;
+    bool pins = service->pins && has_rule(service, RULE_PIN);
+    for (const TableEntry *pin; pins && (pin = table_next(service->pins, &at));) {
+        version = pin->value;
+        if (is_past(w, version))
+            warn(w,
+                 "%s: the client %.*s is pinned to %s, which is no longer served since its "
+                 "sunset, %s",
+                 service->name, BYTES_ARGS(pin->key), version->name, day_text(w, version->sunset));
+    }
+}
+
+/* ---- Certificates ---------------------------------------------------------------------------- */
+
+static int64_t wall_of(const ASN1_TIME *time)
+{
+    struct tm tm = {0};
+    CHECK(ASN1_TIME_to_tm(time, &tm) == 1); /* OpenSSL has read it before */
+    int64_t days = date_to_days(tm.tm_year + 1900, tm.tm_mon + 1, tm.tm_mday);
+    return days * DAY + (tm.tm_hour * 3600 + tm.tm_min * 60 + tm.tm_sec) * SECOND;
+}
+
+/* Instances may share one. */
+static bool is_new_certificate(Warnings *w, const X509 *certificate)
+{
+    unsigned char digest[EVP_MAX_MD_SIZE];
+    unsigned size = 0;
+    CHECK(X509_digest(certificate, EVP_sha256(), digest, &size) == 1);
+    Bytes key = bytes_copy(w->told->arena, bytes(digest, size));
+    return !table_put(&w->certificates, key, w);
+}
+
+static void warn_of_certificate(Warnings *w, const X509 *certificate, const char *which,
+                                const char *where)
+{
+    int64_t begins = wall_of(X509_get0_notBefore(certificate));
+    int64_t ends = wall_of(X509_get0_notAfter(certificate));
+    if (begins > w->here->wall)
+        warn(w, "%s: %s begins on %s only", where, which, day_text(w, begins));
+    if (ends <= w->here->wall)
+        warn(w, "%s: %s has ended on %s", where, which, day_text(w, ends));
+    else if (ends - w->here->wall <= CERTIFICATE_TIME)
+        warn(w, "%s: %s ends on %s", where, which, day_text(w, ends));
+}
+
+/* The certificate that the gateway shows there, and those that follow in its file. */
+static void warn_of_certificates(Warnings *w, SSL_CTX *tls, const char *where)
+{
+    X509 *own = tls ? SSL_CTX_get0_certificate(tls) : NULL;
+    if (!own || !is_new_certificate(w, own))
+        return;
+    warn_of_certificate(w, own, "the certificate", where);
+    STACK_OF(X509) *chain = NULL;
+    CHECK(SSL_CTX_get0_chain_certs(tls, &chain) == 1);
+    for (int i = 0; i < sk_X509_num(chain); i++)
+        warn_of_certificate(w, sk_X509_value(chain, i), "a certificate of the chain", where);
+}
+
+/* ---- Names ----------------------------------------------------------------------------------- */
+
+static void warn_of_name(Warnings *w, const Address *address, const char *where)
+{
+    IpAddress ip;
+    if (!address->host || ip_read(bytes_of(address->host), &ip) ||
+        table_put(&w->names, bytes_of(address->host), w))
+        return;
+    const char *why = w->here->resolve(w->here->owner, address->host);
+    if (why)
+        warn(w, "%s: %s cannot be resolved: %s", where, address->host, why);
+}
+
+/* ---- Limits ---------------------------------------------------------------------------------- */
+
+static void warn_of_limits(Warnings *w)
+{
+    Buffer text = buffer_in(w->told->arena);
+    if (descriptors_warn(w->config, &text))
+        warn(w, "%.*s", BYTES_ARGS(buffer_bytes(&text)));
+    uint64_t memory = w->config->limits.call_memory;
+    if (w->here->memory && memory > w->here->memory)
+        warn(w, "limits.call_memory is %llu bytes, but the process may have %llu in all",
+             (unsigned long long)memory, (unsigned long long)w->here->memory);
+}
+
+/* ---- All ------------------------------------------------------------------------------------- */
+
+static void warn_of_instance(Warnings *w, const Service *service, const Instance *instance)
+{
+    const char *where =
+        arena_printf(w->told->arena, "%s: instance %s", service->name, instance->address.text);
+    warn_of_certificates(w, instance->tls, where);
+    warn_of_name(w, &instance->address, where);
+}
+
+static void warn_of_service(Warnings *w, const Service *service)
+{
+    warn_of_sunsets(w, service);
+    for (uint32_t i = 0; i < service->n_instances; i++)
+        warn_of_instance(w, service, &service->instances[i]);
+    for (uint32_t i = 0; i < service->n_versions; i++)
+        if (service->versions[i].reflected)
+            warn_of_instance(w, service, &service->versions[i].reflected->instance);
+}
+
+void config_warnings(const Config *config, const Surroundings *here, Problems *warnings)
+{
+    Warnings w = {.config = config, .here = here, .told = warnings};
+    w.certificates = w.names = table_in(warnings->arena);
+    warn_of_limits(&w);
+    for (uint32_t i = 0; i < config->n_listeners; i++) {
+        const ListenerConfig *listener = &config->listeners[i];
+        const char *where = arena_printf(warnings->arena, "listener %s", listener->address.text);
+        warn_of_certificates(&w, listener->tls, where);
+        warn_of_name(&w, &listener->address, where);
+    }
+    warn_of_name(&w, &config->admin, "admin");
+    for (uint32_t i = 0; i < config->n_services; i++)
+        warn_of_service(&w, &config->services[i]);
+}
+
+/* ---- This process ---------------------------------------------------------------------------- */
+
+static const char *resolve(void *owner, const char *host)
+{
+    const Patience *patience = owner;
+    if (clock_now() - patience->began > patience->patience)
+        return "it was not looked up, because name servers take too long";
+    struct addrinfo hints = {.ai_socktype = SOCK_STREAM}, *found = NULL;
+    int error = getaddrinfo(host, NULL, &hints, &found);
+    if (error)
+        return gai_strerror(error);
+    freeaddrinfo(found);
+    return NULL;
+}
+
+/* Zero of libuv: it does not know. */
+static uint64_t memory_here(void)
+{
+    uint64_t all = uv_get_total_memory(), allowed = uv_get_constrained_memory();
+    return allowed && allowed < all ? allowed : all;
+}
+
+Surroundings surroundings_here(Patience *patience)
+{
+    patience->began = clock_now();
+    return (Surroundings){clock_wall(), memory_here(), resolve, patience};
+}

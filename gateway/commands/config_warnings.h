@@ -1,0 +1,36 @@
+/*
+ * Warnings: what is no mistake of a config, but harms somebody here and today: it depends on the
+ * date, on name servers and on the machine. For `passerelle check`.
+ */
+#ifndef GATEWAY_CONFIG_WARNINGS_H
+#define GATEWAY_CONFIG_WARNINGS_H
+
+#include "gateway/config/config.h"
+
+/* What the warnings depend on, beside the config. */
+typedef struct Surroundings {
+    int64_t wall;    /* now: wall time in nanoseconds */
+    uint64_t memory; /* bytes that the process may have; 0: unknown */
+    /* Why the host name has no address, as a literal; NULL: it has one. */
+    const char *(*resolve)(void *owner, const char *host);
+    void *owner;
+} Surroundings;
+
+/*
+ * Those of this process. Each name waits for the name servers; once `patience` (nanoseconds) is
+ * used up, the names that follow are not looked up. `began` is kept there: it must outlive the
+ * Surroundings.
+ */
+typedef struct Patience {
+    int64_t began, patience;
+} Patience;
+Surroundings surroundings_here(Patience *patience);
+
+/* Tells all, as problems without a place:
+ *   - the default version of a service, or one that a client is pinned to, is past its sunset;
+ *   - a certificate that the gateway shows has ended, ends within 30 days, or begins later;
+ *   - a host name cannot be resolved;
+ *   - limits are beyond the file descriptors or the memory of the process. */
+void config_warnings(const Config *config, const Surroundings *here, Problems *warnings);
+
+#endif

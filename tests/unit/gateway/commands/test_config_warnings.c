@@ -1,0 +1,233 @@
+#include "gateway/commands/config_warnings.h"
+
+#include "base/clock.h"
+#include "base/text/date.h"
+#include "tests/unit/check.h"
+#include "tests/unit/gateway/garage.h"
+
+#include <openssl/ssl.h>
+
+#define DAY (86400 * SECOND)
+
+enum { NAMES_MOST = 8 };
+
+/* A config, and what it is looked at in. */
+typedef struct Look {
+    Arena *arena;
+    Config *config;
+    Surroundings here;
+    const char *asked[NAMES_MOST]; /* host names, in their order */
+    int n_asked;
+    const char *unknown; /* this one has no address */
+    Problems warnings;
+} Look;
+
+static const char *resolve(void *owner, const char *host)
+{
+    Look *look = owner;
+    assert_true(look->n_asked < NAMES_MOST);
+    look->asked[look->n_asked++] = host;
+    return look->unknown && strcmp(host, look->unknown) == 0 ? "nobody has it" : NULL;
+}
+
+static Look *look_at(const char *text)
+{
+    Arena *arena = arena_new(ARENA_UNLIMITED), *config_arena = arena_new(ARENA_UNLIMITED);
+    Look *look = arena_make(arena, Look);
+    look->arena = arena;
+    look->here = (Surroundings){.memory = UINT64_MAX, .resolve = resolve, .owner = look};
+    Problems problems = problems_in(arena);
+    Buffer told = buffer_in(arena);
+    assert_ok(arena, config_load_text(bytes_of(text), FILES "a.yaml", NULL, config_arena, &problems,
+                                      &look->config));
+    problems_print(&problems, &told);
+    if (!look->config)
+        fail_msg("%.*s", BYTES_ARGS(buffer_bytes(&told)));
+    look->config->limits.connections =
+        look->config->descriptors.room; /* enough, wherever it runs */
+    return look;
+}
+
+/* All warnings of that moment, a line each. */
+static const char *warnings_at(Look *look, int64_t wall)
+{
+    Buffer out = buffer_in(look->arena);
+    look->warnings = problems_in(look->arena);
+    look->here.wall = wall;
+    look->n_asked = 0;
+    config_warnings(look->config, &look->here, &look->warnings);
+    for (size_t i = 0; i < look->warnings.n; i++)
+        buffer_printf(&out, "%s\n", look->warnings.items[i].reason);
+    return arena_text(look->arena, buffer_bytes(&out));
+}
+
+static void forget(Look *look)
+{
+    config_unref(look->config);
+    arena_free(look->arena);
+}
+
+#define SERVICE(versions, more)                                                                    \
+    LISTEN "services:\n  - name: garage\n    versions:\n" versions                                 \
+           "    instances: [{address: '127.0.0.1:7003', versions: [v1, v3]}]\n" more
+#define V1 "      - {name: v1, package: garage.v1, schema: garage.binpb, sunset: 2027-03-01}\n"
+#define V3 "      - {name: v3, package: garage.v3, schema: garage.binpb}\n"
+
+static int64_t day(const char *text)
+{
+    int64_t seconds;
+    assert_true(date_read_day(bytes_of(text), &seconds));
+    return seconds * SECOND;
+}
+
+static void nothing_is_warned_of_where_all_is_well(void **state)
+{
+    Look *look = look_at(GOOD);
+    assert_string_equal(warnings_at(look, day("2026-03-01")), "");
+    assert_int_equal(look->n_asked, 0); /* addresses are not names */
+    forget(look);
+}
+
+static void a_default_version_is_warned_of_from_its_sunset_on(void **state)
+{
+    Look *look = look_at(SERVICE(V1 V3, ""));
+    assert_string_equal(warnings_at(look, day("2027-03-01") - 1), "");
+    assert_string_equal(warnings_at(look, day("2027-03-01")),
+                        "garage: the default version v1 is no longer served since its sunset, "
+                        "2027-03-01: clients that say no version get 410\n");
+    forget(look);
+}
+
+static void another_version_past_its_sunset_is_no_reason_to_warn(void **state)
+{
+    Look *look = look_at(SERVICE(V1 V3, "    default_version: v3\n"));
+    assert_string_equal(warnings_at(look, day("2028-01-01")), "");
+    forget(look);
+    look = look_at(SERVICE(V1 V3, "    negotiate: [header]\n"));
+    assert_string_equal(warnings_at(look, day("2028-01-01")), "");
+    forget(look);
+}
+
+static void a_pin_to_a_version_past_its_sunset_is_warned_of(void **state)
+{
+    Look *look = look_at(SERVICE(V1 V3, "    default_version: v3\n    pins: {old: v1, new: v3}\n"));
+    assert_string_equal(warnings_at(look, day("2027-03-01") - 1), "");
+    assert_string_equal(warnings_at(look, day("2027-03-01")),
+                        "garage: the client old is pinned to v1, which is no longer served since "
+                        "its sunset, 2027-03-01\n");
+    forget(look);
+}
+
+/* Wall time of the certificate's first or last second. */
+static int64_t time_of(const Look *look, bool last)
+{
+    const X509 *certificate = SSL_CTX_get0_certificate(look->config->listeners[0].tls);
+    struct tm tm = {0};
+    assert_int_equal(
+        ASN1_TIME_to_tm(last ? X509_get0_notAfter(certificate) : X509_get0_notBefore(certificate),
+                        &tm),
+        1);
+    CivilTime time = {.year = tm.tm_year + 1900,
+                      .month = tm.tm_mon + 1,
+                      .day = tm.tm_mday,
+                      .hour = tm.tm_hour,
+                      .minute = tm.tm_min,
+                      .second = tm.tm_sec};
+    return date_to_seconds(&time) * SECOND;
+}
+
+#define TLS "listen: [{address: '127.0.0.1:0', tls: {certificate: server.pem, key: server.key}}]\n"
+
+static void a_certificate_is_warned_of_30_days_before_it_ends(void **state)
+{
+    Look *look = look_at(TLS GARAGE_SERVICE);
+    int64_t begins = time_of(look, false), ends = time_of(look, true);
+    char text[DATE_DAY_SIZE];
+    date_write_day(ends / SECOND, text);
+    assert_string_equal(warnings_at(look, begins), "");
+    assert_string_equal(warnings_at(look, ends - 30 * DAY - 1), "");
+    assert_string_equal(warnings_at(look, ends - 30 * DAY),
+                        arena_printf(look->arena,
+                                     "listener 127.0.0.1:0: the certificate ends on %.*s\n",
+                                     DATE_DAY_SIZE, text));
+    assert_non_null(strstr(warnings_at(look, ends - 1), "the certificate ends on"));
+    assert_non_null(strstr(warnings_at(look, ends), "the certificate has ended on"));
+    assert_non_null(strstr(warnings_at(look, begins - 1), "the certificate begins on"));
+    forget(look);
+}
+
+static void one_certificate_of_many_instances_is_warned_of_once(void **state)
+{
+    Look *look = look_at(
+        "listen: ['127.0.0.1:0', {address: '127.0.0.1:0', "
+        "tls: {certificate: server.pem, key: server.key}}]\nservices:\n  - name: garage\n"
+        "    versions: [{name: v1, package: garage.v1, schema: garage.binpb}]\n    instances:\n"
+        "      - {address: '127.0.0.1:1', tls: {certificate: server.pem, key: server.key}}\n"
+        "      - {address: '127.0.0.1:2', tls: {certificate: server.pem, key: server.key}}\n");
+    const char *told = warnings_at(look, day("2200-01-01"));
+    assert_int_equal(look->warnings.n, 1);
+    assert_non_null(strstr(told, "listener 127.0.0.1:0: the certificate has ended"));
+    forget(look);
+}
+
+static void each_name_is_looked_up_once_and_those_without_an_address_are_told(void **state)
+{
+    Look *look = look_at(
+        "listen: ['front.example:80', '[::1]:81', 'unix:/tmp/x']\nadmin: 'front.example:82'\n"
+        "services:\n  - name: garage\n"
+        "    versions: [{name: v1, package: garage.v1, schema: garage.binpb}]\n"
+        "    instances: ['a.example:1', 'b.example:1', 'a.example:2', '[::1]:3', 'unix:/tmp/y']\n");
+    assert_string_equal(warnings_at(look, 1), "");
+    assert_int_equal(look->n_asked, 3);
+    assert_string_equal(look->asked[0], "front.example");
+    assert_string_equal(look->asked[1], "a.example");
+    assert_string_equal(look->asked[2], "b.example");
+    look->unknown = "b.example";
+    assert_string_equal(
+        warnings_at(look, 1),
+        "garage: instance b.example:1: b.example cannot be resolved: nobody has it\n");
+    forget(look);
+}
+
+static void limits_that_the_machine_cannot_hold_are_warned_of(void **state)
+{
+    Look *look = look_at(GOOD);
+    look->here.memory = look->config->limits.call_memory;
+    assert_string_equal(warnings_at(look, 1), "");
+    look->here.memory--;
+    assert_string_equal(warnings_at(look, 1),
+                        "limits.call_memory is 134217728 bytes, but the process may have "
+                        "134217727 in all\n");
+    look->here.memory = 0; /* unknown */
+    assert_string_equal(warnings_at(look, 1), "");
+    look->config->limits.connections++;
+    assert_non_null(strstr(warnings_at(look, 1), "limits.connections is"));
+    forget(look);
+}
+
+static void what_cannot_be_looked_up_in_time_is_not_waited_for(void **state)
+{
+    Patience patience = {.patience = 60 * SECOND};
+    Surroundings here = surroundings_here(&patience);
+    assert_true(here.memory > 0 && here.wall > day("2020-01-01"));
+    assert_null(here.resolve(here.owner, "127.0.0.1"));
+    assert_non_null(here.resolve(here.owner, "a..b"));
+    patience.began -= 61 * SECOND;
+    assert_non_null(strstr(here.resolve(here.owner, "127.0.0.1"), "too long"));
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(nothing_is_warned_of_where_all_is_well),
+        cmocka_unit_test(a_default_version_is_warned_of_from_its_sunset_on),
+        cmocka_unit_test(another_version_past_its_sunset_is_no_reason_to_warn),
+        cmocka_unit_test(a_pin_to_a_version_past_its_sunset_is_warned_of),
+        cmocka_unit_test(a_certificate_is_warned_of_30_days_before_it_ends),
+        cmocka_unit_test(one_certificate_of_many_instances_is_warned_of_once),
+        cmocka_unit_test(each_name_is_looked_up_once_and_those_without_an_address_are_told),
+        cmocka_unit_test(limits_that_the_machine_cannot_hold_are_warned_of),
+        cmocka_unit_test(what_cannot_be_looked_up_in_time_is_not_waited_for),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
