@@ -1,6 +1,7 @@
 /* The body and the parameters of a request as one tree, so that a plan reads them as one
    message. */
 #include "adapters/run/put.h"
+#include "adapters/schema/parameter_path.h"
 
 #include "base/text/utf8.h"
 
@@ -38,12 +39,25 @@ static JsonNode *find_member(const JsonNode *object, const FieldType *field)
     return NULL;
 }
 
+static JsonNode *find_entry(const JsonNode *map, Bytes key)
+{
+    JsonNode *child = map->first;
+    while (child && !bytes_equal(child->name, key))
+        child = child->next;
+    return child;
+}
+
+static Result no_memory(Arena *arena)
+{
+    return FAIL(arena, FAULT_OUT_OF_MEMORY, "reading parameters");
+}
+
 static Result unknown_parameter(Arena *arena, const PlanParameter *parameter,
-                                const MessageType *type, Bytes part)
+                                const ParameterPath *path)
 {
     return FAIL_FIELD(arena, FAULT_UNKNOWN_FIELD, arena_text(arena, parameter->field_path),
                       "parameter %.*s: %s has no field \"%.*s\"", BYTES_ARGS(parameter->field_path),
-                      type->full_name, BYTES_ARGS(part));
+                      path->type->full_name, BYTES_ARGS(path->name));
 }
 
 static Result misplaced(Arena *arena, const PlanParameter *parameter, const char *why)
@@ -52,26 +66,35 @@ static Result misplaced(Arena *arena, const PlanParameter *parameter, const char
                       "parameter %.*s: %s", BYTES_ARGS(parameter->field_path), why);
 }
 
-/* The object for a message field, made when it is not there yet. */
-static Result enter(Arena *arena, const PlanParameter *parameter, const FieldType *field,
+/* Goes to a member that is an object. `child` is NULL when it is not there yet: it is made. */
+static Result enter(Arena *arena, const PlanParameter *parameter, JsonNode *child, Bytes name,
                     JsonNode **object)
 {
-    if (field->kind != KIND_MESSAGE || field->repeated ||
-        field->message->well_known != WELL_KNOWN_NONE)
-        return misplaced(arena, parameter, "a part of its path is no single message");
-    JsonNode *child = find_member(*object, field);
     if (child && child->kind == JSON_NULL)
         child->kind = JSON_OBJECT;
     if (child && child->kind != JSON_OBJECT)
         return misplaced(arena, parameter, "the body has something else than an object there");
     if (!child) {
-        child = new_node(arena, JSON_OBJECT, bytes_of(field->json_name));
+        child = new_node(arena, JSON_OBJECT, name);
         if (!child)
-            return FAIL(arena, FAULT_OUT_OF_MEMORY, "reading parameters");
+            return no_memory(arena);
         append(*object, child);
     }
     *object = child;
     return OK;
+}
+
+static Result enter_field(Arena *arena, const PlanParameter *parameter, const FieldType *field,
+                          JsonNode **object)
+{
+    return enter(arena, parameter, find_member(*object, field), bytes_of(field->json_name), object);
+}
+
+/* What a path may lead into: an object of fields, of which there is one. */
+static bool may_be_entered(const FieldType *field)
+{
+    return kind_is_message(field->kind) && !field->repeated &&
+           field->message->well_known == WELL_KNOWN_NONE;
 }
 
 static bool may_be_text(const FieldType *field)
@@ -89,6 +112,27 @@ static bool may_be_text(const FieldType *field)
     }
 }
 
+/* In a URL people write booleans as their languages do: Python says True, forms say 1. */
+static Bytes bool_text(Bytes said)
+{
+    static const char *const yes[] = {"true", "t", "1"}, *const no[] = {"false", "f", "0"};
+    for (size_t i = 0; i < sizeof yes / sizeof *yes; i++) {
+        if (bytes_are_nocase(said, yes[i]))
+            return bytes_of("true");
+        if (bytes_are_nocase(said, no[i]))
+            return bytes_of("false");
+    }
+    return said;
+}
+
+/* A text of a URL as JSON has it for this field. */
+static Bytes text_for(const FieldType *field, Bytes said)
+{
+    bool wrapped = field->message && field->message->well_known == WELL_KNOWN_WRAPPER;
+    FieldKind kind = wrapped ? message_field_by_number(field->message, 1)->kind : field->kind;
+    return kind == KIND_BOOL ? bool_text(said) : said;
+}
+
 /* A value as protobuf writes it: all its spellings in JSON are the same then. False: it is none of
    the field's. */
 static bool spell(const Plan *plan, Arena *arena, const FieldType *field, const JsonNode *node,
@@ -101,7 +145,7 @@ static bool spell(const Plan *plan, Arena *arena, const FieldType *field, const 
         return well_known_read(&runner, field->message, node);
     if (json_scalar(&runner, field->kind, field->enumeration, node, &value) != JSON_SCALAR_OK)
         return false;
-    *unset_out = !field->presence && value_is_zero(field->kind, value);
+    *unset_out = !field->presence && !field->parent->map_entry && value_is_zero(field->kind, value);
     put_wire_scalar(out, field->kind, value);
     return true;
 }
@@ -114,7 +158,7 @@ static bool spell(const Plan *plan, Arena *arena, const FieldType *field, const 
 static Result agree(const Plan *plan, Arena *arena, const PlanParameter *parameter,
                     const FieldType *field, const JsonNode *said, bool *unset_out)
 {
-    JsonNode text = {.kind = JSON_TEXT, .text = parameter->text};
+    JsonNode text = {.kind = JSON_TEXT, .text = text_for(field, parameter->text)};
     Buffer in_body = buffer_in(arena), in_parameter = buffer_in(arena);
     bool zero;
     if (field->repeated)
@@ -151,25 +195,24 @@ static Result set_text(Arena *arena, const PlanParameter *parameter, const Field
                 .kind = JSON_ARRAY, .offset = UINT32_MAX, .name = node->name, .next = node->next};
         text = new_node(arena, JSON_NULL, BYTES_NONE);
         if (!text)
-            return FAIL(arena, FAULT_OUT_OF_MEMORY, "reading parameters");
+            return no_memory(arena);
         append(node, text);
     }
     text->kind = JSON_TEXT;
     text->offset = UINT32_MAX;
-    text->text = parameter->text;
+    text->text = text_for(field, parameter->text);
     return OK;
 }
 
 /* Puts the text in its place, unless the body has said the same. Two parameters for one single
-   field are refused. */
-static Result put_leaf(const Plan *plan, Arena *arena, const PlanParameter *parameter,
-                       const FieldType *field, JsonNode *object)
+   place are refused. `child` is what stands in the place, or NULL. */
+static Result put_text(const Plan *plan, Arena *arena, const PlanParameter *parameter,
+                       const FieldType *field, JsonNode *object, JsonNode *child, Bytes name)
 {
     if (utf8_valid_prefix(parameter->text) < parameter->text.size)
         return misplaced(arena, parameter, "its text is not UTF-8");
     if (!may_be_text(field))
         return misplaced(arena, parameter, "its field cannot be given as text");
-    JsonNode *child = find_member(object, field);
     if (child && is_ours(child) && !field->repeated)
         return misplaced(arena, parameter, "given twice");
     if (child && !is_ours(child) && !is_unset(child)) {
@@ -179,49 +222,80 @@ static Result put_leaf(const Plan *plan, Arena *arena, const PlanParameter *para
             return r;
     }
     if (!child) {
-        child = new_node(arena, JSON_NULL, bytes_of(field->json_name));
+        child = new_node(arena, JSON_NULL, name);
         if (!child)
-            return FAIL(arena, FAULT_OUT_OF_MEMORY, "reading parameters");
+            return no_memory(arena);
         append(object, child);
     }
     return set_text(arena, parameter, field, child);
 }
 
+/* A key as its kind is written, so that all spellings of it ("7", "7.0") are one entry. */
+static Result read_key(const Plan *plan, Arena *arena, const PlanParameter *parameter,
+                       const FieldType *map, Bytes said, Bytes *key_out)
+{
+    const FieldType *field = message_field_by_number(map->message, 1);
+    Runner runner = {.arena = arena, .set = plan->set};
+    JsonNode node = {.kind = JSON_TEXT, .text = text_for(field, said)};
+    Value key;
+    if (utf8_valid_prefix(said) < said.size ||
+        json_scalar(&runner, field->kind, NULL, &node, &key) != JSON_SCALAR_OK)
+        return misplaced(arena, parameter, "its key is none of the map's");
+    *key_out = map_key_text(&runner, field->kind, key);
+    return key_out->size ? OK : no_memory(arena);
+}
+
+/* One step of the path, which may be the last. */
+static Result put_step(const Plan *plan, Arena *arena, const PlanParameter *parameter,
+                       const ParameterPath *path, JsonNode **object)
+{
+    const FieldType *field = path->field;
+    Bytes name = bytes_of(field->json_name);
+    JsonNode *child;
+    if (path->key.data) {
+        Result r = read_key(plan, arena, parameter, field, path->key, &name);
+        if (!failed(r))
+            r = enter_field(arena, parameter, field, object);
+        if (failed(r))
+            return r;
+        child = find_entry(*object, name);
+        field = message_field_by_number(field->message, 2);
+    } else {
+        child = find_member(*object, field);
+    }
+    if (!path->rest.data)
+        return put_text(plan, arena, parameter, field, *object, child, name);
+    return may_be_entered(field)
+               ? enter(arena, parameter, child, name, object)
+               : misplaced(arena, parameter, "a part of its path is no single message");
+}
+
 /* Whether each part of its path is a field of the message before it, before anything is made for
    it. */
-static Result check_names(Arena *arena, const MessageType *type, const PlanParameter *parameter)
+static Result check_path(Arena *arena, const MessageType *type, const PlanParameter *parameter)
 {
-    Bytes rest = parameter->field_path, part;
-    while (type && bytes_split(&rest, '.', &part)) {
-        const FieldType *field = message_field(type, part);
-        if (!field || field->extension)
-            return unknown_parameter(arena, parameter, type, part);
-        type = field->message;
+    ParameterPath path = parameter_path(type, parameter->field_path);
+    for (;;) {
+        switch (parameter_path_next(&path)) {
+        case PARAMETER_FIELD: break;
+        case PARAMETER_END: return OK;
+        case PARAMETER_UNKNOWN: return unknown_parameter(arena, parameter, &path);
+        case PARAMETER_BAD_KEY:
+            return misplaced(arena, parameter,
+                             "an entry of a map is written map[key] or map.key, with a key");
+        }
     }
-    return OK;
 }
 
 static Result put_parameter(const Plan *plan, Arena *arena, const PlanParameter *parameter,
                             JsonNode *object)
 {
     const MessageType *type = plan->mapping->from;
-    Result known = check_names(arena, type, parameter);
-    if (failed(known))
-        return known;
-    Bytes rest = parameter->field_path, part;
-    const FieldType *field = NULL;
-    while (bytes_split(&rest, '.', &part)) {
-        if (field) {
-            Result r = enter(arena, parameter, field, &object);
-            if (failed(r))
-                return r;
-            type = field->message;
-        }
-        field = message_field(type, part);
-    }
-    if (!field)
-        return misplaced(arena, parameter, "it has no name");
-    return put_leaf(plan, arena, parameter, field, object);
+    Result r = check_path(arena, type, parameter);
+    ParameterPath path = parameter_path(type, parameter->field_path);
+    while (!failed(r) && parameter_path_next(&path) == PARAMETER_FIELD)
+        r = put_step(plan, arena, parameter, &path, &object);
+    return r;
 }
 
 static Result body_tree(const Plan *plan, const PlanInput *input, Arena *arena, JsonNode **root_out)
@@ -230,7 +304,7 @@ static Result body_tree(const Plan *plan, const PlanInput *input, Arena *arena, 
     JsonNode *body;
     if (input->no_body) {
         *root_out = new_node(arena, JSON_OBJECT, BYTES_NONE);
-        return *root_out ? OK : FAIL(arena, FAULT_OUT_OF_MEMORY, "reading parameters");
+        return *root_out ? OK : no_memory(arena);
     }
     Result r = json_parse(arena, input->bytes, &limits, &body);
     *root_out = body;

@@ -11,8 +11,10 @@
 
 /* A value that is not in the body: from the path or the query of a REST request. */
 typedef struct PlanParameter {
-    Bytes field_path; /* "order.id": either spelling */
-    Bytes text;       /* decoded; "true", "42", "QUEUED", base64 ... by the field's type */
+    Bytes field_path; /* "order.id": either spelling; "labels[a]" and "labels.a": see
+                         parameter_path.h */
+    Bytes text; /* decoded; "true", "42", "QUEUED", base64 ... by the field's type; booleans also
+                   as 1, 0, t, f, in any case */
 } PlanParameter;
 
 /* One message to convert. Zero what is not needed. */

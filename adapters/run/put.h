@@ -62,6 +62,10 @@ static inline bool put_name(Buffer *out, const PutField *put, size_t more)
 void put_wire_scalar(Buffer *out, FieldKind kind, Value value);
 bool put_json_scalar(Runner *runner, FieldKind kind, const EnumType *enumeration, Value value);
 
+/* A map's key as the name of a JSON member, unescaped. Borrows from `key`, or is in the runner's
+   arena; empty also when that is full. */
+Bytes map_key_text(Runner *runner, FieldKind kind, Value key);
+
 /* put_ops.c: operations that write one field. */
 
 /* PUT_DEFAULT, and any PUT_ whose slot is not set: nothing, what stands for unset, or a fault. */

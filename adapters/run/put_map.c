@@ -115,8 +115,7 @@ static bool put_entry_value(Runner *runner, const PlanOp *op, const FieldType *f
     return true;
 }
 
-/* The key's text, for the path to a fault. */
-static Bytes key_text(Runner *runner, FieldKind kind, Value key)
+Bytes map_key_text(Runner *runner, FieldKind kind, Value key)
 {
     if (kind == KIND_STRING)
         return value_bytes(key);
@@ -135,7 +134,7 @@ static bool put_json_key(Runner *runner, FieldKind kind, Value key)
         return json_add_plain(runner->out, key.data, key.size) ||
                put_json_scalar(runner, kind, NULL, key);
     buffer_add_byte(runner->out, '"');
-    buffer_add_bytes(runner->out, key_text(runner, kind, key));
+    buffer_add_bytes(runner->out, map_key_text(runner, kind, key));
     buffer_add_byte(runner->out, '"');
     return true;
 }
@@ -156,7 +155,7 @@ static bool put_json_map(Runner *runner, const PlanOp *op, const Entries *e)
             return false;
         buffer_add_byte(out, ':');
         if (!put_entry_value(runner, op, value, e->items[i].value))
-            return run_failed_at_key(runner, key_text(runner, key->kind, e->items[i].key));
+            return run_failed_at_key(runner, map_key_text(runner, key->kind, e->items[i].key));
     }
     if (out->size == start)
         return put_nothing(runner, op, before);
@@ -178,7 +177,7 @@ bool put_map_entry(Runner *runner, const PlanOp *op, Value key, Value value)
     wire_add_tag(out, 2, kind_wire_type(value_type->kind));
     size_t value_reserved = op->program ? length_begin(out, 1) : 0, start = out->size;
     if (!put_entry_value(runner, op, value_type, value))
-        return run_failed_at_key(runner, key_text(runner, key_type->kind, key));
+        return run_failed_at_key(runner, map_key_text(runner, key_type->kind, key));
     if (op->program)
         length_end(out, start, value_reserved);
     length_end(out, content, reserved);

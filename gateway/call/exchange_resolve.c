@@ -1,4 +1,5 @@
 /* What is asked for: an RPC by its path, a REST binding, or an opaque route. */
+#include "adapters/schema/parameter_path.h"
 #include "base/arena.h"
 #include "base/text/json_text.h"
 #include "gateway/call/exchange_internal.h"
@@ -100,8 +101,9 @@ static bool is_in_body(const RestBinding *binding, Bytes field_path)
     const char *body = binding->rule->body;
     if (!body[0] || strcmp(body, "*") == 0)
         return body[0];
-    Bytes first = bytes_slice(field_path, 0, bytes_find(field_path, '.'));
-    return message_field(input, first) == message_field(input, bytes_of(body));
+    ParameterPath path = parameter_path(input, field_path);
+    return parameter_path_next(&path) == PARAMETER_FIELD &&
+           path.field == message_field(input, bytes_of(body));
 }
 
 /* Parameters of the query must not change what the body says, whether it says it or not. */

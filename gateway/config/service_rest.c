@@ -2,8 +2,10 @@
    row. */
 #include "gateway/config/config_internal.h"
 
+#include "adapters/schema/parameter_path.h"
 #include "base/arena.h"
 #include "gateway/rest/http_body.h"
+#include "protocols/http/http_rules.h"
 
 /* Where a rule's mistake is told: its schema's place in the config. */
 static void tell(ConfigReader *reader, const Method *method, const HttpRule *rule,
@@ -16,18 +18,6 @@ static void tell(ConfigReader *reader, const Method *method, const HttpRule *rul
                 NULL, "%s, %s %s: %s", method->type->path, rule->verb, rule->path, reason);
 }
 
-/* The field at "order.id", or NULL. */
-static const FieldType *field_at(const MessageType *message, Bytes path)
-{
-    const FieldType *field = NULL;
-    for (Bytes name; bytes_split(&path, '.', &name); message = field->message) {
-        field = message ? message_field(message, name) : NULL;
-        if (!field)
-            return NULL;
-    }
-    return field;
-}
-
 /* Scalars, and the messages whose JSON is a string (http.proto: a path names "a primitive
    type"). */
 static bool may_be_text(const FieldType *field)
@@ -37,17 +27,81 @@ static bool may_be_text(const FieldType *field)
            known == WELL_KNOWN_FIELD_MASK || known == WELL_KNOWN_WRAPPER;
 }
 
+/* Whether a path's part can say this field: one value of text, in messages of which there is one
+   each. http.proto: a path "must not refer to any repeated or mapped field". */
+static bool is_single_text(const MessageType *type, Bytes variable)
+{
+    ParameterPath path = parameter_path(type, variable);
+    while (parameter_path_next(&path) == PARAMETER_FIELD) {
+        if (path.field->repeated)
+            return false;
+        if (!path.rest.data)
+            return may_be_text(path.field);
+        if (path.type && path.type->well_known != WELL_KNOWN_NONE)
+            return false;
+    }
+    return false;
+}
+
+/* The oneof that two variables are in by different members, so that no request can set both; NULL
+   when there is none. *same_out: they are one field, in two spellings. */
+static const OneofType *contradiction(const MessageType *type, Bytes a, Bytes b, bool *same_out)
+{
+    ParameterPath one = parameter_path(type, a), other = parameter_path(type, b);
+    *same_out = false;
+    while (parameter_path_next(&one) == PARAMETER_FIELD &&
+           parameter_path_next(&other) == PARAMETER_FIELD) {
+        if (one.field != other.field)
+            return one.field->oneof && one.field->oneof == other.field->oneof ? one.field->oneof
+                                                                              : NULL;
+        *same_out = !one.rest.data && !other.rest.data;
+    }
+    return NULL;
+}
+
+static void check_pair(ConfigReader *reader, const RestBinding *binding, Bytes a, Bytes b)
+{
+    bool same;
+    const OneofType *oneof = contradiction(binding->method->type->input, a, b, &same);
+    if (oneof)
+        tell(reader, binding->method, binding->rule,
+             arena_printf(reader->arena,
+                          "the variables %.*s and %.*s are both of the oneof %s, and only one of "
+                          "them can be set",
+                          BYTES_ARGS(a), BYTES_ARGS(b), oneof->name));
+    if (same)
+        tell(reader, binding->method, binding->rule,
+             arena_printf(reader->arena, "the variables %.*s and %.*s are the same field",
+                          BYTES_ARGS(a), BYTES_ARGS(b)));
+}
+
+static void check_variables(ConfigReader *reader, const RestBinding *binding)
+{
+    const MessageType *input = binding->method->type->input;
+    for (size_t i = 0; i < binding->n_variables; i++) {
+        if (!is_single_text(input, binding->variables[i]))
+            tell(reader, binding->method, binding->rule,
+                 arena_printf(reader->arena, "the variable %.*s is no single field of %s",
+                              BYTES_ARGS(binding->variables[i]), input->full_name));
+        for (size_t j = 0; j < i; j++)
+            check_pair(reader, binding, binding->variables[j], binding->variables[i]);
+    }
+}
+
+/* RFC 9110 section 9.1: a method is a token; and CONNECT has no path (section 9.3.6). */
+static void check_verb(ConfigReader *reader, const RestBinding *binding)
+{
+    Bytes verb = bytes_of(binding->rule->verb);
+    if (!http_is_token(verb) || bytes_are(verb, "CONNECT"))
+        tell(reader, binding->method, binding->rule,
+             arena_printf(reader->arena, "\"%s\" is no HTTP method that a request with a path has",
+                          binding->rule->verb));
+}
+
 static void check_fields(ConfigReader *reader, const RestBinding *binding)
 {
     const MethodType *type = binding->method->type;
     const HttpRule *rule = binding->rule;
-    for (size_t i = 0; i < binding->n_variables; i++) {
-        const FieldType *field = field_at(type->input, binding->variables[i]);
-        if (!field || field->repeated || !may_be_text(field))
-            tell(reader, binding->method, rule,
-                 arena_printf(reader->arena, "the variable %.*s is no single field of %s",
-                              BYTES_ARGS(binding->variables[i]), type->input->full_name));
-    }
     if (rule->body[0] && strcmp(rule->body, "*") != 0 &&
         !message_field(type->input, bytes_of(rule->body)))
         tell(reader, binding->method, rule,
@@ -133,6 +187,8 @@ static Result make_binding(ConfigReader *reader, Method *method, const HttpRule 
         return OK;
     }
     binding->n_variables = rest_template_variables(binding->template, &binding->variables);
+    check_verb(reader, binding);
+    check_variables(reader, binding);
     check_fields(reader, binding);
     r = add_to_table(reader, binding);
     if (!failed(r) && rule->response_body[0])

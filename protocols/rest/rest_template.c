@@ -1,7 +1,7 @@
 /*
- * Path templates of google/api/http.proto:
+ * Path templates of google/api/http.proto, and the root, which other gateways serve too:
  *
- *   Template = "/" Segments [ ":" LITERAL ]
+ *   Template = "/" [ Segments [ ":" LITERAL ] ]
  *   Segments = Segment { "/" Segment }
  *   Segment  = "*" | "**" | LITERAL | "{" FieldPath [ "=" Segments ] "}"
  */
@@ -198,8 +198,9 @@ Result rest_template_parse(Arena *arena, Bytes text, const RestTemplate **templa
     parser.template->text = parser.text;
     if (!take(&parser, '/'))
         return refuse(&parser, "a path begins with \"/\"");
-    Result r = parse_segments(&parser);
-    if (!failed(r))
+    bool is_root = parser.at == parser.text.size;
+    Result r = is_root ? OK : parse_segments(&parser);
+    if (!failed(r) && !is_root)
         r = parse_verb(&parser);
     if (failed(r))
         return r;
@@ -265,6 +266,8 @@ Result rest_template_expand(const RestTemplate *t, RestValueOf value_of, void *o
                             Buffer *out)
 {
     size_t next_variable = 0;
+    if (t->n_segments == 0)
+        buffer_add_byte(out, '/');
     for (size_t i = 0; i < t->n_segments;) {
         buffer_add_byte(out, '/');
         if (next_variable < t->n_variables && t->variables[next_variable].from == i) {

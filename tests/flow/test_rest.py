@@ -172,6 +172,12 @@ def test_a_path_that_only_resembles_one_is_404(world, path):
     assert world.refuses(404, "GET", path)["reason"] == "UNKNOWN_PATH"
 
 
+def test_the_root_is_a_path(world):
+    assert world.asks("GET", "/?number=1") == {"number": "1"}
+    assert world.http("GET", "").status == 200
+    assert world.refuses(405, "POST", "/", {})["headers"]["Allow"] == "GET"
+
+
 @pytest.mark.parametrize("path", ["/v1/one/%", "/v1/one/%4", "/v1/one/%zz", "/v1/one/%FF", "/v1/files/a%C3"])
 def test_a_bad_escape_is_400(world, path):
     assert world.refuses(400, "GET", path)["code"] == "INVALID_ARGUMENT"
@@ -210,20 +216,47 @@ def test_variables_of_every_type_are_read(world):
     ('get: "/v1/{tags}"', "tags is no single field"), ('get: "/v1/{inner}"', "inner is no single field"),
     ('get: "/v1/{nothing}"', "nothing is no single field"), ('get: "/v1/{name=a/{note}}"', "cannot stand in each other"),
     ('get: "/v1/{name=**}/x"', "nothing may follow"), ('get: "v1/x"', "begins with"),
+    ('get: "/v1/{list.name}"', "list.name is no single field"), ('get: "/v1/{inner.list.name}"', "inner.list.name is no"),
+    ('get: "/v1/{labels}"', "labels is no single field"), ('get: "/v1/{labels.a}"', "labels.a is no single field"),
+    ('get: "/v1/{at.seconds}"', "at.seconds is no single field"), ('get: "/v1/{name.x}"', "name.x is no single field"),
+    ('get: "/v1/{mail}/{phone}"', "mail and phone are both of the oneof who"),
+    ('get: "/v1/{inner.mail}/{inner.phone}"', "inner.mail and inner.phone are both of the oneof who"),
+    ('get: "/v1/{mail}/{name}/{someone.name}"', "mail and someone.name are both of the oneof who"),
+    ('get: "/v1/{other_name}/{otherName}"', "other_name and otherName are the same field"),
+    ('custom {kind: "GET X" path: "/v1/x"}', '"GET X" is no HTTP method'), ('custom {path: "/v1/x"}', '"" is no HTTP method'),
+    ('custom {kind: "CONNECT" path: "/v1/x"}', '"CONNECT" is no HTTP method'), ('post: "/v1/x:"', "a verb is expected"),
     ('get: "/v1/{name}/{name}"', "there already"), ('post: "/v1/x" body: "nothing"', "the body nothing is no field"),
     ('post: "/v1/x" body: "inner.name"', "the body inner.name is no field"),
     ('get: "/v1/x" response_body: "nothing"', "the response body nothing is no field")])
 def test_a_rule_that_cannot_be_meant_is_refused_at_load(tmp_path, rule, why):
-    (tmp_path / "bad.proto").write_text("""
-        syntax = "proto3"; package library.v1; import "google/api/annotations.proto";
-        service Library { rpc One(Book) returns (Book) { option (google.api.http) = {%s}; } }
-        message Book { string name = 1; repeated string tags = 2; Book inner = 3; string note = 4; }""" % rule)
-    binary = tmp_path / "bad.binpb"
-    subprocess.run(["protoc", f"-I{tmp_path}", f"-I{ROOT}/examples/shop/proto", "--include_imports",
-                    f"--descriptor_set_out={binary}", "bad.proto"], check=True)
-    config = CONFIG.replace("  - {match: library.Library/Counting, unknown_fields: count}\n", "")
-    told = Gateway(tmp_path, config, schema=binary, backend=1).check()
+    told = check_of(tmp_path, rule)
     assert told.returncode == 1 and why in told.stdout + told.stderr
+
+
+@pytest.mark.parametrize("rule", [
+    'get: "/"', 'get: "/v1/{name}/{inner.name}/{inner.inner.name}"', 'get: "/v1/{inner.mail}/{phone}"',
+    'get: "/v1/{mail}" additional_bindings {get: "/v1/{phone}"}', 'get: "/v1/{someone.name}/{someone.note}"',
+    'custom {kind: "PROPFIND" path: "/v1/x"}', 'custom {kind: "*" path: "/v1/x"}', 'get: "/v1/{at}/{maybe}"'])
+def test_a_rule_that_can_be_meant_is_taken(tmp_path, rule):
+    told = check_of(tmp_path, rule)
+    assert told.returncode == 0, told.stdout + told.stderr
+
+
+def check_of(folder, rule):
+    (folder / "some.proto").write_text("""
+        syntax = "proto3"; package library.v1;
+        import "google/api/annotations.proto"; import "google/protobuf/timestamp.proto";
+        service Library { rpc One(Book) returns (Book) { option (google.api.http) = {%s}; } }
+        message Book {
+          string name = 1; repeated string tags = 2; Book inner = 3; string note = 4; repeated Book list = 5;
+          map<string, string> labels = 6; google.protobuf.Timestamp at = 7; optional int32 maybe = 8;
+          oneof who { string mail = 9; string phone = 10; Book someone = 11; } string other_name = 12;
+        }""" % rule)
+    binary = folder / "some.binpb"
+    subprocess.run(["protoc", f"-I{folder}", f"-I{ROOT}/examples/shop/proto", "--include_imports",
+                    f"--descriptor_set_out={binary}", "some.proto"], check=True)
+    config = CONFIG.replace("  - {match: library.Library/Counting, unknown_fields: count}\n", "")
+    return Gateway(folder, config, schema=binary, backend=1).check()
 
 
 # ---- Queries ---------------------------------------------------------------------------------------------
@@ -235,7 +268,9 @@ def test_a_rule_that_cannot_be_meant_is_refused_at_load(tmp_path, rule, why):
     ("shape=ROUND&shapes=1&shapes=FLAT", {"shape": "ROUND", "shapes": ["ROUND", "FLAT"]}),
     ("inner.name=a+b&inner.inner.number=7", {"inner": {"name": "a b", "inner": {"number": "7"}}}),
     ("raw=%2B/8=", {"raw": "+/8="}), ("raw=-_8", {"raw": "+/8="}),
-    ("yes=true&ratio=NaN", {"yes": True, "ratio": "NaN"}),
+    ("yes=true&ratio=NaN", {"yes": True, "ratio": "NaN"}), ("yes=1", {"yes": True}), ("inner.yes=True", {"inner": {"yes": True}}),
+    ("labels[a]=b&labels.c=d+e", {"labels": {"a": "b", "c": "d e"}}), ("labels%5Ba%5D=b", {"labels": {"a": "b"}}),
+    ("labels[a.b/c]=&inner.labels.a.b=x", {"labels": {"a.b/c": ""}, "inner": {"labels": {"a.b": "x"}}}),
     ("at=2026-01-02T03:04:05Z&took=1.5s", {"at": "2026-01-02T03:04:05Z", "took": "1.500s"}),
     ("mask=name,inner.otherName", {"mask": "name,inner.otherName"}),
     ("most=7&words=a&words=b", {"most": "7", "words": ["a", "b"]}),
@@ -253,7 +288,8 @@ def test_a_query_fills_fields(world, query, asked):
     ("number=1&number=2", "number"),                    # twice: nobody knows which is meant
     ("name=other", "name"),                             # in the path and in the query
     ("number=one", "number"), ("shape=SQUARE", "shape"), ("yes=1x", "yes"), ("at=now", "at"),
-    ("inner=x", "inner"), ("free=x", "free"), ("labels=x", "labels"), ("labels.a=x", "labels"), ("list=x", "list"),
+    ("inner=x", "inner"), ("free=x", "free"), ("labels=x", "labels"), ("labels[]=x", "labels"),
+    ("labels[a=x", "labels"), ("labels[a]=x&labels.a=x", "labels.a"), ("tags[]=x", "tags[]"), ("yes=2", "yes"), ("list=x", "list"),
     ("list.name=x", "list"), ("tags=%FF", "tags"), ("number=%zz", "escape"), ("=1", ""),
 ])
 def test_a_query_that_cannot_be_meant_is_400_and_named(world, query, word):
@@ -299,7 +335,8 @@ def test_a_query_does_not_lead_into_the_field_that_is_the_body(world, query, wor
 
 
 @pytest.mark.parametrize("verb,path,body,query", [
-    ("PUT", "/v1/tags/n", b'["a"]', "tags=b"), ("PUT", "/v1/note/n", b'"a"', "note=a"),
+    ("PUT", "/v1/tags/n", b'["a"]', "tags=b"), ("PUT", "/v1/labels/n", b'{"a": "b"}', "labels[c]=d"),
+    ("PUT", "/v1/labels/n", b"", "labels.c=d"), ("PUT", "/v1/note/n", b'"a"', "note=a"),
     ("POST", "/v1/upload/n", b"bytes", "file.data=ZXZpbA=="), ("POST", "/v1/upload/n", b"bytes", "file.contentType=x/y"),
     ("POST", "/v1/upload/n", b"", "file.content_type=x/y"), ("POST", "/v1/streamed/n", b"bytes", "file.data=ZXZpbA=="),
     ("POST", "/v1/raw", b"bytes", "data=ZXZpbA=="), ("POST", "/v1/raw", b"bytes", "contentType=x/y"),

@@ -232,6 +232,132 @@ static void parameters_are_read_by_the_type_of_their_field(void **state)
                  "\"mask\":\"a,b\",\"wrapped\":\"7\"}");
 }
 
+/* All spellings of strconv.ParseBool, which grpc-gateway takes, and of languages and forms. */
+static void a_boolean_of_a_url_has_the_spellings_of_people(void **state)
+{
+    static const struct {
+        const char *text, *json;
+    } rows[] = {
+        {"true", "true"},   {"True", "true"}, {"TRUE", "true"},   {"t", "true"},
+        {"T", "true"},      {"1", "true"},    {"false", "false"}, {"False", "false"},
+        {"FALSE", "false"}, {"f", "false"},   {"F", "false"},     {"0", "false"},
+    };
+    Bytes out;
+    PlanInput input = {.no_body = true};
+    for (size_t i = 0; i < sizeof(rows) / sizeof(*rows); i++) {
+        PlanParameter parameters[] = {{bytes_of("bools"), bytes_of(rows[i].text)},
+                                      {bytes_of("by_bool[true]"), bytes_of("RED")},
+                                      {bytes_of("wrapped_bool"), bytes_of(rows[i].text)}};
+        assert_ok(bench.call, with_parameters(input, parameters, 3, &out));
+        assert_bytes(out, arena_printf(bench.call,
+                                       "{\"bools\":[%s],\"byBool\":{\"true\":\"RED\"},"
+                                       "\"wrappedBool\":%s}",
+                                       rows[i].json, rows[i].json));
+    }
+}
+
+static void a_text_that_is_no_boolean_is_refused_as_one(void **state)
+{
+    static const char *const bad[] = {"", "2", "yes", "on", "tr", "truee", "01", " true", "-1"};
+    Bytes out;
+    for (size_t i = 0; i < sizeof(bad) / sizeof(*bad); i++) {
+        PlanParameter parameter = {bytes_of("a_bool"), bytes_of(bad[i])};
+        assert_fault(with_parameters((PlanInput){.no_body = true}, &parameter, 1, &out),
+                     FAULT_BAD_VALUE);
+    }
+    /* In a body JSON's own spelling is the only one. */
+    assert_fault(
+        with_parameters((PlanInput){.bytes = bytes_of("{\"aBool\":\"true\"}")}, NULL, 0, &out),
+        FAULT_BAD_VALUE);
+}
+
+static void entries_of_maps_are_said_by_brackets_or_dots(void **state)
+{
+    static const struct {
+        const char *path, *text, *json;
+    } rows[] = {
+        {"labels[a]", "b", "{\"labels\":{\"a\":\"b\"}}"},
+        {"labels.a", "b", "{\"labels\":{\"a\":\"b\"}}"},
+        {"labels[a]", "", "{\"labels\":{\"a\":\"\"}}"},
+        {"labels.app.kubernetes.io/name", "x", "{\"labels\":{\"app.kubernetes.io/name\":\"x\"}}"},
+        {"labels[app.kubernetes.io/name]", "x", "{\"labels\":{\"app.kubernetes.io/name\":\"x\"}}"},
+        {"labels[a]b]", "x", "{\"labels\":{\"a]b\":\"x\"}}"},
+        {"labels[[a]]", "x", "{\"labels\":{\"[a]\":\"x\"}}"},
+        {"labels[a].b]", "x", "{\"labels\":{\"a].b\":\"x\"}}"},
+        {"labels..", "x", "{\"labels\":{\".\":\"x\"}}"},
+        {"labels.[a]", "x", "{\"labels\":{\"[a]\":\"x\"}}"},
+        {"child.labels[a]", "b", "{\"child\":{\"labels\":{\"a\":\"b\"}}}"},
+        {"by_number[7].a_string", "x", "{\"byNumber\":{\"7\":{\"aString\":\"x\"}}}"},
+        {"byNumber.7.aString", "x", "{\"byNumber\":{\"7\":{\"aString\":\"x\"}}}"},
+        {"by_number[-7].labels[a.b]", "x", "{\"byNumber\":{\"-7\":{\"labels\":{\"a.b\":\"x\"}}}}"},
+        {"by_number.7.by_number.8.a_int32", "x", NULL},
+        {"by_number.7.by_number.8.an_int32", "9",
+         "{\"byNumber\":{\"7\":{\"byNumber\":{\"8\":{\"anInt32\":9}}}}}"},
+        {"by_bool[True]", "RED", "{\"byBool\":{\"true\":\"RED\"}}"},
+        {"by_bool.0", "1", "{\"byBool\":{\"false\":\"RED\"}}"},
+        {"by_long[18446744073709551615]", "0.5", "{\"byLong\":{\"18446744073709551615\":0.5}}"},
+        {"labels[]", "x", NULL},
+        {"labels.", "x", NULL},
+        {"labels[", "x", NULL},
+        {"labels[a", "x", NULL},
+        {"labels[a]b", "x", NULL},
+        {"labels[a][b", "x", NULL},
+        {"labels", "x", NULL},
+        {"labels]", "x", NULL},
+        {"texts[]", "x", NULL},
+        {"texts[0]", "x", NULL},
+        {"child[a_string]", "x", NULL},
+        {"by_number[7]", "x", NULL},
+        {"by_number[7]a_string", "x", NULL},
+        {"by_number[7].", "x", NULL},
+        {"by_number[x].a_string", "x", NULL},
+        {"by_number[2147483648].a_string", "x", NULL},
+        {"by_number[7].nothing", "x", NULL},
+        {"by_bool[2]", "RED", NULL},
+        {"by_long[-1]", "1", NULL},
+        {"labels[a\xff]", "x", NULL},
+        {"labels[a]", "\xff", NULL},
+    };
+    Bytes out;
+    for (size_t i = 0; i < sizeof(rows) / sizeof(*rows); i++) {
+        PlanParameter parameter = {bytes_of(rows[i].path), bytes_of(rows[i].text)};
+        Result r = with_parameters((PlanInput){.no_body = true}, &parameter, 1, &out);
+        if (failed(r) != !rows[i].json)
+            fail_msg("%s: %s", rows[i].path, failed(r) ? r.error->doing : "taken");
+        if (failed(r))
+            assert_non_null(error_with_field(r));
+        else
+            assert_bytes(out, rows[i].json);
+    }
+}
+
+static void entries_of_one_map_come_together_and_each_key_once(void **state)
+{
+    static const PlanParameter good[] = {PARAMETER("labels[a]", "1"), PARAMETER("labels.b", "2"),
+                                         PARAMETER("by_number[1].a_string", "x"),
+                                         PARAMETER("by_number.1.an_int32", "3"),
+                                         PARAMETER("by_number.2.an_int32", "4")};
+    static const PlanParameter same[][2] = {
+        {PARAMETER("labels[a]", "1"), PARAMETER("labels.a", "1")},
+        {PARAMETER("by_bool[1]", "RED"), PARAMETER("by_bool[true]", "RED")},
+        {PARAMETER("by_long[1]", "2"), PARAMETER("by_long.1.0", "2")},
+        {PARAMETER("by_number[1].a_string", "1"), PARAMETER("by_number[1e0].a_string", "1")},
+    };
+    Bytes out;
+    PlanInput input = {.no_body = true};
+    assert_ok(bench.call, with_parameters(input, good, 5, &out));
+    assert_bytes(out, "{\"labels\":{\"a\":\"1\",\"b\":\"2\"},\"byNumber\":{\"1\":{\"anInt32\":3,"
+                      "\"aString\":\"x\"},\"2\":{\"anInt32\":4}}}");
+    for (size_t i = 0; i < sizeof(same) / sizeof(*same); i++)
+        assert_fault(with_parameters(input, same[i], 2, &out), FAULT_BAD_VALUE);
+
+    input = (PlanInput){.bytes = bytes_of("{\"labels\":{\"a\":\"1\",\"z\":\"\"}}")};
+    assert_ok(bench.call, with_parameters(input, good, 2, &out));
+    assert_bytes(out, "{\"labels\":{\"a\":\"1\",\"z\":\"\",\"b\":\"2\"}}");
+    static const PlanParameter other[] = {PARAMETER("labels[z]", "2")};
+    assert_fault(with_parameters(input, other, 1, &out), FAULT_BAD_VALUE);
+}
+
 static void parameters_join_the_body(void **state)
 {
     static const PlanParameter parameters[] = {
@@ -440,6 +566,10 @@ int main(void)
         cmocka_unit_test(an_any_of_unknown_type_is_kept),
         cmocka_unit_test(well_known_types_stand_in_an_any_as_value),
         cmocka_unit_test(parameters_are_read_by_the_type_of_their_field),
+        cmocka_unit_test(a_boolean_of_a_url_has_the_spellings_of_people),
+        cmocka_unit_test(a_text_that_is_no_boolean_is_refused_as_one),
+        cmocka_unit_test(entries_of_maps_are_said_by_brackets_or_dots),
+        cmocka_unit_test(entries_of_one_map_come_together_and_each_key_once),
         cmocka_unit_test(parameters_join_the_body),
         cmocka_unit_test(what_the_body_says_too_is_said_once_when_it_is_the_same),
         cmocka_unit_test(what_the_body_leaves_unset_is_the_parameters),

@@ -72,6 +72,23 @@ static void a_double_star_matches_none_one_or_many_segments(void **state)
     assert_bytes(the_variable(table, "/files/"), "");
 }
 
+static void the_root_matches_itself_alone(void **state)
+{
+    RestTable *alone = table_of((const char *const[]){"GET", "/", NULL});
+    assert_string_equal(matched(alone, "GET", "/"), "/");
+    assert_int_equal(match.n_parameters, 0);
+    assert_string_equal(matched(alone, "GET", "/x"), "");
+    assert_string_equal(matched(alone, "GET", "//"), "");
+    assert_string_equal(matched(alone, "POST", "/"), "");
+    assert_bytes(match.allowed, "GET");
+
+    RestTable *table =
+        table_of((const char *const[]){"GET", "/{id}", "GET", "/", "GET", "/{all=**}", NULL});
+    assert_string_equal(matched(table, "GET", "/"), "/");
+    assert_string_equal(matched(table, "GET", "/7"), "/{id}");
+    assert_string_equal(matched(table, "GET", "/7/8"), "/{all=**}");
+}
+
 static void a_star_matches_one_segment_that_is_not_empty(void **state)
 {
     RestTable *table =
@@ -196,6 +213,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(literals_come_before_variables_and_these_before_the_rest),
         cmocka_unit_test(a_double_star_matches_none_one_or_many_segments),
+        cmocka_unit_test(the_root_matches_itself_alone),
         cmocka_unit_test(a_star_matches_one_segment_that_is_not_empty),
         cmocka_unit_test(a_variable_may_span_a_pattern),
         cmocka_unit_test(a_verb_is_told_from_a_colon_in_a_segment),

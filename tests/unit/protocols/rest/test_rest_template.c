@@ -55,6 +55,15 @@ static void the_whole_grammar_is_understood(void **state)
     parsed("/v1/a:b:c");
 }
 
+static void the_root_is_a_template_without_segments(void **state)
+{
+    const Bytes *paths;
+    Buffer out;
+    assert_int_equal(rest_template_variables(parsed("/"), &paths), 0);
+    assert_ok(arena, EXPAND("/", &out, "id", "x"));
+    assert_bytes(buffer_bytes(&out), "/");
+}
+
 static void a_malformed_template_is_refused_with_its_column(void **state)
 {
     static const struct {
@@ -62,7 +71,8 @@ static void a_malformed_template_is_refused_with_its_column(void **state)
     } bad[] = {
         {"", "column 1"},
         {"v1", "column 1"},
-        {"/", "column 2"},
+        {"//", "column 2"},
+        {"/:verb", "column 2"},
         {"/v1//x", "column 5"},
         {"/v1/", "column 5"},
         {"/v1/{", "column 6"},
@@ -188,6 +198,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(the_whole_grammar_is_understood),
+        cmocka_unit_test(the_root_is_a_template_without_segments),
         cmocka_unit_test(a_malformed_template_is_refused_with_its_column),
         cmocka_unit_test(single_segments_encode_all_but_the_unreserved_and_several_keep_slashes),
         cmocka_unit_test(what_does_not_fit_the_path_is_told_with_the_field),

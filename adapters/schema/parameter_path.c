@@ -1,0 +1,71 @@
+#include "adapters/schema/parameter_path.h"
+
+ParameterPath parameter_path(const MessageType *type, Bytes text)
+{
+    return (ParameterPath){.type = type, .rest = text.data ? text : bytes("", 0)};
+}
+
+/* "]" ends a key only before "." where something may follow, and only at the end where nothing
+   may: a key may have brackets in it. data NULL: there is none. */
+static Bytes bracketed_key(Bytes text, bool may_go_on)
+{
+    for (size_t i = 1; may_go_on && i + 1 < text.size; i++) {
+        if (text.data[i] == ']' && text.data[i + 1] == '.')
+            return bytes_slice(text, 1, i - 1);
+    }
+    return text.data[text.size - 1] == ']' ? bytes_slice(text, 1, text.size - 2) : BYTES_NONE;
+}
+
+/* What is left behind the first `n` bytes: after a dot, or nothing. */
+static Bytes behind(Bytes text, size_t n)
+{
+    return n < text.size ? bytes(text.data + n + 1, text.size - n - 1) : BYTES_NONE;
+}
+
+/* The key at the front of `text`, which begins with "[" or ".". */
+static ParameterStep take_key(ParameterPath *path, Bytes text)
+{
+    bool in_brackets = text.data[0] == '[';
+    bool may_go_on = path->type && path->type->well_known == WELL_KNOWN_NONE;
+    if (in_brackets) {
+        path->key = bracketed_key(text, may_go_on);
+        path->rest = behind(text, path->key.size + 2);
+    } else {
+        text = bytes(text.data + 1, text.size - 1);
+        path->key = bytes_slice(text, 0, may_go_on ? bytes_find(text, '.') : text.size);
+        path->rest = behind(text, path->key.size);
+    }
+    return path->key.size ? PARAMETER_FIELD : PARAMETER_BAD_KEY;
+}
+
+/* The field at the front of `text`; a name with a bracket is that of a map. */
+static const FieldType *find_field(ParameterPath *path, Bytes text)
+{
+    size_t dot = bytes_find(text, '.'), bracket = bytes_find(text, '[');
+    path->name = bytes_slice(text, 0, bracket < dot ? bracket : dot);
+    const FieldType *field = message_field(path->type, path->name);
+    if (bracket < dot && !(field && field->map)) {
+        path->name = bytes_slice(text, 0, dot);
+        field = message_field(path->type, path->name);
+    }
+    return field;
+}
+
+ParameterStep parameter_path_next(ParameterPath *path)
+{
+    Bytes text = path->rest;
+    if (!text.data || !path->type)
+        return PARAMETER_END;
+    path->field = find_field(path, text);
+    if (!path->field || path->field->extension)
+        return PARAMETER_UNKNOWN;
+
+    path->key = BYTES_NONE;
+    path->type = path->field->message;
+    if (!path->field->map || path->name.size == text.size) {
+        path->rest = behind(text, path->name.size);
+        return PARAMETER_FIELD;
+    }
+    path->type = message_field_by_number(path->field->message, 2)->message;
+    return take_key(path, bytes_slice(text, path->name.size, SIZE_MAX));
+}
