@@ -43,6 +43,10 @@ void document_tell(const YamlDocument *document, Problems *problems, const char 
                    const char *hint, const char *reason_format, ...)
     __attribute__((format(printf, 5, 6)));
 
+/* The file that is named in a document, as seen from where the document's own name is: names are
+   relative to it. "-", a standard stream, stays as it is. In the arena, or `name` itself. */
+const char *document_path(Arena *arena, const char *document, const char *name);
+
 /* The name of an enum value as a config has it: "grpc-web" is not, "grpc_web" is, of
    PROTOCOL_GRPC_WEB. */
 const char *document_word(Arena *arena, const EnumType *type, const EnumValue *value);

@@ -260,14 +260,18 @@ static bool add_enum(Arena *arena, const FieldType *field, const FieldRules *rul
 
 /* ---- The whole ------------------------------------------------------------------------------- */
 
+const char *document_path(Arena *arena, const char *document, const char *name)
+{
+    const char *slash = strrchr(document, '/');
+    if (!slash || !*name || *name == '/' || strcmp(name, "-") == 0)
+        return name;
+    return arena_printf(arena, "%.*s%s", (int)(slash + 1 - document), document, name);
+}
+
 static void add_file(Arena *arena, const YamlDocument *document, Bytes name, Buffer *out)
 {
-    const char *slash = strrchr(document->file, '/');
-    Buffer path = buffer_in(arena);
-    if (slash && name.size && name.data[0] != '/')
-        buffer_add(&path, document->file, (size_t)(slash + 1 - document->file));
-    buffer_add_bytes(&path, name);
-    json_write_string(out, buffer_bytes(&path));
+    const char *path = document_path(arena, document->file, arena_text(arena, name));
+    json_write_string(out, bytes_of(path));
 }
 
 static bool add_float(Arena *arena, const FieldType *field, const JsonNode *node, Buffer *out,

@@ -38,7 +38,7 @@ typedef struct Address {
     const char *text; /* as written */
     const char *host; /* NULL for unix sockets */
     uint16_t port;
-    const char *path; /* unix sockets */
+    const char *path; /* unix sockets; relative names are resolved against the config */
 } Address;
 
 /* What errors of the gateway's own making tell. */

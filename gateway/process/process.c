@@ -60,6 +60,17 @@ static void stop(Process *p)
 
 /* ---- Reloading ------------------------------------------------------------------------------- */
 
+/* A rotation must not depend on what the config on disk says: lines would go on to a file that was
+   renamed. */
+static void reopen_log(Process *p)
+{
+    Arena *arena = arena_new(ARENA_UNLIMITED);
+    Result r = telemetry_reopen(arena, p->config->log_file);
+    if (failed(r))
+        telemetry_event("error", "log_not_reopened", r, "lines go on to the file that was open");
+    arena_free(arena);
+}
+
 static void begin_reload(Process *p)
 {
     if (p->stopping)
@@ -142,8 +153,8 @@ static void refuse_config(Process *p, Result why, Config *config)
 {
     if (!p->stopping) {
         telemetry_reload_failed();
-        telemetry_event("error", "config_refused", why, "%s: the running config stays",
-                        p->config_path);
+        telemetry_event_mistakes("error", "config_refused", why, reload_mistakes(p->reload),
+                                 "%s: the running config stays", p->config_path);
     }
     reload_drop(p->reload);
     if (config) {
@@ -161,7 +172,7 @@ static void end_reload(Process *p)
         r = FAIL(arena, FAULT_SHUTTING_DOWN, "the gateway stops");
     if (!failed(r))
         r = reload_admin(p, arena, config);
-    if (!failed(r))
+    if (!failed(r) && strcmp(config->log_file, p->config->log_file) != 0)
         r = telemetry_reopen(arena, config->log_file);
     if (failed(r))
         refuse_config(p, r, config);
@@ -200,10 +211,12 @@ static void on_woken(uv_async_t *async)
 static void on_signal(uv_signal_t *handle, int number)
 {
     Process *p = handle->data;
-    if (number == SIGHUP)
+    if (number == SIGHUP) {
+        reopen_log(p);
         begin_reload(p);
-    else
+    } else {
         stop(p);
+    }
 }
 
 static void listen_for_signals(Process *p)

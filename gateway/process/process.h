@@ -3,7 +3,8 @@
  *
  *      SIGTERM, SIGINT    drain: listeners close, calls finish within the config's drain time
  *      ... a second time  ends now
- *      SIGHUP             reads the config again; the old one stays when it does not check
+ *      SIGHUP             opens the log again, then reads the config again; the old one stays when
+ *                         it does not check
  *
  * What becomes of signals before that: signals.h.
  */

@@ -19,14 +19,16 @@ struct Reload {
     Config *config;
     BoundSocket *sockets;
     Result result;
+    Bytes mistakes; /* a line each */
     atomic_bool read, cancelled;
     atomic_uint n_left; /* workers that have not taken their sockets */
 };
 
-static void print_problems(const Problems *problems, Arena *arena)
+static void print_problems(Reload *reload, const Problems *problems)
 {
-    Buffer text = buffer_in(arena);
+    Buffer text = buffer_in(reload->arena);
     problems_print(problems, &text);
+    reload->mistakes = buffer_bytes(&text);
     fwrite(text.data, 1, text.size, stderr);
     fflush(stderr);
 }
@@ -41,7 +43,7 @@ static Result load(Reload *reload)
     if (atomic_load(&reload->cancelled) && !reload->config) {
         r = FAIL(reload->arena, FAULT_SHUTTING_DOWN, "the gateway stops");
     } else if (problems.n) {
-        print_problems(&problems, reload->arena);
+        print_problems(reload, &problems);
         r = FAIL(reload->arena, FAULT_BAD_CONFIG, "%zu %s in %s", problems.n,
                  problems.n == 1 ? "mistake" : "mistakes", reload->path);
     } else if (failed(r)) {
@@ -101,6 +103,11 @@ Result reload_finish(Reload *reload, Arena *arena, Config **config_out)
     }
     *config_out = reload->config;
     return OK;
+}
+
+Bytes reload_mistakes(const Reload *reload)
+{
+    return reload->mistakes;
 }
 
 BoundSocket *reload_sockets(const Reload *reload)

@@ -27,6 +27,9 @@ void reload_cancel(Reload *reload);
    worker. */
 MUST_USE Result reload_finish(Reload *reload, Arena *arena, Config **config_out);
 
+/* The mistakes of the config, a line each; empty where it had none. As long as the reload. */
+Bytes reload_mistakes(const Reload *reload);
+
 BoundSocket *reload_sockets(const Reload *reload);
 
 /* One worker has its sockets. Any thread. */

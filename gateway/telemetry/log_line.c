@@ -181,6 +181,21 @@ void log_line_causes(Buffer *line, Bytes key, Result why)
     buffer_add_byte(line, ']');
 }
 
+void log_line_lines(Buffer *line, Bytes key, Bytes text)
+{
+    int n = 0;
+    Bytes element;
+    while (n < LOG_LINES && bytes_split(&text, '\n', &element)) {
+        if (!element.size)
+            continue;
+        if (n == 0)
+            buffer_add_bytes(line, key);
+        add_text(line, n++ ? bytes_of(",") : bytes_of("["), element);
+    }
+    if (n)
+        buffer_add_byte(line, ']');
+}
+
 void log_line_end(Buffer *line)
 {
     buffer_add_byte(line, '}');

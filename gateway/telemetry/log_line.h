@@ -17,6 +17,7 @@
 enum {
     LOG_TEXT_SIZE = 1024, /* of one text, before escaping; the rest is cut off */
     LOG_CAUSES = 16,      /* links of one chain */
+    LOG_LINES = 20,       /* of one list; the rest is left out */
 };
 
 #define LOG_KEY(name) bytes(",\"" name "\":", sizeof(",\"" name "\":") - 1)
@@ -38,6 +39,9 @@ void log_line_millis(Buffer *line, Bytes key, int64_t nanoseconds);
 
 /* The chain as [{"fault", "doing", "field", "at"}], outermost first. Left out for success. */
 void log_line_causes(Buffer *line, Bytes key, Result why);
+
+/* Each line of the text as an element of a list. Left out when there is none. */
+void log_line_lines(Buffer *line, Bytes key, Bytes text);
 
 void log_line_end(Buffer *line);
 

@@ -182,13 +182,11 @@ static void write_event(const char *level, const char *event, Bytes line)
     log_write_shared(process->log, line);
 }
 
-void telemetry_event(const char *level, const char *event, Result why, const char *format, ...)
+static void PRINTF_LIKE(5, 0) tell_event(const char *level, const char *event, Result why,
+                                         Bytes mistakes, const char *format, va_list args)
 {
     char text[LOG_TEXT_SIZE];
-    va_list args;
-    va_start(args, format);
     vsnprintf(text, sizeof text, format, args);
-    va_end(args);
 
     Arena *arena = arena_new(ARENA_UNLIMITED);
     Buffer line = buffer_in(arena);
@@ -197,9 +195,27 @@ void telemetry_event(const char *level, const char *event, Result why, const cha
     log_line_text(&line, LOG_KEY("event"), bytes_of(event));
     log_line_text(&line, LOG_KEY("message"), bytes_of(text));
     log_line_causes(&line, LOG_KEY("causes"), why);
+    log_line_lines(&line, LOG_KEY("mistakes"), mistakes);
     log_line_end(&line);
     write_event(level, event, buffer_bytes(&line));
     arena_free(arena);
+}
+
+void telemetry_event(const char *level, const char *event, Result why, const char *format, ...)
+{
+    va_list args;
+    va_start(args, format);
+    tell_event(level, event, why, BYTES_NONE, format, args);
+    va_end(args);
+}
+
+void telemetry_event_mistakes(const char *level, const char *event, Result why, Bytes mistakes,
+                              const char *format, ...)
+{
+    va_list args;
+    va_start(args, format);
+    tell_event(level, event, why, mistakes, format, args);
+    va_end(args);
 }
 
 /* ---- Configs --------------------------------------------------------------------------------- */

@@ -85,6 +85,10 @@ void telemetry_count(Loop *loop, Counter counter);
 void telemetry_event(const char *level, const char *event, Result why, const char *format, ...)
     PRINTF_LIKE(4, 5);
 
+/* The same with a list of mistakes, each a line of the text; it may be empty. */
+void telemetry_event_mistakes(const char *level, const char *event, Result why, Bytes mistakes,
+                              const char *format, ...) PRINTF_LIKE(5, 6);
+
 /* ---- For the process ----------------------------------------------------------------------------
  */
 
@@ -92,7 +96,8 @@ void telemetry_event(const char *level, const char *event, Result why, const cha
    copied. What is said before goes to stderr. Faults: NO_FILE, SYSTEM. */
 MUST_USE Result telemetry_start(Arena *arena, const char *log_file, const char *node);
 
-/* The log's file is opened anew: after a rotation, or where a new config says another. */
+/* The log's file is opened anew: after a rotation, or where a new config says another. When that
+   fails, lines go on to the one that is open. */
 MUST_USE Result telemetry_reopen(Arena *arena, const char *log_file);
 
 /* Ends the log, lets go of all configs, frees the counters. After all loops and the admin

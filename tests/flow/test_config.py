@@ -106,11 +106,62 @@ def test_a_bad_reload_leaves_the_old_config_and_says_so(run_shop):
     told = eventually(lambda: "\n".join(shop.gateway.process.errors[before:]))
     eventually(lambda: "gateway.yaml:17" in "\n".join(shop.gateway.process.errors[before:]))
     assert told and shop.http("GET", "/v1/orders").status == 200
+    mistakes = shop.gateway.logged(event="config_refused")["mistakes"]
+    assert len(mistakes) >= 11 and any("gateway.yaml:17:" in mistake for mistake in mistakes)
     eventually(lambda: shop.gateway.metric("passerelle_config_reloads_total", outcome="refused") == 1)
     shop.gateway.write(config=SHOP_CONFIG)
     shop.gateway.reload()
     eventually(lambda: shop.gateway.metric("passerelle_config_reloads_total", outcome="taken") >= 1)
     assert shop.http("GET", "/v1/orders").status == 200
+
+
+def lines_of(path, text):
+    return path.exists() and [line for line in path.read_text().splitlines() if text in line]
+
+
+def test_the_log_is_reopened_on_sighup_whatever_the_config_says(tmp_path):
+    """The name of the log is relative to the config."""
+    config = "listen: [127.0.0.1:$port]\nadmin: 127.0.0.1:$admin\nlog: calls.log\n"
+    log, rotated = tmp_path / "calls.log", tmp_path / "calls.log.1"
+    with Gateway(tmp_path, config) as gateway:
+        gateway.http("GET", "/before")
+        eventually(lambda: lines_of(log, "/before"))
+        for wrong in (config + "loops: many\n", "listen: [", None):
+            log.rename(rotated)
+            gateway.write(wrong) if wrong else gateway.file.unlink()
+            gateway.reload()
+            eventually(lambda: lines_of(log, "config_refused"))
+            gateway.http("GET", "/after")
+            eventually(lambda: lines_of(log, "/after"))
+            assert not lines_of(rotated, "/after")
+            log.unlink()  # so that the next round sees its own lines
+            gateway.write(config)
+            gateway.reload()
+            eventually(lambda: lines_of(log, "config_loaded"))
+
+
+def test_a_log_that_cannot_be_reopened_goes_on_where_it_was(tmp_path):
+    config = "listen: [127.0.0.1:$port]\nadmin: 127.0.0.1:$admin\nlog: logs/calls.log\n"
+    (tmp_path / "logs").mkdir()
+    with Gateway(tmp_path, config) as gateway:
+        (tmp_path / "logs").rename(tmp_path / "moved")
+        gateway.reload()
+        eventually(lambda: lines_of(tmp_path / "moved/calls.log", "config_loaded"))
+        assert lines_of(tmp_path / "moved/calls.log", '"log_not_reopened"')
+        (tmp_path / "logs").mkdir()
+        gateway.reload()
+        eventually(lambda: lines_of(tmp_path / "logs/calls.log", "config_loaded"))
+
+
+def test_a_new_log_is_opened_by_the_config_that_names_it(tmp_path):
+    config = "listen: [127.0.0.1:$port]\nadmin: 127.0.0.1:$admin\nlog: $log\n"
+    with Gateway(tmp_path, config, log="a.log") as gateway:
+        gateway.write(log="none/b.log")
+        gateway.reload()
+        eventually(lambda: lines_of(tmp_path / "a.log", "config_refused"))
+        gateway.write(log="b.log")
+        gateway.reload()
+        eventually(lambda: lines_of(tmp_path / "b.log", "config_loaded"))
 
 
 def test_reloads_under_load_disturb_nobody(run_shop):

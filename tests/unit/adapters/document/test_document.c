@@ -130,6 +130,14 @@ static void an_absolute_file_stays_as_it_is(void **state)
     assert_bytes(read.json, "{\"name\":\"a\",\"rooms\":[{\"name\":\"b\"}],\"plan\":\"/etc/plan\"}");
 }
 
+static void a_standard_stream_is_no_file_beside_the_document(void **state)
+{
+    Read read = read_house(*state, "{name: a, rooms: [b], plan: '-'}");
+    assert_bytes(read.json, "{\"name\":\"a\",\"rooms\":[{\"name\":\"b\"}],\"plan\":\"-\"}");
+    read = read_house(*state, "{name: a, rooms: [b], plan: '-x'}");
+    assert_bytes(read.json, "{\"name\":\"a\",\"rooms\":[{\"name\":\"b\"}],\"plan\":\"dir/-x\"}");
+}
+
 static void every_mistake_is_told_at_its_place(void **state)
 {
     Read read = read_house(*state, "nam: x\n"
@@ -277,6 +285,7 @@ int main(void)
         SENTENCE(a_choice_is_a_word_or_a_map),
         SENTENCE(a_key_that_was_replaced_is_refused_with_what_to_write),
         SENTENCE(an_absolute_file_stays_as_it_is),
+        SENTENCE(a_standard_stream_is_no_file_beside_the_document),
         SENTENCE(every_mistake_is_told_at_its_place),
         SENTENCE(a_config_has_one_spelling_of_a_key),
         SENTENCE(a_list_that_is_needed_may_not_be_empty),

@@ -470,6 +470,22 @@ static void addresses_are_checked(void **state)
         "a.yaml:1:97: listen[9].address: listen[8] has the address x:1 already\n");
 }
 
+static void names_of_files_are_relative_to_the_config(void **state)
+{
+    Loaded l = load_good("listen: ['unix:in.sock']\nadmin: unix:/run/admin.sock\nlog: calls.log\n"
+                         "routes: [{match: /old/, instances: ['unix:run/old.sock']}]\n");
+    assert_string_equal(l.config->listeners[0].address.path, FILES "in.sock");
+    assert_string_equal(l.config->listeners[0].address.text, "unix:in.sock");
+    assert_string_equal(l.config->admin.path, "/run/admin.sock");
+    assert_string_equal(l.config->http_routes[0].service->instances[0].address.path,
+                        FILES "run/old.sock");
+    assert_string_equal(l.config->log_file, FILES "calls.log");
+    unload(&l);
+    l = load_good(LISTEN "log: {file: /dev/null}\n");
+    assert_string_equal(l.config->log_file, "/dev/null");
+    unload(&l);
+}
+
 static void a_host_is_a_name_without_a_port(void **state)
 {
     static const char *const good[] = {"a", "gw1.internal", "*.monitoring.svc",
@@ -792,6 +808,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(what_is_not_said_has_its_default),
         cmocka_unit_test(everything_can_be_said),
+        cmocka_unit_test(names_of_files_are_relative_to_the_config),
         cmocka_unit_test(the_most_specific_word_about_errors_counts),
         cmocka_unit_test(what_errors_replaced_is_a_doubt_with_its_place),
         cmocka_unit_test(every_pair_of_versions_has_its_plans),

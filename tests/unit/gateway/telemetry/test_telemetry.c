@@ -122,6 +122,21 @@ static void events_are_lines_and_chains(void **state)
         "\"message\":\"the config was refused, 3 mistakes\",\"causes\":[{\"fault\":\"NO_FILE\""));
 }
 
+static void mistakes_are_a_list_of_limited_length(void **state)
+{
+    Fixture *f = *state;
+    Buffer mistakes = buffer_in(f->arena);
+    for (int i = 1; i <= 21; i++)
+        buffer_printf(&mistakes, "a.yaml:%d: \"x\"\n", i);
+    telemetry_event_mistakes("error", "config_refused", OK, buffer_bytes(&mistakes), "it stays");
+    telemetry_event_mistakes("error", "config_refused", OK, BYTES_NONE, "no list");
+    const char *log = arena_text(f->arena, fixture_log(f));
+    assert_non_null(
+        strstr(log, "\"message\":\"it stays\",\"mistakes\":[\"a.yaml:1: \\\"x\\\"\",\""));
+    assert_non_null(strstr(log, "\"a.yaml:20: \\\"x\\\"\"]}"));
+    assert_non_null(strstr(log, "\"message\":\"no list\"}"));
+}
+
 static void a_start_without_its_log_fails(void **state)
 {
     Arena *arena = arena_new(ARENA_UNLIMITED);
@@ -168,6 +183,7 @@ int main(void)
         TEST(a_degraded_call_is_a_warning),
         TEST(long_and_broken_texts_are_cut_and_repaired),
         TEST(events_are_lines_and_chains),
+        TEST(mistakes_are_a_list_of_limited_length),
         TEST(the_config_stays_until_its_last_call_has_ended),
         cmocka_unit_test(a_start_without_its_log_fails),
         cmocka_unit_test(a_loop_without_counters_counts_nothing),
