@@ -241,6 +241,11 @@ void change_check_kinds(ChangeList *list, const MessagePair *pair);
 void change_choose_converter(ChangeList *list, FieldChange *change, const char *path);
 bool converter_exists(Bytes name);
 
+/* ---- change_marks.c -------------------------------------------------------------------------- */
+
+/* Tells each comment "# decide: ..." of the text: a list is not used while one is left. */
+void change_check_marks(ChangeList *list, Bytes yaml);
+
 /* ---- change_check.c -------------------------------------------------------------------------- */
 
 /* All the changes of this and of the pairs that it leads to, complete and checked; what is unsaid

@@ -123,8 +123,10 @@ Result changes_load(Arena *arena, Bytes yaml, const char *file, const ChangeSide
 
     size_t n_problems = problems->n;
     yaml_parse(arena, yaml, list->file, NULL, problems, &list->document);
-    if (list->document.root)
+    if (list->document.root) {
         read_list(list);
+        change_check_marks(list, yaml);
+    }
     list->problems = NULL; /* borrowed while reading only */
     if (problems->n > n_problems)
         return OK;
