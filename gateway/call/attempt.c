@@ -1,6 +1,5 @@
 #include "gateway/call/attempt.h"
 
-#include "base/arena.h"
 #include "gateway/call/exchange_internal.h"
 
 bool attempt_add(Exchange *x, const PickTried *tried)

@@ -1,63 +1,56 @@
 #include "gateway/call/exchange.h"
 
-#include "base/arena.h"
 #include "gateway/call/exchange_internal.h"
 #include "gateway/loop/config_use.h"
 
-/* ---- Beginning ------------------------------------------------------------------------------- */
+/* ---- Running --------------------------------------------------------------------------------- */
 
-/* Found once for a connection and a config. A listener that the config has no longer trusts
-   nobody. */
-static bool is_trusted(ClientConnection *client, const Config *config)
+/* What an event of the caller leads to comes when the event has returned. */
+bool exchange_run(Exchange *x, const Step *step)
 {
-    if (client->generation != config->generation) {
-        const ListenerConfig *listener = config_listener(config, client->listener);
-        client->trusted = listener && !client->unnamed &&
-                          trusted_peers_have(&listener->trusted, &client->address);
-        client->generation = config->generation;
+    if (x->delivering) {
+        if (step != STEP_WAIT)
+            x->next = step;
+        return !x->next;
     }
-    return client->trusted;
-}
-
-void exchange_accept(ClientConnection *client, HttpStream *stream, int64_t began)
-{
-    Loop *loop = client->loop;
-    Arena *arena = arena_new(loop->config->limits.call_memory);
-    Exchange *x = arena_make(arena, Exchange);
-    CHECK(x); /* an arena's first block has room for it */
-    x->arena = x->scratch = arena;
-    x->loop = loop;
-    x->config = config_use(loop);
-    x->client_connection = client;
-    client->n_exchanges++;
-    x->client.stream = stream;
-    x->first.exchange = x;
-    x->attempt = &x->first;
-    x->forwarding = (Forwarding){.self = loop->hop,
-                                 .peer = client->peer,
-                                 .secure = client->secure,
-                                 .trusted = is_trusted(client, x->config)};
-    x->early = buffer_in(arena);
-    x->lost = buffer_in(arena);
-    x->began = began;
-    x->deadline = NO_TIMEOUT;
-    x->record.began = clock_wall() - (loop->now - began);
-    x->record.peer = client->peer;
-    x->record.listener = client->listener;
-    x->record.rule = x->record.served_why = "";
-    loop->n_calls++;
-    http_stream_attach(stream, &exchange_client_events, x);
-}
-
-void exchange_run(Exchange *x, const Step *step)
-{
     while (step != STEP_WAIT && step != STEP_GONE)
         step = step->run(x);
+    return step == STEP_WAIT;
+}
+
+bool exchange_wants(const Exchange *x)
+{
+    return !x->next && x->kind->wants(x);
+}
+
+bool exchange_has_room(const Exchange *x)
+{
+    return x->kind->has_room(x);
+}
+
+bool exchange_send(Exchange *x, Message message)
+{
+    return exchange_run(x, x->kind->take(x, message));
+}
+
+bool exchange_end(Exchange *x, const Message *last)
+{
+    return exchange_run(x, x->kind->end(x, last));
+}
+
+bool exchange_room(Exchange *x)
+{
+    return exchange_run(x, x->kind->room(x));
 }
 
 bool exchange_is_unary(const Exchange *x)
 {
     return x->method && !x->method->type->client_streaming && !x->method->type->server_streaming;
+}
+
+bool exchange_is_raw(const Exchange *x)
+{
+    return x->call.dialect == DIALECT_REST && x->call.reply_codec == CODEC_PROTO;
 }
 
 Arena *exchange_scratch(Exchange *x)
@@ -75,14 +68,200 @@ void exchange_forget_message(Exchange *x)
     x->scratch = NULL;
 }
 
-void exchange_settle(Exchange *x, Side *from, const Side *to)
+Arena *exchange_last_arena(Exchange *x)
 {
-    if (from->owed && from->stream && to->stream &&
-        http_stream_queued(to->stream) <= x->config->limits.http.queue_high) {
-        size_t owed = from->owed;
-        from->owed = 0;
-        http_stream_consume(from->stream, owed);
+    if (!x->last)
+        x->last = arena_new(ARENA_UNLIMITED);
+    return x->last;
+}
+
+bool exchange_instance_has_room(const Exchange *x)
+{
+    const HttpStream *stream = x->attempt->side.stream;
+    return stream && http_stream_queued(stream) <= x->config->limits.http.queue_high;
+}
+
+const Step *exchange_settle(Exchange *x)
+{
+    Side *side = &x->attempt->side;
+    if (side->owed && side->stream && x->caller->events->has_room(x->caller)) {
+        size_t owed = side->owed;
+        side->owed = 0;
+        http_stream_consume(side->stream, owed);
     }
+    return STEP_WAIT;
+}
+
+/* ---- Events of the caller -------------------------------------------------------------------- */
+
+/* The event has returned. What it has led to is left to the outermost one. */
+static const Step *go_on(Exchange *x)
+{
+    const Step *next = x->next ? x->next : STEP_WAIT;
+    if (--x->delivering == 0)
+        x->next = NULL;
+    return next;
+}
+
+static const Step *go_on_if(Exchange *x, Result r)
+{
+    const Step *next = go_on(x);
+    if (next != STEP_WAIT)
+        return next;
+    if (failed(r))
+        return exchange_fail(x, error_copy(x->arena, r));
+    x->responding = true;
+    return STEP_WAIT;
+}
+
+const Step *exchange_ask_for_more(Exchange *x)
+{
+    x->delivering++;
+    x->caller->events->on_room(x->caller);
+    return go_on(x);
+}
+
+const Step *exchange_give_head(Exchange *x)
+{
+    x->delivering++;
+    return go_on_if(x, x->caller->events->on_head(x->caller));
+}
+
+const Step *exchange_give_message(Exchange *x, Message message)
+{
+    x->delivering++;
+    x->record.messages_out++;
+    const Step *step = go_on_if(x, x->caller->events->on_message(x->caller, message));
+    exchange_forget_message(x);
+    return step;
+}
+
+const Step *exchange_give_response(Exchange *x, Message message, const Fields *trailers)
+{
+    x->delivering++;
+    x->record.messages_out++;
+    const Step *step = go_on_if(x, x->caller->events->on_response(x->caller, message, trailers));
+    Status ok = {.code = CODE_OK};
+    return step == STEP_WAIT ? exchange_give_end(x, &ok, trailers) : step;
+}
+
+const Step *exchange_give_end(Exchange *x, const Status *status, const Fields *trailers)
+{
+    x->record.status = *status;
+    x->delivering++;
+    x->caller->events->on_end(x->caller, status, trailers);
+    go_on(x); /* whatever the caller made of it, this was the end */
+    return &STEP_finish;
+}
+
+/* ---- Beginning ------------------------------------------------------------------------------- */
+
+Exchange *exchange_make(Loop *loop, int64_t began)
+{
+    Arena *arena = arena_new(loop->config->limits.call_memory);
+    Exchange *x = arena_make(arena, Exchange);
+    CHECK(x); /* an arena's first block has room for it */
+    x->arena = x->scratch = arena;
+    x->loop = loop;
+    x->config = config_use(loop);
+    x->first.exchange = x;
+    x->attempt = &x->first;
+    x->lost = buffer_in(arena);
+    x->began = began;
+    x->deadline = NO_TIMEOUT;
+    x->record.began = clock_wall() - (loop->now - began);
+    x->record.rule = x->record.served_why = "";
+    loop->n_calls++;
+    return x;
+}
+
+static void on_deadline(Timer *timer)
+{
+    Exchange *x = (Exchange *)((char *)timer - offsetof(Exchange, deadline_timer));
+    long long given = (x->deadline - x->began) / MILLISECOND;
+    exchange_run(x, exchange_fail(x, FAIL_TELL(x->arena, FAULT_DEADLINE_EXCEEDED,
+                                               "no answer within %lld ms", given)));
+}
+
+/* The deadline counts from the first byte of the request and covers all attempts. */
+static void start_deadline(Exchange *x)
+{
+    int64_t timeout = x->call.timeout;
+    if (exchange_is_unary(x)) {
+        if (x->route->timeout < timeout)
+            timeout = x->route->timeout;
+        if (timeout == NO_TIMEOUT && x->config->limits.call_time)
+            timeout = x->config->limits.call_time;
+    }
+    if (timeout >= INT64_MAX - x->began)
+        return;
+    x->deadline = x->began + timeout;
+    x->deadline_timer.fire = on_deadline;
+    timer_start(&x->loop->timers, &x->deadline_timer, x->deadline);
+}
+
+const Step *exchange_begin(Exchange *x, const ExchangeKind *kind)
+{
+    x->kind = kind;
+    if (kind->streams)
+        x->scratch = NULL;
+    if (kind != &KIND_OPAQUE)
+        start_deadline(x);
+    return kind->go(x);
+}
+
+/* ---- Calls of the gateway's own -------------------------------------------------------------- */
+
+static const Route no_route = {
+    .match = "", .timeout = NO_TIMEOUT, .attempts = 1, .compress_answers = COMPRESS_NEVER};
+
+/* What an instance is asked as it is, without a version. */
+static const Method *bare_method(Arena *arena, const MethodType *type)
+{
+    Method *method = arena_make(arena, Method);
+    CHECK(method); /* the arena is new */
+    method->type = type;
+    method->route = &no_route;
+    return method;
+}
+
+Exchange *exchange_new(Loop *loop, Caller *caller, const CallOrder *order)
+{
+    Exchange *x = exchange_make(loop, loop->now);
+    x->caller = caller;
+    x->only = order->instance;
+    x->method = order->method ? order->method : bare_method(x->arena, order->type);
+    x->route = x->record.route = x->method->route;
+    x->version.client = x->version.reply = x->method->version;
+    x->record.client_version = x->record.reply_version = x->method->version;
+    if (order->method)
+        x->record.method = order->method;
+    x->call = (Call){
+        .dialect = DIALECT_GRPC,
+        .codec = order->codec,
+        .reply_codec = order->codec,
+        .timeout = order->timeout,
+        .verb = bytes_of("POST"),
+        .path = bytes_of(x->method->type->path),
+        .metadata = fields_in(x->arena),
+    };
+    for (uint32_t i = 0; order->metadata && i < order->metadata->n; i++)
+        fields_add(&x->call.metadata, order->metadata->items[i].name,
+                   order->metadata->items[i].value);
+    x->call.head = &x->call.metadata;
+    x->kind = exchange_kind_of(x->method->type);
+    return x;
+}
+
+bool exchange_go(Exchange *x)
+{
+    return exchange_run(x, exchange_begin(x, x->kind));
+}
+
+const Fields *exchange_metadata(const Exchange *x)
+{
+    static const Fields none;
+    return x->attempt->has_answer ? &x->attempt->answer.metadata : &none;
 }
 
 /* ---- Failing --------------------------------------------------------------------------------- */
@@ -93,7 +272,7 @@ static PolicyQuestion question_of(const Exchange *x, bool attempted)
     q.attempted = attempted;
     q.sent = x->attempt->sent;
     q.answered = x->attempt->has_answer;
-    q.responding = x->replied_head;
+    q.responding = x->responding;
     q.fallen_back = x->record.degraded != NULL;
     q.attempts = x->record.n_attempts;
     if (x->deadline != NO_TIMEOUT)
@@ -109,14 +288,22 @@ static const Step *try_again(Exchange *x, PolicyWhere where)
         return exchange_fail(x, FAIL(x->arena, FAULT_OUT_OF_MEMORY, "beginning another attempt"));
     x->attempt->may_return = where == POLICY_OTHERS_FIRST;
     telemetry_count(x->loop, COUNTER_RETRIES);
-    return x->method ? &STEP_pick : &STEP_opaque;
+    return &STEP_pick;
 }
 
+/* The route's default in the caller's own version, marked as what it is. */
 static const Step *fall_back(Exchange *x, Result why)
 {
     attempt_drop(x->attempt);
+    x->attempt->has_answer = false;
+    x->attempt->side.reader.keep_compressed = false;
     x->record.why = why;
-    return exchange_reply_degraded(x, why.error->fault->name);
+    x->record.degraded = why.error->fault->name;
+    x->version.reply = x->record.reply_version = x->version.client;
+    Bytes message = x->method->default_reply[x->call.reply_codec];
+    if (x->binding && x->binding->default_body.data)
+        message = x->binding->default_body;
+    return x->kind->reply_default(x, message);
 }
 
 /* The service's own error, with its details in the client's version. */
@@ -125,7 +312,7 @@ static const Step *respond(Exchange *x, Result why)
     Status given = x->attempt->answer.status;
     x->record.why = why;
     exchange_convert_details(x, &given);
-    return exchange_reply_end(x, &given, &x->attempt->answer.trailers);
+    return exchange_give_end(x, &given, &x->attempt->answer.trailers);
 }
 
 /* What the default was to stand in for is what the caller hears; the log has both. */
@@ -141,7 +328,7 @@ static const Step *tell(Exchange *x, Result why)
     x->record.why = x->record.degraded ? default_failed(x, why) : why;
     x->record.degraded = NULL;
     Status status = status_of_error(x->arena, x->record.why);
-    return exchange_reply_end(x, &status, NULL);
+    return exchange_give_end(x, &status, NULL);
 }
 
 /* The attempt has ended so; what becomes of the call is the policy's to say. */
@@ -223,16 +410,10 @@ static void record_attempts(Exchange *x)
     }
 }
 
-static const Step *exchange_finish(Exchange *x)
+/* The caller's last event. */
+static void give_record(Exchange *x)
 {
-    Loop *loop = x->loop;
-    timer_stop(&loop->timers, &x->deadline_timer);
-    health_watch_stop(&x->watch);
-    attempt_drop(x->attempt);
-    if (x->client.stream)
-        http_stream_release(x->client.stream);
-    compression_stream_free(x->compressor);
-
+    Caller *caller = x->caller;
     x->record.time_total = clock_now() - x->began;
     x->record.dialect = x->call.dialect;
     x->record.codec = x->call.codec;
@@ -240,12 +421,29 @@ static const Step *exchange_finish(Exchange *x)
     x->record.path = x->call.path;
     x->record.n_losses = x->n_lost;
     record_attempts(x);
-    telemetry_record(loop, &x->record);
+    caller->events->on_record(caller, &x->record);
+    x->caller = NULL;
+}
 
+void exchange_cancel(Exchange *x, Result why)
+{
+    x->record.why = error_copy(x->arena, why);
+    x->record.status = status_of_error(x->arena, x->record.why);
+    x->record.http_status = why.error->fault->http_status;
+    give_record(x);
+    exchange_run(x, &STEP_finish);
+}
+
+static const Step *exchange_finish(Exchange *x)
+{
+    Loop *loop = x->loop;
+    timer_stop(&loop->timers, &x->deadline_timer);
+    attempt_drop(x->attempt);
+    if (x->kind && x->kind->release)
+        x->kind->release(x);
+    if (x->caller)
+        give_record(x);
     loop->n_calls--;
-    ClientConnection *client = x->client_connection;
-    if (--client->n_exchanges == 0 && client->on_unused)
-        client->on_unused(client);
     config_release(loop, x->config);
     if (x->scratch != x->arena)
         arena_free(x->scratch);

@@ -1,36 +1,61 @@
 /*
- * Exchange: one call on its way through the gateway, from the first byte of its head to its record
- * in the log. Owned by itself: it begins with exchange_accept and releases itself when both sides
- * ended.
+ * Exchange: one call on its way through the gateway, from its request to its record.
+ *
+ * It belongs to itself: it begins with client_accept (client.h) or exchange_new, and is gone after
+ * its caller's on_record. Its caller (caller.h) sends the request by the functions here. Those that
+ * return a bool may fire events of the caller before they return; false means that the call is over
+ * or about to be: nothing more is to be sent, and the exchange may be gone.
+ *
+ * One loop, its thread only.
  */
 #ifndef GATEWAY_EXCHANGE_H
 #define GATEWAY_EXCHANGE_H
 
-#include "base/net/ip.h"
+#include "gateway/call/caller.h"
+#include "gateway/config/config.h"
 #include "gateway/loop/loop.h"
-#include "protocols/http/http.h"
 
 typedef struct Exchange Exchange;
 
-/* What is known of the client's connection; outlives the exchanges that it brought. */
-typedef struct ClientConnection ClientConnection;
-struct ClientConnection {
-    Loop *loop;
-    const char *peer;     /* "127.0.0.1:52314", "unix"; behind a PROXY header, as that says */
-    IpAddress address;    /* its address, likewise */
-    bool unnamed;         /* passed on by a PROXY header that does not say whose it is: nobody's */
-    const char *listener; /* the address that it came in by */
-    bool secure;
-    const char *identity; /* subject of the client's certificate, verified; or NULL */
-    bool trusted;         /* it may speak for others, by the config of this generation: */
-    uint64_t generation;
-    uint32_t n_exchanges; /* that look at this */
-    void (*on_unused)(
-        ClientConnection *client); /* their number became 0; may be NULL. May free it */
-};
+/* A call of the gateway's own. Everything that it points to outlives the exchange. */
+typedef struct CallOrder {
+    const Method *method; /* of the loop's config, in the version of the messages */
+    /* NULL: `instance` alone is asked for `type`, as it is: no version, no conversion, no other
+       attempt. `instance->known` is there. */
+    const Instance *instance;
+    const MethodType *type;
+    Codec codec;            /* of the messages; of a single instance: its own */
+    int64_t timeout;        /* nanoseconds for all of it, or NO_TIMEOUT */
+    const Fields *metadata; /* sent along; NULL: none */
+} CallOrder;
 
-/* For HttpConnectionEvents.on_stream of the server side: the exchange attaches itself to the
-   stream. `began`: when the first byte of the request came, by the loop's clock. */
-void exchange_accept(ClientConnection *client, HttpStream *stream, int64_t began);
+/* No event fires before exchange_go. Never NULL. */
+Exchange *exchange_new(Loop *loop, Caller *caller, const CallOrder *order);
+bool exchange_go(Exchange *x);
+
+/* Whether a message of the request would be taken now; on_room says when to ask again. A request of
+   one message is taken at any time. */
+bool exchange_wants(const Exchange *x);
+
+/* Whether what was sent has left, or nearly: back-pressure for who sends many messages. */
+bool exchange_has_room(const Exchange *x);
+
+/* Sends a message of the request, which is wanted. Not kept after the return. */
+bool exchange_send(Exchange *x, Message message);
+
+/* The request ends, which is wanted; `last` (may be NULL) is one more message, its last one, and
+   stays valid as long as the exchange. */
+bool exchange_end(Exchange *x, const Message *last);
+
+/* The caller takes more of the response than before: see CallerEvents.has_room. */
+bool exchange_room(Exchange *x);
+
+/* The caller wants no more of it. `why` has failed, and is copied. The exchange is gone, or goes
+   when the event at work returns. */
+void exchange_cancel(Exchange *x, Result why);
+
+/* What the service said before its first message; empty while there is no response of a service.
+   As long as the exchange. */
+const Fields *exchange_metadata(const Exchange *x);
 
 #endif

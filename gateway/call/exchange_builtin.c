@@ -1,7 +1,9 @@
 /* The services that the gateway itself gives: gRPC health and server reflection. */
-#include "base/arena.h"
+#include "gateway/builtin/health.h"
 #include "gateway/builtin/reflection.h"
-#include "gateway/call/exchange_internal.h"
+#include "gateway/call/client_internal.h"
+
+typedef struct BuiltinCall BuiltinCall;
 
 struct Builtin {
     const char *path;
@@ -9,6 +11,14 @@ struct Builtin {
     Result (*answer)(Exchange *x, Bytes request, Buffer *out);
     bool one_request; /* else each message of the request's stream is answered */
     bool stream;      /* of answers */
+};
+
+struct BuiltinCall {
+    Exchange *x;
+    const Builtin *builtin;
+    ReflectionView reflection;
+    HealthWatch watch;
+    Bytes response; /* where it is no stream */
 };
 
 /* ---- Health ---------------------------------------------------------------------------------- */
@@ -37,19 +47,19 @@ static Result answer_check(Exchange *x, Bytes request, Buffer *out)
 static const Step *send_health(Exchange *x)
 {
     Buffer out = buffer_in(exchange_scratch(x));
-    health_write(x->watch.health, &out);
-    return exchange_send_answer(x, buffer_bytes(&out));
+    health_write(x->builtin->watch.health, &out);
+    return exchange_give_message(x, (Message){.bytes = buffer_bytes(&out)});
 }
 
 static const Step *end_well(Exchange *x)
 {
     Status ok = {.code = CODE_OK};
-    return exchange_reply_end(x, &ok, NULL);
+    return exchange_give_end(x, &ok, NULL);
 }
 
 static void tell_health(HealthWatch *watch)
 {
-    Exchange *x = (Exchange *)((char *)watch - offsetof(Exchange, watch));
+    Exchange *x = ((BuiltinCall *)((char *)watch - offsetof(BuiltinCall, watch)))->x;
     const Step *step = send_health(x);
     if (step == STEP_WAIT && x->loop->draining)
         step = end_well(x);
@@ -62,10 +72,11 @@ static Result answer_watch(Exchange *x, Bytes request, Buffer *out)
     Result r = read_name(x, request, &name);
     if (failed(r))
         return r;
-    x->watch.name = bytes_copy(x->arena, name);
-    x->watch.tell = tell_health;
-    health_watch_start(&x->watch, x->loop);
-    health_write(x->watch.health, out);
+    HealthWatch *watch = &x->builtin->watch;
+    watch->name = bytes_copy(x->arena, name);
+    watch->tell = tell_health;
+    health_watch_start(watch, x->loop);
+    health_write(watch->health, out);
     return OK;
 }
 
@@ -73,7 +84,7 @@ static Result answer_watch(Exchange *x, Bytes request, Buffer *out)
 
 static Result answer_reflection(Exchange *x, Bytes request, Buffer *out)
 {
-    return reflection_answer(&x->reflection, request, exchange_scratch(x), out);
+    return reflection_answer(&x->builtin->reflection, request, exchange_scratch(x), out);
 }
 
 static const Builtin builtins[] = {
@@ -96,111 +107,88 @@ const Builtin *builtin_find(const Config *config, Bytes path)
 
 /* ---- The call -------------------------------------------------------------------------------- */
 
-static const Step *builtin_begin(Exchange *x)
-{
-    if (x->call.codec != CODEC_PROTO)
-        return exchange_fail(x, FAIL_TELL(x->arena, FAULT_UNSUPPORTED_MEDIA,
-                                          "%s speaks protobuf only", x->builtin->path));
-    if (x->builtin->stream && !dialect_is_framed(x->call.dialect))
-        return exchange_fail(
-            x, FAIL_TELL(x->arena, FAULT_UNSUPPORTED_MEDIA, "%s is a stream", x->builtin->path));
-    Result r = reflection_view(x->config, &x->head->fields, x->record.client, x->record.began,
-                               x->arena, &x->reflection);
-    if (failed(r))
-        return exchange_fail(x, r);
-    exchange_start_deadline(x);
-    if (x->builtin->stream)
-        x->scratch = NULL;
-    message_reader_init(&x->client.reader, x->call.dialect, false, x->call.compression,
-                        x->config->limits.message_bytes, x->arena);
-    return STEP_WAIT;
-}
-
-const Step STEP_builtin = {"builtin", builtin_begin};
-
 static const Step *wrong_count(Exchange *x, const char *how_many)
 {
     return exchange_fail(x, FAIL_TELL(x->arena, FAULT_UNSUPPORTED, "%s takes one message, and %s",
-                                      x->builtin->path, how_many));
+                                      x->builtin->builtin->path, how_many));
 }
 
-static const Step *answer_one(Exchange *x, Bytes request)
+static const Step *wait(Exchange *x)
 {
-    if (x->builtin->one_request && x->has_message)
+    return STEP_WAIT;
+}
+
+/* Questions are small and answers large: those that the caller does not take yet are not made
+   yet. */
+static bool caller_takes_more(const Exchange *x)
+{
+    return x->caller->events->has_room(x->caller);
+}
+
+static const Step *answer(Exchange *x, Message request)
+{
+    BuiltinCall *call = x->builtin;
+    if (call->builtin->one_request && x->has_message)
         return wrong_count(x, "more were sent");
     x->has_message = true;
     x->record.messages_in++;
     Buffer out = buffer_in(exchange_scratch(x));
-    Result r = x->builtin->answer(x, request, &out);
+    Result r = call->builtin->answer(x, request.bytes, &out);
     if (failed(r))
         return exchange_fail(x, error_copy(x->arena, r));
-    if (x->builtin->stream)
-        return exchange_send_answer(x, buffer_bytes(&out));
-    x->attempt->answer_message = (Message){.bytes = buffer_bytes(&out)};
-    return STEP_WAIT;
+    call->response = buffer_bytes(&out);
+    return call->builtin->stream ? exchange_give_message(x, (Message){.bytes = call->response})
+                                 : STEP_WAIT;
 }
 
-static const Step *builtin_end(Exchange *x)
+static const Step *end(Exchange *x, const Message *last)
 {
-    Message message;
-    Result why = OK;
-    MessageOutcome outcome = message_reader_finish(&x->client.reader, &message, &why);
-    if (outcome == MESSAGE_FAILED)
-        return exchange_fail(x, why);
-    const Step *step = outcome == MESSAGE_DONE ? answer_one(x, message.bytes) : STEP_WAIT;
+    const BuiltinCall *call = x->builtin;
+    const Step *step = last ? answer(x, *last) : STEP_WAIT;
     if (step != STEP_WAIT)
         return step;
-    if (x->builtin->one_request && !x->has_message)
+    if (call->builtin->one_request && !x->has_message)
         return wrong_count(x, "none was sent");
-    if (!x->builtin->stream)
-        return exchange_reply_message(x, x->attempt->answer_message);
-    return x->watch.at ? STEP_WAIT : end_well(x);
+    if (!call->builtin->stream)
+        return exchange_give_response(x, (Message){.bytes = call->response}, NULL);
+    return call->watch.at ? STEP_WAIT : end_well(x);
 }
 
-static bool client_takes_more(const Exchange *x)
+static void release(Exchange *x)
 {
-    return http_stream_queued(x->client.stream) <= x->config->limits.http.queue_high;
+    health_watch_stop(&x->builtin->watch);
 }
 
-/* Questions are small and answers large: those that the client does not take yet are not made
-   yet. */
-static const Step *answer_early(Exchange *x)
-{
-    Bytes rest = buffer_bytes(&x->early);
-    MessageOutcome outcome = MESSAGE_DONE;
-    const Step *step = STEP_WAIT;
-    while (step == STEP_WAIT && outcome != MESSAGE_MORE && client_takes_more(x)) {
-        Message message;
-        Result why = OK;
-        outcome = message_reader_read(&x->client.reader, &rest, &message, &why);
-        if (outcome == MESSAGE_FAILED)
-            step = exchange_fail(x, why);
-        else if (outcome == MESSAGE_DONE)
-            step = answer_one(x, message.bytes);
-    }
-    if (step != STEP_WAIT)
-        return step;
-    if (rest.size)
-        memmove(x->early.data, rest.data, rest.size);
-    x->early.size = rest.size;
-    return STEP_WAIT;
-}
+const ExchangeKind KIND_BUILTIN = {
+    .name = "built-in",
+    .wants = caller_takes_more,
+    .has_room = caller_takes_more,
+    .take = answer,
+    .end = end,
+    .room = exchange_ask_for_more,
+    .go = wait,
+    .release = release,
+};
 
-const Step *builtin_go_on(Exchange *x)
+const Step *exchange_begin_builtin(Exchange *x, const Builtin *builtin, const Fields *head)
 {
-    const Step *step = answer_early(x);
-    if (step != STEP_WAIT || x->early.size || !client_takes_more(x))
-        return step;
-    http_stream_consume(x->client.stream, x->client.owed);
-    x->client.owed = 0;
-    return x->client.ended ? builtin_end(x) : STEP_WAIT;
-}
-
-const Step *builtin_read(Exchange *x, Bytes piece)
-{
-    x->client.owed += piece.size;
-    buffer_add_bytes(&x->early, piece); /* the stream's window bounds it */
-    if (x->early.full)
-        return exchange_fail(x, FAIL(x->arena, FAULT_OUT_OF_MEMORY, "keeping what is asked"));
-    return builtin_go_on(x);
+    if (x->call.codec != CODEC_PROTO)
+        return exchange_fail(x, FAIL_TELL(x->arena, FAULT_UNSUPPORTED_MEDIA,
+                                          "%s speaks protobuf only", builtin->path));
+    if (builtin->stream && !dialect_is_framed(x->call.dialect))
+        return exchange_fail(
+            x, FAIL_TELL(x->arena, FAULT_UNSUPPORTED_MEDIA, "%s is a stream", builtin->path));
+    BuiltinCall *call = arena_make(x->arena, BuiltinCall);
+    if (!call)
+        return exchange_fail(x, FAIL(x->arena, FAULT_OUT_OF_MEMORY, "calling %s", builtin->path));
+    call->x = x;
+    call->builtin = builtin;
+    Result r = reflection_view(x->config, head, x->record.client, x->record.began, x->arena,
+                               &call->reflection);
+    if (failed(r))
+        return exchange_fail(x, r);
+    x->builtin = call;
+    if (builtin->stream)
+        x->scratch = NULL;
+    return exchange_begin(x, &KIND_BUILTIN);
 }

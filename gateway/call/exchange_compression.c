@@ -22,9 +22,9 @@ static Compression if_worth_it(const Exchange *x, Compression compression, size_
 
 bool exchange_keeps_request(const Exchange *x)
 {
-    const Service *service = x->method->version->service;
     if (x->call.compression == COMPRESSION_IDENTITY || x->binding)
         return false;
+    const Service *service = x->method->version->service;
     for (uint32_t i = 0; i < service->n_instances; i++) {
         if (service->instances[i].compression == x->call.compression)
             return true;
@@ -36,15 +36,14 @@ bool exchange_keeps_request(const Exchange *x)
 static bool passes_request(const Exchange *x)
 {
     return x->attempt->target.compression == x->call.compression && !x->binding &&
-           plan_is_copy(x->attempt->request_plan);
+           exchange_copies(x->attempt->request_plan);
 }
 
 Result exchange_open_request(Exchange *x, Message *message)
 {
     if (!message->compressed || passes_request(x))
         return OK;
-    message->compressed = false;
-    return message_reader_decompress(&x->client.reader, message->bytes, &message->bytes);
+    return x->caller->events->open(x->caller, message);
 }
 
 Compression exchange_request_compression(Exchange *x, size_t size)
@@ -61,7 +60,8 @@ Compression exchange_request_compression(Exchange *x, size_t size)
 static bool passes_answer(const Exchange *x)
 {
     return x->call.dialect != DIALECT_REST && x->attempt->target.dialect != DIALECT_REST &&
-           x->route->compress_answers != COMPRESS_NEVER && plan_is_copy(x->attempt->response_plan);
+           x->route->compress_answers != COMPRESS_NEVER &&
+           exchange_copies(x->attempt->response_plan);
 }
 
 uint32_t exchange_accepts(const Exchange *x)
@@ -77,18 +77,14 @@ bool exchange_keeps_answer(const Exchange *x)
            passes_answer(x);
 }
 
-/* Bytes of any media type are compressed already, or not worth it; who knows is the service. */
-static bool is_raw(const Exchange *x)
-{
-    return x->call.dialect == DIALECT_REST && x->call.reply_codec == CODEC_PROTO;
-}
-
 static bool may_compress(const Exchange *x)
 {
     bool by_instance =
         x->attempt->has_answer && x->attempt->answer.compression != COMPRESSION_IDENTITY;
     switch (x->route ? x->route->compress_answers : COMPRESS_NEVER) {
-    case COMPRESS_WEB: return by_instance || (is_content_coding(x->call.dialect) && !is_raw(x));
+    case COMPRESS_WEB:
+        /* Raw bytes are compressed already, or not worth it; who knows is the service. */
+        return by_instance || (is_content_coding(x->call.dialect) && !exchange_is_raw(x));
     case COMPRESS_INSTANCE: return by_instance;
     case COMPRESS_ALWAYS: return true;
     case COMPRESS_NEVER: break;
@@ -98,7 +94,7 @@ static bool may_compress(const Exchange *x)
 
 Compression exchange_answer_compression(const Exchange *x)
 {
-    bool stream_of_bytes = is_raw(x) && x->method->type->server_streaming;
+    bool stream_of_bytes = exchange_is_raw(x) && x->method->type->server_streaming;
     if (x->attempt->side.reader.keep_compressed)
         return x->attempt->answer.compression;
     if (!stream_of_bytes && (may_compress(x) || exchange_must_compress(x)))

@@ -1,6 +1,6 @@
 /* One message of an exchange through a plan. */
-#include "base/arena.h"
 #include "gateway/call/exchange_internal.h"
+#include "gateway/rest/http_body.h"
 #include "gateway/rest/rest_request.h"
 
 enum { LOST_NAMES = 512 /* bytes of names that an answer's head carries at most */ };
@@ -51,9 +51,14 @@ static Result run_plan(Exchange *x, const Plan *plan, const PlanInput *input, By
     return OK;
 }
 
+bool exchange_copies(const Plan *plan)
+{
+    return !plan || plan_is_copy(plan);
+}
+
 Result exchange_convert_request(Exchange *x, Bytes message, Bytes *converted_out)
 {
-    if (!x->binding && plan_is_copy(x->attempt->request_plan)) {
+    if (!x->binding && exchange_copies(x->attempt->request_plan)) {
         *converted_out = message;
         return OK;
     }
@@ -91,7 +96,7 @@ Result exchange_convert_answer(Exchange *x, Bytes message, Bytes *converted_out)
         if (failed(r))
             return r;
     }
-    if (plan_is_copy(x->attempt->response_plan)) {
+    if (exchange_copies(x->attempt->response_plan)) {
         *converted_out = message;
         return OK;
     }

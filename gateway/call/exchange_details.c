@@ -1,7 +1,6 @@
 /* What a service's error carries beside code and message, for a client of another version or
    codec. */
 #include "adapters/details/details.h"
-#include "base/arena.h"
 #include "gateway/call/exchange_internal.h"
 
 /* ---- As JSON --------------------------------------------------------------------------------- */

@@ -1,6 +1,7 @@
 /* The instance's side of an exchange: picking, connecting, sending, and what comes back. */
-#include "base/arena.h"
 #include "gateway/call/exchange_internal.h"
+#include "gateway/headers/own_fields.h"
+#include "gateway/rest/http_body.h"
 #include "gateway/rest/rest_request.h"
 #include "protocols/http/http_rules.h"
 
@@ -16,33 +17,27 @@ static const Dialect dialect_of[] = {
     [UPSTREAM_HTTP] = DIALECT_HTTP,
 };
 
-/* The plans between the client's side and the instance that was picked. The answer's may lead to
+/* The plans between the caller's side and the instance that was picked. The answer's may lead to
    another version than the one the request came in, where the client asked so. */
 static Result choose_plans(Exchange *x)
 {
-    const MethodType *type = x->attempt->pick.pair->target->type;
-    if (x->attempt->pick.instance->protocol == UPSTREAM_REST && type->client_streaming)
-        return FAIL_TELL(x->arena, FAULT_UNSUPPORTED,
-                         "%s is a stream of requests, and those who serve it speak REST",
-                         x->method->type->path);
-    const MethodPair *pair = x->attempt->pick.pair;
-    Codec codec = x->attempt->pick.instance->codec;
-    x->attempt->request_plan = pair->request[x->call.codec][codec];
+    Attempt *attempt = x->attempt;
+    const MethodPair *pair = attempt->pick.pair;
+    const Version *served = attempt->pick.served;
+    Codec codec = attempt->pick.instance->codec;
+    attempt->request_plan = pair->request[x->call.codec][codec];
     const Method *reply_method = x->method;
     if (x->version.reply != x->version.client)
         reply_method = x->method->pairs[x->version.reply->index].target;
-    const MethodPair *back =
-        reply_method ? &reply_method->pairs[x->attempt->pick.served->index] : NULL;
-    x->attempt->response_plan = back ? back->response[codec][x->call.reply_codec] : NULL;
+    const MethodPair *back = reply_method ? &reply_method->pairs[served->index] : NULL;
+    attempt->response_plan = back ? back->response[codec][x->call.reply_codec] : NULL;
     if (x->binding && x->call.reply_codec == CODEC_JSON && x->binding->response_body[codec] &&
-        x->binding->response_body[codec][x->attempt->pick.served->index])
-        x->attempt->response_plan =
-            x->binding->response_body[codec][x->attempt->pick.served->index];
-    if (!x->attempt->request_plan || !x->attempt->response_plan)
+        x->binding->response_body[codec][served->index])
+        attempt->response_plan = x->binding->response_body[codec][served->index];
+    if (!attempt->request_plan || !attempt->response_plan)
         return FAIL(x->arena, FAULT_NO_INSTANCE,
                     "%s of %s: there is no way from %s to %s and back to %s", x->method->type->path,
-                    x->attempt->pick.served->name, x->version.client->name,
-                    x->attempt->pick.served->name, x->version.reply->name);
+                    served->name, x->version.client->name, served->name, x->version.reply->name);
     return OK;
 }
 
@@ -63,14 +58,51 @@ static void choose_target(Exchange *x)
     x->attempt->target.accepts = exchange_accepts(x);
 }
 
+Result exchange_prepare(Exchange *x)
+{
+    const Pick *pick = &x->attempt->pick;
+    const MethodType *type = pick->pair->target->type;
+    if (pick->instance->protocol == UPSTREAM_REST && type->client_streaming)
+        return FAIL_TELL(x->arena, FAULT_UNSUPPORTED,
+                         "%s is a stream of requests, and those who serve it speak REST",
+                         x->method->type->path);
+    Result r = x->only ? OK : choose_plans(x);
+    if (failed(r))
+        return r;
+    choose_target(x);
+    x->record.served_version = pick->served;
+    x->record.served_why = pick->why;
+    return OK;
+}
+
+/* The only one that may be asked, unless it has been. */
+static Result pick_only(Exchange *x, const PickTried *tried)
+{
+    MethodPair *pair = arena_make(x->arena, MethodPair);
+    if (!pair)
+        return FAIL(x->arena, FAULT_OUT_OF_MEMORY, "asking %s", x->only->address.text);
+    if (tried)
+        return FAIL(x->arena, FAULT_UPSTREAM_DOWN, "%s was asked already", x->only->address.text);
+    pair->target = x->method;
+    x->attempt->pick = (Pick){
+        .instance = x->only,
+        .pair = pair,
+        .upstream = upstream_of(x->loop, x->only),
+        .why = "said",
+    };
+    return OK;
+}
+
 static Result pick_but(Exchange *x, const PickTried *tried)
 {
     Pick *pick = &x->attempt->pick;
+    if (x->only)
+        return pick_only(x, tried);
     return x->method ? pick_instance(x->loop, x->method, tried, x->arena, pick)
                      : pick_any(x->loop, x->route->service, tried, x->arena, pick);
 }
 
-Result exchange_pick_instance(Exchange *x)
+static Result pick_one(Exchange *x)
 {
     Attempt *attempt = x->attempt;
     Result r = pick_but(x, attempt->tried.before);
@@ -85,17 +117,11 @@ Result exchange_pick_instance(Exchange *x)
 
 static const Step *exchange_pick(Exchange *x)
 {
-    Result r = exchange_pick_instance(x);
+    Result r = pick_one(x);
     if (failed(r))
         return exchange_nobody_left(x, r);
-    r = choose_plans(x);
-    if (failed(r))
-        return exchange_fail(x, r);
-
-    choose_target(x);
-    x->record.served_version = x->attempt->pick.served;
-    x->record.served_why = x->attempt->pick.why;
-    return &STEP_connect;
+    r = x->kind->prepare ? x->kind->prepare(x) : OK;
+    return failed(r) ? exchange_fail(x, r) : &STEP_connect;
 }
 
 const Step STEP_pick = {"pick", exchange_pick};
@@ -110,7 +136,7 @@ static void on_ready(UpstreamWait *wait, HttpConnection *connection, Result why)
         exchange_run(x, exchange_attempt_failed(x, error_copy(x->arena, why)));
         return;
     }
-    x->attempt->side.connection = connection;
+    attempt->side.connection = connection;
     exchange_run(x, &STEP_send);
 }
 
@@ -205,50 +231,63 @@ static Result write_request_head(Exchange *x, HttpHead *head, bool *has_body_out
     return r;
 }
 
-static const Step *exchange_send(Exchange *x)
+/* The instance is asked: the head, and whether that is all (`end`). */
+static const Step *open_stream(Exchange *x, const HttpHead *head, bool end)
 {
-    if (!x->method)
-        return opaque_send(x);
-    bool streaming = x->method->type->client_streaming;
-    if (!streaming) {
-        /* Before the stream is opened: a message that cannot be given troubles no instance. */
-        Result r = write_request_message(x, x->message);
-        if (failed(r))
-            return exchange_fail(x, r);
-    }
+    Attempt *attempt = x->attempt;
+    attempt_asked(attempt);
+    attempt->side.stream =
+        http_stream_open(attempt->side.connection, head, end, &instance_events, attempt);
+    if (attempt->side.stream)
+        return STEP_WAIT;
+    return exchange_attempt_failed(x, FAIL(x->arena, FAULT_UPSTREAM_REFUSED,
+                                           "%s has no room for another stream",
+                                           attempt->pick.instance->address.text));
+}
 
+const Step *exchange_send_one(Exchange *x)
+{
+    HttpHead head;
+    bool has_body;
+    /* Before the stream is opened: a message that cannot be given troubles no instance. */
+    Result r = write_request_message(x, x->message);
+    if (!failed(r))
+        r = write_request_head(x, &head, &has_body);
+    if (failed(r))
+        return exchange_fail(x, r);
+    const Step *step = open_stream(x, &head, !has_body);
+    if (step != STEP_WAIT)
+        return step;
+    HttpStream *stream = x->attempt->side.stream;
+    x->attempt->sent = true;
+    if (has_body) {
+        http_stream_send_body(stream, x->framed);
+        http_stream_send_end(stream, NULL);
+    }
+    exchange_forget_message(x);
+    return STEP_WAIT;
+}
+
+/* What the client's reader keeps is the beginning of a message, also for another attempt. */
+const Step *exchange_send_head(Exchange *x)
+{
     HttpHead head;
     bool has_body;
     Result r = write_request_head(x, &head, &has_body);
     if (failed(r))
         return exchange_fail(x, r);
-    attempt_asked(x->attempt);
-    x->attempt->side.stream = http_stream_open(x->attempt->side.connection, &head, !has_body,
-                                               &instance_events, x->attempt);
-    if (!x->attempt->side.stream)
-        return exchange_attempt_failed(x, FAIL(x->arena, FAULT_UPSTREAM_REFUSED,
-                                               "%s has no room for another stream",
-                                               x->attempt->pick.instance->address.text));
-    if (!streaming) {
-        x->attempt->sent = true;
-        if (has_body) {
-            http_stream_send_body(x->attempt->side.stream, x->framed);
-            http_stream_send_end(x->attempt->side.stream, NULL);
-        }
-        exchange_forget_message(x);
-        return STEP_WAIT;
-    }
-    Bytes early = buffer_bytes(&x->early);
-    x->early.size = 0; /* the reader keeps the beginning of a message, also for another attempt */
-    const Step *step = exchange_forward_request(x, early);
-    if (step == STEP_WAIT && x->client.ended)
-        step = exchange_end_request(x);
-    return step;
+    const Step *step = open_stream(x, &head, !has_body);
+    return step == STEP_WAIT ? exchange_ask_for_more(x) : step;
 }
 
-const Step STEP_send = {"send", exchange_send};
+static const Step *exchange_send_step(Exchange *x)
+{
+    return x->kind->send(x);
+}
 
-static Result forward_message(Exchange *x, Message message)
+const Step STEP_send = {"send", exchange_send_step};
+
+Result exchange_forward_request(Exchange *x, Message message)
 {
     Result r = write_request_message(x, message);
     if (failed(r))
@@ -260,205 +299,166 @@ static Result forward_message(Exchange *x, Message message)
     return OK;
 }
 
-const Step *exchange_forward_request(Exchange *x, Bytes input)
-{
-    if (!x->method)
-        return opaque_forward(x, input);
-    Message message;
-    Result why = OK;
-    for (;;) {
-        switch (message_reader_read(&x->client.reader, &input, &message, &why)) {
-        case MESSAGE_MORE: exchange_settle(x, &x->client, &x->attempt->side); return STEP_WAIT;
-        case MESSAGE_END: continue;
-        case MESSAGE_FAILED: return exchange_fail(x, why);
-        case MESSAGE_DONE: break;
-        }
-        why = forward_message(x, message);
-        if (failed(why))
-            return exchange_fail(x, why);
-    }
-}
-
-/* What a REST client's body ends with: it is a stream of one message, or of pieces, of which there
-   is at least one, because the path says something, too. */
-static bool finish_request(Exchange *x, Message *message_out, Result *why_out)
-{
-    *message_out = (Message){0};
-    if (x->client.reader.unframed == UNFRAMED_PIECES)
-        return !x->attempt->sent;
-    return message_reader_finish(&x->client.reader, message_out, why_out) == MESSAGE_DONE;
-}
-
-const Step *exchange_end_request(Exchange *x)
-{
-    Message message;
-    Result why = OK;
-    if (x->method && finish_request(x, &message, &why))
-        why = forward_message(x, message);
-    if (failed(why))
-        return exchange_fail(x, why);
-    x->attempt->sent = true;
-    http_stream_send_end(x->attempt->side.stream, NULL);
-    exchange_settle(x, &x->client, &x->attempt->side);
-    return STEP_WAIT;
-}
-
 /* ---- What comes back ------------------------------------------------------------------------- */
+
+void exchange_remove_own(const Exchange *x, Fields *fields)
+{
+    OwnFields own = {
+        .version = x->version.reply,
+        .served = x->attempt->pick.served,
+        .cors = x->config->cors.n_origins > 0,
+    };
+    own_fields_remove(&own, fields);
+}
 
 static void on_head(void *owner, HttpStream *stream, const HttpHead *head, bool end)
 {
-    Exchange *x = ((Attempt *)owner)->exchange;
-    x->attempt->side.ended = end;
-    x->attempt->record.headed = x->loop->now;
+    Attempt *attempt = owner;
+    Exchange *x = attempt->exchange;
+    attempt->side.ended = end;
+    attempt->record.headed = x->loop->now;
     x->record.time_upstream_head = x->loop->now - x->began;
-    Result r = answer_read(head, &x->attempt->target, x->arena, &x->attempt->answer);
+    Result r = answer_read(head, &attempt->target, x->arena, &attempt->answer);
     if (failed(r)) {
         exchange_run(x, exchange_fail(x, r));
         return;
     }
-    x->attempt->has_answer = true;
-    exchange_remove_own(x, &x->attempt->answer.metadata);
-    exchange_remove_own(x, &x->attempt->answer.trailers);
-    x->attempt->end_frame = BYTES_NONE;
-    message_reader_init(&x->attempt->side.reader, x->attempt->target.dialect, true,
-                        x->attempt->answer.compression, x->config->limits.answer_bytes, x->arena);
-    if (x->attempt->target.answer_is_stream && !x->attempt->answer.is_error)
-        x->attempt->side.reader.unframed =
-            x->attempt->target.takes_any_media ? UNFRAMED_PIECES : UNFRAMED_LINES;
-    x->attempt->side.reader.keep_compressed = exchange_keeps_answer(x);
-    /* A stream's head goes on at once: its reader may wait for it. That of raw bytes waits for
-       their type. */
-    bool raw = x->call.dialect == DIALECT_REST && x->call.reply_codec == CODEC_PROTO;
-    if (x->method->type->server_streaming && !end && !raw && !x->attempt->answer.has_status &&
-        !x->attempt->answer.is_error)
-        exchange_run(x, exchange_reply_head(x));
+    attempt->has_answer = true;
+    exchange_remove_own(x, &attempt->answer.metadata);
+    exchange_remove_own(x, &attempt->answer.trailers);
+    attempt->end_frame = BYTES_NONE;
+    MessageReader *reader = &attempt->side.reader;
+    message_reader_init(reader, attempt->target.dialect, true, attempt->answer.compression,
+                        x->config->limits.answer_bytes, x->arena);
+    if (attempt->target.answer_is_stream && !attempt->answer.is_error)
+        reader->unframed = attempt->target.takes_any_media ? UNFRAMED_PIECES : UNFRAMED_LINES;
+    reader->keep_compressed = exchange_keeps_answer(x);
+    exchange_run(x, x->kind->head(attempt, end));
 }
 
 /* Reads how the answer ended. */
-static Result read_end(Exchange *x, const Fields *trailers)
+static Result read_end(Attempt *attempt, const Fields *trailers)
 {
-    DetailJson detail_json = exchange_detail_json(x, x->attempt->pick.served);
-    x->attempt->answer.detail_json = &detail_json;
-    Result r = answer_end(&x->attempt->answer, trailers, x->attempt->end_frame, x->arena);
-    x->attempt->answer.detail_json = NULL;
-    exchange_remove_own(x, &x->attempt->answer.trailers);
+    Exchange *x = attempt->exchange;
+    Answer *answer = &attempt->answer;
+    DetailJson detail_json = exchange_detail_json(x, attempt->pick.served);
+    answer->detail_json = &detail_json;
+    Result r = answer_end(answer, trailers, attempt->end_frame, x->arena);
+    answer->detail_json = NULL;
+    exchange_remove_own(x, &answer->trailers);
     return r;
 }
 
-/* One message of a stream. A REST instance may say an error in its place, which ends the call. */
-static const Step *take_item(Exchange *x, Message item)
+/* A REST instance may say an error in the place of a stream's message, which ends the call. */
+static const Step *take_line(Attempt *attempt, Message line)
 {
-    if (x->attempt->side.reader.unframed != UNFRAMED_LINES ||
-        rest_item_read(x->attempt->pick.pair->target->type, &item.bytes, exchange_scratch(x)) ==
-            REST_ITEM_MESSAGE)
-        return exchange_forward_answer(x, &item);
-    x->attempt->answer.is_error = true;
-    x->attempt->end_frame = bytes_copy(x->arena, item.bytes);
-    Result r = read_end(x, NULL);
+    Exchange *x = attempt->exchange;
+    if (rest_item_read(attempt->pick.pair->target->type, &line.bytes, exchange_scratch(x)) ==
+        REST_ITEM_MESSAGE)
+        return x->kind->item(attempt, line);
+    attempt->answer.is_error = true;
+    attempt->end_frame = bytes_copy(x->arena, line.bytes);
+    Result r = read_end(attempt, NULL);
     return failed(r) ? exchange_fail(x, r) : &STEP_reply;
 }
 
-/* Takes the answer's messages out of a piece of body. */
-static const Step *take_answer(Exchange *x, Bytes piece)
+static const Step *take_item(Attempt *attempt, Message message)
 {
-    Message message;
-    Result why = OK;
-    for (;;) {
-        switch (message_reader_read(&x->attempt->side.reader, &piece, &message, &why)) {
-        case MESSAGE_MORE: return STEP_WAIT;
+    return attempt->side.reader.unframed == UNFRAMED_LINES
+               ? take_line(attempt, message)
+               : attempt->exchange->kind->item(attempt, message);
+}
+
+/* Takes the answer's messages out of a piece of body. */
+static const Step *take_answer(Attempt *attempt, Bytes piece)
+{
+    Exchange *x = attempt->exchange;
+    const Step *step = STEP_WAIT;
+    while (step == STEP_WAIT) {
+        Message message;
+        Result why = OK;
+        switch (message_reader_read(&attempt->side.reader, &piece, &message, &why)) {
+        case MESSAGE_MORE: return exchange_settle(x);
         case MESSAGE_FAILED: return exchange_fail(x, why);
-        case MESSAGE_END: x->attempt->end_frame = bytes_copy(x->arena, message.bytes); continue;
-        case MESSAGE_DONE: break;
+        case MESSAGE_END: attempt->end_frame = bytes_copy(x->arena, message.bytes); break;
+        case MESSAGE_DONE: step = take_item(attempt, message); break;
         }
-        if (x->method->type->server_streaming) {
-            const Step *step = take_item(x, message);
-            if (step != STEP_WAIT)
-                return step;
-            continue;
-        }
-        if (x->attempt->has_answer_message)
-            return exchange_fail(x, FAIL(x->arena, FAULT_UPSTREAM_CARDINALITY,
-                                         "%s gave more than one message for %s",
-                                         x->attempt->pick.instance->address.text,
-                                         x->attempt->target.method.data));
-        x->attempt->has_answer_message = true;
-        x->attempt->answer_message =
-            (Message){bytes_copy(x->arena, message.bytes), message.compressed};
-        if (!x->attempt->answer_message.bytes.data)
-            return exchange_fail(x, FAIL(x->arena, FAULT_OUT_OF_MEMORY,
-                                         "keeping an answer of %zu bytes", message.bytes.size));
     }
+    return step;
 }
 
 static void on_body(void *owner, HttpStream *stream, Bytes piece)
 {
-    Exchange *x = ((Attempt *)owner)->exchange;
-    bool streaming = x->method->type->server_streaming;
-    x->attempt->answer.had_body = true;
-    if (x->attempt->answer.is_error &&
-        dialect_is_framed(x->attempt->target.dialect)) { /* a page of some proxy's, say */
+    Attempt *attempt = owner;
+    attempt->answer.had_body = true;
+    if (attempt->answer.is_error &&
+        dialect_is_framed(attempt->target.dialect)) { /* a page of some proxy's, say */
         http_stream_consume(stream, piece.size);
         return;
     }
-    if (streaming)
-        x->attempt->side.owed += piece.size;
-    else
-        http_stream_consume(stream, piece.size);
-    const Step *step = take_answer(x, piece);
-    if (step == STEP_WAIT && streaming)
-        exchange_settle(x, &x->attempt->side, &x->client);
-    exchange_run(x, step);
+    attempt->side.owed += piece.size;
+    exchange_run(attempt->exchange, take_answer(attempt, piece));
 }
 
-static const Step *answer_ended(Exchange *x, const Fields *trailers)
+/* What is left in a dialect without frames: a stream's last line, or the whole body. */
+static const Step *take_rest(Attempt *attempt, Message message)
 {
+    if (attempt->side.reader.unframed == UNFRAMED_LINES)
+        return take_line(attempt, message);
+    attempt->has_answer_message = !attempt->answer.is_error;
+    attempt->answer_message = message;
+    attempt->end_frame = message.bytes;
+    return STEP_WAIT;
+}
+
+static const Step *answer_ended(Attempt *attempt, const Fields *trailers)
+{
+    Exchange *x = attempt->exchange;
     Message message;
     Result why = OK;
-    switch (message_reader_finish(&x->attempt->side.reader, &message, &why)) {
+    const Step *step = STEP_WAIT;
+    switch (message_reader_finish(&attempt->side.reader, &message, &why)) {
     case MESSAGE_FAILED: return exchange_fail(x, why);
-    case MESSAGE_DONE: /* a dialect without frames: the whole body, or a stream's last line */
-        if (x->attempt->side.reader.unframed == UNFRAMED_LINES) {
-            const Step *step = take_item(x, message);
-            if (step != STEP_WAIT)
-                return step;
-            break;
-        }
-        x->attempt->has_answer_message = !x->attempt->answer.is_error;
-        x->attempt->answer_message = message;
-        x->attempt->end_frame = message.bytes;
-        break;
+    case MESSAGE_DONE: step = take_rest(attempt, message); break;
     case MESSAGE_MORE:
     case MESSAGE_END: break;
     }
-    Result r = read_end(x, trailers);
-    if (failed(r))
-        return exchange_fail(x, r);
-    return &STEP_reply;
+    if (step != STEP_WAIT)
+        return step;
+    Result r = read_end(attempt, trailers);
+    return failed(r) ? exchange_fail(x, r) : &STEP_reply;
 }
 
 static void on_end(void *owner, HttpStream *stream, const Fields *trailers)
 {
-    Exchange *x = ((Attempt *)owner)->exchange;
-    x->attempt->side.ended = true;
-    exchange_run(x, answer_ended(x, trailers));
+    Attempt *attempt = owner;
+    attempt->side.ended = true;
+    exchange_run(attempt->exchange, answer_ended(attempt, trailers));
 }
+
+static const Step *exchange_reply(Exchange *x)
+{
+    return x->attempt->answer.status.code == CODE_OK ? x->kind->reply(x) : exchange_fail_status(x);
+}
+
+const Step STEP_reply = {"reply", exchange_reply};
 
 static void on_drain(void *owner, HttpStream *stream)
 {
     Exchange *x = ((Attempt *)owner)->exchange;
-    exchange_settle(x, &x->client, &x->attempt->side);
+    exchange_run(x, exchange_ask_for_more(x));
 }
 
 static void on_reset(void *owner, HttpStream *stream, Result why)
 {
-    Exchange *x = ((Attempt *)owner)->exchange;
+    Attempt *attempt = owner;
+    Exchange *x = attempt->exchange;
     /* It has the same deadline as we, and its clock may be a moment before ours. */
     bool late = x->deadline != NO_TIMEOUT && x->deadline - x->loop->now < DEADLINE_NEAR;
-    Result r =
-        FAIL_OVER(x->arena, error_copy(x->arena, why),
-                  *(late ? &FAULT_DEADLINE_EXCEEDED : why.error->fault), "%s broke off %.*s",
-                  x->attempt->pick.instance->address.text, BYTES_ARGS(x->attempt->target.method));
-    x->attempt->side.ended = true;
+    Result r = FAIL_OVER(x->arena, error_copy(x->arena, why),
+                         *(late ? &FAULT_DEADLINE_EXCEEDED : why.error->fault), "%s broke off %.*s",
+                         attempt->pick.instance->address.text, BYTES_ARGS(attempt->target.method));
+    attempt->side.ended = true;
     exchange_run(x, exchange_attempt_failed(x, r));
 }
 

@@ -1,31 +1,22 @@
 /*
- * The inside of an exchange, for the files gateway/exchange*.c only.
+ * The inside of an exchange, for the files of gateway/call only.
  *
- *                      exchange_request.c                    exchange_instance.c
- *   client's stream --- head, messages ---> [ Exchange ] --- head, messages ---> instance's stream
- *                  <--- head, messages ---   exchange.c  <--- head, messages ---
- *                      exchange_reply.c
+ *      caller --- request ----> [ Exchange ] ---- attempt's stream ---> instance
+ *             <--- response ---              <-------------------------
  *
  * An exchange is a table of steps; a step returns the next one, STEP_WAIT until an event, or
  * STEP_GONE when the exchange is no more. Events end in exchange_run, and after it the exchange
- * must not be touched: it may be gone.
+ * must not be touched: it may be gone. What kind of exchange it is (one message or many, each way;
+ * a built-in service; opaque HTTP) is a table of operations, too.
  */
 #ifndef GATEWAY_EXCHANGE_INTERNAL_H
 #define GATEWAY_EXCHANGE_INTERNAL_H
 
 #include "adapters/run/plan_run.h"
-#include "gateway/builtin/health.h"
-#include "gateway/builtin/reflection.h"
+#include "base/arena.h"
 #include "gateway/call/attempt.h"
 #include "gateway/call/exchange.h"
-#include "gateway/headers/forwarding.h"
-#include "gateway/headers/request_id.h"
-#include "gateway/headers/trace_context.h"
-#include "gateway/rest/http_body.h"
 #include "gateway/version/negotiate.h"
-#include "protocols/http/compression_stream.h"
-
-typedef struct Builtin Builtin; /* exchange_builtin.c */
 
 typedef struct Step {
     const char *name;
@@ -33,15 +24,12 @@ typedef struct Step {
 } Step;
 
 #define EXCHANGE_STEPS(STEP)                                                                       \
-    STEP(resolve)   /* path -> method, REST binding, or opaque route               */              \
-    STEP(negotiate) /* which version the client speaks, and wants back             */              \
-    STEP(opaque)    /* an instance for a route without schema                      */              \
-    STEP(builtin)   /* health and reflection: the gateway answers itself           */              \
-    STEP(receive)   /* one request message: until it is there                      */              \
+    STEP(resolve)   /* client: path -> method, REST binding, or opaque route       */              \
+    STEP(negotiate) /* client: which version it speaks, and wants back             */              \
     STEP(pick)      /* an instance, the version that it serves, the plans          */              \
     STEP(connect)   /* a connection with room                                      */              \
     STEP(send)      /* the request, converted                                      */              \
-    STEP(reply)     /* the answer of one message, converted, and its end           */              \
+    STEP(reply)     /* the response has ended: what becomes of it                  */              \
     STEP(finish)    /* the record; release of everything                           */
 
 #define STEP(name) extern const Step STEP_##name;
@@ -50,6 +38,36 @@ EXCHANGE_STEPS(STEP)
 #define STEP_WAIT ((const Step *)1)
 #define STEP_GONE ((const Step *)2)
 
+/* What a kind of exchange does where kinds differ. */
+typedef struct ExchangeKind {
+    const char *name;
+    bool streams; /* memory for messages is given back after each */
+
+    /* The request: behind the functions of exchange.h with these names. */
+    bool (*wants)(const Exchange *x);
+    bool (*has_room)(const Exchange *x);
+    const Step *(*take)(Exchange *x, Message message);
+    const Step *(*end)(Exchange *x, const Message *last);
+    const Step *(*room)(Exchange *x);
+
+    const Step *(*go)(Exchange *x);   /* the call is known, nothing of its request is taken yet */
+    Result (*prepare)(Exchange *x);   /* the latest attempt has an instance: how it is asked */
+    const Step *(*send)(Exchange *x); /* and a connection */
+
+    /* The response of an instance: its head (`end`: nothing follows), a message, its good end. */
+    const Step *(*head)(Attempt *attempt, bool end);
+    const Step *(*item)(Attempt *attempt, Message message);
+    const Step *(*reply)(Exchange *x);
+    const Step *(*reply_default)(Exchange *x, Bytes message);
+
+    void (*release)(Exchange *x); /* it ends; NULL: nothing to do */
+} ExchangeKind;
+
+/* exchange_kinds.c */
+const ExchangeKind *exchange_kind_of(const MethodType *type);
+extern const ExchangeKind KIND_BUILTIN; /* exchange_builtin.c */
+extern const ExchangeKind KIND_OPAQUE;  /* exchange_opaque.c */
+
 struct Exchange {
     Arena *arena;   /* lives as long as the exchange */
     Arena *scratch; /* for the message at hand: of a stream, NULL between messages; else the same as
@@ -57,58 +75,48 @@ struct Exchange {
     Arena *last;    /* for an end that arena has no room for; else NULL */
     Loop *loop;
     Config *config; /* the generation it began with */
-    ClientConnection *client_connection;
-    Side client;
+    Caller *caller; /* NULL: it has had its last event */
+    const ExchangeKind *kind;
     Attempt *attempt; /* the latest; never NULL */
     Attempt first;    /* it, until one is repeated */
 
-    bool bodiless;        /* the request ended with its head */
-    const HttpHead *head; /* of the request, during its event only */
-    Forwarding forwarding;
     Call call;
-    const Method *method;       /* in the client's version; NULL for opaque HTTP */
+    const Method *method;       /* in the caller's version; NULL: a built-in service, opaque HTTP */
     const RestBinding *binding; /* REST: the rule that matched */
     PlanParameter *parameters;  /* REST: from path and query */
     uint32_t n_parameters;
     const Route *route;
     Negotiation version;
-    Bytes origin; /* of the page that calls, or empty */
-    Bytes allow;  /* for the Allow field of a 405 */
+    const Instance *only; /* the one that is asked; NULL: any that can answer */
+    struct BuiltinCall *builtin;
+    bool bodiless; /* opaque HTTP: the request ended with its head */
 
-    const Builtin *builtin; /* a service of the gateway itself, or NULL */
-    ReflectionView reflection;
-    HealthWatch watch;
-
-    HttpHead *opaque_head; /* opaque HTTP: what is sent on */
-    uint32_t n_interim;    /* opaque HTTP: interim answers so far */
-    bool tunnel;           /* opaque HTTP: upgraded; both sides end by themselves */
-
-    Message message; /* unary: the request's, in the client's version and codec */
+    Message message; /* of one: the request's, in the caller's version and codec */
     bool has_message;
-    Buffer early; /* streams: body that came before the instance's stream was there. Of the
-                     gateway's own services: what is not read yet */
-
     Bytes framed; /* the message that is about to go, in scratch */
 
-    char request_id[REQUEST_ID_SIZE]; /* a new one, unless the client's own is taken:
-                                         record.request_id */
-    TraceContext trace;
-    bool replied_head;       /* the client has had the answer's head */
-    Compression compression; /* that it names */
-    CompressionStream
-        *compressor; /* of a body that is compressed as a whole while it is made; or NULL */
+    bool responding;    /* some of a response has gone to the caller */
+    uint8_t delivering; /* events of the caller at work, one within the other: */
+    const Step *next;   /* what comes when they have returned; NULL: what would have come */
+
     Timer deadline_timer;
     int64_t began, deadline; /* monotonic nanoseconds; deadline may be NO_TIMEOUT */
-    Bytes content_type;      /* of an HttpBody answer; else empty */
-    Buffer lost; /* paths of fields that were lost, for the client: "Order.comment, ..." */
+    Buffer lost; /* paths of fields that were lost, for the caller: "Order.comment, ..." */
     uint32_t n_lost;
     CallRecord record;
 };
 
-void exchange_run(Exchange *x, const Step *step);
+/* The memory of a new exchange, with its arena; the rest is up to who makes it. */
+Exchange *exchange_make(Loop *loop, int64_t began);
+
+/* False: it is over or about to be. */
+bool exchange_run(Exchange *x, const Step *step);
+
+/* The call is known, and its kind; its deadline runs from here on. */
+const Step *exchange_begin(Exchange *x, const ExchangeKind *kind);
 
 /* The three ways in which a call goes wrong. Each ends in policy_decide: another attempt, the
-   route's fallback, or an error to the client. */
+   route's fallback, or an error to the caller. */
 const Step *exchange_fail(Exchange *x, Result why);           /* by no fault of the attempt */
 const Step *exchange_attempt_failed(Exchange *x, Result why); /* by the attempt's */
 const Step *exchange_fail_status(Exchange *x); /* the service answered with an error */
@@ -119,35 +127,44 @@ const Step *exchange_nobody_left(Exchange *x, Result why);
 
 bool exchange_is_unary(const Exchange *x);
 
-/* Gives back what is owed to the sender of one side, once the other side has room for more. */
-void exchange_settle(Exchange *x, Side *from, const Side *to);
+/* REST: the response is the bytes of a google.api.HttpBody, of any media type. */
+bool exchange_is_raw(const Exchange *x);
 
-/* Memory for the message at hand. */
-Arena *exchange_scratch(Exchange *x);
+/* ---- Events of the caller -------------------------------------------------------------------- */
 
-/* Forgets what the last message of a stream needed. */
+const Step *exchange_ask_for_more(Exchange *x); /* on_room */
+const Step *exchange_give_head(Exchange *x);
+const Step *exchange_give_message(Exchange *x, Message message);
+/* The one message of a response, and its end. */
+const Step *exchange_give_response(Exchange *x, Message message, const Fields *trailers);
+const Step *exchange_give_end(Exchange *x, const Status *status, const Fields *trailers);
+
+/* ---- Back-pressure --------------------------------------------------------------------------- */
+
+/* Of the instance's stream: whether it takes more. False while there is none. */
+bool exchange_instance_has_room(const Exchange *x);
+
+/* Gives back what is owed to the instance, once the caller has room for more. */
+const Step *exchange_settle(Exchange *x);
+
+/* ---- Memory ---------------------------------------------------------------------------------- */
+
+Arena *exchange_scratch(Exchange *x); /* for the message at hand */
 void exchange_forget_message(Exchange *x);
 
-/* exchange_request.c: the client's stream. */
-void exchange_start_deadline(Exchange *x);
-extern const HttpStreamEvents exchange_client_events;
+/* For an end when the call has used up its own memory. What is written there is bounded by what is
+   there already. */
+Arena *exchange_last_arena(Exchange *x);
 
-/* exchange_instance.c: the instance's stream. */
-/* For the latest attempt. Faults: those of pick.h. */
-MUST_USE Result exchange_pick_instance(Exchange *x);
-/* Streams: takes messages out of `input` and sends them on to the instance. */
-const Step *exchange_forward_request(Exchange *x, Bytes input);
-const Step *exchange_end_request(Exchange *x);
+/* ---- exchange_instance.c: the instance's side -------------------------------------------------
+ */
 
-/* exchange_reply.c: the answer. */
-const Step *exchange_reply_head(Exchange *x);
-const Step *exchange_forward_answer(Exchange *x, const Message *message);
-/* Streams: frames and sends a message that is in the client's version and codec already. */
-const Step *exchange_send_answer(Exchange *x, Bytes message);
-/* Unary: the head, the one message, the end. */
-const Step *exchange_reply_message(Exchange *x, Message message);
-const Step *exchange_reply_end(Exchange *x, const Status *status, const Fields *trailers);
-const Step *exchange_reply_degraded(Exchange *x, const char *reason);
+/* The kinds' parts that have to do with instances: of a request of one message, and of many. */
+MUST_USE Result exchange_prepare(Exchange *x);
+const Step *exchange_send_one(Exchange *x);
+const Step *exchange_send_head(Exchange *x);
+MUST_USE Result exchange_forward_request(Exchange *x, Message message);
+
 /* Takes what only the gateway may say out of the fields that the instance sent. */
 void exchange_remove_own(const Exchange *x, Fields *fields);
 
@@ -167,6 +184,7 @@ MUST_USE Result exchange_check_acceptable(const Exchange *x);
 
 /* exchange_convert.c: one message through a plan. The result lives in scratch, or is the message
    itself. */
+bool exchange_copies(const Plan *plan); /* running it would; also NULL, between one and the same */
 MUST_USE Result exchange_convert_request(Exchange *x, Bytes message, Bytes *converted_out);
 MUST_USE Result exchange_convert_answer(Exchange *x, Bytes message, Bytes *converted_out);
 
@@ -174,37 +192,10 @@ MUST_USE Result exchange_convert_answer(Exchange *x, Bytes message, Bytes *conve
 void exchange_on_loss(void *owner, const Loss *loss);
 void exchange_name_lost(Exchange *x, Bytes path);
 
-/* exchange_details.c: what errors carry. A detail that cannot be given in the client's version
+/* exchange_details.c: what errors carry. A detail that cannot be given in the caller's version
    never costs the error: it is counted, named and logged. */
 void exchange_convert_details(Exchange *x, Status *status);
 DetailJson exchange_detail_json(const Exchange *x,
                                 const Version *version); /* NULL: of no version */
-
-/* exchange_builtin.c: services of the gateway itself. */
-const Builtin *builtin_find(const Config *config, Bytes path); /* NULL: none */
-const Step *builtin_read(Exchange *x, Bytes piece);
-/* Answers what has been asked, as long as the client takes the answers. */
-const Step *builtin_go_on(Exchange *x);
-
-/* exchange_opaque.c: routes without a schema. */
-MUST_USE Result opaque_keep_head(
-    Exchange *x, Bytes path); /* it is sent on with this path, and the query as it came */
-const Step *opaque_send(Exchange *x);
-const Step *opaque_forward(Exchange *x, Bytes piece);
-const Step *opaque_end_tunnel(Exchange *x); /* the client has said all */
-
-/* exchange_resolve.c: a request has a name and a trace before anything can go wrong with it; then
-   the call, its dialect, and the method or binding are filled in. Of the request's fields, those
-   that speak for others stand apart afterwards: see forwarding.h. */
-MUST_USE Result exchange_name(Exchange *x);
-MUST_USE Result exchange_resolve(Exchange *x);
-/* Once the method is known: whether Connect's GET may ask it. Fault: METHOD_NOT_ALLOWED. */
-MUST_USE Result exchange_check_get(Exchange *x);
-/* REST, once the binding in the client's version is known: what it takes of the head, and of the
-   body. Faults: NOT_ACCEPTABLE, UNSUPPORTED_MEDIA, UNKNOWN_FIELD. */
-MUST_USE Result exchange_take_rest(Exchange *x);
-MUST_USE Result exchange_take_rest_body(Exchange *x);
-/* The 415 of a body with call.foreign_media. */
-MUST_USE Result exchange_refuse_media(Exchange *x);
 
 #endif

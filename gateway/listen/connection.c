@@ -1,7 +1,7 @@
 #include "gateway/listen/connection.h"
 
 #include "base/arena.h"
-#include "gateway/call/exchange.h"
+#include "gateway/call/client.h"
 #include "gateway/config/config.h"
 #include "gateway/loop/pump.h"
 #include "gateway/telemetry/telemetry.h"
@@ -241,7 +241,7 @@ static void on_stream(void *owner, HttpConnection *http, HttpStream *stream)
     Connection *c = owner;
     bool dripped = c->phase == HTTP_HEAD; /* a part of the head was there before */
     c->n_streams++;
-    exchange_accept(&c->client, stream, dripped ? c->since : loop_of(c)->now);
+    client_accept(&c->client, stream, dripped ? c->since : loop_of(c)->now);
 }
 
 static void on_output(void *owner, HttpConnection *http)

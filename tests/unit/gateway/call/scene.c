@@ -74,7 +74,7 @@ static void peer_on_stream(void *owner, HttpConnection *connection, HttpStream *
 static void gateway_on_stream(void *owner, HttpConnection *connection, HttpStream *stream)
 {
     Peer *peer = owner;
-    exchange_accept(peer->client, stream, peer->scene->loop.now);
+    client_accept(peer->client, stream, peer->scene->loop.now);
 }
 
 static void on_nothing(void *owner, HttpConnection *connection)

@@ -10,7 +10,7 @@
 #ifndef TESTS_UNIT_GATEWAY_CALL_SCENE_H
 #define TESTS_UNIT_GATEWAY_CALL_SCENE_H
 
-#include "gateway/call/exchange.h"
+#include "gateway/call/client.h"
 #include "gateway/telemetry/telemetry.h"
 #include "gateway/upstream/upstream.h"
 #include "tests/unit/check.h"

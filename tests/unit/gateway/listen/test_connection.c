@@ -1,7 +1,7 @@
 #include "tests/unit/check.h"
 
 #include "base/arena.h"
-#include "gateway/call/exchange.h"
+#include "gateway/call/client.h"
 #include "gateway/listen/connection.h"
 #include "gateway/loop/socket.h"
 #include "tests/unit/gateway/certificates.h"
@@ -84,7 +84,7 @@ static void on_reset(void *owner, HttpStream *stream, Result why)
 
 static const HttpStreamEvents stream_events = {on_head, on_body, on_end, on_drain, on_reset};
 
-void exchange_accept(ClientConnection *client, HttpStream *stream, int64_t began)
+void client_accept(ClientConnection *client, HttpStream *stream, int64_t began)
 {
     Answerer *a = calloc(1, sizeof(*a));
     *a = (Answerer){.stream = stream, .client = client};

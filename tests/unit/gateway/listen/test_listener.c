@@ -1,7 +1,7 @@
 #include "tests/unit/check.h"
 
 #include "base/arena.h"
-#include "gateway/call/exchange.h"
+#include "gateway/call/client.h"
 #include "gateway/listen/listener.h"
 #include "tests/unit/gateway/doubles.h"
 
@@ -17,7 +17,7 @@
 #include <unistd.h>
 
 /* No request comes that far here. */
-void exchange_accept(ClientConnection *client, HttpStream *stream, int64_t began)
+void client_accept(ClientConnection *client, HttpStream *stream, int64_t began)
 {
     check_failed("no exchange begins", __FILE__, __LINE__);
 }

@@ -1,68 +1,72 @@
 /* What is asked for: an RPC by its path, a REST binding, or an opaque route. */
 #include "adapters/schema/parameter_path.h"
-#include "base/arena.h"
 #include "base/text/json_text.h"
-#include "gateway/call/exchange_internal.h"
+#include "gateway/call/client_internal.h"
 #include "gateway/call/opaque_route.h"
 
 /* What is left of the head once those fields are gone that speak for somebody else. */
-static Result take_forwarding(Exchange *x)
+static Result take_forwarding(Client *c)
 {
-    const HttpHead *received = x->head;
+    Exchange *x = c->x;
+    const HttpHead *received = c->head;
     HttpHead *head = arena_make(x->arena, HttpHead);
     if (!head)
         return FAIL(x->arena, FAULT_OUT_OF_MEMORY, "reading a head of %u fields",
                     received->fields.n);
     *head = *received;
-    x->head = head;
-    return forwarding_read(&x->forwarding, &received->fields, x->config->identity_header, x->arena,
+    c->head = head;
+    return forwarding_read(&c->forwarding, &received->fields, x->config->identity_header, x->arena,
                            &head->fields);
 }
 
 /* Whom the listener trusts: somebody, or the peer would not be trusted. */
-static const TrustedPeers *trusted_peers(const Exchange *x)
+static const TrustedPeers *trusted_peers(const Client *c)
 {
-    return &config_listener(x->config, x->client_connection->listener)->trusted;
+    const Exchange *x = c->x;
+    return &config_listener(x->config, c->connection->listener)->trusted;
 }
 
 /* A trusted proxy's word for its client comes before its own certificate. */
-static Bytes client_of(const Exchange *x)
+static Bytes identity_of(const Client *c)
 {
+    const Exchange *x = c->x;
     const char *header = x->config->identity_header;
     Bytes told =
-        header && x->forwarding.trusted ? fields_get(&x->head->fields, header) : BYTES_NONE;
-    return told.size ? bytes_copy(x->arena, told) : bytes_of(x->client_connection->identity);
+        header && c->forwarding.trusted ? fields_get(&c->head->fields, header) : BYTES_NONE;
+    return told.size ? bytes_copy(x->arena, told) : bytes_of(c->connection->identity);
 }
 
-Result exchange_name(Exchange *x)
+Result client_name(Client *c)
 {
-    Result r = take_forwarding(x);
-    x->call.verb = bytes_copy(x->arena, x->head->method);
+    Exchange *x = c->x;
+    Result r = take_forwarding(c);
+    x->call.verb = bytes_copy(x->arena, c->head->method);
     x->call.path =
-        bytes_copy(x->arena, bytes_slice(x->head->path, 0, bytes_find(x->head->path, '?')));
-    x->origin = bytes_copy(x->arena, fields_get(&x->head->fields, "origin"));
-    trace_context_begin(&x->head->fields, &x->loop->random, x->arena, &x->trace);
-    x->record.request_id = x->forwarding.request_id;
+        bytes_copy(x->arena, bytes_slice(c->head->path, 0, bytes_find(c->head->path, '?')));
+    c->origin = bytes_copy(x->arena, fields_get(&c->head->fields, "origin"));
+    trace_context_begin(&c->head->fields, &x->loop->random, x->arena, &c->trace);
+    x->record.request_id = c->forwarding.request_id;
     if (!x->record.request_id.size) {
-        request_id_write(&x->loop->random, x->request_id);
-        x->record.request_id = bytes(x->request_id, REQUEST_ID_SIZE);
+        request_id_write(&x->loop->random, c->request_id);
+        x->record.request_id = bytes(c->request_id, REQUEST_ID_SIZE);
     }
-    x->record.trace_id = bytes(x->trace.trace_id, TRACE_ID_SIZE);
-    x->record.client = client_of(x);
-    if (x->forwarding.forwarded_for.size)
-        x->record.forwarded_for = forwarding_client(&x->forwarding, trusted_peers(x));
+    x->record.trace_id = bytes(c->trace.trace_id, TRACE_ID_SIZE);
+    x->record.client = identity_of(c);
+    if (c->forwarding.forwarded_for.size)
+        x->record.forwarded_for = forwarding_client(&c->forwarding, trusted_peers(c));
     return r;
 }
 
-static void pass_on_names(Exchange *x)
+static void pass_on_names(Client *c)
 {
-    trace_context_write(&x->trace, &x->call.metadata);
-    forwarding_write(&x->forwarding, FORWARDING_RPC, x->call.authority, x->head->minor,
+    Exchange *x = c->x;
+    trace_context_write(&c->trace, &x->call.metadata);
+    forwarding_write(&c->forwarding, FORWARDING_RPC, x->call.authority, c->head->minor,
                      x->record.request_id, &x->call.metadata);
 }
 
 /* Of path and query. Which of them the rule takes is known with the version: see
-   exchange_take_rest. */
+   client_take_rest. */
 static Result take_parameters(Exchange *x, const RestMatch *match)
 {
     RestParameter *query;
@@ -123,8 +127,9 @@ static Result take_query(Exchange *x)
                : OK;
 }
 
-Result exchange_refuse_media(Exchange *x)
+Result client_refuse_media(Client *c)
 {
+    Exchange *x = c->x;
     Bytes said = bytes_slice(fields_joined(x->call.head, "content-type"), 0, 200);
     return FAIL_TELL(x->arena, FAULT_UNSUPPORTED_MEDIA, "%s%.*s",
                      said.data ? "content-type " : "the request says no content-type",
@@ -137,18 +142,20 @@ Result exchange_refuse_media(Exchange *x)
  * byte, so that where it may have a body it counts as having one; else the body's first byte is
  * waited for.
  */
-static Result check_media(Exchange *x)
+static Result check_media(Client *c)
 {
+    Exchange *x = c->x;
     bool untyped = !fields_get(x->call.head, "content-type").data;
-    bool has_body = x->head->content_length > 0 || (x->head->content_length < 0 && !x->bodiless &&
+    bool has_body = c->head->content_length > 0 || (c->head->content_length < 0 && !x->bodiless &&
                                                     x->method->type->client_streaming);
     if (x->binding->raw_request || (untyped && x->config->untyped_json))
         x->call.foreign_media = false;
-    return x->call.foreign_media && has_body ? exchange_refuse_media(x) : OK;
+    return x->call.foreign_media && has_body ? client_refuse_media(c) : OK;
 }
 
-Result exchange_take_rest(Exchange *x)
+Result client_take_rest(Client *c)
 {
+    Exchange *x = c->x;
     const RestBinding *binding = x->binding;
     bool is_stream = x->method->type->server_streaming;
     if (binding->raw_answer)
@@ -158,7 +165,7 @@ Result exchange_take_rest(Exchange *x)
                          BYTES_ARGS(bytes_slice(fields_joined(x->call.head, "accept"), 0, 200)),
                          is_stream ? "application/x-ndjson and text/event-stream"
                                    : "application/json");
-    Result r = check_media(x);
+    Result r = check_media(c);
     if (failed(r))
         return r;
     /* The same path may name its variables otherwise in another version. */
@@ -179,17 +186,19 @@ static bool says_nothing(Bytes body, Arena *arena)
            !json_cursor_member(&cursor, &first, &name) && json_cursor_finish(&cursor);
 }
 
-Result exchange_take_rest_body(Exchange *x)
+Result client_take_rest_body(Client *c, Bytes body)
 {
-    if (x->binding->rule->body[0] || says_nothing(x->message.bytes, x->arena))
+    Exchange *x = c->x;
+    if (x->binding->rule->body[0] || says_nothing(body, x->arena))
         return OK;
     return refuse_or_count(x, 1, BYTES_NONE, "takes no body");
 }
 
 /* The path's REST binding or opaque route, with the path that is sent on. Neither: nothing is set,
    and `match` says which verbs would do. */
-static Result find_plain(Exchange *x, RestMatch *match, Bytes *path_out)
+static Result find_plain(Client *c, RestMatch *match, Bytes *path_out)
 {
+    Exchange *x = c->x;
     bool found = false;
     Result r =
         rest_table_match(x->config->rest, x->call.verb, x->call.path, x->arena, match, &found);
@@ -203,11 +212,12 @@ static Result find_plain(Exchange *x, RestMatch *match, Bytes *path_out)
     return r;
 }
 
-static Result not_found(Exchange *x, const RestMatch *match)
+static Result not_found(Client *c, const RestMatch *match)
 {
+    Exchange *x = c->x;
     Bytes shown = bytes_slice(x->call.path, 0, 200);
     if (match->allowed.size) {
-        x->allow = match->allowed;
+        c->allow = match->allowed;
         return FAIL_TELL(x->arena, FAULT_METHOD_NOT_ALLOWED, "%.*s takes %.*s, not %.*s",
                          BYTES_ARGS(shown), BYTES_ARGS(match->allowed), BYTES_ARGS(x->call.verb));
     }
@@ -215,77 +225,81 @@ static Result not_found(Exchange *x, const RestMatch *match)
                      BYTES_ARGS(shown));
 }
 
-static Result refuse_verb(Exchange *x)
+static Result refuse_verb(Client *c)
 {
-    x->allow = bytes_of(x->method && x->method->takes_get ? "GET, POST" : "POST");
+    Exchange *x = c->x;
+    c->allow = bytes_of(x->method && x->method->takes_get ? "GET, POST" : "POST");
     return FAIL_TELL(x->arena, FAULT_METHOD_NOT_ALLOWED, "%.*s takes %.*s, not %.*s",
-                     BYTES_ARGS(bytes_slice(x->call.path, 0, 200)), BYTES_ARGS(x->allow),
+                     BYTES_ARGS(bytes_slice(x->call.path, 0, 200)), BYTES_ARGS(c->allow),
                      BYTES_ARGS(x->call.verb));
 }
 
 /* A link or an image on any page is a GET, with the visitor's cookies. */
-Result exchange_check_get(Exchange *x)
+Result client_check_get(Client *c)
 {
+    Exchange *x = c->x;
     bool taken = !x->call.is_get || (x->method && x->method->takes_get);
-    return taken ? OK : refuse_verb(x);
+    return taken ? OK : refuse_verb(c);
 }
 
 /* A GET that is not taken is told so, however it is spelled. */
-static Result refuse_rpc(Exchange *x, Result why)
+static Result refuse_rpc(Client *c, Result why)
 {
-    bool of_verb = why.error->fault == &FAULT_METHOD_NOT_ALLOWED || failed(exchange_check_get(x));
-    return of_verb ? refuse_verb(x) : why;
+    bool of_verb = why.error->fault == &FAULT_METHOD_NOT_ALLOWED || failed(client_check_get(c));
+    return of_verb ? refuse_verb(c) : why;
 }
 
 /* On a method's path, what is in no RPC dialect for certain is Connect's. */
-static Result resolve_rpc(Exchange *x)
+static Result resolve_rpc(Client *c, const Builtin *builtin)
 {
-    Dialect dialect = dialect_of_request(x->head);
+    Exchange *x = c->x;
+    Dialect dialect = dialect_of_request(c->head);
     Result r =
-        call_read(x->head, dialect == DIALECT_REST ? DIALECT_CONNECT : dialect, x->arena, &x->call);
-    if (!failed(r) && x->builtin)
-        r = exchange_check_get(x);
+        call_read(c->head, dialect == DIALECT_REST ? DIALECT_CONNECT : dialect, x->arena, &x->call);
+    if (!failed(r) && builtin)
+        r = client_check_get(c);
     if (!failed(r) && x->call.foreign_media && !x->config->untyped_json)
-        r = exchange_refuse_media(x);
+        r = client_refuse_media(c);
     if (failed(r)) {
         /* Who speaks no RPC dialect is told as HTTP tells errors. */
         if (dialect == DIALECT_REST && r.error->fault == &FAULT_UNSUPPORTED_MEDIA)
             x->call.dialect = DIALECT_REST;
-        return refuse_rpc(x, r);
+        return refuse_rpc(c, r);
     }
     x->call.foreign_media = false;
-    pass_on_names(x);
+    pass_on_names(c);
     Bytes shown = bytes_slice(x->call.path, 0, 200);
-    return x->method || x->builtin
+    return x->method || builtin
                ? OK
                : FAIL_TELL(x->arena, FAULT_UNKNOWN_METHOD, "%.*s", BYTES_ARGS(shown));
 }
 
-static Result resolve_plain(Exchange *x)
+static Result resolve_plain(Client *c)
 {
+    Exchange *x = c->x;
     /* The dialect of the error, should there be none, is REST's. */
     RestMatch match = {0};
     Bytes path = BYTES_NONE;
-    Result found = find_plain(x, &match, &path);
-    Result r = call_read(x->head, x->route ? DIALECT_HTTP : DIALECT_REST, x->arena, &x->call);
+    Result found = find_plain(c, &match, &path);
+    Result r = call_read(c->head, x->route ? DIALECT_HTTP : DIALECT_REST, x->arena, &x->call);
     if (failed(found))
         return found;
     if (!x->binding && !x->route)
-        return not_found(x, &match);
+        return not_found(c, &match);
     if (failed(r))
         return r;
-    pass_on_names(x);
+    pass_on_names(c);
     if (x->binding)
         return take_parameters(x, &match);
-    return opaque_keep_head(x, path);
+    return opaque_keep_head(c, path);
 }
 
-Result exchange_resolve(Exchange *x)
+Result client_resolve(Client *c, const Builtin **builtin_out)
 {
+    Exchange *x = c->x;
     x->method = table_get(&x->config->methods, x->call.path);
-
     if (!x->method)
-        x->builtin = builtin_find(x->config, x->call.path);
-    bool rpc = request_kind(x->head) == REQUEST_RPC || x->method || x->builtin;
-    return rpc ? resolve_rpc(x) : resolve_plain(x);
+        *builtin_out = builtin_find(x->config, x->call.path);
+    bool rpc = request_kind(c->head) == REQUEST_RPC || x->method || *builtin_out;
+    return rpc ? resolve_rpc(c, *builtin_out) : resolve_plain(c);
 }

@@ -1,0 +1,370 @@
+#include "gateway/call/client.h"
+
+#include "gateway/call/client_internal.h"
+#include "gateway/headers/cors.h"
+#include "gateway/headers/own_fields.h"
+
+/* ---- Steps ----------------------------------------------------------------------------------- */
+
+/* A browser asks whether a page may call: no service hears of it. */
+static const Step *answer_preflight(Client *c)
+{
+    Exchange *x = c->x;
+    HttpHead head = {.status = 204, .content_length = -1, .fields = fields_in(x->arena)};
+    cors_answer_preflight(&x->config->cors, c->head, &head.fields);
+    fields_add(&head.fields, bytes_of("x-request-id"), x->record.request_id);
+    own_fields_merge_vary(&head.fields);
+    x->call.dialect = DIALECT_HTTP;
+    x->record.http_status = head.status;
+    http_stream_send_head(c->stream, &head, true);
+    return &STEP_finish;
+}
+
+static const Step *resolve(Exchange *x)
+{
+    Client *c = client_of(x);
+    const Builtin *builtin = NULL;
+    Result r = client_name(c);
+    if (failed(r)) {
+        x->call.dialect = dialect_of_request(c->head);
+        return exchange_fail(x, r);
+    }
+    if (x->config->cors.n_origins && cors_is_preflight(c->head))
+        return answer_preflight(c);
+    r = client_resolve(c, &builtin);
+    if (!failed(r))
+        r = forwarding_check(&c->forwarding, x->config->limits.max_hops, x->arena);
+    if (failed(r))
+        return exchange_fail(x, r);
+    message_reader_init(&c->reader, x->call.dialect, false, x->call.compression,
+                        x->config->limits.message_bytes, x->arena);
+    if (builtin)
+        return exchange_begin_builtin(x, builtin, &c->head->fields);
+    return x->method || x->binding ? &STEP_negotiate : exchange_begin(x, &KIND_OPAQUE);
+}
+
+const Step STEP_resolve = {"resolve", resolve};
+
+/* The same RPC in the version that was negotiated. */
+static const Method *method_in(const Method *method, const Version *version)
+{
+    for (const Method *same = method; same; same = same->next_same_path) {
+        if (same->version == version)
+            return same;
+    }
+    return method->pairs[version->index].target;
+}
+
+static Result choose_method(Client *c)
+{
+    Exchange *x = c->x;
+    const Version *version = x->version.client;
+    if (x->binding) {
+        while (x->binding && x->binding->method->version != version)
+            x->binding = x->binding->next;
+        if (!x->binding)
+            return FAIL_TELL(x->arena, FAULT_UNKNOWN_PATH, "%s of %s does not serve %.*s",
+                             version->name, version->service->name, BYTES_ARGS(x->call.path));
+        x->method = x->binding->method;
+    } else {
+        const Method *method = method_in(x->method, version);
+        if (!method)
+            return FAIL_TELL(x->arena, FAULT_UNKNOWN_METHOD, "%s has no counterpart in %s",
+                             x->method->type->path, version->name);
+        x->method = method;
+    }
+    x->record.method = x->method;
+    x->route = x->record.route = x->method->route;
+    return x->binding ? client_take_rest(c) : client_check_get(c);
+}
+
+/* Bytes of any media type that a REST client sends to a method that takes a stream: a message for
+   each piece that comes. A compressed body is opened whole, and is one message. */
+static bool is_upload_in_pieces(const Exchange *x)
+{
+    return x->binding && x->method->type->client_streaming && x->binding->raw_request &&
+           x->call.compression == COMPRESSION_IDENTITY;
+}
+
+/* What is known from the head to be too large is not waited for. */
+static Result check_length(const Client *c)
+{
+    const Exchange *x = c->x;
+    size_t limit = x->config->limits.message_bytes;
+    bool whole = (x->call.dialect == DIALECT_CONNECT || x->call.dialect == DIALECT_REST) &&
+                 !is_upload_in_pieces(x);
+    if (!whole || c->head->content_length <= 0 || (uint64_t)c->head->content_length <= limit)
+        return OK;
+    return FAIL_TELL(x->arena, FAULT_MESSAGE_TOO_LARGE,
+                     "a body of %lld bytes, where %zu are allowed",
+                     (long long)c->head->content_length, limit);
+}
+
+/* Connect spells calls of one message and streams with different content types. */
+static Result check_framing(Exchange *x)
+{
+    if (x->call.dialect != DIALECT_CONNECT || exchange_is_unary(x))
+        return OK;
+    return FAIL_TELL(
+        x->arena, FAULT_UNSUPPORTED_MEDIA,
+        "%s is a stream, which is spoken in application/connect+json or application/connect+proto",
+        x->method->type->path);
+}
+
+static const Step *negotiate_step(Exchange *x)
+{
+    Client *c = client_of(x);
+    const Method *method = x->binding ? x->binding->method : x->method;
+    VersionQuestion question = {
+        .service = method->version->service,
+        .by_path = !x->binding && !method->next_same_path ? method->version : NULL,
+        .by_prefix = x->binding && !x->binding->next ? method->version : NULL,
+        .head = &c->head->fields,
+        .identity = x->record.client,
+        .wall = x->record.began,
+    };
+    x->record.method = method;
+    x->route = x->record.route = method->route;
+    Result r = negotiate(&question, x->arena, &x->version);
+    x->record.client_version = x->version.client;
+    x->record.reply_version = x->version.reply;
+    if (x->version.client)
+        x->record.rule = version_rule_name(x->version.rule);
+    if (!failed(r))
+        r = choose_method(c);
+    if (!failed(r))
+        r = check_framing(x);
+    if (!failed(r))
+        r = check_length(c);
+    if (!failed(r))
+        r = exchange_check_acceptable(x);
+    if (failed(r))
+        return exchange_fail(x, r);
+
+    c->reader.keep_compressed = exchange_keeps_request(x);
+    if (is_upload_in_pieces(x))
+        c->reader.unframed = UNFRAMED_PIECES;
+    return exchange_begin(x, exchange_kind_of(x->method->type));
+}
+
+const Step STEP_negotiate = {"negotiate", negotiate_step};
+
+/* ---- The request's messages ------------------------------------------------------------------ */
+
+/* Of opaque HTTP, each piece is passed on as it comes. */
+static MessageOutcome next_message(Client *c, Bytes *input, Message *message, Result *why)
+{
+    if (c->x->kind != &KIND_OPAQUE)
+        return message_reader_read(&c->reader, input, message, why);
+    *message = (Message){.bytes = *input};
+    *input = BYTES_NONE;
+    return message->bytes.size ? MESSAGE_DONE : MESSAGE_MORE;
+}
+
+/* What is left in the end, where the end of a body is that of its message. */
+static MessageOutcome last_message(Client *c, Message *message, Result *why)
+{
+    const Exchange *x = c->x;
+    *message = (Message){0};
+    if (x->kind == &KIND_OPAQUE)
+        return MESSAGE_MORE;
+    if (x->call.is_get) {
+        message->bytes = x->call.get_message;
+        return MESSAGE_DONE;
+    }
+    /* A stream of pieces has at least one, because the path says something, too. */
+    if (c->reader.unframed == UNFRAMED_PIECES)
+        return x->record.messages_in ? MESSAGE_MORE : MESSAGE_DONE;
+    return message_reader_finish(&c->reader, message, why);
+}
+
+static bool fail(Client *c, Result why)
+{
+    return exchange_run(c->x, exchange_fail(c->x, why));
+}
+
+/* Gives the exchange the messages in a piece of body, as far as it wants them; false: it is over.
+ */
+static bool send_messages(Client *c, Bytes *piece)
+{
+    while (exchange_wants(c->x)) {
+        Message message;
+        Result why = OK;
+        switch (next_message(c, piece, &message, &why)) {
+        case MESSAGE_MORE: return true;
+        case MESSAGE_END: continue;
+        case MESSAGE_FAILED: return fail(c, why);
+        case MESSAGE_DONE: break;
+        }
+        if (!exchange_send(c->x, message))
+            return false;
+    }
+    return true;
+}
+
+static bool send_end(Client *c)
+{
+    Message last;
+    Result why = OK;
+    c->told = true;
+    MessageOutcome outcome = last_message(c, &last, &why);
+    if (outcome == MESSAGE_DONE && c->x->binding && !c->x->method->type->client_streaming)
+        why = client_take_rest_body(c, last.bytes);
+    if (failed(why))
+        return fail(c, why);
+    return exchange_end(c->x, outcome == MESSAGE_DONE ? &last : NULL);
+}
+
+/* Gives back what the client has sent, once it is on its way. */
+static void settle(Client *c)
+{
+    if (!c->owed || c->early.size || !exchange_has_room(c->x))
+        return;
+    size_t owed = c->owed;
+    c->owed = 0;
+    http_stream_consume(c->stream, owed);
+}
+
+/* What came before it was wanted, and the end. */
+static void go_on(Client *c)
+{
+    Bytes rest = buffer_bytes(&c->early);
+    if (rest.size && !send_messages(c, &rest))
+        return;
+    if (rest.size)
+        memmove(c->early.data, rest.data, rest.size);
+    c->early.size = rest.size;
+    if (c->ended && !c->told && !rest.size && exchange_wants(c->x) && !send_end(c))
+        return;
+    settle(c);
+}
+
+/* ---- Events of the stream -------------------------------------------------------------------- */
+
+static void on_head(void *owner, HttpStream *stream, const HttpHead *head, bool end)
+{
+    Client *c = owner;
+    c->head = head;
+    c->x->bodiless = end; /* on_end follows all the same */
+    exchange_run(c->x, &STEP_resolve);
+}
+
+static void on_body(void *owner, HttpStream *stream, Bytes piece)
+{
+    Client *c = owner;
+    c->x->record.bytes_in += piece.size;
+    c->owed += piece.size;
+    if (c->x->call.foreign_media && piece.size) {
+        fail(c, client_refuse_media(c));
+        return;
+    }
+    if (!c->early.size && !send_messages(c, &piece))
+        return;
+    buffer_add_bytes(&c->early, piece); /* the stream's window bounds it */
+    if (c->early.full)
+        fail(c, FAIL(c->x->arena, FAULT_OUT_OF_MEMORY, "keeping the request while connecting"));
+    else
+        settle(c);
+}
+
+static void on_end(void *owner, HttpStream *stream, const Fields *trailers)
+{
+    Client *c = owner;
+    c->ended = true;
+    go_on(c);
+}
+
+static void on_drain(void *owner, HttpStream *stream)
+{
+    Client *c = owner;
+    exchange_room(c->x);
+}
+
+/* The client is gone: nobody is left to tell, so the reason only goes to the record. */
+static void on_reset(void *owner, HttpStream *stream, Result why)
+{
+    Exchange *x = ((Client *)owner)->x;
+    exchange_cancel(x, FAIL_OVER(x->arena, error_copy(x->arena, why), *why.error->fault,
+                                 "the client's stream ended before its answer"));
+}
+
+static const HttpStreamEvents stream_events = {on_head, on_body, on_end, on_drain, on_reset};
+
+/* ---- Events of the exchange ------------------------------------------------------------------ */
+
+static void on_room(Caller *caller)
+{
+    go_on((Client *)caller);
+}
+
+static bool has_room(const Caller *caller)
+{
+    const Client *c = (const Client *)caller;
+    return http_stream_queued(c->stream) <= c->x->config->limits.http.queue_high;
+}
+
+static Result open_message(Caller *caller, Message *message)
+{
+    Client *c = (Client *)caller;
+    message->compressed = false;
+    return message_reader_decompress(&c->reader, message->bytes, &message->bytes);
+}
+
+static void on_record(Caller *caller, const CallRecord *record)
+{
+    Client *c = (Client *)caller;
+    ClientConnection *connection = c->connection;
+    http_stream_release(c->stream);
+    compression_stream_free(c->compressor);
+    telemetry_record(c->x->loop, record);
+    if (--connection->n_exchanges == 0 && connection->on_unused)
+        connection->on_unused(connection);
+}
+
+static const CallerEvents caller_events = {
+    .on_room = on_room,
+    .on_head = client_on_head,
+    .on_message = client_on_message,
+    .on_response = client_on_response,
+    .on_end = client_on_end,
+    .on_record = on_record,
+    .has_room = has_room,
+    .open = open_message,
+};
+
+/* ---- Beginning ------------------------------------------------------------------------------- */
+
+/* Found once for a connection and a config. A listener that the config has no longer trusts
+   nobody. */
+static bool is_trusted(ClientConnection *connection, const Config *config)
+{
+    if (connection->generation != config->generation) {
+        const ListenerConfig *listener = config_listener(config, connection->listener);
+        connection->trusted = listener && !connection->unnamed &&
+                              trusted_peers_have(&listener->trusted, &connection->address);
+        connection->generation = config->generation;
+    }
+    return connection->trusted;
+}
+
+void client_accept(ClientConnection *connection, HttpStream *stream, int64_t began)
+{
+    Loop *loop = connection->loop;
+    Exchange *x = exchange_make(loop, began);
+    Client *c = arena_make(x->arena, Client);
+    CHECK(c); /* an arena's first block has room for both */
+    c->caller.events = &caller_events;
+    c->x = x;
+    c->connection = connection;
+    connection->n_exchanges++;
+    c->stream = stream;
+    c->forwarding = (Forwarding){.self = loop->hop,
+                                 .peer = connection->peer,
+                                 .secure = connection->secure,
+                                 .trusted = is_trusted(connection, x->config)};
+    c->early = buffer_in(x->arena);
+    x->caller = &c->caller;
+    x->record.peer = connection->peer;
+    x->record.listener = connection->listener;
+    http_stream_attach(stream, &stream_events, c);
+}

@@ -1,0 +1,34 @@
+/*
+ * Client: the caller that is a stream of an HTTP connection, in whatever dialect it speaks.
+ *
+ * Owned by its exchange: it begins with client_accept and goes when both sides have ended.
+ */
+#ifndef GATEWAY_CLIENT_H
+#define GATEWAY_CLIENT_H
+
+#include "base/net/ip.h"
+#include "gateway/loop/loop.h"
+#include "protocols/http/http.h"
+
+/* What is known of the client's connection; outlives the exchanges that it brought. */
+typedef struct ClientConnection ClientConnection;
+struct ClientConnection {
+    Loop *loop;
+    const char *peer;     /* "127.0.0.1:52314", "unix"; behind a PROXY header, as that says */
+    IpAddress address;    /* its address, likewise */
+    bool unnamed;         /* passed on by a PROXY header that does not say whose it is: nobody's */
+    const char *listener; /* the address that it came in by */
+    bool secure;
+    const char *identity; /* subject of the client's certificate, verified; or NULL */
+    bool trusted;         /* it may speak for others, by the config of this generation: */
+    uint64_t generation;
+    uint32_t n_exchanges; /* that look at this */
+    void (*on_unused)(
+        ClientConnection *client); /* their number became 0; may be NULL. May free it */
+};
+
+/* For HttpConnectionEvents.on_stream of the server side: an exchange begins, whose caller attaches
+   itself to the stream. `began`: when the first byte of the request came, by the loop's clock. */
+void client_accept(ClientConnection *connection, HttpStream *stream, int64_t began);
+
+#endif

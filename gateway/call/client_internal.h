@@ -1,0 +1,89 @@
+/*
+ * The inside of a client, for the files of gateway/call only.
+ *
+ *      client.c          its stream's events, and the steps until the call is known
+ *      client_resolve.c  what is asked for
+ *      client_reply.c    the response: its head, its messages, its end
+ */
+#ifndef GATEWAY_CLIENT_INTERNAL_H
+#define GATEWAY_CLIENT_INTERNAL_H
+
+#include "gateway/call/client.h"
+#include "gateway/call/exchange_internal.h"
+#include "gateway/headers/forwarding.h"
+#include "gateway/headers/request_id.h"
+#include "gateway/headers/trace_context.h"
+#include "gateway/rest/http_body.h"
+#include "protocols/http/compression_stream.h"
+
+typedef struct Builtin Builtin; /* exchange_builtin.c */
+
+/* Lives in the exchange's arena, and as long. */
+typedef struct Client {
+    Caller caller;
+    Exchange *x;
+    ClientConnection *connection;
+    HttpStream *stream; /* NULL: released */
+
+    /* The request. */
+    const HttpHead *head; /* during its event only */
+    Forwarding forwarding;
+    TraceContext trace;
+    char request_id[REQUEST_ID_SIZE]; /* a new one, unless the client's own is taken:
+                                         record.request_id */
+    Bytes origin;                     /* of the page that calls, or empty */
+    MessageReader reader;
+    Buffer early; /* body that is not wanted yet */
+    size_t owed;  /* bytes received and not given back to the client's window yet */
+    bool ended;   /* the client has sent everything; */
+    bool told;    /* and the exchange knows */
+
+    /* The response. */
+    Bytes allow;                   /* for the Allow field of a 405 */
+    Bytes content_type;            /* of an HttpBody; else empty */
+    Compression compression;       /* that the head names */
+    CompressionStream *compressor; /* of a body that is compressed as a whole while it is made; or
+                                      NULL */
+
+    /* Opaque HTTP. */
+    HttpHead *opaque_head; /* what is sent on */
+    uint32_t n_interim;    /* interim responses so far */
+    bool tunnel;           /* upgraded; both sides end by themselves */
+} Client;
+
+static inline Client *client_of(const Exchange *x)
+{
+    return (Client *)x->caller;
+}
+
+/* client_resolve.c: a request has a name and a trace before anything can go wrong with it; then the
+   call, its dialect, and the method or binding are filled in. Of the request's fields, those that
+   speak for others stand apart afterwards: see forwarding.h. */
+MUST_USE Result client_name(Client *c);
+/* *builtin_out: a service of the gateway itself, or NULL. */
+MUST_USE Result client_resolve(Client *c, const Builtin **builtin_out);
+/* Once the method is known: whether Connect's GET may ask it. Fault: METHOD_NOT_ALLOWED. */
+MUST_USE Result client_check_get(Client *c);
+/* REST, once the binding in the client's version is known: what it takes of the head, and of the
+   body. Faults: NOT_ACCEPTABLE, UNSUPPORTED_MEDIA, UNKNOWN_FIELD. */
+MUST_USE Result client_take_rest(Client *c);
+MUST_USE Result client_take_rest_body(Client *c, Bytes body);
+/* The 415 of a body with call.foreign_media. */
+MUST_USE Result client_refuse_media(Client *c);
+
+/* client_reply.c: events of the caller. */
+Result client_on_head(Caller *caller);
+Result client_on_message(Caller *caller, Message message);
+Result client_on_response(Caller *caller, Message message, const Fields *trailers);
+void client_on_end(Caller *caller, const Status *status, const Fields *trailers);
+
+/* exchange_builtin.c: services of the gateway itself. */
+const Builtin *builtin_find(const Config *config, Bytes path); /* NULL: none */
+/* Reads nothing of the request yet. Its path and dialect are known. */
+const Step *exchange_begin_builtin(Exchange *x, const Builtin *builtin, const Fields *head);
+
+/* exchange_opaque.c: routes without a schema. The request's head outlives its event: it is sent on
+   with this path, and the query as it came. */
+MUST_USE Result opaque_keep_head(Client *c, Bytes path);
+
+#endif

@@ -1,0 +1,261 @@
+/* The response to the client: its head, its messages, its end. */
+#include "gateway/call/client_internal.h"
+#include "gateway/headers/cors.h"
+#include "gateway/headers/own_fields.h"
+#include "gateway/version/version_headers.h"
+
+/* ---- Fields that the gateway adds ------------------------------------------------------------ */
+
+static void add_own_fields(const Client *c, Fields *fields)
+{
+    const Exchange *x = c->x;
+    fields_add(fields, bytes_of("x-request-id"), x->record.request_id);
+    if (x->version.reply)
+        version_headers_write(x->version.reply, x->version.rule, x->config->identity_header,
+                              fields);
+    else if (x->record.method) /* another word of the client's would have led to a version */
+        version_headers_vary(x->record.method->version->service, x->version.rule,
+                             x->config->identity_header, fields);
+    if (x->attempt->pick.served)
+        fields_add(fields, bytes_of("passerelle-served-version"),
+                   bytes_of(x->attempt->pick.served->name));
+    if (x->lost.size)
+        fields_add(fields, bytes_of("passerelle-lost"), buffer_bytes(&x->lost));
+    if (x->record.degraded)
+        fields_add(fields, bytes_of("passerelle-degraded"), bytes_of(x->record.degraded));
+    if (c->allow.size)
+        fields_add(fields, bytes_of("allow"), c->allow);
+}
+
+/* The service's, which are without ours already, and ours. */
+static Fields reply_fields(const Client *c, Arena *arena)
+{
+    const Attempt *attempt = c->x->attempt;
+    const Fields *from_service = attempt->has_answer ? &attempt->answer.metadata : NULL;
+    Fields fields = fields_in(arena);
+    for (uint32_t i = 0; from_service && i < from_service->n; i++)
+        fields_add(&fields, from_service->items[i].name, from_service->items[i].value);
+    add_own_fields(c, &fields);
+    return fields;
+}
+
+/* What depends on all the other fields. */
+static void complete_fields(const Client *c, Fields *fields)
+{
+    cors_add(&c->x->config->cors, c->origin, fields);
+    own_fields_merge_vary(fields);
+}
+
+/* ---- Head and messages ----------------------------------------------------------------------- */
+
+/* JSON messages that follow each other in one body, without frames that could name a
+   compression. */
+static bool is_rest_stream(const Exchange *x)
+{
+    return x->call.dialect == DIALECT_REST && x->call.reply_codec == CODEC_JSON && x->method &&
+           x->method->type->server_streaming;
+}
+
+/* Fails before anything is sent. */
+static MUST_USE Result send_head(Client *c, Compression compression, int64_t content_length,
+                                 const Fields *trailers)
+{
+    Exchange *x = c->x;
+    HttpHead head;
+    Fields fields = reply_fields(c, x->arena);
+    if (c->content_type.size)
+        fields_add_copy(&fields, "content-type", c->content_type);
+    if (exchange_varies_by_encoding(x))
+        fields_add(&fields, bytes_of("vary"), bytes_of("accept-encoding"));
+    if (compression != COMPRESSION_IDENTITY && is_rest_stream(x)) {
+        c->compressor = compression_stream_new(compression);
+        compression = c->compressor ? compression : COMPRESSION_IDENTITY;
+    }
+    c->compression = compression;
+    reply_write_head(&x->call, &fields, compression, content_length, x->arena, &head);
+    if (content_length >= 0)
+        reply_add_trailers(&x->call, trailers, &head);
+    complete_fields(c, &head.fields);
+    if (head.fields.full) {
+        compression_stream_free(c->compressor);
+        c->compressor = NULL;
+        return FAIL(x->arena, FAULT_OUT_OF_MEMORY, "writing the head of an answer");
+    }
+    http_stream_send_head(c->stream, &head, false);
+    x->record.http_status = head.status;
+    x->responding = true;
+    return OK;
+}
+
+Result client_on_head(Caller *caller)
+{
+    Client *c = (Client *)caller;
+    return send_head(c, exchange_answer_compression(c->x), -1, NULL);
+}
+
+static Result write_item(Client *c, Bytes message, Buffer *out)
+{
+    Buffer item = buffer_in(exchange_scratch(c->x));
+    rest_stream_write(rest_stream_of(&c->x->call), message, c->compressor ? &item : out);
+    out->full |= item.full;
+    return c->compressor ? compression_stream_write(c->compressor, buffer_bytes(&item), false, out)
+                         : OK;
+}
+
+/* `compression`: by which it is compressed now, where it is not already. */
+static Result frame_answer(Client *c, Message message, Compression compression, Bytes *framed_out)
+{
+    Exchange *x = c->x;
+    Buffer framed = buffer_in(exchange_scratch(x));
+    Result r = is_rest_stream(x) ? write_item(c, message.bytes, &framed)
+                                 : message_write(x->call.dialect, message.bytes, compression,
+                                                 message.compressed, &framed);
+    if (!failed(r) && framed.full)
+        r = FAIL(x->arena, FAULT_OUT_OF_MEMORY, "framing an answer of %zu bytes",
+                 message.bytes.size);
+    *framed_out = buffer_bytes(&framed);
+    return r;
+}
+
+/* The bytes themselves of a google.api.HttpBody that goes to a REST client; any other message as it
+   is. */
+static Message unwrapped(Client *c, Message message)
+{
+    const Exchange *x = c->x;
+    if (exchange_is_raw(x))
+        message.bytes =
+            http_body_unwrap(x->method->type, x->binding->rule, message.bytes, &c->content_type);
+    return message;
+}
+
+static void send_body(Client *c, Bytes body)
+{
+    c->x->record.bytes_out += body.size;
+    http_stream_send_body(c->stream, body);
+}
+
+Result client_on_message(Caller *caller, Message message)
+{
+    Client *c = (Client *)caller;
+    Exchange *x = c->x;
+    Bytes framed;
+    Result r = OK;
+    message = unwrapped(c, message);
+    if (!x->responding)
+        r = send_head(c, exchange_answer_compression(x), -1, NULL);
+    if (!failed(r))
+        r = frame_answer(c, message,
+                         exchange_message_compression(x, c->compression, message.bytes.size),
+                         &framed);
+    if (!failed(r))
+        send_body(c, framed);
+    return r;
+}
+
+/* Where the single message is the whole body. Elsewhere a frame that ends the answer follows it. */
+static bool body_is_message(Dialect dialect)
+{
+    return dialect == DIALECT_CONNECT || dialect == DIALECT_REST;
+}
+
+Result client_on_response(Caller *caller, Message message, const Fields *trailers)
+{
+    Client *c = (Client *)caller;
+    Exchange *x = c->x;
+    Bytes framed;
+    bool whole = body_is_message(x->call.dialect);
+    Compression head = exchange_answer_compression(x);
+    message = unwrapped(c, message);
+    Compression by = exchange_message_compression(x, head, message.bytes.size);
+    if (whole && !message.compressed)
+        head = by;
+    Result r = frame_answer(c, message, by, &framed);
+    if (!failed(r))
+        r = send_head(c, head, whole ? (int64_t)framed.size : -1, trailers);
+    if (!failed(r))
+        send_body(c, framed);
+    return r;
+}
+
+/* ---- The end --------------------------------------------------------------------------------- */
+
+/* What ends a body that is compressed as a whole. */
+static Result end_compressed(Client *c, ReplyEnd *end)
+{
+    Buffer rest = buffer_in(exchange_last_arena(c->x));
+    Result r = compression_stream_write(c->compressor, end->body, true, &rest);
+    end->body = buffer_bytes(&rest);
+    return r;
+}
+
+static Result write_end(const Client *c, Arena *arena, const Status *status, const Fields *trailers,
+                        ReplyEnd *end)
+{
+    const Exchange *x = c->x;
+    const Service *service = x->record.method ? x->record.method->version->service : NULL;
+    const Version *version = x->version.reply;
+    const Instance *instance = x->attempt->pick.instance;
+    DetailJson detail_json = exchange_detail_json(x, version);
+    ReplyOptions options = {
+        .full = config_errors_full(x->config, c->connection->listener, x->route),
+        .request_id = x->record.request_id,
+        .service = bytes_of(service ? service->name : NULL),
+        .version = bytes_of(version ? version->name : NULL),
+        .instance = bytes_of(instance ? instance->address.text : NULL),
+        .detail_json = &detail_json,
+    };
+    Fields fields = x->responding ? fields_in(arena) : reply_fields(c, arena);
+    Result r =
+        reply_write_end(&x->call, status, &fields, trailers, x->responding, &options, arena, end);
+    if (failed(r) || !end->has_head)
+        return r;
+    complete_fields(c, &end->head.fields);
+    return end->head.fields.full ? FAIL(arena, FAULT_OUT_OF_MEMORY, "writing the head of an answer")
+                                 : OK;
+}
+
+/* An error can always be told: without what the service added to it, it is small. */
+static Result write_last_end(Client *c, Result why, ReplyEnd *end)
+{
+    enum { LONGEST_MESSAGE = 1024 };
+    Exchange *x = c->x;
+    Arena *arena = exchange_last_arena(x);
+    Status *status = &x->record.status;
+    if (status->code == CODE_OK) {
+        x->record.why = why;
+        *status = status_of_error(arena, why);
+    }
+    status->details = BYTES_NONE;
+    status->message = bytes_slice(status->message, 0, LONGEST_MESSAGE);
+    x->attempt->has_answer = false;
+    return write_end(c, arena, status, NULL, end);
+}
+
+void client_on_end(Caller *caller, const Status *status, const Fields *trailers)
+{
+    Client *c = (Client *)caller;
+    Exchange *x = c->x;
+    ReplyEnd end;
+    Result r = write_end(c, x->arena, status, trailers, &end);
+    if (failed(r))
+        r = write_last_end(c, r, &end);
+    if (!failed(r) && c->compressor)
+        r = end_compressed(c, &end);
+    if (failed(r)) {
+        x->record.why = r;
+        x->record.status = status_of_error(x->arena, r);
+        end.breaks_off = true;
+    }
+    if (end.breaks_off) { /* which no client takes for success */
+        http_stream_reset(c->stream, HTTP2_ERROR_INTERNAL);
+        return;
+    }
+    if (end.has_head) {
+        x->record.http_status = end.head.status;
+        http_stream_send_head(c->stream, &end.head, !end.body.size && !end.has_trailers);
+    }
+    if (end.body.size)
+        send_body(c, end.body);
+    if (!end.has_head || end.body.size || end.has_trailers)
+        http_stream_send_end(c->stream, end.has_trailers ? &end.trailers : NULL);
+}

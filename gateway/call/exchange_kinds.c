@@ -1,0 +1,177 @@
+/* The kinds of exchange with an RPC method: one message or many, each way. */
+#include "gateway/call/exchange_internal.h"
+
+/* ---- A request of one message ---------------------------------------------------------------- */
+
+static const Step *wait(Exchange *x)
+{
+    return STEP_WAIT;
+}
+
+static bool always(const Exchange *x)
+{
+    return true; /* the limit of a message bounds what is kept */
+}
+
+static const Step *wrong_count(Exchange *x, const char *how_many)
+{
+    return exchange_fail(x, FAIL_TELL(x->arena, FAULT_UNSUPPORTED, "%s takes one message, and %s",
+                                      x->method->type->path, how_many));
+}
+
+/* It is read whole before an instance is asked: a bad one troubles nobody else, and a good one can
+   be sent again. */
+static const Step *keep_request(Exchange *x, Message message)
+{
+    if (x->has_message)
+        return wrong_count(x, "more were sent");
+    x->has_message = true;
+    x->message = (Message){bytes_copy(x->arena, message.bytes), message.compressed};
+    return x->message.bytes.data
+               ? STEP_WAIT
+               : exchange_fail(x, FAIL(x->arena, FAULT_OUT_OF_MEMORY,
+                                       "keeping the request of %zu bytes", message.bytes.size));
+}
+
+static const Step *end_one(Exchange *x, const Message *last)
+{
+    if (last && x->has_message)
+        return wrong_count(x, "more were sent");
+    if (last)
+        x->message = *last;
+    else if (!x->has_message)
+        return wrong_count(x, "none was sent");
+    x->has_message = true;
+    x->record.messages_in = 1;
+    return &STEP_pick;
+}
+
+/* ---- A request of many messages -------------------------------------------------------------- */
+
+static const Step *pick(Exchange *x)
+{
+    return &STEP_pick;
+}
+
+static bool has_stream(const Exchange *x)
+{
+    return x->attempt->side.stream != NULL;
+}
+
+static const Step *forward_request(Exchange *x, Message message)
+{
+    Result r = exchange_forward_request(x, message);
+    return failed(r) ? exchange_fail(x, r) : STEP_WAIT;
+}
+
+static const Step *end_many(Exchange *x, const Message *last)
+{
+    Result r = last ? exchange_forward_request(x, *last) : OK;
+    if (failed(r))
+        return exchange_fail(x, r);
+    x->attempt->sent = true;
+    http_stream_send_end(x->attempt->side.stream, NULL);
+    return STEP_WAIT;
+}
+
+/* ---- A response of one message --------------------------------------------------------------- */
+
+static const Step *wait_for_all(Attempt *attempt, bool end)
+{
+    return STEP_WAIT;
+}
+
+static const Step *keep_response(Attempt *attempt, Message message)
+{
+    Exchange *x = attempt->exchange;
+    if (attempt->has_answer_message)
+        return exchange_fail(
+            x, FAIL(x->arena, FAULT_UPSTREAM_CARDINALITY, "%s gave more than one message for %.*s",
+                    attempt->pick.instance->address.text, BYTES_ARGS(attempt->target.method)));
+    attempt->has_answer_message = true;
+    attempt->answer_message = (Message){bytes_copy(x->arena, message.bytes), message.compressed};
+    return attempt->answer_message.bytes.data
+               ? STEP_WAIT
+               : exchange_fail(x, FAIL(x->arena, FAULT_OUT_OF_MEMORY,
+                                       "keeping an answer of %zu bytes", message.bytes.size));
+}
+
+static const Step *reply_one(Exchange *x)
+{
+    Attempt *attempt = x->attempt;
+    Message message = attempt->answer_message;
+    if (!attempt->has_answer_message)
+        return exchange_fail(
+            x, FAIL(x->arena, FAULT_UPSTREAM_CARDINALITY, "%s ended %.*s well but gave no message",
+                    attempt->pick.instance->address.text, BYTES_ARGS(attempt->target.method)));
+    Result r = message.compressed ? OK : exchange_convert_answer(x, message.bytes, &message.bytes);
+    return failed(r) ? exchange_fail(x, r)
+                     : exchange_give_response(x, message, &attempt->answer.trailers);
+}
+
+static const Step *default_one(Exchange *x, Bytes message)
+{
+    return exchange_give_response(x, (Message){.bytes = message}, NULL);
+}
+
+/* ---- A response of many messages ------------------------------------------------------------- */
+
+/* The head goes on at once: its reader may wait for it. That of raw bytes waits for their type. */
+static const Step *pass_head(Attempt *attempt, bool end)
+{
+    Exchange *x = attempt->exchange;
+    bool error = attempt->answer.has_status || attempt->answer.is_error;
+    return end || error || exchange_is_raw(x) ? STEP_WAIT : exchange_give_head(x);
+}
+
+static const Step *pass_message(Attempt *attempt, Message message)
+{
+    Exchange *x = attempt->exchange;
+    Result r = message.compressed ? OK : exchange_convert_answer(x, message.bytes, &message.bytes);
+    return failed(r) ? exchange_fail(x, error_copy(x->arena, r))
+                     : exchange_give_message(x, message);
+}
+
+static const Step *reply_many(Exchange *x)
+{
+    const Answer *answer = &x->attempt->answer;
+    return exchange_give_end(x, &answer->status, &answer->trailers);
+}
+
+static const Step *default_many(Exchange *x, Bytes message)
+{
+    Status ok = {.code = CODE_OK};
+    const Step *step = exchange_give_message(x, (Message){.bytes = message});
+    return step == STEP_WAIT ? exchange_give_end(x, &ok, NULL) : step;
+}
+
+/* ---- The kinds ------------------------------------------------------------------------------- */
+
+#define REQUEST_OF_ONE                                                                             \
+    .go = wait, .wants = always, .has_room = always, .take = keep_request, .end = end_one,         \
+    .send = exchange_send_one
+#define REQUEST_OF_MANY                                                                            \
+    .go = pick, .wants = has_stream, .has_room = exchange_instance_has_room,                       \
+    .take = forward_request, .end = end_many, .send = exchange_send_head
+#define RESPONSE_OF_ONE                                                                            \
+    .head = wait_for_all, .item = keep_response, .reply = reply_one, .reply_default = default_one
+#define RESPONSE_OF_MANY                                                                           \
+    .head = pass_head, .item = pass_message, .reply = reply_many, .reply_default = default_many
+#define KIND(its_name, has_streams, request, response)                                             \
+    {                                                                                              \
+        .name = its_name, .streams = has_streams, request, response, .room = exchange_settle,      \
+        .prepare = exchange_prepare                                                                \
+    }
+
+/* By whether the request and the response are of many. */
+static const ExchangeKind kinds[2][2] = {
+    {KIND("unary", false, REQUEST_OF_ONE, RESPONSE_OF_ONE),
+     KIND("server stream", true, REQUEST_OF_ONE, RESPONSE_OF_MANY)},
+    {KIND("client stream", true, REQUEST_OF_MANY, RESPONSE_OF_ONE),
+     KIND("both stream", true, REQUEST_OF_MANY, RESPONSE_OF_MANY)},
+};
+
+const ExchangeKind *exchange_kind_of(const MethodType *type)
+{
+    return &kinds[type->client_streaming][type->server_streaming];
+}
