@@ -38,9 +38,9 @@ static YamlPlace place(const Reading *r, const JsonNode *node)
     return node ? *yaml_place(&r->list->document, node) : (YamlPlace){1, 1, 1, 1};
 }
 
-static const char *nearest_value(Reading *r, const EnumType *type, Bytes name)
+static const char *nearest_name(Arena *arena, const EnumType *type, Bytes name)
 {
-    const char **words = arena_array(r->list->arena, const char *, type->n_values + 1);
+    const char **words = arena_array(arena, const char *, type->n_values + 1);
     for (uint32_t i = 0; i < type->n_values; i++)
         words[i] = type->values[i].name;
     return nearest_word(name, words, type->n_values);
@@ -51,7 +51,7 @@ static const EnumValue *find_value(Reading *r, const JsonNode *node, int end, By
     const EnumValue *value = enum_value_by_name(r->pair->ends[end], name);
     if (value)
         return value;
-    const char *near = nearest_value(r, r->pair->ends[end], name);
+    const char *near = nearest_name(r->list->arena, r->pair->ends[end], name);
     change_problem(r->list, place(r, node), where(r, node->name),
                    near ? arena_printf(r->list->arena, "did you mean %s?", near) : NULL,
                    "%s has no value %.*s in %s", r->pair->ends[end]->name, BYTES_ARGS(name),
@@ -342,19 +342,44 @@ static uint32_t text_entries(ChangeList *list, const EnumType *type, const JsonN
     return n;
 }
 
-static uint32_t bool_entries(const EnumType *type, const JsonNode *values, bool from_bool,
-                             EnumEntry *entries)
+static uint32_t bool_entries(ChangeList *list, const EnumType *type, const JsonNode *values,
+                             bool from_bool, const char *path, EnumEntry *entries)
 {
+    ValueType value_type = {.kind = KIND_ENUM, .enumeration = type};
     uint32_t n = 0;
     for (int32_t truth = 0; truth < 2; truth++) {
         const JsonNode *said = json_member(values, truth ? "true" : "false");
-        const EnumValue *value = said ? enum_value_by_name(type, said->text) : NULL;
-        if (!value)
+        Literal value;
+        if (!said || !change_literal(list, said, path, value_type, &value))
             return 0;
-        entries[n++] = from_bool ? (EnumEntry){truth, value->number, BYTES_NONE}
-                                 : (EnumEntry){value->number, truth, BYTES_NONE};
+        entries[n++] = from_bool ? (EnumEntry){truth, (int32_t)value.i, BYTES_NONE}
+                                 : (EnumEntry){(int32_t)value.i, truth, BYTES_NONE};
     }
     return entries[0].from == entries[1].from ? 0 : n;
+}
+
+/* The keys are names of the enum's values, or truth values; each has a text. */
+static bool check_value_keys(ChangeList *list, const JsonNode *values, const EnumType *type,
+                             bool truths, const char *path)
+{
+    bool good = true;
+    for (const JsonNode *item = values ? values->first : NULL; item; item = item->next) {
+        bool known = truths ? bytes_are(item->name, "true") || bytes_are(item->name, "false")
+                            : enum_value_by_name(type, item->name) != NULL;
+        if (known && (item->kind == JSON_TEXT || item->kind == JSON_STRING))
+            continue;
+        const char *near = truths ? NULL : nearest_name(list->arena, type, item->name);
+        change_problem(list, *yaml_place(&list->document, item), path,
+                       known  ? NULL
+                       : near ? arena_printf(list->arena, "did you mean %s?", near)
+                              : NULL,
+                       known    ? "%.*s: expected a text"
+                       : truths ? "%.*s is neither true nor false"
+                                : "there is no value %.*s",
+                       BYTES_ARGS(item->name));
+        good = false;
+    }
+    return good;
 }
 
 static bool read_others(ChangeList *list, const JsonNode *node, Converter *converter,
@@ -364,6 +389,12 @@ static bool read_others(ChangeList *list, const JsonNode *node, Converter *conve
         return true;
     Literal literal;
     ValueType type = converter->to;
+    const char *near = change_near_word(list, node);
+    if (near && type.kind == KIND_STRING) {
+        change_problem(list, *yaml_place(&list->document, node), path, near,
+                       "a value like this is put in quotes");
+        return false;
+    }
     if (!change_literal(list, node, path, type, &literal))
         return false;
     converter->has_fallback = true;
@@ -380,8 +411,13 @@ static bool fill(ChangeList *list, FieldChange *change, Converter *converter, co
     ValueType other = from_enum ? converter->to : converter->from;
     EnumEntry *entries = arena_array(list->arena, EnumEntry, type->n_values + 2);
     uint32_t n;
+    if (values && !check_value_keys(list, values, type, other.kind == KIND_BOOL, path))
+        return false;
     if (other.kind == KIND_BOOL) {
-        n = values ? bool_entries(type, values, !from_enum, entries) : 0;
+        size_t told = list->problems->n;
+        n = values ? bool_entries(list, type, values, !from_enum, path, entries) : 0;
+        if (!n && list->problems->n > told)
+            return false;
         if (!n) {
             change_problem(list, change->place, path, "values: {false: NO, true: YES}",
                            "say which value of %s is false and which is true", type->name);

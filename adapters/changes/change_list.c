@@ -73,6 +73,39 @@ const char *nearest_field(const MessageType *message, Arena *arena, Bytes name)
     return nearest_word(name, words, message->n_fields);
 }
 
+/* With one letter more, less or another, or two that changed places? */
+static bool is_one_slip_from(Bytes word, Bytes right)
+{
+    size_t head = 0, tail = 0, least = word.size < right.size ? word.size : right.size;
+    while (head < least && word.data[head] == right.data[head])
+        head++;
+    while (tail < least - head &&
+           word.data[word.size - 1 - tail] == right.data[right.size - 1 - tail])
+        tail++;
+    size_t left = word.size - head - tail, right_left = right.size - head - tail;
+    bool swapped = left == 2 && right_left == 2 && word.data[head] == right.data[head + 1] &&
+                   word.data[head + 1] == right.data[head];
+    return swapped || (left <= 1 && right_left <= 1);
+}
+
+/* "good" is far enough from "loud", "Loud" and "luod" are not. */
+const char *change_near_word(ChangeList *list, const JsonNode *node)
+{
+    static const char *const graceful[] = {"graceful"};
+    if (node->kind != JSON_TEXT || bytes_are(node->text, "loud") ||
+        bytes_are(node->text, "graceful"))
+        return NULL;
+    Buffer lower = buffer_in(list->arena);
+    for (size_t i = 0; i < node->text.size; i++) {
+        uint8_t c = node->text.data[i];
+        buffer_add_byte(&lower, c >= 'A' && c <= 'Z' ? c | 0x20 : c);
+    }
+    Bytes word = buffer_bytes(&lower);
+    return is_one_slip_from(word, bytes_of("loud")) ? "did you mean loud?"
+           : nearest_word(word, graceful, 1)        ? "did you mean graceful?"
+                                                    : NULL;
+}
+
 /* The name that the other end would have for it if nothing was said: the same in its package. */
 static const char *name_at(const ChangeSide *from, const ChangeSide *to, Arena *arena,
                            const char *full_name)

@@ -162,6 +162,9 @@ const char *nearest_message(const ChangeSide *side, Arena *arena, Bytes name);
 const char *nearest_enum(const ChangeSide *side, Arena *arena, Bytes name);
 const char *nearest_field(const MessageType *message, Arena *arena, Bytes name);
 
+/* A hint, when an unquoted word is not loud or graceful but nearly so; else NULL. */
+const char *change_near_word(ChangeList *list, const JsonNode *node);
+
 /* The counterpart at the other end by the type map, by its name, or NULL. */
 const MessageType *message_counterpart(ChangeList *list, int end, const MessageType *message);
 const EnumType *enum_counterpart(ChangeList *list, int end, const EnumType *type);
@@ -205,12 +208,25 @@ void change_strand_types(ChangeList *list, int to);
 
 /* ---- literal.c ------------------------------------------------------------------------------- */
 
-/* Reads a value of this type; a problem when it is none. */
+/* Reads one value of this type, of a message its wire bytes; a problem when it is none. */
 bool change_literal(ChangeList *list, const JsonNode *node, const char *path, ValueType type,
                     Literal *literal_out);
-/* The same for any field: messages are built of their fields. NULL when it is none. */
+/* A scalar that is no enum, of its text; false when it is none. Bytes are made in the arena, which
+   may be NULL for other types. */
+bool change_scalar(Arena *arena, Bytes text, ValueType type, Literal *literal_out);
+/* The value of any field: messages are built of their fields. NULL and a problem when it is
+   none. */
 const Expr *change_value(ChangeList *list, const JsonNode *node, const char *path,
                          const FieldType *field);
+
+/* ---- literal_message.c ----------------------------------------------------------------------- */
+
+/* A message of its fields, or as JSON spells a well-known type: its wire bytes. */
+bool change_literal_message(ChangeList *list, const JsonNode *node, const char *path,
+                            const MessageType *type, Literal *literal_out);
+/* A list's elements, as records of field 1. `node` is an ARRAY. */
+bool change_literal_list(ChangeList *list, const JsonNode *node, const char *path,
+                         const FieldType *field, Literal *literal_out);
 
 /* ---- change_enum.c --------------------------------------------------------------------------- */
 

@@ -477,11 +477,14 @@ static void guard_dropped(Making *m, const FieldChange *change)
     const ChangeEnd *from = &change->ends[!m->to];
     if (!from->n_paths || change->ends[m->to].n_paths || change->select)
         return;
-    bool loud = from->drop == DROP_LOUD;
+    bool loud = from->drop == DROP_LOUD, message = path_field(&from->paths[0])->message != NULL;
+    const Expr *value = field_expr(m, &from->paths[0]);
+    if (from->has_ignored && message)
+        value = expr_sentinel(m->arena, value, &from->ignored);
     add_guard(m,
-              (Guard){.source = field_expr(m, &from->paths[0]),
+              (Guard){.source = value,
                       .loud = loud,
-                      .has_ignored = from->has_ignored,
+                      .has_ignored = from->has_ignored && !message,
                       .ignored = from->ignored,
                       .loss = loss_of(m, change, LOSS_DROPPED, loud,
                                       from->has_ignored ? "unless it is the value that comes back"

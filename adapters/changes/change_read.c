@@ -148,8 +148,21 @@ static bool read_drop(const Reading *r, const JsonNode *node, Drop *drop_out)
     else if (is_word(node, "graceful"))
         *drop_out = DROP_COUNTED;
     else
-        change_problem(r->list, place(r, node), r->where, NULL, "expected loud or graceful");
+        change_problem(r->list, place(r, node), r->where, change_near_word(r->list, node),
+                       "expected loud or graceful");
     return *drop_out != DROP_UNSAID;
+}
+
+/* A word without quotes that was meant as another one must not become a value. */
+static bool read_no_misspelling(const Reading *r, const JsonNode *node, const FieldType *field)
+{
+    const char *near = change_near_word(r->list, node);
+    if (!near || (field->enumeration && enum_value_by_name(field->enumeration, node->text)))
+        return true;
+    change_problem(r->list, place(r, node), r->where, near,
+                   "%.*s is nearly a word of change lists; a value like this is put in quotes",
+                   BYTES_ARGS(node->text));
+    return false;
 }
 
 /* loud, graceful, or a value; a value that reads like one of these words is put in quotes. */
@@ -161,8 +174,11 @@ static bool read_missing(const Reading *r, const JsonNode *node, int end)
     } else if (is_word(node, "graceful")) {
         e->missing = MISSING_LEAVE;
     } else {
+        const FieldType *field = path_field(&e->paths[0]);
         e->missing = MISSING_VALUE;
-        e->value = change_value(r->list, node, r->where, path_field(&e->paths[0]));
+        if (!read_no_misspelling(r, node, field))
+            return false;
+        e->value = change_value(r->list, node, r->where, field);
         return e->value != NULL;
     }
     return true;
@@ -172,22 +188,22 @@ static bool read_ignored(const Reading *r, const JsonNode *node, int end)
 {
     ChangeEnd *e = &r->change->ends[end];
     ValueType type = value_type_of(path_field(&e->paths[0]));
-    if (type.repeated || type.message) {
+    if (type.repeated) {
         change_problem(r->list, place(r, node), r->where, NULL,
-                       "only a single plain value can be ignored");
+                       "only a single value can be ignored");
         return false;
     }
     e->has_ignored = true;
     return change_literal(r->list, node, r->where, type, &e->ignored);
 }
 
-/* A value that is given when there is none says nothing when it comes back. */
-static void ignore_value(ChangeEnd *end)
+/* A value that is given when there is none says nothing when it comes back. `node` was read as
+   one. */
+static void ignore_value(const Reading *r, const JsonNode *node, ChangeEnd *end)
 {
-    if (end->missing == MISSING_VALUE && end->value->kind == EXPR_CONST && !end->has_ignored) {
-        end->has_ignored = true;
-        end->ignored = *end->value->constants;
-    }
+    ValueType type = value_type_of(path_field(&end->paths[0]));
+    if (end->missing == MISSING_VALUE && !type.repeated && !end->has_ignored)
+        end->has_ignored = change_literal(r->list, node, r->where, type, &end->ignored);
 }
 
 static bool read_removed(const Reading *r)
@@ -200,7 +216,7 @@ static bool read_removed(const Reading *r)
         return false;
     if (back && !read_missing(r, back, OLD))
         return false;
-    ignore_value(&r->change->ends[OLD]);
+    ignore_value(r, back, &r->change->ends[OLD]);
     return true;
 }
 
@@ -215,7 +231,7 @@ static bool read_added(const Reading *r)
         return false;
     if (back && !read_drop(r, back, &end->drop))
         return false;
-    ignore_value(end);
+    ignore_value(r, member(r, "added"), end);
     return true;
 }
 
@@ -243,7 +259,7 @@ static bool read_constant(const Reading *r)
         return false;
     r->change->constant = true;
     r->change->ends[end].drop = DROP_LOUD;
-    ignore_value(&r->change->ends[end]);
+    ignore_value(r, member(r, "constant"), &r->change->ends[end]);
     return true;
 }
 

@@ -63,6 +63,12 @@ static bool read_integer(Bytes text, FieldKind kind, Literal *out)
     return true;
 }
 
+/* As JSON spells what has no digits. */
+static bool is_named_float(Bytes text)
+{
+    return bytes_are(text, "NaN") || bytes_are(text, "Infinity") || bytes_are(text, "-Infinity");
+}
+
 static bool read_double(Bytes text, FieldKind kind, Literal *out)
 {
     char digits[64], *end;
@@ -73,7 +79,7 @@ static bool read_double(Bytes text, FieldKind kind, Literal *out)
     out->d = strtod(digits, &end);
     if (kind == KIND_FLOAT)
         out->d = (double)(float)out->d;
-    return *end == 0 && isfinite(out->d);
+    return *end == 0 && (isfinite(out->d) || is_named_float(text));
 }
 
 static bool read_enum(ChangeList *list, const JsonNode *node, const char *path,
@@ -84,6 +90,9 @@ static bool read_enum(ChangeList *list, const JsonNode *node, const char *path,
         out->i = value->number;
         return true;
     }
+    if (read_integer(node_text(node), KIND_ENUM, out) &&
+        (!type->closed || enum_value_by_number(type, (int32_t)out->i)))
+        return true;
     const char **words = arena_array(list->arena, const char *, type->n_values + 1);
     for (uint32_t i = 0; i < type->n_values; i++)
         words[i] = type->values[i].name;
@@ -102,7 +111,7 @@ static bool read_bytes(Arena *arena, Bytes text, Bytes *out)
     return good;
 }
 
-static bool read_scalar(Arena *arena, Bytes text, ValueType type, Literal *out)
+bool change_scalar(Arena *arena, Bytes text, ValueType type, Literal *out)
 {
     switch (type.kind) {
     case KIND_STRING: out->bytes = text; return true;
@@ -142,20 +151,33 @@ bool literal_of_default(const FieldType *field, Literal *literal_out)
     }
 }
 
+/* What JSON has another spelling for. */
+static const char *spelling_hint(FieldKind kind)
+{
+    return kind == KIND_BYTES                          ? "bytes are written in base64"
+           : kind == KIND_BOOL                         ? "true or false"
+           : kind == KIND_DOUBLE || kind == KIND_FLOAT ? "a number, NaN, Infinity or -Infinity"
+                                                       : NULL;
+}
+
 bool change_literal(ChangeList *list, const JsonNode *node, const char *path, ValueType type,
                     Literal *literal_out)
 {
     *literal_out = (Literal){0};
+    if (type.message)
+        return change_literal_message(list, node, path, type.message, literal_out);
     if (is_scalar_node(node)) {
         if (type.kind == KIND_ENUM)
             return read_enum(list, node, path, type.enumeration, literal_out);
-        if (read_scalar(list->arena, node_text(node), type, literal_out))
+        if (change_scalar(list->arena, node_text(node), type, literal_out))
             return true;
     }
-    change_problem(list, *yaml_place(&list->document, node), path, NULL, "this is no value of %s",
-                   kind_in_words(type));
+    change_problem(list, *yaml_place(&list->document, node), path, spelling_hint(type.kind),
+                   "this is no value of %s", kind_in_words(type));
     return false;
 }
+
+/* ---- Values of any field --------------------------------------------------------------------- */
 
 /* A Timestamp, Duration or wrapper is written as its JSON: a scalar, converted. */
 static const Expr *well_known_value(ChangeList *list, const JsonNode *node, const char *path,
@@ -182,6 +204,28 @@ static const Expr *well_known_value(ChangeList *list, const JsonNode *node, cons
     return expr_convert(list->arena, converter, expr_const(list->arena, type, literal, NULL), NULL);
 }
 
+static bool has_map(const JsonNode *node, const MessageType *message)
+{
+    for (const JsonNode *member = node->first; member; member = member->next) {
+        if (message_field(message, member->name)->map)
+            return true;
+    }
+    return false;
+}
+
+/* Would the rules alone make the message present? Zeros without presence would not. */
+static bool makes_present(const Rule *rules, uint32_t n)
+{
+    for (uint32_t i = 0; i < n; i++) {
+        const Expr *value = rules[i].value;
+        if (!field_is_implicit(rules[i].target) || value->kind != EXPR_CONST ||
+            !literal_is_zero(value->constants, value->type))
+            return true;
+    }
+    return false;
+}
+
+/* Of its fields, which the next list of a chain may take apart. They were read before. */
 static const Expr *message_value(ChangeList *list, const JsonNode *node, const char *path,
                                  const MessageType *message)
 {
@@ -189,44 +233,58 @@ static const Expr *message_value(ChangeList *list, const JsonNode *node, const c
     uint32_t n = 0;
     for (const JsonNode *member = node->first; member; member = member->next) {
         const FieldType *field = message_field(message, member->name);
-        if (!field) {
-            const char *near = nearest_field(message, list->arena, member->name);
-            change_problem(list, *yaml_place(&list->document, member), path,
-                           near ? arena_printf(list->arena, "did you mean %s?", near) : NULL,
-                           "%s has no field %.*s", message->full_name, BYTES_ARGS(member->name));
-            return NULL;
-        }
-        const Expr *value = change_value(list, member, path, field);
-        if (!value)
-            return NULL;
-        rules[n++] = (Rule){field, value};
+        if (member->kind != JSON_ARRAY || member->count)
+            rules[n++] = (Rule){field, change_value(list, member, path, field), 0};
     }
     rules_sort(rules, n);
-    return expr_build(list->arena, message, rules, n, NULL);
+    const Expr *always =
+        expr_const(list->arena, (ValueType){.kind = KIND_BOOL}, (Literal){.u = 1}, NULL);
+    return expr_build(list->arena, message, rules, n, makes_present(rules, n) ? NULL : always);
+}
+
+static const Expr *list_value(ChangeList *list, const JsonNode *node, const char *path,
+                              const FieldType *field)
+{
+    Literal literal;
+    if (!node->count) {
+        change_problem(list, *yaml_place(&list->document, node), path, "graceful",
+                       "an empty list is the same as an unset one");
+        return NULL;
+    }
+    if (!change_literal_list(list, node, path, field, &literal))
+        return NULL;
+    return expr_const(list->arena, value_type_of(field), literal, NULL);
+}
+
+static const Expr *single_value(ChangeList *list, const JsonNode *node, const char *path,
+                                const FieldType *field)
+{
+    ValueType type = value_type_element(field);
+    Literal literal;
+    if (!change_literal(list, node, path, type, &literal))
+        return NULL;
+    WellKnown known = type.message ? type.message->well_known : WELL_KNOWN_NONE;
+    if (is_scalar_node(node) && (known == WELL_KNOWN_TIMESTAMP || known == WELL_KNOWN_DURATION ||
+                                 known == WELL_KNOWN_WRAPPER))
+        return well_known_value(list, node, path, field);
+    bool by_fields = known != WELL_KNOWN_STRUCT && known != WELL_KNOWN_VALUE && type.message &&
+                     node->kind == JSON_OBJECT && !has_map(node, type.message);
+    return by_fields ? message_value(list, node, path, type.message)
+                     : expr_const(list->arena, type, literal, NULL);
 }
 
 const Expr *change_value(ChangeList *list, const JsonNode *node, const char *path,
                          const FieldType *field)
 {
-    YamlPlace place = *yaml_place(&list->document, node);
     if (field->map) {
-        change_problem(list, place, path, NULL, "a map cannot be given as a value");
+        change_problem(list, *yaml_place(&list->document, node), path, NULL,
+                       "a map cannot be given as a value");
         return NULL;
     }
-    ValueType type = value_type_element(field);
-    const Expr *value = NULL;
-    if (type.kind != KIND_MESSAGE && type.kind != KIND_GROUP) {
-        Literal literal;
-        if (change_literal(list, node, path, type, &literal))
-            value = expr_const(list->arena, type, literal, NULL);
-    } else if (is_scalar_node(node) && (type.message->well_known == WELL_KNOWN_TIMESTAMP ||
-                                        type.message->well_known == WELL_KNOWN_DURATION ||
-                                        type.message->well_known == WELL_KNOWN_WRAPPER)) {
-        value = well_known_value(list, node, path, field);
-    } else if (node->kind == JSON_OBJECT && node->count) {
-        value = message_value(list, node, path, type.message);
-    } else {
-        change_problem(list, place, path, NULL, "this is no value of %s", kind_in_words(type));
-    }
+    if (field->repeated && node->kind == JSON_ARRAY && node->count != 1)
+        return list_value(list, node, path, field);
+    if (field->repeated && node->kind == JSON_ARRAY)
+        node = node->first;
+    const Expr *value = single_value(list, node, path, field);
     return value && field->repeated ? expr_wrap(list->arena, value) : value;
 }

@@ -111,6 +111,35 @@ bool literal_equal(const Literal *a, const Literal *b, ValueType type)
     }
 }
 
+static double float_of(uint32_t bits)
+{
+    float number;
+    memcpy(&number, &bits, sizeof number);
+    return (double)number;
+}
+
+Literal literal_of_wire(FieldKind kind, const WireField *field)
+{
+    Literal value = {.u = field->value};
+    switch (kind) {
+    case KIND_STRING:
+    case KIND_BYTES:
+    case KIND_MESSAGE:
+    case KIND_GROUP: return (Literal){.bytes = field->bytes};
+    case KIND_FLOAT: value.d = float_of((uint32_t)field->value); break;
+    case KIND_INT32:
+    case KIND_ENUM:
+    case KIND_SFIXED32: value.i = (int32_t)field->value; break;
+    case KIND_SINT32: value.i = (int32_t)wire_unzigzag((uint32_t)field->value); break;
+    case KIND_SINT64: value.i = wire_unzigzag(field->value); break;
+    case KIND_UINT32:
+    case KIND_FIXED32: value.u = (uint32_t)field->value; break;
+    case KIND_BOOL: value.u = field->value != 0; break;
+    default: break;
+    }
+    return value;
+}
+
 const char *steps_text(Arena *arena, const FieldType *const *steps, uint32_t n_steps)
 {
     Buffer text = buffer_in(arena);

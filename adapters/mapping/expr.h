@@ -10,6 +10,7 @@
 #define ADAPTERS_EXPR_H
 
 #include "adapters/mapping/mapping.h"
+#include "adapters/schema/wire.h"
 #include "base/arena.h"
 
 ValueType value_type_of(const FieldType *field);
@@ -31,6 +32,7 @@ bool number_narrows(FieldKind from, FieldKind to);
 
 bool literal_is_zero(const Literal *literal, ValueType type);
 bool literal_equal(const Literal *a, const Literal *b, ValueType type);
+Literal literal_of_wire(FieldKind kind, const WireField *field);
 void literal_print(Buffer *out, const Literal *literal, ValueType type);
 
 /* "shipping.street" of the steps. */

@@ -12,14 +12,30 @@ static void print_args(const Expr *expr, Buffer *out)
     buffer_add_byte(out, ')');
 }
 
+/* "Money{units: 1, nanos: 5}", of its wire bytes. */
+static void print_message(Buffer *out, Bytes content, const MessageType *type)
+{
+    WireReader reader = wire_reader(content);
+    buffer_printf(out, "%s{", type->name);
+    for (WireField f; wire_next(&reader, &f);) {
+        const FieldType *field = message_field_by_number(type, f.number);
+        Literal value = field ? literal_of_wire(field->kind, &f) : (Literal){0};
+        if (!field)
+            continue;
+        buffer_printf(out, f.record.data == content.data ? "%s: " : ", %s: ", field->name);
+        literal_print(out, &value, value_type_of(field));
+    }
+    buffer_add_byte(out, '}');
+}
+
 void literal_print(Buffer *out, const Literal *literal, ValueType type)
 {
     const EnumValue *value;
     switch (type.kind) {
     case KIND_STRING: buffer_printf(out, "\"%.*s\"", BYTES_ARGS(literal->bytes)); break;
-    case KIND_BYTES:
     case KIND_MESSAGE:
-    case KIND_GROUP:
+    case KIND_GROUP: print_message(out, literal->bytes, type.message); break;
+    case KIND_BYTES:
         for (size_t i = 0; i < literal->bytes.size; i++)
             buffer_printf(out, "\\x%02x", literal->bytes.data[i]);
         break;
@@ -40,6 +56,23 @@ void literal_print(Buffer *out, const Literal *literal, ValueType type)
         else
             buffer_printf(out, "%lld", (long long)literal->i);
     }
+}
+
+/* Of a list its elements, which are records of field 1. */
+static void print_constant(const Expr *expr, Buffer *out)
+{
+    if (!expr->type.repeated) {
+        literal_print(out, expr->constants, expr->type);
+        return;
+    }
+    WireReader reader = wire_reader(expr->constants->bytes);
+    char before = '[';
+    for (WireField f; wire_next(&reader, &f); before = ',') {
+        Literal element = literal_of_wire(expr->type.kind, &f);
+        buffer_add_text(out, before == '[' ? "[" : ", ");
+        literal_print(out, &element, expr->type);
+    }
+    buffer_add_byte(out, ']');
 }
 
 static void print_table(const Converter *converter, Buffer *out)
@@ -145,7 +178,7 @@ void expr_print(const Expr *expr, Buffer *out)
         for (uint32_t i = 0; i < expr->n_steps; i++)
             buffer_printf(out, i ? ".%s" : "%s", expr->steps[i]->name);
         break;
-    case EXPR_CONST: literal_print(out, expr->constants, expr->type); break;
+    case EXPR_CONST: print_constant(expr, out); break;
     case EXPR_CONVERT:
         print_converter(expr->converter, out);
         print_args(expr, out);

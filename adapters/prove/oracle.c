@@ -323,45 +323,81 @@ static Result currencies(Oracle *o, const FieldChange *change, const Tree *tree,
 
 /* ---- Made-up values -------------------------------------------------------------------------- */
 
-/* Constants only: what change_value makes. */
-static Result constant(Oracle *o, const Expr *expr, TreeValue *value)
+static Result constant(Oracle *o, const Expr *expr, Found *found);
+
+/* A literal that is kept as bytes: of a message, or of a list's elements as records of field 1. */
+static Result literal_bytes(Oracle *o, const Expr *expr, Found *found)
 {
-    bool absent;
-    TreeValue inner;
-    if (expr->kind == EXPR_CONST) {
-        value->plain = *expr->constants;
-        return OK;
+    WireReader reader = wire_reader(expr->constants->bytes);
+    uint32_t room = 1;
+    if (!expr->type.repeated) {
+        *found = one(o, (TreeValue){0});
+        return tree_parse(o->arena, expr->type.message, expr->constants->bytes,
+                          &found->values[0].message);
     }
-    if (expr->kind == EXPR_WRAP)
-        return constant(o, expr->args[0], value);
-    if (expr->kind == EXPR_CONVERT) {
-        Result r = constant(o, expr->args[0], &inner);
-        return failed(r) ? r : oracle_value(o, expr->converter, &inner, value, &absent);
+    for (WireField f; wire_next(&reader, &f);)
+        room++;
+    *found = (Found){arena_array(o->arena, TreeValue, room), 0, true};
+    reader = wire_reader(expr->constants->bytes);
+    for (WireField f; wire_next(&reader, &f);) {
+        TreeValue *value = &found->values[found->n++];
+        *value = (TreeValue){0};
+        Result r = expr->type.message
+                       ? tree_parse(o->arena, expr->type.message, f.bytes, &value->message)
+                       : OK;
+        if (failed(r))
+            return r;
+        if (!expr->type.message)
+            value->plain = literal_of_wire(expr->type.kind, &f);
     }
-    value->message = tree_new(o->arena, expr->type.message);
+    return OK;
+}
+
+static Result built(Oracle *o, const Expr *expr, Found *found)
+{
+    *found = one(o, (TreeValue){.message = tree_new(o->arena, expr->type.message)});
     for (uint32_t i = 0; i < expr->n_rules; i++) {
+        Found inner;
         Result r = constant(o, expr->rules[i].value, &inner);
         if (failed(r))
             return r;
-        tree_put(o->arena, value->message, expr->rules[i].target, inner);
+        for (uint32_t k = 0; k < inner.n; k++)
+            tree_put(o->arena, found->values[0].message, expr->rules[i].target, inner.values[k]);
     }
     return OK;
+}
+
+/* Constants only: what change_value makes. */
+static Result constant(Oracle *o, const Expr *expr, Found *found)
+{
+    bool absent;
+    Found inner;
+    if (expr->kind == EXPR_CONST && (expr->type.repeated || expr->type.message))
+        return literal_bytes(o, expr, found);
+    if (expr->kind == EXPR_CONST) {
+        *found = one(o, (TreeValue){.plain = *expr->constants});
+        return OK;
+    }
+    if (expr->kind == EXPR_WRAP)
+        return constant(o, expr->args[0], found);
+    if (expr->kind == EXPR_BUILD)
+        return built(o, expr, found);
+    Result r = constant(o, expr->args[0], &inner);
+    *found = one(o, (TreeValue){0});
+    return failed(r) ? r : oracle_value(o, expr->converter, inner.values, found->values, &absent);
 }
 
 static Result without_value(Oracle *o, const FieldChange *change, const FieldPath *path,
                             Found *found)
 {
     const ChangeEnd *to = &change->ends[o->to];
-    TreeValue value = {0};
     if (found->n)
         return OK;
     if (to->missing == MISSING_LOUD)
         return FAIL_FIELD(o->arena, FAULT_FIELD_REQUIRED, path->text, "%s is required", path->text);
     if (to->missing != MISSING_VALUE)
         return OK;
-    Result r = constant(o, to->value, &value);
-    *found = one(o, value);
-    return r;
+    return constant(o, to->value, found);
 }
 
 /* ---- One change ------------------------------------------------------------------------------ */
@@ -372,15 +408,23 @@ static bool is_under(Oracle *o, const FieldChange *change, const Tree *tree)
     return !under->n_steps || get(o, tree, under).n;
 }
 
+static bool is_ignored(Oracle *o, const ChangeEnd *from, const TreeValue *value)
+{
+    ValueType type = value_type_of(path_field(&from->paths[0]));
+    Tree *ignored;
+    if (!type.message)
+        return literal_equal(&value->plain, &from->ignored, type);
+    return !failed(tree_parse(o->arena, type.message, from->ignored.bytes, &ignored)) &&
+           tree_equal(value->message, ignored);
+}
+
 static Result check_dropped(Oracle *o, const FieldChange *change, const Tree *tree)
 {
     const ChangeEnd *from = &change->ends[!o->to];
     if (!from->n_paths || change->ends[o->to].n_paths || change->select || from->drop != DROP_LOUD)
         return OK;
     Found found = get(o, tree, &from->paths[0]);
-    ValueType type = value_type_of(path_field(&from->paths[0]));
-    if (!found.n ||
-        (from->has_ignored && literal_equal(&found.values[0].plain, &from->ignored, type)))
+    if (!found.n || (from->has_ignored && is_ignored(o, from, &found.values[0])))
         return OK;
     return cannot(o, &from->paths[0], "it has no counterpart");
 }

@@ -56,31 +56,6 @@ static uint64_t little(const uint8_t *at, size_t size)
     return value;
 }
 
-static double float_of(uint32_t bits)
-{
-    float number;
-    memcpy(&number, &bits, sizeof number);
-    return (double)number;
-}
-
-static Literal literal_of(FieldKind kind, uint64_t raw)
-{
-    Literal value = {.u = raw};
-    switch (kind) {
-    case KIND_FLOAT: value.d = float_of((uint32_t)raw); break;
-    case KIND_INT32:
-    case KIND_ENUM:
-    case KIND_SFIXED32: value.i = (int32_t)raw; break;
-    case KIND_SINT32: value.i = (int32_t)wire_unzigzag((uint32_t)raw); break;
-    case KIND_SINT64: value.i = wire_unzigzag(raw); break;
-    case KIND_UINT32:
-    case KIND_FIXED32: value.u = (uint32_t)raw; break;
-    case KIND_BOOL: value.u = raw != 0; break;
-    default: break;
-    }
-    return value;
-}
-
 WireType tree_wire_type(FieldKind kind)
 {
     switch (kind) {
@@ -145,7 +120,8 @@ static Result parse_packed(Arena *arena, Tree *tree, const FieldType *field, Byt
             raw = little(at, size);
             at += size;
         }
-        tree_put(arena, tree, field, (TreeValue){.plain = literal_of(field->kind, raw)});
+        tree_put(arena, tree, field,
+                 (TreeValue){.plain = literal_of_wire(field->kind, &(WireField){.value = raw})});
     }
     return OK;
 }
@@ -162,7 +138,7 @@ static Result parse_field(Arena *arena, Tree *tree, const FieldType *field, cons
     else if (f->type == WIRE_LENGTH && field->repeated)
         return parse_packed(arena, tree, field, f->bytes);
     else if (f->type == tree_wire_type(field->kind))
-        tree_put(arena, tree, field, (TreeValue){.plain = literal_of(field->kind, f->value)});
+        tree_put(arena, tree, field, (TreeValue){.plain = literal_of_wire(field->kind, f)});
     return OK;
 }
 

@@ -1,5 +1,7 @@
 #include "adapters/run/convert.h"
 
+#include "adapters/program/same_message.h"
+
 #include <math.h>
 
 bool cannot_convert(Conversion *c, const char *why)
@@ -239,7 +241,10 @@ static bool convert_sentinel(Conversion *c)
     const Literal *sentinel = &c->converter->sentinel;
     FieldKind kind = c->converter->from.kind;
     c->value = c->args[0];
-    if (kind_is_bytes(kind))
+    if (kind_is_message(kind))
+        c->absent =
+            messages_same(c->converter->from.message, value_bytes(c->value), sentinel->bytes);
+    else if (kind_is_bytes(kind))
         c->absent = bytes_equal(value_bytes(c->value), sentinel->bytes);
     else if (kind == KIND_FLOAT)
         c->absent = (double)value_float(c->value) == sentinel->d;

@@ -13,7 +13,7 @@ enum { MESSAGES = 6 };
 static const char *const kinds[] = {
     "Rename", "Swap",  "Move",     "Gone",  "Numbers", "Texts",     "Times",
     "Lists",  "Zero",  "Presence", "Enums", "Kinds",   "Templates", "Amounts",
-    "Masks",  "Types", "Wrappers", "Tree",  "Choice",  "Round",     "Inside"};
+    "Masks",  "Types", "Wrappers", "Tree",  "Choice",  "Round",     "Inside", "Given"};
 
 static const Schema *the_schema(void)
 {

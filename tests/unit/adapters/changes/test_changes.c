@@ -35,6 +35,26 @@ static void refused(void **state, const char *kind, const char *yaml, const char
     assert_bytes(buffer_bytes(&text), expected);
 }
 
+/* A list of the kind Given of which all is said, with this change among it. */
+static const char *given(Loaded *loaded, const char *change)
+{
+    static const char *const fields[] = {"mask",  "paths", "time",   "wait",  "count", "extra",
+                                         "value", "list",  "tags",   "sizes", "names", "data",
+                                         "ratio", "part",  "on",     "color", "box",   "empty",
+                                         "zero",  "wide",  "numbers"};
+    Buffer yaml = buffer_in(loaded->arena);
+    buffer_printf(&yaml, "messages:\n  M:\n    %s\n", change);
+    buffer_add_text(&yaml,
+                    "    pull: {removed: loud}\n    size: {removed: loud}\n    at: {removed: "
+                    "loud}\n");
+    for (size_t i = 0; i < sizeof fields / sizeof *fields; i++) {
+        size_t size = strlen(fields[i]);
+        if (strncmp(change, fields[i], size) != 0 || change[size] != ':')
+            buffer_printf(&yaml, "    %s: {added: graceful}\n", fields[i]);
+    }
+    return arena_text(loaded->arena, buffer_bytes(&yaml));
+}
+
 /* ---- Every operation, both ways -------------------------------------------------------------- */
 
 static void a_field_is_renamed(void **state)
@@ -433,6 +453,136 @@ static void values_that_do_not_fit_are_refused(void **state)
             "list.yaml:8:14: M.region: this is no value of string\n");
 }
 
+static void a_value_is_read_by_the_type_of_its_field(void **state)
+{
+    static const char *const lists[][3] = {
+        {"mask", "\"name,displaySize.width\"",
+         "FieldMask{paths: \"name\", paths: \"display_size.width\"}"},
+        {"paths", "{paths: [a, b]}", "FieldMask{paths: [\"a\", \"b\"]}"},
+        {"paths", "{paths: a}", "FieldMask{paths: list(\"a\")}"},
+        {"paths", "{}", "FieldMask{} if true"},
+        {"time", "{seconds: 1}", "Timestamp{seconds: 1}"},
+        {"wait", "\"-1.5s\"", "time_text(\"-1.5s\")"},
+        {"count", "-7", "wrapper(-7)"},
+        {"tags", "[a, \"\"]", "[\"a\", \"\"]"},
+        {"tags", "a", "list(\"a\")"},
+        {"sizes", "[{width: 1}, {}]", "[Given.New.Size{width: 1}, Given.New.Size{}]"},
+        {"numbers", "[-1, 2147483647]", "[-1, 2147483647]"},
+        {"box", "{width: 0}", "Given.New.Size{width: 0} if true"},
+        {"box", "{height: 0}", "Given.New.Size{height: 0}"},
+        {"names", "{list: [1, NaN], color: 1}", "Given.New.Names{list: [1, nan], color: RED}"},
+        {"data", "AAEC", "\\x00\\x01\\x02"},
+        {"ratio", "-Infinity", "-inf"},
+        {"on", "true", "true"},
+        {"color", "RED", "RED"},
+        {"color", "1", "RED"},
+        {"color", "7", "7"},
+        {"wide", "18446744073709551615", "18446744073709551615"},
+        {"empty", "{}", "Given.New.Pull{} if true"},
+    };
+    Loaded *loaded = *state;
+    for (size_t i = 0; i < sizeof lists / sizeof *lists; i++) {
+        Bytes rules = rules_of(loaded,
+                               read_set(loaded, "Given",
+                                        given(loaded, arena_printf(loaded->arena, "%s: {added: %s}",
+                                                                   lists[i][0], lists[i][1])),
+                                        true),
+                               ".M");
+        const char *expected = arena_printf(loaded->arena, "  %s = %s\n", lists[i][0], lists[i][2]);
+        if (!strstr(arena_text(loaded->arena, rules), expected))
+            fail_msg("not%sin\n%.*s", expected, BYTES_ARGS(rules));
+    }
+}
+
+static void a_value_that_its_type_does_not_take_is_refused(void **state)
+{
+    static const char *const values[][3] = {
+        {"time", "yesterday",
+         "this is no value of google.protobuf.Timestamp (\"2026-03-01T00:00:00Z\")"},
+        {"wait", "5", "this is no value of google.protobuf.Duration (\"1.5s\")"},
+        {"count", "many", "this is no value of int64"},
+        {"mask", "[a]",
+         "this is no value of google.protobuf.FieldMask (write its fields: {name: value}, or {})"},
+        {"mask", "{path: a}", "google.protobuf.FieldMask has no field path (did you mean paths?)"},
+        {"tags", "[]", "an empty list is the same as an unset one (graceful)"},
+        {"tags", "[a, [b]]", "this is no value of string"},
+        {"numbers", "[1, 2147483648]", "this is no value of sint32"},
+        {"names", "{by: {a: x}}", "this is no value of int32"},
+        {"names", "{by: [1]}",
+         "this is no value of changes.Given.New.Names.ByEntry (write {key: value})"},
+        {"names", "{color: GREEN}", "Given.New.Color has no value GREEN"},
+        {"data", "\"?\"", "this is no value of bytes (bytes are written in base64)"},
+        {"on", "yes", "this is no value of bool (true or false)"},
+        {"ratio", "inf", "this is no value of double (a number, NaN, Infinity or -Infinity)"},
+        {"wide", "-1", "this is no value of fixed64"},
+        {"empty", "{a: 1}", "changes.Given.New.Pull has no field a"},
+        {"tags", "gracefull",
+         "gracefull is nearly a word of change lists; a value like this is put in quotes (did you "
+         "mean graceful?)"},
+        {"color", "Loud",
+         "Loud is nearly a word of change lists; a value like this is put in quotes (did you mean "
+         "loud?)"},
+        {"tags", "luod",
+         "luod is nearly a word of change lists; a value like this is put in quotes (did you mean "
+         "loud?)"},
+    };
+    Loaded *loaded = *state;
+    for (size_t i = 0; i < sizeof values / sizeof *values; i++) {
+        Problems problems = problems_in(loaded->arena);
+        assert_null(read_list(loaded, "Given",
+                              given(loaded, arena_printf(loaded->arena, "%s: {added: %s}",
+                                                         values[i][0], values[i][1])),
+                              &problems));
+        Buffer told = buffer_in(loaded->arena);
+        problems_print(&problems, &told);
+        if (!strstr(arena_text(loaded->arena, buffer_bytes(&told)), values[i][2]))
+            fail_msg("%s: %.*s", values[i][1], BYTES_ARGS(buffer_bytes(&told)));
+    }
+}
+
+/* "good" is a value, and so is what is nearly a word but stands in quotes. */
+static void a_value_that_is_like_a_word_is_put_in_quotes(void **state)
+{
+    Loaded *loaded = *state;
+    read_set(loaded, "Given", given(loaded, "tags: {added: good}"), true);
+    read_set(loaded, "Given", given(loaded, "tags: {added: \"cloud\"}"), true);
+    read_set(loaded, "Given", given(loaded, "tags: {added: \"loud\"}"), true);
+    refused(state, "Gone",
+            "messages:\n  M:\n    comment: {removed: gracful}\n    level: {removed: Loud}\n"
+            "    currency: {added: EUR, back: lout}\n    region: {added: cloud}\n",
+            "list.yaml:5:15: M.comment: expected loud or graceful (did you mean graceful?)\n"
+            "list.yaml:6:13: M.level: expected loud or graceful (did you mean loud?)\n"
+            "list.yaml:7:28: M.currency: expected loud or graceful (did you mean loud?)\n"
+            "list.yaml:8:14: M.region: cloud is nearly a word of change lists; a value like this "
+            "is put in quotes (did you mean loud?)\n");
+}
+
+static void the_values_of_an_enum_or_a_flag_are_those_that_there_are(void **state)
+{
+    refused(state, "Texts",
+            "messages:\n  M:\n    a: {by: text}\n    b: {by: text}\n    c: {by: base64}\n"
+            "    d: {by: utf8}\n    e: {by: enum_name, values: {RDE: rouge}, others: laud}\n"
+            "    f: {by: flag, values: {false: OF, true: ON}}\n",
+            "list.yaml:9:33: M.e: there is no value RDE (did you mean RED?)\n"
+            "list.yaml:10:28: M.f: Texts.New.State has no value OF (did you mean ON?)\n");
+    refused(state, "Texts",
+            "messages:\n  M:\n    a: {by: text}\n    b: {by: text}\n    c: {by: base64}\n"
+            "    d: {by: utf8}\n    e: {by: enum_name, others: laud}\n"
+            "    f: {by: flag, values: {flase: OFF, true: ON}}\n",
+            "list.yaml:9:24: M.e: Texts.Old.Color has no value laud\n"
+            "list.yaml:10:28: M.f: flase is neither true nor false\n");
+}
+
+static void a_message_that_is_made_up_says_nothing_when_it_comes_back(void **state)
+{
+    Loaded *loaded = *state;
+    Bytes rules = rules_of(
+        loaded, read_set(loaded, "Given", given(loaded, "mask: {added: {paths: \"*\"}}"), false),
+        ".M");
+    assert_non_null(strstr(arena_text(loaded->arena, rules),
+                           "  drop sentinel[FieldMask{paths: \"*\"}](mask)\n"));
+}
+
 static void a_mask_of_nobody_knows_what_is_refused(void **state)
 {
     refused(state, "Masks", "messages: {Thing: {name: title}}",
@@ -719,6 +869,11 @@ int main(void)
         cmocka_unit_test(a_cycle_is_refused),
         cmocka_unit_test(words_that_are_no_words_are_refused),
         cmocka_unit_test(values_that_do_not_fit_are_refused),
+        cmocka_unit_test(a_value_is_read_by_the_type_of_its_field),
+        cmocka_unit_test(a_value_that_its_type_does_not_take_is_refused),
+        cmocka_unit_test(a_value_that_is_like_a_word_is_put_in_quotes),
+        cmocka_unit_test(the_values_of_an_enum_or_a_flag_are_those_that_there_are),
+        cmocka_unit_test(a_message_that_is_made_up_says_nothing_when_it_comes_back),
         cmocka_unit_test(a_mask_of_nobody_knows_what_is_refused),
         cmocka_unit_test(a_money_without_a_currency_is_refused),
         cmocka_unit_test(an_unset_field_that_would_say_another_thing_is_refused),

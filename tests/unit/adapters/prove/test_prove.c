@@ -31,6 +31,31 @@ static const Operation operations[] = {
      "messages:\n  M:\n    comment: {added: graceful}\n    level: {added: 5}\n"
      "    currency: {removed: graceful, back: USD}\n    region: {removed: loud, ignored: "
      "\"loud\"}"},
+    {"Given",
+     "messages:\n  M:\n    pull: {removed: graceful, back: {}}\n"
+     "    size: {to: zero, optional: {width: 0}}\n    at: {removed: graceful, back: "
+     "\"2026-03-01T00:00:00Z\"}\n"
+     "    mask: {added: \"name,displaySize.width\"}\n    paths: {added: {paths: [a, b.c]}}\n"
+     "    time: {constant: \"1970-01-01T00:00:00Z\"}\n    wait: {added: \"-1.5s\"}\n"
+     "    count: {added: -7}\n"
+     "    extra: {added: {a: 1, b: {c: [true, null, \"x\", y]}}}\n    value: {added: [1, {a: b}]}\n"
+     "    list: {added: [a, 1.5]}\n    tags: {added: [a, \"\", b]}\n"
+     "    sizes: {added: [{width: 1}, {}, {height: 0}]}\n"
+     "    names: {added: {by: {a: 1, b: 0}, list: [1, NaN], color: RED}}\n"
+     "    data: {added: AAEC}\n    ratio: {added: -Infinity}\n    part: {added: 0.1}\n"
+     "    on: {added: true}\n    color: {added: 1}\n"
+     "    box: {added: {width: 3, height: 0}}\n    empty: {added: {}, back: loud}\n"
+     "    numbers: {added: [-1, 0, 2147483647]}\n    wide: {added: 18446744073709551615}\n",
+     "messages:\n  M:\n    mask: {removed: graceful}\n    paths: {removed: graceful}\n"
+     "    time: {to: at, required: \"2026-03-01T00:00:00.5Z\"}\n    wait: {removed: graceful}\n"
+     "    count: {removed: graceful}\n    extra: {removed: graceful, back: {a: 1}}\n"
+     "    value: {removed: graceful, back: x}\n    list: {removed: graceful, back: []}\n"
+     "    tags: {removed: graceful}\n    sizes: {removed: graceful}\n"
+     "    names: {removed: graceful}\n    data: {removed: graceful}\n"
+     "    ratio: {removed: loud, ignored: -Infinity}\n    part: {removed: graceful}\n"
+     "    on: {removed: graceful}\n    color: {removed: graceful}\n    box: {removed: graceful}\n"
+     "    empty: {to: pull, by: message}\n    numbers: {removed: graceful}\n"
+     "    wide: {removed: graceful}\n    zero: {to: size, by: message}\n"},
     {"Numbers", "messages: {M: {d: {by: number}}}", "messages: {M: {d: {by: number}}}"},
     {"Texts",
      "messages: {M: {a: {by: text}, b: {by: text}, c: {by: base64}, d: {by: utf8}, "
