@@ -6,8 +6,7 @@ enum { MAX_EXPANSIONS = 64 };
 
 static const char *where(ChangeList *list, const MessagePair *pair, const char *path)
 {
-    return arena_printf(list->arena, "%s.%s",
-                        side_name(&list->sides[OLD], pair->ends[OLD]->full_name), path);
+    return arena_printf(list->arena, "%s.%s", pair_name(list, pair), path);
 }
 
 static const char *where_change(ChangeList *list, const MessagePair *pair,

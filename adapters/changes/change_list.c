@@ -23,6 +23,14 @@ const char *side_name(const ChangeSide *side, const char *full_name)
     return full_name;
 }
 
+const char *pair_name(ChangeList *list, const MessagePair *pair)
+{
+    const char *old = side_name(&list->sides[OLD], pair->ends[OLD]->full_name);
+    return pair->canonical ? old
+                           : arena_printf(list->arena, "%s to %s", old,
+                                          side_name(&list->sides[NEW], pair->ends[NEW]->full_name));
+}
+
 static bool in_package(const ChangeSide *side, const char *full_name)
 {
     return side_name(side, full_name) != full_name;

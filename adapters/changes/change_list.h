@@ -157,6 +157,9 @@ const EnumType *side_enum(const ChangeSide *side, Arena *arena, Bytes name);
 /* The name as the list would say it: without the side's package. */
 const char *side_name(const ChangeSide *side, const char *full_name);
 
+/* A pair as the list would say it: "Order", or "Order to Line" of no counterparts. */
+const char *pair_name(ChangeList *list, const MessagePair *pair);
+
 /* "is there no such thing as X": adds the nearest word of the names. */
 const char *nearest_message(const ChangeSide *side, Arena *arena, Bytes name);
 const char *nearest_enum(const ChangeSide *side, Arena *arena, Bytes name);

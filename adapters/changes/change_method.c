@@ -103,6 +103,16 @@ static const MethodType *find_method(ChangeList *list, const JsonNode *node, int
     return NULL;
 }
 
+/* Messages that the type map says nothing of, and that have no namesakes either, were only renamed,
+   and everybody has to know. Where one of them is another's counterpart already, the method alone
+   says that these two belong together. */
+static bool go_together(ChangeList *list, const MessageType *old, const MessageType *new_type)
+{
+    return message_counterpart(list, OLD, old) || message_counterpart(list, NEW, new_type) ||
+           table_get(&list->fates[OLD], bytes_of(old->full_name)) ||
+           table_get(&list->fates[NEW], bytes_of(new_type->full_name));
+}
+
 static const char *type_hint(ChangeList *list, const MessageType *old, const MessageType *new_type)
 {
     return arena_printf(list->arena, "write types: {%s: %s}",
@@ -119,11 +129,11 @@ static void check_pair(ChangeList *list, YamlPlace place, const MethodType *old,
         change_problem(list, place, name,
                        arena_printf(list->arena, "write %s: {removed: \"why\"}", name),
                        "the two methods do not stream alike");
-    if (message_counterpart(list, OLD, old->input) != new_one->input)
+    if (!go_together(list, old->input, new_one->input))
         change_problem(list, place, name, type_hint(list, old->input, new_one->input),
                        "the requests are no counterparts: %s and %s", old->input->name,
                        new_one->input->name);
-    if (message_counterpart(list, OLD, old->output) != new_one->output)
+    if (!go_together(list, old->output, new_one->output))
         change_problem(list, place, name, type_hint(list, old->output, new_one->output),
                        "the answers are no counterparts: %s and %s", old->output->name,
                        new_one->output->name);

@@ -12,8 +12,7 @@ bool paths_exclude_each_other(const FieldPath *a, const FieldPath *b)
 
 static const char *where(ChangeList *list, const MessagePair *pair, const FieldPath *path)
 {
-    return arena_printf(list->arena, "%s.%s",
-                        side_name(&list->sides[OLD], pair->ends[OLD]->full_name), path->text);
+    return arena_printf(list->arena, "%s.%s", pair_name(list, pair), path->text);
 }
 
 static bool is_made_up(const FieldChange *change, int end)

@@ -557,9 +557,8 @@ void change_read_fields(ChangeList *list, MessagePair *pair, const JsonNode *nod
     pair->said = true;
     pair->place = *yaml_place(&list->document, node);
     for (const JsonNode *key = node->first; key; key = key->next) {
-        const char *where = arena_printf(list->arena, "%s.%.*s",
-                                         side_name(&list->sides[OLD], pair->ends[OLD]->full_name),
-                                         BYTES_ARGS(key->name));
+        const char *where =
+            arena_printf(list->arena, "%s.%.*s", pair_name(list, pair), BYTES_ARGS(key->name));
         if (key->kind != JSON_ARRAY) {
             read_field(list, pair, key, key, where);
             continue;

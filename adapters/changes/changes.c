@@ -65,6 +65,30 @@ static bool same_package(const ChangeList *list)
     return true;
 }
 
+/* The mapping of the pair of these, or NULL: it has problems. */
+static const Mapping *made_mapping(ChangeList *list, int to, const MessageType *old,
+                                   const MessageType *new_type)
+{
+    const MessagePair *pair = message_pair(list, old, new_type);
+    return pair->checked && !pair->bad ? pair->mappings[to] : NULL;
+}
+
+static void map_methods(ChangeList *list, int to)
+{
+    MappingSet *set = &list->sets[to];
+    set->by_method = table_in(list->arena);
+    for (uint32_t i = 0; i < list->n_methods; i++) {
+        const MethodType *old = list->methods[i].ends[OLD], *is = list->methods[i].ends[NEW];
+        if (!old || !is)
+            continue;
+        MethodMapping *made = arena_make(list->arena, MethodMapping);
+        made->to = list->methods[i].ends[to];
+        made->input = made_mapping(list, to, old->input, is->input);
+        made->output = made_mapping(list, to, old->output, is->output);
+        table_put(&set->by_method, bytes_of(list->methods[i].ends[!to]->path), made);
+    }
+}
+
 static void make_sets(ChangeList *list)
 {
     Mapping **made[2];
@@ -99,6 +123,7 @@ static void make_sets(ChangeList *list)
         list->sets[to].mappings = (const Mapping **)made[to];
         list->sets[to].n_mappings = n;
         mappings_settle(made[to], n, same);
+        map_methods(list, to);
         change_strand_types(list, to);
     }
 }

@@ -123,6 +123,28 @@ static void compose_own(Composing *c)
     }
 }
 
+static const Mapping *compose_both(Composing *c, const Mapping *one, const Mapping *two)
+{
+    return one && two && one->to == two->from ? compose_pair(c, one, two) : NULL;
+}
+
+/* Each method by way of its counterpart in the version between. */
+static void compose_methods(Composing *c)
+{
+    size_t at = 0;
+    c->set->by_method = table_in(c->arena);
+    for (const TableEntry *entry; (entry = table_next(&c->first->by_method, &at));) {
+        const MethodMapping *one = entry->value;
+        const MethodMapping *two = table_get(&c->second->by_method, bytes_of(one->to->path));
+        if (!two)
+            continue;
+        MethodMapping *made = arena_make(c->arena, MethodMapping);
+        *made = (MethodMapping){two->to, compose_both(c, one->input, two->input),
+                                compose_both(c, one->output, two->output)};
+        table_put(&c->set->by_method, entry->key, made);
+    }
+}
+
 /* What only an Any can bring: of the versions between, and what the second list leaves alone. */
 static void compose_others(Composing *c)
 {
@@ -162,6 +184,7 @@ const MappingSet *mapping_sets_compose(Arena *arena, const MappingSet *first,
                    .by_pair = table_in(arena),
                    .stranded = mapping_set_stranded(arena, second)};
     compose_own(&c);
+    compose_methods(&c);
     fill_all(&c);
     set->n_mappings = c.n_tasks;
     compose_others(&c);

@@ -8,6 +8,23 @@ const Mapping *mapping_set_find(const MappingSet *set, const MessageType *from)
     return found && found->from == from ? found : NULL;
 }
 
+static const MethodMapping *find_method(const MappingSet *set, const MethodType *method)
+{
+    return table_get(&set->by_method, bytes_of(method->path));
+}
+
+const Mapping *mapping_set_input(const MappingSet *set, const MethodType *method)
+{
+    const MethodMapping *found = find_method(set, method);
+    return found ? found->input : set->by_method.n ? NULL : mapping_set_find(set, method->input);
+}
+
+const Mapping *mapping_set_output(const MappingSet *set, const MethodType *method)
+{
+    const MethodMapping *found = find_method(set, method);
+    return found ? found->output : set->by_method.n ? NULL : mapping_set_find(set, method->output);
+}
+
 /* Everything that one field's rule needs, side by side. */
 typedef struct IdentityField {
     Expr field, message;

@@ -205,6 +205,14 @@ typedef struct Stranded {
     const Loss *loss; /* its line in the report; DROPPED: what to count */
 } Stranded;
 
+/* What the messages of one method go through: mostly their types' counterparts, but the types of
+   another method may have parted from them. */
+typedef struct MethodMapping {
+    const MethodType *to;
+    const Mapping *input,
+        *output; /* both of the source version's messages; NULL: they do not fit */
+} MethodMapping;
+
 /* All mappings between two versions in one direction, and what they lose. */
 typedef struct MappingSet {
     const Schema *from, *to;
@@ -214,8 +222,9 @@ typedef struct MappingSet {
     uint32_t n_mappings;
     const Loss **losses;
     uint32_t n_losses;
-    Table by_type; /* source full name -> Mapping; the type map for Any, details, operations. Of a
-                      chain: also what the versions between call their types */
+    Table by_type;   /* source full name -> Mapping; the type map for Any, details, operations. Of a
+                        chain: also what the versions between call their types */
+    Table by_method; /* source MethodType's path -> MethodMapping; of an identity: empty */
     const Stranded
         *stranded; /* types of the source's package that are not in by_type; so with a chain's */
     uint32_t n_stranded;
@@ -223,6 +232,11 @@ typedef struct MappingSet {
 
 /* The mapping of a source message type, or NULL: it has no counterpart. */
 const Mapping *mapping_set_find(const MappingSet *set, const MessageType *from);
+
+/* How a method's requests, or its answers, are given as those of its counterpart. NULL: it has
+   none, or its messages do not fit. */
+const Mapping *mapping_set_input(const MappingSet *set, const MethodType *method);
+const Mapping *mapping_set_output(const MappingSet *set, const MethodType *method);
 
 /* The set in which every message of the schema is itself. */
 MUST_USE Result mapping_set_identity(Arena *arena, const Schema *schema,

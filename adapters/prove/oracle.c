@@ -585,17 +585,34 @@ const MessagePair *oracle_find_pair(const Oracle *o, const MessageType *from)
     return NULL;
 }
 
+/* The method's own pair of messages; then `method` is its counterpart. */
+static const MessagePair *pair_of_method(const Oracle *o, OracleRole *role)
+{
+    for (uint32_t i = 0; i < o->list->n_methods; i++) {
+        const MethodType *const *ends = o->list->methods[i].ends;
+        const MessageType *types[2];
+        if (ends[!o->to] != role->method || !ends[o->to])
+            continue;
+        for (int end = 0; end < 2; end++)
+            types[end] = role->output ? ends[end]->output : ends[end]->input;
+        role->method = ends[o->to];
+        return table_get(&o->list->pairs_by_ends, bytes(types, sizeof types));
+    }
+    return NULL;
+}
+
 Result oracle_convert(Arena *arena, const ChangeList *const *lists, uint32_t n_lists, bool upwards,
-                      const Tree *from, Tree **to_out)
+                      OracleRole role, const Tree *from, Tree **to_out)
 {
     Tree *tree = NULL;
     *to_out = NULL;
     for (uint32_t i = 0; i < n_lists; i++) {
         Oracle o = {arena, chain_list(lists, n_lists, upwards, i), upwards ? NEW : OLD};
-        const MessagePair *pair = oracle_find_pair(&o, tree ? tree->type : from->type);
+        const MessageType *type = tree ? tree->type : from->type;
+        const MessagePair *pair =
+            role.method ? pair_of_method(&o, &role) : oracle_find_pair(&o, type);
         if (!pair)
-            return FAIL(arena, FAULT_CANNOT_CONVERT, "%s has no counterpart",
-                        (tree ? tree->type : from->type)->full_name);
+            return FAIL(arena, FAULT_CANNOT_CONVERT, "%s has no counterpart", type->full_name);
         Result r = oracle_pair(&o, pair, tree ? tree : from, &tree);
         if (failed(r))
             return r;

@@ -11,11 +11,19 @@
 #include "adapters/changes/changes.h"
 #include "adapters/prove/tree.h"
 
+/* What a message is: one of its type, or a request or an answer of a method, which may go with
+   another. */
+typedef struct OracleRole {
+    const MethodType *method; /* of the chain's first version; NULL: of none */
+    bool output;
+} OracleRole;
+
 /*
- * Gives a message of the chain's first version as its last's. The message's type has a counterpart
- * all along. Faults: CANNOT_CONVERT and FIELD_REQUIRED, as a plan would.
+ * Gives a message of the chain's first version as its last's. The message's type, or the method of
+ * its role, has a counterpart all along. Faults: CANNOT_CONVERT and FIELD_REQUIRED, as a plan
+ * would.
  */
 MUST_USE Result oracle_convert(Arena *arena, const ChangeList *const *lists, uint32_t n_lists,
-                               bool upwards, const Tree *from, Tree **to_out);
+                               bool upwards, OracleRole role, const Tree *from, Tree **to_out);
 
 #endif

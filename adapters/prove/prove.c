@@ -8,9 +8,10 @@
 
 enum { SHRINK_TRIES = 3000, PROGRESS_EVERY = 1000 };
 
-/* One type in one direction. */
+/* One type in one direction; also one that a method alone gives as another. */
 typedef struct Case {
     const Mapping *mapping;
+    OracleRole role;
     const Plan *wire;      /* protobuf to protobuf */
     const Plan *to_json;   /* protobuf to the target's JSON */
     const Plan *from_json; /* which is read back as the target */
@@ -92,7 +93,7 @@ static Verdict by_plan(const Proof *p, Arena *arena, const Tree *tree)
 static Verdict by_oracle(const Proof *p, Arena *arena, const Tree *tree)
 {
     Verdict v = {0};
-    Result r = oracle_convert(arena, p->lists, p->n_lists, p->upwards, tree, &v.tree);
+    Result r = oracle_convert(arena, p->lists, p->n_lists, p->upwards, p->now->role, tree, &v.tree);
     return failed(r) ? refused(arena, r) : v;
 }
 
@@ -149,11 +150,15 @@ static Verdict hold_against(const Proof *p, Arena *keep, Arena *arena, Tree *tre
     return plan;
 }
 
-static const Case *find_case(const Direction *direction, const MessageType *from)
+/* The way back of a case. */
+static const Case *find_back(const Direction *direction, const Case *there)
 {
     for (uint32_t i = 0; i < direction->n_cases; i++) {
-        if (direction->cases[i].mapping->from == from)
-            return &direction->cases[i];
+        const Case *back = &direction->cases[i];
+        if (back->mapping->from == there->mapping->to &&
+            back->mapping->to == there->mapping->from &&
+            !back->role.method == !there->role.method && back->role.output == there->role.output)
+            return back;
     }
     return NULL;
 }
@@ -169,7 +174,7 @@ static void prove_one(Proof *p, Arena *keep, Random *random, const Case *first)
         random_below(random, 2) && !p->directions[0].hints.serialized ? random_next(random) : 0;
     Verdict there = hold_against(p, keep, arena, tree);
     p->upwards = !p->upwards;
-    p->now = find_case(&p->directions[p->upwards], first->mapping->to);
+    p->now = find_back(&p->directions[p->upwards], first);
     if (there.tree && p->now && !p->outcome->disproved)
         hold_against(p, keep, arena, there.tree);
     p->upwards = !p->upwards;
@@ -186,9 +191,9 @@ static Result compile(Arena *arena, const Mapping *mapping, Codec from, Codec to
 }
 
 static Result make_case(Arena *arena, const MappingSet *set, const MappingSet *identity,
-                        const Mapping *mapping, Case *made)
+                        const Mapping *mapping, OracleRole role, Case *made)
 {
-    *made = (Case){.mapping = mapping};
+    *made = (Case){.mapping = mapping, .role = role};
     Result r = compile(arena, mapping, CODEC_PROTO, CODEC_PROTO, set, &made->wire);
     if (!failed(r))
         r = compile(arena, mapping, CODEC_PROTO, CODEC_JSON, set, &made->to_json);
@@ -200,10 +205,41 @@ static Result make_case(Arena *arena, const MappingSet *set, const MappingSet *i
                      : OK;
 }
 
+static const MethodType *method_by_path(const Schema *schema, Bytes path)
+{
+    for (uint32_t i = 0; i < schema->n_services; i++) {
+        for (uint32_t k = 0; k < schema->services[i].n_methods; k++) {
+            if (bytes_are(path, schema->services[i].methods[k].path))
+                return &schema->services[i].methods[k];
+        }
+    }
+    return NULL;
+}
+
+/* Requests and answers that only their method gives as what they become. */
+static Result make_method_cases(Arena *arena, const MappingSet *set, const MappingSet *identity,
+                                Case *cases, uint32_t *n)
+{
+    size_t at = 0;
+    Result r = OK;
+    for (const TableEntry *entry; (entry = table_next(&set->by_method, &at)) && !failed(r);) {
+        const MethodMapping *method = entry->value;
+        const Mapping *mappings[2] = {method->input, method->output};
+        for (int output = 0; output < 2 && !failed(r); output++) {
+            const Mapping *mapping = mappings[output];
+            if (!mapping || mapping_set_find(set, mapping->from) == mapping)
+                continue;
+            OracleRole role = {method_by_path(set->from, entry->key), output};
+            r = make_case(arena, set, identity, mapping, role, &cases[(*n)++]);
+        }
+    }
+    return r;
+}
+
 static Result make_cases(Arena *arena, const MappingSet *set, Case **cases_out, uint32_t *n_out)
 {
     const MappingSet *identity;
-    *cases_out = arena_array(arena, Case, set->n_mappings + 1);
+    *cases_out = arena_array(arena, Case, set->n_mappings + 2 * set->by_method.n + 1);
     *n_out = 0;
     Result r = mapping_set_identity(arena, set->to, &identity);
     for (uint32_t i = 0; !failed(r) && i < set->n_mappings; i++) {
@@ -212,10 +248,10 @@ static Result make_cases(Arena *arena, const MappingSet *set, Case **cases_out, 
             mapping->from->schema == set->from && mapping_set_find(set, mapping->from) == mapping;
         if (!own || mapping->from->map_entry)
             continue;
-        r = make_case(arena, set, identity, mapping, &(*cases_out)[*n_out]);
+        r = make_case(arena, set, identity, mapping, (OracleRole){0}, &(*cases_out)[*n_out]);
         ++*n_out;
     }
-    return r;
+    return failed(r) ? r : make_method_cases(arena, set, identity, *cases_out, n_out);
 }
 
 static Result prepare(Arena *arena, const Proof *p, bool upwards, Direction *made)

@@ -43,8 +43,7 @@ static const Mapping *request_back(const Exchange *x)
 {
     const MethodType *asked = x->attempt->pick.pair->target->type;
     const MappingSet *set = x->attempt->pick.served->to[x->version.client->index];
-    const Mapping *mapping = set ? mapping_set_find(set, asked->input) : NULL;
-    return mapping && mapping->to == x->method->type->input ? mapping : NULL;
+    return set ? mapping_set_input(set, asked) : NULL;
 }
 
 void exchange_convert_details(Exchange *x, Status *status)

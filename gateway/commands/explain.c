@@ -146,17 +146,18 @@ static void tell_instances(const Service *service, uint64_t versions, Buffer *ou
     buffer_add_byte(out, '\n');
 }
 
-static void tell_losses(const Version *from, const Version *to, const MessageType *type,
+static void tell_losses(const Version *from, const Version *to, const MethodType *method,
+                        const Mapping *(*of)(const MappingSet *set, const MethodType *method),
                         const char *what, Buffer *out)
 {
     const MappingSet *set = from->to[to->index];
-    const Mapping *mapping = set ? mapping_set_find(set, type) : NULL;
+    const Mapping *mapping = set ? of(set, method) : NULL;
     LossReport report;
     if (!mapping)
         return;
     loss_report(out->arena, set, mapping, &report);
-    buffer_printf(out, "%-9s %s of %s as %s's: %s\n", what, type->name, from->name, to->name,
-                  loss_report_is_clean(&report) ? "nothing is lost" : "");
+    buffer_printf(out, "%-9s %s of %s as %s's: %s\n", what, mapping->from->name, from->name,
+                  to->name, loss_report_is_clean(&report) ? "nothing is lost" : "");
     loss_report_text(&report, false, out);
 }
 
@@ -191,9 +192,9 @@ static void tell_served(const Method *method, const Version *reply, const Versio
                   pair->target->type->path);
     tell_instances(served->service, UINT64_C(1) << served->index, out);
     if (!native)
-        tell_losses(method->version, served, method->type->input, "request", out);
+        tell_losses(method->version, served, method->type, mapping_set_input, "request", out);
     if (reply != served)
-        tell_losses(served, reply, pair->target->type->output, "answer", out);
+        tell_losses(served, reply, pair->target->type, mapping_set_output, "answer", out);
 }
 
 /* Versions that instances speak and that the method has a way to, best first. */

@@ -107,8 +107,10 @@ MUST_USE Result service_read_changes(ConfigReader *reader);
 /* service_pairs.c: plans between all versions and codecs that can meet. */
 MUST_USE Result service_make_pairs(ConfigReader *reader);
 
-/* How a message type of one version is given in another; NULL: not at all. */
-const Mapping *service_mapping(const Version *from, const Version *to, const MessageType *type);
+/* How a method's requests are given to a version that serves them, and the answers of that back;
+   NULL: not at all. */
+const Mapping *service_request(const Method *method, const Version *served);
+const Mapping *service_answer(const Method *method, const Version *served);
 
 /* The codecs of the instances that serve a version natively: a bit each. */
 uint32_t service_codecs(const Version *version);

@@ -156,7 +156,7 @@ static Result make_default(ConfigReader *reader, Method *method)
     }
     Conversion c = {.method = method, .written = written};
     c.json = read_answer(reader, method->route, target->type->output);
-    c.mapping = service_mapping(written, method->version, target->type->output);
+    c.mapping = service_answer(method, written);
     return c.json && c.mapping ? convert_all(reader, &c) : OK;
 }
 

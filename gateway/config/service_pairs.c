@@ -6,10 +6,17 @@
 #include "adapters/mapping/loss.h"
 #include "base/arena.h"
 
-const Mapping *service_mapping(const Version *from, const Version *to, const MessageType *type)
+const Mapping *service_request(const Method *method, const Version *served)
 {
-    const MappingSet *set = from->to[to->index];
-    return set ? mapping_set_find(set, type) : NULL;
+    const MappingSet *set = method->version->to[served->index];
+    return set ? mapping_set_input(set, method->type) : NULL;
+}
+
+const Mapping *service_answer(const Method *method, const Version *served)
+{
+    const Method *target = method->pairs[served->index].target;
+    const MappingSet *set = served->to[method->version->index];
+    return set && target ? mapping_set_output(set, target->type) : NULL;
 }
 
 uint32_t service_codecs(const Version *version)
@@ -125,10 +132,9 @@ static Result make_pair(ConfigReader *reader, const Method *method, const Versio
     uint32_t codecs = service_codecs(served);
     if (!pair->target)
         return OK;
-    const Mapping *request = service_mapping(method->version, served, method->type->input);
-    const Mapping *response = service_mapping(served, method->version, pair->target->type->output);
-    if (!request || request->to != pair->target->type->input || !response ||
-        response->to != method->type->output) {
+    const Mapping *request = service_request(method, served);
+    const Mapping *response = service_answer(method, served);
+    if (!request || !response) {
         pair->target = NULL;
         pair->reason =
             arena_printf(reader->arena, "its messages have no counterparts in %s", served->name);

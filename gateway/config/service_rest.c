@@ -139,9 +139,7 @@ static Result make_response_body(ConfigReader *reader, RestBinding *binding)
                 .only_field = field->name,
                 .types = served->to[method->version->index],
             };
-            Result r =
-                service_plan(reader, service_mapping(served, method->version, target->type->output),
-                             &options, &plans[i]);
+            Result r = service_plan(reader, service_answer(method, served), &options, &plans[i]);
             if (failed(r))
                 return r;
         }

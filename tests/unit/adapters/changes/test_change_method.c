@@ -1,4 +1,7 @@
 #include "adapters/changes/changes.h"
+
+#include "adapters/mapping/expr.h"
+#include "adapters/prove/prove.h"
 #include "tests/unit/check.h"
 
 typedef struct Loaded {
@@ -38,8 +41,12 @@ static const ChangeList *read_list(Loaded *loaded, const char *yaml, Buffer *pro
     return list;
 }
 
-static const char *const good = "types: {Search: Query}\n"
-                                "methods:\n"
+#define PARTED                                                                                     \
+    "messages:\n"                                                                                  \
+    "  Call to StopCall: {id: call_id, note: {removed: graceful}}\n"                               \
+    "  Answer to StopAnswer: {left: {added: 7}}\n"
+
+static const char *const good = "types: {Search: Query}\n" PARTED "methods:\n"
                                 "  Orders.Get: Orders.Fetch\n"
                                 "  Orders.Purge: {removed: \"use the console\"}\n"
                                 "  Orders.Import: {added: loud}\n"
@@ -93,10 +100,68 @@ static void an_added_method_is_only_in_its_version(void **state)
     assert_string_equal(change.reason, "Orders.Import is only in v2");
 }
 
+static const ChangeList *read_good(Loaded *loaded)
+{
+    Buffer problems;
+    const ChangeList *list = read_list(loaded, good, &problems);
+    if (!list)
+        fail_msg("%.*s", BYTES_ARGS(buffer_bytes(&problems)));
+    return list;
+}
+
+static const MethodType *method(const ChangeSide *side, const char *service, uint32_t at)
+{
+    return &schema_service(side->schema, bytes_of(service))->methods[at];
+}
+
+static void messages_that_two_methods_shared_part_by_method(void **state)
+{
+    Loaded *loaded = *state;
+    const ChangeList *list = read_good(loaded);
+    const MethodType *start = method(&loaded->from, "methods.v1.Shared", 0);
+    const MethodType *stop = method(&loaded->from, "methods.v1.Shared", 1);
+    const MethodType *stop_new = method(&loaded->to, "methods.v2.Shared", 1);
+    Problems problems = problems_in(loaded->arena);
+    const MappingSet *up, *down;
+    assert_ok(loaded->arena, changes_compose(loaded->arena, &list, 1, true, &problems, &up));
+    assert_ok(loaded->arena, changes_compose(loaded->arena, &list, 1, false, &problems, &down));
+    assert_string_equal(mapping_set_input(up, start)->to->name, "Call");
+    assert_string_equal(mapping_set_input(up, stop)->to->name, "StopCall");
+    assert_string_equal(mapping_set_output(up, start)->to->name, "Answer");
+    assert_string_equal(mapping_set_output(down, stop_new)->to->name, "Answer");
+    Buffer text = buffer_in(loaded->arena);
+    mapping_print(mapping_set_input(up, stop), &text);
+    assert_bytes(buffer_bytes(&text), "methods.v1.Call -> methods.v2.StopCall\n"
+                                      "  call_id = id\n  part = same Part(part)\n  drop note\n");
+}
+
+static void what_a_method_parted_is_proven(void **state)
+{
+    Loaded *loaded = *state;
+    const ChangeList *list = read_good(loaded);
+    ProveOptions options = {.n_messages = 500, .seed = 1, .json = true};
+    ProveOutcome outcome;
+    assert_ok(loaded->arena, prove_chain(loaded->arena, &list, 1, &options, &outcome));
+    if (outcome.disproved)
+        fail_msg("%.*s", BYTES_ARGS(outcome.counter_example));
+}
+
+static void what_a_method_parted_is_checked_for_what_is_unsaid(void **state)
+{
+    Buffer problems;
+    assert_null(read_list(*state,
+                          "types: {Search: Query}\nmethods: {Orders.Get: Orders.Fetch, "
+                          "Orders.Purge: {removed: loud}, Bills: Invoices}",
+                          &problems));
+    assert_non_null(strstr(arena_text(((Loaded *)*state)->arena, buffer_bytes(&problems)),
+                           "Call to StopCall.note: v1 has this field"));
+}
+
 static void refused(void **state, const char *yaml, const char *expected)
 {
     Buffer problems;
-    assert_null(read_list(*state, yaml, &problems));
+    const char *whole = arena_printf(((Loaded *)*state)->arena, "%s\n" PARTED, yaml);
+    assert_null(read_list(*state, whole, &problems));
     assert_bytes(buffer_bytes(&problems), expected);
 }
 
@@ -144,6 +209,9 @@ int main(void)
         cmocka_unit_test(a_renamed_service_takes_its_methods_along),
         cmocka_unit_test(a_removed_method_says_why),
         cmocka_unit_test(an_added_method_is_only_in_its_version),
+        cmocka_unit_test(messages_that_two_methods_shared_part_by_method),
+        cmocka_unit_test(what_a_method_parted_is_proven),
+        cmocka_unit_test(what_a_method_parted_is_checked_for_what_is_unsaid),
         cmocka_unit_test(an_unsaid_removal_is_refused),
         cmocka_unit_test(methods_that_stream_otherwise_are_refused),
         cmocka_unit_test(requests_that_are_no_counterparts_are_refused),

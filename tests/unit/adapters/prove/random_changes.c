@@ -67,7 +67,8 @@ typedef struct Stray {
 
 typedef struct Method {
     char name[NAME_SIZE];
-    uint32_t id; /* stays, whatever its name is */
+    uint32_t id;      /* stays, whatever its name is */
+    uint32_t request; /* which message */
 } Method;
 
 typedef struct Version {
@@ -467,15 +468,22 @@ static void add_fields(Turn *t)
     }
 }
 
-static void turn_message(Maker *m, const Version *old, Version *next, uint32_t at)
+/* `key`: how the list calls the two. */
+static void turn_fields(Maker *m, const Version *old, Version *next, const Message *was,
+                        uint32_t at, const char *key)
 {
-    const Message *was = &old->messages[at];
     Turn t = {m, old, next, was, at, buffer_in(m->arena)};
     for (uint32_t i = 0; i < was->n; i++)
         turn_field(&t, &was->fields[i]);
     add_fields(&t);
     if (t.lines.size)
-        buffer_printf(&m->messages, "  %s:\n%.*s", was->name, BYTES_ARGS(buffer_bytes(&t.lines)));
+        buffer_printf(&m->messages, "  %s:\n%.*s", key, BYTES_ARGS(buffer_bytes(&t.lines)));
+}
+
+static void turn_message(Maker *m, const Version *old, Version *next, uint32_t at)
+{
+    const Message *was = &old->messages[at];
+    turn_fields(m, old, next, was, at, was->name);
     if (strcmp(was->name, next->messages[at].name) != 0)
         buffer_printf(&m->types, "  %s: %s\n", was->name, next->messages[at].name);
 }
@@ -556,6 +564,18 @@ static void turn_strays(Maker *m, const Version *old, Version *next)
     }
 }
 
+/* The method gets a request of its own, which goes with the one that it shared. */
+static void part_request(Maker *m, const Version *old, Version *next, Method *method)
+{
+    const Message *was = &old->messages[method->request];
+    Message *parted = &next->messages[next->n];
+    *parted = (Message){0};
+    new_name(m, "P", parted->name);
+    method->request = next->n++;
+    turn_fields(m, old, next, was, method->request,
+                arena_printf(m->arena, "%s to %s", was->name, parted->name));
+}
+
 static void turn_methods(Maker *m, const Version *old, Version *next)
 {
     memcpy(next->service, old->service, NAME_SIZE);
@@ -575,6 +595,8 @@ static void turn_methods(Maker *m, const Version *old, Version *next)
             buffer_printf(&m->methods, "  %s.%s: %s.%s\n", old->service, old->methods[i].name,
                           next->service, method.name);
         }
+        if (next->n < MOST_MESSAGES && chance(m, 15))
+            part_request(m, old, next, &method);
         next->methods[next->n_methods++] = method;
     }
     if (next->n_methods < RANDOM_METHODS && chance(m, 40))
@@ -743,9 +765,10 @@ static void add_service(Maker *m, Buffer *file, const Version *v, const char *pa
     for (uint32_t i = 0; i < v->n_methods; i++) {
         Buffer method = buffer_in(m->arena);
         add_text(&method, 1, v->methods[i].name);
-        for (uint32_t k = 0; k < 2; k++)
-            add_text(&method, 2 + k,
-                     arena_printf(m->arena, ".%s.%s", package, v->messages[k].name));
+        const Message *request = &v->messages[v->methods[i].request], *answer = &v->messages[1];
+        add_text(&method, 2, arena_printf(m->arena, ".%s.%s", package, request->name));
+        add_text(&method, 3, arena_printf(m->arena, ".%s.%s", package, answer->name));
+        buffer_printf(&m->schemas, "rpc %s(%s)\n", v->methods[i].name, request->name);
         wire_add_bytes(&out, 2, buffer_bytes(&method));
     }
     wire_add_bytes(file, 6, buffer_bytes(&out));
