@@ -29,7 +29,7 @@ Health health_of(Loop *loop, const Config *config, Bytes name)
                 health = here;
         }
     }
-    return health == HEALTH_SERVING && loop->draining ? HEALTH_NOT_SERVING : health;
+    return health == HEALTH_SERVING && loop->leaving ? HEALTH_NOT_SERVING : health;
 }
 
 /* ---- Watching -------------------------------------------------------------------------------- */

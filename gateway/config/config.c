@@ -129,10 +129,13 @@ ErrorsTold config_errors(bool said, Passerelle__Config__Errors errors)
 
 static void read_process(ConfigReader *reader)
 {
+    static const Passerelle__Config__Drain defaults = PASSERELLE__CONFIG__DRAIN__INIT;
     const Passerelle__Config__Config *text = reader->file.content;
+    const Passerelle__Config__Drain *drain = text->drain ? text->drain : &defaults;
     Config *config = reader->config;
     config->n_loops = text->loops;
-    config->drain_time = text->drain;
+    config->drain_delay = drain->delay;
+    config->drain_time = drain->time;
     config->node = text->node ? text->node : host_name(reader->arena);
     if (text->identity_header)
         config->identity_header =

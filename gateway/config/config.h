@@ -273,7 +273,8 @@ struct Config {
     const char *const *admin_hosts; /* further host names that it answers for: admin_host.h */
     uint32_t n_admin_hosts;
     uint32_t n_loops;     /* 0: one per core */
-    int64_t drain_time;   /* at shutdown */
+    int64_t drain_delay;  /* at shutdown: from the first signal on, still serving */
+    int64_t drain_time;   /* then: for calls at work */
     const char *log_file; /* access log: path, "-" for stdout */
     Cors cors;
     bool untyped_json;           /* bodies without a content-type are JSON; else they are refused */

@@ -13,7 +13,8 @@
 
 /* Of a peer's silence, until it has surely read our last words. */
 #define LINGER_TIME (2 * SECOND)
-/* Going down: for a request that may be on its way, also the first one. */
+/* Going down: for a request that may be on its way, because nothing has told the client not to send
+   it: the first one, or the next one of HTTP/1.1; also for the answer to the PING of HTTP/2. */
 #define FRESH_TIME (1 * SECOND)
 
 enum { PREFACE_SIZE = sizeof(HTTP2_PREFACE) - 1 };
@@ -426,8 +427,12 @@ static void leave_idle(Connection *c)
 {
     http_connection_drain(c->pump.http);
     connection_flush(c);
-    if (c->state == CONNECTION_SERVING && c->phase < HTTP_CLOSING)
-        connection_end(c, OK);
+    if (c->state != CONNECTION_SERVING || c->phase >= HTTP_CLOSING)
+        return;
+    if (loop_of(c)->draining)
+        connection_end(c, OK); /* it has been waited for already */
+    else
+        connection_linger(c);
 }
 
 /* One that holds something up is told so where that is possible, and put out. */

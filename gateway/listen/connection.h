@@ -38,8 +38,8 @@ void connection_accept(ConnectionSet *set, int fd, const struct sockaddr *peer,
                        const char *listener, SSL_CTX *tls);
 
 /* With loop->draining set: no new calls on any of them: GOAWAY, Connection: close; each ends when
-   its calls have. Only a connection that has brought no call yet is given a moment for its
-   first. */
+   its calls have. One that nothing of this has been said to is given a moment for a request that
+   may be on its way. */
 void connections_drain(ConnectionSet *set);
 
 /* Breaks off what is left; the exchanges hear `why`. */

@@ -36,6 +36,7 @@ struct Loop {
     UpstreamTable *upstreams;
     Telemetry *telemetry; /* this loop's counters */
     uint32_t n_calls;     /* calls at work */
+    bool leaving;         /* going down: health says that nothing more shall come */
     bool draining;        /* going down: no new calls */
     uint32_t pick_turn;   /* where pick_instance starts next */
     Random random;        /* for request and trace ids */

@@ -1,6 +1,7 @@
 #include "gateway/process/process.h"
 
 #include "base/arena.h"
+#include "base/clock.h"
 #include "gateway/admin/admin.h"
 #include "gateway/instances/instances.h"
 #include "gateway/process/reload.h"
@@ -12,6 +13,14 @@
 #include <stdlib.h>
 
 enum { MAX_WORKERS = 1024 };
+
+/* How far the gateway is on its way down. */
+typedef enum Going {
+    GOING_NOT,
+    GOING_SOON, /* it still serves, and says that it is not ready */
+    GOING_DRAIN,
+    GOING_NOW, /* calls at work are cut off */
+} Going;
 
 typedef struct Process {
     uv_loop_t loop; /* of the main thread */
@@ -25,7 +34,8 @@ typedef struct Process {
     const char *config_path;
     Admin *admin;
     atomic_bool ready;
-    bool stopping;
+    Going going;
+    uv_timer_t delay;  /* of GOING_SOON */
     Reload *reload;    /* under way, or NULL */
     bool reload_again; /* asked for in the meantime */
 } Process;
@@ -45,17 +55,55 @@ static void on_worker_ended(void *owner)
 
 /* ---- Stopping -------------------------------------------------------------------------------- */
 
-static void stop(Process *p)
+static void tell_workers(Process *p, void (*tell)(Worker *worker))
 {
-    bool again = p->stopping;
-    p->stopping = true;
+    for (uint32_t i = 0; i < p->n_workers; i++)
+        tell(p->workers[i]);
+}
+
+static void begin_drain(Process *p)
+{
+    p->going = GOING_DRAIN;
+    uv_timer_stop(&p->delay);
+    telemetry_event("info", "stopping", OK, "calls at work may finish");
+    tell_workers(p, worker_drain);
+}
+
+static void on_delay_over(uv_timer_t *delay)
+{
+    begin_drain(delay->data);
+}
+
+static void begin_delay(Process *p)
+{
+    uint64_t millis = (uint64_t)((p->config->drain_delay + MILLISECOND - 1) / MILLISECOND);
+    p->going = GOING_SOON;
+    telemetry_event("info", "leaving", OK, "readiness fails; serving goes on for another %llu ms",
+                    (unsigned long long)millis);
+    tell_workers(p, worker_leave);
+    uv_timer_start(&p->delay, on_delay_over, millis, 0);
+}
+
+static void end_now(Process *p)
+{
+    p->going = GOING_NOW;
+    uv_timer_stop(&p->delay);
+    telemetry_event("info", "stopping_now", OK, "calls at work are cut off");
+    tell_workers(p, worker_abort);
+}
+
+static void stop(Process *p, int number)
+{
+    bool first = p->going == GOING_NOT;
     atomic_store(&p->ready, false);
-    telemetry_event("info", again ? "stopping_now" : "stopping", OK, "%s",
-                    again ? "calls at work are broken off" : "calls at work may finish");
     if (p->reload)
         reload_cancel(p->reload);
-    for (uint32_t i = 0; i < p->n_workers; i++)
-        (again ? worker_abort : worker_drain)(p->workers[i]);
+    if (first && number == SIGTERM && p->config->drain_delay > 0)
+        begin_delay(p);
+    else if (first || (p->going == GOING_SOON && number == SIGINT))
+        begin_drain(p);
+    else
+        end_now(p);
 }
 
 /* ---- Reloading ------------------------------------------------------------------------------- */
@@ -73,7 +121,7 @@ static void reopen_log(Process *p)
 
 static void begin_reload(Process *p)
 {
-    if (p->stopping)
+    if (p->going)
         return;
     p->reload_again = p->reload != NULL;
     if (p->reload)
@@ -151,7 +199,7 @@ static void use_config(Process *p, Config *config)
 
 static void refuse_config(Process *p, Result why, Config *config)
 {
-    if (!p->stopping) {
+    if (!p->going) {
         telemetry_reload_failed();
         telemetry_event_mistakes("error", "config_refused", why, reload_mistakes(p->reload),
                                  "%s: the running config stays", p->config_path);
@@ -168,7 +216,7 @@ static void end_reload(Process *p)
     Arena *arena = arena_new(ARENA_UNLIMITED);
     Config *config = NULL;
     Result r = reload_finish(p->reload, arena, &config);
-    if (!failed(r) && p->stopping)
+    if (!failed(r) && p->going)
         r = FAIL(arena, FAULT_SHUTTING_DOWN, "the gateway stops");
     if (!failed(r))
         r = reload_admin(p, arena, config);
@@ -195,6 +243,7 @@ static void close_down(Process *p)
     signals_hold();
     for (int i = 0; i < SIGNALS; i++)
         uv_close((uv_handle_t *)&p->signals[i], NULL);
+    uv_close((uv_handle_t *)&p->delay, NULL);
     uv_close((uv_handle_t *)&p->woken, NULL);
 }
 
@@ -215,7 +264,7 @@ static void on_signal(uv_signal_t *handle, int number)
         reopen_log(p);
         begin_reload(p);
     } else {
-        stop(p);
+        stop(p, number);
     }
 }
 
@@ -223,7 +272,8 @@ static void listen_for_signals(Process *p)
 {
     CHECK(uv_loop_init(&p->loop) == 0);
     CHECK(uv_async_init(&p->loop, &p->woken, on_woken) == 0);
-    p->woken.data = p;
+    CHECK(uv_timer_init(&p->loop, &p->delay) == 0);
+    p->woken.data = p->delay.data = p;
     for (int i = 0; i < SIGNALS; i++) {
         CHECK(uv_signal_init(&p->loop, &p->signals[i]) == 0);
         p->signals[i].data = p;
@@ -285,7 +335,7 @@ static Result run_workers(Process *p, Arena *arena, BoundSocket *sockets)
     tell_few_descriptors(p->config);
     r = start_workers(p, arena, sockets);
     if (failed(r)) {
-        p->stopping = true;
+        p->going = GOING_NOW;
         wake(p);
     } else {
         atomic_store(&p->ready, true);
@@ -323,6 +373,16 @@ static Result open_all(Process *p, Arena *arena, BoundSocket **sockets)
     return r;
 }
 
+static void tell_end(Process *p, Result r)
+{
+    unsigned n_cut = atomic_load(&p->shared.n_cut);
+    if (n_cut)
+        telemetry_event("warning", "stopped", r, "%u call%s cut off", n_cut,
+                        n_cut == 1 ? " was" : "s were");
+    else
+        telemetry_event("info", "stopped", r, "all calls have ended");
+}
+
 Result process_run(Arena *arena, Config *config, const char *config_path, EarlyStop *stop)
 {
     Process p = {.config = config, .config_path = config_path, .n_workers = count_workers(config)};
@@ -334,7 +394,7 @@ Result process_run(Arena *arena, Config *config, const char *config_path, EarlyS
     if (!failed(r)) {
         r = run_workers(&p, arena, sockets);
         admin_stop(p.admin);
-        telemetry_event("info", "stopped", r, "all calls have ended");
+        tell_end(&p, r);
         telemetry_stop();
         bind_close(sockets, p.n_workers);
         bind_forget(p.config, NULL);

@@ -1,7 +1,9 @@
 /*
  * Process: the gateway at work: workers, the admin listener, signals, reloads, the end.
  *
- *      SIGTERM, SIGINT    drain: listeners close, calls finish within the config's drain time
+ *      SIGTERM            within the config's drain delay readiness fails and serving goes on; then
+ *                         drain: listeners close, calls finish within the config's drain time
+ *      SIGINT             the same without the delay, also what is left of one
  *      ... a second time  ends now
  *      SIGHUP             opens the log again, then reads the config again; the old one stays when
  *                         it does not check

@@ -44,6 +44,7 @@ static void break_off(Loop *loop)
         return;
     }
     worker->aborted = true;
+    atomic_fetch_add(&worker->shared->n_cut, loop->n_calls);
     timer_start(&loop->timers, &worker->timer, loop->now + LAST_TIME);
     connections_abort(&worker->connections, going_down(loop));
     if (worker->connections.n == 0)
@@ -60,13 +61,19 @@ static void begin_drain(Loop *loop)
     Worker *worker = worker_of(loop);
     if (loop->draining)
         return;
-    loop->draining = true;
+    loop->leaving = loop->draining = true;
     listeners_close(&worker->listeners);
     timer_start(&loop->timers, &worker->timer, loop->now + loop->config->drain_time);
     health_end_watches(loop); /* before GOAWAY: who watches shall not try here again */
     connections_drain(&worker->connections);
     if (worker->connections.n == 0)
         loop_stop(loop);
+}
+
+static void run_leave(Loop *loop, void *argument)
+{
+    (void)argument;
+    loop->leaving = true;
 }
 
 static void run_drain(Loop *loop, void *argument)
@@ -81,6 +88,11 @@ static void run_abort(Loop *loop, void *argument)
     begin_drain(loop);
     if (!worker_of(loop)->aborted)
         break_off(loop);
+}
+
+void worker_leave(Worker *worker)
+{
+    loop_post(&worker->loop, run_leave, NULL);
 }
 
 void worker_drain(Worker *worker)

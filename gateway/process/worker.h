@@ -15,6 +15,7 @@ typedef struct Worker Worker;
 /* What all workers share. */
 typedef struct WorkerShared {
     atomic_uint n_connections;
+    atomic_uint n_cut; /* calls that were cut off at the end */
     HopName hop;
     void (*on_ended)(void *owner); /* a worker's loop has ended; called on its thread */
     void *owner;
@@ -32,6 +33,9 @@ MUST_USE Result worker_start(Worker *worker, BoundSocket *sockets, Arena *arena)
  */
 void worker_reload(Worker *worker, Config *config, BoundSocket *sockets,
                    void (*on_done)(void *owner), void *owner);
+
+/* Health fails from now on, and serving goes on. */
+void worker_leave(Worker *worker);
 
 /* No new connections and calls; ends when all calls have ended, or after the config's drain
    time. */

@@ -134,7 +134,9 @@ int http_connection_output(HttpConnection *connection, struct iovec *vectors, in
 void http_connection_sent(HttpConnection *connection, size_t bytes);
 
 /* Graceful shutdown: no new streams (GOAWAY, or Connection: close). Open streams continue; when the
-   last has ended the phase is HTTP_CLOSING. */
+   last has ended the phase is HTTP_CLOSING. A server of HTTP/1.1 can say so in a response only: as
+   long as it has not, the phase is HTTP_IDLE between two requests, and the next request is served.
+   For how long it is waited for is the owner's business (RFC 9112 section 9.6). */
 void http_connection_drain(HttpConnection *connection);
 
 /* Server side, in HTTP_HEAD or HTTP_BODY: the timeout expired. HTTP/1.1 responds 408 unless a

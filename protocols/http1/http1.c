@@ -101,7 +101,7 @@ void http1_exchange_check(Http1 *http1)
     if (is_read_on(http1))
         return;
     exchange_end(http1);
-    if (!http1->keep_alive || http1->draining) {
+    if (!http1->keep_alive || (http1->draining && http1->base.client)) {
         http1_close_after_output(http1);
         return;
     }
@@ -227,11 +227,13 @@ static void http1_sent(HttpConnection *base, size_t size)
         http_chunk_pool_trim(&http1->pool, 1);
 }
 
+/* A response that has gone out without "Connection: close" has promised the client another one: a
+   request may be on its way. Its response says close (http1_write.c: send_final). */
 static void http1_drain(HttpConnection *base)
 {
     Http1 *http1 = http1_of(base);
     http1->draining = true;
-    if (!http1->stream && !http1->closing && http1->held_size == 0)
+    if (base->client && !http1->stream && !http1->closing)
         http1_close_after_output(http1);
     note_capacity(http1);
 }

@@ -134,7 +134,7 @@ static void a_watch_ends_when_the_gateway_goes_down(void **state)
     Scene *scene = *state;
     Peer *client = ask_grpc(scene, WATCH_HEALTH, BYTES_NONE);
     Peer *other = ask_grpc(scene, WATCH_HEALTH, CARS);
-    scene->loop.draining = true;
+    scene->loop.leaving = scene->loop.draining = true;
     health_end_watches(&scene->loop);
     scene_pump(scene);
     assert_string_equal(said(client, "grpc-status"), "0");

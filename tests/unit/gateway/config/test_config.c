@@ -470,6 +470,31 @@ static void addresses_are_checked(void **state)
         "a.yaml:1:97: listen[9].address: listen[8] has the address x:1 already\n");
 }
 
+static void a_bare_drain_is_its_time(void **state)
+{
+    Loaded l = load_good(LISTEN "drain: 3s\n");
+    assert_int_equal(l.config->drain_delay, 0);
+    assert_int_equal(l.config->drain_time, 3 * SECOND);
+    unload(&l);
+    l = load_good(LISTEN "drain: {delay: 5s}\n");
+    assert_int_equal(l.config->drain_delay, 5 * SECOND);
+    assert_int_equal(l.config->drain_time, 10 * SECOND);
+    unload(&l);
+    l = load_good(LISTEN "drain: {delay: 1s, time: 0s}\n");
+    assert_int_equal(l.config->drain_delay, 1 * SECOND);
+    assert_int_equal(l.config->drain_time, 0);
+    unload(&l);
+    l = load_good(LISTEN);
+    assert_int_equal(l.config->drain_delay, 0);
+    assert_int_equal(l.config->drain_time, 10 * SECOND);
+    unload(&l);
+    expect_told(LISTEN "drain: {dealy: 1s}\n",
+                "a.yaml:2:9: drain.dealy: there is no such key (did you mean delay)\n");
+    expect_told(LISTEN "drain: soon\n",
+                "a.yaml:2:8: drain: soon is not a length of time (for example 250ms, 2s or "
+                "1h30m)\n");
+}
+
 static void names_of_files_are_relative_to_the_config(void **state)
 {
     Loaded l = load_good("listen: ['unix:in.sock']\nadmin: unix:/run/admin.sock\nlog: calls.log\n"
@@ -808,6 +833,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(what_is_not_said_has_its_default),
         cmocka_unit_test(everything_can_be_said),
+        cmocka_unit_test(a_bare_drain_is_its_time),
         cmocka_unit_test(names_of_files_are_relative_to_the_config),
         cmocka_unit_test(the_most_specific_word_about_errors_counts),
         cmocka_unit_test(what_errors_replaced_is_a_doubt_with_its_place),

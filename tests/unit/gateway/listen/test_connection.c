@@ -573,6 +573,39 @@ static void a_new_connection_is_given_its_first_request_when_draining(void **sta
     assert_true(has_body());
 }
 
+static bool has_two_bodies(void)
+{
+    const char *first = strstr(received, "\r\n\r\nok");
+    return first && strstr(first + 1, "\r\n\r\nok");
+}
+
+static void a_reused_connection_is_given_its_next_request_when_draining(void **state)
+{
+    connect_clear();
+    say_text(GET);
+    loop_run_until(&loop, has_body);
+    loop.draining = true;
+    connections_drain(&set);
+    assert_null(strstr(received, "onnection: close"));
+    say_text(GET);
+    loop_run_until(&loop, has_ended);
+    assert_true(has_two_bodies());
+    assert_non_null(strstr(received, "onnection: close"));
+}
+
+static void an_idle_connection_that_drains_is_waited_for_a_second(void **state)
+{
+    config.limits.idle_time = 20 * SECOND;
+    connect_clear();
+    say_text(GET);
+    loop_run_until(&loop, has_body);
+    loop.draining = true;
+    connections_drain(&set);
+    int64_t began = loop.now;
+    loop_run_until(&loop, has_ended);
+    assert_in_range(loop.now - began, 900 * MILLISECOND, 5 * SECOND);
+}
+
 static void the_identity_of_a_client_is_its_certificates_subject(void **state)
 {
     Authority authority = authority_new();
@@ -622,6 +655,8 @@ int main(void)
         connection_test(a_connection_outlives_its_socket_while_a_call_looks_at_it),
         connection_test(draining_lets_a_call_finish_and_closes),
         connection_test(a_new_connection_is_given_its_first_request_when_draining),
+        connection_test(a_reused_connection_is_given_its_next_request_when_draining),
+        connection_test(an_idle_connection_that_drains_is_waited_for_a_second),
         connection_test(the_identity_of_a_client_is_its_certificates_subject),
     };
     signal(SIGPIPE, SIG_IGN);

@@ -498,13 +498,58 @@ static void a_draining_server_answers_what_it_has_and_closes(void **state)
     side_end(&server);
 }
 
-static void an_idle_server_that_drains_closes_at_once(void **state)
+static void an_idle_server_that_drains_serves_the_request_that_is_on_its_way(void **state)
+{
+    for (int before = 0; before < 3; before++) {
+        Side server = {0};
+        side_begin(&server, http1_server_new, NULL);
+        for (int i = 0; i < before; i++) {
+            assert_ok(server.arena, side_feed_text(&server, GET("/before")));
+            side_answer_ok(&server, server.stream);
+            side_take_output(&server);
+        }
+        assert_null(strstr(side_wire(&server), "connection: close"));
+        http_connection_drain(server.connection);
+        assert_int_equal(http_connection_phase(server.connection), HTTP_IDLE);
+        assert_true(http_connection_wants_input(server.connection));
+        assert_ok(server.arena, side_feed_text(&server, GET("/last")));
+        side_answer_ok(&server, server.stream);
+        side_take_output(&server);
+        assert_non_null(strstr(side_wire(&server), "connection: close\r\n"));
+        assert_int_equal(http_connection_phase(server.connection), HTTP_CLOSED);
+        side_end(&server);
+    }
+}
+
+static void what_a_head_has_promised_before_the_drain_is_kept(void **state)
 {
     Side server = {0};
     side_begin(&server, http1_server_new, NULL);
+    assert_ok(server.arena, side_feed_text(&server, GET("/1")));
+    HttpHead head = {.status = 200, .content_length = 2};
+    http_stream_send_head(server.stream, &head, false);
+    side_take_output(&server);
     http_connection_drain(server.connection);
+    http_stream_send_body(server.stream, bytes_of("ok"));
+    http_stream_send_end(server.stream, NULL);
+    side_take_output(&server);
+    assert_null(strstr(side_wire(&server), "connection: close"));
+    assert_int_equal(http_connection_phase(server.connection), HTTP_IDLE);
+    assert_ok(server.arena, side_feed_text(&server, GET("/2")));
+    side_answer_ok(&server, server.stream);
+    side_take_output(&server);
+    assert_non_null(strstr(side_wire(&server), "connection: close\r\n"));
     assert_int_equal(http_connection_phase(server.connection), HTTP_CLOSED);
     side_end(&server);
+}
+
+static void an_idle_client_that_drains_closes_at_once(void **state)
+{
+    Side client = {0};
+    side_begin(&client, http1_client_new, NULL);
+    http_connection_drain(client.connection);
+    assert_int_equal(http_connection_phase(client.connection), HTTP_CLOSED);
+    side_end(&client);
 }
 
 /* ---- 100-continue ---------------------------------------------------------------------------- */
@@ -1078,7 +1123,9 @@ int main(void)
         cmocka_unit_test(connection_close_is_obeyed),
         cmocka_unit_test(after_so_many_requests_the_connection_closes),
         cmocka_unit_test(a_draining_server_answers_what_it_has_and_closes),
-        cmocka_unit_test(an_idle_server_that_drains_closes_at_once),
+        cmocka_unit_test(an_idle_server_that_drains_serves_the_request_that_is_on_its_way),
+        cmocka_unit_test(what_a_head_has_promised_before_the_drain_is_kept),
+        cmocka_unit_test(an_idle_client_that_drains_closes_at_once),
         cmocka_unit_test(a_held_back_body_is_asked_for),
         cmocka_unit_test(a_body_that_comes_by_itself_is_not_asked_for),
         cmocka_unit_test(a_refused_body_is_not_asked_for_and_the_connection_ends),

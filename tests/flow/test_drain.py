@@ -1,0 +1,117 @@
+"""The end of a gateway: nothing that came is lost, and what cannot finish is told so."""
+import signal
+import threading
+import time
+
+import pytest
+from backends import Backend
+from gateway import SHOP_CONFIG, Gateway, instances
+from grpc_services import Health
+from http1_backend import Http1Backend
+from processes import eventually
+from raw import Raw
+
+PLAIN = """
+listen: [127.0.0.1:$port]
+admin: 127.0.0.1:$admin
+log: "-"
+drain: $drain
+routes: [{match: /, instances: ['127.0.0.1:$backend']}]
+"""
+GET = "GET /%s HTTP/1.1\r\nHost: x\r\n\r\n"
+
+
+def ended(gateway):
+    """The event at the end, once the process is gone."""
+    assert gateway.process.wait() == 0
+    return [line for line in gateway.log() if line.get("event") == "stopped"][-1]
+
+
+def test_a_response_that_promised_another_is_followed_by_one(tmp_path):
+    """Its head went out before the signal: the client may send its next request as soon as it has the rest."""
+    going = threading.Event()
+
+    def slow(peer, told, body):
+        peer.say("HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\nab")
+        if told.target == "/slow":
+            going.wait(20)
+            time.sleep(0.3)
+        peer.say("cd")
+    with Http1Backend(slow) as backend:
+        gateway = Gateway(tmp_path, PLAIN, backend=backend.port, drain="5s").start()
+        with Raw(gateway.port) as connection:
+            connection.send(GET % "slow")
+            eventually(lambda: backend.told)
+            while not connection.ahead.endswith(b"ab"):
+                connection._more()
+            gateway.process.child.terminate()
+            going.set()
+            assert connection.read_answer()[2] == b"abcd"
+            status, head, body = connection.send(GET % "next").read_answer()
+            assert (status, body) == (200, b"abcd") and "connection: close" in head
+            assert connection.read_all() == b""
+        assert ended(gateway)["message"] == "all calls have ended"
+
+
+def test_no_request_on_a_reused_connection_is_lost(tmp_path):
+    """Each client sends its next request until it is told not to, 20 ms after its last answer."""
+    lost, closed = [], []
+
+    def ask(port):
+        with Raw(port) as connection:
+            while True:
+                try:
+                    _, head, body = connection.send(GET % "x").read_answer()
+                except (OSError, EOFError) as error:
+                    lost.append(error)
+                    return
+                if "connection: close" in head:
+                    closed.append(body)
+                    return
+                time.sleep(0.02)
+
+    with Http1Backend(lambda peer, told, body: peer.say("HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok")) as backend:
+        gateway = Gateway(tmp_path, PLAIN, backend=backend.port, drain="5s").start()
+        clients = [threading.Thread(target=ask, args=(gateway.port,)) for _ in range(20)]
+        for each in clients:
+            each.start()
+        eventually(lambda: len(backend.told) > 200)
+        gateway.process.child.terminate()
+        for each in clients:
+            each.join(20)
+        assert not lost and closed == [b"ok"] * 20
+        assert ended(gateway)["level"] == "info"
+
+
+def test_within_the_delay_only_readiness_fails(tmp_path):
+    with Backend("v3") as backend:
+        config = SHOP_CONFIG + "drain: {delay: 3s, time: 1s}\n"
+        gateway = Gateway(tmp_path, config, instances=instances(("v3", backend.port))).start()
+        health = Health(gateway)
+        assert health.check() == "SERVING"
+        began = time.monotonic()
+        gateway.process.child.terminate()
+        eventually(lambda: gateway.admin("/readyz").status == 503)
+        eventually(lambda: health.check() == "NOT_SERVING")
+        while time.monotonic() - began < 2:
+            answer = gateway.http("GET", "/v1/orders")  # each on a new connection
+            assert answer.status == 200 and answer.headers["connection"] is None
+            time.sleep(0.1)
+        for channel in gateway.clients:
+            channel.close()
+        assert gateway.admin("/healthz").status == 200
+        ended(gateway)
+        assert time.monotonic() - began > 3
+        assert [line["event"] for line in gateway.log() if line["log"] == "event"][-3:] == ["leaving", "stopping", "stopped"]
+
+
+@pytest.mark.parametrize("signals", [[signal.SIGINT], [signal.SIGTERM, signal.SIGINT], [signal.SIGTERM, signal.SIGTERM]],
+                         ids=["SIGINT", "SIGINT-in-the-delay", "SIGTERM-twice"])
+def test_a_delay_can_be_skipped(tmp_path, signals):
+    gateway = Gateway(tmp_path, PLAIN, backend=9, drain="{delay: 60s}").start()
+    for number in signals:
+        gateway.process.child.send_signal(number)
+        eventually(lambda: gateway.log()[-1]["event"] in ("leaving", "stopping", "stopping_now", "stopped"))
+    began = time.monotonic()
+    ended(gateway)
+    assert time.monotonic() - began < 10
