@@ -173,29 +173,78 @@ static bool find_type(Runner *runner, const JsonNode *node, Bytes *url_out)
     return run_failed_in(runner, "@type");
 }
 
+/* No value at all is that of no bytes: C++ wrote it so for many years. */
 static bool opaque_value(Runner *runner, const JsonNode *rest, Bytes url, Bytes *value_out)
 {
     const JsonNode *value = json_member(rest, "value");
     Buffer decoded = buffer_in(runner->arena);
-    if (rest->count != 1 || !value || value->kind != JSON_STRING ||
-        !base64_decode(&decoded, value->text))
+    if (rest->count > 0 && (rest->count > 1 || !value || value->kind != JSON_STRING ||
+                            !base64_decode(&decoded, value->text)))
         return run_fail(runner, &FAULT_BAD_VALUE, "the type %.*s is not known here",
                         BYTES_ARGS(bytes_slice(url, 0, 80)));
     *value_out = buffer_bytes(&decoded);
     return !decoded.full || run_out_of_memory(runner);
 }
 
-/* What the program of the type reads: the member "value" of types with a JSON of their own. */
+/* What a type with a JSON of its own is when no field of it is set. */
+static const JsonNode *zero_of(const MessageType *type)
+{
+    static const JsonNode null = {.kind = JSON_NULL}, no = {.kind = JSON_FALSE},
+                          list = {.kind = JSON_ARRAY}, object = {.kind = JSON_OBJECT};
+    static const JsonNode text = {.kind = JSON_STRING, .text = {(const uint8_t *)"", 0}},
+                          number = {.kind = JSON_NUMBER, .text = {(const uint8_t *)"0", 1}},
+                          duration = {.kind = JSON_STRING, .text = {(const uint8_t *)"0s", 2}},
+                          time = {.kind = JSON_STRING,
+                                  .text = {(const uint8_t *)"1970-01-01T00:00:00Z", 20}};
+    switch (type->well_known) {
+    case WELL_KNOWN_TIMESTAMP: return &time;
+    case WELL_KNOWN_DURATION: return &duration;
+    case WELL_KNOWN_FIELD_MASK: return &text;
+    case WELL_KNOWN_VALUE: return &null;
+    case WELL_KNOWN_LIST_VALUE: return &list;
+    case WELL_KNOWN_WRAPPER: break;
+    case WELL_KNOWN_ANY:
+    case WELL_KNOWN_STRUCT:
+    case WELL_KNOWN_EMPTY:
+    case WELL_KNOWN_NONE: return &object;
+    }
+    switch (type->fields[0].kind) {
+    case KIND_BOOL: return &no;
+    case KIND_STRING:
+    case KIND_BYTES: return &text;
+    default: return &number;
+    }
+}
+
+/*
+ * Whether the fields of an ordinary message stand in "value". C# and JavaScript write all types of
+ * google.protobuf so, Go writes Empty so. A field of that name (of google.protobuf.Option, an Any)
+ * comes first.
+ */
+static bool is_wrapped(const MessageType *type, const JsonNode *rest, const JsonNode *value)
+{
+    if (rest->count != 1 || !value || value->kind != JSON_OBJECT ||
+        strcmp(type->package, "google.protobuf") != 0)
+        return false;
+    return !message_field(type, bytes_of("value")) ||
+           (value->count > 0 && !json_member(value, "@type"));
+}
+
+/* What the program of the type reads: of types with a JSON of their own the member "value", which
+   C++ left out where no field is set. */
 static bool content_of(Runner *runner, const Program *program, const JsonNode *rest,
                        const JsonNode **content_out)
 {
-    *content_out = rest;
-    if (!has_own_json(program->from))
+    const MessageType *type = program->from;
+    const JsonNode *value = json_member(rest, "value");
+    if (!has_own_json(type)) {
+        *content_out = is_wrapped(type, rest, value) ? value : rest;
         return true;
-    *content_out = json_member(rest, "value");
-    return (*content_out && rest->count == 1) ||
+    }
+    *content_out = rest->count == 0 ? zero_of(type) : value;
+    return (*content_out && rest->count <= 1) ||
            run_fail(runner, &FAULT_BAD_VALUE, "%s stands in an Any as \"value\", and alone",
-                    program->from->full_name);
+                    type->full_name);
 }
 
 static bool run_from_json(Runner *runner, const Program *any, const JsonNode *node)

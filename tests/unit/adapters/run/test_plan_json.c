@@ -192,6 +192,79 @@ static void well_known_types_stand_in_an_any_as_value(void **state)
     assert_bytes(json_there_and_back(KINDS, "{\"any\":{}}", (PlanOptions){0}), "{\"any\":{}}");
 }
 
+#define ANY "{\"any\":{\"@type\":\"x/google.protobuf.%s\"%s}}"
+
+/* What C++, C#, Go, Java, JavaScript, PHP and Python write, or have written. */
+static void each_spelling_of_a_well_known_type_in_an_any_is_read(void **state)
+{
+    static const struct {
+        const char *type, *members, *canonical;
+    } rows[] = {
+        /* Go, C#, JavaScript; then C++, Java, Python. */
+        {"Empty", ",\"value\":{}", ""},
+        {"Empty", "", ""},
+        {"Any", ",\"value\":{\"@type\":\"x/google.protobuf.Empty\",\"value\":{}}",
+         ",\"value\":{\"@type\":\"x/google.protobuf.Empty\"}"},
+        /* C# and JavaScript, of all that is google.protobuf's. */
+        {"SourceContext", ",\"value\":{\"fileName\":\"a\"}", ",\"fileName\":\"a\""},
+        {"SourceContext", ",\"fileName\":\"a\"", ",\"fileName\":\"a\""},
+        {"SourceContext", ",\"value\":{}", ""},
+        {"Option", ",\"value\":{\"name\":\"a\"}", ",\"name\":\"a\""},
+        {"Option", ",\"value\":{\"name\":\"a\",\"value\":{\"@type\":\"x/google.protobuf.Empty\"}}",
+         ",\"name\":\"a\",\"value\":{\"@type\":\"x/google.protobuf.Empty\"}"},
+        {"Option", ",\"value\":{\"@type\":\"x/google.protobuf.Empty\"}",
+         ",\"value\":{\"@type\":\"x/google.protobuf.Empty\"}"},
+        {"Option", ",\"value\":{}", ",\"value\":{}"},
+        /* C++ until 2022 left out a value of no bytes. */
+        {"Duration", "", ",\"value\":\"0s\""},
+        {"Timestamp", "", ",\"value\":\"1970-01-01T00:00:00Z\""},
+        {"FieldMask", "", ",\"value\":\"\""},
+        {"Struct", "", ",\"value\":{}"},
+        {"ListValue", "", ",\"value\":[]"},
+        {"Value", "", ",\"value\":null"},
+        {"Any", "", ",\"value\":{}"},
+        {"BoolValue", "", ",\"value\":false"},
+        {"StringValue", "", ",\"value\":\"\""},
+        {"BytesValue", "", ",\"value\":\"\""},
+        {"Int32Value", "", ",\"value\":0"},
+        {"UInt64Value", "", ",\"value\":\"0\""},
+        {"DoubleValue", "", ",\"value\":0"},
+        {"FloatValue", ",\"value\":\"NaN\"", ",\"value\":\"NaN\""},
+        {"Int64Value", ",\"value\":7", ",\"value\":\"7\""},
+        {"Value", ",\"value\":null", ",\"value\":null"},
+        {"Nobodys", "", ",\"value\":\"\""},
+    };
+    for (size_t i = 0; i < sizeof(rows) / sizeof(*rows); i++) {
+        const char *json = arena_printf(bench.call, ANY, rows[i].type, rows[i].members);
+        const char *canonical = arena_printf(bench.call, ANY, rows[i].type, rows[i].canonical);
+        assert_bytes(json_there_and_back(KINDS, json, (PlanOptions){0}), canonical);
+    }
+}
+
+static void what_is_no_spelling_of_an_any_is_refused(void **state)
+{
+    static const char *const bad[] = {
+        "\"x/google.protobuf.Duration\",\"value\":\"1s\",\"more\":1",
+        "\"x/google.protobuf.Duration\",\"seconds\":1",
+        "\"x/google.protobuf.Duration\",\"value\":{}",
+        "\"x/google.protobuf.Empty\",\"value\":{\"more\":1}",
+        "\"x/google.protobuf.Empty\",\"value\":\"\"",
+        "\"x/google.protobuf.Empty\",\"value\":{},\"more\":1",
+        "\"x/google.protobuf.SourceContext\",\"value\":{\"fileName\":\"a\"},\"fileName\":\"a\"",
+        "\"x/test.kinds.Kinds.Inner\",\"value\":{\"name\":\"n\"}",
+        "\"x/google.protobuf.Nobodys\",\"value\":{}",
+    };
+    const Plan *plan =
+        compiled(identity_of(KINDS),
+                 (PlanOptions){.from = CODEC_JSON, .to = CODEC_PROTO, .types = bench.kinds_set});
+    for (size_t i = 0; i < sizeof(bad) / sizeof(*bad); i++) {
+        Result r = run_result_of(
+            plan, bytes_of(arena_printf(bench.call, "{\"any\":{\"@type\":%s}}", bad[i])));
+        assert_true(failed(r));
+        assert_non_null(error_with_field(r));
+    }
+}
+
 /* ---- Body and parameters --------------------------------------------------------------------- */
 
 static Result with_parameters(PlanInput input, const PlanParameter *parameters, uint32_t n,
@@ -565,6 +638,8 @@ int main(void)
         cmocka_unit_test(a_required_field_is_missed),
         cmocka_unit_test(an_any_of_unknown_type_is_kept),
         cmocka_unit_test(well_known_types_stand_in_an_any_as_value),
+        cmocka_unit_test(each_spelling_of_a_well_known_type_in_an_any_is_read),
+        cmocka_unit_test(what_is_no_spelling_of_an_any_is_refused),
         cmocka_unit_test(parameters_are_read_by_the_type_of_their_field),
         cmocka_unit_test(a_boolean_of_a_url_has_the_spellings_of_people),
         cmocka_unit_test(a_text_that_is_no_boolean_is_refused_as_one),
