@@ -87,11 +87,14 @@ typedef enum Code {
 
 typedef struct Status {
     Code code;
-    uint16_t http_status; /* what a REST or Connect caller sees; 0: by the table of the dialect */
-    Bytes message;        /* UTF-8, not escaped */
-    Bytes details;        /* a serialized google.rpc.Status with the details in it, or empty; passed
-                             on as it is, so that details of a type that we do not know survive */
-    const Error *error;   /* our own chain of causes, or NULL when the service said this itself */
+    uint32_t service_code; /* a grpc-status that the service defined itself (17 and above); `code`
+                              is UNKNOWN then. 0: there is none */
+    uint16_t http_status;  /* what a REST caller sees, and a Connect caller of a service_code; 0: by
+                              the table of the dialect */
+    Bytes message;         /* UTF-8, not escaped */
+    Bytes details;      /* a serialized google.rpc.Status with the details in it, or empty; passed
+                           on as it is, so that details of a type that we do not know survive */
+    const Error *error; /* our own chain of causes, or NULL when the service said this itself */
 } Status;
 
 const char *dialect_name(Dialect dialect); /* "grpc", "grpc-web", ... */

@@ -310,6 +310,9 @@ static const Step *fall_back(Exchange *x, Result why)
 static const Step *respond(Exchange *x, Result why)
 {
     Status given = x->attempt->answer.status;
+    uint16_t http_status =
+        service_http_status(x->record.method->version->service, given.service_code);
+    given.http_status = http_status ? http_status : given.http_status;
     x->record.why = why;
     exchange_convert_details(x, &given);
     return exchange_give_end(x, &given, &x->attempt->answer.trailers);

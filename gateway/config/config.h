@@ -233,6 +233,12 @@ typedef enum VersionRule {
     RULE_COUNT,
 } VersionRule;
 
+/* A status code that a service defines itself, and its HTTP status. */
+typedef struct StatusCode {
+    uint32_t code;
+    uint16_t http_status;
+} StatusCode;
+
 struct Service {
     const char *name;
     uint32_t index;
@@ -244,7 +250,9 @@ struct Service {
     uint32_t n_rules;
     const char *version_header; /* lower case: "api-version" */
     const Version *default_version;
-    const Table *pins;                /* client identity -> Version */
+    const Table *pins;              /* client identity -> Version */
+    const StatusCode *status_codes; /* in the config's order */
+    uint32_t n_status_codes;
     const ChangeList *const *changes; /* [i]: between versions i and i + 1; NULL: there is no way */
     uint32_t series;                  /* telemetry's */
 };
@@ -324,6 +332,9 @@ const ListenerConfig *config_listener(const Config *config, const char *address)
    config's. `listener` is the address of one, which a newer config may not have any more; `route`
    may be NULL. */
 bool config_errors_full(const Config *config, const char *listener, const Route *route);
+
+/* The HTTP status that the config gives a status code of the service's own; 0: none. */
+uint16_t service_http_status(const Service *service, uint32_t service_code);
 
 Config *config_ref(Config *config);
 void config_unref(Config *config); /* the last one frees; any thread */

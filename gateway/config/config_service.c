@@ -166,6 +166,34 @@ static void read_pins(ConfigReader *reader, Service *service, const ServicePlan 
     service->pins = pins;
 }
 
+static void read_status_codes(ConfigReader *reader, Service *service, const ServicePlan *plan)
+{
+    size_t n = plan->text->n_status_codes;
+    StatusCode *codes = arena_array(reader->arena, StatusCode, n);
+    service->status_codes = codes;
+    for (size_t i = 0; i < n; i++) {
+        const Passerelle__Config__Service__StatusCodesEntry *entry = plan->text->status_codes[i];
+        const char *path = config_path(reader, "%s.status_codes.%u", plan->path, entry->key);
+        if (entry->key < CODE_COUNT || entry->key > INT32_MAX)
+            config_tell(reader, path, NULL,
+                        "a service's own status codes are %d and above, and at most %d", CODE_COUNT,
+                        INT32_MAX);
+        if (entry->value < 400 || entry->value > 599)
+            config_tell(reader, path, NULL, "the HTTP status of an error is 400 to 599, not %u",
+                        entry->value);
+        codes[service->n_status_codes++] = (StatusCode){entry->key, (uint16_t)entry->value};
+    }
+}
+
+uint16_t service_http_status(const Service *service, uint32_t service_code)
+{
+    for (uint32_t i = 0; service_code && i < service->n_status_codes; i++) {
+        if (service->status_codes[i].code == service_code)
+            return service->status_codes[i].http_status;
+    }
+    return 0;
+}
+
 static void read_negotiation(ConfigReader *reader, Service *service, const ServicePlan *plan)
 {
     read_rules(reader, service, plan);
@@ -214,6 +242,7 @@ void config_read_services(ConfigReader *reader)
             check_service_name(reader, service, plan->path);
         read_versions(reader, service, plan);
         read_negotiation(reader, service, plan);
+        read_status_codes(reader, service, plan);
         config_read_instances(reader, service, plan->text->instances, plan->text->n_instances,
                               plan->path);
         if (!service->n_instances && service->n_versions)

@@ -121,6 +121,8 @@ static void add_attempts(Buffer *line, const CallRecord *r)
 static void add_outcome(Buffer *line, const CallRecord *r)
 {
     log_line_word(line, LOG_KEY("code"), code_name(r->status.code));
+    if (r->status.service_code)
+        log_line_number(line, LOG_KEY("status_code"), r->status.service_code);
     log_line_number(line, LOG_KEY("http_status"), r->http_status);
     log_line_word(line, LOG_KEY("degraded"), r->degraded);
     log_line_causes(line, LOG_KEY("causes"), r->why);

@@ -116,11 +116,14 @@ static void write_end_stream(const Reply *reply, Buffer *out)
     out->full |= json.full;
 }
 
-/* By Connect's table, but for the two answers that its text asks of HTTP itself. */
+/* By Connect's table, but for the two answers that its text asks of HTTP itself, and for codes of
+   the service's own, which no table has. */
 static uint16_t error_http_status(const Reply *reply)
 {
     if (is_refused(reply))
         return reply->status->error->fault->http_status;
+    if (reply->status->service_code && reply->status->http_status)
+        return reply->status->http_status;
     return http_of_code(reply->status->code);
 }
 

@@ -189,27 +189,23 @@ static bool add_detail(ErrorDetails *details, const char *type_url, const Protob
     return pack(message, arena, &detail.value) && error_details_add(details, detail);
 }
 
-static bool add_error_info(ErrorDetails *details, const Error *error, const ReplyOptions *options,
-                           Arena *arena)
+typedef struct InfoEntry {
+    const char *key;
+    Bytes value; /* empty: the entry is left out */
+} InfoEntry;
+
+static bool add_info(ErrorDetails *details, const char *reason, const InfoEntry *rows, size_t n,
+                     Arena *arena)
 {
-    const struct {
-        const char *key;
-        Bytes value; /* empty: the entry is left out */
-    } rows[] = {
-        {"request_id", options->request_id},
-        {"service", options->service},
-        {"version", options->version},
-        {"instance", options->full ? options->instance : BYTES_NONE},
-        {"retryable", bytes_of(error->fault->retryable ? "true" : "false")},
-    };
-    enum { N_ROWS = sizeof rows / sizeof *rows };
-    Rpc__ErrorInfo__MetadataEntry entries[N_ROWS], *list[N_ROWS];
+    enum { MOST_ROWS = 8 };
+    Rpc__ErrorInfo__MetadataEntry entries[MOST_ROWS], *list[MOST_ROWS];
     Rpc__ErrorInfo info = RPC__ERROR_INFO__INIT;
     static char domain[] = "passerelle";
+    CHECK(n <= MOST_ROWS);
     info.metadata = list;
-    info.reason = (char *)(uintptr_t)error->fault->name; /* only read */
+    info.reason = (char *)(uintptr_t)reason; /* only read */
     info.domain = domain;
-    for (size_t i = 0; i < N_ROWS; i++) {
+    for (size_t i = 0; i < n; i++) {
         if (rows[i].value.size == 0)
             continue;
         rpc__error_info__metadata_entry__init(&entries[i]);
@@ -218,6 +214,19 @@ static bool add_error_info(ErrorDetails *details, const Error *error, const Repl
         list[info.n_metadata++] = &entries[i];
     }
     return add_detail(details, TYPE_PREFIX "ErrorInfo", &info.base, arena);
+}
+
+static bool add_error_info(ErrorDetails *details, const Error *error, const ReplyOptions *options,
+                           Arena *arena)
+{
+    const InfoEntry rows[] = {
+        {"request_id", options->request_id},
+        {"service", options->service},
+        {"version", options->version},
+        {"instance", options->full ? options->instance : BYTES_NONE},
+        {"retryable", bytes_of(error->fault->retryable ? "true" : "false")},
+    };
+    return add_info(details, error->fault->name, rows, sizeof rows / sizeof *rows, arena);
 }
 
 static bool add_bad_request(ErrorDetails *details, const Error *with_field, Arena *arena)
@@ -276,6 +285,25 @@ Result error_details_make(const Error *error, const ReplyOptions *options, Bytes
         good = add_debug_info(details_out, error, arena);
     if (!good)
         return FAIL(arena, FAULT_OUT_OF_MEMORY, "making the details of %s", error->fault->name);
+    return OK;
+}
+
+/* ---- A service's errors ---------------------------------------------------------------------- */
+
+Result error_details_of(const Status *status, Arena *arena, ErrorDetails *details_out)
+{
+    *details_out = error_details_read(status->details, arena);
+    if (!status->service_code)
+        return OK;
+    ErrorDetails more = error_details_in(arena, details_out->n + 1);
+    const InfoEntry code = {"status_code",
+                            bytes_of(arena_printf(arena, "%u", (unsigned)status->service_code))};
+    for (size_t i = 0; i < details_out->n; i++)
+        error_details_add(&more, details_out->items[i]);
+    if (!add_info(&more, "SERVICE_STATUS_CODE", &code, 1, arena))
+        return FAIL(arena, FAULT_OUT_OF_MEMORY, "adding the status code to %zu error details",
+                    details_out->n);
+    *details_out = more;
     return OK;
 }
 

@@ -65,11 +65,22 @@ static Result add_details(const Reply *reply, Fields *to)
     return OK;
 }
 
+/* A code of the service's own goes on as it came: what it means is between client and service. */
+static Bytes status_digits(const Reply *reply)
+{
+    const Status *status = reply->status;
+    return bytes_of(status->service_code
+                        ? arena_printf(reply->arena, "%u", (unsigned)status->service_code)
+                        : code_digits(status->code));
+}
+
 /* The status, then the service's trailers. */
 static Result add_status(const Reply *reply, Fields *to)
 {
     Result r = OK;
-    fields_add(to, bytes_of("grpc-status"), bytes_of(code_digits(reply->status->code)));
+    Bytes digits = status_digits(reply);
+    to->full |= digits.size == 0;
+    fields_add(to, bytes_of("grpc-status"), digits);
     if (reply->status->code != CODE_OK) {
         add_message(reply->message, reply->arena, to);
         r = add_details(reply, to);
@@ -151,7 +162,8 @@ void grpc_request_fields(const RequestTarget *target, Arena *arena, Fields *to)
 /* What the three fields of a status say. */
 static Status read_status(Bytes code, Bytes message, Bytes details, Arena *arena)
 {
-    Status status = {.code = code_of_digits(code), .message = message};
+    Status status = {.message = message};
+    status.code = code_of_digits(code, &status.service_code);
     if (percent_is_in(message)) {
         Buffer decoded = buffer_in(arena);
         percent_decode_leniently(&decoded, message);

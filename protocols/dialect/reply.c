@@ -69,9 +69,7 @@ static Result fill_error(Reply *reply)
         bool as_list = reply->call->dialect == DIALECT_CONNECT ||
                        reply->call->dialect == DIALECT_CONNECT_STREAM ||
                        reply->call->dialect == DIALECT_REST || reply->call->dialect == DIALECT_HTTP;
-        if (as_list)
-            reply->details = error_details_read(status->details, reply->arena);
-        return OK;
+        return as_list ? error_details_of(status, reply->arena, &reply->details) : OK;
     }
     return error_details_make(status->error, reply->options,
                               fields_get(reply->metadata, "retry-after"), reply->arena,

@@ -39,9 +39,10 @@ class Request:
             with self.connection.speaking() as http2:
                 http2.send_data(self.stream, b"\0" + struct.pack(">I", len(data)) + data)
 
-    def end(self, status=0):
+    def end(self, status=0, message=None):
+        said = [("grpc-message", message)] if message else []
         with self.connection.speaking() as http2:
-            http2.send_headers(self.stream, [("grpc-status", str(status))], end_stream=True)
+            http2.send_headers(self.stream, [("grpc-status", str(status)), *said], end_stream=True)
 
     def answer(self, *messages):
         self.begin(*messages)

@@ -212,6 +212,33 @@ def test_no_reason_is_longer_than_aip_193_allows_and_all_are_upper_snake(aged):
         assert re.fullmatch("[A-Z][A-Z0-9_]{0,61}[A-Z0-9]", told.info["reason"])
 
 
+# ---- The service's own words -------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("code,http_status", [(17, 500), (2021, 404), (2147483647, 500)])
+def test_a_status_code_of_the_services_own_reaches_every_client(tmp_path, code, http_status):
+    from http2_backend import Http2Backend
+
+    def failing(request):
+        request.begin()
+        request.end(code, "no water")
+
+    config = SHOP_CONFIG.replace("    changes:", "    status_codes: {2021: 404}\n    changes:")
+    with Http2Backend(failing) as backend:
+        with Gateway(tmp_path, config, instances=instances(("v3", backend.port))) as gateway:
+            body = v1.CreateRequest(order=v1.Order(customer="ada")).SerializeToString()
+            web = gateway.http("POST", "/shop.orders.v1.Orders/Create", b"\0" + struct.pack(">I", len(body)) + body,
+                               {"Content-Type": "application/grpc-web+proto"})
+            assert f"grpc-status: {code}\r\n".encode() in web.body
+            assert call_grpc(gateway, good(), {}).code == "UNKNOWN"  # as grpcio knows it
+            for call in (call_rest, call_connect):
+                told = call(gateway, good(), {})
+                assert (told.http_status, told.code) == (http_status, "UNKNOWN")
+                assert told.info["metadata"] == {"status_code": str(code)}
+            logged = gateway.logged(dialect="rest")
+            assert (logged["code"], logged["status_code"]) == ("UNKNOWN", code)
+
+
 # ---- HTTP's own words --------------------------------------------------------------------------------
 
 

@@ -183,7 +183,7 @@ static void files_are_kept_for_reflection(void **state)
     const SchemaFile *file = table_get(&l->kinds->files, bytes_of("kinds.proto"));
     assert_non_null(file);
     assert_int_equal(file->n_dependencies, 9);
-    assert_string_equal(file->dependencies[6], "options.proto");
+    assert_string_equal(file->dependencies[8], "options.proto");
     assert_string_equal(file->package, "test.kinds");
 }
 

@@ -130,6 +130,7 @@ static void everything_can_be_said(void **state)
         "    negotiate: [header, default]\n"
         "    version_header: X-Version\n"
         "    pins: {panel: v3}\n"
+        "    status_codes: {17: 400, 2021: 404, 2147483647: 599}\n"
         "routes:\n"
         "  - {match: garage, impact: catastrophic, timeout: 1500ms, attempts: 3,\n"
         "     unknown_fields: keep, unknown_answer_fields: refuse, errors: full,\n"
@@ -176,6 +177,12 @@ static void everything_can_be_said(void **state)
     assert_string_equal(garage->version_header, "x-version");
     assert_ptr_equal(garage->default_version, &garage->versions[1]);
     assert_ptr_equal(table_get(garage->pins, bytes_of("panel")), &garage->versions[2]);
+
+    assert_int_equal(service_http_status(garage, 17), 400);
+    assert_int_equal(service_http_status(garage, 2021), 404);
+    assert_int_equal(service_http_status(garage, 2147483647), 599);
+    assert_int_equal(service_http_status(garage, 18), 0);
+    assert_int_equal(service_http_status(garage, 0), 0);
 
     const Route *route = method(&l, "/garage.v2.Cars/Get")->route;
     assert_int_equal(route->impact, IMPACT_CATASTROPHIC);
@@ -650,6 +657,20 @@ static void default_answers_are_checked_against_the_schema(void **state)
         "a.yaml:19:17: routes[3].on_failure.graceful: the key default is missing\n");
 }
 
+static void status_codes_that_are_none_of_a_services_own_are_told(void **state)
+{
+    expect_told(
+        GOOD "    status_codes: {16: 404, 2147483648: 404, 17: 399, 18: 600}\n",
+        "a.yaml:11:24: services[0].status_codes.16: a service's own status codes are 17 and "
+        "above, and at most 2147483647\n"
+        "a.yaml:11:41: services[0].status_codes.2147483648: a service's own status codes are "
+        "17 and above, and at most 2147483647\n"
+        "a.yaml:11:50: services[0].status_codes.17: the HTTP status of an error is 400 to "
+        "599, not 399\n"
+        "a.yaml:11:59: services[0].status_codes.18: the HTTP status of an error is 400 to "
+        "599, not 600\n");
+}
+
 static void versions_that_nobody_can_answer_are_told(void **state)
 {
     expect_told(LISTEN "services:\n"
@@ -854,6 +875,7 @@ int main(void)
         cmocka_unit_test(a_gateway_is_not_its_own_instance),
         cmocka_unit_test(routes_that_match_nothing_or_twice_are_told),
         cmocka_unit_test(default_answers_are_checked_against_the_schema),
+        cmocka_unit_test(status_codes_that_are_none_of_a_services_own_are_told),
         cmocka_unit_test(versions_that_nobody_can_answer_are_told),
         cmocka_unit_test(change_lists_are_told_where_they_are_wrong),
         cmocka_unit_test(a_prefix_that_no_path_begins_with_is_told),

@@ -393,6 +393,59 @@ static void rest_details_are_json_where_the_type_is_known_and_base64_where_it_is
                "\"details\":[{\"@type\":\"type.googleapis.com/shop.Unknown\",\"value\":\"dg==\"}]");
 }
 
+static void a_status_code_of_the_services_own_is_grpcs_unchanged(void **state)
+{
+    Status status = said(CODE_UNKNOWN, "m");
+    status.service_code = 2021;
+    status.details = status_with("type.googleapis.com/shop.Unknown", "v");
+    write_end(call_in(DIALECT_GRPC, CODEC_PROTO), status, false, NULL);
+    assert_bytes(head_field("grpc-status"), "2021");
+    write_end(call_in(DIALECT_GRPC, CODEC_PROTO), status, true, NULL);
+    assert_bytes(fields_get(&end.trailers, "grpc-status"), "2021");
+    assert_bytes(fields_get(&end.trailers, "grpc-message"), "m");
+    write_end(call_in(DIALECT_GRPC_WEB, CODEC_PROTO), status, true, NULL);
+    assert_has(framed(end.body, 0x80), "grpc-status: 2021\r\n");
+}
+
+static void a_status_code_of_the_services_own_is_a_detail_where_codes_are_names(void **state)
+{
+    static const char *const info =
+        "{\"@type\":\"type.googleapis.com/google.rpc.ErrorInfo\",\"reason\":"
+        "\"SERVICE_STATUS_CODE\",\"domain\":\"passerelle\",\"metadata\":{\"status_code\":\"2021\"}"
+        "}";
+    DetailJson by = detail_json_in(arena);
+    ReplyOptions options = {.detail_json = &by};
+    Status status = said(CODE_UNKNOWN, "m");
+    status.service_code = 2021;
+    write_end(call_in(DIALECT_REST, CODEC_JSON), status, false, &options);
+    assert_int_equal(end.head.status, 500);
+    assert_has(end.body, "\"code\":\"UNKNOWN\",\"reason\":\"SERVICE_STATUS_CODE\"");
+    assert_has(end.body, info);
+    write_end(call_in(DIALECT_CONNECT, CODEC_PROTO), status, false, &options);
+    assert_int_equal(end.head.status, 500);
+    assert_has(end.body, "{\"code\":\"unknown\",\"message\":\"m\",\"details\":[{\"type\":"
+                         "\"google.rpc.ErrorInfo\",\"value\":\"");
+    write_end(call_in(DIALECT_CONNECT_STREAM, CODEC_PROTO), status, true, &options);
+    assert_has(end.body, "\"type\":\"google.rpc.ErrorInfo\"");
+
+    /* Behind what the service says itself, and with the HTTP status that it is given. */
+    status.details = status_with("type.googleapis.com/google.rpc.ErrorInfo", "\x0a\x08NO_STOCK");
+    status.http_status = 404;
+    write_end(call_in(DIALECT_REST, CODEC_JSON), status, false, &options);
+    assert_int_equal(end.head.status, 404);
+    assert_has(end.body, "\"status\":404");
+    assert_has(end.body, "\"code\":\"UNKNOWN\",\"reason\":\"NO_STOCK\"");
+    assert_has(end.body, info);
+    write_end(call_in(DIALECT_CONNECT, CODEC_PROTO), status, false, &options);
+    assert_int_equal(end.head.status, 404);
+    assert_has(end.body, "\"code\":\"unknown\"");
+
+    /* A status of HTTP alone is no word about Connect. */
+    status.service_code = 0;
+    write_end(call_in(DIALECT_CONNECT, CODEC_PROTO), status, false, &options);
+    assert_int_equal(end.head.status, 500);
+}
+
 static void a_malformed_detail_of_a_known_type_is_given_as_its_bytes(void **state)
 {
     DetailJson by = detail_json_in(arena);
@@ -835,6 +888,8 @@ int main(void)
         TEST(grpc_web_text_is_base64_around_the_frame_and_only_once),
         TEST(a_connect_error_is_json_with_the_http_status_of_its_code),
         TEST(connect_details_are_type_names_and_unpadded_base64_also_of_unknown_types),
+        TEST(a_status_code_of_the_services_own_is_grpcs_unchanged),
+        TEST(a_status_code_of_the_services_own_is_a_detail_where_codes_are_names),
         TEST(rest_details_are_json_where_the_type_is_known_and_base64_where_it_is_not),
         TEST(a_malformed_detail_of_a_known_type_is_given_as_its_bytes),
         TEST(a_connect_stream_ends_with_flag_2_and_an_empty_object),
