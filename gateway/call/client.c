@@ -317,6 +317,9 @@ static void on_record(Caller *caller, const CallRecord *record)
     http_stream_release(c->stream);
     compression_stream_free(c->compressor);
     telemetry_record(c->x->loop, record);
+    *c->at = c->next;
+    if (c->next)
+        c->next->at = c->at;
     if (--connection->n_exchanges == 0 && connection->on_unused)
         connection->on_unused(connection);
 }
@@ -356,6 +359,11 @@ void client_accept(ClientConnection *connection, HttpStream *stream, int64_t beg
     c->caller.events = &caller_events;
     c->x = x;
     c->connection = connection;
+    c->next = connection->clients;
+    c->at = &connection->clients;
+    if (c->next)
+        c->next->at = &c->next;
+    connection->clients = c;
     connection->n_exchanges++;
     c->stream = stream;
     c->forwarding = (Forwarding){.self = loop->hop,
@@ -367,4 +375,14 @@ void client_accept(ClientConnection *connection, HttpStream *stream, int64_t beg
     x->record.peer = connection->peer;
     x->record.listener = connection->listener;
     http_stream_attach(stream, &stream_events, c);
+}
+
+uint32_t client_end_all(ClientConnection *connection, Result why)
+{
+    uint32_t n = 0;
+    for (Client *c = connection->clients, *next; c; c = next, n++) {
+        next = c->next;
+        fail(c, error_copy(c->x->arena, why));
+    }
+    return n;
 }

@@ -12,6 +12,7 @@
 
 /* What is known of the client's connection; outlives the exchanges that it brought. */
 typedef struct ClientConnection ClientConnection;
+typedef struct Client Client; /* client_internal.h */
 struct ClientConnection {
     Loop *loop;
     const char *peer;     /* "127.0.0.1:52314", "unix"; behind a PROXY header, as that says */
@@ -22,6 +23,7 @@ struct ClientConnection {
     const char *identity; /* subject of the client's certificate, verified; or NULL */
     bool trusted;         /* it may speak for others, by the config of this generation: */
     uint64_t generation;
+    Client *clients;      /* the callers of these: */
     uint32_t n_exchanges; /* that look at this */
     void (*on_unused)(
         ClientConnection *client); /* their number became 0; may be NULL. May free it */
@@ -30,5 +32,10 @@ struct ClientConnection {
 /* For HttpConnectionEvents.on_stream of the server side: an exchange begins, whose caller attaches
    itself to the stream. `began`: when the first byte of the request came, by the loop's clock. */
 void client_accept(ClientConnection *connection, HttpStream *stream, int64_t began);
+
+/* Ends the calls of the connection: each client is told, in its dialect, as far as it still can
+   be. `why` has failed, and is copied. Returns how many there were. A connection whose socket is
+   closed may be gone afterwards: on_unused. */
+uint32_t client_end_all(ClientConnection *connection, Result why);
 
 #endif

@@ -19,10 +19,11 @@
 typedef struct Builtin Builtin; /* exchange_builtin.c */
 
 /* Lives in the exchange's arena, and as long. */
-typedef struct Client {
+struct Client {
     Caller caller;
     Exchange *x;
     ClientConnection *connection;
+    Client *next, **at; /* in its connection */
     HttpStream *stream; /* NULL: released */
 
     /* The request. */
@@ -49,7 +50,7 @@ typedef struct Client {
     HttpHead *opaque_head; /* what is sent on */
     uint32_t n_interim;    /* interim responses so far */
     bool tunnel;           /* upgraded; both sides end by themselves */
-} Client;
+};
 
 static inline Client *client_of(const Exchange *x)
 {

@@ -550,6 +550,30 @@ void connections_drain(ConnectionSet *set)
     }
 }
 
+/* Sent, or waits to be sent, and no call is at work. */
+static bool has_last_words(const Connection *c)
+{
+    return c->state == CONNECTION_SERVING && c->phase >= HTTP_CLOSING;
+}
+
+uint32_t connections_cut(ConnectionSet *set, Result why)
+{
+    CHECK(set->loop->draining);
+    uint32_t n = 0;
+    for (Connection *c = set->first, *next; c; c = next) {
+        next = c->next;
+        if (c->state == CONNECTION_GONE)
+            continue; /* its calls have heard that */
+        uint32_t n_here = client_end_all(&c->client, why);
+        n += n_here;
+        if (n_here || has_last_words(c))
+            connection_flush(c);
+        else
+            connection_end(c, OK);
+    }
+    return n;
+}
+
 void connections_abort(ConnectionSet *set, Result why)
 {
     for (Connection *c = set->first, *next; c; c = next) {

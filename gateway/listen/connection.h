@@ -42,6 +42,11 @@ void connection_accept(ConnectionSet *set, int fd, const struct sockaddr *peer,
    may be on its way. */
 void connections_drain(ConnectionSet *set);
 
+/* After that: ends the calls that are left. Each client is told `why` in its dialect, as far as it
+   still can be, and its connection ends when that has gone out; a connection without calls ends at
+   once. Returns how many calls there were. */
+uint32_t connections_cut(ConnectionSet *set, Result why);
+
 /* Breaks off what is left; the exchanges hear `why`. */
 void connections_abort(ConnectionSet *set, Result why);
 

@@ -8,7 +8,7 @@
 
 #include <stdlib.h>
 
-#define LAST_TIME (2 * SECOND) /* for calls that were broken off to take their leave */
+#define LAST_TIME (2 * SECOND) /* for clients to hear that their calls were cut off */
 
 struct Worker {
     Loop loop;
@@ -44,9 +44,9 @@ static void break_off(Loop *loop)
         return;
     }
     worker->aborted = true;
-    atomic_fetch_add(&worker->shared->n_cut, loop->n_calls);
     timer_start(&loop->timers, &worker->timer, loop->now + LAST_TIME);
-    connections_abort(&worker->connections, going_down(loop));
+    uint32_t n = connections_cut(&worker->connections, going_down(loop));
+    atomic_fetch_add(&worker->shared->n_cut, n);
     if (worker->connections.n == 0)
         loop_stop(loop);
 }

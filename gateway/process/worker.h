@@ -41,7 +41,7 @@ void worker_leave(Worker *worker);
    time. */
 void worker_drain(Worker *worker);
 
-/* Ends now; calls at work are broken off. */
+/* Ends now; calls at work are cut off, and their clients told so. */
 void worker_abort(Worker *worker);
 
 /* After on_ended, or when it was not started. Frees it. */

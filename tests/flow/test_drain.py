@@ -3,8 +3,9 @@ import signal
 import threading
 import time
 
+import grpc
 import pytest
-from backends import Backend
+from backends import Backend, client, order_v3, v3
 from gateway import SHOP_CONFIG, Gateway, instances
 from grpc_services import Health
 from http1_backend import Http1Backend
@@ -115,3 +116,74 @@ def test_a_delay_can_be_skipped(tmp_path, signals):
     began = time.monotonic()
     ended(gateway)
     assert time.monotonic() - began < 10
+
+
+# ---- When the time is over -----------------------------------------------------------------------
+
+HELD = SHOP_CONFIG + "drain: 1s\n"
+
+
+def test_calls_that_are_cut_off_end_in_their_dialect_and_are_counted(tmp_path):
+    with Backend("v3") as backend:
+        gateway = Gateway(tmp_path, HELD, instances=instances(("v3", backend.port))).start()
+        made = client(gateway, "v3").Create(v3.CreateRequest(order=order_v3()))
+        stub, slow = client(gateway, "v3"), [("shop-delay", "15")]
+        unary = stub.List.future(v3.ListRequest(), metadata=slow)
+        watching = stub.Watch(v3.WatchRequest(id=made.id))
+        assert next(watching).id == made.id
+        web, connect, rest, events = (Raw(gateway.port) for _ in range(4))
+        ask = f'{{"id":"{made.id}"}}'.encode()
+        web.send(post("/shop.orders.v3.Orders/Watch", "application/grpc-web+json", frame(ask)))
+        connect.send(post("/shop.orders.v3.Orders/Watch", "application/connect+json", frame(ask)))
+        rest.send("GET /v3/orders HTTP/1.1\r\nHost: x\r\nshop-delay: 15\r\n\r\n")
+        events.send(f"GET /v3/orders/{made.id}/events HTTP/1.1\r\nHost: x\r\nAccept: text/event-stream\r\n\r\n")
+        eventually(lambda: len(backend.told("call")) == 7)
+
+        gateway.process.child.terminate()
+        with pytest.raises(grpc.RpcError) as caught:
+            unary.result(15)
+        assert caught.value.code() == grpc.StatusCode.UNAVAILABLE and "going down" in caught.value.details()
+        with pytest.raises(grpc.RpcError) as caught:
+            next(watching)
+        assert caught.value.code() == grpc.StatusCode.UNAVAILABLE
+        assert b"grpc-status: 14\r\n" in web.read_all()
+        assert b'"code":"unavailable"' in connect.read_all()
+        assert rest.read_all().startswith(b"HTTP/1.1 503 ")
+        told = events.read_all()
+        assert b"event: error" in told and told.endswith(b"0\r\n\r\n")
+        for connection in web, connect, rest, events:
+            connection.socket.close()
+        event = ended(gateway)
+        assert (event["level"], event["message"]) == ("warning", "6 calls were cut off")
+        calls = [line for line in gateway.log() if line["log"] == "call" and line["code"] == "UNAVAILABLE"]
+        assert [line["causes"][0]["fault"] for line in calls] == ["SHUTTING_DOWN"] * 6
+
+
+def post(path, media, body):
+    return (f"POST {path} HTTP/1.1\r\nHost: x\r\nContent-Type: {media}\r\n"
+            f"Content-Length: {len(body)}\r\n\r\n").encode() + body
+
+
+def frame(message):
+    return b"\0" + len(message).to_bytes(4, "big") + message
+
+
+def test_who_does_not_read_does_not_hold_up_the_end(tmp_path):
+    """A client that takes nothing of a large response, and never closes."""
+    def serve(peer, told, body):
+        peer.say("HTTP/1.1 200 OK\r\nContent-Length: 100000000\r\n\r\n")
+        try:
+            while True:
+                peer.say(b"x" * 65536)
+        except OSError:
+            pass
+    with Http1Backend(serve) as backend:
+        gateway = Gateway(tmp_path, PLAIN, backend=backend.port, drain="200ms").start()
+        with Raw(gateway.port) as connection:
+            connection.send(GET % "large")
+            eventually(lambda: backend.told)
+            time.sleep(0.3)
+            began = time.monotonic()
+            gateway.process.child.terminate()
+            assert ended(gateway)["message"] == "1 call was cut off"
+            assert time.monotonic() - began < 5

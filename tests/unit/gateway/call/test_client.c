@@ -331,6 +331,133 @@ static void an_empty_body_says_nothing(void **state)
     assert_body(client, BYTES(ITEM_JSON));
 }
 
+/* ---- Ended from above ------------------------------------------------------------------------ */
+
+/* The gateway goes down and waits no more. Returns how many calls of the connection that ended. */
+static uint32_t end_calls(Peer *client)
+{
+    Scene *scene = client->scene;
+    uint32_t n = client_end_all(client->client,
+                                FAIL(scene->arena, FAULT_SHUTTING_DOWN, "the gateway stops"));
+    scene_pump(scene);
+    return n;
+}
+
+static void a_call_that_is_ended_from_above_is_told_so_in_its_dialect(void **state)
+{
+    Scene *scene = *state;
+    Peer *client = ask_grpc(scene, GET_ITEM, GET_X);
+    assert_int_equal(end_calls(client), 1);
+    assert_string_equal(said(client, "grpc-status"), "14");
+    assert_record(scene, "UNAVAILABLE SHUTTING_DOWN, 1 sent: 7101 UNAVAILABLE");
+    assert_string_equal(instance(scene)->reset, "CANCELLED"); /* it works for nobody now */
+
+    client = ask(scene, "GET", "/v1/items/x", "", BYTES_NONE);
+    assert_int_equal(end_calls(client), 1);
+    assert_int_equal(client->head.status, 503);
+    assert_true(client->ended);
+
+    client = ask(scene, "POST", GET_ITEM, "content-type: application/json", BYTES("{}"));
+    assert_int_equal(end_calls(client), 1);
+    assert_int_equal(client->head.status, 503);
+    assert_non_null(memmem(client->body.data, client->body.size, "\"unavailable\"", 13));
+}
+
+static void a_stream_that_is_ended_from_above_ends_with_an_error(void **state)
+{
+    Scene *scene = *state;
+    Peer *client = ask_grpc(scene, WATCH_ITEM, GET_X);
+    answer_grpc_head(instance(scene));
+    say_frame(instance(scene), ITEM);
+    assert_int_equal(end_calls(client), 1);
+    assert_body(client, framed(scene, ITEM));
+    assert_string_equal(trailer_of(client, "grpc-status"), "14");
+    assert_null(client->reset);
+
+    client = head(scene, WATCH_ITEM, "content-type: application/connect+json", -1);
+    say_frame(client, BYTES("{}"));
+    say_end(client);
+    answer_grpc_head(instance(scene));
+    say_frame(instance(scene), ITEM);
+    assert_int_equal(end_calls(client), 1);
+    assert_true(client->ended && !client->reset);
+    assert_non_null(memmem(client->body.data, client->body.size, "\"code\":\"unavailable\"", 20));
+
+    client = ask(scene, "GET", "/v1/items/x:watch", "accept: text/event-stream", BYTES_NONE);
+    answer_grpc_head(instance(scene));
+    say_frame(instance(scene), ITEM);
+    assert_int_equal(end_calls(client), 1);
+    assert_true(client->ended && !client->reset);
+    assert_non_null(memmem(client->body.data, client->body.size, "event: error", 12));
+}
+
+static void
+a_request_that_is_not_there_to_its_end_is_answered_when_it_is_ended_from_above(void **state)
+{
+    Scene *scene = *state;
+    Peer *client = begin_grpc(scene, GET_ITEM, "");
+    assert_int_equal(end_calls(client), 1);
+    assert_string_equal(said(client, "grpc-status"), "14");
+    client = begin_grpc(scene, TRADE_ITEMS, "");
+    say_frame(client, ITEM);
+    assert_int_equal(end_calls(client), 1);
+    assert_string_equal(said(client, "grpc-status"), "14");
+}
+
+static void what_has_no_end_in_its_dialect_is_cut_off(void **state)
+{
+    Scene *scene = *state;
+    Peer *client = ask(scene, "GET", "/old/x", "", BYTES_NONE);
+    answer_head(instance(scene), 200, "", 10, false);
+    say(instance(scene), BYTES("half"));
+    assert_int_equal(end_calls(client), 1);
+    assert_non_null(client->reset);
+    assert_false(client->ended);
+}
+
+static void note_status(void *owner, HttpStream *stream, const HttpHead *head, bool end)
+{
+    *(unsigned *)owner = head->status;
+}
+
+static void drop_body(void *owner, HttpStream *stream, Bytes piece)
+{
+}
+
+static void on_end(void *owner, HttpStream *stream, const Fields *trailers)
+{
+    http_stream_release(stream);
+}
+
+static const HttpStreamEvents status_events = {
+    .on_head = note_status, .on_body = drop_body, .on_end = on_end};
+
+static void all_calls_of_a_connection_are_ended_from_above(void **state)
+{
+    Scene *scene = *state;
+    Peer *client = client_new(scene, http2_client_new, http2_server_new);
+    HttpHead head = {.method = bytes_of("GET"),
+                     .authority = bytes_of("x"),
+                     .path = bytes_of("/v1/items/x"),
+                     .content_length = -1,
+                     .fields = fields_in(scene->arena)};
+    unsigned statuses[3] = {0};
+    assert_int_equal(end_calls(client), 0);
+    client->n_streams = 3;
+    for (int i = 0; i < 3; i++)
+        assert_non_null(
+            http_stream_open(client->connection, &head, true, &status_events, &statuses[i]));
+    scene_pump(scene);
+    answer(instance(scene), ITEM); /* the last one ends well before */
+    assert_int_equal(end_calls(client), 2);
+    assert_int_equal(end_calls(client), 0);
+    assert_int_equal(statuses[0], 503);
+    assert_int_equal(statuses[1], 503);
+    assert_int_equal(statuses[2], 200);
+    assert_int_equal(scene->n_records, 3);
+    assert_int_equal(scene->n_unused, 1);
+}
+
 int main(void)
 {
 #define TEST(name) SCENE_TEST(name)
@@ -362,6 +489,11 @@ int main(void)
         TEST(without_any_timeout_there_is_no_deadline),
         TEST(a_path_that_versions_share_leaves_the_choice_to_the_header),
         TEST(an_empty_body_says_nothing),
+        TEST(a_call_that_is_ended_from_above_is_told_so_in_its_dialect),
+        TEST(a_stream_that_is_ended_from_above_ends_with_an_error),
+        TEST(a_request_that_is_not_there_to_its_end_is_answered_when_it_is_ended_from_above),
+        TEST(what_has_no_end_in_its_dialect_is_cut_off),
+        TEST(all_calls_of_a_connection_are_ended_from_above),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -84,6 +84,21 @@ static void on_reset(void *owner, HttpStream *stream, Result why)
 
 static const HttpStreamEvents stream_events = {on_head, on_body, on_end, on_drain, on_reset};
 
+/* Says "no" in place of an answer. */
+uint32_t client_end_all(ClientConnection *client, Result why)
+{
+    Answerer *a = held;
+    if (!a || a->client != client)
+        return 0;
+    HttpHead head = {.status = 503, .content_length = 2};
+    held = NULL;
+    http_stream_send_head(a->stream, &head, false);
+    http_stream_send_body(a->stream, bytes_of("no"));
+    http_stream_send_end(a->stream, NULL);
+    leave(a);
+    return 1;
+}
+
 void client_accept(ClientConnection *client, HttpStream *stream, int64_t began)
 {
     Answerer *a = calloc(1, sizeof(*a));
@@ -606,6 +621,43 @@ static void an_idle_connection_that_drains_is_waited_for_a_second(void **state)
     assert_in_range(loop.now - began, 900 * MILLISECOND, 5 * SECOND);
 }
 
+static Result the_end(void)
+{
+    return FAIL(loop_scratch(&loop), FAULT_SHUTTING_DOWN, "the gateway stops");
+}
+
+static void a_call_that_is_cut_off_is_told_before_its_connection_ends(void **state)
+{
+    connect_clear();
+    hold_back = true;
+    say_text(GET);
+    loop_run_until(&loop, is_held);
+    loop.draining = true;
+    connections_drain(&set);
+    assert_int_equal(connections_cut(&set, the_end()), 1);
+    loop_run_until(&loop, has_ended);
+    assert_non_null(strstr(received, "HTTP/1.1 503 "));
+    assert_non_null(strstr(received, "\r\n\r\nno"));
+    assert_false(client_lost);
+    socket_close(&client);
+    loop_run_until(&loop, is_empty);
+    assert_int_equal(n_resets, 0);
+}
+
+static void a_connection_without_calls_ends_at_once_when_calls_are_cut_off(void **state)
+{
+    config.limits.idle_time = 20 * SECOND;
+    connect_clear();
+    say_text(GET);
+    loop_run_until(&loop, has_body);
+    loop.draining = true;
+    connections_drain(&set);
+    int64_t began = loop.now;
+    assert_int_equal(connections_cut(&set, the_end()), 0);
+    loop_run_until(&loop, is_empty);
+    assert_true(loop.now - began < 900 * MILLISECOND);
+}
+
 static void the_identity_of_a_client_is_its_certificates_subject(void **state)
 {
     Authority authority = authority_new();
@@ -657,6 +709,8 @@ int main(void)
         connection_test(a_new_connection_is_given_its_first_request_when_draining),
         connection_test(a_reused_connection_is_given_its_next_request_when_draining),
         connection_test(an_idle_connection_that_drains_is_waited_for_a_second),
+        connection_test(a_call_that_is_cut_off_is_told_before_its_connection_ends),
+        connection_test(a_connection_without_calls_ends_at_once_when_calls_are_cut_off),
         connection_test(the_identity_of_a_client_is_its_certificates_subject),
     };
     signal(SIGPIPE, SIG_IGN);
