@@ -353,7 +353,7 @@ static bool is_trusted(ClientConnection *connection, const Config *config)
 void client_accept(ClientConnection *connection, HttpStream *stream, int64_t began)
 {
     Loop *loop = connection->loop;
-    Exchange *x = exchange_make(loop, began);
+    Exchange *x = exchange_make(loop, loop->config->limits.call_memory, began);
     Client *c = arena_make(x->arena, Client);
     CHECK(c); /* an arena's first block has room for both */
     c->caller.events = &caller_events;

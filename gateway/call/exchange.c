@@ -56,7 +56,7 @@ bool exchange_is_raw(const Exchange *x)
 Arena *exchange_scratch(Exchange *x)
 {
     if (!x->scratch)
-        x->scratch = arena_new(x->config->limits.call_memory);
+        x->scratch = arena_new(x->memory);
     return x->scratch;
 }
 
@@ -156,14 +156,16 @@ const Step *exchange_give_end(Exchange *x, const Status *status, const Fields *t
 
 /* ---- Beginning ------------------------------------------------------------------------------- */
 
-Exchange *exchange_make(Loop *loop, int64_t began)
+Exchange *exchange_make(Loop *loop, size_t memory, int64_t began)
 {
-    Arena *arena = arena_new(loop->config->limits.call_memory);
+    Arena *arena = arena_new(memory);
     Exchange *x = arena_make(arena, Exchange);
     CHECK(x); /* an arena's first block has room for it */
     x->arena = x->scratch = arena;
+    x->memory = memory;
     x->loop = loop;
     x->config = config_use(loop);
+    x->response_bytes = x->config->limits.answer_bytes;
     x->first.exchange = x;
     x->attempt = &x->first;
     x->lost = buffer_in(arena);
@@ -227,7 +229,10 @@ static const Method *bare_method(Arena *arena, const MethodType *type)
 
 Exchange *exchange_new(Loop *loop, Caller *caller, const CallOrder *order)
 {
-    Exchange *x = exchange_make(loop, loop->now);
+    size_t memory = order->memory ? order->memory : loop->config->limits.call_memory;
+    Exchange *x = exchange_make(loop, memory, loop->now);
+    if (order->response_bytes)
+        x->response_bytes = order->response_bytes;
     x->caller = caller;
     x->only = order->instance;
     x->method = order->method ? order->method : bare_method(x->arena, order->type);

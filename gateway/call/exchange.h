@@ -20,13 +20,15 @@ typedef struct Exchange Exchange;
 /* A call of the gateway's own. Everything that it points to outlives the exchange. */
 typedef struct CallOrder {
     const Method *method; /* of the loop's config, in the version of the messages */
-    /* NULL: `instance` alone is asked for `type`, as it is: no version, no conversion, no other
-       attempt. `instance->known` is there. */
+    /* NULL: `instance` alone is asked for `type`, as it is: no version, no conversion, no route.
+       `instance->known` is there. */
     const Instance *instance;
     const MethodType *type;
     Codec codec;            /* of the messages; of a single instance: its own */
     int64_t timeout;        /* nanoseconds for all of it, or NO_TIMEOUT */
     const Fields *metadata; /* sent along; NULL: none */
+    size_t response_bytes;  /* of one message of the response; 0: limits.answer_bytes */
+    size_t memory;          /* of the call; 0: limits.call_memory */
 } CallOrder;
 
 /* No event fires before exchange_go. Never NULL. */

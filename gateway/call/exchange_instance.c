@@ -329,7 +329,7 @@ static void on_head(void *owner, HttpStream *stream, const HttpHead *head, bool 
     attempt->end_frame = BYTES_NONE;
     MessageReader *reader = &attempt->side.reader;
     message_reader_init(reader, attempt->target.dialect, true, attempt->answer.compression,
-                        x->config->limits.answer_bytes, x->arena);
+                        x->response_bytes, x->arena);
     if (attempt->target.answer_is_stream && !attempt->answer.is_error)
         reader->unframed = attempt->target.takes_any_media ? UNFRAMED_PIECES : UNFRAMED_LINES;
     reader->keep_compressed = exchange_keeps_answer(x);

@@ -73,6 +73,8 @@ struct Exchange {
     Arena *scratch; /* for the message at hand: of a stream, NULL between messages; else the same as
                        arena */
     Arena *last;    /* for an end that arena has no room for; else NULL */
+    size_t memory;  /* the most that each of the first two may have */
+    size_t response_bytes; /* the most that one message of the response may have */
     Loop *loop;
     Config *config; /* the generation it began with */
     Caller *caller; /* NULL: it has had its last event */
@@ -106,8 +108,9 @@ struct Exchange {
     CallRecord record;
 };
 
-/* The memory of a new exchange, with its arena; the rest is up to who makes it. */
-Exchange *exchange_make(Loop *loop, int64_t began);
+/* A new exchange with its arena; `memory` is the most that it may have. The rest is up to who makes
+   it. */
+Exchange *exchange_make(Loop *loop, size_t memory, int64_t began);
 
 /* False: it is over or about to be. */
 bool exchange_run(Exchange *x, const Step *step);

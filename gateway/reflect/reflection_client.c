@@ -1,23 +1,30 @@
 #include "gateway/reflect/reflection_client.h"
 
 #include "base/arena.h"
+#include "gateway/call/exchange.h"
 #include "gateway/instances/instances.h"
+#include "gateway/loop/config_use.h"
 #include "gateway/reflect/gathering.h"
 #include "gateway/upstream/upstream.h"
-#include "protocols/dialect/dialect.h"
 
 #include <signal.h>
 
 /* How often `cancelled` is read. A flag, since the thread that sets it does not know this loop. */
 #define LOOK_TIME (50 * MILLISECOND)
 
-static const char *const methods[] = {
-    "/grpc.reflection.v1.ServerReflection/ServerReflectionInfo",
-    "/grpc.reflection.v1alpha.ServerReflection/ServerReflectionInfo",
+static const MethodType methods[] = {
+    {.path = "/grpc.reflection.v1.ServerReflection/ServerReflectionInfo",
+     .client_streaming = true,
+     .server_streaming = true},
+    {.path = "/grpc.reflection.v1alpha.ServerReflection/ServerReflectionInfo",
+     .client_streaming = true,
+     .server_streaming = true},
 };
 
-/* One fetching. It ends once, in `end`, which stops the loop. */
+/* One fetching: the caller of the exchange that asks. It ends once, in `end`, which stops the
+   loop. */
 typedef struct Fetch {
+    Caller caller;
     Loop loop;
     const SchemaQuery *query;
     Instance instance;            /* the query's */
@@ -25,13 +32,9 @@ typedef struct Fetch {
     Arena *arena;
     Gathering gathering;
     Timer deadline, look;
-    UpstreamWait wait;
     uint32_t method; /* in `methods` */
-    HttpStream *stream;
-    RequestTarget target;
-    Answer answer;
-    MessageReader reader;
-    bool has_answer, ended;
+    Exchange *x;     /* NULL: none now */
+    bool asked, ended;
     Result result;
 } Fetch;
 
@@ -42,15 +45,6 @@ static void end(Fetch *f, Result r)
     f->ended = true;
     f->result = failed(r) ? error_copy(f->arena, r) : OK;
     loop_stop(&f->loop);
-}
-
-static void leave_stream(Fetch *f)
-{
-    if (!f->stream)
-        return;
-    http_stream_reset(f->stream, HTTP2_ERROR_CANCEL);
-    http_stream_release(f->stream);
-    f->stream = NULL;
 }
 
 static void on_deadline(Timer *timer)
@@ -71,112 +65,67 @@ static void on_look(Timer *timer)
 
 /* ---- Asking ---------------------------------------------------------------------------------- */
 
-/* Sends the next request; without one, all is there. */
-static void ask_next(Fetch *f)
-{
-    Buffer request = buffer_in(f->arena), framed = buffer_in(f->arena);
-    if (!gathering_ask(&f->gathering, &request)) {
-        http_stream_send_end(f->stream, NULL);
-        end(f, OK);
-        return;
-    }
-    Result r =
-        message_write(DIALECT_GRPC, buffer_bytes(&request), COMPRESSION_IDENTITY, false, &framed);
-    if (failed(r))
-        end(f, r);
-    else
-        http_stream_send_body(f->stream, buffer_bytes(&framed));
-}
-
-static const HttpStreamEvents stream_events;
-
-static void open_stream(Fetch *f, HttpConnection *connection)
-{
-    f->target = (RequestTarget){
-        .dialect = DIALECT_GRPC,
-        .method = bytes_of(methods[f->method]),
-        .authority = bytes_of(f->query->instance->authority),
-        .codec = CODEC_PROTO,
-        .timeout = NO_TIMEOUT, /* ours, which knows what it means */
-    };
-    Fields said = fields_in(f->arena);
-    fields_add(&said, bytes_of(f->query->version_header), bytes_of(f->query->version));
-    HttpHead head;
-    Result r = request_write(&f->target, &said, f->arena, &head);
-    if (failed(r)) {
-        end(f, r);
-        return;
-    }
-    f->stream = http_stream_open(connection, &head, false, &stream_events, f);
-    if (!f->stream) {
-        end(f, FAIL(f->arena, FAULT_UPSTREAM_RESET, "its connection takes no call"));
-        return;
-    }
-    f->has_answer = false;
-    message_reader_init(&f->reader, DIALECT_GRPC, true, COMPRESSION_IDENTITY, f->query->most,
-                        f->arena);
-    ask_next(f);
-}
-
-static void on_ready(UpstreamWait *wait, HttpConnection *connection, Result why)
-{
-    Fetch *f = (Fetch *)((char *)wait - offsetof(Fetch, wait));
-    if (failed(why))
-        end(f, why);
-    else
-        open_stream(f, connection);
-}
-
 /* A method from the top: whatever was asked before was not answered. */
 static void begin(Fetch *f)
 {
     gathering_begin(&f->gathering, f->arena, f->query->package, f->query->most);
-    f->wait.on_ready = on_ready;
-    HttpConnection *connection;
-    upstream_want(upstream_of(&f->loop, &f->instance), &f->wait, &connection);
-    if (connection)
-        open_stream(f, connection);
+    Fields said = fields_in(f->arena);
+    fields_add(&said, bytes_of(f->query->version_header), bytes_of(f->query->version));
+    CallOrder order = {
+        .instance = &f->instance,
+        .type = &methods[f->method],
+        .codec = CODEC_PROTO,
+        .timeout = NO_TIMEOUT, /* ours, which knows what it means */
+        .metadata = &said,
+        .response_bytes = f->query->most,
+        .memory = ARENA_UNLIMITED, /* the gathering bounds it */
+    };
+    f->asked = false;
+    f->x = exchange_new(&f->loop, &f->caller, &order);
+    exchange_go(f->x);
+}
+
+/* Sends the next request; without one, all is there. */
+static void ask_next(Fetch *f)
+{
+    Buffer request = buffer_in(f->arena);
+    f->asked = true;
+    if (gathering_ask(&f->gathering, &request))
+        exchange_send(f->x, (Message){.bytes = buffer_bytes(&request)});
+    else
+        end(f, OK);
+}
+
+static void on_room(Caller *caller)
+{
+    Fetch *f = (Fetch *)caller;
+    if (!f->asked && exchange_wants(f->x))
+        ask_next(f);
 }
 
 /* ---- Answers --------------------------------------------------------------------------------- */
 
-static void on_head(void *owner, HttpStream *stream, const HttpHead *head, bool is_end)
+static Result on_head(Caller *caller)
 {
-    Fetch *f = owner;
-    Result r = answer_read(head, &f->target, f->arena, &f->answer);
-    if (failed(r)) {
-        end(f, r);
-        return;
-    }
-    f->has_answer = true;
-    f->reader.compression = f->answer.compression;
+    return OK;
 }
 
-static void on_body(void *owner, HttpStream *stream, Bytes piece)
+static Result on_message(Caller *caller, Message message)
 {
-    Fetch *f = owner;
-    http_stream_consume(stream, piece.size);
-    if (f->answer.is_error)
-        return; /* the head has said all */
-    f->answer.had_body = true;
-    while (!f->ended) {
-        Message message;
-        Result why = OK;
-        MessageOutcome outcome = message_reader_read(&f->reader, &piece, &message, &why);
-        if (outcome == MESSAGE_MORE)
-            return;
-        if (outcome == MESSAGE_DONE)
-            why = gathering_take(&f->gathering, message.bytes);
-        if (failed(why))
-            end(f, why);
-        else if (outcome == MESSAGE_DONE)
-            ask_next(f);
-    }
+    Fetch *f = (Fetch *)caller;
+    if (f->ended)
+        return OK;
+    Result r = gathering_take(&f->gathering, message.bytes);
+    if (!failed(r))
+        ask_next(f);
+    return r;
 }
 
 static Result failure_of(Fetch *f, const Status *status)
 {
     Bytes said = bytes_slice(status->message, 0, 500);
+    if (status->error)
+        return (Result){status->error};
     if (status->code == CODE_OK)
         return FAIL(f->arena, FAULT_UPSTREAM_PROTOCOL, "it ended the call before all was told");
     if (status->code == CODE_UNIMPLEMENTED)
@@ -189,39 +138,41 @@ static Result failure_of(Fetch *f, const Status *status)
                 BYTES_ARGS(said));
 }
 
-static void on_end(void *owner, HttpStream *stream, const Fields *trailers)
+static bool tries_the_older(const Fetch *f, const Status *status)
 {
-    Fetch *f = owner;
-    if (f->ended)
-        return;
-    Result r = answer_end(&f->answer, trailers, BYTES_NONE, f->arena);
-    if (failed(r)) {
-        end(f, r);
-        return;
-    }
-    bool again = f->answer.status.code == CODE_UNIMPLEMENTED && f->method == 0;
-    if (!again) {
-        end(f, failure_of(f, &f->answer.status));
-        return;
-    }
-    leave_stream(f);
-    f->method = 1;
-    begin(f);
+    return status->code == CODE_UNIMPLEMENTED && !status->error && f->method == 0;
 }
 
-static void on_drain(void *owner, HttpStream *stream)
+static void on_end(Caller *caller, const Status *status, const Fields *trailers)
 {
+    Fetch *f = (Fetch *)caller;
+    if (tries_the_older(f, status))
+        f->method = 1;
+    else
+        end(f, failure_of(f, status));
 }
 
-static void on_reset(void *owner, HttpStream *stream, Result why)
+static void on_record(Caller *caller, const CallRecord *record)
 {
-    Fetch *f = owner;
-    http_stream_release(stream);
-    f->stream = NULL;
-    end(f, why);
+    Fetch *f = (Fetch *)caller;
+    f->x = NULL;
+    if (!f->ended)
+        begin(f);
 }
 
-static const HttpStreamEvents stream_events = {on_head, on_body, on_end, on_drain, on_reset};
+static bool has_room(const Caller *caller)
+{
+    return true;
+}
+
+static const CallerEvents events = {
+    .on_room = on_room,
+    .on_head = on_head,
+    .on_message = on_message,
+    .on_end = on_end,
+    .on_record = on_record,
+    .has_room = has_room,
+};
 
 /* ---- The whole ------------------------------------------------------------------------------- */
 
@@ -245,11 +196,14 @@ static void run(Fetch *f, Config *config)
 
     timer_stop(&loop->timers, &f->deadline);
     timer_stop(&loop->timers, &f->look);
-    upstream_cancel(&f->wait);
-    leave_stream(f);
-    upstreams_close(loop->upstreams, FAIL(f->arena, FAULT_CANCELLED, "nothing more is asked"));
+    Result over = FAIL(f->arena, FAULT_CANCELLED, "nothing more is asked");
+    if (f->x)
+        exchange_cancel(f->x, over);
+    upstreams_close(loop->upstreams, over);
     loop_deinit(loop);
     upstreams_free(loop->upstreams);
+    loop->config = NULL;
+    config_uses_trim(loop);
 }
 
 /* What was told must be what was promised: a file in place of another would leave a service out. */
@@ -277,7 +231,8 @@ static Result ask(void *owner, Config *config, const SchemaQuery *query, Arena *
                   Bytes *set_out, const Schema **schema_out)
 {
     signal(SIGPIPE, SIG_IGN); /* an instance that leaves shall not end the process */
-    Fetch f = {.query = query,
+    Fetch f = {.caller = {&events},
+               .query = query,
                .instance = *query->instance,
                .cancelled = owner,
                .arena = arena_new(ARENA_UNLIMITED)};
