@@ -79,6 +79,63 @@ static void strand_mapped(Stranding *s)
     }
 }
 
+/* ---- What neither end knows ------------------------------------------------------------------ */
+
+typedef struct Between {
+    MappingSet *set;
+    const MessageType **types;
+    uint32_t n;
+} Between;
+
+static bool is_known_at_an_end(const MappingSet *set, const MessageType *type)
+{
+    Bytes name = bytes_of(type->full_name);
+    return schema_message(set->from, name) || schema_message(set->to, name) ||
+           table_get(&set->by_type, name);
+}
+
+static bool is_found(const Between *found, const MessageType *type)
+{
+    for (uint32_t i = 0; i < found->n; i++) {
+        if (strcmp(found->types[i]->full_name, type->full_name) == 0)
+            return true;
+    }
+    return false;
+}
+
+static void add_between(Between *found, const MessageType *type)
+{
+    if (!is_known_at_an_end(found->set, type) && !is_found(found, type))
+        found->types[found->n++] = type;
+}
+
+/* A message that a version between knows is one of the chain: what an Any in it brings is
+   converted, as every list on the way would. */
+static void find_between(Arena *arena, MappingSet *set, const MappingSet *first,
+                         const MappingSet *second)
+{
+    const Schema *schema = second->from;
+    Arena *scratch = arena_new(ARENA_UNLIMITED);
+    const bool *reach = any_reach(scratch, schema);
+    Table stranded = mapping_set_stranded(scratch, set);
+    uint32_t room = first->n_between + second->n_between;
+    for (uint32_t i = 0; i < schema->n_messages; i++)
+        room += reach[i];
+    Between found = {set, arena_array(arena, const MessageType *, room + 1), 0};
+    for (uint32_t i = 0; i < first->n_between; i++)
+        add_between(&found, first->between[i]);
+    for (uint32_t i = 0; i < second->n_between; i++)
+        add_between(&found, second->between[i]);
+    for (uint32_t i = 0; i < schema->n_messages; i++) {
+        const MessageType *type = &schema->messages[i];
+        if (reach[i] && !type->map_entry && !table_get(&stranded, bytes_of(type->full_name)))
+            add_between(&found, type);
+    }
+    arena_free(scratch);
+    set->between = found.types;
+    set->n_between = found.n;
+}
+
 /* Types that only an Any can bring: those of the versions between, and those that one of the lists
    strands. */
 void mapping_set_compose_names(Arena *arena, MappingSet *set, const MappingSet *first,
@@ -100,4 +157,5 @@ void mapping_set_compose_names(Arena *arena, MappingSet *set, const MappingSet *
     strand_mapped(&s);
     set->stranded = s.found;
     set->n_stranded = s.n;
+    find_between(arena, set, first, second);
 }

@@ -140,8 +140,15 @@ static void put_known_here(Compiler *c, Table *table, const MappingSet *types, C
     }
 }
 
+/* Does anything happen to a message that stays what it is? In JSON it is written out, and an Any in
+   it brings what changes. */
+static bool is_looked_into(Compiler *c, const MessageType *type, Codec to)
+{
+    return to == CODEC_JSON || (any_changes(c) && reaches_any(c, type));
+}
+
 /* What the source version does not know: a version on the way may give it another name, and the
-   target may write it as JSON. */
+   target may know it. */
 static void put_unknown_here(Compiler *c, Table *table, const MappingSet *types, Codec to)
 {
     size_t at = 0;
@@ -153,9 +160,18 @@ static void put_unknown_here(Compiler *c, Table *table, const MappingSet *types,
         any.bytes_in = true;
         put_any_type(c, table, mapping->from, any);
     }
-    for (uint32_t i = 0; to == CODEC_JSON && i < types->to->n_messages; i++) {
+    for (uint32_t i = 0; i < types->n_between; i++) {
+        const MessageType *type = types->between[i];
+        if (any_changes(c) && !table_get(table, bytes_of(type->full_name)))
+            put_any_type(c, table, type,
+                         (AnyType){.program = compiler_identity(c, type, CODEC_PROTO, CODEC_PROTO),
+                                   .bytes_in = true,
+                                   .bytes_out = true});
+    }
+    for (uint32_t i = 0; i < types->to->n_messages; i++) {
         const MessageType *type = &types->to->messages[i];
-        if (!type->map_entry && !table_get(table, bytes_of(type->full_name)))
+        if (!type->map_entry && is_looked_into(c, type, to) &&
+            !table_get(table, bytes_of(type->full_name)))
             put_any_type(c, table, type,
                          (AnyType){.program = compiler_identity(c, type, CODEC_PROTO, to),
                                    .bytes_in = true});

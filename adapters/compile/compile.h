@@ -33,10 +33,6 @@ MUST_USE Result compiler_finish(Compiler *compiler, uint32_t first);
    program. `only`: just this field, bare. */
 MUST_USE Result compile_fields(Compiler *compiler, Program *program, const FieldType *only);
 
-/* any_reach.c: whether an Any may be somewhere inside, for each message by its index. In the arena,
-   which has no limit. */
-const bool *any_reach(Arena *arena, const Schema *schema);
-
 /* ---- compile_straight.c ---------------------------------------------------------------------- */
 
 /* A rule that may go straight from protobuf to protobuf. */

@@ -228,6 +228,9 @@ typedef struct MappingSet {
     const Stranded
         *stranded; /* types of the source's package that are not in by_type; so with a chain's */
     uint32_t n_stranded;
+    const MessageType *const *between; /* of a chain: what neither end knows and a version between
+                                          does, and an Any may be inside of */
+    uint32_t n_between;
 } MappingSet;
 
 /* The mapping of a source message type, or NULL: it has no counterpart. */

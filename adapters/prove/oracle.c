@@ -415,7 +415,7 @@ static bool is_ignored(Oracle *o, const ChangeEnd *from, const TreeValue *value)
     if (!type.message)
         return literal_equal(&value->plain, &from->ignored, type);
     return !failed(tree_parse(o->arena, type.message, from->ignored.bytes, &ignored)) &&
-           tree_equal(value->message, ignored);
+           tree_equal(&o->chain->known, value->message, ignored);
 }
 
 static Result check_dropped(Oracle *o, const FieldChange *change, const Tree *tree)
@@ -601,13 +601,14 @@ static const MessagePair *pair_of_method(const Oracle *o, OracleRole *role)
     return NULL;
 }
 
-Result oracle_convert(Arena *arena, const ChangeList *const *lists, uint32_t n_lists, bool upwards,
-                      OracleRole role, const Tree *from, Tree **to_out)
+Result oracle_convert(Arena *arena, const OracleChain *chain, bool upwards, OracleRole role,
+                      const Tree *from, Tree **to_out)
 {
     Tree *tree = NULL;
     *to_out = NULL;
-    for (uint32_t i = 0; i < n_lists; i++) {
-        Oracle o = {arena, chain_list(lists, n_lists, upwards, i), upwards ? NEW : OLD};
+    for (uint32_t i = 0; i < chain->n_lists; i++) {
+        const ChangeList *list = chain_list(chain->lists, chain->n_lists, upwards, i);
+        Oracle o = {arena, chain, list, upwards ? NEW : OLD};
         const MessageType *type = tree ? tree->type : from->type;
         const MessagePair *pair =
             role.method ? pair_of_method(&o, &role) : oracle_find_pair(&o, type);

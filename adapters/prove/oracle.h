@@ -11,6 +11,13 @@
 #include "adapters/changes/changes.h"
 #include "adapters/prove/tree.h"
 
+/* The lists, in the order of the versions or against it, and what is known besides. */
+typedef struct OracleChain {
+    const ChangeList *const *lists;
+    uint32_t n_lists;
+    TreeTypes known; /* of all versions, and what all know besides */
+} OracleChain;
+
 /* What a message is: one of its type, or a request or an answer of a method, which may go with
    another. */
 typedef struct OracleRole {
@@ -23,7 +30,7 @@ typedef struct OracleRole {
  * its role, has a counterpart all along. Faults: CANNOT_CONVERT and FIELD_REQUIRED, as a plan
  * would.
  */
-MUST_USE Result oracle_convert(Arena *arena, const ChangeList *const *lists, uint32_t n_lists,
-                               bool upwards, OracleRole role, const Tree *from, Tree **to_out);
+MUST_USE Result oracle_convert(Arena *arena, const OracleChain *chain, bool upwards,
+                               OracleRole role, const Tree *from, Tree **to_out);
 
 #endif

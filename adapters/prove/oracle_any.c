@@ -74,15 +74,23 @@ static Bytes text_in(const Tree *tree, uint32_t number)
     return field->n ? field->values[0].plain.bytes : BYTES_NONE;
 }
 
+/* A type that any version knows, the nearest first: what an Any inside it brings is converted list
+   by list, whoever knows the message around it. */
+static const MessageType *find_type(const Oracle *o, const Tree *holder, Bytes name)
+{
+    const MessageType *found = schema_message(o->list->sides[!o->to].schema, name);
+    return found ? found : tree_find_type(&o->chain->known, holder->type->schema, name);
+}
+
 Result oracle_any(Oracle *o, const Tree *from, Tree *to)
 {
     Bytes url = text_in(from, 1), value = text_in(from, 2);
     size_t name = url.size;
     while (name && url.data[name - 1] != '/')
         name--;
-    const MessageType *type = schema_message(from->type->schema, bytes_slice(url, name, url.size));
+    const MessageType *type = find_type(o, from, bytes_slice(url, name, url.size));
     const MessagePair *pair = type ? oracle_find_pair(o, type) : NULL;
-    if (type && !pair && is_own(o, type)) {
+    if (type && !pair && type->schema == o->list->sides[!o->to].schema && is_own(o, type)) {
         const TypeGone *gone = table_get(&o->list->fates[!o->to], bytes_of(type->full_name));
         if (gone && gone->fate == TYPE_DROPPED)
             return OK;

@@ -7,6 +7,7 @@
 /* One list in one direction, at work. */
 typedef struct Oracle {
     Arena *arena;
+    const OracleChain *chain;
     const ChangeList *list;
     int to; /* the end that it goes to */
 } Oracle;

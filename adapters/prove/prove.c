@@ -1,5 +1,6 @@
 #include "adapters/prove/prove.h"
 
+#include "adapters/changes/change_list.h"
 #include "adapters/compile/plan_compile.h"
 #include "adapters/prove/oracle.h"
 #include "adapters/prove/tree_random.h"
@@ -27,8 +28,7 @@ typedef struct Direction {
 } Direction;
 
 typedef struct Proof {
-    const ChangeList *const *lists;
-    uint32_t n_lists;
+    OracleChain chain;
     Direction directions[2]; /* downwards, upwards */
     bool upwards;
     const ProveOptions *options;
@@ -93,13 +93,13 @@ static Verdict by_plan(const Proof *p, Arena *arena, const Tree *tree)
 static Verdict by_oracle(const Proof *p, Arena *arena, const Tree *tree)
 {
     Verdict v = {0};
-    Result r = oracle_convert(arena, p->lists, p->n_lists, p->upwards, p->now->role, tree, &v.tree);
+    Result r = oracle_convert(arena, &p->chain, p->upwards, p->now->role, tree, &v.tree);
     return failed(r) ? refused(arena, r) : v;
 }
 
-static bool agree(const Verdict *a, const Verdict *b)
+static bool agree(const Proof *p, const Verdict *a, const Verdict *b)
 {
-    return !a->tree == !b->tree && (!a->tree || tree_equal(a->tree, b->tree));
+    return !a->tree == !b->tree && (!a->tree || tree_equal(&p->chain.known, a->tree, b->tree));
 }
 
 static bool disagree(void *owner, const Tree *tree)
@@ -107,7 +107,7 @@ static bool disagree(void *owner, const Tree *tree)
     const Proof *p = owner;
     Arena *arena = arena_new(ARENA_UNLIMITED);
     Verdict plan = by_plan(p, arena, tree), oracle = by_oracle(p, arena, tree);
-    bool different = !agree(&plan, &oracle);
+    bool different = !agree(p, &plan, &oracle);
     arena_free(arena);
     return different;
 }
@@ -141,7 +141,7 @@ static Verdict hold_against(const Proof *p, Arena *keep, Arena *arena, Tree *tre
 {
     Verdict plan = by_plan(p, arena, tree), oracle = by_oracle(p, arena, tree);
     p->outcome->n_run++;
-    if (!agree(&plan, &oracle))
+    if (!agree(p, &plan, &oracle))
         tell(p, keep, tree);
     else if (plan.tree)
         p->outcome->n_converted++;
@@ -183,24 +183,39 @@ static void prove_one(Proof *p, Arena *keep, Random *random, const Case *first)
 
 /* ---- One direction --------------------------------------------------------------------------- */
 
-static Result compile(Arena *arena, const Mapping *mapping, Codec from, Codec to,
+/* What the cases of one direction have in common. */
+typedef struct CaseMaker {
+    Arena *arena;
+    const MappingSet *set, *common;
+    const MappingSet *identity; /* of the target's schema */
+    PlanCache *cache;
+    Case *cases;
+    uint32_t n;
+} CaseMaker;
+
+static Result compile(const CaseMaker *m, const Mapping *mapping, Codec from, Codec to,
                       const MappingSet *types, const Plan **plan_out)
 {
-    PlanOptions options = {.from = from, .to = to, .unknown = UNKNOWN_COUNT, .types = types};
-    return plan_compile(arena, mapping, &options, plan_out);
+    PlanOptions options = {.from = from,
+                           .to = to,
+                           .unknown = UNKNOWN_COUNT,
+                           .types = types,
+                           .common_types = m->common,
+                           .cache = m->cache};
+    return plan_compile(m->arena, mapping, &options, plan_out);
 }
 
-static Result make_case(Arena *arena, const MappingSet *set, const MappingSet *identity,
-                        const Mapping *mapping, OracleRole role, Case *made)
+static Result make_case(CaseMaker *m, const Mapping *mapping, OracleRole role)
 {
+    Case *made = &m->cases[m->n++];
+    const Mapping *same = mapping_set_find(m->identity, mapping->to);
     *made = (Case){.mapping = mapping, .role = role};
-    Result r = compile(arena, mapping, CODEC_PROTO, CODEC_PROTO, set, &made->wire);
+    Result r = compile(m, mapping, CODEC_PROTO, CODEC_PROTO, m->set, &made->wire);
     if (!failed(r))
-        r = compile(arena, mapping, CODEC_PROTO, CODEC_JSON, set, &made->to_json);
+        r = compile(m, mapping, CODEC_PROTO, CODEC_JSON, m->set, &made->to_json);
     if (!failed(r))
-        r = compile(arena, mapping_set_find(identity, mapping->to), CODEC_JSON, CODEC_PROTO,
-                    identity, &made->from_json);
-    return failed(r) ? FAIL_OVER(arena, r, FAULT_BAD_CHANGES, "compiling the plan of %s",
+        r = compile(m, same, CODEC_JSON, CODEC_PROTO, m->identity, &made->from_json);
+    return failed(r) ? FAIL_OVER(m->arena, r, FAULT_BAD_CHANGES, "compiling the plan of %s",
                                  mapping->from->full_name)
                      : OK;
 }
@@ -217,55 +232,59 @@ static const MethodType *method_by_path(const Schema *schema, Bytes path)
 }
 
 /* Requests and answers that only their method gives as what they become. */
-static Result make_method_cases(Arena *arena, const MappingSet *set, const MappingSet *identity,
-                                Case *cases, uint32_t *n)
+static Result make_method_cases(CaseMaker *m)
 {
     size_t at = 0;
     Result r = OK;
-    for (const TableEntry *entry; (entry = table_next(&set->by_method, &at)) && !failed(r);) {
+    for (const TableEntry *entry; (entry = table_next(&m->set->by_method, &at)) && !failed(r);) {
         const MethodMapping *method = entry->value;
         const Mapping *mappings[2] = {method->input, method->output};
         for (int output = 0; output < 2 && !failed(r); output++) {
             const Mapping *mapping = mappings[output];
-            if (!mapping || mapping_set_find(set, mapping->from) == mapping)
-                continue;
-            OracleRole role = {method_by_path(set->from, entry->key), output};
-            r = make_case(arena, set, identity, mapping, role, &cases[(*n)++]);
+            OracleRole role = {method_by_path(m->set->from, entry->key), output};
+            if (mapping && mapping_set_find(m->set, mapping->from) != mapping)
+                r = make_case(m, mapping, role);
         }
     }
     return r;
 }
 
-static Result make_cases(Arena *arena, const MappingSet *set, Case **cases_out, uint32_t *n_out)
+static Result make_cases(CaseMaker *m)
 {
-    const MappingSet *identity;
-    *cases_out = arena_array(arena, Case, set->n_mappings + 2 * set->by_method.n + 1);
-    *n_out = 0;
-    Result r = mapping_set_identity(arena, set->to, &identity);
+    const MappingSet *set = m->set;
+    m->cases = arena_array(m->arena, Case, set->n_mappings + 2 * set->by_method.n + 1);
+    Result r = mapping_set_identity(m->arena, set->to, &m->identity);
     for (uint32_t i = 0; !failed(r) && i < set->n_mappings; i++) {
         const Mapping *mapping = set->mappings[i];
         bool own =
             mapping->from->schema == set->from && mapping_set_find(set, mapping->from) == mapping;
-        if (!own || mapping->from->map_entry)
-            continue;
-        r = make_case(arena, set, identity, mapping, (OracleRole){0}, &(*cases_out)[*n_out]);
-        ++*n_out;
+        if (own && !mapping->from->map_entry)
+            r = make_case(m, mapping, (OracleRole){0});
     }
-    return failed(r) ? r : make_method_cases(arena, set, identity, *cases_out, n_out);
+    return failed(r) ? r : make_method_cases(m);
 }
 
 static Result prepare(Arena *arena, const Proof *p, bool upwards, Direction *made)
 {
     Problems problems = problems_in(arena);
     *made = (Direction){0};
-    Result r = changes_compose(arena, p->lists, p->n_lists, upwards, &problems, &made->set);
+    Result r =
+        changes_compose(arena, p->chain.lists, p->chain.n_lists, upwards, &problems, &made->set);
     if (failed(r))
         return r;
     if (!made->set)
         return FAIL(arena, FAULT_BAD_CHANGES, "composing the chain: %s", problems.items[0].reason);
     made->name = arena_printf(arena, "%s to %s", made->set->from_version, made->set->to_version);
     tree_hints(arena, made->set, &made->hints);
-    return make_cases(arena, made->set, &made->cases, &made->n_cases);
+    made->hints.known = p->chain.known;
+    CaseMaker maker = {.arena = arena,
+                       .set = made->set,
+                       .common = p->options->common,
+                       .cache = plan_cache_new(arena)};
+    r = make_cases(&maker);
+    made->cases = maker.cases;
+    made->n_cases = maker.n;
+    return r;
 }
 
 static void prove_direction(Proof *p, Arena *arena)
@@ -282,11 +301,26 @@ static void prove_direction(Proof *p, Arena *arena)
     }
 }
 
+static TreeTypes known_types(Arena *arena, const ChangeList *const *lists, uint32_t n_lists,
+                             const ProveOptions *options)
+{
+    const Schema **schemas = arena_array(arena, const Schema *, 2 * n_lists + 1);
+    uint32_t n = 0;
+    for (uint32_t i = 0; i < n_lists; i++) {
+        for (int end = 0; end < 2; end++)
+            schemas[n++] = lists[i]->sides[end].schema;
+    }
+    if (options->common)
+        schemas[n++] = options->common->from;
+    return (TreeTypes){schemas, n};
+}
+
 Result prove_chain(Arena *arena, const ChangeList *const *lists, uint32_t n_lists,
                    const ProveOptions *options, ProveOutcome *outcome_out)
 {
     *outcome_out = (ProveOutcome){0};
-    Proof proof = {.lists = lists, .n_lists = n_lists, .options = options, .outcome = outcome_out};
+    Proof proof = {.options = options, .outcome = outcome_out};
+    proof.chain = (OracleChain){lists, n_lists, known_types(arena, lists, n_lists, options)};
     for (int upwards = 0; upwards < 2; upwards++) {
         Result r = prepare(arena, &proof, upwards, &proof.directions[upwards]);
         if (failed(r))

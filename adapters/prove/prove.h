@@ -12,9 +12,10 @@
 #include "adapters/changes/changes.h"
 
 typedef struct ProveOptions {
-    uint64_t n_messages; /* random ones, in each direction; spread over the types */
-    uint64_t seed;       /* the same seed gives the same messages */
-    bool json;           /* by way of JSON too, for every fourth */
+    uint64_t n_messages;      /* random ones, in each direction; spread over the types */
+    uint64_t seed;            /* the same seed gives the same messages */
+    const MappingSet *common; /* types that all know besides their own; NULL: none */
+    bool json;                /* by way of JSON too, for every fourth */
     /* Called now and then; may be NULL. */
     void (*on_progress)(void *owner, const char *direction, uint64_t done, uint64_t all);
     void *owner;

@@ -235,12 +235,21 @@ void tree_write(const Tree *tree, Buffer *out)
     }
 }
 
+const MessageType *tree_find_type(const TreeTypes *types, const Schema *holder, Bytes name)
+{
+    const MessageType *found = schema_message(holder, name);
+    for (uint32_t i = 0; i < types->n && !found; i++)
+        found = schema_message(types->schemas[i], name);
+    return found;
+}
+
 /* ---- The same? ------------------------------------------------------------------------------- */
 
-static bool value_equal(const FieldType *field, const TreeValue *a, const TreeValue *b)
+static bool value_equal(const TreeTypes *types, const FieldType *field, const TreeValue *a,
+                        const TreeValue *b)
 {
     if (is_message(field))
-        return tree_equal(a->message, b->message);
+        return tree_equal(types, a->message, b->message);
     if (field->kind == KIND_STRING || field->kind == KIND_BYTES)
         return bytes_equal(a->plain.bytes, b->plain.bytes);
     /* All not-a-numbers are one. */
@@ -249,11 +258,12 @@ static bool value_equal(const FieldType *field, const TreeValue *a, const TreeVa
     return a->plain.u == b->plain.u;
 }
 
-static bool in_any_order(const FieldType *field, const TreeField *a, const TreeField *b)
+static bool in_any_order(const TreeTypes *types, const FieldType *field, const TreeField *a,
+                         const TreeField *b)
 {
     for (uint32_t i = 0; i < a->n; i++) {
         uint32_t k = 0;
-        while (k < b->n && !value_equal(field, &a->values[i], &b->values[k]))
+        while (k < b->n && !value_equal(types, field, &a->values[i], &b->values[k]))
             k++;
         if (k == b->n)
             return false;
@@ -261,8 +271,51 @@ static bool in_any_order(const FieldType *field, const TreeField *a, const TreeF
     return true;
 }
 
+enum { MOST_RECORDS = 256 };
+
+static bool wire_equal(Bytes a, Bytes b);
+
+static bool record_equal(const WireField *a, const WireField *b)
+{
+    if (a->type != b->type)
+        return false;
+    return a->type == WIRE_LENGTH ? wire_equal(a->bytes, b->bytes)
+                                  : bytes_equal(a->record, b->record);
+}
+
+static bool read_records(Bytes wire, WireField *records, uint32_t *n)
+{
+    WireReader reader = wire_reader(wire);
+    *n = 0;
+    while (*n < MOST_RECORDS && wire_next(&reader, &records[*n]))
+        ++*n;
+    return *n && *n < MOST_RECORDS && !reader.bad;
+}
+
+/* A message of a type that nobody knows may have its fields in another order; those of one number
+   stay in theirs. */
+static bool wire_equal(Bytes a, Bytes b)
+{
+    WireField records[2][MOST_RECORDS];
+    uint32_t n[2];
+    if (bytes_equal(a, b))
+        return true;
+    if (a.size != b.size || !read_records(a, records[0], &n[0]) ||
+        !read_records(b, records[1], &n[1]) || n[0] != n[1])
+        return false;
+    for (uint32_t i = 0; i < n[0]; i++) {
+        uint32_t k = 0;
+        while (k < n[1] && records[1][k].number != records[0][i].number)
+            k++;
+        if (k == n[1] || !record_equal(&records[0][i], &records[1][k]))
+            return false;
+        records[1][k].number = 0; /* no field has this number */
+    }
+    return true;
+}
+
 /* The bytes of an Any's content may stand in another order. */
-static bool any_equal(const Tree *a, const Tree *b)
+static bool any_equal(const TreeTypes *types, const Tree *a, const Tree *b)
 {
     const FieldType *url = message_field_by_number(a->type, 1),
                     *value = message_field_by_number(a->type, 2);
@@ -274,22 +327,22 @@ static bool any_equal(const Tree *a, const Tree *b)
     Bytes name = urls[0]->values[0].plain.bytes;
     size_t slash = bytes_find(name, '/');
     const MessageType *type =
-        schema_message(a->type->schema, bytes_slice(name, slash + 1, name.size));
-    if (!type)
-        return false;
+        tree_find_type(types, a->type->schema, bytes_slice(name, slash + 1, name.size));
     Bytes contents[2];
     for (int i = 0; i < 2; i++)
         contents[i] = values[i]->n ? values[i]->values[0].plain.bytes : BYTES_NONE;
+    if (!type)
+        return wire_equal(contents[0], contents[1]);
     Arena *arena = arena_new(ARENA_UNLIMITED);
     Tree *trees[2];
     bool equal = !failed(tree_parse(arena, type, contents[0], &trees[0])) &&
                  !failed(tree_parse(arena, type, contents[1], &trees[1])) &&
-                 tree_equal(trees[0], trees[1]);
+                 tree_equal(types, trees[0], trees[1]);
     arena_free(arena);
     return equal;
 }
 
-bool tree_equal(const Tree *a, const Tree *b)
+bool tree_equal(const TreeTypes *types, const Tree *a, const Tree *b)
 {
     bool equal = a->type == b->type;
     for (uint32_t i = 0; equal && i < a->type->n_fields; i++) {
@@ -297,12 +350,12 @@ bool tree_equal(const Tree *a, const Tree *b)
         const TreeField *x = &a->fields[i], *y = &b->fields[i];
         equal = x->n == y->n;
         if (equal && field->map)
-            equal = in_any_order(field, x, y);
+            equal = in_any_order(types, field, x, y);
         for (uint32_t k = 0; equal && !field->map && k < x->n; k++)
-            equal = value_equal(field, &x->values[k], &y->values[k]);
+            equal = value_equal(types, field, &x->values[k], &y->values[k]);
     }
     return equal ||
-           (a->type == b->type && a->type->well_known == WELL_KNOWN_ANY && any_equal(a, b));
+           (a->type == b->type && a->type->well_known == WELL_KNOWN_ANY && any_equal(types, a, b));
 }
 
 void tree_print(const Tree *tree, Buffer *out)

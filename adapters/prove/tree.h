@@ -47,7 +47,17 @@ void tree_put(Arena *arena, Tree *tree, const FieldType *field, TreeValue value)
 /* A map's entry without a key or a value has the zero one. */
 void tree_fill_entry(Arena *arena, Tree *entry);
 
-bool tree_equal(const Tree *a, const Tree *b); /* maps in any order; an Any by what is in it */
+/* Schemas in which the type of what an Any brings is looked up. */
+typedef struct TreeTypes {
+    const Schema *const *schemas;
+    uint32_t n;
+} TreeTypes;
+
+/* In the holder's own schema first, then in the others; NULL: nobody knows it. */
+const MessageType *tree_find_type(const TreeTypes *types, const Schema *holder, Bytes name);
+
+/* Maps in any order; an Any by what is in it, its fields in any order. */
+bool tree_equal(const TreeTypes *types, const Tree *a, const Tree *b);
 
 /* "{id: "a" lines: {sku: "b"}}", for people. */
 void tree_print(const Tree *tree, Buffer *out);

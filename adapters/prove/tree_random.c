@@ -280,6 +280,11 @@ static const MessageType *type_with_counterpart(Maker *m)
     return ((const Mapping *)entry->value)->from;
 }
 
+static const MessageType *any_of(Maker *m, const Schema *schema)
+{
+    return &schema->messages[below(m, schema->n_messages)];
+}
+
 /* Mostly what has a counterpart; also what has none, what is in no version's package, and
    nothing. */
 static const MessageType *any_type(Maker *m)
@@ -288,24 +293,22 @@ static const MessageType *any_type(Maker *m)
     if (set->n_stranded && chance(m, 10))
         return set->stranded[below(m, set->n_stranded)].type;
     if (chance(m, 10))
-        return &set->from->messages[below(m, set->from->n_messages)];
+        return any_of(m, set->from);
+    if (chance(m, 20) && m->hints->known.n)
+        return any_of(m, m->hints->known.schemas[below(m, m->hints->known.n)]);
     return set->by_type.n ? type_with_counterpart(m) : NULL;
 }
 
-/* A message of a version between brings none of an older one: what meets it first would be the
-   wrong list. */
-static const MessageType *type_in_any(Maker *m, const Schema *holder)
+static const MessageType *type_in_any(Maker *m)
 {
     const MessageType *type = any_type(m);
-    if (!type || type->map_entry)
-        return NULL;
-    return holder == m->hints->set->from || holder == type->schema ? type : NULL;
+    return type && !type->map_entry ? type : NULL;
 }
 
 static Tree *random_any(Maker *m, const MessageType *type, unsigned depth)
 {
     Tree *tree = tree_new(m->arena, type);
-    const MessageType *inner = depth < DEPTH ? type_in_any(m, type->schema) : NULL;
+    const MessageType *inner = depth < DEPTH ? type_in_any(m) : NULL;
     if (!inner)
         return tree;
     Buffer content = buffer_in(m->arena);

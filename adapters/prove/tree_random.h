@@ -24,6 +24,7 @@ typedef struct TreeHints {
     Table by_field;        /* FieldType -> TreeHint */
     Table visited;         /* Mapping */
     const MappingSet *set; /* what may be inside an Any */
+    TreeTypes known;       /* so may all of these types */
     bool serialized;       /* messages become bytes, which are compared as they are */
 } TreeHints;
 

@@ -200,6 +200,10 @@ const EnumValue *enum_value_by_number(const EnumType *type, int32_t number);
    labels, enum values and JSON-irrelevant names aside.) Memoised nowhere: for load time. */
 bool message_same_wire(const MessageType *a, const MessageType *b);
 
+/* Whether a google.protobuf.Any may be somewhere inside, for each message by its index. In the
+   arena, which has no limit. */
+const bool *any_reach(Arena *arena, const Schema *schema);
+
 const char *field_kind_name(FieldKind kind); /* "int64" */
 
 #endif

@@ -5,6 +5,7 @@
  */
 #include "gateway/commands/command.h"
 
+#include "adapters/mapping/error_types.h"
 #include "adapters/prove/prove.h"
 #include "base/arena.h"
 
@@ -84,7 +85,12 @@ int command_prove(const CommandLine *line)
     Config *config = command_config(line->arguments[0]);
     if (!config)
         return EXIT_NO;
-    bool good = prove_config(config, &options);
+    Arena *arena = arena_new(ARENA_UNLIMITED);
+    Result r = error_types_load(arena, &options.common); /* as every plan knows them */
+    bool good = !failed(r) && prove_config(config, &options);
+    if (failed(r))
+        fprintf(stderr, "passerelle: %s\n", error_text(arena, r));
+    arena_free(arena);
     config_unref(config);
     return good ? EXIT_WELL : EXIT_NO;
 }

@@ -80,6 +80,7 @@ typedef struct Version {
     char service[NAME_SIZE];
     Method methods[RANDOM_METHODS];
     uint32_t n_methods;
+    bool foreign; /* it knows a message of nobody's package, with an Any in it */
 } Version;
 
 /* At work on one chain. */
@@ -162,7 +163,7 @@ static void add_method(Maker *m, Version *v)
 
 static void first_version(Maker *m, Version *v)
 {
-    *v = (Version){.n = 2 + below(m, 2)};
+    *v = (Version){.n = 2 + below(m, 2), .foreign = chance(m, 50)};
     for (uint32_t i = 0; i < N_ENUMS; i++) {
         new_name(m, "E", v->enums[i].name);
         for (uint32_t k = 0, n = 1 + below(m, 4); k < n; k++)
@@ -608,7 +609,7 @@ static void turn_methods(Maker *m, const Version *old, Version *next)
 static const char *turn(Maker *m, const Version *old, Version *next, unsigned number)
 {
     m->types = m->messages = m->enums = m->methods = buffer_in(m->arena);
-    *next = (Version){.n = old->n};
+    *next = (Version){.n = old->n, .foreign = chance(m, 50)};
     for (uint32_t i = 0; i < N_ENUMS; i++)
         turn_enum(m, &old->enums[i], &next->enums[i]);
     for (uint32_t i = 0; i < old->n; i++) {
@@ -774,6 +775,23 @@ static void add_service(Maker *m, Buffer *file, const Version *v, const char *pa
     wire_add_bytes(file, 6, buffer_bytes(&out));
 }
 
+/* A file of its own, the same for all: as google.longrunning is. */
+static void add_foreign(Maker *m, Buffer *set)
+{
+    Buffer file = buffer_in(m->arena), holder = file;
+    Field field = {.name = "g", .type = ANY};
+    Message message = {.name = "Holder"};
+    Version none = {0};
+    add_text(&file, 1, "foreign.proto");
+    add_text(&file, 2, "foreign");
+    add_text(&file, 3, "google/protobuf/any.proto");
+    add_text(&file, 12, "proto3");
+    add_text(&holder, 1, message.name);
+    add_field(m, &holder, &none, "foreign", &message, &field, 1);
+    wire_add_bytes(&file, 4, buffer_bytes(&holder));
+    wire_add_bytes(set, 1, buffer_bytes(&file));
+}
+
 static void add_side(Maker *m, const Version *v, unsigned number, ChangeSide *side)
 {
     static const char *const imports[] = {"timestamp", "wrappers", "any"};
@@ -795,6 +813,8 @@ static void add_side(Maker *m, const Version *v, unsigned number, ChangeSide *si
     add_enum(m, &file, &alone);
     add_service(m, &file, v, package);
     wire_add_bytes(&set, 1, buffer_bytes(&file));
+    if (v->foreign && !m->same_package)
+        add_foreign(m, &set);
     *side = (ChangeSide){arena_printf(m->arena, "v%u", number), NULL, package};
     assert_ok(m->arena, schema_load(m->arena, buffer_bytes(&set), package, &side->schema));
 }

@@ -6,6 +6,7 @@
  */
 #include "tests/unit/adapters/prove/random_changes.h"
 
+#include "adapters/mapping/error_types.h"
 #include "adapters/prove/prove.h"
 #include "tests/unit/check.h"
 
@@ -95,6 +96,7 @@ static uint64_t prove(uint64_t seed)
     const ChangeList *lists[RANDOM_VERSIONS];
     ProveOptions options = {.n_messages = MESSAGES, .seed = seed, .json = true};
     ProveOutcome outcome = {0};
+    assert_ok(arena, error_types_load(arena, &options.common));
     random_chain(arena, seed, &chain);
     load_lists(arena, seed, &chain, lists);
     follow_methods(arena, &chain, lists);

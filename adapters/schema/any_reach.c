@@ -1,6 +1,8 @@
 /* Which messages of a schema an Any may be inside of: found from each Any back to all that lead to
    it, so that the cost is that of the schema, however many messages ask. */
-#include "adapters/compile/compile.h"
+#include "adapters/schema/schema.h"
+
+#include "base/arena.h"
 
 /* A field of message type, in the row of those of one type. */
 typedef struct Use {
