@@ -215,8 +215,23 @@ static bool match_template(const Template *template, Bytes text, Bytes *parts)
             if (end == text.size)
                 return false;
         }
+        if (!end)
+            return false; /* a part is never empty */
         parts[i] = bytes_slice(text, 0, end);
         text = bytes_slice(text, end + behind.size, text.size);
+    }
+    return true;
+}
+
+/* Is the text, which was composed of these parts, split into them again? */
+static bool comes_apart_again(Oracle *o, const Template *template, Bytes text, const Bytes *parts)
+{
+    Bytes *again = arena_array(o->arena, Bytes, template->n_names);
+    if (!match_template(template, text, again))
+        return false;
+    for (uint32_t i = 0; i < template->n_names; i++) {
+        if (!bytes_equal(again[i], parts[i]))
+            return false;
     }
     return true;
 }
@@ -277,6 +292,8 @@ static Result template_value(Oracle *o, const FieldChange *change, uint32_t whic
         buffer_add_bytes(&text, parts[i]);
     }
     buffer_add_bytes(&text, names->literals[names->n_names]);
+    if (!comes_apart_again(o, names, buffer_bytes(&text), parts))
+        return cannot(o, &to->paths[0], "its parts would not come back");
     *found = one(o, (TreeValue){.plain = {.bytes = buffer_bytes(&text)}});
     return OK;
 }

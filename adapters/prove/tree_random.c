@@ -42,8 +42,13 @@ static void hint_expr(TreeHints *hints, const Expr *expr)
         hint_of(hints, field)->one = true;
     if (expr->kind == EXPR_CONVERT && expr->converter->code == CONVERT_TEMPLATE) {
         for (uint32_t i = 0; i < expr->n_args; i++) {
-            if (source_field(expr->args[i]))
-                hint_of(hints, source_field(expr->args[i]))->needed = true;
+            TreeHint *hint =
+                source_field(expr->args[i]) ? hint_of(hints, source_field(expr->args[i])) : NULL;
+            if (!hint)
+                continue;
+            hint->needed = true;
+            if (expr->args[i]->kind == EXPR_FIELD)
+                hint->reader = expr->converter;
         }
     }
     for (uint32_t i = 0; i < expr->n_args; i++)
@@ -150,6 +155,18 @@ static Literal random_double(Maker *m, FieldKind kind)
     return (Literal){.d = kind == KIND_FLOAT ? (double)(float)value : value};
 }
 
+/* A part of a template: now and then one that hurts, with a text of the template in it, or none. */
+static void add_part(Maker *m, const Converter *by, Buffer *text)
+{
+    if (chance(m, 4))
+        return;
+    buffer_printf(text, "v%u", (unsigned)below(m, 100));
+    if (chance(m, 6))
+        buffer_add_bytes(text, by->template_parts[below(m, by->n_variables + 1)]);
+    if (chance(m, 6))
+        buffer_add_text(text, "x");
+}
+
 /* A text that the converter which reads it can mostly read. */
 static Bytes text_for(Maker *m, const Converter *reader)
 {
@@ -161,10 +178,11 @@ static Bytes text_for(Maker *m, const Converter *reader)
     case CONVERT_TEMPLATE_PART:
         for (uint32_t i = 0; i < reader->n_variables; i++) {
             buffer_add_bytes(&text, reader->template_parts[i]);
-            buffer_printf(&text, "v%u", (unsigned)below(m, 100));
+            add_part(m, reader, &text);
         }
         buffer_add_bytes(&text, reader->template_parts[reader->n_variables]);
         return buffer_bytes(&text);
+    case CONVERT_TEMPLATE: add_part(m, reader, &text); return buffer_bytes(&text);
     case CONVERT_TEXT_TIME:
         return bytes_of(reader->to.message->well_known == WELL_KNOWN_DURATION
                             ? durations[below(m, 4)]

@@ -128,18 +128,6 @@ bool convert_text_bytes(Conversion *c)
 
 /* ---- Templates ------------------------------------------------------------------------------- */
 
-bool convert_template(Conversion *c)
-{
-    const Converter *by = c->converter;
-    Buffer text = buffer_in(c->runner->arena);
-    for (uint32_t i = 0; i < by->n_variables && i < c->n_args; i++) {
-        buffer_add_bytes(&text, by->template_parts[i]);
-        buffer_add_bytes(&text, value_bytes(c->args[i]));
-    }
-    buffer_add_bytes(&text, by->template_parts[by->n_variables]);
-    return give_text(c, &text);
-}
-
 /* Where `part` begins in `text` from `at` on, or text.size + 1. */
 static size_t find_part(Bytes text, size_t at, Bytes part)
 {
@@ -148,6 +136,27 @@ static size_t find_part(Bytes text, size_t at, Bytes part)
             return at;
     }
     return text.size + 1;
+}
+
+/* Composed so that it is split into the same parts again: none is empty, and none but the last has
+   the text that follows it. */
+bool convert_template(Conversion *c)
+{
+    const Converter *by = c->converter;
+    Buffer text = buffer_in(c->runner->arena);
+    buffer_add_bytes(&text, by->template_parts[0]);
+    for (uint32_t i = 0; i < by->n_variables && i < c->n_args; i++) {
+        Bytes part = value_bytes(c->args[i]), behind = by->template_parts[i + 1];
+        size_t at = text.size;
+        buffer_add_bytes(&text, part);
+        buffer_add_bytes(&text, behind);
+        if (!part.size)
+            return cannot_convert(c, "a part of the text is empty");
+        if (i + 1 < by->n_variables && !text.full &&
+            find_part(buffer_bytes(&text), at, behind) != at + part.size)
+            return cannot_convert(c, "a part has the text that follows it in the template");
+    }
+    return give_text(c, &text);
 }
 
 /* A variable reaches to the next literal text; the last one to the end, less the text behind it. */
@@ -165,6 +174,8 @@ bool convert_template_part(Conversion *c)
         if (end > text.size || end < at ||
             !bytes_equal(bytes_slice(text, end, behind.size), behind))
             return cannot_convert(c, "the text does not match the template");
+        if (end == at)
+            return cannot_convert(c, "a part of the text is empty");
         if (i == by->part)
             found = bytes_slice(text, at, end - at);
         at = end + behind.size;

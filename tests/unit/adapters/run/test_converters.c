@@ -207,6 +207,43 @@ static void names_match_their_template_to_the_end(void **state)
     refuses(down, "{\"projectId\":\"p\"}");
 }
 
+/* "a//b/" would be split into other parts than those that it was composed of. */
+static void parts_that_would_not_come_back_are_refused(void **state)
+{
+    const char *yaml =
+        "messages:\n  M:\n"
+        "    name: {template: \"projects/{p}/topics/{t}\", to: [project_id, topic_id]}\n"
+        "    path: {template: \"a/{x}//{y}-\", into: \"c/{y}/d/{x}\"}\n"
+        "    key: {template: \"{p};{t}\", from: [project, topic]}";
+    Way up = way(state, "Templates", yaml, true), down = way(state, "Templates", yaml, false);
+    gives(up, "{\"project\":\"1\",\"topic\":\"a;b\"}", "{\"key\":\"1;a;b\"}");
+    gives(down, "{\"key\":\"1;a;b\"}", "{\"project\":\"1\",\"topic\":\"a;b\"}");
+    refuses(up, "{\"project\":\"1;2\",\"topic\":\"a\"}");
+    refuses(down, "{\"projectId\":\"p/topics/q\",\"topicId\":\"t\"}");
+    gives(down, "{\"projectId\":\"p/topic\",\"topicId\":\"t/topics/u\"}",
+          "{\"name\":\"projects/p/topic/topics/t/topics/u\"}");
+    /* The slash before // belongs to it as soon as it stands in front of it. */
+    gives(down, "{\"path\":\"c/2-/d/1\"}", "{\"path\":\"a/1//2--\"}");
+    refuses(down, "{\"path\":\"c/2/d/1/\"}");
+    refuses(up, "{\"path\":\"a/1//2/d/-\"}");
+    gives(up, "{\"path\":\"a/1//2--\"}", "{\"path\":\"c/2-/d/1\"}");
+}
+
+static void a_part_is_never_empty(void **state)
+{
+    const char *yaml =
+        "messages:\n  M:\n"
+        "    name: {template: \"projects/{p}/topics/{t}\", to: [project_id, topic_id]}\n"
+        "    path: {template: \"a/{x}/b/{y}\", into: \"c/{y}/d/{x}\"}\n"
+        "    key: {template: \"{p};{t}\", from: [project, topic]}";
+    Way up = way(state, "Templates", yaml, true), down = way(state, "Templates", yaml, false);
+    refuses(up, "{\"name\":\"projects//topics/t\"}");
+    refuses(up, "{\"name\":\"projects/p/topics/\"}");
+    refuses(up, "{\"path\":\"a//b/2\"}");
+    refuses(down, "{\"key\":\";t\"}");
+    refuses(down, "{\"key\":\"p;\"}");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -218,6 +255,8 @@ int main(void)
         cmocka_unit_test(dates_are_days_that_exist),
         cmocka_unit_test(amounts_keep_every_part_or_are_refused),
         cmocka_unit_test(names_match_their_template_to_the_end),
+        cmocka_unit_test(parts_that_would_not_come_back_are_refused),
+        cmocka_unit_test(a_part_is_never_empty),
     };
     return cmocka_run_group_tests(tests, load, unload);
 }
