@@ -207,8 +207,16 @@ static bool path_is_entered(const MessagePair *pair, int end, const FieldPath *p
     return false;
 }
 
+/* What only one end has, of a message that other changes go into: whether it is there. */
+static bool is_of_one_end(const FieldChange *change)
+{
+    return !change->ends[OLD].n_paths || !change->ends[NEW].n_paths;
+}
+
 static bool is_entered(const MessagePair *pair, const FieldChange *change)
 {
+    if (is_of_one_end(change))
+        return false;
     for (int end = 0; end < 2; end++) {
         for (uint32_t k = 0; k < change->ends[end].n_paths; k++) {
             if (path_is_entered(pair, end, &change->ends[end].paths[k]))
@@ -237,7 +245,8 @@ static void join_selection(ChangeList *list, FieldChange *change, const FieldPat
     for (uint32_t i = 0; i < change->select->n; i++)
         paths[i] = path_join(list->arena, outer, &change->select->paths[i]);
     Selection *joined = arena_make(list->arena, Selection);
-    *joined = (Selection){paths, change->select->values, change->select->n};
+    *joined = *change->select;
+    joined->paths = paths;
     change->select = joined;
 }
 
@@ -397,15 +406,27 @@ static void tell_unsaid(ChangeList *list, MessagePair *pair, int end, const Fiel
                    list->sides[end].version, taken);
 }
 
+static bool only_presence_is_said(const MessagePair *pair, int end, const FieldPath *path)
+{
+    for (uint32_t i = 0; i < pair->n_changes; i++) {
+        const ChangeEnd *e = &pair->changes[i].ends[end];
+        if (is_of_one_end(&pair->changes[i]) && e->n_paths && path_equal(&e->paths[0], path))
+            return true;
+    }
+    return false;
+}
+
 static void check_said(ChangeList *list, MessagePair *pair, int end, const MessageType *message,
                        const FieldPath *outer)
 {
     for (uint32_t i = 0; i < message->n_fields; i++) {
         FieldPath step = *path_to(list->arena, &message->fields[i]);
         FieldPath path = path_join(list->arena, outer, &step);
-        if (path_is_taken(pair, end, &path))
+        bool entered = path_is_entered(pair, end, &path);
+        if (path_is_taken(pair, end, &path) &&
+            !(entered && only_presence_is_said(pair, end, &path)))
             continue;
-        if (path_is_entered(pair, end, &path))
+        if (entered)
             check_said(list, pair, end, message->fields[i].message, &path);
         else
             tell_unsaid(list, pair, end, &path);
@@ -469,6 +490,21 @@ static void check_required(ChangeList *list, MessagePair *pair, const FieldChang
                    list->sides[end].version);
 }
 
+/* A message that other changes go into is given by those: beside them it can only be there. */
+static void check_presence_value(ChangeList *list, const MessagePair *pair,
+                                 const FieldChange *change)
+{
+    for (int end = 0; end < 2; end++) {
+        const ChangeEnd *e = &change->ends[end];
+        if (!is_of_one_end(change) || !e->n_paths || e->missing != MISSING_VALUE ||
+            !path_is_entered(pair, end, &e->paths[0]) ||
+            (e->value->kind == EXPR_BUILD && !e->value->n_rules))
+            continue;
+        change_problem(list, change->place, where_change(list, pair, change), "{}",
+                       "other changes give what is inside it, so that it can only be there");
+    }
+}
+
 static void pair_check(ChangeList *list, MessagePair *pair)
 {
     pair->checked = true;
@@ -485,6 +521,8 @@ static void pair_check(ChangeList *list, MessagePair *pair)
         for (uint32_t i = 0; i < pair->n_changes; i++)
             check_required(list, pair, &pair->changes[i], end);
     }
+    for (uint32_t i = 0; i < pair->n_changes; i++)
+        check_presence_value(list, pair, &pair->changes[i]);
     change_check_oneofs(list, pair);
     change_check_kinds(list, pair);
     for (uint32_t i = 0; i < pair->n_changes; i++)

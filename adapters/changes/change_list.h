@@ -62,11 +62,19 @@ typedef struct ChangeEnd {
 typedef struct MessagePair MessagePair;
 typedef struct EnumPair EnumPair;
 
-/* A field whose value follows from which of the other end's fields is there. */
+/* What an alternative says that is there beside the chosen one, and zero. */
+typedef enum Unused {
+    UNUSED_COUNTED, /* by a kind that does not name it, it is left out, and counted */
+    UNUSED_LOUD,    /* an error, as for any other value */
+    UNUSED_ZERO,    /* nothing, in either direction */
+} Unused;
+
+/* A field whose value follows from which of the other end's fields is there: a kind. */
 typedef struct Selection {
     const FieldPath *paths; /* at the other end */
     const Literal *values;
     uint32_t n;
+    Unused unused;
 } Selection;
 
 typedef struct FieldChange {
@@ -253,6 +261,11 @@ void change_check_default(ChangeList *list, const FieldChange *change, const cha
 bool paths_exclude_each_other(const FieldPath *a, const FieldPath *b);
 void change_check_oneofs(ChangeList *list, const MessagePair *pair);
 void change_check_kinds(ChangeList *list, const MessagePair *pair);
+/* The change that says what this kind, at this end, is on the way back; or NULL. */
+const FieldChange *change_selection(const MessagePair *pair, int end, const FieldPath *kind);
+/* The selection that this field, at this end, is an alternative of, and which; or NULL. */
+const FieldChange *change_alternative(const MessagePair *pair, int end, const FieldPath *path,
+                                      uint32_t *which_out);
 
 /* ---- converter.c ----------------------------------------------------------------------------- */
 
@@ -275,6 +288,31 @@ void pairs_check(ChangeList *list);
 
 /* Fills the pair's two mappings. */
 void pair_map(ChangeList *list, MessagePair *pair);
+
+/* One mapping while it is made. */
+typedef struct Making {
+    ChangeList *list;
+    const MessagePair *pair;
+    Arena *arena;
+    int to; /* the end that it goes to */
+    Guard *guards;
+    uint32_t n_guards, guards_capacity;
+} Making;
+
+/* "Order.customer" at the source. */
+const char *making_source_name(const Making *m, const FieldPath *path);
+const Expr *making_field(const Making *m, const FieldPath *path); /* NULL for the empty path */
+const Expr *making_kind(Making *m, const FieldPath *path);        /* a kind that is unset is zero */
+/* What the source gives for the change's target number `which`, without what is made up. */
+const Expr *making_given(Making *m, const FieldChange *change, uint32_t which);
+const Loss *making_loss(Making *m, const FieldChange *change, LossKind kind, bool loud,
+                        const char *how);
+void making_guard(Making *m, Guard guard); /* none when its source is NULL */
+
+/* ---- change_guard.c -------------------------------------------------------------------------- */
+
+/* What is lost, or refused, on the way. */
+void making_guards(Making *m);
 
 /* ---- compose.c ------------------------------------------------------------------------------- */
 

@@ -1,17 +1,7 @@
 /* From a pair's changes to its two mappings. */
 #include "adapters/changes/change_list.h"
 
-/* One mapping while it is made. */
-typedef struct Making {
-    ChangeList *list;
-    const MessagePair *pair;
-    Arena *arena;
-    int to; /* the end that it goes to */
-    Guard *guards;
-    uint32_t n_guards, guards_capacity;
-} Making;
-
-static const char *source_name(const Making *m, const FieldPath *path)
+const char *making_source_name(const Making *m, const FieldPath *path)
 {
     return arena_printf(m->arena, "%s.%s",
                         side_name(&m->list->sides[!m->to], m->pair->ends[!m->to]->full_name),
@@ -25,22 +15,22 @@ static const char *target_name(const Making *m, const FieldPath *path)
                         path->text);
 }
 
-static const Loss *loss_of(Making *m, const FieldChange *change, LossKind kind, bool loud,
-                           const char *how)
+const Loss *making_loss(Making *m, const FieldChange *change, LossKind kind, bool loud,
+                        const char *how)
 {
     const ChangeEnd *from = &change->ends[!m->to], *to = &change->ends[m->to];
     const char *into = to->n_paths ? target_name(m, &to->paths[0]) : "";
     bool from_target = kind == LOSS_DEFAULTED || !from->n_paths;
     return change_loss(m->list, m->to, kind, loud, change->place.name_line,
-                       from_target ? into : source_name(m, &from->paths[0]), into, how);
+                       from_target ? into : making_source_name(m, &from->paths[0]), into, how);
 }
 
-static const Expr *field_expr(const Making *m, const FieldPath *path)
+const Expr *making_field(const Making *m, const FieldPath *path)
 {
     return path->n_steps ? expr_field(m->arena, path->steps, path->n_steps) : NULL;
 }
 
-static void add_guard(Making *m, Guard guard)
+void making_guard(Making *m, Guard guard)
 {
     if (!guard.source)
         return;
@@ -111,12 +101,13 @@ static bool number_step_narrows(const Converter *converter)
 static const Loss *converter_loss(Making *m, const FieldChange *change, const Converter *converter)
 {
     if (number_step_narrows(converter))
-        return loss_of(m, change, LOSS_NARROWED, true, "out of range is an error");
+        return making_loss(m, change, LOSS_NARROWED, true, "out of range is an error");
     if (converter->has_fallback)
-        return loss_of(m, change, LOSS_NARROWED, false, "values without a counterpart fall back");
+        return making_loss(m, change, LOSS_NARROWED, false,
+                           "values without a counterpart fall back");
     if (cuts(converter))
-        return loss_of(m, change, LOSS_NARROWED, !converter->round,
-                       converter->round ? "rounded" : "what does not fit is an error");
+        return making_loss(m, change, LOSS_NARROWED, !converter->round,
+                           converter->round ? "rounded" : "what does not fit is an error");
     return NULL;
 }
 
@@ -161,16 +152,16 @@ static const Expr *template_value(Making *m, const FieldChange *change, uint32_t
     const ChangeEnd *from = &change->ends[!m->to], *to = &change->ends[m->to];
     if (!to->template)
         return expr_convert(m->arena, part_converter(m, from->template, which),
-                            field_expr(m, &from->paths[0]), NULL);
+                            making_field(m, &from->paths[0]), NULL);
     const Expr **args = arena_array(m->arena, const Expr *, to->template->n_names);
     for (uint32_t i = 0; i < to->template->n_names; i++) {
         if (!from->template) {
-            args[i] = field_expr(m, &from->paths[i]);
+            args[i] = making_field(m, &from->paths[i]);
             continue;
         }
         uint32_t part = name_index(from->template, to->template->names[i]);
         args[i] = expr_convert(m->arena, part_converter(m, from->template, part),
-                               field_expr(m, &from->paths[0]), NULL);
+                               making_field(m, &from->paths[0]), NULL);
     }
     return compose_template(m, to->template, args);
 }
@@ -179,7 +170,7 @@ static const Expr *currency_expr(Making *m, const FieldChange *change)
 {
     const FieldPath *field = &change->ends[!m->to].currency;
     if (field->n_steps)
-        return field_expr(m, field);
+        return making_field(m, field);
     if (!change->currency)
         return NULL;
     ValueType text = {KIND_STRING, false, NULL, NULL};
@@ -195,11 +186,12 @@ static void guard_currency(Making *m, const FieldChange *change, const Converter
     step[0] = converter->currency;
     FieldPath inner = {step, 1, converter->currency->name};
     FieldPath path = path_join(m->arena, &change->ends[!m->to].paths[0], &inner);
-    add_guard(m, (Guard){.source = field_expr(m, &path),
+    making_guard(m,
+                 (Guard){.source = making_field(m, &path),
                          .loud = true,
                          .has_ignored = true,
                          .ignored = {.bytes = bytes_of(change->currency)},
-                         .loss = loss_of(m, change, LOSS_DROPPED, true, "another currency")});
+                         .loss = making_loss(m, change, LOSS_DROPPED, true, "another currency")});
 }
 
 static const Expr *converted(Making *m, const FieldChange *change, const Expr *value,
@@ -241,20 +233,20 @@ static const Expr *sentinel_out(Making *m, const ChangeEnd *to, const Expr *valu
 }
 
 /* A kind that is unset is zero. */
-static const Expr *kind_expr(Making *m, const FieldPath *path)
+const Expr *making_kind(Making *m, const FieldPath *path)
 {
-    return expr_default(m->arena, field_expr(m, path), zero_of(m, path_field(path)), NULL);
+    return expr_default(m->arena, making_field(m, path), zero_of(m, path_field(path)), NULL);
 }
 
 static const Expr *plain_value(Making *m, const FieldChange *change)
 {
     const ChangeEnd *from = &change->ends[!m->to], *to = &change->ends[m->to];
     const FieldType *source = path_field(&from->paths[0]), *target = path_field(&to->paths[0]);
-    const Expr *value = sentinel_in(m, from, field_expr(m, &from->paths[0]), source);
+    const Expr *value = sentinel_in(m, from, making_field(m, &from->paths[0]), source);
     if (source->repeated && !target->repeated) {
         bool loud = change->more == DROP_LOUD;
         value = expr_first(m->arena, value, loud,
-                           loss_of(m, change, LOSS_DROPPED, loud, "more than one"));
+                           making_loss(m, change, LOSS_DROPPED, loud, "more than one"));
     }
     value = converted(m, change, value, source);
     if (target->repeated && !source->repeated)
@@ -268,19 +260,43 @@ static const Expr *plain_value(Making *m, const FieldChange *change)
     if (from->when.n_steps) {
         Literal *constant = arena_make(m->arena, Literal);
         *constant = from->when_value;
-        value = expr_when(m->arena, value, kind_expr(m, &from->when), constant);
+        value = expr_when(m->arena, value, making_kind(m, &from->when), constant);
     }
     return value;
 }
 
+/* The kind of the first alternative that is there; where zeros say nothing, of the first that is
+   more than zero. */
 static const Expr *selected_value(Making *m, const FieldChange *change)
 {
     const Selection *select = change->select;
-    const Expr **args = arena_array(m->arena, const Expr *, select->n);
-    for (uint32_t i = 0; i < select->n; i++)
-        args[i] = field_expr(m, &select->paths[i]);
+    const Expr **args = arena_array(m->arena, const Expr *, 2 * select->n);
+    Literal *values = arena_array(m->arena, Literal, 2 * select->n), zero = {0};
+    uint32_t n = 0;
+    for (uint32_t i = 0; select->unused == UNUSED_ZERO && i < select->n; i++) {
+        const FieldType *field = path_field(&select->paths[i]);
+        const Expr *value = making_field(m, &select->paths[i]);
+        bool plain = !field->message && !field->repeated;
+        values[n] = select->values[i];
+        args[n++] = plain ? expr_sentinel(m->arena, value, &zero) : value;
+    }
+    for (uint32_t i = 0; i < select->n; i++) {
+        values[n] = select->values[i];
+        args[n++] = making_field(m, &select->paths[i]);
+    }
     ValueType type = value_type_of(path_field(&change->ends[m->to].paths[0]));
-    return expr_select(m->arena, type, args, select->values, select->n);
+    return expr_select(m->arena, type, args, values, n);
+}
+
+/* Where zeros say nothing, an alternative is only given with its kind. */
+static const Expr *only_if_chosen(Making *m, const FieldChange *change, const Expr *value)
+{
+    uint32_t which;
+    const FieldChange *kind =
+        change_alternative(m->pair, !m->to, &change->ends[!m->to].paths[0], &which);
+    if (!kind || kind->select->unused != UNUSED_ZERO)
+        return value;
+    return expr_when(m->arena, value, selected_value(m, kind), &kind->select->values[which]);
 }
 
 /* What is made up inside a message is only made up when the message is there. */
@@ -289,7 +305,7 @@ static const Expr *only_under(Making *m, const FieldChange *change, const Expr *
     const FieldPath *under = &change->ends[!m->to].under;
     if (!value || !under->n_steps || !expr_makes_up(value))
         return value;
-    return expr_when(m->arena, value, field_expr(m, under), NULL);
+    return expr_when(m->arena, value, making_field(m, under), NULL);
 }
 
 static const char *literal_text(Making *m, const Expr *value)
@@ -300,13 +316,13 @@ static const char *literal_text(Making *m, const Expr *value)
     return (const char *)text.data;
 }
 
-static const Expr *given_value(Making *m, const FieldChange *change, uint32_t which)
+const Expr *making_given(Making *m, const FieldChange *change, uint32_t which)
 {
     if (change->select)
         return selected_value(m, change);
     if (change->ends[OLD].template || change->ends[NEW].template)
         return template_value(m, change, which);
-    return change->ends[!m->to].n_paths ? plain_value(m, change) : NULL;
+    return change->ends[!m->to].n_paths ? only_if_chosen(m, change, plain_value(m, change)) : NULL;
 }
 
 /* In a oneof a value is only made up when none of the others is given. */
@@ -316,35 +332,27 @@ static const Expr *unless_another(Making *m, const FieldChange *change, const Ex
     if (!value || !expr_makes_up(value) || change->ends[!m->to].when.n_steps)
         return value;
     const Expr **others = arena_array(m->arena, const Expr *, m->pair->n_changes);
-    Literal *yes = arena_array(m->arena, Literal, m->pair->n_changes);
     for (uint32_t i = 0; i < m->pair->n_changes; i++) {
         const FieldChange *other = &m->pair->changes[i];
         if (other == change || !other->ends[m->to].n_paths || !other->ends[!m->to].n_paths ||
             !paths_exclude_each_other(&change->ends[m->to].paths[0], &other->ends[m->to].paths[0]))
             continue;
-        const Expr *given = given_value(m, other, 0);
+        const Expr *given = making_given(m, other, 0);
         while (given && given->kind == EXPR_MESSAGE)
             given = given->args[0];
-        yes[n].u = 1;
         others[n++] = given;
     }
-    ValueType type = {.kind = KIND_BOOL};
-    Literal *no = arena_make(m->arena, Literal);
-    const Expr *another = n ? expr_select(m->arena, type, others, yes, n) : NULL;
-    if (!another)
-        return value;
-    another = expr_default(m->arena, another, expr_const(m->arena, type, *no, NULL), NULL);
-    return expr_when(m->arena, value, another, no);
+    return expr_unless(m->arena, value, others, n);
 }
 
 static const Expr *change_expr(Making *m, const FieldChange *change, uint32_t which)
 {
     const ChangeEnd *from = &change->ends[!m->to], *to = &change->ends[m->to];
-    const Expr *value = given_value(m, change, which);
+    const Expr *value = making_given(m, change, which);
     if (to->missing == MISSING_VALUE) {
         const Loss *loss = change->constant ? NULL
-                                            : loss_of(m, change, LOSS_DEFAULTED, false,
-                                                      literal_text(m, to->value));
+                                            : making_loss(m, change, LOSS_DEFAULTED, false,
+                                                          literal_text(m, to->value));
         value = expr_default(m->arena, value, to->value, loss);
     } else if (to->missing == MISSING_LOUD) {
         const FieldPath *known = from->n_paths ? &from->paths[0] : &to->paths[which];
@@ -368,7 +376,7 @@ static const Expr *expanded_presence(Making *m, const FieldType *const *steps, u
     FieldPath path = {steps, n_steps, NULL};
     for (uint32_t i = 0; i < m->pair->n_expanded; i++) {
         if (path_equal(&m->pair->expanded[i][m->to], &path))
-            return field_expr(m, &m->pair->expanded[i][!m->to]);
+            return making_field(m, &m->pair->expanded[i][!m->to]);
     }
     return NULL;
 }
@@ -405,8 +413,8 @@ static const Expr *build_field(Making *m, const Feed *feeds, uint32_t n_feeds, u
         return value;
     uint32_t n_rules;
     const Rule *rules = build_rules(m, inner, n_inner, depth + 1, &n_rules);
-    return expr_build(m->arena, field->message, rules, n_rules,
-                      expanded_presence(m, feeds[at].path->steps, depth + 1));
+    const Expr *presence = expanded_presence(m, feeds[at].path->steps, depth + 1);
+    return expr_build(m->arena, field->message, rules, n_rules, presence ? presence : value);
 }
 
 static const Rule *build_rules(Making *m, const Feed *feeds, uint32_t n_feeds, uint32_t depth,
@@ -462,7 +470,7 @@ static Feed *collect_feeds(Making *m, uint32_t *n_out)
             step[0] = change->convert[m->to]->currency;
             FieldPath inner = {step, 1, step[0]->name};
             FieldPath path = path_join(m->arena, &from->paths[0], &inner);
-            feeds[n++] = (Feed){&to->currency, field_expr(m, &path), change->place.name_line};
+            feeds[n++] = (Feed){&to->currency, making_field(m, &path), change->place.name_line};
         }
     }
     add_expanded(m, feeds, &n);
@@ -470,71 +478,7 @@ static Feed *collect_feeds(Making *m, uint32_t *n_out)
     return feeds;
 }
 
-/* ---- Guards ---------------------------------------------------------------------------------- */
-
-static void guard_dropped(Making *m, const FieldChange *change)
-{
-    const ChangeEnd *from = &change->ends[!m->to];
-    if (!from->n_paths || change->ends[m->to].n_paths || change->select)
-        return;
-    bool loud = from->drop == DROP_LOUD, message = path_field(&from->paths[0])->message != NULL;
-    const Expr *value = field_expr(m, &from->paths[0]);
-    if (from->has_ignored && message)
-        value = expr_sentinel(m->arena, value, &from->ignored);
-    add_guard(m,
-              (Guard){.source = value,
-                      .loud = loud,
-                      .has_ignored = from->has_ignored && !message,
-                      .ignored = from->ignored,
-                      .loss = loss_of(m, change, LOSS_DROPPED, loud,
-                                      from->has_ignored ? "unless it is the value that comes back"
-                                                        : "it has no counterpart")});
-}
-
-/* A value that only goes somewhere when a kind says so: any other kind would lose it. */
-static void guard_when(Making *m, uint32_t at)
-{
-    const FieldChange *change = &m->pair->changes[at];
-    const ChangeEnd *from = &change->ends[!m->to];
-    if (!from->when.n_steps)
-        return;
-    const Expr *other = kind_expr(m, &from->when);
-    for (uint32_t i = 0; i < m->pair->n_changes; i++) {
-        const ChangeEnd *e = &m->pair->changes[i].ends[!m->to];
-        if (!e->when.n_steps || !path_equal(&e->paths[0], &from->paths[0]))
-            continue;
-        if (i < at)
-            return; /* told once for all of its alternatives */
-        other = expr_sentinel(m->arena, other, &e->when_value);
-    }
-    add_guard(m,
-              (Guard){.source = expr_when(m->arena, field_expr(m, &from->paths[0]), other, NULL),
-                      .loud = true,
-                      .loss = loss_of(m, change, LOSS_DROPPED, true, "no alternative takes it")});
-}
-
-/* Fields that were independent and are, or are inside of, one of several now: two at once is an
-   error. */
-static void guard_oneof(Making *m, uint32_t at)
-{
-    const FieldChange *change = &m->pair->changes[at];
-    const ChangeEnd *to = &change->ends[m->to], *from = &change->ends[!m->to];
-    if (!to->n_paths || !from->n_paths || from->when.n_steps)
-        return;
-    for (uint32_t i = 0; i < at; i++) {
-        const ChangeEnd *other_to = &m->pair->changes[i].ends[m->to];
-        const ChangeEnd *other_from = &m->pair->changes[i].ends[!m->to];
-        if (!other_to->n_paths || !other_from->n_paths ||
-            !paths_exclude_each_other(&to->paths[0], &other_to->paths[0]) ||
-            paths_exclude_each_other(&from->paths[0], &other_from->paths[0]))
-            continue;
-        const char *how = arena_printf(m->arena, "if %s is there too", other_from->paths[0].text);
-        add_guard(m, (Guard){.source = expr_when(m->arena, field_expr(m, &from->paths[0]),
-                                                 field_expr(m, &other_from->paths[0]), NULL),
-                             .loud = true,
-                             .loss = loss_of(m, change, LOSS_DROPPED, true, how)});
-    }
-}
+/* ---- Both ways ------------------------------------------------------------------------------- */
 
 void pair_map(ChangeList *list, MessagePair *pair)
 {
@@ -544,11 +488,7 @@ void pair_map(ChangeList *list, MessagePair *pair)
         Feed *feeds = collect_feeds(&m, &n_feeds);
         Mapping *mapping = pair->mappings[to];
         mapping->rules = build_rules(&m, feeds, n_feeds, 0, &mapping->n_rules);
-        for (uint32_t i = 0; i < pair->n_changes; i++) {
-            guard_dropped(&m, &pair->changes[i]);
-            guard_when(&m, i);
-            guard_oneof(&m, i);
-        }
+        making_guards(&m);
         mapping->guards = m.guards;
         mapping->n_guards = m.n_guards;
     }

@@ -66,7 +66,7 @@ void change_check_oneofs(ChangeList *list, const MessagePair *pair)
 /* ---- Kinds ------------------------------------------------------------------------------------
  */
 
-static const FieldChange *selection_of(const MessagePair *pair, int end, const FieldPath *kind)
+const FieldChange *change_selection(const MessagePair *pair, int end, const FieldPath *kind)
 {
     for (uint32_t i = 0; i < pair->n_changes; i++) {
         const FieldChange *change = &pair->changes[i];
@@ -77,12 +77,25 @@ static const FieldChange *selection_of(const MessagePair *pair, int end, const F
     return NULL;
 }
 
-static bool selects(const Selection *select, const FieldPath *path)
+static bool selects(const Selection *select, const FieldPath *path, uint32_t *which_out)
 {
     uint32_t i = 0;
     while (i < select->n && !path_equal(&select->paths[i], path))
         i++;
+    *which_out = i;
     return i < select->n;
+}
+
+const FieldChange *change_alternative(const MessagePair *pair, int end, const FieldPath *path,
+                                      uint32_t *which_out)
+{
+    for (uint32_t i = 0; i < pair->n_changes; i++) {
+        const FieldChange *change = &pair->changes[i];
+        if (change->select && !change->ends[end].n_paths &&
+            selects(change->select, path, which_out))
+            return change;
+    }
+    return NULL;
 }
 
 /* A value that a kind gave has to say the kind again when it comes back. */
@@ -90,8 +103,9 @@ static void check_selected(ChangeList *list, const MessagePair *pair, const Fiel
                            int end)
 {
     const ChangeEnd *from = &change->ends[end], *to = &change->ends[!end];
-    const FieldChange *kind = from->when.n_steps ? selection_of(pair, end, &from->when) : NULL;
-    if (!kind || !to->n_paths || selects(kind->select, &to->paths[0]))
+    const FieldChange *kind = from->when.n_steps ? change_selection(pair, end, &from->when) : NULL;
+    uint32_t which;
+    if (!kind || !to->n_paths || selects(kind->select, &to->paths[0], &which))
         return;
     Buffer value = buffer_in(list->arena);
     literal_print(&value, &from->when_value, value_type_of(path_field(&from->when)));

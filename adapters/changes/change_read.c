@@ -4,7 +4,7 @@ static const char *const field_keys[] = {
     "to",         "from",     "by",       "removed", "added",    "back", "ignored",
     "required",   "optional", "more",     "round",   "sentinel", "zero", "when",
     "select",     "constant", "template", "into",    "currency", "of",   "times",
-    "divided_by", "values",   "others",   "scale",
+    "divided_by", "values",   "others",   "scale",   "unused",
 };
 
 /* One change while it is read. */
@@ -263,6 +263,25 @@ static bool read_constant(const Reading *r)
     return true;
 }
 
+static bool read_unused(const Reading *r, Unused *unused_out)
+{
+    const JsonNode *node = member(r, "unused");
+    if (!node || is_word(node, "graceful"))
+        return true;
+    *unused_out = is_word(node, "loud") ? UNUSED_LOUD : UNUSED_ZERO;
+    if (*unused_out == UNUSED_LOUD || is_word(node, "zero"))
+        return true;
+    change_problem(r->list, place(r, node), r->where, change_near_word(r->list, node),
+                   "expected zero, graceful or loud");
+    return false;
+}
+
+static bool read_other_kinds(const Reading *r, int end)
+{
+    const JsonNode *node = member(r, "others");
+    return !node || read_drop(r, node, &r->change->ends[end].drop);
+}
+
 static bool read_select(const Reading *r)
 {
     const JsonNode *node = member(r, "select");
@@ -285,10 +304,10 @@ static bool read_select(const Reading *r)
             return false;
     }
     Selection *select = arena_make(r->list->arena, Selection);
-    *select = (Selection){paths, values, n};
+    *select = (Selection){paths, values, n, UNUSED_COUNTED};
     r->change->select = select;
     r->change->ends[end].drop = DROP_COUNTED;
-    return true;
+    return read_unused(r, &select->unused) && read_other_kinds(r, end);
 }
 
 /* The first name that stands twice: two parts that differ could not both come back in one. */
@@ -475,7 +494,7 @@ static bool read_ends(const Reading *r)
 static const char *const removed_keys[] = {"removed", "ignored", "back", NULL};
 static const char *const added_keys[] = {"added", "ignored", "back", NULL};
 static const char *const constant_keys[] = {"constant", NULL};
-static const char *const select_keys[] = {"select", NULL};
+static const char *const select_keys[] = {"select", "others", "unused", NULL};
 
 static const char *const *keys_beside(const Reading *r)
 {

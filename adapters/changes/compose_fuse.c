@@ -145,6 +145,9 @@ const Expr *compose_through(Composing *c, Task *task, const Mapping *second, con
     case EXPR_WHEN:
         return expr_when(c->arena, compose_through(c, task, second, message->args[0]),
                          message->args[1], message->constants);
+    case EXPR_UNLESS:
+        return expr_unless(c->arena, compose_through(c, task, second, message->args[0]),
+                           message->args + 1, message->n_args - 1);
     case EXPR_CONVERT:
         if (second->identity || second->from->well_known != WELL_KNOWN_NONE)
             return retarget(c, message, second->to);

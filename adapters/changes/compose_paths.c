@@ -173,6 +173,17 @@ static const Expr *descend_when(Composing *c, Task *task, const Expr *message,
     return expr_when(c->arena, inner, message->args[1], message->constants);
 }
 
+static const Expr *descend_unless(Composing *c, Task *task, const Expr *message,
+                                  const FieldType *const *steps, uint32_t n_steps)
+{
+    const Expr *const *others = message->args + 1;
+    uint32_t first = task->n_guards, n = message->n_args - 1;
+    const Expr *inner = descend(c, task, message->args[0], steps, n_steps);
+    for (uint32_t i = first; i < task->n_guards; i++)
+        task->guards[i].source = expr_unless(c->arena, task->guards[i].source, others, n);
+    return expr_unless(c->arena, inner, others, n);
+}
+
 static const Expr *descend(Composing *c, Task *task, const Expr *message,
                            const FieldType *const *steps, uint32_t n_steps)
 {
@@ -181,6 +192,7 @@ static const Expr *descend(Composing *c, Task *task, const Expr *message,
         return resolve(c, task, (Scope){message->rules, message->n_rules}, steps, n_steps);
     case EXPR_MESSAGE: return descend_mapped(c, task, message, steps, n_steps);
     case EXPR_WHEN: return descend_when(c, task, message, steps, n_steps);
+    case EXPR_UNLESS: return descend_unless(c, task, message, steps, n_steps);
     case EXPR_REQUIRE:
         if (!message->n_args)
             return expr_require(c->arena, NULL, value_type_of(steps[n_steps - 1]), message->field);
@@ -268,6 +280,39 @@ static const Expr *subst_select(Composing *c, Task *task, Scope scope, const Exp
     return expr_select(c->arena, expr->type, args, expr->constants, expr->n_args);
 }
 
+static bool same_field(const Expr *a, const Expr *b)
+{
+    return a && b && a->kind == EXPR_FIELD && b->kind == EXPR_FIELD && a->n_steps == b->n_steps &&
+           memcmp(a->steps, b->steps, a->n_steps * sizeof *a->steps) == 0;
+}
+
+/* A message that is built of nothing but the others is not there without them. */
+static bool is_there_without(const Expr *message, const Expr *const *others, uint32_t n_others)
+{
+    if (!message || message->kind != EXPR_BUILD || message->n_args)
+        return true;
+    for (uint32_t i = 0; i < message->n_rules; i++) {
+        const Expr *value = presence_of(message->rules[i].value);
+        uint32_t k = 0;
+        while (k < n_others && !same_field(value, others[k]))
+            k++;
+        if (k == n_others)
+            return true;
+    }
+    return false;
+}
+
+static const Expr *subst_unless(Composing *c, Task *task, Scope scope, const Expr *expr)
+{
+    const Expr **others = arena_array(c->arena, const Expr *, expr->n_args);
+    for (uint32_t i = 1; i < expr->n_args; i++)
+        others[i - 1] = presence_of(compose_value(c, task, scope, expr->args[i]));
+    const Expr *value = compose_value(c, task, scope, expr->args[0]);
+    return is_there_without(value, others, expr->n_args - 1)
+               ? expr_unless(c->arena, value, others, expr->n_args - 1)
+               : NULL;
+}
+
 static const Expr *subst_message(Composing *c, Task *task, Scope scope, const Expr *expr)
 {
     const Expr *value =
@@ -303,6 +348,7 @@ const Expr *compose_value(Composing *c, Task *task, Scope scope, const Expr *exp
         return expr_when(c->arena, compose_value(c, task, scope, expr->args[0]),
                          expr->constants ? subject : presence_of(subject), expr->constants);
     }
+    case EXPR_UNLESS: return subst_unless(c, task, scope, expr);
     case EXPR_SELECT: return subst_select(c, task, scope, expr);
     }
     return NULL;

@@ -1,9 +1,18 @@
 /* One program: what its target says, in order, on a draft. */
 #include "adapters/compile/compile_draft.h"
 
-static void compile_guard(Draft *d, const Guard *guard)
+/* The operations behind are left out when another value is there. */
+static void skip_if_there(Draft *d, const Expr *other, uint32_t *jump_out)
 {
-    Operand source = compile_value(d, guard->source);
+    Operand there = compile_value(d, other);
+    uint32_t next = draft_jump(d, (PlanOp){.code = PLAN_SKIP_UNLESS, .a = there.slot});
+    *jump_out = draft_jump(d, (PlanOp){.code = PLAN_SKIP});
+    draft_jump_here(d, next);
+}
+
+static void guard_value(Draft *d, const Guard *guard, const Expr *value)
+{
+    Operand source = compile_value(d, value);
     if (!source.where)
         source.where = guard->loss ? guard->loss->path : "a value";
     draft_op(d,
@@ -17,6 +26,18 @@ static void compile_guard(Draft *d, const Guard *guard)
                                                 : (Value){.u = 0},
                  .constant_kind = guard->has_ignored ? source.type.kind : (FieldKind)0,
              });
+}
+
+static void compile_guard(Draft *d, const Guard *guard)
+{
+    const Expr *source = guard->source;
+    bool unless = source->kind == EXPR_UNLESS;
+    uint32_t *jumps = arena_array(d->arena, uint32_t, source->n_args + 1);
+    for (uint32_t i = 1; unless && i < source->n_args; i++)
+        skip_if_there(d, source->args[i], &jumps[i]);
+    guard_value(d, guard, unless ? source->args[0] : source);
+    for (uint32_t i = 1; unless && i < source->n_args; i++)
+        draft_jump_here(d, jumps[i]);
 }
 
 static const Expr *rule_for(const Mapping *mapping, const FieldType *target)

@@ -236,6 +236,29 @@ static Operand compile_when_present(Draft *d, const Expr *expr)
     return into;
 }
 
+/* Nothing of the value is looked at when another is there. */
+static Operand compile_unless(Draft *d, const Expr *expr)
+{
+    uint16_t slot = draft_slot(d);
+    uint32_t *to_end = arena_array(d->arena, uint32_t, expr->n_args);
+    draft_op(d, (PlanOp){.code = PLAN_CLEAR, .into = slot});
+    for (uint32_t i = 1; i < expr->n_args; i++) {
+        Operand other = compile_value(d, expr->args[i]);
+        uint32_t next = draft_jump(d, (PlanOp){.code = PLAN_SKIP_UNLESS, .a = other.slot});
+        to_end[i] = draft_jump(d, (PlanOp){.code = PLAN_SKIP});
+        draft_jump_here(d, next);
+    }
+    Operand into = compile_value(d, expr->args[0]);
+    draft_op(
+        d,
+        (PlanOp){
+            .code = PLAN_WHEN, .a = into.slot, .b = into.slot, .into = slot, .where = into.where});
+    for (uint32_t i = 1; i < expr->n_args; i++)
+        draft_jump_here(d, to_end[i]);
+    into.slot = slot;
+    return into;
+}
+
 static Operand compile_when(Draft *d, const Expr *expr)
 {
     if (!expr->constants)
@@ -304,6 +327,7 @@ Operand compile_value(Draft *d, const Expr *expr)
     case EXPR_FIRST: return compile_first(d, expr);
     case EXPR_WRAP: return compile_wrap(d, expr);
     case EXPR_WHEN: return compile_when(d, expr);
+    case EXPR_UNLESS: return compile_unless(d, expr);
     case EXPR_SELECT: return compile_select(d, expr);
     }
     return (Operand){0};

@@ -319,6 +319,21 @@ const Expr *expr_when(Arena *arena, const Expr *arg, const Expr *subject, const 
     return expr;
 }
 
+const Expr *expr_unless(Arena *arena, const Expr *arg, const Expr *const *others, uint32_t n_others)
+{
+    if (!arg)
+        return NULL;
+    Expr *expr = make(arena, EXPR_UNLESS, arg->type, n_others + 1);
+    uint32_t n = 1;
+    set_arg(expr, 0, arg);
+    for (uint32_t i = 0; i < n_others; i++) {
+        if (others[i])
+            set_arg(expr, n++, others[i]);
+    }
+    expr->n_args = n;
+    return n > 1 ? expr : arg;
+}
+
 const Expr *expr_select(Arena *arena, ValueType type, const Expr *const *args,
                         const Literal *constants, uint32_t n_args)
 {
@@ -383,6 +398,7 @@ bool expr_makes_up(const Expr *expr)
         }
         return expr->n_args && expr_makes_up(expr->args[0]);
     case EXPR_WHEN: return expr_makes_up(expr->args[1]);
+    case EXPR_UNLESS: return expr_makes_up(expr->args[0]);
     case EXPR_MESSAGE:
     case EXPR_FIRST:
     case EXPR_WRAP:
@@ -422,7 +438,8 @@ bool expr_may_be_zero(const Expr *expr)
         return true;
     case EXPR_DEFAULT: return expr_may_be_zero(expr->args[0]) || expr_may_be_zero(expr->args[1]);
     case EXPR_REQUIRE: return expr->n_args && expr_may_be_zero(expr->args[0]);
-    case EXPR_WHEN: return expr_may_be_zero(expr->args[0]);
+    case EXPR_WHEN:
+    case EXPR_UNLESS: return expr_may_be_zero(expr->args[0]);
     default: return true;
     }
 }

@@ -54,6 +54,8 @@ const Expr *expr_require(Arena *arena, const Expr *arg, ValueType type, const ch
 const Expr *expr_first(Arena *arena, const Expr *arg, bool loud, const Loss *loss);
 const Expr *expr_wrap(Arena *arena, const Expr *arg);
 const Expr *expr_when(Arena *arena, const Expr *arg, const Expr *subject, const Literal *constant);
+const Expr *expr_unless(Arena *arena, const Expr *arg, const Expr *const *others,
+                        uint32_t n_others); /* NULL among the others: those are absent */
 const Expr *expr_select(Arena *arena, ValueType type, const Expr *const *args,
                         const Literal *constants, uint32_t n_args);
 

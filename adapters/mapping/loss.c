@@ -58,10 +58,16 @@ static void say(Sight *sight, const char *text)
 
 static void see_path(Sight *sight, const Expr *field)
 {
-    const char *path = steps_text(sight->arena, field->steps, field->n_steps);
+    const char *path = arena_printf(sight->arena, "%s.%s", sight->from->name,
+                                    steps_text(sight->arena, field->steps, field->n_steps));
+    Bytes seen = buffer_bytes(&sight->paths), one;
+    while (seen.size && bytes_split(&seen, ',', &one)) {
+        if (bytes_are(bytes_slice(one, one.data[0] == ' ', one.size), path))
+            return;
+    }
     if (sight->paths.size)
         buffer_add_text(&sight->paths, ", ");
-    buffer_printf(&sight->paths, "%s.%s", sight->from->name, path);
+    buffer_add_text(&sight->paths, path);
 }
 
 static const char *value_text(Sight *sight, const Expr *value)
@@ -187,6 +193,7 @@ static void see(Sight *sight, const Expr *expr)
                 arena_printf(sight->arena, "only when %s", value_text(sight, expr->args[1])));
         see(sight, expr->args[0]);
         return;
+    case EXPR_UNLESS: see(sight, expr->args[0]); return;
     case EXPR_SELECT:
         see_kind(sight, LOSS_CONVERTED);
         say(sight, "by which field is there");

@@ -45,6 +45,7 @@ typedef enum ExprKind {
     EXPR_WHEN,   /* args[0] if args[1] (an enum, string, bool or integer) equals constant; without
                     constants: if args[1] is present (also a message); else absent. args[1] goes
                     first,   and args[0] is left alone when it says no: it may hold a REQUIRE */
+    EXPR_UNLESS, /* args[0], unless one of args[1] and on is present; it is left alone then */
     EXPR_SELECT, /* the constant constants[i] of the first present args[i]; none: absent */
 } ExprKind;
 

@@ -171,6 +171,15 @@ static void print_when(const Expr *expr, Buffer *out)
     }
 }
 
+static void print_unless(const Expr *expr, Buffer *out)
+{
+    expr_print(expr->args[0], out);
+    for (uint32_t i = 1; i < expr->n_args; i++) {
+        buffer_add_text(out, i > 1 ? " | " : " unless ");
+        expr_print(expr->args[i], out);
+    }
+}
+
 void expr_print(const Expr *expr, Buffer *out)
 {
     switch (expr->kind) {
@@ -207,6 +216,7 @@ void expr_print(const Expr *expr, Buffer *out)
         print_args(expr, out);
         break;
     case EXPR_WHEN: print_when(expr, out); break;
+    case EXPR_UNLESS: print_unless(expr, out); break;
     case EXPR_SELECT: print_chosen(expr, out); break;
     }
 }

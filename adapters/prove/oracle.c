@@ -298,13 +298,32 @@ static Result template_value(Oracle *o, const FieldChange *change, uint32_t whic
     return OK;
 }
 
+static bool is_zero(const FieldPath *path, const TreeValue *value)
+{
+    ValueType type = value_type_of(path_field(path));
+    return !type.message && !type.repeated && literal_is_zero(&value->plain, type);
+}
+
+/* Which alternative there is; select->n: none. Where zeros say nothing, another goes first. */
+static uint32_t chosen(Oracle *o, const Selection *select, const Tree *tree)
+{
+    uint32_t first = select->n;
+    for (uint32_t i = 0; i < select->n; i++) {
+        Found found = get(o, tree, &select->paths[i]);
+        if (!found.n)
+            continue;
+        if (select->unused != UNUSED_ZERO || !is_zero(&select->paths[i], &found.values[0]))
+            return i;
+        first = first == select->n ? i : first;
+    }
+    return first;
+}
+
 static Found selected(Oracle *o, const FieldChange *change, const Tree *tree)
 {
-    for (uint32_t i = 0; i < change->select->n; i++) {
-        if (get(o, tree, &change->select->paths[i]).n)
-            return one(o, (TreeValue){.plain = change->select->values[i]});
-    }
-    return (Found){0};
+    uint32_t which = chosen(o, change->select, tree);
+    return which == change->select->n ? (Found){0}
+                                      : one(o, (TreeValue){.plain = change->select->values[which]});
 }
 
 /* The currency beside an amount goes into the money, and back. */
@@ -425,6 +444,19 @@ static bool is_under(Oracle *o, const FieldChange *change, const Tree *tree)
     return !under->n_steps || get(o, tree, under).n;
 }
 
+/* Is what a list says of this message only whether it is there, as other changes go into it? */
+static bool is_entered(const MessagePair *pair, int end, const FieldPath *message)
+{
+    for (uint32_t i = 0; i < pair->n_changes; i++) {
+        const ChangeEnd *e = &pair->changes[i].ends[end];
+        for (uint32_t k = 0; k < e->n_paths; k++) {
+            if (path_inside(&e->paths[k], message))
+                return true;
+        }
+    }
+    return false;
+}
+
 static bool is_ignored(Oracle *o, const ChangeEnd *from, const TreeValue *value)
 {
     ValueType type = value_type_of(path_field(&from->paths[0]));
@@ -435,10 +467,12 @@ static bool is_ignored(Oracle *o, const ChangeEnd *from, const TreeValue *value)
            tree_equal(&o->chain->known, value->message, ignored);
 }
 
-static Result check_dropped(Oracle *o, const FieldChange *change, const Tree *tree)
+static Result check_dropped(Oracle *o, const MessagePair *pair, const FieldChange *change,
+                            const Tree *tree)
 {
     const ChangeEnd *from = &change->ends[!o->to];
-    if (!from->n_paths || change->ends[o->to].n_paths || change->select || from->drop != DROP_LOUD)
+    if (!from->n_paths || change->ends[o->to].n_paths || change->select ||
+        from->drop != DROP_LOUD || is_entered(pair, !o->to, &from->paths[0]))
         return OK;
     Found found = get(o, tree, &from->paths[0]);
     if (!found.n || (from->has_ignored && is_ignored(o, from, &found.values[0])))
@@ -457,8 +491,22 @@ static bool is_fed(const FieldChange *change, const FieldChange *first, const bo
     return false;
 }
 
-static Result change_value_of(Oracle *o, const FieldChange *change, uint32_t which,
-                              const Tree *tree, Found *found)
+/* Where zeros say nothing, only the chosen alternative is given. */
+static Result alternative_value(Oracle *o, const MessagePair *pair, const FieldChange *change,
+                                const Tree *tree, Found *found)
+{
+    uint32_t which;
+    const FieldChange *kind =
+        change_alternative(pair, !o->to, &change->ends[!o->to].paths[0], &which);
+    Result r = plain_value(o, change, tree, found);
+    if (!failed(r) && kind && kind->select->unused == UNUSED_ZERO &&
+        chosen(o, kind->select, tree) != which)
+        found->n = 0;
+    return r;
+}
+
+static Result change_value_of(Oracle *o, const MessagePair *pair, const FieldChange *change,
+                              uint32_t which, const Tree *tree, Found *found)
 {
     const ChangeEnd *from = &change->ends[!o->to], *to = &change->ends[o->to];
     *found = (Found){0};
@@ -467,7 +515,7 @@ static Result change_value_of(Oracle *o, const FieldChange *change, uint32_t whi
     else if (from->template || to->template)
         return template_value(o, change, which, tree, found);
     else if (from->n_paths)
-        return plain_value(o, change, tree, found);
+        return alternative_value(o, pair, change, tree, found);
     return OK;
 }
 
@@ -493,7 +541,7 @@ static bool another_is_given(Oracle *o, const MessagePair *pair, const FieldChan
             !parting_oneof(&change->ends[o->to].paths[0], &other->ends[o->to].paths[0]) ||
             !is_under(o, other, tree))
             continue;
-        Result r = change_value_of(o, other, 0, tree, &found);
+        Result r = change_value_of(o, pair, other, 0, tree, &found);
         if (!failed(r) && found.n)
             return true;
     }
@@ -512,12 +560,12 @@ static Result apply(Oracle *o, const MessagePair *pair, const FieldChange *chang
                     const FieldChange *first, bool *gave, const Tree *tree, Tree *out)
 {
     const ChangeEnd *to = &change->ends[o->to];
-    Result r = check_dropped(o, change, tree);
+    Result r = check_dropped(o, pair, change, tree);
     for (uint32_t k = 0; !failed(r) && k < to->n_paths; k++) {
         Found found;
         if (!is_under(o, change, tree))
             continue;
-        r = change_value_of(o, change, k, tree, &found);
+        r = change_value_of(o, pair, change, k, tree, &found);
         bool was_there = gave_by_itself(o, change, tree);
         if (!failed(r) && !was_there && another_is_given(o, pair, change, tree))
             continue;
@@ -525,6 +573,9 @@ static Result apply(Oracle *o, const MessagePair *pair, const FieldChange *chang
             r = without_value(o, change, &to->paths[k], &found);
         if (failed(r) || !found.n)
             continue;
+        bool entered = !change->ends[!o->to].n_paths && is_entered(pair, o->to, &to->paths[k]);
+        if (entered && get(o, out, &to->paths[k]).n)
+            continue; /* it is only made to be there, and is */
         if (!is_fed(change, first, gave, o->to))
             put(o, out, &to->paths[k], &found);
         gave[change - first] = true;
@@ -541,7 +592,12 @@ static Result check_alternatives(Oracle *o, const MessagePair *pair, const Field
                                  const Tree *tree)
 {
     const ChangeEnd *from = &change->ends[!o->to];
-    if (!from->when.n_steps || !get(o, tree, &from->paths[0]).n)
+    if (!from->when.n_steps)
+        return OK;
+    Found found = get(o, tree, &from->paths[0]);
+    const FieldChange *kind = change_selection(pair, !o->to, &from->when);
+    if (!found.n || (is_zero(&from->paths[0], &found.values[0]) &&
+                     (!kind || kind->select->unused != UNUSED_LOUD)))
         return OK;
     for (uint32_t i = 0; i < pair->n_changes; i++) {
         const ChangeEnd *e = &pair->changes[i].ends[!o->to];
@@ -549,6 +605,44 @@ static Result check_alternatives(Oracle *o, const MessagePair *pair, const Field
             return OK;
     }
     return cannot(o, &from->paths[0], "no alternative takes it");
+}
+
+/* Two alternatives at once are an error, where they are not of one oneof anyway. */
+static Result check_selected(Oracle *o, const FieldChange *change, const Tree *tree)
+{
+    const Selection *select = change->select;
+    if (!select || !change->ends[o->to].n_paths)
+        return OK;
+    for (uint32_t i = 0; i < select->n; i++) {
+        Found found = get(o, tree, &select->paths[i]);
+        for (uint32_t k = 0; k < i; k++) {
+            Found other = get(o, tree, &select->paths[k]);
+            bool zero = select->unused == UNUSED_ZERO && found.n && other.n &&
+                        (is_zero(&select->paths[i], &found.values[0]) ||
+                         is_zero(&select->paths[k], &other.values[0]));
+            if (found.n && other.n && !zero)
+                return cannot(o, &select->paths[i], "another alternative is there");
+        }
+    }
+    return OK;
+}
+
+/* A kind that would come back as another one, by what was given. */
+static Result check_kind(Oracle *o, const FieldChange *change, const Tree *tree, const Tree *out)
+{
+    const ChangeEnd *from = &change->ends[!o->to];
+    if (!change->select || !from->n_paths || from->drop != DROP_LOUD)
+        return OK;
+    Found kind = get(o, tree, &from->paths[0]);
+    ValueType type = value_type_of(path_field(&from->paths[0]));
+    Literal back = {0};
+    for (uint32_t i = change->select->n; i-- > 0;) {
+        if (get(o, out, &change->select->paths[i]).n)
+            back = change->select->values[i];
+    }
+    return !kind.n || literal_equal(&kind.values[0].plain, &back, type)
+               ? OK
+               : cannot(o, &from->paths[0], "another kind would come back");
 }
 
 static Result check_oneof(Oracle *o, const MessagePair *pair, uint32_t at, const Tree *tree)
@@ -564,6 +658,38 @@ static Result check_oneof(Oracle *o, const MessagePair *pair, uint32_t at, const
             return cannot(o, &from->paths[0], "another of the same oneof is there");
     }
     return OK;
+}
+
+/* ---- Messages whose fields are moved out ----------------------------------------------------- */
+
+/* Has anything that was inside the message a place, or is it made up when it comes back? */
+static bool leaves_a_trace(Oracle *o, const MessagePair *pair, const FieldPath *message,
+                           const Tree *tree, const Tree *out)
+{
+    for (uint32_t i = 0; i < pair->n_changes; i++) {
+        const FieldChange *change = &pair->changes[i];
+        const ChangeEnd *from = &change->ends[!o->to], *to = &change->ends[o->to];
+        if (!from->n_paths || !path_inside(&from->paths[0], message))
+            continue;
+        if (from->missing == MISSING_VALUE)
+            return true;
+        Found given;
+        if (to->n_paths && !failed(change_value_of(o, pair, change, 0, tree, &given)) && given.n &&
+            get(o, out, &to->paths[0]).n)
+            return true;
+    }
+    return false;
+}
+
+static Result check_presence(Oracle *o, const MessagePair *pair, const FieldChange *change,
+                             const Tree *tree, const Tree *out)
+{
+    const ChangeEnd *from = &change->ends[!o->to];
+    if (!from->n_paths || change->ends[o->to].n_paths || from->drop != DROP_LOUD ||
+        from->missing == MISSING_VALUE || !is_entered(pair, !o->to, &from->paths[0]) ||
+        !get(o, tree, &from->paths[0]).n || leaves_a_trace(o, pair, &from->paths[0], tree, out))
+        return OK;
+    return cannot(o, &from->paths[0], "that it is there is lost");
 }
 
 /* ---- One message ----------------------------------------------------------------------------- */
@@ -585,9 +711,16 @@ Result oracle_pair(Oracle *o, const MessagePair *pair, const Tree *from, Tree **
     for (uint32_t i = 0; !failed(r) && i < pair->n_changes; i++) {
         r = check_alternatives(o, pair, &pair->changes[i], from);
         if (!failed(r))
+            r = check_selected(o, &pair->changes[i], from);
+        if (!failed(r))
             r = check_oneof(o, pair, i, from);
         if (!failed(r))
             r = apply(o, pair, &pair->changes[i], pair->changes, gave, from, out);
+    }
+    for (uint32_t i = 0; !failed(r) && i < pair->n_changes; i++) {
+        r = check_kind(o, &pair->changes[i], from, out);
+        if (!failed(r))
+            r = check_presence(o, pair, &pair->changes[i], from, out);
     }
     return r;
 }

@@ -61,7 +61,8 @@ static void hint_guard(TreeHints *hints, const Guard *guard)
 {
     const FieldType *field = source_field(guard->source);
     hint_expr(hints, guard->source);
-    if (!field || !guard->loud || guard->source->kind == EXPR_WHEN)
+    if (!field || !guard->loud || guard->source->kind == EXPR_WHEN ||
+        guard->source->kind == EXPR_UNLESS)
         return;
     TreeHint *hint = hint_of(hints, field);
     hint->refused = true;

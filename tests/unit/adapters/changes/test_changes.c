@@ -80,7 +80,8 @@ static void fields_move_into_and_out_of_messages(void **state)
           "  note = extra.note\n",
           "  street = address.street\n"
           "  city = extra.city\n"
-          "  extra = Move.Old.Extra{note: note, tag: extra.tag} if extra\n");
+          "  extra = Move.Old.Extra{note: note, tag: extra.tag} if extra\n"
+          "  drop address unless address.street\n");
 }
 
 static void a_message_moves_whole(void **state)
@@ -254,9 +255,107 @@ static void a_kind_and_a_value_become_one_of_several(void **state)
           ".M",
           "  card = value when (kind else NONE) = CARD\n  bank = value when (kind else NONE) = "
           "BANK\n  api = \"2\"\n"
-          "  refuse value when sentinel[BANK](sentinel[CARD](kind else NONE))\n",
+          "  refuse value when sentinel[BANK](sentinel[CARD](kind else NONE))\n"
+          "  drop sentinel[CARD](kind) when value when (kind else NONE) = CARD else "
+          "sentinel[BANK](kind) when value when (kind else NONE) = BANK else sentinel[NONE](kind) "
+          "unless value when (kind else NONE) = BANK unless value when (kind else NONE) = CARD\n",
           "  kind = select CARD if card | BANK if bank\n  value = card else bank\n"
           "  refuse api unless \"2\"\n");
+}
+
+static const char *const ports = "messages:\n  M:\n    number: {to: number, when: {type: 0}}\n"
+                                 "    name: {to: name, when: {type: 1}}\n"
+                                 "    range: {to: range, when: {type: 2}}\n";
+
+static void a_zero_that_the_kind_does_not_name_is_dropped(void **state)
+{
+    Loaded *loaded = *state;
+    check(
+        state, "Ports",
+        arena_printf(loaded->arena, "%s    type: {select: {number: 0, name: 1, range: 2}}\n",
+                     ports),
+        ".M",
+        "  name = name when (type else 0) = 1\n  number = number when (type else 0) = 0\n"
+        "  range = same Ports.New.Range(range) when (type else 0) = 2\n"
+        "  refuse sentinel[0](number) when sentinel[0](type else 0)\n"
+        "  drop number when sentinel[0](type else 0)\n"
+        "  refuse sentinel[\"\"](name) when sentinel[1](type else 0)\n"
+        "  drop name when sentinel[1](type else 0)\n"
+        "  refuse range when sentinel[2](type else 0)\n"
+        "  drop sentinel[0](type) when number when (type else 0) = 0 else sentinel[1](type) when "
+        "name when (type else 0) = 1 else sentinel[2](type) when range when (type else 0) = 2 else "
+        "sentinel[0](type) unless range when (type else 0) = 2 unless name when (type else 0) = 1 "
+        "unless number when (type else 0) = 0\n",
+        "  type = select 0 if number | 1 if name | 2 if range\n  number = number\n  name = name\n"
+        "  range = same Ports.Old.Range(range)\n  refuse name when number\n"
+        "  refuse range when select true if number | true if name\n");
+}
+
+static void zeros_that_say_nothing_give_way_to_what_is_more(void **state)
+{
+    Loaded *loaded = *state;
+    Bytes down = rules_of(
+        loaded,
+        read_set(loaded, "Ports",
+                 arena_printf(
+                     loaded->arena,
+                     "%s    type: {select: {number: 0, name: 1, range: 2}, unused: zero}\n", ports),
+                 false),
+        ".M");
+    const char *chosen =
+        "select 0 if sentinel[0](number) | 1 if sentinel[\"\"](name) | 2 if range | "
+        "0 if number | 1 if name | 2 if range";
+    assert_bytes(down, arena_printf(loaded->arena,
+                                    "  type = %s\n  number = number when %s = 0\n"
+                                    "  name = name when %s = 1\n"
+                                    "  range = same Ports.Old.Range(range) when %s = 2\n"
+                                    "  refuse sentinel[\"\"](name) when sentinel[0](number)\n"
+                                    "  refuse range when select true if sentinel[0](number) | true "
+                                    "if sentinel[\"\"](name)\n",
+                                    chosen, chosen, chosen, chosen));
+}
+
+static void that_a_message_was_there_is_lost_with_its_fields(void **state)
+{
+    static const char *const rows[][2] = {
+        {"", "  drop web unless web.routing | web.retries | sentinel[0](web.inner.a)\n"
+             "  drop web.inner unless sentinel[0](web.inner.a)\n"},
+        {"    web: {removed: loud}\n",
+         "  drop web.inner unless sentinel[0](web.inner.a)\n"
+         "  refuse web unless web.routing | web.retries | sentinel[0](web.inner.a)\n"},
+        {"    web: {removed: graceful, back: {}}\n",
+         "  drop web.inner unless sentinel[0](web.inner.a)\n"},
+    };
+    Loaded *loaded = *state;
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++)
+        assert_bytes(
+            rules_of(loaded,
+                     read_set(loaded, "Hoisted",
+                              arena_printf(loaded->arena,
+                                           "messages:\n  M:\n    web.routing: routing\n"
+                                           "    web.retries: retries\n    web.inner.a: a\n%s",
+                                           rows[i][0]),
+                              true),
+                     ".M"),
+            arena_printf(loaded->arena,
+                         "  name = name\n  routing = same Hoisted.New.Routing(web.routing)\n"
+                         "  retries = web.retries\n  a = web.inner.a\n%s",
+                         rows[i][1]));
+}
+
+static void what_is_said_of_a_message_beside_its_fields_is_only_that_it_is_there(void **state)
+{
+    refused(state, "Hoisted",
+            "messages:\n  M:\n    web.routing: routing\n    web.retries: retries\n"
+            "    web: {removed: loud, back: {retries: 1}}\n    a: {added: graceful}\n",
+            "list.yaml:4:3: M.web.inner: v1 has this field, and nothing says what becomes of it "
+            "(write web.inner: {removed: graceful} or loud)\n"
+            "list.yaml:7:5: M.web: other changes give what is inside it, so that it can only be "
+            "there ({})\n");
+    refused(state, "Ports",
+            "messages:\n  M:\n    range: {to: range, when: {type: 2}}\n"
+            "    type: {select: {range: 2}, unused: zreo, others: maybe}\n",
+            "list.yaml:6:32: M.type: expected zero, graceful or loud\n");
 }
 
 static void fields_that_join_a_oneof_exclude_each_other(void **state)
@@ -271,8 +370,7 @@ static void fields_that_join_a_oneof_exclude_each_other(void **state)
 static void what_is_made_up_in_a_oneof_gives_way_to_what_is_there(void **state)
 {
     check(state, "Chosen", "messages: {M: {b: {added: none}}}", ".M",
-          "  a = a\n  b = \"none\" when (select true if a | true if limit else false) = false\n"
-          "  limit = limit\n  refuse limit when a\n",
+          "  a = a\n  b = \"none\" unless a | limit\n  limit = limit\n  refuse limit when a\n",
           "  a = a\n  limit = limit\n  drop b unless \"none\"\n");
 }
 
@@ -851,6 +949,10 @@ int main(void)
         cmocka_unit_test(an_unset_enum_keeps_its_meaning),
         cmocka_unit_test(resource_names_are_split_and_composed),
         cmocka_unit_test(a_kind_and_a_value_become_one_of_several),
+        cmocka_unit_test(a_zero_that_the_kind_does_not_name_is_dropped),
+        cmocka_unit_test(zeros_that_say_nothing_give_way_to_what_is_more),
+        cmocka_unit_test(that_a_message_was_there_is_lost_with_its_fields),
+        cmocka_unit_test(what_is_said_of_a_message_beside_its_fields_is_only_that_it_is_there),
         cmocka_unit_test(fields_that_join_a_oneof_exclude_each_other),
         cmocka_unit_test(what_is_made_up_in_a_oneof_gives_way_to_what_is_there),
         cmocka_unit_test(a_constant_beside_others_of_its_oneof_is_refused),

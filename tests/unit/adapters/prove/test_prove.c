@@ -109,6 +109,40 @@ static const Operation operations[] = {
      "messages:\n  M:\n    card: {to: value, when: {kind: CARD}}\n"
      "    bank: {to: value, when: {kind: BANK}}\n"
      "    kind: {select: {card: CARD, bank: BANK}}\n    api: {constant: \"2\"}"},
+    {"Ports",
+     "messages:\n  M:\n    number: {to: number, when: {type: 0}}\n    name: {to: name, when: "
+     "{type: 1}}\n    range: {to: range, when: {type: 2}}\n    type: {select: {number: 0, name: 1, "
+     "range: 2}}\n",
+     "messages:\n  M:\n    number: {to: number, when: {type: 0}}\n    name: {to: name, when: "
+     "{type: 1}}\n    range: {to: range, when: {type: 2}}\n    type: {select: {number: 0, name: 1, "
+     "range: 2}}\n"},
+    {"Ports",
+     "messages:\n  M:\n    number: {to: number, when: {type: 0}}\n    name: {to: name, when: "
+     "{type: 1}}\n    range: {to: range, when: {type: 2}}\n    type: {select: {number: 0, name: 1, "
+     "range: 2}, unused: zero}\n",
+     "messages:\n  M:\n    number: {to: number, when: {type: 0}}\n    name: {to: name, when: "
+     "{type: 1}}\n    range: {to: range, when: {type: 2}}\n    type: {select: {number: 0, name: 1, "
+     "range: 2}, unused: zero}\n"},
+    {"Ports",
+     "messages:\n  M:\n    number: {to: number, when: {type: 0}}\n    name: {to: name, when: "
+     "{type: 1}}\n    range: {to: range, when: {type: 2}}\n    type: {select: {number: 0, name: 1, "
+     "range: 2}, unused: loud, others: loud}\n",
+     "messages:\n  M:\n    number: {to: number, when: {type: 0}}\n    name: {to: name, when: "
+     "{type: 1}}\n    range: {to: range, when: {type: 2}}\n    type: {select: {number: 0, name: 1, "
+     "range: 2}, unused: loud, others: loud}\n"},
+    {"Hoisted",
+     "messages:\n  M:\n    web.routing: routing\n    web.retries: retries\n    web.inner.a: a\n",
+     "messages:\n  M:\n    routing: web.routing\n    retries: web.retries\n    a: web.inner.a\n"},
+    {"Hoisted",
+     "messages:\n  M:\n    web.routing: routing\n    web.retries: retries\n    web.inner.a: a\n    "
+     "web: {removed: loud}\n",
+     "messages:\n  M:\n    routing: web.routing\n    retries: web.retries\n    a: web.inner.a\n    "
+     "web: {added: graceful, back: loud}\n"},
+    {"Hoisted",
+     "messages:\n  M:\n    web.routing: routing\n    web.retries: retries\n    web.inner.a: a\n    "
+     "web: {removed: graceful, back: {}}\n",
+     "messages:\n  M:\n    routing: web.routing\n    retries: web.retries\n    a: web.inner.a\n    "
+     "web: {added: {}}\n"},
     {"Choice", "", ""},
     {"Chosen", "messages: {M: {b: {added: none}, limit: {sentinel: {new: -1}}}}",
      "messages: {M: {b: {removed: graceful}, limit: {zero: set}}}"},

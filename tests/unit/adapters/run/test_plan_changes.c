@@ -70,12 +70,22 @@ static void what_moves_is_read_from_one_message_and_put_into_another(void **stat
     prints(state, "Deep", "messages: {M: {a: box.inner.b, c: box.inner.c}}", false, CODEC_PROTO,
            CODEC_JSON,
            "#0 proto changes.Deep.New.M -> json changes.Deep.Old.M: fields\n"
-           "  scan, 2 slots\n"
-           "    1 box\n"
-           "        1 inner\n"
+           "  scan, 4 slots\n"
+           "    1 box -> s2\n"
+           "        1 inner -> s3\n"
            "            1 b -> s0\n"
            "            2 c -> s1\n"
            "  operations\n"
+           "    u SKIP_UNLESS  s0 +1\n"
+           "    s SKIP         +3\n"
+           "    u SKIP_UNLESS  s1 +1\n"
+           "    s SKIP         +1\n"
+           "    g GUARD        s2  (box)\n"
+           "    u SKIP_UNLESS  s0 +1\n"
+           "    s SKIP         +3\n"
+           "    u SKIP_UNLESS  s1 +1\n"
+           "    s SKIP         +1\n"
+           "    g GUARD        s3  (box.inner)\n"
            "    Y PUT_MAP      s0 a message  (box.inner.b)\n"
            "    P PUT_VALUE    s1 c string unless-zero  (box.inner.c)\n");
 }

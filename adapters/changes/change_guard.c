@@ -1,0 +1,340 @@
+/* Guards: what of the source is lost, or refused, on the way to a pair's mapping. */
+#include "adapters/changes/change_list.h"
+
+/* ---- What has no place ----------------------------------------------------------------------- */
+
+/* Is something inside this message made up when it comes back? Then the message is there, too. */
+static bool comes_back_anyhow(const Making *m, const FieldPath *message)
+{
+    for (uint32_t i = 0; i < m->pair->n_changes; i++) {
+        const ChangeEnd *from = &m->pair->changes[i].ends[!m->to];
+        for (uint32_t k = 0; k < from->n_paths; k++) {
+            bool within = path_inside(&from->paths[k], message) ||
+                          (path_equal(&from->paths[k], message) && !m->pair->changes[i].select);
+            if (within && from->missing == MISSING_VALUE)
+                return true;
+        }
+    }
+    return false;
+}
+
+/* Whether it is there at the target: for fields that cannot become nothing, whether it is here. */
+static const Expr *presence_there(Making *m, const FieldType *target, const Expr *given)
+{
+    Literal zero = {0};
+    bool implicit = field_is_implicit(target);
+    if (given && given->kind == EXPR_WHEN)
+        return expr_when(m->arena, presence_there(m, target, given->args[0]), given->args[1],
+                         given->constants);
+    while (given && given->n_args == 1 && (!implicit || !expr_may_be_zero(given)) &&
+           (given->kind == EXPR_MESSAGE ||
+            (given->kind == EXPR_CONVERT && given->converter->code != CONVERT_SENTINEL)))
+        given = given->args[0];
+    return given && implicit && expr_may_be_zero(given) ? expr_sentinel(m->arena, given, &zero)
+                                                        : given;
+}
+
+/* Adds what is given of a field inside the message. */
+static void add_given(Making *m, const FieldChange *change, const Expr **given, uint32_t *n)
+{
+    const ChangeEnd *from = &change->ends[!m->to], *to = &change->ends[m->to];
+    if (from->template || to->template) { /* all of its parts, or it is an error */
+        given[(*n)++] = making_field(m, &from->paths[0]);
+        return;
+    }
+    given[(*n)++] = presence_there(m, path_field(&to->paths[0]), making_given(m, change, 0));
+}
+
+static const FieldChange *find_given(Making *m, const FieldPath *message, const Expr **given,
+                                     uint32_t *n)
+{
+    const FieldChange *first = NULL;
+    for (uint32_t i = 0; i < m->pair->n_changes; i++) {
+        const FieldChange *change = &m->pair->changes[i];
+        const ChangeEnd *from = &change->ends[!m->to];
+        if (!from->n_paths || !path_inside(&from->paths[0], message))
+            continue;
+        if (!first || change->place.name_line < first->place.name_line)
+            first = change;
+        if (change->ends[m->to].n_paths)
+            add_given(m, change, given, n);
+    }
+    return first;
+}
+
+/* The message, when nothing that is inside it goes anywhere: then nobody can tell that it was
+   there. NULL: it can be told. */
+static const Expr *lost_presence(Making *m, const FieldPath *message, const FieldChange **first_out)
+{
+    uint32_t n = 0;
+    const Expr **given = arena_array(m->arena, const Expr *, m->pair->n_changes + 1);
+    *first_out = find_given(m, message, given, &n);
+    for (uint32_t i = 0; i < n; i++) {
+        if (given[i] && expr_makes_up(given[i]))
+            return NULL;
+    }
+    return comes_back_anyhow(m, message)
+               ? NULL
+               : expr_unless(m->arena, making_field(m, message), given, n);
+}
+
+static bool is_entered(const Making *m, const FieldPath *message)
+{
+    for (uint32_t i = 0; i < m->pair->n_changes; i++) {
+        const ChangeEnd *from = &m->pair->changes[i].ends[!m->to];
+        for (uint32_t k = 0; k < from->n_paths; k++) {
+            if (path_inside(&from->paths[k], message))
+                return true;
+        }
+    }
+    return false;
+}
+
+static void guard_dropped(Making *m, const FieldChange *change)
+{
+    const ChangeEnd *from = &change->ends[!m->to];
+    const FieldChange *first;
+    if (!from->n_paths || change->ends[m->to].n_paths || change->select)
+        return;
+    bool loud = from->drop == DROP_LOUD, message = path_field(&from->paths[0])->message != NULL;
+    bool entered = message && is_entered(m, &from->paths[0]);
+    const Expr *value =
+        entered ? lost_presence(m, &from->paths[0], &first) : making_field(m, &from->paths[0]);
+    if (from->has_ignored && message && !entered)
+        value = expr_sentinel(m->arena, value, &from->ignored);
+    if (!value)
+        return;
+    const char *how = entered             ? "that it is there, when nothing inside it goes on"
+                      : from->has_ignored ? "unless it is the value that comes back"
+                                          : "it has no counterpart";
+    making_guard(m, (Guard){.source = value,
+                            .loud = loud,
+                            .has_ignored = from->has_ignored && !message,
+                            .ignored = from->ignored,
+                            .loss = making_loss(m, change, LOSS_DROPPED, loud, how)});
+}
+
+/* ---- Messages whose fields are moved out ----------------------------------------------------- */
+
+static bool is_spoken_of(const Making *m, const FieldPath *message)
+{
+    for (uint32_t i = 0; i < m->pair->n_expanded; i++) {
+        if (path_equal(&m->pair->expanded[i][!m->to], message))
+            return true;
+    }
+    for (uint32_t i = 0; i < m->pair->n_changes; i++) {
+        const ChangeEnd *from = &m->pair->changes[i].ends[!m->to];
+        for (uint32_t k = 0; k < from->n_paths; k++) {
+            if (path_equal(&from->paths[k], message))
+                return true;
+        }
+    }
+    return false;
+}
+
+/* Has an earlier change a path through the same message? */
+static bool was_met(const Making *m, uint32_t at, const FieldPath *message)
+{
+    for (uint32_t i = 0; i < at; i++) {
+        const ChangeEnd *from = &m->pair->changes[i].ends[!m->to];
+        if (from->n_paths && path_inside(&from->paths[0], message))
+            return true;
+    }
+    return false;
+}
+
+static void guard_left(Making *m, uint32_t at)
+{
+    const ChangeEnd *from = &m->pair->changes[at].ends[!m->to];
+    if (!from->n_paths)
+        return;
+    for (uint32_t n = 1; n < from->paths[0].n_steps; n++) {
+        FieldPath message = {from->paths[0].steps, n,
+                             steps_text(m->arena, from->paths[0].steps, n)};
+        const FieldChange *first;
+        if (was_met(m, at, &message) || is_spoken_of(m, &message))
+            continue;
+        const Expr *lost = lost_presence(m, &message, &first);
+        if (!lost)
+            continue;
+        const Loss *loss = change_loss(m->list, m->to, LOSS_DROPPED, false, first->place.name_line,
+                                       making_source_name(m, &message), "",
+                                       "that it is there, when nothing inside it goes on");
+        making_guard(m, (Guard){.source = lost, .loss = loss});
+    }
+}
+
+/* ---- Kinds ----------------------------------------------------------------------------------- */
+
+static bool can_be_zero(const FieldPath *path)
+{
+    const FieldType *field = path_field(path);
+    return !field->message && !field->repeated && field->presence;
+}
+
+/* Zero counts as nothing. */
+static const Expr *unless_zero(Making *m, const FieldPath *path)
+{
+    Literal zero = {0};
+    const Expr *value = making_field(m, path);
+    return can_be_zero(path) ? expr_sentinel(m->arena, value, &zero) : value;
+}
+
+static Unused unused_by(const Making *m, const FieldPath *kind)
+{
+    const FieldChange *change = change_selection(m->pair, !m->to, kind);
+    return change ? change->select->unused : UNUSED_COUNTED;
+}
+
+/* A value that only goes somewhere when a kind says so: any other kind would lose it. */
+static void guard_when(Making *m, uint32_t at)
+{
+    const FieldChange *change = &m->pair->changes[at];
+    const ChangeEnd *from = &change->ends[!m->to];
+    if (!from->when.n_steps)
+        return;
+    const Expr *other = making_kind(m, &from->when);
+    for (uint32_t i = 0; i < m->pair->n_changes; i++) {
+        const ChangeEnd *e = &m->pair->changes[i].ends[!m->to];
+        if (!e->when.n_steps || !path_equal(&e->paths[0], &from->paths[0]))
+            continue;
+        if (i < at)
+            return; /* told once for all of its alternatives */
+        other = expr_sentinel(m->arena, other, &e->when_value);
+    }
+    Unused unused = can_be_zero(&from->paths[0]) ? unused_by(m, &from->when) : UNUSED_LOUD;
+    const Expr *value =
+        unused == UNUSED_LOUD ? making_field(m, &from->paths[0]) : unless_zero(m, &from->paths[0]);
+    making_guard(
+        m, (Guard){.source = expr_when(m->arena, value, other, NULL),
+                   .loud = true,
+                   .loss = making_loss(m, change, LOSS_DROPPED, true, "no alternative takes it")});
+    if (unused == UNUSED_COUNTED)
+        making_guard(
+            m, (Guard){.source = expr_when(m->arena, making_field(m, &from->paths[0]), other, NULL),
+                       .loss = making_loss(m, change, LOSS_DROPPED, false,
+                                           "zero, when no alternative takes it")});
+}
+
+/* Two alternatives are there, and only one kind can be said. */
+static void guard_selected(Making *m, const FieldChange *change)
+{
+    const Selection *select = change->select;
+    if (!select || !change->ends[m->to].n_paths)
+        return;
+    bool zero = select->unused == UNUSED_ZERO;
+    for (uint32_t i = 1; i < select->n; i++) {
+        const Expr **others = arena_array(m->arena, const Expr *, i);
+        Literal *yes = arena_array(m->arena, Literal, i);
+        uint32_t n = 0;
+        for (uint32_t k = 0; k < i; k++) {
+            yes[n].u = 1;
+            if (!paths_exclude_each_other(&select->paths[i], &select->paths[k]))
+                others[n++] =
+                    zero ? unless_zero(m, &select->paths[k]) : making_field(m, &select->paths[k]);
+        }
+        const Expr *value =
+            zero ? unless_zero(m, &select->paths[i]) : making_field(m, &select->paths[i]);
+        const Expr *other =
+            n == 1 ? others[0]
+                   : expr_select(m->arena, (ValueType){.kind = KIND_BOOL}, others, yes, n);
+        const char *how = arena_printf(m->arena, "two for one %s are an error",
+                                       change->ends[m->to].paths[0].text);
+        if (n)
+            making_guard(m, (Guard){.source = expr_when(m->arena, value, other, NULL),
+                                    .loud = true,
+                                    .loss = change_loss(
+                                        m->list, m->to, LOSS_DROPPED, true, change->place.name_line,
+                                        making_source_name(m, &select->paths[i]), "", how)});
+    }
+}
+
+/* Is this alternative there at the target? */
+static const Expr *alternative_given(Making *m, const FieldPath *path)
+{
+    const Expr **given = arena_array(m->arena, const Expr *, m->pair->n_changes + 1);
+    Literal *yes = arena_array(m->arena, Literal, m->pair->n_changes + 1);
+    uint32_t n = 0;
+    for (uint32_t i = 0; i < m->pair->n_changes; i++) {
+        const FieldChange *change = &m->pair->changes[i];
+        const ChangeEnd *to = &change->ends[m->to];
+        yes[n].u = 1;
+        for (uint32_t k = 0; k < to->n_paths; k++) {
+            const FieldPath *target = &to->paths[k];
+            if (!path_equal(target, path) && !path_inside(target, path) &&
+                !path_inside(path, target))
+                continue;
+            const Expr *value = making_given(m, change, k);
+            given[n] = value ? presence_there(m, path_field(target), value) : NULL;
+            n += given[n] != NULL;
+            break;
+        }
+    }
+    return n < 2 ? given[0] : expr_select(m->arena, (ValueType){.kind = KIND_BOOL}, given, yes, n);
+}
+
+/* The kind, unless it is the one that comes back: that of the first alternative that is given. */
+static const Expr *other_kind(Making *m, const FieldChange *change)
+{
+    const Selection *select = change->select;
+    const Expr *kind = making_field(m, &change->ends[!m->to].paths[0]);
+    const Expr *other = expr_sentinel(m->arena, kind, &(Literal){0});
+    for (uint32_t i = select->n; i-- > 0;) {
+        const Expr *given = alternative_given(m, &select->paths[i]);
+        if (!given)
+            continue;
+        const Expr *wrong = expr_sentinel(m->arena, kind, &select->values[i]);
+        other = expr_default(m->arena, expr_when(m->arena, wrong, given, NULL),
+                             expr_unless(m->arena, other, &given, 1), NULL);
+    }
+    return other;
+}
+
+static void guard_kind(Making *m, const FieldChange *change)
+{
+    const ChangeEnd *from = &change->ends[!m->to];
+    if (!change->select || !from->n_paths)
+        return;
+    bool loud = from->drop == DROP_LOUD;
+    const Loss *loss =
+        change_loss(m->list, m->to, LOSS_DROPPED, loud, change->place.name_line,
+                    making_source_name(m, &from->paths[0]), "", "unless it is what comes back");
+    making_guard(m, (Guard){.source = other_kind(m, change), .loud = loud, .loss = loss});
+}
+
+/* ---- Oneofs ---------------------------------------------------------------------------------- */
+
+/* Fields that were independent and are, or are inside of, one of several now: two at once is an
+   error. */
+static void guard_oneof(Making *m, uint32_t at)
+{
+    const FieldChange *change = &m->pair->changes[at];
+    const ChangeEnd *to = &change->ends[m->to], *from = &change->ends[!m->to];
+    if (!to->n_paths || !from->n_paths || from->when.n_steps)
+        return;
+    for (uint32_t i = 0; i < at; i++) {
+        const ChangeEnd *other_to = &m->pair->changes[i].ends[m->to];
+        const ChangeEnd *other_from = &m->pair->changes[i].ends[!m->to];
+        if (!other_to->n_paths || !other_from->n_paths ||
+            !paths_exclude_each_other(&to->paths[0], &other_to->paths[0]) ||
+            paths_exclude_each_other(&from->paths[0], &other_from->paths[0]))
+            continue;
+        const char *how = arena_printf(m->arena, "if %s is there too", other_from->paths[0].text);
+        making_guard(m, (Guard){.source = expr_when(m->arena, making_field(m, &from->paths[0]),
+                                                    making_field(m, &other_from->paths[0]), NULL),
+                                .loud = true,
+                                .loss = making_loss(m, change, LOSS_DROPPED, true, how)});
+    }
+}
+
+void making_guards(Making *m)
+{
+    for (uint32_t i = 0; i < m->pair->n_changes; i++) {
+        guard_dropped(m, &m->pair->changes[i]);
+        guard_left(m, i);
+        guard_when(m, i);
+        guard_selected(m, &m->pair->changes[i]);
+        guard_kind(m, &m->pair->changes[i]);
+        guard_oneof(m, i);
+    }
+}
