@@ -50,7 +50,8 @@ Result client_name(Client *c)
         request_id_write(&x->loop->random, c->request_id);
         x->record.request_id = bytes(c->request_id, REQUEST_ID_SIZE);
     }
-    x->record.trace_id = bytes(c->trace.trace_id, TRACE_ID_SIZE);
+    if (c->trace.continued)
+        x->record.trace_id = bytes(c->trace.trace_id, TRACE_ID_SIZE);
     x->record.client = identity_of(c);
     if (c->forwarding.forwarded_for.size)
         x->record.forwarded_for = forwarding_client(&c->forwarding, trusted_peers(c));

@@ -174,13 +174,10 @@ void trace_context_begin(const Fields *head, Random *random, Arena *arena,
 {
     TraceContext *context = context_out;
     *context = (TraceContext){0};
-    random_hex(random, context->span, TRACE_SPAN_SIZE);
     context->continued = trace_parent_read(bytes_trim(only_value(head, "traceparent")), context);
-    if (!context->continued) {
-        random_hex(random, context->trace_id, TRACE_ID_SIZE);
-        context->flags = TRACE_RANDOM;
+    if (!context->continued)
         return;
-    }
+    random_hex(random, context->span, TRACE_SPAN_SIZE);
     Bytes state = fields_joined(head, "tracestate");
     if (state.size)
         context->state = write_state(context, state, arena);
@@ -213,9 +210,11 @@ static Bytes write_parent(const TraceContext *context, Arena *arena)
 
 void trace_context_write(const TraceContext *context, Fields *metadata)
 {
-    Bytes parent = write_parent(context, metadata->arena);
     remove_field(metadata, "traceparent");
     remove_field(metadata, "tracestate");
+    if (!context->continued)
+        return;
+    Bytes parent = write_parent(context, metadata->arena);
     if (!parent.data) {
         metadata->full = true;
         return;

@@ -32,7 +32,7 @@ typedef struct AttemptRecord {
    record. */
 typedef struct CallRecord {
     Bytes request_id; /* quoted to the client and the instance, in the log; needs no escapes */
-    Bytes trace_id;   /* W3C, 32 hex digits */
+    Bytes trace_id;   /* W3C, 32 hex digits; or empty */
     const char *peer, *listener;
     Bytes forwarded_for; /* the client's address, as a trusted proxy tells it; or empty */
     Bytes client;        /* identity, or empty */
