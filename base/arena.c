@@ -1,5 +1,7 @@
 #include "base/arena.h"
 
+#include "base/blocks.h"
+
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -24,7 +26,7 @@ enum { RED_ZONE = 0 };
 
 enum {
     ALIGNMENT = 16,
-    FIRST_BLOCK = 4096, /* the arena itself lives in it: an ordinary call needs no second one */
+    FIRST_BLOCK = 4096, /* BLOCK_MEDIUM, with the arena itself: an ordinary call needs no second */
     LARGEST_BLOCK = 1 << 20, /* blocks double up to this; larger wishes get a block of their own */
 };
 
@@ -68,8 +70,7 @@ static void arena_rewind(Arena *arena)
 
 Arena *arena_new(size_t limit)
 {
-    Arena *arena = malloc(FIRST_BLOCK);
-    CHECK(arena);
+    Arena *arena = block_take(BLOCK_MEDIUM);
     arena->limit = limit;
     arena_rewind(arena);
     return arena;
@@ -90,7 +91,8 @@ void arena_free(Arena *arena)
     if (!arena)
         return;
     free_blocks(arena);
-    free(arena);
+    ASAN_UNPOISON_MEMORY_REGION(arena, FIRST_BLOCK);
+    block_give(BLOCK_MEDIUM, arena);
 }
 
 void arena_reset(Arena *arena)

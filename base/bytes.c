@@ -12,37 +12,11 @@ bool bytes_equal_nocase(Bytes a, Bytes b)
            (a.size == 0 || strncasecmp((const char *)a.data, (const char *)b.data, a.size) == 0);
 }
 
-bool bytes_are_nocase(Bytes a, const char *text)
-{
-    return bytes_equal_nocase(a, bytes_of(text));
-}
-
-bool bytes_start_with(Bytes whole, const char *prefix)
-{
-    Bytes p = bytes_of(prefix);
-    return whole.size >= p.size && bytes_equal(bytes_slice(whole, 0, p.size), p);
-}
-
-bool bytes_end_with(Bytes whole, const char *suffix)
-{
-    Bytes s = bytes_of(suffix);
-    return whole.size >= s.size && bytes_equal(bytes_slice(whole, whole.size - s.size, s.size), s);
-}
-
 int bytes_compare(Bytes a, Bytes b)
 {
     size_t shared = a.size < b.size ? a.size : b.size;
     int order = shared ? memcmp(a.data, b.data, shared) : 0;
     return order ? order : (a.size > b.size) - (a.size < b.size);
-}
-
-Bytes bytes_slice(Bytes whole, size_t from, size_t size)
-{
-    if (from >= whole.size)
-        return BYTES_NONE;
-    if (size > whole.size - from)
-        size = whole.size - from;
-    return bytes(whole.data + from, size);
 }
 
 size_t bytes_find(Bytes whole, uint8_t byte)
@@ -58,8 +32,10 @@ static bool is_blank(uint8_t c)
 
 Bytes bytes_trim(Bytes whole)
 {
-    while (whole.size && is_blank(whole.data[0]))
-        whole = bytes_slice(whole, 1, whole.size);
+    while (whole.size && is_blank(whole.data[0])) {
+        whole.data++;
+        whole.size--;
+    }
     while (whole.size && is_blank(whole.data[whole.size - 1]))
         whole.size--;
     return whole;

@@ -38,7 +38,8 @@ static inline Bytes bytes_of(const char *text)
 
 static inline bool bytes_equal(Bytes a, Bytes b)
 {
-    return a.size == b.size && (a.size == 0 || memcmp(a.data, b.data, a.size) == 0);
+    /* `b` is often a literal: its size is then known to the compiler. */
+    return a.size == b.size && (b.size == 0 || memcmp(a.data, b.data, b.size) == 0);
 }
 
 static inline bool bytes_are(Bytes a, const char *text)
@@ -48,16 +49,37 @@ static inline bool bytes_are(Bytes a, const char *text)
 
 /* Equal but for the case of ASCII letters. */
 bool bytes_equal_nocase(Bytes a, Bytes b);
-bool bytes_are_nocase(Bytes a, const char *text);
 
-bool bytes_start_with(Bytes whole, const char *prefix);
-bool bytes_end_with(Bytes whole, const char *suffix);
+static inline bool bytes_are_nocase(Bytes a, const char *text)
+{
+    return bytes_equal_nocase(a, bytes_of(text));
+}
+
+static inline bool bytes_start_with(Bytes whole, const char *prefix)
+{
+    Bytes p = bytes_of(prefix);
+    return whole.size >= p.size && (p.size == 0 || memcmp(whole.data, p.data, p.size) == 0);
+}
+
+static inline bool bytes_end_with(Bytes whole, const char *suffix)
+{
+    Bytes s = bytes_of(suffix);
+    return whole.size >= s.size &&
+           (s.size == 0 || memcmp(whole.data + whole.size - s.size, s.data, s.size) == 0);
+}
 
 /* As memcmp, the shorter first. */
 int bytes_compare(Bytes a, Bytes b);
 
 /* `size` bytes from `from`, both cut to what is there. */
-Bytes bytes_slice(Bytes whole, size_t from, size_t size);
+static inline Bytes bytes_slice(Bytes whole, size_t from, size_t size)
+{
+    if (from >= whole.size)
+        return BYTES_NONE;
+    if (size > whole.size - from)
+        size = whole.size - from;
+    return bytes(whole.data + from, size);
+}
 
 /* Position of a byte, or whole.size when it is not there. */
 size_t bytes_find(Bytes whole, uint8_t byte);

@@ -2,60 +2,48 @@
 
 #include "base/arena.h"
 
-void fields_add(Fields *fields, Bytes name, Bytes value)
+bool fields_extend(Fields *fields)
 {
-    if (fields->n == fields->capacity) {
-        uint32_t capacity = fields->capacity ? fields->capacity * 2 : 4;
-        Field *grown = arena_grow(fields->arena, fields->items, fields->n * sizeof(Field),
-                                  capacity * sizeof(Field));
-        if (!grown) {
-            fields->full = true;
-            return;
-        }
-        fields->items = grown;
-        fields->capacity = capacity;
+    uint32_t capacity = fields->capacity ? fields->capacity * 2 : 8;
+    Field *grown = arena_grow(fields->arena, fields->items, fields->n * sizeof(Field),
+                              capacity * sizeof(Field));
+    if (!grown) {
+        fields->full = true;
+        return false;
     }
-    fields->items[fields->n++] = (Field){name, value};
+    fields->items = grown;
+    fields->capacity = capacity;
+    return true;
 }
 
-void fields_add_text(Fields *fields, const char *name, const char *value)
-{
-    fields_add_copy(fields, name, bytes_of(value));
-}
-
-void fields_add_copy(Fields *fields, const char *name, Bytes value)
-{
-    Bytes copy = bytes_copy(fields->arena, value);
-    fields->full |= !copy.data;
-    fields_add(fields, bytes_of(name), copy);
-}
-
-void fields_set(Fields *fields, const char *name, Bytes value)
+void fields_drop(Fields *fields, Bytes name)
 {
     uint32_t n = 0;
     for (uint32_t i = 0; i < fields->n; i++) {
-        if (!bytes_are(fields->items[i].name, name))
-            fields->items[n++] = fields->items[i];
+        if (bytes_equal(fields->items[i].name, name))
+            continue;
+        if (n != i)
+            fields->items[n] = fields->items[i];
+        n++;
     }
     fields->n = n;
-    fields_add(fields, bytes_of(name), value);
 }
 
-Bytes fields_get(const Fields *fields, const char *name)
+Bytes fields_find(const Fields *fields, Bytes name)
 {
     for (uint32_t i = 0; i < fields->n; i++) {
-        if (bytes_are(fields->items[i].name, name))
+        if (bytes_equal(fields->items[i].name, name))
             return fields->items[i].value;
     }
     return BYTES_NONE;
 }
 
-Bytes fields_joined(const Fields *fields, const char *name)
+Bytes fields_join(const Fields *fields, Bytes name)
 {
     Bytes first = BYTES_NONE;
     Buffer all = buffer_in(fields->arena);
     for (uint32_t i = 0; i < fields->n; i++) {
-        if (!bytes_are(fields->items[i].name, name))
+        if (!bytes_equal(fields->items[i].name, name))
             continue;
         Bytes value = fields->items[i].value;
         if (!first.data) {

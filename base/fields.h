@@ -26,21 +26,59 @@ static inline Fields fields_in(Arena *arena)
     return (Fields){.arena = arena};
 }
 
+/* False, with `full` set, at the arena's limit. */
+bool fields_extend(Fields *fields);
+
 /* Borrows both. */
-void fields_add(Fields *fields, Bytes name, Bytes value);
+static inline void fields_add(Fields *fields, Bytes name, Bytes value)
+{
+    if (fields->n < fields->capacity || fields_extend(fields))
+        fields->items[fields->n++] = (Field){name, value};
+}
 
 /* `name` is a literal; the value is copied. */
-void fields_add_text(Fields *fields, const char *name, const char *value);
-void fields_add_copy(Fields *fields, const char *name, Bytes value);
+static inline void fields_add_copy(Fields *fields, const char *name, Bytes value)
+{
+    Bytes copy = bytes_copy(fields->arena, value);
+    fields->full |= !copy.data;
+    fields_add(fields, bytes_of(name), copy);
+}
+
+static inline void fields_add_text(Fields *fields, const char *name, const char *value)
+{
+    fields_add_copy(fields, name, bytes_of(value));
+}
+
+/* Removes all values under that name. */
+void fields_drop(Fields *fields, Bytes name);
+
+static inline void fields_remove(Fields *fields, const char *name)
+{
+    fields_drop(fields, bytes_of(name));
+}
 
 /* This value under that name, and no other. `name` is a literal; the value is borrowed. */
-void fields_set(Fields *fields, const char *name, Bytes value);
+static inline void fields_set(Fields *fields, const char *name, Bytes value)
+{
+    fields_remove(fields, name);
+    fields_add(fields, bytes_of(name), value);
+}
 
 /* The first value under that name; data is NULL when there is none. */
-Bytes fields_get(const Fields *fields, const char *name);
+Bytes fields_find(const Fields *fields, Bytes name);
+
+static inline Bytes fields_get(const Fields *fields, const char *name)
+{
+    return fields_find(fields, bytes_of(name));
+}
 
 /* All values under that name joined by ", " (RFC 9110 section 5.3); data is NULL when there is
    none. */
-Bytes fields_joined(const Fields *fields, const char *name);
+Bytes fields_join(const Fields *fields, Bytes name);
+
+static inline Bytes fields_joined(const Fields *fields, const char *name)
+{
+    return fields_join(fields, bytes_of(name));
+}
 
 #endif

@@ -1,65 +1,35 @@
 #include "protocols/http/http_queue.h"
 
+#include "base/blocks.h"
 #include "base/result.h"
 
 #include <stdlib.h>
-
-/* What a chunk of each class holds, and how many spare ones a pool keeps. */
-static const struct {
-    uint32_t capacity, keep;
-} classes[HTTP_CHUNK_CLASSES] = {
-    {1024 - sizeof(HttpChunk), 32},
-    {4096 - sizeof(HttpChunk), 8},
-    {HTTP_CHUNK_LARGEST, 8},
-};
 
 enum {
     WORTH_MOVING = 512, /* fewer bytes are copied: a vector of its own costs more */
 };
 
-HttpChunk *http_chunk_take(HttpChunkPool *pool, size_t size)
+HttpChunk *http_chunk_take(size_t size)
 {
-    uint32_t c = 0;
-    while (c < HTTP_CHUNK_CLASSES && classes[c].capacity < size)
+    uint32_t c = BLOCK_SMALL;
+    while (c < BLOCK_SIZES && block_bytes[c] - sizeof(HttpChunk) < size)
         c++;
-    HttpChunk *chunk = c < HTTP_CHUNK_CLASSES ? pool->spare[c] : NULL;
-    if (chunk) {
-        pool->spare[c] = chunk->next;
-        pool->n[c]--;
-    } else {
-        size_t capacity = c < HTTP_CHUNK_CLASSES ? classes[c].capacity : size;
-        chunk = malloc(sizeof *chunk + capacity);
-        CHECK(chunk && capacity <= UINT32_MAX);
-        chunk->size_class = c;
-        chunk->capacity = (uint32_t)capacity;
-    }
-    chunk->next = NULL;
-    chunk->start = chunk->end = 0;
+    size_t capacity = c < BLOCK_SIZES ? block_bytes[c] - sizeof(HttpChunk) : size;
+    if (capacity > HTTP_CHUNK_LARGEST && c < BLOCK_SIZES)
+        capacity = HTTP_CHUNK_LARGEST;
+    HttpChunk *chunk =
+        c < BLOCK_SIZES ? block_take((BlockSize)c) : malloc(sizeof *chunk + capacity);
+    CHECK(chunk && capacity <= UINT32_MAX);
+    *chunk = (HttpChunk){.capacity = (uint32_t)capacity, .size_class = c};
     return chunk;
 }
 
-void http_chunk_give(HttpChunkPool *pool, HttpChunk *chunk)
+void http_chunk_give(HttpChunk *chunk)
 {
-    uint32_t c = chunk->size_class;
-    if (c == HTTP_CHUNK_CLASSES || pool->n[c] == classes[c].keep) {
+    if (chunk->size_class < BLOCK_SIZES)
+        block_give((BlockSize)chunk->size_class, chunk);
+    else
         free(chunk);
-        return;
-    }
-    chunk->next = pool->spare[c];
-    pool->spare[c] = chunk;
-    pool->n[c]++;
-}
-
-void http_chunk_pool_trim(HttpChunkPool *pool, uint32_t keep)
-{
-    for (uint32_t c = 0; c < HTTP_CHUNK_CLASSES; c++) {
-        while (pool->n[c] > (c == 0 ? keep : 0)) {
-            HttpChunk *next = pool->spare[c]->next;
-            free(pool->spare[c]);
-            pool->spare[c] = next;
-            pool->n[c]--;
-        }
-    }
 }
 
 static void append(HttpQueue *queue, HttpChunk *chunk)
@@ -72,21 +42,21 @@ static void append(HttpQueue *queue, HttpChunk *chunk)
 }
 
 /* A new chunk at the end. A queue that is long already gets larger ones. */
-static HttpChunk *extend(HttpQueue *queue, HttpChunkPool *pool, size_t size)
+static HttpChunk *extend(HttpQueue *queue, size_t size)
 {
     size_t wanted = queue->size > size ? queue->size : size;
     HttpChunk *chunk =
-        http_chunk_take(pool, wanted < HTTP_CHUNK_LARGEST ? wanted : HTTP_CHUNK_LARGEST);
+        http_chunk_take(wanted < HTTP_CHUNK_LARGEST ? wanted : HTTP_CHUNK_LARGEST);
     append(queue, chunk);
     return chunk;
 }
 
-void http_queue_add_slowly(HttpQueue *queue, HttpChunkPool *pool, Bytes bytes)
+void http_queue_add_slowly(HttpQueue *queue, Bytes bytes)
 {
     while (bytes.size) {
         HttpChunk *last = queue->last;
         if (!last || last->end == last->capacity)
-            last = extend(queue, pool, bytes.size);
+            last = extend(queue, bytes.size);
         size_t room = last->capacity - last->end;
         size_t n = bytes.size < room ? bytes.size : room;
         memcpy(last->data + last->end, bytes.data, n);
@@ -108,7 +78,7 @@ static HttpChunk *take_first(HttpQueue *queue)
     return chunk;
 }
 
-void http_queue_move(HttpQueue *into, HttpQueue *from, HttpChunkPool *pool, size_t n)
+void http_queue_move(HttpQueue *into, HttpQueue *from, size_t n)
 {
     CHECK(n <= from->size);
     while (n) {
@@ -122,8 +92,8 @@ void http_queue_move(HttpQueue *into, HttpQueue *from, HttpChunkPool *pool, size
             continue;
         }
         size_t piece = size < n ? size : n;
-        http_queue_add(into, pool, bytes(chunk->data + chunk->start, piece));
-        http_queue_drop(from, pool, piece);
+        http_queue_add(into, bytes(chunk->data + chunk->start, piece));
+        http_queue_drop(from, piece);
         n -= piece;
     }
 }
@@ -143,7 +113,7 @@ int http_queue_vectors(const HttpQueue *queue, struct iovec *vectors, int n, siz
     return used;
 }
 
-void http_queue_drop(HttpQueue *queue, HttpChunkPool *pool, size_t n)
+void http_queue_drop(HttpQueue *queue, size_t n)
 {
     CHECK(n <= queue->size);
     while (n) {
@@ -154,13 +124,13 @@ void http_queue_drop(HttpQueue *queue, HttpChunkPool *pool, size_t n)
             queue->size -= n;
             return;
         }
-        http_chunk_give(pool, take_first(queue));
+        http_chunk_give(take_first(queue));
         n -= size;
     }
 }
 
-void http_queue_clear(HttpQueue *queue, HttpChunkPool *pool)
+void http_queue_clear(HttpQueue *queue)
 {
     while (queue->first)
-        http_chunk_give(pool, take_first(queue));
+        http_chunk_give(take_first(queue));
 }

@@ -218,13 +218,11 @@ static int http1_output(HttpConnection *base, struct iovec *vectors, int n)
 static void http1_sent(HttpConnection *base, size_t size)
 {
     Http1 *http1 = http1_of(base);
-    http_queue_drop(&http1->out, &http1->pool, size);
+    http_queue_drop(&http1->out, size);
     http1->gone += size;
     if (http1->stream && http1->stream->above_high &&
         http1->out.size <= http1->base.limits.queue_low)
         http_connection_wake(base);
-    if (http1->out.size == 0 && !http1->stream)
-        http_chunk_pool_trim(&http1->pool, 1);
 }
 
 /* A response that has gone out without "Connection: close" has promised the client another one: a
@@ -341,7 +339,7 @@ static void http1_reset(HttpStream *base, uint32_t http2_error)
     stream->silent = true;
     bool answered = !http1->base.client && stream->ended;
     if (!answered)
-        http_queue_clear(&http1->out, &http1->pool);
+        http_queue_clear(&http1->out);
     http1_close_after_output(http1);
     exchange_end(http1);
 }
@@ -371,8 +369,7 @@ static void http1_destroy(HttpConnection *base)
         stream->base.connection = NULL; /* its owner frees it by releasing it */
     free(http1->spare);
     free(http1->held);
-    http_queue_clear(&http1->out, &http1->pool);
-    http_chunk_pool_trim(&http1->pool, 0);
+    http_queue_clear(&http1->out);
     arena_free(http1->arena);
     http_connection_deinit(base);
     free(http1);

@@ -53,7 +53,6 @@ struct Http1Stream {
 struct Http1 {
     HttpConnection base;
     HttpQueue out;
-    HttpChunkPool pool;
     uint64_t put_in, gone; /* total bytes queued in `out`, and sent to the socket */
     Arena *arena;          /* of the current head and trailers */
     uint8_t *held;         /* unprocessed input: part of a head, or pipelined requests */

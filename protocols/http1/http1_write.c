@@ -7,7 +7,7 @@
 
 static void put(Http1 *http1, Bytes bytes)
 {
-    http_queue_add(&http1->out, &http1->pool, bytes);
+    http_queue_add(&http1->out, bytes);
     http1->put_in += bytes.size;
 }
 

@@ -96,9 +96,9 @@ static void stream_put_away(Http2 *http2, Http2Stream *stream)
 
 void http2_drop_unsent(Http2 *http2, Http2Stream *stream)
 {
-    http_queue_clear(&stream->queue, &http2->pool);
+    http_queue_clear(&stream->queue);
     if (stream->trailers)
-        http_chunk_give(&http2->pool, stream->trailers);
+        http_chunk_give(stream->trailers);
     stream->trailers = NULL;
 }
 
@@ -167,7 +167,7 @@ void http2_gather(Http2 *http2)
             http2->failed = true;
         if (size <= 0)
             return;
-        http_queue_add(&http2->out, &http2->pool, bytes(data, (size_t)size));
+        http_queue_add(&http2->out, bytes(data, (size_t)size));
         http2->put_in += (size_t)size;
     }
 }
@@ -247,7 +247,6 @@ static void rest(Http2 *http2)
 {
     if (http2->open || http2->out.size || http2->in.open)
         return;
-    http_chunk_pool_trim(&http2->pool, 1);
     arena_free(http2->in.arena);
     http2->in.arena = NULL;
 }
@@ -301,7 +300,7 @@ static void http2_eof(HttpConnection *base)
     fail_streams(http2, base->client
                             ? FAIL(arena, FAULT_UPSTREAM_RESET, "the service closed the connection")
                             : FAIL(arena, FAULT_CANCELLED, "the client closed the connection"));
-    http_queue_clear(&http2->out, &http2->pool);
+    http_queue_clear(&http2->out);
     http_connection_wake(base);
 }
 
@@ -310,7 +309,7 @@ static void http2_lost(HttpConnection *base, Result why)
     Http2 *http2 = http2_of(base);
     http2->dead = true;
     fail_streams(http2, why);
-    http_queue_clear(&http2->out, &http2->pool);
+    http_queue_clear(&http2->out);
 }
 
 static int http2_output(HttpConnection *base, struct iovec *vectors, int n)
@@ -335,7 +334,7 @@ static int http2_output(HttpConnection *base, struct iovec *vectors, int n)
 static void http2_sent(HttpConnection *base, size_t size)
 {
     Http2 *http2 = http2_of(base);
-    http_queue_drop(&http2->out, &http2->pool, size);
+    http_queue_drop(&http2->out, size);
     http2->gone += size;
     bool more = http2->due || (!http2->over && nghttp2_session_want_write(http2->session));
     if (http2->out.size == 0 && more)
@@ -500,8 +499,7 @@ static void http2_destroy(HttpConnection *base)
         http2->spare = older;
     }
     nghttp2_session_del(http2->session);
-    http_queue_clear(&http2->out, &http2->pool);
-    http_chunk_pool_trim(&http2->pool, 0);
+    http_queue_clear(&http2->out);
     arena_free(http2->in.arena);
     http_connection_deinit(base);
     free(http2);

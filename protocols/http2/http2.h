@@ -73,7 +73,6 @@ struct Http2 {
     HttpConnection base;
     nghttp2_session *session;
     HttpQueue out;
-    HttpChunkPool pool;
     uint64_t put_in, gone; /* total bytes queued in `out`, and sent to the socket */
     Http2Watch watch;
     Http2Incoming in;

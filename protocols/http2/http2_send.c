@@ -56,7 +56,7 @@ static HttpChunk *keep_trailers(Http2 *http2, const Fields *fields)
     size_t size = sizeof(Http2Trailers) + fields->n * sizeof(nghttp2_nv);
     for (uint32_t i = 0; i < fields->n; i++)
         size += fields->items[i].name.size + fields->items[i].value.size;
-    HttpChunk *chunk = http_chunk_take(&http2->pool, size);
+    HttpChunk *chunk = http_chunk_take(size);
     Http2Trailers *trailers = (Http2Trailers *)(void *)chunk->data;
     uint8_t *text = (uint8_t *)(trailers->items + fields->n);
     trailers->n = 0;
@@ -79,7 +79,6 @@ static HttpChunk *keep_trailers(Http2 *http2, const Fields *fields)
 static ssize_t read_body(nghttp2_session *session, int32_t id, uint8_t *buffer, size_t most,
                          uint32_t *flags, nghttp2_data_source *source, void *owner)
 {
-    Http2 *http2 = owner;
     Http2Stream *stream = source->ptr;
     size_t size = stream->queue.size < most ? stream->queue.size : most;
     if (size == 0 && !stream->ended) {
@@ -95,7 +94,7 @@ static ssize_t read_body(nghttp2_session *session, int32_t id, uint8_t *buffer, 
         const Http2Trailers *trailers = (const Http2Trailers *)(const void *)stream->trailers->data;
         *flags |= NGHTTP2_DATA_FLAG_NO_END_STREAM;
         int failure = nghttp2_submit_trailer(session, id, trailers->items, trailers->n);
-        http_chunk_give(&http2->pool, stream->trailers);
+        http_chunk_give(stream->trailers);
         stream->trailers = NULL;
         if (failure)
             return NGHTTP2_ERR_TEMPORAL_CALLBACK_FAILURE;
@@ -120,8 +119,8 @@ static int send_frame(nghttp2_session *session, nghttp2_frame *frame, const uint
 {
     Http2 *http2 = owner;
     Http2Stream *stream = source->ptr;
-    http_queue_add(&http2->out, &http2->pool, bytes(head, 9));
-    http_queue_move(&http2->out, &stream->queue, &http2->pool, size);
+    http_queue_add(&http2->out, bytes(head, 9));
+    http_queue_move(&http2->out, &stream->queue, size);
     http2->put_in += 9 + size;
     http2->base.progress += size;
     http2_note_data(http2, size, stream->queue.size == 0);
@@ -344,7 +343,7 @@ void http2_send_body(HttpStream *base, Bytes piece)
     Http2Stream *stream = (Http2Stream *)base;
     if (!may_send(stream) || !stream->head_sent || stream->ended)
         return;
-    http_queue_add(&stream->queue, &http2->pool, piece);
+    http_queue_add(&stream->queue, piece);
     stream->above_high |= stream->queue.size > http2->base.limits.queue_high;
     resume(http2, stream);
 }

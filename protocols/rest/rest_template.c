@@ -127,7 +127,7 @@ static Result parse_segments(Parser *parser);
 /* After "{". */
 static Result parse_variable(Parser *parser)
 {
-    Bytes field_path;
+    Bytes field_path = BYTES_NONE;
     size_t from = parser->template->n_segments;
     if (parser->in_variable)
         return refuse(parser, "variables cannot stand in each other");

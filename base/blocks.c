@@ -1,0 +1,87 @@
+#include "base/blocks.h"
+
+#include "base/result.h"
+
+#include <pthread.h>
+#include <stdlib.h>
+
+#ifndef __has_feature
+#define __has_feature(feature) 0
+#endif
+#if defined(__SANITIZE_ADDRESS__) || __has_feature(address_sanitizer) ||                           \
+    __has_feature(memory_sanitizer)
+enum { KEEPS_NOTHING = 1 };
+#else
+enum { KEEPS_NOTHING = 0 };
+#endif
+
+const size_t block_bytes[BLOCK_SIZES] = {1024, 4096, 16384 + BLOCK_EXTRA};
+
+/* About 256 KiB of each. */
+static const unsigned most[BLOCK_SIZES] = {256, 64, 16};
+
+typedef struct SpareBlock {
+    struct SpareBlock *next;
+} SpareBlock;
+
+/* Those of this thread. */
+static _Thread_local struct {
+    SpareBlock *first[BLOCK_SIZES];
+    unsigned n[BLOCK_SIZES];
+    bool is_known; /* to the key, whose destructor frees them */
+} spare;
+
+static pthread_key_t key;
+static pthread_once_t key_once = PTHREAD_ONCE_INIT;
+
+static void free_spare(void *unused)
+{
+    for (int size = 0; size < BLOCK_SIZES; size++) {
+        while (spare.first[size]) {
+            SpareBlock *next = spare.first[size]->next;
+            free(spare.first[size]);
+            spare.first[size] = next;
+        }
+        spare.n[size] = 0;
+    }
+    spare.is_known = false; /* another destructor may give some back: then this one is called again */
+}
+
+static void make_key(void)
+{
+    CHECK(pthread_key_create(&key, free_spare) == 0);
+}
+
+static void tell_key(void)
+{
+    pthread_once(&key_once, make_key);
+    CHECK(pthread_setspecific(key, &spare) == 0);
+    spare.is_known = true;
+}
+
+void *block_take(BlockSize size)
+{
+    SpareBlock *block = spare.first[size];
+    if (block) {
+        spare.first[size] = block->next;
+        spare.n[size]--;
+        return block;
+    }
+    block = malloc(block_bytes[size]);
+    CHECK(block);
+    return block;
+}
+
+void block_give(BlockSize size, void *block)
+{
+    SpareBlock *given = block;
+    if (KEEPS_NOTHING || spare.n[size] == most[size]) {
+        free(block);
+        return;
+    }
+    if (!spare.is_known)
+        tell_key();
+    given->next = spare.first[size];
+    spare.first[size] = given;
+    spare.n[size]++;
+}
