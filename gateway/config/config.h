@@ -1,11 +1,11 @@
 /*
  * Config: one generation of what the operator wants, read, checked and compiled.
  *
- * Immutable (but for the fields `series` and `known`, which telemetry_adopt and instances_adopt
- * fill in before any loop sees it) and reference-counted: a reload makes a new generation and swaps
- * it in whole; a call keeps the one that it began with. Everything in it lives in its arena and may
- * be read by any loop. Made from YAML by config_load (config.c reads and checks, service.c compiles
- * schemas, versions and plans).
+ * Immutable (but for the fields `series`, `log_part` and `known`, which telemetry_adopt and
+ * instances_adopt fill in before any loop sees it) and reference-counted: a reload makes a new
+ * generation and swaps it in whole; a call keeps the one that it began with. Everything in it lives
+ * in its arena and may be read by any loop. Made from YAML by config_load (config.c reads and
+ * checks, service.c compiles schemas, versions and plans).
  */
 #ifndef GATEWAY_CONFIG_H
 #define GATEWAY_CONFIG_H
@@ -113,6 +113,7 @@ struct Route {
     const char *file;
     int line;
     uint32_t series; /* telemetry's: where opaque calls are counted */
+    Bytes log_part;  /* telemetry's: what the log says of it */
 };
 
 typedef enum UpstreamProtocol {
@@ -139,6 +140,7 @@ struct Instance {
     uint32_t index;       /* in the service */
     uint32_t id;          /* in the Config, for counters */
     uint32_t series;      /* telemetry's */
+    Bytes log_part;       /* telemetry's: what the log says of it */
     KnownInstance *known; /* what all loops know of it; NULL until instances_adopt */
 };
 
@@ -201,6 +203,7 @@ struct Method {
     Bytes default_reply[CODEC_COUNT];
     uint32_t id;     /* in the Config, for counters */
     uint32_t series; /* telemetry's */
+    Bytes log_part;  /* telemetry's: what the log says of it */
 };
 
 /* One google.api.http rule of one method: the value in the RestTable. */

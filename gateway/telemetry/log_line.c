@@ -2,7 +2,6 @@
 
 #include "base/clock.h"
 #include "base/text/date.h"
-#include "base/text/decimal.h"
 #include "base/text/json_text.h"
 
 /* ---- Values ---------------------------------------------------------------------------------- */
@@ -36,40 +35,11 @@ static bool is_plain(Bytes text)
     return (found | special_bytes(load_eight(text.data + text.size - 8))) == 0;
 }
 
-/* What stands before a value, "," and all; then room for the value. NULL when there is no room. */
-static uint8_t *begin_value(Buffer *line, Bytes key, size_t size)
-{
-    if (!buffer_reserve(line, key.size + size))
-        return NULL;
-    uint8_t *at = line->data + line->size;
-    if (key.size)
-        memcpy(at, key.data, key.size);
-    return at + key.size;
-}
-
-static void end_value(Buffer *line, const uint8_t *end)
-{
-    line->size = (size_t)(end - line->data);
-}
-
-static void add_plain(Buffer *line, Bytes key, Bytes text)
-{
-    uint8_t *at = begin_value(line, key, text.size + 2);
-    if (!at)
-        return;
-    *at++ = '"';
-    if (text.size)
-        memcpy(at, text.data, text.size);
-    at += text.size;
-    *at++ = '"';
-    end_value(line, at);
-}
-
 static void add_text(Buffer *line, Bytes key, Bytes text)
 {
     text = bytes_slice(text, 0, LOG_TEXT_SIZE);
     if (is_plain(text)) {
-        add_plain(line, key, text);
+        log_line_plain(line, key, text);
     } else {
         buffer_add_bytes(line, key);
         json_text_add(line, text);
@@ -95,7 +65,7 @@ static void add_time(Buffer *line, int64_t wall)
     last.text[last.size - 4] = (char)('0' + millis / 100);
     last.text[last.size - 3] = (char)('0' + millis / 10 % 10);
     last.text[last.size - 2] = (char)('0' + millis % 10);
-    add_plain(line, bytes("{\"time\":", 8), bytes(last.text, last.size));
+    log_line_plain(line, bytes("{\"time\":", 8), bytes(last.text, last.size));
 }
 
 void log_line_begin(Buffer *line, int64_t wall, const char *kind, const char *level)
@@ -114,28 +84,9 @@ void log_line_text(Buffer *line, Bytes key, Bytes text)
         add_text(line, key, text);
 }
 
-void log_line_plain(Buffer *line, Bytes key, Bytes text)
-{
-    if (text.size)
-        add_plain(line, key, text);
-}
-
-void log_line_word(Buffer *line, Bytes key, const char *word)
-{
-    if (word)
-        log_line_plain(line, key, bytes_of(word));
-}
-
-void log_line_number(Buffer *line, Bytes key, uint64_t number)
-{
-    uint8_t *at = begin_value(line, key, DECIMAL_SIZE);
-    if (at)
-        end_value(line, at + decimal_write(number, (char *)at));
-}
-
 void log_line_millis(Buffer *line, Bytes key, int64_t nanoseconds)
 {
-    uint8_t *at = begin_value(line, key, DECIMAL_SIZE + 4);
+    uint8_t *at = log_line_begin_value(line, key, DECIMAL_SIZE + 4);
     if (!at)
         return;
     uint64_t micros = nanoseconds > 0 ? (uint64_t)nanoseconds / 1000 : 0;
@@ -145,7 +96,7 @@ void log_line_millis(Buffer *line, Bytes key, int64_t nanoseconds)
     *at++ = (uint8_t)('0' + part / 100);
     *at++ = (uint8_t)('0' + part / 10 % 10);
     *at++ = (uint8_t)('0' + part % 10);
-    end_value(line, at);
+    log_line_end_value(line, at);
 }
 
 /* Compilers know our sources from the folder that they build in. */

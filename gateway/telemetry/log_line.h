@@ -13,6 +13,7 @@
 
 #include "base/bytes.h"
 #include "base/result.h"
+#include "base/text/decimal.h"
 
 enum {
     LOG_TEXT_SIZE = 1024, /* of one text, before escaping; the rest is cut off */
@@ -25,14 +26,57 @@ enum {
 /* Empties the buffer and writes the members that every line has: time, kind and level. */
 void log_line_begin(Buffer *line, int64_t wall, const char *kind, const char *level);
 
-/* Left out when it is empty. */
+/* A part that was written before, "," and all: of what is the same in many lines. */
+static inline void log_line_part(Buffer *line, Bytes part)
+{
+    buffer_add_bytes(line, part);
+}
+
+/* What stands before a value, "," and all; then room for the value, which log_line_end_value ends.
+   NULL when there is no room. */
+static inline uint8_t *log_line_begin_value(Buffer *line, Bytes key, size_t size)
+{
+    if (!buffer_reserve(line, key.size + size))
+        return NULL;
+    uint8_t *at = line->data + line->size;
+    if (key.size)
+        memcpy(at, key.data, key.size);
+    return at + key.size;
+}
+
+static inline void log_line_end_value(Buffer *line, const uint8_t *end)
+{
+    line->size = (size_t)(end - line->data);
+}
+
+/* A text, left out when it is empty. */
 void log_line_text(Buffer *line, Bytes key, Bytes text);
 
 /* The same for texts of our own, in which nothing needs an escape. NULL is empty. */
-void log_line_plain(Buffer *line, Bytes key, Bytes text);
-void log_line_word(Buffer *line, Bytes key, const char *word);
+static inline void log_line_plain(Buffer *line, Bytes key, Bytes text)
+{
+    uint8_t *at = text.size ? log_line_begin_value(line, key, text.size + 2) : NULL;
+    if (!at)
+        return;
+    *at++ = '"';
+    memcpy(at, text.data, text.size);
+    at += text.size;
+    *at++ = '"';
+    log_line_end_value(line, at);
+}
 
-void log_line_number(Buffer *line, Bytes key, uint64_t number);
+static inline void log_line_word(Buffer *line, Bytes key, const char *word)
+{
+    if (word)
+        log_line_plain(line, key, bytes_of(word));
+}
+
+static inline void log_line_number(Buffer *line, Bytes key, uint64_t number)
+{
+    uint8_t *at = log_line_begin_value(line, key, DECIMAL_SIZE);
+    if (at)
+        log_line_end_value(line, at + decimal_write(number, (char *)at));
+}
 
 /* Nanoseconds as milliseconds with three decimals. */
 void log_line_millis(Buffer *line, Bytes key, int64_t nanoseconds);

@@ -42,12 +42,6 @@ void telemetry_unlock_events(void)
 
 /* ---- One call -------------------------------------------------------------------------------- */
 
-static const char *impact_name(Impact impact)
-{
-    static const char *const names[] = {"low", "high", "catastrophic"};
-    return names[impact];
-}
-
 /* What an operator should look at: failures that are not the caller's own. */
 static const char *level_of(const CallRecord *r)
 {
@@ -56,11 +50,6 @@ static const char *level_of(const CallRecord *r)
     if (r->status.code == CODE_OK || !failed(r->why) || r->why.error->fault->side == SIDE_CLIENT)
         return "info";
     return "error";
-}
-
-static const char *version_name(const Version *version)
-{
-    return version ? version->name : NULL;
 }
 
 static void add_client(Buffer *line, const CallRecord *r)
@@ -77,27 +66,26 @@ static void add_client(Buffer *line, const CallRecord *r)
     log_line_text(line, LOG_KEY("path"), r->path);
 }
 
+/* Versions have names in which nothing needs an escape: see config.proto. */
+static void add_version(Buffer *line, Bytes key, const Version *version)
+{
+    if (version)
+        log_line_word(line, key, version->name);
+}
+
 static void add_decisions(Buffer *line, const CallRecord *r)
 {
-    if (r->method) {
-        log_line_text(line, LOG_KEY("service"), bytes_of(r->method->version->service->name));
-        log_line_text(line, LOG_KEY("method"), bytes_of(r->method->type->path + 1));
-    }
-    log_line_text(line, LOG_KEY("client_version"), bytes_of(version_name(r->client_version)));
-    log_line_text(line, LOG_KEY("reply_version"), bytes_of(version_name(r->reply_version)));
-    log_line_text(line, LOG_KEY("served_version"), bytes_of(version_name(r->served_version)));
+    if (r->method)
+        log_line_part(line, r->method->log_part);
+    add_version(line, LOG_KEY("client_version"), r->client_version);
+    add_version(line, LOG_KEY("reply_version"), r->reply_version);
+    add_version(line, LOG_KEY("served_version"), r->served_version);
     log_line_word(line, LOG_KEY("rule"), r->rule);
     log_line_word(line, LOG_KEY("served_why"), r->served_why);
-    if (r->instance) {
-        log_line_text(line, LOG_KEY("instance"), bytes_of(r->instance->address.text));
-        log_line_text(line, LOG_KEY("build"), bytes_of(r->instance->build));
-    }
-    if (r->route) {
-        log_line_text(line, LOG_KEY("route"), bytes_of(r->route->match));
-        log_line_word(line, LOG_KEY("failure_mode"),
-                      r->route->on_failure == FAILURE_GRACEFUL ? "graceful" : "loud");
-        log_line_word(line, LOG_KEY("impact"), impact_name(r->route->impact));
-    }
+    if (r->instance)
+        log_line_part(line, r->instance->log_part);
+    if (r->route)
+        log_line_part(line, r->route->log_part);
 }
 
 /* Each with the instance, how it ended, and how long it took from its pick. */
@@ -145,7 +133,7 @@ static void write_call(Telemetry *telemetry, const CallRecord *record)
 {
     Buffer *line = &telemetry->line;
     log_line_begin(line, record->began, "call", level_of(record));
-    log_line_text(line, LOG_KEY("node"), bytes_of(process->node));
+    log_line_part(line, process->node_part);
     add_client(line, record);
     add_decisions(line, record);
     add_outcome(line, record);
@@ -222,7 +210,40 @@ void telemetry_event_mistakes(const char *level, const char *event, Result why, 
 
 /* ---- Configs --------------------------------------------------------------------------------- */
 
-static void number_version(TelemetryProcess *p, Version *version)
+static const char *impact_name(Impact impact)
+{
+    static const char *const names[] = {"low", "high", "catastrophic"};
+    return names[impact];
+}
+
+/* What is the same in every line of a call that has to do with it. */
+static Bytes method_part(const Method *method, Arena *arena)
+{
+    Buffer part = buffer_in(arena);
+    log_line_text(&part, LOG_KEY("service"), bytes_of(method->version->service->name));
+    log_line_text(&part, LOG_KEY("method"), bytes_of(method->type->path + 1));
+    return buffer_bytes(&part);
+}
+
+static Bytes instance_part(const Instance *instance, Arena *arena)
+{
+    Buffer part = buffer_in(arena);
+    log_line_text(&part, LOG_KEY("instance"), bytes_of(instance->address.text));
+    log_line_text(&part, LOG_KEY("build"), bytes_of(instance->build));
+    return buffer_bytes(&part);
+}
+
+static Bytes route_part(const Route *route, Arena *arena)
+{
+    Buffer part = buffer_in(arena);
+    log_line_text(&part, LOG_KEY("route"), bytes_of(route->match));
+    log_line_word(&part, LOG_KEY("failure_mode"),
+                  route->on_failure == FAILURE_GRACEFUL ? "graceful" : "loud");
+    log_line_word(&part, LOG_KEY("impact"), impact_name(route->impact));
+    return buffer_bytes(&part);
+}
+
+static void number_version(TelemetryProcess *p, Version *version, Arena *arena)
 {
     const char *service = version->service->name;
     version->series = series_number(&p->series[SERIES_VERSION], &version->name);
@@ -231,17 +252,19 @@ static void number_version(TelemetryProcess *p, Version *version)
         method->series =
             series_number(&p->series[SERIES_METHOD],
                           (const char *[]){service, method->type->path + 1, version->name});
+        method->log_part = method_part(method, arena);
     }
 }
 
-static void number_service(TelemetryProcess *p, Service *service)
+static void number_service(TelemetryProcess *p, Service *service, Arena *arena)
 {
     service->series = series_number(&p->series[SERIES_SERVICE], &service->name);
     for (uint32_t i = 0; i < service->n_versions; i++)
-        number_version(p, &service->versions[i]);
+        number_version(p, &service->versions[i], arena);
     for (uint32_t i = 0; i < service->n_instances; i++) {
         Instance *instance = &service->instances[i];
         instance->series = series_number(&p->series[SERIES_INSTANCE], &instance->address.text);
+        instance->log_part = instance_part(instance, arena);
     }
 }
 
@@ -252,13 +275,18 @@ static void number_route(TelemetryProcess *p, Route *route)
         series_number(&p->series[SERIES_METHOD], (const char *[]){service, route->path_prefix, ""});
 }
 
+/* Gives everything in a config its number and its part of the log. */
 static void number_config(TelemetryProcess *p, Config *config)
 {
     for (uint32_t i = 0; i < config->n_services; i++)
-        number_service(p, &config->services[i]);
-    for (uint32_t i = 0; i < config->n_http_routes; i++)
-        number_route(p,
-                     (Route *)&config->http_routes[i]); /* `series` is ours to fill in: config.h */
+        number_service(p, &config->services[i], config->arena);
+    for (uint32_t i = 0; i < config->n_routes; i++)
+        config->routes[i].log_part = route_part(&config->routes[i], config->arena);
+    for (uint32_t i = 0; i < config->n_http_routes; i++) {
+        Route *route = (Route *)&config->http_routes[i]; /* these fields are ours: config.h */
+        number_route(p, route);
+        route->log_part = route_part(route, config->arena);
+    }
 }
 
 static const char *loss_kind_name(LossKind kind)
@@ -376,6 +404,9 @@ Result telemetry_start(Arena *arena, const char *log_file, const char *node)
     p->event_arena = arena_new(ARENA_UNLIMITED);
     p->log = log;
     p->node = arena_string(p->arena, node ? node : "");
+    Buffer node_part = buffer_in(p->arena);
+    log_line_text(&node_part, LOG_KEY("node"), bytes_of(p->node));
+    p->node_part = buffer_bytes(&node_part);
     for (int kind = 0; kind < SERIES_KINDS; kind++)
         p->series[kind] =
             series_set_in(kind == SERIES_EVENT ? p->event_arena : p->arena, n_labels[kind]);

@@ -28,6 +28,7 @@ typedef struct TelemetryProcess {
     Arena *arena, *event_arena;
     Log *log;
     const char *node;
+    Bytes node_part; /* of each line */
     SeriesSet series[SERIES_KINDS];
     uint64_t losses[SERIES_LIMIT]; /* of configs that are gone */
     uint64_t events[SERIES_LIMIT]; /* these and SERIES_EVENT: guarded by telemetry_lock_events */

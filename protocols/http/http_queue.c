@@ -45,10 +45,14 @@ static void append(HttpQueue *queue, HttpChunk *chunk)
 static HttpChunk *extend(HttpQueue *queue, size_t size)
 {
     size_t wanted = queue->size > size ? queue->size : size;
-    HttpChunk *chunk =
-        http_chunk_take(wanted < HTTP_CHUNK_LARGEST ? wanted : HTTP_CHUNK_LARGEST);
+    HttpChunk *chunk = http_chunk_take(wanted < HTTP_CHUNK_LARGEST ? wanted : HTTP_CHUNK_LARGEST);
     append(queue, chunk);
     return chunk;
+}
+
+uint8_t *http_queue_new_room(HttpQueue *queue, size_t size)
+{
+    return size <= HTTP_CHUNK_LARGEST ? extend(queue, size)->data : NULL;
 }
 
 void http_queue_add_slowly(HttpQueue *queue, Bytes bytes)

@@ -38,8 +38,26 @@ HttpChunk *http_chunk_take(size_t size);
 
 void http_chunk_give(HttpChunk *chunk);
 
+/* In a new chunk. Use http_queue_room. */
+uint8_t *http_queue_new_room(HttpQueue *queue, size_t size);
+
 /* Appends a copy; the case that does not fit the last chunk. Use http_queue_add. */
 void http_queue_add_slowly(HttpQueue *queue, Bytes bytes);
+
+/* Where `size` bytes can be written at the end, in one piece; then http_queue_added. NULL when they
+   do not fit into a chunk: add them in parts. */
+static inline uint8_t *http_queue_room(HttpQueue *queue, size_t size)
+{
+    HttpChunk *last = queue->last;
+    return last && last->capacity - last->end >= size ? last->data + last->end
+                                                      : http_queue_new_room(queue, size);
+}
+
+static inline void http_queue_added(HttpQueue *queue, size_t size)
+{
+    queue->last->end += (uint32_t)size;
+    queue->size += size;
+}
 
 /* Appends a copy. */
 static inline void http_queue_add(HttpQueue *queue, Bytes bytes)

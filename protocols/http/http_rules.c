@@ -45,8 +45,58 @@ bool http_is_token(Bytes text)
     return text.size && all_have(text, TOKEN);
 }
 
+/* ---- Eight bytes at once --------------------------------------------------------------------- */
+
+/*
+ * Most names, values and paths hold only usual characters, which is quickly seen: each of these
+ * functions sets bit 7 of a byte that may be something else. A byte that is set says no more than
+ * that a closer look is needed.
+ */
+#define EACH(c) (UINT64_C(0x0101010101010101) * (c))
+#define BIT_7 EACH(0x80)
+
+/* All but "a" to "z", "0" to "9" and "-". */
+static inline uint64_t unusual_in_name(uint64_t x)
+{
+    uint64_t letters = (x + EACH(0x80 - 'a')) & ~(x + EACH(0x7f - 'z'));
+    uint64_t digits = (x + EACH(0x80 - '0')) & ~(x + EACH(0x7f - '9'));
+    uint64_t hyphens = ~((x ^ EACH('-')) + EACH(0x7f));
+    return x | ~(letters | digits | hyphens);
+}
+
+/* All but visible ASCII and space. */
+static inline uint64_t unusual_in_value(uint64_t x)
+{
+    return x | (x - EACH(0x20)) | (x + EACH(1));
+}
+
+/* All but visible ASCII without "#". */
+static inline uint64_t unusual_in_path(uint64_t x)
+{
+    return x | (x - EACH(0x21)) | (x + EACH(1)) | ((x ^ EACH('#')) - EACH(1));
+}
+
+/* Whether all bytes are usual, of a text of eight or more. The last eight are looked at as they
+   are, in part for the second time. */
+static inline bool all_usual(Bytes text, uint64_t (*unusual)(uint64_t))
+{
+    uint64_t found = 0, eight;
+    if (text.size < sizeof eight)
+        return false;
+    for (size_t i = 0; i + sizeof eight < text.size; i += sizeof eight) {
+        memcpy(&eight, text.data + i, sizeof eight);
+        found |= unusual(eight);
+    }
+    memcpy(&eight, text.data + text.size - sizeof eight, sizeof eight);
+    return ((found | unusual(eight)) & BIT_7) == 0;
+}
+
+/* ---- Names and values ------------------------------------------------------------------------ */
+
 bool http_is_field_name(Bytes name)
 {
+    if (all_usual(name, unusual_in_name))
+        return true;
     for (size_t i = 0; i < name.size; i++) {
         if ((marks[name.data[i]] & (TOKEN | UPPER)) != TOKEN)
             return false;
@@ -59,30 +109,12 @@ static bool is_blank(uint8_t c)
     return c == ' ' || c == '\t';
 }
 
-/* As all_have with TEXT, for many bytes at once where all are visible ASCII or spaces; false only
-   says that a closer look is needed. */
-static bool is_plain_text(Bytes value)
-{
-    const uint64_t ones = UINT64_C(0x0101010101010101);
-    uint64_t found = 0, eight;
-    size_t i = 0;
-    for (; value.size - i >= 8; i += 8) {
-        memcpy(&eight, value.data + i, 8);
-        found |= eight | (eight - ones * 0x20) | (eight + ones);
-    }
-    for (; i < value.size; i++) {
-        eight = value.data[i];
-        found |= eight | (eight - 0x20) | (eight + 1);
-    }
-    return (found & ones * 0x80) == 0;
-}
-
 bool http_is_field_value(Bytes value)
 {
     if (value.size == 0)
         return true;
     return !is_blank(value.data[0]) && !is_blank(value.data[value.size - 1]) &&
-           (is_plain_text(value) || all_have(value, TEXT));
+           (all_usual(value, unusual_in_value) || all_have(value, TEXT));
 }
 
 static bool is_port(Bytes port)
@@ -113,7 +145,7 @@ bool http_is_authority(Bytes authority)
 
 bool http_is_path(Bytes path)
 {
-    if (path.size == 0 || !all_have(path, PATH))
+    if (path.size == 0 || !(all_usual(path, unusual_in_path) || all_have(path, PATH)))
         return false;
     return path.data[0] == '/' || bytes_are(path, "*");
 }

@@ -1,5 +1,7 @@
 #include "protocols/http1/http1.h"
 
+#include "base/arena.h"
+
 #include <stdlib.h>
 
 Http1Stream *http1_stream_new(Http1 *http1)
@@ -223,6 +225,10 @@ static void http1_sent(HttpConnection *base, size_t size)
     if (http1->stream && http1->stream->above_high &&
         http1->out.size <= http1->base.limits.queue_low)
         http_connection_wake(base);
+    if (http1->out.size == 0 && !http1->stream) { /* an idle connection holds no memory */
+        arena_free(http1->arena);
+        http1->arena = NULL;
+    }
 }
 
 /* A response that has gone out without "Connection: close" has promised the client another one: a

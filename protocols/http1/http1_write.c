@@ -16,12 +16,32 @@ static void put_text(Http1 *http1, const char *text)
     put(http1, bytes_of(text));
 }
 
+static uint8_t *copy(uint8_t *into, Bytes from)
+{
+    if (from.size)
+        memcpy(into, from.data, from.size);
+    return into + from.size;
+}
+
 static void put_field(Http1 *http1, Bytes name, Bytes value)
 {
-    put(http1, name);
-    put_text(http1, ": ");
-    put(http1, value);
-    put_text(http1, "\r\n");
+    size_t size = name.size + strlen(": ") + value.size + strlen("\r\n");
+    uint8_t *at = http_queue_room(&http1->out, size);
+    if (at) {
+        at = copy(at, name);
+        *at++ = ':';
+        *at++ = ' ';
+        at = copy(at, value);
+        *at++ = '\r';
+        *at++ = '\n';
+        http_queue_added(&http1->out, size);
+        http1->put_in += size;
+    } else { /* larger than a chunk */
+        put(http1, name);
+        put_text(http1, ": ");
+        put(http1, value);
+        put_text(http1, "\r\n");
+    }
 }
 
 static void put_fields(Http1 *http1, const Fields *fields, bool client)
@@ -51,12 +71,15 @@ static void put_upgrade(Http1 *http1, const HttpHead *head)
     put_field(http1, bytes_of("upgrade"), protocol);
 }
 
+/* "HTTP/1.1 200 OK". Three digits: http_stream_send_head sees to it. */
 static void put_status(Http1 *http1, unsigned status)
 {
-    char text[DECIMAL_SIZE];
-    put_text(http1, "HTTP/1.1 ");
-    put(http1, bytes(text, decimal_write(status, text)));
-    put_text(http1, " ");
+    char line[] = "HTTP/1.1 000 ";
+    enum { DIGITS = 9 };
+    line[DIGITS] = (char)('0' + status / 100);
+    line[DIGITS + 1] = (char)('0' + status / 10 % 10);
+    line[DIGITS + 2] = (char)('0' + status % 10);
+    put(http1, bytes(line, sizeof line - 1));
     put_text(http1, http_status_phrase(status));
     put_text(http1, "\r\n");
 }

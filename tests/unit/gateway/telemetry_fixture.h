@@ -55,6 +55,8 @@ static inline Config *fixture_config(uint64_t generation)
                        .file = "shop.yaml",
                        .services = service,
                        .n_services = 1,
+                       .routes = routes,
+                       .n_routes = 1,
                        .http_routes = routes + 1,
                        .n_http_routes = 1,
                        .n_losses = 1};

@@ -14,19 +14,46 @@ static bool is_value_slowly(Bytes value)
     return true;
 }
 
-static void a_value_is_judged_alike_wherever_the_byte_stands(void **state)
+static bool is_name_slowly(Bytes name)
 {
-    uint8_t value[40];
-    for (size_t size = 1; size < sizeof value; size++) {
+    for (size_t i = 0; i < name.size; i++) {
+        uint8_t c = name.data[i];
+        if (!(c >= 'a' && c <= 'z') && !(c >= '0' && c <= '9') &&
+            (c == 0 || !strchr("!#$%&'*+-.^_`|~", c)))
+            return false;
+    }
+    return true;
+}
+
+static bool is_path_slowly(Bytes path)
+{
+    for (size_t i = 0; i < path.size; i++) {
+        if (path.data[i] <= 0x20 || path.data[i] >= 0x7f || path.data[i] == '#')
+            return false;
+    }
+    return path.data[0] == '/' || bytes_are(path, "*");
+}
+
+/* Each byte at each place of texts of each size, among `usual` ones. */
+static void expect_alike(bool (*is)(Bytes), bool (*is_slowly)(Bytes), char usual)
+{
+    uint8_t text[40];
+    for (size_t size = 1; size < sizeof text; size++) {
         for (size_t at = 0; at < size; at++) {
             for (int c = 0; c < 256; c++) {
-                memset(value, 'a', sizeof value);
-                value[at] = (uint8_t)c;
-                assert_int_equal(http_is_field_value(bytes(value, size)),
-                                 is_value_slowly(bytes(value, size)));
+                memset(text, usual, sizeof text);
+                text[at] = (uint8_t)c;
+                assert_int_equal(is(bytes(text, size)), is_slowly(bytes(text, size)));
             }
         }
     }
+}
+
+static void a_name_a_value_and_a_path_are_judged_alike_wherever_the_byte_stands(void **state)
+{
+    expect_alike(http_is_field_value, is_value_slowly, 'a');
+    expect_alike(http_is_field_name, is_name_slowly, '-');
+    expect_alike(http_is_path, is_path_slowly, '/');
 }
 
 static void a_field_name_is_a_token_in_lower_case(void **state)
@@ -125,7 +152,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(verbs_that_may_be_said_twice_are_known),
-        cmocka_unit_test(a_value_is_judged_alike_wherever_the_byte_stands),
+        cmocka_unit_test(a_name_a_value_and_a_path_are_judged_alike_wherever_the_byte_stands),
         cmocka_unit_test(a_field_name_is_a_token_in_lower_case),
         cmocka_unit_test(an_authority_is_a_host_and_perhaps_a_port),
         cmocka_unit_test(a_path_is_visible_and_begins_with_a_slash),
