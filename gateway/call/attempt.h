@@ -42,8 +42,9 @@ struct Attempt {
     UpstreamWait wait; /* for a connection, while `waiting` */
     bool waiting;
     Side side;
-    bool sent;       /* some of the request has gone to the instance */
-    bool may_return; /* where no other is left, to those that were tried */
+    bool request_runs, response_runs; /* messages pass in their frames: exchange_takes_runs */
+    bool sent;                        /* some of the request has gone to the instance */
+    bool may_return;                  /* where no other is left, to those that were tried */
 
     bool has_answer; /* the head of the response is read */
     Answer answer;

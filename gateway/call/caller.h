@@ -32,6 +32,9 @@ typedef struct CallerEvents {
     MUST_USE Result (*on_head)(Caller *caller);
     /* One message of a stream. */
     MUST_USE Result (*on_message)(Caller *caller, Message message);
+    /* Messages of a stream, uncompressed and in their frames, from a dialect that shares them with
+       call.dialect. NULL: they come by on_message. */
+    MUST_USE Result (*on_run)(Caller *caller, MessageRun run);
     /* The one message of a response that is no stream, which ends well, and its trailers. */
     MUST_USE Result (*on_response)(Caller *caller, Message message, const Fields *trailers);
     /* How the call has ended: once, unless the caller cancels it before. `trailers` may be NULL. */

@@ -190,6 +190,11 @@ static bool send_messages(Client *c, Bytes *piece)
     while (exchange_wants(c->x)) {
         Message message;
         Result why = OK;
+        if (exchange_takes_runs(c->x)) {
+            MessageRun run = message_reader_run(&c->reader, piece);
+            if (run.n && !exchange_send_run(c->x, run))
+                return false;
+        }
         switch (next_message(c, piece, &message, &why)) {
         case MESSAGE_MORE: return true;
         case MESSAGE_END: continue;
@@ -231,6 +236,7 @@ static void go_on(Client *c)
     Bytes rest = buffer_bytes(&c->early);
     if (rest.size && !send_messages(c, &rest))
         return;
+    exchange_forget_messages(c->x);
     if (rest.size)
         memmove(c->early.data, rest.data, rest.size);
     c->early.size = rest.size;
@@ -260,6 +266,7 @@ static void on_body(void *owner, HttpStream *stream, Bytes piece)
     }
     if (!c->early.size && !send_messages(c, &piece))
         return;
+    exchange_forget_messages(c->x);
     buffer_add_bytes(&c->early, piece); /* the stream's window bounds it */
     if (c->early.full)
         fail(c, FAIL(c->x->arena, FAULT_OUT_OF_MEMORY, "keeping the request while connecting"));
@@ -328,6 +335,7 @@ static const CallerEvents caller_events = {
     .on_room = on_room,
     .on_head = client_on_head,
     .on_message = client_on_message,
+    .on_run = client_on_run,
     .on_response = client_on_response,
     .on_end = client_on_end,
     .on_record = on_record,

@@ -75,6 +75,7 @@ MUST_USE Result client_refuse_media(Client *c);
 /* client_reply.c: events of the caller. */
 Result client_on_head(Caller *caller);
 Result client_on_message(Caller *caller, Message message);
+Result client_on_run(Caller *caller, MessageRun run);
 Result client_on_response(Caller *caller, Message message, const Fields *trailers);
 void client_on_end(Caller *caller, const Status *status, const Fields *trailers);
 

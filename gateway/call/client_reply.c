@@ -152,6 +152,18 @@ Result client_on_message(Caller *caller, Message message)
     return r;
 }
 
+Result client_on_run(Caller *caller, MessageRun run)
+{
+    Client *c = (Client *)caller;
+    if (!c->x->responding) {
+        Result r = send_head(c, exchange_answer_compression(c->x), -1, NULL);
+        if (failed(r))
+            return r;
+    }
+    send_body(c, run.frames);
+    return OK;
+}
+
 /* Where the single message is the whole body. Elsewhere a frame that ends the answer follows it. */
 static bool body_is_message(Dialect dialect)
 {

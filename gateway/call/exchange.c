@@ -33,6 +33,19 @@ bool exchange_send(Exchange *x, Message message)
     return exchange_run(x, x->kind->take(x, message));
 }
 
+bool exchange_takes_runs(const Exchange *x)
+{
+    return x->attempt->request_runs;
+}
+
+bool exchange_send_run(Exchange *x, MessageRun run)
+{
+    x->attempt->sent = true;
+    x->record.messages_in += run.n;
+    http_stream_send_body(x->attempt->side.stream, run.frames);
+    return true;
+}
+
 bool exchange_end(Exchange *x, const Message *last)
 {
     return exchange_run(x, x->kind->end(x, last));
@@ -61,6 +74,12 @@ Arena *exchange_scratch(Exchange *x)
 }
 
 void exchange_forget_message(Exchange *x)
+{
+    if (x->scratch && x->scratch != x->arena)
+        arena_reset(x->scratch);
+}
+
+void exchange_forget_messages(Exchange *x)
 {
     if (x->scratch == x->arena)
         return;
@@ -134,6 +153,13 @@ const Step *exchange_give_message(Exchange *x, Message message)
     const Step *step = go_on_if(x, x->caller->events->on_message(x->caller, message));
     exchange_forget_message(x);
     return step;
+}
+
+const Step *exchange_give_run(Exchange *x, MessageRun run)
+{
+    x->delivering++;
+    x->record.messages_out += run.n;
+    return go_on_if(x, x->caller->events->on_run(x->caller, run));
 }
 
 const Step *exchange_give_response(Exchange *x, Message message, const Fields *trailers)

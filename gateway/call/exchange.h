@@ -45,6 +45,13 @@ bool exchange_has_room(const Exchange *x);
 /* Sends a message of the request, which is wanted. Not kept after the return. */
 bool exchange_send(Exchange *x, Message message);
 
+/* Whether the instance would take messages as they lie in a body of the call's dialect: none needs
+   to be converted. */
+bool exchange_takes_runs(const Exchange *x);
+
+/* Sends such messages, which is wanted. */
+bool exchange_send_run(Exchange *x, MessageRun run);
+
 /* The request ends, which is wanted; `last` (may be NULL) is one more message, its last one, and
    stays valid as long as the exchange. */
 bool exchange_end(Exchange *x, const Message *last);

@@ -61,6 +61,7 @@ static void tell_health(HealthWatch *watch)
 {
     Exchange *x = ((BuiltinCall *)((char *)watch - offsetof(BuiltinCall, watch)))->x;
     const Step *step = send_health(x);
+    exchange_forget_messages(x);
     if (step == STEP_WAIT && x->loop->draining)
         step = end_well(x);
     exchange_run(x, step);

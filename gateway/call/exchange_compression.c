@@ -109,6 +109,29 @@ Compression exchange_message_compression(const Exchange *x, Compression compress
     return if_worth_it(x, compression, size);
 }
 
+static bool are_plain(Dialect one, Compression compression, Dialect other, Compression anew)
+{
+    return compression == COMPRESSION_IDENTITY && anew == COMPRESSION_IDENTITY &&
+           dialects_share_frames(one, other);
+}
+
+bool exchange_passes_request_runs(const Exchange *x)
+{
+    const RequestTarget *target = &x->attempt->target;
+    return x->method->type->client_streaming && !x->binding &&
+           exchange_copies(x->attempt->request_plan) &&
+           are_plain(x->call.dialect, x->call.compression, target->dialect, target->compression);
+}
+
+bool exchange_passes_answer_runs(const Exchange *x)
+{
+    const Attempt *attempt = x->attempt;
+    return x->method->type->server_streaming && x->caller->events->on_run &&
+           exchange_copies(attempt->response_plan) &&
+           are_plain(attempt->target.dialect, attempt->answer.compression, x->call.dialect,
+                     exchange_answer_compression(x));
+}
+
 bool exchange_must_compress(const Exchange *x)
 {
     return x->call.no_identity && is_content_coding(x->call.dialect);

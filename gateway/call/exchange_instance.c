@@ -70,6 +70,7 @@ Result exchange_prepare(Exchange *x)
     if (failed(r))
         return r;
     choose_target(x);
+    x->attempt->request_runs = exchange_passes_request_runs(x);
     x->record.served_version = pick->served;
     x->record.served_why = pick->why;
     return OK;
@@ -264,7 +265,7 @@ const Step *exchange_send_one(Exchange *x)
         http_stream_send_body(stream, x->framed);
         http_stream_send_end(stream, NULL);
     }
-    exchange_forget_message(x);
+    exchange_forget_messages(x);
     return STEP_WAIT;
 }
 
@@ -333,6 +334,7 @@ static void on_head(void *owner, HttpStream *stream, const HttpHead *head, bool 
     if (attempt->target.answer_is_stream && !attempt->answer.is_error)
         reader->unframed = attempt->target.takes_any_media ? UNFRAMED_PIECES : UNFRAMED_LINES;
     reader->keep_compressed = exchange_keeps_answer(x);
+    attempt->response_runs = exchange_passes_answer_runs(x);
     exchange_run(x, x->kind->head(attempt, end));
 }
 
@@ -369,6 +371,12 @@ static const Step *take_item(Attempt *attempt, Message message)
                : attempt->exchange->kind->item(attempt, message);
 }
 
+static const Step *take_run(Attempt *attempt, Bytes *piece)
+{
+    MessageRun run = message_reader_run(&attempt->side.reader, piece);
+    return run.n ? exchange_give_run(attempt->exchange, run) : STEP_WAIT;
+}
+
 /* Takes the answer's messages out of a piece of body. */
 static const Step *take_answer(Attempt *attempt, Bytes piece)
 {
@@ -377,8 +385,11 @@ static const Step *take_answer(Attempt *attempt, Bytes piece)
     while (step == STEP_WAIT) {
         Message message;
         Result why = OK;
+        step = attempt->response_runs ? take_run(attempt, &piece) : STEP_WAIT;
+        if (step != STEP_WAIT)
+            return step;
         switch (message_reader_read(&attempt->side.reader, &piece, &message, &why)) {
-        case MESSAGE_MORE: return exchange_settle(x);
+        case MESSAGE_MORE: exchange_forget_messages(x); return exchange_settle(x);
         case MESSAGE_FAILED: return exchange_fail(x, why);
         case MESSAGE_END: attempt->end_frame = bytes_copy(x->arena, message.bytes); break;
         case MESSAGE_DONE: step = take_item(attempt, message); break;

@@ -138,6 +138,7 @@ bool exchange_is_raw(const Exchange *x);
 const Step *exchange_ask_for_more(Exchange *x); /* on_room */
 const Step *exchange_give_head(Exchange *x);
 const Step *exchange_give_message(Exchange *x, Message message);
+const Step *exchange_give_run(Exchange *x, MessageRun run);
 /* The one message of a response, and its end. */
 const Step *exchange_give_response(Exchange *x, Message message, const Fields *trailers);
 const Step *exchange_give_end(Exchange *x, const Status *status, const Fields *trailers);
@@ -153,7 +154,10 @@ const Step *exchange_settle(Exchange *x);
 /* ---- Memory ---------------------------------------------------------------------------------- */
 
 Arena *exchange_scratch(Exchange *x); /* for the message at hand */
+/* The message at hand has gone: its memory is for the next one, which comes at once, if any. */
 void exchange_forget_message(Exchange *x);
+/* All that has come has gone: the next message may take long. */
+void exchange_forget_messages(Exchange *x);
 
 /* For an end when the call has used up its own memory. What is written there is bounded by what is
    there already. */
@@ -181,6 +185,9 @@ uint32_t exchange_accepts(const Exchange *x); /* what the instance is told that 
 bool exchange_keeps_answer(const Exchange *x);
 Compression exchange_answer_compression(const Exchange *x); /* for the answer's head, sizes aside */
 Compression exchange_message_compression(const Exchange *x, Compression compression, size_t size);
+/* Whether no message needs to be looked at on its way: see exchange_takes_runs. */
+bool exchange_passes_request_runs(const Exchange *x);
+bool exchange_passes_answer_runs(const Exchange *x);
 bool exchange_must_compress(const Exchange *x);
 bool exchange_varies_by_encoding(const Exchange *x);
 MUST_USE Result exchange_check_acceptable(const Exchange *x);

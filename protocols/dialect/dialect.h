@@ -101,6 +101,20 @@ void message_reader_init(MessageReader *reader, Dialect dialect, bool client,
 MessageOutcome message_reader_read(MessageReader *reader, Bytes *input, Message *message_out,
                                    Result *why_out) MUST_USE;
 
+/* Messages that lie whole in a body, one after the other, with their frames. */
+typedef struct MessageRun {
+    Bytes frames;
+    uint32_t n;
+} MessageRun;
+
+/* Whether the bodies of both dialects have the same frames around uncompressed messages. */
+bool dialects_share_frames(Dialect one, Dialect other);
+
+/* Takes the run of messages at the front of *input, which is not copied. Empty where the next one
+   wants message_reader_read: it is cut, compressed, too large or no message at all. Only for
+   dialects that share frames. */
+MessageRun message_reader_run(const MessageReader *reader, Bytes *input);
+
 /* Decompresses a message that was kept compressed. Same memory, limit and faults as in reading. */
 MUST_USE Result message_reader_decompress(MessageReader *reader, Bytes compressed,
                                           Bytes *plain_out);

@@ -233,6 +233,35 @@ static MessageOutcome read_frame(MessageReader *reader, Bytes *input, Message *m
     return finish_frame(reader, buffer_bytes(partial), message_out, why_out);
 }
 
+/* ---- Runs ------------------------------------------------------------------------------------ */
+
+static bool has_plain_frames(Dialect dialect)
+{
+    return dialect_is_framed(dialect) && dialect != DIALECT_GRPC_WEB_TEXT;
+}
+
+bool dialects_share_frames(Dialect one, Dialect other)
+{
+    return has_plain_frames(one) && has_plain_frames(other);
+}
+
+MessageRun message_reader_run(const MessageReader *reader, Bytes *input)
+{
+    MessageRun run = {.n = 0};
+    const uint8_t *at = input->data;
+    size_t left = input->size;
+    while (!reader->head_size && !reader->ended && left >= ENVELOPE_HEAD && !at[0]) {
+        size_t size = envelope_size(at);
+        if (size > reader->limit || size > left - ENVELOPE_HEAD)
+            break;
+        at += ENVELOPE_HEAD + size;
+        left -= ENVELOPE_HEAD + size;
+        run.n++;
+    }
+    run.frames = take(input, input->size - left);
+    return run;
+}
+
 /* ---- gRPC-Web-text --------------------------------------------------------------------------- */
 
 /* One character. False when it may not stand there. */
