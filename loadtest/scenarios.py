@@ -53,6 +53,17 @@ class Messages(Calls):
                 self.check(message)
 
 
+class PackedMessages(Messages):
+    """The same, many in each frame, as services send what they have ready."""
+
+    def run(self, n):
+        at_once = self.scenario.at_once
+        for _ in range(n // at_once):
+            self.service.send_packed(at_once)
+            for message in self.client.hear_messages(at_once):
+                self.check(message)
+
+
 class Scenario:
     """The instructions of `n` calls are counted, after `warm` other calls. `kind` is Calls or Messages."""
 
@@ -122,6 +133,16 @@ def scenarios(stubs):
         return Scenario(name, lambda: GrpcService(answer), lambda port: Http1Client(port, method, path, text),
                         is_right, **counts)
 
+    small = v3.Order(id="42", buyer=v3.Buyer(id="ann"), currency="EUR").SerializeToString()
+
+    def packed(name, version, is_right):
+        return Scenario(name, lambda: GrpcService(small),
+                        lambda port: GrpcClient(port, f"/shop.orders.{version}.Orders/Watch", watch),
+                        is_right, PackedMessages, n=40000, warm=4000, at_once=IN_ONE_WRITE)
+
+    def is_small(message):
+        return b"ann" in message and len(message) < 40
+
     few = {"n": 8, "warm": 2}
     return [
         opaque(),
@@ -129,6 +150,8 @@ def scenarios(stubs):
         unary("gRPC unary, v1 to v3", "v1", is_v1),
         stream("gRPC message of a stream, v3 to v3", "v3", is_v3),
         stream("gRPC message of a stream, v1 to v3", "v1", is_v1),
+        packed("gRPC small message of a full frame, v3 to v3", "v3", is_small),
+        packed("gRPC small message of a full frame, v1 to v3", "v1", is_small),
         rest("REST GET, v3 to v3", "GET", "/v3/orders/42", is_v3_json),
         rest("REST GET, v1 to v3", "GET", "/v1/orders/42", is_v1_json),
         rest("REST POST, v3 to v3", "POST", "/v3/orders", is_v3_json, body=create_v3),
