@@ -40,10 +40,8 @@ bool exchange_takes_runs(const Exchange *x)
 
 bool exchange_send_run(Exchange *x, MessageRun run)
 {
-    x->attempt->sent = true;
-    x->record.messages_in += run.n;
-    http_stream_send_body(x->attempt->side.stream, run.frames);
-    return true;
+    Result r = exchange_forward_run(x, run);
+    return !failed(r) || exchange_run(x, exchange_fail(x, r));
 }
 
 bool exchange_end(Exchange *x, const Message *last)

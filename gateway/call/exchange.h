@@ -45,8 +45,8 @@ bool exchange_has_room(const Exchange *x);
 /* Sends a message of the request, which is wanted. Not kept after the return. */
 bool exchange_send(Exchange *x, Message message);
 
-/* Whether the instance would take messages as they lie in a body of the call's dialect: none needs
-   to be converted. */
+/* Whether messages are taken as they lie in a body of the call's dialect: the instance's has the
+   same frames, and no compression. */
 bool exchange_takes_runs(const Exchange *x);
 
 /* Sends such messages, which is wanted. */

@@ -119,7 +119,6 @@ bool exchange_passes_request_runs(const Exchange *x)
 {
     const RequestTarget *target = &x->attempt->target;
     return x->method->type->client_streaming && !x->binding &&
-           exchange_copies(x->attempt->request_plan) &&
            are_plain(x->call.dialect, x->call.compression, target->dialect, target->compression);
 }
 
@@ -127,7 +126,6 @@ bool exchange_passes_answer_runs(const Exchange *x)
 {
     const Attempt *attempt = x->attempt;
     return x->method->type->server_streaming && x->caller->events->on_run &&
-           exchange_copies(attempt->response_plan) &&
            are_plain(attempt->target.dialect, attempt->answer.compression, x->call.dialect,
                      exchange_answer_compression(x));
 }

@@ -51,9 +51,92 @@ static Result run_plan(Exchange *x, const Plan *plan, const PlanInput *input, By
     return OK;
 }
 
+enum { BATCH = 64 * 1024 /* bytes of messages that are converted before they are sent on */ };
+
+/* As many messages off the run as make a batch, in frames again. When one fails, those before it
+   are there. */
+static Result run_plan_on_run(Exchange *x, const Plan *plan, MessageRun *run,
+                              MessageRun *converted_out)
+{
+    PlanRun report = {.on_loss = exchange_on_loss, .owner = x};
+    Arena *each = arena_new(x->memory);
+    Buffer out = buffer_in(exchange_scratch(x));
+    Result r = OK;
+    uint32_t n = 0;
+    buffer_reserve(&out, run->frames.size < BATCH ? run->frames.size * 5 / 4 : BATCH);
+    for (Bytes message; out.size < BATCH && message_run_next(run, &message); n++) {
+        size_t at = message_frame_begin(&out);
+        PlanInput input = {.bytes = message};
+        arena_reset(each);
+        r = plan_run(plan, &input, each, &out, &report);
+        if (!failed(r))
+            r = message_frame_end(&out, at);
+        if (!failed(r) && out.full)
+            r = FAIL(each, FAULT_OUT_OF_MEMORY, "converting a message of %zu bytes", message.size);
+        if (failed(r)) {
+            out.size = at;
+            break;
+        }
+    }
+    x->record.n_unknown += report.n_unknown;
+    *converted_out = (MessageRun){buffer_bytes(&out), n};
+    r = failed(r) ? error_copy(x->arena, r) : OK;
+    arena_free(each);
+    return r;
+}
+
 bool exchange_copies(const Plan *plan)
 {
     return !plan || plan_is_copy(plan);
+}
+
+static Result request_failed(Exchange *x, Result r)
+{
+    if (!failed(r) || x->version.client == x->attempt->pick.served)
+        return r;
+    return FAIL_OVER(x->arena, r, *r.error->fault, "giving %s of %s as %s's",
+                     x->method->type->input->name, x->version.client->name,
+                     x->attempt->pick.served->name);
+}
+
+/* The service's answer is its own doing, so what is wrong with it is not the caller's fault. */
+static Result answer_failed(Exchange *x, Result r)
+{
+    if (!failed(r))
+        return r;
+    bool readable =
+        r.error->fault == &FAULT_CANNOT_CONVERT || r.error->fault == &FAULT_FIELD_REQUIRED;
+    const Fault *fault = readable ? &FAULT_UPSTREAM_CONVERT : &FAULT_UPSTREAM_MESSAGE;
+    if (r.error->fault == &FAULT_OUT_OF_MEMORY)
+        fault = &FAULT_OUT_OF_MEMORY;
+    return FAIL_OVER(x->arena, r, *fault, "giving %s of %s as %s's",
+                     x->attempt->pick.pair->target->type->output->name,
+                     x->attempt->pick.served->name, x->version.reply->name);
+}
+
+static MessageRun take_all(MessageRun *run)
+{
+    MessageRun all = *run;
+    *run = (MessageRun){.n = 0};
+    return all;
+}
+
+Result exchange_convert_requests(Exchange *x, MessageRun *run, MessageRun *converted_out)
+{
+    const Plan *plan = x->attempt->request_plan;
+    if (!exchange_copies(plan))
+        return request_failed(x, run_plan_on_run(x, plan, run, converted_out));
+    *converted_out = take_all(run);
+    return OK;
+}
+
+Result exchange_convert_answers(Exchange *x, MessageRun *run, MessageRun *converted_out)
+{
+    const Plan *plan = x->attempt->response_plan;
+    if (!exchange_copies(plan))
+        return answer_failed(x, run_plan_on_run(x, plan, run, converted_out));
+    *converted_out = take_all(run);
+    return OK;
 }
 
 Result exchange_convert_request(Exchange *x, Bytes message, Bytes *converted_out)
@@ -78,15 +161,9 @@ Result exchange_convert_request(Exchange *x, Bytes message, Bytes *converted_out
         input.parameters = x->parameters;
         input.n_parameters = x->n_parameters;
     }
-    Result r = run_plan(x, x->attempt->request_plan, &input, converted_out);
-    if (!failed(r) || x->version.client == x->attempt->pick.served)
-        return r;
-    return FAIL_OVER(x->arena, r, *r.error->fault, "giving %s of %s as %s's",
-                     x->method->type->input->name, x->version.client->name,
-                     x->attempt->pick.served->name);
+    return request_failed(x, run_plan(x, x->attempt->request_plan, &input, converted_out));
 }
 
-/* The service's answer is its own doing, so what is wrong with it is not the caller's fault. */
 Result exchange_convert_answer(Exchange *x, Bytes message, Bytes *converted_out)
 {
     if (x->attempt->target.dialect == DIALECT_REST) {
@@ -101,15 +178,5 @@ Result exchange_convert_answer(Exchange *x, Bytes message, Bytes *converted_out)
         return OK;
     }
     PlanInput input = {.bytes = message};
-    Result r = run_plan(x, x->attempt->response_plan, &input, converted_out);
-    if (!failed(r))
-        return r;
-    bool readable =
-        r.error->fault == &FAULT_CANNOT_CONVERT || r.error->fault == &FAULT_FIELD_REQUIRED;
-    const Fault *fault = readable ? &FAULT_UPSTREAM_CONVERT : &FAULT_UPSTREAM_MESSAGE;
-    if (r.error->fault == &FAULT_OUT_OF_MEMORY)
-        fault = &FAULT_OUT_OF_MEMORY;
-    return FAIL_OVER(x->arena, r, *fault, "giving %s of %s as %s's",
-                     x->attempt->pick.pair->target->type->output->name,
-                     x->attempt->pick.served->name, x->version.reply->name);
+    return answer_failed(x, run_plan(x, x->attempt->response_plan, &input, converted_out));
 }

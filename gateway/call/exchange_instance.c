@@ -300,6 +300,22 @@ Result exchange_forward_request(Exchange *x, Message message)
     return OK;
 }
 
+Result exchange_forward_run(Exchange *x, MessageRun run)
+{
+    Result r = OK;
+    while (run.n && !failed(r)) {
+        MessageRun converted;
+        r = exchange_convert_requests(x, &run, &converted);
+        if (!converted.n)
+            break;
+        x->attempt->sent = true;
+        x->record.messages_in += converted.n;
+        http_stream_send_body(x->attempt->side.stream, converted.frames);
+        exchange_forget_message(x);
+    }
+    return r;
+}
+
 /* ---- What comes back ------------------------------------------------------------------------- */
 
 void exchange_remove_own(const Exchange *x, Fields *fields)
@@ -373,8 +389,19 @@ static const Step *take_item(Attempt *attempt, Message message)
 
 static const Step *take_run(Attempt *attempt, Bytes *piece)
 {
+    Exchange *x = attempt->exchange;
     MessageRun run = message_reader_run(&attempt->side.reader, piece);
-    return run.n ? exchange_give_run(attempt->exchange, run) : STEP_WAIT;
+    const Step *step = STEP_WAIT;
+    while (run.n && step == STEP_WAIT) {
+        MessageRun converted;
+        Result r = exchange_convert_answers(x, &run, &converted);
+        if (converted.n)
+            step = exchange_give_run(x, converted);
+        if (failed(r) && step == STEP_WAIT)
+            step = exchange_fail(x, r);
+        exchange_forget_message(x);
+    }
+    return step;
 }
 
 /* Takes the answer's messages out of a piece of body. */

@@ -171,6 +171,7 @@ MUST_USE Result exchange_prepare(Exchange *x);
 const Step *exchange_send_one(Exchange *x);
 const Step *exchange_send_head(Exchange *x);
 MUST_USE Result exchange_forward_request(Exchange *x, Message message);
+MUST_USE Result exchange_forward_run(Exchange *x, MessageRun run);
 
 /* Takes what only the gateway may say out of the fields that the instance sent. */
 void exchange_remove_own(const Exchange *x, Fields *fields);
@@ -185,7 +186,7 @@ uint32_t exchange_accepts(const Exchange *x); /* what the instance is told that 
 bool exchange_keeps_answer(const Exchange *x);
 Compression exchange_answer_compression(const Exchange *x); /* for the answer's head, sizes aside */
 Compression exchange_message_compression(const Exchange *x, Compression compression, size_t size);
-/* Whether no message needs to be looked at on its way: see exchange_takes_runs. */
+/* Whether only a plan may look at the messages on their way: see exchange_takes_runs. */
 bool exchange_passes_request_runs(const Exchange *x);
 bool exchange_passes_answer_runs(const Exchange *x);
 bool exchange_must_compress(const Exchange *x);
@@ -197,6 +198,10 @@ MUST_USE Result exchange_check_acceptable(const Exchange *x);
 bool exchange_copies(const Plan *plan); /* running it would; also NULL, between one and the same */
 MUST_USE Result exchange_convert_request(Exchange *x, Bytes message, Bytes *converted_out);
 MUST_USE Result exchange_convert_answer(Exchange *x, Bytes message, Bytes *converted_out);
+/* Takes some messages off the front of the run; those that could be converted are there also when
+   one has failed. */
+MUST_USE Result exchange_convert_requests(Exchange *x, MessageRun *run, MessageRun *converted_out);
+MUST_USE Result exchange_convert_answers(Exchange *x, MessageRun *run, MessageRun *converted_out);
 
 /* Counts and names what a conversion lost; for PlanRun.on_loss, whose owner is the exchange. */
 void exchange_on_loss(void *owner, const Loss *loss);

@@ -107,6 +107,15 @@ typedef struct MessageRun {
     uint32_t n;
 } MessageRun;
 
+/* Takes the first message off the run. False: there is none. */
+bool message_run_next(MessageRun *run, Bytes *message_out);
+
+/* A run is written by beginning a frame, appending its message to `out`, and ending the frame,
+   which began at the offset that beginning it gave. What does not fit sets Buffer.full. Fault of
+   ending: MESSAGE_TOO_LARGE (4 GiB). */
+size_t message_frame_begin(Buffer *out);
+MUST_USE Result message_frame_end(Buffer *out, size_t at);
+
 /* Whether the bodies of both dialects have the same frames around uncompressed messages. */
 bool dialects_share_frames(Dialect one, Dialect other);
 

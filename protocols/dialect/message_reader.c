@@ -262,6 +262,18 @@ MessageRun message_reader_run(const MessageReader *reader, Bytes *input)
     return run;
 }
 
+bool message_run_next(MessageRun *run, Bytes *message_out)
+{
+    if (!run->n)
+        return false;
+    size_t size = envelope_size(run->frames.data);
+    *message_out = bytes(run->frames.data + ENVELOPE_HEAD, size);
+    size += ENVELOPE_HEAD;
+    run->frames = bytes(run->frames.data + size, run->frames.size - size);
+    run->n--;
+    return true;
+}
+
 /* ---- gRPC-Web-text --------------------------------------------------------------------------- */
 
 /* One character. False when it may not stand there. */

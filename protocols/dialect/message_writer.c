@@ -30,6 +30,26 @@ void envelope_write(Dialect dialect, uint8_t flags, Bytes payload, Buffer *out)
     }
 }
 
+size_t message_frame_begin(Buffer *out)
+{
+    size_t at = out->size;
+    if (buffer_reserve(out, ENVELOPE_HEAD))
+        out->size += ENVELOPE_HEAD;
+    return at;
+}
+
+Result message_frame_end(Buffer *out, size_t at)
+{
+    if (out->full)
+        return OK;
+    size_t size = out->size - at - ENVELOPE_HEAD;
+    if (size > UINT32_MAX)
+        return FAIL(out->arena, FAULT_MESSAGE_TOO_LARGE, "a message of %zu bytes has no frame",
+                    size);
+    envelope_write_head(out->data + at, 0, size);
+    return OK;
+}
+
 /* Without frames the head of the answer has named the compression: it holds for any size but
    none. */
 static Result write_unframed(Bytes message, Compression compression, bool compressed, Buffer *out)

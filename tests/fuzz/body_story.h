@@ -5,6 +5,13 @@
 #include "base/arena.h"
 #include "protocols/dialect/dialect.h"
 
+static inline void body_story_message(Buffer *told, char what, bool compressed, Bytes message)
+{
+    buffer_add_byte(told, (uint8_t)what);
+    buffer_add_byte(told, compressed);
+    buffer_add_bytes(told, message);
+}
+
 /* Adds each message and how the body ended. `cut`: where pieces end, by a little generator seeded
    with it; 0: the body in one piece. False when memory or a limit of it was met: then nothing can
    be said. */
@@ -18,12 +25,18 @@ static inline bool body_story(MessageReader *reader, Bytes body, uint32_t cut, B
         size_t size = cut ? cut >> 24 & 31 : body.size;
         Bytes piece = bytes_slice(body, 0, size);
         body = bytes_slice(body, size, SIZE_MAX);
-        while ((outcome = message_reader_read(reader, &piece, &message, &why)) == MESSAGE_DONE ||
-               outcome == MESSAGE_END) {
-            buffer_add_byte(told, outcome == MESSAGE_DONE ? 'm' : 'e');
-            buffer_add_byte(told, message.compressed);
-            buffer_add_bytes(told, message.bytes);
-        }
+        do {
+            /* Where it is cut, all whole messages are taken at once. */
+            if (cut && dialects_share_frames(reader->dialect, DIALECT_GRPC)) {
+                MessageRun run = message_reader_run(reader, &piece);
+                for (Bytes one; message_run_next(&run, &one);)
+                    body_story_message(told, 'm', false, one);
+            }
+            outcome = message_reader_read(reader, &piece, &message, &why);
+            if (outcome == MESSAGE_DONE || outcome == MESSAGE_END)
+                body_story_message(told, outcome == MESSAGE_DONE ? 'm' : 'e', message.compressed,
+                                   message.bytes);
+        } while (outcome == MESSAGE_DONE || outcome == MESSAGE_END);
         CHECK(outcome == MESSAGE_FAILED || piece.size == 0);
     } while (body.size && outcome != MESSAGE_FAILED);
     if (outcome != MESSAGE_FAILED)

@@ -12,6 +12,7 @@ static MessageReader reader;
 static Message message;
 static Result why;
 static UnframedBody unframed; /* what the next story's body is */
+static bool by_runs;          /* whole messages are taken at once, where they can be */
 
 static int set_up(void **state)
 {
@@ -42,6 +43,16 @@ static MessageOutcome read_all(Bytes input)
     return message_reader_read(&reader, &input, &message, &why);
 }
 
+static void tell_run(Bytes *input, Buffer *told)
+{
+    if (!by_runs || !dialects_share_frames(reader.dialect, DIALECT_GRPC))
+        return;
+    MessageRun run = message_reader_run(&reader, input);
+    for (Bytes one; message_run_next(&run, &one);)
+        buffer_printf(told, "<%.*s>", BYTES_ARGS(one));
+    assert_int_equal(run.frames.size, 0);
+}
+
 /* Everything that a body gives, as one text: "<message><message>[end]" and how it ended. */
 static Bytes story(Dialect dialect, bool client, Compression compression, const Bytes *pieces,
                    size_t n)
@@ -52,8 +63,10 @@ static Bytes story(Dialect dialect, bool client, Compression compression, const 
     reader.unframed = unframed;
     for (size_t i = 0; i < n && outcome != MESSAGE_FAILED; i++) {
         Bytes input = pieces[i];
-        while ((outcome = message_reader_read(&reader, &input, &message, &why)) != MESSAGE_MORE) {
-            if (outcome == MESSAGE_FAILED)
+        for (;;) {
+            tell_run(&input, &told);
+            outcome = message_reader_read(&reader, &input, &message, &why);
+            if (outcome == MESSAGE_MORE || outcome == MESSAGE_FAILED)
                 break;
             buffer_add_text(&told, outcome == MESSAGE_END ? "[" : "<");
             buffer_add_bytes(&told, message.bytes);
@@ -75,8 +88,8 @@ static Bytes story(Dialect dialect, bool client, Compression compression, const 
 }
 
 /* The property: wherever a body is cut, and if it comes byte by byte, it tells the same. */
-static void check_every_split(Dialect dialect, bool client, Compression compression, Bytes body,
-                              const char *expected)
+static void check_each_split(Dialect dialect, bool client, Compression compression, Bytes body,
+                             const char *expected)
 {
     Bytes *pieces = arena_array(arena, Bytes, body.size + 1);
     assert_bytes(story(dialect, client, compression, &body, 1), expected);
@@ -87,6 +100,15 @@ static void check_every_split(Dialect dialect, bool client, Compression compress
             pieces[at] = bytes_slice(body, at, 1);
     }
     assert_bytes(story(dialect, client, compression, pieces, body.size), expected);
+}
+
+static void check_every_split(Dialect dialect, bool client, Compression compression, Bytes body,
+                              const char *expected)
+{
+    check_each_split(dialect, client, compression, body, expected);
+    by_runs = true;
+    check_each_split(dialect, client, compression, body, expected);
+    by_runs = false;
 }
 
 static Bytes recorded_stream(Bytes zipped)
@@ -269,6 +291,56 @@ static void an_unframed_body_over_the_limit_is_refused_as_soon_as_it_shows(void 
     assert_int_equal(read_all(bytes_of("1234567890")), MESSAGE_MORE);
     assert_int_equal(read_all(bytes_of("1")), MESSAGE_FAILED);
     assert_fault(why, FAULT_MESSAGE_TOO_LARGE);
+}
+
+static void a_run_ends_before_what_is_no_plain_whole_message(void **state)
+{
+    static const uint8_t flags[] = {ENVELOPE_COMPRESSED, ENVELOPE_CONNECT_END, 0x40};
+    start(DIALECT_CONNECT_STREAM, true, COMPRESSION_GZIP, 5);
+    for (unsigned i = 0; i < 6; i++) {
+        Buffer body = buffer_in(arena);
+        for (unsigned k = 0; k < 3; k++)
+            buffer_add_bytes(&body, frame(0, bytes_of("12345")));
+        size_t plain = body.size;
+        if (i < 3)
+            buffer_add_bytes(&body, frame(flags[i], bytes_of("x")));
+        else if (i == 3)
+            buffer_add_bytes(&body, frame(0, bytes_of("123456"))); /* over the limit */
+        else
+            buffer_add_bytes(&body, bytes_slice(frame(0, bytes_of("1234")), 0, i == 4 ? 8 : 4));
+        Bytes input = buffer_bytes(&body);
+        MessageRun run = message_reader_run(&reader, &input);
+        assert_int_equal(run.n, 3);
+        assert_int_equal(run.frames.size, plain);
+        assert_ptr_equal(run.frames.data, body.data);
+        assert_ptr_equal(input.data, body.data + plain);
+        assert_int_equal(message_reader_run(&reader, &input).n, 0);
+    }
+}
+
+static void a_cut_message_comes_before_a_run(void **state)
+{
+    start(DIALECT_GRPC, false, COMPRESSION_IDENTITY, 100);
+    Bytes one = frame(0, bytes_of("one")), front = bytes_slice(one, 0, 6),
+          rest = bytes_slice(one, 6, SIZE_MAX);
+    assert_int_equal(message_reader_run(&reader, &front).n, 0);
+    assert_int_equal(message_reader_read(&reader, &front, &message, &why), MESSAGE_MORE);
+    assert_int_equal(message_reader_run(&reader, &rest).n, 0);
+    assert_int_equal(message_reader_read(&reader, &rest, &message, &why), MESSAGE_DONE);
+    assert_int_equal(message_reader_run(&reader, &one).n, 1);
+}
+
+static void a_run_is_written_as_its_messages_are(void **state)
+{
+    Buffer out = buffer_in(arena), expected = buffer_in(arena);
+    static const char *const texts[] = {"one", "", "three"};
+    for (unsigned i = 0; i < 3; i++) {
+        size_t at = message_frame_begin(&out);
+        buffer_add_text(&out, texts[i]);
+        assert_ok(arena, message_frame_end(&out, at));
+        buffer_add_bytes(&expected, frame(0, bytes_of(texts[i])));
+    }
+    assert_true(bytes_equal(buffer_bytes(&out), buffer_bytes(&expected)));
 }
 
 static void an_announced_giant_takes_no_memory_before_it_comes(void **state)
@@ -462,6 +534,9 @@ int main(void)
         cmocka_unit_test(a_message_over_the_limit_is_refused_by_its_announced_size),
         cmocka_unit_test(a_message_over_the_limit_once_decompressed_is_refused),
         cmocka_unit_test(an_unframed_body_over_the_limit_is_refused_as_soon_as_it_shows),
+        cmocka_unit_test(a_run_ends_before_what_is_no_plain_whole_message),
+        cmocka_unit_test(a_cut_message_comes_before_a_run),
+        cmocka_unit_test(a_run_is_written_as_its_messages_are),
         cmocka_unit_test(an_announced_giant_takes_no_memory_before_it_comes),
         cmocka_unit_test(compressed_messages_need_a_named_compression),
         cmocka_unit_test(an_empty_message_is_not_decompressed_though_marked),
