@@ -2,24 +2,7 @@
    form. */
 #include "protocols/rest/rest.h"
 
-/* How much a media range is wanted, in thousandths; 1000 where it does not say. */
-static unsigned quality_of(Bytes range)
-{
-    Bytes parameter;
-    bytes_split(&range, ';', &parameter); /* the type itself */
-    while (bytes_split(&range, ';', &parameter)) {
-        parameter = bytes_trim(parameter);
-        if (parameter.size < 3 || (parameter.data[0] | 32) != 'q' || parameter.data[1] != '=')
-            continue;
-        unsigned quality = parameter.data[2] == '1' ? 1000 : 0, weight = 100;
-        for (size_t i = 4; i < parameter.size && i < 7 && quality < 1000; i++, weight /= 10) {
-            if (parameter.data[i] >= '0' && parameter.data[i] <= '9')
-                quality += weight * (unsigned)(parameter.data[i] - '0');
-        }
-        return quality;
-    }
-    return 1000;
-}
+#include "base/text/media_range.h"
 
 static bool is_one_of(Bytes type, const char *const *types)
 {
@@ -63,18 +46,18 @@ static unsigned names_events(Bytes type)
 /* The quality that the most precise range gives; without any Accept field everything will do. */
 static unsigned wanted(const Call *call, Precision precision_of)
 {
-    Bytes accept = fields_joined(call->head, "accept"), range;
+    Bytes accept = fields_joined(call->head, "accept");
     unsigned best = 0, quality = 0;
+    MediaRange range;
     if (bytes_trim(accept).size == 0)
-        return 1000;
-    while (bytes_split(&accept, ',', &range)) {
-        Bytes type = bytes_trim(bytes_slice(range, 0, bytes_find(range, ';')));
-        unsigned precision = precision_of(type);
-        if (precision && precision == best && quality_of(range) > quality)
-            quality = quality_of(range);
+        return QUALITY_MOST;
+    while (media_range_next(&accept, &range)) {
+        unsigned precision = precision_of(range.type);
+        if (precision && precision == best && range.quality > quality)
+            quality = range.quality;
         if (precision > best) {
             best = precision;
-            quality = quality_of(range);
+            quality = range.quality;
         }
     }
     return quality;
