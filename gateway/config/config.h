@@ -253,7 +253,8 @@ struct Service {
     uint32_t n_rules;
     const char *version_header; /* lower case: "api-version" */
     const Version *default_version;
-    const Table *pins;              /* client identity -> Version */
+    bool first_on_conflict; /* of contradicting versions in a request the first rule's counts */
+    const Table *pins;      /* client identity -> Version */
     const StatusCode *status_codes; /* in the config's order */
     uint32_t n_status_codes;
     const ChangeList *const *changes; /* [i]: between versions i and i + 1; NULL: there is no way */

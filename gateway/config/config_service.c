@@ -198,6 +198,8 @@ static void read_negotiation(ConfigReader *reader, Service *service, const Servi
 {
     read_rules(reader, service, plan);
     read_pins(reader, service, plan);
+    service->first_on_conflict =
+        plan->text->on_conflict == PASSERELLE__CONFIG__ON_CONFLICT__ON_CONFLICT_FIRST;
     service->version_header = config_field_name(
         reader, plan->text->version_header, config_path(reader, "%s.version_header", plan->path));
     if (plan->text->default_version)

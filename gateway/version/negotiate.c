@@ -3,8 +3,8 @@
 #include "base/arena.h"
 #include "base/clock.h"
 #include "base/text/date.h"
-
-#include <stdlib.h>
+#include "base/text/media_range.h"
+#include "gateway/version/version_media.h"
 
 const char *version_rule_name(VersionRule rule)
 {
@@ -14,35 +14,69 @@ const char *version_rule_name(VersionRule rule)
     return rule < RULE_COUNT ? names[rule] : "";
 }
 
-/* "v2" is also called "2". */
-static bool is_named(const Version *version, Bytes name)
-{
-    Bytes own = bytes_of(version->name);
-    if (bytes_equal_nocase(own, name))
-        return true;
-    return own.size > 1 && own.data[0] == 'v' && own.data[1] >= '0' && own.data[1] <= '9' &&
-           bytes_equal(bytes_slice(own, 1, own.size), name);
-}
+/* ---- The words of a request ------------------------------------------------------------------ */
 
-const Version *version_by_name(const Service *service, Bytes name)
+typedef struct Words {
+    const VersionQuestion *question;
+    Bytes header; /* the version's field; empty: it says nothing */
+    VersionMedia media;
+} Words;
+
+/* Whether a list has any element. */
+static bool says_something(Bytes list)
 {
-    for (uint32_t i = 0; i < service->n_versions; i++) {
-        if (is_named(&service->versions[i], name))
-            return &service->versions[i];
+    MediaRange element;
+    while (media_range_next(&list, &element)) {
+        if (element.type.size)
+            return true;
     }
-    return NULL;
+    return false;
 }
 
-static bool is_sunset(const Version *version, int64_t wall)
+/* A call has one pass over its fields here, and mostly finds none of them. */
+static Words read_words(const VersionQuestion *question)
 {
-    return version->sunset && version->sunset <= wall;
+    Words words = {.question = question};
+    const char *header = question->service->version_header;
+    Bytes header_name = bytes_of(header), content_type = BYTES_NONE;
+    bool has_header = false, has_accept = false;
+    for (uint32_t i = 0; i < question->head->n; i++) {
+        const Field *field = &question->head->items[i];
+        has_header |= bytes_equal(field->name, header_name);
+        has_accept |= bytes_are(field->name, "accept");
+        if (!content_type.data && bytes_are(field->name, "content-type"))
+            content_type = field->value;
+    }
+    if (has_header)
+        words.header = fields_joined(question->head, header);
+    if (!says_something(words.header))
+        words.header = BYTES_NONE;
+    words.media = version_media(content_type,
+                                has_accept ? fields_joined(question->head, "accept") : BYTES_NONE);
+    return words;
 }
+
+/* Whether this rule reads the request, and finds something there. */
+static bool is_said(const Words *words, VersionRule rule)
+{
+    switch (rule) {
+    case RULE_PATH: return words->question->by_path;
+    case RULE_PREFIX: return words->question->by_prefix;
+    case RULE_HEADER: return words->header.size;
+    case RULE_MEDIA_TYPE: return words->media.sent.size || words->media.accept.size;
+    case RULE_PIN:
+    case RULE_DEFAULT:
+    case RULE_COUNT: break;
+    }
+    return false;
+}
+
+/* ---- Faults ---------------------------------------------------------------------------------- */
 
 static const char *day_text(Arena *arena, int64_t wall)
 {
-    char text[DATE_DAY_SIZE];
-    date_write_day(wall / SECOND, text);
-    return arena_text(arena, bytes(text, sizeof text));
+    CivilTime day = date_from_seconds(wall / SECOND);
+    return arena_printf(arena, "%04lld-%02d-%02d", (long long)day.year, day.month, day.day);
 }
 
 /* "v2, v3": what may still be asked for. */
@@ -51,7 +85,7 @@ static const char *supported_text(const VersionQuestion *question, Arena *arena)
     Buffer text = buffer_in(arena);
     for (uint32_t i = 0; i < question->service->n_versions; i++) {
         const Version *version = &question->service->versions[i];
-        if (!is_sunset(version, question->wall))
+        if (!version_is_sunset(version, question->wall))
             buffer_printf(&text, "%s%s", text.size ? ", " : "", version->name);
     }
     return arena_text(arena, buffer_bytes(&text));
@@ -61,208 +95,107 @@ static Result unknown_version(const VersionQuestion *question, Arena *arena, con
                               Bytes said)
 {
     return FAIL_TELL(arena, FAULT_UNKNOWN_VERSION, "%s says \"%.*s\": the versions of %s are %s",
-                     where, (int)(said.size < 100 ? said.size : 100), (const char *)said.data,
-                     question->service->name, supported_text(question, arena));
+                     where, BYTES_ARGS(bytes_slice(said, 0, 100)), question->service->name,
+                     supported_text(question, arena));
 }
 
-/* ---- The header ------------------------------------------------------------------------------ */
-
-/* The newest version released on the day that begins at `midnight` (seconds), or before it. */
-static const Version *newest_released(const VersionQuestion *question, int64_t midnight)
+static Result refuse_sunset(const VersionQuestion *question, Arena *arena, const Version *version)
 {
-    int64_t next_day = midnight + 24 * 60 * 60;
-    for (uint32_t i = question->service->n_versions; i-- > 0;) {
-        const Version *version = &question->service->versions[i];
-        if (version->released && version->released / SECOND < next_day &&
-            !is_sunset(version, question->wall))
-            return version;
-    }
-    return NULL;
-}
-
-/* One bound of a range, "<v3" and the like, narrows [*low, *high]. False: not a bound we know. */
-static bool read_bound(const Service *service, Bytes text, int *low, int *high)
-{
-    bool less = text.size && text.data[0] == '<', more = text.size && text.data[0] == '>';
-    if (!less && !more)
-        return false;
-    bool equal = text.size > 1 && text.data[1] == '=';
-    const Version *version = version_by_name(service, bytes_slice(text, equal ? 2 : 1, text.size));
-    if (!version)
-        return false;
-
-    int edge = (int)version->index + (equal ? 0 : less ? -1 : 1);
-    if (less && edge < *high)
-        *high = edge;
-    if (more && edge > *low)
-        *low = edge;
-    return true;
-}
-
-/* ">=v1 <v3" or "v1..v3": the newest in it. */
-static const Version *read_range(const VersionQuestion *question, Bytes text)
-{
-    const Service *service = question->service;
-    int low = 0, high = (int)service->n_versions - 1;
-    const char *dots = memmem(text.data, text.size, "..", 2);
-    if (dots) {
-        size_t at = (size_t)((const uint8_t *)dots - text.data);
-        const Version *first = version_by_name(service, bytes_trim(bytes_slice(text, 0, at)));
-        const Version *last =
-            version_by_name(service, bytes_trim(bytes_slice(text, at + 2, text.size)));
-        if (!first || !last)
-            return NULL;
-        low = (int)first->index;
-        high = (int)last->index;
-    } else {
-        Bytes part;
-        while (bytes_split(&text, ' ', &part)) {
-            if (part.size && !read_bound(service, part, &low, &high))
-                return NULL;
-        }
-    }
-    for (int i = high; i >= low; i--) {
-        if (!is_sunset(&service->versions[i], question->wall))
-            return &service->versions[i];
-    }
-    return NULL;
-}
-
-static const Version *read_one(const VersionQuestion *question, Bytes text)
-{
-    int64_t midnight;
-    if (date_read_day(text, &midnight))
-        return newest_released(question, midnight);
-    if (text.size &&
-        (text.data[0] == '<' || text.data[0] == '>' || memmem(text.data, text.size, "..", 2)))
-        return read_range(question, text);
-    return version_by_name(question->service, text);
-}
-
-/* Takes ";q=0.5" off the end; thousandths (RFC 9110 section 12.4.2). 1000 when there is none. */
-static int take_weight(Bytes *item)
-{
-    size_t semicolon = bytes_find(*item, ';');
-    if (semicolon == item->size)
-        return 1000;
-    Bytes parameter = bytes_trim(bytes_slice(*item, semicolon + 1, item->size));
-    *item = bytes_trim(bytes_slice(*item, 0, semicolon));
-    if (!bytes_start_with(parameter, "q=") && !bytes_start_with(parameter, "Q="))
-        return 1000;
-
-    int weight = 0, unit = 1000;
-    for (size_t i = 2; i < parameter.size && unit > 0; i++) {
-        uint8_t c = parameter.data[i];
-        if (c >= '0' && c <= '9') {
-            weight += (c - '0') * unit;
-            unit /= 10;
-        } else if (c != '.') {
-            return 0;
-        }
-    }
-    return weight > 1000 ? 1000 : weight;
-}
-
-/* The best known version of a list. A version that is named alone is given even past its sunset, so
-   that the caller hears just that. */
-static const Version *read_list(const VersionQuestion *question, Bytes list)
-{
-    const Version *best = NULL, *sunset = NULL;
-    int best_weight = 0;
-    Bytes item;
-    while (bytes_split(&list, ',', &item)) {
-        item = bytes_trim(item);
-        int weight = take_weight(&item);
-        const Version *version = weight ? read_one(question, item) : NULL;
-        if (version && is_sunset(version, question->wall))
-            sunset = version;
-        else if (version && weight > best_weight) {
-            best = version;
-            best_weight = weight;
-        }
-    }
-    return best ? best : sunset;
-}
-
-/* ---- Media types ----------------------------------------------------------------------------- */
-
-/* The version in "application/json; version=2" or "application/vnd.shop.v2+json", or empty. */
-static Bytes media_type_version(Bytes type)
-{
-    Bytes name, parameter;
-    if (!bytes_split(&type, ';', &name))
-        return BYTES_NONE;
-    while (bytes_split(&type, ';', &parameter)) {
-        parameter = bytes_trim(parameter);
-        if (parameter.size > 8 &&
-            bytes_equal_nocase(bytes_slice(parameter, 0, 8), bytes_of("version="))) {
-            Bytes value = bytes_slice(parameter, 8, parameter.size);
-            if (value.size >= 2 && value.data[0] == '"')
-                value = bytes_slice(value, 1, value.size - 2);
-            return value;
-        }
-    }
-
-    const char *vendor = memmem(name.data, name.size, "/vnd.", 5);
-    if (!vendor)
-        return BYTES_NONE;
-    Bytes rest = bytes(vendor + 5, (size_t)(name.data + name.size - (const uint8_t *)vendor - 5));
-    rest = bytes_slice(rest, 0, bytes_find(rest, '+'));
-    Bytes last = BYTES_NONE, part;
-    while (bytes_split(&rest, '.', &part))
-        last = part;
-    bool looks_right = last.size > 1 && (last.data[0] == 'v' || last.data[0] == 'V') &&
-                       last.data[1] >= '0' && last.data[1] <= '9';
-    return looks_right ? last : BYTES_NONE;
-}
-
-/* The first version said in an Accept list, or empty. */
-static Bytes accept_version(Bytes accept)
-{
-    Bytes item;
-    while (bytes_split(&accept, ',', &item)) {
-        Bytes version = media_type_version(bytes_trim(item));
-        if (version.data)
-            return version;
-    }
-    return BYTES_NONE;
-}
-
-static Result from_media_types(const VersionQuestion *question, Arena *arena, Negotiation *n)
-{
-    Bytes sent = media_type_version(fields_get(question->head, "content-type"));
-    Bytes wanted = accept_version(fields_joined(question->head, "accept"));
-    if (!sent.data && !wanted.data)
+    if (!version_is_sunset(version, question->wall))
         return OK;
+    return FAIL_TELL(arena, FAULT_VERSION_SUNSET,
+                     "%s of %s is no longer served since %s: use %s%s%s", version->name,
+                     question->service->name, day_text(arena, version->sunset),
+                     supported_text(question, arena), version->successor_link ? ", see " : "",
+                     version->successor_link ? version->successor_link : "");
+}
 
-    /* Content-Type speaks of the request, Accept of the answer; one alone speaks of both. */
-    Bytes request = sent.data ? sent : wanted, reply = wanted.data ? wanted : sent;
-    n->client = read_one(question, request);
-    if (!n->client)
-        return unknown_version(question, arena, "the media type", request);
-    n->reply = read_one(question, reply);
-    if (!n->reply)
-        return unknown_version(question, arena, "the Accept field", reply);
+/* What a rule heard, for people. */
+static const char *word_text(const Words *words, VersionRule rule, Arena *arena)
+{
+    const VersionQuestion *question = words->question;
+    const VersionMedia *media = &words->media;
+    const char *where = "the path";
+    Bytes said = BYTES_NONE;
+    switch (rule) {
+    case RULE_PATH: said = bytes_of(question->by_path->name); break;
+    case RULE_PREFIX: said = bytes_of(question->by_prefix->name); break;
+    case RULE_HEADER:
+        where = question->service->version_header;
+        said = words->header;
+        break;
+    case RULE_MEDIA_TYPE:
+        where = media->sent.size ? "content-type" : "accept";
+        said = media->sent.size ? media->sent : media->accept;
+        break;
+    case RULE_PIN:
+    case RULE_DEFAULT:
+    case RULE_COUNT: break;
+    }
+    return arena_printf(arena, "%s says \"%.*s\"", where, BYTES_ARGS(bytes_slice(said, 0, 100)));
+}
+
+static Result contradiction(const Words *words, VersionRule first, VersionRule other, Arena *arena)
+{
+    return FAIL_TELL(arena, FAULT_VERSION_CONFLICT, "%s, but %s", word_text(words, first, arena),
+                     word_text(words, other, arena));
+}
+
+/* ---- One rule -------------------------------------------------------------------------------- */
+
+static VersionScope scope_of(const Words *words, uint64_t among)
+{
+    return (VersionScope){words->question->service, among, words->question->wall};
+}
+
+/* The version of the response where Accept says one that the request is not in. */
+static Result read_accept(const Words *words, uint64_t among, Arena *arena,
+                          const Version **version_out)
+{
+    VersionScope scope = scope_of(words, among);
+    Bytes text;
+    switch (version_of_accept(&scope, words->media.accept, version_out, &text)) {
+    case MEDIA_SAYS_NOTHING:
+    case MEDIA_SAYS_VERSION: break;
+    case MEDIA_SAYS_UNKNOWN:
+        return unknown_version(words->question, arena, "the Accept field", text);
+    }
     return OK;
 }
 
-/* ---- All rules ------------------------------------------------------------------------------- */
+static Result read_media(const Words *words, uint64_t among, Arena *arena, Negotiation *n)
+{
+    VersionScope scope = scope_of(words, among);
+    if (!words->media.sent.size)
+        return read_accept(words, among, arena, &n->client);
+    n->client = version_of_text(&scope, words->media.sent);
+    if (!n->client)
+        return unknown_version(words->question, arena, "the media type", words->media.sent);
+    return read_accept(words, VERSIONS_ALL, arena, &n->reply);
+}
 
-static Result ask_rule(const VersionQuestion *question, VersionRule rule, Arena *arena,
+static const Version *among_these(const Version *version, uint64_t among)
+{
+    return version && (among & version_bit(version)) ? version : NULL;
+}
+
+/* Asks one rule for a version among these. n->client stays NULL where it says nothing. */
+static Result ask_rule(const Words *words, VersionRule rule, uint64_t among, Arena *arena,
                        Negotiation *n)
 {
+    const VersionQuestion *question = words->question;
     const Service *service = question->service;
+    VersionScope scope = scope_of(words, among);
     switch (rule) {
-    case RULE_PATH: n->client = question->by_path; return OK;
-    case RULE_PREFIX: n->client = question->by_prefix; return OK;
-    case RULE_HEADER: {
-        Bytes said = fields_joined(question->head, service->version_header);
-        if (!said.data)
+    case RULE_PATH: n->client = among_these(question->by_path, among); return OK;
+    case RULE_PREFIX: n->client = among_these(question->by_prefix, among); return OK;
+    case RULE_HEADER:
+        if (!words->header.size)
             return OK;
-        n->client = read_list(question, said);
-        return n->client ? OK : unknown_version(question, arena, service->version_header, said);
-    }
-    case RULE_MEDIA_TYPE: return from_media_types(question, arena, n);
+        n->client = version_of_list(&scope, words->header);
+        return n->client ? OK
+                         : unknown_version(question, arena, service->version_header, words->header);
+    case RULE_MEDIA_TYPE: return is_said(words, rule) ? read_media(words, among, arena, n) : OK;
     case RULE_PIN:
         if (service->pins && question->identity.size)
             n->client = table_get(service->pins, question->identity);
@@ -273,38 +206,111 @@ static Result ask_rule(const VersionQuestion *question, VersionRule rule, Arena 
     return OK;
 }
 
-static Result refuse_sunset(const VersionQuestion *question, Arena *arena, const Version *version)
+/* ---- Several rules --------------------------------------------------------------------------- */
+
+/* Whether what this rule heard can be said of a version, too. */
+static bool allows(const Words *words, VersionRule rule, const Version *version)
 {
-    if (!is_sunset(version, question->wall))
-        return OK;
-    return FAIL_TELL(arena, FAULT_VERSION_SUNSET,
-                     "%s of %s is no longer served since %s: use %s%s%s", version->name,
-                     question->service->name, day_text(arena, version->sunset),
-                     supported_text(question, arena), version->successor_link ? ", see " : "",
-                     version->successor_link ? version->successor_link : "");
+    VersionScope scope = scope_of(words, version_bit(version));
+    const Version *found;
+    Bytes text;
+    switch (rule) {
+    case RULE_PATH: return words->question->by_path == version;
+    case RULE_PREFIX: return words->question->by_prefix == version;
+    case RULE_HEADER: return version_of_list(&scope, words->header);
+    case RULE_MEDIA_TYPE:
+        if (words->media.sent.size)
+            return version_of_text(&scope, words->media.sent);
+        return version_of_accept(&scope, words->media.accept, &found, &text) != MEDIA_SAYS_UNKNOWN;
+    case RULE_PIN:
+    case RULE_DEFAULT:
+    case RULE_COUNT: break;
+    }
+    return true;
+}
+
+static uint64_t allowed_by(const Words *words, VersionRule rule)
+{
+    const Service *service = words->question->service;
+    uint64_t allowed = 0;
+    for (uint32_t i = 0; i < service->n_versions; i++) {
+        if (allows(words, rule, &service->versions[i]))
+            allowed |= version_bit(&service->versions[i]);
+    }
+    return allowed;
+}
+
+/* The best version by the rule that decided, among those that the rules before `n_rules` allow. */
+static bool narrow(const Words *words, uint32_t n_rules, Arena *arena, Negotiation *n)
+{
+    Negotiation narrowed = {.rule = n->rule};
+    uint64_t among = VERSIONS_ALL;
+    for (uint32_t i = 0; i < n_rules; i++) {
+        VersionRule rule = words->question->service->rules[i];
+        if (is_said(words, rule))
+            among &= allowed_by(words, rule);
+    }
+    Result r = ask_rule(words, n->rule, among, arena, &narrowed);
+    if (failed(r)) {
+        error_ignore(r, "the rules contradict each other, which is told instead");
+        return false;
+    }
+    if (narrowed.client)
+        *n = narrowed;
+    return narrowed.client;
+}
+
+/* The rules behind the one that decided must agree with it. */
+static Result hear_the_rest(const Words *words, uint32_t decided, Arena *arena, Negotiation *n)
+{
+    const Service *service = words->question->service;
+    for (uint32_t i = decided + 1; i < service->n_rules; i++) {
+        VersionRule rule = service->rules[i];
+        if (!is_said(words, rule) ||
+            (allows(words, rule, n->client) || narrow(words, i + 1, arena, n)))
+            continue;
+        Result r = contradiction(words, n->rule, rule, arena);
+        *n = (Negotiation){.rule = rule};
+        return r;
+    }
+    bool two = n->rule != RULE_MEDIA_TYPE && words->media.sent.size && words->media.accept.size;
+    return two ? read_accept(words, VERSIONS_ALL, arena, &n->reply) : OK;
+}
+
+static bool is_of_request(VersionRule rule)
+{
+    return rule != RULE_PIN && rule != RULE_DEFAULT;
+}
+
+static Result decide(const Words *words, Arena *arena, Negotiation *n)
+{
+    const Service *service = words->question->service;
+    for (uint32_t i = 0; i < service->n_rules; i++) {
+        *n = (Negotiation){.rule = service->rules[i]};
+        Result r = ask_rule(words, n->rule, VERSIONS_ALL, arena, n);
+        if (failed(r)) {
+            *n = (Negotiation){.rule = n->rule};
+            return r;
+        }
+        if (n->client)
+            return is_of_request(n->rule) && !service->first_on_conflict
+                       ? hear_the_rest(words, i, arena, n)
+                       : OK;
+    }
+    return FAIL_TELL(
+        arena, FAULT_UNKNOWN_VERSION,
+        "the request says no version of %s, and there is no default: the versions are %s",
+        service->name, supported_text(words->question, arena));
 }
 
 Result negotiate(const VersionQuestion *question, Arena *arena, Negotiation *negotiation_out)
 {
-    Negotiation n = {0};
-    for (uint32_t i = 0; i < question->service->n_rules && !n.client; i++) {
-        n.rule = question->service->rules[i];
-        *negotiation_out = (Negotiation){.rule = n.rule};
-        Result r = ask_rule(question, n.rule, arena, &n);
-        if (failed(r))
-            return r;
-    }
-    if (!n.client)
-        return FAIL_TELL(
-            arena, FAULT_UNKNOWN_VERSION,
-            "the request says no version of %s, and there is no default: the versions are %s",
-            question->service->name, supported_text(question, arena));
-    if (!n.reply)
-        n.reply = n.client;
-
-    Result r = refuse_sunset(question, arena, n.client);
-    if (!failed(r))
-        r = refuse_sunset(question, arena, n.reply);
-    *negotiation_out = n;
-    return r;
+    Words words = read_words(question);
+    Result r = decide(&words, arena, negotiation_out);
+    if (failed(r))
+        return r;
+    if (!negotiation_out->reply)
+        negotiation_out->reply = negotiation_out->client;
+    r = refuse_sunset(question, arena, negotiation_out->client);
+    return failed(r) ? r : refuse_sunset(question, arena, negotiation_out->reply);
 }

@@ -5,6 +5,11 @@
  * path's package, the URL, a header, media types, the client's pin, the default). What a client
  * says and we do not know is an error that lists what is supported, never a guess.
  *
+ * The first four are the request's own words. Where several of them speak, they must leave a
+ * version that all of them allow; of a range or a list the rule that decides takes the best of
+ * these. Else the request contradicts itself, which is an error unless the service says
+ * on_conflict: first.
+ *
  * The header (API-Version unless the service says another) holds a version, a list with weights, a
  * range or a date: v2      2      v3;q=1, v2;q=0.5      >=v1 <v3      v1..v3      2026-03-01 A
  * range means the newest version in it, a date the newest version released not later.
@@ -33,12 +38,10 @@ typedef struct Negotiation {
     VersionRule rule;      /* what decided `client` */
 } Negotiation;
 
-/* Faults: UNKNOWN_VERSION (`rule` is what was asked last), VERSION_SUNSET (all is filled in). */
+/* Faults: UNKNOWN_VERSION, VERSION_CONFLICT (`rule` is what was asked last), VERSION_SUNSET (all is
+   filled in). */
 MUST_USE Result negotiate(const VersionQuestion *question, Arena *arena,
                           Negotiation *negotiation_out);
-
-/* The version with this name ("v2" or "2"), or NULL. */
-const Version *version_by_name(const Service *service, Bytes name);
 
 const char *version_rule_name(VersionRule rule); /* "header" */
 

@@ -19,7 +19,7 @@ CONFIG = SHOP_CONFIG.replace(
     "{name: v2, package: shop.orders.v2, schema: $orders}",
     "{name: v2, package: shop.orders.v2, schema: $orders, sunset: 2020-03-01, "
     "successor: 'https://shop.example/v3'}").replace(
-    "changes:", "negotiate: [header, path, prefix, media_type, default]\n    changes:")
+    "changes:", "negotiate: [header, path, prefix, media_type, default]\n    on_conflict: first\n    changes:")
 
 
 @pytest.fixture(scope="module")

@@ -38,6 +38,7 @@ admin: {address: "127.0.0.1:$admin"}
 $more
 services:
   - name: site
+    on_conflict: first
     versions:
       - {name: v1, package: site.v1, schema: $folder/v1.binpb}
       - {name: v2, package: site.v2, schema: $folder/v2.binpb}

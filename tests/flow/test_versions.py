@@ -72,3 +72,52 @@ def test_vary_names_what_was_asked_for_the_version(run_shop):
     shop = run_shop("v3", config=SHARED_PATH)
     vary = shop.http("GET", "/v2/orders").headers["Vary"].lower()
     assert "api-version" in vary and "accept" in vary
+
+
+# ---- Several words ---------------------------------------------------------------------------------------
+
+FIRST = SHOP_CONFIG.replace("    changes:", "    on_conflict: first\n    changes:")
+JSON_V1, JSON_V2 = "application/json;version=1", "application/json;version=2"
+
+
+@pytest.mark.parametrize("headers,version", [
+    ({"API-Version": "v2"}, "v2"), ({"API-Version": ""}, "v2"), ({"API-Version": ">=v1"}, "v2"),
+    ({"API-Version": "v3, v2;q=0.1"}, "v2"), ({"API-Version": "v1"}, None), ({"API-Version": "v9"}, None),
+    ({"API-Version": "<v2"}, None), ({"Accept": JSON_V2}, "v2"), ({"Accept": JSON_V1}, None),
+    ({"Accept": f"{JSON_V1}, */*;q=0.1"}, "v2"), ({"Accept": "text/html;version=1, */*"}, "v2")])
+def test_versions_that_contradict_each_other_are_refused(shop, headers, version):
+    answer = shop.http("GET", "/v2/orders", headers=headers)
+    if version:
+        assert answer.status == 200 and answer.headers["API-Version"] == version
+    else:
+        assert answer.status == 400 and answer.json["reason"] == "VERSION_CONFLICT"
+        assert answer.json["detail"].count(" says ") == 3, "the fault, and both words"
+        assert set(answer.headers["Vary"].lower().split(", ")) >= {"api-version"}
+
+
+def test_a_grpc_client_hears_of_a_contradiction(shop):
+    with pytest.raises(grpc.RpcError) as caught:
+        client(shop.gateway, "v1").List(v1.ListRequest(), metadata=[("api-version", "v2")])
+    assert caught.value.code() == grpc.StatusCode.INVALID_ARGUMENT
+    assert "v1" in caught.value.details() and "v2" in caught.value.details()
+
+
+def test_content_type_and_accept_may_say_two_versions(shop):
+    answer = shop.http("POST", "/v1/orders", {"customer": "ada"}, {"Content-Type": JSON_V1, "Accept": JSON_V2})
+    assert answer.status == 200 and answer.headers["API-Version"] == "v2"
+    assert answer.json["customerId"] == "ada"
+
+
+def test_the_first_rule_decides_alone_where_the_service_says_so(run_shop):
+    shop = run_shop("v3", config=FIRST)
+    for headers in ({"API-Version": "v1"}, {"API-Version": "v9"}, {"Accept": JSON_V1}):
+        answer = shop.http("GET", "/v2/orders", headers=headers)
+        assert answer.status == 200 and answer.headers["API-Version"] == "v2"
+
+
+def test_a_range_or_date_that_only_a_version_that_is_gone_meets_is_410(run_shop):
+    shop = run_shop("v3", config=GONE.replace("sunset: 2020-03-01}", "sunset: 2020-03-01, released: 2018-01-01}")
+                    .replace("    changes:", "    negotiate: [header, path, prefix, default]\n    changes:"))
+    for said in ("v1", "<v2", "v1..v1", "2018-06-01"):
+        answer = shop.http("GET", "/v1/orders", headers={"API-Version": said})
+        assert (answer.status, answer.json["reason"]) == (410, "VERSION_SUNSET"), said

@@ -43,9 +43,9 @@ static void a_path_that_the_version_does_not_have_is_not_found(void **state)
 }
 
 #define BY_HEADER_FIRST                                                                            \
-    LISTEN GARAGE_SERVICE "    negotiate: [header, path, default]\n" YARD                          \
+    LISTEN GARAGE_SERVICE "    negotiate: [header, path, default]\n    on_conflict: first\n" YARD  \
                           "      - {address: '127.0.0.1:7101', versions: [v1]}\n"                  \
-                          "    negotiate: [header, path, default]\n"
+                          "    negotiate: [header, path, default]\n    on_conflict: first\n"
 
 static void a_header_can_stand_above_the_path(void **state)
 {
