@@ -52,7 +52,7 @@ LAYERS = (
         Module("version", "which API version a client speaks", "Negotiation", "negotiate.h"),
         Module("headers", "header fields: CORS, forwarding, request id, trace", "Forwarding", "forwarding.h"),
         Module("policy", "retry, fall back, respond or fail: pure decisions", "PolicyVerdict", "policy.h"),
-        Module("instances", "what all loops know of each instance", "KnownInstance", "instances.h"),
+        Module("instances", "the instances of each service, and what all loops know of them", "InstanceSet", "instance_set.h"),
         Module("telemetry", "access log, counters, metrics", "CallRecord", "telemetry.h"),
         Module("upstream", "choice of an instance, and connections to it", "Upstream", "pick.h"),
         Module("builtin", "built-in services: health and reflection", "Health", "health.h"),

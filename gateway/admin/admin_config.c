@@ -3,7 +3,7 @@
 #include "base/clock.h"
 #include "base/text/date.h"
 #include "base/text/json_text.h"
-#include "gateway/instances/instances.h"
+#include "gateway/instances/instance_set.h"
 
 #include <inttypes.h>
 
@@ -104,8 +104,10 @@ static void add_service(Buffer *out, const Service *service)
         add_version(out, &service->versions[i]);
     buffer_add_byte(out, ']');
     begin(out, "instances", '[');
-    for (uint32_t i = 0; i < service->n_instances; i++)
-        add_instance(out, &service->instances[i]);
+    InstanceSet *set = instance_set_of(service);
+    for (uint32_t i = 0; set && i < set->n; i++)
+        add_instance(out, set->instances[i]);
+    instance_set_unref(set);
     buffer_add_text(out, "]}");
 }
 

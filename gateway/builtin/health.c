@@ -7,13 +7,13 @@
 
 /* A service serves as long as one of its methods does: others may have no counterpart in the
    version that is up. */
-static Health health_in(const Version *version, Bytes name)
+static Health health_in(Loop *loop, const Version *version, Bytes name)
 {
     Health health = HEALTH_SERVICE_UNKNOWN;
     for (uint32_t i = 0; i < version->n_methods && health != HEALTH_SERVING; i++) {
         const Method *method = &version->methods[i];
         if (bytes_are(name, method->type->service->full_name))
-            health = pick_possible(method) ? HEALTH_SERVING : HEALTH_NOT_SERVING;
+            health = pick_possible(loop, method) ? HEALTH_SERVING : HEALTH_NOT_SERVING;
     }
     return health;
 }
@@ -24,7 +24,7 @@ Health health_of(Loop *loop, const Config *config, Bytes name)
     for (uint32_t s = 0; s < config->n_services; s++) {
         const Service *service = &config->services[s];
         for (uint32_t v = 0; v < service->n_versions && health != HEALTH_SERVING; v++) {
-            Health here = health_in(&service->versions[v], name);
+            Health here = health_in(loop, &service->versions[v], name);
             if (here != HEALTH_SERVICE_UNKNOWN)
                 health = here;
         }

@@ -475,6 +475,8 @@ static const Step *exchange_finish(Exchange *x)
         x->kind->release(x);
     if (x->caller)
         give_record(x);
+    for (Attempt *attempt = x->attempt; attempt; attempt = attempt->before)
+        pick_release(loop, &attempt->pick);
     loop->n_calls--;
     config_release(loop, x->config);
     if (x->scratch != x->arena)

@@ -24,12 +24,7 @@ bool exchange_keeps_request(const Exchange *x)
 {
     if (x->call.compression == COMPRESSION_IDENTITY || x->binding)
         return false;
-    const Service *service = x->method->version->service;
-    for (uint32_t i = 0; i < service->n_instances; i++) {
-        if (service->instances[i].compression == x->call.compression)
-            return true;
-    }
-    return false;
+    return pick_compressions(x->loop, x->method->version->service) & x->call.compression;
 }
 
 /* Whether the request's message may go to the instance that was picked as it is. */

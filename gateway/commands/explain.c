@@ -205,21 +205,9 @@ static uint32_t candidates(const Method *method, const Version **list)
     uint32_t n = 0;
     for (uint32_t i = 0; i < service->n_instances; i++)
         spoken |= service->instances[i].versions;
-    for (uint32_t i = 0; i < service->n_versions; i++) {
-        const Version *version = &service->versions[i];
-        if (!(spoken >> i & 1) || !method->pairs[i].target)
-            continue;
-        uint32_t at = n++;
-        for (; at; at--) {
-            uint32_t before = list[at - 1]->index;
-            bool better = version == method->version ||
-                          (list[at - 1] != method->version &&
-                           method->pairs[i].n_lossy <= method->pairs[before].n_lossy);
-            if (!better)
-                break;
-            list[at] = list[at - 1];
-        }
-        list[at] = version;
+    for (uint32_t i = 0; i < method->n_preferred; i++) {
+        if (spoken >> method->preferred[i]->index & 1)
+            list[n++] = method->preferred[i];
     }
     return n;
 }

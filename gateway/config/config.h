@@ -1,11 +1,11 @@
 /*
  * Config: one generation of what the operator wants, read, checked and compiled.
  *
- * Immutable (but for the fields `series`, `log_part` and `known`, which telemetry_adopt and
- * instances_adopt fill in before any loop sees it) and reference-counted: a reload makes a new
- * generation and swaps it in whole; a call keeps the one that it began with. Everything in it lives
- * in its arena and may be read by any loop. Made from YAML by config_load (config.c reads and
- * checks, service.c compiles schemas, versions and plans).
+ * Immutable (but for the fields `series` and `log_part`, which telemetry_adopt fills in before any
+ * loop sees it, and the instances of its services: instance_set.h) and reference-counted: a reload
+ * makes a new generation and swaps it in whole; a call keeps the one that it began with. Everything
+ * in it lives in its arena and may be read by any loop. Made from YAML by config_load (config.c
+ * reads and checks, service.c compiles schemas, versions and plans).
  */
 #ifndef GATEWAY_CONFIG_H
 #define GATEWAY_CONFIG_H
@@ -32,6 +32,7 @@ typedef struct Route Route;
 typedef struct RestBinding RestBinding;
 typedef struct SchemaAsk SchemaAsk;         /* schema_ask.h */
 typedef struct KnownInstance KnownInstance; /* instances.h */
+typedef struct InstanceSet InstanceSet;     /* instance_set.h */
 
 /* Where to listen or connect: "127.0.0.1:8080", "[::1]:8080", "name:port", "unix:/path". */
 typedef struct Address {
@@ -137,11 +138,11 @@ struct Instance {
     uint64_t versions;   /* bit i: service->versions[i] is served natively */
     const char *build;   /* or "" */
     const Service *service;
-    uint32_t index;       /* in the service */
-    uint32_t id;          /* in the Config, for counters */
-    uint32_t series;      /* telemetry's */
-    Bytes log_part;       /* telemetry's: what the log says of it */
-    KnownInstance *known; /* what all loops know of it; NULL until instances_adopt */
+    Bytes log_part;         /* telemetry's: what the log says of it */
+    KnownInstance *known;   /* what all loops know of it; NULL until it is in a set */
+    Bytes said;             /* of one in a list outside of the config: its entry, as JSON */
+    bool discovered;        /* since the config was read: it belongs to the sets that it is in, */
+    atomic_uint references; /* which count it here; else it belongs to the config */
 };
 
 /* Plans for what errors carry: single details, each a google.protobuf.Any. JSON knows a version's
@@ -195,6 +196,10 @@ struct Method {
     Method
         *next_same_path; /* the same RPC path in another version of the service (shared package) */
     MethodPair *pairs;   /* [version index]; the own version's is the identity */
+    /* The versions in which it may be served, best first: its own, then those with the fewest lossy
+       fields, the newer one before the older. */
+    const Version **preferred;
+    uint32_t n_preferred;
     RestBinding *bindings;
     uint32_t n_bindings;
     bool takes_get; /* NO_SIDE_EFFECTS, as is whatever an instance may serve it as: Connect's GET */
@@ -247,8 +252,9 @@ struct Service {
     uint32_t index;
     Version *versions; /* oldest first, at most 64 */
     uint32_t n_versions;
-    Instance *instances;
+    Instance *instances; /* when the config was read */
     uint32_t n_instances;
+    InstanceSet *set; /* those of now: instance_set_of. NULL until instances_adopt */
     VersionRule rules[RULE_COUNT];
     uint32_t n_rules;
     const char *version_header; /* lower case: "api-version" */
@@ -303,7 +309,7 @@ struct Config {
     RestTable *rest;          /* -> RestBinding */
     const Route *http_routes; /* opaque ones, longest prefix first */
     uint32_t n_http_routes;
-    uint32_t n_methods, n_instances;
+    uint32_t n_methods;
     Details details; /* of errors that belong to no version */
     /* How a Loss is counted: losses of all MappingSets in a row. Loss.index is the place in this
        row. */
@@ -328,6 +334,9 @@ MUST_USE Result config_load(const char *path, const SchemaAsk *ask, Arena *arena
 /* The same with the text at hand; `path` is what names of files in it are relative to. */
 MUST_USE Result config_load_text(Bytes text, const char *path, const SchemaAsk *ask, Arena *arena,
                                  Problems *problems, Config **config_out);
+
+/* Fills in `preferred` by the method's pairs. */
+void method_prefer(Arena *arena, Method *method);
 
 /* The listener of this address as written, or NULL; `config` may be NULL. */
 const ListenerConfig *config_listener(const Config *config, const char *address);

@@ -156,32 +156,30 @@ static void read_instance(ConfigReader *reader, const Service *service,
                     "a path that is passed through has no versions");
 }
 
-static void tell_duplicate(ConfigReader *reader, const Service *service, uint32_t at,
-                           const char *path)
+/* `seen`: address -> the instance. */
+static void tell_duplicate(ConfigReader *reader, Table *seen, Instance *instance, const char *path)
 {
-    const Address *address = &service->instances[at].address;
-    for (uint32_t i = 0; i < at && address->text; i++)
-        if (service->instances[i].address.text &&
-            strcmp(service->instances[i].address.text, address->text) == 0) {
-            config_tell(reader, config_path(reader, "%s.address", path),
-                        "give it all its versions there",
-                        "instances[%u] has the address %s already", i, address->text);
-            return;
-        }
+    Bytes address = bytes_of(instance->address.text);
+    const Instance *other = address.size ? table_get(seen, address) : NULL;
+    if (other)
+        config_tell(reader, config_path(reader, "%s.address", path),
+                    "give it all its versions there", "instances[%u] has the address %s already",
+                    (uint32_t)(other - instance->service->instances), instance->address.text);
+    else if (address.size)
+        table_put(seen, address, instance);
 }
 
 void config_read_instances(ConfigReader *reader, Service *service,
                            Passerelle__Config__Instance *const *texts, size_t n, const char *path)
 {
+    Table seen = table_in(reader->arena);
     service->instances = arena_array(reader->arena, Instance, n);
     for (uint32_t i = 0; i < n; i++) {
         Instance *instance = &service->instances[i];
         const char *instance_path = config_path(reader, "%s.instances[%u]", path, i);
         instance->service = service;
-        instance->index = i;
-        instance->id = reader->config->n_instances++;
         service->n_instances++;
         read_instance(reader, service, texts[i], instance_path, instance);
-        tell_duplicate(reader, service, i, instance_path);
+        tell_duplicate(reader, &seen, instance, instance_path);
     }
 }

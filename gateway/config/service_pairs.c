@@ -153,19 +153,55 @@ static Result make_pair(ConfigReader *reader, const Method *method, const Versio
     return OK;
 }
 
+static bool is_better(const Method *method, const Version *a, const Version *b)
+{
+    if (a == method->version || b == method->version)
+        return a == method->version;
+    uint32_t lost = method->pairs[a->index].n_lossy, other = method->pairs[b->index].n_lossy;
+    return lost < other || (lost == other && a->index > b->index);
+}
+
+void method_prefer(Arena *arena, Method *method)
+{
+    const Service *service = method->version->service;
+    method->preferred = arena_array(arena, const Version *, service->n_versions);
+    method->n_preferred = 0;
+    for (uint32_t i = 0; i < service->n_versions; i++) {
+        const Version *version = &service->versions[i];
+        if (!method->pairs[i].target)
+            continue;
+        uint32_t at = method->n_preferred++;
+        for (; at && is_better(method, version, method->preferred[at - 1]); at--)
+            method->preferred[at] = method->preferred[at - 1];
+        method->preferred[at] = version;
+    }
+}
+
+static Result make_method_pairs(ConfigReader *reader, const Version *version, Method *method)
+{
+    const Service *service = version->service;
+    for (uint32_t to = 0; to < service->n_versions; to++) {
+        Result r = make_pair(reader, method, &service->versions[to]);
+        if (failed(r))
+            return r;
+    }
+    method_prefer(reader->arena, method);
+    return OK;
+}
+
 Result service_make_pairs(ConfigReader *reader)
 {
     const Config *config = reader->config;
     for (uint32_t i = 0; i < config->n_services; i++) {
         const Service *service = &config->services[i];
-        for (uint32_t j = 0; j < service->n_versions; j++)
-            for (uint32_t k = 0; k < service->versions[j].n_methods; k++)
-                for (uint32_t to = 0; to < service->n_versions; to++) {
-                    Result r =
-                        make_pair(reader, &service->versions[j].methods[k], &service->versions[to]);
-                    if (failed(r))
-                        return r;
-                }
+        for (uint32_t j = 0; j < service->n_versions; j++) {
+            const Version *version = &service->versions[j];
+            for (uint32_t k = 0; k < version->n_methods; k++) {
+                Result r = make_method_pairs(reader, version, &version->methods[k]);
+                if (failed(r))
+                    return r;
+            }
+        }
     }
     return OK;
 }

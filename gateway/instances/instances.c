@@ -9,9 +9,17 @@
 
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 
-/* By number; NULL: the number is free. Guarded by the lock. */
-static KnownInstance **table;
-static uint32_t n_numbers;
+/* All that live, in chains by the hash of their address, and the numbers that are free: a stack.
+   Guarded by the lock. */
+static struct {
+    KnownInstance **chains;
+    uint32_t n_chains; /* 0, or a power of two */
+    uint32_t n;
+    uint32_t *free_numbers;
+    uint32_t n_free, n_numbers;
+} table;
+
+atomic_uint known_instances_back;
 
 /* ---- What one is found by -------------------------------------------------------------------- */
 
@@ -68,25 +76,43 @@ static const char *copy_of(const char *text)
     return copy;
 }
 
-static uint32_t take_number(void)
+static KnownInstance **chain_of(const char *address)
 {
-    for (uint32_t i = 0; i < n_numbers; i++) {
-        if (!table[i])
-            return i;
+    return &table.chains[bytes_hash(bytes_of(address)) & (table.n_chains - 1)];
+}
+
+/* Twice as many numbers and chains; the lowest of the free numbers is taken first. */
+static void grow(void)
+{
+    uint32_t n = table.n_numbers ? 2 * table.n_numbers : 8, n_old = table.n_chains;
+    KnownInstance **old = table.chains;
+    table.chains = calloc(n, sizeof(table.chains[0]));
+    table.free_numbers = realloc(table.free_numbers, n * sizeof(table.free_numbers[0]));
+    CHECK(table.chains && table.free_numbers);
+    table.n_chains = n;
+    for (uint32_t i = 0; i < n_old; i++) {
+        for (KnownInstance *known = old[i], *next; known; known = next) {
+            KnownInstance **chain = chain_of(known->address.text);
+            next = known->next;
+            known->next = *chain;
+            *chain = known;
+        }
     }
-    uint32_t first = n_numbers;
-    n_numbers = n_numbers ? 2 * n_numbers : 8;
-    table = realloc(table, n_numbers * sizeof(table[0]));
-    CHECK(table);
-    memset(table + first, 0, (n_numbers - first) * sizeof(table[0]));
-    return first;
+    free(old);
+    for (uint32_t number = n; number > table.n_numbers; number--)
+        table.free_numbers[table.n_free++] = number - 1;
+    table.n_numbers = n;
 }
 
 static KnownInstance *known_new(const Instance *instance)
 {
+    static uint64_t serial;
     KnownInstance *known = calloc(1, sizeof(*known));
     CHECK(known);
-    known->number = take_number();
+    if (table.n_free == 0)
+        grow();
+    known->number = table.free_numbers[--table.n_free];
+    known->serial = ++serial;
     known->address = (Address){
         .text = copy_of(instance->address.text),
         .host = copy_of(instance->address.host),
@@ -98,13 +124,21 @@ static KnownInstance *known_new(const Instance *instance)
     known->tls = instance->tls;
     if (known->tls)
         SSL_CTX_up_ref(known->tls);
-    table[known->number] = known;
+    KnownInstance **chain = chain_of(known->address.text);
+    known->next = *chain;
+    *chain = known;
+    table.n++;
     return known;
 }
 
 static void known_free(KnownInstance *known)
 {
-    table[known->number] = NULL;
+    KnownInstance **at = chain_of(known->address.text);
+    while (*at != known)
+        at = &(*at)->next;
+    *at = known->next;
+    table.n--;
+    table.free_numbers[table.n_free++] = known->number;
     SSL_CTX_free(known->tls);
     free((char *)known->address.text);
     free((char *)known->address.host);
@@ -116,11 +150,9 @@ static void known_free(KnownInstance *known)
 KnownInstance *known_instance_of(const Instance *instance)
 {
     pthread_mutex_lock(&lock);
-    KnownInstance *known = NULL;
-    for (uint32_t i = 0; i < n_numbers && !known; i++) {
-        if (table[i] && leads_to(table[i], instance))
-            known = table[i];
-    }
+    KnownInstance *known = table.n_chains ? *chain_of(instance->address.text) : NULL;
+    while (known && !leads_to(known, instance))
+        known = known->next;
     if (!known)
         known = known_new(instance);
     known->references++;
@@ -154,26 +186,26 @@ void known_instance_set_down(KnownInstance *known, bool down)
         atomic_fetch_sub_explicit(&known->n_down, 1, memory_order_relaxed);
 }
 
-/* ---- Configs --------------------------------------------------------------------------------- */
-
-static void let_go(Config *config)
+KnownInstance **known_instances_all(uint32_t *n_out)
 {
-    for (uint32_t i = 0; i < config->n_services; i++) {
-        const Service *service = &config->services[i];
-        for (uint32_t k = 0; k < service->n_instances; k++) {
-            known_instance_unref(service->instances[k].known);
-            service->instances[k].known = NULL;
+    pthread_mutex_lock(&lock);
+    KnownInstance **all = malloc((table.n + 1) * sizeof(*all));
+    CHECK(all);
+    uint32_t n = 0;
+    for (uint32_t i = 0; i < table.n_chains; i++) {
+        for (KnownInstance *known = table.chains[i]; known; known = known->next) {
+            known->references++;
+            all[n++] = known;
         }
     }
+    pthread_mutex_unlock(&lock);
+    *n_out = n;
+    return all;
 }
 
-void instances_adopt(Config *config)
+void known_instances_let_go(KnownInstance **all, uint32_t n)
 {
-    CHECK(!config->let_go);
-    config->let_go = let_go;
-    for (uint32_t i = 0; i < config->n_services; i++) {
-        const Service *service = &config->services[i];
-        for (uint32_t k = 0; k < service->n_instances; k++)
-            service->instances[k].known = known_instance_of(&service->instances[k]);
-    }
+    for (uint32_t i = 0; i < n; i++)
+        known_instance_unref(all[i]);
+    free(all);
 }

@@ -44,9 +44,12 @@ void reach_succeeded(Reach *reach, KnownInstance *known)
     reach->connect_after = 0;
 }
 
+int64_t reach_try_from(const Reach *reach)
+{
+    return attempts_are_cheap(reach) ? reach->failed_at + BACKOFF_FIRST : NO_TIMEOUT;
+}
+
 bool reach_is_worth_a_try(const Reach *reach, const KnownInstance *known, int64_t now)
 {
-    if (known_instance_times_back(known) != reach->times_back)
-        return true;
-    return attempts_are_cheap(reach) && now >= reach->failed_at + BACKOFF_FIRST;
+    return known_instance_times_back(known) != reach->times_back || now >= reach_try_from(reach);
 }

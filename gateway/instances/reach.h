@@ -31,4 +31,7 @@ void reach_succeeded(Reach *reach, KnownInstance *known);
    loop has reached the instance since. */
 bool reach_is_worth_a_try(const Reach *reach, const KnownInstance *known, int64_t now);
 
+/* When the former is so by itself; NO_TIMEOUT: never, attempts take too long. */
+int64_t reach_try_from(const Reach *reach);
+
 #endif

@@ -21,6 +21,7 @@ typedef struct Loop Loop;
 typedef struct Config Config; /* gateway/config/config.h */
 typedef struct LoopPrivate LoopPrivate;
 typedef struct UpstreamTable UpstreamTable;
+typedef struct CandidateTable CandidateTable;
 typedef struct Telemetry Telemetry;
 typedef struct ConfigUse ConfigUse;
 typedef struct HealthWatch HealthWatch;
@@ -34,12 +35,12 @@ struct Loop {
     HealthWatch *watches; /* who wants to hear of changes: health.h */
     TimerWheel timers;
     UpstreamTable *upstreams;
+    CandidateTable *candidates; /* whom calls may be given to: candidates.h */
     Telemetry *telemetry; /* this loop's counters */
     uint32_t n_calls;     /* calls at work */
     bool leaving;         /* going down: health says that nothing more shall come */
     bool draining;        /* going down: no new calls */
-    uint32_t pick_turn;   /* where pick_instance starts next */
-    Random random;        /* for request and trace ids */
+    Random random;        /* for request and trace ids, and picks */
     const char *hop; /* the gateway's name among those that a call passes: forwarding.h. Borrowed */
     LoopPrivate *private; /* of loop.c and the files that it serves: loop_internal.h */
 };

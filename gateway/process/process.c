@@ -3,7 +3,7 @@
 #include "base/arena.h"
 #include "base/clock.h"
 #include "gateway/admin/admin.h"
-#include "gateway/instances/instances.h"
+#include "gateway/instances/instance_set.h"
 #include "gateway/process/reload.h"
 #include "gateway/process/worker.h"
 #include "gateway/reflect/schema_cache.h"

@@ -147,6 +147,7 @@ static void worker_close(Worker *worker)
     connections_abort(&worker->connections, why);
     upstreams_close(loop->upstreams, why);
     loop_deinit(loop);
+    candidates_end(loop);
     upstreams_free(loop->upstreams);
     config_uses_trim(loop);
     config_unref(loop->config);

@@ -2,6 +2,7 @@
 
 #include "base/arena.h"
 #include "base/clock.h"
+#include "gateway/instances/instances.h"
 
 enum { MAX_CELLS = 1 << 16 }; /* of one loop; more kinds of calls than that go uncounted by kind */
 
@@ -109,13 +110,30 @@ static ServiceCounters *service_counters(Telemetry *telemetry, uint32_t series)
     return block;
 }
 
-InstanceCounters *instance_counters(Telemetry *telemetry, uint32_t series)
+/* All numbers but the serial. */
+static void clear(InstanceCounters *block)
 {
+    for (int code = 0; code < CODE_COUNT; code++)
+        atomic_store_explicit(&block->calls[code], 0, memory_order_relaxed);
+    atomic_store_explicit(&block->head_sum, 0, memory_order_relaxed);
+    atomic_store_explicit(&block->head_count, 0, memory_order_relaxed);
+}
+
+/* NULL: there are too many at once. */
+static InstanceCounters *instance_counters(Telemetry *telemetry, const KnownInstance *known)
+{
+    uint32_t number = known->number;
+    if (number >= INSTANCES_COUNTED)
+        return NULL;
     InstanceCounters *block =
-        atomic_load_explicit(&telemetry->instances[series], memory_order_relaxed);
+        atomic_load_explicit(&telemetry->instances[number], memory_order_relaxed);
     if (!block) {
         block = arena_make(telemetry->arena, InstanceCounters);
-        atomic_store_explicit(&telemetry->instances[series], block, memory_order_release);
+        atomic_store_explicit(&block->serial, known->serial, memory_order_relaxed);
+        atomic_store_explicit(&telemetry->instances[number], block, memory_order_release);
+    } else if (count_read(&block->serial) != known->serial) {
+        clear(block); /* of one that is gone */
+        atomic_store_explicit(&block->serial, known->serial, memory_order_release);
     }
     return block;
 }
@@ -176,7 +194,9 @@ static void record_service(Telemetry *telemetry, const CallRecord *r)
 /* Each attempt counts for its own instance, also when a later one made the call good. */
 static void record_attempt(Telemetry *telemetry, const AttemptRecord *attempt)
 {
-    InstanceCounters *i = instance_counters(telemetry, attempt->instance->series);
+    InstanceCounters *i = instance_counters(telemetry, attempt->instance->known);
+    if (!i)
+        return;
     count_add(&i->calls[known_code(attempt->code)], 1);
     if (attempt->headed) {
         count_add(&i->head_sum, (uint64_t)(attempt->headed - attempt->asked));

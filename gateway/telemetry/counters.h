@@ -75,7 +75,11 @@ typedef struct ServiceCounters {
     Histogram durations; /* nanoseconds */
 } ServiceCounters;
 
+/* By the number of a KnownInstance, which is given to another one when it is free: `serial` tells
+   whose counts these are. */
+enum { INSTANCES_COUNTED = SERIES_LIMIT }; /* what has a higher number is not counted alone */
 typedef struct InstanceCounters {
+    Count serial;
     Count calls[CODE_COUNT];
     Count head_sum, head_count; /* nanoseconds from sending a call to its answer's head */
 } InstanceCounters;
@@ -89,11 +93,10 @@ struct Telemetry {
     Count events[COUNTER_COUNT];
     MethodCounters *_Atomic methods[SERIES_LIMIT];
     ServiceCounters *_Atomic services[SERIES_LIMIT];
-    InstanceCounters *_Atomic instances[SERIES_LIMIT];
+    InstanceCounters *_Atomic instances[INSTANCES_COUNTED];
 };
 
 /* Only the loop's thread. */
 void counters_record(Telemetry *telemetry, const CallRecord *record);
-InstanceCounters *instance_counters(Telemetry *telemetry, uint32_t series);
 
 #endif

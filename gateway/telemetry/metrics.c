@@ -1,8 +1,10 @@
 #include "gateway/telemetry/metrics.h"
 
 #include "base/arena.h"
-#include "gateway/instances/instances.h"
+#include "gateway/instances/instance_set.h"
 #include "gateway/telemetry/metrics_internal.h"
+
+#include <stdlib.h>
 
 /* ---- Connections ----------------------------------------------------------------------------- */
 
@@ -54,56 +56,82 @@ static void write_connections(Exposition *e, const TelemetryProcess *p)
 /* ---- Instances ------------------------------------------------------------------------------- */
 
 typedef struct InstanceSums {
+    const char *address;
     uint64_t calls[CODE_COUNT], head_count;
     int64_t head_sum;
-    bool any;
 } InstanceSums;
 
-static InstanceSums sum_instance(const TelemetryProcess *p, uint32_t number)
+static void add_instance(const TelemetryProcess *p, const KnownInstance *known, InstanceSums *sums)
 {
-    InstanceSums sums = {0};
     for (const Telemetry *loop = p->loops; loop; loop = loop->next) {
         const InstanceCounters *i =
-            atomic_load_explicit(&loop->instances[number], memory_order_acquire);
-        if (!i)
+            known->number < INSTANCES_COUNTED
+                ? atomic_load_explicit(&loop->instances[known->number], memory_order_acquire)
+                : NULL;
+        if (!i || atomic_load_explicit(&i->serial, memory_order_acquire) != known->serial)
             continue;
-        sums.any = true;
         for (int code = 0; code < CODE_COUNT; code++)
-            sums.calls[code] += count_read(&i->calls[code]);
-        sums.head_sum += (int64_t)count_read(&i->head_sum);
-        sums.head_count += count_read(&i->head_count);
+            sums->calls[code] += count_read(&i->calls[code]);
+        sums->head_sum += (int64_t)count_read(&i->head_sum);
+        sums->head_count += count_read(&i->head_count);
     }
+}
+
+static int compare_addresses(const void *a, const void *b)
+{
+    const KnownInstance *const *first = a, *const *second = b;
+    return strcmp((*first)->address.text, (*second)->address.text);
+}
+
+/* One address may be reached in several ways, by TLS and without: it is one instance here. */
+static InstanceSums *sum_instances(const TelemetryProcess *p, KnownInstance **all, uint32_t n,
+                                   Arena *arena, uint32_t *n_out)
+{
+    InstanceSums *sums = arena_array(arena, InstanceSums, n);
+    uint32_t n_sums = 0;
+    qsort(all, n, sizeof(KnownInstance *), compare_addresses);
+    for (uint32_t i = 0; i < n; i++) {
+        if (i == 0 || compare_addresses(&all[i - 1], &all[i]) != 0)
+            sums[n_sums++].address = all[i]->address.text;
+        add_instance(p, all[i], &sums[n_sums - 1]);
+    }
+    *n_out = n_sums;
     return sums;
 }
 
-static void write_instances(Exposition *e, const TelemetryProcess *p)
+static void write_sums(Exposition *e, const InstanceSums *sums, uint32_t n)
 {
-    uint32_t n = p->series[SERIES_INSTANCE].n;
-    const Series *series = p->series[SERIES_INSTANCE].items;
     exposition_family(e, "passerelle_upstream_calls", METRIC_COUNTER,
                       "Calls by the instance that was asked last.");
-    for (uint32_t number = 0; number < n; number++) {
-        InstanceSums sums = sum_instance(p, number);
+    for (uint32_t i = 0; i < n; i++) {
         for (int code = 0; code < CODE_COUNT; code++) {
-            Label labels[] = {{"instance", series[number].labels[0]},
-                              {"code", code_name((Code)code)}};
-            if (sums.calls[code])
-                exposition_number(e, "", labels, 2, sums.calls[code]);
+            Label labels[] = {{"instance", sums[i].address}, {"code", code_name((Code)code)}};
+            if (sums[i].calls[code])
+                exposition_number(e, "", labels, 2, sums[i].calls[code]);
         }
     }
     exposition_family(e, "passerelle_upstream_head_seconds", METRIC_SUMMARY,
                       "From sending a call to an instance to the head of its answer.");
-    for (uint32_t number = 0; number < n; number++) {
-        InstanceSums sums = sum_instance(p, number);
-        Label label = {"instance", series[number].labels[0]};
-        if (sums.head_count == 0)
+    for (uint32_t i = 0; i < n; i++) {
+        Label label = {"instance", sums[i].address};
+        if (sums[i].head_count == 0)
             continue;
-        exposition_seconds(e, "_sum", &label, 1, sums.head_sum);
-        exposition_number(e, "_count", &label, 1, sums.head_count);
+        exposition_seconds(e, "_sum", &label, 1, sums[i].head_sum);
+        exposition_number(e, "_count", &label, 1, sums[i].head_count);
     }
 }
 
-/* Of the running config only: an instance that was taken out is not down. */
+/* Of all that are used, or were until a moment ago. */
+static void write_instances(Exposition *e, const TelemetryProcess *p, Arena *arena)
+{
+    uint32_t n_known, n;
+    KnownInstance **all = known_instances_all(&n_known);
+    const InstanceSums *sums = sum_instances(p, all, n_known, arena, &n);
+    write_sums(e, sums, n);
+    known_instances_let_go(all, n_known);
+}
+
+/* Of the sets of now only: an instance that was taken out is not down. */
 static void write_upstream_states(Exposition *e, const TelemetryProcess *p)
 {
     if (!p->generations)
@@ -113,11 +141,13 @@ static void write_upstream_states(Exposition *e, const TelemetryProcess *p)
                       "1 while all loops may use the instance, 0 while one leaves it alone.");
     for (uint32_t s = 0; s < config->n_services; s++) {
         const Service *service = &config->services[s];
-        for (uint32_t i = 0; i < service->n_instances; i++) {
-            const Instance *instance = &service->instances[i];
+        InstanceSet *set = instance_set_of(service);
+        for (uint32_t i = 0; set && i < set->n; i++) {
+            const Instance *instance = set->instances[i];
             Label labels[] = {{"service", service->name}, {"instance", instance->address.text}};
             exposition_number(e, "", labels, 2, instance_loops_down(instance) == 0);
         }
+        instance_set_unref(set);
     }
 }
 
@@ -167,7 +197,7 @@ static void write_gateway(Exposition *e)
     write_config(e, p);
     metrics_write_calls(e, p, arena);
     write_connections(e, p);
-    write_instances(e, p);
+    write_instances(e, p, arena);
     write_upstream_states(e, p);
     write_log(e, p);
     arena_free(arena);

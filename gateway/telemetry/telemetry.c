@@ -256,16 +256,18 @@ static void number_version(TelemetryProcess *p, Version *version, Arena *arena)
     }
 }
 
+void telemetry_describe(Instance *instance, Arena *arena)
+{
+    instance->log_part = instance_part(instance, arena);
+}
+
 static void number_service(TelemetryProcess *p, Service *service, Arena *arena)
 {
     service->series = series_number(&p->series[SERIES_SERVICE], &service->name);
     for (uint32_t i = 0; i < service->n_versions; i++)
         number_version(p, &service->versions[i], arena);
-    for (uint32_t i = 0; i < service->n_instances; i++) {
-        Instance *instance = &service->instances[i];
-        instance->series = series_number(&p->series[SERIES_INSTANCE], &instance->address.text);
-        instance->log_part = instance_part(instance, arena);
-    }
+    for (uint32_t i = 0; i < service->n_instances; i++)
+        telemetry_describe(&service->instances[i], arena);
 }
 
 static void number_route(TelemetryProcess *p, Route *route)
@@ -389,8 +391,8 @@ Config *telemetry_config(void)
 Result telemetry_start(Arena *arena, const char *log_file, const char *node)
 {
     static const uint32_t n_labels[SERIES_KINDS] = {
-        [SERIES_METHOD] = 3,   [SERIES_SERVICE] = 1, [SERIES_VERSION] = 1,
-        [SERIES_INSTANCE] = 1, [SERIES_LOSS] = 5,    [SERIES_EVENT] = 2,
+        [SERIES_METHOD] = 3, [SERIES_SERVICE] = 1, [SERIES_VERSION] = 1,
+        [SERIES_LOSS] = 5,   [SERIES_EVENT] = 2,
     };
     CHECK(!process);
     Log *log;

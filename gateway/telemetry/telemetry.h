@@ -115,6 +115,9 @@ Telemetry *telemetry_new(void);
  */
 void telemetry_adopt(Config *config);
 
+/* Fills in `log_part` of an instance, in the arena; one of the config's has it by the former. */
+void telemetry_describe(Instance *instance, Arena *arena);
+
 /* A reload that was refused: the config that runs is older than the operator thinks. */
 void telemetry_reload_failed(void);
 

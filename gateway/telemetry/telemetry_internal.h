@@ -12,7 +12,6 @@ typedef enum SeriesKind {
     SERIES_METHOD,   /* service, method, version; of an opaque route: "", prefix, "" */
     SERIES_SERVICE,  /* service */
     SERIES_VERSION,  /* version */
-    SERIES_INSTANCE, /* address */
     SERIES_LOSS,     /* service, from, to, field, kind */
     SERIES_EVENT,    /* level, event */
     SERIES_KINDS,

@@ -1,7 +1,6 @@
 #include "gateway/upstream/pick.h"
 
 #include "base/arena.h"
-#include "gateway/instances/instances.h"
 
 static bool was_tried(const PickTried *tried, const Instance *instance)
 {
@@ -10,31 +9,98 @@ static bool was_tried(const PickTried *tried, const Instance *instance)
     return tried != NULL;
 }
 
-/* Smaller is better: native, then the fewest lossy fields, then the newer version. */
-static uint64_t cost_of(const Method *method, const Version *served)
+/* ---- Those that are up ----------------------------------------------------------------------- */
+
+/* The first one from this place on that is up and was not tried; NULL: there is none. What is found
+   to be down leaves the part of the list that is looked at, and another is in its place. */
+static Candidate *next_up(const Loop *loop, const CandidateList *list, uint32_t at,
+                          const PickTried *tried)
 {
-    if (served == method->version)
-        return 0;
-    uint64_t lossy = method->pairs[served->index].n_lossy;
-    return (lossy + 1) << 8 | (63 - served->index);
+    for (uint32_t n_looked = 0; n_looked < list->n_up;) {
+        at = at < list->n_up ? at : 0;
+        Candidate *candidate = list->all[at];
+        if (upstream_state(candidate->upstream, loop->now) != UPSTREAM_READY) {
+            candidate_set_down(candidate, true);
+            n_looked = 0; /* the other may be one from behind, looked at already */
+            continue;
+        }
+        if (!was_tried(tried, candidate->instance))
+            return candidate;
+        n_looked++;
+        at++;
+    }
+    return NULL;
 }
 
-/* The best version in which an instance can answer, or NULL. */
-static const Version *best_version(const Method *method, const Instance *instance,
-                                   uint64_t *cost_out)
+/* The next in turn, or one of the others when it has less to do. */
+static Candidate *choose_up(Loop *loop, CandidateList *list, const PickTried *tried)
 {
-    const Version *best = NULL;
-    for (uint64_t left = instance->versions; left; left &= left - 1) {
-        const Version *served = &instance->service->versions[__builtin_ctzll(left)];
-        if (!method->pairs[served->index].target)
-            continue;
-        uint64_t cost = cost_of(method, served);
-        if (!best || cost < *cost_out) {
-            best = served;
-            *cost_out = cost;
+    if (list->n_up == 0)
+        return NULL;
+    Candidate *first = next_up(loop, list, list->turn++ % list->n_up, tried);
+    if (!first || list->n_up == 1)
+        return first;
+    PickTried but_first = {first->instance, tried};
+    uint32_t other = (uint32_t)random_below(&loop->random, list->n_up);
+    Candidate *second = next_up(loop, list, other, &but_first);
+    return second && upstream_load(second->upstream) < upstream_load(first->upstream) ? second
+                                                                                      : first;
+}
+
+/* ---- Those that are down --------------------------------------------------------------------- */
+
+/* One that is down but worth a try; beginning anywhere, so that they share the calls. When there is
+   none, nobody looks again before that can have changed. */
+static Candidate *choose_down(Loop *loop, CandidateList *list, const PickTried *tried)
+{
+    uint32_t n_down = list->n - list->n_up;
+    uint32_t times_back = atomic_load_explicit(&known_instances_back, memory_order_acquire);
+    if (n_down == 0 || (loop->now < list->try_from && times_back == list->times_back))
+        return NULL;
+    int64_t try_from = NO_TIMEOUT;
+    uint32_t start = (uint32_t)random_below(&loop->random, n_down);
+    for (uint32_t i = 0; i < n_down; i++) {
+        uint32_t at = start + i < n_down ? start + i : start + i - n_down;
+        Candidate *candidate = list->all[list->n_up + at];
+        const Upstream *upstream = candidate->upstream;
+        if (upstream_worth_a_try(upstream, loop->now)) {
+            if (!was_tried(tried, candidate->instance))
+                return candidate;
+            try_from = loop->now; /* for the next call */
+        } else if (upstream_try_from(upstream) < try_from) {
+            try_from = upstream_try_from(upstream);
         }
     }
-    return best;
+    list->try_from = try_from;
+    list->times_back = times_back;
+    return NULL;
+}
+
+static const Upstream *untried_down(const CandidateList *list, const PickTried *tried)
+{
+    for (uint32_t i = list->n_up; i < list->n; i++) {
+        if (!was_tried(tried, list->all[i]->instance))
+            return list->all[i]->upstream;
+    }
+    return NULL;
+}
+
+/* ---- By version ------------------------------------------------------------------------------ */
+
+typedef Candidate *Choose(Loop *loop, CandidateList *list, const PickTried *tried);
+
+/* An instance of several versions is asked in the best: where those of a better version come to
+   nothing, none of those that are left speaks it. */
+static Candidate *choose_version(Loop *loop, const Candidates *from, const Method *method,
+                                 const PickTried *tried, Choose *choose, const Version **served_out)
+{
+    for (uint32_t i = 0; i < method->n_preferred; i++) {
+        *served_out = method->preferred[i];
+        Candidate *candidate = choose(loop, &from->lists[(*served_out)->index], tried);
+        if (candidate)
+            return candidate;
+    }
+    return NULL;
 }
 
 static const char *why_of(const Pick *pick, const Method *method)
@@ -44,18 +110,29 @@ static const char *why_of(const Pick *pick, const Method *method)
     return pick->pair->n_lossy ? "fewest losses" : "without loss";
 }
 
-static Result nobody(const Method *method, const Upstream *away, uint32_t n_away, uint32_t n_tried,
+static uint32_t count(const PickTried *tried)
+{
+    uint32_t n = 0;
+    for (; tried; tried = tried->before)
+        n++;
+    return n;
+}
+
+static Result nobody(const Candidates *from, const Method *method, const PickTried *tried,
                      Arena *arena)
 {
     const Service *service = method->version->service;
     const char *path = method->type->path;
-    if (away)
-        return FAIL_OVER(arena, error_copy(arena, upstream_failure(away)), FAULT_UPSTREAM_DOWN,
-                         "no instance of %s can answer %s: %u away, %u tried", service->name, path,
-                         n_away, n_tried);
-    if (n_tried)
+    for (uint32_t i = 0; i < method->n_preferred; i++) {
+        const Upstream *down = untried_down(&from->lists[method->preferred[i]->index], tried);
+        if (down)
+            return FAIL_OVER(arena, error_copy(arena, upstream_failure(down)), FAULT_UPSTREAM_DOWN,
+                             "no instance of %s can answer %s: %u of %u away, %u tried",
+                             service->name, path, from->n_down, from->set->n, count(tried));
+    }
+    if (tried)
         return FAIL(arena, FAULT_UPSTREAM_DOWN, "no instance of %s is left for %s: %u tried",
-                    service->name, path, n_tried);
+                    service->name, path, count(tried));
     for (uint32_t i = 0; i < service->n_versions; i++) {
         const MethodPair *pair = &method->pairs[i];
         if (!pair->target && pair->reason)
@@ -65,103 +142,82 @@ static Result nobody(const Method *method, const Upstream *away, uint32_t n_away
                 service->name, method->version->name);
 }
 
-/* The better of what was found and this one: cheaper, then less loaded. */
-static void consider(Pick *best, uint64_t *best_cost, const Pick *other, uint64_t cost)
-{
-    if (best->instance && cost > *best_cost)
-        return;
-    if (best->instance && cost == *best_cost &&
-        upstream_load(other->upstream) >= upstream_load(best->upstream))
-        return;
-    *best = *other;
-    *best_cost = cost;
-}
-
 Result pick_instance(Loop *loop, const Method *method, const PickTried *tried, Arena *arena,
                      Pick *pick_out)
 {
-    const Service *service = method->version->service;
-    Pick best = {0}, last_resort = {0};
-    const Upstream *away = NULL;
-    uint64_t best_cost = 0, last_cost = 0;
-    uint32_t n_away = 0, n_tried = 0;
-
-    /* Starting somewhere else each time spreads calls over equals that are equally loaded. */
-    uint32_t start = service->n_instances ? loop->pick_turn++ % service->n_instances : 0;
-    for (uint32_t i = 0; i < service->n_instances; i++) {
-        uint32_t at =
-            start + i < service->n_instances ? start + i : start + i - service->n_instances;
-        const Instance *instance = &service->instances[at];
-        uint64_t cost = 0;
-        const Version *served = best_version(method, instance, &cost);
-        if (!served || (best.instance && cost > best_cost))
-            continue;
-        if (was_tried(tried, instance)) {
-            n_tried++;
-            continue;
-        }
-        Upstream *upstream = upstream_of(loop, instance);
-        Pick pick = {instance, served, &method->pairs[served->index], upstream, NULL};
-        if (upstream_state(upstream, loop->now) == UPSTREAM_READY) {
-            consider(&best, &best_cost, &pick, cost);
-            continue;
-        }
-        away = upstream;
-        n_away++;
-        if (upstream_worth_a_try(upstream, loop->now))
-            consider(&last_resort, &last_cost, &pick, cost);
+    Candidates *from = candidates_use(loop, method->version->service);
+    const Version *served = NULL;
+    Candidate *found = choose_version(loop, from, method, tried, choose_up, &served);
+    if (!found)
+        found = choose_version(loop, from, method, tried, choose_down, &served);
+    if (!found) {
+        Result r = nobody(from, method, tried, arena);
+        candidates_release(loop, from);
+        return r;
     }
-    if (!best.instance)
-        best = last_resort;
-    if (!best.instance)
-        return nobody(method, away, n_away, n_tried, arena);
-    best.why = why_of(&best, method);
-    *pick_out = best;
+    *pick_out =
+        (Pick){found->instance, served, &method->pairs[served->index], found->upstream, NULL, from};
+    pick_out->why = why_of(pick_out, method);
     return OK;
-}
-
-bool pick_possible(const Method *method)
-{
-    const Service *service = method->version->service;
-    for (uint32_t i = 0; i < service->n_instances; i++) {
-        uint64_t cost;
-        const Instance *instance = &service->instances[i];
-        if (best_version(method, instance, &cost) && instance_loops_down(instance) == 0)
-            return true;
-    }
-    return false;
 }
 
 Result pick_any(Loop *loop, const Service *service, const PickTried *tried, Arena *arena,
                 Pick *pick_out)
 {
-    Pick best = {0}, last_resort = {0};
-    uint64_t none = 0;
-    const Upstream *away = NULL;
-    for (uint32_t i = 0; i < service->n_instances; i++) {
-        const Instance *instance =
-            &service->instances[(i + loop->pick_turn) % service->n_instances];
-        if (was_tried(tried, instance))
-            continue;
-        Upstream *upstream = upstream_of(loop, instance);
-        Pick pick = {.instance = instance, .upstream = upstream, .why = "native"};
-        if (upstream_state(upstream, loop->now) == UPSTREAM_READY) {
-            consider(&best, &none, &pick, 0);
-            continue;
-        }
-        away = upstream;
-        if (upstream_worth_a_try(upstream, loop->now))
-            consider(&last_resort, &none, &pick, 0);
-    }
-    loop->pick_turn++;
-    if (!best.instance)
-        best = last_resort;
-    if (best.instance) {
-        *pick_out = best;
+    Candidates *from = candidates_use(loop, service);
+    CandidateList *list = &from->lists[0];
+    Candidate *found = choose_up(loop, list, tried);
+    if (!found)
+        found = choose_down(loop, list, tried);
+    if (found) {
+        *pick_out = (Pick){.instance = found->instance,
+                           .upstream = found->upstream,
+                           .why = "native",
+                           .from = from};
         return OK;
     }
-    if (away)
-        return FAIL_OVER(arena, error_copy(arena, upstream_failure(away)), FAULT_UPSTREAM_DOWN,
-                         "no instance of %s can be reached", service->name);
-    return FAIL(arena, FAULT_UPSTREAM_DOWN, "%s has no instance left", service->name);
+    const Upstream *down = untried_down(list, tried);
+    Result r =
+        down ? FAIL_OVER(arena, error_copy(arena, upstream_failure(down)), FAULT_UPSTREAM_DOWN,
+                         "no instance of %s can be reached", service->name)
+             : FAIL(arena, FAULT_UPSTREAM_DOWN, "%s has no instance left", service->name);
+    candidates_release(loop, from);
+    return r;
+}
+
+void pick_release(Loop *loop, Pick *pick)
+{
+    if (pick->from)
+        candidates_release(loop, pick->from);
+    pick->from = NULL;
+}
+
+/* ---- For others ------------------------------------------------------------------------------ */
+
+/* One that another loop holds for down is not looked at: it may be down here, too, in a moment. */
+static bool any_up(const CandidateList *list)
+{
+    for (uint32_t i = 0; i < list->n_up; i++) {
+        if (instance_loops_down(list->all[i]->instance) == 0)
+            return true;
+    }
+    return false;
+}
+
+bool pick_possible(Loop *loop, const Method *method)
+{
+    Candidates *from = candidates_use(loop, method->version->service);
+    bool possible = false;
+    for (uint32_t i = 0; i < method->n_preferred && !possible; i++)
+        possible = any_up(&from->lists[method->preferred[i]->index]);
+    candidates_release(loop, from);
+    return possible;
+}
+
+uint32_t pick_compressions(Loop *loop, const Service *service)
+{
+    Candidates *from = candidates_use(loop, service);
+    uint32_t compressions = from->set->compressions;
+    candidates_release(loop, from);
+    return compressions;
 }

@@ -3,8 +3,10 @@
  *
  * An instance that speaks the client's version itself comes first; else the nearest version that
  * plans reach: without loss, then with the fewest fields that may be lost, then the newer one.
- * Instances that are away are passed over, unless there is no other and a try costs little; among
- * equals the least loaded one wins.
+ * Instances that are away are passed over, unless there is no other and a try costs little. Among
+ * equals, two are compared and the less loaded one wins: the next in turn, and one at random.
+ *
+ * The cost does not depend on the number of instances, but for those that the call has tried.
  */
 #ifndef GATEWAY_PICK_H
 #define GATEWAY_PICK_H
@@ -12,11 +14,12 @@
 #include "gateway/upstream/upstream.h"
 
 typedef struct Pick {
-    const Instance *instance;
+    const Instance *instance; /* stays until pick_release */
     const Version *served;
     const MethodPair *pair; /* of the client's method, towards `served` */
-    Upstream *upstream;
-    const char *why; /* "native", "without loss", "fewest losses" */
+    Upstream *upstream;     /* borrowed: to be waited for in this turn */
+    const char *why;        /* "native", "without loss", "fewest losses" */
+    Candidates *from;       /* what it is released to; NULL: nothing was picked */
 } Pick;
 
 /* Instances that a call has tried already: this one, and those before it. */
@@ -26,15 +29,21 @@ typedef struct PickTried {
 } PickTried;
 
 /* Faults: METHOD_REMOVED (no instance's version has it), NO_INSTANCE, UPSTREAM_DOWN (over the last
-   failure of one that could have answered). */
+   failure of one that could have answered). What was picked is released when the call ends. */
 MUST_USE Result pick_instance(Loop *loop, const Method *method, const PickTried *tried,
                               Arena *arena, Pick *pick_out);
-
-/* Whether an instance that can answer is there, for all that any loop knows. */
-bool pick_possible(const Method *method);
 
 /* Any instance of a service without a schema. Fault: UPSTREAM_DOWN. */
 MUST_USE Result pick_any(Loop *loop, const Service *service, const PickTried *tried, Arena *arena,
                          Pick *pick_out);
+
+/* The call has ended, before its config is released. Nothing to do for a pick of zeros. */
+void pick_release(Loop *loop, Pick *pick);
+
+/* Whether an instance that can answer is there, for all that any loop knows. */
+bool pick_possible(Loop *loop, const Method *method);
+
+/* The compressions in which instances of the service take requests: a bit each. */
+uint32_t pick_compressions(Loop *loop, const Service *service);
 
 #endif

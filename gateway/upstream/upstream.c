@@ -14,7 +14,6 @@
 #define HTTP2_IDLE_TIME (300 * SECOND)
 #define PING_TIME                                                                                  \
     (310 * SECOND) /* gRPC servers send away who asks more often than each 5 minutes */
-#define RETIRED_TIME (600 * SECOND) /* after which nobody has its address in hand any more */
 
 enum { FAILURE_MEMORY = 16 * 1024 };
 
@@ -86,7 +85,7 @@ static bool has_live_link(const Upstream *u)
     return u->links[LINK_READY] || u->links[LINK_FULL];
 }
 
-/* Where operators and health look. What no config names is not down. */
+/* Where operators and health look. What no set of now names is not down. */
 static void tell_state(Upstream *u)
 {
     bool down = u->named && u->reach.failures > 0 && !has_live_link(u);
@@ -126,7 +125,7 @@ static Upstream *find_or_make(UpstreamTable *table, const Instance *instance)
         u->retired_at = 0;
         tell_state(u);
     } else if (!u->named) {
-        u->retired_at = table->loop->now; /* used by calls of an older config only */
+        u->retired_at = table->loop->now; /* used by calls of an older config or set only */
     }
     return u;
 }
@@ -180,7 +179,30 @@ const char *upstream_name(const Upstream *u)
 
 bool upstream_worth_a_try(const Upstream *u, int64_t now)
 {
-    return reach_is_worth_a_try(&u->reach, u->known, now);
+    return reach_is_worth_a_try(&u->reach, u->known, now) || now >= upstream_try_from(u);
+}
+
+/* One that nobody tries in the background is left alone for its backoff only. */
+int64_t upstream_try_from(const Upstream *u)
+{
+    int64_t from = reach_try_from(&u->reach);
+    return is_probed(u) || from < u->reach.connect_after ? from : u->reach.connect_after;
+}
+
+Candidate **upstream_candidates(Upstream *u)
+{
+    return &u->candidates;
+}
+
+static void tell_candidates(const Upstream *u)
+{
+    bool ready = upstream_state(u, u->table->loop->now) == UPSTREAM_READY;
+    for (Candidate *candidate = u->candidates; candidate; candidate = candidate->next) {
+        if (ready)
+            candidate_set_down(candidate, false);
+        else
+            candidate_try_from(candidate, upstream_try_from(u));
+    }
 }
 
 void upstream_failed(Upstream *u, int64_t begun, Result why)
@@ -196,6 +218,7 @@ void upstream_failed(Upstream *u, int64_t begun, Result why)
     u->failure = error_copy(u->failure_arena, why);
     telemetry_count(loop, COUNTER_UPSTREAM_CONNECT_FAILED);
     tell_state(u);
+    tell_candidates(u);
     upstream_look(u);
 }
 
@@ -207,6 +230,7 @@ void upstream_connected(Upstream *u)
         telemetry_event("info", "upstream_back", OK, "instance %s", upstream_name(u));
     reach_succeeded(&u->reach, u->known);
     tell_state(u);
+    tell_candidates(u);
     upstream_look(u);
 }
 
@@ -385,14 +409,15 @@ static void upstream_retire(Upstream *u)
     }
 }
 
+/* Nobody has it in hand: who was given it in this turn may be about to wait for it. */
 static bool is_forgotten(const Upstream *u)
 {
     for (int state = 0; state < LINK_STATES; state++) {
         if (u->links[state])
             return false;
     }
-    return u->retired_at && !u->waits && !u->serve.queued &&
-           u->retired_at + RETIRED_TIME < u->table->loop->now;
+    return u->retired_at && !u->waits && !u->candidates && !u->serve.queued &&
+           u->retired_at < u->table->loop->now;
 }
 
 static void free_forgotten(UpstreamTable *table)
@@ -429,10 +454,13 @@ void upstreams_reload(UpstreamTable *table)
         u->limits = limits_for(config, u->http2);
     }
     for (uint32_t i = 0; i < config->n_services; i++) {
-        const Service *service = &config->services[i];
-        for (uint32_t k = 0; k < service->n_instances; k++)
-            use_tls(find_or_make(table, &service->instances[k]), service->instances[k].tls);
+        InstanceSet *set = instance_set_of(&config->services[i]);
+        CHECK(set);
+        for (uint32_t k = 0; k < set->n; k++)
+            use_tls(find_or_make(table, set->instances[k]), set->instances[k]->tls);
+        candidates_take(table->loop, set);
     }
+    candidates_trim(table->loop);
     for (Upstream *u = table->first; u; u = u->next) {
         if (!u->named && !u->retired_at)
             upstream_retire(u);

@@ -11,16 +11,16 @@
 
 #include "gateway/config/config.h"
 #include "gateway/loop/loop.h"
+#include "gateway/upstream/candidates.h"
 #include "protocols/http/http.h"
-
-typedef struct Upstream Upstream;
 
 typedef enum UpstreamState {
     UPSTREAM_READY, /* connected, or never tried: try it */
     UPSTREAM_AWAY,  /* the last attempt failed and no other has succeeded yet */
 } UpstreamState;
 
-/* Never NULL. `instance->known` is there. */
+/* Never NULL. `instance->known` is there. Borrowed: until the turn ends, or as long as a wait or a
+   candidate has it. */
 Upstream *upstream_of(Loop *loop, const Instance *instance);
 
 UpstreamState upstream_state(const Upstream *upstream, int64_t now);
@@ -29,8 +29,15 @@ UpstreamState upstream_state(const Upstream *upstream, int64_t now);
    than none where there is no other. */
 bool upstream_worth_a_try(const Upstream *upstream, int64_t now);
 
+/* When it is away: from when on that is so, as far as this loop knows; NO_TIMEOUT: not before
+   another loop reaches it. */
+int64_t upstream_try_from(const Upstream *upstream);
+
 /* Why it is away: the last failure's chain, borrowed until the next attempt. */
 Result upstream_failure(const Upstream *upstream);
+
+/* What it is in the candidates of the loop's services: they hear when it is back. */
+Candidate **upstream_candidates(Upstream *upstream);
 
 /* Calls at work on it from this loop: for least-loaded of two. */
 uint32_t upstream_load(const Upstream *upstream);
@@ -62,8 +69,8 @@ const char *upstream_name(const Upstream *upstream);
 /* For loop->upstreams. Any thread. */
 UpstreamTable *upstreams_new(Loop *loop);
 
-/* loop->config is a new one: upstreams that it names stay with their connections, others end with
-   their last call. */
+/* loop->config is a new one, or the set of one of its services: the loop takes it. Upstreams of
+   instances that stay keep their connections, others end with their last call. */
 void upstreams_reload(UpstreamTable *table);
 
 /* Closes all connections; calls on them and waits hear `why`. */

@@ -45,9 +45,10 @@ struct Upstream {
     SSL_CTX *tls;         /* a reference: that of the newest config, equal to that of `known` */
 
     UpstreamLimits limits; /* of the loop's config */
-    bool named;            /* the loop's config names it */
+    Candidate *candidates; /* what it is in those of the loop's services */
+    bool named;            /* a set of the loop's config has it */
     bool told_down;        /* as known to all loops */
-    int64_t retired_at;    /* since when no config names it; 0: one does */
+    int64_t retired_at;    /* since when none has; 0: one does */
 
     Link *links[LINK_STATES];
     uint32_t n_links[LINK_STATES];

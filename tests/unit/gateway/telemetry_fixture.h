@@ -5,6 +5,7 @@
 #define TESTS_UNIT_GATEWAY_TELEMETRY_FIXTURE_H
 
 #include "base/clock.h"
+#include "gateway/instances/instance_set.h"
 #include "gateway/loop/loop.h"
 #include "gateway/telemetry/telemetry.h"
 
@@ -83,7 +84,6 @@ static inline Config *fixture_config(uint64_t generation)
                                   .versions = UINT64_C(1) << v,
                                   .build = "3.1.0",
                                   .service = service,
-                                  .index = v,
                                   .authority = "orders"};
     }
     versions[0].to = arena_array(arena, const MappingSet *, 2);
@@ -93,6 +93,7 @@ static inline Config *fixture_config(uint64_t generation)
                         .on_failure = FAILURE_GRACEFUL,
                         .service = service};
     routes[1] = (Route){.match = "/legacy", .path_prefix = "/legacy"};
+    instances_adopt(config);
     return config;
 }
 

@@ -111,7 +111,6 @@ static void metrics_come_in_the_format_that_is_asked_for(void **state)
 static void the_config_is_told_with_the_state_of_its_instances(void **state)
 {
     Fixture *f = listener.f;
-    instances_adopt(f->config);
     known_instance_set_down(f->config->services[0].instances[0].known, true);
     const char *answer = ask("GET", "/config", "");
     assert_has(answer, "content-type: application/json\r\n");

@@ -1,6 +1,6 @@
 #include "tests/unit/gateway/call/scene.h"
 
-#include "gateway/instances/instances.h"
+#include "gateway/instances/instance_set.h"
 #include "gateway/loop/config_use.h"
 
 #include <stdlib.h>
@@ -249,6 +249,7 @@ void scene_free(Scene *scene)
 {
     scene_clear(scene);
     scene->loop.config = NULL;
+    candidates_end(&scene->loop);
     config_uses_trim(&scene->loop);
     config_unref(scene->config);
     arena_free(scene->arena);

@@ -38,6 +38,7 @@ struct Upstream {
     Want want;
     UpstreamWait *wait;
     const Instance *instance;
+    Candidate *candidates;
 };
 
 /* What was heard over one connection; of its latest stream. */

@@ -44,6 +44,16 @@ bool upstream_worth_a_try(const Upstream *upstream, int64_t now)
     return upstream->worth_a_try;
 }
 
+int64_t upstream_try_from(const Upstream *upstream)
+{
+    return upstream->worth_a_try ? 0 : NO_TIMEOUT;
+}
+
+Candidate **upstream_candidates(Upstream *upstream)
+{
+    return &upstream->candidates;
+}
+
 Result upstream_failure(const Upstream *upstream)
 {
     return upstream->failure;

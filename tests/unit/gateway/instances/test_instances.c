@@ -1,6 +1,6 @@
 #include "tests/unit/check.h"
 
-#include "gateway/instances/instances.h"
+#include "gateway/instances/instance_set.h"
 
 #include <openssl/ssl.h>
 
@@ -22,7 +22,7 @@ static bool is_same(const Instance *a, const Instance *b)
 static void one_is_found_by_how_it_is_reached(void **state)
 {
     Instance one = at("10.0.0.1:7001"), other = at("10.0.0.1:7001");
-    other.index = 3;
+    other.build = "3.1.0";
     other.protocol = UPSTREAM_CONNECT;
     assert_true(is_same(&one, &other));
     other.http2 = true;
@@ -72,12 +72,15 @@ static void numbers_are_small_and_used_again(void **state)
         snprintf(names[i], sizeof(names[i]), "i:%u", i + 1);
         instances[i] = at(names[i]);
         known[i] = known_instance_of(&instances[i]);
-        assert_int_equal(known[i]->number, i);
+        assert_true(known[i]->number < 32);
+        for (uint32_t k = 0; k < i; k++)
+            assert_int_not_equal(known[k]->number, known[i]->number);
     }
+    uint32_t number = known[7]->number;
     known_instance_unref(known[7]);
     Instance fresh = at("fresh:1");
     known[7] = known_instance_of(&fresh);
-    assert_int_equal(known[7]->number, 7);
+    assert_int_equal(known[7]->number, number);
     for (uint32_t i = 0; i < 20; i++)
         known_instance_unref(known[i]);
 }
@@ -123,11 +126,49 @@ static void configs_share_what_they_name_both(void **state)
     known_instance_set_down(of_old[0].known, true);
     instances_adopt(&new);
     assert_ptr_equal(of_new[1].known, of_old[0].known);
-    assert_int_equal(of_new[0].known->number, 2);
+    assert_int_not_equal(of_new[0].known->number, of_new[1].known->number);
     old.let_go(&old);
     assert_null(of_old[0].known);
     assert_int_equal(instance_loops_down(&of_new[1]), 1);
     new.let_go(&new);
+}
+
+static void all_that_live_are_shown(void **state)
+{
+    Instance instances[100];
+    KnownInstance *known[100];
+    char names[100][8];
+    uint32_t n;
+    for (uint32_t i = 0; i < 100; i++) {
+        snprintf(names[i], sizeof(names[i]), "i:%u", i + 1);
+        instances[i] = at(names[i]);
+        known[i] = known_instance_of(&instances[i]);
+        assert_ptr_equal(known[i], known_instance_of(&instances[i])); /* found again */
+        known_instance_unref(known[i]);
+    }
+    KnownInstance **all = known_instances_all(&n);
+    assert_int_equal(n, 100);
+    for (uint32_t i = 0; i < 100; i++)
+        known_instance_unref(known[i]);
+    for (uint32_t i = 0; i < 100; i++) /* they stay while they are shown */
+        assert_true(all[i]->references == 1 && all[i]->address.text[0] == 'i');
+    known_instances_let_go(all, n);
+    all = known_instances_all(&n);
+    assert_int_equal(n, 0);
+    known_instances_let_go(all, n);
+}
+
+static void a_number_that_is_used_again_has_another_serial(void **state)
+{
+    Instance instance = at("10.0.0.1:7001");
+    KnownInstance *known = known_instance_of(&instance);
+    uint32_t number = known->number;
+    uint64_t serial = known->serial;
+    known_instance_unref(known);
+    known = known_instance_of(&instance);
+    assert_int_equal(known->number, number);
+    assert_int_not_equal(known->serial, serial);
+    known_instance_unref(known);
 }
 
 int main(void)
@@ -140,6 +181,8 @@ int main(void)
         cmocka_unit_test(it_lives_as_long_as_anything_refers_to_it),
         cmocka_unit_test(it_is_down_for_as_many_loops_as_say_so),
         cmocka_unit_test(configs_share_what_they_name_both),
+        cmocka_unit_test(all_that_live_are_shown),
+        cmocka_unit_test(a_number_that_is_used_again_has_another_serial),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -194,7 +194,6 @@ static void an_instance_is_down_while_one_loop_leaves_it_alone(void **state)
 {
     Fixture *f = *state;
     const Instance *instances = f->config->services[0].instances;
-    instances_adopt(f->config);
     known_instance_set_down(instances[0].known, true);
     const char *text = page(f, false);
     assert_line(text, "passerelle_upstream_up{service=\"orders\",instance=\"127.0.0.1:7001\"} 0");

@@ -1,7 +1,10 @@
 #include "tests/unit/check.h"
 
-#include "gateway/instances/instances.h"
 #include "gateway/upstream/pick.h"
+
+#include <stdlib.h>
+
+enum { MOST = 200, VERSIONS = 4 };
 
 /* In place of the real pools: each instance has a state and a load that the test sets. */
 struct Upstream {
@@ -9,22 +12,37 @@ struct Upstream {
     uint32_t load;
     Result failure;
     bool worth_a_try;
+    Candidate *candidates;
 };
-static struct Upstream upstreams[4];
+static struct Upstream upstreams[MOST];
+static Instance instances[MOST];
+static uint32_t n_questions; /* about the state of an upstream: what picking costs */
 
 Upstream *upstream_of(Loop *loop, const Instance *instance)
 {
-    return &upstreams[instance->index];
+    return &upstreams[instance - instances];
 }
 
 UpstreamState upstream_state(const Upstream *upstream, int64_t now)
 {
+    n_questions++;
     return upstream->state;
 }
 
 bool upstream_worth_a_try(const Upstream *upstream, int64_t now)
 {
+    n_questions++;
     return upstream->worth_a_try;
+}
+
+int64_t upstream_try_from(const Upstream *upstream)
+{
+    return upstream->worth_a_try ? 0 : NO_TIMEOUT;
+}
+
+Candidate **upstream_candidates(Upstream *upstream)
+{
+    return &upstream->candidates;
 }
 
 Result upstream_failure(const Upstream *upstream)
@@ -37,49 +55,105 @@ uint32_t upstream_load(const Upstream *upstream)
     return upstream->load;
 }
 
-static KnownInstance known[4]; /* what other loops say, too */
-
 /* Three versions of one method, and four instances: v1, v2, v3, v3. From v1 one field may be lost
    towards v2 and two towards v3. */
 static MethodType type = {.path = "/shop.Orders/Get"};
-static Version versions[3];
-static Method methods[3];
-static MethodPair pairs[3][3];
-static Instance instances[4];
+static Version versions[VERSIONS];
+static Method methods[VERSIONS];
+static MethodPair pairs[VERSIONS][VERSIONS];
 static Service service;
+static Config config;
 static Loop loop;
 static Arena *arena;
 
+/* As reading a config does it. */
+static void prefer(void)
+{
+    for (uint32_t i = 0; i < service.n_versions; i++)
+        method_prefer(arena, &methods[i]);
+}
+
+/* The first n of them are the service's set from now on, as loops with this config see it. */
+static void use_instances(uint32_t n)
+{
+    Instance *chosen[MOST];
+    for (uint32_t i = 0; i < n; i++)
+        chosen[i] = &instances[i];
+    instance_set_use(&service, instance_set_new(&service, chosen, n));
+    candidates_take(&loop, instance_set_of(&service));
+}
+
 static int set_up(void **state)
 {
+    static char addresses[MOST][16];
+    static const char *const names[] = {"v1", "v2", "v3", "v4"};
     arena = arena_new(ARENA_UNLIMITED);
     memset(upstreams, 0, sizeof upstreams);
-    memset(known, 0, sizeof known);
-    service = (Service){.name = "orders",
-                        .versions = versions,
-                        .n_versions = 3,
-                        .instances = instances,
-                        .n_instances = 4};
-    const char *names[] = {"v1", "v2", "v3"};
-    for (uint32_t i = 0; i < 3; i++) {
+    service = (Service){.name = "orders", .versions = versions, .n_versions = 3};
+    config = (Config){.services = &service, .n_services = 1};
+    for (uint32_t i = 0; i < VERSIONS; i++) {
         versions[i] = (Version){.name = names[i], .index = i, .service = &service};
         methods[i] = (Method){.version = &versions[i], .type = &type, .pairs = pairs[i]};
-        for (uint32_t j = 0; j < 3; j++)
+        for (uint32_t j = 0; j < VERSIONS; j++)
             pairs[i][j] = (MethodPair){.target = &methods[j], .n_lossy = j > i ? j - i : 0};
     }
-    for (uint32_t i = 0; i < 4; i++)
+    for (uint32_t i = 0; i < MOST; i++) {
+        snprintf(addresses[i], sizeof addresses[i], "i:%u", i + 1);
         instances[i] = (Instance){.service = &service,
-                                  .index = i,
-                                  .versions = UINT64_C(1) << (i < 3 ? i : 2),
-                                  .known = &known[i]};
-    loop = (Loop){0};
+                                  .address = {.text = addresses[i]},
+                                  .versions = UINT64_C(1) << (i < 3 ? i : 2)};
+    }
+    loop = (Loop){.config = &config};
+    random_seed_fixed(&loop.random, 1);
+    prefer();
+    use_instances(4);
     return 0;
 }
 
 static int tear_down(void **state)
 {
+    candidates_end(&loop);
+    instance_set_unref(service.set);
+    for (uint32_t i = 0; i < MOST; i++)
+        known_instance_unref(instances[i].known);
     arena_free(arena);
     return 0;
+}
+
+/* As an Upstream tells of itself. */
+static void come_back(uint32_t i)
+{
+    upstreams[i].state = UPSTREAM_READY;
+    for (Candidate *c = upstreams[i].candidates; c; c = c->next)
+        candidate_set_down(c, false);
+}
+
+static void become_worth_a_try(uint32_t i)
+{
+    upstreams[i].worth_a_try = true;
+    for (Candidate *c = upstreams[i].candidates; c; c = c->next)
+        candidate_try_from(c, 0);
+}
+
+static uint32_t index_of(const Instance *instance)
+{
+    return (uint32_t)(instance - instances);
+}
+
+static uint32_t picked(const Method *method, const PickTried *tried)
+{
+    Pick pick;
+    assert_ok(arena, pick_instance(&loop, method, tried, arena, &pick));
+    pick_release(&loop, &pick);
+    return index_of(pick.instance);
+}
+
+static Result why_nobody(const Method *method, const PickTried *tried)
+{
+    Pick pick;
+    Result r = pick_instance(&loop, method, tried, arena, &pick);
+    assert_true(failed(r));
+    return r;
 }
 
 static void assert_picked(const Method *method, const PickTried *tried, uint32_t index,
@@ -87,9 +161,12 @@ static void assert_picked(const Method *method, const PickTried *tried, uint32_t
 {
     Pick pick;
     assert_ok(arena, pick_instance(&loop, method, tried, arena, &pick));
-    assert_int_equal(pick.instance->index, index);
+    assert_int_equal(index_of(pick.instance), index);
     assert_string_equal(pick.why, why);
+    pick_release(&loop, &pick);
 }
+
+/* ---- The order of preference ----------------------------------------------------------------- */
 
 static void an_instance_that_speaks_the_version_itself_comes_first(void **state)
 {
@@ -102,6 +179,7 @@ static void else_the_version_with_the_fewest_losses_is_taken(void **state)
     upstreams[0].state = UPSTREAM_AWAY;
     assert_picked(&methods[0], 0, 1, "fewest losses");
     pairs[0][2].n_lossy = 0;
+    prefer();
     upstreams[2].load = 1;
     assert_picked(&methods[0], 0, 3, "without loss");
 }
@@ -110,9 +188,18 @@ static void among_equal_losses_the_newer_version_is_taken(void **state)
 {
     upstreams[0].state = UPSTREAM_AWAY;
     pairs[0][1].n_lossy = pairs[0][2].n_lossy = 0;
-    Pick pick;
-    assert_ok(arena, pick_instance(&loop, &methods[0], 0, arena, &pick));
-    assert_string_equal(pick.served->name, "v3");
+    prefer();
+    assert_true(picked(&methods[0], 0) >= 2);
+}
+
+static void an_instance_of_several_versions_is_asked_in_the_best(void **state)
+{
+    instances[3].versions = 7;
+    use_instances(4);
+    upstreams[0].state = UPSTREAM_AWAY;
+    assert_picked(&methods[0], 0, 3, "native");
+    upstreams[1].state = UPSTREAM_AWAY;
+    assert_picked(&methods[1], 0, 3, "native");
 }
 
 static void among_equals_the_least_loaded_one_is_taken(void **state)
@@ -125,19 +212,30 @@ static void among_equals_the_least_loaded_one_is_taken(void **state)
 
 static void equally_loaded_instances_take_turns(void **state)
 {
-    int picked[4] = {0};
-    for (int i = 0; i < 40; i++) {
-        Pick pick;
-        assert_ok(arena, pick_instance(&loop, &methods[2], 0, arena, &pick));
-        picked[pick.instance->index]++;
-    }
-    assert_true(picked[2] >= 10 && picked[3] >= 10);
+    int n[4] = {0};
+    for (int i = 0; i < 40; i++)
+        n[picked(&methods[2], 0)]++;
+    assert_int_equal(n[2], 20);
+    assert_int_equal(n[3], 20);
 }
+
+/* ---- Tried, and down ------------------------------------------------------------------------- */
 
 static void what_was_tried_is_not_tried_again(void **state)
 {
     PickTried tried = {.instance = &instances[0]};
     assert_picked(&methods[0], &tried, 1, "fewest losses");
+}
+
+static void where_all_were_tried_nobody_is_left(void **state)
+{
+    PickTried tried[4] = {{0}};
+    for (int i = 0; i < 4; i++)
+        tried[i] = (PickTried){&instances[i], i ? &tried[i - 1] : NULL};
+    Result r = why_nobody(&methods[0], &tried[3]);
+    assert_fault(r, FAULT_UPSTREAM_DOWN);
+    assert_non_null(strstr(r.error->doing, "no instance of orders is left"));
+    assert_non_null(strstr(r.error->doing, "4 tried"));
 }
 
 static void when_all_are_away_the_last_failure_is_the_cause(void **state)
@@ -146,9 +244,9 @@ static void when_all_are_away_the_last_failure_is_the_cause(void **state)
         upstreams[i].state = UPSTREAM_AWAY;
         upstreams[i].failure = FAIL(arena, FAULT_UPSTREAM_DOWN, "connection refused");
     }
-    Pick pick;
-    Result r = pick_instance(&loop, &methods[0], 0, arena, &pick);
+    Result r = why_nobody(&methods[0], NULL);
     assert_fault(r, FAULT_UPSTREAM_DOWN);
+    assert_non_null(strstr(r.error->doing, "4 of 4 away, 0 tried"));
     assert_string_equal(error_origin(r)->doing, "connection refused");
 }
 
@@ -158,35 +256,353 @@ static void where_all_are_away_one_that_is_worth_a_try_is_tried(void **state)
         upstreams[i].state = UPSTREAM_AWAY;
     upstreams[1].worth_a_try = upstreams[2].worth_a_try = true;
     assert_picked(&methods[0], 0, 1, "fewest losses");
-    upstreams[3].state = UPSTREAM_READY; /* one that is there comes first, whatever it loses */
+    come_back(3); /* one that is there comes first, whatever it loses */
     assert_picked(&methods[0], 0, 3, "fewest losses");
+}
+
+static void one_that_another_loop_has_reached_is_tried_at_once(void **state)
+{
+    for (int i = 0; i < 4; i++)
+        upstreams[i].state = UPSTREAM_AWAY;
+    assert_fault(why_nobody(&methods[0], NULL), FAULT_UPSTREAM_DOWN);
+    upstreams[0].worth_a_try = true;
+    known_instance_is_back(instances[0].known);
+    assert_int_equal(picked(&methods[0], NULL), 0);
+}
+
+static void an_instance_that_is_back_is_picked_again(void **state)
+{
+    upstreams[0].state = UPSTREAM_AWAY;
+    assert_int_equal(picked(&methods[0], 0), 1);
+    upstreams[0].state = UPSTREAM_READY; /* not told yet */
+    assert_int_equal(picked(&methods[0], 0), 1);
+    come_back(0);
+    assert_int_equal(picked(&methods[0], 0), 0);
 }
 
 static void a_method_without_counterpart_says_why(void **state)
 {
-    service.n_instances = 4;
     instances[0].versions = 2; /* nobody speaks v1 */
+    use_instances(4);
     for (int j = 1; j < 3; j++)
         pairs[0][j] = (MethodPair){.reason = "Purge went away in v2"};
-    Pick pick;
-    Result r = pick_instance(&loop, &methods[0], 0, arena, &pick);
+    prefer();
+    Result r = why_nobody(&methods[0], NULL);
     assert_fault(r, FAULT_METHOD_REMOVED);
     assert_non_null(strstr(r.error->doing, "Purge went away in v2"));
 
-    service.n_instances = 0;
+    use_instances(0);
     pairs[0][1].reason = pairs[0][2].reason = NULL;
-    assert_fault(pick_instance(&loop, &methods[0], 0, arena, &pick), FAULT_NO_INSTANCE);
+    assert_fault(why_nobody(&methods[0], NULL), FAULT_NO_INSTANCE);
 }
 
 static void an_answer_is_possible_while_no_loop_misses_one_that_could_give_it(void **state)
 {
     pairs[0][1].target = NULL;
-    assert_true(pick_possible(&methods[0]));
-    known[0].n_down = known[2].n_down = 1; /* v1, and one of v3 */
-    assert_true(pick_possible(&methods[0]));
-    known[3].n_down = 1; /* v2 is there, but is no help */
-    assert_false(pick_possible(&methods[0]));
-    assert_true(pick_possible(&methods[1]));
+    prefer();
+    assert_true(pick_possible(&loop, &methods[0]));
+    known_instance_set_down(instances[0].known, true); /* v1, and one of v3 */
+    known_instance_set_down(instances[2].known, true);
+    assert_true(pick_possible(&loop, &methods[0]));
+    known_instance_set_down(instances[3].known, true); /* v2 is there, but is no help */
+    assert_false(pick_possible(&loop, &methods[0]));
+    assert_true(pick_possible(&loop, &methods[1]));
+}
+
+static void any_of_a_service_without_versions_is_picked_by_load_and_turn(void **state)
+{
+    Pick pick;
+    service.n_versions = 0;
+    for (int i = 0; i < 3; i++)
+        instances[i].versions = 0;
+    use_instances(3);
+    upstreams[1].state = UPSTREAM_AWAY;
+    int n[3] = {0};
+    for (int i = 0; i < 20; i++) {
+        assert_ok(arena, pick_any(&loop, &service, NULL, arena, &pick));
+        n[index_of(pick.instance)]++;
+        pick_release(&loop, &pick);
+    }
+    assert_int_equal(n[1], 0);
+    assert_true(n[0] >= 9 && n[2] >= 9); /* one turn went by when the second was found down */
+    upstreams[0].state = upstreams[2].state = UPSTREAM_AWAY;
+    upstreams[0].failure = FAIL(arena, FAULT_UPSTREAM_DOWN, "connection refused");
+    upstreams[1].failure = upstreams[2].failure = upstreams[0].failure;
+    Result r = pick_any(&loop, &service, NULL, arena, &pick);
+    assert_fault(r, FAULT_UPSTREAM_DOWN);
+    assert_string_equal(error_origin(r)->doing, "connection refused");
+    use_instances(0);
+    assert_fault(pick_any(&loop, &service, NULL, arena, &pick), FAULT_UPSTREAM_DOWN);
+}
+
+/* ---- Many ------------------------------------------------------------------------------------ */
+
+static void the_one_of_many_that_is_up_is_found_wherever_it_stands(void **state)
+{
+    for (uint32_t up = 0; up < MOST; up++) {
+        for (uint32_t i = 0; i < MOST; i++) {
+            instances[i].versions = 1;
+            upstreams[i].state = i == up ? UPSTREAM_READY : UPSTREAM_AWAY;
+        }
+        use_instances(MOST);
+        assert_int_equal(picked(&methods[0], NULL), up);
+    }
+}
+
+static void the_one_of_many_that_was_not_tried_is_found_wherever_it_stands(void **state)
+{
+    static PickTried tried[MOST];
+    for (uint32_t i = 0; i < MOST; i++)
+        instances[i].versions = 1;
+    use_instances(MOST);
+    for (uint32_t left = 0; left < MOST; left++) {
+        const PickTried *latest = NULL;
+        for (uint32_t i = 0; i < MOST; i++) {
+            tried[i] = (PickTried){&instances[i], latest};
+            latest = i == left ? latest : &tried[i];
+        }
+        assert_int_equal(picked(&methods[0], latest), left);
+    }
+}
+
+static uint32_t questions_of_a_pick(void)
+{
+    n_questions = 0;
+    Pick pick;
+    Result r = pick_instance(&loop, &methods[0], NULL, arena, &pick);
+    if (failed(r))
+        error_ignore(r, "only its cost matters");
+    else
+        pick_release(&loop, &pick);
+    return n_questions;
+}
+
+static void a_pick_looks_at_two_instances_however_many_there_are(void **state)
+{
+    for (uint32_t i = 0; i < MOST; i++)
+        instances[i].versions = 1;
+    use_instances(MOST);
+    for (int i = 0; i < 1000; i++)
+        assert_in_range(questions_of_a_pick(), 2, 3); /* chance may name the same one twice */
+    for (uint32_t i = 0; i < MOST; i += 2)
+        upstreams[i].state = UPSTREAM_AWAY;
+    for (int i = 0; i < 1000; i++) /* each is found to be down once */
+        questions_of_a_pick();
+    for (int i = 0; i < 1000; i++)
+        assert_in_range(questions_of_a_pick(), 2, 3); /* chance may name the same one twice */
+}
+
+static void a_pick_looks_at_none_while_all_are_known_to_be_down(void **state)
+{
+    for (uint32_t i = 0; i < MOST; i++) {
+        instances[i].versions = 1;
+        upstreams[i].state = UPSTREAM_AWAY;
+        upstreams[i].failure = FAIL(arena, FAULT_UPSTREAM_DOWN, "connection refused");
+    }
+    use_instances(MOST);
+    questions_of_a_pick();
+    for (int i = 0; i < 100; i++)
+        assert_int_equal(questions_of_a_pick(), 0);
+    become_worth_a_try(77);
+    assert_int_equal(picked(&methods[0], NULL), 77);
+}
+
+/* ---- Sets ------------------------------------------------------------------------------------ */
+
+static void one_that_joins_is_picked_and_one_that_has_left_is_not(void **state)
+{
+    use_instances(1);
+    for (int i = 0; i < 10; i++)
+        assert_int_equal(picked(&methods[2], NULL), 0);
+    use_instances(3);
+    assert_picked(&methods[2], NULL, 2, "native");
+    use_instances(2);
+    assert_picked(&methods[2], NULL, 1, "without loss");
+}
+
+static void a_call_keeps_the_set_that_it_picked_from(void **state)
+{
+    Pick pick;
+    InstanceSet *set = instance_set_of(&service);
+    assert_ok(arena, pick_instance(&loop, &methods[0], NULL, arena, &pick));
+    use_instances(2);
+    use_instances(3);
+    assert_int_equal(atomic_load(&set->references), 2); /* ours and the call's */
+    pick_release(&loop, &pick);
+    assert_int_equal(atomic_load(&set->references), 1);
+    instance_set_unref(set);
+    pick_release(&loop, &pick); /* twice is once */
+}
+
+static void a_call_of_an_older_config_picks_from_its_set_to_the_end(void **state)
+{
+    Pick first, second;
+    Service other = service;
+    Config next = {.services = &other, .n_services = 1};
+    other.set = NULL;
+    instance_set_use(&other, instance_set_new(&other, NULL, 0));
+    InstanceSet *set = instance_set_of(&service);
+    loop.config = &next;
+    candidates_take(&loop, instance_set_of(&other));
+    candidates_trim(&loop);
+    assert_int_equal(atomic_load(&set->references), 2); /* ours and the service's */
+    assert_ok(arena, pick_instance(&loop, &methods[0], NULL, arena, &first));
+    assert_ok(arena, pick_instance(&loop, &methods[0], NULL, arena, &second));
+    assert_ptr_equal(first.from, second.from);
+    assert_int_equal(atomic_load(&set->references), 3);
+    pick_release(&loop, &first);
+    assert_int_equal(atomic_load(&set->references), 3);
+    pick_release(&loop, &second);
+    assert_int_equal(atomic_load(&set->references), 2);
+    instance_set_unref(set);
+    loop.config = &config;
+    candidates_take(&loop, instance_set_of(&service));
+    candidates_trim(&loop);
+    instance_set_unref(other.set);
+}
+
+/* ---- Beside a slow, obvious twin ------------------------------------------------------------- */
+
+static bool is_in(const PickTried *tried, const Instance *instance)
+{
+    for (; tried; tried = tried->before) {
+        if (tried->instance == instance)
+            return true;
+    }
+    return false;
+}
+
+/* Smaller is better; UINT64_MAX: not at all. */
+static uint64_t cost_of(const Method *method, const Instance *instance)
+{
+    uint64_t least = UINT64_MAX;
+    for (uint32_t i = 0; i < service.n_versions; i++) {
+        const MethodPair *pair = &method->pairs[i];
+        if (!(instance->versions >> i & 1) || !pair->target)
+            continue;
+        uint64_t cost = (uint64_t)(pair->n_lossy + 1) << 8 | (63 - i);
+        if (i == method->version->index)
+            cost = 0;
+        least = cost < least ? cost : least;
+    }
+    return least;
+}
+
+/* The cost of the best that may be picked: among those that are up, or that are worth a try. */
+static uint64_t best_cost(const Method *method, const PickTried *tried, uint32_t n, bool up)
+{
+    uint64_t best = UINT64_MAX;
+    for (uint32_t i = 0; i < n; i++) {
+        if ((upstreams[i].state == UPSTREAM_READY) != up || is_in(tried, &instances[i]) ||
+            (!up && !upstreams[i].worth_a_try))
+            continue;
+        uint64_t cost = cost_of(method, &instances[i]);
+        best = cost < best ? cost : best;
+    }
+    return best;
+}
+
+static uint32_t count_best(const Method *method, const PickTried *tried, uint32_t n, uint64_t cost,
+                           uint32_t *load_out)
+{
+    uint32_t count = 0;
+    *load_out = UINT32_MAX;
+    for (uint32_t i = 0; i < n; i++) {
+        if (upstreams[i].state != UPSTREAM_READY || is_in(tried, &instances[i]) ||
+            cost_of(method, &instances[i]) != cost)
+            continue;
+        count++;
+        if (upstreams[i].load < *load_out)
+            *load_out = upstreams[i].load;
+    }
+    return count;
+}
+
+static void assert_as_slow(const Method *method, const PickTried *tried, uint32_t n)
+{
+    Pick pick;
+    uint64_t cost = best_cost(method, tried, n, true);
+    bool up = cost != UINT64_MAX;
+    if (!up)
+        cost = best_cost(method, tried, n, false);
+    Result r = pick_instance(&loop, method, tried, arena, &pick);
+    assert_int_equal(failed(r), cost == UINT64_MAX);
+    if (failed(r)) {
+        error_ignore(r, "as it should");
+        return;
+    }
+    const Upstream *upstream = &upstreams[index_of(pick.instance)];
+    assert_false(is_in(tried, pick.instance));
+    assert_int_equal(upstream->state == UPSTREAM_READY, up);
+    assert_true(up || upstream->worth_a_try);
+    assert_int_equal(cost_of(method, pick.instance), cost);
+    assert_true(pick.instance->versions >> pick.served->index & 1);
+    assert_ptr_equal(pick.pair, &method->pairs[pick.served->index]);
+    uint32_t least;
+    if (up && count_best(method, tried, n, cost, &least) <= 2)
+        assert_int_equal(upstream->load, least); /* both were looked at */
+    pick_release(&loop, &pick);
+}
+
+static uint32_t below(Random *random, uint32_t end)
+{
+    return (uint32_t)random_below(random, end);
+}
+
+static void change_something(Random *random, uint32_t n)
+{
+    uint32_t i = below(random, n);
+    upstreams[i].load = below(random, 4);
+    switch (below(random, 4)) {
+    case 0: come_back(i); break;
+    case 1: upstreams[i].worth_a_try = false; break;
+    case 2: become_worth_a_try(i); break;
+    default: upstreams[i].state = UPSTREAM_AWAY; break;
+    }
+}
+
+static void a_random_service(Random *random, uint32_t n)
+{
+    service.n_versions = 1 + below(random, VERSIONS);
+    for (uint32_t i = 0; i < VERSIONS; i++) {
+        for (uint32_t j = 0; j < VERSIONS; j++)
+            pairs[i][j] = (MethodPair){.target = i == j || below(random, 5) ? &methods[j] : NULL,
+                                       .n_lossy = i == j ? 0 : below(random, 3)};
+    }
+    for (uint32_t i = 0; i < n; i++) {
+        instances[i].versions = 1 + below(random, (1u << service.n_versions) - 1);
+        upstreams[i].state = below(random, 2) ? UPSTREAM_READY : UPSTREAM_AWAY;
+        upstreams[i].worth_a_try = below(random, 8) == 0;
+        upstreams[i].load = below(random, 4);
+        upstreams[i].failure = FAIL(arena, FAULT_UPSTREAM_DOWN, "connection refused");
+    }
+    prefer();
+}
+
+static void picks_are_those_of_a_slow_obvious_search(void **state)
+{
+    static PickTried tried[MOST];
+    Random random;
+    random_seed_fixed(&random, 7);
+    for (int round = 0; round < 400; round++) {
+        uint32_t n = below(&random, round % 4 ? 8 : MOST) + 1;
+        use_instances(0); /* what they speak changes under no set */
+        a_random_service(&random, n);
+        use_instances(n);
+        for (int step = 0; step < 60; step++) {
+            const PickTried *latest = NULL;
+            for (uint32_t k = below(&random, 2) * below(&random, n + 1); k > 0; k--) {
+                tried[k - 1] = (PickTried){&instances[below(&random, n)], latest};
+                latest = &tried[k - 1];
+            }
+            assert_as_slow(&methods[below(&random, service.n_versions)], latest, n);
+            change_something(&random, n);
+            if (below(&random, 20) == 0) { /* some leave, or join */
+                n = below(&random, n) + 1;
+                use_instances(n);
+            }
+        }
+    }
 }
 
 int main(void)
@@ -196,13 +612,26 @@ int main(void)
         TEST(an_instance_that_speaks_the_version_itself_comes_first),
         TEST(else_the_version_with_the_fewest_losses_is_taken),
         TEST(among_equal_losses_the_newer_version_is_taken),
+        TEST(an_instance_of_several_versions_is_asked_in_the_best),
         TEST(among_equals_the_least_loaded_one_is_taken),
         TEST(equally_loaded_instances_take_turns),
         TEST(what_was_tried_is_not_tried_again),
+        TEST(where_all_were_tried_nobody_is_left),
         TEST(when_all_are_away_the_last_failure_is_the_cause),
         TEST(where_all_are_away_one_that_is_worth_a_try_is_tried),
+        TEST(one_that_another_loop_has_reached_is_tried_at_once),
+        TEST(an_instance_that_is_back_is_picked_again),
         TEST(a_method_without_counterpart_says_why),
         TEST(an_answer_is_possible_while_no_loop_misses_one_that_could_give_it),
+        TEST(any_of_a_service_without_versions_is_picked_by_load_and_turn),
+        TEST(the_one_of_many_that_is_up_is_found_wherever_it_stands),
+        TEST(the_one_of_many_that_was_not_tried_is_found_wherever_it_stands),
+        TEST(a_pick_looks_at_two_instances_however_many_there_are),
+        TEST(a_pick_looks_at_none_while_all_are_known_to_be_down),
+        TEST(one_that_joins_is_picked_and_one_that_has_left_is_not),
+        TEST(a_call_keeps_the_set_that_it_picked_from),
+        TEST(a_call_of_an_older_config_picks_from_its_set_to_the_end),
+        TEST(picks_are_those_of_a_slow_obvious_search),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -337,6 +337,12 @@ static bool all_refused(void)
 
 static char address_text[64];
 
+/* The service's set, of this instance alone; NULL: of none. */
+static void use_set(Service *of, Instance *only)
+{
+    instance_set_use(of, instance_set_new(of, &only, only ? 1 : 0));
+}
+
 /* With what else it is found by filled in. */
 static void lead_to_host(const char *host, uint16_t port)
 {
@@ -344,6 +350,7 @@ static void lead_to_host(const char *host, uint16_t port)
     instance.address = (Address){.text = address_text, .host = host, .port = port};
     known_instance_unref(instance.known);
     instance.known = known_instance_of(&instance);
+    use_set(&service, &instance);
 }
 
 static void lead_to(uint16_t port)
@@ -385,7 +392,9 @@ static int used(void **state)
         served_end(served[i]);
     loop_run_until(&loop, nobody_is_served);
     loop_deinit(&loop);
+    candidates_end(&loop);
     upstreams_free(loop.upstreams);
+    instance_set_unref(service.set);
     known_instance_unref(instance.known);
     for (int i = 0; i < n_served; i++)
         free(served[i]);
@@ -740,9 +749,10 @@ static void a_reload_keeps_the_connections_of_an_instance_that_stays(void **stat
     Instance same = instance;
     Service again = {.name = "s", .instances = &same, .n_instances = 1};
     same.service = &again;
-    same.known = known_instance_of(&same);
-    assert_ptr_equal(same.known, instance.known);
+    same.known = NULL;
     next.services = &again;
+    use_set(&again, &same);
+    assert_ptr_equal(same.known, instance.known);
     loop.config = &next;
     upstreams_reload(loop.upstreams);
     assert_ptr_equal(upstream_of(&loop, &same), before);
@@ -751,6 +761,7 @@ static void a_reload_keeps_the_connections_of_an_instance_that_stays(void **stat
     assert_int_equal(n_served, 1);
     loop.config = &config;
     upstreams_reload(loop.upstreams);
+    instance_set_unref(again.set);
     known_instance_unref(same.known);
 }
 
@@ -769,6 +780,59 @@ static void an_instance_that_is_dropped_finishes_its_calls(void **state)
     assert_int_equal(calls[0].status, 200);
     loop_run_until(&loop, nobody_is_served);
     loop.config = &config;
+}
+
+static void an_instance_that_leaves_finishes_its_calls_and_is_forgotten(void **state)
+{
+    lead_to(open_door(0));
+    upstreams_reload(loop.upstreams);
+    begin_calls(1);
+    loop_run_until(&loop, all_asked);
+    use_set(&service, NULL);
+    upstreams_reload(loop.upstreams);
+    loop_run_until(&loop, turned);
+    assert_null(calls[0].reset);
+    assert_non_null(loop.upstreams->first);
+    loop_run_until(&loop, all_answered);
+    assert_int_equal(calls[0].status, 200);
+    loop_run_until(&loop, nobody_is_served);
+    loop_run_until(&loop, turned);
+    upstreams_reload(loop.upstreams);
+    assert_null(loop.upstreams->first);
+}
+
+/* Its connections stay, where it comes back before its last call has ended. */
+static void an_instance_that_comes_again_is_used_again(void **state)
+{
+    lead_to(open_door(0));
+    upstreams_reload(loop.upstreams);
+    begin_calls(1);
+    loop_run_until(&loop, all_asked);
+    use_set(&service, NULL);
+    upstreams_reload(loop.upstreams);
+    use_set(&service, &instance);
+    upstreams_reload(loop.upstreams);
+    begin_calls(1);
+    loop_run_until(&loop, all_answered);
+    assert_int_equal(count_status(200), 2);
+    assert_int_equal(n_served, 2); /* the first connection drains */
+}
+
+static void candidates_hear_when_an_instance_is_back(void **state)
+{
+    uint16_t port = open_door(0);
+    lead_to(port);
+    close_door();
+    upstreams_reload(loop.upstreams);
+    Candidates *candidates = candidates_use(&loop, &service);
+    begin_calls(1);
+    loop_run_until(&loop, all_refused);
+    candidate_set_down(&candidates->candidates[0], true); /* as who picks finds it */
+    assert_int_equal(candidates->lists[0].n_up, 0);
+    open_door(port);
+    loop_run_until(&loop, is_back);
+    assert_int_equal(candidates->lists[0].n_up, 1);
+    candidates_release(&loop, candidates);
 }
 
 /* ---- TLS ------------------------------------------------------------------------------------- */
@@ -847,6 +911,9 @@ int main(void)
         upstream_test(an_idle_connection_ends_by_itself),
         upstream_test(a_reload_keeps_the_connections_of_an_instance_that_stays),
         upstream_test(an_instance_that_is_dropped_finishes_its_calls),
+        upstream_test(an_instance_that_leaves_finishes_its_calls_and_is_forgotten),
+        upstream_test(an_instance_that_comes_again_is_used_again),
+        upstream_test(candidates_hear_when_an_instance_is_back),
         upstream_test(a_call_goes_over_tls),
         upstream_test(an_instance_of_the_wrong_name_is_not_there),
         upstream_test(an_instance_that_does_not_agree_to_http2_is_not_there),

@@ -1,0 +1,199 @@
+#include "gateway/instances/instance_set.h"
+
+#include "base/result.h"
+
+#include <openssl/ssl.h>
+#include <pthread.h>
+#include <stdlib.h>
+#include <string.h>
+
+static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER; /* of Service.set, of all services */
+
+/* ---- Discovered instances -------------------------------------------------------------------- */
+
+/* The texts that an instance refers to. */
+enum { TEXTS = 6 };
+static void texts_of(Instance *instance, const char **texts[TEXTS])
+{
+    texts[0] = &instance->address.text;
+    texts[1] = &instance->address.host;
+    texts[2] = &instance->address.path;
+    texts[3] = &instance->tls_name;
+    texts[4] = &instance->authority;
+    texts[5] = &instance->build;
+}
+
+static Bytes copy_to(char **at, Bytes from)
+{
+    Bytes copy = bytes(*at, from.size);
+    if (from.size)
+        memcpy(*at, from.data, from.size);
+    *at += from.size;
+    return copy;
+}
+
+Instance *instance_discovered(const Instance *read, Bytes said)
+{
+    Instance head = *read;
+    const char **texts[TEXTS];
+    texts_of(&head, texts);
+    size_t size = said.size + read->log_part.size;
+    for (int i = 0; i < TEXTS; i++)
+        size += *texts[i] ? strlen(*texts[i]) + 1 : 0;
+
+    /* One block: the instance, then what it was read from, then the texts. */
+    Instance *instance = malloc(sizeof(*instance) + size);
+    CHECK(instance);
+    char *at = (char *)(instance + 1);
+    head.said = copy_to(&at, said);
+    head.log_part = copy_to(&at, read->log_part);
+    for (int i = 0; i < TEXTS; i++) {
+        if (*texts[i]) {
+            char *copy = strcpy(at, *texts[i]);
+            at += strlen(copy) + 1;
+            *texts[i] = copy;
+        }
+    }
+    head.discovered = true;
+    *instance = head;
+    atomic_init(&instance->references, 1);
+    if (instance->tls)
+        SSL_CTX_up_ref(instance->tls);
+    instance->known = known_instance_of(instance);
+    return instance;
+}
+
+Instance *instance_ref(Instance *instance)
+{
+    if (instance->discovered)
+        atomic_fetch_add_explicit(&instance->references, 1, memory_order_relaxed);
+    return instance;
+}
+
+static void instance_unref(Instance *instance)
+{
+    if (!instance->discovered ||
+        atomic_fetch_sub_explicit(&instance->references, 1, memory_order_acq_rel) != 1)
+        return;
+    known_instance_unref(instance->known);
+    SSL_CTX_free(instance->tls);
+    free(instance);
+}
+
+/* ---- Sets ------------------------------------------------------------------------------------ */
+
+InstanceSet *instance_set_new(const Service *service, Instance *const *instances, uint32_t n)
+{
+    InstanceSet *set = calloc(1, sizeof(*set));
+    Instance **copy = calloc(n + 1, sizeof(*copy));
+    CHECK(set && copy);
+    *set = (InstanceSet){.service = service, .instances = copy, .n = n, .generation = 1};
+    atomic_init(&set->references, 1);
+    for (uint32_t i = 0; i < n; i++) {
+        copy[i] = instances[i];
+        if (!copy[i]->known)
+            copy[i]->known = known_instance_of(copy[i]);
+        set->compressions |= copy[i]->compression;
+    }
+    return set;
+}
+
+InstanceSet *instance_set_ref(InstanceSet *set)
+{
+    atomic_fetch_add_explicit(&set->references, 1, memory_order_relaxed);
+    return set;
+}
+
+void instance_set_unref(InstanceSet *set)
+{
+    if (!set || atomic_fetch_sub_explicit(&set->references, 1, memory_order_acq_rel) != 1)
+        return;
+    for (uint32_t i = 0; i < set->n; i++)
+        instance_unref(set->instances[i]);
+    free(set->instances);
+    free(set);
+}
+
+InstanceSet *instance_set_of(const Service *service)
+{
+    pthread_mutex_lock(&lock);
+    InstanceSet *set = service->set ? instance_set_ref(service->set) : NULL;
+    pthread_mutex_unlock(&lock);
+    return set;
+}
+
+void instance_set_use(Service *service, InstanceSet *set)
+{
+    pthread_mutex_lock(&lock);
+    InstanceSet *before = service->set;
+    set->generation = before ? before->generation + 1 : 1;
+    service->set = set;
+    pthread_mutex_unlock(&lock);
+    instance_set_unref(before);
+}
+
+/* ---- Comparing ------------------------------------------------------------------------------- */
+
+static int compare_addresses(const void *a, const void *b)
+{
+    const Instance *const *first = a, *const *second = b;
+    return strcmp((*first)->address.text, (*second)->address.text);
+}
+
+static const Instance **sorted(const InstanceSet *set)
+{
+    const Instance **instances = malloc((set->n + 1) * sizeof(*instances));
+    CHECK(instances);
+    for (uint32_t i = 0; i < set->n; i++)
+        instances[i] = set->instances[i];
+    qsort(instances, set->n, sizeof(*instances), compare_addresses);
+    return instances;
+}
+
+InstanceChanges instance_set_compare(const InstanceSet *before, const InstanceSet *after)
+{
+    InstanceChanges changes = {0};
+    const Instance **old = sorted(before), **new = sorted(after);
+    uint32_t i = 0, k = 0;
+    while (i < before->n || k < after->n) {
+        int order = i == before->n ? 1 : k == after->n ? -1 : compare_addresses(&old[i], &new[k]);
+        changes.left += order < 0;
+        changes.joined += order > 0;
+        changes.altered += order == 0 && old[i] != new[k];
+        i += order <= 0;
+        k += order >= 0;
+    }
+    free(old);
+    free(new);
+    return changes;
+}
+
+/* ---- Configs --------------------------------------------------------------------------------- */
+
+static void let_go(Config *config)
+{
+    for (uint32_t i = 0; i < config->n_services; i++) {
+        Service *service = &config->services[i];
+        instance_set_unref(service->set);
+        service->set = NULL;
+        for (uint32_t k = 0; k < service->n_instances; k++) {
+            known_instance_unref(service->instances[k].known);
+            service->instances[k].known = NULL;
+        }
+    }
+}
+
+void instances_adopt(Config *config)
+{
+    CHECK(!config->let_go);
+    config->let_go = let_go;
+    for (uint32_t i = 0; i < config->n_services; i++) {
+        Service *service = &config->services[i];
+        Instance **instances = calloc(service->n_instances + 1, sizeof(*instances));
+        CHECK(instances);
+        for (uint32_t k = 0; k < service->n_instances; k++)
+            instances[k] = &service->instances[k];
+        instance_set_use(service, instance_set_new(service, instances, service->n_instances));
+        free(instances);
+    }
+}
