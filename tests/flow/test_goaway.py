@@ -172,8 +172,8 @@ def test_streams_under_way_go_on_after_a_goaway_and_new_calls_use_a_new_connecti
             request.answer(ORDER)
             return
         watched.append(request)
-        request.begin(ORDER)
         request.connection.goaway(LAST)  # the notice: streams may still come
+        request.begin(ORDER)  # behind it, so that who has it has the notice
 
     with Http2Backend(serve) as backend:
         gateway = through(backend)
