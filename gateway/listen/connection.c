@@ -260,6 +260,7 @@ static void connection_serve(Connection *c, bool http2)
     bool secure = c->client.secure;
     c->pump.http = http2 ? http2_server_new(limits, secure, &http_events, c)
                          : http1_server_new(limits, secure, &http_events, c);
+    http_connection_set_date(c->pump.http, loop_of(c)->date);
     c->state = CONNECTION_SERVING;
     c->phase = http_connection_phase(c->pump.http);
     pump_flush_later(&c->pump); /* HTTP/2 begins with its settings */

@@ -11,6 +11,13 @@ enum {
     MAX_WAKE = 3600, /* seconds: the wheel is looked at least this often, against overflows */
 };
 
+static void set_date(Loop *loop)
+{
+    int64_t wall = clock_wall();
+    date_write_http(wall / SECOND, loop->date);
+    loop->private->date_until = loop->now + SECOND - wall % SECOND;
+}
+
 void loop_enter(Loop *loop)
 {
     LoopPrivate *p = loop->private;
@@ -18,6 +25,8 @@ void loop_enter(Loop *loop)
         return;
     p->now_is_old = false;
     loop->now = clock_now();
+    if (loop->now >= p->date_until)
+        set_date(loop);
 }
 
 Arena *loop_scratch(Loop *loop)
@@ -182,6 +191,7 @@ Result loop_open(Loop *loop, uint32_t index, Arena *arena)
     CHECK(p);
     loop->private = p;
     loop->uv.data = loop;
+    set_date(loop);
     random_seed(&loop->random);
     timer_wheel_init(&loop->timers, loop->now);
 

@@ -13,6 +13,7 @@
 #include "base/clock.h"
 #include "base/random.h"
 #include "base/result.h"
+#include "base/text/date.h"
 #include "gateway/loop/timer.h"
 
 #include <uv.h>
@@ -29,10 +30,11 @@ typedef struct HealthWatch HealthWatch;
 struct Loop {
     uv_loop_t uv;
     uint32_t index;
-    int64_t now;          /* monotonic nanoseconds, read once per turn; see loop_enter */
-    Config *config;       /* the generation that new calls begin with */
-    ConfigUse *uses;      /* what calls are under: config_use.h */
-    HealthWatch *watches; /* who wants to hear of changes: health.h */
+    int64_t now;               /* monotonic nanoseconds, read once per turn; see loop_enter */
+    char date[DATE_HTTP_SIZE]; /* the HTTP-date of now, no NUL */
+    Config *config;            /* the generation that new calls begin with */
+    ConfigUse *uses;           /* what calls are under: config_use.h */
+    HealthWatch *watches;      /* who wants to hear of changes: health.h */
     TimerWheel timers;
     UpstreamTable *upstreams;
     CandidateTable *candidates; /* whom calls may be given to: candidates.h */

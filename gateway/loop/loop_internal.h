@@ -33,7 +33,8 @@ struct LoopPrivate {
     int64_t wake_at;   /* when `wake` fires; INT64_MAX: not running */
 
     LoopWork *work, **work_end;
-    bool now_is_old; /* nothing has happened since the wait began */
+    int64_t date_until; /* monotonic: when loop->date is that of another second */
+    bool now_is_old;    /* nothing has happened since the wait began */
     Arena *scratch;
     bool scratch_used;
 

@@ -1,5 +1,6 @@
 #include "protocols/http/http.h"
 
+#include "base/text/date.h"
 #include "protocols/http/http_engine.h"
 #include "protocols/http/http_rules.h"
 
@@ -47,6 +48,22 @@ void http_connection_wake(HttpConnection *connection)
     connection->output_told = true;
     if (connection->events->on_output)
         connection->events->on_output(connection->owner, connection);
+}
+
+void http_connection_set_date(HttpConnection *connection, const char *date)
+{
+    connection->date = date;
+}
+
+Bytes http_connection_date(const HttpConnection *connection, const Fields *fields)
+{
+    if (!connection->date)
+        return BYTES_NONE;
+    for (uint32_t i = 0; i < fields->n; i++) {
+        if (fields->items[i].name.size == 4 && bytes_are(fields->items[i].name, "date"))
+            return BYTES_NONE;
+    }
+    return bytes(connection->date, DATE_HTTP_SIZE);
 }
 
 Arena *http_connection_errors(HttpConnection *connection)

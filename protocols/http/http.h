@@ -114,6 +114,11 @@ typedef enum HttpPhase {
     HTTP_CLOSED,
 } HttpPhase;
 
+/* Server side: responses without a Date get this one (RFC 9110 section 6.6.1). `date` has
+   DATE_HTTP_SIZE characters, is borrowed for as long as the connection, and is kept up to date by
+   the owner, because engines have no clock. NULL, as at first: none. */
+void http_connection_set_date(HttpConnection *connection, const char *date);
+
 /* Processes received bytes. `now` is the owner's monotonic clock in nanoseconds; token buckets need
    it. On failure the connection has failed: its streams have had on_reset; the owner sends the
    remaining output (GOAWAY, a 400 response), then closes the socket. The Result is valid until the

@@ -51,7 +51,8 @@ struct HttpConnection {
     void *owner;
     HttpLimits limits;
     uint64_t progress;
-    Arena *errors; /* of the latest Result; NULL until the first failure */
+    const char *date; /* http_connection_set_date; or NULL */
+    Arena *errors;    /* of the latest Result; NULL until the first failure */
     bool client, secure;
     bool output_told; /* on_output was called, http_connection_output not since */
 };
@@ -71,6 +72,9 @@ void http_connection_deinit(HttpConnection *connection);
 
 /* Calls on_output, unless it was called since the last output. */
 void http_connection_wake(HttpConnection *connection);
+
+/* The Date to add to a final response with these fields; data NULL: none. */
+Bytes http_connection_date(const HttpConnection *connection, const Fields *fields);
 
 /* An arena for one Result, which is valid until the next call of this function. Never NULL. */
 Arena *http_connection_errors(HttpConnection *connection);

@@ -75,7 +75,8 @@ static bool is_not_http(Bytes line)
         if (bytes_equal_nocase(bytes_slice(line, 0, strlen(methods[i])), bytes_of(methods[i])))
             return false;
     }
-    return !memmem(line.data, line.size, "HTTP", 4) && !memmem(line.data, line.size, "http", 4);
+    return bytes_trim(line).size > 1 && !memmem(line.data, line.size, "HTTP", 4) &&
+           !memmem(line.data, line.size, "http", 4);
 }
 
 /* Why the parser said no. It does not tell, so the head is looked at again; this is rare. */
@@ -93,12 +94,8 @@ static Http1Parse refuse_head(const HttpLimits *limits, Bytes input, Http1Refusa
 }
 
 /* An incomplete head that is too large already. */
-static Http1Parse wait_for_more(const HttpLimits *limits, Bytes input, bool request,
-                                Http1Refusal *why)
+static Http1Parse wait_for_more(const HttpLimits *limits, Bytes input, Http1Refusal *why)
 {
-    if (request && first_line(input).size == input.size &&
-        input.size > (size_t)limits->path_bytes + LONGEST_METHOD + 32) /* CRLF before, version */
-        return refuse(why, 414, "the request target is too long");
     if (input.size > limits->head_bytes)
         return refuse(why, 431, "the head of the message is too large");
     return HTTP1_MORE;
@@ -304,22 +301,23 @@ static bool split_absolute(Bytes *target, Bytes *authority)
     return true;
 }
 
-static Http1Parse find_target(Arena *arena, const Framing *f, Bytes target, Http1Head *head,
-                              Http1Refusal *why)
+/* Method and target, which are in `http` as they came. `authority` is that of an absolute target,
+   else without data. */
+static Http1Parse read_line(Arena *arena, const HttpLimits *limits, HttpHead *http,
+                            Http1Refusal *why)
 {
-    HttpHead *http = &head->http;
-    Bytes authority = f->host;
-    if (f->hosts > 1 || (f->hosts == 0 && http->minor))
-        return refuse(why, 400, "there must be one Host field");
-    if (authority.size && !http_is_authority(authority))
-        return refuse(why, 400, "the Host field is malformed");
+    Bytes target = http->path;
+    if (!http_is_token(http->method))
+        return refuse(why, 400, "the method is malformed");
+    if (http->method.size > LONGEST_METHOD)
+        return refuse(why, 501, "no method has such a long name");
+    if (target.size > limits->path_bytes)
+        return refuse(why, 414, "the request target is too long");
     if (bytes_are(http->method, "CONNECT"))
         return refuse(why, 501, "CONNECT is not served here");
-    if (split_absolute(&target, &authority)) {
-        if (!http_is_authority(authority))
+    if (split_absolute(&target, &http->authority)) {
+        if (!http_is_authority(http->authority))
             return refuse(why, 400, "the authority of the request target is malformed");
-        if (f->hosts && !bytes_equal_nocase(authority, f->host))
-            return refuse(why, 400, "the request target and the Host field disagree");
         if (target.size == 0)
             target = bytes_are(http->method, "OPTIONS") ? bytes_of("*") : bytes_of("/");
         else if (target.data[0] == '?')
@@ -328,8 +326,53 @@ static Http1Parse find_target(Arena *arena, const Framing *f, Bytes target, Http
     if (!http_is_path(target) || (target.data[0] == '*' && !bytes_are(http->method, "OPTIONS")))
         return refuse(why, 400, "the request target is malformed");
     http->path = target;
-    http->authority = authority;
     return HTTP1_PARSED;
+}
+
+/* The authority of an absolute target replaces Host, whatever that says (RFC 9112 section
+   3.2.2). */
+static Http1Parse find_authority(const Framing *f, HttpHead *http, Http1Refusal *why)
+{
+    if (f->hosts > 1 || (f->hosts == 0 && http->minor))
+        return refuse(why, 400, "there must be one Host field");
+    if (f->host.size && !http_is_authority(f->host))
+        return refuse(why, 400, "the Host field is malformed");
+    if (!http->authority.data)
+        http->authority = f->host;
+    return HTTP1_PARSED;
+}
+
+/* A request line is looked at as soon as it is there: whoever wrote a wrong one need not wait for
+   an answer until the head is complete. Afterwards the parser only looks for the end of the head.
+   `seen` as for http1_parse_request. */
+static Http1Parse check_line(Arena *arena, const HttpLimits *limits, Bytes input, size_t seen,
+                             Http1Refusal *why)
+{
+    Bytes line = first_line(input);
+    size_t end = line.size + (bytes_start_with(input, "\r\n") ? 2 : 0);
+    if (end == input.size)
+        return input.size > (size_t)limits->path_bytes + LONGEST_METHOD + 32 /* version, CRLF */
+                   ? refuse(why, 414, "the request target is too long")
+                   : HTTP1_MORE;
+    if (end < seen)
+        return HTTP1_MORE;
+
+    Buffer text = buffer_in(arena);
+    buffer_add_bytes(&text, line);
+    buffer_add_text(&text, "\n\r\n");
+    Bytes alone = buffer_bytes(&text);
+    const char *method, *path;
+    size_t method_size, path_size, n = 1;
+    int minor;
+    struct phr_header none[1];
+    if (phr_parse_request((const char *)alone.data, alone.size, &method, &method_size, &path,
+                          &path_size, &minor, none, &n, 0) != (int)alone.size)
+        return refuse_head(limits, input, why);
+    if (line.data[line.size - 1] != '\r')
+        return refuse(why, 400, "a line ends without CR");
+    HttpHead http = {.method = bytes(method, method_size), .path = bytes(path, path_size)};
+    Http1Parse parse = read_line(arena, limits, &http, why);
+    return parse == HTTP1_PARSED ? HTTP1_MORE : parse;
 }
 
 /* What the request asks of the connection itself. */
@@ -364,8 +407,10 @@ Http1Parse http1_parse_request(Arena *arena, const HttpLimits *limits, Bytes inp
 
     int size = phr_parse_request((const char *)input.data, input.size, &method, &method_size, &path,
                                  &path_size, &minor, headers, &n, seen);
-    if (size == INCOMPLETE)
-        return wait_for_more(limits, input, true, why_out);
+    if (size == INCOMPLETE) {
+        Http1Parse line = check_line(arena, limits, input, seen, why_out);
+        return line == HTTP1_MORE ? wait_for_more(limits, input, why_out) : line;
+    }
     if (size == BAD)
         return refuse_head(limits, input, why_out);
     if (has_bare_lf(bytes_slice(input, 0, (size_t)size)))
@@ -376,22 +421,19 @@ Http1Parse http1_parse_request(Arena *arena, const HttpLimits *limits, Bytes inp
     *size_out = (size_t)size;
     *head_out = (Http1Head){.http = {
                                 .method = bytes(method, method_size),
+                                .path = bytes(path, path_size),
                                 .minor = minor > 0,
                                 .fields = fields_in(arena),
                             }};
-    if (!http_is_token(head_out->http.method))
-        return refuse(why_out, 400, "the method is malformed");
-    if (method_size > LONGEST_METHOD)
-        return refuse(why_out, 501, "no method has such a long name");
-    if (path_size > limits->path_bytes)
-        return refuse(why_out, 414, "the request target is too long");
     Http1Parse parse = take_fields(arena, limits, headers, n, &head_out->http.fields, why_out);
+    if (parse == HTTP1_PARSED)
+        parse = read_line(arena, limits, &head_out->http, why_out);
     if (parse != HTTP1_PARSED)
         return parse;
     Framing framing = sort_fields(&head_out->http.fields);
     parse = find_framing(&framing, head_out, why_out);
     if (parse == HTTP1_PARSED)
-        parse = find_target(arena, &framing, bytes(path, path_size), head_out, why_out);
+        parse = find_authority(&framing, &head_out->http, why_out);
     if (parse == HTTP1_PARSED)
         parse = find_options(&framing, head_out, why_out);
     return parse;
@@ -427,7 +469,7 @@ Http1Parse http1_parse_answer(Arena *arena, const HttpLimits *limits, Bytes inpu
     int size = phr_parse_response((const char *)input.data, input.size, &minor, &status, &reason,
                                   &reason_size, headers, &n, seen);
     if (size == INCOMPLETE)
-        return wait_for_more(limits, input, false, why_out);
+        return wait_for_more(limits, input, why_out);
     if (size == BAD)
         return refuse_head(limits, input, why_out);
     if (has_bare_lf(bytes_slice(input, 0, (size_t)size)))

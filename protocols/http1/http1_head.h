@@ -41,8 +41,8 @@ typedef struct Http1Refusal {
 } Http1Refusal;
 
 /* Parses the head of a request at the front of `input`. `seen`: the size of `input` at the previous
-   HTTP1_MORE, or 0. `size_out`: bytes of the head, with HTTP1_PARSED. `why_out` is set with
-   HTTP1_BAD. */
+   HTTP1_MORE, or 0. `size_out`: bytes of the head, with HTTP1_PARSED. With HTTP1_BAD `why_out` is
+   set, and `head_out` has what was read before that; it is zeroed by the caller. */
 Http1Parse http1_parse_request(Arena *arena, const HttpLimits *limits, Bytes input, size_t seen,
                                Http1Head *head_out, size_t *size_out, Http1Refusal *why_out);
 

@@ -71,6 +71,13 @@ static void put_upgrade(Http1 *http1, const HttpHead *head)
     put_field(http1, bytes_of("upgrade"), protocol);
 }
 
+static void put_date(Http1 *http1, const Fields *fields)
+{
+    Bytes date = http_connection_date(&http1->base, fields);
+    if (date.data)
+        put_field(http1, bytes_of("date"), date);
+}
+
 /* "HTTP/1.1 200 OK". Three digits: http_stream_send_head sees to it. */
 static void put_status(Http1 *http1, unsigned status)
 {
@@ -155,6 +162,7 @@ static void send_final(Http1 *http1, Http1Stream *stream, const HttpHead *head, 
         http1->keep_alive =
             false; /* continue_due: the client may or may not send the body that it held back */
     put_status(http1, head->status);
+    put_date(http1, &head->fields);
     put_fields(http1, &head->fields, false);
     frame_answer(http1, stream, head, end);
     if (!http1->keep_alive)
@@ -275,6 +283,7 @@ void http1_write_refusal(Http1 *http1, const Http1Refusal *why)
     char text[256], type[64];
     size_t size = http_problem_text(why->status, why->detail, text, sizeof text);
     put_status(http1, why->status);
+    put_date(http1, &(Fields){.n = 0});
     put(http1, bytes(type, (size_t)sprintf(type, "content-type: %s\r\n", HTTP_PROBLEM_TYPE)));
     put_text(http1, "x-content-type-options: nosniff\r\n");
     put_length(http1, size);

@@ -211,7 +211,7 @@ static void block_begin(Block *block, const HttpHead *head)
 {
     block->items = block->few;
     block->n = 0;
-    block->capacity = (size_t)head->fields.n + MOST_PSEUDO_FIELDS + 1; /* and the length */
+    block->capacity = (size_t)head->fields.n + MOST_PSEUDO_FIELDS + 2; /* and length, date */
     if (block->capacity > FEW_FIELDS) {
         block->items = malloc(block->capacity * sizeof *block->items);
         CHECK(block->items);
@@ -235,6 +235,12 @@ static void block_add_fields(Block *block, const HttpHead *head, bool client)
         if (http_may_go_out(field) && !(client && bytes_are(field->name, "host")))
             block_add(block, nv_of(field->name, field->value));
     }
+}
+
+static void block_add_date(Block *block, Bytes date)
+{
+    if (date.data)
+        block_add(block, nv_text("date", date));
 }
 
 static void block_end(Block *block)
@@ -304,6 +310,8 @@ static void submit_answer(Http2 *http2, Http2Stream *stream, const HttpHead *hea
     Block block;
     block_begin(&block, head);
     block_add(&block, nv_text(":status", bytes(status, size)));
+    if (head->status >= 200)
+        block_add_date(&block, http_connection_date(&http2->base, &head->fields));
     block_add_fields(&block, head, false);
     int failure = head->status < 200
                       ? nghttp2_submit_headers(http2->session, NGHTTP2_FLAG_NONE, stream->id, NULL,

@@ -1,6 +1,6 @@
 #include "tests/unit/check.h"
 
-#include "gateway/loop/loop.h"
+#include "gateway/loop/loop_internal.h"
 
 #include <string.h>
 
@@ -49,6 +49,36 @@ static void defer_both(Loop *on, void *argument)
     loop_defer(on, &work_b);
     loop_defer(on, &work_a);
     trace_add('p');
+}
+
+static bool date_is_now(void)
+{
+    char before[DATE_HTTP_SIZE], now[DATE_HTTP_SIZE];
+    date_write_http(clock_wall() / SECOND - 1, before); /* a second may just have begun */
+    date_write_http(clock_wall() / SECOND, now);
+    return memcmp(loop.date, now, DATE_HTTP_SIZE) == 0 ||
+           memcmp(loop.date, before, DATE_HTTP_SIZE) == 0;
+}
+
+static void stop(Loop *on, void *argument)
+{
+    loop_stop(on);
+}
+
+static void the_date_is_written_anew_with_each_second(void **state)
+{
+    assert_true(date_is_now());
+    assert_in_range(loop.private->date_until - loop.now, 1, SECOND);
+    memset(loop.date, 'x', DATE_HTTP_SIZE);
+    loop.private->date_until = loop.now + 100 * SECOND;
+    loop_post(&loop, stop, NULL);
+    loop_run(&loop);
+    assert_false(date_is_now());
+    loop.private->date_until = loop.now; /* the next turn is in another second */
+    loop_post(&loop, stop, NULL);
+    loop_run(&loop);
+    assert_true(date_is_now());
+    assert_in_range(loop.private->date_until - loop.now, 1, SECOND);
 }
 
 static void deferred_work_runs_once_and_in_order_after_the_events(void **state)
@@ -166,6 +196,7 @@ static void what_was_posted_is_run_even_when_the_loop_ends(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        loop_test(the_date_is_written_anew_with_each_second),
         loop_test(deferred_work_runs_once_and_in_order_after_the_events),
         loop_test(deferred_work_can_be_taken_back),
         loop_test(work_that_defers_itself_goes_on_without_a_wait),

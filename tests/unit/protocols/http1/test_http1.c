@@ -45,6 +45,9 @@ static const Good good[] = {
     {"GET http://A HTTP/1.1\r\nHost: a\r\n\r\n", "request GET http://A / end\nend\n"},
     {"GET http://a?y HTTP/1.1\r\nHost: a\r\n\r\n", "request GET http://a /?y end\nend\n"},
     {"OPTIONS http://a HTTP/1.1\r\nHost: a\r\n\r\n", "request OPTIONS http://a * end\nend\n"},
+    {"GET http://b/x HTTP/1.1\r\nHost: a\r\n\r\n", "request GET http://b /x end\nend\n"},
+    {"GET http://b/x HTTP/1.1\r\nHost: b:80\r\n\r\n", "request GET http://b /x end\nend\n"},
+    {"GET https://b:1 HTTP/1.1\r\nHost:\r\n\r\n", "request GET http://b:1 / end\nend\n"},
     /* what belongs to the connection goes no further (RFC 9110 section 7.6.1) */
     {"GET / HTTP/1.1\r\nHost: a\r\nConnection: x-mine, keep-alive\r\nX-Mine: 1\r\nKeep-Alive: 5\r\n"
      "TE: gzip\r\nProxy-Connection: close\r\nUpgrade: h2c\r\nX-Yours: 2\r\n\r\n",
@@ -106,7 +109,9 @@ static void every_split_of_a_request_gives_the_same_events_and_answer(void **sta
         for (size_t at = 1; at < input.size; at++) {
             Side server = {.on_end = side_answer_ok, .releases = true};
             side_begin(&server, http1_server_new, NULL);
-            assert_ok(server.arena, feed_split(&server, input, at));
+            Result r = feed_split(&server, input, at);
+            if (failed(r))
+                fail_msg("%s, split at %zu: %s", good[i].request, at, error_text(server.arena, r));
             assert_string_equal(side_log(&server), good[i].log);
             side_end(&server);
         }
@@ -205,7 +210,6 @@ static const Bad bad[] = {
     {"GET / HTTP/1.1\r\nHost: :80\r\n\r\n", 400},
     {"GET / HTTP/1.1\r\nHost: [::1\r\n\r\n", 400},
     {"GET / HTTP/1.1\r\nHost: a, b\r\n\r\n", 400},
-    {"GET http://b/ HTTP/1.1\r\nHost: a\r\n\r\n", 400},
     {"GET http:// HTTP/1.1\r\nHost: a\r\n\r\n", 400},
     {"GET http://u:p@a/ HTTP/1.1\r\nHost: a\r\n\r\n", 400},
     /* expectations (RFC 9110 section 10.1.1) */
@@ -276,6 +280,95 @@ static void every_split_of_a_bad_request_gives_the_same_refusal(void **state)
             side_end(&server);
         }
     }
+}
+
+static void a_malformed_request_line_is_refused_before_the_head_is_complete(void **state)
+{
+    static const struct {
+        const char *line;
+        unsigned status;
+    } lines[] = {
+        {"GET /x\r\n", 400},
+        {"GET /a b HTTP/1.1\r\n", 400},
+        {"GET / HTTP/1.1 \r\n", 400},
+        {"GET / http/1.1\r\n", 400},
+        {"GET / HTTP/1.\r\n", 400},
+        {"GET / HTTP/1.1\n", 400},
+        {"GET / HTTP/2.0\r\n", 505},
+        {"GET x HTTP/1.1\r\n", 400},
+        {"GET * HTTP/1.1\r\n", 400},
+        {"GET /#x HTTP/1.1\r\n", 400},
+        {"GET http:// HTTP/1.1\r\n", 400},
+        {"G@T / HTTP/1.1\r\n", 400},
+        {"\r\nGET x HTTP/1.1\r\n", 400},
+        {"\r\n\r\n", 400},
+        {"CONNECT a:1 HTTP/1.1\r\n", 501},
+        {"ABCDEFGHIJKLMNOPQRSTUVWXYZABCDEFG / HTTP/1.1\r\n", 501},
+    };
+    for (size_t i = 0; i < sizeof lines / sizeof *lines; i++) {
+        Bytes input = bytes_of(lines[i].line);
+        for (size_t at = 0; at < input.size; at++) {
+            Side server = {.releases = true};
+            side_begin(&server, http1_server_new, NULL);
+            Result r = feed_split(&server, input, at);
+            expect_refusal(&server, r, lines[i].line, lines[i].status);
+            side_end(&server);
+        }
+    }
+}
+
+static void a_request_line_is_waited_for_to_its_end(void **state)
+{
+    Side server = {.releases = true};
+    side_begin(&server, http1_server_new, NULL);
+    assert_ok(server.arena, side_feed_text(&server, "GET http:// HTTP/1.1"));
+    assert_ok(server.arena, side_feed_text(&server, "\r"));
+    assert_int_equal(http_connection_phase(server.connection), HTTP_HEAD);
+    assert_fault(side_feed_text(&server, "\n"), FAULT_PROTOCOL_VIOLATION);
+    side_end(&server);
+}
+
+static const char DATE[] = "Sun, 06 Nov 1994 08:49:37 GMT";
+
+static unsigned count_dates(Side *server)
+{
+    unsigned n = 0;
+    for (const char *at = side_wire(server); (at = strstr(at, "\r\ndate: ")); at++)
+        n++;
+    return n;
+}
+
+static void a_final_response_has_a_date(void **state)
+{
+    static const struct {
+        const char *fields;
+        bool own;
+    } rows[] = {
+        {"", false}, {"x-date: 1\n", false}, {"date: Thu, 01 Jan 1970 00:00:00 GMT\n", true}};
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        Side server = {0};
+        side_begin(&server, http1_server_new, NULL);
+        http_connection_set_date(server.connection, DATE);
+        assert_ok(server.arena, side_feed_text(&server, "GET / HTTP/1.1\r\nHost: a\r\n\r\n"));
+        side_send_head(&server, server.stream, 103, "", -1, false);
+        side_take_output(&server);
+        assert_int_equal(count_dates(&server), 0);
+        side_send_head(&server, server.stream, 204, rows[i].fields, -1, true);
+        side_take_output(&server);
+        assert_int_equal(count_dates(&server), 1);
+        assert_true((strstr(side_wire(&server), DATE) == NULL) == rows[i].own);
+        side_end(&server);
+    }
+}
+
+static void a_refusal_has_a_date(void **state)
+{
+    Side server = {.releases = true};
+    side_begin(&server, http1_server_new, NULL);
+    http_connection_set_date(server.connection, DATE);
+    assert_fault(side_feed_text(&server, "GET / HTTP/1.1\r\n\r\n"), FAULT_PROTOCOL_VIOLATION);
+    assert_int_equal(count_dates(&server), 1);
+    side_end(&server);
 }
 
 static void what_is_not_http_is_not_answered_in_it(void **state)
@@ -1113,6 +1206,10 @@ int main(void)
         cmocka_unit_test(ambiguous_or_malformed_requests_are_refused_and_the_connection_closed),
         cmocka_unit_test(every_split_of_a_bad_request_gives_the_same_refusal),
         cmocka_unit_test(what_is_not_http_is_not_answered_in_it),
+        cmocka_unit_test(a_malformed_request_line_is_refused_before_the_head_is_complete),
+        cmocka_unit_test(a_request_line_is_waited_for_to_its_end),
+        cmocka_unit_test(a_final_response_has_a_date),
+        cmocka_unit_test(a_refusal_has_a_date),
         cmocka_unit_test(a_nul_in_a_head_is_refused),
         cmocka_unit_test(too_much_of_anything_is_refused),
         cmocka_unit_test(pipelined_requests_are_answered_one_after_the_other),

@@ -398,6 +398,29 @@ static void an_answer_that_was_ended_goes_out_though_its_stream_is_released(void
     pair_end(&pair);
 }
 
+static void a_final_response_has_a_date(void **state)
+{
+    static const char date[] = "Sun, 06 Nov 1994 08:49:37 GMT";
+    static const char *const own[] = {"", "date: Thu, 01 Jan 1970 00:00:00 GMT\n"};
+    for (int i = 0; i < 2; i++) {
+        Pair pair = {.client = {.releases = true}};
+        pair_begin(&pair, NULL);
+        http_connection_set_date(pair.server.connection, date);
+        side_open(&pair.client, "GET", "/", "", -1, true);
+        pair_pump(&pair);
+        side_send_head(&pair.server, pair.server.stream, 103, "", -1, false);
+        pair_pump(&pair);
+        assert_null(strstr(side_log(&pair.client), "date: "));
+        side_send_head(&pair.server, pair.server.stream, 200, own[i], -1, true);
+        pair_pump(&pair);
+        const char *told = strstr(side_log(&pair.client), "date: ");
+        assert_non_null(told);
+        assert_null(strstr(told + 1, "date: "));
+        assert_true((strstr(told, date) == NULL) == (i == 1));
+        pair_end(&pair);
+    }
+}
+
 static void a_draining_server_finishes_its_calls_and_takes_no_new_ones(void **state)
 {
     Pair pair = {.client = {.releases = true}};
@@ -1291,6 +1314,7 @@ int main(void)
         cmocka_unit_test(a_servers_reset_tells_whether_the_call_may_be_sent_again),
         cmocka_unit_test(a_stream_released_before_its_answer_is_reset),
         cmocka_unit_test(an_answer_that_was_ended_goes_out_though_its_stream_is_released),
+        cmocka_unit_test(a_final_response_has_a_date),
         cmocka_unit_test(a_draining_server_finishes_its_calls_and_takes_no_new_ones),
         cmocka_unit_test(a_call_on_its_way_when_the_server_drains_is_still_served),
         cmocka_unit_test(a_draining_client_ends_with_its_last_call),
