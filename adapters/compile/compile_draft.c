@@ -164,6 +164,34 @@ void draft_jump_here(Draft *d, uint32_t jump)
     d->ops[jump].skip = d->n_ops - jump - 1;
 }
 
+static WhenUnset when_unset(const PlanOp *op)
+{
+    switch ((PlanCode)op->code) {
+    case PLAN_GUARD: return UNSET_NOTHING;
+    case PLAN_PUT_VALUE: return op->put_unset || op->required ? UNSET_OTHER : UNSET_NOTHING;
+    case PLAN_CONVERT: return op->n_args == 1 ? UNSET_CLEARS : UNSET_OTHER;
+    case PLAN_CONVERT_LIST:
+    case PLAN_CONVERT_MAP:
+    case PLAN_NORMAL:
+    case PLAN_NORMAL_LIST:
+    case PLAN_MAKE:
+    case PLAN_MAKE_LIST:
+    case PLAN_FIRST:
+    case PLAN_WRAP: return UNSET_CLEARS;
+    default: return UNSET_OTHER;
+    }
+}
+
+void draft_finish_ops(Draft *d)
+{
+    for (uint32_t i = 0; i < d->n_ops; i++) {
+        PlanOp *op = &d->ops[i];
+        if (op->code == PLAN_CONVERT && op->n_args == 1)
+            op->a = op->args[0];
+        op->when_unset = (uint8_t)(op->a == NO_SLOT ? UNSET_OTHER : when_unset(op));
+    }
+}
+
 bool draft_open(Draft *d)
 {
     if (d->open == MOST_BUILDS)

@@ -47,6 +47,9 @@ Operand draft_field(Draft *d, const Expr *expr);
 /* When all operations are there. */
 void draft_finish_tables(Draft *d);
 
+/* After the last operation: what each does when its slot is not set. */
+void draft_finish_ops(Draft *d);
+
 /* ---- Operations ------------------------------------------------------------------------------ */
 
 PlanOp *draft_op(Draft *d, PlanOp op);

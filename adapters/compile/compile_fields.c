@@ -5,9 +5,7 @@
 static void skip_if_there(Draft *d, const Expr *other, uint32_t *jump_out)
 {
     Operand there = compile_value(d, other);
-    uint32_t next = draft_jump(d, (PlanOp){.code = PLAN_SKIP_UNLESS, .a = there.slot});
-    *jump_out = draft_jump(d, (PlanOp){.code = PLAN_SKIP});
-    draft_jump_here(d, next);
+    *jump_out = draft_jump(d, (PlanOp){.code = PLAN_SKIP_IF, .a = there.slot});
 }
 
 static void guard_value(Draft *d, const Guard *guard, const Expr *value)
@@ -117,6 +115,7 @@ Result compile_fields(Compiler *compiler, Program *program, const FieldType *onl
         draft_op(&d, (PlanOp){.code = PLAN_PUT_UNKNOWN});
     program->n_ops = d.n_ops;
     draft_op(&d, (PlanOp){.code = PLAN_END});
+    draft_finish_ops(&d);
     program->ops = d.ops;
     draft_finish_tables(&d);
     return d.failure;

@@ -244,9 +244,7 @@ static Operand compile_unless(Draft *d, const Expr *expr)
     draft_op(d, (PlanOp){.code = PLAN_CLEAR, .into = slot});
     for (uint32_t i = 1; i < expr->n_args; i++) {
         Operand other = compile_value(d, expr->args[i]);
-        uint32_t next = draft_jump(d, (PlanOp){.code = PLAN_SKIP_UNLESS, .a = other.slot});
-        to_end[i] = draft_jump(d, (PlanOp){.code = PLAN_SKIP});
-        draft_jump_here(d, next);
+        to_end[i] = draft_jump(d, (PlanOp){.code = PLAN_SKIP_IF, .a = other.slot});
     }
     Operand into = compile_value(d, expr->args[0]);
     draft_op(

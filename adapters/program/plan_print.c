@@ -35,8 +35,8 @@ static bool reads_slot(PlanCode code)
 static bool writes_slot(PlanCode code)
 {
     return code < PLAN_PUT_VALUE && code != PLAN_BUILD && code != PLAN_SKIP &&
-           code != PLAN_SKIP_UNLESS && code != PLAN_LOSS && code != PLAN_GUARD &&
-           code != PLAN_REQUIRE;
+           code != PLAN_SKIP_UNLESS && code != PLAN_SKIP_IF && code != PLAN_LOSS &&
+           code != PLAN_GUARD && code != PLAN_REQUIRE;
 }
 
 /* The programs of one plan, in the order in which they are met; what an Any may hold is left
@@ -126,7 +126,7 @@ static void print_op(Listing *list, const PlanOp *op)
         print_slot(out, "-> s", op->into);
     if (op->converter)
         buffer_printf(out, " by %s", op->converter->name ? op->converter->name : "?");
-    if (code == PLAN_SKIP || code == PLAN_SKIP_UNLESS)
+    if (code == PLAN_SKIP || code == PLAN_SKIP_UNLESS || code == PLAN_SKIP_IF)
         buffer_printf(out, " +%u", op->skip);
     if (op->put)
         buffer_printf(out, " %s %s", op->put->field->name, field_kind_name(op->put->field->kind));

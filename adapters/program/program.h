@@ -112,18 +112,26 @@ typedef enum PutAs {
     PUT_AS_JSON_LONG,
 } PutAs;
 
+/* What an operation does when its slot `a` is not set, as far as that is known beforehand. */
+typedef enum WhenUnset {
+    UNSET_OTHER,
+    UNSET_NOTHING,
+    UNSET_CLEARS, /* `into` is not set either */
+} WhenUnset;
+
 typedef struct PlanOp {
     uint8_t code;
-    uint8_t kind;     /* FieldKind of what is written or computed */
-    uint8_t form;     /* Form of a */
-    uint8_t put_as;   /* PUT_VALUE: PutAs */
-    uint8_t tag_size; /* PUT_VALUE, as VARINT and BYTES: the tag again, close at hand */
-    uint64_t tag;     /* its bytes, as they are in memory */
-    bool json;        /* PUT: writes JSON */
-    bool omit_zero;   /* PUT: the field has no presence */
-    bool put_unset;   /* PUT: what is unset is written too */
-    bool required;    /* PUT: unset is a fault */
-    bool map;         /* a is a map */
+    uint8_t when_unset; /* WhenUnset */
+    uint8_t kind;       /* FieldKind of what is written or computed */
+    uint8_t form;       /* Form of a */
+    uint8_t put_as;     /* PUT_VALUE: PutAs */
+    uint8_t tag_size;   /* PUT_VALUE, as VARINT and BYTES: the tag again, close at hand */
+    uint64_t tag;       /* its bytes, as they are in memory */
+    bool json;          /* PUT: writes JSON */
+    bool omit_zero;     /* PUT: the field has no presence */
+    bool put_unset;     /* PUT: what is unset is written too */
+    bool required;      /* PUT: unset is a fault */
+    bool map;           /* a is a map */
     bool loud;
     bool always;         /* CLOSE, END_BUILD: there is no a: written when not empty */
     uint16_t a, b, into; /* slots */

@@ -320,6 +320,7 @@ static bool run_op(Eval *e, const PlanOp *op)
     case PLAN_PUT_VALUE:
     case PLAN_SKIP:
     case PLAN_SKIP_UNLESS:
+    case PLAN_SKIP_IF:
     case PLAN_END: break;
     }
     return true;
@@ -341,9 +342,15 @@ bool run_ops(Runner *runner, const Program *program, Frame *frame)
     Buffer *out = runner->out;
     const PlanOp *op = program->ops;
     while (op->code != PLAN_END) {
-        if (op->code == PLAN_PUT_VALUE) {
+        if (op->when_unset && !frame_has(frame, op->a)) {
+            if (op->when_unset == UNSET_CLEARS)
+                frame_clear(frame, op->into);
+            op++;
+        } else if (op->code == PLAN_PUT_VALUE) {
             if (!(op = put_values(runner, op, frame)))
                 return false;
+        } else if (op->code == PLAN_SKIP_IF) {
+            op += 1 + (frame_has(frame, op->a) ? op->skip : 0);
         } else if (op->code == PLAN_SKIP) {
             op += 1 + op->skip;
         } else if (op->code == PLAN_SKIP_UNLESS) {

@@ -110,10 +110,11 @@ static inline bool put_value(Runner *runner, const PlanOp *op, const Frame *fram
 
 const PlanOp *put_values(Runner *runner, const PlanOp *op, const Frame *frame)
 {
-    do {
-        if (!put_value(runner, op++, frame))
+    for (; op->code == PLAN_PUT_VALUE; op++) {
+        bool nothing = op->when_unset == UNSET_NOTHING && !frame_has(frame, op->a);
+        if (!nothing && !put_value(runner, op, frame))
             return NULL;
-    } while (op->code == PLAN_PUT_VALUE);
+    }
     return op;
 }
 
