@@ -78,7 +78,7 @@ static const Expr *keep_zero(Making *m, const Converter *converter, const FieldT
 static bool cuts(const Converter *converter)
 {
     switch (converter->code) {
-    case CONVERT_SCALE:
+    case CONVERT_SCALE: return !kind_is_float(converter->to.kind);
     case CONVERT_TIME_DATE: return true;
     case CONVERT_TIME_UNITS: return converter->unit > 1 && !kind_is_float(converter->to.kind);
     case CONVERT_UNITS_TIME: return kind_is_float(converter->from.kind);
@@ -87,28 +87,15 @@ static bool cuts(const Converter *converter)
     }
 }
 
-/* Is a number given as one of a kind that may not hold it? */
-static bool number_step_narrows(const Converter *converter)
-{
-    switch (converter->code) {
-    case CONVERT_NUMBER: return number_narrows(converter->from.kind, converter->to.kind);
-    case CONVERT_WRAP: return number_narrows(converter->from.kind, converter->value->kind);
-    case CONVERT_UNWRAP: return number_narrows(converter->value->kind, converter->to.kind);
-    default: return false;
-    }
-}
-
 static const Loss *converter_loss(Making *m, const FieldChange *change, const Converter *converter)
 {
-    if (number_step_narrows(converter))
-        return making_loss(m, change, LOSS_NARROWED, true, "out of range is an error");
+    const char *refuses = converter_refuses(converter);
     if (converter->has_fallback)
         return making_loss(m, change, LOSS_NARROWED, false,
                            "values without a counterpart fall back");
-    if (cuts(converter))
-        return making_loss(m, change, LOSS_NARROWED, !converter->round,
-                           converter->round ? "rounded" : "what does not fit is an error");
-    return NULL;
+    if (converter->round && cuts(converter))
+        return making_loss(m, change, LOSS_NARROWED, false, "rounded");
+    return refuses ? making_loss(m, change, LOSS_NARROWED, true, refuses) : NULL;
 }
 
 static const Converter *part_converter(Making *m, const Template *template, uint32_t part)

@@ -301,7 +301,7 @@ static Stranded strand(ChangeList *list, int to, const MessageType *type)
     const char *name = side_name(&list->sides[!to], type->full_name);
     const char *how = gone && gone->fate == TYPE_KEPT ? "inside an Any, as it is"
                                                       : "inside an Any: no counterpart";
-    Stranded stranded = {.type = type, .fate = gone ? gone->fate : TYPE_LOUD};
+    Stranded stranded = {.type = type, .fate = gone ? gone->fate : TYPE_LOUD, .at_end = true};
     LossKind kind = stranded.fate == TYPE_KEPT ? LOSS_KEPT : LOSS_DROPPED;
     if (gone) {
         stranded.loss = change_loss(list, to, kind, stranded.fate == TYPE_LOUD,

@@ -21,7 +21,7 @@ Table mapping_set_stranded(Arena *arena, const MappingSet *set)
 }
 
 /* As the first or the second list has it, by the name that it has in the first version. */
-static void strand(Stranding *s, const MessageType *type, const Stranded *said)
+static void strand(Stranding *s, const MessageType *type, const Stranded *said, bool at_end)
 {
     if (s->n == s->capacity) {
         uint32_t capacity = s->capacity ? s->capacity * 2 : 32;
@@ -33,8 +33,8 @@ static void strand(Stranding *s, const MessageType *type, const Stranded *said)
     *loss = *said->loss;
     loss->path = type == said->type ? loss->path : type->name;
     bool counted = said->fate == TYPE_DROPPED;
-    s->found[s->n++] =
-        (Stranded){type, said->fate, counted ? mapping_set_add_loss(s->arena, s->set, loss) : loss};
+    s->found[s->n++] = (Stranded){type, said->fate, at_end,
+                                  counted ? mapping_set_add_loss(s->arena, s->set, loss) : loss};
 }
 
 /* Does the first list leave alone what has this name? Then it meets the second as it is. */
@@ -48,8 +48,10 @@ static void strand_passed_on(Stranding *s)
 {
     for (uint32_t i = 0; i < s->second->n_stranded; i++) {
         const Stranded *said = &s->second->stranded[i];
-        if (is_passed_on(s, bytes_of(said->type->full_name)))
-            strand(s, said->type, said);
+        Bytes name = bytes_of(said->type->full_name);
+        const Stranded *kept = table_get(&s->by_first, name);
+        if (is_passed_on(s, name))
+            strand(s, said->type, said, kept && kept->at_end);
     }
 }
 
@@ -62,8 +64,14 @@ static void strand_by_first(Stranding *s)
         bool again = said->fate == TYPE_KEPT &&
                      (table_get(&s->by_second, name) || table_get(&s->second->by_type, name));
         if (!again)
-            strand(s, said->type, said);
+            strand(s, said->type, said, said->at_end);
     }
+}
+
+/* Of a message of its first version, not of one that only a version between has. */
+static bool is_own(const MappingSet *set, const Mapping *mapping)
+{
+    return mapping->index < set->n_mappings && set->mappings[mapping->index] == mapping;
 }
 
 /* What the first list gives as something that the second strands; names of several versions can
@@ -75,7 +83,7 @@ static void strand_mapped(Stranding *s)
         const Mapping *mapping = entry->value;
         const Stranded *said = table_get(&s->by_second, bytes_of(mapping->to->full_name));
         if (said && said->fate != TYPE_KEPT)
-            strand(s, mapping->from, said);
+            strand(s, mapping->from, said, is_own(s->first, mapping));
     }
 }
 

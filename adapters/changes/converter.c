@@ -158,6 +158,18 @@ static const char *type_in_words(const ChangeSide *side, const FieldType *field,
     return field->repeated ? arena_printf(arena, "a list of %s", name) : name;
 }
 
+/* There is no way from the one to the other. */
+static const char *say_replaced(ChangeList *list, const FieldPath *old, const FieldPath *new_one)
+{
+    if (strcmp(old->text, new_one->text) == 0)
+        return arena_printf(list->arena,
+                            "no converter fits: write %s: [{removed: graceful}, {added: graceful}]",
+                            old->text);
+    return arena_printf(
+        list->arena, "no converter fits: write %s: {removed: graceful} and %s: {added: graceful}",
+        old->text, new_one->text);
+}
+
 /* "write a: {to: b, by: seconds | time_text}" */
 static const char *say_converter(ChangeList *list, const FieldChange *change, ValueType a,
                                  ValueType b)
@@ -169,9 +181,7 @@ static const char *say_converter(ChangeList *list, const FieldChange *change, Va
     }
     const FieldPath *old = &change->ends[OLD].paths[0], *new_one = &change->ends[NEW].paths[0];
     if (!names.size)
-        return arena_printf(list->arena,
-                            "no converter fits: write %s: [{removed: graceful}, {added: graceful}]",
-                            old->text);
+        return say_replaced(list, old, new_one);
     buffer_add_byte(&names, 0);
     if (strcmp(old->text, new_one->text) == 0)
         return arena_printf(list->arena, "write %s: {by: %s}", old->text, (const char *)names.data);
@@ -179,16 +189,21 @@ static const char *say_converter(ChangeList *list, const FieldChange *change, Va
                         (const char *)names.data);
 }
 
-static void types_clash(ChangeList *list, FieldChange *change, const char *path, ValueType a,
-                        ValueType b, const char *reason)
+static void tell_types(ChangeList *list, FieldChange *change, const char *path, const char *hint,
+                       const char *reason)
 {
     const FieldType *old = path_field(&change->ends[OLD].paths[0]);
     const FieldType *new_field = path_field(&change->ends[NEW].paths[0]);
-    change_problem(list, change->place, path, say_converter(list, change, a, b),
-                   "%s: it is %s in %s and %s in %s", reason,
+    change_problem(list, change->place, path, hint, "%s: it is %s in %s and %s in %s", reason,
                    type_in_words(&list->sides[OLD], old, list->arena), list->sides[OLD].version,
                    type_in_words(&list->sides[NEW], new_field, list->arena),
                    list->sides[NEW].version);
+}
+
+static void types_clash(ChangeList *list, FieldChange *change, const char *path, ValueType a,
+                        ValueType b, const char *reason)
+{
+    tell_types(list, change, path, say_converter(list, change, a, b), reason);
 }
 
 /* ---- Parameters ------------------------------------------------------------------------------ */
@@ -444,20 +459,27 @@ static void choose_automatic(ChangeList *list, FieldChange *change, ValueType a,
         types_clash(list, change, path, a, b, "the types differ");
 }
 
+/* False: there is none of this name, and that is told. */
+static bool check_name(ChangeList *list, FieldChange *change, const char *path)
+{
+    if (!change->by || converter_exists(bytes_of(change->by)))
+        return true;
+    const char *words[N_FORMS];
+    for (size_t i = 0; i < N_FORMS; i++)
+        words[i] = forms[i].name;
+    const char *near = nearest_word(bytes_of(change->by), words, N_FORMS);
+    ValueType a = value_type_element(path_field(&change->ends[OLD].paths[0]));
+    ValueType b = value_type_element(path_field(&change->ends[NEW].paths[0]));
+    change_problem(list, change->place, path,
+                   near ? arena_printf(list->arena, "did you mean %s?", near)
+                        : say_converter(list, change, a, b),
+                   "there is no converter %s", change->by);
+    return false;
+}
+
 static void choose_named(ChangeList *list, FieldChange *change, ValueType a, ValueType b,
                          const char *path)
 {
-    if (!converter_exists(bytes_of(change->by))) {
-        const char *words[N_FORMS];
-        for (size_t i = 0; i < N_FORMS; i++)
-            words[i] = forms[i].name;
-        const char *near = nearest_word(bytes_of(change->by), words, N_FORMS);
-        change_problem(list, change->place, path,
-                       near ? arena_printf(list->arena, "did you mean %s?", near)
-                            : say_converter(list, change, a, b),
-                       "there is no converter %s", change->by);
-        return;
-    }
     for (size_t i = 0; i < N_FORMS; i++) {
         int way = form_fits(&forms[i], a, b);
         if (!way || strcmp(forms[i].name, change->by) != 0)
@@ -482,8 +504,9 @@ static bool check_lists(ChangeList *list, FieldChange *change, const FieldType *
     if (old->map != new_field->map ||
         (old->map && value_type_of(message_field_by_number(old->message, 1)).kind !=
                          value_type_of(message_field_by_number(new_field->message, 1)).kind)) {
-        types_clash(list, change, path, value_type_of(old), value_type_of(new_field),
-                    "a map and its keys cannot be converted");
+        tell_types(list, change, path,
+                   say_replaced(list, &change->ends[OLD].paths[0], &change->ends[NEW].paths[0]),
+                   "a map and its keys cannot be converted");
         return false;
     }
     if (old->repeated == new_field->repeated || change->more)
@@ -504,7 +527,7 @@ void change_choose_converter(ChangeList *list, FieldChange *change, const char *
 {
     const FieldType *old = path_field(&change->ends[OLD].paths[0]);
     const FieldType *new_field = path_field(&change->ends[NEW].paths[0]);
-    if (!check_lists(list, change, old, new_field, path))
+    if (!check_name(list, change, path) || !check_lists(list, change, old, new_field, path))
         return;
     ValueType a = value_type_element(old), b = value_type_element(new_field);
     a.repeated = b.repeated = false;

@@ -30,6 +30,10 @@ bool field_is_implicit(const FieldType *field);
 /* Can a value of `from` be outside the range or the precision of `to`? Numbers, bool and enums. */
 bool number_narrows(FieldKind from, FieldKind to);
 
+/* Which values of its source the converter takes for an error, in words; NULL: none. Messages that
+   are not well-formed are refused by everybody, and not told. */
+const char *converter_refuses(const Converter *converter);
+
 bool literal_is_zero(const Literal *literal, ValueType type);
 bool literal_equal(const Literal *a, const Literal *b, ValueType type);
 Literal literal_of_wire(FieldKind kind, const WireField *field);

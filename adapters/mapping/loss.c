@@ -3,6 +3,9 @@
 #include "adapters/mapping/expr.h"
 #include "adapters/text/json.h"
 
+#include <stdarg.h>
+#include <stdio.h>
+
 const char *loss_kind_name(LossKind kind)
 {
     switch (kind) {
@@ -40,6 +43,8 @@ typedef struct Sight {
     Buffer paths, how;
     LossKind kind;
     bool loud;
+    bool counted; /* something may be lost without an error */
+    bool any;     /* it reads an Any, whose content is not looked at */
     const Loss *said;
 } Sight;
 
@@ -49,15 +54,37 @@ static void see_kind(Sight *sight, LossKind kind)
         sight->kind = kind;
 }
 
+/* Without an arena nothing is told, only counted. */
 static void say(Sight *sight, const char *text)
 {
+    if (!sight->arena)
+        return;
     if (sight->how.size)
         buffer_add_text(&sight->how, ", ");
     buffer_add_text(&sight->how, text);
 }
 
+static void say_of(Sight *sight, const char *format, ...) PRINTF_LIKE(2, 3);
+
+static void say_of(Sight *sight, const char *format, ...)
+{
+    va_list args;
+    if (!sight->arena)
+        return;
+    va_start(args, format);
+    int size = vsnprintf(NULL, 0, format, args);
+    va_end(args);
+    char *text = arena_array(sight->arena, char, (size_t)size + 1);
+    va_start(args, format);
+    vsnprintf(text, (size_t)size + 1, format, args);
+    va_end(args);
+    say(sight, text);
+}
+
 static void see_path(Sight *sight, const Expr *field)
 {
+    if (!sight->arena)
+        return;
     const char *path = arena_printf(sight->arena, "%s.%s", sight->from->name,
                                     steps_text(sight->arena, field->steps, field->n_steps));
     Bytes seen = buffer_bytes(&sight->paths), one;
@@ -72,6 +99,8 @@ static void see_path(Sight *sight, const Expr *field)
 
 static const char *value_text(Sight *sight, const Expr *value)
 {
+    if (!sight->arena)
+        return "";
     Buffer text = buffer_in(sight->arena);
     expr_print(value, &text);
     buffer_add_byte(&text, 0);
@@ -92,7 +121,9 @@ static const EnumEntry *entry_of(const Converter *converter, int32_t number)
 static const char *number_name(Sight *sight, const EnumType *type, int32_t number)
 {
     const EnumValue *value = enum_value_by_number(type, number);
-    return value ? value->name : arena_printf(sight->arena, "%d", number);
+    if (value || !sight->arena)
+        return value ? value->name : "";
+    return arena_printf(sight->arena, "%d", number);
 }
 
 /* Another value that becomes the same one, and comes first. */
@@ -105,39 +136,63 @@ static const EnumEntry *first_alike(const Converter *converter, const EnumEntry 
     return NULL;
 }
 
-/* Values that have no counterpart, or share one. */
-static void see_values(Sight *sight, const Converter *converter)
+/* Values that have no counterpart. */
+static void see_refused_values(Sight *sight, const Converter *converter)
 {
-    const EnumType *from = converter->from.enumeration, *to = converter->to.enumeration;
+    const EnumType *from = converter->from.enumeration;
     for (uint32_t i = 0; i < from->n_values; i++) {
         if (entry_of(converter, from->values[i].number) || converter->has_fallback)
             continue;
         see_kind(sight, LOSS_NARROWED);
         sight->loud = true;
-        say(sight, arena_printf(sight->arena, "%s is an error", from->values[i].name));
+        say_of(sight, "%s is an error", from->values[i].name);
     }
+}
+
+/* Values that share one. */
+static void see_shared_values(Sight *sight, const Converter *converter)
+{
+    const EnumType *from = converter->from.enumeration, *to = converter->to.enumeration;
     for (uint32_t i = 0; i < converter->n_entries; i++) {
         const EnumEntry *entry = &converter->entries[i], *alike = first_alike(converter, entry);
         if (!alike)
             continue;
         see_kind(sight, LOSS_NARROWED);
-        say(sight,
-            arena_printf(sight->arena, "%s and %s become %s", number_name(sight, from, alike->from),
-                         number_name(sight, from, entry->from), number_name(sight, to, entry->to)));
+        say_of(sight, "%s and %s become %s", number_name(sight, from, alike->from),
+               number_name(sight, from, entry->from), number_name(sight, to, entry->to));
     }
 }
 
 static void see_convert(Sight *sight, const Expr *expr)
 {
+    const Converter *converter = expr->converter;
+    const char *refuses = converter_refuses(converter);
     see_kind(sight, LOSS_CONVERTED);
-    say(sight, expr->converter->name);
-    if (expr->converter->code == CONVERT_ENUM)
-        see_values(sight, expr->converter);
-    if (!expr->loss)
-        return;
-    see_kind(sight, expr->loss->kind);
-    sight->loud |= expr->loss->loud;
-    say(sight, expr->loss->how);
+    sight->any |= converter->code == CONVERT_TYPE_URL;
+    say(sight, converter->name);
+    if (converter->code == CONVERT_ENUM || converter->code == CONVERT_ENUM_TEXT)
+        see_refused_values(sight, converter);
+    if (converter->code == CONVERT_ENUM)
+        see_shared_values(sight, converter);
+    if (refuses) {
+        see_kind(sight, LOSS_NARROWED);
+        sight->loud = true;
+        say(sight, refuses);
+    }
+    if (expr->loss && !expr->loss->loud) {
+        see_kind(sight, expr->loss->kind);
+        sight->counted = true;
+        say(sight, expr->loss->how);
+    }
+}
+
+/* What nobody is told of as a source may fail, too. */
+static void see_aside(Sight *sight, const Expr *expr)
+{
+    Sight aside = {.from = sight->from};
+    see(&aside, expr);
+    sight->loud |= aside.loud;
+    sight->any |= aside.any;
 }
 
 static void see_default(Sight *sight, const Expr *expr)
@@ -146,8 +201,7 @@ static void see_default(Sight *sight, const Expr *expr)
     if (expr->args[1]->kind == EXPR_CONST || expr->args[1]->kind == EXPR_BUILD) {
         if (expr->loss)
             see_kind(sight, LOSS_DEFAULTED);
-        say(sight,
-            arena_printf(sight->arena, "%s when it is absent", value_text(sight, expr->args[1])));
+        say_of(sight, "%s when it is absent", value_text(sight, expr->args[1]));
     } else {
         see(sight, expr->args[1]);
     }
@@ -161,13 +215,13 @@ static void see(Sight *sight, const Expr *expr)
     case EXPR_FIELD: see_path(sight, expr); return;
     case EXPR_CONST:
         see_kind(sight, LOSS_DEFAULTED);
-        say(sight, arena_printf(sight->arena, "always %s", value_text(sight, expr)));
+        say_of(sight, "always %s", value_text(sight, expr));
         return;
     case EXPR_DEFAULT: see_default(sight, expr); return;
     case EXPR_REQUIRE:
         if (!expr->n_args)
             see_kind(sight, LOSS_DEFAULTED);
-        sight->loud |= !expr->n_args;
+        sight->loud = true;
         say(sight, expr->n_args ? "an error when it is absent" : "an error: it cannot be had");
         break;
     case EXPR_CONVERT:
@@ -181,6 +235,7 @@ static void see(Sight *sight, const Expr *expr)
     case EXPR_FIRST:
         see_kind(sight, LOSS_NARROWED);
         sight->loud |= expr->loud;
+        sight->counted |= !expr->loud;
         say(sight, expr->loud ? "more than one is an error" : "the first of the list");
         break;
     case EXPR_WRAP:
@@ -189,11 +244,15 @@ static void see(Sight *sight, const Expr *expr)
         break;
     case EXPR_WHEN:
         if (expr->constants)
-            say(sight,
-                arena_printf(sight->arena, "only when %s", value_text(sight, expr->args[1])));
+            say_of(sight, "only when %s", value_text(sight, expr->args[1]));
+        see_aside(sight, expr->args[1]);
         see(sight, expr->args[0]);
         return;
-    case EXPR_UNLESS: see(sight, expr->args[0]); return;
+    case EXPR_UNLESS:
+        for (uint32_t i = 1; i < expr->n_args; i++)
+            see_aside(sight, expr->args[i]);
+        see(sight, expr->args[0]);
+        return;
     case EXPR_SELECT:
         see_kind(sight, LOSS_CONVERTED);
         say(sight, "by which field is there");
@@ -215,14 +274,49 @@ static const char *text_of(Buffer *buffer)
     return (const char *)buffer->data;
 }
 
-static void report_value(LossReport *report, const Mapping *mapping, const Expr *value,
-                         const char *into)
+/* Can it yield nothing for a message that has all that its own version requires? */
+static bool may_be_absent(const Expr *expr)
+{
+    switch (expr->kind) {
+    case EXPR_CONST:
+    case EXPR_REQUIRE: return false;
+    case EXPR_DEFAULT: return may_be_absent(expr->args[0]) && may_be_absent(expr->args[1]);
+    case EXPR_MESSAGE: return may_be_absent(expr->args[0]);
+    case EXPR_CONVERT:
+        return expr->converter->code == CONVERT_SENTINEL || may_be_absent(expr->args[0]);
+    case EXPR_FIELD:
+        for (uint32_t i = 0; i < expr->n_steps; i++) {
+            if (!expr->steps[i]->required)
+                return true;
+        }
+        return false;
+    default: return true;
+    }
+}
+
+/* What a rule does; `value` NULL: there is none. */
+static void see_rule(Sight *sight, const FieldType *target, const Expr *value)
+{
+    if (value)
+        see(sight, value);
+    else
+        sight->kind = LOSS_DEFAULTED;
+    if (target->required && (!value || may_be_absent(value))) {
+        sight->loud = true;
+        say(sight, "an error when it is absent");
+    } else if (!value) {
+        say(sight, "stays unset");
+    }
+}
+
+static void report_value(LossReport *report, const Mapping *mapping, const FieldType *target,
+                         const Expr *value, const char *into)
 {
     Sight sight = {.arena = report->arena,
                    .from = mapping->from,
                    .paths = buffer_in(report->arena),
                    .how = buffer_in(report->arena)};
-    see(&sight, value);
+    see_rule(&sight, target, value);
     add_line(report, (Loss){.kind = sight.kind,
                             .loud = sight.loud,
                             .path = text_of(&sight.paths),
@@ -248,15 +342,11 @@ static void report_rules(LossReport *report, const Mapping *mapping, const Messa
         const FieldType *field = &message->fields[i];
         const Rule *rule = rule_of(rules, n_rules, field);
         const char *path = arena_printf(report->arena, "%s.%s", into, field->name);
-        if (!rule)
-            add_line(
-                report,
-                (Loss){.kind = LOSS_DEFAULTED, .path = "", .into = path, .how = "stays unset"});
-        else if (rule->value->kind == EXPR_BUILD)
+        if (rule && rule->value->kind == EXPR_BUILD)
             report_rules(report, mapping, rule->value->type.message, rule->value->rules,
                          rule->value->n_rules, path);
         else
-            report_value(report, mapping, rule->value, path);
+            report_value(report, mapping, field, rule ? rule->value : NULL, path);
     }
 }
 
@@ -275,7 +365,7 @@ static void report_guard(LossReport *report, const Mapping *mapping, const Guard
         literal_print(&how, &guard->ignored, guard->source->type);
     }
     add_line(report, (Loss){.kind = LOSS_DROPPED,
-                            .loud = guard->loud,
+                            .loud = guard->loud || sight.loud,
                             .path = text_of(&sight.paths),
                             .into = "",
                             .how = text_of(&how),
@@ -328,6 +418,8 @@ static void report_stranded(LossReport *report, const MappingSet *set)
     Buffer unsaid = buffer_in(report->arena);
     for (uint32_t i = 0; i < set->n_stranded; i++) {
         const Loss *loss = set->stranded[i].loss;
+        if (!set->stranded[i].at_end)
+            continue; /* the client's version has no such message */
         if (loss->file)
             add_line(report, *loss);
         else
@@ -341,12 +433,17 @@ static void report_stranded(LossReport *report, const MappingSet *set)
                                 .how = "inside an Any: no counterpart"});
 }
 
+static void visit_rules(Visited *visited, const Mapping *mapping)
+{
+    for (uint32_t k = 0; k < mapping->n_rules; k++)
+        visit_expr(visited, mapping->rules[k].value);
+}
+
 static void report_visited(LossReport *report, const MappingSet *set, Visited *visited)
 {
     for (uint32_t i = 0; i < visited->n; i++) {
         const Mapping *mapping = visited->mappings[i];
-        for (uint32_t k = 0; k < mapping->n_rules; k++)
-            visit_expr(visited, mapping->rules[k].value);
+        visit_rules(visited, mapping);
         report_rules(report, mapping, mapping->to, mapping->rules, mapping->n_rules,
                      mapping->to->name);
         for (uint32_t k = 0; k < mapping->n_guards; k++)
@@ -372,6 +469,57 @@ void loss_report_all(Arena *arena, const MappingSet *set, LossReport *report_out
     for (uint32_t i = 0; i < set->n_mappings; i++)
         visit(&visited, set->mappings[i]);
     report_visited(report_out, set, &visited);
+}
+
+/* ---- Counted, without a word ----------------------------------------------------------------- */
+
+static void count(const Sight *sight, LossCounts *counts)
+{
+    bool lost = sight->kind == LOSS_DROPPED || sight->kind == LOSS_NARROWED;
+    counts->n_lossy += sight->counted || (lost && !sight->loud);
+    counts->n_loud += sight->loud;
+    counts->any |= sight->any;
+}
+
+static void count_rules(const Mapping *mapping, const MessageType *message, const Rule *rules,
+                        uint32_t n_rules, LossCounts *counts)
+{
+    for (uint32_t i = 0; i < message->n_fields; i++) {
+        const Rule *rule = rule_of(rules, n_rules, &message->fields[i]);
+        const Expr *value = rule ? rule->value : NULL;
+        Sight sight = {.from = mapping->from};
+        if (value && value->kind == EXPR_BUILD) {
+            count_rules(mapping, value->type.message, value->rules, value->n_rules, counts);
+            continue;
+        }
+        see_rule(&sight, &message->fields[i], value);
+        count(&sight, counts);
+    }
+}
+
+static void count_guard(const Mapping *mapping, const Guard *guard, LossCounts *counts)
+{
+    Sight sight = {.from = mapping->from};
+    see(&sight, guard->source);
+    sight.kind = LOSS_DROPPED;
+    sight.loud |= guard->loud;
+    count(&sight, counts);
+}
+
+void loss_count(const Mapping *mapping, LossCounts *counts_out)
+{
+    Arena *scratch = arena_new(ARENA_UNLIMITED);
+    Visited visited = {.arena = scratch, .seen = table_in(scratch)};
+    *counts_out = (LossCounts){0};
+    visit(&visited, mapping);
+    for (uint32_t i = 0; i < visited.n; i++) {
+        const Mapping *now = visited.mappings[i];
+        visit_rules(&visited, now);
+        count_rules(now, now->to, now->rules, now->n_rules, counts_out);
+        for (uint32_t k = 0; k < now->n_guards; k++)
+            count_guard(now, &now->guards[k], counts_out);
+    }
+    arena_free(scratch);
 }
 
 bool loss_report_is_clean(const LossReport *report)

@@ -24,6 +24,15 @@ typedef struct LossReport {
 void loss_report(Arena *arena, const MappingSet *set, const Mapping *mapping,
                  LossReport *report_out);
 
+/* How many fields of a message and of all that are inside it may lose something, and how many may
+   be an error: what a report would say, without its text. */
+typedef struct LossCounts {
+    uint32_t n_lossy, n_loud;
+    bool any; /* an Any may be in it, whose content is not counted */
+} LossCounts;
+
+void loss_count(const Mapping *mapping, LossCounts *counts_out);
+
 /* Of all messages of one direction. */
 void loss_report_all(Arena *arena, const MappingSet *set, LossReport *report_out);
 

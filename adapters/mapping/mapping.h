@@ -203,6 +203,7 @@ typedef enum TypeFate {
 typedef struct Stranded {
     const MessageType *type; /* of the source version */
     TypeFate fate;
+    bool at_end;      /* of a chain: the source version itself has it, not only a version between */
     const Loss *loss; /* its line in the report; DROPPED: what to count */
 } Stranded;
 

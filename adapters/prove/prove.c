@@ -2,6 +2,7 @@
 
 #include "adapters/changes/change_list.h"
 #include "adapters/compile/plan_compile.h"
+#include "adapters/mapping/loss.h"
 #include "adapters/prove/oracle.h"
 #include "adapters/prove/tree_random.h"
 #include "adapters/prove/tree_scatter.h"
@@ -13,6 +14,7 @@ enum { SHRINK_TRIES = 3000, PROGRESS_EVERY = 1000 };
 typedef struct Case {
     const Mapping *mapping;
     OracleRole role;
+    LossCounts counts;     /* what the report says of it */
     const Plan *wire;      /* protobuf to protobuf */
     const Plan *to_json;   /* protobuf to the target's JSON */
     const Plan *from_json; /* which is read back as the target */
@@ -42,11 +44,14 @@ typedef struct Proof {
 typedef struct Verdict {
     Tree *tree;
     const char *error;
+    bool by_list; /* the change list refuses it */
 } Verdict;
 
 static Verdict refused(Arena *arena, Result r)
 {
-    return (Verdict){NULL, error_text(arena, r)};
+    bool by_list =
+        r.error->fault == &FAULT_CANNOT_CONVERT || r.error->fault == &FAULT_FIELD_REQUIRED;
+    return (Verdict){NULL, error_text(arena, r), by_list};
 }
 
 static Verdict verdict_of(Arena *arena, const MessageType *type, Bytes wire)
@@ -102,12 +107,18 @@ static bool agree(const Proof *p, const Verdict *a, const Verdict *b)
     return !a->tree == !b->tree && (!a->tree || tree_equal(&p->chain.known, a->tree, b->tree));
 }
 
+/* An error that the report of losses says nothing of. */
+static bool is_untold(const Proof *p, const Verdict *plan)
+{
+    return plan->by_list && !p->now->counts.n_loud && !p->now->counts.any;
+}
+
 static bool disagree(void *owner, const Tree *tree)
 {
     const Proof *p = owner;
     Arena *arena = arena_new(ARENA_UNLIMITED);
     Verdict plan = by_plan(p, arena, tree), oracle = by_oracle(p, arena, tree);
-    bool different = !agree(p, &plan, &oracle);
+    bool different = !agree(p, &plan, &oracle) || is_untold(p, &plan);
     arena_free(arena);
     return different;
 }
@@ -133,6 +144,8 @@ static void tell(const Proof *p, Arena *arena, Tree *tree)
     buffer_add_byte(out, '\n');
     tell_verdict(out, "plan", &plan);
     tell_verdict(out, "oracle", &oracle);
+    if (is_untold(p, &plan))
+        buffer_add_text(out, "  report: no error is told\n");
     p->outcome->counter_example = buffer_bytes(out);
     p->outcome->disproved = true;
 }
@@ -141,7 +154,7 @@ static Verdict hold_against(const Proof *p, Arena *keep, Arena *arena, Tree *tre
 {
     Verdict plan = by_plan(p, arena, tree), oracle = by_oracle(p, arena, tree);
     p->outcome->n_run++;
-    if (!agree(p, &plan, &oracle))
+    if (!agree(p, &plan, &oracle) || is_untold(p, &plan))
         tell(p, keep, tree);
     else if (plan.tree)
         p->outcome->n_converted++;
@@ -210,6 +223,7 @@ static Result make_case(CaseMaker *m, const Mapping *mapping, OracleRole role)
     Case *made = &m->cases[m->n++];
     const Mapping *same = mapping_set_find(m->identity, mapping->to);
     *made = (Case){.mapping = mapping, .role = role};
+    loss_count(mapping, &made->counts);
     Result r = compile(m, mapping, CODEC_PROTO, CODEC_PROTO, m->set, &made->wire);
     if (!failed(r))
         r = compile(m, mapping, CODEC_PROTO, CODEC_JSON, m->set, &made->to_json);

@@ -115,14 +115,11 @@ static Result make_response_plan(ConfigReader *reader, const Method *method, con
 }
 
 /* Fields that a mapping drops or narrows without an error. */
-static uint32_t count_lossy(const MappingSet *set, const Mapping *mapping)
+static uint32_t count_lossy(const Mapping *mapping)
 {
-    Arena *scratch = arena_new(ARENA_UNLIMITED);
-    LossReport report;
-    loss_report(scratch, set, mapping, &report);
-    uint32_t n = report.counts[LOSS_DROPPED] + report.counts[LOSS_NARROWED];
-    arena_free(scratch);
-    return n;
+    LossCounts counts;
+    loss_count(mapping, &counts);
+    return counts.n_lossy;
 }
 
 /* Both ways between a method's version and one that is served. */
@@ -140,8 +137,7 @@ static Result make_pair(ConfigReader *reader, const Method *method, const Versio
             arena_printf(reader->arena, "its messages have no counterparts in %s", served->name);
         return OK;
     }
-    pair->n_lossy = count_lossy(method->version->to[served->index], request) +
-                    count_lossy(served->to[method->version->index], response);
+    pair->n_lossy = count_lossy(request) + count_lossy(response);
     for (Codec instance = 0; instance < CODEC_COUNT; instance++)
         for (Codec client = 0; codecs >> instance & 1 && client < CODEC_COUNT; client++) {
             Result r = make_request_plan(reader, method, served, request, client, instance);

@@ -113,11 +113,25 @@ static void what_is_lost_is_told_in_the_names_of_the_ends(void **state)
     assert_int_equal(loss->line, 9);
 }
 
+static void what_an_any_may_bring_is_named_as_the_first_version_does(void **state)
+{
+    Chain chain = chain_of(*state);
+    Loaded *loaded = *state;
+    Buffer told = buffer_in(loaded->arena), untold = told;
+    for (uint32_t i = 0; i < chain.both->n_stranded; i++) {
+        const Stranded *stranded = &chain.both->stranded[i];
+        buffer_printf(stranded->at_end ? &told : &untold, "%s;", stranded->loss->path);
+    }
+    assert_bytes(buffer_bytes(&told), "Chain.V1.Person;");
+    assert_bytes(buffer_bytes(&untold), "Person;Town;");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_field_is_replaced_by_what_feeds_it),
         cmocka_unit_test(two_conversions_become_one),
+        cmocka_unit_test(what_an_any_may_bring_is_named_as_the_first_version_does),
         cmocka_unit_test(what_is_lost_is_told_in_the_names_of_the_ends),
     };
     return cmocka_run_group_tests(tests, load, unload);

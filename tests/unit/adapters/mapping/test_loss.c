@@ -107,23 +107,76 @@ static void what_may_be_cut_is_told_where_it_may(void **state)
           "  converted Amounts.Old.M.cents, Amounts.Old.M.currency -> Amounts.New.M.total: "
           "cents_to_money\n"
           "  converted Amounts.Old.M.fee -> Amounts.New.M.fee: units_to_money, \"EUR\"\n"
-          "  narrowed  Amounts.Old.M.meters -> Amounts.New.M.kilometers: scale, what does not fit "
-          "is an error "
-          "(loud)  [list.yaml:3]\n"
-          "  0 kept, 2 converted, 0 defaulted, 0 narrowed, 0 dropped, 1 loud\n");
+          "  converted Amounts.Old.M.meters -> Amounts.New.M.kilometers: scale\n"
+          "  0 kept, 3 converted, 0 defaulted, 0 narrowed, 0 dropped, 0 loud\n");
     check(state, "Amounts", yaml, false,
           "  narrowed  Amounts.New.M.total -> Amounts.Old.M.cents: cents_to_money, what does not "
           "fit is an error "
           "(loud)  [list.yaml:3]\n"
           "  kept      Amounts.New.M.total.currency_code -> Amounts.Old.M.currency\n"
-          "  narrowed  Amounts.New.M.fee -> Amounts.Old.M.fee: units_to_money, rounded  "
-          "[list.yaml:3]\n"
+          "  narrowed  Amounts.New.M.fee -> Amounts.Old.M.fee: units_to_money, what does not fit "
+          "is an error, rounded (loud)  [list.yaml:3]\n"
           "  narrowed  Amounts.New.M.kilometers -> Amounts.Old.M.meters: scale, what does not fit "
           "is an error "
           "(loud)  [list.yaml:3]\n"
           "  dropped   Amounts.New.M.fee.currency_code: another currency: \"EUR\" (loud)  "
           "[list.yaml:3]\n"
-          "  1 kept, 0 converted, 0 defaulted, 1 narrowed, 0 dropped, 3 loud\n");
+          "  1 kept, 0 converted, 0 defaulted, 0 narrowed, 0 dropped, 4 loud\n");
+}
+
+/* The lines of one direction that may be an error: "a, b, ". */
+static Bytes loud_of(void **state, const char *kind, const char *yaml, bool upwards)
+{
+    Loaded *loaded = *state;
+    LossReport report;
+    Buffer text = buffer_in(loaded->arena);
+    loss_report_all(loaded->arena, read_set(loaded, kind, yaml, upwards), &report);
+    for (uint32_t i = 0; i < report.n_lines; i++) {
+        const char *path = report.lines[i].path[0] ? report.lines[i].path : report.lines[i].into;
+        if (report.lines[i].loud)
+            buffer_printf(&text, "%s ", strrchr(path, '.') + 1);
+    }
+    return buffer_bytes(&text);
+}
+
+static void whatever_can_be_an_error_is_loud(void **state)
+{
+    const char *texts = "messages: {M: {a: {by: text}, b: {by: text}, c: {by: base64}, d: {by: "
+                        "utf8}, e: {by: enum_name}, f: {by: flag, values: {false: OFF, true: ON}, "
+                        "others: loud}}}";
+    assert_bytes(loud_of(state, "Texts", texts, true), "d e ");
+    assert_bytes(loud_of(state, "Texts", texts, false), "a b c e f ");
+    const char *times = "messages: {M: {a: {by: seconds, round: graceful}, b: {by: milliseconds}, "
+                        "c: {by: time_text}, d: {by: date}, e: {by: date_text}}}";
+    assert_bytes(loud_of(state, "Times", times, true), "a b c d e ");
+    assert_bytes(loud_of(state, "Times", times, false), "a b c d e ");
+    const char *wrappers =
+        "messages: {M: {a: {by: wrapper}, b: {by: serialized}, c: {by: wrapper}, "
+        "d: {by: wrapper}, e: {by: wrapper}, f: {by: wrapper}}}";
+    assert_bytes(loud_of(state, "Wrappers", wrappers, true), "f ");
+    assert_bytes(loud_of(state, "Wrappers", wrappers, false), "b d ");
+    const char *masks = "messages: {Thing: {name: title}, Get: {read_mask: {of: Thing}}}";
+    assert_bytes(loud_of(state, "Masks", masks, true), "read_mask update_mask ");
+}
+
+static void what_must_be_there_is_loud(void **state)
+{
+    const char *yaml = "messages: {M: {a: {required: loud}, b: {optional: loud}, c: d}}";
+    assert_bytes(loud_of(state, "Needed", yaml, true), "a ");
+    assert_bytes(loud_of(state, "Needed", yaml, false), "b ");
+}
+
+static void a_count_is_that_of_the_report(void **state)
+{
+    Loaded *loaded = *state;
+    const MappingSet *set = read_set(loaded, "Gone", gone, true);
+    LossReport report;
+    LossCounts counts;
+    loss_report(loaded->arena, set, set->mappings[0], &report);
+    loss_count(set->mappings[0], &counts);
+    assert_int_equal(counts.n_loud, report.n_loud);
+    assert_int_equal(counts.n_lossy, report.counts[LOSS_DROPPED] + report.counts[LOSS_NARROWED]);
+    assert_false(counts.any);
 }
 
 static void a_report_is_json_too(void **state)
@@ -162,6 +215,9 @@ int main(void)
         cmocka_unit_test(lists_and_kinds_are_told),
         cmocka_unit_test(values_that_share_a_counterpart_or_have_none_are_told),
         cmocka_unit_test(what_may_be_cut_is_told_where_it_may),
+        cmocka_unit_test(whatever_can_be_an_error_is_loud),
+        cmocka_unit_test(what_must_be_there_is_loud),
+        cmocka_unit_test(a_count_is_that_of_the_report),
         cmocka_unit_test(a_report_is_json_too),
         cmocka_unit_test(what_keeps_everything_is_clean),
     };

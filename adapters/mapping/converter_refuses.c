@@ -1,0 +1,91 @@
+/* Which converters refuse values, so that the report of losses tells every error before it
+   happens. */
+#include "adapters/mapping/expr.h"
+
+static const char *out_of_range(FieldKind from, FieldKind to)
+{
+    return number_narrows(from, to) ? "out of range is an error" : NULL;
+}
+
+static const EnumEntry *entry_of(const Converter *converter, int32_t number)
+{
+    for (uint32_t i = 0; i < converter->n_entries; i++) {
+        if (converter->entries[i].from == number)
+            return &converter->entries[i];
+    }
+    return NULL;
+}
+
+/* Values with a name that is said to be an error are told by their names. */
+static const char *refused_by_number(const Converter *converter)
+{
+    const EnumType *from = converter->from.enumeration;
+    if (converter->has_fallback || converter->keep_unknown || from->closed)
+        return NULL;
+    return "a number without a name is an error";
+}
+
+static const char *refused_as_flag(const Converter *converter)
+{
+    const EnumType *from = converter->from.enumeration;
+    bool all = converter->has_fallback || !from || from->closed;
+    for (uint32_t i = 0; all && from && !converter->has_fallback && i < from->n_values; i++)
+        all = entry_of(converter, from->values[i].number);
+    return all ? NULL : "another value is an error";
+}
+
+static const char *refused_as_amount(const Converter *converter)
+{
+    /* A part of 2^64 fits in 64 bits. */
+    bool wide = converter->unit > 1 && !number_narrows(KIND_INT64, converter->units->kind);
+    return wide ? NULL : out_of_range(converter->from.kind, converter->units->kind);
+}
+
+static const char *refused_by_scale(const Converter *converter)
+{
+    FieldKind from = converter->from.kind, to = converter->to.kind;
+    bool divided = converter->numerator == 1 && converter->round && !kind_is_float(from);
+    if (kind_is_float(to) || (divided && !number_narrows(from, to)))
+        return NULL;
+    return "what does not fit is an error";
+}
+
+const char *converter_refuses(const Converter *converter)
+{
+    FieldKind from = converter->from.kind, to = converter->to.kind;
+    bool text = converter->format && strcmp(converter->format, "utf8") == 0;
+    switch (converter->code) {
+    case CONVERT_NUMBER: return out_of_range(from, to);
+    case CONVERT_WRAP: return out_of_range(from, converter->value->kind);
+    case CONVERT_UNWRAP: return out_of_range(converter->value->kind, to);
+    case CONVERT_SCALE: return refused_by_scale(converter);
+    case CONVERT_ENUM:
+    case CONVERT_ENUM_TEXT: return refused_by_number(converter);
+    case CONVERT_TEXT_ENUM: return converter->has_fallback ? NULL : "another text is an error";
+    case CONVERT_BOOL_ENUM: return refused_as_flag(converter);
+    case CONVERT_TEXT_NUMBER: return "a text that is no such value is an error";
+    case CONVERT_BYTES_TEXT: return text ? "bytes that are no text are an error" : NULL;
+    case CONVERT_TEXT_BYTES: return text ? NULL : "a text that is none is an error";
+    case CONVERT_TIME_UNITS:
+    case CONVERT_TIME_DATE:
+    case CONVERT_MONEY_AMOUNT: return "what does not fit is an error";
+    case CONVERT_UNITS_TIME:
+    case CONVERT_TIME_TEXT: return "out of range is an error";
+    case CONVERT_TEXT_TIME: return "a text that is no time is an error";
+    case CONVERT_DATE_TIME:
+    case CONVERT_DATE_TEXT:
+    case CONVERT_TEXT_DATE: return "what is no date is an error";
+    case CONVERT_AMOUNT_MONEY: return refused_as_amount(converter);
+    case CONVERT_TEMPLATE: return "what does not match it is an error";
+    case CONVERT_TEMPLATE_PART: return "what does not match it is an error";
+    case CONVERT_FIELD_MASK:
+        return converter->mapping->identity ? NULL : "a path without a counterpart is an error";
+    case CONVERT_SERIALIZED:
+        return from == KIND_BYTES ? "bytes that hold no message are an error" : NULL;
+    case CONVERT_NUMBER_TEXT:
+    case CONVERT_SENTINEL:
+    case CONVERT_TYPE_URL: /* what is in it has lines of its own */
+    case CONVERT_MEMBER: return NULL;
+    }
+    return NULL;
+}
