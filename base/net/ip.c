@@ -34,6 +34,26 @@ IpAddress ip_of(const struct sockaddr *address)
     return (IpAddress){.known = false};
 }
 
+bool ip_is_v4(const IpAddress *address)
+{
+    return is_mapped(address->bytes);
+}
+
+socklen_t ip_socket_address(const IpAddress *address, uint16_t port, IpSocketAddress *out)
+{
+    *out = (IpSocketAddress){0};
+    if (ip_is_v4(address)) {
+        out->v4.sin_family = AF_INET;
+        out->v4.sin_port = htons(port);
+        memcpy(&out->v4.sin_addr, address->bytes + sizeof mapped_prefix, 4);
+        return sizeof out->v4;
+    }
+    out->v6.sin6_family = AF_INET6;
+    out->v6.sin6_port = htons(port);
+    memcpy(&out->v6.sin6_addr, address->bytes, 16);
+    return sizeof out->v6;
+}
+
 bool ip_read(Bytes text, IpAddress *address_out)
 {
     char copy[IP_TEXT_SIZE];

@@ -10,6 +10,7 @@
 
 #include "base/bytes.h"
 
+#include <netinet/in.h>
 #include <sys/socket.h>
 
 typedef struct IpAddress {
@@ -27,6 +28,18 @@ enum { IP_TEXT_SIZE = 46 }; /* of the longest address as text, with its NUL */
 
 /* `known` is false for other families than IPv4 and IPv6. */
 IpAddress ip_of(const struct sockaddr *address);
+
+typedef union IpSocketAddress {
+    struct sockaddr any;
+    struct sockaddr_in v4;
+    struct sockaddr_in6 v6;
+} IpSocketAddress;
+
+/* For connect and bind; gives its size. `address` is known, the port in host order. */
+socklen_t ip_socket_address(const IpAddress *address, uint16_t port, IpSocketAddress *out);
+
+/* "192.0.2.1" is one, as are all that ip_of made of an AF_INET address. `address` is known. */
+bool ip_is_v4(const IpAddress *address);
 
 /* Of 4 or 16 bytes in network order. */
 IpAddress ip_of_bytes(Bytes raw);

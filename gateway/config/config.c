@@ -190,6 +190,7 @@ static Result compile(ConfigReader *reader)
 static Result read_config(ConfigReader *reader)
 {
     config_read_limits(reader);
+    config_read_dns(reader);
     read_process(reader);
     read_cors(reader);
     config_read_listeners(reader);

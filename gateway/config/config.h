@@ -72,6 +72,7 @@ typedef struct Limits {
     /* Towards instances; 0 in any of these: the default. */
     int64_t connect_time; /* name resolution, TCP and TLS; also: how long a call waits for room */
     int64_t instance_idle_time; /* a connection without calls */
+    int64_t instance_max_age;   /* a connection that is then replaced */
     int64_t ping_time; /* HTTP/2: of silence, while calls are at work, until the instance is asked
                           whether it is there; it has as long again to answer */
     uint32_t http1_connections, http2_connections; /* to one instance, per loop */
@@ -80,6 +81,13 @@ typedef struct Limits {
 
 /* Connections to one instance, per loop: as set, or the default. */
 uint32_t limits_connections(const Limits *limits, bool http2);
+
+/* How host names of instances are resolved. 0 and NULL: the default. */
+typedef struct DnsConfig {
+    const char *servers; /* "10.0.0.2:53,[2001:db8::1]:5353"; NULL: those of /etc/resolv.conf */
+    int64_t timeout;     /* until the next try; doubled with each */
+    uint32_t attempts;   /* for each server */
+} DnsConfig;
 
 /* How an RPC fails. */
 typedef enum FailureMode { FAILURE_LOUD, FAILURE_GRACEFUL } FailureMode;
@@ -284,6 +292,7 @@ struct Config {
     Problems
         doubts; /* what `check` refuses, though a gateway can live with it: told when it runs */
     Limits limits;
+    DnsConfig dns;
     Descriptors descriptors; /* those of the hard limit when it was loaded; zeros until then */
     ListenerConfig *listeners;
     uint32_t n_listeners;

@@ -2,6 +2,7 @@
 #include "gateway/config/config_internal.h"
 
 #include "base/arena.h"
+#include "base/net/ip.h"
 
 #include <arpa/inet.h>
 #include <ctype.h>
@@ -93,6 +94,42 @@ bool config_address(ConfigReader *reader, const char *text, bool listening, cons
         return true;
     }
     return false;
+}
+
+enum { DNS_PORT = 53 };
+
+/* "10.0.0.2", "10.0.0.2:53" or "[::1]:53", added to a list of the latter. */
+static void read_name_server(ConfigReader *reader, const char *text, const char *path,
+                             Buffer *servers)
+{
+    IpAddress ip;
+    Address address = {.host = text, .port = DNS_PORT};
+    if (!ip_read(bytes_of(text), &ip) && strchr(text, ':') &&
+        !config_address(reader, text, false, path, &address))
+        return;
+    if (!address.host || !ip_read(bytes_of(address.host), &ip)) {
+        config_tell(reader, path, "for example 10.0.0.2 or 127.0.0.1:8600",
+                    "%s is not the IP address of a name server", text);
+        return;
+    }
+    buffer_printf(servers, ip_is_v4(&ip) ? "%s%s:%u" : "%s[%s]:%u", servers->size ? "," : "",
+                  address.host, address.port);
+}
+
+void config_read_dns(ConfigReader *reader)
+{
+    static const Passerelle__Config__Dns defaults = PASSERELLE__CONFIG__DNS__INIT;
+    const Passerelle__Config__Dns *text =
+        reader->file.content->dns ? reader->file.content->dns : &defaults;
+    Buffer servers = buffer_in(reader->arena);
+    for (size_t i = 0; i < text->n_servers; i++)
+        read_name_server(reader, text->servers[i], config_path(reader, "dns.servers[%zu]", i),
+                         &servers);
+    reader->config->dns = (DnsConfig){
+        .servers = servers.size ? arena_text(reader->arena, buffer_bytes(&servers)) : NULL,
+        .timeout = text->timeout,
+        .attempts = text->attempts,
+    };
 }
 
 bool config_is_host_pattern(Bytes host)

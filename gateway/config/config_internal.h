@@ -66,6 +66,9 @@ bool config_address(ConfigReader *reader, const char *text, bool listening, cons
 /* Whether it can stand where host names are listed: a name, "*." and a name, or "*". */
 bool config_is_host_pattern(Bytes host);
 
+/* Reads Config.dns. */
+void config_read_dns(ConfigReader *reader);
+
 /* config_reach.c: a doubt, when an instance's address is one that the gateway itself listens on.
    After the listeners. */
 void config_doubt_loop(ConfigReader *reader, const Address *instance, const char *path);

@@ -48,6 +48,7 @@ void config_read_limits(ConfigReader *reader)
         .elements = text->elements,
         .connect_time = text->connect_time,
         .instance_idle_time = text->instance_idle_time,
+        .instance_max_age = text->instance_max_age,
         .ping_time = text->ping_time,
         .http1_connections = text->http1_connections,
         .http2_connections = text->http2_connections,

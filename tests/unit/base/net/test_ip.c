@@ -2,6 +2,7 @@
 
 #include "base/net/ip.h"
 
+#include <arpa/inet.h>
 #include <netinet/in.h>
 
 static IpAddress ip(const char *text)
@@ -56,6 +57,22 @@ static void ipv4_at_a_socket_for_both_is_ipv4(void **state)
     assert_memory_equal(by_six.bytes, plain.bytes, 16);
     assert_true(range_has("10.0.0.0/8", "::ffff:10.0.0.1"));
     assert_false(ip_of(&local).known);
+}
+
+static void an_address_of_a_socket_is_read_as_it_is_written(void **state)
+{
+    static const char *const texts[] = {"192.0.2.1", "2001:db8::1", "::1"};
+    for (size_t i = 0; i < sizeof texts / sizeof *texts; i++) {
+        IpAddress address;
+        IpSocketAddress socket_address;
+        assert_true(ip_read(bytes_of(texts[i]), &address));
+        assert_int_equal(ip_is_v4(&address), i == 0);
+        socklen_t size = ip_socket_address(&address, 8080, &socket_address);
+        assert_int_equal(size, i == 0 ? sizeof(struct sockaddr_in) : sizeof(struct sockaddr_in6));
+        assert_int_equal(socket_address.v4.sin_port, htons(8080));
+        IpAddress again = ip_of(&socket_address.any);
+        assert_memory_equal(again.bytes, address.bytes, sizeof address.bytes);
+    }
 }
 
 static void a_range_ends_where_its_prefix_does(void **state)
@@ -115,6 +132,7 @@ int main(void)
         cmocka_unit_test(an_address_is_written_as_it_is_read),
         cmocka_unit_test(what_is_no_address_is_refused),
         cmocka_unit_test(ipv4_at_a_socket_for_both_is_ipv4),
+        cmocka_unit_test(an_address_of_a_socket_is_read_as_it_is_written),
         cmocka_unit_test(a_range_ends_where_its_prefix_does),
         cmocka_unit_test(what_is_no_range_is_refused),
         cmocka_unit_test(what_was_meant_has_no_bits_behind_its_prefix),

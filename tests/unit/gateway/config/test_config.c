@@ -88,6 +88,7 @@ static void what_is_not_said_has_its_default(void **state)
     assert_int_equal(limits->http.queue_low, http_limits_default.queue_low);
     assert_int_equal(limits->http.requests, http_limits_default.requests);
     assert_int_equal(limits->call_time, 60 * SECOND);
+    assert_int_equal(limits->instance_max_age, 600 * SECOND);
     assert_int_equal(limits->message_bytes, 16 << 20);
 
     const Service *garage = &l.config->services[0];
@@ -501,6 +502,31 @@ static void a_bare_drain_is_its_time(void **state)
                 "1h30m)\n");
 }
 
+static void name_servers_have_a_port(void **state)
+{
+    Loaded l = load_good(LISTEN "dns: {servers: [10.0.0.2, '127.0.0.1:8600', '::1', '[::2]:54'],"
+                                " timeout: 500ms, attempts: 2}\n");
+    assert_string_equal(l.config->dns.servers, "10.0.0.2:53,127.0.0.1:8600,[::1]:53,[::2]:54");
+    assert_int_equal(l.config->dns.timeout, 500 * MILLISECOND);
+    assert_int_equal(l.config->dns.attempts, 2);
+    unload(&l);
+    l = load_good(LISTEN);
+    assert_null(l.config->dns.servers);
+    assert_int_equal(l.config->dns.timeout, SECOND);
+    assert_int_equal(l.config->dns.attempts, 3);
+    unload(&l);
+    expect_told(LISTEN
+                "dns: {servers: ['dns.test:53', 'unix:/x', 'x', '10.0.0.1:0'], attempts: 11}\n",
+                "a.yaml:2:17: dns.servers[0]: dns.test:53 is not the IP address of a name server "
+                "(for example 10.0.0.2 or 127.0.0.1:8600)\n"
+                "a.yaml:2:32: dns.servers[1]: unix:/x is not the IP address of a name server (for "
+                "example 10.0.0.2 or 127.0.0.1:8600)\n"
+                "a.yaml:2:43: dns.servers[2]: x is not the IP address of a name server (for "
+                "example 10.0.0.2 or 127.0.0.1:8600)\n"
+                "a.yaml:2:48: dns.servers[3]: 0 is not a port (1 to 65535)\n"
+                "a.yaml:2:73: dns.attempts: must be at most 10\n");
+}
+
 static void names_of_files_are_relative_to_the_config(void **state)
 {
     Loaded l = load_good("listen: ['unix:in.sock']\nadmin: unix:/run/admin.sock\nlog: calls.log\n"
@@ -854,6 +880,7 @@ int main(void)
         cmocka_unit_test(what_is_not_said_has_its_default),
         cmocka_unit_test(everything_can_be_said),
         cmocka_unit_test(a_bare_drain_is_its_time),
+        cmocka_unit_test(name_servers_have_a_port),
         cmocka_unit_test(names_of_files_are_relative_to_the_config),
         cmocka_unit_test(the_most_specific_word_about_errors_counts),
         cmocka_unit_test(what_errors_replaced_is_a_doubt_with_its_place),
