@@ -48,7 +48,7 @@ LAYERS = (
     Layer("gateway", ("base", "protocols", "adapters"), (
         Module("rest", "a message as REST path, query and body", "RestRequest", "rest_request.h"),
         Module("config", "the configuration: read, checked, compiled", "Config", "config.h"),
-        Module("loop", "event loop, timers, sockets, TLS, the pump", "Loop", "loop.h"),
+        Module("loop", "event loop, timers, names, sockets, TLS, the pump", "Loop", "loop.h"),
         Module("version", "which API version a client speaks", "Negotiation", "negotiate.h"),
         Module("headers", "header fields: CORS, forwarding, request id, trace", "Forwarding", "forwarding.h"),
         Module("policy", "retry, fall back, respond or fail: pure decisions", "PolicyVerdict", "policy.h"),

@@ -1,7 +1,6 @@
 #include "gateway/loop/socket.h"
 
 #include "base/arena.h"
-#include "gateway/config/descriptors.h"
 #include "gateway/loop/loop_internal.h"
 #include "gateway/loop/tls.h"
 
@@ -310,7 +309,7 @@ static void on_input(uv_stream_t *stream, ssize_t n, const uv_buf_t *buffer)
 void socket_resume(Socket *socket)
 {
     socket->paused = false;
-    if (socket->reading || socket->eof || socket->state == SOCKET_CONNECTING ||
+    if (socket->reading || socket->eof || socket->state == SOCKET_FRESH ||
         socket->state >= SOCKET_LOST)
         return;
     int error = uv_read_start(&socket->uv.stream, give_buffer, on_input);
@@ -341,7 +340,7 @@ static void socket_begin(Socket *socket)
 static void run_later(LoopWork *work)
 {
     Socket *socket = socket_of(work);
-    if (socket->state == SOCKET_CONNECTING)
+    if (socket->state == SOCKET_FRESH)
         socket_begin(socket);
     else if (socket->state == SOCKET_OPEN)
         tell_writable(socket);
@@ -361,68 +360,44 @@ static void socket_init(Socket *socket, Loop *loop, const SocketEvents *events, 
     socket->uv.handle.data = socket;
 }
 
-void socket_open(Socket *socket, Loop *loop, const SocketEvents *events, int fd, bool tcp,
-                 SSL_CTX *tls)
+/* 0, or libuv's error; then the descriptor is closed. */
+static int take_over(Socket *socket, Loop *loop, const SocketEvents *events, int fd, bool tcp)
 {
     socket_init(socket, loop, events, tcp);
     int error = tcp ? uv_tcp_open(&socket->uv.tcp, fd) : uv_pipe_open(&socket->uv.pipe, fd);
     if (error)
         close(fd);
-    else if (tls)
-        error = tls_accept(socket, tls);
+    return error;
+}
+
+static void begin_later(Socket *socket, int error)
+{
     if (error)
         socket_break(socket, error);
     else
-        loop_defer(loop, &socket->later);
+        loop_defer(socket->loop, &socket->later);
 }
 
-static void on_connected(uv_connect_t *request, int status)
+void socket_open(Socket *socket, Loop *loop, const SocketEvents *events, int fd, bool tcp,
+                 SSL_CTX *tls)
 {
-    Socket *socket = request->data;
-    free(request);
-    loop_enter(socket->loop);
-    if (socket->state >= SOCKET_LOST)
-        return;
-    if (status < 0)
-        socket_fail(socket, system_error(socket, status, "connecting"));
-    else
-        socket_begin(socket);
+    int error = take_over(socket, loop, events, fd, tcp);
+    if (!error && tls)
+        error = tls_accept(socket, tls);
+    begin_later(socket, error);
 }
 
-/* A descriptor beyond the bound is closed with the socket, after on_lost. */
-static void keep_within(Socket *socket, uint32_t bound)
+void socket_connect(Socket *socket, Loop *loop, const SocketEvents *events, int fd, bool tcp,
+                    const SocketPeer *peer)
 {
-    uv_os_fd_t fd;
-    if (uv_fileno(&socket->uv.handle, &fd) == 0 && !descriptor_within(bound, fd))
-        socket_break(socket, UV_EMFILE);
-}
-
-void socket_connect(Socket *socket, Loop *loop, const SocketEvents *events,
-                    const struct sockaddr *address, const char *path, const SocketPeer *peer)
-{
-    socket_init(socket, loop, events, address != NULL);
-    int error = peer->tls ? tls_connect(socket, peer) : 0;
-    if (error) {
-        socket_break(socket, error);
-        return;
+    int error = take_over(socket, loop, events, fd, tcp);
+    if (!error && tcp) {
+        uv_tcp_nodelay(&socket->uv.tcp, 1);
+        uv_tcp_keepalive(&socket->uv.tcp, 1, KEEPALIVE_DELAY);
     }
-    uv_connect_t *request = malloc(sizeof(*request));
-    CHECK(request);
-    request->data = socket;
-    if (!address) {
-        uv_pipe_connect(request, &socket->uv.pipe, path, on_connected);
-        keep_within(socket, peer->descriptors);
-        return;
-    }
-    error = uv_tcp_connect(request, &socket->uv.tcp, address, on_connected);
-    if (error) {
-        free(request);
-        socket_break(socket, error);
-        return;
-    }
-    uv_tcp_nodelay(&socket->uv.tcp, 1);
-    uv_tcp_keepalive(&socket->uv.tcp, 1, KEEPALIVE_DELAY);
-    keep_within(socket, peer->descriptors);
+    if (!error && peer->tls)
+        error = tls_connect(socket, peer);
+    begin_later(socket, error);
 }
 
 static void on_shut(uv_shutdown_t *request, int status)

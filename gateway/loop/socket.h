@@ -47,7 +47,7 @@ typedef struct SocketEvents {
 } SocketEvents;
 
 typedef enum SocketState {
-    SOCKET_CONNECTING,
+    SOCKET_FRESH, /* taken over; what follows begins later in this turn */
     SOCKET_PREAMBLE,
     SOCKET_HANDSHAKE,
     SOCKET_OPEN,
@@ -80,18 +80,17 @@ struct Socket {
 void socket_open(Socket *socket, Loop *loop, const SocketEvents *events, int fd, bool tcp,
                  SSL_CTX *tls);
 
-/* How to reach a peer. */
+/* What to say to a peer. */
 typedef struct SocketPeer {
-    SSL_CTX *tls;         /* NULL: in clear */
-    const char *name;     /* to ask for and to verify; a host name or an IP address */
-    const char *alpn;     /* the one protocol that is wanted: "h2"; NULL: not said */
-    uint32_t descriptors; /* bound of its number: descriptors.h; 0: none */
+    SSL_CTX *tls;     /* NULL: in clear */
+    const char *name; /* to ask for and to verify; a host name or an IP address */
+    const char *alpn; /* the one protocol that is wanted: "h2"; NULL: not said */
 } SocketPeer;
 
-/* Starts to connect: to an IP address or, when `address` is NULL, to the unix socket at `path`.
-   on_ready or on_lost follows. All is copied. */
-void socket_connect(Socket *socket, Loop *loop, const SocketEvents *events,
-                    const struct sockaddr *address, const char *path, const SocketPeer *peer);
+/* Takes over a file descriptor that was connected (dial.h), with TLS as the client when the peer's
+   `tls` is there. on_ready or on_lost follows. All is copied. */
+void socket_connect(Socket *socket, Loop *loop, const SocketEvents *events, int fd, bool tcp,
+                    const SocketPeer *peer);
 
 /*
  * Sends. Returns how many bytes were taken, from the front: sent, or copied and on their way. When

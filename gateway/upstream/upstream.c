@@ -14,6 +14,7 @@
 #define HTTP2_IDLE_TIME (300 * SECOND)
 #define PING_TIME                                                                                  \
     (310 * SECOND) /* gRPC servers send away who asks more often than each 5 minutes */
+#define MAX_AGE (600 * SECOND)
 
 enum { FAILURE_MEMORY = 16 * 1024 };
 
@@ -28,6 +29,7 @@ static UpstreamLimits limits_for(const Config *config, bool http2)
     UpstreamLimits l = {
         .connect_time = time_or(limits->connect_time, CONNECT_TIME),
         .idle_time = time_or(limits->instance_idle_time, http2 ? HTTP2_IDLE_TIME : HTTP1_IDLE_TIME),
+        .max_age = time_or(limits->instance_max_age, MAX_AGE),
         .ping_time = time_or(limits->ping_time, PING_TIME),
         .send_time = limits->send_time,
         .connections = limits_connections(limits, http2),
@@ -49,6 +51,18 @@ static UpstreamLimits limits_for(const Config *config, bool http2)
 
 static void run_serve(LoopWork *work);
 static void on_timer(Timer *timer);
+static void on_resolved(Lookup *lookup, const Resolved *resolved, Result why);
+
+/* An address that needs no lookup is its own endpoint, for ever. */
+static void set_fixed_endpoint(Upstream *u)
+{
+    const Address *address = &u->known->address;
+    IpAddress ip = {.known = false};
+    if (!address->path && !ip_read(bytes_of(address->host), &ip))
+        return;
+    endpoints_name(&u->endpoints, &ip, 1, 0);
+    u->known_to = INT64_MAX;
+}
 
 static Upstream *upstream_new(UpstreamTable *table, KnownInstance *known, SSL_CTX *tls)
 {
@@ -64,6 +78,8 @@ static Upstream *upstream_new(UpstreamTable *table, KnownInstance *known, SSL_CT
     u->waits_end = &u->waits;
     u->serve.run = run_serve;
     u->timer.fire = on_timer;
+    u->lookup.on_resolved = on_resolved;
+    set_fixed_endpoint(u);
     u->next = table->first;
     table->first = u;
     return u;
@@ -75,6 +91,7 @@ static void upstream_free(Upstream *u)
         known_instance_set_down(u->known, false);
     u->table->by_number[u->known->number] = NULL;
     known_instance_unref(u->known);
+    endpoints_free(&u->endpoints);
     SSL_CTX_free(u->tls);
     arena_free(u->failure_arena);
     free(u);
@@ -82,7 +99,7 @@ static void upstream_free(Upstream *u)
 
 static bool has_live_link(const Upstream *u)
 {
-    return u->links[LINK_READY] || u->links[LINK_FULL];
+    return u->n_links[LINK_READY] + u->n_links[LINK_FULL] > 0;
 }
 
 /* Where operators and health look. What no set of now names is not down. */
@@ -159,16 +176,22 @@ Result upstream_failure(const Upstream *u)
     return u->failure;
 }
 
+static uint32_t calls_on(const Link *link)
+{
+    uint32_t n = 0;
+    for (; link; link = link->next)
+        n += http_connection_streams(link->pump.http);
+    return n;
+}
+
 /* A connection of HTTP/1.1 carries one call, so FULL counts them. */
 uint32_t upstream_load(const Upstream *u)
 {
-    uint32_t load = u->n_waits;
     if (!u->http2)
-        return load + u->n_links[LINK_FULL] + u->n_links[LINK_LEAVING];
-    for (LinkState state = LINK_READY; state <= LINK_LEAVING; state++) {
-        for (const Link *link = u->links[state]; link; link = link->next)
-            load += http_connection_streams(link->pump.http);
-    }
+        return u->n_waits + u->n_links[LINK_FULL] + u->n_links[LINK_LEAVING];
+    uint32_t load = u->n_waits + calls_on(u->links[LINK_FULL]) + calls_on(u->links[LINK_LEAVING]);
+    for (const Endpoint *endpoint = u->endpoints; endpoint; endpoint = endpoint->next)
+        load += calls_on(endpoint->ready);
     return load;
 }
 
@@ -222,6 +245,23 @@ void upstream_failed(Upstream *u, int64_t begun, Result why)
     upstream_look(u);
 }
 
+/* Those in these states begin to leave; the old ones alone, or all. */
+static void drain(Link *first, bool old_only)
+{
+    for (Link *link = first, *next; link; link = next) {
+        next = link->next;
+        if (link->old || !old_only)
+            link_drain(link);
+    }
+}
+
+static void drain_live(Upstream *u, bool old_only)
+{
+    for (Endpoint *endpoint = u->endpoints; endpoint; endpoint = endpoint->next)
+        drain(endpoint->ready, old_only);
+    drain(u->links[LINK_FULL], old_only);
+}
+
 void upstream_connected(Upstream *u)
 {
     Loop *loop = u->table->loop;
@@ -231,6 +271,8 @@ void upstream_connected(Upstream *u)
     reach_succeeded(&u->reach, u->known);
     tell_state(u);
     tell_candidates(u);
+    if (u->n_old > 0)
+        drain_live(u, true);
     upstream_look(u);
 }
 
@@ -271,12 +313,49 @@ void upstream_look(Upstream *u)
     loop_defer(u->table->loop, &u->serve);
 }
 
+/* Calls at work there, as far as the choice takes them into account. */
+static uint32_t endpoint_load(const Upstream *u, const Endpoint *endpoint)
+{
+    return u->http2 ? http_connection_streams(endpoint->ready->pump.http) : endpoint->n_full;
+}
+
+static bool is_better(const Upstream *u, const Endpoint *a, const Endpoint *b)
+{
+    if (a->named != b->named)
+        return a->named;
+    uint32_t load_a = endpoint_load(u, a), load_b = endpoint_load(u, b);
+    return load_a < load_b || (load_a == load_b && a->used < b->used);
+}
+
+/* One with a link with room: those that the name stands for come before those that it stood for,
+   then those with less to do, then those whose last call is longest ago. */
+static Endpoint *choose_endpoint(Upstream *u)
+{
+    Endpoint *best = NULL;
+    bool missed = false;
+    for (Endpoint *endpoint = u->endpoints; endpoint; endpoint = endpoint->next) {
+        if (endpoint->ready && (!best || is_better(u, endpoint, best)))
+            best = endpoint;
+        else
+            missed |= endpoint_is_missed(endpoint, u->table->loop->now);
+    }
+    if (!best)
+        return NULL;
+    best->used = ++u->choices;
+    if (missed) {
+        u->missed = true;
+        upstream_look(u);
+    }
+    return best;
+}
+
 /* A connection with room; the one that was used last comes first, so that spare ones grow idle and
    end. */
 static HttpConnection *take_room(Upstream *u)
 {
-    Link *link;
-    while ((link = u->links[LINK_READY])) {
+    Endpoint *endpoint;
+    while ((endpoint = choose_endpoint(u))) {
+        Link *link = endpoint->ready;
         link_settle(link);
         if (link->state != LINK_READY)
             continue;
@@ -294,27 +373,52 @@ static uint32_t links_counted(const Upstream *u)
     return u->n_links[LINK_CONNECTING] + u->n_links[LINK_READY] + u->n_links[LINK_FULL];
 }
 
+/* All that is there is old. */
+static bool needs_replacement(const Upstream *u)
+{
+    return u->n_old > 0 && u->n_old == u->n_links[LINK_READY] + u->n_links[LINK_FULL];
+}
+
 /* How many connections are missing: one of HTTP/2 carries many calls, one of HTTP/1.1 one. An
    instance that was lost is tried again even if nobody waits. */
 static uint32_t links_wanted(const Upstream *u)
 {
     if (u->n_waits == 0)
-        return u->reach.failures > 0 && is_probed(u) && !has_live_link(u);
+        return is_probed(u) &&
+               (needs_replacement(u) || (u->reach.failures > 0 && !has_live_link(u)));
     return u->http2 || u->reach.failures > 0 ? 1 : u->n_waits;
 }
 
 static bool may_connect(const Upstream *u)
 {
     int64_t now = u->table->loop->now;
-    return !u->table->closing && links_counted(u) < u->limits.connections &&
+    uint32_t most = u->limits.connections + needs_replacement(u);
+    return !u->table->closing && links_counted(u) < most &&
            (now >= u->reach.connect_after || (u->waits && upstream_worth_a_try(u, now)));
+}
+
+/* Each endpoint gets a link. What the name stands for may be another by now. */
+static void connect_missed(Upstream *u)
+{
+    int64_t now = u->table->loop->now;
+    if (now >= u->known_to && !u->table->closing) {
+        upstream_resolve(u);
+        return;
+    }
+    u->missed = false;
+    for (Endpoint *endpoint = u->endpoints; endpoint; endpoint = endpoint->next) {
+        if (endpoint_is_missed(endpoint, now) && may_connect(u))
+            link_connect(u, endpoint);
+    }
 }
 
 static void connect_if_useful(Upstream *u)
 {
     uint32_t wanted = links_wanted(u);
     while (u->n_links[LINK_CONNECTING] < wanted && may_connect(u))
-        link_connect(u); /* may fail at once, and then no other may */
+        link_connect(u, NULL);
+    if (u->missed)
+        connect_missed(u);
 }
 
 static void fail_first(Upstream *u, Result why)
@@ -386,6 +490,70 @@ void upstream_want(Upstream *u, UpstreamWait *wait, HttpConnection **connection_
     upstream_look(u);
 }
 
+/* ---- Names ----------------------------------------------------------------------------------- */
+
+/* Calls `give` for each link that asks for addresses; it may end the link. */
+static void each_that_asks(Upstream *u, void (*give)(Link *link, bool more), bool more)
+{
+    for (Link *link = u->links[LINK_CONNECTING], *next; link; link = next) {
+        next = link->next;
+        if (link->asks)
+            give(link, more);
+    }
+}
+
+/* The name servers could not say: what they said last stands, if there is anything. */
+static void resolve_failed(Upstream *u, Result why)
+{
+    int64_t begun = u->table->loop->now;
+    bool any = false;
+    if (endpoints_any_named(u->endpoints)) {
+        u->known_to = u->table->loop->now + RESOLVER_TTL_LEAST;
+        each_that_asks(u, link_dial, false);
+        return;
+    }
+    u->missed = false;
+    for (Link *link = u->links[LINK_CONNECTING], *next; link; link = next) {
+        next = link->next;
+        if (!link->asks)
+            continue;
+        any = true;
+        begun = link->since < begun ? link->since : begun;
+        link_end(link, why);
+    }
+    if (any)
+        upstream_failed(u, begun, why);
+}
+
+static void on_resolved(Lookup *lookup, const Resolved *resolved, Result why)
+{
+    Upstream *u = (Upstream *)((char *)lookup - offsetof(Upstream, lookup));
+    Loop *loop = u->table->loop;
+    if (resolved) {
+        if (!resolved->more)
+            endpoints_forget(u->endpoints);
+        endpoints_name(&u->endpoints, resolved->addresses, resolved->n,
+                       (uint32_t)random_next(&loop->random));
+        u->known_to = resolved->until;
+    }
+    if (failed(why))
+        resolve_failed(u, FAIL_OVER(loop_scratch(loop), why, FAULT_UPSTREAM_DOWN,
+                                    "connecting to %s", upstream_name(u)));
+    else
+        each_that_asks(u, link_dial, resolved->more);
+    if (u->missed)
+        upstream_look(u);
+}
+
+void upstream_resolve(Upstream *u)
+{
+    UpstreamTable *table = u->table;
+    if (lookup_running(&u->lookup))
+        return;
+    resolver_use(table->resolver, &table->loop->config->dns);
+    lookup_begin(table->resolver, &u->lookup, u->known->address.host);
+}
+
 /* ---- The table ------------------------------------------------------------------------------- */
 
 UpstreamTable *upstreams_new(Loop *loop)
@@ -393,6 +561,7 @@ UpstreamTable *upstreams_new(Loop *loop)
     UpstreamTable *table = calloc(1, sizeof(*table));
     CHECK(table);
     table->loop = loop;
+    table->resolver = resolver_new(loop);
     return table;
 }
 
@@ -401,19 +570,15 @@ static void upstream_retire(Upstream *u)
 {
     u->retired_at = u->table->loop->now;
     tell_state(u);
-    for (LinkState state = LINK_CONNECTING; state <= LINK_FULL; state++) {
-        for (Link *link = u->links[state], *next; link; link = next) {
-            next = link->next;
-            link_drain(link);
-        }
-    }
+    drain(u->links[LINK_CONNECTING], false);
+    drain_live(u, false);
 }
 
 /* Nobody has it in hand: who was given it in this turn may be about to wait for it. */
 static bool is_forgotten(const Upstream *u)
 {
     for (int state = 0; state < LINK_STATES; state++) {
-        if (u->links[state])
+        if (u->n_links[state])
             return false;
     }
     return u->retired_at && !u->waits && !u->candidates && !u->serve.queued &&
@@ -431,6 +596,7 @@ static void free_forgotten(UpstreamTable *table)
         }
         *at = u->next;
         timer_stop(&table->loop->timers, &u->timer);
+        lookup_cancel(&u->lookup);
         upstream_free(u);
     }
 }
@@ -468,19 +634,27 @@ void upstreams_reload(UpstreamTable *table)
     free_forgotten(table);
 }
 
+static void end_all(Link **first, Result why)
+{
+    while (*first)
+        link_end(*first, why);
+}
+
 void upstreams_close(UpstreamTable *table, Result why)
 {
     table->closing = true;
     for (Upstream *u = table->first; u; u = u->next) {
-        for (LinkState state = LINK_CONNECTING; state < LINK_GONE; state++) {
-            while (u->links[state])
-                link_end(u->links[state], why);
-        }
+        for (Endpoint *endpoint = u->endpoints; endpoint; endpoint = endpoint->next)
+            end_all(&endpoint->ready, why);
+        for (LinkState state = LINK_CONNECTING; state < LINK_GONE; state++)
+            end_all(&u->links[state], why);
         while (u->waits)
             fail_first(u, why);
         timer_stop(&table->loop->timers, &u->timer);
         loop_undefer(table->loop, &u->serve);
     }
+    resolver_free(table->resolver);
+    table->resolver = NULL;
 }
 
 void upstreams_free(UpstreamTable *table)
@@ -492,6 +666,7 @@ void upstreams_free(UpstreamTable *table)
         table->first = u->next;
         upstream_free(u);
     }
+    resolver_free(table->resolver);
     free(table->by_number);
     free(table);
 }

@@ -9,15 +9,20 @@
  *           |              |             READY: room for one more call; FULL: none now
  *           |           LEAVING          no new calls; ends with its last one
  *           |______________|____> GONE   the socket is closing
+ *
+ * A link connects to one of the upstream's endpoints, whichever is there first. Calls go to the
+ * endpoint with the fewest of them; where one has no link, a spare link is connected to it. A link
+ * that gets old is replaced: it leaves once a younger one is there.
  */
 #ifndef GATEWAY_UPSTREAM_INTERNAL_H
 #define GATEWAY_UPSTREAM_INTERNAL_H
 
 #include "gateway/instances/reach.h"
+#include "gateway/loop/dial.h"
 #include "gateway/loop/pump.h"
+#include "gateway/loop/resolver.h"
+#include "gateway/upstream/endpoint.h"
 #include "gateway/upstream/upstream.h"
-
-typedef struct Link Link;
 
 typedef enum LinkState {
     LINK_CONNECTING,
@@ -30,7 +35,7 @@ typedef enum LinkState {
 
 /* The settings, defaults filled in. */
 typedef struct UpstreamLimits {
-    int64_t connect_time, idle_time, ping_time, send_time;
+    int64_t connect_time, idle_time, max_age, ping_time, send_time;
     uint32_t connections;
     uint32_t descriptors; /* bound of their numbers: descriptors.h */
     HttpLimits http;
@@ -50,9 +55,15 @@ struct Upstream {
     bool told_down;        /* as known to all loops */
     int64_t retired_at;    /* since when none has; 0: one does */
 
-    Link *links[LINK_STATES];
+    Link *links[LINK_STATES]; /* READY: those of an endpoint stand there */
     uint32_t n_links[LINK_STATES];
-    uint32_t turn; /* which of a name's addresses is tried first */
+    uint32_t n_old; /* those among READY and FULL that are to be replaced */
+
+    Endpoint *endpoints;
+    Lookup lookup;    /* of a name; else never begun */
+    int64_t known_to; /* until when the endpoints are what the name stands for */
+    uint64_t choices; /* of endpoints */
+    bool missed;      /* some endpoint has no link, and calls come */
 
     UpstreamWait *waits, **waits_end;
     uint32_t n_waits;
@@ -67,18 +78,24 @@ struct Upstream {
 struct Link {
     Pump pump; /* `http` is NULL until there is a stream of bytes */
     Upstream *upstream;
-    Link *next, **at; /* in upstream->links[state] */
+    Link *next, **at; /* in the list of its state */
     LinkState state;
     int64_t since; /* connecting, or without calls, since then */
     int64_t heard; /* last sign of life */
-    uv_getaddrinfo_t resolve;
-    struct addrinfo *addresses, *next_address;
-    bool resolving, opened; /* `opened`: the socket is, and on_closed will come */
-    bool pinged;
+    int64_t old_at;
+
+    Endpoint *endpoint; /* that it leads to, or is to lead to; NULL: none yet, or GONE */
+    Dial *dial;         /* while it is CONNECTING */
+    uint32_t n_judged;  /* addresses of the dial of which the endpoints know what became of them */
+    bool asks;          /* the lookup is to give the dial its addresses */
+    bool spare;         /* nobody waits for it: it is to lead to this endpoint alone */
+    bool opened;        /* the socket is, and on_closed will come */
+    bool old, pinged;
 };
 
 struct UpstreamTable {
     Loop *loop;
+    Resolver *resolver; /* NULL once it closes */
     Upstream *first;
     bool closing;
     Upstream **by_number; /* of KnownInstance; NULL: not used by this loop yet */
@@ -92,8 +109,14 @@ void upstream_connected(Upstream *upstream);
 /* Something changed: waits are looked at later in this turn. */
 void upstream_look(Upstream *upstream);
 
+/* Connecting links whose dials have no addresses get those of the name, once they are known. */
+void upstream_resolve(Upstream *upstream);
+
 /* upstream_link.c */
-void link_connect(Upstream *upstream);
+/* To any endpoint, or to this one alone. */
+void link_connect(Upstream *upstream, Endpoint *spare);
+/* Gives its dial the endpoints that it does not have yet. `more`: others may follow. */
+void link_dial(Link *link, bool more);
 void link_move(Link *link, LinkState state);
 void link_drain(Link *link);
 void link_end(Link *link, Result why);

@@ -3,10 +3,7 @@
 #include "base/arena.h"
 #include "gateway/telemetry/telemetry.h"
 
-#include <netdb.h>
-#include <netinet/in.h>
 #include <netinet/tcp.h>
-#include <stdio.h>
 #include <stdlib.h>
 
 static Link *link_of(Socket *socket)
@@ -19,24 +16,50 @@ static Loop *loop_of(const Link *link)
     return link->upstream->table->loop;
 }
 
+static bool is_live(LinkState state)
+{
+    return state == LINK_READY || state == LINK_FULL;
+}
+
+/* It is counted, or no longer counted, in its state. */
+static void link_count(Link *link, uint32_t n)
+{
+    Upstream *u = link->upstream;
+    u->n_links[link->state] += n;
+    if (link->old && is_live(link->state))
+        u->n_old += n;
+    if (link->endpoint && link->state == LINK_FULL)
+        link->endpoint->n_full += n;
+}
+
 static void link_unlist(Link *link)
 {
     *link->at = link->next;
     if (link->next)
         link->next->at = link->at;
-    link->upstream->n_links[link->state]--;
+    link_count(link, -1u);
 }
 
 static void link_list(Link *link, LinkState state)
 {
-    Link **first = &link->upstream->links[state];
+    Link **first = state == LINK_READY ? &link->endpoint->ready : &link->upstream->links[state];
     link->state = state;
     link->next = *first;
     link->at = first;
     if (link->next)
         link->next->at = &link->next;
     *first = link;
-    link->upstream->n_links[state]++;
+    link_count(link, 1);
+}
+
+/* NULL: nowhere any more. It is neither READY nor FULL. */
+static void link_lead_to(Link *link, Endpoint *endpoint)
+{
+    if (link->endpoint)
+        link->endpoint->n_links--;
+    link->endpoint = endpoint;
+    if (endpoint)
+        endpoint->n_links++;
 }
 
 void link_move(Link *link, LinkState state)
@@ -49,13 +72,12 @@ void link_move(Link *link, LinkState state)
 
 /* ---- The end --------------------------------------------------------------------------------- */
 
-/* When neither the socket nor the resolver holds it any more. */
+/* When the socket does not hold it any more. */
 static void link_free_when_unused(Link *link)
 {
-    if (link->opened || link->resolving)
+    if (link->opened)
         return;
     http_connection_free(link->pump.http);
-    uv_freeaddrinfo(link->addresses);
     link_unlist(link);
     free(link);
 }
@@ -65,12 +87,14 @@ void link_end(Link *link, Result why)
     if (link->state == LINK_GONE)
         return;
     link_move(link, LINK_GONE);
+    link_lead_to(link, NULL);
+    dial_free(link->dial);
+    link->dial = NULL;
+    link->asks = false;
     if (link->pump.http)
         http_connection_lost(link->pump.http, why);
     pump_stop(&link->pump);
     upstream_look(link->upstream);
-    if (link->resolving)
-        uv_cancel((uv_req_t *)&link->resolve);
     if (link->opened)
         socket_close(&link->pump.socket);
     link_free_when_unused(link);
@@ -86,13 +110,35 @@ void link_drain(Link *link)
     pump_flush_later(&link->pump);
 }
 
-/* Not connected, for this reason: the instance is left alone for a while. */
+/* The endpoints learn what became of the dial's attempts. Those that are still under way count as
+   failed when `all` are over. */
+static void judge(Link *link, bool all)
+{
+    int64_t now = loop_of(link)->now;
+    for (; link->n_judged < dial_size(link->dial); link->n_judged++) {
+        DialState state = dial_state(link->dial, link->n_judged);
+        Endpoint *endpoint =
+            endpoint_find(link->upstream->endpoints, dial_address(link->dial, link->n_judged));
+        if (state == DIAL_WAITING || (state == DIAL_BEGUN && !all))
+            return;
+        if (endpoint && state != DIAL_CONNECTED)
+            endpoint_failed(endpoint, now);
+    }
+}
+
+/* Not connected, for this reason: the instance is left alone for a while. When it was a spare
+   one, only its endpoint is. */
 static void connect_failed(Link *link, Result why)
 {
     Upstream *u = link->upstream;
     int64_t begun = link->since;
+    bool spare = link->spare;
+    judge(link, true);
+    if (link->opened && link->endpoint)
+        endpoint_failed(link->endpoint, loop_of(link)->now);
     link_end(link, why);
-    upstream_failed(u, begun, why);
+    if (!spare)
+        upstream_failed(u, begun, why);
 }
 
 static Result over(Link *link, Result why, const Fault *fault, const char *doing)
@@ -108,16 +154,30 @@ static int64_t earlier(int64_t a, int64_t b)
     return a < b ? a : b;
 }
 
+/* The name servers do not answer, and it is known what they said before. */
+static bool may_use_old_answer(const Link *link)
+{
+    return link->asks && dial_size(link->dial) == 0 &&
+           endpoints_any_named(link->upstream->endpoints);
+}
+
+/* When it is to be asked whether it is there, or to be given up. */
+static int64_t silent_at(const Link *link)
+{
+    return link->heard + link->upstream->limits.ping_time * (link->pinged ? 2 : 1);
+}
+
 static int64_t deadline_of(const Link *link)
 {
     const UpstreamLimits *limits = &link->upstream->limits;
     if (link->state == LINK_CONNECTING)
-        return link->since + limits->connect_time;
-    int64_t deadline = NO_TIMEOUT;
+        return link->since +
+               (may_use_old_answer(link) ? limits->connect_time / 2 : limits->connect_time);
+    int64_t deadline = is_live(link->state) && !link->old ? link->old_at : NO_TIMEOUT;
     if (http_connection_streams(link->pump.http) == 0)
-        deadline = link->since + limits->idle_time;
+        deadline = earlier(deadline, link->since + limits->idle_time);
     else if (link->upstream->http2)
-        deadline = link->heard + limits->ping_time * (link->pinged ? 2 : 1);
+        deadline = earlier(deadline, silent_at(link));
     if (link->pump.blocked_since)
         deadline = earlier(deadline, link->pump.blocked_since + limits->send_time);
     return deadline;
@@ -132,15 +192,42 @@ static void set_timer(Link *link)
 
 static void lost(Link *link, Result why);
 
+static void connect_timeout(Link *link)
+{
+    if (may_use_old_answer(link)) {
+        link_dial(link, true);
+        set_timer(link);
+        return;
+    }
+    Result late = FAIL(loop_scratch(loop_of(link)), FAULT_SYSTEM, "no connection within %.1f s%s",
+                       (double)link->upstream->limits.connect_time / SECOND,
+                       dial_size(link->dial) == 0 ? ": no name server answers" : "");
+    connect_failed(link, over(link, late, &FAULT_UPSTREAM_DOWN, "connecting to"));
+}
+
+/* It leaves when others can take its calls; else a younger one is connected first. */
+static void grow_old(Link *link)
+{
+    Upstream *u = link->upstream;
+    link_count(link, -1u);
+    link->old = true;
+    link_count(link, 1);
+    if (u->n_old < u->n_links[LINK_READY] + u->n_links[LINK_FULL])
+        link_drain(link);
+    else
+        upstream_look(u);
+    set_timer(link);
+}
+
 static void link_timeout(Link *link)
 {
     Arena *arena = loop_scratch(loop_of(link));
-    bool busy = link->state != LINK_CONNECTING && http_connection_streams(link->pump.http) > 0;
+    int64_t now = loop_of(link)->now;
     if (link->state == LINK_CONNECTING) {
-        Result late = FAIL(arena, FAULT_SYSTEM, "no connection within %.1f s",
-                           (double)link->upstream->limits.connect_time / SECOND);
-        connect_failed(link, over(link, late, &FAULT_UPSTREAM_DOWN, "connecting to"));
-    } else if (!busy) {
+        connect_timeout(link);
+    } else if (is_live(link->state) && !link->old && link->old_at <= now) {
+        grow_old(link);
+    } else if (http_connection_streams(link->pump.http) == 0) {
         link_end(link, OK);
     } else if (link->pump.blocked_since || link->pinged) {
         lost(link, FAIL(arena, FAULT_SYSTEM, "%s",
@@ -225,9 +312,19 @@ static void on_output(void *owner, HttpConnection *http)
 /* Within the engine nothing is decided: the flush that follows looks. */
 static const HttpConnectionEvents http_events = {.on_output = on_output, .on_capacity = on_output};
 
+enum { AGE_JITTER_PERCENT = 20 /* so that connections made together do not end together */ };
+
 static void link_up(Link *link)
 {
-    link->since = loop_of(link)->now;
+    Loop *loop = loop_of(link);
+    int64_t age = link->upstream->limits.max_age;
+    link->since = loop->now;
+    link->old_at = loop->now + age -
+                   (int64_t)random_below(&loop->random, (uint64_t)(age * AGE_JITTER_PERCENT / 100));
+    endpoint_connected(link->endpoint);
+    dial_free(link->dial);
+    link->dial = NULL;
+    link->asks = false;
     link_move(link, LINK_READY);
     upstream_connected(link->upstream);
 }
@@ -282,19 +379,7 @@ static SocketPeer peer_of(const Upstream *u)
         .tls = u->tls,
         .name = u->known->tls_name ? u->known->tls_name : u->known->address.host,
         .alpn = u->http2 ? "h2" : "http/1.1",
-        .descriptors = u->limits.descriptors,
     };
-}
-
-/* The next of the name's addresses; the caller has checked that there is one. */
-static void connect_next(Link *link)
-{
-    SocketPeer peer = peer_of(link->upstream);
-    struct addrinfo *address = link->next_address;
-    link->next_address = address->ai_next;
-    link->opened = true;
-    socket_connect(&link->pump.socket, loop_of(link), &socket_events, address->ai_addr, NULL,
-                   &peer);
 }
 
 /* So that a peer that is gone without a word is not waited for as long as the kernel would. */
@@ -329,10 +414,12 @@ static void on_ready(Socket *socket)
 static void on_lost(Socket *socket, Result why)
 {
     Link *link = link_of(socket);
-    if (!link->pump.http && link->next_address)
+    if (link->state == LINK_CONNECTING && !link->pump.http && dial_has_more(link->dial)) {
+        endpoint_failed(link->endpoint, loop_of(link)->now);
         socket_close(socket); /* on_closed goes on with it */
-    else
+    } else {
         lost(link, why);
+    }
 }
 
 static void on_closed(Socket *socket)
@@ -340,7 +427,7 @@ static void on_closed(Socket *socket)
     Link *link = link_of(socket);
     link->opened = false;
     if (link->state == LINK_CONNECTING)
-        connect_next(link);
+        CHECK(dial_go_on(link->dial));
     else
         link_free_when_unused(link);
 }
@@ -354,95 +441,73 @@ static const SocketEvents socket_events = {
     .on_closed = on_closed,
 };
 
-/* Each attempt begins with another of the name's addresses. */
-static void rotate(Link *link)
+static void on_connected(void *owner, Dial *dial, int fd, uint32_t which)
 {
-    uint32_t n = 0;
-    for (struct addrinfo *a = link->addresses; a; a = a->ai_next)
-        n++;
-    struct addrinfo *last = link->addresses;
-    for (uint32_t skip = n ? link->upstream->turn++ % n : 0; skip > 0; skip--) {
-        while (last->ai_next)
-            last = last->ai_next;
-        struct addrinfo *first = link->addresses;
-        link->addresses = first->ai_next;
-        last->ai_next = first;
-        first->ai_next = NULL;
-        last = first;
-    }
-}
-
-static void on_resolved(uv_getaddrinfo_t *request, int status, struct addrinfo *addresses)
-{
-    Link *link = request->data;
-    loop_enter(loop_of(link));
-    link->resolving = false;
-    link->addresses = addresses;
-    if (link->state == LINK_GONE) {
-        link_free_when_unused(link);
-        return;
-    }
-    if (status < 0) {
-        Result r = FAIL(loop_scratch(loop_of(link)), FAULT_SYSTEM, "resolving %s: %s",
-                        link->upstream->known->address.host, uv_strerror(status));
-        connect_failed(link, over(link, r, &FAULT_UPSTREAM_DOWN, "connecting to"));
-        return;
-    }
-    rotate(link);
-    link->next_address = link->addresses;
-    connect_next(link);
-}
-
-static void resolve(Link *link)
-{
-    const Address *address = &link->upstream->known->address;
-    char port[8];
-    snprintf(port, sizeof(port), "%u", address->port);
-    struct addrinfo hints = {.ai_socktype = SOCK_STREAM, .ai_flags = AI_NUMERICSERV};
-    link->resolve.data = link;
-    int error = uv_getaddrinfo(&loop_of(link)->uv, &link->resolve, on_resolved, address->host, port,
-                               &hints);
-    link->resolving = error == 0;
-    if (error) {
-        Result r = FAIL(loop_scratch(loop_of(link)), FAULT_SYSTEM, "resolving %s: %s",
-                        address->host, uv_strerror(error));
-        connect_failed(link, over(link, r, &FAULT_UPSTREAM_DOWN, "connecting to"));
-    }
-}
-
-/* An address that needs no resolver. */
-static bool connect_number(Link *link)
-{
-    const Address *address = &link->upstream->known->address;
-    union {
-        struct sockaddr any;
-        struct sockaddr_in v4;
-        struct sockaddr_in6 v6;
-    } to;
-    if (uv_ip4_addr(address->host, address->port, &to.v4) != 0 &&
-        uv_ip6_addr(address->host, address->port, &to.v6) != 0)
-        return false;
-    SocketPeer peer = peer_of(link->upstream);
+    Link *link = owner;
+    Upstream *u = link->upstream;
+    SocketPeer peer = peer_of(u);
+    judge(link, false);
+    link_lead_to(link, endpoint_get(&u->endpoints, dial_address(dial, which)));
     link->opened = true;
-    socket_connect(&link->pump.socket, loop_of(link), &socket_events, &to.any, NULL, &peer);
-    return true;
+    socket_connect(&link->pump.socket, loop_of(link), &socket_events, fd, !u->known->address.path,
+                   &peer);
 }
 
-void link_connect(Upstream *u)
+static void on_dial_failed(void *owner, Dial *dial, Result why)
 {
+    Link *link = owner;
+    (void)dial;
+    connect_failed(link, over(link, why, &FAULT_UPSTREAM_DOWN, "connecting to"));
+}
+
+static const DialEvents dial_events = {on_connected, on_dial_failed};
+
+static bool dial_has(const Dial *dial, const IpAddress *ip)
+{
+    uint32_t i = 0, n = dial_size(dial);
+    while (i < n && memcmp(dial_address(dial, i)->bytes, ip->bytes, sizeof(ip->bytes)) != 0)
+        i++;
+    return i < n;
+}
+
+void link_dial(Link *link, bool more)
+{
+    Upstream *u = link->upstream;
+    IpAddress order[DIAL_MOST];
+    uint32_t n = endpoints_order(u->endpoints, loop_of(link)->now, order, DIAL_MOST), n_new = 0;
+    for (uint32_t i = 0; i < n; i++) {
+        if (!dial_has(link->dial, &order[i]))
+            order[n_new++] = order[i];
+    }
+    link->asks = more;
+    if (!link->endpoint)
+        link_lead_to(link, endpoint_find(u->endpoints, &order[0]));
+    dial_add(link->dial, order, n_new, u->known->address.port, more);
+}
+
+void link_connect(Upstream *u, Endpoint *spare)
+{
+    Loop *loop = u->table->loop;
+    const Address *address = &u->known->address;
     Link *link = calloc(1, sizeof(*link));
     CHECK(link);
     link->upstream = u;
-    pump_init(&link->pump, u->table->loop, run_flush, on_timer);
-    link->since = u->table->loop->now;
+    link->spare = spare != NULL;
+    pump_init(&link->pump, loop, run_flush, on_timer);
+    link->dial = dial_new(loop, u->limits.descriptors, &dial_events, link);
+    link->since = loop->now;
     link_list(link, LINK_CONNECTING);
-    set_timer(link);
-    if (u->known->address.path) {
-        SocketPeer peer = peer_of(u);
-        link->opened = true;
-        socket_connect(&link->pump.socket, u->table->loop, &socket_events, NULL,
-                       u->known->address.path, &peer);
-    } else if (!connect_number(link)) {
-        resolve(link);
+    if (address->path) {
+        link_lead_to(link, u->endpoints);
+        dial_add_path(link->dial, address->path);
+    } else if (spare) {
+        link_lead_to(link, spare);
+        dial_add(link->dial, &spare->ip, 1, address->port, false);
+    } else if (loop->now < u->known_to && endpoints_any_named(u->endpoints)) {
+        link_dial(link, lookup_running(&u->lookup));
+    } else {
+        link->asks = true;
+        upstream_resolve(u);
     }
+    set_timer(link);
 }

@@ -73,10 +73,10 @@ class Http1Backend:
     called for each request that is there to its end. backend.told has all heads of the latter, in order.
     """
 
-    def __init__(self, script, each=True):
+    def __init__(self, script, each=True, host="127.0.0.1", port=0):
         self.script, self.each = script, each
         self.peers, self.told, self.failures = [], [], []
-        self.listener = socket.create_server(("127.0.0.1", 0), backlog=128)
+        self.listener = socket.create_server((host, port), backlog=128)
         self.port = self.listener.getsockname()[1]
 
     def _serve(self, peer):

@@ -156,7 +156,9 @@ static void connect_pair(SSL_CTX *server, const SocketPeer *peer)
 {
     struct sockaddr_in address;
     int listening = listen_anywhere(&address);
-    socket_connect(&here.socket, &loop, &events, (struct sockaddr *)&address, NULL, peer);
+    int connected = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    assert_int_equal(connect(connected, (struct sockaddr *)&address, sizeof(address)), 0);
+    socket_connect(&here.socket, &loop, &events, connected, true, peer);
     int fd = accept4(listening, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
     assert_true(fd >= 0);
     close(listening);
@@ -273,54 +275,6 @@ static void the_owner_may_close_within_an_event(void **state)
 static bool here_is_lost(void)
 {
     return here.lost && here.closed;
-}
-
-static void a_refused_connection_is_lost_with_its_reason(void **state)
-{
-    struct sockaddr_in address;
-    close(listen_anywhere(&address));
-    socket_connect(&here.socket, &loop, &events, (struct sockaddr *)&address, NULL,
-                   &(SocketPeer){0});
-    there.socket.state = SOCKET_CLOSING; /* there is none */
-    n_open = 1;
-    loop_run_until(&loop, here_is_lost);
-    assert_ptr_equal(here.lost, &FAULT_SYSTEM);
-    assert_non_null(strstr(here.why, "refused"));
-}
-
-/* The number of the nth descriptor that is opened from now on, which are at most 3. */
-static uint32_t nth_descriptor(int n)
-{
-    int fds[3];
-    for (int i = 0; i < n; i++)
-        fds[i] = dup(0);
-    for (int i = 0; i < n; i++)
-        close(fds[i]);
-    return (uint32_t)fds[n - 1];
-}
-
-/* With the first socket of a loop libuv opens a descriptor for itself. */
-static void a_connection_with_a_reserved_descriptor_is_lost(void **state)
-{
-    struct sockaddr_in address;
-    int listening = listen_anywhere(&address);
-    socket_connect(&here.socket, &loop, &events, (struct sockaddr *)&address, NULL,
-                   &(SocketPeer){.descriptors = nth_descriptor(2)});
-    there.socket.state = SOCKET_CLOSING; /* there is none */
-    n_open = 1;
-    loop_run_until(&loop, here_is_lost);
-    assert_ptr_equal(here.lost, &FAULT_SYSTEM);
-    assert_non_null(strstr(here.why, "too many open files"));
-    close(listening);
-}
-
-static void a_connection_may_have_the_last_descriptor_below_the_reserved_ones(void **state)
-{
-    connect_pair(NULL, &(SocketPeer){.descriptors = nth_descriptor(3) + 1}); /* it listens, too */
-    send_text(&here, "hello");
-    send_text(&there, "hello");
-    loop_run_until(&loop, both_received_something);
-    assert_null(here.lost);
 }
 
 static void writing_to_a_peer_that_is_gone_loses_the_connection(void **state)
@@ -483,9 +437,6 @@ int main(void)
         socket_test(much_arrives_whole_though_the_reader_is_late),
         socket_test(one_side_may_end_before_the_other),
         socket_test(the_owner_may_close_within_an_event),
-        socket_test(a_refused_connection_is_lost_with_its_reason),
-        socket_test(a_connection_with_a_reserved_descriptor_is_lost),
-        socket_test(a_connection_may_have_the_last_descriptor_below_the_reserved_ones),
         socket_test(writing_to_a_peer_that_is_gone_loses_the_connection),
         socket_test(tls_agrees_on_a_protocol_and_carries_bytes),
         socket_test(much_arrives_whole_under_tls),

@@ -4,6 +4,7 @@
 #include "gateway/loop/socket.h"
 #include "gateway/upstream/upstream_internal.h"
 #include "tests/unit/gateway/certificates.h"
+#include "tests/unit/gateway/dns_server.h"
 #include "tests/unit/gateway/doubles.h"
 
 #include <netinet/in.h>
@@ -18,6 +19,8 @@ static Loop loop;
 static Config config;
 static Service service;
 static Instance instance;
+static DnsServer dns;
+static DnsName names[3];
 
 /* ---- The instance: a server on the same loop ------------------------------------------------- */
 
@@ -26,17 +29,26 @@ enum { MAX_SERVED = 600 };
 typedef struct Served {
     Socket socket;
     HttpConnection *http;
+    int door;
     bool closed;
 } Served;
 
-static uv_poll_t door;
-static int door_fd = -1;
-static bool door_open;
+/* On 127.0.0.1, 127.0.0.2 and 127.0.0.3. */
+typedef struct Door {
+    uv_poll_t poll;
+    int fd;
+    bool open;
+} Door;
+
+enum { DOORS = 3 };
+
+static Door doors[DOORS];
 static SSL_CTX *door_tls;
 static Served *served[MAX_SERVED]; /* connections, in the order of their coming */
 static int n_served, n_served_open;
 static HttpStream *asked[MAX_SERVED]; /* requests that were not answered */
 static int n_asked;
+static int n_requests[DOORS]; /* that came through each */
 static HttpLimits server_limits;
 static bool serve_http2, mute; /* mute: accepts and says nothing */
 static bool deaf;              /* hears nothing any more */
@@ -74,6 +86,7 @@ static void request_end(void *owner, HttpStream *stream, const Fields *trailers)
 {
     assert_true(n_asked < MAX_SERVED);
     asked[n_asked++] = stream;
+    n_requests[((Served *)owner)->door]++;
 }
 
 static void request_drain(void *owner, HttpStream *stream)
@@ -155,33 +168,42 @@ static const SocketEvents served_socket_events = {served_ready,    served_read, 
 
 static void on_door(uv_poll_t *poll, int status, int events)
 {
+    Door *door = (Door *)poll;
     loop_enter(&loop);
-    int fd = accept4(door_fd, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
+    int fd = accept4(door->fd, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
     if (fd < 0)
         return;
     assert_true(n_served < MAX_SERVED);
     Served *s = served[n_served++] = calloc(1, sizeof(*s));
+    s->door = (int)(door - doors);
     n_served_open++;
     socket_open(&s->socket, &loop, &served_socket_events, fd, true, door_tls);
 }
 
-/* Opens the door at the port, or at any when it is 0, and writes the address into the instance. */
-static uint16_t open_door(uint16_t port)
+/* Opens a door at the port, or at any when it is 0, and gives the port. */
+static uint16_t open_door_at(int at, uint16_t port)
 {
-    struct sockaddr_in address = {
-        .sin_family = AF_INET, .sin_port = htons(port), .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+    Door *door = &doors[at];
+    struct sockaddr_in address = {.sin_family = AF_INET,
+                                  .sin_port = htons(port),
+                                  .sin_addr.s_addr = htonl(INADDR_LOOPBACK + (uint32_t)at)};
     socklen_t size = sizeof(address);
     int one = 1;
-    door_fd = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
-    assert_true(door_fd >= 0);
-    setsockopt(door_fd, SOL_SOCKET, SO_REUSEADDR, &one, sizeof(one));
-    assert_int_equal(bind(door_fd, (struct sockaddr *)&address, size), 0);
-    assert_int_equal(listen(door_fd, 128), 0);
-    assert_int_equal(getsockname(door_fd, (struct sockaddr *)&address, &size), 0);
-    assert_int_equal(uv_poll_init(&loop.uv, &door, door_fd), 0);
-    assert_int_equal(uv_poll_start(&door, UV_READABLE, on_door), 0);
-    door_open = true;
+    door->fd = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+    assert_true(door->fd >= 0);
+    setsockopt(door->fd, SOL_SOCKET, SO_REUSEADDR, &one, sizeof(one));
+    assert_int_equal(bind(door->fd, (struct sockaddr *)&address, size), 0);
+    assert_int_equal(listen(door->fd, 128), 0);
+    assert_int_equal(getsockname(door->fd, (struct sockaddr *)&address, &size), 0);
+    assert_int_equal(uv_poll_init(&loop.uv, &door->poll, door->fd), 0);
+    assert_int_equal(uv_poll_start(&door->poll, UV_READABLE, on_door), 0);
+    door->open = true;
     return ntohs(address.sin_port);
+}
+
+static uint16_t open_door(uint16_t port)
+{
+    return open_door_at(0, port);
 }
 
 static bool turned(void)
@@ -190,14 +212,28 @@ static bool turned(void)
     return ++turns % 3 == 0;
 }
 
+static void close_door_at(int at)
+{
+    if (!doors[at].open)
+        return;
+    doors[at].open = false;
+    uv_close((uv_handle_t *)&doors[at].poll, NULL);
+    loop_run_until(&loop, turned);
+    close(doors[at].fd);
+}
+
 static void close_door(void)
 {
-    if (!door_open)
-        return;
-    door_open = false;
-    uv_close((uv_handle_t *)&door, NULL);
-    loop_run_until(&loop, turned);
-    close(door_fd);
+    close_door_at(0);
+}
+
+/* Connections that came through this door, and are still there. */
+static int n_served_at(int at)
+{
+    int n = 0;
+    for (int i = 0; i < n_served; i++)
+        n += served[i]->door == at && !served[i]->closed;
+    return n;
 }
 
 /* Answers all requests at hand. */
@@ -371,25 +407,31 @@ static int fresh(void **state)
     door_tls = NULL;
     n_served = n_served_open = n_asked = n_begun = 0;
     memset(calls, 0, sizeof(calls));
+    memset(n_requests, 0, sizeof(n_requests));
     memset(counted, 0, sizeof(counted));
     loop_init(&loop, 0);
     loop.config = &config;
     loop.upstreams = upstreams_new(&loop);
+    dns = (DnsServer){.loop = NULL};
     return 0;
 }
 
 static bool nobody_is_served(void)
 {
-    return n_served_open == 0;
+    return n_served_open == 0 &&
+           (!dns.loop || dns.closed || !uv_is_closing((uv_handle_t *)&dns.udp));
 }
 
 static int used(void **state)
 {
     Arena *arena = arena_new(ARENA_UNLIMITED);
     upstreams_close(loop.upstreams, FAIL(arena, FAULT_SHUTTING_DOWN, "the test ends"));
-    close_door();
+    for (int i = 0; i < DOORS; i++)
+        close_door_at(i);
     for (int i = 0; i < n_served; i++)
         served_end(served[i]);
+    if (dns.loop)
+        dns_server_close(&dns);
     loop_run_until(&loop, nobody_is_served);
     loop_deinit(&loop);
     candidates_end(&loop);
@@ -678,6 +720,294 @@ static void a_name_that_is_not_known_is_said(void **state)
     assert_non_null(strstr(calls[0].why, "resolving nowhere.invalid"));
 }
 
+/* ---- Names of several addresses -------------------------------------------------------------- */
+
+/* The instance's name, and what it stands for. */
+static void lead_to_name(const char *addresses, uint16_t port)
+{
+    names[0] = (DnsName){"shop.test", {addresses}, {NULL}, 1};
+    dns_server_open(&dns, &loop, names);
+    config.dns.servers = dns.address;
+    config.limits.connect_time = 5 * SECOND;
+    lead_to_host("shop.test", port);
+}
+
+/* One call after the other, each answered before the next; gives how many came through the door. */
+static void call_in_turn(int n)
+{
+    for (int i = 0; i < n; i++) {
+        begin_calls(1);
+        loop_run_until(&loop, all_answered);
+    }
+}
+
+static bool two_doors_are_used(void)
+{
+    return n_served_at(0) > 0 && n_served_at(1) > 0;
+}
+
+/* Calls at work behind this door. */
+static int asked_at(int at)
+{
+    int n = 0;
+    for (int i = 0; i < n_served; i++) {
+        if (served[i]->door == at && served[i]->http)
+            n += (int)http_connection_streams(served[i]->http);
+    }
+    return n;
+}
+
+static void let_turns_pass(int n)
+{
+    for (int i = 0; i < n; i++)
+        loop_run_until(&loop, turned);
+}
+
+static void calls_are_spread_over_all_addresses_of_a_name(void **state)
+{
+    uint16_t port = open_door_at(0, 0);
+    open_door_at(1, port);
+    lead_to_name("127.0.0.1 127.0.0.2", port);
+    call_in_turn(2);
+    loop_run_until(&loop, two_doors_are_used);
+    let_turns_pass(5);
+    n_begun = 0;
+    begin_calls(20);
+    loop_run_until(&loop, all_asked);
+    assert_int_equal(asked_at(0), 10);
+    assert_int_equal(asked_at(1), 10);
+    assert_int_equal(n_served, 2);
+    loop_run_until(&loop, all_answered);
+    assert_int_equal(count_status(200), 20);
+}
+
+static void http1_calls_one_after_the_other_take_turns_between_addresses(void **state)
+{
+    serve_http2 = instance.http2 = false;
+    uint16_t port = open_door_at(0, 0);
+    open_door_at(1, port);
+    lead_to_name("127.0.0.1 127.0.0.2", port);
+    call_in_turn(2);
+    loop_run_until(&loop, two_doors_are_used);
+    let_turns_pass(5);
+    n_requests[0] = n_requests[1] = 0;
+    call_in_turn(20);
+    assert_int_equal(n_requests[0], 10);
+    assert_int_equal(n_requests[1], 10);
+    assert_int_equal(n_served, 2);
+}
+
+static void http1_calls_at_once_are_spread_over_all_addresses(void **state)
+{
+    serve_http2 = instance.http2 = false;
+    uint16_t port = open_door_at(0, 0);
+    open_door_at(1, port);
+    open_door_at(2, port);
+    lead_to_name("127.0.0.1 127.0.0.2 127.0.0.3", port);
+    begin_calls(30);
+    loop_run_until(&loop, all_asked);
+    for (int i = 0; i < 3; i++)
+        assert_int_equal(asked_at(i), 10);
+    loop_run_until(&loop, all_answered);
+}
+
+static void an_address_that_is_down_costs_no_call(void **state)
+{
+    uint16_t port = open_door_at(0, 0);
+    lead_to_name("127.0.0.1 127.0.0.2 127.0.0.3", port);
+    call_in_turn(20);
+    assert_int_equal(count_status(200), 20);
+    assert_int_equal(counted[COUNTER_UPSTREAM_CONNECT_FAILED], 0);
+    assert_int_equal(upstream_state(upstream_of(&loop, &instance), loop.now), UPSTREAM_READY);
+}
+
+static void the_bound_of_connections_holds_for_all_addresses_together(void **state)
+{
+    config.limits.http2_connections = 2;
+    uint16_t port = open_door_at(0, 0);
+    open_door_at(1, port);
+    open_door_at(2, port);
+    lead_to_name("127.0.0.1 127.0.0.2 127.0.0.3", port);
+    call_in_turn(3);
+    let_turns_pass(20);
+    assert_int_equal(n_served, 2);
+}
+
+static void a_name_that_is_resolved_nowhere_is_said(void **state)
+{
+    lead_to_name("127.0.0.1", 1);
+    names[0].name = "other.test";
+    begin_calls(1);
+    loop_run_until(&loop, all_refused);
+    assert_ptr_equal(calls[0].refused, &FAULT_UPSTREAM_DOWN);
+    assert_string_equal(calls[0].why, "resolving shop.test: there is no such name (NXDOMAIN)");
+}
+
+static void a_silent_name_server_is_said_when_the_connect_time_is_over(void **state)
+{
+    lead_to_name("127.0.0.1", 1);
+    names[0].v4.mood = names[0].v6.mood = DNS_IS_SILENT;
+    config.limits.connect_time = 300 * MILLISECOND;
+    begin_calls(1);
+    loop_run_until(&loop, all_refused);
+    assert_string_equal(calls[0].why, "no connection within 0.3 s: no name server answers");
+}
+
+static bool address_is_out_of_date(void)
+{
+    return loop.now >= upstream_of(&loop, &instance)->known_to;
+}
+
+static void when_name_servers_are_silent_their_last_answer_stands(void **state)
+{
+    uint16_t port = open_door_at(0, 0);
+    lead_to_name("127.0.0.1", port);
+    call_in_turn(1);
+    names[0].v4.mood = names[0].v6.mood = DNS_IS_SILENT;
+    served_end(served[0]);
+    loop_run_until(&loop, address_is_out_of_date);
+    config.limits.connect_time = SECOND;
+    upstreams_reload(loop.upstreams);
+    call_in_turn(1);
+    assert_int_equal(calls[1].status, 200);
+    assert_int_equal(n_served, 2);
+}
+
+static void when_name_servers_fail_their_last_answer_stands(void **state)
+{
+    uint16_t port = open_door_at(0, 0);
+    lead_to_name("127.0.0.1", port);
+    call_in_turn(1);
+    names[0].v4.mood = names[0].v6.mood = DNS_FAILS;
+    served_end(served[0]);
+    loop_run_until(&loop, address_is_out_of_date);
+    call_in_turn(1);
+    assert_int_equal(calls[1].status, 200);
+}
+
+static void a_name_that_is_gone_is_no_instance_any_more(void **state)
+{
+    uint16_t port = open_door_at(0, 0);
+    lead_to_name("127.0.0.1", port);
+    call_in_turn(1);
+    names[0].name = "other.test";
+    served_end(served[0]);
+    loop_run_until(&loop, address_is_out_of_date);
+    call_in_turn(1);
+    assert_ptr_equal(calls[1].refused, &FAULT_UPSTREAM_DOWN);
+}
+
+/* ---- Age ------------------------------------------------------------------------------------- */
+
+static bool first_is_closed(void)
+{
+    return n_served > 0 && served[0]->closed;
+}
+
+static void a_connection_is_replaced_before_it_leaves_at_its_age(void **state)
+{
+    config.limits.instance_max_age = SECOND;
+    lead_to(open_door(0));
+    call_in_turn(1);
+    int64_t made = loop.now;
+    loop_run_until(&loop, first_is_closed);
+    assert_true(loop.now - made >= SECOND * 8 / 10 - 50 * MILLISECOND);
+    assert_true(loop.now - made < 2 * SECOND);
+    assert_int_equal(n_served, 2);
+    assert_true(begin_call(&calls[n_begun++], upstream_of(&loop, &instance))); /* at hand */
+    loop_run_until(&loop, all_answered);
+}
+
+static bool another_is_connected(void)
+{
+    return n_served == 2 && upstream_of(&loop, &instance)->n_links[LINK_LEAVING] == 1;
+}
+
+static void a_call_on_an_old_connection_finishes_there(void **state)
+{
+    config.limits.instance_max_age = 100 * MILLISECOND;
+    lead_to(open_door(0));
+    begin_calls(1);
+    loop_run_until(&loop, all_asked);
+    loop_run_until(&loop, another_is_connected);
+    assert_null(calls[0].reset);
+    loop_run_until(&loop, all_answered);
+    assert_int_equal(calls[0].status, 200);
+    loop_run_until(&loop, first_is_closed);
+}
+
+static int64_t wait_until;
+
+static bool time_has_come(void)
+{
+    return loop.now >= wait_until;
+}
+
+static void an_old_connection_that_cannot_be_replaced_stays(void **state)
+{
+    config.limits.instance_max_age = 100 * MILLISECOND;
+    uint16_t port = open_door(0);
+    lead_to(port);
+    call_in_turn(1);
+    close_door();
+    wait_until = loop.now + 400 * MILLISECOND;
+    loop_run_until(&loop, time_has_come);
+    assert_true(counted[COUNTER_UPSTREAM_CONNECT_FAILED] > 0);
+    call_in_turn(1);
+    assert_int_equal(calls[1].status, 200);
+    assert_false(served[0]->closed);
+    open_door(port);
+    loop_run_until(&loop, first_is_closed);
+    call_in_turn(1);
+    assert_int_equal(calls[2].status, 200);
+}
+
+static void call_while_connections_are_replaced(bool http2)
+{
+    serve_http2 = instance.http2 = http2;
+    config.limits.instance_max_age = 20 * MILLISECOND;
+    lead_to(open_door(0));
+    wait_until = loop.now + SECOND;
+    int n = 0;
+    while (loop.now < wait_until && n_served < MAX_SERVED - 20) {
+        n_begun = 0;
+        begin_calls(5);
+        loop_run_until(&loop, all_answered);
+        assert_int_equal(count_status(200), 5);
+        n += 5;
+    }
+    assert_true(n_served > 10 && n > 100);
+}
+
+static void no_http1_call_is_lost_while_connections_are_replaced(void **state)
+{
+    call_while_connections_are_replaced(false);
+}
+
+static void no_http2_call_is_lost_while_connections_are_replaced(void **state)
+{
+    call_while_connections_are_replaced(true);
+}
+
+static bool only_the_second_is_there(void)
+{
+    return n_served_at(0) == 0 && n_served_at(1) == 1;
+}
+
+static void a_change_of_the_name_is_followed_at_that_age(void **state)
+{
+    config.limits.instance_max_age = 500 * MILLISECOND;
+    uint16_t port = open_door_at(0, 0);
+    open_door_at(1, port);
+    lead_to_name("127.0.0.1", port);
+    call_in_turn(1);
+    assert_int_equal(n_served_at(0), 1);
+    names[0].v4.addresses = "127.0.0.2";
+    loop_run_until(&loop, only_the_second_is_there);
+    call_in_turn(1);
+    assert_int_equal(n_requests[1], 1);
+}
+
 /* ---- HTTP/1.1 -------------------------------------------------------------------------------- */
 
 static void http1_calls_have_a_connection_each_and_reuse_it(void **state)
@@ -905,6 +1235,22 @@ int main(void)
         upstream_test(an_instance_of_another_protocol_is_not_there),
         upstream_test(a_name_is_resolved),
         upstream_test(a_name_that_is_not_known_is_said),
+        upstream_test(calls_are_spread_over_all_addresses_of_a_name),
+        upstream_test(http1_calls_one_after_the_other_take_turns_between_addresses),
+        upstream_test(http1_calls_at_once_are_spread_over_all_addresses),
+        upstream_test(an_address_that_is_down_costs_no_call),
+        upstream_test(the_bound_of_connections_holds_for_all_addresses_together),
+        upstream_test(a_name_that_is_resolved_nowhere_is_said),
+        upstream_test(a_silent_name_server_is_said_when_the_connect_time_is_over),
+        upstream_test(when_name_servers_are_silent_their_last_answer_stands),
+        upstream_test(when_name_servers_fail_their_last_answer_stands),
+        upstream_test(a_name_that_is_gone_is_no_instance_any_more),
+        upstream_test(a_connection_is_replaced_before_it_leaves_at_its_age),
+        upstream_test(a_call_on_an_old_connection_finishes_there),
+        upstream_test(an_old_connection_that_cannot_be_replaced_stays),
+        upstream_test(no_http1_call_is_lost_while_connections_are_replaced),
+        upstream_test(no_http2_call_is_lost_while_connections_are_replaced),
+        upstream_test(a_change_of_the_name_is_followed_at_that_age),
         upstream_test(http1_calls_have_a_connection_each_and_reuse_it),
         upstream_test(http1_connections_are_bounded),
         upstream_test(an_idle_connection_that_the_instance_closes_is_no_failure),
