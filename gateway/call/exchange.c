@@ -339,8 +339,9 @@ static const Step *fall_back(Exchange *x, Result why)
 static const Step *respond(Exchange *x, Result why)
 {
     Status given = x->attempt->answer.status;
+    const Method *method = x->record.method; /* NULL: a call of the gateway's own */
     uint16_t http_status =
-        service_http_status(x->record.method->version->service, given.service_code);
+        method ? service_http_status(method->version->service, given.service_code) : 0;
     given.http_status = http_status ? http_status : given.http_status;
     x->record.why = why;
     exchange_convert_details(x, &given);
