@@ -112,6 +112,9 @@ void http2_stream_closed(Http2 *http2, Http2Stream *stream)
     list_remove(&http2->live, stream);
     list_add(&http2->ended, stream);
     http2_drop_unsent(http2, stream);
+    if (stream->submitted) /* nghttp2 does not frame what belongs to a closed stream */
+        http_chunk_give(stream->submitted);
+    stream->submitted = NULL;
     if (stream->released)
         stream_put_away(http2, stream);
 }

@@ -30,11 +30,13 @@ struct Http2Stream {
     Http2Stream *next_due;      /* in the list of streams with a due on_drain */
     HttpQueue queue;            /* of body not yet framed */
     HttpChunk *trailers;        /* sent after the queue; NULL: none; see Http2Trailers */
+    HttpChunk *submitted;       /* names and values of HEADERS that nghttp2 has not framed yet */
     uint64_t began;             /* client side: put_in of the connection before the first frame */
     uint64_t
         answered;   /* server side: put_in after the head of the response; UINT64_MAX: not sent */
     int64_t opened; /* server side: when the head of the request began */
     size_t unconsumed;
+    uint32_t interim; /* heads of interim responses that are not framed yet */
     int32_t id;
     bool closed;   /* nghttp2 has closed it */
     bool released; /* by its owner */
@@ -73,6 +75,7 @@ struct Http2 {
     HttpConnection base;
     nghttp2_session *session;
     HttpQueue out;
+    uint32_t blocks;       /* header blocks sent */
     uint64_t put_in, gone; /* total bytes queued in `out`, and sent to the socket */
     Http2Watch watch;
     Http2Incoming in;

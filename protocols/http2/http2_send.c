@@ -1,5 +1,6 @@
 #include "protocols/http2/http2.h"
 
+#include "base/text/date.h"
 #include "base/text/decimal.h"
 #include "protocols/http/http_rules.h"
 
@@ -8,17 +9,17 @@
 enum {
     FEW_FIELDS = 64, /* heads with so many need no memory of their own while they are submitted */
     MOST_PSEUDO_FIELDS = 4, /* of a request: :method, :scheme, :authority, :path */
+    LENGTH_AND_DATE = 2,    /* of a response: what is added to its fields */
+    NAMES_ANEW = 256,       /* heads after which names that the table may have lost come again */
 };
 
-/*
- * Fields whose value is hardly ever the same twice. In the table of HPACK (RFC 7541 section 2.3)
- * they would push out what is, and nghttp2 compares a new value with each older one of the same
- * name.
- */
+/* ---- Fields ---------------------------------------------------------------------------------- */
+
+/* Fields whose value is hardly ever the same twice. In the table of HPACK (RFC 7541 section 2.3)
+   they would push out what is. */
 static bool is_unique(Bytes name)
 {
     switch (name.size) {
-    case 4: return bytes_are(name, "date");
     case 10: return bytes_are(name, "tracestate");
     case 11: return bytes_are(name, "traceparent");
     case 12:
@@ -30,16 +31,95 @@ static bool is_unique(Bytes name)
     }
 }
 
-static nghttp2_nv nv_of(Bytes name, Bytes value)
+/*
+ * Names and values for nghttp2. It reads them when it frames the head, and copies nothing before:
+ * they stand in a chunk, which its stream keeps until then.
+ */
+typedef struct Block {
+    nghttp2_nv few[FEW_FIELDS];
+    nghttp2_nv *items; /* `few`, or heap when more are needed */
+    size_t n, capacity;
+    HttpChunk *text;
+    uint8_t *at, *end; /* the free part of `text` */
+    bool index_unique; /* see next_block */
+} Block;
+
+/* Once in a while unique fields go into the table too: their names are found there from then on,
+   and need not be spelled. */
+static bool next_block(Http2 *http2)
 {
-    return (nghttp2_nv){(uint8_t *)(uintptr_t)name.data, (uint8_t *)(uintptr_t)value.data,
-                        name.size, value.size,
-                        is_unique(name) ? NGHTTP2_NV_FLAG_NO_INDEX : NGHTTP2_NV_FLAG_NONE};
+    return http2->blocks++ % NAMES_ANEW == 0;
 }
 
-static nghttp2_nv nv_text(const char *name, Bytes value)
+static void block_begin(Block *block, Http2 *http2, size_t n, size_t text_size)
 {
-    return nv_of(bytes_of(name), value);
+    block->items = block->few;
+    block->n = 0;
+    block->capacity = n;
+    if (n > FEW_FIELDS) {
+        block->items = malloc(n * sizeof *block->items);
+        CHECK(block->items);
+    }
+    block->text = http_chunk_take(text_size);
+    block->at = block->text->data;
+    block->end = block->at + text_size;
+    block->index_unique = next_block(http2);
+}
+
+static Bytes block_copy(Block *block, Bytes text)
+{
+    CHECK(text.size <= (size_t)(block->end - block->at));
+    Bytes copy = bytes(block->at, text.size);
+    if (text.size)
+        memcpy(block->at, text.data, text.size);
+    block->at += text.size;
+    return copy;
+}
+
+static nghttp2_nv nv_of(Bytes name, Bytes value, bool index_unique)
+{
+    uint8_t flags = NGHTTP2_NV_FLAG_NO_COPY_NAME | NGHTTP2_NV_FLAG_NO_COPY_VALUE;
+    if (!index_unique && is_unique(name))
+        flags |= NGHTTP2_NV_FLAG_NO_INDEX;
+    return (nghttp2_nv){(uint8_t *)(uintptr_t)name.data, (uint8_t *)(uintptr_t)value.data,
+                        name.size, value.size, flags};
+}
+
+/* `name` is a literal; the value is copied. */
+static void block_add_text(Block *block, const char *name, Bytes value)
+{
+    CHECK(block->n < block->capacity);
+    block->items[block->n++] = nv_of(bytes_of(name), block_copy(block, value), block->index_unique);
+}
+
+/* Copies both. */
+static void block_add(Block *block, const Field *field)
+{
+    CHECK(block->n < block->capacity);
+    Bytes name = block_copy(block, field->name), value = block_copy(block, field->value);
+    block->items[block->n++] = nv_of(name, value, block->index_unique);
+}
+
+/* The stream keeps the text until the frame is out or never will be; NULL: nghttp2 has copied it.
+ */
+static void block_end(Block *block, Http2Stream *stream)
+{
+    if (block->items != block->few)
+        free(block->items);
+    if (!stream) {
+        http_chunk_give(block->text);
+        return;
+    }
+    CHECK(!stream->submitted);
+    stream->submitted = block->text;
+}
+
+static size_t size_of_fields(const Fields *fields)
+{
+    size_t size = 0;
+    for (uint32_t i = 0; i < fields->n; i++)
+        size += fields->items[i].name.size + fields->items[i].value.size;
+    return size;
 }
 
 /* ---- Frames ---------------------------------------------------------------------------------- */
@@ -53,10 +133,9 @@ typedef struct Http2Trailers {
 
 static HttpChunk *keep_trailers(Http2 *http2, const Fields *fields)
 {
-    size_t size = sizeof(Http2Trailers) + fields->n * sizeof(nghttp2_nv);
-    for (uint32_t i = 0; i < fields->n; i++)
-        size += fields->items[i].name.size + fields->items[i].value.size;
-    HttpChunk *chunk = http_chunk_take(size);
+    bool index_unique = next_block(http2);
+    HttpChunk *chunk = http_chunk_take(sizeof(Http2Trailers) + fields->n * sizeof(nghttp2_nv) +
+                                       size_of_fields(fields));
     Http2Trailers *trailers = (Http2Trailers *)(void *)chunk->data;
     uint8_t *text = (uint8_t *)(trailers->items + fields->n);
     trailers->n = 0;
@@ -70,7 +149,7 @@ static HttpChunk *keep_trailers(Http2 *http2, const Fields *fields)
         if (value.size)
             memcpy(text + name.size, field->value.data, value.size);
         text += name.size + value.size;
-        trailers->items[trailers->n++] = nv_of(name, value);
+        trailers->items[trailers->n++] = nv_of(name, value, index_unique);
     }
     return chunk;
 }
@@ -94,7 +173,8 @@ static ssize_t read_body(nghttp2_session *session, int32_t id, uint8_t *buffer, 
         const Http2Trailers *trailers = (const Http2Trailers *)(const void *)stream->trailers->data;
         *flags |= NGHTTP2_DATA_FLAG_NO_END_STREAM;
         int failure = nghttp2_submit_trailer(session, id, trailers->items, trailers->n);
-        http_chunk_give(stream->trailers);
+        CHECK(!stream->submitted); /* the head is out, or no body would follow */
+        stream->submitted = stream->trailers;
         stream->trailers = NULL;
         if (failure)
             return NGHTTP2_ERR_TEMPORAL_CALLBACK_FAILURE;
@@ -140,6 +220,16 @@ static void note_reset(Http2 *http2, int32_t id, uint32_t code)
         nghttp2_session_terminate_session(http2->session, NGHTTP2_ENHANCE_YOUR_CALM);
 }
 
+static void note_head_sent(Http2Stream *stream)
+{
+    if (stream->interim) {
+        stream->interim--;
+    } else if (stream->submitted) {
+        http_chunk_give(stream->submitted);
+        stream->submitted = NULL;
+    }
+}
+
 static int on_frame_sent(nghttp2_session *session, const nghttp2_frame *frame, void *owner)
 {
     Http2 *http2 = owner;
@@ -154,6 +244,8 @@ static int on_frame_sent(nghttp2_session *session, const nghttp2_frame *frame, v
     Http2Stream *stream = nghttp2_session_get_stream_user_data(session, frame->hd.stream_id);
     if (!stream)
         return 0;
+    if (frame->hd.type == NGHTTP2_HEADERS)
+        note_head_sent(stream);
     if (frame->hd.type == NGHTTP2_HEADERS && stream->head_sent && stream->answered == UINT64_MAX)
         stream->answered = http2->put_in;
     if (!(frame->hd.flags & NGHTTP2_FLAG_END_STREAM))
@@ -199,54 +291,34 @@ void http2_send_callbacks(nghttp2_session_callbacks *callbacks, bool client)
 
 /* ---- Heads ----------------------------------------------------------------------------------- */
 
-/* Names and values for nghttp2, which copies them when they are submitted. */
-typedef struct Block {
-    nghttp2_nv few[FEW_FIELDS];
-    nghttp2_nv *items; /* `few`, or heap when more are needed */
-    size_t n, capacity;
-    char length[DECIMAL_SIZE];
-} Block;
-
-static void block_begin(Block *block, const HttpHead *head)
+/* With room for everything that a head may need. */
+static void block_begin_head(Block *block, Http2 *http2, const HttpHead *head)
 {
-    block->items = block->few;
-    block->n = 0;
-    block->capacity = (size_t)head->fields.n + MOST_PSEUDO_FIELDS + 2; /* and length, date */
-    if (block->capacity > FEW_FIELDS) {
-        block->items = malloc(block->capacity * sizeof *block->items);
-        CHECK(block->items);
-    }
+    size_t text = size_of_fields(&head->fields) + head->method.size + head->scheme.size +
+                  strlen("https") + head->authority.size + head->path.size + 2 * DECIMAL_SIZE +
+                  DATE_HTTP_SIZE; /* the status, the length, the date */
+    block_begin(block, http2, (size_t)head->fields.n + MOST_PSEUDO_FIELDS + LENGTH_AND_DATE, text);
 }
 
-static void block_add(Block *block, nghttp2_nv field)
+/* Indexed: it is the same for a second. */
+static void block_add_date(Block *block, Bytes date)
 {
-    CHECK(block->n < block->capacity);
-    block->items[block->n++] = field;
+    if (date.data)
+        block_add_text(block, "date", date);
 }
 
-static void block_add_fields(Block *block, const HttpHead *head, bool client)
+static void block_add_head(Block *block, const HttpHead *head, bool client)
 {
     if (head->content_length >= 0) {
-        size_t size = decimal_write((uint64_t)head->content_length, block->length);
-        block_add(block, nv_text("content-length", bytes(block->length, size)));
+        char length[DECIMAL_SIZE];
+        size_t size = decimal_write((uint64_t)head->content_length, length);
+        block_add_text(block, "content-length", bytes(length, size));
     }
     for (uint32_t i = 0; i < head->fields.n; i++) {
         const Field *field = &head->fields.items[i];
         if (http_may_go_out(field) && !(client && bytes_are(field->name, "host")))
-            block_add(block, nv_of(field->name, field->value));
+            block_add(block, field);
     }
-}
-
-static void block_add_date(Block *block, Bytes date)
-{
-    if (date.data)
-        block_add(block, nv_text("date", date));
-}
-
-static void block_end(Block *block)
-{
-    if (block->items != block->few)
-        free(block->items);
 }
 
 void http2_submit_reset(Http2 *http2, Http2Stream *stream, uint32_t code)
@@ -272,17 +344,16 @@ HttpStream *http2_open(HttpConnection *base, const HttpHead *head, bool end,
     nghttp2_data_provider provider = {{.ptr = stream}, read_body};
 
     Block block;
-    block_begin(&block, head);
-    block_add(&block, nv_text(":method", head->method));
-    block_add(&block,
-              nv_text(":scheme", head->scheme.size ? head->scheme
-                                                   : bytes_of(base->secure ? "https" : "http")));
-    block_add(&block, nv_text(":authority", head->authority));
-    block_add(&block, nv_text(":path", head->path));
-    block_add_fields(&block, head, true);
+    block_begin_head(&block, http2, head);
+    block_add_text(&block, ":method", head->method);
+    block_add_text(&block, ":scheme",
+                   head->scheme.size ? head->scheme : bytes_of(base->secure ? "https" : "http"));
+    block_add_text(&block, ":authority", head->authority);
+    block_add_text(&block, ":path", head->path);
+    block_add_head(&block, head, true);
     stream->id = nghttp2_submit_request(http2->session, NULL, block.items, block.n,
                                         end ? NULL : &provider, stream);
-    block_end(&block);
+    block_end(&block, stream);
     if (stream->id < 0) {
         stream->released = true;
         http2_stream_closed(http2, stream);
@@ -302,24 +373,44 @@ static bool has_no_body(const Http2Stream *stream, unsigned status)
     return stream->head_request || status == 204 || status == 304;
 }
 
+static void add_status(Block *block, unsigned status)
+{
+    char digits[DECIMAL_SIZE];
+    block_add_text(block, ":status", bytes(digits, decimal_write(status, digits)));
+}
+
+/* Any number of them may wait to be framed: nghttp2 copies each. */
+static int submit_interim(Http2 *http2, Http2Stream *stream, Block *block)
+{
+    for (size_t i = 0; i < block->n; i++)
+        block->items[i].flags &=
+            (uint8_t) ~(NGHTTP2_NV_FLAG_NO_COPY_NAME | NGHTTP2_NV_FLAG_NO_COPY_VALUE);
+    int failure = nghttp2_submit_headers(http2->session, NGHTTP2_FLAG_NONE, stream->id, NULL,
+                                         block->items, block->n, NULL);
+    stream->interim += !failure;
+    block_end(block, NULL);
+    return failure;
+}
+
+static int submit_final(Http2 *http2, Http2Stream *stream, Block *block, bool end)
+{
+    nghttp2_data_provider provider = {{.ptr = stream}, read_body};
+    int failure = nghttp2_submit_response(http2->session, stream->id, block->items, block->n,
+                                          end ? NULL : &provider);
+    block_end(block, stream);
+    return failure;
+}
+
 static void submit_answer(Http2 *http2, Http2Stream *stream, const HttpHead *head, bool end)
 {
-    char status[DECIMAL_SIZE];
-    nghttp2_data_provider provider = {{.ptr = stream}, read_body};
-    size_t size = decimal_write(head->status, status);
     Block block;
-    block_begin(&block, head);
-    block_add(&block, nv_text(":status", bytes(status, size)));
+    block_begin_head(&block, http2, head);
+    add_status(&block, head->status);
     if (head->status >= 200)
         block_add_date(&block, http_connection_date(&http2->base, &head->fields));
-    block_add_fields(&block, head, false);
-    int failure = head->status < 200
-                      ? nghttp2_submit_headers(http2->session, NGHTTP2_FLAG_NONE, stream->id, NULL,
-                                               block.items, block.n, NULL)
-                      : nghttp2_submit_response(http2->session, stream->id, block.items, block.n,
-                                                end ? NULL : &provider);
-    block_end(&block);
-    if (failure)
+    block_add_head(&block, head, false);
+    if (head->status < 200 ? submit_interim(http2, stream, &block)
+                           : submit_final(http2, stream, &block, end))
         http2_submit_reset(http2, stream, NGHTTP2_INTERNAL_ERROR);
     http2_wake(http2);
 }
