@@ -88,6 +88,64 @@ static void answer_after_interim(Side *side, HttpStream *stream)
     side_send_head(side, stream, 200, "", 0, true);
 }
 
+/* More fields than are held without memory of their own, and more text than a small chunk has. */
+static const char *many_fields(Arena *arena)
+{
+    Buffer lines = buffer_in(arena);
+    for (int i = 0; i < 100; i++)
+        buffer_printf(&lines, "field-%d: %0*d\n", i, i + 1, i);
+    return arena_text(arena, buffer_bytes(&lines));
+}
+
+static void answer_with_many_fields(Side *side, HttpStream *stream)
+{
+    side_send_head(side, stream, 103, many_fields(side->arena), -1, false);
+    side_send_head(side, stream, 200, many_fields(side->arena), 0, true);
+}
+
+static void heads_with_many_fields_come_whole(void **state)
+{
+    Arena *arena = arena_new(ARENA_UNLIMITED);
+    Pair pair = {.server = {.on_end = answer_with_many_fields, .releases = true},
+                 .client = {.releases = true}};
+    pair_begin(&pair, NULL);
+    for (int i = 0; i < 300; i++) { /* the names come anew once in a while */
+        side_open(&pair.client, "GET", "/", many_fields(arena), -1, true);
+        pair_pump(&pair);
+        const char *last = strstr(side_log(&pair.server), "field-99: ");
+        assert_int_equal(strcspn(last, "\n"), strlen("field-99: ") + 100);
+        last = strstr(strstr(side_log(&pair.client), "answer 200"), "field-99: ");
+        assert_int_equal(strcspn(last, "\n"), strlen("field-99: ") + 100);
+        side_forget(&pair.server);
+        side_forget(&pair.client);
+    }
+    pair_end(&pair);
+    arena_free(arena);
+}
+
+static void names_of_unique_fields_are_found_in_the_table(void **state)
+{
+    Arena *arena = arena_new(ARENA_UNLIMITED);
+    Pair pair = {.server = {.on_end = side_answer_ok, .releases = true},
+                 .client = {.releases = true}};
+    pair_begin(&pair, NULL);
+    pair_pump(&pair);
+    for (int i = 0; i < 300; i++) {
+        side_open(&pair.client, "GET", "/", arena_printf(arena, "x-request-id: %016d", i), -1,
+                  true);
+        side_take_output(&pair.client);
+        Bytes wire = buffer_bytes(&pair.client.wire);
+        const uint8_t *head = find_frame(wire, HEADERS, (uint32_t)(2 * i + 1));
+        size_t size = (size_t)head[1] << 8 | head[2];
+        assert_true(i % 256 == 0 || size < 24); /* of which the value takes some 12 */
+        assert_ok(arena, http_connection_feed(pair.server.connection, wire, 1));
+        pair.client.wire.size = 0;
+        pair_pump(&pair);
+    }
+    pair_end(&pair);
+    arena_free(arena);
+}
+
 static void interim_answers_are_told(void **state)
 {
     Pair pair = {.server = {.on_end = answer_after_interim, .releases = true},
@@ -1298,6 +1356,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_client_and_a_server_understand_each_other),
         cmocka_unit_test(an_answer_may_be_a_head_alone),
+        cmocka_unit_test(heads_with_many_fields_come_whole),
+        cmocka_unit_test(names_of_unique_fields_are_found_in_the_table),
         cmocka_unit_test(interim_answers_are_told),
         cmocka_unit_test(an_answer_to_head_has_no_body),
         cmocka_unit_test(what_could_harm_a_head_does_not_go_out),
