@@ -302,6 +302,55 @@ static void guard_kind(Making *m, const FieldChange *change)
     making_guard(m, (Guard){.source = other_kind(m, change), .loud = loud, .loss = loss});
 }
 
+/* ---- Values that mean something else there --------------------------------------------------- */
+
+static void guard_value(Making *m, const FieldChange *change, const Expr *value, Literal lost,
+                        const char *how)
+{
+    if (!value || value->type.repeated || value->type.message)
+        return;
+    Literal *constant = arena_make(m->arena, Literal);
+    *constant = lost;
+    making_guard(m, (Guard){.source = expr_when(m->arena, value, value, constant),
+                            .loss = making_loss(m, change, LOSS_DROPPED, false, how)});
+}
+
+/* A value that stands for unset at the target comes back as that; so does zero, where the target
+   has no presence and unset stands for another value here. */
+static void guard_sentinel(Making *m, const FieldChange *change)
+{
+    const ChangeEnd *from = &change->ends[!m->to], *to = &change->ends[m->to];
+    if ((!to->has_sentinel && !from->has_sentinel) || !from->n_paths)
+        return;
+    const FieldType *source = path_field(&from->paths[0]), *target = path_field(&to->paths[0]);
+    const Expr *given = making_given(m, change, 0);
+    bool zero_is_lost = from->has_sentinel && field_is_implicit(target) &&
+                        !literal_is_zero(&from->sentinel, value_type_of(source));
+    bool is_unset =
+        field_is_implicit(source) && literal_is_zero(&to->sentinel, value_type_of(target));
+    if (to->has_sentinel && !is_unset)
+        guard_value(m, change, given && given->kind == EXPR_DEFAULT ? given->args[0] : given,
+                    to->sentinel, "the value that means unset there");
+    if (zero_is_lost)
+        guard_value(m, change, given, (Literal){0}, "zero means unset there");
+}
+
+/* A currency goes with its amount. */
+static void guard_currency(Making *m, const FieldChange *change)
+{
+    const ChangeEnd *from = &change->ends[!m->to];
+    const Converter *converter = change->convert[m->to];
+    if (!converter || converter->code != CONVERT_AMOUNT_MONEY || !from->currency.n_steps ||
+        field_is_implicit(path_field(&from->paths[0])))
+        return;
+    const Expr *amount = making_field(m, &from->paths[0]);
+    const Expr *alone = expr_unless(m->arena, making_field(m, &from->currency), &amount, 1);
+    const Loss *loss =
+        change_loss(m->list, m->to, LOSS_DROPPED, false, change->place.name_line,
+                    making_source_name(m, &from->currency), "", "a currency without an amount");
+    making_guard(m, (Guard){.source = alone, .loss = loss});
+}
+
 /* ---- Oneofs ---------------------------------------------------------------------------------- */
 
 /* Fields that were independent and are, or are inside of, one of several now: two at once is an
@@ -332,6 +381,8 @@ void making_guards(Making *m)
     for (uint32_t i = 0; i < m->pair->n_changes; i++) {
         guard_dropped(m, &m->pair->changes[i]);
         guard_left(m, i);
+        guard_sentinel(m, &m->pair->changes[i]);
+        guard_currency(m, &m->pair->changes[i]);
         guard_when(m, i);
         guard_selected(m, &m->pair->changes[i]);
         guard_kind(m, &m->pair->changes[i]);

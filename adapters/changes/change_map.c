@@ -78,7 +78,10 @@ static const Expr *keep_zero(Making *m, const Converter *converter, const FieldT
 static bool cuts(const Converter *converter)
 {
     switch (converter->code) {
-    case CONVERT_SCALE: return !kind_is_float(converter->to.kind);
+    case CONVERT_SCALE:
+        return !kind_is_float(converter->to.kind) ||
+               (!kind_is_float(converter->from.kind) &&
+                number_narrows(converter->from.kind, converter->to.kind));
     case CONVERT_TIME_DATE: return true;
     case CONVERT_TIME_UNITS: return converter->unit > 1 && !kind_is_float(converter->to.kind);
     case CONVERT_UNITS_TIME: return kind_is_float(converter->from.kind);
@@ -164,6 +167,17 @@ static const Expr *currency_expr(Making *m, const FieldChange *change)
     return expr_const(m->arena, text, (Literal){.bytes = bytes_of(change->currency)}, NULL);
 }
 
+/* No amount without presence is zero of a currency that is there. */
+static const Expr *amount_expr(Making *m, const FieldChange *change, const Expr *value,
+                               const FieldType *source)
+{
+    const Expr *currency = making_field(m, &change->ends[!m->to].currency);
+    if (!currency || !field_is_implicit(source))
+        return value;
+    return expr_default(m->arena, value, expr_when(m->arena, zero_of(m, source), currency, NULL),
+                        NULL);
+}
+
 /* Another currency than the one that was said cannot be told apart in a bare amount. */
 static void guard_currency(Making *m, const FieldChange *change, const Converter *converter)
 {
@@ -190,7 +204,7 @@ static const Expr *converted(Making *m, const FieldChange *change, const Expr *v
     if (!converter)
         return value;
     if (converter->code == CONVERT_AMOUNT_MONEY) {
-        const Expr *args[2] = {value, currency_expr(m, change)};
+        const Expr *args[2] = {amount_expr(m, change, value, source), currency_expr(m, change)};
         return expr_convert_many(m->arena, converter, args, args[1] ? 2 : 1);
     }
     if (converter->code == CONVERT_MONEY_AMOUNT)

@@ -45,7 +45,10 @@ static const char *refused_by_scale(const Converter *converter)
 {
     FieldKind from = converter->from.kind, to = converter->to.kind;
     bool divided = converter->numerator == 1 && converter->round && !kind_is_float(from);
-    if (kind_is_float(to) || (divided && !number_narrows(from, to)))
+    bool digits = !kind_is_float(from) && number_narrows(from, to) && !converter->round;
+    if (kind_is_float(to))
+        return digits ? "more digits than it can hold are an error" : NULL;
+    if (divided && !number_narrows(from, to))
         return NULL;
     return "what does not fit is an error";
 }

@@ -105,9 +105,7 @@ bool literal_equal(const Literal *a, const Literal *b, ValueType type)
     case KIND_BYTES:
     case KIND_MESSAGE:
     case KIND_GROUP: return bytes_equal(a->bytes, b->bytes);
-    case KIND_DOUBLE:
-    case KIND_FLOAT: return a->d == b->d;
-    default: return a->u == b->u;
+    default: return a->u == b->u; /* minus zero is another number than zero, as on the wire */
     }
 }
 

@@ -2,6 +2,7 @@
 
 #include "adapters/mapping/expr.h"
 #include "adapters/text/json.h"
+#include "adapters/text/time_text.h"
 
 #include <stdarg.h>
 #include <stdio.h>
@@ -195,15 +196,38 @@ static void see_aside(Sight *sight, const Expr *expr)
     sight->any |= aside.any;
 }
 
+/* A time that a list gives is written as its text. */
+static bool is_time(const Converter *converter, const Literal *text)
+{
+    TimeParts time;
+    return converter->code == CONVERT_TEXT_TIME &&
+           (converter->to.message->well_known == WELL_KNOWN_DURATION
+                ? duration_read(text->bytes, &time)
+                : timestamp_read(text->bytes, &time));
+}
+
+/* A constant that no conversion can refuse. */
+static bool is_given(const Expr *expr)
+{
+    if (expr->kind == EXPR_WRAP)
+        return is_given(expr->args[0]);
+    if (expr->kind != EXPR_CONVERT || expr->args[0]->kind != EXPR_CONST || expr->n_args > 1)
+        return expr->kind == EXPR_CONST;
+    return is_time(expr->converter, expr->args[0]->constants) ||
+           (expr->converter->code == CONVERT_WRAP && !converter_refuses(expr->converter));
+}
+
 static void see_default(Sight *sight, const Expr *expr)
 {
+    const Expr *other = expr->args[1];
+    const Expr *value = other->kind == EXPR_WHEN ? other->args[0] : other;
     see(sight, expr->args[0]);
-    if (expr->args[1]->kind == EXPR_CONST || expr->args[1]->kind == EXPR_BUILD) {
+    if (is_given(value) || value->kind == EXPR_BUILD) {
         if (expr->loss)
             see_kind(sight, LOSS_DEFAULTED);
-        say_of(sight, "%s when it is absent", value_text(sight, expr->args[1]));
+        say_of(sight, "%s when it is absent", value_text(sight, value));
     } else {
-        see(sight, expr->args[1]);
+        see(sight, other);
     }
 }
 
@@ -225,6 +249,11 @@ static void see(Sight *sight, const Expr *expr)
         say(sight, expr->n_args ? "an error when it is absent" : "an error: it cannot be had");
         break;
     case EXPR_CONVERT:
+        if (is_given(expr)) {
+            see_kind(sight, LOSS_DEFAULTED);
+            say_of(sight, "always %s", value_text(sight, expr));
+            return;
+        }
         see_convert(sight, expr);
         if (expr->n_args == 2 && expr->args[1]->kind == EXPR_CONST) { /* a currency */
             say(sight, value_text(sight, expr->args[1]));

@@ -168,11 +168,22 @@ static bool when_holds(Oracle *o, const ChangeEnd *from, const Tree *tree)
     return literal_equal(&found.values[0].plain, &from->when_value, type);
 }
 
+/* No amount is zero of a currency that is there. */
+static bool has_currency(Oracle *o, const FieldChange *change, const Tree *tree)
+{
+    const Converter *converter = change->convert[o->to];
+    const FieldPath *currency = &change->ends[!o->to].currency;
+    return converter && converter->code == CONVERT_AMOUNT_MONEY && currency->n_steps &&
+           get(o, tree, currency).n;
+}
+
 static Result plain_value(Oracle *o, const FieldChange *change, const Tree *tree, Found *found)
 {
     const ChangeEnd *from = &change->ends[!o->to], *to = &change->ends[o->to];
     const FieldType *target = path_field(&to->paths[0]);
     *found = get(o, tree, &from->paths[0]);
+    if (implicit_zero(&from->paths[0], found) && has_currency(o, change, tree))
+        *found = one(o, (TreeValue){0});
     Result r = take_sentinel(o, from, found);
     if (failed(r))
         return r;

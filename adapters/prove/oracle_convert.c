@@ -91,6 +91,9 @@ static Result scale(Step *s)
         return product % d && !s->by->round ? cannot(s, "not whole") : give_whole(s, product / d);
     }
     double value = kind_is_float(from) ? s->from->plain.d : (double)whole(from, &s->from->plain);
+    if (!kind_is_float(from) && !s->by->round &&
+        failed(give_whole(s, whole(from, &s->from->plain))))
+        return cannot(s, "more digits than it can hold");
     value = value * (double)n / (double)d;
     if (kind_is_float(to)) {
         s->to->plain.d = to == KIND_FLOAT ? (double)(float)value : value;

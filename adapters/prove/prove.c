@@ -4,6 +4,7 @@
 #include "adapters/compile/plan_compile.h"
 #include "adapters/mapping/loss.h"
 #include "adapters/prove/oracle.h"
+#include "adapters/prove/there_and_back.h"
 #include "adapters/prove/tree_random.h"
 #include "adapters/prove/tree_scatter.h"
 #include "adapters/run/plan_run.h"
@@ -25,6 +26,7 @@ typedef struct Direction {
     const MappingSet *set;
     const char *name; /* "v1 to v3" */
     TreeHints hints;
+    Declared declared; /* there, in this direction, and back */
     Case *cases;
     uint32_t n_cases;
 } Direction;
@@ -176,6 +178,91 @@ static const Case *find_back(const Direction *direction, const Case *there)
     return NULL;
 }
 
+/* ---- There and back -------------------------------------------------------------------------- */
+
+static const Case *turn_round(Proof *p, const Case *there)
+{
+    p->upwards = !p->upwards;
+    return p->now = find_back(&p->directions[p->upwards], there);
+}
+
+static void on_loss(void *owner, const Loss *loss)
+{
+    Table *counted = owner;
+    note_loss(counted->arena, counted, loss);
+}
+
+/* By one plan, with what it counts. NULL: it was refused. */
+static Tree *follow(Arena *arena, const Case *way, const Tree *tree, Table *counted)
+{
+    Buffer wire = buffer_in(arena), out = wire;
+    PlanRun report = {.on_loss = on_loss, .owner = counted};
+    tree_write(tree, &wire);
+    PlanInput input = {.bytes = buffer_bytes(&wire)};
+    Result r = plan_run(way->wire, &input, arena, &out, &report);
+    Verdict v =
+        failed(r) ? refused(arena, r) : verdict_of(arena, way->mapping->to, buffer_bytes(&out));
+    return v.tree;
+}
+
+/* Where the message comes back another one in silence, in *what_out; false: nowhere. */
+static bool loses_in_silence(const Proof *p, Arena *arena, const Tree *tree, Tree **back_out,
+                             const char **what_out)
+{
+    const Case *there = p->now;
+    const Case *back = find_back(&p->directions[!p->upwards], there);
+    Table counted = table_in(arena), again = counted;
+    Tree *other = back ? follow(arena, there, tree, &counted) : NULL;
+    bool respelled;
+    if (!other || !(*back_out = follow(arena, back, other, &counted)))
+        return false;
+    *what_out = find_undeclared(arena, &p->directions[p->upwards].declared, &counted, tree,
+                                *back_out, &respelled);
+    if (*what_out || !respelled || p->directions[0].hints.serialized)
+        return *what_out; /* trees know no unknown fields, and bytes may hold some */
+    /* In another spelling it says the same to the other version. */
+    Tree *twice = follow(arena, there, *back_out, &again);
+    if (twice)
+        *what_out = find_undeclared(arena, &p->directions[!p->upwards].declared, &counted, other,
+                                    twice, &respelled);
+    return *what_out;
+}
+
+static bool still_loses(void *owner, const Tree *tree)
+{
+    Arena *arena = arena_new(ARENA_UNLIMITED);
+    const char *what;
+    Tree *back;
+    bool loses = loses_in_silence(owner, arena, tree, &back, &what);
+    arena_free(arena);
+    return loses;
+}
+
+static void tell_loss(const Proof *p, Arena *arena, Tree *tree)
+{
+    Buffer *out = &(Buffer){.arena = arena};
+    const char *what = "";
+    Tree *back = tree;
+    tree_shrink(tree, still_loses, (void *)(uintptr_t)p, SHRINK_TRIES);
+    loses_in_silence(p, arena, tree, &back, &what);
+    buffer_printf(out, "%s to %s and back: %s is lost, and nothing declares it\n  message: ",
+                  p->now->mapping->from->full_name, p->now->mapping->to->full_name, what);
+    tree_print(tree, out);
+    buffer_add_text(out, "\n  comes back: ");
+    tree_print(back, out);
+    buffer_add_byte(out, '\n');
+    p->outcome->counter_example = buffer_bytes(out);
+    p->outcome->disproved = true;
+}
+
+static void hold_losses(Proof *p, Arena *keep, Arena *arena, Tree *tree)
+{
+    const char *what;
+    Tree *back;
+    if (!p->outcome->disproved && loses_in_silence(p, arena, tree, &back, &what))
+        tell_loss(p, keep, tree);
+}
+
 /* There, and what came out of it back again. */
 static void prove_one(Proof *p, Arena *keep, Random *random, const Case *first)
 {
@@ -186,9 +273,10 @@ static void prove_one(Proof *p, Arena *keep, Random *random, const Case *first)
     p->form =
         random_below(random, 2) && !p->directions[0].hints.serialized ? random_next(random) : 0;
     Verdict there = hold_against(p, keep, arena, tree);
-    p->upwards = !p->upwards;
-    p->now = find_back(&p->directions[p->upwards], first);
-    if (there.tree && p->now && !p->outcome->disproved)
+    if (there.tree && !p->outcome->disproved)
+        hold_losses(p, keep, arena, tree);
+    const Case *back = turn_round(p, first);
+    if (there.tree && back && !p->outcome->disproved)
         hold_against(p, keep, arena, there.tree);
     p->upwards = !p->upwards;
     arena_free(arena);
@@ -339,6 +427,10 @@ Result prove_chain(Arena *arena, const ChangeList *const *lists, uint32_t n_list
         Result r = prepare(arena, &proof, upwards, &proof.directions[upwards]);
         if (failed(r))
             return r;
+    }
+    for (int upwards = 0; upwards < 2; upwards++) {
+        Direction *there = &proof.directions[upwards], *back = &proof.directions[!upwards];
+        declared_losses(arena, there->set, back->set, &there->hints, &there->declared);
     }
     for (int upwards = 1; upwards >= 0 && !outcome_out->disproved; upwards--) {
         proof.upwards = upwards;

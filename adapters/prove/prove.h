@@ -3,8 +3,10 @@
  *
  * For each message type that has a counterpart, both directions: the composed plan on protobuf
  * bytes, the same by way of JSON, and the oracle on the lists one after another must all say the
- * same message, or all refuse. The first disagreement is shrunk and told. One thread; as long as it
- * takes.
+ * same message, or all refuse. And a message that went there and came back must say what it said,
+ * but for what the lists declare: losses that were counted, and lines of the loss report. The
+ * random values are often such that hurt: separators, zeros, ends of ranges, sentinels, numbers
+ * without a name. The first disagreement is shrunk and told. One thread; as long as it takes.
  */
 #ifndef ADAPTERS_PROVE_H
 #define ADAPTERS_PROVE_H

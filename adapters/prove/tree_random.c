@@ -1,6 +1,9 @@
 #include "adapters/prove/tree_random.h"
 
 #include "adapters/mapping/expr.h"
+#include "adapters/text/time_text.h"
+
+#include <math.h>
 
 enum { DEPTH = 4, MOST_ELEMENTS = 3 };
 
@@ -23,9 +26,47 @@ static const FieldType *source_field(const Expr *expr)
     return source ? source->steps[source->n_steps - 1] : NULL;
 }
 
+static bool has_spellings(const Converter *converter)
+{
+    switch (converter->code) {
+    case CONVERT_TEXT_NUMBER:
+    case CONVERT_TEXT_BYTES:
+    case CONVERT_TEXT_TIME:
+    case CONVERT_TEXT_DATE:
+    case CONVERT_TEXT_ENUM: return true;
+    case CONVERT_SERIALIZED: return converter->to.kind != KIND_BYTES;
+    default: return false;
+    }
+}
+
+static void hint_converter(TreeHint *hint, const Converter *converter)
+{
+    hint->spelled |= has_spellings(converter);
+    hint->floating |= kind_is_float(converter->from.kind) || kind_is_float(converter->to.kind);
+    hint->flag |= converter->code == CONVERT_BOOL_ENUM;
+    hint->taken_apart |= converter->from.message && !converter->to.message;
+}
+
+/* What a list asks for: a kind's value, a sentinel. */
+static void hint_constant(TreeHints *hints, const Expr *expr)
+{
+    bool when = expr->kind == EXPR_WHEN && expr->constants;
+    bool sentinel = expr->kind == EXPR_CONVERT && expr->converter->code == CONVERT_SENTINEL;
+    const Expr *asked = when ? expr->args[1] : sentinel ? expr->args[0] : NULL;
+    const FieldType *field = asked ? source_field(asked) : NULL;
+    if (!field || field->message || field->kind != asked->type.kind)
+        return;
+    TreeHint *hint = hint_of(hints, field);
+    if (hint->n_asked == MOST_ASKED)
+        return;
+    hint->asked[hint->n_asked++] = when ? *expr->constants : expr->converter->sentinel;
+}
+
 static void hint_expr(TreeHints *hints, const Expr *expr)
 {
     const FieldType *field = source_field(expr);
+    if (field && expr->kind == EXPR_CONVERT)
+        hint_converter(hint_of(hints, field), expr->converter);
     if (expr->kind == EXPR_CONVERT && expr->converter->code == CONVERT_SERIALIZED)
         hints->serialized = true;
     if (field && expr->kind == EXPR_CONVERT && expr->args[0]->kind == EXPR_FIELD) {
@@ -38,6 +79,7 @@ static void hint_expr(TreeHints *hints, const Expr *expr)
         for (uint32_t i = 0; i < source->n_steps; i++)
             hint_of(hints, source->steps[i])->needed = true;
     }
+    hint_constant(hints, expr);
     if (field && expr->kind == EXPR_FIRST && expr->loud)
         hint_of(hints, field)->one = true;
     if (expr->kind == EXPR_CONVERT && expr->converter->code == CONVERT_TEMPLATE) {
@@ -126,6 +168,21 @@ static Bytes random_bytes(Maker *m)
     return bytes(data, size);
 }
 
+/* Where ranges end, and one beyond. */
+static uint64_t range_end(Maker *m)
+{
+    static const uint64_t ends[] = {INT32_MAX,
+                                    (uint64_t)INT32_MAX + 1,
+                                    (uint64_t)(int64_t)INT32_MIN,
+                                    UINT32_MAX,
+                                    (uint64_t)UINT32_MAX + 1,
+                                    INT64_MAX,
+                                    (uint64_t)INT64_MAX + 1,
+                                    UINT64_MAX,
+                                    (UINT64_C(1) << 53) + 1};
+    return ends[below(m, sizeof ends / sizeof *ends)];
+}
+
 static Literal random_integer(Maker *m, FieldKind kind)
 {
     bool wide = kind == KIND_INT64 || kind == KIND_UINT64 || kind == KIND_FIXED64 ||
@@ -133,6 +190,13 @@ static Literal random_integer(Maker *m, FieldKind kind)
     uint64_t raw = chance(m, 70) ? below(m, 200) : random_next(m->random) >> below(m, 64);
     if (chance(m, 5))
         raw = UINT64_MAX >> below(m, 40);
+    if (chance(m, 4)) {
+        raw = range_end(m);
+        return kind_is_unsigned(kind) ? (Literal){.u = wide ? raw : (uint32_t)raw}
+                                      : (Literal){.i = wide ? (int64_t)raw : (int32_t)raw};
+    }
+    if (chance(m, 6))
+        raw = 0;
     if (kind_is_unsigned(kind))
         return (Literal){.u = wide ? raw : (uint32_t)raw};
     int64_t value = chance(m, 25) ? -(int64_t)(raw >> 1) : (int64_t)(raw >> 1);
@@ -141,13 +205,18 @@ static Literal random_integer(Maker *m, FieldKind kind)
 
 static Literal random_enum(Maker *m, const EnumType *type)
 {
-    if (!type->closed && chance(m, 3))
-        return (Literal){.i = (int64_t)below(m, 1000)};
+    if (!type->closed && chance(m, 4))
+        return (Literal){.i = (int64_t)below(m, 1000) - 100};
     return (Literal){.i = type->values[below(m, type->n_values)].number};
 }
 
 static Literal random_double(Maker *m, FieldKind kind)
 {
+    static const double odd[] = {-0.0, INFINITY, -INFINITY, NAN, 1e300, 5e-324, 0.1};
+    if (chance(m, 4)) {
+        double value = odd[below(m, sizeof odd / sizeof *odd)];
+        return (Literal){.d = kind == KIND_FLOAT ? (double)(float)value : value};
+    }
     double value = (double)(int64_t)below(m, 2000) - 500;
     if (chance(m, 40))
         value /= 8;
@@ -212,6 +281,8 @@ static Literal random_plain(Maker *m, const FieldType *field, ValueType type)
     const Converter *reader = hint && chance(m, 92) ? hint->reader : NULL;
     if (hint && hint->has_value && chance(m, 90))
         return hint->value;
+    if (hint && hint->n_asked && chance(m, 40))
+        return hint->asked[below(m, hint->n_asked)];
     switch (type.kind) {
     case KIND_STRING: return (Literal){.bytes = reader ? text_for(m, reader) : random_text(m)};
     case KIND_BYTES:
@@ -221,10 +292,7 @@ static Literal random_plain(Maker *m, const FieldType *field, ValueType type)
     case KIND_ENUM: return random_enum(m, type.enumeration);
     case KIND_DOUBLE:
     case KIND_FLOAT: return random_double(m, type.kind);
-    default:
-        if (reader && reader->code == CONVERT_SENTINEL && chance(m, 30))
-            return reader->sentinel;
-        return random_integer(m, type.kind);
+    default: return random_integer(m, type.kind);
     }
 }
 
@@ -244,6 +312,12 @@ static Tree *random_time(Maker *m, const MessageType *type, const TreeHint *hint
     Tree *tree = tree_new(m->arena, type);
     int64_t seconds = (int64_t)below(m, 4000000000) - 2000000000;
     int64_t nanos = chance(m, 60) ? 0 : (int64_t)below(m, 1000) * 1000000;
+    if (chance(m, 3)) {
+        bool duration = type->well_known == WELL_KNOWN_DURATION;
+        int64_t least = duration ? -DURATION_MAX : TIMESTAMP_MIN;
+        seconds = chance(m, 50) ? least : duration ? DURATION_MAX : TIMESTAMP_MAX;
+        nanos = chance(m, 50) ? 0 : 999999999;
+    }
     if (hint && hint->reader && hint->reader->code == CONVERT_TIME_DATE && chance(m, 80)) {
         seconds -= seconds % 86400;
         nanos = 0;

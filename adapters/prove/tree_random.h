@@ -8,6 +8,8 @@
 #include "adapters/prove/tree.h"
 #include "base/random.h"
 
+enum { MOST_ASKED = 8 };
+
 /* What is good to know of a field when a value for it is made. */
 typedef struct TreeHint {
     const Converter *reader; /* what reads it first */
@@ -16,7 +18,14 @@ typedef struct TreeHint {
     bool refused;            /* with it nothing comes through, mostly */
     bool has_value;          /* but with this it does */
     Literal value;
+    Literal asked[MOST_ASKED]; /* values that a list asks for: kinds, sentinels */
+    uint32_t n_asked;
     bool one; /* of a list only one */
+    /* What it is on the way, in any version: */
+    bool spelled;     /* a text or a time that may have several spellings */
+    bool floating;    /* a number with fewer digits */
+    bool taken_apart; /* a message that becomes a plain value */
+    bool flag;        /* of two values, one is what is unset */
 } TreeHint;
 
 typedef struct TreeHints {

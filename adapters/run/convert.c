@@ -115,6 +115,21 @@ static bool convert_number(Conversion *c)
     return convert_number_kind(c, c->converter->from.kind, c->converter->to.kind, &c->value);
 }
 
+/* A float that cannot hold the number itself cannot hold it scaled either. */
+static bool scales_exactly(Conversion *c)
+{
+    bool negative;
+    uint64_t magnitude;
+    Value as_float;
+    whole_number(c->converter->from.kind, c->args[0], &negative, &magnitude);
+    if (number_of_kind(c->converter->to.kind, negative, magnitude, &as_float))
+        return true;
+    if (c->converter->round)
+        count_loss(c);
+    return c->converter->round ||
+           cannot_convert(c, "the number has more digits than the served version can hold");
+}
+
 /* Times numerator, by denominator. */
 static bool convert_scale(Conversion *c)
 {
@@ -127,6 +142,8 @@ static bool convert_scale(Conversion *c)
                         : is_unsigned(from) ? (double)c->args[0].u
                                             : (double)c->args[0].i;
         number = number * (double)by->numerator / (double)by->denominator;
+        if (!is_floating(from) && !scales_exactly(c))
+            return false;
         if (is_floating(to)) {
             c->value = to == KIND_FLOAT ? value_of_float((float)number) : (Value){.d = number};
             return true;
@@ -247,9 +264,7 @@ static bool convert_sentinel(Conversion *c)
     else if (kind_is_bytes(kind))
         c->absent = bytes_equal(value_bytes(c->value), sentinel->bytes);
     else if (kind == KIND_FLOAT)
-        c->absent = (double)value_float(c->value) == sentinel->d;
-    else if (kind == KIND_DOUBLE)
-        c->absent = c->value.d == sentinel->d;
+        c->absent = c->value.u == value_of_float((float)sentinel->d).u;
     else
         c->absent = c->value.u == sentinel->u;
     return true;

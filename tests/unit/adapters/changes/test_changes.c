@@ -159,7 +159,8 @@ static void amounts_become_money_and_other_units(void **state)
           "fee: {by: units_to_money, currency: EUR}, meters: {to: kilometers, by: scale, "
           "divided_by: 1000}}}",
           ".M",
-          "  total = cents_to_money(cents, currency)\n  fee = units_to_money(fee, \"EUR\")\n"
+          "  total = cents_to_money(cents else 0 when currency, currency)\n  fee = "
+          "units_to_money(fee, \"EUR\")\n"
           "  kilometers = scale[*1/1000](meters)\n",
           "  cents = cents_to_money(total)\n  currency = total.currency_code\n  fee = "
           "units_to_money(fee)\n"
@@ -199,7 +200,7 @@ static void sentinels_and_zeros_become_presence(void **state)
 {
     check(state, "Presence", "messages: {M: {limit: {sentinel: -1}, count: {zero: set}}}", ".M",
           "  limit = sentinel[-1](limit else 0)\n  count = count else 0\n",
-          "  limit = limit else -1\n  count = count\n");
+          "  limit = limit else -1\n  count = count\n  drop limit when limit = -1\n");
 }
 
 static void enum_values_are_mapped_many_to_one(void **state)

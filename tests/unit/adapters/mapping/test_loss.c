@@ -103,12 +103,14 @@ static void what_may_be_cut_is_told_where_it_may(void **state)
         "messages: {M: {cents: {to: total, by: cents_to_money, currency: currency}, fee: {by: "
         "units_to_money, currency: EUR, round: graceful}, meters: {to: kilometers, by: scale, "
         "divided_by: 1000}}}";
-    check(state, "Amounts", yaml, true,
-          "  converted Amounts.Old.M.cents, Amounts.Old.M.currency -> Amounts.New.M.total: "
-          "cents_to_money\n"
-          "  converted Amounts.Old.M.fee -> Amounts.New.M.fee: units_to_money, \"EUR\"\n"
-          "  converted Amounts.Old.M.meters -> Amounts.New.M.kilometers: scale\n"
-          "  0 kept, 3 converted, 0 defaulted, 0 narrowed, 0 dropped, 0 loud\n");
+    check(
+        state, "Amounts", yaml, true,
+        "  converted Amounts.Old.M.cents, Amounts.Old.M.currency -> Amounts.New.M.total: "
+        "cents_to_money, 0 when it is absent\n"
+        "  converted Amounts.Old.M.fee -> Amounts.New.M.fee: units_to_money, \"EUR\"\n"
+        "  narrowed  Amounts.Old.M.meters -> Amounts.New.M.kilometers: scale, more digits than it "
+        "can hold are an error (loud)  [list.yaml:3]\n"
+        "  0 kept, 2 converted, 0 defaulted, 0 narrowed, 0 dropped, 1 loud\n");
     check(state, "Amounts", yaml, false,
           "  narrowed  Amounts.New.M.total -> Amounts.Old.M.cents: cents_to_money, what does not "
           "fit is an error "

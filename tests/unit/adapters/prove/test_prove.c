@@ -337,6 +337,33 @@ static void fields_of_an_unknown_type_are_compared_in_any_order(void **state)
                             any_with(loaded, bytes("\x08\x01\x08\x01", 4))));
 }
 
+/* Plans and the oracle agree on what is dropped; that nothing counts it shows when it is missed. */
+static void a_loss_that_nothing_declares_is_disproved(void **state)
+{
+    Loaded *loaded = *state;
+    const ChangeList *lists[2];
+    Problems problems = problems_in(loaded->arena);
+    const MappingSet *set;
+    Operation gone = {.kind = "Gone",
+                      .there = "messages:\n  M:\n    comment: {removed: graceful}\n"
+                               "    level: {removed: graceful}\n    currency: {added: EUR}\n"
+                               "    region: {added: graceful}",
+                      .back = "messages:\n  M:\n    comment: {added: graceful}\n"
+                              "    level: {added: graceful}\n    currency: {removed: graceful}\n"
+                              "    region: {removed: graceful}"};
+    make_chain(loaded, &gone, lists);
+    prove(loaded, &gone, lists, 1);
+    assert_ok(loaded->arena, changes_compose(loaded->arena, lists, 1, true, &problems, &set));
+    ((Mapping *)(uintptr_t)set->mappings[0])->n_guards--; /* of level */
+    ProveOptions options = {.n_messages = MESSAGES, .seed = 1};
+    ProveOutcome outcome;
+    assert_ok(loaded->arena, prove_chain(loaded->arena, lists, 1, &options, &outcome));
+    assert_true(outcome.disproved);
+    const char *told = arena_text(loaded->arena, outcome.counter_example);
+    assert_non_null(strstr(told, "Gone.Old.M.level is lost, and nothing declares it"));
+    assert_null(strstr(told, "comment"));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -345,6 +372,7 @@ int main(void)
         cmocka_unit_test(what_one_list_makes_the_next_takes_apart),
         cmocka_unit_test(a_longer_chain_is_no_larger),
         cmocka_unit_test(a_wrong_plan_is_disproved),
+        cmocka_unit_test(a_loss_that_nothing_declares_is_disproved),
         cmocka_unit_test(fields_of_an_unknown_type_are_compared_in_any_order),
     };
     return cmocka_run_group_tests(tests, load, unload);

@@ -1,0 +1,312 @@
+#include "adapters/prove/there_and_back.h"
+
+#include "adapters/mapping/expr.h"
+#include "adapters/mapping/loss.h"
+
+#include <float.h>
+#include <math.h>
+
+enum { DEEPEST = 100 };
+
+/* ---- What is declared ------------------------------------------------------------------------ */
+
+/* "Order.cents, Order.currency" are two. */
+static void note_paths(Arena *arena, Table *table, const char *paths)
+{
+    Bytes rest = bytes_of(paths), one;
+    while (rest.size && bytes_split(&rest, ',', &one)) {
+        one = bytes_slice(one, one.size && one.data[0] == ' ', one.size);
+        if (one.size)
+            table_put(table, bytes_copy(arena, one), table);
+    }
+}
+
+void note_loss(Arena *arena, Table *counted, const Loss *loss)
+{
+    note_paths(arena, counted, loss->path);
+    note_paths(arena, counted, loss->into);
+}
+
+/* A field that comes back where it was not, whatever else may be an error. */
+static bool is_completed(const char *how)
+{
+    return strstr(how, "by which field is there") || strstr(how, "when it is absent") ||
+           strstr(how, "always ");
+}
+
+/* Lines that need no counting: what is always made up, and values that share one. What is dropped
+   must be counted when it happens. */
+static void declare_lines(Declared *d, const MappingSet *set)
+{
+    LossReport report;
+    loss_report_all(d->arena, set, &report);
+    for (uint32_t i = 0; i < report.n_lines; i++) {
+        const Loss *line = &report.lines[i];
+        if (is_completed(line->how))
+            note_paths(d->arena, &d->completed, line->into);
+        bool merges = strstr(line->how, " become ");
+        if ((line->loud && !merges) ||
+            (line->kind != LOSS_DEFAULTED && line->kind != LOSS_NARROWED) ||
+            strcmp(line->how, "stays unset") == 0)
+            continue;
+        note_paths(d->arena, &d->lost, line->path);
+        note_paths(d->arena, &d->lost, line->into);
+    }
+}
+
+/* On the way to where it is dropped, a value of an enum may become unset. */
+static bool has_table(const Expr *expr)
+{
+    bool found = expr->kind == EXPR_CONVERT && expr->converter->code == CONVERT_ENUM;
+    for (uint32_t i = 0; !found && i < expr->n_args; i++)
+        found = has_table(expr->args[i]);
+    return found;
+}
+
+/* A value that may be dropped without a word. */
+static void declare_ignored(Declared *d, const MappingSet *set)
+{
+    for (uint32_t i = 0; i < set->n_mappings; i++) {
+        const Mapping *mapping = set->mappings[i];
+        for (uint32_t k = 0; k < mapping->n_guards; k++) {
+            const Guard *guard = &mapping->guards[k];
+            const Expr *source = expr_source(guard->source);
+            bool message = guard->source->kind == EXPR_CONVERT && guard->source->type.message;
+            if (source && (guard->has_ignored || message || has_table(guard->source)))
+                note_paths(d->arena, &d->lost,
+                           arena_printf(d->arena, "%s.%s", mapping->from->name,
+                                        steps_text(d->arena, source->steps, source->n_steps)));
+        }
+    }
+}
+
+void declared_losses(Arena *arena, const MappingSet *there, const MappingSet *back,
+                     const TreeHints *hints, Declared *declared_out)
+{
+    *declared_out = (Declared){arena, table_in(arena), table_in(arena), hints};
+    declare_lines(declared_out, there);
+    declare_lines(declared_out, back);
+    declare_ignored(declared_out, there);
+}
+
+/* ---- Comparing ------------------------------------------------------------------------------- */
+
+typedef struct Comparing {
+    Arena *arena;
+    const Declared *declared;
+    const Table *counted;
+    const FieldType *way[DEEPEST]; /* from the message down to the field at hand */
+    uint32_t n_way;
+    bool respelled;
+    const char *found;
+} Comparing;
+
+static bool begins_inside(const Table *table, const char *path)
+{
+    size_t at = 0, size = strlen(path);
+    for (const TableEntry *entry; (entry = table_next(table, &at));) {
+        if (entry->key.size > size && memcmp(entry->key.data, path, size) == 0 &&
+            entry->key.data[size] == '.')
+            return true;
+    }
+    return false;
+}
+
+static bool tells_of(const Table *table, const char *path)
+{
+    return table_get(table, bytes_of(path)) || begins_inside(table, path);
+}
+
+/* The path from its step number `from` on: each message on it may be the one that a list speaks of.
+ */
+static bool is_declared_as(const Comparing *c, const Table *table, uint32_t from, const char *path)
+{
+    for (uint32_t i = from; i < c->n_way; i++) {
+        path = arena_printf(c->arena, "%s.%s", path, c->way[i]->name);
+        if (table_get(table, bytes_of(path)))
+            return true;
+    }
+    return begins_inside(table, path);
+}
+
+/* A list names a message without the package, or a part of it. */
+static const char *shorter(const char *name)
+{
+    const char *dot = strchr(name, '.');
+    return dot ? dot + 1 : NULL;
+}
+
+/* Each message on the way may be the one that a list speaks of. */
+static bool is_in(const Comparing *c, const Table *table)
+{
+    const FieldType *field = c->way[c->n_way - 1];
+    for (uint32_t from = 0; from < c->n_way; from++) {
+        for (const char *name = c->way[from]->parent->name; name; name = shorter(name)) {
+            if (is_declared_as(c, table, from, name))
+                return true;
+        }
+    }
+    for (const char *name = field->message ? field->message->name : NULL; name;
+         name = shorter(name)) {
+        if (tells_of(table, name))
+            return true;
+    }
+    return false;
+}
+
+static bool is_declared(const Comparing *c, bool was_there)
+{
+    return is_in(c, &c->declared->lost) || is_in(c, c->counted) ||
+           (!was_there && is_in(c, &c->declared->completed));
+}
+
+static const TreeHint *hint_of(const Comparing *c, const FieldType *field)
+{
+    static const TreeHint none = {0};
+    const TreeHint *hint = table_get(&c->declared->read->by_field, bytes(&field, sizeof field));
+    return hint ? hint : &none;
+}
+
+/* Floating numbers come back as near as a float can tell. */
+static bool plain_alike(const FieldType *field, const TreeHint *hint, const Literal *a,
+                        const Literal *b)
+{
+    if (!kind_is_float(field->kind))
+        return literal_equal(a, b, value_type_of(field));
+    bool time = hint->reader && hint->reader->code == CONVERT_UNITS_TIME; /* whole nanoseconds */
+    return a->d == b->d || time || (isnan(a->d) && isnan(b->d)) ||
+           fabs(a->d - b->d) <= 1e-6 * fmax(fabs(a->d), fabs(b->d));
+}
+
+/* "0" is zero, too, for a field that is a number there. */
+static bool is_zero(const Comparing *c, const FieldType *field, const TreeValue *value)
+{
+    ValueType type = value_type_of(field);
+    type.repeated = false;
+    if (kind_is_float(field->kind) && fabs(value->plain.d) < FLT_MIN)
+        return true; /* also minus zero, and what a float has no digits for */
+    if (!field->message)
+        return literal_is_zero(&value->plain, type) || hint_of(c, field)->spelled;
+    for (uint32_t i = 0; i < field->message->n_fields; i++) {
+        const FieldType *inner = &field->message->fields[i];
+        const TreeField *values = tree_field(value->message, inner);
+        if (values->n && !(values->n == 1 && is_zero(c, inner, &values->values[0])))
+            return false;
+    }
+    return true;
+}
+
+static bool is_empty(const Tree *tree)
+{
+    uint32_t i = 0;
+    while (i < tree->type->n_fields && !tree->fields[i].n)
+        i++;
+    return i == tree->type->n_fields;
+}
+
+/* Where the other version has no presence, zero is unset: one value, or a list of one, or a message
+   of zeros. That an empty message is there has to come back, if it is a message there. */
+static bool is_nothing(const Comparing *c, const FieldType *field, const TreeField *values)
+{
+    if (!values->n)
+        return true;
+    return values->n == 1 && !field->map && is_zero(c, field, &values->values[0]) &&
+           (!field->message || hint_of(c, field)->taken_apart ||
+            !is_empty(values->values[0].message));
+}
+
+static void compare(Comparing *c, const Tree *a, const Tree *b);
+
+static void note(Comparing *c, bool was_there)
+{
+    if (c->found || is_declared(c, was_there))
+        return;
+    c->found = c->way[0]->parent->name;
+    for (uint32_t i = 0; i < c->n_way; i++)
+        c->found = arena_printf(c->arena, "%s.%s", c->found, c->way[i]->name);
+}
+
+/* A sentinel is as good as unset, and so is zero where there is no presence. */
+static bool means_unset(const FieldType *field, const TreeHint *hint, const Literal *value)
+{
+    if (!field->message && literal_is_zero(value, value_type_of(field)))
+        return true;
+    for (uint32_t i = 0; !field->message && i < hint->n_asked; i++) {
+        if (literal_equal(&hint->asked[i], value, value_type_of(field)))
+            return true;
+    }
+    return false;
+}
+
+static void compare_value(Comparing *c, const FieldType *field, const TreeValue *a,
+                          const TreeValue *b)
+{
+    const TreeHint *hint = hint_of(c, field);
+    if (hint->spelled) {
+        c->respelled = true;
+    } else if (!field->message) {
+        if (!plain_alike(field, hint, &a->plain, &b->plain))
+            note(c, !means_unset(field, hint, &a->plain));
+    } else if (field->message->well_known != WELL_KNOWN_ANY &&
+               field->message->well_known != WELL_KNOWN_FIELD_MASK && !hint->floating) {
+        compare(c, a->message, b->message); /* what an Any holds has a proof of its own */
+    }
+}
+
+static const TreeValue *entry_like(const TreeField *entries, const Tree *entry)
+{
+    const FieldType *key = message_field_by_number(entry->type, 1);
+    ValueType type = value_type_of(key);
+    for (uint32_t i = 0; i < entries->n; i++) {
+        const Tree *other = entries->values[i].message;
+        const TreeField *a = tree_field(entry, key), *b = tree_field(other, key);
+        Literal zero = {0};
+        if (literal_equal(a->n ? &a->values[0].plain : &zero, b->n ? &b->values[0].plain : &zero,
+                          type))
+            return &entries->values[i];
+    }
+    return NULL;
+}
+
+static void compare_field(Comparing *c, const FieldType *field, const TreeField *a,
+                          const TreeField *b)
+{
+    bool made_empty = !a->n && b->n == 1 && field->message && is_zero(c, field, &b->values[0]);
+    if (made_empty || (is_nothing(c, field, a) && is_nothing(c, field, b)))
+        return; /* an empty message was made for what another list moved in and out */
+    const TreeHint *hint = hint_of(c, field);
+    if (!a->n && hint->flag)
+        return; /* false, or what stands for it */
+    if (a->n != b->n && hint->spelled && a->n < 2 && b->n < 2)
+        c->respelled = true;
+    else if (a->n != b->n)
+        note(c, a->n > 1 || (a->n && !means_unset(field, hint, &a->values[0].plain)));
+    for (uint32_t i = 0; a->n == b->n && i < a->n; i++) {
+        const TreeValue *other = field->map ? entry_like(b, a->values[i].message) : &b->values[i];
+        if (other)
+            compare_value(c, field, &a->values[i], other);
+        else
+            note(c, true);
+    }
+}
+
+static void compare(Comparing *c, const Tree *a, const Tree *b)
+{
+    if (c->n_way == DEEPEST)
+        return;
+    for (uint32_t i = 0; i < a->type->n_fields && !c->found; i++) {
+        const FieldType *field = &a->type->fields[i];
+        c->way[c->n_way++] = field;
+        compare_field(c, field, tree_field(a, field), tree_field(b, field));
+        c->n_way--;
+    }
+}
+
+const char *find_undeclared(Arena *arena, const Declared *declared, const Table *counted,
+                            const Tree *before, const Tree *after, bool *respelled_out)
+{
+    Comparing c = {.arena = arena, .declared = declared, .counted = counted};
+    compare(&c, before, after);
+    *respelled_out = c.respelled;
+    return c.found;
+}
