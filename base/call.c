@@ -13,6 +13,21 @@ const char *codec_name(Codec codec)
     return codec == CODEC_JSON ? "json" : "proto";
 }
 
+bool code_is_callers(Code code)
+{
+    switch (code) {
+    case CODE_CANCELLED:
+    case CODE_INVALID_ARGUMENT:
+    case CODE_NOT_FOUND:
+    case CODE_ALREADY_EXISTS:
+    case CODE_PERMISSION_DENIED:
+    case CODE_UNAUTHENTICATED:
+    case CODE_FAILED_PRECONDITION:
+    case CODE_OUT_OF_RANGE: return true;
+    default: return false;
+    }
+}
+
 const char *code_name(Code code)
 {
     static const char *const names[CODE_COUNT] = {

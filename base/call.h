@@ -101,4 +101,8 @@ const char *dialect_name(Dialect dialect); /* "grpc", "grpc-web", ... */
 const char *codec_name(Codec codec);       /* "proto", "json" */
 const char *code_name(Code code);          /* "INVALID_ARGUMENT" */
 
+/* Whether a service that answers so says that its caller made a mistake, or left: nothing is wrong
+   with the service. */
+bool code_is_callers(Code code);
+
 #endif

@@ -44,12 +44,18 @@ CallKey call_key_of(uint64_t key)
 
 ErrorKey error_key_of(uint64_t key)
 {
-    return (ErrorKey){.fault = key >> 16 & 0xff, .origin = key >> 8 & 0xff, .degraded = key & 1};
+    return (ErrorKey){
+        .side = (FaultSide)(key >> 24),
+        .fault = key >> 16 & 0xff,
+        .origin = key >> 8 & 0xff,
+        .degraded = key & 1,
+    };
 }
 
 static uint64_t error_key(const ErrorKey *key)
 {
-    return (uint64_t)(key->fault << 16 | key->origin << 8 | key->degraded);
+    return (uint64_t)((uint32_t)key->side << 24 | key->fault << 16 | key->origin << 8 |
+                      key->degraded);
 }
 
 static CountCell *cell_find(const CountCells *cells, uint64_t key)
@@ -185,6 +191,7 @@ static void record_service(Telemetry *telemetry, const CallRecord *r)
         ErrorKey key = {
             .fault = fault_index(r->why.error->fault),
             .origin = fault_index(error_origin(r->why)->fault),
+            .side = telemetry_side(r),
             .degraded = r->degraded != NULL,
         };
         cells_count(telemetry, &s->errors, error_key(&key));

@@ -51,6 +51,7 @@ typedef struct CallKey {
 
 typedef struct ErrorKey {
     uint32_t fault, origin; /* fault_index of the chain's two ends */
+    FaultSide side;         /* telemetry_side */
     bool degraded;
 } ErrorKey;
 

@@ -140,7 +140,7 @@ static void write_errors_of(Exposition *e, const TelemetryProcess *p, uint32_t n
         Label labels[] = {
             {"service", label_of(p, SERIES_SERVICE, number, 0)},
             {"fault", fault->name},
-            {"side", side_name(fault->side)},
+            {"side", side_name(key.side)},
             {"origin", fault_table[key.origin]->name},
             {"degraded", key.degraded ? "true" : "false"},
         };

@@ -42,12 +42,19 @@ void telemetry_unlock_events(void)
 
 /* ---- One call -------------------------------------------------------------------------------- */
 
+FaultSide telemetry_side(const CallRecord *r)
+{
+    const Fault *fault = r->why.error->fault;
+    bool callers = fault == &FAULT_UPSTREAM_STATUS && code_is_callers(r->status.code);
+    return callers ? SIDE_CLIENT : fault->side;
+}
+
 /* What an operator should look at: failures that are not the caller's own. */
 static const char *level_of(const CallRecord *r)
 {
     if (r->degraded)
         return "warning";
-    if (r->status.code == CODE_OK || !failed(r->why) || r->why.error->fault->side == SIDE_CLIENT)
+    if (r->status.code == CODE_OK || !failed(r->why) || telemetry_side(r) == SIDE_CLIENT)
         return "info";
     return "error";
 }

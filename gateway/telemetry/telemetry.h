@@ -63,6 +63,10 @@ typedef struct CallRecord {
 
 void telemetry_record(Loop *loop, const CallRecord *record);
 
+/* Whose mistake a failed call is: by its fault, or by the code where the service itself has
+   answered so. `why` has failed. */
+FaultSide telemetry_side(const CallRecord *record);
+
 /* Other things that are counted: connections, TLS failures, protocol errors below any call. */
 typedef enum Counter {
     COUNTER_CONNECTIONS_OPENED,

@@ -9,11 +9,11 @@
 #include "gateway/telemetry/counters.h"
 
 typedef enum SeriesKind {
-    SERIES_METHOD,   /* service, method, version; of an opaque route: "", prefix, "" */
-    SERIES_SERVICE,  /* service */
-    SERIES_VERSION,  /* version */
-    SERIES_LOSS,     /* service, from, to, field, kind */
-    SERIES_EVENT,    /* level, event */
+    SERIES_METHOD,  /* service, method, version; of an opaque route: "", prefix, "" */
+    SERIES_SERVICE, /* service */
+    SERIES_VERSION, /* version */
+    SERIES_LOSS,    /* service, from, to, field, kind */
+    SERIES_EVENT,   /* level, event */
     SERIES_KINDS,
 } SeriesKind;
 

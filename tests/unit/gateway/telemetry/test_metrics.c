@@ -104,6 +104,32 @@ static void errors_are_told_by_both_ends_of_their_chain(void **state)
         "passerelle_upstream_calls_total{instance=\"127.0.0.1:7002\",code=\"UNAVAILABLE\"} 3");
 }
 
+/* One that the code calls the caller's, and for each of the others one of the service's. */
+static void a_services_own_error_is_the_callers_mistake_by_its_code(void **state)
+{
+    Fixture *f = *state;
+    f->record.why = FAIL(f->arena, FAULT_UPSTREAM_STATUS, "it said so");
+    unsigned callers = 0, upstream = 0;
+    for (int code = CODE_OK + 1; code < CODE_COUNT; code++) {
+        f->record.status = (Status){.code = (Code)code};
+        assert_int_equal(telemetry_side(&f->record),
+                         code_is_callers((Code)code) ? SIDE_CLIENT : SIDE_UPSTREAM);
+        *(code_is_callers((Code)code) ? &callers : &upstream) += 1;
+        telemetry_record(&f->loop, &f->record);
+    }
+    assert_int_equal(callers, 8);
+    assert_int_equal(upstream, 8);
+    const char *text = page(f, false);
+    assert_line(text, "passerelle_errors_total{service=\"orders\",fault=\"UPSTREAM_STATUS\","
+                      "side=\"client\",origin=\"UPSTREAM_STATUS\",degraded=\"false\"} 8");
+    assert_line(text, "passerelle_errors_total{service=\"orders\",fault=\"UPSTREAM_STATUS\","
+                      "side=\"upstream\",origin=\"UPSTREAM_STATUS\",degraded=\"false\"} 8");
+    /* What the gateway found itself is judged by its fault alone. */
+    f->record.why = FAIL(f->arena, FAULT_UPSTREAM_MESSAGE, "not valid");
+    f->record.status = (Status){.code = CODE_NOT_FOUND};
+    assert_int_equal(telemetry_side(&f->record), SIDE_UPSTREAM);
+}
+
 static void calls_without_a_method_are_counted_without_names(void **state)
 {
     Fixture *f = *state;
@@ -322,6 +348,7 @@ int main(void)
         TEST(calls_of_all_loops_are_one_sum),
         TEST(durations_fall_into_cumulative_buckets),
         TEST(errors_are_told_by_both_ends_of_their_chain),
+        TEST(a_services_own_error_is_the_callers_mistake_by_its_code),
         TEST(calls_without_a_method_are_counted_without_names),
         TEST(each_attempt_counts_for_its_own_instance),
         TEST(a_code_that_is_none_counts_as_unknown),

@@ -87,6 +87,14 @@ static void what_the_operator_should_look_at_is_an_error(void **state)
     assert_memory_equal(level_in_log(f), "error\"", 6);
 }
 
+static void what_a_client_can_cause_is_none(void **state)
+{
+    Fixture *f = *state;
+    f->record.why = FAIL(f->arena, FAULT_UPSTREAM_STATUS, "no such order");
+    f->record.status = (Status){.code = CODE_NOT_FOUND};
+    assert_memory_equal(level_in_log(f), "info\"", 5);
+}
+
 static void a_degraded_call_is_a_warning(void **state)
 {
     Fixture *f = *state;
@@ -180,6 +188,7 @@ int main(void)
         TEST(a_call_that_came_to_nothing_has_a_line_too),
         TEST(the_chain_is_told_outermost_first),
         TEST(what_the_operator_should_look_at_is_an_error),
+        TEST(what_a_client_can_cause_is_none),
         TEST(a_degraded_call_is_a_warning),
         TEST(long_and_broken_texts_are_cut_and_repaired),
         TEST(events_are_lines_and_chains),
