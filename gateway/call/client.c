@@ -111,6 +111,25 @@ static Result check_framing(Exchange *x)
         x->method->type->path);
 }
 
+static bool is_rest_stream(const Exchange *x)
+{
+    return x->call.dialect == DIALECT_REST && x->call.reply_codec == CODEC_JSON &&
+           x->method->type->server_streaming;
+}
+
+/* A reconnect to a stream of events that has ended asks nobody. */
+static const Step *begin_rest_stream(Client *c)
+{
+    Exchange *x = c->x;
+    Status ok = {.code = CODE_OK};
+    c->rest_body = arena_make(x->arena, RestBody);
+    if (!c->rest_body)
+        return exchange_fail(x, FAIL(x->arena, FAULT_OUT_OF_MEMORY, "beginning a stream of JSON"));
+    *c->rest_body = rest_body_of(&x->call);
+    return rest_body_is_over(&x->call) ? exchange_give_end(x, &ok, NULL)
+                                       : exchange_begin(x, exchange_kind_of(x->method->type));
+}
+
 static const Step *negotiate_step(Exchange *x)
 {
     Client *c = client_of(x);
@@ -144,6 +163,8 @@ static const Step *negotiate_step(Exchange *x)
     c->reader.keep_compressed = exchange_keeps_request(x);
     if (is_upload_in_pieces(x))
         c->reader.unframed = UNFRAMED_PIECES;
+    if (is_rest_stream(x))
+        return begin_rest_stream(c);
     return exchange_begin(x, exchange_kind_of(x->method->type));
 }
 

@@ -43,6 +43,8 @@ struct Client {
     Bytes allow;                   /* for the Allow field of a 405 */
     Bytes content_type;            /* of an HttpBody; else empty */
     Compression compression;       /* that the head names */
+    RestBody *rest_body;           /* JSON messages that follow each other in one body, without
+                                      frames that could name a compression; else NULL */
     CompressionStream *compressor; /* of a body that is compressed as a whole while it is made; or
                                       NULL */
 

@@ -48,14 +48,6 @@ static void complete_fields(const Client *c, Fields *fields)
 
 /* ---- Head and messages ----------------------------------------------------------------------- */
 
-/* JSON messages that follow each other in one body, without frames that could name a
-   compression. */
-static bool is_rest_stream(const Exchange *x)
-{
-    return x->call.dialect == DIALECT_REST && x->call.reply_codec == CODEC_JSON && x->method &&
-           x->method->type->server_streaming;
-}
-
 /* Fails before anything is sent. */
 static MUST_USE Result send_head(Client *c, Compression compression, int64_t content_length,
                                  const Fields *trailers)
@@ -67,7 +59,7 @@ static MUST_USE Result send_head(Client *c, Compression compression, int64_t con
         fields_add_copy(&fields, "content-type", c->content_type);
     if (exchange_varies_by_encoding(x))
         fields_add(&fields, bytes_of("vary"), bytes_of("accept-encoding"));
-    if (compression != COMPRESSION_IDENTITY && is_rest_stream(x)) {
+    if (compression != COMPRESSION_IDENTITY && c->rest_body) {
         c->compressor = compression_stream_new(compression);
         compression = c->compressor ? compression : COMPRESSION_IDENTITY;
     }
@@ -96,7 +88,7 @@ Result client_on_head(Caller *caller)
 static Result write_item(Client *c, Bytes message, Buffer *out)
 {
     Buffer item = buffer_in(exchange_scratch(c->x));
-    rest_stream_write(rest_stream_of(&c->x->call), message, c->compressor ? &item : out);
+    rest_body_add(c->rest_body, message, c->compressor ? &item : out);
     out->full |= item.full;
     return c->compressor ? compression_stream_write(c->compressor, buffer_bytes(&item), false, out)
                          : OK;
@@ -107,9 +99,9 @@ static Result frame_answer(Client *c, Message message, Compression compression, 
 {
     Exchange *x = c->x;
     Buffer framed = buffer_in(exchange_scratch(x));
-    Result r = is_rest_stream(x) ? write_item(c, message.bytes, &framed)
-                                 : message_write(x->call.dialect, message.bytes, compression,
-                                                 message.compressed, &framed);
+    Result r = c->rest_body ? write_item(c, message.bytes, &framed)
+                            : message_write(x->call.dialect, message.bytes, compression,
+                                            message.compressed, &framed);
     if (!failed(r) && framed.full)
         r = FAIL(x->arena, FAULT_OUT_OF_MEMORY, "framing an answer of %zu bytes",
                  message.bytes.size);
@@ -215,6 +207,7 @@ static Result write_end(const Client *c, Arena *arena, const Status *status, con
         .version = bytes_of(version ? version->name : NULL),
         .instance = bytes_of(instance ? instance->address.text : NULL),
         .detail_json = &detail_json,
+        .rest_body = c->rest_body,
     };
     Fields fields = x->responding ? fields_in(arena) : reply_fields(c, arena);
     Result r =
@@ -243,12 +236,28 @@ static Result write_last_end(Client *c, Result why, ReplyEnd *end)
     return write_end(c, arena, status, NULL, end);
 }
 
+/* Of a stream most losses come after its head: its trailers name them all. */
+static const Fields *with_losses(const Exchange *x, const Fields *trailers, Fields *space)
+{
+    if (!x->responding || !x->lost.size || !x->method || !x->method->type->server_streaming)
+        return trailers;
+    *space = fields_in(x->arena);
+    for (uint32_t i = 0; trailers && i < trailers->n; i++)
+        fields_add(space, trailers->items[i].name, trailers->items[i].value);
+    fields_add(space, bytes_of("passerelle-lost"), buffer_bytes(&x->lost));
+    return space;
+}
+
 void client_on_end(Caller *caller, const Status *status, const Fields *trailers)
 {
     Client *c = (Client *)caller;
     Exchange *x = c->x;
     ReplyEnd end;
-    Result r = write_end(c, x->arena, status, trailers, &end);
+    Fields space;
+    trailers = with_losses(x, trailers, &space);
+    Result r = trailers && trailers->full
+                   ? FAIL(x->arena, FAULT_OUT_OF_MEMORY, "writing the trailers")
+                   : write_end(c, x->arena, status, trailers, &end);
     if (failed(r))
         r = write_last_end(c, r, &end);
     if (!failed(r) && c->compressor)

@@ -116,12 +116,15 @@ static const Step *default_one(Exchange *x, Bytes message)
 
 /* ---- A response of many messages ------------------------------------------------------------- */
 
-/* The head goes on at once: its reader may wait for it. That of raw bytes waits for their type. */
+/* The head goes on at once: its reader may wait for it. REST's waits for the first message: its
+   status line says how the call went, which a head of the instance's does not, and of raw bytes it
+   has the type. */
 static const Step *pass_head(Attempt *attempt, bool end)
 {
     Exchange *x = attempt->exchange;
     bool error = attempt->answer.has_status || attempt->answer.is_error;
-    return end || error || exchange_is_raw(x) ? STEP_WAIT : exchange_give_head(x);
+    bool waits = x->call.dialect == DIALECT_REST;
+    return end || error || waits ? STEP_WAIT : exchange_give_head(x);
 }
 
 static const Step *pass_message(Attempt *attempt, Message message)

@@ -66,38 +66,6 @@ static void add_error(const Reply *reply, Buffer *out)
     buffer_add_byte(out, '}');
 }
 
-static bool came_before(const Fields *fields, uint32_t index)
-{
-    for (uint32_t i = 0; i < index; i++) {
-        if (bytes_equal(fields->items[i].name, fields->items[index].name))
-            return true;
-    }
-    return false;
-}
-
-/* {"name": ["value", "value"], ...}: all values of a name stand together. */
-static void add_metadata(const Fields *trailers, Buffer *out)
-{
-    buffer_add_byte(out, '{');
-    for (uint32_t i = 0; i < trailers->n; i++) {
-        if (came_before(trailers, i))
-            continue;
-        if (i)
-            buffer_add_byte(out, ',');
-        json_text_add(out, trailers->items[i].name);
-        buffer_add_text(out, ":[");
-        json_text_add(out, trailers->items[i].value);
-        for (uint32_t j = i + 1; j < trailers->n; j++) {
-            if (bytes_equal(trailers->items[i].name, trailers->items[j].name)) {
-                buffer_add_byte(out, ',');
-                json_text_add(out, trailers->items[j].value);
-            }
-        }
-        buffer_add_byte(out, ']');
-    }
-    buffer_add_byte(out, '}');
-}
-
 /* "EndStreamResponse". */
 static void write_end_stream(const Reply *reply, Buffer *out)
 {
@@ -109,7 +77,7 @@ static void write_end_stream(const Reply *reply, Buffer *out)
     }
     if (reply->trailers->n) {
         json_text_add_key(&json, "metadata");
-        add_metadata(reply->trailers, &json);
+        reply_add_metadata_json(reply->trailers, &json);
     }
     buffer_add_byte(&json, '}');
     envelope_write(DIALECT_CONNECT_STREAM, ENVELOPE_CONNECT_END, buffer_bytes(&json), out);

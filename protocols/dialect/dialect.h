@@ -18,6 +18,7 @@
 
 #include "base/call.h"
 #include "protocols/http/http.h"
+#include "protocols/rest/rest.h"
 
 /* What the head of a request tells about its dialect (content-type, query of Connect) before its
    path is looked up. */
@@ -185,17 +186,19 @@ typedef struct ReplyOptions {
     Bytes service, version,
         instance; /* for extension members of the body and ErrorInfo; may be empty */
     const DetailJson
-        *detail_json; /* REST. NULL, or what it cannot write: {"@type", "value": base64} */
+        *detail_json;          /* REST. NULL, or what it cannot write: {"@type", "value": base64} */
+    const RestBody *rest_body; /* REST: of a stream of JSON, as far as it is written; NULL: the
+                                  response is none */
 } ReplyOptions;
 
 /*
  * The end of a client response, successful or not.
  *
  * `head_sent`: the head of reply_write_head was sent, so that an error must be in-band: gRPC
- * trailers, gRPC-Web frame, Connect EndStream; REST stream: an error object as the last line or
- * event. `metadata` and `trailers` are those of the service; they may be NULL, and so may
- * `options`. Fields that only the gateway knows come in `metadata`: "allow" of a REST 405,
- * "retry-after" (which also makes a RetryInfo).
+ * trailers, gRPC-Web frame, Connect EndStream; REST stream: an error object as the last line, event
+ * or element (options->rest_body). `metadata` and `trailers` are those of the service; they may be
+ * NULL, and so may `options`. Fields that only the gateway knows come in `metadata`: "allow" of a
+ * REST 405, "retry-after" (which also makes a RetryInfo).
  *
  * An error of our own (status->error) gets google.rpc details: ErrorInfo (reason: the name of the
  * fault; metadata: request id, service, version, retryable), BadRequest when the chain names a

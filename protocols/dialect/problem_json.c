@@ -89,31 +89,56 @@ static void add_problem(const Reply *reply, Buffer *out)
 }
 
 /* The head is out, with status 200: the error is the stream's last item. */
-static void write_in_stream(const Reply *reply, Buffer *out)
+static void add_last_error(const Reply *reply, Buffer *out)
 {
     Buffer error = buffer_in(reply->arena);
-    RestStream stream = rest_stream_of(reply->call);
+    RestBody rest_body = *reply->options->rest_body;
     buffer_add_text(&error, "{\"error\":");
     add_problem(reply, &error);
     buffer_add_byte(&error, '}');
-    if (stream == REST_STREAM_EVENTS)
-        buffer_add_text(out, "event: error\n");
-    rest_stream_write(stream, buffer_bytes(&error), out);
+    rest_body_fail(&rest_body, buffer_bytes(&error), !is_retryable(reply->status), out);
     out->full |= error.full;
+}
+
+static void add_good_end(const Reply *reply, Buffer *out)
+{
+    Buffer end = buffer_in(reply->arena);
+    buffer_add_byte(&end, '{');
+    if (reply->trailers->n) {
+        json_text_add_key(&end, "metadata");
+        reply_add_metadata_json(reply->trailers, &end);
+    }
+    buffer_add_byte(&end, '}');
+    rest_body_end(reply->options->rest_body, buffer_bytes(&end), out);
+    out->full |= end.full;
+}
+
+static void write_error(const Reply *reply, Buffer *body, ReplyEnd *end)
+{
+    reply_head_begin(http_status_of(reply->status), reply->metadata, reply->arena, &end->head);
+    add_problem(reply, body);
+    fields_add(&end->head.fields, bytes_of("content-type"), bytes_of("application/problem+json"));
+    reply_add_error_fields(reply, "accept-encoding", &end->head.fields);
+}
+
+/* A good end without a message before it: of a stream. */
+static void write_empty(const Reply *reply, Buffer *body, ReplyEnd *end)
+{
+    bool is_over = reply->options->rest_body && rest_body_is_over(reply->call);
+    reply_head_begin(is_over ? 204 : 200, reply->metadata, reply->arena, &end->head);
+    if (!reply->options->rest_body || is_over)
+        return;
+    reply_add_content_type(reply->call, reply->metadata, true, &end->head.fields);
+    add_good_end(reply, body);
 }
 
 static void write_whole(const Reply *reply, Buffer *body, ReplyEnd *end)
 {
-    bool is_error = reply->status->code != CODE_OK;
     end->has_head = true;
-    reply_head_begin(is_error ? http_status_of(reply->status) : 200, reply->metadata, reply->arena,
-                     &end->head);
-    if (is_error) {
-        add_problem(reply, body);
-        fields_add(&end->head.fields, bytes_of("content-type"),
-                   bytes_of("application/problem+json"));
-        reply_add_error_fields(reply, "accept-encoding", &end->head.fields);
-    }
+    if (reply->status->code != CODE_OK)
+        write_error(reply, body, end);
+    else
+        write_empty(reply, body, end);
     reply_add_prefixed(reply->trailers, reply->arena, &end->head.fields);
     end->head.content_length = (int64_t)body->size;
 }
@@ -121,16 +146,18 @@ static void write_whole(const Reply *reply, Buffer *body, ReplyEnd *end)
 Result problem_json_reply_end(const Reply *reply, ReplyEnd *end)
 {
     Buffer body = buffer_in(reply->arena);
+    bool is_error = reply->status->code != CODE_OK;
     if (!reply->head_sent) {
         write_whole(reply, &body, end);
-    } else if (reply->call->dialect == DIALECT_REST && reply->call->reply_codec == CODEC_JSON) {
-        if (reply->status->code != CODE_OK)
-            write_in_stream(reply, &body);
+    } else if (reply->options->rest_body) {
+        if (is_error)
+            add_last_error(reply, &body);
+        else
+            add_good_end(reply, &body);
         end->has_trailers = reply->trailers->n > 0;
         end->trailers = *reply->trailers;
     } else {
-        end->breaks_off =
-            reply->status->code != CODE_OK; /* bytes of any kind have no place for an error */
+        end->breaks_off = is_error; /* bytes of any kind have no place for an error */
     }
     if (body.full)
         return FAIL(reply->arena, FAULT_OUT_OF_MEMORY, "writing an error body");

@@ -3,10 +3,8 @@
 
 #include "protocols/dialect/connect.h"
 #include "protocols/dialect/grpc.h"
-#include "protocols/dialect/media.h"
 #include "protocols/dialect/problem_json.h"
 #include "protocols/http/compression.h"
-#include "protocols/rest/rest.h"
 
 static const Fields no_fields;
 
@@ -25,20 +23,6 @@ static const char *encoding_field(Dialect dialect)
     return "content-encoding";
 }
 
-/* REST streams have types of their own, and google.api.HttpBody brings its own along. */
-static void add_content_type(const Call *call, const Fields *metadata, bool is_stream, Fields *to)
-{
-    Bytes type = media_write(call->dialect, call->reply_codec);
-    if (call->dialect == DIALECT_REST) {
-        if (fields_get(metadata, "content-type").data)
-            return;
-        if (is_stream)
-            type = bytes_of(rest_stream_of(call) == REST_STREAM_EVENTS ? "text/event-stream"
-                                                                       : "application/x-ndjson");
-    }
-    fields_add(to, bytes_of("content-type"), type);
-}
-
 void reply_write_head(const Call *call, const Fields *metadata, Compression compression,
                       int64_t content_length, Arena *arena, HttpHead *head_out)
 {
@@ -46,7 +30,7 @@ void reply_write_head(const Call *call, const Fields *metadata, Compression comp
         metadata = &no_fields;
     reply_head_begin(200, metadata, arena, head_out);
     head_out->content_length = content_length;
-    add_content_type(call, metadata, content_length < 0, &head_out->fields);
+    reply_add_content_type(call, metadata, content_length < 0, &head_out->fields);
     if (compression != COMPRESSION_IDENTITY)
         fields_add(&head_out->fields, bytes_of(encoding_field(call->dialect)),
                    bytes_of(compression_name(compression)));

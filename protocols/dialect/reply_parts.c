@@ -1,6 +1,8 @@
 #include "protocols/dialect/reply_parts.h"
 
 #include "base/arena.h"
+#include "base/text/json_text.h"
+#include "protocols/dialect/media.h"
 #include "protocols/http/compression.h"
 
 enum { USUAL_FIELDS = 8 }; /* that we add to the metadata */
@@ -21,6 +23,62 @@ void reply_head_begin(uint16_t http_status, const Fields *metadata, Arena *arena
     head_out->fields.n = metadata->n;
     head_out->fields.capacity = capacity;
     head_out->fields.full = metadata->full;
+}
+
+static const char *stream_type(RestStream form)
+{
+    switch (form) {
+    case REST_STREAM_LINES: break;
+    case REST_STREAM_EVENTS: return "text/event-stream";
+    case REST_STREAM_ARRAY: return "application/json";
+    }
+    return "application/x-ndjson";
+}
+
+/* REST streams have types of their own, and google.api.HttpBody brings its own along. */
+void reply_add_content_type(const Call *call, const Fields *metadata, bool is_stream, Fields *to)
+{
+    Bytes type = media_write(call->dialect, call->reply_codec);
+    if (call->dialect == DIALECT_REST) {
+        if (fields_get(metadata, "content-type").data)
+            return;
+        RestStream form = is_stream ? rest_stream_of(call) : REST_STREAM_ARRAY;
+        type = bytes_of(stream_type(form));
+        if (form == REST_STREAM_EVENTS && !fields_get(metadata, "cache-control").data)
+            fields_add(to, bytes_of("cache-control"), bytes_of("no-cache"));
+    }
+    fields_add(to, bytes_of("content-type"), type);
+}
+
+static bool came_before(const Fields *fields, uint32_t index)
+{
+    for (uint32_t i = 0; i < index; i++) {
+        if (bytes_equal(fields->items[i].name, fields->items[index].name))
+            return true;
+    }
+    return false;
+}
+
+void reply_add_metadata_json(const Fields *fields, Buffer *out)
+{
+    buffer_add_byte(out, '{');
+    for (uint32_t i = 0; i < fields->n; i++) {
+        if (came_before(fields, i))
+            continue;
+        if (i)
+            buffer_add_byte(out, ',');
+        json_text_add(out, fields->items[i].name);
+        buffer_add_text(out, ":[");
+        json_text_add(out, fields->items[i].value);
+        for (uint32_t j = i + 1; j < fields->n; j++) {
+            if (bytes_equal(fields->items[i].name, fields->items[j].name)) {
+                buffer_add_byte(out, ',');
+                json_text_add(out, fields->items[j].value);
+            }
+        }
+        buffer_add_byte(out, ']');
+    }
+    buffer_add_byte(out, '}');
 }
 
 void reply_add_prefixed(const Fields *trailers, Arena *arena, Fields *to)

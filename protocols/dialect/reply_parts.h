@@ -25,6 +25,12 @@ typedef struct Reply {
 void reply_head_begin(uint16_t http_status, const Fields *metadata, Arena *arena,
                       HttpHead *head_out);
 
+/* The content type of a good response, and what else such a stream's head says. */
+void reply_add_content_type(const Call *call, const Fields *metadata, bool is_stream, Fields *to);
+
+/* Appends {"name": ["value", "value"], ...}: all values of a name stand together. */
+void reply_add_metadata_json(const Fields *fields, Buffer *out);
+
 /* Appends the trailers with "trailer-" before each name. */
 void reply_add_prefixed(const Fields *trailers, Arena *arena, Fields *to);
 

@@ -75,16 +75,51 @@ void rest_query_add(Buffer *path, Bytes name, Bytes text);
 typedef enum RestStream {
     REST_STREAM_LINES,  /* application/x-ndjson: a message on each line */
     REST_STREAM_EVENTS, /* text/event-stream: an event for each message */
+    REST_STREAM_ARRAY,  /* application/json: an array, written element by element */
 } RestStream;
 
-/* The format that the client prefers by the Accept fields of call->head; lines when in doubt. */
+/* The format that the client prefers by the Accept fields of call->head; lines when in doubt: an
+   array only where JSON is named itself. */
 RestStream rest_stream_of(const Call *call);
 
 /* Whether the client accepts JSON; `is_stream`: one of the stream formats. True without an Accept
    field. */
 bool rest_accepts(const Call *call, bool is_stream);
 
-/* Adds one message of a response stream. `message` is JSON on one line. */
-void rest_stream_write(RestStream stream, Bytes message, Buffer *out);
+/*
+ * RestBody: a response stream of JSON, while its body is written. It is a value of whoever writes
+ * the response.
+ *
+ *   lines    {...}                       an error is the last line
+ *   events   id: 1                       the number of messages so far, also of the bodies before a
+ *            data: {...}                 reconnect: it goes on from the client's Last-Event-ID
+ *
+ *            event: end                  with the service's trailers; its id tells a reconnect that
+ *            id: end                     nothing follows
+ *            data: {"metadata": {...}}
+ *   array    [                           an error is the last element
+ *            {...}
+ *            ,{...}
+ *            ]
+ */
+typedef struct RestBody {
+    RestStream form;
+    uint64_t written; /* messages in this body */
+    uint64_t before;  /* in those before it */
+} RestBody;
+
+/* By the Accept fields and Last-Event-ID of call->head. */
+RestBody rest_body_of(const Call *call);
+
+/* Whether the client reconnects to a stream of events after its end: 204 stops it (HTML, section
+   9.2.3 "processing model"). */
+bool rest_body_is_over(const Call *call);
+
+/* Append a message; a good end, with the JSON of the end event; an error, which is the end, too.
+   `for_good`: a new request would end no better, and a client that reconnects by itself is to stop.
+   All JSON is on one line. */
+void rest_body_add(RestBody *body, Bytes message, Buffer *out);
+void rest_body_end(const RestBody *body, Bytes end, Buffer *out);
+void rest_body_fail(RestBody *body, Bytes error, bool for_good, Buffer *out);
 
 #endif

@@ -1,5 +1,4 @@
-/* What a REST client takes, by its Accept field (RFC 9110 section 12.5.1), and streams in that
-   form. */
+/* What a REST client takes, by its Accept field (RFC 9110 section 12.5.1). */
 #include "protocols/rest/rest.h"
 
 #include "base/text/media_range.h"
@@ -28,12 +27,13 @@ static unsigned names_json(Bytes type)
     return bytes_are_nocase(type, "application/*") ? 2 : bytes_are(type, "*/*");
 }
 
-/* A stream of JSON may be had by asking for JSON. */
 static unsigned names_lines(Bytes type)
 {
     static const char *const names[] = {"application/x-ndjson", "application/ndjson",
                                         "application/jsonl", NULL};
-    return is_one_of(type, names) ? 3 : names_json(type);
+    if (is_one_of(type, names))
+        return 3;
+    return bytes_are_nocase(type, "application/*") ? 2 : bytes_are(type, "*/*");
 }
 
 static unsigned names_events(Bytes type)
@@ -43,43 +43,47 @@ static unsigned names_events(Bytes type)
     return bytes_are_nocase(type, "text/*") ? 2 : bytes_are(type, "*/*");
 }
 
+typedef struct Wish {
+    unsigned quality, precision;
+} Wish;
+
 /* The quality that the most precise range gives; without any Accept field everything will do. */
-static unsigned wanted(const Call *call, Precision precision_of)
+static Wish wish_for(const Call *call, Precision precision_of)
 {
     Bytes accept = fields_joined(call->head, "accept");
-    unsigned best = 0, quality = 0;
+    Wish best = {0, 0};
     MediaRange range;
     if (bytes_trim(accept).size == 0)
-        return QUALITY_MOST;
+        return (Wish){QUALITY_MOST, 1};
     while (media_range_next(&accept, &range)) {
         unsigned precision = precision_of(range.type);
-        if (precision && precision == best && range.quality > quality)
-            quality = range.quality;
-        if (precision > best) {
-            best = precision;
-            quality = range.quality;
-        }
+        if (precision && precision == best.precision && range.quality > best.quality)
+            best.quality = range.quality;
+        if (precision > best.precision)
+            best = (Wish){range.quality, precision};
     }
-    return quality;
+    return best;
 }
 
 bool rest_accepts(const Call *call, bool is_stream)
 {
-    if (!is_stream)
-        return wanted(call, names_json) > 0;
-    return wanted(call, names_lines) > 0 || wanted(call, names_events) > 0;
+    if (wish_for(call, names_json).quality > 0)
+        return true;
+    return is_stream &&
+           (wish_for(call, names_lines).quality > 0 || wish_for(call, names_events).quality > 0);
+}
+
+static bool is_more(Wish a, Wish b)
+{
+    return a.quality != b.quality ? a.quality > b.quality : a.precision > b.precision;
 }
 
 RestStream rest_stream_of(const Call *call)
 {
-    return wanted(call, names_events) > wanted(call, names_lines) ? REST_STREAM_EVENTS
-                                                                  : REST_STREAM_LINES;
-}
-
-void rest_stream_write(RestStream stream, Bytes message, Buffer *out)
-{
-    if (stream == REST_STREAM_EVENTS)
-        buffer_add_text(out, "data: ");
-    buffer_add_bytes(out, message);
-    buffer_add_text(out, stream == REST_STREAM_EVENTS ? "\n\n" : "\n");
+    Wish lines = wish_for(call, names_lines), events = wish_for(call, names_events),
+         json = wish_for(call, names_json);
+    bool is_array = json.precision == 3 && json.quality && is_more(json, lines);
+    if (events.quality && is_more(events, lines) && !(is_array && is_more(json, events)))
+        return REST_STREAM_EVENTS;
+    return is_array ? REST_STREAM_ARRAY : REST_STREAM_LINES;
 }

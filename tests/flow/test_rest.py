@@ -87,6 +87,8 @@ class Library:
     def shelf(self, book, context):
         gone = threading.Event()
         context.add_callback(lambda: (self.ended.append(book.name), gone.set()))
+        if book.note == "head":
+            context.send_initial_metadata([("x-set", "1")])
         for tag in book.tags:
             if tag == "!":
                 context.abort(grpc.StatusCode.DATA_LOSS, "broke\noff")
@@ -524,21 +526,24 @@ def lines(answer):
 
 
 def events(answer):
-    """[(event, data)] by the rules of HTML's "event stream interpretation"."""
+    """[(event, id, data)] by the rules of HTML's "event stream interpretation"."""
     found = []
     for block in answer.body.decode().split("\n\n")[:-1]:
         fields = [line.partition(": ")[::2] for line in block.split("\n")]
-        assert all(name in ("event", "data") for name, _ in fields), block
+        assert all(name in ("event", "id", "data") for name, _ in fields), block
         data = "\n".join(value for name, value in fields if name == "data")
-        found.append((dict(fields).get("event", "message"), json.loads(data)))
+        found.append((dict(fields).get("event", "message"), dict(fields).get("id"), json.loads(data)))
     return found
 
 
 BOOK = {"note": "two\nlines\r\nand more"}
 
 
-@pytest.mark.parametrize("accept", ["*/*", "application/x-ndjson", "application/json", None])
-def test_a_stream_is_lines_unless_events_are_wanted(world, accept):
+EVENTS = {"Accept": "text/event-stream"}
+
+
+@pytest.mark.parametrize("accept", ["*/*", "application/x-ndjson", "application/*", None])
+def test_a_stream_is_lines_unless_something_else_is_wanted(world, accept):
     answer = world.http("GET", "/v1/shelf?tags=a&tags=b", headers={"Accept": accept} if accept else {})
     assert answer.headers["Content-Type"] == "application/x-ndjson"
     assert lines(answer) == [{"name": "a", **BOOK}, {"name": "b", **BOOK}]
@@ -549,15 +554,42 @@ def test_a_stream_is_lines_unless_events_are_wanted(world, accept):
     ("application/x-ndjson;q=0.5, text/event-stream", "text/event-stream"),
     ("text/event-stream;q=0.5, application/x-ndjson", "application/x-ndjson"),
     ("text/event-stream;q=0, */*", "application/x-ndjson"),
+    ("application/json", "application/json"), ("application/json, text/plain, */*", "application/json"),
+    ("application/json, application/x-ndjson", "application/x-ndjson"),
 ])
-def test_the_more_wanted_of_lines_and_events_is_given(world, accept, kind):
+def test_the_most_wanted_form_of_a_stream_is_given(world, accept, kind):
     answer = world.http("GET", "/v1/shelf?tags=a", headers={"Accept": accept})
     assert answer.headers["Content-Type"] == kind
 
 
 def test_newlines_in_data_do_not_break_an_event(world):
-    answer = world.http("GET", "/v1/shelf?tags=a&tags=b", headers={"Accept": "text/event-stream"})
-    assert events(answer) == [("message", {"name": "a", **BOOK}), ("message", {"name": "b", **BOOK})]
+    answer = world.http("GET", "/v1/shelf?tags=a&tags=b", headers=EVENTS)
+    assert answer.headers["Cache-Control"] == "no-cache"
+    assert events(answer) == [("message", "1", {"name": "a", **BOOK}), ("message", "2", {"name": "b", **BOOK}),
+                              ("end", "end", {})]
+
+
+def test_a_browser_that_reconnects_goes_on_or_hears_that_all_is_said(world):
+    answer = world.http("GET", "/v1/shelf?tags=c", headers={**EVENTS, "Last-Event-ID": "2"})
+    assert [(kind, number) for kind, number, _ in events(answer)] == [("message", "3"), ("end", "end")]
+    answer = world.http("GET", "/v1/shelf?tags=c", headers={**EVENTS, "Last-Event-ID": "end"})
+    assert (answer.status, answer.body) == (204, b"")
+    assert world.http("GET", "/v1/shelf?tags=c", headers={"Last-Event-ID": "end"}).status == 200
+
+
+def test_a_stream_is_one_array_for_who_wants_json(world):
+    for tags, names in (("tags=a&tags=b", ["a", "b"]), ("tags=a", ["a"]), ("", [])):
+        answer = world.http("GET", f"/v1/shelf?{tags}", headers={"Accept": "application/json"})
+        assert (answer.status, answer.headers["Content-Type"]) == (200, "application/json")
+        assert answer.json == [{"name": name, **BOOK} for name in names]
+
+
+@pytest.mark.parametrize("accept,kind,body", [
+    (None, "application/x-ndjson", b""), ("application/json", "application/json", b"[]\n"),
+    ("text/event-stream", "text/event-stream", b"event: end\nid: end\ndata: {}\n\n")])
+def test_a_stream_without_messages_has_its_type_and_its_end(world, accept, kind, body):
+    answer = world.http("GET", "/v1/shelf", headers={"Accept": accept} if accept else {})
+    assert (answer.status, answer.headers["Content-Type"], answer.body) == (200, kind, body)
 
 
 def test_a_stream_that_is_not_acceptable_is_406(world):
@@ -568,13 +600,17 @@ def test_an_error_in_the_middle_is_the_last_item(world):
     told = lines(world.http("GET", "/v1/shelf?tags=a&tags=!"))
     assert told[0] == {"name": "a", **BOOK}
     assert (told[1]["error"]["code"], told[1]["error"]["detail"]) == ("DATA_LOSS", "broke\noff")
-    told = events(world.http("GET", "/v1/shelf?tags=a&tags=!", headers={"Accept": "text/event-stream"}))
-    assert [event for event, _ in told] == ["message", "error"]
-    assert told[1][1]["error"]["code"] == "DATA_LOSS"
+    told = events(world.http("GET", "/v1/shelf?tags=a&tags=!", headers=EVENTS))
+    assert [(event, number) for event, number, _ in told] == [("message", "1"), ("error", "end")]
+    assert told[1][2]["error"]["code"] == "DATA_LOSS"
+    told = world.http("GET", "/v1/shelf?tags=a&tags=!", headers={"Accept": "application/json"}).json
+    assert told[0] == {"name": "a", **BOOK} and told[1]["error"]["code"] == "DATA_LOSS"
 
 
-def test_an_error_before_the_first_message_is_an_ordinary_one(world):
-    answer = world.http("GET", "/v1/shelf?tags=!")
+@pytest.mark.parametrize("accept", ["*/*", "application/json", "text/event-stream"])
+@pytest.mark.parametrize("head", ["", "&note=head"])
+def test_an_error_before_the_first_message_is_an_ordinary_one(world, accept, head):
+    answer = world.http("GET", f"/v1/shelf?tags=!{head}", headers={"Accept": accept})
     assert (answer.status, answer.headers["Content-Type"]) == (500, "application/problem+json")
     assert answer.json["code"] == "DATA_LOSS"
 
@@ -586,12 +622,15 @@ def test_a_deadline_in_the_middle_is_said_too(world):
 
 
 @pytest.mark.parametrize("http", ["--http1.1", "--http2-prior-knowledge"])
-@pytest.mark.parametrize("accept", ["application/x-ndjson", "text/event-stream"])
+@pytest.mark.parametrize("accept", ["application/x-ndjson", "text/event-stream", "application/json"])
 def test_each_message_is_there_at_once_and_a_reader_who_leaves_is_told(world, http, accept):
     name = f"reader{http}{accept}"
     curl = subprocess.Popen(["curl", "-sN", http, "-G", "-H", f"Accept: {accept}", "--data-urlencode", f"name={name}",
                              f"http://{world.gateway.address}/v1/shelf?tags=a&tags=..."], stdout=subprocess.PIPE)
-    assert json.loads(curl.stdout.readline().removeprefix(b"data: "))["name"] == "a"
+    line = curl.stdout.readline()
+    while not line.removeprefix(b"data: ").startswith(b"{"):
+        line = curl.stdout.readline()
+    assert json.loads(line.removeprefix(b"data: "))["name"] == "a"
     assert name not in world.library.ended
     curl.kill()
     curl.communicate()

@@ -39,6 +39,27 @@ static void what_was_lost_is_named(void **state)
     assert_int_equal(scene->records[0].n_losses, 2);
 }
 
+static void what_a_stream_loses_is_named_at_its_end(void **state)
+{
+    Scene *scene = scene_again(state, YARD_OF("versions: [v2]"));
+    Peer *client = ask_grpc(scene, WATCH_ITEM, GET_X);
+    answer_grpc_head(instance(scene));
+    say_frame(instance(scene), ITEM);
+    assert_string_equal(field_of(client, "passerelle-lost"), "");
+    say_frame(instance(scene), BYTES("\n\1x\x7a\3red"));
+    answer_trailers(instance(scene), "grpc-status: 0\nitem-sum: 7");
+    assert_string_equal(trailer_of(client, "passerelle-lost"), "Item.colour");
+    assert_string_equal(trailer_of(client, "item-sum"), "7");
+
+    client = get(scene, "/v1/items/x:watch", "accept: text/event-stream");
+    answer_grpc_head(instance(scene));
+    say_frame(instance(scene), BYTES("\n\1x\x7a\3red"));
+    answer_trailers(instance(scene), "grpc-status: 0");
+    const char *body = arena_text(scene->arena, buffer_bytes(&client->body));
+    assert_non_null(strstr(body, "event: end\nid: end\ndata: {\"metadata\":{\"passerelle-lost\":"
+                                 "[\"Item.colour\"]}}\n\n"));
+}
+
 /* ---- REST: streams and bytes ----------------------------------------------------------------- */
 
 static void a_stream_is_lines_of_json(void **state)
@@ -46,8 +67,9 @@ static void a_stream_is_lines_of_json(void **state)
     Scene *scene = *state;
     Peer *client = get(scene, "/v1/items/x:watch", "");
     answer_grpc_head(instance(scene));
-    assert_string_equal(field_of(client, "content-type"), "application/x-ndjson");
+    assert_false(client->headed); /* its status is not known yet */
     say_frame(instance(scene), ITEM);
+    assert_string_equal(field_of(client, "content-type"), "application/x-ndjson");
     assert_body(client, BYTES(ITEM_JSON "\n"));
     answer_trailers(instance(scene), "grpc-status: 0");
     assert_true(client->ended);
@@ -60,7 +82,7 @@ static void a_stream_is_events_where_the_client_wants_them(void **state)
     Peer *client = get(scene, "/v1/items/x:watch", "accept: text/event-stream");
     answer_grpc_head(instance(scene));
     say_frame(instance(scene), ITEM);
-    assert_body(client, BYTES("data: " ITEM_JSON "\n\n"));
+    assert_body(client, BYTES("id: 1\ndata: " ITEM_JSON "\n\n"));
     answer_trailers(instance(scene), "grpc-status: 13\ngrpc-message: oops");
     assert_non_null(strstr(arena_text(scene->arena, buffer_bytes(&client->body)), "oops"));
     assert_record(scene, "INTERNAL UPSTREAM_STATUS, 1 sent: 7101 INTERNAL");
@@ -71,8 +93,8 @@ static void a_stream_is_compressed_as_a_whole(void **state)
     Scene *scene = *state;
     Peer *client = get(scene, "/v1/items/x:watch", "accept-encoding: gzip");
     answer_grpc_head(instance(scene));
-    assert_string_equal(field_of(client, "content-encoding"), "gzip");
     say_frame(instance(scene), ITEM);
+    assert_string_equal(field_of(client, "content-encoding"), "gzip");
     say_frame(instance(scene), ITEM);
     answer_trailers(instance(scene), "grpc-status: 0");
     Buffer plain = buffer_in(scene->arena);
@@ -80,6 +102,70 @@ static void a_stream_is_compressed_as_a_whole(void **state)
         decompress_message(COMPRESSION_GZIP, buffer_bytes(&client->body), 1000, &plain),
         DECOMPRESSED);
     assert_bytes(buffer_bytes(&plain), ITEM_JSON "\n" ITEM_JSON "\n");
+}
+
+static void a_stream_is_one_array_where_the_client_wants_json(void **state)
+{
+    Scene *scene = *state;
+    Peer *client = get(scene, "/v1/items/x:watch", "accept: application/json");
+    answer_grpc_head(instance(scene));
+    say_frame(instance(scene), ITEM);
+    assert_string_equal(field_of(client, "content-type"), "application/json");
+    assert_body(client, BYTES("[\n" ITEM_JSON "\n"));
+    say_frame(instance(scene), ITEM);
+    answer_trailers(instance(scene), "grpc-status: 0");
+    assert_body(client, BYTES("[\n" ITEM_JSON "\n," ITEM_JSON "\n]\n"));
+    assert_true(client->ended);
+}
+
+static void a_stream_that_fails_before_its_first_message_has_its_errors_status(void **state)
+{
+    static const char *const accepts[] = {"accept: */*", "accept: application/json",
+                                          "accept: text/event-stream"};
+    for (size_t i = 0; i < sizeof accepts / sizeof *accepts; i++) {
+        Scene *scene = i ? scene_again(state, YARD_OF("versions: [v1]")) : *state;
+        Peer *client = get(scene, "/v1/items/x:watch", accepts[i]);
+        answer_grpc_head(instance(scene));
+        answer_trailers(instance(scene), "grpc-status: 9\ngrpc-message: no");
+        assert_int_equal(client->head.status, 400);
+        assert_string_equal(field_of(client, "content-type"), "application/problem+json");
+        assert_true(client->ended);
+    }
+}
+
+static void a_stream_without_messages_has_its_type_and_end(void **state)
+{
+    static const struct {
+        const char *accept, *type, *body;
+    } rows[] = {
+        {"accept: */*", "application/x-ndjson", ""},
+        {"accept: application/json", "application/json", "[]\n"},
+        {"accept: text/event-stream", "text/event-stream", "event: end\nid: end\ndata: {}\n\n"},
+    };
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        Scene *scene = i ? scene_again(state, YARD_OF("versions: [v1]")) : *state;
+        Peer *client = get(scene, "/v1/items/x:watch", rows[i].accept);
+        answer_grpc_head(instance(scene));
+        answer_trailers(instance(scene), "grpc-status: 0");
+        assert_int_equal(client->head.status, 200);
+        assert_string_equal(field_of(client, "content-type"), rows[i].type);
+        assert_body(client, bytes_of(rows[i].body));
+        assert_true(client->ended);
+    }
+}
+
+static void a_reconnect_after_the_end_of_events_asks_nobody(void **state)
+{
+    Scene *scene = *state;
+    Peer *client = get(scene, "/v1/items/x:watch", "accept: text/event-stream\nlast-event-id: end");
+    assert_int_equal(client->head.status, 204);
+    assert_true(client->ended);
+    assert_record(scene, "OK, 0 sent");
+    client = get(scene, "/v1/items/x:watch", "accept: text/event-stream\nlast-event-id: 4");
+    answer_grpc_head(instance(scene));
+    say_frame(instance(scene), ITEM);
+    assert_body(client, BYTES("id: 5\ndata: " ITEM_JSON "\n\n"));
+    answer_trailers(instance(scene), "grpc-status: 0");
 }
 
 static void a_compressed_stream_ends_with_its_error(void **state)
@@ -220,7 +306,12 @@ int main(void)
         TEST(what_was_lost_is_named),
         TEST(a_stream_is_lines_of_json),
         TEST(a_stream_is_events_where_the_client_wants_them),
+        TEST(what_a_stream_loses_is_named_at_its_end),
         TEST(a_stream_is_compressed_as_a_whole),
+        TEST(a_stream_is_one_array_where_the_client_wants_json),
+        TEST(a_stream_that_fails_before_its_first_message_has_its_errors_status),
+        TEST(a_stream_without_messages_has_its_type_and_end),
+        TEST(a_reconnect_after_the_end_of_events_asks_nobody),
         TEST(a_compressed_stream_ends_with_its_error),
         TEST(an_http_body_is_its_bytes),
         TEST(bytes_that_break_off_are_broken_off),

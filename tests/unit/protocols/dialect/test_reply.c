@@ -559,38 +559,126 @@ static Call rest_stream_call(const char *accept, Fields *head)
     return call;
 }
 
-static void a_rest_stream_is_lines_or_events_by_accept(void **state)
+static void a_rest_stream_is_lines_events_or_an_array_by_accept(void **state)
 {
-    Fields head, head_of_events;
-    HttpHead answer;
-    Call lines = rest_stream_call("application/json", &head);
-    reply_write_head(&lines, NULL, COMPRESSION_IDENTITY, -1, arena, &answer);
-    assert_bytes(fields_get(&answer.fields, "content-type"), "application/x-ndjson");
-    reply_write_head(&lines, NULL, COMPRESSION_IDENTITY, 2, arena, &answer);
-    assert_bytes(fields_get(&answer.fields, "content-type"), "application/json");
-    Call events = rest_stream_call("text/html, Text/Event-Stream;q=0.9", &head_of_events);
-    reply_write_head(&events, NULL, COMPRESSION_IDENTITY, -1, arena, &answer);
-    assert_bytes(fields_get(&answer.fields, "content-type"), "text/event-stream");
+    static const struct {
+        const char *accept, *type;
+    } rows[] = {
+        {"*/*", "application/x-ndjson"},
+        {"application/json", "application/json"},
+        {"text/html, Text/Event-Stream;q=0.9", "text/event-stream"},
+    };
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        Fields head;
+        HttpHead answer;
+        Call call = rest_stream_call(rows[i].accept, &head);
+        reply_write_head(&call, NULL, COMPRESSION_IDENTITY, -1, arena, &answer);
+        assert_bytes(fields_get(&answer.fields, "content-type"), rows[i].type);
+        bool events = strstr(rows[i].type, "event");
+        assert_int_equal(fields_get(&answer.fields, "cache-control").data != NULL, events);
+        reply_write_head(&call, NULL, COMPRESSION_IDENTITY, 2, arena, &answer);
+        assert_bytes(fields_get(&answer.fields, "content-type"), "application/json");
+        assert_null(fields_get(&answer.fields, "cache-control").data);
+    }
+}
 
-    Buffer out = buffer_in(arena);
-    rest_stream_write(rest_stream_of(&lines), bytes_of("{}"), &out);
-    rest_stream_write(REST_STREAM_EVENTS, bytes_of("{}"), &out);
-    assert_bytes(buffer_bytes(&out), "{}\ndata: {}\n\n");
+static void events_are_not_to_be_kept_unless_the_service_says_how(void **state)
+{
+    Fields head;
+    HttpHead answer;
+    Call call = rest_stream_call("text/event-stream", &head);
+    reply_write_head(&call, NULL, COMPRESSION_IDENTITY, -1, arena, &answer);
+    assert_bytes(fields_get(&answer.fields, "cache-control"), "no-cache");
+    fields_add_text(&metadata, "cache-control", "private");
+    reply_write_head(&call, &metadata, COMPRESSION_IDENTITY, -1, arena, &answer);
+    assert_bytes(fields_get(&answer.fields, "cache-control"), "private");
+}
+
+/* A stream that was begun, of which so many messages are written. */
+static ReplyOptions stream_options(const Call *call, uint64_t written, RestBody *body)
+{
+    *body = rest_body_of(call);
+    body->written = written;
+    return (ReplyOptions){.rest_body = body};
+}
+
+static void end_stream(const char *accept, Status status, bool head_sent, uint64_t written)
+{
+    static Fields head;
+    RestBody body;
+    Call call = rest_stream_call(accept, &head);
+    ReplyOptions options = stream_options(&call, written, &body);
+    write_end(call, status, head_sent, &options);
+    assert_int_equal(body.written, written); /* so that an end can be written again */
 }
 
 static void an_error_in_a_rest_stream_is_its_last_item(void **state)
 {
-    Fields head;
-    write_end(rest_stream_call("*/*", &head), said(CODE_DATA_LOSS, "broke off"), true, NULL);
+    end_stream("*/*", said(CODE_DATA_LOSS, "broke off"), true, 1);
     assert_false(end.has_head);
     assert_true(bytes_start_with(end.body, "{\"error\":{\"type\":\"about:blank\""));
     assert_true(bytes_end_with(end.body, "}}\n"));
     assert_json(end.body);
-    write_end(rest_stream_call("text/event-stream", &head), said(CODE_DATA_LOSS, "broke off"), true,
-              NULL);
+    end_stream("application/json", said(CODE_DATA_LOSS, "broke off"), true, 1);
+    assert_true(bytes_start_with(end.body, ",{\"error\":{"));
+    assert_true(bytes_end_with(end.body, "}}\n]\n"));
+    end_stream("application/json", said(CODE_DATA_LOSS, "broke off"), true, 0);
+    assert_true(bytes_start_with(end.body, "[\n{\"error\":{"));
+    assert_json(end.body);
+}
+
+/* A browser that reconnects to a stream that failed for good would never stop. */
+static void an_error_event_ends_the_stream_for_good_unless_another_try_may_help(void **state)
+{
+    end_stream("text/event-stream", said(CODE_DATA_LOSS, "broke off"), true, 1);
+    assert_true(bytes_start_with(end.body, "event: error\nid: end\ndata: {\"error\":"));
+    end_stream("text/event-stream", said(CODE_UNAVAILABLE, "broke off"), true, 1);
     assert_true(bytes_start_with(end.body, "event: error\ndata: {\"error\":"));
-    write_end(rest_stream_call("*/*", &head), said(CODE_OK, ""), true, NULL);
+    assert_true(bytes_end_with(end.body, "}}\n\n"));
+}
+
+static void a_good_end_of_a_rest_stream_is_said_where_its_form_can(void **state)
+{
+    static const struct {
+        const char *accept, *type, *empty, *more;
+    } rows[] = {
+        {"*/*", "application/x-ndjson", "", ""},
+        {"application/json", "application/json", "[]\n", "]\n"},
+        {"text/event-stream", "text/event-stream", "event: end\nid: end\ndata: {}\n\n",
+         "event: end\nid: end\ndata: {}\n\n"},
+    };
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        end_stream(rows[i].accept, said(CODE_OK, ""), true, 2);
+        assert_false(end.has_head);
+        assert_bytes(end.body, rows[i].more);
+        end_stream(rows[i].accept, said(CODE_OK, ""), true, 0);
+        assert_bytes(end.body, rows[i].empty);
+        end_stream(rows[i].accept, said(CODE_OK, ""), false, 0);
+        assert_int_equal(end.head.status, 200);
+        assert_int_equal(end.head.content_length, strlen(rows[i].empty));
+        assert_bytes(head_field("content-type"), rows[i].type);
+        assert_bytes(end.body, rows[i].empty);
+    }
+    fields_add_text(&trailers, "x-a", "1");
+    fields_add_text(&trailers, "x-b", "2");
+    fields_add_text(&trailers, "x-a", "3");
+    end_stream("text/event-stream", said(CODE_OK, ""), true, 1);
+    assert_bytes(end.body, "event: end\nid: end\ndata: {\"metadata\":{\"x-a\":[\"1\",\"3\"],"
+                           "\"x-b\":[\"2\"]}}\n\n");
+    assert_int_equal(end.trailers.n, 3);
+}
+
+static void a_reconnect_after_the_end_gets_204(void **state)
+{
+    Fields head;
+    RestBody body;
+    Call call = rest_stream_call("text/event-stream", &head);
+    fields_add_text(&head, "last-event-id", "end");
+    ReplyOptions options = stream_options(&call, 0, &body);
+    write_end(call, said(CODE_OK, ""), false, &options);
+    assert_int_equal(end.head.status, 204);
     assert_int_equal(end.body.size, 0);
+    assert_null(head_field("content-type").data);
 }
 
 static void an_error_in_a_stream_of_bytes_breaks_it_off(void **state)
@@ -608,9 +696,8 @@ static void an_error_in_a_stream_of_bytes_breaks_it_off(void **state)
 /* Its head is out before they are known. */
 static void the_services_trailers_of_a_rest_stream_are_https(void **state)
 {
-    Fields head;
     fields_add_text(&trailers, "x-sum", "7");
-    write_end(rest_stream_call("*/*", &head), said(CODE_OK, ""), true, NULL);
+    end_stream("*/*", said(CODE_OK, ""), true, 1);
     assert_true(end.has_trailers);
     assert_bytes(fields_get(&end.trailers, "x-sum"), "7");
 }
@@ -899,8 +986,12 @@ int main(void)
         TEST(a_rest_error_is_a_problem_whose_status_is_that_of_the_answer),
         TEST(the_services_error_keeps_its_code_in_rest),
         TEST(the_reason_of_a_services_error_info_is_the_problems_reason),
-        TEST(a_rest_stream_is_lines_or_events_by_accept),
+        TEST(a_rest_stream_is_lines_events_or_an_array_by_accept),
+        TEST(events_are_not_to_be_kept_unless_the_service_says_how),
         TEST(an_error_in_a_rest_stream_is_its_last_item),
+        TEST(an_error_event_ends_the_stream_for_good_unless_another_try_may_help),
+        TEST(a_good_end_of_a_rest_stream_is_said_where_its_form_can),
+        TEST(a_reconnect_after_the_end_gets_204),
         TEST(an_error_in_a_stream_of_bytes_breaks_it_off),
         TEST(the_services_trailers_of_a_rest_stream_are_https),
         TEST(an_http_body_brings_its_own_content_type),
