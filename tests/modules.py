@@ -60,6 +60,7 @@ LAYERS = (
         Module("reflect", "schemas fetched from instances by reflection", "Gathering", "gathering.h"),
         Module("listen", "listeners and client connections", "Connection", "connection.h"),
         Module("admin", "metrics, health and configuration for operators", "Admin", "admin.h"),
+        Module("discovery", "lists of instances outside of the config, watched", "Watching", "discovery.h"),
         Module("process", "workers, reload, drain", "Worker", "process.h"),
         Module("commands", "main and the subcommands", "Command", "command.h"),
     )),

@@ -94,8 +94,11 @@ static void add_day(Buffer *out, const char *what, int64_t wall)
 
 static void add_service(const Service *service, Buffer *out)
 {
-    buffer_printf(out, "%s: %u instance%s\n", service->name, service->n_instances,
+    buffer_printf(out, "%s: %u instance%s", service->name, service->n_instances,
                   plural(service->n_instances));
+    if (service->discovery)
+        buffer_printf(out, ", listed in %s", service->discovery->file);
+    buffer_add_byte(out, '\n');
     for (uint32_t i = 0; i < service->n_versions; i++) {
         const Version *version = &service->versions[i];
         buffer_printf(out, "  %s: %u method%s of %s; ", version->name, version->n_methods,

@@ -255,6 +255,12 @@ typedef struct StatusCode {
     uint16_t http_status;
 } StatusCode;
 
+/* Where a service's instances are listed, outside of the config. Times in nanoseconds. */
+typedef struct Discovery {
+    const char *file;
+    int64_t every, empty_after;
+} Discovery;
+
 struct Service {
     const char *name;
     uint32_t index;
@@ -262,7 +268,8 @@ struct Service {
     uint32_t n_versions;
     Instance *instances; /* when the config was read */
     uint32_t n_instances;
-    InstanceSet *set; /* those of now: instance_set_of. NULL until instances_adopt */
+    const Discovery *discovery; /* NULL: they stand in the config */
+    InstanceSet *set;           /* those of now: instance_set_of. NULL until instances_adopt */
     VersionRule rules[RULE_COUNT];
     uint32_t n_rules;
     const char *version_header; /* lower case: "api-version" */
@@ -343,6 +350,24 @@ MUST_USE Result config_load(const char *path, const SchemaAsk *ask, Arena *arena
 /* The same with the text at hand; `path` is what names of files in it are relative to. */
 MUST_USE Result config_load_text(Bytes text, const char *path, const SchemaAsk *ask, Arena *arena,
                                  Problems *problems, Config **config_out);
+
+/* Instances that were listed outside of the config. */
+typedef struct InstanceList {
+    Instance **items; /* those that the caller had already, or new ones in the arena */
+    uint32_t n, n_refused;
+} InstanceList;
+
+/* The file of the service's discovery. Fault: NO_FILE. */
+MUST_USE Result config_list_text(Arena *arena, const Service *service, Bytes *text_out);
+
+/*
+ * Reads a list of instances for the service; `text` is that of its discovery's file. What is wrong
+ * goes to `problems` and is left out. `had`: entry (Instance.said) -> Instance, of the service;
+ * those are taken again. New ones live in the arena, which has no limit, but for their TLS context:
+ * it is the caller's. Fault: BAD_CONFIG, when the text is no such list.
+ */
+MUST_USE Result config_list_read(Arena *arena, const Service *service, Bytes text, const Table *had,
+                                 Problems *problems, InstanceList *list_out);
 
 /* Fills in `preferred` by the method's pairs. */
 void method_prefer(Arena *arena, Method *method);

@@ -31,18 +31,26 @@ static Result to_wire(Arena *arena, const MessageType *type, Bytes json, Buffer 
     return plan_run(plan, &input, arena, out, &run);
 }
 
-static Result to_message(Arena *arena, const MessageType *type, Bytes json,
-                         const Passerelle__Config__Config **content_out)
+Result config_message(Arena *arena, const MessageType *type, Bytes json,
+                      const ProtobufCMessageDescriptor *descriptor, ProtobufCMessage **message_out)
 {
     Buffer wire = buffer_in(arena);
     Result r = to_wire(arena, type, json, &wire);
     if (failed(r))
         return r;
     ProtobufCAllocator allocator = {take, leave, arena};
-    *content_out = passerelle__config__config__unpack(&allocator, wire.size, wire.data);
-    if (!*content_out)
-        return FAIL(arena, FAULT_INTERNAL, "a checked config is no %s", type->full_name);
+    *message_out = protobuf_c_message_unpack(descriptor, &allocator, wire.size, wire.data);
+    if (!*message_out)
+        return FAIL(arena, FAULT_INTERNAL, "a checked text is no %s", type->full_name);
     return OK;
+}
+
+Result config_schema(Arena *arena, const Schema **schema_out, const DocumentRules **rules_out)
+{
+    Result r = schema_load(arena, config_set, "config.proto", schema_out);
+    if (!failed(r))
+        r = document_rules_load(arena, config_set, rules_out);
+    return failed(r) ? FAIL_OVER(arena, r, FAULT_INTERNAL, "reading the config's own schema") : OK;
 }
 
 Result config_file_read(Arena *arena, Bytes text, const char *path, Problems *problems,
@@ -51,11 +59,9 @@ Result config_file_read(Arena *arena, Bytes text, const char *path, Problems *pr
     *file_out = (ConfigFile){.path = path};
     const Schema *schema;
     const DocumentRules *rules;
-    Result r = schema_load(arena, config_set, "config.proto", &schema);
-    if (!failed(r))
-        r = document_rules_load(arena, config_set, &rules);
+    Result r = config_schema(arena, &schema, &rules);
     if (failed(r))
-        return FAIL_OVER(arena, r, FAULT_INTERNAL, "reading the config's own schema");
+        return r;
 
     yaml_parse(arena, text, path, NULL, problems, &file_out->document);
     const JsonNode *root = file_out->document.root;
@@ -66,6 +72,9 @@ Result config_file_read(Arena *arena, Bytes text, const char *path, Problems *pr
     document_read(rules, type, &file_out->document, root, "", problems, doubts, &json);
     if (root->kind != JSON_OBJECT)
         return OK;
-    r = to_message(arena, type, buffer_bytes(&json), &file_out->content);
+    ProtobufCMessage *message = NULL;
+    r = config_message(arena, type, buffer_bytes(&json), &passerelle__config__config__descriptor,
+                       &message);
+    file_out->content = (const Passerelle__Config__Config *)message;
     return failed(r) ? FAIL_OVER(arena, r, FAULT_INTERNAL, "reading %s as a message", path) : OK;
 }

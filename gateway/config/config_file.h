@@ -28,4 +28,13 @@ typedef struct ConfigFile {
 MUST_USE Result config_file_read(Arena *arena, Bytes text, const char *path, Problems *problems,
                                  Problems *doubts, ConfigFile *file_out);
 
+/* The same in two steps, for other texts: what they are read against, ... */
+MUST_USE Result config_schema(Arena *arena, const Schema **schema_out,
+                              const DocumentRules **rules_out);
+
+/* ... and the message of protobuf-c, in the arena, that checked JSON is. */
+MUST_USE Result config_message(Arena *arena, const MessageType *type, Bytes json,
+                               const ProtobufCMessageDescriptor *descriptor,
+                               ProtobufCMessage **message_out);
+
 #endif

@@ -4,6 +4,8 @@
 #include "base/arena.h"
 #include "gateway/config/tls_context.h"
 
+#include <openssl/ssl.h>
+
 static UpstreamProtocol protocol_of(Passerelle__Config__Protocol protocol)
 {
     switch (protocol) {
@@ -138,13 +140,12 @@ static void read_versions(ConfigReader *reader, const Service *service,
                     "the key versions is missing: %s has more than one", service->name);
 }
 
-static void read_instance(ConfigReader *reader, const Service *service,
+static void read_instance(ConfigReader *reader, const Service *service, bool opaque,
                           const Passerelle__Config__Instance *text, const char *path,
                           Instance *instance)
 {
-    bool opaque = !reader->services[service->index].text;
-    if (read_address(reader, text->address, text->authority, path, instance))
-        config_doubt_loop(reader, &instance->address, config_path(reader, "%s.address", path));
+    *instance = (Instance){.service = service};
+    read_address(reader, text->address, text->authority, path, instance);
     instance->build = text->build ? text->build : "";
     read_protocol(reader, text, opaque, path, instance);
     if (text->tls)
@@ -156,30 +157,222 @@ static void read_instance(ConfigReader *reader, const Service *service,
                     "a path that is passed through has no versions");
 }
 
-/* `seen`: address -> the instance. */
-static void tell_duplicate(ConfigReader *reader, Table *seen, Instance *instance, const char *path)
+/* `seen`: address -> the path of its instance. */
+static void tell_duplicate(ConfigReader *reader, Table *seen, const Instance *instance,
+                           const char *path)
 {
     Bytes address = bytes_of(instance->address.text);
-    const Instance *other = address.size ? table_get(seen, address) : NULL;
+    const char *other = address.size ? table_get(seen, address) : NULL;
     if (other)
         config_tell(reader, config_path(reader, "%s.address", path),
-                    "give it all its versions there", "instances[%u] has the address %s already",
-                    (uint32_t)(other - instance->service->instances), instance->address.text);
+                    "give it all its versions there", "%s has the address %s already", other,
+                    instance->address.text);
     else if (address.size)
-        table_put(seen, address, instance);
+        table_put(seen, address, (void *)(uintptr_t)(strrchr(path, '.') + 1));
 }
 
 void config_read_instances(ConfigReader *reader, Service *service,
                            Passerelle__Config__Instance *const *texts, size_t n, const char *path)
 {
+    bool opaque = !reader->services[service->index].text;
     Table seen = table_in(reader->arena);
     service->instances = arena_array(reader->arena, Instance, n);
     for (uint32_t i = 0; i < n; i++) {
         Instance *instance = &service->instances[i];
         const char *instance_path = config_path(reader, "%s.instances[%u]", path, i);
-        instance->service = service;
         service->n_instances++;
-        read_instance(reader, service, texts[i], instance_path, instance);
+        read_instance(reader, service, opaque, texts[i], instance_path, instance);
+        if (instance->address.text)
+            config_doubt_loop(reader, &instance->address,
+                              config_path(reader, "%s.address", instance_path));
         tell_duplicate(reader, &seen, instance, instance_path);
     }
+}
+
+/* ---- Lists outside of the config ------------------------------------------------------------- */
+
+enum { LIST_SIZE_MOST = 64 << 20 };
+
+Result config_list_text(Arena *arena, const Service *service, Bytes *text_out)
+{
+    Result r = config_read_file(arena, service->discovery->file, LIST_SIZE_MOST, text_out);
+    return failed(r)
+               ? FAIL_OVER(arena, r, FAULT_NO_FILE, "reading the instances of %s", service->name)
+               : OK;
+}
+
+/* A list while it is read. */
+typedef struct ListReader {
+    ConfigReader reader; /* only what reading an instance needs */
+    const Service *service;
+    const Table *had;
+    Table seen;
+    InstanceList *list;
+    Instance **fresh; /* those not had, in their order, with `said` filled in */
+    const char **fresh_paths;
+    uint32_t n_fresh;
+    Buffer fresh_json; /* {"instances":[...]} */
+} ListReader;
+
+/* The root's list; NULL: it is something else, which is told. */
+static const JsonNode *find_entries(ConfigReader *reader)
+{
+    const JsonNode *root = reader->file.document.root, *entries = NULL;
+    if (!root || root->kind != JSON_OBJECT) {
+        config_tell(reader, "", "instances: []", "this is no list of instances");
+        return NULL;
+    }
+    for (const JsonNode *member = root->first; member; member = member->next) {
+        if (bytes_are(member->name, "instances"))
+            entries = member;
+        else
+            config_tell(reader, "", NULL, "there is no such key as %.*s", BYTES_ARGS(member->name));
+    }
+    if (reader->problems->n)
+        return NULL;
+    if (!entries)
+        config_tell(reader, "", "instances: []", "the key instances is missing");
+    else if (entries->kind != JSON_ARRAY)
+        config_tell(reader, "instances", "[]", "this is no list");
+    return entries && entries->kind == JSON_ARRAY ? entries : NULL;
+}
+
+static void add_entry(ListReader *l, const char *path, Bytes said)
+{
+    Instance *instance = l->had ? table_get(l->had, said) : NULL;
+    if (!instance) {
+        instance = arena_make(l->reader.arena, Instance);
+        instance->said = said;
+        buffer_add_text(&l->fresh_json, l->n_fresh ? "," : "{\"instances\":[");
+        buffer_add(&l->fresh_json, said.data, said.size);
+        l->fresh_paths[l->n_fresh] = path;
+        l->fresh[l->n_fresh++] = instance;
+    }
+    l->list->items[l->list->n++] = instance;
+}
+
+/* The entries that are good by themselves, as JSON. */
+static void read_entries(ListReader *l, const JsonNode *entries, const MessageType *type,
+                         const DocumentRules *rules)
+{
+    ConfigReader *reader = &l->reader;
+    l->list->items = arena_array(reader->arena, Instance *, entries->count);
+    l->fresh = arena_array(reader->arena, Instance *, entries->count);
+    l->fresh_paths = arena_array(reader->arena, const char *, entries->count);
+    uint32_t i = 0;
+    for (const JsonNode *entry = entries->first; entry; entry = entry->next, i++) {
+        const char *path = config_path(reader, "instances[%u]", i);
+        size_t n_problems = reader->problems->n;
+        Buffer json = buffer_in(reader->arena);
+        document_read(rules, type, &reader->file.document, entry, path, reader->problems,
+                      reader->problems, &json);
+        if (reader->problems->n == n_problems)
+            add_entry(l, path, buffer_bytes(&json));
+        else
+            l->list->n_refused++;
+    }
+}
+
+static Result read_fresh(ListReader *l, const Schema *schema)
+{
+    ConfigReader *reader = &l->reader;
+    if (!l->n_fresh)
+        return OK;
+    buffer_add_text(&l->fresh_json, "]}");
+    ProtobufCMessage *message;
+    Result r = config_message(
+        reader->arena, schema_message(schema, bytes_of("passerelle.config.InstanceList")),
+        buffer_bytes(&l->fresh_json), &passerelle__config__instance_list__descriptor, &message);
+    if (failed(r))
+        return r;
+    const Passerelle__Config__InstanceList *text =
+        (const Passerelle__Config__InstanceList *)message;
+    for (uint32_t i = 0; i < l->n_fresh; i++) {
+        Bytes said = l->fresh[i]->said;
+        size_t n_problems = reader->problems->n;
+        read_instance(reader, l->service, l->service->n_versions == 0, text->instances[i],
+                      l->fresh_paths[i], l->fresh[i]);
+        l->fresh[i]->said = said;
+        if (reader->problems->n != n_problems) {
+            SSL_CTX_free(l->fresh[i]->tls);
+            l->fresh[i]->service = NULL; /* it is wrong */
+        }
+    }
+    return OK;
+}
+
+/* Leaves out those that are wrong, and the second of an address. */
+static void keep_good(ListReader *l)
+{
+    Table seen = table_in(l->reader.arena);
+    uint32_t n = 0;
+    for (uint32_t i = 0; i < l->list->n; i++) {
+        Instance *instance = l->list->items[i];
+        if (instance->service && !table_put(&seen, bytes_of(instance->address.text), instance)) {
+            l->list->items[n++] = instance;
+            continue;
+        }
+        l->list->n_refused++;
+        if (!instance->service)
+            continue;
+        config_tell(&l->reader, "instances", NULL, "the address %s is there twice",
+                    instance->address.text);
+        if (!l->had || !table_get(l->had, instance->said))
+            SSL_CTX_free(instance->tls);
+    }
+    l->list->n = n;
+}
+
+Result config_list_read(Arena *arena, const Service *service, Bytes text, const Table *had,
+                        Problems *problems, InstanceList *list_out)
+{
+    ListReader l = {.service = service, .had = had, .list = list_out};
+    l.reader = (ConfigReader){.arena = arena, .problems = problems};
+    l.reader.file.path = service->discovery->file;
+    l.fresh_json = buffer_in(arena);
+    *list_out = (InstanceList){0};
+    const Schema *schema;
+    const DocumentRules *rules;
+    Result r = config_schema(arena, &schema, &rules);
+    if (failed(r))
+        return r;
+    yaml_parse(arena, text, l.reader.file.path, NULL, problems, &l.reader.file.document);
+    const JsonNode *entries = problems->n ? NULL : find_entries(&l.reader);
+    if (!entries)
+        return FAIL(arena, FAULT_BAD_CONFIG, "%s has no list of instances of %s",
+                    service->discovery->file, service->name);
+    read_entries(&l, entries, schema_message(schema, bytes_of("passerelle.config.Instance")),
+                 rules);
+    r = read_fresh(&l, schema);
+    if (!failed(r))
+        keep_good(&l);
+    return r;
+}
+
+void config_read_discovery(ConfigReader *reader, Service *service,
+                           const Passerelle__Config__Discovery *text, const char *path)
+{
+    Discovery *discovery = arena_make(reader->arena, Discovery);
+    *discovery = (Discovery){text->file, text->every, text->empty_after};
+    service->discovery = discovery;
+    if (!text->file)
+        return;
+    Bytes list_text;
+    InstanceList list = {0};
+    Problems problems = problems_in(reader->arena);
+    Result r = config_list_text(reader->arena, service, &list_text);
+    if (!failed(r))
+        r = config_list_read(reader->arena, service, list_text, NULL, &problems, &list);
+    if (failed(r))
+        config_doubt(reader, config_path(reader, "%s.file", path), NULL, "%s",
+                     error_text(reader->arena, r));
+    for (size_t i = 0; i < problems.n; i++) {
+        const Problem *p = &problems.items[i];
+        problem_add(&reader->config->doubts, p->file, p->line, p->column, p->path, p->hint, "%s",
+                    p->reason);
+    }
+    service->instances = arena_array(reader->arena, Instance, list.n);
+    for (uint32_t i = 0; i < list.n; i++)
+        service->instances[i] = *list.items[i];
+    service->n_instances = list.n;
 }

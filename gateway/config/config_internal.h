@@ -96,6 +96,11 @@ bool config_read_reflecting(ConfigReader *reader, const Passerelle__Config__Refl
 void config_read_instances(ConfigReader *reader, Service *service,
                            Passerelle__Config__Instance *const *texts, size_t n, const char *path);
 
+/* The same for those that are listed elsewhere; what is wrong there is a doubt. After the versions.
+ */
+void config_read_discovery(ConfigReader *reader, Service *service,
+                           const Passerelle__Config__Discovery *text, const char *path);
+
 /* config_route.c: reads all routes; then gives each method its own, once there are methods. */
 void config_read_routes(ConfigReader *reader);
 void config_assign_routes(ConfigReader *reader);

@@ -225,6 +225,19 @@ static void check_service_name(ConfigReader *reader, const Service *service, con
         }
 }
 
+static void read_discovery(ConfigReader *reader, Service *service, const ServicePlan *plan)
+{
+    const char *path = config_path(reader, "%s.discovery", plan->path);
+    if (!plan->text->discovery)
+        return;
+    if (plan->text->n_instances)
+        config_tell(reader, path, NULL,
+                    "the instances of %s stand in the config, or elsewhere, but not both",
+                    service->name);
+    else
+        config_read_discovery(reader, service, plan->text->discovery, path);
+}
+
 void config_read_services(ConfigReader *reader)
 {
     const Passerelle__Config__Config *text = reader->file.content;
@@ -247,7 +260,8 @@ void config_read_services(ConfigReader *reader)
         read_status_codes(reader, service, plan);
         config_read_instances(reader, service, plan->text->instances, plan->text->n_instances,
                               plan->path);
-        if (!service->n_instances && service->n_versions)
+        read_discovery(reader, service, plan);
+        if (!service->n_instances && service->n_versions && !service->discovery)
             config_tell(reader, plan->path, NULL, "the service %s has no instances", service->name);
     }
 }

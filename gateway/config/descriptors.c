@@ -34,13 +34,16 @@ uint32_t descriptors_most(void)
     return getrlimit(RLIMIT_NOFILE, &limit) == 0 ? least(limit.rlim_max, INT32_MAX) : INT32_MAX;
 }
 
-/* All connections that the instances may be given. */
+/* All connections that the instances may be given; those who join later, too. */
 static uint64_t instance_connections(const Config *config, uint32_t n_loops)
 {
     uint64_t n = 0;
-    for (uint32_t i = 0; i < config->n_services; i++)
+    for (uint32_t i = 0; i < config->n_services; i++) {
+        if (config->services[i].discovery)
+            return UINT32_MAX;
         for (uint32_t k = 0; k < config->services[i].n_instances; k++)
             n += limits_connections(&config->limits, config->services[i].instances[k].http2);
+    }
     return n * n_loops;
 }
 

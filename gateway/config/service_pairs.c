@@ -22,6 +22,8 @@ const Mapping *service_answer(const Method *method, const Version *served)
 uint32_t service_codecs(const Version *version)
 {
     uint32_t codecs = 0;
+    if (version->service->discovery)
+        return (1u << CODEC_COUNT) - 1; /* nobody knows who will join */
     for (uint32_t i = 0; i < version->service->n_instances; i++) {
         const Instance *instance = &version->service->instances[i];
         if (instance->versions >> version->index & 1)

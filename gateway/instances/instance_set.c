@@ -122,16 +122,6 @@ InstanceSet *instance_set_of(const Service *service)
     return set;
 }
 
-void instance_set_use(Service *service, InstanceSet *set)
-{
-    pthread_mutex_lock(&lock);
-    InstanceSet *before = service->set;
-    set->generation = before ? before->generation + 1 : 1;
-    service->set = set;
-    pthread_mutex_unlock(&lock);
-    instance_set_unref(before);
-}
-
 /* ---- Comparing ------------------------------------------------------------------------------- */
 
 static int compare_addresses(const void *a, const void *b)
@@ -168,6 +158,36 @@ InstanceChanges instance_set_compare(const InstanceSet *before, const InstanceSe
     return changes;
 }
 
+/* ---- Replacing ------------------------------------------------------------------------------- */
+
+static void follow(InstanceSet *set, const InstanceSet *before)
+{
+    InstanceChanges changes = {.joined = set->n};
+    if (before) {
+        changes = instance_set_compare(before, set);
+        set->generation = before->generation + 1;
+        set->n_joined = before->n_joined;
+        set->n_left = before->n_left;
+    }
+    set->n_joined += changes.joined;
+    set->n_left += changes.left;
+}
+
+static void put(Service *service, InstanceSet *set)
+{
+    pthread_mutex_lock(&lock);
+    InstanceSet *before = service->set;
+    service->set = set;
+    pthread_mutex_unlock(&lock);
+    instance_set_unref(before);
+}
+
+void instance_set_use(Service *service, InstanceSet *set)
+{
+    follow(set, service->set);
+    put(service, set);
+}
+
 /* ---- Configs --------------------------------------------------------------------------------- */
 
 static void let_go(Config *config)
@@ -183,7 +203,17 @@ static void let_go(Config *config)
     }
 }
 
-void instances_adopt(Config *config)
+/* The set that the service of this name had; NULL: there was none. */
+static const InstanceSet *set_before(const Config *before, const char *name)
+{
+    for (uint32_t i = 0; before && i < before->n_services; i++) {
+        if (strcmp(before->services[i].name, name) == 0)
+            return before->services[i].set;
+    }
+    return NULL;
+}
+
+void instances_adopt(Config *config, const Config *before)
 {
     CHECK(!config->let_go);
     config->let_go = let_go;
@@ -193,7 +223,9 @@ void instances_adopt(Config *config)
         CHECK(instances);
         for (uint32_t k = 0; k < service->n_instances; k++)
             instances[k] = &service->instances[k];
-        instance_set_use(service, instance_set_new(service, instances, service->n_instances));
+        InstanceSet *set = instance_set_new(service, instances, service->n_instances);
+        follow(set, set_before(before, service->name));
+        put(service, set);
         free(instances);
     }
 }

@@ -23,7 +23,8 @@ struct InstanceSet {
     const Service *service;
     Instance **instances;
     uint32_t n;
-    uint32_t compressions; /* those in which an instance takes requests: a bit each */
+    uint32_t compressions;     /* those in which an instance takes requests: a bit each */
+    uint64_t n_joined, n_left; /* instances, from the service's first set to this one */
 };
 
 /* What changed from one set to the next, by address. */
@@ -45,6 +46,7 @@ InstanceSet *instance_set_of(const Service *service);
 /* The service's set from now on; takes the caller's reference. Loops have to be told. */
 void instance_set_use(Service *service, InstanceSet *set);
 
+/* `before` may be of an older config. */
 InstanceChanges instance_set_compare(const InstanceSet *before, const InstanceSet *after);
 
 /* An instance of a set's own: `read` with all its texts copied, a reference to its TLS context, and
@@ -53,7 +55,8 @@ Instance *instance_discovered(const Instance *read, Bytes said);
 Instance *instance_ref(Instance *instance); /* nothing to do for one of the config's */
 
 /* Gives each service of the config its first set: the instances that were there when it was read.
-   Once for each config, before any loop sees it; the config lets go of them when it is freed. */
-void instances_adopt(Config *config);
+   Once for each config, before any loop sees it; the config lets go of them when it is freed. What
+   joined and left is counted on from `before`, the config that ran until now; NULL: none did. */
+void instances_adopt(Config *config, const Config *before);
 
 #endif

@@ -3,6 +3,7 @@
 #include "base/arena.h"
 #include "base/clock.h"
 #include "gateway/admin/admin.h"
+#include "gateway/discovery/discovery.h"
 #include "gateway/instances/instance_set.h"
 #include "gateway/process/reload.h"
 #include "gateway/process/worker.h"
@@ -32,6 +33,7 @@ typedef struct Process {
     uint32_t n_workers;
     Config *config;
     const char *config_path;
+    Watching *watching; /* lists of instances */
     Admin *admin;
     atomic_bool ready;
     Going going;
@@ -183,8 +185,9 @@ static void use_config(Process *p, Config *config)
 {
     Config *old = p->config;
     p->config = config;
-    instances_adopt(config);
+    instances_adopt(config, old);
     telemetry_adopt(config);
+    discovery_use(p->watching, config);
     schema_caches_keep(config);
     for (uint32_t i = 0; i < p->n_workers; i++)
         worker_reload(p->workers[i], config, reload_sockets(p->reload), reload_taken, p->reload);
@@ -232,6 +235,13 @@ static void end_reload(Process *p)
         begin_reload(p);
 }
 
+static void on_instances_changed(void *owner)
+{
+    Process *p = owner;
+    for (uint32_t i = 0; i < p->n_workers; i++)
+        worker_use_instances(p->workers[i], p->config);
+}
+
 /* ---- The main thread's loop ------------------------------------------------------------------ */
 
 /* The threads are waited for before what they wake us with is closed. Signals are held back again,
@@ -243,6 +253,7 @@ static void close_down(Process *p)
     signals_hold();
     for (int i = 0; i < SIGNALS; i++)
         uv_close((uv_handle_t *)&p->signals[i], NULL);
+    discovery_end(p->watching);
     uv_close((uv_handle_t *)&p->delay, NULL);
     uv_close((uv_handle_t *)&p->woken, NULL);
 }
@@ -325,13 +336,15 @@ static Result start_admin(Process *p, Arena *arena)
 /* With telemetry there, until the workers have ended. */
 static Result run_workers(Process *p, Arena *arena, BoundSocket *sockets)
 {
-    instances_adopt(p->config);
+    instances_adopt(p->config, NULL);
     telemetry_adopt(p->config);
     schema_caches_keep(p->config);
     Result r = start_admin(p, arena);
     if (failed(r))
         return r;
     listen_for_signals(p);
+    p->watching = discovery_new(&p->loop, on_instances_changed, p);
+    discovery_use(p->watching, p->config);
     tell_few_descriptors(p->config);
     r = start_workers(p, arena, sockets);
     if (failed(r)) {

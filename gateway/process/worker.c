@@ -136,6 +136,19 @@ void worker_reload(Worker *worker, Config *config, BoundSocket *sockets,
     loop_post(&worker->loop, run_reload, reload);
 }
 
+static void run_use_instances(Loop *loop, void *argument)
+{
+    Config *config = argument;
+    if (loop->config == config)
+        upstreams_reload(loop->upstreams);
+    config_unref(config);
+}
+
+void worker_use_instances(Worker *worker, Config *config)
+{
+    loop_post(&worker->loop, run_use_instances, config_ref(config));
+}
+
 /* On the main thread, so that what is posted to a worker that has ended still finds its loop. */
 static void worker_close(Worker *worker)
 {

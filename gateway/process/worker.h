@@ -37,6 +37,9 @@ void worker_reload(Worker *worker, Config *config, BoundSocket *sockets,
 /* Health fails from now on, and serving goes on. */
 void worker_leave(Worker *worker);
 
+/* Services of `config` have other instances: the worker takes their sets, if it has that config. */
+void worker_use_instances(Worker *worker, Config *config);
+
 /* No new connections and calls; ends when all calls have ended, or after the config's drain
    time. */
 void worker_drain(Worker *worker);

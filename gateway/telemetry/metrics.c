@@ -132,23 +132,56 @@ static void write_instances(Exposition *e, const TelemetryProcess *p, Arena *are
 }
 
 /* Of the sets of now only: an instance that was taken out is not down. */
-static void write_upstream_states(Exposition *e, const TelemetryProcess *p)
+static void write_states(Exposition *e, InstanceSet *const *sets, uint32_t n)
+{
+    exposition_family(e, "passerelle_upstream_up", METRIC_GAUGE,
+                      "1 while all loops may use the instance, 0 while one leaves it alone.");
+    for (uint32_t s = 0; s < n; s++) {
+        for (uint32_t i = 0; i < sets[s]->n; i++) {
+            const Instance *instance = sets[s]->instances[i];
+            Label labels[] = {{"service", sets[s]->service->name},
+                              {"instance", instance->address.text}};
+            exposition_number(e, "", labels, 2, instance_loops_down(instance) == 0);
+        }
+    }
+}
+
+static void write_set(Exposition *e, const char *suffix, const InstanceSet *set, uint64_t number)
+{
+    exposition_number(e, suffix, &(Label){"service", set->service->name}, 1, number);
+}
+
+static void write_sets(Exposition *e, InstanceSet *const *sets, uint32_t n)
+{
+    write_states(e, sets, n);
+    exposition_family(e, "passerelle_instances", METRIC_GAUGE, "Instances of the service.");
+    for (uint32_t s = 0; s < n; s++)
+        write_set(e, "", sets[s], sets[s]->n);
+    exposition_family(e, "passerelle_instances_joined", METRIC_COUNTER,
+                      "Instances that joined the service, the first ones included.");
+    for (uint32_t s = 0; s < n; s++)
+        write_set(e, "", sets[s], sets[s]->n_joined);
+    exposition_family(e, "passerelle_instances_left", METRIC_COUNTER,
+                      "Instances that left the service.");
+    for (uint32_t s = 0; s < n; s++)
+        write_set(e, "", sets[s], sets[s]->n_left);
+}
+
+static void write_services(Exposition *e, const TelemetryProcess *p, Arena *arena)
 {
     if (!p->generations)
         return;
     const Config *config = p->generations->config;
-    exposition_family(e, "passerelle_upstream_up", METRIC_GAUGE,
-                      "1 while all loops may use the instance, 0 while one leaves it alone.");
+    InstanceSet **sets = arena_array(arena, InstanceSet *, config->n_services);
+    uint32_t n = 0;
     for (uint32_t s = 0; s < config->n_services; s++) {
-        const Service *service = &config->services[s];
-        InstanceSet *set = instance_set_of(service);
-        for (uint32_t i = 0; set && i < set->n; i++) {
-            const Instance *instance = set->instances[i];
-            Label labels[] = {{"service", service->name}, {"instance", instance->address.text}};
-            exposition_number(e, "", labels, 2, instance_loops_down(instance) == 0);
-        }
-        instance_set_unref(set);
+        InstanceSet *set = instance_set_of(&config->services[s]);
+        if (set)
+            sets[n++] = set;
     }
+    write_sets(e, sets, n);
+    for (uint32_t s = 0; s < n; s++)
+        instance_set_unref(sets[s]);
 }
 
 /* ---- The process ----------------------------------------------------------------------------- */
@@ -198,7 +231,7 @@ static void write_gateway(Exposition *e)
     metrics_write_calls(e, p, arena);
     write_connections(e, p);
     write_instances(e, p, arena);
-    write_upstream_states(e, p);
+    write_services(e, p, arena);
     write_log(e, p);
     arena_free(arena);
     telemetry_unlock();

@@ -93,7 +93,7 @@ static inline Config *fixture_config(uint64_t generation)
                         .on_failure = FAILURE_GRACEFUL,
                         .service = service};
     routes[1] = (Route){.match = "/legacy", .path_prefix = "/legacy"};
-    instances_adopt(config);
+    instances_adopt(config, NULL);
     return config;
 }
 

@@ -213,7 +213,7 @@ Scene *scene_new(const char *config)
         problems_print(&problems, &text);
         fail_msg("%s", arena_text(scene->arena, buffer_bytes(&text)));
     }
-    instances_adopt(scene->config);
+    instances_adopt(scene->config, NULL);
     scene->loop.config = scene->config;
     scene->loop.now = clock_now();
     scene->loop.hop = "passerelle-0123456789abcdef";

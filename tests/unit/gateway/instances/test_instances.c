@@ -118,18 +118,21 @@ static void it_is_down_for_as_many_loops_as_say_so(void **state)
 static void configs_share_what_they_name_both(void **state)
 {
     Instance of_old[] = {at("stays:1"), at("goes:1")}, of_new[] = {at("comes:1"), at("stays:1")};
-    Service old_service = {.instances = of_old, .n_instances = 2};
-    Service new_service = {.instances = of_new, .n_instances = 2};
+    Service old_service = {.name = "s", .instances = of_old, .n_instances = 2};
+    Service new_service = {.name = "s", .instances = of_new, .n_instances = 2};
     Config old = {.services = &old_service, .n_services = 1};
     Config new = {.services = &new_service, .n_services = 1};
-    instances_adopt(&old);
+    instances_adopt(&old, NULL);
     known_instance_set_down(of_old[0].known, true);
-    instances_adopt(&new);
+    instances_adopt(&new, &old);
     assert_ptr_equal(of_new[1].known, of_old[0].known);
     assert_int_not_equal(of_new[0].known->number, of_new[1].known->number);
     old.let_go(&old);
     assert_null(of_old[0].known);
     assert_int_equal(instance_loops_down(&of_new[1]), 1);
+    assert_int_equal(new_service.set->generation, 2);
+    assert_int_equal(new_service.set->n_joined, 3);
+    assert_int_equal(new_service.set->n_left, 1);
     new.let_go(&new);
 }
 

@@ -1,0 +1,331 @@
+#include "gateway/discovery/discovery.h"
+
+#include "base/arena.h"
+#include "base/clock.h"
+#include "gateway/instances/instance_set.h"
+#include "gateway/telemetry/telemetry.h"
+
+#include <openssl/ssl.h>
+#include <stdlib.h>
+#include <sys/stat.h>
+
+enum { PROBLEMS_TOLD = 10 }; /* of one list, each; the others by their number */
+
+/* Which text a file has: another one where any of these differs. All zeros: none. */
+typedef struct Stamp {
+    dev_t device;
+    ino_t inode;
+    off_t size;
+    int64_t modified;
+} Stamp;
+
+/* The list of one service. */
+typedef struct Watch {
+    struct Watch *next;
+    uv_timer_t timer;
+    Watching *of;
+    Service *service; /* of the running config */
+    Stamp seen;       /* at the last look, */
+    Stamp taken;      /* and when the list was read */
+    char *text;       /* the last list that was taken with an instance in it, or NULL */
+    size_t size;
+    int64_t empty_since; /* monotonic nanoseconds; 0: the list is not empty */
+    bool unreadable;     /* and this was told */
+} Watch;
+
+struct Watching {
+    uv_loop_t *loop;
+    void (*on_changed)(void *owner);
+    void *owner;
+    Watch *first;
+};
+
+/* ---- Telling --------------------------------------------------------------------------------- */
+
+static void tell_problems(const Watch *watch, const Problems *problems, uint32_t n_refused)
+{
+    Arena *arena = arena_new(ARENA_UNLIMITED);
+    Buffer text = buffer_in(arena);
+    problems_print(problems, &text);
+    Bytes rest = buffer_bytes(&text), line;
+    for (int i = 0; i < PROBLEMS_TOLD && bytes_split(&rest, '\n', &line); i++) {
+        if (line.size)
+            telemetry_event("warning", "instance_refused", OK, "%.*s", BYTES_ARGS(line));
+    }
+    if (problems->n > PROBLEMS_TOLD)
+        telemetry_event("warning", "instance_refused", OK,
+                        "%s: %zu mistakes in all; %u instances are left out", watch->service->name,
+                        problems->n, n_refused);
+    arena_free(arena);
+}
+
+static void tell_changes(const Service *service, InstanceChanges changes, uint32_t n)
+{
+    telemetry_event("info", "instances_changed", OK,
+                    "%s: %u joined, %u left, %u altered; there are %u now", service->name,
+                    changes.joined, changes.left, changes.altered, n);
+}
+
+static void tell_unreadable(Watch *watch, Result why, uint32_t n)
+{
+    if (!watch->unreadable)
+        telemetry_event("warning", "instances_unreadable", why, "%s: its %u instances stay",
+                        watch->service->name, n);
+    watch->unreadable = true;
+}
+
+/* ---- Taking a list --------------------------------------------------------------------------- */
+
+static Table entries_of(Arena *arena, const InstanceSet *set)
+{
+    Table entries = table_in(arena);
+    for (uint32_t i = 0; i < set->n; i++) {
+        if (set->instances[i]->said.size)
+            table_put(&entries, set->instances[i]->said, set->instances[i]);
+    }
+    return entries;
+}
+
+/* The set that the list makes, with the instances of `had` that are in it. */
+static InstanceSet *set_of(const Service *service, const InstanceList *list, const Table *had,
+                           Arena *arena)
+{
+    Instance **instances = arena_array(arena, Instance *, list->n);
+    for (uint32_t i = 0; i < list->n; i++) {
+        Instance *item = list->items[i];
+        if (table_get(had, item->said) == item) {
+            instances[i] = instance_ref(item);
+            continue;
+        }
+        telemetry_describe(item, arena);
+        instances[i] = instance_discovered(item, item->said);
+        SSL_CTX_free(item->tls); /* it has its own reference */
+    }
+    return instance_set_new(service, instances, list->n);
+}
+
+/* Whether the last instances may leave: a list that is empty has to be so for a while. */
+static bool may_empty(Watch *watch, const InstanceList *list, const InstanceSet *set)
+{
+    int64_t now = clock_now(), wait = watch->service->discovery->empty_after;
+    if (list->n || set->n == 0) {
+        watch->empty_since = 0;
+        return true;
+    }
+    if (!watch->empty_since) {
+        watch->empty_since = now;
+        telemetry_event("warning", "instances_empty", OK,
+                        "the list of %s is empty: its %u instances stay for %.1f s",
+                        watch->service->name, set->n, (double)wait / SECOND);
+    }
+    return now - watch->empty_since >= wait;
+}
+
+/* True: the service has another set. */
+static bool use_list(Watch *watch, const InstanceList *list, const Table *had, InstanceSet *before,
+                     Arena *arena)
+{
+    if (!may_empty(watch, list, before))
+        return false;
+    watch->empty_since = 0;
+    InstanceSet *set = set_of(watch->service, list, had, arena);
+    InstanceChanges changes = instance_set_compare(before, set);
+    if (!changes.joined && !changes.left && !changes.altered) {
+        instance_set_unref(set);
+        return false;
+    }
+    tell_changes(watch->service, changes, set->n);
+    instance_set_use(watch->service, set);
+    return true;
+}
+
+static void keep_text(Watch *watch, Bytes text)
+{
+    if (watch->text == (char *)text.data)
+        return;
+    free(watch->text);
+    watch->text = malloc(text.size + 1);
+    CHECK(watch->text);
+    memcpy(watch->text, text.data, text.size);
+    watch->size = text.size;
+}
+
+/* True: the service has another set. */
+static bool take_text(Watch *watch, Bytes text, Arena *arena)
+{
+    InstanceSet *before = instance_set_of(watch->service);
+    Table had = entries_of(arena, before);
+    Problems problems = problems_in(arena);
+    InstanceList list;
+    bool changed = false;
+    Result r = config_list_read(arena, watch->service, text, &had, &problems, &list);
+    if (failed(r)) {
+        tell_problems(watch, &problems, 0);
+        tell_unreadable(watch, r, before->n);
+    } else {
+        tell_problems(watch, &problems, list.n_refused);
+        watch->unreadable = false;
+        if (list.n)
+            keep_text(watch, text);
+        if (list.n || !list.n_refused) /* where all are wrong, the last good list stays */
+            changed = use_list(watch, &list, &had, before, arena);
+    }
+    instance_set_unref(before);
+    return changed;
+}
+
+/* ---- Looking --------------------------------------------------------------------------------- */
+
+static bool same_stamp(const Stamp *a, const Stamp *b)
+{
+    return a->device == b->device && a->inode == b->inode && a->size == b->size &&
+           a->modified == b->modified;
+}
+
+static Stamp stamp_of(const char *file)
+{
+    struct stat found;
+    if (stat(file, &found) != 0)
+        return (Stamp){0};
+    return (Stamp){.device = found.st_dev,
+                   .inode = found.st_ino,
+                   .size = found.st_size,
+                   .modified = found.st_mtim.tv_sec * SECOND + found.st_mtim.tv_nsec};
+}
+
+/* Another file has taken the name, and is complete; one that is written in place may not be. */
+static bool is_complete(const Watch *watch, const Stamp *now)
+{
+    return same_stamp(now, &watch->seen) || now->inode != watch->seen.inode ||
+           now->device != watch->seen.device;
+}
+
+/* True: the service has another set. */
+static bool look(Watch *watch)
+{
+    Stamp now = stamp_of(watch->service->discovery->file);
+    bool complete = is_complete(watch, &now);
+    watch->seen = now;
+    if (!complete || (same_stamp(&now, &watch->taken) && !watch->empty_since && now.inode))
+        return false;
+    Arena *arena = arena_new(ARENA_UNLIMITED);
+    Bytes text;
+    bool changed = false;
+    Result r = config_list_text(arena, watch->service, &text);
+    if (failed(r)) {
+        InstanceSet *set = instance_set_of(watch->service);
+        tell_unreadable(watch, r, set->n);
+        instance_set_unref(set);
+        watch->taken = (Stamp){0};
+    } else {
+        watch->taken = now;
+        changed = take_text(watch, text, arena);
+    }
+    arena_free(arena);
+    return changed;
+}
+
+static void on_timer(uv_timer_t *timer)
+{
+    Watch *watch = timer->data;
+    if (look(watch))
+        watch->of->on_changed(watch->of->owner);
+}
+
+/* ---- Watching -------------------------------------------------------------------------------- */
+
+Watching *discovery_new(uv_loop_t *loop, void (*on_changed)(void *owner), void *owner)
+{
+    Watching *watching = calloc(1, sizeof(*watching));
+    CHECK(watching);
+    *watching = (Watching){.loop = loop, .on_changed = on_changed, .owner = owner};
+    return watching;
+}
+
+static void on_closed(uv_handle_t *timer)
+{
+    Watch *watch = timer->data;
+    free(watch->text);
+    free(watch);
+}
+
+/* The watch of the same list, from an older config; no longer in the list that it was in. */
+static Watch *take_known(Watch **first, const Service *service)
+{
+    for (Watch **at = first; *at; at = &(*at)->next) {
+        Watch *watch = *at;
+        if (strcmp(watch->service->name, service->name) == 0 &&
+            strcmp(watch->service->discovery->file, service->discovery->file) == 0) {
+            *at = watch->next;
+            return watch;
+        }
+    }
+    return NULL;
+}
+
+static Watch *watch_new(Watching *watching)
+{
+    Watch *watch = calloc(1, sizeof(*watch));
+    CHECK(watch);
+    watch->of = watching;
+    CHECK(uv_timer_init(watching->loop, &watch->timer) == 0);
+    watch->timer.data = watch;
+    return watch;
+}
+
+/* A config that was read just now has the list as it was then. Where that is nothing, because it is
+   empty or cannot be read, and the service had instances before, it has them still. */
+static void begin(Watch *watch, Service *service, bool had_some)
+{
+    watch->service = service;
+    watch->taken = (Stamp){0};
+    if (had_some && service->n_instances == 0 && watch->text) {
+        Arena *arena = arena_new(ARENA_UNLIMITED);
+        take_text(watch, bytes(watch->text, watch->size), arena);
+        arena_free(arena);
+    }
+    look(watch); /* no loop has the config yet: nobody needs to be told */
+    uint64_t every = (uint64_t)(service->discovery->every / MILLISECOND);
+    CHECK(uv_timer_start(&watch->timer, on_timer, every, every) == 0);
+}
+
+static bool has_some(const Watch *watch)
+{
+    InstanceSet *set = instance_set_of(watch->service);
+    bool some = set && set->n > 0;
+    instance_set_unref(set);
+    return some;
+}
+
+static void close_all(Watch *first)
+{
+    for (Watch *watch = first, *next; watch; watch = next) {
+        next = watch->next;
+        uv_close((uv_handle_t *)&watch->timer, on_closed);
+    }
+}
+
+void discovery_use(Watching *watching, Config *config)
+{
+    Watch *before = watching->first;
+    watching->first = NULL;
+    for (uint32_t i = 0; i < config->n_services; i++) {
+        Service *service = &config->services[i];
+        if (!service->discovery)
+            continue;
+        Watch *watch = take_known(&before, service);
+        bool had_some = watch && has_some(watch);
+        if (!watch)
+            watch = watch_new(watching);
+        watch->next = watching->first;
+        watching->first = watch;
+        begin(watch, service, had_some);
+    }
+    close_all(before);
+}
+
+void discovery_end(Watching *watching)
+{
+    close_all(watching->first);
+    free(watching);
+}
