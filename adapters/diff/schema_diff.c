@@ -28,25 +28,45 @@ bool diff_in_package(const ChangeSide *side, const char *full_name)
     return side_name(side, full_name) != full_name;
 }
 
-/* The share of two-letter pairs that both names have (Dice's coefficient). */
-int diff_likeness(const char *a, const char *b)
+const char *diff_guess(Diffing *d, int score, const char *why)
 {
-    size_t m = strlen(a), n = strlen(b), both = 0;
-    if (strcmp(a, b) == 0)
-        return 100;
-    if (m < 2 || n < 2)
-        return 0;
-    bool taken[256] = {false};
-    for (size_t i = 0; i + 1 < m; i++) {
-        for (size_t k = 0; k + 1 < n && k < sizeof taken; k++) {
-            if (!taken[k] && (a[i] | 32) == (b[k] | 32) && (a[i + 1] | 32) == (b[k + 1] | 32)) {
-                taken[k] = true;
-                both++;
-                break;
+    return arena_printf(d->arena, score >= DIFF_SURE ? "  # guess: %s" : "  # decide: a guess, %s",
+                        why);
+}
+
+static void count_fields(Diffing *d)
+{
+    for (int end = 0; end < 2; end++) {
+        const Schema *schema = d->sides[end].schema;
+        for (uint32_t i = 0; i < schema->n_messages; i++) {
+            const MessageType *message = &schema->messages[i];
+            for (uint32_t k = 0; k < message->n_fields; k++) {
+                Bytes name = bytes_of(message->fields[k].name);
+                uint32_t *n = table_get(&d->rarity, name);
+                if (!n)
+                    table_put(&d->rarity, name, n = arena_make(d->arena, uint32_t));
+                ++*n;
             }
         }
     }
-    return (int)(200 * both / (m + n - 2));
+}
+
+/* Methods tell about types, types about fields, and these about types again. */
+static void find_counterparts(Diffing *d)
+{
+    diff_same_types(d);
+    bool more = true;
+    while (more) {
+        more = diff_pair_methods(d) || diff_alike_types(d, DIFF_SURE);
+        if (more)
+            continue;
+        size_t before;
+        do {
+            before = d->partners[OLD].n + d->claimed[OLD].n + d->claimed[NEW].n;
+            diff_all_matches(d);
+        } while (d->partners[OLD].n + d->claimed[OLD].n + d->claimed[NEW].n > before);
+        more = diff_alike_types(d, DIFF_LIKELY) || diff_types_in_place(d);
+    }
 }
 
 static void add_section(Buffer *out, const char *name, const Buffer *section)
@@ -65,23 +85,33 @@ void schema_diff(Arena *arena, const ChangeSide *from, const ChangeSide *to, Sch
                  .diff = diff_out,
                  .sides = sides,
                  .partners = {table_in(arena), table_in(arena)},
+                 .methods = {table_in(arena), table_in(arena)},
+                 .reached = {table_in(arena), table_in(arena)},
+                 .matches = table_in(arena),
+                 .claimed = {table_in(arena), table_in(arena)},
+                 .rarity = table_in(arena),
                  .types = buffer_in(arena),
                  .messages = buffer_in(arena),
                  .enums = buffer_in(arena),
-                 .methods = buffer_in(arena)};
-    diff_partners(&d);
+                 .method_lines = buffer_in(arena)};
+    count_fields(&d);
+    find_counterparts(&d);
+    diff_types(&d);
     diff_messages(&d);
     diff_enums(&d);
     diff_methods(&d);
 
     Buffer list = buffer_in(arena);
-    buffer_printf(&list, "# What became of %s in %s. Lines marked \"guess\" are to be looked at.\n",
-                  from->package, to->package);
+    buffer_printf(
+        &list,
+        "# What became of %s in %s. \"guess\" says what speaks for a line; where it says "
+        "\"decide\",\n# somebody has to: the list is refused until these comments are gone.\n",
+        from->package, to->package);
     buffer_printf(&list, "from: %s\nto: %s\n", from->version, to->version);
     add_section(&list, "types", &d.types);
     add_section(&list, "messages", &d.messages);
     add_section(&list, "enums", &d.enums);
-    add_section(&list, "methods", &d.methods);
+    add_section(&list, "methods", &d.method_lines);
     diff_out->change_list = buffer_bytes(&list);
 }
 

@@ -1,8 +1,10 @@
 /*
  * SchemaDiff: what changed between two versions of a service, and a first change list to complete.
  *
- * Looks at the messages, enums and services of the two packages. What changed its name is guessed,
- * and marked as a guess: nothing in the schemas says so. Lives in the arena; one thread.
+ * Looks at the messages, enums and services of the two packages. What changed its name, its place
+ * or its type is guessed, by names, numbers, types and by what stands in the same place, and marked
+ * as a guess: nothing in the schemas says so. What would lose data is marked for a decision ("#
+ * decide:"), and a list with such marks does not load. Lives in the arena; one thread.
  */
 #ifndef ADAPTERS_SCHEMA_DIFF_H
 #define ADAPTERS_SCHEMA_DIFF_H
@@ -26,7 +28,7 @@ typedef struct Difference {
 typedef struct SchemaDiff {
     Difference *items;
     uint32_t n_items, capacity;
-    Bytes change_list; /* YAML; loads as it is unless a line in it says otherwise */
+    Bytes change_list; /* YAML; loads as soon as its marks are decided */
     Arena *arena;
 } SchemaDiff;
 

@@ -1,4 +1,11 @@
-/* What the files of the schema diff share. */
+/*
+ * What the files of the schema diff share.
+ *
+ * The order: methods and types find their counterparts (schema_diff_methods.c,
+ * schema_diff_types.c), the fields of two messages theirs (schema_diff_match.c), which tells more
+ * about types; this goes on until nothing new is found. Then each pair is written down
+ * (schema_diff_fields.c, schema_diff_enums.c). Scores are from 0 to 100.
+ */
 #ifndef ADAPTERS_SCHEMA_DIFF_INTERNAL_H
 #define ADAPTERS_SCHEMA_DIFF_INTERNAL_H
 
@@ -10,7 +17,12 @@ typedef struct Diffing {
     SchemaDiff *diff;
     const ChangeSide *sides; /* OLD, NEW */
     Table partners[2];       /* full name -> the message or enum type at the other end */
-    Buffer types, messages, enums, methods;
+    Table methods[2];        /* path -> the method at the other end */
+    Table reached[2];        /* full name of what methods with a counterpart lead to -> its type */
+    Table matches;           /* full name of the old message -> Match */
+    Table claimed[2];        /* full name of a field that belongs to one outside of its message */
+    Table rarity;            /* name of a field -> how many messages have it (uint32_t) */
+    Buffer types, messages, enums, method_lines;
 } Diffing;
 
 void diff_add(Diffing *d, unsigned breaks, bool guess, const char *path, const char *format, ...)
@@ -18,17 +30,140 @@ void diff_add(Diffing *d, unsigned breaks, bool guess, const char *path, const c
 
 bool diff_in_package(const ChangeSide *side, const char *full_name);
 
-/* How alike two names are, from 0 to 100. */
-int diff_likeness(const char *a, const char *b);
+/* A guess that is made on less than this is marked for a decision. */
+enum { DIFF_LIKELY = 60, DIFF_SURE = 80 };
 
-/* schema_diff_fields.c */
-void diff_messages(Diffing *d);
-/* schema_diff_names.c: which messages and enums are the same under another name. */
-void diff_partners(Diffing *d);
-void diff_enums(Diffing *d);
-void diff_methods(Diffing *d);
+/* "  # guess: by its name" or, when the score is low, "  # decide: a guess, by its name". */
+const char *diff_guess(Diffing *d, int score, const char *why);
+
+/* ---- schema_diff_words.c --------------------------------------------------------------------- */
+
+enum { MOST_WORDS = 24 };
+
+/* A name as its words, each in its simplest form: the same word of both names is the same text. */
+typedef struct Words {
+    const char *word[MOST_WORDS];
+    uint32_t n;
+} Words;
+
+Words words_of(Arena *arena, const char *name);
+/* Of the innermost name of a type: "Instance.DiskType" is disk type, "MetadataV1" metadata. */
+Words words_of_type(Arena *arena, const char *name);
+bool words_have(const Words *words, const char *word);
+bool words_have_all(const Words *words, const Words *some);
+void words_drop(Words *words, const char *word);
+void words_join(Words *words, const Words *more);
+/* The share of words that both have. */
+int words_alike(const Words *a, const Words *b);
+
+/* ---- schema_diff_types.c: which messages and enums are the same under another name -------------
+ */
+
+/* By their names, and by the places that counterparts have them in. */
+void diff_same_types(Diffing *d);
+/* By their names and what is in them, with at least this score. True: there was one. */
+bool diff_alike_types(Diffing *d, int least);
+/* By the fields of the same name that have them, whatever is in them. True: there was one. */
+bool diff_types_in_place(Diffing *d);
+/* They become counterparts, if neither has one. */
+bool diff_marry_messages(Diffing *d, const MessageType *old, const MessageType *new_type);
+bool diff_marry_enums(Diffing *d, const EnumType *old, const EnumType *new_type);
+/* Writes down the types that are not the same by name. */
+void diff_types(Diffing *d);
 
 const MessageType *diff_partner(const Diffing *d, int end, const MessageType *message);
 const EnumType *diff_enum_partner(const Diffing *d, int end, const EnumType *type);
+/* Are both without a counterpart, and how alike are they? 0: not enough, or one has one. */
+int diff_free_messages_alike(Diffing *d, const MessageType *old, const MessageType *new_type);
+int diff_free_enums_alike(Diffing *d, const EnumType *old, const EnumType *new_type);
+
+/* ---- schema_diff_convert.c: what goes into what ---------------------------------------------- */
+
+typedef enum FitKind {
+    FIT_NONE,
+    FIT_SAME,    /* without a word */
+    FIT_LIST,    /* one value and a list of them */
+    FIT_CONVERT, /* by a converter */
+    FIT_ALIKE,   /* types without a counterpart, which could be each other's */
+} FitKind;
+
+typedef struct Fit {
+    FitKind kind;
+    bool agreed;    /* FIT_LIST: the elements are counterparts */
+    uint32_t named; /* so many words of a value of the one are the other's name */
+    bool weak;      /* many unrelated fields would fit as well: the names have to agree */
+    bool time;      /* from or to a time */
+    const char *by; /* the converter */
+    const FieldType *currency; /* the field beside an amount that has its currency, or NULL */
+    int currency_end;          /* where it is */
+    const char *parameters;    /* of it: ", times: 1000", or "" */
+    const char *decide;        /* what it needs a person for, or NULL */
+    const char *units[2];      /* the word in either name that the converter explains, or NULL */
+    int certainty;             /* how sure it is that these types are meant to go together */
+} Fit;
+
+Fit diff_fit(Diffing *d, const FieldType *old, const FieldType *new_field);
+/* Would these go together without a word about their types? */
+bool diff_types_agree(const Diffing *d, const FieldType *old, const FieldType *new_field);
+/* Is this a word for a unit, of time, of money or of size? Then it is not dropped without a reason.
+ */
+bool diff_is_unit(const char *word);
+
+/* ---- schema_diff_match.c: which fields of two messages belong together ------------------------
+ */
+
+enum { MOST_STEPS = 4, MOST_SLOTS = 256 };
+
+/* A place for a value in a message: a field by its path. */
+typedef struct Slot {
+    const FieldType *steps[MOST_STEPS];
+    uint32_t n_steps;
+    const char *text;
+    const struct Slot *parent; /* the message that it is in, or NULL */
+    Words leaf, context;       /* of its own name, of the path to it */
+    bool shared; /* inside of a message that goes with its counterpart: it only takes what fits best
+                  */
+    bool opened; /* something inside of it has a counterpart: it is told part by part */
+    bool closed; /* it is inside of a message that goes as a whole, or whose parts do */
+    const struct Pairing *pairing;
+} Slot;
+
+/* Two slots that belong together. */
+typedef struct Pairing {
+    Slot *ends[2];
+    Fit fit;
+    int score; /* 100 and `same`: by name */
+    bool same;
+    const char *why;
+} Pairing;
+
+/* The fields of two messages that are counterparts. */
+typedef struct Match {
+    const MessageType *ends[2];
+    Slot *slots[2];
+    uint32_t n_slots[2];
+    Pairing *pairings;
+    uint32_t n_pairings;
+} Match;
+
+const FieldType *slot_field(const Slot *slot);
+
+/* Makes or renews the match of these; types that follow from it become counterparts. */
+const Match *diff_match(Diffing *d, const MessageType *old, const MessageType *new_type);
+
+/* ---- schema_diff_fields.c, schema_diff_enums.c, schema_diff_methods.c -------------------------
+ */
+
+/* Goes over all messages that are counterparts, in the order of the old schema. */
+void diff_all_matches(Diffing *d);
+void diff_messages(Diffing *d);
+void diff_enums(Diffing *d);
+
+/* Values without what all values of their enum begin with: "OPEN" of STATUS_OPEN. In its order. */
+const char *const *enum_bare_names(Arena *arena, const EnumType *type);
+
+/* Finds the counterparts of methods, and by them those of types. True: there was a new one. */
+bool diff_pair_methods(Diffing *d);
+void diff_methods(Diffing *d);
 
 #endif

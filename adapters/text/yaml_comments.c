@@ -57,15 +57,6 @@ static bool is_blank(uint8_t c)
     return c == ' ' || c == '\t';
 }
 
-static Bytes trim(Bytes text)
-{
-    while (text.size && is_blank(text.data[0]))
-        text = bytes_slice(text, 1, text.size);
-    while (text.size && is_blank(text.data[text.size - 1]))
-        text.size--;
-    return text;
-}
-
 static void comment_add(Arena *arena, YamlComments *comments, YamlComment comment)
 {
     if (comments->n == comments->capacity) {
@@ -109,14 +100,14 @@ static bool begins_comment(const Cursor *c)
 
 static void read_comment(Arena *arena, Cursor *c, YamlComments *comments)
 {
-    YamlComment comment = {.before =
-                               trim(bytes_slice(c->text, c->line_start, c->at - c->line_start)),
-                           .line = c->line,
-                           .column = c->column};
+    YamlComment comment = {
+        .before = bytes_trim(bytes_slice(c->text, c->line_start, c->at - c->line_start)),
+        .line = c->line,
+        .column = c->column};
     size_t start = c->at + 1;
     while (c->at < c->text.size && !is_break(c->text.data[c->at]))
         step(c);
-    comment.text = trim(bytes_slice(c->text, start, c->at - start));
+    comment.text = bytes_trim(bytes_slice(c->text, start, c->at - start));
     comment_add(arena, comments, comment);
 }
 

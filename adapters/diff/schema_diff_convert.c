@@ -1,0 +1,387 @@
+/* Which converter goes from one field to another, by their types and by the units in their names.
+ */
+#include "adapters/diff/schema_diff_internal.h"
+
+/* ---- Units ----------------------------------------------------------------------------------- */
+
+/* A word for a unit, in its simplest form. */
+typedef struct Unit {
+    const char *word, *time, *money; /* the converters for it, or NULL */
+    int64_t nanoseconds;             /* of a unit of time, or 0 */
+} Unit;
+
+static const Unit units[] = {
+    {"nanosecond", "nanoseconds", NULL, 1},
+    {"nano", "nanoseconds", "nanos_to_money", 1},
+    {"ns", "nanoseconds", NULL, 1},
+    {"microsecond", "microseconds", NULL, 1000},
+    {"micro", "microseconds", "micros_to_money", 1000},
+    {"usec", "microseconds", NULL, 1000},
+    {"us", "microseconds", NULL, 1000},
+    {"millisecond", "milliseconds", NULL, 1000000},
+    {"milli", "milliseconds", NULL, 1000000},
+    {"msec", "milliseconds", NULL, 1000000},
+    {"ms", "milliseconds", NULL, 1000000},
+    {"second", "seconds", NULL, 1000000000},
+    {"sec", "seconds", NULL, 1000000000},
+    {"minut", "minutes", NULL, 60000000000},
+    {"hour", "hours", NULL, 3600000000000},
+    {"day", "days", NULL, 86400000000000},
+    {"cent", NULL, "cents_to_money", 0},
+    {"mill", NULL, "mills_to_money", 0},
+    {"unit", NULL, "units_to_money", 0},
+    {"byte", NULL, NULL, 0},
+    {"kb", NULL, NULL, 0},
+    {"mb", NULL, NULL, 0},
+    {"gb", NULL, NULL, 0},
+    {"tb", NULL, NULL, 0},
+    {"percent", NULL, NULL, 0},
+    {"percentag", NULL, NULL, 0},
+};
+enum { N_UNITS = sizeof units / sizeof *units };
+
+static const Unit *unit_of(const Words *words)
+{
+    for (size_t i = 0; i < N_UNITS; i++)
+        if (words_have(words, units[i].word))
+            return &units[i];
+    return NULL;
+}
+
+bool diff_is_unit(const char *word)
+{
+    Words words = {{word}, 1};
+    return unit_of(&words) != NULL;
+}
+
+/* ---- Types ----------------------------------------------------------------------------------- */
+
+static bool is_message(ValueType type)
+{
+    return type.kind == KIND_MESSAGE || type.kind == KIND_GROUP;
+}
+
+static bool is_number(ValueType type)
+{
+    return kind_is_integer(type.kind) || kind_is_float(type.kind);
+}
+
+static bool elements_agree(const Diffing *d, ValueType a, ValueType b)
+{
+    if (is_message(a) && is_message(b))
+        return diff_partner(d, OLD, a.message) == b.message;
+    if (a.kind == KIND_ENUM && b.kind == KIND_ENUM)
+        return diff_enum_partner(d, OLD, a.enumeration) == b.enumeration;
+    return a.kind == b.kind || (kind_is_integer(a.kind) && kind_is_integer(b.kind)) ||
+           (kind_is_float(a.kind) && kind_is_float(b.kind));
+}
+
+static bool maps_agree(const FieldType *a, const FieldType *b)
+{
+    return a->map == b->map && (!a->map || message_field_by_number(a->message, 1)->kind ==
+                                               message_field_by_number(b->message, 1)->kind);
+}
+
+bool diff_types_agree(const Diffing *d, const FieldType *a, const FieldType *b)
+{
+    return a->repeated == b->repeated && maps_agree(a, b) &&
+           elements_agree(d, value_type_element(a), value_type_element(b));
+}
+
+static WellKnown well_known(ValueType type)
+{
+    return is_message(type) ? type.message->well_known : WELL_KNOWN_NONE;
+}
+
+static bool is_time(ValueType type)
+{
+    return well_known(type) == WELL_KNOWN_TIMESTAMP || well_known(type) == WELL_KNOWN_DURATION;
+}
+
+static bool has_integer(ValueType type, const char *name)
+{
+    const FieldType *field = is_message(type) ? message_field(type.message, bytes_of(name)) : NULL;
+    return field && !field->repeated && kind_is_integer(field->kind);
+}
+
+static bool is_date(ValueType type)
+{
+    return has_integer(type, "year") && has_integer(type, "month") && has_integer(type, "day");
+}
+
+static bool is_money(ValueType type)
+{
+    return has_integer(type, "units") && has_integer(type, "nanos");
+}
+
+static const char *currency_of(ValueType money)
+{
+    static const char *const names[] = {"currency_code", "currency"};
+    for (int i = 0; i < 2; i++) {
+        const FieldType *field = message_field(money.message, bytes_of(names[i]));
+        if (field && !field->repeated && field->kind == KIND_STRING)
+            return names[i];
+    }
+    return NULL;
+}
+
+/* ---- One converter each: the first value that fits, seen from either side ----------------------
+ */
+
+/* What is converted: from x, at the end x_end, to y. */
+typedef struct Ends {
+    Diffing *d;
+    ValueType x, y;
+    const FieldType *x_field, *y_field;
+    Words x_words, y_words;
+    int x_end;
+} Ends;
+
+static Fit convert(const char *by, int certainty)
+{
+    return (Fit){.kind = FIT_CONVERT, .by = by, .parameters = "", .certainty = certainty};
+}
+
+/* A converter between types that much else has, too. */
+static Fit convert_weakly(const char *by, int certainty)
+{
+    Fit fit = convert(by, certainty);
+    fit.weak = true;
+    return fit;
+}
+
+static Fit fit_time(const Ends *e)
+{
+    const Unit *unit = unit_of(&e->y_words);
+    bool date = well_known(e->x) == WELL_KNOWN_TIMESTAMP && is_date(e->y);
+    Fit fit = convert(date ? "date" : "time_text", 90);
+    fit.time = true;
+    if (date || e->y.kind == KIND_STRING)
+        return fit;
+    if (!is_number(e->y))
+        return (Fit){0};
+    fit = convert(unit && unit->time ? unit->time : "seconds", unit && unit->time ? 100 : 70);
+    fit.time = true;
+    if (unit && unit->time)
+        fit.units[!e->x_end] = unit->word;
+    else
+        fit.decide = "is it a number of seconds?";
+    return fit;
+}
+
+/* The field beside the amount that has its currency, if nothing else takes it. */
+static const FieldType *currency_beside(const Ends *e)
+{
+    const MessageType *around = e->x_field->parent, *other = e->y_field->parent;
+    static const char *const names[] = {"currency_code", "currency"};
+    for (int i = 0; i < 2; i++) {
+        const FieldType *field = message_field(around, bytes_of(names[i]));
+        if (field && !field->repeated && field->kind == KIND_STRING &&
+            !message_field(other, bytes_of(names[i])))
+            return field;
+    }
+    return NULL;
+}
+
+static Fit fit_money(const Ends *e)
+{
+    const Unit *unit = unit_of(&e->x_words);
+    Fit fit = convert(unit && unit->money ? unit->money : "units_to_money",
+                      unit && unit->money ? 100 : 70);
+    if (unit && unit->money)
+        fit.units[e->x_end] = unit->word;
+    else
+        fit.decide = "is it a number of whole units?";
+    if (!currency_of(e->y))
+        return fit;
+    fit.currency = currency_beside(e);
+    if (fit.currency) {
+        fit.currency_end = e->x_end;
+    } else {
+        fit.parameters = ", currency: XXX";
+        fit.decide = "which currency is it, in place of XXX?";
+    }
+    return fit;
+}
+
+/* 2000 of "timeout_ms" is 2 of "timeout_seconds". */
+static Fit fit_scale(const Ends *e)
+{
+    const Unit *a = unit_of(&e->x_words), *b = unit_of(&e->y_words);
+    if (!a || !b || !a->nanoseconds || !b->nanoseconds || a->nanoseconds == b->nanoseconds)
+        return (Fit){0};
+    bool finer = a->nanoseconds < b->nanoseconds;
+    int64_t factor = finer ? b->nanoseconds / a->nanoseconds : a->nanoseconds / b->nanoseconds;
+    Fit fit = convert("scale", 95);
+    fit.parameters =
+        arena_printf(e->d->arena, ", %s: %lld", finer ? "divided_by" : "times", (long long)factor);
+    fit.units[e->x_end] = a->word;
+    fit.units[!e->x_end] = b->word;
+    return fit;
+}
+
+static const EnumValue *value_called(const Ends *e, const char *const *words, size_t n)
+{
+    const EnumType *type = e->y.enumeration;
+    const char *const *bare = enum_bare_names(e->d->arena, type);
+    for (uint32_t i = 0; i < type->n_values; i++) {
+        Words name = words_of(e->d->arena, bare[i]);
+        for (size_t k = 0; k < n && name.n == 1; k++)
+            if (strcmp(name.word[0], words[k]) == 0)
+                return &type->values[i];
+    }
+    return NULL;
+}
+
+/* The value of a bool's name in an enum: SEPARATE_PER_CHANNEL of "enable_separate_per_channel". */
+static const EnumValue *value_named_by(const Ends *e, uint32_t *n_words_out)
+{
+    const EnumType *type = e->y.enumeration;
+    const char *const *bare = enum_bare_names(e->d->arena, type);
+    for (uint32_t i = 0; i < type->n_values; i++) {
+        Words name = words_of(e->d->arena, bare[i]);
+        if (type->values[i].number != 0 && (name.n > 1 || (name.n == 1 && e->x_words.n <= 2)) &&
+            words_have_all(&e->x_words, &name)) {
+            *n_words_out = name.n;
+            return &type->values[i];
+        }
+    }
+    return NULL;
+}
+
+/* What is false, where it has no name: the only other value, or zero. */
+static const EnumValue *other_value(const EnumType *type, const EnumValue *yes)
+{
+    const EnumValue *zero = enum_value_by_number(type, 0), *other = NULL;
+    for (uint32_t i = 0; i < type->n_values; i++) {
+        const EnumValue *value = &type->values[i];
+        if (value->number == 0 || value == yes)
+            continue;
+        if (other)
+            return zero;
+        other = value;
+    }
+    return other ? other : zero;
+}
+
+static Fit fit_flag(const Ends *e)
+{
+    static const char *const on[] = {"enabl", "on", "true", "yes"};
+    static const char *const off[] = {"disabl", "off", "fals", "no"};
+    uint32_t n_words = 0;
+    const EnumValue *named = value_named_by(e, &n_words);
+    const EnumValue *yes = named ? named : value_called(e, on, 4);
+    const EnumValue *no = named ? other_value(e->y.enumeration, yes) : value_called(e, off, 4);
+    if (!yes || !no || yes == no)
+        return (Fit){0};
+    Fit fit = convert("flag", 95);
+    fit.named = n_words;
+    fit.parameters = arena_printf(e->d->arena, ", values: {false: %s, true: %s}, others: loud",
+                                  no->name, yes->name);
+    return fit;
+}
+
+static bool is_any_in(const Ends *e, const char *const *words, size_t n)
+{
+    for (size_t i = 0; i < n; i++)
+        if (words_have(&e->x_words, words[i]) || words_have(&e->y_words, words[i]))
+            return true;
+    return false;
+}
+
+/* Bytes that are no text are most often in base64, as in JSON. */
+static Fit fit_bytes(const Ends *e)
+{
+    static const char *const hex[] = {"hex"}, *const base64[] = {"base64"};
+    static const char *const opaque[] = {"hash",     "digest", "md5",        "sha1",
+                                         "sha256",   "sha512", "crc32c",     "key",
+                                         "signatur", "cipher", "certificat", "token"};
+    if (is_any_in(e, hex, 1))
+        return convert_weakly("hex", 90);
+    if (is_any_in(e, base64, 1))
+        return convert_weakly("base64", 90);
+    bool is_opaque = is_any_in(e, opaque, sizeof opaque / sizeof *opaque);
+    Fit fit = convert_weakly(is_opaque ? "base64" : "utf8", 80);
+    fit.decide = "is the text utf8, base64 or hex?";
+    return fit;
+}
+
+static bool wraps(FieldKind kind, ValueType scalar)
+{
+    bool number = kind_is_integer(kind) || kind_is_float(kind);
+    return kind == scalar.kind || (number && is_number(scalar));
+}
+
+static Fit fit_one_way(const Ends *e)
+{
+    if (is_time(e->x))
+        return fit_time(e);
+    if (is_date(e->x) && e->y.kind == KIND_STRING)
+        return convert("date_text", 90);
+    if (kind_is_integer(e->x.kind) && is_money(e->y))
+        return fit_money(e);
+    if (well_known(e->x) == WELL_KNOWN_WRAPPER && e->x.message->n_fields &&
+        wraps(e->x.message->fields[0].kind, e->y))
+        return convert("wrapper", 100);
+    if (e->x.kind == KIND_ENUM && e->y.kind == KIND_STRING)
+        return convert_weakly("enum_name", 80);
+    if (e->x.kind == KIND_BOOL && e->y.kind == KIND_ENUM)
+        return fit_flag(e);
+    if (e->x.kind == KIND_BYTES && e->y.kind == KIND_STRING)
+        return fit_bytes(e);
+    if ((is_number(e->x) || e->x.kind == KIND_BOOL) && e->y.kind == KIND_STRING)
+        return convert_weakly("text", 90);
+    if (kind_is_integer(e->x.kind) && (kind_is_float(e->y.kind) || e->y.kind == KIND_ENUM))
+        return convert_weakly("number", 90);
+    return (Fit){0};
+}
+
+static Fit fit_by_converter(Diffing *d, const FieldType *old, const FieldType *new_field)
+{
+    if (old->map || new_field->map || old->repeated != new_field->repeated)
+        return (Fit){0};
+    Ends up = {.d = d,
+               .x = value_type_element(old),
+               .y = value_type_element(new_field),
+               .x_field = old,
+               .y_field = new_field,
+               .x_words = words_of(d->arena, old->name),
+               .y_words = words_of(d->arena, new_field->name),
+               .x_end = OLD};
+    Ends down = {d, up.y, up.x, up.y_field, up.x_field, up.y_words, up.x_words, NEW};
+    Fit fit = fit_one_way(&up);
+    return fit.kind ? fit : fit_one_way(&down);
+}
+
+static int elements_alike(Diffing *d, ValueType a, ValueType b)
+{
+    if (is_message(a) && is_message(b))
+        return diff_free_messages_alike(d, a.message, b.message);
+    if (a.kind == KIND_ENUM && b.kind == KIND_ENUM)
+        return diff_free_enums_alike(d, a.enumeration, b.enumeration);
+    return 0;
+}
+
+Fit diff_fit(Diffing *d, const FieldType *old, const FieldType *new_field)
+{
+    ValueType a = value_type_element(old), b = value_type_element(new_field);
+    bool one_to_list = old->repeated != new_field->repeated && !old->map && !new_field->map;
+    bool alike = !one_to_list && old->repeated == new_field->repeated && maps_agree(old, new_field);
+    if (diff_types_agree(d, old, new_field)) {
+        Ends ends = {.d = d,
+                     .x = a,
+                     .y = b,
+                     .x_words = words_of(d->arena, old->name),
+                     .y_words = words_of(d->arena, new_field->name)};
+        Fit scaled = !old->repeated && is_number(a) ? fit_scale(&ends) : (Fit){0};
+        return scaled.kind ? scaled : (Fit){.kind = FIT_SAME, .parameters = "", .certainty = 100};
+    }
+    if (one_to_list && elements_agree(d, a, b))
+        return (Fit){.kind = FIT_LIST, .agreed = true, .parameters = "", .certainty = 90};
+    int likeness = alike || one_to_list ? elements_alike(d, a, b) : 0;
+    if (one_to_list ? likeness >= DIFF_LIKELY : likeness)
+        return (Fit){.kind = one_to_list ? FIT_LIST : FIT_ALIKE,
+                     .parameters = "",
+                     .certainty = one_to_list ? likeness - 10 : likeness};
+    return fit_by_converter(d, old, new_field);
+}

@@ -1,0 +1,250 @@
+/* The values of enums: kept, renamed, and guesses about the rest. */
+#include "adapters/diff/schema_diff_internal.h"
+
+#include <ctype.h>
+
+/* How many characters up to a "_" all names begin with. */
+static size_t common_prefix(const EnumType *type)
+{
+    size_t common = type->n_values > 1 ? strlen(type->values[0].name) : 0;
+    for (uint32_t i = 1; i < type->n_values; i++) {
+        size_t n = 0;
+        while (n < common && type->values[i].name[n] == type->values[0].name[n])
+            n++;
+        common = n;
+    }
+    while (common && type->values[0].name[common - 1] != '_')
+        common--;
+    return common;
+}
+
+/* "TIER_" of the enum Tier, where not all of its values begin with it. */
+static size_t own_prefix(Arena *arena, const EnumType *type, const char *value)
+{
+    const char *dot = strrchr(type->name, '.'), *name = dot ? dot + 1 : type->name;
+    Buffer prefix = buffer_in(arena);
+    for (size_t i = 0; name[i]; i++) {
+        if (i && isupper((unsigned char)name[i]) && !isupper((unsigned char)name[i - 1]))
+            buffer_add_byte(&prefix, '_');
+        buffer_add_byte(&prefix, (uint8_t)toupper((unsigned char)name[i]));
+    }
+    buffer_add_byte(&prefix, '_');
+    bool begins = strlen(value) > prefix.size && memcmp(value, prefix.data, prefix.size) == 0;
+    return begins ? prefix.size : 0;
+}
+
+/* The last word, of the value that stands for none: whatever stands before it is the enum's name.
+ */
+static const char *unspecified_part(const char *name)
+{
+    static const char unspecified[] = "UNSPECIFIED";
+    return bytes_end_with(bytes_of(name), unspecified) ? unspecified : name;
+}
+
+const char *const *enum_bare_names(Arena *arena, const EnumType *type)
+{
+    const char **names = arena_array(arena, const char *, type->n_values + 1);
+    size_t common = common_prefix(type);
+    for (uint32_t i = 0; i < type->n_values; i++) {
+        const char *name = type->values[i].name;
+        names[i] = unspecified_part(name + (common ? common : own_prefix(arena, type, name)));
+    }
+    return names;
+}
+
+typedef struct Values {
+    Diffing *d;
+    const EnumType *ends[2];
+    const char *const *bare[2];
+    const EnumValue **others; /* by the index of the old value */
+    bool *used;               /* by the index of the new value */
+    int *scores;
+    const char **whys;
+    bool numbered; /* values that kept their names kept their numbers */
+} Values;
+
+static void pair(Values *v, uint32_t old, uint32_t new_value, int score, const char *why)
+{
+    v->others[old] = &v->ends[NEW]->values[new_value];
+    v->used[new_value] = true;
+    v->scores[old] = score;
+    v->whys[old] = why;
+}
+
+static void pair_same(Values *v, const char *const *old, const char *const *new_names,
+                      const char *why)
+{
+    for (uint32_t i = 0; i < v->ends[OLD]->n_values; i++)
+        for (uint32_t k = 0; k < v->ends[NEW]->n_values && !v->others[i]; k++)
+            if (!v->used[k] && strcmp(old[i], new_names[k]) == 0)
+                pair(v, i, k, why ? 95 : 100, why);
+}
+
+static const char *const *full_names(Arena *arena, const EnumType *type)
+{
+    const char **names = arena_array(arena, const char *, type->n_values + 1);
+    for (uint32_t i = 0; i < type->n_values; i++)
+        names[i] = type->values[i].name;
+    return names;
+}
+
+/* Do those that go together so far have the same numbers? */
+static bool keep_numbers(const Values *v)
+{
+    uint32_t kept = 0, moved = 0;
+    for (uint32_t i = 0; i < v->ends[OLD]->n_values; i++) {
+        const EnumValue *other = v->others[i];
+        if (!other || other->number == 0)
+            continue;
+        kept += other->number == v->ends[OLD]->values[i].number;
+        moved += other->number != v->ends[OLD]->values[i].number;
+    }
+    return kept >= moved && !(moved && kept < 3);
+}
+
+static uint32_t values_with(const Values *v, const char *word)
+{
+    uint32_t n = 0;
+    for (int end = 0; end < 2; end++)
+        for (uint32_t i = 0; i < v->ends[end]->n_values; i++) {
+            Words words = words_of(v->d->arena, v->bare[end][i]);
+            n += words_have(&words, word);
+        }
+    return n;
+}
+
+/* A word that only these two have says more than one that all have. */
+static bool share_rare_word(const Values *v, const Words *a, const Words *b)
+{
+    for (uint32_t i = 0; i < a->n; i++)
+        if (words_have(b, a->word[i]) && values_with(v, a->word[i]) == 2)
+            return true;
+    return false;
+}
+
+static int value_likeness(const Values *v, uint32_t old, uint32_t new_value)
+{
+    Words a = words_of(v->d->arena, v->bare[OLD][old]),
+          b = words_of(v->d->arena, v->bare[NEW][new_value]);
+    int score = words_alike(&a, &b);
+    if (score < 60 && !share_rare_word(v, &a, &b))
+        return 0;
+    bool number = v->ends[OLD]->values[old].number == v->ends[NEW]->values[new_value].number;
+    return score ? score + (number ? 15 : 0) : 0;
+}
+
+/* By words: the best of all that are left, and better than any other of the two. */
+static bool pair_alike(Values *v)
+{
+    int most = 39, second = 0;
+    uint32_t best[2] = {0, 0};
+    for (uint32_t i = 0; i < v->ends[OLD]->n_values; i++)
+        for (uint32_t k = 0; k < v->ends[NEW]->n_values && !v->others[i]; k++) {
+            int score = v->used[k] ? 0 : value_likeness(v, i, k);
+            if (score > most) {
+                most = score;
+                best[OLD] = i;
+                best[NEW] = k;
+            }
+        }
+    if (most < 40)
+        return false;
+    for (uint32_t i = 0; i < v->ends[OLD]->n_values; i++)
+        for (uint32_t k = 0; k < v->ends[NEW]->n_values && !v->others[i]; k++) {
+            bool rival = !v->used[k] && (i == best[OLD]) != (k == best[NEW]);
+            int score = rival ? value_likeness(v, i, k) : 0;
+            second = score > second ? score : second;
+        }
+    if (most - second < 5)
+        return false;
+    pair(v, best[OLD], best[NEW], most > 95 ? 95 : most, "by its name");
+    return true;
+}
+
+static void pair_by_number(Values *v)
+{
+    for (uint32_t i = 0; i < v->ends[OLD]->n_values; i++)
+        for (uint32_t k = 0; k < v->ends[NEW]->n_values && !v->others[i]; k++) {
+            int32_t number = v->ends[OLD]->values[i].number;
+            if (v->used[k] || number != v->ends[NEW]->values[k].number)
+                continue;
+            if (number == 0)
+                pair(v, i, k, 95, "both are zero");
+            else if (v->numbered)
+                pair(v, i, k, 65, "the same number");
+        }
+}
+
+static void match_values(Values *v)
+{
+    Arena *arena = v->d->arena;
+    pair_same(v, full_names(arena, v->ends[OLD]), full_names(arena, v->ends[NEW]), NULL);
+    pair_same(v, v->bare[OLD], v->bare[NEW], "by its name");
+    while (pair_alike(v))
+        ;
+    v->numbered = keep_numbers(v);
+    pair_by_number(v);
+}
+
+static void tell_value(Values *v, uint32_t i, const char *name, Buffer *lines)
+{
+    Diffing *d = v->d;
+    const EnumValue *value = &v->ends[OLD]->values[i], *other = v->others[i];
+    const char *path = arena_printf(d->arena, "%s.%s", name, value->name);
+    if (!other) {
+        diff_add(d, BREAKS_JSON | BREAKS_SOURCE, false, path, "value removed");
+        buffer_printf(lines, "    %s: {removed: loud}\n", value->name);
+        return;
+    }
+    if (other->number != value->number)
+        diff_add(d, BREAKS_WIRE, false, path, "renumbered from %d to %d", value->number,
+                 other->number);
+    if (strcmp(other->name, value->name) == 0)
+        return;
+    diff_add(d, BREAKS_JSON | BREAKS_SOURCE, true, path, "renamed to %s", other->name);
+    buffer_printf(lines, "    %s: %s%s\n", value->name, other->name,
+                  diff_guess(d, v->scores[i], v->whys[i]));
+}
+
+static void diff_enum(Diffing *d, const EnumType *old, const EnumType *new_type)
+{
+    const char *name = side_name(&d->sides[OLD], old->full_name);
+    Values v = {.d = d,
+                .ends = {old, new_type},
+                .bare = {enum_bare_names(d->arena, old), enum_bare_names(d->arena, new_type)},
+                .others = arena_array(d->arena, const EnumValue *, old->n_values + 1),
+                .used = arena_array(d->arena, bool, new_type->n_values + 1),
+                .scores = arena_array(d->arena, int, old->n_values + 1),
+                .whys = arena_array(d->arena, const char *, old->n_values + 1)};
+    match_values(&v);
+    Buffer lines = buffer_in(d->arena);
+    for (uint32_t i = 0; i < old->n_values; i++)
+        tell_value(&v, i, name, &lines);
+    for (uint32_t k = 0; k < new_type->n_values; k++) {
+        if (v.used[k])
+            continue;
+        diff_add(d, 0, false, arena_printf(d->arena, "%s.%s", name, new_type->values[k].name),
+                 "value added");
+        buffer_printf(&lines, "    %s: {added: loud}\n", new_type->values[k].name);
+    }
+    if (lines.size) {
+        buffer_printf(&d->enums, "  %s:\n", name);
+        buffer_add_bytes(&d->enums, buffer_bytes(&lines));
+    }
+}
+
+void diff_enums(Diffing *d)
+{
+    const Schema *schema = d->sides[OLD].schema;
+    for (uint32_t i = 0; i < schema->n_enums; i++) {
+        const EnumType *old = &schema->enums[i];
+        const EnumType *partner = table_get(&d->partners[OLD], bytes_of(old->full_name));
+        if (!diff_in_package(&d->sides[OLD], old->full_name))
+            continue;
+        if (partner && partner != old)
+            diff_enum(d, old, partner);
+        else if (!partner)
+            diff_add(d, BREAKS_SOURCE, false, side_name(&d->sides[OLD], old->full_name),
+                     "enum removed");
+    }
+}

@@ -1,0 +1,703 @@
+/*
+ * Which fields of two messages belong together.
+ *
+ * What has the same name and a type that goes with it is the same. All other fields, and those
+ * inside of messages that only one version has, are slots. Each two slots whose types fit get a
+ * score by the words of their paths and by what else speaks for them; then the best go together
+ * first, and what two others would take as well stays alone.
+ *
+ *     old: boot_disk_type ------ 94 ------ gce_setup.boot_disk.disk_type :new
+ *          data_disk_type ------ 71 ------'
+ */
+#include "adapters/diff/schema_diff_internal.h"
+
+#include <stdlib.h>
+
+typedef struct Candidate {
+    Slot *ends[2];
+    Fit fit;
+    int score, of_holders;
+    uint32_t placed[2]; /* how many fields of the message that it is in have somewhere to go to */
+    const char *why;
+} Candidate;
+
+typedef struct Matching {
+    Diffing *d;
+    Match *match;
+    Words around[2]; /* of the messages' own names */
+    bool numbered;   /* fields that kept their names kept their numbers */
+    Candidate *candidates;
+    uint32_t n, capacity;
+} Matching;
+
+const FieldType *slot_field(const Slot *slot)
+{
+    return slot->steps[slot->n_steps - 1];
+}
+
+static int least(int a, int b)
+{
+    return a < b ? a : b;
+}
+
+/* ---- Slots ----------------------------------------------------------------------------------- */
+
+static bool can_open(const Matching *m, int end, const FieldType *field)
+{
+    return field->message && !field->repeated && field->message->well_known == WELL_KNOWN_NONE &&
+           diff_in_package(&m->d->sides[end], field->message->full_name);
+}
+
+static bool is_inside_itself(const Slot *slot)
+{
+    const MessageType *message = slot_field(slot)->message;
+    for (uint32_t i = 0; i < slot->n_steps; i++)
+        if (slot->steps[i]->parent == message)
+            return true;
+    return false;
+}
+
+static Slot *add_slot(Matching *m, int end, Slot *parent, const FieldType *field)
+{
+    Match *match = m->match;
+    if (match->n_slots[end] == MOST_SLOTS || (parent && parent->n_steps == MOST_STEPS))
+        return NULL;
+    Slot *slot = &match->slots[end][match->n_slots[end]++];
+    *slot = (Slot){.parent = parent};
+    if (parent) {
+        memcpy(slot->steps, parent->steps, sizeof slot->steps);
+        slot->n_steps = parent->n_steps;
+        slot->context = parent->context;
+        words_join(&slot->context, &parent->leaf);
+        slot->shared = parent->shared;
+    }
+    slot->steps[slot->n_steps++] = field;
+    slot->text = steps_text(m->d->arena, slot->steps, slot->n_steps);
+    slot->leaf = words_of(m->d->arena, field->name);
+    return slot;
+}
+
+/* The field, and what is in it. */
+static void add_slots(Matching *m, int end, Slot *parent, const FieldType *field)
+{
+    Slot *slot = add_slot(m, end, parent, field);
+    if (!slot || !can_open(m, end, field) || is_inside_itself(slot))
+        return;
+    for (uint32_t i = 0; i < field->message->n_fields; i++)
+        add_slots(m, end, slot, &field->message->fields[i]);
+}
+
+/* Is it told with its own message already? */
+static bool is_matched_there(const Matching *m, int end, const FieldType *field)
+{
+    const MessageType *old = end == OLD ? field->parent : diff_partner(m->d, NEW, field->parent);
+    const Match *match = old ? table_get(&m->d->matches, bytes_of(old->full_name)) : NULL;
+    for (uint32_t i = 0; match && i < match->n_pairings; i++) {
+        const Slot *slot = match->pairings[i].ends[end];
+        if (slot->n_steps == 1 && slot_field(slot) == field &&
+            match->pairings[i].score >= DIFF_SURE)
+            return true;
+    }
+    return false;
+}
+
+/* A message that is at both ends: what only one of them has in it. */
+static void add_shared_slots(Matching *m, const FieldType *fields[2])
+{
+    for (int end = 0; end < 2; end++) {
+        const MessageType *message = fields[end]->message, *other = fields[!end]->message;
+        Slot *holder = add_slot(m, end, NULL, fields[end]);
+        if (!holder)
+            continue;
+        holder->shared = holder->closed = true;
+        for (uint32_t i = 0; i < message->n_fields; i++) {
+            const FieldType *field = &message->fields[i];
+            if (!message_field(other, bytes_of(field->name)) && !is_matched_there(m, end, field))
+                add_slot(m, end, holder, field);
+        }
+    }
+}
+
+/* How many slots there are at most. */
+static uint32_t count_slots(const Matching *m, int end, const FieldType *field, uint32_t depth)
+{
+    uint32_t n = 1;
+    if (depth == MOST_STEPS || !can_open(m, end, field))
+        return n;
+    for (uint32_t i = 0; i < field->message->n_fields && n < MOST_SLOTS; i++)
+        n += count_slots(m, end, &field->message->fields[i], depth + 1);
+    return n;
+}
+
+static void make_room(Matching *m)
+{
+    uint32_t most[2] = {0, 0};
+    for (int end = 0; end < 2; end++) {
+        const MessageType *message = m->match->ends[end], *other = m->match->ends[!end];
+        for (uint32_t i = 0; i < message->n_fields; i++) {
+            bool same = message_field(other, bytes_of(message->fields[i].name)) != NULL;
+            most[end] += count_slots(m, end, &message->fields[i], same ? MOST_STEPS - 1 : 1) + same;
+        }
+        m->match->slots[end] =
+            arena_array(m->d->arena, Slot, least((int)most[end], MOST_SLOTS) + 1);
+    }
+    m->match->pairings = arena_array(m->d->arena, Pairing, least((int)most[OLD], MOST_SLOTS) + 1);
+}
+
+/* ---- The same name --------------------------------------------------------------------------- */
+
+static void pair(Matching *m, Slot *old, Slot *new_slot, Pairing pairing)
+{
+    Pairing *added = &m->match->pairings[m->match->n_pairings++];
+    pairing.ends[OLD] = old;
+    pairing.ends[NEW] = new_slot;
+    *added = pairing;
+    old->pairing = new_slot->pairing = added;
+}
+
+/* The types of what is paired belong together as well. */
+static void marry_types(Matching *m, const FieldType *old, const FieldType *new_field)
+{
+    ValueType a = value_type_element(old), b = value_type_element(new_field);
+    if (a.message && b.message)
+        diff_marry_messages(m->d, a.message, b.message);
+    if (a.enumeration && b.enumeration)
+        diff_marry_enums(m->d, a.enumeration, b.enumeration);
+}
+
+static bool is_shared_message(const Matching *m, const FieldType *old, const FieldType *new_field)
+{
+    return can_open(m, OLD, old) && can_open(m, NEW, new_field) &&
+           diff_partner(m->d, OLD, old->message) == new_field->message;
+}
+
+static void pair_same_names(Matching *m)
+{
+    const MessageType *old = m->match->ends[OLD], *new_type = m->match->ends[NEW];
+    uint32_t kept = 0, moved = 0;
+    for (uint32_t i = 0; i < old->n_fields; i++) {
+        const FieldType *a = &old->fields[i];
+        const FieldType *b = message_field(new_type, bytes_of(a->name));
+        if (!b || strcmp(a->name, b->name) != 0)
+            continue;
+        Fit fit = diff_fit(m->d, a, b);
+        Slot *slots[2] = {add_slot(m, OLD, NULL, a), add_slot(m, NEW, NULL, b)};
+        if (slots[OLD] && slots[NEW])
+            pair(m, slots[OLD], slots[NEW],
+                 (Pairing){.fit = fit, .score = 100, .same = true, .why = "by its name"});
+        if (fit.kind == FIT_ALIKE || fit.kind == FIT_LIST)
+            marry_types(m, a, b);
+        kept += a->number == b->number;
+        moved += a->number != b->number;
+    }
+    m->numbered = kept > moved || !moved;
+}
+
+static void add_all_slots(Matching *m)
+{
+    for (int end = 0; end < 2; end++) {
+        const MessageType *message = m->match->ends[end], *other = m->match->ends[!end];
+        for (uint32_t i = 0; i < message->n_fields; i++) {
+            const FieldType *field = &message->fields[i];
+            const FieldType *same = message_field(other, bytes_of(field->name));
+            if (!same || strcmp(same->name, field->name) != 0)
+                add_slots(m, end, NULL, field);
+            else if (end == OLD && is_shared_message(m, field, same))
+                add_shared_slots(m, (const FieldType *[2]){field, same});
+        }
+    }
+}
+
+/* ---- Scores ---------------------------------------------------------------------------------- */
+
+/* Words that say what kind of a value it is, more than which: they may come and go. */
+static int cost_of_word(const char *word)
+{
+    static const struct {
+        const char *word;
+        int cost;
+    } words[] = {{"name", 2}, {"count", 2}, {"valu", 2}, {"field", 2}, {"id", 6}};
+    for (size_t i = 0; i < sizeof words / sizeof *words; i++)
+        if (strcmp(word, words[i].word) == 0)
+            return words[i].cost;
+    return 0;
+}
+
+static bool is_one_of(const char *word, const char *const *words, size_t n)
+{
+    for (size_t i = 0; i < n; i++)
+        if (strcmp(word, words[i]) == 0)
+            return true;
+    return false;
+}
+
+static const char *const yes_words[] = {"enabl", "can",     "is",   "has",    "allow", "us",
+                                        "use",   "install", "with", "should", "flag"};
+static const char *const no_words[] = {"no", "not", "disabl", "without", "skip", "never"};
+static const char *const time_words[] = {"time",     "timestamp", "at",     "on",      "date",
+                                         "duration", "offset",    "period", "interval"};
+#define IS_ONE_OF(word, words) is_one_of((word), (words), sizeof(words) / sizeof *(words))
+
+static bool is_time(const FieldType *field)
+{
+    return field->message && (field->message->well_known == WELL_KNOWN_TIMESTAMP ||
+                              field->message->well_known == WELL_KNOWN_DURATION);
+}
+
+/* Does the word say nothing but what the field's type says, too? */
+static bool says_type(const FieldType *field, const char *word, bool time)
+{
+    return (field->kind == KIND_BOOL && IS_ONE_OF(word, yes_words)) ||
+           (field->kind == KIND_BYTES && strcmp(word, "byte") == 0) ||
+           ((time || is_time(field)) && IS_ONE_OF(word, time_words));
+}
+
+/* Without the words that are in every name of its type: "start" of start_time. */
+static Words telling_words(const FieldType *field, const Words *words, const Fit *fit, int end,
+                           bool *no_out)
+{
+    const char *unit = fit->units[end];
+    Words telling = {0};
+    *no_out = false;
+    for (uint32_t i = 0; i < words->n; i++) {
+        const char *word = words->word[i];
+        bool no = field->kind == KIND_BOOL && IS_ONE_OF(word, no_words);
+        *no_out |= no;
+        if (no || says_type(field, word, fit->time) || (unit && strcmp(word, unit) == 0))
+            continue;
+        telling.word[telling.n++] = word;
+    }
+    return telling.n ? telling : *words;
+}
+
+/* What two names have of each other, in points, and how many there could be. */
+typedef struct Tally {
+    int found[2], all[2], cost;
+} Tally;
+
+/* Of the words of this end, those that the other has: in its name, in the path to it or around it.
+ */
+static void tally_words(Tally *tally, int end, const Words *leaf, const Slot *other,
+                        const Words *around, bool moved)
+{
+    for (uint32_t i = 0; i < leaf->n; i++) {
+        const char *word = leaf->word[i];
+        bool there = words_have(&other->leaf, word) || words_have(&other->context, word);
+        int cost = there || (moved && strcmp(word, "id") == 0) ? 0 : cost_of_word(word);
+        if (cost && (leaf->n > 1 || moved)) {
+            tally->cost += cost;
+            continue;
+        }
+        tally->all[end] += 2;
+        tally->found[end] += there ? 2 : words_have(around, word) ? 1 : 0;
+    }
+}
+
+static int unshared(const Words *context, const Words *leaf, const Words *other_context,
+                    const Words *around)
+{
+    int n = 0;
+    for (uint32_t i = 0; i < context->n; i++)
+        n += !words_have(leaf, context->word[i]) && !words_have(other_context, context->word[i]) &&
+             !words_have(around, context->word[i]);
+    return n;
+}
+
+static bool drops_unit(const Words *a, const Words *b)
+{
+    for (uint32_t i = 0; i < a->n; i++)
+        if (diff_is_unit(a->word[i]) && !words_have(b, a->word[i]))
+            return true;
+    return false;
+}
+
+/* "name" of the one is "name" of the other only where the path says so, too. */
+static bool is_common_word(const Words *leaf)
+{
+    static const char *const common[] = {"name", "id",          "type",     "kind",  "uri",
+                                         "valu", "description", "descript", "label", "status",
+                                         "vers", "key",         "content",  "titl",  "data"};
+    return leaf->n == 1 && IS_ONE_OF(leaf->word[0], common);
+}
+
+/* By the words of both paths. 0: nothing in them speaks for it, or something against it. */
+static int score_of_words(const Matching *m, const Slot *old, const Slot *new_slot, const Fit *fit)
+{
+    bool no[2];
+    Words a = telling_words(slot_field(old), &old->leaf, fit, OLD, &no[OLD]);
+    Words b = telling_words(slot_field(new_slot), &new_slot->leaf, fit, NEW, &no[NEW]);
+    if (no[OLD] != no[NEW])
+        return 0;
+    if (fit->kind == FIT_CONVERT && (drops_unit(&a, &b) || drops_unit(&b, &a)))
+        return 0;
+    bool moved = old->n_steps != new_slot->n_steps;
+    Tally tally = {0};
+    tally_words(&tally, OLD, &a, new_slot, &m->around[NEW], moved);
+    tally_words(&tally, NEW, &b, old, &m->around[OLD], moved);
+    int all = tally.all[OLD] + tally.all[NEW];
+    if (!all || !tally.found[OLD] != !tally.all[OLD] || !tally.found[NEW] != !tally.all[NEW])
+        return 0;
+    int share = 100 * (tally.found[OLD] + tally.found[NEW]) / all;
+    if (fit->weak && share < 90)
+        return 0;
+    int far = unshared(&old->context, &b, &new_slot->context, &m->around[NEW]) +
+              unshared(&new_slot->context, &a, &old->context, &m->around[OLD]);
+    bool synonyms = words_alike(&a, &b) == 100 &&
+                    strcmp(slot_field(old)->name, slot_field(new_slot)->name) != 0;
+    return share - (synonyms ? 3 : 0) - tally.cost - least(3 * far, 12);
+}
+
+/* Is there another slot at either end that a value of this kind could go to? */
+static bool is_only_of_its_type(const Matching *m, const Slot *const ends[2])
+{
+    for (int end = 0; end < 2; end++) {
+        for (uint32_t i = 0; i < m->match->n_slots[end]; i++) {
+            const Slot *other = &m->match->slots[end][i];
+            if (other == ends[end] || other->pairing || other->shared || other->closed)
+                continue;
+            const FieldType *field = slot_field(other), *there = slot_field(ends[!end]);
+            Fit fit = end == OLD ? diff_fit(m->d, field, there) : diff_fit(m->d, there, field);
+            if (fit.kind == FIT_SAME || (fit.kind == FIT_ALIKE && fit.certainty >= DIFF_LIKELY) ||
+                fit.kind == FIT_LIST)
+                return false;
+        }
+    }
+    return true;
+}
+
+static uint32_t free_fields(const Matching *m, int end)
+{
+    uint32_t n = 0;
+    for (uint32_t i = 0; i < m->match->n_slots[end]; i++) {
+        const Slot *slot = &m->match->slots[end][i];
+        n += slot->n_steps == 1 && !slot->pairing && !slot->closed;
+    }
+    return n;
+}
+
+/* Types that few fields have, so that having the same one tells something. */
+static bool is_telling_type(const Matching *m, const FieldType *field)
+{
+    ValueType type = value_type_element(field);
+    return (type.message && diff_in_package(&m->d->sides[OLD], type.message->full_name)) ||
+           (type.enumeration && diff_in_package(&m->d->sides[OLD], type.enumeration->full_name));
+}
+
+static bool has_oneof(const MessageType *message, const char *name)
+{
+    for (uint32_t i = 0; i < message->n_oneofs; i++)
+        if (strcmp(message->oneofs[i].name, name) == 0)
+            return true;
+    return false;
+}
+
+/* Are both in a oneof, and could it be the same? */
+static bool share_oneof(const Matching *m, const FieldType *a, const FieldType *b)
+{
+    return a->oneof && b->oneof &&
+           (strcmp(a->oneof->name, b->oneof->name) == 0 ||
+            !has_oneof(m->match->ends[NEW], a->oneof->name));
+}
+
+/* What speaks for it when the names do not. 0: nothing. */
+static int score_without_names(const Matching *m, Candidate *c, bool only)
+{
+    const FieldType *a = slot_field(c->ends[OLD]), *b = slot_field(c->ends[NEW]);
+    bool direct = c->ends[OLD]->n_steps == 1 && c->ends[NEW]->n_steps == 1;
+    if (a->oneof && b->oneof && !share_oneof(m, a, b))
+        return 0;
+    if (only && is_telling_type(m, a) && c->fit.certainty >= 50) {
+        c->why = "the only one of its type";
+        return 72;
+    }
+    bool alone = direct && free_fields(m, OLD) == 1 && free_fields(m, NEW) == 1;
+    if (!direct || a->number != b->number || (!m->numbered && !alone) || is_time(a))
+        return 0;
+    if (c->fit.kind == FIT_SAME) {
+        c->why = "the same number and type";
+        return only || share_oneof(m, a, b) ? 72 : 65;
+    }
+    c->why = "the same number, and all that is left";
+    return alone && c->fit.kind != FIT_LIST ? 68 : 0;
+}
+
+/* What else than their names speaks for two fields. */
+static void score_of_place(const Matching *m, Candidate *c)
+{
+    const FieldType *a = slot_field(c->ends[OLD]), *b = slot_field(c->ends[NEW]);
+    bool direct = c->ends[OLD]->n_steps == 1 && c->ends[NEW]->n_steps == 1;
+    bool number = direct && a->number == b->number && m->numbered;
+    bool only = c->fit.kind != FIT_CONVERT &&
+                is_only_of_its_type(m, (const Slot *[2]){c->ends[OLD], c->ends[NEW]});
+    int without = score_without_names(m, c, only);
+    if (c->score) {
+        c->score += only && is_telling_type(m, a) ? 20 : only && direct ? 12 : 0;
+        c->score += number ? 12 : 0;
+    }
+    if (c->score > without)
+        c->why = "by its name";
+    else
+        c->score = without;
+}
+
+static int cost_of_fit(const Fit *fit)
+{
+    switch (fit->kind) {
+    case FIT_NONE: return 100;
+    case FIT_SAME: return 0;
+    case FIT_LIST: return 10;
+    case FIT_CONVERT: return (100 - fit->certainty) / 2;
+    case FIT_ALIKE: return (100 - fit->certainty) / 6;
+    }
+    return 100;
+}
+
+static void add_candidate(Matching *m, Candidate candidate)
+{
+    if (m->n == m->capacity) {
+        uint32_t capacity = m->capacity ? m->capacity * 2 : 64;
+        m->candidates = arena_grow(m->d->arena, m->candidates, m->n * sizeof *m->candidates,
+                                   capacity * sizeof *m->candidates);
+        m->capacity = capacity;
+    }
+    m->candidates[m->n++] = candidate;
+}
+
+static bool is_claimed(Matching *m, int end, const Slot *slot);
+
+static void consider(Matching *m, Slot *old, Slot *new_slot)
+{
+    bool shared = old->shared || new_slot->shared;
+    Candidate c = {.ends = {old, new_slot}, .why = "by its name"};
+    if (old->closed || new_slot->closed || old->pairing || new_slot->pairing ||
+        (old->shared && new_slot->shared))
+        return;
+    c.fit = diff_fit(m->d, slot_field(old), slot_field(new_slot));
+    if (!c.fit.kind)
+        return;
+    c.score = score_of_words(m, old, new_slot, &c.fit);
+    if (shared && (c.fit.kind != FIT_SAME || words_alike(&old->leaf, &new_slot->leaf) != 100 ||
+                   is_common_word(&old->leaf) || old->n_steps + new_slot->n_steps != 3))
+        return;
+    if (!shared)
+        score_of_place(m, &c);
+    if (c.fit.named > 1)
+        c.score = DIFF_SURE + 5;
+    else if (c.fit.named && old->n_steps == 1 && new_slot->n_steps == 1)
+        c.score = DIFF_SURE - 10;
+    c.score -= cost_of_fit(&c.fit);
+    if (c.score < DIFF_SURE && (is_claimed(m, OLD, old) || is_claimed(m, NEW, new_slot)))
+        return;
+    if (c.score >= DIFF_LIKELY)
+        add_candidate(m, c);
+}
+
+/* ---- Fields of messages that are at both ends
+ * ---------------------------------------------------- */
+
+static Bytes claim_of(Matching *m, const FieldType *field)
+{
+    return bytes_of(arena_printf(m->d->arena, "%s.%s", field->parent->full_name, field->name));
+}
+
+/* A field goes into, or out of, a message that is at both ends: there it has no other counterpart.
+ */
+static void claim(Matching *m, const Pairing *pairing)
+{
+    for (int end = 0; end < 2; end++) {
+        const FieldType *field = slot_field(pairing->ends[end]);
+        if (pairing->ends[end]->shared)
+            table_put(&m->d->claimed[end], claim_of(m, field), (void *)field);
+    }
+}
+
+static bool is_claimed(Matching *m, int end, const Slot *slot)
+{
+    return slot->n_steps == 1 && table_get(&m->d->claimed[end], claim_of(m, slot_field(slot)));
+}
+
+/* ---- Whole messages and their parts ------------------------------------------------------------
+ */
+
+/* A message goes as a whole, if it can, before its parts are looked at; the outermost first. */
+static bool is_whole(const Candidate *c)
+{
+    const FieldType *field = slot_field(c->ends[OLD]);
+    if (!field->message || field->message->well_known != WELL_KNOWN_NONE || field->map)
+        return false;
+    return c->fit.kind == FIT_SAME || (c->fit.kind == FIT_LIST && c->fit.agreed) ||
+           (c->fit.kind == FIT_ALIKE && c->score >= DIFF_SURE);
+}
+
+/* How many of a message's fields have somewhere to go to. */
+static uint32_t count_placed(const Matching *m, int end, const Slot *holder)
+{
+    uint32_t placed = 0;
+    for (uint32_t i = 0; i < m->match->n_slots[end]; i++) {
+        const Slot *slot = &m->match->slots[end][i];
+        bool found = false;
+        for (uint32_t k = 0; slot->parent == holder && k < m->n && !found; k++)
+            found = m->candidates[k].ends[end] == slot && m->candidates[k].score >= DIFF_SURE - 5;
+        placed += found;
+    }
+    return placed;
+}
+
+/* Does the path to one of them say something of the other? */
+static bool is_named_by_path(const Matching *m, const Candidate *c)
+{
+    for (int end = 0; end < 2; end++) {
+        const Slot *slot = c->ends[end], *other = c->ends[!end];
+        if (unshared(&slot->context, &other->leaf, &other->context, &m->around[!end]) <
+            (int)slot->context.n)
+            return true;
+    }
+    return false;
+}
+
+/* Fields that leave a message are sure of it where the others leave it as well. */
+static int score_of_holders(const Matching *m, Candidate *c)
+{
+    int score = 0, most = 0;
+    if (is_whole(c))
+        return 0;
+    for (int end = 0; end < 2; end++) {
+        const Slot *holder = c->ends[end]->parent;
+        if (!holder || holder->shared)
+            continue;
+        c->placed[end] = count_placed(m, end, holder);
+        int share = (int)(100 * c->placed[end] / slot_field(holder)->message->n_fields);
+        most = share > most ? share : most;
+        score += 8 * share / 100;
+    }
+    bool both_inside = c->ends[OLD]->n_steps > 1 && c->ends[NEW]->n_steps > 1;
+    bool moved = c->ends[OLD]->n_steps != c->ends[NEW]->n_steps;
+    bool common = is_common_word(&c->ends[OLD]->leaf) && is_common_word(&c->ends[NEW]->leaf);
+    if (both_inside && words_alike(&c->ends[OLD]->leaf, &c->ends[NEW]->leaf) < 100)
+        score -= 15;
+    if (both_inside && most < 34)
+        score -= 25;
+    else if (moved && most < 50)
+        score -= 10;
+    if ((moved || both_inside) && common && most < 100 && !is_named_by_path(m, c))
+        score -= both_inside ? 40 : 25;
+    return score;
+}
+
+static void score_holders(Matching *m)
+{
+    for (uint32_t i = 0; i < m->n; i++)
+        m->candidates[i].of_holders = score_of_holders(m, &m->candidates[i]);
+    for (uint32_t i = 0; i < m->n; i++)
+        m->candidates[i].score += m->candidates[i].of_holders;
+}
+
+static bool is_within(const Slot *slot, const Slot *holder)
+{
+    while (slot && slot != holder)
+        slot = slot->parent;
+    return slot != NULL;
+}
+
+static void close_around(Matching *m, int end, Slot *taken)
+{
+    for (uint32_t i = 0; i < m->match->n_slots[end]; i++) {
+        Slot *slot = &m->match->slots[end][i];
+        if (slot != taken && is_within(slot, taken))
+            slot->closed = true;
+        else if (slot != taken && is_within(taken, slot))
+            slot->opened = slot->closed = true;
+    }
+}
+
+/* ---- The best first -------------------------------------------------------------------------- */
+
+static uint32_t steps_of(const Candidate *c)
+{
+    return c->ends[OLD]->n_steps + c->ends[NEW]->n_steps;
+}
+
+static int by_score(const void *p, const void *q)
+{
+    const Candidate *a = p, *b = q;
+    if (is_whole(a) != is_whole(b))
+        return is_whole(b) - is_whole(a);
+    if (is_whole(a) && steps_of(a) != steps_of(b))
+        return (int)steps_of(a) - (int)steps_of(b);
+    if (a->score != b->score)
+        return b->score - a->score;
+    if (steps_of(a) != steps_of(b))
+        return (int)steps_of(a) - (int)steps_of(b);
+    if (a->ends[OLD] != b->ends[OLD])
+        return a->ends[OLD] < b->ends[OLD] ? -1 : 1;
+    return a->ends[NEW] < b->ends[NEW] ? -1 : a->ends[NEW] > b->ends[NEW];
+}
+
+static bool is_open(const Candidate *c)
+{
+    return !c->ends[OLD]->pairing && !c->ends[NEW]->pairing && !c->ends[OLD]->closed &&
+           !c->ends[NEW]->closed;
+}
+
+enum { CLEARLY = 3 };
+
+/* Of two messages that a field could go into, the one that takes more of the others, too. */
+static bool is_in_better_message(const Candidate *c, const Candidate *other, int end)
+{
+    return c->ends[end]->parent && other->ends[end]->parent &&
+           c->placed[end] >= other->placed[end] + 2;
+}
+
+/* Could one of its ends as well go elsewhere? */
+static bool has_rival(const Matching *m, const Candidate *c)
+{
+    for (uint32_t i = 0; i < m->n; i++) {
+        const Candidate *other = &m->candidates[i];
+        if (other == c || !is_open(other) || other->score <= c->score - CLEARLY)
+            continue;
+        for (int end = 0; end < 2; end++)
+            if (other->ends[end] == c->ends[end] && !is_in_better_message(c, other, !end))
+                return true;
+    }
+    return false;
+}
+
+static bool pair_best(Matching *m)
+{
+    for (uint32_t i = 0; i < m->n; i++) {
+        Candidate *c = &m->candidates[i];
+        if (!is_open(c) || c->score < DIFF_LIKELY || has_rival(m, c))
+            continue;
+        pair(m, c->ends[OLD], c->ends[NEW],
+             (Pairing){.fit = c->fit, .score = c->score, .why = c->why});
+        claim(m, c->ends[OLD]->pairing);
+        close_around(m, OLD, c->ends[OLD]);
+        close_around(m, NEW, c->ends[NEW]);
+        marry_types(m, slot_field(c->ends[OLD]), slot_field(c->ends[NEW]));
+        return true;
+    }
+    return false;
+}
+
+const Match *diff_match(Diffing *d, const MessageType *old, const MessageType *new_type)
+{
+    Match *match = arena_make(d->arena, Match);
+    *match = (Match){.ends = {old, new_type}};
+    Matching m = {
+        .d = d,
+        .match = match,
+        .around = {words_of_type(d->arena, old->name), words_of_type(d->arena, new_type->name)}};
+    make_room(&m);
+    pair_same_names(&m);
+    add_all_slots(&m);
+    for (uint32_t i = 0; i < match->n_slots[OLD]; i++)
+        for (uint32_t k = 0; k < match->n_slots[NEW]; k++)
+            consider(&m, &match->slots[OLD][i], &match->slots[NEW][k]);
+    score_holders(&m);
+    if (m.n)
+        qsort(m.candidates, m.n, sizeof *m.candidates, by_score);
+    while (pair_best(&m))
+        ;
+    table_put(&d->matches, bytes_of(old->full_name), match);
+    return match;
+}

@@ -1,0 +1,285 @@
+/* Methods: which are the same, also in another service or under another name. */
+#include "adapters/diff/schema_diff_internal.h"
+
+static bool is_own(const Diffing *d, int end, const ServiceType *service)
+{
+    return diff_in_package(&d->sides[end], service->full_name);
+}
+
+static const MethodType *other_method(const Diffing *d, int end, const MethodType *method)
+{
+    return table_get(&d->methods[end], bytes_of(method->path));
+}
+
+static bool pair(Diffing *d, const MethodType *old, const MethodType *new_method)
+{
+    table_put(&d->methods[OLD], bytes_of(old->path), (void *)new_method);
+    table_put(&d->methods[NEW], bytes_of(new_method->path), (void *)old);
+    return true;
+}
+
+/* ---- Types ----------------------------------------------------------------------------------- */
+
+static bool same_streams(const MethodType *a, const MethodType *b)
+{
+    return a->client_streaming == b->client_streaming && a->server_streaming == b->server_streaming;
+}
+
+static bool types_go_together(const Diffing *d, const MethodType *a, const MethodType *b)
+{
+    return same_streams(a, b) && diff_partner(d, OLD, a->input) == b->input &&
+           diff_partner(d, OLD, a->output) == b->output;
+}
+
+/* The types are counterparts, or could be: as alike as `least`. */
+static bool type_fits(Diffing *d, const MessageType *old, const MessageType *new_type, int least)
+{
+    return diff_partner(d, OLD, old) == new_type ||
+           diff_free_messages_alike(d, old, new_type) >= least;
+}
+
+static bool types_fit(Diffing *d, const MethodType *a, const MethodType *b, int least)
+{
+    return same_streams(a, b) && type_fits(d, a->input, b->input, least) &&
+           type_fits(d, a->output, b->output, least);
+}
+
+static bool marry_types(Diffing *d, const MethodType *a, const MethodType *b)
+{
+    bool more = diff_marry_messages(d, a->input, b->input);
+    more |= diff_marry_messages(d, a->output, b->output);
+    return more;
+}
+
+/* ---- Names ----------------------------------------------------------------------------------- */
+
+typedef bool (*Eager)(Diffing *d, const MethodType *old);
+
+/* For each method of the old version that has no counterpart yet. */
+static bool for_each_free(Diffing *d, Eager eager)
+{
+    const Schema *schema = d->sides[OLD].schema;
+    bool more = false;
+    for (uint32_t i = 0; i < schema->n_services; i++) {
+        const ServiceType *service = &schema->services[i];
+        for (uint32_t k = 0; is_own(d, OLD, service) && k < service->n_methods; k++)
+            if (!other_method(d, OLD, &service->methods[k]))
+                more |= eager(d, &service->methods[k]);
+    }
+    return more;
+}
+
+static const MethodType *method_named(const ServiceType *service, const char *name)
+{
+    for (uint32_t i = 0; i < service->n_methods; i++)
+        if (strcmp(service->methods[i].name, name) == 0)
+            return &service->methods[i];
+    return NULL;
+}
+
+static const ServiceType *same_service(const Diffing *d, const ServiceType *old)
+{
+    const ChangeSide *side = &d->sides[NEW];
+    const char *name = side_name(&d->sides[OLD], old->full_name);
+    for (uint32_t i = 0; i < side->schema->n_services; i++) {
+        const ServiceType *service = &side->schema->services[i];
+        if (is_own(d, NEW, service) && strcmp(side_name(side, service->full_name), name) == 0)
+            return service;
+    }
+    return NULL;
+}
+
+/* The same service and name: the types are each other's, whatever is in them. */
+static bool pair_same(Diffing *d, const MethodType *old)
+{
+    const ServiceType *service = same_service(d, old->service);
+    const MethodType *same = service ? method_named(service, old->name) : NULL;
+    if (!same)
+        return false;
+    if (same_streams(old, same))
+        marry_types(d, old, same);
+    return pair(d, old, same);
+}
+
+static uint32_t shared_names(const ServiceType *a, const ServiceType *b)
+{
+    uint32_t n = 0;
+    for (uint32_t i = 0; i < a->n_methods; i++)
+        n += method_named(b, a->methods[i].name) != NULL;
+    return n;
+}
+
+/* The same name in another service: in that one which has most of the others, too. */
+static bool pair_moved(Diffing *d, const MethodType *old)
+{
+    const Schema *schema = d->sides[NEW].schema;
+    const MethodType *best = NULL;
+    uint32_t most = 0;
+    for (uint32_t i = 0; i < schema->n_services; i++) {
+        const ServiceType *service = &schema->services[i];
+        const MethodType *method =
+            is_own(d, NEW, service) ? method_named(service, old->name) : NULL;
+        uint32_t shared = method ? shared_names(old->service, service) : 0;
+        if (shared <= most || other_method(d, NEW, method) || !types_fit(d, old, method, 40))
+            continue;
+        most = shared;
+        best = method;
+    }
+    if (!best)
+        return false;
+    marry_types(d, old, best);
+    return pair(d, old, best);
+}
+
+/* The verbs of every resource: another of them is another method. */
+static bool is_standard(const char *word)
+{
+    static const char *const verbs[] = {"get",    "list",  "create", "creat",
+                                        "update", "updat", "delete", "delet"};
+    for (size_t i = 0; i < sizeof verbs / sizeof *verbs; i++)
+        if (strcmp(word, verbs[i]) == 0)
+            return true;
+    return false;
+}
+
+/* How alike two methods are whose types could go together; 0 when they are not. */
+static int method_likeness(Diffing *d, const MethodType *old, const MethodType *new_method)
+{
+    Words a = words_of(d->arena, old->name), b = words_of(d->arena, new_method->name);
+    if (!a.n || !b.n || (is_standard(a.word[0]) && !words_have(&b, a.word[0])) ||
+        (is_standard(b.word[0]) && !words_have(&a, b.word[0])))
+        return 0;
+    int score = words_alike(&a, &b);
+    return score >= 60 && types_fit(d, old, new_method, 40) ? score : 0;
+}
+
+/* The one that is most like it, if no other is as much; NULL when there is none. */
+static const MethodType *most_alike(Diffing *d, int end, const MethodType *method)
+{
+    const Schema *schema = d->sides[!end].schema;
+    const MethodType *best = NULL;
+    int most = 0, second = 0;
+    for (uint32_t i = 0; i < schema->n_services; i++) {
+        const ServiceType *service = &schema->services[i];
+        for (uint32_t k = 0; is_own(d, !end, service) && k < service->n_methods; k++) {
+            const MethodType *other = &service->methods[k];
+            if (other_method(d, !end, other))
+                continue;
+            int score =
+                end == OLD ? method_likeness(d, method, other) : method_likeness(d, other, method);
+            second = score > most ? most : score > second ? score : second;
+            best = score > most ? other : best;
+            most = score > most ? score : most;
+        }
+    }
+    return most > second ? best : NULL;
+}
+
+static bool pair_renamed(Diffing *d, const MethodType *old)
+{
+    const MethodType *alike = most_alike(d, OLD, old);
+    if (!alike || most_alike(d, NEW, alike) != old)
+        return false;
+    marry_types(d, old, alike);
+    return pair(d, old, alike);
+}
+
+/* ---- What methods lead to -------------------------------------------------------------------- */
+
+static void reach(Diffing *d, int end, const MessageType *message)
+{
+    if (table_get(&d->reached[end], bytes_of(message->full_name)))
+        return;
+    table_put(&d->reached[end], bytes_of(message->full_name), (void *)message);
+    for (uint32_t i = 0; i < message->n_fields; i++) {
+        const FieldType *field = &message->fields[i];
+        if (field->message)
+            reach(d, end, field->message);
+        else if (field->enumeration)
+            table_put(&d->reached[end], bytes_of(field->enumeration->full_name),
+                      (void *)field->enumeration);
+    }
+}
+
+static void reach_all(Diffing *d)
+{
+    for (int end = 0; end < 2; end++) {
+        size_t at = 0;
+        for (const TableEntry *entry; (entry = table_next(&d->methods[end], &at));) {
+            const MethodType *other = entry->value;
+            reach(d, !end, other->input);
+            reach(d, !end, other->output);
+        }
+    }
+}
+
+bool diff_pair_methods(Diffing *d)
+{
+    bool more = for_each_free(d, pair_same);
+    more |= for_each_free(d, pair_moved);
+    if (!more)
+        more = for_each_free(d, pair_renamed);
+    reach_all(d);
+    return more;
+}
+
+/* ---- Told ------------------------------------------------------------------------------------ */
+
+static bool same_http(const HttpRule *a, const HttpRule *b)
+{
+    if (!a || !b)
+        return a == b;
+    return strcmp(a->verb, b->verb) == 0 && strcmp(a->path, b->path) == 0 &&
+           strcmp(a->body, b->body) == 0;
+}
+
+static const char *method_name(const Diffing *d, int end, const MethodType *method)
+{
+    return arena_printf(d->arena, "%s.%s", side_name(&d->sides[end], method->service->full_name),
+                        method->name);
+}
+
+static void tell_method(Diffing *d, const MethodType *old)
+{
+    const MethodType *other = other_method(d, OLD, old);
+    const char *name = method_name(d, OLD, old), *version = d->sides[NEW].version;
+    const char *to = other ? method_name(d, NEW, other) : NULL;
+    bool same = to && strcmp(name, to) == 0;
+    if (!other || (!same && !types_go_together(d, old, other))) {
+        diff_add(d, BREAKS_WIRE | BREAKS_JSON | BREAKS_SOURCE, false, name, "method removed");
+        buffer_printf(&d->method_lines, "  %s: {removed: \"%s has no such method\"}\n", name,
+                      version);
+    } else if (!types_go_together(d, old, other)) {
+        diff_add(d, BREAKS_WIRE | BREAKS_JSON | BREAKS_SOURCE, false, name,
+                 "other types: %s to %s, now %s to %s", old->input->name, old->output->name,
+                 other->input->name, other->output->name);
+        buffer_printf(&d->method_lines, "  %s: {removed: \"its types are others in %s\"}\n", name,
+                      version);
+    } else if (same) {
+        if (!same_http(old->http, other->http))
+            diff_add(d, BREAKS_JSON, false, name, "its HTTP binding changed");
+    } else {
+        bool moved = strcmp(old->name, other->name) == 0;
+        diff_add(d, BREAKS_WIRE | BREAKS_SOURCE, true, name, "%s to %s",
+                 moved ? "moved" : "renamed", to);
+        buffer_printf(&d->method_lines, "  %s: %s%s\n", name, to,
+                      diff_guess(d, DIFF_SURE, moved ? "by its name" : "by its name and types"));
+    }
+}
+
+void diff_methods(Diffing *d)
+{
+    for (int end = 0; end < 2; end++) {
+        const ChangeSide *side = &d->sides[end];
+        for (uint32_t i = 0; i < side->schema->n_services; i++) {
+            const ServiceType *service = &side->schema->services[i];
+            for (uint32_t k = 0; is_own(d, end, service) && k < service->n_methods; k++) {
+                const MethodType *method = &service->methods[k];
+                if (end == OLD)
+                    tell_method(d, method);
+                else if (!other_method(d, NEW, method))
+                    diff_add(d, 0, false, method_name(d, NEW, method), "method added");
+            }
+        }
+    }
+}

@@ -1,0 +1,415 @@
+/* Messages and enums: which are the same under another name. */
+#include "adapters/diff/schema_diff_internal.h"
+
+const MessageType *diff_partner(const Diffing *d, int end, const MessageType *message)
+{
+    const MessageType *said = table_get(&d->partners[end], bytes_of(message->full_name));
+    if (said || diff_in_package(&d->sides[end], message->full_name))
+        return said;
+    return schema_message(d->sides[!end].schema, bytes_of(message->full_name));
+}
+
+const EnumType *diff_enum_partner(const Diffing *d, int end, const EnumType *type)
+{
+    const EnumType *said = table_get(&d->partners[end], bytes_of(type->full_name));
+    if (said || diff_in_package(&d->sides[end], type->full_name))
+        return said;
+    return schema_enum(d->sides[!end].schema, bytes_of(type->full_name));
+}
+
+static bool is_free(const Diffing *d, int end, const char *full_name)
+{
+    return diff_in_package(&d->sides[end], full_name) &&
+           !table_get(&d->partners[end], bytes_of(full_name));
+}
+
+static bool is_free_message(const Diffing *d, int end, const MessageType *message)
+{
+    return !message->map_entry && is_free(d, end, message->full_name);
+}
+
+static void marry(Diffing *d, const char *old, void *old_type, const char *new_name, void *new_type)
+{
+    table_put(&d->partners[OLD], bytes_of(old), new_type);
+    table_put(&d->partners[NEW], bytes_of(new_name), old_type);
+}
+
+bool diff_marry_messages(Diffing *d, const MessageType *old, const MessageType *new_type)
+{
+    if (!is_free_message(d, OLD, old) || !is_free_message(d, NEW, new_type))
+        return false;
+    marry(d, old->full_name, (void *)old, new_type->full_name, (void *)new_type);
+    return true;
+}
+
+bool diff_marry_enums(Diffing *d, const EnumType *old, const EnumType *new_type)
+{
+    if (!is_free(d, OLD, old->full_name) || !is_free(d, NEW, new_type->full_name))
+        return false;
+    marry(d, old->full_name, (void *)old, new_type->full_name, (void *)new_type);
+    return true;
+}
+
+/* ---- The same name --------------------------------------------------------------------------- */
+
+/* The message of the same relative name; else the message itself, where the new version uses it. */
+static const MessageType *same_message(const Diffing *d, const MessageType *old)
+{
+    const ChangeSide *side = &d->sides[NEW];
+    const char *name = side_name(&d->sides[OLD], old->full_name);
+    const MessageType *same = side_message(side, d->arena, bytes_of(name));
+    return same && diff_in_package(side, same->full_name) ? same : NULL;
+}
+
+static const EnumType *same_enum(const Diffing *d, const EnumType *old)
+{
+    const ChangeSide *side = &d->sides[NEW];
+    const char *name = side_name(&d->sides[OLD], old->full_name);
+    const EnumType *same = side_enum(side, d->arena, bytes_of(name));
+    return same && diff_in_package(side, same->full_name) ? same : NULL;
+}
+
+static void find_borrowed(Diffing *d, Table *borrowed, const MessageType *message)
+{
+    const ChangeSide *old = &d->sides[OLD];
+    if (!diff_in_package(old, message->full_name) ||
+        diff_in_package(&d->sides[NEW], message->full_name) ||
+        table_get(borrowed, bytes_of(message->full_name)))
+        return;
+    table_put(borrowed, bytes_of(message->full_name), (void *)message);
+    for (uint32_t i = 0; i < message->n_fields; i++)
+        if (message->fields[i].message)
+            find_borrowed(d, borrowed, message->fields[i].message);
+}
+
+/* What the new version uses of the old one's package. */
+static Table borrowed_messages(Diffing *d)
+{
+    const ChangeSide *side = &d->sides[NEW];
+    Table borrowed = table_in(d->arena);
+    for (uint32_t i = 0; i < side->schema->n_messages; i++) {
+        const MessageType *message = &side->schema->messages[i];
+        for (uint32_t k = 0; diff_in_package(side, message->full_name) && k < message->n_fields;
+             k++)
+            if (message->fields[k].message)
+                find_borrowed(d, &borrowed, message->fields[k].message);
+    }
+    for (uint32_t i = 0; i < side->schema->n_services; i++) {
+        const ServiceType *service = &side->schema->services[i];
+        for (uint32_t k = 0; diff_in_package(side, service->full_name) && k < service->n_methods;
+             k++) {
+            find_borrowed(d, &borrowed, service->methods[k].input);
+            find_borrowed(d, &borrowed, service->methods[k].output);
+        }
+    }
+    return borrowed;
+}
+
+void diff_same_types(Diffing *d)
+{
+    const Schema *schema = d->sides[OLD].schema;
+    Table borrowed = borrowed_messages(d);
+    for (uint32_t i = 0; i < schema->n_messages; i++) {
+        const MessageType *old = &schema->messages[i];
+        if (!is_free_message(d, OLD, old))
+            continue;
+        const MessageType *same = same_message(d, old);
+        if (!same)
+            same = table_get(&borrowed, bytes_of(old->full_name));
+        if (same)
+            marry(d, old->full_name, (void *)old, same->full_name, (void *)same);
+    }
+    for (uint32_t i = 0; i < schema->n_enums; i++) {
+        const EnumType *old = &schema->enums[i];
+        const EnumType *same = is_free(d, OLD, old->full_name) ? same_enum(d, old) : NULL;
+        if (same)
+            diff_marry_enums(d, old, same);
+    }
+}
+
+/* ---- Likeness -------------------------------------------------------------------------------- */
+
+/* A name that many messages have a field of ("name", "create_time") tells little about one. */
+static int weight_of(const Diffing *d, const FieldType *field)
+{
+    const uint32_t *n = table_get(&d->rarity, bytes_of(field->name));
+    return !n || *n <= 4 ? 100 : (int)(400 / *n);
+}
+
+typedef struct Overlap {
+    int share;     /* of the fields' weight, 0 to 100 */
+    int plain;     /* of the fields' number */
+    uint32_t rare; /* fields that both have, and few others */
+} Overlap;
+
+static Overlap message_overlap(const Diffing *d, const MessageType *a, const MessageType *b)
+{
+    int both = 0, all = 0;
+    uint32_t rare = 0, common_fields = 0;
+    for (uint32_t i = 0; i < a->n_fields; i++) {
+        int weight = weight_of(d, &a->fields[i]);
+        bool common = message_field(b, bytes_of(a->fields[i].name)) != NULL;
+        both += common ? 2 * weight : 0;
+        rare += common && weight == 100;
+        common_fields += common;
+        all += weight;
+    }
+    for (uint32_t i = 0; i < b->n_fields; i++)
+        all += weight_of(d, &b->fields[i]);
+    uint32_t n = a->n_fields + b->n_fields;
+    return (Overlap){n ? 100 * both / all : 0, n ? (int)(200 * common_fields / n) : 0, rare};
+}
+
+static int name_likeness(const Diffing *d, const char *a, const char *b)
+{
+    Words old = words_of_type(d->arena, a), new_words = words_of_type(d->arena, b);
+    return words_alike(&old, &new_words);
+}
+
+/* The same innermost name takes a part of the content; another one takes most of it. */
+static int likeness(int names, int share, uint32_t rare)
+{
+    if (names == 100)
+        return share >= 25 ? 75 + share / 4 : 0;
+    if (names >= 50 && share >= 40)
+        return (names + share) / 2;
+    return share >= 75 && rare >= 3 ? share - 10 : 0;
+}
+
+static int message_likeness(const Diffing *d, const MessageType *a, const MessageType *b)
+{
+    Overlap overlap = message_overlap(d, a, b);
+    int names = name_likeness(d, a->name, b->name);
+    if (!a->n_fields && !b->n_fields)
+        return names == 100 ? names : 0;
+    return likeness(names, overlap.share, overlap.rare);
+}
+
+static bool is_unspecified(const char *bare)
+{
+    static const char *const words[] = {"UNSPECIFIED", "UNKNOWN", "NONE", "UNDEFINED", "INVALID"};
+    for (size_t i = 0; i < sizeof words / sizeof *words; i++)
+        if (strcmp(bare, words[i]) == 0)
+            return true;
+    return false;
+}
+
+/* Values that stand for no value are in every enum, and tell nothing. */
+static int enum_overlap(const Diffing *d, const EnumType *a, const EnumType *b,
+                        uint32_t *common_out)
+{
+    const char *const *old = enum_bare_names(d->arena, a), *const *new_names =
+                                                               enum_bare_names(d->arena, b);
+    uint32_t both = 0, all = 0;
+    for (uint32_t i = 0; i < a->n_values; i++) {
+        if (is_unspecified(old[i]))
+            continue;
+        all++;
+        for (uint32_t k = 0; k < b->n_values; k++)
+            both += strcmp(old[i], new_names[k]) == 0;
+    }
+    for (uint32_t k = 0; k < b->n_values; k++)
+        all += !is_unspecified(new_names[k]);
+    *common_out = both;
+    return all ? (int)(200 * both / all) : 0;
+}
+
+static int enum_likeness(const Diffing *d, const EnumType *a, const EnumType *b)
+{
+    uint32_t common;
+    int share = enum_overlap(d, a, b, &common);
+    return likeness(name_likeness(d, a->name, b->name), share, common);
+}
+
+/* As types of fields that may be each other's, less is enough: the place tells the rest. */
+static int in_place(int names, int share, int least_share, int whole)
+{
+    return whole                                 ? whole
+           : names >= 50 && share >= least_share ? 40 + names / 5
+           : share >= 30                         ? 45
+                                                 : 0;
+}
+
+int diff_free_messages_alike(Diffing *d, const MessageType *a, const MessageType *b)
+{
+    if (!is_free_message(d, OLD, a) || !is_free_message(d, NEW, b))
+        return 0;
+    return in_place(name_likeness(d, a->name, b->name), message_overlap(d, a, b).plain, 20,
+                    message_likeness(d, a, b));
+}
+
+int diff_free_enums_alike(Diffing *d, const EnumType *a, const EnumType *b)
+{
+    uint32_t common;
+    if (!is_free(d, OLD, a->full_name) || !is_free(d, NEW, b->full_name))
+        return 0;
+    return in_place(name_likeness(d, a->name, b->name), enum_overlap(d, a, b, &common), 0,
+                    enum_likeness(d, a, b));
+}
+
+/* ---- Alike types ----------------------------------------------------------------------------- */
+
+/* Types that calls bring come first; the others only inside an Any, if at all. */
+static bool may_marry(const Diffing *d, const char *old, const char *new_name, bool reached)
+{
+    bool all = d->methods[OLD].n == 0;
+    bool both = all || (table_get(&d->reached[OLD], bytes_of(old)) &&
+                        table_get(&d->reached[NEW], bytes_of(new_name)));
+    return reached ? both : !both && name_likeness(d, old, new_name) == 100;
+}
+
+enum { CLEARLY = 5 }; /* by so much the best is to be better than the second */
+
+/* Of the other end's free types the one that is most like this, and clearly; NULL when none is. */
+static const MessageType *most_alike_message(Diffing *d, int end, const MessageType *type,
+                                             bool reached, int least)
+{
+    const Schema *schema = d->sides[!end].schema;
+    const MessageType *best = NULL;
+    int most = least - 1, second = 0;
+    for (uint32_t i = 0; i < schema->n_messages; i++) {
+        const MessageType *other = &schema->messages[i];
+        const MessageType *old = end == OLD ? type : other, *new_type = end == OLD ? other : type;
+        if (!is_free_message(d, !end, other) ||
+            !may_marry(d, old->full_name, new_type->full_name, reached))
+            continue;
+        int score = message_likeness(d, old, new_type);
+        if (score > most) {
+            second = best ? most : 0;
+            most = score;
+            best = other;
+        } else if (score > second) {
+            second = score;
+        }
+    }
+    return most - second >= CLEARLY ? best : NULL;
+}
+
+static const EnumType *most_alike_enum(Diffing *d, int end, const EnumType *type, bool reached,
+                                       int least)
+{
+    const Schema *schema = d->sides[!end].schema;
+    const EnumType *best = NULL;
+    int most = least - 1, second = 0;
+    for (uint32_t i = 0; i < schema->n_enums; i++) {
+        const EnumType *other = &schema->enums[i];
+        const EnumType *old = end == OLD ? type : other, *new_type = end == OLD ? other : type;
+        if (!is_free(d, !end, other->full_name) ||
+            !may_marry(d, old->full_name, new_type->full_name, reached))
+            continue;
+        int score = enum_likeness(d, old, new_type);
+        if (score > most) {
+            second = best ? most : 0;
+            most = score;
+            best = other;
+        } else if (score > second) {
+            second = score;
+        }
+    }
+    return most - second >= CLEARLY ? best : NULL;
+}
+
+static bool marry_alike_messages(Diffing *d, bool reached, int least)
+{
+    const Schema *schema = d->sides[OLD].schema;
+    bool more = false;
+    for (uint32_t i = 0; i < schema->n_messages; i++) {
+        const MessageType *old = &schema->messages[i];
+        if (!is_free_message(d, OLD, old))
+            continue;
+        const MessageType *alike = most_alike_message(d, OLD, old, reached, least);
+        if (alike && most_alike_message(d, NEW, alike, reached, least) == old)
+            more |= diff_marry_messages(d, old, alike);
+    }
+    return more;
+}
+
+static bool marry_alike_enums(Diffing *d, bool reached, int least)
+{
+    const Schema *schema = d->sides[OLD].schema;
+    bool more = false;
+    for (uint32_t i = 0; i < schema->n_enums; i++) {
+        const EnumType *old = &schema->enums[i];
+        if (!is_free(d, OLD, old->full_name))
+            continue;
+        const EnumType *alike = most_alike_enum(d, OLD, old, reached, least);
+        if (alike && most_alike_enum(d, NEW, alike, reached, least) == old)
+            more |= diff_marry_enums(d, old, alike);
+    }
+    return more;
+}
+
+bool diff_alike_types(Diffing *d, int least)
+{
+    for (int reached = 1; reached >= 0; reached--) {
+        bool more = marry_alike_messages(d, reached, least);
+        more |= marry_alike_enums(d, reached, least);
+        if (more)
+            return true;
+    }
+    return false;
+}
+
+/* ---- The same place -------------------------------------------------------------------------- */
+
+static bool marry_types_in(Diffing *d, const MessageType *old, const MessageType *new_type)
+{
+    bool more = false;
+    for (uint32_t i = 0; i < old->n_fields; i++) {
+        const FieldType *a = &old->fields[i];
+        const FieldType *b = message_field(new_type, bytes_of(a->name));
+        if (!b || strcmp(a->name, b->name) != 0 || a->map != b->map)
+            continue;
+        ValueType x = value_type_element(a), y = value_type_element(b);
+        if (x.message && y.message)
+            more |= diff_marry_messages(d, x.message, y.message);
+        if (x.enumeration && y.enumeration)
+            more |= diff_marry_enums(d, x.enumeration, y.enumeration);
+    }
+    return more;
+}
+
+bool diff_types_in_place(Diffing *d)
+{
+    const Schema *schema = d->sides[OLD].schema;
+    bool more = false;
+    for (uint32_t i = 0; i < schema->n_messages; i++) {
+        const MessageType *old = &schema->messages[i];
+        const MessageType *other = table_get(&d->partners[OLD], bytes_of(old->full_name));
+        if (other)
+            more |= marry_types_in(d, old, other);
+    }
+    return more;
+}
+
+/* ---- Told ------------------------------------------------------------------------------------ */
+
+static void tell_type(Diffing *d, const char *old_full, const char *new_full, int score)
+{
+    const char *old = side_name(&d->sides[OLD], old_full),
+               *name = side_name(&d->sides[NEW], new_full);
+    if (strcmp(old, name) == 0)
+        return;
+    bool itself = strcmp(old_full, new_full) == 0;
+    diff_add(d, itself ? 0 : BREAKS_SOURCE, !itself, old,
+             itself ? "is used as %s" : "renamed to %s", name);
+    buffer_printf(&d->types, "  %s: %s%s\n", old, name,
+                  itself ? "" : diff_guess(d, score, score ? "by what is in it" : "by its place"));
+}
+
+void diff_types(Diffing *d)
+{
+    const Schema *schema = d->sides[OLD].schema;
+    for (uint32_t i = 0; i < schema->n_messages; i++) {
+        const MessageType *old = &schema->messages[i];
+        const MessageType *other = table_get(&d->partners[OLD], bytes_of(old->full_name));
+        if (other)
+            tell_type(d, old->full_name, other->full_name, message_likeness(d, old, other));
+    }
+    for (uint32_t i = 0; i < schema->n_enums; i++) {
+        const EnumType *old = &schema->enums[i];
+        const EnumType *other = table_get(&d->partners[OLD], bytes_of(old->full_name));
+        if (other)
+            tell_type(d, old->full_name, other->full_name, enum_likeness(d, old, other));
+    }
+}

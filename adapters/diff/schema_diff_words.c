@@ -1,0 +1,173 @@
+/* Names as words: "VmImage" and "vm_images" are vm and image, and "enabled" is what "enable" is. */
+#include "adapters/diff/schema_diff_internal.h"
+
+#include <ctype.h>
+
+/* Words that API designers use for each other; the first of a line stands for all of it. */
+static const char *const synonyms[][6] = {
+    {"address", "addr"},
+    {"configuration", "config", "conf", "cfg"},
+    {"count", "num"},
+    {"description", "desc"},
+    {"destination", "dest"},
+    {"directory", "dir"},
+    {"id", "identifier"},
+    {"info", "information"},
+    {"max", "maximum"},
+    {"message", "msg"},
+    {"min", "minimum"},
+    {"parameter", "param"},
+    {"repository", "repo"},
+    {"specification", "spec"},
+    {"status", "state", "stat"},
+    {"uri", "url"},
+};
+enum { N_SYNONYMS = sizeof synonyms / sizeof *synonyms };
+
+static bool ends_with(const char *word, const char *ending)
+{
+    return bytes_end_with(bytes_of(word), ending);
+}
+
+static void cut(char *word, size_t n)
+{
+    word[strlen(word) - n] = '\0';
+}
+
+static void to_singular(char *word)
+{
+    size_t size = strlen(word);
+    if (size > 4 && ends_with(word, "ies")) {
+        cut(word, 3);
+        strcat(word, "y");
+    } else if (size > 4 && (ends_with(word, "sses") || ends_with(word, "xes") ||
+                            ends_with(word, "ches") || ends_with(word, "shes"))) {
+        cut(word, 2);
+    } else if (size > 3 && ends_with(word, "s") && !ends_with(word, "ss") &&
+               !ends_with(word, "us") && !ends_with(word, "is")) {
+        cut(word, 1);
+    }
+}
+
+/* What is left of a word in all its forms: "deploy" of "deploying" and of "deployed". */
+static void to_stem(char *word)
+{
+    static const char *const endings[] = {"eability", "ability", "eable", "able", "ation",
+                                          "ing",      "ion",     "ed",    "e"};
+    for (size_t i = 0; i < sizeof endings / sizeof *endings; i++) {
+        size_t size = strlen(endings[i]);
+        if (strlen(word) >= size + 4 && ends_with(word, endings[i])) {
+            cut(word, size);
+            return;
+        }
+    }
+}
+
+static void to_synonym(char *word)
+{
+    for (size_t i = 0; i < N_SYNONYMS; i++)
+        for (size_t k = 1; k < 6 && synonyms[i][k]; k++)
+            if (strcmp(word, synonyms[i][k]) == 0) {
+                strcpy(word, synonyms[i][0]);
+                return;
+            }
+}
+
+enum { LONGEST_WORD = 63, ROOM = 80 };
+
+static void add_word(Arena *arena, Words *words, char *word)
+{
+    if (words->n == MOST_WORDS || !word[0])
+        return;
+    to_singular(word);
+    to_synonym(word);
+    to_stem(word);
+    words->word[words->n++] = arena_string(arena, word);
+}
+
+/* Does a new word begin at this letter? In "VmImage" and "GPUDriver" at I and D. */
+static bool begins_word(const char *name, size_t at)
+{
+    if (at == 0 || !isupper((unsigned char)name[at]))
+        return false;
+    return islower((unsigned char)name[at - 1]) || isdigit((unsigned char)name[at - 1]) ||
+           (isupper((unsigned char)name[at - 1]) && islower((unsigned char)name[at + 1]));
+}
+
+Words words_of(Arena *arena, const char *name)
+{
+    Words words = {0};
+    char word[ROOM];
+    size_t size = 0;
+    for (size_t i = 0; name[i]; i++) {
+        bool part = isalnum((unsigned char)name[i]);
+        if (size && (!part || begins_word(name, i))) {
+            word[size] = '\0';
+            add_word(arena, &words, word);
+            size = 0;
+        }
+        if (part && size < LONGEST_WORD)
+            word[size++] = (char)tolower((unsigned char)name[i]);
+    }
+    word[size] = '\0';
+    add_word(arena, &words, word);
+    return words;
+}
+
+bool words_have(const Words *words, const char *word)
+{
+    for (uint32_t i = 0; i < words->n; i++)
+        if (strcmp(words->word[i], word) == 0)
+            return true;
+    return false;
+}
+
+bool words_have_all(const Words *words, const Words *some)
+{
+    for (uint32_t i = 0; i < some->n; i++)
+        if (!words_have(words, some->word[i]))
+            return false;
+    return true;
+}
+
+void words_drop(Words *words, const char *word)
+{
+    uint32_t n = 0;
+    for (uint32_t i = 0; i < words->n; i++)
+        if (strcmp(words->word[i], word) != 0)
+            words->word[n++] = words->word[i];
+    words->n = n;
+}
+
+void words_join(Words *words, const Words *more)
+{
+    for (uint32_t i = 0; i < more->n && words->n < MOST_WORDS; i++)
+        if (!words_have(words, more->word[i]))
+            words->word[words->n++] = more->word[i];
+}
+
+int words_alike(const Words *a, const Words *b)
+{
+    uint32_t both = 0;
+    for (uint32_t i = 0; i < a->n; i++)
+        both += words_have(b, a->word[i]);
+    for (uint32_t i = 0; i < b->n; i++)
+        both += words_have(a, b->word[i]);
+    return a->n + b->n ? (int)(100 * both / (a->n + b->n)) : 0;
+}
+
+/* "v1", "v1beta1" */
+static bool is_version(const char *word)
+{
+    return word[0] == 'v' && isdigit((unsigned char)word[1]);
+}
+
+Words words_of_type(Arena *arena, const char *name)
+{
+    const char *dot = strrchr(name, '.');
+    Words all = words_of(arena, dot ? dot + 1 : name), words = {0};
+    for (uint32_t i = 0; i < all.n; i++)
+        if (!is_version(all.word[i]))
+            words.word[words.n++] = all.word[i];
+    return words.n ? words : all;
+}

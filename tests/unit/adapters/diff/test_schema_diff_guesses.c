@@ -1,0 +1,251 @@
+/* What speaks for a line of the first change list; schemas/guesses.proto has the versions. */
+#include "tests/unit/adapters/diff/first_list.h"
+
+typedef struct Loaded {
+    Arena *arena;
+    const Schema *schema;
+} Loaded;
+
+static int load(void **state)
+{
+    static Loaded loaded;
+    loaded.arena = arena_new(ARENA_UNLIMITED);
+    assert_ok(loaded.arena,
+              schema_load_file(loaded.arena, SCHEMAS "guesses.binpb", &loaded.schema));
+    *state = &loaded;
+    return 0;
+}
+
+static int unload(void **state)
+{
+    arena_free(((Loaded *)*state)->arena);
+    return 0;
+}
+
+/* Behind the list's head. */
+static void check(void **state, const char *kind, const char *expected)
+{
+    Loaded *loaded = *state;
+    ChangeSide from = {"v1", loaded->schema, arena_printf(loaded->arena, "guesses.%s.Old", kind)};
+    ChangeSide to = {"v2", loaded->schema, arena_printf(loaded->arena, "guesses.%s.New", kind)};
+    SchemaDiff diff;
+    schema_diff(loaded->arena, &from, &to, &diff);
+    const char *list = strstr(arena_text(loaded->arena, diff.change_list), "to: v2\n");
+    assert_non_null(list);
+    assert_bytes(bytes_of(list + strlen("to: v2\n")), expected);
+}
+
+static void the_same_number_and_type_speak_for_a_field_where_others_kept_theirs(void **state)
+{
+    check(state, "Numbers",
+          "messages:\n  M:\n"
+          "    payload: body  # decide: a guess, the same number and type\n");
+    check(state, "Renumbered",
+          "messages:\n  M:\n"
+          "    owner: {removed: graceful}  # decide: string, lost towards v2\n"
+          "    color: {removed: graceful}  # decide: string, lost towards v2\n"
+          "    size: {added: graceful}  # decide: string, lost towards v1\n"
+          "    place: {added: graceful}  # decide: string, lost towards v1\n");
+}
+
+static void the_same_place_in_a_oneof_speaks_for_a_field(void **state)
+{
+    check(state, "Oneofs",
+          "messages:\n"
+          "  M:\n"
+          "    recursive: full_hierarchy  # decide: a guess, the same number and type\n"
+          "    recursion_depth: hierarchy_depth  # decide: a guess, by its name\n");
+}
+
+static void the_only_fields_of_a_type_belong_together(void **state)
+{
+    check(state, "OnlyOne",
+          "messages:\n"
+          "  M:\n"
+          "    items: buckets  # decide: a guess, the only one of its type\n");
+}
+
+static void names_are_compared_by_their_words(void **state)
+{
+    check(state, "Words",
+          "messages:\n"
+          "  M:\n"
+          "    relative_url: relative_uri  # guess: by its name\n"
+          "    no_public_ip: disable_public_ip  # guess: by its name\n"
+          "    total_billed_time: total_billed_duration  # guess: by its name\n"
+          "    image_names: image_name  # guess: by its name\n"
+          "    can_forward: enable_forwarding  # guess: by its name\n");
+}
+
+static void a_flag_is_never_its_opposite(void **state)
+{
+    check(state, "Opposites",
+          "messages:\n"
+          "  M:\n"
+          "    enable_proxy_access: {removed: graceful}  # decide: bool, lost towards v2\n"
+          "    disable_proxy_access: {added: graceful}  # decide: bool, lost towards v1\n");
+}
+
+static void fields_leave_a_message_and_go_into_one(void **state)
+{
+    check(state, "Hoisted",
+          "types:\n"
+          "  Try: Attempt  # decide: a guess, by its place\n"
+          "messages:\n"
+          "  M:\n"
+          "    status.attempt_dispatch_count: dispatch_count  # guess: by its name\n"
+          "    status.first_attempt_status: first_attempt  # guess: by its name\n");
+    check(state, "Deep",
+          "messages:\n"
+          "  M:\n"
+          "    install_driver: setup.driver.enable_driver  # guess: by its name\n"
+          "    driver_path: setup.driver.driver_path  # guess: by its name\n"
+          "    boot_disk_size: setup.boot_disk.disk_size  # guess: by its name\n"
+          "    data_disk_size: {removed: graceful}  # decide: int64, lost towards v2\n");
+    check(state, "Reference",
+          "messages:\n"
+          "  M:\n"
+          "    position.stream.name: position_stream  # guess: by its name\n"
+          "    position.offset: offset  # guess: by its name\n");
+}
+
+static void converters_follow_from_types_and_units(void **state)
+{
+    check(state, "Converted",
+          "messages:\n"
+          "  M:\n"
+          "    at: {by: date}  # guess: by its types\n"
+          "    live: {by: wrapper}  # guess: by its types\n"
+          "    created: {by: time_text}  # guess: by its types\n"
+          "    md5_hash: {by: base64}  # decide: is the text utf8, base64 or hex?\n"
+          "    timeout: {to: timeout_seconds, by: seconds}  # guess: by its name\n"
+          "    price_cents: {to: price, by: cents_to_money, currency: XXX}  # decide: which "
+          "currency is it, in place of XXX?\n"
+          "    delay_ms: {to: delay_seconds, by: scale, divided_by: 1000}  # guess: by its name\n"
+          "    enable_separate_channels: {to: channel_mode, by: flag, values: {false: "
+          "MODE_UNSPECIFIED, true: SEPARATE_CHANNELS}, others: loud}  # guess: by its name\n"
+          "    memory_mb: {removed: graceful}  # decide: int64, lost towards v2\n"
+          "    memory: {added: graceful}  # decide: string, lost towards v1\n");
+    check(state, "Priced",
+          "messages:\n"
+          "  M:\n"
+          "    price_micros: {to: price, by: micros_to_money, currency: currency}  # guess: by its "
+          "name\n");
+}
+
+static void values_are_compared_without_what_all_of_them_begin_with(void **state)
+{
+    check(state, "Values",
+          "enums:\n"
+          "  Status:\n"
+          "    UNKNOWN: STATUS_UNSPECIFIED  # guess: both are zero\n"
+          "    OPEN: STATUS_OPEN  # guess: by its name\n"
+          "    DONE: STATUS_DONE  # guess: by its name\n"
+          "  State:\n"
+          "    CREATED: NOT_STARTED  # decide: a guess, the same number\n"
+          "  Phase:\n"
+          "    PENDING_ACTIVATION: AWAITING_USER_ACTIVATION  # decide: a guess, by its name\n"
+          "    PENDING_DELETION: DELETED  # decide: a guess, by its name\n"
+          "    STAGED: {added: loud}\n");
+}
+
+static void types_with_the_same_content_belong_together(void **state)
+{
+    check(state, "Alike",
+          "types:\n"
+          "  Settings: ClusterSettings  # decide: a guess, by what is in it\n"
+          "  Kind: SizeKind  # decide: a guess, by what is in it\n"
+          "messages:\n"
+          "  M:\n"
+          "    settings: config  # decide: a guess, the only one of its type\n"
+          "  Settings:\n"
+          "    ha: {added: graceful}  # decide: bool, lost towards v1\n"
+          "enums:\n"
+          "  Kind:\n"
+          "    HUGE: {added: loud}\n");
+}
+
+static void what_could_go_to_two_places_stays_alone(void **state)
+{
+    check(state, "Ties",
+          "messages:\n"
+          "  M:\n"
+          "    label: {removed: graceful}  # decide: string, lost towards v2\n"
+          "    left: {added: graceful}  # decide: Left, lost towards v1\n"
+          "    right: {added: graceful}  # decide: Right, lost towards v1\n");
+}
+
+static void a_field_goes_into_a_message_that_is_at_both_ends(void **state)
+{
+    check(state, "Into",
+          "messages:\n"
+          "  M:\n"
+          "    common_name: subject.common_name  # guess: by its name\n"
+          "  Subject:\n"
+          "    common_name: {added: graceful}  # decide: string, lost towards v1\n");
+}
+
+static void all_that_is_lost_is_marked_for_a_decision(void **state)
+{
+    check(state, "Lost",
+          "messages:\n"
+          "  M:\n"
+          "    gone: {removed: graceful}  # decide: list of int32, lost towards v2\n"
+          "    when: {removed: graceful}  # decide: google.protobuf.Timestamp, lost towards v2\n"
+          "    extra: {added: graceful}  # decide: Extra, lost towards v1\n"
+          "    come: {added: graceful}  # decide: bytes, lost towards v1\n");
+}
+
+static const char *const kinds[] = {
+    "Numbers",   "Renumbered", "Oneofs", "OnlyOne", "Words", "Opposites", "Hoisted", "Deep",
+    "Reference", "Converted",  "Priced", "Values",  "Alike", "Ties",      "Into",    "Lost"};
+enum { N_KINDS = sizeof kinds / sizeof *kinds };
+
+static ChangeSide side(Loaded *loaded, const char *version, const char *kind, const char *end)
+{
+    return (ChangeSide){version, loaded->schema,
+                        arena_printf(loaded->arena, "guesses.%s.%s", kind, end)};
+}
+
+static void a_first_list_is_refused_for_its_marks_and_for_nothing_else(void **state)
+{
+    Loaded *loaded = *state;
+    for (size_t i = 0; i < N_KINDS; i++) {
+        ChangeSide from = side(loaded, "v1", kinds[i], "Old"),
+                   to = side(loaded, "v2", kinds[i], "New");
+        check_first_list(loaded->arena, &from, &to);
+        check_first_list(loaded->arena, &to, &from);
+    }
+}
+
+static void so_is_one_between_versions_that_have_little_in_common(void **state)
+{
+    Loaded *loaded = *state;
+    for (size_t i = 0; i < N_KINDS; i++)
+        for (size_t k = 0; k < N_KINDS; k++) {
+            ChangeSide from = side(loaded, "v1", kinds[i], "Old"),
+                       to = side(loaded, "v2", kinds[k], "New");
+            check_first_list(loaded->arena, &from, &to);
+        }
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(the_same_number_and_type_speak_for_a_field_where_others_kept_theirs),
+        cmocka_unit_test(the_same_place_in_a_oneof_speaks_for_a_field),
+        cmocka_unit_test(the_only_fields_of_a_type_belong_together),
+        cmocka_unit_test(names_are_compared_by_their_words),
+        cmocka_unit_test(a_flag_is_never_its_opposite),
+        cmocka_unit_test(fields_leave_a_message_and_go_into_one),
+        cmocka_unit_test(converters_follow_from_types_and_units),
+        cmocka_unit_test(values_are_compared_without_what_all_of_them_begin_with),
+        cmocka_unit_test(types_with_the_same_content_belong_together),
+        cmocka_unit_test(what_could_go_to_two_places_stays_alone),
+        cmocka_unit_test(a_field_goes_into_a_message_that_is_at_both_ends),
+        cmocka_unit_test(all_that_is_lost_is_marked_for_a_decision),
+        cmocka_unit_test(a_first_list_is_refused_for_its_marks_and_for_nothing_else),
+        cmocka_unit_test(so_is_one_between_versions_that_have_little_in_common),
+    };
+    return cmocka_run_group_tests(tests, load, unload);
+}
