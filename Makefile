@@ -57,7 +57,7 @@ fuzz: ## each fuzz target for FUZZ_SECONDS (60), with clang's libFuzzer
 	@ninja -C build-fuzz fuzz
 	@/usr/bin/python3 tests/fuzz/run.py build-fuzz $(FUZZ_SECONDS)
 
-prove: build ## change lists of real APIs (shared corpora) with MESSAGES (100000) each way
+prove: build ## change lists of real APIs with MESSAGES (100000) each way
 	@/usr/bin/python3 tests/corpora/run.py $(BUILD)/tests/corpora/prove_corpus $(MESSAGES)
 
 instructions: ## instructions per call and idle memory, compared with loadtest/figures.md; RECORD=1 writes all of it anew

@@ -1,0 +1,50 @@
+"""Where the descriptor sets of real APIs are: in the folder that CORPORA names, or in schemas/schemas.zip."""
+import contextlib
+import os
+import pathlib
+import tempfile
+import zipfile
+
+HERE = pathlib.Path(__file__).resolve().parent
+
+# Versions of an API, the older one first, with a change list (NAME.yaml) and a key of what changed (keys/NAME.key).
+PAIRS = {
+    'bigquery-storage': ('google.cloud.bigquery.storage.v1beta1', 'google.cloud.bigquery.storage.v1'),
+    'functions': ('google.cloud.functions.v1', 'google.cloud.functions.v2'),
+    'language': ('google.cloud.language.v1', 'google.cloud.language.v2'),
+    'notebooks': ('google.cloud.notebooks.v1', 'google.cloud.notebooks.v2'),
+    'privateca': ('google.cloud.security.privateca.v1beta1', 'google.cloud.security.privateca.v1'),
+    'pubsub': ('google.pubsub.v1beta2', 'google.pubsub.v1'),
+    'securitycenter': ('google.cloud.securitycenter.v1', 'google.cloud.securitycenter.v2'),
+    'speech': ('google.cloud.speech.v1', 'google.cloud.speech.v2'),
+}
+
+# The same with a key only.
+MORE_PAIRS = {
+    'datastream': ('google.cloud.datastream.v1alpha1', 'google.cloud.datastream.v1'),
+    'gkehub': ('google.cloud.gkehub.v1beta1', 'google.cloud.gkehub.v1'),
+    'metastore': ('google.cloud.metastore.v1alpha', 'google.cloud.metastore.v1'),
+    'products': ('google.shopping.merchant.products.v1beta', 'google.shopping.merchant.products.v1'),
+    'resourcemanager': ('google.cloud.resourcemanager.v2', 'google.cloud.resourcemanager.v3'),
+    'talent': ('google.cloud.talent.v4beta1', 'google.cloud.talent.v4'),
+    'tasks': ('google.cloud.tasks.v2beta2', 'google.cloud.tasks.v2'),
+    'tasks-beta': ('google.cloud.tasks.v2beta3', 'google.cloud.tasks.v2'),
+    'websecurityscanner': ('google.cloud.websecurityscanner.v1alpha', 'google.cloud.websecurityscanner.v1'),
+}
+
+
+@contextlib.contextmanager
+def descriptor_sets():
+    """The folder with PACKAGE.binpb for each package."""
+    told = os.environ.get('CORPORA')
+    if told:
+        yield pathlib.Path(told)
+        return
+    with tempfile.TemporaryDirectory() as folder, zipfile.ZipFile(HERE / 'schemas' / 'schemas.zip') as sets:
+        sets.extractall(folder)
+        yield pathlib.Path(folder)
+
+
+def sides(folder, name):
+    """Both versions of a pair: (file, package), the older one first."""
+    return tuple((folder / f'{package}.binpb', package) for package in {**PAIRS, **MORE_PAIRS}[name])
