@@ -16,12 +16,12 @@ typedef struct Client Client; /* client_internal.h */
 struct ClientConnection {
     Loop *loop;
     const char *peer;     /* "127.0.0.1:52314", "unix"; behind a PROXY header, as that says */
-    IpAddress address;    /* its address, likewise */
-    bool unnamed;         /* passed on by a PROXY header that does not say whose it is: nobody's */
     const char *listener; /* the address that it came in by */
-    bool secure;
     const char *identity; /* subject of the client's certificate, verified; or NULL */
-    bool trusted;         /* it may speak for others, by the config of this generation: */
+    IpAddress address;    /* the peer's */
+    bool unnamed;         /* passed on by a PROXY header that does not say whose it is: nobody's */
+    bool secure;
+    bool trusted; /* it may speak for others, by the config of this generation: */
     uint64_t generation;
     Client *clients;      /* the callers of these: */
     uint32_t n_exchanges; /* that look at this */

@@ -43,10 +43,9 @@ struct Connection {
     bool closed;     /* the socket is */
     bool drained;    /* the engine takes no new streams */
     bool broken;     /* the engine has refused its input: it only speaks */
-    uint8_t n_early; /* of a cleartext connection: bytes in which the choice was not clear yet */
-    uint8_t early[PREFACE_SIZE];
-    char peer[SOCKET_NAME_SIZE];
-    char listener[];
+    uint8_t n_early; /* of a cleartext connection: so much of HTTP2_PREFACE has come, and no more */
+    char *peer;      /* in `names`, behind the listener */
+    char names[];
 };
 
 static Connection *connection_of(Socket *socket)
@@ -283,30 +282,23 @@ static void feed(Connection *c, Bytes input)
 
 /*
  * In cleartext the first bytes tell (RFC 9113 section 3.4): while they may still become the preface
- * they are kept. With TLS it was ALPN that told.
+ * they are counted. With TLS it was ALPN that told.
  */
 static void choose(Connection *c, Bytes input)
 {
-    uint8_t begin[PREFACE_SIZE];
-    size_t more = input.size < (size_t)(PREFACE_SIZE - c->n_early)
-                      ? input.size
-                      : (size_t)(PREFACE_SIZE - c->n_early);
-    size_t size = c->n_early + more;
-    memcpy(begin, c->early, c->n_early);
-    memcpy(begin + c->n_early, input.data, more);
-
-    bool preface = memcmp(begin, HTTP2_PREFACE, size) == 0;
-    if (preface && size < PREFACE_SIZE) {
+    Bytes awaited = bytes(HTTP2_PREFACE + c->n_early, (size_t)(PREFACE_SIZE - c->n_early));
+    size_t more = input.size < awaited.size ? input.size : awaited.size;
+    bool preface = memcmp(input.data, awaited.data, more) == 0;
+    if (preface && more < awaited.size) {
         if (c->n_early == 0)
             c->since = loop_of(c)->now; /* of a head, from now on */
-        memcpy(c->early, begin, size);
-        c->n_early = (uint8_t)size;
+        c->n_early += (uint8_t)more;
         set_timer(c);
         return;
     }
     connection_serve(c, preface);
     if (c->n_early)
-        feed(c, bytes(c->early, c->n_early));
+        feed(c, bytes(HTTP2_PREFACE, c->n_early));
     if (c->state == CONNECTION_SERVING)
         feed(c, input);
 }
@@ -339,7 +331,8 @@ static void on_lost(Socket *socket, Result why)
     Connection *c = connection_of(socket);
     if (c->state == CONNECTION_HANDSHAKE) {
         telemetry_count(loop_of(c), COUNTER_HANDSHAKE_FAILED);
-        telemetry_event("info", "handshake_failed", why, "client %s at %s", c->peer, c->listener);
+        telemetry_event("info", "handshake_failed", why, "client %s at %s", c->peer,
+                        c->client.listener);
     } else if (c->pump.http && http_connection_streams(c->pump.http) > 0) {
         telemetry_count(loop_of(c), COUNTER_CONNECTION_BROKEN);
         why = FAIL_OVER(loop_scratch(loop_of(c)), why, FAULT_CANCELLED,
@@ -360,7 +353,8 @@ static Bytes on_preamble(Socket *socket, Bytes input, bool *done_out)
         connection_end(
             c, FAIL(loop_scratch(loop_of(c)), FAULT_PROTOCOL_VIOLATION, "reading a PROXY header"));
         telemetry_event("warning", "proxy_header_refused", OK,
-                        "peer %s at %s sends none, or a malformed one", c->peer, c->listener);
+                        "peer %s at %s sends none, or a malformed one", c->peer,
+                        c->client.listener);
         break;
     case PROXY_DONE:
         c->client.unnamed = !source.local && !source.ip.known;
@@ -484,19 +478,24 @@ static void on_timer(Timer *timer)
 
 /* ---- The set --------------------------------------------------------------------------------- */
 
-static Connection *connection_new(ConnectionSet *set, const struct sockaddr *peer,
-                                  const char *listener)
+/* `proxied`: the peer's name may become a longer one. */
+static Connection *connection_new(ConnectionSet *set, const struct sockaddr *address,
+                                  const char *listener, bool proxied)
 {
-    size_t name_size = strlen(listener) + 1;
-    Connection *c = calloc(1, sizeof(*c) + name_size);
+    char peer[SOCKET_NAME_SIZE];
+    socket_address_name(address, peer);
+    size_t listener_size = strlen(listener) + 1;
+    size_t peer_size = proxied ? sizeof peer : strlen(peer) + 1;
+    Connection *c = calloc(1, sizeof(*c) + listener_size + peer_size);
     CHECK(c);
-    memcpy(c->listener, listener, name_size);
-    socket_address_name(peer, c->peer);
+    c->peer = c->names + listener_size;
+    memcpy(c->names, listener, listener_size);
+    memcpy(c->peer, peer, strlen(peer) + 1);
     c->set = set;
     c->client = (ClientConnection){.loop = set->loop,
                                    .peer = c->peer,
-                                   .address = ip_of(peer),
-                                   .listener = c->listener,
+                                   .address = ip_of(address),
+                                   .listener = c->names,
                                    .on_unused = on_unused};
     pump_init(&c->pump, set->loop, run_flush, on_timer);
     c->since = set->loop->now;
@@ -509,11 +508,12 @@ static Connection *connection_new(ConnectionSet *set, const struct sockaddr *pee
     return c;
 }
 
-static bool begins_with_proxy_header(const Connection *c)
+static bool begins_with_proxy_header(const ConnectionSet *set, const struct sockaddr *peer,
+                                     const char *address)
 {
-    const ListenerConfig *listener = config_listener(c->set->loop->config, c->listener);
-    return listener && listener->proxy_protocol &&
-           trusted_peers_have(&listener->trusted, &c->client.address);
+    const ListenerConfig *listener = config_listener(set->loop->config, address);
+    IpAddress ip = ip_of(peer);
+    return listener && listener->proxy_protocol && trusted_peers_have(&listener->trusted, &ip);
 }
 
 void connection_accept(ConnectionSet *set, int fd, const struct sockaddr *peer,
@@ -527,9 +527,10 @@ void connection_accept(ConnectionSet *set, int fd, const struct sockaddr *peer,
         return;
     }
     telemetry_count(set->loop, COUNTER_CONNECTIONS_OPENED);
-    Connection *c = connection_new(set, peer, listener);
+    bool proxied = begins_with_proxy_header(set, peer, listener);
+    Connection *c = connection_new(set, peer, listener, proxied);
     c->client.secure = tls != NULL;
-    if (begins_with_proxy_header(c))
+    if (proxied)
         c->proxy = calloc(1, sizeof *c->proxy);
     socket_open(&c->pump.socket, set->loop, c->proxy ? &behind_proxy_events : &socket_events, fd,
                 peer->sa_family != AF_UNIX, tls);

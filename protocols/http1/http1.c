@@ -6,10 +6,7 @@
 
 Http1Stream *http1_stream_new(Http1 *http1)
 {
-    Http1Stream *stream = http1->spare;
-    http1->spare = NULL;
-    if (!stream)
-        stream = malloc(sizeof *stream);
+    Http1Stream *stream = malloc(sizeof *stream);
     CHECK(stream);
     *stream = (Http1Stream){
         .base = {.connection = &http1->base},
@@ -33,14 +30,11 @@ static void stream_unlink(Http1 *http1, Http1Stream *stream)
     stream->newer = stream->older = NULL;
 }
 
-/* Frees a stream that is over and released, or keeps it for the next exchange. */
+/* It is over and released. An idle connection keeps none. */
 static void stream_put_away(Http1 *http1, Http1Stream *stream)
 {
     stream_unlink(http1, stream);
-    if (http1->spare)
-        free(stream);
-    else
-        http1->spare = stream;
+    free(stream);
 }
 
 /* How many streams can be opened changes also within http_stream_ functions, where nothing may be
@@ -373,7 +367,6 @@ static void http1_destroy(HttpConnection *base)
         exchange_end(http1);
     for (Http1Stream *stream = http1->streams; stream; stream = stream->older)
         stream->base.connection = NULL; /* its owner frees it by releasing it */
-    free(http1->spare);
     free(http1->held);
     http_queue_clear(&http1->out);
     arena_free(http1->arena);

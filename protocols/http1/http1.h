@@ -56,14 +56,13 @@ struct Http1 {
     uint64_t put_in, gone; /* total bytes queued in `out`, and sent to the socket */
     Arena *arena;          /* of the current head and trailers */
     uint8_t *held;         /* unprocessed input: part of a head, or pipelined requests */
-    size_t held_size, held_capacity;
-    size_t seen;          /* bytes of an incomplete head that were parsed */
+    uint32_t held_size, held_capacity;
+    uint32_t seen; /* bytes of an incomplete head that were parsed */
+    uint32_t requests;
     Http1Stream *stream;  /* of the current exchange; NULL: none */
     Http1Stream *streams; /* all streams that are not released */
-    Http1Stream *spare;
     Http1Body body;
     Http1Reading reading;
-    uint32_t requests;
     bool keep_alive;   /* the connection can be reused after this exchange */
     bool continue_due; /* 100 Continue is still to be sent */
     bool capacity_due; /* on_capacity is still to be called */

@@ -1,5 +1,7 @@
 #include "protocols/http1/http1_body.h"
 
+#include "base/arena.h"
+
 enum {
     MOST_DIGITS = 15,       /* of a chunk's size: it stays below 2^60 */
     MOST_EXTENSIONS = 4096, /* bytes in one body: nobody uses them but to waste our time */
@@ -14,7 +16,7 @@ void http1_body_begin(Http1Body *body, Arena *arena, const HttpLimits *limits, H
                  : framing == HTTP1_NO_BODY ? HTTP1_BODY_DONE
                                             : HTTP1_BODY_DATA,
         .left = framing == HTTP1_LENGTH ? (uint64_t)length : UINT64_MAX,
-        .trailers = buffer_in(arena),
+        .arena = arena,
         .trailers_most = limits->head_bytes,
     };
 }
@@ -45,7 +47,7 @@ static bool size_ends(Http1Body *body, uint8_t c)
 static bool step_byte(Http1Body *body, uint8_t c)
 {
     int digit;
-    switch (body->state) {
+    switch ((Http1BodyState)body->state) {
     case HTTP1_BODY_SIZE:
         digit = hex_value(c);
         if (digit < 0)
@@ -84,18 +86,22 @@ static bool trailers_end(const Buffer *trailers)
 
 static Http1BodyStep step_trailers(Http1Body *body, Bytes *input, Http1Refusal *why)
 {
+    if (!body->trailers && !(body->trailers = arena_make(body->arena, Buffer)))
+        return bad(why, "the trailers are too large");
+    Buffer *trailers = body->trailers;
+    trailers->arena = body->arena;
     while (input->size) {
         size_t line = bytes_find(*input, '\n');
         Bytes piece = bytes_slice(*input, 0, line + 1);
-        if (body->trailers.size + piece.size > body->trailers_most) {
+        if (trailers->size + piece.size > body->trailers_most) {
             *why = (Http1Refusal){&FAULT_HEAD_TOO_LARGE, 431, "the trailers are too large"};
             return HTTP1_STEP_BAD;
         }
-        buffer_add_bytes(&body->trailers, piece);
-        if (body->trailers.full)
+        buffer_add_bytes(trailers, piece);
+        if (trailers->full)
             return bad(why, "the trailers are too large");
         *input = bytes_slice(*input, piece.size, SIZE_MAX);
-        if (trailers_end(&body->trailers)) {
+        if (trailers_end(trailers)) {
             body->state = HTTP1_BODY_DONE;
             return HTTP1_STEP_END;
         }

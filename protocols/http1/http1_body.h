@@ -21,13 +21,14 @@ typedef enum Http1BodyState {
 } Http1BodyState;
 
 typedef struct Http1Body {
-    Http1Framing framing;
-    Http1BodyState state;
     uint64_t left;       /* bytes left of the body, or of the chunk */
     uint32_t digits;     /* of the chunk size so far */
     uint32_t extensions; /* bytes of chunk extensions so far, in the whole body */
-    Buffer trailers;     /* the raw trailer section */
+    Arena *arena;
+    Buffer *trailers; /* the raw trailer section; NULL until some of it came */
     uint32_t trailers_most;
+    uint8_t framing; /* an Http1Framing */
+    uint8_t state;   /* an Http1BodyState */
 } Http1Body;
 
 typedef enum Http1BodyStep {

@@ -10,17 +10,18 @@
 
 static void hold(Http1 *http1, Bytes input)
 {
+    CHECK(input.size <= UINT32_MAX / 4 - http1->held_size); /* http1_wants_input bounds it */
     if (http1->held_size + input.size > http1->held_capacity) {
         size_t capacity = http1->held_capacity ? http1->held_capacity : 1024;
         while (capacity < http1->held_size + input.size)
             capacity *= 2;
         http1->held = realloc(http1->held, capacity);
         CHECK(http1->held);
-        http1->held_capacity = capacity;
+        http1->held_capacity = (uint32_t)capacity;
     }
     if (input.size)
         memcpy(http1->held + http1->held_size, input.data, input.size);
-    http1->held_size += input.size;
+    http1->held_size += (uint32_t)input.size;
 }
 
 void http1_forget_held(Http1 *http1)
@@ -162,7 +163,7 @@ static Turn read_head(Http1 *http1, Bytes *input, Result *result)
         parse = http1_parse_request(http1->arena, &http1->base.limits, *input, http1->seen, &head,
                                     &size, &why);
     switch (parse) {
-    case HTTP1_MORE: http1->seen = input->size; return TURN_WAIT;
+    case HTTP1_MORE: http1->seen = (uint32_t)input->size; return TURN_WAIT;
     case HTTP1_BAD: *result = http1_refuse(http1, &why); return TURN_WAIT;
     case HTTP1_PARSED: break;
     }
@@ -202,9 +203,9 @@ static Turn read_body(Http1 *http1, Bytes *input, Result *result)
         take_body(http1, piece);
         return TURN_ON;
     case HTTP1_STEP_END:
-        if (http1->body.trailers.size && http1_parse_trailers(http1->arena, &http1->base.limits,
-                                                              buffer_bytes(&http1->body.trailers),
-                                                              &trailers, &why) != HTTP1_PARSED) {
+        if (http1->body.trailers && http1_parse_trailers(http1->arena, &http1->base.limits,
+                                                         buffer_bytes(http1->body.trailers),
+                                                         &trailers, &why) != HTTP1_PARSED) {
             *result = http1_refuse(http1, &why);
             return TURN_WAIT;
         }
@@ -262,8 +263,8 @@ Result http1_read_held(Http1 *http1)
     }
     memmove(held, input.data, input.size);
     http1->held = held;
-    http1->held_size = input.size;
-    http1->held_capacity = capacity;
+    http1->held_size = (uint32_t)input.size;
+    http1->held_capacity = (uint32_t)capacity;
     return r;
 }
 
