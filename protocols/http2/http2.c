@@ -451,7 +451,7 @@ static void http2_consume(HttpStream *base, size_t n)
         nghttp2_session_consume_connection(http2->session, n);
     else
         nghttp2_session_consume(http2->session, stream->id, n);
-    if (nghttp2_session_want_write(http2->session))
+    if (!http2->busy && nghttp2_session_want_write(http2->session))
         http2_wake(http2);
 }
 

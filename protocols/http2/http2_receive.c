@@ -518,8 +518,10 @@ static int on_frame(nghttp2_session *session, const nghttp2_frame *frame, void *
     switch (frame->hd.type) {
     case NGHTTP2_HEADERS: on_headers(http2, frame); break;
     case NGHTTP2_DATA:
+        if (!(frame->hd.flags & NGHTTP2_FLAG_END_STREAM))
+            break;
         stream = nghttp2_session_get_stream_user_data(session, frame->hd.stream_id);
-        if (stream && (frame->hd.flags & NGHTTP2_FLAG_END_STREAM))
+        if (stream)
             tell_end(stream, &none);
         break;
     case NGHTTP2_RST_STREAM:

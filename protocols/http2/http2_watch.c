@@ -9,7 +9,7 @@ void http2_watch_init(Http2Watch *watch, bool client)
     *watch = (Http2Watch){.skip = client ? 0 : sizeof HTTP2_PREFACE - 1};
 }
 
-static uint32_t number(const uint8_t *at, int size)
+static inline uint32_t number(const uint8_t *at, int size)
 {
     uint32_t n = 0;
     for (int i = 0; i < size; i++)
@@ -17,12 +17,34 @@ static uint32_t number(const uint8_t *at, int size)
     return n;
 }
 
-/* How many bytes of the frame to gather, as far as they tell. */
-static uint32_t wanted(const Http2Watch *watch)
+/* A WINDOW_UPDATE is read with its payload. */
+static size_t whole_size(const uint8_t *head)
 {
-    bool whole = watch->n >= HTTP2_FRAME_HEAD && watch->head[3] == NGHTTP2_WINDOW_UPDATE &&
-                 number(watch->head, 3) == 4;
-    return whole ? sizeof watch->head : HTTP2_FRAME_HEAD;
+    bool whole = head[3] == NGHTTP2_WINDOW_UPDATE && number(head, 3) == 4;
+    return whole ? HTTP2_FRAME_HEAD + 4 : HTTP2_FRAME_HEAD;
+}
+
+static void read_head(const uint8_t *head, size_t size, Http2FrameHead *head_out)
+{
+    *head_out = (Http2FrameHead){
+        .size = number(head, 3),
+        .type = head[3],
+        .flags = head[4],
+        .stream = number(head + 5, 4) & 0x7fffffff,
+        .increment = size > HTTP2_FRAME_HEAD ? number(head + HTTP2_FRAME_HEAD, 4) & 0x7fffffff : 0,
+    };
+}
+
+/* Byte by byte: the head comes in pieces. NULL: it goes on. */
+static const uint8_t *gather(Http2Watch *watch, Bytes input, size_t *at)
+{
+    size_t wanted = watch->n < HTTP2_FRAME_HEAD ? HTTP2_FRAME_HEAD : whole_size(watch->head);
+    while (watch->n < wanted && *at < input.size) {
+        watch->head[watch->n++] = input.data[(*at)++];
+        if (watch->n == HTTP2_FRAME_HEAD)
+            wanted = whole_size(watch->head);
+    }
+    return watch->n < wanted ? NULL : watch->head;
 }
 
 bool http2_watch_next(Http2Watch *watch, Bytes input, size_t *at, Http2FrameHead *head_out)
@@ -31,21 +53,18 @@ bool http2_watch_next(Http2Watch *watch, Bytes input, size_t *at, Http2FrameHead
     size_t skipped = watch->skip < left ? watch->skip : left;
     watch->skip -= (uint32_t)skipped;
     *at += skipped;
-    while (watch->n < wanted(watch) && *at < input.size)
-        watch->head[watch->n++] = input.data[(*at)++];
-    if (watch->n < wanted(watch))
-        return false;
+    left -= skipped;
 
-    const uint8_t *head = watch->head;
-    uint32_t payload = watch->n - HTTP2_FRAME_HEAD;
-    *head_out = (Http2FrameHead){
-        .size = number(head, 3),
-        .type = head[3],
-        .flags = head[4],
-        .stream = number(head + 5, 4) & 0x7fffffff,
-        .increment = payload ? number(head + HTTP2_FRAME_HEAD, 4) & 0x7fffffff : 0,
-    };
-    watch->skip = head_out->size - payload;
+    const uint8_t *head = input.data + *at;
+    if (watch->n == 0 && left >= sizeof watch->head)
+        *at += whole_size(head);
+    else
+        head = gather(watch, input, at);
+    if (!head)
+        return false;
+    size_t size = whole_size(head);
+    read_head(head, size, head_out);
+    watch->skip = head_out->size - (uint32_t)(size - HTTP2_FRAME_HEAD);
     watch->n = 0;
     return true;
 }
