@@ -42,6 +42,12 @@ static inline bool bytes_equal(Bytes a, Bytes b)
     return a.size == b.size && (b.size == 0 || memcmp(a.data, b.data, b.size) == 0);
 }
 
+/* Of ASCII only: other bytes stay as they are. */
+static inline uint8_t ascii_lower(uint8_t c)
+{
+    return c >= 'A' && c <= 'Z' ? c | 0x20 : c;
+}
+
 static inline bool bytes_are(Bytes a, const char *text)
 {
     return bytes_equal(a, bytes_of(text));

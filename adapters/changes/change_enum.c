@@ -38,7 +38,7 @@ static YamlPlace place(const Reading *r, const JsonNode *node)
     return node ? *yaml_place(&r->list->document, node) : (YamlPlace){1, 1, 1, 1};
 }
 
-static const char *nearest_name(Arena *arena, const EnumType *type, Bytes name)
+const char *nearest_value(Arena *arena, const EnumType *type, Bytes name)
 {
     const char **words = arena_array(arena, const char *, type->n_values + 1);
     for (uint32_t i = 0; i < type->n_values; i++)
@@ -51,7 +51,7 @@ static const EnumValue *find_value(Reading *r, const JsonNode *node, int end, By
     const EnumValue *value = enum_value_by_name(r->pair->ends[end], name);
     if (value)
         return value;
-    const char *near = nearest_name(r->list->arena, r->pair->ends[end], name);
+    const char *near = nearest_value(r->list->arena, r->pair->ends[end], name);
     change_problem(r->list, place(r, node), where(r, node->name),
                    near ? arena_printf(r->list->arena, "did you mean %s?", near) : NULL,
                    "%s has no value %.*s in %s", r->pair->ends[end]->name, BYTES_ARGS(name),
@@ -310,37 +310,7 @@ void enum_pair_build(ChangeList *list, EnumPair *pair)
     }
 }
 
-/* ---- Enum and text, enum and bool ------------------------------------------------------------ */
-
-static int by_text(const void *a, const void *b)
-{
-    return bytes_compare(((const EnumEntry *)a)->text, ((const EnumEntry *)b)->text);
-}
-
-static bool has_number(const EnumEntry *entries, uint32_t n, int32_t number)
-{
-    for (uint32_t i = 0; i < n; i++) {
-        if (entries[i].from == number)
-            return true;
-    }
-    return false;
-}
-
-/* One entry a value: its text as said, else its name. */
-static uint32_t text_entries(ChangeList *list, const EnumType *type, const JsonNode *values,
-                             EnumEntry *entries)
-{
-    uint32_t n = 0;
-    for (uint32_t i = 0; i < type->n_values; i++) {
-        const JsonNode *said = values ? json_member(values, type->values[i].name) : NULL;
-        int32_t number = type->values[i].number;
-        if (!has_number(entries, n, number))
-            entries[n++] =
-                (EnumEntry){number, number, said ? said->text : bytes_of(type->values[i].name)};
-    }
-    (void)list;
-    return n;
-}
+/* ---- Enum and bool ------------------------------------------------------------ */
 
 static uint32_t bool_entries(ChangeList *list, const EnumType *type, const JsonNode *values,
                              bool from_bool, const char *path, EnumEntry *entries)
@@ -358,97 +328,35 @@ static uint32_t bool_entries(ChangeList *list, const EnumType *type, const JsonN
     return entries[0].from == entries[1].from ? 0 : n;
 }
 
-/* The keys are names of the enum's values, or truth values; each has a text. */
-static bool check_value_keys(ChangeList *list, const JsonNode *values, const EnumType *type,
-                             bool truths, const char *path)
+/* Which value is false and which is true. */
+static bool fill_flag(ChangeList *list, const FieldChange *change, Converter *converter,
+                      const JsonNode *values, const char *path)
 {
-    bool good = true;
-    for (const JsonNode *item = values ? values->first : NULL; item; item = item->next) {
-        bool known = truths ? bytes_are(item->name, "true") || bytes_are(item->name, "false")
-                            : enum_value_by_name(type, item->name) != NULL;
-        if (known && (item->kind == JSON_TEXT || item->kind == JSON_STRING))
-            continue;
-        const char *near = truths ? NULL : nearest_name(list->arena, type, item->name);
-        change_problem(list, *yaml_place(&list->document, item), path,
-                       known  ? NULL
-                       : near ? arena_printf(list->arena, "did you mean %s?", near)
-                              : NULL,
-                       known    ? "%.*s: expected a text"
-                       : truths ? "%.*s is neither true nor false"
-                                : "there is no value %.*s",
-                       BYTES_ARGS(item->name));
-        good = false;
-    }
-    return good;
-}
-
-static bool read_others(ChangeList *list, const JsonNode *node, Converter *converter,
-                        const char *path)
-{
-    if (!node || bytes_are(node->text, "loud"))
-        return true;
-    Literal literal;
-    ValueType type = converter->to;
-    const char *near = change_near_word(list, node);
-    if (near && type.kind == KIND_STRING) {
-        change_problem(list, *yaml_place(&list->document, node), path, near,
-                       "a value like this is put in quotes");
-        return false;
-    }
-    if (!change_literal(list, node, path, type, &literal))
-        return false;
-    converter->has_fallback = true;
-    converter->fallback = type.kind == KIND_STRING ? (EnumEntry){.text = literal.bytes}
-                                                   : (EnumEntry){.to = (int32_t)literal.i};
-    return true;
-}
-
-static bool fill(ChangeList *list, FieldChange *change, Converter *converter, const char *path)
-{
-    const JsonNode *values = change->node ? json_member(change->node, "values") : NULL;
-    bool from_enum = converter->from.kind == KIND_ENUM;
-    const EnumType *type = from_enum ? converter->from.enumeration : converter->to.enumeration;
-    ValueType other = from_enum ? converter->to : converter->from;
-    EnumEntry *entries = arena_array(list->arena, EnumEntry, type->n_values + 2);
-    uint32_t n;
-    if (values && !check_value_keys(list, values, type, other.kind == KIND_BOOL, path))
-        return false;
-    if (other.kind == KIND_BOOL) {
-        size_t told = list->problems->n;
-        n = values ? bool_entries(list, type, values, !from_enum, path, entries) : 0;
-        if (!n && list->problems->n > told)
-            return false;
-        if (!n) {
-            change_problem(list, change->place, path, "values: {false: NO, true: YES}",
-                           "say which value of %s is false and which is true", type->name);
-            return false;
-        }
-    } else {
-        n = text_entries(list, type, values, entries);
-    }
-    qsort(entries, n, sizeof *entries, other.kind == KIND_BOOL || from_enum ? by_from : by_text);
+    bool from_bool = converter->from.kind == KIND_BOOL;
+    const EnumType *type = from_bool ? converter->to.enumeration : converter->from.enumeration;
+    EnumEntry *entries = arena_array(list->arena, EnumEntry, 2);
+    size_t told = list->problems->n;
+    uint32_t n = 0;
+    if (values && change_check_truths(list, values, path))
+        n = bool_entries(list, type, values, from_bool, path, entries);
+    if (!n && list->problems->n == told)
+        change_problem(list, change->place, path, "values: {false: NO, true: YES}",
+                       "say which value of %s is false and which is true", type->name);
+    qsort(entries, n, sizeof *entries, by_from);
     converter->entries = entries;
     converter->n_entries = n;
-    for (uint32_t i = 1; i < n; i++) {
-        if (other.kind == KIND_STRING && !from_enum &&
-            bytes_equal(entries[i].text, entries[i - 1].text)) {
-            change_problem(list, change->place, path, NULL,
-                           "two values have the text %.*s, so it has no way back",
-                           BYTES_ARGS(entries[i].text));
-            return false;
-        }
-    }
-    return true;
+    return n > 0;
 }
 
-bool change_enum_values(ChangeList *list, FieldChange *change, Converter *to_old, Converter *to_new,
+bool change_flag_values(ChangeList *list, FieldChange *change, Converter *to_old, Converter *to_new,
                         const char *path)
 {
+    const JsonNode *values = change->node ? json_member(change->node, "values") : NULL;
     const JsonNode *others = change->node ? json_member(change->node, "others") : NULL;
-    if (!fill(list, change, to_old, path) || !fill(list, change, to_new, path))
-        return false;
-    /* Only the end that has more values than the other can have others. */
-    Converter *to_enum = to_old->to.kind == KIND_ENUM ? to_old : to_new;
-    Converter *from_enum = to_enum == to_old ? to_new : to_old;
-    return read_others(list, others, to_enum->from.kind == KIND_BOOL ? from_enum : to_enum, path);
+    Converter *both[2] = {to_old, to_new};
+    for (int end = 0; end < 2; end++) {
+        if (!fill_flag(list, change, both[end], values, path))
+            return false;
+    }
+    return change_read_others(list, others, to_old->from.kind == KIND_ENUM ? to_old : to_new, path);
 }

@@ -104,10 +104,8 @@ const char *change_near_word(ChangeList *list, const JsonNode *node)
         bytes_are(node->text, "graceful"))
         return NULL;
     Buffer lower = buffer_in(list->arena);
-    for (size_t i = 0; i < node->text.size; i++) {
-        uint8_t c = node->text.data[i];
-        buffer_add_byte(&lower, c >= 'A' && c <= 'Z' ? c | 0x20 : c);
-    }
+    for (size_t i = 0; i < node->text.size; i++)
+        buffer_add_byte(&lower, ascii_lower(node->text.data[i]));
     Bytes word = buffer_bytes(&lower);
     return is_one_slip_from(word, bytes_of("loud")) ? "did you mean loud?"
            : nearest_word(word, graceful, 1)        ? "did you mean graceful?"

@@ -242,13 +242,28 @@ bool change_literal_list(ChangeList *list, const JsonNode *node, const char *pat
 /* ---- change_enum.c --------------------------------------------------------------------------- */
 
 void enum_pair_build(ChangeList *list, EnumPair *pair);
-/* Enum and text or bool, by `values:` or by the values' names. */
-bool change_enum_values(ChangeList *list, FieldChange *change, Converter *to_old, Converter *to_new,
+/* Enum and bool, by `values:`. */
+bool change_flag_values(ChangeList *list, FieldChange *change, Converter *to_old, Converter *to_new,
                         const char *path);
+const char *nearest_value(Arena *arena, const EnumType *type, Bytes name);
 
 /* What an unset field of proto2 is: its default, or zero. False for bytes that are not told apart,
    and messages. */
 bool literal_of_default(const FieldType *field, Literal *literal_out);
+
+/* ---- change_text.c --------------------------------------------------------------------------- */
+
+/* Enum and text, by `values:` or by the values' names. */
+bool change_enum_texts(ChangeList *list, FieldChange *change, Converter *to_old, Converter *to_new,
+                       const char *path);
+/* Text and text, by `values:`. */
+bool change_text_table(ChangeList *list, FieldChange *change, Converter *to_old, Converter *to_new,
+                       const char *path);
+/* `others:` of a table: what a value becomes that is not in it. NULL: nothing is said. */
+bool change_read_others(ChangeList *list, const JsonNode *node, Converter *converter,
+                        const char *path);
+/* The keys of a flag's `values:` are true and false. */
+bool change_check_truths(ChangeList *list, const JsonNode *values, const char *path);
 
 /* ---- change_default.c ------------------------------------------------------------------------ */
 

@@ -1,10 +1,10 @@
 #include "adapters/changes/change_list.h"
 
 static const char *const field_keys[] = {
-    "to",         "from",     "by",       "removed", "added",    "back", "ignored",
-    "required",   "optional", "more",     "round",   "sentinel", "zero", "when",
-    "select",     "constant", "template", "into",    "currency", "of",   "times",
-    "divided_by", "values",   "others",   "scale",   "unused",
+    "to",         "from",     "by",       "removed", "added",    "back",        "ignored",
+    "required",   "optional", "more",     "round",   "sentinel", "zero",        "when",
+    "select",     "constant", "template", "into",    "currency", "of",          "times",
+    "divided_by", "values",   "others",   "scale",   "unused",   "ignore_case",
 };
 
 /* One change while it is read. */

@@ -38,6 +38,7 @@ static const Form forms[] = {
     {"text", SHAPE_BOOL, SHAPE_STRING, CONVERT_NUMBER_TEXT, CONVERT_TEXT_NUMBER, 0},
     {"enum", SHAPE_ENUM, SHAPE_ENUM, CONVERT_ENUM, CONVERT_ENUM, 0},
     {"enum_name", SHAPE_ENUM, SHAPE_STRING, CONVERT_ENUM_TEXT, CONVERT_TEXT_ENUM, 0},
+    {"text_table", SHAPE_STRING, SHAPE_STRING, CONVERT_TEXT_TABLE, CONVERT_TEXT_TABLE, 0},
     {"flag", SHAPE_BOOL, SHAPE_ENUM, CONVERT_BOOL_ENUM, CONVERT_BOOL_ENUM, 0},
     {"utf8", SHAPE_BYTES, SHAPE_STRING, CONVERT_BYTES_TEXT, CONVERT_TEXT_BYTES, 0},
     {"base64", SHAPE_BYTES, SHAPE_STRING, CONVERT_BYTES_TEXT, CONVERT_TEXT_BYTES, 0},
@@ -300,8 +301,12 @@ static bool read_parameters(ChangeList *list, FieldChange *change, const Form *f
     }
     if (form->there == CONVERT_SCALE)
         return read_scale(list, change, to_old, to_new, path);
-    if (form->there == CONVERT_ENUM_TEXT || form->there == CONVERT_BOOL_ENUM)
-        return change_enum_values(list, change, to_old, to_new, path);
+    if (form->there == CONVERT_ENUM_TEXT)
+        return change_enum_texts(list, change, to_old, to_new, path);
+    if (form->there == CONVERT_TEXT_TABLE)
+        return change_text_table(list, change, to_old, to_new, path);
+    if (form->there == CONVERT_BOOL_ENUM)
+        return change_flag_values(list, change, to_old, to_new, path);
     if (form->there == CONVERT_AMOUNT_MONEY)
         return check_currency(list, change, to_new, path);
     return true;
@@ -314,8 +319,9 @@ static const struct {
 } parameters[] = {
     {"times", {"scale"}},
     {"divided_by", {"scale"}},
-    {"values", {"enum_name", "flag"}},
-    {"others", {"enum_name", "flag"}},
+    {"values", {"enum_name", "text_table", "flag"}},
+    {"others", {"enum_name", "text_table", "flag"}},
+    {"ignore_case", {"enum_name", "text_table"}},
     {"currency",
      {"units_to_money", "cents_to_money", "mills_to_money", "micros_to_money", "nanos_to_money"}},
     {"round",

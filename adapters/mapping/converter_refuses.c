@@ -16,11 +16,22 @@ static const EnumEntry *entry_of(const Converter *converter, int32_t number)
     return NULL;
 }
 
+/* A number that only the other version has a name for is no number without a name. */
+static bool names_more(const EnumType *to, const EnumType *from)
+{
+    for (uint32_t i = 0; i < to->n_values; i++) {
+        if (!enum_value_by_number(from, to->values[i].number))
+            return true;
+    }
+    return false;
+}
+
 /* Values with a name that is said to be an error are told by their names. */
 static const char *refused_by_number(const Converter *converter)
 {
     const EnumType *from = converter->from.enumeration;
-    if (converter->has_fallback || converter->keep_unknown || from->closed)
+    if (converter->has_fallback || from->closed ||
+        (converter->keep_unknown && !names_more(converter->to.enumeration, from)))
         return NULL;
     return "a number without a name is an error";
 }
@@ -64,7 +75,11 @@ const char *converter_refuses(const Converter *converter)
     case CONVERT_SCALE: return refused_by_scale(converter);
     case CONVERT_ENUM:
     case CONVERT_ENUM_TEXT: return refused_by_number(converter);
-    case CONVERT_TEXT_ENUM: return converter->has_fallback ? NULL : "another text is an error";
+    case CONVERT_TEXT_ENUM:
+    case CONVERT_TEXT_TABLE:
+        return converter->has_fallback   ? NULL
+               : converter->keep_unknown ? "a text that means another there is an error"
+                                         : "another text is an error";
     case CONVERT_BOOL_ENUM: return refused_as_flag(converter);
     case CONVERT_TEXT_NUMBER: return "a text that is no such value is an error";
     case CONVERT_BYTES_TEXT: return text ? "bytes that are no text are an error" : NULL;

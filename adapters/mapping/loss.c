@@ -164,6 +164,23 @@ static void see_shared_values(Sight *sight, const Converter *converter)
     }
 }
 
+/* Texts that become the same one. */
+static void see_shared_texts(Sight *sight, const Converter *converter)
+{
+    for (uint32_t i = 1; i < converter->n_entries; i++) {
+        const EnumEntry *entry = &converter->entries[i], *other = converter->entries;
+        while (other < entry && !bytes_equal(other->into, entry->into))
+            other++;
+        if (other == entry)
+            continue;
+        see_kind(sight, LOSS_NARROWED);
+        if (sight->arena)
+            say(sight,
+                arena_printf(sight->arena, "%.*s and %.*s become %.*s", BYTES_ARGS(other->text),
+                             BYTES_ARGS(entry->text), BYTES_ARGS(entry->into)));
+    }
+}
+
 static void see_convert(Sight *sight, const Expr *expr)
 {
     const Converter *converter = expr->converter;
@@ -175,6 +192,8 @@ static void see_convert(Sight *sight, const Expr *expr)
         see_refused_values(sight, converter);
     if (converter->code == CONVERT_ENUM)
         see_shared_values(sight, converter);
+    if (converter->code == CONVERT_TEXT_TABLE)
+        see_shared_texts(sight, converter);
     if (refuses) {
         see_kind(sight, LOSS_NARROWED);
         sight->loud = true;

@@ -118,6 +118,7 @@ typedef enum ConverterCode {
     CONVERT_ENUM,      /* by table: number -> number */
     CONVERT_ENUM_TEXT, /* number -> text by table */
     CONVERT_TEXT_ENUM,
+    CONVERT_TEXT_TABLE, /* text -> text by table */
     CONVERT_BOOL_ENUM,  /* by table with 0 and 1 */
     CONVERT_BYTES_TEXT, /* bytes -> UTF-8 text: checked; or base64/hex by `format` */
     CONVERT_TEXT_BYTES,
@@ -147,18 +148,21 @@ typedef enum ConverterCode {
 
 typedef struct EnumEntry {
     int32_t from, to;
-    Bytes text; /* for the TEXT converters */
+    Bytes text; /* for the TEXT converters; in lower case where they ignore case */
+    Bytes into; /* TEXT_TABLE */
 } EnumEntry;
 
 struct Converter {
     ConverterCode code;
     ValueType from, to;
     const char *name;         /* as in the change list, "cents_to_money" */
-    const EnumEntry *entries; /* sorted by `from` (TEXT_ENUM: by text) */
+    const EnumEntry *entries; /* sorted by `from` (TEXT_ENUM, TEXT_TABLE: by text) */
     uint32_t n_entries;
     bool has_fallback; /* a value not in the table becomes `fallback`, counted; else a fault */
     EnumEntry fallback;
-    bool keep_unknown; /* open enums: a number known to neither side goes through */
+    bool keep_unknown; /* open enums: a number known to neither side goes through; so does a text of
+                          neither side of a TEXT_TABLE */
+    bool ignore_case;  /* TEXT_ENUM, TEXT_TABLE: of ASCII letters */
     int64_t unit, numerator, denominator;
     bool round; /* SCALE, MONEY, TIME: cut what does not fit, counted; else a fault */
     Literal sentinel;

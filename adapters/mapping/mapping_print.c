@@ -83,12 +83,16 @@ static void print_table(const Converter *converter, Buffer *out)
         buffer_add_text(out, i ? " " : "");
         if (converter->code == CONVERT_ENUM_TEXT)
             buffer_printf(out, "%d=%.*s", entry->from, BYTES_ARGS(entry->text));
+        else if (converter->code == CONVERT_TEXT_TABLE)
+            buffer_printf(out, "%.*s=%.*s", BYTES_ARGS(entry->text), BYTES_ARGS(entry->into));
         else if (converter->code == CONVERT_TEXT_ENUM)
             buffer_printf(out, "%.*s=%d", BYTES_ARGS(entry->text), entry->to);
         else
             buffer_printf(out, "%d=%d", entry->from, entry->to);
     }
-    if (converter->has_fallback)
+    if (converter->has_fallback && converter->code == CONVERT_TEXT_TABLE)
+        buffer_printf(out, " else %.*s", BYTES_ARGS(converter->fallback.into));
+    else if (converter->has_fallback)
         buffer_printf(out, " else %d", converter->fallback.to);
     buffer_add_byte(out, ']');
 }
@@ -115,6 +119,7 @@ static void print_converter(const Converter *converter, Buffer *out)
     case CONVERT_ENUM:
     case CONVERT_ENUM_TEXT:
     case CONVERT_TEXT_ENUM:
+    case CONVERT_TEXT_TABLE:
     case CONVERT_BOOL_ENUM: print_table(converter, out); break;
     case CONVERT_SENTINEL:
         buffer_add_byte(out, '[');

@@ -5,6 +5,7 @@
 #include "base/text/base64.h"
 #include "base/text/utf8.h"
 
+#include <ctype.h>
 #include <errno.h>
 #include <math.h>
 #include <stdio.h>
@@ -255,13 +256,41 @@ static Result give_entry(Step *s, const EnumEntry *entry)
     return OK;
 }
 
+static bool same_text(const Converter *by, Bytes a, Bytes b)
+{
+    if (a.size != b.size)
+        return false;
+    for (size_t i = 0; i < a.size; i++) {
+        int x = a.data[i], y = b.data[i];
+        if (by->ignore_case && x < 128 && y < 128 ? tolower(x) != tolower(y) : x != y)
+            return false;
+    }
+    return true;
+}
+
+static Result text_table(Step *s)
+{
+    Bytes text = s->from->plain.bytes;
+    bool means_another = false;
+    for (uint32_t i = 0; i < s->by->n_entries; i++) {
+        s->to->plain.bytes = s->by->entries[i].into;
+        if (same_text(s->by, s->by->entries[i].text, text))
+            return OK;
+        means_another |= same_text(s->by, s->by->entries[i].into, text);
+    }
+    s->to->plain.bytes = s->by->keep_unknown ? text : s->by->fallback.into;
+    if (s->by->keep_unknown)
+        return means_another ? cannot(s, "it means another there") : OK;
+    return s->by->has_fallback ? OK : cannot(s, "no counterpart");
+}
+
 static Result enumeration(Step *s)
 {
     const EnumEntry *found = NULL;
     int32_t value = (int32_t)s->from->plain.i;
     for (uint32_t i = 0; i < s->by->n_entries; i++) {
         const EnumEntry *entry = &s->by->entries[i];
-        if (s->by->from.kind == KIND_STRING ? bytes_equal(entry->text, s->from->plain.bytes)
+        if (s->by->from.kind == KIND_STRING ? same_text(s->by, entry->text, s->from->plain.bytes)
                                             : entry->from == value)
             found = entry;
     }
@@ -575,6 +604,7 @@ Result oracle_value(Oracle *o, const Converter *converter, const TreeValue *from
     case CONVERT_ENUM_TEXT:
     case CONVERT_TEXT_ENUM:
     case CONVERT_BOOL_ENUM: return enumeration(&s);
+    case CONVERT_TEXT_TABLE: return text_table(&s);
     case CONVERT_WRAP: return wrap(&s);
     case CONVERT_UNWRAP: return unwrap(&s);
     case CONVERT_TIME_UNITS: return time_units(&s);

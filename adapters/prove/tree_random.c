@@ -33,7 +33,8 @@ static bool has_spellings(const Converter *converter)
     case CONVERT_TEXT_BYTES:
     case CONVERT_TEXT_TIME:
     case CONVERT_TEXT_DATE:
-    case CONVERT_TEXT_ENUM: return true;
+    case CONVERT_TEXT_ENUM:
+    case CONVERT_TEXT_TABLE: return true;
     case CONVERT_SERIALIZED: return converter->to.kind != KIND_BYTES;
     default: return false;
     }
@@ -237,6 +238,24 @@ static void add_part(Maker *m, const Converter *by, Buffer *text)
         buffer_add_text(text, "x");
 }
 
+/* A text of the table; with letters of either case where it takes them; now and then one that it
+   makes. */
+static Bytes table_text(Maker *m, const Converter *reader)
+{
+    Buffer text = buffer_in(m->arena);
+    if (!reader->n_entries || chance(m, 5))
+        return random_text(m);
+    const EnumEntry *entry = &reader->entries[below(m, reader->n_entries)];
+    if (chance(m, 5))
+        return entry->into;
+    for (size_t i = 0; i < entry->text.size; i++) {
+        uint8_t c = entry->text.data[i];
+        bool upper = reader->ignore_case && c >= 'a' && c <= 'z' && chance(m, 50);
+        buffer_add_byte(&text, upper ? c & ~0x20 : c);
+    }
+    return buffer_bytes(&text);
+}
+
 /* A text that the converter which reads it can mostly read. */
 static Bytes text_for(Maker *m, const Converter *reader)
 {
@@ -262,7 +281,7 @@ static Bytes text_for(Maker *m, const Converter *reader)
                       (unsigned)(1 + below(m, 12)), (unsigned)(1 + below(m, 28)));
         return buffer_bytes(&text);
     case CONVERT_TEXT_ENUM:
-        return reader->n_entries ? reader->entries[below(m, reader->n_entries)].text : BYTES_NONE;
+    case CONVERT_TEXT_TABLE: return table_text(m, reader);
     case CONVERT_TEXT_NUMBER:
         if (reader->to.kind == KIND_BOOL)
             return bytes_of(chance(m, 50) ? "true" : "false");

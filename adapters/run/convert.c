@@ -242,12 +242,53 @@ static bool convert_enum_text(Conversion *c)
     return true;
 }
 
+/* As the table has it; no data: out of memory. */
+static Bytes folded(Conversion *c, Bytes text)
+{
+    if (!c->converter->ignore_case)
+        return text;
+    uint8_t *lower = arena_alloc(c->runner->arena, text.size + 1);
+    for (size_t i = 0; lower && i < text.size; i++)
+        lower[i] = ascii_lower(text.data[i]);
+    return bytes(lower, text.size);
+}
+
 static bool convert_text_enum(Conversion *c)
 {
-    const EnumEntry *entry = entry_by_text(c->converter, value_bytes(c->args[0]));
+    Bytes text = folded(c, value_bytes(c->args[0]));
+    if (c->converter->ignore_case && !text.data)
+        return run_out_of_memory(c->runner);
+    const EnumEntry *entry = entry_by_text(c->converter, text);
     if (!entry && !(entry = fallback(c)))
         return cannot_convert(c, "the text names no value");
     c->value = (Value){.i = entry->to};
+    return true;
+}
+
+/* Would the text come back as another one? */
+static bool is_made_by_table(const Converter *by, Bytes text)
+{
+    for (uint32_t i = 0; i < by->n_entries; i++) {
+        if (by->ignore_case ? bytes_equal_nocase(by->entries[i].into, text)
+                            : bytes_equal(by->entries[i].into, text))
+            return true;
+    }
+    return false;
+}
+
+static bool convert_text_table(Conversion *c)
+{
+    Bytes text = value_bytes(c->args[0]), key = folded(c, text);
+    if (c->converter->ignore_case && !key.data)
+        return run_out_of_memory(c->runner);
+    const EnumEntry *entry = entry_by_text(c->converter, key);
+    c->value = c->args[0];
+    if (!entry && c->converter->keep_unknown)
+        return !is_made_by_table(c->converter, text) ||
+               cannot_convert(c, "the text means another one there");
+    if (!entry && !(entry = fallback(c)))
+        return cannot_convert(c, "the text has no counterpart");
+    c->value = value_of_bytes(entry->into);
     return true;
 }
 
@@ -280,6 +321,7 @@ static bool run_conversion(Conversion *c)
     case CONVERT_BOOL_ENUM: return convert_enum(c);
     case CONVERT_ENUM_TEXT: return convert_enum_text(c);
     case CONVERT_TEXT_ENUM: return convert_text_enum(c);
+    case CONVERT_TEXT_TABLE: return convert_text_table(c);
     case CONVERT_BYTES_TEXT: return convert_bytes_text(c);
     case CONVERT_TEXT_BYTES: return convert_text_bytes(c);
     case CONVERT_WRAP: return convert_wrap(c);

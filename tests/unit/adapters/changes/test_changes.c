@@ -672,6 +672,32 @@ static void the_values_of_an_enum_or_a_flag_are_those_that_there_are(void **stat
             "list.yaml:10:28: M.f: flase is neither true nor false\n");
 }
 
+static void a_table_of_texts_leads_each_to_one(void **state)
+{
+    const char *rest =
+        "    by: {by: text_table, values: {x: y}}\n    tags: {by: text_table, values: "
+        "{x: y}}\n";
+    Loaded *loaded = *state;
+    refused(state, "Words",
+            arena_printf(loaded->arena,
+                         "messages:\n  M:\n    plan: {by: text_table}\n"
+                         "    color: {by: enum_name, values: {RED: [NONE, red]}}\n"
+                         "    size: {by: text_table, values: {a: b, A: c}, ignore_case: true}\n%s",
+                         rest),
+            "list.yaml:5:5: M.plan: say which texts become which (values: {old: new})\n"
+            "list.yaml:6:5: M.color: two values have the text NONE, so it has no way back\n"
+            "list.yaml:7:5: M.size: two values have the text a, so it has no way back\n");
+    refused(state, "Words",
+            arena_printf(loaded->arena,
+                         "messages:\n  M:\n    plan: {by: text_table, values: {a: {b: c}}}\n"
+                         "    color: {by: enum_name, values: {RED: []}, ignore_case: maybe}\n"
+                         "    size: {by: text_table, values: {a: b}, others: Loud}\n%s",
+                         rest),
+            "list.yaml:5:37: M.plan: a: expected a text, or a list of texts\n"
+            "list.yaml:6:37: M.color: RED: expected a text, or a list of texts\n"
+            "list.yaml:7:44: M.size: a value like this is put in quotes (did you mean loud?)\n");
+}
+
 static void a_message_that_is_made_up_says_nothing_when_it_comes_back(void **state)
 {
     Loaded *loaded = *state;
@@ -976,6 +1002,7 @@ int main(void)
         cmocka_unit_test(a_value_that_its_type_does_not_take_is_refused),
         cmocka_unit_test(a_value_that_is_like_a_word_is_put_in_quotes),
         cmocka_unit_test(the_values_of_an_enum_or_a_flag_are_those_that_there_are),
+        cmocka_unit_test(a_table_of_texts_leads_each_to_one),
         cmocka_unit_test(a_message_that_is_made_up_says_nothing_when_it_comes_back),
         cmocka_unit_test(a_mask_of_nobody_knows_what_is_refused),
         cmocka_unit_test(a_money_without_a_currency_is_refused),

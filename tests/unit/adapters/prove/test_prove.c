@@ -143,6 +143,22 @@ static const Operation operations[] = {
      "web: {removed: graceful, back: {}}\n",
      "messages:\n  M:\n    routing: web.routing\n    retries: web.retries\n    a: web.inner.a\n    "
      "web: {added: {}}\n"},
+    {"Words",
+     "messages:\n"
+     "  M:\n"
+     "    plan: {by: text_table, values: {free: basic, trial: basic, pro: [premium, gold]}}\n"
+     "    tags: {by: text_table, values: {a: b, b: a}, others: kept}\n"
+     "    by: {by: text_table, values: {x: \"y z\"}, others: {old: x, new: none}}\n"
+     "    color: {by: enum_name, values: {RED: [rouge, red]}, ignore_case: true}\n"
+     "    size: {by: text_table, values: {Small: S, Large: [L, XL]}, ignore_case: true, others: "
+     "kept}\n",
+     "messages:\n"
+     "  M:\n"
+     "    plan: {by: text_table, values: {basic: [free, trial], premium: pro, gold: pro}}\n"
+     "    tags: {by: text_table, values: {b: a}, others: kept}\n"
+     "    by: {by: text_table, values: {\"y z\": x}, others: other}\n"
+     "    color: {by: enum_name, values: {NONE: [none, \"no\"], RED: rouge}, others: NONE}\n"
+     "    size: {by: text_table, values: {S: small}, others: loud}\n"},
     {"Choice", "", ""},
     {"Chosen", "messages: {M: {b: {added: none}, limit: {sentinel: {new: -1}}}}",
      "messages: {M: {b: {removed: graceful}, limit: {zero: set}}}"},

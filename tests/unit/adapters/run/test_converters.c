@@ -244,6 +244,41 @@ static void a_part_is_never_empty(void **state)
     refuses(down, "{\"key\":\"p;\"}");
 }
 
+static const char *const words =
+    "messages:\n  M:\n"
+    "    plan: {by: text_table, values: {free: basic, trial: basic, pro: [premium, gold]}}\n"
+    "    tags: {by: text_table, values: {a: b}, others: kept}\n"
+    "    by: {by: text_table, values: {x: y}, others: {old: x, new: none}}\n"
+    "    color: {by: enum_name, values: {RED: [rouge, red]}, ignore_case: true}\n"
+    "    size: {by: text_table, values: {Small: S, Large: [L, XL]}, ignore_case: true}\n";
+
+static void several_texts_stand_for_one_value(void **state)
+{
+    Way up = way(state, "Words", words, true), down = way(state, "Words", words, false);
+    gives(up, "{\"color\":\"RED\"}", "{\"color\":\"rouge\"}");
+    gives(down, "{\"color\":\"rouge\"}", "{\"color\":\"RED\"}");
+    gives(down, "{\"color\":\"Red\"}", "{\"color\":\"RED\"}");
+    gives(down, "{\"color\":\"none\"}", "{}");
+    refuses(down, "{\"color\":\"reed\"}");
+}
+
+static void texts_become_others_by_a_table(void **state)
+{
+    Way up = way(state, "Words", words, true), down = way(state, "Words", words, false);
+    gives(up, "{\"plan\":\"trial\"}", "{\"plan\":\"basic\"}");
+    gives(down, "{\"plan\":\"basic\"}", "{\"plan\":\"free\"}");
+    gives(down, "{\"plan\":\"gold\"}", "{\"plan\":\"pro\"}");
+    refuses(up, "{\"plan\":\"Pro\"}");
+    refuses(up, "{\"plan\":\"basic\"}");
+    gives(up, "{\"tags\":[\"a\",\"c\"]}", "{\"tags\":[\"b\",\"c\"]}");
+    refuses(up, "{\"tags\":[\"b\"]}"); /* it would come back as a */
+    refuses(down, "{\"tags\":[\"a\"]}");
+    gives(up, "{\"by\":{\"k\":\"?\"}}", "{\"by\":{\"k\":\"none\"}}");
+    gives(down, "{\"by\":{\"k\":\"?\"}}", "{\"by\":{\"k\":\"x\"}}");
+    gives(up, "{\"size\":\"sMALL\"}", "{\"size\":\"S\"}");
+    gives(down, "{\"size\":\"xl\"}", "{\"size\":\"Large\"}");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -257,6 +292,8 @@ int main(void)
         cmocka_unit_test(names_match_their_template_to_the_end),
         cmocka_unit_test(parts_that_would_not_come_back_are_refused),
         cmocka_unit_test(a_part_is_never_empty),
+        cmocka_unit_test(several_texts_stand_for_one_value),
+        cmocka_unit_test(texts_become_others_by_a_table),
     };
     return cmocka_run_group_tests(tests, load, unload);
 }
