@@ -316,7 +316,22 @@ static void on_reset(void *owner, HttpStream *stream, Result why)
                                  "the client's stream ended before its answer"));
 }
 
-static const HttpStreamEvents stream_events = {on_head, on_body, on_end, on_drain, on_reset};
+/* It breaks the rules of HTTP, or takes too long: the client hears so in its dialect. */
+static void on_refused(void *owner, HttpStream *stream, Result why)
+{
+    Client *c = owner;
+    Arena *arena = c->x->arena;
+    bool late = why.error->fault == &FAULT_REQUEST_TIMEOUT;
+    why = error_copy(arena, why);
+    fail(c, late ? why : FAIL_OVER(arena, why, FAULT_BAD_REQUEST, "reading the request's body"));
+}
+
+static const HttpStreamEvents stream_events = {.on_head = on_head,
+                                               .on_body = on_body,
+                                               .on_end = on_end,
+                                               .on_drain = on_drain,
+                                               .on_reset = on_reset,
+                                               .on_refused = on_refused};
 
 /* ---- Events of the exchange ------------------------------------------------------------------ */
 

@@ -80,7 +80,7 @@ static bool is_safelisted(Bytes name)
 
 void cors_add(const Cors *cors, Bytes origin, Fields *fields)
 {
-    if (!cors->n_origins || !origin.size)
+    if (!cors->n_origins)
         return;
     uint32_t n_own = fields->n;
     if (!add_origin(cors, origin, fields))

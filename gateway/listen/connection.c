@@ -3,6 +3,9 @@
 #include "base/arena.h"
 #include "gateway/call/client.h"
 #include "gateway/config/config.h"
+#include "gateway/headers/cors.h"
+#include "gateway/headers/own_fields.h"
+#include "gateway/headers/request_id.h"
 #include "gateway/loop/pump.h"
 #include "gateway/telemetry/telemetry.h"
 #include "protocols/http/proxy_protocol.h"
@@ -251,7 +254,24 @@ static void on_output(void *owner, HttpConnection *http)
         pump_flush_later(&c->pump);
 }
 
-static const HttpConnectionEvents http_events = {.on_stream = on_stream, .on_output = on_output};
+/* A request that no call comes of. Its response can be quoted and read by a page like any other. */
+static Fields on_refusal(void *owner, HttpConnection *http, unsigned status, const HttpHead *head)
+{
+    Connection *c = owner;
+    Loop *loop = loop_of(c);
+    Fields fields = fields_in(loop_scratch(loop));
+    char id[REQUEST_ID_SIZE];
+    request_id_write(&loop->random, id);
+    fields_add_copy(&fields, "x-request-id", bytes(id, sizeof id));
+    cors_add(&loop->config->cors, fields_get(&head->fields, "origin"), &fields);
+    own_fields_merge_vary(&fields);
+    telemetry_event("info", "request_refused", OK, "client %s: %u, request %.*s", c->peer, status,
+                    (int)sizeof id, id);
+    return fields;
+}
+
+static const HttpConnectionEvents http_events = {
+    .on_stream = on_stream, .on_output = on_output, .on_refusal = on_refusal};
 
 static void connection_serve(Connection *c, bool http2)
 {

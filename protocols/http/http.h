@@ -68,6 +68,11 @@ typedef struct HttpStreamEvents {
     /* Client side: an interim response; any number may come before the head (RFC 9110 section
        15.2). NULL: they are ignored. */
     void (*on_interim)(void *owner, HttpStream *stream, const HttpHead *head);
+    /* Server side, HTTP/1.1, before the head of the response: what follows of the request breaks
+       the rules, or does not come in time. The owner may send its whole response from within the
+       event; else the connection responds in its place, and on_reset follows. Either way the
+       connection ends. NULL: the connection responds. */
+    void (*on_refused)(void *owner, HttpStream *stream, Result why);
 } HttpStreamEvents;
 
 /* Limits of one connection; http_limits_default has safe defaults. Timeouts are up to the owner of
@@ -102,6 +107,11 @@ typedef struct HttpConnectionEvents {
     /* Client side: http_connection_capacity may have changed (SETTINGS, stream ended, GOAWAY).
        NULL: ignored. */
     void (*on_capacity)(void *owner, HttpConnection *connection);
+    /* Server side: the connection is about to respond by itself, to a request that gets no owner.
+       `head` is what could be read of it: its members may be empty. Returns fields to add to the
+       response, which stay valid until the event's cause returns to the owner. NULL: none. */
+    Fields (*on_refusal)(void *owner, HttpConnection *connection, unsigned status,
+                         const HttpHead *head);
 } HttpConnectionEvents;
 
 /* What a connection waits for; its owner has a timeout for each. */

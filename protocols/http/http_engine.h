@@ -73,6 +73,9 @@ void http_connection_deinit(HttpConnection *connection);
 /* Calls on_output, unless it was called since the last output. */
 void http_connection_wake(HttpConnection *connection);
 
+/* The fields of a response that the engine makes by itself: on_refusal. */
+Fields http_connection_refusal(HttpConnection *connection, unsigned status, const HttpHead *head);
+
 /* The Date to add to a final response with these fields; data NULL: none. */
 Bytes http_connection_date(const HttpConnection *connection, const Fields *fields);
 

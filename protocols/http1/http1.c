@@ -244,7 +244,7 @@ static void http1_timeout(HttpConnection *base)
     static const Http1Refusal late = {&FAULT_REQUEST_TIMEOUT, 408,
                                       "the request did not arrive in time"};
     http1_forget_held(http1);
-    error_ignore(http1_refuse(http1, &late),
+    error_ignore(http1_refuse(http1, &late, NULL),
                  "the stream has heard it, and the phase tells the owner");
 }
 

@@ -82,8 +82,9 @@ void http1_send_body(HttpStream *stream, Bytes piece);
 void http1_send_end(HttpStream *stream, const Fields *trailers);
 void http1_write_request(Http1Stream *stream, const HttpHead *head, bool end);
 
-/* Writes a response that the engine makes by itself; the connection ends with it. */
-void http1_write_refusal(Http1 *http1, const Http1Refusal *why);
+/* Writes a response that the engine makes by itself; the connection ends with it. `head` is what
+   was read of the request. */
+void http1_write_refusal(Http1 *http1, const Http1Refusal *why, const HttpHead *head);
 void http1_write_continue(Http1 *http1);
 
 /* http1_receive.c: the peer's side. Processes as much input as possible; the rest is held until
@@ -93,9 +94,10 @@ MUST_USE Result http1_read_held(Http1 *http1);
 /* Discards held input. */
 void http1_forget_held(Http1 *http1);
 
-/* Protocol violation or timeout: responds with an error where possible, and ends the exchange and
-   the connection. Returns the failure. */
-MUST_USE Result http1_refuse(Http1 *http1, const Http1Refusal *why);
+/* Protocol violation or timeout: the stream's owner, or else the connection, responds with an error
+   where possible; the exchange and the connection end. `head` is what was read of a request that
+   has no stream yet; NULL: nothing. Returns the failure. */
+MUST_USE Result http1_refuse(Http1 *http1, const Http1Refusal *why, const HttpHead *head);
 
 /* The peer's side of the exchange has ended: on_end. */
 void http1_tell_end(Http1 *http1, const Fields *trailers);

@@ -33,16 +33,32 @@ void http1_forget_held(Http1 *http1)
 
 /* ---- What the stream is told ----------------------------------------------------------------- */
 
-/* The peer broke the rules. A server says so, if nothing of an answer has gone before. */
-Result http1_refuse(Http1 *http1, const Http1Refusal *why)
+/* The owner knows the request, and the dialect in which its client understands an error. */
+static void let_owner_respond(Http1 *http1, Result why)
 {
+    Http1Stream *stream = http1->stream;
+    http1->keep_alive = false;
+    if (stream && stream->base.events && !stream->silent && stream->base.events->on_refused)
+        stream->base.events->on_refused(stream->base.owner, &stream->base, why);
+}
+
+/* The peer broke the rules. A server says so, if nothing of an answer has gone before. */
+Result http1_refuse(Http1 *http1, const Http1Refusal *why, const HttpHead *head)
+{
+    static const HttpHead nothing;
     const Fault *fault = !http1->base.client                   ? why->fault
                          : why->fault == &FAULT_HEAD_TOO_LARGE ? &FAULT_UPSTREAM_TOO_LARGE
                                                                : &FAULT_UPSTREAM_PROTOCOL;
     Result r = error_new(http_connection_errors(&http1->base), fault, OK, NULL, __FILE__, __LINE__,
                          "reading HTTP/1.1: %s", why->detail);
-    if (!http1->base.client && why->status && (!http1->stream || !http1->stream->head_sent))
-        http1_write_refusal(http1, why);
+    bool responds =
+        !http1->base.client && why->status && (!http1->stream || !http1->stream->head_sent);
+    if (responds)
+        let_owner_respond(http1, r);
+    if (responds && http1->closing)
+        return r; /* the owner has responded, or broken off */
+    if (responds && (!http1->stream || !http1->stream->head_sent))
+        http1_write_refusal(http1, why, head ? head : &nothing);
     http1_close_after_output(http1);
     http1_exchange_fail(http1, r);
     return r;
@@ -141,7 +157,7 @@ typedef enum Turn {
 
 static Turn read_head(Http1 *http1, Bytes *input, Result *result)
 {
-    Http1Head head;
+    Http1Head head = {.framing = HTTP1_NO_BODY};
     Http1Refusal why;
     size_t size = 0;
     Http1Parse parse;
@@ -164,12 +180,12 @@ static Turn read_head(Http1 *http1, Bytes *input, Result *result)
                                     &size, &why);
     switch (parse) {
     case HTTP1_MORE: http1->seen = (uint32_t)input->size; return TURN_WAIT;
-    case HTTP1_BAD: *result = http1_refuse(http1, &why); return TURN_WAIT;
+    case HTTP1_BAD: *result = http1_refuse(http1, &why, &head.http); return TURN_WAIT;
     case HTTP1_PARSED: break;
     }
     if (http1->base.client && head.http.status == 101 && !http1->stream->wants_upgrade) {
         why = (Http1Refusal){&FAULT_PROTOCOL_VIOLATION, 502, "101 was not asked for"};
-        *result = http1_refuse(http1, &why);
+        *result = http1_refuse(http1, &why, NULL);
         return TURN_WAIT;
     }
     http1->seen = 0;
@@ -206,12 +222,12 @@ static Turn read_body(Http1 *http1, Bytes *input, Result *result)
         if (http1->body.trailers && http1_parse_trailers(http1->arena, &http1->base.limits,
                                                          buffer_bytes(http1->body.trailers),
                                                          &trailers, &why) != HTTP1_PARSED) {
-            *result = http1_refuse(http1, &why);
+            *result = http1_refuse(http1, &why, NULL);
             return TURN_WAIT;
         }
         http1_tell_end(http1, &trailers);
         return TURN_ON;
-    case HTTP1_STEP_BAD: *result = http1_refuse(http1, &why); return TURN_WAIT;
+    case HTTP1_STEP_BAD: *result = http1_refuse(http1, &why, NULL); return TURN_WAIT;
     }
     return TURN_WAIT;
 }

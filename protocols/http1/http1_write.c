@@ -278,12 +278,14 @@ void http1_write_request(Http1Stream *stream, const HttpHead *head, bool end)
     http_connection_wake(&http1->base);
 }
 
-void http1_write_refusal(Http1 *http1, const Http1Refusal *why)
+void http1_write_refusal(Http1 *http1, const Http1Refusal *why, const HttpHead *head)
 {
     char text[256], type[64];
+    Fields fields = http_connection_refusal(&http1->base, why->status, head);
     size_t size = http_problem_text(why->status, why->detail, text, sizeof text);
     put_status(http1, why->status);
-    put_date(http1, &(Fields){.n = 0});
+    put_date(http1, &fields);
+    put_fields(http1, &fields, false);
     put(http1, bytes(type, (size_t)sprintf(type, "content-type: %s\r\n", HTTP_PROBLEM_TYPE)));
     put_text(http1, "x-content-type-options: nosniff\r\n");
     put_length(http1, size);

@@ -463,13 +463,17 @@ void http2_answer(Http2 *http2, Http2Stream *stream, unsigned status, const char
 {
     char text[256];
     size_t size = http_problem_text(status, detail, text, sizeof text);
-    Field fields[] = {{bytes_of("content-type"), bytes_of(HTTP_PROBLEM_TYPE)},
-                      {bytes_of("x-content-type-options"), bytes_of("nosniff")}};
+    Fields more = http_connection_refusal(&http2->base, status, &http2->in.head);
+    Arena *arena = http_connection_errors(&http2->base);
     HttpHead head = {
         .status = (uint16_t)status,
         .content_length = (int64_t)size,
-        .fields = {.items = fields, .n = 2},
+        .fields = fields_in(arena),
     };
+    fields_add(&head.fields, bytes_of("content-type"), bytes_of(HTTP_PROBLEM_TYPE));
+    fields_add(&head.fields, bytes_of("x-content-type-options"), bytes_of("nosniff"));
+    for (uint32_t i = 0; i < more.n; i++)
+        fields_add(&head.fields, more.items[i].name, more.items[i].value);
     http2_send_head(&stream->base, &head, false);
     http2_send_body(&stream->base, bytes(text, size));
     http2_send_end(&stream->base, NULL);

@@ -281,7 +281,7 @@ static void a_routes_timeout_is_the_deadline_of_those_who_give_a_longer_one(void
     assert_string_equal(said(client, "grpc-status"), "4");
     client = begin_grpc(scene, MAKE_ITEM, "grpc-timeout: 100m");
     scene_pass(scene, 101);
-    assert_string_equal(said(client, "grpc-status"), "4");
+    assert_non_null(memmem(client->body.data, client->body.size, "grpc-status: 4\r\n", 16));
 }
 
 static void streams_have_only_the_deadline_of_their_callers(void **state)
@@ -329,6 +329,56 @@ static void an_empty_body_says_nothing(void **state)
     assert_body(instance(scene), framed(scene, BYTES_NONE));
     answer(instance(scene), ITEM);
     assert_body(client, BYTES(ITEM_JSON));
+}
+
+/* ---- Refused by HTTP --------------------------------------------------------------------------
+ */
+
+/* A call over HTTP/1.1 whose body has begun. */
+static Peer *begin_body(Scene *scene, const char *path, const char *fields)
+{
+    Peer *client = client_new(scene, http1_client_new, http1_server_new);
+    client_head(client, "POST", path, fields, -1, false);
+    return client;
+}
+
+static void feed_gateway(Peer *client, const char *bytes)
+{
+    Result r = http_connection_feed(client->gateway, bytes_of(bytes), client->scene->loop.now);
+    assert_fault(r, FAULT_PROTOCOL_VIOLATION);
+    scene_pump(client->scene);
+}
+
+static void a_body_that_breaks_the_rules_of_http_is_answered_in_the_calls_dialect(void **state)
+{
+    Scene *scene = *state;
+    Peer *client = begin_body(scene, "/v1/items", JSON);
+    feed_gateway(client, "no chunk\r\n");
+    assert_int_equal(client->head.status, 400);
+    assert_string_equal(field_of(client, "content-type"), "application/problem+json");
+    assert_true(
+        bytes_equal(bytes_of(field_of(client, "x-request-id")), scene->records[0].request_id));
+    assert_record(scene, "INVALID_ARGUMENT BAD_REQUEST, 0 sent");
+
+    client = begin_body(scene, GET_ITEM, "content-type: application/grpc-web");
+    feed_gateway(client, "no chunk\r\n");
+    assert_int_equal(client->head.status, 200);
+    assert_non_null(memmem(client->body.data, client->body.size, "grpc-status: 3\r\n", 16));
+}
+
+static void a_body_that_does_not_come_in_time_is_answered_in_the_calls_dialect(void **state)
+{
+    Scene *scene = *state;
+    Peer *client = begin_body(scene, "/v1/items", JSON);
+    assert_true(http_connection_timeout(client->gateway));
+    scene_pump(scene);
+    assert_int_equal(client->head.status, 408);
+    assert_string_not_equal(field_of(client, "x-request-id"), "");
+    assert_record(scene, "DEADLINE_EXCEEDED REQUEST_TIMEOUT, 0 sent");
+    client = begin_body(scene, GET_ITEM, "content-type: application/grpc-web");
+    assert_true(http_connection_timeout(client->gateway));
+    scene_pump(scene);
+    assert_string_equal(said(client, "grpc-status"), "4");
 }
 
 /* ---- Ended from above ------------------------------------------------------------------------ */
@@ -489,6 +539,8 @@ int main(void)
         TEST(without_any_timeout_there_is_no_deadline),
         TEST(a_path_that_versions_share_leaves_the_choice_to_the_header),
         TEST(an_empty_body_says_nothing),
+        TEST(a_body_that_breaks_the_rules_of_http_is_answered_in_the_calls_dialect),
+        TEST(a_body_that_does_not_come_in_time_is_answered_in_the_calls_dialect),
         TEST(a_call_that_is_ended_from_above_is_told_so_in_its_dialect),
         TEST(a_stream_that_is_ended_from_above_ends_with_an_error),
         TEST(a_request_that_is_not_there_to_its_end_is_answered_when_it_is_ended_from_above),

@@ -2,6 +2,7 @@
 
 #include "base/arena.h"
 #include "gateway/call/client.h"
+#include "gateway/headers/request_id.h"
 #include "gateway/listen/connection.h"
 #include "gateway/loop/socket.h"
 #include "tests/unit/gateway/certificates.h"
@@ -588,6 +589,36 @@ static void a_new_connection_is_given_its_first_request_when_draining(void **sta
     assert_true(has_body());
 }
 
+/* What the connection says by itself to a request that it refuses; one origin may read it. */
+static void refuse(const char *text)
+{
+    static const char *const origins[] = {"https://panel.example"};
+    config.cors = (Cors){.origins = origins, .n_origins = 1};
+    connect_clear();
+    say_text(text);
+    loop_run_until(&loop, has_ended);
+    assert_non_null(strstr(received, "HTTP/1.1 400 "));
+    assert_int_equal(n_calls, 0);
+}
+
+static void what_the_connection_refuses_by_itself_can_be_quoted(void **state)
+{
+    refuse("GET x HTTP/1.1\r\n");
+    const char *id = strstr(received, "\r\nx-request-id: ");
+    assert_non_null(id);
+    assert_int_equal(strcspn(id + strlen("\r\nx-request-id: "), "\r"), REQUEST_ID_SIZE);
+    assert_non_null(strstr(received, "\r\ndate: "));
+    assert_non_null(strstr(received, "\r\nvary: origin\r\n"));
+    assert_null(strstr(received, "access-control-allow-origin")); /* no origin is known */
+}
+
+static void what_the_connection_refuses_by_itself_can_be_read_by_a_page(void **state)
+{
+    refuse("GET / HTTP/1.1\r\nHost: a\r\nHost: b\r\nOrigin: https://panel.example\r\n\r\n");
+    assert_non_null(strstr(received, "access-control-allow-origin: https://panel.example\r\n"));
+    assert_non_null(strstr(received, "\r\nvary: origin\r\n"));
+}
+
 static bool has_two_bodies(void)
 {
     const char *first = strstr(received, "\r\n\r\nok");
@@ -707,6 +738,8 @@ int main(void)
         connection_test(a_connection_outlives_its_socket_while_a_call_looks_at_it),
         connection_test(draining_lets_a_call_finish_and_closes),
         connection_test(a_new_connection_is_given_its_first_request_when_draining),
+        connection_test(what_the_connection_refuses_by_itself_can_be_quoted),
+        connection_test(what_the_connection_refuses_by_itself_can_be_read_by_a_page),
         connection_test(a_reused_connection_is_given_its_next_request_when_draining),
         connection_test(an_idle_connection_that_drains_is_waited_for_a_second),
         connection_test(a_call_that_is_cut_off_is_told_before_its_connection_ends),
