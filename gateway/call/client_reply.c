@@ -25,6 +25,10 @@ static void add_own_fields(const Client *c, Fields *fields)
         fields_add(fields, bytes_of("passerelle-degraded"), bytes_of(x->record.degraded));
     if (c->allow.size)
         fields_add(fields, bytes_of("allow"), c->allow);
+    if (exchange_varies_by_encoding(x))
+        fields_add(fields, bytes_of("vary"), bytes_of("accept-encoding"));
+    if (x->binding)
+        fields_add(fields, bytes_of("vary"), bytes_of("accept")); /* lines, events, or a 406 */
 }
 
 /* The service's, which are without ours already, and ours. */
@@ -48,6 +52,20 @@ static void complete_fields(const Client *c, Fields *fields)
 
 /* ---- Head and messages ----------------------------------------------------------------------- */
 
+/* HEAD, where GET would get messages for as long as there are any. */
+static bool is_head_of_stream(const Exchange *x)
+{
+    return x->method && x->method->type->server_streaming && bytes_are(x->call.verb, "HEAD");
+}
+
+/* The client has all that it wanted, and the service need not go on. */
+static void leave_stream(Client *c)
+{
+    Exchange *x = c->x;
+    http_stream_send_end(c->stream, NULL);
+    exchange_cancel(x, FAIL(x->arena, FAULT_CANCELLED, "HEAD wants no messages of a stream"));
+}
+
 /* Fails before anything is sent. */
 static MUST_USE Result send_head(Client *c, Compression compression, int64_t content_length,
                                  const Fields *trailers)
@@ -57,8 +75,6 @@ static MUST_USE Result send_head(Client *c, Compression compression, int64_t con
     Fields fields = reply_fields(c, x->arena);
     if (c->content_type.size)
         fields_add_copy(&fields, "content-type", c->content_type);
-    if (exchange_varies_by_encoding(x))
-        fields_add(&fields, bytes_of("vary"), bytes_of("accept-encoding"));
     if (compression != COMPRESSION_IDENTITY && c->rest_body) {
         c->compressor = compression_stream_new(compression);
         compression = c->compressor ? compression : COMPRESSION_IDENTITY;
@@ -76,6 +92,8 @@ static MUST_USE Result send_head(Client *c, Compression compression, int64_t con
     http_stream_send_head(c->stream, &head, false);
     x->record.http_status = head.status;
     x->responding = true;
+    if (is_head_of_stream(x))
+        leave_stream(c);
     return OK;
 }
 

@@ -229,7 +229,7 @@ static Result not_found(Client *c, const RestMatch *match)
 static Result refuse_verb(Client *c)
 {
     Exchange *x = c->x;
-    c->allow = bytes_of(x->method && x->method->takes_get ? "GET, POST" : "POST");
+    c->allow = bytes_of(x->method && x->method->takes_get ? "GET, HEAD, POST" : "POST");
     return FAIL_TELL(x->arena, FAULT_METHOD_NOT_ALLOWED, "%.*s takes %.*s, not %.*s",
                      BYTES_ARGS(bytes_slice(x->call.path, 0, 200)), BYTES_ARGS(c->allow),
                      BYTES_ARGS(x->call.verb));

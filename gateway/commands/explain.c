@@ -72,7 +72,8 @@ static Result settle(const Version *version, Arena *arena, Found *found)
 /* RPCs are asked by POST, and by Connect's GET where nothing happens by it. */
 static Result check_verb(const ExplainRequest *request, const Found *found, Arena *arena)
 {
-    bool get = bytes_are(request->verb, "GET") && found->method->takes_get;
+    bool get = (bytes_are(request->verb, "GET") || bytes_are(request->verb, "HEAD")) &&
+               found->method->takes_get;
     if (found->binding || get || bytes_are(request->verb, "POST"))
         return OK;
     return FAIL(arena, FAULT_METHOD_NOT_ALLOWED, "%s is not asked by %.*s",

@@ -147,6 +147,40 @@ static void read_process(ConfigReader *reader)
     config->log_file = text->log ? text->log->file : "-";
 }
 
+static bool is_usual_verb(Bytes verb)
+{
+    static const char *const usual[] = {"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"};
+    for (size_t i = 0; i < sizeof usual / sizeof *usual; i++)
+        if (bytes_are(verb, usual[i]))
+            return true;
+    return false;
+}
+
+static void note_verbs(Cors *cors, const Method *method, Table *seen, Buffer *verbs)
+{
+    for (uint32_t i = 0; i < method->n_bindings; i++) {
+        Bytes verb = bytes_of(method->bindings[i].rule->verb);
+        if (bytes_are(verb, "*"))
+            cors->any_verb = true;
+        else if (!is_usual_verb(verb) && !table_put(seen, verb, cors))
+            buffer_printf(verbs, ", %.*s", BYTES_ARGS(verb));
+    }
+}
+
+/* Pages of other origins may use the verbs that the schemas have, once there are bindings. */
+static void read_cors_verbs(ConfigReader *reader)
+{
+    Config *config = reader->config;
+    Table seen = table_in(reader->arena);
+    Buffer verbs = buffer_in(reader->arena);
+    config->cors.any_verb = config->n_http_routes > 0;
+    size_t at = 0;
+    for (const TableEntry *entry; (entry = table_next(&config->methods, &at));)
+        for (const Method *m = entry->value; m; m = m->next_same_path)
+            note_verbs(&config->cors, m, &seen, &verbs);
+    config->cors.verbs = arena_text(reader->arena, buffer_bytes(&verbs));
+}
+
 /* ---- Loading --------------------------------------------------------------------------------- */
 
 Result config_read_file(Arena *arena, const char *path, size_t most, Bytes *text_out)
@@ -197,7 +231,11 @@ static Result read_config(ConfigReader *reader)
     config_read_services(reader);
     config_read_routes(reader);
     Result r = schema_load(reader->arena, own_set, "passerelle", &reader->config->own_schema);
-    return failed(r) ? r : compile(reader);
+    if (!failed(r))
+        r = compile(reader);
+    if (!failed(r))
+        read_cors_verbs(reader);
+    return r;
 }
 
 static void free_service_contexts(const Service *service)

@@ -288,6 +288,8 @@ typedef struct Cors {
         *origins; /* "https://panel.example"; a star in it stands for labels, alone for all */
     uint32_t n_origins;
     bool credentials;
+    const char *verbs;        /* that bindings have beside the usual ones: ", PURGE"; or "" */
+    bool any_verb;            /* some binding or path prefix takes them all */
     uint32_t max_age_seconds; /* how long a browser may remember a preflight */
 } Cors;
 

@@ -1,6 +1,7 @@
 #include "gateway/headers/cors.h"
 
 #include "base/arena.h"
+#include "protocols/http/http_rules.h"
 
 bool cors_is_preflight(const HttpHead *head)
 {
@@ -48,12 +49,27 @@ static bool add_origin(const Cors *cors, Bytes origin, Fields *out)
     return true;
 }
 
+/* The usual verbs, those of the schemas and, where any may be taken, the one that is asked for: "*"
+   means nothing with credentials. */
+static Bytes verbs_for(const Cors *cors, const HttpHead *head, Arena *arena)
+{
+    Bytes wanted = fields_get(&head->fields, "access-control-request-method");
+    Buffer verbs = buffer_in(arena);
+    buffer_printf(&verbs, "GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS%s",
+                  cors->verbs ? cors->verbs : "");
+    if (cors->any_verb && http_is_token(wanted) &&
+        !http_list_has(buffer_bytes(&verbs), arena_text(arena, wanted))) {
+        buffer_add_text(&verbs, ", ");
+        buffer_add_bytes(&verbs, wanted);
+    }
+    return buffer_bytes(&verbs);
+}
+
 void cors_answer_preflight(const Cors *cors, const HttpHead *head, Fields *out)
 {
     if (!add_origin(cors, fields_get(&head->fields, "origin"), out))
         return;
-    fields_add(out, bytes_of("access-control-allow-methods"),
-               bytes_of("GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS"));
+    fields_add(out, bytes_of("access-control-allow-methods"), verbs_for(cors, head, out->arena));
     /* What a page may send is the services' business: what it asks for is granted, by name, since
        "*" means nothing with credentials. */
     Bytes wanted = fields_joined(&head->fields, "access-control-request-headers");

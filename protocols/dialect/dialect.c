@@ -30,9 +30,15 @@ static bool looks_like_connect_get(const HttpHead *head)
     return has_message && has_encoding;
 }
 
+/* HEAD is GET without the body of the response (RFC 9110 section 9.3.2). */
+static bool is_get(const HttpHead *head)
+{
+    return bytes_are(head->method, "GET") || bytes_are(head->method, "HEAD");
+}
+
 static bool looks_like_connect(const HttpHead *head, MediaKind kind)
 {
-    if (bytes_are(head->method, "GET"))
+    if (is_get(head))
         return looks_like_connect_get(head);
     return kind == MEDIA_PROTO || kind == MEDIA_JSON ||
            fields_get(&head->fields, "connect-protocol-version").data;
@@ -279,8 +285,8 @@ static Result read_connect_post(const HttpHead *head, const HeadFields *fields, 
 static Result read_connect(const HttpHead *head, const HeadFields *fields, Arena *arena, Call *call)
 {
     read_accepted(fields->values[FIELD_ACCEPT_ENCODING], call);
-    Result r = bytes_are(head->method, "GET") ? read_connect_get(arena, call)
-                                              : read_connect_post(head, fields, arena, call);
+    Result r =
+        is_get(head) ? read_connect_get(arena, call) : read_connect_post(head, fields, arena, call);
     if (!failed(r))
         r = read_timeout(timeout_read_connect, fields->values[FIELD_CONNECT_TIMEOUT],
                          "connect-timeout-ms", call, arena);

@@ -80,6 +80,16 @@ static MessageOutcome fail_broken(const MessageReader *reader, const char *how, 
     return MESSAGE_FAILED;
 }
 
+/* The bytes are the caller's own, as a message is that its type does not have: the framing, which
+   its library makes, was right. */
+static MessageOutcome fail_compressed(const MessageReader *reader, Result *why_out)
+{
+    const Fault *fault = reader->client ? &FAULT_UPSTREAM_PROTOCOL : &FAULT_BAD_REQUEST;
+    *why_out = FAIL_TELL(reader->arena, *fault, "%s body: a message cannot be decompressed",
+                         dialect_name(reader->dialect));
+    return MESSAGE_FAILED;
+}
+
 /* ---- Compression ----------------------------------------------------------------------------- */
 
 static MessageOutcome give_decompressed(MessageReader *reader, Bytes payload, size_t limit,
@@ -89,7 +99,7 @@ static MessageOutcome give_decompressed(MessageReader *reader, Bytes payload, si
     switch (decompress_message(reader->compression, payload, limit, &reader->plain)) {
     case DECOMPRESSED: break;
     case DECOMPRESS_TOO_LARGE: return fail_too_large(reader, limit + 1, why_out);
-    case DECOMPRESS_BAD: return fail_broken(reader, "a message cannot be decompressed", why_out);
+    case DECOMPRESS_BAD: return fail_compressed(reader, why_out);
     case DECOMPRESS_NO_MEMORY: return fail_memory(reader, why_out);
     }
     *message_out = (Message){.bytes = buffer_bytes(&reader->plain)};

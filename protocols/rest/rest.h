@@ -43,9 +43,9 @@ RestTable *rest_table_new(Arena *arena);
    except %2F are decoded. Without it, escapes of the reserved characters of RFC 6570 are kept. */
 void rest_table_decode_reserved(RestTable *table);
 
-/* Adds a template. `verb`: "GET", or a custom kind ("*" matches all). If an earlier template
-   matches the same requests, the new one replaces it, and *shadowed_out is the value of the earlier
-   one; else NULL. */
+/* Adds a template. `verb`: "GET", which HEAD is served by, too, or a custom kind ("*" matches all).
+   If an earlier template matches the same requests, the new one replaces it, and *shadowed_out is
+   the value of the earlier one; else NULL. */
 MUST_USE Result rest_table_add(RestTable *table, Bytes verb, Bytes template_text, void *value,
                                void **shadowed_out);
 

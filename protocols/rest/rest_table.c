@@ -140,21 +140,27 @@ static void note_allowed(Search *search, Bytes http_method)
 }
 
 /* The node's leaf for the method, or its leaf for any method; if there is none, notes what there
-   is. */
+   is. HEAD is answered wherever GET is (RFC 9110 section 9.1). */
 static const Leaf *choose_leaf(Search *search, const Node *node)
 {
-    const Leaf *any = NULL;
+    const Leaf *any = NULL, *get = NULL;
+    bool is_head = bytes_are(search->http_method, "HEAD");
     for (const Leaf *leaf = node->leaves; leaf; leaf = leaf->next) {
         if (!bytes_equal(leaf->verb, search->verb))
             continue;
         if (bytes_equal(leaf->http_method, search->http_method))
             return leaf;
+        bool is_get = bytes_are(leaf->http_method, "GET");
         if (bytes_are(leaf->http_method, "*"))
             any = leaf;
         else
             note_allowed(search, leaf->http_method);
+        if (is_get && is_head)
+            get = leaf;
+        else if (is_get)
+            note_allowed(search, bytes_of("HEAD"));
     }
-    return any;
+    return get ? get : any;
 }
 
 static const Leaf *walk(Search *search, const Node *node, size_t level)

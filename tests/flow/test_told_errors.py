@@ -71,7 +71,7 @@ MISTAKES = [
     ("POST", "/v1/orders", "{", {"Content-Type": "application/json"}, "JSON, line 1"),
     ("GET", "/v1/orders?nobody=1", None, {}, "nobody"),
     ("GET", "/v1/orders", None, {"Accept": "text/html"}, "text/html"),
-    ("PUT", "/v1/orders", None, {}, "GET, POST"),
+    ("PUT", "/v1/orders", None, {}, "GET, HEAD"),
     ("GET", "/nowhere", None, {}, "/nowhere"),
     ("POST", "/shop.orders.v1.Orders/Nothing", "{}", {"Content-Type": "application/json"}, "/Nothing"),
     ("POST", "/shop.orders.v1.Orders/Get", "{}", {"Content-Type": "application/xml"}, ""),

@@ -298,10 +298,85 @@ static void a_streams_answer_that_cannot_be_framed_ends_the_stream(void **state)
     }
 }
 
+/* ---- HEAD ------------------------------------------------------------------------------------ */
+
+static void head_has_the_head_of_get_and_no_body(void **state)
+{
+    Scene *scene = *state;
+    static const char *const paths[] = {
+        "/v1/items/x", GET_ITEM "?connect=v1&encoding=json&message=%7B%22name%22%3A%22x%22%7D"};
+    for (int i = 0; i < 2; i++) {
+        for (int is_head = 0; is_head < 2; is_head++) {
+            Peer *client = ask(scene, is_head ? "HEAD" : "GET", paths[i], "", BYTES_NONE);
+            answer(instance(scene), ITEM);
+            assert_int_equal(client->head.status, 200);
+            assert_int_equal(client->head.content_length, strlen(ITEM_JSON));
+            assert_string_equal(field_of(client, "content-type"), "application/json");
+            assert_body(client, is_head ? BYTES_NONE : BYTES(ITEM_JSON));
+            assert_true(client->ended);
+        }
+    }
+}
+
+static void head_of_a_stream_ends_with_its_head(void **state)
+{
+    Scene *scene = *state;
+    Peer *client = ask(scene, "HEAD", "/v1/items/x:watch", "accept: text/event-stream", BYTES_NONE);
+    answer_grpc_head(instance(scene));
+    say_frame(instance(scene), ITEM);
+    assert_int_equal(client->head.status, 200);
+    assert_string_equal(field_of(client, "content-type"), "text/event-stream");
+    assert_true(client->ended && !client->reset);
+    assert_body(client, BYTES_NONE);
+    assert_string_equal(instance(scene)->reset, "CANCELLED");
+}
+
+static void head_of_an_error_has_no_body_either(void **state)
+{
+    Scene *scene = *state;
+    Peer *client = ask(scene, "HEAD", "/v1/items/x", "", BYTES_NONE);
+    answer_error(instance(scene), 5, "nobody");
+    assert_int_equal(client->head.status, 404);
+    assert_body(client, BYTES_NONE);
+    assert_true(client->ended);
+}
+
+/* ---- Vary ------------------------------------------------------------------------------------ */
+
+static bool varies_by(const Peer *client, const char *name)
+{
+    Bytes list = bytes_of(field_of(client, "vary")), part;
+    while (bytes_split(&list, ',', &part))
+        if (bytes_are(bytes_trim(part), name))
+            return true;
+    return false;
+}
+
+static void all_that_a_response_depends_on_is_in_vary_without_being_asked(void **state)
+{
+    Scene *scene = scene_again(state, "cors: {origins: ['https://panel.example']}\n" SCENE_TEXT);
+    Peer *client = ask(scene, "GET", "/v1/items/x", "", BYTES_NONE);
+    answer(instance(scene), ITEM);
+    assert_true(varies_by(client, "accept") && varies_by(client, "accept-encoding") &&
+                varies_by(client, "origin"));
+    client = ask(scene, "GET", "/v1/items/x", "", BYTES_NONE);
+    answer_error(instance(scene), 5, "nobody");
+    assert_int_equal(client->head.status, 404);
+    assert_true(varies_by(client, "accept") && varies_by(client, "accept-encoding") &&
+                varies_by(client, "origin"));
+    client = ask(scene, "GET", "/nowhere", "", BYTES_NONE);
+    assert_int_equal(client->head.status, 404);
+    assert_true(varies_by(client, "origin"));
+}
+
 int main(void)
 {
 #define TEST(name) SCENE_TEST(name)
     const struct CMUnitTest tests[] = {
+        TEST(head_has_the_head_of_get_and_no_body),
+        TEST(head_of_a_stream_ends_with_its_head),
+        TEST(head_of_an_error_has_no_body_either),
+        TEST(all_that_a_response_depends_on_is_in_vary_without_being_asked),
         TEST(a_services_metadata_is_passed_on_without_what_is_ours),
         TEST(what_was_lost_is_named),
         TEST(a_stream_is_lines_of_json),

@@ -69,7 +69,7 @@ static void connects_get_asks_methods_without_side_effects_only(void **state)
     assert_int_equal(client->head.status, 405);
     client = ask(scene, "PUT", GET_ITEM, "content-type: application/json", BYTES("{}"));
     assert_int_equal(client->head.status, 405);
-    assert_string_equal(field_of(client, "allow"), "GET, POST");
+    assert_string_equal(field_of(client, "allow"), "GET, HEAD, POST");
 }
 
 static void a_methods_path_takes_no_other_media(void **state)

@@ -3,7 +3,8 @@
 #include "gateway/headers/cors.h"
 
 static const char *const origins[] = {"https://panel.example", "https://*.shop.example"};
-static const Cors listed = {origins, 2, true, 600};
+static const Cors listed = {
+    .origins = origins, .n_origins = 2, .credentials = true, .max_age_seconds = 600};
 
 static void answer(Arena *arena, const Cors *cors, const char *origin, Fields *fields)
 {
@@ -76,6 +77,43 @@ static void a_preflight_is_granted_what_it_asks_for(void **state)
     arena_free(arena);
 }
 
+static Bytes allowed_verbs(Arena *arena, const Cors *cors, const char *wanted)
+{
+    HttpHead head = {.method = bytes_of("OPTIONS"), .fields = fields_in(arena)};
+    Fields fields = fields_in(arena);
+    fields_add_text(&head.fields, "origin", "https://panel.example");
+    fields_add_text(&head.fields, "access-control-request-method", wanted);
+    cors_answer_preflight(cors, &head, &fields);
+    return fields_get(&fields, "access-control-allow-methods");
+}
+
+#define USUAL "GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS"
+
+static void verbs_are_the_usual_ones_and_those_of_the_schemas(void **state)
+{
+    Arena *arena = arena_new(ARENA_UNLIMITED);
+    Cors cors = listed;
+    assert_bytes(allowed_verbs(arena, &cors, "PURGE"), USUAL);
+    cors.verbs = ", PURGE, SEARCH";
+    assert_bytes(allowed_verbs(arena, &cors, "PURGE"), USUAL ", PURGE, SEARCH");
+    assert_bytes(allowed_verbs(arena, &cors, "MOVE"), USUAL ", PURGE, SEARCH");
+    cors.any_verb = true;
+    assert_bytes(allowed_verbs(arena, &cors, "PURGE"), USUAL ", PURGE, SEARCH");
+    assert_bytes(allowed_verbs(arena, &cors, "MOVE"), USUAL ", PURGE, SEARCH, MOVE");
+    assert_bytes(allowed_verbs(arena, &cors, "a, b"), USUAL ", PURGE, SEARCH"); /* no token */
+    arena_free(arena);
+}
+
+static void an_answer_without_an_origin_varies_by_it_all_the_same(void **state)
+{
+    Arena *arena = arena_new(ARENA_UNLIMITED);
+    Fields fields;
+    answer(arena, &listed, "", &fields);
+    assert_bytes(fields_get(&fields, "vary"), "origin");
+    assert_null(fields_get(&fields, "access-control-allow-origin").data);
+    arena_free(arena);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -83,6 +121,8 @@ int main(void)
         cmocka_unit_test(a_star_stands_for_labels_and_never_for_nothing),
         cmocka_unit_test(without_origins_nothing_is_said),
         cmocka_unit_test(a_preflight_is_granted_what_it_asks_for),
+        cmocka_unit_test(verbs_are_the_usual_ones_and_those_of_the_schemas),
+        cmocka_unit_test(an_answer_without_an_origin_varies_by_it_all_the_same),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

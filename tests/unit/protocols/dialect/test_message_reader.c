@@ -368,7 +368,11 @@ static void compressed_messages_need_a_named_compression(void **state)
     assert_fault(why, FAULT_UPSTREAM_PROTOCOL);
     start(DIALECT_GRPC, false, COMPRESSION_GZIP, 1000);
     assert_int_equal(read_all(frame(ENVELOPE_COMPRESSED, bytes_of("not gzip"))), MESSAGE_FAILED);
-    assert_fault(why, FAULT_PROTOCOL_VIOLATION);
+    assert_fault(why, FAULT_BAD_REQUEST);
+    assert_int_equal(why.error->fault->grpc_status, CODE_INVALID_ARGUMENT);
+    start(DIALECT_GRPC, true, COMPRESSION_GZIP, 1000);
+    assert_int_equal(read_all(frame(ENVELOPE_COMPRESSED, bytes_of("not gzip"))), MESSAGE_FAILED);
+    assert_fault(why, FAULT_UPSTREAM_PROTOCOL);
 }
 
 static void an_empty_message_is_not_decompressed_though_marked(void **state)
@@ -405,7 +409,7 @@ static void a_kept_message_can_be_opened_after_all(void **state)
     assert_ok(arena, message_reader_decompress(&reader, message.bytes, &plain));
     assert_bytes(plain, "squeezed");
     assert_fault(message_reader_decompress(&reader, bytes_of("not gzip"), &plain),
-                 FAULT_PROTOCOL_VIOLATION);
+                 FAULT_BAD_REQUEST);
     for (int i = 0; i < 1001; i++)
         buffer_add_byte(&zeros, 0);
     assert_ok(arena, compress_message(arena, COMPRESSION_GZIP, buffer_bytes(&zeros), &bomb));

@@ -80,7 +80,7 @@ static void the_root_matches_itself_alone(void **state)
     assert_string_equal(matched(alone, "GET", "/x"), "");
     assert_string_equal(matched(alone, "GET", "//"), "");
     assert_string_equal(matched(alone, "POST", "/"), "");
-    assert_bytes(match.allowed, "GET");
+    assert_bytes(match.allowed, "GET, HEAD");
 
     RestTable *table =
         table_of((const char *const[]){"GET", "/{id}", "GET", "/", "GET", "/{all=**}", NULL});
@@ -161,13 +161,27 @@ static void a_bad_escape_in_the_path_is_the_clients_mistake(void **state)
         FAULT_BAD_REQUEST);
 }
 
+static void head_is_answered_wherever_get_is(void **state)
+{
+    RestTable *table =
+        table_of((const char *const[]){"GET", "/a/{x}", "*", "/a/{any}", "HEAD", "/b", "GET",
+                                       "/b/{y=**}", "POST", "/c", "*", "/d", NULL});
+    assert_string_equal(matched(table, "HEAD", "/a/1"), "/a/{x}");
+    assert_string_equal(matched(table, "PUT", "/a/1"), "/a/{any}");
+    assert_string_equal(matched(table, "HEAD", "/b"), "/b");
+    assert_string_equal(matched(table, "HEAD", "/b/1"), "/b/{y=**}");
+    assert_string_equal(matched(table, "HEAD", "/c"), "");
+    assert_bytes(match.allowed, "POST");
+    assert_string_equal(matched(table, "HEAD", "/d"), "/d");
+}
+
 static void another_verb_of_the_path_is_told_for_allow(void **state)
 {
     RestTable *table =
         table_of((const char *const[]){"GET", "/v1/orders/{id}", "DELETE", "/v1/orders/{id}", "GET",
                                        "/v1/**", "*", "/any/{x}", NULL});
     assert_string_equal(matched(table, "PUT", "/v1/orders/1"), "");
-    assert_bytes(match.allowed, "DELETE, GET");
+    assert_bytes(match.allowed, "DELETE, GET, HEAD");
     assert_string_equal(matched(table, "PUT", "/v9/orders/1"), "");
     assert_int_equal(match.allowed.size, 0);
     assert_string_equal(matched(table, "BREW", "/any/1"), "/any/{x}");
@@ -220,6 +234,7 @@ int main(void)
         cmocka_unit_test(single_segments_are_decoded_wholly_and_several_keep_reserved_escapes),
         cmocka_unit_test(an_escaped_literal_is_still_that_literal),
         cmocka_unit_test(a_bad_escape_in_the_path_is_the_clients_mistake),
+        cmocka_unit_test(head_is_answered_wherever_get_is),
         cmocka_unit_test(another_verb_of_the_path_is_told_for_allow),
         cmocka_unit_test(a_less_special_template_serves_a_verb_that_the_special_one_lacks),
         cmocka_unit_test(the_last_of_two_equal_rules_wins),
