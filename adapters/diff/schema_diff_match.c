@@ -379,7 +379,8 @@ static uint32_t free_fields(const Matching *m, int end)
 static bool is_telling_type(const Matching *m, const FieldType *field)
 {
     ValueType type = value_type_element(field);
-    return (type.message && diff_in_package(&m->d->sides[OLD], type.message->full_name)) ||
+    return field->map ||
+           (type.message && diff_in_package(&m->d->sides[OLD], type.message->full_name)) ||
            (type.enumeration && diff_in_package(&m->d->sides[OLD], type.enumeration->full_name));
 }
 

@@ -142,6 +142,17 @@ static bool is_standard(const char *word)
     return false;
 }
 
+/* Get, List, Create of another noun are methods of another resource, unless that one is alike. */
+static bool is_of_another_resource(Diffing *d, const MethodType *old, const MethodType *new_method,
+                                   int names)
+{
+    Words verb = words_of(d->arena, old->name);
+    if (names == 100 || !is_standard(verb.word[0]))
+        return false;
+    return !diff_in_package(&d->sides[OLD], old->output->full_name) ||
+           !type_fits(d, old->output, new_method->output, DIFF_LIKELY);
+}
+
 /* How alike two methods are whose types could go together; 0 when they are not. */
 static int method_likeness(Diffing *d, const MethodType *old, const MethodType *new_method)
 {
@@ -150,7 +161,9 @@ static int method_likeness(Diffing *d, const MethodType *old, const MethodType *
         (is_standard(b.word[0]) && !words_have(&a, b.word[0])))
         return 0;
     int score = words_alike(&a, &b);
-    return score >= 60 && types_fit(d, old, new_method, 40) ? score : 0;
+    if (score < 60 || is_of_another_resource(d, old, new_method, score))
+        return 0;
+    return types_fit(d, old, new_method, 40) ? score : 0;
 }
 
 /* The one that is most like it, if no other is as much; NULL when there is none. */

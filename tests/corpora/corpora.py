@@ -21,11 +21,18 @@ PAIRS = {
 
 # The same with a key only.
 MORE_PAIRS = {
+    'accounts': ('google.shopping.merchant.accounts.v1beta', 'google.shopping.merchant.accounts.v1'),
+    'datasources': ('google.shopping.merchant.datasources.v1beta', 'google.shopping.merchant.datasources.v1'),
     'datastream': ('google.cloud.datastream.v1alpha1', 'google.cloud.datastream.v1'),
+    'dialogflow': ('google.cloud.dialogflow.v2beta1', 'google.cloud.dialogflow.v2'),
+    'filestore': ('google.cloud.filestore.v1beta1', 'google.cloud.filestore.v1'),
     'gkehub': ('google.cloud.gkehub.v1beta1', 'google.cloud.gkehub.v1'),
+    'inventories': ('google.shopping.merchant.inventories.v1beta', 'google.shopping.merchant.inventories.v1'),
     'metastore': ('google.cloud.metastore.v1alpha', 'google.cloud.metastore.v1'),
+    'ordertracking': ('google.shopping.merchant.ordertracking.v1beta', 'google.shopping.merchant.ordertracking.v1'),
     'products': ('google.shopping.merchant.products.v1beta', 'google.shopping.merchant.products.v1'),
     'resourcemanager': ('google.cloud.resourcemanager.v2', 'google.cloud.resourcemanager.v3'),
+    'servicedirectory': ('google.cloud.servicedirectory.v1beta1', 'google.cloud.servicedirectory.v1'),
     'talent': ('google.cloud.talent.v4beta1', 'google.cloud.talent.v4'),
     'tasks': ('google.cloud.tasks.v2beta2', 'google.cloud.tasks.v2'),
     'tasks-beta': ('google.cloud.tasks.v2beta3', 'google.cloud.tasks.v2'),

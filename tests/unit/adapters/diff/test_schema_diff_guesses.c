@@ -65,6 +65,44 @@ static void the_only_fields_of_a_type_belong_together(void **state)
           "    items: buckets  # decide: a guess, the only one of its type\n");
 }
 
+static void so_do_the_only_maps(void **state)
+{
+    check(state, "Maps",
+          "messages:\n"
+          "  M:\n"
+          "    metadata: annotations  # decide: a guess, the only one of its type\n");
+}
+
+/* The verbs of every resource tell nothing; another verb and the same types do. */
+static void methods_are_renamed_by_their_words_and_types(void **state)
+{
+    Loaded *loaded = *state;
+    ChangeSide from = {"v1", NULL, "resources.v1"}, to = {"v2", NULL, "resources.v2"};
+    assert_ok(loaded->arena,
+              schema_load_file(loaded->arena, SCHEMAS "resources_old.binpb", &from.schema));
+    assert_ok(loaded->arena,
+              schema_load_file(loaded->arena, SCHEMAS "resources_new.binpb", &to.schema));
+    SchemaDiff diff;
+    schema_diff(loaded->arena, &from, &to, &diff);
+    const char *list = strstr(arena_text(loaded->arena, diff.change_list), "to: v2\n");
+    assert_non_null(list);
+    assert_bytes(
+        bytes_of(list + strlen("to: v2\n")),
+        "types:\n"
+        "  ScheduleDeleteBookRequest: DeleteBookRequest  # decide: a guess, by what is in it\n"
+        "  IsBookReadableRequest: CheckBookReadabilityRequest  # guess: by what is in it\n"
+        "  IsBookReadableResponse: CheckBookReadabilityResponse  # guess: by what is in it\n"
+        "messages:\n"
+        "  ScheduleDeleteBookRequest:\n"
+        "    force: {added: graceful}  # decide: bool, lost towards v1\n"
+        "methods:\n"
+        "  Taxes.GetAccountTax: {removed: \"v2 has no such method\"}\n"
+        "  Taxes.UpdateAccountTax: {removed: \"v2 has no such method\"}\n"
+        "  Books.GetBook: Library.GetBook  # guess: by its name\n"
+        "  Books.ScheduleDeleteBook: Library.DeleteBook  # guess: by its name and types\n"
+        "  Books.IsBookReadable: Library.CheckBookReadability  # guess: by its name and types\n");
+}
+
 static void names_are_compared_by_their_words(void **state)
 {
     check(state, "Words",
@@ -196,9 +234,10 @@ static void all_that_is_lost_is_marked_for_a_decision(void **state)
           "    come: {added: graceful}  # decide: bytes, lost towards v1\n");
 }
 
-static const char *const kinds[] = {
-    "Numbers",   "Renumbered", "Oneofs", "OnlyOne", "Words", "Opposites", "Hoisted", "Deep",
-    "Reference", "Converted",  "Priced", "Values",  "Alike", "Ties",      "Into",    "Lost"};
+static const char *const kinds[] = {"Numbers",   "Renumbered", "Oneofs", "OnlyOne",   "Words",
+                                    "Opposites", "Hoisted",    "Deep",   "Reference", "Converted",
+                                    "Priced",    "Values",     "Alike",  "Ties",      "Into",
+                                    "Lost",      "Maps"};
 enum { N_KINDS = sizeof kinds / sizeof *kinds };
 
 static ChangeSide side(Loaded *loaded, const char *version, const char *kind, const char *end)
@@ -235,6 +274,8 @@ int main(void)
         cmocka_unit_test(the_same_number_and_type_speak_for_a_field_where_others_kept_theirs),
         cmocka_unit_test(the_same_place_in_a_oneof_speaks_for_a_field),
         cmocka_unit_test(the_only_fields_of_a_type_belong_together),
+        cmocka_unit_test(so_do_the_only_maps),
+        cmocka_unit_test(methods_are_renamed_by_their_words_and_types),
         cmocka_unit_test(names_are_compared_by_their_words),
         cmocka_unit_test(a_flag_is_never_its_opposite),
         cmocka_unit_test(fields_leave_a_message_and_go_into_one),
