@@ -286,7 +286,7 @@ void client_on_end(Caller *caller, const Status *status, const Fields *trailers)
         end.breaks_off = true;
     }
     if (end.breaks_off) { /* which no client takes for success */
-        http_stream_reset(c->stream, HTTP2_ERROR_INTERNAL);
+        http_stream_cut(c->stream, HTTP2_ERROR_INTERNAL);
         return;
     }
     if (end.has_head) {

@@ -185,7 +185,7 @@ static void on_reset(void *owner, HttpStream *stream, Result why)
     /* Bytes of the answer are out already: only breaking off says that they are not all. */
     x->record.why = r;
     x->record.status = status_of_error(x->arena, r);
-    http_stream_reset(client_of(x)->stream, HTTP2_ERROR_INTERNAL);
+    http_stream_cut(client_of(x)->stream, HTTP2_ERROR_INTERNAL);
     exchange_run(x, &STEP_finish);
 }
 

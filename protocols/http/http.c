@@ -311,6 +311,12 @@ void http_stream_consume(HttpStream *stream, size_t n)
         stream->connection->engine->consume(stream, n);
 }
 
+void http_stream_cut(HttpStream *stream, uint32_t http2_error)
+{
+    if (stream->connection)
+        stream->connection->engine->cut(stream, http2_error);
+}
+
 void http_stream_reset(HttpStream *stream, uint32_t http2_error)
 {
     if (stream->connection)

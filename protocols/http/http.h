@@ -240,8 +240,12 @@ typedef enum Http2Error {
 } Http2Error;
 
 /* Resets the stream: RST_STREAM with an Http2Error; HTTP/1.1 closes the connection. No event
-   follows. The owner still releases the stream. */
+   follows. The owner still releases the stream. What is queued is dropped. */
 void http_stream_reset(HttpStream *stream, uint32_t http2_error);
+
+/* The same behind what is queued: for a server that cannot end a response well. A client that gets
+   none of it takes its request for one that nobody has seen. */
+void http_stream_cut(HttpStream *stream, uint32_t http2_error);
 
 /* The owner is done with the stream: see Lifetime above. */
 void http_stream_release(HttpStream *stream);

@@ -42,6 +42,7 @@ typedef struct HttpEngine {
     size_t (*queued)(const HttpStream *stream);
     void (*consume)(HttpStream *stream, size_t n);
     void (*reset)(HttpStream *stream, uint32_t http2_error);
+    void (*cut)(HttpStream *stream, uint32_t http2_error);
     void (*release)(HttpStream *stream);
 } HttpEngine;
 

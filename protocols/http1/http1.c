@@ -329,7 +329,7 @@ static void http1_consume(HttpStream *base, size_t n)
 }
 
 /* HTTP/1.1 can break one exchange off only together with the connection. */
-static void http1_reset(HttpStream *base, uint32_t http2_error)
+static void http1_cut(HttpStream *base, uint32_t http2_error)
 {
     Http1 *http1 = http1_of(base->connection);
     Http1Stream *stream = (Http1Stream *)base;
@@ -337,11 +337,18 @@ static void http1_reset(HttpStream *base, uint32_t http2_error)
     if (stream->over || stream->silent)
         return;
     stream->silent = true;
-    bool answered = !http1->base.client && stream->ended;
-    if (!answered)
-        http_queue_clear(&http1->out);
     http1_close_after_output(http1);
     exchange_end(http1);
+}
+
+static void http1_reset(HttpStream *base, uint32_t http2_error)
+{
+    Http1 *http1 = http1_of(base->connection);
+    Http1Stream *stream = (Http1Stream *)base;
+    bool answered = !http1->base.client && stream->ended;
+    if (!stream->over && !stream->silent && !answered)
+        http_queue_clear(&http1->out);
+    http1_cut(base, http2_error);
 }
 
 static void http1_release(HttpStream *base)
@@ -396,6 +403,7 @@ static const HttpEngine http1_engine = {
     .queued = http1_queued,
     .consume = http1_consume,
     .reset = http1_reset,
+    .cut = http1_cut,
     .release = http1_release,
 };
 

@@ -470,6 +470,18 @@ static void http2_reset(HttpStream *base, uint32_t http2_error)
     http2_submit_reset(http2, stream, http2_error);
 }
 
+static void http2_cut(HttpStream *base, uint32_t http2_error)
+{
+    Http2Stream *stream = (Http2Stream *)base;
+    if (stream->silent || stream->queue.size == 0) {
+        http2_reset(base, http2_error);
+        return;
+    }
+    stream->silent = true;
+    stream->cut = true;
+    stream->cut_code = http2_error;
+}
+
 static void http2_release(HttpStream *base)
 {
     Http2 *http2 = http2_of(base->connection);
@@ -531,6 +543,7 @@ static const HttpEngine http2_engine = {
     .queued = http2_queued,
     .consume = http2_consume,
     .reset = http2_reset,
+    .cut = http2_cut,
     .release = http2_release,
 };
 

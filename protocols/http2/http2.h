@@ -47,7 +47,9 @@ struct Http2Stream {
     bool head_received, remote_ended;
     bool reset_by_peer;
     bool resetting; /* RST_STREAM submitted but not framed */
-    bool not_sent;  /* the request was never framed */
+    bool cut;       /* to be reset when the queue is empty, with cut_code */
+    uint32_t cut_code;
+    bool not_sent; /* the request was never framed */
     bool above_high, due;
     bool bounded; /* the request has a small Content-Length */
     bool lingers; /* the response is sent completely; the rest of the request may still come */

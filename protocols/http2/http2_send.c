@@ -161,6 +161,8 @@ static ssize_t read_body(nghttp2_session *session, int32_t id, uint8_t *buffer, 
     Http2Stream *stream = source->ptr;
     size_t size = stream->queue.size < most ? stream->queue.size : most;
     if (size == 0 && !stream->ended) {
+        if (stream->cut)
+            http2_submit_reset(http2_of(stream->base.connection), stream, stream->cut_code);
         stream->deferred = true;
         return NGHTTP2_ERR_DEFERRED;
     }

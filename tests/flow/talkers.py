@@ -278,9 +278,10 @@ class RestClient:
         elif accept == "*/*":
             told.messages = [json.loads(line) for line in text.splitlines()]
         else:
-            events = [event.split("\n") for event in text.split("\n\n")[:-1]]
-            told.messages = [json.loads(event[-1].removeprefix("data: ")) for event in events]
-            assert [event[0] for event in events[:-1] if len(event) > 1] == [], "only the last may be an error"
+            events = [dict(line.split(": ", 1) for line in event.split("\n")) for event in text.split("\n\n")[:-1]]
+            assert [event["id"] for event in events[:-1]] == [str(n + 1) for n in range(len(events) - 1)]
+            assert [event["event"] for event in events if "event" in event] in (["end"], ["error"]), "and it is the last"
+            told.messages = [json.loads(event["data"]) for event in events if event.get("event") != "end"]
         if told.messages and "error" in told.messages[-1]:
             self.failed(told, told.messages.pop()["error"])
         return told

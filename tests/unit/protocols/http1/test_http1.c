@@ -863,6 +863,23 @@ static void an_answer_goes_out_to_a_client_that_has_closed_its_side_behind_the_r
     side_end(&server);
 }
 
+static void what_is_queued_goes_out_before_a_cut(void **state)
+{
+    Side server = {0};
+    side_begin(&server, http1_server_new, NULL);
+    assert_ok(server.arena, side_feed_text(&server, GET("/")));
+    HttpHead head = {.status = 200, .content_length = -1};
+    http_stream_send_head(server.stream, &head, false);
+    http_stream_send_body(server.stream, bytes_of("one"));
+    http_stream_cut(server.stream, HTTP2_ERROR_INTERNAL);
+    side_take_output(&server);
+    assert_non_null(strstr(side_wire(&server), "HTTP/1.1 200 OK"));
+    assert_non_null(strstr(side_wire(&server), "one\r\n"));
+    assert_null(strstr(side_wire(&server), "\r\n0\r\n"));
+    assert_int_equal(http_connection_phase(server.connection), HTTP_CLOSED);
+    side_end(&server);
+}
+
 static void a_lost_connection_tells_its_stream_which_outlives_it(void **state)
 {
     Side server = {0};
@@ -1240,6 +1257,7 @@ int main(void)
         cmocka_unit_test(a_client_that_leaves_within_its_request_is_noticed),
         cmocka_unit_test(
             an_answer_goes_out_to_a_client_that_has_closed_its_side_behind_the_request),
+        cmocka_unit_test(what_is_queued_goes_out_before_a_cut),
         cmocka_unit_test(a_lost_connection_tells_its_stream_which_outlives_it),
         cmocka_unit_test(a_client_and_a_server_understand_each_other),
         cmocka_unit_test(answers_are_read_as_the_standard_says_at_every_split),

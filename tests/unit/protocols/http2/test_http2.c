@@ -426,6 +426,25 @@ static void a_servers_reset_tells_whether_the_call_may_be_sent_again(void **stat
     }
 }
 
+static void what_is_queued_goes_out_before_a_cut(void **state)
+{
+    Pair pair = {.client = {.releases = true}};
+    pair_begin(&pair, NULL);
+    side_open(&pair.client, "GET", "/", "", -1, true);
+    pair_pump(&pair);
+    side_forget(&pair.client);
+    HttpHead head = {.status = 200, .content_length = -1};
+    http_stream_send_head(pair.server.stream, &head, false);
+    http_stream_send_body(pair.server.stream, bytes_of("one"));
+    http_stream_send_body(pair.server.stream, bytes_of("two"));
+    http_stream_cut(pair.server.stream, HTTP2_ERROR_INTERNAL);
+    side_release(&pair.server, pair.server.stream);
+    pair_pump(&pair);
+    assert_string_equal(side_log(&pair.client), "answer 200\nbody onetwo\nreset UPSTREAM_RESET\n");
+    assert_int_equal(http_connection_streams(pair.server.connection), 0);
+    pair_end(&pair);
+}
+
 static void a_stream_released_before_its_answer_is_reset(void **state)
 {
     Pair pair = {.client = {.releases = true}};
@@ -1372,6 +1391,7 @@ int main(void)
         cmocka_unit_test(an_answer_complete_before_its_request_ends_the_request_too),
         cmocka_unit_test(a_call_that_the_client_breaks_off_is_cancelled_for_the_server),
         cmocka_unit_test(a_servers_reset_tells_whether_the_call_may_be_sent_again),
+        cmocka_unit_test(what_is_queued_goes_out_before_a_cut),
         cmocka_unit_test(a_stream_released_before_its_answer_is_reset),
         cmocka_unit_test(an_answer_that_was_ended_goes_out_though_its_stream_is_released),
         cmocka_unit_test(a_final_response_has_a_date),
