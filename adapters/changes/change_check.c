@@ -76,73 +76,13 @@ static void add_same_names(ChangeList *list, MessagePair *pair)
     }
 }
 
-/* ---- Templates ------------------------------------------------------------------------------- */
-
-static bool has_name(const Template *template, Bytes name)
-{
-    for (uint32_t i = 0; i < template->n_names; i++) {
-        if (bytes_equal(template->names[i], name))
-            return true;
-    }
-    return false;
-}
-
-static bool is_one_text(const FieldPath *path)
-{
-    const FieldType *field = path_field(path);
-    return field->kind == KIND_STRING && !field->repeated;
-}
-
-/* "{project}, {topic}" */
-static const char *template_names(ChangeList *list, const Template *template)
-{
-    Buffer text = buffer_in(list->arena);
-    for (uint32_t i = 0; i < template->n_names; i++)
-        buffer_printf(&text, i ? ", {%.*s}" : "{%.*s}", BYTES_ARGS(template->names[i]));
-    buffer_add_byte(&text, 0);
-    return (const char *)text.data;
-}
-
-static void check_template(ChangeList *list, FieldChange *change, const char *path)
-{
-    const Template *old = change->ends[OLD].template, *new_one = change->ends[NEW].template;
-    for (int end = 0; end < 2; end++) {
-        for (uint32_t i = 0; i < change->ends[end].n_paths; i++) {
-            if (!is_one_text(&change->ends[end].paths[i])) {
-                change_problem(list, change->place, path, NULL, "a template is of single strings");
-                return;
-            }
-        }
-    }
-    if (old && new_one) {
-        for (uint32_t i = 0; i < old->n_names || i < new_one->n_names; i++) {
-            Bytes lost = i < old->n_names && !has_name(new_one, old->names[i]) ? old->names[i]
-                         : i < new_one->n_names && !has_name(old, new_one->names[i])
-                             ? new_one->names[i]
-                             : BYTES_NONE;
-            if (lost.size)
-                change_problem(list, change->place, path, NULL,
-                               "{%.*s} is only in one of the two templates", BYTES_ARGS(lost));
-        }
-        return;
-    }
-    int parts = old ? NEW : OLD;
-    const Template *template = old ? old : new_one;
-    if (change->ends[parts].n_paths != template->n_names)
-        change_problem(list, change->place, path,
-                       arena_printf(list->arena, "write %s: with a field for each of %s",
-                                    parts == NEW ? "to" : "from", template_names(list, template)),
-                       "the template has %u names, and %u fields are given", template->n_names,
-                       change->ends[parts].n_paths);
-}
-
 static void check_types(ChangeList *list, const MessagePair *pair, FieldChange *change)
 {
     const char *path = where_change(list, pair, change);
     if (!change->ends[OLD].n_paths || !change->ends[NEW].n_paths)
         return;
     if (change->ends[OLD].template || change->ends[NEW].template) {
-        check_template(list, change, path);
+        change_check_template(list, change, path);
         return;
     }
     if (change->ends[OLD].n_paths > 1 || change->ends[NEW].n_paths > 1) {

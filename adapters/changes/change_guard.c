@@ -382,6 +382,7 @@ void making_guards(Making *m)
         guard_dropped(m, &m->pair->changes[i]);
         guard_left(m, i);
         guard_sentinel(m, &m->pair->changes[i]);
+        making_template_guards(m, &m->pair->changes[i]);
         guard_currency(m, &m->pair->changes[i]);
         guard_when(m, i);
         guard_selected(m, &m->pair->changes[i]);

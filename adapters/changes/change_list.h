@@ -40,6 +40,13 @@ typedef struct Template {
     uint32_t n_names;
 } Template;
 
+/* A part of a template that has no counterpart: written as the value, and lost when it is another.
+ */
+typedef struct TemplatePart {
+    Bytes name, value;
+    Drop drop;
+} TemplatePart;
+
 typedef struct ChangeEnd {
     FieldPath *paths; /* mostly one; several: the variables of the other end's template; none: it is
                          gone */
@@ -89,8 +96,10 @@ typedef struct FieldChange {
     Drop more;                   /* list to single, when there are more */
     bool constant;               /* the only end that has paths always has the same value */
     const Selection *select;     /* of the only end that has paths */
-    const char *currency;        /* the text of a money's currency, when it is always the same */
-    const MessageType *mask_of;  /* FieldMask: the message at the OLD end that the mask is about */
+    const TemplatePart *parts;   /* of one template only */
+    uint32_t n_parts;
+    const char *currency;       /* the text of a money's currency, when it is always the same */
+    const MessageType *mask_of; /* FieldMask: the message at the OLD end that the mask is about */
 } FieldChange;
 
 struct MessagePair {
@@ -251,6 +260,15 @@ const char *nearest_value(Arena *arena, const EnumType *type, Bytes name);
    and messages. */
 bool literal_of_default(const FieldType *field, Literal *literal_out);
 
+/* ---- change_template.c ----------------------------------------------------------------------- */
+
+/* Names, fields and parts go together; told when they do not. */
+void change_check_template(ChangeList *list, FieldChange *change, const char *path);
+/* The part that only one end has, by its name; or NULL. */
+const TemplatePart *change_part(const FieldChange *change, Bytes name);
+/* Which of the fields beside the template this name's is. */
+uint32_t change_part_field(const FieldChange *change, const Template *template, uint32_t name);
+
 /* ---- change_text.c --------------------------------------------------------------------------- */
 
 /* Enum and text, by `values:` or by the values' names. */
@@ -320,6 +338,9 @@ const Expr *making_field(const Making *m, const FieldPath *path); /* NULL for th
 const Expr *making_kind(Making *m, const FieldPath *path);        /* a kind that is unset is zero */
 /* What the source gives for the change's target number `which`, without what is made up. */
 const Expr *making_given(Making *m, const FieldChange *change, uint32_t which);
+/* change_template.c: the same, of a change with templates; and what is lost of their parts. */
+const Expr *making_template(Making *m, const FieldChange *change, uint32_t which);
+void making_template_guards(Making *m, const FieldChange *change);
 const Loss *making_loss(Making *m, const FieldChange *change, LossKind kind, bool loud,
                         const char *how);
 void making_guard(Making *m, Guard guard); /* none when its source is NULL */

@@ -101,61 +101,6 @@ static const Loss *converter_loss(Making *m, const FieldChange *change, const Co
     return refuses ? making_loss(m, change, LOSS_NARROWED, true, refuses) : NULL;
 }
 
-static const Converter *part_converter(Making *m, const Template *template, uint32_t part)
-{
-    Converter *converter = arena_make(m->arena, Converter);
-    ValueType text = {KIND_STRING, false, NULL, NULL};
-    *converter = (Converter){.code = CONVERT_TEMPLATE_PART,
-                             .from = text,
-                             .to = text,
-                             .name = "template",
-                             .template_parts = template->literals,
-                             .n_variables = template->n_names,
-                             .part = part};
-    return converter;
-}
-
-static const Expr *compose_template(Making *m, const Template *template, const Expr *const *args)
-{
-    Converter *converter = arena_make(m->arena, Converter);
-    ValueType text = {KIND_STRING, false, NULL, NULL};
-    *converter = (Converter){.code = CONVERT_TEMPLATE,
-                             .from = text,
-                             .to = text,
-                             .name = "template",
-                             .template_parts = template->literals,
-                             .n_variables = template->n_names};
-    return expr_convert_many(m->arena, converter, args, template->n_names);
-}
-
-static uint32_t name_index(const Template *template, Bytes name)
-{
-    uint32_t i = 0;
-    while (i + 1 < template->n_names && !bytes_equal(template->names[i], name))
-        i++;
-    return i;
-}
-
-/* The value of the target's path `which`, of a change with templates. */
-static const Expr *template_value(Making *m, const FieldChange *change, uint32_t which)
-{
-    const ChangeEnd *from = &change->ends[!m->to], *to = &change->ends[m->to];
-    if (!to->template)
-        return expr_convert(m->arena, part_converter(m, from->template, which),
-                            making_field(m, &from->paths[0]), NULL);
-    const Expr **args = arena_array(m->arena, const Expr *, to->template->n_names);
-    for (uint32_t i = 0; i < to->template->n_names; i++) {
-        if (!from->template) {
-            args[i] = making_field(m, &from->paths[i]);
-            continue;
-        }
-        uint32_t part = name_index(from->template, to->template->names[i]);
-        args[i] = expr_convert(m->arena, part_converter(m, from->template, part),
-                               making_field(m, &from->paths[0]), NULL);
-    }
-    return compose_template(m, to->template, args);
-}
-
 static const Expr *currency_expr(Making *m, const FieldChange *change)
 {
     const FieldPath *field = &change->ends[!m->to].currency;
@@ -322,7 +267,7 @@ const Expr *making_given(Making *m, const FieldChange *change, uint32_t which)
     if (change->select)
         return selected_value(m, change);
     if (change->ends[OLD].template || change->ends[NEW].template)
-        return template_value(m, change, which);
+        return making_template(m, change, which);
     return change->ends[!m->to].n_paths ? only_if_chosen(m, change, plain_value(m, change)) : NULL;
 }
 

@@ -4,7 +4,7 @@ static const char *const field_keys[] = {
     "to",         "from",     "by",       "removed", "added",    "back",        "ignored",
     "required",   "optional", "more",     "round",   "sentinel", "zero",        "when",
     "select",     "constant", "template", "into",    "currency", "of",          "times",
-    "divided_by", "values",   "others",   "scale",   "unused",   "ignore_case",
+    "divided_by", "values",   "others",   "scale",   "unused",   "ignore_case", "parts",
 };
 
 /* One change while it is read. */
@@ -361,6 +361,40 @@ static bool read_template(const Reading *r, const JsonNode *node, int end)
     return true;
 }
 
+/* {removed: graceful, back: global}: only the old template has it; {added: global}: only the new.
+ */
+static bool read_part(const Reading *r, const JsonNode *node, TemplatePart *part)
+{
+    bool object = node->kind == JSON_OBJECT;
+    const JsonNode *removed = object ? json_member(node, "removed") : NULL;
+    const JsonNode *added = object ? json_member(node, "added") : NULL;
+    const JsonNode *back = object ? json_member(node, "back") : NULL;
+    const JsonNode *value = removed ? back : added, *drop = removed ? removed : back;
+    *part = (TemplatePart){.name = node->name, .drop = DROP_COUNTED};
+    if (!value || !has_text(value) || !value->text.size) {
+        change_problem(r->list, place(r, node), r->where, "{removed: graceful, back: TEXT}",
+                       "a part that only one version has needs a text for the way back");
+        return false;
+    }
+    part->value = value->text;
+    return !drop || read_drop(r, drop, &part->drop);
+}
+
+static bool read_parts(const Reading *r, const JsonNode *node)
+{
+    TemplatePart *parts = arena_array(r->list->arena, TemplatePart, node->count + 1);
+    bool good = node->kind == JSON_OBJECT && node->count;
+    if (!good)
+        change_problem(r->list, place(r, node), r->where, "parts: {NAME: {removed: graceful, ...}}",
+                       "expected the names of parts, each with what becomes of it");
+    uint32_t n = 0;
+    for (const JsonNode *item = good ? node->first : NULL; item; item = item->next)
+        good &= read_part(r, item, &parts[n++]);
+    r->change->parts = parts;
+    r->change->n_parts = n;
+    return good;
+}
+
 static bool read_when(const Reading *r, const JsonNode *node)
 {
     if (node->kind != JSON_OBJECT || node->count != 1) {
@@ -455,6 +489,8 @@ static bool read_both(const Reading *r)
         good &= read_template(r, said, member(r, "from") ? NEW : OLD);
     if ((said = member(r, "into")))
         good &= read_template(r, said, NEW);
+    if ((said = member(r, "parts")))
+        good &= read_parts(r, said);
     if ((said = member(r, "required")))
         good &= read_missing(r, said, NEW);
     if ((said = member(r, "optional")))

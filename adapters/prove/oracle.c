@@ -247,37 +247,99 @@ static bool comes_apart_again(Oracle *o, const Template *template, Bytes text, c
     return true;
 }
 
-/* The variables of the source, by the names of `template`. */
-static Result variables(Oracle *o, const FieldChange *change, const Tree *tree,
-                        const Template *names, Bytes *parts, uint32_t *n_found)
+static Bytes part_text(Oracle *o, const FieldPath *path, const TreeValue *value)
+{
+    FieldKind kind = path_field(path)->kind;
+    if (kind == KIND_STRING)
+        return value->plain.bytes;
+    return bytes_of(kind_is_unsigned(kind)
+                        ? arena_printf(o->arena, "%llu", (unsigned long long)value->plain.u)
+                        : arena_printf(o->arena, "%lld", (long long)value->plain.i));
+}
+
+/* Parts that the list says, and numbers without presence, are there when another is. */
+static void fill_parts(Oracle *o, const FieldChange *change, const Template *template, Bytes *parts)
 {
     const ChangeEnd *from = &change->ends[!o->to];
-    *n_found = 0;
-    if (!from->template) {
-        for (uint32_t i = 0; i < from->n_paths; i++) {
-            Found found = get(o, tree, &from->paths[i]);
-            if (found.n) {
-                parts[i] = found.values[0].plain.bytes;
-                ++*n_found;
-            }
-        }
-        return OK;
+    for (uint32_t i = 0; i < template->n_names; i++) {
+        const TemplatePart *said = change_part(change, template->names[i]);
+        const FieldType *field =
+            said || from->template
+                ? NULL
+                : path_field(&from->paths[change_part_field(change, template, i)]);
+        if (said)
+            parts[i] = said->value;
+        else if (!parts[i].data && field && field->kind != KIND_STRING && field_is_implicit(field))
+            parts[i] = bytes_of("0");
     }
+}
+
+/* The parts of the source, by the names of `template`. */
+static Result variables(Oracle *o, const FieldChange *change, const Tree *tree,
+                        const Template *names, Bytes *parts, bool *any)
+{
+    const ChangeEnd *from = &change->ends[!o->to];
+    *any = false;
+    for (uint32_t i = 0; !from->template && i < names->n_names; i++) {
+        if (change_part(change, names->names[i]))
+            continue;
+        const FieldPath *path = &from->paths[change_part_field(change, names, i)];
+        Found found = get(o, tree, path);
+        if (found.n)
+            parts[i] = part_text(o, path, &found.values[0]);
+        if (found.n && !parts[i].data)
+            parts[i] = bytes_of("");
+        *any |= found.n > 0;
+    }
+    if (!from->template)
+        return OK;
     Found found = get(o, tree, &from->paths[0]);
     if (!found.n)
         return OK;
     Bytes *own = arena_array(o->arena, Bytes, from->template->n_names);
     if (!match_template(from->template, found.values[0].plain.bytes, own))
         return cannot(o, &from->paths[0], "it does not match its template");
-    for (uint32_t i = 0; i < names->n_names; i++) {
-        for (uint32_t k = 0; k < from->template->n_names; k++) {
-            if (names == from->template ? i == k
-                                        : bytes_equal(names->names[i], from->template->names[k]))
+    for (uint32_t k = 0; k < from->template->n_names; k++) {
+        const TemplatePart *said = change_part(change, from->template->names[k]);
+        if (said && said->drop == DROP_LOUD && !bytes_equal(own[k], said->value))
+            return cannot(o, &from->paths[0], "a part would be lost");
+        for (uint32_t i = 0; i < names->n_names; i++) {
+            if (bytes_equal(names->names[i], from->template->names[k]))
                 parts[i] = own[k];
         }
     }
-    *n_found = names->n_names;
+    *any = true;
     return OK;
+}
+
+/* The part of one field. */
+static Result give_part(Oracle *o, const FieldChange *change, uint32_t which, const Bytes *parts,
+                        Found *found)
+{
+    const Template *template = change->ends[!o->to].template;
+    const FieldType *target = path_field(&change->ends[o->to].paths[which]);
+    uint32_t name = 0;
+    bool absent;
+    while (change_part(change, template->names[name]) ||
+           change_part_field(change, template, name) < which)
+        name++;
+    TreeValue text = {.plain = {.bytes = parts[name]}}, value = text;
+    Converter number = {.code = CONVERT_TEXT_NUMBER, .to = value_type_of(target), .name = "text"};
+    Result r = target->kind == KIND_STRING ? OK : oracle_value(o, &number, &text, &value, &absent);
+    *found = one(o, value);
+    return r;
+}
+
+/* Is the first part there that has presence, or is a text? */
+static bool is_witnessed(Oracle *o, const FieldChange *change, const Tree *tree)
+{
+    const ChangeEnd *from = &change->ends[!o->to];
+    for (uint32_t i = 0; !from->template && i < from->n_paths; i++) {
+        const FieldType *field = path_field(&from->paths[i]);
+        if (field->kind == KIND_STRING || field->presence)
+            return get(o, tree, &from->paths[i]).n;
+    }
+    return true;
 }
 
 static Result template_value(Oracle *o, const FieldChange *change, uint32_t which, const Tree *tree,
@@ -286,19 +348,21 @@ static Result template_value(Oracle *o, const FieldChange *change, uint32_t whic
     const ChangeEnd *from = &change->ends[!o->to], *to = &change->ends[o->to];
     const Template *names = to->template ? to->template : from->template;
     Bytes *parts = arena_array(o->arena, Bytes, names->n_names);
-    uint32_t n_found;
+    bool any;
     *found = (Found){0};
-    Result r = variables(o, change, tree, names, parts, &n_found);
-    if (failed(r) || !n_found)
+    for (uint32_t i = 0; i < names->n_names; i++)
+        parts[i] = BYTES_NONE;
+    Result r = variables(o, change, tree, names, parts, &any);
+    if (failed(r) || !any)
         return r;
-    if (n_found < names->n_names)
-        return cannot(o, &to->paths[0], "only a part of its template is there");
-    if (!to->template) {
-        *found = one(o, (TreeValue){.plain = {.bytes = parts[which]}});
-        return OK;
-    }
+    if (!to->template)
+        return give_part(o, change, which, parts, found);
+    if (is_witnessed(o, change, tree))
+        fill_parts(o, change, names, parts);
     Buffer text = buffer_in(o->arena);
     for (uint32_t i = 0; i < names->n_names; i++) {
+        if (!parts[i].data)
+            return cannot(o, &to->paths[0], "only a part of its template is there");
         buffer_add_bytes(&text, names->literals[i]);
         buffer_add_bytes(&text, parts[i]);
     }

@@ -231,7 +231,7 @@ static void add_part(Maker *m, const Converter *by, Buffer *text)
 {
     if (chance(m, 4))
         return;
-    buffer_printf(text, "v%u", (unsigned)below(m, 100));
+    buffer_printf(text, chance(m, 60) ? "%u" : "v%u", (unsigned)below(m, 100));
     if (chance(m, 6))
         buffer_add_bytes(text, by->template_parts[below(m, by->n_variables + 1)]);
     if (chance(m, 6))

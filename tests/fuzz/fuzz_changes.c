@@ -13,7 +13,7 @@ enum { MESSAGES = 6 };
 static const char *const kinds[] = {
     "Rename",   "Swap",  "Move",   "Gone",      "Numbers", "Texts",   "Times", "Lists",    "Zero",
     "Presence", "Enums", "Kinds",  "Templates", "Amounts", "Masks",   "Types", "Wrappers", "Tree",
-    "Choice",   "Round", "Inside", "Given",     "Ports",   "Hoisted", "Words"};
+    "Choice",   "Round", "Inside", "Given",     "Ports",   "Hoisted", "Words", "Names"};
 
 static const Schema *the_schema(void)
 {

@@ -836,9 +836,54 @@ static void a_template_that_lacks_a_part_is_refused(void **state)
             "list.yaml:5:5: M.name: the template has 2 names, and 1 fields are given (write to: "
             "with a field "
             "for each of {p}, {t})\n"
-            "list.yaml:6:5: M.path: {x} is only in one of the two templates\n"
+            "list.yaml:6:5: M.path: {x} is only in one of the two templates (write parts: {x: "
+            "{removed: graceful, back: ...}})\n"
             "list.yaml:7:11: M.key: a template has {names} with text between them: "
             "\"projects/{project}/topics/{topic}\"\n");
+}
+
+static const char *const parts =
+    "messages:\n  M:\n"
+    "    name: {template: \"projects/{p}/locations/{l}/topics/{t}\", to: [project, topic], "
+    "parts: {l: {removed: %s, back: global}}}\n"
+    "    path: {template: \"a/{x}/b/{y}\", into: \"{x}:{z}\", parts: {y: {removed: graceful, "
+    "back: \"1\"}, z: {added: here, back: loud}}}\n"
+    "    shard: {template: \"{host}/shards/{n}/parts/{m}\", to: [host, n, m]}\n";
+
+static void a_template_may_drop_a_part_and_have_numbers(void **state)
+{
+    Loaded *loaded = *state;
+    check(state, "Names", arena_printf(loaded->arena, parts, "graceful"), ".M",
+          "  path = template[{0}:{1}](template[a/{0}/b/{1} part 0](path), \"here\" when path)\n"
+          "  project = template[projects/{0}/locations/{1}/topics/{2} part 0](name)\n"
+          "  topic = template[projects/{0}/locations/{1}/topics/{2} part 2](name)\n"
+          "  host = template[{0}/shards/{1}/parts/{2} part 0](shard)\n"
+          "  n = text(template[{0}/shards/{1}/parts/{2} part 1](shard))\n"
+          "  m = text(template[{0}/shards/{1}/parts/{2} part 2](shard))\n"
+          "  drop template[projects/{0}/locations/{1}/topics/{2} part 1](name) unless \"global\"\n"
+          "  drop template[a/{0}/b/{1} part 1](path) unless \"1\"\n",
+          "  name = template[projects/{0}/locations/{1}/topics/{2}](project, \"global\" when "
+          "project, topic)\n"
+          "  path = template[a/{0}/b/{1}](template[{0}:{1} part 0](path), \"1\" when path)\n"
+          "  shard = template[{0}/shards/{1}/parts/{2}](host, text(n else 0 when host), text(m))\n"
+          "  refuse template[{0}:{1} part 1](path) unless \"here\"\n");
+}
+
+static void a_part_without_a_way_back_is_refused(void **state)
+{
+    refused(state, "Names",
+            "messages:\n  M:\n    name: {template: \"p/{p}/l/{l}/t/{t}\", to: [project, topic], "
+            "parts: {l: {removed: graceful}}}\n"
+            "    path: {template: \"a/{x}/b/{y}\", into: \"{x}:{y}\", parts: {y: {added: a}, w: "
+            "{added: b}}}\n"
+            "    shard: {template: \"shards/{n}\", to: [n]}\n    host: {added: graceful}\n    m: "
+            "{added: graceful}\n    project: {added: graceful}\n    topic: {added: graceful}\n",
+            "list.yaml:5:73: M.name: a part that only one version has needs a text for the way "
+            "back ({removed: graceful, back: TEXT})\n"
+            "list.yaml:6:5: M.path: {y} is in both templates\n"
+            "list.yaml:6:5: M.path: no template has a part {w}\n"
+            "list.yaml:7:5: M.shard: numbers without presence alone cannot tell 0 from nothing at "
+            "all\n");
 }
 
 static void a_template_that_says_a_part_twice_is_refused(void **state)
@@ -1014,6 +1059,8 @@ int main(void)
         cmocka_unit_test(a_kind_that_would_not_come_back_is_refused),
         cmocka_unit_test(a_condition_that_nobody_knows_is_refused),
         cmocka_unit_test(a_template_that_lacks_a_part_is_refused),
+        cmocka_unit_test(a_template_may_drop_a_part_and_have_numbers),
+        cmocka_unit_test(a_part_without_a_way_back_is_refused),
         cmocka_unit_test(a_template_that_says_a_part_twice_is_refused),
         cmocka_unit_test(two_fields_to_one_by_another_name_are_refused),
         cmocka_unit_test(a_list_for_other_versions_is_refused),

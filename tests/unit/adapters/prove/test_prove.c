@@ -159,6 +159,34 @@ static const Operation operations[] = {
      "    by: {by: text_table, values: {\"y z\": x}, others: other}\n"
      "    color: {by: enum_name, values: {NONE: [none, \"no\"], RED: rouge}, others: NONE}\n"
      "    size: {by: text_table, values: {S: small}, others: loud}\n"},
+    {"Names",
+     "messages:\n"
+     "  M:\n"
+     "    name: {template: \"projects/{p}/locations/{l}/topics/{t}\", to: [project, topic], parts: "
+     "{l: {removed: graceful, back: global}}}\n"
+     "    path: {template: \"a/{x}/b/{y}\", into: \"{x}:{z}\", parts: {y: {removed: graceful, "
+     "back: \"1\"}, z: {added: here, back: loud}}}\n"
+     "    shard: {template: \"{host}/shards/{n}/parts/{m}\", to: [host, n, m]}\n",
+     "messages:\n"
+     "  M:\n"
+     "    name: {template: \"p/{p}/{t}/{l}\", from: [project, topic], parts: {l: {added: here, "
+     "back: graceful}}}\n"
+     "    path: {template: \"{x}:{z}\", into: \"{z}/{x}\"}\n"
+     "    shard: {template: \"{m}-{n}-{host}\", from: [m, n, host]}\n"},
+    {"Names",
+     "messages:\n"
+     "  M:\n"
+     "    name: {template: \"projects/{p}/locations/{l}/topics/{t}\", to: [project, topic], parts: "
+     "{l: {removed: loud, back: global}}}\n"
+     "    path: {template: \"a/{x}/b/{y}\", into: \"{x}:{z}\", parts: {y: {removed: graceful, "
+     "back: \"1\"}, z: {added: here, back: loud}}}\n"
+     "    shard: {template: \"{host}/shards/{n}/parts/{m}\", to: [host, n, m]}\n",
+     "messages:\n"
+     "  M:\n"
+     "    name: {template: \"p/{p}/{t}/{l}\", from: [project, topic], parts: {l: {added: here, "
+     "back: loud}}}\n"
+     "    path: {template: \"{x}:{z}\", into: \"{z}/{x}\"}\n"
+     "    shard: {template: \"{m}-{n}-{host}\", from: [m, n, host]}\n"},
     {"Choice", "", ""},
     {"Chosen", "messages: {M: {b: {added: none}, limit: {sentinel: {new: -1}}}}",
      "messages: {M: {b: {removed: graceful}, limit: {zero: set}}}"},

@@ -1,0 +1,264 @@
+/*
+ * Templates: one text of several parts. Parts are texts or whole numbers; one that only one version
+ * has is written as a value that the list says, and is lost when it is another.
+ */
+#include "adapters/changes/change_list.h"
+
+/* ---- Names, fields, parts -------------------------------------------------------------------- */
+
+const TemplatePart *change_part(const FieldChange *change, Bytes name)
+{
+    for (uint32_t i = 0; i < change->n_parts; i++) {
+        if (bytes_equal(change->parts[i].name, name))
+            return &change->parts[i];
+    }
+    return NULL;
+}
+
+uint32_t change_part_field(const FieldChange *change, const Template *template, uint32_t name)
+{
+    uint32_t n = 0;
+    for (uint32_t i = 0; i < name; i++)
+        n += !change_part(change, template->names[i]);
+    return n;
+}
+
+static bool has_name(const Template *template, Bytes name)
+{
+    for (uint32_t i = 0; template && i < template->n_names; i++) {
+        if (bytes_equal(template->names[i], name))
+            return true;
+    }
+    return false;
+}
+
+/* "{project}, {topic}" */
+static const char *names_text(ChangeList *list, const FieldChange *change, const Template *template)
+{
+    Buffer text = buffer_in(list->arena);
+    for (uint32_t i = 0; i < template->n_names; i++) {
+        if (!change_part(change, template->names[i]))
+            buffer_printf(&text, text.size ? ", {%.*s}" : "{%.*s}", BYTES_ARGS(template->names[i]));
+    }
+    buffer_add_byte(&text, 0);
+    return (const char *)text.data;
+}
+
+/* A part that nobody has at the other end. */
+static void check_parts(ChangeList *list, const FieldChange *change, const char *path)
+{
+    const Template *old = change->ends[OLD].template, *new_one = change->ends[NEW].template;
+    for (uint32_t i = 0; i < change->n_parts; i++) {
+        Bytes name = change->parts[i].name;
+        bool in_old = has_name(old, name), in_new = has_name(new_one, name);
+        if (in_old == in_new)
+            change_problem(list, change->place, path, NULL,
+                           in_old ? "{%.*s} is in both templates" : "no template has a part {%.*s}",
+                           BYTES_ARGS(name));
+    }
+}
+
+/* Between two templates, what only one has must be said. */
+static void check_two(ChangeList *list, const FieldChange *change, int end, const char *path)
+{
+    const Template *one = change->ends[end].template, *other = change->ends[!end].template;
+    for (uint32_t i = 0; i < one->n_names; i++) {
+        Bytes name = one->names[i];
+        if (!has_name(other, name) && !change_part(change, name))
+            change_problem(list, change->place, path,
+                           arena_printf(list->arena, "write parts: {%.*s: {%s}}", BYTES_ARGS(name),
+                                        end == OLD ? "removed: graceful, back: ..." : "added: ..."),
+                           "{%.*s} is only in one of the two templates", BYTES_ARGS(name));
+    }
+}
+
+static bool is_number(const FieldType *field)
+{
+    return !field->repeated && kind_is_integer(field->kind);
+}
+
+static bool is_part(const FieldType *field)
+{
+    return !field->repeated && (field->kind == KIND_STRING || kind_is_integer(field->kind));
+}
+
+/* Is there another part that tells whether there is anything? */
+static bool has_witness(const ChangeEnd *fields)
+{
+    for (uint32_t i = 0; i < fields->n_paths; i++) {
+        const FieldType *field = path_field(&fields->paths[i]);
+        if (!is_number(field) || field->presence)
+            return true;
+    }
+    return false;
+}
+
+static void check_fields(ChangeList *list, const FieldChange *change, int parts, const char *path)
+{
+    const Template *template = change->ends[!parts].template;
+    const ChangeEnd *fields = &change->ends[parts];
+    uint32_t n = change_part_field(change, template, template->n_names);
+    if (fields->n_paths != n)
+        change_problem(list, change->place, path,
+                       arena_printf(list->arena, "write %s: with a field for each of %s",
+                                    parts == NEW ? "to" : "from",
+                                    names_text(list, change, template)),
+                       "the template has %u names, and %u fields are given", n, fields->n_paths);
+    else if (!has_witness(fields))
+        change_problem(list, change->place, path, NULL,
+                       "numbers without presence alone cannot tell 0 from nothing at all");
+}
+
+void change_check_template(ChangeList *list, FieldChange *change, const char *path)
+{
+    const Template *old = change->ends[OLD].template, *new_one = change->ends[NEW].template;
+    for (int end = 0; end < 2; end++) {
+        const ChangeEnd *e = &change->ends[end];
+        for (uint32_t i = 0; i < e->n_paths; i++) {
+            const FieldType *field = path_field(&e->paths[i]);
+            bool fits =
+                e->template ? !field->repeated && field->kind == KIND_STRING : is_part(field);
+            if (fits)
+                continue;
+            change_problem(list, change->place, path, NULL,
+                           e->template ? "a template is of a single string"
+                                       : "the parts of a template are single strings or integers");
+            return;
+        }
+    }
+    check_parts(list, change, path);
+    if (!old || !new_one) {
+        check_fields(list, change, old ? NEW : OLD, path);
+        return;
+    }
+    check_two(list, change, OLD, path);
+    check_two(list, change, NEW, path);
+}
+
+/* ---- Expressions ----------------------------------------------------------------------------- */
+
+static const ValueType text_type = {.kind = KIND_STRING};
+
+static const Expr *split(Making *m, const Template *template, uint32_t part, const Expr *text)
+{
+    Converter *converter = arena_make(m->arena, Converter);
+    *converter = (Converter){.code = CONVERT_TEMPLATE_PART,
+                             .from = text_type,
+                             .to = text_type,
+                             .name = "template",
+                             .template_parts = template->literals,
+                             .n_variables = template->n_names,
+                             .part = part};
+    return expr_convert(m->arena, converter, text, NULL);
+}
+
+static const Expr *number_step(Making *m, ConverterCode code, ValueType from, ValueType to,
+                               const Expr *value)
+{
+    Converter *converter = arena_make(m->arena, Converter);
+    *converter = (Converter){.code = code, .from = from, .to = to, .name = "text"};
+    return expr_convert(m->arena, converter, value, NULL);
+}
+
+/* The first field that is there when anything is. */
+static const Expr *witness(Making *m, const ChangeEnd *fields)
+{
+    for (uint32_t i = 0; i < fields->n_paths; i++) {
+        const FieldType *field = path_field(&fields->paths[i]);
+        if (!is_number(field) || field->presence)
+            return making_field(m, &fields->paths[i]);
+    }
+    return NULL;
+}
+
+/* A field as a part's text; a number without presence is 0 when another part is there. */
+static const Expr *field_text(Making *m, const ChangeEnd *fields, uint32_t which)
+{
+    const FieldPath *path = &fields->paths[which];
+    const FieldType *field = path_field(path);
+    const Expr *value = making_field(m, path);
+    if (!is_number(field))
+        return value;
+    if (field_is_implicit(field)) {
+        const Expr *zero = expr_const(m->arena, value_type_of(field), (Literal){0}, NULL);
+        value = expr_default(m->arena, value, expr_when(m->arena, zero, witness(m, fields), NULL),
+                             NULL);
+    }
+    return number_step(m, CONVERT_NUMBER_TEXT, value_type_of(field), text_type, value);
+}
+
+static uint32_t name_index(const Template *template, Bytes name)
+{
+    uint32_t i = 0;
+    while (i + 1 < template->n_names && !bytes_equal(template->names[i], name))
+        i++;
+    return i;
+}
+
+/* A part that only this end has is there when the others are. */
+static const Expr *said_part(Making *m, const FieldChange *change, const TemplatePart *part)
+{
+    const ChangeEnd *from = &change->ends[!m->to];
+    const Expr *text = expr_const(m->arena, text_type, (Literal){.bytes = part->value}, NULL);
+    const Expr *there = from->template ? making_field(m, &from->paths[0]) : witness(m, from);
+    return expr_when(m->arena, text, there, NULL);
+}
+
+static const Expr *composed(Making *m, const FieldChange *change)
+{
+    const ChangeEnd *from = &change->ends[!m->to];
+    const Template *template = change->ends[m->to].template;
+    const Expr **args = arena_array(m->arena, const Expr *, template->n_names);
+    for (uint32_t i = 0; i < template->n_names; i++) {
+        const TemplatePart *part = change_part(change, template->names[i]);
+        args[i] = part ? said_part(m, change, part)
+                  : from->template
+                      ? split(m, from->template, name_index(from->template, template->names[i]),
+                              making_field(m, &from->paths[0]))
+                      : field_text(m, from, change_part_field(change, template, i));
+    }
+    Converter *converter = arena_make(m->arena, Converter);
+    *converter = (Converter){.code = CONVERT_TEMPLATE,
+                             .from = text_type,
+                             .to = text_type,
+                             .name = "template",
+                             .template_parts = template->literals,
+                             .n_variables = template->n_names};
+    return expr_convert_many(m->arena, converter, args, template->n_names);
+}
+
+const Expr *making_template(Making *m, const FieldChange *change, uint32_t which)
+{
+    const ChangeEnd *from = &change->ends[!m->to], *to = &change->ends[m->to];
+    if (to->template)
+        return composed(m, change);
+    uint32_t name = 0;
+    while (change_part(change, from->template->names[name]) ||
+           change_part_field(change, from->template, name) < which)
+        name++;
+    const Expr *part = split(m, from->template, name, making_field(m, &from->paths[0]));
+    const FieldType *target = path_field(&to->paths[which]);
+    return is_number(target)
+               ? number_step(m, CONVERT_TEXT_NUMBER, text_type, value_type_of(target), part)
+               : part;
+}
+
+void making_template_guards(Making *m, const FieldChange *change)
+{
+    const ChangeEnd *from = &change->ends[!m->to];
+    for (uint32_t i = 0; from->template && i < change->n_parts; i++) {
+        const TemplatePart *part = &change->parts[i];
+        if (!has_name(from->template, part->name))
+            continue;
+        bool loud = part->drop == DROP_LOUD;
+        const char *how = arena_printf(m->arena, "{%.*s}, unless it is the value that comes back",
+                                       BYTES_ARGS(part->name));
+        making_guard(
+            m, (Guard){.source = split(m, from->template, name_index(from->template, part->name),
+                                       making_field(m, &from->paths[0])),
+                       .loud = loud,
+                       .has_ignored = true,
+                       .ignored = {.bytes = part->value},
+                       .loss = making_loss(m, change, LOSS_DROPPED, loud, how)});
+    }
+}
