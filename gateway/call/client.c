@@ -161,6 +161,7 @@ static const Step *negotiate_step(Exchange *x)
         return exchange_fail(x, r);
 
     c->reader.keep_compressed = exchange_keeps_request(x);
+    c->reader.most_growth = x->config->limits.compression_ratio;
     if (is_upload_in_pieces(x))
         c->reader.unframed = UNFRAMED_PIECES;
     if (is_rest_stream(x))

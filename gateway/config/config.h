@@ -57,18 +57,19 @@ typedef struct ListenerConfig {
 /* Every limit of the data plane, each a setting with a safe default. Times in nanoseconds. */
 typedef struct Limits {
     HttpLimits http;
-    int64_t head_time;        /* from the first byte of a head to its last */
-    int64_t body_time;        /* without progress while a body is awaited */
-    int64_t idle_time;        /* keep-alive */
-    int64_t send_time;        /* without progress while something waits to be sent */
-    int64_t handshake_time;   /* TLS */
-    int64_t call_time;        /* a call without any other timeout (unary); 0: none */
-    uint32_t connections;     /* client connections in the whole process */
-    size_t message_bytes;     /* one message of a request, before and after decompression */
-    size_t answer_bytes;      /* one message of an answer, likewise */
-    size_t compress_least;    /* bytes from which messages and bodies are compressed */
-    size_t call_memory;       /* arena of one call */
-    uint32_t depth, elements; /* of messages */
+    int64_t head_time;          /* from the first byte of a head to its last */
+    int64_t body_time;          /* without progress while a body is awaited */
+    int64_t idle_time;          /* keep-alive */
+    int64_t send_time;          /* without progress while something waits to be sent */
+    int64_t handshake_time;     /* TLS */
+    int64_t call_time;          /* a call without any other timeout (unary); 0: none */
+    uint32_t connections;       /* client connections in the whole process */
+    size_t message_bytes;       /* one message of a request, before and after decompression */
+    size_t answer_bytes;        /* one message of an answer, likewise */
+    size_t compress_least;      /* bytes from which messages and bodies are compressed */
+    uint32_t compression_ratio; /* of a client's messages beyond the first MiB; 0: any */
+    size_t call_memory;         /* arena of one call */
+    uint32_t depth, elements;   /* of messages */
     /* Towards instances; 0 in any of these: the default. */
     int64_t connect_time; /* name resolution, TCP and TLS; also: how long a call waits for room */
     int64_t instance_idle_time; /* a connection without calls */

@@ -43,6 +43,7 @@ void config_read_limits(ConfigReader *reader)
         .message_bytes = text->message_bytes,
         .answer_bytes = text->answer_bytes,
         .compress_least = text->compress_least,
+        .compression_ratio = text->compression_ratio,
         .call_memory = text->call_memory,
         .depth = text->depth,
         .elements = text->elements,

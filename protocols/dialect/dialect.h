@@ -77,6 +77,8 @@ typedef struct MessageReader {
     bool keep_compressed;    /* do not decompress (pass-through); the caller sets it after init */
     Compression compression; /* named in the head */
     size_t limit;            /* bytes of one message, before and after decompression */
+    uint32_t most_growth;    /* how many times larger a message may become when decompressed, beyond
+                                the first MiB; 0: no limit. The caller sets it after init */
     Buffer partial;          /* received part of the next message */
     Arena *arena;
     /* the rest is private to message_reader.c */

@@ -18,6 +18,7 @@
 
 enum {
     FIRST_PART = 16 * 1024, /* taken at once for a message of unknown or large size */
+    FREE_GROWTH = 1 << 20,  /* whatever little it came from */
     SMALLEST_END_LIMIT =
         1 << 20, /* of end frames, which carry error details, whatever the messages' */
 };
@@ -92,13 +93,35 @@ static MessageOutcome fail_compressed(const MessageReader *reader, Result *why_o
 
 /* ---- Compression ----------------------------------------------------------------------------- */
 
+/* What the payload may become by its growth alone. */
+static size_t growth_limit(const MessageReader *reader, size_t payload)
+{
+    if (!reader->most_growth || payload > SIZE_MAX / reader->most_growth)
+        return SIZE_MAX;
+    size_t most = payload * reader->most_growth;
+    return most > FREE_GROWTH ? most : FREE_GROWTH;
+}
+
+static MessageOutcome fail_growth(const MessageReader *reader, size_t payload, Result *why_out)
+{
+    *why_out = FAIL_TELL(reader->arena, FAULT_MESSAGE_TOO_LARGE,
+                         "a message of %zu bytes becomes more than %u times larger when it is "
+                         "decompressed",
+                         payload, reader->most_growth);
+    return MESSAGE_FAILED;
+}
+
 static MessageOutcome give_decompressed(MessageReader *reader, Bytes payload, size_t limit,
                                         MessageOutcome outcome, Message *message_out,
                                         Result *why_out)
 {
-    switch (decompress_message(reader->compression, payload, limit, &reader->plain)) {
+    size_t growth = growth_limit(reader, payload.size);
+    switch (decompress_message(reader->compression, payload, growth < limit ? growth : limit,
+                               &reader->plain)) {
     case DECOMPRESSED: break;
-    case DECOMPRESS_TOO_LARGE: return fail_too_large(reader, limit + 1, why_out);
+    case DECOMPRESS_TOO_LARGE:
+        return growth < limit ? fail_growth(reader, payload.size, why_out)
+                              : fail_too_large(reader, limit + 1, why_out);
     case DECOMPRESS_BAD: return fail_compressed(reader, why_out);
     case DECOMPRESS_NO_MEMORY: return fail_memory(reader, why_out);
     }

@@ -179,6 +179,21 @@ def test_a_bomb_is_refused_where_it_passes_the_limit(orders):
     assert call_web(orders.gateway, "/shop.orders.v3.Orders/Get", bomb, flag=1)[1]["grpc-status"] == "8"
 
 
+def brotli(text):
+    return subprocess.run(["brotli", "-q", "5", "-c"], input=text, capture_output=True, check=True).stdout
+
+
+def test_a_few_bytes_do_not_become_megabytes(orders):
+    headers = {"Content-Type": "application/json", "Content-Encoding": "br"}
+    body = b'{"customer":"ann","street":"%s"}'
+    few = brotli(body % (b"k" * (15 << 20)))
+    assert len(few) < 100
+    refused = orders.http("POST", "/v1/orders", few, headers)
+    assert refused.status == 413 and b"more than 100 times larger" in refused.body
+    free = brotli(body % (b"k" * ((1 << 20) - 100)))
+    assert orders.http("POST", "/v1/orders", free, headers).status == 200
+
+
 # ---- Frames: gRPC, gRPC-Web --------------------------------------------------------------------------
 
 

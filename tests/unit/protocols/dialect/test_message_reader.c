@@ -285,6 +285,52 @@ static void a_message_over_the_limit_once_decompressed_is_refused(void **state)
     assert_fault(why, FAULT_MESSAGE_TOO_LARGE);
 }
 
+/* A MiB is free; beyond it the limit is 100 times what came, on both sides of it. */
+static void a_message_that_grows_too_much_is_refused(void **state)
+{
+    static const struct {
+        size_t size;
+        uint32_t most_growth;
+        bool fails;
+    } rows[] = {
+        {1 << 20, 100, false},
+        {(1 << 20) + 1, 100, true},
+        {(1 << 20) + 1, 0, false},
+        {3 << 20, 2000, false},
+    };
+    for (unsigned i = 0; i < sizeof rows / sizeof *rows; i++) {
+        Buffer spaces = buffer_in(arena), body = buffer_in(arena);
+        buffer_reserve(&spaces, rows[i].size);
+        memset(spaces.data, ' ', spaces.size = rows[i].size);
+        assert_ok(arena, message_write(DIALECT_REST, buffer_bytes(&spaces), COMPRESSION_GZIP, false,
+                                       &body));
+        assert_true(body.size * 100 < rows[i].size);
+        start(DIALECT_REST, false, COMPRESSION_GZIP, 16 << 20);
+        reader.most_growth = rows[i].most_growth;
+        assert_int_equal(read_all(buffer_bytes(&body)), MESSAGE_MORE);
+        assert_int_equal(message_reader_finish(&reader, &message, &why),
+                         rows[i].fails ? MESSAGE_FAILED : MESSAGE_DONE);
+        if (rows[i].fails)
+            assert_fault(why, FAULT_MESSAGE_TOO_LARGE);
+    }
+    /* Exactly as many times as it may, and one time less. */
+    Buffer text = buffer_in(arena), body = buffer_in(arena);
+    uint32_t seed = 1;
+    for (unsigned i = 0; i < 2 << 20; i++)
+        buffer_add_byte(&text,
+                        i % 32 ? 'a' : (uint8_t)((seed = seed * 1664525 + 1013904223) >> 24));
+    assert_ok(arena,
+              message_write(DIALECT_REST, buffer_bytes(&text), COMPRESSION_GZIP, false, &body));
+    uint32_t times = (uint32_t)((text.size + body.size - 1) / body.size);
+    for (uint32_t most = times - 1; most <= times; most++) {
+        start(DIALECT_REST, false, COMPRESSION_GZIP, 16 << 20);
+        reader.most_growth = most;
+        assert_int_equal(read_all(buffer_bytes(&body)), MESSAGE_MORE);
+        assert_int_equal(message_reader_finish(&reader, &message, &why),
+                         most == times ? MESSAGE_DONE : MESSAGE_FAILED);
+    }
+}
+
 static void an_unframed_body_over_the_limit_is_refused_as_soon_as_it_shows(void **state)
 {
     start(DIALECT_REST, false, COMPRESSION_IDENTITY, 10);
@@ -537,6 +583,7 @@ int main(void)
         cmocka_unit_test(a_message_at_the_edge_of_readable_memory_is_not_overrun),
         cmocka_unit_test(a_message_over_the_limit_is_refused_by_its_announced_size),
         cmocka_unit_test(a_message_over_the_limit_once_decompressed_is_refused),
+        cmocka_unit_test(a_message_that_grows_too_much_is_refused),
         cmocka_unit_test(an_unframed_body_over_the_limit_is_refused_as_soon_as_it_shows),
         cmocka_unit_test(a_run_ends_before_what_is_no_plain_whole_message),
         cmocka_unit_test(a_cut_message_comes_before_a_run),
