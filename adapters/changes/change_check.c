@@ -33,6 +33,8 @@ static bool field_is_taken(const MessagePair *pair, int end, const FieldType *fi
     FieldPath whole = {&(const FieldType *){field}, 1, field->name};
     for (uint32_t i = 0; i < pair->n_own; i++) {
         const ChangeEnd *e = &pair->own[i].ends[end];
+        if (pair->own[i].mark && !field->message)
+            continue; /* its other values may be another change's */
         for (uint32_t k = 0; k < e->n_paths; k++) {
             if (path_equal(&e->paths[k], &whole))
                 return true;
@@ -190,6 +192,16 @@ static void join_selection(ChangeList *list, FieldChange *change, const FieldPat
     change->select = joined;
 }
 
+static void join_mark(ChangeList *list, FieldChange *change, const FieldPath *outer)
+{
+    if (!change->mark)
+        return;
+    Mark *joined = arena_make(list->arena, Mark);
+    *joined = *change->mark;
+    joined->flag = path_join(list->arena, outer, &joined->flag);
+    change->mark = joined;
+}
+
 /* The sub-message's own change, from here; but what this pair says of its fields goes first: then
    the change's other end is left unsaid, and told. */
 static void add_inner(ChangeList *list, MessagePair *pair, const FieldChange *outer,
@@ -205,6 +217,7 @@ static void add_inner(ChangeList *list, MessagePair *pair, const FieldChange *ou
             taken |= path_is_taken(pair, end, &e->paths[k]);
     }
     join_selection(list, &change, &outer->ends[select_at].paths[0]);
+    join_mark(list, &change, &outer->ends[select_at].paths[0]);
     if (!taken)
         *add_change(list, pair) = change;
 }
@@ -260,6 +273,14 @@ static void expand_all(ChangeList *list, MessagePair *pair)
 
 /* ---- What is unsaid, or said twice ----------------------------------------------------------- */
 
+/* A sentinel stands beside the field's other values, or other sentinels. */
+static bool is_mark_beside(const FieldChange *a, const FieldChange *b)
+{
+    const FieldChange *mark = a->mark ? a : b;
+    const ChangeEnd *e = mark->ends[OLD].n_paths ? &mark->ends[OLD] : &mark->ends[NEW];
+    return mark->mark && !path_field(&e->paths[0])->message;
+}
+
 static void check_twice(ChangeList *list, MessagePair *pair, int end)
 {
     for (uint32_t i = 0; i < pair->n_changes; i++) {
@@ -269,7 +290,8 @@ static void check_twice(ChangeList *list, MessagePair *pair, int end)
             for (uint32_t k = 0; k < a->ends[end].n_paths; k++) {
                 for (uint32_t m = 0; m < b->ends[end].n_paths; m++) {
                     if (!path_equal(&a->ends[end].paths[k], &b->ends[end].paths[m]) ||
-                        (a->ends[end].when.n_steps && b->ends[end].when.n_steps))
+                        (a->ends[end].when.n_steps && b->ends[end].when.n_steps) ||
+                        is_mark_beside(a, b))
                         continue;
                     const FieldChange *later = a->place.name_line >= b->place.name_line ? a : b;
                     const FieldChange *first = later == a ? b : a;
@@ -404,8 +426,8 @@ static bool feeds_alone(const MessagePair *pair, int end, const FieldPath *path)
 static void check_required(ChangeList *list, MessagePair *pair, const FieldChange *change, int end)
 {
     const ChangeEnd *to = &change->ends[end], *from = &change->ends[!end];
-    if (!to->n_paths || to->missing != MISSING_UNSAID || change->select || to->has_sentinel ||
-        to->template || from->template)
+    if (!to->n_paths || to->missing != MISSING_UNSAID || change->select || change->mark ||
+        to->has_sentinel || to->template || from->template)
         return;
     const FieldPath *path = &to->paths[0];
     uint32_t n_under = to->under.n_steps;
@@ -428,6 +450,19 @@ static void check_required(ChangeList *list, MessagePair *pair, const FieldChang
     change_problem(list, change->place, where_change(list, pair, change), hint,
                    "the field is required in %s, and nothing says what to do without it",
                    list->sides[end].version);
+}
+
+/* What a value means is a message as it is, empty. */
+static void check_marked_message(ChangeList *list, const MessagePair *pair,
+                                 const FieldChange *change)
+{
+    for (int end = 0; change->mark && end < 2; end++) {
+        const ChangeEnd *e = &change->ends[end];
+        if (e->n_paths && path_is_entered(pair, end, &e->paths[0]))
+            change_problem(list, change->place, where_change(list, pair, change), NULL,
+                           "other changes go inside %s, which a value stands for",
+                           e->paths[0].text);
+    }
 }
 
 /* A message that other changes go into is given by those: beside them it can only be there. */
@@ -461,8 +496,10 @@ static void pair_check(ChangeList *list, MessagePair *pair)
         for (uint32_t i = 0; i < pair->n_changes; i++)
             check_required(list, pair, &pair->changes[i], end);
     }
-    for (uint32_t i = 0; i < pair->n_changes; i++)
+    for (uint32_t i = 0; i < pair->n_changes; i++) {
         check_presence_value(list, pair, &pair->changes[i]);
+        check_marked_message(list, pair, &pair->changes[i]);
+    }
     change_check_oneofs(list, pair);
     change_check_kinds(list, pair);
     for (uint32_t i = 0; i < pair->n_changes; i++)

@@ -94,7 +94,7 @@ static void guard_dropped(Making *m, const FieldChange *change)
 {
     const ChangeEnd *from = &change->ends[!m->to];
     const FieldChange *first;
-    if (!from->n_paths || change->ends[m->to].n_paths || change->select)
+    if (!from->n_paths || change->ends[m->to].n_paths || change->select || change->mark)
         return;
     bool loud = from->drop == DROP_LOUD, message = path_field(&from->paths[0])->message != NULL;
     bool entered = message && is_entered(m, &from->paths[0]);
@@ -229,12 +229,13 @@ static void guard_selected(Making *m, const FieldChange *change)
         uint32_t n = 0;
         for (uint32_t k = 0; k < i; k++) {
             yes[n].u = 1;
-            if (!paths_exclude_each_other(&select->paths[i], &select->paths[k]))
+            if (!paths_exclude_each_other(&select->paths[i], &select->paths[k]) &&
+                !path_equal(&select->paths[i], &select->paths[k]))
                 others[n++] =
-                    zero ? unless_zero(m, &select->paths[k]) : making_field(m, &select->paths[k]);
+                    zero ? unless_zero(m, &select->paths[k]) : making_alternative(m, select, k);
         }
         const Expr *value =
-            zero ? unless_zero(m, &select->paths[i]) : making_field(m, &select->paths[i]);
+            zero ? unless_zero(m, &select->paths[i]) : making_alternative(m, select, i);
         const Expr *other =
             n == 1 ? others[0]
                    : expr_select(m->arena, (ValueType){.kind = KIND_BOOL}, others, yes, n);
@@ -273,6 +274,15 @@ static const Expr *alternative_given(Making *m, const FieldPath *path)
     return n < 2 ? given[0] : expr_select(m->arena, (ValueType){.kind = KIND_BOOL}, given, yes, n);
 }
 
+/* Is it what this value means? Of a message, also by what else is in it. */
+static const Expr *meaning_given(Making *m, const FieldChange *change, uint32_t which)
+{
+    const FieldPath *path = &change->select->paths[which];
+    if (path_field(path)->message)
+        return alternative_given(m, path);
+    return making_equal(m, &change->ends[!m->to].paths[0], &change->select->values[which]);
+}
+
 /* The kind, unless it is the one that comes back: that of the first alternative that is given. */
 static const Expr *other_kind(Making *m, const FieldChange *change)
 {
@@ -280,7 +290,8 @@ static const Expr *other_kind(Making *m, const FieldChange *change)
     const Expr *kind = making_field(m, &change->ends[!m->to].paths[0]);
     const Expr *other = expr_sentinel(m->arena, kind, &(Literal){0});
     for (uint32_t i = select->n; i-- > 0;) {
-        const Expr *given = alternative_given(m, &select->paths[i]);
+        const Expr *given =
+            select->equals ? meaning_given(m, change, i) : alternative_given(m, &select->paths[i]);
         if (!given)
             continue;
         const Expr *wrong = expr_sentinel(m->arena, kind, &select->values[i]);
@@ -335,6 +346,66 @@ static void guard_sentinel(Making *m, const FieldChange *change)
         guard_value(m, change, given, (Literal){0}, "zero means unset there");
 }
 
+/* Does another change take the field's other values? */
+static const FieldChange *taker_of(const Making *m, int end, const FieldPath *path)
+{
+    for (uint32_t i = 0; i < m->pair->n_changes; i++) {
+        const FieldChange *change = &m->pair->changes[i];
+        if (!change->mark && change->ends[OLD].n_paths && change->ends[NEW].n_paths &&
+            path_equal(&change->ends[end].paths[0], path))
+            return change;
+    }
+    return NULL;
+}
+
+/* What is in a message that a value stands for; other values of a field of which one does. */
+static void guard_marked(Making *m, uint32_t at)
+{
+    const FieldChange *change = &m->pair->changes[at];
+    const FieldPath *path = &change->ends[!m->to].paths[0];
+    bool message = path_field(path)->message;
+    if (change_mark(m->pair, !m->to, path) != change || taker_of(m, !m->to, path))
+        return;
+    const Expr *rest = making_field(m, path);
+    for (uint32_t i = at; i < m->pair->n_changes; i++) {
+        const FieldChange *other = &m->pair->changes[i];
+        if (other->mark && other->ends[!m->to].n_paths &&
+            path_equal(&other->ends[!m->to].paths[0], path))
+            rest = expr_sentinel(m->arena, rest, &other->mark->value);
+    }
+    making_guard(m, (Guard){.source = rest,
+                            .loud = !message,
+                            .loss = making_loss(m, change, LOSS_DROPPED, !message,
+                                                message ? "what is in it"
+                                                        : "a value that nothing stands for")});
+}
+
+/* Another value beside the one that means something, or the very value of the meaning. */
+static void guard_beside(Making *m, const FieldChange *change)
+{
+    const FieldPath *target = &change->ends[m->to].paths[0];
+    const FieldChange *other = taker_of(m, m->to, target);
+    if (!other || path_field(target)->message)
+        return;
+    const Mark *mark = change->mark;
+    const Expr *value = making_field(m, &other->ends[!m->to].paths[0]);
+    const Expr *flag = making_equal(m, &mark->flag, &mark->flag_value);
+    const char *how = arena_printf(m->arena, "when %s says what it is", mark->flag.text);
+    making_guard(m, (Guard){.source = expr_when(m->arena, value, flag, NULL),
+                            .loss = making_loss(m, other, LOSS_DROPPED, false, how)});
+    guard_value(m, other, making_given(m, other, 0), mark->value,
+                arena_printf(m->arena, "the value that means %s there", mark->flag.text));
+}
+
+static void guard_mark(Making *m, uint32_t at)
+{
+    const FieldChange *change = &m->pair->changes[at];
+    if (change->mark && change->ends[!m->to].n_paths)
+        guard_marked(m, at);
+    else if (change->mark)
+        guard_beside(m, change);
+}
+
 /* A currency goes with its amount. */
 static void guard_currency(Making *m, const FieldChange *change)
 {
@@ -384,6 +455,7 @@ void making_guards(Making *m)
         guard_sentinel(m, &m->pair->changes[i]);
         making_template_guards(m, &m->pair->changes[i]);
         guard_currency(m, &m->pair->changes[i]);
+        guard_mark(m, i);
         guard_when(m, i);
         guard_selected(m, &m->pair->changes[i]);
         guard_kind(m, &m->pair->changes[i]);

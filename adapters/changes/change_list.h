@@ -80,9 +80,18 @@ typedef enum Unused {
 typedef struct Selection {
     const FieldPath *paths; /* at the other end */
     const Literal *values;
+    const Literal *equals; /* `means`: a plain alternative is there when it is this; else NULL */
     uint32_t n;
     Unused unused;
 } Selection;
+
+/* One value of a field that only one version has, and what it is at the other end: a sentinel, or
+   that a message is there. The change's paths are of that end. */
+typedef struct Mark {
+    FieldPath flag; /* at the end that has the field */
+    Literal flag_value;
+    Literal value; /* of a plain field */
+} Mark;
 
 typedef struct FieldChange {
     YamlPlace place;
@@ -96,6 +105,7 @@ typedef struct FieldChange {
     Drop more;                   /* list to single, when there are more */
     bool constant;               /* the only end that has paths always has the same value */
     const Selection *select;     /* of the only end that has paths */
+    const Mark *mark;            /* of the only end that has paths */
     const TemplatePart *parts;   /* of one template only */
     uint32_t n_parts;
     const char *currency;       /* the text of a money's currency, when it is always the same */
@@ -317,6 +327,9 @@ void change_check_marks(ChangeList *list, Bytes yaml);
    is told. */
 void pairs_check(ChangeList *list);
 
+/* Is the field, or this alternative of a kind, what a mark speaks of beside other values? */
+const FieldChange *change_mark(const MessagePair *pair, int end, const FieldPath *path);
+
 /* ---- change_map.c ---------------------------------------------------------------------------- */
 
 /* Fills the pair's two mappings. */
@@ -336,6 +349,10 @@ typedef struct Making {
 const char *making_source_name(const Making *m, const FieldPath *path);
 const Expr *making_field(const Making *m, const FieldPath *path); /* NULL for the empty path */
 const Expr *making_kind(Making *m, const FieldPath *path);        /* a kind that is unset is zero */
+/* Alternative number `which` of a selection, present when it is the one. */
+const Expr *making_alternative(Making *m, const Selection *select, uint32_t which);
+/* The field when it has this value. */
+const Expr *making_equal(Making *m, const FieldPath *path, const Literal *value);
 /* What the source gives for the change's target number `which`, without what is made up. */
 const Expr *making_given(Making *m, const FieldChange *change, uint32_t which);
 /* change_template.c: the same, of a change with templates; and what is lost of their parts. */

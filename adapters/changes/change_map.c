@@ -184,11 +184,58 @@ const Expr *making_kind(Making *m, const FieldPath *path)
     return expr_default(m->arena, making_field(m, path), zero_of(m, path_field(path)), NULL);
 }
 
+const Expr *making_equal(Making *m, const FieldPath *path, const Literal *value)
+{
+    ValueType type = value_type_of(path_field(path));
+    const Expr *field = literal_is_zero(value, type) && field_is_implicit(path_field(path))
+                            ? making_kind(m, path)
+                            : making_field(m, path);
+    return expr_when(m->arena, field, field, value);
+}
+
+const Expr *making_alternative(Making *m, const Selection *select, uint32_t which)
+{
+    const FieldPath *path = &select->paths[which];
+    return select->equals && !path_field(path)->message
+               ? making_equal(m, path, &select->equals[which])
+               : making_field(m, path);
+}
+
+/* What a value means, when it is that value. */
+static const Expr *marked_value(Making *m, const FieldChange *change)
+{
+    const ChangeEnd *to = &change->ends[m->to];
+    if (!to->n_paths)
+        return NULL;
+    const Mark *mark = change->mark;
+    ValueType type = value_type_of(path_field(&to->paths[0])), truth = {.kind = KIND_BOOL};
+    const Expr *always = expr_const(m->arena, truth, (Literal){.u = 1}, NULL);
+    const Expr *value = type.message ? expr_build(m->arena, type.message, NULL, 0, always)
+                                     : expr_const(m->arena, type, mark->value, NULL);
+    bool zero = literal_is_zero(&mark->flag_value, value_type_of(path_field(&mark->flag)));
+    const Expr *flag = zero ? making_kind(m, &mark->flag) : making_field(m, &mark->flag);
+    return expr_when(m->arena, value, flag, &mark->flag_value);
+}
+
+/* Values that mean something else are not given as they are. */
+static const Expr *without_marks(Making *m, const FieldChange *change, const Expr *value)
+{
+    for (uint32_t i = 0; i < m->pair->n_changes; i++) {
+        const FieldChange *other = &m->pair->changes[i];
+        const ChangeEnd *from = &other->ends[!m->to];
+        if (other->mark && from->n_paths && !value->type.message &&
+            path_equal(&from->paths[0], &change->ends[!m->to].paths[0]))
+            value = expr_sentinel(m->arena, value, &other->mark->value);
+    }
+    return value;
+}
+
 static const Expr *plain_value(Making *m, const FieldChange *change)
 {
     const ChangeEnd *from = &change->ends[!m->to], *to = &change->ends[m->to];
     const FieldType *source = path_field(&from->paths[0]), *target = path_field(&to->paths[0]);
     const Expr *value = sentinel_in(m, from, making_field(m, &from->paths[0]), source);
+    value = without_marks(m, change, value);
     if (source->repeated && !target->repeated) {
         bool loud = change->more == DROP_LOUD;
         value = expr_first(m->arena, value, loud,
@@ -228,7 +275,7 @@ static const Expr *selected_value(Making *m, const FieldChange *change)
     }
     for (uint32_t i = 0; i < select->n; i++) {
         values[n] = select->values[i];
-        args[n++] = making_field(m, &select->paths[i]);
+        args[n++] = making_alternative(m, select, i);
     }
     ValueType type = value_type_of(path_field(&change->ends[m->to].paths[0]));
     return expr_select(m->arena, type, args, values, n);
@@ -264,8 +311,10 @@ static const char *literal_text(Making *m, const Expr *value)
 
 const Expr *making_given(Making *m, const FieldChange *change, uint32_t which)
 {
+    if (change->mark)
+        return marked_value(m, change);
     if (change->select)
-        return selected_value(m, change);
+        return change->ends[m->to].n_paths ? selected_value(m, change) : NULL;
     if (change->ends[OLD].template || change->ends[NEW].template)
         return making_template(m, change, which);
     return change->ends[!m->to].n_paths ? only_if_chosen(m, change, plain_value(m, change)) : NULL;
@@ -275,7 +324,7 @@ const Expr *making_given(Making *m, const FieldChange *change, uint32_t which)
 static const Expr *unless_another(Making *m, const FieldChange *change, const Expr *value)
 {
     uint32_t n = 0;
-    if (!value || !expr_makes_up(value) || change->ends[!m->to].when.n_steps)
+    if (!value || !expr_makes_up(value) || change->ends[!m->to].when.n_steps || change->mark)
         return value;
     const Expr **others = arena_array(m->arena, const Expr *, m->pair->n_changes);
     for (uint32_t i = 0; i < m->pair->n_changes; i++) {
@@ -402,9 +451,11 @@ static Feed *collect_feeds(Making *m, uint32_t *n_out)
         room += m->pair->changes[i].ends[m->to].n_paths + 1;
     Feed *feeds = arena_array(m->arena, Feed, room + 1);
     uint32_t n = 0;
-    for (uint32_t i = 0; i < m->pair->n_changes; i++) {
-        const FieldChange *change = &m->pair->changes[i];
+    for (uint32_t at = 0; at < 2 * m->pair->n_changes; at++) {
+        const FieldChange *change = &m->pair->changes[at % m->pair->n_changes];
         const ChangeEnd *to = &change->ends[m->to], *from = &change->ends[!m->to];
+        if ((at < m->pair->n_changes) != (change->mark != NULL))
+            continue; /* what a value means goes before the other values of the same field */
         for (uint32_t k = 0; k < to->n_paths; k++) {
             const Expr *value = change_expr(m, change, k);
             if (value)

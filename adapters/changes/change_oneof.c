@@ -115,6 +115,17 @@ static void check_selected(ChangeList *list, const MessagePair *pair, const Fiel
                    "nothing says which %s comes back for %s", from->when.text, to->paths[0].text);
 }
 
+const FieldChange *change_mark(const MessagePair *pair, int end, const FieldPath *path)
+{
+    for (uint32_t i = 0; i < pair->n_changes; i++) {
+        const FieldChange *change = &pair->changes[i];
+        if (change->mark && change->ends[end].n_paths &&
+            path_equal(&change->ends[end].paths[0], path))
+            return change;
+    }
+    return NULL;
+}
+
 void change_check_kinds(ChangeList *list, const MessagePair *pair)
 {
     for (int end = 0; end < 2; end++) {

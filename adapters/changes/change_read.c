@@ -1,10 +1,10 @@
 #include "adapters/changes/change_list.h"
 
 static const char *const field_keys[] = {
-    "to",         "from",     "by",       "removed", "added",    "back",        "ignored",
-    "required",   "optional", "more",     "round",   "sentinel", "zero",        "when",
-    "select",     "constant", "template", "into",    "currency", "of",          "times",
-    "divided_by", "values",   "others",   "scale",   "unused",   "ignore_case", "parts",
+    "to",       "from",   "by",          "removed",  "added", "back",       "ignored", "required",
+    "optional", "more",   "round",       "sentinel", "zero",  "when",       "select",  "constant",
+    "template", "into",   "currency",    "of",       "times", "divided_by", "values",  "others",
+    "scale",    "unused", "ignore_case", "parts",    "means",
 };
 
 /* One change while it is read. */
@@ -304,10 +304,83 @@ static bool read_select(const Reading *r)
             return false;
     }
     Selection *select = arena_make(r->list->arena, Selection);
-    *select = (Selection){paths, values, n, UNUSED_COUNTED};
+    *select = (Selection){.paths = paths, .values = values, .n = n};
     r->change->select = select;
     r->change->ends[end].drop = DROP_COUNTED;
     return read_unused(r, &select->unused) && read_other_kinds(r, end);
+}
+
+/* "AVRO: {avro_format: {}}", "true: {max_attempts: -1}": one value, and what it is at the other
+ * end. */
+static bool read_meaning(const Reading *r, const JsonNode *item, int end, Mark *mark,
+                         FieldPath *path)
+{
+    JsonNode value = *item;
+    value.kind = JSON_STRING;
+    value.text = item->name;
+    ValueType type = value_type_of(path_field(&mark->flag));
+    if (item->kind != JSON_OBJECT || item->count != 1) {
+        change_problem(r->list, place(r, item), r->where, "true: {limit: -1}, or A: {a: {}}",
+                       "expected one field of the other version, with its value");
+        return false;
+    }
+    if (!change_literal(r->list, &value, r->where, type, &mark->flag_value) ||
+        !change_read_path(r->list, place(r, item->first), r->where, r->pair->ends[!end],
+                          item->first->name, path))
+        return false;
+    const FieldType *field = path_field(path);
+    bool empty = item->first->kind == JSON_OBJECT && !item->first->count;
+    if (field->repeated || (field->message && !empty)) {
+        change_problem(r->list, place(r, item->first), r->where, NULL,
+                       "a value can mean a plain value, or that a message is there: {}");
+        return false;
+    }
+    return change_literal(r->list, item->first, r->where, value_type_of(field), &mark->value);
+}
+
+static void add_mark(const Reading *r, int end, const Mark *mark, const FieldPath *path)
+{
+    FieldPath *paths = arena_array(r->list->arena, FieldPath, 1);
+    Mark *kept = arena_make(r->list->arena, Mark);
+    paths[0] = *path;
+    *kept = *mark;
+    FieldChange *change = pair_add(r->list, r->pair);
+    *change = (FieldChange){.node = r->node, .place = r->change->place, .mark = kept};
+    change->ends[!end].paths = paths;
+    change->ends[!end].n_paths = 1;
+    change->ends[!end].drop = DROP_COUNTED;
+}
+
+/* A value means something at the other end, and follows from it on the way back. */
+static bool read_means(const Reading *r)
+{
+    const JsonNode *node = member(r, "means");
+    int end = only_end(r);
+    if (end < 0 || !read_path(r, r->key, end, r->key->name))
+        return false;
+    ValueType type = value_type_of(path_field(&r->change->ends[end].paths[0]));
+    if (node->kind != JSON_OBJECT || !node->count || type.repeated || type.message) {
+        change_problem(r->list, place(r, node), r->where, "means: {true: {limit: -1}}",
+                       "expected values of a plain field, each with what it means");
+        return false;
+    }
+    FieldPath *paths = arena_array(r->list->arena, FieldPath, node->count);
+    Literal *values = arena_array(r->list->arena, Literal, node->count);
+    Literal *equals = arena_array(r->list->arena, Literal, node->count);
+    Selection *select = arena_make(r->list->arena, Selection);
+    uint32_t n = 0;
+    for (const JsonNode *item = node->first; item; item = item->next, n++) {
+        Mark mark = {.flag = r->change->ends[end].paths[0]};
+        if (!read_meaning(r, item, end, &mark, &paths[n]))
+            return false;
+        values[n] = mark.flag_value;
+        equals[n] = mark.value;
+        add_mark(r, end, &mark, &paths[n]);
+    }
+    *select = (Selection){.paths = paths, .values = values, .equals = equals, .n = n};
+    r->change->select = select;
+    r->change->ends[end].drop = DROP_COUNTED;
+    return read_other_kinds(r, end);
 }
 
 /* The first name that stands twice: two parts that differ could not both come back in one. */
@@ -531,6 +604,7 @@ static const char *const removed_keys[] = {"removed", "ignored", "back", NULL};
 static const char *const added_keys[] = {"added", "ignored", "back", NULL};
 static const char *const constant_keys[] = {"constant", NULL};
 static const char *const select_keys[] = {"select", "others", "unused", NULL};
+static const char *const means_keys[] = {"means", "others", NULL};
 
 static const char *const *keys_beside(const Reading *r)
 {
@@ -538,6 +612,7 @@ static const char *const *keys_beside(const Reading *r)
            : member(r, "added")    ? added_keys
            : member(r, "constant") ? constant_keys
            : member(r, "select")   ? select_keys
+           : member(r, "means")    ? means_keys
                                    : NULL;
 }
 
@@ -592,6 +667,8 @@ static bool read_change(const Reading *r)
         return read_constant(r);
     if (member(r, "select"))
         return read_select(r);
+    if (member(r, "means"))
+        return read_means(r);
     return read_ends(r) && read_both(r);
 }
 

@@ -177,7 +177,23 @@ static bool has_currency(Oracle *o, const FieldChange *change, const Tree *tree)
            get(o, tree, currency).n;
 }
 
-static Result plain_value(Oracle *o, const FieldChange *change, const Tree *tree, Found *found)
+static bool means_another(const MessagePair *pair, int end, const FieldPath *path,
+                          const Found *found)
+{
+    for (uint32_t i = 0; i < pair->n_changes; i++) {
+        const FieldChange *other = &pair->changes[i];
+        const ChangeEnd *e = &other->ends[end];
+        if (other->mark && e->n_paths && !path_field(path)->message &&
+            path_equal(&e->paths[0], path) &&
+            literal_equal(&found->values[0].plain, &other->mark->value,
+                          value_type_of(path_field(path))))
+            return true;
+    }
+    return false;
+}
+
+static Result plain_value(Oracle *o, const MessagePair *pair, const FieldChange *change,
+                          const Tree *tree, Found *found)
 {
     const ChangeEnd *from = &change->ends[!o->to], *to = &change->ends[o->to];
     const FieldType *target = path_field(&to->paths[0]);
@@ -185,6 +201,9 @@ static Result plain_value(Oracle *o, const FieldChange *change, const Tree *tree
     if (implicit_zero(&from->paths[0], found) && has_currency(o, change, tree))
         *found = one(o, (TreeValue){0});
     Result r = take_sentinel(o, from, found);
+    if (!failed(r) && found->n && !found->list &&
+        means_another(pair, !o->to, &from->paths[0], found))
+        found->n = 0;
     if (failed(r))
         return r;
     if (found->list && !target->repeated && found->n > 1) {
@@ -379,13 +398,26 @@ static bool is_zero(const FieldPath *path, const TreeValue *value)
     return !type.message && !type.repeated && literal_is_zero(&value->plain, type);
 }
 
+/* Of a field of which a value means something, that value. */
+static bool is_there(Oracle *o, const Selection *select, uint32_t which, const Tree *tree)
+{
+    const FieldPath *path = &select->paths[which];
+    Found found = get(o, tree, path);
+    if (!select->equals || path_field(path)->message)
+        return found.n;
+    Literal zero = {0};
+    bool unset = !found.n && !implicit_zero(path, &found);
+    return !unset && literal_equal(found.n ? &found.values[0].plain : &zero, &select->equals[which],
+                                   value_type_of(path_field(path)));
+}
+
 /* Which alternative there is; select->n: none. Where zeros say nothing, another goes first. */
 static uint32_t chosen(Oracle *o, const Selection *select, const Tree *tree)
 {
     uint32_t first = select->n;
     for (uint32_t i = 0; i < select->n; i++) {
         Found found = get(o, tree, &select->paths[i]);
-        if (!found.n)
+        if (!is_there(o, select, i, tree))
             continue;
         if (select->unused != UNUSED_ZERO || !is_zero(&select->paths[i], &found.values[0]))
             return i;
@@ -542,10 +574,32 @@ static bool is_ignored(Oracle *o, const ChangeEnd *from, const TreeValue *value)
            tree_equal(&o->chain->known, value->message, ignored);
 }
 
+/* A value of a field of which another means something, and which nothing else takes. */
+static Result check_marked(Oracle *o, const MessagePair *pair, const FieldChange *change,
+                           const Tree *tree)
+{
+    const ChangeEnd *from = &change->ends[!o->to];
+    if (!from->n_paths || path_field(&from->paths[0])->message)
+        return OK;
+    Found found = get(o, tree, &from->paths[0]);
+    ValueType type = value_type_of(path_field(&from->paths[0]));
+    for (uint32_t i = 0; i < pair->n_changes; i++) {
+        const FieldChange *other = &pair->changes[i];
+        const ChangeEnd *e = &other->ends[!o->to];
+        bool same = e->n_paths && path_equal(&e->paths[0], &from->paths[0]);
+        if (same && (!other->mark || !found.n ||
+                     literal_equal(&found.values[0].plain, &other->mark->value, type)))
+            return OK;
+    }
+    return found.n ? cannot(o, &from->paths[0], "nothing stands for it") : OK;
+}
+
 static Result check_dropped(Oracle *o, const MessagePair *pair, const FieldChange *change,
                             const Tree *tree)
 {
     const ChangeEnd *from = &change->ends[!o->to];
+    if (change->mark)
+        return check_marked(o, pair, change, tree);
     if (!from->n_paths || change->ends[o->to].n_paths || change->select ||
         from->drop != DROP_LOUD || is_entered(pair, !o->to, &from->paths[0]))
         return OK;
@@ -566,6 +620,20 @@ static bool is_fed(const FieldChange *change, const FieldChange *first, const bo
     return false;
 }
 
+/* What a value means, when it is that value. */
+static Found marked(Oracle *o, const FieldChange *change, const Tree *tree)
+{
+    const Mark *mark = change->mark;
+    const FieldType *target = path_field(&change->ends[o->to].paths[0]);
+    Found flag = get(o, tree, &mark->flag);
+    Literal zero = {0};
+    if (!literal_equal(flag.n ? &flag.values[0].plain : &zero, &mark->flag_value,
+                       value_type_of(path_field(&mark->flag))))
+        return (Found){0};
+    return one(o, target->message ? (TreeValue){.message = tree_new(o->arena, target->message)}
+                                  : (TreeValue){.plain = mark->value});
+}
+
 /* Where zeros say nothing, only the chosen alternative is given. */
 static Result alternative_value(Oracle *o, const MessagePair *pair, const FieldChange *change,
                                 const Tree *tree, Found *found)
@@ -573,7 +641,7 @@ static Result alternative_value(Oracle *o, const MessagePair *pair, const FieldC
     uint32_t which;
     const FieldChange *kind =
         change_alternative(pair, !o->to, &change->ends[!o->to].paths[0], &which);
-    Result r = plain_value(o, change, tree, found);
+    Result r = plain_value(o, pair, change, tree, found);
     if (!failed(r) && kind && kind->select->unused == UNUSED_ZERO &&
         chosen(o, kind->select, tree) != which)
         found->n = 0;
@@ -585,7 +653,9 @@ static Result change_value_of(Oracle *o, const MessagePair *pair, const FieldCha
 {
     const ChangeEnd *from = &change->ends[!o->to], *to = &change->ends[o->to];
     *found = (Found){0};
-    if (change->select)
+    if (change->mark)
+        *found = marked(o, change, tree);
+    else if (change->select)
         *found = selected(o, change, tree);
     else if (from->template || to->template)
         return template_value(o, change, which, tree, found);
@@ -627,8 +697,21 @@ static bool another_is_given(Oracle *o, const MessagePair *pair, const FieldChan
 static bool gave_by_itself(Oracle *o, const FieldChange *change, const Tree *tree)
 {
     const ChangeEnd *from = &change->ends[!o->to];
-    return change->select || from->n_paths > 1 || from->when.n_steps ||
+    return change->select || change->mark || from->n_paths > 1 || from->when.n_steps ||
            (from->n_paths && get(o, tree, &from->paths[0]).n);
+}
+
+static bool is_marked(Oracle *o, const MessagePair *pair, const FieldChange *change, uint32_t which,
+                      const Tree *tree)
+{
+    for (uint32_t i = 0; !change->mark && i < pair->n_changes; i++) {
+        const FieldChange *other = &pair->changes[i];
+        if (other->mark && other->ends[o->to].n_paths &&
+            path_equal(&other->ends[o->to].paths[0], &change->ends[o->to].paths[which]) &&
+            is_under(o, other, tree) && marked(o, other, tree).n)
+            return true;
+    }
+    return false;
 }
 
 static Result apply(Oracle *o, const MessagePair *pair, const FieldChange *change,
@@ -651,6 +734,8 @@ static Result apply(Oracle *o, const MessagePair *pair, const FieldChange *chang
         bool entered = !change->ends[!o->to].n_paths && is_entered(pair, o->to, &to->paths[k]);
         if (entered && get(o, out, &to->paths[k]).n)
             continue; /* it is only made to be there, and is */
+        if (is_marked(o, pair, change, k, tree))
+            continue; /* what a value means goes first */
         if (!is_fed(change, first, gave, o->to))
             put(o, out, &to->paths[k], &found);
         gave[change - first] = true;
@@ -692,10 +777,13 @@ static Result check_selected(Oracle *o, const FieldChange *change, const Tree *t
         Found found = get(o, tree, &select->paths[i]);
         for (uint32_t k = 0; k < i; k++) {
             Found other = get(o, tree, &select->paths[k]);
+            if (!is_there(o, select, i, tree) || !is_there(o, select, k, tree) ||
+                path_equal(&select->paths[i], &select->paths[k]))
+                continue;
             bool zero = select->unused == UNUSED_ZERO && found.n && other.n &&
                         (is_zero(&select->paths[i], &found.values[0]) ||
                          is_zero(&select->paths[k], &other.values[0]));
-            if (found.n && other.n && !zero)
+            if (!zero)
                 return cannot(o, &select->paths[i], "another alternative is there");
         }
     }
@@ -712,7 +800,7 @@ static Result check_kind(Oracle *o, const FieldChange *change, const Tree *tree,
     ValueType type = value_type_of(path_field(&from->paths[0]));
     Literal back = {0};
     for (uint32_t i = change->select->n; i-- > 0;) {
-        if (get(o, out, &change->select->paths[i]).n)
+        if (is_there(o, change->select, i, out))
             back = change->select->values[i];
     }
     return !kind.n || literal_equal(&kind.values[0].plain, &back, type)

@@ -359,6 +359,53 @@ static void what_is_said_of_a_message_beside_its_fields_is_only_that_it_is_there
             "list.yaml:6:32: M.type: expected zero, graceful or loud\n");
 }
 
+static void a_value_means_a_sentinel_or_that_a_message_is_there(void **state)
+{
+    const char *yaml = "messages:\n  M:\n    unlimited: {means: {true: {max_attempts: -1}}}\n"
+                       "    format: {means: {AVRO: {avro: {}}, JSON: {json: {}}}}\n"
+                       "    forever: {removed: graceful}\n    speed: {means: {1: {pace: SLOW}}}\n";
+    static const char *const up[] = {
+        "  max_attempts = -1 when unlimited = true else max_attempts\n",
+        "  avro = Meanings.New.Avro{} if true when format = AVRO\n",
+        "  pace = SLOW when speed = 1\n",
+        "  drop max_attempts when unlimited when unlimited = true\n",
+        "  drop max_attempts when max_attempts = -1\n",
+    };
+    static const char *const down[] = {
+        "  unlimited = select true if max_attempts when max_attempts = -1\n",
+        "  max_attempts = sentinel[-1](max_attempts)\n",
+        "  format = select AVRO if avro | JSON if json\n",
+        "  speed = select 1 if pace else SLOW when (pace else SLOW) = SLOW\n",
+        "  drop sentinel[Meanings.New.Avro{}](avro)\n",
+        "  refuse sentinel[SLOW](pace)\n",
+    };
+    Bytes rules = rules_of(*state, read_set(*state, "Meanings", yaml, true), ".M");
+    for (size_t i = 0; i < sizeof up / sizeof *up; i++) {
+        if (!strstr(arena_text(((Loaded *)*state)->arena, rules), up[i]))
+            fail_msg("not %s in %.*s", up[i], BYTES_ARGS(rules));
+    }
+    rules = rules_of(*state, read_set(*state, "Meanings", yaml, false), ".M");
+    for (size_t i = 0; i < sizeof down / sizeof *down; i++) {
+        if (!strstr(arena_text(((Loaded *)*state)->arena, rules), down[i]))
+            fail_msg("not %s in %.*s", down[i], BYTES_ARGS(rules));
+    }
+}
+
+static void what_a_value_means_is_one_field_with_a_value(void **state)
+{
+    refused(state, "Meanings",
+            "messages:\n  M:\n    unlimited: {means: {yes: {max_attempts: -1}}}\n"
+            "    format: {means: {AVRO: {avro: {size: 1}}}}\n    forever: {means: {true: days}}\n"
+            "    speed: {means: {1: {pace: SLO}}}\n    avro: {added: graceful}\n"
+            "    json: {added: graceful}\n    pace: {added: graceful}\n",
+            "list.yaml:5:25: M.unlimited: this is no value of bool (true or false)\n"
+            "list.yaml:6:29: M.format: a value can mean a plain value, or that a message is "
+            "there: {}\n"
+            "list.yaml:7:23: M.forever: expected one field of the other version, with its value "
+            "(true: {limit: -1}, or A: {a: {}})\n"
+            "list.yaml:8:25: M.speed: Meanings.New.Pace has no value SLO (did you mean SLOW?)\n");
+}
+
 static void fields_that_join_a_oneof_exclude_each_other(void **state)
 {
     check(state, "Choice", "", ".M",
@@ -1025,6 +1072,8 @@ int main(void)
         cmocka_unit_test(zeros_that_say_nothing_give_way_to_what_is_more),
         cmocka_unit_test(that_a_message_was_there_is_lost_with_its_fields),
         cmocka_unit_test(what_is_said_of_a_message_beside_its_fields_is_only_that_it_is_there),
+        cmocka_unit_test(a_value_means_a_sentinel_or_that_a_message_is_there),
+        cmocka_unit_test(what_a_value_means_is_one_field_with_a_value),
         cmocka_unit_test(fields_that_join_a_oneof_exclude_each_other),
         cmocka_unit_test(what_is_made_up_in_a_oneof_gives_way_to_what_is_there),
         cmocka_unit_test(a_constant_beside_others_of_its_oneof_is_refused),

@@ -187,6 +187,32 @@ static const Operation operations[] = {
      "back: loud}}}\n"
      "    path: {template: \"{x}:{z}\", into: \"{z}/{x}\"}\n"
      "    shard: {template: \"{m}-{n}-{host}\", from: [m, n, host]}\n"},
+    {"Meanings",
+     "messages:\n"
+     "  M:\n"
+     "    unlimited: {means: {true: {max_attempts: -1}}}\n"
+     "    format: {means: {AVRO: {avro: {}}, JSON: {json: {}}}}\n"
+     "    forever: {means: {true: {days: 0}}}\n"
+     "    speed: {means: {1: {pace: SLOW}, 9: {pace: FAST}}}\n",
+     "messages:\n"
+     "  M:\n"
+     "    unlimited: {means: {true: {max_attempts: -1}}}\n"
+     "    format: {means: {AVRO: {avro: {}}, JSON: {json: {}}}}\n"
+     "    forever: {means: {true: {days: 0}}}\n"
+     "    speed: {means: {1: {pace: SLOW}, 9: {pace: FAST}}}\n"},
+    {"Meanings",
+     "messages:\n"
+     "  M:\n"
+     "    unlimited: {means: {true: {max_attempts: -1}}}\n"
+     "    format: {means: {AVRO: {avro: {}}, JSON: {json: {}}}, others: loud}\n"
+     "    forever: {means: {true: {days: 0}}}\n"
+     "    speed: {means: {1: {pace: SLOW}, 9: {pace: FAST}}}\n",
+     "messages:\n"
+     "  M:\n"
+     "    unlimited: {means: {true: {max_attempts: -1}}}\n"
+     "    format: {means: {AVRO: {avro: {}}, JSON: {json: {}}}, others: loud}\n"
+     "    forever: {means: {true: {days: 0}}}\n"
+     "    speed: {means: {1: {pace: SLOW}, 9: {pace: FAST}}}\n"},
     {"Choice", "", ""},
     {"Chosen", "messages: {M: {b: {added: none}, limit: {sentinel: {new: -1}}}}",
      "messages: {M: {b: {removed: graceful}, limit: {zero: set}}}"},
