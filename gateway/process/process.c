@@ -186,8 +186,8 @@ static void use_config(Process *p, Config *config)
     Config *old = p->config;
     p->config = config;
     instances_adopt(config, old);
-    telemetry_adopt(config);
     discovery_use(p->watching, config);
+    telemetry_adopt(config); /* from here on it is shown, with the instances that it begins with */
     schema_caches_keep(config);
     for (uint32_t i = 0; i < p->n_workers; i++)
         worker_reload(p->workers[i], config, reload_sockets(p->reload), reload_taken, p->reload);
