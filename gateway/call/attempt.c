@@ -26,7 +26,7 @@ void attempt_drop(Attempt *attempt)
     Side *side = &attempt->side;
     if (attempt->waiting)
         upstream_cancel(&attempt->wait);
-    attempt->waiting = false;
+    attempt->waiting = attempt->held = false;
     if (!side->stream)
         return;
     if (!side->ended)

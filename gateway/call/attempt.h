@@ -41,6 +41,7 @@ struct Attempt {
 
     UpstreamWait wait; /* for a connection, while `waiting` */
     bool waiting;
+    bool held; /* until some of the request is there */
     Side side;
     bool request_runs, response_runs; /* messages pass in their frames: exchange_takes_runs */
     bool sent;                        /* some of the request has gone to the instance */

@@ -23,6 +23,8 @@
 
 typedef struct Caller Caller;
 
+typedef enum CallerHas { CALLER_HAS_NOTHING, CALLER_HAS_SOME, CALLER_HAS_ALL } CallerHas;
+
 typedef struct CallerEvents {
     /* The exchange may take more of the request now: see exchange_wants and exchange_has_room. */
     void (*on_room)(Caller *caller);
@@ -41,6 +43,11 @@ typedef struct CallerEvents {
     void (*on_end)(Caller *caller, const Status *status, const Fields *trailers);
     /* The last event: all that is known of the call. */
     void (*on_record)(Caller *caller, const CallRecord *record);
+
+    /* How much of the request is there that was not sent yet. A connection of HTTP/1.1, which other
+       calls could use meanwhile, is not taken for CALLER_HAS_NOTHING; the caller says exchange_more
+       when that is over. NULL: all is there, or about to be. */
+    CallerHas (*has)(const Caller *caller);
 
     /* Whether more of the response is welcome. While it is not, the instance is held back; the
        caller says exchange_room when it is again. */

@@ -290,17 +290,27 @@ static void on_body(void *owner, HttpStream *stream, Bytes piece)
         return;
     exchange_forget_messages(c->x);
     buffer_add_bytes(&c->early, piece); /* the stream's window bounds it */
-    if (c->early.full)
+    if (c->early.full) {
         fail(c, FAIL(c->x->arena, FAULT_OUT_OF_MEMORY, "keeping the request while connecting"));
-    else
-        settle(c);
+        return;
+    }
+    settle(c);
+    if (c->early.size && c->x->attempt->held)
+        timer_start(&c->x->loop->timers, &c->more, 0); /* in this turn */
+}
+
+/* All that came in with the first bytes of the body is there by now, maybe its end. */
+static void on_more(Timer *timer)
+{
+    exchange_more(((Client *)((char *)timer - offsetof(Client, more)))->x);
 }
 
 static void on_end(void *owner, HttpStream *stream, const Fields *trailers)
 {
     Client *c = owner;
     c->ended = true;
-    go_on(c);
+    if (exchange_more(c->x))
+        go_on(c);
 }
 
 static void on_drain(void *owner, HttpStream *stream)
@@ -341,6 +351,16 @@ static void on_room(Caller *caller)
     go_on((Client *)caller);
 }
 
+/* A repeated attempt sends nothing that was sent before: it is for requests that are kept, which
+   are there to their end. */
+static CallerHas has(const Caller *caller)
+{
+    const Client *c = (const Client *)caller;
+    if (c->ended || c->x->bodiless)
+        return CALLER_HAS_ALL;
+    return c->early.size ? CALLER_HAS_SOME : CALLER_HAS_NOTHING;
+}
+
 static bool has_room(const Caller *caller)
 {
     const Client *c = (const Client *)caller;
@@ -359,6 +379,7 @@ static void on_record(Caller *caller, const CallRecord *record)
     Client *c = (Client *)caller;
     ClientConnection *connection = c->connection;
     http_stream_release(c->stream);
+    timer_stop(&c->x->loop->timers, &c->more);
     compression_stream_free(c->compressor);
     telemetry_record(c->x->loop, record);
     *c->at = c->next;
@@ -376,6 +397,7 @@ static const CallerEvents caller_events = {
     .on_response = client_on_response,
     .on_end = client_on_end,
     .on_record = on_record,
+    .has = has,
     .has_room = has_room,
     .open = open_message,
 };
@@ -416,7 +438,9 @@ void client_accept(ClientConnection *connection, HttpStream *stream, int64_t beg
                                  .secure = connection->secure,
                                  .trusted = is_trusted(connection, x->config)};
     c->early = buffer_in(x->arena);
+    c->more.fire = on_more;
     x->caller = &c->caller;
+    x->client = connection->address;
     x->record.peer = connection->peer;
     x->record.listener = connection->listener;
     http_stream_attach(stream, &stream_events, c);

@@ -35,6 +35,7 @@ struct Client {
     Bytes origin;                     /* of the page that calls, or empty */
     MessageReader reader;
     Buffer early; /* body that is not wanted yet */
+    Timer more;   /* tells the exchange of the first of it, once this turn's is all there */
     size_t owed;  /* bytes received and not given back to the client's window yet */
     bool ended;   /* the client has sent everything; */
     bool told;    /* and the exchange knows */

@@ -55,6 +55,9 @@ Result client_name(Client *c)
     x->record.client = identity_of(c);
     if (c->forwarding.forwarded_for.size)
         x->record.forwarded_for = forwarding_client(&c->forwarding, trusted_peers(c));
+    IpAddress told;
+    if (ip_read(x->record.forwarded_for, &told))
+        x->client = told;
     return r;
 }
 

@@ -49,6 +49,14 @@ bool exchange_end(Exchange *x, const Message *last)
     return exchange_run(x, x->kind->end(x, last));
 }
 
+bool exchange_more(Exchange *x)
+{
+    if (!x->attempt->held)
+        return true;
+    x->attempt->held = false;
+    return exchange_run(x, &STEP_connect);
+}
+
 bool exchange_room(Exchange *x)
 {
     return exchange_run(x, x->kind->room(x));

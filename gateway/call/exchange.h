@@ -56,6 +56,9 @@ bool exchange_send_run(Exchange *x, MessageRun run);
    stays valid as long as the exchange. */
 bool exchange_end(Exchange *x, const Message *last);
 
+/* There is some of the request where there was nothing: see CallerEvents.has. */
+bool exchange_more(Exchange *x);
+
 /* The caller takes more of the response than before: see CallerEvents.has_room. */
 bool exchange_room(Exchange *x);
 

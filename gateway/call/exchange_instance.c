@@ -141,12 +141,24 @@ static void on_ready(UpstreamWait *wait, HttpConnection *connection, Result why)
     exchange_run(x, &STEP_send);
 }
 
+static CallerHas caller_has(const Exchange *x)
+{
+    return x->caller && x->caller->events->has ? x->caller->events->has(x->caller) : CALLER_HAS_ALL;
+}
+
 static const Step *exchange_connect(Exchange *x)
 {
-    x->attempt->wait.on_ready = on_ready;
-    upstream_want(x->attempt->pick.upstream, &x->attempt->wait, &x->attempt->side.connection);
-    x->attempt->waiting = !x->attempt->side.connection;
-    return x->attempt->waiting ? STEP_WAIT : &STEP_send;
+    Attempt *attempt = x->attempt;
+    CallerHas has = caller_has(x);
+    attempt->held = has == CALLER_HAS_NOTHING && !attempt->pick.instance->http2;
+    if (attempt->held)
+        return STEP_WAIT;
+    attempt->wait.on_ready = on_ready;
+    attempt->wait.client = x->client;
+    attempt->wait.partial = has != CALLER_HAS_ALL;
+    upstream_want(attempt->pick.upstream, &attempt->wait, &attempt->side.connection);
+    attempt->waiting = !attempt->side.connection;
+    return attempt->waiting ? STEP_WAIT : &STEP_send;
 }
 
 const Step STEP_connect = {"connect", exchange_connect};

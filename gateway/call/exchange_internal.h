@@ -82,6 +82,8 @@ struct Exchange {
     Attempt *attempt; /* the latest; never NULL */
     Attempt first;    /* it, until one is repeated */
 
+    IpAddress client; /* for whom it is; not known: for the gateway itself, or by a unix socket */
+
     Call call;
     const Method *method;       /* in the caller's version; NULL: a built-in service, opaque HTTP */
     const RestBinding *binding; /* REST: the rule that matched */

@@ -77,7 +77,9 @@ typedef struct Limits {
     int64_t ping_time; /* HTTP/2: of silence, while calls are at work, until the instance is asked
                           whether it is there; it has as long again to answer */
     uint32_t http1_connections, http2_connections; /* to one instance, per loop */
-    uint32_t max_hops; /* gateways that a call may have passed before this one */
+    uint32_t http1_uploads;  /* of the former, for requests whose body is still arriving; 0: half */
+    uint32_t instance_waits; /* calls that may wait for room on them */
+    uint32_t max_hops;       /* gateways that a call may have passed before this one */
 } Limits;
 
 /* Connections to one instance, per loop: as set, or the default. */

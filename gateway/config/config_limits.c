@@ -53,11 +53,15 @@ void config_read_limits(ConfigReader *reader)
         .ping_time = text->ping_time,
         .http1_connections = text->http1_connections,
         .http2_connections = text->http2_connections,
+        .http1_uploads = text->http1_uploads,
+        .instance_waits = text->instance_waits,
         .max_hops = text->max_hops,
     };
     check_order(reader, text->queue_low, text->queue_high, "queue_low", "queue_high");
     check_order(reader, text->stream_window, text->connection_window, "stream_window",
                 "connection_window");
+    check_order(reader, text->http1_uploads, text->http1_connections, "http1_uploads",
+                "http1_connections");
     check_order(reader, text->path_bytes, text->head_bytes, "path_bytes", "head_bytes");
     check_order(reader, text->message_bytes, text->call_memory, "message_bytes", "call_memory");
     check_order(reader, text->answer_bytes, text->call_memory, "answer_bytes", "call_memory");

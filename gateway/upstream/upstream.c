@@ -16,7 +16,7 @@
     (310 * SECOND) /* gRPC servers send away who asks more often than each 5 minutes */
 #define MAX_AGE (600 * SECOND)
 
-enum { FAILURE_MEMORY = 16 * 1024 };
+enum { FAILURE_MEMORY = 16 * 1024, WAITS = 1000 };
 
 static int64_t time_or(int64_t time, int64_t other)
 {
@@ -33,9 +33,13 @@ static UpstreamLimits limits_for(const Config *config, bool http2)
         .ping_time = time_or(limits->ping_time, PING_TIME),
         .send_time = limits->send_time,
         .connections = limits_connections(limits, http2),
+        .partial = limits->http1_uploads,
+        .waits = limits->instance_waits ? limits->instance_waits : WAITS,
         .descriptors = config->descriptors.instances,
         .http = limits->http,
     };
+    if (l.partial == 0 || l.partial > l.connections)
+        l.partial = l.connections > 1 ? l.connections / 2 : 1;
     /* How many calls one connection carries is for the instance to say. Its window must not be used
        up by a few calls whose clients do not read. */
     l.http.streams = UINT32_MAX;
@@ -75,7 +79,6 @@ static Upstream *upstream_new(UpstreamTable *table, KnownInstance *known, SSL_CT
     u->tls = tls;
     if (u->tls)
         SSL_CTX_up_ref(u->tls);
-    u->waits_end = &u->waits;
     u->serve.run = run_serve;
     u->timer.fire = on_timer;
     u->lookup.on_resolved = on_resolved;
@@ -278,34 +281,68 @@ void upstream_connected(Upstream *u)
 
 /* ---- Waiting --------------------------------------------------------------------------------- */
 
+static UpstreamWait *wait_of(FairWait *place)
+{
+    return (UpstreamWait *)((char *)place - offsetof(UpstreamWait, place));
+}
+
+static FairQueue *queue_for(Upstream *u, const UpstreamWait *wait)
+{
+    return &u->waits[wait->partial && !u->http2 ? WAIT_PARTIAL : WAIT_WHOLE];
+}
+
 static void wait_remove(UpstreamWait *wait)
 {
     Upstream *u = wait->upstream;
-    *wait->at = wait->next;
-    if (wait->next)
-        wait->next->at = wait->at;
-    else
-        u->waits_end = wait->at;
-    wait->at = NULL;
-    wait->next = NULL;
+    fair_queue_remove(queue_for(u, wait), &wait->place);
     u->n_waits--;
 }
 
 static void wait_add(Upstream *u, UpstreamWait *wait)
 {
+    IpAddress client = fair_client_of(&wait->client);
     wait->upstream = u;
-    wait->since = u->table->loop->now;
-    wait->next = NULL;
-    wait->at = u->waits_end;
-    *u->waits_end = wait;
-    u->waits_end = &wait->next;
+    fair_queue_add(queue_for(u, wait), &wait->place, &client, u->table->loop->now);
     u->n_waits++;
 }
 
 void upstream_cancel(UpstreamWait *wait)
 {
-    if (wait->at)
+    if (fair_waits(&wait->place))
         wait_remove(wait);
+}
+
+/* The one that waits longest; NULL: nobody does. */
+static UpstreamWait *oldest_wait(const Upstream *u)
+{
+    FairWait *whole = u->waits[WAIT_WHOLE].oldest, *partial = u->waits[WAIT_PARTIAL].oldest;
+    FairWait *oldest = !whole || (partial && partial->since < whole->since) ? partial : whole;
+    return oldest ? wait_of(oldest) : NULL;
+}
+
+/* Those whose body is still arriving that may have a connection besides. */
+static uint32_t room_for_partial(const Upstream *u)
+{
+    return u->n_partial < u->limits.partial ? u->limits.partial - u->n_partial : 0;
+}
+
+/* Waits that may have a connection. */
+static uint32_t waits_served(const Upstream *u)
+{
+    uint32_t partial = u->waits[WAIT_PARTIAL].n, room = room_for_partial(u);
+    return u->waits[WAIT_WHOLE].n + (partial < room ? partial : room);
+}
+
+/* Whose turn it is: the two kinds take turns where both may. */
+static FairQueue *queue_in_turn(Upstream *u)
+{
+    bool whole = u->waits[WAIT_WHOLE].n > 0;
+    bool partial = u->waits[WAIT_PARTIAL].n > 0 && room_for_partial(u) > 0;
+    if (whole && partial)
+        u->partial_turn = !u->partial_turn;
+    else
+        u->partial_turn = partial;
+    return whole || partial ? &u->waits[u->partial_turn ? WAIT_PARTIAL : WAIT_WHOLE] : NULL;
 }
 
 void upstream_look(Upstream *u)
@@ -351,7 +388,7 @@ static Endpoint *choose_endpoint(Upstream *u)
 
 /* A connection with room; the one that was used last comes first, so that spare ones grow idle and
    end. */
-static HttpConnection *take_room(Upstream *u)
+static HttpConnection *take_room(Upstream *u, bool partial)
 {
     Endpoint *endpoint;
     while ((endpoint = choose_endpoint(u))) {
@@ -359,8 +396,11 @@ static HttpConnection *take_room(Upstream *u)
         link_settle(link);
         if (link->state != LINK_READY)
             continue;
-        if (!u->http2)
+        if (!u->http2) {
             link_move(link, LINK_FULL);
+            link->partial = partial;
+            u->n_partial += partial;
+        }
         /* Looked at again when the caller has used it, or has not. */
         pump_flush_later(&link->pump);
         return link->pump.http;
@@ -383,10 +423,11 @@ static bool needs_replacement(const Upstream *u)
    instance that was lost is tried again even if nobody waits. */
 static uint32_t links_wanted(const Upstream *u)
 {
-    if (u->n_waits == 0)
+    uint32_t waits = waits_served(u);
+    if (waits == 0)
         return is_probed(u) &&
                (needs_replacement(u) || (u->reach.failures > 0 && !has_live_link(u)));
-    return u->http2 || u->reach.failures > 0 ? 1 : u->n_waits;
+    return u->http2 || u->reach.failures > 0 ? 1 : waits;
 }
 
 static bool may_connect(const Upstream *u)
@@ -394,7 +435,7 @@ static bool may_connect(const Upstream *u)
     int64_t now = u->table->loop->now;
     uint32_t most = u->limits.connections + needs_replacement(u);
     return !u->table->closing && links_counted(u) < most &&
-           (now >= u->reach.connect_after || (u->waits && upstream_worth_a_try(u, now)));
+           (now >= u->reach.connect_after || (u->n_waits > 0 && upstream_worth_a_try(u, now)));
 }
 
 /* Each endpoint gets a link. What the name stands for may be another by now. */
@@ -421,9 +462,8 @@ static void connect_if_useful(Upstream *u)
         connect_missed(u);
 }
 
-static void fail_first(Upstream *u, Result why)
+static void fail_wait(UpstreamWait *wait, Result why)
 {
-    UpstreamWait *wait = u->waits;
     wait_remove(wait);
     wait->on_ready(wait, NULL, why);
 }
@@ -433,8 +473,8 @@ static void fail_hopeless(Upstream *u)
 {
     if (u->links[LINK_CONNECTING] || has_live_link(u) || u->reach.failures == 0)
         return;
-    for (uint32_t n = u->n_waits; n > 0 && u->waits; n--)
-        fail_first(u, u->failure);
+    for (uint32_t n = u->n_waits; n > 0 && u->n_waits > 0; n--)
+        fail_wait(oldest_wait(u), u->failure);
 }
 
 /* Those for whom no connection had room in time. Where none is there yet, the attempt decides, and
@@ -442,36 +482,56 @@ static void fail_hopeless(Upstream *u)
 static void fail_late(Upstream *u)
 {
     Loop *loop = u->table->loop;
+    UpstreamWait *wait;
     if (!has_live_link(u))
         return;
-    while (u->waits && u->waits->since + u->limits.connect_time <= loop->now)
-        fail_first(u, FAIL(loop_scratch(loop), FAULT_OVERLOADED,
-                           "none of the %u connections to %s had room for the call",
-                           links_counted(u), upstream_name(u)));
+    while ((wait = oldest_wait(u)) && wait->place.since + u->limits.connect_time <= loop->now)
+        fail_wait(wait, FAIL(loop_scratch(loop), FAULT_OVERLOADED,
+                             "none of the %u connections to %s had room for the call",
+                             links_counted(u), upstream_name(u)));
+}
+
+/* Those who are too many, of the clients that have the most. */
+static void fail_many(Upstream *u)
+{
+    while (u->n_waits > u->limits.waits) {
+        bool partial = u->waits[WAIT_PARTIAL].n > u->waits[WAIT_WHOLE].n;
+        FairWait *most = fair_queue_most(&u->waits[partial ? WAIT_PARTIAL : WAIT_WHOLE]);
+        fail_wait(wait_of(most), FAIL(loop_scratch(u->table->loop), FAULT_OVERLOADED,
+                                      "more than %u calls wait for a connection to %s",
+                                      u->limits.waits, upstream_name(u)));
+    }
 }
 
 /* The next thing that only time brings. */
 static void set_timer(Upstream *u)
 {
     TimerWheel *timers = &u->table->loop->timers;
-    if (u->waits && has_live_link(u))
-        timer_start(timers, &u->timer, u->waits->since + u->limits.connect_time);
+    if (u->n_waits > 0 && has_live_link(u))
+        timer_start(timers, &u->timer, oldest_wait(u)->place.since + u->limits.connect_time);
     else if (links_wanted(u) > u->n_links[LINK_CONNECTING])
         timer_start(timers, &u->timer, u->reach.connect_after);
+}
+
+static void serve_waits(Upstream *u)
+{
+    FairQueue *queue;
+    HttpConnection *room;
+    while ((queue = queue_in_turn(u)) && (room = take_room(u, queue == &u->waits[WAIT_PARTIAL]))) {
+        UpstreamWait *wait = wait_of(fair_queue_take(queue));
+        u->n_waits--;
+        wait->on_ready(wait, room, OK);
+    }
 }
 
 static void run_serve(LoopWork *work)
 {
     Upstream *u = (Upstream *)((char *)work - offsetof(Upstream, serve));
-    HttpConnection *room;
-    while (u->waits && (room = take_room(u))) {
-        UpstreamWait *wait = u->waits;
-        wait_remove(wait);
-        wait->on_ready(wait, room, OK);
-    }
+    serve_waits(u);
     connect_if_useful(u);
     fail_hopeless(u);
     fail_late(u);
+    fail_many(u);
     set_timer(u);
 }
 
@@ -480,10 +540,18 @@ static void on_timer(Timer *timer)
     run_serve(&((Upstream *)((char *)timer - offsetof(Upstream, timer)))->serve);
 }
 
+/* Nobody comes before it, and it may have a connection. */
+static bool may_take_room(const Upstream *u, const UpstreamWait *wait)
+{
+    if (wait->partial && !u->http2)
+        return u->n_waits == 0 && room_for_partial(u) > 0;
+    return u->waits[WAIT_WHOLE].n == 0;
+}
+
 void upstream_want(Upstream *u, UpstreamWait *wait, HttpConnection **connection_out)
 {
-    wait->at = NULL;
-    *connection_out = u->waits ? NULL : take_room(u); /* those who wait come first */
+    wait->place = (FairWait){.client = NULL};
+    *connection_out = may_take_room(u, wait) ? take_room(u, wait->partial) : NULL;
     if (*connection_out)
         return;
     wait_add(u, wait);
@@ -581,7 +649,7 @@ static bool is_forgotten(const Upstream *u)
         if (u->n_links[state])
             return false;
     }
-    return u->retired_at && !u->waits && !u->candidates && !u->serve.queued &&
+    return u->retired_at && u->n_waits == 0 && !u->candidates && !u->serve.queued &&
            u->retired_at < u->table->loop->now;
 }
 
@@ -648,8 +716,8 @@ void upstreams_close(UpstreamTable *table, Result why)
             end_all(&endpoint->ready, why);
         for (LinkState state = LINK_CONNECTING; state < LINK_GONE; state++)
             end_all(&u->links[state], why);
-        while (u->waits)
-            fail_first(u, why);
+        while (u->n_waits > 0)
+            fail_wait(oldest_wait(u), why);
         timer_stop(&table->loop->timers, &u->timer);
         loop_undefer(table->loop, &u->serve);
     }

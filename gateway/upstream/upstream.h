@@ -12,6 +12,7 @@
 #include "gateway/config/config.h"
 #include "gateway/loop/loop.h"
 #include "gateway/upstream/candidates.h"
+#include "gateway/upstream/fair_queue.h"
 #include "protocols/http/http.h"
 
 typedef enum UpstreamState {
@@ -46,15 +47,20 @@ uint32_t upstream_load(const Upstream *upstream);
  * Wants a connection with room for one more stream. When one is at hand *connection_out is set at
  * once and nothing fires; else NULL, and `wait` completes exactly once, from the loop, with a
  * connection (use it at once) or the reason why there is none. Connecting is bounded by the connect
- * time.
+ * time, and so is waiting for room.
+ *
+ * Those who wait for room get it in turn, client by client (fair_queue.h). When too many wait, the
+ * client with the most waits loses its last one. Of the connections of an HTTP/1.1 instance, some
+ * are kept for requests that are there to their end.
  */
 typedef struct UpstreamWait UpstreamWait;
 struct UpstreamWait {
     void (*on_ready)(UpstreamWait *wait, HttpConnection *connection, Result why);
-    /* private; `at` is NULL while it does not wait */
-    UpstreamWait *next, **at;
+    IpAddress client; /* for whom: not known for the gateway's own calls */
+    bool partial;     /* the request's body is still arriving */
+    /* private */
+    FairWait place;
     Upstream *upstream;
-    int64_t since;
 };
 void upstream_want(Upstream *upstream, UpstreamWait *wait, HttpConnection **connection_out);
 

@@ -33,10 +33,16 @@ typedef enum LinkState {
     LINK_STATES,
 } LinkState;
 
+/* Of requests that are there to their end, and of those whose body is still arriving. HTTP/2 has
+   the first kind only: there no call keeps a connection from others. */
+typedef enum WaitKind { WAIT_WHOLE, WAIT_PARTIAL, WAIT_KINDS } WaitKind;
+
 /* The settings, defaults filled in. */
 typedef struct UpstreamLimits {
     int64_t connect_time, idle_time, max_age, ping_time, send_time;
     uint32_t connections;
+    uint32_t partial; /* of these, for requests whose body is still arriving */
+    uint32_t waits;
     uint32_t descriptors; /* bound of their numbers: descriptors.h */
     HttpLimits http;
 } UpstreamLimits;
@@ -65,8 +71,10 @@ struct Upstream {
     uint64_t choices; /* of endpoints */
     bool missed;      /* some endpoint has no link, and calls come */
 
-    UpstreamWait *waits, **waits_end;
-    uint32_t n_waits;
+    FairQueue waits[WAIT_KINDS];
+    uint32_t n_waits;   /* in both */
+    uint32_t n_partial; /* links whose calls came with a body that was still arriving */
+    bool partial_turn;  /* of the two kinds of waits */
     LoopWork serve;
 
     Reach reach;
@@ -90,6 +98,7 @@ struct Link {
     bool asks;          /* the lookup is to give the dial its addresses */
     bool spare;         /* nobody waits for it: it is to lead to this endpoint alone */
     bool opened;        /* the socket is, and on_closed will come */
+    bool partial;       /* while it is FULL: counted in n_partial */
     bool old, pinged;
 };
 

@@ -38,6 +38,8 @@ static void link_unlist(Link *link)
     if (link->next)
         link->next->at = link->at;
     link_count(link, -1u);
+    link->upstream->n_partial -= link->partial;
+    link->partial = false;
 }
 
 static void link_list(Link *link, LinkState state)
@@ -280,7 +282,7 @@ void link_settle(Link *link)
         link_move(link, LINK_FULL);
     if (before != link->state)
         link->since = loop_of(link)->now;
-    if (before != link->state && link->upstream->waits)
+    if (before != link->state && link->upstream->n_waits > 0)
         upstream_look(link->upstream);
 
     pump_set_reading(&link->pump);

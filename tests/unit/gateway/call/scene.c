@@ -133,14 +133,22 @@ static void peer_pump(Peer *peer)
         ;
 }
 
+static bool scene_move(Scene *scene)
+{
+    bool moved = false;
+    for (uint32_t i = 0; i < scene->n_peers; i++)
+        moved |= peer_move(&scene->peers[i]);
+    return moved;
+}
+
+/* As a loop: what comes in, then the timers that are due. */
 void scene_pump(Scene *scene)
 {
-    bool moved = true;
-    while (moved) {
-        moved = false;
-        for (uint32_t i = 0; i < scene->n_peers; i++)
-            moved |= peer_move(&scene->peers[i]);
-    }
+    do {
+        while (scene_move(scene))
+            continue;
+        timer_wheel_run(&scene->loop.timers, scene->loop.now);
+    } while (scene_move(scene));
 }
 
 static Peer *peer_new(Scene *scene)

@@ -73,7 +73,7 @@ void upstream_want(Upstream *upstream, UpstreamWait *wait, HttpConnection **conn
     }
     assert_null(upstream->wait);
     upstream->wait = wait;
-    wait->at = &upstream->wait;
+    wait->upstream = upstream;
 }
 
 static UpstreamWait *take_wait(struct Upstream *upstream)
@@ -81,16 +81,14 @@ static UpstreamWait *take_wait(struct Upstream *upstream)
     UpstreamWait *wait = upstream->wait;
     assert_non_null(wait);
     upstream->wait = NULL;
-    wait->at = NULL;
     return wait;
 }
 
 void upstream_cancel(UpstreamWait *wait)
 {
-    if (!wait->at)
+    if (!wait->upstream || wait->upstream->wait != wait)
         return;
-    *wait->at = NULL;
-    wait->at = NULL;
+    wait->upstream->wait = NULL;
     scene_playing()->n_cancelled++;
 }
 

@@ -111,8 +111,8 @@ static void a_body_goes_through_in_both_directions(void **state)
     Scene *scene = *state;
     Peer *client = http1(scene);
     client_head(client, "POST", "/old/x", "content-type: text/plain\nte: trailers", -1, false);
-    Peer *at = instance(scene);
     say(client, BYTES("ab"));
+    Peer *at = instance(scene);
     assert_body(at, BYTES("ab"));
     say(client, BYTES("cd"));
     say_end(client);
@@ -238,6 +238,7 @@ static void a_client_waits_for_an_instance_that_takes_nothing(void **state)
     Scene *scene = *state;
     Peer *client = client_new(scene, http2_client_new, http2_server_new);
     client_head(client, "POST", "/old/x", "", -1, false);
+    say(client, BYTES("x"));
     Peer *at = instance(scene);
     enum { SIZE = 4 << 20 };
     uint8_t *much = arena_alloc(scene->arena, SIZE);
@@ -249,10 +250,87 @@ static void a_client_waits_for_an_instance_that_takes_nothing(void **state)
     assert_true(http_stream_queued(client->stream) > SIZE / 2);
     scene_hold(at, false);
     scene_pump(scene);
-    assert_int_equal(at->body.size, SIZE);
+    assert_int_equal(at->body.size, 1 + SIZE);
     say_end(client);
     answer_head(at, 204, "", -1, true);
     assert_record(scene, "OK, 1 sent: 7201 OK");
+}
+
+/* ---- Bodies that arrive late
+ * ---------------------------------------------------------------------
+ */
+
+static void a_request_takes_no_connection_before_its_body_comes(void **state)
+{
+    Scene *scene = *state;
+    Peer *client = http1(scene);
+    client_head(client, "POST", "/old/x", "", 4, false);
+    assert_int_equal(n_instances(scene), 0);
+    say(client, BYTES("ab"));
+    assert_body(instance(scene), BYTES("ab"));
+    say(client, BYTES("cd"));
+    assert_body(instance(scene), BYTES("abcd"));
+    answer_head(instance(scene), 204, "", -1, true);
+    assert_int_equal(client->head.status, 204);
+    assert_record(scene, "OK, 1 sent: 7201 OK");
+}
+
+static void an_empty_body_has_come_when_it_has_ended(void **state)
+{
+    Scene *scene = *state;
+    Peer *client = client_new(scene, http2_client_new, http2_server_new);
+    client_head(client, "POST", "/old/x", "", -1, false);
+    assert_int_equal(n_instances(scene), 0);
+    say_end(client);
+    assert_true(instance(scene)->ended);
+    answer_head(instance(scene), 204, "", -1, true);
+    assert_int_equal(client->head.status, 204);
+}
+
+static const UpstreamWait *wait_of(Scene *scene)
+{
+    const UpstreamWait *wait = scene_upstream(scene, 7201)->wait;
+    return wait ? wait : scene_upstream(scene, 7202)->wait;
+}
+
+static void a_connection_is_wanted_for_a_whole_request_or_a_part_of_one(void **state)
+{
+    Scene *scene = *state;
+    scene_upstream(scene, 7201)->want = scene_upstream(scene, 7202)->want = WANT_WAITS;
+    Peer *client = http1(scene);
+    assert_true(ip_read(bytes_of("192.0.2.1"), &client->client->address));
+    client_head(client, "POST", "/old/x", "", -1, false);
+    assert_null(wait_of(scene));
+    say(client, BYTES("ab"));
+    assert_true(wait_of(scene)->partial);
+    assert_memory_equal(wait_of(scene)->client.bytes, client->client->address.bytes, 16);
+    scene_connect(scene, 7201);
+    say_end(client);
+    answer_head(instance(scene), 204, "", -1, true);
+
+    client = http1(scene);
+    client_head(client, "POST", "/old/x", "", -1, false);
+    http_stream_send_body(client->stream, BYTES("all"));
+    http_stream_send_end(client->stream, NULL);
+    scene_pump(scene);
+    assert_false(wait_of(scene)->partial);
+    scene_connect(scene, 7202);
+    answer_head(instance(scene), 204, "", -1, true);
+
+    get(scene, "/old/x");
+    assert_false(wait_of(scene)->partial);
+    scene_connect(scene, 7201);
+    answer_head(instance(scene), 204, "", -1, true);
+}
+
+static void who_leaves_before_its_body_came_has_asked_nobody(void **state)
+{
+    Scene *scene = *state;
+    Peer *client = http1(scene);
+    client_head(client, "POST", "/old/x", "", 4, false);
+    lose(client);
+    assert_int_equal(n_instances(scene), 0);
+    assert_record(scene, "INTERNAL SYSTEM, 0 sent");
 }
 
 /* ---- Failing ------------------------------------------------------------------------------------
@@ -415,6 +493,10 @@ int main(void)
         TEST(a_tunnel_that_breaks_off_breaks_off_the_client),
         TEST(an_instance_waits_for_a_client_that_takes_nothing),
         TEST(a_client_waits_for_an_instance_that_takes_nothing),
+        TEST(a_request_takes_no_connection_before_its_body_comes),
+        TEST(an_empty_body_has_come_when_it_has_ended),
+        TEST(a_connection_is_wanted_for_a_whole_request_or_a_part_of_one),
+        TEST(who_leaves_before_its_body_came_has_asked_nobody),
         TEST(a_get_is_asked_again_where_the_instance_breaks_off),
         TEST(a_post_is_not_asked_again),
         TEST(an_answer_that_breaks_off_is_broken_off),

@@ -317,11 +317,22 @@ static void on_call_ready(UpstreamWait *wait, HttpConnection *connection, Result
     snprintf(call->why, sizeof(call->why), "%s", error_origin(why)->doing);
 }
 
+/* For whom the next calls are, and whether their bodies are still arriving. */
+static IpAddress client_next;
+static bool partial_next;
+
+static void calls_are_of(const char *client)
+{
+    assert_true(ip_read(bytes_of(client), &client_next));
+}
+
 /* True when a connection was at hand. */
 static bool begin_call(CallDouble *call, Upstream *upstream)
 {
     HttpConnection *connection;
     *call = (CallDouble){.wait.on_ready = on_call_ready};
+    call->wait.client = client_next;
+    call->wait.partial = partial_next;
     upstream_want(upstream, &call->wait, &connection);
     assert_int_equal(call->n_ready, 0); /* never from within the call */
     if (connection)
@@ -409,6 +420,8 @@ static int fresh(void **state)
     memset(calls, 0, sizeof(calls));
     memset(n_requests, 0, sizeof(n_requests));
     memset(counted, 0, sizeof(counted));
+    client_next = (IpAddress){.known = false};
+    partial_next = false;
     loop_init(&loop, 0);
     loop.config = &config;
     loop.upstreams = upstreams_new(&loop);
@@ -1038,6 +1051,121 @@ static void http1_connections_are_bounded(void **state)
     assert_int_equal(n_served, 4);
 }
 
+/* Behind one connection. */
+static void begin_behind_one(void)
+{
+    serve_http2 = instance.http2 = false;
+    config.limits.http1_connections = 1;
+    config.limits.connect_time = 10 * SECOND;
+    lead_to(open_door(0));
+    begin_calls(1);
+    loop_run_until(&loop, all_asked);
+}
+
+static bool one_is_asked(void)
+{
+    return n_asked == 1;
+}
+
+/* Answers the one that is asked, until the next one is. */
+static void answer_and_wait(void)
+{
+    answer_all();
+    loop_run_until(&loop, one_is_asked);
+}
+
+static void clients_take_turns_for_a_connection(void **state)
+{
+    begin_behind_one();
+    calls_are_of("10.0.0.1");
+    begin_calls(20);
+    calls_are_of("10.0.0.2");
+    begin_calls(2);
+    answer_and_wait();
+    assert_non_null(calls[1].connection);
+    answer_and_wait();
+    assert_non_null(calls[21].connection);
+    assert_null(calls[2].connection);
+    answer_and_wait();
+    assert_non_null(calls[2].connection);
+    answer_and_wait();
+    assert_non_null(calls[22].connection);
+    loop_run_until(&loop, all_answered);
+    assert_int_equal(count_status(200), 23);
+}
+
+static bool some_is_refused(void)
+{
+    for (int i = 0; i < n_begun; i++) {
+        if (calls[i].refused)
+            return true;
+    }
+    return false;
+}
+
+static void when_too_many_wait_the_client_with_the_most_loses_its_last(void **state)
+{
+    config.limits.instance_waits = 4;
+    begin_behind_one();
+    calls_are_of("10.0.0.1");
+    begin_calls(3);
+    calls_are_of("10.0.0.2");
+    begin_calls(1);
+    let_turns_pass(3);
+    assert_false(some_is_refused()); /* 4 wait */
+    begin_calls(1);
+    loop_run_until(&loop, some_is_refused);
+    assert_ptr_equal(calls[3].refused, &FAULT_OVERLOADED);
+    assert_non_null(strstr(calls[3].why, "more than 4 calls wait for a connection to"));
+    loop_run_until(&loop, all_answered);
+    assert_int_equal(count_status(200), 5);
+}
+
+static void bodies_that_arrive_leave_connections_to_whole_requests(void **state)
+{
+    serve_http2 = instance.http2 = false;
+    config.limits.http1_connections = 4;
+    config.limits.connect_time = 10 * SECOND;
+    lead_to(open_door(0));
+    partial_next = true;
+    begin_calls(10);
+    let_turns_pass(10);
+    assert_int_equal(n_asked, 2); /* half of them */
+    assert_int_equal(n_served, 2);
+    partial_next = false;
+    begin_calls(2);
+    let_turns_pass(10);
+    assert_int_equal(n_asked, 4);
+    assert_non_null(calls[10].connection);
+    assert_non_null(calls[11].connection);
+    loop_run_until(&loop, all_answered);
+    assert_int_equal(count_status(200), 12);
+    assert_int_equal(upstream_of(&loop, &instance)->n_partial, 0);
+}
+
+static void a_setting_says_how_many_bodies_may_arrive(void **state)
+{
+    serve_http2 = instance.http2 = false;
+    config.limits.http1_connections = 4;
+    config.limits.http1_uploads = 3;
+    config.limits.connect_time = 10 * SECOND;
+    lead_to(open_door(0));
+    partial_next = true;
+    begin_calls(10);
+    let_turns_pass(10);
+    assert_int_equal(n_asked, 3);
+    loop_run_until(&loop, all_answered);
+}
+
+static void an_http2_connection_carries_all_bodies_that_arrive(void **state)
+{
+    lead_to(open_door(0));
+    partial_next = true;
+    begin_calls(10);
+    loop_run_until(&loop, all_asked);
+    loop_run_until(&loop, all_answered);
+}
+
 static void an_idle_connection_that_the_instance_closes_is_no_failure(void **state)
 {
     serve_http2 = instance.http2 = false;
@@ -1253,6 +1381,11 @@ int main(void)
         upstream_test(a_change_of_the_name_is_followed_at_that_age),
         upstream_test(http1_calls_have_a_connection_each_and_reuse_it),
         upstream_test(http1_connections_are_bounded),
+        upstream_test(clients_take_turns_for_a_connection),
+        upstream_test(when_too_many_wait_the_client_with_the_most_loses_its_last),
+        upstream_test(bodies_that_arrive_leave_connections_to_whole_requests),
+        upstream_test(a_setting_says_how_many_bodies_may_arrive),
+        upstream_test(an_http2_connection_carries_all_bodies_that_arrive),
         upstream_test(an_idle_connection_that_the_instance_closes_is_no_failure),
         upstream_test(an_idle_connection_ends_by_itself),
         upstream_test(a_reload_keeps_the_connections_of_an_instance_that_stays),
