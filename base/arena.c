@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 
 /*
  * AddressSanitizer knows blocks of malloc, not what is handed out of them. In its builds everything
@@ -76,12 +77,33 @@ Arena *arena_new(size_t limit)
     return arena;
 }
 
+/*
+ * The large blocks of what has no limit, a config generation above all, come from the kernel and go
+ * back to it: an allocator keeps what was freed for a next use that does not come, and fragments
+ * it. Sanitizers look for pointers in what malloc gave.
+ */
+static bool is_mapped(const Arena *arena, size_t size)
+{
+    return RED_ZONE == 0 && arena->limit == ARENA_UNLIMITED && size >= LARGEST_BLOCK;
+}
+
+static Block *new_block(const Arena *arena, size_t size)
+{
+    if (!is_mapped(arena, size))
+        return malloc(size);
+    void *memory = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    return memory == MAP_FAILED ? NULL : memory;
+}
+
 static void free_blocks(Arena *arena)
 {
     Block *block = arena->newest;
     while (block) {
         Block *older = block->older;
-        free(block);
+        if (is_mapped(arena, block->size))
+            munmap(block, block->size);
+        else
+            free(block);
         block = older;
     }
 }
@@ -115,7 +137,7 @@ static bool arena_extend(Arena *arena, size_t size)
             return false;
     }
 
-    Block *block = malloc(wanted);
+    Block *block = new_block(arena, wanted);
     if (!block) {
         CHECK(arena->limit != ARENA_UNLIMITED);
         return false;

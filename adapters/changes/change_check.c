@@ -6,7 +6,7 @@ enum { MAX_EXPANSIONS = 64 };
 
 static const char *where(ChangeList *list, const MessagePair *pair, const char *path)
 {
-    return arena_printf(list->arena, "%s.%s", pair_name(list, pair), path);
+    return arena_printf(list->working, "%s.%s", pair_name(list, pair), path);
 }
 
 static const char *where_change(ChangeList *list, const MessagePair *pair,
@@ -45,10 +45,10 @@ static bool field_is_taken(const MessagePair *pair, int end, const FieldType *fi
     return false;
 }
 
-static FieldPath *path_to(Arena *arena, const FieldType *field)
+static FieldPath *path_to(Arena *arena, Arena *working, const FieldType *field)
 {
     const FieldType **steps = arena_array(arena, const FieldType *, 1);
-    FieldPath *path = arena_make(arena, FieldPath);
+    FieldPath *path = arena_make(working, FieldPath);
     steps[0] = field;
     *path = (FieldPath){steps, 1, field->name};
     return path;
@@ -58,6 +58,7 @@ static void add_same_names(ChangeList *list, MessagePair *pair)
 {
     const MessageType *old = pair->ends[OLD];
     uint32_t n_said = pair->n_own;
+    pair_reserve(list, pair, old->n_fields);
     for (uint32_t i = 0; i < old->n_fields; i++) {
         const FieldType *field = &old->fields[i];
         const FieldType *same = message_field(pair->ends[NEW], bytes_of(field->name));
@@ -72,8 +73,8 @@ static void add_same_names(ChangeList *list, MessagePair *pair)
         FieldChange *change = pair_add(list, pair);
         change->automatic = true;
         change->place = pair_place(list, pair);
-        change->ends[OLD].paths = path_to(list->arena, field);
-        change->ends[NEW].paths = path_to(list->arena, same);
+        change->ends[OLD].paths = path_to(list->arena, list->working, field);
+        change->ends[NEW].paths = path_to(list->arena, list->working, same);
         change->ends[OLD].n_paths = change->ends[NEW].n_paths = 1;
     }
 }
@@ -113,7 +114,7 @@ static FieldChange *add_change(ChangeList *list, MessagePair *pair)
     if (pair->n_changes == pair->changes_capacity) {
         uint32_t capacity = pair->changes_capacity ? pair->changes_capacity * 2 : 16;
         pair->changes =
-            arena_grow(list->arena, pair->changes, pair->n_changes * sizeof *pair->changes,
+            arena_grow(list->working, pair->changes, pair->n_changes * sizeof *pair->changes,
                        capacity * sizeof *pair->changes);
         pair->changes_capacity = capacity;
     }
@@ -382,7 +383,7 @@ static void check_said(ChangeList *list, MessagePair *pair, int end, const Messa
                        const FieldPath *outer)
 {
     for (uint32_t i = 0; i < message->n_fields; i++) {
-        FieldPath step = *path_to(list->arena, &message->fields[i]);
+        FieldPath step = *path_to(list->working, list->working, &message->fields[i]);
         FieldPath path = path_join(list->arena, outer, &step);
         bool entered = path_is_entered(pair, end, &path);
         if (path_is_taken(pair, end, &path) &&
@@ -480,13 +481,41 @@ static void check_presence_value(ChangeList *list, const MessagePair *pair,
     }
 }
 
+static bool goes_inside(const FieldChange *change)
+{
+    for (int end = 0; end < 2; end++) {
+        const ChangeEnd *e = &change->ends[end];
+        if (e->currency.n_steps > 1)
+            return true;
+        for (uint32_t k = 0; k < e->n_paths; k++) {
+            if (e->paths[k].n_steps > 1)
+                return true;
+        }
+    }
+    return false;
+}
+
+/* Mostly no path goes inside a message, nothing is expanded, and the changes are the pair's own. */
+static void take_own(ChangeList *list, MessagePair *pair)
+{
+    bool inside = false;
+    for (uint32_t i = 0; i < pair->n_own && !inside; i++)
+        inside = goes_inside(&pair->own[i]);
+    if (!inside) {
+        pair->changes = pair->own;
+        pair->n_changes = pair->n_own;
+        return;
+    }
+    for (uint32_t i = 0; i < pair->n_own; i++)
+        *add_change(list, pair) = pair->own[i];
+}
+
 static void pair_check(ChangeList *list, MessagePair *pair)
 {
     pair->checked = true;
     size_t n_problems = list->problems->n;
     pair_own(list, pair);
-    for (uint32_t i = 0; i < pair->n_own; i++)
-        *add_change(list, pair) = pair->own[i];
+    take_own(list, pair);
     expand_all(list, pair);
     for (int end = 0; end < 2; end++) {
         FieldPath whole = {0};

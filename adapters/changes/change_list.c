@@ -27,7 +27,7 @@ const char *pair_name(ChangeList *list, const MessagePair *pair)
 {
     const char *old = side_name(&list->sides[OLD], pair->ends[OLD]->full_name);
     return pair->canonical ? old
-                           : arena_printf(list->arena, "%s to %s", old,
+                           : arena_printf(list->working, "%s to %s", old,
                                           side_name(&list->sides[NEW], pair->ends[NEW]->full_name));
 }
 
@@ -201,14 +201,20 @@ EnumPair *enum_pair(ChangeList *list, const EnumType *old, const EnumType *new_t
     return pair;
 }
 
+void pair_reserve(ChangeList *list, MessagePair *pair, uint32_t more)
+{
+    uint32_t capacity = pair->n_own + more;
+    if (capacity <= pair->own_capacity)
+        return;
+    pair->own = arena_grow(list->working, pair->own, pair->n_own * sizeof *pair->own,
+                           capacity * sizeof *pair->own);
+    pair->own_capacity = capacity;
+}
+
 FieldChange *pair_add(ChangeList *list, MessagePair *pair)
 {
-    if (pair->n_own == pair->own_capacity) {
-        uint32_t capacity = pair->own_capacity ? pair->own_capacity * 2 : 16;
-        pair->own = arena_grow(list->arena, pair->own, pair->n_own * sizeof *pair->own,
-                               capacity * sizeof *pair->own);
-        pair->own_capacity = capacity;
-    }
+    if (pair->n_own == pair->own_capacity)
+        pair_reserve(list, pair, pair->n_own ? pair->n_own : 4);
     FieldChange *change = &pair->own[pair->n_own++];
     *change = (FieldChange){0};
     return change;

@@ -154,6 +154,7 @@ typedef struct MethodEntry {
 
 struct ChangeList {
     Arena *arena;
+    Arena *working; /* the changes of the pairs, and texts of problems that are none */
     const char *file;
     ChangeSide sides[2];
     Problems *problems;
@@ -203,6 +204,8 @@ const EnumType *enum_counterpart(ChangeList *list, int end, const EnumType *type
 MessagePair *message_pair(ChangeList *list, const MessageType *old, const MessageType *new_type);
 EnumPair *enum_pair(ChangeList *list, const EnumType *old, const EnumType *new_type);
 
+/* Room for so many more changes, in one piece. */
+void pair_reserve(ChangeList *list, MessagePair *pair, uint32_t more);
 FieldChange *pair_add(ChangeList *list, MessagePair *pair);
 bool path_equal(const FieldPath *a, const FieldPath *b);
 bool path_inside(const FieldPath *inner, const FieldPath *outer); /* strictly */

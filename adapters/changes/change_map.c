@@ -393,7 +393,7 @@ static const Expr *build_field(Making *m, const Feed *feeds, uint32_t n_feeds, u
                                uint32_t depth)
 {
     const FieldType *field = feeds[at].path->steps[depth];
-    Feed *inner = arena_array(m->arena, Feed, n_feeds);
+    Feed *inner = arena_array(m->list->working, Feed, n_feeds);
     uint32_t n_inner = 0;
     const Expr *value = NULL;
     for (uint32_t i = at; i < n_feeds; i++) {
@@ -449,7 +449,7 @@ static Feed *collect_feeds(Making *m, uint32_t *n_out)
     uint32_t room = m->pair->n_expanded;
     for (uint32_t i = 0; i < m->pair->n_changes; i++)
         room += m->pair->changes[i].ends[m->to].n_paths + 1;
-    Feed *feeds = arena_array(m->arena, Feed, room + 1);
+    Feed *feeds = arena_array(m->list->working, Feed, room + 1);
     uint32_t n = 0;
     for (uint32_t at = 0; at < 2 * m->pair->n_changes; at++) {
         const FieldChange *change = &m->pair->changes[at % m->pair->n_changes];

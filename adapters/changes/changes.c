@@ -131,12 +131,20 @@ static void make_sets(ChangeList *list)
 Result changes_load(Arena *arena, Bytes yaml, const char *file, const ChangeSide *from,
                     const ChangeSide *to, Problems *problems, const ChangeList **list_out)
 {
+    return changes_load_in(arena, arena, yaml, file, from, to, problems, list_out);
+}
+
+Result changes_load_in(Arena *arena, Arena *working, Bytes yaml, const char *file,
+                       const ChangeSide *from, const ChangeSide *to, Problems *problems,
+                       const ChangeList **list_out)
+{
     *list_out = NULL;
     ChangeList *list = arena_make(arena, ChangeList);
     if (!list)
         return FAIL(arena, FAULT_OUT_OF_MEMORY, "reading the change list %s", file);
     *list = (ChangeList){
         .arena = arena,
+        .working = working,
         .file = arena_string(arena, file),
         .sides = {*from, *to},
         .problems = problems,
@@ -160,11 +168,11 @@ Result changes_load(Arena *arena, Bytes yaml, const char *file, const ChangeSide
     return OK;
 }
 
-Result changes_none(Arena *arena, const ChangeSide *from, const ChangeSide *to, Problems *problems,
-                    const ChangeList **list_out)
+Result changes_none(Arena *arena, Arena *working, const ChangeSide *from, const ChangeSide *to,
+                    Problems *problems, const ChangeList **list_out)
 {
     const char *file = arena_printf(arena, "changes from %s to %s", from->version, to->version);
-    return changes_load(arena, BYTES_NONE, file, from, to, problems, list_out);
+    return changes_load_in(arena, working, BYTES_NONE, file, from, to, problems, list_out);
 }
 
 const char *changes_from(const ChangeList *list)

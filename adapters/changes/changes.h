@@ -28,10 +28,18 @@ typedef struct ChangeSide {
 MUST_USE Result changes_load(Arena *arena, Bytes yaml, const char *file, const ChangeSide *from,
                              const ChangeSide *to, Problems *problems, const ChangeList **list_out);
 
+/*
+ * The same, with what only prove/ reads of the list later in an arena of its own. When that goes,
+ * the list can still be composed and followed, and nothing else.
+ */
+MUST_USE Result changes_load_in(Arena *arena, Arena *working, Bytes yaml, const char *file,
+                                const ChangeSide *from, const ChangeSide *to, Problems *problems,
+                                const ChangeList **list_out);
+
 /* The empty list: everything the same by name. It is still checked for what would be lost
    unsaid. */
-MUST_USE Result changes_none(Arena *arena, const ChangeSide *from, const ChangeSide *to,
-                             Problems *problems, const ChangeList **list_out);
+MUST_USE Result changes_none(Arena *arena, Arena *working, const ChangeSide *from,
+                             const ChangeSide *to, Problems *problems, const ChangeList **list_out);
 
 const char *changes_from(const ChangeList *list); /* version names */
 const char *changes_to(const ChangeList *list);

@@ -43,7 +43,8 @@ static const Expr *adopt(Composing *c, const Task *task, const Expr *expr, const
         rules[i] = (Rule){expr->rules[i].target, adopt(c, task, expr->rules[i].value, inner)};
     }
     copy->args = args;
-    copy->rules = rules;
+    if (expr->n_rules)
+        copy->rules = rules;
     copy->loss = adopt_loss(c, task, expr->loss, expr, into);
     if (expr->kind == EXPR_MESSAGE && !task->second)
         copy->mapping = compose_pair(c, expr->mapping, NULL);

@@ -63,7 +63,8 @@ static const Expr *over(Composing *c, const Expr *expr, const Expr *message)
     for (uint32_t i = 0; i < expr->n_rules; i++)
         rules[i] = (Rule){expr->rules[i].target, over(c, expr->rules[i].value, message)};
     copy->args = args;
-    copy->rules = rules;
+    if (expr->n_rules)
+        copy->rules = rules;
     return copy;
 }
 

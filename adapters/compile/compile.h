@@ -13,9 +13,13 @@
 typedef struct Compiler {
     Arena *arena;
     ProgramSet *set;
-    Table programs;              /* style, mapping or type, codecs -> Program */
-    Table identities;            /* Schema pointer -> MappingSet */
-    Table any_reaches;           /* Schema pointer -> any_reach() */
+    Table programs;    /* style, mapping or type, codecs -> Program */
+    Table identities;  /* Schema pointer -> MappingSet */
+    Table any_reaches; /* Schema pointer -> any_reach() */
+    Table names;       /* what stands before a value -> itself: see compile_puts.c */
+    Buffer text;       /* where the next name is put together */
+    PlanOp *ops; /* where the next program is drafted, for any number of them one after another */
+    uint32_t op_capacity;
     bool any_asked, any_changes; /* does anything happen to a type that is met inside an Any? */
     Result failure;
 } Compiler;

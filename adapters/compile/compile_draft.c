@@ -55,14 +55,14 @@ static const char *source_name(const Draft *d, const FieldType *field)
 Operand draft_field(Draft *d, const Expr *expr)
 {
     ScanTable *table = d->root;
-    Buffer where = buffer_in(d->arena);
+    const char *where = NULL;
     ScanField *field = NULL;
     for (uint32_t i = 0; i < expr->n_steps; i++) {
         const FieldType *step = expr->steps[i];
         CHECK(step->parent == table->type);
         field = &table->fields[step->index];
-        buffer_add_text(&where, i ? "." : "");
-        buffer_add_text(&where, source_name(d, step));
+        where = where ? arena_printf(d->arena, "%s.%s", where, source_name(d, step))
+                      : source_name(d, step);
         if (i + 1 == expr->n_steps)
             break;
         if (!field->inside)
@@ -72,13 +72,12 @@ Operand draft_field(Draft *d, const Expr *expr)
     CHECK(field);
     if (field->slot == NO_SLOT)
         field->slot = draft_slot(d);
-    buffer_add_byte(&where, '\0');
     const FieldType *type = field->field;
     return (Operand){
         .slot = field->slot,
         .form = FORM_SOURCE,
         .source = type,
-        .where = (char *)where.data,
+        .where = where,
         .type = {type->kind, type->repeated, type->message, type->enumeration},
         .zero_when_unset = !type->presence && !type->repeated && expr->n_steps == 1,
     };
@@ -125,7 +124,7 @@ void draft_finish_tables(Draft *d)
                 table->fields[i].slot = draft_slot(d);
             table->fields[i].read = (uint8_t)choose_read(&table->fields[i]);
             if (table->fields[i].tag < 128)
-                table->by_tag[table->fields[i].tag] = (uint16_t)(i + 1);
+                table->by_tag[table->fields[i].tag] = (uint8_t)(i + 1);
         }
     }
     Program *p = d->program;
@@ -144,10 +143,12 @@ void draft_finish_tables(Draft *d)
 
 PlanOp *draft_op(Draft *d, PlanOp op)
 {
-    if (d->n_ops == d->op_capacity) {
-        uint32_t capacity = d->op_capacity ? d->op_capacity * 2 : 8;
+    Compiler *c = d->compiler;
+    if (d->n_ops == c->op_capacity) {
+        uint32_t capacity = c->op_capacity ? c->op_capacity * 2 : 64;
         d->ops = arena_grow(d->arena, d->ops, d->n_ops * sizeof(PlanOp), capacity * sizeof(PlanOp));
-        d->op_capacity = capacity;
+        c->ops = d->ops;
+        c->op_capacity = capacity;
     }
     d->ops[d->n_ops] = op;
     return &d->ops[d->n_ops++];
@@ -184,6 +185,10 @@ static WhenUnset when_unset(const PlanOp *op)
 
 void draft_finish_ops(Draft *d)
 {
+    PlanOp *ops = arena_array(d->arena, PlanOp, d->n_ops);
+    CHECK(ops); /* a config generation's arena has no limit */
+    memcpy(ops, d->ops, d->n_ops * sizeof(PlanOp));
+    d->ops = ops; /* the draft's are used again */
     for (uint32_t i = 0; i < d->n_ops; i++) {
         PlanOp *op = &d->ops[i];
         if (op->code == PLAN_CONVERT && op->n_args == 1)

@@ -28,7 +28,7 @@ typedef struct Draft {
     ScanTable **tables;
     uint32_t n_tables;
     PlanOp *ops;
-    uint32_t n_ops, op_capacity;
+    uint32_t n_ops;
     Codec to; /* what is written now: BUILDs that are values are written as protobuf */
     unsigned open;
     Result failure;
@@ -81,6 +81,9 @@ void draft_require(Draft *d, const Expr *expr, const Operand *value);
 
 void compile_put(Draft *d, const FieldType *target, const Expr *expr);
 void compile_rules(Draft *d, const Rule *rules, uint32_t n_rules);
+
+/* What stands for a field that nothing feeds, if anything does. */
+void compile_put_nothing(Draft *d, const FieldType *target);
 
 /* What writes a field, for the caller to fill in. */
 PlanOp put_op(Draft *d, PlanCode code, const FieldType *target);

@@ -69,10 +69,8 @@ static void compile_target(Draft *d, const Mapping *mapping)
     const Straight *straight = may_go_straight ? straight_rules(d->compiler, mapping) : NULL;
     for (uint32_t i = 0; i < mapping->to->n_fields && !failed(d->failure); i++) {
         const FieldType *target = &mapping->to->fields[i];
-        PlanOp unset = put_op(d, PLAN_PUT_DEFAULT, target);
         if (rule == mapping->n_rules || mapping->rules[rule].target != target) {
-            if (unset.put_unset || unset.required)
-                draft_op(d, unset);
+            compile_put_nothing(d, target);
         } else {
             if (!straight || !straight[rule].source)
                 compile_put(d, target, mapping->rules[rule].value);
@@ -100,6 +98,7 @@ Result compile_fields(Compiler *compiler, Program *program, const FieldType *onl
     Draft d = {.compiler = compiler,
                .arena = compiler->arena,
                .program = program,
+               .ops = compiler->ops,
                .to = program->to_codec};
     program->bare = only != NULL;
     program->keep_unknown = compiler->set->options.unknown == UNKNOWN_KEEP && mapping->identity &&

@@ -3,12 +3,27 @@
 
 /* ---- Writing --------------------------------------------------------------------------------- */
 
-/* A copy that may be read as if it were NAME_PADDING long. */
+/* A copy that may be read as if it were NAME_PADDING long; of names that are met again, one for
+   all. */
 static Bytes padded_name(Draft *d, const Buffer *name)
 {
+    Table *names = &d->compiler->names;
+    Bytes *known = table_get(names, buffer_bytes(name));
+    if (known)
+        return *known;
     uint8_t *copy = arena_calloc(d->arena, 1, name->size + NAME_PADDING);
     memcpy(copy, name->data, name->size);
-    return bytes(copy, name->size);
+    known = arena_make(d->arena, Bytes);
+    *known = bytes(copy, name->size);
+    table_put(names, *known, known);
+    return *known;
+}
+
+/* Where a name is put together; its memory is used again. */
+static Buffer *new_name(Draft *d)
+{
+    d->compiler->text.size = 0;
+    return &d->compiler->text;
 }
 
 /* What JSON says for a field that is not set, when it must say something. */
@@ -44,12 +59,12 @@ static Bytes unset_enum(Draft *d, const EnumType *type)
 static void json_name(Draft *d, PutField *put)
 {
     const FieldType *field = put->field;
-    Buffer name = buffer_in(d->arena);
+    Buffer *name = new_name(d);
     bool proto = d->compiler->set->options.proto_names && !field->extension;
-    buffer_add_byte(&name, ',');
-    json_write_string(&name, bytes_of(proto ? field->name : field->json_name));
-    buffer_add_byte(&name, ':');
-    put->name = padded_name(d, &name);
+    buffer_add_byte(name, ',');
+    json_write_string(name, bytes_of(proto ? field->name : field->json_name));
+    buffer_add_byte(name, ':');
+    put->name = padded_name(d, name);
     put->unset = field->kind == KIND_ENUM && !field->repeated ? unset_enum(d, field->enumeration)
                                                               : unset_text(field);
 }
@@ -58,20 +73,20 @@ static void json_name(Draft *d, PutField *put)
 static void wire_name(Draft *d, PutField *put)
 {
     const FieldType *field = put->field;
-    Buffer name = buffer_in(d->arena), suffix = buffer_in(d->arena);
+    Buffer *name = new_name(d), suffix = buffer_in(d->arena);
     put->delimited = field->kind == KIND_MESSAGE;
     if (field->parent->message_set && field->extension && put->delimited) {
-        wire_add_tag(&name, 1, WIRE_GROUP);
-        wire_add_number(&name, 2, field->number);
-        wire_add_tag(&name, 3, WIRE_LENGTH);
+        wire_add_tag(name, 1, WIRE_GROUP);
+        wire_add_number(name, 2, field->number);
+        wire_add_tag(name, 3, WIRE_LENGTH);
         wire_add_tag(&suffix, 1, WIRE_GROUP_END);
     } else {
-        wire_add_tag(&name, field->number,
+        wire_add_tag(name, field->number,
                      field->packed ? WIRE_LENGTH : kind_wire_type(field->kind));
         if (field->kind == KIND_GROUP)
             wire_add_tag(&suffix, field->number, WIRE_GROUP_END);
     }
-    put->name = padded_name(d, &name);
+    put->name = padded_name(d, name);
     put->suffix = buffer_bytes(&suffix);
 }
 
@@ -99,6 +114,18 @@ static PutAs put_as_wire(FieldKind kind)
     return kind_wire_type(kind) == WIRE_VARINT && !zigzag ? PUT_AS_VARINT : PUT_AS_OTHER;
 }
 
+static bool puts_unset(const Draft *d, const FieldType *target)
+{
+    return (d->program->bare && d->open == 0) ||
+           (d->to == CODEC_JSON && d->compiler->set->options.emit_defaults && !target->presence);
+}
+
+void compile_put_nothing(Draft *d, const FieldType *target)
+{
+    if (target->required || puts_unset(d, target))
+        draft_op(d, put_op(d, PLAN_PUT_DEFAULT, target));
+}
+
 PlanOp put_op(Draft *d, PlanCode code, const FieldType *target)
 {
     PutField *put = arena_make(d->arena, PutField);
@@ -118,7 +145,7 @@ PlanOp put_op(Draft *d, PlanCode code, const FieldType *target)
         .put = put,
         .where = target->name,
         .omit_zero = !target->presence && !target->repeated,
-        .put_unset = bare || (json && d->compiler->set->options.emit_defaults && !target->presence),
+        .put_unset = puts_unset(d, target),
         .required = target->required,
     };
     if (!json && put->name.size <= sizeof(op.tag)) {

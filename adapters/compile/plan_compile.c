@@ -24,7 +24,8 @@ PlanCache *plan_cache_new(Arena *arena)
 
 static bool same_options(const PlanOptions *a, const PlanOptions *b)
 {
-    return a->unknown == b->unknown && a->enums_as_numbers == b->enums_as_numbers &&
+    bool both_keep = (a->unknown == UNKNOWN_KEEP) == (b->unknown == UNKNOWN_KEEP);
+    return both_keep && a->enums_as_numbers == b->enums_as_numbers &&
            a->emit_defaults == b->emit_defaults && a->proto_names == b->proto_names &&
            a->types == b->types && a->common_types == b->common_types &&
            a->max_depth == b->max_depth && a->max_elements == b->max_elements &&
@@ -39,7 +40,8 @@ static CacheEntry *new_entry(Arena *arena, const PlanOptions *options)
     entry->set.options = *options;
     entry->compiler = (Compiler){.arena = arena, .set = &entry->set};
     entry->compiler.programs = entry->compiler.identities = entry->compiler.any_reaches =
-        table_in(arena);
+        entry->compiler.names = table_in(arena);
+    entry->compiler.text = buffer_in(arena);
     return entry;
 }
 
@@ -93,8 +95,11 @@ Result plan_compile(Arena *arena, const Mapping *mapping, const PlanOptions *opt
     uint32_t first = entry->set.n;
     Program *only = NULL;
     Result r = OK;
-    *plan =
-        (Plan){.set = &entry->set, .mapping = mapping, .from = options->from, .to = options->to};
+    *plan = (Plan){.set = &entry->set,
+                   .mapping = mapping,
+                   .from = options->from,
+                   .to = options->to,
+                   .unknown = options->unknown};
     if (options->only_field && *options->only_field) {
         r = compile_only_field(compiler, mapping, options, &only);
         plan->program = only;

@@ -521,6 +521,37 @@ void loss_report_all(Arena *arena, const MappingSet *set, LossReport *report_out
 
 /* ---- Counted, without a word ----------------------------------------------------------------- */
 
+/* One mapping, and those that it leads to. */
+typedef struct LossNode {
+    const Mapping *mapping;
+    LossCounts own;
+    struct LossNode **inner;
+    uint32_t n_inner;
+    uint64_t seen; /* in which count */
+} LossNode;
+
+struct LossCounter {
+    Arena *arena;
+    Table nodes; /* Mapping pointer -> LossNode */
+    LossNode **waiting;
+    uint32_t n_waiting, capacity;
+    uint64_t n_counts;
+};
+
+LossCounter *loss_counter_new(Arena *arena)
+{
+    LossCounter *counter = arena_make(arena, LossCounter);
+    *counter = (LossCounter){.arena = arena, .nodes = table_in(arena)};
+    return counter;
+}
+
+static void add_counts(LossCounts *sum, const LossCounts *more)
+{
+    sum->n_lossy += more->n_lossy;
+    sum->n_loud += more->n_loud;
+    sum->any |= more->any;
+}
+
 static void count(const Sight *sight, LossCounts *counts)
 {
     bool lost = sight->kind == LOSS_DROPPED || sight->kind == LOSS_NARROWED;
@@ -554,20 +585,63 @@ static void count_guard(const Mapping *mapping, const Guard *guard, LossCounts *
     count(&sight, counts);
 }
 
-void loss_count(const Mapping *mapping, LossCounts *counts_out)
+static LossNode *find_node(LossCounter *counter, const Mapping *mapping)
 {
+    LossNode *node = table_get(&counter->nodes, bytes(&mapping, sizeof mapping));
+    if (node)
+        return node;
+    node = arena_make(counter->arena, LossNode);
+    *node = (LossNode){.mapping = mapping};
+    table_put(&counter->nodes, bytes(&node->mapping, sizeof mapping), node);
+    return node;
+}
+
+/* What it loses by itself, and what it leads to, found out once. */
+static void look_at(LossCounter *counter, LossNode *node)
+{
+    const Mapping *mapping = node->mapping;
     Arena *scratch = arena_new(ARENA_UNLIMITED);
     Visited visited = {.arena = scratch, .seen = table_in(scratch)};
-    *counts_out = (LossCounts){0};
-    visit(&visited, mapping);
-    for (uint32_t i = 0; i < visited.n; i++) {
-        const Mapping *now = visited.mappings[i];
-        visit_rules(&visited, now);
-        count_rules(now, now->to, now->rules, now->n_rules, counts_out);
-        for (uint32_t k = 0; k < now->n_guards; k++)
-            count_guard(now, &now->guards[k], counts_out);
-    }
+    for (uint32_t i = 0; i < mapping->n_rules; i++)
+        visit_expr(&visited, mapping->rules[i].value);
+    node->inner = arena_array(counter->arena, LossNode *, visited.n + 1);
+    for (uint32_t i = 0; i < visited.n; i++)
+        node->inner[node->n_inner++] = find_node(counter, visited.mappings[i]);
     arena_free(scratch);
+    count_rules(mapping, mapping->to, mapping->rules, mapping->n_rules, &node->own);
+    for (uint32_t i = 0; i < mapping->n_guards; i++)
+        count_guard(mapping, &mapping->guards[i], &node->own);
+}
+
+static void wait_for(LossCounter *counter, LossNode *node)
+{
+    if (node->seen == counter->n_counts)
+        return;
+    if (!node->inner)
+        look_at(counter, node);
+    node->seen = counter->n_counts;
+    if (counter->n_waiting == counter->capacity) {
+        uint32_t capacity = counter->capacity ? counter->capacity * 2 : 64;
+        counter->waiting =
+            arena_grow(counter->arena, counter->waiting, counter->capacity * sizeof(LossNode *),
+                       capacity * sizeof(LossNode *));
+        counter->capacity = capacity;
+    }
+    counter->waiting[counter->n_waiting++] = node;
+}
+
+LossCounts loss_count(LossCounter *counter, const Mapping *mapping)
+{
+    LossCounts sum = {0};
+    counter->n_counts++;
+    wait_for(counter, find_node(counter, mapping));
+    while (counter->n_waiting) {
+        const LossNode *node = counter->waiting[--counter->n_waiting];
+        add_counts(&sum, &node->own);
+        for (uint32_t i = 0; i < node->n_inner; i++)
+            wait_for(counter, node->inner[i]);
+    }
+    return sum;
 }
 
 bool loss_report_is_clean(const LossReport *report)

@@ -31,7 +31,12 @@ typedef struct LossCounts {
     bool any; /* an Any may be in it, whose content is not counted */
 } LossCounts;
 
-void loss_count(const Mapping *mapping, LossCounts *counts_out);
+/* Remembers what it has looked at, for many messages that share most of what is inside them. In its
+   arena, which has no limit; of mappings that live as long; one thread. */
+typedef struct LossCounter LossCounter;
+
+LossCounter *loss_counter_new(Arena *arena);
+LossCounts loss_count(LossCounter *counter, const Mapping *mapping);
 
 /* Of all messages of one direction. */
 void loss_report_all(Arena *arena, const MappingSet *set, LossReport *report_out);

@@ -25,50 +25,65 @@ const Mapping *mapping_set_output(const MappingSet *set, const MethodType *metho
     return found ? found->output : set->by_method.n ? NULL : mapping_set_find(set, method->output);
 }
 
-/* Everything that one field's rule needs, side by side. */
-typedef struct IdentityField {
-    Expr field, message;
-    const FieldType *step;
-    const Expr *arg;
-} IdentityField;
+/* Room for what the rules of one message need. */
+typedef struct IdentityRoom {
+    Expr *fields;            /* of each field */
+    const FieldType **steps; /* likewise */
+    Expr *messages;          /* of each that holds messages */
+    const Expr **args;       /* likewise */
+} IdentityRoom;
 
 static ValueType field_value_type(const FieldType *field)
 {
     return (ValueType){field->kind, field->repeated, field->message, field->enumeration};
 }
 
-/* What the field holds: itself, or a message through its own identity. */
-static const Expr *identity_of(const FieldType *field, const Mapping *mappings, IdentityField *room)
+/* What it holds, of a map each of its values; NULL: no message. */
+static const MessageType *message_in(const FieldType *field)
 {
-    room->step = field;
-    room->field = (Expr){
-        .kind = EXPR_FIELD, .type = field_value_type(field), .steps = &room->step, .n_steps = 1};
-    const MessageType *message =
-        field->map ? message_field_by_number(field->message, 2)->message : field->message;
+    return field->map ? message_field_by_number(field->message, 2)->message : field->message;
+}
+
+/* What the field holds: itself, or a message through its own identity. */
+static const Expr *identity_of(const FieldType *field, const Mapping *mappings, IdentityRoom *room)
+{
+    const MessageType *message = message_in(field);
+    Expr *value = &room->fields[field->index];
+    room->steps[field->index] = field;
+    *value = (Expr){.kind = EXPR_FIELD,
+                    .type = field_value_type(field),
+                    .steps = &room->steps[field->index],
+                    .n_steps = 1};
     if (!message)
-        return &room->field;
-    room->arg = &room->field;
-    room->message = (Expr){.kind = EXPR_MESSAGE,
-                           .type = room->field.type,
-                           .args = &room->arg,
-                           .n_args = 1,
-                           .mapping = &mappings[message->index]};
-    return &room->message;
+        return value;
+    *room->args = value;
+    *room->messages = (Expr){.kind = EXPR_MESSAGE,
+                             .type = value->type,
+                             .args = room->args++,
+                             .n_args = 1,
+                             .mapping = &mappings[message->index]};
+    return room->messages++;
 }
 
 static bool make_identity(Arena *arena, const MessageType *type, Mapping *mappings)
 {
-    Rule *rules = arena_array(arena, Rule, type->n_fields);
-    IdentityField *rooms = arena_array(arena, IdentityField, type->n_fields);
-    if (!rules || !rooms)
+    uint32_t n = type->n_fields, n_messages = 0;
+    for (uint32_t i = 0; i < n; i++)
+        n_messages += message_in(&type->fields[i]) != NULL;
+    Rule *rules = arena_array(arena, Rule, n);
+    IdentityRoom room = {.fields = arena_array(arena, Expr, n),
+                         .steps = arena_array(arena, const FieldType *, n),
+                         .messages = arena_array(arena, Expr, n_messages),
+                         .args = arena_array(arena, const Expr *, n_messages)};
+    if (!rules || !room.fields || !room.steps || !room.messages || !room.args)
         return false;
-    for (uint32_t i = 0; i < type->n_fields; i++)
-        rules[i] = (Rule){&type->fields[i], identity_of(&type->fields[i], mappings, &rooms[i])};
+    for (uint32_t i = 0; i < n; i++)
+        rules[i] = (Rule){&type->fields[i], identity_of(&type->fields[i], mappings, &room)};
     mappings[type->index] = (Mapping){
         .from = type,
         .to = type,
         .rules = rules,
-        .n_rules = type->n_fields,
+        .n_rules = n,
         .identity = true,
         .same_wire = true,
         .index = type->index,

@@ -67,13 +67,15 @@ struct Expr {
     uint32_t n_steps;
     const Expr *const *args;
     uint32_t n_args;
-    const Converter *converter;
-    const Mapping *mapping;   /* MESSAGE */
-    const struct Rule *rules; /* BUILD */
-    uint32_t n_rules;
+    uint32_t n_rules; /* BUILD */
+    bool loud;        /* FIRST */
+    union {
+        const Converter *converter; /* CONVERT */
+        const Mapping *mapping;     /* MESSAGE */
+        const struct Rule *rules;   /* BUILD */
+        const char *field;          /* REQUIRE: how the caller knows it */
+    };
     const Literal *constants; /* CONST: 1; WHEN: 1; SELECT: n_args */
-    bool loud;                /* FIRST */
-    const char *field;        /* REQUIRE: how the caller knows it */
     const Loss *loss; /* what to count when FIRST drops, DEFAULT fills, CONVERT narrows or falls
                          back, and each time for a CONST; or NULL */
 };

@@ -120,23 +120,24 @@ static void print_op(Listing *list, const PlanOp *op)
         print_slot(out, "s", op->a);
     if (code == PLAN_EITHER || code == PLAN_WHEN)
         print_slot(out, "s", op->b);
-    for (uint32_t i = 0; i < op->n_args; i++)
+    for (uint32_t i = 0; code == PLAN_CONVERT && i < op->n_args; i++)
         print_slot(out, "s", op->args[i]);
     if (writes_slot(code))
         print_slot(out, "-> s", op->into);
-    if (op->converter)
+    if (code == PLAN_CONVERT || code == PLAN_CONVERT_LIST || code == PLAN_CONVERT_MAP)
         buffer_printf(out, " by %s", op->converter->name ? op->converter->name : "?");
     if (code == PLAN_SKIP || code == PLAN_SKIP_UNLESS || code == PLAN_SKIP_IF)
         buffer_printf(out, " +%u", op->skip);
-    if (op->put)
-        buffer_printf(out, " %s %s", op->put->field->name, field_kind_name(op->put->field->kind));
+    const PutField *put = code >= PLAN_PUT_VALUE ? op->put : NULL;
+    if (put)
+        buffer_printf(out, " %s %s", put->field->name, field_kind_name(put->field->kind));
     if (op->program)
         print_program_name(list, op->program);
     print_flags(out, op);
-    if (op->where && (!op->put || strcmp(op->where, op->put->field->name) != 0))
+    if (op->where && (!put || strcmp(op->where, put->field->name) != 0))
         buffer_printf(out, "  (%s)", op->where);
     buffer_add_byte(out, '\n');
-    if (op->inside)
+    if (code == PLAN_PUT_INSIDE)
         print_scan(list, op->inside, 8);
 }
 

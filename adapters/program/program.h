@@ -73,10 +73,11 @@ typedef struct ScanField {
 /* One message type of the source, as it is read into a frame. */
 typedef struct ScanTable {
     const MessageType *type;
-    ScanField *fields;    /* beside type->fields */
-    uint32_t seen;        /* index of its first field among the frame's "seen" bits */
-    uint32_t oneofs;      /* index of its first oneof in the frame */
-    uint16_t by_tag[128]; /* tags of one byte -> index + 1 of the field whose `tag` it is */
+    ScanField *fields;   /* beside type->fields */
+    uint32_t seen;       /* index of its first field among the frame's "seen" bits */
+    uint32_t oneofs;     /* index of its first oneof in the frame */
+    uint8_t by_tag[128]; /* tags of one byte -> index + 1 of the field whose `tag` it is: one of the
+                            first 15 */
 } ScanTable;
 
 enum { NAME_PADDING = 32 };
@@ -119,35 +120,42 @@ typedef enum WhenUnset {
     UNSET_CLEARS, /* `into` is not set either */
 } WhenUnset;
 
+/* A large schema has millions of them: what only some kinds have shares its place. */
 typedef struct PlanOp {
     uint8_t code;
-    uint8_t when_unset; /* WhenUnset */
-    uint8_t kind;       /* FieldKind of what is written or computed */
-    uint8_t form;       /* Form of a */
-    uint8_t put_as;     /* PUT_VALUE: PutAs */
-    uint8_t tag_size;   /* PUT_VALUE, as VARINT and BYTES: the tag again, close at hand */
-    uint64_t tag;       /* its bytes, as they are in memory */
-    bool json;          /* PUT: writes JSON */
-    bool omit_zero;     /* PUT: the field has no presence */
-    bool put_unset;     /* PUT: what is unset is written too */
-    bool required;      /* PUT: unset is a fault */
-    bool map;           /* a is a map */
+    uint8_t when_unset;    /* WhenUnset */
+    uint8_t kind;          /* FieldKind of what is written or computed */
+    uint8_t form;          /* Form of a */
+    uint8_t put_as;        /* PUT_VALUE: PutAs */
+    uint8_t tag_size;      /* PUT_VALUE, as VARINT and BYTES: of `tag` */
+    uint8_t constant_kind; /* FieldKind of `constant`; 0: there is none */
+    bool json;             /* PUT: writes JSON */
+    bool omit_zero;        /* PUT: the field has no presence */
+    bool put_unset;        /* PUT: what is unset is written too */
+    bool required;         /* PUT: unset is a fault */
+    bool map;              /* a is a map */
     bool loud;
-    bool always;         /* CLOSE, END_BUILD: there is no a: written when not empty */
-    uint16_t a, b, into; /* slots */
+    bool always;          /* CLOSE, END_BUILD: there is no a: written when not empty */
+    bool zero_when_unset; /* WHEN: the source field has no presence, so unset is zero */
+    uint16_t a, b, into;  /* slots */
+    uint16_t n_args;
     uint32_t skip;
     const char *where; /* path in the source, for errors */
-    const PutField *put;
     const Program *program;
-    const ScanTable *inside; /* PUT_INSIDE: of a */
     const ElementShape *shape;
-    const Converter *converter;
-    const uint16_t *args; /* slots of CONVERT's arguments */
-    uint32_t n_args;
-    Value constant;
-    FieldKind constant_kind;
-    bool zero_when_unset; /* WHEN: the source field has no presence, so unset is zero */
     const Loss *loss;
+    union {
+        struct { /* PUT */
+            const PutField *put;
+            uint64_t tag;            /* the tag again, close at hand: its bytes as in memory */
+            const ScanTable *inside; /* PUT_INSIDE: of a */
+        };
+        struct { /* CONVERT */
+            const Converter *converter;
+            const uint16_t *args; /* slots of its arguments */
+        };
+        Value constant; /* CONST, WHEN, GUARD */
+    };
 } PlanOp;
 
 typedef enum ProgramStyle {
@@ -192,6 +200,7 @@ typedef struct ProgramSet {
 struct Plan {
     const Program *program;
     Codec from, to;
+    UnknownFields unknown; /* programs that keep none are the same whatever becomes of them */
     const Mapping *mapping;
     const ProgramSet *set;
 };

@@ -290,6 +290,7 @@ typedef struct CaseMaker {
     const MappingSet *set, *common;
     const MappingSet *identity; /* of the target's schema */
     PlanCache *cache;
+    LossCounter *losses;
     Case *cases;
     uint32_t n;
 } CaseMaker;
@@ -311,7 +312,7 @@ static Result make_case(CaseMaker *m, const Mapping *mapping, OracleRole role)
     Case *made = &m->cases[m->n++];
     const Mapping *same = mapping_set_find(m->identity, mapping->to);
     *made = (Case){.mapping = mapping, .role = role};
-    loss_count(mapping, &made->counts);
+    made->counts = loss_count(m->losses, mapping);
     Result r = compile(m, mapping, CODEC_PROTO, CODEC_PROTO, m->set, &made->wire);
     if (!failed(r))
         r = compile(m, mapping, CODEC_PROTO, CODEC_JSON, m->set, &made->to_json);
@@ -382,7 +383,8 @@ static Result prepare(Arena *arena, const Proof *p, bool upwards, Direction *mad
     CaseMaker maker = {.arena = arena,
                        .set = made->set,
                        .common = p->options->common,
-                       .cache = plan_cache_new(arena)};
+                       .cache = plan_cache_new(arena),
+                       .losses = loss_counter_new(arena)};
     r = make_cases(&maker);
     made->cases = maker.cases;
     made->n_cases = maker.n;

@@ -74,7 +74,7 @@ static bool is_foreign(const ListReader *reader, Value value)
 static bool take_foreign(ListReader *reader, Bytes record)
 {
     Runner *runner = reader->runner;
-    if (runner->set->options.unknown == UNKNOWN_REFUSE)
+    if (runner->unknown == UNKNOWN_REFUSE)
         return run_fail(runner, &FAULT_BAD_VALUE, "%s has no value with this number",
                         reader->shape->enumeration->full_name);
     if (reader->unknown)

@@ -323,8 +323,7 @@ static Result take_parameter(const Plan *plan, const PlanParameter *parameter, A
                              JsonNode *root, PlanRun *run)
 {
     Result r = put_parameter(plan, arena, parameter, root);
-    if (!failed(r) || r.error->fault != &FAULT_UNKNOWN_FIELD ||
-        plan->set->options.unknown == UNKNOWN_REFUSE)
+    if (!failed(r) || r.error->fault != &FAULT_UNKNOWN_FIELD || plan->unknown == UNKNOWN_REFUSE)
         return r;
     error_ignore(r, "it is counted");
     run->n_unknown++;

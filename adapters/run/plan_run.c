@@ -76,6 +76,7 @@ Result plan_run(const Plan *plan, const PlanInput *input, Arena *arena, Buffer *
     runner.out = out;
     runner.report = report;
     runner.set = plan->set;
+    runner.unknown = plan->unknown;
     runner.depth = 0;
     runner.max_depth = depth < MOST_DEPTH ? depth : MOST_DEPTH;
     runner.elements_left = options->max_elements ? options->max_elements : DEFAULT_ELEMENTS;

@@ -55,6 +55,7 @@ typedef struct Runner {
     Buffer *out;
     PlanRun *report; /* losses and unknown fields are counted here */
     const ProgramSet *set;
+    UnknownFields unknown;
     uint32_t depth, max_depth;   /* nesting so far */
     uint32_t elements_left;      /* of lists, maps and JSON, that may still be read */
     void *frames[FRAME_CLASSES]; /* free ones, by size class */

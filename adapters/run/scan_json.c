@@ -124,7 +124,7 @@ static JsonScalar read_enum(Runner *runner, const EnumType *type, const JsonNode
         return JSON_SCALAR_OK;
     if (node->kind != JSON_STRING && node->kind != JSON_TEXT && !number)
         return bad_scalar(runner, KIND_ENUM, node);
-    if (runner->set->options.unknown != UNKNOWN_REFUSE)
+    if (runner->unknown != UNKNOWN_REFUSE)
         return JSON_SCALAR_UNKNOWN_ENUM;
     run_fail(runner, &FAULT_BAD_VALUE, "%s has no value %.*s", type->full_name,
              BYTES_ARGS(bytes_slice(node->text, 0, 80)));
@@ -162,7 +162,7 @@ JsonScalar json_scalar(Runner *runner, FieldKind kind, const EnumType *enumerati
 
 static bool unknown_member(Runner *runner, const MessageType *type, Bytes name)
 {
-    if (runner->set->options.unknown != UNKNOWN_REFUSE) {
+    if (runner->unknown != UNKNOWN_REFUSE) {
         runner->report->n_unknown++;
         return true;
     }

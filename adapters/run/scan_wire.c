@@ -7,7 +7,7 @@
 /* What the options say about a record that no field is for. */
 static bool take_unknown(Scan *s, uint32_t number, Bytes record)
 {
-    switch (s->runner->set->options.unknown) {
+    switch (s->runner->unknown) {
     case UNKNOWN_REFUSE:
         return run_fail(s->runner, &FAULT_UNKNOWN_FIELD, "%s has no field with the number %u",
                         s->table->type->full_name, number);

@@ -262,6 +262,7 @@ Result config_load_text(Bytes text, const char *path, const SchemaAsk *ask, Aren
     *config_out = NULL;
     Config *config = arena_make(arena, Config);
     config->arena = arena;
+    config->lists = arena_new(ARENA_UNLIMITED);
     config->file = arena_string(arena, path);
     config->doubts = problems_in(arena);
     atomic_init(&config->references, 1);
@@ -275,6 +276,7 @@ Result config_load_text(Bytes text, const char *path, const SchemaAsk *ask, Aren
         r = read_config(&reader);
     if (failed(r) || problems->n) {
         free_contexts(config);
+        config_forget_lists(config);
         return r;
     }
     config->descriptors = descriptors_share(descriptors_most(), config);
@@ -294,6 +296,13 @@ Result config_load(const char *path, const SchemaAsk *ask, Arena *arena, Problem
     return config_load_text(text, path, ask, arena, problems, config_out);
 }
 
+void config_forget_lists(Config *config)
+{
+    if (config->lists)
+        arena_free(config->lists);
+    config->lists = NULL;
+}
+
 Config *config_ref(Config *config)
 {
     atomic_fetch_add_explicit(&config->references, 1, memory_order_relaxed);
@@ -308,5 +317,6 @@ void config_unref(Config *config)
     if (config->let_go)
         config->let_go(config);
     free_contexts(config);
+    config_forget_lists(config);
     arena_free(config->arena);
 }

@@ -300,6 +300,7 @@ struct Config {
     atomic_uint references;
     uint64_t generation;
     Arena *arena;
+    Arena *lists; /* what prove reads of the change lists; NULL: forgotten */
     const char *file;
     Problems
         doubts; /* what `check` refuses, though a gateway can live with it: told when it runs */
@@ -387,6 +388,10 @@ bool config_errors_full(const Config *config, const char *listener, const Route 
 
 /* The HTTP status that the config gives a status code of the service's own; 0: none. */
 uint16_t service_http_status(const Service *service, uint32_t service_code);
+
+/* Frees what a config holds only to be proven: for a gateway, which has no use of it. Before any
+   other thread has the config. */
+void config_forget_lists(Config *config);
 
 Config *config_ref(Config *config);
 void config_unref(Config *config); /* the last one frees; any thread */

@@ -28,6 +28,7 @@ typedef struct ConfigReader {
     Table answers;    /* AnswerKey -> DefaultAnswer: of graceful routes */
     Table plans;      /* PlanKey -> Plan: many methods share a message and a pair of codecs */
     const MappingSet *error_types; /* google.rpc's, known to all versions */
+    struct LossCounter *losses;    /* of all mappings; while pairs are made */
     PlanCache *programs;           /* what those plans have in common; made with the first one */
 } ConfigReader;
 

@@ -71,7 +71,8 @@ static Result read_list(ConfigReader *reader, const Service *service, ServicePla
     ChangeSide from = side_of(&service->versions[at]), to = side_of(&service->versions[at + 1]);
     if (!from.schema || !to.schema)
         return OK;
-    return changes_load(reader->arena, text, file, &from, &to, reader->problems, &plan->lists[at]);
+    return changes_load_in(reader->arena, reader->config->lists, text, file, &from, &to,
+                           reader->problems, &plan->lists[at]);
 }
 
 /* Neighbours without a list are the same by name, or there is no way between them. */
@@ -82,7 +83,8 @@ static Result try_without(ConfigReader *reader, const Service *service, ServiceP
     Problems why_not = problems_in(reader->arena);
     if (!from.schema || !to.schema)
         return OK;
-    return changes_none(reader->arena, &from, &to, &why_not, &plan->lists[at]);
+    return changes_none(reader->arena, reader->config->lists, &from, &to, &why_not,
+                        &plan->lists[at]);
 }
 
 static Result read_lists(ConfigReader *reader, const Service *service, ServicePlan *plan)
@@ -104,10 +106,28 @@ static Result read_lists(ConfigReader *reader, const Service *service, ServicePl
 
 /* ---- Composing ------------------------------------------------------------------------------- */
 
+static bool has_rest_rules(const Version *version)
+{
+    for (uint32_t i = 0; i < version->n_methods; i++)
+        if (version->methods[i].type->http)
+            return true;
+    return false;
+}
+
+/* Is a message of this version ever given as what it is? Not when no instance speaks it and its
+   clients have no REST; in a large schema that is a tenth of the memory. */
+static bool wants_identity(const ConfigReader *reader, const Version *version)
+{
+    for (uint32_t i = 0; i < reader->config->n_routes; i++)
+        if (reader->config->routes[i].on_failure == FAILURE_GRACEFUL)
+            return true;
+    return service_codecs(version) || has_rest_rules(version);
+}
+
 /* Versions that share a schema share its identity. */
 static Result add_identity(ConfigReader *reader, Version *version)
 {
-    if (!version->schema)
+    if (!version->schema || !wants_identity(reader, version))
         return OK;
     Bytes key = bytes(&version->schema, sizeof version->schema);
     const MappingSet *same = table_get(&reader->identities, key);

@@ -117,11 +117,9 @@ static Result make_response_plan(ConfigReader *reader, const Method *method, con
 }
 
 /* Fields that a mapping drops or narrows without an error. */
-static uint32_t count_lossy(const Mapping *mapping)
+static uint32_t count_lossy(ConfigReader *reader, const Mapping *mapping)
 {
-    LossCounts counts;
-    loss_count(mapping, &counts);
-    return counts.n_lossy;
+    return loss_count(reader->losses, mapping).n_lossy;
 }
 
 /* Both ways between a method's version and one that is served. */
@@ -129,8 +127,8 @@ static Result make_pair(ConfigReader *reader, const Method *method, const Versio
 {
     MethodPair *pair = &method->pairs[served->index];
     uint32_t codecs = service_codecs(served);
-    if (!pair->target)
-        return OK;
+    if (!pair->target || (served == method->version && !codecs))
+        return OK; /* nobody would give a message as what it is */
     const Mapping *request = service_request(method, served);
     const Mapping *response = service_answer(method, served);
     if (!request || !response) {
@@ -139,7 +137,7 @@ static Result make_pair(ConfigReader *reader, const Method *method, const Versio
             arena_printf(reader->arena, "its messages have no counterparts in %s", served->name);
         return OK;
     }
-    pair->n_lossy = count_lossy(request) + count_lossy(response);
+    pair->n_lossy = count_lossy(reader, request) + count_lossy(reader, response);
     for (Codec instance = 0; instance < CODEC_COUNT; instance++)
         for (Codec client = 0; codecs >> instance & 1 && client < CODEC_COUNT; client++) {
             Result r = make_request_plan(reader, method, served, request, client, instance);
@@ -187,7 +185,7 @@ static Result make_method_pairs(ConfigReader *reader, const Version *version, Me
     return OK;
 }
 
-Result service_make_pairs(ConfigReader *reader)
+static Result make_all_pairs(ConfigReader *reader)
 {
     const Config *config = reader->config;
     for (uint32_t i = 0; i < config->n_services; i++) {
@@ -202,4 +200,14 @@ Result service_make_pairs(ConfigReader *reader)
         }
     }
     return OK;
+}
+
+Result service_make_pairs(ConfigReader *reader)
+{
+    Arena *scratch = arena_new(ARENA_UNLIMITED);
+    reader->losses = loss_counter_new(scratch);
+    Result r = make_all_pairs(reader);
+    reader->losses = NULL;
+    arena_free(scratch);
+    return r;
 }

@@ -49,7 +49,9 @@ static Result load(Reload *reload)
     } else if (failed(r)) {
         r = error_copy(reload->arena, r);
     }
-    if (!reload->config)
+    if (reload->config)
+        config_forget_lists(reload->config);
+    else
         arena_free(arena);
     return r;
 }

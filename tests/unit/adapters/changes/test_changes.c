@@ -1029,12 +1029,12 @@ static void the_empty_list_is_checked_too(void **state)
     Problems problems = problems_in(loaded->arena);
     const ChangeList *list;
     both_sides(loaded, "Same", &from, &to);
-    assert_ok(loaded->arena, changes_none(loaded->arena, &from, &to, &problems, &list));
+    assert_ok(loaded->arena, changes_none(loaded->arena, loaded->arena, &from, &to, &problems, &list));
     assert_non_null(list);
     assert_string_equal(changes_from(list), "v1");
     assert_string_equal(changes_to(list), "v2");
     both_sides(loaded, "Rename", &from, &to);
-    assert_ok(loaded->arena, changes_none(loaded->arena, &from, &to, &problems, &list));
+    assert_ok(loaded->arena, changes_none(loaded->arena, loaded->arena, &from, &to, &problems, &list));
     assert_null(list);
     assert_int_equal(problems.n, 2);
 }
