@@ -56,8 +56,7 @@ Bytes bytes_copy(Arena *arena, Bytes from)
     uint8_t *copy = arena_alloc(arena, from.size);
     if (!copy)
         return BYTES_NONE;
-    if (from.size)
-        memcpy(copy, from.data, from.size);
+    bytes_put(copy, from);
     return bytes(copy, from.size);
 }
 
@@ -76,14 +75,25 @@ bool bytes_to_u64(Bytes text, uint64_t *number_out)
     return true;
 }
 
-/* FNV-1a, with a last mix so that the low bits are good for a table's index. */
+static uint64_t mix(uint64_t hash, uint64_t eight)
+{
+    hash = (hash ^ eight) * 0x9e3779b97f4a7c15u;
+    return hash ^ hash >> 32;
+}
+
+/* Eight bytes at once; the last ones with zeros behind. The size is in it, so that zeros at the end
+   count. */
 uint64_t bytes_hash(Bytes b)
 {
-    uint64_t hash = 0xcbf29ce484222325u;
+    uint64_t hash = mix(0xcbf29ce484222325u, b.size), eight;
+    for (; b.size >= sizeof eight; b.data += sizeof eight, b.size -= sizeof eight) {
+        memcpy(&eight, b.data, sizeof eight);
+        hash = mix(hash, eight);
+    }
+    eight = 0;
     for (size_t i = 0; i < b.size; i++)
-        hash = (hash ^ b.data[i]) * 0x100000001b3u;
-    hash ^= hash >> 32;
-    return hash * 0x9e3779b97f4a7c15u >> 16;
+        eight |= (uint64_t)b.data[i] << 8 * i;
+    return mix(mix(hash, eight), 0);
 }
 
 bool buffer_extend(Buffer *buffer, size_t more)

@@ -99,6 +99,37 @@ Bytes bytes_trim(Bytes whole);
  */
 bool bytes_split(Bytes *rest, uint8_t separator, Bytes *part_out);
 
+/*
+ * Copies to memory that has room; returns where the copy ends. Names and values are short: up to 32
+ * bytes are two moves from both ends, which may overlap, instead of a call of memcpy.
+ */
+static inline uint8_t *bytes_put(uint8_t *at, Bytes from)
+{
+    typedef struct Half {
+        uint8_t bytes[16];
+    } Half;
+    size_t size = from.size;
+    if (size > 32) {
+        memcpy(at, from.data, size);
+    } else if (size >= 16) {
+        Half first, last;
+        memcpy(&first, from.data, 16);
+        memcpy(&last, from.data + size - 16, 16);
+        memcpy(at, &first, 16);
+        memcpy(at + size - 16, &last, 16);
+    } else if (size >= 8) {
+        uint64_t first, last;
+        memcpy(&first, from.data, 8);
+        memcpy(&last, from.data + size - 8, 8);
+        memcpy(at, &first, 8);
+        memcpy(at + size - 8, &last, 8);
+    } else {
+        for (size_t i = 0; i < size; i++)
+            at[i] = from.data[i];
+    }
+    return at + size;
+}
+
 /* A copy in the arena; BYTES_NONE with data NULL at its limit. */
 Bytes bytes_copy(Arena *arena, Bytes from);
 

@@ -292,10 +292,10 @@ static Result resolve_plain(Client *c)
         return not_found(c, &match);
     if (failed(r))
         return r;
+    if (!x->binding)
+        return opaque_keep_head(c, path);
     pass_on_names(c);
-    if (x->binding)
-        return take_parameters(x, &match);
-    return opaque_keep_head(c, path);
+    return take_parameters(x, &match);
 }
 
 Result client_resolve(Client *c, const Builtin **builtin_out)

@@ -88,6 +88,7 @@ static Result answer_reflection(Exchange *x, Bytes request, Buffer *out)
     return reflection_answer(&x->builtin->reflection, request, exchange_scratch(x), out);
 }
 
+/* Of packages that begin with "grpc." */
 static const Builtin builtins[] = {
     {"/grpc.health.v1.Health/Check", answer_check, true, false},
     {"/grpc.health.v1.Health/Watch", answer_watch, true, true},
@@ -98,6 +99,8 @@ static const Builtin builtins[] = {
 
 const Builtin *builtin_find(const Config *config, Bytes path)
 {
+    if (!bytes_start_with(path, "/grpc."))
+        return NULL;
     for (size_t i = 0; i < sizeof builtins / sizeof *builtins; i++) {
         bool served = builtins[i].answer != answer_reflection || !config->no_reflection;
         if (served && bytes_are(path, builtins[i].path))

@@ -242,11 +242,11 @@ static Bytes host_of(Bytes peer)
     return one ? bytes_slice(peer, 0, colon) : peer;
 }
 
-static void add_joined(Fields *fields, const char *name, Bytes before, Bytes value)
+static void add_joined(Fields *fields, Bytes name, Bytes before, Bytes value)
 {
     if (before.size)
         join(&before, value, fields->arena, &fields->full);
-    fields_add(fields, bytes_of(name), before.size ? before : value);
+    fields_add(fields, name, before.size ? before : value);
 }
 
 /* RFC 7239 sections 4 to 6: an IPv6 address has brackets, and what has a colon is quoted. */
@@ -279,9 +279,9 @@ static void add_hops(const Forwarding *forwarding, ForwardingKind kind, uint8_t 
                      Fields *fields)
 {
     if (kind == FORWARDING_HTTP)
-        add_joined(fields, "via", forwarding->via, via_of(forwarding, minor, fields));
+        add_joined(fields, bytes_of("via"), forwarding->via, via_of(forwarding, minor, fields));
     else
-        add_joined(fields, HOPS_FIELD, forwarding->passed, bytes_of(forwarding->self));
+        add_joined(fields, bytes_of(HOPS_FIELD), forwarding->passed, bytes_of(forwarding->self));
     if (kind == FORWARDING_HTTP && forwarding->passed.size)
         fields_add(fields, bytes_of(HOPS_FIELD), forwarding->passed);
     else if (kind == FORWARDING_RPC && forwarding->via.size)
@@ -293,13 +293,13 @@ void forwarding_write(const Forwarding *forwarding, ForwardingKind kind, Bytes a
 {
     Bytes peer = host_of(bytes_of(forwarding->peer)), host = forwarding->forwarded_host,
           proto = forwarding->forwarded_proto;
-    add_joined(fields, "x-forwarded-for", forwarding->forwarded_for, peer);
+    add_joined(fields, bytes_of("x-forwarded-for"), forwarding->forwarded_for, peer);
     if (host.size || authority.size)
         fields_add(fields, bytes_of("x-forwarded-host"), host.size ? host : authority);
     fields_add(fields, bytes_of("x-forwarded-proto"),
                proto.size ? proto : bytes_of(forwarding->secure ? "https" : "http"));
     if (forwarding->forwarded.size)
-        add_joined(fields, "forwarded", forwarding->forwarded,
+        add_joined(fields, bytes_of("forwarded"), forwarding->forwarded,
                    forwarded_element(forwarding, peer, authority, fields));
     add_hops(forwarding, kind, minor, fields);
     fields_add(fields, bytes_of("x-request-id"), request_id);

@@ -183,16 +183,6 @@ void trace_context_begin(const Fields *head, Random *random, Arena *arena,
         context->state = write_state(context, state, arena);
 }
 
-static void remove_field(Fields *fields, const char *name)
-{
-    uint32_t kept = 0;
-    for (uint32_t i = 0; i < fields->n; i++) {
-        if (!bytes_are(fields->items[i].name, name))
-            fields->items[kept++] = fields->items[i];
-    }
-    fields->n = kept;
-}
-
 static Bytes write_parent(const TraceContext *context, Arena *arena)
 {
     char *text = arena_alloc(arena, PARENT_SIZE);
@@ -210,8 +200,8 @@ static Bytes write_parent(const TraceContext *context, Arena *arena)
 
 void trace_context_write(const TraceContext *context, Fields *metadata)
 {
-    remove_field(metadata, "traceparent");
-    remove_field(metadata, "tracestate");
+    fields_remove(metadata, "traceparent");
+    fields_remove(metadata, "tracestate");
     if (!context->continued)
         return;
     Bytes parent = write_parent(context, metadata->arena);

@@ -59,8 +59,7 @@ static inline void log_line_plain(Buffer *line, Bytes key, Bytes text)
     if (!at)
         return;
     *at++ = '"';
-    memcpy(at, text.data, text.size);
-    at += text.size;
+    at = bytes_put(at, text);
     *at++ = '"';
     log_line_end_value(line, at);
 }

@@ -86,13 +86,10 @@ static bool copy_all(const Fields *fields, Arena *arena, HeadFields *head)
     head->metadata = (Fields){.items = items + fields->n, .capacity = fields->n, .arena = arena};
     for (uint32_t i = 0; i < fields->n; i++) {
         Field from = fields->items[i];
-        memcpy(text, from.name.data, from.name.size);
         items[i].name = bytes(text, from.name.size);
-        text += from.name.size;
-        if (from.value.size)
-            memcpy(text, from.value.data, from.value.size);
+        text = bytes_put(text, from.name);
         items[i].value = bytes(text, from.value.size);
-        text += from.value.size;
+        text = bytes_put(text, from.value);
     }
     return true;
 }

@@ -6,13 +6,13 @@
 /* Nothing that either reading would change: most paths. */
 static bool is_plain(Bytes path)
 {
+    uint8_t before = 0, found = 0;
     for (size_t i = 0; i < path.size; i++) {
         uint8_t c = path.data[i];
-        bool after_slash = i && path.data[i - 1] == '/';
-        if (c == '%' || c == ';' || c == '\\' || (after_slash && (c == '/' || c == '.')))
-            return false;
+        found |= c == '%' || c == ';' || c == '\\' || (before == '/' && (c == '/' || c == '.'));
+        before = c;
     }
-    return true;
+    return !found;
 }
 
 static Result out_of_memory(Arena *arena, Bytes path)

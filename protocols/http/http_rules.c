@@ -45,50 +45,65 @@ bool http_is_token(Bytes text)
     return text.size && all_have(text, TOKEN);
 }
 
-/* ---- Eight bytes at once --------------------------------------------------------------------- */
+/* ---- Sixteen bytes at once ------------------------------------------------------------------- */
 
 /*
- * Most names, values and paths hold only usual characters, which is quickly seen: each of these
- * functions sets bit 7 of a byte that may be something else. A byte that is set says no more than
- * that a closer look is needed.
+ * Most names, values and paths hold only usual characters, which is quickly seen. Each of these
+ * functions marks the bytes that are something else: such a text is looked at again, one by one.
  */
-#define EACH(c) (UINT64_C(0x0101010101010101) * (c))
-#define BIT_7 EACH(0x80)
+typedef uint8_t Sixteen __attribute__((vector_size(16)));
+typedef uint64_t Halves __attribute__((vector_size(16)));
 
 /* All but "a" to "z", "0" to "9" and "-". */
-static inline uint64_t unusual_in_name(uint64_t x)
+static inline Sixteen unusual_in_name(Sixteen x)
 {
-    uint64_t letters = (x + EACH(0x80 - 'a')) & ~(x + EACH(0x7f - 'z'));
-    uint64_t digits = (x + EACH(0x80 - '0')) & ~(x + EACH(0x7f - '9'));
-    uint64_t hyphens = ~((x ^ EACH('-')) + EACH(0x7f));
-    return x | ~(letters | digits | hyphens);
+    return (Sixteen)((x - 'a' > 'z' - 'a') & (x - '0' > '9' - '0') & (x != '-'));
 }
 
 /* All but visible ASCII and space. */
-static inline uint64_t unusual_in_value(uint64_t x)
+static inline Sixteen unusual_in_value(Sixteen x)
 {
-    return x | (x - EACH(0x20)) | (x + EACH(1));
+    return (Sixteen)(x - ' ' > '~' - ' ');
 }
 
 /* All but visible ASCII without "#". */
-static inline uint64_t unusual_in_path(uint64_t x)
+static inline Sixteen unusual_in_path(Sixteen x)
 {
-    return x | (x - EACH(0x21)) | (x + EACH(1)) | ((x ^ EACH('#')) - EACH(1));
+    return (Sixteen)((x - '!' > '~' - '!') | (x == '#'));
 }
 
-/* Whether all bytes are usual, of a text of eight or more. The last eight are looked at as they
-   are, in part for the second time. */
-static inline bool all_usual(Bytes text, uint64_t (*unusual)(uint64_t))
+/* The first eight and the last eight, of a text that has so many. */
+static inline Sixteen load_ends(Bytes text)
 {
-    uint64_t found = 0, eight;
-    if (text.size < sizeof eight)
+    Halves halves;
+    memcpy(&halves, text.data, 8);
+    memcpy((uint8_t *)&halves + 8, text.data + text.size - 8, 8);
+    return (Sixteen)halves;
+}
+
+static inline Sixteen load(const uint8_t *at)
+{
+    Sixteen x;
+    memcpy(&x, at, sizeof x);
+    return x;
+}
+
+/* Whether all bytes are usual; false also for a text that is too short to tell. The last sixteen
+   are looked at in part for the second time. */
+static inline bool all_usual(Bytes text, Sixteen (*unusual)(Sixteen))
+{
+    Sixteen found;
+    if (text.size < 8)
         return false;
-    for (size_t i = 0; i + sizeof eight < text.size; i += sizeof eight) {
-        memcpy(&eight, text.data + i, sizeof eight);
-        found |= unusual(eight);
+    if (text.size < sizeof found) {
+        found = unusual(load_ends(text));
+    } else {
+        found = unusual(load(text.data + text.size - sizeof found));
+        for (size_t i = 0; i + sizeof found < text.size; i += sizeof found)
+            found |= unusual(load(text.data + i));
     }
-    memcpy(&eight, text.data + text.size - sizeof eight, sizeof eight);
-    return ((found | unusual(eight)) & BIT_7) == 0;
+    Halves halves = (Halves)found;
+    return (halves[0] | halves[1]) == 0;
 }
 
 /* ---- Names and values ------------------------------------------------------------------------ */

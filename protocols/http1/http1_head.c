@@ -101,8 +101,23 @@ static Http1Parse wait_for_more(const HttpLimits *limits, Bytes input, Http1Refu
     return HTTP1_MORE;
 }
 
+/* Bit 5 set in each byte that is an upper-case letter. No byte carries into the next one. */
+static uint64_t lower_eight(uint64_t x)
+{
+    const uint64_t ones = UINT64_C(0x0101010101010101), ascii = ~x & ones * 0x80;
+    uint64_t low = x & ones * 0x7f;
+    uint64_t upper = (low + ones * (0x80 - 'A')) & ~(low + ones * (0x7f - 'Z')) & ascii;
+    return x | upper >> 2;
+}
+
 static void copy_lower(uint8_t *into, const char *from, size_t size)
 {
+    uint64_t eight;
+    for (; size >= sizeof eight; into += sizeof eight, from += sizeof eight, size -= sizeof eight) {
+        memcpy(&eight, from, sizeof eight);
+        eight = lower_eight(eight);
+        memcpy(into, &eight, sizeof eight);
+    }
     for (size_t i = 0; i < size; i++)
         into[i] = (uint8_t)(from[i] >= 'A' && from[i] <= 'Z' ? from[i] | 0x20 : from[i]);
 }

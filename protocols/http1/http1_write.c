@@ -16,22 +16,15 @@ static void put_text(Http1 *http1, const char *text)
     put(http1, bytes_of(text));
 }
 
-static uint8_t *copy(uint8_t *into, Bytes from)
-{
-    if (from.size)
-        memcpy(into, from.data, from.size);
-    return into + from.size;
-}
-
 static void put_field(Http1 *http1, Bytes name, Bytes value)
 {
     size_t size = name.size + strlen(": ") + value.size + strlen("\r\n");
     uint8_t *at = http_queue_room(&http1->out, size);
     if (at) {
-        at = copy(at, name);
+        at = bytes_put(at, name);
         *at++ = ':';
         *at++ = ' ';
-        at = copy(at, value);
+        at = bytes_put(at, value);
         *at++ = '\r';
         *at++ = '\n';
         http_queue_added(&http1->out, size);

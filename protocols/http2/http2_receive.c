@@ -236,10 +236,10 @@ static bool keep(Http2Incoming *in, nghttp2_rcbuf *name_buffer, Bytes *name, Byt
     if (!copy)
         return false;
     if (names) {
-        memcpy(copy, name->data, names);
+        bytes_put(copy, *name);
         name->data = copy;
     }
-    memcpy(copy + names, value->data, value->size);
+    bytes_put(copy + names, *value);
     value->data = copy + names;
     return true;
 }

@@ -70,9 +70,7 @@ static Bytes block_copy(Block *block, Bytes text)
 {
     CHECK(text.size <= (size_t)(block->end - block->at));
     Bytes copy = bytes(block->at, text.size);
-    if (text.size)
-        memcpy(block->at, text.data, text.size);
-    block->at += text.size;
+    block->at = bytes_put(block->at, text);
     return copy;
 }
 
@@ -145,10 +143,7 @@ static HttpChunk *keep_trailers(Http2 *http2, const Fields *fields)
             continue;
         Bytes name = bytes(text, field->name.size),
               value = bytes(text + name.size, field->value.size);
-        memcpy(text, field->name.data, name.size);
-        if (value.size)
-            memcpy(text + name.size, field->value.data, value.size);
-        text += name.size + value.size;
+        text = bytes_put(bytes_put(text, field->name), field->value);
         trailers->items[trailers->n++] = nv_of(name, value, index_unique);
     }
     return chunk;

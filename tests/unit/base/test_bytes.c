@@ -65,9 +65,24 @@ static void names_compare_without_case_where_asked(void **state)
     assert_true(bytes_compare(bytes_of("b"), bytes_of("abc")) > 0);
 }
 
+static void a_copy_of_any_size_is_put_where_it_belongs_and_nowhere_else(void **state)
+{
+    uint8_t from[80], into[100];
+    for (size_t i = 0; i < sizeof from; i++)
+        from[i] = (uint8_t)(i + 1);
+    for (size_t size = 0; size < sizeof from; size++) {
+        memset(into, 0, sizeof into);
+        assert_ptr_equal(bytes_put(into + 10, bytes(from, size)), into + 10 + size);
+        for (size_t i = 0; i < sizeof into; i++)
+            assert_int_equal(into[i], i >= 10 && i < 10 + size ? i - 9 : 0);
+    }
+    assert_ptr_equal(bytes_put(into, BYTES_NONE), into);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_copy_of_any_size_is_put_where_it_belongs_and_nowhere_else),
         cmocka_unit_test(splitting_gives_every_part_also_the_empty_ones),
         cmocka_unit_test(a_slice_is_cut_to_what_is_there),
         cmocka_unit_test(a_number_must_be_whole_and_fit),

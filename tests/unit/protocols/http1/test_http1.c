@@ -2,6 +2,7 @@
 
 #include "tests/unit/protocols/http/http_chaos.h"
 
+#include <ctype.h>
 #include <stdio.h>
 
 /* ---- What is read ---------------------------------------------------------------------------- */
@@ -21,6 +22,29 @@ static void a_request_is_read_and_answered(void **state)
     assert_string_equal(side_wire(&server), "HTTP/1.1 200 OK\r\ncontent-type: text/plain\r\n"
                                             "content-length: 2\r\n\r\nok");
     assert_int_equal(http_connection_phase(server.connection), HTTP_IDLE);
+    side_end(&server);
+}
+
+static void names_of_fields_come_in_lower_case_wherever_the_letter_stands(void **state)
+{
+    static const char tokens[] = "!#$%&'*+-.0123456789^_`|~ABCDEFGHIJKLMNOPQRSTUVWXYZ"
+                                 "abcdefghijklmnopqrstuvwxyz";
+    char name[20], request[100], expected[100];
+    Side server = {.releases = true, .on_end = side_answer_ok};
+    side_begin(&server, http1_server_new, NULL);
+    for (size_t size = 1; size < sizeof name; size++) {
+        for (size_t i = 0; i < (sizeof tokens - 1) * size; i++) {
+            memset(name, 'x', size);
+            name[size] = '\0';
+            name[i % size] = tokens[i / size];
+            snprintf(request, sizeof request, "GET / HTTP/1.1\r\nHost: a\r\n%s: Y\r\n\r\n", name);
+            name[i % size] = (char)tolower(tokens[i / size]);
+            snprintf(expected, sizeof expected, "request GET http://a / end\n  %s: Y\nend\n", name);
+            assert_ok(server.arena, side_feed_text(&server, request));
+            assert_string_equal(side_log(&server), expected);
+            side_forget(&server);
+        }
+    }
     side_end(&server);
 }
 
@@ -1216,6 +1240,7 @@ static void owners_may_do_anything_at_any_time(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(names_of_fields_come_in_lower_case_wherever_the_letter_stands),
         cmocka_unit_test(a_request_is_read_and_answered),
         cmocka_unit_test(well_formed_requests_are_read_as_the_standard_says),
         cmocka_unit_test(every_split_of_a_request_gives_the_same_events_and_answer),
