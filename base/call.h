@@ -91,6 +91,8 @@ typedef struct Status {
                               is UNKNOWN then. 0: there is none */
     uint16_t http_status;  /* what a REST caller sees, and a Connect caller of a service_code; 0: by
                               the table of the dialect */
+    bool of_rest;          /* http_status is the word of a REST instance: who hears `code` instead
+                              finds it in the details */
     Bytes message;         /* UTF-8, not escaped */
     Bytes details;      /* a serialized google.rpc.Status with the details in it, or empty; passed
                            on as it is, so that details of a type that we do not know survive */

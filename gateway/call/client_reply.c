@@ -66,6 +66,21 @@ static void leave_stream(Client *c)
     exchange_cancel(x, FAIL(x->arena, FAULT_CANCELLED, "HEAD wants no messages of a stream"));
 }
 
+/* Of a REST instance's success a REST client hears what it is: 201, 202, 206. */
+static uint16_t success_status(const Exchange *x)
+{
+    const Attempt *attempt = x->attempt;
+    bool both = x->call.dialect == DIALECT_REST && attempt->has_answer &&
+                attempt->target.dialect == DIALECT_REST;
+    return both ? attempt->answer.http_status : 200;
+}
+
+static bool has_no_content(const Exchange *x)
+{
+    uint16_t status = success_status(x);
+    return status == 204 || status == 205;
+}
+
 /* Fails before anything is sent. */
 static MUST_USE Result send_head(Client *c, Compression compression, int64_t content_length,
                                  const Fields *trailers)
@@ -84,6 +99,7 @@ static MUST_USE Result send_head(Client *c, Compression compression, int64_t con
     if (content_length >= 0)
         reply_add_trailers(&x->call, trailers, &head);
     complete_fields(c, &head.fields);
+    head.status = success_status(x);
     if (head.fields.full) {
         compression_stream_free(c->compressor);
         c->compressor = NULL;
@@ -188,6 +204,8 @@ Result client_on_response(Caller *caller, Message message, const Fields *trailer
     bool whole = body_is_message(x->call.dialect);
     Compression head = exchange_answer_compression(x);
     message = unwrapped(c, message);
+    if (has_no_content(x))
+        message = (Message){.bytes = BYTES_NONE};
     Compression by = exchange_message_compression(x, head, message.bytes.size);
     if (whole && !message.compressed)
         head = by;

@@ -76,6 +76,8 @@ static bool may_compress(const Exchange *x)
 {
     bool by_instance =
         x->attempt->has_answer && x->attempt->answer.compression != COMPRESSION_IDENTITY;
+    if (x->attempt->has_answer && x->attempt->target.takes_part)
+        return false; /* ranges are of the bytes as they are */
     switch (x->route ? x->route->compress_answers : COMPRESS_NEVER) {
     case COMPRESS_WEB:
         /* Raw bytes are compressed already, or not worth it; who knows is the service. */

@@ -1,4 +1,5 @@
 /* One message of an exchange through a plan. */
+#include "base/text/json_text.h"
 #include "gateway/call/exchange_internal.h"
 #include "gateway/rest/http_body.h"
 #include "gateway/rest/rest_request.h"
@@ -164,6 +165,19 @@ Result exchange_convert_request(Exchange *x, Bytes message, Bytes *converted_out
     return request_failed(x, run_plan(x, x->attempt->request_plan, &input, converted_out));
 }
 
+/* What a plan would find. A REST instance may be anything that speaks HTTP. */
+static Result check_json(Exchange *x, Bytes message)
+{
+    JsonCursor cursor = json_cursor(message, exchange_scratch(x));
+    bool any_kind = x->method->type->output->well_known != WELL_KNOWN_NONE;
+    bool fits = any_kind || json_cursor_peek(&cursor) == JSON_KIND_OBJECT;
+    json_cursor_skip(&cursor);
+    return fits && json_cursor_finish(&cursor)
+               ? OK
+               : FAIL(x->arena, FAULT_UPSTREAM_MESSAGE, "the answer of %s is no JSON of its type",
+                      x->attempt->pick.instance->address.text);
+}
+
 Result exchange_convert_answer(Exchange *x, Bytes message, Bytes *converted_out)
 {
     if (x->attempt->target.dialect == DIALECT_REST) {
@@ -175,7 +189,7 @@ Result exchange_convert_answer(Exchange *x, Bytes message, Bytes *converted_out)
     }
     if (exchange_copies(x->attempt->response_plan)) {
         *converted_out = message;
-        return OK;
+        return x->attempt->target.dialect == DIALECT_REST ? check_json(x, message) : OK;
     }
     PlanInput input = {.bytes = message};
     return answer_failed(x, run_plan(x, x->attempt->response_plan, &input, converted_out));

@@ -187,6 +187,28 @@ static Result write_request_message(Exchange *x, Message message)
     return OK;
 }
 
+/* Who cannot hear that it is a part (206) asks for the whole, as does who gets another spelling of
+   it. A part of compressed bytes cannot be opened. */
+static const Fields *choose_part(Exchange *x, Fields *space)
+{
+    RequestTarget *target = &x->attempt->target;
+    const Fields *metadata = &x->call.metadata;
+    if (!fields_get(metadata, "range").data)
+        return metadata;
+    target->takes_part = exchange_is_raw(x) && target->takes_any_media;
+    if (target->takes_part) {
+        target->accepts = 0;
+        return metadata;
+    }
+    *space = fields_in(x->arena);
+    for (uint32_t i = 0; i < metadata->n; i++) {
+        const Field *field = &metadata->items[i];
+        if (!bytes_are(field->name, "range") && !bytes_are(field->name, "if-range"))
+            fields_add(space, field->name, field->value);
+    }
+    return space;
+}
+
 /* REST has the message taken apart, into path, query and body. */
 static Result write_rest_head(Exchange *x, HttpHead *head, bool *has_body_out)
 {
@@ -199,7 +221,10 @@ static Result write_rest_head(Exchange *x, HttpHead *head, bool *has_body_out)
     x->attempt->target.content_type = rest.content_type;
     x->attempt->target.takes_any_media = http_body_out(method, rest.rule);
     x->attempt->target.answer_is_stream = method->server_streaming;
-    r = request_write(&x->attempt->target, &x->call.metadata, x->arena, head);
+    Fields space = fields_in(x->arena);
+    const Fields *metadata = choose_part(x, &space);
+    r = space.full ? FAIL(x->arena, FAULT_OUT_OF_MEMORY, "writing a head")
+                   : request_write(&x->attempt->target, metadata, x->arena, head);
     if (failed(r))
         return r;
     head->method = rest.verb;

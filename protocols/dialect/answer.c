@@ -89,6 +89,9 @@ static Result read_rest_answer(const HttpHead *head, const HeadFields *fields,
         return FAIL(arena, FAULT_UPSTREAM_PROTOCOL,
                     "the answer's content-type is \"%.*s\", not JSON",
                     BYTES_ARGS(answer->content_type));
+    if (answer->http_status == 206 && !target->takes_part)
+        return FAIL(arena, FAULT_UPSTREAM_PROTOCOL,
+                    "the answer is a part, 206, though the whole was asked for");
     if (!compression_by_name(encoding, &answer->compression))
         return FAIL(arena, FAULT_UPSTREAM_PROTOCOL,
                     "the answer's compression \"%.*s\" is not known", BYTES_ARGS(encoding));
@@ -108,6 +111,9 @@ Result answer_read(const HttpHead *head, const RequestTarget *target, Arena *are
         .http_status = head->status,
         .trailers = fields_in(arena),
     };
+    if (head->status < 200 || head->status > 599)
+        return FAIL(arena, FAULT_UPSTREAM_PROTOCOL, "the answer's status %u is none of HTTP's",
+                    head->status);
     HeadFields fields;
     HeadSide side = target->dialect == DIALECT_CONNECT ? HEAD_OF_CONNECT_ANSWER : HEAD_OF_ANSWER;
     Result r = head_fields_read(&head->fields, side, arena, &fields);

@@ -106,6 +106,7 @@ Code rest_code_of_http(uint16_t http_status)
     case 408:
     case 504: return CODE_DEADLINE_EXCEEDED;
     case 409: return CODE_ABORTED;
+    case 304: /* the condition was that it has changed */
     case 412:
     case 428: return CODE_FAILED_PRECONDITION;
     case 413:

@@ -232,6 +232,7 @@ typedef struct RequestTarget {
     Bytes content_type;      /* REST: of the body; empty: no body */
     bool answer_is_stream;   /* REST: accept lines of JSON */
     bool takes_any_media;    /* REST: the response may have any type */
+    bool takes_part;         /* REST: the metadata has a Range: the response may be 206 */
     bool use_get;            /* Connect GET: `message` is in the path */
     Bytes message;           /* of a Connect GET, compressed with `compression` */
 } RequestTarget;

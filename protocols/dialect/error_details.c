@@ -290,17 +290,19 @@ Result error_details_make(const Error *error, const ReplyOptions *options, Bytes
 
 /* ---- A service's errors ---------------------------------------------------------------------- */
 
-Result error_details_of(const Status *status, Arena *arena, ErrorDetails *details_out)
+Result error_details_of(const Status *status, bool rpc, Arena *arena, ErrorDetails *details_out)
 {
     *details_out = error_details_read(status->details, arena);
-    if (!status->service_code)
+    bool by_service = status->service_code != 0;
+    if (!by_service && !(rpc && status->of_rest))
         return OK;
+    unsigned number = by_service ? status->service_code : status->http_status;
     ErrorDetails more = error_details_in(arena, details_out->n + 1);
-    const InfoEntry code = {"status_code",
-                            bytes_of(arena_printf(arena, "%u", (unsigned)status->service_code))};
+    const InfoEntry code = {by_service ? "status_code" : "http_status",
+                            bytes_of(arena_printf(arena, "%u", number))};
     for (size_t i = 0; i < details_out->n; i++)
         error_details_add(&more, details_out->items[i]);
-    if (!add_info(&more, "SERVICE_STATUS_CODE", &code, 1, arena))
+    if (!add_info(&more, by_service ? "SERVICE_STATUS_CODE" : "HTTP_STATUS", &code, 1, arena))
         return FAIL(arena, FAULT_OUT_OF_MEMORY, "adding the status code to %zu error details",
                     details_out->n);
     *details_out = more;

@@ -27,10 +27,12 @@ ErrorDetails error_details_in(Arena *arena, size_t capacity);
 /* Appends one. False, and nothing appended, when there is no room. */
 bool error_details_add(ErrorDetails *details, ErrorDetail detail);
 
-/* What a service's error carries: the details in status->details, and an ErrorInfo with the
-   service_code, for dialects whose own codes cannot say it: reason SERVICE_STATUS_CODE, metadata
-   status_code. Fault: OUT_OF_MEMORY. */
-MUST_USE Result error_details_of(const Status *status, Arena *arena, ErrorDetails *details_out);
+/* What a service's error carries: the details in status->details, and for a dialect that cannot say
+   it, an ErrorInfo with the service_code (reason SERVICE_STATUS_CODE, metadata status_code), or,
+   `rpc`, with the HTTP status of a REST instance (HTTP_STATUS, http_status). Fault: OUT_OF_MEMORY.
+ */
+MUST_USE Result error_details_of(const Status *status, bool rpc, Arena *arena,
+                                 ErrorDetails *details_out);
 
 /* The details in a serialized google.rpc.Status; none when it is empty or malformed. Not a fault:
    code and message of the error arrive separately and matter more. */

@@ -7,7 +7,7 @@
 
 static uint16_t http_status_of(const Status *status)
 {
-    return status->http_status >= 400 ? status->http_status : rest_http_of_code(status->code);
+    return status->http_status >= 300 ? status->http_status : rest_http_of_code(status->code);
 }
 
 static void add_text(Buffer *out, const char *name, Bytes value)
@@ -132,10 +132,18 @@ static void write_empty(const Reply *reply, Buffer *body, ReplyEnd *end)
     add_good_end(reply, body);
 }
 
+/* Where to look instead, or that nothing has changed: the fields say it all. */
+static bool is_redirect(const Status *status)
+{
+    return status->http_status >= 300 && status->http_status < 400;
+}
+
 static void write_whole(const Reply *reply, Buffer *body, ReplyEnd *end)
 {
     end->has_head = true;
-    if (reply->status->code != CODE_OK)
+    if (is_redirect(reply->status))
+        reply_head_begin(reply->status->http_status, reply->metadata, reply->arena, &end->head);
+    else if (reply->status->code != CODE_OK)
         write_error(reply, body, end);
     else
         write_empty(reply, body, end);

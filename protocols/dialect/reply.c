@@ -42,18 +42,36 @@ void reply_add_trailers(const Call *call, const Fields *trailers, HttpHead *head
         reply_add_prefixed(trailers, head->fields.arena, &head->fields);
 }
 
+static bool is_http_dialect(Dialect dialect)
+{
+    return dialect == DIALECT_REST || dialect == DIALECT_HTTP;
+}
+
+/* gRPC's trailers carry a service's details as they are; others list them, and so does gRPC where
+   one is added: the HTTP status of a REST instance. */
+static bool needs_list(const Reply *reply)
+{
+    Dialect dialect = reply->call->dialect;
+    return reply->status->of_rest || is_http_dialect(dialect) || dialect == DIALECT_CONNECT ||
+           dialect == DIALECT_CONNECT_STREAM;
+}
+
 /* What an error says: what the service said, untouched; or what may be told of ours. */
 static Result fill_error(Reply *reply)
 {
     const Status *status = reply->status;
+    bool is_rpc = !is_http_dialect(reply->call->dialect);
     reply->message = status->message;
     if (status->error && !reply->options->full)
         reply->message = error_message(status->error, false, reply->arena);
-    if (status->details.size || !status->error) {
-        bool as_list = reply->call->dialect == DIALECT_CONNECT ||
-                       reply->call->dialect == DIALECT_CONNECT_STREAM ||
-                       reply->call->dialect == DIALECT_REST || reply->call->dialect == DIALECT_HTTP;
-        return as_list ? error_details_of(status, reply->arena, &reply->details) : OK;
+    if (!status->error)
+        return needs_list(reply) ? error_details_of(status, is_rpc, reply->arena, &reply->details)
+                                 : OK;
+    if (status->details.size) {
+        if (is_rpc && !needs_list(reply))
+            return OK;
+        reply->details = error_details_read(status->details, reply->arena);
+        return OK;
     }
     return error_details_make(status->error, reply->options,
                               fields_get(reply->metadata, "retry-after"), reply->arena,

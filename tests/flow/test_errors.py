@@ -243,8 +243,9 @@ def test_a_detail_of_a_rest_instance_that_nobody_can_read_is_kept_whole(rest):
                    "application/problem+json")
     error = v1_error(gateway)
     assert error.code().name == "FAILED_PRECONDITION"
-    kept, = told_details(error)
+    kept, status = told_details(error)
     assert kept.Is(Struct.DESCRIPTOR)
+    assert dict(rpc.ErrorInfo.FromString(status.value).metadata) == {"http_status": "400"}
     whole = Struct.FromString(kept.value)
     assert whole["@type"] == "t.example/nobody.Knows" and whole["left"] == 3 and list(whole["why"]) == ["a", None]
 

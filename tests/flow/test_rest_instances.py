@@ -64,8 +64,13 @@ class Service:
 
 
 class World:
-    def __init__(self, schema, channel, service):
-        self.schema, self.channel, self.service = schema, channel, service
+    def __init__(self, schema, channel, service, gateway):
+        self.schema, self.channel, self.service, self.gateway = schema, channel, service, gateway
+
+    def http(self, verb, path, answer, body=None, headers=None, fields=None):
+        """What a REST client gets."""
+        self.service.answer, self.service.fields, self.service.asked = answer, fields or {}, None
+        return self.gateway.http(verb, path, body, headers)
 
     def call(self, method, ask, answer=(200, "application/json", b"{}"), kind="library.v1.Book", gives=None, fields=None):
         """What comes of a call, as JSON; a list of a stream's."""
@@ -99,7 +104,7 @@ def world(tmp_path_factory):
     with Gateway(folder, CONFIG, schema=binary, backend=service.port) as gateway:
         channel = grpc.insecure_channel(gateway.address)
         gateway.clients.append(channel)
-        yield World(Schema(binary), channel, service)
+        yield World(Schema(binary), channel, service, gateway)
     service.server.shutdown()
 
 
@@ -275,3 +280,76 @@ def test_pieces_of_bytes_are_a_stream_of_http_bodies(world):
     told = world.call("Pieces", {"name": "n"}, (200, "image/png", [b"\x89PNG", b"\0"]), gives=BODY)
     assert all(one["contentType"] == "image/png" for one in told)
     assert "".join(one["data"] for one in told) in ("iVBORw==AA==", "iVBORwA=")
+
+
+# ---- What a REST client hears of it ------------------------------------------------------------------------
+
+JSON = "application/json"
+
+
+@pytest.mark.parametrize("status", [200, 201, 202, 203])
+def test_a_success_is_what_the_instance_says_it_is(world, status):
+    answer = world.http("GET", "/v1/one/n", (status, JSON, b'{"name":"n"}'), fields={"Location": "/v1/one/n", "ETag": '"7"'})
+    assert (answer.status, answer.json) == (status, {"name": "n"})
+    assert answer.headers["Location"] == "/v1/one/n" and answer.headers["ETag"] == '"7"'
+
+
+def test_no_content_is_none(world):
+    answer = world.http("DELETE", "/v1/none/n", (204, None, b""))
+    assert (answer.status, answer.body) == (204, b"")
+    assert world.http("GET", "/v1/one/n", (200, JSON, b'{"name":"n"}')).status == 200, "on the same connection"
+
+
+@pytest.mark.parametrize("status,fields", [
+    (301, {"Location": "/elsewhere"}), (302, {"Location": "/elsewhere"}), (307, {"Location": "/elsewhere"}),
+    (308, {"Location": "/elsewhere"}), (304, {"ETag": '"7"'})])
+def test_where_to_look_instead_goes_on_to_the_client(world, status, fields):
+    answer = world.http("GET", "/v1/one/n", (status, None, b""), headers={"If-None-Match": '"7"'}, fields=fields)
+    assert (answer.status, answer.body) == (status, b"") and answer.headers["Content-Type"] is None
+    assert world.service.headers["If-None-Match"] == '"7"'
+    assert all(answer.headers[name] == value for name, value in fields.items())
+
+
+@pytest.mark.parametrize("status,fields", [(412, {"ETag": '"8"'}), (416, {"Content-Range": "bytes */10"}),
+                                           (429, {"Retry-After": "7"}), (503, {"Retry-After": "7"})])
+def test_an_error_has_the_instances_status_and_fields(world, status, fields):
+    answer = world.http("GET", "/v1/one/n", (status, "text/plain", b"no"), fields=fields)
+    assert answer.status == answer.json["status"] == status
+    assert all(answer.headers[name] == value for name, value in fields.items())
+    assert "HTTP_STATUS" not in answer.body.decode(), "the status line says it"
+
+
+@pytest.mark.parametrize("status,code", [(404, "NOT_FOUND"), (304, "FAILED_PRECONDITION"), (302, "UNKNOWN"), (451, "PERMISSION_DENIED")])
+def test_an_rpc_client_finds_the_status_in_the_details(world, status, code):
+    assert world.fails((status, None, b""))[0] == code
+    trailers = dict(world.error.trailing_metadata())
+    told, info = world.schema("google.rpc.Status").FromString(trailers["grpc-status-details-bin"]), world.schema("google.rpc.ErrorInfo")()
+    assert told.details[0].Unpack(info)
+    assert (info.reason, dict(info.metadata)) == ("HTTP_STATUS", {"http_status": str(status)})
+
+
+def test_a_part_is_asked_for_by_who_hears_that_it_is_one(world):
+    part, ranged = (206, "image/png", b"0123"), {"Content-Range": "bytes 0-3/10"}
+    answer = world.http("GET", "/v1/download/n", part, headers={"Range": "bytes=0-3", "Accept-Encoding": "gzip"}, fields=ranged)
+    assert (answer.status, answer.body, answer.headers["Content-Range"]) == (206, b"0123", "bytes 0-3/10")
+    assert world.service.headers["Range"] == "bytes=0-3" and world.service.headers["Accept-Encoding"] is None
+    assert answer.headers["Content-Encoding"] is None
+    whole = world.http("GET", "/v1/one/n", (200, JSON, b"{}"), headers={"Range": "bytes=0-3", "If-Range": '"7"'})
+    assert whole.status == 200 and world.service.headers["Range"] is None and world.service.headers["If-Range"] is None
+
+
+def test_a_part_that_nobody_asked_for_is_no_answer(world):
+    assert world.http("GET", "/v1/download/n", (206, "image/png", b"0123")).status == 502
+    assert world.fails((206, JSON, b"{}"))[0] == "INTERNAL"
+
+
+@pytest.mark.parametrize("body", [b"<h1>", b'{"name":', b'{"name":"n",}', b'{"name":tru}', b"{} {}", b"[]", b'"n"'])
+def test_json_that_is_none_is_502_also_when_nothing_is_converted(world, body):
+    answer = world.http("GET", "/v1/one/n", (200, JSON, body))
+    assert answer.status == 502 and answer.json["reason"] == "UPSTREAM_MESSAGE"
+
+
+@pytest.mark.parametrize("status", [600, 999])
+def test_a_status_that_is_none_is_502(world, status):
+    answer = world.http("GET", "/v1/one/n", (status, JSON, b"{}"))
+    assert answer.status == 502 and answer.json["reason"] == "UPSTREAM_PROTOCOL"

@@ -123,7 +123,7 @@ static void a_rest_client_reads_details_as_json(void **state)
     assert_non_null(strstr(body, "\"owner\":\"bob\""));
 }
 
-static void a_connect_instances_details_are_read_from_json(void **state)
+static void a_rest_instances_details_are_read_from_json_and_its_status_follows(void **state)
 {
     Scene *scene = scene_again(state, YARD_OF("versions: [v1], protocol: rest"));
     Peer *client = ask_grpc(scene, GET_ITEM, GET_X);
@@ -136,7 +136,13 @@ static void a_connect_instances_details_are_read_from_json(void **state)
     say(instance(scene), bytes_of(body));
     say_end(instance(scene));
     assert_string_equal(said(client, "grpc-status"), "3");
-    assert_same(detail_of(scene, client), any(scene, "yard.v1.Item", ITEM));
+    Buffer status = buffer_in(scene->arena);
+    assert_true(base64_decode(&status, bytes_of(said(client, "grpc-status-details-bin"))));
+    Bytes own = any(scene, "yard.v1.Item", ITEM);
+    const uint8_t *found = memmem(status.data, status.size, own.data, own.size);
+    assert_non_null(found);
+    const uint8_t *info = memmem(status.data, status.size, "HTTP_STATUS", 11);
+    assert_true(info > found);
 }
 
 #define BOTH(served) YARD_OF("versions: [" served "]")
@@ -226,7 +232,7 @@ int main(void)
         TEST(a_detail_that_cannot_be_given_is_counted_and_named),
         TEST(only_the_first_of_several_is_told_to_the_log),
         TEST(a_rest_client_reads_details_as_json),
-        TEST(a_connect_instances_details_are_read_from_json),
+        TEST(a_rest_instances_details_are_read_from_json_and_its_status_follows),
         TEST(a_detail_is_given_in_the_version_of_the_answer),
         TEST(an_error_without_details_needs_no_conversion),
         TEST(an_error_whose_details_find_no_memory_is_told_without_them),
