@@ -122,7 +122,7 @@ static const char *name_at(const ChangeSide *from, const ChangeSide *to, Arena *
     return arena_text(arena, name);
 }
 
-const MessageType *message_counterpart(ChangeList *list, int end, const MessageType *message)
+const MessageType *message_namesake(ChangeList *list, int end, const MessageType *message)
 {
     const ChangeSide *other = &list->sides[!end];
     const char *said = table_get(&list->types[end], bytes_of(message->full_name));
@@ -132,6 +132,14 @@ const MessageType *message_counterpart(ChangeList *list, int end, const MessageT
     const MessageType *found = schema_message(other->schema, bytes_of(same));
     /* A type that something else was renamed to is taken. */
     return found && !table_get(&list->types[!end], bytes_of(found->full_name)) ? found : NULL;
+}
+
+const MessageType *message_counterpart(ChangeList *list, int end, const MessageType *message)
+{
+    const MessageType *found = message_namesake(list, end, message);
+    bool parted = found && (table_get(&list->fates[end], bytes_of(message->full_name)) ||
+                            table_get(&list->fates[!end], bytes_of(found->full_name)));
+    return parted ? NULL : found;
 }
 
 const EnumType *enum_counterpart(ChangeList *list, int end, const EnumType *type)

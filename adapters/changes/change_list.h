@@ -198,6 +198,8 @@ const char *change_near_word(ChangeList *list, const JsonNode *node);
 
 /* The counterpart at the other end by the type map, by its name, or NULL. */
 const MessageType *message_counterpart(ChangeList *list, int end, const MessageType *message);
+/* The same, also where the list says that the two have nothing to do with each other. */
+const MessageType *message_namesake(ChangeList *list, int end, const MessageType *message);
 const EnumType *enum_counterpart(ChangeList *list, int end, const EnumType *type);
 
 /* The pair of these, made when it is asked for the first time. */

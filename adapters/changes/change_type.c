@@ -101,20 +101,22 @@ static bool read_fate(ChangeList *list, const JsonNode *node, TypeFate *fate_out
 
 /* "Promo: {removed: graceful}": what becomes of it where it is met without a field, inside an
    Any. */
-static void read_gone(ChangeList *list, const JsonNode *node)
+static void read_gone(ChangeList *list, const JsonNode *node, Bytes name)
 {
     YamlPlace place = *yaml_place(&list->document, node);
-    const JsonNode *removed = json_member(node, "removed"), *added = json_member(node, "added");
+    bool said = node->kind == JSON_OBJECT;
+    const JsonNode *removed = said ? json_member(node, "removed") : NULL;
+    const JsonNode *added = said ? json_member(node, "added") : NULL;
     int end = removed ? OLD : NEW;
     if (node->count != 1 || (!removed && !added)) {
         change_problem(list, place, "", "Item: Line, or Item: {removed: loud}",
                        "expected the new name, or removed or added");
         return;
     }
-    const MessageType *type = side_message(&list->sides[end], list->arena, node->name);
+    const MessageType *type = side_message(&list->sides[end], list->arena, name);
     if (!type) {
-        unknown_type(list, node, nearest_message(&list->sides[end], list->arena, node->name),
-                     "message", node->name, end);
+        unknown_type(list, node, nearest_message(&list->sides[end], list->arena, name), "message",
+                     name, end);
         return;
     }
     TypeGone *gone = arena_make(list->arena, TypeGone);
@@ -129,10 +131,13 @@ void change_read_types(ChangeList *list)
                    *enums = section(list, "enums");
     for (const JsonNode *node = types ? types->first : NULL; node; node = node->next) {
         if (node->kind == JSON_OBJECT)
-            read_gone(list, node);
+            read_gone(list, node, node->name);
+        for (const JsonNode *item = node->first; node->kind == JSON_ARRAY && item;
+             item = item->next)
+            read_gone(list, item, node->name);
     }
     for (const JsonNode *node = types ? types->first : NULL; node; node = node->next) {
-        if (node->kind == JSON_OBJECT)
+        if (node->kind == JSON_OBJECT || node->kind == JSON_ARRAY)
             continue;
         if (!has_text(node))
             change_problem(list, *yaml_place(&list->document, node), "", "Item: Line",
@@ -196,10 +201,13 @@ static MessagePair *read_pair(ChangeList *list, const JsonNode *node)
                                  list->sides[!end].version);
             near = NULL;
         }
-        const char *hint = old ? arena_printf(list->arena, "types: {%.*s: %s}", BYTES_ARGS(name),
-                                              near ? near : "...")
-                               : arena_printf(list->arena, "types: {%s: %.*s}", near ? near : "...",
-                                              BYTES_ARGS(name));
+        bool parted = old && table_get(&list->fates[OLD], bytes_of(old->full_name));
+        const char *hint = parted ? arena_printf(list->arena, "write %.*s to %.*s: ...",
+                                                 BYTES_ARGS(name), BYTES_ARGS(name))
+                           : old  ? arena_printf(list->arena, "types: {%.*s: %s}", BYTES_ARGS(name),
+                                                near ? near : "...")
+                                  : arena_printf(list->arena, "types: {%s: %.*s}",
+                                                near ? near : "...", BYTES_ARGS(name));
         change_problem(list, *yaml_place(&list->document, node), "", hint,
                        "%.*s has no counterpart in %s%s", BYTES_ARGS(name),
                        list->sides[end].version, taken);
@@ -274,10 +282,16 @@ static bool side_owns(const ChangeSide *side, const MessageType *type)
 static void check_gone(ChangeList *list, int end, const TypeGone *gone)
 {
     const ChangeSide *other = &list->sides[!end];
-    const MessageType *counterpart = message_counterpart(list, end, gone->type);
+    const MessageType *counterpart = message_namesake(list, end, gone->type);
+    bool parted = counterpart && table_get(&list->fates[!end], bytes_of(counterpart->full_name));
+    const char *name = side_name(&list->sides[end], gone->type->full_name);
     const MessageType *taken = schema_message(other->schema, bytes_of(gone->type->full_name));
-    if (counterpart)
-        change_problem(list, gone->place, side_name(&list->sides[end], gone->type->full_name), NULL,
+    if (counterpart && !parted)
+        change_problem(list, gone->place, name,
+                       arena_printf(list->arena,
+                                    "write %s: [{removed: loud}, {added: loud}] if the two have "
+                                    "nothing to do with each other",
+                                    name),
                        "%s has it too, as %s", other->version,
                        side_name(other, counterpart->full_name));
     else if (gone->fate == TYPE_KEPT && taken && side_owns(other, taken))

@@ -14,7 +14,7 @@ static const char *const kinds[] = {
     "Rename", "Swap",  "Move",     "Gone",  "Numbers", "Texts",     "Times",
     "Lists",  "Zero",  "Presence", "Enums", "Kinds",   "Templates", "Amounts",
     "Masks",  "Types", "Wrappers", "Tree",  "Choice",  "Round",     "Inside",
-    "Given",  "Ports", "Hoisted",  "Words", "Names",   "Meanings"};
+    "Given",  "Ports", "Hoisted",  "Words", "Names",   "Meanings",  "Namesakes"};
 
 static const Schema *the_schema(void)
 {

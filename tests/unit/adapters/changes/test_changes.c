@@ -442,6 +442,30 @@ static void a_message_has_another_name_wherever_it_is(void **state)
           "  any = any(any)\n");
 }
 
+static void messages_of_one_name_may_have_nothing_to_do_with_each_other(void **state)
+{
+    const char *types = "types: {Item: [{removed: loud}, {added: loud}]}\n";
+    Loaded *loaded = *state;
+    Problems problems = problems_in(loaded->arena);
+    read_list(loaded, "Namesakes",
+              arena_printf(loaded->arena,
+                           "%smessages: {M: {gone: {removed: loud}, fresh: {added: loud}}}", types),
+              &problems);
+    assert_int_equal(problems.n,
+                     1); /* the field gives the one as the other, which has to be said */
+    assert_non_null(strstr(problems.items[0].reason, "the types differ"));
+    const char *yaml = arena_printf(
+        loaded->arena,
+        "%smessages:\n  M: {item: {by: message}, gone: {removed: loud}, fresh: {added: loud}}\n"
+        "  Item to Item: {a: b, n: {added: 7}}",
+        types);
+    const MappingSet *set = read_set(loaded, "Namesakes", yaml, true);
+    const MessageType *item =
+        schema_message(loaded->schema, bytes_of("changes.Namesakes.Old.Item"));
+    assert_null(mapping_set_find(set, item));
+    assert_int_equal(set->n_stranded, 1);
+}
+
 static void a_field_mask_follows_the_fields_it_names(void **state)
 {
     check(state, "Masks", "messages: {Thing: {name: title}, Get: {read_mask: {of: Thing}}}",
@@ -1029,12 +1053,14 @@ static void the_empty_list_is_checked_too(void **state)
     Problems problems = problems_in(loaded->arena);
     const ChangeList *list;
     both_sides(loaded, "Same", &from, &to);
-    assert_ok(loaded->arena, changes_none(loaded->arena, loaded->arena, &from, &to, &problems, &list));
+    assert_ok(loaded->arena,
+              changes_none(loaded->arena, loaded->arena, &from, &to, &problems, &list));
     assert_non_null(list);
     assert_string_equal(changes_from(list), "v1");
     assert_string_equal(changes_to(list), "v2");
     both_sides(loaded, "Rename", &from, &to);
-    assert_ok(loaded->arena, changes_none(loaded->arena, loaded->arena, &from, &to, &problems, &list));
+    assert_ok(loaded->arena,
+              changes_none(loaded->arena, loaded->arena, &from, &to, &problems, &list));
     assert_null(list);
     assert_int_equal(problems.n, 2);
 }
@@ -1078,6 +1104,7 @@ int main(void)
         cmocka_unit_test(what_is_made_up_in_a_oneof_gives_way_to_what_is_there),
         cmocka_unit_test(a_constant_beside_others_of_its_oneof_is_refused),
         cmocka_unit_test(a_message_has_another_name_wherever_it_is),
+        cmocka_unit_test(messages_of_one_name_may_have_nothing_to_do_with_each_other),
         cmocka_unit_test(a_field_mask_follows_the_fields_it_names),
         cmocka_unit_test(a_type_that_contains_itself_is_mapped_once),
         cmocka_unit_test(what_is_the_same_all_the_way_down_is_copied),

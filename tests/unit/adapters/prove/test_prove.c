@@ -223,6 +223,13 @@ static const Operation operations[] = {
      "graceful}}\nmessages: {Item: {sku: code}}",
      "types: {Line: Item, Gift: {removed: kept}, Coupon: {added: graceful}}\n"
      "messages: {Line: {code: sku}}"},
+    {"Namesakes",
+     "types: {Item: [{removed: graceful}, {added: loud}]}\n"
+     "messages:\n  M: {item: {by: message}, gone: {removed: graceful}, fresh: {added: graceful}}\n"
+     "  Item to Item: {a: b, n: {added: 7}}",
+     "types: {Item: [{removed: loud}, {added: graceful}]}\n"
+     "messages:\n  M: {item: {by: message}, fresh: {removed: graceful}, gone: {added: graceful}}\n"
+     "  Item to Item: {b: a, n: {removed: graceful}}"},
     {"Deep", "messages: {M: {a: box.inner.b, c: box.inner.c}}",
      "messages: {M: {box.inner.b: a, box.inner.c: c}}"},
     {"Defaults",

@@ -162,7 +162,8 @@ static void refused(void **state, const char *yaml, const char *expected)
 static void a_type_that_is_not_gone_is_not_said_to_be(void **state)
 {
     refused(state, "types: {Box: {removed: loud}, Item: Line}\nmessages: {Item: {sku: code}}",
-            "list.yaml:3:9: Box: v2 has it too, as Box\n");
+            "list.yaml:3:9: Box: v2 has it too, as Box (write Box: [{removed: loud}, {added: "
+            "loud}] if the two have nothing to do with each other)\n");
 }
 
 static void a_type_has_a_counterpart_or_none(void **state)
