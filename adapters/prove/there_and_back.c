@@ -178,15 +178,19 @@ static bool plain_alike(const FieldType *field, const TreeHint *hint, const Lite
            fabs(a->d - b->d) <= 1e-6 * fmax(fabs(a->d), fabs(b->d));
 }
 
-/* "0" is zero, too, for a field that is a number there. */
-static bool is_zero(const Comparing *c, const FieldType *field, const TreeValue *value)
+/* Also minus zero, and what a float has no digits for. */
+static bool plain_is_zero(const FieldType *field, const Literal *value)
 {
     ValueType type = value_type_of(field);
     type.repeated = false;
-    if (kind_is_float(field->kind) && fabs(value->plain.d) < FLT_MIN)
-        return true; /* also minus zero, and what a float has no digits for */
+    return literal_is_zero(value, type) || (kind_is_float(field->kind) && fabs(value->d) < FLT_MIN);
+}
+
+/* "0" is zero, too, for a field that is a number there. */
+static bool is_zero(const Comparing *c, const FieldType *field, const TreeValue *value)
+{
     if (!field->message)
-        return literal_is_zero(&value->plain, type) || hint_of(c, field)->spelled;
+        return plain_is_zero(field, &value->plain) || hint_of(c, field)->spelled;
     for (uint32_t i = 0; i < field->message->n_fields; i++) {
         const FieldType *inner = &field->message->fields[i];
         const TreeField *values = tree_field(value->message, inner);
@@ -229,7 +233,7 @@ static void note(Comparing *c, bool was_there)
 /* A sentinel is as good as unset, and so is zero where there is no presence. */
 static bool means_unset(const FieldType *field, const TreeHint *hint, const Literal *value)
 {
-    if (!field->message && literal_is_zero(value, value_type_of(field)))
+    if (!field->message && plain_is_zero(field, value))
         return true;
     for (uint32_t i = 0; !field->message && i < hint->n_asked; i++) {
         if (literal_equal(&hint->asked[i], value, value_type_of(field)))

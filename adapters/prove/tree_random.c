@@ -461,13 +461,14 @@ static Tree *random_money(Maker *m, const Converter *reader)
 
 static TreeValue random_value(Maker *m, const FieldType *field, unsigned depth);
 
-/* google.protobuf.Value without a kind has no JSON. */
+/* google.protobuf.Value without a kind has no JSON, and neither has one of a number that is none.
+ */
 static Tree *random_json_value(Maker *m, const MessageType *type, unsigned depth)
 {
     Tree *tree = tree_new(m->arena, type);
     const FieldType *field = &type->fields[below(m, depth >= DEPTH ? 4 : type->n_fields)];
     TreeValue value = random_value(m, field, depth);
-    if (field->kind == KIND_ENUM)
+    if (field->kind == KIND_ENUM || (field->kind == KIND_DOUBLE && !isfinite(value.plain.d)))
         value = (TreeValue){0};
     tree_put(m->arena, tree, field, value);
     return tree;
