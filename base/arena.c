@@ -186,6 +186,29 @@ void *arena_calloc(Arena *arena, size_t n, size_t size)
     return memory;
 }
 
+/* A large thing that grows has a block for itself, which grows with it: no copy stays behind. NULL:
+   it has not, or there is no more. */
+static void *grow_block(Arena *arena, size_t size)
+{
+    Block *block = arena->newest;
+    size_t head = aligned(sizeof(Block));
+    if (!block || arena->latest != (uint8_t *)block + head || arena->limit == ARENA_UNLIMITED ||
+        size > SIZE_MAX / 2)
+        return NULL;
+    size_t wanted = head + aligned(size), more = wanted - block->size;
+    if (wanted <= block->size || arena->held > arena->limit || more > arena->limit - arena->held)
+        return NULL;
+    ASAN_UNPOISON_MEMORY_REGION(block, block->size);
+    Block *grown = realloc(block, wanted);
+    if (!grown)
+        return NULL;
+    grown->size = wanted;
+    arena->newest = grown;
+    arena->held += more;
+    set_free(arena, (uint8_t *)grown + head, (uint8_t *)grown + wanted);
+    return take(arena, size);
+}
+
 void *arena_grow(Arena *arena, void *old, size_t old_size, size_t new_size)
 {
     if (old && old == arena->latest && new_size <= SIZE_MAX / 2 &&
@@ -194,7 +217,10 @@ void *arena_grow(Arena *arena, void *old, size_t old_size, size_t new_size)
         ASAN_UNPOISON_MEMORY_REGION(old, new_size);
         return old;
     }
-    void *grown = arena_alloc(arena, new_size);
+    void *grown = old && old == arena->latest ? grow_block(arena, new_size) : NULL;
+    if (grown)
+        return grown;
+    grown = arena_alloc(arena, new_size);
     if (grown && old && old_size)
         memcpy(grown, old, old_size);
     return grown;

@@ -44,7 +44,8 @@ static void free_spare(void *unused)
         }
         spare.n[size] = 0;
     }
-    spare.is_known = false; /* another destructor may give some back: then this one is called again */
+    spare.is_known =
+        false; /* another destructor may give some back: then this one is called again */
 }
 
 static void make_key(void)

@@ -98,7 +98,7 @@ uint64_t bytes_hash(Bytes b)
 
 bool buffer_extend(Buffer *buffer, size_t more)
 {
-    size_t capacity = buffer->capacity ? buffer->capacity * 2 : 64;
+    size_t capacity = buffer->capacity ? buffer->capacity * 2 : more > 64 ? more : 64;
     if (more > SIZE_MAX / 4) {
         buffer->full = true;
         return false;

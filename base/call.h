@@ -94,9 +94,11 @@ typedef struct Status {
     bool of_rest;          /* http_status is the word of a REST instance: who hears `code` instead
                               finds it in the details */
     Bytes message;         /* UTF-8, not escaped */
-    Bytes details;      /* a serialized google.rpc.Status with the details in it, or empty; passed
-                           on as it is, so that details of a type that we do not know survive */
-    const Error *error; /* our own chain of causes, or NULL when the service said this itself */
+    Bytes details;        /* a serialized google.rpc.Status with the details in it, or empty; passed
+                             on as it is, so that details of a type that we do not know survive */
+    bool may_have_effect; /* the service may have executed the call, and must not do so twice:
+                             asking again is no way out */
+    const Error *error;   /* our own chain of causes, or NULL when the service said this itself */
 } Status;
 
 const char *dialect_name(Dialect dialect); /* "grpc", "grpc-web", ... */

@@ -4,6 +4,7 @@
 
 enum {
     OUTPUT_SPARE = 64, /* mostly more than a small message grows by */
+    LARGE_INPUT = 1 << 20,
     DEFAULT_DEPTH = 100,
     MOST_DEPTH = 1000,
     DEFAULT_ELEMENTS = 1000000
@@ -53,7 +54,8 @@ static Result source_value(const Plan *plan, const PlanInput *input, Arena *aren
 static void reserve_output(const Plan *plan, size_t input_size, Buffer *out)
 {
     bool grows = plan->from == CODEC_PROTO && plan->to == CODEC_JSON;
-    size_t guess = (grows ? input_size * 5 / 2 : input_size) + OUTPUT_SPARE;
+    bool small = input_size < LARGE_INPUT; /* what is large grows in place */
+    size_t guess = (grows && small ? input_size * 5 / 2 : input_size) + OUTPUT_SPARE;
     if (out->capacity)
         return;
     out->data = arena_alloc(out->arena, guess);

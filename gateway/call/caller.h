@@ -52,6 +52,9 @@ typedef struct CallerEvents {
     /* Whether more of the response is welcome. While it is not, the instance is held back; the
        caller says exchange_room when it is again. */
     bool (*has_room)(const Caller *caller);
+    /* Keeps a message that the caller sends for as long as the exchange; `data` NULL: out of
+       memory. NULL: it is copied. */
+    Bytes (*keep)(Caller *caller, Bytes message);
     /* Opens a message that the caller gave as `compressed`, in place. NULL: it gives none. */
     MUST_USE Result (*open)(Caller *caller, Message *message);
 } CallerEvents;

@@ -367,6 +367,11 @@ static bool has_room(const Caller *caller)
     return http_stream_queued(c->stream) <= c->x->config->limits.http.queue_high;
 }
 
+static Bytes keep(Caller *caller, Bytes message)
+{
+    return message_reader_keep(&((Client *)caller)->reader, message);
+}
+
 static Result open_message(Caller *caller, Message *message)
 {
     Client *c = (Client *)caller;
@@ -399,6 +404,7 @@ static const CallerEvents caller_events = {
     .on_record = on_record,
     .has = has,
     .has_room = has_room,
+    .keep = keep,
     .open = open_message,
 };
 

@@ -129,17 +129,19 @@ static Result write_item(Client *c, Bytes message, Buffer *out)
 }
 
 /* `compression`: by which it is compressed now, where it is not already. */
-static Result frame_answer(Client *c, Message message, Compression compression, Bytes *framed_out)
+static Result frame_answer(Client *c, Message message, Compression compression,
+                           FramedMessage *framed_out)
 {
     Exchange *x = c->x;
-    Buffer framed = buffer_in(exchange_scratch(x));
-    Result r = c->rest_body ? write_item(c, message.bytes, &framed)
-                            : message_write(x->call.dialect, message.bytes, compression,
-                                            message.compressed, &framed);
-    if (!failed(r) && framed.full)
+    if (!c->rest_body)
+        return message_frame(x->call.dialect, &message, compression, exchange_scratch(x),
+                             framed_out);
+    Buffer item = buffer_in(exchange_scratch(x));
+    Result r = write_item(c, message.bytes, &item);
+    if (!failed(r) && item.full)
         r = FAIL(x->arena, FAULT_OUT_OF_MEMORY, "framing an answer of %zu bytes",
                  message.bytes.size);
-    *framed_out = buffer_bytes(&framed);
+    *framed_out = (FramedMessage){.rest = buffer_bytes(&item)};
     return r;
 }
 
@@ -160,11 +162,18 @@ static void send_body(Client *c, Bytes body)
     http_stream_send_body(c->stream, body);
 }
 
+static void send_framed(Client *c, const FramedMessage *framed)
+{
+    if (framed->head_size)
+        send_body(c, bytes(framed->head, framed->head_size));
+    send_body(c, framed->rest);
+}
+
 Result client_on_message(Caller *caller, Message message)
 {
     Client *c = (Client *)caller;
     Exchange *x = c->x;
-    Bytes framed;
+    FramedMessage framed;
     Result r = OK;
     message = unwrapped(c, message);
     if (!x->responding)
@@ -174,7 +183,7 @@ Result client_on_message(Caller *caller, Message message)
                          exchange_message_compression(x, c->compression, message.bytes.size),
                          &framed);
     if (!failed(r))
-        send_body(c, framed);
+        send_framed(c, &framed);
     return r;
 }
 
@@ -200,7 +209,7 @@ Result client_on_response(Caller *caller, Message message, const Fields *trailer
 {
     Client *c = (Client *)caller;
     Exchange *x = c->x;
-    Bytes framed;
+    FramedMessage framed;
     bool whole = body_is_message(x->call.dialect);
     Compression head = exchange_answer_compression(x);
     message = unwrapped(c, message);
@@ -210,10 +219,15 @@ Result client_on_response(Caller *caller, Message message, const Fields *trailer
     if (whole && !message.compressed)
         head = by;
     Result r = frame_answer(c, message, by, &framed);
+    if (failed(r) && whole && !exchange_must_compress(x) &&
+        r.error->fault == &FAULT_OUT_OF_MEMORY) { /* to compress it: it may go without */
+        head = COMPRESSION_IDENTITY;
+        r = frame_answer(c, message, head, &framed);
+    }
     if (!failed(r))
-        r = send_head(c, head, whole ? (int64_t)framed.size : -1, trailers);
+        r = send_head(c, head, whole ? (int64_t)framed.rest.size : -1, trailers);
     if (!failed(r))
-        send_body(c, framed);
+        send_framed(c, &framed);
     return r;
 }
 
@@ -264,7 +278,9 @@ static Result write_last_end(Client *c, Result why, ReplyEnd *end)
     Status *status = &x->record.status;
     if (status->code == CODE_OK) {
         x->record.why = why;
+        bool may_have_effect = status->may_have_effect;
         *status = status_of_error(arena, why);
+        status->may_have_effect = may_have_effect;
     }
     status->details = BYTES_NONE;
     status->message = bytes_slice(status->message, 0, LONGEST_MESSAGE);

@@ -2,6 +2,7 @@
 
 #include "gateway/call/exchange_internal.h"
 #include "gateway/loop/config_use.h"
+#include "protocols/http/http_rules.h"
 
 /* ---- Running --------------------------------------------------------------------------------- */
 
@@ -177,11 +178,24 @@ const Step *exchange_give_response(Exchange *x, Message message, const Fields *t
     return step == STEP_WAIT ? exchange_give_end(x, &ok, trailers) : step;
 }
 
+/* A service may have executed what it was sent, unless it refused that untouched. */
+static bool may_have_effect(const Exchange *x)
+{
+    bool repeatable = x->method ? x->method->safe_to_repeat : http_is_idempotent(x->call.verb);
+    for (const Attempt *attempt = x->attempt; attempt && !repeatable; attempt = attempt->before) {
+        Result why = attempt->record.why;
+        if (attempt->sent && !(failed(why) && why.error->fault == &FAULT_UPSTREAM_REFUSED))
+            return true;
+    }
+    return false;
+}
+
 const Step *exchange_give_end(Exchange *x, const Status *status, const Fields *trailers)
 {
     x->record.status = *status;
+    x->record.status.may_have_effect = may_have_effect(x);
     x->delivering++;
-    x->caller->events->on_end(x->caller, status, trailers);
+    x->caller->events->on_end(x->caller, &x->record.status, trailers);
     go_on(x); /* whatever the caller made of it, this was the end */
     return &STEP_finish;
 }

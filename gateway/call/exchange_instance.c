@@ -175,16 +175,8 @@ static Result write_request_message(Exchange *x, Message message)
     }
     if (failed(r))
         return r;
-    Buffer framed = buffer_in(exchange_scratch(x));
-    r = message_write(x->attempt->target.dialect, message.bytes, compression, message.compressed,
-                      &framed);
-    if (failed(r))
-        return r;
-    if (framed.full)
-        return FAIL(x->arena, FAULT_OUT_OF_MEMORY, "framing a request of %zu bytes",
-                    message.bytes.size);
-    x->framed = buffer_bytes(&framed);
-    return OK;
+    return message_frame(x->attempt->target.dialect, &message, compression, exchange_scratch(x),
+                         &x->framed);
 }
 
 /* Who cannot hear that it is a part (206) asks for the whole, as does who gets another spelling of
@@ -214,7 +206,7 @@ static Result write_rest_head(Exchange *x, HttpHead *head, bool *has_body_out)
 {
     const MethodType *method = x->attempt->pick.pair->target->type;
     RestRequest rest;
-    Result r = rest_request_write(method, x->framed, x->arena, &rest);
+    Result r = rest_request_write(method, x->framed.rest, x->arena, &rest);
     if (failed(r))
         return r;
     x->attempt->rest_rule = rest.rule;
@@ -229,7 +221,7 @@ static Result write_rest_head(Exchange *x, HttpHead *head, bool *has_body_out)
         return r;
     head->method = rest.verb;
     head->path = rest.path;
-    x->framed = rest.body;
+    x->framed = (FramedMessage){.rest = rest.body};
     *has_body_out = rest.has_body;
     return OK;
 }
@@ -240,7 +232,7 @@ static Result write_connect_head(Exchange *x, HttpHead *head, bool *has_body_out
 {
     x->attempt->target.use_get =
         x->call.is_get && x->attempt->pick.pair->target->type->no_side_effects;
-    x->attempt->target.message = x->framed;
+    x->attempt->target.message = x->framed.rest;
     Result r = request_write(&x->attempt->target, &x->call.metadata, x->arena, head);
     if (!failed(r) && x->attempt->target.use_get &&
         head->path.size > x->config->limits.http.path_bytes) {
@@ -265,7 +257,7 @@ static Result write_request_head(Exchange *x, HttpHead *head, bool *has_body_out
                    ? write_rest_head(x, head, has_body_out)
                    : write_connect_head(x, head, has_body_out);
     if (!failed(r) && *has_body_out)
-        head->content_length = (int64_t)x->framed.size;
+        head->content_length = (int64_t)x->framed.rest.size;
     return r;
 }
 
@@ -281,6 +273,14 @@ static const Step *open_stream(Exchange *x, const HttpHead *head, bool end)
     return exchange_attempt_failed(x, FAIL(x->arena, FAULT_UPSTREAM_REFUSED,
                                            "%s has no room for another stream",
                                            attempt->pick.instance->address.text));
+}
+
+static void send_framed(Exchange *x)
+{
+    HttpStream *stream = x->attempt->side.stream;
+    if (x->framed.head_size)
+        http_stream_send_body(stream, bytes(x->framed.head, x->framed.head_size));
+    http_stream_send_body(stream, x->framed.rest);
 }
 
 const Step *exchange_send_one(Exchange *x)
@@ -299,7 +299,7 @@ const Step *exchange_send_one(Exchange *x)
     HttpStream *stream = x->attempt->side.stream;
     x->attempt->sent = true;
     if (has_body) {
-        http_stream_send_body(stream, x->framed);
+        send_framed(x);
         http_stream_send_end(stream, NULL);
     }
     exchange_forget_messages(x);
@@ -332,7 +332,7 @@ Result exchange_forward_request(Exchange *x, Message message)
         return error_copy(x->arena, r);
     x->attempt->sent = true;
     x->record.messages_in++;
-    http_stream_send_body(x->attempt->side.stream, x->framed);
+    send_framed(x);
     exchange_forget_message(x);
     return OK;
 }

@@ -97,7 +97,7 @@ struct Exchange {
 
     Message message; /* of one: the request's, in the caller's version and codec */
     bool has_message;
-    Bytes framed; /* the message that is about to go, in scratch */
+    FramedMessage framed; /* the message that is about to go, in scratch */
 
     bool responding;    /* some of a response has gone to the caller */
     uint8_t delivering; /* events of the caller at work, one within the other: */

@@ -26,7 +26,10 @@ static const Step *keep_request(Exchange *x, Message message)
     if (x->has_message)
         return wrong_count(x, "more were sent");
     x->has_message = true;
-    x->message = (Message){bytes_copy(x->arena, message.bytes), message.compressed};
+    const CallerEvents *events = x->caller->events;
+    x->message.compressed = message.compressed;
+    x->message.bytes =
+        events->keep ? events->keep(x->caller, message.bytes) : bytes_copy(x->arena, message.bytes);
     return x->message.bytes.data
                ? STEP_WAIT
                : exchange_fail(x, FAIL(x->arena, FAULT_OUT_OF_MEMORY,
@@ -89,7 +92,8 @@ static const Step *keep_response(Attempt *attempt, Message message)
             x, FAIL(x->arena, FAULT_UPSTREAM_CARDINALITY, "%s gave more than one message for %.*s",
                     attempt->pick.instance->address.text, BYTES_ARGS(attempt->target.method)));
     attempt->has_answer_message = true;
-    attempt->answer_message = (Message){bytes_copy(x->arena, message.bytes), message.compressed};
+    attempt->answer_message.compressed = message.compressed;
+    attempt->answer_message.bytes = message_reader_keep(&attempt->side.reader, message.bytes);
     return attempt->answer_message.bytes.data
                ? STEP_WAIT
                : exchange_fail(x, FAIL(x->arena, FAULT_OUT_OF_MEMORY,

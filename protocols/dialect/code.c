@@ -76,6 +76,13 @@ bool code_by_name(Bytes name, Code *code_out)
     return false;
 }
 
+bool status_is_retryable(const Status *status)
+{
+    bool invites =
+        status->error ? status->error->fault->retryable : status->code == CODE_UNAVAILABLE;
+    return invites && !status->may_have_effect;
+}
+
 const char *code_digits(Code code)
 {
     return rows[known(code)].digits;

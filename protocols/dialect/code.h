@@ -27,6 +27,10 @@ bool code_by_connect_name(Bytes name, Code *code_out);
 /* From "INVALID_ARGUMENT". False: unknown name. */
 bool code_by_name(Bytes name, Code *code_out);
 
+/* Whether the same call may be sent again: by the fault, or, of what services answer, where the
+   code is UNAVAILABLE (AIP-194); and only where it has had no effect. */
+bool status_is_retryable(const Status *status);
+
 /* The value of grpc-status: a literal "0" to "16". */
 const char *code_digits(Code code);
 

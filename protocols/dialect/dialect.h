@@ -113,6 +113,18 @@ typedef struct MessageRun {
 /* Takes the first message off the run. False: there is none. */
 bool message_run_next(MessageRun *run, Bytes *message_out);
 
+/* One message as it goes into a body: the head of its frame, if any, and what follows it. */
+typedef struct FramedMessage {
+    uint8_t head[5], head_size;
+    Bytes rest;
+} FramedMessage;
+
+/* As message_write; but a message that goes as it is, is not copied: `rest` is the message itself
+   then, else it is in the arena. In a frame, one that there is no memory to compress goes as it
+   is. */
+MUST_USE Result message_frame(Dialect dialect, const Message *message, Compression compression,
+                              Arena *arena, FramedMessage *framed_out);
+
 /* A run is written by beginning a frame, appending its message to `out`, and ending the frame,
    which began at the offset that beginning it gave. What does not fit sets Buffer.full. Fault of
    ending: MESSAGE_TOO_LARGE (4 GiB). */
@@ -126,6 +138,10 @@ bool dialects_share_frames(Dialect one, Dialect other);
    wants message_reader_read: it is cut, compressed, too large or no message at all. Only for
    dialects that share frames. */
 MessageRun message_reader_run(const MessageReader *reader, Bytes *input);
+
+/* The message that was read last, for as long as the reader's arena lives. It is not copied where
+   the reader can part with its memory. `data` NULL: out of memory. */
+Bytes message_reader_keep(MessageReader *reader, Bytes message);
 
 /* Decompresses a message that was kept compressed. Same memory, limit and faults as in reading. */
 MUST_USE Result message_reader_decompress(MessageReader *reader, Bytes compressed,

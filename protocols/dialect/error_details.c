@@ -1,5 +1,7 @@
 #include "protocols/dialect/error_details.h"
 
+#include "protocols/dialect/code.h"
+
 #include "base/arena.h"
 #include "base/text/base64.h"
 #include "base/text/json_text.h"
@@ -216,7 +218,7 @@ static bool add_info(ErrorDetails *details, const char *reason, const InfoEntry 
     return add_detail(details, TYPE_PREFIX "ErrorInfo", &info.base, arena);
 }
 
-static bool add_error_info(ErrorDetails *details, const Error *error, const ReplyOptions *options,
+static bool add_error_info(ErrorDetails *details, const Status *status, const ReplyOptions *options,
                            Arena *arena)
 {
     const InfoEntry rows[] = {
@@ -224,9 +226,9 @@ static bool add_error_info(ErrorDetails *details, const Error *error, const Repl
         {"service", options->service},
         {"version", options->version},
         {"instance", options->full ? options->instance : BYTES_NONE},
-        {"retryable", bytes_of(error->fault->retryable ? "true" : "false")},
+        {"retryable", bytes_of(status_is_retryable(status) ? "true" : "false")},
     };
-    return add_info(details, error->fault->name, rows, sizeof rows / sizeof *rows, arena);
+    return add_info(details, status->error->fault->name, rows, sizeof rows / sizeof *rows, arena);
 }
 
 static bool add_bad_request(ErrorDetails *details, const Error *with_field, Arena *arena)
@@ -271,12 +273,13 @@ static bool add_debug_info(ErrorDetails *details, const Error *error, Arena *are
     return add_detail(details, TYPE_PREFIX "DebugInfo", &info.base, arena);
 }
 
-Result error_details_make(const Error *error, const ReplyOptions *options, Bytes retry_after,
+Result error_details_make(const Status *status, const ReplyOptions *options, Bytes retry_after,
                           Arena *arena, ErrorDetails *details_out)
 {
+    const Error *error = status->error;
     *details_out = error_details_in(arena, MOST_MADE);
     const Error *with_field = options->full ? error_with_field((Result){error}) : told_link(error);
-    bool good = add_error_info(details_out, error, options, arena);
+    bool good = add_error_info(details_out, status, options, arena);
     if (good && with_field && with_field->field)
         good = add_bad_request(details_out, with_field, arena);
     if (good && retry_after.size)

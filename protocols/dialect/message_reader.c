@@ -266,6 +266,15 @@ static MessageOutcome read_frame(MessageReader *reader, Bytes *input, Message *m
     return finish_frame(reader, buffer_bytes(partial), message_out, why_out);
 }
 
+Bytes message_reader_keep(MessageReader *reader, Bytes message)
+{
+    Buffer *memory = message.data == reader->plain.data ? &reader->plain : &reader->partial;
+    if (!message.size || message.data != memory->data)
+        return bytes_copy(reader->arena, message);
+    *memory = buffer_in(reader->arena);
+    return message;
+}
+
 /* ---- Runs ------------------------------------------------------------------------------------ */
 
 static bool has_plain_frames(Dialect dialect)

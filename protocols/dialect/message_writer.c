@@ -104,3 +104,30 @@ Result message_write(Dialect dialect, Bytes message, Compression compression, bo
         r = FAIL(out->arena, FAULT_OUT_OF_MEMORY, "writing a message of %zu bytes", message.size);
     return r;
 }
+
+static Result frame_as_it_is(const Message *message, bool framed, FramedMessage *framed_out)
+{
+    *framed_out = (FramedMessage){.rest = message->bytes};
+    if (!framed)
+        return OK;
+    envelope_write_head(framed_out->head, message->compressed ? ENVELOPE_COMPRESSED : 0,
+                        message->bytes.size);
+    framed_out->head_size = ENVELOPE_HEAD;
+    return OK;
+}
+
+Result message_frame(Dialect dialect, const Message *message, Compression compression, Arena *arena,
+                     FramedMessage *framed_out)
+{
+    bool framed = dialects_share_frames(dialect, dialect), unframed = !dialect_is_framed(dialect);
+    bool as_it_is =
+        message->compressed || compression == COMPRESSION_IDENTITY || message->bytes.size == 0;
+    if (as_it_is && message->bytes.size <= UINT32_MAX && (framed || unframed))
+        return frame_as_it_is(message, framed, framed_out);
+    Buffer out = buffer_in(arena);
+    Result r = message_write(dialect, message->bytes, compression, message->compressed, &out);
+    if (failed(r) && framed && r.error->fault == &FAULT_OUT_OF_MEMORY)
+        return frame_as_it_is(message, framed, framed_out);
+    *framed_out = (FramedMessage){.rest = buffer_bytes(&out)};
+    return r;
+}

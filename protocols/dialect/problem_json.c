@@ -18,12 +18,6 @@ static void add_text(Buffer *out, const char *name, Bytes value)
     }
 }
 
-/* AIP-194: of what services say, only UNAVAILABLE invites another try. */
-static bool is_retryable(const Status *status)
-{
-    return status->error ? status->error->fault->retryable : status->code == CODE_UNAVAILABLE;
-}
-
 /* The chain, outermost first. */
 static void add_causes(const Reply *reply, Buffer *out)
 {
@@ -81,8 +75,8 @@ static void add_problem(const Reply *reply, Buffer *out)
     add_text(out, "version", options->version);
     if (options->full)
         add_text(out, "served_by", options->instance);
-    buffer_add_text(out,
-                    is_retryable(reply->status) ? ",\"retryable\":true" : ",\"retryable\":false");
+    buffer_add_text(out, status_is_retryable(reply->status) ? ",\"retryable\":true"
+                                                            : ",\"retryable\":false");
     add_causes(reply, out);
     add_details(reply, out);
     buffer_add_byte(out, '}');
@@ -96,7 +90,7 @@ static void add_last_error(const Reply *reply, Buffer *out)
     buffer_add_text(&error, "{\"error\":");
     add_problem(reply, &error);
     buffer_add_byte(&error, '}');
-    rest_body_fail(&rest_body, buffer_bytes(&error), !is_retryable(reply->status), out);
+    rest_body_fail(&rest_body, buffer_bytes(&error), !status_is_retryable(reply->status), out);
     out->full |= error.full;
 }
 

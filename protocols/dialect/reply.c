@@ -73,9 +73,8 @@ static Result fill_error(Reply *reply)
         reply->details = error_details_read(status->details, reply->arena);
         return OK;
     }
-    return error_details_make(status->error, reply->options,
-                              fields_get(reply->metadata, "retry-after"), reply->arena,
-                              &reply->details);
+    return error_details_make(status, reply->options, fields_get(reply->metadata, "retry-after"),
+                              reply->arena, &reply->details);
 }
 
 static Result write_end(const Reply *reply, ReplyEnd *end_out)

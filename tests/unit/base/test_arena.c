@@ -92,9 +92,35 @@ static void what_is_not_handed_out_is_out_of_bounds(void **state)
 #endif
 }
 
+/* Where it stands alone in its block: other sizes and neighbours are told apart by what is held. */
+static void what_is_large_grows_without_leaving_a_copy(void **state)
+{
+    enum { SIZE = 1 << 20, TIMES = 12 };
+    Arena *arena = arena_new((TIMES + 1) * SIZE);
+    uint8_t *large = NULL;
+    for (size_t i = 1; i <= TIMES; i++) {
+        large = arena_grow(arena, large, (i - 1) * SIZE, i * SIZE);
+        assert_non_null(large);
+        memset(large + (i - 1) * SIZE, (int)i, SIZE);
+        assert_true(arena_size(arena) < i * SIZE + 3 * 4096);
+    }
+    for (size_t i = 0; i < TIMES; i++)
+        assert_int_equal(large[i * SIZE], i + 1);
+    assert_null(arena_grow(arena, large, TIMES * SIZE, (TIMES + 2) * SIZE)); /* the limit */
+    assert_int_equal(large[0], 1);
+
+    uint8_t *neighbour = arena_alloc(arena, 16); /* now it is not the latest */
+    assert_non_null(neighbour);
+    memset(neighbour, 7, 16);
+    assert_null(arena_grow(arena, large, TIMES * SIZE, TIMES * SIZE + 4096));
+    assert_int_equal(neighbour[15], 7);
+    arena_free(arena);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(what_is_large_grows_without_leaving_a_copy),
         cmocka_unit_test(memory_is_aligned_and_distinct),
         cmocka_unit_test(an_arena_at_its_limit_says_no_and_still_gives_an_error),
         cmocka_unit_test(the_latest_block_grows_in_place),

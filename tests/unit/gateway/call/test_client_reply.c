@@ -369,10 +369,54 @@ static void all_that_a_response_depends_on_is_in_vary_without_being_asked(void *
     assert_true(varies_by(client, "origin"));
 }
 
+/* ---- May it be sent again? ---------------------------------------------------------------------
+ */
+
+static void assert_retryable(const Peer *client, bool expected)
+{
+    const char *body = arena_text(client->scene->arena, buffer_bytes(&client->body));
+    assert_non_null(strstr(body, expected ? "\"retryable\":true" : "\"retryable\":false"));
+}
+
+static void an_error_after_a_possible_effect_does_not_invite_to_another_try(void **state)
+{
+    Scene *scene = scene_again(state, YARD_OF("versions: [v1]"));
+    Peer *client =
+        ask(scene, "POST", "/v1/items", "content-type: application/json", bytes_of(ITEM_JSON));
+    break_off(instance(scene), HTTP2_ERROR_INTERNAL);
+    assert_int_equal(client->head.status, 503);
+    assert_retryable(client, false);
+
+    client = ask(scene, "POST", "/v1/items", "content-type: application/json", bytes_of(ITEM_JSON));
+    answer_error(instance(scene), 14, "busy");
+    assert_int_equal(client->head.status, 503);
+    assert_retryable(client, false);
+}
+
+static void an_error_without_an_effect_does(void **state)
+{
+    Scene *scene = scene_again(state, YARD_OF("versions: [v1]"));
+    scene_upstream(scene, 7101)->want = WANT_WAITS;
+    Peer *client =
+        ask(scene, "POST", "/v1/items", "content-type: application/json", bytes_of(ITEM_JSON));
+    scene_connect_fails(scene, 7101);
+    assert_int_equal(client->head.status, 503);
+    assert_retryable(client, true);
+
+    /* What only reads may be sent again, whatever became of it. */
+    client = ask(scene, "GET", "/v1/items/x", "", BYTES_NONE);
+    scene_connect(scene, 7101);
+    answer_error(instance(scene), 14, "busy");
+    assert_int_equal(client->head.status, 503);
+    assert_retryable(client, true);
+}
+
 int main(void)
 {
 #define TEST(name) SCENE_TEST(name)
     const struct CMUnitTest tests[] = {
+        SCENE_TEST(an_error_after_a_possible_effect_does_not_invite_to_another_try),
+        SCENE_TEST(an_error_without_an_effect_does),
         TEST(head_has_the_head_of_get_and_no_body),
         TEST(head_of_a_stream_ends_with_its_head),
         TEST(head_of_an_error_has_no_body_either),

@@ -1,3 +1,4 @@
+#include "protocols/dialect/dialect.h"
 #include "tests/unit/gateway/call/scene.h"
 
 #define V2 YARD_OF("versions: [v2]")
@@ -145,10 +146,77 @@ static void what_is_larger_converted_than_the_memory_of_a_call_ends_it(void **st
     assert_int_equal(scene->loop.n_calls, 0);
 }
 
+/* ---- Size -------------------------------------------------------------------------------------
+ */
+
+/* An Item of so many bytes, in JSON and in protobuf. */
+static Bytes large_item(Scene *scene, bool json, size_t size)
+{
+    Buffer out = buffer_in(scene->arena);
+    size_t frame = json ? sizeof "{\"name\":\"\"}" - 1 : 5, text = size - frame;
+    buffer_reserve(&out, size);
+    if (json)
+        buffer_add_text(&out, "{\"name\":\"");
+    else
+        buffer_add_bytes(
+            &out, bytes((uint8_t[]){0x0a, (uint8_t)(text | 0x80), (uint8_t)(text >> 7 | 0x80),
+                                    (uint8_t)(text >> 14 | 0x80), (uint8_t)(text >> 21)},
+                        5));
+    memset(out.data + out.size, 'k', text);
+    out.size += text;
+    if (json)
+        buffer_add_text(&out, "\"}");
+    return buffer_bytes(&out);
+}
+
+/* With the limits as they are by default. */
+static void a_message_of_any_size_up_to_the_limit_comes_and_goes(void **state)
+{
+    static const struct {
+        const char *path, *type;
+        bool json, framed;
+    } dialects[] = {
+        {MAKE_ITEM, "application/grpc", false, true},
+        {MAKE_ITEM, "application/grpc-web+proto", false, true},
+        {MAKE_ITEM, "application/grpc-web-text", false, true},
+        {MAKE_ITEM, "application/proto", false, false},
+        {MAKE_ITEM, "application/json", true, false},
+        {"/v1/items", "application/json", true, false},
+    };
+    enum { STEP = 256 << 10, LIMIT = 16 << 20 };
+    for (int version = 1; version <= 2; version++) {
+        for (unsigned d = 0; d < sizeof dialects / sizeof *dialects; d++) {
+            bool text = strstr(dialects[d].type, "text");
+            for (size_t size = LIMIT; size >= 14 << 20; size -= STEP) {
+                Scene *scene = scene_again(state, version == 1 ? YARD_OF("versions: [v1]")
+                                                               : YARD_OF("versions: [v2]"));
+                Bytes item = large_item(scene, dialects[d].json, size), body = item;
+                if (dialects[d].framed) {
+                    Buffer out = buffer_in(scene->arena);
+                    buffer_reserve(&out, size * 3 / 2);
+                    assert_ok(scene->arena,
+                              message_write(text ? DIALECT_GRPC_WEB_TEXT : DIALECT_GRPC, item,
+                                            COMPRESSION_IDENTITY, false, &out));
+                    body = buffer_bytes(&out);
+                }
+                Peer *client =
+                    ask(scene, "POST", dialects[d].path,
+                        arena_printf(scene->arena, "content-type: %s", dialects[d].type), body);
+                assert_int_equal(n_instances(scene), 1);
+                answer(instance(scene), large_item(scene, false, size));
+                assert_int_equal(client->head.status, 200);
+                assert_record(scene, "OK, 1 sent: 7101 OK");
+                assert_true(client->body.size >= size);
+            }
+        }
+    }
+}
+
 int main(void)
 {
 #define TEST(name) SCENE_TEST(name)
     const struct CMUnitTest tests[] = {
+        SCENE_TEST(a_message_of_any_size_up_to_the_limit_comes_and_goes),
         TEST(a_value_that_the_served_version_cannot_have_is_the_callers_mistake),
         TEST(a_value_that_the_clients_version_cannot_have_is_the_services),
         TEST(a_message_that_is_malformed_is_its_senders_mistake),

@@ -39,8 +39,8 @@ static size_t count(Bytes text, char c)
 static ErrorDetails made(Result why, const ReplyOptions *options, const char *retry_after)
 {
     ErrorDetails details;
-    assert_ok(arena,
-              error_details_make(why.error, options, bytes_of(retry_after), arena, &details));
+    assert_ok(arena, error_details_make(&(Status){.error = why.error}, options,
+                                        bytes_of(retry_after), arena, &details));
     return details;
 }
 
