@@ -24,11 +24,10 @@ HEAD = '''# The config
 
 <!-- Made from gateway/config/config.proto by docs/config_reference.py: change it there. -->
 
-One YAML file says everything that a gateway does. `passerelle check CONFIG` tells every mistake in it, with
-its line, its path and what was probably meant; `passerelle run CONFIG` refuses what `check` refuses,
-but for doubts: what nobody can have meant and does no harm (a key that is no longer read, an instance that is the
-gateway itself) is only told, as the event `config_doubtful`. A
-running gateway reads it anew on `SIGHUP`; when it is wrong then, the running one stays.
+A gateway is configured by one YAML file. `passerelle check CONFIG` prints every mistake in it, with its line, its path and a
+suggestion. `passerelle run CONFIG` refuses a config that `check` refuses, with one exception: doubts, which are mistakes that
+do no harm (an obsolete key, an instance that is the gateway itself), are only logged, as the event `config_doubtful`. A
+running gateway reads the file again on `SIGHUP`; if the new config is refused, the running one stays.
 
 ```yaml
 listen:
@@ -55,14 +54,14 @@ routes:
     on_failure: {graceful: {default: {lines: []}}}
 ```
 
-Keys are written as below, in one spelling only; an unknown key is a mistake. How values are written:
+Keys have exactly the spelling below; an unknown key is a mistake. Formats of values:
 
 - **time**: `250ms`, `2s`, `1h30m`; units `d`, `h`, `m`, `s`, `ms`, `us`, `ns`.
 - **size**: `65536`, `64KiB`, `4MiB`; `kB`, `MB`, `GB` count by 1000.
-- **date**: `2026-03-01`, which is its midnight in UTC, or `2026-03-01T12:00:00Z`.
-- **file**: a name relative to the file that it stands in.
+- **date**: `2026-03-01` (midnight UTC), or `2026-03-01T12:00:00Z`.
+- **file**: a name, relative to the file that contains it.
 
-Anchors, aliases and tags of YAML are not supported, and no key may be there twice.
+Anchors, aliases and tags of YAML are not supported, and duplicate keys are mistakes.
 '''
 
 
@@ -144,7 +143,7 @@ class Reference:
 
     def default(self, field, said):
         if said.get('needed'):
-            return 'needed'
+            return 'required'
         if not field.HasField('default_value'):
             return ''
         if field.type == Field.TYPE_ENUM:
@@ -162,7 +161,7 @@ class Reference:
 
     def message(self, index, message):
         self.lines += [f'## {message.name}', '', self.comments[(4, index)], '',
-                       '| key | value | unless said | meaning |', '|---|---|---|---|']
+                       '| key | value | default | meaning |', '|---|---|---|---|']
         for at, field in enumerate(message.field):
             said = options(field)
             if 'replaced_by' in said:
