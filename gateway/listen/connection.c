@@ -306,7 +306,7 @@ static void feed(Connection *c, Bytes input)
  */
 static void choose(Connection *c, Bytes input)
 {
-    Bytes awaited = bytes(HTTP2_PREFACE + c->n_early, (size_t)(PREFACE_SIZE - c->n_early));
+    Bytes awaited = bytes(&HTTP2_PREFACE[c->n_early], (size_t)(PREFACE_SIZE - c->n_early));
     size_t more = input.size < awaited.size ? input.size : awaited.size;
     bool preface = memcmp(input.data, awaited.data, more) == 0;
     if (preface && more < awaited.size) {
