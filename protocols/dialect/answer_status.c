@@ -121,11 +121,11 @@ static Bytes best_message(const ErrorBody *body, uint16_t http_status)
 Result rest_status_read(uint16_t http_status, Bytes text, const DetailJson *detail_json,
                         Arena *arena, Status *status_out)
 {
-    Status by_http = {
-        .code = rest_code_of_http(http_status), .http_status = http_status, .of_rest = true};
+    Code code = rest_code_of_http(http_status);
+    Status by_http = {.code = code, .http_status = http_status, .of_rest = code != CODE_OK};
+    if (code == CODE_OK) /* the caller found it to be an error all the same */
+        by_http.code = CODE_UNKNOWN;
     Status status = by_http;
-    if (by_http.code == CODE_OK) /* the caller found it to be an error all the same */
-        status.code = by_http.code = CODE_UNKNOWN;
     ErrorBody body = {.status = &status, .detail_json = detail_json, .arena = arena};
     JsonCursor cursor = json_cursor(text, arena);
     if (json_cursor_peek(&cursor) == JSON_KIND_OBJECT)

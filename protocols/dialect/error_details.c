@@ -293,11 +293,21 @@ Result error_details_make(const Status *status, const ReplyOptions *options, Byt
 
 /* ---- A service's errors ---------------------------------------------------------------------- */
 
+static bool has_error_info(const ErrorDetails *details)
+{
+    for (size_t i = 0; i < details->n; i++) {
+        if (bytes_are(details->items[i].type_url, TYPE_PREFIX "ErrorInfo"))
+            return true;
+    }
+    return false;
+}
+
 Result error_details_of(const Status *status, bool rpc, Arena *arena, ErrorDetails *details_out)
 {
     *details_out = error_details_read(status->details, arena);
     bool by_service = status->service_code != 0;
-    if (!by_service && !(rpc && status->of_rest))
+    bool by_http = rpc && status->of_rest && !has_error_info(details_out);
+    if (!by_service && !by_http)
         return OK;
     unsigned number = by_service ? status->service_code : status->http_status;
     ErrorDetails more = error_details_in(arena, details_out->n + 1);

@@ -29,8 +29,8 @@ bool error_details_add(ErrorDetails *details, ErrorDetail detail);
 
 /* What a service's error carries: the details in status->details, and for a dialect that cannot say
    it, an ErrorInfo with the service_code (reason SERVICE_STATUS_CODE, metadata status_code), or,
-   `rpc`, with the HTTP status of a REST instance (HTTP_STATUS, http_status). Fault: OUT_OF_MEMORY.
- */
+   `rpc`, with the HTTP status of a REST instance (HTTP_STATUS, http_status) whose error has no
+   ErrorInfo of its own: an error has one (AIP-193). Fault: OUT_OF_MEMORY. */
 MUST_USE Result error_details_of(const Status *status, bool rpc, Arena *arena,
                                  ErrorDetails *details_out);
 
