@@ -3,8 +3,8 @@
  * the stream, what came back, its own times and its failure.
  *
  * An exchange has a list of attempts, the latest first. A retry is a new attempt; the ones before
- * it keep what they know, so that the record can name each of them, and so that an error response
- * of the service stands when nobody else is left to ask. Nothing in an attempt is shared with
+ * it keep their results, so that the record can list each of them, and so that an error response of
+ * the service can still be sent if no other instance is left. Nothing in an attempt is shared with
  * another one.
  *
  * In the exchange's arena and as long as it; its loop's thread only.
@@ -22,30 +22,30 @@ typedef struct Exchange Exchange;
 
 /* One of the two streams that an exchange stands between. */
 typedef struct Side {
-    HttpConnection *connection; /* instance: where the stream is to be opened; used at once */
+    HttpConnection *connection; /* instance: the one to open the stream on; used at once */
     HttpStream *stream;         /* NULL: not open, or released */
-    MessageReader reader;       /* of what comes from there */
+    MessageReader reader;       /* of messages from this side */
     size_t owed;                /* bytes received and not given back to the sender's window yet */
     bool ended;                 /* it has sent everything */
 } Side;
 
 struct Attempt {
     Exchange *exchange;
-    Attempt *before; /* the one before it; NULL: it is the first */
+    Attempt *before; /* the previous one; NULL: this is the first */
 
     Pick pick;       /* zeroed until an instance is found */
-    PickTried tried; /* this instance, and those before it that are not to be asked again */
+    PickTried tried; /* this instance, and earlier ones that must not be tried again */
     const Plan *request_plan, *response_plan;
     RequestTarget target;
-    const HttpRule *rest_rule; /* of a REST instance: the binding that it is asked by */
+    const HttpRule *rest_rule; /* of a REST instance: the binding used for the request */
 
     UpstreamWait wait; /* for a connection, while `waiting` */
     bool waiting;
-    bool held; /* until some of the request is there */
+    bool held; /* until some of the request has arrived */
     Side side;
     bool request_runs, response_runs; /* messages pass in their frames: exchange_takes_runs */
     bool sent;                        /* some of the request has gone to the instance */
-    bool may_return;                  /* where no other is left, to those that were tried */
+    bool may_return; /* instances that were tried may be tried again if no other is left */
 
     bool has_answer; /* the head of the response is read */
     Answer answer;
@@ -56,21 +56,23 @@ struct Attempt {
     AttemptRecord record; /* its times are monotonic nanoseconds */
 };
 
-/* Makes a new attempt the exchange's latest; `tried`: those that it is not to go to. False at the
-   arena's limit. */
+/* Adds a new attempt, which becomes the exchange's latest. `tried`: instances that it must not use.
+   Returns false at the arena's limit. */
 bool attempt_add(Exchange *x, const PickTried *tried);
 
 /* The request's head is about to be sent. */
 void attempt_asked(Attempt *attempt);
 
-/* Lets go of what it waits for, and of the stream: a response that is not complete is reset. What
-   is known of it stays. Twice is once. */
+/* Cancels what it waits for, and releases the stream: an incomplete response is reset. Its record
+   stays. May be called twice. */
 void attempt_drop(Attempt *attempt);
 
-/* It has ended so, now; the first word stands. `why` fails unless the code is OK. */
+/* Records the end of the attempt, with the present time. Only the first call counts. `why` has
+   failed unless the code is OK. */
 void attempt_end(Attempt *attempt, Code code, Result why);
 
-/* Whether the instance had to do with it: something was sent, or it could not be reached. */
+/* Whether the attempt counts for the instance: something was sent, or the instance could not be
+   reached. */
 bool attempt_counts(const Attempt *attempt);
 
 #endif

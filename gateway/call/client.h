@@ -1,7 +1,7 @@
 /*
- * Client: the caller that is a stream of an HTTP connection, in whatever dialect it speaks.
+ * Client: the caller for one stream of an HTTP connection, in any dialect.
  *
- * Owned by its exchange: it begins with client_accept and goes when both sides have ended.
+ * Owned by its exchange: created by client_accept, freed when both sides have ended.
  */
 #ifndef GATEWAY_CLIENT_H
 #define GATEWAY_CLIENT_H
@@ -10,32 +10,33 @@
 #include "gateway/loop/loop.h"
 #include "protocols/http/http.h"
 
-/* What is known of the client's connection; outlives the exchanges that it brought. */
+/* The client's connection; outlives its exchanges. */
 typedef struct ClientConnection ClientConnection;
 typedef struct Client Client; /* client_internal.h */
 struct ClientConnection {
     Loop *loop;
-    const char *peer;     /* "127.0.0.1:52314", "unix"; behind a PROXY header, as that says */
-    const char *listener; /* the address that it came in by */
+    const char *peer;     /* "127.0.0.1:52314", "unix"; behind a PROXY header: the address in it */
+    const char *listener; /* the address of the listener */
     const char *identity; /* subject of the client's certificate, verified; or NULL */
     IpAddress address;    /* the peer's */
-    bool unnamed;         /* passed on by a PROXY header that does not say whose it is: nobody's */
+    bool unnamed;         /* the PROXY header gives no client address */
     bool secure;
-    bool trusted; /* it may speak for others, by the config of this generation: */
+    bool trusted; /* it is a trusted proxy, by the config of this generation: */
     uint64_t generation;
-    Client *clients;      /* the callers of these: */
-    uint32_t n_exchanges; /* that look at this */
+    Client *clients;      /* one for each of these: */
+    uint32_t n_exchanges; /* that refer to this */
     void (*on_unused)(
         ClientConnection *client); /* their number became 0; may be NULL. May free it */
 };
 
-/* For HttpConnectionEvents.on_stream of the server side: an exchange begins, whose caller attaches
-   itself to the stream. `began`: when the first byte of the request came, by the loop's clock. */
+/* For HttpConnectionEvents.on_stream of the server side: creates an exchange; its caller becomes
+   the owner of the stream. `began`: when the first byte of the request arrived, by the loop's
+   clock. */
 void client_accept(ClientConnection *connection, HttpStream *stream, int64_t began);
 
-/* Ends the calls of the connection: each client is told, in its dialect, as far as it still can
-   be. `why` has failed, and is copied. Returns how many there were. A connection whose socket is
-   closed may be gone afterwards: on_unused. */
+/* Ends the calls of the connection: each gets an error in its dialect, if one can still be sent.
+   `why` has failed, and is copied. Returns the number of calls. A connection whose socket is closed
+   may be freed afterwards: on_unused. */
 uint32_t client_end_all(ClientConnection *connection, Result why);
 
 #endif

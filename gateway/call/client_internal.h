@@ -1,8 +1,8 @@
 /*
  * The inside of a client, for the files of gateway/call only.
  *
- *      client.c          its stream's events, and the steps until the call is known
- *      client_resolve.c  what is asked for
+ *      client.c          its stream's events, and the steps until the method is known
+ *      client_resolve.c  finds the method, binding or route
  *      client_reply.c    the response: its head, its messages, its end
  */
 #ifndef GATEWAY_CLIENT_INTERNAL_H
@@ -30,15 +30,16 @@ struct Client {
     const HttpHead *head; /* during its event only */
     Forwarding forwarding;
     TraceContext trace;
-    char request_id[REQUEST_ID_SIZE]; /* a new one, unless the client's own is taken:
+    char request_id[REQUEST_ID_SIZE]; /* a new one, unless the client's own is accepted:
                                          record.request_id */
     Bytes origin;                     /* of the page that calls, or empty */
     MessageReader reader;
-    Buffer early; /* body that is not wanted yet */
-    Timer more;   /* tells the exchange of the first of it, once this turn's is all there */
-    size_t owed;  /* bytes received and not given back to the client's window yet */
-    bool ended;   /* the client has sent everything; */
-    bool told;    /* and the exchange knows */
+    Buffer early; /* body that the exchange does not accept yet */
+    Timer
+        more; /* reports the first of it to the exchange, after everything of this turn was read */
+    size_t owed; /* bytes received and not given back to the client's window yet */
+    bool ended;  /* the client has sent everything; */
+    bool told;   /* and the exchange was notified */
 
     /* The response. */
     Bytes allow;                   /* for the Allow field of a 405 */
@@ -60,16 +61,16 @@ static inline Client *client_of(const Exchange *x)
     return (Client *)x->caller;
 }
 
-/* client_resolve.c: a request has a name and a trace before anything can go wrong with it; then the
-   call, its dialect, and the method or binding are filled in. Of the request's fields, those that
-   speak for others stand apart afterwards: see forwarding.h. */
+/* client_resolve.c: assigns a request id and a trace before anything can fail; then fills in the
+   call, its dialect, and the method or binding. Forwarding fields are separated from the others:
+   see forwarding.h. */
 MUST_USE Result client_name(Client *c);
-/* *builtin_out: a service of the gateway itself, or NULL. */
+/* *builtin_out: a built-in service, or NULL. */
 MUST_USE Result client_resolve(Client *c, const Builtin **builtin_out);
-/* Once the method is known: whether Connect's GET may ask it. Fault: METHOD_NOT_ALLOWED. */
+/* Once the method is known: whether Connect's GET may call it. Fault: METHOD_NOT_ALLOWED. */
 MUST_USE Result client_check_get(Client *c);
-/* REST, once the binding in the client's version is known: what it takes of the head, and of the
-   body. Faults: NOT_ACCEPTABLE, UNSUPPORTED_MEDIA, UNKNOWN_FIELD. */
+/* REST, once the binding in the client's version is known: reads the parameters from the head, and
+   from the body. Faults: NOT_ACCEPTABLE, UNSUPPORTED_MEDIA, UNKNOWN_FIELD. */
 MUST_USE Result client_take_rest(Client *c);
 MUST_USE Result client_take_rest_body(Client *c, Bytes body);
 /* The 415 of a body with call.foreign_media. */
@@ -82,7 +83,7 @@ Result client_on_run(Caller *caller, MessageRun run);
 Result client_on_response(Caller *caller, Message message, const Fields *trailers);
 void client_on_end(Caller *caller, const Status *status, const Fields *trailers);
 
-/* exchange_builtin.c: services of the gateway itself. */
+/* exchange_builtin.c: built-in services. */
 const Builtin *builtin_find(const Config *config, Bytes path); /* NULL: none */
 /* Reads nothing of the request yet. Its path and dialect are known. */
 const Step *exchange_begin_builtin(Exchange *x, const Builtin *builtin, const Fields *head);

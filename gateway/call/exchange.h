@@ -1,10 +1,10 @@
 /*
  * Exchange: one call on its way through the gateway, from its request to its record.
  *
- * It belongs to itself: it begins with client_accept (client.h) or exchange_new, and is gone after
- * its caller's on_record. Its caller (caller.h) sends the request by the functions here. Those that
- * return a bool may fire events of the caller before they return; false means that the call is over
- * or about to be: nothing more is to be sent, and the exchange may be gone.
+ * It owns itself: it is created by client_accept (client.h) or exchange_new, and is freed after its
+ * caller's on_record. Its caller (caller.h) sends the request by the functions here. Those that
+ * return a bool may call events of the caller before they return. False means that the call has
+ * ended or is about to end: the caller must send nothing more, and the exchange may be freed.
  *
  * One loop, its thread only.
  */
@@ -20,8 +20,8 @@ typedef struct Exchange Exchange;
 /* A call of the gateway's own. Everything that it points to outlives the exchange. */
 typedef struct CallOrder {
     const Method *method; /* of the loop's config, in the version of the messages */
-    /* NULL: `instance` alone is asked for `type`, as it is: no version, no conversion, no route.
-       `instance->known` is there. */
+    /* NULL: `type` is called on `instance`, without version, conversion or route. `instance->known`
+       is not NULL. */
     const Instance *instance;
     const MethodType *type;
     Codec codec;            /* of the messages; of a single instance: its own */
@@ -31,43 +31,45 @@ typedef struct CallOrder {
     size_t memory;          /* of the call; 0: limits.call_memory */
 } CallOrder;
 
-/* No event fires before exchange_go. Never NULL. */
+/* No event is called before exchange_go. Never NULL. */
 Exchange *exchange_new(Loop *loop, Caller *caller, const CallOrder *order);
 bool exchange_go(Exchange *x);
 
-/* Whether a message of the request would be taken now; on_room says when to ask again. A request of
-   one message is taken at any time. */
+/* Whether the exchange accepts a message of the request now; on_room is called when this may have
+   changed. A request of one message is accepted at any time. */
 bool exchange_wants(const Exchange *x);
 
-/* Whether what was sent has left, or nearly: back-pressure for who sends many messages. */
+/* Whether the send buffer is below its watermark: back-pressure for callers that send many
+   messages. */
 bool exchange_has_room(const Exchange *x);
 
-/* Sends a message of the request, which is wanted. Not kept after the return. */
+/* Sends a message of the request; exchange_wants holds. The message is not kept after the return.
+ */
 bool exchange_send(Exchange *x, Message message);
 
-/* Whether messages are taken as they lie in a body of the call's dialect: the instance's has the
-   same frames, and no compression. */
+/* Whether runs of messages are accepted, framed as in a body of the call's dialect: the instance's
+   dialect has the same frames, and there is no compression. */
 bool exchange_takes_runs(const Exchange *x);
 
-/* Sends such messages, which is wanted. */
+/* Sends a run of messages; exchange_wants and exchange_takes_runs hold. */
 bool exchange_send_run(Exchange *x, MessageRun run);
 
-/* The request ends, which is wanted; `last` (may be NULL) is one more message, its last one, and
-   stays valid as long as the exchange. */
+/* Ends the request; exchange_wants holds. `last` (may be NULL) is its last message, and stays valid
+   as long as the exchange. */
 bool exchange_end(Exchange *x, const Message *last);
 
-/* There is some of the request where there was nothing: see CallerEvents.has. */
+/* The caller now has some of the request, and had none before: see CallerEvents.has. */
 bool exchange_more(Exchange *x);
 
-/* The caller takes more of the response than before: see CallerEvents.has_room. */
+/* The caller accepts more of the response again: see CallerEvents.has_room. */
 bool exchange_room(Exchange *x);
 
-/* The caller wants no more of it. `why` has failed, and is copied. The exchange is gone, or goes
-   when the event at work returns. */
+/* Cancels the call. `why` has failed, and is copied. The exchange is freed before the return, or
+   when the callback that is running returns. */
 void exchange_cancel(Exchange *x, Result why);
 
-/* What the service said before its first message; empty while there is no response of a service.
-   As long as the exchange. */
+/* The metadata in the head of the upstream response; empty while there is none. Valid as long as
+   the exchange. */
 const Fields *exchange_metadata(const Exchange *x);
 
 #endif

@@ -5,9 +5,9 @@
  *             <--- response ---              <-------------------------
  *
  * An exchange is a table of steps; a step returns the next one, STEP_WAIT until an event, or
- * STEP_GONE when the exchange is no more. Events end in exchange_run, and after it the exchange
- * must not be touched: it may be gone. What kind of exchange it is (one message or many, each way;
- * a built-in service; opaque HTTP) is a table of operations, too.
+ * STEP_GONE when the exchange was freed. Every event handler ends with exchange_run; after it the
+ * exchange must not be used, since it may be freed. The kind of exchange (one message or many, in
+ * each direction; a built-in service; opaque HTTP) is a table of operations.
  */
 #ifndef GATEWAY_EXCHANGE_INTERNAL_H
 #define GATEWAY_EXCHANGE_INTERNAL_H
@@ -38,7 +38,7 @@ EXCHANGE_STEPS(STEP)
 #define STEP_WAIT ((const Step *)1)
 #define STEP_GONE ((const Step *)2)
 
-/* What a kind of exchange does where kinds differ. */
+/* The operations in which the kinds of exchange differ. */
 typedef struct ExchangeKind {
     const char *name;
     bool streams; /* memory for messages is given back after each */
@@ -50,8 +50,8 @@ typedef struct ExchangeKind {
     const Step *(*end)(Exchange *x, const Message *last);
     const Step *(*room)(Exchange *x);
 
-    const Step *(*go)(Exchange *x);   /* the call is known, nothing of its request is taken yet */
-    Result (*prepare)(Exchange *x);   /* the latest attempt has an instance: how it is asked */
+    const Step *(*go)(Exchange *x);   /* the call is known, none of its request was taken */
+    Result (*prepare)(Exchange *x);   /* the latest attempt has an instance: makes its request */
     const Step *(*send)(Exchange *x); /* and a connection */
 
     /* The response of an instance: its head (`end`: nothing follows), a message, its good end. */
@@ -70,9 +70,9 @@ extern const ExchangeKind KIND_OPAQUE;  /* exchange_opaque.c */
 
 struct Exchange {
     Arena *arena;   /* lives as long as the exchange */
-    Arena *scratch; /* for the message at hand: of a stream, NULL between messages; else the same as
+    Arena *scratch; /* for the current message: of a stream, NULL between messages; else the same as
                        arena */
-    Arena *last;    /* for an end that arena has no room for; else NULL */
+    Arena *last;    /* for the end of the response if `arena` is full; else NULL */
     size_t memory;  /* the most that each of the first two may have */
     size_t response_bytes; /* the most that one message of the response may have */
     Loop *loop;
@@ -82,7 +82,8 @@ struct Exchange {
     Attempt *attempt; /* the latest; never NULL */
     Attempt first;    /* it, until one is repeated */
 
-    IpAddress client; /* for whom it is; not known: for the gateway itself, or by a unix socket */
+    IpAddress client; /* the client's address; unknown: a call of the gateway itself, or by a unix
+                         socket */
 
     Call call;
     const Method *method;       /* in the caller's version; NULL: a built-in service, opaque HTTP */
@@ -91,17 +92,17 @@ struct Exchange {
     uint32_t n_parameters;
     const Route *route;
     Negotiation version;
-    const Instance *only; /* the one that is asked; NULL: any that can answer */
+    const Instance *only; /* the only one that may be used; NULL: any */
     struct BuiltinCall *builtin;
     bool bodiless; /* opaque HTTP: the request ended with its head */
 
     Message message; /* of one: the request's, in the caller's version and codec */
     bool has_message;
-    FramedMessage framed; /* the message that is about to go, in scratch */
+    FramedMessage framed; /* the next message to send, in scratch */
 
     bool responding;    /* some of a response has gone to the caller */
-    uint8_t delivering; /* events of the caller at work, one within the other: */
-    const Step *next;   /* what comes when they have returned; NULL: what would have come */
+    uint8_t delivering; /* events of the caller that are running, nested: */
+    const Step *next;   /* the step after they have returned; NULL: the usual one */
 
     Timer deadline_timer;
     int64_t began, deadline; /* monotonic nanoseconds; deadline may be NO_TIMEOUT */
@@ -110,24 +111,24 @@ struct Exchange {
     CallRecord record;
 };
 
-/* A new exchange with its arena; `memory` is the most that it may have. The rest is up to who makes
-   it. */
+/* A new exchange with its arena; `memory` is the limit of the arena. The function that creates it
+   fills in the rest. */
 Exchange *exchange_make(Loop *loop, size_t memory, int64_t began);
 
-/* False: it is over or about to be. */
+/* False: it has ended or is about to end. */
 bool exchange_run(Exchange *x, const Step *step);
 
 /* The call is known, and its kind; its deadline runs from here on. */
 const Step *exchange_begin(Exchange *x, const ExchangeKind *kind);
 
-/* The three ways in which a call goes wrong. Each ends in policy_decide: another attempt, the
-   route's fallback, or an error to the caller. */
-const Step *exchange_fail(Exchange *x, Result why);           /* by no fault of the attempt */
-const Step *exchange_attempt_failed(Exchange *x, Result why); /* by the attempt's */
+/* The three kinds of failure of a call. Each ends in policy_decide: another attempt, the route's
+   fallback, or an error to the caller. */
+const Step *exchange_fail(Exchange *x, Result why);           /* not caused by the attempt */
+const Step *exchange_attempt_failed(Exchange *x, Result why); /* caused by the attempt */
 const Step *exchange_fail_status(Exchange *x); /* the service answered with an error */
 
-/* No instance is left for the latest attempt: what the one before it found, or its service said, is
-   the end of the call; `why`, where there is none before it. */
+/* No instance is left for the latest attempt. The call ends with the failure or the error response
+   of the previous attempt; without one, with `why`. */
 const Step *exchange_nobody_left(Exchange *x, Result why);
 
 bool exchange_is_unary(const Exchange *x);
@@ -175,7 +176,7 @@ const Step *exchange_send_head(Exchange *x);
 MUST_USE Result exchange_forward_request(Exchange *x, Message message);
 MUST_USE Result exchange_forward_run(Exchange *x, MessageRun run);
 
-/* Takes what only the gateway may say out of the fields that the instance sent. */
+/* Removes fields that only the gateway may set from those that the instance sent. */
 void exchange_remove_own(const Exchange *x, Fields *fields);
 
 /* exchange_compression.c: which messages are compressed, and by what. */
@@ -184,11 +185,11 @@ bool exchange_keeps_request(
 MUST_USE Result exchange_open_request(Exchange *x,
                                       Message *message); /* unless this one takes it so */
 Compression exchange_request_compression(Exchange *x, size_t size); /* once per unary request */
-uint32_t exchange_accepts(const Exchange *x); /* what the instance is told that we take */
+uint32_t exchange_accepts(const Exchange *x); /* what the gateway accepts from the instance */
 bool exchange_keeps_answer(const Exchange *x);
 Compression exchange_answer_compression(const Exchange *x); /* for the answer's head, sizes aside */
 Compression exchange_message_compression(const Exchange *x, Compression compression, size_t size);
-/* Whether only a plan may look at the messages on their way: see exchange_takes_runs. */
+/* Whether nothing but a plan reads the messages: see exchange_takes_runs. */
 bool exchange_passes_request_runs(const Exchange *x);
 bool exchange_passes_answer_runs(const Exchange *x);
 bool exchange_must_compress(const Exchange *x);
@@ -197,7 +198,8 @@ MUST_USE Result exchange_check_acceptable(const Exchange *x);
 
 /* exchange_convert.c: one message through a plan. The result lives in scratch, or is the message
    itself. */
-bool exchange_copies(const Plan *plan); /* running it would; also NULL, between one and the same */
+bool exchange_copies(
+    const Plan *plan); /* whether running the plan only copies; also NULL: same version and codec */
 MUST_USE Result exchange_convert_request(Exchange *x, Bytes message, Bytes *converted_out);
 MUST_USE Result exchange_convert_answer(Exchange *x, Bytes message, Bytes *converted_out);
 /* Takes some messages off the front of the run; those that could be converted are there also when
@@ -209,8 +211,8 @@ MUST_USE Result exchange_convert_answers(Exchange *x, MessageRun *run, MessageRu
 void exchange_on_loss(void *owner, const Loss *loss);
 void exchange_name_lost(Exchange *x, Bytes path);
 
-/* exchange_details.c: what errors carry. A detail that cannot be given in the caller's version
-   never costs the error: it is counted, named and logged. */
+/* exchange_details.c: the details of errors. A detail that cannot be converted to the caller's
+   version never replaces the error: it is counted, named and logged. */
 void exchange_convert_details(Exchange *x, Status *status);
 DetailJson exchange_detail_json(const Exchange *x,
                                 const Version *version); /* NULL: of no version */
