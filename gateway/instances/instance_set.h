@@ -1,14 +1,14 @@
 /*
- * InstanceSet: the instances of a service, as they are now: a generation of their own.
+ * InstanceSet: the current instances of a service; a generation of its own.
  *
  *      Service.set -> InstanceSet 7 -> Instance, Instance, ...
  *                     InstanceSet 6 -> (those that stayed are in both)
  *
- * Immutable and counted by reference. When instances join or leave, a new set takes the place of
- * the old one, without a new config; each loop then takes it, and a call keeps the one that it
- * picked from. A service has a set from instances_adopt to the end of its config, and a set must
- * not outlive that config. Instances that were read with the config belong to it; those discovered
- * later belong to the sets that they are in.
+ * Immutable and counted by reference. When instances join or leave, a new set replaces the old one,
+ * without a new config. Each loop then switches to it; a call keeps the set that it picked from. A
+ * service has a set from instances_adopt to the end of its config, and a set must not outlive that
+ * config. Instances that were read with the config belong to it; those discovered later belong to
+ * the sets that they are in.
  *
  * Replaced by the main thread only; taken by any. No loop and no clock.
  */
@@ -23,14 +23,14 @@ struct InstanceSet {
     const Service *service;
     Instance **instances;
     uint32_t n;
-    uint32_t compressions;     /* those in which an instance takes requests: a bit each */
+    uint32_t compressions;     /* those that any instance accepts for requests: a bit each */
     uint64_t n_joined, n_left; /* instances, from the service's first set to this one */
 };
 
 /* What changed from one set to the next, by address. */
 typedef struct InstanceChanges {
     uint32_t joined, left;
-    uint32_t altered; /* were there and are, but are asked otherwise: versions, protocol, build */
+    uint32_t altered; /* stayed, with other settings: versions, protocol, build */
 } InstanceChanges;
 
 /* A set with one reference, the caller's. Fills in `known` of instances that have none; takes the
@@ -40,10 +40,10 @@ InstanceSet *instance_set_new(const Service *service, Instance *const *instances
 InstanceSet *instance_set_ref(InstanceSet *set);
 void instance_set_unref(InstanceSet *set); /* NULL is fine; any thread */
 
-/* A reference to the service's set of now; NULL before it has one. Any thread. */
+/* A reference to the service's current set; NULL before it has one. Any thread. */
 InstanceSet *instance_set_of(const Service *service);
 
-/* The service's set from now on; takes the caller's reference. Loops have to be told. */
+/* Replaces the service's set; takes the caller's reference. The caller must notify the loops. */
 void instance_set_use(Service *service, InstanceSet *set);
 
 /* `before` may be of an older config. */
@@ -52,11 +52,12 @@ InstanceChanges instance_set_compare(const InstanceSet *before, const InstanceSe
 /* An instance of a set's own: `read` with all its texts copied, a reference to its TLS context, and
    the entry that it was read from. One reference, for a set. */
 Instance *instance_discovered(const Instance *read, Bytes said);
-Instance *instance_ref(Instance *instance); /* nothing to do for one of the config's */
+Instance *instance_ref(Instance *instance); /* does nothing for one of the config's */
 
-/* Gives each service of the config its first set: the instances that were there when it was read.
-   Once for each config, before any loop sees it; the config lets go of them when it is freed. What
-   joined and left is counted on from `before`, the config that ran until now; NULL: none did. */
+/* Gives each service of the config its first set: the instances that were read with it. Once for
+   each config, before any loop has it; the config releases the sets when it is freed. The counts of
+   instances that joined and left continue from `before`, the config that ran until now; NULL: none.
+   */
 void instances_adopt(Config *config, const Config *before);
 
 #endif

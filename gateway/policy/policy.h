@@ -1,9 +1,8 @@
 /*
- * Policy: what becomes of a call when an attempt has failed, or the service has answered with an
- * error.
+ * Policy: decides what to do when an attempt has failed, or the service has returned an error.
  *
- * One pure function. It knows no loop and no clock: what it judges by is in the question. The data
- * plane asks it, and `passerelle explain` prints its verdicts. Plain values; any thread.
+ * One pure function without loop or clock: all its inputs are in the question. Exchanges call it,
+ * and `passerelle explain` prints its verdicts. Plain values; any thread.
  */
 #ifndef GATEWAY_POLICY_H
 #define GATEWAY_POLICY_H
@@ -13,21 +12,21 @@
 /* What happened. */
 typedef enum PolicyEvent {
     POLICY_FAULT,  /* the gateway found a fault: no response of the service can be passed on */
-    POLICY_STATUS, /* the service itself answered with an error */
+    POLICY_STATUS, /* the service itself returned an error */
 } PolicyEvent;
 
 typedef struct PolicyQuestion {
     PolicyEvent event;
     const Fault *fault; /* POLICY_FAULT: which one */
-    Code code;          /* POLICY_STATUS: what the service said */
+    Code code;          /* POLICY_STATUS: the service's code */
 
-    bool attempted;   /* it happened to an attempt: another attempt may help */
+    bool attempted;   /* an attempt failed: another one may succeed */
     bool sent;        /* some of the request may have reached the instance of that attempt */
-    bool answered;    /* the head of a response had come from it */
-    bool kept;        /* the whole request is still there and can be sent again */
-    bool repeatable;  /* executing it twice has the effect of once: by the schema, or by the verb */
+    bool answered;    /* the head of its response had arrived */
+    bool kept;        /* the whole request is in memory and can be sent again */
+    bool repeatable;  /* the method is idempotent: by the schema, or by the verb */
     bool responding;  /* some of a response has gone to the client */
-    bool fallen_back; /* the response at work is a fallback already */
+    bool fallen_back; /* the current response is already a fallback */
 
     uint32_t attempts;      /* that were sent so far, this one included */
     uint32_t attempts_most; /* by the route */
@@ -45,7 +44,7 @@ typedef enum PolicyAction {
 /* Which instances another attempt may go to. */
 typedef enum PolicyWhere {
     POLICY_OTHERS,       /* those that were not tried */
-    POLICY_OTHERS_FIRST, /* the others, and where none is left, those that were tried */
+    POLICY_OTHERS_FIRST, /* the others; if none is left, those that were tried */
     POLICY_ALL,          /* all alike */
 } PolicyWhere;
 
@@ -55,9 +54,9 @@ typedef struct PolicyVerdict {
     const char *why;   /* why there is no other attempt, or why there is one; a literal */
 } PolicyVerdict;
 
-/* What the config says of such a call; the rest of the question is what happened to it. `method` is
-   in the client's version, NULL for opaque HTTP, of which `verb` and `bodiless` (the request has no
-   body) are looked at. `route` NULL: the call came to none. */
+/* Fills in the part of the question that depends on the config; the rest is left zero. `method` is
+   in the client's version; NULL for opaque HTTP, for which `verb` and `bodiless` (the request has
+   no body) are used. `route` NULL: no route matched. */
 PolicyQuestion policy_question(const Route *route, const Method *method, Bytes verb, bool bodiless);
 
 PolicyVerdict policy_decide(const PolicyQuestion *question);

@@ -9,14 +9,14 @@
  *      v1   [ A  D  F | B  C ]         up | down
  *      v2   [ D  E | C ]
  *
- * A service without versions has one list, of all. What is down is found out by those who pick;
- * what is back is told by its Upstream.
+ * A service without versions has one list of all instances. Picking detects that an instance is
+ * down; its Upstream reports that it is back.
  *
- * The candidates of the services of loop->config are kept, with what the loop's upstreams know of
- * their instances; when a set is replaced, candidates of the new one take their place. Calls count
- * the candidates that they picked from, which with their set stay until the last has ended: the
- * instance of a call does not go under it. A call of an older config gets candidates made for it,
- * which go with the last such call. The loop's thread only.
+ * A loop keeps the candidates of each service of loop->config, with a pointer to the Upstream of
+ * each instance. When a set is replaced, candidates of the new set replace the old ones. Candidates
+ * count the calls that picked from them; they and their set live until the last of these calls has
+ * ended, so the instance of a call stays valid. A call under an older config gets candidates of its
+ * own, freed after the last such call. The loop's thread only.
  */
 #ifndef GATEWAY_CANDIDATES_H
 #define GATEWAY_CANDIDATES_H
@@ -40,7 +40,8 @@ typedef struct CandidateList {
     Candidate **all;  /* those that are up first */
     uint32_t n, n_up; /* n_up may count some that have gone down since */
     uint32_t turn;    /* where the next pick begins */
-    /* None that is down is worth a try before, unless `known_instances_back` has changed. */
+    /* No instance that is down should be tried earlier, unless `known_instances_back` has changed.
+     */
     int64_t try_from;
     uint32_t times_back;
 } CandidateList;
@@ -49,35 +50,35 @@ struct Candidates {
     const Service *service;
     InstanceSet *set; /* a reference */
     Candidates *next;
-    uint32_t n_calls; /* that picked from it and have not ended */
+    uint32_t n_calls; /* running calls that picked from it */
     bool current;     /* of loop->config, and of the service's latest set that the loop has taken */
     uint32_t n_down;
-    Candidate *candidates; /* of each of the set's instances; NULL: replaced, nobody picks here */
+    Candidate *candidates; /* one for each instance of the set; NULL: replaced, no more picks */
     uint32_t *places;
     CandidateList *lists; /* by version */
     uint32_t n_lists;
 };
 
-/* The service's candidates of now, for one call: never NULL. */
+/* The service's current candidates, for one call. Never NULL. */
 Candidates *candidates_use(Loop *loop, const Service *service);
 
-/* The call has ended; they may go with it. Before the call's config is released. */
+/* The call has ended; the last one frees them. Before the call's config is released. */
 void candidates_release(Loop *loop, Candidates *candidates);
 
 /* The candidate was found to be down, or is back. */
 void candidate_set_down(Candidate *candidate, bool down);
 
-/* From `time` on an attempt to reach the candidate, which is down, is worth it. */
+/* The candidate is down; it may be tried again from `time` on. */
 void candidate_try_from(Candidate *candidate, int64_t time);
 
-/* `set` is of a service of loop->config; takes the reference. Nothing is done when the loop has it
-   already. */
+/* `set` is of a service of loop->config; takes the reference. Does nothing if the loop already has
+   it. */
 void candidates_take(Loop *loop, InstanceSet *set);
 
-/* loop->config is a new one: lets go of what belongs to older ones. */
+/* loop->config was replaced: releases what belongs to older configs. */
 void candidates_trim(Loop *loop);
 
-/* Lets go of all, when all calls have ended. Before the upstreams are freed. */
+/* Releases everything, after all calls have ended. Before the upstreams are freed. */
 void candidates_end(Loop *loop);
 
 #endif

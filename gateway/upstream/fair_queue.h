@@ -1,12 +1,12 @@
 /*
- * FairQueue: those who wait for something that is given out one by one, fair between clients.
+ * FairQueue: a queue of waits that is fair between clients.
  *
- *      client A   wait, wait, wait, wait        given out: A B C A B A A
+ *      client A   wait, wait, wait, wait        taken: A B C A B A A
  *      client B   wait, wait
  *      client C   wait
  *
- * Clients take turns, and the waits of one client come in their order: who has many waits does not
- * make others wait longer. A wait is embedded in its owner, and costs O(log clients) to add.
+ * Clients take turns, and the waits of one client keep their order. A client with many waits does
+ * not delay the others. A wait is embedded in its owner; adding one costs O(log clients).
  *
  * On one loop, its thread only. All zeros: empty.
  */
@@ -26,27 +26,28 @@ struct FairWait {
 };
 
 typedef struct FairQueue {
-    void *clients;    /* those who wait, by address (tsearch) */
-    FairClient *turn; /* whose turn it is; a ring */
+    void *clients;    /* clients with waits, by address (tsearch) */
+    FairClient *turn; /* the client whose turn it is; a ring */
     FairWait *oldest, *youngest;
     uint32_t n, n_clients;
 } FairQueue;
 
-/* Whose wait it is: an IPv4 address, or the first 64 bits of an IPv6 one, which one client has the
-   rest of (RFC 6177). All without an address are one client. */
+/* The client of an address: an IPv4 address, or the first 64 bits of an IPv6 address, since a
+   client may use the whole /64 (RFC 6177). All peers without an address are one client. */
 IpAddress fair_client_of(const IpAddress *address);
 
 /* `wait` does not wait. `client` is of fair_client_of. `since`: now. */
 void fair_queue_add(FairQueue *queue, FairWait *wait, const IpAddress *client, int64_t since);
 
-/* Takes it out; whose turn it is stays, unless it was the client's last. */
+/* Removes it. The turn stays where it is, unless this was the client's last wait. */
 void fair_queue_remove(FairQueue *queue, FairWait *wait);
 
-/* Takes out the one whose turn it is; then it is the next client's turn. NULL: nobody waits. */
+/* Removes and returns the first wait of the client whose turn it is; the turn passes to the next
+   client. NULL: the queue is empty. */
 FairWait *fair_queue_take(FairQueue *queue);
 
-/* Who has to leave when the queue is too long: the last wait of a client with the most of them;
-   where each client has one, the youngest. NULL: nobody waits. */
+/* The wait to remove when the queue is too long: the last one of a client with the most waits; if
+   each client has one, the youngest. NULL: the queue is empty. */
 FairWait *fair_queue_most(const FairQueue *queue);
 
 static inline bool fair_waits(const FairWait *wait)

@@ -1,12 +1,12 @@
 /*
- * Pick: the instance that answers a call, and the version that it is asked in.
+ * Pick: selects the instance for a call, and the version of the request to it.
  *
  * An instance that speaks the client's version itself comes first; else the nearest version that
  * plans reach: without loss, then with the fewest fields that may be lost, then the newer one.
- * Instances that are away are passed over, unless there is no other and a try costs little. Among
+ * Instances that are down are skipped, unless there is no other and an attempt costs little. Among
  * equals, two are compared and the less loaded one wins: the next in turn, and one at random.
  *
- * The cost does not depend on the number of instances, but for those that the call has tried.
+ * The cost does not depend on the number of instances, except for those that the call has tried.
  */
 #ifndef GATEWAY_PICK_H
 #define GATEWAY_PICK_H
@@ -17,9 +17,9 @@ typedef struct Pick {
     const Instance *instance; /* stays until pick_release */
     const Version *served;
     const MethodPair *pair; /* of the client's method, towards `served` */
-    Upstream *upstream;     /* borrowed: to be waited for in this turn */
+    Upstream *upstream;     /* borrowed: pass it to upstream_want in this turn */
     const char *why;        /* "native", "without loss", "fewest losses" */
-    Candidates *from;       /* what it is released to; NULL: nothing was picked */
+    Candidates *from;       /* for pick_release; NULL: nothing was picked */
 } Pick;
 
 /* Instances that a call has tried already: this one, and those before it. */
@@ -28,8 +28,9 @@ typedef struct PickTried {
     const struct PickTried *before;
 } PickTried;
 
-/* Faults: METHOD_REMOVED (no instance's version has it), NO_INSTANCE, UPSTREAM_DOWN (over the last
-   failure of one that could have answered). What was picked is released when the call ends. */
+/* Faults: METHOD_REMOVED (no instance's version has it), NO_INSTANCE, UPSTREAM_DOWN (its cause is
+   the last failure of an instance that could serve the call). The caller releases the pick when the
+   call ends. */
 MUST_USE Result pick_instance(Loop *loop, const Method *method, const PickTried *tried,
                               Arena *arena, Pick *pick_out);
 
@@ -40,10 +41,11 @@ MUST_USE Result pick_any(Loop *loop, const Service *service, const PickTried *tr
 /* The call has ended, before its config is released. Nothing to do for a pick of zeros. */
 void pick_release(Loop *loop, Pick *pick);
 
-/* Whether an instance that can answer is there, for all that any loop knows. */
+/* Whether an instance that can serve the method is up, or was never tried, for at least one loop.
+ */
 bool pick_possible(Loop *loop, const Method *method);
 
-/* The compressions in which instances of the service take requests: a bit each. */
+/* The compressions that instances of the service accept for requests: a bit each. */
 uint32_t pick_compressions(Loop *loop, const Service *service);
 
 #endif

@@ -10,9 +10,9 @@
  *           |           LEAVING          no new calls; ends with its last one
  *           |______________|____> GONE   the socket is closing
  *
- * A link connects to one of the upstream's endpoints, whichever is there first. Calls go to the
- * endpoint with the fewest of them; where one has no link, a spare link is connected to it. A link
- * that gets old is replaced: it leaves once a younger one is there.
+ * A link connects to the first endpoint of the upstream that accepts. Calls go to the endpoint with
+ * the fewest calls. For an endpoint without a link, a spare link is opened. An old link is
+ * replaced: it moves to LEAVING as soon as a younger one is READY.
  */
 #ifndef GATEWAY_UPSTREAM_INTERNAL_H
 #define GATEWAY_UPSTREAM_INTERNAL_H
@@ -33,8 +33,8 @@ typedef enum LinkState {
     LINK_STATES,
 } LinkState;
 
-/* Of requests that are there to their end, and of those whose body is still arriving. HTTP/2 has
-   the first kind only: there no call keeps a connection from others. */
+/* Waits of complete requests, and of those whose body is still arriving. HTTP/2 has only the first
+   kind, since a call there does not occupy a connection. */
 typedef enum WaitKind { WAIT_WHOLE, WAIT_PARTIAL, WAIT_KINDS } WaitKind;
 
 /* The settings, defaults filled in. */
@@ -56,48 +56,48 @@ struct Upstream {
     SSL_CTX *tls;         /* a reference: that of the newest config, equal to that of `known` */
 
     UpstreamLimits limits; /* of the loop's config */
-    Candidate *candidates; /* what it is in those of the loop's services */
-    bool named;            /* a set of the loop's config has it */
+    Candidate *candidates; /* its entries in those of the loop's services */
+    bool named;            /* an instance set of the loop's config contains it */
     bool told_down;        /* as known to all loops */
-    int64_t retired_at;    /* since when none has; 0: one does */
+    int64_t retired_at;    /* since when no set contains it; 0: one does */
 
-    Link *links[LINK_STATES]; /* READY: those of an endpoint stand there */
+    Link *links[LINK_STATES]; /* READY links are in the lists of their endpoints */
     uint32_t n_links[LINK_STATES];
-    uint32_t n_old; /* those among READY and FULL that are to be replaced */
+    uint32_t n_old; /* READY and FULL links that are to be replaced */
 
     Endpoint *endpoints;
-    Lookup lookup;    /* of a name; else never begun */
-    int64_t known_to; /* until when the endpoints are what the name stands for */
+    Lookup lookup;    /* of a host name; else never begun */
+    int64_t known_to; /* until when the result of the lookup is valid */
     uint64_t choices; /* of endpoints */
-    bool missed;      /* some endpoint has no link, and calls come */
+    bool missed;      /* an endpoint has no link, and there are calls */
 
     FairQueue waits[WAIT_KINDS];
     uint32_t n_waits;   /* in both */
-    uint32_t n_partial; /* links whose calls came with a body that was still arriving */
-    bool partial_turn;  /* of the two kinds of waits */
+    uint32_t n_partial; /* links used by requests whose body was still arriving */
+    bool partial_turn;  /* which of the two kinds of waits is next */
     LoopWork serve;
 
     Reach reach;
     Arena *failure_arena;
     Result failure;
-    Timer timer; /* the oldest wait's patience, the end of a backoff */
+    Timer timer; /* timeout of the oldest wait, end of a backoff */
 };
 
 struct Link {
-    Pump pump; /* `http` is NULL until there is a stream of bytes */
+    Pump pump; /* `http` is NULL until the socket is connected */
     Upstream *upstream;
     Link *next, **at; /* in the list of its state */
     LinkState state;
-    int64_t since; /* connecting, or without calls, since then */
-    int64_t heard; /* last sign of life */
+    int64_t since; /* start of connecting, or of the time without calls */
+    int64_t heard; /* when data last arrived */
     int64_t old_at;
 
-    Endpoint *endpoint; /* that it leads to, or is to lead to; NULL: none yet, or GONE */
+    Endpoint *endpoint; /* the one it is connected or connecting to; NULL: none yet, or GONE */
     Dial *dial;         /* while it is CONNECTING */
-    uint32_t n_judged;  /* addresses of the dial of which the endpoints know what became of them */
-    bool asks;          /* the lookup is to give the dial its addresses */
-    bool spare;         /* nobody waits for it: it is to lead to this endpoint alone */
-    bool opened;        /* the socket is, and on_closed will come */
+    uint32_t n_judged;  /* addresses of the dial whose result was recorded in the endpoints */
+    bool asks;          /* it waits for the lookup, which provides the dial's addresses */
+    bool spare;         /* opened without a wait, to this endpoint only */
+    bool opened;        /* the socket is open, and on_closed will follow */
     bool partial;       /* while it is FULL: counted in n_partial */
     bool old, pinged;
 };
@@ -111,20 +111,20 @@ struct UpstreamTable {
     uint32_t n_numbers;
 };
 
-/* upstream.c: an attempt that was begun then failed. */
+/* upstream.c: a connect that started at `begun` has failed. */
 void upstream_failed(Upstream *upstream, int64_t begun, Result why);
-/* A connection is there. */
+/* A connection was established. */
 void upstream_connected(Upstream *upstream);
-/* Something changed: waits are looked at later in this turn. */
+/* Something changed: the waits are served later in this turn. */
 void upstream_look(Upstream *upstream);
 
 /* Connecting links whose dials have no addresses get those of the name, once they are known. */
 void upstream_resolve(Upstream *upstream);
 
 /* upstream_link.c */
-/* To any endpoint, or to this one alone. */
+/* `spare`: connects to this endpoint only; NULL: to any. */
 void link_connect(Upstream *upstream, Endpoint *spare);
-/* Gives its dial the endpoints that it does not have yet. `more`: others may follow. */
+/* Adds the endpoints that its dial does not have yet. `more`: others may follow. */
 void link_dial(Link *link, bool more);
 void link_move(Link *link, LinkState state);
 void link_drain(Link *link);
