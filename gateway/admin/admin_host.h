@@ -1,10 +1,10 @@
 /*
- * AdminHost: the host names for which the admin listener answers.
+ * AdminHost: the host names that the admin listener accepts.
  *
- * The owner of a web page can make its name resolve to this machine; the page may then read what
- * answers under that name, for its browser that is the page's own origin (DNS rebinding). Such
- * requests carry the name in Host. So requests are answered only for names that others cannot make
- * resolve to this machine. Plain functions.
+ * The owner of a web page can make its host name resolve to this machine. The browser then treats
+ * the admin listener as the page's own origin, and the page can read its responses (DNS rebinding).
+ * Such requests have the name in Host. So only names are accepted that others cannot make resolve
+ * to this machine. Plain functions.
  */
 #ifndef GATEWAY_ADMIN_HOST_H
 #define GATEWAY_ADMIN_HOST_H

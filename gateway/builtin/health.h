@@ -1,9 +1,9 @@
 /*
- * Health: what the gateway says of itself and of the services behind it (grpc.health.v1).
+ * Health: the built-in service grpc.health.v1, for the gateway and the services behind it.
  *
- * "" is the gateway: it serves until it drains. A service's full name serves while an instance can
- * be asked for it, in its own version or another that it converts to; one that was never tried
- * counts as there.
+ * "" is the gateway: SERVING until it drains. A service's full name is SERVING while an instance
+ * can serve it, in its own version or in one that it converts to. An instance that was never tried
+ * counts as up.
  */
 #ifndef GATEWAY_HEALTH_H
 #define GATEWAY_HEALTH_H
@@ -22,29 +22,29 @@ typedef enum Health {
 /* SERVICE_UNKNOWN: no such name. Loop's thread. */
 Health health_of(Loop *loop, const Config *config, Bytes name);
 
-/* One who wants to hear of changes. Embedded in its owner, who stops it before it goes; on one
-   loop. */
+/* A subscription to changes. Embedded in its owner, which stops it before it is freed; on one loop.
+ */
 typedef struct HealthWatch HealthWatch;
 struct HealthWatch {
-    /* `health` is another than before, or the loop drains and nothing more will be told. The owner
-       may stop the watch and free itself. */
+    /* `health` has changed, or the loop drains and this is the last event. The owner may stop the
+       watch and free itself. */
     void (*tell)(HealthWatch *watch);
     Bytes name;    /* borrowed */
-    Health health; /* as told last */
+    Health health; /* of the last event */
     /* private; `at` is NULL while it does not run */
     HealthWatch *next, **at;
     Loop *loop;
     Timer timer;
 };
 
-/* Fills in the present health; changes are told from the next turn on, within a second. */
+/* Fills in the current health; changes are reported from the next turn on, within a second. */
 void health_watch_start(HealthWatch *watch, Loop *loop);
-void health_watch_stop(HealthWatch *watch); /* fine when it does not run */
+void health_watch_stop(HealthWatch *watch); /* does nothing if it does not run */
 
-/* The loop drains: all its watches hear so at once, and are over. */
+/* The loop drains: all its watches get their last event at once. */
 void health_end_watches(Loop *loop);
 
-/* The name asked for in a HealthCheckRequest; false: malformed. */
+/* The service name in a HealthCheckRequest; false: malformed. */
 bool health_read(Bytes request, Bytes *name_out);
 
 /* Writes a HealthCheckResponse. */

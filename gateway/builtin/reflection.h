@@ -1,24 +1,23 @@
 /*
- * Reflection: what the gateway says of its schemas (grpc.reflection.v1 and v1alpha, which have the
- * same messages).
+ * Reflection: the built-in services grpc.reflection.v1 and v1alpha, which have the same messages.
  *
- * Of each service a client is shown the version that it has resolved: the one that it says (by a
- * header, a media type, its pin), else the default. Who says none may besides look at any version
- * by its package, as it may call it by its path; a package that several versions share is the
- * resolved one's. The gateway's own services are shown to all. Pure functions over the config.
+ * For each service a client sees the negotiated version: the one that it specifies (by a header, a
+ * media type, its pin), else the default. A client that specifies none can also look up any version
+ * by its package, as it can call it by its path. A package that several versions share is that of
+ * the negotiated one. All clients see the built-in services. Pure functions over the config.
  */
 #ifndef GATEWAY_REFLECTION_H
 #define GATEWAY_REFLECTION_H
 
 #include "gateway/config/config.h"
 
-/* The version of one service that a client is shown. */
+/* The version of one service that a client sees. */
 typedef struct ReflectedService {
     const Version *version; /* NULL: the service has none (opaque HTTP) */
-    bool said;              /* by the client: it sees no other */
+    bool said;              /* the client specified it, and sees no other */
 } ReflectedService;
 
-/* What one client may see. */
+/* What one client sees. */
 typedef struct ReflectionView {
     const Config *config;
     const ReflectedService *services; /* [service index] */
@@ -28,8 +27,8 @@ typedef struct ReflectionView {
 MUST_USE Result reflection_view(const Config *config, const Fields *head, Bytes identity,
                                 int64_t wall, Arena *arena, ReflectionView *view_out);
 
-/* Answers one ServerReflectionRequest with one ServerReflectionResponse; what is not found is an
-   answer too. Fault: BAD_MESSAGE. */
+/* Writes the ServerReflectionResponse to one ServerReflectionRequest; also for a name that is not
+   found. Fault: BAD_MESSAGE. */
 MUST_USE Result reflection_answer(const ReflectionView *view, Bytes request, Arena *arena,
                                   Buffer *out);
 

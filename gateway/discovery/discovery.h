@@ -3,11 +3,11 @@
  *
  *      file --(each `every`)--> list --> InstanceSet of the service --> told: the loops take it
  *
- * What is listed joins, and what is no longer listed leaves, without a new config. Entries that are
- * wrong are reported and left out. A list that cannot be read changes nothing; one that is empty
- * changes nothing for `empty_after`.
+ * New entries join, and missing ones leave, without a new config. Invalid entries are reported and
+ * left out. A list that cannot be read changes nothing; an empty one changes nothing for
+ * `empty_after`.
  *
- * Belongs to the main thread, on whose loop it waits.
+ * Belongs to the main thread and its loop.
  */
 #ifndef GATEWAY_DISCOVERY_H
 #define GATEWAY_DISCOVERY_H
@@ -18,17 +18,17 @@
 
 typedef struct Watching Watching;
 
-/* `on_changed` is called on the loop when a service has another set. */
+/* `on_changed` is called on the loop when a service's set was replaced. */
 Watching *discovery_new(uv_loop_t *loop, void (*on_changed)(void *owner), void *owner);
 
 /*
- * Watches the lists of this config, which is borrowed, in place of those before. After
- * instances_adopt, before any loop has the config. A service that is known from before keeps its
- * instances where its list is empty or cannot be read now.
+ * Watches the lists of this config, which is borrowed, instead of the previous one's. After
+ * instances_adopt, before any loop has the config. A service that the previous config had keeps its
+ * instances if its list is empty or cannot be read now.
  */
 void discovery_use(Watching *watching, Config *config);
 
-/* Ends it; memory goes when the loop has run on. */
+/* Stops it; memory is freed by the loop. */
 void discovery_end(Watching *watching);
 
 #endif

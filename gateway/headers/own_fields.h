@@ -1,36 +1,36 @@
 /*
- * Own fields: those of an answer that only the gateway may say. This is the one list of them.
+ * Own fields: response fields that only the gateway may set. This is the only list of them.
  *
- * A service may stand behind another gateway, say its version itself, or mean no good. What it
- * sends under these names in its head, its trailers or an interim answer is taken out before the
- * gateway adds its own, so that each comes once and by the gateway's word. In all dialects:
+ * A service may be behind another gateway, set its version itself, or be malicious. Fields with
+ * these names in its head, its trailers or an interim response are removed before the gateway adds
+ * its own, so that each occurs once and comes from the gateway. In all dialects:
  *
- *   x-request-id, passerelle-*       always
- *   access-control-*                 where the gateway has a CORS policy (of RPC answers they are
- * dropped anyway) the service's version field      where the answer has a version: not on opaque
- * routes deprecation, sunset, and         the same, if the gateway says it of this version, or the
- * instance spoke of rel="successor-version" of link  another one
+ *   - x-request-id, passerelle-*: always
+ * - access-control-*: if the gateway has a CORS policy (RPC responses never have them)
+ * - the service's version field: if the response has a version, so not on opaque routes
+ * - deprecation, sunset, and rel="successor-version" of link: the same, if the gateway sets it
+ *   for this version, or the instance served another one
  *
- * "trailer-" before such a name is how Connect and REST spell a trailer in a head, and changes
- * nothing. Fields that frame a message (content-type, grpc-status, ...) are not here: the dialects
- * read them and write their own. Plain functions, any thread.
+ * The prefix "trailer-", by which Connect and REST put a trailer into a head, makes no difference.
+ * Fields that frame a message (content-type, grpc-status and others) are not in this list: the
+ * dialects read them and write their own. Plain functions, any thread.
  */
 #ifndef GATEWAY_OWN_FIELDS_H
 #define GATEWAY_OWN_FIELDS_H
 
 #include "gateway/config/config.h"
 
-/* What the list depends on. */
+/* The conditions of the list. */
 typedef struct OwnFields {
-    const Version *version; /* that the client is told; NULL: none, as on opaque routes */
-    const Version *served;  /* by the instance; NULL likewise */
+    const Version *version; /* in the response; NULL: none, as on opaque routes */
+    const Version *served;  /* by the instance; NULL as above */
     bool cors;              /* the gateway has a policy */
 } OwnFields;
 
-/* Takes the gateway's own out of what a service sent. */
+/* Removes the gateway's own fields from those that a service sent. */
 void own_fields_remove(const OwnFields *own, Fields *fields);
 
-/* All that an answer varies by in one field, each name once: the service's and the gateway's. */
+/* Merges all Vary fields into one, each name once: the service's and the gateway's. */
 void own_fields_merge_vary(Fields *fields);
 
 #endif

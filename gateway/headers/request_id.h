@@ -1,7 +1,8 @@
 /*
- * Request ids: 128 random bits as 32 hex digits, and the shorter ones that tracing wants.
+ * Request ids: 128 random bits as 32 hex digits, and shorter ids for tracing.
  *
- * One generator per loop, each seeded by the system, so that loops and gateways do not meet.
+ * One generator per loop, each seeded by the system, so that ids are unique across loops and
+ * gateways.
  */
 #ifndef GATEWAY_REQUEST_ID_H
 #define GATEWAY_REQUEST_ID_H

@@ -1,9 +1,9 @@
 /*
  * Trace context: which trace a call belongs to, read from the client and passed on (W3C Trace
- * Context level 2, sections 3.2 and 3.3). In a trace that a client has begun the gateway is a span
- * of its own: what it passes on has its own parent-id. It begins none: whether a call is recorded
- * would then be decided here, by flags, though nobody has said how. Instances that get no trace
- * context decide themselves. Lives in the call's arena.
+ * Context level 2, sections 3.2 and 3.3). In a client's trace the gateway is a span of its own: it
+ * sends its own parent-id. It starts no trace, because it would then have to decide whether the
+ * call is recorded. Instances that get no trace context decide themselves. Lives in the call's
+ * arena.
  */
 #ifndef GATEWAY_TRACE_CONTEXT_H
 #define GATEWAY_TRACE_CONTEXT_H
@@ -21,24 +21,23 @@ enum {
 enum { TRACE_SAMPLED = 1, TRACE_RANDOM = 2 };
 
 typedef struct TraceContext {
-    bool continued;               /* the caller's trace goes on; false: there is none, and the
-                                     members below mean nothing */
+    bool continued; /* the client's trace is continued; false: there is none, and the members below
+                       are unset */
     char trace_id[TRACE_ID_SIZE]; /* lower-case hex, no NUL */
-    char caller[TRACE_SPAN_SIZE]; /* the caller's span */
-    char span[TRACE_SPAN_SIZE];   /* ours: the parent-id that goes on */
+    char caller[TRACE_SPAN_SIZE]; /* the client's span */
+    char span[TRACE_SPAN_SIZE];   /* the gateway's: the parent-id that is sent on */
     uint8_t flags;                /* TRACE_SAMPLED, TRACE_RANDOM */
     Bytes state;                  /* tracestate to pass on; empty: none */
 } TraceContext;
 
 /*
- * Reads "traceparent" and "tracestate" of a request's head. When the first is missing, comes twice
- * or is malformed, there is no trace, and the second means nothing.
+ * Reads "traceparent" and "tracestate" of a request's head. If the first is missing, occurs twice
+ * or is malformed, there is no trace, and the second is ignored.
  */
 void trace_context_begin(const Fields *head, Random *random, Arena *arena,
                          TraceContext *context_out);
 
-/* Puts both fields into the metadata that goes on, in place of any that are there; without a trace,
-   removes them. */
+/* Sets both fields in the metadata that is sent on; without a trace, removes them. */
 void trace_context_write(const TraceContext *context, Fields *metadata);
 
 /* Checks one traceparent value. False when it is malformed or of the invalid version ff. */

@@ -1,32 +1,31 @@
 /*
- * Bind: opens the sockets on which a config wants to listen, before any loop has it.
+ * Bind: opens the listening sockets of a config, before any loop has the config.
  *
- * TCP: one socket per loop on the same port (SO_REUSEPORT), so that the kernel spreads connections
- * over the loops and no loop wakes for another's. Unix sockets: one, of which each loop has a
- * duplicate. All are bound and listening when bind_listeners returns, so that a mistake shows at
- * once.
+ * TCP: one socket per loop on the same port (SO_REUSEPORT), so that the kernel distributes
+ * connections over the loops. Unix sockets: one, duplicated for each loop. All are bound and
+ * listening when bind_listeners returns, so that a mistake is reported at once.
  */
 #ifndef GATEWAY_BIND_H
 #define GATEWAY_BIND_H
 
 #include "gateway/config/config.h"
 
-/* One address that is listened on; several where a name has several. */
+/* One address to listen on; a host name may have several. */
 typedef struct BoundSocket {
     const ListenerConfig *listener; /* borrowed from the config */
-    int *fds;                       /* [loop]; owned until somebody takes them */
+    int *fds;                       /* [loop]; owned until taken by the loop */
     struct BoundSocket *next;
 } BoundSocket;
 
 /*
- * Opens what `config` wants and `running` (may be NULL) does not have, by the addresses as they are
- * written. The list lives in `arena`. When one cannot be had none stays open. Faults: SYSTEM,
- * BAD_CONFIG (a host that is not known). Any thread; it may wait for DNS.
+ * Opens the listeners that `config` has and `running` (may be NULL) does not have; compared by the
+ * text of their addresses. The list lives in `arena`. If one fails, none stays open. Faults:
+ * SYSTEM, BAD_CONFIG (a host name without an address). Any thread; it may wait for DNS.
  */
 MUST_USE Result bind_listeners(Arena *arena, const Config *config, const Config *running,
                                uint32_t n_loops, BoundSocket **sockets_out);
 
-/* Closes what was not taken (a descriptor that was taken is set to -1). */
+/* Closes descriptors that were not taken (taken ones are set to -1). */
 void bind_close(BoundSocket *sockets, uint32_t n_loops);
 
 /* Removes the files of the unix sockets that `config` has and `kept` (may be NULL) has not. */

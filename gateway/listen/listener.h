@@ -1,8 +1,8 @@
 /*
- * Listener: a socket on which one loop accepts clients. ListenerSet: all of them of one loop.
+ * Listener: a socket on which one loop accepts clients. ListenerSet: all listeners of one loop.
  *
- * Listeners come and go with the config: one whose address stays keeps its socket, and so the
- * connections that wait in it. The loop's thread only.
+ * Listeners change with the config: one whose address stays keeps its socket, and so the
+ * connections that wait in its queue. The loop's thread only.
  */
 #ifndef GATEWAY_LISTENER_H
 #define GATEWAY_LISTENER_H
@@ -16,13 +16,14 @@ typedef struct ListenerSet {
     Loop *loop;
     ConnectionSet *connections;
     Listener *first;
-    int spare; /* a descriptor given up when there are no others, to send a client away with */
+    int spare; /* a reserved descriptor, closed if there is no other, to accept and close a client
+                */
 } ListenerSet;
 
 void listeners_init(ListenerSet *set, Loop *loop, ConnectionSet *connections);
 
-/* Listens as the config says: takes this loop's descriptors out of `sockets`, and goes on with
-   those that it has already. What the config no longer has is closed, after those who waited there
+/* Applies the config: takes this loop's descriptors out of `sockets`, and keeps the listeners that
+   it already has. Listeners that are not in the config are closed, after the clients in their queue
    were accepted. */
 void listeners_apply(ListenerSet *set, const Config *config, BoundSocket *sockets);
 

@@ -33,25 +33,25 @@ struct Loop {
     int64_t now;               /* monotonic nanoseconds, read once per turn; see loop_enter */
     char date[DATE_HTTP_SIZE]; /* the HTTP-date of now, no NUL */
     Config *config;            /* the generation that new calls begin with */
-    ConfigUse *uses;           /* what calls are under: config_use.h */
-    HealthWatch *watches;      /* who wants to hear of changes: health.h */
+    ConfigUse *uses;           /* configs of running calls: config_use.h */
+    HealthWatch *watches;      /* subscribers of health changes: health.h */
     TimerWheel timers;
     UpstreamTable *upstreams;
-    CandidateTable *candidates; /* whom calls may be given to: candidates.h */
-    Telemetry *telemetry; /* this loop's counters */
-    uint32_t n_calls;     /* calls at work */
-    bool leaving;         /* going down: health says that nothing more shall come */
-    bool draining;        /* going down: no new calls */
-    Random random;        /* for request and trace ids, and picks */
-    const char *hop; /* the gateway's name among those that a call passes: forwarding.h. Borrowed */
-    LoopPrivate *private; /* of loop.c and the files that it serves: loop_internal.h */
+    CandidateTable *candidates; /* instances to pick from: candidates.h */
+    Telemetry *telemetry;       /* this loop's counters */
+    uint32_t n_calls;           /* running calls */
+    bool leaving;               /* shutting down: health reports NOT_SERVING */
+    bool draining;              /* shutting down: no new calls */
+    Random random;              /* for request and trace ids, and picks */
+    const char *hop; /* the gateway's name in Via and passerelle-hops: forwarding.h. Borrowed */
+    LoopPrivate *private; /* for loop.c and socket.c: loop_internal.h */
 };
 
 /* Any thread. The caller fills in config, upstreams and telemetry before loop_run. Fault: SYSTEM
    (no descriptors). */
 MUST_USE Result loop_open(Loop *loop, uint32_t index, Arena *arena);
 
-/* The same at the start of the process, where without a loop there is no way on. */
+/* The same at process start; aborts if it fails. */
 void loop_init(Loop *loop, uint32_t index);
 
 /* Runs until loop_stop, on the calling thread. */
@@ -60,19 +60,20 @@ void loop_run(Loop *loop);
 /* From the loop's thread: loop_run returns after this turn. */
 void loop_stop(Loop *loop);
 
-/* Runs what is posted and closing to its end, then frees. All handles of others must be closed or
-   closing, and nobody posts any more. The thread that was in loop_run, or after it ended. */
+/* Runs posted work and closing handles to their end, then frees. All handles of others must be
+   closed or closing, and no thread posts any more. On the thread that was in loop_run, or after it
+   has ended. */
 void loop_deinit(Loop *loop);
 
-/* First thing in every callback of a libuv handle on this loop: brings `now` up to date, once per
+/* To be called first in every callback of a libuv handle on this loop: updates `now`, once per
    turn. */
 void loop_enter(Loop *loop);
 
 /* For errors and texts that live until the turn ends. */
 Arena *loop_scratch(Loop *loop);
 
-/* Runs `work` once this turn's events have been read, before anything is waited for: how many calls
-   share one write. `work` is embedded in its owner; queueing it twice is once. */
+/* Runs `work` after this turn's events were read, before the loop waits. So many calls share one
+   write. `work` is embedded in its owner; queueing it again has no effect. */
 typedef struct LoopWork {
     void (*run)(struct LoopWork *work);
     struct LoopWork *next;
@@ -80,7 +81,7 @@ typedef struct LoopWork {
 } LoopWork;
 void loop_defer(Loop *loop, LoopWork *work);
 
-/* Takes it back, so that its owner can go. Fine when it is not queued. */
+/* Removes it, so that its owner can be freed. Does nothing if it is not queued. */
 void loop_undefer(Loop *loop, LoopWork *work);
 
 /* From any thread: `run` is called on the loop, in the order of posting. */

@@ -1,6 +1,5 @@
 /*
- * What a loop keeps for the files that move its bytes: loop.c, socket.c. For them and their tests
- * only.
+ * Private state of a loop, for loop.c, socket.c and their tests only.
  */
 #ifndef GATEWAY_LOOP_INTERNAL_H
 #define GATEWAY_LOOP_INTERNAL_H
@@ -9,7 +8,7 @@
 
 enum {
     LOOP_READ_SIZE = 64 * 1024,    /* one read of a socket */
-    LOOP_PLAIN_SIZE = 64 * 1024,   /* what is decrypted before it is handed on */
+    LOOP_PLAIN_SIZE = 64 * 1024,   /* decrypted bytes of one on_read */
     LOOP_RECORD_SIZE = 16 * 1024,  /* small pieces gathered into one TLS record */
     LOOP_CIPHER_SIZE = 264 * 1024, /* 256 KiB encrypted, with the records' heads and tags */
 };
@@ -33,8 +32,8 @@ struct LoopPrivate {
     int64_t wake_at;   /* when `wake` fires; INT64_MAX: not running */
 
     LoopWork *work, **work_end;
-    int64_t date_until; /* monotonic: when loop->date is that of another second */
-    bool now_is_old;    /* nothing has happened since the wait began */
+    int64_t date_until; /* monotonic: when loop->date must be updated */
+    bool now_is_old;    /* no event since the wait began */
     Arena *scratch;
     bool scratch_used;
 
@@ -42,7 +41,7 @@ struct LoopPrivate {
        within the callback that filled them. */
     uint8_t *read_buffer, *plain_buffer, *record_buffer;
     uint8_t *cipher_buffer;
-    size_t cipher_size; /* what is in it */
+    size_t cipher_size; /* bytes in it */
 };
 
 #endif

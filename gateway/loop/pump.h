@@ -1,12 +1,12 @@
 /*
- * Pump: a Socket bound to an HttpConnection: what client connections and links to instances share.
+ * Pump: a Socket bound to an HttpConnection; shared by client connections and links to instances.
  *
  *      HttpConnection -- pump_flush --> Socket           output, at most a share in each turn
  *      HttpConnection <-- the owner's on_read -- Socket  while the engine wants input
  *
- * Embedded as the first member of its owner, so that a Socket of one is a Pump and its owner. The
- * owner decides what the engine's and the socket's state mean and ends both; the pump moves bytes
- * and remembers since when the peer has taken none. On one loop, its thread only.
+ * Embedded as the first member of its owner, so that a Socket pointer can be cast to the Pump and
+ * to the owner. The owner acts on the state of engine and socket, and closes both. The pump moves
+ * bytes and records since when the peer has accepted none. On one loop, its thread only.
  */
 #ifndef GATEWAY_PUMP_H
 #define GATEWAY_PUMP_H
@@ -16,14 +16,14 @@
 
 typedef struct Pump {
     Socket socket;
-    HttpConnection *http;  /* the owner's to make and to free; NULL until there is one */
+    HttpConnection *http;  /* created and freed by the owner; NULL until it is created */
     LoopWork flush;        /* pump_flush_later */
     Timer timer;           /* pump_wake_by */
-    int64_t blocked_since; /* when the peer last took something; 0: nothing is held up */
+    int64_t blocked_since; /* when the peer last accepted bytes; 0: not blocked */
 } Pump;
 
-/* Of zeroed memory, before the socket is opened or connects. `run_flush` and `fire` are the
-   owner's: what pump_flush_later and pump_wake_by lead to. */
+/* Initialises zeroed memory, before the socket is opened or connects. `run_flush` and `fire` are
+   the owner's functions for pump_flush_later and pump_wake_by. */
 void pump_init(Pump *pump, Loop *loop, void (*run_flush)(LoopWork *flush),
                void (*fire)(Timer *timer));
 
@@ -38,31 +38,31 @@ static inline Pump *pump_of_timer(Timer *timer)
 }
 
 typedef struct PumpFlow {
-    size_t sent; /* bytes that the socket took */
+    size_t sent; /* bytes that the socket accepted */
     bool dry;    /* the engine has nothing more to send now */
 } PumpFlow;
 
 /*
- * Sends what the engine has, at most one turn's share (about SOCKET_WRITE_MAX); what is left goes
- * out in the next turn, or with the socket's on_writable. Ends the socket's sending side when the
- * engine has ended its own. The engine may call its streams' owners; when one of them closes the
- * socket, nothing more is sent. `http` is there.
+ * Sends output of the engine, at most one turn's share (about SOCKET_WRITE_MAX); the rest is sent
+ * in the next turn, or at the socket's on_writable. Shuts down the socket's sending side when the
+ * engine has ended its own. The engine may call its streams' owners; if one of them closes the
+ * socket, nothing more is sent. `http` must not be NULL.
  */
 PumpFlow pump_flush(Pump *pump);
 
-/* Runs the owner's run_flush once this turn's events have been read. */
+/* Runs the owner's run_flush after this turn's events were read. */
 static inline void pump_flush_later(Pump *pump)
 {
     loop_defer(pump->socket.loop, &pump->flush);
 }
 
-/* The socket's on_writable: nothing is held up any more. The owner flushes after it. */
+/* For the socket's on_writable: no longer blocked. The owner flushes after it. */
 static inline void pump_writable(Pump *pump)
 {
     pump->blocked_since = 0;
 }
 
-/* Reads while the engine wants input, and pauses while it does not. `http` is there. */
+/* Reads while the engine wants input, and pauses while it does not. `http` must not be NULL. */
 static inline void pump_set_reading(Pump *pump)
 {
     if (http_connection_wants_input(pump->http) != pump->socket.paused)
@@ -73,15 +73,15 @@ static inline void pump_set_reading(Pump *pump)
         socket_pause(&pump->socket);
 }
 
-/* Fires at this time or before: the timer is only ever brought forward. The owner finds out that it
-   is too early, and starts it again: cheaper than moving it with each request. */
+/* Fires at this time or earlier: the timer is only moved forward. The owner checks whether it is
+   too early and starts it again, which is cheaper than moving it with each request. */
 static inline void pump_wake_by(Pump *pump, int64_t when)
 {
     if (!timer_running(&pump->timer) || pump->timer.when > when)
         timer_start(&pump->socket.loop->timers, &pump->timer, when);
 }
 
-/* Neither the flush nor the timer comes any more. The socket goes on until the owner closes it. */
+/* Cancels flush and timer. The socket continues until the owner closes it. */
 void pump_stop(Pump *pump);
 
 #endif

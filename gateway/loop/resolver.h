@@ -1,15 +1,15 @@
 /*
  * Resolver: host names to IP addresses, by /etc/hosts and DNS, without blocking the loop (c-ares).
  *
- * IPv6 and IPv4 addresses are asked for at the same time. The first tell comes when IPv6 addresses
- * are there, or IPv4 addresses and RESOLVER_DELAY later still no IPv6 ones (RFC 8305 section 3);
- * what comes later is told as well.
+ * IPv6 and IPv4 addresses are queried at the same time. The first event comes with the IPv6
+ * addresses; or, if there are only IPv4 addresses, RESOLVER_DELAY after these (RFC 8305 section 3).
+ * Later addresses come in a second event.
  *
  * Relative names are completed by the search domains of /etc/resolv.conf; both families of a name
- * come from the same domain. /etc/resolv.conf is read again after it was changed, /etc/hosts with
- * each lookup. Other sources of nsswitch.conf are not asked.
+ * come from the same domain. /etc/resolv.conf is read again after it was changed, /etc/hosts at
+ * each lookup. Other sources of nsswitch.conf are not used.
  *
- * One per loop, its thread only. It holds no descriptor while no lookup is under way.
+ * One per loop, its thread only. It holds no descriptor while no lookup is running.
  */
 #ifndef GATEWAY_RESOLVER_H
 #define GATEWAY_RESOLVER_H
@@ -23,41 +23,41 @@ typedef struct Lookup Lookup;
 typedef struct Question Question; /* resolver.c */
 
 #define RESOLVER_DELAY (50 * MILLISECOND)
-#define RESOLVER_TTL_LEAST (1 * SECOND) /* also of what /etc/hosts says */
+#define RESOLVER_TTL_LEAST (1 * SECOND) /* also for /etc/hosts */
 #define RESOLVER_TTL_MOST (3600 * SECOND)
 
-enum { RESOLVER_MOST = 64 }; /* addresses of a name; the rest of a longer answer is left out */
+enum { RESOLVER_MOST = 64 }; /* addresses of a name; more are ignored */
 
 typedef struct Resolved {
-    const IpAddress *addresses; /* IPv6 first, each family in the order of the answer */
-    uint32_t n;                 /* 0: the name servers say that there are none */
-    int64_t until;              /* monotonic nanoseconds: from then on they are out of date */
-    bool more;                  /* another tell follows: with these, and with what came later */
+    const IpAddress *addresses; /* IPv6 first, each family in the order of the response */
+    uint32_t n;                 /* 0: according to the name servers there are none */
+    int64_t until;              /* monotonic nanoseconds: when they expire */
+    bool more;                  /* another event follows, with these and later ones */
 } Resolved;
 
-/* One lookup, embedded in its owner. All zeros but for on_resolved: not under way. */
+/* One lookup, embedded in its owner. All zeros except on_resolved: not running. */
 struct Lookup {
-    /* From the loop only, never from within lookup_begin. With addresses; or, once and last, with
-       the reason why there are none: SYSTEM. `resolved` is NULL when the name servers could not
-       say. All is valid during the call, which may begin the lookup again once there is no more. */
+    /* Called from the loop, never from within lookup_begin: with addresses, or at last with the
+       failure: SYSTEM. `resolved` is NULL if the name servers gave no result. The arguments are
+       valid during the call. The callback may begin the lookup again if no event follows. */
     void (*on_resolved)(Lookup *lookup, const Resolved *resolved, Result why);
-    Question *question; /* private; NULL: not under way */
+    Question *question; /* private; NULL: not running */
 };
 
-/* Never NULL; opens and reads nothing yet. */
+/* Never NULL. Opens and reads nothing yet. */
 Resolver *resolver_new(Loop *loop);
 
-/* The settings for lookups from now on; a copy is made. Those under way are asked anew when the
-   servers are others. */
+/* The settings for lookups from now on; copied. Running lookups are restarted if the servers
+   differ. */
 void resolver_use(Resolver *resolver, const DnsConfig *dns);
 
-/* Before loop_deinit. Lookups that are under way hear nothing any more. NULL is fine. */
+/* Before loop_deinit. Running lookups get no further event. NULL is allowed. */
 void resolver_free(Resolver *resolver);
 
-/* The name must not be an IP address. It is copied. `lookup` is not under way. */
+/* The name must not be an IP address. It is copied. `lookup` must not be running. */
 void lookup_begin(Resolver *resolver, Lookup *lookup, const char *name);
 
-/* It hears nothing any more. Fine when it is not under way. */
+/* No further event. Does nothing if the lookup is not running. */
 void lookup_cancel(Lookup *lookup);
 
 static inline bool lookup_running(const Lookup *lookup)

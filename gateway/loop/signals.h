@@ -1,13 +1,12 @@
 /*
- * Signals: which ones the gateway handles, and what they do before it can handle them.
+ * Signals: the ones that the gateway handles, and their effect during startup.
  *
- *      signals_hold       first of all: this thread and all threads that it makes block them
- *      early_stop_begin   SIGTERM and SIGINT end the process at once: nothing needs an orderly end
- * yet
+ *      signals_hold       first: this thread and all threads that it creates block them
+ *      early_stop_begin   SIGTERM and SIGINT end the process at once
  *        ...              the config is read, sockets and the log are opened
  *      early_stop_end     all stay pending until the main loop handles them
  *
- * A SIGHUP that comes before the start is a reload after it. The main thread only.
+ * A SIGHUP during startup is a reload after it. The main thread only.
  */
 #ifndef GATEWAY_SIGNALS_H
 #define GATEWAY_SIGNALS_H
@@ -25,12 +24,12 @@ void signals_hold(void);
 /* Unblocks them in the calling thread. Pending ones are delivered now. */
 void signals_release(void);
 
-/* pthread_create for a thread that blocks all signals, whatever the calling one blocks. Gives its
+/* pthread_create for a thread that blocks all signals, whatever the calling one blocks. Returns its
    error number. */
 int signals_make_thread(pthread_t *thread, void *(*run)(void *argument), void *argument);
 
-/* A thread that waits for SIGTERM and SIGINT and then ends the process with exit code 0, as a
-   gateway does that has started. */
+/* A thread that waits for SIGTERM and SIGINT and then ends the process with exit code 0, as after
+   startup. */
 typedef struct EarlyStop {
     pthread_t thread;
     bool waiting;
@@ -39,7 +38,7 @@ typedef struct EarlyStop {
 /* After signals_hold. Fault: SYSTEM. */
 MUST_USE Result early_stop_begin(EarlyStop *stop, Arena *arena);
 
-/* Twice is once. */
+/* May be called twice. */
 void early_stop_end(EarlyStop *stop);
 
 #endif

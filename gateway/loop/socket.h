@@ -2,16 +2,16 @@
  * Socket: a stream of bytes to a peer: TCP or a unix socket, in clear or under TLS.
  *
  * Embedded in its owner, on one loop, its thread only. It holds no buffer while nothing waits to be
- * sent: it reads into the loop's buffer, and what the kernel does not take at once is copied, at
+ * sent: it reads into the loop's buffer, and copies what the kernel does not accept at once, at
  * most SOCKET_WRITE_MAX bytes.
  *
- *      socket_open or socket_connect -> (on_preamble) -> on_ready -> on_read..., on_writable... ->
+ *      socket_open, socket_connect -> (on_preamble) -> on_ready -> on_read, on_writable... ->
  * on_eof
  *                  \________________________________________________________________ on_lost
- *      socket_close -> on_closed: only then may the owner's memory go
+ *      socket_close -> on_closed: only then may the owner's memory be freed
  *
  * Events come from the loop only, never from within a function called here. The owner may call any
- * function from within an event, socket_close too. After on_lost nothing comes but on_closed.
+ * function from within an event, including socket_close. After on_lost the only event is on_closed.
  */
 #ifndef GATEWAY_SOCKET_H
 #define GATEWAY_SOCKET_H
@@ -31,27 +31,27 @@ typedef struct SocketEvents {
     void (*on_ready)(Socket *socket);
     /* Bytes came in, valid during the event. */
     void (*on_read)(Socket *socket, Bytes input);
-    /* The peer has ended its side; ours goes on. */
+    /* The peer has ended its side; the gateway's side continues. */
     void (*on_eof)(Socket *socket);
-    /* All that was taken by socket_write has gone out. Only after socket_write took less than
+    /* Everything that socket_write accepted was sent. Only after socket_write accepted less than
        given. */
     void (*on_writable)(Socket *socket);
     /* Broken: SYSTEM or TLS, valid during the event. The owner closes it. */
     void (*on_lost)(Socket *socket, Result why);
-    /* The memory is the owner's again. */
+    /* The owner may free or reuse the memory. */
     void (*on_closed)(Socket *socket);
-    /* What comes before all else, TLS included. NULL where nothing does. Returns what it left of
-       the input; `*done_out`: the preamble is over, and what is left belongs to what follows. The
+    /* For bytes that precede everything else, also TLS. NULL: there are none. Returns the rest of
+       the input; `*done_out`: the preamble is complete, and the rest belongs to what follows. The
        owner may close the socket. */
     Bytes (*on_preamble)(Socket *socket, Bytes input, bool *done_out);
 } SocketEvents;
 
 typedef enum SocketState {
-    SOCKET_FRESH, /* taken over; what follows begins later in this turn */
+    SOCKET_FRESH, /* opened; the next state begins later in this turn */
     SOCKET_PREAMBLE,
     SOCKET_HANDSHAKE,
     SOCKET_OPEN,
-    SOCKET_LOST,    /* on_lost was or will be said */
+    SOCKET_LOST,    /* on_lost was or will be called */
     SOCKET_CLOSING, /* socket_close was called */
 } SocketState;
 
@@ -64,10 +64,10 @@ struct Socket {
     } uv;
     Loop *loop;
     const SocketEvents *events;
-    SSL *tls;             /* NULL: in clear */
+    SSL *tls;             /* NULL: cleartext */
     Bytes cipher_in;      /* what the TLS engine may read now, borrowed from the read buffer */
-    LoopWork later;       /* tells of what happened within a call from outside */
-    int error;            /* libuv's, why it is lost */
+    LoopWork later;       /* delivers events of what happened within a call */
+    int error;            /* libuv's error, if it is lost */
     uint32_t n_writes;    /* under way */
     uint32_t write_bytes; /* in them */
     SocketState state;
@@ -80,11 +80,11 @@ struct Socket {
 void socket_open(Socket *socket, Loop *loop, const SocketEvents *events, int fd, bool tcp,
                  SSL_CTX *tls);
 
-/* What to say to a peer. */
+/* TLS settings for a peer. */
 typedef struct SocketPeer {
-    SSL_CTX *tls;     /* NULL: in clear */
-    const char *name; /* to ask for and to verify; a host name or an IP address */
-    const char *alpn; /* the one protocol that is wanted: "h2"; NULL: not said */
+    SSL_CTX *tls;     /* NULL: cleartext */
+    const char *name; /* for SNI and verification; a host name or an IP address */
+    const char *alpn; /* the only protocol offered: "h2"; NULL: none */
 } SocketPeer;
 
 /* Takes over a file descriptor that was connected (dial.h), with TLS as the client when the peer's
@@ -93,35 +93,37 @@ void socket_connect(Socket *socket, Loop *loop, const SocketEvents *events, int 
                     const SocketPeer *peer);
 
 /*
- * Sends. Returns how many bytes were taken, from the front: sent, or copied and on their way. When
- * that is less than given, or something is on its way, on_writable follows.
+ * Sends. Returns how many bytes were accepted, from the front: sent, or copied and pending. If that
+ * is less than given, or bytes are pending, on_writable follows.
  */
 size_t socket_write(Socket *socket, const struct iovec *vectors, int n);
 
-/* Something is still on its way to the kernel. */
+/* Whether copied bytes are pending. */
 static inline bool socket_busy(const Socket *socket)
 {
     return socket->n_writes > 0;
 }
 
-/* Holds reading back, and goes on with it. */
+/* Pauses and resumes reading. */
 void socket_pause(Socket *socket);
 void socket_resume(Socket *socket);
 
-/* Ends our side once everything taken has gone out: TLS close_notify, FIN. Reading goes on. */
+/* Ends the gateway's side after everything accepted was sent: TLS close_notify, FIN. Reading
+   continues. */
 void socket_shutdown(Socket *socket);
 
-/* What has not gone out is lost. Closing twice is once. */
+/* Unsent bytes are lost. May be called twice. */
 void socket_close(Socket *socket);
 
-/* After on_ready: the protocol agreed on by ALPN, or empty. */
+/* After on_ready: the protocol negotiated by ALPN, or empty. */
 Bytes socket_alpn(const Socket *socket);
 
-/* After on_ready: the subject of the peer's verified certificate, as RFC 2253 spells it, in the
+/* After on_ready: the subject of the peer's verified certificate, in the format of RFC 2253, in the
    arena; NULL when there is none. */
 const char *socket_peer_subject(const Socket *socket, Arena *arena);
 
-/* "127.0.0.1:52314", "[::1]:443", or "unix" for who has no IP address. The port in host order. */
+/* "127.0.0.1:52314", "[::1]:443", or "unix" for a peer without an IP address. The port in host
+   order. */
 enum { SOCKET_NAME_SIZE = 64 };
 void socket_peer_name(const IpAddress *ip, uint16_t port, char name[SOCKET_NAME_SIZE]);
 void socket_address_name(const struct sockaddr *address, char name[SOCKET_NAME_SIZE]);

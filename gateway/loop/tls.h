@@ -2,7 +2,7 @@
  * The TLS engine of a Socket: OpenSSL without sockets of its own. For socket.c only.
  *
  * It reads from socket->cipher_in and writes into the loop's cipher buffer, which socket.c empties
- * after every call here: no connection holds a buffer for it.
+ * after every call. So no connection holds a TLS buffer.
  */
 #ifndef GATEWAY_TLS_H
 #define GATEWAY_TLS_H
@@ -10,8 +10,8 @@
 #include "gateway/loop/socket.h"
 
 typedef enum TlsOutcome {
-    TLS_MORE, /* the room given is full: ask again */
-    TLS_WAIT, /* all input is used up */
+    TLS_MORE, /* the buffer is full: call again */
+    TLS_WAIT, /* all input was read */
     TLS_END,  /* the peer has ended its side */
     TLS_BROKEN,
 } TlsOutcome;
@@ -31,7 +31,7 @@ TlsOutcome tls_decrypt(Socket *socket, uint8_t *room, size_t size, size_t *size_
    when the engine is broken. */
 int tls_encrypt(Socket *socket, const struct iovec *vectors, int n, size_t *taken_out);
 
-/* Says close_notify. */
+/* Sends close_notify. */
 void tls_close(Socket *socket);
 
 #endif

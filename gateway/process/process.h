@@ -1,5 +1,5 @@
 /*
- * Process: the gateway at work: workers, the admin listener, signals, reloads, the end.
+ * Process: the running gateway: workers, the admin listener, signals, reloads, shutdown.
  *
  *      SIGTERM            within the config's drain delay readiness fails and serving goes on; then
  *                         drain: listeners close, calls finish within the config's drain time
@@ -8,7 +8,7 @@
  *      SIGHUP             opens the log again, then reads the config again; the old one stays when
  *                         it does not check
  *
- * What becomes of signals before that: signals.h.
+ * Signals during startup: signals.h.
  */
 #ifndef GATEWAY_PROCESS_H
 #define GATEWAY_PROCESS_H
@@ -17,10 +17,10 @@
 #include "gateway/loop/signals.h"
 
 /*
- * Runs until it is told to stop; on the main thread, once, after signals_hold. Takes the caller's
- * reference to the config. `config_path` is what SIGHUP reads again. `stop` is ended once signals
- * can be acted upon. They are held back again when it returns: the process ends. The Result lives
- * in `arena`: SYSTEM, NO_FILE or BAD_CONFIG when it could not start.
+ * Runs until it is stopped; on the main thread, once, after signals_hold. Takes the caller's
+ * reference to the config. SIGHUP reads `config_path` again. `stop` is ended as soon as signals can
+ * be handled. They are blocked again when it returns: the process ends. The Result lives in
+ * `arena`: SYSTEM, NO_FILE or BAD_CONFIG when it could not start.
  */
 MUST_USE Result process_run(Arena *arena, Config *config, const char *config_path, EarlyStop *stop);
 

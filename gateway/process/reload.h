@@ -1,8 +1,8 @@
 /*
- * Reload: a config that is read again on a thread of its own, so that no call waits for it.
+ * Reload: reads a config again on a separate thread, so that no call waits for it.
  *
- * Started and finished by the main thread. Lives until it was dropped, or until all workers have
- * taken their sockets out of it.
+ * Started and finished by the main thread. Lives until reload_drop, or until all workers have
+ * called reload_taken.
  */
 #ifndef GATEWAY_RELOAD_H
 #define GATEWAY_RELOAD_H
@@ -18,21 +18,21 @@ Reload *reload_start(const char *path, Config *running, uint32_t n_workers,
 
 bool reload_is_read(const Reload *reload);
 
-/* The config is no longer wanted: the reload stops waiting for instances. on_read is still called;
-   reload_finish then fails with SHUTTING_DOWN, unless the config had been read before. */
+/* Cancels the reload: it stops waiting for instances. on_read is still called; reload_finish then
+   fails with SHUTTING_DOWN, unless the config had been read before. */
 void reload_cancel(Reload *reload);
 
-/* After that: the caller gets a reference to the config, or why there is none. All mistakes in it
-   have been printed to stderr. Afterwards either reload_drop, or reload_taken once by each
-   worker. */
+/* After on_read: gives the caller a reference to the config, or the failure. All mistakes in it
+   were printed to stderr. Then the caller calls reload_drop, or each worker calls reload_taken
+   once. */
 MUST_USE Result reload_finish(Reload *reload, Arena *arena, Config **config_out);
 
-/* The mistakes of the config, a line each; empty where it had none. As long as the reload. */
+/* The mistakes of the config, a line each; may be empty. Valid as long as the reload. */
 Bytes reload_mistakes(const Reload *reload);
 
 BoundSocket *reload_sockets(const Reload *reload);
 
-/* One worker has its sockets. Any thread. */
+/* A worker has taken its sockets. Any thread. */
 void reload_taken(void *reload);
 
 void reload_drop(Reload *reload);

@@ -1,6 +1,5 @@
 /*
- * Worker: one loop on a thread of its own with everything that serves clients: listeners,
- * connections, upstreams.
+ * Worker: one loop on its own thread, with its listeners, connections and upstreams.
  *
  * Made, started and joined by the main thread; everything else is posted to its loop.
  */
@@ -24,30 +23,31 @@ typedef struct WorkerShared {
 /* Any thread; takes a reference to the config. */
 Worker *worker_new(WorkerShared *shared, uint32_t index, Config *config);
 
-/* Listens on what is this worker's in `sockets`, and runs. */
+/* Listens on this worker's descriptors in `sockets`, and starts the thread. */
 MUST_USE Result worker_start(Worker *worker, BoundSocket *sockets, Arena *arena);
 
 /*
- * From now on new calls are under `config`, and its listeners are listened on. `on_done` is called
- * on the worker's thread once `sockets` are taken.
+ * New calls use `config` from now on, and its listeners are opened. `on_done` is called on the
+ * worker's thread after the `sockets` were taken.
  */
 void worker_reload(Worker *worker, Config *config, BoundSocket *sockets,
                    void (*on_done)(void *owner), void *owner);
 
-/* Health fails from now on, and serving goes on. */
+/* Health reports NOT_SERVING from now on; the worker continues to serve. */
 void worker_leave(Worker *worker);
 
-/* Services of `config` have other instances: the worker takes their sets, if it has that config. */
+/* Instance sets of services in `config` were replaced: the worker takes the new ones, if it has
+   that config. */
 void worker_use_instances(Worker *worker, Config *config);
 
 /* No new connections and calls; ends when all calls have ended, or after the config's drain
    time. */
 void worker_drain(Worker *worker);
 
-/* Ends now; calls at work are cut off, and their clients told so. */
+/* Ends now: running calls are cut off, with an error to their clients. */
 void worker_abort(Worker *worker);
 
-/* After on_ended, or when it was not started. Frees it. */
+/* After on_ended, or if it was not started. Frees it. */
 void worker_join(Worker *worker);
 
 #endif

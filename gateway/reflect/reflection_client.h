@@ -1,9 +1,9 @@
 /*
- * Reflection client: asks an instance for its schema, over gRPC's server reflection: v1, or v1alpha
- * where that is all it has.
+ * Reflection client: requests an instance's schema by gRPC server reflection: v1, or v1alpha if the
+ * instance has only that.
  *
- * With an event loop of its own, on the calling thread, which waits: for when a config is loaded,
- * never for the loops that serve.
+ * It has its own event loop on the calling thread, which blocks: for loading a config, never on a
+ * worker's loop.
  */
 #ifndef GATEWAY_REFLECTION_CLIENT_H
 #define GATEWAY_REFLECTION_CLIENT_H
@@ -12,12 +12,12 @@
 
 /*
  * For config_load. It stops waiting for an instance soon after another thread sets `*cancelled`
- * (borrowed for as long as the SchemaAsk is used; may be NULL): the config is no longer wanted, and
- * the problems that are told then are no mistakes of it.
+ * (borrowed as long as the SchemaAsk is used; may be NULL). The problems that config_load reports
+ * then are no mistakes of the config.
  *
- * Each service in the package that the instance tells of is in the schema. Faults: UPSTREAM_DOWN,
- * UPSTREAM_RESET, DEADLINE_EXCEEDED (retryable: the instance is not there now), UPSTREAM_STATUS,
- * UPSTREAM_PROTOCOL, BAD_SCHEMA, CANCELLED, SYSTEM and those of gathering_take.
+ * The schema has each service of the package that the instance lists. Faults: UPSTREAM_DOWN,
+ * UPSTREAM_RESET, DEADLINE_EXCEEDED (retryable: the instance cannot be reached now),
+ * UPSTREAM_STATUS, UPSTREAM_PROTOCOL, BAD_SCHEMA, CANCELLED, SYSTEM and those of gathering_take.
  */
 SchemaAsk reflection_ask(const atomic_bool *cancelled);
 

@@ -1,10 +1,10 @@
 /*
- * Counters: what one loop has counted, by the numbers of its series. For telemetry.c, metrics.c and
+ * Counters: one loop's counters, indexed by series numbers. For telemetry.c, metrics.c and
  * admin_config.c only.
  *
  * Written by the loop's thread without locks and without read-modify-write; read by the admin
- * thread at any time with relaxed atomics: each number is right, but two numbers may be of
- * different moments. Blocks are made when a series is first counted, and stay.
+ * thread at any time with relaxed atomics: each number is correct, but two numbers may be from
+ * different times. Blocks are allocated when a series is first counted, and stay.
  */
 #ifndef GATEWAY_COUNTERS_H
 #define GATEWAY_COUNTERS_H
@@ -28,7 +28,7 @@ static inline void count_add(Count *count, uint64_t more)
     atomic_store_explicit(count, count_read(count) + more, memory_order_relaxed);
 }
 
-/* Counts by keys of which few of many possible ones occur. */
+/* A sparse table of counts: few of the possible keys occur. */
 typedef struct CountCell {
     struct CountCell *_Atomic next;
     uint64_t key;
@@ -37,16 +37,16 @@ typedef struct CountCell {
 
 typedef struct CountCells {
     CountCell *_Atomic first;
-    CountCell *latest; /* the loop's own: most calls are like the one before */
+    CountCell *latest; /* used by the loop only: most calls have the key of the previous one */
 } CountCells;
 
-/* What is told apart of a method's calls, and of a service's errors. Series numbers, or indexes. */
+/* The labels of a method's calls, and of a service's errors, as series numbers or indexes. */
 typedef struct CallKey {
     uint32_t client_version, served_version; /* SERIES_VERSION */
     Dialect dialect;
     Code code;
-    uint32_t reason; /* fault_index + 1 of what was told, or 0 */
-    bool degraded;   /* it was told in the log only: the client had a default answer */
+    uint32_t reason; /* fault_index + 1 of the fault, or 0 */
+    bool degraded;   /* the client got a default response */
 } CallKey;
 
 typedef struct ErrorKey {
@@ -76,13 +76,15 @@ typedef struct ServiceCounters {
     Histogram durations; /* nanoseconds */
 } ServiceCounters;
 
-/* By the number of a KnownInstance, which is given to another one when it is free: `serial` tells
-   whose counts these are. */
-enum { INSTANCES_COUNTED = SERIES_LIMIT }; /* what has a higher number is not counted alone */
+/* Indexed by the number of a KnownInstance. Numbers are reused; `serial` identifies the instance.
+ */
+enum {
+    INSTANCES_COUNTED = SERIES_LIMIT
+}; /* instances with a higher number are not counted separately */
 typedef struct InstanceCounters {
     Count serial;
     Count calls[CODE_COUNT];
-    Count head_sum, head_count; /* nanoseconds from sending a call to its answer's head */
+    Count head_sum, head_count; /* nanoseconds from sending a request to the head of its response */
 } InstanceCounters;
 
 struct Telemetry {

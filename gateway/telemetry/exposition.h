@@ -25,15 +25,15 @@ typedef struct Label {
 typedef struct Exposition {
     Buffer *out;
     bool openmetrics;
-    const char *family; /* the one at hand */
+    const char *family; /* the current one */
     MetricType type;
 } Exposition;
 
 /* `name` is without "_total" and "_info". */
 void exposition_family(Exposition *e, const char *name, MetricType type, const char *help);
 
-/* One sample; `suffix` is what the name has behind the family's ("", "_bucket", "_sum", "_count"):
-   "_total" and "_info" are added for their types. */
+/* One sample; `suffix` is appended to the family's name ("", "_bucket", "_sum", "_count"); "_total"
+   and "_info" are added for their types. */
 void exposition_number(Exposition *e, const char *suffix, const Label *labels, size_t n_labels,
                        uint64_t value);
 

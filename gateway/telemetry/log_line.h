@@ -1,6 +1,6 @@
 /*
- * Log lines: one JSON object on one line, put together without printf and without allocation once
- * the buffer has its size. The buffer is the caller's; so is the thread.
+ * Log lines: one JSON object on one line, written without printf, and without allocation once the
+ * buffer is large enough. The buffer belongs to the caller; any thread.
  *
  *   log_line_begin(&line, wall, "call", "info");
  *   log_line_text(&line, LOG_KEY("service"), bytes_of("orders"));
@@ -23,17 +23,17 @@ enum {
 
 #define LOG_KEY(name) bytes(",\"" name "\":", sizeof(",\"" name "\":") - 1)
 
-/* Empties the buffer and writes the members that every line has: time, kind and level. */
+/* Clears the buffer and writes the members of every line: time, kind and level. */
 void log_line_begin(Buffer *line, int64_t wall, const char *kind, const char *level);
 
-/* A part that was written before, "," and all: of what is the same in many lines. */
+/* Adds members that were formatted before, with their ",": for what is the same in many lines. */
 static inline void log_line_part(Buffer *line, Bytes part)
 {
     buffer_add_bytes(line, part);
 }
 
-/* What stands before a value, "," and all; then room for the value, which log_line_end_value ends.
-   NULL when there is no room. */
+/* Writes the key, with its ",", and reserves `size` bytes for the value, which log_line_end_value
+   ends. NULL: out of memory. */
 static inline uint8_t *log_line_begin_value(Buffer *line, Bytes key, size_t size)
 {
     if (!buffer_reserve(line, key.size + size))
@@ -52,7 +52,7 @@ static inline void log_line_end_value(Buffer *line, const uint8_t *end)
 /* A text, left out when it is empty. */
 void log_line_text(Buffer *line, Bytes key, Bytes text);
 
-/* The same for texts of our own, in which nothing needs an escape. NULL is empty. */
+/* The same for a text that needs no escapes. May be empty. */
 static inline void log_line_plain(Buffer *line, Bytes key, Bytes text)
 {
     uint8_t *at = text.size ? log_line_begin_value(line, key, text.size + 2) : NULL;

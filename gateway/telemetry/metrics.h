@@ -1,8 +1,8 @@
 /*
- * Metrics: everything that is counted, as text for Prometheus; docs/seeing.md lists the names.
+ * Metrics: all counters, as text for Prometheus; docs/seeing.md lists the names.
  *
- * Reads the counters of all loops while they count. Only what has happened has a sample, so that a
- * config of many methods makes no long page. Any thread.
+ * Reads the counters of all loops while they count. Only combinations that occurred have a sample,
+ * so that a config with many methods does not make a long page. Any thread.
  */
 #ifndef GATEWAY_METRICS_H
 #define GATEWAY_METRICS_H

@@ -1,11 +1,9 @@
 /*
- * Series: the names under which things are counted, each with a number for the counters of all
- * loops.
+ * Series: sets of metric labels, each with a number that indexes the counters of all loops.
  *
- * Names come from configs and from our own sources, never from peers, and stay for the life of the
- * process: a config that names the same service goes on counting where the last one ended. There is
- * a limit; what comes after it counts as number 0, whose labels are empty. Guarded by its owner's
- * lock.
+ * Labels come from configs and from this program, never from peers, and stay for the life of the
+ * process: a service of the same name continues its counters in the next config. There is a limit;
+ * series beyond it count as number 0, whose labels are empty. Guarded by its owner's lock.
  */
 #ifndef GATEWAY_SERIES_H
 #define GATEWAY_SERIES_H
@@ -25,10 +23,10 @@ typedef struct SeriesSet {
     uint32_t n, capacity, n_labels;
 } SeriesSet;
 
-/* With number 0 in it. */
+/* An empty set, with number 0. */
 SeriesSet series_set_in(Arena *arena, uint32_t n_labels);
 
-/* The number of these labels (copied), now or from before. NULL is an empty label. */
+/* The number of these labels, existing or new. They are copied. NULL is an empty label. */
 uint32_t series_number(SeriesSet *set, const char *const labels[]);
 
 #endif

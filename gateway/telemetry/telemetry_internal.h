@@ -1,7 +1,7 @@
 /*
- * What telemetry keeps for the whole process, for those who show it: metrics*.c. For them and
- * for telemetry.c only. Everything here but the events is guarded by one lock, which
- * is never taken on the way of a call; what loops write is in counters.h.
+ * Process-wide state of telemetry, for telemetry.c and metrics*.c only. Everything here except the
+ * events is guarded by one lock, which is never taken while a call runs; the counters that loops
+ * write are in counters.h.
  */
 #ifndef GATEWAY_TELEMETRY_INTERNAL_H
 #define GATEWAY_TELEMETRY_INTERNAL_H
@@ -17,7 +17,7 @@ typedef enum SeriesKind {
     SERIES_KINDS,
 } SeriesKind;
 
-/* A config that was adopted. Kept until no call uses it, since its losses are counted in it. */
+/* An adopted config. Kept until no call uses it, since its losses are counted in it. */
 typedef struct Generation {
     struct Generation *next; /* the one before */
     Config *config;          /* a reference */
@@ -29,7 +29,7 @@ typedef struct TelemetryProcess {
     const char *node;
     Bytes node_part; /* of each line */
     SeriesSet series[SERIES_KINDS];
-    uint64_t losses[SERIES_LIMIT]; /* of configs that are gone */
+    uint64_t losses[SERIES_LIMIT]; /* of freed configs */
     uint64_t events[SERIES_LIMIT]; /* these and SERIES_EVENT: guarded by telemetry_lock_events */
     Telemetry *loops;
     uint32_t n_loops;
@@ -39,18 +39,18 @@ typedef struct TelemetryProcess {
     bool last_reload_failed;
 } TelemetryProcess;
 
-/* Takes the lock. NULL, and nothing is taken, when telemetry has not been started. */
+/* Takes the lock. NULL, without the lock, if telemetry was not started. */
 TelemetryProcess *telemetry_lock(void);
 void telemetry_unlock(void);
 
-/* For a moment only: loops wait for it when they have an event to tell. */
+/* To be held briefly: loops wait for it to log an event. */
 void telemetry_lock_events(void);
 void telemetry_unlock_events(void);
 
 /* Adds the losses that a config has counted to `losses`, by series. */
 void telemetry_add_losses(TelemetryProcess *process, const Config *config, uint64_t *losses);
 
-/* Lets go of configs that are used no more. */
+/* Releases configs that are no longer used. */
 void telemetry_retire(TelemetryProcess *process);
 
 #endif

@@ -41,8 +41,7 @@ MUST_USE Result pick_any(Loop *loop, const Service *service, const PickTried *tr
 /* The call has ended, before its config is released. Nothing to do for a pick of zeros. */
 void pick_release(Loop *loop, Pick *pick);
 
-/* Whether an instance that can serve the method is up, or was never tried, for at least one loop.
- */
+/* Whether there is an instance that can serve the method and that no loop considers down. */
 bool pick_possible(Loop *loop, const Method *method);
 
 /* The compressions that instances of the service accept for requests: a bit each. */

@@ -1,18 +1,18 @@
 /*
- * Negotiation: which version of a service the client speaks, and by which rule we know.
+ * Negotiation: determines the version of a service that the client speaks, and the rule that
+ * decided.
  *
- * The rules are tried in the service's order and the first that says something decides (the RPC
- * path's package, the URL, a header, media types, the client's pin, the default). What a client
- * says and we do not know is an error that lists what is supported, never a guess.
+ * The rules are tried in the service's order, and the first that finds a version decides (the RPC
+ * path's package, the URL, a header, media types, the client's pin, the default). An unknown
+ * version is an error that lists the supported ones, never a guess.
  *
- * The first four are the request's own words. Where several of them speak, they must leave a
- * version that all of them allow; of a range or a list the rule that decides takes the best of
- * these. Else the request contradicts itself, which is an error unless the service says
- * on_conflict: first.
+ * The first four rules read the request. If several of them find a version, there must be one that
+ * all allow; from a range or a list, the deciding rule takes the best of these. Else the request
+ * contradicts itself, which is an error unless the service has on_conflict: first.
  *
- * The header (API-Version unless the service says another) holds a version, a list with weights, a
- * range or a date: v2      2      v3;q=1, v2;q=0.5      >=v1 <v3      v1..v3      2026-03-01 A
- * range means the newest version in it, a date the newest version released not later.
+ * The header (API-Version unless the service has another) contains a version ("v2", "2"), a list
+ * with weights ("v3;q=1, v2;q=0.5"), a range (">=v1 <v3", "v1..v3") or a date ("2026-03-01"). A
+ * range means the newest version in it, a date the newest version released by then.
  *
  * Pure functions over the config; any thread.
  */
@@ -21,7 +21,7 @@
 
 #include "gateway/config/config.h"
 
-/* What is known of a call when its version is asked for. */
+/* The inputs of a negotiation. */
 typedef struct VersionQuestion {
     const Service *service;
     const Version
@@ -34,11 +34,11 @@ typedef struct VersionQuestion {
 
 typedef struct Negotiation {
     const Version *client; /* of the request's messages */
-    const Version *reply;  /* of the answer's: the same unless Accept says another */
-    VersionRule rule;      /* what decided `client` */
+    const Version *reply;  /* of the response's: the same unless Accept has another */
+    VersionRule rule;      /* the rule that decided `client` */
 } Negotiation;
 
-/* Faults: UNKNOWN_VERSION, VERSION_CONFLICT (`rule` is what was asked last), VERSION_SUNSET (all is
+/* Faults: UNKNOWN_VERSION, VERSION_CONFLICT (`rule` is the last one tried), VERSION_SUNSET (all is
    filled in). */
 MUST_USE Result negotiate(const VersionQuestion *question, Arena *arena,
                           Negotiation *negotiation_out);

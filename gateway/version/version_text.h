@@ -1,10 +1,9 @@
 /*
- * VersionScope: the versions of a service that a text may mean, and the texts that mean one: a name
- * ("v2", "2"), a range (">=v1 <v3", "v1..v3"), a date ("2026-03-01"), and lists of these with
- * weights.
+ * VersionScope: the versions that a text may refer to. A text is a name ("v2", "2"), a range (">=v1
+ * <v3", "v1..v3"), a date ("2026-03-01"), or a list of these with weights.
  *
- * Versions that are still served come first. One that is past its sunset is given where no other
- * is meant, so that the caller hears just that.
+ * Versions that are still served take precedence. One past its sunset is returned only if the text
+ * matches no other, so that the caller can report the sunset.
  *
  * Pure functions over the config; any thread.
  */
@@ -17,7 +16,7 @@
 
 typedef struct VersionScope {
     const Service *service;
-    uint64_t among; /* the versions that may be meant: a bit by Version.index */
+    uint64_t among; /* the allowed versions: a bit by Version.index */
     int64_t wall;   /* nanoseconds, for sunset */
 } VersionScope;
 
@@ -31,11 +30,12 @@ bool version_is_sunset(const Version *version, int64_t wall);
 /* The version with this name ("v2" or "2"), or NULL. */
 const Version *version_by_name(const Service *service, Bytes name);
 
-/* What a name, a range or a date means: of a range the newest in it, of a date the newest released
-   not later. NULL: nothing in scope, or no such text. */
+/* The version for a name, a range (the newest in it) or a date (the newest released by then). NULL:
+   none in scope, or a malformed text. */
 const Version *version_of_text(const VersionScope *scope, Bytes text);
 
-/* The heaviest of a list, the first of equals; a weight of 0 takes its element out. */
+/* The element of a list with the largest weight, the first of equals; a weight of 0 excludes its
+   element. */
 const Version *version_of_list(const VersionScope *scope, Bytes list);
 
 #endif
