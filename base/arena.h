@@ -1,10 +1,11 @@
 /*
- * Arena: memory that is given back all at once.
+ * Arena: memory that is freed all at once.
  *
- * One arena per lifetime: the process, a config generation, a connection, a call. It is owned by
- * whoever made it and used by one thread at a time. Nothing in it is freed alone. An arena has a
- * limit; at the limit arena_alloc returns NULL, and the caller answers FAULT_OUT_OF_MEMORY. An
- * arena without a limit never returns NULL: when the system has no memory left the process ends.
+ * One arena per lifetime: the process, a config generation, a connection, a call. It belongs to the
+ * function that created it and is used by one thread at a time. Nothing in it is freed separately.
+ * An arena has a limit; at the limit arena_alloc returns NULL, and the caller fails with
+ * FAULT_OUT_OF_MEMORY. An arena without a limit never returns NULL: if the system has no memory
+ * left, the process ends.
  */
 #ifndef BASE_ARENA_H
 #define BASE_ARENA_H
@@ -16,13 +17,13 @@
 
 #define ARENA_UNLIMITED SIZE_MAX
 
-/* `limit` in bytes, counted over everything handed out and the blocks that hold it. */
+/* `limit` in bytes, counted over all allocations and the blocks that contain them. */
 Arena *arena_new(size_t limit);
 
-/* Frees everything. NULL is fine. */
+/* Frees everything. NULL is allowed. */
 void arena_free(Arena *arena);
 
-/* Forgets everything but keeps the first block, to be used again. */
+/* Frees everything except the first block, which is reused. */
 void arena_reset(Arena *arena);
 
 /* Aligned for any type, not cleared. NULL at the limit. */
@@ -37,7 +38,7 @@ void *arena_calloc(Arena *arena, size_t n, size_t size) MUST_USE;
 
 /*
  * Makes the block at `old` larger; in place when it is the latest one. `old` may be NULL. NULL at
- * the limit, and then `old` still stands.
+ * the limit; `old` then stays valid.
  */
 void *arena_grow(Arena *arena, void *old, size_t old_size, size_t new_size) MUST_USE;
 
@@ -50,7 +51,7 @@ const char *arena_printf(Arena *arena, const char *format, ...) PRINTF_LIKE(2, 3
 /* Bytes held, blocks included. */
 size_t arena_size(const Arena *arena);
 
-/* Room for an Error, always: at the limit, the arena's spare one. For error_new only. */
+/* Memory for an Error; at the limit, the arena's spare one. Never NULL. For error_new only. */
 Error *arena_error(Arena *arena);
 
 #endif

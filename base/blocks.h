@@ -1,10 +1,10 @@
 /*
- * Blocks: memory in few sizes, which each thread keeps for its next use.
+ * Blocks: memory in a few sizes, cached by each thread.
  *
- * Arenas and send queues are made of them: what one call gives back, the next one takes, without
- * asking the allocator. A thread keeps a bounded number of each size; they are freed with it. Any
- * thread may give back what another has taken. With sanitizers every block comes from malloc, so
- * that they see each use of one that was given back.
+ * Arenas and send queues consist of them: the next call reuses the blocks of the previous one,
+ * without the allocator. A thread caches a bounded number of each size; they are freed with it. A
+ * thread may free a block that another has allocated. With sanitizers every block comes from
+ * malloc, so that they detect each use after free.
  */
 #ifndef BASE_BLOCKS_H
 #define BASE_BLOCKS_H
@@ -14,7 +14,7 @@
 typedef enum BlockSize {
     BLOCK_SMALL,  /* 1 KiB */
     BLOCK_MEDIUM, /* 4 KiB */
-    BLOCK_LARGE,  /* 16 KiB, and BLOCK_EXTRA for whoever puts a head before so many bytes */
+    BLOCK_LARGE,  /* 16 KiB, and BLOCK_EXTRA for a head before so many bytes */
     BLOCK_SIZES,
 } BlockSize;
 
@@ -22,10 +22,10 @@ enum { BLOCK_EXTRA = 64 };
 
 extern const size_t block_bytes[BLOCK_SIZES];
 
-/* Aligned for any type, not cleared; never NULL: without memory the process ends. */
+/* Aligned for any type, not cleared. Never NULL: without memory the process ends. */
 void *block_take(BlockSize size);
 
-/* `block` was taken with the same size. */
+/* Frees a block; `size` as for block_take. */
 void block_give(BlockSize size, void *block);
 
 #endif

@@ -1,9 +1,9 @@
 /*
- * Bytes: a run of bytes that somebody else owns. Buffer: bytes that grow in an arena.
+ * Bytes: borrowed bytes. Buffer: bytes that grow in an arena.
  *
- * Bytes carry no NUL and may hold any value; who owns what they point at is said where they are
- * declared. A Buffer that hit its arena's limit stays valid, drops what is added, and says so in
- * `full`; its user looks once, at the end.
+ * Bytes have no NUL at the end and may have any value; the owner of their memory is documented
+ * where they are declared. A Buffer at its arena's limit stays valid, drops what is added, and sets
+ * `full`; its user checks this once, at the end.
  */
 #ifndef BASE_BYTES_H
 #define BASE_BYTES_H
@@ -42,7 +42,7 @@ static inline bool bytes_equal(Bytes a, Bytes b)
     return a.size == b.size && (b.size == 0 || memcmp(a.data, b.data, b.size) == 0);
 }
 
-/* Of ASCII only: other bytes stay as they are. */
+/* For ASCII only: other bytes are unchanged. */
 static inline uint8_t ascii_lower(uint8_t c)
 {
     return c >= 'A' && c <= 'Z' ? c | 0x20 : c;
@@ -53,7 +53,7 @@ static inline bool bytes_are(Bytes a, const char *text)
     return bytes_equal(a, bytes_of(text));
 }
 
-/* Equal but for the case of ASCII letters. */
+/* Equal except for the case of ASCII letters. */
 bool bytes_equal_nocase(Bytes a, Bytes b);
 
 static inline bool bytes_are_nocase(Bytes a, const char *text)
@@ -77,7 +77,7 @@ static inline bool bytes_end_with(Bytes whole, const char *suffix)
 /* As memcmp, the shorter first. */
 int bytes_compare(Bytes a, Bytes b);
 
-/* `size` bytes from `from`, both cut to what is there. */
+/* `size` bytes from `from`, both limited to `whole`. */
 static inline Bytes bytes_slice(Bytes whole, size_t from, size_t size)
 {
     if (from >= whole.size)
@@ -87,21 +87,21 @@ static inline Bytes bytes_slice(Bytes whole, size_t from, size_t size)
     return bytes(whole.data + from, size);
 }
 
-/* Position of a byte, or whole.size when it is not there. */
+/* Position of a byte, or whole.size if it does not occur. */
 size_t bytes_find(Bytes whole, uint8_t byte);
 
 /* Without spaces and tabs at both ends. */
 Bytes bytes_trim(Bytes whole);
 
 /*
- * Takes the part before `separator` off the front of `*rest`, the separator with it. False when
+ * Removes the part before `separator` from the front of `*rest`, with the separator. False if
  * nothing is left. An empty part between two separators counts.
  */
 bool bytes_split(Bytes *rest, uint8_t separator, Bytes *part_out);
 
 /*
- * Copies to memory that has room; returns where the copy ends. Names and values are short: up to 32
- * bytes are two moves from both ends, which may overlap, instead of a call of memcpy.
+ * Copies to memory that is large enough; returns the end of the copy. Names and values are short:
+ * up to 32 bytes are two moves from both ends, which may overlap, instead of a call of memcpy.
  */
 static inline uint8_t *bytes_put(uint8_t *at, Bytes from)
 {
@@ -133,7 +133,7 @@ static inline uint8_t *bytes_put(uint8_t *at, Bytes from)
 /* A copy in the arena; BYTES_NONE with data NULL at its limit. */
 Bytes bytes_copy(Arena *arena, Bytes from);
 
-/* A decimal number without sign or space; false when it is not one or does not fit. */
+/* A decimal number without sign or space; false if it is not one or does not fit. */
 bool bytes_to_u64(Bytes text, uint64_t *number_out);
 
 uint64_t bytes_hash(Bytes b);
@@ -142,7 +142,7 @@ typedef struct Buffer {
     uint8_t *data;
     size_t size, capacity;
     Arena *arena;
-    bool full; /* something was dropped: the arena's limit is reached */
+    bool full; /* something was dropped, because the arena's limit is reached */
 } Buffer;
 
 static inline Buffer buffer_in(Arena *arena)

@@ -1,9 +1,9 @@
 /*
- * Call: what a client asks for, whatever dialect it speaks. Status: how a call ended.
+ * Call: a client's request in any dialect. Status: the result of a call.
  *
- * Here the floors meet: protocols fill a Call in from a request's head and spell a Status out;
- * adapters only see the codec and the bytes of a message; the gateway decides between them.
- * A Call lives in its call's arena and belongs to one loop.
+ * The layers share these types: protocols fill in a Call from a request's head and write a Status;
+ * adapters use only the codec and the bytes of a message; the gateway connects both. A Call lives
+ * in its call's arena and belongs to one loop.
  */
 #ifndef BASE_CALL_H
 #define BASE_CALL_H
@@ -42,24 +42,22 @@ typedef enum Compression {
 
 typedef struct Call {
     Dialect dialect;
-    Codec codec;       /* of the request's messages */
-    Codec reply_codec; /* of the answer's; differs only where the dialect can say so */
-    Compression
-        compression;       /* of the request's messages, where they say that they are compressed */
-    uint32_t accepts;      /* set of Compression that the answer may use */
-    Compression favourite; /* the one of them that the client weighs most; IDENTITY: it would rather
-                              have none */
-    bool no_identity;      /* it refuses what is not compressed (Accept-Encoding: identity;q=0) */
-    int64_t timeout;       /* nanoseconds that the caller gives, or NO_TIMEOUT */
+    Codec codec;             /* of the request's messages */
+    Codec reply_codec;       /* of the response's; differs only if the dialect can express that */
+    Compression compression; /* of the request's messages that are flagged as compressed */
+    uint32_t accepts;        /* set of Compression that the response may use */
+    Compression favourite; /* the one with the client's largest weight; IDENTITY: it prefers none */
+    bool no_identity;      /* it refuses uncompressed responses (Accept-Encoding: identity;q=0) */
+    int64_t timeout;       /* the client's timeout in nanoseconds, or NO_TIMEOUT */
     Bytes verb;            /* HTTP method */
     Bytes path;            /* without the query, not decoded: "/shop.orders.v2.Orders/Get" */
     Bytes query;           /* without "?", not decoded */
     Bytes authority;
     bool is_get;        /* Connect GET: `get_message` is the whole request */
-    bool foreign_media; /* REST, Connect's POST: what body there may be is said to be of no media
-                           type of the dialect, or of none at all */
+    bool foreign_media; /* REST, Connect's POST: the media type of the body is not one of the
+                           dialect, or is missing */
     Bytes get_message;
-    Fields metadata;    /* what goes on to the other side: no framing fields, no hop-by-hop ones */
+    Fields metadata;    /* fields that are sent on: no framing fields, no hop-by-hop ones */
     const Fields *head; /* all fields as received */
 } Call;
 
@@ -89,24 +87,24 @@ typedef struct Status {
     Code code;
     uint32_t service_code; /* a grpc-status that the service defined itself (17 and above); `code`
                               is UNKNOWN then. 0: there is none */
-    uint16_t http_status;  /* what a REST caller sees, and a Connect caller of a service_code; 0: by
+    uint16_t http_status;  /* for REST clients, and for Connect clients with a service_code; 0: by
                               the table of the dialect */
-    bool of_rest;          /* http_status is the word of a REST instance: who hears `code` instead
-                              finds it in the details */
-    Bytes message;         /* UTF-8, not escaped */
-    Bytes details;        /* a serialized google.rpc.Status with the details in it, or empty; passed
-                             on as it is, so that details of a type that we do not know survive */
-    bool may_have_effect; /* the service may have executed the call, and must not do so twice:
-                             asking again is no way out */
-    const Error *error;   /* our own chain of causes, or NULL when the service said this itself */
+    bool of_rest; /* http_status comes from a REST instance: clients that get `code` instead find it
+                     in the details */
+    Bytes message; /* UTF-8, not escaped */
+    Bytes details; /* a serialized google.rpc.Status with the details in it, or empty; passed on
+                      unchanged, so that details of unknown types are kept */
+    bool may_have_effect; /* the service may have executed the call, and must not do so twice: no
+                             retry */
+    const Error *error; /* the gateway's chain of causes; NULL: the service returned this status */
 } Status;
 
 const char *dialect_name(Dialect dialect); /* "grpc", "grpc-web", ... */
 const char *codec_name(Codec codec);       /* "proto", "json" */
 const char *code_name(Code code);          /* "INVALID_ARGUMENT" */
 
-/* Whether a service that answers so says that its caller made a mistake, or left: nothing is wrong
-   with the service. */
+/* Whether a service returns this code for a mistake of its client, or when the client has left: the
+   service itself has no failure. */
 bool code_is_callers(Code code);
 
 #endif

@@ -1,9 +1,9 @@
 /*
  * Fields: an ordered list of names and values: HTTP header fields, gRPC metadata, trailers.
  *
- * Names are in lower case (RFC 9113 section 8.2.1); the same name may come several times. Names and
+ * Names are in lower case (RFC 9113 section 8.2.1); a name may occur several times. Names and
  * values are borrowed and live as long as the arena. Like a Buffer, a list at its arena's limit
- * drops what is added and says so in `full`.
+ * drops what is added and sets `full`.
  */
 #ifndef BASE_FIELDS_H
 #define BASE_FIELDS_H
@@ -57,14 +57,14 @@ static inline void fields_remove(Fields *fields, const char *name)
     fields_drop(fields, bytes_of(name));
 }
 
-/* This value under that name, and no other. `name` is a literal; the value is borrowed. */
+/* Replaces all values under that name by this one. `name` is a literal; the value is borrowed. */
 static inline void fields_set(Fields *fields, const char *name, Bytes value)
 {
     fields_remove(fields, name);
     fields_add(fields, bytes_of(name), value);
 }
 
-/* The first value under that name; data is NULL when there is none. */
+/* The first value under that name; data is NULL if there is none. */
 Bytes fields_find(const Fields *fields, Bytes name);
 
 static inline Bytes fields_get(const Fields *fields, const char *name)
@@ -72,8 +72,8 @@ static inline Bytes fields_get(const Fields *fields, const char *name)
     return fields_find(fields, bytes_of(name));
 }
 
-/* All values under that name joined by ", " (RFC 9110 section 5.3); data is NULL when there is
-   none. */
+/* All values under that name joined by ", " (RFC 9110 section 5.3); data is NULL if there is none.
+ */
 Bytes fields_join(const Fields *fields, Bytes name);
 
 static inline Bytes fields_joined(const Fields *fields, const char *name)

@@ -1,10 +1,9 @@
 /*
- * Histogram: how values are spread, in buckets whose width grows with the value.
+ * Histogram: the distribution of values, in buckets whose width grows with the value.
  *
- * Below 64 each value has a bucket; above, every power of two is cut into 32. What is read back is
- * off by at most 1/64 of the value. Values from 2^42 on count as the largest (as nanoseconds: 73
- * minutes). One thread records; any thread may read at any time and sees each count as it was or
- * will be.
+ * Below 64 each value has a bucket; above, every power of two has 32. The error of a value read
+ * back is at most 1/64. Values from 2^42 on count as the largest (as nanoseconds: 73 minutes). One
+ * thread records; any thread may read at any time, and sees each count before or after an update.
  */
 #ifndef BASE_HISTOGRAM_H
 #define BASE_HISTOGRAM_H
@@ -27,13 +26,14 @@ typedef struct Histogram {
 /* Only the thread that owns it. */
 void histogram_record(Histogram *histogram, uint64_t value);
 
-/* Adds what `from` has. `into` has one writer, the caller; `from` may be at work. */
+/* Adds the counts of `from` to `into`. The caller is the only writer of `into`; another thread may
+   be recording in `from`. */
 void histogram_merge(Histogram *into, const Histogram *from);
 
 uint64_t histogram_count(const Histogram *histogram);
 uint64_t histogram_sum(const Histogram *histogram);
 
-/* The value under or at which the part `quantile` (0 to 1) of all values lies; 0 when there are
+/* The value such that the share `quantile` (0 to 1) of all values is at or below it; 0 if there are
    none. */
 uint64_t histogram_quantile(const Histogram *histogram, double quantile);
 

@@ -1,8 +1,8 @@
 /*
- * Problems: everything that is wrong with a text that a person wrote, told at once.
+ * Problems: all mistakes in a text that a person wrote, reported together.
  *
- * Config and change lists are checked to the end, so that one run shows every mistake. Owned by
- * whoever checks; lives in its arena; one thread.
+ * Configs and change lists are checked to the end, so that one run shows every mistake. Owned by
+ * the function that checks; lives in its arena; one thread.
  */
 #ifndef BASE_PROBLEM_H
 #define BASE_PROBLEM_H
@@ -11,10 +11,10 @@
 
 typedef struct Problem {
     const char *file;
-    int line, column;   /* from 1; 0 when the whole file is meant */
+    int line, column;   /* from 1; 0: the whole file */
     const char *path;   /* "services[0].versions[1].schema", or "" */
     const char *reason; /* one sentence, lower case, no full stop */
-    const char *hint;   /* the nearest valid word, the line to write, or NULL */
+    const char *hint;   /* the most similar valid word, the line to write, or NULL */
 } Problem;
 
 typedef struct Problems {
@@ -36,7 +36,7 @@ void problem_add(Problems *problems, const char *file, int line, int column, con
 /* One line each: "file:line:column: path: reason (did you mean ...)". Sorted by file and line. */
 void problems_print(const Problems *problems, Buffer *out);
 
-/* The word nearest to `word` among n, or NULL when none is near enough to be meant. */
+/* The word most similar to `word` among n, or NULL if none is similar enough. */
 const char *nearest_word(Bytes word, const char *const *words, size_t n);
 
 #endif

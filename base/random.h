@@ -1,8 +1,8 @@
 /*
- * Random: numbers that nobody agreed on beforehand: ids, jitter, picks. Not for secrets.
+ * Random: random numbers for ids, jitter and picks. Not for secrets.
  *
- * xoshiro256** (Blackman and Vigna, 2018), seeded by the operating system. Owned by one thread;
- * copies would give the same numbers twice.
+ * xoshiro256** (Blackman and Vigna, 2018), seeded by the operating system. Owned by one thread; a
+ * copy returns the same numbers.
  */
 #ifndef BASE_RANDOM_H
 #define BASE_RANDOM_H

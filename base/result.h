@@ -1,14 +1,14 @@
 /*
  * Result: success, or an error with its chain of causes.
  *
- * A function that can fail returns a Result and is MUST_USE. FAIL starts a chain at the place where
- * something went wrong; FAIL_OVER adds a link that says what was being attempted. The chain lives
- * in an arena, usually the call's, and dies with it. It ends in exactly one place per lifetime,
- * which turns it into an answer, logs it and counts it under the name of its fault.
+ * A function that can fail returns a Result and is MUST_USE. FAIL starts a chain at the origin of a
+ * failure; FAIL_OVER adds a link with what was being attempted. The chain lives in an arena,
+ * usually the call's. It ends in exactly one place per lifetime, which converts it to a response,
+ * logs it and counts it under the name of its fault.
  *
- * Three kinds of trouble, never mixed: an *outcome* (need more bytes, would block) is a small enum
- * of the function that has it; a *fault* is a Result; a *bug* is a failed CHECK, for what we alone
- * control, never for a peer's input.
+ * Three kinds of results are never mixed: an *outcome* (need more bytes, would block) is a small
+ * enum of its function; a *fault* is a Result; a *bug* is a failed CHECK, only for conditions that
+ * this program controls, never for a peer's input.
  */
 #ifndef BASE_RESULT_H
 #define BASE_RESULT_H
@@ -21,11 +21,11 @@ typedef struct Arena Arena;
 #define MUST_USE __attribute__((warn_unused_result))
 #define PRINTF_LIKE(format_at, args_at) __attribute__((format(printf, format_at, args_at)))
 
-/* Whose mistake a fault is; the ledger keeps them apart. */
+/* The side that is responsible for a fault. */
 typedef enum FaultSide {
-    SIDE_CLIENT,   /* the caller's: asking again the same way will fail again */
-    SIDE_GATEWAY,  /* ours, or our operator's */
-    SIDE_UPSTREAM, /* the service behind us */
+    SIDE_CLIENT,   /* the client: the same request will fail again */
+    SIDE_GATEWAY,  /* the gateway, or its operator */
+    SIDE_UPSTREAM, /* the service */
 } FaultSide;
 
 /* A kind of failure: one row of base/faults.def. Constant, compared by address. */
@@ -34,7 +34,7 @@ typedef struct Fault {
     const char *text;     /* one sentence for a person */
     uint16_t http_status; /* RFC 9110 section 15 */
     uint8_t grpc_status;  /* google.rpc.Code */
-    bool retryable;       /* the same call may succeed later, and asking again does no harm */
+    bool retryable;       /* the same call may succeed later, and a retry does no harm */
     FaultSide side;
 } Fault;
 
@@ -44,11 +44,11 @@ typedef struct Fault {
 
 typedef struct Error {
     const Fault *fault;
-    const struct Error *cause; /* the error beneath, or NULL at the origin */
+    const struct Error *cause; /* the cause, or NULL at the origin */
     const char *doing;         /* what was being attempted, with its particulars */
-    const char *field; /* path of the message field at fault, in the caller's version; or NULL */
-    bool told; /* `doing` is for the caller: it speaks of what the caller sent, of nothing else */
-    const char *file; /* our source, for the log only */
+    const char *field; /* path of the invalid message field, in the client's version; or NULL */
+    bool told;        /* `doing` may be sent to the client: it is only about what the client sent */
+    const char *file; /* of the source, for the log only */
     int line;
 } Error;
 
@@ -67,12 +67,12 @@ static inline bool failed(Result r)
 #define FAIL(arena, fault, ...)                                                                    \
     error_new((arena), &(fault), OK, NULL, __FILE__, __LINE__, __VA_ARGS__)
 
-/* Starts a chain that names the message field at fault, and is told to the caller. */
+/* Starts a chain with the path of the invalid message field. Its text may be sent to the client. */
 #define FAIL_FIELD(arena, fault, field, ...)                                                       \
     error_new((arena), &(fault), OK, (field), __FILE__, __LINE__, __VA_ARGS__)
 
-/* Starts a chain whose text is told to the caller, whoever that is. It must not name what the
-   caller does not know already: no address, file or instance. */
+/* Starts a chain whose text may be sent to any client. It must contain nothing that the client does
+   not know already: no address, file or instance. */
 #define FAIL_TELL(arena, fault, ...)                                                               \
     error_new((arena), &(fault), OK, "", __FILE__, __LINE__, __VA_ARGS__)
 
@@ -81,14 +81,15 @@ static inline bool failed(Result r)
     error_new((arena), &(fault), (cause), NULL, __FILE__, __LINE__, __VA_ARGS__)
 
 /*
- * Never fails: when the arena is at its limit, its spare error is used, without particulars. A copy
- * of the text and of `field` is made in the arena. `field` may be "": the text is told, and no
- * field is at fault.
+ * Never fails: at the arena's limit its spare error is used, without text. The text and `field` are
+ * copied into the arena. `field` may be "": the text may be sent to the client, and no field is
+ * invalid.
  */
 MUST_USE Result error_new(Arena *arena, const Fault *fault, Result cause, const char *field,
                           const char *file, int line, const char *format, ...) PRINTF_LIKE(7, 8);
 
-/* Says why an error may be dropped here. The reason is for the reader; nothing is done with it. */
+/* Documents why an error may be dropped here. `why` is for the reader of the code; it is not used.
+ */
 static inline void error_ignore(Result r, const char *why)
 {
     (void)r;
@@ -105,7 +106,7 @@ const char *error_text(Arena *arena, Result r);
 /* The first error of the chain that names a field, or NULL. */
 const Error *error_with_field(Result r);
 
-/* The deepest error of the chain: where it began. NULL for success. */
+/* The last error of the chain, its origin. NULL for success. */
 const Error *error_origin(Result r);
 
 /* The row with this name, or NULL. */
@@ -114,7 +115,7 @@ const Fault *fault_by_name(const char *name);
 /* All rows, ended by NULL, in the order of faults.def. */
 extern const Fault *const fault_table[];
 
-/* A bug of ours: says where and what, then aborts. Stays in release builds. */
+/* For bugs of this program: prints place and condition, then aborts. Also in release builds. */
 #define CHECK(condition)                                                                           \
     (__builtin_expect(!!(condition), 1) ? (void)0 : check_failed(#condition, __FILE__, __LINE__))
 

@@ -1,9 +1,9 @@
 /*
- * Table: a hash map from bytes to pointers, for names that are known when something is loaded.
+ * Table: a hash map from bytes to pointers, for names in loaded files.
  *
  * Lives in an arena; keys are borrowed and must live as long. Written by one thread while it is
- * built, then read by any. Keys from peers never go in as keys, only as questions, so that nobody
- * can build collisions. Values are never NULL.
+ * built, then read by any. Strings from peers are only looked up, never added, so that no peer can
+ * build collisions. Values are never NULL.
  */
 #ifndef BASE_TABLE_H
 #define BASE_TABLE_H
@@ -30,10 +30,10 @@ static inline Table table_in(Arena *arena)
 /* The value, or NULL. */
 void *table_get(const Table *table, Bytes key);
 
-/* Puts or replaces; returns the value that was there before, or NULL. The arena has no limit. */
+/* Adds or replaces; returns the previous value, or NULL. The arena must have no limit. */
 void *table_put(Table *table, Bytes key, void *value);
 
-/* Walks all entries in no order: start with *at = 0; NULL at the end. */
+/* Iterates over all entries in no order: start with *at = 0; NULL at the end. */
 const TableEntry *table_next(const Table *table, size_t *at);
 
 #endif

@@ -1,9 +1,9 @@
 /*
- * IpAddress and IpRange: who a peer is, and whom a list names.
+ * IpAddress and IpRange: addresses of peers, and networks in lists.
  *
- * IPv4 addresses are kept as IPv6 knows them (::ffff:192.0.2.1, RFC 4291 section 2.5.5.2), so that
- * a peer is the same whichever socket it came in by, and a range is only ever compared in one way.
- * Plain values.
+ * IPv4 addresses are stored as IPv4-mapped IPv6 addresses (::ffff:192.0.2.1, RFC 4291 section
+ * 2.5.5.2), so that a peer has the same address on every kind of socket, and there is only one
+ * comparison with ranges. Plain values.
  */
 #ifndef BASE_IP_H
 #define BASE_IP_H
@@ -18,7 +18,7 @@ typedef struct IpAddress {
     bool known; /* false: the peer has none, as on a unix socket */
 } IpAddress;
 
-/* The addresses whose first `bits` bits are these; what stands behind them is zero. */
+/* The addresses whose first `bits` bits are these; the other bits are zero. */
 typedef struct IpRange {
     uint8_t bytes[16];
     uint8_t bits;
@@ -35,7 +35,7 @@ typedef union IpSocketAddress {
     struct sockaddr_in6 v6;
 } IpSocketAddress;
 
-/* For connect and bind; gives its size. `address` is known, the port in host order. */
+/* For connect and bind; returns its size. `address` is known, the port in host order. */
 socklen_t ip_socket_address(const IpAddress *address, uint16_t port, IpSocketAddress *out);
 
 /* "192.0.2.1" is one, as are all that ip_of made of an AF_INET address. `address` is known. */
@@ -50,11 +50,11 @@ bool ip_read(Bytes text, IpAddress *address_out);
 /* Writes the address as ip_read takes it; returns its size. `address` is known. */
 size_t ip_write(const IpAddress *address, char text[IP_TEXT_SIZE]);
 
-/* "10.0.0.0/8", "2001:db8::/32", or one address. False too when bits behind the prefix are set:
-   whoever wrote 10.1.2.3/8 meant something else. */
+/* "10.0.0.0/8", "2001:db8::/32", or one address. False also if bits after the prefix are set, since
+   10.1.2.3/8 is probably a mistake. */
 bool ip_range_read(Bytes text, IpRange *range_out);
 
-/* The same with the bits behind the prefix taken off: what was probably meant. */
+/* The same with the bits after the prefix cleared: the probable intention. */
 bool ip_range_mean(Bytes text, IpRange *range_out);
 
 /* Writes "10.0.0.0/8". `text` has room for IP_TEXT_SIZE + 4 characters. */

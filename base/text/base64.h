@@ -1,10 +1,10 @@
 /*
  * Base64 (RFC 4648 sections 4 and 5). Plain functions; any thread.
  *
- * Reading takes both alphabets, padded or not, because protobuf's JSON, gRPC's "-bin" metadata and
- * Connect all ask for that. It is strict otherwise: no blanks, no stray byte, padding only at the
- * end and of the right length. Bits left over in the last character are not looked at (protobuf's
- * own conformance suite sends "-_").
+ * Reading accepts both alphabets, padded or not, as protobuf's JSON, gRPC's "-bin" metadata and
+ * Connect require. It is strict otherwise: no blanks, no other bytes, padding only at the end and
+ * of the right length. Unused bits of the last character are ignored (protobuf's conformance suite
+ * sends "-_").
  */
 #ifndef BASE_BASE64_H
 #define BASE_BASE64_H
@@ -19,11 +19,11 @@ typedef enum Base64Alphabet {
 /* Adds the text for `from`, with "=" at its end when `padded`. */
 void base64_encode(Buffer *out, Bytes from, Base64Alphabet alphabet, bool padded);
 
-/* Adds the bytes that `text` stands for. False when it is not base64; nothing is added then. An
-   arena at its limit shows in out->full. */
+/* Adds the decoded bytes. False if `text` is not base64; nothing is added then. At the arena's
+   limit, out->full is set. */
 bool base64_decode(Buffer *out, Bytes text) __attribute__((warn_unused_result));
 
-/* The 6 bits of one character of either alphabet, or a number above 63 when it is none. */
+/* The 6 bits of one character of either alphabet, or a number above 63 if it is in neither. */
 uint8_t base64_value(uint8_t character);
 
 #endif

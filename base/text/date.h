@@ -1,5 +1,5 @@
 /*
- * Date: points in time as people and headers write them.
+ * Date: points in time as text, for people and header fields.
  *
  * Seconds count from 1970-01-01T00:00:00Z without leap seconds; the calendar is the proleptic
  * Gregorian one in UTC. Plain functions, any thread, no locale and no time zone of the machine.

@@ -1,5 +1,5 @@
 /*
- * JSON without a schema (RFC 8259): how a string is written, and a cursor over a text.
+ * JSON without a schema (RFC 8259): writing a string, and a cursor over a text.
  *
  * For small texts of known shape: error bodies, log lines, Connect's end of stream. Messages are
  * read and written by adapters/. The cursor borrows its text; decoded strings go to the arena. Any
@@ -27,7 +27,7 @@ typedef enum JsonTextKind {
     JSON_KIND_OBJECT,
 } JsonTextKind;
 
-/* Where a reader stands. A failure sticks: everything after it gives nothing. */
+/* The position of a reader. After a failure all functions return nothing. */
 typedef struct JsonCursor {
     const uint8_t *at, *end;
     Arena *arena; /* for decoded strings */
@@ -37,23 +37,23 @@ typedef struct JsonCursor {
 
 JsonCursor json_cursor(Bytes text, Arena *arena);
 
-/* What comes next, without taking it. */
+/* The kind of the next value, which is not consumed. */
 JsonTextKind json_cursor_peek(JsonCursor *cursor);
 
-/* Walks an object: `*first` starts true. True when there is a member; its value is to be taken
-   next. */
+/* Iterates over an object: `*first` starts true. True if there is a member; the caller must consume
+   its value next. */
 bool json_cursor_member(JsonCursor *cursor, bool *first, Bytes *name_out);
 
-/* Walks an array in the same way. */
+/* Iterates over an array in the same way. */
 bool json_cursor_element(JsonCursor *cursor, bool *first);
 
-/* Takes a string; BYTES_NONE and `bad` when it is none. */
+/* Consumes a string; BYTES_NONE and `bad` if it is not one. */
 Bytes json_cursor_string(JsonCursor *cursor);
 
-/* Takes any value; the bytes of its text. */
+/* Consumes any value; returns its text. */
 Bytes json_cursor_skip(JsonCursor *cursor);
 
-/* Whether the whole text was taken, and was well-formed. */
+/* Whether the whole text was consumed, and was well-formed. */
 bool json_cursor_finish(JsonCursor *cursor);
 
 #endif

@@ -4,8 +4,8 @@
  *
  *     application/json;version=2;q=0.5, text/plain;note="a, b"
  *
- * Commas and semicolons in quoted strings separate nothing. Empty elements are passed over. All
- * borrows the field; plain functions, any thread.
+ * Commas and semicolons in quoted strings are not separators. Empty elements are skipped. All
+ * results borrow from the field; plain functions, any thread.
  */
 #ifndef BASE_MEDIA_RANGE_H
 #define BASE_MEDIA_RANGE_H
@@ -16,15 +16,15 @@ enum { QUALITY_MOST = 1000 };
 
 typedef struct MediaRange {
     Bytes type;       /* "application/json", without blanks around it; may be empty */
-    Bytes parameters; /* what stands behind it, q too: for media_parameter */
+    Bytes parameters; /* the rest, including q: for media_parameter */
     unsigned quality; /* in thousandths: QUALITY_MOST without a q, 0 where q is no number */
 } MediaRange;
 
-/* Takes the next element off the front of *list. False when none is left. */
+/* Removes the next element from the front of *list. False if none is left. */
 bool media_range_next(Bytes *list, MediaRange *range_out);
 
-/* The value of a parameter, its quotes taken off, escapes in them not resolved; data NULL: there is
-   no such parameter. `name` is in lower case, its case does not matter. */
+/* The value of a parameter, without its quotes, escapes not resolved; data NULL: there is no such
+   parameter. `name` is in lower case; the comparison ignores case. */
 Bytes media_parameter(Bytes parameters, const char *name);
 
 #endif

@@ -5,7 +5,7 @@
 
 #include "base/bytes.h"
 
-/* What stays as it is when text is encoded. */
+/* The characters that encoding leaves unchanged. */
 typedef enum PercentKeep {
     PERCENT_KEEP_UNRESERVED, /* - _ . ~ 0-9 A-Z a-z: one path segment, a query's names and values */
     PERCENT_KEEP_PATH,       /* the same and "/" */
@@ -14,7 +14,7 @@ typedef enum PercentKeep {
 
 void percent_encode(Buffer *out, Bytes text, PercentKeep keep);
 
-/* What is left encoded when text is decoded. */
+/* The escapes that decoding leaves unchanged. */
 typedef enum PercentLeave {
     PERCENT_LEAVE_NOTHING,
     PERCENT_LEAVE_SLASH,    /* %2F */
@@ -27,14 +27,14 @@ typedef enum PercentLeave {
 bool percent_decode(Buffer *out, Bytes text, PercentLeave leave)
     __attribute__((warn_unused_result));
 
-/* Decodes what can be and leaves the rest as it stands: grpc-message must never fail. */
+/* Decodes valid escapes and leaves the rest unchanged: grpc-message must never fail. */
 void percent_decode_leniently(Buffer *out, Bytes text);
 
-/* Another spelling of the same: escapes of unreserved characters decoded, the others in capitals
-   (RFC 3986 section 6.2.2). False at a "%" without two hexadecimal digits. */
+/* Normalises: decodes escapes of unreserved characters, writes the others in capitals (RFC 3986
+   section 6.2.2). False at a "%" without two hexadecimal digits. */
 bool percent_normalize(Buffer *out, Bytes text) __attribute__((warn_unused_result));
 
-/* The byte that the escape at the text's front stands for, or -1. */
+/* The byte of the escape at the start of the text, or -1. */
 int percent_byte(Bytes text);
 
 /* Whether the text has a "%" at all. */

@@ -6,7 +6,7 @@
 
 bool utf8_valid(Bytes text);
 
-/* How many bytes at the front are valid and whole characters. */
+/* The number of bytes at the start that are valid and complete characters. */
 size_t utf8_valid_prefix(Bytes text);
 
 /* Adds the text with U+FFFD for each byte that is not part of a valid character. */

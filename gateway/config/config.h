@@ -1,11 +1,11 @@
 /*
- * Config: one generation of what the operator wants, read, checked and compiled.
+ * Config: one generation of the configuration, read, checked and compiled.
  *
- * Immutable (but for the fields `series` and `log_part`, which telemetry_adopt fills in before any
- * loop sees it, and the instances of its services: instance_set.h) and reference-counted: a reload
- * makes a new generation and swaps it in whole; a call keeps the one that it began with. Everything
- * in it lives in its arena and may be read by any loop. Made from YAML by config_load (config.c
- * reads and checks, service.c compiles schemas, versions and plans).
+ * Immutable (except for the fields `series` and `log_part`, which telemetry_adopt fills in before
+ * any loop has it, and the instances of its services: instance_set.h) and reference-counted. A
+ * reload creates a new generation; a call keeps the one that it began with. Everything in it lives
+ * in its arena and may be read by any loop. Made from YAML by config_load (config.c reads and
+ * checks, service.c compiles schemas, versions and plans).
  */
 #ifndef GATEWAY_CONFIG_H
 #define GATEWAY_CONFIG_H
@@ -42,15 +42,15 @@ typedef struct Address {
     const char *path; /* unix sockets; relative names are resolved against the config */
 } Address;
 
-/* What errors of the gateway's own making tell. */
+/* How much detail the gateway's own errors have. */
 typedef enum ErrorsTold { ERRORS_UNSAID, ERRORS_PUBLIC, ERRORS_FULL } ErrorsTold;
 
 typedef struct ListenerConfig {
     Address address;
     SSL_CTX *tls; /* NULL: cleartext. ALPN h2 and http/1.1 set up. Freed with the Config */
-    bool client_certificate; /* mTLS asked for */
-    TrustedPeers trusted;    /* who may speak for others here */
-    bool proxy_protocol;     /* connections of these begin with a PROXY header */
+    bool client_certificate; /* mutual TLS */
+    TrustedPeers trusted;    /* peers whose forwarding fields are accepted */
+    bool proxy_protocol;     /* connections of trusted peers begin with a PROXY header */
     ErrorsTold errors;
 } ListenerConfig;
 
@@ -58,27 +58,27 @@ typedef struct ListenerConfig {
 typedef struct Limits {
     HttpLimits http;
     int64_t head_time;          /* from the first byte of a head to its last */
-    int64_t body_time;          /* without progress while a body is awaited */
+    int64_t body_time;          /* without progress while a body is incomplete */
     int64_t idle_time;          /* keep-alive */
-    int64_t send_time;          /* without progress while something waits to be sent */
+    int64_t send_time;          /* without progress while data waits to be sent */
     int64_t handshake_time;     /* TLS */
     int64_t call_time;          /* a call without any other timeout (unary); 0: none */
     uint32_t connections;       /* client connections in the whole process */
     size_t message_bytes;       /* one message of a request, before and after decompression */
-    size_t answer_bytes;        /* one message of an answer, likewise */
+    size_t answer_bytes;        /* one message of a response, likewise */
     size_t compress_least;      /* bytes from which messages and bodies are compressed */
-    uint32_t compression_ratio; /* of a client's messages beyond the first MiB; 0: any */
+    uint32_t compression_ratio; /* of a client's messages beyond the first MiB; 0: no limit */
     size_t call_memory;         /* arena of one call */
     uint32_t depth, elements;   /* of messages */
     /* Towards instances; 0 in any of these: the default. */
-    int64_t connect_time; /* name resolution, TCP and TLS; also: how long a call waits for room */
+    int64_t connect_time; /* name resolution, TCP and TLS; also the wait of a call for capacity */
     int64_t instance_idle_time; /* a connection without calls */
-    int64_t instance_max_age;   /* a connection that is then replaced */
-    int64_t ping_time; /* HTTP/2: of silence, while calls are at work, until the instance is asked
-                          whether it is there; it has as long again to answer */
+    int64_t instance_max_age;   /* age at which a connection is replaced */
+    int64_t ping_time; /* HTTP/2: without data, while there are calls, until a PING is sent; its
+                          response has the same timeout */
     uint32_t http1_connections, http2_connections; /* to one instance, per loop */
     uint32_t http1_uploads;  /* of the former, for requests whose body is still arriving; 0: half */
-    uint32_t instance_waits; /* calls that may wait for room on them */
+    uint32_t instance_waits; /* calls that may wait for capacity on them */
     uint32_t max_hops;       /* gateways that a call may have passed before this one */
 } Limits;
 
@@ -96,11 +96,11 @@ typedef struct DnsConfig {
 typedef enum FailureMode { FAILURE_LOUD, FAILURE_GRACEFUL } FailureMode;
 typedef enum Impact { IMPACT_LOW, IMPACT_HIGH, IMPACT_CATASTROPHIC } Impact;
 
-/* Which answers are compressed, for clients that take it. */
+/* Which responses are compressed, for clients that accept it. */
 typedef enum CompressAnswers {
-    COMPRESS_WEB,      /* as the instance did, and those of HTTP's own kind: REST, Connect unary */
-    COMPRESS_INSTANCE, /* as the instance did */
-    COMPRESS_ALWAYS,
+    COMPRESS_WEB, /* those that the instance compressed, and REST and Connect unary */
+    COMPRESS_INSTANCE,
+    /* those that the instance compressed */ COMPRESS_ALWAYS,
     COMPRESS_NEVER,
 } CompressAnswers;
 
@@ -111,21 +111,21 @@ struct Route {
     int64_t timeout; /* of a unary call, over all attempts; NO_TIMEOUT */
     FailureMode on_failure;
     Bytes default_json;          /* GRACEFUL: as written in the config */
-    const char *default_version; /* whose shape it has: the newest, unless said */
-    uint32_t attempts; /* at most, the first included; more than 1 only for idempotent methods or
-                          where the request was provably not processed */
+    const char *default_version; /* its version; by default the newest */
+    uint32_t attempts; /* maximum, including the first; more than 1 only for idempotent methods or
+                          if the request was certainly not processed */
     UnknownFields unknown_fields;                      /* of requests */
-    UnknownFields unknown_answer_fields;               /* of answers */
-    bool emit_defaults, proto_names, enums_as_numbers; /* JSON answers */
+    UnknownFields unknown_answer_fields;               /* of responses */
+    bool emit_defaults, proto_names, enums_as_numbers; /* JSON responses */
     CompressAnswers compress_answers;
     ErrorsTold errors;
-    const Service *service;  /* of opaque HTTP: one without versions that only has the instances */
+    const Service *service;  /* of opaque HTTP: a service without versions, for the instances */
     const char *path_prefix; /* opaque HTTP */
     Bytes loose_prefix;      /* the same, read loosely (http_path.h) */
     const char *file;
     int line;
-    uint32_t series; /* telemetry's: where opaque calls are counted */
-    Bytes log_part;  /* telemetry's: what the log says of it */
+    uint32_t series; /* telemetry's, for opaque calls */
+    Bytes log_part;  /* telemetry's: its members in a log line */
 };
 
 typedef enum UpstreamProtocol {
@@ -139,37 +139,38 @@ typedef enum UpstreamProtocol {
 struct Instance {
     Address address;
     UpstreamProtocol protocol;
-    Codec codec;             /* what its messages are in: proto unless said */
+    Codec codec;             /* of its messages; by default proto */
     bool http2;              /* speaks HTTP/2 (gRPC always) */
     Compression compression; /* of messages sent to it */
     SSL_CTX *tls;            /* NULL: cleartext. Freed with the Config */
     const char *tls_name;    /* name to verify */
     const char *authority;
-    bool authority_said; /* by the config; else it is the address */
+    bool authority_said; /* set in the config; else it is the address */
     uint64_t versions;   /* bit i: service->versions[i] is served natively */
     const char *build;   /* or "" */
     const Service *service;
-    Bytes log_part;         /* telemetry's: what the log says of it */
-    KnownInstance *known;   /* what all loops know of it; NULL until it is in a set */
-    Bytes said;             /* of one in a list outside of the config: its entry, as JSON */
-    bool discovered;        /* since the config was read: it belongs to the sets that it is in, */
+    Bytes log_part;         /* telemetry's: its members in a log line */
+    KnownInstance *known;   /* state shared by all loops; NULL until it is in a set */
+    Bytes said;             /* if it is from a list outside of the config: its entry, as JSON */
+    bool discovered;        /* after the config was read: it belongs to the sets that contain it, */
     atomic_uint references; /* which count it here; else it belongs to the config */
 };
 
-/* Plans for what errors carry: single details, each a google.protobuf.Any. JSON knows a version's
-   own types where the version has REST clients, or instances; else only those of google.rpc. */
+/* Plans for the details of errors, each a google.protobuf.Any. The JSON plans include the version's
+   own types if it has REST clients, or instances; else only those of google.rpc. */
 typedef struct Details {
     const Plan *to_json, *from_json;
-    const Plan *
-        *to; /* of a version, [version index]: given as that one's; NULL: no way, or the same */
+    const Plan **to; /* [version index]: to details of that version; NULL: no conversion, or the
+                        same version */
 } Details;
 
-/* A schema that an instance tells by reflection. */
+/* A schema fetched by reflection. */
 typedef struct ReflectedSchema {
     Instance instance; /* of no service. Its TLS is freed with the Config */
-    const char *cache; /* the file that it is kept in, or NULL */
-    Bytes set;         /* the FileDescriptorSet as told */
-    Result stale;      /* why the instance could not tell: the schema is the cache's */
+    const char *cache; /* the cache file, or NULL */
+    Bytes set;         /* the FileDescriptorSet as fetched */
+    Result stale;      /* if it has failed: why the instance could not be reached; the schema is the
+                          cached one */
 } ReflectedSchema;
 
 struct Version {
@@ -185,15 +186,15 @@ struct Version {
     Method *methods;
     uint32_t n_methods;
     const MappingSet *
-        *to; /* [version index]: messages of this version given as that one's; NULL: no way */
+        *to; /* [version index]: conversion of messages of this version to that one; NULL: none */
     Details details; /* of its errors */
     uint32_t series; /* telemetry's */
 };
 
-/* What an RPC of one version is in another. */
+/* The counterpart of a method in another version. */
 typedef struct MethodPair {
     const Method *target; /* NULL: no counterpart, or no change lists between */
-    const char *reason;   /* then: why, for the caller */
+    const char *reason;   /* then: why, for the client */
     /* [client's codec][instance's codec] */
     const Plan *request[CODEC_COUNT][CODEC_COUNT];
     const Plan *response[CODEC_COUNT][CODEC_COUNT]; /* [instance's codec][client's codec] */
@@ -208,14 +209,14 @@ struct Method {
         *next_same_path; /* the same RPC path in another version of the service (shared package) */
     MethodPair *pairs;   /* [version index]; the own version's is the identity */
     /* The versions in which it may be served, best first: its own, then those with the fewest lossy
-       fields, the newer one before the older. */
+       fields, newer ones first. */
     const Version **preferred;
     uint32_t n_preferred;
     RestBinding *bindings;
     uint32_t n_bindings;
-    bool takes_get; /* NO_SIDE_EFFECTS, as is whatever an instance may serve it as: Connect's GET */
-    bool safe_to_repeat; /* NO_SIDE_EFFECTS or IDEMPOTENT, or the route says so */
-    bool has_default;    /* graceful: the answer in this version's shape */
+    bool takes_get;      /* NO_SIDE_EFFECTS in all versions that may serve it: Connect's GET */
+    bool safe_to_repeat; /* NO_SIDE_EFFECTS or IDEMPOTENT, or a rule of GET */
+    bool has_default;    /* graceful: the default response in this version */
     Bytes default_reply[CODEC_COUNT];
     uint32_t id;     /* in the Config, for counters */
     uint32_t series; /* telemetry's */
@@ -229,19 +230,19 @@ struct RestBinding {
     const RestTemplate *template;
     bool raw_request, raw_answer; /* the body is the data of a google.api.HttpBody: http_body.h */
     const Bytes
-        *variables; /* field paths, in order: another version's template may have the same shape */
+        *variables; /* field paths, in order: versions may share a template with other fields */
     size_t n_variables;
-    /* JSON answers that are only a field (response_body), per served version; NULL entries: the
-       method's own */
+    /* Plans for responses of one field only (response_body), per served version; NULL entries: the
+       method's plan */
     const Plan **response_body[CODEC_COUNT]; /* [instance's codec][version index] */
-    Bytes default_body; /* graceful, of response_body: the field's value as JSON; data NULL: the
-                           method's reply */
-    const RestBinding *next; /* the same requests in another version */
-    const RestBinding
-        *hidden_by; /* the same requests in the same version: that one has them; or NULL */
+    Bytes default_body; /* graceful, with response_body: the field's value as JSON; data NULL: the
+                           method's default */
+    const RestBinding *next;      /* the same requests in another version */
+    const RestBinding *hidden_by; /* another binding matches the same requests in the same version
+                                     and takes precedence; or NULL */
 };
 
-/* The ways to say a version, in the order that a service wants them tried. */
+/* The rules that determine a version, in their default order. */
 typedef enum VersionRule {
     RULE_PATH,       /* the RPC path's package */
     RULE_PREFIX,     /* the URL of a REST call: /v2/... */
@@ -269,59 +270,58 @@ struct Service {
     uint32_t index;
     Version *versions; /* oldest first, at most 64 */
     uint32_t n_versions;
-    Instance *instances; /* when the config was read */
+    Instance *instances; /* those read with the config */
     uint32_t n_instances;
-    const Discovery *discovery; /* NULL: they stand in the config */
-    InstanceSet *set;           /* those of now: instance_set_of. NULL until instances_adopt */
+    const Discovery *discovery; /* NULL: they are in the config */
+    InstanceSet *set;           /* the current ones: instance_set_of. NULL until instances_adopt */
     VersionRule rules[RULE_COUNT];
     uint32_t n_rules;
     const char *version_header; /* lower case: "api-version" */
     const Version *default_version;
-    bool first_on_conflict; /* of contradicting versions in a request the first rule's counts */
+    bool first_on_conflict; /* if a request has contradicting versions, the first rule decides */
     const Table *pins;      /* client identity -> Version */
     const StatusCode *status_codes; /* in the config's order */
     uint32_t n_status_codes;
-    const ChangeList *const *changes; /* [i]: between versions i and i + 1; NULL: there is no way */
+    const ChangeList *const *changes; /* [i]: between versions i and i + 1; NULL: no conversion */
     uint32_t series;                  /* telemetry's */
 };
 
-/* Which pages of other origins may call; no origins: none. */
+/* Pages of other origins that may call; no origins: none. */
 typedef struct Cors {
     const char *const
-        *origins; /* "https://panel.example"; a star in it stands for labels, alone for all */
+        *origins; /* "https://panel.example"; a star in it matches labels; alone it matches all */
     uint32_t n_origins;
     bool credentials;
-    const char *verbs;        /* that bindings have beside the usual ones: ", PURGE"; or "" */
-    bool any_verb;            /* some binding or path prefix takes them all */
-    uint32_t max_age_seconds; /* how long a browser may remember a preflight */
+    const char *verbs;        /* of bindings, beyond the usual ones: ", PURGE"; or "" */
+    bool any_verb;            /* some binding or path prefix accepts all verbs */
+    uint32_t max_age_seconds; /* how long a browser may cache a preflight */
 } Cors;
 
 struct Config {
     atomic_uint references;
     uint64_t generation;
     Arena *arena;
-    Arena *lists; /* what prove reads of the change lists; NULL: forgotten */
+    Arena *lists; /* change lists for `prove`; NULL: freed */
     const char *file;
-    Problems
-        doubts; /* what `check` refuses, though a gateway can live with it: told when it runs */
+    Problems doubts; /* mistakes that `check` refuses and a running gateway only logs */
     Limits limits;
     DnsConfig dns;
     Descriptors descriptors; /* those of the hard limit when it was loaded; zeros until then */
     ListenerConfig *listeners;
     uint32_t n_listeners;
     Address admin;                  /* host and path NULL: none */
-    const char *const *admin_hosts; /* further host names that it answers for: admin_host.h */
+    const char *const *admin_hosts; /* additional host names that it accepts: admin_host.h */
     uint32_t n_admin_hosts;
     uint32_t n_loops;     /* 0: one per core */
-    int64_t drain_delay;  /* at shutdown: from the first signal on, still serving */
-    int64_t drain_time;   /* then: for calls at work */
+    int64_t drain_delay;  /* at shutdown: from the first signal on, while it still serves */
+    int64_t drain_time;   /* then: for running calls */
     const char *log_file; /* access log: path, "-" for stdout */
     Cors cors;
-    bool untyped_json;           /* bodies without a content-type are JSON; else they are refused */
-    ErrorsTold errors;           /* never UNSAID */
-    const char *identity_header; /* lower case, names the client; or NULL */
+    bool untyped_json; /* bodies without a content-type are read as JSON; else they are refused */
+    ErrorsTold errors; /* never UNSAID */
+    const char *identity_header; /* lower case; has the client's identity; or NULL */
     const char *node;            /* name of this gateway in request ids and logs */
-    const Schema *own_schema;    /* of the services that the gateway itself gives */
+    const Schema *own_schema;    /* of the built-in services */
     bool no_reflection;
     Service *services;
     uint32_t n_services;
@@ -333,22 +333,21 @@ struct Config {
     uint32_t n_http_routes;
     uint32_t n_methods;
     Details details; /* of errors that belong to no version */
-    /* How a Loss is counted: losses of all MappingSets in a row. Loss.index is the place in this
-       row. */
+    /* The losses of all MappingSets, for counting; Loss.index is the index in this array. */
     const Loss **losses;
     uint32_t n_losses;
     atomic_ullong *loss_counts; /* [loss], relaxed */
-    /* Lets go of what was filled in from above; NULL: nothing was. With the last reference, on its
-       thread. */
+    /* Releases what upper modules have filled in; NULL: nothing. Called with the last reference, on
+       its thread. */
     void (*let_go)(Config *config);
 };
 
 /*
- * Reads, checks and compiles a config file. All mistakes go to `problems` (with the files that it
- * names); *config_out is NULL when there is one. The Result fails when the file cannot be read at
- * all. `ask` asks instances for their schemas while this runs, and is borrowed for as long; NULL:
- * none can be asked, and a version whose schema comes from an instance is a mistake. `arena` has no
- * limit; with the Config it becomes the Config's own, without one it stays the caller's.
+ * Reads, checks and compiles a config file. All mistakes, also those in files that it names, go to
+ * `problems`; *config_out is NULL if there is one. The Result fails if the file cannot be read at
+ * all. `ask` fetches schemas from instances; it is borrowed during the call. NULL: a version with
+ * such a schema is a mistake. `arena` has no limit; the Config takes it, and without a Config it
+ * stays the caller's.
  */
 MUST_USE Result config_load(const char *path, const SchemaAsk *ask, Arena *arena,
                             Problems *problems, Config **config_out);
@@ -357,9 +356,9 @@ MUST_USE Result config_load(const char *path, const SchemaAsk *ask, Arena *arena
 MUST_USE Result config_load_text(Bytes text, const char *path, const SchemaAsk *ask, Arena *arena,
                                  Problems *problems, Config **config_out);
 
-/* Instances that were listed outside of the config. */
+/* Instances from a list outside of the config. */
 typedef struct InstanceList {
-    Instance **items; /* those that the caller had already, or new ones in the arena */
+    Instance **items; /* existing ones of the caller, or new ones in the arena */
     uint32_t n, n_refused;
 } InstanceList;
 
@@ -367,30 +366,29 @@ typedef struct InstanceList {
 MUST_USE Result config_list_text(Arena *arena, const Service *service, Bytes *text_out);
 
 /*
- * Reads a list of instances for the service; `text` is that of its discovery's file. What is wrong
- * goes to `problems` and is left out. `had`: entry (Instance.said) -> Instance, of the service;
- * those are taken again. New ones live in the arena, which has no limit, but for their TLS context:
- * it is the caller's. Fault: BAD_CONFIG, when the text is no such list.
+ * Reads a list of instances for the service; `text` is that of its discovery's file. Mistakes go to
+ * `problems`, and their entries are left out. `had`: entry (Instance.said) -> Instance, of the
+ * service; these are reused. New ones live in the arena, which has no limit, except for their TLS
+ * context: it belongs to the caller. Fault: BAD_CONFIG, if the text is no such list.
  */
 MUST_USE Result config_list_read(Arena *arena, const Service *service, Bytes text, const Table *had,
                                  Problems *problems, InstanceList *list_out);
 
-/* Fills in `preferred` by the method's pairs. */
+/* Fills in `preferred` from the method's pairs. */
 void method_prefer(Arena *arena, Method *method);
 
 /* The listener of this address as written, or NULL; `config` may be NULL. */
 const ListenerConfig *config_listener(const Config *config, const char *address);
 
-/* Whether errors tell their causes and instances: the route's word before the listener's before the
-   config's. `listener` is the address of one, which a newer config may not have any more; `route`
-   may be NULL. */
+/* Whether errors include causes and instances. The route's setting takes precedence over the
+   listener's, and that over the config's. `listener` is an address, which a newer config may not
+   have any more; `route` may be NULL. */
 bool config_errors_full(const Config *config, const char *listener, const Route *route);
 
-/* The HTTP status that the config gives a status code of the service's own; 0: none. */
+/* The HTTP status that the config assigns to a status code of the service; 0: none. */
 uint16_t service_http_status(const Service *service, uint32_t service_code);
 
-/* Frees what a config holds only to be proven: for a gateway, which has no use of it. Before any
-   other thread has the config. */
+/* Frees the change lists that only `prove` needs. Before any other thread has the config. */
 void config_forget_lists(Config *config);
 
 Config *config_ref(Config *config);

@@ -1,5 +1,5 @@
 /*
- * Descriptors: which part of the file descriptors of the process is reserved for what.
+ * Descriptors: how the file descriptors of the process are divided.
  *
  *      0 ... clients ... instances ... most
  *      |        |            |
@@ -7,9 +7,9 @@
  *      |        connections to instances: numbers below `instances`
  *      client connections: numbers below `clients`
  *
- * The kernel gives out the lowest free number. A number at or above a bound shows that all numbers
- * below it are in use; such a descriptor is closed again at once. So the rest stays free for those
- * with a higher bound, and nothing has to be counted.
+ * The kernel assigns the lowest free number. A number at or above a bound means that all numbers
+ * below it are in use; such a descriptor is closed at once. So the rest stays free for uses with a
+ * higher bound, and nothing needs to be counted.
  *
  * Part of a Config, and immutable like it.
  */
@@ -26,11 +26,11 @@ typedef struct Descriptors {
     uint32_t most;               /* that the process may have open */
     uint32_t clients, instances; /* the bounds above; 0: no bound */
     uint32_t admin;              /* connections that the admin listener may hold */
-    uint32_t room;               /* client connections for which there are descriptors */
+    uint32_t room;               /* client connections that have descriptors */
 } Descriptors;
 
-/* Raises the soft limit to the hard one. Where that is refused, accepting fails earlier, and says
-   so. */
+/* Raises the soft limit to the hard one. If that is refused, accept fails earlier, which is logged.
+ */
 void descriptors_raise(void);
 
 /* The hard limit. */
@@ -45,8 +45,8 @@ static inline bool descriptor_within(uint32_t bound, int fd)
     return bound == 0 || (uint32_t)fd < bound;
 }
 
-/* Adds a warning, one line without its end, when there are fewer descriptors than
-   limits.connections needs. False: there are enough. */
+/* Adds a warning, one line without newline, if there are fewer descriptors than limits.connections
+   needs. False: there are enough. */
 bool descriptors_warn(const Config *config, Buffer *out);
 
 #endif

@@ -5,9 +5,9 @@
  * sent: it reads into the loop's buffer, and copies what the kernel does not accept at once, at
  * most SOCKET_WRITE_MAX bytes.
  *
- *      socket_open, socket_connect -> (on_preamble) -> on_ready -> on_read, on_writable... ->
- * on_eof
- *                  \________________________________________________________________ on_lost
+ *      socket_open, socket_connect
+ *          -> (on_preamble) -> on_ready -> on_read..., on_writable... -> on_eof
+ *              \___________________________________________________\___> on_lost
  *      socket_close -> on_closed: only then may the owner's memory be freed
  *
  * Events come from the loop only, never from within a function called here. The owner may call any

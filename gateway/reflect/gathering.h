@@ -5,8 +5,7 @@
  * package, then for each imported file that is still missing. Responses are limited and validated.
  * Pure: bytes in, bytes out. Lives in its arena, which has no limit; one thread.
  *
- *      gathering_ask -> request -> instance -> response -> gathering_take, until gathering_ask is
- * false
+ *      gathering_ask -> request -> instance -> response -> gathering_take -> gathering_ask ...
  */
 #ifndef GATEWAY_GATHERING_H
 #define GATEWAY_GATHERING_H
