@@ -147,7 +147,7 @@ static void tell(const Proof *p, Arena *arena, Tree *tree)
     tell_verdict(out, "plan", &plan);
     tell_verdict(out, "oracle", &oracle);
     if (is_untold(p, &plan))
-        buffer_add_text(out, "  report: no error is told\n");
+        buffer_add_text(out, "  report: no error\n");
     p->outcome->counter_example = buffer_bytes(out);
     p->outcome->disproved = true;
 }

@@ -96,7 +96,7 @@ static void answer_readyz(Admin *admin, h2o_req_t *req)
         send_answer(req, 200, "OK", "text/plain; charset=utf-8", bytes_of("ready\n"));
     else
         send_problem(req, 503, "Service Unavailable",
-                     "no calls are taken: starting, or going down");
+                     "no calls are accepted: starting, or shutting down");
 }
 
 static void answer_config(Admin *admin, h2o_req_t *req)

@@ -230,7 +230,7 @@ static void say(const ReflectionView *view, const WireField *ask, Arena *arena, 
         extension = read_extension(ask->bytes);
         say_file_with(out, arena, view, by_extension, &extension, extension.type);
         break;
-    default: say_error(out, arena, CODE_INVALID_ARGUMENT, "nothing is asked", BYTES_NONE);
+    default: say_error(out, arena, CODE_INVALID_ARGUMENT, "the request is empty", BYTES_NONE);
     }
 }
 

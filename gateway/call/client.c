@@ -107,7 +107,7 @@ static Result check_framing(Exchange *x)
         return OK;
     return FAIL_TELL(
         x->arena, FAULT_UNSUPPORTED_MEDIA,
-        "%s is a stream, which is spoken in application/connect+json or application/connect+proto",
+        "%s is a stream, which needs application/connect+json or application/connect+proto",
         x->method->type->path);
 }
 
@@ -324,7 +324,7 @@ static void on_reset(void *owner, HttpStream *stream, Result why)
 {
     Exchange *x = ((Client *)owner)->x;
     exchange_cancel(x, FAIL_OVER(x->arena, error_copy(x->arena, why), *why.error->fault,
-                                 "the client's stream ended before its answer"));
+                                 "the client's stream ended before its response"));
 }
 
 /* It breaks the rules of HTTP, or takes too long: the client hears so in its dialect. */

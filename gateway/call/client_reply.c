@@ -103,7 +103,7 @@ static MUST_USE Result send_head(Client *c, Compression compression, int64_t con
     if (head.fields.full) {
         compression_stream_free(c->compressor);
         c->compressor = NULL;
-        return FAIL(x->arena, FAULT_OUT_OF_MEMORY, "writing the head of an answer");
+        return FAIL(x->arena, FAULT_OUT_OF_MEMORY, "writing the head of a response");
     }
     http_stream_send_head(c->stream, &head, false);
     x->record.http_status = head.status;
@@ -139,7 +139,7 @@ static Result frame_answer(Client *c, Message message, Compression compression,
     Buffer item = buffer_in(exchange_scratch(x));
     Result r = write_item(c, message.bytes, &item);
     if (!failed(r) && item.full)
-        r = FAIL(x->arena, FAULT_OUT_OF_MEMORY, "framing an answer of %zu bytes",
+        r = FAIL(x->arena, FAULT_OUT_OF_MEMORY, "framing a response of %zu bytes",
                  message.bytes.size);
     *framed_out = (FramedMessage){.rest = buffer_bytes(&item)};
     return r;
@@ -265,8 +265,9 @@ static Result write_end(const Client *c, Arena *arena, const Status *status, con
     if (failed(r) || !end->has_head)
         return r;
     complete_fields(c, &end->head.fields);
-    return end->head.fields.full ? FAIL(arena, FAULT_OUT_OF_MEMORY, "writing the head of an answer")
-                                 : OK;
+    return end->head.fields.full
+               ? FAIL(arena, FAULT_OUT_OF_MEMORY, "writing the head of a response")
+               : OK;
 }
 
 /* An error can always be told: without what the service added to it, it is small. */

@@ -127,7 +127,7 @@ static Result take_query(Exchange *x)
     }
     x->n_parameters = kept;
     return n_refused
-               ? refuse_or_count(x, n_refused, refused, "is not taken: the body says this field")
+               ? refuse_or_count(x, n_refused, refused, "is not accepted: the body has this field")
                : OK;
 }
 
@@ -136,7 +136,7 @@ Result client_refuse_media(Client *c)
     Exchange *x = c->x;
     Bytes said = bytes_slice(fields_joined(x->call.head, "content-type"), 0, 200);
     return FAIL_TELL(x->arena, FAULT_UNSUPPORTED_MEDIA, "%s%.*s",
-                     said.data ? "content-type " : "the request says no content-type",
+                     said.data ? "content-type " : "the request has no content-type",
                      BYTES_ARGS(said));
 }
 
@@ -222,7 +222,7 @@ static Result not_found(Client *c, const RestMatch *match)
     Bytes shown = bytes_slice(x->call.path, 0, 200);
     if (match->allowed.size) {
         c->allow = match->allowed;
-        return FAIL_TELL(x->arena, FAULT_METHOD_NOT_ALLOWED, "%.*s takes %.*s, not %.*s",
+        return FAIL_TELL(x->arena, FAULT_METHOD_NOT_ALLOWED, "%.*s accepts %.*s, not %.*s",
                          BYTES_ARGS(shown), BYTES_ARGS(match->allowed), BYTES_ARGS(x->call.verb));
     }
     return FAIL_TELL(x->arena, FAULT_UNKNOWN_PATH, "%.*s %.*s", BYTES_ARGS(x->call.verb),
@@ -233,7 +233,7 @@ static Result refuse_verb(Client *c)
 {
     Exchange *x = c->x;
     c->allow = bytes_of(x->method && x->method->takes_get ? "GET, HEAD, POST" : "POST");
-    return FAIL_TELL(x->arena, FAULT_METHOD_NOT_ALLOWED, "%.*s takes %.*s, not %.*s",
+    return FAIL_TELL(x->arena, FAULT_METHOD_NOT_ALLOWED, "%.*s accepts %.*s, not %.*s",
                      BYTES_ARGS(bytes_slice(x->call.path, 0, 200)), BYTES_ARGS(c->allow),
                      BYTES_ARGS(x->call.verb));
 }

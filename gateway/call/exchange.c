@@ -228,7 +228,7 @@ static void on_deadline(Timer *timer)
     Exchange *x = (Exchange *)((char *)timer - offsetof(Exchange, deadline_timer));
     long long given = (x->deadline - x->began) / MILLISECOND;
     exchange_run(x, exchange_fail(x, FAIL_TELL(x->arena, FAULT_DEADLINE_EXCEEDED,
-                                               "no answer within %lld ms", given)));
+                                               "no response within %lld ms", given)));
 }
 
 /* The deadline counts from the first byte of the request and covers all attempts. */
@@ -336,7 +336,7 @@ static const Step *try_again(Exchange *x, PolicyWhere where)
     const PickTried *tried = where == POLICY_ALL ? NULL : &x->attempt->tried;
     attempt_drop(x->attempt);
     if (!attempt_add(x, tried))
-        return exchange_fail(x, FAIL(x->arena, FAULT_OUT_OF_MEMORY, "beginning another attempt"));
+        return exchange_fail(x, FAIL(x->arena, FAULT_OUT_OF_MEMORY, "starting another attempt"));
     x->attempt->may_return = where == POLICY_OTHERS_FIRST;
     telemetry_count(x->loop, COUNTER_RETRIES);
     return &STEP_pick;
@@ -374,7 +374,7 @@ static const Step *respond(Exchange *x, Result why)
 static Result default_failed(Exchange *x, Result why)
 {
     return FAIL_OVER(x->arena, x->record.why, *x->record.why.error->fault,
-                     "the default of the route cannot be given: %s", why.error->doing);
+                     "the default response of the route cannot be sent: %s", why.error->doing);
 }
 
 static const Step *tell(Exchange *x, Result why)
@@ -430,7 +430,7 @@ static const Step *decide_on_status(Exchange *x, Result why, bool attempted)
 const Step *exchange_fail_status(Exchange *x)
 {
     const Status *status = &x->attempt->answer.status;
-    Result why = FAIL(x->arena, FAULT_UPSTREAM_STATUS, "%s answered %s: %.*s",
+    Result why = FAIL(x->arena, FAULT_UPSTREAM_STATUS, "%s returned %s: %.*s",
                       x->attempt->pick.instance->address.text, code_name(status->code),
                       BYTES_ARGS(bytes_slice(status->message, 0, 500)));
     return decide_on_status(x, why, true);

@@ -144,5 +144,5 @@ Result exchange_check_acceptable(const Exchange *x)
         (x->call.accepts && x->route->compress_answers != COMPRESS_NEVER))
         return OK;
     return FAIL_TELL(x->arena, FAULT_NOT_ACCEPTABLE,
-                     "identity is refused, and no compression is left that can be given here");
+                     "identity is refused, and no accepted compression is available");
 }

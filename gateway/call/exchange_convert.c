@@ -95,7 +95,7 @@ static Result request_failed(Exchange *x, Result r)
 {
     if (!failed(r) || x->version.client == x->attempt->pick.served)
         return r;
-    return FAIL_OVER(x->arena, r, *r.error->fault, "giving %s of %s as %s's",
+    return FAIL_OVER(x->arena, r, *r.error->fault, "converting %s of %s to %s",
                      x->method->type->input->name, x->version.client->name,
                      x->attempt->pick.served->name);
 }
@@ -110,7 +110,7 @@ static Result answer_failed(Exchange *x, Result r)
     const Fault *fault = readable ? &FAULT_UPSTREAM_CONVERT : &FAULT_UPSTREAM_MESSAGE;
     if (r.error->fault == &FAULT_OUT_OF_MEMORY)
         fault = &FAULT_OUT_OF_MEMORY;
-    return FAIL_OVER(x->arena, r, *fault, "giving %s of %s as %s's",
+    return FAIL_OVER(x->arena, r, *fault, "converting %s of %s to %s",
                      x->attempt->pick.pair->target->type->output->name,
                      x->attempt->pick.served->name, x->version.reply->name);
 }
@@ -172,10 +172,10 @@ static Result check_json(Exchange *x, Bytes message)
     bool any_kind = x->method->type->output->well_known != WELL_KNOWN_NONE;
     bool fits = any_kind || json_cursor_peek(&cursor) == JSON_KIND_OBJECT;
     json_cursor_skip(&cursor);
-    return fits && json_cursor_finish(&cursor)
-               ? OK
-               : FAIL(x->arena, FAULT_UPSTREAM_MESSAGE, "the answer of %s is no JSON of its type",
-                      x->attempt->pick.instance->address.text);
+    return fits && json_cursor_finish(&cursor) ? OK
+                                               : FAIL(x->arena, FAULT_UPSTREAM_MESSAGE,
+                                                      "the response of %s is not JSON of its type",
+                                                      x->attempt->pick.instance->address.text);
 }
 
 Result exchange_convert_answer(Exchange *x, Bytes message, Bytes *converted_out)

@@ -31,10 +31,11 @@ static void on_unconverted(void *owner, Bytes type, bool kept, Result why)
     telemetry_count(x->loop, COUNTER_DETAILS_UNCONVERTED);
     exchange_name_lost(x, bytes_copy(x->arena, type));
     if (!failed(x->record.detail_why))
-        x->record.detail_why = FAIL_OVER(
-            x->arena, why, FAULT_UPSTREAM_CONVERT, "giving the error detail %.*s of %s as %s's: %s",
-            BYTES_ARGS(bytes_slice(type, 0, 200)), x->attempt->pick.served->name,
-            x->version.reply->name, kept ? "it stays as it is" : "it is left out");
+        x->record.detail_why =
+            FAIL_OVER(x->arena, why, FAULT_UPSTREAM_CONVERT,
+                      "converting the error detail %.*s of %s to %s: %s",
+                      BYTES_ARGS(bytes_slice(type, 0, 200)), x->attempt->pick.served->name,
+                      x->version.reply->name, kept ? "it stays as it is" : "it is left out");
 }
 
 /* How the client's request is made from the one that the service saw: the way back of what was

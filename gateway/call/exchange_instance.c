@@ -36,8 +36,9 @@ static Result choose_plans(Exchange *x)
         attempt->response_plan = x->binding->response_body[codec][served->index];
     if (!attempt->request_plan || !attempt->response_plan)
         return FAIL(x->arena, FAULT_NO_INSTANCE,
-                    "%s of %s: there is no way from %s to %s and back to %s", x->method->type->path,
-                    served->name, x->version.client->name, served->name, x->version.reply->name);
+                    "%s of %s: there is no conversion from %s to %s and back to %s",
+                    x->method->type->path, served->name, x->version.client->name, served->name,
+                    x->version.reply->name);
     return OK;
 }
 
@@ -64,7 +65,7 @@ Result exchange_prepare(Exchange *x)
     const MethodType *type = pick->pair->target->type;
     if (pick->instance->protocol == UPSTREAM_REST && type->client_streaming)
         return FAIL_TELL(x->arena, FAULT_UNSUPPORTED,
-                         "%s is a stream of requests, and those who serve it speak REST",
+                         "%s is a stream of requests, and its instances speak REST",
                          x->method->type->path);
     Result r = x->only ? OK : choose_plans(x);
     if (failed(r))
@@ -83,7 +84,7 @@ static Result pick_only(Exchange *x, const PickTried *tried)
     if (!pair)
         return FAIL(x->arena, FAULT_OUT_OF_MEMORY, "asking %s", x->only->address.text);
     if (tried)
-        return FAIL(x->arena, FAULT_UPSTREAM_DOWN, "%s was asked already", x->only->address.text);
+        return FAIL(x->arena, FAULT_UPSTREAM_DOWN, "%s was tried already", x->only->address.text);
     pair->target = x->method;
     x->attempt->pick = (Pick){
         .instance = x->only,
@@ -271,7 +272,7 @@ static const Step *open_stream(Exchange *x, const HttpHead *head, bool end)
     if (attempt->side.stream)
         return STEP_WAIT;
     return exchange_attempt_failed(x, FAIL(x->arena, FAULT_UPSTREAM_REFUSED,
-                                           "%s has no room for another stream",
+                                           "%s has no capacity for another stream",
                                            attempt->pick.instance->address.text));
 }
 

@@ -89,7 +89,7 @@ static const Step *keep_response(Attempt *attempt, Message message)
     Exchange *x = attempt->exchange;
     if (attempt->has_answer_message)
         return exchange_fail(
-            x, FAIL(x->arena, FAULT_UPSTREAM_CARDINALITY, "%s gave more than one message for %.*s",
+            x, FAIL(x->arena, FAULT_UPSTREAM_CARDINALITY, "%s sent more than one message for %.*s",
                     attempt->pick.instance->address.text, BYTES_ARGS(attempt->target.method)));
     attempt->has_answer_message = true;
     attempt->answer_message.compressed = message.compressed;
@@ -97,7 +97,7 @@ static const Step *keep_response(Attempt *attempt, Message message)
     return attempt->answer_message.bytes.data
                ? STEP_WAIT
                : exchange_fail(x, FAIL(x->arena, FAULT_OUT_OF_MEMORY,
-                                       "keeping an answer of %zu bytes", message.bytes.size));
+                                       "keeping a response of %zu bytes", message.bytes.size));
 }
 
 static const Step *reply_one(Exchange *x)
@@ -105,9 +105,10 @@ static const Step *reply_one(Exchange *x)
     Attempt *attempt = x->attempt;
     Message message = attempt->answer_message;
     if (!attempt->has_answer_message)
-        return exchange_fail(
-            x, FAIL(x->arena, FAULT_UPSTREAM_CARDINALITY, "%s ended %.*s well but gave no message",
-                    attempt->pick.instance->address.text, BYTES_ARGS(attempt->target.method)));
+        return exchange_fail(x, FAIL(x->arena, FAULT_UPSTREAM_CARDINALITY,
+                                     "%s ended %.*s with OK but sent no message",
+                                     attempt->pick.instance->address.text,
+                                     BYTES_ARGS(attempt->target.method)));
     Result r = message.compressed ? OK : exchange_convert_answer(x, message.bytes, &message.bytes);
     return failed(r) ? exchange_fail(x, r)
                      : exchange_give_response(x, message, &attempt->answer.trailers);

@@ -57,7 +57,7 @@ static void warn_of_sunsets(Warnings *w, const Service *service)
     if (version && has_rule(service, RULE_DEFAULT) && is_past(w, version))
         warn(w,
              "%s: the default version %s is no longer served since its sunset, %s: clients that "
-             "say no version get 410",
+             "specify no version get 410",
              service->name, version->name, day_text(w, version->sunset));
     size_t at = 0;
     bool pins = service->pins && has_rule(service, RULE_PIN);
@@ -97,9 +97,9 @@ static void warn_of_certificate(Warnings *w, const X509 *certificate, const char
     int64_t begins = wall_of(X509_get0_notBefore(certificate));
     int64_t ends = wall_of(X509_get0_notAfter(certificate));
     if (begins > w->here->wall)
-        warn(w, "%s: %s begins on %s only", where, which, day_text(w, begins));
+        warn(w, "%s: %s is not valid before %s", where, which, day_text(w, begins));
     if (ends <= w->here->wall)
-        warn(w, "%s: %s has ended on %s", where, which, day_text(w, ends));
+        warn(w, "%s: %s expired on %s", where, which, day_text(w, ends));
     else if (ends - w->here->wall <= CERTIFICATE_TIME)
         warn(w, "%s: %s ends on %s", where, which, day_text(w, ends));
 }
@@ -185,7 +185,7 @@ static const char *resolve(void *owner, const char *host)
 {
     const Patience *patience = owner;
     if (clock_now() - patience->began > patience->patience)
-        return "it was not looked up, because name servers take too long";
+        return "it was not looked up, because name servers are too slow";
     struct addrinfo hints = {.ai_socktype = SOCK_STREAM}, *found = NULL;
     int error = getaddrinfo(host, NULL, &hints, &found);
     if (error)

@@ -76,7 +76,7 @@ static Result check_verb(const ExplainRequest *request, const Found *found, Aren
                found->method->takes_get;
     if (found->binding || get || bytes_are(request->verb, "POST"))
         return OK;
-    return FAIL(arena, FAULT_METHOD_NOT_ALLOWED, "%s is not asked by %.*s",
+    return FAIL(arena, FAULT_METHOD_NOT_ALLOWED, "%s does not accept %.*s",
                 found->method->type->path, BYTES_ARGS(request->verb));
 }
 

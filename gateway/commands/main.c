@@ -7,34 +7,38 @@
 static int help(const CommandLine *line);
 
 static const Command commands[] = {
-    {"run", "CONFIG", "be the gateway, until told to stop", {{NULL}}, command_run},
+    {"run", "CONFIG", "run the gateway until it is stopped", {{NULL}}, command_run},
     {"check",
      "CONFIG",
-     "tell every mistake of a config, or what it means and loses",
-     {{"--json", NULL, "one object for programs"},
-      {"--strict", NULL, "exit with 1 also when there is a warning"}},
+     "print all mistakes of a config, or its versions and losses",
+     {{"--json", NULL, "print one JSON object"},
+      {"--strict", NULL, "exit with 1 also for warnings"}},
      command_check},
     {"explain",
      "CONFIG [VERB] PATH",
-     "what would become of a request: version, rule, route, plan, losses",
-     {{"-H", "'NAME: VALUE'", "a field of the request; may be given several times"},
+     "print how a request would be handled: version, rule, route, plan, losses",
+     {{"-H", "'NAME: VALUE'", "a field of the request; may be repeated"},
       {"--client", "NAME", "the identity of the client"},
       {"--plan", NULL, "print the programs that convert the messages"}},
      command_explain},
     {"diff",
      "OLD[:PACKAGE] NEW[:PACKAGE]",
-     "what changed between two descriptor sets, whom it breaks, and a first change list",
-     {{"--json", NULL, "one object for programs"},
-      {"--changes", NULL, "the change list only; not together with --json"}},
+     "print the changes between two descriptor sets, what they break, and a first change list",
+     {{"--json", NULL, "print one JSON object"},
+      {"--changes", NULL, "print the change list only; not together with --json"}},
      command_diff},
     {"prove",
      "CONFIG",
-     "random messages through every plan and back, against a plain interpreter",
-     {{"--messages", "N", "for each direction of each two versions; 10000, unless said"},
-      {"--seed", "N", "the same seed gives the same messages; 1, unless said"}},
+     "compare every plan with a simple interpreter, on random messages",
+     {{"--messages", "N", "for each direction of each pair of versions; default 10000"},
+      {"--seed", "N", "the same seed gives the same messages; default 1"}},
      command_prove},
-    {"version", "", "what was built, and with what", {{NULL}}, command_version},
-    {"help", "[COMMAND]", "the commands, or how one is used", {{NULL}}, help},
+    {"version",
+     "",
+     "print the version of the build and of its libraries",
+     {{NULL}},
+     command_version},
+    {"help", "[COMMAND]", "print the commands, or the usage of one", {{NULL}}, help},
 };
 
 enum { N_COMMANDS = sizeof commands / sizeof *commands };
@@ -44,7 +48,7 @@ static void print_commands(FILE *out)
     fprintf(out, "usage: passerelle COMMAND ...\n\n");
     for (int i = 0; i < N_COMMANDS; i++)
         fprintf(out, "  %-8s %s\n", commands[i].name, commands[i].text);
-    fprintf(out, "\npasserelle COMMAND --help tells how one is used.\n");
+    fprintf(out, "\npasserelle COMMAND --help prints the usage of a command.\n");
 }
 
 static const Command *find(const char *name)

@@ -35,7 +35,7 @@ static bool read_unix(ConfigReader *reader, const char *text, const char *path, 
     address->path = document_path(reader->arena, reader->file.path, text + strlen("unix:"));
     if (!*address->path)
         config_tell(reader, path, "for example unix:/run/passerelle.sock",
-                    "there is no path behind unix:");
+                    "there is no path after unix:");
     else if (strlen(address->path) >= sizeof socket.sun_path)
         config_tell(reader, path, NULL, "the path of a unix socket has at most %zu characters",
                     sizeof socket.sun_path - 1);
@@ -79,7 +79,7 @@ bool config_address(ConfigReader *reader, const char *text, bool listening, cons
                     text);
     else if (!ipv6 && strchr(address_out->host, ':'))
         config_tell(reader, path, arena_printf(reader->arena, "[%s]", text),
-                    "an IPv6 address stands in brackets");
+                    "an IPv6 address must be in brackets");
     else if (ipv6 && inet_pton(AF_INET6, address_out->host, &ip) != 1)
         config_tell(reader, path, NULL, "%s is not an IPv6 address", address_out->host);
     else if (!ipv6 &&

@@ -41,7 +41,7 @@ Result config_message(Arena *arena, const MessageType *type, Bytes json,
     ProtobufCAllocator allocator = {take, leave, arena};
     *message_out = protobuf_c_message_unpack(descriptor, &allocator, wire.size, wire.data);
     if (!*message_out)
-        return FAIL(arena, FAULT_INTERNAL, "a checked text is no %s", type->full_name);
+        return FAIL(arena, FAULT_INTERNAL, "a checked text is not a %s", type->full_name);
     return OK;
 }
 

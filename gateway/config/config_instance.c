@@ -51,11 +51,10 @@ static void read_protocol(ConfigReader *reader, const Passerelle__Config__Instan
     if (opaque && text->has_protocol && protocol_of(text->protocol) != UPSTREAM_HTTP)
         config_tell(reader, protocol_path, "http", "a path is passed through in plain HTTP only");
     if (text->has_http2 && !text->http2 && instance->protocol == UPSTREAM_GRPC)
-        config_tell(reader, config_path(reader, "%s.http2", path), NULL,
-                    "gRPC goes over HTTP/2 only");
+        config_tell(reader, config_path(reader, "%s.http2", path), NULL, "gRPC needs HTTP/2");
     if (text->http2 && (instance->protocol == UPSTREAM_REST || instance->protocol == UPSTREAM_HTTP))
         config_tell(reader, config_path(reader, "%s.http2", path), NULL,
-                    "this protocol goes over HTTP/1.1 only");
+                    "this protocol needs HTTP/1.1");
     if (text->has_codec && instance->protocol == UPSTREAM_REST &&
         text->codec == PASSERELLE__CONFIG__CODEC__CODEC_PROTO)
         config_tell(reader, config_path(reader, "%s.codec", path), "json", "REST is always JSON");
@@ -128,7 +127,7 @@ static void read_versions(ConfigReader *reader, const Service *service,
                         config_hint(reader, text->versions[i], names, service->n_versions),
                         "%s has no version %s", service->name, text->versions[i]);
         else if (instance->versions >> at & 1)
-            config_tell(reader, version_path, NULL, "%s is here already", text->versions[i]);
+            config_tell(reader, version_path, NULL, "%s is already in the list", text->versions[i]);
         else
             instance->versions |= UINT64_C(1) << at;
     }
@@ -165,7 +164,7 @@ static void tell_duplicate(ConfigReader *reader, Table *seen, const Instance *in
     const char *other = address.size ? table_get(seen, address) : NULL;
     if (other)
         config_tell(reader, config_path(reader, "%s.address", path),
-                    "give it all its versions there", "%s has the address %s already", other,
+                    "give it all its versions there", "%s already has the address %s", other,
                     instance->address.text);
     else if (address.size)
         table_put(seen, address, (void *)(uintptr_t)(strrchr(path, '.') + 1));
@@ -219,7 +218,7 @@ static const JsonNode *find_entries(ConfigReader *reader)
 {
     const JsonNode *root = reader->file.document.root, *entries = NULL;
     if (!root || root->kind != JSON_OBJECT) {
-        config_tell(reader, "", "instances: []", "this is no list of instances");
+        config_tell(reader, "", "instances: []", "this is not a list of instances");
         return NULL;
     }
     for (const JsonNode *member = root->first; member; member = member->next) {

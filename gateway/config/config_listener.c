@@ -25,8 +25,7 @@ static void read_tls(ConfigReader *reader, const Passerelle__Config__ListenerTls
         .certificate_optional = text->client_certificate_optional,
     };
     if (text->client_certificate_optional && !text->client_ca)
-        config_tell(reader, path, NULL,
-                    "client_certificate_optional means something with client_ca only");
+        config_tell(reader, path, NULL, "client_certificate_optional needs client_ca");
     Result r = tls_server_context(reader->arena, &files, &listener->tls);
     if (failed(r))
         config_tell_tls(reader, r, path);
@@ -40,7 +39,7 @@ static void tell_duplicate(ConfigReader *reader, uint32_t at, const char *path)
     for (uint32_t i = 0; i < at; i++)
         if (strcmp(listeners[i].address.text, listeners[at].address.text) == 0 &&
             (listeners[at].address.port || listeners[at].address.path)) {
-            config_tell(reader, path, NULL, "listen[%u] has the address %s already", i,
+            config_tell(reader, path, NULL, "listen[%u] already has the address %s", i,
                         listeners[at].address.text);
             return;
         }
@@ -54,17 +53,18 @@ static void tell_no_network(ConfigReader *reader, const char *text, bool alone, 
     IpRange meant;
     if (strcmp(text, "none") == 0 && !alone)
         config_tell(reader, path, "leave it out, or leave out the others",
-                    "none stands alone: nobody is trusted then");
+                    "none must be the only entry");
     else if (ip_range_mean(bytes_of(text), &meant)) {
         char network[IP_TEXT_SIZE + 4];
         ip_range_write(&meant, network);
         config_tell(reader, path, arena_printf(reader->arena, "write %s", network),
-                    "%s has bits behind its prefix", text);
+                    "%s has bits after its prefix", text);
     } else
-        config_tell(reader, path, "for example 10.0.0.0/8, 192.0.2.7, 2001:db8::/32 or unix",
-                    "%s is no network: an IP address, without a port, or one with a slash and the "
-                    "length of its prefix; names are not looked up",
-                    text);
+        config_tell(
+            reader, path, "for example 10.0.0.0/8, 192.0.2.7, 2001:db8::/32 or unix",
+            "%s is not a network: an IP address, without a port, or one with a slash and the "
+            "length of its prefix; names are not looked up",
+            text);
 }
 
 static void read_trusted(ConfigReader *reader, char **texts, size_t n, const char *path,
@@ -94,8 +94,7 @@ static void read_proxies(ConfigReader *reader, const Passerelle__Config__Listene
     listener->proxy_protocol = text->proxy_protocol;
     if (text->proxy_protocol && trusted_peers_are_none(&listener->trusted))
         config_tell(reader, config_path(reader, "%s.proxy_protocol", path),
-                    "say in trusted_proxies who sends it",
-                    "nobody is trusted to speak for others here");
+                    "list the senders in trusted_proxies", "there are no trusted proxies here");
 }
 
 /* A field that means something else is taken from strangers, whoever it belongs to. */
@@ -125,10 +124,10 @@ static void check_identity_header(ConfigReader *reader)
         return;
     if (means_something_else(name))
         config_tell(reader, "identity_header", "a name of its own, for example x-client-id",
-                    "%s has a meaning already, and would be taken from everybody else", name);
+                    "%s already has a meaning, and would be dropped from all other requests", name);
     else if (!believed)
-        config_tell(reader, "identity_header", "say in trusted_proxies who sets it",
-                    "it is believed from trusted proxies only, and there are none");
+        config_tell(reader, "identity_header", "list the senders in trusted_proxies",
+                    "it is accepted from trusted proxies only, and there are none");
 }
 
 static void read_admin(ConfigReader *reader, const Passerelle__Config__Admin *text)
@@ -140,7 +139,7 @@ static void read_admin(ConfigReader *reader, const Passerelle__Config__Admin *te
     for (uint32_t i = 0; i < config->n_listeners; i++)
         if (strcmp(config->listeners[i].address.text, config->admin.text) == 0 &&
             (config->admin.port || config->admin.path))
-            config_tell(reader, "admin.address", NULL, "listen[%u] has the address %s already", i,
+            config_tell(reader, "admin.address", NULL, "listen[%u] already has the address %s", i,
                         config->admin.text);
 
     const char **hosts = arena_array(reader->arena, const char *, text->n_hosts);

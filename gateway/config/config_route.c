@@ -101,7 +101,7 @@ static void read_opaque(ConfigReader *reader, const Passerelle__Config__Route *t
     if (text->on_failure &&
         text->on_failure->how_case == PASSERELLE__CONFIG__ON_FAILURE__HOW_GRACEFUL)
         config_tell(reader, config_path(reader, "%s.on_failure", path), "loud",
-                    "there is no default answer for what has no schema");
+                    "there is no default response without a schema");
 
     Service *service = &config->services[config->n_services];
     reader->services[config->n_services] = (ServicePlan){.path = path};

@@ -44,7 +44,7 @@ static void check_cache(ConfigReader *reader, const Version *version, const char
     const char *cache = version->reflected->cache;
     if (cache && table_put(&reader->caches, bytes_of(cache), version->reflected))
         config_tell(reader, config_path(reader, "%s.cache", path), NULL,
-                    "%s keeps another version's schema already", cache);
+                    "%s is already the cache of another version", cache);
 }
 
 /* What it told when it was there last, for one that is not there now. */
@@ -59,7 +59,7 @@ static void use_cache(ConfigReader *reader, Version *version, Result why, const 
     version->schema = NULL;
     tell_failure(reader, why, path, NULL);
     tell_failure(reader, r, config_path(reader, "%s.cache", path),
-                 "the gateway makes it when it has a schema");
+                 "the gateway creates it when it has a schema");
 }
 
 static void ask(ConfigReader *reader, Version *version, const Passerelle__Config__Reflection *text,
@@ -95,7 +95,7 @@ static void read_reflection(ConfigReader *reader, Version *version,
     check_cache(reader, version, path);
     bool good = config_read_reflecting(reader, text, path, &version->reflected->instance);
     if (!reader->ask)
-        config_tell(reader, path, "name a file", "no instance can be asked for its schema here");
+        config_tell(reader, path, "name a file", "schemas by reflection are not available here");
     else if (good && *version->package)
         ask(reader, version, text, path);
 }
@@ -113,6 +113,6 @@ void config_read_schema(ConfigReader *reader, Version *version,
         break;
     case PASSERELLE__CONFIG__SCHEMA__FROM__NOT_SET:
     case _PASSERELLE__CONFIG__SCHEMA__FROM__CASE_IS_INT_SIZE:
-        config_tell(reader, path, "file or reflection", "nothing says where the schema comes from");
+        config_tell(reader, path, "file or reflection", "the schema has no source");
     }
 }

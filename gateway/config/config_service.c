@@ -44,7 +44,7 @@ static void check_times(ConfigReader *reader, const Service *service, const Vers
     for (uint32_t i = 0; i < version->index; i++)
         if (version->released && service->versions[i].released > version->released) {
             config_tell(reader, config_path(reader, "%s.released", path), NULL,
-                        "versions stand oldest first, but %s is released later",
+                        "versions must be oldest first, but %s is released later",
                         service->versions[i].name);
             return;
         }
@@ -59,7 +59,7 @@ static void check_version_name(ConfigReader *reader, const Service *service, con
                     "\"%s\" cannot be the name of a version", version->name);
     for (uint32_t i = 0; i < version->index; i++)
         if (strcmp(service->versions[i].name, version->name) == 0) {
-            config_tell(reader, path, NULL, "there is a version %s already", version->name);
+            config_tell(reader, path, NULL, "there already is a version %s", version->name);
             return;
         }
 }
@@ -142,7 +142,7 @@ static void read_rules(ConfigReader *reader, Service *service, const ServicePlan
         VersionRule rule = rule_of(plan->text->negotiate[i]);
         if (seen[rule])
             config_tell(reader, config_path(reader, "%s.negotiate[%zu]", plan->path, i), NULL,
-                        "this rule is here already");
+                        "this rule is already in the list");
         else
             service->rules[service->n_rules++] = rule;
         seen[rule] = true;
@@ -220,7 +220,7 @@ static void check_service_name(ConfigReader *reader, const Service *service, con
                     "\"%s\" cannot be the name of a service", service->name);
     for (uint32_t i = 0; i < service->index; i++)
         if (strcmp(reader->config->services[i].name, service->name) == 0) {
-            config_tell(reader, path, NULL, "there is a service %s already", service->name);
+            config_tell(reader, path, NULL, "there already is a service %s", service->name);
             return;
         }
 }
@@ -232,7 +232,7 @@ static void read_discovery(ConfigReader *reader, Service *service, const Service
         return;
     if (plan->text->n_instances)
         config_tell(reader, path, NULL,
-                    "the instances of %s stand in the config, or elsewhere, but not both",
+                    "the instances of %s are in the config or in a list, not in both",
                     service->name);
     else
         config_read_discovery(reader, service, plan->text->discovery, path);

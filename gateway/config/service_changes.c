@@ -63,7 +63,7 @@ static Result read_list(ConfigReader *reader, const Service *service, ServicePla
         return OK;
     }
     if (said[at]) {
-        config_tell(reader, path, NULL, "there is a list from %s to %s already",
+        config_tell(reader, path, NULL, "there already is a list from %s to %s",
                     service->versions[at].name, service->versions[at + 1].name);
         return OK;
     }
@@ -247,7 +247,7 @@ static void check_served(ConfigReader *reader, const Service *service, const Ser
         if (!served && !reader->problems->n)
             config_tell(reader, config_path(reader, "%s.versions[%u]", plan->path, i),
                         missing_list(reader, service, plan, i, native),
-                        "nobody can answer calls of %s", version->name);
+                        "no instance can serve calls of %s", version->name);
     }
 }
 

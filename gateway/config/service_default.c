@@ -79,7 +79,7 @@ static void tell_unfit(ConfigReader *reader, const Method *method, Result r)
     config_tell(reader,
                 config_path(reader, "%s.on_failure.graceful.default%s%s",
                             route_path(reader, method->route), *field ? "." : "", field),
-                NULL, "the answer cannot be given in %s: %s", method->version->name,
+                NULL, "the default response cannot be converted to %s: %s", method->version->name,
                 error_origin(r)->doing);
 }
 
@@ -150,7 +150,7 @@ static Result make_default(ConfigReader *reader, Method *method)
             reader,
             config_path(reader, "%s.on_failure.graceful", route_path(reader, method->route)),
             config_path(reader, "version: %s", method->version->name),
-            "the answer of %s cannot be written in %s: %s", method->type->path, written->name,
+            "the response of %s cannot be written in %s: %s", method->type->path, written->name,
             method->pairs[written->index].reason);
         return OK;
     }

@@ -81,7 +81,7 @@ static void check_variables(ConfigReader *reader, const RestBinding *binding)
     for (size_t i = 0; i < binding->n_variables; i++) {
         if (!is_single_text(input, binding->variables[i]))
             tell(reader, binding->method, binding->rule,
-                 arena_printf(reader->arena, "the variable %.*s is no single field of %s",
+                 arena_printf(reader->arena, "the variable %.*s is not a single field of %s",
                               BYTES_ARGS(binding->variables[i]), input->full_name));
         for (size_t j = 0; j < i; j++)
             check_pair(reader, binding, binding->variables[j], binding->variables[i]);
@@ -105,11 +105,11 @@ static void check_fields(ConfigReader *reader, const RestBinding *binding)
     if (rule->body[0] && strcmp(rule->body, "*") != 0 &&
         !message_field(type->input, bytes_of(rule->body)))
         tell(reader, binding->method, rule,
-             arena_printf(reader->arena, "the body %s is no field of %s", rule->body,
+             arena_printf(reader->arena, "the body %s is not a field of %s", rule->body,
                           type->input->full_name));
     if (rule->response_body[0] && !message_field(type->output, bytes_of(rule->response_body)))
         tell(reader, binding->method, rule,
-             arena_printf(reader->arena, "the response body %s is no field of %s",
+             arena_printf(reader->arena, "the response body %s is not a field of %s",
                           rule->response_body, type->output->full_name));
 }
 
@@ -162,7 +162,7 @@ static Result add_to_table(ConfigReader *reader, RestBinding *binding)
     binding->next = before;
     if (before && before->method->version->service != binding->method->version->service) {
         tell(reader, binding->method, rule,
-             arena_printf(reader->arena, "the same requests are those of %s",
+             arena_printf(reader->arena, "%s matches the same requests",
                           before->method->type->path));
     } else if (before && before->method->version == binding->method->version) {
         /* Published APIs do this; the last one wins, and the check tells. */

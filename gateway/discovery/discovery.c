@@ -69,7 +69,7 @@ static void tell_changes(const Service *service, InstanceChanges changes, uint32
 static void tell_unreadable(Watch *watch, Result why, uint32_t n)
 {
     if (!watch->unreadable)
-        telemetry_event("warning", "instances_unreadable", why, "%s: its %u instances stay",
+        telemetry_event("warning", "instances_unreadable", why, "%s: keeping its %u instances",
                         watch->service->name, n);
     watch->unreadable = true;
 }

@@ -226,7 +226,8 @@ Result forwarding_read(Forwarding *forwarding, const Fields *fields, const char 
     count_hops(forwarding, forwarding->via, true);
     count_hops(forwarding, forwarding->passed, false);
     return full || rest_out->full
-               ? FAIL(arena, FAULT_OUT_OF_MEMORY, "reading who sent a head of %u fields", fields->n)
+               ? FAIL(arena, FAULT_OUT_OF_MEMORY,
+                      "reading the forwarding fields of a head of %u fields", fields->n)
                : OK;
 }
 

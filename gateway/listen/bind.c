@@ -119,7 +119,7 @@ static Result bind_tcp_address(Arena *arena, const Config *config, const Listene
         /* Port 0: the others take the one that the first was given. */
         socklen_t size = info->ai_addrlen;
         if (getsockname(bound->fds[i], info->ai_addr, &size) != 0)
-            return system_error(arena, "asking for the address of", &listener->address);
+            return system_error(arena, "resolving the address of", &listener->address);
     }
     return OK;
 }

@@ -373,7 +373,7 @@ static Bytes on_preamble(Socket *socket, Bytes input, bool *done_out)
         connection_end(
             c, FAIL(loop_scratch(loop_of(c)), FAULT_PROTOCOL_VIOLATION, "reading a PROXY header"));
         telemetry_event("warning", "proxy_header_refused", OK,
-                        "peer %s at %s sends none, or a malformed one", c->peer,
+                        "peer %s at %s: the header is missing or malformed", c->peer,
                         c->client.listener);
         break;
     case PROXY_DONE:
@@ -428,12 +428,12 @@ static const SocketEvents behind_proxy_events = {
 static const char *what_took_too_long(const Connection *c)
 {
     if (c->pump.blocked_since)
-        return "the peer takes nothing";
+        return "the peer does not read";
     switch (c->phase) {
     case HTTP_HEAD: return "the request's head is not complete";
-    case HTTP_BODY: return "the request's body does not come";
+    case HTTP_BODY: return "the request's body does not arrive";
     case HTTP_ACTIVE: return "the peer's windows stay closed";
-    default: return "the peer does nothing";
+    default: return "the peer sends nothing";
     }
 }
 

@@ -218,7 +218,7 @@ static Result failure_of(Dial *dial)
     socket_peer_name(&last->ip, last->port, name);
     if (dial->n == 1)
         return r;
-    return FAIL_OVER(arena, r, FAULT_SYSTEM, "none of %u addresses can be connected to, %s last",
+    return FAIL_OVER(arena, r, FAULT_SYSTEM, "connecting to %u addresses failed, at last to %s",
                      dial->n, name);
 }
 

@@ -186,7 +186,7 @@ Result loop_open(Loop *loop, uint32_t index, Arena *arena)
     *loop = (Loop){.index = index, .now = clock_now()};
     int error = uv_loop_init(&loop->uv);
     if (error)
-        return FAIL(arena, FAULT_SYSTEM, "making an event loop: %s", uv_strerror(error));
+        return FAIL(arena, FAULT_SYSTEM, "creating an event loop: %s", uv_strerror(error));
     LoopPrivate *p = calloc(1, sizeof(*p));
     CHECK(p);
     loop->private = p;

@@ -270,10 +270,10 @@ static const char *reason(int status)
     case ARES_ENOTFOUND: return "there is no such name (NXDOMAIN)";
     case ARES_ENODATA: return "the name has no addresses";
     case ARES_ESERVFAIL: return "the name server failed (SERVFAIL)";
-    case ARES_EREFUSED: return "the name server refuses to answer (REFUSED)";
-    case ARES_ETIMEOUT: return "no name server answers";
+    case ARES_EREFUSED: return "the name server refused the query (REFUSED)";
+    case ARES_ETIMEOUT: return "no name server responds";
     case ARES_ECONNREFUSED: return "the name servers cannot be reached, or fail";
-    case ARES_EBADRESP: return "the name server's answer is not well-formed";
+    case ARES_EBADRESP: return "the name server's response is malformed";
     default: return ares_strerror(status);
     }
 }

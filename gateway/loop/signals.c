@@ -49,7 +49,7 @@ static int end_signal(void)
    process interrupts. */
 static void *wait_for_stop(void *unused)
 {
-    static const char told[] = "passerelle: told to stop before it had started\n";
+    static const char told[] = "passerelle: stopped before startup was complete\n";
     sigset_t set;
     int number = 0;
     sigemptyset(&set);

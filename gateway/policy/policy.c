@@ -65,7 +65,7 @@ static const char *why_no_retry(const PolicyQuestion *q)
     if (is_refusal(q))
         return NULL;
     if (!is_transient(q))
-        return "another attempt would end alike";
+        return "another attempt would have the same result";
     if (!q->repeatable)
         return "the service may have executed it, and the method may not be repeated";
     return q->attempts < q->attempts_most ? NULL : "the route allows no more attempts";
@@ -84,7 +84,8 @@ static const char *why_retry(const PolicyQuestion *q)
 {
     if (!was_sent(q))
         return "the request was not sent";
-    return is_refusal(q) ? "the instance refused it untouched" : "the method may be repeated";
+    return is_refusal(q) ? "the instance refused it without processing it"
+                         : "the method may be repeated";
 }
 
 /* ---- Falling back ---------------------------------------------------------------------------- */

@@ -67,7 +67,7 @@ static void begin_drain(Process *p)
 {
     p->going = GOING_DRAIN;
     uv_timer_stop(&p->delay);
-    telemetry_event("info", "stopping", OK, "calls at work may finish");
+    telemetry_event("info", "stopping", OK, "running calls may finish");
     tell_workers(p, worker_drain);
 }
 
@@ -80,7 +80,7 @@ static void begin_delay(Process *p)
 {
     uint64_t millis = (uint64_t)((p->config->drain_delay + MILLISECOND - 1) / MILLISECOND);
     p->going = GOING_SOON;
-    telemetry_event("info", "leaving", OK, "readiness fails; serving goes on for another %llu ms",
+    telemetry_event("info", "leaving", OK, "not ready; serving continues for %llu ms",
                     (unsigned long long)millis);
     tell_workers(p, worker_leave);
     uv_timer_start(&p->delay, on_delay_over, millis, 0);
@@ -90,7 +90,7 @@ static void end_now(Process *p)
 {
     p->going = GOING_NOW;
     uv_timer_stop(&p->delay);
-    telemetry_event("info", "stopping_now", OK, "calls at work are cut off");
+    telemetry_event("info", "stopping_now", OK, "running calls are cut off");
     tell_workers(p, worker_abort);
 }
 
@@ -117,7 +117,8 @@ static void reopen_log(Process *p)
     Arena *arena = arena_new(ARENA_UNLIMITED);
     Result r = telemetry_reopen(arena, p->config->log_file);
     if (failed(r))
-        telemetry_event("error", "log_not_reopened", r, "lines go on to the file that was open");
+        telemetry_event("error", "log_not_reopened", r,
+                        "lines continue to go to the file that is open");
     arena_free(arena);
 }
 
@@ -154,7 +155,7 @@ static Result reload_admin(Process *p, Arena *arena, const Config *config)
 static void tell_what_stays(const Config *old, const Config *config)
 {
     if (old->n_loops != config->n_loops)
-        telemetry_event("warning", "restart_needed", OK, "loops: %u from the next start on",
+        telemetry_event("warning", "restart_needed", OK, "loops: %u takes effect after a restart",
                         config->n_loops);
 }
 

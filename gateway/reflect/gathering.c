@@ -17,7 +17,7 @@ static Result add_ask(Gathering *g, uint32_t field, Bytes name, Bytes importer)
 {
     if (g->n_asks == ASKS_MOST)
         return FAIL(g->arena, FAULT_UPSTREAM_TOO_LARGE,
-                    "more than %d services and files are told of", ASKS_MOST);
+                    "more than %d services and files in its reflection", ASKS_MOST);
     if (g->n_asks == g->capacity) {
         size_t capacity = g->capacity ? g->capacity * 2 : 16;
         g->asks = arena_grow(g->arena, g->asks, g->capacity * sizeof *g->asks,
@@ -124,13 +124,13 @@ static Result take_file(Gathering *g, Bytes file)
         continue;
     if (reader.bad || !name.size)
         return FAIL(g->arena, FAULT_UPSTREAM_MESSAGE,
-                    "a file descriptor that it tells is cut off or malformed");
+                    "a file descriptor from its reflection is truncated or malformed");
 
     const Bytes *before = table_get(&g->files, name);
     if (before && bytes_equal(*before, file))
         return OK;
     if (before)
-        return FAIL(g->arena, FAULT_UPSTREAM_MESSAGE, "it tells two different files named %.*s",
+        return FAIL(g->arena, FAULT_UPSTREAM_MESSAGE, "it returned two different files named %.*s",
                     SHOWN(name));
     Bytes *kept = arena_make(g->arena, Bytes);
     *kept = file;
@@ -148,8 +148,8 @@ static Result take_files(Gathering *g, const GatheringAsk *ask, Bytes files)
             r = take_file(g, f.bytes);
     }
     if (!failed(r) && ask->field == ASK_FILE && !is_there(g, ask))
-        r = FAIL(g->arena, FAULT_UPSTREAM_MESSAGE, "it was asked for %.*s and tells other files",
-                 SHOWN(ask->name));
+        r = FAIL(g->arena, FAULT_UPSTREAM_MESSAGE,
+                 "it returned other files than the requested %.*s", SHOWN(ask->name));
     return r;
 }
 
@@ -176,7 +176,7 @@ static Result take_error(Gathering *g, const GatheringAsk *ask, Bytes error)
     if (can_do_without(ask, code))
         return OK;
     bool imported = ask->importer.size;
-    return FAIL(g->arena, FAULT_UPSTREAM_STATUS, "asked for %.*s%s%.*s%s it answers %s: %.*s",
+    return FAIL(g->arena, FAULT_UPSTREAM_STATUS, "the request for %.*s%s%.*s%s returned %s: %.*s",
                 SHOWN(ask->name), imported ? " (imported by " : "", SHOWN(ask->importer),
                 imported ? ")" : "", code_name(code), SHOWN(message));
 }
@@ -192,14 +192,14 @@ static Result take(Gathering *g, const GatheringAsk *ask, const WireField *said)
         return take_services(g, said->bytes);
     if (said->number == SAY_FILES && !services)
         return take_files(g, ask, said->bytes);
-    return FAIL(g->arena, FAULT_UPSTREAM_MESSAGE,
-                "it was asked for %.*s and answers something else", SHOWN(ask->name));
+    return FAIL(g->arena, FAULT_UPSTREAM_MESSAGE, "the response is not for the requested %.*s",
+                SHOWN(ask->name));
 }
 
 Result gathering_take(Gathering *g, Bytes answer)
 {
     if (!g->awaits)
-        return FAIL(g->arena, FAULT_UPSTREAM_MESSAGE, "it answers what it was not asked");
+        return FAIL(g->arena, FAULT_UPSTREAM_MESSAGE, "its response belongs to no request");
     g->awaits = false;
     g->size += answer.size;
     if (g->size > g->limit)

@@ -127,7 +127,8 @@ static Result failure_of(Fetch *f, const Status *status)
     if (status->error)
         return (Result){status->error};
     if (status->code == CODE_OK)
-        return FAIL(f->arena, FAULT_UPSTREAM_PROTOCOL, "it ended the call before all was told");
+        return FAIL(f->arena, FAULT_UPSTREAM_PROTOCOL,
+                    "it ended the call before all responses were sent");
     if (status->code == CODE_UNIMPLEMENTED)
         return FAIL(f->arena, FAULT_UPSTREAM_STATUS, "it has no server reflection: %.*s",
                     BYTES_ARGS(said));
@@ -196,7 +197,7 @@ static void run(Fetch *f, Config *config)
 
     timer_stop(&loop->timers, &f->deadline);
     timer_stop(&loop->timers, &f->look);
-    Result over = FAIL(f->arena, FAULT_CANCELLED, "nothing more is asked");
+    Result over = FAIL(f->arena, FAULT_CANCELLED, "no more requests");
     if (f->x)
         exchange_cancel(f->x, over);
     upstreams_close(loop->upstreams, over);
@@ -212,7 +213,8 @@ static Result check_services(Arena *arena, const Gathering *gathering, const Sch
     size_t at = 0;
     for (Bytes name; gathering_service(gathering, &at, &name);) {
         if (!schema_service(schema, name))
-            return FAIL(arena, FAULT_BAD_SCHEMA, "no file that it tells declares its service %.*s",
+            return FAIL(arena, FAULT_BAD_SCHEMA,
+                        "no file from its reflection declares its service %.*s",
                         BYTES_ARGS(bytes_slice(name, 0, 200)));
     }
     return OK;

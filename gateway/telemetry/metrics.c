@@ -102,7 +102,7 @@ static InstanceSums *sum_instances(const TelemetryProcess *p, KnownInstance **al
 static void write_sums(Exposition *e, const InstanceSums *sums, uint32_t n)
 {
     exposition_family(e, "passerelle_upstream_calls", METRIC_COUNTER,
-                      "Calls by the instance that was asked last.");
+                      "Calls by the instance of the last attempt.");
     for (uint32_t i = 0; i < n; i++) {
         for (int code = 0; code < CODE_COUNT; code++) {
             Label labels[] = {{"instance", sums[i].address}, {"code", code_name((Code)code)}};

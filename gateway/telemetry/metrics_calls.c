@@ -152,7 +152,7 @@ static void write_errors(Exposition *e, const TelemetryProcess *p, Arena *arena)
 {
     KeyCounts counts = {.arena = arena};
     exposition_family(e, "passerelle_errors", METRIC_COUNTER,
-                      "Failures of calls, by the fault that was told and the one where it began.");
+                      "Failed calls by fault, by responsible side and by root cause.");
     for (uint32_t number = 0; number < p->series[SERIES_SERVICE].n; number++)
         write_errors_of(e, p, number, &counts);
 }

@@ -127,7 +127,7 @@ static Result nobody(const Candidates *from, const Method *method, const PickTri
         const Upstream *down = untried_down(&from->lists[method->preferred[i]->index], tried);
         if (down)
             return FAIL_OVER(arena, error_copy(arena, upstream_failure(down)), FAULT_UPSTREAM_DOWN,
-                             "no instance of %s can answer %s: %u of %u away, %u tried",
+                             "no instance of %s can serve %s: %u of %u down, %u tried",
                              service->name, path, from->n_down, from->set->n, count(tried));
     }
     if (tried)

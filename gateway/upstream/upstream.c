@@ -487,7 +487,7 @@ static void fail_late(Upstream *u)
         return;
     while ((wait = oldest_wait(u)) && wait->place.since + u->limits.connect_time <= loop->now)
         fail_wait(wait, FAIL(loop_scratch(loop), FAULT_OVERLOADED,
-                             "none of the %u connections to %s had room for the call",
+                             "none of the %u connections to %s had capacity for the call",
                              links_counted(u), upstream_name(u)));
 }
 

@@ -233,8 +233,8 @@ static void link_timeout(Link *link)
         link_end(link, OK);
     } else if (link->pump.blocked_since || link->pinged) {
         lost(link, FAIL(arena, FAULT_SYSTEM, "%s",
-                        link->pump.blocked_since ? "the instance takes nothing"
-                                                 : "the instance is silent"));
+                        link->pump.blocked_since ? "the instance does not read"
+                                                 : "the instance does not respond"));
     } else {
         link->pinged = true;
         http_connection_ping(link->pump.http);

@@ -252,7 +252,7 @@ static bool narrow(const Words *words, uint32_t n_rules, Arena *arena, Negotiati
     }
     Result r = ask_rule(words, n->rule, among, arena, &narrowed);
     if (failed(r)) {
-        error_ignore(r, "the rules contradict each other, which is told instead");
+        error_ignore(r, "the rules contradict each other, which is reported instead");
         return false;
     }
     if (narrowed.client)
@@ -299,7 +299,7 @@ static Result decide(const Words *words, Arena *arena, Negotiation *n)
     }
     return FAIL_TELL(
         arena, FAULT_UNKNOWN_VERSION,
-        "the request says no version of %s, and there is no default: the versions are %s",
+        "the request specifies no version of %s, and there is no default: the versions are %s",
         service->name, supported_text(words->question, arena));
 }
 

@@ -49,7 +49,7 @@ Result request_write(const RequestTarget *target, const Fields *metadata, Arena 
         break;
     case DIALECT_GRPC_WEB_TEXT:
     case DIALECT_HTTP:
-        return FAIL(arena, FAULT_UNSUPPORTED, "asking an instance in %s",
+        return FAIL(arena, FAULT_UNSUPPORTED, "sending a request in %s",
                     dialect_name(target->dialect));
     }
     for (uint32_t i = 0; i < n; i++)
@@ -87,17 +87,18 @@ static Result read_rest_answer(const HttpHead *head, const HeadFields *fields,
     if (!answer->is_error && has_body && !target->takes_any_media &&
         !is_rest_media(answer->content_type, target->answer_is_stream))
         return FAIL(arena, FAULT_UPSTREAM_PROTOCOL,
-                    "the answer's content-type is \"%.*s\", not JSON",
+                    "the response's content-type is \"%.*s\", not JSON",
                     BYTES_ARGS(answer->content_type));
     if (answer->http_status == 206 && !target->takes_part)
         return FAIL(arena, FAULT_UPSTREAM_PROTOCOL,
-                    "the answer is a part, 206, though the whole was asked for");
+                    "the response is partial, 206, without a range in the request");
     if (!compression_by_name(encoding, &answer->compression))
         return FAIL(arena, FAULT_UPSTREAM_PROTOCOL,
-                    "the answer's compression \"%.*s\" is not known", BYTES_ARGS(encoding));
+                    "the response's compression \"%.*s\" is unknown", BYTES_ARGS(encoding));
     if (target->answer_is_stream && !answer->is_error &&
         answer->compression != COMPRESSION_IDENTITY)
-        return FAIL(arena, FAULT_UPSTREAM_PROTOCOL, "the stream is compressed as \"%.*s\", unasked",
+        return FAIL(arena, FAULT_UPSTREAM_PROTOCOL,
+                    "the stream has the compression \"%.*s\", which was not offered",
                     BYTES_ARGS(encoding));
     return OK;
 }
@@ -112,14 +113,14 @@ Result answer_read(const HttpHead *head, const RequestTarget *target, Arena *are
         .trailers = fields_in(arena),
     };
     if (head->status < 200 || head->status > 599)
-        return FAIL(arena, FAULT_UPSTREAM_PROTOCOL, "the answer's status %u is none of HTTP's",
+        return FAIL(arena, FAULT_UPSTREAM_PROTOCOL, "the response's status %u is not valid in HTTP",
                     head->status);
     HeadFields fields;
     HeadSide side = target->dialect == DIALECT_CONNECT ? HEAD_OF_CONNECT_ANSWER : HEAD_OF_ANSWER;
     Result r = head_fields_read(&head->fields, side, arena, &fields);
     answer_out->metadata = fields.metadata;
     if (failed(r))
-        return FAIL_OVER(arena, r, FAULT_UPSTREAM_PROTOCOL, "reading the head of the answer");
+        return FAIL_OVER(arena, r, FAULT_UPSTREAM_PROTOCOL, "reading the head of the response");
 
     switch (target->dialect) {
     case DIALECT_GRPC:
@@ -150,6 +151,6 @@ Result answer_end(Answer *answer, const Fields *http_trailers, Bytes end_frame, 
     case DIALECT_HTTP: break;
     }
     if (failed(r))
-        return FAIL_OVER(arena, r, FAULT_UPSTREAM_PROTOCOL, "reading the end of the answer");
+        return FAIL_OVER(arena, r, FAULT_UPSTREAM_PROTOCOL, "reading the end of the response");
     return OK;
 }

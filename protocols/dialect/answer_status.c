@@ -7,7 +7,7 @@
 
 static Bytes inferred_message(uint16_t http_status, Arena *arena)
 {
-    return bytes_of(arena_printf(arena, "the service answered with HTTP status %u %s", http_status,
+    return bytes_of(arena_printf(arena, "the service returned HTTP status %u %s", http_status,
                                  http_phrase(http_status)));
 }
 
@@ -21,7 +21,7 @@ Status answer_inferred_status(uint16_t http_status, Arena *arena)
 
 Status answer_foreign_status(Bytes content_type, Arena *arena)
 {
-    Result why = FAIL(arena, FAULT_UPSTREAM_PROTOCOL, "the answer's content-type is \"%.*s\"",
+    Result why = FAIL(arena, FAULT_UPSTREAM_PROTOCOL, "the response's content-type is \"%.*s\"",
                       BYTES_ARGS(content_type));
     Status status = status_of_error(arena, why);
     status.code = CODE_UNKNOWN;

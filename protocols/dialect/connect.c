@@ -135,7 +135,7 @@ Result connect_reply_end(const Reply *reply, ReplyEnd *end)
     else
         write_stream_end(reply, &body, end);
     if (body.full)
-        return FAIL(reply->arena, FAULT_OUT_OF_MEMORY, "writing the end of an answer");
+        return FAIL(reply->arena, FAULT_OUT_OF_MEMORY, "writing the end of a response");
     end->body = buffer_bytes(&body);
     return OK;
 }
@@ -205,7 +205,7 @@ static Result check_media(Bytes content_type, const RequestTarget *target, Arena
         return OK;
     if (is_ours)
         return FAIL(arena, FAULT_UPSTREAM_PROTOCOL,
-                    "the answer's content-type is \"%.*s\", but the request's codec was %s",
+                    "the response's content-type is \"%.*s\", but the request's codec was %s",
                     BYTES_ARGS(content_type), codec_name(target->codec));
     answer->is_error = true;
     answer->status = answer_foreign_status(content_type, arena);
@@ -219,7 +219,7 @@ Result connect_answer_read(const HeadFields *fields, const RequestTarget *target
     Bytes encoding = fields->values[is_unary ? FIELD_CONTENT_ENCODING : FIELD_CONNECT_ENCODING];
     if (!compression_by_name(encoding, &answer->compression))
         return FAIL(arena, FAULT_UPSTREAM_PROTOCOL,
-                    "the answer's compression \"%.*s\" is not known", BYTES_ARGS(encoding));
+                    "the response's compression \"%.*s\" is unknown", BYTES_ARGS(encoding));
     if (is_unary)
         answer->trailers = fields->trailers;
     if (answer->http_status == 200)

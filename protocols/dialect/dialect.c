@@ -80,7 +80,7 @@ RequestKind request_kind(const HttpHead *head)
 static Result check_post(const HttpHead *head, Dialect dialect, Arena *arena)
 {
     if (!bytes_are(head->method, "POST"))
-        return FAIL_TELL(arena, FAULT_METHOD_NOT_ALLOWED, "%s is spoken with POST, not %.*s",
+        return FAIL_TELL(arena, FAULT_METHOD_NOT_ALLOWED, "%s needs POST, not %.*s",
                          dialect_name(dialect), BYTES_ARGS(head->method));
     return OK;
 }
@@ -138,7 +138,7 @@ static Result read_grpc(const HttpHead *head, const HeadFields *fields, Arena *a
     read_accepted(fields->values[FIELD_GRPC_ACCEPT_ENCODING], call);
 
     if (call->dialect == DIALECT_GRPC && head->minor < 2)
-        return FAIL_TELL(arena, FAULT_UNSUPPORTED_MEDIA, "gRPC is spoken over HTTP/2 only");
+        return FAIL_TELL(arena, FAULT_UNSUPPORTED_MEDIA, "gRPC needs HTTP/2");
     Result r = check_post(head, call->dialect, arena);
     if (!failed(r))
         r = check_media(fields->values[FIELD_CONTENT_TYPE], media, arena);

@@ -189,11 +189,11 @@ static Result check_answer(const HeadFields *fields, const RequestTarget *target
     }
     if (!media.has_codec || media.codec != target->codec)
         return FAIL(arena, FAULT_UPSTREAM_PROTOCOL,
-                    "the answer's content-type is \"%.*s\", but the request's codec was %s",
+                    "the response's content-type is \"%.*s\", but the request's codec was %s",
                     BYTES_ARGS(content_type), codec_name(target->codec));
     if (!compression_by_name(fields->values[FIELD_GRPC_ENCODING], &answer->compression))
         return FAIL(arena, FAULT_UPSTREAM_PROTOCOL,
-                    "the answer's compression \"%.*s\" is not known",
+                    "the response's compression \"%.*s\" is unknown",
                     BYTES_ARGS(fields->values[FIELD_GRPC_ENCODING]));
     return OK;
 }

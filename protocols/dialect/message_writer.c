@@ -44,8 +44,8 @@ Result message_frame_end(Buffer *out, size_t at)
         return OK;
     size_t size = out->size - at - ENVELOPE_HEAD;
     if (size > UINT32_MAX)
-        return FAIL(out->arena, FAULT_MESSAGE_TOO_LARGE, "a message of %zu bytes has no frame",
-                    size);
+        return FAIL(out->arena, FAULT_MESSAGE_TOO_LARGE,
+                    "a message of %zu bytes does not fit a frame", size);
     envelope_write_head(out->data + at, 0, size);
     return OK;
 }
@@ -86,8 +86,8 @@ static Result write_message(Dialect dialect, Bytes message, Compression compress
     case DIALECT_GRPC_WEB_TEXT:
     case DIALECT_CONNECT_STREAM:
         if (message.size > UINT32_MAX)
-            return FAIL(out->arena, FAULT_MESSAGE_TOO_LARGE, "a message of %zu bytes has no frame",
-                        message.size);
+            return FAIL(out->arena, FAULT_MESSAGE_TOO_LARGE,
+                        "a message of %zu bytes does not fit a frame", message.size);
         return write_framed(dialect, message, compression, compressed, out);
     case DIALECT_CONNECT:
     case DIALECT_REST:

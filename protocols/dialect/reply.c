@@ -113,6 +113,6 @@ Result reply_write_end(const Call *call, const Status *status, const Fields *met
     }
     Result r = write_end(&reply, end_out);
     if (!failed(r) && (end_out->head.fields.full || end_out->trailers.full))
-        r = FAIL(arena, FAULT_OUT_OF_MEMORY, "writing the end of an answer");
+        r = FAIL(arena, FAULT_OUT_OF_MEMORY, "writing the end of a response");
     return r;
 }

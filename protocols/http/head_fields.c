@@ -178,7 +178,7 @@ Result head_fields_read(const Fields *fields, HeadSide side, Arena *arena, HeadF
         if (failed(r) && !failed(first))
             first = r;
         else
-            error_ignore(r, "the first one is told");
+            error_ignore(r, "the first one is reported");
     }
     if (head_out->metadata.full || head_out->trailers.full)
         return FAIL(arena, FAULT_OUT_OF_MEMORY, "sorting %u fields of a head", fields->n);

@@ -206,7 +206,7 @@ static int http1_output(HttpConnection *base, struct iovec *vectors, int n)
         return 0;
     tell_drain(http1);
     if (http1->held_size && http1->reading != HTTP1_READ_WAIT && !http1->closing)
-        error_ignore(http1_read_held(http1), "the answer says it and the phase tells the owner");
+        error_ignore(http1_read_held(http1), "the response has it, and the owner sees the phase");
     tell_capacity(http1);
     return http_queue_vectors(&http1->out, vectors, n, 256 * 1024);
 }
@@ -245,7 +245,7 @@ static void http1_timeout(HttpConnection *base)
                                       "the request did not arrive in time"};
     http1_forget_held(http1);
     error_ignore(http1_refuse(http1, &late, NULL),
-                 "the stream has heard it, and the phase tells the owner");
+                 "the stream was notified, and the owner sees the phase");
 }
 
 static HttpPhase http1_phase(const HttpConnection *base)

@@ -85,7 +85,7 @@ static Http1Parse refuse_head(const HttpLimits *limits, Bytes input, Http1Refusa
     Bytes line = first_line(input);
     bool whole_line = line.data + line.size < input.data + input.size;
     if (is_other_version(line))
-        return refuse(why, 505, "only HTTP/1.0, HTTP/1.1 and HTTP/2 are spoken here");
+        return refuse(why, 505, "only HTTP/1.0, HTTP/1.1 and HTTP/2 are supported");
     if (count_lines(input) > (size_t)limits->head_fields + 2)
         return refuse(why, 431, "too many header fields");
     if (whole_line && is_not_http(line))

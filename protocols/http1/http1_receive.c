@@ -184,7 +184,8 @@ static Turn read_head(Http1 *http1, Bytes *input, Result *result)
     case HTTP1_PARSED: break;
     }
     if (http1->base.client && head.http.status == 101 && !http1->stream->wants_upgrade) {
-        why = (Http1Refusal){&FAULT_PROTOCOL_VIOLATION, 502, "101 was not asked for"};
+        why =
+            (Http1Refusal){&FAULT_PROTOCOL_VIOLATION, 502, "101 without an upgrade in the request"};
         *result = http1_refuse(http1, &why, NULL);
         return TURN_WAIT;
     }

@@ -284,7 +284,7 @@ static Result http2_feed(HttpConnection *base, Bytes input, int64_t now)
                              : error ? nghttp2_strerror(error)
                                      : nghttp2_http2_strerror(code));
     else if (http2->failed)
-        r = break_off(http2, "the peer broke the rules of the connection");
+        r = break_off(http2, "the peer violated the protocol of the connection");
     tell_drains(http2);
     tell_capacity(http2);
     http2->busy = false;
@@ -327,8 +327,8 @@ static int http2_output(HttpConnection *base, struct iovec *vectors, int n)
         http2_gather(http2);
     }
     if (http2->failed && !http2->over)
-        error_ignore(break_off(http2, "the peer broke the rules of the connection"),
-                     "each stream was told, and the phase tells the owner");
+        error_ignore(break_off(http2, "the peer violated the protocol of the connection"),
+                     "each stream was notified, and the owner sees the phase");
     tell_capacity(http2);
     http2->busy = false;
     return http_queue_vectors(&http2->out, vectors, n, OUT_MOST);

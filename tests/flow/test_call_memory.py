@@ -64,7 +64,7 @@ def is_out_of_memory(dialect, status, head, body):
         return head["grpc-status"] == "8" and not body
     if dialect == "grpc_web":
         return b"grpc-status: 8\r\n" in body and body[0] == 0x80
-    return status == {"rest": 503, "connect": 429}[dialect] and b"asked for more memory" in body
+    return status == {"rest": 503, "connect": 429}[dialect] and b"needs more memory" in body
 
 
 # Only base64 needs memory of the call; elsewhere the default goes out as it lies in the config.
@@ -81,7 +81,7 @@ def test_a_default_that_does_not_fit_leaves_the_error_that_it_was_for(tmp_path, 
             return
         assert is_unavailable(dialect, status, head, body), body[:500]  # what it was to stand in for
         assert marked is None and not line.get("degraded")
-        assert line["causes"][0]["fault"] == "UPSTREAM_DOWN" and "default of the route" in line["causes"][0]["doing"]
+        assert line["causes"][0]["fault"] == "UPSTREAM_DOWN" and "default response of the route" in line["causes"][0]["doing"]
         assert gateway.http("GET", "/nowhere").status == 404
 
 

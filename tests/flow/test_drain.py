@@ -142,7 +142,7 @@ def test_calls_that_are_cut_off_end_in_their_dialect_and_are_counted(tmp_path):
         gateway.process.child.terminate()
         with pytest.raises(grpc.RpcError) as caught:
             unary.result(15)
-        assert caught.value.code() == grpc.StatusCode.UNAVAILABLE and "going down" in caught.value.details()
+        assert caught.value.code() == grpc.StatusCode.UNAVAILABLE and "shutting down" in caught.value.details()
         with pytest.raises(grpc.RpcError) as caught:
             next(watching)
         assert caught.value.code() == grpc.StatusCode.UNAVAILABLE

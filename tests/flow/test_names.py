@@ -71,7 +71,7 @@ def test_a_silent_name_server_harms_only_the_names_that_it_is_asked_for(running)
     for thread in asking:
         thread.join()
     assert [answer.status for answer in answers] == [503] * 6
-    assert all(b"no name server answers" in answer.body for answer in answers)
+    assert all(b"no name server responds" in answer.body for answer in answers)
 
 
 def test_a_silent_name_server_does_not_delay_the_end(running):

@@ -227,9 +227,9 @@ def test_variables_of_every_type_are_read(world):
     ('get: "/v1/{other_name}/{otherName}"', "other_name and otherName are the same field"),
     ('custom {kind: "GET X" path: "/v1/x"}', '"GET X" is no HTTP method'), ('custom {path: "/v1/x"}', '"" is no HTTP method'),
     ('custom {kind: "CONNECT" path: "/v1/x"}', '"CONNECT" is no HTTP method'), ('post: "/v1/x:"', "a verb is expected"),
-    ('get: "/v1/{name}/{name}"', "there already"), ('post: "/v1/x" body: "nothing"', "the body nothing is no field"),
+    ('get: "/v1/{name}/{name}"', "there already"), ('post: "/v1/x" body: "nothing"', "the body nothing is not a field"),
     ('post: "/v1/x" body: "inner.name"', "the body inner.name is no field"),
-    ('get: "/v1/x" response_body: "nothing"', "the response body nothing is no field")])
+    ('get: "/v1/x" response_body: "nothing"', "the response body nothing is not a field")])
 def test_a_rule_that_cannot_be_meant_is_refused_at_load(tmp_path, rule, why):
     told = check_of(tmp_path, rule)
     assert told.returncode == 1 and why in told.stdout + told.stderr

@@ -187,8 +187,8 @@ def test_an_http_status_means_what_it_says(world, status, code):
      ("ALREADY_EXISTS", "taken")),
     ("application/json", {"code": 6, "message": "taken", "details": []}, ("ALREADY_EXISTS", "taken")),
     ("application/json", {"error": "plain"}, ("ABORTED", "plain")),
-    ("application/json", ["odd"], ("ABORTED", "the service answered with HTTP status 409 Conflict")),
-    ("text/plain", "odd", ("ABORTED", "the service answered with HTTP status 409 Conflict")),
+    ("application/json", ["odd"], ("ABORTED", "the service returned HTTP status 409 Conflict")),
+    ("text/plain", "odd", ("ABORTED", "the service returned HTTP status 409 Conflict")),
 ])
 def test_an_errors_body_says_more_than_its_status(world, content_type, body, expected):
     text = body if isinstance(body, str) else json.dumps(body)

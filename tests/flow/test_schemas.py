@@ -174,12 +174,12 @@ def test_two_versions_cannot_share_a_cache(tmp_path, files):
         package: notes.v1
         schema: {reflection: $reflection}
     instances:""")
-        assert "notes.cache keeps another version's schema already" in refused(gateway)
+        assert "notes.cache is already the cache of another version" in refused(gateway)
 
 
 def test_a_schema_comes_from_somewhere(tmp_path):
     gateway = Gateway(tmp_path, CONFIG.replace("{reflection: $reflection}", "{}"), instance="127.0.0.1:1")
-    assert "nothing says where the schema comes from (file or reflection)" in refused(gateway)
+    assert "the schema has no source (file or reflection)" in refused(gateway)
 
 
 # ---- What instances do instead -------------------------------------------------------------------
@@ -273,16 +273,16 @@ def say_nothing(request, response):
 
 
 @pytest.mark.parametrize("bend, told", [
-    (endless_list, "answers something else"),
+    (endless_list, "is not for the requested"),
     (one_too_many, "something else"),
     (end_early, "it answered UNKNOWN"),
-    (say_other_files, "no file that it tells declares its service notes.v1.Notes"),
-    (say_nonsense, "cut off or malformed"),
+    (say_other_files, "no file from its reflection declares its service notes.v1.Notes"),
+    (say_nonsense, "truncated or malformed"),
     (say_two_of_a_name, "two different files named notes/notes.proto"),
-    (answer_what_was_not_asked, "it was asked for * and answers something else"),
+    (answer_what_was_not_asked, "the response is not for the requested *"),
     (say_huge, "the limit is 1048576"),
     (say_an_endless_chain, "the schema was not there within 1.0 s"),
-    (say_a_circle, "no file that it tells declares its service notes.v1.Notes"),
+    (say_a_circle, "no file from its reflection declares its service notes.v1.Notes"),
     (say_what_does_not_link, "nowhere.Nothing"),
     (say_nothing, "the schema was not there within 1.0 s"),
 ], ids=lambda value: getattr(value, "__name__", ""))
@@ -301,7 +301,7 @@ def test_a_dependency_that_it_does_not_have_is_named(tmp_path, files):
     del files["notes/text.proto"]
     with Reflecting(files) as backend:
         told = refused(gateway_to(tmp_path, backend))
-        assert "asked for notes/text.proto (imported by notes/notes.proto) it answers NOT_FOUND: no file_by_filename here" in told
+        assert "the request for notes/text.proto (imported by notes/notes.proto) returned NOT_FOUND: no file_by_filename here" in told
 
 
 def test_a_package_that_it_does_not_have_is_told_with_those_that_it_has(tmp_path, files):

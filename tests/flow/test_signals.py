@@ -65,7 +65,7 @@ def test_a_gateway_that_waits_for_a_schema_before_it_serves_ends_at_once(tmp_pat
     with Silent() as silent, starting(tmp_path, silent, "[127.0.0.1:$port, 'unix:$folder/s']") as (_, process):
         process.child.send_signal(number)
         assert ends_soon(process) == 0
-        assert "before it had started" in "\n".join(process.errors)
+        assert "before startup was complete" in "\n".join(process.errors)
         assert not (tmp_path / "s").exists()
 
 

@@ -273,8 +273,9 @@ static void the_deadline_ends_the_wait_for_an_answer(void **state)
     scene_pass(scene, 101);
     assert_string_equal(at->reset, "CANCELLED");
     assert_string_equal(said(client, "grpc-status"), "4");
-    assert_string_equal(said(client, "grpc-message"),
-                        "the deadline passed before the answer was there: no answer within 100 ms");
+    assert_string_equal(
+        said(client, "grpc-message"),
+        "the deadline passed before the response arrived: no response within 100 ms");
     assert_record(scene, "DEADLINE_EXCEEDED DEADLINE_EXCEEDED, 1 sent: 7101 DEADLINE_EXCEEDED");
 }
 
@@ -636,7 +637,7 @@ static void a_default_that_cannot_be_given_leaves_what_it_stood_in_for(void **st
         assert_non_null(error);
         given |= record->degraded != NULL;
         if (error->fault == &FAULT_UPSTREAM_RESET &&
-            strstr(error->doing, "the default of the route cannot be given")) {
+            strstr(error->doing, "the default response of the route cannot be sent")) {
             assert_null(record->degraded);
             left = true;
         }

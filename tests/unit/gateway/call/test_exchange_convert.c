@@ -10,7 +10,7 @@ static void a_value_that_the_served_version_cannot_have_is_the_callers_mistake(v
     Peer *client = ask_grpc(scene, MAKE_ITEM, BYTES("\n\1x*\3wax"));
     assert_string_equal(said(client, "grpc-status"), "3");
     assert_record(scene, "INVALID_ARGUMENT CANNOT_CONVERT, 0 sent");
-    assert_string_equal(scene->records[0].why.error->doing, "giving Item of v1 as v2's");
+    assert_string_equal(scene->records[0].why.error->doing, "converting Item of v1 to v2");
 }
 
 static void a_value_that_the_clients_version_cannot_have_is_the_services(void **state)

@@ -6,7 +6,8 @@
 #define REACHED_REFUSED                                                                            \
     "failure   an instance cannot be reached: retry at another instance (the request was not "     \
     "sent)\n"                                                                                      \
-    "          an instance refuses the call: retry at any (the instance refused it untouched)\n"
+    "          an instance refuses the call: retry at any (the instance refused it without "       \
+    "processing it)\n"
 
 static const char text[] =
     GOOD "      - {address: '127.0.0.1:7004', protocol: connect, codec: json, versions: [v1]}\n"
@@ -76,7 +77,8 @@ static void a_rest_request_is_explained_to_the_last_field(void **state)
            "instance, or else the same (the method may be repeated)\n"
            "          an instance answers UNAVAILABLE: retry at another instance (the method may "
            "be repeated)\n"
-           "          an instance answers INTERNAL: respond (another attempt would end alike)\n"
+           "          an instance answers INTERNAL: respond (another attempt would have the same "
+           "result)\n"
            "          an instance lets the deadline pass: fail (no instance is at fault, or none "
            "is left)\n"
            "served    v1, natively: /garage.v1.Cars/List by 127.0.0.1:7004 (connect, json)\n"

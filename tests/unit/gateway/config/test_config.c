@@ -431,7 +431,7 @@ static void many_mistakes_in_one_file_are_all_told(void **state)
         "garage.v7 (did you mean garage.v1)\n"
         "a.yaml:8:94: services[0].versions[0].sunset: the sunset is before the version is "
         "deprecated\n"
-        "a.yaml:9:16: services[0].versions[1].name: there is a version v1 already\n"
+        "a.yaml:9:16: services[0].versions[1].name: there already is a version v1\n"
         "a.yaml:9:48: services[0].versions[1].schema: opening missing.binpb: No such file or "
         "directory "
         "(file names are relative to this file)\n"
@@ -465,16 +465,16 @@ static void addresses_are_checked(void **state)
         "a.yaml:1:18: listen[1].address: nothing is neither an IP address nor a host name (for "
         "example "
         "0.0.0.0:8080)\n"
-        "a.yaml:1:27: listen[2].address: an IPv6 address stands in brackets ([::1:80])\n"
+        "a.yaml:1:27: listen[2].address: an IPv6 address must be in brackets ([::1:80])\n"
         "a.yaml:1:37: listen[3].address: ::x is not an IPv6 address\n"
         "a.yaml:1:49: listen[4].address: 127.0.0.256 is neither an IP address nor a host name (for "
         "example 0.0.0.0:8080)\n"
         "a.yaml:1:66: listen[5].address: a b is neither an IP address nor a host name (for example "
         "0.0.0.0:8080)\n"
         "a.yaml:1:75: listen[6].address:  is not a port (0 to 65535)\n"
-        "a.yaml:1:81: listen[7].address: there is no path behind unix: (for example "
+        "a.yaml:1:81: listen[7].address: there is no path after unix: (for example "
         "unix:/run/passerelle.sock)\n"
-        "a.yaml:1:97: listen[9].address: listen[8] has the address x:1 already\n");
+        "a.yaml:1:97: listen[9].address: listen[8] already has the address x:1\n");
 }
 
 static void a_bare_drain_is_its_time(void **state)
@@ -560,19 +560,19 @@ static void trusted_proxies_are_networks_and_somebody(void **state)
 {
     expect_told(
         "listen: [{address: 'x:1', trusted_proxies: [10.0.0.1/8, 'lb.internal', none]}]\n",
-        "a.yaml:1:45: listen[0].trusted_proxies[0]: 10.0.0.1/8 has bits behind its prefix (write "
+        "a.yaml:1:45: listen[0].trusted_proxies[0]: 10.0.0.1/8 has bits after its prefix (write "
         "10.0.0.0/8)\n"
-        "a.yaml:1:57: listen[0].trusted_proxies[1]: lb.internal is no network: an IP address, "
+        "a.yaml:1:57: listen[0].trusted_proxies[1]: lb.internal is not a network: an IP address, "
         "without a port, or one with a slash and the length of its prefix; names are not looked up "
         "(for example 10.0.0.0/8, 192.0.2.7, 2001:db8::/32 or unix)\n"
-        "a.yaml:1:72: listen[0].trusted_proxies[2]: none stands alone: nobody is trusted then "
+        "a.yaml:1:72: listen[0].trusted_proxies[2]: none must be the only entry "
         "(leave it out, or leave out the others)\n");
     expect_told(
         "listen: [{address: 'x:1', proxy_protocol: true}]\nidentity_header: x-client\n",
-        "a.yaml:1:43: listen[0].proxy_protocol: nobody is trusted to speak for others here (say in "
-        "trusted_proxies who sends it)\n"
-        "a.yaml:2:18: identity_header: it is believed from trusted proxies only, and there are "
-        "none (say in trusted_proxies who sets it)\n");
+        "a.yaml:1:43: listen[0].proxy_protocol: there are no trusted proxies here (list the "
+        "senders in trusted_proxies)\n"
+        "a.yaml:2:18: identity_header: it is accepted from trusted proxies only, and there are "
+        "none (list the senders in trusted_proxies)\n");
 }
 
 static void an_identity_has_a_field_of_its_own(void **state)
@@ -587,7 +587,7 @@ static void an_identity_has_a_field_of_its_own(void **state)
                  names[i]);
         Loaded l = load(text);
         assert_null(l.config);
-        assert_non_null(strstr(l.told, "has a meaning already"));
+        assert_non_null(strstr(l.told, "already has a meaning"));
         unload(&l);
     }
 }
@@ -676,7 +676,7 @@ static void default_answers_are_checked_against_the_schema(void **state)
         "a.yaml:15:38: routes[1].on_failure.graceful.version: garage has no version v8 (did you "
         "mean "
         "v1)\n"
-        "a.yaml:17:28: routes[2].on_failure.graceful: the answer of /garage.v1.Cars/Scrap cannot "
+        "a.yaml:17:28: routes[2].on_failure.graceful: the response of /garage.v1.Cars/Scrap cannot "
         "be "
         "written in v3: Cars.Scrap is only in v1 (version: v1)\n"
         "a.yaml:19:17: routes[3].on_failure.graceful: the key default is missing\n");
@@ -698,15 +698,16 @@ static void status_codes_that_are_none_of_a_services_own_are_told(void **state)
 
 static void versions_that_nobody_can_answer_are_told(void **state)
 {
-    expect_told(LISTEN "services:\n"
-                       "  - name: garage\n"
-                       "    versions:\n"
-                       "      - {name: v1, package: garage.v1, schema: garage.binpb}\n"
-                       "      - {name: v2, package: garage.v2, schema: garage.binpb}\n"
-                       "    instances: [{address: 'x:1', versions: [v2]}]\n",
-                "a.yaml:5:9: services[0].versions[0]: nobody can answer calls of v1 (an instance "
-                "that speaks "
-                "it, or a change list from v1 to v2)\n");
+    expect_told(
+        LISTEN "services:\n"
+               "  - name: garage\n"
+               "    versions:\n"
+               "      - {name: v1, package: garage.v1, schema: garage.binpb}\n"
+               "      - {name: v2, package: garage.v2, schema: garage.binpb}\n"
+               "    instances: [{address: 'x:1', versions: [v2]}]\n",
+        "a.yaml:5:9: services[0].versions[0]: no instance can serve calls of v1 (an instance "
+        "that speaks "
+        "it, or a change list from v1 to v2)\n");
     expect_told(LISTEN "services:\n"
                        "  - name: garage\n"
                        "    versions: [{name: v1, package: garage.v1, schema: garage.binpb}]\n",
@@ -733,7 +734,7 @@ static void change_lists_are_told_where_they_are_wrong(void **state)
                        "      - {name: v2, package: garage.v2, schema: garage.binpb}\n"
                        "    changes: [v1-v2.yaml, v1-v2.yaml]\n"
                        "    instances: [{address: 'x:1', versions: [v1, v2]}]\n",
-                "a.yaml:7:27: services[0].changes[1]: there is a list from v1 to v2 already\n");
+                "a.yaml:7:27: services[0].changes[1]: there already is a list from v1 to v2\n");
 }
 
 static void a_prefix_that_no_path_begins_with_is_told(void **state)
@@ -793,12 +794,11 @@ static void instances_that_contradict_themselves_are_told(void **state)
         "      - {address: 'x:2', protocol: http, versions: [v1]}\n"
         "      - {address: 'x:3'}\n"
         "      - {address: 'x:0', http2: false, versions: [v1]}\n",
-        "a.yaml:11:19: services[0].instances[1].address: instances[0] has the address "
-        "127.0.0.1:7003 "
-        "already (give it all its versions there)\n"
-        "a.yaml:11:52: services[0].instances[1].versions[1]: v3 is here already\n"
+        "a.yaml:11:19: services[0].instances[1].address: instances[0] already has the "
+        "address 127.0.0.1:7003 (give it all its versions there)\n"
+        "a.yaml:11:52: services[0].instances[1].versions[1]: v3 is already in the list\n"
         "a.yaml:12:49: services[0].instances[2].codec: REST is always JSON (json)\n"
-        "a.yaml:12:63: services[0].instances[2].http2: this protocol goes over HTTP/1.1 only\n"
+        "a.yaml:12:63: services[0].instances[2].http2: this protocol needs HTTP/1.1\n"
         "a.yaml:13:36: services[0].instances[3].protocol: plain HTTP has no versions and cannot "
         "serve a "
         "schema (write a route that matches the path, with instances of its own)\n"
@@ -806,7 +806,7 @@ static void instances_that_contradict_themselves_are_told(void **state)
         "one "
         "(versions: [v3])\n"
         "a.yaml:15:19: services[0].instances[5].address: 0 is not a port (1 to 65535)\n"
-        "a.yaml:15:33: services[0].instances[5].http2: gRPC goes over HTTP/2 only\n");
+        "a.yaml:15:33: services[0].instances[5].http2: gRPC needs HTTP/2\n");
 }
 
 static void what_is_not_there_yet_is_an_error_and_not_ignored(void **state)
@@ -828,8 +828,8 @@ static void what_is_not_there_yet_is_an_error_and_not_ignored(void **state)
 
 static void a_schema_by_reflection_is_a_mistake_where_nobody_can_be_asked(void **state)
 {
-    expect_told(ASKED, "a.yaml:5:61: services[0].versions[0].schema.reflection: no instance can be "
-                       "asked for its schema here (name a file)\n");
+    expect_told(ASKED, "a.yaml:5:61: services[0].versions[0].schema.reflection: schemas by "
+                       "reflection are not available here (name a file)\n");
 }
 
 /* Answers with the garage's schema, and keeps what it was asked in `owner`. */

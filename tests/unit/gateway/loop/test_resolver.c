@@ -215,7 +215,7 @@ static void a_server_that_says_nothing_is_asked_again_and_given_up(void **state)
     dns.attempts = 3;
     resolver_use(resolver, &dns);
     look_up("dead.test");
-    assert_string_equal(told.why, "resolving dead.test: no name server answers");
+    assert_string_equal(told.why, "resolving dead.test: no name server responds");
     assert_int_equal(dns_server_asked(&server, "dead.test A"), 3);
     assert_false(told.known);
 }

@@ -145,7 +145,7 @@ static void an_error_is_the_end_unless_the_file_is_protobufs_own(void **state)
     assert_fault(r, FAULT_UPSTREAM_STATUS);
     assert_string_equal(
         r.error->doing,
-        "asked for text.proto (imported by notes.proto) it answers NOT_FOUND: not here");
+        "the request for text.proto (imported by notes.proto) returned NOT_FOUND: not here");
 }
 
 static void all_answers_together_have_a_limit(void **state)

@@ -246,7 +246,7 @@ static void when_all_are_away_the_last_failure_is_the_cause(void **state)
     }
     Result r = why_nobody(&methods[0], NULL);
     assert_fault(r, FAULT_UPSTREAM_DOWN);
-    assert_non_null(strstr(r.error->doing, "4 of 4 away, 0 tried"));
+    assert_non_null(strstr(r.error->doing, "4 of 4 down, 0 tried"));
     assert_string_equal(error_origin(r)->doing, "connection refused");
 }
 

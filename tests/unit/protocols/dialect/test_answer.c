@@ -395,7 +395,7 @@ static void an_error_body_without_a_known_code_falls_back_on_the_http_status(voi
               answered(DIALECT_CONNECT, CODEC_PROTO, 404, FIELDS("content-type", "text/html")));
     ended(none, "not found");
     assert_int_equal(answer.status.code, CODE_UNIMPLEMENTED);
-    assert_bytes(answer.status.message, "the service answered with HTTP status 404 Not Found");
+    assert_bytes(answer.status.message, "the service returned HTTP status 404 Not Found");
 }
 
 static void a_connect_answer_of_another_kind_or_codec_is_told(void **state)

@@ -137,8 +137,7 @@ static void any_other_body_leaves_the_word_to_http(void **state)
     for (size_t i = 0; i < sizeof bodies / sizeof *bodies; i++) {
         read_body(503, bodies[i]);
         assert_int_equal(status.code, CODE_UNAVAILABLE);
-        assert_bytes(status.message,
-                     "the service answered with HTTP status 503 Service Unavailable");
+        assert_bytes(status.message, "the service returned HTTP status 503 Service Unavailable");
     }
     read_body(204, "");
     assert_int_equal(status.code, CODE_UNKNOWN);
