@@ -203,7 +203,7 @@ static void connect_timeout(Link *link)
     }
     Result late = FAIL(loop_scratch(loop_of(link)), FAULT_SYSTEM, "no connection within %.1f s%s",
                        (double)link->upstream->limits.connect_time / SECOND,
-                       dial_size(link->dial) == 0 ? ": no name server answers" : "");
+                       dial_size(link->dial) == 0 ? ": no name server responds" : "");
     connect_failed(link, over(link, late, &FAULT_UPSTREAM_DOWN, "connecting to"));
 }
 
