@@ -215,12 +215,12 @@ def test_variables_of_every_type_are_read(world):
 
 
 @pytest.mark.parametrize("rule,why", [
-    ('get: "/v1/{tags}"', "tags is no single field"), ('get: "/v1/{inner}"', "inner is no single field"),
-    ('get: "/v1/{nothing}"', "nothing is no single field"), ('get: "/v1/{name=a/{note}}"', "cannot stand in each other"),
+    ('get: "/v1/{tags}"', "tags is not a single field"), ('get: "/v1/{inner}"', "inner is not a single field"),
+    ('get: "/v1/{nothing}"', "nothing is not a single field"), ('get: "/v1/{name=a/{note}}"', "cannot stand in each other"),
     ('get: "/v1/{name=**}/x"', "nothing may follow"), ('get: "v1/x"', "begins with"),
-    ('get: "/v1/{list.name}"', "list.name is no single field"), ('get: "/v1/{inner.list.name}"', "inner.list.name is no"),
-    ('get: "/v1/{labels}"', "labels is no single field"), ('get: "/v1/{labels.a}"', "labels.a is no single field"),
-    ('get: "/v1/{at.seconds}"', "at.seconds is no single field"), ('get: "/v1/{name.x}"', "name.x is no single field"),
+    ('get: "/v1/{list.name}"', "list.name is not a single field"), ('get: "/v1/{inner.list.name}"', "inner.list.name is no"),
+    ('get: "/v1/{labels}"', "labels is not a single field"), ('get: "/v1/{labels.a}"', "labels.a is not a single field"),
+    ('get: "/v1/{at.seconds}"', "at.seconds is not a single field"), ('get: "/v1/{name.x}"', "name.x is not a single field"),
     ('get: "/v1/{mail}/{phone}"', "mail and phone are both of the oneof who"),
     ('get: "/v1/{inner.mail}/{inner.phone}"', "inner.mail and inner.phone are both of the oneof who"),
     ('get: "/v1/{mail}/{name}/{someone.name}"', "mail and someone.name are both of the oneof who"),
@@ -228,7 +228,7 @@ def test_variables_of_every_type_are_read(world):
     ('custom {kind: "GET X" path: "/v1/x"}', '"GET X" is no HTTP method'), ('custom {path: "/v1/x"}', '"" is no HTTP method'),
     ('custom {kind: "CONNECT" path: "/v1/x"}', '"CONNECT" is no HTTP method'), ('post: "/v1/x:"', "a verb is expected"),
     ('get: "/v1/{name}/{name}"', "there already"), ('post: "/v1/x" body: "nothing"', "the body nothing is not a field"),
-    ('post: "/v1/x" body: "inner.name"', "the body inner.name is no field"),
+    ('post: "/v1/x" body: "inner.name"', "the body inner.name is not a field"),
     ('get: "/v1/x" response_body: "nothing"', "the response body nothing is not a field")])
 def test_a_rule_that_cannot_be_meant_is_refused_at_load(tmp_path, rule, why):
     told = check_of(tmp_path, rule)

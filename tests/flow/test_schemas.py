@@ -274,7 +274,7 @@ def say_nothing(request, response):
 
 @pytest.mark.parametrize("bend, told", [
     (endless_list, "is not for the requested"),
-    (one_too_many, "something else"),
+    (one_too_many, "is not for the requested"),
     (end_early, "it answered UNKNOWN"),
     (say_other_files, "no file from its reflection declares its service notes.v1.Notes"),
     (say_nonsense, "truncated or malformed"),
