@@ -1,10 +1,11 @@
 /*
- * ChangeList: what changed between two neighbouring versions of a service, as its people wrote it.
+ * ChangeList: the changes between two neighbouring versions of a service, as written by its
+ * developers.
  *
  * A YAML file, read against both schemas: everything not named in it is the same by name. Checked
- * to the end: all problems are told with file, line and column, and a list with problems gives no
- * mapping. See docs/changes.md for the language. Used when a config is loaded; lives in its arena;
- * one thread.
+ * to the end: all problems are reported with file, line and column, and a list with problems yields
+ * no mapping. See docs/changes.md for the language. Used when a config is loaded; lives in its
+ * arena; one thread.
  */
 #ifndef ADAPTERS_CHANGES_H
 #define ADAPTERS_CHANGES_H
@@ -22,43 +23,42 @@ typedef struct ChangeSide {
 } ChangeSide;
 
 /*
- * Reads and checks one list. Problems are added to `problems`; NULL in *list_out when there were
- * any. `file` is for the texts. Result fails only for what is no problem of the text (memory).
+ * Reads and checks one list. Problems are added to `problems`; NULL in *list_out if there are any.
+ * `file` is for their texts. The Result fails only for other causes than the text (memory).
  */
 MUST_USE Result changes_load(Arena *arena, Bytes yaml, const char *file, const ChangeSide *from,
                              const ChangeSide *to, Problems *problems, const ChangeList **list_out);
 
 /*
- * The same, with what only prove/ reads of the list later in an arena of its own. When that goes,
- * the list can still be composed and followed, and nothing else.
+ * The same, with the parts of the list that only prove/ reads in the arena `working`. After that is
+ * freed, only changes_compose and changes_method work with the list.
  */
 MUST_USE Result changes_load_in(Arena *arena, Arena *working, Bytes yaml, const char *file,
                                 const ChangeSide *from, const ChangeSide *to, Problems *problems,
                                 const ChangeList **list_out);
 
-/* The empty list: everything the same by name. It is still checked for what would be lost
-   unsaid. */
+/* The empty list: everything is the same by name. It is also checked for silent losses. */
 MUST_USE Result changes_none(Arena *arena, Arena *working, const ChangeSide *from,
                              const ChangeSide *to, Problems *problems, const ChangeList **list_out);
 
 const char *changes_from(const ChangeList *list); /* version names */
 const char *changes_to(const ChangeList *list);
 
-/* What became of a method ("Orders.Get" relative to the package, or a MethodType). */
+/* The counterpart of a method. */
 typedef struct MethodChange {
     const MethodType *target; /* NULL: it has no counterpart */
-    const char *reason;       /* then: why, for the caller */
+    const char *reason;       /* then: why, for the client */
 } MethodChange;
 
 /*
  * Composes a chain of neighbouring lists, read upwards (older to newer) or downwards, into the
- * mappings from the first version's messages to the last's. n_lists may be 1. Problems that only
- * show in the composition are added to `problems`.
+ * mappings from the first version's messages to the last's. n_lists may be 1. Problems of the
+ * composition are added to `problems`.
  */
 MUST_USE Result changes_compose(Arena *arena, const ChangeList *const *lists, uint32_t n_lists,
                                 bool upwards, Problems *problems, const MappingSet **set_out);
 
-/* Follows a method over the chain, in the same directions. */
+/* The counterpart of a method over the chain, in the same directions. */
 MethodChange changes_method(const ChangeList *const *lists, uint32_t n_lists, bool upwards,
                             const MethodType *method, Arena *arena);
 

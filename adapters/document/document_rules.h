@@ -23,7 +23,7 @@ typedef struct FieldRules {
 } FieldRules;
 
 struct DocumentRules {
-    Table fields; /* "passerelle.config.Route.match" -> FieldRules; those with options only */
+    Table fields; /* "passerelle.config.Route.match" -> FieldRules; only those with options */
     Table words;  /* full names of messages with the option `words` */
 };
 

@@ -1,10 +1,9 @@
 /*
- * Expr, made: the constructors of a Mapping's expressions, and what change lists and compositions
- * ask about them.
+ * Expr: constructors of a Mapping's expressions, and predicates for change lists and compositions.
  *
- * An absent expression is NULL: a field that nothing feeds. The constructors take NULL arguments
- * and simplify ("the first of nothing is nothing"), so that nobody has to ask. All are made in an
- * arena without a limit, when a config is loaded.
+ * An absent expression is NULL: a field without a value. The constructors accept NULL arguments and
+ * simplify, so that callers need no checks. All expressions are created in an arena without a
+ * limit, when a config is loaded.
  */
 #ifndef ADAPTERS_EXPR_H
 #define ADAPTERS_EXPR_H
@@ -15,7 +14,7 @@
 
 ValueType value_type_of(const FieldType *field);
 
-/* What one element is: of a list its element, of a map its value. */
+/* The type of one element: of a list its element, of a map its value. */
 ValueType value_type_element(const FieldType *field);
 
 bool value_type_equal(ValueType a, ValueType b); /* but for `repeated` */
@@ -30,8 +29,8 @@ bool field_is_implicit(const FieldType *field);
 /* Can a value of `from` be outside the range or the precision of `to`? Numbers, bool and enums. */
 bool number_narrows(FieldKind from, FieldKind to);
 
-/* Which values of its source the converter takes for an error, in words; NULL: none. Messages that
-   are not well-formed are refused by everybody, and not told. */
+/* A text: the source values that the converter refuses; NULL: none. Malformed messages are not
+   included, since everything refuses them. */
 const char *converter_refuses(const Converter *converter);
 
 bool literal_is_zero(const Literal *literal, ValueType type);
@@ -69,22 +68,22 @@ const Expr *expr_sentinel(Arena *arena, const Expr *arg, const Literal *value);
 /* A copy with some members changed. */
 Expr *expr_copy(Arena *arena, const Expr *from);
 
-/* The first FIELD in it, or NULL: what a person would say that it comes from. */
+/* The first FIELD in it, or NULL: its source, for messages. */
 const Expr *expr_source(const Expr *expr);
 
-/* Could it be present although no field of the source message is? Then it needs a WHEN where a
-   sub-message is taken apart. */
+/* Whether it can be present although no field of the source message is. Then it needs a WHEN if a
+   sub-message is split. */
 bool expr_makes_up(const Expr *expr);
 
-/* Could it yield zero and say that it is present? */
+/* Whether it can yield a zero that is present. */
 bool expr_may_be_zero(const Expr *expr);
 
 /* Rules in the order of the targets' numbers. */
 void rules_sort(Rule *rules, uint32_t n_rules);
 
 /*
- * Says which of the mappings of one direction are identities, and which may even be copied as wire
- * bytes. They lead only to each other; what is not among them is left as it is.
+ * Determines which mappings of one direction are identities, and which can be copied as wire bytes.
+ * They must only refer to each other; others are unchanged.
  */
 void mappings_settle(Mapping *const *mappings, uint32_t n_mappings, bool same_package);
 

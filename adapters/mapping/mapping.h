@@ -1,14 +1,13 @@
 /*
- * Mapping: what becomes of each field when a message of one version is given as another version's.
+ * Mapping: the conversion of a message of one version to another version, field by field.
  *
- * The meeting point of change lists and plans: change lists are read and composed over the whole
- * chain into a Mapping per pair of message types (mapping.c, compose.c); plan_compile turns a
- * Mapping into a program for one pair of codecs. A Mapping knows nothing of codecs. Immutable once
- * made; lives in the arena of its config generation.
+ * The interface between change lists and plans: change lists are read and composed over the whole
+ * chain into a Mapping per pair of message types (mapping.c, compose.c); plan_compile compiles a
+ * Mapping into a program for one pair of codecs. A Mapping is independent of codecs. Immutable;
+ * lives in the arena of its config generation.
  *
- * It is written from the target's side: for each field of the target, an expression over the source
- * message. What no expression reads is told by guards: it may be lost in silence only if it is the
- * same as unset.
+ * It has an expression over the source message for each field of the target. Guards check source
+ * fields that no expression reads: only a value that equals unset may be lost silently.
  */
 #ifndef ADAPTERS_MAPPING_H
 #define ADAPTERS_MAPPING_H
@@ -32,7 +31,7 @@ typedef enum ExprKind {
     EXPR_FIELD,   /* a field of the source message, by path through single sub-messages: steps[] */
     EXPR_CONST,   /* a literal */
     EXPR_CONVERT, /* converter over args; over a list: over each element */
-    EXPR_MESSAGE, /* a sub-message given through another Mapping; over a list: each; over a map:
+    EXPR_MESSAGE, /* a sub-message converted by another Mapping; over a list: each; over a map:
                      each value (then the Mapping is that of the values' types, and keys stay; so
                      with CONVERT) */
     EXPR_BUILD, /* a new message: rules[] are evaluated on the same source message. Present when one
@@ -43,9 +42,10 @@ typedef enum ExprKind {
                     loss */
     EXPR_WRAP,   /* a single value as a list of one; absent: an empty list */
     EXPR_WHEN,   /* args[0] if args[1] (an enum, string, bool or integer) equals constant; without
-                    constants: if args[1] is present (also a message); else absent. args[1] goes
-                    first,   and args[0] is left alone when it says no: it may hold a REQUIRE */
-    EXPR_UNLESS, /* args[0], unless one of args[1] and on is present; it is left alone then */
+                    constants: if args[1] is present (also a message); else absent. args[1] is
+                    evaluated first; if it does not match, args[0] is not evaluated, since it may
+                    contain a REQUIRE */
+    EXPR_UNLESS, /* args[0], unless one of args[1] and on is present; then it is not evaluated */
     EXPR_SELECT, /* the constant constants[i] of the first present args[i]; none: absent */
 } ExprKind;
 
@@ -63,7 +63,7 @@ struct Expr {
     ExprKind kind;
     ValueType type; /* of what it yields */
     const FieldType *const
-        *steps; /* FIELD: path from the source message, n_steps >= 1; also through a map? no */
+        *steps; /* FIELD: path from the source message, n_steps >= 1, not through maps */
     uint32_t n_steps;
     const Expr *const *args;
     uint32_t n_args;
@@ -73,7 +73,7 @@ struct Expr {
         const Converter *converter; /* CONVERT */
         const Mapping *mapping;     /* MESSAGE */
         const struct Rule *rules;   /* BUILD */
-        const char *field;          /* REQUIRE: how the caller knows it */
+        const char *field;          /* REQUIRE: its path for the client */
     };
     const Literal *constants; /* CONST: 1; WHEN: 1; SELECT: n_args */
     const Loss *loss; /* what to count when FIRST drops, DEFAULT fills, CONVERT narrows or falls
@@ -84,28 +84,27 @@ struct Expr {
 typedef struct Rule {
     const FieldType *target;
     const Expr *value;
-    int line; /* where its change list says so; 0: nowhere */
+    int line; /* in its change list; 0: none */
 } Rule;
 
-/* A source field that has no place in the target: looked at for each message. */
+/* A source field without a counterpart in the target: checked for each message. */
 typedef struct Guard {
     const Expr
-        *source; /* mostly a FIELD; any expression, as what fed a field of a version between */
+        *source; /* mostly a FIELD; another expression, if it fed a field of a version between */
     bool loud;   /* present: FAULT_CANNOT_CONVERT naming it; else counted as `loss`, if any */
-    bool
-        has_ignored; /* the value `ignored` may be dropped without a word (a constant, a default) */
+    bool has_ignored; /* the value `ignored` may be dropped silently (a constant, a default) */
     Literal ignored;
     const Loss *loss;
 } Guard;
 
 struct Mapping {
     const MessageType *from, *to;
-    const Rule *rules; /* in the order of the target's field numbers; fields that nothing feeds are
-                          left out */
+    const Rule
+        *rules; /* in the order of the target's field numbers; without fields that have no value */
     uint32_t n_rules;
     const Guard *guards;
     uint32_t n_guards;
-    bool identity;  /* nothing changes by name and meaning, all the way down */
+    bool identity;  /* nothing changes by name and meaning, including sub-messages */
     bool same_wire; /* and the wire bytes may be copied */
     uint32_t index; /* in its MappingSet */
 };
@@ -198,23 +197,22 @@ struct Loss {
     uint32_t index; /* in its MappingSet: the run-time counter */
 };
 
-/* What becomes of a type without a counterpart, where it is met by its name alone: inside an
-   Any. */
+/* The handling of a type without a counterpart inside an Any, where only its name is known. */
 typedef enum TypeFate {
     TYPE_LOUD,    /* FAULT_CANNOT_CONVERT naming it */
     TYPE_DROPPED, /* the Any becomes an empty one, counted */
-    TYPE_KEPT,    /* it stays what it is, under its name */
+    TYPE_KEPT,    /* it stays unchanged, under its name */
 } TypeFate;
 
 typedef struct Stranded {
     const MessageType *type; /* of the source version */
     TypeFate fate;
-    bool at_end;      /* of a chain: the source version itself has it, not only a version between */
+    bool at_end; /* of a chain: it is a type of the source version, not only of a version between */
     const Loss *loss; /* its line in the report; DROPPED: what to count */
 } Stranded;
 
-/* What the messages of one method go through: mostly their types' counterparts, but the types of
-   another method may have parted from them. */
+/* The mappings of one method's messages: mostly to their types' counterparts, but methods may no
+   longer share a type. */
 typedef struct MethodMapping {
     const MethodType *to;
     const Mapping *input,
@@ -225,31 +223,31 @@ typedef struct MethodMapping {
 typedef struct MappingSet {
     const Schema *from, *to;
     const char *from_version, *to_version;
-    const char *file;         /* the change list that it is of; NULL: of none, or of several */
+    const char *file;         /* its change list; NULL: none, or several */
     const Mapping **mappings; /* of the source's types */
     uint32_t n_mappings;
     const Loss **losses;
     uint32_t n_losses;
     Table by_type;   /* source full name -> Mapping; the type map for Any, details, operations. Of a
-                        chain: also what the versions between call their types */
+                        chain: also the type names of the versions between */
     Table by_method; /* source MethodType's path -> MethodMapping; of an identity: empty */
     const Stranded
         *stranded; /* types of the source's package that are not in by_type; so with a chain's */
     uint32_t n_stranded;
-    const MessageType *const *between; /* of a chain: what neither end knows and a version between
-                                          does, and an Any may be inside of */
+    const MessageType *const *between; /* of a chain: types that only a version between has, and
+                                          that may contain an Any */
     uint32_t n_between;
 } MappingSet;
 
 /* The mapping of a source message type, or NULL: it has no counterpart. */
 const Mapping *mapping_set_find(const MappingSet *set, const MessageType *from);
 
-/* How a method's requests, or its answers, are given as those of its counterpart. NULL: it has
+/* The mapping of a method's requests, or its responses, to those of its counterpart. NULL: it has
    none, or its messages do not fit. */
 const Mapping *mapping_set_input(const MappingSet *set, const MethodType *method);
 const Mapping *mapping_set_output(const MappingSet *set, const MethodType *method);
 
-/* The set in which every message of the schema is itself. */
+/* The identity set of a schema. */
 MUST_USE Result mapping_set_identity(Arena *arena, const Schema *schema,
                                      const MappingSet **set_out);
 

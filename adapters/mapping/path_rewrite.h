@@ -1,9 +1,8 @@
 /*
- * PathRewrite: paths of fields, such as FieldMasks and errors name them, given in another version's
- * names.
+ * PathRewrite: converts field paths, as in FieldMasks and errors, to another version's names.
  *
- * For a path of the source, every field of the target that is made from it, from a part of it or
- * from what it is a part of. Used by one thread; what it makes lives in its arena.
+ * The result for a path of the source is every field of the target that is computed from it, from a
+ * part of it or from a message that contains it. Used by one thread; the result lives in its arena.
  */
 #ifndef ADAPTERS_PATH_REWRITE_H
 #define ADAPTERS_PATH_REWRITE_H
@@ -28,7 +27,7 @@ static inline PathRewrite path_rewrite_in(Arena *arena)
     return (PathRewrite){.paths = buffer_in(arena)};
 }
 
-/* Adds what the path is in the target of `mapping`. False: nothing is made from it. */
+/* Adds the paths in the target of `mapping`. False: there are none. */
 bool path_rewrite(PathRewrite *rewrite, const Mapping *mapping, Bytes path);
 
 #endif

@@ -1,9 +1,9 @@
 /*
  * Plan: a Mapping compiled for one pair of codecs: a program that reads a message of the client's
- * version and writes the instance's in one pass (or the other way round).
+ * version and writes one of the instance's version in one pass (or in reverse).
  *
  * Made by plan_compile (compile/plan_compile.h) when a config is loaded, used by plan_run
- * (run/plan_run.h). Immutable: any thread may read it. Lives in the arena that it was compiled in.
+ * (run/plan_run.h). Immutable: any thread may read it. Lives in the arena of its compilation.
  */
 #ifndef ADAPTERS_PLAN_H
 #define ADAPTERS_PLAN_H
@@ -33,14 +33,14 @@ typedef struct PlanOptions {
     uint32_t max_depth;             /* nesting; 0: 100 */
     uint32_t max_elements; /* list elements, map entries and members in one message; 0: 1,000,000 */
     bool walk_all;    /* wire to wire: read equal sub-messages too, instead of copying their bytes
-                         (what is in them, unknown fields too, then travels along unread) */
-    bool canonical;   /* wire to wire, with walk_all: write as a serializer would, whatever the
-                         sender's spelling was: each field once, in order, packed as declared, no
-                         needless zeros */
-    PlanCache *cache; /* what plans share; or NULL */
+                         (copied bytes keep their content unread, also unknown fields) */
+    bool canonical;   /* wire to wire, with walk_all: write as a serializer would, regardless of the
+                         sender's encoding: each field once, in order, packed as declared, no   needless
+                         zeros */
+    PlanCache *cache; /* shared by plans; or NULL */
 } PlanOptions;
 
-/* True when running it would copy the bytes: same codec, same meaning. */
+/* Whether running it only copies the bytes: same codec, same meaning. */
 bool plan_is_copy(const Plan *plan);
 
 /* The program as text, one operation a line, for `passerelle explain --plan` and golden tests. */

@@ -1,6 +1,6 @@
 /*
- * Whether two serialized messages say the same, however each was spelled: fields in any order,
- * lists packed or not, zeros written or not. What the type does not know is left aside. Pure; any
+ * Whether two serialized messages have the same content, regardless of their encoding: fields in
+ * any order, lists packed or not, zeros written or not. Unknown fields are ignored. Pure; any
  * thread; the time is the product of the sizes at worst, for maps, so one of the two should be
  * small.
  */

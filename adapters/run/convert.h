@@ -1,7 +1,7 @@
 /*
- * Converters at work: what convert.c, convert_text.c and convert_message.c share.
+ * Converters: shared by convert.c, convert_text.c and convert_message.c.
  *
- * Each reads its arguments, of which messages are protobuf bytes, and gives one value the same way.
+ * Each reads its arguments and returns one value; messages are protobuf bytes.
  */
 #ifndef ADAPTERS_CONVERT_H
 #define ADAPTERS_CONVERT_H
@@ -13,12 +13,12 @@ typedef struct Conversion {
     const Converter *converter;
     const Value *args;
     uint32_t n_args;
-    const Loss *loss; /* counted when something is cut or falls back; or NULL */
-    Value value;      /* what comes out */
-    bool absent;      /* nothing comes out */
+    const Loss *loss; /* counted if a value is truncated or falls back; or NULL */
+    Value value;      /* the result */
+    bool absent;      /* there is no result */
 } Conversion;
 
-/* Notes that the value has no counterpart. Always false. */
+/* Records that the value has no counterpart. Always false. */
 bool cannot_convert(Conversion *c, const char *why);
 
 void count_loss(Conversion *c);

@@ -1,7 +1,6 @@
 /*
- * ListReader: the elements of a list, or the entries of a map, one after another, wherever they
- * are: in protobuf, in JSON, or among values that the run made. Each is counted (Runner's
- * elements_left) when it is read.
+ * ListReader: iterates over the elements of a list, or the entries of a map, in protobuf, in JSON,
+ * or in values that the run created. Each is counted (Runner's elements_left) when it is read.
  */
 #ifndef ADAPTERS_LIST_H
 #define ADAPTERS_LIST_H
@@ -32,11 +31,11 @@ typedef struct ListReader {
     bool failed;     /* list_next was false for a fault, not for the end */
 } ListReader;
 
-/* `list` is not empty, when it is of FORM_SOURCE; from_json says where that is then. */
+/* If `list` is of FORM_SOURCE, it is not empty, and `from_json` is its codec. */
 ListReader list_reader(Runner *runner, const ElementShape *shape, bool from_json, Value list,
                        Buffer *unknown);
 
-/* list_next, for whatever the quick ways below do not take. */
+/* list_next, for all cases that the fast paths below do not handle. */
 bool list_next_slow(ListReader *reader, Value *value_out);
 
 /* The next of strings, bytes, messages or entries in protobuf, when it is one of the usual. Its
@@ -76,13 +75,13 @@ static inline bool list_next_varint(ListReader *reader, Value *value_out)
     return true;
 }
 
-/* True: no more records in protobuf. False says nothing. */
+/* True: no more records in protobuf. False: unknown. */
 static inline bool list_at_end(const ListReader *reader)
 {
     return reader->run && reader->at == reader->run->end && !reader->run->next;
 }
 
-/* The next element of a list. False at the end, and when the run has failed (`failed`). */
+/* The next element of a list. False at the end, and if the run has failed (`failed`). */
 static inline bool list_next(ListReader *reader, Value *value_out)
 {
     return list_next_delimited(reader, reader->shape->check_utf8, value_out) ||
@@ -90,14 +89,14 @@ static inline bool list_next(ListReader *reader, Value *value_out)
            (!list_at_end(reader) && list_next_slow(reader, value_out));
 }
 
-/* The next entry of a map, likewise. */
+/* The next entry of a map, in the same way. */
 bool map_next(ListReader *reader, Value *key_out, Value *value_out);
 
-/* One entry of a map in protobuf; what is missing is zero. */
+/* One entry of a map in protobuf; missing parts are zero. */
 bool map_read_entry(Runner *runner, const ElementShape *shape, Bytes entry, Value *key,
                     Value *value);
 
-/* Reads what is left of a list into FORM_VALUES, in the arena (a map: keys and values in turn). */
+/* Reads the rest of a list into FORM_VALUES, in the arena (a map: keys and values in turn). */
 bool list_collect(ListReader *reader, Value *values_out);
 
 #endif

@@ -1,5 +1,5 @@
 /*
- * plan_run: one message through a plan.
+ * plan_run: converts one message by a plan.
  *
  * Any thread may run any plan. A run allocates from the call's arena only, costs a bounded amount,
  * and never touches a socket, a clock or global state.
@@ -17,7 +17,7 @@ typedef struct PlanParameter {
                    as 1, 0, t, f, in any case */
 } PlanParameter;
 
-/* One message to convert. Zero what is not needed. */
+/* One message to convert. Unused members are zero. */
 typedef struct PlanInput {
     Bytes bytes;
     Bytes body_field; /* JSON in: the bytes are the value of this field (google.api.http body);
@@ -27,9 +27,9 @@ typedef struct PlanInput {
     uint32_t n_parameters;
 } PlanInput;
 
-/* What happened on the way. */
+/* Losses of the conversion. */
 typedef struct PlanRun {
-    void (*on_loss)(void *owner, const Loss *loss); /* for each that did happen; may be NULL */
+    void (*on_loss)(void *owner, const Loss *loss); /* for each loss that occurs; may be NULL */
     void *owner;
     uint32_t n_losses;
     uint32_t n_unknown; /* unknown fields dropped */
@@ -37,7 +37,7 @@ typedef struct PlanRun {
 
 /*
  * Converts one message and appends the result to `out`, which then borrows nothing from the input.
- * `run` may be NULL. When it fails, `out` is as it was before; losses are already reported.
+ * `run` may be NULL. If it fails, `out` is unchanged; losses were already reported.
  *
  * Faults (of the message's sender): BAD_JSON, BAD_MESSAGE, BAD_VALUE, UNKNOWN_FIELD,
  * FIELD_REQUIRED, CANNOT_CONVERT, TOO_DEEP, MESSAGE_TOO_LARGE (elements), OUT_OF_MEMORY, with the

@@ -1,14 +1,14 @@
 /*
- * ParameterPath: the fields that the path of a parameter leads through, one after the other.
+ * ParameterPath: iterates over the fields of a parameter's path.
  *
  *   filter.color       the field color of the message filter
  *   labels[a.b]        the entry "a.b" of the map labels
- *   labels.a.b         the same: after a value that is no message nothing follows
+ *   labels.a.b         the same: nothing can follow a value that is not a message
  *   parts[a.b].size    the field size of the entry "a.b" of the map parts
  *   parts.a.size       the field size of the entry "a"
  *
- * Only names are looked up; whether a field can be given as text is for the caller. It lives on the
- * stack of one thread, and borrows the path and the schema. No memory is allocated.
+ * Only names are looked up; the caller checks whether a field can be written as text. It lives on
+ * the stack of one thread, and borrows the path and the schema. No memory is allocated.
  */
 #ifndef ADAPTERS_PARAMETER_PATH_H
 #define ADAPTERS_PARAMETER_PATH_H
@@ -18,9 +18,9 @@
 typedef struct ParameterPath {
     const MessageType *type; /* that the next name is a field of; NULL after a scalar */
     Bytes rest;              /* after this step; data NULL: it is the last */
-    Bytes name;              /* of this step, as it is said */
+    Bytes name;              /* of this step, as written */
     const FieldType *field;  /* of this step */
-    Bytes key; /* of the entry, where the field is a map; data NULL: no entry is said */
+    Bytes key;               /* of the entry, where the field is a map; data NULL: no entry */
 } ParameterPath;
 
 typedef enum ParameterStep {

@@ -1,5 +1,5 @@
 /*
- * Schema: the messages, enums and services of one FileDescriptorSet, linked and ready to be walked.
+ * Schema: the messages, enums and services of one FileDescriptorSet, linked.
  *
  * Immutable once loaded; any thread may read it; it lives as long as the arena that it was loaded
  * in (a config generation's). A descriptor set may hold several versions of a service; two versions
@@ -74,7 +74,7 @@ struct FieldType {
     bool repeated, map, packed, required, extension;
     bool presence;      /* explicit: unset and zero differ (proto2, optional, oneof, messages) */
     bool check_utf8;    /* proto3 string */
-    bool side_required; /* google.api.field_behavior says REQUIRED */
+    bool side_required; /* google.api.field_behavior has REQUIRED */
     const MessageType *message; /* of MESSAGE, GROUP and map entries; else NULL */
     const EnumType *enumeration;
     const OneofType *oneof;    /* a real one (not proto3 optional's), or NULL */
@@ -150,7 +150,7 @@ struct ServiceType {
 };
 
 struct Schema {
-    const char *name; /* for messages to people: the file it came from */
+    const char *name; /* for messages: the name of its file */
     MessageType *messages;
     uint32_t n_messages;
     EnumType *enums;
@@ -159,10 +159,10 @@ struct Schema {
     uint32_t n_services;
     Table messages_by_name, enums_by_name, services_by_name; /* by full name, no leading dot */
     Table files;    /* file name -> SchemaFile: what reflection serves */
-    Table declared; /* private: full name of what stands at a file's top -> SchemaFile */
+    Table declared; /* private: full name of a top-level declaration -> SchemaFile */
 };
 
-/* One FileDescriptorProto as it came, for reflection. */
+/* One unchanged FileDescriptorProto, for reflection. */
 typedef struct SchemaFile {
     const char *name, *package;
     Bytes descriptor;
@@ -172,8 +172,8 @@ typedef struct SchemaFile {
 
 /*
  * Loads a FileDescriptorSet. `name` is for error texts. The bytes are borrowed and live as long as
- * the arena, which has no limit. Files that are imported but missing are named in the error; those
- * of google/protobuf well-known types are supplied when missing. Fault: BAD_SCHEMA.
+ * the arena, which has no limit. The error names imported files that are missing; those of
+ * google/protobuf well-known types are added if they are missing. Fault: BAD_SCHEMA.
  */
 MUST_USE Result schema_load(Arena *arena, Bytes descriptor_set, const char *name,
                             const Schema **schema_out);
@@ -181,14 +181,14 @@ MUST_USE Result schema_load(Arena *arena, Bytes descriptor_set, const char *name
 /* The same from a file. Faults: NO_FILE, BAD_SCHEMA. */
 MUST_USE Result schema_load_file(Arena *arena, const char *path, const Schema **schema_out);
 
-/* By full name, with or without a leading dot. NULL when there is none. */
+/* By full name, with or without a leading dot. NULL if there is none. */
 const MessageType *schema_message(const Schema *schema, Bytes full_name);
 const EnumType *schema_enum(const Schema *schema, Bytes full_name);
 const ServiceType *schema_service(const Schema *schema, Bytes full_name);
 
-/* The file that declares what has this full name, without a leading dot: a message, enum, enum
-   value (beside its enum, as in protobuf, or within it), field, oneof, extension, service or
-   method. NULL when none does. */
+/* The file that declares this full name, without a leading dot: a message, enum, enum value (beside
+   its enum, as in protobuf, or within it), field, oneof, extension, service or method. NULL if
+   there is none. */
 const SchemaFile *schema_file_with(const Schema *schema, Bytes full_name);
 
 const FieldType *message_field(const MessageType *message, Bytes name); /* either spelling */
@@ -196,12 +196,12 @@ const FieldType *message_field_by_number(const MessageType *message, uint32_t nu
 const EnumValue *enum_value_by_name(const EnumType *type, Bytes name);
 const EnumValue *enum_value_by_number(const EnumType *type, int32_t number);
 
-/* Do both read and write the same bytes with the same meaning, all the way down? (Numbers, kinds,
-   labels, enum values and JSON-irrelevant names aside.) Memoised nowhere: for load time. */
+/* Whether both read and write the same bytes with the same meaning, including all sub-messages.
+   Names that only matter in JSON are ignored. Results are not cached: for load time. */
 bool message_same_wire(const MessageType *a, const MessageType *b);
 
-/* Whether a google.protobuf.Any may be somewhere inside, for each message by its index. In the
-   arena, which has no limit. */
+/* Whether a message can contain a google.protobuf.Any, by index of the message. In the arena, which
+   has no limit. */
 const bool *any_reach(Arena *arena, const Schema *schema);
 
 const char *field_kind_name(FieldKind kind); /* "int64" */

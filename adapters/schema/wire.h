@@ -1,10 +1,10 @@
 /*
- * WireReader: protobuf's wire format, field by field, over bytes that somebody else holds.
+ * WireReader: reads protobuf's wire format, field by field, from borrowed bytes.
  *
- * For load time and for small messages; the plans have a faster reader of their own. Knows no
- * schema: a length-delimited field is given as its bytes, a group as the bytes between its two
- * tags. Strict: field number 0, overlong varints, unbalanced groups and bytes missing at the end
- * are all `bad`. https://protobuf.dev/programming-guides/encoding/
+ * For load time and for small messages; the plans have their own faster reader. It uses no schema:
+ * a length-delimited field is returned as its bytes, a group as the bytes between its two tags.
+ * Strict: field number 0, overlong varints, unbalanced groups and truncated input all set `bad`.
+ * https://protobuf.dev/programming-guides/encoding/
  */
 #ifndef ADAPTERS_WIRE_H
 #define ADAPTERS_WIRE_H
@@ -36,7 +36,7 @@ typedef struct WireField {
     uint32_t number;
     WireType type;
     uint64_t value; /* VARINT, FIXED32, FIXED64 */
-    Bytes bytes;    /* LENGTH: the payload; GROUP: what is between the tags */
+    Bytes bytes;    /* LENGTH: the payload; GROUP: the bytes between the tags */
     Bytes record;   /* the whole field, with its tag */
 } WireField;
 
@@ -45,7 +45,7 @@ static inline WireReader wire_reader(Bytes from)
     return (WireReader){from.data, from.data ? from.data + from.size : NULL, false};
 }
 
-/* Reads one varint at *at; NULL when it is cut off or longer than ten bytes. */
+/* Reads one varint at *at; NULL if it is truncated or longer than ten bytes. */
 const uint8_t *wire_varint_slow(const uint8_t *at, const uint8_t *end, uint64_t *value_out);
 
 /* Eight bytes in the wire's order. */
@@ -81,18 +81,18 @@ static inline const uint8_t *wire_skip_varint(const uint8_t *at, const uint8_t *
     return ends ? at + (__builtin_ctzll(ends) >> 3) + 1 : wire_varint(at, end, &ignored);
 }
 
-/* Skips the value behind a tag, a group to its end tag. NULL when it is not well-formed. */
+/* Skips the value after a tag, a group to its end tag. NULL if it is malformed. */
 const uint8_t *wire_skip(const uint8_t *at, const uint8_t *end, uint32_t number, WireType type);
 
-/* Skips a group behind its start tag; its payload ends at *payload_end_out. */
+/* Skips a group after its start tag; its payload ends at *payload_end_out. */
 const uint8_t *wire_skip_group(const uint8_t *at, const uint8_t *end, uint32_t number,
                                const uint8_t **payload_end_out);
 
-/* The next field. False at the end, and when the bytes are bad. */
+/* The next field. False at the end, and if the bytes are bad. */
 bool wire_next(WireReader *reader, WireField *field_out);
 
-/* The text, bytes or message of the last field with this number, which is the one that counts;
-   BYTES_NONE when there is none. What is behind bad bytes is not seen. */
+/* The text, bytes or message of the last field with this number, as protobuf requires; BYTES_NONE
+   if there is none. Fields after bad bytes are ignored. */
 Bytes wire_find_bytes(Bytes message, uint32_t number);
 
 static inline size_t wire_varint_size(uint64_t value)
@@ -100,7 +100,7 @@ static inline size_t wire_varint_size(uint64_t value)
     return (size_t)(64 - __builtin_clzll(value | 1) + 6) / 7;
 }
 
-/* Writes a varint of at most ten bytes; returns the place behind it. */
+/* Writes a varint of at most ten bytes; returns the position after it. */
 static inline uint8_t *wire_put_varint(uint8_t *to, uint64_t value)
 {
     while (value >= 0x80) {

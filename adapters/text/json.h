@@ -1,9 +1,9 @@
 /*
  * JsonNode: JSON as a tree of nodes.
  *
- * Made from JSON text by json_parse, or from YAML by yaml_parse (a config eats the same cooking);
- * read by the plans. Strings are borrowed from the text; only those with escapes are copied. Lives
- * in the arena that it was made in.
+ * Created from JSON text by json_parse, or from YAML by yaml_parse, so that configs and calls share
+ * one reader; read by the plans. Strings are borrowed from the text; only those with escapes are
+ * copied. Lives in its arena.
  */
 #ifndef ADAPTERS_JSON_H
 #define ADAPTERS_JSON_H
@@ -17,8 +17,7 @@ typedef enum JsonKind {
     JSON_TRUE,
     JSON_NUMBER, /* text: as written, valid by RFC 8259 */
     JSON_STRING, /* text: unescaped, valid UTF-8 */
-    JSON_TEXT,   /* text that stands for a value of any scalar type: a URL's parameter, a YAML plain
-                    scalar */
+    JSON_TEXT,   /* text of a value of any scalar type: a URL's parameter, a YAML plain scalar */
     JSON_ARRAY,
     JSON_OBJECT,
 } JsonKind;
@@ -30,8 +29,9 @@ struct JsonNode {
     uint32_t offset; /* in the source text, of the value; for errors */
     uint32_t count;  /* ARRAY, OBJECT: children */
     Bytes name;      /* inside an OBJECT: the member's name, unescaped */
-    Bytes text; /* ARRAY, OBJECT: as written, with the brackets; empty when made from something else
-                 */
+    Bytes
+        text; /* ARRAY, OBJECT: as written, with the brackets; empty if it was not created from JSON
+               */
     JsonNode *first; /* ARRAY, OBJECT: first child */
     JsonNode *next;  /* sibling */
 };
@@ -42,8 +42,8 @@ typedef struct JsonLimits {
 } JsonLimits;
 
 /* Strict RFC 8259: UTF-8 checked, no trailing bytes, lone surrogates refused. Faults: BAD_JSON with
-   line and column, TOO_DEEP, MESSAGE_TOO_LARGE, OUT_OF_MEMORY. Duplicate names are left to the
-   reader. */
+   line and column, TOO_DEEP, MESSAGE_TOO_LARGE, OUT_OF_MEMORY. Duplicate names are not checked
+   here. */
 MUST_USE Result json_parse(Arena *arena, Bytes text, const JsonLimits *limits, JsonNode **root_out);
 
 /* The member with this name, or NULL. */
@@ -52,10 +52,10 @@ JsonNode *json_member(const JsonNode *object, const char *name);
 /* Writes a JSON string with its quotes, escaping what must be. `text` is valid UTF-8. */
 void json_write_string(Buffer *out, Bytes text);
 
-/* The same when it is valid UTF-8; otherwise nothing is written and the answer is false. */
+/* The same if it is valid UTF-8; otherwise nothing is written, and it returns false. */
 bool json_write_checked(Buffer *out, Bytes text);
 
-/* Where in the text an offset is, for people: both from 1. */
+/* Line and column of an offset in the text, both from 1. */
 void json_place(Bytes text, size_t offset, unsigned *line_out, unsigned *column_out);
 
 /* Writes the whole tree, for tests and tools. */

@@ -1,7 +1,7 @@
 /*
  * JSON's strings, eight bytes at a time.
  *
- * Inline, for the places that spend their time in it: json.c and those that write values.
+ * Inline, for the hot paths: json.c and the code that writes values.
  */
 #ifndef ADAPTERS_JSON_BYTES_H
 #define ADAPTERS_JSON_BYTES_H
@@ -20,7 +20,7 @@ static inline uint64_t json_hits(uint64_t eight)
            EACH_BYTE(0x80);
 }
 
-/* Copies the text and looks at it on the way. False when it is not plain all through. */
+/* Copies the text and checks it at the same time. False if it is not plain. */
 static inline bool json_copy_plain(uint8_t *to, const uint8_t *from, size_t size)
 {
     uint64_t eight, hits = 0;
@@ -50,8 +50,8 @@ static inline bool json_copy_plain(uint8_t *to, const uint8_t *from, size_t size
     return json_hits(eight) == 0;
 }
 
-/* The text in quotes, when it is plain; false, and nothing is added, when it is not or there is no
-   room. */
+/* Adds the text in quotes, if it is plain; false, and nothing is added, if it is not or the buffer
+   is full. */
 static inline bool json_add_plain(Buffer *out, const uint8_t *text, size_t size)
 {
     if (!buffer_reserve(out, size + 2))

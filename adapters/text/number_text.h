@@ -1,9 +1,8 @@
 /*
- * Numbers as text, the way protobuf's JSON writes and reads them.
+ * Numbers as text, in the format of protobuf's JSON.
  *
  * Reading is exact: an integer may be written with a point or an exponent as long as its value is
- * whole
- * ("1.0", "1e3"), and nothing is rounded silently into range. Plain functions; any thread.
+ * whole ("1.0", "1e3"), and nothing is rounded silently into range. Plain functions; any thread.
  */
 #ifndef ADAPTERS_NUMBER_TEXT_H
 #define ADAPTERS_NUMBER_TEXT_H
@@ -20,11 +19,12 @@ size_t number_write_i64(uint8_t *to, int64_t number);
 size_t number_write_double(uint8_t *to, double number);
 size_t number_write_float(uint8_t *to, float number);
 
-/* JSON's grammar of numbers, the whole text. False when it is none, not whole or out of range. */
+/* JSON's grammar of numbers, the whole text. False if it is not a number, not whole or out of
+   range. */
 bool number_read_i64(Bytes text, int64_t *number_out);
 bool number_read_u64(Bytes text, uint64_t *number_out);
 
-/* JSON's grammar of numbers, the whole text. False when it is none or too large. */
+/* JSON's grammar of numbers, the whole text. False if it is not a number, or too large. */
 bool number_read_double(Bytes text, double *number_out);
 bool number_read_float(Bytes text, float *number_out);
 

@@ -1,7 +1,7 @@
 /*
- * Spellings: durations, sizes and dates as people write them. Pure functions; any thread.
+ * Spellings: durations, sizes and dates in the format of configs. Pure functions; any thread.
  *
- * Each gives false when the text is not well-formed or does not fit.
+ * Each returns false if the text is malformed or does not fit.
  */
 #ifndef ADAPTERS_SPELLING_H
 #define ADAPTERS_SPELLING_H

@@ -36,7 +36,7 @@ size_t timestamp_write(uint8_t *to, TimeParts time);
 bool duration_read(Bytes text, TimeParts *time_out);
 size_t duration_write(uint8_t *to, TimeParts time);
 
-/* "2026-03-01"; a date that there is. */
+/* "2026-03-01"; the date must exist. */
 bool date_read(Bytes text, CivilDate *date_out);
 size_t date_write(uint8_t *to, CivilDate date);
 bool date_is_real(CivilDate date);

@@ -1,8 +1,7 @@
 /*
- * YamlComments: the comments of a YAML text, which its tree does not have.
+ * YamlComments: the comments of a YAML text, which are not in its tree.
  *
- * For marks that people and tools leave beside a value. Lives in the arena that it was made in,
- * which has no limit; used when something is loaded; one thread.
+ * For marks beside a value. Lives in its arena, which has no limit; used at load time; one thread.
  */
 #ifndef ADAPTERS_YAML_COMMENTS_H
 #define ADAPTERS_YAML_COMMENTS_H
@@ -10,8 +9,8 @@
 #include "base/bytes.h"
 
 typedef struct YamlComment {
-    Bytes text;       /* of the text that was read: behind "#", without the spaces around it */
-    Bytes before;     /* what stands before "#" in its line, without the spaces around it */
+    Bytes text;       /* of the text that was read: after "#", without the spaces around it */
+    Bytes before;     /* the text before "#" in its line, without the spaces around it */
     int line, column; /* of "#", from 1 */
 } YamlComment;
 
@@ -21,9 +20,9 @@ typedef struct YamlComments {
 } YamlComments;
 
 /*
- * Reads the comments of one document. Of a text that is no YAML those before its first mistake; of
- * one in UTF-16 none. What stands in quotes is no comment; that behind the head of a block scalar
- * ("|") is not read.
+ * Reads the comments of one document. In invalid YAML, those before the first mistake; in UTF-16,
+ * none. A "#" in quotes is not a comment; a comment after the head of a block scalar ("|") is not
+ * read.
  */
 YamlComments yaml_comments(Arena *arena, Bytes text);
 
