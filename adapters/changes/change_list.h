@@ -1,10 +1,10 @@
 /*
- * What a change list is made of, for the files that read, check, apply and tell it.
+ * The data of a change list, for the files that read, check, apply and print it.
  *
- * A list has two ends, OLD and NEW, and everything in it is written for both: a FieldChange says
- * which paths of either end belong together, what becomes of the value between them, and, for each
- * end, what happens when that end gets no value (missing) or has no place to give its own to
- * (drop). A direction is named by the end that it goes to. For adapters/ and its tests only.
+ * A list has two ends, OLD and NEW, and every entry is for both: a FieldChange has the paths of
+ * both ends that belong together, the conversion between them, and, for each end, what happens if
+ * that end gets no value (missing) or its own value has no counterpart (drop). A direction is named
+ * by its target end. For adapters/ and its tests only.
  */
 #ifndef ADAPTERS_CHANGE_LIST_H
 #define ADAPTERS_CHANGE_LIST_H
@@ -22,7 +22,7 @@ typedef struct FieldPath {
     const char *text;
 } FieldPath;
 
-/* What an end gets when the other gave no value. */
+/* What an end gets if the other has no value. */
 typedef enum Missing {
     MISSING_UNSAID,
     MISSING_LEAVE, /* it stays unset */
@@ -30,7 +30,7 @@ typedef enum Missing {
     MISSING_VALUE,
 } Missing;
 
-/* What becomes of an end's value that has no place in the other, or not enough of it. */
+/* The handling of an end's value without a complete counterpart in the other. */
 typedef enum Drop { DROP_UNSAID, DROP_COUNTED, DROP_LOUD } Drop;
 
 /* "projects/{project}/topics/{topic}" */

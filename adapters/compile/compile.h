@@ -1,8 +1,9 @@
 /*
- * Compiler: a Mapping into Programs, one for each pair of message types and codecs that is met.
+ * Compiler: compiles a Mapping into Programs, one for each pair of message types and codecs that
+ * occurs.
  *
- * Used when a plan is compiled, by one thread. New programs wait in a list and are compiled one
- * after another, so that the depth of a schema costs no stack.
+ * Used when a plan is compiled, by one thread. New programs are queued and compiled one after
+ * another, so that the depth of a schema costs no stack.
  */
 #ifndef ADAPTERS_COMPILE_H
 #define ADAPTERS_COMPILE_H
@@ -16,21 +17,21 @@ typedef struct Compiler {
     Table programs;    /* style, mapping or type, codecs -> Program */
     Table identities;  /* Schema pointer -> MappingSet */
     Table any_reaches; /* Schema pointer -> any_reach() */
-    Table names;       /* what stands before a value -> itself: see compile_puts.c */
-    Buffer text;       /* where the next name is put together */
-    PlanOp *ops; /* where the next program is drafted, for any number of them one after another */
+    Table names;       /* prefix of a value -> itself: see compile_puts.c */
+    Buffer text;       /* for building the next name */
+    PlanOp *ops;       /* the draft of the next program; reused */
     uint32_t op_capacity;
-    bool any_asked, any_changes; /* does anything happen to a type that is met inside an Any? */
+    bool any_asked, any_changes; /* whether a type inside an Any is changed */
     Result failure;
 } Compiler;
 
-/* The program for one mapping; compiled later, when it is new. NULL when the compiler failed. */
+/* The program for one mapping; a new one is compiled later. NULL if the compiler failed. */
 const Program *compiler_program(Compiler *compiler, const Mapping *mapping, Codec from, Codec to);
 
 /* A message of this type as it is, from one codec to another. */
 const Program *compiler_identity(Compiler *compiler, const MessageType *type, Codec from, Codec to);
 
-/* Compiles what waits, from program number `first` on. */
+/* Compiles queued programs, from number `first` on. */
 MUST_USE Result compiler_finish(Compiler *compiler, uint32_t first);
 
 /* compile_fields.c, by way of a draft (compile_draft.h): the scan tables and operations of one
@@ -39,7 +40,7 @@ MUST_USE Result compile_fields(Compiler *compiler, Program *program, const Field
 
 /* ---- compile_straight.c ---------------------------------------------------------------------- */
 
-/* A rule that may go straight from protobuf to protobuf. */
+/* A rule whose field may be copied straight from protobuf to protobuf. */
 typedef struct Straight {
     const FieldType *source; /* NULL: it may not */
     const Program *program;  /* of messages */
@@ -61,7 +62,7 @@ const Straight *straight_inside(Compiler *compiler, const Mapping *mapping, cons
 
 ScanRead straight_read(const FieldType *field, const Program *program);
 
-/* An enum's values that only changed their names. */
+/* Whether only the names of an enum's values changed. */
 bool converter_keeps_numbers(const Converter *converter);
 
 #endif

@@ -1,5 +1,5 @@
 /*
- * plan_compile: a Mapping into a Plan, for one pair of codecs.
+ * plan_compile: compiles a Mapping into a Plan, for one pair of codecs.
  *
  * Done when a config is loaded, by one thread. Plans live in the given arena, which must have no
  * limit. They borrow from the mapping, its schemas, and the mapping sets that the options point to:
@@ -11,9 +11,9 @@
 #include "adapters/program/plan.h"
 
 /*
- * Where plans share what they have in common: a message type that many methods use, and everything
- * that may be inside an Any, are then compiled once. Lives in the arena, which must be that of the
- * plans; used by the thread that compiles. NULL at the arena's limit.
+ * A cache of programs that plans share: a message type that many methods use, and everything that
+ * may be inside an Any, is then compiled once. Lives in the arena, which must be that of the plans;
+ * used by the compiling thread. NULL at the arena's limit.
  */
 PlanCache *plan_cache_new(Arena *arena);
 
@@ -24,7 +24,7 @@ PlanCache *plan_cache_new(Arena *arena);
 MUST_USE Result plan_compile(Arena *arena, const Mapping *mapping, const PlanOptions *options,
                              const Plan **plan_out);
 
-/* The same of a google.protobuf.Any by itself, such as error details are. One of options->types and
+/* The same for a single google.protobuf.Any, such as an error detail. One of options->types and
    options->common_types must have the type Any. */
 MUST_USE Result plan_compile_any(Arena *arena, const PlanOptions *options, const Plan **plan_out);
 

@@ -1,21 +1,21 @@
 /*
- * SchemaDiff: what changed between two versions of a service, and a first change list to complete.
+ * SchemaDiff: the changes between two versions of a service, and a first change list to complete.
  *
- * Looks at the messages, enums and services of the two packages. What changed its name, its place
- * or its type is guessed, by names, numbers, types and by what stands in the same place, and marked
- * as a guess: nothing in the schemas says so. What would lose data is marked for a decision ("#
- * decide:"), and a list with such marks does not load. Lives in the arena; one thread.
+ * Compares the messages, enums and services of the two packages. Changes of a name, place or type
+ * are guessed by names, numbers, types and positions, and marked as guesses, because schemas do not
+ * contain them. Losses of data are marked for a decision ("# decide:"), and a list with such marks
+ * does not load. Lives in the arena; one thread.
  */
 #ifndef ADAPTERS_SCHEMA_DIFF_H
 #define ADAPTERS_SCHEMA_DIFF_H
 
 #include "adapters/changes/changes.h"
 
-/* Whom a change harms who does not know of it. */
+/* What a change breaks. */
 enum {
     BREAKS_WIRE = 1,   /* protobuf bytes of one version are read wrongly, or calls find no method */
     BREAKS_JSON = 2,   /* JSON of one version is refused or misread */
-    BREAKS_SOURCE = 4, /* programs have to be changed */
+    BREAKS_SOURCE = 4, /* programs must be changed */
 };
 
 typedef struct Difference {

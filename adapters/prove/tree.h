@@ -1,6 +1,6 @@
 /*
- * Tree: a protobuf message as plain values, for those who have time: the oracle, its random
- * messages, tests.
+ * Tree: a protobuf message as plain values, simple and slow: for the oracle, its random messages,
+ * and tests.
  *
  * Reads and writes the wire format by the schema and nothing else. Fields without presence never
  * hold zero; a map is a list of entries. Unknown fields are left out. Lives in an arena; one
@@ -34,7 +34,7 @@ Tree *tree_new(Arena *arena, const MessageType *type);
 MUST_USE Result tree_parse(Arena *arena, const MessageType *type, Bytes wire, Tree **tree_out);
 void tree_write(const Tree *tree, Buffer *out);
 
-/* What is behind a tag, of a value that is no message; and the tag's type. */
+/* Writes a value that is not a message, without its tag; and the tag's wire type. */
 void tree_write_plain(Buffer *out, FieldKind kind, const Literal *value);
 WireType tree_wire_type(FieldKind kind);
 
@@ -47,16 +47,16 @@ void tree_put(Arena *arena, Tree *tree, const FieldType *field, TreeValue value)
 /* A map's entry without a key or a value has the zero one. */
 void tree_fill_entry(Arena *arena, Tree *entry);
 
-/* Schemas in which the type of what an Any brings is looked up. */
+/* Schemas for looking up the type of an Any's content. */
 typedef struct TreeTypes {
     const Schema *const *schemas;
     uint32_t n;
 } TreeTypes;
 
-/* In the holder's own schema first, then in the others; NULL: nobody knows it. */
+/* In the holder's own schema first, then in the others; NULL: no schema has it. */
 const MessageType *tree_find_type(const TreeTypes *types, const Schema *holder, Bytes name);
 
-/* Maps in any order; an Any by what is in it, its fields in any order. */
+/* Maps are compared in any order; an Any by its content. */
 bool tree_equal(const TreeTypes *types, const Tree *a, const Tree *b);
 
 /* "{id: "a" lines: {sku: "b"}}", for people. */

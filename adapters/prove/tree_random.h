@@ -1,6 +1,6 @@
 /*
- * Random messages that are worth converting: what a change list asks of a text or a number, they
- * mostly have, so that the proof is about more than refusals. And shrinking one that fails.
+ * Random messages that mostly meet the conditions of a change list for texts and numbers, so that
+ * the proof does not only test refusals; and minimising one that fails.
  */
 #ifndef ADAPTERS_TREE_RANDOM_H
 #define ADAPTERS_TREE_RANDOM_H
@@ -10,18 +10,18 @@
 
 enum { MOST_ASKED = 8 };
 
-/* What is good to know of a field when a value for it is made. */
+/* Hints for the random value of a field. */
 typedef struct TreeHint {
-    const Converter *reader; /* what reads it first */
+    const Converter *reader; /* the first converter that reads it */
     const Mapping *about;    /* of a FieldMask */
-    bool needed;             /* without it nothing comes through */
-    bool refused;            /* with it nothing comes through, mostly */
-    bool has_value;          /* but with this it does */
+    bool needed;             /* without it the message is refused */
+    bool refused;            /* with it the message is mostly refused */
+    bool has_value;          /* but not with this value */
     Literal value;
-    Literal asked[MOST_ASKED]; /* values that a list asks for: kinds, sentinels */
+    Literal asked[MOST_ASKED]; /* values in a list: kinds, sentinels */
     uint32_t n_asked;
     bool one; /* of a list only one */
-    /* What it is on the way, in any version: */
+    /* In any version of the chain: */
     bool spelled;     /* a text or a time that may have several spellings */
     bool floating;    /* a number with fewer digits */
     bool taken_apart; /* a message that becomes a plain value */
@@ -37,14 +37,14 @@ typedef struct TreeHints {
     bool serialized;       /* messages become bytes, which are compared as they are */
 } TreeHints;
 
-/* From all that the mappings of this set do to their source. */
+/* Collects hints from the mappings of this set. */
 void tree_hints(Arena *arena, const MappingSet *set, TreeHints *hints_out);
 
 Tree *tree_random(Arena *arena, Random *random, const TreeHints *hints, const MessageType *type);
 
 /*
- * Takes away what is not needed for `fails` to stay true, and makes the rest plain. The tree is
- * changed in place; `fails` is asked at most `tries` times.
+ * Removes everything that `fails` does not need to stay true, and simplifies the rest. The tree is
+ * changed in place; `fails` is called at most `tries` times.
  */
 void tree_shrink(Tree *tree, bool (*fails)(void *owner, const Tree *tree), void *owner,
                  unsigned tries);

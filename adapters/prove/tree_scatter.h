@@ -1,7 +1,7 @@
 /*
- * Scattered: a message on the wire as other senders may write it. Fields in any order, messages in
- * pieces, lists packed or loose or both, values that later ones replace: it means what tree_write
- * writes.
+ * Scatter: writes a message as other senders may encode it. Fields in any order, messages in
+ * pieces, lists packed or loose or both, values that later ones replace. It means the same as the
+ * output of tree_write.
  */
 #ifndef ADAPTERS_TREE_SCATTER_H
 #define ADAPTERS_TREE_SCATTER_H

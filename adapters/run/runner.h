@@ -2,9 +2,9 @@
  * Runner: one run of a plan on one message. It lives on the stack of plan_run, belongs to one
  * thread, and allocates from the call's arena only.
  *
- * Functions that return bool return false when the run has failed: then its fault is noted in the
- * runner, and each caller adds its step of the path to it and returns false in turn. What does not
- * fit into the output is no fault at once: Buffer.full is looked at in the end.
+ * Functions that return bool return false when the run has failed: then the runner has its fault,
+ * and each caller adds its step of the path and returns false. A full output is not a fault at
+ * once: Buffer.full is checked at the end.
  */
 #ifndef ADAPTERS_RUNNER_H
 #define ADAPTERS_RUNNER_H
@@ -57,15 +57,15 @@ typedef struct Runner {
     const ProgramSet *set;
     UnknownFields unknown;
     uint32_t depth, max_depth;   /* nesting so far */
-    uint32_t elements_left;      /* of lists, maps and JSON, that may still be read */
+    uint32_t elements_left;      /* remaining limit for lists, maps and JSON */
     void *frames[FRAME_CLASSES]; /* free ones, by size class */
-    const Fault *fault;          /* what went wrong first, or NULL */
+    const Fault *fault;          /* the first fault, or NULL */
     const char *text;            /* of the fault; in the arena */
-    PathStep path[PATH_LIMIT];   /* not cleared when a run begins: that would cost */
+    PathStep path[PATH_LIMIT];   /* not cleared at the start of a run, for speed */
     uint32_t n_path;
 } Runner;
 
-/* Notes what went wrong, unless something was noted before. Always false. */
+/* Records a fault, unless there is one already. Always false. */
 bool run_fail(Runner *runner, const Fault *fault, const char *format, ...) PRINTF_LIKE(3, 4);
 bool run_out_of_memory(Runner *runner);
 
@@ -78,7 +78,7 @@ bool run_failed_at_key(Runner *runner, Bytes key);
 /* Counts and reports a loss; not NULL. */
 void run_loss(Runner *runner, const Loss *loss);
 
-/* Takes n elements off what may still be read. */
+/* Counts n elements against the limit. */
 static inline bool run_count_elements(Runner *runner, size_t n)
 {
     if (__builtin_expect(n <= runner->elements_left, 1)) {
@@ -99,18 +99,17 @@ static inline bool run_count_element(Runner *runner)
    the whole value. Counts as one level of nesting. */
 bool program_run(Runner *runner, const Program *program, Value source);
 
-/* JSON without the braces, each member with its comma in front; what Any puts behind its
-   "@type". */
+/* JSON without the braces, each member with its comma in front: for an Any, after "@type". */
 bool program_run_members(Runner *runner, const Program *program, Value source);
 
-/* As program_run, into bytes of their own in the arena. */
+/* As program_run, into new bytes in the arena. */
 bool program_make(Runner *runner, const Program *program, Value source, Bytes *bytes_out);
 
 /* eval.c: all operations of a program, on a frame that was scanned. */
 bool run_ops(Runner *runner, const Program *program, Frame *frame);
 
 /* convert.c: one converter on one set of arguments. Messages come and go as protobuf bytes. `loss`
-   is counted when something is cut or falls back; it may be NULL. *set_out false: the value is
+   is counted if a value is truncated or falls back; it may be NULL. *set_out false: the value is
    absent. */
 bool convert(Runner *runner, const Converter *converter, const Value *args, uint32_t n_args,
              const Loss *loss, Value *value_out, bool *set_out);
@@ -119,7 +118,7 @@ bool convert(Runner *runner, const Converter *converter, const Value *args, uint
 bool well_known_read(Runner *runner, const MessageType *type, const JsonNode *node);
 bool well_known_write(Runner *runner, const MessageType *type, Bytes message);
 
-/* any.c: a google.protobuf.Any, through the program of what is in it. */
+/* any.c: a google.protobuf.Any, by the program of its content. */
 bool any_run(Runner *runner, const Program *program, Value source);
 
 /* parameters.c: the JSON body of a request and its parameters, as one tree in the arena. Faults are

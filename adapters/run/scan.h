@@ -1,8 +1,8 @@
 /*
- * Scan: a message of the source into a frame of slots; and single values out of the source.
+ * Scan: reads a source message into a frame of slots, and single values from the source.
  *
- * Values borrow from the message. Pointers into protobuf bytes are NULL when these are not
- * well-formed; the fault is noted in the runner then.
+ * Values borrow from the message. Pointers into protobuf bytes are NULL if these are malformed; the
+ * runner then has the fault.
  */
 #ifndef ADAPTERS_SCAN_H
 #define ADAPTERS_SCAN_H
@@ -16,8 +16,8 @@ bool scan_json(Runner *runner, const ScanTable *table, Frame *frame, const JsonN
 
 /* ---- Values from JSON ------------------------------------------------------------------------ */
 
-/* What became of reading a scalar from JSON. BAD: the fault is noted. UNKNOWN_ENUM: the enum has no
-   such value, and unknown ones are not refused: the caller counts it. */
+/* The result of reading a scalar from JSON. BAD: the runner has the fault. UNKNOWN_ENUM: the enum
+   has no such value, and unknown ones are not refused: the caller counts it. */
 typedef enum JsonScalar { JSON_SCALAR_OK, JSON_SCALAR_BAD, JSON_SCALAR_UNKNOWN_ENUM } JsonScalar;
 
 /* `enumeration`: of KIND_ENUM; else ignored. */
@@ -26,25 +26,25 @@ JsonScalar json_scalar(Runner *runner, FieldKind kind, const EnumType *enumerati
 
 /* ---- Values from protobuf -------------------------------------------------------------------- */
 
-/* Notes that the bytes are no message. Always NULL. */
+/* Records that the bytes are malformed. Always NULL. */
 const uint8_t *wire_malformed(Runner *runner);
 
-/* The same of a string that is not UTF-8. */
+/* The same for a string that is not UTF-8. */
 const uint8_t *wire_bad_text(Runner *runner);
 
-/* Messages that come in pieces are one: their bytes in a row mean the same. *whole is the pieces so
-   far; of size 0 when there are none. */
+/* Joins the pieces of one message: their concatenated bytes mean the same. *whole has the pieces so
+   far; its size is 0 if there are none. */
 bool wire_join(Runner *runner, Value *whole, Bytes more);
 
-/* How many values there are in a packed list; SIZE_MAX when it is not well-formed (no fault is
-   noted then). */
+/* The number of values in a packed list; SIZE_MAX if it is malformed (without a fault in the
+   runner). */
 size_t packed_count(FieldKind kind, Bytes list);
 
-/* Reads a scalar, or the bytes of a message, behind the tag; returns the place behind it. */
+/* Reads a scalar, or the bytes of a message, after the tag; returns the position after it. */
 const uint8_t *wire_scalar(Runner *runner, FieldKind kind, bool check_utf8, const uint8_t *at,
                            const uint8_t *end, Value *value_out);
 
-/* Is it UTF-8? Strings are mostly ASCII, and mostly short. */
+/* Whether it is UTF-8. Fast for short strings and ASCII. */
 static inline bool text_is_valid(const uint8_t *text, size_t size)
 {
     uint64_t bits = 0, eight;
