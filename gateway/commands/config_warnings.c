@@ -163,11 +163,19 @@ static void warn_of_service(Warnings *w, const Service *service)
             warn_of_instance(w, service, &service->versions[i].reflected->instance);
 }
 
+/* As a file that was cut off after its listeners. */
+static void warn_of_nothing(Warnings *w)
+{
+    if (w->config->n_services == 0 && w->config->n_routes == 0)
+        warn(w, "there are no services and no routes: every call is answered with UNKNOWN_PATH");
+}
+
 void config_warnings(const Config *config, const Surroundings *here, Problems *warnings)
 {
     Warnings w = {.config = config, .here = here, .told = warnings};
     w.certificates = w.names = table_in(warnings->arena);
     warn_of_limits(&w);
+    warn_of_nothing(&w);
     for (uint32_t i = 0; i < config->n_listeners; i++) {
         const ListenerConfig *listener = &config->listeners[i];
         const char *where = arena_printf(warnings->arena, "listener %s", listener->address.text);

@@ -30,6 +30,7 @@ Surroundings surroundings_here(Patience *patience);
  *   - the default version of a service, or one that a client is pinned to, is past its sunset;
  *   - a certificate that the gateway shows has ended, ends within 30 days, or begins later;
  *   - a host name cannot be resolved;
+ *   - nothing is served: there are no services and no routes;
  *   - limits are beyond the file descriptors or the memory of the process. */
 void config_warnings(const Config *config, const Surroundings *here, Problems *warnings);
 

@@ -174,21 +174,20 @@ static void listener_open(ListenerSet *set, const ListenerConfig *config, int fd
 
 static void on_closed(uv_handle_t *handle)
 {
-    Listener *listener = handle->data;
-    close(listener->fd);
-    free(listener);
+    free(handle->data);
 }
 
-/* Takes it out of its list, at `*at`. Who waits in the backlog would be reset: they are let in
-   first. */
+/* Takes it out of its list, at `*at`. Connections in the backlog would be reset: they are accepted
+   first, and the socket is closed at once, so that no more come in between. */
 static void listener_close(Listener **at)
 {
     Listener *listener = *at;
     *at = listener->next;
-    if (accept_some(listener, ACCEPTS_PER_TURN) == 0)
-        accept_some(listener, INT16_MAX);
     timer_stop(&listener->set->loop->timers, &listener->pause);
+    uv_poll_stop(&listener->poll);
     uv_close((uv_handle_t *)&listener->poll, on_closed);
+    accept_some(listener, INT16_MAX);
+    close(listener->fd);
 }
 
 void listeners_init(ListenerSet *set, Loop *loop, ConnectionSet *connections)

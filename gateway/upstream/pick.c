@@ -133,7 +133,8 @@ static Result nobody(const Candidates *from, const Method *method, const PickTri
     if (tried)
         return FAIL(arena, FAULT_UPSTREAM_DOWN, "no instance of %s is left for %s: %u tried",
                     service->name, path, count(tried));
-    for (uint32_t i = 0; i < service->n_versions; i++) {
+    /* Without instances no version is served now, so none can lack the method. */
+    for (uint32_t i = 0; i < service->n_versions && from->set->n; i++) {
         const MethodPair *pair = &method->pairs[i];
         if (!pair->target && pair->reason)
             return FAIL_TELL(arena, FAULT_METHOD_REMOVED, "%s: %s", path, pair->reason);

@@ -88,6 +88,13 @@ static void nothing_is_warned_of_where_all_is_well(void **state)
     forget(look);
 }
 
+static void a_config_that_serves_nothing_is_warned_of(void **state)
+{
+    Look *look = look_at("listen: [{address: '127.0.0.1:0'}]\n");
+    assert_non_null(strstr(warnings_at(look, 0), "there are no services and no routes"));
+    forget(look);
+}
+
 static void a_default_version_is_warned_of_from_its_sunset_on(void **state)
 {
     Look *look = look_at(SERVICE(V1 V3, ""));
@@ -220,6 +227,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(nothing_is_warned_of_where_all_is_well),
+        cmocka_unit_test(a_config_that_serves_nothing_is_warned_of),
         cmocka_unit_test(a_default_version_is_warned_of_from_its_sunset_on),
         cmocka_unit_test(another_version_past_its_sunset_is_no_reason_to_warn),
         cmocka_unit_test(a_pin_to_a_version_past_its_sunset_is_warned_of),

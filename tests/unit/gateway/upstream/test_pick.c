@@ -296,6 +296,15 @@ static void a_method_without_counterpart_says_why(void **state)
     assert_fault(why_nobody(&methods[0], NULL), FAULT_NO_INSTANCE);
 }
 
+static void without_instances_no_method_is_removed(void **state)
+{
+    use_instances(0);
+    for (int j = 1; j < 3; j++)
+        pairs[0][j] = (MethodPair){.reason = "Purge went away in v2"};
+    prefer();
+    assert_fault(why_nobody(&methods[0], NULL), FAULT_NO_INSTANCE);
+}
+
 static void an_answer_is_possible_while_no_loop_misses_one_that_could_give_it(void **state)
 {
     pairs[0][1].target = NULL;
@@ -622,6 +631,7 @@ int main(void)
         TEST(one_that_another_loop_has_reached_is_tried_at_once),
         TEST(an_instance_that_is_back_is_picked_again),
         TEST(a_method_without_counterpart_says_why),
+        TEST(without_instances_no_method_is_removed),
         TEST(an_answer_is_possible_while_no_loop_misses_one_that_could_give_it),
         TEST(any_of_a_service_without_versions_is_picked_by_load_and_turn),
         TEST(the_one_of_many_that_is_up_is_found_wherever_it_stands),
