@@ -90,6 +90,12 @@ static bool is_entered(const Making *m, const FieldPath *message)
     return false;
 }
 
+static const char *marked_how(bool has_ignored)
+{
+    return has_ignored ? "unless it means something there, or is the value that comes back"
+                       : "unless it means something there";
+}
+
 static void guard_dropped(Making *m, const FieldChange *change)
 {
     const ChangeEnd *from = &change->ends[!m->to];
@@ -104,7 +110,11 @@ static void guard_dropped(Making *m, const FieldChange *change)
         value = expr_sentinel(m->arena, value, &from->ignored);
     if (!value)
         return;
+    bool marked = !message && change_mark(m->pair, !m->to, &from->paths[0]);
+    if (marked)
+        value = making_unmarked(m, &from->paths[0], value);
     const char *how = entered             ? "that it is there, when nothing inside it goes on"
+                      : marked            ? marked_how(from->has_ignored)
                       : from->has_ignored ? "unless it is the value that comes back"
                                           : "it has no counterpart";
     making_guard(m, (Guard){.source = value,
@@ -346,12 +356,12 @@ static void guard_sentinel(Making *m, const FieldChange *change)
         guard_value(m, change, given, (Literal){0}, "zero means unset there");
 }
 
-/* Does another change take the field's other values? */
-static const FieldChange *taker_of(const Making *m, int end, const FieldPath *path)
+/* The change that says what becomes of the field's other values, or NULL. */
+static const FieldChange *unmarked_change(const Making *m, int end, const FieldPath *path)
 {
     for (uint32_t i = 0; i < m->pair->n_changes; i++) {
         const FieldChange *change = &m->pair->changes[i];
-        if (!change->mark && change->ends[OLD].n_paths && change->ends[NEW].n_paths &&
+        if (!change->mark && change->ends[end].n_paths &&
             path_equal(&change->ends[end].paths[0], path))
             return change;
     }
@@ -364,15 +374,9 @@ static void guard_marked(Making *m, uint32_t at)
     const FieldChange *change = &m->pair->changes[at];
     const FieldPath *path = &change->ends[!m->to].paths[0];
     bool message = path_field(path)->message;
-    if (change_mark(m->pair, !m->to, path) != change || taker_of(m, !m->to, path))
+    if (change_mark(m->pair, !m->to, path) != change || unmarked_change(m, !m->to, path))
         return;
-    const Expr *rest = making_field(m, path);
-    for (uint32_t i = at; i < m->pair->n_changes; i++) {
-        const FieldChange *other = &m->pair->changes[i];
-        if (other->mark && other->ends[!m->to].n_paths &&
-            path_equal(&other->ends[!m->to].paths[0], path))
-            rest = expr_sentinel(m->arena, rest, &other->mark->value);
-    }
+    const Expr *rest = making_unmarked(m, path, making_field(m, path));
     making_guard(m, (Guard){.source = rest,
                             .loud = !message,
                             .loss = making_loss(m, change, LOSS_DROPPED, !message,
@@ -384,8 +388,8 @@ static void guard_marked(Making *m, uint32_t at)
 static void guard_beside(Making *m, const FieldChange *change)
 {
     const FieldPath *target = &change->ends[m->to].paths[0];
-    const FieldChange *other = taker_of(m, m->to, target);
-    if (!other || path_field(target)->message)
+    const FieldChange *other = unmarked_change(m, m->to, target);
+    if (!other || !other->ends[!m->to].n_paths || path_field(target)->message)
         return;
     const Mark *mark = change->mark;
     const Expr *value = making_field(m, &other->ends[!m->to].paths[0]);

@@ -358,6 +358,8 @@ const Expr *making_kind(Making *m, const FieldPath *path);        /* a kind that
 const Expr *making_alternative(Making *m, const Selection *select, uint32_t which);
 /* The field when it has this value. */
 const Expr *making_equal(Making *m, const FieldPath *path, const Literal *value);
+/* The value of this field, absent when it is one that means something at the target. */
+const Expr *making_unmarked(Making *m, const FieldPath *path, const Expr *value);
 /* What the source gives for the change's target number `which`, without what is made up. */
 const Expr *making_given(Making *m, const FieldChange *change, uint32_t which);
 /* change_template.c: the same, of a change with templates; and what is lost of their parts. */

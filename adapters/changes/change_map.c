@@ -217,14 +217,12 @@ static const Expr *marked_value(Making *m, const FieldChange *change)
     return expr_when(m->arena, value, flag, &mark->flag_value);
 }
 
-/* Values that mean something else are not given as they are. */
-static const Expr *without_marks(Making *m, const FieldChange *change, const Expr *value)
+const Expr *making_unmarked(Making *m, const FieldPath *path, const Expr *value)
 {
     for (uint32_t i = 0; i < m->pair->n_changes; i++) {
         const FieldChange *other = &m->pair->changes[i];
         const ChangeEnd *from = &other->ends[!m->to];
-        if (other->mark && from->n_paths && !value->type.message &&
-            path_equal(&from->paths[0], &change->ends[!m->to].paths[0]))
+        if (other->mark && from->n_paths && path_equal(&from->paths[0], path))
             value = expr_sentinel(m->arena, value, &other->mark->value);
     }
     return value;
@@ -235,7 +233,8 @@ static const Expr *plain_value(Making *m, const FieldChange *change)
     const ChangeEnd *from = &change->ends[!m->to], *to = &change->ends[m->to];
     const FieldType *source = path_field(&from->paths[0]), *target = path_field(&to->paths[0]);
     const Expr *value = sentinel_in(m, from, making_field(m, &from->paths[0]), source);
-    value = without_marks(m, change, value);
+    if (!value->type.message)
+        value = making_unmarked(m, &from->paths[0], value);
     if (source->repeated && !target->repeated) {
         bool loud = change->more == DROP_LOUD;
         value = expr_first(m->arena, value, loud,
@@ -320,7 +319,17 @@ const Expr *making_given(Making *m, const FieldChange *change, uint32_t which)
     return change->ends[!m->to].n_paths ? only_if_chosen(m, change, plain_value(m, change)) : NULL;
 }
 
-/* In a oneof a value is only made up when none of the others is given. */
+/* Is it given, so that the change's value is not made up: another field of its oneof, or what a
+   value means, of the same field? */
+static bool goes_before(const FieldChange *other, const FieldChange *change, int to)
+{
+    const FieldPath *path = &change->ends[to].paths[0], *another = &other->ends[to].paths[0];
+    if (other->mark)
+        return other->ends[to].n_paths && !change->constant && path_equal(path, another);
+    return other->ends[to].n_paths && other->ends[!to].n_paths &&
+           paths_exclude_each_other(path, another);
+}
+
 static const Expr *unless_another(Making *m, const FieldChange *change, const Expr *value)
 {
     uint32_t n = 0;
@@ -329,8 +338,7 @@ static const Expr *unless_another(Making *m, const FieldChange *change, const Ex
     const Expr **others = arena_array(m->arena, const Expr *, m->pair->n_changes);
     for (uint32_t i = 0; i < m->pair->n_changes; i++) {
         const FieldChange *other = &m->pair->changes[i];
-        if (other == change || !other->ends[m->to].n_paths || !other->ends[!m->to].n_paths ||
-            !paths_exclude_each_other(&change->ends[m->to].paths[0], &other->ends[m->to].paths[0]))
+        if (other == change || !goes_before(other, change, m->to))
             continue;
         const Expr *given = making_given(m, other, 0);
         while (given && given->kind == EXPR_MESSAGE)

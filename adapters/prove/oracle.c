@@ -604,7 +604,8 @@ static Result check_dropped(Oracle *o, const MessagePair *pair, const FieldChang
         from->drop != DROP_LOUD || is_entered(pair, !o->to, &from->paths[0]))
         return OK;
     Found found = get(o, tree, &from->paths[0]);
-    if (!found.n || (from->has_ignored && is_ignored(o, from, &found.values[0])))
+    if (!found.n || (from->has_ignored && is_ignored(o, from, &found.values[0])) ||
+        (!found.list && means_another(pair, !o->to, &from->paths[0], &found)))
         return OK;
     return cannot(o, &from->paths[0], "it has no counterpart");
 }
@@ -724,6 +725,8 @@ static Result apply(Oracle *o, const MessagePair *pair, const FieldChange *chang
         if (!is_under(o, change, tree))
             continue;
         r = change_value_of(o, pair, change, k, tree, &found);
+        if (!failed(r) && is_marked(o, pair, change, k, tree))
+            continue; /* what a value means goes first */
         bool was_there = gave_by_itself(o, change, tree);
         if (!failed(r) && !was_there && another_is_given(o, pair, change, tree))
             continue;
@@ -734,8 +737,6 @@ static Result apply(Oracle *o, const MessagePair *pair, const FieldChange *chang
         bool entered = !change->ends[!o->to].n_paths && is_entered(pair, o->to, &to->paths[k]);
         if (entered && get(o, out, &to->paths[k]).n)
             continue; /* it is only made to be there, and is */
-        if (is_marked(o, pair, change, k, tree))
-            continue; /* what a value means goes first */
         if (!is_fed(change, first, gave, o->to))
             put(o, out, &to->paths[k], &found);
         gave[change - first] = true;

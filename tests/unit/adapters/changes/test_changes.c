@@ -391,6 +391,43 @@ static void a_value_means_a_sentinel_or_that_a_message_is_there(void **state)
     }
 }
 
+static void other_values_than_the_one_with_a_meaning_go_as_their_own_change_says(void **state)
+{
+    const char *yaml =
+        "messages:\n  M:\n    unlimited: {means: {true: {max_attempts: -1}}}\n"
+        "    max_attempts: {added: graceful}\n    forever: {means: {true: {days: 7}}}\n"
+        "    days: {constant: 3}\n    speed: {means: {1: {pace: 10}, 9: {pace: 90}}}\n"
+        "    pace: {added: loud, back: loud}\n    named: {means: {true: {name: me}}}\n"
+        "    name: {added: you}\n";
+    static const char *const up[] = {
+        "  max_attempts = -1 when unlimited = true\n",
+        "  days = 7 when forever = true else 3\n",
+        "  pace = 10 when speed = 1 else 90 when speed = 9 else required() unless 10 when speed = "
+        "1 "
+        "| 90 when speed = 9\n",
+        "  name = \"me\" when named = true else \"you\" unless \"me\" when named = true\n",
+    };
+    static const char *const down[] = {
+        "  drop sentinel[-1](max_attempts)\n",
+        "  refuse sentinel[7](days) unless 3\n",
+        "  refuse sentinel[90](sentinel[10](pace))\n",
+        "  drop sentinel[\"me\"](name) unless \"you\"\n",
+    };
+    Loaded *loaded = *state;
+    Bytes rules = rules_of(loaded, read_set(loaded, "Meant", yaml, true), ".M");
+    for (size_t i = 0; i < sizeof up / sizeof *up; i++) {
+        if (!strstr(arena_text(loaded->arena, rules), up[i]))
+            fail_msg("not %s in %.*s", up[i], BYTES_ARGS(rules));
+    }
+    rules = rules_of(loaded, read_set(loaded, "Meant", yaml, false), ".M");
+    for (size_t i = 0; i < sizeof down / sizeof *down; i++) {
+        if (!strstr(arena_text(loaded->arena, rules), down[i]))
+            fail_msg("not %s in %.*s", down[i], BYTES_ARGS(rules));
+    }
+    if (strstr(arena_text(loaded->arena, rules), "refuse sentinel[-1]"))
+        fail_msg("max_attempts is refused, too: %.*s", BYTES_ARGS(rules));
+}
+
 static void what_a_value_means_is_one_field_with_a_value(void **state)
 {
     refused(state, "Meanings",
@@ -1099,6 +1136,7 @@ int main(void)
         cmocka_unit_test(that_a_message_was_there_is_lost_with_its_fields),
         cmocka_unit_test(what_is_said_of_a_message_beside_its_fields_is_only_that_it_is_there),
         cmocka_unit_test(a_value_means_a_sentinel_or_that_a_message_is_there),
+        cmocka_unit_test(other_values_than_the_one_with_a_meaning_go_as_their_own_change_says),
         cmocka_unit_test(what_a_value_means_is_one_field_with_a_value),
         cmocka_unit_test(fields_that_join_a_oneof_exclude_each_other),
         cmocka_unit_test(what_is_made_up_in_a_oneof_gives_way_to_what_is_there),
