@@ -44,6 +44,8 @@ typedef struct Template {
  */
 typedef struct TemplatePart {
     Bytes name, value;
+    YamlPlace place;
+    int end; /* whose template has it, as said */
     Drop drop;
 } TemplatePart;
 

@@ -434,6 +434,32 @@ static bool read_template(const Reading *r, const JsonNode *node, int end)
     return true;
 }
 
+/* A part's text; an unquoted word that reads like loud or graceful is none. */
+static bool read_part_text(const Reading *r, const JsonNode *node, const JsonNode *value,
+                           TemplatePart *part)
+{
+    const char *form = part->end == OLD ? "{removed: graceful, back: TEXT}" : "{added: TEXT}";
+    if (!value || !has_text(value) || !value->text.size) {
+        change_problem(r->list, place(r, value ? value : node), r->where, form,
+                       part->end == OLD
+                           ? "a part that only the old version has needs a text for the way back"
+                           : "a part that only the new version has needs a text");
+        return false;
+    }
+    part->value = value->text;
+    bool word = is_word(value, "loud") || is_word(value, "graceful");
+    if (!word && !change_near_word(r->list, value))
+        return true;
+    change_problem(
+        r->list, place(r, value), r->where,
+        arena_printf(r->list->arena, "write %s: \"%.*s\" for this text",
+                     part->end == OLD ? "back" : "added", BYTES_ARGS(value->text)),
+        word ? "a part cannot be left out, and %.*s is no text without quotes"
+             : "%.*s is nearly a word of change lists; a value like this is put in quotes",
+        BYTES_ARGS(value->text));
+    return false;
+}
+
 /* {removed: graceful, back: global}: only the old template has it; {added: global}: only the new.
  */
 static bool read_part(const Reading *r, const JsonNode *node, TemplatePart *part)
@@ -442,15 +468,20 @@ static bool read_part(const Reading *r, const JsonNode *node, TemplatePart *part
     const JsonNode *removed = object ? json_member(node, "removed") : NULL;
     const JsonNode *added = object ? json_member(node, "added") : NULL;
     const JsonNode *back = object ? json_member(node, "back") : NULL;
-    const JsonNode *value = removed ? back : added, *drop = removed ? removed : back;
-    *part = (TemplatePart){.name = node->name, .drop = DROP_COUNTED};
-    if (!value || !has_text(value) || !value->text.size) {
-        change_problem(r->list, place(r, node), r->where, "{removed: graceful, back: TEXT}",
-                       "a part that only one version has needs a text for the way back");
+    uint32_t n_known = (removed != NULL) + (added != NULL) + (back != NULL);
+    *part = (TemplatePart){.name = node->name,
+                           .place = place(r, node),
+                           .end = removed ? OLD : NEW,
+                           .drop = DROP_COUNTED};
+    if (!object || !removed == !added || node->count != n_known) {
+        change_problem(r->list, part->place, r->where,
+                       "{removed: graceful, back: TEXT}, or {added: TEXT, back: graceful}",
+                       "expected what becomes of a part that only one version has");
         return false;
     }
-    part->value = value->text;
-    return !drop || read_drop(r, drop, &part->drop);
+    const JsonNode *drop = removed ? removed : back;
+    bool good = read_part_text(r, node, removed ? back : added, part);
+    return (!drop || read_drop(r, drop, &part->drop)) && good;
 }
 
 static bool read_parts(const Reading *r, const JsonNode *node)

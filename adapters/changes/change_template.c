@@ -44,18 +44,62 @@ static const char *names_text(ChangeList *list, const FieldChange *change, const
     return (const char *)text.data;
 }
 
+static uint32_t name_index(const Template *template, Bytes name)
+{
+    uint32_t i = 0;
+    while (i + 1 < template->n_names && !bytes_equal(template->names[i], name))
+        i++;
+    return i;
+}
+
+/* Is the text, in its place, the part that is read again? */
+static bool comes_back(ChangeList *list, const Template *template, const TemplatePart *part)
+{
+    uint32_t index = name_index(template, part->name);
+    Bytes behind = template->literals[index + 1];
+    if (index + 1 == template->n_names)
+        return true; /* it reaches to the end */
+    Buffer text = buffer_in(list->arena);
+    buffer_add_bytes(&text, part->value);
+    buffer_add_bytes(&text, behind);
+    for (size_t at = 0; at < part->value.size; at++) {
+        if (bytes_equal(bytes_slice(buffer_bytes(&text), at, behind.size), behind))
+            return false;
+    }
+    return true;
+}
+
 /* A part that nobody has at the other end. */
-static void check_parts(ChangeList *list, const FieldChange *change, const char *path)
+static void check_part(ChangeList *list, const FieldChange *change, const TemplatePart *part,
+                       const char *path)
 {
     const Template *old = change->ends[OLD].template, *new_one = change->ends[NEW].template;
-    for (uint32_t i = 0; i < change->n_parts; i++) {
-        Bytes name = change->parts[i].name;
-        bool in_old = has_name(old, name), in_new = has_name(new_one, name);
-        if (in_old == in_new)
-            change_problem(list, change->place, path, NULL,
-                           in_old ? "{%.*s} is in both templates" : "no template has a part {%.*s}",
-                           BYTES_ARGS(name));
+    bool in_old = has_name(old, part->name), in_new = has_name(new_one, part->name);
+    const Template *template = in_old ? old : new_one;
+    if (in_old == in_new) {
+        change_problem(list, change->place, path, NULL,
+                       in_old ? "{%.*s} is in both templates" : "no template has a part {%.*s}",
+                       BYTES_ARGS(part->name));
+    } else if (in_old != (part->end == OLD)) {
+        const char *hint =
+            arena_printf(list->arena,
+                         in_old ? "write {removed: graceful, back: \"%.*s\"}, or loud"
+                                : "write {added: \"%.*s\", back: graceful}, or loud",
+                         BYTES_ARGS(part->value));
+        change_problem(list, part->place, path, hint, "{%.*s} is only in the template of %s",
+                       BYTES_ARGS(part->name), list->sides[in_old ? OLD : NEW].version);
+    } else if (!comes_back(list, template, part)) {
+        change_problem(list, part->place, path, NULL,
+                       "\"%.*s\" would end {%.*s} early: \"%.*s\" follows it in the template",
+                       BYTES_ARGS(part->value), BYTES_ARGS(part->name),
+                       BYTES_ARGS(template->literals[name_index(template, part->name) + 1]));
     }
+}
+
+static void check_parts(ChangeList *list, const FieldChange *change, const char *path)
+{
+    for (uint32_t i = 0; i < change->n_parts; i++)
+        check_part(list, change, &change->parts[i], path);
 }
 
 /* Between two templates, what only one has must be said. */
@@ -185,14 +229,6 @@ static const Expr *field_text(Making *m, const ChangeEnd *fields, uint32_t which
                              NULL);
     }
     return number_step(m, CONVERT_NUMBER_TEXT, value_type_of(field), text_type, value);
-}
-
-static uint32_t name_index(const Template *template, Bytes name)
-{
-    uint32_t i = 0;
-    while (i + 1 < template->n_names && !bytes_equal(template->names[i], name))
-        i++;
-    return i;
 }
 
 /* A part that only this end has is there when the others are. */

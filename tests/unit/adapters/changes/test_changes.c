@@ -986,12 +986,88 @@ static void a_part_without_a_way_back_is_refused(void **state)
             "{added: b}}}\n"
             "    shard: {template: \"shards/{n}\", to: [n]}\n    host: {added: graceful}\n    m: "
             "{added: graceful}\n    project: {added: graceful}\n    topic: {added: graceful}\n",
-            "list.yaml:5:73: M.name: a part that only one version has needs a text for the way "
+            "list.yaml:5:73: M.name: a part that only the old version has needs a text for the way "
             "back ({removed: graceful, back: TEXT})\n"
             "list.yaml:6:5: M.path: {y} is in both templates\n"
             "list.yaml:6:5: M.path: no template has a part {w}\n"
             "list.yaml:7:5: M.shard: numbers without presence alone cannot tell 0 from nothing at "
             "all\n");
+}
+
+static void a_part_is_of_the_version_that_has_it(void **state)
+{
+    refused(
+        state, "Names",
+        "messages:\n  M:\n    name: {template: \"p/{p}/l/{l}/t/{t}\", to: [project, topic], "
+        "parts: {l: {added: global}}}\n"
+        "    path: {template: \"a/{x}\", into: \"{x}:{z}\", parts: {z: {removed: loud, back: "
+        "here}}}\n"
+        "    shard: {removed: graceful}\n    host: {added: graceful}\n    n: {added: graceful}\n"
+        "    m: {added: graceful}\n",
+        "list.yaml:5:73: M.name: {l} is only in the template of v1 (write {removed: graceful, "
+        "back: \"global\"}, or loud)\n"
+        "list.yaml:6:56: M.path: {z} is only in the template of v2 (write {added: \"here\", "
+        "back: graceful}, or loud)\n");
+}
+
+static void a_part_cannot_be_left_out(void **state)
+{
+    refused(
+        state, "Names",
+        "messages:\n  M:\n    name: {template: \"p/{p}/l/{l}/t/{t}\", to: [project, topic], "
+        "parts: {l: {removed: loud, back: graceful}}}\n"
+        "    path: {template: \"a/{x}\", into: \"{x}:{b}:{c}:{d}:{e}:{f}\", parts: {b: {added: "
+        "\"\"}, c: {added: Loud}, d: {added: d, bak: loud}, e: {removed: graceful, added: e}, "
+        "f: {added: graceful}}}\n"
+        "    shard: {removed: graceful}\n    host: {added: graceful}\n    n: {added: graceful}\n"
+        "    m: {added: graceful}\n    project: {added: graceful}\n    topic: {added: graceful}\n",
+        "list.yaml:5:92: M.name: a part cannot be left out, and graceful is no text without "
+        "quotes (write back: \"graceful\" for this text)\n"
+        "list.yaml:6:76: M.path: a part that only the new version has needs a text ({added: "
+        "TEXT})\n"
+        "list.yaml:6:92: M.path: Loud is nearly a word of change lists; a value like this is put "
+        "in quotes (write added: \"Loud\" for this text)\n"
+        "list.yaml:6:106: M.path: expected what becomes of a part that only one version has "
+        "({removed: graceful, back: TEXT}, or {added: TEXT, back: graceful})\n"
+        "list.yaml:6:132: M.path: expected what becomes of a part that only one version has "
+        "({removed: graceful, back: TEXT}, or {added: TEXT, back: graceful})\n"
+        "list.yaml:6:170: M.path: a part cannot be left out, and graceful is no text without "
+        "quotes (write added: \"graceful\" for this text)\n");
+}
+
+static void words_in_quotes_are_texts_of_parts(void **state)
+{
+    check(state, "Names",
+          "messages:\n  M:\n    name: {template: \"p/{p}/l/{l}/t/{t}\", to: [project, topic], "
+          "parts: {l: {removed: loud, back: \"graceful\"}}}\n"
+          "    path: {template: \"a/{x}\", into: \"{x}:{z}\", parts: {z: {added: \"loud\"}}}\n"
+          "    shard: {removed: graceful}\n    host: {added: graceful}\n    n: {added: graceful}\n"
+          "    m: {added: graceful}\n",
+          ".M",
+          "  path = template[{0}:{1}](template[a/{0} part 0](path), \"loud\" when path)\n"
+          "  project = template[p/{0}/l/{1}/t/{2} part 0](name)\n"
+          "  topic = template[p/{0}/l/{1}/t/{2} part 2](name)\n"
+          "  refuse template[p/{0}/l/{1}/t/{2} part 1](name) unless \"graceful\"\n"
+          "  drop shard\n",
+          "  name = template[p/{0}/l/{1}/t/{2}](project, \"graceful\" when project, topic)\n"
+          "  path = template[a/{0}](template[{0}:{1} part 0](path))\n"
+          "  drop template[{0}:{1} part 1](path) unless \"loud\"\n"
+          "  drop host\n  drop n\n  drop m\n");
+}
+
+static void a_text_that_would_be_split_is_no_part(void **state)
+{
+    refused(
+        state, "Names",
+        "messages:\n  M:\n    name: {template: \"p/{p}/l/{l}/t/{t}\", to: [project, topic], "
+        "parts: {l: {removed: graceful, back: eu/t/1}}}\n"
+        "    path: {template: \"a/{x}\", into: \"{y}::{z}::{x}::{w}\", parts: {y: {added: "
+        "\":a\"}, z: {added: \"a:\"}, w: {added: \"a::b\"}}}\n"
+        "    shard: {removed: graceful}\n    host: {added: graceful}\n    n: {added: graceful}\n"
+        "    m: {added: graceful}\n",
+        "list.yaml:5:73: M.name: \"eu/t/1\" would end {l} early: \"/t/\" follows it in the "
+        "template\n"
+        "list.yaml:6:85: M.path: \"a:\" would end {z} early: \"::\" follows it in the template\n");
 }
 
 static void a_template_that_says_a_part_twice_is_refused(void **state)
@@ -1175,6 +1251,10 @@ int main(void)
         cmocka_unit_test(a_template_that_lacks_a_part_is_refused),
         cmocka_unit_test(a_template_may_drop_a_part_and_have_numbers),
         cmocka_unit_test(a_part_without_a_way_back_is_refused),
+        cmocka_unit_test(a_part_is_of_the_version_that_has_it),
+        cmocka_unit_test(a_part_cannot_be_left_out),
+        cmocka_unit_test(words_in_quotes_are_texts_of_parts),
+        cmocka_unit_test(a_text_that_would_be_split_is_no_part),
         cmocka_unit_test(a_template_that_says_a_part_twice_is_refused),
         cmocka_unit_test(two_fields_to_one_by_another_name_are_refused),
         cmocka_unit_test(a_list_for_other_versions_is_refused),
