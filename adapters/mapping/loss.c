@@ -398,6 +398,54 @@ static void report_rules(LossReport *report, const Mapping *mapping, const Messa
     }
 }
 
+static const Converter *part_of(const Expr *expr)
+{
+    return expr->kind == EXPR_CONVERT && expr->converter->code == CONVERT_TEMPLATE_PART
+               ? expr->converter
+               : NULL;
+}
+
+static bool same_source(const Expr *a, const Expr *b)
+{
+    const Expr *p = expr_source(a), *q = expr_source(b);
+    return p && q && p->n_steps == q->n_steps &&
+           memcmp((const void *)p->steps, (const void *)q->steps, p->n_steps * sizeof *p->steps) ==
+               0;
+}
+
+/* Does it split the text by the same template as `part` does? */
+static bool splits(const Expr *expr, const Expr *part)
+{
+    const Converter *own = part_of(expr);
+    if (own && own->template_parts == part->converter->template_parts && same_source(expr, part))
+        return true;
+    for (uint32_t i = 0; i < expr->n_args; i++) {
+        if (splits(expr->args[i], part))
+            return true;
+    }
+    for (uint32_t i = 0; i < expr->n_rules; i++) {
+        if (splits(expr->rules[i].value, part))
+            return true;
+    }
+    return false;
+}
+
+/* A part that is lost: a text that does not match its template is an error, but mostly that is told
+   of the other parts. */
+static bool is_told_of_others(const Mapping *mapping, const Guard *guard)
+{
+    for (uint32_t i = 0; part_of(guard->source) && i < mapping->n_rules; i++) {
+        if (splits(mapping->rules[i].value, guard->source))
+            return true;
+    }
+    return false;
+}
+
+static bool guard_is_loud(const Mapping *mapping, const Guard *guard, const Sight *sight)
+{
+    return guard->loud || (sight->loud && !is_told_of_others(mapping, guard));
+}
+
 static void report_guard(LossReport *report, const Mapping *mapping, const Guard *guard)
 {
     Sight sight = {.arena = report->arena,
@@ -412,8 +460,11 @@ static void report_guard(LossReport *report, const Mapping *mapping, const Guard
         buffer_add_text(&how, how.size ? ": " : "");
         literal_print(&how, &guard->ignored, guard->source->type);
     }
+    bool loud = guard_is_loud(mapping, guard, &sight);
+    if (loud && !guard->loud && part_of(guard->source))
+        buffer_printf(&how, ", %s", converter_refuses(guard->source->converter));
     add_line(report, (Loss){.kind = LOSS_DROPPED,
-                            .loud = guard->loud || sight.loud,
+                            .loud = loud,
                             .path = text_of(&sight.paths),
                             .into = "",
                             .how = text_of(&how),
@@ -581,7 +632,7 @@ static void count_guard(const Mapping *mapping, const Guard *guard, LossCounts *
     Sight sight = {.from = mapping->from};
     see(&sight, guard->source);
     sight.kind = LOSS_DROPPED;
-    sight.loud |= guard->loud;
+    sight.loud = guard_is_loud(mapping, guard, &sight);
     count(&sight, counts);
 }
 

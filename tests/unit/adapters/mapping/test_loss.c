@@ -182,6 +182,44 @@ static void a_count_is_that_of_the_report(void **state)
     assert_false(counts.any);
 }
 
+/* What does not match the template is an error that another part's line tells, if there is one. */
+static void a_part_is_lost_as_its_list_says(void **state)
+{
+    static const char *const yaml =
+        "messages:\n  M:\n    name: {template: \"p/{p}/l/{l}/t/{t}\", to: [project, topic], "
+        "parts: {l: {removed: %s, back: global}}}\n"
+        "    path: {template: \"a/{x}\", into: \"b/{y}\", parts: {x: {removed: graceful, back: "
+        "here}, y: {added: there}}}\n"
+        "    shard: {removed: graceful}\n    host: {added: graceful}\n    n: {added: graceful}\n"
+        "    m: {added: graceful}\n";
+    static const char *const drops
+        [] = {"graceful", "loud"},
+   *const lines[] = {
+       "  dropped   Names.Old.M.name: {l}, unless it is the value that comes back: \"global\"  [",
+       "  dropped   Names.Old.M.name: {l}, unless it is the value that comes back: \"global\" "
+       "(loud)  [",
+   };
+    static const char unsplit[] =
+        "  dropped   Names.Old.M.path: {x}, unless it is the value that comes back: \"here\", what "
+        "does not match it is an error (loud)  [";
+    Loaded *loaded = *state;
+    for (int i = 0; i < 2; i++) {
+        const MappingSet *set =
+            read_set(loaded, "Names", arena_printf(loaded->arena, yaml, drops[i]), true);
+        LossReport report;
+        Buffer text = buffer_in(loaded->arena);
+        loss_report(loaded->arena, set, set->mappings[0], &report);
+        loss_report_text(&report, true, &text);
+        const char *told = arena_text(loaded->arena, buffer_bytes(&text));
+        if (!strstr(told, lines[i]) || !strstr(told, unsplit))
+            fail_msg("not %s and %s in %s", lines[i], unsplit, told);
+        LossCounts counts = loss_count(loss_counter_new(loaded->arena), set->mappings[0]);
+        assert_int_equal(counts.n_loud, report.n_loud);
+        assert_int_equal(counts.n_lossy,
+                         report.counts[LOSS_DROPPED] + report.counts[LOSS_NARROWED]);
+    }
+}
+
 static void a_report_is_json_too(void **state)
 {
     Loaded *loaded = *state;
@@ -221,6 +259,7 @@ int main(void)
         cmocka_unit_test(whatever_can_be_an_error_is_loud),
         cmocka_unit_test(what_must_be_there_is_loud),
         cmocka_unit_test(a_count_is_that_of_the_report),
+        cmocka_unit_test(a_part_is_lost_as_its_list_says),
         cmocka_unit_test(a_report_is_json_too),
         cmocka_unit_test(what_keeps_everything_is_clean),
     };
