@@ -323,11 +323,12 @@ const Expr *making_given(Making *m, const FieldChange *change, uint32_t which)
    value means, of the same field? */
 static bool goes_before(const FieldChange *other, const FieldChange *change, int to)
 {
+    if (!other->ends[to].n_paths || !change->ends[to].n_paths)
+        return false;
     const FieldPath *path = &change->ends[to].paths[0], *another = &other->ends[to].paths[0];
     if (other->mark)
-        return other->ends[to].n_paths && !change->constant && path_equal(path, another);
-    return other->ends[to].n_paths && other->ends[!to].n_paths &&
-           paths_exclude_each_other(path, another);
+        return !change->constant && path_equal(path, another);
+    return other->ends[!to].n_paths && paths_exclude_each_other(path, another);
 }
 
 static const Expr *unless_another(Making *m, const FieldChange *change, const Expr *value)
