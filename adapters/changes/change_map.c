@@ -320,15 +320,15 @@ const Expr *making_given(Making *m, const FieldChange *change, uint32_t which)
 }
 
 /* Is it given, so that the change's value is not made up: another field of its oneof, or what a
-   value means, of the same field? */
+   value means, of the same field or of its oneof? */
 static bool goes_before(const FieldChange *other, const FieldChange *change, int to)
 {
     if (!other->ends[to].n_paths || !change->ends[to].n_paths)
         return false;
     const FieldPath *path = &change->ends[to].paths[0], *another = &other->ends[to].paths[0];
-    if (other->mark)
-        return !change->constant && path_equal(path, another);
-    return other->ends[!to].n_paths && paths_exclude_each_other(path, another);
+    if (paths_exclude_each_other(path, another))
+        return other->mark || other->ends[!to].n_paths;
+    return other->mark && !change->constant && path_equal(path, another);
 }
 
 static const Expr *unless_another(Making *m, const FieldChange *change, const Expr *value)

@@ -683,7 +683,8 @@ static bool another_is_given(Oracle *o, const MessagePair *pair, const FieldChan
     for (uint32_t i = 0; i < pair->n_changes; i++) {
         const FieldChange *other = &pair->changes[i];
         Found found;
-        if (other == change || !other->ends[o->to].n_paths || !other->ends[!o->to].n_paths ||
+        if (other == change || !other->ends[o->to].n_paths ||
+            (!other->ends[!o->to].n_paths && !other->mark) ||
             !parting_oneof(&change->ends[o->to].paths[0], &other->ends[o->to].paths[0]) ||
             !is_under(o, other, tree))
             continue;

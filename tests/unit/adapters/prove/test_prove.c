@@ -271,6 +271,17 @@ static const Operation operations[] = {
      "    days: {removed: loud, back: 0}\n"
      "    pace: {removed: loud, ignored: 10}\n"
      "    name: {removed: loud, ignored: me}\n"},
+    {"MeantOne",
+     "messages:\n"
+     "  M:\n"
+     "    unlimited: {means: {true: {max_attempts: -1}}}\n"
+     "    max_attempts: {added: graceful}\n"
+     "    other: {added: none}\n",
+     "messages:\n"
+     "  M:\n"
+     "    unlimited: {means: {true: {max_attempts: -1}}}\n"
+     "    max_attempts: {removed: graceful, back: 3}\n"
+     "    other: {removed: loud}\n"},
     {"Meanings",
      "messages:\n"
      "  M:\n"
