@@ -260,53 +260,63 @@ static bool may_marry(const Diffing *d, const char *old, const char *new_name, b
 
 enum { CLEARLY = 5 }; /* by so much the best is to be better than the second */
 
+/* The best of several types, and how good the second best is. */
+typedef struct Best {
+    const void *type;
+    int most, second;
+} Best;
+
+static Best best_from(int least)
+{
+    return (Best){.most = least - 1};
+}
+
+static void best_add(Best *best, const void *type, int score)
+{
+    if (score > best->most) {
+        best->second = best->type ? best->most : 0;
+        best->most = score;
+        best->type = type;
+    } else if (score > best->second) {
+        best->second = score;
+    }
+}
+
+/* NULL: none is, or not clearly. */
+static const void *best_of(const Best *best)
+{
+    return best->most - best->second >= CLEARLY ? best->type : NULL;
+}
+
 /* Of the other end's free types the one that is most like this, and clearly; NULL when none is. */
 static const MessageType *most_alike_message(Diffing *d, int end, const MessageType *type,
                                              bool reached, int least)
 {
     const Schema *schema = d->sides[!end].schema;
-    const MessageType *best = NULL;
-    int most = least - 1, second = 0;
+    Best best = best_from(least);
     for (uint32_t i = 0; i < schema->n_messages; i++) {
         const MessageType *other = &schema->messages[i];
         const MessageType *old = end == OLD ? type : other, *new_type = end == OLD ? other : type;
-        if (!is_free_message(d, !end, other) ||
-            !may_marry(d, old->full_name, new_type->full_name, reached))
-            continue;
-        int score = message_likeness(d, old, new_type);
-        if (score > most) {
-            second = best ? most : 0;
-            most = score;
-            best = other;
-        } else if (score > second) {
-            second = score;
-        }
+        if (is_free_message(d, !end, other) &&
+            may_marry(d, old->full_name, new_type->full_name, reached))
+            best_add(&best, other, message_likeness(d, old, new_type));
     }
-    return most - second >= CLEARLY ? best : NULL;
+    return best_of(&best);
 }
 
 static const EnumType *most_alike_enum(Diffing *d, int end, const EnumType *type, bool reached,
                                        int least)
 {
     const Schema *schema = d->sides[!end].schema;
-    const EnumType *best = NULL;
-    int most = least - 1, second = 0;
+    Best best = best_from(least);
     for (uint32_t i = 0; i < schema->n_enums; i++) {
         const EnumType *other = &schema->enums[i];
         const EnumType *old = end == OLD ? type : other, *new_type = end == OLD ? other : type;
-        if (!is_free(d, !end, other->full_name) ||
-            !may_marry(d, old->full_name, new_type->full_name, reached))
-            continue;
-        int score = enum_likeness(d, old, new_type);
-        if (score > most) {
-            second = best ? most : 0;
-            most = score;
-            best = other;
-        } else if (score > second) {
-            second = score;
-        }
+        if (is_free(d, !end, other->full_name) &&
+            may_marry(d, old->full_name, new_type->full_name, reached))
+            best_add(&best, other, enum_likeness(d, old, new_type));
     }
-    return most - second >= CLEARLY ? best : NULL;
+    return best_of(&best);
 }
 
 static bool marry_alike_messages(Diffing *d, bool reached, int least)
