@@ -108,15 +108,28 @@ static MUST_USE Result send_head(Client *c, Compression compression, int64_t con
     http_stream_send_head(c->stream, &head, false);
     x->record.http_status = head.status;
     x->responding = true;
-    if (is_head_of_stream(x))
-        leave_stream(c);
     return OK;
+}
+
+/* The head of a stream, unless it was sent. *over_out: it was all that the client wanted, and the
+   stream is released. */
+static MUST_USE Result begin_stream(Client *c, bool *over_out)
+{
+    Exchange *x = c->x;
+    *over_out = false;
+    if (x->responding)
+        return OK;
+    Result r = send_head(c, exchange_answer_compression(x), -1, NULL);
+    *over_out = !failed(r) && is_head_of_stream(x);
+    if (*over_out)
+        leave_stream(c);
+    return r;
 }
 
 Result client_on_head(Caller *caller)
 {
-    Client *c = (Client *)caller;
-    return send_head(c, exchange_answer_compression(c->x), -1, NULL);
+    bool over;
+    return begin_stream((Client *)caller, &over);
 }
 
 static Result write_item(Client *c, Bytes message, Buffer *out)
@@ -174,14 +187,13 @@ Result client_on_message(Caller *caller, Message message)
     Client *c = (Client *)caller;
     Exchange *x = c->x;
     FramedMessage framed;
-    Result r = OK;
+    bool over;
     message = unwrapped(c, message);
-    if (!x->responding)
-        r = send_head(c, exchange_answer_compression(x), -1, NULL);
-    if (!failed(r))
-        r = frame_answer(c, message,
-                         exchange_message_compression(x, c->compression, message.bytes.size),
-                         &framed);
+    Result r = begin_stream(c, &over);
+    if (failed(r) || over)
+        return r;
+    r = frame_answer(c, message,
+                     exchange_message_compression(x, c->compression, message.bytes.size), &framed);
     if (!failed(r))
         send_framed(c, &framed);
     return r;
@@ -190,13 +202,11 @@ Result client_on_message(Caller *caller, Message message)
 Result client_on_run(Caller *caller, MessageRun run)
 {
     Client *c = (Client *)caller;
-    if (!c->x->responding) {
-        Result r = send_head(c, exchange_answer_compression(c->x), -1, NULL);
-        if (failed(r))
-            return r;
-    }
-    send_body(c, run.frames);
-    return OK;
+    bool over;
+    Result r = begin_stream(c, &over);
+    if (!failed(r) && !over)
+        send_body(c, run.frames);
+    return r;
 }
 
 /* Where the single message is the whole body. Elsewhere a frame that ends the answer follows it. */

@@ -331,6 +331,20 @@ static void head_of_a_stream_ends_with_its_head(void **state)
     assert_string_equal(instance(scene)->reset, "CANCELLED");
 }
 
+/* Its stream is gone with the head, before the message that brought it is looked at. */
+static void head_of_a_stream_over_http1_ends_with_its_head(void **state)
+{
+    Scene *scene = *state;
+    Peer *client = client_new(scene, http1_client_new, http1_server_new);
+    client_head(client, "HEAD", "/v1/items/x:watch", "", 0, true);
+    answer_grpc_head(instance(scene));
+    say_frame(instance(scene), ITEM);
+    assert_int_equal(client->head.status, 200);
+    assert_true(client->ended && !client->reset);
+    assert_body(client, BYTES_NONE);
+    assert_string_equal(instance(scene)->reset, "CANCELLED");
+}
+
 static void head_of_an_error_has_no_body_either(void **state)
 {
     Scene *scene = *state;
@@ -419,6 +433,7 @@ int main(void)
         SCENE_TEST(an_error_without_an_effect_does),
         TEST(head_has_the_head_of_get_and_no_body),
         TEST(head_of_a_stream_ends_with_its_head),
+        TEST(head_of_a_stream_over_http1_ends_with_its_head),
         TEST(head_of_an_error_has_no_body_either),
         TEST(all_that_a_response_depends_on_is_in_vary_without_being_asked),
         TEST(a_services_metadata_is_passed_on_without_what_is_ours),
