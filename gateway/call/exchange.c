@@ -101,6 +101,11 @@ Arena *exchange_last_arena(Exchange *x)
     return x->last;
 }
 
+bool exchange_has_stream(const Exchange *x)
+{
+    return x->attempt->side.stream != NULL;
+}
+
 bool exchange_instance_has_room(const Exchange *x)
 {
     const HttpStream *stream = x->attempt->side.stream;
@@ -255,7 +260,7 @@ const Step *exchange_begin(Exchange *x, const ExchangeKind *kind)
         x->scratch = NULL;
     if (kind != &KIND_OPAQUE)
         start_deadline(x);
-    return kind->go(x);
+    return kind->first;
 }
 
 /* ---- Calls of the gateway's own -------------------------------------------------------------- */

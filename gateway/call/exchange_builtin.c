@@ -117,11 +117,6 @@ static const Step *wrong_count(Exchange *x, const char *how_many)
                                       x->builtin->builtin->path, how_many));
 }
 
-static const Step *wait(Exchange *x)
-{
-    return STEP_WAIT;
-}
-
 /* Questions are small and answers large: those that the caller does not take yet are not made
    yet. */
 static bool caller_takes_more(const Exchange *x)
@@ -170,7 +165,7 @@ const ExchangeKind KIND_BUILTIN = {
     .take = answer,
     .end = end,
     .room = exchange_ask_for_more,
-    .go = wait,
+    .first = STEP_WAIT,
     .release = release,
 };
 

@@ -50,7 +50,7 @@ typedef struct ExchangeKind {
     const Step *(*end)(Exchange *x, const Message *last);
     const Step *(*room)(Exchange *x);
 
-    const Step *(*go)(Exchange *x);   /* the call is known, none of its request was taken */
+    const Step *first;                /* the call is known, nothing of its request is taken yet */
     Result (*prepare)(Exchange *x);   /* the latest attempt has an instance: makes its request */
     const Step *(*send)(Exchange *x); /* and a connection */
 
@@ -150,6 +150,8 @@ const Step *exchange_give_end(Exchange *x, const Status *status, const Fields *t
 
 /* Of the instance's stream: whether it takes more. False while there is none. */
 bool exchange_instance_has_room(const Exchange *x);
+/* Whether it is open. */
+bool exchange_has_stream(const Exchange *x);
 
 /* Gives back what is owed to the instance, once the caller has room for more. */
 const Step *exchange_settle(Exchange *x);

@@ -3,11 +3,6 @@
 
 /* ---- A request of one message ---------------------------------------------------------------- */
 
-static const Step *wait(Exchange *x)
-{
-    return STEP_WAIT;
-}
-
 static bool always(const Exchange *x)
 {
     return true; /* the limit of a message bounds what is kept */
@@ -50,16 +45,6 @@ static const Step *end_one(Exchange *x, const Message *last)
 }
 
 /* ---- A request of many messages -------------------------------------------------------------- */
-
-static const Step *pick(Exchange *x)
-{
-    return &STEP_pick;
-}
-
-static bool has_stream(const Exchange *x)
-{
-    return x->attempt->side.stream != NULL;
-}
 
 static const Step *forward_request(Exchange *x, Message message)
 {
@@ -156,10 +141,10 @@ static const Step *default_many(Exchange *x, Bytes message)
 /* ---- The kinds ------------------------------------------------------------------------------- */
 
 #define REQUEST_OF_ONE                                                                             \
-    .go = wait, .wants = always, .has_room = always, .take = keep_request, .end = end_one,         \
+    .first = STEP_WAIT, .wants = always, .has_room = always, .take = keep_request, .end = end_one, \
     .send = exchange_send_one
 #define REQUEST_OF_MANY                                                                            \
-    .go = pick, .wants = has_stream, .has_room = exchange_instance_has_room,                       \
+    .first = &STEP_pick, .wants = exchange_has_stream, .has_room = exchange_instance_has_room,     \
     .take = forward_request, .end = end_many, .send = exchange_send_head
 #define RESPONSE_OF_ONE                                                                            \
     .head = wait_for_all, .item = keep_response, .reply = reply_one, .reply_default = default_one

@@ -50,16 +50,6 @@ Result opaque_keep_head(Client *c, Bytes path)
 
 /* ---- The request ----------------------------------------------------------------------------- */
 
-static const Step *go(Exchange *x)
-{
-    return &STEP_pick;
-}
-
-static bool has_stream(const Exchange *x)
-{
-    return x->attempt->side.stream != NULL;
-}
-
 static const Step *send_request(Exchange *x)
 {
     Attempt *attempt = x->attempt;
@@ -94,12 +84,12 @@ static const Step *end_request(Exchange *x, const Message *last)
 
 const ExchangeKind KIND_OPAQUE = {
     .name = "opaque",
-    .wants = has_stream,
+    .wants = exchange_has_stream,
     .has_room = exchange_instance_has_room,
     .take = forward,
     .end = end_request,
     .room = exchange_settle,
-    .go = go,
+    .first = &STEP_pick,
     .send = send_request,
 };
 
