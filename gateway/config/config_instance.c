@@ -205,7 +205,6 @@ typedef struct ListReader {
     ConfigReader reader; /* only what reading an instance needs */
     const Service *service;
     const Table *had;
-    Table seen;
     InstanceList *list;
     Instance **fresh; /* those not had, in their order, with `said` filled in */
     const char **fresh_paths;

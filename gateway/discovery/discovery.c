@@ -162,6 +162,7 @@ static bool take_text(Watch *watch, Bytes text, Arena *arena)
     if (failed(r)) {
         tell_problems(watch, &problems, 0);
         tell_unreadable(watch, r, before->n);
+        watch->empty_since = 0; /* it is not empty, but wrong, and read again when it changes */
     } else {
         tell_problems(watch, &problems, list.n_refused);
         watch->unreadable = false;
