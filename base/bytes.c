@@ -60,6 +60,16 @@ Bytes bytes_copy(Arena *arena, Bytes from)
     return bytes(copy, from.size);
 }
 
+Bytes bytes_lower(Arena *arena, Bytes from)
+{
+    uint8_t *lower = arena_alloc(arena, from.size);
+    if (!lower)
+        return BYTES_NONE;
+    for (size_t i = 0; i < from.size; i++)
+        lower[i] = ascii_lower(from.data[i]);
+    return bytes(lower, from.size);
+}
+
 bool bytes_to_u64(Bytes text, uint64_t *number_out)
 {
     uint64_t number = 0;

@@ -133,6 +133,9 @@ static inline uint8_t *bytes_put(uint8_t *at, Bytes from)
 /* A copy in the arena; BYTES_NONE with data NULL at its limit. */
 Bytes bytes_copy(Arena *arena, Bytes from);
 
+/* The same with ASCII letters in lower case. */
+Bytes bytes_lower(Arena *arena, Bytes from);
+
 /* A decimal number without sign or space; false if it is not one or does not fit. */
 bool bytes_to_u64(Bytes text, uint64_t *number_out);
 

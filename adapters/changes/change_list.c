@@ -103,10 +103,7 @@ const char *change_near_word(ChangeList *list, const JsonNode *node)
     if (node->kind != JSON_TEXT || bytes_are(node->text, "loud") ||
         bytes_are(node->text, "graceful"))
         return NULL;
-    Buffer lower = buffer_in(list->arena);
-    for (size_t i = 0; i < node->text.size; i++)
-        buffer_add_byte(&lower, ascii_lower(node->text.data[i]));
-    Bytes word = buffer_bytes(&lower);
+    Bytes word = bytes_lower(list->arena, node->text);
     return is_one_slip_from(word, bytes_of("loud")) ? "did you mean loud?"
            : nearest_word(word, graceful, 1)        ? "did you mean graceful?"
                                                     : NULL;

@@ -125,12 +125,7 @@ static bool read_case(ChangeList *list, const FieldChange *change, Converter *co
 
 static Bytes folded(ChangeList *list, const Converter *converter, Bytes text)
 {
-    if (!converter->ignore_case)
-        return text;
-    uint8_t *lower = arena_alloc(list->arena, text.size + 1);
-    for (size_t i = 0; i < text.size; i++)
-        lower[i] = ascii_lower(text.data[i]);
-    return bytes(lower, text.size);
+    return converter->ignore_case ? bytes_lower(list->arena, text) : text;
 }
 
 /* Sorted by their texts, of which each leads to one value. */

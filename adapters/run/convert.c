@@ -245,12 +245,7 @@ static bool convert_enum_text(Conversion *c)
 /* As the table has it; no data: out of memory. */
 static Bytes folded(Conversion *c, Bytes text)
 {
-    if (!c->converter->ignore_case)
-        return text;
-    uint8_t *lower = arena_alloc(c->runner->arena, text.size + 1);
-    for (size_t i = 0; lower && i < text.size; i++)
-        lower[i] = ascii_lower(text.data[i]);
-    return bytes(lower, text.size);
+    return c->converter->ignore_case ? bytes_lower(c->runner->arena, text) : text;
 }
 
 static bool convert_text_enum(Conversion *c)

@@ -79,9 +79,22 @@ static void a_copy_of_any_size_is_put_where_it_belongs_and_nowhere_else(void **s
     assert_ptr_equal(bytes_put(into, BYTES_NONE), into);
 }
 
+static void only_ascii_letters_have_a_lower_case(void **state)
+{
+    Arena *arena = arena_new(ARENA_UNLIMITED);
+    assert_bytes(bytes_lower(arena, bytes_of("@AZ[`az{\xc3\x84")), "@az[`az{\xc3\x84");
+    assert_non_null(bytes_lower(arena, BYTES_NONE).data);
+    arena_free(arena);
+    arena = arena_new(8192);
+    static const uint8_t large[9000];
+    assert_null(bytes_lower(arena, bytes(large, sizeof large)).data);
+    arena_free(arena);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(only_ascii_letters_have_a_lower_case),
         cmocka_unit_test(a_copy_of_any_size_is_put_where_it_belongs_and_nowhere_else),
         cmocka_unit_test(splitting_gives_every_part_also_the_empty_ones),
         cmocka_unit_test(a_slice_is_cut_to_what_is_there),
