@@ -34,6 +34,11 @@ IpAddress ip_of(const struct sockaddr *address)
     return (IpAddress){.known = false};
 }
 
+bool ip_equal(const IpAddress *a, const IpAddress *b)
+{
+    return memcmp(a->bytes, b->bytes, sizeof a->bytes) == 0;
+}
+
 bool ip_is_v4(const IpAddress *address)
 {
     return is_mapped(address->bytes);

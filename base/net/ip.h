@@ -41,6 +41,9 @@ socklen_t ip_socket_address(const IpAddress *address, uint16_t port, IpSocketAdd
 /* "192.0.2.1" is one, as are all that ip_of made of an AF_INET address. `address` is known. */
 bool ip_is_v4(const IpAddress *address);
 
+/* The same address. Both are known. */
+bool ip_equal(const IpAddress *a, const IpAddress *b);
+
 /* Of 4 or 16 bytes in network order. */
 IpAddress ip_of_bytes(Bytes raw);
 

@@ -4,7 +4,6 @@
 #include "base/result.h"
 
 #include <stdlib.h>
-#include <string.h>
 
 #define AVOID_FIRST (1 * SECOND)
 
@@ -12,7 +11,7 @@ enum { AVOID_DOUBLED = 6 /* times at most */ };
 
 Endpoint *endpoint_find(Endpoint *first, const IpAddress *ip)
 {
-    while (first && memcmp(first->ip.bytes, ip->bytes, sizeof(ip->bytes)) != 0)
+    while (first && !ip_equal(&first->ip, ip))
         first = first->next;
     return first;
 }
@@ -116,7 +115,7 @@ static bool is_less(const Rank *a, const Rank *b)
 static bool has(const IpAddress *list, uint32_t n, const IpAddress *ip)
 {
     uint32_t i = 0;
-    while (i < n && memcmp(list[i].bytes, ip->bytes, sizeof(ip->bytes)) != 0)
+    while (i < n && !ip_equal(&list[i], ip))
         i++;
     return i < n;
 }

@@ -467,7 +467,7 @@ static const DialEvents dial_events = {on_connected, on_dial_failed};
 static bool dial_has(const Dial *dial, const IpAddress *ip)
 {
     uint32_t i = 0, n = dial_size(dial);
-    while (i < n && memcmp(dial_address(dial, i)->bytes, ip->bytes, sizeof(ip->bytes)) != 0)
+    while (i < n && !ip_equal(dial_address(dial, i), ip))
         i++;
     return i < n;
 }
