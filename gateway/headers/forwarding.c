@@ -87,7 +87,9 @@ static Role role_of(Bytes name)
             return names_by_length[name.size][i].role;
     }
     for (size_t i = 0; i < sizeof prefixes / sizeof *prefixes; i++) {
-        if (name.size && name.data[0] == prefixes[i][0] && bytes_start_with(name, prefixes[i]))
+        /* Most names differ in their first byte: they need no call. */
+        if (name.size && name.data[0] == (uint8_t)prefixes[i][0] &&
+            bytes_start_with(name, prefixes[i]))
             return ROLE_OTHER;
     }
     return ROLE_NONE;

@@ -49,7 +49,7 @@ void rest_body_add(RestBody *body, Bytes message, Buffer *out)
     case REST_STREAM_LINES: add_line(message, out); break;
     case REST_STREAM_ARRAY: add_element(body, message, out); return;
     case REST_STREAM_EVENTS:
-        buffer_printf(out, "id: %llu\n", (unsigned long long)(body->before + body->written + 1));
+        buffer_printf(out, "id: %llu\n", (unsigned long long)body->before + body->written + 1);
         add_event("", message, out);
         break;
     }

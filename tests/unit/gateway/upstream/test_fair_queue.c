@@ -42,7 +42,9 @@ static void add(const char *names)
 static char take(void)
 {
     FairWait *wait = fair_queue_take(&queue);
-    return wait ? owner[wait - waits] : '-';
+    if (!wait)
+        return '-';
+    return owner[wait - waits];
 }
 
 static void assert_taken(const char *expected)
