@@ -37,6 +37,7 @@ LAYERS = (
         Module("schema", "descriptor sets, linked; wire format", "Schema", "schema.h"),
         Module("document", "our own messages, read from YAML", "DocumentRules", "document.h"),
         Module("mapping", "how each field gets its value", "Mapping", "mapping.h"),
+        Module("compose", "two steps of a chain become one", "Composing", "compose.h"),
         Module("changes", "change lists: read, checked, composed", "ChangeList", "changes.h"),
         Module("diff", "a first change list of two schemas", "SchemaDiff", "schema_diff.h"),
         Module("program", "what a plan is: read-only data", "Program", "program.h"),

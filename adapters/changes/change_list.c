@@ -261,20 +261,6 @@ const FieldType *path_field(const FieldPath *path)
     return path->steps[path->n_steps - 1];
 }
 
-const Loss *mapping_set_add_loss(Arena *arena, MappingSet *set, Loss *loss)
-{
-    enum { FIRST_ROOM = 32 };
-    uint32_t n = set->n_losses;
-    const Loss **losses = set->losses;
-    if (n == 0 || (n >= FIRST_ROOM && (n & (n - 1)) == 0))
-        losses = arena_grow(arena, losses, n * sizeof(Loss *),
-                            (n ? 2 * n : FIRST_ROOM) * sizeof(Loss *));
-    loss->index = n;
-    losses[set->n_losses++] = loss;
-    set->losses = losses;
-    return loss;
-}
-
 const Loss *change_loss(ChangeList *list, int towards, LossKind kind, bool loud, int line,
                         const char *path, const char *into, const char *how)
 {

@@ -216,9 +216,6 @@ bool path_inside(const FieldPath *inner, const FieldPath *outer); /* strictly */
 FieldPath path_join(Arena *arena, const FieldPath *outer, const FieldPath *inner);
 const FieldType *path_field(const FieldPath *path);
 
-/* Gives the loss its index in the set. */
-const Loss *mapping_set_add_loss(Arena *arena, MappingSet *set, Loss *loss);
-
 const Loss *change_loss(ChangeList *list, int towards, LossKind kind, bool loud, int line,
                         const char *path, const char *into, const char *how);
 
@@ -375,22 +372,6 @@ void making_guard(Making *m, Guard guard); /* none when its source is NULL */
 
 /* What is lost, or refused, on the way. */
 void making_guards(Making *m);
-
-/* ---- compose.c ------------------------------------------------------------------------------- */
-
-/* first: A to B, second: B to C. Problems are told in the second list's name. */
-const MappingSet *mapping_sets_compose(Arena *arena, const MappingSet *first,
-                                       const MappingSet *second, bool same_package,
-                                       Problems *problems);
-
-/* ---- compose_names.c ------------------------------------------------------------------------- */
-
-/* What the set strands, by its full name. */
-Table mapping_set_stranded(Arena *arena, const MappingSet *set);
-
-/* Completes by_type and stranded of a composed set, whose mappings are made. */
-void mapping_set_compose_names(Arena *arena, MappingSet *set, const MappingSet *first,
-                               const MappingSet *second);
 
 /* ---- change_method.c ------------------------------------------------------------------------- */
 

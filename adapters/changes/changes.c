@@ -1,4 +1,5 @@
 #include "adapters/changes/change_list.h"
+#include "adapters/compose/compose.h"
 
 static const char *const sections[] = {"from", "to", "types", "messages", "enums", "methods"};
 

@@ -25,6 +25,20 @@ const Mapping *mapping_set_output(const MappingSet *set, const MethodType *metho
     return found ? found->output : set->by_method.n ? NULL : mapping_set_find(set, method->output);
 }
 
+const Loss *mapping_set_add_loss(Arena *arena, MappingSet *set, Loss *loss)
+{
+    enum { FIRST_ROOM = 32 };
+    uint32_t n = set->n_losses;
+    const Loss **losses = set->losses;
+    if (n == 0 || (n >= FIRST_ROOM && (n & (n - 1)) == 0))
+        losses = arena_grow(arena, losses, n * sizeof(Loss *),
+                            (n ? 2 * n : FIRST_ROOM) * sizeof(Loss *));
+    loss->index = n;
+    losses[set->n_losses++] = loss;
+    set->losses = losses;
+    return loss;
+}
+
 /* Room for what the rules of one message need. */
 typedef struct IdentityRoom {
     Expr *fields;            /* of each field */

@@ -2,7 +2,7 @@
  * Mapping: the conversion of a message of one version to another version, field by field.
  *
  * The interface between change lists and plans: change lists are read and composed over the whole
- * chain into a Mapping per pair of message types (mapping.c, compose.c); plan_compile compiles a
+ * chain into a Mapping per pair of message types (changes/, compose/); plan_compile compiles a
  * Mapping into a program for one pair of codecs. A Mapping is independent of codecs. Immutable;
  * lives in the arena of its config generation.
  *
@@ -246,6 +246,9 @@ const Mapping *mapping_set_find(const MappingSet *set, const MessageType *from);
    none, or its messages do not fit. */
 const Mapping *mapping_set_input(const MappingSet *set, const MethodType *method);
 const Mapping *mapping_set_output(const MappingSet *set, const MethodType *method);
+
+/* Gives the loss its index in the set. */
+const Loss *mapping_set_add_loss(Arena *arena, MappingSet *set, Loss *loss);
 
 /* The identity set of a schema. */
 MUST_USE Result mapping_set_identity(Arena *arena, const Schema *schema,

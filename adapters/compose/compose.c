@@ -6,7 +6,7 @@
  * Here is which mappings there are, and what a mapping consists of. How expressions are rewritten
  * is in compose_paths.c, compose_fuse.c and compose_losses.c, each with an example.
  */
-#include "adapters/changes/compose.h"
+#include "adapters/compose/compose_internal.h"
 
 /* ---- Tasks ----------------------------------------------------------------------------------- */
 

@@ -8,10 +8,11 @@
  * on. Expressions are immutable: a rewrite creates new ones, in the arena, which has no limit. NULL
  * is an expression that yields nothing.
  */
-#ifndef ADAPTERS_COMPOSE_H
-#define ADAPTERS_COMPOSE_H
+#ifndef ADAPTERS_COMPOSE_INTERNAL_H
+#define ADAPTERS_COMPOSE_INTERNAL_H
 
-#include "adapters/changes/change_list.h"
+#include "adapters/compose/compose.h"
+#include "adapters/mapping/expr.h"
 
 typedef struct Composing {
     Arena *arena;
@@ -64,6 +65,15 @@ const Expr *compose_through(Composing *c, Task *task, const Mapping *second, con
 
 /* The converter of `second`, which has one argument, on `arg` instead of that. */
 const Expr *compose_convert(Composing *c, const Expr *second, const Expr *arg);
+
+/* ---- compose_names.c ------------------------------------------------------------------------- */
+
+/* What the set strands, by its full name. */
+Table mapping_set_stranded(Arena *arena, const MappingSet *set);
+
+/* Completes by_type and stranded of a composed set, whose mappings are made. */
+void mapping_set_compose_names(Arena *arena, MappingSet *set, const MappingSet *first,
+                               const MappingSet *second);
 
 /* ---- compose_losses.c ------------------------------------------------------------------------ */
 

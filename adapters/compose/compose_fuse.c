@@ -18,7 +18,7 @@
  * and numbers are converted at once (fuse). What cannot be fused, such as an enum with a fallback,
  * which is counted as a loss, stays one conversion after the other.
  */
-#include "adapters/changes/compose.h"
+#include "adapters/compose/compose_internal.h"
 
 /* ---- Messages through the second mapping ----------------------------------------------------- */
 

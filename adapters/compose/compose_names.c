@@ -1,5 +1,5 @@
 /* What a chain of two lists makes of types that are met by their names alone, inside an Any. */
-#include "adapters/changes/change_list.h"
+#include "adapters/compose/compose_internal.h"
 
 /* At work on the types of one composed set that have no counterpart. */
 typedef struct Stranding {

@@ -10,7 +10,7 @@
  *
  * The place stays that of the list which decided it.
  */
-#include "adapters/changes/compose.h"
+#include "adapters/compose/compose_internal.h"
 
 static const Loss *adopt_loss(Composing *c, const Task *task, const Loss *loss, const Expr *expr,
                               const char *into)

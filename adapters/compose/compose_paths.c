@@ -16,7 +16,7 @@
  * the order (descend_mapped, lift). What that mapping drops is dropped also when only one field of
  * the message is taken: its guards come along.
  */
-#include "adapters/changes/compose.h"
+#include "adapters/compose/compose_internal.h"
 
 /* ---- Expressions as they are, elsewhere ------------------------------------------------------ */
 
