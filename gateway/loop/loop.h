@@ -26,6 +26,7 @@ typedef struct CandidateTable CandidateTable;
 typedef struct Telemetry Telemetry;
 typedef struct ConfigUse ConfigUse;
 typedef struct HealthWatch HealthWatch;
+typedef struct WorkPool WorkPool;
 
 struct Loop {
     uv_loop_t uv;
@@ -40,6 +41,8 @@ struct Loop {
     CandidateTable *candidates; /* instances to pick from: candidates.h */
     Telemetry *telemetry;       /* this loop's counters */
     uint32_t n_calls;           /* running calls */
+    WorkPool *pool;             /* for large messages: work_pool.h. NULL: the loop does it all */
+    uint32_t n_jobs;            /* on the pool; under the pool's lock */
     bool leaving;               /* shutting down: health reports NOT_SERVING */
     bool draining;              /* shutting down: no new calls */
     Random random;              /* for request and trace ids, and picks */

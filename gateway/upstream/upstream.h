@@ -10,9 +10,9 @@
 #define GATEWAY_UPSTREAM_H
 
 #include "gateway/config/config.h"
+#include "gateway/loop/fair_queue.h"
 #include "gateway/loop/loop.h"
 #include "gateway/upstream/candidates.h"
-#include "gateway/upstream/fair_queue.h"
 #include "protocols/http/http.h"
 
 typedef enum UpstreamState {

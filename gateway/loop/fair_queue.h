@@ -8,7 +8,7 @@
  * Clients take turns, and the waits of one client keep their order. A client with many waits does
  * not delay the others. A wait is embedded in its owner; adding one costs O(log clients).
  *
- * On one loop, its thread only. All zeros: empty.
+ * One thread at a time. All zeros: empty.
  */
 #ifndef GATEWAY_FAIR_QUEUE_H
 #define GATEWAY_FAIR_QUEUE_H

@@ -1,7 +1,7 @@
 #include "tests/unit/check.h"
 
 #include "base/random.h"
-#include "gateway/upstream/fair_queue.h"
+#include "gateway/loop/fair_queue.h"
 
 #include <stdio.h>
 #include <stdlib.h>

@@ -1,4 +1,4 @@
-#include "gateway/upstream/fair_queue.h"
+#include "gateway/loop/fair_queue.h"
 
 #include "base/result.h"
 
