@@ -334,6 +334,31 @@ static Decompressed decompress_inflate(Compression compression, Bytes message, s
     }
 }
 
+/*
+ * The decoder gives out nothing before its ring buffer is full, and makes that for the window, or
+ * for twice of what the message says that it becomes: fourteen bytes can have it fill 16 MiB. So
+ * the memory that it gets is bounded, which bounds its work. What is not larger than `limit` needs
+ * a ring of less than twice that size; prefix codes need at most LARGEST_CODES.
+ */
+enum { LARGEST_CODES = 3 << 20, RING_SLACK = 1024, DECODER_STATE = 64 * 1024 };
+
+typedef struct BrotliMemory {
+    size_t most; /* bytes at once */
+    bool refused;
+} BrotliMemory;
+
+static void *brotli_alloc(void *owner, size_t size)
+{
+    BrotliMemory *memory = owner;
+    memory->refused |= size > memory->most;
+    return memory->refused ? NULL : malloc(size);
+}
+
+static void brotli_free(void *owner, void *block)
+{
+    free(block);
+}
+
 /* The decoder has no reset: one for each message. */
 static Decompressed run_brotli(BrotliDecoderState *decoder, Bytes message, size_t limit,
                                Buffer *out)
@@ -359,14 +384,17 @@ static Decompressed run_brotli(BrotliDecoderState *decoder, Bytes message, size_
     }
 }
 
-static Decompressed decompress_brotli(Bytes message, size_t limit, Buffer *out)
+static Decompressed decompress_brotli(Bytes message, size_t limit, size_t least_memory, Buffer *out)
 {
-    BrotliDecoderState *decoder = BrotliDecoderCreateInstance(NULL, NULL, NULL);
+    BrotliMemory memory = {.most = limit < SIZE_MAX / 4 ? limit * 2 + RING_SLACK : SIZE_MAX};
+    if (memory.most < least_memory)
+        memory.most = least_memory;
+    BrotliDecoderState *decoder = BrotliDecoderCreateInstance(brotli_alloc, brotli_free, &memory);
     if (!decoder)
         return DECOMPRESS_NO_MEMORY;
     Decompressed outcome = run_brotli(decoder, message, limit, out);
     BrotliDecoderDestroyInstance(decoder);
-    return outcome;
+    return outcome == DECOMPRESS_BAD && memory.refused ? DECOMPRESS_TOO_LARGE : outcome;
 }
 
 static ZSTD_DCtx *zstd_context(void)
@@ -405,7 +433,8 @@ static Decompressed decompress_zstd(Bytes message, size_t limit, Buffer *out)
     }
 }
 
-Decompressed decompress_message(Compression compression, Bytes message, size_t limit, Buffer *out)
+static Decompressed decompress(Compression compression, Bytes message, size_t limit,
+                               size_t brotli_memory, Buffer *out)
 {
     out->size = 0;
     if (message.size == 0)
@@ -418,8 +447,19 @@ Decompressed decompress_message(Compression compression, Bytes message, size_t l
         return out->full ? DECOMPRESS_NO_MEMORY : DECOMPRESSED;
     case COMPRESSION_GZIP:
     case COMPRESSION_DEFLATE: return decompress_inflate(compression, message, limit, out);
-    case COMPRESSION_BR: return decompress_brotli(message, limit, out);
+    case COMPRESSION_BR: return decompress_brotli(message, limit, brotli_memory, out);
     case COMPRESSION_ZSTD: return decompress_zstd(message, limit, out);
     }
     return DECOMPRESS_BAD;
+}
+
+Decompressed decompress_message(Compression compression, Bytes message, size_t limit, Buffer *out)
+{
+    return decompress(compression, message, limit, LARGEST_CODES, out);
+}
+
+bool decompress_small(Compression compression, Bytes message, size_t limit, Buffer *out)
+{
+    return message.size <= limit &&
+           decompress(compression, message, limit, DECODER_STATE, out) == DECOMPRESSED;
 }

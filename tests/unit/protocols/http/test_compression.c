@@ -65,6 +65,35 @@ static void a_bomb_is_stopped_at_the_limit(void **state)
     }
 }
 
+/* Whose decoder would fill its whole window first. */
+static void a_bomb_of_brotli_is_refused_by_what_it_says_of_itself(void **state)
+{
+    static const uint8_t spaces[] = {0x9f, 0xff, 0xff, 0xef, 0x00, 0x24, 0x40,
+                                     0xe2, 0xb1, 0x40, 0x72, 0xef, 0xdf, 0x01};
+    Bytes bomb = bytes(spaces, sizeof spaces);
+    Buffer out = buffer_in(arena);
+    assert_int_equal(decompress_message(COMPRESSION_BR, bomb, 1 << 20, &out), DECOMPRESS_TOO_LARGE);
+    assert_int_equal(out.size, 0);
+    assert_int_equal(decompress_message(COMPRESSION_BR, bomb, 15 << 20, &out), DECOMPRESSED);
+    assert_int_equal(out.size, 15 << 20);
+}
+
+static void what_is_small_before_and_after_is_decompressed_as_such(void **state)
+{
+    for (size_t i = 0; i < 4; i++) {
+        for (size_t size = 1; size <= 256 * 1024; size = size * 3 + 1) {
+            Bytes text = some_text(size), small = compressed(all[i], text);
+            size_t larger = small.size > size ? small.size : size;
+            Buffer out = buffer_in(arena);
+            assert_true(decompress_small(all[i], small, larger, &out));
+            assert_true(bytes_equal(buffer_bytes(&out), text));
+            assert_false(decompress_small(all[i], small, larger - 1, &out));
+        }
+        Buffer out = buffer_in(arena);
+        assert_false(decompress_small(all[i], bytes_of("not compressed"), 1000, &out));
+    }
+}
+
 static void the_limit_itself_is_allowed(void **state)
 {
     Bytes text = some_text(5000);
@@ -200,6 +229,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(every_compression_gives_back_what_it_took),
         cmocka_unit_test(a_bomb_is_stopped_at_the_limit),
+        cmocka_unit_test(a_bomb_of_brotli_is_refused_by_what_it_says_of_itself),
+        cmocka_unit_test(what_is_small_before_and_after_is_decompressed_as_such),
         cmocka_unit_test(the_limit_itself_is_allowed),
         cmocka_unit_test(what_is_cut_short_or_goes_on_is_bad),
         cmocka_unit_test(a_failure_leaves_no_trace_in_the_next_message),
