@@ -51,7 +51,9 @@ struct Attempt {
     Answer answer;
     Message answer_message; /* unary */
     bool has_answer_message;
-    Bytes end_frame; /* gRPC-Web's trailers, Connect's EndStream, the body of a Connect error */
+    bool passed;       /* it goes on in pieces, while it arrives; */
+    size_t piece_left; /* so much of it is still to come */
+    Bytes end_frame;   /* gRPC-Web's trailers, Connect's EndStream, the body of a Connect error */
 
     AttemptRecord record; /* its times are monotonic nanoseconds */
 };

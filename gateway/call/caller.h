@@ -6,7 +6,7 @@
  *             exchange_send, _end, _room, _cancel (exchange.h)
  *      Caller ------------------------------------------------> Exchange
  *             <------------------------------------------------
- *             on_room, on_head, on_message, on_response, on_end, on_record
+ *             on_room, on_head, on_message, on_piece, on_response, on_end, on_record
  *
  * Messages are in the caller's version and codec, without frames; they, trailers and failures are
  * valid during the event only. All happens on the loop of the exchange.
@@ -32,13 +32,18 @@ typedef struct CallerEvents {
     void (*on_room)(Caller *caller);
 
     /* The head of a stream of messages has arrived; its first message may take long. A failure
-       returned from here ends the call, as from the next three. */
+       returned from here ends the call, as from the next four. */
     MUST_USE Result (*on_head)(Caller *caller);
     /* One message of a stream. */
     MUST_USE Result (*on_message)(Caller *caller, Message message);
     /* A run of messages of a stream, uncompressed and still framed, from a dialect with the same
        frames as call.dialect. NULL: messages come by on_message. */
     MUST_USE Result (*on_run)(Caller *caller, MessageRun run);
+    /* A piece of the only message of a unary response, in order: `left` bytes follow it. The
+       status is not known yet; on_end follows instead of on_response, maybe before the last piece.
+       The exchange passes on so what is large and needs no conversion, from a dialect with the same
+       frames as call.dialect. NULL: each message comes whole. */
+    MUST_USE Result (*on_piece)(Caller *caller, Message piece);
     /* The only message of a successful unary response, and its trailers. */
     MUST_USE Result (*on_response)(Caller *caller, Message message, const Fields *trailers);
     /* The status of the call: once, unless the caller cancels it before. `trailers` may be NULL. */

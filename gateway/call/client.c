@@ -221,6 +221,7 @@ static bool send_messages(Client *c, Bytes *piece)
         case MESSAGE_MORE: return true;
         case MESSAGE_END: continue;
         case MESSAGE_FAILED: return fail(c, why);
+        case MESSAGE_PIECE:
         case MESSAGE_DONE: break;
         }
         if (!exchange_send(c->x, message))
@@ -399,6 +400,7 @@ static const CallerEvents caller_events = {
     .on_head = client_on_head,
     .on_message = client_on_message,
     .on_run = client_on_run,
+    .on_piece = client_on_piece,
     .on_response = client_on_response,
     .on_end = client_on_end,
     .on_record = on_record,

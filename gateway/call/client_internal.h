@@ -45,6 +45,7 @@ struct Client {
     Bytes allow;                   /* for the Allow field of a 405 */
     Bytes content_type;            /* of an HttpBody; else empty */
     Compression compression;       /* that the head names */
+    size_t piece_left;             /* of a message that goes out in pieces: not sent yet */
     RestBody *rest_body;           /* JSON messages that follow each other in one body, without
                                       frames that could name a compression; else NULL */
     CompressionStream *compressor; /* of a body that is compressed as a whole while it is made; or
@@ -80,6 +81,7 @@ MUST_USE Result client_refuse_media(Client *c);
 Result client_on_head(Caller *caller);
 Result client_on_message(Caller *caller, Message message);
 Result client_on_run(Caller *caller, MessageRun run);
+Result client_on_piece(Caller *caller, Message piece);
 Result client_on_response(Caller *caller, Message message, const Fields *trailers);
 void client_on_end(Caller *caller, const Status *status, const Fields *trailers);
 

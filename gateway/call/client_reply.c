@@ -209,6 +209,23 @@ Result client_on_run(Caller *caller, MessageRun run)
     return r;
 }
 
+Result client_on_piece(Caller *caller, Message piece)
+{
+    Client *c = (Client *)caller;
+    Exchange *x = c->x;
+    FramedMessage framed = {.rest = piece.bytes};
+    Result r = OK;
+    if (!x->responding)
+        r = send_head(c, exchange_answer_compression(x), -1, NULL);
+    if (!failed(r) && !c->piece_left)
+        r = message_frame(x->call.dialect, &piece, COMPRESSION_IDENTITY, x->arena, &framed);
+    if (failed(r))
+        return r;
+    send_framed(c, &framed);
+    c->piece_left = piece.left;
+    return OK;
+}
+
 /* Where the single message is the whole body. Elsewhere a frame that ends the answer follows it. */
 static bool body_is_message(Dialect dialect)
 {
@@ -330,7 +347,8 @@ void client_on_end(Caller *caller, const Status *status, const Fields *trailers)
         x->record.status = status_of_error(x->arena, r);
         end.breaks_off = true;
     }
-    if (end.breaks_off) { /* which no client takes for success */
+    end.breaks_off |= c->piece_left > 0; /* within a frame nothing else can be said */
+    if (end.breaks_off) {                /* which no client takes for success */
         http_stream_cut(c->stream, HTTP2_ERROR_INTERNAL);
         return;
     }

@@ -183,6 +183,13 @@ const Step *exchange_give_response(Exchange *x, Message message, const Fields *t
     return step == STEP_WAIT ? exchange_give_end(x, &ok, trailers) : step;
 }
 
+const Step *exchange_give_piece(Exchange *x, Message piece)
+{
+    x->delivering++;
+    x->record.messages_out += !piece.left;
+    return go_on_if(x, x->caller->events->on_piece(x->caller, piece));
+}
+
 /* A service may have executed what it was sent, unless it refused that untouched. */
 static bool may_have_effect(const Exchange *x)
 {

@@ -127,6 +127,16 @@ bool exchange_passes_answer_runs(const Exchange *x)
                      exchange_answer_compression(x));
 }
 
+bool exchange_passes_answer_pieces(const Exchange *x)
+{
+    const Attempt *attempt = x->attempt;
+    if (!x->caller->events->on_piece || !exchange_copies(attempt->response_plan) ||
+        !dialects_share_frames(attempt->target.dialect, x->call.dialect))
+        return false;
+    return attempt->side.reader.keep_compressed ||
+           exchange_answer_compression(x) == COMPRESSION_IDENTITY;
+}
+
 bool exchange_must_compress(const Exchange *x)
 {
     return x->call.no_identity && is_content_coding(x->call.dialect);

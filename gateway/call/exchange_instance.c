@@ -388,6 +388,8 @@ static void on_head(void *owner, HttpStream *stream, const HttpHead *head, bool 
     if (attempt->target.answer_is_stream && !attempt->answer.is_error)
         reader->unframed = attempt->target.takes_any_media ? UNFRAMED_PIECES : UNFRAMED_LINES;
     reader->keep_compressed = exchange_keeps_answer(x);
+    if (x->kind->piece && exchange_passes_answer_pieces(x))
+        reader->pieces_above = x->config->limits.http.queue_high;
     attempt->response_runs = exchange_passes_answer_runs(x);
     exchange_run(x, x->kind->head(attempt, end));
 }
@@ -458,6 +460,7 @@ static const Step *take_answer(Attempt *attempt, Bytes piece)
         case MESSAGE_FAILED: return exchange_fail(x, why);
         case MESSAGE_END: attempt->end_frame = bytes_copy(x->arena, message.bytes); break;
         case MESSAGE_DONE: step = take_item(attempt, message); break;
+        case MESSAGE_PIECE: step = x->kind->piece(attempt, message); break;
         }
     }
     return step;
@@ -497,6 +500,7 @@ static const Step *answer_ended(Attempt *attempt, const Fields *trailers)
     case MESSAGE_FAILED: return exchange_fail(x, why);
     case MESSAGE_DONE: step = take_rest(attempt, message); break;
     case MESSAGE_MORE:
+    case MESSAGE_PIECE:
     case MESSAGE_END: break;
     }
     if (step != STEP_WAIT)

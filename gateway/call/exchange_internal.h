@@ -57,6 +57,7 @@ typedef struct ExchangeKind {
     /* The response of an instance: its head (`end`: nothing follows), a message, its good end. */
     const Step *(*head)(Attempt *attempt, bool end);
     const Step *(*item)(Attempt *attempt, Message message);
+    const Step *(*piece)(Attempt *attempt, Message piece); /* NULL: messages come whole */
     const Step *(*reply)(Exchange *x);
     const Step *(*reply_default)(Exchange *x, Bytes message);
 
@@ -142,6 +143,7 @@ const Step *exchange_ask_for_more(Exchange *x); /* on_room */
 const Step *exchange_give_head(Exchange *x);
 const Step *exchange_give_message(Exchange *x, Message message);
 const Step *exchange_give_run(Exchange *x, MessageRun run);
+const Step *exchange_give_piece(Exchange *x, Message piece);
 /* The one message of a response, and its end. */
 const Step *exchange_give_response(Exchange *x, Message message, const Fields *trailers);
 const Step *exchange_give_end(Exchange *x, const Status *status, const Fields *trailers);
@@ -194,6 +196,8 @@ Compression exchange_message_compression(const Exchange *x, Compression compress
 /* Whether nothing but a plan reads the messages: see exchange_takes_runs. */
 bool exchange_passes_request_runs(const Exchange *x);
 bool exchange_passes_answer_runs(const Exchange *x);
+/* Whether a message of the answer may go on while it arrives: see CallerEvents.on_piece. */
+bool exchange_passes_answer_pieces(const Exchange *x);
 bool exchange_must_compress(const Exchange *x);
 bool exchange_varies_by_encoding(const Exchange *x);
 MUST_USE Result exchange_check_acceptable(const Exchange *x);

@@ -69,13 +69,19 @@ static const Step *wait_for_all(Attempt *attempt, bool end)
     return STEP_WAIT;
 }
 
+static const Step *more_than_one(Attempt *attempt)
+{
+    Exchange *x = attempt->exchange;
+    return exchange_fail(
+        x, FAIL(x->arena, FAULT_UPSTREAM_CARDINALITY, "%s sent more than one message for %.*s",
+                attempt->pick.instance->address.text, BYTES_ARGS(attempt->target.method)));
+}
+
 static const Step *keep_response(Attempt *attempt, Message message)
 {
     Exchange *x = attempt->exchange;
     if (attempt->has_answer_message)
-        return exchange_fail(
-            x, FAIL(x->arena, FAULT_UPSTREAM_CARDINALITY, "%s sent more than one message for %.*s",
-                    attempt->pick.instance->address.text, BYTES_ARGS(attempt->target.method)));
+        return more_than_one(attempt);
     attempt->has_answer_message = true;
     attempt->answer_message.compressed = message.compressed;
     attempt->answer_message.bytes = message_reader_keep(&attempt->side.reader, message.bytes);
@@ -85,10 +91,30 @@ static const Step *keep_response(Attempt *attempt, Message message)
                                        "keeping a response of %zu bytes", message.bytes.size));
 }
 
+/* What is too large to be kept goes on as it comes, as fast as the caller takes it. From then on
+   the call can no longer be repeated, as with a stream: its end says whether it went well. */
+static const Step *pass_piece(Attempt *attempt, Message piece)
+{
+    bool first = !attempt->piece_left;
+    if (first && attempt->has_answer_message)
+        return more_than_one(attempt);
+    attempt->has_answer_message = attempt->passed = true;
+    attempt->piece_left = piece.left;
+    return exchange_give_piece(attempt->exchange, piece);
+}
+
+static const Step *reply_many(Exchange *x)
+{
+    const Answer *answer = &x->attempt->answer;
+    return exchange_give_end(x, &answer->status, &answer->trailers);
+}
+
 static const Step *reply_one(Exchange *x)
 {
     Attempt *attempt = x->attempt;
     Message message = attempt->answer_message;
+    if (attempt->passed)
+        return reply_many(x);
     if (!attempt->has_answer_message)
         return exchange_fail(x, FAIL(x->arena, FAULT_UPSTREAM_CARDINALITY,
                                      "%s ended %.*s with OK but sent no message",
@@ -125,12 +151,6 @@ static const Step *pass_message(Attempt *attempt, Message message)
                      : exchange_give_message(x, message);
 }
 
-static const Step *reply_many(Exchange *x)
-{
-    const Answer *answer = &x->attempt->answer;
-    return exchange_give_end(x, &answer->status, &answer->trailers);
-}
-
 static const Step *default_many(Exchange *x, Bytes message)
 {
     Status ok = {.code = CODE_OK};
@@ -147,7 +167,8 @@ static const Step *default_many(Exchange *x, Bytes message)
     .first = &STEP_pick, .wants = exchange_has_stream, .has_room = exchange_instance_has_room,     \
     .take = forward_request, .end = end_many, .send = exchange_send_head
 #define RESPONSE_OF_ONE                                                                            \
-    .head = wait_for_all, .item = keep_response, .reply = reply_one, .reply_default = default_one
+    .head = wait_for_all, .item = keep_response, .piece = pass_piece, .reply = reply_one,          \
+    .reply_default = default_one
 #define RESPONSE_OF_MANY                                                                           \
     .head = pass_head, .item = pass_message, .reply = reply_many, .reply_default = default_many
 #define KIND(its_name, has_streams, request, response)                                             \

@@ -46,9 +46,10 @@ MUST_USE Result call_read(const HttpHead *head, Dialect dialect, Arena *arena, C
 /* ---- Messages in a body ---------------------------------------------------------------------- */
 
 typedef enum MessageOutcome {
-    MESSAGE_MORE, /* all input was used; no complete message */
-    MESSAGE_DONE, /* one message */
-    MESSAGE_END,  /* the frame that ends the stream: gRPC-Web trailers, Connect EndStream */
+    MESSAGE_MORE,  /* all input was used; no complete message */
+    MESSAGE_DONE,  /* one message */
+    MESSAGE_PIECE, /* a piece of a message that is larger than MessageReader.pieces_above */
+    MESSAGE_END,   /* the frame that ends the stream: gRPC-Web trailers, Connect EndStream */
     MESSAGE_FAILED,
 } MessageOutcome;
 
@@ -56,6 +57,7 @@ typedef struct Message {
     Bytes bytes;     /* decompressed unless `compressed`; valid until the next read */
     bool compressed; /* still compressed, as named in the head: only with
                         MessageReader.keep_compressed */
+    size_t left;     /* MESSAGE_PIECE: bytes of the message behind this piece; else 0 */
 } Message;
 
 /* Whether a body is a sequence of frames, each with a message; else the whole body is one
@@ -77,12 +79,16 @@ typedef struct MessageReader {
     bool keep_compressed;    /* do not decompress (pass-through); the caller sets it after init */
     Compression compression; /* named in the head */
     size_t limit;            /* bytes of one message, before and after decompression */
+    size_t pieces_above;     /* larger messages are given in pieces, unless they are to be
+                                decompressed; frames only. The caller sets it after init; default:
+                                none is */
     uint32_t most_growth;    /* how many times larger a message may become when decompressed, beyond
                                 the first MiB; 0: no limit. The caller sets it after init */
     Buffer partial;          /* received part of the next message */
     Arena *arena;
     /* the rest is private to message_reader.c */
     uint8_t head[5], head_size; /* received part of the next frame head */
+    size_t left;                /* of the message that is given in pieces */
     bool ended;                 /* the end frame was read */
     Buffer plain;               /* the latest message, decompressed */
     uint32_t text_bits;         /* base64 of gRPC-Web-text: the current quantum */
@@ -97,9 +103,9 @@ void message_reader_init(MessageReader *reader, Dialect dialect, bool client,
 
 /*
  * Consumes the front of *input; call again until MESSAGE_MORE. A message that is complete within
- * the input is not copied. Dialects without frames (CONNECT, REST) return their single message from
- * message_reader_finish. The memory of the previous message is reused. `why_out` is set with
- * MESSAGE_FAILED.
+ * the input is not copied, and neither are pieces. Dialects without frames (CONNECT, REST) return
+ * their single message from message_reader_finish. The memory of the previous message is reused.
+ * `why_out` is set with MESSAGE_FAILED.
  */
 MessageOutcome message_reader_read(MessageReader *reader, Bytes *input, Message *message_out,
                                    Result *why_out) MUST_USE;
@@ -121,7 +127,8 @@ typedef struct FramedMessage {
 
 /* As message_write; but a message that goes as it is, is not copied: `rest` is the message itself
    then, else it is in the arena. In a frame, one that there is no memory to compress goes as it
-   is. */
+   is. Of a message in pieces this is for the first piece, without compression: the others follow
+   without a head. */
 MUST_USE Result message_frame(Dialect dialect, const Message *message, Compression compression,
                               Arena *arena, FramedMessage *framed_out);
 

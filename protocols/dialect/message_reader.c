@@ -7,7 +7,8 @@
  *   REST streams of instances:         each line, or each piece as it comes
  *
  * A frame that lies whole in the input is given as it lies there; one that is cut is put together
- * in `partial`. So a body costs no copy as long as its pieces are larger than its messages.
+ * in `partial`. So a body costs no copy as long as its pieces are larger than its messages. What is
+ * larger than `pieces_above` is not put together at all.
  */
 #include "protocols/dialect/dialect.h"
 
@@ -31,6 +32,7 @@ void message_reader_init(MessageReader *reader, Dialect dialect, bool client,
         .client = client,
         .compression = compression,
         .limit = limit,
+        .pieces_above = SIZE_MAX,
         .arena = arena,
         .partial = buffer_in(arena),
         .plain = buffer_in(arena),
@@ -246,15 +248,44 @@ static MessageOutcome read_head(MessageReader *reader, Bytes *input, Result *why
     return check_head(reader, why_out);
 }
 
+/* The frame's head is whole, and nothing of its payload was given yet. */
+static bool begins_pieces(const MessageReader *reader, size_t size)
+{
+    bool opened = (reader->head[0] & ENVELOPE_COMPRESSED) && !reader->keep_compressed;
+    return size > reader->pieces_above && !opened && !is_end(reader);
+}
+
+static MessageOutcome read_piece_of_frame(MessageReader *reader, Bytes *input, Message *message_out)
+{
+    Bytes piece = take(input, input->size < reader->left ? input->size : reader->left);
+    if (!piece.size)
+        return MESSAGE_MORE;
+    reader->left -= piece.size;
+    *message_out = (Message){
+        .bytes = piece,
+        .compressed = reader->head[0] & ENVELOPE_COMPRESSED,
+        .left = reader->left,
+    };
+    if (!reader->left)
+        reader->head_size = 0;
+    return MESSAGE_PIECE;
+}
+
 static MessageOutcome read_frame(MessageReader *reader, Bytes *input, Message *message_out,
                                  Result *why_out)
 {
+    if (reader->left)
+        return read_piece_of_frame(reader, input, message_out);
     MessageOutcome outcome = read_head(reader, input, why_out);
     if (outcome != MESSAGE_DONE)
         return outcome;
 
     Buffer *partial = &reader->partial;
     size_t size = envelope_size(reader->head), missing = size - partial->size;
+    if (begins_pieces(reader, size)) {
+        reader->left = size;
+        return read_piece_of_frame(reader, input, message_out);
+    }
     if (partial->size == 0 && input->size >= size)
         return finish_frame(reader, take(input, size), message_out, why_out);
     Bytes part = take(input, input->size < missing ? input->size : missing);

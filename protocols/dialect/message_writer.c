@@ -111,7 +111,7 @@ static Result frame_as_it_is(const Message *message, bool framed, FramedMessage 
     if (!framed)
         return OK;
     envelope_write_head(framed_out->head, message->compressed ? ENVELOPE_COMPRESSED : 0,
-                        message->bytes.size);
+                        message->bytes.size + message->left);
     framed_out->head_size = ENVELOPE_HEAD;
     return OK;
 }

@@ -438,6 +438,15 @@ static size_t http2_queued(const HttpStream *base)
     return ((const Http2Stream *)base)->queue.size;
 }
 
+/* A client has given back its part of the connection's window already: see on_data. */
+static void give_back(Http2 *http2, const Http2Stream *stream, size_t n)
+{
+    if (!http2->base.client)
+        nghttp2_session_consume_connection(http2->session, n);
+    if (!stream->closed)
+        nghttp2_session_consume_stream(http2->session, stream->id, n);
+}
+
 static void http2_consume(HttpStream *base, size_t n)
 {
     Http2 *http2 = http2_of(base->connection);
@@ -447,10 +456,7 @@ static void http2_consume(HttpStream *base, size_t n)
     stream->unconsumed -= n;
     if (http2->over || n == 0)
         return;
-    if (stream->closed)
-        nghttp2_session_consume_connection(http2->session, n);
-    else
-        nghttp2_session_consume(http2->session, stream->id, n);
+    give_back(http2, stream, n);
     if (!http2->busy && nghttp2_session_want_write(http2->session))
         http2_wake(http2);
 }

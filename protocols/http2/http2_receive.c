@@ -584,6 +584,10 @@ static int on_data(nghttp2_session *session, uint8_t flags, int32_t id, const ui
             nghttp2_session_consume(session, id, size);
         return 0;
     }
+    /* Calls of many clients share the window of a connection to an instance: those whose clients do
+       not read must not keep it from the others. */
+    if (http2->base.client)
+        nghttp2_session_consume_connection(session, size);
     stream->unconsumed += size;
     stream->base.events->on_body(stream->base.owner, &stream->base, bytes(data, size));
     return 0;

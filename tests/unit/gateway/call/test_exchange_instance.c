@@ -385,6 +385,139 @@ static void a_clients_stream_waits_for_an_instance_that_takes_nothing(void **sta
     assert_record(scene, "OK, 1 sent: 7101 OK");
 }
 
+/* A field of unknown number. */
+static Bytes large_message(Scene *scene, size_t size)
+{
+    Buffer message = buffer_in(scene->arena);
+    size_t field = size - 4;
+    const uint8_t head[] = {0x7a, (uint8_t)(field | 0x80), (uint8_t)(field >> 7 | 0x80),
+                            (uint8_t)(field >> 14)};
+    buffer_add(&message, head, sizeof head);
+    buffer_add_bytes(&message, repeated(scene, BYTES("x"), (uint32_t)field));
+    return buffer_bytes(&message);
+}
+
+static void a_small_response_is_kept_until_its_status_is_known(void **state)
+{
+    Scene *scene = *state;
+    Peer *client = ask_grpc(scene, GET_ITEM, GET_X);
+    Bytes most = large_message(scene, scene->config->limits.http.queue_high);
+    answer_grpc_head(instance(scene));
+    say_frame(instance(scene), most);
+    assert_false(client->headed);
+    answer_trailers(instance(scene), "grpc-status: 5\ngrpc-message: none");
+    assert_int_equal(client->body.size, 0);
+    assert_string_equal(said(client, "grpc-status"), "5");
+}
+
+static void a_larger_response_goes_on_as_it_comes(void **state)
+{
+    Scene *scene = *state;
+    Peer *client = ask_grpc(scene, GET_ITEM, GET_X);
+    Peer *at = instance(scene);
+    Bytes more = large_message(scene, scene->config->limits.http.queue_high + 1);
+    Bytes frame = framed(scene, more);
+    answer_grpc_head(at);
+    say(at, bytes_slice(frame, 0, 5));
+    assert_false(client->headed);
+    say(at, bytes_slice(frame, 5, 10));
+    assert_int_equal(client->body.size, 15);
+    say(at, bytes_slice(frame, 15, SIZE_MAX));
+    assert_body(client, frame);
+    assert_false(client->ended);
+    answer_trailers(at, "grpc-status: 0\nx-after: said");
+    assert_string_equal(said(client, "grpc-status"), "0");
+    assert_string_equal(trailer_of(client, "x-after"), "said");
+    assert_record(scene, "OK, 1 sent: 7101 OK");
+    assert_int_equal(scene->records[0].messages_out, 1);
+    assert_int_equal(scene->records[0].bytes_out, frame.size);
+}
+
+static void a_large_response_waits_for_a_client_that_takes_nothing(void **state)
+{
+    Scene *scene = *state;
+    Peer *client = begin_grpc(scene, GET_ITEM, "");
+    client->keeps = true;
+    say_frame(client, GET_X);
+    say_end(client);
+    Peer *at = instance(scene);
+    Bytes frame = framed(scene, large_message(scene, 2000000));
+    answer_grpc_head(at);
+    say(at, frame);
+    const HttpLimits *limits = &scene->config->limits.http;
+    size_t taken = frame.size - http_stream_queued(at->stream);
+    assert_true(taken <= limits->stream_window + client->body.size + limits->queue_high + 65536);
+    assert_true(http_stream_queued(at->stream) > frame.size / 2);
+    give_back(client);
+    answer_trailers(at, "grpc-status: 0");
+    assert_body(client, frame);
+    assert_record(scene, "OK, 1 sent: 7101 OK");
+}
+
+static void a_large_response_may_end_with_an_error(void **state)
+{
+    Scene *scene = *state;
+    Peer *client = ask_grpc(scene, GET_ITEM, GET_X);
+    Bytes message = large_message(scene, 200000);
+    answer_grpc_head(instance(scene));
+    say_frame(instance(scene), message);
+    answer_trailers(instance(scene), "grpc-status: 14\ngrpc-message: gone");
+    assert_body(client, framed(scene, message));
+    assert_string_equal(trailer_of(client, "grpc-status"), "14");
+    assert_string_equal(trailer_of(client, "grpc-message"), "gone");
+    assert_record(scene, "UNAVAILABLE UPSTREAM_STATUS, 1 sent: 7101 UNAVAILABLE");
+}
+
+static void a_large_response_that_breaks_off_is_cut(void **state)
+{
+    Scene *scene = *state;
+    Peer *client = ask_grpc(scene, GET_ITEM, GET_X);
+    Bytes frame = framed(scene, large_message(scene, 200000));
+    answer_grpc_head(instance(scene));
+    say(instance(scene), bytes_slice(frame, 0, frame.size - 1));
+    break_off(instance(scene), HTTP2_ERROR_INTERNAL);
+    assert_body(client, bytes_slice(frame, 0, frame.size - 1));
+    assert_false(client->ended);
+    assert_non_null(client->reset);
+    assert_record(scene, "UNAVAILABLE UPSTREAM_RESET, 1 sent: 7101 UNAVAILABLE");
+}
+
+static void a_large_response_is_the_only_one(void **state)
+{
+    static const size_t sizes[][2] = {{200000, 200000}, {200000, 10}, {10, 200000}};
+    for (size_t i = 0; i < sizeof sizes / sizeof *sizes; i++) {
+        Scene *scene = scene_again(state, YARD_OF("versions: [v1]"));
+        Peer *client = ask_grpc(scene, GET_ITEM, GET_X);
+        answer_grpc_head(instance(scene));
+        say_frame(instance(scene), large_message(scene, sizes[i][0]));
+        say_frame(instance(scene), large_message(scene, sizes[i][1]));
+        assert_string_equal(said(client, "grpc-status"), "12");
+        assert_record(scene, "UNIMPLEMENTED UPSTREAM_CARDINALITY, 1 sent: 7101 UNIMPLEMENTED");
+    }
+}
+
+static void a_large_response_that_is_converted_is_kept_whole(void **state)
+{
+    Scene *scene = scene_again(state, YARD_OF("versions: [v2]"));
+    Peer *client = ask_grpc(scene, GET_ITEM, GET_X);
+    answer_grpc_head(instance(scene));
+    say_frame(instance(scene), large_message(scene, 200000));
+    assert_false(client->headed);
+    answer_trailers(instance(scene), "grpc-status: 0");
+    assert_string_equal(said(client, "grpc-status"), "0");
+}
+
+static void a_large_response_to_another_dialect_is_kept_whole(void **state)
+{
+    Scene *scene = *state;
+    Peer *client = ask(scene, "POST", GET_ITEM, "content-type: application/proto", GET_X);
+    answer_grpc_head(instance(scene));
+    say_frame(instance(scene), large_message(scene, 200000));
+    assert_false(client->headed);
+    answer_trailers(instance(scene), "grpc-status: 5");
+    assert_int_equal(client->head.status, 404);
+}
+
 static void both_directions_of_a_stream_wait_for_themselves(void **state)
 {
     Scene *scene = *state;
@@ -543,6 +676,14 @@ int main(void)
         TEST(an_answer_that_is_larger_than_the_memory_of_a_call_ends_it),
         TEST(an_instances_stream_waits_for_a_client_that_takes_nothing),
         TEST(a_clients_stream_waits_for_an_instance_that_takes_nothing),
+        TEST(a_small_response_is_kept_until_its_status_is_known),
+        TEST(a_larger_response_goes_on_as_it_comes),
+        TEST(a_large_response_waits_for_a_client_that_takes_nothing),
+        TEST(a_large_response_may_end_with_an_error),
+        TEST(a_large_response_that_breaks_off_is_cut),
+        TEST(a_large_response_is_the_only_one),
+        TEST(a_large_response_that_is_converted_is_kept_whole),
+        TEST(a_large_response_to_another_dialect_is_kept_whole),
         TEST(both_directions_of_a_stream_wait_for_themselves),
         TEST(a_client_that_leaves_while_both_wait_frees_both),
         TEST(an_answer_that_ends_before_the_request_ends_the_call),

@@ -12,7 +12,9 @@ static MessageReader reader;
 static Message message;
 static Result why;
 static UnframedBody unframed; /* what the next story's body is */
-static bool by_runs;          /* whole messages are taken at once, where they can be */
+static bool keeps_compressed;
+static size_t pieces_above = SIZE_MAX;
+static bool by_runs; /* whole messages are taken at once, where they can be */
 
 static int set_up(void **state)
 {
@@ -53,6 +55,21 @@ static void tell_run(Bytes *input, Buffer *told)
     assert_int_equal(run.frames.size, 0);
 }
 
+/* The pieces of a message, as "{message}". */
+static void tell_piece(const Message *piece, Buffer *told)
+{
+    static size_t left;
+    assert_true(piece->bytes.size > 0);
+    if (!left)
+        buffer_add_text(told, piece->compressed ? "*{" : "{");
+    else
+        assert_int_equal(piece->bytes.size + piece->left, left);
+    left = piece->left;
+    buffer_add_bytes(told, piece->bytes);
+    if (!left)
+        buffer_add_text(told, "}");
+}
+
 /* Everything that a body gives, as one text: "<message><message>[end]" and how it ended. */
 static Bytes story(Dialect dialect, bool client, Compression compression, const Bytes *pieces,
                    size_t n)
@@ -61,6 +78,8 @@ static Bytes story(Dialect dialect, bool client, Compression compression, const 
     MessageOutcome outcome = MESSAGE_MORE;
     message_reader_init(&reader, dialect, client, compression, 1000, arena);
     reader.unframed = unframed;
+    reader.pieces_above = pieces_above;
+    reader.keep_compressed = keeps_compressed;
     for (size_t i = 0; i < n && outcome != MESSAGE_FAILED; i++) {
         Bytes input = pieces[i];
         for (;;) {
@@ -68,6 +87,10 @@ static Bytes story(Dialect dialect, bool client, Compression compression, const 
             outcome = message_reader_read(&reader, &input, &message, &why);
             if (outcome == MESSAGE_MORE || outcome == MESSAGE_FAILED)
                 break;
+            if (outcome == MESSAGE_PIECE) {
+                tell_piece(&message, &told);
+                continue;
+            }
             buffer_add_text(&told, outcome == MESSAGE_END ? "[" : "<");
             buffer_add_bytes(&told, message.bytes);
             buffer_add_text(&told, outcome == MESSAGE_END ? "]" : ">");
@@ -229,6 +252,71 @@ static void bytes_without_structure_are_cut_at_the_limit(void **state)
         assert_bytes(message.bytes, wanted[i]);
     }
     assert_int_equal(message_reader_read(&reader, &body, &message, &why), MESSAGE_MORE);
+}
+
+static void larger_messages_are_given_in_pieces(void **state)
+{
+    Bytes zipped = zip("squeezed");
+    pieces_above = 4;
+    check_each_split(DIALECT_GRPC, true, COMPRESSION_GZIP, recorded_stream(zipped),
+                     "{first}<><squeezed><last>");
+    check_each_split(DIALECT_GRPC_WEB, true, COMPRESSION_IDENTITY,
+                     frame(ENVELOPE_WEB_TRAILERS, bytes_of("grpc-status: 0")), "[grpc-status: 0]");
+    keeps_compressed = true;
+    Bytes body = frame(ENVELOPE_COMPRESSED, bytes_of("whatever"));
+    check_each_split(DIALECT_GRPC, true, COMPRESSION_GZIP, body, "*{whatever}");
+    keeps_compressed = false;
+    pieces_above = 5;
+    check_each_split(DIALECT_GRPC, true, COMPRESSION_GZIP, recorded_stream(zipped),
+                     "<first><><squeezed><last>");
+    pieces_above = SIZE_MAX;
+}
+
+static void pieces_need_no_memory_and_are_not_copied(void **state)
+{
+    Bytes body = frame(0, bytes_of("a message"));
+    start(DIALECT_GRPC, true, COMPRESSION_IDENTITY, 1000);
+    reader.pieces_above = 0;
+    size_t held = arena_size(arena);
+    Bytes input = bytes_slice(body, 0, 10);
+    assert_int_equal(message_reader_read(&reader, &input, &message, &why), MESSAGE_PIECE);
+    assert_ptr_equal(message.bytes.data, body.data + 5);
+    assert_int_equal(message.left, 4);
+    assert_int_equal(message_reader_read(&reader, &input, &message, &why), MESSAGE_MORE);
+    input = bytes_slice(body, 10, SIZE_MAX);
+    assert_int_equal(message_reader_read(&reader, &input, &message, &why), MESSAGE_PIECE);
+    assert_ptr_equal(message.bytes.data, body.data + 10);
+    assert_int_equal(message.left, 0);
+    assert_int_equal(arena_size(arena), held);
+}
+
+static void a_message_that_is_cut_between_its_pieces_is_noticed(void **state)
+{
+    Bytes body = frame(0, bytes_of("a message"));
+    for (size_t at = 6; at < body.size; at++) {
+        start(DIALECT_GRPC, true, COMPRESSION_IDENTITY, 1000);
+        reader.pieces_above = 0;
+        assert_int_equal(read_all(bytes_slice(body, 0, at)), MESSAGE_PIECE);
+        assert_int_equal(message_reader_finish(&reader, &message, &why), MESSAGE_FAILED);
+    }
+}
+
+static void a_message_in_pieces_is_bounded_like_any(void **state)
+{
+    start(DIALECT_GRPC, true, COMPRESSION_IDENTITY, 8);
+    reader.pieces_above = 0;
+    assert_int_equal(read_all(frame(0, bytes_of("12345678"))), MESSAGE_PIECE);
+    assert_int_equal(read_all(frame(0, bytes_of("123456789"))), MESSAGE_FAILED);
+}
+
+static void the_head_of_a_first_piece_is_that_of_the_whole(void **state)
+{
+    FramedMessage framed;
+    Message piece = {.bytes = bytes_of("abc"), .compressed = true, .left = 0x10000};
+    assert_ok(arena, message_frame(DIALECT_GRPC, &piece, COMPRESSION_IDENTITY, arena, &framed));
+    assert_memory_equal(framed.head, "\1\0\1\0\3", 5);
+    assert_ptr_equal(framed.rest.data, piece.bytes.data);
+    assert_int_equal(framed.rest.size, 3);
 }
 
 static void every_cut_stream_is_noticed(void **state)
@@ -578,6 +666,11 @@ int main(void)
         cmocka_unit_test(a_line_that_lies_whole_in_the_input_is_not_copied),
         cmocka_unit_test(bytes_without_structure_are_given_as_they_come),
         cmocka_unit_test(bytes_without_structure_are_cut_at_the_limit),
+        cmocka_unit_test(larger_messages_are_given_in_pieces),
+        cmocka_unit_test(pieces_need_no_memory_and_are_not_copied),
+        cmocka_unit_test(a_message_that_is_cut_between_its_pieces_is_noticed),
+        cmocka_unit_test(a_message_in_pieces_is_bounded_like_any),
+        cmocka_unit_test(the_head_of_a_first_piece_is_that_of_the_whole),
         cmocka_unit_test(every_cut_stream_is_noticed),
         cmocka_unit_test(a_message_that_lies_whole_in_the_input_is_not_copied),
         cmocka_unit_test(a_message_at_the_edge_of_readable_memory_is_not_overrun),

@@ -324,6 +324,28 @@ static void what_a_released_stream_did_not_consume_is_given_back_to_the_connecti
     pair_end(&pair);
 }
 
+/* Clients that do not read keep an instance's connection from nobody else. */
+static void a_response_that_is_not_consumed_stops_no_other(void **state)
+{
+    Pair pair = {.client = {.keeps = true}};
+    HttpLimits limits = http_limits_default;
+    limits.stream_window = limits.connection_window = 100000;
+    pair_begin(&pair, &limits);
+    pair_pump(&pair);
+    for (uint64_t i = 1; i <= 8; i++) {
+        side_open(&pair.client, "POST", "/", "", -1, true);
+        pair_pump(&pair);
+        side_send_head(&pair.server, pair.server.stream, 200, "", -1, false);
+        send_much(pair.server.stream, 200000);
+        pair_pump(&pair);
+        assert_int_equal(http_connection_progress(pair.client.connection), i * 100000);
+    }
+    http_stream_consume(pair.client.stream, 60000);
+    pair_pump(&pair);
+    assert_int_equal(http_connection_progress(pair.client.connection), 8 * 100000 + 60000);
+    pair_end(&pair);
+}
+
 static void send_more(Side *side, HttpStream *stream)
 {
     if (http_connection_progress(side->connection) < 1000000)
@@ -1385,6 +1407,7 @@ int main(void)
         cmocka_unit_test(a_status_that_http_cannot_say_resets_the_stream),
         cmocka_unit_test(a_large_body_arrives_whole),
         cmocka_unit_test(a_reader_that_does_not_consume_stops_the_sender_at_the_window),
+        cmocka_unit_test(a_response_that_is_not_consumed_stops_no_other),
         cmocka_unit_test(what_a_released_stream_did_not_consume_is_given_back_to_the_connection),
         cmocka_unit_test(the_queue_and_its_drain_tell_of_a_slow_reader),
         cmocka_unit_test(output_is_bounded_however_much_is_queued),
