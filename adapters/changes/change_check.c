@@ -88,9 +88,14 @@ static void check_types(ChangeList *list, const MessagePair *pair, FieldChange *
         change_check_template(list, change, path);
         return;
     }
+    if (change_is_merge(change)) {
+        if (change_check_merge(list, change, path))
+            change_choose_for_elements(list, change, path);
+        return;
+    }
     if (change->ends[OLD].n_paths > 1 || change->ends[NEW].n_paths > 1) {
         change_problem(list, change->place, path, "template: \"projects/{project}/topics/{topic}\"",
-                       "several fields can only be the parts of a template");
+                       "several fields can only be the parts of a template, or a field and a list");
         return;
     }
     change_choose_converter(list, change, path);
@@ -442,7 +447,8 @@ static void check_required(ChangeList *list, MessagePair *pair, const FieldChang
     const char *said = end == NEW ? "required" : from->n_paths ? "optional" : "back";
     const char *key = change->ends[OLD].n_paths ? change->ends[OLD].paths[0].text : path->text;
     const char *hint =
-        !from->n_paths
+        change->merged ? arena_printf(list->arena, "add %s: loud, graceful or a value", said)
+        : !from->n_paths
             ? arena_printf(list->arena, "write %s: {removed: ..., back: graceful}, loud or a value",
                            key)
         : same ? arena_printf(list->arena, "write %s: {%s: loud}, graceful or a value", key, said)
@@ -529,6 +535,7 @@ static void pair_check(ChangeList *list, MessagePair *pair)
         check_presence_value(list, pair, &pair->changes[i]);
         check_marked_message(list, pair, &pair->changes[i]);
     }
+    change_check_merges(list, pair);
     change_check_oneofs(list, pair);
     change_check_kinds(list, pair);
     for (uint32_t i = 0; i < pair->n_changes; i++)

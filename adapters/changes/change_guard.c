@@ -42,7 +42,8 @@ static void add_given(Making *m, const FieldChange *change, const Expr **given, 
         given[(*n)++] = making_field(m, &from->paths[0]);
         return;
     }
-    given[(*n)++] = presence_there(m, path_field(&to->paths[0]), making_given(m, change, 0));
+    for (uint32_t k = 0; k < to->n_paths; k++)
+        given[(*n)++] = presence_there(m, path_field(&to->paths[k]), making_given(m, change, k));
 }
 
 static const FieldChange *find_given(Making *m, const FieldPath *message, const Expr **given,
@@ -67,7 +68,7 @@ static const FieldChange *find_given(Making *m, const FieldPath *message, const 
 static const Expr *lost_presence(Making *m, const FieldPath *message, const FieldChange **first_out)
 {
     uint32_t n = 0;
-    const Expr **given = arena_array(m->arena, const Expr *, m->pair->n_changes + 1);
+    const Expr **given = arena_array(m->arena, const Expr *, 2 * m->pair->n_changes + 1);
     *first_out = find_given(m, message, given, &n);
     for (uint32_t i = 0; i < n; i++) {
         if (given[i] && expr_makes_up(given[i]))
@@ -458,6 +459,7 @@ void making_guards(Making *m)
         guard_left(m, i);
         guard_sentinel(m, &m->pair->changes[i]);
         making_template_guards(m, &m->pair->changes[i]);
+        making_merge_guards(m, &m->pair->changes[i]);
         guard_currency(m, &m->pair->changes[i]);
         guard_mark(m, i);
         guard_when(m, i);

@@ -105,6 +105,8 @@ typedef struct FieldChange {
     const Converter *convert[2]; /* towards that end; NULL: none */
     MessagePair *pair;           /* a message by its own changes */
     Drop more;                   /* list to single, when there are more */
+    bool merged;                 /* one end has a field and a list, and the other a list of both */
+    Drop first;                  /* merged: when the first element is not there */
     bool constant;               /* the only end that has paths always has the same value */
     const Selection *select;     /* of the only end that has paths */
     const Mark *mark;            /* of the only end that has paths */
@@ -283,6 +285,14 @@ const TemplatePart *change_part(const FieldChange *change, Bytes name);
 /* Which of the fields beside the template this name's is. */
 uint32_t change_part_field(const FieldChange *change, const Template *template, uint32_t name);
 
+/* ---- change_merge.c -------------------------------------------------------------------------- */
+
+/* Several fields that are no template's: meant to be a merge, also a wrong one. */
+bool change_is_merge(const FieldChange *change);
+/* False: the fields cannot be merged, which is told. */
+bool change_check_merge(ChangeList *list, FieldChange *change, const char *path);
+void change_check_merges(ChangeList *list, const MessagePair *pair);
+
 /* ---- change_text.c --------------------------------------------------------------------------- */
 
 /* Enum and text, by `values:` or by the values' names. */
@@ -318,6 +328,8 @@ const FieldChange *change_alternative(const MessagePair *pair, int end, const Fi
 
 /* Chooses what becomes of the value between the change's two ends. Problems name what would fit. */
 void change_choose_converter(ChangeList *list, FieldChange *change, const char *path);
+/* The same for the elements, whether there is one or a list of them. */
+void change_choose_for_elements(ChangeList *list, FieldChange *change, const char *path);
 bool converter_exists(Bytes name);
 
 /* ---- change_marks.c -------------------------------------------------------------------------- */
@@ -359,11 +371,17 @@ const Expr *making_alternative(Making *m, const Selection *select, uint32_t whic
 const Expr *making_equal(Making *m, const FieldPath *path, const Literal *value);
 /* The value of this field, absent when it is one that means something at the target. */
 const Expr *making_unmarked(Making *m, const FieldPath *path, const Expr *value);
+/* What the change makes of a value, or of each of a list. */
+const Expr *making_converted(Making *m, const FieldChange *change, const Expr *value,
+                             const FieldType *source);
 /* What the source gives for the change's target number `which`, without what is made up. */
 const Expr *making_given(Making *m, const FieldChange *change, uint32_t which);
 /* change_template.c: the same, of a change with templates; and what is lost of their parts. */
 const Expr *making_template(Making *m, const FieldChange *change, uint32_t which);
 void making_template_guards(Making *m, const FieldChange *change);
+/* change_merge.c: likewise, of a field and a list. */
+const Expr *making_merged(Making *m, const FieldChange *change, uint32_t which);
+void making_merge_guards(Making *m, const FieldChange *change);
 const Loss *making_loss(Making *m, const FieldChange *change, LossKind kind, bool loud,
                         const char *how);
 void making_guard(Making *m, Guard guard); /* none when its source is NULL */

@@ -140,7 +140,7 @@ static void guard_currency(Making *m, const FieldChange *change, const Converter
                          .loss = making_loss(m, change, LOSS_DROPPED, true, "another currency")});
 }
 
-static const Expr *converted(Making *m, const FieldChange *change, const Expr *value,
+const Expr *making_converted(Making *m, const FieldChange *change, const Expr *value,
                              const FieldType *source)
 {
     const Converter *converter = change->convert[m->to];
@@ -154,9 +154,7 @@ static const Expr *converted(Making *m, const FieldChange *change, const Expr *v
     }
     if (converter->code == CONVERT_MONEY_AMOUNT)
         guard_currency(m, change, converter);
-    return keep_zero(
-        m, converter, source,
-        expr_convert(m->arena, converter, value, converter_loss(m, change, converter)));
+    return expr_convert(m->arena, converter, value, converter_loss(m, change, converter));
 }
 
 static const Expr *sentinel_in(Making *m, const ChangeEnd *from, const Expr *value,
@@ -240,7 +238,9 @@ static const Expr *plain_value(Making *m, const FieldChange *change)
         value = expr_first(m->arena, value, loud,
                            making_loss(m, change, LOSS_DROPPED, loud, "more than one"));
     }
-    value = converted(m, change, value, source);
+    value = making_converted(m, change, value, source);
+    if (change->convert[m->to])
+        value = keep_zero(m, change->convert[m->to], source, value);
     if (target->repeated && !source->repeated)
         value = expr_wrap(m->arena, value);
     if (target->map && value->kind != EXPR_FIELD) {
@@ -316,6 +316,8 @@ const Expr *making_given(Making *m, const FieldChange *change, uint32_t which)
         return change->ends[m->to].n_paths ? selected_value(m, change) : NULL;
     if (change->ends[OLD].template || change->ends[NEW].template)
         return making_template(m, change, which);
+    if (change->merged)
+        return making_merged(m, change, which);
     return change->ends[!m->to].n_paths ? only_if_chosen(m, change, plain_value(m, change)) : NULL;
 }
 
@@ -353,12 +355,13 @@ static const Expr *change_expr(Making *m, const FieldChange *change, uint32_t wh
 {
     const ChangeEnd *from = &change->ends[!m->to], *to = &change->ends[m->to];
     const Expr *value = making_given(m, change, which);
-    if (to->missing == MISSING_VALUE) {
+    Missing missing = change->merged && which ? MISSING_LEAVE : to->missing;
+    if (missing == MISSING_VALUE) {
         const Loss *loss = change->constant ? NULL
                                             : making_loss(m, change, LOSS_DEFAULTED, false,
                                                           literal_text(m, to->value));
         value = expr_default(m->arena, value, to->value, loss);
-    } else if (to->missing == MISSING_LOUD) {
+    } else if (missing == MISSING_LOUD) {
         const FieldPath *known = from->n_paths ? &from->paths[0] : &to->paths[which];
         value = expr_require(m->arena, value, value_type_of(path_field(&to->paths[which])),
                              known->text);

@@ -4,7 +4,7 @@ static const char *const field_keys[] = {
     "to",       "from",   "by",          "removed",  "added", "back",       "ignored", "required",
     "optional", "more",   "round",       "sentinel", "zero",  "when",       "select",  "constant",
     "template", "into",   "currency",    "of",       "times", "divided_by", "values",  "others",
-    "scale",    "unused", "ignore_case", "parts",    "means",
+    "scale",    "unused", "ignore_case", "parts",    "means", "first",
 };
 
 /* One change while it is read. */
@@ -555,6 +555,17 @@ static bool read_zero(const Reading *r, const JsonNode *node)
     return true;
 }
 
+/* Only several fields have a first. */
+static bool read_first(const Reading *r, const JsonNode *node)
+{
+    if (r->change->ends[OLD].n_paths > 1 || r->change->ends[NEW].n_paths > 1)
+        return read_drop(r, node, &r->change->first);
+    change_problem(r->list, place(r, node), r->where,
+                   "write emails: {from: [primary_email, other_emails], first: loud}",
+                   "first is said of a field and a list that are one list in the other version");
+    return false;
+}
+
 static bool read_currency(const Reading *r, const JsonNode *node)
 {
     if (!has_text(node)) {
@@ -599,6 +610,8 @@ static bool read_both(const Reading *r)
         good &= read_missing(r, said, NEW);
     if ((said = member(r, "optional")))
         good &= read_missing(r, said, OLD);
+    if ((said = member(r, "first")))
+        good &= read_first(r, said);
     if ((said = member(r, "more")))
         good &= read_drop(r, said, &r->change->more);
     if ((said = member(r, "sentinel")))
@@ -636,6 +649,9 @@ static const char *const added_keys[] = {"added", "ignored", "back", NULL};
 static const char *const constant_keys[] = {"constant", NULL};
 static const char *const select_keys[] = {"select", "others", "unused", NULL};
 static const char *const means_keys[] = {"means", "others", NULL};
+static const char *const merge_keys[] = {
+    "first", "from",       "to",     "by",     "required",    "optional", "round",
+    "times", "divided_by", "values", "others", "ignore_case", NULL};
 
 static const char *const *keys_beside(const Reading *r)
 {
@@ -644,6 +660,7 @@ static const char *const *keys_beside(const Reading *r)
            : member(r, "constant") ? constant_keys
            : member(r, "select")   ? select_keys
            : member(r, "means")    ? means_keys
+           : member(r, "first")    ? merge_keys
                                    : NULL;
 }
 

@@ -533,7 +533,15 @@ void change_choose_converter(ChangeList *list, FieldChange *change, const char *
 {
     const FieldType *old = path_field(&change->ends[OLD].paths[0]);
     const FieldType *new_field = path_field(&change->ends[NEW].paths[0]);
-    if (!check_name(list, change, path) || !check_lists(list, change, old, new_field, path))
+    if (check_lists(list, change, old, new_field, path))
+        change_choose_for_elements(list, change, path);
+}
+
+void change_choose_for_elements(ChangeList *list, FieldChange *change, const char *path)
+{
+    const FieldType *old = path_field(&change->ends[OLD].paths[0]);
+    const FieldType *new_field = path_field(&change->ends[NEW].paths[0]);
+    if (!check_name(list, change, path))
         return;
     ValueType a = value_type_element(old), b = value_type_element(new_field);
     a.repeated = b.repeated = false;

@@ -178,7 +178,10 @@ static WhenUnset when_unset(const PlanOp *op)
     case PLAN_MAKE:
     case PLAN_MAKE_LIST:
     case PLAN_FIRST:
-    case PLAN_WRAP: return UNSET_CLEARS;
+    case PLAN_WRAP:
+    case PLAN_REST:
+    case PLAN_KEYED:
+    case PLAN_LISTED: return UNSET_CLEARS;
     default: return UNSET_OTHER;
     }
 }

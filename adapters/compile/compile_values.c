@@ -310,6 +310,60 @@ static Operand compile_require(Draft *d, const Expr *expr)
     return value;
 }
 
+static Operand compile_rest(Draft *d, const Expr *expr)
+{
+    Operand from = normal(d, compile_value(d, expr->args[0]));
+    Operand into = draft_computed(d, &from, FORM_VALUES, expr->type);
+    draft_op(d,
+             (PlanOp){.code = PLAN_REST, .a = from.slot, .into = into.slot, .where = from.where});
+    return into;
+}
+
+static Operand compile_join(Draft *d, const Expr *expr)
+{
+    Operand first = normal(d, compile_value(d, expr->args[0]));
+    Operand second = normal(d, compile_value(d, expr->args[1]));
+    Operand into = draft_computed(d, &second, FORM_VALUES, expr->type);
+    draft_op(d, (PlanOp){.code = PLAN_JOIN,
+                         .a = first.slot,
+                         .b = second.slot,
+                         .into = into.slot,
+                         .where = second.where});
+    return into;
+}
+
+/* A list of messages as one of entries, and these as a map. */
+static Operand compile_keyed(Draft *d, const Expr *expr)
+{
+    Operand from = compile_value(d, expr->args[0]);
+    Operand entries = compile_make(
+        d, expr, &from,
+        compiler_program(d->compiler, expr->mapping, draft_codec(d, &from), CODEC_PROTO));
+    Operand into = draft_computed(d, &from, FORM_VALUES, expr->type);
+    draft_op(d, (PlanOp){.code = PLAN_KEYED,
+                         .a = entries.slot,
+                         .into = into.slot,
+                         .loud = expr->loud,
+                         .loss = expr->loss,
+                         .shape = draft_shape(d, &into),
+                         .where = from.where});
+    return into;
+}
+
+static Operand compile_listed(Draft *d, const Expr *expr)
+{
+    Operand from = normal(d, compile_value(d, expr->args[0]));
+    Operand into = draft_computed(d, &from, FORM_VALUES, expr->type);
+    draft_op(d, (PlanOp){.code = PLAN_LISTED,
+                         .a = from.slot,
+                         .into = into.slot,
+                         .shape = draft_shape(d, &from),
+                         .program =
+                             compiler_program(d->compiler, expr->mapping, CODEC_PROTO, CODEC_PROTO),
+                         .where = from.where});
+    return into;
+}
+
 Operand compile_value(Draft *d, const Expr *expr)
 {
     switch (expr->kind) {
@@ -327,6 +381,10 @@ Operand compile_value(Draft *d, const Expr *expr)
     case EXPR_WHEN: return compile_when(d, expr);
     case EXPR_UNLESS: return compile_unless(d, expr);
     case EXPR_SELECT: return compile_select(d, expr);
+    case EXPR_REST: return compile_rest(d, expr);
+    case EXPR_JOIN: return compile_join(d, expr);
+    case EXPR_KEYED: return compile_keyed(d, expr);
+    case EXPR_LISTED: return compile_listed(d, expr);
     }
     return (Operand){0};
 }

@@ -127,6 +127,11 @@ const Expr *compose_through(Composing *c, Task *task, const Mapping *second, con
         copy->type.repeated = message->type.repeated;
         return copy;
     }
+    case EXPR_LISTED:
+        return expr_listed(c->arena, compose_pair(c, message->mapping, second), message->args[0]);
+    case EXPR_JOIN:
+        return expr_join(c->arena, compose_through(c, task, second, message->args[0]),
+                         compose_through(c, task, second, message->args[1]));
     case EXPR_BUILD: return build_through(c, task, second, message);
     case EXPR_DEFAULT:
         return expr_default(c->arena, compose_through(c, task, second, message->args[0]),

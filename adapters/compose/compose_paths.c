@@ -325,6 +325,21 @@ static const Expr *subst_message(Composing *c, Task *task, Scope scope, const Ex
     return typed;
 }
 
+static const Expr *subst_first(Composing *c, const Expr *list, const Expr *expr)
+{
+    return expr->rest_kept ? expr_head(c->arena, list)
+                           : expr_first(c->arena, list, expr->loud, expr->loss);
+}
+
+/* Messages that the first list converts become entries at once. */
+static const Expr *subst_keyed(Composing *c, const Expr *list, const Expr *expr)
+{
+    bool both = list && list->kind == EXPR_MESSAGE;
+    return expr_keyed(c->arena,
+                      both ? compose_pair(c, list->mapping, expr->mapping) : expr->mapping,
+                      both ? list->args[0] : list, expr->loud, expr->loss);
+}
+
 const Expr *compose_value(Composing *c, Task *task, Scope scope, const Expr *expr)
 {
     switch (expr->kind) {
@@ -340,9 +355,7 @@ const Expr *compose_value(Composing *c, Task *task, Scope scope, const Expr *exp
         return expr_require(c->arena,
                             expr->n_args ? compose_value(c, task, scope, expr->args[0]) : NULL,
                             expr->type, expr->field);
-    case EXPR_FIRST:
-        return expr_first(c->arena, compose_value(c, task, scope, expr->args[0]), expr->loud,
-                          expr->loss);
+    case EXPR_FIRST: return subst_first(c, compose_value(c, task, scope, expr->args[0]), expr);
     case EXPR_WRAP: return expr_wrap(c->arena, compose_value(c, task, scope, expr->args[0]));
     case EXPR_WHEN: {
         const Expr *subject = compose_value(c, task, scope, expr->args[1]);
@@ -351,6 +364,13 @@ const Expr *compose_value(Composing *c, Task *task, Scope scope, const Expr *exp
     }
     case EXPR_UNLESS: return subst_unless(c, task, scope, expr);
     case EXPR_SELECT: return subst_select(c, task, scope, expr);
+    case EXPR_REST: return expr_rest(c->arena, compose_value(c, task, scope, expr->args[0]));
+    case EXPR_JOIN:
+        return expr_join(c->arena, compose_value(c, task, scope, expr->args[0]),
+                         compose_value(c, task, scope, expr->args[1]));
+    case EXPR_KEYED: return subst_keyed(c, compose_value(c, task, scope, expr->args[0]), expr);
+    case EXPR_LISTED:
+        return expr_listed(c->arena, expr->mapping, compose_value(c, task, scope, expr->args[0]));
     }
     return NULL;
 }

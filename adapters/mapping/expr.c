@@ -306,6 +306,60 @@ const Expr *expr_wrap(Arena *arena, const Expr *arg)
     return expr;
 }
 
+const Expr *expr_head(Arena *arena, const Expr *arg)
+{
+    const Expr *first = expr_first(arena, arg, false, NULL);
+    if (!first || first->kind != EXPR_FIRST)
+        return first;
+    Expr *head = expr_copy(arena, first);
+    head->rest_kept = true;
+    return head;
+}
+
+const Expr *expr_rest(Arena *arena, const Expr *arg)
+{
+    if (!arg || arg->kind == EXPR_WRAP)
+        return NULL;
+    Expr *expr = make(arena, EXPR_REST, arg->type, 1);
+    set_arg(expr, 0, arg);
+    return expr;
+}
+
+const Expr *expr_join(Arena *arena, const Expr *first, const Expr *second)
+{
+    if (!first || !second)
+        return first ? first : second;
+    Expr *expr = make(arena, EXPR_JOIN, first->type, 2);
+    set_arg(expr, 0, first);
+    set_arg(expr, 1, second);
+    return expr;
+}
+
+/* The type of what `mapping` makes of each. */
+static Expr *make_each(Arena *arena, ExprKind kind, const Mapping *mapping, const Expr *arg)
+{
+    Expr *expr = make(arena, kind, (ValueType){KIND_MESSAGE, true, mapping->to, NULL}, 1);
+    set_arg(expr, 0, arg);
+    expr->mapping = mapping;
+    return expr;
+}
+
+const Expr *expr_keyed(Arena *arena, const Mapping *mapping, const Expr *arg, bool loud,
+                       const Loss *loss)
+{
+    if (!arg)
+        return NULL;
+    Expr *expr = make_each(arena, EXPR_KEYED, mapping, arg);
+    expr->loud = loud;
+    expr->loss = loss;
+    return expr;
+}
+
+const Expr *expr_listed(Arena *arena, const Mapping *mapping, const Expr *arg)
+{
+    return arg ? make_each(arena, EXPR_LISTED, mapping, arg) : NULL;
+}
+
 const Expr *expr_when(Arena *arena, const Expr *arg, const Expr *subject, const Literal *constant)
 {
     if (!arg || !subject)
@@ -364,6 +418,11 @@ const Expr *expr_sentinel(Arena *arena, const Expr *arg, const Literal *value)
     return expr_convert(arena, converter, arg, NULL);
 }
 
+bool expr_has_mapping(const Expr *expr)
+{
+    return expr->kind == EXPR_MESSAGE || expr->kind == EXPR_KEYED || expr->kind == EXPR_LISTED;
+}
+
 const Expr *expr_source(const Expr *expr)
 {
     if (!expr || expr->kind == EXPR_FIELD)
@@ -401,6 +460,10 @@ bool expr_makes_up(const Expr *expr)
     case EXPR_FIRST:
     case EXPR_WRAP:
     case EXPR_SELECT:
+    case EXPR_REST:
+    case EXPR_JOIN:
+    case EXPR_KEYED:
+    case EXPR_LISTED:
         for (uint32_t i = 0; i < expr->n_args; i++) {
             if (expr_makes_up(expr->args[i]))
                 return true;

@@ -56,6 +56,12 @@ const Expr *expr_default(Arena *arena, const Expr *arg, const Expr *otherwise, c
 const Expr *expr_require(Arena *arena, const Expr *arg, ValueType type, const char *field);
 const Expr *expr_first(Arena *arena, const Expr *arg, bool loud, const Loss *loss);
 const Expr *expr_wrap(Arena *arena, const Expr *arg);
+const Expr *expr_head(Arena *arena, const Expr *arg); /* the first, where expr_rest has the rest */
+const Expr *expr_rest(Arena *arena, const Expr *arg);
+const Expr *expr_join(Arena *arena, const Expr *first, const Expr *second);
+const Expr *expr_keyed(Arena *arena, const Mapping *mapping, const Expr *arg, bool loud,
+                       const Loss *loss);
+const Expr *expr_listed(Arena *arena, const Mapping *mapping, const Expr *arg);
 const Expr *expr_when(Arena *arena, const Expr *arg, const Expr *subject, const Literal *constant);
 const Expr *expr_unless(Arena *arena, const Expr *arg, const Expr *const *others,
                         uint32_t n_others); /* NULL among the others: those are absent */
@@ -64,6 +70,9 @@ const Expr *expr_select(Arena *arena, ValueType type, const Expr *const *args,
 
 /* One value (zero: what implicit presence takes for unset) means absent. */
 const Expr *expr_sentinel(Arena *arena, const Expr *arg, const Literal *value);
+
+/* MESSAGE, KEYED, LISTED: what it does is what another mapping says. */
+bool expr_has_mapping(const Expr *expr);
 
 /* A copy with some members changed. */
 Expr *expr_copy(Arena *arena, const Expr *from);

@@ -281,6 +281,11 @@ static void see(Sight *sight, const Expr *expr)
         }
         break;
     case EXPR_FIRST:
+        if (expr->rest_kept) {
+            see_kind(sight, LOSS_CONVERTED);
+            say(sight, "the first of the list");
+            break;
+        }
         see_kind(sight, LOSS_NARROWED);
         sight->loud |= expr->loud;
         sight->counted |= !expr->loud;
@@ -289,6 +294,25 @@ static void see(Sight *sight, const Expr *expr)
     case EXPR_WRAP:
         see_kind(sight, LOSS_CONVERTED);
         say(sight, "a list of one");
+        break;
+    case EXPR_REST:
+        see_kind(sight, LOSS_CONVERTED);
+        say(sight, "all but the first of the list");
+        break;
+    case EXPR_JOIN:
+        see_kind(sight, LOSS_CONVERTED);
+        say(sight, "in one list");
+        break;
+    case EXPR_KEYED:
+        see_kind(sight, LOSS_NARROWED);
+        sight->loud |= expr->loud;
+        sight->counted |= !expr->loud;
+        say(sight, "a map has no order");
+        say(sight, expr->loud ? "a key twice is an error" : "of a key that comes twice the last");
+        break;
+    case EXPR_LISTED:
+        see_kind(sight, LOSS_CONVERTED);
+        say(sight, "in the order of the keys");
         break;
     case EXPR_WHEN:
         if (expr->constants)
@@ -500,7 +524,7 @@ static void visit(Visited *visited, const Mapping *mapping)
 
 static void visit_expr(Visited *visited, const Expr *expr)
 {
-    if (expr->kind == EXPR_MESSAGE)
+    if (expr_has_mapping(expr))
         visit(visited, expr->mapping);
     if (expr->kind == EXPR_CONVERT && expr->converter->code == CONVERT_TYPE_URL)
         visited->any = true;

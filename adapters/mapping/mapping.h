@@ -47,6 +47,12 @@ typedef enum ExprKind {
                     contain a REQUIRE */
     EXPR_UNLESS, /* args[0], unless one of args[1] and on is present; then it is not evaluated */
     EXPR_SELECT, /* the constant constants[i] of the first present args[i]; none: absent */
+    EXPR_REST,   /* of a list all but its first element, absent when there is no more */
+    EXPR_JOIN,   /* list args[0], then list args[1]; absent when both are */
+    EXPR_KEYED,  /* a list of messages as a map: each through `mapping`, which makes an entry. Where
+                    a  key comes again, the last one counts; `loud`: that is an error, else a loss */
+    EXPR_LISTED, /* a map as a list of messages: each entry through `mapping`, in the order of keys
+                  */
 } ExprKind;
 
 /* A literal, in the form that its type needs. */
@@ -68,16 +74,17 @@ struct Expr {
     const Expr *const *args;
     uint32_t n_args;
     uint32_t n_rules; /* BUILD */
-    bool loud;        /* FIRST */
+    bool loud;        /* FIRST, KEYED */
+    bool rest_kept;   /* FIRST: the others go elsewhere, so that nothing is lost */
     union {
         const Converter *converter; /* CONVERT */
-        const Mapping *mapping;     /* MESSAGE */
+        const Mapping *mapping;     /* MESSAGE, KEYED, LISTED */
         const struct Rule *rules;   /* BUILD */
         const char *field;          /* REQUIRE: its path for the client */
     };
     const Literal *constants; /* CONST: 1; WHEN: 1; SELECT: n_args */
-    const Loss *loss; /* what to count when FIRST drops, DEFAULT fills, CONVERT narrows or falls
-                         back, and each time for a CONST; or NULL */
+    const Loss *loss; /* what to count when FIRST or KEYED drops, DEFAULT fills, CONVERT narrows or
+                         falls back, and each time for a CONST; or NULL */
 };
 
 /* One field of the target (or of a BUILD's message). */

@@ -220,6 +220,23 @@ void expr_print(const Expr *expr, Buffer *out)
         buffer_add_text(out, "list");
         print_args(expr, out);
         break;
+    case EXPR_REST:
+        buffer_add_text(out, "rest");
+        print_args(expr, out);
+        break;
+    case EXPR_JOIN:
+        buffer_add_text(out, "join");
+        print_args(expr, out);
+        break;
+    case EXPR_KEYED:
+    case EXPR_LISTED:
+        buffer_printf(out, "%s[%s]",
+                      expr->kind == EXPR_LISTED ? "listed"
+                      : expr->loud              ? "keyed once"
+                                                : "keyed",
+                      expr->mapping->to->name);
+        print_args(expr, out);
+        break;
     case EXPR_WHEN: print_when(expr, out); break;
     case EXPR_UNLESS: print_unless(expr, out); break;
     case EXPR_SELECT: print_chosen(expr, out); break;

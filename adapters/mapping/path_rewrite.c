@@ -124,21 +124,49 @@ typedef struct Reading {
     const Mapping *inner; /* a message goes through this */
     bool into_many;       /* the target is a list or map */
     bool converted; /* a converter lies between: what is inside has no counterpart of its own */
+    bool taken;     /* one element of the list is taken: number `shift` */
+    int shift;      /* what is added to the number of an element */
 } Reading;
+
+/* "[2]" with another number. False: the element goes elsewhere. */
+static bool move_element(PathRewrite *r, Reading how, Bytes *element)
+{
+    uint64_t index;
+    if (!element->size || (!how.shift && !how.taken))
+        return true;
+    if (element->size < 3 || !bytes_to_u64(bytes_slice(*element, 1, element->size - 2), &index))
+        return !how.taken;
+    if (how.taken) {
+        *element = BYTES_NONE;
+        return index == 0;
+    }
+    if (how.shift < 0 && index == 0)
+        return false;
+    Buffer moved = buffer_in(r->paths.arena);
+    buffer_printf(&moved, "[%llu]", (unsigned long long)index + (unsigned long long)how.shift);
+    *element = buffer_bytes(&moved);
+    return true;
+}
+
+static Reading through(Reading how, const Mapping *inner)
+{
+    how.inner = inner;
+    return how;
+}
 
 static void rewrite_field(PathRewrite *r, const Expr *field, const TargetPath *target, Reading how,
                           Bytes path)
 {
     Bytes rest, element;
     Match match = match_steps(r, field, path, &element, &rest);
-    if (match == MATCH_NONE)
+    bool one = element.size;
+    if (match == MATCH_NONE || !move_element(r, how, &element))
         return;
     TargetPath at = *target;
     if (field->type.repeated && how.into_many)
         at.element = element;
     /* A mask cannot lead into a list; an error's path can, into one of its elements. */
-    bool leads_on =
-        match == MATCH_BELOW && !how.converted && (!field->type.repeated || element.size);
+    bool leads_on = match == MATCH_BELOW && !how.converted && (!field->type.repeated || one);
     if (leads_on && how.inner)
         rewrite_rules(r, how.inner->rules, how.inner->n_rules, &at, rest);
     else
@@ -156,12 +184,17 @@ static void rewrite_expr(PathRewrite *r, const Expr *expr, const TargetPath *tar
     else if (expr->kind == EXPR_BUILD)
         rewrite_rules(r, expr->rules, expr->n_rules, target, path);
     else if (expr->kind == EXPR_MESSAGE)
-        rewrite_expr(r, expr->args[0], target,
-                     (Reading){expr->mapping, how.into_many, how.converted}, path);
-    how.converted |= expr->kind == EXPR_CONVERT;
+        rewrite_expr(r, expr->args[0], target, through(how, expr->mapping), path);
+    bool keyed = expr->kind == EXPR_KEYED || expr->kind == EXPR_LISTED;
+    how.converted |= expr->kind == EXPR_CONVERT || keyed;
+    how.into_many &= !keyed; /* which element it becomes nobody knows */
+    how.taken |= expr->kind == EXPR_FIRST && expr->rest_kept;
+    how.shift -= expr->kind == EXPR_REST;
     for (uint32_t i = 0;
-         (expr->kind > EXPR_BUILD || expr->kind == EXPR_CONVERT) && i < expr->n_args; i++)
+         (expr->kind > EXPR_BUILD || expr->kind == EXPR_CONVERT) && i < expr->n_args; i++) {
+        how.shift += expr->kind == EXPR_JOIN && i == 1;
         rewrite_expr(r, expr->args[i], target, how, path);
+    }
     r->depth--;
 }
 

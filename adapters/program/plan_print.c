@@ -118,7 +118,7 @@ static void print_op(Listing *list, const PlanOp *op)
     buffer_printf(out, "    %c %-12s", code_texts[code].letter, code_texts[code].name);
     if (reads_slot(code))
         print_slot(out, "s", op->a);
-    if (code == PLAN_EITHER || code == PLAN_WHEN)
+    if (code == PLAN_EITHER || code == PLAN_WHEN || code == PLAN_JOIN)
         print_slot(out, "s", op->b);
     for (uint32_t i = 0; code == PLAN_CONVERT && i < op->n_args; i++)
         print_slot(out, "s", op->args[i]);

@@ -649,6 +649,43 @@ static Result alternative_value(Oracle *o, const MessagePair *pair, const FieldC
     return r;
 }
 
+/* A field and a list, as one list. */
+static Result joined(Oracle *o, const FieldChange *change, const Tree *tree, Found *found)
+{
+    const ChangeEnd *from = &change->ends[!o->to];
+    Found first = get(o, tree, &from->paths[0]), others = get(o, tree, &from->paths[1]);
+    if (!first.n && others.n && change->first == DROP_LOUD)
+        return cannot(o, &from->paths[1], "there is no first one");
+    *found = (Found){arena_array(o->arena, TreeValue, first.n + others.n + 1), 0, true};
+    for (uint32_t i = 0; i < first.n; i++)
+        found->values[found->n++] = first.values[i];
+    for (uint32_t i = 0; i < others.n; i++)
+        found->values[found->n++] = others.values[i];
+    return convert_all(o, change, path_field(&change->ends[o->to].paths[0]), found);
+}
+
+/* Of one list the first element, or the others. */
+static Result parted(Oracle *o, const FieldChange *change, uint32_t which, const Tree *tree,
+                     Found *found)
+{
+    const ChangeEnd *from = &change->ends[!o->to], *to = &change->ends[o->to];
+    const FieldType *target = path_field(&to->paths[which]);
+    *found = get(o, tree, &from->paths[0]);
+    if (which && found->n) {
+        found->values++;
+        found->n--;
+    } else if (found->n) {
+        found->n = 1;
+    }
+    found->list = which;
+    Result r = convert_all(o, change, target, found);
+    bool lost = !which && found->n && field_is_implicit(target) &&
+                literal_is_zero(&found->values[0].plain, value_type_of(target));
+    return !failed(r) && lost && change->first == DROP_LOUD
+               ? cannot(o, &from->paths[0], "its first element is zero")
+               : r;
+}
+
 static Result change_value_of(Oracle *o, const MessagePair *pair, const FieldChange *change,
                               uint32_t which, const Tree *tree, Found *found)
 {
@@ -660,6 +697,9 @@ static Result change_value_of(Oracle *o, const MessagePair *pair, const FieldCha
         *found = selected(o, change, tree);
     else if (from->template || to->template)
         return template_value(o, change, which, tree, found);
+    else if (change->merged)
+        return from->n_paths > 1 ? joined(o, change, tree, found)
+                                 : parted(o, change, which, tree, found);
     else if (from->n_paths)
         return alternative_value(o, pair, change, tree, found);
     return OK;
@@ -731,7 +771,7 @@ static Result apply(Oracle *o, const MessagePair *pair, const FieldChange *chang
         bool was_there = gave_by_itself(o, change, tree);
         if (!failed(r) && !was_there && another_is_given(o, pair, change, tree))
             continue;
-        if (!failed(r))
+        if (!failed(r) && !(change->merged && k))
             r = without_value(o, change, &to->paths[k], &found);
         if (failed(r) || !found.n)
             continue;
@@ -838,10 +878,12 @@ static bool leaves_a_trace(Oracle *o, const MessagePair *pair, const FieldPath *
             continue;
         if (from->missing == MISSING_VALUE)
             return true;
-        Found given;
-        if (to->n_paths && !failed(change_value_of(o, pair, change, 0, tree, &given)) && given.n &&
-            get(o, out, &to->paths[0]).n)
-            return true;
+        for (uint32_t k = 0; k < (change->merged ? to->n_paths : to->n_paths > 0); k++) {
+            Found given;
+            if (!failed(change_value_of(o, pair, change, k, tree, &given)) && given.n &&
+                get(o, out, &to->paths[k]).n)
+                return true;
+        }
     }
     return false;
 }

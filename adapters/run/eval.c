@@ -167,6 +167,49 @@ static bool wrap(Eval *e, const PlanOp *op)
     return true;
 }
 
+static bool rest(Eval *e, const PlanOp *op)
+{
+    frame_clear(e->frame, op->into);
+    Value list = has(e, op->a) ? e->frame->values[op->a] : (Value){0};
+    if (list.size > 1)
+        give(e, op, (Value){.items = list.items + 1, .size = list.size - 1});
+    return true;
+}
+
+static bool join(Eval *e, const PlanOp *op)
+{
+    bool first = has(e, op->a), second = has(e, op->b);
+    Value a = first ? e->frame->values[op->a] : (Value){0};
+    Value b = second ? e->frame->values[op->b] : (Value){0};
+    frame_clear(e->frame, op->into);
+    if (!first || !second) {
+        if (first || second)
+            give(e, op, first ? a : b);
+        return true;
+    }
+    Value *items = arena_array(e->runner->arena, Value, a.size + b.size);
+    if (!items)
+        return run_out_of_memory(e->runner);
+    memcpy(items, a.items, a.size * sizeof(Value));
+    memcpy(items + a.size, b.items, b.size * sizeof(Value));
+    give(e, op, (Value){.items = items, .size = a.size + b.size});
+    return true;
+}
+
+static bool key_or_list(Eval *e, const PlanOp *op)
+{
+    Value made;
+    frame_clear(e->frame, op->into);
+    if (!has(e, op->a))
+        return true;
+    Value from = e->frame->values[op->a];
+    if (op->code == PLAN_KEYED ? !map_of_entries(e->runner, op, from, &made)
+                               : !map_as_list(e->runner, op, from, &made))
+        return false;
+    give(e, op, made);
+    return true;
+}
+
 static void either(Eval *e, const PlanOp *op)
 {
     bool first = has(e, op->a);
@@ -310,6 +353,10 @@ static bool run_op(Eval *e, const PlanOp *op)
     case PLAN_EITHER: either(e, op); return true;
     case PLAN_FIRST: return take_first(e, op);
     case PLAN_WRAP: return wrap(e, op);
+    case PLAN_REST: return rest(e, op);
+    case PLAN_JOIN: return join(e, op);
+    case PLAN_KEYED:
+    case PLAN_LISTED: return key_or_list(e, op);
     case PLAN_WHEN: when(e, op); return true;
     case PLAN_REQUIRE:
         return has(e, op->a) ||

@@ -84,7 +84,11 @@ bool put_list_of(Runner *runner, const Program *program, const PlanOp *op, Frame
 /* One message through op->program, with its name. json_source: it is a node. */
 bool put_one_message(Runner *runner, const PlanOp *op, bool json_source, Value message);
 
-/* put_map.c: all that the reader has; and one entry, to protobuf. */
+/* put_map.c: KEYED, of a list of entries, and LISTED, of a map, both made by the run. */
+bool map_of_entries(Runner *runner, const PlanOp *op, Value entries, Value *map_out);
+bool map_as_list(Runner *runner, const PlanOp *op, Value map, Value *list_out);
+
+/* All that the reader has; and one entry, to protobuf. */
 bool put_map(Runner *runner, const PlanOp *op, ListReader *reader);
 bool put_map_entry(Runner *runner, const PlanOp *op, Value key, Value value);
 

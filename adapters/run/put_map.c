@@ -1,4 +1,5 @@
-/* Maps into the output. What protobuf says twice, JSON may say once only: the last one counts. */
+/* Maps into the output, of a list, and as a list. What protobuf says twice, JSON may say once only:
+   the last one counts. */
 #include "adapters/run/put.h"
 #include "adapters/text/json_bytes.h"
 
@@ -15,6 +16,12 @@ typedef struct Entries {
     FieldKind key;
 } Entries;
 
+static bool kind_is_signed(FieldKind kind)
+{
+    return kind == KIND_INT32 || kind == KIND_INT64 || kind == KIND_SINT32 || kind == KIND_SINT64 ||
+           kind == KIND_SFIXED32 || kind == KIND_SFIXED64;
+}
+
 static bool same_key(const Entries *e, uint32_t a, uint32_t b)
 {
     Value x = e->items[a].key, y = e->items[b].key;
@@ -26,7 +33,7 @@ static int compare_keys(const Entries *e, uint32_t a, uint32_t b)
     Value x = e->items[a].key, y = e->items[b].key;
     if (kind_is_bytes(e->key))
         return bytes_compare(value_bytes(x), value_bytes(y));
-    return (x.u > y.u) - (x.u < y.u);
+    return kind_is_signed(e->key) ? (x.i > y.i) - (x.i < y.i) : (x.u > y.u) - (x.u < y.u);
 }
 
 /* Merge sort of indexes: stable, and its cost does not depend on what a peer sends. */
@@ -68,21 +75,27 @@ static void mark_few(Entries *e, bool *any_out)
     }
 }
 
+/* Where the places in the order begin. NULL: out of memory. */
+static const uint32_t *order_of(Runner *runner, const Entries *e)
+{
+    uint32_t *room = arena_array(runner->arena, uint32_t, e->n * 2);
+    if (!room)
+        run_out_of_memory(runner);
+    return room ? sort_entries(e, room, room + e->n) : NULL;
+}
+
 static bool mark_replaced(Runner *runner, Entries *e, bool *any_out)
 {
     if (e->n <= FEW) {
         mark_few(e, any_out);
         return true;
     }
-    uint32_t *room = arena_array(runner->arena, uint32_t, e->n * 2);
-    if (!room)
-        return run_out_of_memory(runner);
-    const uint32_t *order = sort_entries(e, room, room + e->n);
-    for (size_t i = 1; i < e->n; i++) {
+    const uint32_t *order = order_of(runner, e);
+    for (size_t i = 1; order && i < e->n; i++) {
         if (same_key(e, order[i - 1], order[i]))
             e->items[order[i - 1]].replaced = *any_out = true;
     }
-    return true;
+    return order;
 }
 
 static bool read_entries(Runner *runner, ListReader *reader, Entries *e)
@@ -121,10 +134,9 @@ Bytes map_key_text(Runner *runner, FieldKind kind, Value key)
         return value_bytes(key);
     if (kind == KIND_BOOL)
         return bytes_of(key.u ? "true" : "false");
-    bool is_signed = kind == KIND_INT32 || kind == KIND_INT64 || kind == KIND_SINT32 ||
-                     kind == KIND_SINT64 || kind == KIND_SFIXED32 || kind == KIND_SFIXED64;
-    return bytes_of(is_signed ? arena_printf(runner->arena, "%lld", (long long)key.i)
-                              : arena_printf(runner->arena, "%llu", (unsigned long long)key.u));
+    return bytes_of(kind_is_signed(kind)
+                        ? arena_printf(runner->arena, "%lld", (long long)key.i)
+                        : arena_printf(runner->arena, "%llu", (unsigned long long)key.u));
 }
 
 /* JSON's member names are strings, whatever the key is. */
@@ -212,4 +224,87 @@ bool put_map(Runner *runner, const PlanOp *op, ListReader *reader)
             return false;
     }
     return true;
+}
+
+/* ---- Lists of messages with a key ------------------------------------------------------------ */
+
+static bool parse_entries(Runner *runner, const ElementShape *shape, Value list, Entries *e)
+{
+    *e = (Entries){.items = arena_array(runner->arena, Entry, list.size), .key = shape->key};
+    if (!e->items)
+        return run_out_of_memory(runner);
+    for (; e->n < list.size; e->n++) {
+        Entry *entry = &e->items[e->n];
+        entry->replaced = false;
+        if (!map_read_entry(runner, shape, value_bytes(list.items[e->n]), &entry->key,
+                            &entry->value))
+            return run_failed_at(runner, (uint32_t)e->n);
+    }
+    return true;
+}
+
+bool map_of_entries(Runner *runner, const PlanOp *op, Value entries, Value *map_out)
+{
+    Entries e;
+    bool replaced = false;
+    if (!parse_entries(runner, op->shape, entries, &e) || !mark_replaced(runner, &e, &replaced))
+        return false;
+    Value *items = arena_array(runner->arena, Value, 2 * e.n);
+    if (!items)
+        return run_out_of_memory(runner);
+    *map_out = (Value){.items = items};
+    for (size_t i = 0; i < e.n; i++) {
+        if (e.items[i].replaced && op->loud)
+            return run_fail(runner, &FAULT_CANNOT_CONVERT,
+                            "the key is there twice, and a map has it once") ||
+                   run_failed_at(runner, (uint32_t)i);
+        if (e.items[i].replaced && op->loss)
+            run_loss(runner, op->loss);
+        if (e.items[i].replaced)
+            continue;
+        items[map_out->size++] = e.items[i].key;
+        items[map_out->size++] = e.items[i].value;
+    }
+    return true;
+}
+
+static Bytes entry_bytes(Runner *runner, const ElementShape *shape, const Entry *entry)
+{
+    Buffer out = buffer_in(runner->arena);
+    wire_add_varint(&out, shape->key_tag);
+    put_wire_scalar(&out, shape->key, entry->key);
+    wire_add_varint(&out, shape->value_tag);
+    put_wire_scalar(&out, shape->kind, entry->value);
+    return out.full ? BYTES_NONE : buffer_bytes(&out);
+}
+
+/* One entry as a message of the list. */
+static bool list_entry(Runner *runner, const PlanOp *op, const Entry *entry, Value *item_out)
+{
+    Bytes message = entry_bytes(runner, op->shape, entry), made;
+    if (!message.data)
+        return run_out_of_memory(runner);
+    if (!program_make(runner, op->program, value_of_bytes(message), &made))
+        return run_failed_at_key(runner, map_key_text(runner, op->shape->key, entry->key));
+    *item_out = value_of_bytes(made);
+    return true;
+}
+
+bool map_as_list(Runner *runner, const PlanOp *op, Value map, Value *list_out)
+{
+    Entries e = {.n = map.size / 2, .key = op->shape->key};
+    Value *items = arena_array(runner->arena, Value, e.n);
+    e.items = arena_array(runner->arena, Entry, e.n);
+    if (!items || !e.items)
+        return run_out_of_memory(runner);
+    for (size_t i = 0; i < e.n; i++)
+        e.items[i] = (Entry){map.items[2 * i], map.items[2 * i + 1], false};
+    const uint32_t *order = order_of(runner, &e);
+    *list_out = (Value){.items = items};
+    for (size_t i = 0; order && i < e.n; i++) {
+        bool replaced = i + 1 < e.n && same_key(&e, order[i], order[i + 1]);
+        if (!replaced && !list_entry(runner, op, &e.items[order[i]], &items[list_out->size++]))
+            return false;
+    }
+    return order;
 }

@@ -529,6 +529,107 @@ static void what_is_the_same_all_the_way_down_is_copied(void **state)
           "e\n");
 }
 
+/* ---- A field and a list as one list ---------------------------------------------------------- */
+
+static void a_field_and_a_list_become_one_list(void **state)
+{
+    check(
+        state, "Merges",
+        "messages:\n  M:\n    emails: {from: [primary, others], first: loud}\n"
+        "    items: {to: [item, more], first: loud}\n"
+        "    colors: {from: [color, colors], by: enum_name, first: graceful}\n"
+        "    scores: {from: [best, scores], first: graceful}\n"
+        "    phones: {from: [contact.phone, contact.phones], first: loud}\n"
+        "  Item: {a: b}",
+        ".M",
+        "  emails = join(list(primary), others)\n"
+        "  item = Merges.New.Item(first(items))\n"
+        "  more = Merges.New.Item(rest(items))\n"
+        "  colors = join(list(enum_name[0=NONE 1=RED](color)), enum_name[0=NONE 1=RED](colors))\n"
+        "  scores = join(list(number[int32 to int64](best)), number[int32 to int64](scores))\n"
+        "  phones = join(list(contact.phone), contact.phones)\n"
+        "  refuse others unless primary\n"
+        "  drop colors unless color\n"
+        "  drop scores unless best\n"
+        "  drop contact unless join(list(contact.phone), contact.phones)\n"
+        "  refuse contact.phones unless contact.phone\n",
+        "  primary = first(emails)\n"
+        "  others = rest(emails)\n"
+        "  items = join(list(Merges.Old.Item(item)), Merges.Old.Item(more))\n"
+        "  color = enum_name[NONE=0 RED=1](first(colors))\n"
+        "  colors = enum_name[NONE=0 RED=1](rest(colors))\n"
+        "  best = number[int64 to int32](first(scores))\n"
+        "  scores = number[int64 to int32](rest(scores))\n"
+        "  contact = Merges.Old.Contact{phone: first(phones), phones: rest(phones)}\n"
+        "  refuse first(emails) when first(emails) = \"\"\n"
+        "  refuse more unless item\n"
+        "  drop enum_name[NONE=0 RED=1](first(colors)) when enum_name[NONE=0 RED=1](first(colors)) "
+        "= NONE\n"
+        "  refuse first(phones) when first(phones) = \"\"\n");
+}
+
+static void what_a_list_without_its_first_becomes_is_said(void **state)
+{
+    static const struct {
+        const char *change, *problem;
+    } rows[] = {
+        {"all: {from: [one, many]}",
+         "list.yaml:5:5: M.one: say what becomes of a list of which the first element is not there "
+         "(add first: loud, or graceful to let the next one be the first)\n"},
+        {"all: {from: [one, many], first: lod}",
+         "list.yaml:5:30: M.all: expected loud or graceful (did you mean loud?)\n"},
+        {"all: {from: [many, one], first: loud}",
+         "list.yaml:5:5: M.many: a single field and a list, in this order, can be one list, and "
+         "nothing else (write from: [one, many])\n"},
+        {"all: {from: [one, many, other], first: loud}",
+         "list.yaml:5:5: M.one: a single field and a list, in this order, can be one list, and "
+         "nothing else (write from: [FIELD, LIST])\n"},
+        {"all: {from: [one, by], first: loud}",
+         "list.yaml:5:5: M.one: a single field and a list, in this order, can be one list, and "
+         "nothing else (write from: [FIELD, LIST])\n"},
+        {"all: {from: [one, numbers], first: loud}",
+         "list.yaml:5:5: M.one: one and the elements of numbers are not of the same type\n"},
+        {"all: {from: [one, box.many], first: loud}",
+         "list.yaml:5:5: M.one: one and box.many are not in the same message, and only as one they "
+         "are one list\n"},
+        {"all: {from: [one, other]}",
+         "list.yaml:5:5: M.one: several fields can only be the parts of a template, or a field and "
+         "a list (template: \"projects/{project}/topics/{topic}\")\n"},
+        {"all: {from: many, first: loud}",
+         "list.yaml:5:23: M.all: first is said of a field and a list that are one list in the "
+         "other "
+         "version (write emails: {from: [primary_email, other_emails], first: loud})\n"},
+        {"all: {from: [one, many], first: loud, more: loud}",
+         "list.yaml:5:43: M.all: more does not go with first\n"},
+    };
+    Loaded *loaded = *state;
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        Problems problems = problems_in(loaded->arena);
+        Buffer text = buffer_in(loaded->arena);
+        const char *yaml = arena_printf(loaded->arena, "messages:\n  M:\n    %s\n", rows[i].change);
+        assert_null(read_list(loaded, "Unmerged", yaml, &problems));
+        problems_print(&problems, &text);
+        if (!strstr(arena_text(loaded->arena, buffer_bytes(&text)), rows[i].problem))
+            fail_msg("%.*s has no %s", BYTES_ARGS(buffer_bytes(&text)), rows[i].problem);
+    }
+}
+
+static void a_default_is_no_element_of_a_list(void **state)
+{
+    refused(state, "Defaulted", "messages: {M: {all: {from: [one, many], first: loud}}}",
+            "list.yaml:3:16: M.one: unset, one is here, which an empty list does not say\n");
+}
+
+static void a_value_that_means_something_is_no_element(void **state)
+{
+    refused(state, "Unmerged",
+            "messages:\n  M:\n    all: {from: [one, many], first: loud}\n"
+            "    numbers: {removed: graceful}\n    other: {removed: graceful}\n"
+            "    box: {removed: graceful}\n    by: {removed: graceful}\n"
+            "    one: {added: graceful}\n    flag: {means: {true: {one: x}}}\n",
+            "list.yaml:5:5: M.one: a value of one means something else, and is no element\n");
+}
+
 /* ---- Planted mistakes ------------------------------------------------------------------------ */
 
 static void an_unsaid_drop_is_refused(void **state)
@@ -1222,6 +1323,10 @@ int main(void)
         cmocka_unit_test(a_field_mask_follows_the_fields_it_names),
         cmocka_unit_test(a_type_that_contains_itself_is_mapped_once),
         cmocka_unit_test(what_is_the_same_all_the_way_down_is_copied),
+        cmocka_unit_test(a_field_and_a_list_become_one_list),
+        cmocka_unit_test(what_a_list_without_its_first_becomes_is_said),
+        cmocka_unit_test(a_default_is_no_element_of_a_list),
+        cmocka_unit_test(a_value_that_means_something_is_no_element),
         cmocka_unit_test(an_unsaid_drop_is_refused),
         cmocka_unit_test(an_unknown_field_is_refused),
         cmocka_unit_test(a_path_is_no_deeper_than_messages_are),

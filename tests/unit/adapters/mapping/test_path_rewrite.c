@@ -4,20 +4,22 @@
 #include "tests/unit/adapters/changes_schema.h"
 #include "tests/unit/adapters/errors_changes.h"
 
-static const Mapping *request_mapping(Loaded *loaded, bool upwards)
+static const Mapping *mapping_of(Loaded *loaded, const char *kind, const char *yaml,
+                                 const char *message, bool upwards)
 {
-    const MappingSet *set = read_set(loaded, "Errors", ERRORS_CHANGES, upwards);
-    const char *name = upwards ? "changes.Errors.Old.Request" : "changes.Errors.New.Request";
+    const MappingSet *set = read_set(loaded, kind, yaml, upwards);
+    const char *name =
+        arena_printf(loaded->arena, "changes.%s.%s.%s", kind, upwards ? "Old" : "New", message);
     return mapping_set_find(set, schema_message(loaded->schema, bytes_of(name)));
 }
 
 /* What a path becomes, joined by commas; "-": nothing. */
-static Bytes rewritten(Loaded *loaded, bool upwards, bool in_errors, const char *path)
+static Bytes rewritten_by(Loaded *loaded, const Mapping *mapping, bool in_errors, const char *path)
 {
     PathRewrite rewrite = path_rewrite_in(loaded->arena);
     Buffer text = buffer_in(loaded->arena);
     rewrite.in_errors = in_errors;
-    if (!path_rewrite(&rewrite, request_mapping(loaded, upwards), bytes_of(path)))
+    if (!path_rewrite(&rewrite, mapping, bytes_of(path)))
         return bytes_of("-");
     WireReader reader = wire_reader(buffer_bytes(&rewrite.paths));
     for (WireField f; wire_next(&reader, &f);) {
@@ -26,6 +28,12 @@ static Bytes rewritten(Loaded *loaded, bool upwards, bool in_errors, const char 
         buffer_add_bytes(&text, f.bytes);
     }
     return buffer_bytes(&text);
+}
+
+static Bytes rewritten(Loaded *loaded, bool upwards, bool in_errors, const char *path)
+{
+    return rewritten_by(loaded, mapping_of(loaded, "Errors", ERRORS_CHANGES, "Request", upwards),
+                        in_errors, path);
 }
 
 static void a_path_gets_the_names_of_the_other_version(void **state)
@@ -68,6 +76,31 @@ static void an_error_may_spell_names_as_json_does(void **state)
     assert_bytes(rewritten(*state, false, false, "noteText"), "-");
 }
 
+static void the_elements_of_a_list_that_is_merged_or_parted_are_counted_on(void **state)
+{
+    static const char *const yaml =
+        "messages:\n  M:\n    emails: {from: [primary, others], first: loud}\n"
+        "    items: {to: [item, more], first: loud}\n"
+        "    colors: {from: [color, colors], by: enum_name, first: graceful}\n"
+        "    scores: {from: [best, scores], first: graceful}\n"
+        "    phones: {from: [contact.phone, contact.phones], first: loud}\n"
+        "  Item: {a: b}";
+    const Mapping *up = mapping_of(*state, "Merges", yaml, "M", true);
+    const Mapping *down = mapping_of(*state, "Merges", yaml, "M", false);
+    assert_bytes(rewritten_by(*state, up, false, "others"), "emails");
+    assert_bytes(rewritten_by(*state, up, false, "primary"), "emails");
+    assert_bytes(rewritten_by(*state, down, false, "emails"), "primary,others");
+    assert_bytes(rewritten_by(*state, up, true, "primary"), "emails");
+    assert_bytes(rewritten_by(*state, up, true, "others[0]"), "emails[1]");
+    assert_bytes(rewritten_by(*state, down, true, "emails[0]"), "primary");
+    assert_bytes(rewritten_by(*state, down, true, "emails[1]"), "others[0]");
+    assert_bytes(rewritten_by(*state, down, true, "emails[11]"), "others[10]");
+    assert_bytes(rewritten_by(*state, up, true, "items[0].a"), "item.b");
+    assert_bytes(rewritten_by(*state, up, true, "items[2].a"), "more[1].b");
+    assert_bytes(rewritten_by(*state, down, true, "more[0].b"), "items[1].a");
+    assert_bytes(rewritten_by(*state, down, true, "emails[x]"), "others[x]");
+}
+
 static void nonsense_is_no_path(void **state)
 {
     static const char *const bad[] = {"",          ".",      "..",  "[",      "]",
@@ -88,6 +121,7 @@ int main(void)
         cmocka_unit_test(a_mask_leads_to_a_list_but_not_into_it),
         cmocka_unit_test(the_path_of_an_error_leads_into_the_elements_of_lists_and_maps),
         cmocka_unit_test(an_error_may_spell_names_as_json_does),
+        cmocka_unit_test(the_elements_of_a_list_that_is_merged_or_parted_are_counted_on),
         cmocka_unit_test(nonsense_is_no_path),
     };
     return cmocka_run_group_tests(tests, load, unload);

@@ -308,6 +308,34 @@ static const Operation operations[] = {
      "    format: {means: {AVRO: {avro: {}}, JSON: {json: {}}}, others: loud}\n"
      "    forever: {means: {true: {days: 0}}}\n"
      "    speed: {means: {1: {pace: SLOW}, 9: {pace: FAST}}}\n"},
+    {"Merges",
+     "messages:\n  M:\n    emails: {from: [primary, others], first: graceful}\n"
+     "    items: {to: [item, more], first: graceful}\n"
+     "    colors: {from: [color, colors], first: graceful, by: enum_name, values: {NONE: [none, "
+     "\"no\"]}}\n"
+     "    scores: {from: [best, scores], first: graceful}\n"
+     "    phones: {from: [contact.phone, contact.phones], first: graceful}\n"
+     "  Item: {a: b}",
+     "messages:\n  M:\n    emails: {to: [primary, others], first: graceful}\n"
+     "    items: {from: [item, more], first: graceful}\n"
+     "    colors: {to: [color, colors], first: graceful, by: enum_name}\n"
+     "    scores: {to: [best, scores], first: graceful}\n"
+     "    phones: {to: [contact.phone, contact.phones], first: graceful}\n"
+     "  Item: {b: a}"},
+    {"Merges",
+     "messages:\n  M:\n    emails: {from: [primary, others], first: loud}\n"
+     "    items: {to: [item, more], first: graceful}\n"
+     "    colors: {from: [color, colors], first: loud, by: enum_name, values: {NONE: [none, "
+     "\"no\"]}}\n"
+     "    scores: {from: [best, scores], first: loud}\n"
+     "    phones: {from: [contact.phone, contact.phones], first: graceful}\n"
+     "  Item: {a: b}",
+     "messages:\n  M:\n    emails: {to: [primary, others], first: loud}\n"
+     "    items: {from: [item, more], first: graceful}\n"
+     "    colors: {to: [color, colors], first: loud, by: enum_name}\n"
+     "    scores: {to: [best, scores], first: loud}\n"
+     "    phones: {to: [contact.phone, contact.phones], first: graceful}\n"
+     "  Item: {b: a}"},
     {"Choice", "", ""},
     {"Chosen", "messages: {M: {b: {added: none}, limit: {sentinel: {new: -1}}}}",
      "messages: {M: {b: {removed: graceful}, limit: {zero: set}}}"},
