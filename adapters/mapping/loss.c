@@ -596,20 +596,36 @@ void loss_report_all(Arena *arena, const MappingSet *set, LossReport *report_out
 
 /* ---- Counted, without a word ----------------------------------------------------------------- */
 
+/* Messages that lead to each other, or a single one: whoever leads to one of them leads to all. */
+typedef struct LossGroup {
+    LossCounts own, all; /* `all`: with those of all groups that it leads to */
+    struct LossGroup **inner;
+    uint32_t n_inner;
+    uint64_t seen; /* in which count */
+    bool counted;
+} LossGroup;
+
 /* One mapping, and those that it leads to. */
 typedef struct LossNode {
     const Mapping *mapping;
     LossCounts own;
     struct LossNode **inner;
-    uint32_t n_inner;
-    uint64_t seen; /* in which count */
+    uint32_t n_inner, n_looked_at;
+    uint32_t number; /* in the order in which they are met; 0: not yet */
+    uint32_t oldest; /* the smallest number without a group that it is known to lead to */
+    LossGroup *group;
 } LossNode;
+
+typedef struct LossStack {
+    void **items;
+    size_t n, capacity;
+} LossStack;
 
 struct LossCounter {
     Arena *arena;
-    Table nodes; /* Mapping pointer -> LossNode */
-    LossNode **waiting;
-    uint32_t n_waiting, capacity;
+    Table nodes;                       /* Mapping pointer -> LossNode */
+    LossStack path, ungrouped, groups; /* the last: that wait to be counted */
+    uint32_t n_numbers;
     uint64_t n_counts;
 };
 
@@ -618,6 +634,22 @@ LossCounter *loss_counter_new(Arena *arena)
     LossCounter *counter = arena_make(arena, LossCounter);
     *counter = (LossCounter){.arena = arena, .nodes = table_in(arena)};
     return counter;
+}
+
+static void push(LossCounter *counter, LossStack *stack, void *item)
+{
+    if (stack->n == stack->capacity) {
+        size_t capacity = stack->capacity ? stack->capacity * 2 : 64;
+        stack->items = arena_grow(counter->arena, stack->items, stack->n * sizeof(void *),
+                                  capacity * sizeof(void *));
+        stack->capacity = capacity;
+    }
+    stack->items[stack->n++] = item;
+}
+
+static void *pop(LossStack *stack)
+{
+    return stack->items[--stack->n];
 }
 
 static void add_counts(LossCounts *sum, const LossCounts *more)
@@ -688,35 +720,106 @@ static void look_at(LossCounter *counter, LossNode *node)
         count_guard(mapping, &mapping->guards[i], &node->own);
 }
 
-static void wait_for(LossCounter *counter, LossNode *node)
+static void enter(LossCounter *counter, LossNode *node)
 {
-    if (node->seen == counter->n_counts)
-        return;
-    if (!node->inner)
-        look_at(counter, node);
-    node->seen = counter->n_counts;
-    if (counter->n_waiting == counter->capacity) {
-        uint32_t capacity = counter->capacity ? counter->capacity * 2 : 64;
-        counter->waiting =
-            arena_grow(counter->arena, counter->waiting, counter->capacity * sizeof(LossNode *),
-                       capacity * sizeof(LossNode *));
-        counter->capacity = capacity;
+    look_at(counter, node);
+    node->number = node->oldest = ++counter->n_numbers;
+    push(counter, &counter->path, node);
+    push(counter, &counter->ungrouped, node);
+}
+
+/* The groups that the nodes from `first` on lead to, each once. */
+static void add_inner_groups(LossCounter *counter, LossGroup *group, size_t first)
+{
+    size_t before = counter->groups.n;
+    group->seen = ++counter->n_counts;
+    for (size_t i = first; i < counter->ungrouped.n; i++) {
+        const LossNode *node = counter->ungrouped.items[i];
+        for (uint32_t k = 0; k < node->n_inner; k++) {
+            LossGroup *inner = node->inner[k]->group;
+            if (inner->seen != counter->n_counts)
+                push(counter, &counter->groups, inner);
+            inner->seen = counter->n_counts;
+        }
     }
-    counter->waiting[counter->n_waiting++] = node;
+    group->n_inner = (uint32_t)(counter->groups.n - before);
+    group->inner = arena_array(counter->arena, LossGroup *, group->n_inner);
+    for (uint32_t i = 0; i < group->n_inner; i++)
+        group->inner[i] = pop(&counter->groups);
+}
+
+/* The oldest node of a group has been followed to the end: all that are younger belong to it. */
+static void make_group(LossCounter *counter, const LossNode *oldest)
+{
+    LossGroup *group = arena_make(counter->arena, LossGroup);
+    size_t first = counter->ungrouped.n;
+    do {
+        LossNode *node = counter->ungrouped.items[--first];
+        node->group = group;
+        add_counts(&group->own, &node->own);
+    } while (counter->ungrouped.items[first] != oldest);
+    add_inner_groups(counter, group, first);
+    counter->ungrouped.n = first;
+}
+
+static void leave(LossCounter *counter, LossNode *node)
+{
+    pop(&counter->path);
+    if (node->oldest == node->number) {
+        make_group(counter, node);
+        return;
+    }
+    LossNode *parent = counter->path.items[counter->path.n - 1];
+    if (parent->oldest > node->oldest)
+        parent->oldest = node->oldest;
+}
+
+/* Tarjan's algorithm, without recursion: schemas may be deep. */
+static void find_groups(LossCounter *counter, LossNode *root)
+{
+    enter(counter, root);
+    while (counter->path.n) {
+        LossNode *node = counter->path.items[counter->path.n - 1];
+        if (node->n_looked_at == node->n_inner) {
+            leave(counter, node);
+            continue;
+        }
+        LossNode *inner = node->inner[node->n_looked_at++];
+        if (!inner->number)
+            enter(counter, inner);
+        else if (!inner->group && inner->number < node->oldest)
+            node->oldest = inner->number;
+    }
+}
+
+static void wait_for(LossCounter *counter, LossGroup *group)
+{
+    if (group->seen != counter->n_counts)
+        push(counter, &counter->groups, group);
+    group->seen = counter->n_counts;
+}
+
+static void count_group(LossCounter *counter, LossGroup *group)
+{
+    counter->n_counts++;
+    wait_for(counter, group);
+    while (counter->groups.n) {
+        const LossGroup *next = pop(&counter->groups);
+        add_counts(&group->all, &next->own);
+        for (uint32_t i = 0; i < next->n_inner; i++)
+            wait_for(counter, next->inner[i]);
+    }
+    group->counted = true;
 }
 
 LossCounts loss_count(LossCounter *counter, const Mapping *mapping)
 {
-    LossCounts sum = {0};
-    counter->n_counts++;
-    wait_for(counter, find_node(counter, mapping));
-    while (counter->n_waiting) {
-        const LossNode *node = counter->waiting[--counter->n_waiting];
-        add_counts(&sum, &node->own);
-        for (uint32_t i = 0; i < node->n_inner; i++)
-            wait_for(counter, node->inner[i]);
-    }
-    return sum;
+    LossNode *node = find_node(counter, mapping);
+    if (!node->group)
+        find_groups(counter, node);
+    if (!node->group->counted)
+        count_group(counter, node->group);
+    return node->group->all;
 }
 
 bool loss_report_is_clean(const LossReport *report)

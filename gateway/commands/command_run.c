@@ -17,6 +17,8 @@ int command_run(const CommandLine *line)
     Result r = early_stop_begin(&stop, arena);
     Config *config = failed(r) ? NULL : command_config(path);
     if (config)
+        config_forget_lists(config);
+    if (config)
         r = process_run(arena, config, path, &stop);
     early_stop_end(&stop);
     if (failed(r))

@@ -182,6 +182,30 @@ static void a_count_is_that_of_the_report(void **state)
     assert_false(counts.any);
 }
 
+/* Whichever is asked for first. */
+static void messages_that_lead_to_each_other_count_the_same(void **state)
+{
+    static const char yaml[] =
+        "messages:\n  Above: {a: {removed: graceful}}\n  Left: {b: {removed: loud}}\n"
+        "  Right: {c: {removed: graceful}, d: {removed: loud}}\n  Far: {e: {removed: graceful}}\n"
+        "  Alone: {f: {removed: loud}}\n  Below: {g: {removed: graceful}, h: {removed: loud}}\n";
+    Loaded *loaded = *state;
+    const MappingSet *set = read_set(loaded, "Loops", yaml, true);
+    assert_int_equal(set->n_mappings, 6);
+    for (uint32_t first = 0; first < set->n_mappings; first++) {
+        LossCounter *counter = loss_counter_new(loaded->arena);
+        for (uint32_t i = 0; i < set->n_mappings; i++) {
+            const Mapping *mapping = set->mappings[(first + i) % set->n_mappings];
+            LossReport report;
+            LossCounts counts = loss_count(counter, mapping);
+            loss_report(loaded->arena, set, mapping, &report);
+            assert_true(report.n_loud > 0 && report.counts[LOSS_DROPPED] > 0);
+            assert_int_equal(counts.n_loud, report.n_loud);
+            assert_int_equal(counts.n_lossy, report.counts[LOSS_DROPPED]);
+        }
+    }
+}
+
 /* What does not match the template is an error that another part's line tells, if there is one. */
 static void a_part_is_lost_as_its_list_says(void **state)
 {
@@ -259,6 +283,7 @@ int main(void)
         cmocka_unit_test(whatever_can_be_an_error_is_loud),
         cmocka_unit_test(what_must_be_there_is_loud),
         cmocka_unit_test(a_count_is_that_of_the_report),
+        cmocka_unit_test(messages_that_lead_to_each_other_count_the_same),
         cmocka_unit_test(a_part_is_lost_as_its_list_says),
         cmocka_unit_test(a_report_is_json_too),
         cmocka_unit_test(what_keeps_everything_is_clean),
