@@ -4,7 +4,8 @@
  * Compares the messages, enums and services of the two packages. Changes of a name, place or type
  * are guessed by names, numbers, types and positions, and marked as guesses, because schemas do not
  * contain them. Losses of data are marked for a decision ("# decide:"), and a list with such marks
- * does not load. Lives in the arena; one thread.
+ * does not load; where the evidence is too weak for a guess, the mark asks, and names what the lost
+ * field may have become. Lives in the arena; one thread.
  */
 #ifndef ADAPTERS_SCHEMA_DIFF_H
 #define ADAPTERS_SCHEMA_DIFF_H

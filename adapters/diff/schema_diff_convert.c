@@ -233,14 +233,25 @@ static const EnumValue *value_called(const Ends *e, const char *const *words, si
     return NULL;
 }
 
-/* The value of a bool's name in an enum: SEPARATE_PER_CHANNEL of "enable_separate_per_channel". */
+/* Has it only two values beside zero, as a bool has? */
+static bool is_two_valued(const EnumType *type)
+{
+    uint32_t n = 0;
+    for (uint32_t i = 0; i < type->n_values; i++)
+        n += type->values[i].number != 0;
+    return n <= 2;
+}
+
+/* The value of a bool's name in an enum: SEPARATE_PER_CHANNEL of "enable_separate_per_channel". One
+   word is enough where there are only two values. */
 static const EnumValue *value_named_by(const Ends *e, uint32_t *n_words_out)
 {
     const EnumType *type = e->y.enumeration;
     const char *const *bare = enum_bare_names(e->d->arena, type);
+    bool one_word = e->x_words.n <= 2 && is_two_valued(type);
     for (uint32_t i = 0; i < type->n_values; i++) {
         Words name = words_of(e->d->arena, bare[i]);
-        if (type->values[i].number != 0 && (name.n > 1 || (name.n == 1 && e->x_words.n <= 2)) &&
+        if (type->values[i].number != 0 && name.n && (name.n > 1 || one_word) &&
             words_have_all(&e->x_words, &name)) {
             *n_words_out = name.n;
             return &type->values[i];
@@ -338,7 +349,7 @@ static Fit fit_one_way(const Ends *e)
 
 static Fit fit_by_converter(Diffing *d, const FieldType *old, const FieldType *new_field)
 {
-    if (old->map || new_field->map || old->repeated != new_field->repeated)
+    if (!maps_agree(old, new_field) || old->repeated != new_field->repeated)
         return (Fit){0};
     Ends up = {.d = d,
                .x = value_type_element(old),

@@ -52,6 +52,15 @@ const char *const *enum_bare_names(Arena *arena, const EnumType *type)
     return names;
 }
 
+bool enum_is_unspecified(const char *bare)
+{
+    static const char *const words[] = {"UNSPECIFIED", "UNKNOWN", "NONE", "UNDEFINED", "INVALID"};
+    for (size_t i = 0; i < sizeof words / sizeof *words; i++)
+        if (strcmp(bare, words[i]) == 0)
+            return true;
+    return false;
+}
+
 typedef struct Values {
     Diffing *d;
     const EnumType *ends[2];
@@ -60,7 +69,8 @@ typedef struct Values {
     bool *used;               /* by the index of the new value */
     int *scores;
     const char **whys;
-    bool numbered; /* values that kept their names kept their numbers */
+    bool numbered;  /* values that kept their names kept their numbers */
+    bool left_zero; /* nobody can tell what zero became */
 } Values;
 
 static void pair(Values *v, uint32_t old, uint32_t new_value, int score, const char *why)
@@ -161,6 +171,17 @@ static bool pair_alike(Values *v)
     return true;
 }
 
+/* Zero that said something, and is "unspecified" now: that value may have another number. */
+static bool may_have_left_zero(const Values *v, uint32_t old, uint32_t new_value)
+{
+    if (enum_is_unspecified(v->bare[OLD][old]) || !enum_is_unspecified(v->bare[NEW][new_value]))
+        return false;
+    for (uint32_t k = 0; k < v->ends[NEW]->n_values; k++)
+        if (!v->used[k] && k != new_value)
+            return true;
+    return false;
+}
+
 static void pair_by_number(Values *v)
 {
     for (uint32_t i = 0; i < v->ends[OLD]->n_values; i++)
@@ -168,7 +189,9 @@ static void pair_by_number(Values *v)
             int32_t number = v->ends[OLD]->values[i].number;
             if (v->used[k] || number != v->ends[NEW]->values[k].number)
                 continue;
-            if (number == 0)
+            if (number == 0 && may_have_left_zero(v, i, k))
+                v->left_zero = true;
+            else if (number == 0)
                 pair(v, i, k, 95, "both are zero");
             else if (v->numbered)
                 pair(v, i, k, 65, "the same number");
@@ -186,6 +209,19 @@ static void match_values(Values *v)
     pair_by_number(v);
 }
 
+/* "  # decide: zero; or did it become CREATED or UNSPECIFIED?" */
+static const char *question(const Values *v)
+{
+    enum { MOST_ASKED = 3 };
+    const char *asked = "  # decide: zero; or did it become";
+    uint32_t n = 0;
+    for (uint32_t k = 0; k < v->ends[NEW]->n_values && n < MOST_ASKED; k++)
+        if (!v->used[k])
+            asked = arena_printf(v->d->arena, "%s %s%s", asked, n++ ? "or " : "",
+                                 v->ends[NEW]->values[k].name);
+    return arena_printf(v->d->arena, "%s?", asked);
+}
+
 static void tell_value(Values *v, uint32_t i, const char *name, Buffer *lines)
 {
     Diffing *d = v->d;
@@ -193,7 +229,8 @@ static void tell_value(Values *v, uint32_t i, const char *name, Buffer *lines)
     const char *path = arena_printf(d->arena, "%s.%s", name, value->name);
     if (!other) {
         diff_add(d, BREAKS_JSON | BREAKS_SOURCE, false, path, "value removed");
-        buffer_printf(lines, "    %s: {removed: loud}\n", value->name);
+        buffer_printf(lines, "    %s: {removed: loud}%s\n", value->name,
+                      v->left_zero && value->number == 0 ? question(v) : "");
         return;
     }
     if (other->number != value->number)

@@ -21,9 +21,13 @@ static const char *type_name(const Fields *f, int end, const FieldType *field)
                        : type.enumeration
                            ? side_name(&f->d->sides[end], type.enumeration->full_name)
                            : field_kind_name(type.kind);
-    return field->map        ? "a map"
-           : field->repeated ? arena_printf(f->d->arena, "list of %s", name)
-                             : name;
+    if (field->map) {
+        const FieldType *key = message_field_by_number(field->message, 1),
+                        *value = message_field_by_number(field->message, 2);
+        return arena_printf(f->d->arena, "map of %s to %s", type_name(f, end, key),
+                            type_name(f, end, value));
+    }
+    return field->repeated ? arena_printf(f->d->arena, "list of %s", name) : name;
 }
 
 static bool is_required(const FieldType *field)
@@ -280,6 +284,12 @@ static void tell_pairing(Fields *f, const Pairing *pairing)
 
 /* ---- All of a message ------------------------------------------------------------------------ */
 
+/* "; or did it become body?", where the evidence is too weak for a guess. */
+static const char *question(const Fields *f, const Slot *old)
+{
+    return old->asked ? arena_printf(f->d->arena, "; or did it become %s?", old->asked) : "";
+}
+
 static void tell_same(Fields *f, const Pairing *pairing)
 {
     const FieldType *a = slot_field(pairing->ends[OLD]), *b = slot_field(pairing->ends[NEW]);
@@ -295,8 +305,9 @@ static void tell_same(Fields *f, const Pairing *pairing)
              "from %s to %s", type_name(f, OLD, a), type_name(f, NEW, b));
     if (pairing->fit.kind == FIT_NONE)
         tell_replaced(f, a, b,
-                      arena_printf(f->d->arena, "%s and %s: no converter fits",
-                                   type_name(f, OLD, a), type_name(f, NEW, b)));
+                      arena_printf(f->d->arena, "%s and %s: no converter fits%s",
+                                   type_name(f, OLD, a), type_name(f, NEW, b),
+                                   question(f, pairing->ends[OLD])));
     else
         tell_pairing(f, pairing);
 }
@@ -311,7 +322,8 @@ static void tell_lost(Fields *f, int end, const Slot *slot)
             diff_add(f->d, BREAKS_JSON | BREAKS_SOURCE, false, path_of(f, slot->text), "removed");
         buffer_printf(&f->lines, "    %s: {removed: graceful%s}%s\n", slot->text,
                       required ? ", back: graceful" : "",
-                      decide(f, arena_printf(f->d->arena, "%s, lost towards %s", type, other)));
+                      decide(f, arena_printf(f->d->arena, "%s, lost towards %s%s", type, other,
+                                             question(f, slot))));
         return;
     }
     if (direct)

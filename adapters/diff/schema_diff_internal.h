@@ -126,6 +126,8 @@ typedef struct Slot {
     bool opened; /* something inside of it has a counterpart: it is told part by part */
     bool closed; /* it is inside of a message that goes as a whole, or whose parts do */
     const struct Pairing *pairing;
+    const char *asked; /* the new fields that it may have become, or NULL: a person has to say */
+    uint32_t n_asked;
 } Slot;
 
 /* Two slots that belong together. */
@@ -161,6 +163,8 @@ void diff_enums(Diffing *d);
 
 /* Values without what all values of their enum begin with: "OPEN" of STATUS_OPEN. In its order. */
 const char *const *enum_bare_names(Arena *arena, const EnumType *type);
+/* Does this bare name stand for no value: "UNSPECIFIED", "UNKNOWN", "NONE"? */
+bool enum_is_unspecified(const char *bare);
 
 /* Finds the counterparts of methods, and by them those of types. True: there was a new one. */
 bool diff_pair_methods(Diffing *d);

@@ -135,8 +135,11 @@ static void make_room(Matching *m)
     for (int end = 0; end < 2; end++) {
         const MessageType *message = m->match->ends[end], *other = m->match->ends[!end];
         for (uint32_t i = 0; i < message->n_fields; i++) {
-            bool same = message_field(other, bytes_of(message->fields[i].name)) != NULL;
-            most[end] += count_slots(m, end, &message->fields[i], same ? MOST_STEPS - 1 : 1) + same;
+            const FieldType *field = &message->fields[i];
+            const FieldType *same = message_field(other, bytes_of(field->name));
+            bool whole = same && (same->message != NULL) == (field->message != NULL) &&
+                         same->repeated == field->repeated;
+            most[end] += count_slots(m, end, field, whole ? MOST_STEPS - 1 : 1) + (same != NULL);
         }
         m->match->slots[end] =
             arena_array(m->d->arena, Slot, least((int)most[end], MOST_SLOTS) + 1);
@@ -171,6 +174,73 @@ static bool is_shared_message(const Matching *m, const FieldType *old, const Fie
            diff_partner(m->d, OLD, old->message) == new_field->message;
 }
 
+/* Counts what is in the message and of the other's type; the first of it is *first_out. */
+static uint32_t count_inner(const Matching *m, int end, const FieldType *holder,
+                            const FieldType *other, const FieldType **first_out)
+{
+    uint32_t n = 0;
+    *first_out = NULL;
+    for (uint32_t i = 0; can_open(m, end, holder) && i < holder->message->n_fields; i++) {
+        const FieldType *inner = &holder->message->fields[i];
+        const FieldType *old = end == OLD ? inner : other, *new_field = end == OLD ? other : inner;
+        if (diff_types_agree(m->d, old, new_field) && n++ == 0)
+            *first_out = inner;
+    }
+    return n;
+}
+
+static Slot *slot_within(const Matching *m, int end, const FieldType *holder,
+                         const FieldType *inner)
+{
+    for (uint32_t i = 0; i < m->match->n_slots[end]; i++) {
+        Slot *slot = &m->match->slots[end][i];
+        if (slot->n_steps == 2 && slot->steps[0] == holder && slot->steps[1] == inner)
+            return slot;
+    }
+    return NULL;
+}
+
+static void close_around(Matching *m, int end, Slot *taken);
+
+/* "account: string" and "account: Account" of one string: the text went inside, or came out. */
+static bool pair_with_inner(Matching *m, int end, const FieldType *holder, const FieldType *other)
+{
+    const FieldType *inner;
+    if (count_inner(m, end, holder, other, &inner) != 1)
+        return false;
+    Slot *outer = add_slot(m, !end, NULL, other);
+    add_slots(m, end, NULL, holder);
+    Slot *within = slot_within(m, end, holder, inner);
+    if (!outer || !within)
+        return outer == NULL; /* there are too many slots */
+    Slot *ends[2] = {end == OLD ? within : outer, end == OLD ? outer : within};
+    pair(m, ends[OLD], ends[NEW],
+         (Pairing){.fit = diff_fit(m->d, slot_field(ends[OLD]), slot_field(ends[NEW])),
+                   .score = DIFF_SURE - 5,
+                   .why = "the only field in it of this type"});
+    close_around(m, end, within);
+    return true;
+}
+
+enum { MOST_ASKED = 3 };
+
+static void ask(Matching *m, Slot *old, const char *path)
+{
+    if (old->n_asked < MOST_ASKED)
+        old->asked =
+            old->n_asked++ ? arena_printf(m->d->arena, "%s or %s", old->asked, path) : path;
+}
+
+/* Several fields in the message of this name could have it. */
+static void ask_for_inner(Matching *m, Slot *old, const FieldType *holder)
+{
+    for (uint32_t i = 0; can_open(m, NEW, holder) && i < holder->message->n_fields; i++) {
+        const FieldType *inner = &holder->message->fields[i];
+        if (diff_types_agree(m->d, slot_field(old), inner))
+            ask(m, old, arena_printf(m->d->arena, "%s.%s", holder->name, inner->name));
+    }
+}
+
 static void pair_same_names(Matching *m)
 {
     const MessageType *old = m->match->ends[OLD], *new_type = m->match->ends[NEW];
@@ -181,7 +251,11 @@ static void pair_same_names(Matching *m)
         if (!b || strcmp(a->name, b->name) != 0)
             continue;
         Fit fit = diff_fit(m->d, a, b);
+        if (!fit.kind && (pair_with_inner(m, NEW, b, a) || pair_with_inner(m, OLD, a, b)))
+            continue;
         Slot *slots[2] = {add_slot(m, OLD, NULL, a), add_slot(m, NEW, NULL, b)};
+        if (!fit.kind && slots[OLD])
+            ask_for_inner(m, slots[OLD], b);
         if (slots[OLD] && slots[NEW])
             pair(m, slots[OLD], slots[NEW],
                  (Pairing){.fit = fit, .score = 100, .same = true, .why = "by its name"});
@@ -275,10 +349,20 @@ typedef struct Tally {
     int found[2], all[2], cost;
 } Tally;
 
+/* Has a field that kept its name this word, too? Then it tells little about the two: of
+   "exact_match", "regex_match" and "contains_match" each has "match". */
+static bool is_usual_word(const Matching *m, const char *word)
+{
+    for (uint32_t i = 0; i < m->match->n_pairings; i++)
+        if (m->match->pairings[i].same && words_have(&m->match->pairings[i].ends[OLD]->leaf, word))
+            return true;
+    return false;
+}
+
 /* Of the words of this end, those that the other has: in its name, in the path to it or around it.
- */
-static void tally_words(Tally *tally, int end, const Words *leaf, const Slot *other,
-                        const Words *around, bool moved)
+   `alike`: the other has no other words, so that all of them tell. */
+static void tally_words(const Matching *m, Tally *tally, int end, const Words *leaf,
+                        const Slot *other, bool moved, bool alike)
 {
     for (uint32_t i = 0; i < leaf->n; i++) {
         const char *word = leaf->word[i];
@@ -289,7 +373,10 @@ static void tally_words(Tally *tally, int end, const Words *leaf, const Slot *ot
             continue;
         }
         tally->all[end] += 2;
-        tally->found[end] += there ? 2 : words_have(around, word) ? 1 : 0;
+        if (there)
+            tally->found[end] += !alike && is_usual_word(m, word) ? 1 : 2;
+        else
+            tally->found[end] += words_have(&m->around[!end], word);
     }
 }
 
@@ -320,6 +407,22 @@ static bool is_common_word(const Words *leaf)
     return leaf->n == 1 && IS_ONE_OF(leaf->word[0], common);
 }
 
+/* So is what many messages have, like "etag". */
+static bool is_common_name(const Matching *m, const Slot *slot)
+{
+    enum { MANY = 5 };
+    const uint32_t *n = table_get(&m->d->rarity, bytes_of(slot_field(slot)->name));
+    return is_common_word(&slot->leaf) || (slot->leaf.n == 1 && n && *n >= MANY);
+}
+
+static bool are_opposites(const Candidate *c)
+{
+    bool no[2];
+    for (int end = 0; end < 2; end++)
+        telling_words(slot_field(c->ends[end]), &c->ends[end]->leaf, &c->fit, end, &no[end]);
+    return no[OLD] != no[NEW];
+}
+
 /* By the words of both paths. 0: nothing in them speaks for it, or something against it. */
 static int score_of_words(const Matching *m, const Slot *old, const Slot *new_slot, const Fit *fit)
 {
@@ -332,18 +435,18 @@ static int score_of_words(const Matching *m, const Slot *old, const Slot *new_sl
         return 0;
     bool moved = old->n_steps != new_slot->n_steps;
     Tally tally = {0};
-    tally_words(&tally, OLD, &a, new_slot, &m->around[NEW], moved);
-    tally_words(&tally, NEW, &b, old, &m->around[OLD], moved);
+    bool alike = words_alike(&a, &b) == 100;
+    tally_words(m, &tally, OLD, &a, new_slot, moved, alike);
+    tally_words(m, &tally, NEW, &b, old, moved, alike);
     int all = tally.all[OLD] + tally.all[NEW];
     if (!all || !tally.found[OLD] != !tally.all[OLD] || !tally.found[NEW] != !tally.all[NEW])
         return 0;
     int share = 100 * (tally.found[OLD] + tally.found[NEW]) / all;
-    if (fit->weak && share < 90)
+    if (fit->weak && (share < 90 || tally.cost))
         return 0;
     int far = unshared(&old->context, &b, &new_slot->context, &m->around[NEW]) +
               unshared(&new_slot->context, &a, &old->context, &m->around[OLD]);
-    bool synonyms = words_alike(&a, &b) == 100 &&
-                    strcmp(slot_field(old)->name, slot_field(new_slot)->name) != 0;
+    bool synonyms = alike && strcmp(slot_field(old)->name, slot_field(new_slot)->name) != 0;
     return share - (synonyms ? 3 : 0) - tally.cost - least(3 * far, 12);
 }
 
@@ -375,6 +478,13 @@ static uint32_t free_fields(const Matching *m, int end)
     return n;
 }
 
+/* Are they all that is left? */
+static bool are_left_alone(const Matching *m, const Candidate *c)
+{
+    return c->ends[OLD]->n_steps == 1 && c->ends[NEW]->n_steps == 1 && free_fields(m, OLD) == 1 &&
+           free_fields(m, NEW) == 1;
+}
+
 /* Types that few fields have, so that having the same one tells something. */
 static bool is_telling_type(const Matching *m, const FieldType *field)
 {
@@ -400,6 +510,20 @@ static bool share_oneof(const Matching *m, const FieldType *a, const FieldType *
             !has_oneof(m->match->ends[NEW], a->oneof->name));
 }
 
+/* Is there no other field left that has a message, or an enum, of the package as these two have? */
+static bool is_only_of_its_kind(const Matching *m, const Candidate *c)
+{
+    FieldKind kind = slot_field(c->ends[OLD])->kind;
+    for (int end = 0; end < 2; end++)
+        for (uint32_t i = 0; i < m->match->n_slots[end]; i++) {
+            const Slot *slot = &m->match->slots[end][i];
+            if (slot != c->ends[end] && slot->n_steps == 1 && !slot->pairing && !slot->closed &&
+                slot_field(slot)->kind == kind && is_telling_type(m, slot_field(slot)))
+                return false;
+        }
+    return true;
+}
+
 /* What speaks for it when the names do not. 0: nothing. */
 static int score_without_names(const Matching *m, Candidate *c, bool only)
 {
@@ -407,11 +531,13 @@ static int score_without_names(const Matching *m, Candidate *c, bool only)
     bool direct = c->ends[OLD]->n_steps == 1 && c->ends[NEW]->n_steps == 1;
     if (a->oneof && b->oneof && !share_oneof(m, a, b))
         return 0;
-    if (only && is_telling_type(m, a) && c->fit.certainty >= 50) {
+    if (only && is_telling_type(m, a) &&
+        (c->fit.certainty >= DIFF_LIKELY ||
+         (c->fit.certainty >= 50 && is_only_of_its_kind(m, c)))) {
         c->why = "the only one of its type";
         return 72;
     }
-    bool alone = direct && free_fields(m, OLD) == 1 && free_fields(m, NEW) == 1;
+    bool alone = are_left_alone(m, c);
     if (!direct || a->number != b->number || (!m->numbered && !alone) || is_time(a))
         return 0;
     if (c->fit.kind == FIT_SAME) {
@@ -422,6 +548,21 @@ static int score_without_names(const Matching *m, Candidate *c, bool only)
     return alone && c->fit.kind != FIT_LIST ? 68 : 0;
 }
 
+/* "end_block" and "finalize_block": half of the words are others. */
+static bool is_half_replaced(const Candidate *c)
+{
+    bool no;
+    Words words[2];
+    for (int end = 0; end < 2; end++)
+        words[end] =
+            telling_words(slot_field(c->ends[end]), &c->ends[end]->leaf, &c->fit, end, &no);
+    return words_alike(&words[OLD], &words[NEW]) <= 50 &&
+           !words_have_all(&words[OLD], &words[NEW]) && !words_have_all(&words[NEW], &words[OLD]);
+}
+
+/* On this, and less than DIFF_LIKELY, nothing is guessed: the mark of the lost field asks. */
+enum { ASKED = 40 };
+
 /* What else than their names speaks for two fields. */
 static void score_of_place(const Matching *m, Candidate *c)
 {
@@ -431,10 +572,15 @@ static void score_of_place(const Matching *m, Candidate *c)
     bool only = c->fit.kind != FIT_CONVERT &&
                 is_only_of_its_type(m, (const Slot *[2]){c->ends[OLD], c->ends[NEW]});
     int without = score_without_names(m, c, only);
+    if (!c->score && !without && c->fit.kind == FIT_SAME && are_left_alone(m, c) &&
+        !are_opposites(c))
+        without = ASKED;
     if (c->score) {
         c->score += only && is_telling_type(m, a) ? 20 : only && direct ? 12 : 0;
         c->score += number ? 12 : 0;
     }
+    if (direct && !number && is_half_replaced(c) && c->score >= DIFF_LIKELY)
+        c->score = DIFF_LIKELY - 1;
     if (c->score > without)
         c->why = "by its name";
     else
@@ -464,6 +610,15 @@ static void add_candidate(Matching *m, Candidate candidate)
     m->candidates[m->n++] = candidate;
 }
 
+/* Are they in different alternatives of one oneof? What is in "begin" does not come with "finish".
+ */
+static bool are_in_other_alternatives(const Slot *old, const Slot *new_slot)
+{
+    const FieldType *a = old->steps[0], *b = new_slot->steps[0];
+    return old->n_steps + new_slot->n_steps > 2 && a->oneof && b->oneof &&
+           strcmp(a->oneof->name, b->oneof->name) == 0 && strcmp(a->name, b->name) != 0;
+}
+
 static bool is_claimed(Matching *m, int end, const Slot *slot);
 
 static void consider(Matching *m, Slot *old, Slot *new_slot)
@@ -471,7 +626,7 @@ static void consider(Matching *m, Slot *old, Slot *new_slot)
     bool shared = old->shared || new_slot->shared;
     Candidate c = {.ends = {old, new_slot}, .why = "by its name"};
     if (old->closed || new_slot->closed || old->pairing || new_slot->pairing ||
-        (old->shared && new_slot->shared))
+        (old->shared && new_slot->shared) || are_in_other_alternatives(old, new_slot))
         return;
     c.fit = diff_fit(m->d, slot_field(old), slot_field(new_slot));
     if (!c.fit.kind)
@@ -489,7 +644,7 @@ static void consider(Matching *m, Slot *old, Slot *new_slot)
     c.score -= cost_of_fit(&c.fit);
     if (c.score < DIFF_SURE && (is_claimed(m, OLD, old) || is_claimed(m, NEW, new_slot)))
         return;
-    if (c.score >= DIFF_LIKELY)
+    if (c.score >= ASKED)
         add_candidate(m, c);
 }
 
@@ -545,13 +700,15 @@ static uint32_t count_placed(const Matching *m, int end, const Slot *holder)
 }
 
 /* Does the path to one of them say something of the other? */
-static bool is_named_by_path(const Matching *m, const Candidate *c)
+static bool is_named_by_path(const Candidate *c)
 {
     for (int end = 0; end < 2; end++) {
         const Slot *slot = c->ends[end], *other = c->ends[!end];
-        if (unshared(&slot->context, &other->leaf, &other->context, &m->around[!end]) <
-            (int)slot->context.n)
-            return true;
+        for (uint32_t i = 0; i < slot->context.n; i++) {
+            const char *word = slot->context.word[i];
+            if (words_have(&other->leaf, word) || words_have(&other->context, word))
+                return true;
+        }
     }
     return false;
 }
@@ -573,15 +730,16 @@ static int score_of_holders(const Matching *m, Candidate *c)
     }
     bool both_inside = c->ends[OLD]->n_steps > 1 && c->ends[NEW]->n_steps > 1;
     bool moved = c->ends[OLD]->n_steps != c->ends[NEW]->n_steps;
-    bool common = is_common_word(&c->ends[OLD]->leaf) && is_common_word(&c->ends[NEW]->leaf);
+    bool shared = c->ends[OLD]->shared || c->ends[NEW]->shared;
+    bool common = !shared && is_common_name(m, c->ends[OLD]) && is_common_name(m, c->ends[NEW]);
     if (both_inside && words_alike(&c->ends[OLD]->leaf, &c->ends[NEW]->leaf) < 100)
         score -= 15;
     if (both_inside && most < 34)
         score -= 25;
     else if (moved && most < 50)
         score -= 10;
-    if ((moved || both_inside) && common && most < 100 && !is_named_by_path(m, c))
-        score -= both_inside ? 40 : 25;
+    if ((moved || both_inside) && common && most < 100 && !is_named_by_path(c))
+        score -= both_inside || most < 50 ? 40 : 25;
     return score;
 }
 
@@ -680,6 +838,16 @@ static bool pair_best(Matching *m)
     return false;
 }
 
+/* What may be the counterpart of a field that has none, the likeliest first. */
+static void ask_about_rest(Matching *m)
+{
+    for (uint32_t i = 0; i < m->n; i++) {
+        const Candidate *c = &m->candidates[i];
+        if (is_open(c) && c->score >= ASKED)
+            ask(m, c->ends[OLD], c->ends[NEW]->text);
+    }
+}
+
 const Match *diff_match(Diffing *d, const MessageType *old, const MessageType *new_type)
 {
     Match *match = arena_make(d->arena, Match);
@@ -699,6 +867,7 @@ const Match *diff_match(Diffing *d, const MessageType *old, const MessageType *n
         qsort(m.candidates, m.n, sizeof *m.candidates, by_score);
     while (pair_best(&m))
         ;
+    ask_about_rest(&m);
     table_put(&d->matches, bytes_of(old->full_name), match);
     return match;
 }

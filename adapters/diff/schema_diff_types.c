@@ -142,13 +142,32 @@ typedef struct Overlap {
     uint32_t rare; /* fields that both have, and few others */
 } Overlap;
 
+/* How many of their fields have a namesake in the other, 0 to 100. */
+static int share_of_names(const MessageType *a, const MessageType *b)
+{
+    uint32_t common = 0, n = a->n_fields + b->n_fields;
+    for (uint32_t i = 0; i < a->n_fields; i++)
+        common += message_field(b, bytes_of(a->fields[i].name)) != NULL;
+    return n ? (int)(200 * common / n) : 100;
+}
+
+/* Could the types of two fields of one name be counterparts? Messages that have little in common
+   are not: "spec" is in many. */
+static bool could_agree(const Diffing *d, const FieldType *a, const FieldType *b)
+{
+    enum { LITTLE = 40 };
+    return !a->message || !b->message || !is_free_message(d, OLD, a->message) ||
+           !is_free_message(d, NEW, b->message) || share_of_names(a->message, b->message) >= LITTLE;
+}
+
 static Overlap message_overlap(const Diffing *d, const MessageType *a, const MessageType *b)
 {
     int both = 0, all = 0;
     uint32_t rare = 0, common_fields = 0;
     for (uint32_t i = 0; i < a->n_fields; i++) {
         int weight = weight_of(d, &a->fields[i]);
-        bool common = message_field(b, bytes_of(a->fields[i].name)) != NULL;
+        const FieldType *other = message_field(b, bytes_of(a->fields[i].name));
+        bool common = other && could_agree(d, &a->fields[i], other);
         both += common ? 2 * weight : 0;
         rare += common && weight == 100;
         common_fields += common;
@@ -171,7 +190,7 @@ static int likeness(int names, int share, uint32_t rare)
 {
     if (names == 100)
         return share >= 25 ? 75 + share / 4 : 0;
-    if (names >= 50 && share >= 40)
+    if (names >= 50 && share >= 40 && rare)
         return (names + share) / 2;
     return share >= 75 && rare >= 3 ? share - 10 : 0;
 }
@@ -185,15 +204,6 @@ static int message_likeness(const Diffing *d, const MessageType *a, const Messag
     return likeness(names, overlap.share, overlap.rare);
 }
 
-static bool is_unspecified(const char *bare)
-{
-    static const char *const words[] = {"UNSPECIFIED", "UNKNOWN", "NONE", "UNDEFINED", "INVALID"};
-    for (size_t i = 0; i < sizeof words / sizeof *words; i++)
-        if (strcmp(bare, words[i]) == 0)
-            return true;
-    return false;
-}
-
 /* Values that stand for no value are in every enum, and tell nothing. */
 static int enum_overlap(const Diffing *d, const EnumType *a, const EnumType *b,
                         uint32_t *common_out)
@@ -202,14 +212,14 @@ static int enum_overlap(const Diffing *d, const EnumType *a, const EnumType *b,
                                                                enum_bare_names(d->arena, b);
     uint32_t both = 0, all = 0;
     for (uint32_t i = 0; i < a->n_values; i++) {
-        if (is_unspecified(old[i]))
+        if (enum_is_unspecified(old[i]))
             continue;
         all++;
         for (uint32_t k = 0; k < b->n_values; k++)
             both += strcmp(old[i], new_names[k]) == 0;
     }
     for (uint32_t k = 0; k < b->n_values; k++)
-        all += !is_unspecified(new_names[k]);
+        all += !enum_is_unspecified(new_names[k]);
     *common_out = both;
     return all ? (int)(200 * both / all) : 0;
 }

@@ -11,7 +11,7 @@ static const char *const synonyms[][6] = {
     {"description", "desc"},
     {"destination", "dest"},
     {"directory", "dir"},
-    {"id", "identifier"},
+    {"id", "ids", "identifier"},
     {"info", "information"},
     {"max", "maximum"},
     {"message", "msg"},

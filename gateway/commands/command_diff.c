@@ -31,10 +31,14 @@ static const char *version_of(const char *package, const char *otherwise)
     return last[0] == 'v' && isdigit((unsigned char)last[1]) ? last : otherwise;
 }
 
-static bool has_messages_in(const Schema *schema, const char *package)
+/* A package may have services only. */
+static bool has_package(const Schema *schema, const char *package)
 {
     for (uint32_t i = 0; i < schema->n_messages; i++)
         if (strcmp(schema->messages[i].package, package) == 0)
+            return true;
+    for (uint32_t i = 0; i < schema->n_services; i++)
+        if (strcmp(schema->services[i].package, package) == 0)
             return true;
     return false;
 }
@@ -58,7 +62,7 @@ static bool load_side(Arena *arena, const char *argument, const char *otherwise,
                 file, file);
         return false;
     }
-    if (!has_messages_in(side_out->schema, side_out->package)) {
+    if (!has_package(side_out->schema, side_out->package)) {
         fprintf(stderr, "passerelle: %s has no package %s\n", file, side_out->package);
         return false;
     }

@@ -126,6 +126,18 @@ class Commands(unittest.TestCase):
         for wrong in "none.binpb", "garage.binpb", "garage.binpb:garage.v9":
             self.assertEqual(run("diff", wrong, sides[1]).returncode, 2)
 
+    def test_diff_takes_a_package_that_has_services_only(self):
+        with tempfile.TemporaryDirectory() as folder:
+            for version in "v1", "v2":
+                pathlib.Path(folder, f"{version}.proto").write_text(
+                    f'syntax = "proto3"; package only.{version}; import "google/protobuf/empty.proto"; service '
+                    f'Pings{version} {{ rpc Ping(google.protobuf.Empty) returns (google.protobuf.Empty); }}')
+            subprocess.run(["protoc", f"-I{folder}", "--include_imports", f"--descriptor_set_out={folder}/s.binpb",
+                            "v1.proto", "v2.proto"], cwd=folder, check=True)
+            done = run("diff", f"{folder}/s.binpb:only.v1", f"{folder}/s.binpb:only.v2")
+            self.assertEqual((done.returncode, done.stderr), (1, ""))
+            self.assertIn("Pingsv1.Ping: moved to Pingsv2.Ping", done.stdout)
+
     def test_prove_agrees_and_the_same_seed_says_the_same(self):
         done = run("prove", "garage.yaml", "--messages=500", "--seed", 7)
         self.assertEqual(done.returncode, 0, done.stdout)

@@ -208,7 +208,8 @@ static void what_could_go_to_two_places_stays_alone(void **state)
     check(state, "Ties",
           "messages:\n"
           "  M:\n"
-          "    label: {removed: graceful}  # decide: string, lost towards v2\n"
+          "    label: {removed: graceful}  # decide: string, lost towards v2; or did it become "
+          "left.label or right.label?\n"
           "    left: {added: graceful}  # decide: Left, lost towards v1\n"
           "    right: {added: graceful}  # decide: Right, lost towards v1\n");
 }
@@ -234,10 +235,122 @@ static void all_that_is_lost_is_marked_for_a_decision(void **state)
           "    come: {added: graceful}  # decide: bytes, lost towards v1\n");
 }
 
-static const char *const kinds[] = {"Numbers",   "Renumbered", "Oneofs", "OnlyOne",   "Words",
-                                    "Opposites", "Hoisted",    "Deep",   "Reference", "Converted",
-                                    "Priced",    "Values",     "Alike",  "Ties",      "Into",
-                                    "Lost",      "Maps"};
+static void a_word_that_siblings_have_too_tells_nothing(void **state)
+{
+    check(state, "Siblings",
+          "messages:\n"
+          "  M:\n"
+          "    regex_match: {removed: graceful}  # decide: string, lost towards v2\n"
+          "    b: {added: graceful}  # decide: bool, lost towards v1\n"
+          "    contains_match: {added: graceful}  # decide: string, lost towards v1\n");
+}
+
+/* Where nothing else speaks for it, the mark asks. */
+static void the_only_fields_that_are_left_are_asked_about(void **state)
+{
+    check(state, "Left",
+          "messages:\n"
+          "  M:\n"
+          "    width: {removed: graceful}  # decide: int32, lost towards v2; or did it become "
+          "breadth?\n"
+          "    breadth: {added: graceful}  # decide: int64, lost towards v1\n");
+}
+
+static void a_value_goes_into_the_message_of_its_name_and_comes_out_of_it(void **state)
+{
+    check(state, "Holders",
+          "messages:\n"
+          "  M:\n"
+          "    account: account.email  # decide: a guess, the only field in it of this type\n"
+          "    tunnels: [{removed: graceful}, {added: graceful}]  # decide: list of string and "
+          "Tunnels: no converter fits; or did it become tunnels.uris or tunnels.ranges?\n"
+          "    disk.source: disk  # decide: a guess, the only field in it of this type\n"
+          "    disk.size: {removed: graceful}  # decide: int32, lost towards v2\n"
+          "    account.scopes: {added: graceful}  # decide: list of string, lost towards v1\n");
+}
+
+static void the_values_of_maps_are_converted_and_keys_are_not(void **state)
+{
+    check(state, "MapValues",
+          "messages:\n"
+          "  M:\n"
+          "    limits: {by: wrapper}  # guess: by its types\n"
+          "    shares: {by: text}  # guess: by its types\n"
+          "    kept: [{removed: graceful}, {added: graceful}]  # decide: map of string to int32 "
+          "and map of int32 to int32: no converter fits\n");
+}
+
+static void one_word_names_one_of_two_values_and_not_one_of_many(void **state)
+{
+    check(state, "Flags",
+          "messages:\n"
+          "  M:\n"
+          "    cancelled: {removed: graceful}  # decide: bool, lost towards v2\n"
+          "    local: {to: channel, by: flag, values: {false: ONLINE, true: LOCAL}, others: loud}"
+          "  # decide: a guess, by its name\n"
+          "    state: {added: graceful}  # decide: State, lost towards v1\n");
+}
+
+static void messages_with_another_content_do_not_make_their_holders_alike(void **state)
+{
+    Loaded *loaded = *state;
+    ChangeSide from = {"v1", loaded->schema, "guesses.Specs.Old"};
+    ChangeSide to = {"v2", loaded->schema, "guesses.Specs.New"};
+    SchemaDiff diff;
+    schema_diff(loaded->arena, &from, &to, &diff);
+    assert_null(strstr(arena_text(loaded->arena, diff.change_list), "types:"));
+}
+
+static void a_name_that_many_messages_have_does_not_leave_one(void **state)
+{
+    check(state, "Etags",
+          "messages:\n"
+          "  M:\n"
+          "    extra: {removed: graceful}  # decide: Extra, lost towards v2\n"
+          "    etag: {added: graceful}  # decide: string, lost towards v1\n");
+}
+
+static void what_is_in_one_alternative_does_not_come_with_another(void **state)
+{
+    check(
+        state, "Alternatives",
+        "messages:\n"
+        "  M:\n"
+        "    begin_block: {removed: graceful}  # decide: Begin, lost towards v2; or did it become "
+        "finalize_block?\n"
+        "    end_block: {removed: graceful}  # decide: End, lost towards v2; or did it become "
+        "finalize_block?\n"
+        "    finalize_block: {added: graceful}  # decide: Finalize, lost towards v1\n");
+}
+
+static void zero_that_said_something_is_asked_about(void **state)
+{
+    check(state, "Zeros",
+          "enums:\n"
+          "  Check:\n"
+          "    NEW: {removed: loud}  # decide: zero; or did it become CHECK_UNKNOWN or "
+          "CHECK_CHECK?\n"
+          "    RECHECK: CHECK_RECHECK  # guess: by its name\n"
+          "    CHECK_UNKNOWN: {added: loud}\n"
+          "    CHECK_CHECK: {added: loud}\n"
+          "  Mode:\n"
+          "    FAST: QUICK  # guess: both are zero\n");
+}
+
+static void an_enum_becomes_a_text_of_its_very_name(void **state)
+{
+    check(state, "Texts",
+          "messages:\n"
+          "  M:\n"
+          "    cause: {by: enum_name}  # guess: by its types\n"
+          "    operation_name: {removed: graceful}  # decide: Operation, lost towards v2\n"
+          "    operation: {added: graceful}  # decide: string, lost towards v1\n");
+}
+
+static const char *const kinds[] = {
+    "Numbers",   "Renumbered", "Oneofs",  "OnlyOne",   "Words", "Opposites", "Hoisted", "Deep",
+    "Reference", "Converted",  "Priced",  "Values",    "Alike", "Ties",      "Into",    "Lost",
+    "Maps",      "Siblings",   "Holders", "MapValues", "Flags", "Specs",     "Etags",   "Left"};
 enum { N_KINDS = sizeof kinds / sizeof *kinds };
 
 static ChangeSide side(Loaded *loaded, const char *version, const char *kind, const char *end)
@@ -285,6 +398,16 @@ int main(void)
         cmocka_unit_test(what_could_go_to_two_places_stays_alone),
         cmocka_unit_test(a_field_goes_into_a_message_that_is_at_both_ends),
         cmocka_unit_test(all_that_is_lost_is_marked_for_a_decision),
+        cmocka_unit_test(a_word_that_siblings_have_too_tells_nothing),
+        cmocka_unit_test(the_only_fields_that_are_left_are_asked_about),
+        cmocka_unit_test(a_value_goes_into_the_message_of_its_name_and_comes_out_of_it),
+        cmocka_unit_test(the_values_of_maps_are_converted_and_keys_are_not),
+        cmocka_unit_test(one_word_names_one_of_two_values_and_not_one_of_many),
+        cmocka_unit_test(messages_with_another_content_do_not_make_their_holders_alike),
+        cmocka_unit_test(a_name_that_many_messages_have_does_not_leave_one),
+        cmocka_unit_test(what_is_in_one_alternative_does_not_come_with_another),
+        cmocka_unit_test(zero_that_said_something_is_asked_about),
+        cmocka_unit_test(an_enum_becomes_a_text_of_its_very_name),
         cmocka_unit_test(a_first_list_is_refused_for_its_marks_and_for_nothing_else),
         cmocka_unit_test(so_is_one_between_versions_that_have_little_in_common),
     };
