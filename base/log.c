@@ -9,6 +9,7 @@
 #include <signal.h>
 #include <stdatomic.h>
 #include <stdlib.h>
+#include <sys/stat.h>
 #include <sys/uio.h>
 #include <time.h>
 #include <unistd.h>
@@ -259,6 +260,33 @@ static Result open_file(Arena *arena, const char *path, int *file_out)
     if (*file_out < 0)
         return FAIL(arena, FAULT_NO_FILE, "opening the log %s: %s", path, strerror(errno));
     return OK;
+}
+
+/* The folder that a file of this path would be in. */
+static const char *folder_of(Arena *arena, const char *path)
+{
+    const char *slash = strrchr(path, '/');
+    if (!slash)
+        return ".";
+    return slash == path ? "/" : arena_text(arena, bytes(path, (size_t)(slash - path)));
+}
+
+Result log_check(Arena *arena, const char *path)
+{
+    struct stat found;
+    int error = 0;
+    if (strcmp(path, "-") == 0)
+        return OK;
+    if (stat(path, &found) == 0)
+        error = S_ISDIR(found.st_mode)                             ? EISDIR
+                : faccessat(AT_FDCWD, path, W_OK, AT_EACCESS) != 0 ? errno
+                                                                   : 0;
+    else if (errno != ENOENT ||
+             faccessat(AT_FDCWD, folder_of(arena, path), W_OK | X_OK, AT_EACCESS) != 0)
+        error = errno;
+    return error ? FAIL(arena, FAULT_NO_FILE, "the log %s cannot be opened: %s", path,
+                        strerror(error))
+                 : OK;
 }
 
 /* The writer takes no signals: they are the main thread's business. */

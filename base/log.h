@@ -24,6 +24,9 @@ enum { LOG_RING_SIZE = 1 << 20 };
 /* Opens (appends to) the file, or stdout for "-", and starts the writer. Fault: NO_FILE, SYSTEM. */
 MUST_USE Result log_open(Arena *arena, const char *path, Log **log_out);
 
+/* Whether log_open could open the file now; opens and creates nothing. Fault: NO_FILE. */
+MUST_USE Result log_check(Arena *arena, const char *path);
+
 /*
  * Opens `path` again, after a rotation or for a new config; lines go there from now on. If that
  * fails, the old file stays in use. Any thread. Fault: NO_FILE.

@@ -2,6 +2,7 @@
 
 #include "base/arena.h"
 #include "base/clock.h"
+#include "base/log.h"
 #include "base/net/ip.h"
 #include "base/text/date.h"
 
@@ -143,6 +144,13 @@ static void warn_of_limits(Warnings *w)
              (unsigned long long)memory, (unsigned long long)w->here->memory);
 }
 
+static void warn_of_log(Warnings *w)
+{
+    Result r = log_check(w->told->arena, w->config->log_file);
+    if (failed(r))
+        warn(w, "%s", r.error->doing);
+}
+
 /* ---- All ------------------------------------------------------------------------------------- */
 
 static void warn_of_instance(Warnings *w, const Service *service, const Instance *instance)
@@ -175,6 +183,7 @@ void config_warnings(const Config *config, const Surroundings *here, Problems *w
     Warnings w = {.config = config, .here = here, .told = warnings};
     w.certificates = w.names = table_in(warnings->arena);
     warn_of_limits(&w);
+    warn_of_log(&w);
     warn_of_nothing(&w);
     for (uint32_t i = 0; i < config->n_listeners; i++) {
         const ListenerConfig *listener = &config->listeners[i];

@@ -31,6 +31,7 @@ Surroundings surroundings_here(Patience *patience);
  *   - a certificate that the gateway shows has ended, ends within 30 days, or begins later;
  *   - a host name cannot be resolved;
  *   - nothing is served: there are no services and no routes;
+ *   - the log's file cannot be opened;
  *   - limits are beyond the file descriptors or the memory of the process. */
 void config_warnings(const Config *config, const Surroundings *here, Problems *warnings);
 

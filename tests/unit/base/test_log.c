@@ -168,6 +168,38 @@ static void a_file_that_cannot_be_opened_is_an_error_and_the_old_one_stays(void 
     assert_bytes(read_whole(f, f->path), "still here\n");
 }
 
+static void whether_a_file_could_be_opened_is_known_without_creating_it(void **state)
+{
+    char folder[16], path[32], missing[48], beneath_file[48];
+    Arena *arena = arena_new(ARENA_UNLIMITED);
+    snprintf(folder, sizeof folder, "/tmp/logXXXXXX");
+    assert_non_null(mkdtemp(folder));
+    snprintf(path, sizeof path, "%s/log", folder);
+    snprintf(missing, sizeof missing, "%s/none/log", folder);
+    snprintf(beneath_file, sizeof beneath_file, "%s/log", path);
+    assert_ok(arena, log_check(arena, "-"));
+    assert_ok(arena, log_check(arena, path));
+    assert_int_equal(access(path, F_OK), -1); /* not created */
+    assert_ok(arena, log_check(arena, "log-in-this-folder"));
+    assert_fault(log_check(arena, missing), FAULT_NO_FILE);
+    Result r = log_check(arena, folder);
+    assert_fault(r, FAULT_NO_FILE);
+    assert_non_null(strstr(r.error->doing, "Is a directory"));
+    close(open(path, O_CREAT | O_WRONLY, 0600));
+    assert_ok(arena, log_check(arena, path));
+    assert_fault(log_check(arena, beneath_file), FAULT_NO_FILE);
+    if (geteuid() != 0) { /* root may write everywhere */
+        assert_int_equal(chmod(path, 0400), 0);
+        assert_fault(log_check(arena, path), FAULT_NO_FILE);
+        unlink(path);
+        assert_int_equal(chmod(folder, 0500), 0);
+        assert_fault(log_check(arena, path), FAULT_NO_FILE);
+    }
+    unlink(path);
+    rmdir(folder);
+    arena_free(arena);
+}
+
 static void lines_that_the_file_refuses_are_counted(void **state)
 {
     Fixture *f = *state;
@@ -247,6 +279,7 @@ int main(void)
         TEST(after_a_rotation_lines_go_to_the_new_file),
         TEST(a_file_that_cannot_be_opened_is_an_error_and_the_old_one_stays),
         TEST(lines_that_the_file_refuses_are_counted),
+        cmocka_unit_test(whether_a_file_could_be_opened_is_known_without_creating_it),
         TEST(many_threads_write_whole_lines_each_in_its_order),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -212,6 +212,16 @@ static void limits_that_the_machine_cannot_hold_are_warned_of(void **state)
     forget(look);
 }
 
+static void a_log_that_cannot_be_opened_is_warned_of(void **state)
+{
+    Look *look = look_at(GOOD "log: {file: /proc/none/log}\n");
+    assert_string_equal(warnings_at(look, 1),
+                        "the log /proc/none/log cannot be opened: No such file or directory\n");
+    look->config->log_file = "-";
+    assert_string_equal(warnings_at(look, 1), "");
+    forget(look);
+}
+
 static void what_cannot_be_looked_up_in_time_is_not_waited_for(void **state)
 {
     Patience patience = {.patience = 60 * SECOND};
@@ -235,6 +245,7 @@ int main(void)
         cmocka_unit_test(one_certificate_of_many_instances_is_warned_of_once),
         cmocka_unit_test(each_name_is_looked_up_once_and_those_without_an_address_are_told),
         cmocka_unit_test(limits_that_the_machine_cannot_hold_are_warned_of),
+        cmocka_unit_test(a_log_that_cannot_be_opened_is_warned_of),
         cmocka_unit_test(what_cannot_be_looked_up_in_time_is_not_waited_for),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
