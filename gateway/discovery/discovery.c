@@ -274,28 +274,35 @@ static Watch *watch_new(Watching *watching)
     return watch;
 }
 
+/* Gives the service of a new config the instances that it had in the older one: `before`. They are
+   read again from the list that they are of, because instances belong to a config. */
+static void keep_instances(Watch *watch, const InstanceSet *before)
+{
+    Arena *arena = arena_new(ARENA_UNLIMITED);
+    Table none = table_in(arena);
+    Problems problems = problems_in(arena);
+    InstanceList list;
+    Result r = config_list_read(arena, watch->service, bytes(watch->text, watch->size), &none,
+                                &problems, &list);
+    tell_problems(watch, &problems, list.n_refused);
+    if (failed(r))
+        tell_unreadable(watch, r, 0);
+    else if (list.n)
+        instance_set_restore(watch->service, set_of(watch->service, &list, &none, arena), before);
+    arena_free(arena);
+}
+
 /* A config that was read just now has the list as it was then. Where that is nothing, because it is
    empty or cannot be read, and the service had instances before, it has them still. */
-static void begin(Watch *watch, Service *service, bool had_some)
+static void begin(Watch *watch, Service *service, const InstanceSet *before)
 {
     watch->service = service;
     watch->taken = (Stamp){0};
-    if (had_some && service->n_instances == 0 && watch->text) {
-        Arena *arena = arena_new(ARENA_UNLIMITED);
-        take_text(watch, bytes(watch->text, watch->size), arena);
-        arena_free(arena);
-    }
+    if (before && before->n > 0 && service->n_instances == 0 && watch->text)
+        keep_instances(watch, before);
     look(watch); /* no loop has the config yet: nobody needs to be told */
     uint64_t every = (uint64_t)(service->discovery->every / MILLISECOND);
     CHECK(uv_timer_start(&watch->timer, on_timer, every, every) == 0);
-}
-
-static bool has_some(const Watch *watch)
-{
-    InstanceSet *set = instance_set_of(watch->service);
-    bool some = set && set->n > 0;
-    instance_set_unref(set);
-    return some;
 }
 
 static void close_all(Watch *first)
@@ -315,12 +322,13 @@ void discovery_use(Watching *watching, Config *config)
         if (!service->discovery)
             continue;
         Watch *watch = take_known(&before, service);
-        bool had_some = watch && has_some(watch);
+        InstanceSet *had = watch ? instance_set_of(watch->service) : NULL;
         if (!watch)
             watch = watch_new(watching);
         watch->next = watching->first;
         watching->first = watch;
-        begin(watch, service, had_some);
+        begin(watch, service, had);
+        instance_set_unref(had);
     }
     close_all(before);
 }

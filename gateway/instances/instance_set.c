@@ -188,6 +188,13 @@ void instance_set_use(Service *service, InstanceSet *set)
     put(service, set);
 }
 
+void instance_set_restore(Service *service, InstanceSet *set, const InstanceSet *before)
+{
+    follow(set, before);
+    set->generation = service->set->generation + 1;
+    put(service, set);
+}
+
 /* ---- Configs --------------------------------------------------------------------------------- */
 
 static void let_go(Config *config)

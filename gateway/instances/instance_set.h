@@ -46,6 +46,11 @@ InstanceSet *instance_set_of(const Service *service);
 /* Replaces the service's set; takes the caller's reference. The caller must notify the loops. */
 void instance_set_use(Service *service, InstanceSet *set);
 
+/* Replaces the first set of a service whose list was empty or could not be read when the config was
+   loaded; takes the caller's reference. `before` is the set that the service had until now, of an
+   older config: instances that are in both have neither left nor joined. */
+void instance_set_restore(Service *service, InstanceSet *set, const InstanceSet *before);
+
 /* `before` may be of an older config. */
 InstanceChanges instance_set_compare(const InstanceSet *before, const InstanceSet *after);
 

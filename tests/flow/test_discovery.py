@@ -272,6 +272,26 @@ def test_a_reload_keeps_the_instances_of_a_list_that_is_empty_now(tmp_path):
         eventually(lambda: gateway.listed() == [])  # the time goes on
 
 
+@pytest.mark.parametrize("unreadable", ["gone", "instances: [", "instances: []"])
+def test_a_reload_while_the_list_cannot_be_read_counts_nobody_as_joined_or_left(tmp_path, unreadable):
+    def count(what):
+        return gateway.metric(f"passerelle_instances_{what}_total", service="orders")
+
+    with answering() as backend, Listed(tmp_path, [backend]) as gateway:
+        if unreadable == "gone":
+            gateway.list.unlink()
+        else:
+            gateway.put(unreadable)
+        eventually(lambda: gateway.events("instances_unreadable") or gateway.events("instances_empty"))
+        gateway.reload()
+        eventually(lambda: gateway.metric("passerelle_config_generation") == 2)
+        assert gateway.listed() == addresses(backend) and gateway.get() == "OK"
+        assert (count("joined"), count("left")) == (1, 0)
+        gateway.put([backend])
+        time.sleep(0.3)  # many looks later
+        assert (count("joined"), count("left")) == (1, 0) and gateway.events("instances_changed") == []
+
+
 def test_an_instance_that_is_asked_otherwise_from_now_on_keeps_its_connection(tmp_path):
     with answering() as backend, Listed(tmp_path, [backend], loops=1) as gateway:
         assert gateway.get() == "OK"

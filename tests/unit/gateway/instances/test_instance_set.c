@@ -134,6 +134,52 @@ static void sets_are_compared_by_address(void **state)
     instance_set_unref(after);
 }
 
+static void instances_that_a_reload_restores_have_neither_left_nor_joined(void **state)
+{
+    Instance *a = discover("a:1"), *b = discover("b:1"), *again = discover("a:1");
+    Instance *new = discover("c:1");
+    InstanceSet *before = set_of((Instance *[]){a, b}, 2);
+    instance_set_use(&service, instance_set_ref(before));
+    Service next = {.name = "orders"};
+    Config old = {.services = &service, .n_services = 1},
+           config = {.services = &next, .n_services = 1};
+    instances_adopt(&config, &old); /* the list cannot be read */
+    assert_int_equal(next.set->n_left, 2);
+    instance_set_restore(&next, set_of((Instance *[]){again, new}, 2), before);
+    assert_int_equal(next.set->n, 2);
+    assert_int_equal(next.set->generation, 3);
+    assert_int_equal(next.set->n_joined, 3);
+    assert_int_equal(next.set->n_left, 1);
+    config.let_go(&config);
+    instance_set_unref(before);
+    instance_set_unref(service.set);
+    service.set = NULL;
+}
+
+static void counts_go_on_from_one_config_to_the_next(void **state)
+{
+    Instance own[] = {at("a:1"), at("b:1")}, others[] = {at("b:1"), at("c:1"), at("d:1")};
+    Service first = {.name = "orders", .instances = own, .n_instances = 2};
+    Service second[] = {{.name = "carts"},
+                        {.name = "orders", .instances = others, .n_instances = 3}};
+    Config old = {.services = &first, .n_services = 1},
+           config = {.services = second, .n_services = 2};
+    instances_adopt(&old, NULL);
+    assert_int_equal(first.set->n_joined, 2);
+    assert_int_equal(first.set->n_left, 0);
+    assert_int_equal(first.set->generation, 1);
+    instances_adopt(&config, &old);
+    assert_int_equal(second[0].set->n_joined, 0);
+    assert_int_equal(second[0].set->generation, 1);
+    assert_int_equal(second[1].set->n_joined, 4);
+    assert_int_equal(second[1].set->n_left, 1);
+    assert_int_equal(second[1].set->generation, 2);
+    old.let_go(&old);
+    config.let_go(&config);
+    assert_null(first.set);
+    assert_null(own[0].known);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -143,6 +189,8 @@ int main(void)
         cmocka_unit_test(a_service_has_one_set_after_the_other),
         cmocka_unit_test(a_set_knows_in_which_compressions_requests_are_taken),
         cmocka_unit_test(sets_are_compared_by_address),
+        cmocka_unit_test(instances_that_a_reload_restores_have_neither_left_nor_joined),
+        cmocka_unit_test(counts_go_on_from_one_config_to_the_next),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
