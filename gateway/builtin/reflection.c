@@ -5,26 +5,50 @@
 #include "gateway/builtin/reflection_fields.h"
 #include "gateway/version/negotiate.h"
 
+/* What the client says of a version may be for one of the services only: another one hides nothing
+   for it. It is refused where no service knows it. */
+typedef struct Refusals {
+    const Fault *first; /* NULL: none */
+    Buffer text;        /* of all */
+    bool heard;         /* a service has the version that the request says */
+} Refusals;
+
+static void see_version(const VersionQuestion *question, Arena *arena, ReflectedService *seen,
+                        Refusals *refusals)
+{
+    Negotiation said;
+    Result r = negotiate(question, arena, &said);
+    if (failed(r)) {
+        if (said.rule == RULE_COUNT) /* the client says nothing, and there is no default */
+            return;
+        buffer_printf(&refusals->text, "%s%s", refusals->first ? "; " : "", r.error->doing);
+        if (!refusals->first)
+            refusals->first = r.error->fault;
+    } else if (said.rule != RULE_DEFAULT) {
+        *seen = (ReflectedService){said.client, true};
+        refusals->heard |= said.rule != RULE_PIN;
+    }
+}
+
 Result reflection_view(const Config *config, const Fields *head, Bytes identity, int64_t wall,
                        Arena *arena, ReflectionView *view_out)
 {
     ReflectedService *services = arena_array(arena, ReflectedService, config->n_services);
     if (!services)
         return FAIL(arena, FAULT_OUT_OF_MEMORY, "choosing what to show");
+    Refusals refusals = {.text = buffer_in(arena)};
     for (uint32_t i = 0; i < config->n_services; i++) {
         const Service *service = &config->services[i];
         VersionQuestion question = {
             .service = service, .head = head, .identity = identity, .wall = wall};
-        Negotiation said;
-        Result r = negotiate(&question, arena, &said);
-        if (!failed(r) && said.rule != RULE_DEFAULT)
-            services[i] = (ReflectedService){said.client, true};
-        else
-            services[i] = (ReflectedService){service->default_version, false};
-        error_ignore(r, "a version that another service has hides nothing of this one");
+        services[i] = (ReflectedService){service->default_version, false};
+        if (service->n_versions)
+            see_version(&question, arena, &services[i], &refusals);
     }
     *view_out = (ReflectionView){config, services};
-    return OK;
+    return refusals.first && !refusals.heard
+               ? FAIL_TELL(arena, *refusals.first, "%.*s", BYTES_ARGS(buffer_bytes(&refusals.text)))
+               : OK;
 }
 
 /* ---- Which schemas may be seen --------------------------------------------------------------- */

@@ -23,7 +23,8 @@ typedef struct ReflectionView {
     const ReflectedService *services; /* [service index] */
 } ReflectionView;
 
-/* By the fields of the client's request. Lives in the arena. */
+/* By the fields of the client's request. Lives in the arena. Faults: those of negotiate, with the
+   versions that there are, when the request says a version that no service has. */
 MUST_USE Result reflection_view(const Config *config, const Fields *head, Bytes identity,
                                 int64_t wall, Arena *arena, ReflectionView *view_out);
 

@@ -182,8 +182,10 @@ const Step *exchange_begin_builtin(Exchange *x, const Builtin *builtin, const Fi
         return exchange_fail(x, FAIL(x->arena, FAULT_OUT_OF_MEMORY, "calling %s", builtin->path));
     call->x = x;
     call->builtin = builtin;
-    Result r = reflection_view(x->config, head, x->record.client, x->record.began, x->arena,
-                               &call->reflection);
+    Result r = builtin->answer == answer_reflection
+                   ? reflection_view(x->config, head, x->record.client, x->record.began, x->arena,
+                                     &call->reflection)
+                   : OK;
     if (failed(r))
         return exchange_fail(x, r);
     x->builtin = call;

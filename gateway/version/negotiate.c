@@ -260,6 +260,15 @@ static bool narrow(const Words *words, uint32_t n_rules, Arena *arena, Negotiati
     return narrowed.client;
 }
 
+/* Why a rule does not agree with the one that decided: it heard another version, or one that there
+   is not. */
+static Result disagreement(const Words *words, VersionRule first, VersionRule other, Arena *arena)
+{
+    Negotiation heard = {.rule = other};
+    Result r = ask_rule(words, other, VERSIONS_ALL, arena, &heard);
+    return failed(r) ? r : contradiction(words, first, other, arena);
+}
+
 /* The rules behind the one that decided must agree with it. */
 static Result hear_the_rest(const Words *words, uint32_t decided, Arena *arena, Negotiation *n)
 {
@@ -269,7 +278,7 @@ static Result hear_the_rest(const Words *words, uint32_t decided, Arena *arena, 
         if (!is_said(words, rule) ||
             (allows(words, rule, n->client) || narrow(words, i + 1, arena, n)))
             continue;
-        Result r = contradiction(words, n->rule, rule, arena);
+        Result r = disagreement(words, n->rule, rule, arena);
         *n = (Negotiation){.rule = rule};
         return r;
     }
@@ -297,6 +306,7 @@ static Result decide(const Words *words, Arena *arena, Negotiation *n)
                        ? hear_the_rest(words, i, arena, n)
                        : OK;
     }
+    *n = (Negotiation){.rule = RULE_COUNT};
     return FAIL_TELL(
         arena, FAULT_UNKNOWN_VERSION,
         "the request specifies no version of %s, and there is no default: the versions are %s",

@@ -35,7 +35,7 @@ typedef struct VersionQuestion {
 typedef struct Negotiation {
     const Version *client; /* of the request's messages */
     const Version *reply;  /* of the response's: the same unless Accept has another */
-    VersionRule rule;      /* the rule that decided `client` */
+    VersionRule rule;      /* the rule that decided `client`; RULE_COUNT: none found a version */
 } Negotiation;
 
 /* Faults: UNKNOWN_VERSION, VERSION_CONFLICT (`rule` is the last one tried), VERSION_SUNSET (all is

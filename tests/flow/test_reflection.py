@@ -27,11 +27,18 @@ def test_who_says_no_version_is_shown_the_services_of_the_default(gateway, api):
 
 
 @pytest.mark.parametrize("said, version", [
-    (("api-version", "v2"), "v2"), (("api-version", ">=v1"), "v3"), (("api-version", "v9"), "v1"),
+    (("api-version", "v2"), "v2"), (("api-version", ">=v1"), "v3"),
     (("x-client", "panel"), "v2"), (("x-client", "nobody"), "v1"),
 ])
 def test_a_client_is_shown_the_version_that_it_resolves_to(gateway, said, version):
     assert Reflection(gateway, metadata=[said]).services() == {f"shop.orders.{version}.Orders"} | OWN
+
+
+def test_a_version_that_there_is_not_is_refused_with_those_that_there_are(gateway):
+    with pytest.raises(grpc.RpcError) as refused:
+        Reflection(gateway, metadata=[("api-version", "v9")]).services()
+    assert refused.value.code() == grpc.StatusCode.INVALID_ARGUMENT
+    assert "the versions of orders are v1, v2, v3" in refused.value.details()
 
 
 def test_who_says_a_version_is_shown_no_other_and_who_says_none_finds_each_by_its_package(gateway):

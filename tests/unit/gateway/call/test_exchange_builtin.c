@@ -229,6 +229,29 @@ static void a_malformed_question_to_reflection_is_refused(void **state)
     assert_record(scene, "INVALID_ARGUMENT BAD_MESSAGE, 0 sent");
 }
 
+/* The garage has v3, the yard has not; nobody has v9. */
+static void a_version_that_no_service_has_is_refused_with_those_that_there_are(void **state)
+{
+    Scene *scene = *state;
+    Peer *client = begin_grpc(scene, REFLECT, "api-version: v3");
+    say_frame(client, LIST_SERVICES);
+    say_end(client);
+    assert_string_equal(said(client, "grpc-status"), "0");
+    assert_non_null(memmem(client->body.data, client->body.size, "garage.v3.Cars", 14));
+    client = begin_grpc(scene, REFLECT, "api-version: v9");
+    say_frame(client, LIST_SERVICES);
+    say_end(client);
+    assert_string_equal(said(client, "grpc-status"), "3");
+    assert_non_null(strstr(said(client, "grpc-message"), "the versions of garage are v1, v2, v3"));
+    assert_non_null(strstr(said(client, "grpc-message"), "the versions of yard are v1, v2"));
+    assert_int_equal(client->body.size, 0);
+    assert_record(scene, "INVALID_ARGUMENT UNKNOWN_VERSION, 0 sent");
+    client = begin_grpc(scene, CHECK_HEALTH, "api-version: v9"); /* has no versions */
+    say_frame(client, BYTES_NONE);
+    say_end(client);
+    assert_string_equal(said(client, "grpc-status"), "0");
+}
+
 static void reflection_can_be_left_out(void **state)
 {
     Scene *scene = scene_again(state, SCENE_TEXT "reflection: false\n");
@@ -277,6 +300,7 @@ int main(void)
         TEST(questions_wait_for_a_client_that_does_not_take_its_answers),
         TEST(no_more_is_answered_than_the_client_takes),
         TEST(a_malformed_question_to_reflection_is_refused),
+        TEST(a_version_that_no_service_has_is_refused_with_those_that_there_are),
         TEST(reflection_can_be_left_out),
         TEST(questions_that_are_larger_than_the_memory_of_a_call_end),
         TEST(a_service_that_is_not_known_is_not_found_over_connect),

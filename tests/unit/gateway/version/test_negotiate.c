@@ -177,8 +177,8 @@ static void types_that_nothing_is_spoken_in_say_no_version(void **state)
 /* ---- Several words --------------------------------------------------------------------------- */
 
 typedef struct Request {
-    const char *path, *header, *content_type, *accept; /* NULL: not said */
-    const char *client, *reply;                        /* NULL: VERSION_CONFLICT */
+    const char *path, *prefix, *header, *content_type, *accept; /* NULL: not said */
+    const char *client, *reply;                                 /* NULL: VERSION_CONFLICT */
 } Request;
 
 static Result ask_all(const Request *request, Negotiation *n)
@@ -195,6 +195,7 @@ static Result ask_all(const Request *request, Negotiation *n)
         .head = &head,
         .wall = INT64_C(1790000000) * SECOND,
         .by_path = request->path ? version_named(request->path) : NULL,
+        .by_prefix = request->prefix ? version_named(request->prefix) : NULL,
     };
     return negotiate(&question, arena, n);
 }
@@ -226,7 +227,6 @@ static void versions_that_contradict_each_other_are_refused(void **state)
         {.path = "v1", .header = "v1", .client = "v1", .reply = "v1"},
         {.path = "v1", .header = "1", .client = "v1", .reply = "v1"},
         {.path = "v1", .header = "v2"},
-        {.path = "v1", .header = "v9"},
         {.path = "v1", .header = "v2, v3;q=0.1"},
         {.path = "v1", .header = "v2, v1;q=0.1", .client = "v1", .reply = "v1"},
         {.path = "v1", .header = "v2, v1;q=0"},
@@ -242,7 +242,6 @@ static void versions_that_contradict_each_other_are_refused(void **state)
         {.path = "v1", .content_type = JSON_V "2"},
         {.path = "v1", .accept = JSON_V "1", .client = "v1", .reply = "v1"},
         {.path = "v1", .accept = JSON_V "2"},
-        {.path = "v1", .accept = JSON_V "9"},
         {.path = "v1", .accept = JSON_V "2, */*;q=0.1", .client = "v1", .reply = "v1"},
         {.path = "v1", .accept = JSON_V "2, " JSON_V "1;q=0.1", .client = "v1", .reply = "v1"},
         {.path = "v1", .accept = "text/html;version=2", .client = "v1", .reply = "v1"},
@@ -294,6 +293,10 @@ static void of_a_range_that_decides_the_best_is_taken_that_all_allow(void **stat
         {.header = ">=v1", .accept = JSON_V "1, " JSON_V "2;q=0.5", .client = "v2", .reply = "v2"},
         {.path = "v2", .header = ">=v1", .accept = JSON_V "2", .client = "v2", .reply = "v2"},
         {.path = "v2", .header = ">=v1", .accept = JSON_V "1"},
+        {.prefix = "v1", .header = "v1..v3", .client = "v1", .reply = "v1"},
+        {.prefix = "v3", .header = "v1..v3", .client = "v3", .reply = "v3"},
+        {.prefix = "v2", .header = "v3"},
+        {.prefix = "v2", .header = "v1"},
     };
     static const VersionRule rules[] = {RULE_HEADER,     RULE_PATH, RULE_PREFIX,
                                         RULE_MEDIA_TYPE, RULE_PIN,  RULE_DEFAULT};
@@ -380,9 +383,68 @@ static void an_unknown_version_lists_what_is_supported(void **state)
     Negotiation n;
     Result r = ask("api-version", "v7", &n);
     assert_fault(r, FAULT_UNKNOWN_VERSION);
-    assert_non_null(strstr(r.error->doing, "v1, v2, v3"));
+    assert_string_equal(r.error->doing,
+                        "api-version says \"v7\": the versions of orders are v1, v2, v3");
+    char long_text[201];
+    memset(long_text, 'x', 200);
+    long_text[200] = 0;
+    r = ask("api-version", long_text, &n);
+    assert_string_equal(r.error->doing,
+                        arena_printf(arena,
+                                     "api-version says \"%.100s\": the versions of orders are "
+                                     "v1, v2, v3",
+                                     long_text));
     service.default_version = NULL;
     assert_fault(ask(NULL, NULL, &n), FAULT_UNKNOWN_VERSION);
+    assert_int_equal(n.rule, RULE_COUNT);
+}
+
+/* What stands before what the request says is not contradicted by it. */
+static void a_pin_that_comes_first_decides_alone(void **state)
+{
+    static const VersionRule rules[] = {RULE_PIN, RULE_HEADER, RULE_DEFAULT};
+    memcpy(service.rules, rules, sizeof rules);
+    service.n_rules = 3;
+    Table pins = table_in(arena);
+    table_put(&pins, bytes_of("ada"), &versions[0]);
+    service.pins = &pins;
+    head = fields_in(arena);
+    fields_add_text(&head, "api-version", "v2");
+    VersionQuestion question = {.service = &service, .head = &head, .identity = bytes_of("ada")};
+    Negotiation n;
+    assert_ok(arena, negotiate(&question, arena, &n));
+    assert_string_equal(n.client->name, "v1");
+    assert_int_equal(n.rule, RULE_PIN);
+}
+
+static void a_response_in_a_version_past_its_sunset_is_refused(void **state)
+{
+    Negotiation n;
+    versions[0].sunset = SECOND;
+    assert_fault(ask_all(&(Request){.content_type = JSON_V "2", .accept = JSON_V "1"}, &n),
+                 FAULT_VERSION_SUNSET);
+    assert_ptr_equal(n.client, &versions[1]);
+    assert_ptr_equal(n.reply, &versions[0]);
+}
+
+/* There is nothing for it to contradict. */
+static void an_unknown_version_beside_a_known_one_is_no_contradiction(void **state)
+{
+    static const Request requests[] = {
+        {.path = "v1", .header = "v7"},
+        {.path = "v1", .header = "v7, v8;q=0.5"},
+        {.path = "v1", .content_type = JSON_V "7"},
+        {.path = "v1", .accept = JSON_V "7"},
+        {.header = "v2", .content_type = JSON_V "7"},
+        {.header = "v2", .accept = JSON_V "7"},
+    };
+    for (size_t i = 0; i < sizeof requests / sizeof *requests; i++) {
+        Negotiation n;
+        Result r = ask_all(&requests[i], &n);
+        assert_fault(r, FAULT_UNKNOWN_VERSION);
+        assert_non_null(strstr(r.error->doing, "the versions of orders are v1, v2, v3"));
+        assert_null(n.client);
+    }
 }
 
 static Result ask_later(const char *name, const char *value, Negotiation *n)
@@ -451,6 +513,9 @@ int main(void)
         TEST(a_pin_and_the_default_contradict_nothing),
         TEST(a_pin_comes_before_the_default),
         TEST(an_unknown_version_lists_what_is_supported),
+        TEST(a_pin_that_comes_first_decides_alone),
+        TEST(a_response_in_a_version_past_its_sunset_is_refused),
+        TEST(an_unknown_version_beside_a_known_one_is_no_contradiction),
         TEST(what_only_a_version_past_its_sunset_meets_is_gone),
         TEST(after_its_sunset_a_version_is_gone_and_says_where_to_go),
     };
