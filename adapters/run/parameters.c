@@ -55,9 +55,12 @@ static Result no_memory(Arena *arena)
 static Result unknown_parameter(Arena *arena, const PlanParameter *parameter,
                                 const ParameterPath *path)
 {
+    const char *nearest = message_nearest_field(path->type, path->name, arena);
     return FAIL_FIELD(arena, FAULT_UNKNOWN_FIELD, arena_text(arena, parameter->field_path),
-                      "parameter %.*s: %s has no field \"%.*s\"", BYTES_ARGS(parameter->field_path),
-                      path->type->full_name, BYTES_ARGS(path->name));
+                      "parameter %.*s: %s has no field \"%.*s\"%s%s%s",
+                      BYTES_ARGS(parameter->field_path), path->type->full_name,
+                      BYTES_ARGS(path->name), nearest ? "; did you mean \"" : "",
+                      nearest ? nearest : "", nearest ? "\"?" : "");
 }
 
 static Result misplaced(Arena *arena, const PlanParameter *parameter, const char *why)

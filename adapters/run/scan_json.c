@@ -2,7 +2,6 @@
 #include "adapters/run/scan.h"
 
 #include "adapters/text/number_text.h"
-#include "base/problem.h"
 #include "base/text/base64.h"
 
 #include <math.h>
@@ -166,10 +165,7 @@ static bool unknown_member(Runner *runner, const MessageType *type, Bytes name)
         runner->report->n_unknown++;
         return true;
     }
-    const char **names = arena_array(runner->arena, const char *, type->n_fields);
-    for (uint32_t i = 0; names && i < type->n_fields; i++)
-        names[i] = type->fields[i].json_name;
-    const char *nearest = names ? nearest_word(name, names, type->n_fields) : NULL;
+    const char *nearest = message_nearest_field(type, name, runner->arena);
     run_fail(runner, &FAULT_UNKNOWN_FIELD, "%s has no field \"%.*s\"%s%s%s", type->full_name,
              BYTES_ARGS(bytes_slice(name, 0, 80)), nearest ? "; did you mean \"" : "",
              nearest ? nearest : "", nearest ? "\"?" : "");

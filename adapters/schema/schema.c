@@ -1,6 +1,7 @@
 #include "adapters/schema/schema.h"
 
 #include "adapters/schema/schema_internal.h"
+#include "base/problem.h"
 #include "base/text/utf8.h"
 
 #include <errno.h>
@@ -361,6 +362,14 @@ const FieldType *message_field(const MessageType *message, Bytes name)
             return field;
     }
     return NULL;
+}
+
+const char *message_nearest_field(const MessageType *message, Bytes name, Arena *arena)
+{
+    const char **names = arena_array(arena, const char *, message->n_fields);
+    for (uint32_t i = 0; names && i < message->n_fields; i++)
+        names[i] = message->fields[i].json_name;
+    return names ? nearest_word(name, names, message->n_fields) : NULL;
 }
 
 const FieldType *message_field_by_number(const MessageType *message, uint32_t number)

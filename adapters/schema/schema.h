@@ -192,6 +192,9 @@ const ServiceType *schema_service(const Schema *schema, Bytes full_name);
 const SchemaFile *schema_file_with(const Schema *schema, Bytes full_name);
 
 const FieldType *message_field(const MessageType *message, Bytes name); /* either spelling */
+/* The field's JSON name that a misspelled name is nearest to; NULL: none is near, or the arena is
+   full. */
+const char *message_nearest_field(const MessageType *message, Bytes name, Arena *arena);
 const FieldType *message_field_by_number(const MessageType *message, uint32_t number);
 const EnumValue *enum_value_by_name(const EnumType *type, Bytes name);
 const EnumValue *enum_value_by_number(const EnumType *type, int32_t number);

@@ -560,6 +560,9 @@ static void parameters_that_fit_nowhere_are_refused(void **state)
         assert_true(r.error->told);
         assert_int_equal(error_with_field(r) != NULL, rows[i].parameter.field_path.size > 0);
     }
+    static const PlanParameter near = PARAMETER("child.aStrin", "1");
+    Result r = with_parameters(input, &near, 1, &out);
+    assert_non_null(strstr(r.error->doing, "has no field \"aStrin\"; did you mean \"aString\"?"));
     static const PlanParameter twice[] = {PARAMETER("an_int32", "1"), PARAMETER("anInt32", "2")};
     assert_fault(with_parameters(input, twice, 2, &out), FAULT_BAD_VALUE);
     input = (PlanInput){.bytes = bytes_of("[1]")};
