@@ -5,6 +5,7 @@
 #include "gateway/call/client_internal.h"
 #include "gateway/headers/cors.h"
 #include "gateway/headers/own_fields.h"
+#include "protocols/dialect/code.h"
 
 enum { INTERIM_MOST = 16 };
 
@@ -105,11 +106,26 @@ static Fields fields_of_service(Exchange *x, const Fields *sent)
     return fields;
 }
 
+/* It goes through as it is, and counts as the service's error. */
+static void record_error(Exchange *x, uint16_t http_status)
+{
+    x->record.status.code = rest_code_of_http(http_status);
+    x->record.why = FAIL(x->arena, FAULT_UPSTREAM_STATUS, "%s returned HTTP status %u",
+                         x->attempt->pick.instance->address.text, http_status);
+}
+
 static void on_head(void *owner, HttpStream *stream, const HttpHead *head, bool end)
 {
     Attempt *attempt = owner;
     Exchange *x = attempt->exchange;
     Client *c = client_of(x);
+    Result r = head->status == 101 ? OK : answer_check_http_status(head->status, x->arena);
+    if (failed(r)) {
+        exchange_run(x, exchange_fail(x, r));
+        return;
+    }
+    if (head->status >= 400)
+        record_error(x, head->status);
     HttpHead reply = *head;
     reply.fields = fields_of_service(x, &head->fields);
     fields_add(&reply.fields, bytes_of("x-request-id"), x->record.request_id);

@@ -103,6 +103,14 @@ static Result read_rest_answer(const HttpHead *head, const HeadFields *fields,
     return OK;
 }
 
+Result answer_check_http_status(uint16_t status, Arena *arena)
+{
+    if (status >= 200 && status <= 599)
+        return OK;
+    return FAIL(arena, FAULT_UPSTREAM_PROTOCOL, "the response's status %u is not valid in HTTP",
+                status);
+}
+
 Result answer_read(const HttpHead *head, const RequestTarget *target, Arena *arena,
                    Answer *answer_out)
 {
@@ -112,12 +120,12 @@ Result answer_read(const HttpHead *head, const RequestTarget *target, Arena *are
         .http_status = head->status,
         .trailers = fields_in(arena),
     };
-    if (head->status < 200 || head->status > 599)
-        return FAIL(arena, FAULT_UPSTREAM_PROTOCOL, "the response's status %u is not valid in HTTP",
-                    head->status);
     HeadFields fields;
     HeadSide side = target->dialect == DIALECT_CONNECT ? HEAD_OF_CONNECT_ANSWER : HEAD_OF_ANSWER;
-    Result r = head_fields_read(&head->fields, side, arena, &fields);
+    Result r = answer_check_http_status(head->status, arena);
+    if (failed(r))
+        return r;
+    r = head_fields_read(&head->fields, side, arena, &fields);
     answer_out->metadata = fields.metadata;
     if (failed(r))
         return FAIL_OVER(arena, r, FAULT_UPSTREAM_PROTOCOL, "reading the head of the response");

@@ -283,11 +283,15 @@ typedef struct Answer {
     const DetailJson *detail_json; /* REST: set by the caller; NULL: details are not read */
 } Answer;
 
+/* Whether it is the status of a final response, 200 to 599 (RFC 9110 section 15). Fault:
+   UPSTREAM_PROTOCOL. */
+MUST_USE Result answer_check_http_status(uint16_t status, Arena *arena);
+
 /* Reads the head of an upstream response; all is copied to the arena. Faults: UPSTREAM_PROTOCOL
-   (content-type of another codec, or of a successful REST response other than JSON; unknown
-   encoding), UNSUPPORTED, OUT_OF_MEMORY. Not failures: a status other than 200 without grpc-status
-   gives a status by http-grpc-status-mapping.md; a content-type of another protocol gives UNKNOWN,
-   with a chain in status.error. */
+   (HTTP status, content-type of another codec, or of a successful REST response other than JSON;
+   unknown encoding), UNSUPPORTED, OUT_OF_MEMORY. Not failures: a status other than 200 without
+   grpc-status gives a status by http-grpc-status-mapping.md; a content-type of another protocol
+   gives UNKNOWN, with a chain in status.error. */
 MUST_USE Result answer_read(const HttpHead *head, const RequestTarget *target, Arena *arena,
                             Answer *answer_out);
 

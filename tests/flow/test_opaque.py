@@ -257,7 +257,7 @@ ANSWERS = [
      {"location": ["http://x/?a=b#c"]}, b""),
     ("cookies", "GET", "HTTP/1.1 200 OK\nSet-Cookie: a=1; Path=/\nSet-Cookie: b=2, c\nContent-Length: 0\n", b"", False,
      200, {"set-cookie": ["a=1; Path=/", "b=2, c"]}, b""),
-    ("a status nobody knows", "GET", "HTTP/1.1 799 Odd\nContent-Length: 0\n", b"", False, 799, {}, b""),
+    ("a status nobody knows", "GET", "HTTP/1.1 299 Odd\nContent-Length: 0\n", b"", False, 299, {}, b""),
     ("no phrase", "GET", "HTTP/1.1 200 \nContent-Length: 2\n", b"ok", False, 200, {}, b"ok"),
     ("hop by hop", "GET", "HTTP/1.1 200 OK\nConnection: X-Mine, keep-alive\nX-Mine: 1\nKeep-Alive: timeout=9\n"
      "Proxy-Authenticate: Basic\nUpgrade: h2c\nContent-Length: 0\n", b"", False, 200,
@@ -295,6 +295,7 @@ BROKEN = [
     ("length and chunked", b"HTTP/1.1 200 OK\r\nContent-Length: 3\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n", 502),
     ("a folded field", b"HTTP/1.1 200 OK\r\nX: a\r\n b\r\nContent-Length: 0\r\n\r\n", 502),
     ("a head too large", b"HTTP/1.1 200 OK\r\nX: " + b"v" * 100_000 + b"\r\n\r\n", 502),
+    ("a status that HTTP does not have", b"HTTP/1.1 600 Odd\r\nContent-Length: 0\r\n\r\n", 502),
     ("101 that nobody asked for", b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: x\r\nConnection: upgrade\r\n\r\n",
      502),
 ]

@@ -30,7 +30,7 @@ static void a_request_goes_through_as_it_is(void **state)
     assert_true(bytes_are(scene->records[0].request_id, field_of(client, "x-request-id")));
     assert_body(client, BYTES("none"));
     assert_true(client->ended);
-    assert_record(scene, "OK, 1 sent: 7201 OK");
+    assert_record(scene, "NOT_FOUND UPSTREAM_STATUS, 1 sent: 7201 NOT_FOUND");
     assert_int_equal(scene->records[0].http_status, 404);
     assert_int_equal(scene->records[0].bytes_out, 4);
     assert_int_equal(scene->records[0].dialect, DIALECT_HTTP);
@@ -125,6 +125,44 @@ static void a_body_goes_through_in_both_directions(void **state)
     assert_true(client->ended);
     assert_record(scene, "OK, 1 sent: 7201 OK");
     assert_int_equal(scene->records[0].bytes_in, 4);
+}
+
+/* 200 to 599 are statuses of final responses; from 400 they are errors. */
+static void an_error_of_the_service_goes_through_and_counts_as_one(void **state)
+{
+    static const struct {
+        unsigned status;
+        const char *record;
+    } cases[] = {
+        {200, "OK, 1 sent: 7201 OK"},
+        {399, "OK, 1 sent: 7201 OK"},
+        {400, "INVALID_ARGUMENT UPSTREAM_STATUS, 1 sent: 7201 INVALID_ARGUMENT"},
+        {500, "INTERNAL UPSTREAM_STATUS, 1 sent: 7201 INTERNAL"},
+        {503, "UNAVAILABLE UPSTREAM_STATUS, 1 sent: 7201 UNAVAILABLE"},
+        {599, "UNKNOWN UPSTREAM_STATUS, 1 sent: 7201 UNKNOWN"},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        Scene *scene = scene_again(state, SCENE_TEXT);
+        Peer *client = get(scene, "/old/x");
+        answer_head(instance(scene), cases[i].status, "", -1, false);
+        say(instance(scene), BYTES("why"));
+        say_end(instance(scene));
+        assert_int_equal(client->head.status, cases[i].status);
+        assert_body(client, BYTES("why"));
+        assert_record(scene, cases[i].record);
+    }
+}
+
+static void a_status_that_http_does_not_have_is_refused(void **state)
+{
+    static const unsigned statuses[] = {600, 999};
+    for (size_t i = 0; i < sizeof statuses / sizeof *statuses; i++) {
+        Scene *scene = scene_again(state, SCENE_TEXT);
+        Peer *client = get(scene, "/old/x");
+        answer_head(instance(scene), statuses[i], "", -1, false);
+        assert_int_equal(client->head.status, 502);
+        assert_record(scene, "INTERNAL UPSTREAM_PROTOCOL, 1 sent: 7201 INTERNAL");
+    }
 }
 
 static void an_answers_trailers_go_through(void **state)
@@ -485,6 +523,8 @@ int main(void)
         TEST(the_longest_prefix_has_the_path),
         TEST(an_authority_that_the_config_says_takes_the_place_of_the_clients),
         TEST(a_body_goes_through_in_both_directions),
+        TEST(an_error_of_the_service_goes_through_and_counts_as_one),
+        TEST(a_status_that_http_does_not_have_is_refused),
         TEST(an_answers_trailers_go_through),
         TEST(what_came_while_connecting_goes_first),
         TEST(interim_answers_go_through_but_for_100_and_many),
