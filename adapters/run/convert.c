@@ -106,7 +106,8 @@ bool convert_number_kind(Conversion *c, FieldKind from, FieldKind to, Value *val
     }
     whole_number(from, *value, &negative, &magnitude);
     return number_of_kind(to, negative, magnitude, value) ||
-           cannot_convert(c, "the number has more digits than the served version can hold");
+           cannot_convert(
+               c, "the number has more digits than the version it is converted to can hold");
 }
 
 static bool convert_number(Conversion *c)
@@ -127,7 +128,8 @@ static bool scales_exactly(Conversion *c)
     if (c->converter->round)
         count_loss(c);
     return c->converter->round ||
-           cannot_convert(c, "the number has more digits than the served version can hold");
+           cannot_convert(
+               c, "the number has more digits than the version it is converted to can hold");
 }
 
 /* Times numerator, by denominator. */

@@ -170,7 +170,7 @@ bool convert_time_units(Conversion *c)
         return true;
     }
     if (nanos % unit != 0 && !c->converter->round)
-        return cannot_convert(c, "the time is finer than the served version can say");
+        return cannot_convert(c, "the time is finer than the version it is converted to can say");
     if (nanos % unit != 0)
         count_loss(c);
     Wide units = floor_divide(nanos, unit);
@@ -331,7 +331,7 @@ bool convert_money_amount(Conversion *c)
         return cannot_convert(c, "the amount of money is not valid");
     int64_t nanos_per_part = NANOS_PER_SECOND / by->unit;
     if (nanos % nanos_per_part != 0 && !by->round)
-        return cannot_convert(c, "the amount is finer than the served version can say");
+        return cannot_convert(c, "the amount is finer than the version it is converted to can say");
     if (nanos % nanos_per_part != 0)
         count_loss(c);
     Wide amount = (Wide)units * by->unit + nanos / nanos_per_part;
@@ -345,15 +345,16 @@ bool convert_money_amount(Conversion *c)
 /* ---- Field masks ----------------------------------------------------------------------------- */
 
 /* Paths are rewritten by the rules of the message that they are about. One that feeds nothing
-   cannot be said in the served version. */
+   cannot be said in the version that they are converted to. */
 static bool refuse_path(Conversion *c, Bytes path)
 {
     Bytes shown = bytes_slice(path, 0, 80);
-    return cannot_convert(c, utf8_valid(shown)
-                                 ? arena_printf(c->runner->arena,
-                                                "the path %.*s has no place in the served version",
-                                                BYTES_ARGS(shown))
-                                 : "a path that is no text");
+    return cannot_convert(
+        c, utf8_valid(shown)
+               ? arena_printf(c->runner->arena,
+                              "the path %.*s has no place in the version it is converted to",
+                              BYTES_ARGS(shown))
+               : "a path that is no text");
 }
 
 static bool convert_path(Conversion *c, PathRewrite *rewrite, Bytes path)

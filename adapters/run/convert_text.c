@@ -58,7 +58,8 @@ bool convert_text_number(Conversion *c)
     if (json_scalar(c->runner, c->converter->to.kind, NULL, &node, &c->value) == JSON_SCALAR_OK)
         return true;
     c->runner->fault = NULL; /* told again below, in the converter's words */
-    return cannot_convert(c, "the text is not a number that the served version can hold");
+    return cannot_convert(c,
+                          "the text is not a number that the version it is converted to can hold");
 }
 
 /* ---- Bytes ----------------------------------------------------------------------------------- */

@@ -148,7 +148,7 @@ static bool take_first(Eval *e, const PlanOp *op)
         return false;
     if (left && op->loud)
         return run_fail(e->runner, &FAULT_CANNOT_CONVERT,
-                        "more than one element, where the served version has one");
+                        "more than one element, where the version it is converted to has one");
     if (left && op->loss)
         run_loss(e->runner, op->loss);
     return true;
@@ -246,8 +246,8 @@ static bool guard(Eval *e, const PlanOp *op)
     if (op->constant_kind && equals_constant(op, e->frame->values[op->a]))
         return true;
     if (op->loud)
-        return run_fail(e->runner, &FAULT_CANNOT_CONVERT, "%s has no place in the served version",
-                        op->where);
+        return run_fail(e->runner, &FAULT_CANNOT_CONVERT,
+                        "%s has no place in the version it is converted to", op->where);
     if (op->loss)
         run_loss(e->runner, op->loss);
     return true;

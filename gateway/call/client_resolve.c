@@ -285,6 +285,9 @@ static Result resolve_plain(Client *c)
     RestMatch match = {0};
     Bytes path = BYTES_NONE;
     Result found = find_plain(c, &match, &path);
+    bool served = failed(found) || x->binding || x->route || match.allowed.size;
+    if (!served && request_is_connect(c->head))
+        return resolve_rpc(c, NULL);
     Result r = call_read(c->head, x->route ? DIALECT_HTTP : DIALECT_REST, x->arena, &x->call);
     if (failed(found))
         return found;

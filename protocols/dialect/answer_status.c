@@ -28,6 +28,17 @@ Status answer_foreign_status(Bytes content_type, Arena *arena)
     return status;
 }
 
+Status answer_malformed_status(Bytes said, Bytes message, Arena *arena)
+{
+    Result why = FAIL(arena, FAULT_UPSTREAM_PROTOCOL,
+                      "its grpc-status is \"%.*s\", which is not a status code%s%.*s",
+                      BYTES_ARGS(bytes_slice(said, 0, 100)),
+                      message.size ? "; its grpc-message is: " : "", BYTES_ARGS(message));
+    Status status = status_of_error(arena, why);
+    status.code = CODE_UNKNOWN;
+    return status;
+}
+
 /* ---- Errors of REST services: RFC 9457's problems, AIP-193's errors, and grpc-gateway's ------ */
 
 typedef struct ErrorBody {

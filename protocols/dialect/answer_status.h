@@ -15,6 +15,10 @@ Status answer_inferred_status(uint16_t http_status, Arena *arena);
    dialect: UNKNOWN, with an error chain. */
 Status answer_foreign_status(Bytes content_type, Arena *arena);
 
+/* The status for a grpc-status that is not a number: UNKNOWN, with an error chain that quotes it
+   and the message, and may be sent to any client. */
+Status answer_malformed_status(Bytes said, Bytes message, Arena *arena);
+
 /*
  * The status of a REST error. `body` may be a problem (RFC 9457), an AIP-193 error or an error of
  * grpc-gateway; a google.rpc.Code in it overrides the HTTP status. For any other body the HTTP

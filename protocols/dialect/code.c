@@ -88,12 +88,13 @@ const char *code_digits(Code code)
     return rows[known(code)].digits;
 }
 
-Code code_of_digits(Bytes text, uint32_t *service_code_out)
+bool code_read_digits(Bytes text, Code *code_out, uint32_t *service_code_out)
 {
     uint64_t number;
     bool good = bytes_to_u64(text, &number) && number <= INT32_MAX;
     *service_code_out = good && number >= CODE_COUNT ? (uint32_t)number : 0;
-    return good && number < CODE_COUNT ? (Code)number : CODE_UNKNOWN;
+    *code_out = good && number < CODE_COUNT ? (Code)number : CODE_UNKNOWN;
+    return good;
 }
 
 /* A REST service means what it says, so that 404 is NOT_FOUND; the inference table of gRPC is about

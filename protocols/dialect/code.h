@@ -36,8 +36,8 @@ const char *code_digits(Code code);
 
 /* Reads grpc-status. Anything else than 0 to 16 is UNKNOWN, as everywhere in gRPC. A number from 17
    to INT32_MAX (google.rpc.Status.code is an int32) is a code of the service's own:
-   *service_code_out; else that is 0. */
-Code code_of_digits(Bytes text, uint32_t *service_code_out);
+   *service_code_out; else that is 0. False: it is not a number up to INT32_MAX. */
+bool code_read_digits(Bytes text, Code *code_out, uint32_t *service_code_out);
 
 /* The reason phrase (RFC 9110 section 15); "" when unknown. A literal. */
 const char *http_phrase(uint16_t http_status);

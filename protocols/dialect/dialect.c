@@ -75,6 +75,26 @@ RequestKind request_kind(const HttpHead *head)
     return REQUEST_PLAIN;
 }
 
+/* "/package.Service/Method" */
+static bool has_form_of_method(Bytes path)
+{
+    path = bytes_slice(path, 0, bytes_find(path, '?'));
+    if (!bytes_start_with(path, "/"))
+        return false;
+    Bytes service = bytes_slice(path, 1, bytes_find(bytes_slice(path, 1, path.size), '/'));
+    Bytes method = bytes_slice(path, service.size + 2, path.size);
+    return bytes_find(service, '.') < service.size && method.size &&
+           bytes_find(method, '/') == method.size;
+}
+
+bool request_is_connect(const HttpHead *head)
+{
+    MediaKind kind = media_read(fields_get(&head->fields, "content-type")).kind;
+    return dialect_of_request(head) == DIALECT_CONNECT &&
+           (kind != MEDIA_JSON || fields_get(&head->fields, "connect-protocol-version").data ||
+            has_form_of_method(head->path));
+}
+
 /* ---- The parts of a head --------------------------------------------------------------------- */
 
 static Result check_post(const HttpHead *head, Dialect dialect, Arena *arena)

@@ -30,6 +30,11 @@ typedef enum RequestKind {
 
 RequestKind request_kind(const HttpHead *head);
 
+/* Where the path names no method and nothing else is served there: whether the client still is one
+   of Connect unary, and expects its errors. It says what only Connect clients say, or its path has
+   the form of a method's. */
+bool request_is_connect(const HttpHead *head);
+
 /*
  * Reads the head of a request into `call`, in the given dialect (from dialect_of_request, or REST
  * or HTTP by the route): codec, compression, accepted compressions, timeout (grpc-timeout,
@@ -227,10 +232,10 @@ typedef struct ReplyOptions {
  *
  * An error of our own (status->error) gets google.rpc details: ErrorInfo (reason: the name of the
  * fault; metadata: request id, service, version, retryable), BadRequest when the chain names a
- * field, RetryInfo; with options->full also the instance, and DebugInfo with the chain. REST errors
- * are application/problem+json (RFC 9457) with code, reason, request_id, retryable, details, and
- * causes if full. Connect errors are its error JSON. Error bodies have x-content-type-options:
- * nosniff. Fault: OUT_OF_MEMORY.
+ * field and the caller is responsible, RetryInfo; with options->full also the instance, and
+ * DebugInfo with the chain. REST errors are application/problem+json (RFC 9457) with code, reason,
+ * request_id, retryable, details, and causes if full. Connect errors are its error JSON. Error
+ * bodies have x-content-type-options: nosniff. Fault: OUT_OF_MEMORY.
  */
 MUST_USE Result reply_write_end(const Call *call, const Status *status, const Fields *metadata,
                                 const Fields *trailers, bool head_sent, const ReplyOptions *options,

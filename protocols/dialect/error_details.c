@@ -279,8 +279,9 @@ Result error_details_make(const Status *status, const ReplyOptions *options, Byt
     const Error *error = status->error;
     *details_out = error_details_in(arena, MOST_MADE);
     const Error *with_field = options->full ? error_with_field((Result){error}) : told_link(error);
+    bool by_caller = error->fault->side == SIDE_CLIENT;
     bool good = add_error_info(details_out, status, options, arena);
-    if (good && with_field && with_field->field)
+    if (good && by_caller && with_field && with_field->field)
         good = add_bad_request(details_out, with_field, arena);
     if (good && retry_after.size)
         good = add_retry_info(details_out, retry_after, arena);

@@ -47,9 +47,9 @@ MUST_USE Result error_details_write(Code code, Bytes message, ErrorDetails detai
 
 /*
  * The details of an error of our own (status->error): an ErrorInfo; a BadRequest when the chain
- * names a field; a RetryInfo when `retry_after` is a number of seconds (it may be empty or a date);
- * for a full error also the instance in ErrorInfo, and a DebugInfo with the chain. Fault:
- * OUT_OF_MEMORY.
+ * names a field and the caller is responsible; a RetryInfo when `retry_after` is a number of
+ * seconds (it may be empty or a date); for a full error also the instance in ErrorInfo, and a
+ * DebugInfo with the chain. Fault: OUT_OF_MEMORY.
  */
 MUST_USE Result error_details_make(const Status *status, const ReplyOptions *options,
                                    Bytes retry_after, Arena *arena, ErrorDetails *details_out);

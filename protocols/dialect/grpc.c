@@ -163,12 +163,14 @@ void grpc_request_fields(const RequestTarget *target, Arena *arena, Fields *to)
 static Status read_status(Bytes code, Bytes message, Bytes details, Arena *arena)
 {
     Status status = {.message = message};
-    status.code = code_of_digits(code, &status.service_code);
+    bool good = code_read_digits(code, &status.code, &status.service_code);
     if (percent_is_in(message)) {
         Buffer decoded = buffer_in(arena);
         percent_decode_leniently(&decoded, message);
         status.message = buffer_bytes(&decoded);
     }
+    if (!good)
+        return answer_malformed_status(code, status.message, arena);
     Buffer packed = buffer_in(arena);
     if (details.size && base64_decode(&packed, details))
         status.details = buffer_bytes(&packed);

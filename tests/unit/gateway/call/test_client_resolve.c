@@ -37,6 +37,37 @@ static void a_method_that_nobody_serves_is_not_known(void **state)
     assert_record(scene, "UNIMPLEMENTED UNKNOWN_METHOD, 0 sent");
 }
 
+static void a_method_that_nobody_serves_is_told_to_connect_in_its_own_way(void **state)
+{
+    static const struct {
+        const char *type;
+        unsigned status;
+        const char *content_type, *said;
+    } clients[] = {
+        {"application/json", 501, "application/json", "{\"code\":\"unimplemented\""},
+        {"application/proto", 501, "application/json", "{\"code\":\"unimplemented\""},
+        {"application/connect+json", 200, "application/connect+json",
+         "{\"error\":{\"code\":\"unimplemented\""},
+        {"application/connect+proto", 200, "application/connect+proto",
+         "{\"error\":{\"code\":\"unimplemented\""},
+    };
+    for (size_t i = 0; i < sizeof clients / sizeof *clients; i++) {
+        Scene *scene = *state;
+        Peer *client = post(scene, "/yard.v1.Yard/Sell", clients[i].type, "{}");
+        assert_int_equal(client->head.status, clients[i].status);
+        assert_string_equal(field_of(client, "content-type"), clients[i].content_type);
+        assert_non_null(
+            memmem(client->body.data, client->body.size, clients[i].said, strlen(clients[i].said)));
+        assert_record(scene, "UNIMPLEMENTED UNKNOWN_METHOD, 0 sent");
+    }
+    Scene *scene = *state;
+    Peer *client = get(scene, "/yard.v1.Yard/Sell?connect=v1&encoding=json&message={}", "");
+    assert_string_equal(field_of(client, "content-type"), "application/json");
+    client = post(scene, "/v1/trains", "application/json", "{}"); /* of REST */
+    assert_string_equal(field_of(client, "content-type"), "application/problem+json");
+    assert_record(scene, "UNIMPLEMENTED UNKNOWN_PATH, 0 sent");
+}
+
 static void a_path_that_takes_other_verbs_says_which(void **state)
 {
     Scene *scene = *state;
@@ -307,6 +338,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         TEST(a_path_that_nobody_serves_is_not_found),
         TEST(a_method_that_nobody_serves_is_not_known),
+        TEST(a_method_that_nobody_serves_is_told_to_connect_in_its_own_way),
         TEST(a_path_that_takes_other_verbs_says_which),
         TEST(a_path_that_is_not_well_formed_is_refused),
         TEST(connects_get_asks_methods_without_side_effects_only),

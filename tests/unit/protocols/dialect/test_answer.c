@@ -176,6 +176,28 @@ static void a_grpc_error_in_trailers_is_decoded(void **state)
     assert_int_equal(answer.trailers.n, 0);
 }
 
+static void a_malformed_grpc_status_is_unknown_and_says_what_it_was(void **state)
+{
+    static const char *const malformed[] = {"abc", "", "-1", "5 ", "2147483648"};
+    for (size_t i = 0; i < sizeof malformed / sizeof *malformed; i++) {
+        assert_ok(arena, answered(DIALECT_GRPC, CODEC_PROTO, 200,
+                                  FIELDS("content-type", "application/grpc")));
+        ended(FIELDS("grpc-status", malformed[i], "grpc-message", "no%20luck"), NULL);
+        assert_int_equal(answer.status.code, CODE_UNKNOWN);
+        assert_ptr_equal(answer.status.error->fault, &FAULT_UPSTREAM_PROTOCOL);
+        assert_bytes(error_message(answer.status.error, true, arena),
+                     arena_printf(arena,
+                                  "the service violated its protocol: its grpc-status is \"%s\", "
+                                  "which is not a status code; its grpc-message is: no luck",
+                                  malformed[i]));
+    }
+    assert_ok(arena, answered(DIALECT_GRPC, CODEC_PROTO, 200,
+                              FIELDS("content-type", "application/grpc", "grpc-status", "x")));
+    assert_ptr_equal(answer.status.error->fault, &FAULT_UPSTREAM_PROTOCOL);
+    ended(fields_in(arena), NULL);
+    assert_int_equal(answer.status.code, CODE_UNKNOWN);
+}
+
 static void trailers_only_is_found_in_the_head(void **state)
 {
     assert_ok(arena, answered(DIALECT_GRPC, CODEC_PROTO, 200,
@@ -576,6 +598,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_grpc_request_has_te_timeout_and_encodings),
+        cmocka_unit_test(a_malformed_grpc_status_is_unknown_and_says_what_it_was),
         cmocka_unit_test(what_is_not_wanted_is_not_said),
         cmocka_unit_test(a_grpc_web_request_says_so),
         cmocka_unit_test(connect_requests_say_version_timeout_and_their_kind_of_encoding),

@@ -65,7 +65,9 @@ static void the_names_go_both_ways(void **state)
         assert_true(code_by_name(bytes_of(code_name((Code)code)), &back));
         assert_int_equal(back, code);
         uint32_t of_service = 1;
-        assert_int_equal(code_of_digits(bytes_of(code_digits((Code)code)), &of_service), code);
+        Code read;
+        assert_true(code_read_digits(bytes_of(code_digits((Code)code)), &read, &of_service));
+        assert_int_equal(read, code);
         assert_int_equal(of_service, 0);
     }
     assert_string_equal(code_connect_name(CODE_CANCELLED), "canceled");
@@ -82,6 +84,7 @@ static void a_grpc_status_is_googles_or_the_services_own_or_unknown(void **state
         const char *digits;
         Code code;
         uint32_t of_service;
+        bool malformed;
     } rows[] = {
         {"0", CODE_OK, 0},
         {"16", CODE_UNAUTHENTICATED, 0},
@@ -89,16 +92,19 @@ static void a_grpc_status_is_googles_or_the_services_own_or_unknown(void **state
         {"2021", CODE_UNKNOWN, 2021},
         {"0017", CODE_UNKNOWN, 17},
         {"2147483647", CODE_UNKNOWN, 2147483647},
-        {"2147483648", CODE_UNKNOWN, 0},
-        {"18446744073709551617", CODE_UNKNOWN, 0},
-        {"-1", CODE_UNKNOWN, 0},
-        {"17 ", CODE_UNKNOWN, 0},
-        {"abc", CODE_UNKNOWN, 0},
-        {"", CODE_UNKNOWN, 0},
+        {"2147483648", CODE_UNKNOWN, 0, true},
+        {"18446744073709551617", CODE_UNKNOWN, 0, true},
+        {"-1", CODE_UNKNOWN, 0, true},
+        {"17 ", CODE_UNKNOWN, 0, true},
+        {"abc", CODE_UNKNOWN, 0, true},
+        {"", CODE_UNKNOWN, 0, true},
     };
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
         uint32_t of_service = 1;
-        assert_int_equal(code_of_digits(bytes_of(rows[i].digits), &of_service), rows[i].code);
+        Code code;
+        assert_int_equal(code_read_digits(bytes_of(rows[i].digits), &code, &of_service),
+                         !rows[i].malformed);
+        assert_int_equal(code, rows[i].code);
         assert_int_equal(of_service, rows[i].of_service);
     }
 }

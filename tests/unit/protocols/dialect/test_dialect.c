@@ -79,6 +79,33 @@ static void only_connect_unary_waits_for_the_path_to_be_told_apart(void **state)
     assert_int_equal(request_kind(&plain), REQUEST_PLAIN);
 }
 
+static void a_client_of_connect_is_one_also_where_its_path_names_nothing(void **state)
+{
+    HttpHead connects[] = {
+        HEAD("POST", "/a.B/C", "content-type", "application/json"),
+        HEAD("POST", "/a.B/C?x=1", "content-type", "application/json"),
+        HEAD("POST", "/v1/orders", "content-type", "application/json", "connect-protocol-version",
+             "1"),
+        HEAD("POST", "/v1/orders", "content-type", "application/proto"),
+        HEAD("GET", "/a.B/C?connect=v1&encoding=json", "accept", "*/*"),
+    };
+    HttpHead others[] = {
+        HEAD("POST", "/v1/orders", "content-type", "application/json"),
+        HEAD("POST", "/a.B", "content-type", "application/json"),
+        HEAD("POST", "/a.B/", "content-type", "application/json"),
+        HEAD("POST", "/a.B/C/D", "content-type", "application/json"),
+        HEAD("POST", "/B/C.d", "content-type", "application/json"),
+        HEAD("POST", "*", "content-type", "application/json"),
+        HEAD("POST", "/a.B/C", "content-type", "text/plain"),
+        HEAD("GET", "/a.B/C", "accept", "*/*"),
+        HEAD("POST", "/a.B/C", "content-type", "application/grpc"),
+    };
+    for (size_t i = 0; i < sizeof connects / sizeof *connects; i++)
+        assert_true(request_is_connect(&connects[i]));
+    for (size_t i = 0; i < sizeof others / sizeof *others; i++)
+        assert_false(request_is_connect(&others[i]));
+}
+
 static void a_grpc_request_is_read(void **state)
 {
     assert_ok(arena, read_head(HEAD("POST", "/shop.Orders/Get?x=1", "content-type",
@@ -388,6 +415,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(the_content_type_tells_the_dialect_in_any_case_and_with_parameters),
         cmocka_unit_test(only_connect_unary_waits_for_the_path_to_be_told_apart),
+        cmocka_unit_test(a_client_of_connect_is_one_also_where_its_path_names_nothing),
         cmocka_unit_test(a_grpc_request_is_read),
         cmocka_unit_test(without_a_timeout_there_is_none),
         cmocka_unit_test(what_a_head_gets_wrong_is_told_by_its_fault),

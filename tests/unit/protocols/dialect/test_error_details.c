@@ -102,6 +102,17 @@ static void a_full_error_has_all_four_details(void **state)
     assert_int_equal(made(why, &public_options, NULL).n, 2);
 }
 
+/* What is wrong with the service's message is not the caller's. */
+static void a_field_is_told_only_where_the_caller_is_responsible(void **state)
+{
+    Result why = FAIL_FIELD(arena, FAULT_BAD_VALUE, "a.b", "a.b: no number");
+    assert_non_null(value_of(made(why, &full_options, NULL), "BadRequest").data);
+    why = FAIL_OVER(arena, why, FAULT_UPSTREAM_MESSAGE, "reading the response");
+    ErrorDetails details = made(why, &full_options, NULL);
+    assert_null(value_of(details, "BadRequest").data);
+    assert_non_null(value_of(details, "DebugInfo").data);
+}
+
 static void field_and_description_are_cut(void **state)
 {
     static const struct {
@@ -199,6 +210,7 @@ int main(void)
         cmocka_unit_test(without_memory_there_is_room_for_none),
         cmocka_unit_test(what_is_no_any_is_no_detail),
         cmocka_unit_test(a_full_error_has_all_four_details),
+        cmocka_unit_test(a_field_is_told_only_where_the_caller_is_responsible),
         cmocka_unit_test(field_and_description_are_cut),
         cmocka_unit_test(the_chain_is_cut_after_eight_causes),
         cmocka_unit_test(an_entry_of_the_chain_is_cut),
