@@ -226,10 +226,13 @@ static void http1_sent(HttpConnection *base, size_t size)
 }
 
 /* A response that has gone out without "Connection: close" has promised the client another one: a
-   request may be on its way. Its response says close (http1_write.c: send_final). */
+   request may be on its way. So the response to the next one says close, or, where requests have
+   come already, that to the last of them (http1_write.c: send_final). */
 static void http1_drain(HttpConnection *base)
 {
     Http1 *http1 = http1_of(base);
+    if (!http1->draining)
+        http1->owed = http1->held_size;
     http1->draining = true;
     if (base->client && !http1->stream && !http1->closing)
         http1_close_after_output(http1);

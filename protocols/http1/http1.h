@@ -67,7 +67,9 @@ struct Http1 {
     bool continue_due; /* 100 Continue is still to be sent */
     bool capacity_due; /* on_capacity is still to be called */
     bool draining;
-    bool closing; /* close when `out` is empty */
+    uint32_t owed; /* bytes of pipelined requests that had come when the drain began, and are not
+                      read yet: these requests are still answered */
+    bool closing;  /* close when `out` is empty */
     bool dead;
 };
 

@@ -98,8 +98,8 @@ static void begin_request(Http1 *http1, Http1Head *head)
     Http1Stream *stream = http1->stream = http1_stream_new(http1);
     const HttpLimits *limits = &http1->base.limits;
     http1->requests++;
-    http1->keep_alive = head->keep_alive && !http1->draining &&
-                        (limits->requests == 0 || http1->requests < limits->requests);
+    http1->keep_alive =
+        head->keep_alive && (limits->requests == 0 || http1->requests < limits->requests);
     stream->old = head->http.minor == 0;
     stream->head_request = bytes_are(head->http.method, "HEAD");
     stream->takes_trailers = head->takes_trailers;
@@ -155,6 +155,12 @@ typedef enum Turn {
     TURN_WAIT, /* nothing more can be done with this input */
 } Turn;
 
+/* So much of the input is read. */
+static void count_read(Http1 *http1, size_t size)
+{
+    http1->owed -= size < http1->owed ? (uint32_t)size : http1->owed;
+}
+
 static Turn read_head(Http1 *http1, Bytes *input, Result *result)
 {
     Http1Head head = {.framing = HTTP1_NO_BODY};
@@ -191,6 +197,7 @@ static Turn read_head(Http1 *http1, Bytes *input, Result *result)
     }
     http1->seen = 0;
     *input = bytes_slice(*input, size, SIZE_MAX);
+    count_read(http1, size);
     if (http1->base.client)
         begin_answer(http1, &head);
     else
@@ -213,7 +220,10 @@ static Turn read_body(Http1 *http1, Bytes *input, Result *result)
     Bytes piece = BYTES_NONE;
     Http1Refusal why;
     Fields trailers = fields_in(http1->arena);
-    switch (http1_body_next(&http1->body, input, &piece, &why)) {
+    size_t before = input->size;
+    Http1BodyStep step = http1_body_next(&http1->body, input, &piece, &why);
+    count_read(http1, before - input->size);
+    switch (step) {
     case HTTP1_STEP_MORE: return TURN_WAIT;
     case HTTP1_STEP_PIECE:
         http1->continue_due = false;

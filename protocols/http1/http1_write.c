@@ -151,7 +151,8 @@ static bool rest_is_short(const Http1 *http1, const Http1Stream *stream)
    later would have sent its next request on it (RFC 9112 section 9.6). */
 static void send_final(Http1 *http1, Http1Stream *stream, const HttpHead *head, bool end)
 {
-    if (http1->continue_due || http1->draining || !rest_is_short(http1, stream))
+    bool last = http1->draining && http1->owed == 0;
+    if (http1->continue_due || last || !rest_is_short(http1, stream))
         http1->keep_alive =
             false; /* continue_due: the client may or may not send the body that it held back */
     put_status(http1, head->status);

@@ -638,6 +638,38 @@ static void an_idle_server_that_drains_serves_the_request_that_is_on_its_way(voi
     }
 }
 
+/* What has come by the drain is answered, and the last response says close; what comes later is
+   not. */
+static void a_draining_server_answers_the_pipelined_requests_that_it_has(void **state)
+{
+    static const char *const pipelined[] = {
+        GET("/2"), "POST /2 HTTP/1.1\r\nHost: h\r\nContent-Length: 3\r\n\r\nabc",
+        "POST /2 HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\n\r\n1\r\na\r\n0\r\n\r\n"};
+    for (size_t i = 0; i < sizeof pipelined / sizeof *pipelined; i++) {
+        Side server = {0};
+        side_begin(&server, http1_server_new, NULL);
+        assert_ok(server.arena, side_feed_text(&server, GET("/1")));
+        assert_ok(server.arena, side_feed_text(&server, pipelined[i]));
+        assert_ok(server.arena, side_feed_text(&server, GET("/3")));
+        http_connection_drain(server.connection);
+        http_connection_drain(server.connection); /* twice is once */
+        assert_ok(server.arena, side_feed_text(&server, GET("/late")));
+        for (int answered = 0; answered < 2; answered++) {
+            side_answer_ok(&server, server.stream);
+            side_take_output(&server);
+            assert_null(strstr(side_wire(&server), "connection: close"));
+            assert_int_equal(http_connection_phase(server.connection), HTTP_ACTIVE);
+        }
+        side_answer_ok(&server, server.stream);
+        side_take_output(&server);
+        assert_non_null(strstr(side_wire(&server), "connection: close\r\n"));
+        assert_int_equal(http_connection_phase(server.connection), HTTP_CLOSED);
+        assert_non_null(strstr(side_log(&server), "/3"));
+        assert_null(strstr(side_log(&server), "/late"));
+        side_end(&server);
+    }
+}
+
 static void what_a_head_has_promised_before_the_drain_is_kept(void **state)
 {
     Side server = {0};
@@ -1263,6 +1295,7 @@ int main(void)
         cmocka_unit_test(after_so_many_requests_the_connection_closes),
         cmocka_unit_test(a_draining_server_answers_what_it_has_and_closes),
         cmocka_unit_test(an_idle_server_that_drains_serves_the_request_that_is_on_its_way),
+        cmocka_unit_test(a_draining_server_answers_the_pipelined_requests_that_it_has),
         cmocka_unit_test(what_a_head_has_promised_before_the_drain_is_kept),
         cmocka_unit_test(an_idle_client_that_drains_closes_at_once),
         cmocka_unit_test(a_held_back_body_is_asked_for),
