@@ -16,7 +16,7 @@ Status answer_inferred_status(uint16_t http_status, Arena *arena);
 Status answer_foreign_status(Bytes content_type, Arena *arena);
 
 /* The status for a grpc-status that is not a number: UNKNOWN, with an error chain that quotes it
-   and the message, and may be sent to any client. */
+   and the message. */
 Status answer_malformed_status(Bytes said, Bytes message, Arena *arena);
 
 /*
