@@ -79,7 +79,7 @@ static void add_same_names(ChangeList *list, MessagePair *pair)
     }
 }
 
-static void check_types(ChangeList *list, const MessagePair *pair, FieldChange *change)
+void change_check_ends(ChangeList *list, const MessagePair *pair, FieldChange *change)
 {
     const char *path = where_change(list, pair, change);
     if (!change->ends[OLD].n_paths || !change->ends[NEW].n_paths)
@@ -88,6 +88,8 @@ static void check_types(ChangeList *list, const MessagePair *pair, FieldChange *
         change_check_template(list, change, path);
         return;
     }
+    if (change->keyed)
+        return; /* its pair is made already, or what is wrong is told */
     if (change_is_merge(change)) {
         if (change_check_merge(list, change, path))
             change_choose_for_elements(list, change, path);
@@ -102,14 +104,14 @@ static void check_types(ChangeList *list, const MessagePair *pair, FieldChange *
 }
 
 /* What was said, and what follows from the names, each with its converters. */
-static void pair_own(ChangeList *list, MessagePair *pair)
+void pair_own(ChangeList *list, MessagePair *pair)
 {
     if (pair->has_own)
         return;
     pair->has_own = true;
     add_same_names(list, pair);
     for (uint32_t i = 0; i < pair->n_own; i++)
-        check_types(list, pair, &pair->own[i]);
+        change_check_ends(list, pair, &pair->own[i]);
 }
 
 /* ---- Sub-messages that paths go into --------------------------------------------------------- */
@@ -174,17 +176,6 @@ static bool is_entered(const MessagePair *pair, const FieldChange *change)
     return false;
 }
 
-static void join_end(ChangeList *list, ChangeEnd *end, const FieldPath *outer)
-{
-    FieldPath *paths = arena_array(list->arena, FieldPath, end->n_paths + 1);
-    for (uint32_t k = 0; k < end->n_paths; k++)
-        paths[k] = path_join(list->arena, outer, &end->paths[k]);
-    end->paths = paths;
-    end->when = path_join(list->arena, outer, &end->when);
-    end->currency = path_join(list->arena, outer, &end->currency);
-    end->under = end->under.n_steps ? path_join(list->arena, outer, &end->under) : *outer;
-}
-
 static void join_selection(ChangeList *list, FieldChange *change, const FieldPath *outer)
 {
     if (!change->select)
@@ -208,6 +199,23 @@ static void join_mark(ChangeList *list, FieldChange *change, const FieldPath *ou
     change->mark = joined;
 }
 
+void change_put_inside(ChangeList *list, FieldChange *change, int end, const FieldPath *outer)
+{
+    ChangeEnd *e = &change->ends[end];
+    FieldPath *paths = arena_array(list->arena, FieldPath, e->n_paths + 1);
+    int select_at = change->ends[OLD].n_paths ? NEW : OLD;
+    for (uint32_t k = 0; k < e->n_paths; k++)
+        paths[k] = path_join(list->arena, outer, &e->paths[k]);
+    e->paths = paths;
+    e->when = path_join(list->arena, outer, &e->when);
+    e->currency = path_join(list->arena, outer, &e->currency);
+    e->under = path_join(list->arena, outer, &e->under);
+    if (end == select_at) {
+        join_selection(list, change, outer);
+        join_mark(list, change, outer);
+    }
+}
+
 /* The sub-message's own change, from here; but what this pair says of its fields goes first: then
    the change's other end is left unsaid, and told. */
 static void add_inner(ChangeList *list, MessagePair *pair, const FieldChange *outer,
@@ -215,15 +223,14 @@ static void add_inner(ChangeList *list, MessagePair *pair, const FieldChange *ou
 {
     FieldChange change = *inner;
     bool taken = false;
-    int select_at = change.ends[OLD].n_paths ? NEW : OLD;
     for (int end = 0; end < 2; end++) {
         ChangeEnd *e = &change.ends[end];
-        join_end(list, e, &outer->ends[end].paths[0]);
+        change_put_inside(list, &change, end, &outer->ends[end].paths[0]);
+        if (!e->under.n_steps)
+            e->under = outer->ends[end].paths[0];
         for (uint32_t k = 0; k < e->n_paths; k++)
             taken |= path_is_taken(pair, end, &e->paths[k]);
     }
-    join_selection(list, &change, &outer->ends[select_at].paths[0]);
-    join_mark(list, &change, &outer->ends[select_at].paths[0]);
     if (!taken)
         *add_change(list, pair) = change;
 }
@@ -351,24 +358,27 @@ static const FieldChange *namesake_taker(const MessagePair *pair, int end, const
 
 static void tell_unsaid(ChangeList *list, MessagePair *pair, int end, const FieldPath *path)
 {
-    const char *hint;
+    const char *hint, *text = path->text;
+    const MessagePair *named = pair;
     if (list->misread || (pair->misread && is_tried(pair, path->text)))
         return;
+    if (pair->rest) { /* what is in a map's entry is said of the two messages */
+        named = pair->rest;
+        text += path->steps[0]->parent->map_entry ? strlen("value.") : 0;
+    }
     if (end == OLD) {
-        const char *near = nearest_unsaid(list, pair, NEW, path->text);
-        hint = near
-                   ? arena_printf(list->arena, "write %s: %s, or %s: {removed: graceful} or loud",
-                                  path->text, near, path->text)
-                   : arena_printf(list->arena, "write %s: {removed: graceful} or loud", path->text);
+        const char *near = pair->rest ? NULL : nearest_unsaid(list, pair, NEW, path->text);
+        hint = near ? arena_printf(list->arena, "write %s: %s, or %s: {removed: graceful} or loud",
+                                   text, near, text)
+                    : arena_printf(list->arena, "write %s: {removed: graceful} or loud", text);
     } else {
-        hint =
-            arena_printf(list->arena, "write %s: {added: graceful}, loud or a value", path->text);
+        hint = arena_printf(list->arena, "write %s: {added: graceful}, loud or a value", text);
     }
     const FieldChange *taker = namesake_taker(pair, !end, path);
     const char *taken = taker ? arena_printf(list->arena, ": that of %s is said in line %d",
                                              list->sides[!end].version, taker->place.name_line)
                               : "";
-    change_problem(list, pair_place(list, pair), where(list, pair, path->text), hint,
+    change_problem(list, pair_place(list, pair), where(list, named, text), hint,
                    end == OLD ? "%s has this field, and nothing says what becomes of it%s"
                               : "%s has this field, and nothing says what is in it%s",
                    list->sides[end].version, taken);
@@ -409,8 +419,8 @@ static bool step_is_required(const FieldType *field)
 static bool all_required(const FieldPath *path, uint32_t from)
 {
     for (uint32_t i = from; i < path->n_steps; i++) {
-        if (!step_is_required(path->steps[i]))
-            return false;
+        if (!step_is_required(path->steps[i]) && !path->steps[i]->parent->map_entry)
+            return false; /* an entry has its key and its value, whatever they are */
     }
     return true;
 }
@@ -551,6 +561,8 @@ static void want_inner(ChangeList *list, const MessagePair *pair)
         const FieldChange *change = &pair->changes[i];
         if (change->pair)
             change->pair->wanted = true;
+        if (change->entries)
+            change->entries->wanted = true;
         const Converter *converter = change->convert[NEW];
         if (converter && converter->code == CONVERT_FIELD_MASK)
             message_pair(list, converter->mapping->from, converter->mapping->to)->wanted = true;
@@ -576,7 +588,8 @@ static void check_wanted(ChangeList *list)
 static bool uses_bad(const MessagePair *pair)
 {
     for (uint32_t i = 0; i < pair->n_changes; i++) {
-        if (pair->changes[i].pair && pair->changes[i].pair->bad)
+        const FieldChange *change = &pair->changes[i];
+        if ((change->pair && change->pair->bad) || (change->entries && change->entries->bad))
             return true;
     }
     return false;
@@ -645,7 +658,11 @@ static void want_package(ChangeList *list, bool referenced_too)
 void pairs_check(ChangeList *list)
 {
     for (uint32_t i = 0; i < list->n_pairs; i++)
-        list->pairs[i]->wanted = list->pairs[i]->said;
+        change_check_keyed(list, list->pairs[i]);
+    for (uint32_t i = 0; i < list->n_pairs; i++) {
+        const MessagePair *pair = list->pairs[i];
+        list->pairs[i]->wanted = pair->said && (pair->canonical || !pair->in_entries);
+    }
     want_methods(list);
     want_package(list, false);
     check_wanted(list);

@@ -163,7 +163,8 @@ static void guard_left(Making *m, uint32_t at)
         FieldPath message = {from->paths[0].steps, n,
                              steps_text(m->arena, from->paths[0].steps, n)};
         const FieldChange *first;
-        if (was_met(m, at, &message) || is_spoken_of(m, &message))
+        bool in_map = path_field(&message)->parent->map_entry; /* it is there, whatever is in it */
+        if (in_map || was_met(m, at, &message) || is_spoken_of(m, &message))
             continue;
         const Expr *lost = lost_presence(m, &message, &first);
         if (!lost)

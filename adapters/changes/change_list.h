@@ -107,6 +107,9 @@ typedef struct FieldChange {
     Drop more;                   /* list to single, when there are more */
     bool merged;                 /* one end has a field and a list, and the other a list of both */
     Drop first;                  /* merged: when the first element is not there */
+    bool keyed;                  /* a list of messages at one end, and a map at the other */
+    Drop duplicates;             /* keyed: when a key comes twice */
+    MessagePair *entries;        /* keyed: the list's messages, and the map's entries */
     bool constant;               /* the only end that has paths always has the same value */
     const Selection *select;     /* of the only end that has paths */
     const Mark *mark;            /* of the only end that has paths */
@@ -132,8 +135,10 @@ struct MessagePair {
     bool wanted;          /* something gives the one as the other, whole */
     bool bad;             /* it has problems, which may be untold: nothing but an Any asks for it */
     bool has_own, checked;
-    bool misread; /* some of it could not be read, and that is told */
-    bool cyclic;  /* it cannot be expanded to an end */
+    bool misread;            /* some of it could not be read, and that is told */
+    const MessagePair *rest; /* of a map's entry: what says what is in its value; or NULL */
+    bool in_entries;         /* it is such a one, and nothing gives its messages whole by itself */
+    bool cyclic;             /* it cannot be expanded to an end */
 };
 
 struct EnumPair {
@@ -293,6 +298,12 @@ bool change_is_merge(const FieldChange *change);
 bool change_check_merge(ChangeList *list, FieldChange *change, const char *path);
 void change_check_merges(ChangeList *list, const MessagePair *pair);
 
+/* ---- change_keyed.c -------------------------------------------------------------------------- */
+
+/* Makes the pairs of lists' messages and maps' entries, for what the pair has of them; what does
+   not fit is told. */
+void change_check_keyed(ChangeList *list, MessagePair *pair);
+
 /* ---- change_text.c --------------------------------------------------------------------------- */
 
 /* Enum and text, by `values:` or by the values' names. */
@@ -343,6 +354,12 @@ void change_check_marks(ChangeList *list, Bytes yaml);
    is told. */
 void pairs_check(ChangeList *list);
 
+/* The pair's own changes, complete, each with its converters. */
+void pair_own(ChangeList *list, MessagePair *pair);
+void change_check_ends(ChangeList *list, const MessagePair *pair, FieldChange *change);
+/* All that the change has at this end is inside a message. */
+void change_put_inside(ChangeList *list, FieldChange *change, int end, const FieldPath *outer);
+
 /* Is the field, or this alternative of a kind, what a mark speaks of beside other values? */
 const FieldChange *change_mark(const MessagePair *pair, int end, const FieldPath *path);
 
@@ -381,6 +398,8 @@ const Expr *making_template(Making *m, const FieldChange *change, uint32_t which
 void making_template_guards(Making *m, const FieldChange *change);
 /* change_merge.c: likewise, of a field and a list. */
 const Expr *making_merged(Making *m, const FieldChange *change, uint32_t which);
+/* change_keyed.c: likewise, of a list that is a map, or a map that is a list. */
+const Expr *making_keyed(Making *m, const FieldChange *change);
 void making_merge_guards(Making *m, const FieldChange *change);
 const Loss *making_loss(Making *m, const FieldChange *change, LossKind kind, bool loud,
                         const char *how);

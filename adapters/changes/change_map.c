@@ -318,6 +318,8 @@ const Expr *making_given(Making *m, const FieldChange *change, uint32_t which)
         return making_template(m, change, which);
     if (change->merged)
         return making_merged(m, change, which);
+    if (change->keyed)
+        return making_keyed(m, change);
     return change->ends[!m->to].n_paths ? only_if_chosen(m, change, plain_value(m, change)) : NULL;
 }
 

@@ -1,10 +1,11 @@
 #include "adapters/changes/change_list.h"
 
 static const char *const field_keys[] = {
-    "to",       "from",   "by",          "removed",  "added", "back",       "ignored", "required",
-    "optional", "more",   "round",       "sentinel", "zero",  "when",       "select",  "constant",
-    "template", "into",   "currency",    "of",       "times", "divided_by", "values",  "others",
-    "scale",    "unused", "ignore_case", "parts",    "means", "first",
+    "to",         "from",     "by",       "removed", "added",      "back",        "ignored",
+    "required",   "optional", "more",     "round",   "sentinel",   "zero",        "when",
+    "select",     "constant", "template", "into",    "currency",   "of",          "times",
+    "divided_by", "values",   "others",   "scale",   "unused",     "ignore_case", "parts",
+    "means",      "first",    "key",      "value",   "duplicates",
 };
 
 /* One change while it is read. */
@@ -566,6 +567,28 @@ static bool read_first(const Reading *r, const JsonNode *node)
     return false;
 }
 
+/* A list of messages as a map. What the key is of is looked at when it is checked. */
+static bool read_keyed(const Reading *r)
+{
+    const JsonNode *key = member(r, "key"), *value = member(r, "value");
+    const JsonNode *duplicates = member(r, "duplicates");
+    const JsonNode *wrong = key && !has_text(key) ? key : value && !has_text(value) ? value : NULL;
+    r->change->keyed = key;
+    if (!key && (value || duplicates)) {
+        change_problem(r->list, place(r, value ? value : duplicates), r->where,
+                       "write labels: {key: name, duplicates: loud}",
+                       "%s is said of a list of messages that is a map in the other version",
+                       value ? "value" : "duplicates");
+        return false;
+    }
+    if (wrong) {
+        change_problem(r->list, place(r, wrong), r->where, NULL,
+                       "expected a field of the messages");
+        return false;
+    }
+    return !duplicates || read_drop(r, duplicates, &r->change->duplicates);
+}
+
 static bool read_currency(const Reading *r, const JsonNode *node)
 {
     if (!has_text(node)) {
@@ -600,6 +623,7 @@ static bool read_both(const Reading *r)
 {
     const JsonNode *said;
     bool good = true;
+    good &= read_keyed(r);
     if ((said = member(r, "template")))
         good &= read_template(r, said, member(r, "from") ? NEW : OLD);
     if ((said = member(r, "into")))
@@ -653,6 +677,10 @@ static const char *const merge_keys[] = {
     "first", "from",       "to",     "by",     "required",    "optional", "round",
     "times", "divided_by", "values", "others", "ignore_case", NULL};
 
+static const char *const keyed_keys[] = {
+    "key",   "to",    "value",      "duplicates", "by",     "required",    "optional",
+    "round", "times", "divided_by", "values",     "others", "ignore_case", NULL};
+
 static const char *const *keys_beside(const Reading *r)
 {
     return member(r, "removed")    ? removed_keys
@@ -661,6 +689,7 @@ static const char *const *keys_beside(const Reading *r)
            : member(r, "select")   ? select_keys
            : member(r, "means")    ? means_keys
            : member(r, "first")    ? merge_keys
+           : member(r, "key")      ? keyed_keys
                                    : NULL;
 }
 

@@ -503,6 +503,20 @@ static void choose_named(ChangeList *list, FieldChange *change, ValueType a, Val
     types_clash(list, change, path, a, b, arena_printf(list->arena, "%s does not fit", change->by));
 }
 
+/* A list of messages may be a map by one of their fields. */
+static const char *say_keyed(ChangeList *list, const FieldChange *change, const FieldType *old,
+                             const FieldType *new_field)
+{
+    const FieldPath *from = &change->ends[OLD].paths[0], *to = &change->ends[NEW].paths[0];
+    const FieldType *other = old->map ? new_field : old;
+    if (old->map == new_field->map || !other->repeated || !other->message)
+        return say_replaced(list, from, to);
+    return strcmp(from->text, to->text) == 0
+               ? arena_printf(list->arena, "write %s: {key: FIELD, duplicates: loud}", from->text)
+               : arena_printf(list->arena, "write %s: {to: %s, key: FIELD, duplicates: loud}",
+                              from->text, to->text);
+}
+
 /* A list becomes one, or one a list: with `more`. Keys of maps stay as they are. */
 static bool check_lists(ChangeList *list, FieldChange *change, const FieldType *old,
                         const FieldType *new_field, const char *path)
@@ -510,8 +524,7 @@ static bool check_lists(ChangeList *list, FieldChange *change, const FieldType *
     if (old->map != new_field->map ||
         (old->map && value_type_of(message_field_by_number(old->message, 1)).kind !=
                          value_type_of(message_field_by_number(new_field->message, 1)).kind)) {
-        tell_types(list, change, path,
-                   say_replaced(list, &change->ends[OLD].paths[0], &change->ends[NEW].paths[0]),
+        tell_types(list, change, path, say_keyed(list, change, old, new_field),
                    "a map and its keys cannot be converted");
         return false;
     }

@@ -686,6 +686,64 @@ static Result parted(Oracle *o, const FieldChange *change, uint32_t which, const
                : r;
 }
 
+static Literal key_of(const Tree *entry)
+{
+    const TreeField *key = tree_field(entry, message_field_by_number(entry->type, 1));
+    return key->n ? key->values[0].plain : (Literal){0};
+}
+
+static int compare_keys(const Tree *a, const Tree *b)
+{
+    const FieldType *field = message_field_by_number(a->type, 1);
+    Literal x = key_of(a), y = key_of(b);
+    if (field->kind == KIND_STRING)
+        return bytes_compare(x.bytes, y.bytes);
+    return kind_is_unsigned(field->kind) ? (x.u > y.u) - (x.u < y.u) : (x.i > y.i) - (x.i < y.i);
+}
+
+/* A list of messages as a map: of a key that comes twice the last one. */
+static Result keyed(Oracle *o, const FieldChange *change, Found *found)
+{
+    uint32_t n = 0;
+    for (uint32_t i = 0; i < found->n; i++) {
+        Tree *entry;
+        Result r = oracle_pair(o, change->entries, found->values[i].message, &entry);
+        if (failed(r))
+            return r;
+        tree_fill_entry(o->arena, entry);
+        uint32_t same = 0;
+        while (same < n && compare_keys(found->values[same].message, entry) != 0)
+            same++;
+        if (same < n && change->duplicates == DROP_LOUD)
+            return cannot(o, &change->ends[!o->to].paths[0], "a key comes twice");
+        found->values[same].message = entry;
+        n += same == n;
+    }
+    found->n = n;
+    return OK;
+}
+
+/* A map as a list, in the order of its keys. */
+static Result listed(Oracle *o, const FieldChange *change, Found *found)
+{
+    for (uint32_t i = 1; i < found->n; i++) {
+        for (uint32_t k = i;
+             k && compare_keys(found->values[k - 1].message, found->values[k].message) > 0; k--) {
+            TreeValue value = found->values[k];
+            found->values[k] = found->values[k - 1];
+            found->values[k - 1] = value;
+        }
+    }
+    for (uint32_t i = 0; i < found->n; i++) {
+        Tree *message;
+        Result r = oracle_pair(o, change->entries, found->values[i].message, &message);
+        if (failed(r))
+            return r;
+        found->values[i].message = message;
+    }
+    return OK;
+}
+
 static Result change_value_of(Oracle *o, const MessagePair *pair, const FieldChange *change,
                               uint32_t which, const Tree *tree, Found *found)
 {
@@ -697,7 +755,11 @@ static Result change_value_of(Oracle *o, const MessagePair *pair, const FieldCha
         *found = selected(o, change, tree);
     else if (from->template || to->template)
         return template_value(o, change, which, tree, found);
-    else if (change->merged)
+    else if (change->keyed) {
+        *found = get(o, tree, &from->paths[0]);
+        return path_field(&from->paths[0])->map ? listed(o, change, found)
+                                                : keyed(o, change, found);
+    } else if (change->merged)
         return from->n_paths > 1 ? joined(o, change, tree, found)
                                  : parted(o, change, which, tree, found);
     else if (from->n_paths)

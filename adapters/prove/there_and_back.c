@@ -44,6 +44,8 @@ static void declare_lines(Declared *d, const MappingSet *set)
         const Loss *line = &report.lines[i];
         if (is_completed(line->how))
             note_paths(d->arena, &d->completed, line->into);
+        if (strstr(line->how, "a map has no order"))
+            continue; /* lists are compared without it, and what else is lost is counted */
         bool merges = strstr(line->how, " become ");
         if ((line->loud && !merges) ||
             (line->kind != LOSS_DEFAULTED && line->kind != LOSS_NARROWED) ||
@@ -272,6 +274,34 @@ static const TreeValue *entry_like(const TreeField *entries, const Tree *entry)
     return NULL;
 }
 
+/* Is there one like it among those that are left? It is taken away. */
+static bool take_alike(Comparing *c, const FieldType *field, const TreeValue *value,
+                       TreeField *left)
+{
+    for (uint32_t i = 0; i < left->n; i++) {
+        Comparing trial = *c;
+        compare_value(&trial, field, value, &left->values[i]);
+        if (trial.found)
+            continue;
+        c->respelled |= trial.respelled;
+        left->values[i] = left->values[--left->n];
+        return true;
+    }
+    return false;
+}
+
+/* A list that was a map on the way. */
+static void compare_unordered(Comparing *c, const FieldType *field, const TreeField *a,
+                              const TreeField *b)
+{
+    TreeField left = {arena_array(c->arena, TreeValue, b->n + 1), b->n, b->n};
+    memcpy(left.values, b->values, b->n * sizeof *b->values);
+    for (uint32_t i = 0; i < a->n; i++) {
+        if (!take_alike(c, field, &a->values[i], &left))
+            note(c, true);
+    }
+}
+
 static void compare_field(Comparing *c, const FieldType *field, const TreeField *a,
                           const TreeField *b)
 {
@@ -285,6 +315,10 @@ static void compare_field(Comparing *c, const FieldType *field, const TreeField 
         c->respelled = true;
     else if (a->n != b->n)
         note(c, a->n > 1 || (a->n && !means_unset(field, hint, &a->values[0].plain)));
+    if (a->n == b->n && hint->unordered) {
+        compare_unordered(c, field, a, b);
+        return;
+    }
     for (uint32_t i = 0; a->n == b->n && i < a->n; i++) {
         const TreeValue *other = field->map ? entry_like(b, a->values[i].message) : &b->values[i];
         if (other)

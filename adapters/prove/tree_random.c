@@ -63,9 +63,13 @@ static void hint_constant(TreeHints *hints, const Expr *expr)
     hint->asked[hint->n_asked++] = when ? *expr->constants : expr->converter->sentinel;
 }
 
+static void hint_mapping(TreeHints *hints, const Mapping *mapping);
+
 static void hint_expr(TreeHints *hints, const Expr *expr)
 {
     const FieldType *field = source_field(expr);
+    if (expr_has_mapping(expr))
+        hint_mapping(hints, expr->mapping);
     if (field && expr->kind == EXPR_CONVERT)
         hint_converter(hint_of(hints, field), expr->converter);
     if (expr->kind == EXPR_CONVERT && expr->converter->code == CONVERT_SERIALIZED)
@@ -83,6 +87,8 @@ static void hint_expr(TreeHints *hints, const Expr *expr)
     hint_constant(hints, expr);
     if (field && expr->kind == EXPR_FIRST && expr->loud)
         hint_of(hints, field)->one = true;
+    if (field && expr->kind == EXPR_KEYED)
+        hint_of(hints, field)->unordered = true;
     if (expr->kind == EXPR_CONVERT && expr->converter->code == CONVERT_TEMPLATE) {
         for (uint32_t i = 0; i < expr->n_args; i++) {
             TreeHint *hint =
@@ -113,17 +119,25 @@ static void hint_guard(TreeHints *hints, const Guard *guard)
     hint->value = guard->ignored;
 }
 
+/* Once; also of a list between, which what is composed leads to. */
+static void hint_mapping(TreeHints *hints, const Mapping *mapping)
+{
+    Bytes key = bytes(&mapping, sizeof mapping);
+    if (table_get(&hints->visited, key))
+        return;
+    table_put(&hints->visited, bytes_copy(hints->arena, key), (void *)(uintptr_t)mapping);
+    for (uint32_t k = 0; k < mapping->n_rules; k++)
+        hint_expr(hints, mapping->rules[k].value);
+    for (uint32_t k = 0; k < mapping->n_guards; k++)
+        hint_guard(hints, &mapping->guards[k]);
+}
+
 void tree_hints(Arena *arena, const MappingSet *set, TreeHints *hints_out)
 {
     *hints_out = (TreeHints){
         .arena = arena, .by_field = table_in(arena), .visited = table_in(arena), .set = set};
-    for (uint32_t i = 0; i < set->n_mappings; i++) {
-        const Mapping *mapping = set->mappings[i];
-        for (uint32_t k = 0; k < mapping->n_rules; k++)
-            hint_expr(hints_out, mapping->rules[k].value);
-        for (uint32_t k = 0; k < mapping->n_guards; k++)
-            hint_guard(hints_out, &mapping->guards[k]);
-    }
+    for (uint32_t i = 0; i < set->n_mappings; i++)
+        hint_mapping(hints_out, set->mappings[i]);
 }
 
 /* ---- Values ---------------------------------------------------------------------------------- */

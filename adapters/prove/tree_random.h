@@ -20,7 +20,8 @@ typedef struct TreeHint {
     Literal value;
     Literal asked[MOST_ASKED]; /* values in a list: kinds, sentinels */
     uint32_t n_asked;
-    bool one; /* of a list only one */
+    bool one;       /* of a list only one */
+    bool unordered; /* a list that becomes a map */
     /* In any version of the chain: */
     bool spelled;     /* a text or a time that may have several spellings */
     bool floating;    /* a number with fewer digits */

@@ -529,6 +529,109 @@ static void what_is_the_same_all_the_way_down_is_copied(void **state)
           "e\n");
 }
 
+/* This problem is among those that it has. */
+static void refused_among(Loaded *loaded, const char *kind, const char *yaml, const char *expected)
+{
+    Problems problems = problems_in(loaded->arena);
+    Buffer text = buffer_in(loaded->arena);
+    assert_null(read_list(loaded, kind, yaml, &problems));
+    problems_print(&problems, &text);
+    if (!strstr(arena_text(loaded->arena, buffer_bytes(&text)), expected))
+        fail_msg("%.*s has no %s", BYTES_ARGS(buffer_bytes(&text)), expected);
+}
+
+/* ---- A list of messages as a map ------------------------------------------------------------- */
+
+static const char *const keyed =
+    "messages:\n"
+    "  M:\n"
+    "    labels: {key: name, duplicates: loud}\n"
+    "    prices: {key: id, duplicates: graceful}\n"
+    "    tags: {key: on, value: text, by: text, duplicates: graceful}\n"
+    "    nodes: {key: id, duplicates: graceful}\n"
+    "  Label: {note: {removed: graceful}, color: {removed: graceful}}\n"
+    "  Label to LabelValue: {note: text, extra: {added: here}}\n"
+    "  Price to Priced: {cents: {by: text}}\n"
+    "  Node: {nodes: {key: id, duplicates: loud}, id: {removed: loud}}\n";
+
+static void a_list_of_messages_becomes_a_map_by_a_key(void **state)
+{
+    check(state, "Keyed", keyed, ".M",
+          "  labels = keyed once[Keyed.New.M.LabelsEntry](labels)\n"
+          "  prices = listed[Keyed.New.Priced](prices)\n"
+          "  tags = keyed[Keyed.New.M.TagsEntry](tags)\n"
+          "  nodes = keyed[Keyed.New.M.NodesEntry](nodes)\n",
+          "  labels = listed[Keyed.Old.Label](labels)\n"
+          "  prices = keyed[Keyed.Old.M.PricesEntry](prices)\n"
+          "  tags = listed[Keyed.Old.Tag](tags)\n"
+          "  nodes = listed[Keyed.Old.Node](nodes)\n");
+}
+
+static void the_key_is_taken_out_of_the_message_and_the_rest_is_the_value(void **state)
+{
+    Loaded *loaded = *state;
+    assert_bytes(rules_of(loaded, read_set(loaded, "Keyed", keyed, false), "M.LabelsEntry"),
+                 "  name = key\n"
+                 "  rank = number[int64 to int32](value.rank)\n"
+                 "  note = value.text\n"
+                 "  color = value.color\n"
+                 "  drop value.extra unless \"here\"\n");
+}
+
+static void a_map_by_a_key_that_does_not_fit_is_refused(void **state)
+{
+    static const struct {
+        const char *change, *problem;
+    } rows[] = {
+        {"labels: {key: name}", "M.labels: say what becomes of a key that is there twice (add "
+                                "duplicates: loud, or graceful to keep the last one)\n"},
+        {"labels: {key: name, duplicates: lod}",
+         "M.labels: expected loud or graceful (did you mean loud?)\n"},
+        {"labels: {key: nam, duplicates: loud}",
+         "M.labels: changes.Keyed.Old.Label has no field nam (did you mean name?)\n"},
+        {"labels: {key: rank, duplicates: loud}",
+         "M.labels: rank is int32, and the keys of the map are string\n"},
+        {"labels: {key: [name], duplicates: loud}", "M.labels: expected a field of the messages\n"},
+        {"labels: {key: name, more: loud, duplicates: loud}",
+         "M.labels: more does not go with key\n"},
+        {"labels: {duplicates: loud}",
+         "M.labels: duplicates is said of a list of messages that is a map in the other version "
+         "(write labels: {key: name, duplicates: loud})\n"},
+        {"labels: labels",
+         "M.labels: a map and its keys cannot be converted: it is a list of Label "
+         "in v1 and a map of LabelValue in v2 (write labels: {key: FIELD, "
+         "duplicates: loud})\n"},
+        {"labels: {to: prices, key: name, duplicates: loud}",
+         "M.labels: only a list of messages becomes a map by a key, or a map such a list\n"},
+        {"labels: {to: tags, key: name, duplicates: loud}",
+         "M.labels: name is string, and the keys of the map are bool\n"},
+        {"nodes: {to: tags, key: nodes, duplicates: loud}",
+         "M.nodes: nodes is a list of message, and the keys of the map are bool\n"},
+        {"tags: {key: on, value: texts, duplicates: loud}",
+         "M.tags: changes.Keyed.Old.Tag has no field texts (did you mean text?)\n"},
+        {"prices: {key: label, duplicates: loud}",
+         "M.prices: label is message, and the keys of the map are int64\n"},
+        {"labels: {key: name, duplicates: loud}",
+         "Label to LabelValue.note: v1 has this field, and nothing says what becomes of it (write "
+         "note: {removed: graceful} or loud)\n"},
+        {"labels: {key: name, duplicates: loud}",
+         "Label to LabelValue.text: v2 has this field, and nothing says what is in it (write text: "
+         "{added: graceful}, loud or a value)\n"},
+        {"labels: {key: name, duplicates: loud, by: text}",
+         "M.labels: by is for plain values, and what is in LabelValue goes by its own changes "
+         "(list "
+         "them under Label to LabelValue)\n"},
+        {"tags: {key: on, duplicates: loud}",
+         "Tag to M.TagsEntry.text: the types differ: it is string in v1 and int32 in v2 (write "
+         "text: {to: value, by: text})\n"},
+    };
+    Loaded *loaded = *state;
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        const char *yaml = arena_printf(loaded->arena, "messages:\n  M:\n    %s\n", rows[i].change);
+        refused_among(loaded, "Keyed", yaml, rows[i].problem);
+    }
+}
+
 /* ---- A field and a list as one list ---------------------------------------------------------- */
 
 static void a_field_and_a_list_become_one_list(void **state)
@@ -604,13 +707,8 @@ static void what_a_list_without_its_first_becomes_is_said(void **state)
     };
     Loaded *loaded = *state;
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
-        Problems problems = problems_in(loaded->arena);
-        Buffer text = buffer_in(loaded->arena);
         const char *yaml = arena_printf(loaded->arena, "messages:\n  M:\n    %s\n", rows[i].change);
-        assert_null(read_list(loaded, "Unmerged", yaml, &problems));
-        problems_print(&problems, &text);
-        if (!strstr(arena_text(loaded->arena, buffer_bytes(&text)), rows[i].problem))
-            fail_msg("%.*s has no %s", BYTES_ARGS(buffer_bytes(&text)), rows[i].problem);
+        refused_among(loaded, "Unmerged", yaml, rows[i].problem);
     }
 }
 
@@ -1327,6 +1425,9 @@ int main(void)
         cmocka_unit_test(what_a_list_without_its_first_becomes_is_said),
         cmocka_unit_test(a_default_is_no_element_of_a_list),
         cmocka_unit_test(a_value_that_means_something_is_no_element),
+        cmocka_unit_test(a_list_of_messages_becomes_a_map_by_a_key),
+        cmocka_unit_test(the_key_is_taken_out_of_the_message_and_the_rest_is_the_value),
+        cmocka_unit_test(a_map_by_a_key_that_does_not_fit_is_refused),
         cmocka_unit_test(an_unsaid_drop_is_refused),
         cmocka_unit_test(an_unknown_field_is_refused),
         cmocka_unit_test(a_path_is_no_deeper_than_messages_are),

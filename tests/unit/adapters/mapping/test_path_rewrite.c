@@ -101,6 +101,25 @@ static void the_elements_of_a_list_that_is_merged_or_parted_are_counted_on(void 
     assert_bytes(rewritten_by(*state, down, true, "emails[x]"), "others[x]");
 }
 
+static void nobody_knows_where_an_element_of_a_list_with_a_key_is(void **state)
+{
+    static const char *const yaml =
+        "messages:\n  M:\n    labels: {key: name, duplicates: loud}\n"
+        "    prices: {key: id, duplicates: graceful}\n"
+        "    tags: {key: on, value: text, by: text, duplicates: graceful}\n"
+        "    nodes: {key: id, duplicates: graceful}\n"
+        "  Label: {note: {removed: graceful}, color: {removed: graceful}}\n"
+        "  Label to LabelValue: {note: text, extra: {added: here}}\n"
+        "  Price to Priced: {cents: {by: text}}\n"
+        "  Node: {nodes: {key: id, duplicates: loud}, id: {removed: loud}}\n";
+    const Mapping *up = mapping_of(*state, "Keyed", yaml, "M", true);
+    const Mapping *down = mapping_of(*state, "Keyed", yaml, "M", false);
+    assert_bytes(rewritten_by(*state, up, false, "labels"), "labels");
+    assert_bytes(rewritten_by(*state, up, true, "labels[1].note"), "labels");
+    assert_bytes(rewritten_by(*state, down, true, "labels[\"a\"].text"), "labels");
+    assert_bytes(rewritten_by(*state, down, true, "prices[3].cents"), "prices");
+}
+
 static void nonsense_is_no_path(void **state)
 {
     static const char *const bad[] = {"",          ".",      "..",  "[",      "]",
@@ -122,6 +141,7 @@ int main(void)
         cmocka_unit_test(the_path_of_an_error_leads_into_the_elements_of_lists_and_maps),
         cmocka_unit_test(an_error_may_spell_names_as_json_does),
         cmocka_unit_test(the_elements_of_a_list_that_is_merged_or_parted_are_counted_on),
+        cmocka_unit_test(nobody_knows_where_an_element_of_a_list_with_a_key_is),
         cmocka_unit_test(nonsense_is_no_path),
     };
     return cmocka_run_group_tests(tests, load, unload);

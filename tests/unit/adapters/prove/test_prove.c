@@ -336,6 +336,40 @@ static const Operation operations[] = {
      "    scores: {to: [best, scores], first: loud}\n"
      "    phones: {to: [contact.phone, contact.phones], first: graceful}\n"
      "  Item: {b: a}"},
+    {"Keyed",
+     "messages:\n  M:\n    labels: {key: name, duplicates: graceful}\n"
+     "    prices: {key: id, duplicates: graceful}\n"
+     "    tags: {key: on, value: text, by: text, duplicates: graceful}\n"
+     "    nodes: {key: id, duplicates: graceful}\n"
+     "  Label: {note: {removed: graceful}, color: {removed: graceful}}\n"
+     "  Label to LabelValue: {note: text, extra: {added: graceful}}\n"
+     "  Price to Priced: {cents: {by: text}}\n"
+     "  Node: {nodes: {key: id, duplicates: graceful}, id: {removed: graceful}}\n",
+     "messages:\n  M:\n    labels: {key: name, duplicates: graceful}\n"
+     "    prices: {key: id, duplicates: graceful}\n"
+     "    tags: {key: on, value: text, by: text, duplicates: graceful}\n"
+     "    nodes: {key: id, duplicates: graceful}\n"
+     "  Label: {note: {added: graceful}, color: {added: RED}}\n"
+     "  LabelValue to Label: {text: note, extra: {removed: graceful}}\n"
+     "  Priced to Price: {cents: {by: text}}\n"
+     "  Node: {nodes: {key: id, duplicates: graceful}, id: {added: graceful}}\n"},
+    {"Keyed",
+     "messages:\n  M:\n    labels: {key: name, duplicates: loud}\n"
+     "    prices: {key: id, duplicates: loud}\n"
+     "    tags: {key: on, value: text, by: text, duplicates: loud}\n"
+     "    nodes: {key: id, duplicates: loud}\n"
+     "  Label: {note: {removed: graceful}, color: {removed: graceful}}\n"
+     "  Label to LabelValue: {note: text, extra: {added: graceful}}\n"
+     "  Price to Priced: {cents: {by: text}}\n"
+     "  Node: {nodes: {key: id, duplicates: loud}, id: {removed: graceful}}\n",
+     "messages:\n  M:\n    labels: {key: name, duplicates: loud}\n"
+     "    prices: {key: id, duplicates: loud}\n"
+     "    tags: {key: on, value: text, by: text, duplicates: loud}\n"
+     "    nodes: {key: id, duplicates: loud}\n"
+     "  Label: {note: {added: graceful}, color: {added: RED}}\n"
+     "  LabelValue to Label: {text: note, extra: {removed: graceful}}\n"
+     "  Priced to Price: {cents: {by: text}}\n"
+     "  Node: {nodes: {key: id, duplicates: loud}, id: {added: graceful}}\n"},
     {"Choice", "", ""},
     {"Chosen", "messages: {M: {b: {added: none}, limit: {sentinel: {new: -1}}}}",
      "messages: {M: {b: {removed: graceful}, limit: {zero: set}}}"},
