@@ -55,6 +55,7 @@ LAYERS = (
         Module("policy", "retry, fall back, respond or fail: pure decisions", "PolicyVerdict", "policy.h"),
         Module("instances", "the instances of each service, and what all loops know of them", "InstanceSet", "instance_set.h"),
         Module("telemetry", "access log, counters, metrics", "CallRecord", "telemetry.h"),
+        Module("store", "what outlives the process: SQLite, PostgreSQL", "StoreTask", "store.h"),
         Module("upstream", "choice of an instance, and connections to it", "Upstream", "pick.h"),
         Module("builtin", "built-in services: health and reflection", "Health", "health.h"),
         Module("call", "one call, from its head to its log line", "Exchange", "exchange.h"),

@@ -1,0 +1,607 @@
+#include "gateway/store/store.h"
+
+#include "base/arena.h"
+#include "base/clock.h"
+#include "gateway/loop/signals.h"
+#include "gateway/store/store_backend.h"
+#include "gateway/store/store_schema.h"
+#include "gateway/telemetry/telemetry.h"
+
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdlib.h>
+
+enum { BATCH = 256 }; /* tasks that are executed together */
+
+/* Between two attempts to reach a store that is down. */
+#define FIRST_PAUSE (100 * MILLISECOND)
+#define LONGEST_PAUSE (5 * SECOND)
+
+#define LOOK_EVERY 50 /* milliseconds: at tasks that may be due */
+
+/* Of a task. */
+enum { WAITING, TAKEN, GIVEN_UP };
+
+typedef struct StoreThread {
+    Store *store;
+    pthread_t thread;
+    pthread_mutex_t mutex;
+    pthread_cond_t changed;
+    StoreTask *first, *last; /* the queue */
+    uint32_t n_waiting;
+    bool ending;
+
+    /* The thread's own. */
+    StoreSession *session; /* NULL: the store is down */
+    int64_t next_try, pause;
+    Arena *why_arena;
+    Result why; /* the store is down */
+} StoreThread;
+
+struct Store {
+    const StoreBackend *backend;
+    StoreSettings settings;
+    StoreThread *threads;
+    uint32_t n_threads;
+    atomic_uint next_thread, n_up;
+    _Atomic uint64_t done, conflicts, failed, given_up, commits;
+    _Atomic int64_t busy;
+};
+
+/* ---- The store's threads -----------------------------------------------------------------------
+ */
+
+/* To be called with the mutex held. Waits for a task, for the end, or for the next attempt. */
+static void wait_for_work(StoreThread *t)
+{
+    while (!t->first && !t->ending) {
+        if (t->session) {
+            pthread_cond_wait(&t->changed, &t->mutex);
+            continue;
+        }
+        if (clock_now() >= t->next_try)
+            return;
+        struct timespec until = {.tv_sec = t->next_try / SECOND, .tv_nsec = t->next_try % SECOND};
+        pthread_cond_timedwait(&t->changed, &t->mutex, &until);
+    }
+}
+
+/* The number of tasks taken; 0 with `ending`: the thread is to end. */
+static size_t take_batch(StoreThread *t, StoreTask **batch)
+{
+    size_t n = 0;
+    pthread_mutex_lock(&t->mutex);
+    wait_for_work(t);
+    while (t->first && n < BATCH) {
+        StoreTask *task = t->first;
+        t->first = task->next;
+        if (!t->first)
+            t->last = NULL;
+        t->n_waiting--;
+        batch[n++] = task;
+    }
+    pthread_mutex_unlock(&t->mutex);
+    return n;
+}
+
+static bool is_ending(StoreThread *t)
+{
+    pthread_mutex_lock(&t->mutex);
+    bool ending = t->ending;
+    pthread_mutex_unlock(&t->mutex);
+    return ending;
+}
+
+static void lose_session(StoreThread *t)
+{
+    t->store->backend->close(t->session);
+    t->session = NULL;
+    t->pause = FIRST_PAUSE;
+    t->next_try = clock_now() + t->pause;
+    atomic_fetch_sub(&t->store->n_up, 1);
+}
+
+static void keep_why(StoreThread *t, Result why)
+{
+    Arena *arena = arena_new(ARENA_UNLIMITED);
+    Result copy = error_copy(arena, why);
+    arena_free(t->why_arena);
+    t->why_arena = arena;
+    t->why = copy;
+}
+
+/* Tries to reach the store, unless it was tried a moment ago. The first failure of a row is told.
+ */
+static void need_session(StoreThread *t)
+{
+    if (t->session || clock_now() < t->next_try)
+        return;
+    const StoreBackend *backend = t->store->backend;
+    Arena *arena = arena_new(ARENA_UNLIMITED);
+    Result r = backend->open(&t->store->settings, arena, &t->session);
+    if (!failed(r)) {
+        r = store_schema_apply(backend, t->session, arena);
+        if (failed(r)) {
+            backend->close(t->session);
+            t->session = NULL;
+        }
+    }
+    if (failed(r)) {
+        if (!failed(t->why))
+            telemetry_event("error", "store_down", r, "%s cannot be used", backend->name);
+        keep_why(t, r);
+        t->pause = t->pause ? t->pause * 2 : FIRST_PAUSE;
+        t->pause = t->pause < LONGEST_PAUSE ? t->pause : LONGEST_PAUSE;
+        t->next_try = clock_now() + t->pause;
+    } else {
+        if (failed(t->why))
+            telemetry_event("info", "store_up", OK, "%s can be used again", backend->name);
+        t->why = OK;
+        t->pause = 0;
+        atomic_fetch_add(&t->store->n_up, 1);
+    }
+    arena_free(arena);
+}
+
+/* Leaves out those that were given up while they waited. */
+static size_t still_wanted(StoreTask **batch, size_t n, StoreTask **wanted)
+{
+    size_t n_wanted = 0;
+    for (size_t i = 0; i < n; i++) {
+        int waiting = WAITING;
+        if (atomic_compare_exchange_strong(&batch[i]->state, &waiting, TAKEN))
+            wanted[n_wanted++] = batch[i];
+    }
+    return n_wanted;
+}
+
+static void count_results(Store *store, StoreTask **tasks, size_t n)
+{
+    for (size_t i = 0; i < n; i++) {
+        Result r = tasks[i]->result;
+        if (!failed(r))
+            atomic_fetch_add(&store->done, 1);
+        else if (r.error->fault == &FAULT_STORE_CONFLICT)
+            atomic_fetch_add(&store->conflicts, 1);
+        else
+            atomic_fetch_add(&store->failed, 1);
+    }
+}
+
+static void execute(StoreThread *t, StoreTask **tasks, size_t n)
+{
+    Store *store = t->store;
+    need_session(t);
+    if (t->session) {
+        int64_t began = clock_now();
+        bool lives = store->backend->execute(t->session, tasks, n);
+        atomic_fetch_add(&store->busy, clock_now() - began);
+        atomic_fetch_add(&store->commits, 1);
+        if (!lives) {
+            Result why = tasks[n - 1]->result;
+            telemetry_event("error", "store_down", why, "%s was lost", store->backend->name);
+            keep_why(t, why);
+            lose_session(t);
+        }
+    } else {
+        for (size_t i = 0; i < n; i++)
+            tasks[i]->result = error_copy(tasks[i]->arena, t->why);
+    }
+    count_results(store, tasks, n);
+}
+
+static void *run_thread(void *argument)
+{
+    StoreThread *t = argument;
+    StoreTask *batch[BATCH], *wanted[BATCH];
+    for (;;) {
+        size_t n = take_batch(t, batch);
+        size_t n_wanted = still_wanted(batch, n, wanted);
+        if (n_wanted)
+            execute(t, wanted, n_wanted);
+        else
+            need_session(t);
+        for (size_t i = 0; i < n; i++)
+            batch[i]->on_executed(batch[i]);
+        if (n == 0 && is_ending(t))
+            break;
+    }
+    if (t->session)
+        lose_session(t);
+    arena_free(t->why_arena);
+    return NULL;
+}
+
+/* False: the queue is full. */
+static bool enqueue(StoreThread *t, StoreTask *task)
+{
+    pthread_mutex_lock(&t->mutex);
+    bool room = t->n_waiting < t->store->settings.queue;
+    if (room) {
+        if (t->last)
+            t->last->next = task;
+        else
+            t->first = task;
+        t->last = task;
+        t->n_waiting++;
+        pthread_cond_signal(&t->changed);
+    }
+    pthread_mutex_unlock(&t->mutex);
+    return room;
+}
+
+/* ---- Opening and closing -----------------------------------------------------------------------
+ */
+
+static char *copy_text(const char *text)
+{
+    char *copy = text ? strdup(text) : NULL;
+    CHECK(copy || !text);
+    return copy;
+}
+
+static void start_thread(Store *store, StoreThread *t)
+{
+    t->store = store;
+    CHECK(pthread_mutex_init(&t->mutex, NULL) == 0);
+    pthread_condattr_t monotonic;
+    CHECK(pthread_condattr_init(&monotonic) == 0);
+    CHECK(pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC) == 0);
+    CHECK(pthread_cond_init(&t->changed, &monotonic) == 0);
+    pthread_condattr_destroy(&monotonic);
+    CHECK(signals_make_thread(&t->thread, run_thread, t) == 0);
+}
+
+Store *store_open(const StoreSettings *settings)
+{
+    Store *store = calloc(1, sizeof *store);
+    CHECK(store);
+    store->backend = settings->postgresql ? &store_postgresql : &store_sqlite;
+    store->settings = *settings;
+    store->settings.sqlite = copy_text(settings->sqlite);
+    store->settings.postgresql = copy_text(settings->postgresql);
+    store->n_threads = settings->postgresql ? settings->connections : 1;
+    store->threads = calloc(store->n_threads, sizeof *store->threads);
+    CHECK(store->threads);
+    for (uint32_t i = 0; i < store->n_threads; i++)
+        start_thread(store, &store->threads[i]);
+    return store;
+}
+
+static void end_thread(StoreThread *t)
+{
+    pthread_mutex_lock(&t->mutex);
+    t->ending = true;
+    pthread_cond_signal(&t->changed);
+    pthread_mutex_unlock(&t->mutex);
+    CHECK(pthread_join(t->thread, NULL) == 0);
+    pthread_cond_destroy(&t->changed);
+    pthread_mutex_destroy(&t->mutex);
+}
+
+void store_close(Store *store)
+{
+    if (!store)
+        return;
+    for (uint32_t i = 0; i < store->n_threads; i++)
+        end_thread(&store->threads[i]);
+    free((char *)store->settings.sqlite);
+    free((char *)store->settings.postgresql);
+    free(store->threads);
+    free(store);
+}
+
+StoreStats store_stats(Store *store)
+{
+    StoreStats stats = {
+        .kind = store->backend->name,
+        .up = atomic_load(&store->n_up) == store->n_threads,
+        .done = atomic_load(&store->done),
+        .conflicts = atomic_load(&store->conflicts),
+        .failed = atomic_load(&store->failed),
+        .given_up = atomic_load(&store->given_up),
+        .commits = atomic_load(&store->commits),
+        .busy = atomic_load(&store->busy),
+    };
+    for (uint32_t i = 0; i < store->n_threads; i++) {
+        pthread_mutex_lock(&store->threads[i].mutex);
+        stats.waiting += store->threads[i].n_waiting;
+        pthread_mutex_unlock(&store->threads[i].mutex);
+    }
+    return stats;
+}
+
+/* ---- Giving up
+ * ----------------------------------------------------------------------------------- */
+
+/* True: it had not begun, and never will. */
+static bool withdraw(StoreTask *task)
+{
+    int waiting = WAITING;
+    return atomic_compare_exchange_strong(&task->state, &waiting, GIVEN_UP);
+}
+
+static Result given_up(Store *store, bool withdrawn, Arena *arena)
+{
+    double seconds = (double)store->settings.time / SECOND;
+    atomic_fetch_add(&store->given_up, 1);
+    return withdrawn ? FAIL(arena, FAULT_STORE_DOWN, "it did not begin within %.1f s", seconds)
+                     : FAIL(arena, FAULT_STORE_UNKNOWN, "it did not end within %.1f s", seconds);
+}
+
+static Result queue_full(Store *store, Arena *arena)
+{
+    atomic_fetch_add(&store->failed, 1);
+    return FAIL(arena, FAULT_STORE_DOWN, "%u tasks wait for it already", store->settings.queue);
+}
+
+static StoreThread *pick_thread(Store *store)
+{
+    return &store->threads[atomic_fetch_add(&store->next_thread, 1) % store->n_threads];
+}
+
+/* ---- From a loop
+ * ----------------------------------------------------------------------------------- */
+
+/*
+ * Of each task that was submitted and is not reported there is one. It belongs to the port until
+ * both the store's thread has executed the task and the loop has reported it.
+ */
+typedef struct Errand {
+    struct Errand *next, *previous; /* of those that are not reported, in the order of their time */
+    struct Errand *next_executed;
+    StorePort *port;
+    StoreTask *task;
+    bool reported;
+} Errand;
+
+struct StorePort {
+    Store *store;
+    StoreThread *thread;
+    uv_async_t woken;
+    uv_timer_t look;
+    Errand *first, *last; /* the loop's */
+
+    pthread_mutex_t mutex;
+    Errand *executed; /* the latest first */
+    uint32_t n_out;   /* given to the store, and not executed */
+    bool closed;
+    int n_closing; /* handles */
+};
+
+/* To be called with the mutex held. Whoever makes it true frees the port. */
+static bool is_over(const StorePort *port)
+{
+    return port->closed && port->n_closing == 0 && port->n_out == 0;
+}
+
+static void port_free(StorePort *port)
+{
+    pthread_mutex_destroy(&port->mutex);
+    free(port);
+}
+
+static void errand_free(Errand *errand)
+{
+    store_task_free(errand->task);
+    free(errand);
+}
+
+static void unlist(StorePort *port, Errand *errand)
+{
+    *(errand->previous ? &errand->previous->next : &port->first) = errand->next;
+    *(errand->next ? &errand->next->previous : &port->last) = errand->previous;
+    if (!port->first)
+        uv_timer_stop(&port->look);
+}
+
+static void report(StorePort *port, Errand *errand, Result result)
+{
+    unlist(port, errand);
+    errand->reported = true;
+    StoreTask *task = errand->task;
+    if (task->on_done)
+        task->on_done(task->owner, result, task);
+}
+
+/* On the store's thread. */
+static void on_executed_for_port(StoreTask *task)
+{
+    Errand *errand = task->waiter;
+    StorePort *port = errand->port;
+    pthread_mutex_lock(&port->mutex);
+    port->n_out--;
+    bool closed = port->closed;
+    if (!closed) {
+        errand->next_executed = port->executed;
+        port->executed = errand;
+        uv_async_send(&port->woken);
+    }
+    bool over = is_over(port);
+    pthread_mutex_unlock(&port->mutex);
+    if (closed)
+        errand_free(errand);
+    if (over)
+        port_free(port);
+}
+
+static Errand *take_executed(StorePort *port)
+{
+    pthread_mutex_lock(&port->mutex);
+    Errand *latest = port->executed, *in_order = NULL;
+    port->executed = NULL;
+    pthread_mutex_unlock(&port->mutex);
+    while (latest) {
+        Errand *next = latest->next_executed;
+        latest->next_executed = in_order;
+        in_order = latest;
+        latest = next;
+    }
+    return in_order;
+}
+
+static void on_woken(uv_async_t *async)
+{
+    StorePort *port = async->data;
+    for (Errand *next, *errand = take_executed(port); errand; errand = next) {
+        next = errand->next_executed;
+        if (!errand->reported)
+            report(port, errand, errand->task->result);
+        errand_free(errand);
+    }
+}
+
+static void on_look(uv_timer_t *timer)
+{
+    StorePort *port = timer->data;
+    Arena *arena = arena_new(ARENA_UNLIMITED);
+    int64_t now = clock_now();
+    while (port->first && port->first->task->due <= now)
+        report(port, port->first, given_up(port->store, withdraw(port->first->task), arena));
+    arena_free(arena);
+}
+
+StorePort *store_port_open(Store *store, uv_loop_t *loop)
+{
+    StorePort *port = calloc(1, sizeof *port);
+    CHECK(port);
+    port->store = store;
+    port->thread = pick_thread(store);
+    port->woken.data = port->look.data = port;
+    CHECK(pthread_mutex_init(&port->mutex, NULL) == 0);
+    CHECK(uv_async_init(loop, &port->woken, on_woken) == 0);
+    CHECK(uv_timer_init(loop, &port->look) == 0);
+    return port;
+}
+
+static void on_port_handle_closed(uv_handle_t *handle)
+{
+    StorePort *port = handle->data;
+    pthread_mutex_lock(&port->mutex);
+    port->n_closing--;
+    bool over = is_over(port);
+    pthread_mutex_unlock(&port->mutex);
+    if (over)
+        port_free(port);
+}
+
+void store_port_close(StorePort *port)
+{
+    Errand *executed = take_executed(port);
+    pthread_mutex_lock(&port->mutex);
+    port->closed = true;
+    port->n_closing = 2;
+    pthread_mutex_unlock(&port->mutex);
+    for (Errand *next; executed; executed = next) {
+        next = executed->next_executed;
+        errand_free(executed);
+    }
+    uv_close((uv_handle_t *)&port->woken, on_port_handle_closed);
+    uv_close((uv_handle_t *)&port->look, on_port_handle_closed);
+}
+
+void store_submit(StorePort *port, StoreTask *task,
+                  void (*on_done)(void *owner, Result result, StoreTask *task), void *owner)
+{
+    Errand *errand = calloc(1, sizeof *errand);
+    CHECK(errand);
+    errand->port = port;
+    errand->task = task;
+    errand->previous = port->last;
+    *(port->last ? &port->last->next : &port->first) = errand;
+    port->last = errand;
+    task->waiter = errand;
+    task->on_executed = on_executed_for_port;
+    task->on_done = on_done;
+    task->owner = owner;
+    task->due = clock_now() + port->store->settings.time;
+    pthread_mutex_lock(&port->mutex);
+    port->n_out++;
+    pthread_mutex_unlock(&port->mutex);
+    if (!uv_is_active((uv_handle_t *)&port->look))
+        uv_timer_start(&port->look, on_look, LOOK_EVERY, LOOK_EVERY);
+    if (!enqueue(port->thread, task)) {
+        task->result = queue_full(port->store, task->arena);
+        on_executed_for_port(task);
+    }
+}
+
+/* ---- From a thread that may wait
+ * ----------------------------------------------------------------- */
+
+typedef struct Wait {
+    pthread_mutex_t mutex;
+    pthread_cond_t changed;
+    bool executed, given_up;
+} Wait;
+
+static Wait *wait_new(void)
+{
+    Wait *wait = calloc(1, sizeof *wait);
+    CHECK(wait);
+    pthread_condattr_t monotonic;
+    CHECK(pthread_mutex_init(&wait->mutex, NULL) == 0);
+    CHECK(pthread_condattr_init(&monotonic) == 0);
+    CHECK(pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC) == 0);
+    CHECK(pthread_cond_init(&wait->changed, &monotonic) == 0);
+    pthread_condattr_destroy(&monotonic);
+    return wait;
+}
+
+static void wait_free(Wait *wait)
+{
+    pthread_cond_destroy(&wait->changed);
+    pthread_mutex_destroy(&wait->mutex);
+    free(wait);
+}
+
+/* On the store's thread. */
+static void on_executed_for_thread(StoreTask *task)
+{
+    Wait *wait = task->waiter;
+    pthread_mutex_lock(&wait->mutex);
+    bool given_up = wait->given_up;
+    wait->executed = true;
+    pthread_cond_signal(&wait->changed);
+    pthread_mutex_unlock(&wait->mutex);
+    if (given_up) {
+        wait_free(wait);
+        store_task_free(task);
+    }
+}
+
+typedef enum Waited { IN_TIME, TOO_LATE, TOO_LATE_TO_BEGIN } Waited;
+
+/* When it returns too late, the store's thread may free the task at any time. */
+static Waited wait_for(Wait *wait, StoreTask *task)
+{
+    int64_t due = task->due;
+    struct timespec until = {.tv_sec = due / SECOND, .tv_nsec = due % SECOND};
+    pthread_mutex_lock(&wait->mutex);
+    while (!wait->executed && clock_now() < due)
+        pthread_cond_timedwait(&wait->changed, &wait->mutex, &until);
+    Waited waited = wait->executed ? IN_TIME : withdraw(task) ? TOO_LATE_TO_BEGIN : TOO_LATE;
+    wait->given_up = waited != IN_TIME;
+    pthread_mutex_unlock(&wait->mutex);
+    return waited;
+}
+
+Result store_run(Store *store, Arena *arena, StoreTask **task_in_out)
+{
+    StoreTask *task = *task_in_out;
+    Wait *wait = wait_new();
+    task->waiter = wait;
+    task->on_executed = on_executed_for_thread;
+    task->due = clock_now() + store->settings.time;
+    if (!enqueue(pick_thread(store), task)) {
+        wait_free(wait);
+        return queue_full(store, arena);
+    }
+    Waited waited = wait_for(wait, task);
+    if (waited != IN_TIME) {
+        *task_in_out = NULL;
+        return given_up(store, waited == TOO_LATE_TO_BEGIN, arena);
+    }
+    wait_free(wait);
+    return error_copy(arena, task->result);
+}

@@ -1,0 +1,452 @@
+/*
+ * PostgreSQL, through libpq in pipeline mode: the statements of many tasks are sent without waiting
+ * for results. What lies between two synchronization points is one transaction, which the server
+ * commits at the second one (PostgreSQL manual, 34.5). A task with conditions needs a look at the
+ * results before the commit, and travels twice.
+ *
+ * The socket is not blocking, so that a server that is silent costs the store's `time` at most.
+ */
+#include "base/arena.h"
+#include "base/clock.h"
+#include "gateway/store/store_backend.h"
+
+#include <libpq-fe.h>
+#include <poll.h>
+#include <stdlib.h>
+
+enum { NUMBER_SIZE = 24 };
+
+/* Of pg_type: they never change. */
+enum { OID_BOOL = 16, OID_BYTEA = 17, OID_INT8 = 20, OID_INT2 = 21, OID_INT4 = 23 };
+
+struct StoreSession {
+    PGconn *connection;
+    int64_t time, due; /* of what is under way */
+};
+
+/* Not durable at once: for one transaction. */
+static const char commit_soon[] = "SELECT set_config('synchronous_commit', 'off', true)";
+
+/* ---- Failures
+ * ------------------------------------------------------------------------------------ */
+
+/* libpq's texts end with a line break, and may have several lines. */
+static const char *one_line(Arena *arena, const char *text)
+{
+    char *line = (char *)arena_string(arena, text);
+    for (char *c = line; *c; c++)
+        *c = *c == '\n' ? ' ' : *c;
+    for (size_t n = strlen(line); n && line[n - 1] == ' '; n--)
+        line[n - 1] = 0;
+    return line;
+}
+
+static Result fail_connection(StoreSession *s, Arena *arena, const char *doing)
+{
+    return FAIL(arena, FAULT_STORE_DOWN, "%s: %s", doing,
+                one_line(arena, PQerrorMessage(s->connection)));
+}
+
+/* PostgreSQL manual, appendix A. */
+static const Fault *fault_of(const char *state)
+{
+    static const struct {
+        const char *prefix;
+        const Fault *fault;
+    } faults[] = {
+        {"23", &FAULT_STORE_CONFLICT},    /* a constraint */
+        {"40", &FAULT_STORE_CONFLICT},    /* serialization, deadlock */
+        {"42P07", &FAULT_STORE_CONFLICT}, /* the table was made by another session just now */
+        {"55P03", &FAULT_STORE_CONFLICT}, /* locked */
+        {"08", &FAULT_STORE_DOWN},        /* connection */
+        {"25006", &FAULT_STORE_DOWN},     /* read only: a standby */
+        {"28", &FAULT_STORE_DOWN},        /* who we are */
+        {"53", &FAULT_STORE_DOWN},        /* disk full, out of memory, too many connections */
+        {"57", &FAULT_STORE_DOWN},        /* shut down by its operator */
+        {"58", &FAULT_STORE_DOWN},        /* input and output */
+        {"XX", &FAULT_STORE_DOWN},        /* damaged */
+    };
+    for (size_t i = 0; state && i < sizeof faults / sizeof *faults; i++) {
+        if (strncmp(state, faults[i].prefix, strlen(faults[i].prefix)) == 0)
+            return faults[i].fault;
+    }
+    return state ? &FAULT_INTERNAL : &FAULT_STORE_DOWN;
+}
+
+static Result fail_result(Arena *arena, const PGresult *result, const char *doing)
+{
+    return FAIL(arena, *fault_of(PQresultErrorField(result, PG_DIAG_SQLSTATE)), "%s: %s", doing,
+                one_line(arena, PQresultErrorMessage(result)));
+}
+
+static bool is_lost(const StoreSession *s)
+{
+    return PQstatus(s->connection) != CONNECTION_OK;
+}
+
+/* ---- Waiting
+ * ------------------------------------------------------------------------------------- */
+
+/* False: not in time. */
+static bool wait_for(StoreSession *s, short events)
+{
+    int64_t left = s->due - clock_now();
+    struct pollfd socket = {.fd = PQsocket(s->connection), .events = events};
+    return left > 0 && poll(&socket, 1, (int)(left / MILLISECOND) + 1) > 0;
+}
+
+/* Sends what is queued, and reads meanwhile: the server may wait for that. */
+static bool flush(StoreSession *s)
+{
+    int more;
+    while ((more = PQflush(s->connection)) == 1) {
+        if (!wait_for(s, POLLIN | POLLOUT) || !PQconsumeInput(s->connection))
+            return false;
+    }
+    return more == 0;
+}
+
+/* False: the connection was lost, or is too slow. `*out` may be NULL: the end of one statement. */
+static bool next_result(StoreSession *s, PGresult **out)
+{
+    while (PQisBusy(s->connection)) {
+        if (!wait_for(s, POLLIN) || !PQconsumeInput(s->connection))
+            return false;
+    }
+    *out = PQgetResult(s->connection);
+    return true;
+}
+
+/* ---- Opening
+ * ------------------------------------------------------------------------------------- */
+
+static void close_session(StoreSession *s)
+{
+    PQfinish(s->connection);
+    free(s);
+}
+
+static void ignore_notice(void *argument, const PGresult *result)
+{
+}
+
+static bool connect_in_time(StoreSession *s)
+{
+    for (;;) {
+        switch (PQconnectPoll(s->connection)) {
+        case PGRES_POLLING_OK: return true;
+        case PGRES_POLLING_READING:
+            if (!wait_for(s, POLLIN))
+                return false;
+            break;
+        case PGRES_POLLING_WRITING:
+            if (!wait_for(s, POLLOUT))
+                return false;
+            break;
+        default: return false;
+        }
+    }
+}
+
+/* Our own options stand first: those of the operator's text win. */
+static Result open_session(const StoreSettings *settings, Arena *arena, StoreSession **out)
+{
+    static const char *const keys[] = {"fallback_application_name", "client_encoding", "dbname",
+                                       NULL};
+    const char *values[] = {"passerelle", "UTF8", settings->postgresql, NULL};
+    StoreSession *s = calloc(1, sizeof *s);
+    CHECK(s);
+    s->time = settings->time;
+    s->due = clock_now() + s->time;
+    s->connection = PQconnectStartParams(keys, values, true);
+    CHECK(s->connection);
+    if (PQstatus(s->connection) == CONNECTION_BAD || !connect_in_time(s) ||
+        PQsetnonblocking(s->connection, 1) != 0) {
+        Result r = PQstatus(s->connection) == CONNECTION_BAD
+                       ? fail_connection(s, arena, "connecting to PostgreSQL")
+                       : FAIL(arena, FAULT_STORE_DOWN, "PostgreSQL does not answer within %.1f s",
+                              (double)s->time / SECOND);
+        close_session(s);
+        return r;
+    }
+    PQsetNoticeReceiver(s->connection, ignore_notice, NULL);
+    *out = s;
+    return OK;
+}
+
+static Result run_script(StoreSession *s, Arena *arena, const char *sql)
+{
+    s->due = clock_now() + s->time;
+    if (!PQsendQuery(s->connection, sql) || !flush(s))
+        return fail_connection(s, arena, "changing the schema");
+    Result r = OK;
+    for (PGresult *result;;) {
+        if (!next_result(s, &result))
+            return fail_connection(s, arena, "changing the schema");
+        if (!result)
+            return r;
+        ExecStatusType status = PQresultStatus(result);
+        if (!failed(r) && status != PGRES_COMMAND_OK && status != PGRES_TUPLES_OK)
+            r = fail_result(arena, result, "changing the schema");
+        PQclear(result);
+    }
+}
+
+/* ---- Sending
+ * ------------------------------------------------------------------------------------- */
+
+static bool send_statement(StoreSession *s, const StoreStatement *statement)
+{
+    const char *values[STORE_MAX_PARAMETERS];
+    int sizes[STORE_MAX_PARAMETERS], formats[STORE_MAX_PARAMETERS];
+    char numbers[STORE_MAX_PARAMETERS][NUMBER_SIZE];
+    for (uint32_t i = 0; i < statement->n_parameters; i++) {
+        const StoreValue *value = &statement->parameters[i];
+        sizes[i] = (int)value->bytes.size;
+        formats[i] = value->type == STORE_TEXT || value->type == STORE_BYTES;
+        values[i] = value->bytes.size ? (const char *)value->bytes.data : "";
+        if (value->type == STORE_NULL)
+            values[i] = NULL;
+        if (value->type == STORE_INTEGER) {
+            snprintf(numbers[i], NUMBER_SIZE, "%lld", (long long)value->integer);
+            values[i] = numbers[i];
+        }
+    }
+    return PQsendQueryParams(s->connection, statement->sql, (int)statement->n_parameters, NULL,
+                             values, sizes, formats, 0);
+}
+
+static bool has_conditions(const StoreTask *task)
+{
+    for (const StoreStatement *statement = task->first; statement; statement = statement->next) {
+        if (statement->expected != STORE_ANY_CHANGES)
+            return true;
+    }
+    return false;
+}
+
+static bool send_task(StoreSession *s, const StoreTask *task)
+{
+    static const StoreStatement soon = {.sql = commit_soon};
+    bool sent = task->durability == STORE_PROMISED || send_statement(s, &soon);
+    for (StoreStatement *statement = task->first; statement; statement = statement->next)
+        sent = sent && send_statement(s, statement);
+    return sent;
+}
+
+/* ---- Reading
+ * ------------------------------------------------------------------------------------- */
+
+static void read_value(StoreTask *task, const PGresult *result, int row, int column,
+                       StoreValue *value)
+{
+    if (PQgetisnull(result, row, column)) {
+        value->type = STORE_NULL;
+        return;
+    }
+    const char *text = PQgetvalue(result, row, column);
+    switch (PQftype(result, column)) {
+    case OID_INT8:
+    case OID_INT4:
+    case OID_INT2:
+        value->type = STORE_INTEGER;
+        value->integer = strtoll(text, NULL, 10);
+        return;
+    case OID_BOOL:
+        value->type = STORE_INTEGER;
+        value->integer = *text == 't';
+        return;
+    case OID_BYTEA: {
+        size_t size;
+        uint8_t *plain = PQunescapeBytea((const uint8_t *)text, &size);
+        CHECK(plain);
+        value->type = STORE_BYTES;
+        value->bytes = bytes_copy(task->arena, bytes(plain, size));
+        PQfreemem(plain);
+        return;
+    }
+    default:
+        value->type = STORE_TEXT;
+        value->bytes =
+            bytes_copy(task->arena, bytes(text, (size_t)PQgetlength(result, row, column)));
+    }
+}
+
+static void read_rows(StoreTask *task, StoreStatement *statement, const PGresult *result)
+{
+    StoreRow *last = NULL;
+    statement->n_columns = (uint32_t)PQnfields(result);
+    for (int row = 0; row < PQntuples(result); row++) {
+        StoreRow *read = store_add_row(task, statement, &last);
+        for (uint32_t i = 0; i < statement->n_columns; i++)
+            read_value(task, result, row, (int)i, &read->values[i]);
+    }
+}
+
+/* "INSERT 0 3", "UPDATE 3"; "SELECT 3" changes nothing. */
+static int64_t count_changes(PGresult *result)
+{
+    return bytes_start_with(bytes_of(PQcmdStatus(result)), "SELECT")
+               ? 0
+               : strtoll(PQcmdTuples(result), NULL, 10);
+}
+
+/* The first failure of a task counts; what follows it was skipped by the server. */
+static void take_result(StoreTask *task, StoreStatement *statement, PGresult *result)
+{
+    ExecStatusType status = PQresultStatus(result);
+    if (status == PGRES_COMMAND_OK || status == PGRES_TUPLES_OK) {
+        if (statement) {
+            read_rows(task, statement, result);
+            statement->changed = count_changes(result);
+        }
+    } else if (!failed(task->result)) {
+        task->result = fail_result(task->arena, result, "executing a statement");
+    }
+}
+
+/* The one result of a statement, and the NULL behind it. */
+static bool read_statement(StoreSession *s, PGresult **out)
+{
+    PGresult *end;
+    return next_result(s, out) && *out && next_result(s, &end) && !end;
+}
+
+static bool read_sync(StoreSession *s)
+{
+    PGresult *result;
+    if (!next_result(s, &result) || !result)
+        return false;
+    bool is_sync = PQresultStatus(result) == PGRES_PIPELINE_SYNC;
+    PQclear(result);
+    return is_sync;
+}
+
+/* `statement` NULL: its rows are of no interest. */
+static bool read_into(StoreSession *s, StoreTask *task, StoreStatement *statement)
+{
+    PGresult *result;
+    if (!read_statement(s, &result))
+        return false;
+    take_result(task, statement, result);
+    PQclear(result);
+    return true;
+}
+
+static bool read_task(StoreSession *s, StoreTask *task)
+{
+    bool read = task->durability == STORE_PROMISED || read_into(s, task, NULL);
+    for (StoreStatement *statement = task->first; statement; statement = statement->next)
+        read = read && read_into(s, task, statement);
+    return read;
+}
+
+/* ---- Tasks
+ * --------------------------------------------------------------------------------------- */
+
+/* Tasks without conditions, all sent before any result is read. `*n_ended` tasks have theirs. */
+static bool pipeline(StoreSession *s, StoreTask **tasks, size_t n, size_t *n_ended)
+{
+    for (size_t i = 0; i < n; i++) {
+        if (!send_task(s, tasks[i]) || !PQpipelineSync(s->connection))
+            return false;
+    }
+    if (!flush(s))
+        return false;
+    for (*n_ended = 0; *n_ended < n; ++*n_ended) {
+        StoreTask *task = tasks[*n_ended];
+        if (!read_task(s, task) || !read_sync(s))
+            return false;
+    }
+    return true;
+}
+
+static bool run_command(StoreSession *s, const char *sql, StoreTask *task)
+{
+    return PQsendQueryParams(s->connection, sql, 0, NULL, NULL, NULL, NULL, 0) &&
+           PQpipelineSync(s->connection) && flush(s) && read_into(s, task, NULL) && read_sync(s);
+}
+
+static void check_conditions(StoreTask *task)
+{
+    for (StoreStatement *st = task->first; st && !failed(task->result); st = st->next) {
+        if (st->expected != STORE_ANY_CHANGES && st->changed != st->expected)
+            task->result =
+                FAIL(task->arena, FAULT_STORE_CONFLICT, "%lld rows were changed, not %lld",
+                     (long long)st->changed, (long long)st->expected);
+    }
+}
+
+/* `*committing`: from here on nobody knows what took effect if the connection is lost. */
+static bool run_with_conditions(StoreSession *s, StoreTask *task, bool *committing)
+{
+    *committing = false;
+    if (!run_command(s, "BEGIN", task))
+        return false;
+    if (!send_task(s, task) || !PQpipelineSync(s->connection) || !flush(s) || !read_task(s, task) ||
+        !read_sync(s))
+        return false;
+    check_conditions(task);
+    if (failed(task->result))
+        return run_command(s, "ROLLBACK", task);
+    *committing = true;
+    return run_command(s, "COMMIT", task);
+}
+
+static void lose(StoreSession *s, StoreTask **tasks, size_t n, const Fault *fault)
+{
+    for (size_t i = 0; i < n; i++) {
+        const char *why = one_line(tasks[i]->arena, PQerrorMessage(s->connection));
+        tasks[i]->result =
+            FAIL(tasks[i]->arena, *fault, "the connection to PostgreSQL was lost: %s",
+                 *why ? why : "no answer in time");
+    }
+}
+
+static void forget_failed(StoreTask **tasks, size_t n)
+{
+    for (size_t i = 0; i < n; i++) {
+        if (failed(tasks[i]->result))
+            store_task_forget(tasks[i]);
+    }
+}
+
+static bool run_all(StoreSession *s, StoreTask **tasks, size_t n)
+{
+    for (size_t i = 0; i < n;) {
+        size_t run = 0, n_ended = 0;
+        while (i + run < n && !has_conditions(tasks[i + run]))
+            run++;
+        if (run && !pipeline(s, &tasks[i], run, &n_ended)) {
+            lose(s, &tasks[i + n_ended], run - n_ended, &FAULT_STORE_UNKNOWN);
+            lose(s, &tasks[i + run], n - i - run, &FAULT_STORE_DOWN);
+            return false;
+        }
+        i += run;
+        bool committing;
+        if (i < n && !run_with_conditions(s, tasks[i], &committing)) {
+            lose(s, &tasks[i], 1, committing ? &FAULT_STORE_UNKNOWN : &FAULT_STORE_DOWN);
+            lose(s, &tasks[i + 1], n - i - 1, &FAULT_STORE_DOWN);
+            return false;
+        }
+        i += i < n;
+    }
+    return true;
+}
+
+static bool execute(StoreSession *s, StoreTask **tasks, size_t n)
+{
+    s->due = clock_now() + s->time;
+    for (size_t i = 0; i < n; i++)
+        tasks[i]->result = OK;
+    bool lives = PQenterPipelineMode(s->connection);
+    if (lives)
+        lives = run_all(s, tasks, n) && PQexitPipelineMode(s->connection);
+    else
+        lose(s, tasks, n, &FAULT_STORE_DOWN);
+    forget_failed(tasks, n);
+    return lives && !is_lost(s);
+}
+
+const StoreBackend store_postgresql = {"postgresql", open_session, close_session, run_script,
+                                       execute};

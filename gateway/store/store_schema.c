@@ -1,0 +1,113 @@
+#include "gateway/store/store_schema.h"
+
+#include "base/arena.h"
+
+typedef struct Migration {
+    int64_t oldest_reader; /* a gateway must know this migration to use the database after it */
+    const char *sql;
+} Migration;
+
+/* The types are those that both databases know: SQLite takes any name, and keeps 64-bit numbers,
+   texts and bytes as they are. Times are nanoseconds since 1970. */
+static const Migration migrations[] = {
+    /* What operators did; which gateways share the store; which clients were seen. */
+    {1, "CREATE TABLE audit ("
+        " at BIGINT NOT NULL,"
+        " node TEXT NOT NULL,"
+        " number BIGINT NOT NULL," /* of acts of this node at that time */
+        " who TEXT NOT NULL,"
+        " proof TEXT NOT NULL," /* how `who` was proved */
+        " act TEXT NOT NULL,"
+        " subject TEXT NOT NULL,"
+        " why TEXT NOT NULL,"
+        " was TEXT NOT NULL,"
+        " became TEXT NOT NULL,"
+        " PRIMARY KEY (at, node, number));"
+        "CREATE TABLE gateways ("
+        " node TEXT NOT NULL PRIMARY KEY,"
+        " version TEXT NOT NULL,"
+        " generation BIGINT NOT NULL,"
+        " config_hash TEXT NOT NULL,"
+        " started BIGINT NOT NULL,"
+        " last_seen BIGINT NOT NULL);"
+        "CREATE TABLE clients ("
+        " client TEXT NOT NULL PRIMARY KEY,"
+        " first_seen BIGINT NOT NULL,"
+        " last_seen BIGINT NOT NULL,"
+        " calls BIGINT NOT NULL);"
+        "CREATE INDEX clients_by_age ON clients (last_seen);"},
+};
+
+enum { N_MIGRATIONS = sizeof migrations / sizeof *migrations, TRIES = 3 };
+
+int64_t store_schema_number(void)
+{
+    return N_MIGRATIONS;
+}
+
+static Result read_number(const StoreBackend *backend, StoreSession *session, Arena *arena,
+                          int64_t *number_out, int64_t *oldest_reader_out)
+{
+    StoreTask *task = store_task_new(STORE_SOON);
+    StoreStatement *s = store_task_add(
+        task, "SELECT coalesce(max(number), 0), coalesce(max(oldest_reader), 0) FROM store_schema");
+    backend->execute(session, &task, 1);
+    Result r = task->result;
+    if (failed(r)) {
+        r = error_copy(arena, r);
+    } else {
+        *number_out = s->rows->values[0].integer;
+        *oldest_reader_out = s->rows->values[1].integer;
+    }
+    store_task_free(task);
+    return r;
+}
+
+/* One transaction; whoever comes second waits for the first row, and then conflicts with it. */
+static Result migrate(const StoreBackend *backend, StoreSession *session, Arena *arena,
+                      int64_t number)
+{
+    const Migration *migration = &migrations[number - 1];
+    return backend->script(
+        session, arena,
+        arena_printf(arena,
+                     "INSERT INTO store_schema (number, oldest_reader) VALUES (%lld, %lld);%s",
+                     (long long)number, (long long)migration->oldest_reader, migration->sql));
+}
+
+static Result apply(const StoreBackend *backend, StoreSession *session, Arena *arena)
+{
+    Result r = backend->script(session, arena,
+                               "CREATE TABLE IF NOT EXISTS store_schema ("
+                               " number BIGINT NOT NULL PRIMARY KEY,"
+                               " oldest_reader BIGINT NOT NULL)");
+    while (!failed(r)) {
+        int64_t number = 0, oldest_reader = 0;
+        r = read_number(backend, session, arena, &number, &oldest_reader);
+        if (!failed(r) && oldest_reader > N_MIGRATIONS)
+            return FAIL(arena, FAULT_STORE_DOWN,
+                        "the store has schema %lld, which needs a gateway that knows schema %lld; "
+                        "this one knows %d",
+                        (long long)number, (long long)oldest_reader, (int)N_MIGRATIONS);
+        if (failed(r) || number >= N_MIGRATIONS)
+            return r;
+        r = migrate(backend, session, arena, number + 1);
+    }
+    return r;
+}
+
+/* Another gateway that migrates at the same time makes conflicts, also over the very first table:
+   what it did is there when we look again. */
+Result store_schema_apply(const StoreBackend *backend, StoreSession *session, Arena *arena)
+{
+    Result r = OK;
+    for (int i = 0; i < TRIES; i++) {
+        r = apply(backend, session, arena);
+        if (!failed(r) || error_origin(r)->fault != &FAULT_STORE_CONFLICT)
+            break;
+    }
+    if (failed(r))
+        return FAIL_OVER(arena, r, FAULT_STORE_DOWN, "bringing the store's schema up to %d",
+                         (int)N_MIGRATIONS);
+    return r;
+}

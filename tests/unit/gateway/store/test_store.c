@@ -1,0 +1,561 @@
+/* Each test runs on SQLite, and on PostgreSQL where the environment names one (POSTGRESQL). */
+#include "tests/unit/check.h"
+
+#include "base/clock.h"
+#include "gateway/store/store.h"
+#include "gateway/store/store_schema.h"
+
+#include <pthread.h>
+#include <sqlite3.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+typedef struct Kind {
+    bool postgresql;
+} Kind;
+
+typedef struct Bench {
+    Arena *arena;
+    Store *store;
+    StoreSettings settings;
+    char folder[32];
+} Bench;
+
+static const char make_table[] =
+    "CREATE TABLE things (id BIGINT PRIMARY KEY, name TEXT, data BYTEA)";
+static const char drop_table[] = "DROP TABLE IF EXISTS things";
+static const char insert[] = "INSERT INTO things (id, name, data) VALUES ($1, $2, $3)";
+static const char rename_one[] = "UPDATE things SET name = $2 WHERE id = $1";
+static const char rename_all[] = "UPDATE things SET name = $1";
+static const char select_all[] = "SELECT id, name, data FROM things ORDER BY id";
+static const char count_all[] = "SELECT count(*) FROM things";
+
+/* ---- The bench
+ * ----------------------------------------------------------------------------------- */
+
+static Result run(Bench *b, StoreTask **task)
+{
+    return store_run(b->store, b->arena, task);
+}
+
+static Result run_sql(Bench *b, const char *sql)
+{
+    StoreTask *task = store_task_new(STORE_PROMISED);
+    store_task_add(task, sql);
+    Result r = run(b, &task);
+    store_task_free(task);
+    return r;
+}
+
+static int setup(void **state)
+{
+    const Kind *kind = *state;
+    Bench *b = calloc(1, sizeof *b);
+    b->arena = arena_new(ARENA_UNLIMITED);
+    strcpy(b->folder, "/tmp/storeXXXXXX");
+    assert_non_null(mkdtemp(b->folder));
+    b->settings = (StoreSettings){.connections = 2, .queue = 1000, .time = 5 * SECOND};
+    if (kind->postgresql)
+        b->settings.postgresql = getenv("POSTGRESQL");
+    else
+        b->settings.sqlite = arena_printf(b->arena, "%s/store.db", b->folder);
+    b->store = store_open(&b->settings);
+    assert_ok(b->arena, run_sql(b, drop_table));
+    assert_ok(b->arena, run_sql(b, make_table));
+    *state = b;
+    return 0;
+}
+
+static int teardown(void **state)
+{
+    Bench *b = *state;
+    store_close(b->store);
+    assert_int_equal(system(arena_printf(b->arena, "rm -rf %s", b->folder)), 0);
+    arena_free(b->arena);
+    free(b);
+    return 0;
+}
+
+static StoreStatement *add_insert(StoreTask *task, int64_t id, const char *name)
+{
+    StoreStatement *s = store_task_add(task, insert);
+    store_bind_integer(s, id);
+    store_bind_text(task, s, bytes_of(name));
+    store_bind_null(s);
+    return s;
+}
+
+static int64_t count(Bench *b)
+{
+    StoreTask *task = store_task_new(STORE_SOON);
+    StoreStatement *s = store_task_add(task, count_all);
+    assert_ok(b->arena, run(b, &task));
+    int64_t n = s->rows->values[0].integer;
+    store_task_free(task);
+    return n;
+}
+
+static void set_name(StoreTask *task, int64_t id, const char *name, int64_t expected)
+{
+    StoreStatement *s = store_task_add(task, rename_one);
+    store_bind_integer(s, id);
+    store_bind_text(task, s, bytes_of(name));
+    s->expected = expected;
+}
+
+/* ---- Values and transactions
+ * --------------------------------------------------------------------- */
+
+static void every_kind_of_value_is_read_as_it_was_stored(void **state)
+{
+    Bench *b = *state;
+    StoreTask *task = store_task_new(STORE_PROMISED);
+    StoreStatement *s = store_task_add(task, insert);
+    store_bind_integer(s, INT64_MIN);
+    store_bind_text(task, s, bytes_of("h\xc3\xa9, \"quoted\" '$1'"));
+    store_bind_bytes(task, s, bytes("\0\xff\\x", 4));
+    s = store_task_add(task, insert);
+    store_bind_integer(s, INT64_MAX);
+    store_bind_text(task, s, bytes_of(""));
+    store_bind_bytes(task, s, bytes(NULL, 0));
+    s = store_task_add(task, insert);
+    store_bind_integer(s, 0);
+    store_bind_null(s);
+    store_bind_null(s);
+    StoreStatement *read = store_task_add(task, select_all);
+    assert_ok(b->arena, run(b, &task));
+    assert_int_equal(read->n_rows, 3);
+    assert_int_equal(read->n_columns, 3);
+
+    StoreRow *row = read->rows;
+    assert_int_equal(row->values[0].type, STORE_INTEGER);
+    assert_true(row->values[0].integer == INT64_MIN);
+    assert_int_equal(row->values[1].type, STORE_TEXT);
+    assert_bytes(row->values[1].bytes, "h\xc3\xa9, \"quoted\" '$1'");
+    assert_int_equal(row->values[2].type, STORE_BYTES);
+    assert_true(bytes_equal(row->values[2].bytes, bytes("\0\xff\\x", 4)));
+    row = row->next;
+    assert_int_equal(row->values[1].type, STORE_NULL);
+    assert_int_equal(row->values[2].type, STORE_NULL);
+    row = row->next;
+    assert_true(row->values[0].integer == INT64_MAX);
+    assert_int_equal(row->values[1].type, STORE_TEXT);
+    assert_int_equal(row->values[1].bytes.size, 0);
+    assert_int_equal(row->values[2].type, STORE_BYTES);
+    assert_int_equal(row->values[2].bytes.size, 0);
+    store_task_free(task);
+}
+
+static void parameters_may_stand_in_any_order_and_more_than_once(void **state)
+{
+    Bench *b = *state;
+    StoreTask *task = store_task_new(STORE_SOON);
+    StoreStatement *s = store_task_add(
+        task, "INSERT INTO things (name, id, data) VALUES ($2, $1, NULL), ($2, $1 + 1, $3)");
+    store_bind_integer(s, 7);
+    store_bind_text(task, s, bytes_of("seven"));
+    store_bind_bytes(task, s, bytes_of("x"));
+    StoreStatement *read = store_task_add(task, select_all);
+    assert_ok(b->arena, run(b, &task));
+    assert_int_equal(s->changed, 2);
+    assert_int_equal(read->changed, 0);
+    assert_int_equal(read->rows->values[0].integer, 7);
+    assert_bytes(read->rows->next->values[1].bytes, "seven");
+    store_task_free(task);
+}
+
+static void of_a_task_that_fails_nothing_takes_effect(void **state)
+{
+    Bench *b = *state;
+    StoreTask *task = store_task_new(STORE_PROMISED);
+    add_insert(task, 1, "one");
+    add_insert(task, 2, "two");
+    add_insert(task, 1, "one again");
+    assert_fault(run(b, &task), FAULT_STORE_CONFLICT);
+    assert_int_equal(task->first->changed, 0);
+    store_task_free(task);
+    assert_int_equal(count(b), 0);
+    assert_int_equal(store_stats(b->store).conflicts, 1);
+    assert_int_equal(store_stats(b->store).failed, 0);
+}
+
+static void a_wrong_statement_is_a_mistake_of_ours_and_the_next_task_is_executed(void **state)
+{
+    Bench *b = *state;
+    assert_fault(run_sql(b, "SELECT nothing FROM nowhere"), FAULT_INTERNAL);
+    assert_ok(b->arena, run_sql(b, "SELECT 1"));
+    assert_true(store_stats(b->store).up);
+}
+
+static void a_condition_holds_only_for_that_number_of_rows(void **state)
+{
+    Bench *b = *state;
+    StoreTask *task = store_task_new(STORE_PROMISED);
+    add_insert(task, 1, "one");
+    add_insert(task, 2, "two");
+    assert_ok(b->arena, run(b, &task));
+    store_task_free(task);
+
+    for (int64_t expected = 0; expected <= 2; expected++) {
+        task = store_task_new(STORE_PROMISED);
+        set_name(task, 1, "changed", STORE_ANY_CHANGES);
+        set_name(task, 2, "changed", expected);
+        if (expected == 1)
+            assert_ok(b->arena, run(b, &task));
+        else
+            assert_fault(run(b, &task), FAULT_STORE_CONFLICT);
+        store_task_free(task);
+        if (expected == 0) { /* the first statement was taken back, too */
+            task = store_task_new(STORE_SOON);
+            StoreStatement *read = store_task_add(task, select_all);
+            assert_ok(b->arena, run(b, &task));
+            assert_bytes(read->rows->values[1].bytes, "one");
+            store_task_free(task);
+        }
+    }
+    task = store_task_new(STORE_PROMISED);
+    StoreStatement *s = store_task_add(task, rename_all);
+    store_bind_text(task, s, bytes_of("same"));
+    s->expected = 2;
+    assert_ok(b->arena, run(b, &task));
+    store_task_free(task);
+}
+
+/* ---- Loops
+ * --------------------------------------------------------------------------------------- */
+
+typedef struct Reports {
+    uv_loop_t loop;
+    StorePort *port;
+    int n, n_expected, n_ok, n_conflicts, n_other;
+    int64_t last;
+    bool in_order;
+} Reports;
+
+static void on_reported(void *owner, Result result, StoreTask *task)
+{
+    Reports *reports = owner;
+    int64_t id = task->first->parameters[0].integer;
+    reports->in_order &= id > reports->last;
+    reports->last = id;
+    if (!failed(result))
+        reports->n_ok++;
+    else if (result.error->fault == &FAULT_STORE_CONFLICT)
+        reports->n_conflicts++;
+    else
+        reports->n_other++;
+    if (++reports->n == reports->n_expected)
+        store_port_close(reports->port);
+}
+
+static void tasks_of_a_loop_are_reported_once_each_and_in_order(void **state)
+{
+    Bench *b = *state;
+    Reports reports = {.n_expected = 600, .last = -1, .in_order = true};
+    assert_int_equal(uv_loop_init(&reports.loop), 0);
+    reports.port = store_port_open(b->store, &reports.loop);
+    for (int i = 0; i < reports.n_expected; i++) {
+        StoreTask *task = store_task_new(i % 3 ? STORE_SOON : STORE_PROMISED);
+        add_insert(task, i, "x");
+        if (i % 10 == 9)
+            add_insert(task, i - 1, "a conflict with the one before");
+        else if (i % 10 == 5)
+            set_name(task, i, "changed", 1);
+        store_submit(reports.port, task, on_reported, &reports);
+        assert_int_equal(reports.n, 0);
+    }
+    uv_run(&reports.loop, UV_RUN_DEFAULT);
+    assert_int_equal(uv_loop_close(&reports.loop), 0);
+    assert_int_equal(reports.n_ok, 540);
+    assert_int_equal(reports.n_conflicts, 60);
+    assert_true(reports.in_order);
+    assert_int_equal(count(b), 540);
+}
+
+static void after_a_port_is_closed_nothing_is_reported_but_all_is_executed(void **state)
+{
+    Bench *b = *state;
+    Reports reports = {.n_expected = -1};
+    assert_int_equal(uv_loop_init(&reports.loop), 0);
+    reports.port = store_port_open(b->store, &reports.loop);
+    for (int i = 0; i < 100; i++) {
+        StoreTask *task = store_task_new(STORE_SOON);
+        add_insert(task, i, "x");
+        store_submit(reports.port, task, on_reported, &reports);
+    }
+    store_port_close(reports.port);
+    uv_run(&reports.loop, UV_RUN_DEFAULT);
+    assert_int_equal(uv_loop_close(&reports.loop), 0);
+    assert_int_equal(reports.n, 0);
+    store_close(b->store);
+    b->store = store_open(&b->settings);
+    assert_int_equal(count(b), 100);
+}
+
+/* ---- Limits
+ * -------------------------------------------------------------------------------------- */
+
+/* Holds what the store needs, so that its threads wait. */
+typedef struct Blocker {
+    Bench *bench;
+    sqlite3 *db;
+} Blocker;
+
+static Blocker block(Bench *b)
+{
+    Blocker blocker = {b};
+    assert_int_equal(sqlite3_open(b->settings.sqlite, &blocker.db), SQLITE_OK);
+    assert_int_equal(sqlite3_exec(blocker.db, "BEGIN IMMEDIATE", NULL, NULL, NULL), SQLITE_OK);
+    return blocker;
+}
+
+static void unblock(Blocker *blocker)
+{
+    assert_int_equal(sqlite3_close(blocker->db), SQLITE_OK);
+}
+
+static void reopen(Bench *b, uint32_t queue, int64_t time)
+{
+    store_close(b->store);
+    b->settings.queue = queue;
+    b->settings.time = time;
+    b->store = store_open(&b->settings);
+    assert_int_equal(count(b), 0);
+}
+
+static void wait_until_none_waits(Bench *b)
+{
+    while (store_stats(b->store).waiting)
+        usleep(1000);
+}
+
+static void submit_insert(Reports *reports, int64_t id)
+{
+    StoreTask *task = store_task_new(STORE_SOON);
+    add_insert(task, id, "x");
+    store_submit(reports->port, task, on_reported, reports);
+}
+
+static void as_many_tasks_wait_as_the_queue_allows(void **state)
+{
+    Bench *b = *state;
+    reopen(b, 3, 5 * SECOND);
+    Blocker blocker = block(b);
+    Reports reports = {.n_expected = 5, .last = -1};
+    assert_int_equal(uv_loop_init(&reports.loop), 0);
+    reports.port = store_port_open(b->store, &reports.loop);
+    submit_insert(&reports, 0);
+    wait_until_none_waits(b); /* it is being executed, and waits for the lock */
+    for (int i = 1; i <= 4; i++)
+        submit_insert(&reports, i);
+    assert_int_equal(store_stats(b->store).waiting, 3);
+    unblock(&blocker);
+    uv_run(&reports.loop, UV_RUN_DEFAULT);
+    assert_int_equal(uv_loop_close(&reports.loop), 0);
+    assert_int_equal(reports.n_ok, 4);
+    assert_int_equal(reports.n_other, 1);
+    assert_int_equal(count(b), 4);
+}
+
+typedef struct GivenUp {
+    Reports reports;
+    const Fault *faults[2];
+} GivenUp;
+
+static void on_given_up(void *owner, Result result, StoreTask *task)
+{
+    GivenUp *g = owner;
+    assert_true(failed(result));
+    g->faults[g->reports.n++] = result.error->fault;
+}
+
+/* Some seconds of work in one statement. */
+static const char slow[] =
+    "WITH RECURSIVE c (n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM c WHERE n < 10000000) "
+    "SELECT count(*) FROM c";
+
+static void what_takes_too_long_is_given_up_and_says_whether_it_may_have_taken_effect(void **state)
+{
+    Bench *b = *state;
+    reopen(b, 100, 300 * MILLISECOND);
+    GivenUp g = {0};
+    assert_int_equal(uv_loop_init(&g.reports.loop), 0);
+    g.reports.port = store_port_open(b->store, &g.reports.loop);
+    StoreTask *task = store_task_new(STORE_SOON);
+    store_task_add(task, slow);
+    store_submit(g.reports.port, task, on_given_up, &g);
+    wait_until_none_waits(b);
+    task = store_task_new(STORE_SOON);
+    add_insert(task, 2, "waiting");
+    store_submit(g.reports.port, task, on_given_up, &g);
+    while (g.reports.n < 2)
+        uv_run(&g.reports.loop, UV_RUN_ONCE);
+    assert_ptr_equal(g.faults[0], &FAULT_STORE_UNKNOWN);
+    assert_ptr_equal(g.faults[1], &FAULT_STORE_DOWN);
+    store_port_close(g.reports.port);
+    uv_run(&g.reports.loop, UV_RUN_DEFAULT);
+    assert_int_equal(uv_loop_close(&g.reports.loop), 0);
+    assert_int_equal(store_stats(b->store).given_up, 2);
+    store_close(b->store);
+    b->store = store_open(&b->settings);
+    assert_int_equal(count(b), 0); /* what waited was never executed */
+}
+
+static void a_thread_that_waits_gives_up_in_time(void **state)
+{
+    Bench *b = *state;
+    reopen(b, 100, 200 * MILLISECOND);
+    assert_fault(run_sql(b, slow), FAULT_STORE_UNKNOWN);
+    StoreTask *task = store_task_new(STORE_SOON);
+    add_insert(task, 1, "x");
+    Result r = run(b, &task);
+    if (failed(r)) /* PostgreSQL needs a new connection only; SQLite is still at work */
+        assert_fault(r, FAULT_STORE_DOWN);
+    store_task_free(task);
+}
+
+/* ---- Failures
+ * ------------------------------------------------------------------------------------ */
+
+static void a_store_that_is_down_fails_at_once_and_comes_back(void **state)
+{
+    Bench *b = *state;
+    store_close(b->store);
+    char folder[64], file[80];
+    snprintf(folder, sizeof folder, "%s/missing", b->folder);
+    snprintf(file, sizeof file, "%s/store.db", folder);
+    b->settings.sqlite = file;
+    b->store = store_open(&b->settings);
+    int64_t began = clock_now();
+    for (int i = 0; i < 100; i++)
+        assert_fault(run_sql(b, count_all), FAULT_STORE_DOWN);
+    assert_true(clock_now() - began < 3 * SECOND);
+    assert_false(store_stats(b->store).up);
+
+    assert_int_equal(mkdir(folder, 0700), 0);
+    while (!store_stats(b->store).up)
+        usleep(1000);
+    assert_ok(b->arena, run_sql(b, make_table));
+    store_close(b->store);
+    b->store = NULL;
+}
+
+static void a_damaged_file_is_named(void **state)
+{
+    Bench *b = *state;
+    store_close(b->store);
+    FILE *file = fopen(b->settings.sqlite, "w");
+    for (int i = 0; i < 10000; i++)
+        fputs("this is no database ", file);
+    fclose(file);
+    b->store = store_open(&b->settings);
+    Result r = run_sql(b, count_all);
+    assert_fault(r, FAULT_STORE_DOWN);
+    const char *text = error_text(b->arena, r);
+    assert_non_null(strstr(text, b->settings.sqlite));
+    assert_non_null(strstr(text, "damaged"));
+}
+
+static void a_schema_that_needs_a_newer_gateway_is_refused(void **state)
+{
+    Bench *b = *state;
+    int64_t ours = store_schema_number();
+    const char *insert_row =
+        arena_printf(b->arena, "INSERT INTO store_schema (number, oldest_reader) VALUES (%d, %lld)",
+                     1000, (long long)ours);
+    assert_ok(b->arena, run_sql(b, insert_row));
+    store_close(b->store);
+    b->store = store_open(&b->settings);
+    assert_ok(b->arena, run_sql(b, count_all)); /* a newer one, which we can still use */
+
+    assert_ok(b->arena, run_sql(b, arena_printf(b->arena,
+                                                "UPDATE store_schema SET oldest_reader = %lld "
+                                                "WHERE number = 1000",
+                                                (long long)ours + 1)));
+    store_close(b->store);
+    b->store = store_open(&b->settings);
+    Result r = run_sql(b, count_all);
+    assert_fault(r, FAULT_STORE_DOWN);
+    assert_non_null(strstr(error_text(b->arena, r), "needs a gateway that knows schema"));
+    store_close(b->store);
+
+    b->store = NULL;
+    if (b->settings.postgresql) { /* other tests use the same database */
+        char command[256];
+        snprintf(command, sizeof command,
+                 "psql -q '%s' -c 'DELETE FROM store_schema WHERE number = 1000'",
+                 b->settings.postgresql);
+        assert_int_equal(system(command), 0);
+    }
+}
+
+static void *open_and_count(void *argument)
+{
+    const StoreSettings *settings = argument;
+    Arena *arena = arena_new(ARENA_UNLIMITED);
+    Store *store = store_open(settings);
+    StoreTask *task = store_task_new(STORE_SOON);
+    store_task_add(task, "SELECT count(*) FROM audit");
+    Result r = store_run(store, arena, &task);
+    bool good = !failed(r);
+    if (!good)
+        fprintf(stderr, "%s\n", error_text(arena, r));
+    store_task_free(task);
+    store_close(store);
+    arena_free(arena);
+    return good ? "good" : NULL;
+}
+
+static void several_gateways_may_make_the_schema_at_once(void **state)
+{
+    Bench *b = *state;
+    assert_ok(b->arena, run_sql(b, "DROP TABLE audit"));
+    assert_ok(b->arena, run_sql(b, "DROP TABLE gateways"));
+    assert_ok(b->arena, run_sql(b, "DROP TABLE clients"));
+    assert_ok(b->arena, run_sql(b, "DROP TABLE store_schema"));
+    store_close(b->store);
+    b->store = NULL;
+    pthread_t threads[6];
+    for (int i = 0; i < 6; i++)
+        assert_int_equal(pthread_create(&threads[i], NULL, open_and_count, &b->settings), 0);
+    for (int i = 0; i < 6; i++) {
+        void *good;
+        assert_int_equal(pthread_join(threads[i], &good), 0);
+        assert_non_null(good);
+    }
+}
+
+int main(void)
+{
+    static Kind sqlite = {false}, postgresql = {true};
+#define BOTH(test)                                                                                 \
+    {#test " (SQLite)", test, setup, teardown, &sqlite},                                           \
+    {                                                                                              \
+#test " (PostgreSQL)", test, setup, teardown, &postgresql                                  \
+    }
+#define SQLITE(test)                                                                               \
+    {                                                                                              \
+#test, test, setup, teardown, &sqlite                                                      \
+    }
+    const struct CMUnitTest tests[] = {
+        BOTH(every_kind_of_value_is_read_as_it_was_stored),
+        BOTH(parameters_may_stand_in_any_order_and_more_than_once),
+        BOTH(of_a_task_that_fails_nothing_takes_effect),
+        BOTH(a_wrong_statement_is_a_mistake_of_ours_and_the_next_task_is_executed),
+        BOTH(a_condition_holds_only_for_that_number_of_rows),
+        BOTH(tasks_of_a_loop_are_reported_once_each_and_in_order),
+        BOTH(after_a_port_is_closed_nothing_is_reported_but_all_is_executed),
+        BOTH(a_schema_that_needs_a_newer_gateway_is_refused),
+        BOTH(several_gateways_may_make_the_schema_at_once),
+        SQLITE(as_many_tasks_wait_as_the_queue_allows),
+        SQLITE(what_takes_too_long_is_given_up_and_says_whether_it_may_have_taken_effect),
+        BOTH(a_thread_that_waits_gives_up_in_time),
+        SQLITE(a_store_that_is_down_fails_at_once_and_comes_back),
+        SQLITE(a_damaged_file_is_named),
+    };
+    if (!getenv("POSTGRESQL"))
+        cmocka_set_skip_filter("*(PostgreSQL)");
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
