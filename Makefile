@@ -3,10 +3,11 @@
 BUILD ?= build
 FUZZ_SECONDS ?= 60
 MESSAGES ?= 100000
+KILLS ?= 500
 SOURCES = '*.c' '*.h' '*.cc'
 
 .DEFAULT_GOAL := help
-.PHONY: help deps build demo test asan tsan clang coverage browser fuzz prove instructions bench conformance format format-check tidy tidy-fast clean
+.PHONY: help deps build demo test asan tsan clang coverage browser fuzz prove crashes instructions bench conformance format format-check tidy tidy-fast clean
 
 help: ## this menu
 	@echo 'Passerelle: make WHAT, where WHAT is'
@@ -59,6 +60,10 @@ fuzz: ## each fuzz target for FUZZ_SECONDS (60), with clang's libFuzzer
 
 prove: build ## change lists of real APIs with MESSAGES (100000) each way
 	@/usr/bin/python3 tests/corpora/run.py $(BUILD)/tests/corpora/prove_corpus $(MESSAGES)
+
+crashes: build ## KILLS (500) kills of a writer and its store, on SQLite and on PostgreSQL: nothing that was promised is lost
+	@.ci/deps test
+	@/usr/bin/python3 tests/unit/gateway/store/test_store_crash.py $(BUILD)/tests/unit/gateway/store_writer $(KILLS)
 
 instructions: ## instructions per call and idle memory, compared with loadtest/figures.md; RECORD=1 writes all of it anew
 	@.ci/deps build bench

@@ -47,6 +47,7 @@ LAYERS = (
         Module("prove", "plans against a slow, obvious twin", "Tree", "prove.h"),
     )),
     Layer("gateway", ("base", "protocols", "adapters"), (
+        Module("tls", "TLS of listeners and towards instances: certificates", "TlsFiles", "tls_context.h"),
         Module("rest", "a message as REST path, query and body", "RestRequest", "rest_request.h"),
         Module("config", "the configuration: read, checked, compiled", "Config", "config.h"),
         Module("loop", "event loop, timers, names, sockets, TLS, the pump", "Loop", "loop.h"),
@@ -56,6 +57,7 @@ LAYERS = (
         Module("instances", "the instances of each service, and what all loops know of them", "InstanceSet", "instance_set.h"),
         Module("telemetry", "access log, counters, metrics", "CallRecord", "telemetry.h"),
         Module("store", "what outlives the process: SQLite, PostgreSQL", "StoreTask", "store.h"),
+        Module("fleet", "the gateways that share a store", "Fleet", "fleet.h"),
         Module("upstream", "choice of an instance, and connections to it", "Upstream", "pick.h"),
         Module("builtin", "built-in services: health and reflection", "Health", "health.h"),
         Module("call", "one call, from its head to its log line", "Exchange", "exchange.h"),

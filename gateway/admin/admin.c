@@ -17,7 +17,7 @@ enum { MAX_BODY = 64 * 1024 /* of a request; none is wanted */ };
 
 struct Admin {
     Arena *arena;
-    const atomic_bool *ready;
+    AdminSees sees;
     ListenerConfig listener;
     Config binding; /* nothing but the listener, for bind.h */
     uint16_t port;
@@ -92,7 +92,7 @@ static void answer_healthz(Admin *admin, h2o_req_t *req)
 
 static void answer_readyz(Admin *admin, h2o_req_t *req)
 {
-    if (atomic_load(admin->ready))
+    if (atomic_load(admin->sees.ready))
         send_answer(req, 200, "OK", "text/plain; charset=utf-8", bytes_of("ready\n"));
     else
         send_problem(req, 503, "Service Unavailable",
@@ -115,14 +115,27 @@ static void answer_config(Admin *admin, h2o_req_t *req)
     config_unref(config);
 }
 
+static void answer_fleet(Admin *admin, h2o_req_t *req)
+{
+    if (!admin->sees.fleet) {
+        send_problem(req, 404, "Not Found",
+                     "this gateway has no store: the config has no key `store`");
+        return;
+    }
+    Arena *arena = arena_new(ARENA_UNLIMITED);
+    Buffer text = buffer_in(arena);
+    fleet_write(admin->sees.fleet, &text);
+    buffer_add_byte(&text, '\n');
+    send_answer(req, 200, "OK", "application/json", buffer_bytes(&text));
+    arena_free(arena);
+}
+
 static const struct {
     const char *path;
     void (*answer)(Admin *admin, h2o_req_t *req);
 } pages[] = {
-    {"/metrics", answer_metrics},
-    {"/healthz", answer_healthz},
-    {"/readyz", answer_readyz},
-    {"/config", answer_config},
+    {"/metrics", answer_metrics}, {"/healthz", answer_healthz}, {"/readyz", answer_readyz},
+    {"/config", answer_config},   {"/fleet", answer_fleet},
 };
 
 static bool is(h2o_iovec_t text, const char *expected)
@@ -155,7 +168,8 @@ static void answer_page(Admin *admin, h2o_req_t *req)
         }
         return;
     }
-    send_problem(req, 404, "Not Found", "there are /metrics, /healthz, /readyz and /config");
+    send_problem(req, 404, "Not Found",
+                 "there are /metrics, /healthz, /readyz, /config and /fleet");
 }
 
 static int on_request(h2o_handler_t *handler, h2o_req_t *req)
@@ -264,14 +278,14 @@ static void free_admin(Admin *admin)
     free(admin);
 }
 
-static Result admin_new(Arena *arena, const Config *config, const atomic_bool *ready,
+static Result admin_new(Arena *arena, const Config *config, const AdminSees *sees,
                         Admin **admin_out)
 {
     const Address *address = &config->admin;
     Admin *admin = calloc(1, sizeof *admin);
     CHECK(admin);
     admin->arena = arena_new(ARENA_UNLIMITED);
-    admin->ready = ready;
+    admin->sees = *sees;
     admin->listener.address = (Address){
         .text = arena_string(admin->arena, address->text),
         .host = address->host ? arena_string(admin->arena, address->host) : NULL,
@@ -297,10 +311,10 @@ static Result admin_new(Arena *arena, const Config *config, const atomic_bool *r
     return OK;
 }
 
-Result admin_start(Arena *arena, const Config *config, const atomic_bool *ready, Admin **admin_out)
+Result admin_start(Arena *arena, const Config *config, const AdminSees *sees, Admin **admin_out)
 {
     Admin *admin = NULL;
-    Result r = admin_new(arena, config, ready, &admin);
+    Result r = admin_new(arena, config, sees, &admin);
     if (failed(r))
         return r;
     r = open_listeners(admin, arena);

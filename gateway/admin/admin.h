@@ -5,6 +5,7 @@
  *   GET /healthz    200 as long as the process responds
  *   GET /readyz     200 while calls are accepted, else 503
  *   GET /config     the running config as JSON: services, versions, instances and their state
+ *   GET /fleet      the gateways that share the store, and where they differ
  *
  * libh2o's HTTP server on its own libuv loop and thread, so that a busy data plane does not delay
  * it and it never delays a call. Errors are application/problem+json. Accepted hosts: admin_host.h;
@@ -14,18 +15,24 @@
 #define GATEWAY_ADMIN_H
 
 #include "gateway/config/config.h"
+#include "gateway/fleet/fleet.h"
 
 #include <stdatomic.h>
 
 typedef struct Admin Admin;
 
+/* What it shows besides the running config. Borrowed until admin_stop. */
+typedef struct AdminSees {
+    const atomic_bool *ready; /* whether calls are accepted; may change at any time */
+    Fleet *fleet;             /* NULL: there is no store */
+} AdminSees;
+
 /*
  * Listens on config->admin, which must be set, and starts the thread. Copies what it keeps of the
- * config. `ready`: whether calls are accepted; borrowed, may change at any time. After
- * telemetry_start. Faults: SYSTEM (the address cannot be bound), BAD_CONFIG (its host name has no
- * address).
+ * config. After telemetry_start. Faults: SYSTEM (the address cannot be bound), BAD_CONFIG (its host
+ * name has no address).
  */
-MUST_USE Result admin_start(Arena *arena, const Config *config, const atomic_bool *ready,
+MUST_USE Result admin_start(Arena *arena, const Config *config, const AdminSees *sees,
                             Admin **admin_out);
 
 /* Closes the listener and its connections, ends the thread, frees everything. NULL is allowed. */

@@ -225,6 +225,7 @@ static Result read_config(ConfigReader *reader)
 {
     config_read_limits(reader);
     config_read_dns(reader);
+    config_read_store(reader);
     read_process(reader);
     read_cors(reader);
     config_read_listeners(reader);
@@ -270,10 +271,13 @@ Result config_load_text(Bytes text, const char *path, const SchemaAsk *ask, Aren
     reader.schemas = reader.caches = reader.plans = reader.identities = reader.answers =
         table_in(arena);
     config->methods = table_in(arena);
+    config_hash_begin(&reader);
+    config_hash_add(&reader, text);
 
     Result r = config_file_read(arena, text, config->file, problems, &config->doubts, &reader.file);
     if (!failed(r) && reader.file.content)
         r = read_config(&reader);
+    config_hash_end(&reader);
     if (failed(r) || problems->n) {
         free_contexts(config);
         config_forget_lists(config);

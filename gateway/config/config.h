@@ -42,6 +42,8 @@ typedef struct Address {
     const char *path; /* unix sockets; relative names are resolved against the config */
 } Address;
 
+enum { CONFIG_HASH_SIZE = 17 }; /* 16 hexadecimal digits and NUL */
+
 /* How much detail the gateway's own errors have. */
 typedef enum ErrorsTold { ERRORS_UNSAID, ERRORS_PUBLIC, ERRORS_FULL } ErrorsTold;
 
@@ -91,6 +93,15 @@ typedef struct DnsConfig {
     int64_t timeout;     /* until the next try; doubled with each */
     uint32_t attempts;   /* for each server */
 } DnsConfig;
+
+/* What must outlive the process: gateway/store. Times in nanoseconds. */
+typedef struct StoreConfig {
+    const char *sqlite;     /* path of the file, or NULL */
+    const char *postgresql; /* connection string, or NULL. Both NULL: there is no store */
+    uint32_t connections, queue;
+    int64_t time;
+    int64_t keep_gateways;
+} StoreConfig;
 
 /* How an RPC fails. */
 typedef enum FailureMode { FAILURE_LOUD, FAILURE_GRACEFUL } FailureMode;
@@ -303,9 +314,12 @@ struct Config {
     Arena *arena;
     Arena *lists; /* change lists for `prove`; NULL: freed */
     const char *file;
-    Problems doubts; /* mistakes that `check` refuses and a running gateway only logs */
+    char hash[CONFIG_HASH_SIZE]; /* of the text and of the change lists and schemas that it names:
+                                    equal on gateways that do the same */
+    Problems doubts;             /* mistakes that `check` refuses and a running gateway only logs */
     Limits limits;
     DnsConfig dns;
+    StoreConfig store;
     Descriptors descriptors; /* those of the hard limit when it was loaded; zeros until then */
     ListenerConfig *listeners;
     uint32_t n_listeners;

@@ -2,7 +2,7 @@
 #include "gateway/config/config_internal.h"
 
 #include "base/arena.h"
-#include "gateway/config/tls_context.h"
+#include "gateway/tls/tls_context.h"
 
 #include <openssl/ssl.h>
 

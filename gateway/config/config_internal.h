@@ -29,6 +29,7 @@ typedef struct ConfigReader {
     const MappingSet *error_types; /* google.rpc's, part of all versions */
     struct LossCounter *losses;    /* of all mappings; while pairs are made */
     PlanCache *programs;           /* shared by these plans; created with the first one */
+    struct evp_md_ctx_st *hash;    /* of all texts so far */
 } ConfigReader;
 
 /* Data of a service until it is compiled. */
@@ -67,6 +68,16 @@ bool config_address(ConfigReader *reader, const char *text, bool listening, cons
 
 /* Whether it is a valid entry of a list of host names: a name, "*." and a name, or "*". */
 bool config_is_host_pattern(Bytes host);
+
+/* config_hash.c: the hash of all that the config is made from. A file that cannot be read counts as
+   empty. */
+void config_hash_begin(ConfigReader *reader);
+void config_hash_add(ConfigReader *reader, Bytes text);
+void config_hash_add_file(ConfigReader *reader, const char *file);
+void config_hash_end(ConfigReader *reader);
+
+/* config_store.c: reads Config.store. */
+void config_read_store(ConfigReader *reader);
 
 /* Reads Config.dns. */
 void config_read_dns(ConfigReader *reader);

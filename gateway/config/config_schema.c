@@ -26,6 +26,7 @@ static const Schema *load_file(ConfigReader *reader, const char *file, const cha
         return loaded->schema;
     loaded = arena_make(reader->arena, LoadedSchema);
     table_put(&reader->schemas, bytes_of(file), loaded);
+    config_hash_add_file(reader, file);
     Result r = schema_load_file(reader->arena, file, &loaded->schema);
     if (failed(r)) {
         loaded->schema = NULL;
@@ -76,6 +77,7 @@ static void ask(ConfigReader *reader, Version *version, const Passerelle__Config
     };
     Result r = reader->ask->ask(reader->ask->owner, reader->config, &query, reader->arena,
                                 &reflected->set, &version->schema);
+    config_hash_add(reader, failed(r) ? BYTES_NONE : reflected->set);
     if (!failed(r))
         return;
     version->schema = NULL;

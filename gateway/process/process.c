@@ -8,6 +8,8 @@
 #include "gateway/process/reload.h"
 #include "gateway/process/worker.h"
 #include "gateway/reflect/schema_cache.h"
+#include "gateway/store/store_metrics.h"
+#include "gateway/telemetry/metrics.h"
 #include "gateway/telemetry/telemetry.h"
 
 #include <signal.h>
@@ -34,6 +36,9 @@ typedef struct Process {
     Config *config;
     const char *config_path;
     Watching *watching; /* lists of instances */
+    Store *store;       /* NULL: none is configured; with it the two below */
+    StorePort *port;
+    Fleet *fleet;
     Admin *admin;
     atomic_bool ready;
     Going going;
@@ -108,6 +113,44 @@ static void stop(Process *p, int number)
         end_now(p);
 }
 
+/* ---- What outlives the process
+ * ------------------------------------------------------------------- */
+
+static void open_store(Process *p)
+{
+    const StoreConfig *config = &p->config->store;
+    if (!config->sqlite && !config->postgresql)
+        return;
+    p->store = store_open(&(StoreSettings){.sqlite = config->sqlite,
+                                           .postgresql = config->postgresql,
+                                           .connections = config->connections,
+                                           .queue = config->queue,
+                                           .time = config->time});
+    p->port = store_port_open(p->store, &p->loop);
+    p->fleet = fleet_start(&p->loop, p->port);
+    fleet_use(p->fleet, p->config);
+    metrics_add_writer(store_metrics_write, p->store);
+}
+
+/* Before the loop ends. */
+static void leave_store(Process *p)
+{
+    if (!p->store)
+        return;
+    fleet_stop(p->fleet);
+    store_port_close(p->port);
+}
+
+/* After the loop and the admin listener have ended. */
+static void close_store(Process *p)
+{
+    if (!p->store)
+        return;
+    metrics_remove_writer(p->store);
+    fleet_free(p->fleet);
+    store_close(p->store);
+}
+
 /* ---- Reloading ------------------------------------------------------------------------------- */
 
 /* A rotation must not depend on what the config on disk says: lines would go on to a file that was
@@ -133,16 +176,20 @@ static void begin_reload(Process *p)
     p->reload = reload_start(p->config_path, p->config, p->n_workers, wake, p);
 }
 
+static bool same_text(const char *a, const char *b)
+{
+    return a == b || (a && b && strcmp(a, b) == 0);
+}
+
 /* Where the old config has no admin listener at the address, a new one is started before the old
    one goes. */
 static Result reload_admin(Process *p, Arena *arena, const Config *config)
 {
-    const char *was = p->config->admin.text, *is = config->admin.text;
-    if (was == is || (was && is && strcmp(was, is) == 0))
+    if (same_text(p->config->admin.text, config->admin.text))
         return OK;
     Admin *admin = NULL;
     if (config->admin.host || config->admin.path) {
-        Result r = admin_start(arena, config, &p->ready, &admin);
+        Result r = admin_start(arena, config, &(AdminSees){&p->ready, p->fleet}, &admin);
         if (failed(r))
             return r;
     }
@@ -151,12 +198,20 @@ static Result reload_admin(Process *p, Arena *arena, const Config *config)
     return OK;
 }
 
+static bool same_store(const StoreConfig *a, const StoreConfig *b)
+{
+    return same_text(a->sqlite, b->sqlite) && same_text(a->postgresql, b->postgresql) &&
+           a->connections == b->connections && a->queue == b->queue && a->time == b->time;
+}
+
 /* What only a start can change. */
 static void tell_what_stays(const Config *old, const Config *config)
 {
     if (old->n_loops != config->n_loops)
         telemetry_event("warning", "restart_needed", OK, "loops: %u takes effect after a restart",
                         config->n_loops);
+    if (!same_store(&old->store, &config->store))
+        telemetry_event("warning", "restart_needed", OK, "store: it takes effect after a restart");
 }
 
 static void tell_doubts(const Config *config)
@@ -188,6 +243,8 @@ static void use_config(Process *p, Config *config)
     p->config = config;
     instances_adopt(config, old);
     discovery_use(p->watching, config);
+    if (p->fleet)
+        fleet_use(p->fleet, config);
     telemetry_adopt(config); /* from here on it is shown, with the instances that it begins with */
     schema_caches_keep(config);
     for (uint32_t i = 0; i < p->n_workers; i++)
@@ -249,12 +306,13 @@ static void on_instances_changed(void *owner)
    so that a second SIGTERM does not kill what is leaving already. */
 static void close_down(Process *p)
 {
-    for (uint32_t i = 0; i < p->n_workers; i++)
+    for (uint32_t i = 0; p->workers && i < p->n_workers; i++)
         worker_join(p->workers[i]);
     signals_hold();
     for (int i = 0; i < SIGNALS; i++)
         uv_close((uv_handle_t *)&p->signals[i], NULL);
     discovery_end(p->watching);
+    leave_store(p);
     uv_close((uv_handle_t *)&p->delay, NULL);
     uv_close((uv_handle_t *)&p->woken, NULL);
 }
@@ -327,7 +385,7 @@ static Result start_admin(Process *p, Arena *arena)
     const Address *address = &p->config->admin;
     if (!address->host && !address->path)
         return OK;
-    Result r = admin_start(arena, p->config, &p->ready, &p->admin);
+    Result r = admin_start(arena, p->config, &(AdminSees){&p->ready, p->fleet}, &p->admin);
     if (failed(r))
         return FAIL_OVER(arena, r, FAULT_SYSTEM, "starting the admin listener at %s",
                          address->text);
@@ -340,14 +398,16 @@ static Result run_workers(Process *p, Arena *arena, BoundSocket *sockets)
     instances_adopt(p->config, NULL);
     telemetry_adopt(p->config);
     schema_caches_keep(p->config);
+    listen_for_signals(p);
+    open_store(p);
     Result r = start_admin(p, arena);
     if (failed(r))
-        return r;
-    listen_for_signals(p);
+        atomic_store(&p->n_ended, p->n_workers); /* none will be started */
     p->watching = discovery_new(&p->loop, on_instances_changed, p);
     discovery_use(p->watching, p->config);
     tell_few_descriptors(p->config);
-    r = start_workers(p, arena, sockets);
+    if (!failed(r))
+        r = start_workers(p, arena, sockets);
     if (failed(r)) {
         p->going = GOING_NOW;
         wake(p);
@@ -408,6 +468,7 @@ Result process_run(Arena *arena, Config *config, const char *config_path, EarlyS
     if (!failed(r)) {
         r = run_workers(&p, arena, sockets);
         admin_stop(p.admin);
+        close_store(&p);
         tell_end(&p, r);
         telemetry_stop();
         bind_close(sockets, p.n_workers);

@@ -44,7 +44,7 @@ struct Store {
     StoreThread *threads;
     uint32_t n_threads;
     atomic_uint next_thread, n_up;
-    _Atomic uint64_t done, conflicts, failed, given_up, commits;
+    _Atomic uint64_t done, conflicts, failed, given_up, batches;
     _Atomic int64_t busy;
 };
 
@@ -176,7 +176,7 @@ static void execute(StoreThread *t, StoreTask **tasks, size_t n)
         int64_t began = clock_now();
         bool lives = store->backend->execute(t->session, tasks, n);
         atomic_fetch_add(&store->busy, clock_now() - began);
-        atomic_fetch_add(&store->commits, 1);
+        atomic_fetch_add(&store->batches, 1);
         if (!lives) {
             Result why = tasks[n - 1]->result;
             telemetry_event("error", "store_down", why, "%s was lost", store->backend->name);
@@ -300,7 +300,7 @@ StoreStats store_stats(Store *store)
         .conflicts = atomic_load(&store->conflicts),
         .failed = atomic_load(&store->failed),
         .given_up = atomic_load(&store->given_up),
-        .commits = atomic_load(&store->commits),
+        .batches = atomic_load(&store->batches),
         .busy = atomic_load(&store->busy),
     };
     for (uint32_t i = 0; i < store->n_threads; i++) {

@@ -39,9 +39,8 @@ typedef struct StoreStats {
     bool up;
     uint64_t waiting; /* tasks now */
     uint64_t done, conflicts, failed, given_up;
-    uint64_t commits; /* of one task or of many */
+    uint64_t batches; /* of tasks that were executed together */
     int64_t busy;     /* nanoseconds that the store's threads spent executing */
-    uint64_t bytes;   /* size of the database; 0: not known */
 } StoreStats;
 
 /* Starts the store's threads. Does not wait for the database: a store that is down now is tried

@@ -4,6 +4,7 @@
 #include "gateway/instances/instance_set.h"
 #include "gateway/telemetry/metrics_internal.h"
 
+#include <pthread.h>
 #include <stdlib.h>
 
 /* ---- Connections ----------------------------------------------------------------------------- */
@@ -237,12 +238,53 @@ static void write_gateway(Exposition *e)
     telemetry_unlock();
 }
 
+/* Few, and known before the page is asked for: they need no more than an array. */
+static struct {
+    MetricsWriter *write;
+    void *owner;
+} writers[4];
+enum { MOST_WRITERS = sizeof writers / sizeof *writers };
+static pthread_mutex_t writers_mutex = PTHREAD_MUTEX_INITIALIZER;
+
+void metrics_add_writer(MetricsWriter *write, void *owner)
+{
+    int i = 0;
+    pthread_mutex_lock(&writers_mutex);
+    while (i < MOST_WRITERS && writers[i].write)
+        i++;
+    CHECK(i < MOST_WRITERS);
+    writers[i].write = write;
+    writers[i].owner = owner;
+    pthread_mutex_unlock(&writers_mutex);
+}
+
+void metrics_remove_writer(void *owner)
+{
+    pthread_mutex_lock(&writers_mutex);
+    for (int i = 0; i < MOST_WRITERS; i++) {
+        if (writers[i].owner == owner)
+            writers[i].write = NULL;
+    }
+    pthread_mutex_unlock(&writers_mutex);
+}
+
+static void write_others(Exposition *e)
+{
+    pthread_mutex_lock(&writers_mutex);
+    for (int i = 0; i < MOST_WRITERS; i++) {
+        if (writers[i].write)
+            writers[i].write(e, writers[i].owner);
+    }
+    pthread_mutex_unlock(&writers_mutex);
+}
+
 void metrics_write(bool openmetrics, Buffer *out)
 {
     Exposition e = {.out = out, .openmetrics = openmetrics};
     exposition_family(&e, "passerelle_build", METRIC_INFO, "What is running.");
     exposition_number(&e, "", &(Label){"version", VERSION}, 1, 1);
     write_gateway(&e);
+    write_others(&e);
     metrics_write_process(&e);
     exposition_end(&e);
 }

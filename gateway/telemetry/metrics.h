@@ -7,11 +7,17 @@
 #ifndef GATEWAY_METRICS_H
 #define GATEWAY_METRICS_H
 
-#include "base/bytes.h"
+#include "gateway/telemetry/exposition.h"
 
 /* Writes the page; `openmetrics` chooses OpenMetrics 1.0 instead of Prometheus 0.0.4. Without
    telemetry_start there are only the metrics of the process. */
 void metrics_write(bool openmetrics, Buffer *out);
+
+/* A writer of more families, for modules above this one. Before the page is asked for; one of each.
+   It is called on the thread that writes the page, until it is taken away. */
+typedef void MetricsWriter(Exposition *e, void *owner);
+void metrics_add_writer(MetricsWriter *write, void *owner);
+void metrics_remove_writer(void *owner);
 
 /* The Content-Type of either format. */
 const char *metrics_media_type(bool openmetrics);

@@ -1,4 +1,4 @@
-#include "gateway/config/tls_context.h"
+#include "gateway/tls/tls_context.h"
 
 #include "base/arena.h"
 

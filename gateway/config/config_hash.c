@@ -1,0 +1,43 @@
+/* Which config a gateway runs: a hash over all texts that it was made from. */
+#include "gateway/config/config_internal.h"
+
+#include "base/arena.h"
+
+#include <openssl/evp.h>
+#include <stdio.h>
+
+enum { SHA256_SIZE = 32 };
+
+void config_hash_begin(ConfigReader *reader)
+{
+    reader->hash = EVP_MD_CTX_new();
+    CHECK(reader->hash && EVP_DigestInit_ex(reader->hash, EVP_sha256(), NULL));
+}
+
+/* With its size: two texts are not the same as one that was cut elsewhere. */
+void config_hash_add(ConfigReader *reader, Bytes text)
+{
+    uint64_t size = text.size;
+    CHECK(EVP_DigestUpdate(reader->hash, &size, sizeof size) &&
+          EVP_DigestUpdate(reader->hash, text.data, text.size));
+}
+
+void config_hash_add_file(ConfigReader *reader, const char *file)
+{
+    Arena *arena = arena_new(ARENA_UNLIMITED);
+    Bytes text = BYTES_NONE;
+    error_ignore(config_read_file(arena, file, SIZE_MAX, &text),
+                 "whoever needs the file tells that it cannot be read");
+    config_hash_add(reader, text);
+    arena_free(arena);
+}
+
+void config_hash_end(ConfigReader *reader)
+{
+    uint8_t digest[SHA256_SIZE];
+    CHECK(EVP_DigestFinal_ex(reader->hash, digest, NULL));
+    EVP_MD_CTX_free(reader->hash);
+    char *out = reader->config->hash;
+    for (size_t i = 0; i < (CONFIG_HASH_SIZE - 1) / 2; i++)
+        snprintf(out + 2 * i, 3, "%02x", digest[i]);
+}

@@ -1,0 +1,300 @@
+#include "gateway/fleet/fleet.h"
+
+#include "base/arena.h"
+#include "base/clock.h"
+#include "base/text/date.h"
+#include "base/text/json_text.h"
+#include "gateway/telemetry/telemetry.h"
+
+#include <pthread.h>
+#include <stdlib.h>
+
+enum { MOST_SHOWN = 1000 };
+
+/* A gateway, as its row says. */
+typedef struct Node {
+    Bytes name, version, hash;
+    int64_t generation, started, last_seen;
+} Node;
+
+/* What the last beat has read. Immutable. */
+typedef struct Snapshot {
+    Arena *arena;
+    Node *nodes;
+    uint32_t n;
+    int64_t as_of; /* wall time */
+} Snapshot;
+
+struct Fleet {
+    uv_timer_t beat;
+    StorePort *port;
+    Arena *arena; /* of the texts below */
+    const char *node, *hash;
+    int64_t generation, started, keep;
+    bool taken; /* another gateway has our name */
+
+    pthread_mutex_t mutex;
+    Snapshot *snapshot; /* NULL: nothing was read yet */
+};
+
+static const char write_row[] =
+    "INSERT INTO gateways (node, version, generation, config_hash, started, last_seen)"
+    " VALUES ($1, $2, $3, $4, $5, $6)"
+    " ON CONFLICT (node) DO UPDATE SET version = excluded.version,"
+    " generation = excluded.generation, config_hash = excluded.config_hash,"
+    " started = excluded.started, last_seen = excluded.last_seen"
+    " WHERE gateways.started <= excluded.started OR gateways.last_seen < $7";
+
+static const char leave[] = "DELETE FROM gateways WHERE node = $1 AND started = $2";
+
+static const char forget_old[] = "DELETE FROM gateways WHERE last_seen < $1";
+
+static const char read_all[] =
+    "SELECT node, version, config_hash, generation, started, last_seen FROM gateways"
+    " ORDER BY node LIMIT $1";
+
+/* ---- What was read ------------------------------------------------------------------------------
+ */
+
+static void snapshot_free(Snapshot *snapshot)
+{
+    if (snapshot)
+        arena_free(snapshot->arena);
+}
+
+static Node node_of(Arena *arena, const StoreRow *row)
+{
+    const StoreValue *v = row->values;
+    return (Node){
+        .name = bytes_copy(arena, v[0].bytes),
+        .version = bytes_copy(arena, v[1].bytes),
+        .hash = bytes_copy(arena, v[2].bytes),
+        .generation = v[3].integer,
+        .started = v[4].integer,
+        .last_seen = v[5].integer,
+    };
+}
+
+static Snapshot *snapshot_of(const StoreStatement *read)
+{
+    Arena *arena = arena_new(ARENA_UNLIMITED);
+    Snapshot *snapshot = arena_make(arena, Snapshot);
+    *snapshot = (Snapshot){
+        .arena = arena, .nodes = arena_array(arena, Node, read->n_rows), .as_of = clock_wall()};
+    for (const StoreRow *row = read->rows; row; row = row->next)
+        snapshot->nodes[snapshot->n++] = node_of(arena, row);
+    return snapshot;
+}
+
+static void show(Fleet *fleet, Snapshot *snapshot)
+{
+    pthread_mutex_lock(&fleet->mutex);
+    Snapshot *old = fleet->snapshot;
+    fleet->snapshot = snapshot;
+    pthread_mutex_unlock(&fleet->mutex);
+    snapshot_free(old);
+}
+
+/* ---- Beats --------------------------------------------------------------------------------------
+ */
+
+/* The row belongs to the gateway that started last; the other one would be invisible. */
+static void tell_if_taken(Fleet *fleet, bool taken)
+{
+    if (taken && !fleet->taken)
+        telemetry_event("warning", "fleet_name_taken", OK,
+                        "another gateway that uses this store is also called %s: set `node`",
+                        fleet->node);
+    fleet->taken = taken;
+}
+
+/* A beat that failed is made good by the next one; that the store is down is told by the store. */
+static void on_beaten(void *owner, Result result, StoreTask *task)
+{
+    Fleet *fleet = owner;
+    if (failed(result))
+        return;
+    tell_if_taken(fleet, task->first->changed == 0);
+    show(fleet, snapshot_of(task->last));
+}
+
+static void beat(Fleet *fleet)
+{
+    StoreTask *task = store_task_new(STORE_SOON);
+    StoreStatement *s = store_task_add(task, write_row);
+    int64_t now = clock_wall();
+    store_bind_text(task, s, bytes_of(fleet->node));
+    store_bind_text(task, s, bytes_of(VERSION));
+    store_bind_integer(s, fleet->generation);
+    store_bind_text(task, s, bytes_of(fleet->hash));
+    store_bind_integer(s, fleet->started);
+    store_bind_integer(s, now);
+    store_bind_integer(s, now - FLEET_SILENT_AFTER);
+    s = store_task_add(task, forget_old);
+    store_bind_integer(s, now - fleet->keep);
+    s = store_task_add(task, read_all);
+    store_bind_integer(s, MOST_SHOWN);
+    store_submit(fleet->port, task, on_beaten, fleet);
+}
+
+static void on_beat(uv_timer_t *timer)
+{
+    beat(timer->data);
+}
+
+Fleet *fleet_start(uv_loop_t *loop, StorePort *port)
+{
+    Fleet *fleet = calloc(1, sizeof *fleet);
+    CHECK(fleet);
+    fleet->port = port;
+    fleet->started = clock_wall();
+    fleet->beat.data = fleet;
+    CHECK(pthread_mutex_init(&fleet->mutex, NULL) == 0);
+    CHECK(uv_timer_init(loop, &fleet->beat) == 0);
+    CHECK(uv_timer_start(&fleet->beat, on_beat, FLEET_BEAT / MILLISECOND,
+                         FLEET_BEAT / MILLISECOND) == 0);
+    return fleet;
+}
+
+void fleet_use(Fleet *fleet, const Config *config)
+{
+    Arena *arena = arena_new(ARENA_UNLIMITED);
+    fleet->node = arena_string(arena, config->node);
+    fleet->hash = arena_string(arena, config->hash);
+    fleet->generation = (int64_t)config->generation;
+    fleet->keep = config->store.keep_gateways;
+    arena_free(fleet->arena);
+    fleet->arena = arena;
+    beat(fleet);
+}
+
+/* One that stops in order is not silent: it is gone. */
+void fleet_stop(Fleet *fleet)
+{
+    StoreTask *task = store_task_new(STORE_SOON);
+    StoreStatement *s = store_task_add(task, leave);
+    store_bind_text(task, s, bytes_of(fleet->node));
+    store_bind_integer(s, fleet->started);
+    store_submit(fleet->port, task, NULL, NULL);
+    uv_close((uv_handle_t *)&fleet->beat, NULL);
+}
+
+void fleet_free(Fleet *fleet)
+{
+    snapshot_free(fleet->snapshot);
+    arena_free(fleet->arena);
+    pthread_mutex_destroy(&fleet->mutex);
+    free(fleet);
+}
+
+/* ---- Showing ------------------------------------------------------------------------------------
+ */
+
+static bool is_silent(const Snapshot *snapshot, const Node *node)
+{
+    return snapshot->as_of - node->last_seen > FLEET_SILENT_AFTER;
+}
+
+typedef Bytes NodeText(const Node *node);
+
+static Bytes hash_of(const Node *node)
+{
+    return node->hash;
+}
+
+static Bytes version_of(const Node *node)
+{
+    return node->version;
+}
+
+/* What most of them have; of two that are as frequent, what the gateway has that started last. */
+static Bytes usual(const Snapshot *snapshot, NodeText *text)
+{
+    Bytes best = BYTES_NONE;
+    uint32_t best_n = 0;
+    int64_t best_started = 0;
+    for (uint32_t i = 0; i < snapshot->n; i++) {
+        const Node *one = &snapshot->nodes[i];
+        if (is_silent(snapshot, one))
+            continue;
+        uint32_t n = 0;
+        int64_t started = 0;
+        for (uint32_t k = 0; k < snapshot->n; k++) {
+            const Node *other = &snapshot->nodes[k];
+            if (is_silent(snapshot, other) || !bytes_equal(text(one), text(other)))
+                continue;
+            n++;
+            started = other->started > started ? other->started : started;
+        }
+        if (n > best_n || (n == best_n && started > best_started)) {
+            best = text(one);
+            best_n = n;
+            best_started = started;
+        }
+    }
+    return best;
+}
+
+static void add_text(Buffer *out, const char *name, Bytes text)
+{
+    json_text_add_key(out, name);
+    json_text_add(out, text);
+}
+
+static void add_time(Buffer *out, const char *name, int64_t wall)
+{
+    char text[DATE_RFC3339_SIZE + 1] = {0};
+    date_write_rfc3339(wall / SECOND, 0, text);
+    add_text(out, name, bytes_of(text));
+}
+
+static void add_drift(Buffer *out, const char *what, bool *first)
+{
+    buffer_add_text(out, *first ? "\"" : ",\"");
+    buffer_add_text(out, what);
+    buffer_add_byte(out, '"');
+    *first = false;
+}
+
+static void add_node(Buffer *out, const Snapshot *snapshot, const Node *node, Bytes usual_hash,
+                     Bytes usual_version)
+{
+    bool first = true, silent = is_silent(snapshot, node);
+    buffer_add_byte(out, '{');
+    add_text(out, "node", node->name);
+    add_text(out, "version", node->version);
+    add_text(out, "config", node->hash);
+    json_text_add_key(out, "generation");
+    buffer_printf(out, "%lld", (long long)node->generation);
+    add_time(out, "started", node->started);
+    add_time(out, "last_seen", node->last_seen);
+    json_text_add_key(out, "drift");
+    buffer_add_byte(out, '[');
+    if (silent)
+        add_drift(out, "silent", &first);
+    if (!silent && !bytes_equal(node->hash, usual_hash))
+        add_drift(out, "config", &first);
+    if (!silent && !bytes_equal(node->version, usual_version))
+        add_drift(out, "build", &first);
+    buffer_add_text(out, "]}");
+}
+
+void fleet_write(Fleet *fleet, Buffer *out)
+{
+    pthread_mutex_lock(&fleet->mutex);
+    const Snapshot *snapshot = fleet->snapshot;
+    buffer_add_text(out, "{\"gateways\":[");
+    if (snapshot) {
+        Bytes hash = usual(snapshot, hash_of), version = usual(snapshot, version_of);
+        for (uint32_t i = 0; i < snapshot->n; i++) {
+            if (i)
+                buffer_add_byte(out, ',');
+            add_node(out, snapshot, &snapshot->nodes[i], hash, version);
+        }
+    }
+    buffer_add_byte(out, ']');
+    if (snapshot)
+        add_time(out, "as_of", snapshot->as_of);
+    buffer_add_byte(out, '}');
+    pthread_mutex_unlock(&fleet->mutex);
+}

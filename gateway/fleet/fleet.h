@@ -1,0 +1,43 @@
+/*
+ * Fleet: the gateways that share a store.
+ *
+ * Each gateway writes a row of its own: when it starts, with each new config, and every BEAT. With
+ * each beat it also reads the rows of all, so that every one of them can show the whole fleet and
+ * what is wrong in it: a gateway that is silent, one with another config, one of another build.
+ *
+ * Belongs to the main thread and its loop; fleet_write may be called on any thread.
+ */
+#ifndef GATEWAY_FLEET_H
+#define GATEWAY_FLEET_H
+
+#include "base/bytes.h"
+#include "gateway/config/config.h"
+#include "gateway/store/store.h"
+
+typedef struct Fleet Fleet;
+
+/* Nanoseconds between two beats; one that was not seen for SILENT_AFTER is called silent. */
+#define FLEET_BEAT (5 * SECOND)
+#define FLEET_SILENT_AFTER (20 * SECOND)
+
+/* `port` belongs to the same loop. */
+Fleet *fleet_start(uv_loop_t *loop, StorePort *port);
+
+/* This gateway has that config from now on. Copies what it keeps. */
+void fleet_use(Fleet *fleet, const Config *config);
+
+/* No more beats; the row is deleted. Before the port is closed. */
+void fleet_stop(Fleet *fleet);
+
+/* After the loop has ended, and nothing calls fleet_write any more. */
+void fleet_free(Fleet *fleet);
+
+/*
+ * One JSON object: {"gateways": [{"node", "version", "generation", "config", "started",
+ * "last_seen", "drift": ["silent", "config", "build"]}], "as_of"}. What most of the gateways that
+ * are not silent have is right; with as many of each, what the gateway that started last has. Any
+ * thread.
+ */
+void fleet_write(Fleet *fleet, Buffer *out);
+
+#endif
