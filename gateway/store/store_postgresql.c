@@ -56,7 +56,8 @@ static const Fault *fault_of(const char *state)
     } faults[] = {
         {"23", &FAULT_STORE_CONFLICT},    /* a constraint */
         {"40", &FAULT_STORE_CONFLICT},    /* serialization, deadlock */
-        {"42P07", &FAULT_STORE_CONFLICT}, /* the table was made by another session just now */
+        {"42P07", &FAULT_STORE_CONFLICT}, /* a table that another session made just now, */
+        {"42710", &FAULT_STORE_CONFLICT}, /* or the type of its rows */
         {"55P03", &FAULT_STORE_CONFLICT}, /* locked */
         {"08", &FAULT_STORE_DOWN},        /* connection */
         {"25006", &FAULT_STORE_DOWN},     /* read only: a standby */
