@@ -12,17 +12,51 @@
  */
 #include "adapters/compose/compose_internal.h"
 
+static void add_source(Composing *c, const Task *task, const Expr *field, Buffer *paths)
+{
+    const char *path = arena_printf(c->arena, "%s.%s", task->made->from->name,
+                                    steps_text(c->arena, field->steps, field->n_steps));
+    Bytes seen = buffer_bytes(paths), one;
+    while (seen.size && bytes_split(&seen, ',', &one)) {
+        if (bytes_are(bytes_slice(one, one.data[0] == ' ', one.size), path))
+            return;
+    }
+    buffer_printf(paths, paths->size ? ", %s" : "%s", path);
+}
+
+/* Of what is made of several fields, each: "Order.project, Order.topic". */
+static void add_sources(Composing *c, const Task *task, const Expr *expr, Buffer *paths)
+{
+    bool all = expr->kind == EXPR_CONVERT || expr->kind == EXPR_JOIN ||
+               expr->kind == EXPR_DEFAULT || expr->kind == EXPR_UNLESS;
+    if (expr->kind == EXPR_FIELD)
+        add_source(c, task, expr, paths);
+    for (uint32_t i = 0; i < (all ? expr->n_args : expr->n_args > 0); i++)
+        add_sources(c, task, expr->args[i], paths);
+    for (uint32_t i = 0; i < expr->n_rules; i++)
+        add_sources(c, task, expr->rules[i].value, paths);
+}
+
+static const char *source_paths(Composing *c, const Task *task, const Expr *expr)
+{
+    const Expr *source = expr_source(expr);
+    Buffer paths = buffer_in(c->arena);
+    add_sources(c, task, expr, &paths);
+    if (!paths.size && source)
+        add_source(c, task, source, &paths);
+    return paths.size ? arena_text(c->arena, buffer_bytes(&paths)) : NULL;
+}
+
 static const Loss *adopt_loss(Composing *c, const Task *task, const Loss *loss, const Expr *expr,
                               const char *into)
 {
     if (!loss)
         return NULL;
-    const Expr *source = expr_source(expr);
+    const char *paths = source_paths(c, task, expr);
     Loss *copy = arena_make(c->arena, Loss);
     *copy = *loss;
-    if (source)
-        copy->path = arena_printf(c->arena, "%s.%s", task->made->from->name,
-                                  steps_text(c->arena, source->steps, source->n_steps));
+    if (paths)
+        copy->path = paths;
     if (into[0])
         copy->into = into;
     if (loss->kind == LOSS_DEFAULTED && into[0])

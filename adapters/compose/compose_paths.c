@@ -252,6 +252,26 @@ static const Expr *subst_build(Composing *c, Task *task, Scope scope, const Expr
     return expr_build(c->arena, expr->type.message, rules, n, presence);
 }
 
+/* A text of several parts of which one is never there: then none of the others may be. */
+static void refuse_part(Composing *c, Task *task, const Expr *const *args, uint32_t n_args)
+{
+    uint32_t n = 0;
+    for (uint32_t i = 0; i < n_args; i++)
+        n += args[i] != NULL;
+    for (uint32_t i = 0; n < n_args && i < n_args; i++) {
+        Loss *loss = arena_make(c->arena, Loss);
+        *loss = (Loss){.kind = LOSS_DROPPED,
+                       .loud = true,
+                       .path = "",
+                       .into = "",
+                       .how = "only a part of its template is there",
+                       .file = c->second->file,
+                       .line = task->line};
+        if (args[i])
+            compose_add_guard(c, task, (Guard){.source = args[i], .loud = true, .loss = loss});
+    }
+}
+
 static const Expr *subst_convert(Composing *c, Task *task, Scope scope, const Expr *expr)
 {
     const Expr *value;
@@ -262,6 +282,8 @@ static const Expr *subst_convert(Composing *c, Task *task, Scope scope, const Ex
         uint32_t n = expr->n_args;
         for (uint32_t i = 0; i < n; i++)
             args[i] = compose_value(c, task, scope, expr->args[i]);
+        if (expr->converter->code == CONVERT_TEMPLATE)
+            refuse_part(c, task, args, n);
         if (expr->converter->code == CONVERT_AMOUNT_MONEY && !args[1])
             n = 1; /* an amount without its currency is still one */
         value = expr_convert_many(c->arena, expr->converter, args, n);
@@ -340,6 +362,65 @@ static const Expr *subst_keyed(Composing *c, const Expr *list, const Expr *expr)
                       both ? list->args[0] : list, expr->loud, expr->loss);
 }
 
+/* A field of a map's entry. */
+static const Expr *entry_field(Composing *c, const MessageType *entry, uint32_t number)
+{
+    const FieldType **step = arena_array(c->arena, const FieldType *, 1);
+    step[0] = message_field_by_number(entry, number);
+    return expr_field(c->arena, step, 1);
+}
+
+/* What `map` does to each value of its argument, on the value of one entry; one that is not written
+   is zero. */
+static const Expr *entry_value(Composing *c, const Expr *map, const MessageType *from,
+                               const MessageType *to)
+{
+    const Expr **arg = arena_array(c->arena, const Expr *, 1);
+    Expr *each = expr_copy(c->arena, map);
+    arg[0] = entry_field(c, from, 2);
+    if (!arg[0]->type.message)
+        arg[0] = expr_default(c->arena, arg[0],
+                              expr_const(c->arena, arg[0]->type, (Literal){0}, NULL), NULL);
+    each->args = arg;
+    each->type = value_type_of(message_field_by_number(to, 2));
+    return each;
+}
+
+/* One map's entries as another's. `map` NULL: the values stay what they are. */
+static const Mapping *entry_mapping(Composing *c, const Expr *map, const MessageType *from,
+                                    const MessageType *to)
+{
+    Rule *rules = arena_array(c->arena, Rule, 2);
+    rules[0] = (Rule){message_field_by_number(to, 1), entry_field(c, from, 1), 0};
+    rules[1] = (Rule){message_field_by_number(to, 2),
+                      map ? entry_value(c, map, from, to) : entry_field(c, from, 2), 0};
+    Mapping *made = arena_make(c->arena, Mapping);
+    *made = (Mapping){.from = from, .to = to, .rules = rules, .n_rules = 2};
+    return made;
+}
+
+static bool is_map(const Expr *expr)
+{
+    return expr->type.repeated && expr->type.message && expr->type.message->map_entry;
+}
+
+/* What the first list does to a map's values is done when an entry becomes a message, which is one
+   of the first version's. */
+static const Expr *subst_listed(Composing *c, const Expr *map, const Expr *expr)
+{
+    const Mapping *mapping = expr->mapping;
+    while (map && (map->kind == EXPR_CONVERT || map->kind == EXPR_MESSAGE) &&
+           is_map(map->args[0])) {
+        const MessageType *from = map->args[0]->type.message;
+        mapping = compose_pair(c, entry_mapping(c, map, from, mapping->from), mapping);
+        map = map->args[0];
+    }
+    if (map && is_map(map) && map->type.message != mapping->from)
+        mapping =
+            compose_pair(c, entry_mapping(c, NULL, map->type.message, mapping->from), mapping);
+    return expr_listed(c->arena, mapping, map);
+}
+
 const Expr *compose_value(Composing *c, Task *task, Scope scope, const Expr *expr)
 {
     switch (expr->kind) {
@@ -369,8 +450,7 @@ const Expr *compose_value(Composing *c, Task *task, Scope scope, const Expr *exp
         return expr_join(c->arena, compose_value(c, task, scope, expr->args[0]),
                          compose_value(c, task, scope, expr->args[1]));
     case EXPR_KEYED: return subst_keyed(c, compose_value(c, task, scope, expr->args[0]), expr);
-    case EXPR_LISTED:
-        return expr_listed(c->arena, expr->mapping, compose_value(c, task, scope, expr->args[0]));
+    case EXPR_LISTED: return subst_listed(c, compose_value(c, task, scope, expr->args[0]), expr);
     }
     return NULL;
 }

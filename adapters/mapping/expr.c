@@ -442,12 +442,13 @@ bool expr_makes_up(const Expr *expr)
     case EXPR_CONST:
     case EXPR_REQUIRE: return true;
     case EXPR_DEFAULT: return expr_makes_up(expr->args[0]) || expr_makes_up(expr->args[1]);
-    case EXPR_CONVERT:
-        for (uint32_t i = 0; i < expr->n_args; i++) {
-            if (!expr_makes_up(expr->args[i]))
-                return false;
-        }
-        return true;
+    case EXPR_CONVERT: {
+        uint32_t n = 0;
+        for (uint32_t i = 0; i < expr->n_args; i++)
+            n += expr_makes_up(expr->args[i]);
+        /* One part of a template that is there alone is an error. */
+        return n == expr->n_args || (n && expr->converter->code == CONVERT_TEMPLATE);
+    }
     case EXPR_BUILD:
         for (uint32_t i = 0; i < expr->n_rules; i++) {
             if (expr_makes_up(expr->rules[i].value))

@@ -556,10 +556,13 @@ static void report_stranded(LossReport *report, const MappingSet *set)
                                 .how = "inside an Any: no counterpart"});
 }
 
+/* What a list between made of a field that another drops may be an error, too. */
 static void visit_rules(Visited *visited, const Mapping *mapping)
 {
     for (uint32_t k = 0; k < mapping->n_rules; k++)
         visit_expr(visited, mapping->rules[k].value);
+    for (uint32_t k = 0; k < mapping->n_guards; k++)
+        visit_expr(visited, mapping->guards[k].source);
 }
 
 static void report_visited(LossReport *report, const MappingSet *set, Visited *visited)
@@ -709,8 +712,7 @@ static void look_at(LossCounter *counter, LossNode *node)
     const Mapping *mapping = node->mapping;
     Arena *scratch = arena_new(ARENA_UNLIMITED);
     Visited visited = {.arena = scratch, .seen = table_in(scratch)};
-    for (uint32_t i = 0; i < mapping->n_rules; i++)
-        visit_expr(&visited, mapping->rules[i].value);
+    visit_rules(&visited, mapping);
     node->inner = arena_array(counter->arena, LossNode *, visited.n + 1);
     for (uint32_t i = 0; i < visited.n; i++)
         node->inner[node->n_inner++] = find_node(counter, visited.mappings[i]);

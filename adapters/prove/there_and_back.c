@@ -56,13 +56,24 @@ static void declare_lines(Declared *d, const MappingSet *set)
     }
 }
 
-/* On the way to where it is dropped, a value of an enum may become unset. */
-static bool has_table(const Expr *expr)
+static void declare_source(Declared *d, const Mapping *mapping, const Expr *expr)
 {
-    bool found = expr->kind == EXPR_CONVERT && expr->converter->code == CONVERT_ENUM;
-    for (uint32_t i = 0; !found && i < expr->n_args; i++)
-        found = has_table(expr->args[i]);
-    return found;
+    const Expr *source = expr_source(expr);
+    if (source)
+        note_paths(d->arena, &d->lost,
+                   arena_printf(d->arena, "%s.%s", mapping->from->name,
+                                steps_text(d->arena, source->steps, source->n_steps)));
+}
+
+/* On the way to where it is dropped, a value of an enum may become unset. */
+static void declare_tables(Declared *d, const Mapping *mapping, const Expr *expr)
+{
+    if (expr->kind == EXPR_CONVERT && expr->converter->code == CONVERT_ENUM)
+        declare_source(d, mapping, expr);
+    for (uint32_t i = 0; i < expr->n_args; i++)
+        declare_tables(d, mapping, expr->args[i]);
+    for (uint32_t i = 0; i < expr->n_rules; i++)
+        declare_tables(d, mapping, expr->rules[i].value);
 }
 
 /* A value that may be dropped without a word. */
@@ -72,12 +83,10 @@ static void declare_ignored(Declared *d, const MappingSet *set)
         const Mapping *mapping = set->mappings[i];
         for (uint32_t k = 0; k < mapping->n_guards; k++) {
             const Guard *guard = &mapping->guards[k];
-            const Expr *source = expr_source(guard->source);
             bool message = guard->source->kind == EXPR_CONVERT && guard->source->type.message;
-            if (source && (guard->has_ignored || message || has_table(guard->source)))
-                note_paths(d->arena, &d->lost,
-                           arena_printf(d->arena, "%s.%s", mapping->from->name,
-                                        steps_text(d->arena, source->steps, source->n_steps)));
+            if (guard->has_ignored || message)
+                declare_source(d, mapping, guard->source);
+            declare_tables(d, mapping, guard->source);
         }
     }
 }
@@ -100,6 +109,7 @@ typedef struct Comparing {
     const FieldType *way[DEEPEST]; /* from the message down to the field at hand */
     uint32_t n_way;
     bool respelled;
+    bool strict; /* nothing is taken for declared */
     const char *found;
 } Comparing;
 
@@ -188,15 +198,28 @@ static bool plain_is_zero(const FieldType *field, const Literal *value)
     return literal_is_zero(value, type) || (kind_is_float(field->kind) && fabs(value->d) < FLT_MIN);
 }
 
-/* "0" is zero, too, for a field that is a number there. */
-static bool is_zero(const Comparing *c, const FieldType *field, const TreeValue *value)
+/* Is what is in this field of the message at hand declared to be lost? */
+static bool is_lost_inside(Comparing *c, const FieldType *field)
+{
+    if (c->n_way == DEEPEST)
+        return false;
+    c->way[c->n_way++] = field;
+    bool lost = is_declared(c, true);
+    c->n_way--;
+    return lost;
+}
+
+/* "0" is zero, too, for a field that is a number there; and so is a message of which all that is
+   there is declared to be lost. */
+static bool is_zero(Comparing *c, const FieldType *field, const TreeValue *value)
 {
     if (!field->message)
         return plain_is_zero(field, &value->plain) || hint_of(c, field)->spelled;
     for (uint32_t i = 0; i < field->message->n_fields; i++) {
         const FieldType *inner = &field->message->fields[i];
         const TreeField *values = tree_field(value->message, inner);
-        if (values->n && !(values->n == 1 && is_zero(c, inner, &values->values[0])))
+        if (values->n && !(values->n == 1 && is_zero(c, inner, &values->values[0])) &&
+            !is_lost_inside(c, inner))
             return false;
     }
     return true;
@@ -212,7 +235,7 @@ static bool is_empty(const Tree *tree)
 
 /* Where the other version has no presence, zero is unset: one value, or a list of one, or a message
    of zeros. That an empty message is there has to come back, if it is a message there. */
-static bool is_nothing(const Comparing *c, const FieldType *field, const TreeField *values)
+static bool is_nothing(Comparing *c, const FieldType *field, const TreeField *values)
 {
     if (!values->n)
         return true;
@@ -225,7 +248,7 @@ static void compare(Comparing *c, const Tree *a, const Tree *b);
 
 static void note(Comparing *c, bool was_there)
 {
-    if (c->found || is_declared(c, was_there))
+    if (c->found || (!c->strict && is_declared(c, was_there)))
         return;
     c->found = c->way[0]->parent->name;
     for (uint32_t i = 0; i < c->n_way; i++)
@@ -275,11 +298,12 @@ static const TreeValue *entry_like(const TreeField *entries, const Tree *entry)
 }
 
 /* Is there one like it among those that are left? It is taken away. */
-static bool take_alike(Comparing *c, const FieldType *field, const TreeValue *value,
+static bool take_alike(Comparing *c, const FieldType *field, const TreeValue *value, bool strict,
                        TreeField *left)
 {
     for (uint32_t i = 0; i < left->n; i++) {
         Comparing trial = *c;
+        trial.strict = strict;
         compare_value(&trial, field, value, &left->values[i]);
         if (trial.found)
             continue;
@@ -290,14 +314,18 @@ static bool take_alike(Comparing *c, const FieldType *field, const TreeValue *va
     return false;
 }
 
-/* A list that was a map on the way. */
+/* A list that was a map on the way: each finds the one that is the same, and then one that is so
+   but for what is declared. */
 static void compare_unordered(Comparing *c, const FieldType *field, const TreeField *a,
                               const TreeField *b)
 {
     TreeField left = {arena_array(c->arena, TreeValue, b->n + 1), b->n, b->n};
+    bool *found = arena_array(c->arena, bool, a->n + 1);
     memcpy(left.values, b->values, b->n * sizeof *b->values);
+    for (uint32_t i = 0; i < a->n; i++)
+        found[i] = take_alike(c, field, &a->values[i], true, &left);
     for (uint32_t i = 0; i < a->n; i++) {
-        if (!take_alike(c, field, &a->values[i], &left))
+        if (!found[i] && !take_alike(c, field, &a->values[i], false, &left))
             note(c, true);
     }
 }

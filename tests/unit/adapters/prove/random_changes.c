@@ -112,6 +112,11 @@ static void new_name(Maker *m, const char *prefix, char *name)
     snprintf(name, NAME_SIZE, "%s%u", prefix, m->serial++);
 }
 
+static bool is_one(const Field *field)
+{
+    return field->label == IMPLICIT || field->label == OPTIONAL;
+}
+
 /* ---- The first version ----------------------------------------------------------------------- */
 
 static Label random_label(Maker *m, Type type)
@@ -161,6 +166,18 @@ static void add_method(Maker *m, Version *v)
     new_name(m, "Do", method->name);
 }
 
+/* Now and then a list beside a field of the same type: the two may become one list. */
+static void add_twin(Maker *m, Message *message)
+{
+    const Field *field = &message->fields[below(m, message->n)];
+    if (!is_one(field) || !chance(m, 50))
+        return;
+    Field *twin = &message->fields[message->n++];
+    *twin = *field;
+    twin->label = LIST;
+    new_name(m, "f", twin->name);
+}
+
 static void first_version(Maker *m, Version *v)
 {
     *v = (Version){.n = 2 + below(m, 2), .foreign = chance(m, 50)};
@@ -175,6 +192,7 @@ static void first_version(Maker *m, Version *v)
         message->n = 2 + below(m, 5);
         for (uint32_t k = 0; k < message->n; k++)
             random_field(m, v, i, &message->fields[k]);
+        add_twin(m, message);
     }
     add_strays(m, v, below(m, m->most_strays));
     new_name(m, "Things", v->service);
@@ -192,11 +210,12 @@ typedef struct Turn {
     const Message *was;
     uint32_t at; /* in next->messages: more may be added behind it */
     Buffer lines;
+    bool taken[MOST_FIELDS]; /* what becomes of them is said */
 } Turn;
 
 static void line(Turn *t, const char *format, ...)
 {
-    char text[256];
+    char text[400];
     va_list args;
     va_start(args, format);
     vsnprintf(text, sizeof text, format, args);
@@ -279,7 +298,8 @@ static void drop(Turn *t, const Field *was)
         line(t, "%s: {removed: graceful}", was->name);
 }
 
-/* One becomes a list, or a list one. */
+/* One becomes a list, or a list one. In a chain not of messages: what another list drops of the one
+   that is taken out is told in the names of the version between. */
 static void relist(Turn *t, const Field *was)
 {
     Field field = renamed(t, was);
@@ -357,11 +377,6 @@ static bool move_out(Turn *t, const Field *was)
     return true;
 }
 
-static bool is_one(const Field *field)
-{
-    return field->label == IMPLICIT || field->label == OPTIONAL;
-}
-
 static void other_type(Turn *t, const Field *was)
 {
     static const char *const texts[] = {"base64", "hex", "utf8"};
@@ -404,6 +419,298 @@ static void other_type(Turn *t, const Field *was)
     }
 }
 
+static const char *loud_or_not(Turn *t)
+{
+    return chance(t->m, 50) ? "loud" : "graceful";
+}
+
+/* A new field of another kind; its name. */
+static const char *put_new(Turn *t, Type type, Label label, uint32_t of)
+{
+    Field field = {.type = type, .label = label, .of = of};
+    new_name(t->m, "f", field.name);
+    return put(t, field)->name;
+}
+
+static bool has_room(const Turn *t, uint32_t more)
+{
+    uint32_t left = t->was->n + 2; /* what is still to come, and what is added */
+    return t->next->messages[t->at].n + more + left <= MOST_FIELDS;
+}
+
+/* ---- Several fields and one ------------------------------------------------------------------ */
+
+/* Of one list a field and the others. */
+static void part_list(Turn *t, const Field *was)
+{
+    const char *first = put_new(t, was->type, IMPLICIT, was->of);
+    const char *others = put_new(t, was->type, LIST, was->of);
+    line(t, "%s: {to: [%s, %s], first: %s}", was->name, first, others, loud_or_not(t));
+}
+
+/* A field and a list of its type, which nothing took yet; false: there are none. */
+static bool merge_list(Turn *t, uint32_t at)
+{
+    const Field *one = &t->was->fields[at];
+    for (uint32_t i = 0; is_one(one) && !one->oneof && i < t->was->n; i++) {
+        const Field *list = &t->was->fields[i];
+        if (t->taken[i] || i == at || list->label != LIST || list->type != one->type ||
+            list->of != one->of)
+            continue;
+        bool number = is_number(one->type) && chance(t->m, 40);
+        const char *whole = put_new(t, number ? STRING : one->type, LIST, one->of);
+        line(t, "%s: {from: [%s, %s], first: %s%s}", whole, one->name, list->name, loud_or_not(t),
+             number ? ", by: text" : "");
+        t->taken[at] = t->taken[i] = true;
+        return true;
+    }
+    return false;
+}
+
+static bool is_text(const Field *field)
+{
+    return field->type == STRING && is_one(field) && !field->oneof;
+}
+
+/* Two texts as one, by a template. */
+static bool compose_text(Turn *t, uint32_t at)
+{
+    for (uint32_t i = at + 1; is_text(&t->was->fields[at]) && i < t->was->n; i++) {
+        if (t->taken[i] || !is_text(&t->was->fields[i]))
+            continue;
+        const char *whole = put_new(t, STRING, IMPLICIT, 0);
+        const char *part = chance(t->m, 30) ? "/{z}" : "";
+        line(t, "%s: {template: \"a/{x}%s/{y}\", from: [%s, %s]%s}", whole, part,
+             t->was->fields[at].name, t->was->fields[i].name,
+             !*part             ? ""
+             : chance(t->m, 50) ? ", parts: {z: {added: here, back: loud}}"
+                                : ", parts: {z: {added: here}}");
+        t->taken[at] = t->taken[i] = true;
+        return true;
+    }
+    return false;
+}
+
+static void split_text(Turn *t, const Field *was)
+{
+    if (chance(t->m, 30)) {
+        const char *is = put_new(t, STRING, was->label, 0);
+        line(t,
+             "%s: {to: %s, template: \"a/{x}/{y}\", into: \"{y}/b/{x}/{z}\", parts: {z: {added: "
+             "here}}}",
+             was->name, is);
+        return;
+    }
+    const char *part = chance(t->m, 30) ? "/{z}" : "";
+    const char *first = put_new(t, STRING, IMPLICIT, 0);
+    const char *second = put_new(t, chance(t->m, 40) ? INT64 : STRING, IMPLICIT, 0);
+    line(t, "%s: {template: \"a/{x}/b/{y}%s\", to: [%s, %s]%s}", was->name, part, first, second,
+         *part ? ", parts: {z: {removed: graceful, back: here}}" : "");
+}
+
+/* A kind beside a text, as one of two; false: it has no kind. */
+static bool choose_text(Turn *t, uint32_t at)
+{
+    Message *mine = &t->next->messages[t->at];
+    for (uint32_t i = 0; is_text(&t->was->fields[at]) && i < t->was->n && !mine->n_oneofs; i++) {
+        const Field *kind = &t->was->fields[i];
+        const Enum *e = &t->old->enums[kind->of];
+        if (t->taken[i] || kind->type != ENUM || kind->label != IMPLICIT || kind->oneof ||
+            e->n < 3 || t->was->fields[at].label != IMPLICIT)
+            continue;
+        const char *a = put_new(t, STRING, IMPLICIT, 0), *b = put_new(t, STRING, IMPLICIT, 0);
+        mine->fields[mine->n - 1].oneof = mine->fields[mine->n - 2].oneof = mine->n_oneofs = 1;
+        const char *text = t->was->fields[at].name;
+        line(t, "%s: [{to: %s, when: {%s: %s}}, {to: %s, when: {%s: %s}}]", text, a, kind->name,
+             e->values[1].name, b, kind->name, e->values[2].name);
+        line(t, "%s: {select: {%s: %s, %s: %s}%s}", kind->name, a, e->values[1].name, b,
+             e->values[2].name, chance(t->m, 30) ? ", others: loud" : "");
+        t->taken[at] = t->taken[i] = true;
+        return true;
+    }
+    return false;
+}
+
+static bool join_others(Turn *t, uint32_t at)
+{
+    switch (below(t->m, 3)) {
+    case 0: return merge_list(t, at);
+    case 1: return compose_text(t, at);
+    default: return choose_text(t, at);
+    }
+}
+
+/* ---- Lists by a key -------------------------------------------------------------------------- */
+
+/* The messages of a list or of a map, made new, without `key` or with it; how the list calls the
+   two. */
+static void turn_fields(Maker *m, const Version *old, Version *next, const Message *was,
+                        uint32_t at, const char *key);
+
+static uint32_t new_message(Turn *t, const char *prefix)
+{
+    Message *message = &t->next->messages[t->next->n];
+    *message = (Message){0};
+    new_name(t->m, prefix, message->name);
+    return t->next->n++;
+}
+
+static void turn_others(Turn *t, const Message *was, const char *name, uint32_t at)
+{
+    turn_fields(t->m, t->old, t->next, was, at,
+                arena_printf(t->m->arena, "%s to %s", name, t->next->messages[at].name));
+}
+
+static bool key_list(Turn *t, const Field *was)
+{
+    const Message *element = &t->old->messages[was->of];
+    uint32_t key = 0;
+    while (key < element->n && (!is_text(&element->fields[key]) || element->fields[key].oneof))
+        key++;
+    if (key == element->n || t->next->n + 1 >= MOST_MESSAGES)
+        return false;
+    Message others = *element;
+    others.n--;
+    memmove(&others.fields[key], &others.fields[key + 1], (others.n - key) * sizeof *others.fields);
+    uint32_t value = new_message(t, "K");
+    line(t, "%s: {to: %s, key: %s, duplicates: %s}", was->name, put_new(t, MESSAGE, MAP, value),
+         element->fields[key].name, loud_or_not(t));
+    turn_others(t, &others, element->name, value);
+    return true;
+}
+
+static bool list_map(Turn *t, const Field *was)
+{
+    if (t->next->n + 1 >= MOST_MESSAGES || was->type == ANY)
+        return false;
+    uint32_t element = new_message(t, "L");
+    Message *message = &t->next->messages[element];
+    Field key = {.type = STRING, .label = chance(t->m, 20) ? OPTIONAL : IMPLICIT};
+    new_name(t->m, "f", key.name);
+    message->fields[message->n++] = key;
+    const char *to = put_new(t, MESSAGE, LIST, element);
+    if (was->type == MESSAGE) {
+        line(t, "%s: {to: %s, key: %s, duplicates: %s}", was->name, to, key.name, loud_or_not(t));
+        turn_others(t, &t->old->messages[was->of], t->old->messages[was->of].name, element);
+        return true;
+    }
+    Field value = {.type = was->type, .of = was->of};
+    bool number = is_number(was->type) && chance(t->m, 40);
+    new_name(t->m, "f", value.name);
+    value.type = number ? STRING : value.type;
+    message->fields[message->n++] = value;
+    bool told = chance(t->m, 50);
+    line(t, "%s: {to: %s, key: %s%s%s, duplicates: %s%s}", was->name, to, key.name,
+         told ? ", value: " : "", told ? value.name : "", loud_or_not(t),
+         number ? ", by: text" : "");
+    return true;
+}
+
+/* ---- Values that stand for others ------------------------------------------------------------ */
+
+static void tabled(Turn *t, const Field *was)
+{
+    static const char *const others[] = {"loud", "kept", "{old: a, new: b}"};
+    const char *is = put_new(t, STRING, was->label, 0);
+    line(t,
+         "%s: {to: %s, by: text_table, values: {a: b, \"42\": [one, Two], \"x/y\": \"x/y\"}, "
+         "others: "
+         "%s%s}",
+         was->name, is, others[below(t->m, 3)], chance(t->m, 40) ? ", ignore_case: true" : "");
+}
+
+static void named(Turn *t, const Field *was)
+{
+    const Enum *e = &t->old->enums[was->of];
+    const char *is = put_new(t, STRING, was->label, 0);
+    line(t, "%s: {to: %s, by: enum_name, values: {%s: [none, \"no\"]}, others: %s%s}", was->name,
+         is, e->values[0].name, chance(t->m, 50) ? "loud" : e->values[0].name,
+         chance(t->m, 40) ? ", ignore_case: true" : "");
+}
+
+static bool flagged(Turn *t, const Field *was)
+{
+    uint32_t of = below(t->m, N_ENUMS);
+    const Enum *e = &t->next->enums[of];
+    if (e->n < 2)
+        return false;
+    line(t, "%s: {to: %s, by: flag, values: {false: %s, true: %s}, others: %s}", was->name,
+         put_new(t, ENUM, was->label, of), e->values[0].name, e->values[1].name,
+         chance(t->m, 50) ? "loud" : "true");
+    return true;
+}
+
+/* True is a value of a new number. */
+static void meant(Turn *t, const Field *was)
+{
+    const char *is = put_new(t, INT32, chance(t->m, 50) ? OPTIONAL : IMPLICIT, 0);
+    line(t, "%s: {means: {true: {%s: 7}}%s}", was->name, is,
+         chance(t->m, 30) ? ", others: loud" : "");
+    line(t, "%s: {added: %s}", is, chance(t->m, 50) ? "graceful" : "3");
+}
+
+/* An integer as money, which has its two members by these names. */
+static bool priced(Turn *t, const Field *was)
+{
+    if (t->next->n + 1 >= MOST_MESSAGES || t->m->chain)
+        return false; /* what another list loses of the money is told in a version between's names
+                       */
+    uint32_t money = new_message(t, "C");
+    Message *message = &t->next->messages[money];
+    message->fields[message->n++] = (Field){.name = "units", .type = INT64};
+    message->fields[message->n++] = (Field){.name = "nanos", .type = INT32};
+    line(t, "%s: {to: %s, by: %s_to_money, round: %s}", was->name,
+         put_new(t, MESSAGE, IMPLICIT, money), chance(t->m, 50) ? "cents" : "units",
+         loud_or_not(t));
+    return true;
+}
+
+/* Of what only some types have. */
+static bool special(Turn *t, const Field *was)
+{
+    bool one = is_one(was) && !was->oneof;
+    if (!has_room(t, 2))
+        return false;
+    if (was->label == LIST && was->type != MESSAGE && chance(t->m, 50)) {
+        part_list(t, was);
+        return true;
+    }
+    if (was->label == LIST && was->type == MESSAGE) {
+        if (t->m->chain)
+            return false; /* what other lists lose of it is told in the names of a version between
+                           */
+        if (chance(t->m, 60) && key_list(t, was))
+            return true;
+        part_list(t, was);
+        return true;
+    }
+    if (was->label == MAP)
+        return list_map(t, was);
+    if (was->type == STRING && was->label != MAP && !one)
+        return false;
+    switch (was->type) {
+    case STRING:
+        if (chance(t->m, 50))
+            tabled(t, was);
+        else
+            split_text(t, was);
+        return true;
+    case ENUM:
+        if (one)
+            named(t, was);
+        return one;
+    case BOOL:
+        if (one && was->label == IMPLICIT && chance(t->m, 50)) {
+            meant(t, was);
+            return true;
+        }
+        return one && flagged(t, was);
+    case INT32:
+    case INT64: return one && priced(t, was);
+    default: return false;
+    }
+}
+
 static void join_oneof(Turn *t, const Field *was)
 {
     Message *mine = &t->next->messages[t->at];
@@ -419,23 +726,29 @@ static void join_oneof(Turn *t, const Field *was)
 
 /* In a chain, what an Any brings goes from end to end, also where a list between drops the
    field. */
-static bool may_bring_any(const Field *field)
+static bool may_bring_any(const Version *v, const Field *field)
 {
-    return field->type == MESSAGE || field->type == ANY;
+    bool found = field->type == ANY;
+    const Message *message = &v->messages[field->of];
+    for (uint32_t i = 0; field->type == MESSAGE && i < message->n; i++)
+        found |= may_bring_any(v, &message->fields[i]);
+    return found;
 }
 
 static void turn_field(Turn *t, const Field *was)
 {
     uint32_t what = below(t->m, 100);
     bool plain = is_one(was) && was->type < MESSAGE;
-    if ((t->m->chain && may_bring_any(was)) || (t->m->calm && chance(t->m, 70)))
+    if ((t->m->chain && may_bring_any(t->old, was)) || (t->m->calm && chance(t->m, 70)))
         keep(t, was);
+    else if (what < 25 && special(t, was))
+        return;
     else if (what < 12)
         drop(t, was);
     else if (what < 32)
         other_type(t, was);
     else if (what < 42 && was->label != MAP && was->label != OPTIONAL && was->type != ANY &&
-             !was->oneof)
+             !was->oneof && !(t->m->chain && was->type == MESSAGE))
         relist(t, was);
     else if (what < 56 && plain && !was->oneof)
         revalue(t, was);
@@ -473,9 +786,15 @@ static void add_fields(Turn *t)
 static void turn_fields(Maker *m, const Version *old, Version *next, const Message *was,
                         uint32_t at, const char *key)
 {
-    Turn t = {m, old, next, was, at, buffer_in(m->arena)};
-    for (uint32_t i = 0; i < was->n; i++)
-        turn_field(&t, &was->fields[i]);
+    Turn t = {.m = m, .old = old, .next = next, .was = was, .at = at, .lines = buffer_in(m->arena)};
+    for (uint32_t i = 0; i < was->n; i++) {
+        bool keep_any = m->chain && may_bring_any(old, &was->fields[i]);
+        if (!t.taken[i] && !keep_any && has_room(&t, 2) && chance(m, 12) && join_others(&t, i))
+            continue;
+        if (!t.taken[i])
+            turn_field(&t, &was->fields[i]);
+        t.taken[i] = true;
+    }
     add_fields(&t);
     if (t.lines.size)
         buffer_printf(&m->messages, "  %s:\n%.*s", key, BYTES_ARGS(buffer_bytes(&t.lines)));
