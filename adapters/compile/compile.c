@@ -11,7 +11,7 @@ static bool is_special(const MessageType *type)
     return type->well_known != WELL_KNOWN_NONE && type->well_known != WELL_KNOWN_EMPTY;
 }
 
-static Program *new_program(Compiler *c, ProgramKey key)
+static Program *add_program(Compiler *c)
 {
     ProgramSet *set = c->set;
     if (set->n == set->capacity) {
@@ -21,9 +21,16 @@ static Program *new_program(Compiler *c, ProgramKey key)
         set->capacity = capacity;
     }
     Program *program = arena_make(c->arena, Program);
-    Bytes stored = bytes_copy(c->arena, bytes(&key, sizeof(key)));
-    CHECK(set->programs && program && stored.data); /* a config generation's arena has no limit */
+    CHECK(set->programs && program); /* a config generation's arena has no limit */
     set->programs[set->n++] = program;
+    return program;
+}
+
+static Program *new_program(Compiler *c, ProgramKey key)
+{
+    Program *program = add_program(c);
+    Bytes stored = bytes_copy(c->arena, bytes(&key, sizeof(key)));
+    CHECK(stored.data);
     table_put(&c->programs, stored, program);
     return program;
 }
@@ -39,6 +46,7 @@ static const Program *special_program(Compiler *c, const MessageType *type, Prog
     program->from = program->to = type;
     program->from_codec = style == PROGRAM_READ ? CODEC_JSON : CODEC_PROTO;
     program->to_codec = style == PROGRAM_READ ? CODEC_PROTO : CODEC_JSON;
+    atomic_init(&program->compiled, true);
     return program;
 }
 
@@ -273,6 +281,20 @@ const Program *compiler_program(Compiler *c, const Mapping *mapping, Codec from,
     program->from_codec = from;
     program->to_codec = to;
     program->style = choose_style(c, mapping, from, to);
+    atomic_init(&program->compiled, program->style == PROGRAM_COPY);
+    return program;
+}
+
+const Program *compiler_only(Compiler *c, const Mapping *mapping, Codec from, const FieldType *only)
+{
+    Program *program = add_program(c);
+    program->style = PROGRAM_FIELDS;
+    program->mapping = mapping;
+    program->from = mapping->from;
+    program->to = mapping->to;
+    program->from_codec = from;
+    program->to_codec = CODEC_JSON;
+    program->only = only;
     return program;
 }
 
@@ -289,24 +311,32 @@ const Program *compiler_identity(Compiler *c, const MessageType *type, Codec fro
     return compiler_program(c, set->mappings[type->index], from, to);
 }
 
+Result compiler_compile(Compiler *c, Program *program)
+{
+    Result r = OK;
+    switch (program->style) {
+    case PROGRAM_FIELDS: r = compile_fields(c, program); break;
+    case PROGRAM_STAGED: compile_stages(c, program); break;
+    case PROGRAM_ANY: compile_any_types(c, program->from_codec, program->to_codec); break;
+    case PROGRAM_COPY:
+    case PROGRAM_READ:
+    case PROGRAM_WRITE: break;
+    }
+    if (!failed(r))
+        atomic_store_explicit(&program->compiled, true, memory_order_release);
+    return r;
+}
+
 Result compiler_finish(Compiler *c, uint32_t first)
 {
-    for (uint32_t i = first; i < c->set->n; i++) {
+    Result r = OK;
+    for (uint32_t i = first; i < c->set->n && !failed(r); i++) {
         Program *program = c->set->programs[i];
-        Result r = OK;
-        switch (program->style) {
-        case PROGRAM_FIELDS:
-            if (!program->ops)
-                r = compile_fields(c, program, NULL);
-            break;
-        case PROGRAM_STAGED: compile_stages(c, program); break;
-        case PROGRAM_ANY: compile_any_types(c, program->from_codec, program->to_codec); break;
-        case PROGRAM_COPY:
-        case PROGRAM_READ:
-        case PROGRAM_WRITE: break;
-        }
-        if (failed(r))
-            return r;
+        if (atomic_load_explicit(&program->compiled, memory_order_relaxed))
+            continue;
+        r = compiler_compile(c, program);
+        if (c->room != c->arena)
+            arena_reset(c->room);
     }
-    return OK;
+    return r;
 }

@@ -2,8 +2,9 @@
  * Compiler: compiles a Mapping into Programs, one for each pair of message types and codecs that
  * occurs.
  *
- * Used when a plan is compiled, by one thread. New programs are queued and compiled one after
- * another, so that the depth of a schema costs no stack.
+ * Used by one thread at a time. New programs are queued; when a plan is compiled, so are they, one
+ * after another, so that the depth of a schema costs no stack. When a program is compiled because
+ * it is needed, those that it leads to wait for their own need.
  */
 #ifndef ADAPTERS_COMPILE_H
 #define ADAPTERS_COMPILE_H
@@ -12,7 +13,9 @@
 #include "base/arena.h"
 
 typedef struct Compiler {
-    Arena *arena;
+    Arena *arena; /* of programs, and of what they share */
+    Arena *room;  /* of what a compiled program consists of: `arena`, or, when a program is compiled
+                     only to find out whether it can be, one that is reset after each */
     ProgramSet *set;
     Table programs;    /* style, mapping or type, codecs -> Program */
     Table identities;  /* Schema pointer -> MappingSet */
@@ -31,12 +34,20 @@ const Program *compiler_program(Compiler *compiler, const Mapping *mapping, Code
 /* A message of this type as it is, from one codec to another. */
 const Program *compiler_identity(Compiler *compiler, const MessageType *type, Codec from, Codec to);
 
-/* Compiles queued programs, from number `first` on. */
+/* The same for one field of the target, without its name and braces, to JSON. Each call makes a new
+   one. */
+const Program *compiler_only(Compiler *compiler, const Mapping *mapping, Codec from,
+                             const FieldType *only);
+
+/* Compiles one program, which was not. */
+MUST_USE Result compiler_compile(Compiler *compiler, Program *program);
+
+/* Compiles queued programs that are not, from number `first` on. */
 MUST_USE Result compiler_finish(Compiler *compiler, uint32_t first);
 
 /* compile_fields.c, by way of a draft (compile_draft.h): the scan tables and operations of one
-   program. `only`: just this field, bare. */
-MUST_USE Result compile_fields(Compiler *compiler, Program *program, const FieldType *only);
+   program. */
+MUST_USE Result compile_fields(Compiler *compiler, Program *program);
 
 /* ---- compile_straight.c ---------------------------------------------------------------------- */
 

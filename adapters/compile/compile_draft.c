@@ -5,8 +5,8 @@ enum { MOST_SLOTS = 60000 };
 void draft_refuse(Draft *d, const char *what)
 {
     if (!failed(d->failure))
-        d->failure = FAIL(d->arena, FAULT_BAD_CHANGES, "%s -> %s: %s", d->program->from->full_name,
-                          d->program->to->full_name, what);
+        d->failure = FAIL(d->compiler->arena, FAULT_BAD_CHANGES, "%s -> %s: %s",
+                          d->program->from->full_name, d->program->to->full_name, what);
 }
 
 /* ---- Slots ----------------------------------------------------------------------------------- */
@@ -146,7 +146,7 @@ PlanOp *draft_op(Draft *d, PlanOp op)
     Compiler *c = d->compiler;
     if (d->n_ops == c->op_capacity) {
         uint32_t capacity = c->op_capacity ? c->op_capacity * 2 : 64;
-        d->ops = arena_grow(d->arena, d->ops, d->n_ops * sizeof(PlanOp), capacity * sizeof(PlanOp));
+        d->ops = arena_grow(c->arena, d->ops, d->n_ops * sizeof(PlanOp), capacity * sizeof(PlanOp));
         c->ops = d->ops;
         c->op_capacity = capacity;
     }

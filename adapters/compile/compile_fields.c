@@ -92,27 +92,25 @@ static void compile_only(Draft *d, const Mapping *mapping, const FieldType *only
         draft_op(d, put_op(d, PLAN_PUT_DEFAULT, only));
 }
 
-Result compile_fields(Compiler *compiler, Program *program, const FieldType *only)
+Result compile_fields(Compiler *compiler, Program *program)
 {
     const Mapping *mapping = program->mapping;
     Draft d = {.compiler = compiler,
-               .arena = compiler->arena,
+               .arena = compiler->room,
                .program = program,
                .ops = compiler->ops,
                .to = program->to_codec};
-    program->bare = only != NULL;
     program->keep_unknown = compiler->set->options.unknown == UNKNOWN_KEEP && mapping->identity &&
                             program->from_codec == CODEC_PROTO && program->to_codec == CODEC_PROTO;
     d.root = draft_table(&d, mapping->from);
     for (uint32_t i = 0; i < mapping->n_guards; i++)
         compile_guard(&d, &mapping->guards[i]);
-    if (only)
-        compile_only(&d, mapping, only);
+    if (program->only)
+        compile_only(&d, mapping, program->only);
     else
         compile_target(&d, mapping);
     if (program->keep_unknown)
         draft_op(&d, (PlanOp){.code = PLAN_PUT_UNKNOWN});
-    program->n_ops = d.n_ops;
     draft_op(&d, (PlanOp){.code = PLAN_END});
     draft_finish_ops(&d);
     program->ops = d.ops;

@@ -11,9 +11,10 @@ static Bytes padded_name(Draft *d, const Buffer *name)
     Bytes *known = table_get(names, buffer_bytes(name));
     if (known)
         return *known;
-    uint8_t *copy = arena_calloc(d->arena, 1, name->size + NAME_PADDING);
+    Arena *arena = d->compiler->arena;
+    uint8_t *copy = arena_calloc(arena, 1, name->size + NAME_PADDING);
     memcpy(copy, name->data, name->size);
-    known = arena_make(d->arena, Bytes);
+    known = arena_make(arena, Bytes);
     *known = bytes(copy, name->size);
     table_put(names, *known, known);
     return *known;
@@ -116,7 +117,7 @@ static PutAs put_as_wire(FieldKind kind)
 
 static bool puts_unset(const Draft *d, const FieldType *target)
 {
-    return (d->program->bare && d->open == 0) ||
+    return (d->program->only && d->open == 0) ||
            (d->to == CODEC_JSON && d->compiler->set->options.emit_defaults && !target->presence);
 }
 
@@ -130,7 +131,7 @@ PlanOp put_op(Draft *d, PlanCode code, const FieldType *target)
 {
     PutField *put = arena_make(d->arena, PutField);
     put->field = target;
-    bool json = d->to == CODEC_JSON, bare = d->program->bare && d->open == 0;
+    bool json = d->to == CODEC_JSON, bare = d->program->only && d->open == 0;
     if (json)
         json_name(d, put);
     else

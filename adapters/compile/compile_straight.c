@@ -95,7 +95,7 @@ static Straight straight_rule(Compiler *c, const Rule *rule, const FieldType *in
 
 const Straight *straight_rules(Compiler *c, const Mapping *mapping)
 {
-    Straight *rules = arena_array(c->arena, Straight, mapping->n_rules);
+    Straight *rules = arena_array(c->room, Straight, mapping->n_rules);
     for (uint32_t i = 0; i < mapping->n_rules; i++)
         rules[i] = straight_rule(c, &mapping->rules[i], NULL);
     return rules;
@@ -185,7 +185,7 @@ const Straight *straight_inside(Compiler *c, const Mapping *mapping, const Expr 
         presence->type.kind != KIND_MESSAGE || presence->type.repeated)
         return NULL;
     const FieldType *inside = presence->steps[0];
-    Straight *rules = arena_array(c->arena, Straight, build->n_rules);
+    Straight *rules = arena_array(c->room, Straight, build->n_rules);
     uint32_t n = 0;
     for (uint32_t i = 0; i < build->n_rules; i++) {
         rules[i] = straight_rule(c, &build->rules[i], inside);

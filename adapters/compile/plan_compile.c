@@ -2,23 +2,30 @@
 
 #include "adapters/compile/compile.h"
 
-/* What has been compiled with the same options, but for the codecs. */
+#include <pthread.h>
+
+/* Programs with the same options, but for the codecs. */
 typedef struct CacheEntry {
+    ProgramSet set; /* first, so that one is found by the other */
     Compiler compiler;
-    ProgramSet set;
+    Compiler proof; /* compiles everything once, and keeps nothing of it */
+    ProgramSet proof_set;
+    PlanCache *cache; /* or NULL: there is no proof, programs are compiled at once */
     struct CacheEntry *next;
 } CacheEntry;
 
 struct PlanCache {
-    Arena *arena;
+    Arena *programs, *proof;
     CacheEntry *entries;
+    pthread_mutex_t lock; /* of all that compiles programs when they are needed */
 };
 
-PlanCache *plan_cache_new(Arena *arena)
+PlanCache *plan_cache_new(Arena *programs, Arena *proof)
 {
-    PlanCache *cache = arena_make(arena, PlanCache);
-    if (cache)
-        cache->arena = arena;
+    PlanCache *cache = arena_make(programs, PlanCache);
+    CHECK(cache && pthread_mutex_init(&cache->lock, NULL) == 0);
+    cache->programs = programs;
+    cache->proof = proof;
     return cache;
 }
 
@@ -32,85 +39,118 @@ static bool same_options(const PlanOptions *a, const PlanOptions *b)
            a->walk_all == b->walk_all && a->canonical == b->canonical;
 }
 
+/* Another thread may have been here first. */
+static void compile_needed(const ProgramSet *set, const Program *needed)
+{
+    CacheEntry *entry = (CacheEntry *)(uintptr_t)set;
+    Program *program = (Program *)(uintptr_t)needed;
+    CHECK(pthread_mutex_lock(&entry->cache->lock) == 0);
+    if (!atomic_load_explicit(&program->compiled, memory_order_relaxed)) {
+        Result r = compiler_compile(&entry->compiler, program);
+        CHECK(!failed(r)); /* the proof did the same */
+    }
+    CHECK(pthread_mutex_unlock(&entry->cache->lock) == 0);
+}
+
+static void begin_compiler(Compiler *compiler, Arena *arena, ProgramSet *set,
+                           const PlanOptions *options)
+{
+    set->options = *options;
+    *compiler = (Compiler){.arena = arena, .room = arena, .set = set};
+    compiler->programs = compiler->identities = compiler->any_reaches = compiler->names =
+        table_in(arena);
+    compiler->text = buffer_in(arena);
+}
+
 static CacheEntry *new_entry(Arena *arena, const PlanOptions *options)
 {
     CacheEntry *entry = arena_make(arena, CacheEntry);
-    if (!entry)
-        return NULL;
-    entry->set.options = *options;
-    entry->compiler = (Compiler){.arena = arena, .set = &entry->set};
-    entry->compiler.programs = entry->compiler.identities = entry->compiler.any_reaches =
-        entry->compiler.names = table_in(arena);
-    entry->compiler.text = buffer_in(arena);
+    if (entry)
+        begin_compiler(&entry->compiler, arena, &entry->set, options);
     return entry;
 }
 
-static CacheEntry *find_entry(Arena *arena, const PlanOptions *options)
+static CacheEntry *cached_entry(PlanCache *cache, const PlanOptions *options)
 {
-    PlanCache *cache = options->cache;
-    if (!cache)
-        return new_entry(arena, options);
-    CHECK(cache->arena == arena);
     for (CacheEntry *entry = cache->entries; entry; entry = entry->next) {
         if (same_options(&entry->set.options, options))
             return entry;
     }
-    CacheEntry *entry = new_entry(arena, options);
-    if (entry) {
-        entry->next = cache->entries;
-        cache->entries = entry;
-    }
+    CacheEntry *entry = new_entry(cache->programs, options);
+    begin_compiler(&entry->proof, cache->proof, &entry->proof_set, options);
+    entry->set.compile = compile_needed;
+    entry->cache = cache;
+    entry->next = cache->entries;
+    cache->entries = entry;
     return entry;
 }
 
-/* Only for the top: what is in it is compiled as ever. */
-static Result compile_only_field(Compiler *compiler, const Mapping *mapping,
-                                 const PlanOptions *options, Program **program_out)
+static const Program *program_of(Compiler *compiler, const Mapping *mapping,
+                                 const PlanOptions *options, const FieldType *only)
 {
-    const FieldType *field = message_field(mapping->to, bytes_of(options->only_field));
-    if (!field || options->to != CODEC_JSON)
-        return FAIL(compiler->arena, FAULT_BAD_SCHEMA, "%s has no field \"%s\" to answer with",
-                    mapping->to->full_name, options->only_field);
-    Program *program = arena_make(compiler->arena, Program);
-    *program = (Program){.style = PROGRAM_FIELDS,
-                         .from_codec = options->from,
-                         .to_codec = CODEC_JSON,
-                         .mapping = mapping,
-                         .from = mapping->from,
-                         .to = mapping->to};
-    *program_out = program;
-    return compile_fields(compiler, program, field);
+    return only ? compiler_only(compiler, mapping, options->from, only)
+                : compiler_program(compiler, mapping, options->from, options->to);
+}
+
+/* Finds out that all programs of a plan can be compiled. */
+static Result prove(CacheEntry *entry, const Mapping *mapping, const PlanOptions *options,
+                    const FieldType *only)
+{
+    uint32_t first = entry->proof_set.n;
+    entry->proof.room = arena_new(ARENA_UNLIMITED);
+    program_of(&entry->proof, mapping, options, only);
+    Result r = compiler_finish(&entry->proof, first);
+    arena_free(entry->proof.room);
+    return r;
+}
+
+static Result make_program(CacheEntry *entry, const Mapping *mapping, const PlanOptions *options,
+                           const FieldType *only, const Program **program_out)
+{
+    uint32_t first = entry->set.n;
+    Result r = entry->cache ? prove(entry, mapping, options, only) : OK;
+    if (failed(r))
+        return r;
+    *program_out = program_of(&entry->compiler, mapping, options, only);
+    return entry->cache ? OK : compiler_finish(&entry->compiler, first);
+}
+
+/* *only_out NULL: all fields. */
+static Result find_only(Arena *arena, const Mapping *mapping, const PlanOptions *options,
+                        const FieldType **only_out)
+{
+    *only_out = NULL;
+    if (!options->only_field || !*options->only_field)
+        return OK;
+    if (options->to == CODEC_JSON)
+        *only_out = message_field(mapping->to, bytes_of(options->only_field));
+    return *only_out ? OK
+                     : FAIL(arena, FAULT_BAD_SCHEMA, "%s has no field \"%s\" to answer with",
+                            mapping->to->full_name, options->only_field);
 }
 
 Result plan_compile(Arena *arena, const Mapping *mapping, const PlanOptions *options,
                     const Plan **plan_out)
 {
-    Plan *plan = arena_make(arena, Plan);
-    CacheEntry *entry = find_entry(arena, options);
     *plan_out = NULL;
+    Plan *plan = arena_make(arena, Plan);
+    CacheEntry *entry =
+        options->cache ? cached_entry(options->cache, options) : new_entry(arena, options);
     if (!plan || !entry)
         return FAIL(arena, FAULT_OUT_OF_MEMORY, "compiling a plan");
-
-    Compiler *compiler = &entry->compiler;
-    uint32_t first = entry->set.n;
-    Program *only = NULL;
-    Result r = OK;
     *plan = (Plan){.set = &entry->set,
                    .mapping = mapping,
                    .from = options->from,
                    .to = options->to,
                    .unknown = options->unknown};
-    if (options->only_field && *options->only_field) {
-        r = compile_only_field(compiler, mapping, options, &only);
-        plan->program = only;
-    } else {
-        plan->program = compiler_program(compiler, mapping, options->from, options->to);
-    }
+    const FieldType *only;
+    Result r = find_only(arena, mapping, options, &only);
     if (!failed(r))
-        r = compiler_finish(compiler, first);
+        r = make_program(entry, mapping, options, only, &plan->program);
     if (failed(r))
-        return FAIL_OVER(arena, r, FAULT_BAD_SCHEMA, "compiling the plan %s -> %s",
-                         mapping->from->full_name, mapping->to->full_name);
+        return FAIL_OVER(arena, error_copy(arena, r), FAULT_BAD_SCHEMA,
+                         "compiling the plan %s -> %s", mapping->from->full_name,
+                         mapping->to->full_name);
     *plan_out = plan;
     return OK;
 }

@@ -8,7 +8,7 @@ bool plan_is_copy(const Plan *plan)
     if (plan->program->style == PROGRAM_COPY)
         return true;
     return plan->from == CODEC_JSON && plan->to == CODEC_JSON && plan->mapping->identity &&
-           !plan->program->bare && !options->enums_as_numbers && !options->emit_defaults &&
+           !plan->program->only && !options->enums_as_numbers && !options->emit_defaults &&
            !options->walk_all;
 }
 

@@ -43,6 +43,7 @@ static bool writes_slot(PlanCode code)
    out. */
 typedef struct Listing {
     Buffer *out;
+    const ProgramSet *set;
     Arena *arena;
     const Program **items;
     uint32_t n, capacity;
@@ -145,6 +146,7 @@ static void print_program(Listing *list, uint32_t index)
 {
     const Program *program = list->items[index];
     Buffer *out = list->out;
+    program_need(list->set, program);
     buffer_printf(out, "#%u %s %s -> %s %s: %s\n", index, codec_name(program->from_codec),
                   program->from->full_name, codec_name(program->to_codec), program->to->full_name,
                   style_text(program->style));
@@ -163,7 +165,7 @@ static void print_program(Listing *list, uint32_t index)
 
 void plan_print(const Plan *plan, Buffer *out)
 {
-    Listing list = {.out = out, .arena = arena_new(ARENA_UNLIMITED)};
+    Listing list = {.out = out, .set = plan->set, .arena = arena_new(ARENA_UNLIMITED)};
     list.indexes = table_in(list.arena);
     list_program(&list, plan->program);
     for (uint32_t i = 0; i < list.n; i++)

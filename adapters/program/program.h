@@ -1,7 +1,7 @@
 /*
- * Program: a Mapping compiled for one pair of codecs. All of it is read-only data: made when a plan
- * is compiled (compile/), run by any thread (run/). It lives in the arena of the plan and borrows
- * from the mapping and its schemas.
+ * Program: a Mapping compiled for one pair of codecs. All of it is read-only data: made by compile/
+ * when a plan is compiled or when it is first needed (program_need), run by any thread (run/). It
+ * lives in the arena of the plan or of its cache, and borrows from the mapping and its schemas.
  *
  * A program reads its source message once, into a frame of slots (scan), one slot for each source
  * field that some expression reads; fields of sub-messages that are moved out have slots of the
@@ -18,6 +18,8 @@
 
 #include "adapters/program/plan.h"
 #include "adapters/program/value.h"
+
+#include <stdatomic.h>
 
 typedef struct Program Program;
 
@@ -167,18 +169,20 @@ typedef enum ProgramStyle {
     PROGRAM_ANY,    /* google.protobuf.Any, with what is in it */
 } ProgramStyle;
 
+/* What stands before `compiled` is known from the start; of what stands behind it READ, WRITE and
+   COPY need nothing. */
 struct Program {
     ProgramStyle style;
     Codec from_codec, to_codec;
     const Mapping *mapping;
     const MessageType *from, *to;
+    const FieldType *only; /* only_field: its value alone, without name and braces; or NULL */
+    atomic_bool compiled;
     const ScanTable *scan;
     uint32_t n_slots, n_oneofs, n_seen;
     uint32_t frame_class, frame_clear; /* log2 of a frame's size; bytes that begin as zero */
     const PlanOp *ops;                 /* ended by PLAN_END */
-    uint32_t n_ops;
     bool keep_unknown;
-    bool bare;                     /* only_field: the value without its name and braces */
     const Program *first, *second; /* STAGED; second may be NULL */
 };
 
@@ -195,7 +199,18 @@ typedef struct ProgramSet {
     Program **programs; /* all of them */
     uint32_t n, capacity;
     Table any[CODEC_COUNT][CODEC_COUNT]; /* from, to: full name -> AnyType */
+    /* Compiles a program that is not compiled, for any thread. It cannot fail: that all programs
+       can be compiled was found out with their plan. NULL: all are compiled. */
+    void (*compile)(const struct ProgramSet *set, const Program *program);
 } ProgramSet;
+
+/* Before anything behind Program.compiled is read, and before ProgramSet.any is read for a program
+   of its codecs. */
+static inline void program_need(const ProgramSet *set, const Program *program)
+{
+    if (__builtin_expect(!atomic_load_explicit(&program->compiled, memory_order_acquire), 0))
+        set->compile(set, program);
+}
 
 struct Plan {
     const Program *program;

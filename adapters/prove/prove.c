@@ -383,7 +383,7 @@ static Result prepare(Arena *arena, const Proof *p, bool upwards, Direction *mad
     CaseMaker maker = {.arena = arena,
                        .set = made->set,
                        .common = p->options->common,
-                       .cache = plan_cache_new(arena),
+                       .cache = plan_cache_new(arena, arena),
                        .losses = loss_counter_new(arena)};
     r = make_cases(&maker);
     made->cases = maker.cases;

@@ -97,6 +97,7 @@ static bool write_json(Runner *runner, const Program *program, Bytes url, Value 
             return run_failed_in(runner, "value");
     } else if (program->style == PROGRAM_STAGED) {
         Bytes between;
+        program_need(runner->set, program);
         if (!program_make(runner, program->first, value, &between) ||
             !program_run_members(runner, program->second, value_of_bytes(between)))
             return false;

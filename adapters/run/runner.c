@@ -134,7 +134,7 @@ static bool run_style(Runner *runner, const Program *program, Value source)
     switch (program->style) {
     case PROGRAM_COPY: buffer_add_bytes(runner->out, value_bytes(source)); return true;
     case PROGRAM_FIELDS:
-        return program->to_codec == CODEC_JSON && !program->bare
+        return program->to_codec == CODEC_JSON && !program->only
                    ? run_object(runner, program, source)
                    : run_fields(runner, program, source);
     case PROGRAM_READ: return well_known_read(runner, program->from, source.node);
@@ -150,6 +150,7 @@ bool program_run(Runner *runner, const Program *program, Value source)
     if (runner->depth == runner->max_depth)
         return run_fail(runner, &FAULT_TOO_DEEP, "nested deeper than allowed");
     runner->depth++;
+    program_need(runner->set, program);
     bool ok = run_style(runner, program, source);
     runner->depth--;
     return ok;
@@ -157,6 +158,7 @@ bool program_run(Runner *runner, const Program *program, Value source)
 
 bool program_run_members(Runner *runner, const Program *program, Value source)
 {
+    program_need(runner->set, program);
     return run_fields(runner, program, source);
 }
 

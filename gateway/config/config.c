@@ -1,5 +1,6 @@
 #include "gateway/config/config_internal.h"
 
+#include "adapters/compile/plan_compile.h"
 #include "base/arena.h"
 
 #include <ctype.h>
@@ -256,6 +257,14 @@ static void free_contexts(Config *config)
         free_service_contexts(&config->services[i]);
 }
 
+/* All that is not in the config's arena. */
+static void free_parts(Config *config)
+{
+    free_contexts(config);
+    config_forget_lists(config);
+    arena_free(config->programs);
+}
+
 Result config_load_text(Bytes text, const char *path, const SchemaAsk *ask, Arena *arena,
                         Problems *problems, Config **config_out)
 {
@@ -264,12 +273,15 @@ Result config_load_text(Bytes text, const char *path, const SchemaAsk *ask, Aren
     Config *config = arena_make(arena, Config);
     config->arena = arena;
     config->lists = arena_new(ARENA_UNLIMITED);
+    config->programs = arena_new(ARENA_UNLIMITED);
     config->file = arena_string(arena, path);
     config->doubts = problems_in(arena);
     atomic_init(&config->references, 1);
     ConfigReader reader = {.arena = arena, .problems = problems, .config = config, .ask = ask};
     reader.schemas = reader.caches = reader.plans = reader.identities = reader.answers =
         table_in(arena);
+    Arena *proof = arena_new(ARENA_UNLIMITED);
+    reader.programs = plan_cache_new(config->programs, proof);
     config->methods = table_in(arena);
     config_hash_begin(&reader);
     config_hash_add(&reader, text);
@@ -278,9 +290,9 @@ Result config_load_text(Bytes text, const char *path, const SchemaAsk *ask, Aren
     if (!failed(r) && reader.file.content)
         r = read_config(&reader);
     config_hash_end(&reader);
+    arena_free(proof);
     if (failed(r) || problems->n) {
-        free_contexts(config);
-        config_forget_lists(config);
+        free_parts(config);
         return r;
     }
     config->descriptors = descriptors_share(descriptors_most(), config);
@@ -320,7 +332,6 @@ void config_unref(Config *config)
         return;
     if (config->let_go)
         config->let_go(config);
-    free_contexts(config);
-    config_forget_lists(config);
+    free_parts(config);
     arena_free(config->arena);
 }

@@ -312,7 +312,8 @@ struct Config {
     atomic_uint references;
     uint64_t generation;
     Arena *arena;
-    Arena *lists; /* change lists for `prove`; NULL: freed */
+    Arena *lists;    /* change lists for `prove`; NULL: freed */
+    Arena *programs; /* of the plans, compiled when they are first needed: see plan_compile.h */
     const char *file;
     char hash[CONFIG_HASH_SIZE]; /* of the text and of the change lists and schemas that it names:
                                     equal on gateways that do the same */

@@ -28,7 +28,7 @@ typedef struct ConfigReader {
     Table plans; /* PlanKey -> Plan: many methods share a message and a pair of codecs */
     const MappingSet *error_types; /* google.rpc's, part of all versions */
     struct LossCounter *losses;    /* of all mappings; while pairs are made */
-    PlanCache *programs;           /* shared by these plans; created with the first one */
+    PlanCache *programs;           /* shared by these plans */
     struct evp_md_ctx_st *hash;    /* of all texts so far */
 } ConfigReader;
 

@@ -42,8 +42,6 @@ typedef struct PlanKey {
 
 void service_complete_options(ConfigReader *reader, PlanOptions *options)
 {
-    if (!reader->programs)
-        reader->programs = plan_cache_new(reader->arena);
     options->cache = reader->programs;
     options->common_types = reader->error_types;
     options->max_depth = reader->config->limits.depth;

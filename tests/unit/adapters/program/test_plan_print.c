@@ -69,7 +69,7 @@ static void a_cache_changes_nothing_that_is_seen(void **state)
 {
     PlanOptions options = {.from = CODEC_PROTO, .to = CODEC_JSON, .types = bench.kinds_set};
     Bytes alone = printed("test.kinds.Kinds", options);
-    options.cache = plan_cache_new(bench.arena);
+    options.cache = plan_cache_new(bench.arena, bench.arena);
     printed("test.kinds.Kinds.Inner", options);
     Bytes shared = printed("test.kinds.Kinds", options);
     assert_true(bytes_equal(alone, shared));
