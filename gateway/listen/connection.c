@@ -255,7 +255,8 @@ static void on_output(void *owner, HttpConnection *http)
 }
 
 /* A request that no call comes of. Its response can be quoted and read by a page like any other. */
-static Fields on_refusal(void *owner, HttpConnection *http, unsigned status, const HttpHead *head)
+static Fields on_refusal(void *owner, HttpConnection *http, unsigned status, const HttpHead *head,
+                         const char *why)
 {
     Connection *c = owner;
     Loop *loop = loop_of(c);
@@ -265,8 +266,11 @@ static Fields on_refusal(void *owner, HttpConnection *http, unsigned status, con
     fields_add_copy(&fields, "x-request-id", bytes(id, sizeof id));
     cors_add(&loop->config->cors, fields_get(&head->fields, "origin"), &fields);
     own_fields_merge_vary(&fields);
-    telemetry_event("info", "request_refused", OK, "client %s: %u, request %.*s", c->peer, status,
-                    (int)sizeof id, id);
+    if (status)
+        telemetry_event("info", "request_refused", OK, "client %s: %u, request %.*s: %s", c->peer,
+                        status, (int)sizeof id, id, why);
+    else
+        telemetry_event("info", "request_refused", OK, "client %s: reset: %s", c->peer, why);
     return fields;
 }
 

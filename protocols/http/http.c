@@ -50,11 +50,12 @@ void http_connection_wake(HttpConnection *connection)
         connection->events->on_output(connection->owner, connection);
 }
 
-Fields http_connection_refusal(HttpConnection *connection, unsigned status, const HttpHead *head)
+Fields http_connection_refusal(HttpConnection *connection, unsigned status, const HttpHead *head,
+                               const char *why)
 {
     if (!connection->events->on_refusal)
         return (Fields){.n = 0};
-    return connection->events->on_refusal(connection->owner, connection, status, head);
+    return connection->events->on_refusal(connection->owner, connection, status, head, why);
 }
 
 void http_connection_set_date(HttpConnection *connection, const char *date)

@@ -107,11 +107,13 @@ typedef struct HttpConnectionEvents {
     /* Client side: http_connection_capacity may have changed (SETTINGS, stream ended, GOAWAY).
        NULL: ignored. */
     void (*on_capacity)(void *owner, HttpConnection *connection);
-    /* Server side: the connection is about to respond by itself, to a request that gets no owner.
-       `head` is what could be read of it: its members may be empty. Returns fields to add to the
-       response, which stay valid until the event's cause returns to the owner. NULL: none. */
+    /* Server side: the connection refuses a request that gets no owner. It is about to respond with
+       this status by itself; 0: it resets the request's stream, without a response. `head` is what
+       could be read of it: its members may be empty. `why` is a phrase, valid during the event.
+       Returns fields to add to the response, which stay valid until the event's cause returns to
+       the owner. NULL: none. */
     Fields (*on_refusal)(void *owner, HttpConnection *connection, unsigned status,
-                         const HttpHead *head);
+                         const HttpHead *head, const char *why);
 } HttpConnectionEvents;
 
 /* What a connection waits for; its owner has a timeout for each. */

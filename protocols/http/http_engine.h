@@ -75,7 +75,8 @@ void http_connection_deinit(HttpConnection *connection);
 void http_connection_wake(HttpConnection *connection);
 
 /* The fields of a response that the engine makes by itself: on_refusal. */
-Fields http_connection_refusal(HttpConnection *connection, unsigned status, const HttpHead *head);
+Fields http_connection_refusal(HttpConnection *connection, unsigned status, const HttpHead *head,
+                               const char *why);
 
 /* The Date to add to a final response with these fields; data NULL: none. */
 Bytes http_connection_date(const HttpConnection *connection, const Fields *fields);

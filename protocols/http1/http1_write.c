@@ -275,7 +275,7 @@ void http1_write_request(Http1Stream *stream, const HttpHead *head, bool end)
 void http1_write_refusal(Http1 *http1, const Http1Refusal *why, const HttpHead *head)
 {
     char text[256], type[64];
-    Fields fields = http_connection_refusal(&http1->base, why->status, head);
+    Fields fields = http_connection_refusal(&http1->base, why->status, head, why->detail);
     size_t size = http_problem_text(why->status, why->detail, text, sizeof text);
     put_status(http1, why->status);
     put_date(http1, &fields);

@@ -316,6 +316,13 @@ static int on_header(nghttp2_session *session, const nghttp2_frame *frame, nghtt
     return 0;
 }
 
+/* A request that nobody owns is reset without a response. */
+static void tell_reset(Http2 *http2, const HttpHead *head, const char *why)
+{
+    if (!http2->base.client)
+        http_connection_refusal(&http2->base, 0, head, why);
+}
+
 /* nghttp2 would leave a malformed field out in silence; RFC 9113 section 8.2.1 wants the stream
    reset. */
 static int on_invalid_header(nghttp2_session *session, const nghttp2_frame *frame,
@@ -328,8 +335,9 @@ static int on_invalid_header(nghttp2_session *session, const nghttp2_frame *fram
 
 /* ---- Requests -------------------------------------------------------------------------------- */
 
-static void reset_malformed(Http2 *http2, Http2Stream *stream)
+static void reset_malformed(Http2 *http2, Http2Stream *stream, const char *why)
 {
+    tell_reset(http2, &http2->in.head, why);
     stream->silent = true;
     http2_submit_reset(http2, stream, NGHTTP2_PROTOCOL_ERROR);
 }
@@ -366,8 +374,12 @@ static bool accept_request(Http2 *http2, Http2Stream *stream)
         http2_answer(http2, stream, 417, "no expectation but 100-continue can be met");
         return false;
     }
-    if (!http_is_path(head->path) || !settle_authority(in)) {
-        reset_malformed(http2, stream);
+    if (!http_is_path(head->path)) {
+        reset_malformed(http2, stream, "the path is malformed");
+        return false;
+    }
+    if (!settle_authority(in)) {
+        reset_malformed(http2, stream, "the authority is malformed, or Host contradicts it");
         return false;
     }
     return true;
@@ -562,9 +574,13 @@ static int on_frame(nghttp2_session *session, const nghttp2_frame *frame, void *
 static int on_invalid_frame(nghttp2_session *session, const nghttp2_frame *frame, int error,
                             void *owner)
 {
+    static const HttpHead unread;
     Http2 *http2 = owner;
-    if (frame->hd.type == NGHTTP2_HEADERS)
-        http2->in.open = false;
+    if (frame->hd.type != NGHTTP2_HEADERS)
+        return 0;
+    http2->in.open = false;
+    if (frame->headers.cat == NGHTTP2_HCAT_REQUEST)
+        tell_reset(http2, &unread, nghttp2_strerror(error));
     return 0;
 }
 

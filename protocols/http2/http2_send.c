@@ -460,7 +460,7 @@ void http2_answer(Http2 *http2, Http2Stream *stream, unsigned status, const char
 {
     char text[256];
     size_t size = http_problem_text(status, detail, text, sizeof text);
-    Fields more = http_connection_refusal(&http2->base, status, &http2->in.head);
+    Fields more = http_connection_refusal(&http2->base, status, &http2->in.head, detail);
     Arena *arena = http_connection_errors(&http2->base);
     HttpHead head = {
         .status = (uint16_t)status,

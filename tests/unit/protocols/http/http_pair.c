@@ -1,5 +1,7 @@
 #include "tests/unit/protocols/http/http_pair.h"
 
+#include <stdio.h>
+
 static void begin_line(Side *side)
 {
     if (side->in_body)
@@ -122,7 +124,16 @@ static void on_capacity(void *owner, HttpConnection *connection)
     side->capacities++;
 }
 
-static const HttpConnectionEvents side_events = {on_stream, on_output, on_capacity};
+static Fields on_refusal(void *owner, HttpConnection *connection, unsigned status,
+                         const HttpHead *head, const char *why)
+{
+    Side *side = owner;
+    side->refusals++;
+    snprintf(side->refusal, sizeof side->refusal, "%u %s", status, why);
+    return (Fields){0};
+}
+
+static const HttpConnectionEvents side_events = {on_stream, on_output, on_capacity, on_refusal};
 
 void side_begin(Side *side, HttpMaker *maker, const HttpLimits *limits)
 {

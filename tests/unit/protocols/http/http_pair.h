@@ -20,6 +20,8 @@ struct Side {
     HttpStream *stream;      /* the latest one; NULL after release */
     HttpStream *former[8];   /* server: those before, when they are still held */
     int outputs, capacities; /* how often on_output and on_capacity were called */
+    char refusal[128]; /* the last request that the connection itself refused: status and reason */
+    int refusals;
     bool in_body;
     bool keeps;    /* does not give body bytes back */
     bool releases; /* releases each stream at on_end and on_reset */

@@ -838,10 +838,53 @@ static void malformed_requests_are_reset(void **state)
         if (!find_frame(buffer_bytes(&server.wire), RST_STREAM, 1))
             fail_msg("%s is taken", malformed[i]);
         expect_reset(&server, 1, NGHTTP2_PROTOCOL_ERROR);
+        if (server.refusals != 1 || strncmp(server.refusal, "0 ", 2) != 0)
+            fail_msg("%s is told %d times: %s", malformed[i], server.refusals, server.refusal);
         assert_string_equal(side_log(&server), "request POST http://a / end\nend\n");
         assert_non_null(find_frame(buffer_bytes(&server.wire), DATA, 3));
         side_end(&server);
     }
+}
+
+/* Each request that gets no owner is told, once, with its reason. */
+static void what_the_connection_refuses_by_itself_is_told(void **state)
+{
+    static const struct {
+        const char *request, *refusal;
+    } rows[] = {
+        {REQUEST "x: a\001b\n", "0 Invalid HTTP header field was received"},
+        {REQUEST "host: b\n", "0 the authority is malformed, or Host contradicts it"},
+        {":method: GET\n:scheme: http\n:authority: a\n:path: /#x\n", "0 the path is malformed"},
+        {REQUEST "expect: more\n", "417 no expectation but 100-continue can be met"},
+        {":method: CONNECT\n:authority: a\n", "501 CONNECT is not served here"},
+    };
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        Side server = {0};
+        side_begin(&server, http2_server_new, NULL);
+        Script script = script_in(server.arena, true);
+        request(&script, 1, END_STREAM, rows[i].request);
+        assert_ok(server.arena, side_feed(&server, buffer_bytes(&script.text)));
+        assert_string_equal(server.refusal, rows[i].refusal);
+        assert_int_equal(server.refusals, 1);
+        side_end(&server);
+    }
+}
+
+/* More streams at once than allowed, before the client can know the limit. */
+static void a_stream_over_the_limit_is_told(void **state)
+{
+    HttpLimits limits = http_limits_default;
+    limits.streams = 1;
+    Side server = {0};
+    side_begin(&server, http2_server_new, &limits);
+    Script script = script_in(server.arena, true);
+    request(&script, 1, END_STREAM, REQUEST);
+    request(&script, 3, END_STREAM, REQUEST);
+    assert_ok(server.arena, side_feed(&server, buffer_bytes(&script.text)));
+    expect_reset(&server, 3, NGHTTP2_REFUSED_STREAM);
+    assert_int_equal(server.refusals, 1);
+    assert_true(strncmp(server.refusal, "0 ", 2) == 0);
+    side_end(&server);
 }
 
 static void a_body_that_differs_from_its_length_is_reset(void **state)
@@ -1433,6 +1476,8 @@ int main(void)
         cmocka_unit_test(every_split_of_a_session_gives_the_same_events),
         cmocka_unit_test(the_phase_tells_what_is_waited_for),
         cmocka_unit_test(malformed_requests_are_reset),
+        cmocka_unit_test(what_the_connection_refuses_by_itself_is_told),
+        cmocka_unit_test(a_stream_over_the_limit_is_told),
         cmocka_unit_test(a_body_that_differs_from_its_length_is_reset),
         cmocka_unit_test(an_answer_before_the_end_of_a_short_request_lets_the_rest_come),
         cmocka_unit_test(cookies_in_pieces_become_one),
