@@ -26,14 +26,17 @@ static int64_t backoff_of(const Reach *reach, Random *random)
     return backoff - jitter + (int64_t)random_below(random, (uint64_t)(2 * jitter));
 }
 
-void reach_failed(Reach *reach, const KnownInstance *known, int64_t begun, int64_t now,
+bool reach_failed(Reach *reach, const KnownInstance *known, int64_t begun, int64_t now,
                   Random *random)
 {
+    if (reach->failures > 0 && begun < reach->failed_at)
+        return false;
     reach->failed_at = now;
     reach->attempt_time = now - begun;
     reach->times_back = known_instance_times_back(known);
     reach->connect_after = now + backoff_of(reach, random);
     reach->failures++;
+    return true;
 }
 
 void reach_succeeded(Reach *reach, KnownInstance *known)

@@ -20,8 +20,10 @@ typedef struct Reach {
     uint32_t times_back;   /* known_instance_times_back at the last failure */
 } Reach;
 
-/* A connect that began at `begun` has failed at `now`; times in monotonic nanoseconds. */
-void reach_failed(Reach *reach, const KnownInstance *known, int64_t begun, int64_t now,
+/* A connect that began at `begun` has failed at `now`; times in monotonic nanoseconds. Connects of
+   which each began before the failure of the first was known are one failure. False: it was counted
+   already. */
+bool reach_failed(Reach *reach, const KnownInstance *known, int64_t begun, int64_t now,
                   Random *random);
 
 /* The instance was reached. If it was down for this loop, the other loops are notified. */

@@ -132,6 +132,8 @@ static Result bind_tcp(Arena *arena, const Config *config, const ListenerConfig 
     snprintf(port, sizeof(port), "%u", address->port);
     struct addrinfo hints = {.ai_flags = AI_PASSIVE | AI_NUMERICSERV, .ai_socktype = SOCK_STREAM};
     struct addrinfo *infos = NULL;
+    /* It may wait for name servers, and nothing waits for it: at the start no loop runs yet, and a
+       reload binds on a thread of its own (reload.c). */
     int error = getaddrinfo(address->host, port, &hints, &infos);
     if (error)
         return FAIL(arena, FAULT_BAD_CONFIG, "resolving %s: %s", address->text,

@@ -234,8 +234,8 @@ static void tell_candidates(const Upstream *u)
 void upstream_failed(Upstream *u, int64_t begun, Result why)
 {
     Loop *loop = u->table->loop;
-    reach_failed(&u->reach, u->known, begun, loop->now, &loop->random);
-    if (u->reach.failures == 1 && u->named)
+    bool counts = reach_failed(&u->reach, u->known, begun, loop->now, &loop->random);
+    if (counts && u->reach.failures == 1 && u->named)
         telemetry_event("warning", "upstream_away", why, "instance %s", upstream_name(u));
     if (u->failure_arena)
         arena_reset(u->failure_arena);

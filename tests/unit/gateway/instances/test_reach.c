@@ -20,7 +20,14 @@ static int fresh(void **state)
 /* One more attempt fails, after so long. */
 static void fail_after(int64_t time, int64_t now)
 {
-    reach_failed(&reach, &known, now - time, now, &chance);
+    assert_true(reach_failed(&reach, &known, now - time, now, &chance));
+}
+
+/* Each begins when the one before has failed; the last one fails at START. */
+static void fail_often(int n, int64_t time)
+{
+    for (int i = n; i-- > 0;)
+        fail_after(time, START - i * time);
 }
 
 static void assert_about(int64_t time, int64_t wanted)
@@ -47,11 +54,36 @@ static void the_backoff_doubles_to_its_limit(void **state)
 
 static void attempts_that_are_refused_at_once_come_more_often(void **state)
 {
-    for (int i = 0; i < 10; i++)
-        fail_after(49 * MILLISECOND, START);
+    fail_often(10, 49 * MILLISECOND);
     assert_about(reach.connect_after - START, 1 * SECOND);
-    fail_after(50 * MILLISECOND, START);
-    assert_about(reach.connect_after - START, 10 * SECOND);
+    fail_after(50 * MILLISECOND, START + 50 * MILLISECOND);
+    assert_about(reach.connect_after - START - 50 * MILLISECOND, 10 * SECOND);
+}
+
+/* The seventh is the first that does not double. */
+static void the_backoff_of_each_failure_is_known(void **state)
+{
+    static const int64_t wanted[] = {100, 200, 400, 800, 1600, 3200, 6400, 10000, 10000};
+    int64_t now = START;
+    for (size_t i = 0; i < sizeof wanted / sizeof *wanted; i++, now += 20 * SECOND) {
+        fail_after(SECOND, now);
+        assert_about(reach.connect_after - now, wanted[i] * MILLISECOND);
+    }
+}
+
+/* Several connects that were begun together fail one after the other. */
+static void a_burst_is_one_failure(void **state)
+{
+    fail_after(SECOND, START);
+    Reach first = reach;
+    assert_false(reach_failed(&reach, &known, START - SECOND, START, &chance));
+    assert_false(reach_failed(&reach, &known, START - 1, START + SECOND, &chance));
+    assert_memory_equal(&reach, &first, sizeof first);
+    assert_true(reach_failed(&reach, &known, START, START + SECOND, &chance));
+    assert_int_equal(reach.failures, 2);
+    reach_succeeded(&reach, &known);
+    assert_true(reach_failed(&reach, &known, START, START + 2 * SECOND, &chance));
+    assert_int_equal(reach.failures, 1);
 }
 
 static void chance_keeps_loops_from_trying_together(void **state)
@@ -65,12 +97,12 @@ static void chance_keeps_loops_from_trying_together(void **state)
 
 static void a_cheap_attempt_is_worth_a_try_within_the_backoff(void **state)
 {
-    for (int i = 0; i < 10; i++)
-        fail_after(MILLISECOND, START);
+    fail_often(10, MILLISECOND);
+    assert_int_equal(reach_try_from(&reach), START + 100 * MILLISECOND);
     assert_false(reach_is_worth_a_try(&reach, &known, START + 100 * MILLISECOND - 1));
     assert_true(reach_is_worth_a_try(&reach, &known, START + 100 * MILLISECOND));
     assert_true(START + 100 * MILLISECOND < reach.connect_after);
-    fail_after(SECOND, START);
+    fail_after(SECOND, START + SECOND);
     assert_false(reach_is_worth_a_try(&reach, &known, START + 9 * SECOND));
 }
 
@@ -84,8 +116,8 @@ static void another_loop_that_reached_it_makes_it_worth_a_try(void **state)
     assert_int_equal(other.failures, 0);
     assert_int_equal(other.connect_after, 0);
     assert_true(reach_is_worth_a_try(&reach, &known, START));
-    fail_after(SECOND, START); /* it was tried, and is not back for this loop */
-    assert_false(reach_is_worth_a_try(&reach, &known, START));
+    fail_after(SECOND, START + SECOND); /* it was tried, and is not back for this loop */
+    assert_false(reach_is_worth_a_try(&reach, &known, START + SECOND));
 }
 
 static void what_was_not_down_is_no_news(void **state)
@@ -104,6 +136,8 @@ int main(void)
         reach_test(what_was_never_tried_may_be_tried),
         reach_test(the_backoff_doubles_to_its_limit),
         reach_test(attempts_that_are_refused_at_once_come_more_often),
+        reach_test(the_backoff_of_each_failure_is_known),
+        reach_test(a_burst_is_one_failure),
         reach_test(chance_keeps_loops_from_trying_together),
         reach_test(a_cheap_attempt_is_worth_a_try_within_the_backoff),
         reach_test(another_loop_that_reached_it_makes_it_worth_a_try),
