@@ -33,7 +33,8 @@ static const char *refused_by_number(const Converter *converter)
     if (converter->has_fallback || from->closed ||
         (converter->keep_unknown && !names_more(converter->to.enumeration, from)))
         return NULL;
-    return "a number without a name is an error";
+    return converter->keep_unknown ? "a number that only the other version has a name for is an error"
+                                   : "a number without a name is an error";
 }
 
 static const char *refused_as_flag(const Converter *converter)

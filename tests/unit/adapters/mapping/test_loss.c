@@ -93,7 +93,8 @@ static void values_that_share_a_counterpart_or_have_none_are_told(void **state)
           "    LOST: {removed: loud}\n    HELD: {added: WAITING}",
           true,
           "  narrowed  Enums.Old.M.status -> Enums.New.M.status: enum, LOST is an error, PENDING "
-          "and WAITING become QUEUED, a number without a name is an error (loud)  [list.yaml:1]\n"
+          "and WAITING become QUEUED, a number that only the other version has a name for is an "
+          "error (loud)  [list.yaml:1]\n"
           "  0 kept, 0 converted, 0 defaulted, 0 narrowed, 0 dropped, 1 loud\n");
 }
 
