@@ -371,6 +371,36 @@ static void a_default_answer_may_be_in_an_older_version_and_empty(void **state)
     unload(&l);
 }
 
+#define VERBS(package)                                                                             \
+    LISTEN "services:\n  - name: verbs\n"                                                          \
+           "    versions: [{name: v1, package: " package ", schema: verbs.binpb}]\n"               \
+           "    instances: ['127.0.0.1:1']\n"
+
+static void assert_cors(const char *text, const char *verbs, bool any)
+{
+    Loaded l = load_good(text);
+    /* The order is that of a table: of no meaning, but always the same. */
+    char sorted[64] = "";
+    for (const char *const *verb = (const char *const[]){"PURGE", "BAN", "GET", NULL}; *verb;
+         verb++) {
+        const char *at = strstr(l.config->cors.verbs, *verb);
+        if (at)
+            strcat(strcat(sorted, sorted[0] ? " " : ""), *verb);
+        assert_true(!at || !strstr(at + 1, *verb)); /* each once */
+    }
+    assert_string_equal(sorted, verbs);
+    assert_int_equal(l.config->cors.any_verb, any);
+    unload(&l);
+}
+
+static void pages_may_use_the_verbs_of_the_schemas(void **state)
+{
+    assert_cors(GOOD, "", false);
+    assert_cors(VERBS("test.verbs"), "PURGE BAN", false);
+    assert_cors(VERBS("test.any_verb"), "", true);
+    assert_cors(LISTEN "routes:\n  - {match: /old/, instances: ['127.0.0.1:1']}\n", "", true);
+}
+
 static void generations_count_up_and_the_last_reference_frees(void **state)
 {
     Loaded a = load_good(GOOD), b = load_good(GOOD);
@@ -452,6 +482,123 @@ static void many_mistakes_in_one_file_are_all_told(void **state)
         "an RPC write service.RpcService/Method)\n"
         "a.yaml:17:22: limits.head_bytes: -5 is not a size (for example 65536, 64KiB or 4MiB)\n"
         "a.yaml:17:37: limits.queue_low: it is more than queue_high, which is 131072\n");
+}
+
+/* ---- Limits ---------------------------------------------------------------------------------- */
+
+#define LIMIT(field) offsetof(Limits, field), sizeof(((Limits *)0)->field)
+
+/* A limit, the values at both sides of its bounds (NULL: there is none), and what else has to be
+   said for them to fit. */
+typedef struct LimitBounds {
+    const char *name;
+    size_t offset, size;
+    const char *below, *least;
+    uint64_t least_value;
+    const char *most, *above;
+    uint64_t most_value;
+    const char *others;
+} LimitBounds;
+
+static const char *with_limit(Arena *arena, const LimitBounds *limit, const char *value)
+{
+    return arena_printf(arena, GOOD "limits: {%s: %s%s%s}\n", limit->name, value,
+                        limit->others[0] ? ", " : "", limit->others);
+}
+
+static void assert_limit(const LimitBounds *limit, const char *text, uint64_t expected)
+{
+    Arena *arena = arena_new(ARENA_UNLIMITED);
+    Loaded l = load_good(with_limit(arena, limit, text));
+    uint64_t value = 0;
+    memcpy(&value, (const char *)&l.config->limits + limit->offset, limit->size);
+    if (value != expected)
+        fail_msg("%s: %s is %llu", limit->name, text, (unsigned long long)value);
+    unload(&l);
+    arena_free(arena);
+}
+
+static void assert_no_limit(const LimitBounds *limit, const char *text)
+{
+    Arena *arena = arena_new(ARENA_UNLIMITED);
+    Loaded l = load(with_limit(arena, limit, text));
+    if (l.config)
+        fail_msg("%s: %s is taken", limit->name, text);
+    assert_non_null(strstr(l.told, arena_printf(arena, "limits.%s: ", limit->name)));
+    unload(&l);
+    arena_free(arena);
+}
+
+static void each_limit_is_taken_up_to_its_bounds(void **state)
+{
+    static const LimitBounds limits[] = {
+        {"head_bytes", LIMIT(http.head_bytes), "1023", "1024", 1024, "4294967295", "4294967296",
+         UINT32_MAX, "path_bytes: 256"},
+        {"head_fields", LIMIT(http.head_fields), "15", "16", 16, NULL, NULL, 0, ""},
+        {"path_bytes", LIMIT(http.path_bytes), "255", "256", 256, "32768", "32769", 32768, ""},
+        {"streams", LIMIT(http.streams), "0", "1", 1, NULL, NULL, 0, ""},
+        {"stream_window", LIMIT(http.stream_window), "65534", "65535", 65535, "2147483647",
+         "2147483648", INT32_MAX, "connection_window: 2147483647"},
+        {"connection_window", LIMIT(http.connection_window), "65534", "65535", 65535, "2147483647",
+         "2147483648", INT32_MAX, "stream_window: 65535"},
+        {"resets_per_second", LIMIT(http.resets_per_second), "0", "1", 1, NULL, NULL, 0, ""},
+        {"control_frames", LIMIT(http.control_frames), "9", "10", 10, NULL, NULL, 0, ""},
+        {"queue_high", LIMIT(http.queue_high), "16383", "16384", 16384, NULL, NULL, 0,
+         "queue_low: 1"},
+        {"queue_low", LIMIT(http.queue_low), NULL, "0", 0, "131072", "131073", 131072, ""},
+        {"requests", LIMIT(http.requests), "-1", "0", 0, NULL, NULL, 0, ""},
+        {"head_time", LIMIT(head_time), "999us", "1ms", MILLISECOND, NULL, NULL, 0, ""},
+        {"body_time", LIMIT(body_time), "999us", "1ms", MILLISECOND, NULL, NULL, 0, ""},
+        {"idle_time", LIMIT(idle_time), "999us", "1ms", MILLISECOND, NULL, NULL, 0, ""},
+        {"send_time", LIMIT(send_time), "999us", "1ms", MILLISECOND, NULL, NULL, 0, ""},
+        {"handshake_time", LIMIT(handshake_time), "999us", "1ms", MILLISECOND, NULL, NULL, 0, ""},
+        {"connect_time", LIMIT(connect_time), "999us", "1ms", MILLISECOND, NULL, NULL, 0, ""},
+        {"call_time", LIMIT(call_time), NULL, "0s", 0, NULL, NULL, 0, ""},
+        {"instance_idle_time", LIMIT(instance_idle_time), NULL, "0s", 0, NULL, NULL, 0, ""},
+        {"instance_max_age", LIMIT(instance_max_age), "999ms", "1s", SECOND, NULL, NULL, 0, ""},
+        {"ping_time", LIMIT(ping_time), "999ms", "1s", SECOND, NULL, NULL, 0, ""},
+        {"connections", LIMIT(connections), "0", "1", 1, NULL, NULL, 0, ""},
+        {"message_bytes", LIMIT(message_bytes), "1023", "1024", 1024, "128MiB", "134217729",
+         128 << 20, ""},
+        {"answer_bytes", LIMIT(answer_bytes), "1023", "1024", 1024, "128MiB", "134217729",
+         128 << 20, ""},
+        {"message_bytes", LIMIT(message_bytes), NULL, NULL, 0, "2147483647", "2147483648",
+         INT32_MAX, "call_memory: 4GiB"},
+        {"answer_bytes", LIMIT(answer_bytes), NULL, NULL, 0, "2147483647", "2147483648", INT32_MAX,
+         "call_memory: 4GiB"},
+        {"compress_least", LIMIT(compress_least), NULL, "0", 0, NULL, NULL, 0, ""},
+        {"compression_ratio", LIMIT(compression_ratio), NULL, "0", 0, NULL, NULL, 0, ""},
+        {"call_memory", LIMIT(call_memory), "1048575", "1MiB", 1 << 20, NULL, NULL, 0,
+         "message_bytes: 1024, answer_bytes: 1024"},
+        {"depth", LIMIT(depth), "0", "1", 1, "1000", "1001", 1000, ""},
+        {"elements", LIMIT(elements), "0", "1", 1, NULL, NULL, 0, ""},
+        {"http1_connections", LIMIT(http1_connections), "0", "1", 1, NULL, NULL, 0, ""},
+        {"http2_connections", LIMIT(http2_connections), "0", "1", 1, NULL, NULL, 0, ""},
+        {"http1_uploads", LIMIT(http1_uploads), NULL, "0", 0, "256", "257", 256, ""},
+        {"instance_waits", LIMIT(instance_waits), "0", "1", 1, NULL, NULL, 0, ""},
+        {"max_hops", LIMIT(max_hops), "0", "1", 1, "100", "101", 100, ""},
+    };
+    for (size_t i = 0; i < sizeof limits / sizeof *limits; i++) {
+        const LimitBounds *limit = &limits[i];
+        if (limit->below)
+            assert_no_limit(limit, limit->below);
+        if (limit->least)
+            assert_limit(limit, limit->least, limit->least_value);
+        if (limit->most)
+            assert_limit(limit, limit->most, limit->most_value);
+        if (limit->above)
+            assert_no_limit(limit, limit->above);
+    }
+}
+
+static void connections_without_a_limit_have_the_default_one(void **state)
+{
+    Limits limits = {.http1_connections = 7, .http2_connections = 9};
+    assert_int_equal(limits_connections(&limits, false), 7);
+    assert_int_equal(limits_connections(&limits, true), 9);
+    limits = (Limits){0};
+    assert_int_equal(limits_connections(&limits, false), 256);
+    assert_int_equal(limits_connections(&limits, true), 8);
 }
 
 static void addresses_are_checked(void **state)
@@ -617,6 +764,18 @@ static void a_gateway_is_not_its_own_instance(void **state)
         {"unix:/run/a.sock", "unix:/run/b.sock", false},
         {"0.0.0.0:0", "127.0.0.1:8080", false},
         {"unix:/run/a.sock", "127.0.0.1:80", false},
+        {"127.0.0.1:80", "unix:/run/a.sock", false},
+        {"[::1]:8080", "[::1]:8080", true},
+        {"[::1]:8080", "127.0.0.1:8080", false},
+        {"[::1]:8080", "0.0.0.0:8080", true},
+        {"[::1]:8080", "[::]:8080", true},
+        {"localhost:8080", "127.0.0.1:8080", true},
+        {"localhost:8080", "[::1]:8080", false},
+        {"0.0.0.0:8080", "[::1]:8080", true},
+        {"0.0.0.0:8080", "128.0.0.1:8080", false},
+        {"gateway.internal:80", "127.0.0.1:80", false},
+        {"gateway.internal:80", "other.internal:80", false},
+        {"127.0.0.1:80", "gateway.internal:80", false},
     };
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         char text[512], told[512] = "";
@@ -891,9 +1050,12 @@ int main(void)
         cmocka_unit_test(the_most_specific_route_wins_by_the_name_of_any_version),
         cmocka_unit_test(a_default_answer_is_given_in_every_version_and_codec),
         cmocka_unit_test(a_default_answer_may_be_in_an_older_version_and_empty),
+        cmocka_unit_test(pages_may_use_the_verbs_of_the_schemas),
         cmocka_unit_test(generations_count_up_and_the_last_reference_frees),
         cmocka_unit_test(tls_contexts_are_made_from_the_files),
         cmocka_unit_test(many_mistakes_in_one_file_are_all_told),
+        cmocka_unit_test(each_limit_is_taken_up_to_its_bounds),
+        cmocka_unit_test(connections_without_a_limit_have_the_default_one),
         cmocka_unit_test(addresses_are_checked),
         cmocka_unit_test(a_host_is_a_name_without_a_port),
         cmocka_unit_test(trusted_proxies_are_networks_and_somebody),

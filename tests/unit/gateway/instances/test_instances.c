@@ -2,6 +2,8 @@
 
 #include "gateway/instances/instance_set.h"
 
+#include "tests/unit/gateway/certificates.h"
+
 #include <openssl/ssl.h>
 
 static Instance at(const char *address)
@@ -47,6 +49,42 @@ static void contexts_are_the_same_when_what_is_in_them_is(void **state)
     assert_false(is_same(&one, &other));
     SSL_CTX_free(one.tls);
     SSL_CTX_free(other.tls);
+}
+
+/* Of two contexts, which are made and freed here. */
+static bool are_same(SSL_CTX *a, SSL_CTX *b)
+{
+    Instance one = at("10.0.0.1:7001"), other = at("10.0.0.1:7001");
+    one.tls = a;
+    other.tls = b;
+    bool same = is_same(&one, &other);
+    SSL_CTX_free(a);
+    SSL_CTX_free(b);
+    return same;
+}
+
+static SSL_CTX *trusting(const Authority *first, const Authority *second)
+{
+    SSL_CTX *context = client_context(first, NULL, NULL);
+    CHECK(X509_STORE_add_cert(SSL_CTX_get_cert_store(context), second->certificate) == 1);
+    return context;
+}
+
+static void contexts_differ_by_whom_they_trust_and_what_they_show(void **state)
+{
+    Authority a = authority_new(), b = authority_new();
+    assert_true(are_same(client_context(&a, NULL, NULL), client_context(&a, NULL, NULL)));
+    assert_false(are_same(client_context(&a, NULL, NULL), client_context(&b, NULL, NULL)));
+    assert_false(are_same(client_context(&a, NULL, NULL), trusting(&a, &b)));
+    assert_true(are_same(trusting(&a, &b), trusting(&a, &b)));
+    assert_false(are_same(client_context(&a, &a, "shop"), client_context(&a, NULL, NULL)));
+    assert_false(are_same(client_context(&a, NULL, NULL), client_context(&a, &a, "shop")));
+    assert_false(are_same(client_context(&a, &a, "shop"), client_context(&a, &b, "shop")));
+    SSL_CTX *shown = client_context(&a, &a, "shop"), *again = client_context(&a, NULL, NULL);
+    CHECK(SSL_CTX_use_certificate(again, SSL_CTX_get0_certificate(shown)) == 1);
+    assert_true(are_same(shown, again));
+    authority_free(&a);
+    authority_free(&b);
 }
 
 static void what_it_is_found_by_is_copied(void **state)
@@ -179,6 +217,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(one_is_found_by_how_it_is_reached),
         cmocka_unit_test(contexts_are_the_same_when_what_is_in_them_is),
+        cmocka_unit_test(contexts_differ_by_whom_they_trust_and_what_they_show),
         cmocka_unit_test(what_it_is_found_by_is_copied),
         cmocka_unit_test(numbers_are_small_and_used_again),
         cmocka_unit_test(it_lives_as_long_as_anything_refers_to_it),

@@ -415,6 +415,27 @@ static void a_pin_that_comes_first_decides_alone(void **state)
     assert_ok(arena, negotiate(&question, arena, &n));
     assert_string_equal(n.client->name, "v1");
     assert_int_equal(n.rule, RULE_PIN);
+    head = fields_in(arena); /* not even what no version is called is heard */
+    fields_add_text(&head, "content-type", JSON_V "2");
+    fields_add_text(&head, "accept", JSON_V "9");
+    assert_ok(arena, negotiate(&question, arena, &n));
+    assert_string_equal(n.client->name, "v1");
+    assert_string_equal(n.reply->name, "v1");
+}
+
+/* A bound on one side leaves the other one where it is. */
+static void of_a_range_the_newest_is_taken_that_is_still_served(void **state)
+{
+    versions[0].sunset = 0;
+    versions[1].sunset = SECOND;
+    assert_version("api-version", "<v3", "v1");
+    assert_version("api-version", "<=v2", "v1");
+    versions[1].sunset = 0;
+    versions[2].sunset = SECOND;
+    assert_version("api-version", ">v1", "v2");
+    assert_version("api-version", ">=v1", "v2");
+    assert_version("api-version", ">=v2 <=v3", "v2");
+    assert_version("api-version", "v1..v3", "v2");
 }
 
 static void a_response_in_a_version_past_its_sunset_is_refused(void **state)
@@ -514,6 +535,7 @@ int main(void)
         TEST(a_pin_comes_before_the_default),
         TEST(an_unknown_version_lists_what_is_supported),
         TEST(a_pin_that_comes_first_decides_alone),
+        TEST(of_a_range_the_newest_is_taken_that_is_still_served),
         TEST(a_response_in_a_version_past_its_sunset_is_refused),
         TEST(an_unknown_version_beside_a_known_one_is_no_contradiction),
         TEST(what_only_a_version_past_its_sunset_meets_is_gone),
