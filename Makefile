@@ -7,7 +7,7 @@ KILLS ?= 500
 SOURCES = '*.c' '*.h' '*.cc'
 
 .DEFAULT_GOAL := help
-.PHONY: help deps build demo test asan tsan clang coverage browser fuzz prove crashes instructions bench conformance format format-check tidy tidy-fast clean
+.PHONY: help deps build demo test asan tsan clang coverage mutants browser fuzz prove crashes instructions bench conformance format format-check tidy tidy-fast clean
 
 help: ## this menu
 	@echo 'Passerelle: make WHAT, where WHAT is'
@@ -44,6 +44,14 @@ coverage: ## lines and branches of each module that the unit tests run; FILES=1 
 	@.ci/deps coverage
 	@$(MAKE) --no-print-directory test WHAT=unit BUILD=build-coverage SETUP='-Db_coverage=true -Dbuildtype=debug'; \
 		told=$$?; /usr/bin/python3 tests/coverage.py build-coverage $(if $(FILES),files) && exit $$told
+
+mutants: ## MUTANTS (300) small faults in the files that decide: what the unit tests notice of them; within an hour
+	@.ci/deps build mutants
+	@[ -f build-mutants/build.ninja ] || meson setup build-mutants -Db_coverage=true -Dwerror=false
+	@[ -x build-mutants/venv/bin/mutate ] || { /usr/bin/python3 -m venv build-mutants/venv && \
+		build-mutants/venv/bin/pip install -q universalmutator==1.14.1; } || \
+		{ echo 'universalmutator cannot be installed: this target needs PyPI, or build-mutants/venv/bin/mutate'; exit 1; }
+	@/usr/bin/python3 tests/mutants/run.py build-mutants build-mutants/venv/bin/mutate
 
 browser: ## pages in headless Chromium call the shop; not part of test, for Chromium is large
 	@.ci/deps build demo test browser
@@ -95,4 +103,4 @@ tidy-fast: ## the same without the static analyzer: a minute
 	@$(MAKE) --no-print-directory tidy TIDY=fast
 
 clean: ## remove every build folder
-	@rm -rf build build-asan build-tsan build-clang build-coverage build-fuzz
+	@rm -rf build build-asan build-tsan build-clang build-coverage build-mutants build-fuzz
