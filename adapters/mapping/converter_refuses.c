@@ -26,15 +26,23 @@ static bool names_more(const EnumType *to, const EnumType *from)
     return false;
 }
 
+const char *converter_lacks_numbers(const Converter *converter)
+{
+    const EnumType *from = converter->from.enumeration;
+    if (from->closed || (converter->keep_unknown && !names_more(converter->to.enumeration, from)))
+        return NULL;
+    return converter->keep_unknown ? "a number that only the other version has a name for"
+                                   : "a number without a name";
+}
+
 /* Values with a name that is said to be an error are told by their names. */
 static const char *refused_by_number(const Converter *converter)
 {
-    const EnumType *from = converter->from.enumeration;
-    if (converter->has_fallback || from->closed ||
-        (converter->keep_unknown && !names_more(converter->to.enumeration, from)))
+    if (converter->has_fallback || !converter_lacks_numbers(converter))
         return NULL;
-    return converter->keep_unknown ? "a number that only the other version has a name for is an error"
-                                   : "a number without a name is an error";
+    return converter->keep_unknown
+               ? "a number that only the other version has a name for is an error"
+               : "a number without a name is an error";
 }
 
 static const char *refused_as_flag(const Converter *converter)

@@ -33,6 +33,10 @@ bool number_narrows(FieldKind from, FieldKind to);
    included, since everything refuses them. */
 const char *converter_refuses(const Converter *converter);
 
+/* A text: the numbers of an enum, beside those of its values, that the converter has no counterpart
+   for; NULL: none. */
+const char *converter_lacks_numbers(const Converter *converter);
+
 bool literal_is_zero(const Literal *literal, ValueType type);
 bool literal_equal(const Literal *a, const Literal *b, ValueType type);
 Literal literal_of_wire(FieldKind kind, const WireField *field);

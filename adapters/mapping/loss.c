@@ -55,10 +55,23 @@ static void see_kind(Sight *sight, LossKind kind)
         sight->kind = kind;
 }
 
-/* Without an arena nothing is told, only counted. */
+/* Whether it stands among the phrases, which commas separate. */
+static bool is_said(Bytes phrases, const char *text)
+{
+    size_t size = strlen(text);
+    for (const uint8_t *at = phrases.data, *end = at + phrases.size;
+         (at = memmem(at, (size_t)(end - at), text, size)); at++) {
+        bool begins = at == phrases.data || at[-1] == ' ';
+        if (begins && (at + size == end || at[size] == ','))
+            return true;
+    }
+    return false;
+}
+
+/* Once. Without an arena nothing is told, only counted. */
 static void say(Sight *sight, const char *text)
 {
-    if (!sight->arena)
+    if (!sight->arena || is_said(buffer_bytes(&sight->how), text))
         return;
     if (sight->how.size)
         buffer_add_text(&sight->how, ", ");
@@ -164,6 +177,25 @@ static void see_shared_values(Sight *sight, const Converter *converter)
     }
 }
 
+/* Values that become the one that stands for all that have no counterpart. */
+static void see_fallback(Sight *sight, const Converter *converter)
+{
+    const EnumType *from = converter->from.enumeration, *to = converter->to.enumeration;
+    const char *numbers = converter_lacks_numbers(converter);
+    if (!sight->arena)
+        return;
+    Buffer values = buffer_in(sight->arena);
+    for (uint32_t i = 0; i < from->n_values; i++) {
+        if (!entry_of(converter, from->values[i].number))
+            buffer_printf(&values, "%s%s", values.size ? " and " : "", from->values[i].name);
+    }
+    if (numbers)
+        buffer_printf(&values, "%s%s", values.size ? " and " : "", numbers);
+    if (values.size)
+        say_of(sight, "%.*s become %s", BYTES_ARGS(buffer_bytes(&values)),
+               number_name(sight, to, converter->fallback.to));
+}
+
 /* Texts that become the same one. */
 static void see_shared_texts(Sight *sight, const Converter *converter)
 {
@@ -202,7 +234,24 @@ static void see_convert(Sight *sight, const Expr *expr)
     if (expr->loss && !expr->loss->loud) {
         see_kind(sight, expr->loss->kind);
         sight->counted = true;
-        say(sight, expr->loss->how);
+        if (converter->code == CONVERT_ENUM && converter->has_fallback)
+            see_fallback(sight, converter);
+        else
+            say(sight, expr->loss->how);
+    }
+}
+
+/* Parts that are composed; the other version may not have all of them. */
+static void see_parts(Sight *sight, const Expr *template)
+{
+    for (uint32_t i = 0; i < template->n_args; i++) {
+        const Expr *part = template->args[i];
+        if (part->kind == EXPR_CONST) {
+            see_kind(sight, LOSS_DEFAULTED);
+            say_of(sight, "one part is always %s", value_text(sight, part));
+        } else {
+            see(sight, part);
+        }
     }
 }
 
@@ -274,6 +323,10 @@ static void see(Sight *sight, const Expr *expr)
             return;
         }
         see_convert(sight, expr);
+        if (expr->converter->code == CONVERT_TEMPLATE) {
+            see_parts(sight, expr);
+            return;
+        }
         if (expr->n_args == 2 && expr->args[1]->kind == EXPR_CONST) { /* a currency */
             say(sight, value_text(sight, expr->args[1]));
             see(sight, expr->args[0]);

@@ -1,11 +1,13 @@
 """Bad input: a clear error, nothing leaked, nothing hung, no other call disturbed."""
 import json
+import re
 import struct
 import time
 
 import grpc
 import pytest
 from backends import order_v3, v1, v3
+from processes import eventually
 from raw import Raw, status_of, talk
 
 
@@ -178,6 +180,20 @@ def test_http2_that_is_none(shop):
     settings = struct.pack(">IBBI", 0, 4, 0, 0)[1:]
     huge = struct.pack(">IBBI", 1 << 20, 0, 0, 1)[1:]
     talk(shop.gateway.port, preface + settings + huge)
+
+
+def test_each_request_that_is_refused_before_it_is_a_call_has_a_line_with_the_reason(shop):
+    answer = talk(shop.gateway.port, "GET / HTTP/1.1\r\nHost: a\r\nHost: b\r\n\r\n")
+    request_id = re.search(rb"x-request-id: (\w+)", answer)[1].decode()
+    path = b"/#x"  # a literal field without indexing, with the index of :path
+    block = b"\x82\x86\x04" + bytes([len(path)]) + path + b"\x41\x01a"
+    frames = struct.pack(">IBBI", 0, 4, 0, 0)[1:] + struct.pack(">IBBI", len(block), 1, 5, 1)[1:] + block
+    talk(shop.gateway.port, b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" + frames)
+
+    def told():
+        return [line["message"] for line in shop.gateway.log() if line.get("event") == "request_refused"]
+    eventually(lambda: any(f"400, request {request_id}: " in line and "Host" in line for line in told()))
+    eventually(lambda: any(line.endswith(": reset: the path is malformed") for line in told()))
 
 
 def test_half_a_request_and_then_nothing_is_cleaned_up(shop):

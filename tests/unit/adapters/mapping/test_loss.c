@@ -86,6 +86,19 @@ static void lists_and_kinds_are_told(void **state)
           "  1 kept, 1 converted, 0 defaulted, 0 narrowed, 0 dropped, 2 loud\n");
 }
 
+static void what_falls_back_is_told_with_what_it_becomes(void **state)
+{
+    check(state, "Enums",
+          "enums:\n  Status:\n    PENDING: {to: QUEUED, back: true}\n    WAITING: QUEUED\n"
+          "    LOST: {removed: graceful}\n    HELD: {added: WAITING}\n"
+          "    fallback: {new: HELD, old: LOST}",
+          true,
+          "  narrowed  Enums.Old.M.status -> Enums.New.M.status: enum, PENDING and WAITING become "
+          "QUEUED, LOST and a number that only the other version has a name for become HELD  "
+          "[list.yaml:1]\n"
+          "  0 kept, 0 converted, 0 defaulted, 1 narrowed, 0 dropped, 0 loud\n");
+}
+
 static void values_that_share_a_counterpart_or_have_none_are_told(void **state)
 {
     check(state, "Enums",
@@ -280,6 +293,7 @@ int main(void)
         cmocka_unit_test(moves_keep),
         cmocka_unit_test(lists_and_kinds_are_told),
         cmocka_unit_test(values_that_share_a_counterpart_or_have_none_are_told),
+        cmocka_unit_test(what_falls_back_is_told_with_what_it_becomes),
         cmocka_unit_test(what_may_be_cut_is_told_where_it_may),
         cmocka_unit_test(whatever_can_be_an_error_is_loud),
         cmocka_unit_test(what_must_be_there_is_loud),
