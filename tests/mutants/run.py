@@ -40,7 +40,7 @@ gateway/version/negotiate.c gateway/version/version_headers.c gateway/version/ve
 gateway/version/version_text.c
 gateway/policy/policy.c
 gateway/instances/instance_set.c gateway/instances/instances.c gateway/instances/reach.c
-gateway/upstream/candidates.c gateway/upstream/endpoint.c gateway/upstream/fair_queue.c gateway/upstream/pick.c
+gateway/upstream/candidates.c gateway/upstream/endpoint.c gateway/loop/fair_queue.c gateway/upstream/pick.c
 gateway/config/config_limits.c gateway/config/config_reach.c
 gateway/telemetry/counters.c gateway/telemetry/series.c gateway/telemetry/telemetry.c
 gateway/discovery/discovery.c gateway/process/reload.c
@@ -383,6 +383,8 @@ def main():
     build = Build(pathlib.Path(sys.argv[1]).resolve())
     mutate = str(pathlib.Path(sys.argv[2]).absolute())
     files = sys.argv[3:] or FILES
+    if unknown := [file for file in files if file not in build.compile]:
+        sys.exit(f"not compiled in {sys.argv[1]}: {' '.join(unknown)}")
     n = int(os.environ.get("MUTANTS") or 300)
     seed = os.environ.get("SEED") or "passerelle"
     jobs = int(os.environ.get("JOBS") or os.cpu_count())
