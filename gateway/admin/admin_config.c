@@ -128,6 +128,8 @@ static void add_route(Buffer *out, const Route *route)
     add_text(out, "impact", impacts[route->impact]);
     add_text(out, "on_failure", route->on_failure == FAILURE_GRACEFUL ? "graceful" : "loud");
     add_number(out, "attempts", route->attempts);
+    if (route->hedge_after)
+        add_number(out, "hedge_after_ms", (uint64_t)(route->hedge_after / MILLISECOND));
     if (route->timeout != NO_TIMEOUT)
         add_number(out, "timeout_ms", (uint64_t)(route->timeout / MILLISECOND));
     buffer_add_byte(out, '}');

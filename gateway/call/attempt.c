@@ -7,8 +7,8 @@ bool attempt_add(Exchange *x, const PickTried *tried)
     Attempt *attempt = arena_make(x->arena, Attempt);
     if (!attempt)
         return false;
-    *attempt = (Attempt){.exchange = x, .before = x->attempt, .tried = {.before = tried}};
-    x->attempt = attempt;
+    *attempt = (Attempt){.exchange = x, .before = x->latest, .tried = {.before = tried}};
+    x->latest = attempt;
     return true;
 }
 
@@ -43,6 +43,11 @@ void attempt_end(Attempt *attempt, Code code, Result why)
     record->ended = attempt->exchange->loop->now;
     record->code = code;
     record->why = why;
+}
+
+bool attempt_is_live(const Attempt *attempt)
+{
+    return attempt->record.began && !attempt->record.ended;
 }
 
 bool attempt_counts(const Attempt *attempt)

@@ -4,8 +4,9 @@
  *
  * An exchange has a list of attempts, the latest first. A retry is a new attempt; the ones before
  * it keep their results, so that the record can list each of them, and so that an error response of
- * the service can still be sent if no other instance is left. Nothing in an attempt is shared with
- * another one.
+ * the service can still be sent if no other instance is left. Two may be live at once (hedging):
+ * the first whose response is acceptable is chosen, and the other is cancelled. Nothing in an
+ * attempt is shared with another one.
  *
  * In the exchange's arena and as long as it; its loop's thread only.
  */
@@ -46,6 +47,7 @@ struct Attempt {
     bool request_runs, response_runs; /* messages pass in their frames: exchange_takes_runs */
     bool sent;                        /* some of the request has gone to the instance */
     bool may_return; /* instances that were tried may be tried again if no other is left */
+    bool also;       /* it was started while another one was live */
 
     bool has_answer; /* the head of the response is read */
     Answer answer;
@@ -72,6 +74,9 @@ void attempt_drop(Attempt *attempt);
 /* Records the end of the attempt, with the present time. Only the first call counts. `why` has
    failed unless the code is OK. */
 void attempt_end(Attempt *attempt, Code code, Result why);
+
+/* Whether it has begun and not ended: its response may still come. */
+bool attempt_is_live(const Attempt *attempt);
 
 /* Whether the attempt counts for the instance: something was sent, or the instance could not be
    reached. */

@@ -20,7 +20,7 @@ static const Step *answer_preflight(Client *c)
     return &STEP_finish;
 }
 
-static const Step *resolve(Exchange *x)
+static const Step *resolve(Exchange *x, Attempt *attempt)
 {
     Client *c = client_of(x);
     const Builtin *builtin = NULL;
@@ -130,7 +130,7 @@ static const Step *begin_rest_stream(Client *c)
                                        : exchange_begin(x, exchange_kind_of(x->method->type));
 }
 
-static const Step *negotiate_step(Exchange *x)
+static const Step *negotiate_step(Exchange *x, Attempt *attempt)
 {
     Client *c = client_of(x);
     const Method *method = x->binding ? x->binding->method : x->method;
@@ -296,7 +296,7 @@ static void on_body(void *owner, HttpStream *stream, Bytes piece)
         return;
     }
     settle(c);
-    if (c->early.size && c->x->attempt->held)
+    if (c->early.size && c->x->latest->held)
         timer_start(&c->x->loop->timers, &c->more, 0); /* in this turn */
 }
 

@@ -16,9 +16,9 @@ static void add_own_fields(const Client *c, Fields *fields)
     else if (x->record.method) /* another word of the client's would have led to a version */
         version_headers_vary(x->record.method->version->service, x->version.rule,
                              x->config->identity_header, fields);
-    if (x->attempt->pick.served)
-        fields_add(fields, bytes_of("passerelle-served-version"),
-                   bytes_of(x->attempt->pick.served->name));
+    const Version *served = exchange_main_attempt(x)->pick.served;
+    if (served)
+        fields_add(fields, bytes_of("passerelle-served-version"), bytes_of(served->name));
     if (x->lost.size)
         fields_add(fields, bytes_of("passerelle-lost"), buffer_bytes(&x->lost));
     if (x->record.degraded)
@@ -34,8 +34,8 @@ static void add_own_fields(const Client *c, Fields *fields)
 /* The service's, which are without ours already, and ours. */
 static Fields reply_fields(const Client *c, Arena *arena)
 {
-    const Attempt *attempt = c->x->attempt;
-    const Fields *from_service = attempt->has_answer ? &attempt->answer.metadata : NULL;
+    const Attempt *attempt = exchange_answered(c->x);
+    const Fields *from_service = attempt ? &attempt->answer.metadata : NULL;
     Fields fields = fields_in(arena);
     for (uint32_t i = 0; from_service && i < from_service->n; i++)
         fields_add(&fields, from_service->items[i].name, from_service->items[i].value);
@@ -69,9 +69,9 @@ static void leave_stream(Client *c)
 /* Of a REST instance's success a REST client hears what it is: 201, 202, 206. */
 static uint16_t success_status(const Exchange *x)
 {
-    const Attempt *attempt = x->attempt;
-    bool both = x->call.dialect == DIALECT_REST && attempt->has_answer &&
-                attempt->target.dialect == DIALECT_REST;
+    const Attempt *attempt = exchange_answered(x);
+    bool both =
+        x->call.dialect == DIALECT_REST && attempt && attempt->target.dialect == DIALECT_REST;
     return both ? attempt->answer.http_status : 200;
 }
 
@@ -275,7 +275,7 @@ static Result write_end(const Client *c, Arena *arena, const Status *status, con
     const Exchange *x = c->x;
     const Service *service = x->record.method ? x->record.method->version->service : NULL;
     const Version *version = x->version.reply;
-    const Instance *instance = x->attempt->pick.instance;
+    const Instance *instance = exchange_main_attempt(x)->pick.instance;
     DetailJson detail_json = exchange_detail_json(x, version);
     ReplyOptions options = {
         .full = config_errors_full(x->config, c->connection->listener, x->route),
@@ -312,7 +312,7 @@ static Result write_last_end(Client *c, Result why, ReplyEnd *end)
     }
     status->details = BYTES_NONE;
     status->message = bytes_slice(status->message, 0, LONGEST_MESSAGE);
-    x->attempt->has_answer = false;
+    x->own_response = true;
     return write_end(c, arena, status, NULL, end);
 }
 

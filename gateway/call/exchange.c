@@ -6,17 +6,26 @@
 
 /* ---- Running --------------------------------------------------------------------------------- */
 
-/* What an event of the caller leads to comes when the event has returned. */
-bool exchange_run(Exchange *x, const Step *step)
+/* What an event of the caller leads to comes when the event has returned. Each attempt goes through
+   the steps by itself, beginning with the first one, which is of the latest. */
+bool attempt_run(Attempt *attempt, const Step *step)
 {
+    Exchange *x = attempt->exchange;
     if (x->delivering) {
         if (step != STEP_WAIT)
             x->next = step;
         return !x->next;
     }
-    while (step != STEP_WAIT && step != STEP_GONE)
-        step = step->run(x);
+    while (step != STEP_WAIT && step != STEP_GONE) {
+        attempt = step == &STEP_pick ? x->latest : attempt;
+        step = step->run(x, attempt);
+    }
     return step == STEP_WAIT;
+}
+
+bool exchange_run(Exchange *x, const Step *step)
+{
+    return attempt_run(x->latest, step);
 }
 
 bool exchange_wants(const Exchange *x)
@@ -36,7 +45,7 @@ bool exchange_send(Exchange *x, Message message)
 
 bool exchange_takes_runs(const Exchange *x)
 {
-    return x->attempt->request_runs;
+    return x->latest->request_runs;
 }
 
 bool exchange_send_run(Exchange *x, MessageRun run)
@@ -52,9 +61,9 @@ bool exchange_end(Exchange *x, const Message *last)
 
 bool exchange_more(Exchange *x)
 {
-    if (!x->attempt->held)
+    if (!x->latest->held)
         return true;
-    x->attempt->held = false;
+    x->latest->held = false;
     return exchange_run(x, &STEP_connect);
 }
 
@@ -103,23 +112,31 @@ Arena *exchange_last_arena(Exchange *x)
 
 bool exchange_has_stream(const Exchange *x)
 {
-    return x->attempt->side.stream != NULL;
+    return x->latest->side.stream != NULL;
 }
 
 bool exchange_instance_has_room(const Exchange *x)
 {
-    const HttpStream *stream = x->attempt->side.stream;
+    const HttpStream *stream = x->latest->side.stream;
     return stream && http_stream_queued(stream) <= x->config->limits.http.queue_high;
 }
 
-const Step *exchange_settle(Exchange *x)
+const Step *attempt_settle(Attempt *attempt)
 {
-    Side *side = &x->attempt->side;
-    if (side->owed && side->stream && x->caller->events->has_room(x->caller)) {
+    Side *side = &attempt->side;
+    Caller *caller = attempt->exchange->caller;
+    if (side->owed && side->stream && caller->events->has_room(caller)) {
         size_t owed = side->owed;
         side->owed = 0;
         http_stream_consume(side->stream, owed);
     }
+    return STEP_WAIT;
+}
+
+const Step *exchange_settle(Exchange *x)
+{
+    for (Attempt *attempt = x->latest; attempt; attempt = attempt->before)
+        attempt_settle(attempt);
     return STEP_WAIT;
 }
 
@@ -194,7 +211,7 @@ const Step *exchange_give_piece(Exchange *x, Message piece)
 static bool may_have_effect(const Exchange *x)
 {
     bool repeatable = x->method ? x->method->safe_to_repeat : http_is_idempotent(x->call.verb);
-    for (const Attempt *attempt = x->attempt; attempt && !repeatable; attempt = attempt->before) {
+    for (const Attempt *attempt = x->latest; attempt && !repeatable; attempt = attempt->before) {
         Result why = attempt->record.why;
         if (attempt->sent && !(failed(why) && why.error->fault == &FAULT_UPSTREAM_REFUSED))
             return true;
@@ -225,7 +242,7 @@ Exchange *exchange_make(Loop *loop, size_t memory, int64_t began)
     x->config = config_use(loop);
     x->response_bytes = x->config->limits.answer_bytes;
     x->first.exchange = x;
-    x->attempt = &x->first;
+    x->latest = &x->first;
     x->lost = buffer_in(arena);
     x->began = began;
     x->deadline = NO_TIMEOUT;
@@ -324,17 +341,17 @@ bool exchange_go(Exchange *x)
 const Fields *exchange_metadata(const Exchange *x)
 {
     static const Fields none;
-    return x->attempt->has_answer ? &x->attempt->answer.metadata : &none;
+    return x->chosen && x->chosen->has_answer ? &x->chosen->answer.metadata : &none;
 }
 
 /* ---- Failing --------------------------------------------------------------------------------- */
 
-static PolicyQuestion question_of(const Exchange *x, bool attempted)
+PolicyQuestion exchange_question(const Exchange *x, const Attempt *attempt)
 {
     PolicyQuestion q = policy_question(x->route, x->method, x->call.verb, x->bodiless);
-    q.attempted = attempted;
-    q.sent = x->attempt->sent;
-    q.answered = x->attempt->has_answer;
+    q.other = exchange_has_other(attempt);
+    q.sent = attempt->sent;
+    q.answered = attempt->has_answer;
     q.responding = x->responding;
     q.fallen_back = x->record.degraded != NULL;
     q.attempts = x->record.n_attempts;
@@ -345,11 +362,10 @@ static PolicyQuestion question_of(const Exchange *x, bool attempted)
 
 static const Step *try_again(Exchange *x, PolicyWhere where)
 {
-    const PickTried *tried = where == POLICY_ALL ? NULL : &x->attempt->tried;
-    attempt_drop(x->attempt);
+    const PickTried *tried = where == POLICY_ALL ? NULL : &x->latest->tried;
     if (!attempt_add(x, tried))
         return exchange_fail(x, FAIL(x->arena, FAULT_OUT_OF_MEMORY, "starting another attempt"));
-    x->attempt->may_return = where == POLICY_OTHERS_FIRST;
+    x->latest->may_return = where == POLICY_OTHERS_FIRST;
     telemetry_count(x->loop, COUNTER_RETRIES);
     return &STEP_pick;
 }
@@ -357,9 +373,7 @@ static const Step *try_again(Exchange *x, PolicyWhere where)
 /* The route's default in the caller's own version, marked as what it is. */
 static const Step *fall_back(Exchange *x, Result why)
 {
-    attempt_drop(x->attempt);
-    x->attempt->has_answer = false;
-    x->attempt->side.reader.keep_compressed = false;
+    x->own_response = true;
     x->record.why = why;
     x->record.degraded = why.error->fault->name;
     x->version.reply = x->record.reply_version = x->version.client;
@@ -370,16 +384,17 @@ static const Step *fall_back(Exchange *x, Result why)
 }
 
 /* The service's own error, with its details in the client's version. */
-static const Step *respond(Exchange *x, Result why)
+static const Step *respond(Exchange *x, Attempt *attempt, Result why)
 {
-    Status given = x->attempt->answer.status;
+    Status given = attempt->answer.status;
     const Method *method = x->record.method; /* NULL: a call of the gateway's own */
     uint16_t http_status =
         method ? service_http_status(method->version->service, given.service_code) : 0;
     given.http_status = http_status ? http_status : given.http_status;
     x->record.why = why;
-    exchange_convert_details(x, &given);
-    return exchange_give_end(x, &given, &x->attempt->answer.trailers);
+    exchange_choose(attempt);
+    attempt_convert_details(attempt, &given);
+    return exchange_give_end(x, &given, &attempt->answer.trailers);
 }
 
 /* What the default was to stand in for is what the caller hears; the log has both. */
@@ -391,71 +406,108 @@ static Result default_failed(Exchange *x, Result why)
 
 static const Step *tell(Exchange *x, Result why)
 {
-    attempt_drop(x->attempt);
+    x->own_response = true;
     x->record.why = x->record.degraded ? default_failed(x, why) : why;
     x->record.degraded = NULL;
     Status status = status_of_error(x->arena, x->record.why);
     return exchange_give_end(x, &status, NULL);
 }
 
-/* The attempt has ended so; what becomes of the call is the policy's to say. */
-static const Step *decide(Exchange *x, const PolicyQuestion *question, Result why)
+/* The latest attempt that ended with an error of the service; NULL: none. */
+static Attempt *last_answered(const Exchange *x)
+{
+    Attempt *attempt = x->latest;
+    while (attempt && !(failed(attempt->record.why) &&
+                        attempt->record.why.error->fault == &FAULT_UPSTREAM_STATUS))
+        attempt = attempt->before;
+    return attempt;
+}
+
+static const Step *decide_on_status(Attempt *attempt, Result why, bool attempted);
+
+/* The call has failed, or this attempt of it; what becomes of the call is the policy's to say. */
+static const Step *decide(Exchange *x, Attempt *attempt, const PolicyQuestion *question, Result why)
 {
     bool by_service = question->event == POLICY_STATUS;
-    attempt_end(x->attempt, by_service ? question->code : (Code)question->fault->grpc_status, why);
+    Code code = by_service ? question->code : (Code)question->fault->grpc_status;
     PolicyVerdict verdict = policy_decide(question);
+    attempt_end(attempt, code, why);
+    if (verdict.action != POLICY_RESPOND)
+        attempt_drop(attempt);
     switch (verdict.action) {
+    case POLICY_WAIT: return STEP_WAIT;
     case POLICY_RETRY: return try_again(x, verdict.where);
-    case POLICY_FALL_BACK: return fall_back(x, why);
-    case POLICY_RESPOND: return respond(x, why);
+    case POLICY_RESPOND: return respond(x, attempt, why);
+    case POLICY_FALL_BACK:
     case POLICY_FAIL: break;
     }
-    return tell(x, why);
+    /* What the service has said is worth more than that a later attempt was lost. */
+    Attempt *answered = question->attempted && !by_service ? last_answered(x) : NULL;
+    if (answered)
+        return decide_on_status(answered, answered->record.why, false);
+    exchange_drop_attempts(x, code, why);
+    return verdict.action == POLICY_FALL_BACK ? fall_back(x, why) : tell(x, why);
 }
 
-static const Step *decide_on_fault(Exchange *x, Result why, bool attempted)
+static const Step *decide_on_status(Attempt *attempt, Result why, bool attempted)
 {
-    PolicyQuestion question = question_of(x, attempted);
+    PolicyQuestion question = exchange_question(attempt->exchange, attempt);
+    question.event = POLICY_STATUS;
+    question.code = attempt->answer.status.code;
+    question.attempted = attempted;
+    return decide(attempt->exchange, attempt, &question, why);
+}
+
+const Step *attempt_unusable(Attempt *attempt, Result why)
+{
+    PolicyQuestion question = exchange_question(attempt->exchange, attempt);
     question.event = POLICY_FAULT;
     question.fault = why.error->fault;
-    return decide(x, &question, why);
+    return decide(attempt->exchange, attempt, &question, why);
 }
 
+const Step *attempt_failed(Attempt *attempt, Result why)
+{
+    PolicyQuestion question = exchange_question(attempt->exchange, attempt);
+    question.event = POLICY_FAULT;
+    question.fault = why.error->fault;
+    question.attempted = true;
+    return decide(attempt->exchange, attempt, &question, why);
+}
+
+const Step *attempt_failed_by_service(Attempt *attempt)
+{
+    const Status *status = &attempt->answer.status;
+    Result why = FAIL(attempt->exchange->arena, FAULT_UPSTREAM_STATUS, "%s returned %s: %.*s",
+                      attempt->pick.instance->address.text, code_name(status->code),
+                      BYTES_ARGS(bytes_slice(status->message, 0, 500)));
+    return decide_on_status(attempt, why, true);
+}
+
+/* Other attempts do not matter: it is over for all of them. */
 const Step *exchange_fail(Exchange *x, Result why)
 {
-    return decide_on_fault(x, why, false);
-}
-
-const Step *exchange_attempt_failed(Exchange *x, Result why)
-{
-    return decide_on_fault(x, why, true);
-}
-
-static const Step *decide_on_status(Exchange *x, Result why, bool attempted)
-{
-    PolicyQuestion question = question_of(x, attempted);
-    question.event = POLICY_STATUS;
-    question.code = x->attempt->answer.status.code;
-    return decide(x, &question, why);
-}
-
-const Step *exchange_fail_status(Exchange *x)
-{
-    const Status *status = &x->attempt->answer.status;
-    Result why = FAIL(x->arena, FAULT_UPSTREAM_STATUS, "%s returned %s: %.*s",
-                      x->attempt->pick.instance->address.text, code_name(status->code),
-                      BYTES_ARGS(bytes_slice(status->message, 0, 500)));
-    return decide_on_status(x, why, true);
+    Attempt *attempt = exchange_main_attempt(x);
+    PolicyQuestion question = exchange_question(x, attempt);
+    question.event = POLICY_FAULT;
+    question.fault = why.error->fault;
+    question.other = false;
+    return decide(x, attempt, &question, why);
 }
 
 const Step *exchange_nobody_left(Exchange *x, Result why)
 {
-    if (!x->attempt->before)
+    if (!x->latest->before)
         return exchange_fail(x, why);
-    x->attempt = x->attempt->before;
-    Result last = x->attempt->record.why;
-    if (last.error->fault == &FAULT_UPSTREAM_STATUS)
-        return decide_on_status(x, last, false);
+    x->latest = x->latest->before;
+    for (const Attempt *attempt = x->latest; attempt; attempt = attempt->before) {
+        if (attempt_is_live(attempt))
+            return STEP_WAIT;
+    }
+    Attempt *answered = last_answered(x);
+    if (answered)
+        return decide_on_status(answered, answered->record.why, false);
+    Result last = x->latest->record.why;
     return exchange_fail(x, FAIL_OVER(x->arena, last, *last.error->fault,
                                       "after %u attempts no other instance is left",
                                       x->record.n_attempts));
@@ -466,15 +518,28 @@ const Step *exchange_nobody_left(Exchange *x, Result why)
 /* Those that an instance had to do with, in their order. */
 static void record_attempts(Exchange *x)
 {
-    attempt_end(x->attempt, x->record.status.code, x->record.why);
-    for (Attempt *attempt = x->attempt; attempt; attempt = attempt->before) {
+    CallRecord *record = &x->record;
+    for (Attempt *attempt = x->latest; attempt; attempt = attempt->before) {
+        attempt_end(attempt, record->status.code, record->why);
         if (!attempt_counts(attempt))
             continue;
-        if (!x->record.attempts)
-            x->record.instance = attempt->record.instance;
-        attempt->record.next = x->record.attempts;
-        x->record.attempts = &attempt->record;
+        if (!record->attempts || attempt == x->chosen)
+            record->instance = attempt->record.instance;
+        attempt->record.next = record->attempts;
+        record->attempts = &attempt->record;
     }
+}
+
+/* What the record says of the service is about one attempt. */
+static void record_main_attempt(Exchange *x)
+{
+    const Attempt *attempt = exchange_main_attempt(x);
+    if (attempt->record.headed)
+        x->record.time_upstream_head = attempt->record.headed - x->began;
+    if (!x->method || !attempt->pick.instance)
+        return;
+    x->record.served_version = attempt->pick.served;
+    x->record.served_why = attempt->pick.why;
 }
 
 /* The caller's last event. */
@@ -487,6 +552,7 @@ static void give_record(Exchange *x)
     x->record.verb = x->call.verb;
     x->record.path = x->call.path;
     x->record.n_losses = x->n_lost;
+    record_main_attempt(x);
     record_attempts(x);
     caller->events->on_record(caller, &x->record);
     x->caller = NULL;
@@ -501,17 +567,19 @@ void exchange_cancel(Exchange *x, Result why)
     exchange_run(x, &STEP_finish);
 }
 
-static const Step *exchange_finish(Exchange *x)
+static const Step *exchange_finish(Exchange *x, Attempt *attempt)
 {
     Loop *loop = x->loop;
     timer_stop(&loop->timers, &x->deadline_timer);
-    attempt_drop(x->attempt);
+    exchange_stop_hedge(x);
+    for (Attempt *each = x->latest; each; each = each->before)
+        attempt_drop(each);
     if (x->kind && x->kind->release)
         x->kind->release(x);
     if (x->caller)
         give_record(x);
-    for (Attempt *attempt = x->attempt; attempt; attempt = attempt->before)
-        pick_release(loop, &attempt->pick);
+    for (Attempt *each = x->latest; each; each = each->before)
+        pick_release(loop, &each->pick);
     loop->n_calls--;
     config_release(loop, x->config);
     if (x->scratch != x->arena)

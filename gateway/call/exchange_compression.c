@@ -28,55 +28,58 @@ bool exchange_keeps_request(const Exchange *x)
 }
 
 /* Whether the request's message may go to the instance that was picked as it is. */
-static bool passes_request(const Exchange *x)
+static bool passes_request(const Attempt *attempt)
 {
-    return x->attempt->target.compression == x->call.compression && !x->binding &&
-           exchange_copies(x->attempt->request_plan);
+    const Exchange *x = attempt->exchange;
+    return attempt->target.compression == x->call.compression && !x->binding &&
+           exchange_copies(attempt->request_plan);
 }
 
-Result exchange_open_request(Exchange *x, Message *message)
+Result attempt_open_request(Attempt *attempt, Message *message)
 {
-    if (!message->compressed || passes_request(x))
+    Caller *caller = attempt->exchange->caller;
+    if (!message->compressed || passes_request(attempt))
         return OK;
-    return x->caller->events->open(x->caller, message);
+    return caller->events->open(caller, message);
 }
 
-Compression exchange_request_compression(Exchange *x, size_t size)
+Compression attempt_request_compression(Attempt *attempt, size_t size)
 {
-    Compression compression = if_worth_it(x, x->attempt->target.compression, size);
-    if (!dialect_is_framed(x->attempt->target.dialect))
-        x->attempt->target.compression = compression; /* the head says it of the whole body */
+    RequestTarget *target = &attempt->target;
+    Compression compression = if_worth_it(attempt->exchange, target->compression, size);
+    if (!dialect_is_framed(target->dialect))
+        target->compression = compression; /* the head says it of the whole body */
     return compression;
 }
 
 /* ---- Answers --------------------------------------------------------------------------------- */
 
 /* Whether the answer's messages may go to the client as they are. */
-static bool passes_answer(const Exchange *x)
+static bool passes_answer(const Attempt *attempt)
 {
-    return x->call.dialect != DIALECT_REST && x->attempt->target.dialect != DIALECT_REST &&
-           x->route->compress_answers != COMPRESS_NEVER &&
-           exchange_copies(x->attempt->response_plan);
+    const Exchange *x = attempt->exchange;
+    return x->call.dialect != DIALECT_REST && attempt->target.dialect != DIALECT_REST &&
+           x->route->compress_answers != COMPRESS_NEVER && exchange_copies(attempt->response_plan);
 }
 
-uint32_t exchange_accepts(const Exchange *x)
+uint32_t attempt_accepts(const Attempt *attempt)
 {
     uint32_t ours = COMPRESSION_GZIP | COMPRESSION_BR | COMPRESSION_ZSTD,
-             common = x->call.accepts & ours;
-    return common && passes_answer(x) ? common : ours;
+             common = attempt->exchange->call.accepts & ours;
+    return common && passes_answer(attempt) ? common : ours;
 }
 
-bool exchange_keeps_answer(const Exchange *x)
+bool attempt_keeps_answer(const Attempt *attempt)
 {
-    return (x->attempt->answer.compression & x->call.accepts) && !x->attempt->answer.is_error &&
-           passes_answer(x);
+    return (attempt->answer.compression & attempt->exchange->call.accepts) &&
+           !attempt->answer.is_error && passes_answer(attempt);
 }
 
-static bool may_compress(const Exchange *x)
+/* `answered`: the attempt whose response it is; NULL: the gateway's own. */
+static bool may_compress(const Exchange *x, const Attempt *answered)
 {
-    bool by_instance =
-        x->attempt->has_answer && x->attempt->answer.compression != COMPRESSION_IDENTITY;
-    if (x->attempt->has_answer && x->attempt->target.takes_part)
+    bool by_instance = answered && answered->answer.compression != COMPRESSION_IDENTITY;
+    if (answered && answered->target.takes_part)
         return false; /* ranges are of the bytes as they are */
     switch (x->route ? x->route->compress_answers : COMPRESS_NEVER) {
     case COMPRESS_WEB:
@@ -89,14 +92,19 @@ static bool may_compress(const Exchange *x)
     return false;
 }
 
-Compression exchange_answer_compression(const Exchange *x)
+static Compression answer_compression(const Exchange *x, const Attempt *answered)
 {
     bool stream_of_bytes = exchange_is_raw(x) && x->method->type->server_streaming;
-    if (x->attempt->side.reader.keep_compressed)
-        return x->attempt->answer.compression;
-    if (!stream_of_bytes && (may_compress(x) || exchange_must_compress(x)))
+    if (answered && answered->side.reader.keep_compressed)
+        return answered->answer.compression;
+    if (!stream_of_bytes && (may_compress(x, answered) || exchange_must_compress(x)))
         return x->call.favourite;
     return COMPRESSION_IDENTITY;
+}
+
+Compression exchange_answer_compression(const Exchange *x)
+{
+    return answer_compression(x, exchange_answered(x));
 }
 
 Compression exchange_message_compression(const Exchange *x, Compression compression, size_t size)
@@ -112,29 +120,30 @@ static bool are_plain(Dialect one, Compression compression, Dialect other, Compr
            dialects_share_frames(one, other);
 }
 
-bool exchange_passes_request_runs(const Exchange *x)
+bool attempt_passes_request_runs(const Attempt *attempt)
 {
-    const RequestTarget *target = &x->attempt->target;
+    const Exchange *x = attempt->exchange;
+    const RequestTarget *target = &attempt->target;
     return x->method->type->client_streaming && !x->binding &&
            are_plain(x->call.dialect, x->call.compression, target->dialect, target->compression);
 }
 
-bool exchange_passes_answer_runs(const Exchange *x)
+bool attempt_passes_answer_runs(const Attempt *attempt)
 {
-    const Attempt *attempt = x->attempt;
+    const Exchange *x = attempt->exchange;
     return x->method->type->server_streaming && x->caller->events->on_run &&
            are_plain(attempt->target.dialect, attempt->answer.compression, x->call.dialect,
-                     exchange_answer_compression(x));
+                     answer_compression(x, attempt));
 }
 
-bool exchange_passes_answer_pieces(const Exchange *x)
+bool attempt_passes_answer_pieces(const Attempt *attempt)
 {
-    const Attempt *attempt = x->attempt;
+    const Exchange *x = attempt->exchange;
     if (!x->caller->events->on_piece || !exchange_copies(attempt->response_plan) ||
         !dialects_share_frames(attempt->target.dialect, x->call.dialect))
         return false;
     return attempt->side.reader.keep_compressed ||
-           exchange_answer_compression(x) == COMPRESSION_IDENTITY;
+           answer_compression(x, attempt) == COMPRESSION_IDENTITY;
 }
 
 bool exchange_must_compress(const Exchange *x)

@@ -91,18 +91,20 @@ bool exchange_copies(const Plan *plan)
     return !plan || plan_is_copy(plan);
 }
 
-static Result request_failed(Exchange *x, Result r)
+static Result request_failed(const Attempt *attempt, Result r)
 {
-    if (!failed(r) || x->version.client == x->attempt->pick.served)
+    Exchange *x = attempt->exchange;
+    const Version *served = attempt->pick.served;
+    if (!failed(r) || x->version.client == served)
         return r;
     return FAIL_OVER(x->arena, r, *r.error->fault, "converting %s of %s to %s",
-                     x->method->type->input->name, x->version.client->name,
-                     x->attempt->pick.served->name);
+                     x->method->type->input->name, x->version.client->name, served->name);
 }
 
 /* The service's answer is its own doing, so what is wrong with it is not the caller's fault. */
-static Result answer_failed(Exchange *x, Result r)
+static Result answer_failed(const Attempt *attempt, Result r)
 {
+    Exchange *x = attempt->exchange;
     if (!failed(r))
         return r;
     bool readable =
@@ -111,8 +113,8 @@ static Result answer_failed(Exchange *x, Result r)
     if (r.error->fault == &FAULT_OUT_OF_MEMORY)
         fault = &FAULT_OUT_OF_MEMORY;
     return FAIL_OVER(x->arena, r, *fault, "converting %s of %s to %s",
-                     x->attempt->pick.pair->target->type->output->name,
-                     x->attempt->pick.served->name, x->version.reply->name);
+                     attempt->pick.pair->target->type->output->name, attempt->pick.served->name,
+                     x->version.reply->name);
 }
 
 static MessageRun take_all(MessageRun *run)
@@ -122,27 +124,29 @@ static MessageRun take_all(MessageRun *run)
     return all;
 }
 
-Result exchange_convert_requests(Exchange *x, MessageRun *run, MessageRun *converted_out)
+Result attempt_convert_requests(Attempt *attempt, MessageRun *run, MessageRun *converted_out)
 {
-    const Plan *plan = x->attempt->request_plan;
+    const Plan *plan = attempt->request_plan;
     if (!exchange_copies(plan))
-        return request_failed(x, run_plan_on_run(x, plan, run, converted_out));
+        return request_failed(attempt,
+                              run_plan_on_run(attempt->exchange, plan, run, converted_out));
     *converted_out = take_all(run);
     return OK;
 }
 
-Result exchange_convert_answers(Exchange *x, MessageRun *run, MessageRun *converted_out)
+Result attempt_convert_answers(Attempt *attempt, MessageRun *run, MessageRun *converted_out)
 {
-    const Plan *plan = x->attempt->response_plan;
+    const Plan *plan = attempt->response_plan;
     if (!exchange_copies(plan))
-        return answer_failed(x, run_plan_on_run(x, plan, run, converted_out));
+        return answer_failed(attempt, run_plan_on_run(attempt->exchange, plan, run, converted_out));
     *converted_out = take_all(run);
     return OK;
 }
 
-Result exchange_convert_request(Exchange *x, Bytes message, Bytes *converted_out)
+Result attempt_convert_request(Attempt *attempt, Bytes message, Bytes *converted_out)
 {
-    if (!x->binding && exchange_copies(x->attempt->request_plan)) {
+    Exchange *x = attempt->exchange;
+    if (!x->binding && exchange_copies(attempt->request_plan)) {
         *converted_out = message;
         return OK;
     }
@@ -162,12 +166,13 @@ Result exchange_convert_request(Exchange *x, Bytes message, Bytes *converted_out
         input.parameters = x->parameters;
         input.n_parameters = x->n_parameters;
     }
-    return request_failed(x, run_plan(x, x->attempt->request_plan, &input, converted_out));
+    return request_failed(attempt, run_plan(x, attempt->request_plan, &input, converted_out));
 }
 
 /* What a plan would find. A REST instance may be anything that speaks HTTP. */
-static Result check_json(Exchange *x, Bytes message)
+static Result check_json(const Attempt *attempt, Bytes message)
 {
+    Exchange *x = attempt->exchange;
     JsonCursor cursor = json_cursor(message, exchange_scratch(x));
     bool any_kind = x->method->type->output->well_known != WELL_KNOWN_NONE;
     bool fits = any_kind || json_cursor_peek(&cursor) == JSON_KIND_OBJECT;
@@ -175,22 +180,24 @@ static Result check_json(Exchange *x, Bytes message)
     return fits && json_cursor_finish(&cursor) ? OK
                                                : FAIL(x->arena, FAULT_UPSTREAM_MESSAGE,
                                                       "the response of %s is not JSON of its type",
-                                                      x->attempt->pick.instance->address.text);
+                                                      attempt->pick.instance->address.text);
 }
 
-Result exchange_convert_answer(Exchange *x, Bytes message, Bytes *converted_out)
+Result attempt_convert_answer(Attempt *attempt, Bytes message, Bytes *converted_out)
 {
-    if (x->attempt->target.dialect == DIALECT_REST) {
-        Result r = rest_answer_message(x->attempt->rest_rule, x->attempt->pick.pair->target->type,
-                                       x->attempt->answer.content_type, message,
-                                       exchange_scratch(x), &message);
+    Exchange *x = attempt->exchange;
+    bool rest = attempt->target.dialect == DIALECT_REST;
+    if (rest) {
+        Result r = rest_answer_message(attempt->rest_rule, attempt->pick.pair->target->type,
+                                       attempt->answer.content_type, message, exchange_scratch(x),
+                                       &message);
         if (failed(r))
             return r;
     }
-    if (exchange_copies(x->attempt->response_plan)) {
+    if (exchange_copies(attempt->response_plan)) {
         *converted_out = message;
-        return x->attempt->target.dialect == DIALECT_REST ? check_json(x, message) : OK;
+        return rest ? check_json(attempt, message) : OK;
     }
     PlanInput input = {.bytes = message};
-    return answer_failed(x, run_plan(x, x->attempt->response_plan, &input, converted_out));
+    return answer_failed(attempt, run_plan(x, attempt->response_plan, &input, converted_out));
 }

@@ -27,38 +27,40 @@ DetailJson exchange_detail_json(const Exchange *x, const Version *version)
 
 static void on_unconverted(void *owner, Bytes type, bool kept, Result why)
 {
-    Exchange *x = owner;
+    const Attempt *attempt = owner;
+    Exchange *x = attempt->exchange;
     telemetry_count(x->loop, COUNTER_DETAILS_UNCONVERTED);
     exchange_name_lost(x, bytes_copy(x->arena, type));
     if (!failed(x->record.detail_why))
         x->record.detail_why =
             FAIL_OVER(x->arena, why, FAULT_UPSTREAM_CONVERT,
                       "converting the error detail %.*s of %s to %s: %s",
-                      BYTES_ARGS(bytes_slice(type, 0, 200)), x->attempt->pick.served->name,
+                      BYTES_ARGS(bytes_slice(type, 0, 200)), attempt->pick.served->name,
                       x->version.reply->name, kept ? "it stays as it is" : "it is left out");
 }
 
 /* How the client's request is made from the one that the service saw: the way back of what was
    sent. */
-static const Mapping *request_back(const Exchange *x)
+static const Mapping *request_back(const Attempt *attempt)
 {
-    const MethodType *asked = x->attempt->pick.pair->target->type;
-    const MappingSet *set = x->attempt->pick.served->to[x->version.client->index];
+    const MethodType *asked = attempt->pick.pair->target->type;
+    const MappingSet *set = attempt->pick.served->to[attempt->exchange->version.client->index];
     return set ? mapping_set_input(set, asked) : NULL;
 }
 
-void exchange_convert_details(Exchange *x, Status *status)
+void attempt_convert_details(Attempt *attempt, Status *status)
 {
-    const Version *served = x->attempt->pick.served;
+    Exchange *x = attempt->exchange;
+    const Version *served = attempt->pick.served;
     bool same = !served || (served == x->version.client && served == x->version.reply);
     if (same || !status->details.size)
         return;
     const Plan *any =
         served == x->version.reply ? NULL : served->details.to[x->version.reply->index];
-    const Mapping *request = served == x->version.client ? NULL : request_back(x);
+    const Mapping *request = served == x->version.client ? NULL : request_back(attempt);
     DetailsRun run = {.plan = {.on_loss = exchange_on_loss, .owner = x},
                       .on_unconverted = on_unconverted,
-                      .owner = x};
+                      .owner = attempt};
     Bytes converted;
     Result r = details_convert(any, request, status->details, x->arena, &run, &converted);
     x->record.n_unknown += run.plan.n_unknown;

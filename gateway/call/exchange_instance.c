@@ -19,9 +19,9 @@ static const Dialect dialect_of[] = {
 
 /* The plans between the caller's side and the instance that was picked. The answer's may lead to
    another version than the one the request came in, where the client asked so. */
-static Result choose_plans(Exchange *x)
+static Result choose_plans(Attempt *attempt)
 {
-    Attempt *attempt = x->attempt;
+    Exchange *x = attempt->exchange;
     const MethodPair *pair = attempt->pick.pair;
     const Version *served = attempt->pick.served;
     Codec codec = attempt->pick.instance->codec;
@@ -42,51 +42,51 @@ static Result choose_plans(Exchange *x)
     return OK;
 }
 
-static void choose_target(Exchange *x)
+static void choose_target(Attempt *attempt)
 {
-    const Instance *instance = x->attempt->pick.instance;
+    const Instance *instance = attempt->pick.instance;
     Dialect dialect = dialect_of[instance->protocol];
-    if (dialect == DIALECT_CONNECT && !exchange_is_unary(x))
+    if (dialect == DIALECT_CONNECT && !exchange_is_unary(attempt->exchange))
         dialect = DIALECT_CONNECT_STREAM;
-    x->attempt->target = (RequestTarget){
+    attempt->target = (RequestTarget){
         .dialect = dialect,
-        .method = bytes_of(x->attempt->pick.pair->target->type->path),
+        .method = bytes_of(attempt->pick.pair->target->type->path),
         .authority = bytes_of(instance->authority),
         .codec = instance->codec,
         /* A REST instance's message is taken apart first, into path, query and body. */
         .compression = dialect == DIALECT_REST ? COMPRESSION_IDENTITY : instance->compression,
     };
-    x->attempt->target.accepts = exchange_accepts(x);
+    attempt->target.accepts = attempt_accepts(attempt);
 }
 
-Result exchange_prepare(Exchange *x)
+Result attempt_prepare(Attempt *attempt)
 {
-    const Pick *pick = &x->attempt->pick;
+    Exchange *x = attempt->exchange;
+    const Pick *pick = &attempt->pick;
     const MethodType *type = pick->pair->target->type;
     if (pick->instance->protocol == UPSTREAM_REST && type->client_streaming)
         return FAIL_TELL(x->arena, FAULT_UNSUPPORTED,
                          "%s is a stream of requests, and its instances speak REST",
                          x->method->type->path);
-    Result r = x->only ? OK : choose_plans(x);
+    Result r = x->only ? OK : choose_plans(attempt);
     if (failed(r))
         return r;
-    choose_target(x);
-    x->attempt->request_runs = exchange_passes_request_runs(x);
-    x->record.served_version = pick->served;
-    x->record.served_why = pick->why;
+    choose_target(attempt);
+    attempt->request_runs = attempt_passes_request_runs(attempt);
     return OK;
 }
 
 /* The only one that may be asked, unless it has been. */
-static Result pick_only(Exchange *x, const PickTried *tried)
+static Result pick_only(Attempt *attempt, const PickTried *tried)
 {
+    Exchange *x = attempt->exchange;
     MethodPair *pair = arena_make(x->arena, MethodPair);
     if (!pair)
         return FAIL(x->arena, FAULT_OUT_OF_MEMORY, "asking %s", x->only->address.text);
     if (tried)
         return FAIL(x->arena, FAULT_UPSTREAM_DOWN, "%s was tried already", x->only->address.text);
     pair->target = x->method;
-    x->attempt->pick = (Pick){
+    attempt->pick = (Pick){
         .instance = x->only,
         .pair = pair,
         .upstream = upstream_of(x->loop, x->only),
@@ -95,35 +95,36 @@ static Result pick_only(Exchange *x, const PickTried *tried)
     return OK;
 }
 
-static Result pick_but(Exchange *x, const PickTried *tried)
+static Result pick_but(Attempt *attempt, const PickTried *tried)
 {
-    Pick *pick = &x->attempt->pick;
+    Exchange *x = attempt->exchange;
+    Pick *pick = &attempt->pick;
     if (x->only)
-        return pick_only(x, tried);
+        return pick_only(attempt, tried);
     return x->method ? pick_instance(x->loop, x->method, tried, x->arena, pick)
                      : pick_any(x->loop, x->route->service, tried, x->arena, pick);
 }
 
-static Result pick_one(Exchange *x)
+static Result pick_one(Attempt *attempt)
 {
-    Attempt *attempt = x->attempt;
-    Result r = pick_but(x, attempt->tried.before);
+    Result r = pick_but(attempt, attempt->tried.before);
     if (failed(r) && attempt->may_return)
-        r = pick_but(x, attempt->tried.before = NULL);
+        r = pick_but(attempt, attempt->tried.before = NULL);
     if (failed(r))
         return r;
     attempt->tried.instance = attempt->pick.instance;
-    attempt->record.began = x->loop->now;
+    attempt->record.began = attempt->exchange->loop->now;
     return OK;
 }
 
-static const Step *exchange_pick(Exchange *x)
+static const Step *exchange_pick(Exchange *x, Attempt *attempt)
 {
-    Result r = pick_one(x);
+    Result r = pick_one(attempt);
     if (failed(r))
         return exchange_nobody_left(x, r);
-    r = x->kind->prepare ? x->kind->prepare(x) : OK;
-    return failed(r) ? exchange_fail(x, r) : &STEP_connect;
+    exchange_plan_hedge(attempt);
+    r = x->kind->prepare ? x->kind->prepare(attempt) : OK;
+    return failed(r) ? attempt_unusable(attempt, r) : &STEP_connect;
 }
 
 const Step STEP_pick = {"pick", exchange_pick};
@@ -131,15 +132,14 @@ const Step STEP_pick = {"pick", exchange_pick};
 static void on_ready(UpstreamWait *wait, HttpConnection *connection, Result why)
 {
     Attempt *attempt = (Attempt *)((char *)wait - offsetof(Attempt, wait));
-    Exchange *x = attempt->exchange;
     attempt->waiting = false;
     if (failed(why)) {
         attempt->record.instance = attempt->pick.instance; /* which is why it failed */
-        exchange_run(x, exchange_attempt_failed(x, error_copy(x->arena, why)));
+        attempt_run(attempt, attempt_failed(attempt, error_copy(attempt->exchange->arena, why)));
         return;
     }
     attempt->side.connection = connection;
-    exchange_run(x, &STEP_send);
+    attempt_run(attempt, &STEP_send);
 }
 
 static CallerHas caller_has(const Exchange *x)
@@ -147,9 +147,8 @@ static CallerHas caller_has(const Exchange *x)
     return x->caller && x->caller->events->has ? x->caller->events->has(x->caller) : CALLER_HAS_ALL;
 }
 
-static const Step *exchange_connect(Exchange *x)
+static const Step *exchange_connect(Exchange *x, Attempt *attempt)
 {
-    Attempt *attempt = x->attempt;
     CallerHas has = caller_has(x);
     attempt->held = has == CALLER_HAS_NOTHING && !attempt->pick.instance->http2;
     if (attempt->held)
@@ -166,25 +165,27 @@ const Step STEP_connect = {"connect", exchange_connect};
 
 /* ---- Sending --------------------------------------------------------------------------------- */
 
-static Result write_request_message(Exchange *x, Message message)
+static Result write_request_message(Attempt *attempt, Message message)
 {
-    Result r = exchange_open_request(x, &message);
-    Compression compression = x->attempt->target.compression;
+    Exchange *x = attempt->exchange;
+    Result r = attempt_open_request(attempt, &message);
+    Compression compression = attempt->target.compression;
     if (!failed(r) && !message.compressed) {
-        r = exchange_convert_request(x, message.bytes, &message.bytes);
-        compression = exchange_request_compression(x, message.bytes.size);
+        r = attempt_convert_request(attempt, message.bytes, &message.bytes);
+        compression = attempt_request_compression(attempt, message.bytes.size);
     }
     if (failed(r))
         return r;
-    return message_frame(x->attempt->target.dialect, &message, compression, exchange_scratch(x),
+    return message_frame(attempt->target.dialect, &message, compression, exchange_scratch(x),
                          &x->framed);
 }
 
 /* Who cannot hear that it is a part (206) asks for the whole, as does who gets another spelling of
    it. A part of compressed bytes cannot be opened. */
-static const Fields *choose_part(Exchange *x, Fields *space)
+static const Fields *choose_part(Attempt *attempt, Fields *space)
 {
-    RequestTarget *target = &x->attempt->target;
+    Exchange *x = attempt->exchange;
+    RequestTarget *target = &attempt->target;
     const Fields *metadata = &x->call.metadata;
     if (!fields_get(metadata, "range").data)
         return metadata;
@@ -203,21 +204,23 @@ static const Fields *choose_part(Exchange *x, Fields *space)
 }
 
 /* REST has the message taken apart, into path, query and body. */
-static Result write_rest_head(Exchange *x, HttpHead *head, bool *has_body_out)
+static Result write_rest_head(Attempt *attempt, HttpHead *head, bool *has_body_out)
 {
-    const MethodType *method = x->attempt->pick.pair->target->type;
+    Exchange *x = attempt->exchange;
+    const MethodType *method = attempt->pick.pair->target->type;
+    RequestTarget *target = &attempt->target;
     RestRequest rest;
     Result r = rest_request_write(method, x->framed.rest, x->arena, &rest);
     if (failed(r))
         return r;
-    x->attempt->rest_rule = rest.rule;
-    x->attempt->target.content_type = rest.content_type;
-    x->attempt->target.takes_any_media = http_body_out(method, rest.rule);
-    x->attempt->target.answer_is_stream = method->server_streaming;
+    attempt->rest_rule = rest.rule;
+    target->content_type = rest.content_type;
+    target->takes_any_media = http_body_out(method, rest.rule);
+    target->answer_is_stream = method->server_streaming;
     Fields space = fields_in(x->arena);
-    const Fields *metadata = choose_part(x, &space);
+    const Fields *metadata = choose_part(attempt, &space);
     r = space.full ? FAIL(x->arena, FAULT_OUT_OF_MEMORY, "writing a head")
-                   : request_write(&x->attempt->target, metadata, x->arena, head);
+                   : request_write(target, metadata, x->arena, head);
     if (failed(r))
         return r;
     head->method = rest.verb;
@@ -229,111 +232,112 @@ static Result write_rest_head(Exchange *x, HttpHead *head, bool *has_body_out)
 
 /* What came as a GET goes on as a GET, so that whoever keeps answers on the way may keep it, unless
    its path grew longer than we would take ourselves. */
-static Result write_connect_head(Exchange *x, HttpHead *head, bool *has_body_out)
+static Result write_connect_head(Attempt *attempt, HttpHead *head, bool *has_body_out)
 {
-    x->attempt->target.use_get =
-        x->call.is_get && x->attempt->pick.pair->target->type->no_side_effects;
-    x->attempt->target.message = x->framed.rest;
-    Result r = request_write(&x->attempt->target, &x->call.metadata, x->arena, head);
-    if (!failed(r) && x->attempt->target.use_get &&
-        head->path.size > x->config->limits.http.path_bytes) {
-        x->attempt->target.use_get = false;
-        r = request_write(&x->attempt->target, &x->call.metadata, x->arena, head);
+    Exchange *x = attempt->exchange;
+    RequestTarget *target = &attempt->target;
+    target->use_get = x->call.is_get && attempt->pick.pair->target->type->no_side_effects;
+    target->message = x->framed.rest;
+    Result r = request_write(target, &x->call.metadata, x->arena, head);
+    if (!failed(r) && target->use_get && head->path.size > x->config->limits.http.path_bytes) {
+        target->use_get = false;
+        r = request_write(target, &x->call.metadata, x->arena, head);
     }
-    *has_body_out = !x->attempt->target.use_get;
+    *has_body_out = !target->use_get;
     return r;
 }
 
 /* The head of the request, and whether `framed` is to follow as its body. */
-static Result write_request_head(Exchange *x, HttpHead *head, bool *has_body_out)
+static Result write_request_head(Attempt *attempt, HttpHead *head, bool *has_body_out)
 {
+    Exchange *x = attempt->exchange;
+    RequestTarget *target = &attempt->target;
     *has_body_out = true;
-    x->attempt->target.timeout =
-        x->deadline == NO_TIMEOUT ? NO_TIMEOUT : x->deadline - x->loop->now;
-    if (x->attempt->target.timeout <= 0)
+    target->timeout = x->deadline == NO_TIMEOUT ? NO_TIMEOUT : x->deadline - x->loop->now;
+    if (target->timeout <= 0)
         return FAIL(x->arena, FAULT_DEADLINE_EXCEEDED, "nothing was sent in time");
-    if (dialect_is_framed(x->attempt->target.dialect))
-        return request_write(&x->attempt->target, &x->call.metadata, x->arena, head);
-    Result r = x->attempt->target.dialect == DIALECT_REST
-                   ? write_rest_head(x, head, has_body_out)
-                   : write_connect_head(x, head, has_body_out);
+    if (dialect_is_framed(target->dialect))
+        return request_write(target, &x->call.metadata, x->arena, head);
+    Result r = target->dialect == DIALECT_REST ? write_rest_head(attempt, head, has_body_out)
+                                               : write_connect_head(attempt, head, has_body_out);
     if (!failed(r) && *has_body_out)
         head->content_length = (int64_t)x->framed.rest.size;
     return r;
 }
 
 /* The instance is asked: the head, and whether that is all (`end`). */
-static const Step *open_stream(Exchange *x, const HttpHead *head, bool end)
+static const Step *open_stream(Attempt *attempt, const HttpHead *head, bool end)
 {
-    Attempt *attempt = x->attempt;
     attempt_asked(attempt);
     attempt->side.stream =
         http_stream_open(attempt->side.connection, head, end, &instance_events, attempt);
     if (attempt->side.stream)
         return STEP_WAIT;
-    return exchange_attempt_failed(x, FAIL(x->arena, FAULT_UPSTREAM_REFUSED,
-                                           "%s has no capacity for another stream",
-                                           attempt->pick.instance->address.text));
+    return attempt_failed(attempt, FAIL(attempt->exchange->arena, FAULT_UPSTREAM_REFUSED,
+                                        "%s has no capacity for another stream",
+                                        attempt->pick.instance->address.text));
 }
 
-static void send_framed(Exchange *x)
+static void send_framed(Attempt *attempt)
 {
-    HttpStream *stream = x->attempt->side.stream;
-    if (x->framed.head_size)
-        http_stream_send_body(stream, bytes(x->framed.head, x->framed.head_size));
-    http_stream_send_body(stream, x->framed.rest);
+    HttpStream *stream = attempt->side.stream;
+    const FramedMessage *framed = &attempt->exchange->framed;
+    if (framed->head_size)
+        http_stream_send_body(stream, bytes(framed->head, framed->head_size));
+    http_stream_send_body(stream, framed->rest);
 }
 
-const Step *exchange_send_one(Exchange *x)
+const Step *attempt_send_one(Attempt *attempt)
 {
+    Exchange *x = attempt->exchange;
     HttpHead head;
     bool has_body;
     /* Before the stream is opened: a message that cannot be given troubles no instance. */
-    Result r = write_request_message(x, x->message);
+    Result r = write_request_message(attempt, x->message);
     if (!failed(r))
-        r = write_request_head(x, &head, &has_body);
+        r = write_request_head(attempt, &head, &has_body);
     if (failed(r))
-        return exchange_fail(x, r);
-    const Step *step = open_stream(x, &head, !has_body);
+        return attempt_unusable(attempt, r);
+    const Step *step = open_stream(attempt, &head, !has_body);
     if (step != STEP_WAIT)
         return step;
-    HttpStream *stream = x->attempt->side.stream;
-    x->attempt->sent = true;
+    attempt->sent = true;
     if (has_body) {
-        send_framed(x);
-        http_stream_send_end(stream, NULL);
+        send_framed(attempt);
+        http_stream_send_end(attempt->side.stream, NULL);
     }
     exchange_forget_messages(x);
     return STEP_WAIT;
 }
 
 /* What the client's reader keeps is the beginning of a message, also for another attempt. */
-const Step *exchange_send_head(Exchange *x)
+const Step *attempt_send_head(Attempt *attempt)
 {
     HttpHead head;
     bool has_body;
-    Result r = write_request_head(x, &head, &has_body);
+    Result r = write_request_head(attempt, &head, &has_body);
     if (failed(r))
-        return exchange_fail(x, r);
-    const Step *step = open_stream(x, &head, !has_body);
-    return step == STEP_WAIT ? exchange_ask_for_more(x) : step;
+        return attempt_unusable(attempt, r);
+    const Step *step = open_stream(attempt, &head, !has_body);
+    return step == STEP_WAIT ? exchange_ask_for_more(attempt->exchange) : step;
 }
 
-static const Step *exchange_send_step(Exchange *x)
+static const Step *exchange_send_step(Exchange *x, Attempt *attempt)
 {
-    return x->kind->send(x);
+    return x->kind->send(attempt);
 }
 
 const Step STEP_send = {"send", exchange_send_step};
 
+/* A request of many messages is not kept, so that the latest attempt is the only live one. */
 Result exchange_forward_request(Exchange *x, Message message)
 {
-    Result r = write_request_message(x, message);
+    Result r = write_request_message(x->latest, message);
     if (failed(r))
         return error_copy(x->arena, r);
-    x->attempt->sent = true;
+    x->latest->sent = true;
     x->record.messages_in++;
-    send_framed(x);
+    send_framed(x->latest);
     exchange_forget_message(x);
     return OK;
 }
@@ -343,12 +347,12 @@ Result exchange_forward_run(Exchange *x, MessageRun run)
     Result r = OK;
     while (run.n && !failed(r)) {
         MessageRun converted;
-        r = exchange_convert_requests(x, &run, &converted);
+        r = attempt_convert_requests(x->latest, &run, &converted);
         if (!converted.n)
             break;
-        x->attempt->sent = true;
+        x->latest->sent = true;
         x->record.messages_in += converted.n;
-        http_stream_send_body(x->attempt->side.stream, converted.frames);
+        http_stream_send_body(x->latest->side.stream, converted.frames);
         exchange_forget_message(x);
     }
     return r;
@@ -356,11 +360,12 @@ Result exchange_forward_run(Exchange *x, MessageRun run)
 
 /* ---- What comes back ------------------------------------------------------------------------- */
 
-void exchange_remove_own(const Exchange *x, Fields *fields)
+void attempt_remove_own(const Attempt *attempt, Fields *fields)
 {
+    const Exchange *x = attempt->exchange;
     OwnFields own = {
         .version = x->version.reply,
-        .served = x->attempt->pick.served,
+        .served = attempt->pick.served,
         .cors = x->config->cors.n_origins > 0,
     };
     own_fields_remove(&own, fields);
@@ -372,26 +377,25 @@ static void on_head(void *owner, HttpStream *stream, const HttpHead *head, bool 
     Exchange *x = attempt->exchange;
     attempt->side.ended = end;
     attempt->record.headed = x->loop->now;
-    x->record.time_upstream_head = x->loop->now - x->began;
     Result r = answer_read(head, &attempt->target, x->arena, &attempt->answer);
     if (failed(r)) {
-        exchange_run(x, exchange_fail(x, r));
+        attempt_run(attempt, attempt_unusable(attempt, r));
         return;
     }
     attempt->has_answer = true;
-    exchange_remove_own(x, &attempt->answer.metadata);
-    exchange_remove_own(x, &attempt->answer.trailers);
+    attempt_remove_own(attempt, &attempt->answer.metadata);
+    attempt_remove_own(attempt, &attempt->answer.trailers);
     attempt->end_frame = BYTES_NONE;
     MessageReader *reader = &attempt->side.reader;
     message_reader_init(reader, attempt->target.dialect, true, attempt->answer.compression,
                         x->response_bytes, x->arena);
     if (attempt->target.answer_is_stream && !attempt->answer.is_error)
         reader->unframed = attempt->target.takes_any_media ? UNFRAMED_PIECES : UNFRAMED_LINES;
-    reader->keep_compressed = exchange_keeps_answer(x);
-    if (x->kind->piece && exchange_passes_answer_pieces(x))
+    reader->keep_compressed = attempt_keeps_answer(attempt);
+    if (x->kind->piece && attempt_passes_answer_pieces(attempt))
         reader->pieces_above = x->config->limits.http.queue_high;
-    attempt->response_runs = exchange_passes_answer_runs(x);
-    exchange_run(x, x->kind->head(attempt, end));
+    attempt->response_runs = attempt_passes_answer_runs(attempt);
+    attempt_run(attempt, x->kind->head(attempt, end));
 }
 
 /* Reads how the answer ended. */
@@ -403,7 +407,7 @@ static Result read_end(Attempt *attempt, const Fields *trailers)
     answer->detail_json = &detail_json;
     Result r = answer_end(answer, trailers, attempt->end_frame, x->arena);
     answer->detail_json = NULL;
-    exchange_remove_own(x, &answer->trailers);
+    attempt_remove_own(attempt, &answer->trailers);
     return r;
 }
 
@@ -417,7 +421,7 @@ static const Step *take_line(Attempt *attempt, Message line)
     attempt->answer.is_error = true;
     attempt->end_frame = bytes_copy(x->arena, line.bytes);
     Result r = read_end(attempt, NULL);
-    return failed(r) ? exchange_fail(x, r) : &STEP_reply;
+    return failed(r) ? attempt_unusable(attempt, r) : &STEP_reply;
 }
 
 static const Step *take_item(Attempt *attempt, Message message)
@@ -434,11 +438,13 @@ static const Step *take_run(Attempt *attempt, Bytes *piece)
     const Step *step = STEP_WAIT;
     while (run.n && step == STEP_WAIT) {
         MessageRun converted;
-        Result r = exchange_convert_answers(x, &run, &converted);
-        if (converted.n)
+        Result r = attempt_convert_answers(attempt, &run, &converted);
+        if (converted.n) {
+            exchange_choose(attempt);
             step = exchange_give_run(x, converted);
+        }
         if (failed(r) && step == STEP_WAIT)
-            step = exchange_fail(x, r);
+            step = attempt_unusable(attempt, r);
         exchange_forget_message(x);
     }
     return step;
@@ -456,8 +462,8 @@ static const Step *take_answer(Attempt *attempt, Bytes piece)
         if (step != STEP_WAIT)
             return step;
         switch (message_reader_read(&attempt->side.reader, &piece, &message, &why)) {
-        case MESSAGE_MORE: exchange_forget_messages(x); return exchange_settle(x);
-        case MESSAGE_FAILED: return exchange_fail(x, why);
+        case MESSAGE_MORE: exchange_forget_messages(x); return attempt_settle(attempt);
+        case MESSAGE_FAILED: return attempt_unusable(attempt, why);
         case MESSAGE_END: attempt->end_frame = bytes_copy(x->arena, message.bytes); break;
         case MESSAGE_DONE: step = take_item(attempt, message); break;
         case MESSAGE_PIECE: step = x->kind->piece(attempt, message); break;
@@ -476,7 +482,7 @@ static void on_body(void *owner, HttpStream *stream, Bytes piece)
         return;
     }
     attempt->side.owed += piece.size;
-    exchange_run(attempt->exchange, take_answer(attempt, piece));
+    attempt_run(attempt, take_answer(attempt, piece));
 }
 
 /* What is left in a dialect without frames: a stream's last line, or the whole body. */
@@ -492,12 +498,11 @@ static const Step *take_rest(Attempt *attempt, Message message)
 
 static const Step *answer_ended(Attempt *attempt, const Fields *trailers)
 {
-    Exchange *x = attempt->exchange;
     Message message;
     Result why = OK;
     const Step *step = STEP_WAIT;
     switch (message_reader_finish(&attempt->side.reader, &message, &why)) {
-    case MESSAGE_FAILED: return exchange_fail(x, why);
+    case MESSAGE_FAILED: return attempt_unusable(attempt, why);
     case MESSAGE_DONE: step = take_rest(attempt, message); break;
     case MESSAGE_MORE:
     case MESSAGE_PIECE:
@@ -506,19 +511,20 @@ static const Step *answer_ended(Attempt *attempt, const Fields *trailers)
     if (step != STEP_WAIT)
         return step;
     Result r = read_end(attempt, trailers);
-    return failed(r) ? exchange_fail(x, r) : &STEP_reply;
+    return failed(r) ? attempt_unusable(attempt, r) : &STEP_reply;
 }
 
 static void on_end(void *owner, HttpStream *stream, const Fields *trailers)
 {
     Attempt *attempt = owner;
     attempt->side.ended = true;
-    exchange_run(attempt->exchange, answer_ended(attempt, trailers));
+    attempt_run(attempt, answer_ended(attempt, trailers));
 }
 
-static const Step *exchange_reply(Exchange *x)
+static const Step *exchange_reply(Exchange *x, Attempt *attempt)
 {
-    return x->attempt->answer.status.code == CODE_OK ? x->kind->reply(x) : exchange_fail_status(x);
+    return attempt->answer.status.code == CODE_OK ? x->kind->reply(attempt)
+                                                  : attempt_failed_by_service(attempt);
 }
 
 const Step STEP_reply = {"reply", exchange_reply};
@@ -539,7 +545,7 @@ static void on_reset(void *owner, HttpStream *stream, Result why)
                          *(late ? &FAULT_DEADLINE_EXCEEDED : why.error->fault), "%s broke off %.*s",
                          attempt->pick.instance->address.text, BYTES_ARGS(attempt->target.method));
     attempt->side.ended = true;
-    exchange_run(x, exchange_attempt_failed(x, r));
+    attempt_run(attempt, attempt_failed(attempt, r));
 }
 
 static const HttpStreamEvents instance_events = {on_head, on_body, on_end, on_drain, on_reset};

@@ -5,9 +5,10 @@
  *             <--- response ---              <-------------------------
  *
  * An exchange is a table of steps; a step returns the next one, STEP_WAIT until an event, or
- * STEP_GONE when the exchange was freed. Every event handler ends with exchange_run; after it the
- * exchange must not be used, since it may be freed. The kind of exchange (one message or many, in
- * each direction; a built-in service; opaque HTTP) is a table of operations.
+ * STEP_GONE when the exchange was freed. Every event handler ends with exchange_run or attempt_run;
+ * after it the exchange must not be used, since it may be freed. The steps from `pick` to `reply`
+ * are of one attempt, and each attempt goes through them by itself. The kind of exchange (one
+ * message or many, in each direction; a built-in service; opaque HTTP) is a table of operations.
  */
 #ifndef GATEWAY_EXCHANGE_INTERNAL_H
 #define GATEWAY_EXCHANGE_INTERNAL_H
@@ -20,7 +21,7 @@
 
 typedef struct Step {
     const char *name;
-    const struct Step *(*run)(Exchange *x);
+    const struct Step *(*run)(Exchange *x, Attempt *attempt);
 } Step;
 
 #define EXCHANGE_STEPS(STEP)                                                                       \
@@ -50,15 +51,15 @@ typedef struct ExchangeKind {
     const Step *(*end)(Exchange *x, const Message *last);
     const Step *(*room)(Exchange *x);
 
-    const Step *first;                /* the call is known, nothing of its request is taken yet */
-    Result (*prepare)(Exchange *x);   /* the latest attempt has an instance: makes its request */
-    const Step *(*send)(Exchange *x); /* and a connection */
+    const Step *first; /* the call is known, nothing of its request is taken yet */
+    Result (*prepare)(Attempt *attempt);   /* it has an instance: makes its request */
+    const Step *(*send)(Attempt *attempt); /* and a connection */
 
     /* The response of an instance: its head (`end`: nothing follows), a message, its good end. */
     const Step *(*head)(Attempt *attempt, bool end);
     const Step *(*item)(Attempt *attempt, Message message);
     const Step *(*piece)(Attempt *attempt, Message piece); /* NULL: messages come whole */
-    const Step *(*reply)(Exchange *x);
+    const Step *(*reply)(Attempt *attempt);
     const Step *(*reply_default)(Exchange *x, Bytes message);
 
     void (*release)(Exchange *x); /* it ends; NULL: nothing to do */
@@ -80,8 +81,10 @@ struct Exchange {
     Config *config; /* the generation it began with */
     Caller *caller; /* NULL: it has had its last event */
     const ExchangeKind *kind;
-    Attempt *attempt; /* the latest; never NULL */
-    Attempt first;    /* it, until one is repeated */
+    Attempt *latest;     /* of its attempts; never NULL */
+    Attempt *chosen;     /* the one whose response goes to the caller; NULL: none yet */
+    struct Hedge *hedge; /* exchange_hedge.c; NULL: no other attempt is planned */
+    Attempt first;
 
     IpAddress client; /* the client's address; unknown: a call of the gateway itself, or by a unix
                          socket */
@@ -102,6 +105,7 @@ struct Exchange {
     FramedMessage framed; /* the next message to send, in scratch */
 
     bool responding;    /* some of a response has gone to the caller */
+    bool own_response;  /* it is the gateway's own: nothing of the chosen attempt's goes into it */
     uint8_t delivering; /* events of the caller that are running, nested: */
     const Step *next;   /* the step after they have returned; NULL: the usual one */
 
@@ -116,21 +120,62 @@ struct Exchange {
    fills in the rest. */
 Exchange *exchange_make(Loop *loop, size_t memory, int64_t began);
 
-/* False: it has ended or is about to end. */
+/* False: it has ended or is about to end. A step of an attempt is of the latest one. */
 bool exchange_run(Exchange *x, const Step *step);
+
+/* The same with a step of this attempt. */
+bool attempt_run(Attempt *attempt, const Step *step);
 
 /* The call is known, and its kind; its deadline runs from here on. */
 const Step *exchange_begin(Exchange *x, const ExchangeKind *kind);
 
-/* The three kinds of failure of a call. Each ends in policy_decide: another attempt, the route's
-   fallback, or an error to the caller. */
-const Step *exchange_fail(Exchange *x, Result why);           /* not caused by the attempt */
-const Step *exchange_attempt_failed(Exchange *x, Result why); /* caused by the attempt */
-const Step *exchange_fail_status(Exchange *x); /* the service answered with an error */
+/* The kinds of failure of a call. Each ends in policy_decide: another attempt, waiting for the
+   other one, the route's fallback, or an error to the caller. */
+const Step *exchange_fail(Exchange *x, Result why);         /* of the whole call */
+const Step *attempt_failed(Attempt *attempt, Result why);   /* another attempt may succeed */
+const Step *attempt_unusable(Attempt *attempt, Result why); /* a repetition would fail likewise */
+const Step *attempt_failed_by_service(Attempt *attempt);    /* the service returned an error */
 
-/* No instance is left for the latest attempt. The call ends with the failure or the error response
-   of the previous attempt; without one, with `why`. */
+/* No instance is left for the latest attempt, which is removed. If no other attempt is live, the
+   call ends with the last error response of the service; without one, with the failure of the
+   attempt before; without one, with `why`. */
 const Step *exchange_nobody_left(Exchange *x, Result why);
+
+/* ---- exchange_hedge.c: two attempts at once ---------------------------------------------------
+ */
+
+/* Starts another attempt beside the live one, at an instance that was not tried, if policy and
+   budget allow it and there is such an instance; else nothing happens. The first acceptable
+   response is passed on. */
+bool exchange_attempt_also(Exchange *x);
+
+/* The attempt has an instance: plans another one, if the route says so. */
+void exchange_plan_hedge(Attempt *attempt);
+void exchange_stop_hedge(Exchange *x);
+
+/* The response of this attempt goes to the caller from now on: other live ones are cancelled. */
+void exchange_choose(Attempt *attempt);
+
+/* Cancels all attempts; those that are live end with this code and failure. */
+void exchange_drop_attempts(Exchange *x, Code code, Result why);
+
+/* Whether an attempt other than this one is live. */
+bool exchange_has_other(const Attempt *attempt);
+
+/* What policy is asked about the attempt, but for what has happened. */
+PolicyQuestion exchange_question(const Exchange *x, const Attempt *attempt);
+
+/* The chosen attempt, if the response is the service's; else NULL. */
+static inline const Attempt *exchange_answered(const Exchange *x)
+{
+    return x->own_response ? NULL : x->chosen;
+}
+
+/* The attempt that the call's record is about: the chosen one, or else the latest. */
+static inline Attempt *exchange_main_attempt(const Exchange *x)
+{
+    return x->chosen ? x->chosen : x->latest;
+}
 
 bool exchange_is_unary(const Exchange *x);
 
@@ -155,8 +200,9 @@ bool exchange_instance_has_room(const Exchange *x);
 /* Whether it is open. */
 bool exchange_has_stream(const Exchange *x);
 
-/* Gives back what is owed to the instance, once the caller has room for more. */
+/* Gives back what is owed to the instances, or to this one, once the caller has room for more. */
 const Step *exchange_settle(Exchange *x);
+const Step *attempt_settle(Attempt *attempt);
 
 /* ---- Memory ---------------------------------------------------------------------------------- */
 
@@ -174,30 +220,30 @@ Arena *exchange_last_arena(Exchange *x);
  */
 
 /* The kinds' parts that have to do with instances: of a request of one message, and of many. */
-MUST_USE Result exchange_prepare(Exchange *x);
-const Step *exchange_send_one(Exchange *x);
-const Step *exchange_send_head(Exchange *x);
+MUST_USE Result attempt_prepare(Attempt *attempt);
+const Step *attempt_send_one(Attempt *attempt);
+const Step *attempt_send_head(Attempt *attempt);
 MUST_USE Result exchange_forward_request(Exchange *x, Message message);
 MUST_USE Result exchange_forward_run(Exchange *x, MessageRun run);
 
 /* Removes fields that only the gateway may set from those that the instance sent. */
-void exchange_remove_own(const Exchange *x, Fields *fields);
+void attempt_remove_own(const Attempt *attempt, Fields *fields);
 
 /* exchange_compression.c: which messages are compressed, and by what. */
 bool exchange_keeps_request(
     const Exchange *x); /* some instance may take its messages as they came */
-MUST_USE Result exchange_open_request(Exchange *x,
-                                      Message *message); /* unless this one takes it so */
-Compression exchange_request_compression(Exchange *x, size_t size); /* once per unary request */
-uint32_t exchange_accepts(const Exchange *x); /* what the gateway accepts from the instance */
-bool exchange_keeps_answer(const Exchange *x);
+MUST_USE Result attempt_open_request(Attempt *attempt,
+                                     Message *message); /* unless its instance takes it so */
+Compression attempt_request_compression(Attempt *attempt, size_t size); /* once per unary request */
+uint32_t attempt_accepts(const Attempt *attempt); /* what the gateway accepts from the instance */
+bool attempt_keeps_answer(const Attempt *attempt);
 Compression exchange_answer_compression(const Exchange *x); /* for the answer's head, sizes aside */
 Compression exchange_message_compression(const Exchange *x, Compression compression, size_t size);
 /* Whether nothing but a plan reads the messages: see exchange_takes_runs. */
-bool exchange_passes_request_runs(const Exchange *x);
-bool exchange_passes_answer_runs(const Exchange *x);
+bool attempt_passes_request_runs(const Attempt *attempt);
+bool attempt_passes_answer_runs(const Attempt *attempt);
 /* Whether a message of the answer may go on while it arrives: see CallerEvents.on_piece. */
-bool exchange_passes_answer_pieces(const Exchange *x);
+bool attempt_passes_answer_pieces(const Attempt *attempt);
 bool exchange_must_compress(const Exchange *x);
 bool exchange_varies_by_encoding(const Exchange *x);
 MUST_USE Result exchange_check_acceptable(const Exchange *x);
@@ -206,12 +252,14 @@ MUST_USE Result exchange_check_acceptable(const Exchange *x);
    itself. */
 bool exchange_copies(
     const Plan *plan); /* whether running the plan only copies; also NULL: same version and codec */
-MUST_USE Result exchange_convert_request(Exchange *x, Bytes message, Bytes *converted_out);
-MUST_USE Result exchange_convert_answer(Exchange *x, Bytes message, Bytes *converted_out);
+MUST_USE Result attempt_convert_request(Attempt *attempt, Bytes message, Bytes *converted_out);
+MUST_USE Result attempt_convert_answer(Attempt *attempt, Bytes message, Bytes *converted_out);
 /* Takes some messages off the front of the run; those that could be converted are there also when
    one has failed. */
-MUST_USE Result exchange_convert_requests(Exchange *x, MessageRun *run, MessageRun *converted_out);
-MUST_USE Result exchange_convert_answers(Exchange *x, MessageRun *run, MessageRun *converted_out);
+MUST_USE Result attempt_convert_requests(Attempt *attempt, MessageRun *run,
+                                         MessageRun *converted_out);
+MUST_USE Result attempt_convert_answers(Attempt *attempt, MessageRun *run,
+                                        MessageRun *converted_out);
 
 /* Counts and names what a conversion lost; for PlanRun.on_loss, whose owner is the exchange. */
 void exchange_on_loss(void *owner, const Loss *loss);
@@ -219,7 +267,7 @@ void exchange_name_lost(Exchange *x, Bytes path);
 
 /* exchange_details.c: the details of errors. A detail that cannot be converted to the caller's
    version never replaces the error: it is counted, named and logged. */
-void exchange_convert_details(Exchange *x, Status *status);
+void attempt_convert_details(Attempt *attempt, Status *status);
 DetailJson exchange_detail_json(const Exchange *x,
                                 const Version *version); /* NULL: of no version */
 

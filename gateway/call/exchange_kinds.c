@@ -57,8 +57,8 @@ static const Step *end_many(Exchange *x, const Message *last)
     Result r = last ? exchange_forward_request(x, *last) : OK;
     if (failed(r))
         return exchange_fail(x, r);
-    x->attempt->sent = true;
-    http_stream_send_end(x->attempt->side.stream, NULL);
+    x->latest->sent = true;
+    http_stream_send_end(x->latest->side.stream, NULL);
     return STEP_WAIT;
 }
 
@@ -71,10 +71,10 @@ static const Step *wait_for_all(Attempt *attempt, bool end)
 
 static const Step *more_than_one(Attempt *attempt)
 {
-    Exchange *x = attempt->exchange;
-    return exchange_fail(
-        x, FAIL(x->arena, FAULT_UPSTREAM_CARDINALITY, "%s sent more than one message for %.*s",
-                attempt->pick.instance->address.text, BYTES_ARGS(attempt->target.method)));
+    return attempt_unusable(attempt, FAIL(attempt->exchange->arena, FAULT_UPSTREAM_CARDINALITY,
+                                          "%s sent more than one message for %.*s",
+                                          attempt->pick.instance->address.text,
+                                          BYTES_ARGS(attempt->target.method)));
 }
 
 static const Step *keep_response(Attempt *attempt, Message message)
@@ -87,7 +87,8 @@ static const Step *keep_response(Attempt *attempt, Message message)
     attempt->answer_message.bytes = message_reader_keep(&attempt->side.reader, message.bytes);
     return attempt->answer_message.bytes.data
                ? STEP_WAIT
-               : exchange_fail(x, FAIL(x->arena, FAULT_OUT_OF_MEMORY,
+               : attempt_unusable(attempt,
+                                  FAIL(x->arena, FAULT_OUT_OF_MEMORY,
                                        "keeping a response of %zu bytes", message.bytes.size));
 }
 
@@ -100,29 +101,34 @@ static const Step *pass_piece(Attempt *attempt, Message piece)
         return more_than_one(attempt);
     attempt->has_answer_message = attempt->passed = true;
     attempt->piece_left = piece.left;
+    exchange_choose(attempt);
     return exchange_give_piece(attempt->exchange, piece);
 }
 
-static const Step *reply_many(Exchange *x)
+static const Step *reply_many(Attempt *attempt)
 {
-    const Answer *answer = &x->attempt->answer;
-    return exchange_give_end(x, &answer->status, &answer->trailers);
+    const Answer *answer = &attempt->answer;
+    exchange_choose(attempt);
+    return exchange_give_end(attempt->exchange, &answer->status, &answer->trailers);
 }
 
-static const Step *reply_one(Exchange *x)
+static const Step *reply_one(Attempt *attempt)
 {
-    Attempt *attempt = x->attempt;
+    Exchange *x = attempt->exchange;
     Message message = attempt->answer_message;
     if (attempt->passed)
-        return reply_many(x);
+        return reply_many(attempt);
     if (!attempt->has_answer_message)
-        return exchange_fail(x, FAIL(x->arena, FAULT_UPSTREAM_CARDINALITY,
-                                     "%s ended %.*s with OK but sent no message",
-                                     attempt->pick.instance->address.text,
-                                     BYTES_ARGS(attempt->target.method)));
-    Result r = message.compressed ? OK : exchange_convert_answer(x, message.bytes, &message.bytes);
-    return failed(r) ? exchange_fail(x, r)
-                     : exchange_give_response(x, message, &attempt->answer.trailers);
+        return attempt_unusable(attempt, FAIL(x->arena, FAULT_UPSTREAM_CARDINALITY,
+                                              "%s ended %.*s with OK but sent no message",
+                                              attempt->pick.instance->address.text,
+                                              BYTES_ARGS(attempt->target.method)));
+    Result r =
+        message.compressed ? OK : attempt_convert_answer(attempt, message.bytes, &message.bytes);
+    if (failed(r))
+        return attempt_unusable(attempt, r);
+    exchange_choose(attempt);
+    return exchange_give_response(x, message, &attempt->answer.trailers);
 }
 
 static const Step *default_one(Exchange *x, Bytes message)
@@ -140,15 +146,21 @@ static const Step *pass_head(Attempt *attempt, bool end)
     Exchange *x = attempt->exchange;
     bool error = attempt->answer.has_status || attempt->answer.is_error;
     bool waits = x->call.dialect == DIALECT_REST;
-    return end || error || waits ? STEP_WAIT : exchange_give_head(x);
+    if (end || error || waits)
+        return STEP_WAIT;
+    exchange_choose(attempt);
+    return exchange_give_head(x);
 }
 
 static const Step *pass_message(Attempt *attempt, Message message)
 {
     Exchange *x = attempt->exchange;
-    Result r = message.compressed ? OK : exchange_convert_answer(x, message.bytes, &message.bytes);
-    return failed(r) ? exchange_fail(x, error_copy(x->arena, r))
-                     : exchange_give_message(x, message);
+    Result r =
+        message.compressed ? OK : attempt_convert_answer(attempt, message.bytes, &message.bytes);
+    if (failed(r))
+        return attempt_unusable(attempt, error_copy(x->arena, r));
+    exchange_choose(attempt);
+    return exchange_give_message(x, message);
 }
 
 static const Step *default_many(Exchange *x, Bytes message)
@@ -162,10 +174,10 @@ static const Step *default_many(Exchange *x, Bytes message)
 
 #define REQUEST_OF_ONE                                                                             \
     .first = STEP_WAIT, .wants = always, .has_room = always, .take = keep_request, .end = end_one, \
-    .send = exchange_send_one
+    .send = attempt_send_one
 #define REQUEST_OF_MANY                                                                            \
     .first = &STEP_pick, .wants = exchange_has_stream, .has_room = exchange_instance_has_room,     \
-    .take = forward_request, .end = end_many, .send = exchange_send_head
+    .take = forward_request, .end = end_many, .send = attempt_send_head
 #define RESPONSE_OF_ONE                                                                            \
     .head = wait_for_all, .item = keep_response, .piece = pass_piece, .reply = reply_one,          \
     .reply_default = default_one
@@ -174,7 +186,7 @@ static const Step *default_many(Exchange *x, Bytes message)
 #define KIND(its_name, has_streams, request, response)                                             \
     {                                                                                              \
         .name = its_name, .streams = has_streams, request, response, .room = exchange_settle,      \
-        .prepare = exchange_prepare                                                                \
+        .prepare = attempt_prepare                                                                 \
     }
 
 /* By whether the request and the response are of many. */

@@ -51,9 +51,9 @@ Result opaque_keep_head(Client *c, Bytes path)
 
 /* ---- The request ----------------------------------------------------------------------------- */
 
-static const Step *send_request(Exchange *x)
+static const Step *send_request(Attempt *attempt)
 {
-    Attempt *attempt = x->attempt;
+    Exchange *x = attempt->exchange;
     const Instance *instance = attempt->pick.instance;
     HttpHead head = *client_of(x)->opaque_head;
     if (instance->authority_said || !head.authority.size)
@@ -62,15 +62,15 @@ static const Step *send_request(Exchange *x)
     attempt->side.stream =
         http_stream_open(attempt->side.connection, &head, x->bodiless, &opaque_events, attempt);
     if (!attempt->side.stream)
-        return exchange_attempt_failed(
-            x, FAIL(x->arena, FAULT_UPSTREAM_REFUSED, "%s has no room", instance->address.text));
+        return attempt_failed(attempt, FAIL(x->arena, FAULT_UPSTREAM_REFUSED, "%s has no room",
+                                            instance->address.text));
     attempt->sent = true;
     return exchange_ask_for_more(x);
 }
 
 static const Step *forward(Exchange *x, Message piece)
 {
-    http_stream_send_body(x->attempt->side.stream, piece.bytes);
+    http_stream_send_body(x->latest->side.stream, piece.bytes);
     return STEP_WAIT;
 }
 
@@ -79,8 +79,8 @@ static const Step *end_request(Exchange *x, const Message *last)
 {
     const Client *c = client_of(x);
     if (!x->bodiless || c->tunnel)
-        http_stream_send_end(x->attempt->side.stream, NULL);
-    return c->tunnel && x->attempt->side.ended ? &STEP_finish : STEP_WAIT;
+        http_stream_send_end(x->latest->side.stream, NULL);
+    return c->tunnel && x->latest->side.ended ? &STEP_finish : STEP_WAIT;
 }
 
 const ExchangeKind KIND_OPAQUE = {
@@ -97,21 +97,22 @@ const ExchangeKind KIND_OPAQUE = {
 /* ---- The response ---------------------------------------------------------------------------- */
 
 /* What the service sent, but for what only the gateway may say. Borrows names and values. */
-static Fields fields_of_service(Exchange *x, const Fields *sent)
+static Fields fields_of_service(const Attempt *attempt, const Fields *sent)
 {
-    Fields fields = fields_in(x->arena);
+    Fields fields = fields_in(attempt->exchange->arena);
     for (uint32_t i = 0; i < sent->n; i++)
         fields_add(&fields, sent->items[i].name, sent->items[i].value);
-    exchange_remove_own(x, &fields);
+    attempt_remove_own(attempt, &fields);
     return fields;
 }
 
 /* It goes through as it is, and counts as the service's error. */
-static void record_error(Exchange *x, uint16_t http_status)
+static void record_error(const Attempt *attempt, uint16_t http_status)
 {
+    Exchange *x = attempt->exchange;
     x->record.status.code = rest_code_of_http(http_status);
     x->record.why = FAIL(x->arena, FAULT_UPSTREAM_STATUS, "%s returned HTTP status %u",
-                         x->attempt->pick.instance->address.text, http_status);
+                         attempt->pick.instance->address.text, http_status);
 }
 
 static void on_head(void *owner, HttpStream *stream, const HttpHead *head, bool end)
@@ -121,13 +122,13 @@ static void on_head(void *owner, HttpStream *stream, const HttpHead *head, bool 
     Client *c = client_of(x);
     Result r = head->status == 101 ? OK : answer_check_http_status(head->status, x->arena);
     if (failed(r)) {
-        exchange_run(x, exchange_fail(x, r));
+        attempt_run(attempt, attempt_unusable(attempt, r));
         return;
     }
     if (head->status >= 400)
-        record_error(x, head->status);
+        record_error(attempt, head->status);
     HttpHead reply = *head;
-    reply.fields = fields_of_service(x, &head->fields);
+    reply.fields = fields_of_service(attempt, &head->fields);
     fields_add(&reply.fields, bytes_of("x-request-id"), x->record.request_id);
     cors_add(&x->config->cors, c->origin, &reply.fields);
     own_fields_merge_vary(&reply.fields);
@@ -138,11 +139,11 @@ static void on_head(void *owner, HttpStream *stream, const HttpHead *head, bool 
     }
     x->record.http_status = head->status;
     attempt->record.headed = x->loop->now;
-    x->record.time_upstream_head = x->loop->now - x->began;
     attempt->side.ended = end;
     c->tunnel = head->status == 101;
     if (c->tunnel)
         c->ended = c->told = false; /* the request has; what comes now is the tunnel's */
+    exchange_choose(attempt);
     http_stream_send_head(c->stream, &reply, end);
     x->responding = true;
     if (end)
@@ -156,7 +157,7 @@ static void on_body(void *owner, HttpStream *stream, Bytes piece)
     attempt->side.owed += piece.size;
     x->record.bytes_out += piece.size;
     http_stream_send_body(client_of(x)->stream, piece);
-    exchange_settle(x);
+    attempt_settle(attempt);
 }
 
 static void on_end(void *owner, HttpStream *stream, const Fields *trailers)
@@ -164,7 +165,7 @@ static void on_end(void *owner, HttpStream *stream, const Fields *trailers)
     Attempt *attempt = owner;
     Exchange *x = attempt->exchange;
     const Client *c = client_of(x);
-    Fields own = fields_of_service(x, trailers);
+    Fields own = fields_of_service(attempt, trailers);
     attempt->side.ended = true;
     http_stream_send_end(c->stream, own.n ? &own : NULL);
     if (!c->tunnel || c->ended)
@@ -185,7 +186,7 @@ static void on_reset(void *owner, HttpStream *stream, Result why)
                          attempt->pick.instance->address.text);
     attempt->side.ended = true;
     if (!x->responding) {
-        exchange_run(x, exchange_attempt_failed(x, r));
+        attempt_run(attempt, attempt_failed(attempt, r));
         return;
     }
     /* Bytes of the answer are out already: only breaking off says that they are not all. */
@@ -199,12 +200,12 @@ static void on_reset(void *owner, HttpStream *stream, Result why)
    back. */
 static void on_interim(void *owner, HttpStream *stream, const HttpHead *head)
 {
-    Exchange *x = ((Attempt *)owner)->exchange;
-    Client *c = client_of(x);
+    Attempt *attempt = owner;
+    Client *c = client_of(attempt->exchange);
     if (head->status == 100 || c->n_interim++ >= INTERIM_MOST)
         return;
     HttpHead interim = *head;
-    interim.fields = fields_of_service(x, &head->fields);
+    interim.fields = fields_of_service(attempt, &head->fields);
     http_stream_send_head(c->stream, &interim, false);
 }
 

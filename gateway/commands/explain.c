@@ -99,6 +99,22 @@ static void tell_route(const Route *route, Buffer *out)
     buffer_printf(out, "%u attempt%s at most\n", route->attempts, route->attempts == 1 ? "" : "s");
 }
 
+static void tell_hedge(const Route *route, const Method *method, Buffer *out)
+{
+    PolicyQuestion q = policy_question(route, method, BYTES_NONE, false);
+    if (!route->hedge_after)
+        return;
+    buffer_add_text(out, "hedge     ");
+    if (policy_may_hedge(&q)) {
+        buffer_add_text(out, "a second attempt after ");
+        spelling_add_duration(out, route->hedge_after);
+        buffer_printf(out, ", for %u %% of the running calls\n", route->hedge_percent);
+    } else {
+        buffer_add_text(out,
+                        "no second attempt: the method may have side effects, or takes a stream\n");
+    }
+}
+
 /* What the data plane would do at the first attempt. */
 static void tell_policy(const Route *route, const Method *method, Bytes verb, Buffer *out)
 {
@@ -223,6 +239,7 @@ static Result tell_method(const ExplainRequest *request, const Found *found,
         buffer_printf(out, " (%s %s)", found->binding->rule->verb, found->binding->rule->path);
     buffer_add_byte(out, '\n');
     tell_route(method->route, out);
+    tell_hedge(method->route, method, out);
     tell_policy(method->route, method, request->verb, out);
 
     uint32_t n = candidates(method, served);

@@ -123,8 +123,11 @@ struct Route {
     FailureMode on_failure;
     Bytes default_json;          /* GRACEFUL: as written in the config */
     const char *default_version; /* its version; by default the newest */
-    uint32_t attempts; /* maximum, including the first; more than 1 only for idempotent methods or
-                          if the request was certainly not processed */
+    uint32_t attempts;   /* maximum, including the first; more than 1 only for idempotent methods or
+                            if the request was certainly not processed */
+    int64_t hedge_after; /* nanoseconds until a second attempt starts beside the first; 0: none */
+    uint32_t
+        hedge_percent; /* of a loop's running calls of the service: the most that may have one */
     UnknownFields unknown_fields;                      /* of requests */
     UnknownFields unknown_answer_fields;               /* of responses */
     bool emit_defaults, proto_names, enums_as_numbers; /* JSON responses */
@@ -226,7 +229,8 @@ struct Method {
     RestBinding *bindings;
     uint32_t n_bindings;
     bool takes_get;      /* NO_SIDE_EFFECTS in all versions that may serve it: Connect's GET */
-    bool safe_to_repeat; /* NO_SIDE_EFFECTS or IDEMPOTENT, or a rule of GET */
+    bool safe;           /* NO_SIDE_EFFECTS, or a rule of GET */
+    bool safe_to_repeat; /* that, or IDEMPOTENT */
     bool has_default;    /* graceful: the default response in this version */
     Bytes default_reply[CODEC_COUNT];
     uint32_t id;     /* in the Config, for counters */

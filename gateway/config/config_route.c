@@ -65,6 +65,10 @@ static void read_policy(const Passerelle__Config__Route *text, Route *route)
         route->proto_names = text->json->proto_names;
         route->enums_as_numbers = text->json->enums_as_numbers;
     }
+    if (text->hedge) {
+        route->hedge_after = text->hedge->after;
+        route->hedge_percent = text->hedge->percent;
+    }
     const Passerelle__Config__OnFailure *failure = text->on_failure;
     if (failure && failure->how_case == PASSERELLE__CONFIG__ON_FAILURE__HOW_GRACEFUL) {
         route->on_failure = FAILURE_GRACEFUL;
@@ -103,6 +107,9 @@ static void read_opaque(ConfigReader *reader, const Passerelle__Config__Route *t
         config_tell(reader, config_path(reader, "%s.on_failure", path), "loud",
                     "there is no default response without a schema");
 
+    if (text->hedge)
+        config_tell(reader, config_path(reader, "%s.hedge", path), NULL,
+                    "requests of a path prefix have no second attempt beside the first");
     Service *service = &config->services[config->n_services];
     reader->services[config->n_services] = (ServicePlan){.path = path};
     service->name = text->match;
@@ -153,6 +160,9 @@ static void read_route(ConfigReader *reader, const Passerelle__Config__Route *te
     };
     read_policy(text, route);
     tell_duplicate(reader, route, match_path);
+    if (text->hedge && text->attempts < 2)
+        config_tell(reader, config_path(reader, "%s.hedge", path), "attempts: 2",
+                    "a second attempt needs attempts of 2 at least");
     if (text->match[0] == '/') {
         read_opaque(reader, text, path, route);
         return;
@@ -281,8 +291,9 @@ static void assign(ConfigReader *reader, Method *method, bool *used)
         }
     }
     method->takes_get = takes_get(method);
-    method->safe_to_repeat = method->type->no_side_effects || method->type->idempotent ||
-                             (method->type->http && strcmp(method->type->http->verb, "GET") == 0);
+    method->safe = method->type->no_side_effects ||
+                   (method->type->http && strcmp(method->type->http->verb, "GET") == 0);
+    method->safe_to_repeat = method->safe || method->type->idempotent;
 }
 
 /* All that a match can say of this service: for the nearest word. */
@@ -318,6 +329,33 @@ static void tell_unused(ConfigReader *reader, const bool *used)
     }
 }
 
+/* Whether the route has a method of this kind: one that may have two attempts at once, or any. */
+static bool has_method(const Route *route, bool may_hedge)
+{
+    const Service *service = route->service;
+    for (uint32_t i = 0; i < service->n_versions; i++)
+        for (uint32_t j = 0; j < service->versions[i].n_methods; j++) {
+            const Method *method = &service->versions[i].methods[j];
+            bool kept = method->safe && !method->type->client_streaming;
+            if (method->route == route && (kept || !may_hedge))
+                return true;
+        }
+    return false;
+}
+
+static void tell_useless_hedges(ConfigReader *reader)
+{
+    const Config *config = reader->config;
+    for (uint32_t i = 0; i < config->n_routes; i++) {
+        const Route *route = &config->routes[i];
+        if (route->hedge_after && route->service && !route->path_prefix &&
+            has_method(route, false) && !has_method(route, true))
+            config_tell(reader, config_path(reader, "%s.hedge", reader->route_paths[i]), NULL,
+                        "%s matches no method without side effects that takes one message",
+                        route->match);
+    }
+}
+
 void config_assign_routes(ConfigReader *reader)
 {
     const Config *config = reader->config;
@@ -329,4 +367,5 @@ void config_assign_routes(ConfigReader *reader)
                 assign(reader, &version->methods[k], used);
         }
     tell_unused(reader, used);
+    tell_useless_hedges(reader);
 }

@@ -6,10 +6,8 @@
 enum { REFUSALS_FORGIVEN = 3 };
 
 static const char *const action_names[] = {
-    [POLICY_RETRY] = "retry",
-    [POLICY_FALL_BACK] = "fall back",
-    [POLICY_RESPOND] = "respond",
-    [POLICY_FAIL] = "fail",
+    [POLICY_WAIT] = "wait",       [POLICY_RETRY] = "retry", [POLICY_FALL_BACK] = "fall back",
+    [POLICY_RESPOND] = "respond", [POLICY_FAIL] = "fail",
 };
 
 const char *policy_action_name(PolicyAction action)
@@ -23,6 +21,7 @@ PolicyQuestion policy_question(const Route *route, const Method *method, Bytes v
     return (PolicyQuestion){
         .kept = method ? !method->type->client_streaming : bodiless,
         .repeatable = method ? method->safe_to_repeat : http_is_idempotent(verb),
+        .safe = method && method->safe,
         .attempts_most = route ? route->attempts : 1,
         .has_fallback = graceful && method && method->has_default,
         .time_left = NO_TIMEOUT,
@@ -112,8 +111,16 @@ static bool may_fall_back(const PolicyQuestion *q)
     return q->has_fallback && !q->responding && !q->fallen_back && is_innocent(q);
 }
 
+/* An error of the service that another attempt cannot repair is the response. */
+static bool may_wait(const PolicyQuestion *q)
+{
+    return q->other && !q->responding && (q->event == POLICY_FAULT || is_transient(q));
+}
+
 PolicyVerdict policy_decide(const PolicyQuestion *q)
 {
+    if (may_wait(q))
+        return (PolicyVerdict){.action = POLICY_WAIT, .why = "another attempt is under way"};
     const char *why_not = why_no_retry(q);
     if (!why_not)
         return (PolicyVerdict){POLICY_RETRY, where_to(q), why_retry(q)};
@@ -121,4 +128,11 @@ PolicyVerdict policy_decide(const PolicyQuestion *q)
         return (PolicyVerdict){.action = POLICY_FALL_BACK, .why = why_not};
     return (PolicyVerdict){.action = q->event == POLICY_STATUS ? POLICY_RESPOND : POLICY_FAIL,
                            .why = why_not};
+}
+
+/* At most two attempts at once. */
+bool policy_may_hedge(const PolicyQuestion *q)
+{
+    return q->safe && q->kept && !q->other && !q->responding && !q->fallen_back &&
+           q->attempts < q->attempts_most && q->time_left > 0;
 }

@@ -1,7 +1,8 @@
 /*
- * Policy: decides what to do when an attempt has failed, or the service has returned an error.
+ * Policy: decides what to do when an attempt has failed, or the service has returned an error; and
+ * whether a slow attempt gets another one beside it.
  *
- * One pure function without loop or clock: all its inputs are in the question. Exchanges call it,
+ * Pure functions without loop or clock: all their inputs are in the question. Exchanges call it,
  * and `passerelle explain` prints its verdicts. Plain values; any thread.
  */
 #ifndef GATEWAY_POLICY_H
@@ -25,6 +26,8 @@ typedef struct PolicyQuestion {
     bool answered;    /* the head of its response had arrived */
     bool kept;        /* the whole request is in memory and can be sent again */
     bool repeatable;  /* the method is idempotent: by the schema, or by the verb */
+    bool safe;        /* it has no side effects */
+    bool other;       /* another attempt of the call is under way */
     bool responding;  /* some of a response has gone to the client */
     bool fallen_back; /* the current response is already a fallback */
 
@@ -35,6 +38,7 @@ typedef struct PolicyQuestion {
 } PolicyQuestion;
 
 typedef enum PolicyAction {
+    POLICY_WAIT,      /* for the other attempt */
     POLICY_RETRY,     /* one more attempt */
     POLICY_FALL_BACK, /* the route's fallback in place of the error */
     POLICY_RESPOND,   /* the service's own error goes to the client */
@@ -61,7 +65,10 @@ PolicyQuestion policy_question(const Route *route, const Method *method, Bytes v
 
 PolicyVerdict policy_decide(const PolicyQuestion *question);
 
-/* "retry", "fall back", "respond", "fail". */
+/* Whether another attempt may start while this one is under way. */
+bool policy_may_hedge(const PolicyQuestion *question);
+
+/* "wait", "retry", "fall back", "respond", "fail". */
 const char *policy_action_name(PolicyAction action);
 
 #endif

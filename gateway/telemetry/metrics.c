@@ -29,6 +29,12 @@ static const struct {
     [COUNTER_UPSTREAM_LOST] = {"passerelle_upstream_connections_lost",
                                "Connections to instances that broke."},
     [COUNTER_RETRIES] = {"passerelle_retries", "Calls that were sent once more."},
+    [COUNTER_HEDGES] =
+        {"passerelle_hedges",
+         "Calls that were sent to a second instance while the first had not responded."},
+    [COUNTER_ATTEMPTS_CANCELLED] =
+        {"passerelle_attempts_cancelled",
+         "Attempts that were cancelled since another one responded first."},
     [COUNTER_DETAILS_UNCONVERTED] =
         {"passerelle_error_details_unconverted",
          "Details of errors that could not be given in the client's version."},
@@ -103,7 +109,7 @@ static InstanceSums *sum_instances(const TelemetryProcess *p, KnownInstance **al
 static void write_sums(Exposition *e, const InstanceSums *sums, uint32_t n)
 {
     exposition_family(e, "passerelle_upstream_calls", METRIC_COUNTER,
-                      "Calls by the instance of the last attempt.");
+                      "Attempts by their instance and outcome.");
     for (uint32_t i = 0; i < n; i++) {
         for (int code = 0; code < CODE_COUNT; code++) {
             Label labels[] = {{"instance", sums[i].address}, {"code", code_name((Code)code)}};

@@ -50,8 +50,9 @@ struct Candidates {
     const Service *service;
     InstanceSet *set; /* a reference */
     Candidates *next;
-    uint32_t n_calls; /* running calls that picked from it */
-    bool current;     /* of loop->config, and of the service's latest set that the loop has taken */
+    uint32_t n_calls;  /* running calls that picked from it */
+    uint32_t n_hedged; /* of these: with two attempts at once */
+    bool current; /* of loop->config, and of the service's latest set that the loop has taken */
     uint32_t n_down;
     Candidate *candidates; /* one for each instance of the set; NULL: replaced, no more picks */
     uint32_t *places;

@@ -188,9 +188,26 @@ Result pick_any(Loop *loop, const Service *service, const PickTried *tried, Aren
 
 void pick_release(Loop *loop, Pick *pick)
 {
-    if (pick->from)
-        candidates_release(loop, pick->from);
+    if (!pick->from)
+        return;
+    pick->from->n_hedged -= pick->hedge;
+    candidates_release(loop, pick->from);
     pick->from = NULL;
+}
+
+/* ---- Two attempts at once -------------------------------------------------------------------- */
+
+bool pick_may_hedge(const Pick *pick, uint32_t percent)
+{
+    const Candidates *from = pick->from;
+    return from && (from->n_hedged == 0 ||
+                    (uint64_t)(from->n_hedged + 1) * 100 <= (uint64_t)from->n_calls * percent);
+}
+
+void pick_hedge(Pick *pick)
+{
+    pick->hedge = true;
+    pick->from->n_hedged++;
 }
 
 /* ---- For others ------------------------------------------------------------------------------ */

@@ -20,6 +20,7 @@ typedef struct Pick {
     Upstream *upstream;     /* borrowed: pass it to upstream_want in this turn */
     const char *why;        /* "native", "without loss", "fewest losses" */
     Candidates *from;       /* for pick_release; NULL: nothing was picked */
+    bool hedge;             /* its call has another attempt besides: counted in n_hedged */
 } Pick;
 
 /* Instances that a call has tried already: this one, and those before it. */
@@ -37,6 +38,13 @@ MUST_USE Result pick_instance(Loop *loop, const Method *method, const PickTried 
 /* Any instance of a service without a schema. Fault: UPSTREAM_DOWN. */
 MUST_USE Result pick_any(Loop *loop, const Service *service, const PickTried *tried, Arena *arena,
                          Pick *pick_out);
+
+/* Whether one more call of the service may have two attempts at once: so many percent of the loop's
+   running calls of it may, and one always may. `pick` is of its first attempt. */
+bool pick_may_hedge(const Pick *pick, uint32_t percent);
+
+/* `pick` is of its second attempt. */
+void pick_hedge(Pick *pick);
 
 /* The call has ended, before its config is released. Nothing to do for a pick of zeros. */
 void pick_release(Loop *loop, Pick *pick);

@@ -13,7 +13,7 @@ static const char text[] =
     GOOD "      - {address: '127.0.0.1:7004', protocol: connect, codec: json, versions: [v1]}\n"
          "    pins: {panel: v2}\n"
          "routes:\n"
-         "  - {match: garage.Cars/List, impact: high, timeout: 1500ms}\n"
+         "  - {match: garage.Cars/List, impact: high, timeout: 1500ms, hedge: {after: 50ms}}\n"
          "  - {match: /old/, instances: ['127.0.0.1:80']}\n";
 
 typedef struct Fixture {
@@ -73,7 +73,9 @@ static void a_rest_request_is_explained_to_the_last_field(void **state)
            "version   v1 of garage, by the rule default\n"
            "method    /garage.v1.Cars/List (GET /cars)\n"
            "route     garage.Cars/List (a.yaml:14): impact high, loud, timeout 1s500ms, 2 attempts "
-           "at most\n" REACHED_REFUSED "          an instance breaks off: retry at another "
+           "at most\n"
+           "hedge     a second attempt after 50ms, for 10 % of the running calls\n" REACHED_REFUSED
+           "          an instance breaks off: retry at another "
            "instance, or else the same (the method may be repeated)\n"
            "          an instance answers UNAVAILABLE: retry at another instance (the method may "
            "be repeated)\n"

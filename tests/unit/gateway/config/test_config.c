@@ -105,6 +105,7 @@ static void what_is_not_said_has_its_default(void **state)
     const Route *route = method(&l, "/garage.v1.Cars/Get")->route;
     assert_int_equal(route->on_failure, FAILURE_LOUD);
     assert_int_equal(route->attempts, 2);
+    assert_int_equal(route->hedge_after, 0);
     assert_int_equal(route->timeout, NO_TIMEOUT);
     assert_null(l.config->admin.host);
     assert_string_equal(l.config->log_file, "-");
@@ -134,6 +135,7 @@ static void everything_can_be_said(void **state)
         "    status_codes: {17: 400, 2021: 404, 2147483647: 599}\n"
         "routes:\n"
         "  - {match: garage, impact: catastrophic, timeout: 1500ms, attempts: 3,\n"
+        "     hedge: {after: 50ms, percent: 100},\n"
         "     unknown_fields: keep, unknown_answer_fields: refuse, errors: full,\n"
         "     json: {defaults: true, proto_names: true, enums_as_numbers: true}}\n"
         "  - {match: /old/, instances: ['10.0.0.1:80']}\n"
@@ -189,6 +191,8 @@ static void everything_can_be_said(void **state)
     assert_int_equal(route->impact, IMPACT_CATASTROPHIC);
     assert_int_equal(route->timeout, 1500 * MILLISECOND);
     assert_int_equal(route->attempts, 3);
+    assert_int_equal(route->hedge_after, 50 * MILLISECOND);
+    assert_int_equal(route->hedge_percent, 100);
     assert_int_equal(route->unknown_fields, UNKNOWN_KEEP);
     assert_int_equal(route->unknown_answer_fields, UNKNOWN_REFUSE);
     assert_int_equal(route->errors, ERRORS_FULL);
@@ -968,6 +972,27 @@ static void instances_that_contradict_themselves_are_told(void **state)
         "a.yaml:15:33: services[0].instances[5].http2: gRPC needs HTTP/2\n");
 }
 
+static void a_second_attempt_that_cannot_be_is_a_mistake(void **state)
+{
+    expect_told(
+        GOOD "routes:\n"
+             "  - {match: garage.Cars/List, attempts: 1, hedge: {after: 50ms}}\n"
+             "  - {match: garage.Cars/Get, hedge: {percent: 0}}\n"
+             "  - {match: /old/, instances: ['127.0.0.1:80'], hedge: {after: 0ms, percent: 101}}\n",
+        "a.yaml:12:51: routes[0].hedge: a second attempt needs attempts of 2 at least (attempts: "
+        "2)\n"
+        "a.yaml:13:37: routes[1].hedge: the key after is missing\n"
+        "a.yaml:13:47: routes[1].hedge.percent: must be at least 1\n"
+        "a.yaml:14:56: routes[2].hedge: requests of a path prefix have no second attempt beside "
+        "the first\n"
+        "a.yaml:14:64: routes[2].hedge.after: must be at least 1ms\n"
+        "a.yaml:14:78: routes[2].hedge.percent: must be at most 100\n");
+    expect_told(GOOD "routes:\n"
+                     "  - {match: garage.Cars/Wash, hedge: {after: 50ms}}\n",
+                "a.yaml:12:38: routes[0].hedge: garage.Cars/Wash matches no method without side "
+                "effects that takes one message\n");
+}
+
 static void what_is_not_there_yet_is_an_error_and_not_ignored(void **state)
 {
     expect_told(GOOD "routes:\n"
@@ -1069,6 +1094,7 @@ int main(void)
         cmocka_unit_test(a_prefix_that_no_path_begins_with_is_told),
         cmocka_unit_test(tls_files_that_do_not_fit_are_told),
         cmocka_unit_test(instances_that_contradict_themselves_are_told),
+        cmocka_unit_test(a_second_attempt_that_cannot_be_is_a_mistake),
         cmocka_unit_test(what_is_not_there_yet_is_an_error_and_not_ignored),
         cmocka_unit_test(a_schema_by_reflection_is_a_mistake_where_nobody_can_be_asked),
         cmocka_unit_test(a_schema_by_reflection_is_what_the_one_who_asks_brings),

@@ -54,6 +54,35 @@ static const Row rows[] = {
      POLICY_RETRY,
      POLICY_ALL},
     {"refused, not kept", {FAULT_OF(UPSTREAM_REFUSED), ATTEMPT, .kept = false}, POLICY_FAIL, 0},
+    /* another attempt is under way */
+    {"not reached, another is under way",
+     {FAULT_OF(UPSTREAM_DOWN), .attempted = true, .other = true, .time_left = 1},
+     POLICY_WAIT,
+     0},
+    {"broken off, another is under way",
+     {FAULT_OF(UPSTREAM_RESET), ATTEMPT, .other = true},
+     POLICY_WAIT,
+     0},
+    {"a response that is none, another is under way",
+     {FAULT_OF(UPSTREAM_MESSAGE), ATTEMPT, .attempted = false, .other = true},
+     POLICY_WAIT,
+     0},
+    {"UNAVAILABLE, another is under way",
+     {STATUS_OF(UNAVAILABLE), ATTEMPT, .other = true},
+     POLICY_WAIT,
+     0},
+    {"NOT_FOUND, another is under way",
+     {STATUS_OF(NOT_FOUND), ATTEMPT, .other = true},
+     POLICY_RESPOND,
+     0},
+    {"INTERNAL with a fallback, another is under way",
+     {STATUS_OF(INTERNAL), ATTEMPT, .other = true, .has_fallback = true},
+     POLICY_FALL_BACK,
+     0},
+    {"broken off, another is under way, the client has some",
+     {FAULT_OF(UPSTREAM_RESET), ATTEMPT, .other = true, .responding = true},
+     POLICY_FAIL,
+     0},
     /* lost under way */
     {"broken off", {FAULT_OF(UPSTREAM_RESET), ATTEMPT}, POLICY_RETRY, POLICY_OTHERS_FIRST},
     {"broken off behind the head",
@@ -210,6 +239,8 @@ static PolicyQuestion question_of(uint32_t bits, const Fault *fault, Code code)
         .attempts = bits >> 8 & 3,
         .attempts_most = 2,
         .time_left = bits & 1024 ? 1 : 0,
+        .other = bits & 2048,
+        .safe = bits & 4096,
     };
 }
 
@@ -221,6 +252,8 @@ static void check_promises(const PolicyQuestion *q)
         assert_true(q->attempted && q->time_left > 0 && !q->responding && !q->fallen_back);
         assert_true(!touched || (q->repeatable && q->kept && q->attempts < q->attempts_most));
     }
+    if (verdict.action == POLICY_WAIT)
+        assert_true(q->other && !q->responding);
     if (verdict.action == POLICY_FALL_BACK)
         assert_true(q->has_fallback && !q->fallen_back && !q->responding);
     assert_int_equal(verdict.action == POLICY_RESPOND && q->event == POLICY_FAULT, 0);
@@ -233,7 +266,7 @@ static void no_question_leads_to_a_broken_promise(void **state)
                                           &FAULT_UPSTREAM_REFUSED,  &FAULT_UPSTREAM_MESSAGE,
                                           &FAULT_DEADLINE_EXCEEDED, &FAULT_BAD_JSON,
                                           &FAULT_OUT_OF_MEMORY};
-    for (uint32_t bits = 0; bits < 2048; bits++) {
+    for (uint32_t bits = 0; bits < 8192; bits++) {
         for (size_t i = 0; i < sizeof faults / sizeof *faults; i++) {
             PolicyQuestion q = question_of(bits, faults[i], CODE_OK);
             check_promises(&q);
@@ -245,8 +278,26 @@ static void no_question_leads_to_a_broken_promise(void **state)
     }
 }
 
+static void a_second_attempt_needs_all_of_this(void **state)
+{
+    PolicyQuestion q = {
+        .safe = true, .kept = true, .attempts = 1, .attempts_most = 2, .time_left = 1};
+    assert_true(policy_may_hedge(&q));
+    PolicyQuestion lacking[7] = {q, q, q, q, q, q, q};
+    lacking[0].safe = false;
+    lacking[1].kept = false;
+    lacking[2].other = true;
+    lacking[3].responding = true;
+    lacking[4].fallen_back = true;
+    lacking[5].attempts = 2;
+    lacking[6].time_left = 0;
+    for (size_t i = 0; i < sizeof lacking / sizeof *lacking; i++)
+        assert_false(policy_may_hedge(&lacking[i]));
+}
+
 static void actions_have_names(void **state)
 {
+    assert_string_equal(policy_action_name(POLICY_WAIT), "wait");
     assert_string_equal(policy_action_name(POLICY_RETRY), "retry");
     assert_string_equal(policy_action_name(POLICY_FALL_BACK), "fall back");
     assert_string_equal(policy_action_name(POLICY_RESPOND), "respond");
@@ -258,6 +309,7 @@ int main(void)
     static const struct CMUnitTest tests[] = {
         cmocka_unit_test(each_verdict_is_the_one_of_its_row),
         cmocka_unit_test(no_question_leads_to_a_broken_promise),
+        cmocka_unit_test(a_second_attempt_needs_all_of_this),
         cmocka_unit_test(actions_have_names),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

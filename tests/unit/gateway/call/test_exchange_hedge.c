@@ -1,0 +1,494 @@
+/* Two attempts at once: which response the client gets, whatever either instance does. */
+#include "tests/unit/gateway/call/scene.h"
+
+#define HEDGED(route) SCENE_INSTANCES_TEXT "routes:\n  - {match: yard, " route "}\n"
+#define AFTER_50 "hedge: {after: 50ms}"
+
+enum { AFTER = 50 };
+
+/* The two instances that a call is at. */
+typedef struct Pair {
+    Scene *scene;
+    Peer *client, *one, *two;
+} Pair;
+
+static void assert_asked(const Scene *scene, unsigned n)
+{
+    assert_int_equal(n_instances(scene), n);
+}
+
+static void pass_until_hedge(Scene *scene)
+{
+    scene_pass(scene, AFTER + 1); /* a timer fires within a millisecond */
+}
+
+static Pair ask_both(void **state, const char *path, const char *config)
+{
+    Pair pair = {.scene = scene_again(state, config)};
+    pair.client = ask_grpc(pair.scene, path, GET_X);
+    pair.one = instance(pair.scene);
+    pass_until_hedge(pair.scene);
+    assert_asked(pair.scene, 2);
+    pair.two = instance(pair.scene);
+    return pair;
+}
+
+static Pair get_from_both(void **state)
+{
+    return ask_both(state, GET_ITEM, HEDGED(AFTER_50));
+}
+
+static void assert_counted(const Pair *pair, unsigned hedges, unsigned cancelled)
+{
+    assert_int_equal(pair->scene->counted[COUNTER_HEDGES], hedges);
+    assert_int_equal(pair->scene->counted[COUNTER_ATTEMPTS_CANCELLED], cancelled);
+    assert_int_equal(pair->scene->counted[COUNTER_RETRIES], 0);
+}
+
+static void assert_got_item(const Pair *pair)
+{
+    assert_string_equal(said(pair->client, "grpc-status"), "0");
+    assert_body(pair->client, framed(pair->scene, ITEM));
+}
+
+/* ---- One answers ----------------------------------------------------------------------------- */
+
+static void another_instance_is_asked_when_the_time_has_passed(void **state)
+{
+    Scene *scene = scene_again(state, HEDGED(AFTER_50));
+    ask_grpc(scene, GET_ITEM, GET_X);
+    scene_pass(scene, AFTER - 1);
+    assert_asked(scene, 1);
+    scene_pass(scene, 2);
+    assert_asked(scene, 2);
+    assert_body(instance(scene), framed(scene, GET_X));
+    answer(instance(scene), ITEM);
+}
+
+static void a_response_in_time_leaves_the_others_alone(void **state)
+{
+    Scene *scene = scene_again(state, HEDGED(AFTER_50));
+    ask_grpc(scene, GET_ITEM, GET_X);
+    scene_pass(scene, AFTER - 1);
+    answer(instance(scene), ITEM);
+    scene_pass(scene, 2 * AFTER);
+    assert_asked(scene, 1);
+    assert_record(scene, "OK, 1 sent: 7101 OK");
+    assert_int_equal(scene->counted[COUNTER_HEDGES], 0);
+}
+
+static void the_first_wins_and_the_second_is_cancelled(void **state)
+{
+    Pair pair = get_from_both(state);
+    answer(pair.one, ITEM);
+    assert_got_item(&pair);
+    assert_string_equal(pair.two->reset, "CANCELLED");
+    assert_record(pair.scene, "OK, 2 sent: 7101 OK, 7102 CANCELLED");
+    assert_string_equal(pair.scene->records[0].instance->address.text, "127.0.0.1:7101");
+    assert_counted(&pair, 1, 1);
+}
+
+static void the_second_wins_and_the_first_is_cancelled(void **state)
+{
+    Pair pair = get_from_both(state);
+    answer(pair.two, ITEM);
+    assert_got_item(&pair);
+    assert_string_equal(pair.one->reset, "CANCELLED");
+    assert_record(pair.scene, "OK, 2 sent: 7101 CANCELLED, 7102 OK");
+    assert_string_equal(pair.scene->records[0].instance->address.text, "127.0.0.1:7102");
+    assert_counted(&pair, 1, 1);
+}
+
+static void what_was_cancelled_may_still_speak(void **state)
+{
+    Pair pair = get_from_both(state);
+    scene_hold(pair.two, true);
+    answer(pair.one, ITEM);
+    answer(pair.two, BYTES("\n\1y"));
+    scene_hold(pair.two, false);
+    scene_pump(pair.scene);
+    assert_got_item(&pair);
+    assert_record(pair.scene, "OK, 2 sent: 7101 OK, 7102 CANCELLED");
+}
+
+static void the_fields_of_the_winner_are_passed_on(void **state)
+{
+    Pair pair = get_from_both(state);
+    answer_head(pair.one, 200, "content-type: application/grpc\nx-by: one", -1, false);
+    answer_head(pair.two, 200, "content-type: application/grpc\nx-by: two", -1, false);
+    say_frame(pair.two, ITEM);
+    answer_trailers(pair.two, "grpc-status: 0");
+    assert_string_equal(field_of(pair.client, "x-by"), "two");
+    assert_got_item(&pair);
+}
+
+static void a_stream_is_of_who_begins_it_first(void **state)
+{
+    Pair pair = ask_both(state, WATCH_ITEM, HEDGED(AFTER_50));
+    answer_grpc_head(pair.two);
+    assert_true(pair.client->headed);
+    assert_string_equal(pair.one->reset, "CANCELLED");
+    say_frame(pair.two, ITEM);
+    answer_trailers(pair.two, "grpc-status: 0");
+    assert_got_item(&pair);
+    assert_record(pair.scene, "OK, 2 sent: 7101 CANCELLED, 7102 OK");
+}
+
+/* Its head waits for the first message. */
+static void a_stream_of_rest_is_of_who_has_the_first_message(void **state)
+{
+    Scene *scene = scene_again(state, HEDGED(AFTER_50));
+    Peer *client = ask(scene, "GET", "/v1/items/x:watch", "", BYTES_NONE);
+    Peer *one = instance(scene);
+    pass_until_hedge(scene);
+    Peer *two = instance(scene);
+    answer_grpc_head(one);
+    answer_grpc_head(two);
+    assert_false(client->headed);
+    say_frame(two, ITEM);
+    assert_string_equal(one->reset, "CANCELLED");
+    answer_trailers(two, "grpc-status: 0");
+    assert_body(client, BYTES(ITEM_JSON "\n"));
+}
+
+/* ---- One fails ------------------------------------------------------------------------------- */
+
+static void when_the_first_breaks_off_the_second_is_waited_for(void **state)
+{
+    Pair pair = get_from_both(state);
+    break_off(pair.one, 2);
+    assert_false(pair.client->headed);
+    answer(pair.two, ITEM);
+    assert_got_item(&pair);
+    assert_record(pair.scene, "OK, 2 sent: 7101 UNAVAILABLE, 7102 OK");
+    assert_counted(&pair, 1, 0);
+}
+
+static void when_the_second_breaks_off_the_first_is_waited_for(void **state)
+{
+    Pair pair = get_from_both(state);
+    break_off(pair.two, 2);
+    assert_false(pair.client->headed);
+    answer(pair.one, ITEM);
+    assert_got_item(&pair);
+    assert_record(pair.scene, "OK, 2 sent: 7101 OK, 7102 UNAVAILABLE");
+    assert_counted(&pair, 1, 0);
+}
+
+static void unavailable_is_not_the_response_while_the_other_may_answer(void **state)
+{
+    Pair pair = get_from_both(state);
+    answer_error(pair.two, 14, "closed today");
+    assert_false(pair.client->headed);
+    answer(pair.one, ITEM);
+    assert_got_item(&pair);
+    assert_record(pair.scene, "OK, 2 sent: 7101 OK, 7102 UNAVAILABLE");
+}
+
+static void any_other_error_of_the_service_is_the_response(void **state)
+{
+    Pair pair = get_from_both(state);
+    answer_error(pair.two, 5, "no such item");
+    assert_string_equal(said(pair.client, "grpc-status"), "5");
+    assert_string_equal(pair.one->reset, "CANCELLED");
+    assert_record(pair.scene, "NOT_FOUND UPSTREAM_STATUS, 2 sent: 7101 CANCELLED, 7102 NOT_FOUND");
+    assert_counted(&pair, 1, 1);
+}
+
+static void a_response_that_cannot_be_passed_on_does_not_win(void **state)
+{
+    Pair pair = get_from_both(state);
+    answer_grpc_head(pair.one);
+    answer_trailers(pair.one, "grpc-status: 0"); /* and no message */
+    assert_false(pair.client->headed);
+    answer(pair.two, ITEM);
+    assert_got_item(&pair);
+    assert_record(pair.scene, "OK, 2 sent: 7101 UNIMPLEMENTED, 7102 OK");
+}
+
+static void a_head_that_is_none_does_not_win(void **state)
+{
+    Pair pair = get_from_both(state);
+    answer_head(pair.two, 200, "content-type: text/html", -1, false);
+    assert_false(pair.client->headed);
+    answer(pair.one, ITEM);
+    assert_got_item(&pair);
+}
+
+/* ---- Both fail ------------------------------------------------------------------------------- */
+
+static void when_both_break_off_the_call_fails(void **state)
+{
+    Pair pair = get_from_both(state);
+    break_off(pair.two, 2);
+    break_off(pair.one, 2);
+    assert_asked(pair.scene, 2);
+    assert_string_equal(said(pair.client, "grpc-status"), "14");
+    assert_record(pair.scene,
+                  "UNAVAILABLE UPSTREAM_RESET, 2 sent: 7101 UNAVAILABLE, 7102 UNAVAILABLE");
+}
+
+static void what_the_service_has_said_comes_before_a_reset(void **state)
+{
+    for (int first = 0; first < 2; first++) {
+        Pair pair = get_from_both(state);
+        answer_error(first ? pair.two : pair.one, 14, "closed today");
+        break_off(first ? pair.one : pair.two, 2);
+        assert_string_equal(said(pair.client, "grpc-status"), "14");
+        assert_string_equal(said(pair.client, "grpc-message"), "closed today");
+        assert_record(pair.scene,
+                      "UNAVAILABLE UPSTREAM_STATUS, 2 sent: 7101 UNAVAILABLE, 7102 UNAVAILABLE");
+    }
+}
+
+static void of_two_errors_of_the_service_the_last_is_told(void **state)
+{
+    Pair pair = get_from_both(state);
+    answer_error(pair.one, 14, "closed today");
+    answer_error(pair.two, 14, "closed for ever");
+    assert_string_equal(said(pair.client, "grpc-message"), "closed for ever");
+}
+
+static void when_both_fail_the_default_comes(void **state)
+{
+    Pair pair = ask_both(state, GET_ITEM,
+                         SCENE_INSTANCES_TEXT
+                         "routes:\n  - {match: yard.Yard/Get, hedge: {after: 50ms}, "
+                         "on_failure: {graceful: {default: {name: x}, version: v1}}}\n");
+    break_off(pair.one, 2);
+    assert_false(pair.client->headed);
+    break_off(pair.two, 2);
+    assert_string_equal(said(pair.client, "grpc-status"), "0");
+    assert_body(pair.client, framed(pair.scene, GET_X));
+    assert_record(pair.scene, "OK UPSTREAM_RESET degraded by UPSTREAM_RESET, 2 sent: "
+                              "7101 UNAVAILABLE, 7102 UNAVAILABLE");
+}
+
+static void a_third_attempt_follows_where_the_route_allows_it(void **state)
+{
+    Pair pair = ask_both(state, GET_ITEM,
+                         SCENE_INSTANCES_TEXT
+                         "      - {address: '127.0.0.1:7103', versions: [v1]}\n"
+                         "routes:\n  - {match: yard, attempts: 3, hedge: {after: 50ms}}\n");
+    break_off(pair.two, 2);
+    break_off(pair.one, 2);
+    assert_asked(pair.scene, 3);
+    answer(instance(pair.scene), ITEM);
+    assert_got_item(&pair);
+    assert_record(pair.scene, "OK, 3 sent: 7101 UNAVAILABLE, 7102 UNAVAILABLE, 7103 OK");
+}
+
+/* ---- The call ends --------------------------------------------------------------------------- */
+
+static void nothing(Pair *pair)
+{
+}
+
+static void head_of_one(Pair *pair)
+{
+    answer_grpc_head(pair->one);
+}
+
+static void heads_of_both(Pair *pair)
+{
+    answer_grpc_head(pair->one);
+    answer_grpc_head(pair->two);
+}
+
+static void message_of_two(Pair *pair)
+{
+    answer_grpc_head(pair->two);
+    say_frame(pair->two, ITEM);
+}
+
+/* Neither of the two has won yet. */
+static void (*const undecided[])(Pair *pair) = {nothing, head_of_one, heads_of_both,
+                                                message_of_two};
+enum { UNDECIDED = sizeof undecided / sizeof *undecided };
+
+static void a_client_that_leaves_cancels_both(void **state)
+{
+    for (unsigned i = 0; i < UNDECIDED; i++) {
+        Pair pair = get_from_both(state);
+        undecided[i](&pair);
+        break_off(pair.client, 8);
+        assert_string_equal(pair.one->reset, "CANCELLED");
+        assert_string_equal(pair.two->reset, "CANCELLED");
+        assert_record(pair.scene, "CANCELLED CANCELLED, 2 sent: 7101 CANCELLED, 7102 CANCELLED");
+        assert_counted(&pair, 1, 0);
+    }
+}
+
+static void the_deadline_is_of_both(void **state)
+{
+    for (unsigned i = 0; i < UNDECIDED; i++) {
+        Pair pair = ask_both(state, GET_ITEM, HEDGED("timeout: 100ms, " AFTER_50));
+        undecided[i](&pair);
+        scene_pass(pair.scene, 100 - AFTER);
+        assert_string_equal(said(pair.client, "grpc-status"), "4");
+        assert_string_equal(pair.one->reset, "CANCELLED");
+        assert_string_equal(pair.two->reset, "CANCELLED");
+        assert_record(pair.scene, "DEADLINE_EXCEEDED DEADLINE_EXCEEDED, 2 sent: "
+                                  "7101 DEADLINE_EXCEEDED, 7102 DEADLINE_EXCEEDED");
+    }
+}
+
+static void one_that_failed_keeps_its_outcome_when_the_client_leaves(void **state)
+{
+    Pair pair = get_from_both(state);
+    break_off(pair.one, 2);
+    break_off(pair.client, 8);
+    assert_record(pair.scene, "CANCELLED CANCELLED, 2 sent: 7101 UNAVAILABLE, 7102 CANCELLED");
+}
+
+/* ---- Connecting ------------------------------------------------------------------------------ */
+
+static void a_connection_that_is_not_needed_any_more_is_not_waited_for(void **state)
+{
+    Scene *scene = scene_again(state, HEDGED(AFTER_50));
+    scene_upstream(scene, 7102)->want = WANT_WAITS;
+    ask_grpc(scene, GET_ITEM, GET_X);
+    pass_until_hedge(scene);
+    assert_non_null(scene_upstream(scene, 7102)->wait);
+    answer(instance(scene), ITEM);
+    assert_null(scene_upstream(scene, 7102)->wait);
+    assert_int_equal(scene->n_cancelled, 1);
+    assert_record(scene, "OK, 1 sent: 7101 OK");
+    assert_int_equal(scene->counted[COUNTER_ATTEMPTS_CANCELLED], 0); /* it was not sent */
+}
+
+static void who_waits_for_a_connection_is_helped_by_another_instance(void **state)
+{
+    Scene *scene = scene_again(state, HEDGED(AFTER_50));
+    scene_upstream(scene, 7101)->want = WANT_WAITS;
+    ask_grpc(scene, GET_ITEM, GET_X);
+    pass_until_hedge(scene);
+    answer(instance(scene), ITEM);
+    assert_null(scene_upstream(scene, 7101)->wait);
+    assert_record(scene, "OK, 1 sent: 7102 OK");
+}
+
+static void a_second_instance_that_cannot_be_reached_changes_nothing(void **state)
+{
+    Scene *scene = scene_again(state, HEDGED(AFTER_50));
+    scene_upstream(scene, 7102)->want = WANT_WAITS;
+    ask_grpc(scene, GET_ITEM, GET_X);
+    pass_until_hedge(scene);
+    scene_connect_fails(scene, 7102);
+    answer(instance(scene), ITEM);
+    assert_record(scene, "OK, 1 sent: 7101 OK, 7102 UNAVAILABLE");
+}
+
+static void without_another_instance_there_is_no_second_attempt(void **state)
+{
+    Scene *scene = scene_again(state, HEDGED(AFTER_50));
+    scene_upstream(scene, 7102)->state = UPSTREAM_AWAY;
+    ask_grpc(scene, GET_ITEM, GET_X);
+    pass_until_hedge(scene);
+    assert_asked(scene, 1);
+    answer(instance(scene), ITEM);
+    assert_record(scene, "OK, 1 sent: 7101 OK");
+    assert_int_equal(scene->counted[COUNTER_HEDGES], 0);
+}
+
+/* ---- Who gets one ---------------------------------------------------------------------------- */
+
+static void methods_with_side_effects_get_none(void **state)
+{
+    Scene *scene = scene_again(state, HEDGED(AFTER_50));
+    ask_grpc(scene, MAKE_ITEM, ITEM);
+    pass_until_hedge(scene);
+    assert_asked(scene, 1);
+    answer(instance(scene), ITEM);
+}
+
+static void a_retry_counts_towards_the_attempts(void **state)
+{
+    Scene *scene = scene_again(state, HEDGED("attempts: 2, " AFTER_50));
+    ask_grpc(scene, GET_ITEM, GET_X);
+    break_off(instance(scene), 2);
+    assert_asked(scene, 2);
+    pass_until_hedge(scene);
+    assert_asked(scene, 2);
+    answer(instance(scene), ITEM);
+}
+
+static void there_is_one_besides_at_most(void **state)
+{
+    Pair pair = ask_both(state, GET_ITEM,
+                         SCENE_INSTANCES_TEXT
+                         "      - {address: '127.0.0.1:7103', versions: [v1]}\n"
+                         "routes:\n  - {match: yard, attempts: 10, hedge: {after: 50ms}}\n");
+    scene_pass(pair.scene, 10 * AFTER);
+    assert_asked(pair.scene, 2);
+    answer(pair.two, ITEM);
+}
+
+/* Two attempts and two calls are four: half of them is two. */
+static void the_budget_is_a_share_of_the_running_calls(void **state)
+{
+    Scene *scene = scene_again(state, HEDGED("hedge: {after: 50ms, percent: 50}"));
+    for (int i = 0; i < 3; i++)
+        ask_grpc(scene, GET_ITEM, GET_X);
+    pass_until_hedge(scene);
+    assert_asked(scene, 3 + 2);
+    assert_int_equal(scene->counted[COUNTER_HEDGES], 2);
+    for (uint32_t i = 0; i < scene->n_peers; i++)
+        if (scene->peers[i].instance && !scene->peers[i].reset)
+            answer(&scene->peers[i], ITEM);
+}
+
+static void one_call_may_always_have_it_again(void **state)
+{
+    Scene *scene = scene_again(state, HEDGED("hedge: {after: 50ms, percent: 1}"));
+    for (unsigned i = 1; i <= 2; i++) {
+        ask_grpc(scene, GET_ITEM, GET_X);
+        ask_grpc(scene, GET_ITEM, GET_X);
+        pass_until_hedge(scene);
+        assert_int_equal(scene->counted[COUNTER_HEDGES], i);
+        for (uint32_t k = 0; k < scene->n_peers; k++)
+            if (scene->peers[k].instance && scene->peers[k].stream && !scene->peers[k].reset &&
+                !scene->peers[k].ended_by_test && scene->loop.n_calls)
+                answer(&scene->peers[k], ITEM);
+        scene_clear(scene);
+    }
+}
+
+int main(void)
+{
+#define TEST(name) SCENE_TEST(name)
+    const struct CMUnitTest tests[] = {
+        TEST(another_instance_is_asked_when_the_time_has_passed),
+        TEST(a_response_in_time_leaves_the_others_alone),
+        TEST(the_first_wins_and_the_second_is_cancelled),
+        TEST(the_second_wins_and_the_first_is_cancelled),
+        TEST(what_was_cancelled_may_still_speak),
+        TEST(the_fields_of_the_winner_are_passed_on),
+        TEST(a_stream_is_of_who_begins_it_first),
+        TEST(a_stream_of_rest_is_of_who_has_the_first_message),
+        TEST(when_the_first_breaks_off_the_second_is_waited_for),
+        TEST(when_the_second_breaks_off_the_first_is_waited_for),
+        TEST(unavailable_is_not_the_response_while_the_other_may_answer),
+        TEST(any_other_error_of_the_service_is_the_response),
+        TEST(a_response_that_cannot_be_passed_on_does_not_win),
+        TEST(a_head_that_is_none_does_not_win),
+        TEST(when_both_break_off_the_call_fails),
+        TEST(what_the_service_has_said_comes_before_a_reset),
+        TEST(of_two_errors_of_the_service_the_last_is_told),
+        TEST(when_both_fail_the_default_comes),
+        TEST(a_third_attempt_follows_where_the_route_allows_it),
+        TEST(a_client_that_leaves_cancels_both),
+        TEST(the_deadline_is_of_both),
+        TEST(one_that_failed_keeps_its_outcome_when_the_client_leaves),
+        TEST(a_connection_that_is_not_needed_any_more_is_not_waited_for),
+        TEST(who_waits_for_a_connection_is_helped_by_another_instance),
+        TEST(a_second_instance_that_cannot_be_reached_changes_nothing),
+        TEST(without_another_instance_there_is_no_second_attempt),
+        TEST(methods_with_side_effects_get_none),
+        TEST(a_retry_counts_towards_the_attempts),
+        TEST(there_is_one_besides_at_most),
+        TEST(the_budget_is_a_share_of_the_running_calls),
+        TEST(one_call_may_always_have_it_again),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
