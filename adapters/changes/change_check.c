@@ -96,8 +96,10 @@ void change_check_ends(ChangeList *list, const MessagePair *pair, FieldChange *c
         return;
     }
     if (change->ends[OLD].n_paths > 1 || change->ends[NEW].n_paths > 1) {
-        change_problem(list, change->place, path, "template: \"projects/{project}/topics/{topic}\"",
-                       "several fields can only be the parts of a template, or a field and a list");
+        change_problem(
+            list, change->place, path,
+            "write template: \"projects/{project}/topics/{topic}\", with a name for each",
+            "several fields can only be the parts of a template, or a field and a list");
         return;
     }
     change_choose_converter(list, change, path);
@@ -492,7 +494,9 @@ static void check_presence_value(ChangeList *list, const MessagePair *pair,
             !path_is_entered(pair, end, &e->paths[0]) ||
             (e->value->kind == EXPR_BUILD && !e->value->n_rules))
             continue;
-        change_problem(list, change->place, where_change(list, pair, change), "{}",
+        change_problem(list, change->place, where_change(list, pair, change),
+                       arena_printf(list->arena, "write %s: {%s: {}}", e->paths[0].text,
+                                    end == NEW ? "added" : "back"),
                        "other changes give what is inside it, so that it can only be there");
     }
 }

@@ -151,7 +151,10 @@ static void read_entry(Reading *r, const JsonNode *node)
     else if (added)
         read_gone(r, node, NEW, added);
     else {
-        change_problem(r->list, place(r, node), where(r, node->name), "PENDING: QUEUED",
+        bool old = enum_value_by_name(r->pair->ends[OLD], node->name);
+        const char *hint = arena_printf(r->list->arena, "write %.*s: {%s: loud}, or the new name",
+                                        BYTES_ARGS(node->name), old ? "removed" : "added");
+        change_problem(r->list, place(r, node), where(r, node->name), hint,
                        "expected the new name, removed or added");
         r->good = false;
     }
@@ -340,7 +343,10 @@ static bool fill_flag(ChangeList *list, const FieldChange *change, Converter *co
     if (values && change_check_truths(list, values, path))
         n = bool_entries(list, type, values, from_bool, path, entries);
     if (!n && list->problems->n == told)
-        change_problem(list, change->place, path, "values: {false: NO, true: YES}",
+        change_problem(list, change->place, path,
+                       arena_printf(list->arena,
+                                    "write values: {false: %s, true: %s}, or what else they are",
+                                    type->values[0].name, type->values[type->n_values > 1].name),
                        "say which value of %s is false and which is true", type->name);
     qsort(entries, n, sizeof *entries, by_from);
     converter->entries = entries;

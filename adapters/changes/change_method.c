@@ -191,8 +191,10 @@ static void read_entry(ChangeList *list, const JsonNode *node)
         check_pair(list, place, old, new_one);
         add_entry(list, old, new_one, NULL);
     } else {
-        change_problem(list, place, "", "Orders.Get: Catalog.Fetch",
-                       "expected the new method, removed or added");
+        bool old = side_method(&list->sides[OLD], list->arena, node->name);
+        const char *hint = arena_printf(list->arena, "write %.*s: {%s: \"why\"}, or the new method",
+                                        BYTES_ARGS(node->name), old ? "removed" : "added");
+        change_problem(list, place, "", hint, "expected the new method, removed or added");
     }
 }
 

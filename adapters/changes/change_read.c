@@ -321,7 +321,10 @@ static bool read_meaning(const Reading *r, const JsonNode *item, int end, Mark *
     value.text = item->name;
     ValueType type = value_type_of(path_field(&mark->flag));
     if (item->kind != JSON_OBJECT || item->count != 1) {
-        change_problem(r->list, place(r, item), r->where, "true: {limit: -1}, or A: {a: {}}",
+        change_problem(r->list, place(r, item), r->where,
+                       arena_printf(r->list->arena,
+                                    "write %.*s: {FIELD: VALUE}, or {} for a message",
+                                    BYTES_ARGS(item->name)),
                        "expected one field of the other version, with its value");
         return false;
     }
@@ -361,7 +364,7 @@ static bool read_means(const Reading *r)
         return false;
     ValueType type = value_type_of(path_field(&r->change->ends[end].paths[0]));
     if (node->kind != JSON_OBJECT || !node->count || type.repeated || type.message) {
-        change_problem(r->list, place(r, node), r->where, "means: {true: {limit: -1}}",
+        change_problem(r->list, place(r, node), r->where, "write means: {VALUE: {FIELD: MEANING}}",
                        "expected values of a plain field, each with what it means");
         return false;
     }
@@ -439,7 +442,8 @@ static bool read_template(const Reading *r, const JsonNode *node, int end)
 static bool read_part_text(const Reading *r, const JsonNode *node, const JsonNode *value,
                            TemplatePart *part)
 {
-    const char *form = part->end == OLD ? "{removed: graceful, back: TEXT}" : "{added: TEXT}";
+    const char *form =
+        part->end == OLD ? "write {removed: graceful, back: TEXT}" : "write {added: TEXT}";
     if (!value || !has_text(value) || !value->text.size) {
         change_problem(r->list, place(r, value ? value : node), r->where, form,
                        part->end == OLD
@@ -476,7 +480,7 @@ static bool read_part(const Reading *r, const JsonNode *node, TemplatePart *part
                            .drop = DROP_COUNTED};
     if (!object || !removed == !added || node->count != n_known) {
         change_problem(r->list, part->place, r->where,
-                       "{removed: graceful, back: TEXT}, or {added: TEXT, back: graceful}",
+                       "write {removed: graceful, back: TEXT}, or {added: TEXT}",
                        "expected what becomes of a part that only one version has");
         return false;
     }
@@ -490,7 +494,8 @@ static bool read_parts(const Reading *r, const JsonNode *node)
     TemplatePart *parts = arena_array(r->list->arena, TemplatePart, node->count + 1);
     bool good = node->kind == JSON_OBJECT && node->count;
     if (!good)
-        change_problem(r->list, place(r, node), r->where, "parts: {NAME: {removed: graceful, ...}}",
+        change_problem(r->list, place(r, node), r->where,
+                       "write parts: {NAME: {removed: graceful, back: TEXT}}, or {added: TEXT}",
                        "expected the names of parts, each with what becomes of it");
     uint32_t n = 0;
     for (const JsonNode *item = good ? node->first : NULL; item; item = item->next)
@@ -534,7 +539,7 @@ static bool read_sentinel(const Reading *r, const JsonNode *node)
     }
     ChangeEnd *e = &r->change->ends[end];
     if (!node || value_type_of(path_field(&e->paths[0])).message) {
-        change_problem(r->list, place(r, r->node), r->where, "sentinel: -1",
+        change_problem(r->list, place(r, r->node), r->where, "write sentinel: VALUE",
                        "a sentinel is one plain value, of the old field or {new: of the new one}");
         return false;
     }
@@ -562,7 +567,8 @@ static bool read_first(const Reading *r, const JsonNode *node)
     if (r->change->ends[OLD].n_paths > 1 || r->change->ends[NEW].n_paths > 1)
         return read_drop(r, node, &r->change->first);
     change_problem(r->list, place(r, node), r->where,
-                   "write emails: {from: [primary_email, other_emails], first: loud}",
+                   arena_printf(r->list->arena, "write %.*s: {from: [FIELD, LIST], first: loud}",
+                                BYTES_ARGS(r->key->name)),
                    "first is said of a field and a list that are one list in the other version");
     return false;
 }
@@ -576,7 +582,8 @@ static bool read_keyed(const Reading *r)
     r->change->keyed = key;
     if (!key && (value || duplicates)) {
         change_problem(r->list, place(r, value ? value : duplicates), r->where,
-                       "write labels: {key: name, duplicates: loud}",
+                       arena_printf(r->list->arena, "write %.*s: {key: FIELD, duplicates: loud}",
+                                    BYTES_ARGS(r->key->name)),
                        "%s is said of a list of messages that is a map in the other version",
                        value ? "value" : "duplicates");
         return false;
@@ -730,7 +737,11 @@ static bool read_change(const Reading *r)
     if (has_text(r->node))
         return read_ends(r);
     if (r->node->kind != JSON_OBJECT) {
-        change_problem(r->list, place(r, r->node), r->where, "customer: customer_id",
+        bool old = path_exists(r->list, r->pair->ends[OLD], r->key->name);
+        const char *hint =
+            arena_printf(r->list->arena, "write %.*s: {%s: graceful}, or the new name",
+                         BYTES_ARGS(r->key->name), old ? "removed" : "added");
+        change_problem(r->list, place(r, r->node), r->where, hint,
                        "expected the new name or what becomes of the field");
         return false;
     }

@@ -227,7 +227,7 @@ static bool check_table(ChangeList *list, const FieldChange *change, const JsonN
 {
     bool good = values && values->kind == JSON_OBJECT && values->count;
     if (!good)
-        change_problem(list, change->place, path, "values: {old: new}",
+        change_problem(list, change->place, path, "write values: {OLD: NEW}",
                        "say which texts become which");
     for (const JsonNode *item = good ? values->first : NULL; item; item = item->next)
         good &= check_value(list, item, true, NULL, path);

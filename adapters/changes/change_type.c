@@ -99,6 +99,13 @@ static bool read_fate(ChangeList *list, const JsonNode *node, TypeFate *fate_out
     return false;
 }
 
+static const char *type_hint(ChangeList *list, Bytes name)
+{
+    bool old = side_message(&list->sides[OLD], list->arena, name);
+    return arena_printf(list->arena, "write %.*s: {%s: loud}, or the new name", BYTES_ARGS(name),
+                        old ? "removed" : "added");
+}
+
 /* "Promo: {removed: graceful}": what becomes of it where it is met without a field, inside an
    Any. */
 static void read_gone(ChangeList *list, const JsonNode *node, Bytes name)
@@ -109,7 +116,7 @@ static void read_gone(ChangeList *list, const JsonNode *node, Bytes name)
     const JsonNode *added = said ? json_member(node, "added") : NULL;
     int end = removed ? OLD : NEW;
     if (node->count != 1 || (!removed && !added)) {
-        change_problem(list, place, "", "Item: Line, or Item: {removed: loud}",
+        change_problem(list, place, "", type_hint(list, name),
                        "expected the new name, or removed or added");
         return;
     }
@@ -140,8 +147,8 @@ void change_read_types(ChangeList *list)
         if (node->kind == JSON_OBJECT || node->kind == JSON_ARRAY)
             continue;
         if (!has_text(node))
-            change_problem(list, *yaml_place(&list->document, node), "", "Item: Line",
-                           "expected the new name");
+            change_problem(list, *yaml_place(&list->document, node), "",
+                           type_hint(list, node->name), "expected the new name");
         else if (side_enum(&list->sides[OLD], list->arena, node->name))
             read_enum_name(list, node);
         else

@@ -118,7 +118,7 @@ static bool add_entries(const Reading *r, const JsonNode *node, const FieldType 
 {
     const FieldType *key = message_field_by_number(field->message, 1);
     const FieldType *value = message_field_by_number(field->message, 2);
-    bool good = node->kind == JSON_OBJECT || refuse(r, node, field->message, "write {key: value}");
+    bool good = node->kind == JSON_OBJECT || refuse(r, node, field->message, "write {KEY: VALUE}");
     for (const JsonNode *item = good ? node->first : NULL; item; item = item->next) {
         Buffer entry = buffer_in(r->list->arena);
         JsonNode name = *item;
@@ -318,7 +318,7 @@ bool change_literal_message(ChangeList *list, const JsonNode *node, const char *
     if (!spelled)
         good = node->kind == JSON_OBJECT
                    ? add_fields(&r, node, type, &out)
-                   : refuse(&r, node, type, "write its fields: {name: value}, or {}");
+                   : refuse(&r, node, type, "write {}, or its fields: {FIELD: VALUE}");
     literal_out->bytes = buffer_bytes(&out);
     return good;
 }

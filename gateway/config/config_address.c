@@ -78,8 +78,10 @@ bool config_address(ConfigReader *reader, const char *text, bool listening, cons
         config_tell(reader, path, example, "%s is not an address: a host, a colon and a port",
                     text);
     else if (!ipv6 && strchr(address_out->host, ':'))
-        config_tell(reader, path, arena_printf(reader->arena, "[%s]", text),
-                    "an IPv6 address must be in brackets");
+        config_tell(
+            reader, path,
+            arena_printf(reader->arena, "[%s]:%.*s", address_out->host, BYTES_ARGS(port_text)),
+            "an IPv6 address must be in brackets");
     else if (ipv6 && inet_pton(AF_INET6, address_out->host, &ip) != 1)
         config_tell(reader, path, NULL, "%s is not an IPv6 address", address_out->host);
     else if (!ipv6 &&

@@ -1,112 +1,499 @@
-"""Hints of `check`: whoever writes what a hint says has one mistake less."""
+"""Hints of `check`: whoever writes what a hint says has one mistake less. Every hint in the source is tried."""
+import functools
+import pathlib
 import re
 import subprocess
+import tempfile
+from difflib import SequenceMatcher
 
 import pytest
 import yaml
 from gateway import BINARY
+from hints import sites
 
-IMPORTS = "".join(f'import "google/protobuf/{name}.proto";' for name in ("timestamp", "wrappers", "field_mask"))
+IMPORTS = "".join(f'import "google/protobuf/{name}.proto";'
+                  for name in ("timestamp", "duration", "wrappers", "field_mask"))
 CONFIG = """\
 listen: ["127.0.0.1:1"]
 services:
   - name: s
-    versions: [{name: v1, package: t.v1, schema: s.binpb}, {name: v2, package: t.v2, schema: s.binpb}]
+    versions: [{name: v1, package: t.v1, schema: s1.binpb}, {name: v2, package: t.v2, schema: s2.binpb}]
     changes: [list.yaml]
     instances: [{address: "127.0.0.1:2", versions: [v2]}]
 """
 GO = "service S { rpc Go(M) returns (M); }"
+MONEY = "message Money { string currency_code = 1; int64 units = 2; int32 nanos = 3; }"
 
 
-def mistakes(folder, changes):
-    (folder / "list.yaml").write_text(yaml.safe_dump(changes))
+# ---- What is told --------------------------------------------------------------------------------------------------
+
+class Mistake:
+    """One line of `check`: "list.yaml:3:5: M.a: the reason (the hint)"."""
+
+    def __init__(self, line):
+        place = re.match(r"(.*?):(\d+):(\d+): (.*)", line)
+        self.line, self.row, self.column, rest = line, int(place[2]) - 1, int(place[3]) - 1, place[4]
+        hint = re.search(r" \(((?:[^()]|\((?:[^()]|\([^()]*\))*\))*)\)$", rest)
+        self.hint = hint[1] if hint else None
+        self.said = rest[:hint.start()] if hint else rest
+        self.path = self.said.split(": ")[0]
+
+    def reasons(self):
+        """What may be the reason: the path before it may have a colon, or not be there."""
+        parts = self.said.split(": ")
+        return [": ".join(parts[k:]) for k in range(len(parts))]
+
+    def gives(self, site):
+        return self.hint is not None and any(site.tells(reason) for reason in self.reasons())
+
+
+def mistakes(folder, name):
     done = subprocess.run([BINARY, "check", folder / "c.yaml"], capture_output=True, text=True, timeout=60)
-    told = [line for line in (done.stdout + done.stderr).splitlines() if re.match(r".*list\.yaml:\d+:\d+: ", line)]
+    told = [line for line in (done.stdout + done.stderr).splitlines() if re.match(rf".*{name}:\d+:\d+: ", line)]
     assert done.returncode == 0 or told, done.stdout + done.stderr
-    return told
+    return [Mistake(line) for line in told]
 
 
-def replaced(node, word):
-    """The nearest word of the tree becomes this one."""
-    from difflib import SequenceMatcher
-    words = []
+# ---- A hint, applied -----------------------------------------------------------------------------------------------
 
-    def walk(value):
-        if isinstance(value, dict):
-            for key, inner in value.items():
-                words.append(key)
-                walk(inner)
-        elif isinstance(value, str):
-            words.append(value)
-
-    def swap(value, old):
-        if isinstance(value, dict):
-            return {word if key == old else key: swap(inner, old) for key, inner in value.items()}
-        return word if value == old else value
-
-    walk(node)
-    near = max((w for w in words if isinstance(w, str) and w != word),
-               key=lambda w: SequenceMatcher(None, w, word).ratio())
-    return swap(node, near)
+CHANGE_KEYS = {"to", "from", "by", "more", "template", "parts", "values", "means", "select", "sentinel", "currency",
+               "times", "required", "optional", "of", "first", "key", "value", "duplicates"}
 
 
-def applied(changes, line, section):
-    """The list with what the hint says: the first of several alternatives, beside what is there already."""
-    hint = re.search(r"\(([^()]*(?:\([^()]*\)[^()]*)*)\)$", line).group(1)
-    if hint.startswith("did you mean "):
-        return replaced(changes, hint[len("did you mean "):-1])
-    text = re.sub(r"^(no converter fits: )?write ", "", hint)
-    text = re.split(r", or | or |, loud|, graceful| for | if ", text)[0].replace(" and ", "\n").split(" | ")[0]
-    text += "}" * (text.count("{") - text.count("}"))
-    for key, value in yaml.safe_load(text).items():
-        if key in ("from", "to", "types"):
-            where = changes
-        elif section in ("methods", "types"):
-            where = changes.setdefault(section, {})
+def replaced(text, mistake, word):
+    """What begins at the mistake's place becomes this word; else the word of the file that is nearest to it."""
+    lines = text.split("\n")
+    there = re.compile(r"[\w./-]+").match(lines[mistake.row], mistake.column)
+    if there and SequenceMatcher(None, there.group(), word).ratio() >= 0.5:
+        lines[mistake.row] = lines[mistake.row][:there.start()] + word + lines[mistake.row][there.end():]
+        return "\n".join(lines)
+    words = {found for found in re.findall(r"[\w.]+", text) if found != word}
+    near = max(words, key=lambda found: SequenceMatcher(None, found, word).ratio())
+    return re.sub(rf"(?<![\w.]){re.escape(near)}(?![\w.])", word, text)
+
+
+def path_at(node, mistake, path=()):
+    """The keys that lead to what begins at the mistake's place; the innermost."""
+    def is_there(found):
+        return (found.start_mark.line, found.start_mark.column) == (mistake.row, mistake.column)
+
+    if isinstance(node, yaml.MappingNode):
+        for key, value in node.value:
+            inner = path_at(value, mistake, (*path, key.value))
+            if inner is not None or is_there(key) or is_there(value):
+                return inner if inner is not None else (*path, key.value)
+    if isinstance(node, yaml.SequenceNode):
+        for k, value in enumerate(node.value):
+            inner = path_at(value, mistake, (*path, k))
+            if inner is not None or is_there(value):
+                return inner if inner is not None else (*path, k)
+    return None
+
+
+class Quoted(str):
+    """A scalar in quotes, which stays in them."""
+
+
+class Loader(yaml.BaseLoader):
+    def construct_scalar(self, node):
+        value = super().construct_scalar(node)
+        return Quoted(value) if getattr(node, "style", None) in ("'", '"') else value
+
+
+class Dumper(yaml.SafeDumper):
+    pass
+
+
+Dumper.add_representer(Quoted, lambda dumper, value: dumper.represent_scalar("tag:yaml.org,2002:str", value, style='"'))
+Dumper.add_representer(str, lambda dumper, value: dumper.represent_scalar(
+    "tag:yaml.org,2002:" + ("int" if re.fullmatch(r"-?\d+", value) else "str"), value))
+
+
+def at(tree, path):
+    return functools.reduce(lambda node, key: node[key], path, tree)
+
+
+def beside(old, new):
+    """What is there already, and what is new."""
+    if not isinstance(old, dict) or not isinstance(new, dict) or not new:
+        return new
+    return {**old, **{key: beside(old.get(key), value) for key, value in new.items()}}
+
+
+def put(tree, path, value):
+    holder, key = at(tree, path[:-1]), path[-1]
+    holder[key] = beside(holder.get(key) if isinstance(holder, dict) else holder[key], value)
+
+
+def section_of(tree, mistake, section):
+    """The map that a line of a hint belongs into, which may not be there yet."""
+    if section in ("methods", "types"):
+        return tree.setdefault(section, {})
+    return tree.setdefault(section, {}).setdefault(mistake.path.split(".")[0], {})
+
+
+def merge(tree, path, mistake, section, said):
+    for key, value in said.items():
+        if path and path[-1] == key:
+            put(tree, path, value)
+        elif key in ("from", "to", "types") and (not path or len(path) < 3):
+            tree[key] = value
+        elif path and key in CHANGE_KEYS:
+            old = at(tree, path)
+            put(tree, path, {key: value} if isinstance(old, dict) else {"to": old, key: value})
         else:
-            where = changes.setdefault(section, {}).setdefault(line.split(": ")[1].split(".")[0], {})
-        both = isinstance(value, dict) and isinstance(where.get(key), dict)
-        where[key] = {**where[key], **value} if both else value
-    return changes
+            put(section_of(tree, mistake, section), [key], value)
 
+
+def applied(text, mistake, section, fill):
+    """The file with what the hint says: the first of several alternatives, with the words that stand for others."""
+    meant = re.match(r"did you mean (.*?)\??$", mistake.hint)
+    if meant:
+        return replaced(text, mistake, meant[1])
+    said = re.sub(r"^(no converter fits: )?(write|add|for example) ", "", mistake.hint)
+    said = re.split(r", or | or |, loud|, graceful|, with | for | if |; ", said)[0].replace(" and ", "\n").split(" | ")[0]
+    for word, value in fill.items():
+        said = said.replace(word, value)
+    said += "}" * (said.count("{") - said.count("}"))
+    tree, path = yaml.load(text, Loader) or {}, path_at(yaml.compose(text), mistake)
+    said = yaml.load(said, Loader)
+    if isinstance(said, dict) and not re.match(r"(write )?\{", mistake.hint):
+        merge(tree, path, mistake, section, said)
+    else:
+        at(tree, path[:-1])[path[-1]] = said
+    return yaml.dump(tree, Dumper=Dumper, default_flow_style=True, width=10000)
+
+
+# ---- Change lists --------------------------------------------------------------------------------------------------
+
+class Case:
+    """Two versions and a change list; `then` is the list with what the hint says, where that takes a person."""
+
+    def __init__(self, old, new, changes="", then=None, fill=None, pick=None, section="messages", config=CONFIG):
+        self.bodies, self.changes, self.then, self.fill = (old, new), changes, then, fill or {}
+        self.pick, self.section, self.config = pick, section, config
+
+    def write(self, folder):
+        packages = re.findall(r"package: ([\w.]+)", self.config)
+        for number, body in enumerate(self.bodies, 1):
+            syntax = "proto2" if body.startswith("proto2 ") else "proto3"
+            text = f'syntax = "{syntax}"; package {packages[number - 1]}; {IMPORTS} {body.removeprefix("proto2 ")} {GO}\n'
+            (folder / f"v{number}.proto").write_text(text)
+            subprocess.run(["protoc", "-I.", "--include_imports", f"--descriptor_set_out=s{number}.binpb", f"v{number}.proto"],
+                           cwd=folder, check=True, capture_output=True)
+        (folder / "c.yaml").write_text(self.config)
+
+    def told(self, folder, changes):
+        (folder / "list.yaml").write_text(changes)
+        return mistakes(folder, "list.yaml")
+
+    @staticmethod
+    def whole(changes):
+        return changes if changes.startswith(("from:", "[")) else f"from: v1\nto: v2\n{changes}"
+
+    @functools.cached_property
+    def before(self):
+        with tempfile.TemporaryDirectory() as name:
+            folder = pathlib.Path(name)
+            self.write(folder)
+            return self.told(folder, self.whole(self.changes)), self.whole(self.changes)
+
+    def mistake(self):
+        told = [it for it in self.before[0] if it.hint and (not self.pick or self.pick in it.line)]
+        assert told, [it.line for it in self.before[0]]
+        return told[-1]
+
+    def after(self, folder):
+        self.write(folder)
+        return self.told(folder, self.whole(self.then) if self.then else
+                         applied(self.before[1], self.mistake(), self.section, self.fill))
+
+
+A, B, AB = "message M { string a = 1; }", "message M { string b = 1; }", "message M { string a = 1; string b = 2; }"
+RED, NONE = "enum E { NONE = 0; RED = 1; }", "enum E { NONE = 0; }"
+E_FIELD = "message M { E e = 1; } "
+FLAG = "message M { E b = 1; } enum E { NONE = 0; YES = 1; }"
+SUB = "message M { Sub s = 1; } message Sub { string name = 1; map<string, string> words = 2; google.protobuf.Timestamp t = 3; }"
+UNLIMITED, LIMIT = "message M { bool unlimited = 1; }", "message M { int32 limit = 1; }"
+PAIRED = "message M { repeated X a = 1; } message X { string k = 1; string v = 2; }"
+LISTED = "message M { repeated X a = 1; } message X { string k = 1; string v = 2; string w = 3; }"
+TEMPLATE = 'template: "p/{p}/r/{r}", into: "p/{p}"'
 
 CASES = [
-    # section, the old messages, the new ones, the list
-    ("messages", "message M { string a = 1; }", "message M { }", {}),
-    ("messages", "message M { string name = 1; }", "message M { string names = 1; }", {}),
-    ("messages", "message M { }", "message M { string a = 1; }", {}),
-    ("messages", "message M { string a = 1; }", "message M { string b = 1; }", {"messages": {"M": {"aa": "b", "a": "b"}}}),
-    ("messages", "message M { string alpha = 1; }", "message M { string beta = 1; }", {"messages": {"M": {"alpha": "betta"}}}),
-    ("messages", "message M { string a = 1; }", "message M { repeated string a = 1; }", {}),
-    ("messages", "message M { string a = 1; }", "message M { repeated string b = 1; }", {"messages": {"M": {"a": "b"}}}),
-    ("messages", "message M { int32 a = 1; }", "message M { string a = 1; }", {}),
-    ("messages", "message M { google.protobuf.Timestamp a = 1; }", "message M { int64 b = 1; }", {"messages": {"M": {"a": "b"}}}),
-    ("messages", "message M { int32 a = 1; }", "message M { string a = 1; }", {"messages": {"M": {"a": {"by": "texd"}}}}),
-    ("messages", "message M { fixed32 a = 1; }", "message M { google.protobuf.UInt32Value a = 1; }", {}),
-    ("messages", "message M { repeated X a = 1; } message X { string k = 1; }", "message M { map<string, int32> a = 1; }", {}),
-    ("messages", "message M { repeated X a = 1; } message X { string k = 1; }", "message M { map<string, int32> b = 1; }",
-     {"messages": {"M": {"a": "b"}}}),
-    ("enums", "message M { E e = 1; } enum E { NONE = 0; RED = 1; }", "message M { E e = 1; } enum E { NONE = 0; }", {}),
-    ("enums", "message M { E e = 1; } enum E { NONE = 0; }", "message M { E e = 1; } enum E { NONE = 0; RED = 1; }", {}),
-    ("methods", "message M { } service T { rpc Old(M) returns (M); }", "message M { }", {}),
-    ("types", "message M { } message Ask { } service T { rpc Do(Ask) returns (M); }",
-     "message M { } message Query { } service T { rpc Do(Query) returns (M); }", {}),
-    ("types", "message M { } message Item { }", "message M { } message Item { }", {"types": {"Item": {"removed": "loud"}}}),
-    ("from", "message M { }", "message M { }", {"from": "v0"}),
-    ("to", "message M { }", "message M { }", {"to": "v9"}),
-    ("messages", "message M { }", "message M { }", {"mesages": {}}),
+    Case(A, "message M { }"),
+    Case("message M { string name = 1; }", "message M { string names = 1; }"),
+    Case("message M { }", A),
+    Case(A, B, "messages: {M: {aa: b}}", pick="no field"),
+    Case("message M { string alpha = 1; }", "message M { string beta = 1; }", "messages: {M: {alpha: betta}}"),
+    Case(A, "message M { repeated string a = 1; }"),
+    Case(A, "message M { repeated string b = 1; }", "messages: {M: {a: b}}"),
+    Case("message M { int32 a = 1; }", A),
+    Case("message M { google.protobuf.Timestamp a = 1; }", "message M { int64 b = 1; }", "messages: {M: {a: b}}"),
+    Case("message M { int32 a = 1; }", A, "messages: {M: {a: {by: texd}}}"),
+    Case("message M { fixed32 a = 1; }", "message M { google.protobuf.UInt32Value a = 1; }"),
+    Case("message M { map<int32, int32> a = 1; }", "message M { map<string, int32> a = 1; }"),
+    Case("message M { map<int32, int32> a = 1; }", "message M { map<string, int32> b = 1; }", "messages: {M: {a: b}}"),
+    Case(PAIRED, "message M { map<string, string> a = 1; }", fill={"FIELD": "k"}, pick="a map"),
+    Case(PAIRED, "message M { map<string, string> a = 1; }", "messages: {M: {a: {key: k}}}", pick="there twice"),
+    Case(PAIRED, "message M { map<string, string> a = 1; }", "messages: {M: {a: {duplicates: loud}}}", fill={"FIELD": "k"},
+         pick="a list of messages that is a map"),
+    Case(LISTED, "message M { map<string, string> a = 1; }", "messages: {M: {a: {key: k, duplicates: loud}}}",
+         then="messages: {M: {a: {key: k, value: v, duplicates: loud}}, X to M.AEntry: {w: {removed: loud}}}", pick="is the value"),
+    Case(LISTED, "message M { map<string, Y> a = 1; } message Y { string v = 2; string w = 3; }",
+         "messages: {M: {a: {key: k, by: text, duplicates: loud}}}", then="messages: {M: {a: {key: k, duplicates: loud}}}",
+         pick="plain values"),
+    Case("message M { string c = 1; string d = 2; }", "message M { string a = 1; }", "messages: {M: {a: {from: [c, d]}}}",
+         pick="several fields"),
+    Case(AB, "message M { string c = 1; string kind = 2; }", "messages: {M: {kind: {added: x}, a: c, b: c}}",
+         then="messages: {M: {kind: {added: x}, a: {to: c, when: {kind: x}}, b: {to: c, when: {kind: y}}}}", pick="two changes"),
+    Case("proto2 message M { optional string a = 1; }", "proto2 message M { required string a = 1; }"),
+    Case("message M { string name = 1; }", "message M { Sub sub = 1; } message Sub { string name = 1; }",
+         "messages: {M: {name: sub.name, sub: {added: {name: x}}}}", pick="can only be there"),
+    Case("proto2 message M { optional int32 a = 1 [default = 5]; }", "proto2 message M { optional int32 a = 1; }"),
+    Case(f"{E_FIELD}{RED}", E_FIELD + NONE, section="enums"),
+    Case(E_FIELD + NONE, E_FIELD + RED, section="enums"),
+    Case(E_FIELD + RED, f"{E_FIELD}enum E {{ NONE = 0; GREEN = 1; }}", "enums: {E: {REDD: GREEN}}", pick="REDD"),
+    Case(E_FIELD + RED, E_FIELD + NONE, "enums: {E: {RED: {}}}", section="enums", pick="expected"),
+    Case(f"{E_FIELD}enum E {{ NONE = 0; A = 1; B = 2; }}", f"{E_FIELD}enum E {{ NONE = 0; C = 1; }}",
+         "enums: {E: {A: C, B: C}}", section="enums"),
+    Case("message M { bool b = 1; }", FLAG, "messages: {M: {b: {by: flag}}}"),
+    Case(A, "message M { }", "messages:\n  M:\n    a: {removed: graceful}  # decide: is it?\n",
+         then="messages:\n  M:\n    a: {removed: graceful}\n"),
+    Case("message M { string a = 1; repeated string l = 2; }", "message M { repeated string b = 1; }",
+         "messages: {M: {b: {from: [l, a], first: loud}}}", pick="in this order"),
+    Case("message M { string a = 1; repeated string l = 2; }", "message M { repeated string b = 1; }",
+         "messages: {M: {b: {from: [a, l]}}}", pick="say what becomes"),
+    Case("message M { string a = 1; repeated string l = 2; }", "message M { repeated string l = 1; }",
+         "messages: {M: {l: {first: loud}}}", fill={"FIELD": "a", "LIST": "l"}, pick="first is said"),
+    Case("message M { } service T { rpc Old(M) returns (M); }", "message M { } service T { rpc New(M) returns (M); }",
+         "methods: {T.Olld: T.New}", pick="no method"),
+    Case("message M { } service T { rpc Do(M) returns (M); }", "message M { } service T { rpc Do(M) returns (stream M); }",
+         section="methods"),
+    Case("message M { } message Ask { } service T { rpc Do(Ask) returns (M); }",
+         "message M { } message Query { } service T { rpc Do(Query) returns (M); }", section="types"),
+    Case("message M { } message Say { } service T { rpc Do(M) returns (Say); }",
+         "message M { } message Told { } service T { rpc Do(M) returns (Told); }", section="types"),
+    Case("message M { } service T { rpc Old(M) returns (M); }", "message M { }", "methods: {T.Old: {}}", section="methods",
+         pick="expected"),
+    Case("message M { } service T { rpc Old(M) returns (M); }", "message M { }", section="methods"),
+    Case("message M { string b = 2; }", "message M { oneof o { string a = 1; string b = 2; } }",
+         "messages: {M: {a: {constant: x}}}", then="messages: {M: {a: {added: graceful}}}"),
+    Case("message M { string kind = 1; string v = 2; }", AB,
+         "messages: {M: {v: [{to: a, when: {kind: A}}, {to: b, when: {kind: B}}], kind: {select: {a: A}}}}",
+         fill={"..., ": ""}, pick="nothing says which"),
+    Case(A, "message M { }", "messages: {M: {a: {removed: gracefull}}}"),
+    Case("message M { }", A, "messages: {M: {a: {added: gracefull}}}"),
+    Case(AB, "message M { string kind = 1; }", "messages: {M: {kind: {select: {a: A, b: B}, unused: lowd}, a: {removed: loud}, b: {removed: loud}}}",
+         pick="zero, graceful"),
+    Case(UNLIMITED, LIMIT, "messages: {M: {unlimited: {means: {true: 5}}, limit: {added: 1}}}",
+         fill={"FIELD": "limit", "VALUE": "-1"}, pick="expected one field"),
+    Case(UNLIMITED, LIMIT, "messages: {M: {unlimited: {means: 5}, limit: {added: 1}}}",
+         fill={"{VALUE": "{true", "FIELD": "limit", "MEANING": "-1"}, pick="expected values"),
+    Case(A, A, f"messages: {{M: {{a: {{{TEMPLATE}, parts: {{r: {{removed: graceful}}}}}}}}}}", fill={"TEXT": "x"}, pick="way back"),
+    Case(A, A, f"messages: {{M: {{a: {{{TEMPLATE}, parts: {{r: {{removed: graceful, back: loud}}}}}}}}}}", pick="cannot be left out"),
+    Case(A, A, f"messages: {{M: {{a: {{{TEMPLATE}, parts: {{r: 5}}}}}}}}", fill={"TEXT": "x"}, pick="only one version has"),
+    Case(A, A, f"messages: {{M: {{a: {{{TEMPLATE}, parts: 5}}}}}}", fill={"NAME": "r", "TEXT": "x"}, pick="names of parts"),
+    Case(A, A, f"messages: {{M: {{a: {{{TEMPLATE}, parts: {{r: {{added: x}}}}}}}}}}", pick="only in the template"),
+    Case(A, A, f"messages: {{M: {{a: {{{TEMPLATE}}}}}}}", fill={"...": "x"}, pick="one of the two"),
+    Case("message M { string a = 1; string b = 2; string c = 3; }", "message M { string d = 1; }",
+         'messages: {M: {d: {from: [a, b, c], template: "x/{p}/y/{q}"}}}',
+         then='messages: {M: {c: {removed: graceful}, d: {from: [a, b], template: "x/{p}/y/{q}"}}}', pick="2 names"),
+    Case("message M { int32 a = 1; }", "message M { int32 a = 1; }", "messages: {M: {a: {sentinel: {}}}}", fill={"VALUE": "-1"}),
+    Case("message M { google.protobuf.FieldMask mask = 1; }", "message M { google.protobuf.FieldMask mask = 1; }",
+         fill={"MESSAGE": "M"}),
+    Case("message M { google.protobuf.FieldMask mask = 1; } message Order { }",
+         "message M { google.protobuf.FieldMask mask = 1; } message Order { }", "messages: {M: {mask: {of: Ordr}}}"),
+    Case(A, "message M { }", "messages: {M: {a: {removd: graceful}}}"),
+    Case(A, "message M { }", "messages: {M: {a: null}}", pick="expected the new name"),
+    Case(f"{E_FIELD}{RED}", "message M { string e = 1; }", "messages: {M: {e: {by: enum_name, values: {REDD: x}}}}"),
+    Case(A, A, "messages: {M: {a: {by: text_table, values: {x: y}, others: lowd}}}", pick="in quotes"),
+    Case(A, A, "messages: {M: {a: {by: text_table}}}"),
+    Case(A, A, "messages: {Mm: {a: a}}", section="messages", pick="no message"),
+    Case("message M { } message Item { }", "message M { }", "types: {Item: {}}", section="types", pick="removed or added"),
+    Case("message M { } message Item { }", "message M { }", "types: {Item: null}", section="types", pick="expected the new name"),
+    Case("message M { } message Item { string a = 1; }", "message M { } message Items { string b = 1; }",
+         "messages: {Item: {a: b}}", pick="no counterpart"),
+    Case("message M { } message Item { }", "message M { } message Item { }", "types: {Item: {removed: loud}}", section="types"),
+    Case("message M { } message Item { string a = 1; }", "message M { } message Item { int32 b = 1; }",
+         "types: {Item: [{removed: kept}, {added: loud}]}", config=CONFIG.replace("t.v1", "t").replace("t.v2", "t"),
+         then="types: {Item: [{removed: loud}, {added: loud}]}"),
+    Case("message M { }", "message M { }", "from: v0\nto: v2\n"),
+    Case("message M { }", "message M { }", "from: v1\nto: v9\n"),
+    Case("message M { }", "message M { }", "mesages: {}"),
+    Case("message M { int32 a = 1; }", "message M { int32 a = 1; }", "messages: {M: {a: {by: scale}}}"),
+    Case("message M { int64 price = 1; }", "message M { Money price = 1; } " + MONEY,
+         "messages: {M: {price: {by: cents_to_money}}}"),
+    Case("message M { }", E_FIELD + RED, "messages: {M: {e: {added: REDD}}}"),
+    Case("message M { }", "message M { bool b = 1; }", "messages: {M: {b: {added: maybe}}}"),
+    Case("message M { }", "message M { repeated string l = 1; }", "messages: {M: {l: {added: []}}}"),
+    Case("message M { }", SUB, "messages: {M: {s: {added: {words: 5}}}}", fill={"KEY": "k", "VALUE": "v"}),
+    Case("message M { }", SUB, "messages: {M: {s: {added: {namee: x}}}}"),
+    Case("message M { }", SUB, "messages: {M: {s: {added: {t: yesterday}}}}"),
+    Case("message M { }", SUB, "messages: {M: {s: {added: 5}}}"),
+    Case("message M { }", "message M { }", "[]", then="from: v1\nto: v2\n"),
 ]
 
 
-@pytest.mark.parametrize("section, old, new, changes", CASES)
-def test_what_a_hint_says_is_one_mistake_less(tmp_path, section, old, new, changes):
-    for version, text in (("v1", old), ("v2", new)):
-        (tmp_path / f"{version}.proto").write_text(f'syntax = "proto3"; package t.{version}; {IMPORTS} {text} {GO}\n')
-    subprocess.run(["protoc", "-I.", "--include_imports", "--descriptor_set_out=s.binpb", "v1.proto", "v2.proto"],
-                   cwd=tmp_path, check=True, capture_output=True)
-    (tmp_path / "c.yaml").write_text(CONFIG)
-    changes = {"from": "v1", "to": "v2", **changes}
-    before = mistakes(tmp_path, changes)
-    assert before
-    after = mistakes(tmp_path, applied(changes, before[-1], section))
-    assert len(after) < len(before), (before, after, (tmp_path / "list.yaml").read_text())
+# ---- The config ----------------------------------------------------------------------------------------------------
+
+INSTANCE = '{address: "127.0.0.1:2", versions: [v2]}'
+V1, V2 = "{name: v1, package: t.v1, schema: s1.binpb}", "{name: v2, package: t.v2, schema: s2.binpb}"
+
+
+def config(listen='["127.0.0.1:1"]', v1=V1, v2=V2, instances=f"[{INSTANCE}]", service="", changes="[list.yaml]", rest="", name="s"):
+    return (f"listen: {listen}\nservices:\n  - name: {name}\n    versions: [{v1}, {v2}]\n    changes: {changes}\n"
+            f"    instances: {instances}\n{service}{rest}")
+
+
+def listener(more):
+    return f'[{{address: "127.0.0.1:1", {more}}}]'
+
+
+def route(what):
+    return f"routes: [{what}]\n"
+
+
+BOTH = '[{address: "127.0.0.1:2", versions: [v1, v2]}]'
+SAY = "message M { E e = 1; int32 n = 2; string s = 3; } enum E { NONE = 0; RED = 1; }"
+
+
+class ConfigCase(Case):
+    """A config, and the config with what its hint says; `lists`: the change list with either."""
+
+    def __init__(self, before, then, pick, old=SAY, new=SAY, lists=("from: v1\nto: v2\n",) * 2):
+        super().__init__(old, new, before, then, pick=pick)
+        self.lists, self.is_after = lists, False
+
+    def after(self, folder):
+        self.is_after = True
+        return super().after(folder)
+
+    def told(self, folder, changes):
+        (folder / "list.yaml").write_text(self.lists[self.is_after])
+        (folder / "c.yaml").write_text(changes)
+        return mistakes(folder, "c.yaml")
+
+    @staticmethod
+    def whole(changes):
+        return changes
+
+
+def default(what):
+    return config(rest=route(f"{{match: s.S/Go, on_failure: {{graceful: {{default: {what}}}}}}}"))
+
+
+def addressed(address):
+    return config(instances=f"[{INSTANCE}, {{address: \"{address}\", versions: [v1]}}]")
+
+
+CONFIG_CASES = [
+    ConfigCase(config(instances='[{address: "127.0.0.1:2", versions: v2}]'), None, "a list is expected"),
+    ConfigCase(config(rest="routess: []\n"), None, "no such key"),
+    ConfigCase(config(rest="error_details: false\n"), config(rest="errors: public\n"), "no longer read"),
+    ConfigCase(config(rest=route("{match: s, on_failure: lowd}")), None, "not known here"),
+    ConfigCase(config(v1="v1"), config(), "a map is expected"),
+    ConfigCase(config(rest=route("{match: s, timeout: soon}")), config(rest=route("{match: s, timeout: 250ms}")), "length of time"),
+    ConfigCase(config(v1=V1[:-1] + ", deprecated: soon}"), config(v1=V1[:-1] + ", deprecated: 2026-03-01}"), "not a date"),
+    ConfigCase(config(rest="limits: {head_bytes: big}\n"), config(rest="limits: {head_bytes: 65536}\n"), "not a size"),
+    ConfigCase(config(rest="reflection: maybe\n"), config(rest="reflection: false\n"), "not a truth value"),
+    ConfigCase(config(instances='[{address: "127.0.0.1:2", protocol: grcp, versions: [v2]}]'), None, "not known here"),
+    ConfigCase(default("{e: REDD}"), None, "not a value of"),
+    ConfigCase(config(rest='reflection: "false"\n'), config(rest="reflection: false\n"), "text is not a truth"),
+    ConfigCase(config(rest='limits: {max_hops: "4"}\n'), config(rest="limits: {max_hops: 4}\n"), "text is not a number"),
+    ConfigCase(config(name="!!str s"), config(name='"s"'), "tags are not"),
+    ConfigCase(config(v1="&one " + V1, v2="*one"), config(), "anchors and aliases"),
+    ConfigCase(config(rest='cors: {origins: ["*"], credentials: true}\n'),
+               config(rest='cors: {origins: ["https://panel.example"], credentials: true}\n'), "every origin"),
+    ConfigCase(config(rest="cors: {origins: [panel]}\n"), config(rest='cors: {origins: ["https://panel.example"]}\n'), "not an origin"),
+    ConfigCase(config('["unix:"]'), config('["unix:/run/passerelle.sock"]'), "no path after"),
+    ConfigCase(config('["8080"]'), config('["0.0.0.0:8080"]'), "is not an address"),
+    ConfigCase(config('["::1:80"]'), config('["[::1]:80"]'), "in brackets"),
+    ConfigCase(config('["127.0.0.256:1"]'), config('["0.0.0.0:8080"]'), "neither an IP"),
+    ConfigCase(config('["127.0.0.1:99999"]'), config('["127.0.0.1:9999"]'), "not a port"),
+    ConfigCase(config(rest='dns: {servers: ["x:53"]}\n'), config(rest='dns: {servers: ["10.0.0.2"]}\n'), "name server"),
+    ConfigCase(config(instances=f'[{INSTANCE}, {{address: "127.0.0.1:3", protocol: http, versions: [v1]}}]'),
+               config(rest=route('{match: /x/, instances: ["127.0.0.1:3"]}')), "plain HTTP has no versions"),
+    ConfigCase(config(rest=route('{match: /x/, instances: [{address: "127.0.0.1:3", protocol: rest}]}')),
+               config(rest=route('{match: /x/, instances: [{address: "127.0.0.1:3", protocol: http}]}')), "in plain HTTP only"),
+    ConfigCase(config(instances='[{address: "127.0.0.1:2", protocol: rest, codec: proto, versions: [v2]}]'),
+               config(instances='[{address: "127.0.0.1:2", protocol: rest, codec: json, versions: [v2]}]'), "REST is always"),
+    ConfigCase(config(instances='[{address: "127.0.0.1:2", versions: [v4]}]'), None, "no version v4"),
+    ConfigCase(config(instances='[{address: "127.0.0.1:2"}]'), config(), "versions is missing"),
+    ConfigCase(config(instances='[{address: "127.0.0.1:2", versions: [v1]}, {address: "127.0.0.1:2", versions: [v2]}]'),
+               config(instances='[{address: "127.0.0.1:2", versions: [v1, v2]}]'), "already has the address"),
+    ConfigCase(config(listener("trusted_proxies: [none, unix]")), config(listener("trusted_proxies: [unix]")), "the only entry"),
+    ConfigCase(config(listener("trusted_proxies: [10.0.0.1/8]")), config(listener("trusted_proxies: [10.0.0.0/8]")), "bits after"),
+    ConfigCase(config(listener("trusted_proxies: [lb]")), config(listener("trusted_proxies: [10.0.0.0/8]")), "not a network"),
+    ConfigCase(config(listener("proxy_protocol: true")), config(listener("proxy_protocol: true, trusted_proxies: [10.0.0.0/8]")),
+               "no trusted proxies"),
+    ConfigCase(config(listener("trusted_proxies: [unix]"), rest="identity_header: cookie\n"),
+               config(listener("trusted_proxies: [unix]"), rest="identity_header: x-client-id\n"), "already has a meaning"),
+    ConfigCase(config(rest="identity_header: x-client-id\n"),
+               config(listener("trusted_proxies: [unix]"), rest="identity_header: x-client-id\n"), "from trusted proxies only"),
+    ConfigCase(config(rest='admin: {address: "127.0.0.1:3", hosts: ["a:1"]}\n'),
+               config(rest='admin: {address: "127.0.0.1:3", hosts: ["gw1.internal"]}\n'), "the name of a host"),
+    ConfigCase(config(instances=f'[{INSTANCE}, {{address: "127.0.0.1:1", versions: [v1]}}]'),
+               config(instances=f'[{INSTANCE}, {{address: "127.0.0.1:3", versions: [v1]}}]'), "itself listens"),
+    ConfigCase(config(rest=route('{match: /a/../b/, instances: ["127.0.0.1:3"]}')),
+               None, "normal form"),
+    ConfigCase(config(rest=route("{match: /t.v2.S/Go}")), config(rest=route("{match: s.S/Go}")), "there are none"),
+    ConfigCase(config(rest=route('{match: /x/, instances: ["127.0.0.1:3"], on_failure: {graceful: {default: {}}}}')),
+               config(rest=route('{match: /x/, instances: ["127.0.0.1:3"], on_failure: loud}')), "without a schema"),
+    ConfigCase(config(rest=route("{match: ss}")), None, "no service ss"),
+    ConfigCase(config(rest=route("{match: s.S/Goo}")), None, "matches no method"),
+    ConfigCase(config(v1="{name: v1, package: t.v1, schema: {}}"), config(), "no source"),
+    ConfigCase(config(v1="{name: v1, package: t.v7, schema: s1.binpb}"), None, "no RPC service"),
+    ConfigCase(config(v1='{name: "v 1", package: t.v1, schema: s1.binpb}', changes="[]"), config(changes="[]"), "name of a version"),
+    ConfigCase(config(service="    default_version: v9\n"), None, "no version v9"),
+    ConfigCase(config(name='"s s"'), config(), "name of a service"),
+    ConfigCase(config(rest=route("{match: s.S/Go, on_failure: {graceful: {version: v8, default: {}}}}")), None, "no version v8"),
+    ConfigCase(config(v1="{name: v1, package: t.v1, schema: none.binpb}"), config(), "No such file"),
+    ConfigCase(config(changes="[]"), config(instances='[{address: "127.0.0.1:2", versions: [v1, v2]}]', changes="[]"), "no instance can serve",
+               new="message M { bytes e = 1; } message N { }"),
+    ConfigCase(config(rest="store: {sqlite: /none/store.db}\n"), config(rest="store: {sqlite: /tmp/store.db}\n"), "does not exist"),
+    ConfigCase(config(rest='store: {sqlite: /tmp/s.db, postgresql: "x=y"}\n'), config(rest="store: {sqlite: /tmp/s.db}\n"), "both sqlite"),
+    ConfigCase(config(rest='store: {postgresql: ""}\n'), config(rest="store: {postgresql: service=passerelle}\n"), "it is empty"),
+    ConfigCase(config(v2=V2 + ", {name: v3, package: t.v2, schema: s2.binpb}"),
+               config(v2=V2 + ", {name: v3, package: t.v2, schema: s2.binpb}", changes="[list.yaml]"), "not neighbouring",
+               lists=("from: v1\nto: v3\n", "from: v1\nto: v2\n")),
+    ConfigCase(config(rest=route("{match: s.T/Scrap, on_failure: {graceful: {default: {}}}}"), instances=BOTH),
+               config(rest=route("{match: s.T/Scrap, on_failure: {graceful: {version: v1, default: {}}}}"), instances=BOTH),
+               "cannot be written", old=f"{SAY} service T {{ rpc Scrap(M) returns (M); }}",
+               lists=('from: v1\nto: v2\nmethods: {T.Scrap: {removed: "gone"}}\n',) * 2),
+]
+ALL = CASES + CONFIG_CASES
+
+# Hints that no config file of a test can lead to, and where they are tried.
+ELSEWHERE = {
+    "find_entries": "a list of instances is read while the gateway runs (test_instance_list.c)",
+    "read_reflection": "only a program without a network cannot ask by reflection (test_config.c)",
+}
+
+
+# Hints that name nothing to write; what the cases write was read from them.
+PROSE = {"create it, and let the gateway write in it", "leave out one of them", "list them under X to Y",
+         "list the origins", "give it all its versions there", "the address of a service's own process",
+         "to match an RPC write service.RpcService/Method", "one list for each two neighbours",
+         "quote a value that is to be a string", "write from: with a field for each of {p}, {q}", "without quotes", "write the value out", "0 to 65535", "leave it out, or leave out the others", "file or reflection",
+         "letters, digits, - and _", "file names are relative to this file"}
+
+
+def is_said(case):
+    """Has the list of the case something that its hint names, and that was not there before?"""
+    hint, before, then = case.mistake().hint, case.before[1], case.then
+    named = [word for word in re.findall(r"[\w./:*\[\]-]{2,}", hint) if word in then]
+    return hint in PROSE or any(then.count(word) > before.count(word) for word in named) or "without the mark" in hint
+
+
+@pytest.mark.parametrize("case", ALL, ids=lambda case: (case.pick or case.changes or case.bodies[0])[:60])
+def test_what_a_hint_says_is_one_mistake_less(tmp_path, case):
+    before, after = case.before[0], case.after(tmp_path)
+    assert case.then is None or is_said(case), case.mistake().line
+    assert len(after) < len(before), ([it.line for it in before], [it.line for it in after], (tmp_path / "list.yaml").read_text())
+
+
+def test_every_hint_of_the_source_is_applied_here():
+    given = [mistake for case in ALL for mistake in [case.mistake()]]
+    untried = [site for site in sites() if site.reasons and site.function not in ELSEWHERE
+               and not any(mistake.gives(site) for mistake in given)]
+    assert not untried, "\n".join(map(str, untried))

@@ -352,7 +352,7 @@ static void what_is_said_of_a_message_beside_its_fields_is_only_that_it_is_there
             "list.yaml:4:3: M.web.inner: v1 has this field, and nothing says what becomes of it "
             "(write web.inner: {removed: graceful} or loud)\n"
             "list.yaml:7:5: M.web: other changes give what is inside it, so that it can only be "
-            "there ({})\n");
+            "there (write web: {back: {}})\n");
     refused(state, "Ports",
             "messages:\n  M:\n    range: {to: range, when: {type: 2}}\n"
             "    type: {select: {range: 2}, unused: zreo, others: maybe}\n",
@@ -439,7 +439,7 @@ static void what_a_value_means_is_one_field_with_a_value(void **state)
             "list.yaml:6:29: M.format: a value can mean a plain value, or that a message is "
             "there: {}\n"
             "list.yaml:7:23: M.forever: expected one field of the other version, with its value "
-            "(true: {limit: -1}, or A: {a: {}})\n"
+            "(write true: {FIELD: VALUE}, or {} for a message)\n"
             "list.yaml:8:25: M.speed: Meanings.New.Pace has no value SLO (did you mean SLOW?)\n");
 }
 
@@ -596,7 +596,7 @@ static void a_map_by_a_key_that_does_not_fit_is_refused(void **state)
          "M.labels: more does not go with key\n"},
         {"labels: {duplicates: loud}",
          "M.labels: duplicates is said of a list of messages that is a map in the other version "
-         "(write labels: {key: name, duplicates: loud})\n"},
+         "(write labels: {key: FIELD, duplicates: loud})\n"},
         {"labels: labels",
          "M.labels: a map and its keys cannot be converted: it is a list of Label "
          "in v1 and a map of LabelValue in v2 (write labels: {key: FIELD, "
@@ -697,11 +697,11 @@ static void what_a_list_without_its_first_becomes_is_said(void **state)
          "are one list\n"},
         {"all: {from: [one, other]}",
          "list.yaml:5:5: M.one: several fields can only be the parts of a template, or a field and "
-         "a list (template: \"projects/{project}/topics/{topic}\")\n"},
+         "a list (write template: \"projects/{project}/topics/{topic}\", with a name for each)\n"},
         {"all: {from: many, first: loud}",
          "list.yaml:5:23: M.all: first is said of a field and a list that are one list in the "
          "other "
-         "version (write emails: {from: [primary_email, other_emails], first: loud})\n"},
+         "version (write all: {from: [FIELD, LIST], first: loud})\n"},
         {"all: {from: [one, many], first: loud, more: loud}",
          "list.yaml:5:43: M.all: more does not go with first\n"},
     };
@@ -908,14 +908,14 @@ static void a_value_that_its_type_does_not_take_is_refused(void **state)
         {"wait", "5", "this is no value of google.protobuf.Duration (\"1.5s\")"},
         {"count", "many", "this is no value of int64"},
         {"mask", "[a]",
-         "this is no value of google.protobuf.FieldMask (write its fields: {name: value}, or {})"},
+         "this is no value of google.protobuf.FieldMask (write {}, or its fields: {FIELD: VALUE})"},
         {"mask", "{path: a}", "google.protobuf.FieldMask has no field path (did you mean paths?)"},
         {"tags", "[]", "an empty list is the same as an unset one (graceful)"},
         {"tags", "[a, [b]]", "this is no value of string"},
         {"numbers", "[1, 2147483648]", "this is no value of sint32"},
         {"names", "{by: {a: x}}", "this is no value of int32"},
         {"names", "{by: [1]}",
-         "this is no value of changes.Given.New.Names.ByEntry (write {key: value})"},
+         "this is no value of changes.Given.New.Names.ByEntry (write {KEY: VALUE})"},
         {"names", "{color: GREEN}", "Given.New.Color has no value GREEN"},
         {"data", "\"?\"", "this is no value of bytes (bytes are written in base64)"},
         {"on", "yes", "this is no value of bool (true or false)"},
@@ -991,7 +991,7 @@ static void a_table_of_texts_leads_each_to_one(void **state)
                          "    color: {by: enum_name, values: {RED: [NONE, red]}}\n"
                          "    size: {by: text_table, values: {a: b, A: c}, ignore_case: true}\n%s",
                          rest),
-            "list.yaml:5:5: M.plan: say which texts become which (values: {old: new})\n"
+            "list.yaml:5:5: M.plan: say which texts become which (write values: {OLD: NEW})\n"
             "list.yaml:6:5: M.color: two values have the text NONE, so it has no way back\n"
             "list.yaml:7:5: M.size: two values have the text a, so it has no way back\n");
     refused(state, "Words",
@@ -1186,7 +1186,7 @@ static void a_part_without_a_way_back_is_refused(void **state)
             "    shard: {template: \"shards/{n}\", to: [n]}\n    host: {added: graceful}\n    m: "
             "{added: graceful}\n    project: {added: graceful}\n    topic: {added: graceful}\n",
             "list.yaml:5:73: M.name: a part that only the old version has needs a text for the way "
-            "back ({removed: graceful, back: TEXT})\n"
+            "back (write {removed: graceful, back: TEXT})\n"
             "list.yaml:6:5: M.path: {y} is in both templates\n"
             "list.yaml:6:5: M.path: no template has a part {w}\n"
             "list.yaml:7:5: M.shard: numbers without presence alone cannot tell 0 from nothing at "
@@ -1222,14 +1222,14 @@ static void a_part_cannot_be_left_out(void **state)
         "    m: {added: graceful}\n    project: {added: graceful}\n    topic: {added: graceful}\n",
         "list.yaml:5:92: M.name: a part cannot be left out, and graceful is no text without "
         "quotes (write back: \"graceful\" for this text)\n"
-        "list.yaml:6:76: M.path: a part that only the new version has needs a text ({added: "
+        "list.yaml:6:76: M.path: a part that only the new version has needs a text (write {added: "
         "TEXT})\n"
         "list.yaml:6:92: M.path: Loud is nearly a word of change lists; a value like this is put "
         "in quotes (write added: \"Loud\" for this text)\n"
         "list.yaml:6:106: M.path: expected what becomes of a part that only one version has "
-        "({removed: graceful, back: TEXT}, or {added: TEXT, back: graceful})\n"
+        "(write {removed: graceful, back: TEXT}, or {added: TEXT})\n"
         "list.yaml:6:132: M.path: expected what becomes of a part that only one version has "
-        "({removed: graceful, back: TEXT}, or {added: TEXT, back: graceful})\n"
+        "(write {removed: graceful, back: TEXT}, or {added: TEXT})\n"
         "list.yaml:6:170: M.path: a part cannot be left out, and graceful is no text without "
         "quotes (write added: \"graceful\" for this text)\n");
 }

@@ -616,7 +616,7 @@ static void addresses_are_checked(void **state)
         "a.yaml:1:18: listen[1].address: nothing is neither an IP address nor a host name (for "
         "example "
         "0.0.0.0:8080)\n"
-        "a.yaml:1:27: listen[2].address: an IPv6 address must be in brackets ([::1:80])\n"
+        "a.yaml:1:27: listen[2].address: an IPv6 address must be in brackets ([::1]:80)\n"
         "a.yaml:1:37: listen[3].address: ::x is not an IPv6 address\n"
         "a.yaml:1:49: listen[4].address: 127.0.0.256 is neither an IP address nor a host name (for "
         "example 0.0.0.0:8080)\n"
