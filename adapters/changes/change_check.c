@@ -268,8 +268,9 @@ static void expand_all(ChangeList *list, MessagePair *pair)
             if (change->ends[OLD].n_paths && change->ends[NEW].n_paths && !change->convert[NEW] &&
                 !change->convert[OLD] && change->automatic)
                 return; /* its types clash: that is told already */
-            change_problem(list, change->place, where_change(list, pair, change), NULL,
-                           "other changes go inside this field, which is given as a whole");
+            change_problem(
+                list, change->place, where_change(list, pair, change), NULL,
+                "this field is converted as a whole, so other changes cannot use fields inside it");
             i++;
         } else if (pair->n_expanded == MAX_EXPANSIONS) {
             change_problem(
@@ -479,7 +480,8 @@ static void check_marked_message(ChangeList *list, const MessagePair *pair,
         const ChangeEnd *e = &change->ends[end];
         if (e->n_paths && path_is_entered(pair, end, &e->paths[0]))
             change_problem(list, change->place, where_change(list, pair, change), NULL,
-                           "other changes go inside %s, which a value stands for",
+                           "other changes use fields inside %s, but a value of another field "
+                           "stands for all of it",
                            e->paths[0].text);
     }
 }
@@ -494,10 +496,11 @@ static void check_presence_value(ChangeList *list, const MessagePair *pair,
             !path_is_entered(pair, end, &e->paths[0]) ||
             (e->value->kind == EXPR_BUILD && !e->value->n_rules))
             continue;
-        change_problem(list, change->place, where_change(list, pair, change),
-                       arena_printf(list->arena, "write %s: {%s: {}}", e->paths[0].text,
-                                    end == NEW ? "added" : "back"),
-                       "other changes give what is inside it, so that it can only be there");
+        change_problem(
+            list, change->place, where_change(list, pair, change),
+            arena_printf(list->arena, "write %s: {%s: {}}", e->paths[0].text,
+                         end == NEW ? "added" : "back"),
+            "other changes fill the fields inside it, so only its presence can be given");
     }
 }
 

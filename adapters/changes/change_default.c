@@ -115,7 +115,8 @@ void change_check_default(ChangeList *list, const FieldChange *change, const cha
     change_problem(list, change->place, path,
                    arena_printf(list->arena, "write %s: {%s%.*s}, or graceful for a value", old,
                                 moved, BYTES_ARGS(buffer_bytes(&said))),
-                   "unset it is %s in %s and %s in %s, and nothing says what it becomes",
+                   "the default is %s in %s and %s in %s, and the list does not say what an unset "
+                   "field becomes",
                    default_text(list, ends[OLD]), list->sides[OLD].version,
                    default_text(list, ends[NEW]), list->sides[NEW].version);
 }

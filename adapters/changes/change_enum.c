@@ -69,7 +69,7 @@ static bool say(Reading *r, const JsonNode *node, Turn *turn, Fate fate, int32_t
 {
     if (turn->fate != FATE_UNSAID) {
         change_problem(r->list, place(r, node), where(r, node->name), NULL,
-                       "what becomes of it is said already");
+                       "this value already has an entry");
         return r->good = false;
     }
     turn->fate = fate;
@@ -94,7 +94,7 @@ static void read_to(Reading *r, const JsonNode *node, Bytes to, bool back)
     Turn *other = turn_of(r, NEW, new_one);
     if (back && other->from_chosen) {
         change_problem(r->list, place(r, node), where(r, node->name), NULL,
-                       "only one value can come back for %s", new_one->name);
+                       "another value already has back: true for %s", new_one->name);
         r->good = false;
     }
     comes_from(other, old->number, back);
@@ -201,12 +201,12 @@ static void come_back(Reading *r)
         if (turn->n_from == 1 || turn->from_chosen)
             continue;
         const EnumValue *from = enum_value_by_number(r->pair->ends[OLD], turn->from);
-        change_problem(r->list, place(r, NULL), where(r, bytes_of(from->name)),
-                       arena_printf(r->list->arena,
-                                    "write %s: {to: %s, back: true} for one of them", from->name,
-                                    new_type->values[i].name),
-                       "%u values become %s, and nothing says which comes back", turn->n_from,
-                       new_type->values[i].name);
+        change_problem(
+            r->list, place(r, NULL), where(r, bytes_of(from->name)),
+            arena_printf(r->list->arena, "write %s: {to: %s, back: true} for one of them",
+                         from->name, new_type->values[i].name),
+            "%u values become %s, and the list does not say to which of them it is converted back",
+            turn->n_from, new_type->values[i].name);
         r->good = false;
     }
 }
@@ -306,8 +306,8 @@ void enum_pair_build(ChangeList *list, EnumPair *pair)
     for (int end = 0; end < 2; end++) {
         if (r.has_fallback[end] && r.has_loud[end])
             change_problem(list, place(&r, NULL), where(&r, bytes_of("fallback")), NULL,
-                           "towards %s some values are loud and others fall back: say for each of "
-                           "the latter which value it becomes",
+                           "towards %s, some values are loud and others use the fallback: write "
+                           "for each of the others which value it becomes",
                            list->sides[end].version);
         pair->convert[end] = make_table(&r, end);
     }

@@ -22,7 +22,7 @@ typedef struct FieldPath {
     const char *text;
 } FieldPath;
 
-/* What an end gets if the other has no value. */
+/* What a field of this end becomes if the other end has no value for it. */
 typedef enum Missing {
     MISSING_UNSAID,
     MISSING_LEAVE, /* it stays unset */
@@ -197,12 +197,12 @@ const char *side_name(const ChangeSide *side, const char *full_name);
 /* A pair as the list would say it: "Order", or "Order to Line" of no counterparts. */
 const char *pair_name(ChangeList *list, const MessagePair *pair);
 
-/* "is there no such thing as X": adds the nearest word of the names. */
+/* The name that is most similar, for "did you mean X?"; NULL if none is similar. In the arena. */
 const char *nearest_message(const ChangeSide *side, Arena *arena, Bytes name);
 const char *nearest_enum(const ChangeSide *side, Arena *arena, Bytes name);
 const char *nearest_field(const MessageType *message, Arena *arena, Bytes name);
 
-/* A hint, when an unquoted word is not loud or graceful but nearly so; else NULL. */
+/* The hint "did you mean loud?" for an unquoted word that is nearly loud or graceful; else NULL. */
 const char *change_near_word(ChangeList *list, const JsonNode *node);
 
 /* The counterpart at the other end by the type map, by its name, or NULL. */

@@ -90,8 +90,8 @@ static const MethodType *find_method(ChangeList *list, const JsonNode *node, int
 {
     const MethodType *method = side_method(&list->sides[end], list->arena, name);
     if (method && entry_at(list, end, method)) {
-        change_problem(list, *yaml_place(&list->document, node), "", NULL,
-                       "what becomes of %.*s is said twice", BYTES_ARGS(name));
+        change_problem(list, *yaml_place(&list->document, node), "", NULL, "%.*s has two entries",
+                       BYTES_ARGS(name));
         return NULL;
     }
     if (method)
@@ -128,14 +128,14 @@ static void check_pair(ChangeList *list, YamlPlace place, const MethodType *old,
         old->server_streaming != new_one->server_streaming)
         change_problem(list, place, name,
                        arena_printf(list->arena, "write %s: {removed: \"why\"}", name),
-                       "the two methods do not stream alike");
+                       "the two methods do not stream in the same directions");
     if (!go_together(list, old->input, new_one->input))
         change_problem(list, place, name, type_hint(list, old->input, new_one->input),
-                       "the requests are no counterparts: %s and %s", old->input->name,
+                       "the request types do not correspond: %s and %s", old->input->name,
                        new_one->input->name);
     if (!go_together(list, old->output, new_one->output))
         change_problem(list, place, name, type_hint(list, old->output, new_one->output),
-                       "the answers are no counterparts: %s and %s", old->output->name,
+                       "the response types do not correspond: %s and %s", old->output->name,
                        new_one->output->name);
 }
 

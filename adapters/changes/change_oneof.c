@@ -35,15 +35,17 @@ static bool check_two(ChangeList *list, const MessagePair *pair, int end, const 
         return true;
     const char *other_name = other->ends[end].paths[0].text;
     if (made->constant)
-        change_problem(list, made->place, where(list, pair, path),
-                       arena_printf(list->arena, "write %s: {%s: ...} for when no other is there",
-                                    path->text, end == NEW ? "added" : "removed: loud, back"),
-                       "it would always be there, and %s of %s could never be, in the same oneof",
-                       other_name, list->sides[end].version);
+        change_problem(
+            list, made->place, where(list, pair, path),
+            arena_printf(list->arena, "write %s: {%s: ...} for when no other is there", path->text,
+                         end == NEW ? "added" : "removed: loud, back"),
+            "the constant would always be set, so %s of %s, in the same oneof, never could",
+            other_name, list->sides[end].version);
     else if (is_made_up(other, end) && other < made)
-        change_problem(list, made->place, where(list, pair, path), NULL,
-                       "it and %s of %s are both made up, and are of the same oneof", other_name,
-                       list->sides[end].version);
+        change_problem(
+            list, made->place, where(list, pair, path), NULL,
+            "it and %s of %s are in the same oneof, and only one of them can have a default value",
+            other_name, list->sides[end].version);
     else
         return true;
     return false;
@@ -112,7 +114,8 @@ static void check_selected(ChangeList *list, const MessagePair *pair, const Fiel
     change_problem(list, kind->place, where(list, pair, &kind->ends[end].paths[0]),
                    arena_printf(list->arena, "write select: {..., %s: %.*s}", to->paths[0].text,
                                 BYTES_ARGS(buffer_bytes(&value))),
-                   "nothing says which %s comes back for %s", from->when.text, to->paths[0].text);
+                   "the list does not say which value of %s belongs to %s", from->when.text,
+                   to->paths[0].text);
 }
 
 const FieldChange *change_mark(const MessagePair *pair, int end, const FieldPath *path)

@@ -430,8 +430,7 @@ static bool read_template(const Reading *r, const JsonNode *node, int end)
     Bytes repeated = repeated_name(made);
     if (repeated.data) {
         change_problem(r->list, place(r, node), r->where, NULL,
-                       "{%.*s} stands twice in the template, and the two may differ",
-                       BYTES_ARGS(repeated));
+                       "{%.*s} occurs twice in the template", BYTES_ARGS(repeated));
         return false;
     }
     r->change->ends[end].template = made;
@@ -459,7 +458,7 @@ static bool read_part_text(const Reading *r, const JsonNode *node, const JsonNod
         r->list, place(r, value), r->where,
         arena_printf(r->list->arena, "write %s: \"%.*s\" for this text",
                      part->end == OLD ? "back" : "added", BYTES_ARGS(value->text)),
-        word ? "a part cannot be left out, and %.*s is no text without quotes"
+        word ? "a part needs a text, and %.*s without quotes is a word of change lists"
              : "%.*s is nearly a word of change lists; a value like this is put in quotes",
         BYTES_ARGS(value->text));
     return false;

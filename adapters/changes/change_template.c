@@ -150,7 +150,8 @@ static void check_fields(ChangeList *list, const FieldChange *change, int parts,
                        "the template has %u names, and %u fields are given", n, fields->n_paths);
     else if (!has_witness(fields))
         change_problem(list, change->place, path, NULL,
-                       "numbers without presence alone cannot tell 0 from nothing at all");
+                       "all parts are integers without presence, so zeros and an unset template "
+                       "cannot be told apart");
 }
 
 void change_check_template(ChangeList *list, FieldChange *change, const char *path)

@@ -139,7 +139,7 @@ static bool set_by_text(ChangeList *list, const FieldChange *change, Converter *
         if (!bytes_equal(entries[i].text, entries[i - 1].text))
             continue;
         change_problem(list, change->place, path, NULL,
-                       "two values have the text %.*s, so it has no way back",
+                       "two values have the text %.*s, so it cannot be converted back",
                        BYTES_ARGS(entries[i].text));
         return false;
     }

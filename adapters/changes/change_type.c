@@ -22,7 +22,7 @@ static bool said_gone(ChangeList *list, const JsonNode *node, const char *old, c
         !table_get(&list->fates[NEW], bytes_of(new_name)))
         return false;
     change_problem(list, *yaml_place(&list->document, node), "", NULL,
-                   "%s and %s: one of them is said to have no counterpart",
+                   "%s and %s: one of them is declared as removed or added",
                    side_name(&list->sides[OLD], old), side_name(&list->sides[NEW], new_name));
     return true;
 }
@@ -32,7 +32,7 @@ static void put_type(ChangeList *list, const JsonNode *node, const char *old, co
     if (table_get(&list->types[OLD], bytes_of(old)) ||
         table_get(&list->types[NEW], bytes_of(new_name))) {
         change_problem(list, *yaml_place(&list->document, node), "", NULL,
-                       "%s and %s: one of them has another counterpart already",
+                       "%s and %s: one of them already corresponds to another type",
                        side_name(&list->sides[OLD], old), side_name(&list->sides[NEW], new_name));
         return;
     }
@@ -238,7 +238,7 @@ void change_read_messages(ChangeList *list)
             continue;
         if (pair->said)
             change_problem(list, *yaml_place(&list->document, node), "", NULL,
-                           "what became of %s is said already in line %d", pair->ends[OLD]->name,
+                           "%s already has an entry, in line %d", pair->ends[OLD]->name,
                            pair->place.name_line);
         else
             change_read_fields(list, pair, node);
@@ -267,8 +267,7 @@ void change_read_enum_keys(ChangeList *list)
         EnumPair *pair = enum_pair(list, old, new_type);
         if (pair->node)
             change_problem(list, *yaml_place(&list->document, node), "", NULL,
-                           "what became of %s is said already in line %d", old->name,
-                           pair->place.name_line);
+                           "%s already has an entry, in line %d", old->name, pair->place.name_line);
         pair->node = node;
         pair->place = *yaml_place(&list->document, node);
     }

@@ -283,7 +283,7 @@ static bool check_currency(ChangeList *list, FieldChange *change, const Converte
     change_problem(list, change->place, path,
                    said ? NULL : "write currency: EUR, or currency: with the field that has it",
                    said ? "the message has no field for a currency"
-                        : "the message has a currency, and nothing says which");
+                        : "the message has a currency, and the list does not say which");
     return false;
 }
 
@@ -406,7 +406,7 @@ static void set_mask(ChangeList *list, FieldChange *change, ValueType a, ValueTy
         change_problem(
             list, change->place, path,
             arena_printf(list->arena, "write %s: {of: MESSAGE}", change->ends[OLD].paths[0].text),
-            "nothing says which message's fields this mask names");
+            "the list does not say whose fields this mask names");
         return;
     }
     MessagePair *pair = message_pair(list, subject, counterpart);

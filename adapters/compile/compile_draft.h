@@ -34,6 +34,7 @@ typedef struct Draft {
     Result failure;
 } Draft;
 
+/* Notes a failure, if none is noted yet. `what` is copied. */
 void draft_refuse(Draft *d, const char *what);
 
 /* ---- Slots and tables ------------------------------------------------------------------------ */

@@ -104,8 +104,8 @@ void schema_diff(Arena *arena, const ChangeSide *from, const ChangeSide *to, Sch
     Buffer list = buffer_in(arena);
     buffer_printf(
         &list,
-        "# What became of %s in %s. \"guess\" says what speaks for a line; where it says "
-        "\"decide\",\n# somebody has to: the list is refused until these comments are gone.\n",
+        "# First change list from %s to %s. \"guess\" gives the evidence for a line. A line with\n"
+        "# \"decide\" needs a decision: the list is refused until that comment is deleted.\n",
         from->package, to->package);
     buffer_printf(&list, "from: %s\nto: %s\n", from->version, to->version);
     add_section(&list, "types", &d.types);

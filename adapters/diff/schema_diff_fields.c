@@ -278,7 +278,7 @@ static void tell_pairing(Fields *f, const Pairing *pairing)
     else if (pairing->fit.by)
         comment = diff_guess(f->d, DIFF_SURE, "by its types");
     else if (guessed)
-        comment = diff_guess(f->d, DIFF_SURE, "it names what the answer has");
+        comment = diff_guess(f->d, DIFF_SURE, "it names fields of the response");
     write_line(f, old->text, &line, comment);
 }
 
@@ -296,7 +296,7 @@ static void tell_same(Fields *f, const Pairing *pairing)
     if (pairing->fit.kind == FIT_SAME || pairing->fit.kind == FIT_ALIKE) {
         tell_layout(f, a, b);
         if (names_nothing(f, pairing))
-            tell_replaced(f, a, b, "what it names has no counterpart");
+            tell_replaced(f, a, b, "the message whose fields it names has no counterpart");
         else
             tell_pairing(f, pairing);
         return;

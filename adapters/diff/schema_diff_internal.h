@@ -12,6 +12,7 @@
 #include "adapters/changes/change_list.h"
 #include "adapters/diff/schema_diff.h"
 
+/* One comparison, from schema_diff's begin to its end. The arena is the caller's. */
 typedef struct Diffing {
     Arena *arena;
     SchemaDiff *diff;
@@ -25,9 +26,11 @@ typedef struct Diffing {
     Buffer types, messages, enums, method_lines;
 } Diffing;
 
+/* Adds a difference: `breaks` are BREAKS_ flags, `path` and the formatted text are copied. */
 void diff_add(Diffing *d, unsigned breaks, bool guess, const char *path, const char *format, ...)
     PRINTF_LIKE(5, 6);
 
+/* Does this belong to the package of that version? Types of other packages are never guessed. */
 bool diff_in_package(const ChangeSide *side, const char *full_name);
 
 /* A guess that is made on less than this is marked for a decision. */
@@ -56,8 +59,7 @@ void words_join(Words *words, const Words *more);
 /* The share of words that both have. */
 int words_alike(const Words *a, const Words *b);
 
-/* ---- schema_diff_types.c: which messages and enums are the same under another name -------------
- */
+/* ---- schema_diff_types.c: messages and enums under another name ------------------------------ */
 
 /* By their names, and by the places that counterparts have them in. */
 void diff_same_types(Diffing *d);
@@ -71,6 +73,8 @@ bool diff_marry_enums(Diffing *d, const EnumType *old, const EnumType *new_type)
 /* Writes down the types that are not the same by name. */
 void diff_types(Diffing *d);
 
+/* The counterpart at the other end of what is at this one; NULL if none is known. A type of another
+   package is its own counterpart. */
 const MessageType *diff_partner(const Diffing *d, int end, const MessageType *message);
 const EnumType *diff_enum_partner(const Diffing *d, int end, const EnumType *type);
 /* Are both without a counterpart, and how alike are they? 0: not enough, or one has one. */
@@ -99,7 +103,7 @@ typedef struct Fit {
     const char *parameters;    /* of it: ", times: 1000", or "" */
     const char *decide;        /* what it needs a person for, or NULL */
     const char *units[2];      /* the word in either name that the converter explains, or NULL */
-    int certainty;             /* how sure it is that these types are meant to go together */
+    int certainty;             /* from 0 to 100: that these types are meant to go together */
 } Fit;
 
 Fit diff_fit(Diffing *d, const FieldType *old, const FieldType *new_field);
@@ -109,8 +113,7 @@ bool diff_types_agree(const Diffing *d, const FieldType *old, const FieldType *n
  */
 bool diff_is_unit(const char *word);
 
-/* ---- schema_diff_match.c: which fields of two messages belong together ------------------------
- */
+/* ---- schema_diff_match.c: which fields of two messages belong together ----------------------- */
 
 enum { MOST_STEPS = 4, MOST_SLOTS = 256 };
 
@@ -153,8 +156,7 @@ const FieldType *slot_field(const Slot *slot);
 /* Makes or renews the match of these; types that follow from it become counterparts. */
 const Match *diff_match(Diffing *d, const MessageType *old, const MessageType *new_type);
 
-/* ---- schema_diff_fields.c, schema_diff_enums.c, schema_diff_methods.c -------------------------
- */
+/* ---- schema_diff_fields.c, schema_diff_enums.c, schema_diff_methods.c ------------------------ */
 
 /* Goes over all messages that are counterparts, in the order of the old schema. */
 void diff_all_matches(Diffing *d);

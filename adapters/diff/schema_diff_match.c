@@ -206,13 +206,14 @@ static void close_around(Matching *m, int end, Slot *taken);
 static bool pair_with_inner(Matching *m, int end, const FieldType *holder, const FieldType *other)
 {
     const FieldType *inner;
-    if (count_inner(m, end, holder, other, &inner) != 1)
+    if (count_inner(m, end, holder, other, &inner) != 1 || holder->message == holder->parent ||
+        m->match->n_slots[end] + count_slots(m, end, holder, 1) > MOST_SLOTS ||
+        m->match->n_slots[!end] == MOST_SLOTS)
         return false;
     Slot *outer = add_slot(m, !end, NULL, other);
     add_slots(m, end, NULL, holder);
     Slot *within = slot_within(m, end, holder, inner);
-    if (!outer || !within)
-        return outer == NULL; /* there are too many slots */
+    CHECK(outer && within);
     Slot *ends[2] = {end == OLD ? within : outer, end == OLD ? outer : within};
     pair(m, ends[OLD], ends[NEW],
          (Pairing){.fit = diff_fit(m->d, slot_field(ends[OLD]), slot_field(ends[NEW])),
@@ -544,7 +545,7 @@ static int score_without_names(const Matching *m, Candidate *c, bool only)
         c->why = "the same number and type";
         return only || share_oneof(m, a, b) ? 72 : 65;
     }
-    c->why = "the same number, and all that is left";
+    c->why = "the same number, and the only fields left";
     return alone && c->fit.kind != FIT_LIST ? 68 : 0;
 }
 

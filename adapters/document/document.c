@@ -6,8 +6,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-enum { CHOICE_MOST = 12 }; /* a hint lists so many words at most */
-
 /* One reading of a document. */
 typedef struct Reading {
     Arena *arena;
@@ -36,15 +34,6 @@ __attribute__((format(printf, 6, 7))) static bool tell(Reading *reading, const J
                 at_name ? place->name_line : place->line,
                 at_name ? place->name_column : place->column, path, hint, "%s", reason);
     return false;
-}
-
-/* The nearest of the words, or all when they are few; in the arena. */
-static const char *hint_of(Arena *arena, Bytes word, const char *const *words, size_t n)
-{
-    const char *nearest = nearest_word(word, words, n);
-    if (nearest)
-        return arena_printf(arena, "did you mean %s", nearest);
-    return n && n <= CHOICE_MOST ? document_choice(arena, words, n) : NULL;
 }
 
 /* Those that may still be written. */
@@ -234,7 +223,7 @@ static void read_member(Reading *reading, const MessageType *type, const JsonNod
         size_t n;
         const char **names = field_names(reading, type, &n);
         tell(reading, member, true, path_of_member(reading, path, name),
-             hint_of(reading->arena, member->name, names, n), "there is no such key");
+             document_hint(reading->arena, member->name, names, n), "there is no such key");
         return;
     }
     const char *member_path = path_of_member(reading, path, field->name);
@@ -288,7 +277,7 @@ static bool read_word(Reading *reading, const MessageType *type, const JsonNode 
     size_t n;
     const char **names = field_names(reading, type, &n);
     if (!field)
-        return tell(reading, node, false, path, hint_of(reading->arena, node->text, names, n),
+        return tell(reading, node, false, path, document_hint(reading->arena, node->text, names, n),
                     "%.*s is not known here", BYTES_ARGS(node->text));
     buffer_add_byte(reading->out, '{');
     begin_member(reading->out, bytes_of(field->name));
@@ -317,7 +306,7 @@ static bool read_bare(Reading *reading, const MessageType *type, const JsonNode 
     }
     size_t n;
     const char **names = field_names(reading, type, &n);
-    n = n < CHOICE_MOST ? n : CHOICE_MOST;
+    n = n < DOCUMENT_CHOICE_MOST ? n : DOCUMENT_CHOICE_MOST;
     return tell(reading, node, false, path,
                 n ? arena_printf(reading->arena, "with keys such as %s",
                                  document_choice(reading->arena, names, n))

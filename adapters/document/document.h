@@ -40,6 +40,11 @@ void document_tell(const YamlDocument *document, Problems *problems, const char 
                    const char *hint, const char *reason_format, ...)
     __attribute__((format(printf, 5, 6)));
 
+/* The hint for a word that is not among these: "did you mean X", or all of them when they are few;
+   NULL when none is similar and there are many. In the arena. */
+enum { DOCUMENT_CHOICE_MOST = 12 };
+const char *document_hint(Arena *arena, Bytes word, const char *const *words, size_t n);
+
 /* The path of a file that is named in a document: names are relative to the document. "-", a
    standard stream, stays as it is. In the arena, or `name` itself. */
 const char *document_path(Arena *arena, const char *document, const char *name);

@@ -1,5 +1,6 @@
 #include "adapters/document/document_value.h"
 
+#include "adapters/text/number_text.h"
 #include "adapters/text/spelling.h"
 #include "base/arena.h"
 
@@ -11,6 +12,14 @@ static bool wrong(ValueMistake *mistake, const char *hint, const char *reason)
 {
     *mistake = (ValueMistake){reason, hint};
     return false;
+}
+
+const char *document_hint(Arena *arena, Bytes word, const char *const *words, size_t n)
+{
+    const char *nearest = nearest_word(word, words, n);
+    if (nearest)
+        return arena_printf(arena, "did you mean %s", nearest);
+    return n && n <= DOCUMENT_CHOICE_MOST ? document_choice(arena, words, n) : NULL;
 }
 
 const char *document_choice(Arena *arena, const char *const *words, size_t n)
@@ -152,34 +161,6 @@ static bool add_number(Arena *arena, const FieldType *field, const FieldRules *r
                  arena_printf(arena, "%.*s is not a whole number", BYTES_ARGS(text)));
 }
 
-/* JSON's grammar (RFC 8259 section 6). */
-static bool is_json_number(Bytes text)
-{
-    size_t at = text.size && text.data[0] == '-';
-    size_t first = at;
-    while (at < text.size && text.data[at] >= '0' && text.data[at] <= '9')
-        at++;
-    if (at == first || (text.data[first] == '0' && at - first > 1))
-        return false;
-    if (at < text.size && text.data[at] == '.') {
-        first = ++at;
-        while (at < text.size && text.data[at] >= '0' && text.data[at] <= '9')
-            at++;
-        if (at == first)
-            return false;
-    }
-    if (at < text.size && (text.data[at] | 0x20) == 'e') {
-        at++;
-        at += at < text.size && (text.data[at] == '+' || text.data[at] == '-');
-        first = at;
-        while (at < text.size && text.data[at] >= '0' && text.data[at] <= '9')
-            at++;
-        if (at == first)
-            return false;
-    }
-    return at == text.size;
-}
-
 /* ---- Words ----------------------------------------------------------------------------------- */
 
 static bool add_bool(Arena *arena, Bytes text, Buffer *out, ValueMistake *mistake)
@@ -230,10 +211,7 @@ static bool add_word(Arena *arena, const EnumType *type, Bytes text, Buffer *out
             return true;
         }
     }
-    const char *nearest = nearest_word(text, words, type->n_values);
-    return wrong(mistake,
-                 nearest ? arena_printf(arena, "did you mean %s", nearest)
-                         : document_choice(arena, words, type->n_values),
+    return wrong(mistake, document_hint(arena, text, words, type->n_values),
                  arena_printf(arena, "%.*s is not known here", BYTES_ARGS(text)));
 }
 
@@ -277,7 +255,7 @@ static void add_file(Arena *arena, const YamlDocument *document, Bytes name, Buf
 static bool add_float(Arena *arena, const FieldType *field, const JsonNode *node, Buffer *out,
                       ValueMistake *mistake)
 {
-    if (is_json_number(node->text))
+    if (number_is_json(node->text))
         buffer_add_bytes(out, node->text);
     else if (bytes_are(node->text, "NaN") || bytes_are(node->text, "Infinity") ||
              bytes_are(node->text, "-Infinity"))
@@ -342,7 +320,7 @@ void document_tree(const JsonNode *node, Buffer *out)
     case JSON_STRING: json_write_string(out, node->text); return;
     case JSON_TEXT:
         if (bytes_are(node->text, "true") || bytes_are(node->text, "false") ||
-            is_json_number(node->text))
+            number_is_json(node->text))
             buffer_add_bytes(out, node->text);
         else
             json_write_string(out, node->text);

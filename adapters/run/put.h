@@ -57,18 +57,19 @@ static inline bool put_name(Buffer *out, const PutField *put, size_t more)
     return true;
 }
 
-/* put.c: a value without its name. To protobuf also a message, as bytes. To JSON not a message;
-   `enumeration` is of KIND_ENUM. */
+/* put.c: a value without its field's name. To protobuf also a message, as its bytes; to JSON no
+   message. `enumeration` is NULL but for KIND_ENUM. False: a fault is noted in the runner. */
 void put_wire_scalar(Buffer *out, FieldKind kind, Value value);
 bool put_json_scalar(Runner *runner, FieldKind kind, const EnumType *enumeration, Value value);
 
-/* A map's key as the name of a JSON member, unescaped. Borrows from `key`, or is in the runner's
-   arena; empty also when that is full. */
+/* A map's key as the name of a JSON member, unescaped. Borrowed from `key`, or in the runner's
+   arena; empty also when that arena is full. */
 Bytes map_key_text(Runner *runner, FieldKind kind, Value key);
 
 /* put_ops.c: operations that write one field. */
 
-/* PUT_DEFAULT, and any PUT_ whose slot is not set: nothing, what stands for unset, or a fault. */
+/* PUT_DEFAULT, and any PUT_ whose slot is not set: writes nothing, or the value that stands for
+   unset. False: the field is required, and a fault is noted. */
 bool put_unset(Runner *runner, const PlanOp *op);
 
 /* The same after something was written from the offset `before` on, which is taken off again. */

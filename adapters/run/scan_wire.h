@@ -18,10 +18,11 @@ typedef struct Scan {
     const uint8_t *run; /* from here on records are still to be written, as they are; or NULL */
 } Scan;
 
-/* Ends the run in front of `record`: writes it. */
+/* Writes the run, which ends in front of `record`, and begins no other. */
 void pass_run(Scan *s, const uint8_t *record);
 
-/* The fault that was noted is in this field; in a list, in its element at `record`. Always NULL. */
+/* Adds this field to the fault that the runner noted; of a list, with the index of the element at
+   `record`. Always NULL, for the caller to return. */
 const uint8_t *pass_failed(Scan *s, const ScanField *field, const uint8_t *record);
 
 /* An element through its program, a map's entry, and a list that is packed where it should not be,

@@ -217,6 +217,12 @@ static bool read_decimal(Bytes text, Decimal *d)
     return at == end;
 }
 
+bool number_is_json(Bytes text)
+{
+    Decimal d;
+    return read_decimal(text, &d);
+}
+
 static bool whole_value(const Decimal *d, uint64_t *value_out)
 {
     *value_out = d->digits;

@@ -19,6 +19,9 @@ size_t number_write_i64(uint8_t *to, int64_t number);
 size_t number_write_double(uint8_t *to, double number);
 size_t number_write_float(uint8_t *to, float number);
 
+/* Is the whole text a number by JSON's grammar (RFC 8259 section 6), however large? */
+bool number_is_json(Bytes text);
+
 /* JSON's grammar of numbers, the whole text. False if it is not a number, not whole or out of
    range. */
 bool number_read_i64(Bytes text, int64_t *number_out);

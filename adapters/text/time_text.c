@@ -1,8 +1,7 @@
 #include "adapters/text/time_text.h"
 
+#include "adapters/text/number_text.h"
 #include "base/text/date.h"
-
-#include <stdio.h>
 
 enum { SECONDS_PER_DAY = 86400, NANOS_PER_SECOND = 1000000000 };
 
@@ -209,7 +208,9 @@ size_t duration_write(uint8_t *to, TimeParts time)
     bool negative = time.seconds < 0 || time.nanos < 0;
     uint64_t seconds = (uint64_t)(time.seconds < 0 ? -time.seconds : time.seconds);
     uint8_t *at = to;
-    at += snprintf((char *)at, 24, "%s%llu", negative ? "-" : "", (unsigned long long)seconds);
+    *at = '-';
+    at += negative;
+    at += number_write_u64(at, seconds);
     at = put_fraction(at, (uint32_t)(time.nanos < 0 ? -time.nanos : time.nanos));
     *at++ = 's';
     return (size_t)(at - to);

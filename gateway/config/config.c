@@ -11,7 +11,7 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-enum { CONFIG_SIZE_MOST = 16 << 20, HINT_WORDS_MOST = 12 };
+enum { CONFIG_SIZE_MOST = 16 << 20 };
 
 /* ---- Telling --------------------------------------------------------------------------------- */
 
@@ -51,15 +51,7 @@ void config_doubt(ConfigReader *reader, const char *path, const char *hint, cons
 
 const char *config_hint(ConfigReader *reader, const char *word, const char *const *words, size_t n)
 {
-    const char *nearest = nearest_word(bytes_of(word), words, n);
-    if (nearest)
-        return arena_printf(reader->arena, "did you mean %s", nearest);
-    if (n == 0 || n > HINT_WORDS_MOST)
-        return NULL;
-    Buffer all = buffer_in(reader->arena);
-    for (size_t i = 0; i < n; i++)
-        buffer_printf(&all, "%s%s", i == 0 ? "there is " : i + 1 == n ? " and " : ", ", words[i]);
-    return arena_text(reader->arena, buffer_bytes(&all));
+    return document_hint(reader->arena, bytes_of(word), words, n);
 }
 
 /* ---- The small things ------------------------------------------------------------------------ */

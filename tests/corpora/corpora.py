@@ -39,6 +39,24 @@ MORE_PAIRS = {
     'websecurityscanner': ('google.cloud.websecurityscanner.v1alpha', 'google.cloud.websecurityscanner.v1'),
 }
 
+# Pairs that had a key before the first list was tried on them, of several makers.
+UNSEEN_PAIRS = {
+    'abci': ('cometbft.abci.v1beta1', 'cometbft.abci.v1'),
+    'autoscaling': ('k8s.io.api.autoscaling.v1', 'k8s.io.api.autoscaling.v2'),
+    'billing-budgets': ('google.cloud.billing.budgets.v1beta1', 'google.cloud.billing.budgets.v1'),
+    'data-analytics': ('google.cloud.geminidataanalytics.v1alpha', 'google.cloud.geminidataanalytics.v1'),
+    'firestore-admin': ('google.firestore.admin.v1beta1', 'google.firestore.admin.v1'),
+    'gov': ('cosmos.gov.v1beta1', 'cosmos.gov.v1'),
+    'leases': ('k8s.io.api.coordination.v1alpha2', 'k8s.io.api.coordination.v1'),
+    'memcache': ('google.cloud.memcache.v1beta2', 'google.cloud.memcache.v1'),
+    'network-connectivity': ('google.cloud.networkconnectivity.v1alpha1', 'google.cloud.networkconnectivity.v1'),
+    'networking': ('k8s.io.api.networking.v1beta1', 'k8s.io.api.networking.v1'),
+    'node': ('k8s.io.api.node.v1alpha1', 'k8s.io.api.node.v1'),
+    'recaptcha': ('google.cloud.recaptchaenterprise.v1beta1', 'google.cloud.recaptchaenterprise.v1'),
+    'resource': ('k8s.io.api.resource.v1beta1', 'k8s.io.api.resource.v1'),
+    'tpu': ('google.cloud.tpu.v1', 'google.cloud.tpu.v2'),
+}
+
 
 @contextlib.contextmanager
 def descriptor_sets():
@@ -54,4 +72,4 @@ def descriptor_sets():
 
 def sides(folder, name):
     """Both versions of a pair: (file, package), the older one first."""
-    return tuple((folder / f'{package}.binpb', package) for package in {**PAIRS, **MORE_PAIRS}[name])
+    return tuple((folder / f'{package}.binpb', package) for package in {**PAIRS, **MORE_PAIRS, **UNSEEN_PAIRS}[name])

@@ -21,7 +21,7 @@ import tempfile
 
 import yaml
 
-from corpora import HERE, MORE_PAIRS, PAIRS, descriptor_sets, sides
+from corpora import HERE, MORE_PAIRS, PAIRS, UNSEEN_PAIRS, descriptor_sets, sides
 
 FOUND, WRONG = 0.90, 0.03
 MARK = re.compile(r'  # decide:.*')
@@ -138,7 +138,7 @@ def main(program, prove, *names):
     names = [name for name in names if name != '-v']
     rows, bad = [], []
     with descriptor_sets() as folder:
-        for name in names or sorted({**PAIRS, **MORE_PAIRS}):
+        for name in names or sorted({**PAIRS, **MORE_PAIRS, **UNSEEN_PAIRS}):
             row, good = measure(program, prove, folder, name)
             rows.append(row)
             bad += [] if good else [name]

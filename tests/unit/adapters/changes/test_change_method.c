@@ -178,7 +178,8 @@ static void methods_that_stream_otherwise_are_refused(void **state)
             "types: {Search: Query}\nmethods:\n  Orders.Get: Orders.Watch\n  Orders.Watch: "
             "{removed: loud}\n"
             "  Orders.Purge: {removed: loud}\n  Bills: Invoices",
-            "list.yaml:5:3: Orders.Get: the two methods do not stream alike (write Orders.Get: "
+            "list.yaml:5:3: Orders.Get: the two methods do not stream in the same directions "
+            "(write Orders.Get: "
             "{removed: \"why\"})\n");
 }
 
@@ -187,7 +188,7 @@ static void requests_that_are_no_counterparts_are_refused(void **state)
     refused(
         state,
         "methods:\n  Orders.Get: Orders.Fetch\n  Orders.Purge: {removed: loud}\n  Bills: Invoices",
-        "list.yaml:3:1: Orders.Find: the requests are no counterparts: Search and Query (write "
+        "list.yaml:3:1: Orders.Find: the request types do not correspond: Search and Query (write "
         "types: {Search: Query})\n");
 }
 

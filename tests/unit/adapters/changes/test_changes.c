@@ -351,8 +351,8 @@ static void what_is_said_of_a_message_beside_its_fields_is_only_that_it_is_there
             "    web: {removed: loud, back: {retries: 1}}\n    a: {added: graceful}\n",
             "list.yaml:4:3: M.web.inner: v1 has this field, and nothing says what becomes of it "
             "(write web.inner: {removed: graceful} or loud)\n"
-            "list.yaml:7:5: M.web: other changes give what is inside it, so that it can only be "
-            "there (write web: {back: {}})\n");
+            "list.yaml:7:5: M.web: other changes fill the fields inside it, so only its presence "
+            "can be given (write web: {back: {}})\n");
     refused(state, "Ports",
             "messages:\n  M:\n    range: {to: range, when: {type: 2}}\n"
             "    type: {select: {range: 2}, unused: zreo, others: maybe}\n",
@@ -462,10 +462,11 @@ static void what_is_made_up_in_a_oneof_gives_way_to_what_is_there(void **state)
 static void a_constant_beside_others_of_its_oneof_is_refused(void **state)
 {
     refused(state, "Chosen", "messages:\n  M:\n    b: {constant: x}\n",
-            "list.yaml:5:5: M.b: it would always be there, and a of v2 could never be, in the same "
-            "oneof (write b: {added: ...} for when no other is there)\n");
+            "list.yaml:5:5: M.b: the constant would always be set, so a of v2, in the same oneof, "
+            "never could (write b: {added: ...} for when no other is there)\n");
     refused(state, "Chosen", "messages:\n  M:\n    b: {added: x}\n    limit: {required: 7}\n",
-            "list.yaml:6:5: M.limit: it and b of v2 are both made up, and are of the same oneof\n");
+            "list.yaml:6:5: M.limit: it and b of v2 are in the same oneof, and only one of them "
+            "can have a default value\n");
 }
 
 static void a_message_has_another_name_wherever_it_is(void **state)
@@ -808,14 +809,15 @@ static void types_that_clash_are_refused(void **state)
 
 static void an_unmapped_enum_value_is_refused(void **state)
 {
-    refused(state, "Enums",
-            "enums:\n  Status:\n    PENDING: QUEUED\n    WAITING: QUEUED\n    LOST: {to: UNKNWON}",
-            "list.yaml:4:3: Status.WAITING: 2 values become QUEUED, and nothing says which comes "
-            "back (write WAITING: {to: QUEUED, back: true} for one of them)\n"
-            "list.yaml:4:3: Status.HELD: the value HELD is only in v2, and nothing says what "
-            "becomes of it (write HELD: {added: loud}, or a value of v1)\n"
-            "list.yaml:7:5: Status.LOST: Enums.New.Status has no value UNKNWON in v2 (did you mean "
-            "UNKNOWN?)\n");
+    refused(
+        state, "Enums",
+        "enums:\n  Status:\n    PENDING: QUEUED\n    WAITING: QUEUED\n    LOST: {to: UNKNWON}",
+        "list.yaml:4:3: Status.WAITING: 2 values become QUEUED, and the list does not say to which "
+        "of them it is converted back (write WAITING: {to: QUEUED, back: true} for one of them)\n"
+        "list.yaml:4:3: Status.HELD: the value HELD is only in v2, and nothing says what "
+        "becomes of it (write HELD: {added: loud}, or a value of v1)\n"
+        "list.yaml:7:5: Status.LOST: Enums.New.Status has no value UNKNWON in v2 (did you mean "
+        "UNKNOWN?)\n");
 }
 
 static void a_list_without_an_inverse_is_refused(void **state)
@@ -985,15 +987,16 @@ static void a_table_of_texts_leads_each_to_one(void **state)
         "    by: {by: text_table, values: {x: y}}\n    tags: {by: text_table, values: "
         "{x: y}}\n";
     Loaded *loaded = *state;
-    refused(state, "Words",
-            arena_printf(loaded->arena,
-                         "messages:\n  M:\n    plan: {by: text_table}\n"
-                         "    color: {by: enum_name, values: {RED: [NONE, red]}}\n"
-                         "    size: {by: text_table, values: {a: b, A: c}, ignore_case: true}\n%s",
-                         rest),
-            "list.yaml:5:5: M.plan: say which texts become which (write values: {OLD: NEW})\n"
-            "list.yaml:6:5: M.color: two values have the text NONE, so it has no way back\n"
-            "list.yaml:7:5: M.size: two values have the text a, so it has no way back\n");
+    refused(
+        state, "Words",
+        arena_printf(loaded->arena,
+                     "messages:\n  M:\n    plan: {by: text_table}\n"
+                     "    color: {by: enum_name, values: {RED: [NONE, red]}}\n"
+                     "    size: {by: text_table, values: {a: b, A: c}, ignore_case: true}\n%s",
+                     rest),
+        "list.yaml:5:5: M.plan: say which texts become which (write values: {OLD: NEW})\n"
+        "list.yaml:6:5: M.color: two values have the text NONE, so it cannot be converted back\n"
+        "list.yaml:7:5: M.size: two values have the text a, so it cannot be converted back\n");
     refused(state, "Words",
             arena_printf(loaded->arena,
                          "messages:\n  M:\n    plan: {by: text_table, values: {a: {b: c}}}\n"
@@ -1018,7 +1021,7 @@ static void a_message_that_is_made_up_says_nothing_when_it_comes_back(void **sta
 static void a_mask_of_nobody_knows_what_is_refused(void **state)
 {
     refused(state, "Masks", "messages: {Thing: {name: title}}",
-            "list.yaml:3:1: Get.read_mask: nothing says which message's fields this mask names "
+            "list.yaml:3:1: Get.read_mask: the list does not say whose fields this mask names "
             "(write read_mask: {of: MESSAGE})\n");
 }
 
@@ -1027,7 +1030,8 @@ static void a_money_without_a_currency_is_refused(void **state)
     refused(state, "Amounts",
             "messages: {M: {cents: {to: total, by: cents_to_money}, currency: {removed: loud}, "
             "fee: {by: units_to_money, currency: EUR}, meters: {to: kilometers, by: scale}}}",
-            "list.yaml:3:16: M.cents: the message has a currency, and nothing says which (write "
+            "list.yaml:3:16: M.cents: the message has a currency, and the list does not say which "
+            "(write "
             "currency: EUR, or currency: with the field that has it)\n"
             "list.yaml:3:125: M.meters: scale needs a whole number to multiply with or to divide "
             "by (write {by: scale, times: 1000} or divided_by)\n");
@@ -1039,14 +1043,16 @@ static void an_unset_field_that_would_say_another_thing_is_refused(void **state)
         state, "Defaults",
         "enums: {Color: {RED: ROT}}\nmessages:\n  M:\n    unit: weight_unit\n    on: {required: "
         "true}\n",
-        "list.yaml:5:3: M.limit: unset it is 5 in v1 and 7 in v2, and nothing says what it becomes "
+        "list.yaml:5:3: M.limit: the default is 5 in v1 and 7 in v2, and the list does not say "
+        "what an unset field becomes "
         "(write limit: {required: 5, optional: 7}, or graceful for a value)\n"
-        "list.yaml:6:5: M.unit: unset it is \"kg\" in v1 and \"\" in v2, and nothing says what it "
-        "becomes (write unit: {to: weight_unit, required: \"kg\", optional: \"\"}, or graceful for "
+        "list.yaml:6:5: M.unit: the default is \"kg\" in v1 and \"\" in v2, and the list does not "
+        "say what an unset field becomes (write unit: {to: weight_unit, required: \"kg\", "
+        "optional: \"\"}, or graceful for "
         "a "
         "value)\n"
-        "list.yaml:7:5: M.on: unset it is true in v1 and false in v2, and nothing says what it "
-        "becomes (write on: {optional: false}, or graceful for a value)\n");
+        "list.yaml:7:5: M.on: the default is true in v1 and false in v2, and the list does not say "
+        "what an unset field becomes (write on: {optional: false}, or graceful for a value)\n");
 }
 
 static const char *const defaults = "enums: {Color: {RED: ROT}}\nmessages:\n  M:\n"
@@ -1107,7 +1113,8 @@ static void a_kind_that_would_not_come_back_is_refused(void **state)
     refused(state, "Kinds",
             "messages:\n  M:\n    value: [{to: card, when: {kind: CARD}}, {to: bank, when: {kind: "
             "BANK}}]\n    kind: {select: {card: CARD}}\n    api: {constant: \"2\"}",
-            "list.yaml:6:5: M.kind: nothing says which kind comes back for bank (write select: "
+            "list.yaml:6:5: M.kind: the list does not say which value of kind belongs to bank "
+            "(write select: "
             "{..., bank: "
             "BANK})\n");
 }
@@ -1189,8 +1196,8 @@ static void a_part_without_a_way_back_is_refused(void **state)
             "back (write {removed: graceful, back: TEXT})\n"
             "list.yaml:6:5: M.path: {y} is in both templates\n"
             "list.yaml:6:5: M.path: no template has a part {w}\n"
-            "list.yaml:7:5: M.shard: numbers without presence alone cannot tell 0 from nothing at "
-            "all\n");
+            "list.yaml:7:5: M.shard: all parts are integers without presence, so zeros and an "
+            "unset template cannot be told apart\n");
 }
 
 static void a_part_is_of_the_version_that_has_it(void **state)
@@ -1220,8 +1227,8 @@ static void a_part_cannot_be_left_out(void **state)
         "f: {added: graceful}}}\n"
         "    shard: {removed: graceful}\n    host: {added: graceful}\n    n: {added: graceful}\n"
         "    m: {added: graceful}\n    project: {added: graceful}\n    topic: {added: graceful}\n",
-        "list.yaml:5:92: M.name: a part cannot be left out, and graceful is no text without "
-        "quotes (write back: \"graceful\" for this text)\n"
+        "list.yaml:5:92: M.name: a part needs a text, and graceful without quotes is a word of "
+        "change lists (write back: \"graceful\" for this text)\n"
         "list.yaml:6:76: M.path: a part that only the new version has needs a text (write {added: "
         "TEXT})\n"
         "list.yaml:6:92: M.path: Loud is nearly a word of change lists; a value like this is put "
@@ -1230,8 +1237,8 @@ static void a_part_cannot_be_left_out(void **state)
         "(write {removed: graceful, back: TEXT}, or {added: TEXT})\n"
         "list.yaml:6:132: M.path: expected what becomes of a part that only one version has "
         "(write {removed: graceful, back: TEXT}, or {added: TEXT})\n"
-        "list.yaml:6:170: M.path: a part cannot be left out, and graceful is no text without "
-        "quotes (write added: \"graceful\" for this text)\n");
+        "list.yaml:6:170: M.path: a part needs a text, and graceful without quotes is a word of "
+        "change lists (write added: \"graceful\" for this text)\n");
 }
 
 static void words_in_quotes_are_texts_of_parts(void **state)
@@ -1276,7 +1283,7 @@ static void a_template_that_says_a_part_twice_is_refused(void **state)
             "[project_id, "
             "topic_id]}\n    path: {template: \"a/{x}/b/{y}\", into: \"c/{y}/d/{x}/e/{x}\"}\n"
             "    key: {template: \"k/{project}/{topic}\", from: [project, topic]}\n",
-            "list.yaml:6:37: M.path: {x} stands twice in the template, and the two may differ\n");
+            "list.yaml:6:37: M.path: {x} occurs twice in the template\n");
 }
 
 static void two_fields_to_one_by_another_name_are_refused(void **state)

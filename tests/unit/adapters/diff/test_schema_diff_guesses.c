@@ -348,9 +348,10 @@ static void an_enum_becomes_a_text_of_its_very_name(void **state)
 }
 
 static const char *const kinds[] = {
-    "Numbers",   "Renumbered", "Oneofs",  "OnlyOne",   "Words", "Opposites", "Hoisted", "Deep",
-    "Reference", "Converted",  "Priced",  "Values",    "Alike", "Ties",      "Into",    "Lost",
-    "Maps",      "Siblings",   "Holders", "MapValues", "Flags", "Specs",     "Etags",   "Left"};
+    "Recursive", "Alternatives", "Zeros",     "Texts",   "Numbers", "Renumbered", "Oneofs",
+    "OnlyOne",   "Words",        "Opposites", "Hoisted", "Deep",    "Reference",  "Converted",
+    "Priced",    "Values",       "Alike",     "Ties",    "Into",    "Lost",       "Maps",
+    "Siblings",  "Holders",      "MapValues", "Flags",   "Specs",   "Etags",      "Left"};
 enum { N_KINDS = sizeof kinds / sizeof *kinds };
 
 static ChangeSide side(Loaded *loaded, const char *version, const char *kind, const char *end)

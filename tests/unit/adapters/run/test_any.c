@@ -171,7 +171,7 @@ static void a_type_has_a_counterpart_or_none(void **state)
     refused(state,
             "types:\n  Item: Line\n  Promo: Gift\n  Gift: {added: loud}\n  Coupn: {removed: loud}\n"
             "  Flyer: {removed: no}\nmessages: {Item: {sku: code}, Promo: {code: from}}",
-            "list.yaml:5:3: Promo and Gift: one of them is said to have no counterpart\n"
+            "list.yaml:5:3: Promo and Gift: one of them is declared as removed or added\n"
             "list.yaml:7:3: no message Coupn in v1 (did you mean Coupon?)\n"
             "list.yaml:8:11: expected loud, graceful or kept\n"
             "list.yaml:9:31: Promo has no counterpart in v2 (types: {Promo: ...})\n");
