@@ -678,6 +678,7 @@ void pairs_check(ChangeList *list)
     Problems *told = list->problems, untold = problems_in(list->arena);
     list->problems = &untold;
     want_package(list, true);
+    change_want_operations(list);
     check_wanted(list);
     spread_bad(list);
     list->problems = told;

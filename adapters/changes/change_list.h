@@ -156,9 +156,13 @@ typedef struct TypeGone {
     YamlPlace place;
 } TypeGone;
 
+typedef enum HeldPart { HELD_RESPONSE, HELD_METADATA, N_HELD } HeldPart;
+
 typedef struct MethodEntry {
     const MethodType *ends[2]; /* NULL: none */
     const char *reason;
+    const MessageType *held[2][N_HELD]; /* what is in the operation that it begins; or NULL */
+    const JsonNode *operations_of; /* of those that began the operations that it gives; or NULL */
 } MethodEntry;
 
 struct ChangeList {
@@ -303,6 +307,17 @@ void change_check_merges(ChangeList *list, const MessagePair *pair);
 /* Makes the pairs of lists' messages and maps' entries, for what the pair has of them; what does
    not fit is told. */
 void change_check_keyed(ChangeList *list, MessagePair *pair);
+
+/* ---- change_operation.c ---------------------------------------------------------------------- */
+
+/* What a method's entry, an OBJECT, says of the operation. */
+void change_read_operation(ChangeList *list, const JsonNode *node, MethodEntry *entry);
+/* When all methods are read: what the schemas say of the others, and names. */
+void change_check_operations(ChangeList *list);
+void change_want_operations(ChangeList *list);
+/* The mapping of the method's answers, from that of any such answers. */
+const Mapping *making_operation(ChangeList *list, int to, const MethodEntry *entry,
+                                const Mapping *answer);
 
 /* ---- change_text.c --------------------------------------------------------------------------- */
 

@@ -73,8 +73,8 @@ static const char *nearest_method(ChangeList *list, int end, Bytes name, bool on
     return nearest_word(name, words, n);
 }
 
-static void add_entry(ChangeList *list, const MethodType *old, const MethodType *new_one,
-                      const char *reason)
+static MethodEntry *add_entry(ChangeList *list, const MethodType *old, const MethodType *new_one,
+                              const char *reason)
 {
     if (list->n_methods == list->methods_capacity) {
         uint32_t capacity = list->methods_capacity ? list->methods_capacity * 2 : 32;
@@ -83,7 +83,9 @@ static void add_entry(ChangeList *list, const MethodType *old, const MethodType 
                        capacity * sizeof *list->methods);
         list->methods_capacity = capacity;
     }
-    list->methods[list->n_methods++] = (MethodEntry){{old, new_one}, reason};
+    MethodEntry *entry = &list->methods[list->n_methods++];
+    *entry = (MethodEntry){.ends = {old, new_one}, .reason = reason};
+    return entry;
 }
 
 static const MethodType *find_method(ChangeList *list, const JsonNode *node, int end, Bytes name)
@@ -175,10 +177,43 @@ static void read_service(ChangeList *list, const JsonNode *node)
     }
 }
 
+static bool says_operation(const JsonNode *node)
+{
+    return json_member(node, "response") || json_member(node, "metadata") ||
+           json_member(node, "operations_of");
+}
+
+static bool check_keys(ChangeList *list, const JsonNode *node)
+{
+    static const char *const keys[] = {"to",       "removed",  "added",
+                                       "response", "metadata", "operations_of"};
+    size_t n = sizeof keys / sizeof *keys;
+    bool good = true;
+    for (const JsonNode *item = node->first; item; item = item->next) {
+        size_t i = 0;
+        while (i < n && !bytes_are(item->name, keys[i]))
+            i++;
+        if (i < n)
+            continue;
+        const char *near = nearest_word(item->name, keys, n);
+        change_problem(list, *yaml_place(&list->document, item), "",
+                       near ? arena_printf(list->arena, "did you mean %s?", near) : NULL,
+                       "a change of a method has no %.*s", BYTES_ARGS(item->name));
+        good = false;
+    }
+    return good;
+}
+
 static void read_entry(ChangeList *list, const JsonNode *node)
 {
     YamlPlace place = *yaml_place(&list->document, node);
     const JsonNode *to = node->kind == JSON_OBJECT ? json_member(node, "to") : node;
+    bool same_name = node->kind == JSON_OBJECT && !to && says_operation(node);
+    JsonNode name = {.kind = JSON_TEXT, .text = node->name};
+    if (same_name)
+        to = &name;
+    if (node->kind == JSON_OBJECT && !check_keys(list, node))
+        return;
     const JsonNode *removed = node->kind == JSON_OBJECT ? json_member(node, "removed") : NULL;
     const JsonNode *added = node->kind == JSON_OBJECT ? json_member(node, "added") : NULL;
     if (removed || added) {
@@ -189,7 +224,9 @@ static void read_entry(ChangeList *list, const JsonNode *node)
         if (!new_one)
             return;
         check_pair(list, place, old, new_one);
-        add_entry(list, old, new_one, NULL);
+        MethodEntry *entry = add_entry(list, old, new_one, NULL);
+        if (node->kind == JSON_OBJECT)
+            change_read_operation(list, node, entry);
     } else {
         bool old = side_method(&list->sides[OLD], list->arena, node->name);
         const char *hint = arena_printf(list->arena, "write %.*s: {%s: \"why\"}, or the new method",
@@ -261,6 +298,7 @@ void change_read_methods(ChangeList *list)
             read_service(list, node);
     }
     follow_names(list, methods);
+    change_check_operations(list);
 }
 
 static MethodChange follow_one(const ChangeList *list, bool upwards, const MethodType *method,

@@ -85,7 +85,8 @@ static void map_methods(ChangeList *list, int to)
         MethodMapping *made = arena_make(list->arena, MethodMapping);
         made->to = list->methods[i].ends[to];
         made->input = made_mapping(list, to, old->input, is->input);
-        made->output = made_mapping(list, to, old->output, is->output);
+        made->output = making_operation(list, to, &list->methods[i],
+                                        made_mapping(list, to, old->output, is->output));
         table_put(&set->by_method, bytes_of(list->methods[i].ends[!to]->path), made);
     }
 }

@@ -311,13 +311,68 @@ const Program *compiler_identity(Compiler *c, const MessageType *type, Codec fro
     return compiler_program(c, set->mappings[type->index], from, to);
 }
 
+const Program *compiler_any(Compiler *c, const Converter *converter, const MessageType *any,
+                            Codec from, Codec to)
+{
+    const Program *usual = compiler_identity(c, any, from, to);
+    ProgramKey key = {
+        .subject = converter, .style = PROGRAM_ANY, .from = (uint8_t)from, .to = (uint8_t)to};
+    if (!converter->n_held)
+        return usual;
+    Program *program = table_get(&c->programs, bytes(&key, sizeof(key)));
+    if (program)
+        return program;
+    program = new_program(c, key);
+    program->mapping = usual->mapping;
+    program->from = program->to = any;
+    program->from_codec = from;
+    program->to_codec = to;
+    program->style = PROGRAM_ANY;
+    program->holder = converter;
+    atomic_init(&program->compiled, false);
+    return program;
+}
+
+/* What no list has a counterpart for is an error. */
+static const Stranded *lost_type(Compiler *c, const MessageType *type)
+{
+    Stranded *stranded = arena_make(c->arena, Stranded);
+    CHECK(stranded); /* a config generation's arena has no limit */
+    *stranded = (Stranded){.type = type, .fate = TYPE_LOUD};
+    return stranded;
+}
+
+static void compile_held(Compiler *c, Program *program)
+{
+    const Converter *holder = program->holder;
+    const MappingSet *types = c->set->options.types;
+    Table *held = arena_make(c->arena, Table);
+    CHECK(held); /* a config generation's arena has no limit */
+    *held = table_in(c->arena);
+    for (uint32_t i = 0; i < holder->n_held; i++) {
+        const Held *one = &holder->held[i];
+        bool known = schema_message(types->from, bytes_of(one->from->full_name));
+        AnyType any = {.stranded = one->mapping ? NULL : lost_type(c, one->from)};
+        if (one->mapping)
+            any = converted(c, types, one->mapping, known ? program->from_codec : CODEC_PROTO,
+                            program->to_codec);
+        any.bytes_in = !known;
+        put_any_type(c, held, one->from, any);
+    }
+    program->held = held;
+}
+
 Result compiler_compile(Compiler *c, Program *program)
 {
     Result r = OK;
     switch (program->style) {
     case PROGRAM_FIELDS: r = compile_fields(c, program); break;
     case PROGRAM_STAGED: compile_stages(c, program); break;
-    case PROGRAM_ANY: compile_any_types(c, program->from_codec, program->to_codec); break;
+    case PROGRAM_ANY:
+        compile_any_types(c, program->from_codec, program->to_codec);
+        if (program->holder)
+            compile_held(c, program);
+        break;
     case PROGRAM_COPY:
     case PROGRAM_READ:
     case PROGRAM_WRITE: break;

@@ -34,6 +34,10 @@ const Program *compiler_program(Compiler *compiler, const Mapping *mapping, Code
 /* A message of this type as it is, from one codec to another. */
 const Program *compiler_identity(Compiler *compiler, const MessageType *type, Codec from, Codec to);
 
+/* An Any, in which the converter's types go their own way. */
+const Program *compiler_any(Compiler *compiler, const Converter *converter, const MessageType *any,
+                            Codec from, Codec to);
+
 /* The same for one field of the target, without its name and braces, to JSON. Each call makes a new
    one. */
 const Program *compiler_only(Compiler *compiler, const Mapping *mapping, Codec from,

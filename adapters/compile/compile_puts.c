@@ -298,6 +298,16 @@ static void put_required(Draft *d, const FieldType *target, const Expr *expr)
                 compiler_program(d->compiler, message->mapping, draft_codec(d, &from), d->to));
 }
 
+static void put_any(Draft *d, const FieldType *target, const Expr *expr)
+{
+    Operand from = compile_value(d, expr->args[0]);
+    const Program *program = own_program(d, &from, target);
+    if (expr->converter->n_held)
+        program = compiler_any(d->compiler, expr->converter, program->from, program->from_codec,
+                               program->to_codec);
+    put_operand(d, target, &from, program);
+}
+
 /* Messages are written straight to where they belong; what is computed goes by way of a slot. */
 void compile_put(Draft *d, const FieldType *target, const Expr *expr)
 {
@@ -312,8 +322,7 @@ void compile_put(Draft *d, const FieldType *target, const Expr *expr)
     } else if (expr->kind == EXPR_REQUIRE && expr->n_args && expr->args[0]->kind == EXPR_MESSAGE) {
         put_required(d, target, expr);
     } else if (expr->kind == EXPR_CONVERT && expr->converter->code == CONVERT_TYPE_URL) {
-        Operand from = compile_value(d, expr->args[0]);
-        put_operand(d, target, &from, own_program(d, &from, target));
+        put_any(d, target, expr);
     } else {
         Operand from = compile_value(d, expr);
         put_operand(d, target, &from, own_program(d, &from, target));

@@ -157,8 +157,8 @@ static Operand compile_any(Draft *d, const Expr *expr)
 {
     Operand from = compile_value(d, expr->args[0]);
     return compile_make(d, expr, &from,
-                        compiler_identity(d->compiler, operand_message(from.type),
-                                          draft_codec(d, &from), CODEC_PROTO));
+                        compiler_any(d->compiler, expr->converter, operand_message(from.type),
+                                     draft_codec(d, &from), CODEC_PROTO));
 }
 
 static Operand compile_build(Draft *d, const Expr *expr)

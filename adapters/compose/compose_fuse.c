@@ -223,6 +223,57 @@ static bool enums_fuse(const Converter *first, const Converter *second)
              knows_more(first->to.enumeration, first->from.enumeration, second->to.enumeration));
 }
 
+static const Held *find_held(const Converter *converter, const MessageType *from)
+{
+    for (uint32_t i = 0; i < converter->n_held; i++) {
+        if (strcmp(converter->held[i].from->full_name, from->full_name) == 0)
+            return &converter->held[i];
+    }
+    return NULL;
+}
+
+/* What the second list makes of a type that the first gives in this Any. */
+static const Mapping *held_on(Composing *c, const Mapping *one, const Converter *second)
+{
+    const Held *held = find_held(second, one->to);
+    const Mapping *two =
+        held ? held->mapping : table_get(&c->second->by_type, bytes_of(one->to->full_name));
+    if (two)
+        return compose_pair(c, one, two);
+    bool lost = held || table_get(&c->stranded, bytes_of(one->to->full_name));
+    return lost ? NULL : compose_pair(c, one, NULL);
+}
+
+/* Types that have a way of their own in either list. */
+static void fuse_held(Composing *c, const Converter *first, const Converter *second,
+                      Converter *fused)
+{
+    size_t at = 0;
+    Held *held =
+        arena_array(c->arena, Held, first->n_held + second->n_held + c->first->by_type.n + 1);
+    uint32_t n = 0;
+    for (uint32_t i = 0; i < first->n_held; i++) {
+        const Held *one = &first->held[i];
+        held[n++] = (Held){.from = one->from,
+                           .mapping = one->mapping ? held_on(c, one->mapping, second) : NULL};
+    }
+    for (const TableEntry *entry;
+         second->n_held && (entry = table_next(&c->first->by_type, &at));) {
+        const Mapping *one = entry->value;
+        if (!find_held(first, one->from) && find_held(second, one->to))
+            held[n++] = (Held){.from = one->from, .mapping = held_on(c, one, second)};
+    }
+    Table stranded = mapping_set_stranded(c->arena, c->first);
+    for (uint32_t i = 0; i < second->n_held; i++) { /* what the first leaves as it is */
+        Bytes name = bytes_of(second->held[i].from->full_name);
+        if (!table_get(&c->first->by_type, name) && !table_get(&stranded, name) &&
+            !find_held(first, second->held[i].from))
+            held[n++] = second->held[i];
+    }
+    fused->held = held;
+    fused->n_held = n;
+}
+
 static const Converter *fuse(Composing *c, const Converter *first, const Converter *second)
 {
     Converter *fused = arena_make(c->arena, Converter);
@@ -233,8 +284,10 @@ static const Converter *fuse(Composing *c, const Converter *first, const Convert
     if (first->code == CONVERT_NUMBER && second->code == CONVERT_NUMBER &&
         !number_narrows(first->from.kind, first->to.kind))
         return fused;
-    if (first->code == CONVERT_TYPE_URL && second->code == CONVERT_TYPE_URL)
+    if (first->code == CONVERT_TYPE_URL && second->code == CONVERT_TYPE_URL) {
+        fuse_held(c, first, second, fused);
         return fused;
+    }
     if (first->code == CONVERT_FIELD_MASK && second->code == CONVERT_FIELD_MASK) {
         fused->mapping = compose_pair(c, first->mapping, second->mapping);
         return fused;

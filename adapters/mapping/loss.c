@@ -581,6 +581,10 @@ static void visit_expr(Visited *visited, const Expr *expr)
         visit(visited, expr->mapping);
     if (expr->kind == EXPR_CONVERT && expr->converter->code == CONVERT_TYPE_URL)
         visited->any = true;
+    for (uint32_t i = 0; expr->kind == EXPR_CONVERT && i < expr->converter->n_held; i++) {
+        if (expr->converter->held[i].mapping)
+            visit(visited, expr->converter->held[i].mapping);
+    }
     for (uint32_t i = 0; i < expr->n_args; i++)
         visit_expr(visited, expr->args[i]);
     for (uint32_t i = 0; i < expr->n_rules; i++)

@@ -160,6 +160,13 @@ typedef struct EnumEntry {
     Bytes into; /* TEXT_TABLE */
 } EnumEntry;
 
+/* TYPE_URL: a type that is another's counterpart in this Any than elsewhere. */
+typedef struct Held {
+    const MessageType *from;
+    const Mapping *mapping; /* NULL: a later list has no counterpart for it, which is an error */
+    bool several;           /* private: while the list is read */
+} Held;
+
 struct Converter {
     ConverterCode code;
     ValueType from, to;
@@ -177,7 +184,9 @@ struct Converter {
     const Bytes *template_parts; /* literal texts around the variables: n_variables + 1 of them */
     uint32_t n_variables, part;
     const Mapping *mapping; /* FIELD_MASK (of the message that the mask is about) */
-    const char *format;     /* BYTES_TEXT: "utf8", "base64", "hex" */
+    const Held *held;       /* TYPE_URL, of a long-running operation */
+    uint32_t n_held;
+    const char *format; /* BYTES_TEXT: "utf8", "base64", "hex" */
     /* Where the message type on either side keeps them: */
     const FieldType *value, *seconds, *nanos, *units, *currency, *year, *month, *day;
 };

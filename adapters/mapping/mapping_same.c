@@ -39,7 +39,8 @@ static const Expr *plain_field(const Expr *value, bool same_package)
     if (value->kind == EXPR_CONVERT && value->converter->code == CONVERT_FIELD_MASK &&
         value->converter->mapping->identity)
         return plain_field(value->args[0], same_package);
-    if (value->kind == EXPR_CONVERT && value->converter->code == CONVERT_TYPE_URL && same_package)
+    if (value->kind == EXPR_CONVERT && value->converter->code == CONVERT_TYPE_URL &&
+        !value->converter->n_held && same_package)
         return plain_field(value->args[0], same_package);
     return value->kind == EXPR_FIELD && value->n_steps == 1 ? value : NULL;
 }

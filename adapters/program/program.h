@@ -184,6 +184,8 @@ struct Program {
     const PlanOp *ops;                 /* ended by PLAN_END */
     bool keep_unknown;
     const Program *first, *second; /* STAGED; second may be NULL */
+    const Converter *holder; /* ANY: which types go another way in it than elsewhere, or NULL */
+    const Table *held;       /* full name -> AnyType, of those; or NULL */
 };
 
 /* What is done with a type that is met inside an Any. */

@@ -74,6 +74,7 @@ static Result convert_one(Oracle *o, const FieldChange *change, const TreeValue 
                           TreeValue *to, bool *absent)
 {
     *absent = false;
+    o->part = path_field(&change->ends[!o->to].paths[0])->name;
     if (change->pair)
         return oracle_pair(o, change->pair, from->message, &to->message);
     if (change->convert[o->to])
@@ -1005,7 +1006,7 @@ const MessagePair *oracle_find_pair(const Oracle *o, const MessageType *from)
 }
 
 /* The method's own pair of messages; then `method` is its counterpart. */
-static const MessagePair *pair_of_method(const Oracle *o, OracleRole *role)
+static const MessagePair *pair_of_method(Oracle *o, OracleRole *role)
 {
     for (uint32_t i = 0; i < o->list->n_methods; i++) {
         const MethodType *const *ends = o->list->methods[i].ends;
@@ -1015,6 +1016,7 @@ static const MessagePair *pair_of_method(const Oracle *o, OracleRole *role)
         for (int end = 0; end < 2; end++)
             types[end] = role->output ? ends[end]->output : ends[end]->input;
         role->method = ends[o->to];
+        o->method = role->output ? &o->list->methods[i] : NULL;
         return table_get(&o->list->pairs_by_ends, bytes(types, sizeof types));
     }
     return NULL;
@@ -1027,7 +1029,7 @@ Result oracle_convert(Arena *arena, const OracleChain *chain, bool upwards, Orac
     *to_out = NULL;
     for (uint32_t i = 0; i < chain->n_lists; i++) {
         const ChangeList *list = chain_list(chain->lists, chain->n_lists, upwards, i);
-        Oracle o = {arena, chain, list, upwards ? NEW : OLD};
+        Oracle o = {arena, chain, list, upwards ? NEW : OLD, NULL, ""};
         const MessageType *type = tree ? tree->type : from->type;
         const MessagePair *pair =
             role.method ? pair_of_method(&o, &role) : oracle_find_pair(&o, type);

@@ -82,6 +82,48 @@ static const MessageType *find_type(const Oracle *o, const Tree *holder, Bytes n
     return found ? found : tree_find_type(&o->chain->known, holder->type->schema, name);
 }
 
+static bool is_named(const JsonNode *names, const ChangeSide *side, const MethodType *method)
+{
+    for (const JsonNode *item = names->kind == JSON_ARRAY ? names->first : names; item;
+         item = names->kind == JSON_ARRAY ? item->next : NULL) {
+        size_t dot = item->text.size;
+        while (dot && item->text.data[dot - 1] != '.')
+            dot--;
+        if (bytes_are(bytes_slice(item->text, dot, item->text.size), method->name) &&
+            bytes_are(bytes_slice(item->text, 0, dot - (dot > 0)),
+                      side_name(side, method->service->full_name)))
+            return true;
+    }
+    return false;
+}
+
+/* What the operation of this method, or of any that the message may be of, has in this field. */
+static const MessagePair *held_pair(const Oracle *o, const MessageType *type)
+{
+    HeldPart part = strcmp(o->part, "metadata") == 0 ? HELD_METADATA : HELD_RESPONSE;
+    const MessagePair *found = NULL;
+    if (!o->method || (part == HELD_RESPONSE && strcmp(o->part, "response") != 0))
+        return NULL;
+    const MethodEntry *own = o->method;
+    bool begins = own->held[OLD][0] || own->held[OLD][1] || own->held[NEW][0] || own->held[NEW][1];
+    for (uint32_t i = 0; i < o->list->n_methods; i++) {
+        const MethodEntry *entry = &o->list->methods[i];
+        const MessageType *ends[2] = {entry->held[OLD][part], entry->held[NEW][part]};
+        if (!entry->ends[OLD] || !entry->ends[NEW] || !ends[OLD] || !ends[NEW] ||
+            ends[!o->to] != type || (begins && entry != own) ||
+            (!begins && own->operations_of &&
+             !is_named(own->operations_of, &o->list->sides[OLD], entry->ends[OLD])))
+            continue;
+        const MessagePair *pair = table_get(&o->list->pairs_by_ends, bytes(ends, sizeof ends));
+        if (!pair || !pair->checked || pair->bad)
+            continue;
+        if (found && found != pair)
+            return NULL; /* nobody knows whose it is */
+        found = pair;
+    }
+    return found;
+}
+
 Result oracle_any(Oracle *o, const Tree *from, Tree *to)
 {
     Bytes url = text_in(from, 1), value = text_in(from, 2);
@@ -89,7 +131,10 @@ Result oracle_any(Oracle *o, const Tree *from, Tree *to)
     while (name && url.data[name - 1] != '/')
         name--;
     const MessageType *type = find_type(o, from, bytes_slice(url, name, url.size));
-    const MessagePair *pair = type ? oracle_find_pair(o, type) : NULL;
+    const MessagePair *pair = type ? held_pair(o, type) : NULL;
+    const MethodEntry *method = o->method;
+    if (type && !pair)
+        pair = oracle_find_pair(o, type);
     if (type && !pair && type->schema == o->list->sides[!o->to].schema && is_own(o, type)) {
         const TypeGone *gone = table_get(&o->list->fates[!o->to], bytes_of(type->full_name));
         if (gone && gone->fate == TYPE_DROPPED)
@@ -97,7 +142,9 @@ Result oracle_any(Oracle *o, const Tree *from, Tree *to)
         if (!gone || gone->fate == TYPE_LOUD)
             return FAIL(o->arena, FAULT_CANNOT_CONVERT, "%s has no counterpart", type->full_name);
     }
+    o->method = NULL; /* what is in it is no operation that the method began */
     Result r = type ? any_content(o, type, pair, &value) : OK;
+    o->method = method;
     if (pair)
         url = bytes_of(arena_printf(o->arena, "%.*s%s", BYTES_ARGS(bytes_slice(url, 0, name)),
                                     pair->ends[o->to]->full_name));

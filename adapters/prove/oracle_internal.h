@@ -9,7 +9,9 @@ typedef struct Oracle {
     Arena *arena;
     const OracleChain *chain;
     const ChangeList *list;
-    int to; /* the end that it goes to */
+    int to;                    /* the end that it goes to */
+    const MethodEntry *method; /* whose answer the message is, or NULL */
+    const char *part;          /* the field at hand, by its name in the source */
 } Oracle;
 
 /* oracle.c */

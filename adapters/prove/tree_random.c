@@ -65,6 +65,12 @@ static void hint_constant(TreeHints *hints, const Expr *expr)
 
 static void hint_mapping(TreeHints *hints, const Mapping *mapping);
 
+/* Of the answers of several methods, that of one that says more of its operation. */
+static bool keeps_held(const TreeHint *hint, const Converter *converter)
+{
+    return hint->reader && hint->reader->n_held && !converter->n_held;
+}
+
 static void hint_expr(TreeHints *hints, const Expr *expr)
 {
     const FieldType *field = source_field(expr);
@@ -75,7 +81,8 @@ static void hint_expr(TreeHints *hints, const Expr *expr)
     if (expr->kind == EXPR_CONVERT && expr->converter->code == CONVERT_SERIALIZED)
         hints->serialized = true;
     if (field && expr->kind == EXPR_CONVERT && expr->args[0]->kind == EXPR_FIELD) {
-        hint_of(hints, field)->reader = expr->converter;
+        if (!keeps_held(hint_of(hints, field), expr->converter))
+            hint_of(hints, field)->reader = expr->converter;
         if (expr->converter->code == CONVERT_FIELD_MASK)
             hint_of(hints, field)->about = expr->converter->mapping;
     }
@@ -138,6 +145,12 @@ void tree_hints(Arena *arena, const MappingSet *set, TreeHints *hints_out)
         .arena = arena, .by_field = table_in(arena), .visited = table_in(arena), .set = set};
     for (uint32_t i = 0; i < set->n_mappings; i++)
         hint_mapping(hints_out, set->mappings[i]);
+    size_t at = 0;
+    for (const TableEntry *entry; (entry = table_next(&set->by_method, &at));) {
+        const MethodMapping *method = entry->value;
+        if (method->output)
+            hint_mapping(hints_out, method->output);
+    }
 }
 
 /* ---- Values ---------------------------------------------------------------------------------- */
@@ -431,10 +444,19 @@ static const MessageType *type_in_any(Maker *m)
     return type && !type->map_entry ? type : NULL;
 }
 
-static Tree *random_any(Maker *m, const MessageType *type, unsigned depth)
+/* Mostly what has a way of its own in this Any. */
+static const MessageType *held_type(Maker *m, const TreeHint *hint)
+{
+    const Converter *reader = hint ? hint->reader : NULL;
+    bool holds = reader && reader->n_held && chance(m, 60);
+    return holds ? reader->held[below(m, reader->n_held)].from : NULL;
+}
+
+static Tree *random_any(Maker *m, const MessageType *type, unsigned depth, const TreeHint *hint)
 {
     Tree *tree = tree_new(m->arena, type);
-    const MessageType *inner = depth < DEPTH ? type_in_any(m) : NULL;
+    const MessageType *held = held_type(m, hint);
+    const MessageType *inner = depth >= DEPTH ? NULL : held ? held : type_in_any(m);
     if (!inner)
         return tree;
     Buffer content = buffer_in(m->arena);
@@ -498,7 +520,7 @@ static Tree *random_special(Maker *m, const MessageType *type, unsigned depth, c
     if (type->well_known == WELL_KNOWN_VALUE)
         return random_json_value(m, type, depth);
     if (type->well_known == WELL_KNOWN_ANY)
-        return random_any(m, type, depth);
+        return random_any(m, type, depth, hint);
     if (reader && (reader->code == CONVERT_DATE_TEXT || reader->code == CONVERT_DATE_TIME))
         return random_date(m, type);
     if (reader && reader->code == CONVERT_MONEY_AMOUNT)

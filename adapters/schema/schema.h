@@ -140,6 +140,9 @@ struct MethodType {
     bool no_side_effects, idempotent; /* option idempotency_level */
     bool deprecated;
     const HttpRule *http; /* google.api.http, or NULL */
+    /* google.longrunning.operation_info: what is in the operation that it begins. NULL: nothing is
+       said, or no such message is in the schema. */
+    const MessageType *operation_response, *operation_metadata;
     const ServiceType *service;
 };
 

@@ -1,7 +1,40 @@
 /* Services and their methods, once the messages are there. */
 #include "adapters/schema/schema_internal.h"
 
-enum { HTTP_OPTION = 72295728 }; /* google/api/annotations.proto */
+enum {
+    HTTP_OPTION = 72295728, /* google/api/annotations.proto */
+    OPERATION_OPTION = 1049 /* google/longrunning/operations.proto */
+};
+
+/* A name in the scope of a package, the innermost first: "Order", "v1.Order", or in full. */
+static const MessageType *find_in_scope(Loader *loader, const char *package, Bytes name)
+{
+    for (Bytes scope = bytes_of(package); scope.size;) {
+        const char *full =
+            arena_printf(loader->scratch, "%.*s.%.*s", BYTES_ARGS(scope), BYTES_ARGS(name));
+        const MessageType *found = schema_message(loader->schema, bytes_of(full));
+        if (found)
+            return found;
+        while (scope.size && scope.data[scope.size - 1] != '.')
+            scope.size--;
+        scope.size -= scope.size > 0;
+    }
+    return schema_message(loader->schema, name);
+}
+
+/* Several records of the option are one. */
+static Result read_operation(Loader *loader, Bytes from, MethodType *method)
+{
+    const char *package = method->service->package;
+    WireReader reader = wire_reader(from);
+    for (WireField f; wire_next(&reader, &f);) {
+        if (f.number == 1 && f.type == WIRE_LENGTH)
+            method->operation_response = find_in_scope(loader, package, f.bytes);
+        else if (f.number == 2 && f.type == WIRE_LENGTH)
+            method->operation_metadata = find_in_scope(loader, package, f.bytes);
+    }
+    return descriptor_end(loader, &reader, "google.longrunning.OperationInfo");
+}
 
 static Result read_method_options(Loader *loader, Bytes from, MethodType *method)
 {
@@ -20,6 +53,7 @@ static Result read_method_options(Loader *loader, Bytes from, MethodType *method
             r = http_rule_read(loader, f.bytes, false, rule);
             break;
         }
+        case OPERATION_OPTION: r = read_operation(loader, f.bytes, method); break;
         default: break;
         }
     }

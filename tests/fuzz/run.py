@@ -15,11 +15,13 @@ SEEDS = pathlib.Path(__file__).resolve().parent / "seeds"
 def fuzz(build, target, seconds):
     """True when nothing was found. What the target says is printed when it ends, in one piece."""
     noun = target.name.removeprefix("fuzz_")
+    words = SEEDS.parent / f"{noun}.dict"
     corpus, findings = build / "corpus" / noun, build / "findings" / noun
     corpus.mkdir(parents=True, exist_ok=True)
     findings.mkdir(parents=True, exist_ok=True)
     done = subprocess.run([target, f"-max_total_time={seconds}", "-print_final_stats=1", "-verbosity=0",
-                           f"-artifact_prefix={findings}/", corpus, SEEDS / noun],
+                           f"-artifact_prefix={findings}/", *([f"-dict={words}"] if words.exists() else []),
+                           corpus, SEEDS / noun],
                           stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, errors="replace")
     found = f"FOUND SOMETHING, see {findings}" if done.returncode else "nothing found"
     print(f"{noun}: {seconds} s, {found}\n{done.stdout}", flush=True, end="")
