@@ -69,6 +69,8 @@ typedef struct Method {
     char name[NAME_SIZE];
     uint32_t id;      /* stays, whatever its name is */
     uint32_t request; /* which message */
+    bool begins;      /* it answers with an operation */
+    uint32_t result;  /* that holds this message */
 } Method;
 
 typedef struct Version {
@@ -163,6 +165,8 @@ static void add_method(Maker *m, Version *v)
 {
     Method *method = &v->methods[v->n_methods++];
     method->id = m->serial;
+    method->begins = !m->same_package && chance(m, 40);
+    method->result = below(m, 2);
     new_name(m, "Do", method->name);
 }
 
@@ -884,15 +888,15 @@ static void turn_strays(Maker *m, const Version *old, Version *next)
     }
 }
 
-/* The method gets a request of its own, which goes with the one that it shared. */
-static void part_request(Maker *m, const Version *old, Version *next, Method *method)
+/* The method gets a message of its own, which goes with the one that it shared. */
+static void part_message(Maker *m, const Version *old, Version *next, uint32_t *message)
 {
-    const Message *was = &old->messages[method->request];
+    const Message *was = &old->messages[*message];
     Message *parted = &next->messages[next->n];
     *parted = (Message){0};
     new_name(m, "P", parted->name);
-    method->request = next->n++;
-    turn_fields(m, old, next, was, method->request,
+    *message = next->n++;
+    turn_fields(m, old, next, was, *message,
                 arena_printf(m->arena, "%s to %s", was->name, parted->name));
 }
 
@@ -916,7 +920,9 @@ static void turn_methods(Maker *m, const Version *old, Version *next)
                           next->service, method.name);
         }
         if (next->n < MOST_MESSAGES && chance(m, 15))
-            part_request(m, old, next, &method);
+            part_message(m, old, next, &method.request);
+        if (next->n < MOST_MESSAGES && method.begins && chance(m, 40))
+            part_message(m, old, next, &method.result);
         next->methods[next->n_methods++] = method;
     }
     if (next->n_methods < RANDOM_METHODS && chance(m, 40))
@@ -1078,6 +1084,16 @@ static void add_stray(Maker *m, Buffer *file, const Version *v, const char *pack
     add_message(m, file, v, package, &message);
 }
 
+/* The answer, and google.longrunning.operation_info. */
+static void add_operation(Maker *m, Buffer *method, const char *result)
+{
+    Buffer options = buffer_in(m->arena), info = options;
+    add_text(method, 3, ".google.longrunning.Operation");
+    add_text(&info, 1, result);
+    wire_add_bytes(&options, 1049, buffer_bytes(&info));
+    wire_add_bytes(method, 4, buffer_bytes(&options));
+}
+
 static void add_service(Maker *m, Buffer *file, const Version *v, const char *package)
 {
     Buffer out = buffer_in(m->arena);
@@ -1087,8 +1103,13 @@ static void add_service(Maker *m, Buffer *file, const Version *v, const char *pa
         add_text(&method, 1, v->methods[i].name);
         const Message *request = &v->messages[v->methods[i].request], *answer = &v->messages[1];
         add_text(&method, 2, arena_printf(m->arena, ".%s.%s", package, request->name));
-        add_text(&method, 3, arena_printf(m->arena, ".%s.%s", package, answer->name));
-        buffer_printf(&m->schemas, "rpc %s(%s)\n", v->methods[i].name, request->name);
+        if (v->methods[i].begins)
+            add_operation(m, &method, v->messages[v->methods[i].result].name);
+        else
+            add_text(&method, 3, arena_printf(m->arena, ".%s.%s", package, answer->name));
+        buffer_printf(&m->schemas, "rpc %s(%s)%s%s\n", v->methods[i].name, request->name,
+                      v->methods[i].begins ? " // an operation with " : "",
+                      v->methods[i].begins ? v->messages[v->methods[i].result].name : "");
         wire_add_bytes(&out, 2, buffer_bytes(&method));
     }
     wire_add_bytes(file, 6, buffer_bytes(&out));
@@ -1108,6 +1129,27 @@ static void add_foreign(Maker *m, Buffer *set)
     add_text(&holder, 1, message.name);
     add_field(m, &holder, &none, "foreign", &message, &field, 1);
     wire_add_bytes(&file, 4, buffer_bytes(&holder));
+    wire_add_bytes(set, 1, buffer_bytes(&file));
+}
+
+static void add_longrunning(Maker *m, Buffer *set)
+{
+    static const char *const names[] = {"metadata", "response"};
+    static const uint32_t numbers[] = {2, 5};
+    Buffer file = buffer_in(m->arena), operation = file;
+    Message message = {.name = "Operation"};
+    Version none = {0};
+    add_text(&file, 1, "google/longrunning/operations.proto");
+    add_text(&file, 2, "google.longrunning");
+    add_text(&file, 3, "google/protobuf/any.proto");
+    add_text(&file, 12, "proto3");
+    add_text(&operation, 1, message.name);
+    for (size_t i = 0; i < 2; i++) {
+        Field field = {.type = ANY};
+        snprintf(field.name, NAME_SIZE, "%s", names[i]);
+        add_field(m, &operation, &none, "google.longrunning", &message, &field, numbers[i]);
+    }
+    wire_add_bytes(&file, 4, buffer_bytes(&operation));
     wire_add_bytes(set, 1, buffer_bytes(&file));
 }
 
@@ -1131,7 +1173,9 @@ static void add_side(Maker *m, const Version *v, unsigned number, ChangeSide *si
         add_enum(m, &file, &v->enums[i]);
     add_enum(m, &file, &alone);
     add_service(m, &file, v, package);
+    add_text(&file, 3, "google/longrunning/operations.proto");
     wire_add_bytes(&set, 1, buffer_bytes(&file));
+    add_longrunning(m, &set);
     if (v->foreign && !m->same_package)
         add_foreign(m, &set);
     *side = (ChangeSide){arena_printf(m->arena, "v%u", number), NULL, package};
