@@ -1,6 +1,6 @@
 #include "adapters/compile/compile_draft.h"
 
-enum { MOST_SLOTS = 60000 };
+enum { MOST_SLOTS = 60000, MOST_FRAME = 1 << 21 };
 
 void draft_refuse(Draft *d, const char *what)
 {
@@ -24,7 +24,8 @@ ScanTable *draft_table(Draft *d, const MessageType *type)
 {
     ScanTable *table = arena_make(d->arena, ScanTable);
     *table = (ScanTable){.type = type, .seen = d->program->n_seen, .oneofs = d->program->n_oneofs};
-    table->fields = arena_array(d->arena, ScanField, type->n_fields);
+    table->fields = arena_array(d->arena, ScanField, type->n_fields + 1) + 1;
+    table->fields[-1].read = READ_TAG;
     for (uint32_t i = 0; i < type->n_fields; i++) {
         const FieldType *field = &type->fields[i];
         uint32_t oneof = field->oneof ? table->oneofs + field->oneof->index + 1 : 0;
@@ -103,6 +104,8 @@ static ScanRead choose_read(const ScanField *scan)
     case KIND_INT64:
     case KIND_UINT64: return READ_VARINT_64;
     case KIND_INT32: return READ_VARINT_32;
+    case KIND_UINT32: return READ_VARINT_U32;
+    case KIND_BOOL: return READ_BOOL;
     case KIND_ENUM: return field->enumeration->closed ? READ_OTHER : READ_VARINT_32;
     case KIND_DOUBLE:
     case KIND_FIXED64:
@@ -132,9 +135,8 @@ void draft_finish_tables(Draft *d)
         draft_refuse(d, "too many oneofs for one program");
     p->frame_clear =
         (p->n_slots + 63) / 64 * 8 + (p->n_seen + 63) / 64 * 8 + (p->n_oneofs + 3) / 4 * 8;
-    p->frame_class =
-        32 - (uint32_t)__builtin_clz((uint32_t)(p->n_slots * sizeof(Value) + p->frame_clear) | 63);
-    if (p->frame_class >= FRAME_CLASSES)
+    p->frame_size = (uint32_t)(p->n_slots * sizeof(Value)) + p->frame_clear;
+    if (p->frame_size > MOST_FRAME)
         draft_refuse(d, "too many fields for one program");
     p->scan = d->root;
 }
@@ -168,8 +170,15 @@ void draft_jump_here(Draft *d, uint32_t jump)
 static WhenUnset when_unset(const PlanOp *op)
 {
     switch ((PlanCode)op->code) {
-    case PLAN_GUARD: return UNSET_NOTHING;
-    case PLAN_PUT_VALUE: return op->put_unset || op->required ? UNSET_OTHER : UNSET_NOTHING;
+    case PLAN_GUARD:
+    case PLAN_SKIP_IF:
+    case PLAN_PUT_INSIDE: return UNSET_NOTHING;
+    case PLAN_PUT_VALUE:
+    case PLAN_PUT_LIST:
+    case PLAN_PUT_PACKED:
+    case PLAN_PUT_MESSAGE:
+    case PLAN_PUT_MESSAGES:
+    case PLAN_PUT_MAP: return op->put_unset || op->required ? UNSET_OTHER : UNSET_NOTHING;
     case PLAN_CONVERT: return op->n_args == 1 ? UNSET_CLEARS : UNSET_OTHER;
     case PLAN_CONVERT_LIST:
     case PLAN_CONVERT_MAP:
@@ -181,7 +190,8 @@ static WhenUnset when_unset(const PlanOp *op)
     case PLAN_WRAP:
     case PLAN_REST:
     case PLAN_KEYED:
-    case PLAN_LISTED: return UNSET_CLEARS;
+    case PLAN_LISTED:
+    case PLAN_WHEN: return UNSET_CLEARS;
     default: return UNSET_OTHER;
     }
 }
@@ -198,6 +208,28 @@ void draft_finish_ops(Draft *d)
             op->a = op->args[0];
         op->when_unset = (uint8_t)(op->a == NO_SLOT ? UNSET_OTHER : when_unset(op));
     }
+}
+
+/* What CLEARS its slot needs not be run for that: no other operation has set it before. */
+void draft_finish_wakes(Draft *d)
+{
+    Program *p = d->program;
+    if (p->n_slots > MOST_WOKEN || d->n_ops > MOST_WOKEN + 1) /* PLAN_END is none */
+        return;
+    uint64_t *wakes = arena_array(d->arena, uint64_t, p->n_slots);
+    for (uint32_t i = 0; d->ops[i].code != PLAN_END; i++) {
+        const PlanOp *op = &d->ops[i];
+        uint64_t bit = UINT64_C(1) << i;
+        if (op->code == PLAN_CONVERT) {
+            for (uint32_t k = 0; k < op->n_args; k++)
+                wakes[op->args[k]] |= bit;
+        } else if (op->when_unset) {
+            wakes[op->a] |= bit;
+        } else {
+            p->always |= bit;
+        }
+    }
+    p->wakes = wakes;
 }
 
 bool draft_open(Draft *d)

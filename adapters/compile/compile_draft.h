@@ -51,6 +51,9 @@ void draft_finish_tables(Draft *d);
 /* After the last operation: what each does when its slot is not set. */
 void draft_finish_ops(Draft *d);
 
+/* After both: which slots wake which operations. */
+void draft_finish_wakes(Draft *d);
+
 /* ---- Operations ------------------------------------------------------------------------------ */
 
 PlanOp *draft_op(Draft *d, PlanOp op);

@@ -115,5 +115,6 @@ Result compile_fields(Compiler *compiler, Program *program)
     draft_finish_ops(&d);
     program->ops = d.ops;
     draft_finish_tables(&d);
+    draft_finish_wakes(&d);
     return d.failure;
 }

@@ -32,17 +32,20 @@ typedef enum PlanCode {
 
 enum {
     NO_SLOT = UINT16_MAX,
-    MOST_ARGS = 8,      /* of one converter */
-    MOST_BUILDS = 12,   /* BUILDs within BUILDs */
-    FRAME_CLASSES = 22, /* sizes of frames: powers of 2, up to what MOST_SLOTS slots need */
+    MOST_ARGS = 8,    /* of one converter */
+    MOST_BUILDS = 12, /* BUILDs within BUILDs */
+    MOST_WOKEN = 64,  /* slots, and operations, of a program with `wakes` */
 };
 
 /* The usual ways to read a field, each without a question more than it needs; READ_OTHER asks them
    all. What is PASSed goes straight to the output. */
 typedef enum ScanRead {
     READ_OTHER,
+    READ_TAG, /* of no field, but of tags that `by_tag` does not have */
     READ_VARINT_64,
     READ_VARINT_32,
+    READ_VARINT_U32,
+    READ_BOOL,
     READ_FIXED_64,
     READ_BYTES,
     READ_MESSAGE,
@@ -75,11 +78,11 @@ typedef struct ScanField {
 /* One message type of the source, as it is read into a frame. */
 typedef struct ScanTable {
     const MessageType *type;
-    ScanField *fields;   /* beside type->fields */
+    ScanField *fields;   /* beside type->fields; the one in front of them is for READ_TAG */
     uint32_t seen;       /* index of its first field among the frame's "seen" bits */
     uint32_t oneofs;     /* index of its first oneof in the frame */
-    uint8_t by_tag[128]; /* tags of one byte -> index + 1 of the field whose `tag` it is: one of the
-                            first 15 */
+    uint8_t by_tag[256]; /* first byte of a record -> index + 1 of the field whose `tag` it is: one
+                            of the first 15; 0: there is none */
 } ScanTable;
 
 enum { NAME_PADDING = 32 };
@@ -180,8 +183,12 @@ struct Program {
     atomic_bool compiled;
     const ScanTable *scan;
     uint32_t n_slots, n_oneofs, n_seen;
-    uint32_t frame_class, frame_clear; /* log2 of a frame's size; bytes that begin as zero */
-    const PlanOp *ops;                 /* ended by PLAN_END */
+    uint32_t frame_size, frame_clear; /* bytes of a frame, in eights; those that begin as zero */
+    const PlanOp *ops;                /* ended by PLAN_END */
+    /* By slot: the operations that do something only when it is set, a bit each. NULL: the program
+       has more than MOST_WOKEN, and each operation looks for itself. */
+    const uint64_t *wakes;
+    uint64_t always; /* with `wakes`: the operations that are in none of them */
     bool keep_unknown;
     const Program *first, *second; /* STAGED; second may be NULL */
     const Converter *holder; /* ANY: which types go another way in it than elsewhere, or NULL */

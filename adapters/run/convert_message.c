@@ -17,30 +17,32 @@ enum { MEMBER_ROOM = WIRE_TAG_MAX + WIRE_VARINT_MAX, MESSAGE_ROOM = 3 * MEMBER_R
 
 /* ---- Members --------------------------------------------------------------------------------- */
 
-/* The last value of a field in a message; zero when it is not there. */
-static bool read_member(Conversion *c, Bytes message, const FieldType *field, Value *value_out)
+static bool take_member(Conversion *c, const FieldType *field, const WireField *f, Value *value_out)
 {
-    *value_out = (Value){.u = 0, .size = 0};
+    if (f->number != field->number || f->type != kind_wire_type(field->kind))
+        return true;
+    *value_out =
+        f->type == WIRE_LENGTH ? value_of_bytes(f->bytes) : value_of_wire(field->kind, f->value);
+    if (!field->check_utf8 || text_is_valid(f->bytes.data, f->bytes.size))
+        return true;
+    wire_bad_text(c->runner);
+    return false;
+}
+
+/* The last value of each of these fields in a message, at once; zero when it is not there. */
+static bool read_members(Conversion *c, Bytes message, const FieldType *const *fields, unsigned n,
+                         Value *values_out)
+{
+    memset(values_out, 0, n * sizeof(*values_out));
     WireReader reader = wire_reader(message);
     for (WireField f; wire_next(&reader, &f);) {
-        uint64_t tag;
-        const uint8_t *end = f.record.data + f.record.size;
-        if (f.number == field->number && f.type == kind_wire_type(field->kind) &&
-            !wire_scalar(c->runner, field->kind, field->check_utf8,
-                         wire_varint(f.record.data, end, &tag), end, value_out))
-            return false;
+        for (unsigned i = 0; i < n; i++) {
+            if (!take_member(c, fields[i], &f, &values_out[i]))
+                return false;
+        }
     }
     return !reader.bad ||
            run_fail(c->runner, &FAULT_BAD_MESSAGE, "the protobuf bytes are not well-formed");
-}
-
-static bool read_integer(Conversion *c, Bytes message, const FieldType *field, int64_t *value_out)
-{
-    Value value;
-    if (!read_member(c, message, field, &value))
-        return false;
-    *value_out = value.i;
-    return true;
 }
 
 /* The messages here have two members or three, mostly numbers: room for all of them. */
@@ -90,7 +92,7 @@ bool convert_wrap(Conversion *c)
 bool convert_unwrap(Conversion *c)
 {
     const FieldType *member = c->converter->value;
-    return read_member(c, value_bytes(c->args[0]), member, &c->value) &&
+    return read_members(c, value_bytes(c->args[0]), &member, 1, &c->value) &&
            convert_number_kind(c, member->kind, c->converter->to.kind, &c->value);
 }
 
@@ -109,12 +111,11 @@ bool convert_serialized(Conversion *c)
 
 static bool read_time(Conversion *c, TimeParts *time)
 {
-    int64_t nanos;
-    Bytes message = value_bytes(c->args[0]);
-    if (!read_integer(c, message, c->converter->seconds, &time->seconds) ||
-        !read_integer(c, message, c->converter->nanos, &nanos))
+    const FieldType *const fields[] = {c->converter->seconds, c->converter->nanos};
+    Value values[2];
+    if (!read_members(c, value_bytes(c->args[0]), fields, 2, values))
         return false;
-    time->nanos = (int32_t)nanos;
+    *time = (TimeParts){values[0].i, (int32_t)values[1].i};
     return true;
 }
 
@@ -240,12 +241,11 @@ bool convert_text_time(Conversion *c)
 
 static bool read_date(Conversion *c, CivilDate *date)
 {
-    int64_t year, month, day;
-    Bytes message = value_bytes(c->args[0]);
-    if (!read_integer(c, message, c->converter->year, &year) ||
-        !read_integer(c, message, c->converter->month, &month) ||
-        !read_integer(c, message, c->converter->day, &day))
+    const FieldType *const fields[] = {c->converter->year, c->converter->month, c->converter->day};
+    Value values[3];
+    if (!read_members(c, value_bytes(c->args[0]), fields, 3, values))
         return false;
+    int64_t year = values[0].i, month = values[1].i, day = values[2].i;
     bool small = year > 0 && year < 10000 && month > 0 && month < 13 && day > 0 && day < 32;
     *date = small ? (CivilDate){(int32_t)year, (int32_t)month, (int32_t)day} : (CivilDate){0, 0, 0};
     return date_is_real(*date) || cannot_convert(c, "there is no such date");
@@ -321,11 +321,11 @@ bool convert_amount_money(Conversion *c)
 bool convert_money_amount(Conversion *c)
 {
     const Converter *by = c->converter;
-    int64_t units, nanos;
-    Bytes message = value_bytes(c->args[0]);
-    if (!read_integer(c, message, by->units, &units) ||
-        !read_integer(c, message, by->nanos, &nanos))
+    const FieldType *const fields[] = {by->units, by->nanos};
+    Value values[2];
+    if (!read_members(c, value_bytes(c->args[0]), fields, 2, values))
         return false;
+    int64_t units = values[0].i, nanos = values[1].i;
     if (nanos <= -NANOS_PER_SECOND || nanos >= NANOS_PER_SECOND || (units > 0 && nanos < 0) ||
         (units < 0 && nanos > 0))
         return cannot_convert(c, "the amount of money is not valid");

@@ -374,9 +374,89 @@ static bool run_op(Eval *e, const PlanOp *op)
 }
 
 /* Writing operations name the place themselves; for the others it is done here. */
-static bool names_place(PlanCode code)
+static bool fail_at(const Eval *e, const PlanOp *op)
 {
-    return code >= PLAN_PUT_VALUE;
+    bool named = op->code >= PLAN_PUT_VALUE || !op->where;
+    return named ? false : run_failed_in(e->runner, op->where);
+}
+
+static inline bool is_jump(const PlanOp *op)
+{
+    return op->code >= PLAN_SKIP_UNLESS && op->code <= PLAN_SKIP;
+}
+
+/* Whether the operations behind a jump are left out. */
+static inline bool jumps(const PlanOp *op, const Frame *frame)
+{
+    return op->code == PLAN_SKIP || frame_has(frame, op->a) == (op->code == PLAN_SKIP_IF);
+}
+
+/* The operations behind the one with this index. */
+static inline uint64_t behind(uint32_t index)
+{
+    return ~UINT64_C(1) << index;
+}
+
+static inline uint32_t lowest(uint64_t bits)
+{
+    return (uint32_t)__builtin_ctzll(bits);
+}
+
+/*
+ * Only the operations that have something to do: most fields of most messages are not set. What an
+ * operation puts into its slot wakes others, which stand behind it.
+ */
+static bool run_woken(Eval *e)
+{
+    const Program *program = e->program;
+    Frame *frame = e->frame;
+    uint64_t waiting = program->always;
+    for (uint64_t set = program->n_slots ? frame->set[0] : 0; set; set &= set - 1)
+        waiting |= program->wakes[lowest(set)];
+    while (waiting) {
+        uint32_t index = lowest(waiting);
+        const PlanOp *op = &program->ops[index];
+        waiting &= waiting - 1;
+        if (op->code == PLAN_PUT_VALUE) {
+            if (!put_value(e->runner, op, frame))
+                return false;
+        } else if (is_jump(op)) {
+            if (jumps(op, frame))
+                waiting &= behind(index + op->skip);
+        } else if (op->code == PLAN_GUARD) {
+            if (!guard(e, op))
+                return fail_at(e, op);
+        } else if (!run_op(e, op)) {
+            return fail_at(e, op);
+        } else if (op->code <= PLAN_WHEN && frame_has(frame, op->into)) {
+            waiting |= program->wakes[op->into] & behind(index);
+        }
+    }
+    return true;
+}
+
+/* One after another. */
+static bool run_all(Eval *e)
+{
+    Frame *frame = e->frame;
+    const PlanOp *op = e->program->ops;
+    while (op->code != PLAN_END) {
+        if (op->when_unset && !frame_has(frame, op->a)) {
+            if (op->when_unset == UNSET_CLEARS)
+                frame_clear(frame, op->into);
+            op++;
+        } else if (op->code == PLAN_PUT_VALUE) {
+            if (!put_value(e->runner, op++, frame))
+                return false;
+        } else if (is_jump(op)) {
+            op += 1 + (jumps(op, frame) ? op->skip : 0);
+        } else if (run_op(e, op)) {
+            op++;
+        } else {
+            return fail_at(e, op);
+        }
+    }
+    return true;
 }
 
 bool run_ops(Runner *runner, const Program *program, Frame *frame)
@@ -387,28 +467,7 @@ bool run_ops(Runner *runner, const Program *program, Frame *frame)
     e.frame = frame;
     e.n_open = 0;
     Buffer *out = runner->out;
-    const PlanOp *op = program->ops;
-    while (op->code != PLAN_END) {
-        if (op->when_unset && !frame_has(frame, op->a)) {
-            if (op->when_unset == UNSET_CLEARS)
-                frame_clear(frame, op->into);
-            op++;
-        } else if (op->code == PLAN_PUT_VALUE) {
-            if (!(op = put_values(runner, op, frame)))
-                return false;
-        } else if (op->code == PLAN_SKIP_IF) {
-            op += 1 + (frame_has(frame, op->a) ? op->skip : 0);
-        } else if (op->code == PLAN_SKIP) {
-            op += 1 + op->skip;
-        } else if (op->code == PLAN_SKIP_UNLESS) {
-            op += 1 + (frame_has(frame, op->a) ? 0 : op->skip);
-        } else if (run_op(&e, op)) {
-            op++;
-        } else {
-            runner->out = out; /* whatever BUILD had put in its place */
-            return names_place((PlanCode)op->code) || !op->where ? false
-                                                                 : run_failed_in(runner, op->where);
-        }
-    }
-    return true;
+    bool ok = program->wakes ? run_woken(&e) : run_all(&e);
+    runner->out = out; /* whatever a BUILD that failed had put in its place */
+    return ok;
 }

@@ -82,7 +82,9 @@ Result plan_run(const Plan *plan, const PlanInput *input, Arena *arena, Buffer *
     runner.depth = 0;
     runner.max_depth = depth < MOST_DEPTH ? depth : MOST_DEPTH;
     runner.elements_left = options->max_elements ? options->max_elements : DEFAULT_ELEMENTS;
-    memset(runner.frames, 0, sizeof(runner.frames));
+    uint8_t *frames = (uint8_t *)runner.first_frames;
+    runner.free = (FrameRoom){frames, frames + FIRST_FRAMES};
+    runner.spare = (FrameRoom){NULL, NULL};
     runner.fault = NULL;
     runner.n_path = 0;
     reserve_output(plan, input->bytes.size, out);

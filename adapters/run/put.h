@@ -75,8 +75,8 @@ bool put_unset(Runner *runner, const PlanOp *op);
 /* The same after something was written from the offset `before` on, which is taken off again. */
 bool put_nothing(Runner *runner, const PlanOp *op, size_t before);
 
-/* PUT_VALUE, and those that follow it: returns the first operation that is none. NULL: a fault. */
-const PlanOp *put_values(Runner *runner, const PlanOp *op, const Frame *frame);
+/* PUT_VALUE. */
+bool put_value(Runner *runner, const PlanOp *op, const Frame *frame);
 
 /* PUT_MESSAGE; PUT_LIST, PUT_PACKED, PUT_MESSAGES and PUT_MAP. */
 bool put_message(Runner *runner, const Program *program, const PlanOp *op, Frame *frame);

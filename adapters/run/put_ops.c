@@ -90,7 +90,7 @@ static bool put_number_value(Runner *runner, const PlanOp *op, Value value)
     return true;
 }
 
-static inline bool put_value(Runner *runner, const PlanOp *op, const Frame *frame)
+bool put_value(Runner *runner, const PlanOp *op, const Frame *frame)
 {
     if (!frame_has(frame, op->a))
         return put_unset(runner, op);
@@ -106,16 +106,6 @@ static inline bool put_value(Runner *runner, const PlanOp *op, const Frame *fram
     if (op->omit_zero && value_is_zero((FieldKind)op->kind, value))
         return put_unset(runner, op);
     return put_other(runner, op, value);
-}
-
-const PlanOp *put_values(Runner *runner, const PlanOp *op, const Frame *frame)
-{
-    for (; op->code == PLAN_PUT_VALUE; op++) {
-        bool nothing = op->when_unset == UNSET_NOTHING && !frame_has(frame, op->a);
-        if (!nothing && !put_value(runner, op, frame))
-            return NULL;
-    }
-    return op;
 }
 
 static bool put_list(Runner *runner, const PlanOp *op, ListReader *reader)

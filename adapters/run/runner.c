@@ -58,16 +58,32 @@ void run_loss(Runner *runner, const Loss *loss)
 
 /* ---- Frames ---------------------------------------------------------------------------------- */
 
-/* Frames come and go with the nesting, so that a list needs one frame, not one for each element. */
+enum { LEAST_ROOM = 8192 };
+
+/* The spare room if it is large enough, or else more of the arena. */
+static bool take_room(Runner *runner, size_t size)
+{
+    if ((size_t)(runner->spare.end - runner->spare.at) >= size) {
+        runner->free = runner->spare;
+        runner->spare = (FrameRoom){NULL, NULL};
+        return true;
+    }
+    size_t wanted = size * 2 > LEAST_ROOM ? size * 2 : LEAST_ROOM;
+    uint8_t *room = arena_alloc(runner->arena, wanted);
+    if (!room)
+        return run_out_of_memory(runner);
+    runner->free = (FrameRoom){room, room + wanted};
+    return true;
+}
+
 static inline bool frame_open(Runner *runner, const Program *program, Frame *frame)
 {
-    void *room = runner->frames[program->frame_class];
-    if (room)
-        memcpy(&runner->frames[program->frame_class], room, sizeof(void *));
-    else if (!(room = arena_alloc(runner->arena, (size_t)1 << program->frame_class)))
-        return run_out_of_memory(runner);
-
-    frame->values = room;
+    frame->before = runner->free;
+    if ((size_t)(runner->free.end - runner->free.at) < program->frame_size &&
+        !take_room(runner, program->frame_size))
+        return false;
+    frame->values = (Value *)(void *)runner->free.at;
+    runner->free.at += program->frame_size;
     frame->set = (uint64_t *)(void *)(frame->values + program->n_slots);
     frame->seen = frame->set + (program->n_slots + 63u) / 64;
     frame->oneof_chosen = (uint16_t *)(void *)(frame->seen + (program->n_seen + 63u) / 64);
@@ -77,10 +93,14 @@ static inline bool frame_open(Runner *runner, const Program *program, Frame *fra
     return true;
 }
 
-static inline void frame_close(Runner *runner, const Program *program, Frame *frame)
+/* Room that was taken for this frame is free again as a whole; of two spare ones the larger is
+   kept. */
+static inline void frame_close(Runner *runner, const Frame *frame)
 {
-    memcpy(frame->values, &runner->frames[program->frame_class], sizeof(void *));
-    runner->frames[program->frame_class] = frame->values;
+    FrameRoom room = {(uint8_t *)frame->values, runner->free.end};
+    if (room.end != frame->before.end && room.end - room.at > runner->spare.end - runner->spare.at)
+        runner->spare = room;
+    runner->free = frame->before;
 }
 
 /* ---- Programs -------------------------------------------------------------------------------- */
@@ -103,7 +123,7 @@ static bool run_fields(Runner *runner, const Program *program, Value source)
         frame.unknown = &unknown;
     }
     bool ok = scan(runner, program, &frame, source) && run_ops(runner, program, &frame);
-    frame_close(runner, program, &frame);
+    frame_close(runner, &frame);
     return ok;
 }
 

@@ -15,13 +15,19 @@
 
 /* ---- Frames ---------------------------------------------------------------------------------- */
 
-/* The slots of one message that is read, in memory of the class Program.frame_class. */
+/* Memory for frames. */
+typedef struct FrameRoom {
+    uint8_t *at, *end;
+} FrameRoom;
+
+/* The slots of one message that is read. */
 typedef struct Frame {
     Value *values;
     uint64_t *set;          /* a bit per slot */
     uint64_t *seen;         /* a bit per field: duplicates in JSON */
     uint16_t *oneof_chosen; /* per oneof: index + 1 of the member that was set last */
     Buffer *unknown;        /* kept unknown fields */
+    FrameRoom before;       /* what was free when it was opened */
 } Frame;
 
 static inline bool frame_has(const Frame *frame, uint16_t slot)
@@ -41,7 +47,10 @@ static inline void frame_clear(Frame *frame, uint16_t slot)
 
 /* ---- Faults ---------------------------------------------------------------------------------- */
 
-enum { PATH_LIMIT = 24 }; /* steps that are kept: the innermost ones */
+enum {
+    PATH_LIMIT = 24,     /* steps that are kept: the innermost ones */
+    FIRST_FRAMES = 2048, /* bytes of frames that need nothing of the arena */
+};
 
 /* A step of the path to a fault, collected from the inside out. */
 typedef struct PathStep {
@@ -56,13 +65,16 @@ typedef struct Runner {
     PlanRun *report; /* losses and unknown fields are counted here */
     const ProgramSet *set;
     UnknownFields unknown;
-    uint32_t depth, max_depth;   /* nesting so far */
-    uint32_t elements_left;      /* remaining limit for lists, maps and JSON */
-    void *frames[FRAME_CLASSES]; /* free ones, by size class */
-    const Fault *fault;          /* the first fault, or NULL */
-    const char *text;            /* of the fault; in the arena */
-    PathStep path[PATH_LIMIT];   /* not cleared at the start of a run, for speed */
+    uint32_t depth, max_depth; /* nesting so far */
+    uint32_t elements_left;    /* remaining limit for lists, maps and JSON */
+    FrameRoom free;            /* for the next frame: they come and go like a stack */
+    FrameRoom spare;           /* for when that is too small; or nothing */
+    const Fault *fault;        /* the first fault, or NULL */
+    const char *text;          /* of the fault; in the arena */
     uint32_t n_path;
+    /* Not cleared at the start of a run, for speed. */
+    PathStep path[PATH_LIMIT];
+    uint64_t first_frames[FIRST_FRAMES / sizeof(uint64_t)];
 } Runner;
 
 /* Records a fault, unless there is one already. Always false. */

@@ -61,17 +61,29 @@ static bool append_message(Scan *s, const ScanField *field, Bytes more)
     return wire_join(s->runner, value, more);
 }
 
-static bool take_message(Scan *s, const ScanField *field, Bytes message)
+static inline bool keep_message(Scan *s, const ScanField *field, Bytes message)
 {
     if (field->oneof)
         choose(s, field);
-    if (field->slot != NO_SLOT && !append_message(s, field, message))
+    return field->slot == NO_SLOT || append_message(s, field, message);
+}
+
+static inline bool go_deeper(Runner *runner)
+{
+    if (runner->depth == runner->max_depth)
+        return run_fail(runner, &FAULT_TOO_DEEP, "nested deeper than allowed");
+    runner->depth++;
+    return true;
+}
+
+static bool take_message(Scan *s, const ScanField *field, Bytes message)
+{
+    if (!keep_message(s, field, message))
         return false;
     if (!field->inside)
         return true;
-    if (s->runner->depth == s->runner->max_depth)
-        return run_fail(s->runner, &FAULT_TOO_DEEP, "nested deeper than allowed");
-    s->runner->depth++;
+    if (!go_deeper(s->runner))
+        return false;
     bool ok = scan_wire(s->runner, field->inside, s->frame, message);
     s->runner->depth--;
     return ok;
@@ -293,11 +305,40 @@ static inline const uint8_t *take_bytes(Scan *s, const ScanField *field, const u
     return at + size;
 }
 
+/* A message whose fields are read here: the scan goes on inside of it. NULL: a fault. */
+static inline const uint8_t *open_message(Scan *s, const ScanField *field, const uint8_t *at)
+{
+    uint64_t size;
+    if (!field->inside || s->n_open == MOST_OPEN)
+        return take_delimited(s, field, at);
+    at = wire_varint(at, s->end, &size);
+    if (!at || size > (uint64_t)(s->end - at))
+        return wire_malformed(s->runner);
+    if (!keep_message(s, field, bytes(at, (size_t)size)) || !go_deeper(s->runner)) {
+        run_failed_in(s->runner, field->field->name);
+        return NULL;
+    }
+    s->open[s->n_open++] = (OpenScan){field, s->table, s->end};
+    s->table = field->inside;
+    s->end = at + size;
+    return at;
+}
+
+static inline void close_message(Scan *s)
+{
+    const OpenScan *open = &s->open[--s->n_open];
+    s->table = open->outer_table;
+    s->end = open->outer_end;
+    s->runner->depth--;
+}
+
 /* One field behind its tag. */
 static inline __attribute__((always_inline)) const uint8_t *
 take_usual(Scan *s, const ScanField *field, const uint8_t *record, const uint8_t *at)
 {
     uint64_t raw;
+    if (s->run)
+        pass_run(s, record);
     switch ((ScanRead)field->read) {
     case READ_VARINT_64:
         if (!(at = wire_varint(at, s->end, &raw)))
@@ -309,18 +350,29 @@ take_usual(Scan *s, const ScanField *field, const uint8_t *record, const uint8_t
             return wire_malformed(s->runner);
         keep_number(s, field, (Value){.i = (int32_t)(uint32_t)raw});
         return at;
+    case READ_VARINT_U32:
+        if (!(at = wire_varint(at, s->end, &raw)))
+            return wire_malformed(s->runner);
+        keep_number(s, field, (Value){.u = (uint32_t)raw});
+        return at;
+    case READ_BOOL:
+        if (!(at = wire_varint(at, s->end, &raw)))
+            return wire_malformed(s->runner);
+        keep_number(s, field, (Value){.u = raw != 0});
+        return at;
     case READ_FIXED_64:
         if (s->end - at < 8)
             return wire_malformed(s->runner);
         keep_number(s, field, (Value){.u = wire_fixed64(at)});
         return at + 8;
     case READ_BYTES: return take_bytes(s, field, at);
-    case READ_MESSAGE: return take_delimited(s, field, at);
+    case READ_MESSAGE: return open_message(s, field, at);
     case READ_RECORDS: return take_records(s, field, field->tag, record, at);
     case READ_PACKED: return take_packed(s, field, at);
     default: return take_unusual(s, field, field->tag, record, at);
     }
 }
+
 /* A field with a longer tag, or with one that is not the usual for it. */
 static const uint8_t *take_any(Scan *s, const uint8_t *record)
 {
@@ -331,34 +383,63 @@ static const uint8_t *take_any(Scan *s, const uint8_t *record)
     const ScanField *field = find_field(s->table, (uint32_t)(tag >> 3));
     bool usual = field && field->tag == tag;
     if (usual && field->read >= PASS_VARINT)
-        return pass_field(s, field, record, at);
+        return pass_field(s, (ScanRead)field->read, field, record, at);
+    if (usual)
+        return take_usual(s, field, record, at);
     if (s->run)
         pass_run(s, record);
-    return usual ? take_usual(s, field, record, at)
-                 : take_unusual(s, field, (uint32_t)tag, record, at);
+    return take_unusual(s, field, (uint32_t)tag, record, at);
+}
+
+/* The record at `at`; the place behind it, or in it when it is a message that was opened. */
+static inline const uint8_t *take_record(Scan *s, const uint8_t *at)
+{
+    const ScanField *field = s->table->fields + s->table->by_tag[*at] - 1;
+    switch ((ScanRead)field->read) {
+    case READ_TAG: return take_any(s, at);
+    case PASS_BYTES: return pass_field(s, PASS_BYTES, field, at, at + 1);
+    case PASS_VARINT: return pass_field(s, PASS_VARINT, field, at, at + 1);
+    case PASS_FIXED_64:
+    case PASS_FIXED_32:
+    case PASS_PACKED:
+    case PASS_MESSAGE:
+    case PASS_ENTRY: return pass_field(s, (ScanRead)field->read, field, at, at + 1);
+    default: return take_usual(s, field, at, at + 1);
+    }
+}
+
+/* The path of the fault goes through the messages that are open. */
+static bool fail_inside(Scan *s)
+{
+    while (s->n_open) {
+        run_failed_in(s->runner, s->open[s->n_open - 1].field->field->name);
+        close_message(s);
+    }
+    return false;
 }
 
 bool scan_wire(Runner *runner, const ScanTable *table, Frame *frame, Bytes message)
 {
-    const uint8_t *at = message.data, *end = at ? at + message.size : NULL;
-    const ScanField *fields = table->fields;
-    Scan s = {runner, table, frame, at, end, NULL};
-    while (at < end) {
-        uint32_t index = *at < 0x80 ? table->by_tag[*at] : 0;
-        const ScanField *field = index ? &fields[index - 1] : NULL;
-        if (!field) {
-            at = take_any(&s, at);
-        } else if (field->read >= PASS_VARINT) {
-            at = pass_field(&s, field, at, at + 1);
+    const uint8_t *at = message.data;
+    Scan s;
+    s.runner = runner;
+    s.table = table;
+    s.frame = frame;
+    s.start = at;
+    s.end = at ? at + message.size : NULL;
+    s.run = NULL;
+    s.n_open = 0;
+    for (;;) {
+        if (at < s.end) {
+            if (!(at = take_record(&s, at)))
+                return fail_inside(&s);
+        } else if (s.n_open) {
+            close_message(&s);
         } else {
-            if (s.run)
-                pass_run(&s, at);
-            at = take_usual(&s, field, at, at + 1);
+            break;
         }
-        if (!at)
-            return false;
     }
     if (s.run)
-        pass_run(&s, end);
+        pass_run(&s, at);
     return true;
 }

@@ -10,12 +10,25 @@
 
 #include "adapters/run/put.h"
 
+enum { MOST_OPEN = 8 };
+
+/* A message inside of which the scan is, because fields of that have slots in the same frame. */
+typedef struct OpenScan {
+    const ScanField *field;       /* that it is in */
+    const ScanTable *outer_table; /* of the message that has that field */
+    const uint8_t *outer_end;
+} OpenScan;
+
 typedef struct Scan {
     Runner *runner;
     const ScanTable *table;
     Frame *frame;
-    const uint8_t *start, *end; /* of the message */
-    const uint8_t *run; /* from here on records are still to be written, as they are; or NULL */
+    const uint8_t *start; /* of the outermost message */
+    const uint8_t *end;   /* of the innermost one */
+    const uint8_t *run;   /* from here on records are still to be written as they are, or NULL:
+                             only of the outermost one */
+    uint32_t n_open;
+    OpenScan open[MOST_OPEN]; /* the innermost last */
 } Scan;
 
 /* Writes the run, which ends in front of `record`, and begins no other. */
@@ -57,13 +70,13 @@ static inline const uint8_t *pass_record(Scan *s, const ScanField *field, const 
     return behind;
 }
 
-/* One field behind its tag. */
+/* One field behind its tag; `read` is its own. */
 static inline __attribute__((always_inline)) const uint8_t *
-pass_field(Scan *s, const ScanField *field, const uint8_t *record, const uint8_t *at)
+pass_field(Scan *s, ScanRead read, const ScanField *field, const uint8_t *record, const uint8_t *at)
 {
     const uint8_t *behind = NULL;
     uint64_t size;
-    switch ((ScanRead)field->read) {
+    switch (read) {
     case PASS_VARINT: behind = wire_skip_varint(at, s->end); break;
     case PASS_FIXED_64: behind = s->end - at >= 8 ? at + 8 : NULL; break;
     case PASS_FIXED_32: behind = s->end - at >= 4 ? at + 4 : NULL; break;

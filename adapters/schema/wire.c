@@ -111,28 +111,44 @@ static uint64_t read_little_endian(const uint8_t *at, unsigned size)
     return value;
 }
 
+static const uint8_t *read_length(const uint8_t *at, const uint8_t *end, WireField *field)
+{
+    at = wire_varint(at, end, &field->value);
+    if (!at || field->value > (uint64_t)(end - at))
+        return NULL;
+    field->bytes = bytes(at, (size_t)field->value);
+    return at + field->value;
+}
+
+static const uint8_t *read_group(const uint8_t *at, const uint8_t *end, WireField *field)
+{
+    const uint8_t *payload_end, *behind = wire_skip_group(at, end, field->number, &payload_end);
+    if (behind)
+        field->bytes = bytes(at, (size_t)(payload_end - at));
+    return behind;
+}
+
+static const uint8_t *read_fixed(const uint8_t *at, const uint8_t *end, unsigned size,
+                                 WireField *field)
+{
+    const uint8_t *behind = skip_fixed(at, end, size);
+    if (behind)
+        field->value = read_little_endian(at, size);
+    return behind;
+}
+
 /* Reads the payload behind the tag, and returns the place behind it. */
 static const uint8_t *read_value(const uint8_t *at, const uint8_t *end, WireField *field)
 {
-    const uint8_t *payload_end;
-    const uint8_t *behind = field->type == WIRE_GROUP
-                                ? wire_skip_group(at, end, field->number, &payload_end)
-                                : skip_plain(at, end, field->type);
-    if (!behind)
-        return NULL;
-
     switch (field->type) {
-    case WIRE_VARINT: wire_varint(at, behind, &field->value); break;
-    case WIRE_FIXED64: field->value = read_little_endian(at, 8); break;
-    case WIRE_FIXED32: field->value = read_little_endian(at, 4); break;
-    case WIRE_LENGTH:
-        at = wire_varint(at, behind, &field->value);
-        field->bytes = bytes(at, (size_t)(behind - at));
-        break;
-    case WIRE_GROUP: field->bytes = bytes(at, (size_t)(payload_end - at)); break;
+    case WIRE_VARINT: return wire_varint(at, end, &field->value);
+    case WIRE_FIXED64: return read_fixed(at, end, 8, field);
+    case WIRE_FIXED32: return read_fixed(at, end, 4, field);
+    case WIRE_LENGTH: return read_length(at, end, field);
+    case WIRE_GROUP: return read_group(at, end, field);
     case WIRE_GROUP_END: break;
     }
-    return behind;
+    return NULL;
 }
 
 bool wire_next(WireReader *reader, WireField *field_out)
@@ -149,7 +165,6 @@ bool wire_next(WireReader *reader, WireField *field_out)
         reader->bad = true;
         return false;
     }
-    read_value(payload, behind, field_out);
     field_out->record = bytes(start, (size_t)(behind - start));
     reader->at = behind;
     return true;

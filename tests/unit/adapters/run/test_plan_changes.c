@@ -2,6 +2,7 @@
    unseen. */
 #include "adapters/compile/plan_compile.h"
 #include "adapters/run/plan_run.h"
+#include "adapters/schema/wire.h"
 #include "tests/unit/adapters/changes_schema.h"
 
 static void prints(void **state, const char *kind, const char *yaml, bool upwards, Codec from,
@@ -106,6 +107,53 @@ static void what_comes_and_goes_is_guarded_and_made_up(void **state)
            "    P PUT_VALUE    s2 currency string unless-zero\n");
 }
 
+/* The messages of Nest, from the inside out. */
+static Bytes nested(Arena *arena, const char *edge, const char *deep)
+{
+    Buffer message = buffer_in(arena);
+    wire_add_bytes(&message, 2, bytes_of(deep));
+    for (int level = 8; level >= 0; level--) {
+        Buffer outer = buffer_in(arena);
+        wire_add_bytes(&outer, 1, buffer_bytes(&message));
+        if (level == 8)
+            wire_add_bytes(&outer, 2, bytes_of(edge));
+        message = outer;
+    }
+    wire_add_number(&message, 3, 7);
+    return buffer_bytes(&message);
+}
+
+/* As many as the scan keeps open by itself, and one more. */
+static void what_stands_deep_inside_is_found_and_named(void **state)
+{
+    Loaded *loaded = *state;
+    const MappingSet *set = read_set(
+        loaded, "Nest", "messages: {M: {a: l.l.l.l.l.l.l.l.s, b: l.l.l.l.l.l.l.l.l.s}}", false);
+    const MessageType *type = schema_message(loaded->schema, bytes_of("changes.Nest.New.M"));
+    PlanOptions options = {.from = CODEC_PROTO, .to = CODEC_PROTO, .types = set};
+    const Plan *plan;
+    Arena *arena = loaded->arena;
+    assert_ok(arena, plan_compile(arena, mapping_set_find(set, type), &options, &plan));
+    static const struct {
+        const char *edge, *deep, *path;
+    } rows[] = {{"edge", "deep", NULL},
+                {"\xff", "deep", "l.l.l.l.l.l.l.l.s"},
+                {"edge", "\xff", "l.l.l.l.l.l.l.l.l.s"}};
+    for (size_t i = 0; i < sizeof(rows) / sizeof(*rows); i++) {
+        PlanInput input = {.bytes = nested(arena, rows[i].edge, rows[i].deep)};
+        Buffer out = buffer_in(arena);
+        Result r = plan_run(plan, &input, arena, &out, NULL);
+        if (rows[i].path)
+            assert_string_equal(error_with_field(r)->field, rows[i].path);
+        else
+            assert_ok(arena, r);
+        assert_bytes(buffer_bytes(&out), rows[i].path ? ""
+                                                      : "\x18\x07\x0a\x04"
+                                                        "edge\x12\x04"
+                                                        "deep");
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -113,6 +161,7 @@ int main(void)
         cmocka_unit_test(a_parameter_and_the_body_agree_before_they_are_converted),
         cmocka_unit_test(what_moves_is_read_from_one_message_and_put_into_another),
         cmocka_unit_test(what_comes_and_goes_is_guarded_and_made_up),
+        cmocka_unit_test(what_stands_deep_inside_is_found_and_named),
     };
     return cmocka_run_group_tests(tests, load, unload);
 }

@@ -1,4 +1,5 @@
 /* Plans from protobuf: the freedoms that senders have, and what is no message. */
+#include "adapters/program/program.h"
 #include "adapters/schema/wire.h"
 #include "tests/unit/adapters/plans.h"
 
@@ -244,6 +245,57 @@ static void equal_messages_are_copied(void **state)
     assert_int_equal(out.size, 2);
 }
 
+/* Three levels need more room for frames than a run begins with; the children share it. */
+static size_t memory_for_children(uint32_t n)
+{
+    Buffer children = buffer_in(bench.call), message = children, outer = children;
+    for (uint32_t i = 0; i < n; i++)
+        wire_add_bytes(&children, 34, bytes("\x28\x01", 2));
+    wire_add_bytes(&message, 21, buffer_bytes(&children));
+    wire_add_bytes(&outer, 21, buffer_bytes(&message));
+    Arena *arena = arena_new(ARENA_UNLIMITED);
+    Buffer out = buffer_in(bench.call);
+    PlanInput input = {.bytes = buffer_bytes(&outer)};
+    assert_ok(arena, plan_run(to_json(KINDS), &input, arena, &out, NULL));
+    assert_true(out.size > n * strlen("{\"anInt32\":1}"));
+    size_t used = arena_size(arena);
+    arena_free(arena);
+    return used;
+}
+
+static void the_messages_of_a_list_share_their_memory(void **state)
+{
+    assert_true(to_json(KINDS)->program->frame_size * 3 > 2048);
+    assert_int_equal(memory_for_children(5000), memory_for_children(5));
+}
+
+static void run_row(const char *type, uint32_t n, bool woken)
+{
+    PlanOptions options = {.from = CODEC_JSON, .to = CODEC_PROTO};
+    const Plan *plan = compiled(identity_of(type), options);
+    assert_true((plan->program->wakes != NULL) == woken);
+    assert_bytes(run_ok(plan, bytes_of("{}")), "");
+    for (uint32_t i = 1; i <= n; i++) { /* one alone, and with the first and the last */
+        Buffer alone = buffer_in(bench.call), three = alone, json = alone, more = alone;
+        buffer_printf(&json, "{\"f%u\":7}", i);
+        wire_add_number(&alone, i, 7);
+        assert_true(bytes_equal(run_ok(plan, buffer_bytes(&json)), buffer_bytes(&alone)));
+        if (i == 1 || i == n)
+            continue;
+        buffer_printf(&more, "{\"f%u\":9,\"f%u\":8,\"f1\":1}", n, i);
+        wire_add_number(&three, 1, 1);
+        wire_add_number(&three, i, 8);
+        wire_add_number(&three, n, 9);
+        assert_true(bytes_equal(run_ok(plan, buffer_bytes(&more)), buffer_bytes(&three)));
+    }
+}
+
+static void each_field_is_written_when_it_is_set(void **state)
+{
+    run_row("test.kinds.Row64", 64, true);
+    run_row("test.kinds.Row65", 65, false);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -264,6 +316,8 @@ int main(void)
         cmocka_unit_test(elements_are_limited),
         cmocka_unit_test(a_canonical_message_does_not_show_how_its_sender_spelled_it),
         cmocka_unit_test(equal_messages_are_copied),
+        cmocka_unit_test(the_messages_of_a_list_share_their_memory),
+        cmocka_unit_test(each_field_is_written_when_it_is_set),
     };
     return cmocka_run_group_tests(tests, plans_begin, plans_end);
 }
