@@ -94,7 +94,7 @@ def tools_of(build):
     gateway = build / "passerelle"
     comments = said("readelf", "-p", ".comment", gateway)
     compilers = sorted(set(re.findall(r"^ *\[ *\w+\] +(.+)$", comments, re.MULTILINE)))
-    libraries = re.findall(r"(?:libuv|nghttp2) [\d.]+", said(gateway, "version"))
+    libraries = re.findall(r"libuv [\d.]+", said(gateway, "version"))
     chosen = build_options(build)
     if chosen["b_sanitize"] != "none":
         raise SystemExit("figures are only comparable between builds without sanitizers")

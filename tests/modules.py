@@ -28,7 +28,7 @@ LAYERS = (
     Layer("protocols", ("base",), (
         Module("http", "what both engines share; compression", "HttpStream", "http.h"),
         Module("http1", "the HTTP/1.1 engine", "Http1", "http1.h"),
-        Module("http2", "the HTTP/2 engine, over nghttp2", "Http2", "http2.h"),
+        Module("http2", "the HTTP/2 engine, and HPACK", "Http2", "http2.h"),
         Module("rest", "path templates, queries, Accept", "RestTable", "rest.h"),
         Module("dialect", "gRPC, gRPC-Web, Connect, REST", "MessageReader", "dialect.h"),
     )),

@@ -88,7 +88,7 @@ typedef struct HttpLimits {
                                    sends early or provokes; above it, GOAWAY with ENHANCE_YOUR_CALM
                                    (rapid reset) */
     uint32_t control_frames; /* the same, per second, for PING, SETTINGS, empty frames, PRIORITY and
-                                useless WINDOW_UPDATE; http2_receive.c has the cost of each */
+                                useless WINDOW_UPDATE; http2_watch.h has the cost of each */
     uint32_t queue_high, queue_low; /* high and low watermark of the send queue of one stream, in
                                        bytes: see on_drain */
     uint32_t requests;              /* on one HTTP/1.1 connection; 0: no limit */

@@ -133,6 +133,15 @@ void http_queue_drop(HttpQueue *queue, size_t n)
     }
 }
 
+void http_queue_cut(HttpQueue *queue, size_t n)
+{
+    CHECK(queue->last && n <= queue->last->end - queue->last->start);
+    queue->last->end -= (uint32_t)n;
+    queue->size -= n;
+    if (queue->size == 0)
+        http_queue_clear(queue);
+}
+
 void http_queue_clear(HttpQueue *queue)
 {
     while (queue->first)

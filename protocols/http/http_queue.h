@@ -83,6 +83,9 @@ int http_queue_vectors(const HttpQueue *queue, struct iovec *vectors, int n, siz
 /* Drops the first `n` bytes. The queue has at least `n`. */
 void http_queue_drop(HttpQueue *queue, size_t n);
 
+/* Drops the last `n` bytes, which were added in one piece and after everything else. */
+void http_queue_cut(HttpQueue *queue, size_t n);
+
 /* Drops everything. */
 void http_queue_clear(HttpQueue *queue);
 

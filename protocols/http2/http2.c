@@ -3,32 +3,21 @@
 #include <stdlib.h>
 
 enum {
-    OUT_MOST = 256 * 1024, /* bytes framed ahead of the socket */
     SPARE_STREAMS = 64,
-    BURST = 4,         /* seconds' worth of resets and control frames that a peer may use at once */
-    ACKS_LEAST = 1000, /* that may wait to be sent; nghttp2's own default */
+    SPARE_AT_REST = 1,
+    ACKS_LEAST = 1000, /* that may wait to be sent */
+    ACKS_SECONDS = 4,  /* or so many seconds' worth of control frames */
     RESETTING_MOST =
         1024, /* streams of which an instance that reads nothing need not know that they are over */
-    QUEUED_MOST = 256,     /* frames that wait to be sent; see http2_wants_input */
-    HEAD_PIECE = 1024,     /* an endless head may not come in smaller frames */
-    HEAD_PIECES_LEAST = 8, /* nghttp2's own default */
+    QUEUED_MOST = 256,  /* frames that wait to be sent; see http2_wants_input */
+    PEER_STREAMS = 100, /* before its SETTINGS say how many it takes */
 };
 
-static const uint8_t DRAIN_PING[8] = {'d', 'r', 'a', 'i', 'n', 0, 0, 0};
-static const uint8_t LINGER_PING[8] = {'l', 'i', 'n', 'g', 'e', 'r', 0, 0};
+static const uint8_t DRAIN_PING[FRAME_PING_SIZE] = {'d', 'r', 'a', 'i', 'n', 0, 0, 0};
+static const uint8_t LINGER_PING[FRAME_PING_SIZE] = {'l', 'i', 'n', 'g', 'e', 'r', 0, 0};
+static const uint8_t LIVE_PING[FRAME_PING_SIZE] = {0};
 
-/* nghttp2 puts out a PING before all else that waits: it must not be there before the notice is
-   gone. */
-void http2_ping_behind_notice(Http2 *http2)
-{
-    if (http2->draining && !http2->base.client && !http2->going)
-        nghttp2_submit_ping(http2->session, NGHTTP2_FLAG_NONE, DRAIN_PING);
-}
-
-bool http2_is_drain_ping(const uint8_t *opaque)
-{
-    return memcmp(opaque, DRAIN_PING, sizeof DRAIN_PING) == 0;
-}
+/* ---- Streams --------------------------------------------------------------------------------- */
 
 static void list_add(Http2List *list, Http2Stream *stream)
 {
@@ -49,7 +38,7 @@ static void list_remove(Http2List *list, Http2Stream *stream)
         stream->older->newer = stream->newer;
 }
 
-Http2Stream *http2_stream_new(Http2 *http2)
+Http2Stream *http2_stream_new(Http2 *http2, uint32_t id)
 {
     Http2Stream *stream = http2->spare;
     if (stream) {
@@ -61,11 +50,15 @@ Http2Stream *http2_stream_new(Http2 *http2)
     }
     *stream = (Http2Stream){
         .base = {.connection = &http2->base},
-        .began = UINT64_MAX,
-        .answered = UINT64_MAX,
+        .id = id,
+        .mark = UINT64_MAX,
         .opened = http2->now,
+        .length_left = -1,
+        .in = {.open = http2->in_initial},
+        .out = http2->out_initial,
     };
     list_add(&http2->live, stream);
+    stream_table_add(&http2->table, stream);
     http2->open++;
     return stream;
 }
@@ -79,9 +72,21 @@ static void forget_due(Http2 *http2, Http2Stream *stream)
     stream->due = false;
 }
 
-/* Nobody needs it any more. */
-static void stream_put_away(Http2 *http2, Http2Stream *stream)
+static void free_spare(Http2 *http2, uint32_t most)
 {
+    while (http2->n_spare > most) {
+        Http2Stream *stream = http2->spare;
+        http2->spare = stream->older;
+        http2->n_spare--;
+        free(stream);
+    }
+}
+
+/* When nobody needs it any more. */
+static void put_away(Http2 *http2, Http2Stream *stream)
+{
+    if (!stream->closed || !stream->released || stream == http2->pinned)
+        return;
     list_remove(&http2->ended, stream);
     if (stream->due)
         forget_due(http2, stream);
@@ -94,7 +99,20 @@ static void stream_put_away(Http2 *http2, Http2Stream *stream)
     http2->n_spare++;
 }
 
-void http2_drop_unsent(Http2 *http2, Http2Stream *stream)
+void http2_pin(Http2 *http2, Http2Stream *stream)
+{
+    CHECK(!http2->pinned);
+    http2->pinned = stream;
+}
+
+void http2_unpin(Http2 *http2)
+{
+    Http2Stream *stream = http2->pinned;
+    http2->pinned = NULL;
+    put_away(http2, stream);
+}
+
+void http2_drop_unsent(Http2Stream *stream)
 {
     http_queue_clear(&stream->queue);
     if (stream->trailers)
@@ -102,22 +120,30 @@ void http2_drop_unsent(Http2 *http2, Http2Stream *stream)
     stream->trailers = NULL;
 }
 
-void http2_stream_closed(Http2 *http2, Http2Stream *stream)
+void http2_stream_close(Http2 *http2, Http2Stream *stream)
 {
+    Http2End end = stream->remote_ended    ? HTTP2_FINISHED
+                   : stream->reset_by_peer ? HTTP2_RESET_BY_PEER
+                                           : HTTP2_ENDED_BY_US;
+    if (!http2->base.client)
+        http2_watch_closed(&http2->watch, stream->id, end, http2->base.limits.streams);
+    if (http2->in.stream == stream)
+        http2->in.stream = NULL;
+    if (http2->latest.stream == stream)
+        http2->latest.stream = NULL;
     stream->closed = true;
     http2->open--;
     http2->lingering -= stream->lingers;
-    http2->resetting -= stream->resetting;
     http2->capacity_due = http2->base.client;
+    http2_turns_remove(stream);
+    stream_table_remove(&http2->table, stream);
     list_remove(&http2->live, stream);
     list_add(&http2->ended, stream);
-    http2_drop_unsent(http2, stream);
-    if (stream->submitted) /* nghttp2 does not frame what belongs to a closed stream */
-        http_chunk_give(stream->submitted);
-    stream->submitted = NULL;
-    if (stream->released)
-        stream_put_away(http2, stream);
+    http2_drop_unsent(stream);
+    put_away(http2, stream);
 }
+
+/* ---- Lingering ------------------------------------------------------------------------------- */
 
 /* One PING at a time stands for all streams that began to linger before it. */
 static void send_linger_ping(Http2 *http2)
@@ -129,11 +155,17 @@ static void send_linger_ping(Http2 *http2)
         stream->pinged = stream->lingers && !stream->bounded;
         some |= stream->pinged;
     }
-    http2->linger_ping =
-        some && nghttp2_submit_ping(http2->session, NGHTTP2_FLAG_NONE, LINGER_PING) == 0;
+    http2->linger_ping = some;
+    if (some) {
+        http2_before_frame(http2);
+        frame_put_ping(&http2->out, false, LINGER_PING);
+    }
 }
 
-void http2_linger(Http2 *http2, Http2Stream *stream)
+/* The response is complete before the request has ended (RFC 9113 section 8.1). The rest of the
+   request is still accepted for one round trip of a PING, or if it is short; then
+   RST_STREAM(NO_ERROR) stops it. */
+static void linger(Http2 *http2, Http2Stream *stream)
 {
     stream->lingers = true;
     http2->lingering++;
@@ -141,19 +173,45 @@ void http2_linger(Http2 *http2, Http2Stream *stream)
         send_linger_ping(http2);
 }
 
-void http2_linger_answered(Http2 *http2, const uint8_t *opaque)
+void http2_stream_end_sent(Http2 *http2, Http2Stream *stream)
 {
-    if (!http2->linger_ping || memcmp(opaque, LINGER_PING, sizeof LINGER_PING) != 0)
-        return;
-    for (Http2Stream *stream = http2->live.newest; stream; stream = stream->older) {
-        if (!stream->pinged)
-            continue;
-        http2_submit_reset(http2, stream, NGHTTP2_NO_ERROR);
-        stream->bounded = true; /* no further PING for it */
+    stream->end_sent = true;
+    if (stream->remote_ended)
+        http2_stream_close(http2, stream);
+    else if (!http2->base.client)
+        linger(http2, stream);
+}
+
+static void stop_lingering(Http2 *http2)
+{
+    for (Http2Stream *stream = http2->live.newest, *older; stream; stream = older) {
+        older = stream->older;
+        if (stream->pinged)
+            http2_stream_reset(http2, stream, HTTP2_ERROR_NONE);
     }
     http2->linger_ping = false;
     send_linger_ping(http2);
 }
+
+/* First a notice lets requests on their way still come; the last GOAWAY follows when the peer has
+   answered the PING behind it (RFC 9113 section 6.8). */
+static void tell_last(Http2 *http2)
+{
+    http2->going = http2->last_told = true;
+    http2_before_frame(http2);
+    frame_put_goaway(&http2->out, http2->watch.last, HTTP2_ERROR_NONE);
+}
+
+void http2_ping_answered(Http2 *http2, const uint8_t *opaque)
+{
+    if (http2->linger_ping && memcmp(opaque, LINGER_PING, sizeof LINGER_PING) == 0)
+        stop_lingering(http2);
+    if (http2->draining && !http2->base.client && !http2->last_told &&
+        memcmp(opaque, DRAIN_PING, sizeof DRAIN_PING) == 0)
+        tell_last(http2);
+}
+
+/* ---- Output ---------------------------------------------------------------------------------- */
 
 void http2_wake(Http2 *http2)
 {
@@ -161,18 +219,28 @@ void http2_wake(Http2 *http2)
         http_connection_wake(&http2->base);
 }
 
-void http2_gather(Http2 *http2)
+void http2_before_frame(Http2 *http2)
 {
-    while (!http2->over && http2->out.size < OUT_MOST) {
-        const uint8_t *data;
-        ssize_t size = nghttp2_session_mem_send(http2->session, &data);
-        if (size < 0)
-            http2->failed = true;
-        if (size <= 0)
-            return;
-        http_queue_add(&http2->out, bytes(data, (size_t)size));
-        http2->put_in += (size_t)size;
+    http2->waiting += http2->out.size >= HTTP2_OUT_MOST;
+}
+
+bool http2_is_swamped(const Http2 *http2)
+{
+    uint32_t most = http2->base.limits.control_frames * ACKS_SECONDS;
+    return http2->waiting > (most > ACKS_LEAST ? most : ACKS_LEAST);
+}
+
+void http2_stream_reset(Http2 *http2, Http2Stream *stream, uint32_t code)
+{
+    if (http2->over || stream->closed)
+        return;
+    if (!http2_take_back(http2, stream)) {
+        http2->resetting++;
+        http2_before_frame(http2);
+        frame_put_reset(&http2->out, stream->id, code);
     }
+    http2_stream_close(http2, stream);
+    http2_wake(http2);
 }
 
 /* The last event of a stream that its connection takes along. */
@@ -185,7 +253,7 @@ static void tell_reset(Http2 *http2, Http2Stream *stream, Result why)
     stream->silent = true;
     if (!events->on_reset)
         return;
-    if (http2->base.client && http2->gone <= stream->began) {
+    if (http2->base.client && http2->gone <= stream->mark) {
         Arena *arena = arena_new(ARENA_UNLIMITED);
         events->on_reset(stream->base.owner, &stream->base,
                          FAIL_OVER(arena, why, FAULT_UPSTREAM_REFUSED,
@@ -203,7 +271,7 @@ static void fail_streams(Http2 *http2, Result why)
     while (http2->live.newest) {
         Http2Stream *stream = http2->live.newest;
         bool released = stream->released;
-        http2_stream_closed(http2, stream);
+        http2_stream_close(http2, stream);
         if (!released)
             tell_reset(http2, stream, why);
     }
@@ -230,28 +298,26 @@ static void tell_capacity(Http2 *http2)
         http2->base.events->on_capacity(http2->base.owner, &http2->base);
 }
 
-/* Ends the session with GOAWAY and everything that it carries. */
-static Result break_off(Http2 *http2, const char *reason)
+/* Ends the connection with GOAWAY and everything that it carries. */
+static Result break_off(Http2 *http2, uint32_t code)
 {
     const Fault *fault = http2->base.client ? &FAULT_UPSTREAM_PROTOCOL : &FAULT_PROTOCOL_VIOLATION;
+    http2_gather(http2);
+    frame_put_goaway(&http2->out, http2->base.client ? 0 : http2->watch.last, code);
     Result r = error_new(http_connection_errors(&http2->base), fault, OK, NULL, __FILE__, __LINE__,
-                         "reading HTTP/2: %s", reason);
+                         "reading HTTP/2: %s", http2->reason);
     fail_streams(http2, r);
     return r;
 }
 
-static void terminate(Http2 *http2, uint32_t code)
-{
-    if (nghttp2_session_terminate_session(http2->session, code) == 0)
-        http2_gather(http2);
-}
-
+/* Gives back what is of use to calls only. */
 static void rest(Http2 *http2)
 {
     if (http2->open || http2->out.size || http2->in.open)
         return;
-    arena_free(http2->in.arena);
-    http2->in.arena = NULL;
+    if (http2->in.arena)
+        http2_block_drop(http2);
+    free_spare(http2, SPARE_AT_REST);
 }
 
 /* Nothing is at work any more, and nothing new will be. */
@@ -259,6 +325,8 @@ static bool is_finished(const Http2 *http2)
 {
     return http2->over || (http2->going && http2->open == http2->lingering);
 }
+
+/* ---- The engine ------------------------------------------------------------------------------ */
 
 static Result http2_feed(HttpConnection *base, Bytes input, int64_t now)
 {
@@ -269,26 +337,14 @@ static Result http2_feed(HttpConnection *base, Bytes input, int64_t now)
     http2->busy = true;
     http2->now = now;
     http2->some_input = true;
-    uint32_t code;
-    int error = http2_receive(http2, input, &code);
-    if (http2->flooded || error == NGHTTP2_ERR_FLOODED)
-        code = NGHTTP2_ENHANCE_YOUR_CALM;
-    if (error && !code)
-        code = NGHTTP2_PROTOCOL_ERROR;
+    uint32_t code = http2_receive(http2, input);
     if (code)
-        terminate(http2, code);
+        r = break_off(http2, code);
     http2_gather(http2);
-    if (code)
-        r = break_off(http2, code == NGHTTP2_ENHANCE_YOUR_CALM
-                                 ? "the peer keeps us busy without use"
-                             : error ? nghttp2_strerror(error)
-                                     : nghttp2_http2_strerror(code));
-    else if (http2->failed)
-        r = break_off(http2, "the peer violated the protocol of the connection");
     tell_drains(http2);
     tell_capacity(http2);
     http2->busy = false;
-    if (http2->out.size || is_finished(http2) || nghttp2_session_want_write(http2->session))
+    if (http2->out.size || http2->ready.first || is_finished(http2))
         http_connection_wake(base);
     rest(http2);
     return r;
@@ -326,12 +382,10 @@ static int http2_output(HttpConnection *base, struct iovec *vectors, int n)
         tell_drains(http2);
         http2_gather(http2);
     }
-    if (http2->failed && !http2->over)
-        error_ignore(break_off(http2, "the peer violated the protocol of the connection"),
-                     "each stream was notified, and the owner sees the phase");
     tell_capacity(http2);
     http2->busy = false;
-    return http_queue_vectors(&http2->out, vectors, n, OUT_MOST);
+    http2->latest.stream = NULL; /* it may be seen now */
+    return http_queue_vectors(&http2->out, vectors, n, HTTP2_OUT_MOST);
 }
 
 static void http2_sent(HttpConnection *base, size_t size)
@@ -339,14 +393,17 @@ static void http2_sent(HttpConnection *base, size_t size)
     Http2 *http2 = http2_of(base);
     http_queue_drop(&http2->out, size);
     http2->gone += size;
-    bool more = http2->due || (!http2->over && nghttp2_session_want_write(http2->session));
-    if (http2->out.size == 0 && more)
-        http_connection_wake(base);
+    if (http2->out.size < HTTP2_OUT_MOST)
+        http2->waiting = 0;
+    if (http2->out.size == 0) {
+        http2->capacity_due |= base->client && http2->resetting >= RESETTING_MOST;
+        http2->resetting = 0;
+        if (http2->due || http2->ready.first || http2->capacity_due)
+            http_connection_wake(base);
+    }
     rest(http2);
 }
 
-/* First a notice that lets requests on their way still come; the last GOAWAY follows when the peer
-   has answered the PING behind it (RFC 9113 section 6.8). See on_frame in http2_receive.c. */
 static void http2_drain(HttpConnection *base)
 {
     Http2 *http2 = http2_of(base);
@@ -357,10 +414,10 @@ static void http2_drain(HttpConnection *base)
         http2->going = true;
         http2->capacity_due = true;
         if (http2->open == 0)
-            nghttp2_session_terminate_session(http2->session, NGHTTP2_NO_ERROR);
+            frame_put_goaway(&http2->out, 0, HTTP2_ERROR_NONE);
     } else {
-        nghttp2_submit_shutdown_notice(
-            http2->session); /* once it is out: http2_ping_behind_notice */
+        frame_put_goaway(&http2->out, STREAM_MOST, HTTP2_ERROR_NONE);
+        frame_put_ping(&http2->out, false, DRAIN_PING);
     }
     http2_wake(http2);
 }
@@ -370,11 +427,11 @@ static HttpPhase http2_phase(const HttpConnection *base)
     const Http2 *http2 = (const Http2 *)base;
     if (http2->dead)
         return HTTP_CLOSED;
-    if (is_finished(http2)) {
-        bool more = http2->out.size || (!http2->over && nghttp2_session_want_write(http2->session));
-        return more ? HTTP_CLOSING : HTTP_CLOSED;
-    }
-    if (http2->in.open || (!base->client && http2->some_input && !http2->greeted))
+    if (is_finished(http2))
+        return http2->out.size || http2->ready.first ? HTTP_CLOSING : HTTP_CLOSED;
+    bool in_head = http2->in.open ||
+                   (http2->reading == HTTP2_READS_PAYLOAD && http2->frame.type == FRAME_HEADERS);
+    if (in_head || (!base->client && http2->some_input && !http2->greeted))
         return HTTP_HEAD;
     return http2->open > http2->lingering ? HTTP_ACTIVE : HTTP_IDLE;
 }
@@ -386,8 +443,7 @@ static bool http2_wants_input(const HttpConnection *base)
 {
     const Http2 *http2 = (const Http2 *)base;
     size_t most = QUEUED_MOST + 2 * (size_t)base->limits.streams;
-    return !http2->over &&
-           (base->client || nghttp2_session_get_outbound_queue_size(http2->session) <= most);
+    return !http2->over && (base->client || http2->waiting <= most);
 }
 
 static uint32_t http2_streams(const HttpConnection *base)
@@ -399,10 +455,9 @@ static uint32_t http2_capacity(const HttpConnection *base)
 {
     const Http2 *http2 = (const Http2 *)base;
     if (!base->client || http2->over || http2->going || http2->resetting >= RESETTING_MOST ||
-        !nghttp2_session_check_request_allowed(http2->session))
+        http2->next_id > STREAM_MOST)
         return 0;
-    uint32_t most = nghttp2_session_get_remote_settings(http2->session,
-                                                        NGHTTP2_SETTINGS_MAX_CONCURRENT_STREAMS);
+    uint32_t most = http2->most_streams;
     if (most > base->limits.streams)
         most = base->limits.streams;
     return most > http2->open ? most - http2->open : 0;
@@ -429,7 +484,8 @@ static void http2_ping(HttpConnection *base)
     Http2 *http2 = http2_of(base);
     if (http2->over)
         return;
-    nghttp2_submit_ping(http2->session, NGHTTP2_FLAG_NONE, NULL);
+    http2_before_frame(http2);
+    frame_put_ping(&http2->out, false, LIVE_PING);
     http2_wake(http2);
 }
 
@@ -438,13 +494,24 @@ static size_t http2_queued(const HttpStream *base)
     return ((const Http2Stream *)base)->queue.size;
 }
 
-/* A client has given back its part of the connection's window already: see on_data. */
-static void give_back(Http2 *http2, const Http2Stream *stream, size_t n)
+void http2_consume_connection(Http2 *http2, uint32_t n)
 {
-    if (!http2->base.client)
-        nghttp2_session_consume_connection(http2->session, n);
-    if (!stream->closed)
-        nghttp2_session_consume_stream(http2->session, stream->id, n);
+    uint32_t due = flow_window_consume(&http2->in_window, n, http2->base.limits.connection_window);
+    if (due == 0 || http2->over)
+        return;
+    http2_before_frame(http2);
+    frame_put_window_update(&http2->out, 0, due);
+    http2_wake(http2);
+}
+
+void http2_consume_stream(Http2 *http2, Http2Stream *stream, uint32_t n)
+{
+    uint32_t due = flow_window_consume(&stream->in, n, (uint32_t)http2->in_initial);
+    if (due == 0 || http2->over || stream->closed || stream->remote_ended)
+        return;
+    http2_before_frame(http2);
+    frame_put_window_update(&http2->out, stream->id, due);
+    http2_wake(http2);
 }
 
 static void http2_consume(HttpStream *base, size_t n)
@@ -453,18 +520,13 @@ static void http2_consume(HttpStream *base, size_t n)
     Http2Stream *stream = (Http2Stream *)base;
     if (n > stream->unconsumed)
         n = stream->unconsumed;
-    stream->unconsumed -= n;
-    if (http2->over || n == 0)
+    stream->unconsumed -= (uint32_t)n;
+    if (n == 0)
         return;
-    give_back(http2, stream, n);
-    if (!http2->busy && nghttp2_session_want_write(http2->session))
-        http2_wake(http2);
+    if (!http2->base.client) /* a client has given it back already: see read_data */
+        http2_consume_connection(http2, (uint32_t)n);
+    http2_consume_stream(http2, stream, (uint32_t)n);
 }
-
-/* nghttp2 and our callers name the same numbers. */
-_Static_assert((int)HTTP2_ERROR_CANCEL == NGHTTP2_CANCEL &&
-                   (int)HTTP2_ERROR_HTTP_1_1_REQUIRED == NGHTTP2_HTTP_1_1_REQUIRED,
-               "the numbers of RFC 9113 section 7");
 
 static void http2_reset(HttpStream *base, uint32_t http2_error)
 {
@@ -473,7 +535,7 @@ static void http2_reset(HttpStream *base, uint32_t http2_error)
     if (stream->silent)
         return;
     stream->silent = true;
-    http2_submit_reset(http2, stream, http2_error);
+    http2_stream_reset(http2, stream, http2_error);
 }
 
 static void http2_cut(HttpStream *base, uint32_t http2_error)
@@ -492,18 +554,17 @@ static void http2_release(HttpStream *base)
 {
     Http2 *http2 = http2_of(base->connection);
     Http2Stream *stream = (Http2Stream *)base;
-    stream->released = true;
     base->events = NULL;
     http2_consume(base, stream->unconsumed);
-    if (stream->closed) {
-        stream_put_away(http2, stream);
-        return;
-    }
     /* A server's answer that is complete goes out to its end, whatever the client still sends. */
     bool complete = stream->ended && (!http2->base.client || stream->remote_ended);
-    if (!complete && !stream->silent)
-        http2_submit_reset(http2, stream, NGHTTP2_CANCEL);
+    bool reset = !complete && !stream->silent;
     stream->silent = true;
+    stream->released = true;
+    if (stream->closed)
+        put_away(http2, stream);
+    else if (reset)
+        http2_stream_reset(http2, stream, HTTP2_ERROR_CANCEL);
 }
 
 static void http2_destroy(HttpConnection *base)
@@ -511,17 +572,17 @@ static void http2_destroy(HttpConnection *base)
     Http2 *http2 = http2_of(base);
     http2->over = true;
     while (http2->live.newest)
-        http2_stream_closed(http2, http2->live.newest);
+        http2_stream_close(http2, http2->live.newest);
     for (Http2Stream *stream = http2->ended.newest; stream; stream = stream->older)
         stream->base.connection = NULL; /* its owner frees it by releasing it */
-    while (http2->spare) {
-        Http2Stream *older = http2->spare->older;
-        free(http2->spare);
-        http2->spare = older;
-    }
-    nghttp2_session_del(http2->session);
+    free_spare(http2, 0);
+    stream_table_deinit(&http2->table);
+    hpack_decoder_deinit(&http2->decoder);
+    hpack_encoder_deinit(&http2->encoder);
     http_queue_clear(&http2->out);
-    arena_free(http2->in.arena);
+    if (http2->partial)
+        http_chunk_give(http2->partial);
+    http2_block_drop(http2);
     http_connection_deinit(base);
     free(http2);
 }
@@ -553,50 +614,25 @@ static const HttpEngine http2_engine = {
     .release = http2_release,
 };
 
-static size_t most_acks(const HttpLimits *limits)
-{
-    size_t most = (size_t)limits->control_frames * BURST;
-    return most > ACKS_LEAST ? most : ACKS_LEAST;
-}
-
-static void make_session(Http2 *http2)
-{
-    nghttp2_session_callbacks *callbacks;
-    nghttp2_option *option;
-    CHECK(nghttp2_session_callbacks_new(&callbacks) == 0);
-    CHECK(nghttp2_option_new(&option) == 0);
-    http2_receive_callbacks(callbacks);
-    http2_send_callbacks(callbacks, http2->base.client);
-    nghttp2_option_set_no_auto_window_update(option, 1);
-    nghttp2_option_set_no_closed_streams(option, 1);
-    nghttp2_option_set_peer_max_concurrent_streams(option, 100);
-    /* Our own buckets count resets and control frames, and our own limits are those of heads. */
-    nghttp2_option_set_stream_reset_rate_limit(option, 1u << 30, 1u << 30);
-    nghttp2_option_set_max_outbound_ack(option, most_acks(&http2->base.limits));
-    nghttp2_option_set_max_continuations(option, HEAD_PIECES_LEAST +
-                                                     http2->base.limits.head_bytes / HEAD_PIECE);
-    /* Instances may be careless with spaces, which are taken off; clients may not. */
-    if (http2->base.client)
-        nghttp2_option_set_no_rfc9113_leading_and_trailing_ws_validation(option, 1);
-    CHECK((http2->base.client ? nghttp2_session_client_new2 : nghttp2_session_server_new2)(
-              &http2->session, callbacks, http2, option) == 0);
-    nghttp2_option_del(option);
-    nghttp2_session_callbacks_del(callbacks);
-}
-
-static void submit_settings(Http2 *http2)
+/* SETTINGS, and the window of the connection, which they do not set. */
+static void greet(Http2 *http2)
 {
     const HttpLimits *limits = &http2->base.limits;
-    nghttp2_settings_entry entries[] = {
-        {NGHTTP2_SETTINGS_INITIAL_WINDOW_SIZE, limits->stream_window},
-        {NGHTTP2_SETTINGS_MAX_HEADER_LIST_SIZE, limits->head_bytes},
-        {NGHTTP2_SETTINGS_MAX_CONCURRENT_STREAMS, limits->streams},
+    FrameSettingValue settings[] = {
+        {SETTING_INITIAL_WINDOW_SIZE, limits->stream_window},
+        {SETTING_MAX_HEADER_LIST_SIZE, limits->head_bytes},
+        {SETTING_MAX_CONCURRENT_STREAMS, limits->streams},
     };
-    if (http2->base.client)
-        entries[2] = (nghttp2_settings_entry){NGHTTP2_SETTINGS_ENABLE_PUSH, 0};
-    CHECK(nghttp2_submit_settings(http2->session, NGHTTP2_FLAG_NONE, entries, 3) == 0);
-    CHECK(nghttp2_session_set_local_window_size(http2->session, NGHTTP2_FLAG_NONE, 0,
-                                                (int32_t)limits->connection_window) == 0);
+    if (http2->base.client) {
+        http_queue_add(&http2->out, bytes_of(HTTP2_PREFACE));
+        settings[2] = (FrameSettingValue){SETTING_ENABLE_PUSH, 0};
+    }
+    frame_put_settings(&http2->out, settings, 3);
+    if (limits->connection_window > WINDOW_DEFAULT) {
+        uint32_t more = limits->connection_window - WINDOW_DEFAULT;
+        frame_put_window_update(&http2->out, 0, more);
+        http2->in_window.open += (int32_t)more;
+    }
 }
 
 static HttpConnection *http2_new(const HttpLimits *limits, bool client, bool secure,
@@ -605,11 +641,15 @@ static HttpConnection *http2_new(const HttpLimits *limits, bool client, bool sec
     Http2 *http2 = calloc(1, sizeof *http2);
     CHECK(http2);
     http_connection_init(&http2->base, &http2_engine, limits, client, secure, events, owner);
-    http2_watch_init(&http2->watch, client);
-    http_bucket_init(&http2->resets, limits->resets_per_second, limits->resets_per_second * BURST);
-    http_bucket_init(&http2->controls, limits->control_frames, limits->control_frames * BURST);
-    make_session(http2);
-    submit_settings(http2);
+    http2_watch_init(&http2->watch, limits);
+    hpack_decoder_init(&http2->decoder);
+    hpack_encoder_init(&http2->encoder);
+    http2->reading = client ? HTTP2_READS_FRAME : HTTP2_READS_PREFACE;
+    http2->in_initial = http2->in_window.open = WINDOW_DEFAULT;
+    http2->out_initial = http2->out_window = WINDOW_DEFAULT;
+    http2->most_streams = PEER_STREAMS;
+    http2->next_id = 1;
+    greet(http2);
     return &http2->base;
 }
 

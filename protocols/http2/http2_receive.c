@@ -1,665 +1,679 @@
 #include "protocols/http2/http2.h"
 
-#include "protocols/http/http_rules.h"
+enum { PREFACE_SIZE = sizeof HTTP2_PREFACE - 1, HEAD_PIECE = 1024, HEAD_PIECES_LEAST = 8 };
 
-enum {
-    BOMB = 16,   /* a head so many times larger than allowed ends the connection */
-    EARNED = 4,  /* control frames that come with a frame of use: window updates, measuring PINGs */
-    PIECE = 256, /* bytes sent that a WINDOW_UPDATE may return for nothing, or fewer in a frame of
-                    their own */
-    QUICK =
-        500 *
-        1000, /* nanoseconds within which a reset is quick: at twice the age it costs a quarter */
-};
-
-/* ---- Costs ----------------------------------------------------------------------------------- */
-
-/*
- * What comes for nothing is counted; what is of use, in either direction, pays for some of it.
- *
- *      frame                           costs            earns
- *      HEADERS, DATA                                    EARNED controls
- *      our DATA                                         EARNED controls, or none when the peer's
- * window cuts it small WINDOW_UPDATE                   1 control, or nothing when it returns at
- * least PIECE bytes that were sent RST_STREAM                      a reset or a part of one, or
- * nothing when the answer has begun; 1 control when the stream is over, or nothing when the two may
- * have crossed an error that ends a stream     1 reset HEADERS, DATA behind it         1 control
- *      DATA with nothing in it, and
- *      all else                        1 control
- */
-static bool afford_control(Http2 *http2)
+uint32_t http2_broken(Http2 *http2, uint32_t code, const char *reason)
 {
-    return http_bucket_take(&http2->controls, http2->now);
+    http2->reason = reason;
+    return code;
 }
 
-static void earn(Http2 *http2)
+static uint32_t broken_protocol(Http2 *http2, const char *reason)
 {
-    http_bucket_credit(&http2->controls, EARNED, http2->now);
+    return http2_broken(http2, HTTP2_ERROR_PROTOCOL, reason);
 }
 
-bool http2_afford_reset(Http2 *http2)
+static uint32_t flooded(Http2 *http2)
 {
-    return http2->base.client || http_bucket_take(&http2->resets, http2->now);
+    return http2_broken(http2, HTTP2_ERROR_ENHANCE_YOUR_CALM, "the peer keeps us busy without use");
 }
 
-/*
- * At once it is rapid reset. Later it is what a deadline does: only so many streams as are allowed
- * can wait for theirs at the same time. Once the answer has begun to go out the stream was of use.
- */
-static bool afford_open_reset(Http2 *http2, const Http2Stream *stream)
+static uint32_t wrong_size(Http2 *http2)
 {
-    if (stream->answered <= http2->gone)
-        return true;
-    int64_t age = http2->now - stream->opened;
-    int64_t cost = http2->resets.cost * QUICK / (QUICK + age) * QUICK / (QUICK + age);
-    return http_bucket_take_time(&http2->resets, cost, http2->now);
+    return http2_broken(http2, HTTP2_ERROR_FRAME_SIZE, "a frame has a wrong size");
 }
 
-/* Streams that have ended, as many as could be open at once, may be reset by those who do not know
-   it yet. */
-static bool afford_late_reset(Http2 *http2)
+/* Takes up to `n` bytes from the front. */
+static Bytes take(Bytes *input, size_t n)
 {
-    if (http2->crossing == 0)
-        return afford_control(http2);
-    http2->crossing--;
-    return true;
+    Bytes piece = bytes(input->data, n < input->size ? n : input->size);
+    *input = bytes(input->data + piece.size, input->size - piece.size);
+    return piece;
 }
 
-/* Cut small by a window that is opened by bits, a frame is work for nothing ("data dribble"). */
-void http2_note_data(Http2 *http2, size_t size, bool whole)
-{
-    for (int level = 0; level < 2; level++) {
-        uint64_t unreturned = (uint64_t)http2->out_unreturned[level] + size;
-        http2->out_unreturned[level] = unreturned < INT32_MAX ? (uint32_t)unreturned : INT32_MAX;
-    }
-    if (whole || size >= PIECE)
-        earn(http2);
-}
+/* ---- Streams --------------------------------------------------------------------------------- */
 
-/* A receiver returns what it has read as it likes (RFC 9113 section 6.9): each byte once for the
-   connection, and once for its stream, also when that has ended meanwhile. */
-static bool afford_window_update(Http2 *http2, const Http2FrameHead *head)
-{
-    uint32_t *unreturned = &http2->out_unreturned[head->stream != 0];
-    bool returns = head->increment <= *unreturned;
-    if (returns)
-        *unreturned -= head->increment;
-    return (returns && head->increment >= PIECE) || afford_control(http2);
-}
-
-/* What is in a padded frame on_data will tell. */
-static bool may_be_empty(const Http2FrameHead *head)
-{
-    return !(head->flags & NGHTTP2_FLAG_END_STREAM) &&
-           (head->size == 0 || (head->flags & NGHTTP2_FLAG_PADDED));
-}
-
-static bool afford_frame(Http2 *http2, const Http2FrameHead *head)
-{
-    switch (head->type) {
-    case NGHTTP2_HEADERS: earn(http2); return true;
-    case NGHTTP2_CONTINUATION:
-        return true; /* nghttp2 bounds how many, and the head's limit the rest */
-    case NGHTTP2_RST_STREAM: return true; /* on_frame knows its stream */
-    case NGHTTP2_WINDOW_UPDATE: return afford_window_update(http2, head);
-    case NGHTTP2_DATA:
-        if (may_be_empty(head))
-            return afford_control(http2);
-        earn(http2);
-        return true;
-    default: return afford_control(http2);
-    }
-}
-
-static bool give(Http2 *http2, Bytes input, int *error_out)
-{
-    ssize_t n = input.size ? nghttp2_session_mem_recv(http2->session, input.data, input.size) : 0;
-    if (n < 0)
-        *error_out = (int)n;
-    return n >= 0 && !http2->failed;
-}
-
-static bool is_open(Http2 *http2, uint32_t stream)
-{
-    return nghttp2_session_get_stream_user_data(http2->session, (int32_t)stream);
-}
-
-/* Behind its own RST_STREAM: it hears so, and nothing else ends with it. */
-static uint32_t refuse_late(Http2 *http2, const Http2FrameHead *head)
-{
-    if (!afford_control(http2))
-        return NGHTTP2_ENHANCE_YOUR_CALM;
-    nghttp2_submit_rst_stream(http2->session, NGHTTP2_FLAG_NONE, (int32_t)head->stream,
-                              NGHTTP2_STREAM_CLOSED);
-    return 0;
-}
-
-/* A HEADERS or DATA frame on a stream that was there: an HTTP/2 error code for the connection, or
-   0. */
-static uint32_t judge(Http2 *http2, const Http2FrameHead *head)
-{
-    Http2End end = HTTP2_ENDED_BY_US;
-    if (!is_open(http2, head->stream))
-        end = http2_watch_end(&http2->watch, head->stream);
-    switch (end) {
-    case HTTP2_ENDED_BY_US: return afford_frame(http2, head) ? 0 : NGHTTP2_ENHANCE_YOUR_CALM;
-    case HTTP2_FINISHED: return NGHTTP2_STREAM_CLOSED;
-    case HTTP2_RESET_BY_PEER: return refuse_late(http2, head);
-    case HTTP2_SKIPPED:
-        return head->type == NGHTTP2_DATA ? NGHTTP2_STREAM_CLOSED : NGHTTP2_PROTOCOL_ERROR;
-    }
-    return 0;
-}
-
-int http2_receive(Http2 *http2, Bytes input, uint32_t *code_out)
-{
-    size_t given = 0, at = 0;
-    int error = 0;
-    Http2FrameHead head;
-    bool resets = false; /* a RST_STREAM is among what nghttp2 has not read yet */
-    *code_out = 0;
-    while (*code_out == 0 && http2_watch_next(&http2->watch, input, &at, &head)) {
-        bool message =
-            (head.type == NGHTTP2_HEADERS || head.type == NGHTTP2_DATA) && !http2->base.client;
-        if (message && head.stream <= http2->watch.last &&
-            (resets || !is_open(http2, head.stream))) {
-            /* It may be open, or have ended, once nghttp2 has read what comes before. */
-            size_t before = at > HTTP2_FRAME_HEAD ? at - HTTP2_FRAME_HEAD : 0;
-            if (before > given) {
-                if (!give(http2, bytes_slice(input, given, before - given), &error))
-                    return error;
-                given = before;
-                resets = false;
-            }
-            *code_out = judge(http2, &head);
-        } else if (!afford_frame(http2, &head)) {
-            *code_out = NGHTTP2_ENHANCE_YOUR_CALM;
-        } else if (message && head.type == NGHTTP2_HEADERS && head.stream % 2) {
-            http2_watch_opened(&http2->watch, head.stream);
-        }
-        resets |= head.type == NGHTTP2_RST_STREAM;
-    }
-    if (*code_out == 0)
-        give(http2, bytes_slice(input, given, SIZE_MAX), &error);
-    return error;
-}
-
-/* ---- Heads ----------------------------------------------------------------------------------- */
-
-static Arena *incoming_arena(Http2 *http2)
-{
-    Http2Incoming *in = &http2->in;
-    const HttpLimits *limits = &http2->base.limits;
-    if (in->arena)
-        arena_reset(in->arena);
-    else
-        in->arena = arena_new(64 * 1024 + (size_t)limits->head_bytes * 2 +
-                              (size_t)limits->head_fields * 128);
-    return in->arena;
-}
-
-static void begin_block(Http2 *http2, Http2Stream *stream)
-{
-    Arena *arena = incoming_arena(http2);
-    http2->in = (Http2Incoming){
-        .arena = arena,
-        .head = {.minor = 2, .content_length = -1, .fields = fields_in(arena)},
-        .stream = stream,
-        .trailers = stream && stream->head_received,
-        .open = true,
-    };
-}
-
-static int on_begin_headers(nghttp2_session *session, const nghttp2_frame *frame, void *owner)
-{
-    Http2 *http2 = owner;
-    Http2Stream *stream;
-    if (frame->hd.type != NGHTTP2_HEADERS)
-        return 0;
-    if (frame->headers.cat == NGHTTP2_HCAT_REQUEST && !http2->base.client) {
-        stream = http2_stream_new(http2);
-        stream->id = frame->hd.stream_id;
-        stream->released = true; /* nobody has it until the request is accepted */
-        nghttp2_session_set_stream_user_data(session, stream->id, stream);
-    } else {
-        stream = nghttp2_session_get_stream_user_data(session, frame->hd.stream_id);
-    }
-    begin_block(http2, stream);
-    return 0;
-}
-
-/* Copies what is not constant; the head lives until its event is over. */
-static bool keep(Http2Incoming *in, nghttp2_rcbuf *name_buffer, Bytes *name, Bytes *value)
-{
-    size_t names = nghttp2_rcbuf_is_static(name_buffer) ? 0 : name->size;
-    uint8_t *copy = arena_alloc(in->arena, names + value->size);
-    if (!copy)
-        return false;
-    if (names) {
-        bytes_put(copy, *name);
-        name->data = copy;
-    }
-    bytes_put(copy + names, *value);
-    value->data = copy + names;
-    return true;
-}
-
-static void take_pseudo_field(Http2Incoming *in, Bytes name, Bytes value)
-{
-    uint64_t status;
-    if (bytes_are(name, ":method"))
-        in->head.method = value;
-    else if (bytes_are(name, ":path"))
-        in->head.path = value;
-    else if (bytes_are(name, ":scheme"))
-        in->head.scheme = value;
-    else if (bytes_are(name, ":authority"))
-        in->head.authority = value;
-    else if (bytes_are(name, ":status") && bytes_to_u64(value, &status))
-        in->head.status = (uint16_t)status; /* nghttp2 checked: three digits */
-}
-
-static void take_field(Http2Incoming *in, Bytes name, Bytes value)
-{
-    uint64_t length;
-    switch (name.size) {
-    case 4:
-        if (!bytes_are(name, "host") || in->trailers)
-            break;
-        in->host = value;
-        return;
-    case 6:
-        in->cookies += bytes_are(name, "cookie");
-        if (!bytes_are(name, "expect") || in->trailers)
-            break;
-        in->expect = value;
-        return;
-    case 14:
-        if (!bytes_are(name, "content-length"))
-            break;
-        if (!in->trailers && bytes_to_u64(value, &length) && length <= INT64_MAX)
-            in->head.content_length = (int64_t)length;
-        return;
-    default: break;
-    }
-    if (in->trailers && http_is_barred_from_trailers(name))
-        return;
-    fields_add(&in->head.fields, name, value);
-    in->too_large |= in->head.fields.full;
-}
-
-static int on_header(nghttp2_session *session, const nghttp2_frame *frame, nghttp2_rcbuf *name,
-                     nghttp2_rcbuf *value, uint8_t flags, void *owner)
-{
-    Http2 *http2 = owner;
-    Http2Incoming *in = &http2->in;
-    const HttpLimits *limits = &http2->base.limits;
-    nghttp2_vec name_vec = nghttp2_rcbuf_get_buf(name), value_vec = nghttp2_rcbuf_get_buf(value);
-    in->size += name_vec.len + value_vec.len + 32;
-    in->n++;
-    in->too_large |= in->size > limits->head_bytes || in->n > limits->head_fields + 4;
-    if (in->size / BOMB > limits->head_bytes) {
-        http2->flooded = true;
-        return NGHTTP2_ERR_CALLBACK_FAILURE;
-    }
-    if (in->too_large || !in->stream)
-        return 0; /* nghttp2 goes on decoding: the state of compression belongs to the connection */
-
-    Bytes kept_name = bytes(name_vec.base, name_vec.len),
-          kept_value = bytes(value_vec.base, value_vec.len);
-    if (!keep(in, name, &kept_name, &kept_value))
-        in->too_large = true;
-    else if (kept_name.data[0] == ':')
-        take_pseudo_field(in, kept_name, kept_value);
-    else
-        take_field(in, kept_name, http2->base.client ? bytes_trim(kept_value) : kept_value);
-    return 0;
-}
-
-/* A request that nobody owns is reset without a response. */
-static void tell_reset(Http2 *http2, const HttpHead *head, const char *why)
+static const Fault *fault_of_end(const Http2 *http2, const Http2Stream *stream, uint32_t code)
 {
     if (!http2->base.client)
-        http_connection_refusal(&http2->base, 0, head, why);
-}
-
-/* nghttp2 would leave a malformed field out in silence; RFC 9113 section 8.2.1 wants the stream
-   reset. */
-static int on_invalid_header(nghttp2_session *session, const nghttp2_frame *frame,
-                             nghttp2_rcbuf *name, nghttp2_rcbuf *value, uint8_t flags, void *owner)
-{
-    Http2 *http2 = owner;
-    http2->in.open = false;
-    return NGHTTP2_ERR_TEMPORAL_CALLBACK_FAILURE;
-}
-
-/* ---- Requests -------------------------------------------------------------------------------- */
-
-static void reset_malformed(Http2 *http2, Http2Stream *stream, const char *why)
-{
-    tell_reset(http2, &http2->in.head, why);
-    stream->silent = true;
-    http2_submit_reset(http2, stream, NGHTTP2_PROTOCOL_ERROR);
-}
-
-/* RFC 9113 section 8.3.1: Host may repeat the authority or stand in for it, not contradict it. */
-static bool settle_authority(Http2Incoming *in)
-{
-    HttpHead *head = &in->head;
-    if (!head->authority.data)
-        head->authority = in->host;
-    else if (in->host.data && !bytes_equal_nocase(in->host, head->authority))
-        return false;
-    return head->authority.size == 0 || http_is_authority(head->authority);
-}
-
-/* True when the request goes on to an owner; else it was answered or reset. */
-static bool accept_request(Http2 *http2, Http2Stream *stream)
-{
-    Http2Incoming *in = &http2->in;
-    HttpHead *head = &in->head;
-    if (in->too_large) {
-        http2_answer(http2, stream, 431, "the header fields are too large");
-        return false;
-    }
-    if (bytes_are(head->method, "CONNECT")) {
-        http2_answer(http2, stream, 501, "CONNECT is not served here");
-        return false;
-    }
-    if (head->path.size > http2->base.limits.path_bytes) {
-        http2_answer(http2, stream, 414, "the request target is too long");
-        return false;
-    }
-    if (in->expect.data && !bytes_are_nocase(in->expect, "100-continue")) {
-        http2_answer(http2, stream, 417, "no expectation but 100-continue can be met");
-        return false;
-    }
-    if (!http_is_path(head->path)) {
-        reset_malformed(http2, stream, "the path is malformed");
-        return false;
-    }
-    if (!settle_authority(in)) {
-        reset_malformed(http2, stream, "the authority is malformed, or Host contradicts it");
-        return false;
-    }
-    return true;
-}
-
-static void tell_end(Http2Stream *stream, const Fields *trailers)
-{
-    const HttpStreamEvents *events = stream->base.events;
-    stream->remote_ended = true;
-    if (events && events->on_end && !stream->silent)
-        events->on_end(stream->base.owner, &stream->base, trailers);
-}
-
-static void tell_head(Http2Stream *stream, const HttpHead *head, bool end)
-{
-    const HttpStreamEvents *events = stream->base.events;
-    stream->head_received = true;
-    if (events && events->on_head && !stream->silent)
-        events->on_head(stream->base.owner, &stream->base, head, end);
-}
-
-static void send_continue(Http2 *http2, Http2Stream *stream)
-{
-    HttpHead head = {.status = 100, .content_length = -1};
-    if (!stream->head_sent && !stream->silent)
-        http2_send_head(&stream->base, &head, false);
-}
-
-/* HTTP/2 may bring cookies in pieces; elsewhere they are one field (RFC 9113 section 8.2.3). */
-static void join_cookies(Http2Incoming *in)
-{
-    Fields *fields = &in->head.fields;
-    Buffer all = buffer_in(in->arena);
-    uint32_t kept = 0;
-    Field *first = NULL;
-    for (uint32_t i = 0; i < fields->n; i++) {
-        Field field = fields->items[i];
-        if (!bytes_are(field.name, "cookie")) {
-            fields->items[kept++] = field;
-            continue;
-        }
-        if (first) {
-            buffer_add_text(&all, "; ");
-        } else {
-            first = &fields->items[kept++];
-            *first = field;
-        }
-        buffer_add_bytes(&all, field.value);
-    }
-    fields->n = kept;
-    if (first && !all.full)
-        first->value = buffer_bytes(&all);
-    in->too_large |= all.full;
-}
-
-static void on_request(Http2 *http2, Http2Stream *stream, bool end)
-{
-    if (http2->in.cookies > 1)
-        join_cookies(&http2->in);
-    stream->head_request = bytes_are(http2->in.head.method, "HEAD");
-    stream->bounded = http2->in.head.content_length >= 0 &&
-                      http2->in.head.content_length <= http2->base.limits.stream_window;
-    stream->remote_ended = end;
-    if (!accept_request(http2, stream)) {
-        stream->head_received = true;
-        return;
-    }
-    stream->remote_ended = stream->released = false;
-    http2->base.events->on_stream(http2->base.owner, &http2->base, &stream->base);
-    tell_head(stream, &http2->in.head, end);
-    if (http2->in.expect.data && !end)
-        send_continue(http2, stream);
-}
-
-/* ---- Answers --------------------------------------------------------------------------------- */
-
-static void fail_answer(Http2 *http2, Http2Stream *stream, const Fault *fault, const char *reason)
-{
-    const HttpStreamEvents *events = stream->base.events;
-    bool tell = events && events->on_reset && !stream->silent;
-    stream->silent = true;
-    http2_submit_reset(http2, stream, NGHTTP2_CANCEL);
-    if (tell)
-        events->on_reset(stream->base.owner, &stream->base,
-                         error_new(http_connection_errors(&http2->base), fault, OK, NULL, __FILE__,
-                                   __LINE__, "reading HTTP/2: %s", reason));
-}
-
-static void tell_interim(Http2Stream *stream, const HttpHead *head)
-{
-    const HttpStreamEvents *events = stream->base.events;
-    if (events && events->on_interim && !stream->silent)
-        events->on_interim(stream->base.owner, &stream->base, head);
-}
-
-/* False: it was not the final one. */
-static bool on_answer(Http2 *http2, Http2Stream *stream, bool end)
-{
-    if (http2->in.too_large) {
-        fail_answer(http2, stream, &FAULT_UPSTREAM_TOO_LARGE, "the header fields are too large");
-        return false;
-    }
-    if (http2->in.head.status < 200) {
-        tell_interim(stream, &http2->in.head);
-        return false;
-    }
-    tell_head(stream, &http2->in.head, end);
-    return true;
-}
-
-static void on_trailers(Http2 *http2, Http2Stream *stream)
-{
-    if (!http2->in.too_large)
-        tell_end(stream, &http2->in.head.fields);
-    else if (http2->base.client)
-        fail_answer(http2, stream, &FAULT_UPSTREAM_TOO_LARGE, "the trailers are too large");
-    else
-        fail_answer(http2, stream, &FAULT_HEAD_TOO_LARGE, "the trailers are too large");
-}
-
-static void on_headers(Http2 *http2, const nghttp2_frame *frame)
-{
-    Http2Stream *stream = http2->in.stream;
-    bool end = frame->hd.flags & NGHTTP2_FLAG_END_STREAM;
-    Fields none = {0};
-    http2->in.open = false;
-    if (!stream)
-        return;
-    if (http2->in.trailers) {
-        on_trailers(http2, stream);
-        return;
-    }
-    if (!http2->base.client)
-        on_request(http2, stream, end);
-    else if (!on_answer(http2, stream, end))
-        return;
-    if (end)
-        tell_end(stream, &none);
-}
-
-/* ---- Other frames ---------------------------------------------------------------------------- */
-
-static int on_frame(nghttp2_session *session, const nghttp2_frame *frame, void *owner)
-{
-    Http2 *http2 = owner;
-    Http2Stream *stream;
-    Fields none = {0};
-    switch (frame->hd.type) {
-    case NGHTTP2_HEADERS: on_headers(http2, frame); break;
-    case NGHTTP2_DATA:
-        if (!(frame->hd.flags & NGHTTP2_FLAG_END_STREAM))
-            break;
-        stream = nghttp2_session_get_stream_user_data(session, frame->hd.stream_id);
-        if (stream)
-            tell_end(stream, &none);
-        break;
-    case NGHTTP2_RST_STREAM:
-        stream = nghttp2_session_get_stream_user_data(session, frame->hd.stream_id);
-        if (stream)
-            stream->reset_by_peer = true;
-        if (!http2->base.client &&
-            !(stream ? afford_open_reset(http2, stream) : afford_late_reset(http2))) {
-            http2->flooded = true;
-            return NGHTTP2_ERR_CALLBACK_FAILURE;
-        }
-        break;
-    case NGHTTP2_SETTINGS:
-        http2->greeted = true;
-        http2->capacity_due = http2->base.client;
-        break;
-    case NGHTTP2_GOAWAY:
-        http2->going = true;
-        http2->capacity_due = http2->base.client;
-        break;
-    case NGHTTP2_PING:
-        if (frame->hd.flags & NGHTTP2_FLAG_ACK)
-            http2_linger_answered(http2, frame->ping.opaque_data);
-        if ((frame->hd.flags & NGHTTP2_FLAG_ACK) && http2->draining && !http2->going &&
-            http2_is_drain_ping(frame->ping.opaque_data)) {
-            http2->going = true;
-            nghttp2_submit_goaway(session, NGHTTP2_FLAG_NONE,
-                                  nghttp2_session_get_last_proc_stream_id(session),
-                                  NGHTTP2_NO_ERROR, NULL, 0);
-        }
-        break;
-    default: break;
-    }
-    return 0;
-}
-
-/* nghttp2 has reset the stream, or will end the connection. */
-static int on_invalid_frame(nghttp2_session *session, const nghttp2_frame *frame, int error,
-                            void *owner)
-{
-    static const HttpHead unread;
-    Http2 *http2 = owner;
-    if (frame->hd.type != NGHTTP2_HEADERS)
-        return 0;
-    http2->in.open = false;
-    if (frame->headers.cat == NGHTTP2_HCAT_REQUEST)
-        tell_reset(http2, &unread, nghttp2_strerror(error));
-    return 0;
-}
-
-static int on_data(nghttp2_session *session, uint8_t flags, int32_t id, const uint8_t *data,
-                   size_t size, void *owner)
-{
-    Http2 *http2 = owner;
-    Http2Stream *stream = nghttp2_session_get_stream_user_data(session, id);
-    http2->base.progress += size;
-    if (flags & NGHTTP2_FLAG_PADDED)
-        earn(http2);
-    if (!stream || stream->silent || !stream->base.events || !stream->base.events->on_body) {
-        /* Nobody will: the windows stay open, but not for what comes behind the answer. */
-        if (stream && stream->lingers)
-            nghttp2_session_consume_connection(session, size);
-        else
-            nghttp2_session_consume(session, id, size);
-        return 0;
-    }
-    /* Calls of many clients share the window of a connection to an instance: those whose clients do
-       not read must not keep it from the others. */
-    if (http2->base.client)
-        nghttp2_session_consume_connection(session, size);
-    stream->unconsumed += size;
-    stream->base.events->on_body(stream->base.owner, &stream->base, bytes(data, size));
-    return 0;
-}
-
-/* ---- The end of a stream --------------------------------------------------------------------- */
-
-static const Fault *fault_of_close(const Http2 *http2, const Http2Stream *stream, uint32_t code)
-{
-    if (!http2->base.client)
-        return stream->reset_by_peer || code == NGHTTP2_NO_ERROR || code == NGHTTP2_CANCEL
+        return stream->reset_by_peer || code == HTTP2_ERROR_NONE || code == HTTP2_ERROR_CANCEL
                    ? &FAULT_CANCELLED
                    : &FAULT_PROTOCOL_VIOLATION;
-    if (code == NGHTTP2_REFUSED_STREAM || stream->not_sent)
+    if (code == HTTP2_ERROR_REFUSED_STREAM)
         return &FAULT_UPSTREAM_REFUSED;
     return stream->reset_by_peer ? &FAULT_UPSTREAM_RESET : &FAULT_UPSTREAM_PROTOCOL;
 }
 
-static int on_stream_close(nghttp2_session *session, int32_t id, uint32_t code, void *owner)
+static const char *error_name(uint32_t code)
 {
-    Http2 *http2 = owner;
-    Http2Stream *stream = nghttp2_session_get_stream_user_data(session, id);
-    if (!stream)
-        return 0;
-    nghttp2_session_set_stream_user_data(session, id, NULL);
-    http2_watch_closed(&http2->watch, (uint32_t)id,
-                       stream->remote_ended    ? HTTP2_FINISHED
-                       : stream->reset_by_peer ? HTTP2_RESET_BY_PEER
-                                               : HTTP2_ENDED_BY_US);
-    if (http2->in.stream == stream)
-        http2->in.stream = NULL;
-    if (!stream->reset_by_peer && http2->crossing < http2->base.limits.streams)
-        http2->crossing++;
+    static const char *const names[HTTP2_ERROR_COUNT] = {
+        "NO_ERROR",
+        "PROTOCOL_ERROR",
+        "INTERNAL_ERROR",
+        "FLOW_CONTROL_ERROR",
+        "SETTINGS_TIMEOUT",
+        "STREAM_CLOSED",
+        "FRAME_SIZE_ERROR",
+        "REFUSED_STREAM",
+        "CANCEL",
+        "COMPRESSION_ERROR",
+        "CONNECT_ERROR",
+        "ENHANCE_YOUR_CALM",
+        "INADEQUATE_SECURITY",
+        "HTTP_1_1_REQUIRED",
+    };
+    return code < HTTP2_ERROR_COUNT ? names[code] : "an unknown error";
+}
 
+void http2_stream_failed(Http2 *http2, Http2Stream *stream, uint32_t code)
+{
     bool complete = http2->base.client ? stream->remote_ended : stream->end_sent;
     const HttpStreamEvents *events = stream->base.events;
-    bool tell = events && events->on_reset && !stream->silent && !complete;
-    const Fault *fault = fault_of_close(http2, stream, code);
-    bool released = stream->released;
+    bool tell = events && events->on_reset && !stream->silent && !complete && !stream->released;
+    const Fault *fault = fault_of_end(http2, stream, code);
+    uint32_t id = stream->id;
     stream->silent |= tell;
-    http2_stream_closed(http2, stream);
-    if (tell && !released)
+    http2_stream_close(http2, stream);
+    if (tell)
         events->on_reset(stream->base.owner, &stream->base,
                          error_new(http_connection_errors(&http2->base), fault, OK, NULL, __FILE__,
-                                   __LINE__, "stream %d ended with %s", id,
-                                   nghttp2_http2_strerror(code)));
+                                   __LINE__, "stream %u ended with %s", id, error_name(code)));
+}
+
+uint32_t http2_provoked(Http2 *http2, Http2Stream *stream, uint32_t code)
+{
+    if (!http2->base.client && !http2_watch_provoked(&http2->watch, http2->now))
+        return flooded(http2);
+    http2_before_frame(http2);
+    frame_put_reset(&http2->out, stream->id, code);
+    http2_stream_failed(http2, stream, code);
     return 0;
 }
 
-void http2_receive_callbacks(nghttp2_session_callbacks *callbacks)
+uint32_t http2_remote_end(Http2 *http2, Http2Stream *stream, const Fields *trailers)
 {
-    nghttp2_session_callbacks_set_on_begin_headers_callback(callbacks, on_begin_headers);
-    nghttp2_session_callbacks_set_on_header_callback2(callbacks, on_header);
-    nghttp2_session_callbacks_set_on_invalid_header_callback2(callbacks, on_invalid_header);
-    nghttp2_session_callbacks_set_on_frame_recv_callback(callbacks, on_frame);
-    nghttp2_session_callbacks_set_on_invalid_frame_recv_callback(callbacks, on_invalid_frame);
-    nghttp2_session_callbacks_set_on_data_chunk_recv_callback(callbacks, on_data);
-    nghttp2_session_callbacks_set_on_stream_close_callback(callbacks, on_stream_close);
+    static const Fields none;
+    if (stream->length_left > 0)
+        return http2_provoked(http2, stream, HTTP2_ERROR_PROTOCOL);
+    const HttpStreamEvents *events = stream->base.events;
+    stream->remote_ended = true;
+    if (events && events->on_end && !stream->silent)
+        events->on_end(stream->base.owner, &stream->base, trailers ? trailers : &none);
+    if (stream->end_sent && !stream->closed)
+        http2_stream_close(http2, stream);
+    return 0;
+}
+
+/* Whether there could not have been a stream with this id. */
+static bool is_idle(const Http2 *http2, uint32_t id)
+{
+    if (http2->base.client)
+        return id % 2 == 0 || id >= http2->next_id;
+    return id % 2 == 0 || id > http2->watch.last;
+}
+
+/* Above the last stream that our final GOAWAY has named. */
+static bool is_beyond(const Http2 *http2, uint32_t id)
+{
+    return http2->last_told && id % 2 && id > http2->watch.last;
+}
+
+/* Behind its own RST_STREAM: it hears so, and nothing else ends with it. */
+static uint32_t refuse_late(Http2 *http2, uint32_t id)
+{
+    if (!http2_watch_control(&http2->watch, http2->now))
+        return flooded(http2);
+    http2_before_frame(http2);
+    frame_put_reset(&http2->out, id, HTTP2_ERROR_STREAM_CLOSED);
+    return 0;
+}
+
+/* HEADERS or DATA for a stream that is over; or nobody's, in which case it is ignored. */
+static uint32_t judge_late(Http2 *http2)
+{
+    uint32_t id = http2->frame.stream;
+    bool data = http2->frame.type == FRAME_DATA;
+    if (is_beyond(http2, id))
+        return 0;
+    if (is_idle(http2, id))
+        return broken_protocol(http2, "a frame is for a stream that was never opened");
+    if (http2->base.client)
+        return 0;
+    switch (http2_watch_end(&http2->watch, id)) {
+    case HTTP2_ENDED_BY_US: return 0;
+    case HTTP2_FINISHED:
+        return http2_broken(http2, HTTP2_ERROR_STREAM_CLOSED, "a frame came behind END_STREAM");
+    case HTTP2_RESET_BY_PEER: return refuse_late(http2, id);
+    case HTTP2_SKIPPED:
+        return http2_broken(http2, data ? HTTP2_ERROR_STREAM_CLOSED : HTTP2_ERROR_PROTOCOL,
+                            "a frame is for a stream below one that was opened");
+    }
+    return 0;
+}
+
+/* The open stream of a HEADERS or DATA frame; NULL, with or without an error: it is ignored. */
+static Http2Stream *find_open(Http2 *http2, uint32_t *code_out)
+{
+    Http2Stream *stream = stream_table_find(&http2->table, http2->frame.stream);
+    *code_out = 0;
+    if (!stream)
+        *code_out = judge_late(http2);
+    else if (stream->remote_ended)
+        *code_out =
+            http2_broken(http2, HTTP2_ERROR_STREAM_CLOSED, "a frame came behind END_STREAM");
+    return *code_out ? NULL : stream;
+}
+
+/* ---- DATA ------------------------------------------------------------------------------------ */
+
+/* The stream that the content is for; NULL: nobody wants it. */
+static Http2Stream *receiver(const Http2 *http2)
+{
+    Http2Stream *stream = stream_table_find(&http2->table, http2->frame.stream);
+    return stream && !stream->remote_ended ? stream : NULL;
+}
+
+static void consume_at_once(Http2 *http2, Http2Stream *stream, uint32_t n)
+{
+    http2_consume_connection(http2, n);
+    if (stream && !stream->lingers) /* what comes behind the answer opens no window */
+        http2_consume_stream(http2, stream, n);
+}
+
+static uint32_t end_data(Http2 *http2)
+{
+    Http2Stream *stream = receiver(http2);
+    http2->reading = HTTP2_READS_FRAME;
+    if (!stream || !(http2->frame.flags & FRAME_END_STREAM))
+        return 0;
+    http2_pin(http2, stream);
+    uint32_t code = http2_remote_end(http2, stream, NULL);
+    http2_unpin(http2);
+    return code;
+}
+
+/* The content is read, and padding may follow. */
+static uint32_t end_content(Http2 *http2)
+{
+    http2->left = http2->padding;
+    http2->padding = 0;
+    if (http2->left == 0)
+        return end_data(http2);
+    consume_at_once(http2, receiver(http2), http2->left);
+    http2->reading = HTTP2_SKIPS;
+    return 0;
+}
+
+/* It is known how much content there is: `left` bytes. */
+static uint32_t begin_content(Http2 *http2)
+{
+    Http2Stream *stream = receiver(http2);
+    bool declared = stream && stream->length_left >= 0;
+    http2->reading = HTTP2_READS_DATA;
+    if (stream && (!stream->head_received || (declared && http2->left > stream->length_left))) {
+        uint32_t code = http2_provoked(http2, stream, HTTP2_ERROR_PROTOCOL);
+        if (code)
+            return code;
+    } else if (declared) {
+        stream->length_left -= http2->left;
+    }
+    return http2->left ? 0 : end_content(http2);
+}
+
+static uint32_t begin_data(Http2 *http2)
+{
+    uint32_t size = http2->frame.size, code;
+    bool padded = http2->frame.flags & FRAME_PADDED;
+    if (http2->frame.stream == 0)
+        return broken_protocol(http2, "DATA is for no stream");
+    if (padded && size == 0)
+        return wrong_size(http2);
+    Http2Stream *stream = find_open(http2, &code);
+    if (code)
+        return code;
+    /* What is in a padded frame will be seen. */
+    bool empty = padded || (size == 0 && !(http2->frame.flags & FRAME_END_STREAM));
+    if (!empty && stream)
+        http2_watch_earn(&http2->watch, http2->now);
+    else if (empty && !(http2->frame.flags & FRAME_END_STREAM) &&
+             !http2_watch_control(&http2->watch, http2->now))
+        return flooded(http2);
+    if (!flow_window_take(&http2->in_window, size))
+        return http2_broken(http2, HTTP2_ERROR_FLOW_CONTROL,
+                            "the peer sent more than its window admits");
+    if (stream && !flow_window_take(&stream->in, size)) {
+        code = http2_provoked(http2, stream, HTTP2_ERROR_FLOW_CONTROL);
+        if (code)
+            return code;
+    }
+    http2->left = size;
+    http2->padding = 0;
+    if (!padded)
+        return begin_content(http2);
+    http2->reading = HTTP2_READS_PADDING_SIZE;
+    return 0;
+}
+
+static uint32_t read_padding_size(Http2 *http2, Bytes *input)
+{
+    http2->padding = take(input, 1).data[0];
+    http2->left--;
+    if (http2->padding > http2->left)
+        return broken_protocol(http2, "the padding is larger than its frame");
+    http2->left -= http2->padding;
+    consume_at_once(http2, receiver(http2), 1);
+    if (http2->left && receiver(http2))
+        http2_watch_earn(&http2->watch, http2->now);
+    return begin_content(http2);
+}
+
+static uint32_t read_data(Http2 *http2, Bytes *input)
+{
+    Bytes piece = take(input, http2->left);
+    Http2Stream *stream = receiver(http2);
+    uint32_t size = (uint32_t)piece.size;
+    http2->left -= size;
+    if (stream)
+        http2->base.progress += size;
+    if (!stream || stream->silent || !stream->base.events || !stream->base.events->on_body) {
+        consume_at_once(http2, stream, size);
+    } else {
+        /* Calls of many clients share the window of a connection to an instance: those whose
+           clients do not read must not keep it from the others. */
+        if (http2->base.client)
+            http2_consume_connection(http2, size);
+        http2_pin(http2, stream);
+        stream->unconsumed += size;
+        stream->base.events->on_body(stream->base.owner, &stream->base, piece);
+        http2_unpin(http2);
+    }
+    return http2->left ? 0 : end_content(http2);
+}
+
+/* ---- HEADERS --------------------------------------------------------------------------------- */
+
+/* The header block in a HEADERS frame, without padding and priority (RFC 9113 section 6.2). */
+static uint32_t strip(Http2 *http2, Bytes *payload)
+{
+    uint8_t flags = http2->frame.flags;
+    size_t before = (flags & FRAME_PADDED ? 1 : 0) + (flags & FRAME_WITH_PRIORITY ? 5 : 0);
+    if (payload->size < before)
+        return wrong_size(http2);
+    size_t padding = flags & FRAME_PADDED ? payload->data[0] : 0;
+    if (padding > payload->size - before)
+        return broken_protocol(http2, "the padding is larger than its frame");
+    if (flags & FRAME_WITH_PRIORITY &&
+        (number_of(payload->data + before - 5, 4) & STREAM_MOST) == http2->frame.stream)
+        return broken_protocol(http2, "a stream depends on itself");
+    *payload = bytes_slice(*payload, before, payload->size - before - padding);
+    return 0;
+}
+
+/* A request begins; NULL: there are too many, or an error. */
+static Http2Stream *begin_stream(Http2 *http2, uint32_t *code_out)
+{
+    static const HttpHead unread;
+    uint32_t id = http2->frame.stream;
+    *code_out = 0;
+    http2_watch_opened(&http2->watch, id);
+    Http2Stream *stream = http2_stream_new(http2, id);
+    stream->released = true; /* nobody has it until the request is accepted */
+    if (http2->open <= http2->base.limits.streams)
+        return stream;
+    http_connection_refusal(&http2->base, 0, &unread, "there are too many streams at once");
+    *code_out = http2_provoked(http2, stream, HTTP2_ERROR_REFUSED_STREAM);
+    return NULL;
+}
+
+static uint32_t read_headers(Http2 *http2, Bytes payload)
+{
+    Frame frame = http2->frame;
+    if (frame.stream == 0)
+        return broken_protocol(http2, "HEADERS are for no stream");
+    uint32_t code = strip(http2, &payload);
+    if (code)
+        return code;
+    bool begins = !http2->base.client && frame.stream % 2 && frame.stream > http2->watch.last &&
+                  !http2->last_told;
+    Http2Stream *stream = begins ? begin_stream(http2, &code) : find_open(http2, &code);
+    if (code)
+        return code;
+    if (stream)
+        http2_watch_earn(&http2->watch, http2->now);
+    http2_block_begin(http2, stream, frame.stream, frame.flags & FRAME_END_STREAM);
+    return http2_block_piece(http2, payload, frame.flags & FRAME_END_HEADERS);
+}
+
+static uint32_t read_continuation(Http2 *http2, Bytes payload)
+{
+    /* An endless head may not come in smaller frames than these. */
+    if (++http2->in.pieces > HEAD_PIECES_LEAST + http2->base.limits.head_bytes / HEAD_PIECE)
+        return flooded(http2);
+    return http2_block_piece(http2, payload, http2->frame.flags & FRAME_END_HEADERS);
+}
+
+/* ---- Other frames ---------------------------------------------------------------------------- */
+
+static uint32_t read_priority(Http2 *http2, Bytes payload)
+{
+    if (http2->frame.stream == 0)
+        return broken_protocol(http2, "PRIORITY is for no stream");
+    if (payload.size != 5)
+        return wrong_size(http2);
+    if ((number_of(payload.data, 4) & STREAM_MOST) == http2->frame.stream)
+        return broken_protocol(http2, "a stream depends on itself");
+    return 0; /* RFC 9113 section 5.3.2 */
+}
+
+/* Once the answer has begun to go out the stream was of use. */
+static bool affords_reset(Http2 *http2, const Http2Stream *stream, uint32_t id)
+{
+    Http2Watch *watch = &http2->watch;
+    if (http2->base.client)
+        return true;
+    if (stream)
+        return stream->mark <= http2->gone || http2_watch_reset(watch, stream->opened, http2->now);
+    if (id > http2->known) /* it began with this very input */
+        return http2_watch_reset(watch, http2->now, http2->now);
+    return http2_watch_late_reset(watch, http2->now);
+}
+
+static uint32_t read_reset(Http2 *http2, Bytes payload)
+{
+    uint32_t id = http2->frame.stream;
+    if (payload.size != 4)
+        return wrong_size(http2);
+    if (id == 0 || (is_idle(http2, id) && !is_beyond(http2, id)))
+        return broken_protocol(http2, "RST_STREAM is for a stream that was never opened");
+    Http2Stream *stream = stream_table_find(&http2->table, id);
+    if (!affords_reset(http2, stream, id))
+        return flooded(http2);
+    if (stream) {
+        stream->reset_by_peer = true;
+        http2_pin(http2, stream);
+        http2_stream_failed(http2, stream, number_of(payload.data, 4));
+        http2_unpin(http2);
+    }
+    return 0;
+}
+
+/* Windows of open streams follow the setting, and may become negative (RFC 9113 section 6.9.2). */
+static uint32_t change_window(Http2 *http2, uint32_t size)
+{
+    if (size > WINDOW_MOST)
+        return http2_broken(http2, HTTP2_ERROR_FLOW_CONTROL, "a window is too large");
+    int64_t change = (int64_t)size - http2->out_initial;
+    http2->out_initial = (int32_t)size;
+    for (Http2Stream *stream = http2->live.newest; stream; stream = stream->older) {
+        int64_t window = stream->out + change;
+        if (window > WINDOW_MOST)
+            return http2_broken(http2, HTTP2_ERROR_FLOW_CONTROL, "a window is too large");
+        stream->out = (int32_t)window;
+        if (stream->queue.size)
+            http2_resume(http2, stream);
+    }
+    return 0;
+}
+
+static uint32_t apply_setting(Http2 *http2, uint32_t setting, uint32_t value)
+{
+    switch (setting) {
+    case SETTING_HEADER_TABLE_SIZE: hpack_encoder_limit(&http2->encoder, value); return 0;
+    case SETTING_ENABLE_PUSH:
+        if (value > 1 || (value == 1 && http2->base.client))
+            return broken_protocol(http2, "ENABLE_PUSH has a wrong value");
+        return 0;
+    case SETTING_MAX_CONCURRENT_STREAMS: http2->most_streams = value; return 0;
+    case SETTING_INITIAL_WINDOW_SIZE: return change_window(http2, value);
+    case SETTING_MAX_FRAME_SIZE: /* we never send larger ones than everybody takes */
+        if (value < FRAME_PAYLOAD_MOST || value > 0xffffff)
+            return broken_protocol(http2, "MAX_FRAME_SIZE has a wrong value");
+        return 0;
+    default: return 0;
+    }
+}
+
+/* From now on the peer keeps to our settings: of these it is the window that streams have already
+   been given. */
+static void settings_acknowledged(Http2 *http2)
+{
+    int32_t change = (int32_t)http2->base.limits.stream_window - http2->in_initial;
+    http2->acknowledged = true;
+    http2->in_initial += change;
+    for (Http2Stream *stream = http2->live.newest; stream; stream = stream->older)
+        stream->in.open += change;
+}
+
+static uint32_t read_settings(Http2 *http2, Bytes payload)
+{
+    if (http2->frame.stream)
+        return broken_protocol(http2, "SETTINGS are for a stream");
+    if (http2->frame.flags & FRAME_ACK) {
+        if (payload.size)
+            return wrong_size(http2);
+        if (http2->acknowledged)
+            return broken_protocol(http2, "there were no SETTINGS to acknowledge");
+        settings_acknowledged(http2);
+        return 0;
+    }
+    if (payload.size % 6)
+        return wrong_size(http2);
+    if (!http2->greeted)
+        http2->most_streams = UINT32_MAX;
+    http2->greeted = true;
+    for (size_t at = 0; at < payload.size; at += 6) {
+        uint32_t code = apply_setting(http2, number_of(payload.data + at, 2),
+                                      number_of(payload.data + at + 2, 4));
+        if (code)
+            return code;
+    }
+    http2->capacity_due = http2->base.client;
+    http2_before_frame(http2);
+    frame_put_settings_ack(&http2->out);
+    return http2_is_swamped(http2) ? flooded(http2) : 0;
+}
+
+static uint32_t read_ping(Http2 *http2, Bytes payload)
+{
+    if (http2->frame.stream)
+        return broken_protocol(http2, "PING is for a stream");
+    if (payload.size != FRAME_PING_SIZE)
+        return wrong_size(http2);
+    if (http2->frame.flags & FRAME_ACK) {
+        http2_ping_answered(http2, payload.data);
+        return 0;
+    }
+    http2_before_frame(http2);
+    frame_put_ping(&http2->out, true, payload.data);
+    return http2_is_swamped(http2) ? flooded(http2) : 0;
+}
+
+static uint32_t read_goaway(Http2 *http2, Bytes payload)
+{
+    if (http2->frame.stream)
+        return broken_protocol(http2, "GOAWAY is for a stream");
+    if (payload.size < 8)
+        return wrong_size(http2);
+    http2->going = true;
+    http2->capacity_due = http2->base.client;
+    uint32_t last = number_of(payload.data, 4) & STREAM_MOST;
+    while (http2->base.client && http2->live.newest && http2->live.newest->id > last) {
+        Http2Stream *stream = http2->live.newest;
+        http2_pin(http2, stream);
+        http2_stream_failed(http2, stream, HTTP2_ERROR_REFUSED_STREAM);
+        http2_unpin(http2);
+    }
+    return 0;
+}
+
+static uint32_t grow_stream(Http2 *http2, uint32_t increment)
+{
+    Http2Stream *stream = stream_table_find(&http2->table, http2->frame.stream);
+    if (!stream) { /* it has ended meanwhile; a mistake costs the same */
+        bool affords =
+            increment || http2->base.client || http2_watch_provoked(&http2->watch, http2->now);
+        return affords ? 0 : flooded(http2);
+    }
+    if (increment == 0 || !flow_window_grow(&stream->out, increment)) {
+        http2_pin(http2, stream);
+        uint32_t code = http2_provoked(http2, stream,
+                                       increment ? HTTP2_ERROR_FLOW_CONTROL : HTTP2_ERROR_PROTOCOL);
+        http2_unpin(http2);
+        return code;
+    }
+    if (stream->queue.size)
+        http2_resume(http2, stream);
+    return 0;
+}
+
+static uint32_t read_window_update(Http2 *http2, Bytes payload)
+{
+    uint32_t id = http2->frame.stream;
+    if (payload.size != 4)
+        return wrong_size(http2);
+    uint32_t increment = number_of(payload.data, 4) & WINDOW_MOST;
+    if (!http2_watch_window_update(&http2->watch, id, increment, http2->now))
+        return flooded(http2);
+    if (id) {
+        if (is_idle(http2, id) && !is_beyond(http2, id))
+            return broken_protocol(http2, "WINDOW_UPDATE is for a stream that was never opened");
+        return grow_stream(http2, increment);
+    }
+    if (increment == 0)
+        return broken_protocol(http2, "a window grows by nothing");
+    if (!flow_window_grow(&http2->out_window, increment))
+        return http2_broken(http2, HTTP2_ERROR_FLOW_CONTROL, "a window is too large");
+    if (http2->out_window > 0)
+        http2_turns_return(&http2->ready, &http2->stalled);
+    return 0;
+}
+
+/* ---- Frames ---------------------------------------------------------------------------------- */
+
+static uint32_t read_payload(Http2 *http2, Bytes payload)
+{
+    switch ((FrameType)http2->frame.type) {
+    case FRAME_HEADERS: return read_headers(http2, payload);
+    case FRAME_CONTINUATION: return read_continuation(http2, payload);
+    case FRAME_PRIORITY: return read_priority(http2, payload);
+    case FRAME_RST_STREAM: return read_reset(http2, payload);
+    case FRAME_SETTINGS: return read_settings(http2, payload);
+    case FRAME_PING: return read_ping(http2, payload);
+    case FRAME_GOAWAY: return read_goaway(http2, payload);
+    case FRAME_WINDOW_UPDATE: return read_window_update(http2, payload);
+    case FRAME_PUSH_PROMISE: return broken_protocol(http2, "nobody may push here");
+    case FRAME_DATA: break;
+    }
+    return 0;
+}
+
+/* What can be said of a frame by its head. */
+static uint32_t check_frame(Http2 *http2)
+{
+    const Frame *frame = &http2->frame;
+    if (frame->size > FRAME_PAYLOAD_MOST)
+        return wrong_size(http2);
+    bool continues = frame->type == FRAME_CONTINUATION;
+    if (continues != http2->in.open || (continues && frame->stream != http2->in.id))
+        return broken_protocol(http2, "a head is not in frames that follow one another");
+    if (!http2->greeted && (frame->type != FRAME_SETTINGS || frame->flags & FRAME_ACK))
+        return broken_protocol(http2, "the first frame is not SETTINGS");
+    switch (frame->type) {
+    case FRAME_DATA:
+    case FRAME_HEADERS:
+    case FRAME_CONTINUATION:
+    case FRAME_RST_STREAM:
+    case FRAME_WINDOW_UPDATE: return 0; /* their costs depend on more */
+    default: return http2_watch_control(&http2->watch, http2->now) ? 0 : flooded(http2);
+    }
+}
+
+static uint32_t begin_frame(Http2 *http2, Bytes *input)
+{
+    uint32_t code = check_frame(http2), size = http2->frame.size;
+    if (code)
+        return code;
+    http2->left = size;
+    if (http2->frame.type == FRAME_DATA)
+        return begin_data(http2);
+    if (http2->frame.type > FRAME_CONTINUATION) {
+        http2->reading = size ? HTTP2_SKIPS : HTTP2_READS_FRAME;
+        return 0;
+    }
+    if (input->size < size) {
+        http2->partial = http_chunk_take(size);
+        http2->reading = HTTP2_READS_PAYLOAD;
+        return 0;
+    }
+    return read_payload(http2, take(input, size));
+}
+
+static uint32_t read_frame(Http2 *http2, Bytes *input)
+{
+    if (http2->n_head == 0 && input->size >= FRAME_HEAD) {
+        http2->frame = frame_read(take(input, FRAME_HEAD).data);
+        return begin_frame(http2, input);
+    }
+    while (http2->n_head < FRAME_HEAD && input->size)
+        http2->head[http2->n_head++] = take(input, 1).data[0];
+    if (http2->n_head < FRAME_HEAD)
+        return 0;
+    http2->n_head = 0;
+    http2->frame = frame_read(http2->head);
+    return begin_frame(http2, input);
+}
+
+static uint32_t read_partial(Http2 *http2, Bytes *input)
+{
+    HttpChunk *partial = http2->partial;
+    Bytes piece = take(input, http2->left);
+    bytes_put(partial->data + partial->end, piece);
+    partial->end += (uint32_t)piece.size;
+    http2->left -= (uint32_t)piece.size;
+    if (http2->left)
+        return 0;
+    http2->reading = HTTP2_READS_FRAME;
+    http2->partial = NULL;
+    uint32_t code = read_payload(http2, bytes(partial->data, partial->end));
+    http_chunk_give(partial);
+    return code;
+}
+
+static uint32_t skip(Http2 *http2, Bytes *input)
+{
+    http2->left -= (uint32_t)take(input, http2->left).size;
+    if (http2->left)
+        return 0;
+    http2->reading = HTTP2_READS_FRAME;
+    return http2->frame.type == FRAME_DATA ? end_data(http2) : 0;
+}
+
+static uint32_t read_preface(Http2 *http2, Bytes *input)
+{
+    while (http2->n_head < PREFACE_SIZE && input->size) {
+        if (take(input, 1).data[0] != (uint8_t)HTTP2_PREFACE[http2->n_head++])
+            return broken_protocol(http2, "the client does not speak HTTP/2");
+    }
+    if (http2->n_head == PREFACE_SIZE) {
+        http2->n_head = 0;
+        http2->reading = HTTP2_READS_FRAME;
+    }
+    return 0;
+}
+
+uint32_t http2_receive(Http2 *http2, Bytes input)
+{
+    uint32_t code = 0;
+    http2->known = http2->watch.last;
+    while (input.size && code == 0 && !http2->over) {
+        switch (http2->reading) {
+        case HTTP2_READS_PREFACE: code = read_preface(http2, &input); break;
+        case HTTP2_READS_FRAME: code = read_frame(http2, &input); break;
+        case HTTP2_READS_PAYLOAD: code = read_partial(http2, &input); break;
+        case HTTP2_READS_PADDING_SIZE: code = read_padding_size(http2, &input); break;
+        case HTTP2_READS_DATA: code = read_data(http2, &input); break;
+        case HTTP2_SKIPS: code = skip(http2, &input); break;
+        }
+    }
+    return code;
 }

@@ -1,73 +1,71 @@
 #include "protocols/http2/http2_watch.h"
 
-#include "protocols/http/http.h"
+enum {
+    BURST = 4,   /* seconds' worth of resets and control frames that a peer may use at once */
+    EARNED = 4,  /* control frames that come with a frame of use: window updates, measuring PINGs */
+    PIECE = 256, /* bytes sent that a WINDOW_UPDATE may return for nothing, or fewer in a frame of
+                    their own */
+    QUICK =
+        500 *
+        1000, /* nanoseconds within which a reset is quick: at twice the age it costs a quarter */
+};
 
-#include <nghttp2/nghttp2.h>
-
-void http2_watch_init(Http2Watch *watch, bool client)
+void http2_watch_init(Http2Watch *watch, const HttpLimits *limits)
 {
-    *watch = (Http2Watch){.skip = client ? 0 : sizeof HTTP2_PREFACE - 1};
+    *watch = (Http2Watch){0};
+    http_bucket_init(&watch->resets, limits->resets_per_second, limits->resets_per_second * BURST);
+    http_bucket_init(&watch->controls, limits->control_frames, limits->control_frames * BURST);
 }
 
-static inline uint32_t number(const uint8_t *at, int size)
+/* ---- Costs ----------------------------------------------------------------------------------- */
+
+void http2_watch_earn(Http2Watch *watch, int64_t now)
 {
-    uint32_t n = 0;
-    for (int i = 0; i < size; i++)
-        n = n << 8 | at[i];
-    return n;
+    http_bucket_credit(&watch->controls, EARNED, now);
 }
 
-/* A WINDOW_UPDATE is read with its payload. */
-static size_t whole_size(const uint8_t *head)
+/*
+ * At once it is rapid reset. Later it is what a deadline does: only so many streams as are allowed
+ * can wait for theirs at the same time.
+ */
+bool http2_watch_reset(Http2Watch *watch, int64_t opened, int64_t now)
 {
-    bool whole = head[3] == NGHTTP2_WINDOW_UPDATE && number(head, 3) == 4;
-    return whole ? HTTP2_FRAME_HEAD + 4 : HTTP2_FRAME_HEAD;
+    int64_t age = now - opened;
+    int64_t cost = watch->resets.cost * QUICK / (QUICK + age) * QUICK / (QUICK + age);
+    return http_bucket_take_time(&watch->resets, cost, now);
 }
 
-static void read_head(const uint8_t *head, size_t size, Http2FrameHead *head_out)
+bool http2_watch_late_reset(Http2Watch *watch, int64_t now)
 {
-    *head_out = (Http2FrameHead){
-        .size = number(head, 3),
-        .type = head[3],
-        .flags = head[4],
-        .stream = number(head + 5, 4) & 0x7fffffff,
-        .increment = size > HTTP2_FRAME_HEAD ? number(head + HTTP2_FRAME_HEAD, 4) & 0x7fffffff : 0,
-    };
-}
-
-/* Byte by byte: the head comes in pieces. NULL: it goes on. */
-static const uint8_t *gather(Http2Watch *watch, Bytes input, size_t *at)
-{
-    size_t wanted = watch->n < HTTP2_FRAME_HEAD ? HTTP2_FRAME_HEAD : whole_size(watch->head);
-    while (watch->n < wanted && *at < input.size) {
-        watch->head[watch->n++] = input.data[(*at)++];
-        if (watch->n == HTTP2_FRAME_HEAD)
-            wanted = whole_size(watch->head);
-    }
-    return watch->n < wanted ? NULL : watch->head;
-}
-
-bool http2_watch_next(Http2Watch *watch, Bytes input, size_t *at, Http2FrameHead *head_out)
-{
-    size_t left = input.size - *at;
-    size_t skipped = watch->skip < left ? watch->skip : left;
-    watch->skip -= (uint32_t)skipped;
-    *at += skipped;
-    left -= skipped;
-
-    const uint8_t *head = input.data + *at;
-    if (watch->n == 0 && left >= sizeof watch->head)
-        *at += whole_size(head);
-    else
-        head = gather(watch, input, at);
-    if (!head)
-        return false;
-    size_t size = whole_size(head);
-    read_head(head, size, head_out);
-    watch->skip = head_out->size - (uint32_t)(size - HTTP2_FRAME_HEAD);
-    watch->n = 0;
+    if (watch->crossing == 0)
+        return http2_watch_control(watch, now);
+    watch->crossing--;
     return true;
 }
+
+/* A receiver returns what it has read as it likes (RFC 9113 section 6.9): each byte once for the
+   connection, and once for its stream, also when that has ended meanwhile. */
+bool http2_watch_window_update(Http2Watch *watch, uint32_t stream, uint32_t increment, int64_t now)
+{
+    uint32_t *unreturned = &watch->unreturned[stream != 0];
+    bool returns = increment <= *unreturned;
+    if (returns)
+        *unreturned -= increment;
+    return (returns && increment >= PIECE) || http2_watch_control(watch, now);
+}
+
+/* Cut small by a window that is opened by bits, a frame is work for nothing ("data dribble"). */
+void http2_watch_sent(Http2Watch *watch, size_t size, bool whole, int64_t now)
+{
+    for (int level = 0; level < 2; level++) {
+        uint64_t unreturned = (uint64_t)watch->unreturned[level] + size;
+        watch->unreturned[level] = unreturned < INT32_MAX ? (uint32_t)unreturned : INT32_MAX;
+    }
+    if (whole || size >= PIECE)
+        http2_watch_earn(watch, now);
+}
+
+/* ---- Ends of streams ------------------------------------------------------------------------- */
 
 static void put(uint64_t *ring, uint32_t stream, bool bit)
 {
@@ -101,8 +99,10 @@ void http2_watch_opened(Http2Watch *watch, uint32_t stream)
     watch->last = stream;
 }
 
-void http2_watch_closed(Http2Watch *watch, uint32_t stream, Http2End end)
+void http2_watch_closed(Http2Watch *watch, uint32_t stream, Http2End end, uint32_t streams)
 {
+    if (end != HTTP2_RESET_BY_PEER && watch->crossing < streams)
+        watch->crossing++;
     if (stream + 2 * HTTP2_WATCHED <= watch->last)
         return;
     put(watch->finished, stream, end == HTTP2_FINISHED);

@@ -1,34 +1,44 @@
 /*
- * Http2Watch: reads the head of each frame before nghttp2 does.
+ * Http2Watch: what a peer costs, and how its latest streams ended.
  *
- * nghttp2 forgets a stream when it closes and silently drops frames of unknown streams. The watch
- * stores how the latest streams ended, in a few bits each. A frame after the client's own
- * END_STREAM is a connection error (RFC 9113 section 5.1); a frame that crossed our RST_STREAM is
- * not; a frame after the client's own RST_STREAM is an error of that stream only: grpc-java may
- * send a message after its deadline. Part of its connection.
+ * What comes for nothing is counted by token buckets; what is of use, in either direction, pays for
+ * some of it.
+ *
+ *      frame             costs                                          earns
+ *      HEADERS, DATA                                                    EARNED controls
+ *      our DATA                                                         EARNED controls, or none
+ *                                                                       when the peer's window cuts
+ *                                                                       it small
+ *      WINDOW_UPDATE     1 control, or nothing when it returns at
+ *                        least PIECE bytes that were sent
+ *      RST_STREAM        a reset or a part of one, or nothing when the
+ *                        answer has begun; 1 control when the stream is
+ *                        over, or nothing when the two may have crossed
+ *      an error that     1 reset
+ *      ends a stream
+ *      HEADERS, DATA     1 control
+ *      behind a reset
+ *      DATA with nothing 1 control
+ *      in it; all else
+ *
+ * How a stream ended is stored in a few bits. A frame after the client's own END_STREAM is a
+ * connection error (RFC 9113 section 5.1); a frame that crossed our RST_STREAM is not; a frame
+ * after the client's own RST_STREAM is an error of that stream only: grpc-java may send a message
+ * after its deadline. Part of its connection. `now` is that of http_connection_feed.
  */
 #ifndef PROTOCOLS_HTTP2_WATCH_H
 #define PROTOCOLS_HTTP2_WATCH_H
 
-#include "base/bytes.h"
+#include "protocols/http/http_engine.h"
 
-enum {
-    HTTP2_WATCHED = 1024, /* streams whose end is stored */
-    HTTP2_FRAME_HEAD = 9, /* bytes */
-};
-
-typedef struct Http2FrameHead {
-    uint32_t size;
-    uint8_t type, flags;
-    uint32_t stream;
-    uint32_t increment; /* of a WINDOW_UPDATE; 0 in other frames and in malformed ones */
-} Http2FrameHead;
+enum { HTTP2_WATCHED = 1024 /* streams whose end is stored */ };
 
 typedef struct Http2Watch {
-    uint8_t head[HTTP2_FRAME_HEAD + 4];  /* with the payload of a WINDOW_UPDATE */
-    uint32_t n;                          /* bytes in `head` */
-    uint32_t skip;                       /* bytes of preface or payload before the next head */
-    uint32_t last;                       /* highest stream id opened by the client */
+    HttpBucket resets, controls;
+    uint32_t crossing;      /* ended streams that the peer may still reset */
+    uint32_t unreturned[2]; /* DATA bytes sent and not returned by WINDOW_UPDATE: connection,
+                               streams */
+    uint32_t last;          /* highest stream id opened by the client */
     uint64_t opened[HTTP2_WATCHED / 64]; /* rings, by stream id / 2 */
     uint64_t finished[HTTP2_WATCHED / 64];
     uint64_t reset[HTTP2_WATCHED / 64];
@@ -42,20 +52,45 @@ typedef enum Http2End {
     HTTP2_SKIPPED,       /* closed because a later stream was opened first (section 5.1.1) */
 } Http2End;
 
-void http2_watch_init(Http2Watch *watch, bool client);
+void http2_watch_init(Http2Watch *watch, const HttpLimits *limits);
 
-/* Continues in `input` at *at. True when the head of a frame is complete; *at is then after it
-   (after the payload of a WINDOW_UPDATE). False when the input is used up. */
-bool http2_watch_next(Http2Watch *watch, Bytes input, size_t *at, Http2FrameHead *head_out);
+/* ---- Costs: false when the peer cannot pay ---- */
+
+static inline bool http2_watch_control(Http2Watch *watch, int64_t now)
+{
+    return http_bucket_take(&watch->controls, now);
+}
+
+void http2_watch_earn(Http2Watch *watch, int64_t now);
+
+/* The peer resets a stream that was opened at that time and is not answered yet. */
+bool http2_watch_reset(Http2Watch *watch, int64_t opened, int64_t now);
+
+/* The peer resets a stream that has ended. */
+bool http2_watch_late_reset(Http2Watch *watch, int64_t now);
+
+/* A mistake of the peer's made us reset a stream. */
+static inline bool http2_watch_provoked(Http2Watch *watch, int64_t now)
+{
+    return http_bucket_take(&watch->resets, now);
+}
+
+bool http2_watch_window_update(Http2Watch *watch, uint32_t stream, uint32_t increment, int64_t now);
+
+/* A DATA frame was sent; `whole`: with all that its stream had. */
+void http2_watch_sent(Http2Watch *watch, size_t size, bool whole, int64_t now);
+
+/* ---- Ends of streams ---- */
 
 /* The client opened a stream. */
 void http2_watch_opened(Http2Watch *watch, uint32_t stream);
 
-/* The stream ended. */
-void http2_watch_closed(Http2Watch *watch, uint32_t stream, Http2End end);
+/* The stream ended. `streams`: how many may be open at once, and be reset by those who do not know
+   yet that they ended. */
+void http2_watch_closed(Http2Watch *watch, uint32_t stream, Http2End end, uint32_t streams);
 
-/* How a stream ended that is not open and gets a HEADERS or DATA frame. HTTP2_ENDED_BY_US also for
-   streams not yet opened, which nghttp2 checks, and for old ones, which are forgotten. */
+/* How a stream ended that the client has opened, or skipped. HTTP2_ENDED_BY_US also for old ones,
+   which are forgotten. */
 Http2End http2_watch_end(const Http2Watch *watch, uint32_t stream);
 
 #endif

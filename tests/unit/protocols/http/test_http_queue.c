@@ -81,6 +81,24 @@ static void a_chunk_has_room_for_what_was_asked(void **state)
     }
 }
 
+static void the_last_bytes_are_cut_off(void **state)
+{
+    HttpQueue queue = {0};
+    http_queue_add(&queue, bytes_of("first"));
+    http_queue_add(&queue, bytes_of("last"));
+    http_queue_cut(&queue, 4);
+    assert_int_equal(queue.size, 5);
+    struct iovec vector;
+    assert_int_equal(http_queue_vectors(&queue, &vector, 1, 100), 1);
+    assert_int_equal(vector.iov_len, 5);
+    http_queue_cut(&queue, 5);
+    assert_int_equal(queue.size, 0);
+    assert_null(queue.first);
+    http_queue_add(&queue, bytes_of("again"));
+    assert_int_equal(queue.size, 5);
+    http_queue_clear(&queue);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -88,6 +106,7 @@ int main(void)
         cmocka_unit_test(moving_keeps_the_order_whatever_the_pieces),
         cmocka_unit_test(a_whole_large_chunk_is_moved_and_not_copied),
         cmocka_unit_test(a_chunk_has_room_for_what_was_asked),
+        cmocka_unit_test(the_last_bytes_are_cut_off),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

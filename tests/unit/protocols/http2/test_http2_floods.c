@@ -90,7 +90,7 @@ static uint32_t afforded(Peer *peer, Sends *sends, uint32_t most, int64_t now)
         sends(peer, i);
         Result r = script_feed(&peer->script, &peer->side, now);
         if (failed(r)) {
-            expect_goaway(&peer->side, NGHTTP2_ENHANCE_YOUR_CALM);
+            expect_goaway(&peer->side, HTTP2_ERROR_ENHANCE_YOUR_CALM);
             return i;
         }
         side_forget(&peer->side);
@@ -185,7 +185,7 @@ static void a_window_that_grows_by_nothing_is_an_error(void **state)
     send_bytes(&peer, MIB);
     return_nothing(&peer, 0);
     assert_fault(script_feed(&peer.script, &peer.side, INSTANT), FAULT_PROTOCOL_VIOLATION);
-    expect_goaway(&peer.side, NGHTTP2_PROTOCOL_ERROR);
+    expect_goaway(&peer.side, HTTP2_ERROR_PROTOCOL);
     peer_end(&peer);
 }
 
@@ -489,7 +489,7 @@ static void a_message_behind_its_reset_ends_nothing_else(void **state)
         reset_next(&peer, i);
         frame(&peer.script, DATA, END_STREAM, 2 * i + 3, bytes_of("late"));
         assert_ok(peer.side.arena, script_feed(&peer.script, &peer.side, now + 30 * MILLISECOND));
-        expect_reset(&peer.side, 2 * i + 3, NGHTTP2_STREAM_CLOSED);
+        expect_reset(&peer.side, 2 * i + 3, HTTP2_ERROR_STREAM_CLOSED);
         side_forget(&peer.side);
     }
     peer_end(&peer);
@@ -533,8 +533,10 @@ static void an_instance_that_reads_nothing_gets_no_new_streams_for_those_that_en
     Peer peer;
     peer_begin(&peer, true, 64 * MIB);
     for (int i = 0; i < MOST; i++) {
+        struct iovec vectors[8];
         HttpStream *stream = side_open(&peer.side, "POST", "/", "", -1, false);
         assert_non_null(stream);
+        assert_true(http_connection_output(peer.side.connection, vectors, 8) > 0);
         side_release(&peer.side, stream);
     }
     assert_null(side_open(&peer.side, "POST", "/", "", -1, false));
