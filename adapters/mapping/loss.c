@@ -185,15 +185,16 @@ static void see_fallback(Sight *sight, const Converter *converter)
     if (!sight->arena)
         return;
     Buffer values = buffer_in(sight->arena);
+    uint32_t n = 0;
     for (uint32_t i = 0; i < from->n_values; i++) {
         if (!entry_of(converter, from->values[i].number))
-            buffer_printf(&values, "%s%s", values.size ? " and " : "", from->values[i].name);
+            buffer_printf(&values, "%s%s", n++ ? " and " : "", from->values[i].name);
     }
     if (numbers)
-        buffer_printf(&values, "%s%s", values.size ? " and " : "", numbers);
-    if (values.size)
-        say_of(sight, "%.*s become %s", BYTES_ARGS(buffer_bytes(&values)),
-               number_name(sight, to, converter->fallback.to));
+        buffer_printf(&values, "%s%s", n++ ? " and " : "", numbers);
+    if (n)
+        say_of(sight, "%.*s %s %s", BYTES_ARGS(buffer_bytes(&values)),
+               n == 1 ? "becomes" : "become", number_name(sight, to, converter->fallback.to));
 }
 
 /* Texts that become the same one. */
@@ -246,9 +247,10 @@ static void see_parts(Sight *sight, const Expr *template)
 {
     for (uint32_t i = 0; i < template->n_args; i++) {
         const Expr *part = template->args[i];
-        if (part->kind == EXPR_CONST) {
+        const Expr *value = part->kind == EXPR_WHEN ? part->args[0] : part;
+        if (value->kind == EXPR_CONST) {
             see_kind(sight, LOSS_DEFAULTED);
-            say_of(sight, "one part is always %s", value_text(sight, part));
+            say_of(sight, "one part is always %s", value_text(sight, value));
         } else {
             see(sight, part);
         }

@@ -284,10 +284,9 @@ static void keep_instances(Watch *watch, const InstanceSet *before)
     InstanceList list;
     Result r = config_list_read(arena, watch->service, bytes(watch->text, watch->size), &none,
                                 &problems, &list);
+    CHECK(!failed(r)); /* it is a list: only its entries depend on the config */
     tell_problems(watch, &problems, list.n_refused);
-    if (failed(r))
-        tell_unreadable(watch, r, 0);
-    else if (list.n)
+    if (list.n)
         instance_set_restore(watch->service, set_of(watch->service, &list, &none, arena), before);
     arena_free(arena);
 }

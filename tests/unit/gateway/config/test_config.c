@@ -6,6 +6,9 @@
 #include "tests/unit/check.h"
 #include "tests/unit/gateway/garage.h"
 
+#include <arpa/inet.h>
+#include <ifaddrs.h>
+#include <net/if.h>
 #include <stdio.h>
 
 typedef struct Loaded {
@@ -801,6 +804,34 @@ static void a_gateway_is_not_its_own_instance(void **state)
     }
 }
 
+/* An address of this machine that is not of its loopback; NULL: it has none. */
+static const char *own_address(char text[INET_ADDRSTRLEN])
+{
+    struct ifaddrs *all;
+    const char *found = NULL;
+    assert_int_equal(getifaddrs(&all), 0);
+    for (const struct ifaddrs *at = all; at && !found; at = at->ifa_next) {
+        if (at->ifa_addr && at->ifa_addr->sa_family == AF_INET && !(at->ifa_flags & IFF_LOOPBACK))
+            found = inet_ntop(AF_INET, &((const struct sockaddr_in *)at->ifa_addr)->sin_addr, text,
+                              INET_ADDRSTRLEN);
+    }
+    freeifaddrs(all);
+    return found;
+}
+
+static void a_gateway_that_listens_everywhere_is_at_each_address_of_its_machine(void **state)
+{
+    char address[INET_ADDRSTRLEN], text[256];
+    if (!own_address(address))
+        skip();
+    snprintf(text, sizeof text,
+             "listen: ['0.0.0.0:8080']\nroutes:\n  - {match: /old/, instances: ['%s:8080']}\n",
+             address);
+    Loaded l = load_good(text);
+    assert_int_equal(l.config->doubts.n, 1);
+    unload(&l);
+}
+
 static void routes_that_match_nothing_or_twice_are_told(void **state)
 {
     expect_told(
@@ -1086,6 +1117,7 @@ int main(void)
         cmocka_unit_test(trusted_proxies_are_networks_and_somebody),
         cmocka_unit_test(an_identity_has_a_field_of_its_own),
         cmocka_unit_test(a_gateway_is_not_its_own_instance),
+        cmocka_unit_test(a_gateway_that_listens_everywhere_is_at_each_address_of_its_machine),
         cmocka_unit_test(routes_that_match_nothing_or_twice_are_told),
         cmocka_unit_test(default_answers_are_checked_against_the_schema),
         cmocka_unit_test(status_codes_that_are_none_of_a_services_own_are_told),

@@ -17,6 +17,7 @@
 #define WRONG "  - {address: 'c:1', versions: [v9]}\n"
 
 enum { EVENTS = 64, EVERY = 2 /* milliseconds */ };
+#define NEVER (3600 * SECOND) /* of any test */
 
 /* ---- Doubles --------------------------------------------------------------------------------- */
 
@@ -38,8 +39,8 @@ void telemetry_event(const char *level, const char *event, Result why, const cha
 
 void telemetry_describe(Instance *instance, Arena *arena)
 {
-    (void)instance;
     (void)arena;
+    instance->log_part = bytes_of("described");
 }
 
 /* ---- The scene ------------------------------------------------------------------------------- */
@@ -52,6 +53,7 @@ static Discovery discovery;
 static Service services[2];
 static Config configs[2];
 static uv_loop_t loop;
+static uv_timer_t end_of_pass;
 static Watching *watching;
 
 static void on_changed(void *owner)
@@ -82,15 +84,12 @@ static void on_pass(uv_timer_t *timer)
     uv_stop(timer->loop);
 }
 
-/* The loop runs for a time. */
+/* The loop runs for a time, in which there is a look at least, if a period fits into it. */
 static void pass(uint64_t milliseconds)
 {
-    uv_timer_t timer;
-    uv_timer_init(&loop, &timer);
-    uv_timer_start(&timer, on_pass, milliseconds, 0);
+    uv_update_time(&loop);
+    uv_timer_start(&end_of_pass, on_pass, milliseconds, 0);
     uv_run(&loop, UV_RUN_DEFAULT);
-    uv_close((uv_handle_t *)&timer, NULL);
-    uv_run(&loop, UV_RUN_NOWAIT);
 }
 
 static int set_up_all(void **state)
@@ -109,13 +108,14 @@ static int tear_down_all(void **state)
 static int set_up(void **state)
 {
     n_events = n_changed = 0;
-    discovery = (Discovery){.file = list, .every = EVERY * MILLISECOND, .empty_after = SECOND};
+    discovery = (Discovery){.file = list, .every = EVERY * MILLISECOND, .empty_after = NEVER};
     for (int i = 0; i < 2; i++) {
         services[i] = (Service){
             .name = "orders", .versions = versions, .n_versions = 1, .discovery = &discovery};
         configs[i] = (Config){.services = &services[i], .n_services = 1};
     }
     uv_loop_init(&loop);
+    uv_timer_init(&loop, &end_of_pass);
     watching = discovery_new(&loop, on_changed, &loop);
     return 0;
 }
@@ -130,6 +130,7 @@ static void begin(int config)
 static int tear_down(void **state)
 {
     discovery_end(watching);
+    uv_close((uv_handle_t *)&end_of_pass, NULL);
     uv_run(&loop, UV_RUN_DEFAULT);
     assert_int_equal(uv_loop_close(&loop), 0);
     for (int i = 0; i < 2; i++) {
@@ -205,6 +206,8 @@ static void one_that_stays_is_the_same_instance(void **state)
     pass(10 * EVERY);
     assert_instances(0, "ba");
     assert_ptr_equal(services[0].set->instances[1], a);
+    for (int i = 0; i < 2; i++)
+        assert_bytes(services[0].set->instances[i]->log_part, "described");
 }
 
 static void one_with_other_settings_is_altered(void **state)
@@ -231,50 +234,79 @@ static void another_text_of_the_same_list_changes_nothing(void **state)
 
 static void a_file_that_is_written_in_place_is_taken_when_it_stays_the_same(void **state)
 {
-    discovery.every = 60 * MILLISECOND;
+    discovery.every = 400 * MILLISECOND;
     write_list(list, "instances:\n" A);
     begin(0);
     assert_instances(0, "a");
     write_list(list, "instances:\n" A B); /* the same inode */
-    pass(90);                             /* the first look finds another text, */
+    pass(500);                            /* the first look finds another text, */
     assert_instances(0, "a");
-    pass(90); /* and the second one the same */
+    pass(500); /* and the second one the same */
     assert_instances(0, "ab");
+}
+
+/* By its inode, whichever of the two is larger. */
+static void another_file_is_taken_at_the_first_look(void **state)
+{
+    discovery.every = 60 * MILLISECOND;
+    put(A);
+    begin(0);
+    for (int i = 1; i <= 4; i++) {
+        put(i % 2 ? A B : B);
+        pass(70); /* one look */
+        assert_instances(0, i % 2 ? "ab" : "b");
+    }
 }
 
 /* ---- Empty, wrong, gone ---------------------------------------------------------------------- */
 
 static void an_empty_list_is_taken_after_a_while(void **state)
 {
-    discovery.empty_after = 150 * MILLISECOND;
     put(A);
     begin(0);
     put("");
-    pass(40);
+    pass(10 * EVERY);
     assert_instances(0, "a");
-    assert_event("instances_empty the list of orders is empty: its 1 instances stay for 0.1 s", 1);
-    pass(300);
+    assert_event("instances_empty the list of orders is empty: its 1 instances stay for 3600.0 s",
+                 1);
+    discovery.empty_after = 0; /* it is over */
+    pass(10 * EVERY);
     assert_instances(0, "");
     assert_event("instances_changed orders: 0 joined, 1 left, 0 altered; there are 0 now", 2);
     assert_int_equal(n_changed, 1);
-    pass(40);
-    assert_event("instances_empty the list of orders is empty: its 1 instances stay for 0.1 s", 1);
+    pass(10 * EVERY);
+    assert_event("instances_empty the list of orders is empty: its 1 instances stay for 3600.0 s",
+                 1);
 }
 
 static void the_time_of_an_empty_list_begins_anew_when_it_is_empty_again(void **state)
 {
-    discovery.empty_after = 200 * MILLISECOND;
     put(A);
     begin(0);
     put("");
-    pass(120);
+    pass(10 * EVERY);
     put(A);
-    pass(20);
+    pass(10 * EVERY);
     put("");
-    pass(120);
+    pass(10 * EVERY);
     assert_instances(0, "a");
     assert_int_equal(n_changed, 0);
-    assert_event("instances_empty the list of orders is empty: its 1 instances stay for 0.2 s", 2);
+    assert_event("instances_empty the list of orders is empty: its 1 instances stay for 3600.0 s",
+                 2);
+}
+
+/* Not before, and not after its time. */
+static void an_empty_list_has_its_time(void **state)
+{
+    discovery.empty_after = 100 * MILLISECOND;
+    put(A);
+    begin(0);
+    put("");
+    int64_t from = clock_now();
+    while (n_changed == 0)
+        pass(EVERY);
+    assert_true(clock_now() - from >= 100 * MILLISECOND);
+    assert_instances(0, "");
 }
 
 static void a_service_without_instances_does_not_wait_for_an_empty_list(void **state)
@@ -332,6 +364,22 @@ static void of_many_mistakes_ten_are_told_and_the_number_of_all(void **state)
                         "instance_refused orders: 11 mistakes in all; 11 instances are left out");
 }
 
+static void a_list_that_is_wrong_as_a_whole_leaves_out_nobody(void **state)
+{
+    char text[200] = "";
+    for (int i = 0; i < 12; i++)
+        strcat(text, "wrong_: 1\n");
+    write_list(list, text);
+    begin(0);
+    int last = n_events;
+    for (int i = 0; i < n_events; i++) {
+        if (strstr(events[i], "mistakes in all"))
+            last = i;
+    }
+    assert_true(last < n_events);
+    assert_non_null(strstr(events[last], "; 0 instances are left out"));
+}
+
 static void a_list_that_cannot_be_read_changes_nothing_and_is_told_once(void **state)
 {
     put(A);
@@ -355,14 +403,15 @@ static void a_list_that_cannot_be_read_changes_nothing_and_is_told_once(void **s
 
 static void a_wrong_list_after_an_empty_one_is_no_longer_empty(void **state)
 {
-    discovery.empty_after = 60 * MILLISECOND;
     put(A);
     begin(0);
     put("");
-    pass(20);
+    pass(10 * EVERY);
     write_list(list_new, "instances: [");
     assert_int_equal(rename(list_new, list), 0);
-    pass(150);
+    pass(10 * EVERY);
+    discovery.empty_after = 0;
+    pass(10 * EVERY);
     assert_instances(0, "a");
     assert_event("instances_unreadable orders: keeping its 1 instances", 1);
 }
@@ -385,16 +434,37 @@ static void a_reload_keeps_the_instances_of_a_list_that_cannot_be_read(void **st
     assert_int_equal(services[1].set->n_left, 1);
 }
 
+static void a_reload_tells_which_of_them_its_config_does_not_take(void **state)
+{
+    static Version others[] = {{.name = "v9"}};
+    put(A B WRONG);
+    begin(0);
+    assert_instances(0, "ab");
+    unlink(list);
+    n_events = 0;
+    services[1].versions = others;
+    begin(1);
+    assert_instances(1, "c");
+    assert_true(n_events >= 2);
+    assert_non_null(strstr(events[0], "instance_refused "));
+    assert_non_null(strstr(events[1], "orders has no version v1"));
+    assert_int_equal(services[1].set->n_joined, 3);
+    assert_int_equal(services[1].set->n_left, 2);
+}
+
 static void a_reload_with_an_empty_list_lets_its_time_go_on(void **state)
 {
-    discovery.empty_after = 200 * MILLISECOND;
     put(A);
     begin(0);
     put("");
-    pass(120);
+    pass(10 * EVERY);
     begin(1);
     assert_instances(1, "a");
-    pass(150);
+    pass(10 * EVERY);
+    assert_event("instances_empty the list of orders is empty: its 1 instances stay for 3600.0 s",
+                 1);
+    discovery.empty_after = 0;
+    pass(10 * EVERY);
     assert_instances(1, "");
     assert_int_equal(services[1].set->n_left, 1);
 }
@@ -441,15 +511,19 @@ int main(void)
         TEST(one_with_other_settings_is_altered),
         TEST(another_text_of_the_same_list_changes_nothing),
         TEST(a_file_that_is_written_in_place_is_taken_when_it_stays_the_same),
+        TEST(another_file_is_taken_at_the_first_look),
         TEST(an_empty_list_is_taken_after_a_while),
         TEST(the_time_of_an_empty_list_begins_anew_when_it_is_empty_again),
+        TEST(an_empty_list_has_its_time),
         TEST(a_service_without_instances_does_not_wait_for_an_empty_list),
         TEST(what_is_wrong_in_a_list_is_reported_and_left_out),
         TEST(a_list_of_wrong_entries_only_changes_nothing),
         TEST(of_many_mistakes_ten_are_told_and_the_number_of_all),
+        TEST(a_list_that_is_wrong_as_a_whole_leaves_out_nobody),
         TEST(a_list_that_cannot_be_read_changes_nothing_and_is_told_once),
         TEST(a_wrong_list_after_an_empty_one_is_no_longer_empty),
         TEST(a_reload_keeps_the_instances_of_a_list_that_cannot_be_read),
+        TEST(a_reload_tells_which_of_them_its_config_does_not_take),
         TEST(a_reload_with_an_empty_list_lets_its_time_go_on),
         TEST(a_service_of_another_name_or_list_keeps_nothing),
         TEST(a_service_that_is_listed_no_longer_is_not_watched),

@@ -133,6 +133,15 @@ static void who_has_the_most_gives_way(void **state)
     assert_ptr_equal(fair_queue_most(&queue), &waits[2]);
 }
 
+static void of_those_that_have_the_same_the_one_whose_turn_it_is_gives_way(void **state)
+{
+    add("AABB");
+    assert_ptr_equal(fair_queue_most(&queue), &waits[1]);
+    assert_taken("AB");
+    add("AB");
+    assert_ptr_equal(fair_queue_most(&queue), &waits[4]);
+}
+
 static void where_each_has_one_the_youngest_gives_way(void **state)
 {
     add("ABC");
@@ -145,7 +154,9 @@ static void a_client_is_an_ipv4_address_or_the_network_of_an_ipv6_one(void **sta
 {
     static const char *const pairs[][2] = {{"192.0.2.1", "192.0.2.1"},
                                            {"2001:db8:1:2:3:4:5:6", "2001:db8:1:2::"},
-                                           {"2001:db8:1:2::9", "2001:db8:1:2::"}};
+                                           {"2001:db8:1:2::9", "2001:db8:1:2::"},
+                                           {"2001:db8:1:2:ffff::", "2001:db8:1:2::"},
+                                           {"2001:db8:1:ff::", "2001:db8:1:ff::"}};
     for (size_t i = 0; i < sizeof(pairs) / sizeof(pairs[0]); i++) {
         IpAddress address = ip(pairs[i][0]), expected = ip(pairs[i][1]);
         IpAddress is = fair_client_of(&address);
@@ -239,6 +250,7 @@ int main(void)
         queue_test(the_turn_of_one_who_leaves_is_the_next_ones),
         queue_test(the_oldest_is_known_whoever_left),
         queue_test(who_has_the_most_gives_way),
+        queue_test(of_those_that_have_the_same_the_one_whose_turn_it_is_gives_way),
         queue_test(where_each_has_one_the_youngest_gives_way),
         queue_test(a_client_is_an_ipv4_address_or_the_network_of_an_ipv6_one),
         queue_test(it_does_what_a_list_does),

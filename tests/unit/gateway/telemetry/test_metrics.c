@@ -52,6 +52,53 @@ static void calls_of_all_loops_are_one_sum(void **state)
     assert_no(text, "127.0.0.1:7001\",code");
 }
 
+/* Each counter of a method moves by what its own member of the record says. */
+static void each_counter_of_a_call_moves(void **state)
+{
+    Fixture *f = *state;
+    f->record.bytes_in = 3;
+    f->record.bytes_out = 5;
+    f->record.messages_in = 7;
+    f->record.messages_out = 11;
+    f->record.n_unknown = 13;
+    f->record.n_losses = 17;
+    telemetry_record(&f->loop, &f->record);
+    telemetry_record(&f->loop, &f->record);
+    const char *text = page(f, false);
+    assert_line(text, "passerelle_received_bytes_total{" METHOD_LABELS "} 6");
+    assert_line(text, "passerelle_sent_bytes_total{" METHOD_LABELS "} 10");
+    assert_line(text, "passerelle_received_messages_total{" METHOD_LABELS "} 14");
+    assert_line(text, "passerelle_sent_messages_total{" METHOD_LABELS "} 22");
+    assert_line(text, "passerelle_unknown_fields_total{" METHOD_LABELS "} 26");
+    assert_line(text, "passerelle_call_losses_total{" METHOD_LABELS "} 34");
+}
+
+/* A duration at a bound is below it; one nanosecond more is not. */
+static void each_bucket_ends_at_its_bound(void **state)
+{
+    static const struct {
+        int64_t bound;
+        const char *le;
+    } buckets[] = {
+        {500000, "0.0005"},  {1000000, "0.001"},  {2500000, "0.0025"}, {5000000, "0.005"},
+        {10000000, "0.01"},  {25000000, "0.025"}, {50000000, "0.05"},  {100000000, "0.1"},
+        {250000000, "0.25"}, {500000000, "0.5"},  {1000000000, "1"},   {2500000000, "2.5"},
+        {5000000000, "5"},   {10000000000, "10"}, {30000000000, "30"},
+    };
+    Fixture *f = *state;
+    for (size_t i = 0; i < sizeof buckets / sizeof *buckets; i++) {
+        f->record.time_total = buckets[i].bound;
+        telemetry_record(&f->loop, &f->record);
+        f->record.time_total = buckets[i].bound + 1;
+        telemetry_record(&f->loop, &f->record);
+        assert_line(page(f, false),
+                    arena_printf(f->arena,
+                                 "passerelle_call_duration_seconds_bucket{" METHOD_LABELS
+                                 ",le=\"%s\"} %zu",
+                                 buckets[i].le, 2 * i + 1));
+    }
+}
+
 static void durations_fall_into_cumulative_buckets(void **state)
 {
     Fixture *f = *state;
@@ -346,6 +393,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         TEST(calls_of_all_loops_are_one_sum),
+        TEST(each_counter_of_a_call_moves),
+        TEST(each_bucket_ends_at_its_bound),
         TEST(durations_fall_into_cumulative_buckets),
         TEST(errors_are_told_by_both_ends_of_their_chain),
         TEST(a_services_own_error_is_the_callers_mistake_by_its_code),

@@ -139,6 +139,8 @@ static void mistakes_are_a_list_of_limited_length(void **state)
     telemetry_event_mistakes("error", "config_refused", OK, buffer_bytes(&mistakes), "it stays");
     telemetry_event_mistakes("error", "config_refused", OK, BYTES_NONE, "no list");
     const char *log = arena_text(f->arena, fixture_log(f));
+    assert_non_null(strstr(log, "\"level\":\"error\",\"node\":\"node-1\","
+                                "\"event\":\"config_refused\""));
     assert_non_null(
         strstr(log, "\"message\":\"it stays\",\"mistakes\":[\"a.yaml:1: \\\"x\\\"\",\""));
     assert_non_null(strstr(log, "\"a.yaml:20: \\\"x\\\"\"]}"));
@@ -171,6 +173,61 @@ static void the_config_stays_until_its_last_call_has_ended(void **state)
     assert_int_equal(atomic_load(&next->references), 3);
 }
 
+static int n_let_go;
+static void (*let_go)(Config *config);
+
+static void note_let_go(Config *config)
+{
+    n_let_go++;
+    let_go(config);
+}
+
+/* One that is older goes before one that a call still uses. */
+static void a_config_that_is_used_keeps_no_older_one(void **state)
+{
+    Fixture *f = *state;
+    Config *used = fixture_config(2), *newest = fixture_config(3);
+    let_go = f->config->let_go;
+    f->config->let_go = note_let_go;
+    n_let_go = 0;
+    telemetry_adopt(used);
+    telemetry_adopt(newest);
+    assert_int_equal(n_let_go, 0);
+    config_unref(f->config);
+    f->config = used;
+    telemetry_adopt(newest);
+    assert_int_equal(n_let_go, 1);
+    assert_int_equal(atomic_load(&used->references), 2);
+    config_unref(newest);
+}
+
+static void an_opaque_routes_call_says_its_route(void **state)
+{
+    Fixture *f = *state;
+    f->record.method = NULL;
+    f->record.route = &f->config->http_routes[0];
+    telemetry_record(&f->loop, &f->record);
+    assert_non_null(
+        strstr(arena_text(f->arena, fixture_log(f)), "\"route\":\"/legacy\",\"failure_mode\":"));
+}
+
+static void attempts_are_a_list(void **state)
+{
+    Fixture *f = *state;
+    AttemptRecord first = *f->record.attempts;
+    first.next = f->record.attempts;
+    first.instance = &f->config->services[0].instances[0];
+    first.code = CODE_UNAVAILABLE;
+    first.why = FAIL(f->arena, FAULT_UPSTREAM_RESET, "broke off");
+    f->record.attempts = &first;
+    telemetry_record(&f->loop, &f->record);
+    assert_non_null(strstr(
+        arena_text(f->arena, fixture_log(f)),
+        "\"attempts\":[{\"instance\":\"127.0.0.1:7001\",\"code\":\"UNAVAILABLE\",\"ms\":3.400,"
+        "\"why\":\"UPSTREAM_RESET\"},{\"instance\":\"127.0.0.1:7002\",\"code\":\"OK\",\"ms\":3.400"
+        "}],"));
+}
+
 static void a_loop_without_counters_counts_nothing(void **state)
 {
     Loop loop = {0};
@@ -194,6 +251,9 @@ int main(void)
         TEST(events_are_lines_and_chains),
         TEST(mistakes_are_a_list_of_limited_length),
         TEST(the_config_stays_until_its_last_call_has_ended),
+        TEST(a_config_that_is_used_keeps_no_older_one),
+        TEST(an_opaque_routes_call_says_its_route),
+        TEST(attempts_are_a_list),
         cmocka_unit_test(a_start_without_its_log_fails),
         cmocka_unit_test(a_loop_without_counters_counts_nothing),
     };

@@ -106,6 +106,16 @@ static void those_that_are_not_named_any_more_stay_while_links_lead_there(void *
     assert_order(0, "");
 }
 
+static void all_that_are_not_named_any_more_go_at_once(void **state)
+{
+    set("10.0.0.1 10.0.0.2 10.0.0.3");
+    set("10.0.0.3 10.0.0.4");
+    IpAddress first = ip("10.0.0.1"), second = ip("10.0.0.2");
+    assert_null(endpoint_find(endpoints, &first));
+    assert_null(endpoint_find(endpoints, &second));
+    assert_order(0, "10.0.0.3 10.0.0.4");
+}
+
 static void an_endpoint_without_a_link_is_missed_unless_it_is_avoided(void **state)
 {
     set("10.0.0.1");
@@ -143,6 +153,7 @@ int main(void)
         endpoint_test(those_with_the_fewest_links_come_first),
         endpoint_test(those_that_failed_come_last_for_a_while),
         endpoint_test(those_that_are_not_named_any_more_stay_while_links_lead_there),
+        endpoint_test(all_that_are_not_named_any_more_go_at_once),
         endpoint_test(an_endpoint_without_a_link_is_missed_unless_it_is_avoided),
         endpoint_test(an_address_is_one_endpoint_however_often_it_is_said),
         endpoint_test(each_loop_begins_with_another),

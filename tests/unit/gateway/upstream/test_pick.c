@@ -470,6 +470,64 @@ static void a_call_of_an_older_config_picks_from_its_set_to_the_end(void **state
     instance_set_unref(other.set);
 }
 
+/* These alone are the service's, and all are down. */
+static void use_down(const uint32_t *chosen, uint32_t n)
+{
+    Instance *all[MOST];
+    for (uint32_t i = 0; i < n; i++) {
+        all[i] = &instances[chosen[i]];
+        upstreams[chosen[i]].state = UPSTREAM_AWAY;
+        upstreams[chosen[i]].failure = FAIL(arena, FAULT_UPSTREAM_DOWN, "connection refused");
+    }
+    instance_set_use(&service, instance_set_new(&service, all, n));
+    candidates_take(&loop, instance_set_of(&service));
+}
+
+static void one_that_is_down_and_not_tried_is_the_cause_wherever_it_is(void **state)
+{
+    static const uint32_t same_version[] = {2, 3}, two_versions[] = {0, 1};
+    use_down(same_version, 2);
+    for (uint32_t i = 2; i < 4; i++) {
+        PickTried tried = {.instance = &instances[i]};
+        assert_non_null(
+            strstr(why_nobody(&methods[2], &tried).error->doing, "2 of 2 down, 1 tried"));
+    }
+    use_down(two_versions, 2);
+    for (uint32_t i = 0; i < 2; i++) {
+        PickTried tried = {.instance = &instances[i]};
+        assert_non_null(
+            strstr(why_nobody(&methods[0], &tried).error->doing, "2 of 2 down, 1 tried"));
+    }
+}
+
+static void what_a_config_has_no_longer_is_let_go(void **state)
+{
+    Config none = {.n_services = 0};
+    InstanceSet *set = instance_set_of(&service);
+    assert_int_equal(atomic_load(&set->references), 3); /* ours, the service's, the loop's */
+    candidates_trim(&loop);
+    assert_int_equal(atomic_load(&set->references), 3);
+    loop.config = &none;
+    candidates_trim(&loop);
+    assert_int_equal(atomic_load(&set->references), 2);
+    assert_null(upstreams[0].candidates);
+    loop.config = &config;
+    candidates_take(&loop, instance_set_of(&service));
+    instance_set_unref(set);
+}
+
+static void those_that_are_down_are_counted(void **state)
+{
+    Candidate *candidate = upstreams[0].candidates;
+    assert_int_equal(candidate->of->n_down, 0);
+    candidate_set_down(candidate, true);
+    candidate_set_down(candidate, true); /* twice is once */
+    candidate_set_down(upstreams[1].candidates, true);
+    assert_int_equal(candidate->of->n_down, 2);
+    candidate_set_down(candidate, false);
+    assert_int_equal(candidate->of->n_down, 1);
+}
+
 /* ---- Beside a slow, obvious twin ------------------------------------------------------------- */
 
 static bool is_in(const PickTried *tried, const Instance *instance)
@@ -641,6 +699,9 @@ int main(void)
         TEST(one_that_joins_is_picked_and_one_that_has_left_is_not),
         TEST(a_call_keeps_the_set_that_it_picked_from),
         TEST(a_call_of_an_older_config_picks_from_its_set_to_the_end),
+        TEST(one_that_is_down_and_not_tried_is_the_cause_wherever_it_is),
+        TEST(what_a_config_has_no_longer_is_let_go),
+        TEST(those_that_are_down_are_counted),
         TEST(picks_are_those_of_a_slow_obvious_search),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -71,8 +71,9 @@ static void a_field_name_is_a_token_in_lower_case(void **state)
 
 static void an_authority_is_a_host_and_perhaps_a_port(void **state)
 {
-    static const char *const good[] = {"a",     "a.b-c",    "a:1",          "a:",   "a:65535",
-                                       "[::1]", "[::1]:80", "127.0.0.1:80", "a%20b"};
+    static const char *const good[] = {
+        "a",     "a.b-c",    "a:1",          "a:",    "a:65535",
+        "[::1]", "[::1]:80", "127.0.0.1:80", "a%20b", "!$&'()*+,;=._~-"};
     static const char *const bad[] = {"",      ":",       ":80",  "a:65536", "a:x", "a:1:2",
                                       "u@a",   "a/b",     "a?b",  "a#b",     "a b", "[::1",
                                       "::1]x", "[::1]80", "a[b]", "a\x80"};

@@ -471,6 +471,30 @@ static Bytes large_trailers(Arena *arena)
     return grow(arena, CHUNKED "0\r\n", "X: y\r\n", 40000, "\r\n");
 }
 
+static void extensions_of_chunks_are_passed_over_but_for_control_characters(void **state)
+{
+    static const struct {
+        const char *extension;
+        bool good;
+    } rows[] = {
+        {"", true},       {";a", true},     {";a=\"b c\"", true}, {" ;a", true},
+        {"\t;a", true},   {";a\tb", true},  {";a\x80", true},     {";a\001b", false},
+        {";a\bb", false}, {";a\nb", false}, {";a\x1f", false},    {";a\x7f", false},
+        {"\v;a", false},  {"g;", false},
+    };
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        Side server = {0};
+        side_begin(&server, http1_server_new, NULL);
+        assert_ok(server.arena, side_feed_text(&server, "POST / HTTP/1.1\r\nHost: a\r\n"
+                                                        "Transfer-Encoding: chunked\r\n\r\n"));
+        Result r = side_feed_text(
+            &server, arena_printf(server.arena, "1%s\r\nx\r\n0\r\n\r\n", rows[i].extension));
+        if (failed(r) == rows[i].good)
+            fail_msg("the extension in row %zu is %s", i, failed(r) ? "refused" : "taken");
+        side_end(&server);
+    }
+}
+
 static Bytes many_extensions(Arena *arena)
 {
     return grow(arena, CHUNKED, "1;xxxxxxxxxxxxxxxxxxxxxxxx\r\na\r\n", 10000, "0\r\n\r\n");
@@ -1297,6 +1321,7 @@ int main(void)
         cmocka_unit_test(an_idle_server_that_drains_serves_the_request_that_is_on_its_way),
         cmocka_unit_test(a_draining_server_answers_the_pipelined_requests_that_it_has),
         cmocka_unit_test(what_a_head_has_promised_before_the_drain_is_kept),
+        cmocka_unit_test(extensions_of_chunks_are_passed_over_but_for_control_characters),
         cmocka_unit_test(an_idle_client_that_drains_closes_at_once),
         cmocka_unit_test(a_held_back_body_is_asked_for),
         cmocka_unit_test(a_body_that_comes_by_itself_is_not_asked_for),
