@@ -4,8 +4,8 @@
 BUILD is made with -Db_coverage=true; MUTATE is the program of universalmutator. With files, only theirs are
 drawn. In the environment: MUTANTS, how many (300); SEED; JOBS, how many at once (the number of processors).
 
-1. Each unit test runs once. That tells how long it takes, and by gcov which lines it runs. Those that take longer than
-   SLOWEST seconds are left out, so that a survivor does not take minutes.
+1. Each unit test runs once. That tells how long it takes, and by gcov which lines it runs. Those that need a processor
+   for longer than SLOWEST seconds are left out, so that a survivor does not take minutes.
 2. MUTATE makes all mutants of a file. Each has a rank, the hash of seed, file, line and mutation: another line that
    changes does not move it. The first of each line are drawn, by rank, until the file has its share; a file's share is
    that of its lines.
@@ -47,7 +47,7 @@ gateway/discovery/discovery.c gateway/process/reload.c
 protocols/http/http_rules.c protocols/http1/http1_body.c protocols/http2/http2_watch.c
 """.split()
 ENOUGH = 90  # per cent
-SLOWEST = 10  # seconds
+SLOWEST = 10  # seconds of a processor
 MEMORY = 4 << 30  # bytes of address space of one test
 
 
@@ -59,6 +59,7 @@ class Test:
     folder: str
     environment: dict
     seconds: float = 0.0
+    processor_seconds: float = 0.0
     lines: dict = dataclasses.field(default_factory=dict)  # file: the lines that it ran
 
 
@@ -149,29 +150,34 @@ def limit_memory():
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
 
 
+def end_group(process):
+    try:
+        os.killpg(process.pid, signal.SIGKILL)  # what it started goes with it
+    except ProcessLookupError:
+        pass
+
+
 def run(test, command, seconds, gcov):
-    """True: it ended well, and in time."""
+    """Whether it ended well and in time, and its seconds of processor time."""
     environment = {**os.environ, **test.environment, "GCOV_PREFIX": str(gcov)}
     process = subprocess.Popen(command, cwd=test.folder, env=environment, stdin=subprocess.DEVNULL,
                                stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True,
                                preexec_fn=limit_memory)
-    try:
-        return process.wait(seconds) == 0
-    except subprocess.TimeoutExpired:
-        return False
-    finally:
-        try:
-            os.killpg(process.pid, signal.SIGKILL)  # what it started goes with it
-        except ProcessLookupError:
-            pass
-        process.wait()
+    clock = threading.Timer(seconds, end_group, [process])
+    clock.start()
+    _, status, usage = os.wait4(process.pid, 0)
+    clock.cancel()
+    process.returncode = os.waitstatus_to_exitcode(status)
+    end_group(process)
+    return process.returncode == 0, usage.ru_utime + usage.ru_stime
 
 
 def measure(build, test, files, notes):
     """Runs it as it is; what it ran stands in test.lines."""
     gcov = pathlib.Path(tempfile.mkdtemp(dir=notes))
     begun = time.monotonic()
-    if not run(test, test.command, 300, gcov):
+    good, test.processor_seconds = run(test, test.command, 300, gcov)
+    if not good:
         sys.exit(f"{test.name} fails without any mutant")
     test.seconds = time.monotonic() - begun
     for file in files:
@@ -265,7 +271,7 @@ def shares(files, n):
 class Hunt:
     """What all workers share."""
 
-    def __init__(self, build, tests, files, n, mutate, seed, notes):
+    def __init__(self, build, tests, n, notes):
         self.build, self.tests, self.notes = build, tests, notes
         self.n = n
         self.lock = threading.Lock()
@@ -273,12 +279,14 @@ class Hunt:
         self.replaced = 0
         self.seen = {}
         self.waiting = {}
-        for file in files:
-            self.waiting[file] = [entry[2] for entry in mutants_of(mutate, file, seed, notes)]
-            self.seen[file] = {self.code_of(file, (ROOT / file).read_text().splitlines(), notes)}
 
-    def code_of(self, file, lines, notes):
-        folder = pathlib.Path(tempfile.mkdtemp(dir=notes))
+    def prepare(self, file, mutate, seed):
+        """Makes the mutants of one file, and the code that is none."""
+        self.waiting[file] = [entry[2] for entry in mutants_of(mutate, file, seed, self.notes)]
+        self.seen[file] = {self.code_of(file, (ROOT / file).read_text().splitlines())}
+
+    def code_of(self, file, lines):
+        folder = pathlib.Path(tempfile.mkdtemp(dir=self.notes))
         source = folder / pathlib.Path(file).name
         source.write_text("\n".join([f'#line 1 "../{file}"', *lines, ""]))
         if not self.build.object_of(file, source, folder / "original.o"):
@@ -321,7 +329,7 @@ class Hunt:
                 if made.returncode:
                     return False
                 command = [str(linked) if word == program else word for word in command]
-            ended_well = run(test, command, 10 + 10 * test.seconds, folder / "gcov")
+            ended_well, _ = run(test, command, 10 + 10 * test.seconds, folder / "gcov")
             for linked in folder.glob("*.[0-9]"):
                 linked.unlink()
             if not ended_well:
@@ -368,8 +376,9 @@ def report(hunt, files):
         why = known.get(key[id(mutant)])
         say(f"\n{mutant.file}:{mutant.line}: {why or 'OPEN: ' + mutant.by}\n"
             f"  - `{short(mutant.before)}` becomes `{short(mutant.after)}`")
+    still = {key[id(mutant)] for mutant in survivors}
     for mutant in hunt.done:
-        if mutant.end == "killed" and key[id(mutant)] in known:
+        if mutant.end == "killed" and key[id(mutant)] in known and key[id(mutant)] not in still:
             say(f"\n{mutant.file}:{mutant.line}: killed by {mutant.by}; survivors.md need not explain it any more")
     killed = 100 * (len(hunt.done) - len(survivors)) / max(1, len(hunt.done))
     unknown = [mutant for mutant in survivors if key[id(mutant)] not in known]
@@ -394,16 +403,16 @@ def main():
         say(f"Running {len(tests)} unit tests without mutants")
         with concurrent.futures.ThreadPoolExecutor(jobs) as pool:
             list(pool.map(lambda test: measure(build, test, files, notes), tests))
-        slow = [test for test in tests if test.seconds > SLOWEST]
-        tests = [test for test in tests if test.seconds <= SLOWEST]
+        slow = [test for test in tests if test.processor_seconds > SLOWEST]
+        tests = [test for test in tests if test.processor_seconds <= SLOWEST]
         for test in slow:
-            say(f"{test.name} takes {test.seconds:.0f} s and is left out")
+            say(f"{test.name} takes {test.processor_seconds:.0f} s of a processor, and is left out")
         say(f"Drawing {n} mutants of {len(files)} files")
-        hunt = Hunt(build, tests, files, n, mutate, seed, notes)
         given = shares(files, n)
         turns = [file for file in files for _ in range(given[file])]
-        hunt.n = len(turns)
+        hunt = Hunt(build, tests, len(turns), notes)
         with concurrent.futures.ThreadPoolExecutor(jobs) as pool:
+            list(pool.map(lambda file: hunt.prepare(file, mutate, seed), files))
             list(pool.map(hunt.draw, turns))
         good = report(hunt, files)
     say(f"{(time.monotonic() - begun) / 60:.0f} minutes")

@@ -354,6 +354,17 @@ static void both_formats_are_well_formed(void **state)
     assert_no(page(f, false), "# EOF");
 }
 
+static void a_page_can_be_read_before_there_is_a_config(void **state)
+{
+    Fixture f = {.arena = arena_new(ARENA_UNLIMITED)};
+    assert_ok(f.arena, telemetry_start(f.arena, "/dev/null", NULL));
+    const char *text = page(&f, false);
+    assert_well_formed(&f, bytes_of(text));
+    assert_line(text, "passerelle_loops 0");
+    telemetry_stop();
+    arena_free(f.arena);
+}
+
 static void openmetrics_is_given_where_it_is_asked_for(void **state)
 {
     assert_true(metrics_wants_openmetrics(
@@ -409,6 +420,7 @@ int main(void)
         TEST(labels_are_escaped),
         TEST(both_formats_are_well_formed),
         TEST(pages_can_be_read_while_calls_are_counted),
+        cmocka_unit_test(a_page_can_be_read_before_there_is_a_config),
         cmocka_unit_test(openmetrics_is_given_where_it_is_asked_for),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
