@@ -292,6 +292,7 @@ static Result admin_new(Arena *arena, const Config *config, const AdminSees *see
         .port = address->port,
         .path = address->path ? arena_string(admin->arena, address->path) : NULL,
     };
+    admin->listener.private = true;
     admin->binding.listeners = &admin->listener;
     admin->binding.n_listeners = 1;
     int error = uv_loop_init(&admin->loop);

@@ -3,8 +3,8 @@
  * them, from which also come the help and the check of options.
  *
  * A command gets its arguments and options, and gives the exit code: 0 well, 1 the answer is no (a
- * config with mistakes, a difference found), 2 called in the wrong way. Results go to the standard
- * output, the rest to the standard error.
+ * config with mistakes, a difference found), 2 called in the wrong way, 3 the gateway that it asks
+ * cannot be reached. Results go to the standard output, the rest to the standard error.
  */
 #ifndef GATEWAY_COMMAND_H
 #define GATEWAY_COMMAND_H
@@ -13,7 +13,7 @@
 
 #include <stdio.h>
 
-enum { EXIT_WELL = 0, EXIT_NO = 1, EXIT_USAGE = 2 };
+enum { EXIT_WELL = 0, EXIT_NO = 1, EXIT_USAGE = 2, EXIT_UNREACHED = 3 };
 
 enum { COMMAND_OPTIONS_MOST = 4, COMMAND_GIVEN_MOST = 64 };
 
@@ -76,6 +76,7 @@ Config *command_config(const char *path);
 int command_check(const CommandLine *line);
 int command_diff(const CommandLine *line);
 int command_explain(const CommandLine *line);
+int command_fleet(const CommandLine *line);
 int command_prove(const CommandLine *line);
 int command_run(const CommandLine *line);
 int command_version(const CommandLine *line);

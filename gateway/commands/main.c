@@ -1,5 +1,5 @@
 /* passerelle: the table of commands, and what finds one in it. */
-#include "gateway/commands/command.h"
+#include "gateway/commands/admin_client.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -33,6 +33,13 @@ static const Command commands[] = {
      {{"--messages", "N", "for each direction of each pair of versions; default 10000"},
       {"--seed", "N", "the same seed gives the same messages; default 1"}},
      command_prove},
+    {"fleet",
+     "",
+     "print the gateways that share the store of a running one, and where they differ",
+     {ADMIN_OPTION,
+      {"--json", NULL, "print one JSON object"},
+      {"--quiet", NULL, "print nothing; the exit code says whether they differ"}},
+     command_fleet},
     {"version",
      "",
      "print the version of the build and of its libraries",

@@ -53,6 +53,7 @@ typedef struct ListenerConfig {
     bool client_certificate; /* mutual TLS */
     TrustedPeers trusted;    /* peers whose forwarding fields are accepted */
     bool proxy_protocol;     /* connections of trusted peers begin with a PROXY header */
+    bool private;            /* a unix socket that only its owner may connect to */
     ErrorsTold errors;
 } ListenerConfig;
 

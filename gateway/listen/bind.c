@@ -166,12 +166,15 @@ static void remove_stale(const struct sockaddr_un *name)
     close(fd);
 }
 
-static int open_unix(const struct sockaddr_un *name)
+/* The mode of a socket before bind is that of the file which bind makes: there is no moment in
+   which others could connect. */
+static int open_unix(const struct sockaddr_un *name, bool private)
 {
     int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
     if (fd < 0)
         return -1;
-    if (bind(fd, (const struct sockaddr *)name, sizeof(*name)) != 0 || listen(fd, BACKLOG) != 0) {
+    if ((private && fchmod(fd, S_IRUSR | S_IWUSR) != 0) ||
+        bind(fd, (const struct sockaddr *)name, sizeof(*name)) != 0 || listen(fd, BACKLOG) != 0) {
         int error = errno;
         close(fd);
         errno = error;
@@ -195,7 +198,7 @@ static Result bind_unix(Arena *arena, const ListenerConfig *listener, uint32_t n
     BoundSocket *bound = bound_new(arena, listener, n_loops);
     bound->next = *list;
     *list = bound;
-    bound->fds[0] = open_unix(&name);
+    bound->fds[0] = open_unix(&name, listener->private);
     if (bound->fds[0] < 0)
         return system_error(arena, "listening on", address);
     for (uint32_t i = 1; i < n_loops; i++) {

@@ -1,12 +1,16 @@
 """What outlives a gateway: SQLite and PostgreSQL, and the gateways that share them."""
+import json
 import os
+import shutil
 import signal
 import subprocess
+import sys
+import tempfile
 import time
 
 import pytest
 from backends import Backend
-from gateway import SHOP_CONFIG, Gateway, instances
+from gateway import BINARY, SHOP_CONFIG, Gateway, instances
 from processes import eventually
 from stores import server, store  # noqa: F401  (fixtures)
 
@@ -157,3 +161,57 @@ def test_a_store_setting_that_changes_needs_a_restart(tmp_path):
 def test_two_places_for_one_store_are_a_mistake(tmp_path):
     done = gateway_with(tmp_path / "a", "{sqlite: x.db, postgresql: service=x}").check()
     assert done.returncode == 1 and "it has both sqlite and postgresql" in done.stdout + done.stderr
+
+
+def fleet_command(*arguments, **environment):
+    return subprocess.run([BINARY, "fleet", *arguments], capture_output=True, text=True, timeout=60, check=False,
+                          env={**os.environ, "PASSERELLE_ADMIN": "", **environment})
+
+
+def test_the_command_fleet_prints_who_differs_and_says_so_by_its_exit_code(tmp_path, store):  # noqa: F811
+    with gateway_with(tmp_path / "a", store.setting, node="one") as one:
+        eventually(lambda: fleet(one) == {"one": []})
+        admin = f"127.0.0.1:{one.admin_port}"
+        done = fleet_command("--admin", admin)
+        assert done.returncode == 0 and done.stdout.splitlines()[1].startswith("one ")
+        assert fleet_command(PASSERELLE_ADMIN=admin).returncode == 0
+        assert json.loads(fleet_command("--admin", admin, "--json").stdout)["gateways"][0]["node"] == "one"
+        with gateway_with(tmp_path / "b", store.setting, node="two"):  # on other ports: another config
+            eventually(lambda: set(fleet(one)) == {"one", "two"})
+            done = fleet_command("--admin", admin)
+            assert done.returncode == 1 and "config" in done.stdout
+            done = fleet_command("--admin", admin, "--quiet")
+            assert done.returncode == 1 and done.stdout == ""
+
+
+def test_a_command_says_why_it_hears_nothing(tmp_path):
+    with Gateway(tmp_path, instances=instances(("v3", 9))) as gateway:
+        done = fleet_command("--admin", f"127.0.0.1:{gateway.admin_port}")
+        assert done.returncode == 1 and "no store" in done.stderr
+    done = fleet_command("--admin", f"127.0.0.1:{gateway.admin_port}")
+    assert done.returncode == 3 and "refused" in done.stderr
+    done = fleet_command("--admin", f"unix:{tmp_path}/none.sock")
+    assert done.returncode == 3 and "No such file" in done.stderr
+    for wrong in ("nothing", "host:", ":1", "host:70000"):
+        done = fleet_command("--admin", wrong)
+        assert done.returncode == 2 and "is not an address" in done.stderr
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="needs another user")
+def test_the_admin_socket_refuses_other_users(tmp_path):
+    tmp_path.chmod(0o755)
+    folder = tempfile.mkdtemp(prefix="admin-")
+    os.chmod(folder, 0o755)
+    try:
+        config = SHOP_CONFIG.replace("{address: 127.0.0.1:$admin}", f"{{address: 'unix:{folder}/admin.sock'}}")
+        gateway = Gateway(tmp_path, config, instances=instances(("v3", 9)))
+        gateway.ready = lambda: os.path.exists(f"{folder}/admin.sock")
+        with gateway:
+            assert os.stat(f"{folder}/admin.sock").st_mode & 0o777 == 0o600
+            command = [sys.executable, "-c", "import socket, sys; s = socket.socket(socket.AF_UNIX); s.connect(sys.argv[1])",
+                       f"{folder}/admin.sock"]
+            assert subprocess.run(command, check=False, capture_output=True).returncode == 0
+            other = subprocess.run(command, check=False, capture_output=True, text=True, user="nobody")
+            assert other.returncode == 1 and "PermissionError" in other.stderr
+    finally:
+        shutil.rmtree(folder)

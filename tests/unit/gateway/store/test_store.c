@@ -373,7 +373,7 @@ static void on_given_up(void *owner, Result result, StoreTask *task)
 
 /* Some seconds of work in one statement. */
 static const char slow[] =
-    "WITH RECURSIVE c (n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM c WHERE n < 10000000) "
+    "WITH RECURSIVE c (n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM c WHERE n < 4000000) "
     "SELECT count(*) FROM c";
 
 static void what_takes_too_long_is_given_up_and_says_whether_it_may_have_taken_effect(void **state)

@@ -1,0 +1,94 @@
+/* passerelle fleet: the gateways that share a store, and where they differ. */
+#include "gateway/commands/admin_client.h"
+
+#include "base/arena.h"
+#include "base/text/json_text.h"
+
+typedef struct Row {
+    Bytes node, version, config, last_seen, drift;
+} Row;
+
+/* "silent", "config" and "build", with commas between them. */
+static Bytes read_drift(JsonCursor *cursor)
+{
+    Buffer text = buffer_in(cursor->arena);
+    for (bool first = true; json_cursor_element(cursor, &first);) {
+        if (text.size)
+            buffer_add_text(&text, ", ");
+        Bytes word = json_cursor_string(cursor);
+        buffer_add(&text, word.data, word.size);
+    }
+    return buffer_bytes(&text);
+}
+
+static Row read_row(JsonCursor *cursor)
+{
+    Row row = {0};
+    Bytes name;
+    for (bool first = true; json_cursor_member(cursor, &first, &name);) {
+        if (bytes_are(name, "node"))
+            row.node = json_cursor_string(cursor);
+        else if (bytes_are(name, "version"))
+            row.version = json_cursor_string(cursor);
+        else if (bytes_are(name, "config"))
+            row.config = json_cursor_string(cursor);
+        else if (bytes_are(name, "last_seen"))
+            row.last_seen = json_cursor_string(cursor);
+        else if (bytes_are(name, "drift"))
+            row.drift = read_drift(cursor);
+        else
+            json_cursor_skip(cursor);
+    }
+    return row;
+}
+
+static void print_row(const Row *row)
+{
+    printf("%-24.*s %-10.*s %-16.*s %-20.*s %.*s\n", BYTES_ARGS(row->node),
+           BYTES_ARGS(row->version), BYTES_ARGS(row->config), BYTES_ARGS(row->last_seen),
+           BYTES_ARGS(row->drift));
+}
+
+/* Gives the number of gateways with a drift, or -1 where the page is no such list. */
+static int print_rows(Arena *arena, Bytes page, bool quiet)
+{
+    JsonCursor cursor = json_cursor(page, arena);
+    Bytes name;
+    int n_drift = 0;
+    if (!quiet)
+        print_row(&(Row){bytes_of("NODE"), bytes_of("VERSION"), bytes_of("CONFIG"),
+                         bytes_of("LAST SEEN"), bytes_of("DRIFT")});
+    for (bool first = true; json_cursor_member(&cursor, &first, &name);) {
+        if (!bytes_are(name, "gateways")) {
+            json_cursor_skip(&cursor);
+            continue;
+        }
+        for (bool head = true; json_cursor_element(&cursor, &head);) {
+            Row row = read_row(&cursor);
+            n_drift += row.drift.size > 0;
+            if (!quiet)
+                print_row(&row);
+        }
+    }
+    return json_cursor_finish(&cursor) ? n_drift : -1;
+}
+
+int command_fleet(const CommandLine *line)
+{
+    if (line->n)
+        return command_usage(line->command);
+    Arena *arena = arena_new(ARENA_UNLIMITED);
+    Bytes page;
+    int code = admin_get(line, "/fleet", arena, &page);
+    if (code == EXIT_WELL) {
+        bool json = command_flag(line, "--json");
+        if (json)
+            fwrite(page.data, 1, page.size, stdout);
+        int n_drift = print_rows(arena, page, json || command_flag(line, "--quiet"));
+        if (n_drift < 0)
+            fprintf(stderr, "passerelle fleet: this is not the admin listener of a gateway\n");
+        code = n_drift ? EXIT_NO : EXIT_WELL;
+    }
+    arena_free(arena);
+    return code;
+}
