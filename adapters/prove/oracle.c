@@ -636,7 +636,7 @@ static Found marked(Oracle *o, const FieldChange *change, const Tree *tree)
                                   : (TreeValue){.plain = mark->value});
 }
 
-/* Where zeros say nothing, only the chosen alternative is given. */
+/* Where zeros say nothing, an alternative is only given with its kind. */
 static Result alternative_value(Oracle *o, const MessagePair *pair, const FieldChange *change,
                                 const Tree *tree, Found *found)
 {
@@ -644,8 +644,12 @@ static Result alternative_value(Oracle *o, const MessagePair *pair, const FieldC
     const FieldChange *kind =
         change_alternative(pair, !o->to, &change->ends[!o->to].paths[0], &which);
     Result r = plain_value(o, pair, change, tree, found);
-    if (!failed(r) && kind && kind->select->unused == UNUSED_ZERO &&
-        chosen(o, kind->select, tree) != which)
+    if (failed(r) || !kind || kind->select->unused != UNUSED_ZERO)
+        return r;
+    const Selection *select = kind->select;
+    uint32_t at = chosen(o, select, tree);
+    ValueType type = value_type_of(path_field(&kind->ends[o->to].paths[0]));
+    if (at == select->n || !literal_equal(&select->values[at], &select->values[which], type))
         found->n = 0;
     return r;
 }

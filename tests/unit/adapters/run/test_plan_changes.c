@@ -154,9 +154,153 @@ static void what_stands_deep_inside_is_found_and_named(void **state)
     }
 }
 
+/* A message's JSON in the other version, or the fault and its path. */
+static const char *becomes(void **state, const char *kind, const char *yaml, bool upwards,
+                           const char *json)
+{
+    Loaded *loaded = *state;
+    const MappingSet *set = read_set(loaded, kind, yaml, upwards);
+    const MessageType *type = schema_message(
+        loaded->schema,
+        bytes_of(arena_printf(loaded->arena, "changes.%s.%s.M", kind, upwards ? "Old" : "New")));
+    PlanOptions options = {.from = CODEC_JSON, .to = CODEC_JSON, .types = set};
+    const Plan *plan;
+    Buffer out = buffer_in(loaded->arena);
+    PlanInput input = {.bytes = bytes_of(json)};
+    assert_ok(loaded->arena,
+              plan_compile(loaded->arena, mapping_set_find(set, type), &options, &plan));
+    Result r = plan_run(plan, &input, loaded->arena, &out, NULL);
+    return failed(r) ? error_text(loaded->arena, r) : arena_text(loaded->arena, buffer_bytes(&out));
+}
+
+static const char *const merges =
+    "messages:\n  M:\n"
+    "    emails: {from: [primary, others], first: loud}\n"
+    "    items: {to: [item, more], first: graceful}\n"
+    "    colors: {from: [color, colors], by: enum_name, first: loud}\n"
+    "    scores: {from: [best, scores], first: graceful}\n"
+    "    phones: {from: [contact.phone, contact.phones], first: loud}\n"
+    "  Item: {a: b}";
+
+static void a_list_begins_with_the_field_that_was_beside_it(void **state)
+{
+    static const struct {
+        bool upwards;
+        const char *from, *to;
+    } rows[] = {
+        {true, "{}", "{}"},
+        {true, "{\"primary\":\"a\"}", "{\"emails\":[\"a\"]}"},
+        {true, "{\"primary\":\"a\",\"others\":[\"b\",\"c\"]}", "{\"emails\":[\"a\",\"b\",\"c\"]}"},
+        {true, "{\"items\":[{\"a\":\"x\"}]}", "{\"item\":{\"b\":\"x\"}}"},
+        {true, "{\"items\":[{},{\"a\":\"y\"}]}", "{\"item\":{},\"more\":[{\"b\":\"y\"}]}"},
+        {true, "{\"best\":0,\"scores\":[7]}", "{\"scores\":[\"0\",\"7\"]}"},
+        {true, "{\"scores\":[7]}", "{\"scores\":[\"7\"]}"},
+        {false, "{\"emails\":[\"a\"]}", "{\"primary\":\"a\"}"},
+        {false, "{\"emails\":[\"a\",\"\"]}", "{\"primary\":\"a\",\"others\":[\"\"]}"},
+        {false, "{\"scores\":[\"0\"]}", "{\"best\":0}"},
+        {false, "{\"more\":[{\"b\":\"y\"}]}", "{\"items\":[{\"a\":\"y\"}]}"},
+        {false, "{\"phones\":[\"1\",\"2\"]}", "{\"contact\":{\"phone\":\"1\",\"phones\":[\"2\"]}}"},
+    };
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++)
+        assert_string_equal(becomes(state, "Merges", merges, rows[i].upwards, rows[i].from),
+                            rows[i].to);
+}
+
+static void a_list_without_its_first_is_an_error_where_the_list_says_so(void **state)
+{
+    static const struct {
+        bool upwards;
+        const char *from, *path;
+    } rows[] = {
+        {true, "{\"others\":[\"b\"]}", "others"},
+        {false, "{\"emails\":[\"\",\"b\"]}", "emails"},
+        {false, "{\"emails\":[\"\"]}", "emails"},
+        {false, "{\"scores\":[\"1\",\"2147483648\"]}", "scores"},
+    };
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        const char *told = becomes(state, "Merges", merges, rows[i].upwards, rows[i].from);
+        if (strncmp(told, "CANNOT_CONVERT", 14) != 0 || !strstr(told, rows[i].path))
+            fail_msg("%s: %s", rows[i].from, told);
+    }
+}
+
+static const char *const keyed =
+    "messages:\n  M:\n"
+    "    labels: {key: name, duplicates: loud}\n"
+    "    prices: {key: id, duplicates: graceful}\n"
+    "    tags: {key: on, value: text, by: text, duplicates: graceful}\n"
+    "    nodes: {key: id, duplicates: graceful}\n"
+    "  Label: {note: {removed: graceful}, color: {removed: graceful}}\n"
+    "  Label to LabelValue: {note: text, extra: {added: here}}\n"
+    "  Price to Priced: {cents: {by: text}}\n"
+    "  Node: {nodes: {key: id, duplicates: loud}, id: {removed: loud}}\n";
+
+static void a_list_becomes_a_map_and_a_map_a_list_in_the_order_of_its_keys(void **state)
+{
+    static const struct {
+        bool upwards;
+        const char *from, *to;
+    } rows[] = {
+        {true, "{\"labels\":[{\"name\":\"b\",\"rank\":7},{\"note\":\"x\"}]}",
+         "{\"labels\":{\"b\":{\"rank\":\"7\",\"extra\":\"here\"},\"\":{\"text\":\"x\",\"extra\":"
+         "\"here\"}}}"},
+        {false, "{\"labels\":{\"b\":{},\"a\":{\"text\":\"x\"}}}",
+         "{\"labels\":[{\"name\":\"a\",\"note\":\"x\"},{\"name\":\"b\"}]}"},
+        {true, "{\"prices\":{\"10\":{\"cents\":\"5\"},\"-5\":{},\"3\":{}}}",
+         "{\"prices\":[{\"id\":-5},{\"id\":3},{\"id\":10,\"cents\":\"5\"}]}"},
+        {false, "{\"prices\":[{\"id\":3,\"cents\":\"1\"},{\"id\":4},{\"id\":3,\"cents\":\"2\"}]}",
+         "{\"prices\":{\"4\":{},\"3\":{\"cents\":\"2\"}}}"},
+        {true, "{\"tags\":[{\"on\":true,\"text\":\"7\"},{\"text\":\"8\"}]}",
+         "{\"tags\":{\"true\":7,\"false\":8}}"},
+        {true, "{\"nodes\":[{\"id\":\"a\",\"nodes\":[{\"id\":\"b\",\"name\":\"n\"}]}]}",
+         "{\"nodes\":{\"a\":{\"nodes\":{\"b\":{\"name\":\"n\"}}}}}"},
+    };
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++)
+        assert_string_equal(becomes(state, "Keyed", keyed, rows[i].upwards, rows[i].from),
+                            rows[i].to);
+}
+
+static void a_key_that_comes_twice_is_an_error_among_few_and_among_many(void **state)
+{
+    Loaded *loaded = *state;
+    for (unsigned n = 1; n < 20; n++) {
+        Buffer once = buffer_in(loaded->arena), twice = once;
+        for (unsigned i = 0; i < n; i++) {
+            buffer_printf(&once, "%s{\"name\":\"%u\"}", i ? "," : "", i);
+            buffer_printf(&twice, "%s{\"name\":\"%u\"}", i ? "," : "", i);
+        }
+        buffer_add_text(&twice, ",{\"name\":\"0\"}");
+        const char *told = becomes(
+            state, "Keyed", keyed, true,
+            arena_printf(loaded->arena, "{\"labels\":[%.*s]}", BYTES_ARGS(buffer_bytes(&twice))));
+        if (!strstr(told, "labels[0]: the key is there twice"))
+            fail_msg("%s", told);
+        told = becomes(
+            state, "Keyed", keyed, true,
+            arena_printf(loaded->arena, "{\"labels\":[%.*s]}", BYTES_ARGS(buffer_bytes(&once))));
+        assert_memory_equal(told, "{\"labels\":{\"0\":", 15);
+    }
+}
+
+static void an_error_in_a_map_that_becomes_a_list_names_the_key(void **state)
+{
+    const char *told =
+        becomes(state, "Keyed", keyed, true, "{\"prices\":{\"1\":{},\"2147483648\":{}}}");
+    if (!strstr(told, "prices[\"2147483648\"]"))
+        fail_msg("%s", told);
+    assert_string_equal(becomes(state, "Keyed", keyed, true, "{\"prices\":{\"2147483647\":{}}}"),
+                        "{\"prices\":[{\"id\":2147483647}]}");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_list_begins_with_the_field_that_was_beside_it),
+        cmocka_unit_test(a_list_without_its_first_is_an_error_where_the_list_says_so),
+        cmocka_unit_test(a_list_becomes_a_map_and_a_map_a_list_in_the_order_of_its_keys),
+        cmocka_unit_test(a_key_that_comes_twice_is_an_error_among_few_and_among_many),
+        cmocka_unit_test(an_error_in_a_map_that_becomes_a_list_names_the_key),
+
         cmocka_unit_test(what_is_renamed_is_put_under_its_new_name),
         cmocka_unit_test(a_parameter_and_the_body_agree_before_they_are_converted),
         cmocka_unit_test(what_moves_is_read_from_one_message_and_put_into_another),
