@@ -59,6 +59,8 @@ static void see_kind(Sight *sight, LossKind kind)
 static bool is_said(Bytes phrases, const char *text)
 {
     size_t size = strlen(text);
+    if (!phrases.size)
+        return false;
     for (const uint8_t *at = phrases.data, *end = at + phrases.size;
          (at = memmem(at, (size_t)(end - at), text, size)); at++) {
         bool begins = at == phrases.data || at[-1] == ' ';
