@@ -69,21 +69,33 @@ static const EnumType *same_enum(const Diffing *d, const EnumType *old)
     return same && diff_in_package(side, same->full_name) ? same : NULL;
 }
 
+static void find_borrowed_type(Diffing *d, Table *borrowed, const FieldType *field);
+
+static bool is_borrowed(const Diffing *d, const char *full_name)
+{
+    return diff_in_package(&d->sides[OLD], full_name) &&
+           !diff_in_package(&d->sides[NEW], full_name);
+}
+
 static void find_borrowed(Diffing *d, Table *borrowed, const MessageType *message)
 {
-    const ChangeSide *old = &d->sides[OLD];
-    if (!diff_in_package(old, message->full_name) ||
-        diff_in_package(&d->sides[NEW], message->full_name) ||
-        table_get(borrowed, bytes_of(message->full_name)))
+    if (!is_borrowed(d, message->full_name) || table_get(borrowed, bytes_of(message->full_name)))
         return;
     table_put(borrowed, bytes_of(message->full_name), (void *)message);
     for (uint32_t i = 0; i < message->n_fields; i++)
-        if (message->fields[i].message)
-            find_borrowed(d, borrowed, message->fields[i].message);
+        find_borrowed_type(d, borrowed, &message->fields[i]);
+}
+
+static void find_borrowed_type(Diffing *d, Table *borrowed, const FieldType *field)
+{
+    if (field->message)
+        find_borrowed(d, borrowed, field->message);
+    else if (field->enumeration && is_borrowed(d, field->enumeration->full_name))
+        table_put(borrowed, bytes_of(field->enumeration->full_name), (void *)field->enumeration);
 }
 
 /* What the new version uses of the old one's package. */
-static Table borrowed_messages(Diffing *d)
+static Table borrowed_types(Diffing *d)
 {
     const ChangeSide *side = &d->sides[NEW];
     Table borrowed = table_in(d->arena);
@@ -91,8 +103,7 @@ static Table borrowed_messages(Diffing *d)
         const MessageType *message = &side->schema->messages[i];
         for (uint32_t k = 0; diff_in_package(side, message->full_name) && k < message->n_fields;
              k++)
-            if (message->fields[k].message)
-                find_borrowed(d, &borrowed, message->fields[k].message);
+            find_borrowed_type(d, &borrowed, &message->fields[k]);
     }
     for (uint32_t i = 0; i < side->schema->n_services; i++) {
         const ServiceType *service = &side->schema->services[i];
@@ -108,7 +119,7 @@ static Table borrowed_messages(Diffing *d)
 void diff_same_types(Diffing *d)
 {
     const Schema *schema = d->sides[OLD].schema;
-    Table borrowed = borrowed_messages(d);
+    Table borrowed = borrowed_types(d);
     for (uint32_t i = 0; i < schema->n_messages; i++) {
         const MessageType *old = &schema->messages[i];
         if (!is_free_message(d, OLD, old))
@@ -121,9 +132,13 @@ void diff_same_types(Diffing *d)
     }
     for (uint32_t i = 0; i < schema->n_enums; i++) {
         const EnumType *old = &schema->enums[i];
-        const EnumType *same = is_free(d, OLD, old->full_name) ? same_enum(d, old) : NULL;
+        if (!is_free(d, OLD, old->full_name))
+            continue;
+        const EnumType *same = same_enum(d, old);
+        if (!same)
+            same = table_get(&borrowed, bytes_of(old->full_name));
         if (same)
-            diff_marry_enums(d, old, same);
+            marry(d, old->full_name, (void *)old, same->full_name, (void *)same);
     }
 }
 

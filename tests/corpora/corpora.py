@@ -42,6 +42,7 @@ MORE_PAIRS = {
 # Pairs that had a key before the first list was tried on them, of several makers.
 UNSEEN_PAIRS = {
     'abci': ('cometbft.abci.v1beta1', 'cometbft.abci.v1'),
+    'abci-proposals': ('cometbft.abci.v1beta2', 'cometbft.abci.v1beta3'),
     'autoscaling': ('k8s.io.api.autoscaling.v1', 'k8s.io.api.autoscaling.v2'),
     'billing-budgets': ('google.cloud.billing.budgets.v1beta1', 'google.cloud.billing.budgets.v1'),
     'data-analytics': ('google.cloud.geminidataanalytics.v1alpha', 'google.cloud.geminidataanalytics.v1'),
