@@ -46,7 +46,7 @@ static void read_part(ChangeList *list, const JsonNode *node, MethodEntry *entry
     bool two = node->kind == JSON_OBJECT && node->count == 1 && has_text(node->first);
     if (!two && !has_text(node)) {
         change_problem(list, *yaml_place(&list->document, node), "",
-                       arena_printf(list->arena, "%s: Order, or %s: {Order: Purchase}",
+                       arena_printf(list->arena, "write %s: TYPE, or %s: {OLD: NEW}",
                                     part_names[part], part_names[part]),
                        "expected the type in an operation's %s", part_names[part]);
         return;
@@ -144,7 +144,7 @@ void change_check_operations(ChangeList *list)
             continue;
         if (of->kind != JSON_ARRAY && !has_text(of))
             change_problem(list, *yaml_place(&list->document, of), "",
-                           "operations_of: [Orders.Create]",
+                           "write operations_of: [METHOD]",
                            "expected the methods that begin the operations");
         else if (has_text(of))
             check_name(list, of);

@@ -12,7 +12,7 @@ from gateway import BINARY
 from hints import sites
 
 IMPORTS = "".join(f'import "google/protobuf/{name}.proto";'
-                  for name in ("timestamp", "duration", "wrappers", "field_mask"))
+                  for name in ("timestamp", "duration", "wrappers", "field_mask")) + 'import "operation.proto";'
 CONFIG = """\
 listen: ["127.0.0.1:1"]
 services:
@@ -20,6 +20,10 @@ services:
     versions: [{name: v1, package: t.v1, schema: s1.binpb}, {name: v2, package: t.v2, schema: s2.binpb}]
     changes: [list.yaml]
     instances: [{address: "127.0.0.1:2", versions: [v2]}]
+"""
+OPERATION = """\
+syntax = "proto3"; package google.longrunning; import "google/protobuf/any.proto";
+message Operation { string name = 1; google.protobuf.Any metadata = 2; bool done = 3; google.protobuf.Any response = 5; }
 """
 GO = "service S { rpc Go(M) returns (M); }"
 MONEY = "message Money { string currency_code = 1; int64 units = 2; int32 nanos = 3; }"
@@ -57,7 +61,7 @@ def mistakes(folder, name):
 # ---- A hint, applied -----------------------------------------------------------------------------------------------
 
 CHANGE_KEYS = {"to", "from", "by", "more", "template", "parts", "values", "means", "select", "sentinel", "currency",
-               "times", "required", "optional", "of", "first", "key", "value", "duplicates"}
+               "times", "required", "optional", "of", "first", "key", "value", "duplicates", "operations_of", "response"}
 
 
 def replaced(text, mistake, word):
@@ -174,6 +178,7 @@ class Case:
         self.pick, self.section, self.config = pick, section, config
 
     def write(self, folder):
+        (folder / "operation.proto").write_text(OPERATION)
         packages = re.findall(r"package: ([\w.]+)", self.config)
         for number, body in enumerate(self.bodies, 1):
             syntax = "proto2" if body.startswith("proto2 ") else "proto3"
@@ -217,6 +222,8 @@ SUB = "message M { Sub s = 1; } message Sub { string name = 1; map<string, strin
 UNLIMITED, LIMIT = "message M { bool unlimited = 1; }", "message M { int32 limit = 1; }"
 PAIRED = "message M { repeated X a = 1; } message X { string k = 1; string v = 2; }"
 LISTED = "message M { repeated X a = 1; } message X { string k = 1; string v = 2; string w = 3; }"
+OPERATIONS = ("message M { } message Result { } service T { rpc Purge(M) returns (google.longrunning.Operation);"
+              " rpc Get(M) returns (google.longrunning.Operation); }")
 TEMPLATE = 'template: "p/{p}/r/{r}", into: "p/{p}"'
 
 CASES = [
@@ -330,6 +337,10 @@ CASES = [
     Case("message M { }", SUB, "messages: {M: {s: {added: {namee: x}}}}"),
     Case("message M { }", SUB, "messages: {M: {s: {added: {t: yesterday}}}}"),
     Case("message M { }", SUB, "messages: {M: {s: {added: 5}}}"),
+    Case(OPERATIONS, OPERATIONS, "methods: {T.Purge: {respons: Result}}"),
+    Case(OPERATIONS, OPERATIONS, "methods: {T.Purge: {response: [Result]}}", fill={"TYPE": "Result"}),
+    Case(OPERATIONS, OPERATIONS, "methods: {T.Purge: {response: Result}, T.Get: {operations_of: T.Purg}}"),
+    Case(OPERATIONS, OPERATIONS, "methods: {T.Purge: {response: Result}, T.Get: {operations_of: {a: b}}}", fill={"METHOD": "T.Purge"}),
     Case("message M { }", "message M { }", "[]", then="from: v1\nto: v2\n"),
 ]
 
@@ -355,6 +366,9 @@ def route(what):
 
 BOTH = '[{address: "127.0.0.1:2", versions: [v1, v2]}]'
 SAY = "message M { E e = 1; int32 n = 2; string s = 3; } enum E { NONE = 0; RED = 1; }"
+
+
+LOOK = SAY + " service R { rpc Look(M) returns (M) { option idempotency_level = NO_SIDE_EFFECTS; } }"
 
 
 class ConfigCase(Case):
@@ -450,6 +464,8 @@ CONFIG_CASES = [
     ConfigCase(config(v1="{name: v1, package: t.v1, schema: none.binpb}"), config(), "No such file"),
     ConfigCase(config(changes="[]"), config(instances='[{address: "127.0.0.1:2", versions: [v1, v2]}]', changes="[]"), "no instance can serve",
                new="message M { bytes e = 1; } message N { }"),
+    ConfigCase(config(rest=route("{match: s.R/Look, hedge: {after: 100ms}, attempts: 1}")),
+               config(rest=route("{match: s.R/Look, hedge: {after: 100ms}, attempts: 2}")), "needs attempts", old=LOOK, new=LOOK),
     ConfigCase(config(rest="store: {sqlite: /none/store.db}\n"), config(rest="store: {sqlite: /tmp/store.db}\n"), "does not exist"),
     ConfigCase(config(rest='store: {sqlite: /tmp/s.db, postgresql: "x=y"}\n'), config(rest="store: {sqlite: /tmp/s.db}\n"), "both sqlite"),
     ConfigCase(config(rest='store: {postgresql: ""}\n'), config(rest="store: {postgresql: service=passerelle}\n"), "it is empty"),
@@ -481,7 +497,7 @@ PROSE = {"create it, and let the gateway write in it", "leave out one of them", 
 def is_said(case):
     """Has the list of the case something that its hint names, and that was not there before?"""
     hint, before, then = case.mistake().hint, case.before[1], case.then
-    named = [word for word in re.findall(r"[\w./:*\[\]-]{2,}", hint) if word in then]
+    named = [hint] + [word for word in re.findall(r"[\w./:*\[\]-]{2,}", hint) if word in then]
     return hint in PROSE or any(then.count(word) > before.count(word) for word in named) or "without the mark" in hint
 
 

@@ -174,14 +174,14 @@ static void what_is_wrong_about_an_operation_is_told(void **state)
          "list.yaml:9:18: no message Resul in v1 (did you mean Result?)\n"
          "list.yaml:9:18: no message Resul in v2 (did you mean Result?)\n"},
         {"Orders.Purge: {response: [Result]}",
-         "list.yaml:9:18: expected the type in an operation's response (response: Order, or "
-         "response: {Order: Purchase})\n"},
+         "list.yaml:9:18: expected the type in an operation's response (write response: TYPE, or "
+         "response: {OLD: NEW})\n"},
         {"Orders.Get: {operations_of: Orders.Creat}",
          "list.yaml:9:16: no method Orders.Creat of v1 begins an operation (did you mean "
          "Orders.Create?)\n"},
         {"Orders.Get: {operations_of: {a: b}}",
-         "list.yaml:9:16: expected the methods that begin the operations (operations_of: "
-         "[Orders.Create])\n"},
+         "list.yaml:9:16: expected the methods that begin the operations (write operations_of: "
+         "[METHOD])\n"},
         {"Orders.Get: {operation_of: Orders.Create}",
          "list.yaml:9:16: a change of a method has no operation_of (did you mean "
          "operations_of?)\n"},
