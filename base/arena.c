@@ -42,6 +42,9 @@ struct Arena {
     Block *newest;
     size_t held, limit;
     size_t next_block;
+    Account *account; /* arena_charge */
+    MemoryVerdict refusal;
+    bool counted, firm;
     Error spare;
     _Alignas(ALIGNMENT) uint8_t first[];
 };
@@ -73,6 +76,9 @@ Arena *arena_new(size_t limit)
 {
     Arena *arena = block_take(BLOCK_MEDIUM);
     arena->limit = limit;
+    arena->account = NULL;
+    arena->refusal = MEMORY_GRANTED;
+    arena->counted = arena->firm = false;
     arena_rewind(arena);
     return arena;
 }
@@ -87,6 +93,51 @@ static bool is_mapped(const Arena *arena, size_t size)
     return RED_ZONE == 0 && arena->limit == ARENA_UNLIMITED && size >= LARGEST_BLOCK;
 }
 
+/* ---- The budget ------------------------------------------------------------------------------ */
+
+static void count(const Arena *arena, int64_t more)
+{
+    if (!arena->counted || !more)
+        return;
+    memory_add(MEMORY_CALLS, more);
+    account_add(arena->account, more);
+}
+
+static int64_t counted_bytes(const Arena *arena)
+{
+    return (int64_t)(arena->held - FIRST_BLOCK);
+}
+
+void arena_charge(Arena *arena, Account *account, bool firm)
+{
+    arena->firm = firm;
+    if (arena->account == account && arena->counted)
+        return;
+    if (arena->newest)
+        count(arena, -counted_bytes(arena));
+    arena->account = account;
+    arena->counted = true;
+    if (arena->newest)
+        count(arena, counted_bytes(arena));
+}
+
+MemoryVerdict arena_refusal(const Arena *arena)
+{
+    return arena->refusal;
+}
+
+static bool may_grow(Arena *arena, size_t more)
+{
+    if (!arena->counted || arena->firm)
+        return true;
+    MemoryVerdict verdict = memory_ask(arena->account, more);
+    if (verdict != MEMORY_GRANTED)
+        arena->refusal = verdict;
+    return verdict == MEMORY_GRANTED;
+}
+
+/* ---- Blocks ---------------------------------------------------------------------------------- */
+
 static Block *new_block(const Arena *arena, size_t size)
 {
     if (!is_mapped(arena, size))
@@ -97,6 +148,7 @@ static Block *new_block(const Arena *arena, size_t size)
 
 static void free_blocks(Arena *arena)
 {
+    count(arena, -counted_bytes(arena));
     Block *block = arena->newest;
     while (block) {
         Block *older = block->older;
@@ -137,6 +189,8 @@ static bool arena_extend(Arena *arena, size_t size)
             return false;
     }
 
+    if (!may_grow(arena, wanted))
+        return false;
     Block *block = new_block(arena, wanted);
     if (!block) {
         CHECK(arena->limit != ARENA_UNLIMITED);
@@ -146,6 +200,7 @@ static bool arena_extend(Arena *arena, size_t size)
     block->size = wanted;
     arena->newest = block;
     arena->held += wanted;
+    count(arena, (int64_t)wanted);
     if (arena->next_block < LARGEST_BLOCK)
         arena->next_block *= 2;
     set_free(arena, (uint8_t *)block + aligned(sizeof(Block)), (uint8_t *)block + wanted);
@@ -198,6 +253,8 @@ static void *grow_block(Arena *arena, size_t size)
     size_t wanted = head + aligned(size), more = wanted - block->size;
     if (wanted <= block->size || arena->held > arena->limit || more > arena->limit - arena->held)
         return NULL;
+    if (!may_grow(arena, more))
+        return NULL;
     ASAN_UNPOISON_MEMORY_REGION(block, block->size);
     Block *grown = realloc(block, wanted);
     if (!grown)
@@ -205,6 +262,7 @@ static void *grow_block(Arena *arena, size_t size)
     grown->size = wanted;
     arena->newest = grown;
     arena->held += more;
+    count(arena, (int64_t)more);
     set_free(arena, (uint8_t *)grown + head, (uint8_t *)grown + wanted);
     return take(arena, size);
 }

@@ -3,7 +3,7 @@
  *
  * One arena per lifetime: the process, a config generation, a connection, a call. It belongs to the
  * function that created it and is used by one thread at a time. Nothing in it is freed separately.
- * An arena has a limit; at the limit arena_alloc returns NULL, and the caller fails with
+ * An arena has a limit; there arena_alloc returns NULL, and the caller fails with
  * FAULT_OUT_OF_MEMORY. An arena without a limit never returns NULL: if the system has no memory
  * left, the process ends.
  */
@@ -11,6 +11,7 @@
 #define BASE_ARENA_H
 
 #include "base/bytes.h"
+#include "base/memory/budget.h"
 #include "base/result.h"
 
 #include <stddef.h>
@@ -19,6 +20,18 @@
 
 /* `limit` in bytes, counted over all allocations and the blocks that contain them. */
 Arena *arena_new(size_t limit);
+
+/*
+ * From now on the process counts the blocks of the arena as memory of calls, and `account` (which
+ * may be NULL) as the client's; those that are there already move to it. `firm`: what was begun
+ * goes on. Otherwise the arena grows only as far as the memory budget grants (memory_ask), and
+ * arena_alloc returns NULL beyond. The first block, which an ordinary call needs, is not counted.
+ * May be called again. Not for arenas without a limit.
+ */
+void arena_charge(Arena *arena, Account *account, bool firm);
+
+/* Why the budget refused it to grow, the last time that it did; else MEMORY_GRANTED. */
+MemoryVerdict arena_refusal(const Arena *arena);
 
 /* Frees everything. NULL is allowed. */
 void arena_free(Arena *arena);

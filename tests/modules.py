@@ -21,6 +21,7 @@ class Layer(NamedTuple):
 
 LAYERS = (
     Layer("base", (), (
+        Module("memory", "what the process and its clients hold, against a limit", "Account", "budget.h"),
         Module("", "results and faults, arenas, bytes, calls, logs, clocks", "Result", "result.h"),
         Module("text", "base64, dates, numbers, escapes, UTF-8", "Base64Alphabet", "utf8.h"),
         Module("net", "addresses, and whom to trust by them", "IpAddress", "ip.h"),
@@ -51,6 +52,7 @@ LAYERS = (
         Module("rest", "a message as REST path, query and body", "RestRequest", "rest_request.h"),
         Module("config", "the configuration: read, checked, compiled", "Config", "config.h"),
         Module("loop", "event loop, timers, names, sockets, TLS, the pump", "Loop", "loop.h"),
+        Module("memory", "accounts of clients; calls that wait for memory", "MemoryWait", "accounts.h"),
         Module("version", "which API version a client speaks", "Negotiation", "negotiate.h"),
         Module("headers", "header fields: CORS, forwarding, request id, trace", "Forwarding", "forwarding.h"),
         Module("policy", "retry, fall back, respond or fail: pure decisions", "PolicyVerdict", "policy.h"),

@@ -27,6 +27,8 @@ void attempt_drop(Attempt *attempt)
     if (attempt->waiting)
         upstream_cancel(&attempt->wait);
     attempt->waiting = attempt->held = false;
+    if (attempt->memory_wait.at)
+        memory_wait_end(attempt->exchange->loop, &attempt->memory_wait);
     if (!side->stream)
         return;
     if (!side->ended)

@@ -13,6 +13,7 @@
 #ifndef GATEWAY_ATTEMPT_H
 #define GATEWAY_ATTEMPT_H
 
+#include "gateway/memory/memory_wait.h"
 #include "gateway/policy/policy.h"
 #include "gateway/telemetry/telemetry.h"
 #include "gateway/upstream/pick.h"
@@ -49,7 +50,8 @@ struct Attempt {
     bool may_return; /* instances that were tried may be tried again if no other is left */
     bool also;       /* it was started while another one was live */
 
-    bool has_answer; /* the head of the response is read */
+    MemoryWait memory_wait; /* for the rest of its response */
+    bool has_answer;        /* the head of the response is read */
     Answer answer;
     Message answer_message; /* unary */
     bool has_answer_message;

@@ -38,8 +38,13 @@ static const Step *resolve(Exchange *x, Attempt *attempt)
         return exchange_fail(x, r);
     message_reader_init(&c->reader, x->call.dialect, false, x->call.compression,
                         x->config->limits.message_bytes, x->arena);
-    if (builtin)
+    if (builtin) {
+        exchange_set_firm(x); /* health is told whatever is in use */
         return exchange_begin_builtin(x, builtin, &c->head->fields);
+    }
+    r = exchange_admit(x);
+    if (failed(r))
+        return exchange_fail(x, r);
     return x->method || x->binding ? &STEP_negotiate : exchange_begin(x, &KIND_OPAQUE);
 }
 
@@ -449,6 +454,7 @@ void client_accept(ClientConnection *connection, HttpStream *stream, int64_t beg
     c->more.fire = on_more;
     x->caller = &c->caller;
     x->client = connection->address;
+    exchange_charge(x, connection->account, false);
     x->record.peer = connection->peer;
     x->record.listener = connection->listener;
     http_stream_attach(stream, &stream_events, c);

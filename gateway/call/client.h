@@ -6,6 +6,7 @@
 #ifndef GATEWAY_CLIENT_H
 #define GATEWAY_CLIENT_H
 
+#include "base/memory/budget.h"
 #include "base/net/ip.h"
 #include "gateway/loop/loop.h"
 #include "protocols/http/http.h"
@@ -19,6 +20,7 @@ struct ClientConnection {
     const char *listener; /* the address of the listener */
     const char *identity; /* subject of the client's certificate, verified; or NULL */
     IpAddress address;    /* the peer's */
+    Account *account;     /* of its client; NULL: nobody's */
     bool unnamed;         /* the PROXY header gives no client address */
     bool secure;
     bool trusted; /* it is a trusted proxy, by the config of this generation: */

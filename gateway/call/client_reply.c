@@ -6,6 +6,13 @@
 
 /* ---- Fields that the gateway adds ------------------------------------------------------------ */
 
+/* It may have room again soon. */
+static bool is_refused_memory(const Exchange *x)
+{
+    const Error *why = x->record.why.error;
+    return why && (why->fault == &FAULT_MEMORY_SHARE || why->fault == &FAULT_MEMORY_FULL);
+}
+
 static void add_own_fields(const Client *c, Fields *fields)
 {
     const Exchange *x = c->x;
@@ -25,6 +32,8 @@ static void add_own_fields(const Client *c, Fields *fields)
         fields_add(fields, bytes_of("passerelle-degraded"), bytes_of(x->record.degraded));
     if (c->allow.size)
         fields_add(fields, bytes_of("allow"), c->allow);
+    if (is_refused_memory(x))
+        fields_add(fields, bytes_of("retry-after"), bytes_of("1"));
     if (exchange_varies_by_encoding(x))
         fields_add(fields, bytes_of("vary"), bytes_of("accept-encoding"));
     if (x->binding)

@@ -3,6 +3,7 @@
 #include "base/text/json_text.h"
 #include "gateway/call/client_internal.h"
 #include "gateway/call/opaque_route.h"
+#include "gateway/memory/accounts.h"
 
 /* What is left of the head once those fields are gone that speak for somebody else. */
 static Result take_forwarding(Client *c)
@@ -56,8 +57,10 @@ Result client_name(Client *c)
     if (c->forwarding.forwarded_for.size)
         x->record.forwarded_for = forwarding_client(&c->forwarding, trusted_peers(c));
     IpAddress told;
-    if (ip_read(x->record.forwarded_for, &told))
+    if (ip_read(x->record.forwarded_for, &told)) {
         x->client = told;
+        exchange_charge(x, account_open(&told), true);
+    }
     return r;
 }
 

@@ -82,33 +82,7 @@ bool exchange_is_raw(const Exchange *x)
     return x->call.dialect == DIALECT_REST && x->call.reply_codec == CODEC_PROTO;
 }
 
-Arena *exchange_scratch(Exchange *x)
-{
-    if (!x->scratch)
-        x->scratch = arena_new(x->memory);
-    return x->scratch;
-}
-
-void exchange_forget_message(Exchange *x)
-{
-    if (x->scratch && x->scratch != x->arena)
-        arena_reset(x->scratch);
-}
-
-void exchange_forget_messages(Exchange *x)
-{
-    if (x->scratch == x->arena)
-        return;
-    arena_free(x->scratch);
-    x->scratch = NULL;
-}
-
-Arena *exchange_last_arena(Exchange *x)
-{
-    if (!x->last)
-        x->last = arena_new(ARENA_UNLIMITED);
-    return x->last;
-}
+/* ---- Back-pressure --------------------------------------------------------------------------- */
 
 bool exchange_has_stream(const Exchange *x)
 {
@@ -125,11 +99,12 @@ const Step *attempt_settle(Attempt *attempt)
 {
     Side *side = &attempt->side;
     Caller *caller = attempt->exchange->caller;
-    if (side->owed && side->stream && caller->events->has_room(caller)) {
-        size_t owed = side->owed;
-        side->owed = 0;
-        http_stream_consume(side->stream, owed);
-    }
+    if (!side->owed || !side->stream || !caller->events->has_room(caller) ||
+        attempt_waits_for_memory(attempt))
+        return STEP_WAIT;
+    size_t owed = side->owed;
+    side->owed = 0;
+    http_stream_consume(side->stream, owed);
     return STEP_WAIT;
 }
 
@@ -231,6 +206,8 @@ const Step *exchange_give_end(Exchange *x, const Status *status, const Fields *t
 
 /* ---- Beginning ------------------------------------------------------------------------------- */
 
+enum { CALL_MEMORY = 4096 /* the first block of its arena, which no account counts */ };
+
 Exchange *exchange_make(Loop *loop, size_t memory, int64_t began)
 {
     Arena *arena = arena_new(memory);
@@ -238,6 +215,7 @@ Exchange *exchange_make(Loop *loop, size_t memory, int64_t began)
     CHECK(x); /* an arena's first block has room for it */
     x->arena = x->scratch = arena;
     x->memory = memory;
+    memory_add(MEMORY_CALLS, CALL_MEMORY);
     x->loop = loop;
     x->config = config_use(loop);
     x->response_bytes = x->config->limits.answer_bytes;
@@ -306,6 +284,7 @@ Exchange *exchange_new(Loop *loop, Caller *caller, const CallOrder *order)
 {
     size_t memory = order->memory ? order->memory : loop->config->limits.call_memory;
     Exchange *x = exchange_make(loop, memory, loop->now);
+    exchange_charge(x, NULL, false);
     if (order->response_bytes)
         x->response_bytes = order->response_bytes;
     x->caller = caller;
@@ -488,6 +467,7 @@ const Step *attempt_failed_by_service(Attempt *attempt)
 const Step *exchange_fail(Exchange *x, Result why)
 {
     Attempt *attempt = exchange_main_attempt(x);
+    why = exchange_name_refusal(x, why);
     PolicyQuestion question = exchange_question(x, attempt);
     question.event = POLICY_FAULT;
     question.fault = why.error->fault;
@@ -554,6 +534,7 @@ static void give_record(Exchange *x)
     x->record.n_losses = x->n_lost;
     record_main_attempt(x);
     record_attempts(x);
+    exchange_charge(x, NULL, false); /* the account may go with the caller */
     caller->events->on_record(caller, &x->record);
     x->caller = NULL;
 }
@@ -581,6 +562,7 @@ static const Step *exchange_finish(Exchange *x, Attempt *attempt)
     for (Attempt *each = x->latest; each; each = each->before)
         pick_release(loop, &each->pick);
     loop->n_calls--;
+    memory_add(MEMORY_CALLS, -CALL_MEMORY);
     config_release(loop, x->config);
     if (x->scratch != x->arena)
         arena_free(x->scratch);

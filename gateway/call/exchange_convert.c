@@ -60,7 +60,7 @@ static Result run_plan_on_run(Exchange *x, const Plan *plan, MessageRun *run,
                               MessageRun *converted_out)
 {
     PlanRun report = {.on_loss = exchange_on_loss, .owner = x};
-    Arena *each = arena_new(x->memory);
+    Arena *each = exchange_arena_new(x);
     Buffer out = buffer_in(exchange_scratch(x));
     Result r = OK;
     uint32_t n = 0;

@@ -287,11 +287,21 @@ static void send_framed(Attempt *attempt)
     http_stream_send_body(stream, framed->rest);
 }
 
+/* What becomes of a large message on its way is freed as soon as it is sent, and not with the
+   call. */
+static void keep_scratch_apart(Exchange *x)
+{
+    enum { LARGE = 32 * 1024 };
+    if (x->scratch == x->arena && x->message.bytes.size >= LARGE)
+        x->scratch = NULL;
+}
+
 const Step *attempt_send_one(Attempt *attempt)
 {
     Exchange *x = attempt->exchange;
     HttpHead head;
     bool has_body;
+    keep_scratch_apart(x);
     /* Before the stream is opened: a message that cannot be given troubles no instance. */
     Result r = write_request_message(attempt, x->message);
     if (!failed(r))
@@ -301,7 +311,7 @@ const Step *attempt_send_one(Attempt *attempt)
     const Step *step = open_stream(attempt, &head, !has_body);
     if (step != STEP_WAIT)
         return step;
-    attempt->sent = true;
+    exchange_sent(attempt);
     if (has_body) {
         send_framed(attempt);
         http_stream_send_end(attempt->side.stream, NULL);
@@ -335,7 +345,7 @@ Result exchange_forward_request(Exchange *x, Message message)
     Result r = write_request_message(x->latest, message);
     if (failed(r))
         return error_copy(x->arena, r);
-    x->latest->sent = true;
+    exchange_sent(x->latest);
     x->record.messages_in++;
     send_framed(x->latest);
     exchange_forget_message(x);
@@ -350,7 +360,7 @@ Result exchange_forward_run(Exchange *x, MessageRun run)
         r = attempt_convert_requests(x->latest, &run, &converted);
         if (!converted.n)
             break;
-        x->latest->sent = true;
+        exchange_sent(x->latest);
         x->record.messages_in += converted.n;
         http_stream_send_body(x->latest->side.stream, converted.frames);
         exchange_forget_message(x);

@@ -76,6 +76,9 @@ struct Exchange {
                        arena */
     Arena *last;    /* for the end of the response if `arena` is full; else NULL */
     size_t memory;  /* the most that each of the first two may have */
+    Account *account; /* of the client, which the first two are charged to; NULL: of nobody */
+    bool owns_account;
+    bool firm;             /* some of the request has gone out: memory is not refused any more */
     size_t response_bytes; /* the most that one message of the response may have */
     Loop *loop;
     Config *config; /* the generation it began with */
@@ -206,6 +209,23 @@ const Step *attempt_settle(Attempt *attempt);
 
 /* ---- Memory ---------------------------------------------------------------------------------- */
 
+/* The account of the call: `account` may be NULL; `owned`: with a reference that the exchange
+   returns in its end. */
+void exchange_charge(Exchange *x, Account *account, bool owned);
+/* Whether the memory budget has room for a new call. Faults: MEMORY_SHARE, MEMORY_FULL. */
+MUST_USE Result exchange_admit(Exchange *x);
+/* A failure for want of memory, if the budget was the reason: why it refused; any other as it is.
+ */
+MUST_USE Result exchange_name_refusal(Exchange *x, Result why);
+/* Whether the rest of a response, which is kept whole, must be left with the instance for now. When
+   this may have changed, attempt_settle is called. */
+bool attempt_waits_for_memory(Attempt *attempt);
+/* From now on the budget does not refuse memory to the call: a service of the gateway's own. */
+void exchange_set_firm(Exchange *x);
+/* The same: some of the request goes to the instance, and may have an effect. */
+void exchange_sent(Attempt *attempt);
+/* For work on a part of a message. */
+Arena *exchange_arena_new(const Exchange *x);
 Arena *exchange_scratch(Exchange *x); /* for the message at hand */
 /* The message at hand has gone: its memory is for the next one, which comes at once, if any. */
 void exchange_forget_message(Exchange *x);

@@ -57,7 +57,7 @@ static const Step *end_many(Exchange *x, const Message *last)
     Result r = last ? exchange_forward_request(x, *last) : OK;
     if (failed(r))
         return exchange_fail(x, r);
-    x->latest->sent = true;
+    exchange_sent(x->latest);
     http_stream_send_end(x->latest->side.stream, NULL);
     return STEP_WAIT;
 }

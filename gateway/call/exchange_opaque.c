@@ -64,7 +64,7 @@ static const Step *send_request(Attempt *attempt)
     if (!attempt->side.stream)
         return attempt_failed(attempt, FAIL(x->arena, FAULT_UPSTREAM_REFUSED, "%s has no room",
                                             instance->address.text));
-    attempt->sent = true;
+    exchange_sent(attempt);
     return exchange_ask_for_more(x);
 }
 

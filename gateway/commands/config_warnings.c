@@ -3,12 +3,12 @@
 #include "base/arena.h"
 #include "base/clock.h"
 #include "base/log.h"
+#include "base/memory/machine.h"
 #include "base/net/ip.h"
 #include "base/text/date.h"
 
 #include <netdb.h>
 #include <openssl/ssl.h>
-#include <uv.h>
 
 #define DAY (86400 * SECOND)
 #define CERTIFICATE_TIME (30 * DAY) /* warned of when a certificate ends sooner */
@@ -138,10 +138,17 @@ static void warn_of_limits(Warnings *w)
     Buffer text = buffer_in(w->told->arena);
     if (descriptors_warn(w->config, &text))
         warn(w, "%.*s", BYTES_ARGS(buffer_bytes(&text)));
-    uint64_t memory = w->config->limits.call_memory;
-    if (w->here->memory && memory > w->here->memory)
+    const Limits *limits = &w->config->limits;
+    uint64_t here = w->here->memory, memory = limits->memory ? limits->memory : here / 2;
+    if (here && limits->call_memory > here)
         warn(w, "limits.call_memory is %llu bytes, but the process may have %llu in all",
-             (unsigned long long)memory, (unsigned long long)w->here->memory);
+             (unsigned long long)limits->call_memory, (unsigned long long)here);
+    if (here && limits->memory > here)
+        warn(w, "limits.memory is %llu bytes, but the process may have %llu in all",
+             (unsigned long long)limits->memory, (unsigned long long)here);
+    if (memory && limits->call_memory > memory)
+        warn(w, "limits.call_memory is %llu bytes, but limits.memory is %llu for all calls",
+             (unsigned long long)limits->call_memory, (unsigned long long)memory);
 }
 
 static void warn_of_log(Warnings *w)
@@ -211,15 +218,8 @@ static const char *resolve(void *owner, const char *host)
     return NULL;
 }
 
-/* Zero of libuv: it does not know. */
-static uint64_t memory_here(void)
-{
-    uint64_t all = uv_get_total_memory(), allowed = uv_get_constrained_memory();
-    return allowed && allowed < all ? allowed : all;
-}
-
 Surroundings surroundings_here(Patience *patience)
 {
     patience->began = clock_now();
-    return (Surroundings){clock_wall(), memory_here(), resolve, patience};
+    return (Surroundings){clock_wall(), machine_memory(""), resolve, patience};
 }

@@ -32,7 +32,8 @@ Surroundings surroundings_here(Patience *patience);
  *   - a host name cannot be resolved;
  *   - nothing is served: there are no services and no routes;
  *   - the log's file cannot be opened;
- *   - limits are beyond the file descriptors or the memory of the process. */
+ *   - limits are beyond the file descriptors or the memory of the process, or one call may need
+ * more memory than there is for all. */
 void config_warnings(const Config *config, const Surroundings *here, Problems *warnings);
 
 #endif

@@ -1,5 +1,7 @@
 /* passerelle: the table of commands, and what finds one in it. */
 #include "gateway/commands/admin_client.h"
+#include "gateway/commands/command.h"
+#include "gateway/memory/tls_memory.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -98,6 +100,7 @@ static int help(const CommandLine *line)
 
 int main(int n, char **arguments)
 {
+    tls_memory_count(); /* should it fail, OpenSSL is missing in the budget: no reason to stop */
     if (n < 2) {
         print_commands(stderr);
         return EXIT_USAGE;

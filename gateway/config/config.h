@@ -72,6 +72,7 @@ typedef struct Limits {
     size_t compress_least;      /* bytes from which messages and bodies are compressed */
     uint32_t compression_ratio; /* of a client's messages beyond the first MiB; 0: no limit */
     size_t call_memory;         /* arena of one call */
+    uint64_t memory;            /* of the process; 0: limits_memory says */
     uint32_t depth, elements;   /* of messages */
     /* Towards instances; 0 in any of these: the default. */
     int64_t connect_time; /* name resolution, TCP and TLS; also the wait of a call for capacity */
@@ -84,6 +85,10 @@ typedef struct Limits {
     uint32_t instance_waits; /* calls that may wait for capacity on them */
     uint32_t max_hops;       /* gateways that a call may have passed before this one */
 } Limits;
+
+/* What the process may use for calls, buffers and connections, in bytes: limits.memory, or by
+   default half of what the machine has. Reads files. */
+uint64_t limits_memory(const Limits *limits);
 
 /* Connections to one instance, per loop: as set, or the default. */
 uint32_t limits_connections(const Limits *limits, bool http2);

@@ -2,6 +2,7 @@
 #include "gateway/config/config_internal.h"
 
 #include "base/arena.h"
+#include "base/memory/machine.h"
 
 static const Passerelle__Config__Limits defaults = PASSERELLE__CONFIG__LIMITS__INIT;
 
@@ -45,6 +46,7 @@ void config_read_limits(ConfigReader *reader)
         .compress_least = text->compress_least,
         .compression_ratio = text->compression_ratio,
         .call_memory = text->call_memory,
+        .memory = text->memory,
         .depth = text->depth,
         .elements = text->elements,
         .connect_time = text->connect_time,
@@ -65,6 +67,12 @@ void config_read_limits(ConfigReader *reader)
     check_order(reader, text->path_bytes, text->head_bytes, "path_bytes", "head_bytes");
     check_order(reader, text->message_bytes, text->call_memory, "message_bytes", "call_memory");
     check_order(reader, text->answer_bytes, text->call_memory, "answer_bytes", "call_memory");
+}
+
+uint64_t limits_memory(const Limits *limits)
+{
+    uint64_t memory = limits->memory ? limits->memory : machine_memory("") / 2;
+    return memory ? memory : UINT64_MAX;
 }
 
 uint32_t limits_connections(const Limits *limits, bool http2)

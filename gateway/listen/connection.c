@@ -7,6 +7,7 @@
 #include "gateway/headers/own_fields.h"
 #include "gateway/headers/request_id.h"
 #include "gateway/loop/pump.h"
+#include "gateway/memory/accounts.h"
 #include "gateway/telemetry/telemetry.h"
 #include "protocols/http/proxy_protocol.h"
 
@@ -61,6 +62,32 @@ static Loop *loop_of(Connection *c)
     return c->client.loop;
 }
 
+enum { TLS_MEMORY = 32 * 1024 /* of OpenSSL, about, for each connection */ };
+
+/* Of the connection itself. OpenSSL counts for the process by itself (tls.c), and not by client. */
+static void hold_own(Connection *c, int64_t times)
+{
+    int64_t own = times * (int64_t)sizeof *c;
+    memory_add(MEMORY_CONNECTIONS, own);
+    account_add(c->client.account, own + times * (c->client.secure ? TLS_MEMORY : 0));
+}
+
+/* Its client is known. */
+static void open_account(Connection *c)
+{
+    c->client.account = account_open(&c->client.address);
+    http_connection_charge(c->pump.http, c->client.account);
+    hold_own(c, 1);
+}
+
+static void close_account(Connection *c)
+{
+    if (!c->client.account)
+        return;
+    hold_own(c, -1);
+    account_close(c->client.account);
+}
+
 static const Limits *limits_of(Connection *c)
 {
     return &c->client.loop->config->limits;
@@ -74,6 +101,7 @@ static void connection_free(Connection *c)
     *c->at = c->next;
     if (c->next)
         c->next->at = c->at;
+    close_account(c);
     free((char *)c->client.identity);
     free(c->proxy);
     free(c);
@@ -284,6 +312,7 @@ static void connection_serve(Connection *c, bool http2)
     c->pump.http = http2 ? http2_server_new(limits, secure, &http_events, c)
                          : http1_server_new(limits, secure, &http_events, c);
     http_connection_set_date(c->pump.http, loop_of(c)->date);
+    open_account(c);
     c->state = CONNECTION_SERVING;
     c->phase = http_connection_phase(c->pump.http);
     pump_flush_later(&c->pump); /* HTTP/2 begins with its settings */

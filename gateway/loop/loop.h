@@ -26,6 +26,7 @@ typedef struct CandidateTable CandidateTable;
 typedef struct Telemetry Telemetry;
 typedef struct ConfigUse ConfigUse;
 typedef struct HealthWatch HealthWatch;
+typedef struct MemoryWaits MemoryWaits;
 typedef struct WorkPool WorkPool;
 
 struct Loop {
@@ -36,6 +37,7 @@ struct Loop {
     Config *config;            /* the generation that new calls begin with */
     ConfigUse *uses;           /* configs of running calls: config_use.h */
     HealthWatch *watches;      /* subscribers of health changes: health.h */
+    MemoryWaits *memory_waits; /* calls that wait for memory: memory_wait.h */
     TimerWheel timers;
     UpstreamTable *upstreams;
     CandidateTable *candidates; /* instances to pick from: candidates.h */

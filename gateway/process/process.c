@@ -2,6 +2,7 @@
 
 #include "base/arena.h"
 #include "base/clock.h"
+#include "base/memory/budget.h"
 #include "gateway/admin/admin.h"
 #include "gateway/discovery/discovery.h"
 #include "gateway/instances/instance_set.h"
@@ -255,6 +256,7 @@ static void use_config(Process *p, Config *config)
     telemetry_event("info", "config_loaded", OK, "generation %llu of %s",
                     (unsigned long long)config->generation, p->config_path);
     tell_doubts(config);
+    memory_set_limit(limits_memory(&config->limits));
     config_unref(old);
 }
 
@@ -395,6 +397,7 @@ static Result start_admin(Process *p, Arena *arena)
 /* With telemetry there, until the workers have ended. */
 static Result run_workers(Process *p, Arena *arena, BoundSocket *sockets)
 {
+    memory_set_limit(limits_memory(&p->config->limits));
     instances_adopt(p->config, NULL);
     telemetry_adopt(p->config);
     schema_caches_keep(p->config);

@@ -3,6 +3,7 @@
 #include "base/arena.h"
 #include "gateway/builtin/health.h"
 #include "gateway/loop/config_use.h"
+#include "gateway/memory/memory_wait.h"
 #include "gateway/telemetry/telemetry.h"
 #include "gateway/upstream/upstream.h"
 
@@ -162,6 +163,7 @@ static void worker_close(Worker *worker)
     loop_deinit(loop);
     candidates_end(loop);
     upstreams_free(loop->upstreams);
+    memory_waits_free(loop);
     config_uses_trim(loop);
     config_unref(loop->config);
 }

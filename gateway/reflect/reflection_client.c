@@ -4,6 +4,7 @@
 #include "gateway/call/exchange.h"
 #include "gateway/instances/instances.h"
 #include "gateway/loop/config_use.h"
+#include "gateway/memory/memory_wait.h"
 #include "gateway/reflect/gathering.h"
 #include "gateway/upstream/upstream.h"
 
@@ -203,6 +204,7 @@ static void run(Fetch *f, Config *config)
     upstreams_close(loop->upstreams, over);
     loop_deinit(loop);
     upstreams_free(loop->upstreams);
+    memory_waits_free(loop);
     loop->config = NULL;
     config_uses_trim(loop);
 }

@@ -1,6 +1,7 @@
 #include "gateway/telemetry/metrics.h"
 
 #include "base/arena.h"
+#include "base/memory/budget.h"
 #include "gateway/instances/instance_set.h"
 #include "gateway/telemetry/metrics_internal.h"
 
@@ -35,6 +36,12 @@ static const struct {
     [COUNTER_ATTEMPTS_CANCELLED] =
         {"passerelle_attempts_cancelled",
          "Attempts that were cancelled since another one responded first."},
+    [COUNTER_MEMORY_SHARE] = {"passerelle_memory_refused_clients",
+                              "Calls refused because their client held more than its share of the "
+                              "memory (side: client)."},
+    [COUNTER_MEMORY_FULL] = {"passerelle_memory_refused",
+                             "Calls refused because the memory of limits.memory was in use (side: "
+                             "gateway)."},
     [COUNTER_DETAILS_UNCONVERTED] =
         {"passerelle_error_details_unconverted",
          "Details of errors that could not be given in the client's version."},
@@ -226,6 +233,22 @@ static void write_log(Exposition *e, TelemetryProcess *p)
     telemetry_unlock_events();
 }
 
+static void write_memory(Exposition *e)
+{
+    exposition_family(e, "passerelle_memory_bytes", METRIC_GAUGE,
+                      "Memory in use that limits.memory bounds, by kind.");
+    for (int kind = 0; kind < MEMORY_KINDS; kind++) {
+        int64_t used = memory_used((MemoryKind)kind);
+        Label label = {"kind", memory_kind_names[kind]};
+        exposition_number(e, "", &label, 1, used > 0 ? (uint64_t)used : 0);
+    }
+    exposition_single(e, "passerelle_memory_limit_bytes", METRIC_GAUGE, "limits.memory.",
+                      memory_limit());
+    exposition_single(e, "passerelle_memory_clients", METRIC_GAUGE,
+                      "Clients that hold so much of it that shares are divided among them.",
+                      (uint64_t)memory_clients());
+}
+
 static void write_gateway(Exposition *e)
 {
     TelemetryProcess *p = telemetry_lock();
@@ -237,6 +260,7 @@ static void write_gateway(Exposition *e)
     write_config(e, p);
     metrics_write_calls(e, p, arena);
     write_connections(e, p);
+    write_memory(e);
     write_instances(e, p, arena);
     write_services(e, p, arena);
     write_log(e, p);

@@ -39,6 +39,16 @@ void http_connection_deinit(HttpConnection *connection)
 {
     arena_free(connection->errors);
     connection->errors = NULL;
+    http_connection_hold(connection, -connection->tally.held);
+    tally_tell(&connection->tally);
+}
+
+void http_connection_charge(HttpConnection *connection, Account *account)
+{
+    MemoryTally *tally = &connection->tally;
+    account_add(tally->account, -tally->told);
+    account_add(account, tally->told);
+    tally->account = account;
 }
 
 void http_connection_wake(HttpConnection *connection)

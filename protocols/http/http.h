@@ -24,6 +24,7 @@
 #define PROTOCOLS_HTTP_H
 
 #include "base/fields.h"
+#include "base/memory/budget.h"
 #include "base/result.h"
 
 #include <sys/uio.h>
@@ -130,6 +131,10 @@ typedef enum HttpPhase {
    DATE_HTTP_SIZE characters, is borrowed for as long as the connection, and is kept up to date by
    the owner, because engines have no clock. NULL, as at first: none. */
 void http_connection_set_date(HttpConnection *connection, const char *date);
+
+/* What the connection holds counts as `account`'s from now on: the client's, which outlives the
+   connection. At first, and for connections to instances, only the process counts it. */
+void http_connection_charge(HttpConnection *connection, Account *account);
 
 /* Processes received bytes. `now` is the owner's monotonic clock in nanoseconds; token buckets need
    it. On failure the connection has failed: its streams have had on_reset; the owner sends the

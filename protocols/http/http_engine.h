@@ -52,8 +52,9 @@ struct HttpConnection {
     void *owner;
     HttpLimits limits;
     uint64_t progress;
-    const char *date; /* http_connection_set_date; or NULL */
-    Arena *errors;    /* of the latest Result; NULL until the first failure */
+    const char *date;  /* http_connection_set_date; or NULL */
+    MemoryTally tally; /* what the connection holds: http_connection_charge */
+    Arena *errors;     /* of the latest Result; NULL until the first failure */
     bool client, secure;
     bool output_told; /* on_output was called, http_connection_output not since */
 };
@@ -64,6 +65,12 @@ struct HttpStream {
     const HttpStreamEvents *events; /* NULL: no owner */
     void *owner;
 };
+
+/* Counts memory of the connection that is in no queue; what is left is taken back in the end. */
+static inline void http_connection_hold(HttpConnection *connection, int64_t more)
+{
+    tally_add(&connection->tally, MEMORY_CONNECTIONS, more);
+}
 
 /* `limits` is copied; `engine` and `events` must outlive the connection. */
 void http_connection_init(HttpConnection *connection, const HttpEngine *engine,

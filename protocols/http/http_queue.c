@@ -32,6 +32,16 @@ void http_chunk_give(HttpChunk *chunk)
         free(chunk);
 }
 
+/* Small chunks are not counted: a queue has one or two, which whoever owns it counts once. */
+static void count(const HttpQueue *queue, const HttpChunk *chunk, int sign)
+{
+    if (chunk->size_class == BLOCK_SMALL || !queue->tally)
+        return;
+    size_t held = chunk->size_class < BLOCK_SIZES ? block_bytes[chunk->size_class]
+                                                  : sizeof *chunk + chunk->capacity;
+    tally_add(queue->tally, MEMORY_BUFFERS, sign * (int64_t)held);
+}
+
 static void append(HttpQueue *queue, HttpChunk *chunk)
 {
     if (queue->last)
@@ -47,6 +57,7 @@ static HttpChunk *extend(HttpQueue *queue, size_t size)
     size_t wanted = queue->size > size ? queue->size : size;
     HttpChunk *chunk = http_chunk_take(wanted < HTTP_CHUNK_LARGEST ? wanted : HTTP_CHUNK_LARGEST);
     append(queue, chunk);
+    count(queue, chunk, 1);
     return chunk;
 }
 
@@ -82,6 +93,24 @@ static HttpChunk *take_first(HttpQueue *queue)
     return chunk;
 }
 
+static void drop_first(HttpQueue *queue)
+{
+    HttpChunk *chunk = take_first(queue);
+    count(queue, chunk, -1);
+    http_chunk_give(chunk);
+}
+
+static void move_first(HttpQueue *into, HttpQueue *from)
+{
+    HttpChunk *chunk = take_first(from);
+    if (into->tally != from->tally) {
+        count(from, chunk, -1);
+        count(into, chunk, 1);
+    }
+    append(into, chunk);
+    into->size += chunk->end - chunk->start;
+}
+
 void http_queue_move(HttpQueue *into, HttpQueue *from, size_t n)
 {
     CHECK(n <= from->size);
@@ -89,9 +118,7 @@ void http_queue_move(HttpQueue *into, HttpQueue *from, size_t n)
         HttpChunk *chunk = from->first;
         size_t size = chunk->end - chunk->start;
         if (size == 0 || (size <= n && size >= WORTH_MOVING)) {
-            take_first(from);
-            append(into, chunk);
-            into->size += size;
+            move_first(into, from);
             n -= size;
             continue;
         }
@@ -128,7 +155,7 @@ void http_queue_drop(HttpQueue *queue, size_t n)
             queue->size -= n;
             return;
         }
-        http_chunk_give(take_first(queue));
+        drop_first(queue);
         n -= size;
     }
 }
@@ -145,5 +172,5 @@ void http_queue_cut(HttpQueue *queue, size_t n)
 void http_queue_clear(HttpQueue *queue)
 {
     while (queue->first)
-        http_chunk_give(take_first(queue));
+        drop_first(queue);
 }

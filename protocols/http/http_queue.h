@@ -4,7 +4,7 @@
  * Chunks are blocks of the thread (base/blocks.h), so nothing is allocated in the steady state and
  * an idle connection holds none. A large chunk holds the payload of one HTTP/2 DATA frame of
  * default size: framing then moves chunks instead of bytes. A queue belongs to one loop. A zeroed
- * struct is empty. A failed allocation aborts.
+ * struct is empty. A failed allocation aborts. A tally counts the chunks.
  *
  *      first                         last
  *      [start#####end] -> [#####] -> [###end....]      room at the end of the last is used first
@@ -13,6 +13,7 @@
 #define PROTOCOLS_HTTP_QUEUE_H
 
 #include "base/bytes.h"
+#include "base/memory/budget.h"
 
 #include <sys/uio.h>
 
@@ -30,6 +31,7 @@ struct HttpChunk {
 typedef struct HttpQueue {
     HttpChunk *first, *last;
     size_t size;
+    MemoryTally *tally; /* borrowed; NULL: nobody counts */
 } HttpQueue;
 
 /* An empty chunk with room for `size` bytes, owned by the caller. Above HTTP_CHUNK_LARGEST it is

@@ -4,6 +4,8 @@
 
 #include <stdlib.h>
 
+enum { CONNECTION_MEMORY = 4 * 1024 /* ours, its stream's, and small chunks */ };
+
 Http1Stream *http1_stream_new(Http1 *http1)
 {
     Http1Stream *stream = malloc(sizeof *stream);
@@ -417,6 +419,8 @@ static HttpConnection *http1_new(const HttpLimits *limits, bool client, bool sec
     CHECK(http1);
     http_connection_init(&http1->base, &http1_engine, limits, client, secure, events, owner);
     http1->keep_alive = true;
+    http1->out.tally = &http1->base.tally;
+    http_connection_hold(&http1->base, CONNECTION_MEMORY);
     return &http1->base;
 }
 

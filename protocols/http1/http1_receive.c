@@ -17,6 +17,7 @@ static void hold(Http1 *http1, Bytes input)
             capacity *= 2;
         http1->held = realloc(http1->held, capacity);
         CHECK(http1->held);
+        http_connection_hold(&http1->base, (int64_t)capacity - http1->held_capacity);
         http1->held_capacity = (uint32_t)capacity;
     }
     if (input.size)
@@ -26,6 +27,7 @@ static void hold(Http1 *http1, Bytes input)
 
 void http1_forget_held(Http1 *http1)
 {
+    http_connection_hold(&http1->base, -(int64_t)http1->held_capacity);
     free(http1->held);
     http1->held = NULL;
     http1->held_size = http1->held_capacity = 0;

@@ -3,6 +3,8 @@
 #include <stdlib.h>
 
 enum {
+    CONNECTION_MEMORY = 4 * 1024, /* our own part, and the tables of header compression */
+    STREAM_MEMORY = 2 * 1024,     /* of one stream, with a small chunk */
     SPARE_STREAMS = 64,
     SPARE_AT_REST = 1,
     ACKS_LEAST = 1000, /* that may wait to be sent */
@@ -47,6 +49,7 @@ Http2Stream *http2_stream_new(Http2 *http2, uint32_t id)
     } else {
         stream = malloc(sizeof *stream);
         CHECK(stream);
+        http_connection_hold(&http2->base, STREAM_MEMORY);
     }
     *stream = (Http2Stream){
         .base = {.connection = &http2->base},
@@ -56,6 +59,7 @@ Http2Stream *http2_stream_new(Http2 *http2, uint32_t id)
         .length_left = -1,
         .in = {.open = http2->in_initial},
         .out = http2->out_initial,
+        .queue = {.tally = &http2->base.tally},
     };
     list_add(&http2->live, stream);
     stream_table_add(&http2->table, stream);
@@ -78,6 +82,7 @@ static void free_spare(Http2 *http2, uint32_t most)
         Http2Stream *stream = http2->spare;
         http2->spare = stream->older;
         http2->n_spare--;
+        http_connection_hold(&http2->base, -STREAM_MEMORY);
         free(stream);
     }
 }
@@ -91,6 +96,7 @@ static void put_away(Http2 *http2, Http2Stream *stream)
     if (stream->due)
         forget_due(http2, stream);
     if (http2->n_spare == SPARE_STREAMS) {
+        http_connection_hold(&http2->base, -STREAM_MEMORY);
         free(stream);
         return;
     }
@@ -649,6 +655,8 @@ static HttpConnection *http2_new(const HttpLimits *limits, bool client, bool sec
     http2->out_initial = http2->out_window = WINDOW_DEFAULT;
     http2->most_streams = PEER_STREAMS;
     http2->next_id = 1;
+    http2->out.tally = &http2->base.tally;
+    http_connection_hold(&http2->base, CONNECTION_MEMORY);
     greet(http2);
     return &http2->base;
 }

@@ -117,10 +117,58 @@ static void what_is_large_grows_without_leaving_a_copy(void **state)
     arena_free(arena);
 }
 
+static void what_a_charged_arena_holds_is_its_accounts(void **state)
+{
+    Account one = {0}, other = {0};
+    Arena *arena = arena_new(1 << 20);
+    arena_charge(arena, &one, false);
+    assert_non_null(arena_alloc(arena, 1000));
+    assert_int_equal(account_held(&one), 0); /* the first block */
+    assert_non_null(arena_alloc(arena, 100000));
+    int64_t held = account_held(&one);
+    assert_true(held >= 100000);
+    arena_charge(arena, &other, true);
+    assert_int_equal(account_held(&one), 0);
+    assert_int_equal(account_held(&other), held);
+    void *large = arena_alloc(arena, 200000);
+    assert_non_null(arena_grow(arena, large, 200000, 300000));
+    assert_true(account_held(&other) >= held + 300000);
+    arena_reset(arena);
+    assert_int_equal(account_held(&other), 0);
+    assert_non_null(arena_alloc(arena, 100000));
+    arena_free(arena);
+    assert_int_equal(account_held(&other), 0);
+    memory_settle();
+    assert_int_equal(memory_total(), 0);
+}
+
+static void an_arena_grows_as_far_as_the_budget_grants_unless_it_is_firm(void **state)
+{
+    Account account = {0};
+    Arena *arena = arena_new(64 << 20);
+    memory_set_limit(1 << 20); /* three quarters are the share of a single client */
+    arena_charge(arena, &account, false);
+    assert_non_null(arena_alloc(arena, 700 << 10));
+    assert_int_equal(arena_refusal(arena), MEMORY_GRANTED);
+    memory_settle();
+    assert_null(arena_alloc(arena, 100 << 10));
+    assert_int_equal(arena_refusal(arena), MEMORY_OVER_SHARE);
+    assert_null(arena_alloc(arena, 1 << 20));
+    assert_int_equal(arena_refusal(arena), MEMORY_OVER_LIMIT);
+    arena_charge(arena, &account, true);
+    assert_non_null(arena_alloc(arena, 1 << 20));
+    memory_set_limit(UINT64_MAX);
+    arena_free(arena);
+    memory_settle();
+    assert_int_equal(memory_total(), 0);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(what_is_large_grows_without_leaving_a_copy),
+        cmocka_unit_test(what_a_charged_arena_holds_is_its_accounts),
+        cmocka_unit_test(an_arena_grows_as_far_as_the_budget_grants_unless_it_is_firm),
         cmocka_unit_test(memory_is_aligned_and_distinct),
         cmocka_unit_test(an_arena_at_its_limit_says_no_and_still_gives_an_error),
         cmocka_unit_test(the_latest_block_grows_in_place),

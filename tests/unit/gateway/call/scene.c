@@ -1,5 +1,8 @@
 #include "tests/unit/gateway/call/scene.h"
 
+#include "gateway/memory/accounts.h"
+#include "gateway/memory/memory_wait.h"
+
 #include "gateway/instances/instance_set.h"
 #include "gateway/loop/config_use.h"
 
@@ -208,8 +211,11 @@ Scene *scene_playing(void)
     return playing;
 }
 
+static unsigned n_scenes;
+
 Scene *scene_new(const char *config)
 {
+    n_scenes++;
     Scene *scene = calloc(1, sizeof *scene);
     Arena *config_arena = arena_new(ARENA_UNLIMITED);
     Problems problems = problems_in(config_arena);
@@ -231,6 +237,14 @@ Scene *scene_new(const char *config)
     return scene;
 }
 
+static void assert_nothing_is_held(void)
+{
+    memory_settle();
+    assert_int_equal(memory_total(), 0);
+    assert_int_equal(memory_clients(), 0);
+    assert_int_equal(accounts_open(), 0);
+}
+
 void scene_clear(Scene *scene)
 {
     uint32_t n_calls = 0;
@@ -250,6 +264,8 @@ void scene_clear(Scene *scene)
     assert_int_equal(timer_wheel_wait(&scene->loop.timers, scene->loop.now), -1);
     for (int i = 0; i < SCENE_INSTANCES; i++)
         assert_null(scene->upstreams[i].wait);
+    if (n_scenes == 1)
+        assert_nothing_is_held();
     scene->n_peers = scene->n_records = 0;
 }
 
@@ -257,11 +273,13 @@ void scene_free(Scene *scene)
 {
     scene_clear(scene);
     scene->loop.config = NULL;
+    memory_waits_free(&scene->loop);
     candidates_end(&scene->loop);
     config_uses_trim(&scene->loop);
     config_unref(scene->config);
     arena_free(scene->arena);
     free(scene);
+    n_scenes--;
 }
 
 void scene_now(Scene *scene)

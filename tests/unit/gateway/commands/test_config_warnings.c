@@ -199,12 +199,29 @@ static void each_name_is_looked_up_once_and_those_without_an_address_are_told(vo
 static void limits_that_the_machine_cannot_hold_are_warned_of(void **state)
 {
     Look *look = look_at(GOOD);
-    look->here.memory = look->config->limits.call_memory;
-    assert_string_equal(warnings_at(look, 1), "");
-    look->here.memory--;
-    assert_string_equal(warnings_at(look, 1),
-                        "limits.call_memory is 134217728 bytes, but the process may have "
-                        "134217727 in all\n");
+    enum { CALL = 128 << 20 };
+    static const struct {
+        uint64_t memory, here;
+        const char *warning;
+    } rows[] = {
+        {CALL, CALL, ""},
+        {CALL - 1, CALL,
+         "limits.call_memory is 134217728 bytes, but limits.memory is 134217727 for all calls\n"},
+        {CALL + 1, CALL,
+         "limits.memory is 134217729 bytes, but the process may have 134217728 in all\n"},
+        {0, 2 * (uint64_t)CALL, ""},
+        {0, 2 * (uint64_t)CALL - 2,
+         "limits.call_memory is 134217728 bytes, but limits.memory is 134217727 for all calls\n"},
+        {CALL, 0, ""}, /* unknown */
+        {CALL, CALL - 1,
+         "limits.call_memory is 134217728 bytes, but the process may have 134217727 in all\n"
+         "limits.memory is 134217728 bytes, but the process may have 134217727 in all\n"},
+    };
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        look->config->limits.memory = rows[i].memory;
+        look->here.memory = rows[i].here;
+        assert_string_equal(warnings_at(look, 1), rows[i].warning);
+    }
     look->here.memory = 0; /* unknown */
     assert_string_equal(warnings_at(look, 1), "");
     look->config->limits.connections++;

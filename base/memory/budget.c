@@ -1,0 +1,117 @@
+#include "base/memory/budget.h"
+
+const char *const memory_kind_names[MEMORY_KINDS] = {
+    [MEMORY_CALLS] = "calls",
+    [MEMORY_BUFFERS] = "buffers",
+    [MEMORY_CONNECTIONS] = "connections",
+    [MEMORY_TLS] = "tls",
+};
+
+static struct {
+    _Atomic int64_t used[MEMORY_KINDS];
+    _Atomic int64_t clients; /* that hold much */
+    _Atomic uint64_t limit;
+} process = {.limit = UINT64_MAX};
+
+_Thread_local int64_t memory_untold[MEMORY_KINDS];
+_Atomic int64_t memory_left = INT64_MAX / 2 - INT64_MAX / 2 / 4; /* of the limit at first */
+
+static int64_t read_count(const _Atomic int64_t *count)
+{
+    return atomic_load_explicit(count, memory_order_relaxed);
+}
+
+/* ---- The process ----------------------------------------------------------------------------- */
+
+void memory_tell(MemoryKind kind)
+{
+    int64_t more = memory_untold[kind];
+    memory_untold[kind] = 0;
+    atomic_fetch_add_explicit(&process.used[kind], more, memory_order_relaxed);
+    atomic_fetch_sub_explicit(&memory_left, more, memory_order_relaxed);
+}
+
+void memory_settle(void)
+{
+    for (int kind = 0; kind < MEMORY_KINDS; kind++)
+        memory_tell((MemoryKind)kind);
+}
+
+int64_t memory_used(MemoryKind kind)
+{
+    return read_count(&process.used[kind]);
+}
+
+int64_t memory_total(void)
+{
+    int64_t total = 0;
+    for (int kind = 0; kind < MEMORY_KINDS; kind++)
+        total += memory_used((MemoryKind)kind);
+    return total;
+}
+
+/* Half of what can be counted: no sum overflows. */
+static int64_t limit_of(uint64_t limit)
+{
+    return limit < INT64_MAX / 2 ? (int64_t)limit : INT64_MAX / 2;
+}
+
+static int64_t high_mark(int64_t limit)
+{
+    return limit - limit / 4;
+}
+
+/* By one thread at a time. */
+void memory_set_limit(uint64_t limit)
+{
+    uint64_t before = atomic_exchange_explicit(&process.limit, limit, memory_order_relaxed);
+    int64_t more = high_mark(limit_of(limit)) - high_mark(limit_of(before));
+    atomic_fetch_add_explicit(&memory_left, more, memory_order_relaxed);
+}
+
+uint64_t memory_limit(void)
+{
+    return atomic_load_explicit(&process.limit, memory_order_relaxed);
+}
+
+/* ---- Clients --------------------------------------------------------------------------------- */
+
+void account_add(Account *account, int64_t more)
+{
+    if (!account || !more)
+        return;
+    int64_t before = atomic_fetch_add_explicit(&account->held, more, memory_order_relaxed);
+    int64_t crossed = (before + more > MEMORY_MUCH) - (before > MEMORY_MUCH);
+    if (crossed)
+        atomic_fetch_add_explicit(&process.clients, crossed, memory_order_relaxed);
+}
+
+void tally_tell(MemoryTally *tally)
+{
+    account_add(tally->account, tally->held - tally->told);
+    tally->told = tally->held;
+}
+
+int64_t memory_clients(void)
+{
+    return read_count(&process.clients);
+}
+
+int64_t memory_share(const Account *account)
+{
+    int64_t clients = memory_clients();
+    clients += account_held(account) <= MEMORY_MUCH; /* it as well */
+    return high_mark(limit_of(memory_limit())) / (clients > 0 ? clients : 1);
+}
+
+MemoryVerdict memory_ask_above(const Account *account, size_t more)
+{
+    int64_t limit = limit_of(memory_limit()), total = memory_total();
+    int64_t wanted = limit_of(more);
+    if (wanted > limit - total)
+        return MEMORY_OVER_LIMIT;
+    if (wanted <= high_mark(limit) - total)
+        return MEMORY_GRANTED;
+    return account && account_held(account) + wanted > memory_share(account) ? MEMORY_OVER_SHARE
+                                                                             : MEMORY_GRANTED;
+}

@@ -1,0 +1,118 @@
+/*
+ * The memory budget of the process: what calls, buffers and connections hold, in all and by client.
+ *
+ *      arenas of calls ---------------------------> Account (a client) --> total, against a limit
+ *      queues, connections --> MemoryTally (a connection) --^
+ *      OpenSSL -----------------------------------------------------> total
+ *
+ * Below the high mark, three quarters of the limit, nobody is refused. Above it a client that holds
+ * more than its share is: the high mark, divided by the number of clients that hold much. At the
+ * limit everybody is. What has begun and may have had an effect is not refused: see arena_charge.
+ *
+ * Any thread, unless a function says otherwise. Threads count for themselves and tell the process
+ * in steps, so that they do not share a cache line with each call: the total may be off by
+ * MEMORY_STEP for each thread and kind.
+ */
+#ifndef BASE_BUDGET_H
+#define BASE_BUDGET_H
+
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+typedef enum MemoryKind {
+    MEMORY_CALLS,       /* arenas of calls: messages, heads, conversions */
+    MEMORY_BUFFERS,     /* bytes that wait to be sent */
+    MEMORY_CONNECTIONS, /* connections and their streams */
+    MEMORY_TLS,         /* OpenSSL */
+    MEMORY_KINDS,
+} MemoryKind;
+
+/* "calls", for metrics. */
+extern const char *const memory_kind_names[MEMORY_KINDS];
+
+enum {
+    MEMORY_STEP = 64 * 1024,
+    MEMORY_MUCH = 64 * 1024, /* who holds more is a client among whom shares are divided */
+    TALLY_STEP = 16 * 1024,
+};
+
+/* What one client holds, over all its connections and loops. All zeros: nothing. */
+typedef struct Account {
+    _Atomic int64_t held;
+} Account;
+
+/* `account` may be NULL. */
+void account_add(Account *account, int64_t more);
+
+static inline int64_t account_held(const Account *account)
+{
+    return atomic_load_explicit(&account->held, memory_order_relaxed);
+}
+
+/* Not told yet by this thread; for memory_add. */
+extern _Thread_local int64_t memory_untold[MEMORY_KINDS];
+void memory_tell(MemoryKind kind);
+
+/* Adds to the process's total only. `more` may be negative. */
+static inline void memory_add(MemoryKind kind, int64_t more)
+{
+    int64_t untold = memory_untold[kind] += more;
+    if (untold >= MEMORY_STEP || untold <= -MEMORY_STEP)
+        memory_tell(kind);
+}
+
+/* Tells the process what this thread has not told yet: for tests, and threads that end. */
+void memory_settle(void);
+
+/* Bytes in use, as far as told. */
+int64_t memory_used(MemoryKind kind);
+int64_t memory_total(void);
+
+/* What is left below the high mark, in bytes; negative above it. For memory_ask. */
+extern _Atomic int64_t memory_left;
+
+/* The limit in bytes; at first there is none, which is UINT64_MAX. Set by one thread at a time. */
+void memory_set_limit(uint64_t limit);
+uint64_t memory_limit(void);
+
+typedef enum MemoryVerdict {
+    MEMORY_GRANTED,
+    MEMORY_OVER_SHARE, /* the client holds too much of it */
+    MEMORY_OVER_LIMIT, /* all is in use */
+    MEMORY_VERDICTS,
+} MemoryVerdict;
+
+MemoryVerdict memory_ask_above(const Account *account, size_t more);
+
+/* Whether `more` bytes may be taken for something new. `account` may be NULL: the gateway itself,
+   which has no share. Nothing is added by it. */
+static inline MemoryVerdict memory_ask(const Account *account, size_t more)
+{
+    int64_t left = atomic_load_explicit(&memory_left, memory_order_relaxed);
+    return left >= 0 && more <= (size_t)left ? MEMORY_GRANTED : memory_ask_above(account, more);
+}
+
+/* A client's share now, in bytes, and among how many it is divided. */
+int64_t memory_share(const Account *account);
+int64_t memory_clients(void);
+
+/* What one connection holds, told to its client's account in steps: never less than it holds, and
+   at most TALLY_STEP more. Its owner's thread only. All zeros, or an account alone: nothing. */
+typedef struct MemoryTally {
+    Account *account; /* NULL: only the process counts it */
+    int64_t held, told;
+} MemoryTally;
+
+void tally_tell(MemoryTally *tally);
+
+static inline void tally_add(MemoryTally *tally, MemoryKind kind, int64_t more)
+{
+    memory_add(kind, more);
+    tally->held += more;
+    if (tally->held > tally->told || tally->told - tally->held >= TALLY_STEP)
+        tally_tell(tally);
+}
+
+#endif

@@ -1,0 +1,26 @@
+/*
+ * Accounts of clients: one for each client with connections or calls, whatever its loops.
+ *
+ * A client is an IPv4 address or an IPv6 /64 (fair_client_of), as in the queues for instances; all
+ * peers without an address are one client. There are no more accounts than connections and calls
+ * that use them: an account is freed with its last reference. Any thread.
+ */
+#ifndef GATEWAY_ACCOUNTS_H
+#define GATEWAY_ACCOUNTS_H
+
+#include "base/memory/budget.h"
+#include "base/net/ip.h"
+
+/* The account of the client at this address; takes a reference. Never NULL. */
+Account *account_open(const IpAddress *address);
+
+/* Whether the account is that of the client at this address. */
+bool account_is_of(const Account *account, const IpAddress *address);
+
+/* Returns the reference; NULL is allowed. The caller has taken back all that it added. */
+void account_close(Account *account);
+
+/* How many there are. */
+uint32_t accounts_open(void);
+
+#endif

@@ -1,0 +1,11 @@
+/* Counts what OpenSSL allocates as MEMORY_TLS of the process. */
+#ifndef GATEWAY_TLS_MEMORY_H
+#define GATEWAY_TLS_MEMORY_H
+
+#include <stdbool.h>
+
+/* Before OpenSSL allocates anything: at the start of the process, with one thread. False: it has,
+   and nothing is counted. */
+bool tls_memory_count(void);
+
+#endif

@@ -1,0 +1,202 @@
+#include "gateway/memory/accounts.h"
+#include "tests/unit/gateway/call/scene.h"
+
+enum { LIMIT = 8 << 20, HIGH = 6 << 20 };
+
+static Account *hog, *client_account;
+
+static void hold(Account *account, int64_t more)
+{
+    account_add(account, more);
+    memory_add(MEMORY_CALLS, more);
+    memory_settle();
+}
+
+static int set_up(void **state)
+{
+    static const char *const addresses[] = {"192.0.2.1", "192.0.2.2"};
+    IpAddress one, other;
+    assert_true(ip_read(bytes_of(addresses[0]), &one) && ip_read(bytes_of(addresses[1]), &other));
+    scene_set_up(state);
+    memory_set_limit(LIMIT);
+    hog = account_open(&one);
+    client_account = account_open(&other);
+    return 0;
+}
+
+static int tear_down(void **state)
+{
+    hold(hog, -account_held(hog));
+    assert_int_equal(account_held(client_account), 0); /* however its calls have ended */
+    account_close(hog);
+    account_close(client_account);
+    memory_set_limit(UINT64_MAX);
+    return scene_tear_down(state);
+}
+
+/* A call of the client whose account this is. */
+static Peer *begin(Scene *scene, Account *account, const char *path)
+{
+    Peer *client = client_new(scene, http2_client_new, http2_server_new);
+    client->client->account = account;
+    client_head(client, "POST", path, "content-type: application/grpc\nte: trailers", -1, false);
+    return client;
+}
+
+static Peer *call(Scene *scene, Account *account)
+{
+    Peer *client = begin(scene, account, GET_ITEM);
+    if (!client->ended) {
+        say_frame(client, GET_X);
+        say_end(client);
+    }
+    return client;
+}
+
+static void who_holds_more_than_a_share_is_refused_above_the_high_mark(void **state)
+{
+    Scene *scene = *state;
+    hold(hog, HIGH + 1);
+    Peer *client = call(scene, hog);
+    assert_string_equal(said(client, "grpc-status"), "8");
+    assert_record(scene, "RESOURCE_EXHAUSTED MEMORY_SHARE, 0 sent");
+    assert_int_equal(scene->counted[COUNTER_MEMORY_SHARE], 1);
+    assert_int_equal(n_instances(scene), 0);
+}
+
+static void who_holds_little_is_not_refused_because_of_another(void **state)
+{
+    Scene *scene = *state;
+    hold(hog, HIGH + 1);
+    Peer *client = call(scene, client_account);
+    answer(instance(scene), ITEM);
+    assert_string_equal(said(client, "grpc-status"), "0");
+}
+
+static void at_the_limit_new_calls_are_refused(void **state)
+{
+    Scene *scene = *state;
+    hold(hog, LIMIT - 4000);
+    Peer *client = call(scene, client_account);
+    assert_string_equal(said(client, "grpc-status"), "8");
+    assert_record(scene, "RESOURCE_EXHAUSTED MEMORY_FULL, 0 sent");
+    assert_int_equal(scene->counted[COUNTER_MEMORY_FULL], 1);
+}
+
+static void health_is_told_at_the_limit(void **state)
+{
+    Scene *scene = *state;
+    hold(hog, LIMIT);
+    Peer *client = begin(scene, client_account, "/grpc.health.v1.Health/Check");
+    say_frame(client, BYTES_NONE);
+    say_end(client);
+    assert_string_equal(said(client, "grpc-status"), "0");
+}
+
+static void a_rest_client_hears_when_to_come_back(void **state)
+{
+    Scene *scene = *state;
+    static const struct {
+        int64_t held;
+        unsigned status;
+    } rows[] = {{HIGH + 1, 429}, {LIMIT, 503}};
+    for (int i = 0; i < 2; i++) {
+        hold(hog, rows[i].held - account_held(hog));
+        Peer *client = client_new(scene, http2_client_new, http2_server_new);
+        client->client->account = hog;
+        client_head(client, "GET", "/v1/items/x", "", -1, true);
+        assert_int_equal(client->head.status, rows[i].status);
+        assert_string_equal(field_of(client, "retry-after"), "1");
+    }
+}
+
+static Bytes large(Scene *scene, size_t size)
+{
+    uint8_t *message = arena_calloc(scene->arena, 1, size);
+    size_t field = size - 4;
+    memcpy(message,
+           (uint8_t[]){0x7a, (uint8_t)(field | 0x80), (uint8_t)(field >> 7 | 0x80),
+                       (uint8_t)(field >> 14)},
+           4);
+    return bytes(message, size);
+}
+
+static void what_a_request_holds_is_its_clients_until_the_call_ends(void **state)
+{
+    Scene *scene = *state;
+    Peer *client = begin(scene, client_account, MAKE_ITEM);
+    Bytes frame = framed(scene, large(scene, 1 << 20));
+    say(client, bytes_slice(frame, 0, frame.size / 2));
+    assert_true(account_held(client_account) >= (int64_t)frame.size / 2);
+    say(client, bytes_slice(frame, frame.size / 2, SIZE_MAX));
+    say_end(client);
+    answer(instance(scene), ITEM);
+    assert_string_equal(said(client, "grpc-status"), "0");
+    assert_int_equal(account_held(client_account), 0);
+}
+
+static void a_client_that_leaves_gives_back_what_its_request_held(void **state)
+{
+    Scene *scene = *state;
+    Peer *client = begin(scene, client_account, MAKE_ITEM);
+    Bytes frame = framed(scene, large(scene, 1 << 20));
+    say(client, bytes_slice(frame, 0, frame.size / 2));
+    break_off(client, HTTP2_ERROR_CANCEL);
+    assert_int_equal(account_held(client_account), 0);
+}
+
+static void a_request_that_grows_beyond_the_share_is_refused_before_it_is_sent(void **state)
+{
+    Scene *scene = *state;
+    Peer *client = begin(scene, hog, MAKE_ITEM);
+    hold(hog, HIGH - (256 << 10));
+    Bytes frame = framed(scene, large(scene, 1 << 20));
+    say(client, bytes_slice(frame, 0, 100 << 10));
+    assert_false(client->ended);
+    say(client, bytes_slice(frame, 100 << 10, SIZE_MAX));
+    assert_string_equal(said(client, "grpc-status"), "8");
+    assert_record(scene, "RESOURCE_EXHAUSTED MEMORY_SHARE, 0 sent");
+    assert_int_equal(scene->counted[COUNTER_MEMORY_SHARE], 1);
+}
+
+/* It may have had an effect: the rest of its response waits with the instance. */
+static void a_call_that_was_sent_is_not_refused_but_waits(void **state)
+{
+    Scene *scene = *state;
+    Peer *client = client_new(scene, http2_client_new, http2_server_new);
+    client->client->account = client_account;
+    client_head(client, "POST", GET_ITEM, "content-type: application/proto", -1, false);
+    say(client, GET_X);
+    say_end(client);
+    Peer *at = instance(scene);
+    hold(hog, LIMIT + LIMIT / 8);
+    Bytes frame = framed(scene, large(scene, 1 << 20));
+    answer_grpc_head(at);
+    say(at, frame);
+    scene_pass(scene, 50);
+    assert_true(http_stream_queued(at->stream) > frame.size / 2);
+    assert_false(client->ended);
+    hold(hog, -LIMIT);
+    scene_pass(scene, 50);
+    assert_int_equal(http_stream_queued(at->stream), 0);
+    answer_trailers(at, "grpc-status: 0");
+    assert_int_equal(client->head.status, 200);
+    assert_int_equal(client->body.size, 1 << 20);
+}
+
+int main(void)
+{
+#define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
+    const struct CMUnitTest tests[] = {
+        TEST(who_holds_more_than_a_share_is_refused_above_the_high_mark),
+        TEST(who_holds_little_is_not_refused_because_of_another),
+        TEST(at_the_limit_new_calls_are_refused),
+        TEST(health_is_told_at_the_limit),
+        TEST(a_rest_client_hears_when_to_come_back),
+        TEST(what_a_request_holds_is_its_clients_until_the_call_ends),
+        TEST(a_client_that_leaves_gives_back_what_its_request_held),
+        TEST(a_request_that_grows_beyond_the_share_is_refused_before_it_is_sent),
+        TEST(a_call_that_was_sent_is_not_refused_but_waits),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
