@@ -1,0 +1,101 @@
+"""The memory of the process is bounded, and the client that holds much of it is the first to be refused."""
+import http.client
+import socket
+import zlib
+
+import pytest
+from backends import Backend
+from gateway import SHOP_CONFIG, Gateway, instances
+from processes import eventually
+
+BUDGET = "limits: {memory: 64MiB, call_memory: 16MiB, message_bytes: 15MiB, answer_bytes: 15MiB}\n"
+MIB = 1 << 20
+
+
+@pytest.fixture(scope="module")
+def backend():
+    with Backend("v1") as backend:
+        yield backend
+
+
+@pytest.fixture
+def gateway(backend, tmp_path):
+    config = BUDGET + SHOP_CONFIG.replace("127.0.0.1:$port", "0.0.0.0:$port")
+    with Gateway(tmp_path, config, instances=instances(("v1", backend.port))) as gateway:
+        yield gateway
+
+
+def post(gateway, size, source, delay=0):
+    """A body that is small as it comes: a MiB of one letter for each of gzip's kilobytes."""
+    packer = zlib.compressobj(9, zlib.DEFLATED, 31)
+    body = packer.compress(b'{"customer":"' + b"k" * (size - 100) + b'"}') + packer.flush()
+    client = socket.create_connection(("127.0.0.1", gateway.port), source_address=(source, 0))
+    client.sendall(b"POST /v1/orders HTTP/1.1\r\nHost: x\r\nshop-delay: %d\r\nContent-Type: application/json\r\n"
+                   b"Content-Encoding: gzip\r\nContent-Length: %d\r\n\r\n" % (delay, len(body)) + body)
+    return client
+
+
+def status(client):
+    """(status, fields, body) of its response."""
+    with client:
+        answer = http.client.HTTPResponse(client)
+        answer.begin()
+        return answer.status, answer.headers, answer.read()
+
+
+def made(gateway, source):
+    """The status of a call that needs some MiB."""
+    return status(post(gateway, MIB, source))[0]
+
+
+def hog(gateway, source="127.0.0.2"):
+    """Holds more than three quarters of the budget, by calls whose service is slow."""
+    clients = [post(gateway, MIB, source, delay=20) for _ in range(90)]
+    eventually(lambda: gateway.metric("passerelle_memory_bytes", kind="calls") > 44 * MIB)
+    return clients
+
+
+def close(clients):
+    for client in clients:
+        client.close()
+
+
+def test_the_client_that_holds_much_is_refused_and_another_is_not(gateway):
+    clients = hog(gateway)
+    code, fields, body = status(post(gateway, MIB, "127.0.0.2"))
+    assert code == 429 and fields["retry-after"] == "1" and b'"MEMORY_SHARE"' in body
+    assert made(gateway, "127.0.0.3") == 200
+    assert gateway.metric("passerelle_memory_refused_clients_total") > 0
+    assert gateway.metric("passerelle_memory_limit_bytes") == 64 * MIB
+    assert sum(gateway.metric("passerelle_memory_bytes", kind=kind)
+               for kind in ("calls", "buffers", "connections", "tls")) < 72 * MIB
+    close(clients)
+    eventually(lambda: made(gateway, "127.0.0.2") == 200)
+
+
+def test_a_reload_changes_the_limit_at_once(gateway):
+    clients = hog(gateway)
+    assert made(gateway, "127.0.0.2") == 429
+    gateway.write(BUDGET.replace("64MiB", "1GiB") + SHOP_CONFIG.replace("127.0.0.1:$port", "0.0.0.0:$port"))
+    gateway.reload()
+    assert made(gateway, "127.0.0.2") == 200
+    close(clients)
+
+
+def test_operators_and_health_are_answered_above_the_limit(gateway):
+    clients = hog(gateway)
+    gateway.write(BUDGET.replace("memory: 64MiB", "memory: 20MiB") +
+                  SHOP_CONFIG.replace("127.0.0.1:$port", "0.0.0.0:$port"))
+    gateway.reload()
+    code, _, body = status(post(gateway, MIB, "127.0.0.3"))
+    assert code == 503 and b'"MEMORY_FULL"' in body
+    assert gateway.admin("/readyz").status == 200
+    assert gateway.metric("passerelle_memory_refused_total") > 0
+    close(clients)
+
+
+def test_all_is_given_back(gateway):
+    before = gateway.metric("passerelle_memory_bytes", kind="calls")
+    close(hog(gateway))
+    eventually(lambda: gateway.metric("passerelle_memory_bytes", kind="calls") <= before + MIB)
+    assert gateway.metric("passerelle_memory_clients") == 0
