@@ -242,6 +242,7 @@ static void use_config(Process *p, Config *config)
 {
     Config *old = p->config;
     p->config = config;
+    memory_set_limit(limits_memory(&config->limits));
     instances_adopt(config, old);
     discovery_use(p->watching, config);
     if (p->fleet)
@@ -256,7 +257,6 @@ static void use_config(Process *p, Config *config)
     telemetry_event("info", "config_loaded", OK, "generation %llu of %s",
                     (unsigned long long)config->generation, p->config_path);
     tell_doubts(config);
-    memory_set_limit(limits_memory(&config->limits));
     config_unref(old);
 }
 

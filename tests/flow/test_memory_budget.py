@@ -50,7 +50,7 @@ def made(gateway, source):
 
 def hog(gateway, source="127.0.0.2"):
     """Holds more than three quarters of the budget, by calls whose service is slow."""
-    clients = [post(gateway, MIB, source, delay=20) for _ in range(90)]
+    clients = [post(gateway, MIB, source, delay=20) for _ in range(140)]
     eventually(lambda: gateway.metric("passerelle_memory_bytes", kind="calls") > 44 * MIB)
     eventually(lambda: made(gateway, source) == 429)  # what conversions need for a moment is free again
     return clients
