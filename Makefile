@@ -94,7 +94,7 @@ format-check: ## fails where format would change something
 	@.ci/deps format
 	@files=$$(git ls-files $(SOURCES)) && clang-format --dry-run -Werror $$files
 
-tidy: ## clang-tidy over our C and headers; every finding is an error. Half an hour on two cores
+tidy: ## clang-tidy over our C and headers; every finding is an error. A quarter of an hour on two cores
 	@.ci/deps build format
 	@$(MAKE) --no-print-directory build
 	@/usr/bin/python3 tests/tidy.py $(BUILD) $(TIDY)

@@ -13,6 +13,9 @@ import sys
 import time
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
+FAST = ["--checks=-clang-analyzer-*"]
+# How many states the analyzer follows in one function: with its own 225,000 it takes five times as long.
+WHOLE = [f"--extra-arg-before={word}" for word in ("-Xclang", "-analyzer-config", "-Xclang", "max-nodes=50000")]
 
 
 def sources_of(build):
@@ -34,7 +37,7 @@ def tidy(build, source, options):
 
 def main():
     build = pathlib.Path(sys.argv[1]).resolve()
-    options = ["--checks=-clang-analyzer-*"] if sys.argv[2:] == ["fast"] else []
+    options = FAST if sys.argv[2:] == ["fast"] else WHOLE
     sources = sources_of(build)
     good = 0
     with concurrent.futures.ThreadPoolExecutor(os.cpu_count()) as pool:

@@ -6,7 +6,7 @@
 
 /* ---- Steps ----------------------------------------------------------------------------------- */
 
-/* A browser asks whether a page may call: no service hears of it. */
+/* A CORS preflight is answered by the gateway; no service gets it. */
 static const Step *answer_preflight(Client *c)
 {
     Exchange *x = c->x;
@@ -91,7 +91,7 @@ static bool is_upload_in_pieces(const Exchange *x)
            x->call.compression == COMPRESSION_IDENTITY;
 }
 
-/* What is known from the head to be too large is not waited for. */
+/* A body whose Content-Length is too large is refused before it arrives. */
 static Result check_length(const Client *c)
 {
     const Exchange *x = c->x;
@@ -105,7 +105,7 @@ static Result check_length(const Client *c)
                      (long long)c->head->content_length, limit);
 }
 
-/* Connect spells calls of one message and streams with different content types. */
+/* Connect has different content types for unary calls and streams. */
 static Result check_framing(Exchange *x)
 {
     if (x->call.dialect != DIALECT_CONNECT || exchange_is_unary(x))
@@ -122,7 +122,7 @@ static bool is_rest_stream(const Exchange *x)
            x->method->type->server_streaming;
 }
 
-/* A reconnect to a stream of events that has ended asks nobody. */
+/* A reconnect to a finished stream of events is answered without an instance. */
 static const Step *begin_rest_stream(Client *c)
 {
     Exchange *x = c->x;
@@ -178,7 +178,7 @@ const Step STEP_negotiate = {"negotiate", negotiate_step};
 
 /* ---- The request's messages ------------------------------------------------------------------ */
 
-/* Of opaque HTTP, each piece is passed on as it comes. */
+/* For opaque HTTP, each piece of the body is passed on as it arrives. */
 static MessageOutcome next_message(Client *c, Bytes *input, Message *message, Result *why)
 {
     if (c->x->kind != &KIND_OPAQUE)
@@ -188,7 +188,7 @@ static MessageOutcome next_message(Client *c, Bytes *input, Message *message, Re
     return message->bytes.size ? MESSAGE_DONE : MESSAGE_MORE;
 }
 
-/* What is left in the end, where the end of a body is that of its message. */
+/* The last message, in dialects where a message ends with the body. */
 static MessageOutcome last_message(Client *c, Message *message, Result *why)
 {
     const Exchange *x = c->x;
@@ -199,7 +199,7 @@ static MessageOutcome last_message(Client *c, Message *message, Result *why)
         message->bytes = x->call.get_message;
         return MESSAGE_DONE;
     }
-    /* A stream of pieces has at least one, because the path says something, too. */
+    /* A stream of pieces has at least one message, because the path has parameters for it. */
     if (c->reader.unframed == UNFRAMED_PIECES)
         return x->record.messages_in ? MESSAGE_MORE : MESSAGE_DONE;
     return message_reader_finish(&c->reader, message, why);
@@ -210,8 +210,8 @@ static bool fail(Client *c, Result why)
     return exchange_run(c->x, exchange_fail(c->x, why));
 }
 
-/* Gives the exchange the messages in a piece of body, as far as it wants them; false: it is over.
- */
+/* Passes the messages in a piece of body to the exchange, as far as it accepts them; false: the
+   exchange has ended. */
 static bool send_messages(Client *c, Bytes *piece)
 {
     while (exchange_wants(c->x)) {
@@ -248,7 +248,7 @@ static bool send_end(Client *c)
     return exchange_end(c->x, outcome == MESSAGE_DONE ? &last : NULL);
 }
 
-/* Gives back what the client has sent, once it is on its way. */
+/* Returns received bytes to the client's window once they were passed on. */
 static void settle(Client *c)
 {
     if (!c->owed || c->early.size || !exchange_has_room(c->x))
@@ -258,7 +258,7 @@ static void settle(Client *c)
     http_stream_consume(c->stream, owed);
 }
 
-/* What came before it was wanted, and the end. */
+/* Passes on the body that arrived early, and the end. */
 static void go_on(Client *c)
 {
     Bytes rest = buffer_bytes(&c->early);
@@ -305,7 +305,8 @@ static void on_body(void *owner, HttpStream *stream, Bytes piece)
         timer_start(&c->x->loop->timers, &c->more, 0); /* in this turn */
 }
 
-/* All that came in with the first bytes of the body is there by now, maybe its end. */
+/* By now everything that arrived with the first bytes of the body was read, perhaps also its
+   end. */
 static void on_more(Timer *timer)
 {
     exchange_more(((Client *)((char *)timer - offsetof(Client, more)))->x);
@@ -325,7 +326,7 @@ static void on_drain(void *owner, HttpStream *stream)
     exchange_room(c->x);
 }
 
-/* The client is gone: nobody is left to tell, so the reason only goes to the record. */
+/* The client is gone: the reason goes to the record only. */
 static void on_reset(void *owner, HttpStream *stream, Result why)
 {
     Exchange *x = ((Client *)owner)->x;
@@ -333,7 +334,7 @@ static void on_reset(void *owner, HttpStream *stream, Result why)
                                  "the client's stream ended before its response"));
 }
 
-/* It breaks the rules of HTTP, or takes too long: the client hears so in its dialect. */
+/* The request violates HTTP, or takes too long: the client gets an error in its dialect. */
 static void on_refused(void *owner, HttpStream *stream, Result why)
 {
     Client *c = owner;
@@ -357,8 +358,7 @@ static void on_room(Caller *caller)
     go_on((Client *)caller);
 }
 
-/* A repeated attempt sends nothing that was sent before: it is for requests that are kept, which
-   are there to their end. */
+/* Also right for a retry: a request that can be sent again is complete and kept. */
 static CallerHas has(const Caller *caller)
 {
     const Client *c = (const Client *)caller;
@@ -417,7 +417,7 @@ static const CallerEvents caller_events = {
 
 /* ---- Beginning ------------------------------------------------------------------------------- */
 
-/* Found once for a connection and a config. A listener that the config has no longer trusts
+/* Computed once per connection and config. A listener that is no longer in the config trusts
    nobody. */
 static bool is_trusted(ClientConnection *connection, const Config *config)
 {

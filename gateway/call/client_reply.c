@@ -20,7 +20,7 @@ static void add_own_fields(const Client *c, Fields *fields)
     if (x->version.reply)
         version_headers_write(x->version.reply, x->version.rule, x->config->identity_header,
                               fields);
-    else if (x->record.method) /* another word of the client's would have led to a version */
+    else if (x->record.method) /* another value of these fields would have selected a version */
         version_headers_vary(x->record.method->version->service, x->version.rule,
                              x->config->identity_header, fields);
     const Version *served = exchange_main_attempt(x)->pick.served;
@@ -40,7 +40,7 @@ static void add_own_fields(const Client *c, Fields *fields)
         fields_add(fields, bytes_of("vary"), bytes_of("accept")); /* lines, events, or a 406 */
 }
 
-/* The service's, which are without ours already, and ours. */
+/* The fields of the service, without those that only the gateway may set, and the gateway's own. */
 static Fields reply_fields(const Client *c, Arena *arena)
 {
     const Attempt *attempt = exchange_answered(c->x);
@@ -52,7 +52,7 @@ static Fields reply_fields(const Client *c, Arena *arena)
     return fields;
 }
 
-/* What depends on all the other fields. */
+/* Adds the fields that depend on all others. */
 static void complete_fields(const Client *c, Fields *fields)
 {
     cors_add(&c->x->config->cors, c->origin, fields);
@@ -61,13 +61,13 @@ static void complete_fields(const Client *c, Fields *fields)
 
 /* ---- Head and messages ----------------------------------------------------------------------- */
 
-/* HEAD, where GET would get messages for as long as there are any. */
+/* HEAD of a path whose GET is a stream. */
 static bool is_head_of_stream(const Exchange *x)
 {
     return x->method && x->method->type->server_streaming && bytes_are(x->call.verb, "HEAD");
 }
 
-/* The client has all that it wanted, and the service need not go on. */
+/* The client has its response, and the call to the service is cancelled. */
 static void leave_stream(Client *c)
 {
     Exchange *x = c->x;
@@ -75,7 +75,7 @@ static void leave_stream(Client *c)
     exchange_cancel(x, FAIL(x->arena, FAULT_CANCELLED, "HEAD wants no messages of a stream"));
 }
 
-/* Of a REST instance's success a REST client hears what it is: 201, 202, 206. */
+/* A REST client gets the 2xx status of a REST instance: 201, 202, 206. */
 static uint16_t success_status(const Exchange *x)
 {
     const Attempt *attempt = exchange_answered(x);
@@ -306,7 +306,7 @@ static Result write_end(const Client *c, Arena *arena, const Status *status, con
                : OK;
 }
 
-/* An error can always be told: without what the service added to it, it is small. */
+/* An error can always be sent: without the details and metadata of the service it is small. */
 static Result write_last_end(Client *c, Result why, ReplyEnd *end)
 {
     enum { LONGEST_MESSAGE = 1024 };
@@ -325,7 +325,7 @@ static Result write_last_end(Client *c, Result why, ReplyEnd *end)
     return write_end(c, arena, status, NULL, end);
 }
 
-/* Of a stream most losses come after its head: its trailers name them all. */
+/* Most losses of a stream come after its head, so its trailers list them all. */
 static const Fields *with_losses(const Exchange *x, const Fields *trailers, Fields *space)
 {
     if (!x->responding || !x->lost.size || !x->method || !x->method->type->server_streaming)
@@ -356,8 +356,8 @@ void client_on_end(Caller *caller, const Status *status, const Fields *trailers)
         x->record.status = status_of_error(x->arena, r);
         end.breaks_off = true;
     }
-    end.breaks_off |= c->piece_left > 0; /* within a frame nothing else can be said */
-    if (end.breaks_off) {                /* which no client takes for success */
+    end.breaks_off |= c->piece_left > 0; /* within a frame no error can be sent */
+    if (end.breaks_off) {                /* no client takes this for success */
         http_stream_cut(c->stream, HTTP2_ERROR_INTERNAL);
         return;
     }

@@ -1,11 +1,11 @@
-/* What is asked for: an RPC by its path, a REST binding, or an opaque route. */
+/* Finds the target of a request: an RPC by its path, a REST binding, or an opaque route. */
 #include "adapters/schema/parameter_path.h"
 #include "base/text/json_text.h"
 #include "gateway/call/client_internal.h"
 #include "gateway/call/opaque_route.h"
 #include "gateway/memory/accounts.h"
 
-/* What is left of the head once those fields are gone that speak for somebody else. */
+/* Removes forwarding fields from the head, and reads them. */
 static Result take_forwarding(Client *c)
 {
     Exchange *x = c->x;
@@ -20,14 +20,14 @@ static Result take_forwarding(Client *c)
                            &head->fields);
 }
 
-/* Whom the listener trusts: somebody, or the peer would not be trusted. */
+/* The trusted proxies of the listener, which exists, since the peer is trusted. */
 static const TrustedPeers *trusted_peers(const Client *c)
 {
     const Exchange *x = c->x;
     return &config_listener(x->config, c->connection->listener)->trusted;
 }
 
-/* A trusted proxy's word for its client comes before its own certificate. */
+/* The identity given by a trusted proxy comes before the proxy's own certificate. */
 static Bytes identity_of(const Client *c)
 {
     const Exchange *x = c->x;
@@ -72,8 +72,8 @@ static void pass_on_names(Client *c)
                      x->record.request_id, &x->call.metadata);
 }
 
-/* Of path and query. Which of them the rule takes is known with the version: see
-   client_take_rest. */
+/* The parameters of path and query. client_take_rest selects those of the rule, once the version is
+   known. */
 static Result take_parameters(Exchange *x, const RestMatch *match)
 {
     RestParameter *query;
@@ -93,7 +93,7 @@ static Result take_parameters(Exchange *x, const RestMatch *match)
     return OK;
 }
 
-/* What the rule has no place for goes the way of unknown fields. */
+/* Input that the rule has no place for is treated as an unknown field. */
 static Result refuse_or_count(Exchange *x, uint32_t n, Bytes name, const char *why)
 {
     if (x->route->unknown_fields == UNKNOWN_REFUSE)
@@ -117,7 +117,8 @@ static bool is_in_body(const RestBinding *binding, Bytes field_path)
            path.field == message_field(input, bytes_of(body));
 }
 
-/* Parameters of the query must not change what the body says, whether it says it or not. */
+/* Query parameters must not set fields that belong to the body, even if the body does not set
+   them. */
 static Result take_query(Exchange *x)
 {
     uint32_t kept = (uint32_t)x->binding->n_variables, n_refused = 0;
@@ -175,7 +176,7 @@ Result client_take_rest(Client *c)
     Result r = check_media(c);
     if (failed(r))
         return r;
-    /* The same path may name its variables otherwise in another version. */
+    /* Another version may have other names for the variables of the same path. */
     for (size_t i = 0; i < binding->n_variables; i++)
         x->parameters[i].field_path = binding->variables[i];
     return take_query(x);
@@ -241,7 +242,7 @@ static Result refuse_verb(Client *c)
                      BYTES_ARGS(x->call.verb));
 }
 
-/* A link or an image on any page is a GET, with the visitor's cookies. */
+/* Any page can cause a GET with the visitor's cookies, by a link or an image. */
 Result client_check_get(Client *c)
 {
     Exchange *x = c->x;
@@ -249,14 +250,14 @@ Result client_check_get(Client *c)
     return taken ? OK : refuse_verb(c);
 }
 
-/* A GET that is not taken is told so, however it is spelled. */
+/* If GET is not allowed, the error says so, even if the request has other mistakes. */
 static Result refuse_rpc(Client *c, Result why)
 {
     bool of_verb = why.error->fault == &FAULT_METHOD_NOT_ALLOWED || failed(client_check_get(c));
     return of_verb ? refuse_verb(c) : why;
 }
 
-/* On a method's path, what is in no RPC dialect for certain is Connect's. */
+/* On a method's path, a request that is not clearly of another RPC dialect is Connect's. */
 static Result resolve_rpc(Client *c, const Builtin *builtin)
 {
     Exchange *x = c->x;
@@ -268,7 +269,7 @@ static Result resolve_rpc(Client *c, const Builtin *builtin)
     if (!failed(r) && x->call.foreign_media && !x->config->untyped_json)
         r = client_refuse_media(c);
     if (failed(r)) {
-        /* Who speaks no RPC dialect is told as HTTP tells errors. */
+        /* Clients that speak no RPC dialect get the error as plain HTTP. */
         if (dialect == DIALECT_REST && r.error->fault == &FAULT_UNSUPPORTED_MEDIA)
             x->call.dialect = DIALECT_REST;
         return refuse_rpc(c, r);
@@ -284,7 +285,7 @@ static Result resolve_rpc(Client *c, const Builtin *builtin)
 static Result resolve_plain(Client *c)
 {
     Exchange *x = c->x;
-    /* The dialect of the error, should there be none, is REST's. */
+    /* If nothing is found, the error is in the REST dialect. */
     RestMatch match = {0};
     Bytes path = BYTES_NONE;
     Result found = find_plain(c, &match, &path);

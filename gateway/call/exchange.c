@@ -6,8 +6,8 @@
 
 /* ---- Running --------------------------------------------------------------------------------- */
 
-/* What an event of the caller leads to comes when the event has returned. Each attempt goes through
-   the steps by itself, beginning with the first one, which is of the latest. */
+/* Steps that result from an event of the caller run after the event has returned. Each attempt goes
+   through its steps by itself; `pick` is the first one, and is of the latest attempt. */
 bool attempt_run(Attempt *attempt, const Step *step)
 {
     Exchange *x = attempt->exchange;
@@ -117,7 +117,7 @@ const Step *exchange_settle(Exchange *x)
 
 /* ---- Events of the caller -------------------------------------------------------------------- */
 
-/* The event has returned. What it has led to is left to the outermost one. */
+/* The event has returned. The outermost one runs the resulting step. */
 static const Step *go_on(Exchange *x)
 {
     const Step *next = x->next ? x->next : STEP_WAIT;
@@ -182,7 +182,7 @@ const Step *exchange_give_piece(Exchange *x, Message piece)
     return go_on_if(x, x->caller->events->on_piece(x->caller, piece));
 }
 
-/* A service may have executed what it was sent, unless it refused that untouched. */
+/* Whether a service may have executed the call: it was sent, and not refused before processing. */
 static bool may_have_effect(const Exchange *x)
 {
     bool repeatable = x->method ? x->method->safe_to_repeat : http_is_idempotent(x->call.verb);
@@ -200,7 +200,7 @@ const Step *exchange_give_end(Exchange *x, const Status *status, const Fields *t
     x->record.status.may_have_effect = may_have_effect(x);
     x->delivering++;
     x->caller->events->on_end(x->caller, &x->record.status, trailers);
-    go_on(x); /* whatever the caller made of it, this was the end */
+    go_on(x); /* the result does not matter: this was the last event but one */
     return &STEP_finish;
 }
 
@@ -270,7 +270,7 @@ const Step *exchange_begin(Exchange *x, const ExchangeKind *kind)
 static const Route no_route = {
     .match = "", .timeout = NO_TIMEOUT, .attempts = 1, .compress_answers = COMPRESS_NEVER};
 
-/* What an instance is asked as it is, without a version. */
+/* A method of a single instance, without version and route. */
 static const Method *bare_method(Arena *arena, const MethodType *type)
 {
     Method *method = arena_make(arena, Method);
@@ -349,7 +349,7 @@ static const Step *try_again(Exchange *x, PolicyWhere where)
     return &STEP_pick;
 }
 
-/* The route's default in the caller's own version, marked as what it is. */
+/* The default response of the route, in the caller's version, marked as degraded. */
 static const Step *fall_back(Exchange *x, Result why)
 {
     x->own_response = true;
@@ -376,7 +376,7 @@ static const Step *respond(Exchange *x, Attempt *attempt, Result why)
     return exchange_give_end(x, &given, &attempt->answer.trailers);
 }
 
-/* What the default was to stand in for is what the caller hears; the log has both. */
+/* The caller gets the original error; the log has both. */
 static Result default_failed(Exchange *x, Result why)
 {
     return FAIL_OVER(x->arena, x->record.why, *x->record.why.error->fault,
@@ -404,7 +404,7 @@ static Attempt *last_answered(const Exchange *x)
 
 static const Step *decide_on_status(Attempt *attempt, Result why, bool attempted);
 
-/* The call has failed, or this attempt of it; what becomes of the call is the policy's to say. */
+/* The call has failed, or this attempt of it: policy decides what to do. */
 static const Step *decide(Exchange *x, Attempt *attempt, const PolicyQuestion *question, Result why)
 {
     bool by_service = question->event == POLICY_STATUS;
@@ -420,7 +420,7 @@ static const Step *decide(Exchange *x, Attempt *attempt, const PolicyQuestion *q
     case POLICY_FALL_BACK:
     case POLICY_FAIL: break;
     }
-    /* What the service has said is worth more than that a later attempt was lost. */
+    /* An error of the service is more useful than the loss of a later attempt. */
     Attempt *answered = question->attempted && !by_service ? last_answered(x) : NULL;
     if (answered)
         return decide_on_status(answered, answered->record.why, false);
@@ -463,7 +463,7 @@ const Step *attempt_failed_by_service(Attempt *attempt)
     return decide_on_status(attempt, why, true);
 }
 
-/* Other attempts do not matter: it is over for all of them. */
+/* Ends all attempts. */
 const Step *exchange_fail(Exchange *x, Result why)
 {
     Attempt *attempt = exchange_main_attempt(x);
@@ -495,7 +495,7 @@ const Step *exchange_nobody_left(Exchange *x, Result why)
 
 /* ---- Ending ---------------------------------------------------------------------------------- */
 
-/* Those that an instance had to do with, in their order. */
+/* Lists the attempts that involved an instance, in order. */
 static void record_attempts(Exchange *x)
 {
     CallRecord *record = &x->record;
@@ -510,7 +510,7 @@ static void record_attempts(Exchange *x)
     }
 }
 
-/* What the record says of the service is about one attempt. */
+/* Fills in the fields of the record that describe one attempt. */
 static void record_main_attempt(Exchange *x)
 {
     const Attempt *attempt = exchange_main_attempt(x);

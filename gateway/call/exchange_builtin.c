@@ -1,4 +1,4 @@
-/* The services that the gateway itself gives: gRPC health and server reflection. */
+/* The built-in services: gRPC health and server reflection. */
 #include "gateway/builtin/health.h"
 #include "gateway/builtin/reflection.h"
 #include "gateway/call/client_internal.h"
@@ -117,8 +117,7 @@ static const Step *wrong_count(Exchange *x, const char *how_many)
                                       x->builtin->builtin->path, how_many));
 }
 
-/* Questions are small and answers large: those that the caller does not take yet are not made
-   yet. */
+/* Requests are small and responses large: no response is made before the caller accepts it. */
 static bool caller_takes_more(const Exchange *x)
 {
     return x->caller->events->has_room(x->caller);

@@ -6,7 +6,7 @@
  */
 #include "gateway/call/exchange_internal.h"
 
-/* Where compression is HTTP's own: all of the body or nothing, and negotiated with browsers and
+/* Dialects that use HTTP's content coding: of the whole body, and negotiated with browsers and
    caches. */
 static bool is_content_coding(Dialect dialect)
 {
@@ -48,7 +48,7 @@ Compression attempt_request_compression(Attempt *attempt, size_t size)
     RequestTarget *target = &attempt->target;
     Compression compression = if_worth_it(attempt->exchange, target->compression, size);
     if (!dialect_is_framed(target->dialect))
-        target->compression = compression; /* the head says it of the whole body */
+        target->compression = compression; /* the head names it for the whole body */
     return compression;
 }
 
@@ -80,10 +80,10 @@ static bool may_compress(const Exchange *x, const Attempt *answered)
 {
     bool by_instance = answered && answered->answer.compression != COMPRESSION_IDENTITY;
     if (answered && answered->target.takes_part)
-        return false; /* ranges are of the bytes as they are */
+        return false; /* ranges refer to the uncompressed bytes */
     switch (x->route ? x->route->compress_answers : COMPRESS_NEVER) {
     case COMPRESS_WEB:
-        /* Raw bytes are compressed already, or not worth it; who knows is the service. */
+        /* Raw bytes are often compressed already: the service decides. */
         return by_instance || (is_content_coding(x->call.dialect) && !exchange_is_raw(x));
     case COMPRESS_INSTANCE: return by_instance;
     case COMPRESS_ALWAYS: return true;

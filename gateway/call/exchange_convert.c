@@ -18,7 +18,7 @@ static bool is_listed(Bytes list, Bytes name)
     return false;
 }
 
-/* A default that filled in for what was not said is counted, but nobody has lost anything by it. */
+/* A default for an absent field is counted, but not listed as lost. */
 void exchange_on_loss(void *owner, const Loss *loss)
 {
     Exchange *x = owner;
@@ -54,8 +54,8 @@ static Result run_plan(Exchange *x, const Plan *plan, const PlanInput *input, By
 
 enum { BATCH = 64 * 1024 /* bytes of messages that are converted before they are sent on */ };
 
-/* As many messages off the run as make a batch, in frames again. When one fails, those before it
-   are there. */
+/* Converts messages of the run up to the size of a batch, and frames them. If one fails, those
+   before it are in the result. */
 static Result run_plan_on_run(Exchange *x, const Plan *plan, MessageRun *run,
                               MessageRun *converted_out)
 {
@@ -101,7 +101,7 @@ static Result request_failed(const Attempt *attempt, Result r)
                      x->method->type->input->name, x->version.client->name, served->name);
 }
 
-/* The service's answer is its own doing, so what is wrong with it is not the caller's fault. */
+/* Mistakes in the service's response are the service's fault, not the caller's. */
 static Result answer_failed(const Attempt *attempt, Result r)
 {
     Exchange *x = attempt->exchange;
@@ -169,7 +169,7 @@ Result attempt_convert_request(Attempt *attempt, Bytes message, Bytes *converted
     return request_failed(attempt, run_plan(x, attempt->request_plan, &input, converted_out));
 }
 
-/* What a plan would find. A REST instance may be anything that speaks HTTP. */
+/* Without a plan, JSON is checked here: a REST instance may be any HTTP server. */
 static Result check_json(const Attempt *attempt, Bytes message)
 {
     Exchange *x = attempt->exchange;

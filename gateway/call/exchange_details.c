@@ -1,5 +1,4 @@
-/* What a service's error carries beside code and message, for a client of another version or
-   codec. */
+/* The details of a service's error, for a client of another version or codec. */
 #include "adapters/details/details.h"
 #include "gateway/call/exchange_internal.h"
 
@@ -39,8 +38,7 @@ static void on_unconverted(void *owner, Bytes type, bool kept, Result why)
                       x->version.reply->name, kept ? "it stays as it is" : "it is left out");
 }
 
-/* How the client's request is made from the one that the service saw: the way back of what was
-   sent. */
+/* The mapping from the service's version of the request back to the client's. */
 static const Mapping *request_back(const Attempt *attempt)
 {
     const MethodType *asked = attempt->pick.pair->target->type;
@@ -64,7 +62,7 @@ void attempt_convert_details(Attempt *attempt, Status *status)
     Bytes converted;
     Result r = details_convert(any, request, status->details, x->arena, &run, &converted);
     x->record.n_unknown += run.plan.n_unknown;
-    if (failed(r)) { /* the arena is full: the error is worth more */
+    if (failed(r)) { /* the arena is full: the error goes without details */
         x->record.detail_why = r;
         converted = BYTES_NONE;
     }

@@ -1,4 +1,4 @@
-/* The instance's side of an exchange: picking, connecting, sending, and what comes back. */
+/* The instance's side of an exchange: pick, connect, send, and the response. */
 #include "gateway/call/exchange_internal.h"
 #include "gateway/headers/own_fields.h"
 #include "gateway/rest/http_body.h"
@@ -17,8 +17,8 @@ static const Dialect dialect_of[] = {
     [UPSTREAM_HTTP] = DIALECT_HTTP,
 };
 
-/* The plans between the caller's side and the instance that was picked. The answer's may lead to
-   another version than the one the request came in, where the client asked so. */
+/* The plans between the caller and the picked instance. The response may be in another version than
+   the request, if the client requested so. */
 static Result choose_plans(Attempt *attempt)
 {
     Exchange *x = attempt->exchange;
@@ -76,7 +76,7 @@ Result attempt_prepare(Attempt *attempt)
     return OK;
 }
 
-/* The only one that may be asked, unless it has been. */
+/* Picks the only allowed instance, unless it was tried. */
 static Result pick_only(Attempt *attempt, const PickTried *tried)
 {
     Exchange *x = attempt->exchange;
@@ -180,8 +180,8 @@ static Result write_request_message(Attempt *attempt, Message message)
                          &x->framed);
 }
 
-/* Who cannot hear that it is a part (206) asks for the whole, as does who gets another spelling of
-   it. A part of compressed bytes cannot be opened. */
+/* Range fields are passed on only if the client can get a 206 and the bytes are not converted; else
+   the whole is requested. A part of compressed bytes cannot be decompressed. */
 static const Fields *choose_part(Attempt *attempt, Fields *space)
 {
     Exchange *x = attempt->exchange;
@@ -203,7 +203,7 @@ static const Fields *choose_part(Attempt *attempt, Fields *space)
     return space;
 }
 
-/* REST has the message taken apart, into path, query and body. */
+/* For REST the message is split into path, query and body. */
 static Result write_rest_head(Attempt *attempt, HttpHead *head, bool *has_body_out)
 {
     Exchange *x = attempt->exchange;
@@ -230,8 +230,8 @@ static Result write_rest_head(Attempt *attempt, HttpHead *head, bool *has_body_o
     return OK;
 }
 
-/* What came as a GET goes on as a GET, so that whoever keeps answers on the way may keep it, unless
-   its path grew longer than we would take ourselves. */
+/* A GET is sent on as a GET, so that caches on the way can be used, unless its path became longer
+   than the gateway itself accepts. */
 static Result write_connect_head(Attempt *attempt, HttpHead *head, bool *has_body_out)
 {
     Exchange *x = attempt->exchange;
@@ -265,7 +265,7 @@ static Result write_request_head(Attempt *attempt, HttpHead *head, bool *has_bod
     return r;
 }
 
-/* The instance is asked: the head, and whether that is all (`end`). */
+/* Sends the head of the request; `end`: there is no body. */
 static const Step *open_stream(Attempt *attempt, const HttpHead *head, bool end)
 {
     attempt_asked(attempt);
@@ -302,7 +302,8 @@ const Step *attempt_send_one(Attempt *attempt)
     HttpHead head;
     bool has_body;
     keep_scratch_apart(x);
-    /* Before the stream is opened: a message that cannot be given troubles no instance. */
+    /* Before the stream is opened, so that a message that cannot be converted reaches no
+       instance. */
     Result r = write_request_message(attempt, x->message);
     if (!failed(r))
         r = write_request_head(attempt, &head, &has_body);
@@ -320,7 +321,7 @@ const Step *attempt_send_one(Attempt *attempt)
     return STEP_WAIT;
 }
 
-/* What the client's reader keeps is the beginning of a message, also for another attempt. */
+/* The beginning of a message stays in the client's reader, also for a retry. */
 const Step *attempt_send_head(Attempt *attempt)
 {
     HttpHead head;
@@ -421,7 +422,7 @@ static Result read_end(Attempt *attempt, const Fields *trailers)
     return r;
 }
 
-/* A REST instance may say an error in the place of a stream's message, which ends the call. */
+/* A REST instance may send an error in place of a message of a stream. It ends the call. */
 static const Step *take_line(Attempt *attempt, Message line)
 {
     Exchange *x = attempt->exchange;
@@ -495,7 +496,7 @@ static void on_body(void *owner, HttpStream *stream, Bytes piece)
     attempt_run(attempt, take_answer(attempt, piece));
 }
 
-/* What is left in a dialect without frames: a stream's last line, or the whole body. */
+/* The rest in a dialect without frames: the last line of a stream, or the whole body. */
 static const Step *take_rest(Attempt *attempt, Message message)
 {
     if (attempt->side.reader.unframed == UNFRAMED_LINES)
@@ -549,7 +550,7 @@ static void on_reset(void *owner, HttpStream *stream, Result why)
 {
     Attempt *attempt = owner;
     Exchange *x = attempt->exchange;
-    /* It has the same deadline as we, and its clock may be a moment before ours. */
+    /* The instance has the same deadline, and its clock may be slightly ahead. */
     bool late = x->deadline != NO_TIMEOUT && x->deadline - x->loop->now < DEADLINE_NEAR;
     Result r = FAIL_OVER(x->arena, error_copy(x->arena, why),
                          *(late ? &FAULT_DEADLINE_EXCEEDED : why.error->fault), "%s broke off %.*s",

@@ -227,13 +227,14 @@ void exchange_sent(Attempt *attempt);
 /* For work on a part of a message. */
 Arena *exchange_arena_new(const Exchange *x);
 Arena *exchange_scratch(Exchange *x); /* for the message at hand */
-/* The message at hand has gone: its memory is for the next one, which comes at once, if any. */
+/* The current message was passed on: its memory is reused for the next one, which may follow at
+   once. */
 void exchange_forget_message(Exchange *x);
-/* All that has come has gone: the next message may take long. */
+/* All messages so far were passed on: their memory is freed, because the next one may take long. */
 void exchange_forget_messages(Exchange *x);
 
-/* For an end when the call has used up its own memory. What is written there is bounded by what is
-   there already. */
+/* For the end of a response when the call has used up its memory. What is written there is bounded
+   by data that the call already holds. */
 Arena *exchange_last_arena(Exchange *x);
 
 /* ---- exchange_instance.c: the instance's side -------------------------------------------------

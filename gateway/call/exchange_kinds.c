@@ -14,8 +14,8 @@ static const Step *wrong_count(Exchange *x, const char *how_many)
                                       x->method->type->path, how_many));
 }
 
-/* It is read whole before an instance is asked: a bad one troubles nobody else, and a good one can
-   be sent again. */
+/* The request is read completely before an instance is picked: an invalid one reaches no instance,
+   and a valid one can be sent again. */
 static const Step *keep_request(Exchange *x, Message message)
 {
     if (x->has_message)

@@ -11,7 +11,7 @@ enum { INTERIM_MOST = 16 };
 
 static const HttpStreamEvents opaque_events;
 
-/* With the query as it came. */
+/* With the unchanged query. */
 static Bytes target_with(const Client *c, Bytes path)
 {
     Bytes query = bytes_slice(c->head->path, bytes_find(c->head->path, '?'), SIZE_MAX);
@@ -74,7 +74,7 @@ static const Step *forward(Exchange *x, Message piece)
     return STEP_WAIT;
 }
 
-/* A request without a body has ended with its head; a tunnel ends when both sides have. */
+/* A request without a body has ended with its head; a tunnel ends when both sides have ended. */
 static const Step *end_request(Exchange *x, const Message *last)
 {
     const Client *c = client_of(x);
@@ -96,7 +96,8 @@ const ExchangeKind KIND_OPAQUE = {
 
 /* ---- The response ---------------------------------------------------------------------------- */
 
-/* What the service sent, but for what only the gateway may say. Borrows names and values. */
+/* The fields that the service sent, without those that only the gateway may set. Borrows names and
+   values. */
 static Fields fields_of_service(const Attempt *attempt, const Fields *sent)
 {
     Fields fields = fields_in(attempt->exchange->arena);
@@ -106,7 +107,7 @@ static Fields fields_of_service(const Attempt *attempt, const Fields *sent)
     return fields;
 }
 
-/* It goes through as it is, and counts as the service's error. */
+/* It is passed on unchanged, and counts as an error of the service. */
 static void record_error(const Attempt *attempt, uint16_t http_status)
 {
     Exchange *x = attempt->exchange;
@@ -189,15 +190,15 @@ static void on_reset(void *owner, HttpStream *stream, Result why)
         attempt_run(attempt, attempt_failed(attempt, r));
         return;
     }
-    /* Bytes of the answer are out already: only breaking off says that they are not all. */
+    /* Some of the body was sent already: only a reset shows that it is incomplete. */
     x->record.why = r;
     x->record.status = status_of_error(x->arena, r);
     http_stream_cut(client_of(x)->stream, HTTP2_ERROR_INTERNAL);
     exchange_run(x, &STEP_finish);
 }
 
-/* 100 was said by us, who take the body. The others are good for a few: no window holds them
-   back. */
+/* 100 is sent by the gateway itself. Others are limited in number: flow control does not apply to
+   them. */
 static void on_interim(void *owner, HttpStream *stream, const HttpHead *head)
 {
     Attempt *attempt = owner;

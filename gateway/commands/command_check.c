@@ -12,7 +12,7 @@
 
 #include <stdio.h>
 
-/* For name servers, all names together. */
+/* All name servers together. */
 #define NAMES_TIME (5 * SECOND)
 
 static void print(const Buffer *out)

@@ -11,7 +11,7 @@
 #include <ctype.h>
 #include <stdio.h>
 
-/* The package that a schema is about: the only one with RPC services. */
+/* The main package of a schema: the only one with RPC services. */
 static const char *only_package(const Schema *schema)
 {
     const char *package = NULL;

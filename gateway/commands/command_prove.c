@@ -38,7 +38,7 @@ static bool is_connected(const Service *service, uint32_t older, uint32_t newer)
     return true;
 }
 
-/* False: disproved, or it could not be tried; both are said. */
+/* False: a counter-example was found, or the test could not run; both are printed. */
 static bool prove_pair(const Service *service, uint32_t older, uint32_t newer,
                        const ProveOptions *options)
 {

@@ -1,4 +1,4 @@
-/* passerelle run CONFIG: the gateway at work, until it is told to stop. */
+/* passerelle run CONFIG: runs the gateway until a signal stops it. */
 #include "gateway/commands/command.h"
 #include "gateway/process/process.h"
 

@@ -1,4 +1,4 @@
-/* passerelle version: what was built, and with what. */
+/* passerelle version: the program's version and those of its libraries. */
 #include "gateway/commands/command.h"
 
 #include <openssl/crypto.h>

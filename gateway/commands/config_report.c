@@ -54,7 +54,7 @@ static void add_stale(const Version *version, Buffer *out)
                       error_text(out->arena, reflected->stale));
 }
 
-/* REST requests of two methods at once: only one can have them. */
+/* REST requests that match two methods: only one can get them. */
 static void add_hidden(const Version *version, Buffer *out)
 {
     for (uint32_t i = 0; i < version->n_methods; i++)
@@ -67,7 +67,7 @@ static void add_hidden(const Version *version, Buffer *out)
         }
 }
 
-/* REST instances answer what has an HTTP rule and is no stream. */
+/* REST instances serve methods with an HTTP rule that are not streams. */
 static void add_out_of_reach(const Version *version, Buffer *out)
 {
     bool rest = false;

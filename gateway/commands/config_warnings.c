@@ -105,7 +105,7 @@ static void warn_of_certificate(Warnings *w, const X509 *certificate, const char
         warn(w, "%s: %s ends on %s", where, which, day_text(w, ends));
 }
 
-/* The certificate that the gateway shows there, and those that follow in its file. */
+/* The gateway's certificate there, and those that follow it in its file. */
 static void warn_of_certificates(Warnings *w, SSL_CTX *tls, const char *where)
 {
     X509 *own = tls ? SSL_CTX_get0_certificate(tls) : NULL;
@@ -178,7 +178,7 @@ static void warn_of_service(Warnings *w, const Service *service)
             warn_of_instance(w, service, &service->versions[i].reflected->instance);
 }
 
-/* As a file that was cut off after its listeners. */
+/* A config without services and routes, perhaps a file that was cut off. */
 static void warn_of_nothing(Warnings *w)
 {
     if (w->config->n_services == 0 && w->config->n_routes == 0)

@@ -8,7 +8,7 @@
 #include "gateway/policy/policy.h"
 #include "gateway/version/negotiate.h"
 
-/* What a request came to. */
+/* What was found for a request. */
 typedef struct Found {
     const Method *method;
     const RestBinding *binding; /* REST */
@@ -69,7 +69,7 @@ static Result settle(const Version *version, Arena *arena, Found *found)
     return OK;
 }
 
-/* RPCs are asked by POST, and by Connect's GET where nothing happens by it. */
+/* RPCs use POST, or Connect's GET if they have no side effects. */
 static Result check_verb(const ExplainRequest *request, const Found *found, Arena *arena)
 {
     bool get = (bytes_are(request->verb, "GET") || bytes_are(request->verb, "HEAD")) &&
@@ -115,7 +115,7 @@ static void tell_hedge(const Route *route, const Method *method, Buffer *out)
     }
 }
 
-/* What the data plane would do at the first attempt. */
+/* What the data plane would do after the first attempt. */
 static void tell_policy(const Route *route, const Method *method, Bytes verb, Buffer *out)
 {
     static const struct {
@@ -178,7 +178,7 @@ static void tell_losses(const Version *from, const Version *to, const MethodType
     loss_report_text(&report, false, out);
 }
 
-/* What the client's messages are written in, as far as its fields say. */
+/* The codec of the client's messages, by its header fields. */
 static Codec client_codec(const ExplainRequest *request, const Found *found)
 {
     Bytes type = fields_get(&request->fields, "content-type");
@@ -214,7 +214,7 @@ static void tell_served(const Method *method, const Version *reply, const Versio
         tell_losses(served, reply, pair->target->type, mapping_set_output, "answer", out);
 }
 
-/* Versions that instances speak and that the method has a way to, best first. */
+/* Versions that instances speak and that the method converts to, best first. */
 static uint32_t candidates(const Method *method, const Version **list)
 {
     const Service *service = method->version->service;

@@ -1,4 +1,4 @@
-/* passerelle: the table of commands, and what finds one in it. */
+/* passerelle: the table of commands, and the lookup in it. */
 #include "gateway/commands/admin_client.h"
 #include "gateway/commands/command.h"
 #include "gateway/memory/tls_memory.h"

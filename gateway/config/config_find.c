@@ -1,4 +1,4 @@
-/* What is found in a config that is there already. */
+/* Lookups in a loaded config. */
 #include "gateway/config/config.h"
 
 const ListenerConfig *config_listener(const Config *config, const char *address)

@@ -1,4 +1,4 @@
-/* Instances: where they are and how they are spoken to. */
+/* Instances: their addresses and protocols. */
 #include "gateway/config/config_internal.h"
 
 #include "base/arena.h"
@@ -31,7 +31,7 @@ static Compression compression_of(Passerelle__Config__Compression compression)
     return COMPRESSION_IDENTITY;
 }
 
-/* What goes together, and what is not said but follows. */
+/* Checks combinations of settings, and fills in what follows from others. */
 static void read_protocol(ConfigReader *reader, const Passerelle__Config__Instance *text,
                           bool opaque, const char *path, Instance *instance)
 {

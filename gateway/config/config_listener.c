@@ -47,7 +47,7 @@ static void tell_duplicate(ConfigReader *reader, uint32_t at, const char *path)
 
 /* ---- Trust ----------------------------------------------------------------------------------- */
 
-/* Why a text is no member of the list, and what to write. */
+/* Why a text is not a valid entry of the list, and what to write instead. */
 static void tell_no_network(ConfigReader *reader, const char *text, bool alone, const char *path)
 {
     IpRange meant;
@@ -97,7 +97,8 @@ static void read_proxies(ConfigReader *reader, const Passerelle__Config__Listene
                     "list the senders in trusted_proxies", "there are no trusted proxies here");
 }
 
-/* A field that means something else is taken from strangers, whoever it belongs to. */
+/* A field with another meaning must not become the identity header: it is removed from requests of
+   untrusted peers. */
 static bool means_something_else(const char *name)
 {
     static const char *const others[] = {"authorization", "cookie",     "host",
@@ -112,7 +113,7 @@ static bool means_something_else(const char *name)
            bytes_start_with(bytes_of(name), "passerelle-");
 }
 
-/* An identity that nobody is trusted to tell would be nobody's. */
+/* Without trusted proxies nobody could set the identity header. */
 static void check_identity_header(ConfigReader *reader)
 {
     const Config *config = reader->config;

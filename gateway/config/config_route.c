@@ -7,7 +7,7 @@
 
 #include <stdlib.h>
 
-/* How much of a method a match names: the more, the more specific. */
+/* How specific a match is. */
 typedef enum MatchLevel {
     MATCH_NOTHING,
     MATCH_SERVICE,
@@ -223,7 +223,7 @@ void config_read_routes(ConfigReader *reader)
 
 /* ---- Matching -------------------------------------------------------------------------------- */
 
-/* Takes the text off the front. */
+/* Removes the text from the front. */
 static bool take(Bytes *rest, const char *text)
 {
     if (!bytes_start_with(*rest, text))
@@ -261,8 +261,7 @@ static MatchLevel level_in_any_version(const Route *route, const Method *method)
     return best;
 }
 
-/* In every version that may answer: which one does must not decide whether a link on any page has
-   side effects. */
+/* In every version that may serve the call, so that GET is safe whichever version is picked. */
 static bool takes_get(const Method *method)
 {
     const Service *service = method->version->service;
@@ -322,7 +321,7 @@ static void tell_unused(ConfigReader *reader, const bool *used)
         uint32_t n_methods = 0;
         for (uint32_t j = 0; route->service && j < route->service->n_versions; j++)
             n_methods += route->service->versions[j].n_methods;
-        /* Without methods the mistake is elsewhere, and told. */
+        /* Without methods the mistake is elsewhere, and was reported. */
         if (!used[i] && n_methods && reader->route_paths[i])
             config_tell(reader, config_path(reader, "%s.match", reader->route_paths[i]),
                         hint_of(reader, route), "%s matches no method", route->match);

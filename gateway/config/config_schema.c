@@ -18,7 +18,7 @@ static void tell_failure(ConfigReader *reader, Result r, const char *path, const
                 more ? origin->doing : "");
 }
 
-/* Each file is read once, and what is wrong with it told once. */
+/* Each file is read once, and its mistakes are reported once. */
 static const Schema *load_file(ConfigReader *reader, const char *file, const char *path)
 {
     LoadedSchema *loaded = table_get(&reader->schemas, bytes_of(file));
@@ -48,7 +48,7 @@ static void check_cache(ConfigReader *reader, const Version *version, const char
                     "%s is already the cache of another version", cache);
 }
 
-/* What it told when it was there last, for one that is not there now. */
+/* The cached schema of an instance that cannot be reached now. */
 static void use_cache(ConfigReader *reader, Version *version, Result why, const char *path)
 {
     ReflectedSchema *reflected = version->reflected;

@@ -76,7 +76,7 @@ static Result read_list(ConfigReader *reader, const Service *service, ServicePla
                            reader->problems, &plan->lists[at]);
 }
 
-/* Neighbours without a list are the same by name, or there is no way between them. */
+/* Without a change list, neighbouring versions are matched by name, or cannot be converted. */
 static Result try_without(ConfigReader *reader, const Service *service, ServicePlan *plan,
                           uint32_t at)
 {
@@ -115,8 +115,8 @@ static bool has_rest_rules(const Version *version)
     return false;
 }
 
-/* Is a message of this version ever given as what it is? Not when no instance speaks it and its
-   clients have no REST; in a large schema that is a tenth of the memory. */
+/* Whether messages of this version may pass unconverted. Not if no instance speaks it and it has no
+   REST bindings; in a large schema this saves a tenth of the memory. */
 static bool wants_identity(const ConfigReader *reader, const Version *version)
 {
     for (uint32_t i = 0; i < reader->config->n_routes; i++)
@@ -234,7 +234,7 @@ static const char *missing_list(ConfigReader *reader, const Service *service,
     return NULL;
 }
 
-/* A version that nobody can answer is a mistake. */
+/* A version that no instance can serve is a mistake. */
 static void check_served(ConfigReader *reader, const Service *service, const ServicePlan *plan)
 {
     uint64_t native = 0;

@@ -1,4 +1,4 @@
-/* Graceful routes: the answer that the config gives, in every version's shape and codec. */
+/* Graceful routes: the default response of the config, in each version and codec. */
 #include "gateway/config/config_internal.h"
 
 #include "adapters/run/plan_run.h"
@@ -19,7 +19,7 @@ static const char *route_path(const ConfigReader *reader, const Route *route)
     return reader->route_paths[route - reader->config->routes];
 }
 
-/* The version that the answer is written in. */
+/* The version that the default response is written in. */
 static const Version *written_version(ConfigReader *reader, const Route *route)
 {
     const Service *service = route->service;
@@ -83,7 +83,7 @@ static void tell_unfit(ConfigReader *reader, const Method *method, Result r)
                 error_origin(r)->doing);
 }
 
-/* A default answer on its way to one method. */
+/* A default response that is being compiled for one method. */
 typedef struct Conversion {
     Method *method;
     const Version *written;
@@ -92,7 +92,7 @@ typedef struct Conversion {
     bool bad; /* it cannot be given, which is told */
 } Conversion;
 
-/* The answer, or only one field of it, in the method's own version. Empty when it is bad. */
+/* The default response, or one field of it, in the method's version. Empty if it is invalid. */
 static Result convert(ConfigReader *reader, Conversion *c, Codec codec, const char *only_field,
                       Bytes *converted_out)
 {
@@ -117,7 +117,7 @@ static Result convert(ConfigReader *reader, Conversion *c, Codec codec, const ch
     if (failed(r))
         tell_unfit(reader, c->method, r);
     c->bad |= failed(r);
-    /* An empty message is there all the same. */
+    /* An empty message is not NULL. */
     *converted_out = failed(r) ? BYTES_NONE : out.size ? buffer_bytes(&out) : bytes("", 0);
     return OK;
 }

@@ -1,4 +1,4 @@
-/* Details: the plans for what errors carry, as JSON and in other versions. */
+/* Error details: the plans for JSON and for other versions. */
 #include "gateway/config/config_internal.h"
 
 #include "adapters/compile/plan_compile.h"

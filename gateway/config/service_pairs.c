@@ -76,7 +76,7 @@ Result service_plan(ConfigReader *reader, const Mapping *mapping, const PlanOpti
     return OK;
 }
 
-/* From protobuf to the same version's protobuf nothing is looked at, unknown fields included. */
+/* From protobuf to protobuf of the same version, messages pass unread, with unknown fields. */
 static UnknownFields unknown_in(const Version *from, const Version *to, Codec codec_from,
                                 Codec codec_to, UnknownFields said)
 {

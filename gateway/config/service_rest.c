@@ -7,7 +7,7 @@
 #include "gateway/rest/http_body.h"
 #include "protocols/http/http_rules.h"
 
-/* Where a rule's mistake is told: its schema's place in the config. */
+/* Mistakes of a rule are reported at its schema's place in the config. */
 static void tell(ConfigReader *reader, const Method *method, const HttpRule *rule,
                  const char *reason)
 {
@@ -165,7 +165,7 @@ static Result add_to_table(ConfigReader *reader, RestBinding *binding)
              arena_printf(reader->arena, "%s matches the same requests",
                           before->method->type->path));
     } else if (before && before->method->version == binding->method->version) {
-        /* Published APIs do this; the last one wins, and the check tells. */
+        /* Published APIs do this: the last one wins, and `check` warns. */
         before->hidden_by = binding;
         binding->next = before->next;
     }

@@ -15,7 +15,7 @@ typedef union DialAddress {
     struct sockaddr_un unix_socket;
 } DialAddress;
 
-/* One address that was begun. Freed by the loop when the poll is closed. */
+/* A connect that has started. Freed by the loop when its poll is closed. */
 typedef struct DialTry {
     uv_poll_t poll;
     Dial *dial;
@@ -40,9 +40,9 @@ struct Dial {
     uint32_t n, n_begun;
     DialTry *tries; /* under way */
     bool more, connected;
-    Timer delay;   /* until the next address is begun */
-    LoopWork look; /* begins the first, and tells of the end */
-    int error;     /* of the last one that failed, */
+    Timer delay;   /* until the next connect starts */
+    LoopWork look; /* starts the first connect, and reports the end */
+    int error;     /* of the connect that failed last, which is: */
     uint32_t failed_last;
 };
 
@@ -91,7 +91,7 @@ static void on_poll_closed(uv_handle_t *handle)
     free(handle);
 }
 
-/* Ends the watching; the descriptor is the caller's. */
+/* Stops watching the descriptor, which the caller then owns. */
 static int try_end(DialTry *try, DialState state)
 {
     Dial *dial = try->dial;
@@ -116,7 +116,7 @@ static void look_later(Dial *dial)
     loop_defer(dial->loop, &dial->look);
 }
 
-/* The next is begun at once. */
+/* The next connect starts without a delay. */
 static void fail(Dial *dial, uint32_t which, int error)
 {
     dial->targets[which].state = DIAL_FAILED;

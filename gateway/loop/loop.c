@@ -6,9 +6,10 @@
 #include <stdlib.h>
 
 enum {
-    WORK_PASSES =
-        4, /* how often work that work brings is done before the sockets are looked at again */
-    MAX_WAKE = 3600, /* seconds: the wheel is looked at least this often, against overflows */
+    WORK_PASSES = 4, /* passes over deferred work that deferred work queued, before the sockets are
+                        polled again */
+    MAX_WAKE = 3600, /* seconds: the wheel runs at least this often, so that times do not
+                        overflow */
 };
 
 static void set_date(Loop *loop)
@@ -70,7 +71,7 @@ static LoopWork *work_pop(LoopPrivate *p)
     return work;
 }
 
-/* Marks where a pass ends: what a pass brings about belongs to the next. */
+/* Marks the end of a pass: work queued during a pass belongs to the next one. */
 static void end_of_pass(LoopWork *work)
 {
     (void)work;
@@ -91,19 +92,19 @@ static void run_work(Loop *loop)
 
 static void do_not_wait(uv_idle_t *idle)
 {
-    (void)idle; /* an active idle handle is all it takes */
+    (void)idle; /* an active idle handle makes the next wait return at once */
 }
 
-/* Ends the wait. Timers fire in after_wait, when what came in has been read: after a pause of the
-   whole process, nobody is found late whose bytes were there all the time. */
+/* Ends the wait. Timers fire in after_wait, after all input was read: after a pause of the whole
+   process, no peer times out whose bytes had arrived in time. */
 static void on_wake(uv_timer_t *timer)
 {
     Loop *loop = timer->data;
     loop->private->wake_at = INT64_MAX;
 }
 
-/* The timer is set anew only when it would fire too late: deadlines that move away, as those of
-   busy connections do, cost nothing. */
+/* The timer is restarted only if it would fire too late: deadlines that are moved back, as those of
+   busy connections are, cost nothing. */
 static void set_wake(Loop *loop)
 {
     LoopPrivate *p = loop->private;
@@ -206,7 +207,7 @@ Result loop_open(Loop *loop, uint32_t index, Arena *arena)
     p->record_buffer = malloc(LOOP_RECORD_SIZE);
     CHECK(p->read_buffer && p->plain_buffer && p->cipher_buffer && p->record_buffer);
 
-    /* None of these opens anything. */
+    /* None of these needs a descriptor. */
     CHECK(uv_async_init(&loop->uv, &p->posted, on_posted) == 0);
     CHECK(uv_prepare_init(&loop->uv, &p->before_wait) == 0);
     CHECK(uv_check_init(&loop->uv, &p->after_wait) == 0);
@@ -247,7 +248,7 @@ void loop_deinit(Loop *loop)
     on_posted(&p->posted);
     for (int i = 0; i < OWN; i++)
         uv_unref(own[i]);
-    while (uv_run(&loop->uv, UV_RUN_DEFAULT) != 0) /* what others are closing */
+    while (uv_run(&loop->uv, UV_RUN_DEFAULT) != 0) /* handles that others are closing */
         continue;
     for (int i = 0; i < OWN; i++)
         uv_close(own[i], NULL);

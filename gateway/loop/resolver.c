@@ -15,7 +15,7 @@
 
 enum { TRIES = 3, V6 = 0, V4 = 1, FAMILIES = 2, FAMILY_MOST = RESOLVER_MOST / FAMILIES };
 
-/* What /etc/resolv.conf was when it was read. */
+/* Identifies the version of /etc/resolv.conf that was read. */
 typedef struct FileStamp {
     dev_t device;
     ino_t number;
@@ -38,10 +38,10 @@ struct Resolver {
     ares_channel channel;
     struct ares_options options; /* search domains, as c-ares read them */
     FileStamp stamp;
-    Timer timer; /* the next that c-ares has to do by itself */
+    Timer timer; /* when c-ares must be called next */
 
     Watched *watched;
-    Question *questions; /* all that are under way */
+    Question *questions; /* all running ones */
 };
 
 /* The addresses of one family, of the candidate at hand. */
@@ -49,7 +49,7 @@ typedef struct Family {
     Question *question;
     bool pending;
     bool again; /* the channel was closed under it */
-    int status; /* of c-ares, once it is not pending */
+    int status; /* ARES_..., once it is not pending */
     IpAddress addresses[FAMILY_MOST];
     uint32_t n;
     int64_t ttl;
@@ -62,11 +62,11 @@ typedef struct Family {
 struct Question {
     Resolver *resolver;
     Question *next, **at;
-    Lookup *lookup; /* NULL: nobody waits */
+    Lookup *lookup; /* NULL: cancelled */
     char *name;
-    uint32_t candidate; /* place in the search */
-    bool no_addresses;  /* some candidate is a name, though without addresses */
-    int status;         /* of c-ares: why it has failed */
+    uint32_t candidate; /* index in the search list */
+    bool no_addresses;  /* some candidate exists, but has no addresses */
+    int status;         /* ARES_...: why it has failed */
     Family families[FAMILIES];
     Timer delay;
     LoopWork tell;
@@ -89,7 +89,7 @@ static void on_timer(Timer *timer)
             ARES_SOCKET_BAD);
 }
 
-/* After each call of c-ares: when it has to be called again though nothing came in. */
+/* To be called after each call of c-ares, which may have changed its next timeout. */
 static void set_timer(Resolver *resolver)
 {
     struct timeval wait;
@@ -127,7 +127,7 @@ static void unwatch(Watched **at)
     uv_close((uv_handle_t *)&watched->poll, on_unwatched);
 }
 
-/* Without it the query ends with its timeout. */
+/* NULL: the descriptor cannot be watched, and the query ends with its timeout. */
 static Watched *watch(Resolver *resolver, ares_socket_t fd)
 {
     Watched *watched = calloc(1, sizeof(*watched));
@@ -143,7 +143,7 @@ static Watched *watch(Resolver *resolver, ares_socket_t fd)
     return watched;
 }
 
-/* c-ares wants to hear of this socket, or of other events on it, or is about to close it. */
+/* c-ares calls this to have a socket watched, or watched for other events, or before closing it. */
 static void on_socket(void *owner, ares_socket_t fd, int readable, int writable)
 {
     Resolver *resolver = owner;
@@ -184,7 +184,7 @@ static bool has_one_server(ares_channel channel)
     return one;
 }
 
-/* The channel looks names up in files only; queries of ours are for DNS only. 0, or a status. */
+/* ares_getaddrinfo uses /etc/hosts only ("f"), and ares_query DNS only. 0, or a status. */
 static int channel_init(Resolver *resolver, int flags)
 {
     const DnsConfig *dns = &resolver->dns;
@@ -208,8 +208,8 @@ static int channel_init(Resolver *resolver, int flags)
     return status;
 }
 
-/* Where a server fails, another may know: c-ares asks it, and forgets how the first one failed. A
-   single server's failure is the answer. */
+/* With several servers, c-ares asks the next one after a failure (SERVFAIL, REFUSED), and does not
+   report the first failure. With one server, its failure is reported. */
 static int channel_open(Resolver *resolver)
 {
     int set;
@@ -228,7 +228,7 @@ static int channel_open(Resolver *resolver)
     return status;
 }
 
-/* Queries under way are marked, to be sent again. */
+/* Running queries are marked (Family.again), and sent again later. */
 static void channel_close(Resolver *resolver)
 {
     if (!resolver->open)
@@ -483,7 +483,7 @@ static void on_file(void *owner, int status, int timeouts, struct ares_addrinfo 
     ares_freeaddrinfo(found);
 }
 
-/* What a file says of a name is all that there is to know. Reading it takes no waiting. */
+/* A name in /etc/hosts is not looked up in DNS. c-ares reads the file within the call. */
 static bool find_in_files(Question *question)
 {
     struct ares_addrinfo_hints hints = {.ai_flags = ARES_AI_NOSORT};
@@ -491,7 +491,7 @@ static bool find_in_files(Question *question)
     return n_addresses(question) > 0;
 }
 
-/* Opens the channel, anew when what it was made of has changed since. 0, or a status. */
+/* Opens the channel; opens it again if /etc/resolv.conf has changed. 0, or a status. */
 static int channel_ready(Resolver *resolver)
 {
     FileStamp now = stamp_of(RESOLV_CONF);
@@ -583,7 +583,7 @@ void resolver_free(Resolver *resolver)
     if (!resolver)
         return;
     channel_close(resolver);
-    while (resolver->watched) /* c-ares has closed them all; for the case that it has not */
+    while (resolver->watched) /* c-ares should have closed them all */
         unwatch(&resolver->watched);
     while (resolver->questions)
         question_free(resolver->questions);

@@ -60,7 +60,7 @@ static void *wait_for_stop(void *unused)
     if (number == end_signal())
         return NULL;
     ssize_t written = write(STDERR_FILENO, told, sizeof told - 1);
-    (void)written; /* nobody may listen */
+    (void)written; /* there may be no handler */
     _exit(EXIT_SUCCESS);
 }
 

@@ -13,8 +13,8 @@
 enum {
     COPY_MAX =
         64 * 1024, /* of cleartext that the kernel did not take: the rest stays where it is */
-    WRITES_MAX =
-        1024 * 1024,      /* of TLS's own answers: nobody who only asks and never reads gets more */
+    WRITES_MAX = 1024 * 1024, /* of TLS's own responses: a peer that sends requests without reading
+                                 gets no more */
     KEEPALIVE_DELAY = 60, /* seconds of silence until the kernel asks whether the peer is there */
 };
 
@@ -38,7 +38,7 @@ static void stop_reading(Socket *socket)
     socket->reading = false;
 }
 
-/* Broken, found in a callback of the loop: the owner hears it now. */
+/* Broken, found in a callback of the loop: the owner is notified now. */
 static void socket_fail(Socket *socket, Result why)
 {
     if (socket->state >= SOCKET_LOST)
@@ -48,7 +48,7 @@ static void socket_fail(Socket *socket, Result why)
     socket->events->on_lost(socket, why);
 }
 
-/* Broken, found within a call from outside: the owner hears it later in this turn. */
+/* Broken, found within a call of the owner: it is notified later in this turn. */
 static void socket_break(Socket *socket, int error)
 {
     if (socket->state >= SOCKET_LOST)
@@ -185,7 +185,7 @@ size_t socket_write(Socket *socket, const struct iovec *vectors, int n)
     socket->wants_writable |= socket_busy(socket);
     if (taken < total_of(vectors, n)) {
         socket->wants_writable = true;
-        if (!socket_busy(socket)) /* the share of one turn is used up, not the kernel's room */
+        if (!socket_busy(socket)) /* the limit of one turn is reached, not the end of the data */
             loop_defer(socket->loop, &socket->later);
     }
     return taken;
@@ -402,7 +402,7 @@ void socket_connect(Socket *socket, Loop *loop, const SocketEvents *events, int 
 
 static void on_shut(uv_shutdown_t *request, int status)
 {
-    (void)status; /* a peer that left first is no loss: reading tells */
+    (void)status; /* an error means that the peer has left: reading reports it */
     free(request);
 }
 

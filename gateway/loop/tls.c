@@ -234,7 +234,7 @@ int tls_encrypt(Socket *socket, const struct iovec *vectors, int n, size_t *take
 void tls_close(Socket *socket)
 {
     ERR_clear_error();
-    SSL_shutdown(socket->tls); /* whatever it says: the connection ends */
+    SSL_shutdown(socket->tls); /* the result does not matter: the connection ends */
     ERR_clear_error();
 }
 

@@ -126,7 +126,7 @@ bool work_pool_cancel(WorkPool *pool, WorkJob *job)
     bool waits = fair_waits(&job->place);
     if (waits) {
         fair_queue_remove(&pool->queue, &job->place);
-        job->loop->n_jobs--; /* on its own loop, which therefore does not wait to leave */
+        job->loop->n_jobs--; /* on its own loop, which therefore is not in work_pool_leave */
     }
     uv_mutex_unlock(&pool->lock);
     return waits;

@@ -146,7 +146,7 @@ static InstanceCounters *instance_counters(Telemetry *telemetry, const KnownInst
 
 /* ---- One call -------------------------------------------------------------------------------- */
 
-/* A service may answer with a number that is no code. */
+/* A service may return a number that is no gRPC code. */
 static Code known_code(Code code)
 {
     return code < CODE_COUNT ? code : CODE_UNKNOWN;

@@ -57,7 +57,7 @@ static uint64_t count_events(const TelemetryProcess *p, Counter counter)
 
 static void write_connections(Exposition *e, const TelemetryProcess *p)
 {
-    /* Closed before opened: no reading in between can make more closed than opened. */
+    /* Closed ones are read before opened ones, so that there are never more closed than opened. */
     uint64_t closed = count_events(p, COUNTER_CONNECTIONS_CLOSED);
     uint64_t opened = count_events(p, COUNTER_CONNECTIONS_OPENED);
     exposition_single(e, "passerelle_connections", METRIC_GAUGE, "Client connections open now.",
@@ -145,7 +145,7 @@ static void write_instances(Exposition *e, const TelemetryProcess *p, Arena *are
     known_instances_let_go(all, n_known);
 }
 
-/* Of the sets of now only: an instance that was taken out is not down. */
+/* Of the current sets only: an instance that has left is not down. */
 static void write_states(Exposition *e, InstanceSet *const *sets, uint32_t n)
 {
     exposition_family(e, "passerelle_upstream_up", METRIC_GAUGE,

@@ -12,7 +12,7 @@ static const char *label_of(const TelemetryProcess *p, SeriesKind kind, uint32_t
     return p->series[kind].items[number].labels[label];
 }
 
-/* The blocks that other threads made: what is in them is there once the pointer is. */
+/* Blocks made by other threads: their content is visible once the pointer is. */
 static const MethodCounters *method_of(const Telemetry *loop, uint32_t number)
 {
     return atomic_load_explicit(&loop->methods[number], memory_order_acquire);

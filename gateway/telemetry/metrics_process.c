@@ -9,7 +9,7 @@
 #include <time.h>
 #include <unistd.h>
 
-/* What the kernel says of us; zeros where it says nothing. */
+/* Figures of this process from the kernel; zeros where there are none. */
 typedef struct ProcessFacts {
     int64_t cpu, started; /* nanoseconds; `started` of wall time */
     uint64_t virtual_bytes, resident_bytes, open_files, most_files;

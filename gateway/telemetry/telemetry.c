@@ -11,8 +11,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-/* The one place of the process that everything is told to. The pointer is set before the threads
-   start and cleared after they ended. */
+/* The telemetry of the process. The pointer is set before the threads start and cleared after they
+   ended. */
 static TelemetryProcess *process;
 static pthread_mutex_t process_lock = PTHREAD_MUTEX_INITIALIZER;
 static pthread_mutex_t events_lock = PTHREAD_MUTEX_INITIALIZER;
@@ -49,7 +49,7 @@ FaultSide telemetry_side(const CallRecord *r)
     return callers ? SIDE_CLIENT : fault->side;
 }
 
-/* What an operator should look at: failures that are not the caller's own. */
+/* Failures that are not the caller's: operators should look at them. */
 static const char *level_of(const CallRecord *r)
 {
     if (r->degraded)
@@ -95,7 +95,7 @@ static void add_decisions(Buffer *line, const CallRecord *r)
         log_line_part(line, r->route->log_part);
 }
 
-/* Each with the instance, how it ended, and how long it took from its pick. */
+/* Each with its instance, outcome, and duration since its pick. */
 static void add_attempts(Buffer *line, const CallRecord *r)
 {
     const char *between = ",\"attempts\":[";

@@ -5,16 +5,16 @@
 
 #include <stdlib.h>
 
-/* A loop's. */
+/* The candidates of one loop. */
 struct CandidateTable {
-    Candidates *first;       /* all, also those that are replaced and still used */
+    Candidates *first;       /* all, including replaced ones that running calls still use */
     Candidates **by_service; /* of loop->config, by index; NULL: not made yet */
     uint32_t n_services;
 };
 
 /* ---- Lists ----------------------------------------------------------------------------------- */
 
-/* The lists that have an instance, a bit each. */
+/* The lists that contain an instance: a bit each. */
 static uint64_t lists_of(const Service *service, const Instance *instance)
 {
     return service->n_versions ? instance->versions : 1;
@@ -28,7 +28,8 @@ static void put(CandidateList *list, uint32_t list_index, uint32_t place, Candid
     candidate->places[__builtin_popcountll(before)] = place;
 }
 
-/* Changes places with the first one that is down, or the last one that is up: the border moves. */
+/* Swaps it with the first one that is down, or the last one that is up, and moves the border
+   between them. */
 static void move(CandidateList *list, uint32_t list_index, uint32_t place, bool down)
 {
     uint32_t border = down ? --list->n_up : list->n_up++;
@@ -72,7 +73,7 @@ static void *take_memory(size_t n, size_t size)
     return memory;
 }
 
-/* Fills one of the lists, but for the places. */
+/* Appends the candidate to its lists; all are taken to be up at first. */
 static void add(Candidates *c, Candidate *candidate)
 {
     uint32_t *place = candidate->places;
@@ -137,7 +138,7 @@ static Candidates *candidates_new(Loop *loop, InstanceSet *set)
     return c;
 }
 
-/* Nobody picks from it any more. */
+/* Frees what only picking needs. */
 static void strip(Candidates *c)
 {
     for (uint32_t i = 0; c->candidates && i < c->set->n; i++) {
@@ -191,8 +192,8 @@ static void replaced(Loop *loop, Candidates *c)
         candidates_free(loop, c);
 }
 
-/* The new ones are there before the old ones go, so that no instance that stays is left alone in
-   between. */
+/* The new candidates are made before the old ones are freed, so that upstreams of instances that
+   stay are always referred to. */
 static Candidates *make_current(Loop *loop, InstanceSet *set)
 {
     CandidateTable *table = table_of(loop);

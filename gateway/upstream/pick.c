@@ -11,8 +11,8 @@ static bool was_tried(const PickTried *tried, const Instance *instance)
 
 /* ---- Those that are up ----------------------------------------------------------------------- */
 
-/* The first one from this place on that is up and was not tried; NULL: there is none. What is found
-   to be down leaves the part of the list that is looked at, and another is in its place. */
+/* The first one from `at` on that is up and was not tried; NULL: there is none. One that is found
+   to be down is swapped out of the first part of the list, so another one takes its place. */
 static Candidate *next_up(const Loop *loop, const CandidateList *list, uint32_t at,
                           const PickTried *tried)
 {
@@ -21,7 +21,7 @@ static Candidate *next_up(const Loop *loop, const CandidateList *list, uint32_t 
         Candidate *candidate = list->all[at];
         if (upstream_state(candidate->upstream, loop->now) != UPSTREAM_READY) {
             candidate_set_down(candidate, true);
-            n_looked = 0; /* the other may be one from behind, looked at already */
+            n_looked = 0; /* the one in its place may have been skipped already */
             continue;
         }
         if (!was_tried(tried, candidate->instance))
@@ -32,7 +32,7 @@ static Candidate *next_up(const Loop *loop, const CandidateList *list, uint32_t 
     return NULL;
 }
 
-/* The next in turn, or one of the others when it has less to do. */
+/* The next in turn, or a random other one if that has less load. */
 static Candidate *choose_up(Loop *loop, CandidateList *list, const PickTried *tried)
 {
     if (list->n_up == 0)
@@ -49,8 +49,8 @@ static Candidate *choose_up(Loop *loop, CandidateList *list, const PickTried *tr
 
 /* ---- Those that are down --------------------------------------------------------------------- */
 
-/* One that is down but worth a try; beginning anywhere, so that they share the calls. When there is
-   none, nobody looks again before that can have changed. */
+/* One that is down but worth a try, from a random start, so that calls are spread. If there is
+   none, the list is not searched again before that may have changed. */
 static Candidate *choose_down(Loop *loop, CandidateList *list, const PickTried *tried)
 {
     uint32_t n_down = list->n - list->n_up;
@@ -89,8 +89,8 @@ static const Upstream *untried_down(const CandidateList *list, const PickTried *
 
 typedef Candidate *Choose(Loop *loop, CandidateList *list, const PickTried *tried);
 
-/* An instance of several versions is asked in the best: where those of a better version come to
-   nothing, none of those that are left speaks it. */
+/* The first version with a usable instance. An instance of several versions is found in its best
+   one. */
 static Candidate *choose_version(Loop *loop, const Candidates *from, const Method *method,
                                  const PickTried *tried, Choose *choose, const Version **served_out)
 {
@@ -133,7 +133,7 @@ static Result nobody(const Candidates *from, const Method *method, const PickTri
     if (tried)
         return FAIL(arena, FAULT_UPSTREAM_DOWN, "no instance of %s is left for %s: %u tried",
                     service->name, path, count(tried));
-    /* Without instances no version is served now, so none can lack the method. */
+    /* Without instances no version is served, so METHOD_REMOVED would be wrong. */
     for (uint32_t i = 0; i < service->n_versions && from->set->n; i++) {
         const MethodPair *pair = &method->pairs[i];
         if (!pair->target && pair->reason)
@@ -212,7 +212,7 @@ void pick_hedge(Pick *pick)
 
 /* ---- For others ------------------------------------------------------------------------------ */
 
-/* One that another loop holds for down is not looked at: it may be down here, too, in a moment. */
+/* One that another loop considers down is not counted: this loop may just not have noticed yet. */
 static bool any_up(const CandidateList *list)
 {
     for (uint32_t i = 0; i < list->n_up; i++) {

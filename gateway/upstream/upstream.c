@@ -10,10 +10,11 @@
 
 #define CONNECT_TIME (3 * SECOND)
 #define HTTP1_IDLE_TIME                                                                            \
-    (50 * SECOND) /* less than servers usually wait: so that we are the ones who leave */
+    (50 * SECOND) /* less than the idle timeout of most servers, so that the gateway closes first  \
+                   */
 #define HTTP2_IDLE_TIME (300 * SECOND)
 #define PING_TIME                                                                                  \
-    (310 * SECOND) /* gRPC servers send away who asks more often than each 5 minutes */
+    (310 * SECOND) /* gRPC servers close connections with pings more often than every 5 minutes */
 #define MAX_AGE (600 * SECOND)
 
 enum { FAILURE_MEMORY = 16 * 1024, WAITS = 1000 };
@@ -105,7 +106,7 @@ static bool has_live_link(const Upstream *u)
     return u->n_links[LINK_READY] + u->n_links[LINK_FULL] > 0;
 }
 
-/* Where operators and health look. What no set of now names is not down. */
+/* Updates what metrics and health show. An instance that is in no current set is not down. */
 static void tell_state(Upstream *u)
 {
     bool down = u->named && u->reach.failures > 0 && !has_live_link(u);
@@ -120,7 +121,7 @@ static bool is_of(const Config *config, const Instance *instance)
            instance->service < config->services + config->n_services;
 }
 
-/* Where the loop keeps its upstream of this number. */
+/* The entry of the table for this number. */
 static Upstream **place_of(UpstreamTable *table, uint32_t number)
 {
     if (number >= table->n_numbers) {
@@ -160,8 +161,7 @@ Upstream *upstream_of(Loop *loop, const Instance *instance)
 
 /* ---- State ----------------------------------------------------------------------------------- */
 
-/* One that the config names is tried again in the background, so that no call has to find out
-   whether it is back. */
+/* An instance of the current config is reconnected in the background, without a call. */
 static bool is_probed(const Upstream *u)
 {
     return u->named && !u->table->closing;
@@ -208,7 +208,7 @@ bool upstream_worth_a_try(const Upstream *u, int64_t now)
     return reach_is_worth_a_try(&u->reach, u->known, now) || now >= upstream_try_from(u);
 }
 
-/* One that nobody tries in the background is left alone for its backoff only. */
+/* Without reconnects in the background, only the backoff counts. */
 int64_t upstream_try_from(const Upstream *u)
 {
     int64_t from = reach_try_from(&u->reach);
@@ -248,7 +248,7 @@ void upstream_failed(Upstream *u, int64_t begun, Result why)
     upstream_look(u);
 }
 
-/* Those in these states begin to leave; the old ones alone, or all. */
+/* Drains the links of a list: the old ones only, or all. */
 static void drain(Link *first, bool old_only)
 {
     for (Link *link = first, *next; link; link = next) {
@@ -312,7 +312,7 @@ void upstream_cancel(UpstreamWait *wait)
         wait_remove(wait);
 }
 
-/* The one that waits longest; NULL: nobody does. */
+/* The wait that began first; NULL: there is none. */
 static UpstreamWait *oldest_wait(const Upstream *u)
 {
     FairWait *whole = u->waits[WAIT_WHOLE].oldest, *partial = u->waits[WAIT_PARTIAL].oldest;
@@ -320,7 +320,7 @@ static UpstreamWait *oldest_wait(const Upstream *u)
     return oldest ? wait_of(oldest) : NULL;
 }
 
-/* Those whose body is still arriving that may have a connection besides. */
+/* How many more requests whose body is still arriving may have a connection. */
 static uint32_t room_for_partial(const Upstream *u)
 {
     return u->n_partial < u->limits.partial ? u->limits.partial - u->n_partial : 0;
@@ -333,7 +333,7 @@ static uint32_t waits_served(const Upstream *u)
     return u->waits[WAIT_WHOLE].n + (partial < room ? partial : room);
 }
 
-/* Whose turn it is: the two kinds take turns where both may. */
+/* The queue whose turn it is: the two kinds take turns if both may have a connection. */
 static FairQueue *queue_in_turn(Upstream *u)
 {
     bool whole = u->waits[WAIT_WHOLE].n > 0;
@@ -350,7 +350,7 @@ void upstream_look(Upstream *u)
     loop_defer(u->table->loop, &u->serve);
 }
 
-/* Calls at work there, as far as the choice takes them into account. */
+/* Running calls there, for the choice between endpoints. */
 static uint32_t endpoint_load(const Upstream *u, const Endpoint *endpoint)
 {
     return u->http2 ? http_connection_streams(endpoint->ready->pump.http) : endpoint->n_full;
@@ -364,8 +364,8 @@ static bool is_better(const Upstream *u, const Endpoint *a, const Endpoint *b)
     return load_a < load_b || (load_a == load_b && a->used < b->used);
 }
 
-/* One with a link with room: those that the name stands for come before those that it stood for,
-   then those with less to do, then those whose last call is longest ago. */
+/* An endpoint with a link that has capacity: current addresses of the name before former ones, then
+   less load, then the least recently used. */
 static Endpoint *choose_endpoint(Upstream *u)
 {
     Endpoint *best = NULL;
@@ -386,8 +386,8 @@ static Endpoint *choose_endpoint(Upstream *u)
     return best;
 }
 
-/* A connection with room; the one that was used last comes first, so that spare ones grow idle and
-   end. */
+/* A connection with capacity. The one that was used last is used first, so that the others become
+   idle and close. */
 static HttpConnection *take_room(Upstream *u, bool partial)
 {
     Endpoint *endpoint;
@@ -401,7 +401,7 @@ static HttpConnection *take_room(Upstream *u, bool partial)
             link->partial = partial;
             u->n_partial += partial;
         }
-        /* Looked at again when the caller has used it, or has not. */
+        /* link_settle runs again when the caller has opened its stream, or has not. */
         pump_flush_later(&link->pump);
         return link->pump.http;
     }
@@ -413,7 +413,7 @@ static uint32_t links_counted(const Upstream *u)
     return u->n_links[LINK_CONNECTING] + u->n_links[LINK_READY] + u->n_links[LINK_FULL];
 }
 
-/* All that is there is old. */
+/* All live links are old. */
 static bool needs_replacement(const Upstream *u)
 {
     return u->n_old > 0 && u->n_old == u->n_links[LINK_READY] + u->n_links[LINK_FULL];
@@ -438,7 +438,7 @@ static bool may_connect(const Upstream *u)
            (now >= u->reach.connect_after || (u->n_waits > 0 && upstream_worth_a_try(u, now)));
 }
 
-/* Each endpoint gets a link. What the name stands for may be another by now. */
+/* Each endpoint gets a link. Before that, expired addresses are resolved again. */
 static void connect_missed(Upstream *u)
 {
     int64_t now = u->table->loop->now;
@@ -468,7 +468,8 @@ static void fail_wait(UpstreamWait *wait, Result why)
     wait->on_ready(wait, NULL, why);
 }
 
-/* While it is away nobody waits for it. Those who come back at once wait for the next turn. */
+/* While the instance is down, nobody waits for it. Waits that are added meanwhile stay until the
+   next turn. */
 static void fail_hopeless(Upstream *u)
 {
     if (u->links[LINK_CONNECTING] || has_live_link(u) || u->reach.failures == 0)
@@ -477,8 +478,8 @@ static void fail_hopeless(Upstream *u)
         fail_wait(oldest_wait(u), u->failure);
 }
 
-/* Those for whom no connection had room in time. Where none is there yet, the attempt decides, and
-   knows the reason. */
+/* Fails waits that found no capacity in time. Without any connection, the running connect decides,
+   and gives the reason. */
 static void fail_late(Upstream *u)
 {
     Loop *loop = u->table->loop;
@@ -491,7 +492,7 @@ static void fail_late(Upstream *u)
                              links_counted(u), upstream_name(u)));
 }
 
-/* Those who are too many, of the clients that have the most. */
+/* Fails waits above the limit, of the clients with the most. */
 static void fail_many(Upstream *u)
 {
     while (u->n_waits > u->limits.waits) {
@@ -503,7 +504,7 @@ static void fail_many(Upstream *u)
     }
 }
 
-/* The next thing that only time brings. */
+/* Sets the timer for the next timeout or reconnect. */
 static void set_timer(Upstream *u)
 {
     TimerWheel *timers = &u->table->loop->timers;
@@ -540,7 +541,7 @@ static void on_timer(Timer *timer)
     run_serve(&((Upstream *)((char *)timer - offsetof(Upstream, timer)))->serve);
 }
 
-/* Nobody comes before it, and it may have a connection. */
+/* Whether the wait may be served at once: no other wait comes before it. */
 static bool may_take_room(const Upstream *u, const UpstreamWait *wait)
 {
     if (wait->partial && !u->http2)
@@ -570,7 +571,7 @@ static void each_that_asks(Upstream *u, void (*give)(Link *link, bool more), boo
     }
 }
 
-/* The name servers could not say: what they said last stands, if there is anything. */
+/* The name servers failed: earlier addresses stay valid, if there are any. */
 static void resolve_failed(Upstream *u, Result why)
 {
     int64_t begun = u->table->loop->now;
@@ -633,7 +634,7 @@ UpstreamTable *upstreams_new(Loop *loop)
     return table;
 }
 
-/* Who is no longer wanted ends with its last call. */
+/* Links end with their last call. */
 static void upstream_retire(Upstream *u)
 {
     u->retired_at = u->table->loop->now;
@@ -642,7 +643,7 @@ static void upstream_retire(Upstream *u)
     drain_live(u, false);
 }
 
-/* Nobody has it in hand: who was given it in this turn may be about to wait for it. */
+/* Whether nothing refers to it. One that was handed out in this turn may still get a wait. */
 static bool is_forgotten(const Upstream *u)
 {
     for (int state = 0; state < LINK_STATES; state++) {
@@ -669,8 +670,7 @@ static void free_forgotten(UpstreamTable *table)
     }
 }
 
-/* New connections are made with the new context: its certificates are the same, its files may be
-   newer. */
+/* New connections use the new context: the settings are the same, but its files may be newer. */
 static void use_tls(Upstream *u, SSL_CTX *tls)
 {
     if (!tls || u->tls == tls)

@@ -21,7 +21,7 @@ static bool is_live(LinkState state)
     return state == LINK_READY || state == LINK_FULL;
 }
 
-/* It is counted, or no longer counted, in its state. */
+/* Adds `n` (1, or -1) to the counters of the link's state. */
 static void link_count(Link *link, uint32_t n)
 {
     Upstream *u = link->upstream;
@@ -54,7 +54,7 @@ static void link_list(Link *link, LinkState state)
     link_count(link, 1);
 }
 
-/* NULL: nowhere any more. It is neither READY nor FULL. */
+/* Sets the endpoint; NULL: none any more. The link is neither READY nor FULL. */
 static void link_lead_to(Link *link, Endpoint *endpoint)
 {
     if (link->endpoint)
@@ -74,7 +74,7 @@ void link_move(Link *link, LinkState state)
 
 /* ---- The end --------------------------------------------------------------------------------- */
 
-/* When the socket does not hold it any more. */
+/* Unless on_closed of the socket still follows. */
 static void link_free_when_unused(Link *link)
 {
     if (link->opened)
@@ -112,8 +112,8 @@ void link_drain(Link *link)
     pump_flush_later(&link->pump);
 }
 
-/* The endpoints learn what became of the dial's attempts. Those that are still under way count as
-   failed when `all` are over. */
+/* Records the results of the dial's connects in the endpoints. With `all`, running ones count as
+   failed. */
 static void judge(Link *link, bool all)
 {
     int64_t now = loop_of(link)->now;
@@ -128,8 +128,7 @@ static void judge(Link *link, bool all)
     }
 }
 
-/* Not connected, for this reason: the instance is left alone for a while. When it was a spare
-   one, only its endpoint is. */
+/* The connect failed: the instance is in backoff; for a spare link only its endpoint is. */
 static void connect_failed(Link *link, Result why)
 {
     Upstream *u = link->upstream;
@@ -156,14 +155,14 @@ static int64_t earlier(int64_t a, int64_t b)
     return a < b ? a : b;
 }
 
-/* The name servers do not answer, and it is known what they said before. */
+/* Whether the name servers have not answered and earlier addresses are known. */
 static bool may_use_old_answer(const Link *link)
 {
     return link->asks && dial_size(link->dial) == 0 &&
            endpoints_any_named(link->upstream->endpoints);
 }
 
-/* When it is to be asked whether it is there, or to be given up. */
+/* When to send a PING, or, after one, to give up. */
 static int64_t silent_at(const Link *link)
 {
     return link->heard + link->upstream->limits.ping_time * (link->pinged ? 2 : 1);
@@ -207,7 +206,8 @@ static void connect_timeout(Link *link)
     connect_failed(link, over(link, late, &FAULT_UPSTREAM_DOWN, "connecting to"));
 }
 
-/* It leaves when others can take its calls; else a younger one is connected first. */
+/* The link reached its maximum age. It is drained if others can take its calls; else a new one is
+   connected first. */
 static void grow_old(Link *link)
 {
     Upstream *u = link->upstream;
@@ -253,7 +253,7 @@ static void on_timer(Timer *timer)
 
 /* ---- At work --------------------------------------------------------------------------------- */
 
-/* No longer connected, or never really. */
+/* The connection broke, or was never fully established. */
 static void lost(Link *link, Result why)
 {
     if (link->state == LINK_CONNECTING) {
@@ -311,7 +311,7 @@ static void on_output(void *owner, HttpConnection *http)
         pump_flush_later(&link->pump);
 }
 
-/* Within the engine nothing is decided: the flush that follows looks. */
+/* The state is not changed within the engine; link_settle does so in the flush that follows. */
 static const HttpConnectionEvents http_events = {.on_output = on_output, .on_capacity = on_output};
 
 enum { AGE_JITTER_PERCENT = 20 /* so that connections made together do not end together */ };
@@ -384,13 +384,13 @@ static SocketPeer peer_of(const Upstream *u)
     };
 }
 
-/* So that a peer that is gone without a word is not waited for as long as the kernel would. */
+/* A peer that disappeared without closing is noticed earlier than by the kernel's default. */
 static void set_unacknowledged_time(Link *link)
 {
     uv_os_fd_t fd;
     unsigned limit = (unsigned)(link->upstream->limits.send_time / MILLISECOND);
     if (link->upstream->known->address.host && uv_fileno(&link->pump.socket.uv.handle, &fd) == 0)
-        setsockopt(fd, IPPROTO_TCP, TCP_USER_TIMEOUT, &limit, sizeof(limit)); /* a wish */
+        setsockopt(fd, IPPROTO_TCP, TCP_USER_TIMEOUT, &limit, sizeof(limit)); /* best effort */
 }
 
 static void on_ready(Socket *socket)

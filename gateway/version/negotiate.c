@@ -33,7 +33,7 @@ static bool says_something(Bytes list)
     return false;
 }
 
-/* A call has one pass over its fields here, and mostly finds none of them. */
+/* One pass over the fields: most requests have none of these. */
 static Words read_words(const VersionQuestion *question)
 {
     Words words = {.question = question};
@@ -56,7 +56,7 @@ static Words read_words(const VersionQuestion *question)
     return words;
 }
 
-/* Whether this rule reads the request, and finds something there. */
+/* Whether the request has a value for this rule. */
 static bool is_said(const Words *words, VersionRule rule)
 {
     switch (rule) {
@@ -79,7 +79,7 @@ static const char *day_text(Arena *arena, int64_t wall)
     return arena_printf(arena, "%04lld-%02d-%02d", (long long)day.year, day.month, day.day);
 }
 
-/* "v2, v3": what may still be asked for. */
+/* "v2, v3": the versions that are still supported. */
 static const char *supported_text(const VersionQuestion *question, Arena *arena)
 {
     Buffer text = buffer_in(arena);
@@ -110,7 +110,7 @@ static Result refuse_sunset(const VersionQuestion *question, Arena *arena, const
                      version->successor_link ? version->successor_link : "");
 }
 
-/* What a rule heard, for people. */
+/* The value that a rule found, for error messages. */
 static const char *word_text(const Words *words, VersionRule rule, Arena *arena)
 {
     const VersionQuestion *question = words->question;
@@ -179,7 +179,7 @@ static const Version *among_these(const Version *version, uint64_t among)
     return version && (among & version_bit(version)) ? version : NULL;
 }
 
-/* Asks one rule for a version among these. n->client stays NULL where it says nothing. */
+/* Applies one rule to these versions. n->client stays NULL if the request has no value for it. */
 static Result ask_rule(const Words *words, VersionRule rule, uint64_t among, Arena *arena,
                        Negotiation *n)
 {
@@ -208,7 +208,7 @@ static Result ask_rule(const Words *words, VersionRule rule, uint64_t among, Are
 
 /* ---- Several rules --------------------------------------------------------------------------- */
 
-/* Whether what this rule heard can be said of a version, too. */
+/* Whether the value that this rule found also fits this version. */
 static bool allows(const Words *words, VersionRule rule, const Version *version)
 {
     VersionScope scope = scope_of(words, version_bit(version));
@@ -240,7 +240,7 @@ static uint64_t allowed_by(const Words *words, VersionRule rule)
     return allowed;
 }
 
-/* The best version by the rule that decided, among those that the rules before `n_rules` allow. */
+/* The best version by the rule that decided, among those that fit the first `n_rules` rules. */
 static bool narrow(const Words *words, uint32_t n_rules, Arena *arena, Negotiation *n)
 {
     Negotiation narrowed = {.rule = n->rule};
@@ -260,8 +260,8 @@ static bool narrow(const Words *words, uint32_t n_rules, Arena *arena, Negotiati
     return narrowed.client;
 }
 
-/* Why a rule does not agree with the one that decided: it heard another version, or one that there
-   is not. */
+/* The error if a rule contradicts the one that decided: it names another version, or an unknown
+   one. */
 static Result disagreement(const Words *words, VersionRule first, VersionRule other, Arena *arena)
 {
     Negotiation heard = {.rule = other};
@@ -269,7 +269,7 @@ static Result disagreement(const Words *words, VersionRule first, VersionRule ot
     return failed(r) ? r : contradiction(words, first, other, arena);
 }
 
-/* The rules behind the one that decided must agree with it. */
+/* The rules after the one that decided must not contradict it. */
 static Result hear_the_rest(const Words *words, uint32_t decided, Arena *arena, Negotiation *n)
 {
     const Service *service = words->question->service;

@@ -13,7 +13,7 @@ static bool ends_with(Bytes text, const char *suffix)
     return text.size >= size && bytes_are_nocase(bytes_slice(text, text.size - size, size), suffix);
 }
 
-/* Whether RPC or REST may be spoken in this type. */
+/* Whether it is a media type of RPC or REST. */
 static bool is_ours(Bytes type)
 {
     if (bytes_are(type, "*/*") || bytes_are_nocase(type, "text/event-stream"))
@@ -48,7 +48,7 @@ static Bytes version_in(const MediaRange *range)
     return parameter.size ? parameter : vendor_version(range->type);
 }
 
-/* A quick look, for each call has a Content-Type. */
+/* A quick check first, since each call has a Content-Type. */
 static bool may_say_version(Bytes field)
 {
     return bytes_find(field, ';') < field.size ||

@@ -50,7 +50,7 @@ static const Version *newest_released(const VersionScope *scope, int64_t midnigh
     return gone;
 }
 
-/* The newest from low to high. */
+/* The newest version with an index from `low` to `high`. */
 static const Version *newest_between(const VersionScope *scope, int low, int high)
 {
     const Version *gone = NULL;
@@ -63,7 +63,8 @@ static const Version *newest_between(const VersionScope *scope, int low, int hig
     return gone;
 }
 
-/* One bound of a range, "<v3" and the like, narrows [*low, *high]. False: not a bound we know. */
+/* Reads one bound of a range, such as "<v3", and narrows [*low, *high]. False: not a valid
+   bound. */
 static bool read_bound(const Service *service, Bytes text, int *low, int *high)
 {
     bool less = text.size && text.data[0] == '<', more = text.size && text.data[0] == '>';

@@ -182,9 +182,8 @@ static bool ask_on(int fd, const char *path)
 {
     char text[256], answer[4096];
     int size = snprintf(text, sizeof text, "GET %s HTTP/1.1\r\nhost: 127.0.0.1\r\n\r\n", path);
-    ssize_t n = 0;
     return send(fd, text, (size_t)size, MSG_NOSIGNAL) == size &&
-           (n = read(fd, answer, sizeof answer)) > 12 && memcmp(answer, "HTTP/1.1 200", 12) == 0;
+           read(fd, answer, sizeof answer) > 12 && memcmp(answer, "HTTP/1.1 200", 12) == 0;
 }
 
 static bool is_closed(int fd)

@@ -110,7 +110,7 @@ static bool move(Peer *peer, HttpConnection *from, HttpConnection *to, bool *end
     size_t size = 0;
     for (int i = 0; i < n; i++)
         size += vectors[i].iov_len;
-    uint8_t *copy = malloc(size), *at = copy;
+    uint8_t *copy = malloc(size ? size : 1), *at = copy;
     for (int i = 0; i < n; i++) {
         memcpy(at, vectors[i].iov_base, vectors[i].iov_len);
         at += vectors[i].iov_len;
