@@ -43,7 +43,8 @@ static const Mapping *request_back(const Attempt *attempt)
 {
     const MethodType *asked = attempt->pick.pair->target->type;
     const MappingSet *set = attempt->pick.served->to[attempt->exchange->version.client->index];
-    return set ? mapping_set_input(set, asked) : NULL;
+    CHECK(set); /* the request was converted */
+    return mapping_set_input(set, asked);
 }
 
 void attempt_convert_details(Attempt *attempt, Status *status)

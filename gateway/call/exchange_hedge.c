@@ -15,8 +15,7 @@ struct Hedge {
 bool exchange_attempt_also(Exchange *x)
 {
     PolicyQuestion q = exchange_question(x, x->latest);
-    bool may = !x->chosen && attempt_is_live(x->latest) && policy_may_hedge(&q) &&
-               pick_may_hedge(&x->latest->pick, x->route->hedge_percent);
+    bool may = policy_may_hedge(&q) && pick_may_hedge(&x->latest->pick, x->route->hedge_percent);
     if (!may || !attempt_add(x, &x->latest->tried))
         return true;
     x->latest->also = true;
@@ -36,7 +35,7 @@ void exchange_plan_hedge(Attempt *attempt)
         telemetry_count(x->loop, COUNTER_HEDGES);
         return;
     }
-    if (!x->route->hedge_after || x->hedge || !x->method || !x->method->safe)
+    if (!x->route->hedge_after || x->hedge || !x->method->safe)
         return;
     x->hedge = arena_make(x->arena, struct Hedge);
     if (!x->hedge) /* it can do without */

@@ -147,9 +147,9 @@ const Step *exchange_nobody_left(Exchange *x, Result why);
 /* ---- exchange_hedge.c: two attempts at once ---------------------------------------------------
  */
 
-/* Starts another attempt beside the live one, at an instance that was not tried, if policy and
-   budget allow it and there is such an instance; else nothing happens. The first acceptable
-   response is passed on. */
+/* While an attempt is live and none is chosen: starts another one beside it, at an instance that
+   was not tried, if policy and budget allow it and there is such an instance; else nothing happens.
+   The first acceptable response is passed on. */
 bool exchange_attempt_also(Exchange *x);
 
 /* The attempt has an instance: plans another one, if the route says so. */

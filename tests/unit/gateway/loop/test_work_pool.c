@@ -182,8 +182,8 @@ static void the_queue_takes_as_many_as_it_may(void **state)
 static void above_that_the_client_with_most_jobs_loses_its_last(void **state)
 {
     add_busy('A');
-    for (char name = 'B'; name < 'B' + MOST; name++)
-        add_of(1, name, note);
+    for (int i = 0; i < MOST; i++)
+        add_of(1, (char)('B' + i), note);
     add_of(2, 'X', note);
     assert_int_equal(work_pool_figures(pool).n_waiting, MOST);
     assert_int_equal(n_done, 0); /* never before the call has returned */
@@ -198,8 +198,8 @@ static void above_that_the_client_with_most_jobs_loses_its_last(void **state)
 static void the_job_that_is_added_may_be_the_one_that_is_lost(void **state)
 {
     add_busy('A');
-    for (char name = 'B'; name <= 'B' + MOST; name++)
-        add(name);
+    for (int i = 0; i <= MOST; i++)
+        add((char)('B' + i));
     uv_sem_post(&gate);
     run_until(2 + MOST);
     assert_string_equal(ran, "ABCDE");
