@@ -35,7 +35,8 @@ static const char *one_line(Arena *arena, const char *text)
 {
     char *line = (char *)arena_string(arena, text);
     for (char *c = line; *c; c++)
-        *c = *c == '\n' ? ' ' : *c;
+        if (*c == '\n')
+            *c = ' ';
     for (size_t n = strlen(line); n && line[n - 1] == ' '; n--)
         line[n - 1] = 0;
     return line;

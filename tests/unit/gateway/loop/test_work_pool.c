@@ -155,8 +155,8 @@ static void clients_take_turns(void **state)
 
 static void each_thread_takes_a_job(void **state)
 {
-    for (char name = 'A'; name <= 'D'; name++)
-        add_of(0, name, wait_at_gate);
+    for (int i = 0; i < 4; i++)
+        add_of(0, (char)('A' + i), wait_at_gate);
     for (int i = 0; i < 4; i++)
         uv_sem_wait(&begun);
     assert_int_equal(work_pool_figures(pool).n_running, 4);
@@ -170,8 +170,8 @@ static void each_thread_takes_a_job(void **state)
 static void the_queue_takes_as_many_as_it_may(void **state)
 {
     add_busy('A');
-    for (char name = 'B'; name < 'B' + MOST; name++)
-        add(name);
+    for (int i = 0; i < MOST; i++)
+        add((char)('B' + i));
     assert_int_equal(work_pool_figures(pool).n_waiting, MOST);
     uv_sem_post(&gate);
     run_until(1 + MOST);
