@@ -139,7 +139,7 @@ static int prepare(StoreSession *s, const char *sql, sqlite3_stmt **out, bool *k
 /* SQLite numbers "$7" by its first place in the text, not by its digits. */
 static int bind_parameter(sqlite3_stmt *prepared, uint32_t number, const StoreValue *value)
 {
-    char name[8];
+    char name[12];
     snprintf(name, sizeof name, "$%u", number);
     int at = sqlite3_bind_parameter_index(prepared, name);
     const char *data = value->bytes.size ? (const char *)value->bytes.data : "";

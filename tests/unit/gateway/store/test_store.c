@@ -322,9 +322,8 @@ static void reopen(Bench *b, uint32_t queue, int64_t time)
     b->settings.queue = queue;
     b->settings.time = time;
     b->store = store_open(&b->settings);
-    while (failed(run_sql(b, count_all))) /* a short time may be over before it is connected */
+    while (!store_stats(b->store).up) /* a short time may be over before it is connected */
         usleep(1000);
-    assert_int_equal(store_stats(b->store).up, true);
 }
 
 static void wait_until_none_waits(Bench *b)
