@@ -149,7 +149,7 @@ static void a_request_that_grows_beyond_the_share_is_refused_before_it_is_sent(v
 {
     Scene *scene = *state;
     Peer *client = begin(scene, hog, MAKE_ITEM);
-    hold(hog, HIGH - (256 << 10));
+    hold(hog, HIGH - (768 << 10)); /* room is taken in steps of four */
     Bytes frame = framed(scene, large(scene, 1 << 20));
     say(client, bytes_slice(frame, 0, 100 << 10));
     assert_false(client->ended);
