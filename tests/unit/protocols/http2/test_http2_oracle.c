@@ -295,7 +295,7 @@ static int theirs_has_field(nghttp2_session *theirs, const nghttp2_frame *frame,
         return 0;
     if (bytes_are(bytes(name, name_size), "content-length")) {
         const Message *message = told(call_of(session, frame->hd.stream_id));
-        uint64_t size;
+        uint64_t size = 0;
         assert_true(message->declared && bytes_to_u64(bytes(value, value_size), &size));
         assert_int_equal(size, message->size);
         return 0;
