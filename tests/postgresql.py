@@ -6,6 +6,7 @@
 
 As root, the server runs as `nobody`, for it refuses root.
 """
+import contextlib
 import os
 import pathlib
 import pwd
@@ -75,7 +76,8 @@ class PostgreSQL:
             # Its children go too: each notices that the server is gone, but not at once.
             for child in subprocess.run(["pgrep", "-P", str(self.process.pid)], capture_output=True, text=True,
                                         check=False).stdout.split():
-                os.kill(int(child), how)
+                with contextlib.suppress(ProcessLookupError):  # it has ended by itself
+                    os.kill(int(child), how)
         self.process.send_signal(how)
         self.process.wait(SECONDS)
 

@@ -518,9 +518,11 @@ static bool choose_text(Turn *t, uint32_t at)
     Message *mine = &t->next->messages[t->at];
     for (uint32_t i = 0; is_text(&t->was->fields[at]) && i < t->was->n && !mine->n_oneofs; i++) {
         const Field *kind = &t->was->fields[i];
-        const Enum *e = &t->old->enums[kind->of];
         if (t->taken[i] || kind->type != ENUM || kind->label != IMPLICIT || kind->oneof ||
-            e->n < 3 || t->was->fields[at].label != IMPLICIT)
+            t->was->fields[at].label != IMPLICIT)
+            continue;
+        const Enum *e = &t->old->enums[kind->of];
+        if (e->n < 3)
             continue;
         const char *a = put_new(t, STRING, IMPLICIT, 0), *b = put_new(t, STRING, IMPLICIT, 0);
         mine->fields[mine->n - 1].oneof = mine->fields[mine->n - 2].oneof = mine->n_oneofs = 1;

@@ -25,13 +25,16 @@ STEP = 1_000_000  # numbers of one run
 def write_until(writer, kind, address, first, kill):
     """The numbers that were acknowledged before kill(process) was called, at a random moment."""
     process = subprocess.Popen([writer, kind, address, str(first)], stdout=subprocess.PIPE, text=True)
-    line = process.stdout.readline()
-    if not line:
-        raise SystemExit(f"the writer ended with {process.wait()} before its first acknowledgement")
-    time.sleep(random.uniform(0, 0.03))
-    kill(process)
-    rest = process.stdout.read()
-    process.wait()
+    try:
+        line = process.stdout.readline()
+        if not line:
+            raise SystemExit(f"the writer ended with {process.wait()} before its first acknowledgement")
+        time.sleep(random.uniform(0, 0.03))
+        kill(process)
+        rest = process.stdout.read()
+    finally:
+        process.kill()
+        process.wait()
     # The last line may be cut off: then nobody has read it.
     return {int(number) for number in (line + rest).split("\n")[:-1]}
 
