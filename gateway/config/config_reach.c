@@ -10,11 +10,6 @@
 #include <ifaddrs.h>
 #include <strings.h>
 
-static bool are_equal(const IpAddress *a, const IpAddress *b)
-{
-    return memcmp(a->bytes, b->bytes, sizeof a->bytes) == 0;
-}
-
 static IpAddress ip_of_text(const char *text)
 {
     IpAddress ip;
@@ -31,7 +26,7 @@ static IpAddress ip_of_host(const char *host)
 static bool is_wildcard(const IpAddress *ip)
 {
     IpAddress any = ip_of_text("::"), any_ipv4 = ip_of_text("0.0.0.0");
-    return are_equal(ip, &any) || are_equal(ip, &any_ipv4);
+    return ip_equal(ip, &any) || ip_equal(ip, &any_ipv4);
 }
 
 static bool is_loopback(const IpAddress *ip)
@@ -39,7 +34,7 @@ static bool is_loopback(const IpAddress *ip)
     IpRange range;
     IpAddress one = ip_of_text("::1");
     return (ip_range_read(bytes_of("127.0.0.0/8"), &range) && ip_range_has(&range, ip)) ||
-           are_equal(ip, &one);
+           ip_equal(ip, &one);
 }
 
 /* An address of this machine: of the loopback, or of one of its interfaces. */
@@ -52,7 +47,7 @@ static bool is_here(const IpAddress *ip)
         return found;
     for (const struct ifaddrs *at = all; at && !found; at = at->ifa_next) {
         IpAddress own = at->ifa_addr ? ip_of(at->ifa_addr) : (IpAddress){.known = false};
-        found = own.known && are_equal(&own, ip);
+        found = own.known && ip_equal(&own, ip);
     }
     freeifaddrs(all);
     return found;
@@ -67,7 +62,7 @@ static bool host_reaches(const char *instance_host, const char *listener_host)
         return false;
     if (is_wildcard(&at))
         return is_here(&to);
-    return are_equal(&to, &at) || (is_wildcard(&to) && is_loopback(&at));
+    return ip_equal(&to, &at) || (is_wildcard(&to) && is_loopback(&at));
 }
 
 static bool address_reaches(const Address *instance, const Address *listener)

@@ -44,15 +44,10 @@ static ClientAccount **chain_of(const IpAddress *client)
     return &all.chains[mixed >> 52];
 }
 
-static bool is_same(const IpAddress *a, const IpAddress *b)
-{
-    return memcmp(a->bytes, b->bytes, sizeof a->bytes) == 0;
-}
-
 static ClientAccount **find(const IpAddress *client)
 {
     ClientAccount **at = chain_of(client);
-    while (*at && !is_same(&(*at)->client, client))
+    while (*at && !ip_equal(&(*at)->client, client))
         at = &(*at)->next;
     return at;
 }
@@ -82,7 +77,7 @@ Account *account_open(const IpAddress *address)
 bool account_is_of(const Account *account, const IpAddress *address)
 {
     IpAddress client = fair_client_of(address);
-    return is_same(&((const ClientAccount *)account)->client, &client);
+    return ip_equal(&((const ClientAccount *)account)->client, &client);
 }
 
 void account_close(Account *account)
