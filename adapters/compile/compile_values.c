@@ -210,12 +210,12 @@ static Operand compile_first(Draft *d, const Expr *expr)
     return into;
 }
 
-static Operand compile_wrap(Draft *d, const Expr *expr)
+/* A list, made of one operand. */
+static Operand compile_list(Draft *d, const Expr *expr, PlanCode code)
 {
     Operand from = normal(d, compile_value(d, expr->args[0]));
     Operand into = draft_computed(d, &from, FORM_VALUES, expr->type);
-    draft_op(d,
-             (PlanOp){.code = PLAN_WRAP, .a = from.slot, .into = into.slot, .where = from.where});
+    draft_op(d, (PlanOp){.code = code, .a = from.slot, .into = into.slot, .where = from.where});
     return into;
 }
 
@@ -310,15 +310,6 @@ static Operand compile_require(Draft *d, const Expr *expr)
     return value;
 }
 
-static Operand compile_rest(Draft *d, const Expr *expr)
-{
-    Operand from = normal(d, compile_value(d, expr->args[0]));
-    Operand into = draft_computed(d, &from, FORM_VALUES, expr->type);
-    draft_op(d,
-             (PlanOp){.code = PLAN_REST, .a = from.slot, .into = into.slot, .where = from.where});
-    return into;
-}
-
 static Operand compile_join(Draft *d, const Expr *expr)
 {
     Operand first = normal(d, compile_value(d, expr->args[0]));
@@ -377,11 +368,11 @@ Operand compile_value(Draft *d, const Expr *expr)
     case EXPR_DEFAULT: return compile_default(d, expr);
     case EXPR_REQUIRE: return compile_require(d, expr);
     case EXPR_FIRST: return compile_first(d, expr);
-    case EXPR_WRAP: return compile_wrap(d, expr);
+    case EXPR_WRAP: return compile_list(d, expr, PLAN_WRAP);
     case EXPR_WHEN: return compile_when(d, expr);
     case EXPR_UNLESS: return compile_unless(d, expr);
     case EXPR_SELECT: return compile_select(d, expr);
-    case EXPR_REST: return compile_rest(d, expr);
+    case EXPR_REST: return compile_list(d, expr, PLAN_REST);
     case EXPR_JOIN: return compile_join(d, expr);
     case EXPR_KEYED: return compile_keyed(d, expr);
     case EXPR_LISTED: return compile_listed(d, expr);
