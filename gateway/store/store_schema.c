@@ -10,32 +10,14 @@ typedef struct Migration {
 /* The types are those that both databases know: SQLite takes any name, and keeps 64-bit numbers,
    texts and bytes as they are. Times are nanoseconds since 1970. */
 static const Migration migrations[] = {
-    /* What operators did; which gateways share the store; which clients were seen. */
-    {1, "CREATE TABLE audit ("
-        " at BIGINT NOT NULL,"
-        " node TEXT NOT NULL,"
-        " number BIGINT NOT NULL," /* of acts of this node at that time */
-        " who TEXT NOT NULL,"
-        " proof TEXT NOT NULL," /* how `who` was proved */
-        " act TEXT NOT NULL,"
-        " subject TEXT NOT NULL,"
-        " why TEXT NOT NULL,"
-        " was TEXT NOT NULL,"
-        " became TEXT NOT NULL,"
-        " PRIMARY KEY (at, node, number));"
-        "CREATE TABLE gateways ("
+    /* Which gateways share the store. */
+    {1, "CREATE TABLE gateways ("
         " node TEXT NOT NULL PRIMARY KEY,"
         " version TEXT NOT NULL,"
         " generation BIGINT NOT NULL,"
         " config_hash TEXT NOT NULL,"
         " started BIGINT NOT NULL,"
-        " last_seen BIGINT NOT NULL);"
-        "CREATE TABLE clients ("
-        " client TEXT NOT NULL PRIMARY KEY,"
-        " first_seen BIGINT NOT NULL,"
-        " last_seen BIGINT NOT NULL,"
-        " calls BIGINT NOT NULL);"
-        "CREATE INDEX clients_by_age ON clients (last_seen);"},
+        " last_seen BIGINT NOT NULL)"},
 };
 
 enum { N_MIGRATIONS = sizeof migrations / sizeof *migrations, TRIES = 3 };
