@@ -25,8 +25,8 @@ enum { WAITING, TAKEN, GIVEN_UP };
 typedef struct StoreThread {
     Store *store;
     pthread_t thread;
-    pthread_mutex_t mutex;
-    pthread_cond_t changed;
+    uv_mutex_t mutex;
+    uv_cond_t changed;
     StoreTask *first, *last; /* the queue */
     uint32_t n_waiting;
     bool ending;
@@ -56,13 +56,13 @@ static void wait_for_work(StoreThread *t)
 {
     while (!t->first && !t->ending) {
         if (t->session) {
-            pthread_cond_wait(&t->changed, &t->mutex);
+            uv_cond_wait(&t->changed, &t->mutex);
             continue;
         }
-        if (clock_now() >= t->next_try)
+        int64_t left = t->next_try - clock_now();
+        if (left <= 0)
             return;
-        struct timespec until = {.tv_sec = t->next_try / SECOND, .tv_nsec = t->next_try % SECOND};
-        pthread_cond_timedwait(&t->changed, &t->mutex, &until);
+        uv_cond_timedwait(&t->changed, &t->mutex, (uint64_t)left);
     }
 }
 
@@ -70,7 +70,7 @@ static void wait_for_work(StoreThread *t)
 static size_t take_batch(StoreThread *t, StoreTask **batch)
 {
     size_t n = 0;
-    pthread_mutex_lock(&t->mutex);
+    uv_mutex_lock(&t->mutex);
     wait_for_work(t);
     while (t->first && n < BATCH) {
         StoreTask *task = t->first;
@@ -80,15 +80,15 @@ static size_t take_batch(StoreThread *t, StoreTask **batch)
         t->n_waiting--;
         batch[n++] = task;
     }
-    pthread_mutex_unlock(&t->mutex);
+    uv_mutex_unlock(&t->mutex);
     return n;
 }
 
 static bool is_ending(StoreThread *t)
 {
-    pthread_mutex_lock(&t->mutex);
+    uv_mutex_lock(&t->mutex);
     bool ending = t->ending;
-    pthread_mutex_unlock(&t->mutex);
+    uv_mutex_unlock(&t->mutex);
     return ending;
 }
 
@@ -215,7 +215,7 @@ static void *run_thread(void *argument)
 /* False: the queue is full. */
 static bool enqueue(StoreThread *t, StoreTask *task)
 {
-    pthread_mutex_lock(&t->mutex);
+    uv_mutex_lock(&t->mutex);
     bool room = t->n_waiting < t->store->settings.queue;
     if (room) {
         if (t->last)
@@ -224,9 +224,9 @@ static bool enqueue(StoreThread *t, StoreTask *task)
             t->first = task;
         t->last = task;
         t->n_waiting++;
-        pthread_cond_signal(&t->changed);
+        uv_cond_signal(&t->changed);
     }
-    pthread_mutex_unlock(&t->mutex);
+    uv_mutex_unlock(&t->mutex);
     return room;
 }
 
@@ -243,12 +243,8 @@ static char *copy_text(const char *text)
 static void start_thread(Store *store, StoreThread *t)
 {
     t->store = store;
-    CHECK(pthread_mutex_init(&t->mutex, NULL) == 0);
-    pthread_condattr_t monotonic;
-    CHECK(pthread_condattr_init(&monotonic) == 0);
-    CHECK(pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC) == 0);
-    CHECK(pthread_cond_init(&t->changed, &monotonic) == 0);
-    pthread_condattr_destroy(&monotonic);
+    CHECK(uv_mutex_init(&t->mutex) == 0);
+    CHECK(uv_cond_init(&t->changed) == 0);
     CHECK(signals_make_thread(&t->thread, run_thread, t) == 0);
 }
 
@@ -270,13 +266,13 @@ Store *store_open(const StoreSettings *settings)
 
 static void end_thread(StoreThread *t)
 {
-    pthread_mutex_lock(&t->mutex);
+    uv_mutex_lock(&t->mutex);
     t->ending = true;
-    pthread_cond_signal(&t->changed);
-    pthread_mutex_unlock(&t->mutex);
+    uv_cond_signal(&t->changed);
+    uv_mutex_unlock(&t->mutex);
     CHECK(pthread_join(t->thread, NULL) == 0);
-    pthread_cond_destroy(&t->changed);
-    pthread_mutex_destroy(&t->mutex);
+    uv_cond_destroy(&t->changed);
+    uv_mutex_destroy(&t->mutex);
 }
 
 void store_close(Store *store)
@@ -304,9 +300,9 @@ StoreStats store_stats(Store *store)
         .busy = atomic_load(&store->busy),
     };
     for (uint32_t i = 0; i < store->n_threads; i++) {
-        pthread_mutex_lock(&store->threads[i].mutex);
+        uv_mutex_lock(&store->threads[i].mutex);
         stats.waiting += store->threads[i].n_waiting;
-        pthread_mutex_unlock(&store->threads[i].mutex);
+        uv_mutex_unlock(&store->threads[i].mutex);
     }
     return stats;
 }
@@ -362,7 +358,7 @@ struct StorePort {
     uv_timer_t look;
     Errand *first, *last; /* the loop's */
 
-    pthread_mutex_t mutex;
+    uv_mutex_t mutex;
     Errand *executed; /* the latest first */
     uint32_t n_out;   /* given to the store, and not executed */
     bool closed;
@@ -377,7 +373,7 @@ static bool is_over(const StorePort *port)
 
 static void port_free(StorePort *port)
 {
-    pthread_mutex_destroy(&port->mutex);
+    uv_mutex_destroy(&port->mutex);
     free(port);
 }
 
@@ -409,7 +405,7 @@ static void on_executed_for_port(StoreTask *task)
 {
     Errand *errand = task->waiter;
     StorePort *port = errand->port;
-    pthread_mutex_lock(&port->mutex);
+    uv_mutex_lock(&port->mutex);
     port->n_out--;
     bool closed = port->closed;
     if (!closed) {
@@ -418,7 +414,7 @@ static void on_executed_for_port(StoreTask *task)
         uv_async_send(&port->woken);
     }
     bool over = is_over(port);
-    pthread_mutex_unlock(&port->mutex);
+    uv_mutex_unlock(&port->mutex);
     if (closed)
         errand_free(errand);
     if (over)
@@ -427,10 +423,10 @@ static void on_executed_for_port(StoreTask *task)
 
 static Errand *take_executed(StorePort *port)
 {
-    pthread_mutex_lock(&port->mutex);
+    uv_mutex_lock(&port->mutex);
     Errand *latest = port->executed, *in_order = NULL;
     port->executed = NULL;
-    pthread_mutex_unlock(&port->mutex);
+    uv_mutex_unlock(&port->mutex);
     while (latest) {
         Errand *next = latest->next_executed;
         latest->next_executed = in_order;
@@ -468,7 +464,7 @@ StorePort *store_port_open(Store *store, uv_loop_t *loop)
     port->store = store;
     port->thread = pick_thread(store);
     port->woken.data = port->look.data = port;
-    CHECK(pthread_mutex_init(&port->mutex, NULL) == 0);
+    CHECK(uv_mutex_init(&port->mutex) == 0);
     CHECK(uv_async_init(loop, &port->woken, on_woken) == 0);
     CHECK(uv_timer_init(loop, &port->look) == 0);
     return port;
@@ -477,10 +473,10 @@ StorePort *store_port_open(Store *store, uv_loop_t *loop)
 static void on_port_handle_closed(uv_handle_t *handle)
 {
     StorePort *port = handle->data;
-    pthread_mutex_lock(&port->mutex);
+    uv_mutex_lock(&port->mutex);
     port->n_closing--;
     bool over = is_over(port);
-    pthread_mutex_unlock(&port->mutex);
+    uv_mutex_unlock(&port->mutex);
     if (over)
         port_free(port);
 }
@@ -488,10 +484,10 @@ static void on_port_handle_closed(uv_handle_t *handle)
 void store_port_close(StorePort *port)
 {
     Errand *executed = take_executed(port);
-    pthread_mutex_lock(&port->mutex);
+    uv_mutex_lock(&port->mutex);
     port->closed = true;
     port->n_closing = 2;
-    pthread_mutex_unlock(&port->mutex);
+    uv_mutex_unlock(&port->mutex);
     for (Errand *next; executed; executed = next) {
         next = executed->next_executed;
         errand_free(executed);
@@ -515,9 +511,9 @@ void store_submit(StorePort *port, StoreTask *task,
     task->on_done = on_done;
     task->owner = owner;
     task->due = clock_now() + port->store->settings.time;
-    pthread_mutex_lock(&port->mutex);
+    uv_mutex_lock(&port->mutex);
     port->n_out++;
-    pthread_mutex_unlock(&port->mutex);
+    uv_mutex_unlock(&port->mutex);
     if (!uv_is_active((uv_handle_t *)&port->look))
         uv_timer_start(&port->look, on_look, LOOK_EVERY, LOOK_EVERY);
     if (!enqueue(port->thread, task)) {
@@ -530,8 +526,8 @@ void store_submit(StorePort *port, StoreTask *task,
  * ----------------------------------------------------------------- */
 
 typedef struct Wait {
-    pthread_mutex_t mutex;
-    pthread_cond_t changed;
+    uv_mutex_t mutex;
+    uv_cond_t changed;
     bool executed, given_up;
 } Wait;
 
@@ -539,19 +535,15 @@ static Wait *wait_new(void)
 {
     Wait *wait = calloc(1, sizeof *wait);
     CHECK(wait);
-    pthread_condattr_t monotonic;
-    CHECK(pthread_mutex_init(&wait->mutex, NULL) == 0);
-    CHECK(pthread_condattr_init(&monotonic) == 0);
-    CHECK(pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC) == 0);
-    CHECK(pthread_cond_init(&wait->changed, &monotonic) == 0);
-    pthread_condattr_destroy(&monotonic);
+    CHECK(uv_mutex_init(&wait->mutex) == 0);
+    CHECK(uv_cond_init(&wait->changed) == 0);
     return wait;
 }
 
 static void wait_free(Wait *wait)
 {
-    pthread_cond_destroy(&wait->changed);
-    pthread_mutex_destroy(&wait->mutex);
+    uv_cond_destroy(&wait->changed);
+    uv_mutex_destroy(&wait->mutex);
     free(wait);
 }
 
@@ -559,11 +551,11 @@ static void wait_free(Wait *wait)
 static void on_executed_for_thread(StoreTask *task)
 {
     Wait *wait = task->waiter;
-    pthread_mutex_lock(&wait->mutex);
+    uv_mutex_lock(&wait->mutex);
     bool given_up = wait->given_up;
     wait->executed = true;
-    pthread_cond_signal(&wait->changed);
-    pthread_mutex_unlock(&wait->mutex);
+    uv_cond_signal(&wait->changed);
+    uv_mutex_unlock(&wait->mutex);
     if (given_up) {
         wait_free(wait);
         store_task_free(task);
@@ -575,14 +567,13 @@ typedef enum Waited { IN_TIME, TOO_LATE, TOO_LATE_TO_BEGIN } Waited;
 /* When it returns too late, the store's thread may free the task at any time. */
 static Waited wait_for(Wait *wait, StoreTask *task)
 {
-    int64_t due = task->due;
-    struct timespec until = {.tv_sec = due / SECOND, .tv_nsec = due % SECOND};
-    pthread_mutex_lock(&wait->mutex);
-    while (!wait->executed && clock_now() < due)
-        pthread_cond_timedwait(&wait->changed, &wait->mutex, &until);
+    int64_t left;
+    uv_mutex_lock(&wait->mutex);
+    while (!wait->executed && (left = task->due - clock_now()) > 0)
+        uv_cond_timedwait(&wait->changed, &wait->mutex, (uint64_t)left);
     Waited waited = wait->executed ? IN_TIME : withdraw(task) ? TOO_LATE_TO_BEGIN : TOO_LATE;
     wait->given_up = waited != IN_TIME;
-    pthread_mutex_unlock(&wait->mutex);
+    uv_mutex_unlock(&wait->mutex);
     return waited;
 }
 
