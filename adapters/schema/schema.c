@@ -309,15 +309,21 @@ static Result read_file(Arena *arena, FILE *file, const char *path, Bytes *bytes
     return OK;
 }
 
-Result schema_load_file(Arena *arena, const char *path, const Schema **schema_out)
+Result schema_read_file(Arena *arena, const char *path, Bytes *set_out)
 {
-    *schema_out = NULL;
     FILE *file = fopen(path, "rb");
     if (!file)
         return FAIL(arena, FAULT_NO_FILE, "opening %s: %s", path, strerror(errno));
-    Bytes set = BYTES_NONE;
-    Result r = read_file(arena, file, path, &set);
+    Result r = read_file(arena, file, path, set_out);
     fclose(file);
+    return r;
+}
+
+Result schema_load_file(Arena *arena, const char *path, const Schema **schema_out)
+{
+    Bytes set = BYTES_NONE;
+    *schema_out = NULL;
+    Result r = schema_read_file(arena, path, &set);
     return failed(r) ? r : schema_load(arena, set, path, schema_out);
 }
 

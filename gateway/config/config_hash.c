@@ -1,8 +1,6 @@
 /* Which config a gateway runs: a hash over all texts that it was made from. */
 #include "gateway/config/config_internal.h"
 
-#include "base/arena.h"
-
 #include <openssl/evp.h>
 #include <stdio.h>
 
@@ -20,16 +18,6 @@ void config_hash_add(ConfigReader *reader, Bytes text)
     uint64_t size = text.size;
     CHECK(EVP_DigestUpdate(reader->hash, &size, sizeof size) &&
           EVP_DigestUpdate(reader->hash, text.data, text.size));
-}
-
-void config_hash_add_file(ConfigReader *reader, const char *file)
-{
-    Arena *arena = arena_new(ARENA_UNLIMITED);
-    Bytes text = BYTES_NONE;
-    error_ignore(config_read_file(arena, file, SIZE_MAX, &text),
-                 "whoever needs the file tells that it cannot be read");
-    config_hash_add(reader, text);
-    arena_free(arena);
 }
 
 void config_hash_end(ConfigReader *reader)

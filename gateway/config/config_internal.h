@@ -69,11 +69,9 @@ bool config_address(ConfigReader *reader, const char *text, bool listening, cons
 /* Whether it is a valid entry of a list of host names: a name, "*." and a name, or "*". */
 bool config_is_host_pattern(Bytes host);
 
-/* config_hash.c: the hash of all that the config is made from. A file that cannot be read counts as
-   empty. */
+/* config_hash.c: the hash of all texts and descriptor sets that the config is made from. */
 void config_hash_begin(ConfigReader *reader);
 void config_hash_add(ConfigReader *reader, Bytes text);
-void config_hash_add_file(ConfigReader *reader, const char *file);
 void config_hash_end(ConfigReader *reader);
 
 /* config_store.c: reads Config.store. */

@@ -18,6 +18,17 @@ static void tell_failure(ConfigReader *reader, Result r, const char *path, const
                 more ? origin->doing : "");
 }
 
+/* A descriptor set, which counts for the hash of the config. */
+static Result load_set(ConfigReader *reader, const char *file, const Schema **schema_out)
+{
+    Bytes set = BYTES_NONE;
+    Result r = schema_read_file(reader->arena, file, &set);
+    if (failed(r))
+        return r;
+    config_hash_add(reader, set);
+    return schema_load(reader->arena, set, file, schema_out);
+}
+
 /* Each file is read once, and its mistakes are reported once. */
 static const Schema *load_file(ConfigReader *reader, const char *file, const char *path)
 {
@@ -26,8 +37,7 @@ static const Schema *load_file(ConfigReader *reader, const char *file, const cha
         return loaded->schema;
     loaded = arena_make(reader->arena, LoadedSchema);
     table_put(&reader->schemas, bytes_of(file), loaded);
-    config_hash_add_file(reader, file);
-    Result r = schema_load_file(reader->arena, file, &loaded->schema);
+    Result r = load_set(reader, file, &loaded->schema);
     if (failed(r)) {
         loaded->schema = NULL;
         tell_failure(reader, r, path,
@@ -52,7 +62,7 @@ static void check_cache(ConfigReader *reader, const Version *version, const char
 static void use_cache(ConfigReader *reader, Version *version, Result why, const char *path)
 {
     ReflectedSchema *reflected = version->reflected;
-    Result r = schema_load_file(reader->arena, reflected->cache, &version->schema);
+    Result r = load_set(reader, reflected->cache, &version->schema);
     if (!failed(r)) {
         reflected->stale = why;
         return;
@@ -77,9 +87,10 @@ static void ask(ConfigReader *reader, Version *version, const Passerelle__Config
     };
     Result r = reader->ask->ask(reader->ask->owner, reader->config, &query, reader->arena,
                                 &reflected->set, &version->schema);
-    config_hash_add(reader, failed(r) ? BYTES_NONE : reflected->set);
-    if (!failed(r))
+    if (!failed(r)) {
+        config_hash_add(reader, reflected->set);
         return;
+    }
     version->schema = NULL;
     bool away = r.error->fault->retryable;
     if (away && reflected->cache)
