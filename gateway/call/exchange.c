@@ -437,19 +437,25 @@ static const Step *decide_on_status(Attempt *attempt, Result why, bool attempted
     return decide(attempt->exchange, attempt, &question, why);
 }
 
-const Step *attempt_unusable(Attempt *attempt, Result why)
+/* What the memory budget refused gets its own name. */
+static PolicyQuestion question_of_fault(Attempt *attempt, Result *why)
 {
     PolicyQuestion question = exchange_question(attempt->exchange, attempt);
+    *why = exchange_name_refusal(attempt->exchange, *why);
     question.event = POLICY_FAULT;
-    question.fault = why.error->fault;
+    question.fault = why->error->fault;
+    return question;
+}
+
+const Step *attempt_unusable(Attempt *attempt, Result why)
+{
+    PolicyQuestion question = question_of_fault(attempt, &why);
     return decide(attempt->exchange, attempt, &question, why);
 }
 
 const Step *attempt_failed(Attempt *attempt, Result why)
 {
-    PolicyQuestion question = exchange_question(attempt->exchange, attempt);
-    question.event = POLICY_FAULT;
-    question.fault = why.error->fault;
+    PolicyQuestion question = question_of_fault(attempt, &why);
     question.attempted = true;
     return decide(attempt->exchange, attempt, &question, why);
 }
@@ -467,10 +473,7 @@ const Step *attempt_failed_by_service(Attempt *attempt)
 const Step *exchange_fail(Exchange *x, Result why)
 {
     Attempt *attempt = exchange_main_attempt(x);
-    why = exchange_name_refusal(x, why);
-    PolicyQuestion question = exchange_question(x, attempt);
-    question.event = POLICY_FAULT;
-    question.fault = why.error->fault;
+    PolicyQuestion question = question_of_fault(attempt, &why);
     question.other = false;
     return decide(x, attempt, &question, why);
 }

@@ -159,6 +159,18 @@ static void a_request_that_grows_beyond_the_share_is_refused_before_it_is_sent(v
     assert_int_equal(scene->counted[COUNTER_MEMORY_SHARE], 1);
 }
 
+static void a_request_whose_conversion_goes_beyond_the_share_is_refused_by_that_name(void **state)
+{
+    Scene *scene = *state;
+    Peer *client = begin(scene, hog, MAKE_ITEM);
+    say(client, framed(scene, large(scene, 1 << 20)));
+    hold(hog, HIGH + 1 - account_held(hog));
+    say_end(client);
+    assert_string_equal(said(client, "grpc-status"), "8");
+    assert_record(scene, "RESOURCE_EXHAUSTED MEMORY_SHARE, 0 sent");
+    assert_int_equal(scene->counted[COUNTER_MEMORY_SHARE], 1);
+}
+
 /* It may have had an effect: the rest of its response waits with the instance. */
 static void a_call_that_was_sent_is_not_refused_but_waits(void **state)
 {
@@ -196,6 +208,7 @@ int main(void)
         TEST(what_a_request_holds_is_its_clients_until_the_call_ends),
         TEST(a_client_that_leaves_gives_back_what_its_request_held),
         TEST(a_request_that_grows_beyond_the_share_is_refused_before_it_is_sent),
+        TEST(a_request_whose_conversion_goes_beyond_the_share_is_refused_by_that_name),
         TEST(a_call_that_was_sent_is_not_refused_but_waits),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
