@@ -328,6 +328,7 @@ const Fields *exchange_metadata(const Exchange *x)
 PolicyQuestion exchange_question(const Exchange *x, const Attempt *attempt)
 {
     PolicyQuestion q = policy_question(x->route, x->method, x->call.verb, x->bodiless);
+    q.has_fallback = q.has_fallback && x->kind; /* which knows how to give it */
     q.other = exchange_has_other(attempt);
     q.sent = attempt->sent;
     q.answered = attempt->has_answer;

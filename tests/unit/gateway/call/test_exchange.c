@@ -646,6 +646,28 @@ static void a_default_that_cannot_be_given_leaves_what_it_stood_in_for(void **st
     assert_true(given && left);
 }
 
+/* Its default is of use only once the call has a kind, which knows how to give it. */
+static void a_stream_of_json_that_has_no_memory_to_begin_ends_with_that_error(void **state)
+{
+    Scene *scene =
+        scene_again(state, SCENE_TEXT "  - {match: yard.Yard/Watch, on_failure: {graceful: "
+                                      "{default: {name: x}}}}\n");
+    bool refused = false;
+    scene->config->limits.call_memory = 4096; /* the first block; the field fills it up */
+    for (int size = 0; size < 4096; size += 16) {
+        const char *field = arena_printf(scene->arena, "x-fill: %0*d", size, 0);
+        Peer *client = ask(scene, "GET", "/v1/items/x:watch", field, BYTES_NONE);
+        break_off_if_at_work(scene);
+        break_off_if_at_work(scene);
+        assert_true(client->ended || client->reset);
+        const CallRecord *record = &scene->records[0];
+        refused |= record->why.error && record->why.error->fault == &FAULT_OUT_OF_MEMORY &&
+                   !record->degraded && record->n_attempts == 0;
+        scene_clear(scene);
+    }
+    assert_true(refused);
+}
+
 static void wherever_a_call_runs_out_of_memory_it_ends_and_frees_all(void **state)
 {
     Peer *(*const plays[])(Scene * scene) = {
@@ -714,6 +736,7 @@ int main(void)
         TEST(two_calls_of_one_connection_stand_side_by_side),
         TEST(a_call_ends_with_the_config_that_it_began_with),
         TEST(a_default_that_cannot_be_given_leaves_what_it_stood_in_for),
+        TEST(a_stream_of_json_that_has_no_memory_to_begin_ends_with_that_error),
         TEST(wherever_a_call_runs_out_of_memory_it_ends_and_frees_all),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
