@@ -7,7 +7,7 @@ KILLS ?= 500
 SOURCES = '*.c' '*.h' '*.cc'
 
 .DEFAULT_GOAL := help
-.PHONY: help deps build demo test asan tsan clang coverage mutants browser fuzz prove crashes instructions bench conformance format format-check tidy tidy-fast clean
+.PHONY: help deps build demo test asan tsan clang coverage mutants browser fuzz prove crashes instructions bench conformance format format-check tidy clean
 
 help: ## this menu
 	@echo 'Passerelle: make WHAT, where WHAT is'
@@ -94,13 +94,10 @@ format-check: ## fails where format would change something
 	@.ci/deps format
 	@files=$$(git ls-files $(SOURCES)) && clang-format --dry-run -Werror $$files
 
-tidy: ## clang-tidy over our C and headers; every finding is an error. A quarter of an hour on two cores
+tidy: ## clang-tidy over our C and headers; every finding is an error. Three minutes on two cores
 	@.ci/deps build format
 	@$(MAKE) --no-print-directory build
-	@/usr/bin/python3 tests/tidy.py $(BUILD) $(TIDY)
-
-tidy-fast: ## the same without the static analyzer: a minute
-	@$(MAKE) --no-print-directory tidy TIDY=fast
+	@/usr/bin/python3 tests/tidy.py $(BUILD)
 
 clean: ## remove every build folder
 	@rm -rf build build-asan build-tsan build-clang build-coverage build-mutants build-fuzz
