@@ -1,8 +1,10 @@
 /*
- * FlowWindow: what a peer may still send (RFC 9113 section 6.9), of a connection or a stream.
+ * FlowWindow: the receive window of a connection or a stream: how many bytes of DATA the peer may
+ * still send (RFC 9113 section 6.9).
  *
- * `open`, `held` and what can be returned add up to the size of the window, which the caller knows.
- * It is returned when it is half of the window, so that there are few WINDOW_UPDATE frames.
+ * The size of the window is the sum of three parts: `open`, `held`, and the bytes that were
+ * consumed and not yet returned to the peer. They are returned when they are at least half of the
+ * window, so that there are few WINDOW_UPDATE frames. The caller knows the size.
  */
 #ifndef PROTOCOLS_FLOW_WINDOW_H
 #define PROTOCOLS_FLOW_WINDOW_H
@@ -11,11 +13,11 @@
 #include <stdint.h>
 
 typedef struct FlowWindow {
-    int32_t open;  /* negative when the setting became smaller */
-    uint32_t held; /* received, and not consumed yet */
+    int32_t open;  /* bytes; negative after SETTINGS made the window smaller */
+    uint32_t held; /* bytes received and not yet consumed */
 } FlowWindow;
 
-/* `n` bytes were received. False: more than the peer may send. */
+/* `n` bytes were received. False, and nothing is changed: the window is smaller. */
 static inline bool flow_window_take(FlowWindow *window, uint32_t n)
 {
     if ((int64_t)n > window->open)
@@ -25,7 +27,8 @@ static inline bool flow_window_take(FlowWindow *window, uint32_t n)
     return true;
 }
 
-/* `n` of the held bytes were consumed. Returns what to tell the peer in a WINDOW_UPDATE, or 0. */
+/* `n` of the held bytes were consumed. `size`: of the whole window. Returns the increment of the
+   WINDOW_UPDATE that is to be sent now; 0: none. */
 static inline uint32_t flow_window_consume(FlowWindow *window, uint32_t n, uint32_t size)
 {
     window->held -= n;
@@ -36,7 +39,8 @@ static inline uint32_t flow_window_consume(FlowWindow *window, uint32_t n, uint3
     return (uint32_t)due;
 }
 
-/* The peer opened its window for us. False: beyond what a window can be. */
+/* The peer sent WINDOW_UPDATE: our send window grows. False, and nothing is changed: it
+   would be larger than WINDOW_MOST. */
 static inline bool flow_window_grow(int32_t *window, uint32_t increment)
 {
     if ((int64_t)*window + increment > INT32_MAX)

@@ -9,7 +9,7 @@ static uint8_t *put_number(uint8_t *at, uint32_t number)
     return at;
 }
 
-/* Where the payload is to be written. */
+/* Appends a frame header; returns the room for the payload. */
 static uint8_t *begin(HttpQueue *out, Frame frame)
 {
     uint8_t *at = http_queue_room(out, FRAME_HEAD + frame.size);

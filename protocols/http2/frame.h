@@ -1,6 +1,6 @@
 /*
- * The frames of HTTP/2 (RFC 9113 sections 4 and 6): their heads, read and written, and the small
- * frames of fixed size.
+ * The frames of HTTP/2 (RFC 9113 sections 4 and 6): frame headers, read and written, and the frames
+ * of fixed size.
  *
  *      | length 24 | type 8 | flags 8 | 0 | stream 31 | payload ...
  */
@@ -10,9 +10,9 @@
 #include "protocols/http/http_queue.h"
 
 enum {
-    FRAME_HEAD = 9,             /* bytes */
-    FRAME_PAYLOAD_MOST = 16384, /* of the frames that we take, and send (section 4.2) */
-    WINDOW_DEFAULT = 65535,     /* before anybody changes it (section 6.9.2) */
+    FRAME_HEAD = 9,             /* bytes of a frame header */
+    FRAME_PAYLOAD_MOST = 16384, /* bytes; of frames that we accept and send (section 4.2) */
+    WINDOW_DEFAULT = 65535,     /* bytes; the initial value (section 6.9.2) */
     WINDOW_MOST = 0x7fffffff,
     STREAM_MOST = 0x7fffffff,
     FRAME_PING_SIZE = 8,
@@ -49,11 +49,12 @@ typedef enum FrameSetting {
 } FrameSetting;
 
 typedef struct Frame {
-    uint32_t size; /* of the payload */
+    uint32_t size; /* of the payload, bytes */
     uint8_t type, flags;
     uint32_t stream;
 } Frame;
 
+/* A big-endian number of `size` bytes. */
 static inline uint32_t number_of(const uint8_t *at, int size)
 {
     uint32_t n = 0;
@@ -62,12 +63,13 @@ static inline uint32_t number_of(const uint8_t *at, int size)
     return n;
 }
 
+/* Reads a frame header of FRAME_HEAD bytes. */
 static inline Frame frame_read(const uint8_t *at)
 {
     return (Frame){number_of(at, 3), at[3], at[4], number_of(at + 5, 4) & STREAM_MOST};
 }
 
-/* Writes a head; returns its end. */
+/* Writes FRAME_HEAD bytes and returns their end. */
 static inline uint8_t *frame_write(uint8_t *at, Frame frame)
 {
     const uint8_t head[FRAME_HEAD] = {
@@ -90,7 +92,7 @@ typedef struct FrameSettingValue {
     uint32_t value;
 } FrameSettingValue;
 
-/* Each appends one frame. */
+/* Each appends one frame. `opaque`: FRAME_PING_SIZE bytes. `code`: an Http2Error. */
 void frame_put_settings(HttpQueue *out, const FrameSettingValue *values, size_t n);
 void frame_put_settings_ack(HttpQueue *out);
 void frame_put_ping(HttpQueue *out, bool ack, const uint8_t *opaque);

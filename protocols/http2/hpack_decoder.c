@@ -16,7 +16,7 @@ void hpack_decoder_deinit(HpackDecoder *decoder)
 
 /* ---- Numbers and strings --------------------------------------------------------------------- */
 
-/* HPACK_FIELD: it was read. Section 5.1. */
+/* An integer (section 5.1). HPACK_FIELD: it was read. */
 static inline HpackOutcome read_number(Bytes *rest, unsigned prefix, uint32_t *number_out)
 {
     const uint8_t *at = rest->data, *end = at + rest->size;
@@ -42,7 +42,7 @@ static inline HpackOutcome read_number(Bytes *rest, unsigned prefix, uint32_t *n
     return HPACK_FIELD;
 }
 
-/* A string as it stands in the block. */
+/* A string as it is encoded in the block. */
 typedef struct Encoded {
     Bytes text;
     bool huffman;
@@ -93,7 +93,7 @@ static uint8_t *room_for(HpackBlock *block, size_t size)
     return block->room;
 }
 
-/* A string that does not go into the table. */
+/* A string of a field that is not added to the table. */
 static bool take_string(HpackBlock *block, const Encoded *string, Bytes *string_out)
 {
     if (block->whole && !string->huffman) {
@@ -139,8 +139,8 @@ static bool resize_table(HpackDecoder *decoder, const HpackBlock *block, uint32_
     return true;
 }
 
-/* Name and value go into the table, and are read from there: what follows may evict the entry, but
-   its text stays for as long as the head is read. */
+/* Name and value are written to the table and point there: a later field may evict the entry, but
+   its text stays valid while the head is read. */
 static bool add_to_table(HpackTable *table, const Encoded *name, const Encoded *value,
                          HpackField *field)
 {

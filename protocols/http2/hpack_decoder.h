@@ -1,9 +1,9 @@
 /*
  * HpackDecoder: reads header blocks (RFC 7541), field by field.
  *
- * Names and values are not copied when they stand somewhere already: in the static table, in the
- * dynamic one, or uncompressed in the block. Their rules are checked once, when they are read; an
- * entry of the table keeps what was found. Part of its connection.
+ * Names and values are not copied if they are in memory already: in the static table, in the
+ * dynamic table, or without Huffman coding in the block. They are checked once, when they are read;
+ * an entry of the dynamic table stores the result. Part of its connection.
  */
 #ifndef PROTOCOLS_HPACK_DECODER_H
 #define PROTOCOLS_HPACK_DECODER_H
@@ -12,19 +12,20 @@
 #include "protocols/http2/hpack_static.h"
 #include "protocols/http2/hpack_table.h"
 
-/* A longer name or value, encoded, ends the connection. */
+/* Bytes of an encoded name or value; a longer one is a connection error. */
 enum { HPACK_STRING_MOST = 65536 };
 
 typedef struct HpackDecoder {
     HpackTable table;
 } HpackDecoder;
 
-/* A block, or as much of it as has come. What is read from it is valid until the decoder begins
-   with the next block, and as long as the arena and, with `whole`, the bytes of the block. */
+/* A header block, or the part of it that was received. The fields that are read from it are valid
+   until hpack_decoder_begin for the next block, and as long as the arena and, with `whole`, the
+   bytes of the block. */
 typedef struct HpackBlock {
     Bytes rest;    /* not read yet */
-    bool whole;    /* all of the block is here: what stands in it need not be copied */
-    bool begun;    /* a field was read: the table cannot be resized any more (section 4.2) */
+    bool whole;    /* the block is complete in `rest`: fields may point into it */
+    bool begun;    /* a field was read: a table size update is no longer allowed (section 4.2) */
     Arena *arena;  /* without limit */
     uint8_t *room; /* free memory of the arena */
     size_t room_size;
@@ -39,19 +40,21 @@ typedef struct HpackField {
 typedef enum HpackOutcome {
     HPACK_FIELD,
     HPACK_END,     /* nothing is left */
-    HPACK_PARTIAL, /* what is left is not a whole field */
-    HPACK_BROKEN,  /* COMPRESSION_ERROR: the connection cannot go on */
+    HPACK_PARTIAL, /* the rest is not a complete field */
+    HPACK_BROKEN,  /* COMPRESSION_ERROR, which ends the connection */
 } HpackOutcome;
 
 void hpack_decoder_init(HpackDecoder *decoder);
 void hpack_decoder_deinit(HpackDecoder *decoder);
 
-/* The next block begins. */
+/* To be called before each block: fields of the previous one become invalid. */
 static inline void hpack_decoder_begin(HpackDecoder *decoder)
 {
     hpack_table_settle(&decoder->table);
 }
 
+/* Reads the next field; `field_out` is set with HPACK_FIELD. After HPACK_PARTIAL the caller appends
+   the next part to `rest` and calls again. */
 HpackOutcome hpack_decode(HpackDecoder *decoder, HpackBlock *block, HpackField *field_out);
 
 #endif

@@ -99,7 +99,7 @@ static inline uint64_t half_at(const uint8_t *at)
     return half;
 }
 
-/* By both ends and the size: what is alike in these is compared. */
+/* A hash of the size and both ends only; find_field compares the whole text. */
 static inline uint64_t ends_of(Bytes text)
 {
     const uint8_t *at = text.data;
@@ -122,7 +122,8 @@ static uint16_t *bucket_of(HpackEncoder *encoder, uint32_t hash)
     return &encoder->buckets[hash % HPACK_BUCKETS];
 }
 
-/* Whether a number that was shortened is that of a living entry; then all of it. */
+/* Whether an entry number, of which 16 bits are stored, is of an entry that is still in the table;
+   `number_out`: the whole number. */
 static inline bool is_alive(const HpackTable *table, uint16_t number, uint32_t *number_out)
 {
     uint32_t age = (uint16_t)(table->added - 1 - number);
@@ -186,8 +187,9 @@ static void add(HpackEncoder *encoder, uint32_t hash, uint32_t name_hash, Bytes 
 
 /* ---- Fields ---------------------------------------------------------------------------------- */
 
-/* Never put into any table, by nobody: it could be guessed (section 7.1.3). Short cookies are
-   guessed the soonest; what sets one is seldom sent twice. */
+/* Encoded as "never indexed", here and by every intermediary, so that the value cannot be guessed
+   by probing the table (section 7.1.3). That is easiest for short cookies. A Set-Cookie seldom
+   repeats. */
 static bool is_secret(Bytes name, Bytes value)
 {
     switch (name.size) {
@@ -199,7 +201,7 @@ static bool is_secret(Bytes name, Bytes value)
     }
 }
 
-/* Fields whose value is hardly ever the same twice, or not for long. */
+/* Fields whose value seldom repeats, or not for long. */
 static bool seldom_repeats(Bytes name)
 {
     switch (name.size) {
@@ -221,7 +223,7 @@ static bool seldom_repeats(Bytes name)
     }
 }
 
-/* True when the same was written lately; from now on it was. */
+/* True if the same field was written recently; remembers this one. */
 static bool was_seen(HpackEncoder *encoder, uint32_t hash)
 {
     uint32_t *seen = &encoder->seen[hash % HPACK_SEEN];

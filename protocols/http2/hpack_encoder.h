@@ -1,10 +1,11 @@
 /*
  * HpackEncoder: writes header blocks (RFC 7541), field by field.
  *
- * What does not change from head to head is in the dynamic table after the first one, and is a
- * single byte from then on. Values that seldom repeat come in when they do: they would push out the
- * others. Only what goes into the table is compressed: a value that is written once costs more to
- * compress, here and at the peer, than to send. Part of its connection.
+ * A field that is the same in every head is added to the dynamic table by the first one and takes
+ * one or two bytes from then on. Fields whose values seldom repeat are added at their second
+ * occurrence only, because they would evict others. Only strings that are added to the table are
+ * Huffman-coded: for a string that is written once, coding costs more CPU at both ends than it
+ * saves. Part of its connection.
  */
 #ifndef PROTOCOLS_HPACK_ENCODER_H
 #define PROTOCOLS_HPACK_ENCODER_H
@@ -13,18 +14,19 @@
 #include "protocols/http2/hpack_table.h"
 
 enum {
-    HPACK_FIELD_EXTRA = 16, /* a field is never longer than its name, its value and these */
-    HPACK_BEGIN_MOST = 12,  /* nor what stands before the first one */
+    HPACK_FIELD_EXTRA =
+        16,                /* an encoded field has at most so many bytes more than name and value */
+    HPACK_BEGIN_MOST = 12, /* bytes that hpack_encode_begin writes at most */
     HPACK_BUCKETS = 64,
     HPACK_SEEN = 16,
 };
 
 typedef struct HpackEncoder {
     HpackTable table;
-    uint16_t *buckets;         /* numbers of the latest entries, by hash; NULL: no entry yet */
+    uint16_t *buckets;         /* the number of the latest entry, by hash; NULL: no entry yet */
     uint32_t seen[HPACK_SEEN]; /* hashes of fields that were not put into the table */
-    uint32_t lowest;           /* limit of the table since the latest head */
-    bool resized;              /* the peer does not know the limit yet */
+    uint32_t lowest;           /* the lowest limit of the table since the latest head */
+    bool resized;              /* the next block begins with a table size update */
 } HpackEncoder;
 
 void hpack_encoder_init(HpackEncoder *encoder);
@@ -33,7 +35,7 @@ void hpack_encoder_deinit(HpackEncoder *encoder);
 /* The peer's SETTINGS_HEADER_TABLE_SIZE. */
 void hpack_encoder_limit(HpackEncoder *encoder, uint32_t limit);
 
-/* Where the encoder is, to come back to when a head is not sent after all. */
+/* The state of the encoder before a head, to return to if the head is not sent. */
 typedef struct HpackMark {
     uint32_t added, n, size, end;
     bool resized;
@@ -41,11 +43,11 @@ typedef struct HpackMark {
 
 HpackMark hpack_encoder_mark(const HpackEncoder *encoder);
 
-/* False: it cannot come back: entries were evicted since, or the peer would not be told of a new
-   limit. */
+/* False, and nothing is changed: entries were evicted since, or the head had a table size update,
+   which the peer would miss. */
 bool hpack_encoder_rewind(HpackEncoder *encoder, const HpackMark *mark);
 
-/* Each writes at `at` and returns the end. */
+/* Each writes at `at`, where the caller has made room, and returns the end. */
 uint8_t *hpack_encode_begin(HpackEncoder *encoder, uint8_t *at);
 
 /* Any field, with its name in lower case. */

@@ -1,6 +1,6 @@
 /*
- * The static table of HPACK (RFC 7541 appendix A), and what the names of fields are to HTTP/2.
- * Constant data and plain functions, any thread.
+ * The static table of HPACK (RFC 7541 appendix A), and the rules of HTTP/2 for field names and
+ * values. Constant data and plain functions, any thread.
  */
 #ifndef PROTOCOLS_HPACK_STATIC_H
 #define PROTOCOLS_HPACK_STATIC_H
@@ -8,7 +8,7 @@
 #include "base/bytes.h"
 
 enum {
-    HPACK_STATIC = 61, /* entries; the dynamic table begins behind them */
+    HPACK_STATIC = 61, /* entries; the indexes of the dynamic table follow */
     HPACK_AUTHORITY = 1,
     HPACK_METHOD_GET = 2,
     HPACK_METHOD_POST = 3,
@@ -20,7 +20,7 @@ enum {
     HPACK_DATE = 33,
 };
 
-/* What a name is to the receiver of a head. */
+/* How the receiver of a head treats a field, by its name. */
 typedef enum HpackToken {
     HPACK_OTHER,
     HPACK_TOKEN_METHOD,
@@ -28,21 +28,21 @@ typedef enum HpackToken {
     HPACK_TOKEN_AUTHORITY,
     HPACK_TOKEN_PATH,
     HPACK_TOKEN_STATUS,
-    HPACK_TOKEN_PSEUDO, /* of a pseudo-header field that nobody knows */
+    HPACK_TOKEN_PSEUDO, /* an unknown pseudo-header field */
     HPACK_TOKEN_HOST,
     HPACK_TOKEN_COOKIE,
     HPACK_TOKEN_EXPECT,
     HPACK_TOKEN_TE,
     HPACK_TOKEN_CONTENT_LENGTH,
     HPACK_TOKEN_CONNECTION, /* connection-specific (RFC 9113 section 8.2.2) */
-    HPACK_TOKEN_NO_TRAILER, /* ordinary in a head, barred from trailers */
+    HPACK_TOKEN_NO_TRAILER, /* not allowed in trailers */
 } HpackToken;
 
-/* How a field breaks the rules for fields (RFC 9113 section 8.2.1). */
+/* Why a field is malformed (RFC 9113 section 8.2.1). Bits. */
 typedef enum HpackFlaw {
     HPACK_BAD_NAME = 1,
     HPACK_BAD_VALUE = 2,
-    HPACK_BLANK_ENDS = 4, /* spaces or tabs around a value that is good without */
+    HPACK_BLANK_ENDS = 4, /* the value is valid except for spaces or tabs at its ends */
 } HpackFlaw;
 
 typedef struct HpackStatic {
@@ -51,7 +51,7 @@ typedef struct HpackStatic {
     uint8_t token; /* HpackToken */
 } HpackStatic;
 
-/* From 1 to HPACK_STATIC. */
+/* Indexes from 1 to HPACK_STATIC. */
 extern const HpackStatic hpack_static[HPACK_STATIC + 1];
 
 /* The first entry with this name, or 0. */
@@ -59,7 +59,7 @@ uint32_t hpack_static_find(Bytes name);
 
 HpackToken hpack_token(Bytes name);
 
-/* HpackFlaws, of names and values. */
+/* A set of HpackFlaw; 0: valid. */
 uint8_t hpack_name_flaws(HpackToken token, Bytes name);
 uint8_t hpack_value_flaws(Bytes value);
 

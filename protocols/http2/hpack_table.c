@@ -7,7 +7,7 @@
 enum { FIRST_TEXT = 256, FIRST_ENTRIES = 8 };
 
 struct HpackText {
-    HpackText *former; /* what it replaced, still borrowed from */
+    HpackText *former; /* the block that it replaced: pointers to it may be in use; or NULL */
     size_t capacity;
     uint8_t data[];
 };
@@ -60,7 +60,8 @@ const uint8_t *hpack_table_text(const HpackTable *table, uint32_t at)
     return table->text->data + (at - table->begin);
 }
 
-/* What is alive moves to a new block with as much room again. */
+/* Copies the text of current entries to a new block with room for `more` bytes and half as much
+   again as it has. */
 static void move_text(HpackTable *table, size_t more)
 {
     uint32_t first = table->n ? hpack_table_entry(table, table->added - table->n)->at : table->end;

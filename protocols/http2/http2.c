@@ -3,16 +3,15 @@
 #include <stdlib.h>
 
 enum {
-    CONNECTION_MEMORY = 4 * 1024, /* our own part, and the tables of header compression */
-    STREAM_MEMORY = 2 * 1024,     /* of one stream, with a small chunk */
+    CONNECTION_MEMORY = 4 * 1024, /* Http2 and the tables of header compression */
+    STREAM_MEMORY = 2 * 1024,     /* one stream with a small chunk */
     SPARE_STREAMS = 64,
     SPARE_AT_REST = 1,
-    ACKS_LEAST = 1000, /* that may wait to be sent */
-    ACKS_SECONDS = 4,  /* or so many seconds' worth of control frames */
-    RESETTING_MOST =
-        1024, /* streams of which an instance that reads nothing need not know that they are over */
-    QUEUED_MOST = 256,  /* frames that wait to be sent; see http2_wants_input */
-    PEER_STREAMS = 100, /* before its SETTINGS say how many it takes */
+    ACKS_LEAST = 1000,     /* acknowledgements that may wait to be sent */
+    ACKS_SECONDS = 4,      /* or those of so many seconds at the rate limits.control_frames */
+    RESETTING_MOST = 1024, /* unsent RST_STREAM frames to an instance: no new streams above */
+    QUEUED_MOST = 256,     /* frames that wait to be sent; see http2_wants_input */
+    PEER_STREAMS = 100,    /* concurrent streams until its SETTINGS arrive */
 };
 
 static const uint8_t DRAIN_PING[FRAME_PING_SIZE] = {'d', 'r', 'a', 'i', 'n', 0, 0, 0};
@@ -87,7 +86,7 @@ static void free_spare(Http2 *http2, uint32_t most)
     }
 }
 
-/* When nobody needs it any more. */
+/* Frees the stream, or keeps it for reuse, once it is closed, released and not pinned. */
 static void put_away(Http2 *http2, Http2Stream *stream)
 {
     if (!stream->closed || !stream->released || stream == http2->pinned)
@@ -151,7 +150,7 @@ void http2_stream_close(Http2 *http2, Http2Stream *stream)
 
 /* ---- Lingering ------------------------------------------------------------------------------- */
 
-/* One PING at a time stands for all streams that began to linger before it. */
+/* Sends one PING for all streams that linger now; the next PING waits for its ACK. */
 static void send_linger_ping(Http2 *http2)
 {
     if (http2->linger_ping)
@@ -199,8 +198,8 @@ static void stop_lingering(Http2 *http2)
     send_linger_ping(http2);
 }
 
-/* First a notice lets requests on their way still come; the last GOAWAY follows when the peer has
-   answered the PING behind it (RFC 9113 section 6.8). */
+/* The final GOAWAY. http2_drain sent a first one that names no stream, and a PING: requests that
+   the peer sent before it read these have arrived by the ACK (RFC 9113 section 6.8). */
 static void tell_last(Http2 *http2)
 {
     http2->going = http2->last_told = true;
@@ -249,7 +248,7 @@ void http2_stream_reset(Http2 *http2, Http2Stream *stream, uint32_t code)
     http2_wake(http2);
 }
 
-/* The last event of a stream that its connection takes along. */
+/* The last event of a stream that ends with its connection. */
 static void tell_reset(Http2 *http2, Http2Stream *stream, Result why)
 {
     const HttpStreamEvents *events = stream->base.events;
@@ -270,7 +269,7 @@ static void tell_reset(Http2 *http2, Http2Stream *stream, Result why)
     }
 }
 
-/* Every stream hears that it is over. Owners may release any of them meanwhile. */
+/* Closes all streams and tells their owners, who may release any stream within the event. */
 static void fail_streams(Http2 *http2, Result why)
 {
     http2->over = true;
@@ -304,7 +303,7 @@ static void tell_capacity(Http2 *http2)
         http2->base.events->on_capacity(http2->base.owner, &http2->base);
 }
 
-/* Ends the connection with GOAWAY and everything that it carries. */
+/* A connection error: sends GOAWAY and ends all streams. */
 static Result break_off(Http2 *http2, uint32_t code)
 {
     const Fault *fault = http2->base.client ? &FAULT_UPSTREAM_PROTOCOL : &FAULT_PROTOCOL_VIOLATION;
@@ -316,7 +315,7 @@ static Result break_off(Http2 *http2, uint32_t code)
     return r;
 }
 
-/* Gives back what is of use to calls only. */
+/* Without streams and output: frees memory that only calls need. */
 static void rest(Http2 *http2)
 {
     if (http2->open || http2->out.size || http2->in.open)
@@ -326,7 +325,7 @@ static void rest(Http2 *http2)
     free_spare(http2, SPARE_AT_REST);
 }
 
-/* Nothing is at work any more, and nothing new will be. */
+/* No stream is active, and no new one is possible. */
 static bool is_finished(const Http2 *http2)
 {
     return http2->over || (http2->going && http2->open == http2->lingering);
@@ -390,7 +389,7 @@ static int http2_output(HttpConnection *base, struct iovec *vectors, int n)
     }
     tell_capacity(http2);
     http2->busy = false;
-    http2->latest.stream = NULL; /* it may be seen now */
+    http2->latest.stream = NULL; /* it can no longer be taken back */
     return http_queue_vectors(&http2->out, vectors, n, HTTP2_OUT_MOST);
 }
 
@@ -442,9 +441,9 @@ static HttpPhase http2_phase(const HttpConnection *base)
     return http2->open > http2->lingering ? HTTP_ACTIVE : HTTP_IDLE;
 }
 
-/* A client that takes nothing of what it is sent may not begin and end streams meanwhile: each
-   leaves frames behind that wait to be sent. There are some for each stream, and a few for the
-   connection. */
+/* A client that does not read our output must not open and end ever more streams, because each
+   leaves frames that wait to be sent. Allowed are two frames per concurrent stream and QUEUED_MOST
+   for the connection. */
 static bool http2_wants_input(const HttpConnection *base)
 {
     const Http2 *http2 = (const Http2 *)base;
@@ -529,7 +528,7 @@ static void http2_consume(HttpStream *base, size_t n)
     stream->unconsumed -= (uint32_t)n;
     if (n == 0)
         return;
-    if (!http2->base.client) /* a client has given it back already: see read_data */
+    if (!http2->base.client) /* client side: read_data has returned it already */
         http2_consume_connection(http2, (uint32_t)n);
     http2_consume_stream(http2, stream, (uint32_t)n);
 }
@@ -562,7 +561,7 @@ static void http2_release(HttpStream *base)
     Http2Stream *stream = (Http2Stream *)base;
     base->events = NULL;
     http2_consume(base, stream->unconsumed);
-    /* A server's answer that is complete goes out to its end, whatever the client still sends. */
+    /* A complete response is sent to its end, even if the request has not ended. */
     bool complete = stream->ended && (!http2->base.client || stream->remote_ended);
     bool reset = !complete && !stream->silent;
     stream->silent = true;
@@ -620,7 +619,7 @@ static const HttpEngine http2_engine = {
     .release = http2_release,
 };
 
-/* SETTINGS, and the window of the connection, which they do not set. */
+/* SETTINGS, and WINDOW_UPDATE for the window of the connection, which has no setting. */
 static void greet(Http2 *http2)
 {
     const HttpLimits *limits = &http2->base.limits;

@@ -5,13 +5,13 @@
 #include <stdlib.h>
 
 enum {
-    BOMB = 16, /* a head so many times larger than allowed ends the connection */
+    BOMB = 16, /* a head so many times larger than head_bytes is a connection error */
     USUAL_FIELDS = 32,
     MOST_PSEUDO = 4,
 };
 
-/* Of `seen`: fields that may be there once, and where pseudo-header fields may not come any more.
- */
+/* Bits of `seen`: the fields that may occur once; and SEEN_ORDINARY, after which no pseudo-header
+   field may follow. */
 enum {
     SEEN_METHOD = 1,
     SEEN_SCHEME = 2,
@@ -33,12 +33,13 @@ static bool see(Http2Incoming *in, uint32_t bit)
     return first;
 }
 
-/* RFC 9113 section 8.3: before all others, once, not empty, and of the right kind. */
+/* RFC 9113 section 8.3: pseudo-header fields come before all others, once, are not empty, and
+   belong to the kind of message. */
 static bool take_pseudo(Http2Incoming *in, bool client, uint32_t bit, Bytes value, Bytes *place)
 {
-    bool of_answer = bit == SEEN_STATUS;
+    bool of_response = bit == SEEN_STATUS;
     *place = value;
-    return !in->trailers && of_answer == client && !(in->seen & SEEN_ORDINARY) && value.size &&
+    return !in->trailers && of_response == client && !(in->seen & SEEN_ORDINARY) && value.size &&
            see(in, bit);
 }
 
@@ -107,8 +108,8 @@ static bool take_field(Http2Incoming *in, bool client, const HpackField *field)
     return true;
 }
 
-/* Decoding goes on behind what is malformed, too large or ignored: the state of compression belongs
-   to the connection. An error of the connection, or 0. */
+/* Returns the code of a connection error, or 0. A head that is malformed, too large or ignored is
+   still decoded to its end, because the compression state belongs to the connection. */
 static uint32_t on_field(Http2 *http2, HpackField *field)
 {
     Http2Incoming *in = &http2->in;
@@ -117,10 +118,11 @@ static uint32_t on_field(Http2 *http2, HpackField *field)
     in->n++;
     in->too_large |= in->size > limits->head_bytes || in->n > limits->head_fields + MOST_PSEUDO;
     if (in->size / BOMB > limits->head_bytes)
-        return http2_broken(http2, HTTP2_ERROR_ENHANCE_YOUR_CALM, "a head expands without end");
+        return http2_broken(http2, HTTP2_ERROR_ENHANCE_YOUR_CALM,
+                            "the fields of a header block are far too large");
     if (!in->stream || in->malformed)
         return 0;
-    /* Instances may be careless with spaces, which are taken off; clients may not. */
+    /* Blanks at the ends of a value are removed for instances; for clients they are an error. */
     if (http2->base.client && field->flaws & HPACK_BLANK_ENDS) {
         field->value = bytes_trim(field->value);
         field->flaws &= (uint8_t)~HPACK_BLANK_ENDS;
@@ -128,7 +130,7 @@ static uint32_t on_field(Http2 *http2, HpackField *field)
     if (field->flaws)
         in->malformed = "a field's name or value is malformed";
     else if (!take_field(in, http2->base.client, field))
-        in->malformed = "a field may not be there, or has a wrong value";
+        in->malformed = "a field is not allowed in this message, or its value is invalid";
     return 0;
 }
 
@@ -147,7 +149,7 @@ static bool is_scheme(Bytes scheme)
     return scheme.size > 0;
 }
 
-/* RFC 9113 sections 8.3.1 and 8.5: the fields that a request has. */
+/* RFC 9113 sections 8.3.1 and 8.5: the pseudo-header fields that a request needs. */
 static bool is_complete_request(const Http2Incoming *in)
 {
     const HttpHead *head = &in->head;
@@ -161,7 +163,7 @@ static bool is_complete_request(const Http2Incoming *in)
            in->seen & (SEEN_AUTHORITY | SEEN_HOST) && is_scheme(head->scheme);
 }
 
-/* RFC 9113 section 8.3.1: Host may repeat the authority or stand in for it, not contradict it. */
+/* RFC 9113 section 8.3.1: Host is used if there is no :authority; else both must be equal. */
 static bool settle_authority(Http2Incoming *in)
 {
     HttpHead *head = &in->head;
@@ -172,7 +174,7 @@ static bool settle_authority(Http2Incoming *in)
     return head->authority.size == 0 || http_is_authority(head->authority);
 }
 
-/* The status and the text of the refusal of a request; 0: it is taken. */
+/* The status of the response that refuses the request, and its text; 0: it is accepted. */
 static unsigned refusal_of(const Http2 *http2, const char **detail_out)
 {
     const Http2Incoming *in = &http2->in;
@@ -181,18 +183,18 @@ static unsigned refusal_of(const Http2 *http2, const char **detail_out)
         return 431;
     }
     if (bytes_are(in->head.method, "CONNECT")) {
-        *detail_out = "CONNECT is not served here";
+        *detail_out = "CONNECT is not supported";
         return 501;
     }
     if (in->head.path.size > http2->base.limits.path_bytes) {
         *detail_out = "the request target is too long";
         return 414;
     }
-    *detail_out = "no expectation but 100-continue can be met";
+    *detail_out = "the only supported expectation is 100-continue";
     return in->expect.data && !bytes_are_nocase(in->expect, "100-continue") ? 417 : 0;
 }
 
-/* HTTP/2 may bring cookies in pieces; elsewhere they are one field (RFC 9113 section 8.2.3). */
+/* HTTP/2 may split a Cookie field; it is passed on as one (RFC 9113 section 8.2.3). */
 static void join_cookies(Http2Incoming *in)
 {
     Fields *fields = &in->head.fields;
@@ -233,7 +235,7 @@ static void send_continue(Http2Stream *stream)
         http2_send_head(&stream->base, &head, false);
 }
 
-/* A request that gets no owner is reset without a response. */
+/* A malformed request is reset without a response; it never had an owner. */
 static uint32_t reset_unowned(Http2 *http2, Http2Stream *stream, const HttpHead *head,
                               const char *why)
 {
@@ -268,7 +270,7 @@ static uint32_t on_request(Http2 *http2, Http2Stream *stream)
         return reset_unowned(http2, stream, &in->head, "the path is malformed");
     if (!settle_authority(in))
         return reset_unowned(http2, stream, &in->head,
-                             "the authority is malformed, or Host contradicts it");
+                             "the authority is malformed, or differs from the Host field");
     if (in->cookies > 1)
         join_cookies(in);
     stream->released = false;
@@ -279,9 +281,9 @@ static uint32_t on_request(Http2 *http2, Http2Stream *stream)
     return end && !stream->closed ? http2_remote_end(http2, stream, NULL) : 0;
 }
 
-/* ---- Answers --------------------------------------------------------------------------------- */
+/* ---- Responses ------------------------------------------------------------------------------- */
 
-/* What we cannot take resets the stream, and its owner is told why. */
+/* The message is well-formed but not acceptable: resets the stream and tells its owner why. */
 static void fail_message(Http2 *http2, Http2Stream *stream, const Fault *fault, const char *reason)
 {
     const HttpStreamEvents *events = stream->base.events;
@@ -294,8 +296,8 @@ static void fail_message(Http2 *http2, Http2Stream *stream, const Fault *fault, 
                                    __LINE__, "reading HTTP/2: %s", reason));
 }
 
-/* RFC 9113 section 8.1.1, and RFC 9110 sections 6.4.1 and 8.6: how long the body is. False: it
-   cannot be. */
+/* Sets the length of the body (RFC 9113 section 8.1.1, RFC 9110 sections 6.4.1 and 8.6). False: the
+   response is malformed. */
 static bool settle_length(const Http2Incoming *in, HttpHead *head, Http2Stream *stream)
 {
     if (head->status < 200)
@@ -310,7 +312,7 @@ static bool settle_length(const Http2Incoming *in, HttpHead *head, Http2Stream *
     return !in->end || stream->length_left <= 0;
 }
 
-static uint32_t on_answer(Http2 *http2, Http2Stream *stream)
+static uint32_t on_response(Http2 *http2, Http2Stream *stream)
 {
     Http2Incoming *in = &http2->in;
     HttpHead *head = &in->head;
@@ -343,7 +345,7 @@ static uint32_t on_trailers(Http2 *http2, Http2Stream *stream)
     return 0;
 }
 
-/* ---- Blocks ---------------------------------------------------------------------------------- */
+/* ---- Header blocks --------------------------------------------------------------------------- */
 
 void http2_block_begin(Http2 *http2, Http2Stream *stream, uint32_t id, bool end)
 {
@@ -384,7 +386,7 @@ void http2_block_drop(Http2 *http2)
     in->open = false;
 }
 
-/* Puts the piece behind what is left of those before. */
+/* Appends the fragment to the undecoded rest of the previous ones. */
 static Bytes join(Http2Incoming *in, Bytes piece)
 {
     Bytes left = in->block.rest;
@@ -420,7 +422,7 @@ static uint32_t end_block(Http2 *http2)
     if (in->trailers)
         code = on_trailers(http2, stream);
     else
-        code = http2->base.client ? on_answer(http2, stream) : on_request(http2, stream);
+        code = http2->base.client ? on_response(http2, stream) : on_request(http2, stream);
     http2_unpin(http2);
     return code;
 }
@@ -438,6 +440,6 @@ uint32_t http2_block_piece(Http2 *http2, Bytes piece, bool last)
             return code;
     }
     if (outcome == HPACK_BROKEN || (outcome == HPACK_PARTIAL && last))
-        return http2_broken(http2, HTTP2_ERROR_COMPRESSION, "a head is not compressed rightly");
+        return http2_broken(http2, HTTP2_ERROR_COMPRESSION, "a header block cannot be decoded");
     return last ? end_block(http2) : 0;
 }

@@ -15,7 +15,8 @@ static uint32_t broken_protocol(Http2 *http2, const char *reason)
 
 static uint32_t flooded(Http2 *http2)
 {
-    return http2_broken(http2, HTTP2_ERROR_ENHANCE_YOUR_CALM, "the peer keeps us busy without use");
+    return http2_broken(http2, HTTP2_ERROR_ENHANCE_YOUR_CALM,
+                        "the peer sent too many resets, control frames or empty frames");
 }
 
 static uint32_t wrong_size(Http2 *http2)
@@ -23,7 +24,7 @@ static uint32_t wrong_size(Http2 *http2)
     return http2_broken(http2, HTTP2_ERROR_FRAME_SIZE, "a frame has a wrong size");
 }
 
-/* Takes up to `n` bytes from the front. */
+/* Removes up to `n` bytes from the front and returns them. */
 static Bytes take(Bytes *input, size_t n)
 {
     Bytes piece = bytes(input->data, n < input->size ? n : input->size);
@@ -62,7 +63,7 @@ static const char *error_name(uint32_t code)
         "INADEQUATE_SECURITY",
         "HTTP_1_1_REQUIRED",
     };
-    return code < HTTP2_ERROR_COUNT ? names[code] : "an unknown error";
+    return code < HTTP2_ERROR_COUNT ? names[code] : "an unknown error code";
 }
 
 void http2_stream_failed(Http2 *http2, Http2Stream *stream, uint32_t code)
@@ -104,7 +105,7 @@ uint32_t http2_remote_end(Http2 *http2, Http2Stream *stream, const Fields *trail
     return 0;
 }
 
-/* Whether there could not have been a stream with this id. */
+/* Whether no stream with this id was ever opened. */
 static bool is_idle(const Http2 *http2, uint32_t id)
 {
     if (http2->base.client)
@@ -112,13 +113,13 @@ static bool is_idle(const Http2 *http2, uint32_t id)
     return id % 2 == 0 || id > http2->watch.last;
 }
 
-/* Above the last stream that our final GOAWAY has named. */
+/* Above the last stream id of our final GOAWAY. */
 static bool is_beyond(const Http2 *http2, uint32_t id)
 {
     return http2->last_told && id % 2 && id > http2->watch.last;
 }
 
-/* Behind its own RST_STREAM: it hears so, and nothing else ends with it. */
+/* A frame after the client's own RST_STREAM: a stream error. */
 static uint32_t refuse_late(Http2 *http2, uint32_t id)
 {
     if (!http2_watch_control(&http2->watch, http2->now))
@@ -128,7 +129,7 @@ static uint32_t refuse_late(Http2 *http2, uint32_t id)
     return 0;
 }
 
-/* HEADERS or DATA for a stream that is over; or nobody's, in which case it is ignored. */
+/* HEADERS or DATA for a stream that is not open: ignored (0), or a connection error. */
 static uint32_t judge_late(Http2 *http2)
 {
     uint32_t id = http2->frame.stream;
@@ -142,16 +143,17 @@ static uint32_t judge_late(Http2 *http2)
     switch (http2_watch_end(&http2->watch, id)) {
     case HTTP2_ENDED_BY_US: return 0;
     case HTTP2_FINISHED:
-        return http2_broken(http2, HTTP2_ERROR_STREAM_CLOSED, "a frame came behind END_STREAM");
+        return http2_broken(http2, HTTP2_ERROR_STREAM_CLOSED, "a frame arrived after END_STREAM");
     case HTTP2_RESET_BY_PEER: return refuse_late(http2, id);
     case HTTP2_SKIPPED:
         return http2_broken(http2, data ? HTTP2_ERROR_STREAM_CLOSED : HTTP2_ERROR_PROTOCOL,
-                            "a frame is for a stream below one that was opened");
+                            "a frame has the id of a stream that was skipped");
     }
     return 0;
 }
 
-/* The open stream of a HEADERS or DATA frame; NULL, with or without an error: it is ignored. */
+/* The open stream of a HEADERS or DATA frame. NULL: a connection error, or with code 0 a frame that
+   is ignored. */
 static Http2Stream *find_open(Http2 *http2, uint32_t *code_out)
 {
     Http2Stream *stream = stream_table_find(&http2->table, http2->frame.stream);
@@ -160,13 +162,13 @@ static Http2Stream *find_open(Http2 *http2, uint32_t *code_out)
         *code_out = judge_late(http2);
     else if (stream->remote_ended)
         *code_out =
-            http2_broken(http2, HTTP2_ERROR_STREAM_CLOSED, "a frame came behind END_STREAM");
+            http2_broken(http2, HTTP2_ERROR_STREAM_CLOSED, "a frame arrived after END_STREAM");
     return *code_out ? NULL : stream;
 }
 
 /* ---- DATA ------------------------------------------------------------------------------------ */
 
-/* The stream that the content is for; NULL: nobody wants it. */
+/* The stream that gets the content of the current DATA frame; NULL: it is discarded. */
 static Http2Stream *receiver(const Http2 *http2)
 {
     Http2Stream *stream = stream_table_find(&http2->table, http2->frame.stream);
@@ -176,7 +178,7 @@ static Http2Stream *receiver(const Http2 *http2)
 static void consume_at_once(Http2 *http2, Http2Stream *stream, uint32_t n)
 {
     http2_consume_connection(http2, n);
-    if (stream && !stream->lingers) /* what comes behind the answer opens no window */
+    if (stream && !stream->lingers) /* after the response the window stays closed */
         http2_consume_stream(http2, stream, n);
 }
 
@@ -204,7 +206,7 @@ static uint32_t end_content(Http2 *http2)
     return 0;
 }
 
-/* It is known how much content there is: `left` bytes. */
+/* `left` bytes of content follow. */
 static uint32_t begin_content(Http2 *http2)
 {
     Http2Stream *stream = receiver(http2);
@@ -225,13 +227,13 @@ static uint32_t begin_data(Http2 *http2)
     uint32_t size = http2->frame.size, code;
     bool padded = http2->frame.flags & FRAME_PADDED;
     if (http2->frame.stream == 0)
-        return broken_protocol(http2, "DATA is for no stream");
+        return broken_protocol(http2, "DATA has the stream identifier 0");
     if (padded && size == 0)
         return wrong_size(http2);
     Http2Stream *stream = find_open(http2, &code);
     if (code)
         return code;
-    /* What is in a padded frame will be seen. */
+    /* Whether a padded frame has content is known when its padding is read. */
     bool empty = padded || (size == 0 && !(http2->frame.flags & FRAME_END_STREAM));
     if (!empty && stream)
         http2_watch_earn(&http2->watch, http2->now);
@@ -240,7 +242,7 @@ static uint32_t begin_data(Http2 *http2)
         return flooded(http2);
     if (!flow_window_take(&http2->in_window, size))
         return http2_broken(http2, HTTP2_ERROR_FLOW_CONTROL,
-                            "the peer sent more than its window admits");
+                            "the peer sent more than the window of the connection allows");
     if (stream && !flow_window_take(&stream->in, size)) {
         code = http2_provoked(http2, stream, HTTP2_ERROR_FLOW_CONTROL);
         if (code)
@@ -259,7 +261,7 @@ static uint32_t read_padding_size(Http2 *http2, Bytes *input)
     http2->padding = take(input, 1).data[0];
     http2->left--;
     if (http2->padding > http2->left)
-        return broken_protocol(http2, "the padding is larger than its frame");
+        return broken_protocol(http2, "the padding is longer than the payload");
     http2->left -= http2->padding;
     consume_at_once(http2, receiver(http2), 1);
     if (http2->left && receiver(http2))
@@ -278,8 +280,8 @@ static uint32_t read_data(Http2 *http2, Bytes *input)
     if (!stream || stream->silent || !stream->base.events || !stream->base.events->on_body) {
         consume_at_once(http2, stream, size);
     } else {
-        /* Calls of many clients share the window of a connection to an instance: those whose
-           clients do not read must not keep it from the others. */
+        /* The calls of many clients share the window of a connection to an instance: a client that
+           does not read must not block the others, so only the stream's window waits for it. */
         if (http2->base.client)
             http2_consume_connection(http2, size);
         http2_pin(http2, stream);
@@ -301,7 +303,7 @@ static uint32_t strip(Http2 *http2, Bytes *payload)
         return wrong_size(http2);
     size_t padding = flags & FRAME_PADDED ? payload->data[0] : 0;
     if (padding > payload->size - before)
-        return broken_protocol(http2, "the padding is larger than its frame");
+        return broken_protocol(http2, "the padding is longer than the payload");
     if (flags & FRAME_WITH_PRIORITY &&
         (number_of(payload->data + before - 5, 4) & STREAM_MOST) == http2->frame.stream)
         return broken_protocol(http2, "a stream depends on itself");
@@ -309,7 +311,7 @@ static uint32_t strip(Http2 *http2, Bytes *payload)
     return 0;
 }
 
-/* A request begins; NULL: there are too many, or an error. */
+/* A request begins. NULL: it was refused, because there are too many; or a connection error. */
 static Http2Stream *begin_stream(Http2 *http2, uint32_t *code_out)
 {
     static const HttpHead unread;
@@ -329,7 +331,7 @@ static uint32_t read_headers(Http2 *http2, Bytes payload)
 {
     Frame frame = http2->frame;
     if (frame.stream == 0)
-        return broken_protocol(http2, "HEADERS are for no stream");
+        return broken_protocol(http2, "HEADERS has the stream identifier 0");
     uint32_t code = strip(http2, &payload);
     if (code)
         return code;
@@ -346,7 +348,7 @@ static uint32_t read_headers(Http2 *http2, Bytes payload)
 
 static uint32_t read_continuation(Http2 *http2, Bytes payload)
 {
-    /* An endless head may not come in smaller frames than these. */
+    /* Bounds the number of CONTINUATION frames: on average they must have HEAD_PIECE bytes. */
     if (++http2->in.pieces > HEAD_PIECES_LEAST + http2->base.limits.head_bytes / HEAD_PIECE)
         return flooded(http2);
     return http2_block_piece(http2, payload, http2->frame.flags & FRAME_END_HEADERS);
@@ -357,23 +359,23 @@ static uint32_t read_continuation(Http2 *http2, Bytes payload)
 static uint32_t read_priority(Http2 *http2, Bytes payload)
 {
     if (http2->frame.stream == 0)
-        return broken_protocol(http2, "PRIORITY is for no stream");
+        return broken_protocol(http2, "PRIORITY has the stream identifier 0");
     if (payload.size != 5)
         return wrong_size(http2);
     if ((number_of(payload.data, 4) & STREAM_MOST) == http2->frame.stream)
         return broken_protocol(http2, "a stream depends on itself");
-    return 0; /* RFC 9113 section 5.3.2 */
+    return 0; /* ignored (RFC 9113 section 5.3.2) */
 }
 
-/* Once the answer has begun to go out the stream was of use. */
-static bool affords_reset(Http2 *http2, const Http2Stream *stream, uint32_t id)
+/* Whether the peer may reset this stream. Free of cost once the response has begun to be sent. */
+static bool may_reset(Http2 *http2, const Http2Stream *stream, uint32_t id)
 {
     Http2Watch *watch = &http2->watch;
     if (http2->base.client)
         return true;
     if (stream)
         return stream->mark <= http2->gone || http2_watch_reset(watch, stream->opened, http2->now);
-    if (id > http2->known) /* it began with this very input */
+    if (id > http2->known) /* opened and reset in the same input */
         return http2_watch_reset(watch, http2->now, http2->now);
     return http2_watch_late_reset(watch, http2->now);
 }
@@ -386,7 +388,7 @@ static uint32_t read_reset(Http2 *http2, Bytes payload)
     if (id == 0 || (is_idle(http2, id) && !is_beyond(http2, id)))
         return broken_protocol(http2, "RST_STREAM is for a stream that was never opened");
     Http2Stream *stream = stream_table_find(&http2->table, id);
-    if (!affords_reset(http2, stream, id))
+    if (!may_reset(http2, stream, id))
         return flooded(http2);
     if (stream) {
         stream->reset_by_peer = true;
@@ -397,7 +399,8 @@ static uint32_t read_reset(Http2 *http2, Bytes payload)
     return 0;
 }
 
-/* Windows of open streams follow the setting, and may become negative (RFC 9113 section 6.9.2). */
+/* The windows of open streams change with the setting and may become negative (RFC 9113 section
+   6.9.2). */
 static uint32_t change_window(Http2 *http2, uint32_t size)
 {
     if (size > WINDOW_MOST)
@@ -421,20 +424,19 @@ static uint32_t apply_setting(Http2 *http2, uint32_t setting, uint32_t value)
     case SETTING_HEADER_TABLE_SIZE: hpack_encoder_limit(&http2->encoder, value); return 0;
     case SETTING_ENABLE_PUSH:
         if (value > 1 || (value == 1 && http2->base.client))
-            return broken_protocol(http2, "ENABLE_PUSH has a wrong value");
+            return broken_protocol(http2, "SETTINGS_ENABLE_PUSH has an invalid value");
         return 0;
     case SETTING_MAX_CONCURRENT_STREAMS: http2->most_streams = value; return 0;
     case SETTING_INITIAL_WINDOW_SIZE: return change_window(http2, value);
-    case SETTING_MAX_FRAME_SIZE: /* we never send larger ones than everybody takes */
+    case SETTING_MAX_FRAME_SIZE: /* we never send larger frames than the minimum of this setting */
         if (value < FRAME_PAYLOAD_MOST || value > 0xffffff)
-            return broken_protocol(http2, "MAX_FRAME_SIZE has a wrong value");
+            return broken_protocol(http2, "SETTINGS_MAX_FRAME_SIZE has an invalid value");
         return 0;
     default: return 0;
     }
 }
 
-/* From now on the peer keeps to our settings: of these it is the window that streams have already
-   been given. */
+/* From now on our settings hold. Open streams began with the default window. */
 static void settings_acknowledged(Http2 *http2)
 {
     int32_t change = (int32_t)http2->base.limits.stream_window - http2->in_initial;
@@ -447,12 +449,13 @@ static void settings_acknowledged(Http2 *http2)
 static uint32_t read_settings(Http2 *http2, Bytes payload)
 {
     if (http2->frame.stream)
-        return broken_protocol(http2, "SETTINGS are for a stream");
+        return broken_protocol(http2, "SETTINGS has a stream identifier other than 0");
     if (http2->frame.flags & FRAME_ACK) {
         if (payload.size)
             return wrong_size(http2);
         if (http2->acknowledged)
-            return broken_protocol(http2, "there were no SETTINGS to acknowledge");
+            return broken_protocol(http2,
+                                   "SETTINGS with ACK, but there was nothing to acknowledge");
         settings_acknowledged(http2);
         return 0;
     }
@@ -476,7 +479,7 @@ static uint32_t read_settings(Http2 *http2, Bytes payload)
 static uint32_t read_ping(Http2 *http2, Bytes payload)
 {
     if (http2->frame.stream)
-        return broken_protocol(http2, "PING is for a stream");
+        return broken_protocol(http2, "PING has a stream identifier other than 0");
     if (payload.size != FRAME_PING_SIZE)
         return wrong_size(http2);
     if (http2->frame.flags & FRAME_ACK) {
@@ -491,7 +494,7 @@ static uint32_t read_ping(Http2 *http2, Bytes payload)
 static uint32_t read_goaway(Http2 *http2, Bytes payload)
 {
     if (http2->frame.stream)
-        return broken_protocol(http2, "GOAWAY is for a stream");
+        return broken_protocol(http2, "GOAWAY has a stream identifier other than 0");
     if (payload.size < 8)
         return wrong_size(http2);
     http2->going = true;
@@ -509,7 +512,7 @@ static uint32_t read_goaway(Http2 *http2, Bytes payload)
 static uint32_t grow_stream(Http2 *http2, uint32_t increment)
 {
     Http2Stream *stream = stream_table_find(&http2->table, http2->frame.stream);
-    if (!stream) { /* it has ended meanwhile; a mistake costs the same */
+    if (!stream) { /* it has ended; an increment of 0 is counted as for an open stream */
         bool affords =
             increment || http2->base.client || http2_watch_provoked(&http2->watch, http2->now);
         return affords ? 0 : flooded(http2);
@@ -540,7 +543,7 @@ static uint32_t read_window_update(Http2 *http2, Bytes payload)
         return grow_stream(http2, increment);
     }
     if (increment == 0)
-        return broken_protocol(http2, "a window grows by nothing");
+        return broken_protocol(http2, "WINDOW_UPDATE has an increment of 0");
     if (!flow_window_grow(&http2->out_window, increment))
         return http2_broken(http2, HTTP2_ERROR_FLOW_CONTROL, "a window is too large");
     if (http2->out_window > 0)
@@ -561,13 +564,14 @@ static uint32_t read_payload(Http2 *http2, Bytes payload)
     case FRAME_PING: return read_ping(http2, payload);
     case FRAME_GOAWAY: return read_goaway(http2, payload);
     case FRAME_WINDOW_UPDATE: return read_window_update(http2, payload);
-    case FRAME_PUSH_PROMISE: return broken_protocol(http2, "nobody may push here");
+    case FRAME_PUSH_PROMISE:
+        return broken_protocol(http2, "PUSH_PROMISE, although push is disabled");
     case FRAME_DATA: break;
     }
     return 0;
 }
 
-/* What can be said of a frame by its head. */
+/* Checks what depends on the frame header only. */
 static uint32_t check_frame(Http2 *http2)
 {
     const Frame *frame = &http2->frame;
@@ -575,7 +579,8 @@ static uint32_t check_frame(Http2 *http2)
         return wrong_size(http2);
     bool continues = frame->type == FRAME_CONTINUATION;
     if (continues != http2->in.open || (continues && frame->stream != http2->in.id))
-        return broken_protocol(http2, "a head is not in frames that follow one another");
+        return broken_protocol(
+            http2, "CONTINUATION without HEADERS, or another frame within a header block");
     if (!http2->greeted && (frame->type != FRAME_SETTINGS || frame->flags & FRAME_ACK))
         return broken_protocol(http2, "the first frame is not SETTINGS");
     switch (frame->type) {
@@ -583,7 +588,7 @@ static uint32_t check_frame(Http2 *http2)
     case FRAME_HEADERS:
     case FRAME_CONTINUATION:
     case FRAME_RST_STREAM:
-    case FRAME_WINDOW_UPDATE: return 0; /* their costs depend on more */
+    case FRAME_WINDOW_UPDATE: return 0; /* counted where they are read */
     default: return http2_watch_control(&http2->watch, http2->now) ? 0 : flooded(http2);
     }
 }
@@ -652,7 +657,7 @@ static uint32_t read_preface(Http2 *http2, Bytes *input)
 {
     while (http2->n_head < PREFACE_SIZE && input->size) {
         if (take(input, 1).data[0] != (uint8_t)HTTP2_PREFACE[http2->n_head++])
-            return broken_protocol(http2, "the client does not speak HTTP/2");
+            return broken_protocol(http2, "the connection preface of HTTP/2 is wrong");
     }
     if (http2->n_head == PREFACE_SIZE) {
         http2->n_head = 0;

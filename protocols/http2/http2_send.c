@@ -53,11 +53,11 @@ void http2_turns_return(Http2Turns *into, Http2Turns *from)
 
 /* ---- Header blocks --------------------------------------------------------------------------- */
 
-/* A header block as it is written: straight into `out` where that has room in one piece. */
+/* A header block that is being written: directly to `out` if it fits into one chunk. */
 typedef struct Block {
     Http2 *http2;
     uint8_t *start, *at;
-    uint8_t *large; /* memory of its own; or NULL */
+    uint8_t *large; /* a separate buffer, owned; NULL: in `out` */
 } Block;
 
 static size_t most_of_fields(const Fields *fields)
@@ -68,7 +68,7 @@ static size_t most_of_fields(const Fields *fields)
     return size;
 }
 
-/* With room for fields of `most` bytes. */
+/* `most`: bytes that the encoded fields can take. */
 static Block block_begin(Http2 *http2, size_t most)
 {
     Block block = {.http2 = http2};
@@ -93,7 +93,7 @@ static void block_add_known(Block *block, uint32_t known, Bytes value)
     block->at = hpack_encode_known(&block->http2->encoder, block->at, known, value);
 }
 
-/* In frames of the size that everybody takes. */
+/* Writes a block as HEADERS and CONTINUATION frames of the default maximum size. */
 static void put_pieces(HttpQueue *out, Bytes text, uint32_t stream, uint8_t flags)
 {
     Frame frame = {.type = FRAME_HEADERS, .flags = flags, .stream = stream};
@@ -131,8 +131,7 @@ static void block_end(Block *block, uint32_t stream, bool end)
 
 /* ---- Trailers -------------------------------------------------------------------------------- */
 
-/* The trailers to send when the queue is empty, in one chunk: the fields, and their bytes behind
-   them. */
+/* Trailers that wait until the queue is empty, in one chunk: the fields, then their bytes. */
 typedef struct Http2Trailers {
     Fields fields;
     Field items[];
@@ -202,7 +201,7 @@ static void put_data(Http2 *http2, Http2Stream *stream, uint32_t size, bool end)
     note_drain(http2, stream);
 }
 
-/* The queue is empty: what is to come behind it. */
+/* The queue is empty: sends what follows it, trailers, END_STREAM or RST_STREAM. */
 static void finish(Http2 *http2, Http2Stream *stream)
 {
     if (stream->ended && stream->trailers) {
@@ -218,8 +217,8 @@ static void finish(Http2 *http2, Http2Stream *stream)
     }
 }
 
-/* One frame of a stream, which then stands behind the others; or in no list, until there is more or
-   its window opens. */
+/* Writes one frame of a stream. If it has more to send it goes to the end of `ready`, or to
+   `stalled`; if its own window is used up, to no list, until the window grows. */
 static void take_turn(Http2 *http2, Http2Stream *stream)
 {
     size_t size = stream->queue.size;

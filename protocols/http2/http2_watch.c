@@ -1,13 +1,10 @@
 #include "protocols/http2/http2_watch.h"
 
 enum {
-    BURST = 4,   /* seconds' worth of resets and control frames that a peer may use at once */
-    EARNED = 4,  /* control frames that come with a frame of use: window updates, measuring PINGs */
-    PIECE = 256, /* bytes sent that a WINDOW_UPDATE may return for nothing, or fewer in a frame of
-                    their own */
-    QUICK =
-        500 *
-        1000, /* nanoseconds within which a reset is quick: at twice the age it costs a quarter */
+    BURST = 4,  /* depth of both buckets, in seconds at their rates */
+    EARNED = 4, /* tokens that a useful frame returns: it may cause WINDOW_UPDATE and PING frames */
+    PIECE = 256,        /* bytes: smaller DATA frames and WINDOW_UPDATE increments are suspicious */
+    QUICK = 500 * 1000, /* nanoseconds: the age of a stream at which its reset costs a quarter */
 };
 
 void http2_watch_init(Http2Watch *watch, const HttpLimits *limits)
@@ -25,8 +22,9 @@ void http2_watch_earn(Http2Watch *watch, int64_t now)
 }
 
 /*
- * At once it is rapid reset. Later it is what a deadline does: only so many streams as are allowed
- * can wait for theirs at the same time.
+ * An immediate reset is the rapid reset attack and costs a whole token. A late one is usual for a
+ * deadline, and its number is bounded by that of concurrent streams: the cost falls with the age of
+ * the stream.
  */
 bool http2_watch_reset(Http2Watch *watch, int64_t opened, int64_t now)
 {
@@ -43,8 +41,8 @@ bool http2_watch_late_reset(Http2Watch *watch, int64_t now)
     return true;
 }
 
-/* A receiver returns what it has read as it likes (RFC 9113 section 6.9): each byte once for the
-   connection, and once for its stream, also when that has ended meanwhile. */
+/* A receiver may return bytes in increments of any size (RFC 9113 section 6.9): each byte once for
+   the connection and once for its stream, even after the stream has ended. */
 bool http2_watch_window_update(Http2Watch *watch, uint32_t stream, uint32_t increment, int64_t now)
 {
     uint32_t *unreturned = &watch->unreturned[stream != 0];
@@ -54,7 +52,8 @@ bool http2_watch_window_update(Http2Watch *watch, uint32_t stream, uint32_t incr
     return (returns && increment >= PIECE) || http2_watch_control(watch, now);
 }
 
-/* Cut small by a window that is opened by bits, a frame is work for nothing ("data dribble"). */
+/* Does not count frames that are small because the peer opens its window in small steps ("Data
+   Dribble", CVE-2019-9511). */
 void http2_watch_sent(Http2Watch *watch, size_t size, bool whole, int64_t now)
 {
     for (int level = 0; level < 2; level++) {

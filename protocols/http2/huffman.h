@@ -6,15 +6,15 @@
 
 #include "base/bytes.h"
 
-/* No code is shorter than five bits: room for what a text of `size` bytes may become. */
+/* The most bytes that `size` encoded bytes can decode to: no code is shorter than five bits. */
 static inline size_t huffman_decoded_most(size_t size)
 {
     return size * 8 / 5;
 }
 
 /* Writes the decoded text at `out`, which has room for huffman_decoded_most. False when the text is
-   malformed: the code of the end, or a padding that is not its beginning or longer than seven
-   bits. */
+   malformed: it contains EOS, or its padding is longer than seven bits or not a prefix of EOS
+   (section 5.2). */
 bool huffman_decode(Bytes text, uint8_t *out, size_t *size_out);
 
 /* How many bytes huffman_encode will write. */

@@ -6,7 +6,7 @@
 
 enum { FIRST_BUCKETS = 8 };
 
-/* Ids are all odd, and follow one another. */
+/* Stream ids are odd and increase by two, so id / 2 distributes them evenly. */
 static Http2Stream **bucket_of(const StreamTable *table, uint32_t id)
 {
     return &table->buckets[id / 2 & (table->capacity - 1)];

@@ -10,12 +10,14 @@
 typedef struct Http2Stream Http2Stream;
 
 typedef struct StreamTable {
-    Http2Stream **buckets; /* lists, linked by `next`; NULL: there was no stream yet */
+    Http2Stream **buckets; /* lists, linked by `next`; NULL before the first stream */
     uint32_t capacity;     /* buckets: a power of two */
     uint32_t n;
 } StreamTable;
 
+/* The stream's id is not in the table. */
 void stream_table_add(StreamTable *table, Http2Stream *stream);
+/* The stream is in the table. */
 void stream_table_remove(StreamTable *table, Http2Stream *stream);
 
 /* NULL: there is none. */

@@ -887,10 +887,10 @@ static void what_the_connection_refuses_by_itself_is_told(void **state)
         const char *request, *refusal;
     } rows[] = {
         {REQUEST "x: a\001b\n", "0 a field's name or value is malformed"},
-        {REQUEST "host: b\n", "0 the authority is malformed, or Host contradicts it"},
+        {REQUEST "host: b\n", "0 the authority is malformed, or differs from the Host field"},
         {":method: GET\n:scheme: http\n:authority: a\n:path: /#x\n", "0 the path is malformed"},
-        {REQUEST "expect: more\n", "417 no expectation but 100-continue can be met"},
-        {":method: CONNECT\n:authority: a\n", "501 CONNECT is not served here"},
+        {REQUEST "expect: more\n", "417 the only supported expectation is 100-continue"},
+        {":method: CONNECT\n:authority: a\n", "501 CONNECT is not supported"},
     };
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
         Side server = {0};
