@@ -11,12 +11,12 @@
 #include <zstd.h>
 
 enum {
-    GZIP_LEVEL = 4, /* answers are made once and read once: speed first */
+    GZIP_LEVEL = 4, /* each response is compressed once and read once: speed first */
     BROTLI_QUALITY = 3,
     BROTLI_WINDOW = 18,
     ZSTD_LEVEL = 3,
     ZSTD_LARGEST_WINDOW = 23, /* log2, of frames that we read: 8 MiB (RFC 9659 section 3) */
-    GZIP_WINDOW = 15 + 16,    /* zlib's way to ask for gzip's head and foot */
+    GZIP_WINDOW = 15 + 16,    /* + 16: zlib's value for the gzip format */
     ZLIB_WINDOW = 15,
 };
 
@@ -59,9 +59,9 @@ bool compression_by_name(Bytes name, Compression *compression_out)
     return false;
 }
 
-enum { WHOLE_WEIGHT = 1000, NOT_SAID = -1 };
+enum { WHOLE_WEIGHT = 1000, NOT_GIVEN = -1 };
 
-/* "q=0.25" among the parameters, in thousandths. */
+/* The weight, "q=0.25", in thousandths; WHOLE_WEIGHT without one. */
 static int weight_of(Bytes parameters)
 {
     Bytes parameter;
@@ -79,7 +79,7 @@ static int weight_of(Bytes parameters)
     return WHOLE_WEIGHT;
 }
 
-/* The weight that each name of `names` was given, and that of "*". */
+/* The weights in the list of each of `names` and of "*". */
 static void read_weights(Bytes list, int weights[N_NAMES], int *any)
 {
     Bytes item;
@@ -103,13 +103,13 @@ static void read_weights(Bytes list, int weights[N_NAMES], int *any)
 Acceptance compressions_read(Bytes list)
 {
     Acceptance acceptance = {.set = 0};
-    int any = NOT_SAID, weights[N_NAMES], best = 0;
+    int any = NOT_GIVEN, weights[N_NAMES], best = 0;
     for (size_t i = 0; i < N_NAMES; i++)
-        weights[i] = NOT_SAID;
+        weights[i] = NOT_GIVEN;
     read_weights(list, weights, &any);
     for (size_t i = 0; i < N_NAMES; i++) {
         bool identity = names[i].compression == COMPRESSION_IDENTITY;
-        int weight = weights[i] == NOT_SAID ? any : weights[i];
+        int weight = weights[i] == NOT_GIVEN ? any : weights[i];
         if (identity) {
             acceptance.no_identity = weight == 0;
             if (weights[i] > best)
@@ -145,8 +145,7 @@ Bytes compressions_write(uint32_t set, Arena *arena)
 /* ---- The contexts of this thread ------------------------------------------------------------- */
 
 typedef struct Contexts {
-    z_stream inflate,
-        deflate; /* of gzip and deflate: each reset for the window that is asked for */
+    z_stream inflate, deflate; /* `inflate` is for both formats: it is reset for each message */
     z_stream deflate_zlib;
     bool has_inflate, has_deflate, has_deflate_zlib;
     ZSTD_DCtx *zstd_read;
@@ -210,8 +209,7 @@ static bool compress_deflate(Compression compression, Bytes message, Buffer *out
     size_t bound = deflateBound(z, message.size);
     if (!buffer_reserve(out, bound))
         return false;
-    z->next_in =
-        (Bytef *)(uintptr_t)message.data; /* zlib's old signature; it does not write there */
+    z->next_in = (Bytef *)(uintptr_t)message.data; /* not const in zlib's API, but only read */
     z->avail_in = (uInt)message.size;
     z->next_out = out->data + out->size;
     z->avail_out = (uInt)bound;
@@ -270,7 +268,8 @@ Result compress_message(Arena *arena, Compression compression, Bytes message, Bu
 
 /* ---- Decompressing --------------------------------------------------------------------------- */
 
-/* Makes room for what comes out next, one byte over the limit at most, so that passing it shows. */
+/* Makes room for more output, at most one byte above the limit, so that a larger output is
+   noticed. */
 static bool make_room(Buffer *out, size_t limit, size_t first_guess)
 {
     if (out->size < out->capacity)
@@ -335,15 +334,15 @@ static Decompressed decompress_inflate(Compression compression, Bytes message, s
 }
 
 /*
- * The decoder gives out nothing before its ring buffer is full, and makes that for the window, or
- * for twice of what the message says that it becomes: fourteen bytes can have it fill 16 MiB. So
- * the memory that it gets is bounded, which bounds its work. What is not larger than `limit` needs
- * a ring of less than twice that size; prefix codes need at most LARGEST_CODES.
+ * Brotli's decoder returns no output before its ring buffer is full, and the size of that buffer is
+ * the window or twice the size that the message declares: a message of 14 bytes can make it fill 16
+ * MiB. So its memory is limited, which limits its work, too. An output up to `limit` needs a ring
+ * buffer of less than twice that size; prefix codes need at most LARGEST_CODES.
  */
 enum { LARGEST_CODES = 3 << 20, RING_SLACK = 1024, DECODER_STATE = 64 * 1024 };
 
 typedef struct BrotliMemory {
-    size_t most; /* bytes at once */
+    size_t most; /* bytes in one allocation */
     bool refused;
 } BrotliMemory;
 
@@ -359,7 +358,7 @@ static void brotli_free(void *owner, void *block)
     free(block);
 }
 
-/* The decoder has no reset: one for each message. */
+/* A decoder cannot be reset: there is a new one for each message. */
 static Decompressed run_brotli(BrotliDecoderState *decoder, Bytes message, size_t limit,
                                Buffer *out)
 {

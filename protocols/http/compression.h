@@ -48,9 +48,9 @@ typedef enum Decompressed {
 /* Replaces the content of `out`. An empty message gives an empty one. `limit`: bytes of output. */
 Decompressed decompress_message(Compression compression, Bytes message, size_t limit, Buffer *out);
 
-/* The same where it costs little: neither the message nor what it becomes is larger than `limit`.
-   False: it is, or may be, or something is wrong with it; then `out` has nothing of use, and
-   decompress_message says which. */
+/* The same with little work: only if neither the message nor the output is larger than `limit`.
+   False: one is or may be larger, or the message is bad; the content of `out` is then undefined,
+   and decompress_message gives the reason. */
 bool decompress_small(Compression compression, Bytes message, size_t limit, Buffer *out);
 
 #endif

@@ -18,7 +18,7 @@ enum {
     BROTLI_WINDOW = 16,
     ZSTD_LEVEL = 1,
     ZSTD_WINDOW = 16,
-    STEP = 4096, /* room that is made at once */
+    STEP = 4096, /* bytes of room made at a time */
 };
 
 struct CompressionStream {
@@ -76,11 +76,11 @@ void compression_stream_free(CompressionStream *stream)
     free(stream);
 }
 
-/* ---- Writing: each until all is taken and all has come out ----------------------------------- */
+/* ---- Writing: each takes the whole piece and flushes all output ------------------------------ */
 
 static bool write_zlib(z_stream *z, Bytes piece, bool last, Buffer *out)
 {
-    z->next_in = (Bytef *)(uintptr_t)piece.data; /* zlib's old signature; it does not write there */
+    z->next_in = (Bytef *)(uintptr_t)piece.data; /* not const in zlib's API, but only read */
     z->avail_in = (uInt)piece.size;
     do {
         if (!buffer_reserve(out, STEP))

@@ -5,7 +5,7 @@
 
 enum { MOST_NAMES = 4, LONGEST_NAME = 24 };
 
-/* By length, so that most fields are told from all of these at once. */
+/* By length, so that most names are compared with no more than one or two of these. */
 static const struct {
     const char *name;
     FieldRole role;
@@ -48,8 +48,8 @@ FieldRole field_role(Bytes name)
     return FIELD_METADATA;
 }
 
-/* What a field is on this side. An answer's CORS fields were meant for another origin than ours:
-   the gateway answers for itself. */
+/* The role of a field on this side. CORS fields of an upstream response are dropped, because the
+   gateway writes its own. */
 static FieldRole role_on(HeadSide side, Bytes name)
 {
     FieldRole role = field_role(name);
@@ -65,13 +65,14 @@ static FieldRole role_on(HeadSide side, Bytes name)
     return role;
 }
 
-/* Of what stood behind "trailer-": a status, say, would be one that no trailer was read for. */
+/* The role of a name after "trailer-". Framing fields are dropped: a status there is not the status
+   of the call. */
 static FieldRole role_of_trailer(Bytes name)
 {
     return role_on(HEAD_OF_TRAILERS, name) == FIELD_METADATA ? FIELD_METADATA : FIELD_DROPPED;
 }
 
-/* One block for the texts and one for each list. False at the arena's limit. */
+/* Copies all texts into one block, and makes both lists. False: out of memory. */
 static bool copy_all(const Fields *fields, Arena *arena, HeadFields *head)
 {
     size_t size = 0;
@@ -109,7 +110,7 @@ static void note_value(HeadFields *head, FieldRole role, Bytes value, Arena *are
         head->values[role] = buffer_bytes(&joined);
 }
 
-/* Whether a value is already what is to be passed on. */
+/* Whether the value can be passed on unchanged: standard alphabet, unpadded. */
 static bool is_plain_base64(Bytes value)
 {
     for (size_t i = 0; i < value.size; i++) {
@@ -120,7 +121,7 @@ static bool is_plain_base64(Bytes value)
     return value.size % 4 != 1;
 }
 
-/* One part of a "-bin" value, as it is passed on. False: no base64. */
+/* Normalizes one part of a "-bin" value. False: it is not base64. */
 static bool normalize_binary(Bytes *part, Arena *arena)
 {
     if (is_plain_base64(*part))

@@ -189,7 +189,7 @@ void http_connection_eof(HttpConnection *connection)
 
 void http_connection_lost(HttpConnection *connection, Result why)
 {
-    if (!failed(why)) /* streams hear of a reason always */
+    if (!failed(why)) /* on_reset always has a reason */
         why = error_new(http_connection_errors(connection),
                         connection->client ? &FAULT_UPSTREAM_RESET : &FAULT_CANCELLED, OK, NULL,
                         __FILE__, __LINE__, "the connection was closed");

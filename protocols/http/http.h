@@ -132,8 +132,9 @@ typedef enum HttpPhase {
    the owner, because engines have no clock. NULL, as at first: none. */
 void http_connection_set_date(HttpConnection *connection, const char *date);
 
-/* What the connection holds counts as `account`'s from now on: the client's, which outlives the
-   connection. At first, and for connections to instances, only the process counts it. */
+/* From now on the memory that the connection holds is charged to `account`, the client's, which
+   outlives the connection. Before that, and for connections to instances, it counts for the process
+   only. */
 void http_connection_charge(HttpConnection *connection, Account *account);
 
 /* Processes received bytes. `now` is the owner's monotonic clock in nanoseconds; token buckets need
@@ -158,7 +159,7 @@ void http_connection_sent(HttpConnection *connection, size_t bytes);
 /* Graceful shutdown: no new streams (GOAWAY, or Connection: close). Open streams continue; when the
    last has ended the phase is HTTP_CLOSING. A server of HTTP/1.1 can say so in a response only: as
    long as it has not, the phase is HTTP_IDLE between two requests, and the next request is served.
-   For how long it is waited for is the owner's business (RFC 9112 section 9.6). */
+   How long to wait for it is decided by the owner (RFC 9112 section 9.6). */
 void http_connection_drain(HttpConnection *connection);
 
 /* Server side, in HTTP_HEAD or HTTP_BODY: the timeout expired. HTTP/1.1 responds 408 unless a
@@ -250,8 +251,9 @@ typedef enum Http2Error {
    follows. The owner still releases the stream. What is queued is dropped. */
 void http_stream_reset(HttpStream *stream, uint32_t http2_error);
 
-/* The same behind what is queued: for a server that cannot end a response well. A client that gets
-   none of it takes its request for one that nobody has seen. */
+/* Resets the stream after the queued bytes are sent: for a server that cannot complete a response.
+   (A client that gets no byte of a response may assume that its request was not processed, and send
+   it again.) */
 void http_stream_cut(HttpStream *stream, uint32_t http2_error);
 
 /* The owner is done with the stream: see Lifetime above. */

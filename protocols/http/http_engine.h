@@ -66,7 +66,8 @@ struct HttpStream {
     void *owner;
 };
 
-/* Counts memory of the connection that is in no queue; what is left is taken back in the end. */
+/* Counts `more` bytes (negative: returned) of the connection's memory outside of queues. The rest
+   is subtracted when the connection is freed. */
 static inline void http_connection_hold(HttpConnection *connection, int64_t more)
 {
     tally_add(&connection->tally, MEMORY_CONNECTIONS, more);

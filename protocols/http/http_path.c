@@ -3,7 +3,7 @@
 #include "base/arena.h"
 #include "base/text/percent.h"
 
-/* Nothing that either reading would change: most paths. */
+/* Neither reading would change this path: true for most. */
 static bool is_plain(Bytes path)
 {
     uint8_t before = 0, found = 0;
@@ -22,14 +22,14 @@ static Result out_of_memory(Arena *arena, Bytes path)
 
 /* ---- The normal form ------------------------------------------------------------------------- */
 
-/* Takes the last segment off, with its slash. */
+/* Removes the last segment and its slash. */
 static void pop_segment(Buffer *path)
 {
     while (path->size && path->data[--path->size] != '/')
         ;
 }
 
-/* RFC 3986 section 5.2.4. A dot segment at the end leaves its slash there. */
+/* RFC 3986 section 5.2.4. A dot segment at the end leaves a slash. */
 static void remove_dot_segments(Bytes path, Buffer *out)
 {
     Bytes rest = bytes(path.data + 1, path.size - 1), segment;
@@ -65,8 +65,8 @@ Result http_path_normalize(Bytes path, Arena *arena, Bytes *normal_out)
 
 /* ---- The loose reading ----------------------------------------------------------------------- */
 
-/* ASCII in more bytes than it needs, "." as C0 AE or E0 80 AE: no UTF-8, but decoded by some.
-   Bytes, or 0. */
+/* The size of an overlong UTF-8 form of an ASCII character at the end, such as C0 AE or E0 80 AE
+   for "."; else 0. Invalid, but some servers decode it. */
 static size_t overlong_size(Bytes text)
 {
     static const char *const leads[] = {"\xc0",     "\xc1",         "\xe0\x80",
@@ -80,7 +80,7 @@ static size_t overlong_size(Bytes text)
     return 0;
 }
 
-/* What is written in several bytes at the end becomes the one byte that it stands for. */
+/* Replaces an escape or overlong form at the end by its byte. False: there is none. */
 static bool shorten_end(Buffer *text)
 {
     Bytes all = buffer_bytes(text);
@@ -97,7 +97,7 @@ static bool shorten_end(Buffer *text)
     return true;
 }
 
-/* A byte may complete an escape that began long before it, as the last one of "%25%32%65" does. */
+/* Decodes repeatedly: each byte may complete an escape, as the last one of "%25%32%65" does. */
 static void decode_fully(Bytes path, Buffer *out)
 {
     for (size_t i = 0; i < path.size; i++) {
@@ -120,7 +120,7 @@ static bool has_control(Bytes text)
     return false;
 }
 
-/* Some servers take off parameters, and look for a query or a fragment after they have decoded. */
+/* Without what some servers remove after decoding: parameters, a query, a fragment. */
 static size_t name_size(Bytes segment)
 {
     size_t size = 0;
@@ -135,8 +135,7 @@ static bool join_segments(Bytes decoded, Buffer *out)
     Bytes segment;
     while (bytes_split(&decoded, '/', &segment)) {
         segment = bytes_slice(segment, 0, name_size(segment));
-        Bytes bare =
-            bytes_trim(segment); /* some file systems do not see blanks at the end of a name */
+        Bytes bare = bytes_trim(segment); /* some file systems ignore blanks at the end of a name */
         if (bytes_are(bare, ".") || bytes_are(bare, ".."))
             return false;
         if (segment.size) {
@@ -155,14 +154,14 @@ Result http_path_read_loosely(Bytes normal, Arena *arena, Bytes *loose_out)
     if (is_plain(normal))
         return OK;
     if (bytes_find(normal, '\\') < normal.size)
-        return FAIL_TELL(arena, FAULT_BAD_REQUEST, "there is a backslash in the path");
+        return FAIL_TELL(arena, FAULT_BAD_REQUEST, "the path contains a backslash");
     Buffer decoded = buffer_in(arena), loose = buffer_in(arena);
     decode_fully(normal, &decoded);
     if (has_control(buffer_bytes(&decoded)))
-        return FAIL_TELL(arena, FAULT_BAD_REQUEST, "there is a control character in the path");
+        return FAIL_TELL(arena, FAULT_BAD_REQUEST, "the path contains a control character");
     if (!join_segments(buffer_bytes(&decoded), &loose))
         return FAIL_TELL(arena, FAULT_BAD_REQUEST,
-                         "some servers would find \"..\" or \".\" in the path");
+                         "some servers would read a \"..\" or \".\" segment in the path");
     if (decoded.full || loose.full)
         return out_of_memory(arena, normal);
     *loose_out = buffer_bytes(&loose);

@@ -6,7 +6,7 @@
 #include <stdlib.h>
 
 enum {
-    WORTH_MOVING = 512, /* fewer bytes are copied: a vector of its own costs more */
+    WORTH_MOVING = 512, /* bytes; fewer are copied: one more vector would cost more */
 };
 
 HttpChunk *http_chunk_take(size_t size)
@@ -32,7 +32,7 @@ void http_chunk_give(HttpChunk *chunk)
         free(chunk);
 }
 
-/* Small chunks are not counted: a queue has one or two, which whoever owns it counts once. */
+/* Small chunks are not counted: a queue has one or two, which its owner counts in advance. */
 static void count(const HttpQueue *queue, const HttpChunk *chunk, int sign)
 {
     if (chunk->size_class == BLOCK_SMALL || !queue->tally)
@@ -51,7 +51,7 @@ static void append(HttpQueue *queue, HttpChunk *chunk)
     queue->last = chunk;
 }
 
-/* A new chunk at the end. A queue that is long already gets larger ones. */
+/* A new chunk at the end; the longer the queue, the larger. */
 static HttpChunk *extend(HttpQueue *queue, size_t size)
 {
     size_t wanted = queue->size > size ? queue->size : size;

@@ -31,7 +31,7 @@ struct HttpChunk {
 typedef struct HttpQueue {
     HttpChunk *first, *last;
     size_t size;
-    MemoryTally *tally; /* borrowed; NULL: nobody counts */
+    MemoryTally *tally; /* borrowed; NULL: memory is not counted */
 } HttpQueue;
 
 /* An empty chunk with room for `size` bytes, owned by the caller. Above HTTP_CHUNK_LARGEST it is
@@ -40,7 +40,7 @@ HttpChunk *http_chunk_take(size_t size);
 
 void http_chunk_give(HttpChunk *chunk);
 
-/* In a new chunk. Use http_queue_room. */
+/* http_queue_room in a new chunk. */
 uint8_t *http_queue_new_room(HttpQueue *queue, size_t size);
 
 /* Appends a copy; the case that does not fit the last chunk. Use http_queue_add. */

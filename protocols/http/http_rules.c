@@ -47,10 +47,9 @@ bool http_is_token(Bytes text)
 
 /* ---- Sixteen bytes at once ------------------------------------------------------------------- */
 
-/*
- * Most names, values and paths hold only usual characters, which is quickly seen. Each of these
- * functions marks the bytes that are something else: such a text is looked at again, one by one.
- */
+/* Most names, values and paths consist of usual characters, which is checked sixteen bytes at a
+   time. Each of these functions marks the other bytes; a text with such bytes is checked again,
+   byte by byte. */
 typedef uint8_t Sixteen __attribute__((vector_size(16)));
 typedef uint64_t Halves __attribute__((vector_size(16)));
 
@@ -72,7 +71,7 @@ static inline Sixteen unusual_in_path(Sixteen x)
     return (Sixteen)((x - '!' > '~' - '!') | (x == '#'));
 }
 
-/* The first eight and the last eight, of a text that has so many. */
+/* The first and the last eight bytes of a text of at least eight. */
 static inline Sixteen load_ends(Bytes text)
 {
     Halves halves;
@@ -88,8 +87,8 @@ static inline Sixteen load(const uint8_t *at)
     return x;
 }
 
-/* Whether all bytes are usual; false also for a text that is too short to tell. The last sixteen
-   are looked at in part for the second time. */
+/* Whether all bytes are usual; false also for fewer than eight. The last sixteen bytes may overlap
+   those before. */
 static inline bool all_usual(Bytes text, Sixteen (*unusual)(Sixteen))
 {
     Sixteen found;

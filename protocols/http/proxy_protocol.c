@@ -72,7 +72,7 @@ static uint16_t number_at(const uint8_t *at)
     return (uint16_t)(at[0] << 8 | at[1]);
 }
 
-/* Bytes of both addresses and ports; 0: of another kind, of which nothing is read. */
+/* Bytes of both addresses and ports; 0: another family, which is not read. */
 static uint32_t addresses_size(uint8_t family)
 {
     switch (family >> 4) {
@@ -98,7 +98,7 @@ static void read_addresses(const uint8_t *head, ProxySource *source_out)
     source_out->port = number_at(at + 2 * size);
 }
 
-/* Moves up to `until` bytes into the head. True when they are there. */
+/* Takes input until the head has `until` bytes. True when it has. */
 static bool keep(ProxyReader *reader, Bytes *input, uint32_t until)
 {
     size_t want = until - reader->n, size = input->size < want ? input->size : want;
@@ -133,7 +133,7 @@ static ProxyOutcome read_version_2(ProxyReader *reader, Bytes *input, ProxySourc
 
 /* ---- Either ---------------------------------------------------------------------------------- */
 
-/* The first bytes tell which; false once they are those of neither. */
+/* Whether the bytes received so far may begin a header of this version. */
 static bool may_be(const ProxyReader *reader, const void *begin, size_t size)
 {
     return memcmp(reader->head, begin, reader->n < size ? reader->n : size) == 0;

@@ -21,8 +21,8 @@ typedef enum ProxyOutcome {
 
 /* The source of the connection. */
 typedef struct ProxySource {
-    bool local;   /* the sender's own, a health check for example: it passes nobody on */
-    IpAddress ip; /* not known where whom it passes on has none: UNKNOWN, a unix socket */
+    bool local;   /* LOCAL: a connection of the sender itself, such as a health check */
+    IpAddress ip; /* unknown when the source has no IP address: UNKNOWN, a Unix socket */
     uint16_t port;
 } ProxySource;
 

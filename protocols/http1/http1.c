@@ -4,7 +4,7 @@
 
 #include <stdlib.h>
 
-enum { CONNECTION_MEMORY = 4 * 1024 /* ours, its stream's, and small chunks */ };
+enum { CONNECTION_MEMORY = 4 * 1024 /* Http1, one stream, and small chunks */ };
 
 Http1Stream *http1_stream_new(Http1 *http1)
 {
@@ -32,15 +32,15 @@ static void stream_unlink(Http1 *http1, Http1Stream *stream)
     stream->newer = stream->older = NULL;
 }
 
-/* It is over and released. An idle connection keeps none. */
+/* Frees a stream that is over and released. */
 static void stream_put_away(Http1 *http1, Http1Stream *stream)
 {
     stream_unlink(http1, stream);
     free(stream);
 }
 
-/* How many streams can be opened changes also within http_stream_ functions, where nothing may be
-   told; the next _feed or _output tells it. */
+/* The capacity may change within http_stream_ functions, where no event may be sent; the next
+   http1_feed or http1_output calls on_capacity. */
 static void note_capacity(Http1 *http1)
 {
     http1->capacity_due = http1->base.client;
@@ -66,7 +66,7 @@ void http1_close_after_output(Http1 *http1)
     http_connection_wake(&http1->base);
 }
 
-/* The connection's exchange becomes a thing of the past; its owner may still hold the stream. */
+/* The current exchange is over; its owner may still hold the stream. */
 static void exchange_end(Http1 *http1)
 {
     Http1Stream *stream = http1->stream;
@@ -77,9 +77,9 @@ static void exchange_end(Http1 *http1)
     note_capacity(http1);
 }
 
-/* What the peer still sends is read: an answer, the other half of a tunnel, or the rest of a
-   request where the connection stays, which is short then. */
-static bool is_read_on(const Http1 *http1)
+/* Whether the exchange waits for the rest of the peer's side: a response, the other direction of a
+   tunnel, or the rest of a request if the connection is kept (it is short then: send_final). */
+static bool waits_for_peer(const Http1 *http1)
 {
     return !http1->stream->read_all &&
            (http1->base.client || http1->keep_alive || http1->reading == HTTP1_READ_TUNNEL);
@@ -96,7 +96,7 @@ void http1_exchange_check(Http1 *http1)
             exchange_end(http1);
         return;
     }
-    if (is_read_on(http1))
+    if (waits_for_peer(http1))
         return;
     exchange_end(http1);
     if (!http1->keep_alive || (http1->draining && http1->base.client)) {
@@ -106,7 +106,7 @@ void http1_exchange_check(Http1 *http1)
     http1->reading = HTTP1_READ_HEAD;
     http1->seen = 0;
     if (http1->held_size)
-        http_connection_wake(&http1->base); /* the next request waits; _output reads it */
+        http_connection_wake(&http1->base); /* http1_output reads the next request */
 }
 
 /* The last event of the exchange. */
@@ -117,7 +117,7 @@ void http1_exchange_fail(Http1 *http1, Result why)
         return;
     bool tell = stream->base.events && !stream->silent;
     if (http1->base.client ? stream->read_all : stream->ended)
-        tell = false; /* the answer is complete: nothing was lost */
+        tell = false; /* the response is complete: nothing was lost */
     stream->silent = true;
     if (tell && stream->base.events->on_reset)
         stream->base.events->on_reset(stream->base.owner, &stream->base, why);
@@ -136,7 +136,7 @@ static Result http1_feed(HttpConnection *base, Bytes input, int64_t now)
     return r;
 }
 
-/* No byte of the request has reached the socket, so nobody can have acted on it. */
+/* No byte of the request has reached the socket, so no instance can have processed it. */
 static bool is_untouched(const Http1 *http1)
 {
     return http1->base.client && http1->stream && http1->gone <= http1->stream->began;
@@ -227,9 +227,9 @@ static void http1_sent(HttpConnection *base, size_t size)
     }
 }
 
-/* A response that has gone out without "Connection: close" has promised the client another one: a
-   request may be on its way. So the response to the next one says close, or, where requests have
-   come already, that to the last of them (http1_write.c: send_final). */
+/* After a response without "Connection: close" the client may have sent another request. So the
+   next response has "Connection: close"; if pipelined requests have arrived already, the response
+   to the last of them has it (http1_write.c: send_final). */
 static void http1_drain(HttpConnection *base)
 {
     Http1 *http1 = http1_of(base);
@@ -330,10 +330,10 @@ static void http1_consume(HttpStream *base, size_t n)
     bool held_back = !http1_wants_input(&http1->base);
     stream->unconsumed -= n < stream->unconsumed ? n : stream->unconsumed;
     if (held_back && http1_wants_input(&http1->base))
-        http_connection_wake(&http1->base); /* so that the owner looks and reads on */
+        http_connection_wake(&http1->base); /* the owner resumes reading */
 }
 
-/* HTTP/1.1 can break one exchange off only together with the connection. */
+/* In HTTP/1.1 aborting an exchange ends the connection. */
 static void http1_cut(HttpStream *base, uint32_t http2_error)
 {
     Http1 *http1 = http1_of(base->connection);
@@ -350,8 +350,8 @@ static void http1_reset(HttpStream *base, uint32_t http2_error)
 {
     Http1 *http1 = http1_of(base->connection);
     Http1Stream *stream = (Http1Stream *)base;
-    bool answered = !http1->base.client && stream->ended;
-    if (!stream->over && !stream->silent && !answered)
+    bool responded = !http1->base.client && stream->ended;
+    if (!stream->over && !stream->silent && !responded)
         http_queue_clear(&http1->out);
     http1_cut(base, http2_error);
 }

@@ -35,7 +35,7 @@ struct Http1Stream {
     HttpStream base;
     Http1Stream *newer, *older; /* in the list of streams that are not released */
     uint64_t left;              /* bytes of our body still to queue, with HTTP1_LENGTH */
-    uint64_t began;             /* put_in of the connection when our head was written */
+    uint64_t began;             /* put_in of the connection before our head was written */
     size_t unconsumed;          /* bytes of on_body not yet returned by consume */
     Http1Framing framing;       /* of our body */
     bool over;                  /* no longer the current exchange of the connection */
@@ -67,8 +67,8 @@ struct Http1 {
     bool continue_due; /* 100 Continue is still to be sent */
     bool capacity_due; /* on_capacity is still to be called */
     bool draining;
-    uint32_t owed; /* bytes of pipelined requests that had come when the drain began, and are not
-                      read yet: these requests are still answered */
+    uint32_t owed; /* unread bytes of pipelined requests that had arrived when the drain began;
+                      these requests still get responses */
     bool closing;  /* close when `out` is empty */
     bool dead;
 };

@@ -3,8 +3,8 @@
 #include "base/arena.h"
 
 enum {
-    MOST_DIGITS = 15,       /* of a chunk's size: it stays below 2^60 */
-    MOST_EXTENSIONS = 4096, /* bytes in one body: nobody uses them but to waste our time */
+    MOST_DIGITS = 15,       /* of a chunk size, which stays below 2^60 */
+    MOST_EXTENSIONS = 4096, /* bytes of chunk extensions in one body: no known client uses them */
 };
 
 void http1_body_begin(Http1Body *body, Arena *arena, const HttpLimits *limits, Http1Framing framing,
@@ -43,7 +43,7 @@ static bool size_ends(Http1Body *body, uint8_t c)
     return true;
 }
 
-/* One byte outside of the data. False: it is wrong there. */
+/* One byte outside of the chunk data. False: it is not allowed there. */
 static bool step_byte(Http1Body *body, uint8_t c)
 {
     int digit;
@@ -75,8 +75,8 @@ static bool step_byte(Http1Body *body, uint8_t c)
     return false;
 }
 
-/* The section ends with an empty line; it may have nothing else. One that ends with LF alone is
-   taken here and refused when it is parsed. */
+/* The section ends with an empty line, and may have no other. Lines that end with LF alone are
+   accepted here and refused when the section is parsed. */
 static bool trailers_end(const Buffer *trailers)
 {
     Bytes section = buffer_bytes(trailers);

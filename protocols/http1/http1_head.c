@@ -8,8 +8,8 @@ enum {
     BAD = -1,
     INCOMPLETE = -2,
     LONGEST_METHOD = 32,
-    MOST_LISTS = 8,   /* Connection fields that name others */
-    FEW_FIELDS = 160, /* heads with so many fields are parsed without memory of their own */
+    MOST_LISTS = 8,   /* Connection fields that name other fields */
+    FEW_FIELDS = 160, /* up to so many, fields are parsed into an array on the stack */
 };
 
 static Http1Parse refuse(Http1Refusal *why, uint16_t status, const char *detail)
@@ -22,7 +22,7 @@ static Http1Parse refuse(Http1Refusal *why, uint16_t status, const char *detail)
     return HTTP1_BAD;
 }
 
-/* The parser also takes LF alone as the end of a line; CR alone it refuses by itself. */
+/* The parser accepts LF alone as the end of a line. (It refuses CR alone.) */
 static bool has_bare_lf(Bytes head)
 {
     const uint8_t *at = head.data, *end = head.data + head.size;
@@ -52,7 +52,7 @@ static Bytes first_line(Bytes input)
     return bytes_slice(input, 0, bytes_find(input, '\n'));
 }
 
-/* "... HTTP/2.0": well-formed, but not a version that is spoken here. */
+/* "... HTTP/2.0": well-formed, but a version that this engine does not support. */
 static bool is_other_version(Bytes line)
 {
     line = bytes_trim(line);
@@ -65,8 +65,8 @@ static bool is_other_version(Bytes line)
            v[8] >= '0' && v[8] <= '9' && v[6] != '1';
 }
 
-/* Neither a version nor a method that anybody knows: whoever speaks here does not speak HTTP/1.1,
-   and an answer in it would only confuse. */
+/* Neither a version nor a known method: the client uses another protocol and could not read an HTTP
+   response. */
 static bool is_not_http(Bytes line)
 {
     static const char *const methods[] = {"GET ",    "HEAD ",  "POST ",   "PUT ",
@@ -79,7 +79,7 @@ static bool is_not_http(Bytes line)
            !memmem(line.data, line.size, "http", 4);
 }
 
-/* Why the parser said no. It does not tell, so the head is looked at again; this is rare. */
+/* Finds out why the parser refused the head, because it gives no reason. This is rare. */
 static Http1Parse refuse_head(const HttpLimits *limits, Bytes input, Http1Refusal *why)
 {
     Bytes line = first_line(input);
@@ -122,7 +122,7 @@ static void copy_lower(uint8_t *into, const char *from, size_t size)
         into[i] = (uint8_t)(from[i] >= 'A' && from[i] <= 'Z' ? from[i] | 0x20 : from[i]);
 }
 
-/* Turns the parser's headers into fields with lower-case names. */
+/* Copies the parser's headers to `fields`, with lower-case names. */
 static Http1Parse take_fields(Arena *arena, const HttpLimits *limits,
                               const struct phr_header *headers, size_t n, Fields *fields,
                               Http1Refusal *why)
@@ -156,7 +156,7 @@ static Http1Parse take_fields(Arena *arena, const HttpLimits *limits,
     return HTTP1_PARSED;
 }
 
-/* The fields that speak of framing and of the connection, noted while the others are kept. */
+/* The fields about framing and the connection, which are removed from the others. */
 typedef struct Framing {
     Bytes coding, length, host, upgrade, expect;
     uint32_t codings, lengths, hosts, expects;
@@ -170,7 +170,7 @@ static void note_connection(Framing *f, Bytes value)
     f->upgrades |= http_list_has(value, "upgrade");
 }
 
-/* True when the field goes no further: it was for this connection only. */
+/* True if the field is for this connection only, and is not passed on. */
 static bool note_field(Framing *f, const Field *field)
 {
     Bytes name = field->name, value = field->value;
@@ -220,8 +220,7 @@ static bool note_field(Framing *f, const Field *field)
     }
 }
 
-/* Drops what the Connection field names besides the options that are known (RFC 9110 section
-   7.6.1). */
+/* Removes the fields that a Connection field names (RFC 9110 section 7.6.1). */
 static void drop_named(Fields *fields, Bytes list)
 {
     Bytes part;
@@ -236,7 +235,7 @@ static void drop_named(Fields *fields, Bytes list)
     }
 }
 
-/* Says nothing of other fields. */
+/* Whether a Connection field has a single known option, and so names no other field. */
 static bool is_usual_connection(Bytes value)
 {
     return bytes_are_nocase(value, "keep-alive") || bytes_are_nocase(value, "close") ||
@@ -265,8 +264,7 @@ static Framing sort_fields(Fields *fields)
     return f;
 }
 
-/* RFC 9112 sections 6.1 to 6.3. What follows is a request's body, or an answer's that may have
-   one. */
+/* RFC 9112 sections 6.1 to 6.3, for requests, and for responses that may have a body. */
 static Http1Parse find_framing(const Framing *f, Http1Head *head, Http1Refusal *why)
 {
     head->http.content_length = -1;
@@ -274,21 +272,21 @@ static Http1Parse find_framing(const Framing *f, Http1Head *head, Http1Refusal *
         return refuse(why, 400, "there are too many Connection fields");
     if (f->codings) {
         if (f->lengths)
-            return refuse(why, 400, "both Content-Length and Transfer-Encoding are there");
+            return refuse(why, 400, "Content-Length and Transfer-Encoding are both present");
         if (head->http.minor == 0)
-            return refuse(why, 400, "Transfer-Encoding is there in HTTP/1.0");
+            return refuse(why, 400, "Transfer-Encoding is not allowed in HTTP/1.0");
         if (f->codings > 1)
-            return refuse(why, 400, "several Transfer-Encoding fields are there");
+            return refuse(why, 400, "there are several Transfer-Encoding fields");
         if (!bytes_are_nocase(f->coding, "chunked"))
             return refuse(why, http_list_has(f->coding, "chunked") ? 400 : 501,
-                          "no transfer coding but chunked is spoken here");
+                          "the only supported transfer coding is chunked");
         head->framing = HTTP1_CHUNKED;
         return HTTP1_PARSED;
     }
     if (f->lengths) {
         uint64_t length;
         if (f->lengths > 1)
-            return refuse(why, 400, "several Content-Length fields are there");
+            return refuse(why, 400, "there are several Content-Length fields");
         if (!bytes_to_u64(f->length, &length) || length > INT64_MAX)
             return refuse(why, 400, "Content-Length is not a number");
         head->http.content_length = (int64_t)length;
@@ -299,7 +297,7 @@ static Http1Parse find_framing(const Framing *f, Http1Head *head, Http1Refusal *
     return HTTP1_PARSED;
 }
 
-/* "http://host/path" (RFC 9112 section 3.2.2): the authority is taken out of the target. */
+/* Splits the absolute form "http://host/path" (RFC 9112 section 3.2.2) into authority and path. */
 static bool split_absolute(Bytes *target, Bytes *authority)
 {
     size_t skip = bytes_equal_nocase(bytes_slice(*target, 0, 7), bytes_of("http://"))    ? 7
@@ -316,8 +314,8 @@ static bool split_absolute(Bytes *target, Bytes *authority)
     return true;
 }
 
-/* Method and target, which are in `http` as they came. `authority` is that of an absolute target,
-   else without data. */
+/* Checks method and target, which `http` has as received. Sets `authority` from a target in
+   absolute form. */
 static Http1Parse read_line(Arena *arena, const HttpLimits *limits, HttpHead *http,
                             Http1Refusal *why)
 {
@@ -325,11 +323,11 @@ static Http1Parse read_line(Arena *arena, const HttpLimits *limits, HttpHead *ht
     if (!http_is_token(http->method))
         return refuse(why, 400, "the method is malformed");
     if (http->method.size > LONGEST_METHOD)
-        return refuse(why, 501, "no method has such a long name");
+        return refuse(why, 501, "the method is too long");
     if (target.size > limits->path_bytes)
         return refuse(why, 414, "the request target is too long");
     if (bytes_are(http->method, "CONNECT"))
-        return refuse(why, 501, "CONNECT is not served here");
+        return refuse(why, 501, "CONNECT is not supported");
     if (split_absolute(&target, &http->authority)) {
         if (!http_is_authority(http->authority))
             return refuse(why, 400, "the authority of the request target is malformed");
@@ -344,12 +342,11 @@ static Http1Parse read_line(Arena *arena, const HttpLimits *limits, HttpHead *ht
     return HTTP1_PARSED;
 }
 
-/* The authority of an absolute target replaces Host, whatever that says (RFC 9112 section
-   3.2.2). */
+/* The authority of a target in absolute form replaces Host (RFC 9112 section 3.2.2). */
 static Http1Parse find_authority(const Framing *f, HttpHead *http, Http1Refusal *why)
 {
     if (f->hosts > 1 || (f->hosts == 0 && http->minor))
-        return refuse(why, 400, "there must be one Host field");
+        return refuse(why, 400, "there must be exactly one Host field");
     if (f->host.size && !http_is_authority(f->host))
         return refuse(why, 400, "the Host field is malformed");
     if (!http->authority.data)
@@ -357,9 +354,9 @@ static Http1Parse find_authority(const Framing *f, HttpHead *http, Http1Refusal 
     return HTTP1_PARSED;
 }
 
-/* A request line is looked at as soon as it is there: whoever wrote a wrong one need not wait for
-   an answer until the head is complete. Afterwards the parser only looks for the end of the head.
-   `seen` as for http1_parse_request. */
+/* Checks the request line as soon as it is complete, so that a client with a wrong one gets its
+   response before the head is complete. Later calls with the same line return at once. `seen` as
+   for http1_parse_request. */
 static Http1Parse check_line(Arena *arena, const HttpLimits *limits, Bytes input, size_t seen,
                              Http1Refusal *why)
 {
@@ -384,13 +381,13 @@ static Http1Parse check_line(Arena *arena, const HttpLimits *limits, Bytes input
                           &path_size, &minor, none, &n, 0) != (int)alone.size)
         return refuse_head(limits, input, why);
     if (line.data[line.size - 1] != '\r')
-        return refuse(why, 400, "a line ends without CR");
+        return refuse(why, 400, "a line ends with LF instead of CRLF");
     HttpHead http = {.method = bytes(method, method_size), .path = bytes(path, path_size)};
     Http1Parse parse = read_line(arena, limits, &http, why);
     return parse == HTTP1_PARSED ? HTTP1_MORE : parse;
 }
 
-/* What the request asks of the connection itself. */
+/* Options of the connection: keep-alive, trailers, Expect, Upgrade. */
 static Http1Parse find_options(const Framing *f, Http1Head *head, Http1Refusal *why)
 {
     HttpHead *http = &head->http;
@@ -398,10 +395,10 @@ static Http1Parse find_options(const Framing *f, Http1Head *head, Http1Refusal *
     head->takes_trailers = f->takes_trailers && http->minor;
     if (f->expects && http->minor) {
         if (f->expects > 1 || !bytes_are_nocase(f->expect, "100-continue"))
-            return refuse(why, 417, "no expectation but 100-continue can be met");
+            return refuse(why, 417, "the only supported expectation is 100-continue");
         head->expects_continue = head->framing != HTTP1_NO_BODY;
     }
-    /* h2c is not offered: passing the wish on would let the client speak past this gateway. */
+    /* Upgrade to h2c is not passed on: requests on such a tunnel would bypass the gateway. */
     http->upgrade = http->minor && f->upgrades && f->upgrade.size &&
                     !http_list_has(f->upgrade, "h2c") && head->framing == HTTP1_NO_BODY;
     if (http->upgrade)
@@ -429,7 +426,7 @@ Http1Parse http1_parse_request(Arena *arena, const HttpLimits *limits, Bytes inp
     if (size == BAD)
         return refuse_head(limits, input, why_out);
     if (has_bare_lf(bytes_slice(input, 0, (size_t)size)))
-        return refuse(why_out, 400, "a line ends without CR");
+        return refuse(why_out, 400, "a line ends with LF instead of CRLF");
     if ((size_t)size > limits->head_bytes)
         return refuse(why_out, 431, "the head of the message is too large");
 
@@ -455,7 +452,7 @@ Http1Parse http1_parse_request(Arena *arena, const HttpLimits *limits, Bytes inp
 }
 
 /* RFC 9112 section 6.3, items 1, 2 and 8. */
-static void frame_answer(const Framing *f, bool to_head_request, Http1Head *head)
+static void frame_response(const Framing *f, bool to_head_request, Http1Head *head)
 {
     unsigned status = head->http.status;
     if (status < 200 || status == 204 || status == 304 || to_head_request)
@@ -469,9 +466,9 @@ static void frame_answer(const Framing *f, bool to_head_request, Http1Head *head
         fields_add(&head->http.fields, bytes_of("upgrade"), f->upgrade);
 }
 
-Http1Parse http1_parse_answer(Arena *arena, const HttpLimits *limits, Bytes input, size_t seen,
-                              bool to_head_request, Http1Head *head_out, size_t *size_out,
-                              Http1Refusal *why_out)
+Http1Parse http1_parse_response(Arena *arena, const HttpLimits *limits, Bytes input, size_t seen,
+                                bool to_head_request, Http1Head *head_out, size_t *size_out,
+                                Http1Refusal *why_out)
 {
     const char *reason;
     size_t reason_size, n = (size_t)limits->head_fields + 1;
@@ -488,11 +485,11 @@ Http1Parse http1_parse_answer(Arena *arena, const HttpLimits *limits, Bytes inpu
     if (size == BAD)
         return refuse_head(limits, input, why_out);
     if (has_bare_lf(bytes_slice(input, 0, (size_t)size)))
-        return refuse(why_out, 400, "a line ends without CR");
+        return refuse(why_out, 400, "a line ends with LF instead of CRLF");
     if ((size_t)size > limits->head_bytes)
         return refuse(why_out, 431, "the head of the message is too large");
     if (status < 100 || status > 999)
-        return refuse(why_out, 400, "the status is not a number of three digits");
+        return refuse(why_out, 400, "the status code does not have three digits");
 
     *size_out = (size_t)size;
     *head_out = (Http1Head){.http = {
@@ -506,7 +503,7 @@ Http1Parse http1_parse_answer(Arena *arena, const HttpLimits *limits, Bytes inpu
     Framing framing = sort_fields(&head_out->http.fields);
     parse = find_framing(&framing, head_out, why_out);
     if (parse == HTTP1_PARSED)
-        frame_answer(&framing, to_head_request, head_out);
+        frame_response(&framing, to_head_request, head_out);
     return parse;
 }
 

@@ -47,9 +47,9 @@ Http1Parse http1_parse_request(Arena *arena, const HttpLimits *limits, Bytes inp
                                Http1Head *head_out, size_t *size_out, Http1Refusal *why_out);
 
 /* The same for a response. `to_head_request`: the request was HEAD, so no body follows. */
-Http1Parse http1_parse_answer(Arena *arena, const HttpLimits *limits, Bytes input, size_t seen,
-                              bool to_head_request, Http1Head *head_out, size_t *size_out,
-                              Http1Refusal *why_out);
+Http1Parse http1_parse_response(Arena *arena, const HttpLimits *limits, Bytes input, size_t seen,
+                                bool to_head_request, Http1Head *head_out, size_t *size_out,
+                                Http1Refusal *why_out);
 
 /* Parses a whole trailer section, with its empty line. Fields that are not allowed there are
    dropped. Never HTTP1_MORE. */

@@ -1,12 +1,12 @@
 /*
- * The peer's side of an HTTP/1.1 exchange: heads, bodies and tunnels out of what comes, and what
- * waits of it.
+ * The peer's side of an HTTP/1.1 exchange: reads heads, bodies and tunnels from the input, and
+ * holds input that cannot be processed yet.
  */
 #include "protocols/http1/http1.h"
 
 #include <stdlib.h>
 
-/* ---- Input that waits ------------------------------------------------------------------------ */
+/* ---- Held input ------------------------------------------------------------------------------ */
 
 static void hold(Http1 *http1, Bytes input)
 {
@@ -33,9 +33,9 @@ void http1_forget_held(Http1 *http1)
     http1->held_size = http1->held_capacity = 0;
 }
 
-/* ---- What the stream is told ----------------------------------------------------------------- */
+/* ---- Events ---------------------------------------------------------------------------------- */
 
-/* The owner knows the request, and the dialect in which its client understands an error. */
+/* The owner knows the request, and writes the error in the client's dialect. */
 static void let_owner_respond(Http1 *http1, Result why)
 {
     Http1Stream *stream = http1->stream;
@@ -44,7 +44,6 @@ static void let_owner_respond(Http1 *http1, Result why)
         stream->base.events->on_refused(stream->base.owner, &stream->base, why);
 }
 
-/* The peer broke the rules. A server says so, if nothing of an answer has gone before. */
 Result http1_refuse(Http1 *http1, const Http1Refusal *why, const HttpHead *head)
 {
     static const HttpHead nothing;
@@ -58,7 +57,7 @@ Result http1_refuse(Http1 *http1, const Http1Refusal *why, const HttpHead *head)
     if (responds)
         let_owner_respond(http1, r);
     if (responds && http1->closing)
-        return r; /* the owner has responded, or broken off */
+        return r; /* the owner has responded or reset the stream */
     if (responds && (!http1->stream || !http1->stream->head_sent))
         http1_write_refusal(http1, why, head ? head : &nothing);
     http1_close_after_output(http1);
@@ -66,7 +65,6 @@ Result http1_refuse(Http1 *http1, const Http1Refusal *why, const HttpHead *head)
     return r;
 }
 
-/* No stream speaks of what has no body: the event's stream may be released within it. */
 void http1_tell_end(Http1 *http1, const Fields *trailers)
 {
     Http1Stream *stream = http1->stream;
@@ -119,7 +117,7 @@ static void tell_interim(Http1Stream *stream, const Http1Head *head)
         stream->base.events->on_interim(stream->base.owner, &stream->base, &head->http);
 }
 
-static void begin_answer(Http1 *http1, Http1Head *head)
+static void begin_response(Http1 *http1, Http1Head *head)
 {
     Http1Stream *stream = http1->stream;
     unsigned status = head->http.status;
@@ -153,11 +151,11 @@ static void arena_begin(Http1 *http1)
 /* ---- Reading --------------------------------------------------------------------------------- */
 
 typedef enum Turn {
-    TURN_ON,   /* something was done; look again */
+    TURN_ON,   /* progress was made; try again */
     TURN_WAIT, /* nothing more can be done with this input */
 } Turn;
 
-/* So much of the input is read. */
+/* `size` bytes of the input were read: fewer are owed. */
 static void count_read(Http1 *http1, size_t size)
 {
     http1->owed -= size < http1->owed ? (uint32_t)size : http1->owed;
@@ -172,17 +170,17 @@ static Turn read_head(Http1 *http1, Bytes *input, Result *result)
     if (http1->base.client && !http1->stream) {
         if (input->size == 0)
             return TURN_WAIT;
-        http1_close_after_output(http1); /* an answer that nobody asked for */
+        http1_close_after_output(http1); /* a response without a request */
         *result = FAIL(http_connection_errors(&http1->base), FAULT_UPSTREAM_PROTOCOL,
-                       "reading HTTP/1.1: bytes came between two answers");
+                       "reading HTTP/1.1: the service sent bytes without a request");
         return TURN_WAIT;
     }
     if (input->size == 0)
         return TURN_WAIT;
     arena_begin(http1);
     if (http1->base.client)
-        parse = http1_parse_answer(http1->arena, &http1->base.limits, *input, http1->seen,
-                                   http1->stream->head_request, &head, &size, &why);
+        parse = http1_parse_response(http1->arena, &http1->base.limits, *input, http1->seen,
+                                     http1->stream->head_request, &head, &size, &why);
     else
         parse = http1_parse_request(http1->arena, &http1->base.limits, *input, http1->seen, &head,
                                     &size, &why);
@@ -201,7 +199,7 @@ static Turn read_head(Http1 *http1, Bytes *input, Result *result)
     *input = bytes_slice(*input, size, SIZE_MAX);
     count_read(http1, size);
     if (http1->base.client)
-        begin_answer(http1, &head);
+        begin_response(http1, &head);
     else
         begin_request(http1, &head);
     return TURN_ON;
@@ -255,7 +253,7 @@ static Turn read_tunnel(Http1 *http1, Bytes *input)
     return TURN_ON;
 }
 
-/* Reads on until nothing more can be done; what is left of `input` has to wait. */
+/* Processes as much of `input` as possible; the caller holds the rest. */
 static Result read_on(Http1 *http1, Bytes *input)
 {
     Result result = OK;
@@ -272,7 +270,7 @@ static Result read_on(Http1 *http1, Bytes *input)
             break;
         }
     }
-    /* The body is awaited: whoever holds it back may send it now. */
+    /* The client may wait for 100 Continue before it sends the body. */
     if (http1->continue_due && http1->stream && http1->reading == HTTP1_READ_BODY)
         http1_write_continue(http1);
     return result;
@@ -283,7 +281,7 @@ Result http1_read_held(Http1 *http1)
     uint8_t *held = http1->held;
     size_t size = http1->held_size, capacity = http1->held_capacity;
     Bytes input = bytes(held, size);
-    http1->held = NULL; /* events may end the connection, which forgets what is held */
+    http1->held = NULL; /* events may end the connection, which frees held input */
     http1->held_size = http1->held_capacity = 0;
     Result r = read_on(http1, &input);
     if (input.size == 0 || http1->reading == HTTP1_READ_NOTHING) {

@@ -71,7 +71,7 @@ static void put_date(Http1 *http1, const Fields *fields)
         put_field(http1, bytes_of("date"), date);
 }
 
-/* "HTTP/1.1 200 OK". Three digits: http_stream_send_head sees to it. */
+/* "HTTP/1.1 200 OK". http_stream_send_head ensures that the status has three digits. */
 static void put_status(Http1 *http1, unsigned status)
 {
     char line[] = "HTTP/1.1 000 ";
@@ -84,8 +84,8 @@ static void put_status(Http1 *http1, unsigned status)
     put_text(http1, "\r\n");
 }
 
-/* Chooses how the body of an answer is framed and says so (RFC 9112 section 6.3). */
-static void frame_answer(Http1 *http1, Http1Stream *stream, const HttpHead *head, bool end)
+/* Chooses the framing of the body and writes its field (RFC 9112 section 6.3). */
+static void frame_response(Http1 *http1, Http1Stream *stream, const HttpHead *head, bool end)
 {
     bool never = head->status == 204 || head->status == 304;
     stream->framing = HTTP1_NO_BODY;
@@ -117,7 +117,7 @@ void http1_write_continue(Http1 *http1)
 static void send_interim(Http1 *http1, Http1Stream *stream, const HttpHead *head)
 {
     if (stream->old)
-        return; /* HTTP/1.0 has none (RFC 9110 section 15.2) */
+        return; /* not allowed to HTTP/1.0 clients (RFC 9110 section 15.2) */
     if (head->status == 100)
         http1->continue_due = false;
     put_status(http1, head->status);
@@ -138,8 +138,8 @@ static void send_switch(Http1 *http1, Http1Stream *stream, const HttpHead *head)
     http1->reading = HTTP1_READ_TUNNEL;
 }
 
-/* What is left of the request is worth reading for the sake of the connection, should this answer
-   end before it. Of chunks nobody knows how many come. */
+/* Whether the rest of the request is short enough to be read, so that the connection can be kept
+   even if this response ends first. Unknown for chunked bodies. */
 static bool rest_is_short(const Http1 *http1, const Http1Stream *stream)
 {
     return stream->read_all || http1->body.framing == HTTP1_NO_BODY ||
@@ -147,18 +147,17 @@ static bool rest_is_short(const Http1 *http1, const Http1Stream *stream)
             http1->body.left <= http1->base.limits.stream_window);
 }
 
-/* A connection that may have to end with this answer is said to end: a client that only found out
-   later would have sent its next request on it (RFC 9112 section 9.6). */
+/* If the connection may end with this response, the head says so; else the client would send its
+   next request on it (RFC 9112 section 9.6). */
 static void send_final(Http1 *http1, Http1Stream *stream, const HttpHead *head, bool end)
 {
     bool last = http1->draining && http1->owed == 0;
     if (http1->continue_due || last || !rest_is_short(http1, stream))
-        http1->keep_alive =
-            false; /* continue_due: the client may or may not send the body that it held back */
+        http1->keep_alive = false; /* continue_due: whether the body follows is not known */
     put_status(http1, head->status);
     put_date(http1, &head->fields);
     put_fields(http1, &head->fields, false);
-    frame_answer(http1, stream, head, end);
+    frame_response(http1, stream, head, end);
     if (!http1->keep_alive)
         put_text(http1, "connection: close\r\n");
     else if (stream->old)
@@ -233,10 +232,10 @@ void http1_send_end(HttpStream *base, const Fields *trailers)
             put_trailers(http1, trailers);
         put_text(http1, "\r\n");
     } else if (http1->reading == HTTP1_READ_TUNNEL) {
-        /* the socket's owner sees to it: http_connection_half_closed */
+        /* the owner shuts down the socket: http_connection_half_closed */
     } else if (stream->framing == HTTP1_UNTIL_CLOSE ||
                (stream->framing == HTTP1_LENGTH && stream->left)) {
-        http1->keep_alive = false; /* a body cut short can only be told by closing */
+        http1->keep_alive = false; /* closing ends the body, or shows that it is incomplete */
         http1_close_after_output(http1);
     }
     http_connection_wake(&http1->base);
