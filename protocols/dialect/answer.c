@@ -1,4 +1,4 @@
-/* The client side of all dialects: heads of requests, and what answers mean. */
+/* The client side of all dialects: writes heads of requests and reads responses. */
 #include "protocols/dialect/dialect.h"
 
 #include "base/arena.h"
@@ -39,7 +39,7 @@ Result request_write(const RequestTarget *target, const Fields *metadata, Arena 
     case DIALECT_GRPC_WEB: grpc_request_fields(target, arena, &head_out->fields); break;
     case DIALECT_CONNECT:
     case DIALECT_CONNECT_STREAM: connect_request_fields(target, arena, head_out); break;
-    case DIALECT_REST: /* verb and path are the caller's, by the method's rule */
+    case DIALECT_REST: /* the caller sets method and path by the google.api.http rule */
         if (target->content_type.size)
             fields_add(&head_out->fields, bytes_of("content-type"), target->content_type);
         fields_add(&head_out->fields, bytes_of("accept"), rest_accept(target));
@@ -59,7 +59,7 @@ Result request_write(const RequestTarget *target, const Fields *metadata, Arena 
     return OK;
 }
 
-/* Lines of JSON have several names, and none of them is registered. */
+/* Lines of JSON have several media types, none of them registered. */
 static bool is_rest_media(Bytes content_type, bool is_stream)
 {
     static const char *const lines[] = {"application/x-ndjson", "application/ndjson",
@@ -76,7 +76,7 @@ static bool is_rest_media(Bytes content_type, bool is_stream)
             (media.kind == MEDIA_JSON || media.kind == MEDIA_JSON_LIKE));
 }
 
-/* What the error's body says more than the HTTP status is read at the end. */
+/* The error in the body is read by answer_end. */
 static Result read_rest_answer(const HttpHead *head, const HeadFields *fields,
                                const RequestTarget *target, Arena *arena, Answer *answer)
 {
@@ -91,7 +91,7 @@ static Result read_rest_answer(const HttpHead *head, const HeadFields *fields,
                     BYTES_ARGS(answer->content_type));
     if (answer->http_status == 206 && !target->takes_part)
         return FAIL(arena, FAULT_UPSTREAM_PROTOCOL,
-                    "the response is partial, 206, without a range in the request");
+                    "the response is 206 Partial Content, but the request had no Range");
     if (!compression_by_name(encoding, &answer->compression))
         return FAIL(arena, FAULT_UPSTREAM_PROTOCOL,
                     "the response's compression \"%.*s\" is unknown", BYTES_ARGS(encoding));
@@ -107,7 +107,7 @@ Result answer_check_http_status(uint16_t status, Arena *arena)
 {
     if (status >= 200 && status <= 599)
         return OK;
-    return FAIL(arena, FAULT_UPSTREAM_PROTOCOL, "the response's status %u is not valid in HTTP",
+    return FAIL(arena, FAULT_UPSTREAM_PROTOCOL, "the HTTP status %u of the response is not valid",
                 status);
 }
 
@@ -139,7 +139,8 @@ Result answer_read(const HttpHead *head, const RequestTarget *target, Arena *are
     case DIALECT_GRPC_WEB_TEXT:
     case DIALECT_HTTP: break;
     }
-    return FAIL(arena, FAULT_UNSUPPORTED, "an answer in %s", dialect_name(target->dialect));
+    return FAIL(arena, FAULT_UNSUPPORTED, "reading a response in %s",
+                dialect_name(target->dialect));
 }
 
 Result answer_end(Answer *answer, const Fields *http_trailers, Bytes end_frame, Arena *arena)

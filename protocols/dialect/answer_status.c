@@ -43,13 +43,13 @@ Status answer_malformed_status(Bytes said, Bytes message, Arena *arena)
 
 typedef struct ErrorBody {
     Status *status;
-    Bytes message, detail, title, text; /* by how well they say what happened */
+    Bytes message, detail, title, text; /* in order of preference for the message */
     ErrorDetails details;
     const DetailJson *detail_json;
     Arena *arena;
 } ErrorBody;
 
-/* A member of the wrong type is passed over (RFC 9457 section 3.1). */
+/* A member of the wrong type is ignored (RFC 9457 section 3.1). */
 static Bytes take_string(JsonCursor *cursor)
 {
     if (json_cursor_peek(cursor) == JSON_KIND_STRING)
@@ -58,8 +58,8 @@ static Bytes take_string(JsonCursor *cursor)
     return BYTES_NONE;
 }
 
-/* "NOT_FOUND", or google.rpc.Code's number. AIP-193's "code" repeats the HTTP status, which says
-   less. */
+/* "NOT_FOUND", or the number of a google.rpc.Code. AIP-193's "code" is the HTTP status and is
+   ignored, because it is less precise. */
 static void take_code(JsonCursor *cursor, Status *status)
 {
     uint64_t number;
@@ -134,14 +134,14 @@ Result rest_status_read(uint16_t http_status, Bytes text, const DetailJson *deta
 {
     Code code = rest_code_of_http(http_status);
     Status by_http = {.code = code, .http_status = http_status, .of_rest = code != CODE_OK};
-    if (code == CODE_OK) /* the caller found it to be an error all the same */
+    if (code == CODE_OK) /* the caller treats this status as an error */
         by_http.code = CODE_UNKNOWN;
     Status status = by_http;
     ErrorBody body = {.status = &status, .detail_json = detail_json, .arena = arena};
     JsonCursor cursor = json_cursor(text, arena);
     if (json_cursor_peek(&cursor) == JSON_KIND_OBJECT)
         take_object(&cursor, &body, false);
-    if (!json_cursor_finish(&cursor)) { /* not JSON: all that is known is HTTP's */
+    if (!json_cursor_finish(&cursor)) { /* not JSON: only the HTTP status is known */
         status = by_http;
         body = (ErrorBody){.status = &status, .arena = arena};
     }

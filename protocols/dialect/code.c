@@ -97,8 +97,9 @@ bool code_read_digits(Bytes text, Code *code_out, uint32_t *service_code_out)
     return good;
 }
 
-/* A REST service means what it says, so that 404 is NOT_FOUND; the inference table of gRPC is about
-   proxies that stand between. Where several codes share one status, the most careful one. */
+/* The HTTP status of a REST service is that of the call, so 404 is NOT_FOUND. (The mapping of gRPC
+   clients assumes a status that a proxy set.) If several codes share a status, the result is the
+   one that least invites a retry. */
 Code rest_code_of_http(uint16_t http_status)
 {
     switch (http_status) {
@@ -114,7 +115,7 @@ Code rest_code_of_http(uint16_t http_status)
     case 408:
     case 504: return CODE_DEADLINE_EXCEEDED;
     case 409: return CODE_ABORTED;
-    case 304: /* the condition was that it has changed */
+    case 304: /* If-None-Match or If-Modified-Since: the condition is false */
     case 412:
     case 428: return CODE_FAILED_PRECONDITION;
     case 413:

@@ -27,16 +27,16 @@ bool code_by_connect_name(Bytes name, Code *code_out);
 /* From "INVALID_ARGUMENT". False: unknown name. */
 bool code_by_name(Bytes name, Code *code_out);
 
-/* Whether the same call may be sent again: by the fault, or, of what services answer, where the
-   code is UNAVAILABLE (AIP-194); and only where it has had no effect. */
+/* Whether the client may send the same call again: for an error of our own by its fault, for an
+   error of a service if the code is UNAVAILABLE (AIP-194); and only if the call had no effect. */
 bool status_is_retryable(const Status *status);
 
 /* The value of grpc-status: a literal "0" to "16". */
 const char *code_digits(Code code);
 
 /* Reads grpc-status. Anything else than 0 to 16 is UNKNOWN, as everywhere in gRPC. A number from 17
-   to INT32_MAX (google.rpc.Status.code is an int32) is a code of the service's own:
-   *service_code_out; else that is 0. False: it is not a number up to INT32_MAX. */
+   to INT32_MAX (google.rpc.Status.code is an int32) is a code that the service defines:
+   *service_code_out, which is 0 otherwise. False: it is not a number up to INT32_MAX. */
 bool code_read_digits(Bytes text, Code *code_out, uint32_t *service_code_out);
 
 /* The reason phrase (RFC 9110 section 15); "" when unknown. A literal. */

@@ -24,8 +24,7 @@ static Bytes type_name(Bytes type_url)
     return bytes_slice(type_url, start, SIZE_MAX);
 }
 
-/* Without "debug": clients must not rely on it, and some check it against types that they do not
-   have. */
+/* Without "debug": clients must not depend on it, and some fail if they do not know its type. */
 static void add_detail(const ErrorDetail *detail, Buffer *out)
 {
     buffer_add_text(out, "{\"type\":");
@@ -35,8 +34,8 @@ static void add_detail(const ErrorDetail *detail, Buffer *out)
     buffer_add_text(out, "\"}");
 }
 
-/* Refused by HTTP itself (415, 405). What such an answer means to a client is UNKNOWN, with a body
-   or without ("HTTP to Error Code"). */
+/* Refused with 415 or 405. Clients map these statuses to UNKNOWN, with or without a body ("HTTP to
+   Error Code"). */
 static bool is_refused(const Reply *reply)
 {
     return reply_is_fault(reply, &FAULT_UNSUPPORTED_MEDIA) ||
@@ -84,8 +83,7 @@ static void write_end_stream(const Reply *reply, Buffer *out)
     out->full |= json.full;
 }
 
-/* By Connect's table, but for the two answers that its text asks of HTTP itself, and for codes of
-   the service's own, which no table has. */
+/* By Connect's table, except for 415 and 405, and for codes that the service defines. */
 static uint16_t error_http_status(const Reply *reply)
 {
     if (is_refused(reply))
@@ -142,7 +140,7 @@ Result connect_reply_end(const Reply *reply, ReplyEnd *end)
 
 /* ---- Client side: requests ------------------------------------------------------------------- */
 
-/* "Unary-Get-Request": parameters in the order that makes equal calls equal URLs. */
+/* "Unary-Get-Request": parameters in a fixed order, so that equal calls have equal URLs. */
 static Bytes get_path(const RequestTarget *target, Arena *arena)
 {
     Buffer path = buffer_in(arena);
@@ -190,10 +188,10 @@ void connect_request_fields(const RequestTarget *target, Arena *arena, HttpHead 
                    compressions_write(target->accepts, arena));
 }
 
-/* ---- Client side: answers -------------------------------------------------------------------- */
+/* ---- Client side: responses ------------------------------------------------------------------ */
 
-/* The content-type of a good answer. One that is not Connect's at all means an answer by something
-   else; one of another codec, a service that broke the rules. */
+/* The content-type of a successful response. Not one of Connect: the response is not from a Connect
+   server, and has the status UNKNOWN. Another codec: a protocol error of the service. */
 static Result check_media(Bytes content_type, const RequestTarget *target, Arena *arena,
                           Answer *answer)
 {
@@ -229,7 +227,7 @@ Result connect_answer_read(const HeadFields *fields, const RequestTarget *target
     return OK;
 }
 
-/* One member of "details": its type's name and its value, back into an Any. */
+/* Reads one element of "details", type name and value, as an Any. */
 static bool read_detail(JsonCursor *cursor, Arena *arena, ErrorDetail *detail)
 {
     bool first = true;
@@ -251,7 +249,7 @@ static bool read_detail(JsonCursor *cursor, Arena *arena, ErrorDetail *detail)
     return !url.full && !decoded.full;
 }
 
-/* Details that cannot be read are left out; they must not hide the error. */
+/* Details that cannot be read are dropped, so that the error itself is still reported. */
 static ErrorDetails read_details(JsonCursor *cursor, Arena *arena)
 {
     ErrorDetails details = error_details_in(arena, ERROR_DETAILS_MOST);
@@ -266,7 +264,7 @@ static ErrorDetails read_details(JsonCursor *cursor, Arena *arena)
     return details;
 }
 
-/* Takes an "Error JSON" object into `status`, which has the code for when none is named. */
+/* Reads an "Error JSON" object into `status`, which the caller has set to the default code. */
 static Result read_error(JsonCursor *cursor, Arena *arena, Status *status)
 {
     bool first = true;
@@ -295,7 +293,7 @@ static Result end_unary(Answer *answer, Bytes body, Arena *arena)
     Status status = {.code = answer->status.code};
     JsonCursor cursor = json_cursor(body, arena);
     if (json_cursor_peek(&cursor) != JSON_KIND_OBJECT)
-        return OK; /* not by a Connect server: the HTTP status says what is known */
+        return OK; /* not from a Connect server: the status is that of HTTP */
     Result r = read_error(&cursor, arena, &status);
     if (failed(r))
         return r;
@@ -304,7 +302,7 @@ static Result end_unary(Answer *answer, Bytes body, Arena *arena)
     return OK;
 }
 
-/* What could be no trailer of HTTP is passed over. */
+/* Values that an HTTP field cannot carry are dropped. */
 static void read_values(JsonCursor *cursor, Bytes name, Fields *to)
 {
     bool first = true;
@@ -319,7 +317,7 @@ static void read_values(JsonCursor *cursor, Bytes name, Fields *to)
     }
 }
 
-/* {"name": ["value"]} back into fields; names in lower case, as everywhere here. */
+/* Reads {"name": ["value"]} as fields, with lower-case names. */
 static void read_metadata(JsonCursor *cursor, Arena *arena, Fields *to)
 {
     bool first = true;
@@ -354,7 +352,7 @@ static Result end_stream(Answer *answer, Bytes end, Arena *arena)
             status.code = CODE_UNKNOWN;
             r = read_error(&cursor, arena, &status);
         } else if (bytes_are(name, "error") && kind != JSON_KIND_NULL) {
-            r = FAIL(arena, FAULT_UPSTREAM_PROTOCOL, "\"error\" in the end frame is no object");
+            r = FAIL(arena, FAULT_UPSTREAM_PROTOCOL, "\"error\" in the end frame is not an object");
         } else if (bytes_are(name, "metadata") && kind == JSON_KIND_OBJECT) {
             read_metadata(&cursor, arena, &trailers);
         } else {

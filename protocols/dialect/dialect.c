@@ -1,4 +1,4 @@
-/* How a request's head is read, in each dialect. Answers are written in reply.c. */
+/* Reads the head of a request in each dialect. Responses are written by reply.c. */
 #include "protocols/dialect/dialect.h"
 
 #include "base/arena.h"
@@ -9,14 +9,14 @@
 #include "protocols/http/head_fields.h"
 #include "protocols/rest/rest.h"
 
-enum { LARGEST_GET_MESSAGE = 4 << 20 }; /* decompressed; its URL is bounded long before */
+enum { LARGEST_GET_MESSAGE = 4 << 20 }; /* bytes, decompressed */
 
 static Bytes query_of(Bytes path)
 {
     return bytes_slice(path, bytes_find(path, '?') + 1, SIZE_MAX);
 }
 
-/* Connect GET needs both of these parameters; an ordinary URL hardly ever has them. */
+/* A Connect GET has both parameters; other URLs hardly ever do. */
 static bool looks_like_connect_get(const HttpHead *head)
 {
     bool has_message = false, has_encoding = false;
@@ -190,8 +190,8 @@ static Result read_connect_stream(const HttpHead *head, const HeadFields *fields
     return r;
 }
 
-/* Where a request says something twice, readers may take either. */
-static Result check_said_once(const RestParameter *parameters, size_t n, Arena *arena)
+/* A repeated parameter is refused: another server might use the other value. */
+static Result check_given_once(const RestParameter *parameters, size_t n, Arena *arena)
 {
     static const char *const names[] = {"connect", "encoding", "message", "base64", "compression"};
     for (size_t k = 0; k < sizeof names / sizeof *names; k++) {
@@ -199,8 +199,8 @@ static Result check_said_once(const RestParameter *parameters, size_t n, Arena *
         for (size_t i = 0; i < n; i++)
             times += bytes_are(parameters[i].field_path, names[k]);
         if (times > 1)
-            return FAIL_TELL(arena, FAULT_BAD_REQUEST, "the parameter \"%s\" is there twice",
-                             names[k]);
+            return FAIL_TELL(arena, FAULT_BAD_REQUEST,
+                             "the parameter \"%s\" is given more than once", names[k]);
     }
     return OK;
 }
@@ -214,7 +214,7 @@ static Bytes parameter_named(const RestParameter *parameters, size_t n, const ch
     return BYTES_NONE;
 }
 
-/* What "message" stands for: base64 taken off, and decompressed. */
+/* Decodes and decompresses the parameter "message". */
 static Result read_get_message(Bytes text, bool is_base64, Arena *arena, Call *call)
 {
     Bytes message = text;
@@ -264,7 +264,7 @@ static Result read_get_parameters(const RestParameter *parameters, size_t n, Are
         r = read_compression(parameter_named(parameters, n, "compression"), call, arena);
     if (!failed(r))
         r = read_get_message(message, bytes_are(base64, "1"), arena, call);
-    call->compression = COMPRESSION_IDENTITY; /* it has been taken off */
+    call->compression = COMPRESSION_IDENTITY; /* the message is decompressed */
     return r;
 }
 
@@ -277,7 +277,7 @@ static Result read_connect_get(Arena *arena, Call *call)
     Result r = rest_query_parse(call->query, arena, &parameters, &n);
     if (failed(r))
         return FAIL_OVER(arena, r, FAULT_BAD_REQUEST, "reading a Connect GET request");
-    r = check_said_once(parameters, n, arena);
+    r = check_given_once(parameters, n, arena);
     return failed(r) ? r : read_get_parameters(parameters, n, arena, call);
 }
 
@@ -313,7 +313,7 @@ static Result read_connect(const HttpHead *head, const HeadFields *fields, Arena
     return r;
 }
 
-/* REST has no timeout of its own; both usual spellings are understood. */
+/* REST has no timeout field; those of gRPC and Connect are accepted. */
 static Result read_rest(const HeadFields *fields, Arena *arena, Call *call)
 {
     call->codec = call->reply_codec = CODEC_JSON;

@@ -30,9 +30,8 @@ typedef enum RequestKind {
 
 RequestKind request_kind(const HttpHead *head);
 
-/* Where the path names no method and nothing else is served there: whether the client still is one
-   of Connect unary, and expects its errors. It says what only Connect clients say, or its path has
-   the form of a method's. */
+/* For a path that nothing is served at: whether the client expects a Connect error. True if the
+   request has fields that only Connect clients send, or its path has the form of a method's. */
 bool request_is_connect(const HttpHead *head);
 
 /*
@@ -62,7 +61,7 @@ typedef struct Message {
     Bytes bytes;     /* decompressed unless `compressed`; valid until the next read */
     bool compressed; /* still compressed, as named in the head: only with
                         MessageReader.keep_compressed */
-    size_t left;     /* MESSAGE_PIECE: bytes of the message behind this piece; else 0 */
+    size_t left;     /* MESSAGE_PIECE: bytes of the message after this piece; else 0 */
 } Message;
 
 /* Whether a body is a sequence of frames, each with a message; else the whole body is one
@@ -84,16 +83,16 @@ typedef struct MessageReader {
     bool keep_compressed;    /* do not decompress (pass-through); the caller sets it after init */
     Compression compression; /* named in the head */
     size_t limit;            /* bytes of one message, before and after decompression */
-    size_t pieces_above;     /* larger messages are given in pieces, unless they are to be
-                                decompressed; frames only. The caller sets it after init; default:
-                                none is */
-    uint32_t most_growth;    /* how many times larger a message may become when decompressed, beyond
-                                the first MiB; 0: no limit. The caller sets it after init */
-    Buffer partial;          /* received part of the next message */
+    size_t pieces_above;     /* bytes; larger messages are returned in pieces, unless they are
+                                decompressed; framed dialects only. The caller sets it after init;
+                                default: never */
+    uint32_t most_growth; /* highest ratio of decompressed to compressed size, for outputs above 1
+                             MiB; 0: no limit. The caller sets it after init */
+    Buffer partial;       /* received part of the next message */
     Arena *arena;
     /* the rest is private to message_reader.c */
     uint8_t head[5], head_size; /* received part of the next frame head */
-    size_t left;                /* of the message that is given in pieces */
+    size_t left;                /* bytes left of the message that is returned in pieces */
     bool ended;                 /* the end frame was read */
     Buffer plain;               /* the latest message, decompressed */
     uint32_t text_bits;         /* base64 of gRPC-Web-text: the current quantum */
@@ -130,29 +129,29 @@ typedef struct FramedMessage {
     Bytes rest;
 } FramedMessage;
 
-/* As message_write; but a message that goes as it is, is not copied: `rest` is the message itself
-   then, else it is in the arena. In a frame, one that there is no memory to compress goes as it
-   is. Of a message in pieces this is for the first piece, without compression: the others follow
-   without a head. */
+/* As message_write, but a message that is sent unchanged is not copied: `rest` then is the message
+   itself, else it is in the arena. In a frame, a message is sent uncompressed if there is no memory
+   to compress it. Of a message in pieces, call this for the first piece, without compression; the
+   other pieces follow without a head. */
 MUST_USE Result message_frame(Dialect dialect, const Message *message, Compression compression,
                               Arena *arena, FramedMessage *framed_out);
 
-/* A run is written by beginning a frame, appending its message to `out`, and ending the frame,
-   which began at the offset that beginning it gave. What does not fit sets Buffer.full. Fault of
-   ending: MESSAGE_TOO_LARGE (4 GiB). */
+/* To write a frame around a message: begin it, append the message to `out`, and end it with the
+   offset that message_frame_begin returned. Out of memory: Buffer.full is set. Fault of
+   message_frame_end: MESSAGE_TOO_LARGE (4 GiB). */
 size_t message_frame_begin(Buffer *out);
 MUST_USE Result message_frame_end(Buffer *out, size_t at);
 
 /* Whether the bodies of both dialects have the same frames around uncompressed messages. */
 bool dialects_share_frames(Dialect one, Dialect other);
 
-/* Takes the run of messages at the front of *input, which is not copied. Empty where the next one
-   wants message_reader_read: it is cut, compressed, too large or no message at all. Only for
+/* Removes the run of messages at the front of *input, without a copy. It is empty if the next frame
+   needs message_reader_read: it is incomplete, compressed, too large or not a message. Only for
    dialects that share frames. */
 MessageRun message_reader_run(const MessageReader *reader, Bytes *input);
 
-/* The message that was read last, for as long as the reader's arena lives. It is not copied where
-   the reader can part with its memory. `data` NULL: out of memory. */
+/* Makes the message that was read last valid as long as the reader's arena, without a copy if it is
+   in the reader's own memory. `data` NULL: out of memory. */
 Bytes message_reader_keep(MessageReader *reader, Bytes message);
 
 /* Decompresses a message that was kept compressed. Same memory, limit and faults as in reading. */
@@ -217,8 +216,7 @@ typedef struct ReplyOptions {
         instance; /* for extension members of the body and ErrorInfo; may be empty */
     const DetailJson
         *detail_json;          /* REST. NULL, or what it cannot write: {"@type", "value": base64} */
-    const RestBody *rest_body; /* REST: of a stream of JSON, as far as it is written; NULL: the
-                                  response is none */
+    const RestBody *rest_body; /* REST: the state of a JSON stream; NULL: no stream */
 } ReplyOptions;
 
 /*

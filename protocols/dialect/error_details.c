@@ -11,9 +11,9 @@
 #define TYPE_PREFIX "type.googleapis.com/google.rpc."
 
 enum {
-    /* Of our own errors, which may quote what a peer sent. Together they fit the 8 KiB that many
-       gRPC clients take of a head, base64 and percent-encoding included: a larger one would cost
-       them the error itself. */
+    /* Limits in bytes for errors of our own, which may quote what a peer sent. With base64 and
+       percent-encoding all of them together stay below 8 KiB: many gRPC clients fail on a larger
+       head and lose the error. */
     LONGEST_MESSAGE = 1024,
     LONGEST_DESCRIPTION = 512,
     LONGEST_FIELD = 256,
@@ -31,7 +31,7 @@ static void *alloc_in_arena(void *arena, size_t size)
 
 static void free_in_arena(void *arena, void *memory)
 {
-    (void)arena; /* goes with the arena */
+    (void)arena; /* freed with the arena */
     (void)memory;
 }
 
@@ -50,7 +50,7 @@ static bool pack(const ProtobufCMessage *message, Arena *arena, Bytes *packed_ou
     return true;
 }
 
-/* The copy ends with NUL, as protobuf-c wants it, and is UTF-8, as protobuf wants it. */
+/* A copy with a terminating NUL (for protobuf-c) and in valid UTF-8 (for protobuf). */
 static char *text_of(Bytes text, Arena *arena)
 {
     Buffer copy = buffer_in(arena);
@@ -138,7 +138,7 @@ static void add_link(Buffer *text, const Error *link, const char *before)
     }
 }
 
-/* Cut so that no character is broken. */
+/* Cut at the boundary of a UTF-8 character. */
 static Bytes shortened(Bytes text, size_t most)
 {
     if (text.size <= most)
@@ -149,9 +149,9 @@ static Bytes shortened(Bytes text, size_t most)
     return text;
 }
 
-/* The link that is for the caller, or NULL. What lies beneath a fault of our side or the service's
-   is not, whoever it was written for: there a message of the service is read by the same code as
-   one of the caller's. */
+/* The link whose text the caller may see, or NULL. Causes beneath a fault of the gateway or the
+   service are not shown, even if they are marked as told: the code that reads messages marks its
+   errors for messages of callers and services alike. */
 static const Error *told_link(const Error *error)
 {
     while (error && !error->told && error->fault->side == SIDE_CLIENT)
@@ -250,7 +250,7 @@ static bool add_retry_info(ErrorDetails *details, Bytes retry_after, Arena *aren
     Rpc__RetryInfo info = RPC__RETRY_INFO__INIT;
     Rpc__RetryInfo__Duration delay = RPC__RETRY_INFO__DURATION__INIT;
     uint64_t seconds;
-    if (!bytes_to_u64(retry_after, &seconds) || seconds > INT32_MAX) /* a date is not for here */
+    if (!bytes_to_u64(retry_after, &seconds) || seconds > INT32_MAX) /* a date: no RetryInfo */
         return true;
     delay.has_seconds = true;
     delay.seconds = (int64_t)seconds;
@@ -325,7 +325,7 @@ Result error_details_of(const Status *status, bool rpc, Arena *arena, ErrorDetai
 
 /* ---- As JSON --------------------------------------------------------------------------------- */
 
-/* As an Any, for those who read it by its schema. */
+/* Serializes the detail as google.protobuf.Any, for DetailJson. */
 static Bytes write_any(const ErrorDetail *detail, Arena *arena)
 {
     Rpc__Any any = RPC__ANY__INIT;

@@ -27,10 +27,11 @@ ErrorDetails error_details_in(Arena *arena, size_t capacity);
 /* Appends one. False, and nothing appended, when there is no room. */
 bool error_details_add(ErrorDetails *details, ErrorDetail detail);
 
-/* What a service's error carries: the details in status->details, and for a dialect that cannot say
-   it, an ErrorInfo with the service_code (reason SERVICE_STATUS_CODE, metadata status_code), or,
-   `rpc`, with the HTTP status of a REST instance (HTTP_STATUS, http_status) whose error has no
-   ErrorInfo of its own: an error has one (AIP-193). Fault: OUT_OF_MEMORY. */
+/* The details of a service's error: those in status->details, and one ErrorInfo if the dialect
+   could not carry the status otherwise: for a service_code (reason SERVICE_STATUS_CODE, metadata
+   status_code), or with `rpc` for the HTTP status of a REST instance (reason HTTP_STATUS, metadata
+   http_status) unless the error has an ErrorInfo already (AIP-193: an error has one). Fault:
+   OUT_OF_MEMORY. */
 MUST_USE Result error_details_of(const Status *status, bool rpc, Arena *arena,
                                  ErrorDetails *details_out);
 

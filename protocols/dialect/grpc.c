@@ -65,7 +65,7 @@ static Result add_details(const Reply *reply, Fields *to)
     return OK;
 }
 
-/* A code of the service's own goes on as it came: what it means is between client and service. */
+/* A code that the service defines is passed on unchanged. */
 static Bytes status_digits(const Reply *reply)
 {
     const Status *status = reply->status;
@@ -90,7 +90,7 @@ static Result add_status(const Reply *reply, Fields *to)
     return r;
 }
 
-/* 200 but where HTTP itself must say no (PROTOCOL-HTTP2.md: "415", and 405 in its manner). */
+/* The status is 200, except for 415 (PROTOCOL-HTTP2.md) and likewise 405. */
 static void begin_head(const Reply *reply, HttpHead *head)
 {
     uint16_t http_status = 200;
@@ -103,8 +103,7 @@ static void begin_head(const Reply *reply, HttpHead *head)
     reply_add_error_fields(reply, "grpc-accept-encoding", &head->fields);
 }
 
-/* The trailers as lines of text, in a frame. As elsewhere, what could split a message never goes
-   out. */
+/* The trailers as lines of text in a frame. Fields that are not safe to write are dropped. */
 static void write_web_trailers(const Fields *trailers, const Reply *reply, ReplyEnd *end)
 {
     Buffer lines = buffer_in(reply->arena), frame = buffer_in(reply->arena);
@@ -134,7 +133,7 @@ Result grpc_reply_end(const Reply *reply, ReplyEnd *end)
         write_web_trailers(&trailers, reply, end);
         return r;
     }
-    /* Trailers-Only is for errors, and cannot tell leading metadata from trailing. */
+    /* Trailers-Only is for errors, and only without leading metadata: it has one list for both. */
     bool trailers_only =
         !reply->head_sent && reply->status->code != CODE_OK && reply->metadata->n == 0;
     end->has_trailers = !trailers_only;
@@ -159,7 +158,7 @@ void grpc_request_fields(const RequestTarget *target, Arena *arena, Fields *to)
                    compressions_write(target->accepts, arena));
 }
 
-/* What the three fields of a status say. */
+/* Reads grpc-status, grpc-message and grpc-status-details-bin. */
 static Status read_status(Bytes code, Bytes message, Bytes details, Arena *arena)
 {
     Status status = {.message = message};
@@ -219,7 +218,7 @@ Result grpc_answer_read(const HeadFields *fields, const RequestTarget *target, A
     return check_answer(fields, target, arena, answer);
 }
 
-/* Sorts trailers: the status' fields from the service's own. */
+/* Separates the fields of the status from the service's trailers. */
 static Result take_trailers(const Fields *from, Arena *arena, Answer *answer, bool *found_out)
 {
     HeadFields sorted;
@@ -247,8 +246,8 @@ static Bytes lower_case(Bytes name, Arena *arena)
     return buffer_bytes(&lower);
 }
 
-/* The lines of a trailer frame. Names should be in lower case, but older servers write them
-   otherwise. What could be no trailer of HTTP is passed over. */
+/* The lines of a trailer frame. Names should be in lower case; those of some older servers are not.
+   Lines that an HTTP field cannot carry are dropped. */
 static Result read_web_trailers(Bytes frame, Arena *arena, Fields *fields_out)
 {
     *fields_out = fields_in(arena);
@@ -284,7 +283,7 @@ Result grpc_answer_end(Answer *answer, const Fields *http_trailers, Bytes end_fr
     if (failed(r) || found)
         return r;
     if (answer->has_status &&
-        !answer->had_body) { /* Trailers-Only: what stood in the head were trailers */
+        !answer->had_body) { /* Trailers-Only: the metadata of the head are trailers */
         answer->trailers = answer->metadata;
         answer->metadata = fields_in(arena);
         return OK;

@@ -9,7 +9,7 @@ static bool skip_nocase(Bytes *rest, const char *prefix)
     return true;
 }
 
-/* JSON is UTF-8 (RFC 8259 section 8.1); a parameter may say so, but nothing else. */
+/* JSON is UTF-8 (RFC 8259 section 8.1): no other charset is accepted. */
 static bool is_utf8(Bytes parameters)
 {
     Bytes parameter;

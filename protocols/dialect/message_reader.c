@@ -1,14 +1,13 @@
 /*
- * Messages out of a body that comes in pieces.
+ * Reads messages from a body that arrives in pieces.
  *
  *   gRPC, gRPC-Web, Connect streams:   | flags 1 | size 4, big-endian | payload | flags ...
- *   gRPC-Web-text:                     the same under base64, which may pad after any quantum
+ *   gRPC-Web-text:                     the same in base64, which may be padded after any quantum
  *   Connect unary, REST:               the whole body is one message
- *   REST streams of instances:         each line, or each piece as it comes
+ *   REST streams of instances:         each line, or each piece as received
  *
- * A frame that lies whole in the input is given as it lies there; one that is cut is put together
- * in `partial`. So a body costs no copy as long as its pieces are larger than its messages. What is
- * larger than `pieces_above` is not put together at all.
+ * A frame that is complete in the input is returned without a copy; an incomplete one is collected
+ * in `partial`. Messages above `pieces_above` are not collected.
  */
 #include "protocols/dialect/dialect.h"
 
@@ -18,10 +17,11 @@
 #include "protocols/http/compression.h"
 
 enum {
-    FIRST_PART = 16 * 1024, /* taken at once for a message of unknown or large size */
-    FREE_GROWTH = 1 << 20,  /* whatever little it came from */
+    FIRST_PART =
+        16 * 1024, /* bytes of `partial` at first, for a message of unknown or larger size */
+    FREE_GROWTH = 1 << 20, /* bytes of output to which most_growth does not apply */
     SMALLEST_END_LIMIT =
-        1 << 20, /* of end frames, which carry error details, whatever the messages' */
+        1 << 20, /* bytes: end frames carry error details, even if `limit` is smaller */
 };
 
 void message_reader_init(MessageReader *reader, Dialect dialect, bool client,
@@ -54,7 +54,7 @@ bool dialect_is_framed(Dialect dialect)
     return false;
 }
 
-/* ---- What goes wrong ------------------------------------------------------------------------- */
+/* ---- Failures -------------------------------------------------------------------------------- */
 
 static const Fault *broken(const MessageReader *reader)
 {
@@ -83,8 +83,8 @@ static MessageOutcome fail_broken(const MessageReader *reader, const char *how, 
     return MESSAGE_FAILED;
 }
 
-/* The bytes are the caller's own, as a message is that its type does not have: the framing, which
-   its library makes, was right. */
+/* BAD_REQUEST rather than PROTOCOL_VIOLATION, as for a message that does not fit its type: the
+   framing was right. */
 static MessageOutcome fail_compressed(const MessageReader *reader, Result *why_out)
 {
     const Fault *fault = reader->client ? &FAULT_UPSTREAM_PROTOCOL : &FAULT_BAD_REQUEST;
@@ -95,7 +95,7 @@ static MessageOutcome fail_compressed(const MessageReader *reader, Result *why_o
 
 /* ---- Compression ----------------------------------------------------------------------------- */
 
-/* What the payload may become by its growth alone. */
+/* The most bytes that the payload may decompress to by most_growth. */
 static size_t growth_limit(const MessageReader *reader, size_t payload)
 {
     if (!reader->most_growth || payload > SIZE_MAX / reader->most_growth)
@@ -107,7 +107,7 @@ static size_t growth_limit(const MessageReader *reader, size_t payload)
 static MessageOutcome fail_growth(const MessageReader *reader, size_t payload, Result *why_out)
 {
     *why_out = FAIL_TELL(reader->arena, FAULT_MESSAGE_TOO_LARGE,
-                         "a message of %zu bytes becomes more than %u times larger when it is "
+                         "a message of %zu bytes would be more than %u times larger when "
                          "decompressed",
                          payload, reader->most_growth);
     return MESSAGE_FAILED;
@@ -144,7 +144,7 @@ Result message_reader_decompress(MessageReader *reader, Bytes compressed, Bytes 
 static MessageOutcome give(MessageReader *reader, Bytes payload, bool compressed,
                            Message *message_out, Result *why_out)
 {
-    compressed &= payload.size != 0; /* nothing is nothing, whatever its flag says */
+    compressed &= payload.size != 0; /* an empty message is never compressed */
     if (compressed && !reader->keep_compressed)
         return give_decompressed(reader, payload, reader->limit, MESSAGE_DONE, message_out,
                                  why_out);
@@ -159,7 +159,7 @@ static size_t end_limit(const MessageReader *reader)
     return reader->limit > SMALLEST_END_LIMIT ? reader->limit : SMALLEST_END_LIMIT;
 }
 
-/* The flag that marks the end frame, where this reader expects one; else 0. */
+/* The flag of the end frame if this reader expects one; else 0. */
 static uint8_t end_flag(const MessageReader *reader)
 {
     if (!reader->client)
@@ -172,13 +172,13 @@ static bool is_end(const MessageReader *reader)
     return (reader->head[0] & end_flag(reader)) != 0;
 }
 
-/* The head of a frame is whole: may the frame come? */
+/* Checks the complete head of a frame. */
 static MessageOutcome check_head(const MessageReader *reader, Result *why_out)
 {
     uint8_t flags = reader->head[0];
     size_t size = envelope_size(reader->head);
     if (reader->ended)
-        return fail_broken(reader, "something follows the end frame", why_out);
+        return fail_broken(reader, "there are bytes after the end frame", why_out);
     if (flags & ~(ENVELOPE_COMPRESSED | end_flag(reader)))
         return fail_broken(reader, "a frame has unknown flags", why_out);
     if ((flags & ENVELOPE_COMPRESSED) && reader->compression == COMPRESSION_IDENTITY)
@@ -189,7 +189,7 @@ static MessageOutcome check_head(const MessageReader *reader, Result *why_out)
     return MESSAGE_DONE;
 }
 
-/* A frame's payload is whole. */
+/* The payload of the frame is complete. */
 static MessageOutcome finish_frame(MessageReader *reader, Bytes payload, Message *message_out,
                                    Result *why_out)
 {
@@ -205,8 +205,8 @@ static MessageOutcome finish_frame(MessageReader *reader, Bytes payload, Message
     return MESSAGE_END;
 }
 
-/* Room in `partial` for what came: in steps of four, so that a peer who only announces much gets
-   little, and exactly the frame's size at last. */
+/* Makes room in `partial`: four times what was received, at most the size of the frame. So a peer
+   that only declares a large size does not make us allocate it. */
 static bool reserve_partial(Buffer *partial, size_t more, size_t whole)
 {
     if (partial->capacity - partial->size >= more)
@@ -232,7 +232,7 @@ static Bytes take(Bytes *input, size_t size)
     return taken;
 }
 
-/* Fills the frame's head up. DONE when it is whole and good. */
+/* Completes the frame head. DONE: it is complete and valid. */
 static MessageOutcome read_head(MessageReader *reader, Bytes *input, Result *why_out)
 {
     if (reader->head_size == sizeof reader->head)
@@ -248,7 +248,7 @@ static MessageOutcome read_head(MessageReader *reader, Bytes *input, Result *why
     return check_head(reader, why_out);
 }
 
-/* The frame's head is whole, and nothing of its payload was given yet. */
+/* Whether a message, of which only the frame head was read, is returned in pieces. */
 static bool begins_pieces(const MessageReader *reader, size_t size)
 {
     bool opened = (reader->head[0] & ENVELOPE_COMPRESSED) && !reader->keep_compressed;
@@ -349,7 +349,7 @@ bool message_run_next(MessageRun *run, Bytes *message_out)
 
 /* ---- gRPC-Web-text --------------------------------------------------------------------------- */
 
-/* One character. False when it may not stand there. */
+/* Decodes one character. False: it is not allowed there. */
 static bool add_character(MessageReader *reader, uint8_t c, Buffer *out)
 {
     uint8_t value = base64_value(c);
@@ -373,8 +373,7 @@ static bool add_character(MessageReader *reader, uint8_t c, Buffer *out)
     return true;
 }
 
-/* Takes the base64 off the whole piece, or off the part before a character that may not stand
-   there. */
+/* Decodes the whole piece, or the part before an invalid character. */
 static void decode_piece(MessageReader *reader, Bytes *input)
 {
     Bytes piece = take(input, input->size);
@@ -384,7 +383,7 @@ static void decode_piece(MessageReader *reader, Bytes *input)
     reader->text_left = buffer_bytes(&reader->text);
 }
 
-/* What is left of the piece before comes first. */
+/* First reads what is left of the previous piece. */
 static MessageOutcome read_text(MessageReader *reader, Bytes *input, Message *message_out,
                                 Result *why_out)
 {
@@ -393,7 +392,7 @@ static MessageOutcome read_text(MessageReader *reader, Bytes *input, Message *me
         if (outcome != MESSAGE_MORE)
             return outcome;
         if (reader->text_bad)
-            return fail_broken(reader, "it is not base64", why_out);
+            return fail_broken(reader, "the body is not base64", why_out);
         if (input->size == 0)
             return MESSAGE_MORE;
         decode_piece(reader, input);
@@ -415,7 +414,7 @@ static MessageOutcome read_part(MessageReader *reader, Bytes *input, Result *why
     return MESSAGE_MORE;
 }
 
-/* Without the newline, and the carriage return before it. A blank line is none. */
+/* Removes CR and blanks. False: the line is blank. */
 static bool give_line(Bytes line, Message *message_out)
 {
     if (line.size && line.data[line.size - 1] == '\r')
@@ -424,7 +423,7 @@ static bool give_line(Bytes line, Message *message_out)
     return message_out->bytes.size > 0;
 }
 
-/* A line that lies whole in the input is given as it lies there, like frames. */
+/* A line that is complete in the input is not copied. */
 static MessageOutcome read_line(MessageReader *reader, Bytes *input, Message *message_out,
                                 Result *why_out)
 {
@@ -485,6 +484,6 @@ MessageOutcome message_reader_finish(MessageReader *reader, Message *message_out
         return give(reader, buffer_bytes(&reader->partial),
                     reader->compression != COMPRESSION_IDENTITY, message_out, why_out);
     if (reader->head_size || reader->text_count)
-        return fail_broken(reader, "it ends within a frame", why_out);
+        return fail_broken(reader, "the body ends within a frame", why_out);
     return MESSAGE_MORE;
 }

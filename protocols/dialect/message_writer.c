@@ -1,11 +1,11 @@
-/* Messages into a body. The frames are those that message_reader.c draws. */
+/* Writes messages into a body. message_reader.c has a drawing of the frames. */
 #include "base/text/base64.h"
 #include "protocols/dialect/dialect.h"
 #include "protocols/dialect/envelope.h"
 #include "protocols/http/compression.h"
 
-/* The head's five bytes and the first of the payload are six: two quanta of base64 without
-   padding. */
+/* The five bytes of the head and the first byte of the payload are encoded together: six bytes are
+   eight characters of base64 without padding. */
 static void write_text(const uint8_t *head, Bytes payload, Buffer *out)
 {
     uint8_t six[ENVELOPE_HEAD + 1];
@@ -50,8 +50,8 @@ Result message_frame_end(Buffer *out, size_t at)
     return OK;
 }
 
-/* Without frames the head of the answer has named the compression: it holds for any size but
-   none. */
+/* Without frames the head has named the compression, so every body is compressed, except an empty
+   one. */
 static Result write_unframed(Bytes message, Compression compression, bool compressed, Buffer *out)
 {
     if (!compressed && message.size)
@@ -105,7 +105,7 @@ Result message_write(Dialect dialect, Bytes message, Compression compression, bo
     return r;
 }
 
-static Result frame_as_it_is(const Message *message, bool framed, FramedMessage *framed_out)
+static Result frame_unchanged(const Message *message, bool framed, FramedMessage *framed_out)
 {
     *framed_out = (FramedMessage){.rest = message->bytes};
     if (!framed)
@@ -120,14 +120,14 @@ Result message_frame(Dialect dialect, const Message *message, Compression compre
                      FramedMessage *framed_out)
 {
     bool framed = dialects_share_frames(dialect, dialect), unframed = !dialect_is_framed(dialect);
-    bool as_it_is =
+    bool unchanged =
         message->compressed || compression == COMPRESSION_IDENTITY || message->bytes.size == 0;
-    if (as_it_is && message->bytes.size <= UINT32_MAX && (framed || unframed))
-        return frame_as_it_is(message, framed, framed_out);
+    if (unchanged && message->bytes.size <= UINT32_MAX && (framed || unframed))
+        return frame_unchanged(message, framed, framed_out);
     Buffer out = buffer_in(arena);
     Result r = message_write(dialect, message->bytes, compression, message->compressed, &out);
     if (failed(r) && framed && r.error->fault == &FAULT_OUT_OF_MEMORY)
-        return frame_as_it_is(message, framed, framed_out);
+        return frame_unchanged(message, framed, framed_out);
     *framed_out = (FramedMessage){.rest = buffer_bytes(&out)};
     return r;
 }

@@ -58,8 +58,8 @@ static Bytes reason_of(const Reply *reply)
     return error_details_reason(reply->details, reply->arena);
 }
 
-/* The type is about:blank, so that the title is HTTP's phrase (RFC 9457 section 4.2.1); `reason` is
-   what machines should look at. */
+/* The type is about:blank, so the title is the reason phrase of HTTP (RFC 9457 section 4.2.1).
+   Programs should use `reason`. */
 static void add_problem(const Reply *reply, Buffer *out)
 {
     uint16_t http_status = http_status_of(reply->status);
@@ -82,7 +82,7 @@ static void add_problem(const Reply *reply, Buffer *out)
     buffer_add_byte(out, '}');
 }
 
-/* The head is out, with status 200: the error is the stream's last item. */
+/* The head was sent with status 200: the error is the last item of the stream. */
 static void add_last_error(const Reply *reply, Buffer *out)
 {
     Buffer error = buffer_in(reply->arena);
@@ -115,7 +115,7 @@ static void write_error(const Reply *reply, Buffer *body, ReplyEnd *end)
     reply_add_error_fields(reply, "accept-encoding", &end->head.fields);
 }
 
-/* A good end without a message before it: of a stream. */
+/* The successful end of a stream without messages. */
 static void write_empty(const Reply *reply, Buffer *body, ReplyEnd *end)
 {
     bool is_over = reply->options->rest_body && rest_body_is_over(reply->call);
@@ -126,7 +126,7 @@ static void write_empty(const Reply *reply, Buffer *body, ReplyEnd *end)
     add_good_end(reply, body);
 }
 
-/* Where to look instead, or that nothing has changed: the fields say it all. */
+/* Redirects and 304 have no body. */
 static bool is_redirect(const Status *status)
 {
     return status->http_status >= 300 && status->http_status < 400;
@@ -159,7 +159,7 @@ Result problem_json_reply_end(const Reply *reply, ReplyEnd *end)
         end->has_trailers = reply->trailers->n > 0;
         end->trailers = *reply->trailers;
     } else {
-        end->breaks_off = is_error; /* bytes of any kind have no place for an error */
+        end->breaks_off = is_error; /* a body of unknown format cannot carry an error */
     }
     if (body.full)
         return FAIL(reply->arena, FAULT_OUT_OF_MEMORY, "writing an error body");

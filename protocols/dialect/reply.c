@@ -1,4 +1,4 @@
-/* The server side of all dialects: heads and ends of answers. */
+/* The server side of all dialects: heads and ends of responses. */
 #include "protocols/dialect/dialect.h"
 
 #include "protocols/dialect/connect.h"
@@ -8,7 +8,7 @@
 
 static const Fields no_fields;
 
-/* How a dialect says the compression of an answer's messages. */
+/* The field that names the compression of the messages. */
 static const char *encoding_field(Dialect dialect)
 {
     switch (dialect) {
@@ -47,8 +47,8 @@ static bool is_http_dialect(Dialect dialect)
     return dialect == DIALECT_REST || dialect == DIALECT_HTTP;
 }
 
-/* gRPC's trailers carry a service's details as they are; others list them, and so does gRPC where
-   one is added: the HTTP status of a REST instance. */
+/* Whether details are needed as a list. gRPC passes those of a service on as bytes, unless one is
+   added: the HTTP status of a REST instance. */
 static bool needs_list(const Reply *reply)
 {
     Dialect dialect = reply->call->dialect;
@@ -56,7 +56,8 @@ static bool needs_list(const Reply *reply)
            dialect == DIALECT_CONNECT_STREAM;
 }
 
-/* What an error says: what the service said, untouched; or what may be told of ours. */
+/* Message and details of an error: of a service, unchanged; of our own, as far as the client may
+   see them. */
 static Result fill_error(Reply *reply)
 {
     const Status *status = reply->status;

@@ -35,7 +35,7 @@ static const char *stream_type(RestStream form)
     return "application/x-ndjson";
 }
 
-/* REST streams have types of their own, and google.api.HttpBody brings its own along. */
+/* REST streams have their own media types; google.api.HttpBody sets one in the metadata. */
 void reply_add_content_type(const Call *call, const Fields *metadata, bool is_stream, Fields *to)
 {
     Bytes type = media_write(call->dialect, call->reply_codec);
@@ -116,8 +116,8 @@ static void add_hints(const Reply *reply, const char *accept_name, Fields *to)
                                   "application/connect+json"));
 }
 
-/* Errors quote what their callers sent: no browser may take one for a page or a script. gRPC's have
-   no body. */
+/* nosniff: errors quote input of the caller, which a browser must not interpret as HTML or script.
+   gRPC errors have no body. */
 void reply_add_error_fields(const Reply *reply, const char *accept_name, Fields *to)
 {
     if (reply->status->code == CODE_OK)

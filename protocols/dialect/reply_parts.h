@@ -16,7 +16,7 @@ typedef struct Reply {
     const ReplyOptions *options;       /* never NULL */
     bool head_sent;
     Arena *arena;
-    Bytes message;        /* of an error, as the client may see it */
+    Bytes message;        /* of an error: what the client may see */
     ErrorDetails details; /* of an error: those of the service, or made for an error of our own */
 } Reply;
 
@@ -25,10 +25,10 @@ typedef struct Reply {
 void reply_head_begin(uint16_t http_status, const Fields *metadata, Arena *arena,
                       HttpHead *head_out);
 
-/* The content type of a good response, and what else such a stream's head says. */
+/* Appends the content-type of a successful response, and cache-control for an event stream. */
 void reply_add_content_type(const Call *call, const Fields *metadata, bool is_stream, Fields *to);
 
-/* Appends {"name": ["value", "value"], ...}: all values of a name stand together. */
+/* Appends {"name": ["value", "value"], ...}, with all values of a name in one array. */
 void reply_add_metadata_json(const Fields *fields, Buffer *out);
 
 /* Appends the trailers with "trailer-" before each name. */
@@ -37,10 +37,10 @@ void reply_add_prefixed(const Fields *trailers, Arena *arena, Fields *to);
 /* Whether this is an error of our own with this fault. */
 bool reply_is_fault(const Reply *reply, const Fault *fault);
 
-/* Appends the head fields of an error; nothing when the call succeeded. What is supported: for
-   UNSUPPORTED_ENCODING in the field `accept_name`, for METHOD_NOT_ALLOWED in "allow" (unless the
-   metadata has it), for UNSUPPORTED_MEDIA in "accept-post". And x-content-type-options: nosniff,
-   where there is a body. */
+/* Appends the head fields of an error; nothing when the call succeeded. For UNSUPPORTED_ENCODING
+   the supported compressions in the field `accept_name`; for METHOD_NOT_ALLOWED "allow", unless the
+   metadata has it; for UNSUPPORTED_MEDIA "accept-post"; and x-content-type-options: nosniff if
+   there is a body. */
 void reply_add_error_fields(const Reply *reply, const char *accept_name, Fields *to);
 
 #endif

@@ -47,7 +47,7 @@ bool timeout_read_connect(Bytes text, int64_t *timeout_out)
     return true;
 }
 
-/* Decimal digits and at most one letter behind them. */
+/* Decimal digits; `letter` 0: no unit. */
 static Bytes write_number(int64_t number, char letter, Arena *arena)
 {
     char text[MOST_TEXT];

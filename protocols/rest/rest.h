@@ -68,7 +68,7 @@ typedef Bytes (*RestValueOf)(void *owner, Bytes field_path);
 MUST_USE Result rest_template_expand(const RestTemplate *template, RestValueOf value_of,
                                      void *owner, Arena *arena, Buffer *out);
 
-/* Appends "name=text", percent-encoded, after "?" or "&". */
+/* Appends "name=text", percent-encoded, with "?" or "&" before it. */
 void rest_query_add(Buffer *path, Bytes name, Bytes text);
 
 /* The format of the messages of a response stream. */
@@ -78,8 +78,8 @@ typedef enum RestStream {
     REST_STREAM_ARRAY,  /* application/json: an array, written element by element */
 } RestStream;
 
-/* The format that the client prefers by the Accept fields of call->head; lines when in doubt: an
-   array only where JSON is named itself. */
+/* The format that the client prefers by the Accept fields of call->head; lines if several are
+   equal. An array only if a range names JSON itself. */
 RestStream rest_stream_of(const Call *call);
 
 /* Whether the client accepts JSON; `is_stream`: one of the stream formats. True without an Accept
@@ -87,15 +87,15 @@ RestStream rest_stream_of(const Call *call);
 bool rest_accepts(const Call *call, bool is_stream);
 
 /*
- * RestBody: a response stream of JSON, while its body is written. It is a value of whoever writes
- * the response.
+ * RestBody: the state of a response stream of JSON while its body is written. Owned by the code
+ * that writes the response.
  *
  *   lines    {...}                       an error is the last line
- *   events   id: 1                       the number of messages so far, also of the bodies before a
- *            data: {...}                 reconnect: it goes on from the client's Last-Event-ID
+ *   events   id: 1                       the number of messages so far, including those before a
+ *            data: {...}                 reconnect, by the client's Last-Event-ID
  *
- *            event: end                  with the service's trailers; its id tells a reconnect that
- *            id: end                     nothing follows
+ *            event: end                  with the service's trailers; a client that reconnects
+ *            id: end                     with this id gets 204
  *            data: {"metadata": {...}}
  *   array    [                           an error is the last element
  *            {...}
@@ -111,13 +111,13 @@ typedef struct RestBody {
 /* By the Accept fields and Last-Event-ID of call->head. */
 RestBody rest_body_of(const Call *call);
 
-/* Whether the client reconnects to a stream of events after its end: 204 stops it (HTML, section
-   9.2.3 "processing model"). */
+/* Whether the client reconnects to an event stream that has ended: a response of 204 makes it stop
+   (HTML Standard, section 9.2.3). */
 bool rest_body_is_over(const Call *call);
 
-/* Append a message; a good end, with the JSON of the end event; an error, which is the end, too.
-   `for_good`: a new request would end no better, and a client that reconnects by itself is to stop.
-   All JSON is on one line. */
+/* Append a message; the successful end, with the JSON of the end event; or an error, which also
+   ends the body. `for_good`: the same request would fail again, so a client must not reconnect by
+   itself. All JSON is on one line. */
 void rest_body_add(RestBody *body, Bytes message, Buffer *out);
 void rest_body_end(const RestBody *body, Bytes end, Buffer *out);
 void rest_body_fail(RestBody *body, Bytes error, bool for_good, Buffer *out);

@@ -1,4 +1,4 @@
-/* What a REST client takes, by its Accept field (RFC 9110 section 12.5.1). */
+/* What a REST client accepts, by its Accept field (RFC 9110 section 12.5.1). */
 #include "protocols/rest/rest.h"
 
 #include "base/text/media_range.h"
@@ -15,8 +15,7 @@ static bool ends_in_json(Bytes type)
     return type.size > 5 && bytes_are_nocase(bytes_slice(type, type.size - 5, 5), "+json");
 }
 
-/* How precisely a range names the answer: 0 not at all, 1 by all types, 2 by a whole family, 3 by
-   itself. */
+/* How precisely a media range matches: 0 not, 1 any type, 2 any subtype of this type, 3 exactly. */
 typedef unsigned (*Precision)(Bytes type);
 
 static unsigned names_json(Bytes type)
@@ -47,7 +46,8 @@ typedef struct Wish {
     unsigned quality, precision;
 } Wish;
 
-/* The quality that the most precise range gives; without any Accept field everything will do. */
+/* The quality of the most precise range that matches. Without an Accept field everything is
+   accepted. */
 static Wish wish_for(const Call *call, Precision precision_of)
 {
     Bytes accept = fields_joined(call->head, "accept");

@@ -1,7 +1,7 @@
 /* Streams of JSON as the body of a response: as lines, events or one array. */
 #include "protocols/rest/rest.h"
 
-/* What an event stream's last event is called by, so that a reconnect says it. */
+/* The id of the last event of a stream, which a client sends when it reconnects. */
 #define LAST_ID "end"
 
 static Bytes last_event_id(const Call *call)
@@ -13,7 +13,7 @@ RestBody rest_body_of(const Call *call)
 {
     RestBody body = {.form = rest_stream_of(call)};
     if (body.form == REST_STREAM_EVENTS && !bytes_to_u64(last_event_id(call), &body.before))
-        body.before = 0; /* not by us */
+        body.before = 0; /* not an id of ours */
     return body;
 }
 

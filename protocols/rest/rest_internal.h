@@ -20,7 +20,7 @@ typedef struct Segment {
 typedef struct RestVariable {
     Bytes field_path;
     size_t from, to;
-    bool is_multi; /* several segments or "**": for decoding see rest_table_decode_reserved */
+    bool is_multi; /* several segments or "**": decoded as rest_table_decode_reserved says */
 } RestVariable;
 
 struct RestTemplate {

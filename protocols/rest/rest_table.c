@@ -5,8 +5,8 @@
  *                            `- "recent"     GET -> value
  *        `- **                               * -> value
  *
- * A node's level is the index of the path's segment, so that a search comes to each node once at
- * most, and to few. Literals are tried first, then "*", then "**".
+ * The level of a node is the index of the segment, so a search visits each node at most once, and
+ * few nodes. Literals are tried first, then "*", then "**".
  */
 #include "protocols/rest/rest_internal.h"
 
@@ -58,7 +58,7 @@ void rest_table_decode_reserved(RestTable *table)
     table->multi_leaves = PERCENT_LEAVE_SLASH;
 }
 
-/* The node below for this segment, made when it is not there. */
+/* The child node of this segment, which is created if it is missing. */
 static Node *node_below(Node *node, const Segment *segment, Arena *arena)
 {
     Node **place = segment->kind == SEGMENT_ONE ? &node->one : &node->rest;
@@ -139,8 +139,8 @@ static void note_allowed(Search *search, Bytes http_method)
     buffer_add_bytes(&search->allowed, http_method);
 }
 
-/* The node's leaf for the method, or its leaf for any method; if there is none, notes what there
-   is. HEAD is answered wherever GET is (RFC 9110 section 9.1). */
+/* The leaf for the HTTP method, or for any method; if there is none, notes the allowed methods.
+   HEAD is allowed where GET is (RFC 9110 section 9.1). */
 static const Leaf *choose_leaf(Search *search, const Node *node)
 {
     const Leaf *any = NULL, *get = NULL;
@@ -194,7 +194,7 @@ static Result decode(Bytes text, PercentLeave leave, Arena *arena, Bytes *decode
     return OK;
 }
 
-/* Cuts the path into segments. "/" has none. */
+/* Splits the path into segments. "/" has none. */
 static Result split_path(Bytes path, Arena *arena, Search *search)
 {
     size_t depth = search->table->depth;
@@ -213,7 +213,7 @@ static Result split_path(Bytes path, Arena *arena, Search *search)
     return OK;
 }
 
-/* Where the verb's colon stands in the path's last segment, or path.size. */
+/* The position of the last colon in the last segment of the path, or path.size. */
 static size_t verb_at(Bytes path)
 {
     for (size_t i = path.size; i && path.data[i - 1] != '/'; i--) {
@@ -223,8 +223,8 @@ static size_t verb_at(Bytes path)
     return path.size;
 }
 
-/* A verb that some template has wins over a segment with a colon in it: "/v1/{name}:cancel" before
-   "/v1/{name}" for "/v1/a:cancel", while "/v1/a:b" is left to the latter. */
+/* A template with the verb is preferred to one whose last segment may have a colon: "/v1/a:cancel"
+   matches "/v1/{name}:cancel" rather than "/v1/{name}", which matches "/v1/a:b". */
 static Result find_leaf(Search *search, Bytes path, Arena *arena, const Leaf **leaf_out)
 {
     size_t colon = search->table->has_verbs ? verb_at(path) : path.size;
@@ -246,7 +246,7 @@ static Result find_leaf(Search *search, Bytes path, Arena *arena, const Leaf **l
     return r;
 }
 
-/* The part of the path that a variable stands for, as sent. */
+/* The part of the path that a variable matches, as sent. */
 static Bytes part_of(const Search *search, const RestTemplate *t, const RestVariable *variable)
 {
     bool to_end = t->segments[variable->to - 1].kind == SEGMENT_REST;

@@ -1,5 +1,5 @@
 /*
- * Path templates of google/api/http.proto, and the root, which other gateways serve too:
+ * Path templates of google/api/http.proto, and "/", which other gateways accept, too:
  *
  *   Template = "/" [ Segments [ ":" LITERAL ] ]
  *   Segments = Segment { "/" Segment }
@@ -47,7 +47,7 @@ static bool is_digit(uint8_t c)
     return c >= '0' && c <= '9';
 }
 
-/* RFC 3986's pchar, but "%" (a literal is written plainly), ":" (it begins the verb) and "*". */
+/* pchar of RFC 3986, without "%" (a literal is not encoded), ":" (begins the verb) and "*". */
 static bool is_literal(uint8_t c)
 {
     return is_letter(c) || is_digit(c) || (c && strchr("-.~!$&'()+,;=@", c));
@@ -65,7 +65,7 @@ static Result add_segment(Parser *parser, SegmentKind kind, Bytes literal)
 {
     RestTemplate *t = parser->template;
     if (t->n_segments && t->segments[t->n_segments - 1].kind == SEGMENT_REST)
-        return refuse(parser, "nothing may follow \"**\" but the verb");
+        return refuse(parser, "only a verb may follow \"**\"");
     if (t->n_segments == t->segments_capacity) {
         size_t capacity = t->segments_capacity ? t->segments_capacity * 2 : 8;
         Segment *grown = arena_grow(parser->arena, t->segments, t->n_segments * sizeof(Segment),
@@ -90,7 +90,7 @@ static Result parse_field_path(Parser *parser, Bytes *path_out)
     size_t start = parser->at;
     do {
         if (!is_letter(peek(parser)))
-            return refuse(parser, "a field's name is expected");
+            return refuse(parser, "expected a field name");
         take_while(parser, is_identifier);
     } while (take(parser, '.'));
     *path_out = bytes_slice(parser->text, start, parser->at - start);
@@ -102,7 +102,7 @@ static Result add_variable(Parser *parser, Bytes field_path, size_t from)
     RestTemplate *t = parser->template;
     for (size_t i = 0; i < t->n_variables; i++) {
         if (bytes_equal(t->variables[i].field_path, field_path))
-            return refuse(parser, "this variable is there already");
+            return refuse(parser, "this variable already exists");
     }
     if (t->n_variables == t->variables_capacity) {
         size_t capacity = t->variables_capacity ? t->variables_capacity * 2 : 8;
@@ -130,7 +130,7 @@ static Result parse_variable(Parser *parser)
     Bytes field_path = BYTES_NONE;
     size_t from = parser->template->n_segments;
     if (parser->in_variable)
-        return refuse(parser, "variables cannot stand in each other");
+        return refuse(parser, "variables cannot be nested");
     Result r = parse_field_path(parser, &field_path);
     if (failed(r))
         return r;
@@ -144,7 +144,7 @@ static Result parse_variable(Parser *parser)
     if (failed(r))
         return r;
     if (!take(parser, '}'))
-        return refuse(parser, "\"}\" is expected");
+        return refuse(parser, "expected \"}\"");
     return add_variable(parser, field_path, from);
 }
 
@@ -156,7 +156,7 @@ static Result parse_segment(Parser *parser)
         return add_segment(parser, take(parser, '*') ? SEGMENT_REST : SEGMENT_ONE, BYTES_NONE);
     Bytes literal = take_while(parser, is_literal);
     if (literal.size == 0)
-        return refuse(parser, "a name, \"*\", \"**\" or \"{\" is expected");
+        return refuse(parser, "expected a name, \"*\", \"**\" or \"{\"");
     return add_segment(parser, SEGMENT_LITERAL, literal);
 }
 
@@ -170,22 +170,22 @@ static Result parse_segments(Parser *parser)
     return OK;
 }
 
-/* The colons of a last literal before the verb's belong to the literal: "/v1/a:b:cancel". */
+/* The last colon begins the verb; earlier colons belong to the literal: "/v1/a:b:cancel". */
 static Result parse_verb(Parser *parser)
 {
     RestTemplate *t = parser->template;
     Segment *last = &t->segments[t->n_segments - 1];
     while (take(parser, ':')) {
         if (t->verb.size && last->kind != SEGMENT_LITERAL)
-            return refuse(parser, "there is a verb already");
+            return refuse(parser, "there already is a verb");
         if (t->verb.size)
             last->literal.size += 1 + t->verb.size;
         t->verb = take_while(parser, is_literal);
         if (t->verb.size == 0)
-            return refuse(parser, "a verb is expected");
+            return refuse(parser, "expected a verb");
     }
     if (parser->at != parser->text.size)
-        return refuse(parser, "this character cannot stand here");
+        return refuse(parser, "this character is not allowed here");
     return OK;
 }
 
@@ -197,7 +197,7 @@ Result rest_template_parse(Arena *arena, Bytes text, const RestTemplate **templa
         return FAIL(arena, FAULT_OUT_OF_MEMORY, "parsing a path template");
     parser.template->text = parser.text;
     if (!take(&parser, '/'))
-        return refuse(&parser, "a path begins with \"/\"");
+        return refuse(&parser, "a path must begin with \"/\"");
     bool is_root = parser.at == parser.text.size;
     Result r = is_root ? OK : parse_segments(&parser);
     if (!failed(r) && !is_root)
@@ -216,7 +216,7 @@ size_t rest_template_variables(const RestTemplate *template, const Bytes **field
 
 /* ---- Expansion ------------------------------------------------------------------------------- */
 
-/* Whether a multi-segment variable's text has the shape of its pattern. */
+/* Whether the text of a multi-segment variable matches its pattern. */
 static bool matches_pattern(const RestTemplate *t, const RestVariable *variable, Bytes text)
 {
     Bytes part;
@@ -233,7 +233,7 @@ static bool matches_pattern(const RestTemplate *t, const RestVariable *variable,
     return !text.data;
 }
 
-/* "." and ".." lead elsewhere, escaped or not (RFC 3986 section 6.2.2.2). */
+/* "." and ".." change the path, even if escaped (RFC 3986 section 6.2.2.2). */
 static bool has_dot_segment(Bytes text)
 {
     Bytes part;
@@ -252,7 +252,7 @@ static Result add_value(const RestTemplate *t, const RestVariable *variable, Byt
                           "the path \"%.*s\" needs this field", BYTES_ARGS(t->text));
     if (has_dot_segment(text))
         return FAIL_FIELD(arena, FAULT_BAD_VALUE, arena_text(arena, variable->field_path),
-                          "\"%.*s\" would leave its place in the path \"%.*s\"", BYTES_ARGS(text),
+                          "\"%.*s\" would be a dot segment of the path \"%.*s\"", BYTES_ARGS(text),
                           BYTES_ARGS(t->text));
     if (variable->is_multi && !matches_pattern(t, variable, text))
         return FAIL_FIELD(arena, FAULT_BAD_VALUE, arena_text(arena, variable->field_path),

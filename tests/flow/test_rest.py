@@ -216,8 +216,8 @@ def test_variables_of_every_type_are_read(world):
 
 @pytest.mark.parametrize("rule,why", [
     ('get: "/v1/{tags}"', "tags is not a single field"), ('get: "/v1/{inner}"', "inner is not a single field"),
-    ('get: "/v1/{nothing}"', "nothing is not a single field"), ('get: "/v1/{name=a/{note}}"', "cannot stand in each other"),
-    ('get: "/v1/{name=**}/x"', "nothing may follow"), ('get: "v1/x"', "begins with"),
+    ('get: "/v1/{nothing}"', "nothing is not a single field"), ('get: "/v1/{name=a/{note}}"', "cannot be nested"),
+    ('get: "/v1/{name=**}/x"', "only a verb may follow"), ('get: "v1/x"', "must begin with"),
     ('get: "/v1/{list.name}"', "list.name is not a single field"), ('get: "/v1/{inner.list.name}"', "inner.list.name is no"),
     ('get: "/v1/{labels}"', "labels is not a single field"), ('get: "/v1/{labels.a}"', "labels.a is not a single field"),
     ('get: "/v1/{at.seconds}"', "at.seconds is not a single field"), ('get: "/v1/{name.x}"', "name.x is not a single field"),
@@ -226,8 +226,8 @@ def test_variables_of_every_type_are_read(world):
     ('get: "/v1/{mail}/{name}/{someone.name}"', "mail and someone.name are both of the oneof who"),
     ('get: "/v1/{other_name}/{otherName}"', "other_name and otherName are the same field"),
     ('custom {kind: "GET X" path: "/v1/x"}', '"GET X" is no HTTP method'), ('custom {path: "/v1/x"}', '"" is no HTTP method'),
-    ('custom {kind: "CONNECT" path: "/v1/x"}', '"CONNECT" is no HTTP method'), ('post: "/v1/x:"', "a verb is expected"),
-    ('get: "/v1/{name}/{name}"', "there already"), ('post: "/v1/x" body: "nothing"', "the body nothing is not a field"),
+    ('custom {kind: "CONNECT" path: "/v1/x"}', '"CONNECT" is no HTTP method'), ('post: "/v1/x:"', "expected a verb"),
+    ('get: "/v1/{name}/{name}"', "already exists"), ('post: "/v1/x" body: "nothing"', "the body nothing is not a field"),
     ('post: "/v1/x" body: "inner.name"', "the body inner.name is not a field"),
     ('get: "/v1/x" response_body: "nothing"', "the response body nothing is not a field")])
 def test_a_rule_that_cannot_be_meant_is_refused_at_load(tmp_path, rule, why):
