@@ -9,9 +9,8 @@
 #include <sys/mman.h>
 
 /*
- * AddressSanitizer knows blocks of malloc, not what is handed out of them. In its builds everything
- * else in a block is out of bounds: what is not handed out yet, and RED_ZONE bytes behind each
- * allocation.
+ * AddressSanitizer knows the blocks of malloc, not the allocations within them. In its builds the
+ * rest of a block is poisoned: free memory, and RED_ZONE bytes after each allocation.
  */
 #ifndef __has_feature
 #define __has_feature(feature) 0
@@ -27,13 +26,14 @@ enum { RED_ZONE = 0 };
 
 enum {
     ALIGNMENT = 16,
-    FIRST_BLOCK = 4096, /* BLOCK_MEDIUM, with the arena itself: an ordinary call needs no second */
-    LARGEST_BLOCK = 1 << 20, /* blocks double up to this; larger wishes get a block of their own */
+    FIRST_BLOCK = 4096, /* BLOCK_MEDIUM, including the arena itself: enough for an ordinary call */
+    LARGEST_BLOCK =
+        1 << 20, /* block sizes double up to this; a larger allocation gets its own block */
 };
 
 typedef struct Block {
     struct Block *older;
-    size_t size; /* of the whole block, this header included */
+    size_t size; /* of the whole block, including this header */
 } Block;
 
 struct Arena {
@@ -49,13 +49,13 @@ struct Arena {
     _Alignas(ALIGNMENT) uint8_t first[];
 };
 
-/* What an allocation takes from its block. */
+/* The bytes that an allocation takes from its block. */
 static size_t aligned(size_t size)
 {
     return ((size + ALIGNMENT - 1) & ~(size_t)(ALIGNMENT - 1)) + RED_ZONE;
 }
 
-/* From here to its end the newest block is free. */
+/* Sets the free part of the newest block. */
 static void set_free(Arena *arena, uint8_t *next, uint8_t *end)
 {
     arena->next = next;
@@ -84,9 +84,9 @@ Arena *arena_new(size_t limit)
 }
 
 /*
- * The large blocks of what has no limit, a config generation above all, come from the kernel and go
- * back to it: an allocator keeps what was freed for a next use that does not come, and fragments
- * it. Sanitizers look for pointers in what malloc gave.
+ * Large blocks of unlimited arenas, mostly of config generations, are mapped and unmapped: malloc
+ * would keep and fragment the freed memory, although it is not used again soon. Not with
+ * sanitizers, because they look for pointers in memory of malloc only.
  */
 static bool is_mapped(const Arena *arena, size_t size)
 {
@@ -184,7 +184,7 @@ static bool arena_extend(Arena *arena, size_t size)
     if (wanted < size + aligned(sizeof(Block)))
         wanted = size + aligned(sizeof(Block));
     if (wanted > arena->limit - arena->held) {
-        wanted = size + aligned(sizeof(Block)); /* near the limit: just what is needed */
+        wanted = size + aligned(sizeof(Block)); /* near the limit: only the size needed */
         if (arena->held > arena->limit || wanted > arena->limit - arena->held)
             return false;
     }
@@ -241,8 +241,8 @@ void *arena_calloc(Arena *arena, size_t n, size_t size)
     return memory;
 }
 
-/* A large thing that grows has a block for itself, which grows with it: no copy stays behind. NULL:
-   it has not, or there is no more. */
+/* Grows the latest allocation together with its block, if it is the only one in there: then no old
+   copy remains. NULL: it is not, or the limit is reached. */
 static void *grow_block(Arena *arena, size_t size)
 {
     Block *block = arena->newest;

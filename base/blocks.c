@@ -17,18 +17,18 @@ enum { KEEPS_NOTHING = 0 };
 
 const size_t block_bytes[BLOCK_SIZES] = {1024, 4096, 16384 + BLOCK_EXTRA};
 
-/* About 256 KiB of each. */
+/* Free blocks kept per thread: about 256 KiB of each size. */
 static const unsigned most[BLOCK_SIZES] = {256, 64, 16};
 
 typedef struct SpareBlock {
     struct SpareBlock *next;
 } SpareBlock;
 
-/* Those of this thread. */
+/* Free blocks of this thread. */
 static _Thread_local struct {
     SpareBlock *first[BLOCK_SIZES];
     unsigned n[BLOCK_SIZES];
-    bool is_known; /* to the key, whose destructor frees them */
+    bool is_known; /* the key is set for this thread; its destructor frees the blocks */
 } spare;
 
 static pthread_key_t key;
@@ -44,8 +44,7 @@ static void free_spare(void *unused)
         }
         spare.n[size] = 0;
     }
-    spare.is_known =
-        false; /* another destructor may give some back: then this one is called again */
+    spare.is_known = false; /* if another destructor gives blocks back, this one is called again */
 }
 
 static void make_key(void)

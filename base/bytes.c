@@ -91,8 +91,8 @@ static uint64_t mix(uint64_t hash, uint64_t eight)
     return hash ^ hash >> 32;
 }
 
-/* Eight bytes at once; the last ones with zeros behind. The size is in it, so that zeros at the end
-   count. */
+/* Eight bytes at a time, the last ones padded with zeros. The size is part of the hash, so texts
+   that differ in trailing zeros differ. */
 uint64_t bytes_hash(Bytes b)
 {
     uint64_t hash = mix(0xcbf29ce484222325u, b.size), eight;

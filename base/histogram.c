@@ -3,8 +3,8 @@
 enum { SHARE = 1 << HISTOGRAM_SHARE_BITS };
 
 /*
- * The highest set bit of a value chooses the power of two, the five bits under it the bucket
- * therein:
+ * The highest set bit of a value selects the power of two, the five bits below it the bucket within
+ * it:
  *
  *   value 0...01 ddddd xxxxxxx     shift = number of x
  *   bucket = shift * 32 + (1ddddd)
@@ -32,7 +32,7 @@ static uint64_t read_count(const _Atomic uint64_t *count)
     return atomic_load_explicit(count, memory_order_relaxed);
 }
 
-/* There is one writer: no other thread can come between the load and the store. */
+/* There is one writer, so no other thread can write between the load and the store. */
 static void add_count(_Atomic uint64_t *count, uint64_t more)
 {
     atomic_store_explicit(count, read_count(count) + more, memory_order_relaxed);
@@ -64,7 +64,7 @@ uint64_t histogram_sum(const Histogram *histogram)
     return read_count(&histogram->sum);
 }
 
-/* The middle of a bucket, which is never farther from its values than half of its width. */
+/* The middle of a bucket: the error is at most half of its width. */
 static uint64_t bucket_middle(uint32_t bucket)
 {
     uint64_t start = histogram_bucket_start(bucket);

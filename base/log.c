@@ -17,9 +17,8 @@
 enum { DOZE = 10000000 }; /* nanoseconds */
 
 /*
- *   bytes:   [ ....lines that wait.... ]
- *             ^ taken                  ^ given      both only grow; the place is their value mod
- * size
+ *   bytes:   [ ....waiting lines.... ]
+ *             ^ taken                ^ given      both only grow; the index is value mod size
  */
 struct LogRing {
     Log *log;
@@ -32,17 +31,17 @@ struct LogRing {
 };
 
 struct Log {
-    _Atomic(LogRing *) rings; /* only ever added to */
+    _Atomic(LogRing *) rings; /* a list; rings are only added */
     LogRing *shared;
     pthread_mutex_t shared_lock;
     pthread_t writer;
     sem_t wake;
-    atomic_bool sleeping; /* the writer waits for `wake`: there was nothing to write */
-    atomic_bool dozing;   /* it waits for `wake` or a little time: there was, and more will come */
+    atomic_bool sleeping; /* the writer waits for `wake`, because there was nothing to write */
+    atomic_bool dozing;   /* it waits for `wake` or DOZE, to write more lines at once */
     atomic_bool closing;
-    atomic_int next_file; /* to go on with, or -1 */
+    atomic_int next_file; /* to be written from now on; -1: none */
     atomic_ullong failed;
-    int file; /* the writer's */
+    int file; /* owned by the writer thread */
 };
 
 /* ---- Producers ------------------------------------------------------------------------------- */
@@ -56,16 +55,16 @@ static void copy_in(LogRing *ring, size_t at, Bytes piece)
     memcpy(ring->bytes, piece.data + first, piece.size - first);
 }
 
-/* After something was given: that store and this load, and the writer's store and loads in
-   wait_for_lines, are sequentially consistent: either the writer sees the line or we see it
-   sleep. */
+/* To be called after `given` or `next_file` was stored. That store and the load here, and the store
+   and loads of wait_for_lines, are sequentially consistent: either the writer sees the change, or
+   we see that it sleeps. */
 static void wake_writer(Log *log)
 {
     if (atomic_load(&log->sleeping) && atomic_exchange(&log->sleeping, false))
         sem_post(&log->wake);
 }
 
-/* Until it is half full a ring can wait for the writer to look again by itself. */
+/* A ring that is less than half full waits until DOZE has passed. */
 static void wake_dozing_writer(LogRing *ring, size_t waiting)
 {
     if (waiting > ring->size / 2 &&
@@ -103,7 +102,7 @@ LogRing *log_ring(Log *log, size_t size)
     CHECK(size && (size & (size - 1)) == 0);
     LogRing *ring = NULL;
     int error = posix_memalign((void **)&ring, _Alignof(LogRing), sizeof *ring + size);
-    CHECK(error == 0); /* as an arena without a limit */
+    CHECK(error == 0); /* out of memory aborts, as for unlimited arenas */
     *ring = (LogRing){.log = log, .size = size};
     ring->next = atomic_load(&log->rings);
     while (!atomic_compare_exchange_weak(&log->rings, &ring->next, ring))
@@ -126,7 +125,7 @@ uint64_t log_failed(const Log *log)
 
 /* ---- The writer ------------------------------------------------------------------------------ */
 
-/* Writes all of it, whatever the kernel takes at once. False when the file does not want it. */
+/* Writes everything, in several calls if needed. False: an error of the file. */
 static bool write_all(int file, struct iovec *parts, int n)
 {
     while (n) {
@@ -158,7 +157,7 @@ static uint64_t count_lines(const struct iovec *parts)
     return lines;
 }
 
-/* True when there was something. */
+/* Writes the lines of a ring. False: there are none. */
 static bool empty_ring(Log *log, LogRing *ring)
 {
     size_t taken = atomic_load_explicit(&ring->taken, memory_order_relaxed);
@@ -214,7 +213,7 @@ static void wait_for_lines(Log *log)
     atomic_store(&log->sleeping, false);
 }
 
-/* Under load a little time makes one large write out of many, and few wake-ups. */
+/* Waits for more lines: under load this means few, large writes and few wake-ups. */
 static void doze(Log *log)
 {
     struct timespec until;
@@ -234,7 +233,7 @@ static void *run_writer(void *argument)
 {
     Log *log = argument;
     for (;;) {
-        /* Read before the rings: what was said before the end is still written. */
+        /* Read before the rings, so that lines before log_close are still written. */
         bool closing = atomic_load(&log->closing);
         change_file(log);
         bool any = empty_rings(log);
@@ -262,7 +261,7 @@ static Result open_file(Arena *arena, const char *path, int *file_out)
     return OK;
 }
 
-/* The folder that a file of this path would be in. */
+/* The folder of a path. */
 static const char *folder_of(Arena *arena, const char *path)
 {
     const char *slash = strrchr(path, '/');
@@ -289,7 +288,7 @@ Result log_check(Arena *arena, const char *path)
                  : OK;
 }
 
-/* The writer takes no signals: they are the main thread's business. */
+/* The writer blocks all signals: the main thread handles them. */
 static int start_writer(Log *log)
 {
     sigset_t all, before;
@@ -332,7 +331,7 @@ Result log_open(Arena *arena, const char *path, Log **log_out)
     int error = start_writer(log);
     if (error) {
         free_log(log);
-        return FAIL(arena, FAULT_SYSTEM, "starting the log's writer: %s", strerror(error));
+        return FAIL(arena, FAULT_SYSTEM, "starting the log writer thread: %s", strerror(error));
     }
     *log_out = log;
     return OK;

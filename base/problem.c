@@ -70,7 +70,7 @@ void problems_print(const Problems *problems, Buffer *out)
     }
 }
 
-/* Levenshtein's distance, capped at `most` + 1. */
+/* Levenshtein distance; `most` + 1 if a word is too long. */
 static size_t edit_distance(Bytes a, Bytes b, size_t most)
 {
     size_t row[64];

@@ -12,10 +12,10 @@ void random_seed(Random *random)
     do
         n = getrandom(seed, sizeof seed, 0);
     while (n < 0 && errno == EINTR);
-    CHECK(n == (ssize_t)sizeof seed); /* up to 256 bytes come whole: getrandom(2) */
+    CHECK(n == (ssize_t)sizeof seed); /* up to 256 bytes are always complete: getrandom(2) */
     for (int i = 0; i < 4; i++)
         random->state[i] = seed[i];
-    random->state[0] |= 1; /* a state of all zeros gives only zeros */
+    random->state[0] |= 1; /* a state of zeros would only produce zeros */
 }
 
 /* splitmix64, which the authors of xoshiro recommend for widening a seed. */
@@ -52,8 +52,8 @@ uint64_t random_below(Random *random, uint64_t end)
 {
     if (end == 0)
         return 0;
-    /* Numbers under 2^64 mod `end` are drawn again: without them every remainder is equally likely.
-     */
+    /* Numbers below 2^64 mod `end` are drawn again; among the others all remainders are equally
+       likely. */
     uint64_t least = -end % end, number;
     do
         number = random_next(random);

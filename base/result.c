@@ -52,7 +52,8 @@ Result error_new(Arena *arena, const Fault *fault, Result cause, const char *fie
     va_start(args, format);
     *error = (Error){
         .fault = fault,
-        .cause = cause.error == error ? NULL : cause.error, /* the spare error, taken twice */
+        .cause =
+            cause.error == error ? NULL : cause.error, /* both are the spare error of the arena */
         .doing = format_in(arena, format, args),
         .field = field && *field ? arena_string(arena, field) : NULL,
         .told = field != NULL,

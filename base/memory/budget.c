@@ -9,12 +9,12 @@ const char *const memory_kind_names[MEMORY_KINDS] = {
 
 static struct {
     _Atomic int64_t used[MEMORY_KINDS];
-    _Atomic int64_t clients; /* that hold much */
+    _Atomic int64_t clients; /* accounts that hold more than MEMORY_MUCH */
     _Atomic uint64_t limit;
 } process = {.limit = UINT64_MAX};
 
 _Thread_local int64_t memory_untold[MEMORY_KINDS];
-_Atomic int64_t memory_left = INT64_MAX / 2 - INT64_MAX / 2 / 4; /* of the limit at first */
+_Atomic int64_t memory_left = INT64_MAX / 2 - INT64_MAX / 2 / 4; /* high_mark without a limit */
 
 static int64_t read_count(const _Atomic int64_t *count)
 {
@@ -50,7 +50,7 @@ int64_t memory_total(void)
     return total;
 }
 
-/* Half of what can be counted: no sum overflows. */
+/* At most half of INT64_MAX, so that sums do not overflow. */
 static int64_t limit_of(uint64_t limit)
 {
     return limit < INT64_MAX / 2 ? (int64_t)limit : INT64_MAX / 2;
@@ -100,7 +100,7 @@ int64_t memory_clients(void)
 int64_t memory_share(const Account *account)
 {
     int64_t clients = memory_clients();
-    clients += account_held(account) <= MEMORY_MUCH; /* it as well */
+    clients += account_held(account) <= MEMORY_MUCH; /* this account is one of them now */
     return high_mark(limit_of(memory_limit())) / (clients > 0 ? clients : 1);
 }
 

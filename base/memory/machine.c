@@ -7,7 +7,7 @@
 
 enum { PATH_SIZE = 4096 };
 
-/* The number at the beginning of a file; UINT64_MAX: there is none, as in "max". */
+/* The number at the beginning of a file; UINT64_MAX: none, for example "max". */
 static uint64_t read_number(const char *path)
 {
     unsigned long long number;
@@ -38,8 +38,8 @@ static uint64_t read_total(const char *root)
     return n == 1 ? kib * 1024 : UINT64_MAX;
 }
 
-/* The smallest limit of the group and of those that it is in: each holds for all below it. In a
-   container the group's own path may not be there, but its mount's root is. */
+/* The smallest limit of the control group and its ancestors, which apply to it, too. In a container
+   the path of the group may be missing, but the root of the mount exists. */
 static uint64_t read_groups(const char *mount, const char *group, const char *name)
 {
     char path[PATH_SIZE], at[PATH_SIZE];

@@ -6,7 +6,7 @@
 #include <netinet/in.h>
 #include <stdio.h>
 
-enum { MAPPED_BITS = 96 }; /* before an IPv4 address */
+enum { MAPPED_BITS = 96 }; /* of the prefix before an IPv4 address */
 
 static const uint8_t mapped_prefix[12] = {[10] = 0xff, [11] = 0xff};
 
@@ -90,7 +90,7 @@ static uint8_t mask_of(uint8_t bits, size_t at)
     return bits <= 8 * at ? 0 : (uint8_t)(0xff << (8 - (bits - 8 * at)));
 }
 
-/* The bits may be of the address only; *clean_out: they are. */
+/* *clean_out: no bit is set after the prefix. */
 static bool read_range(Bytes text, IpRange *range_out, bool *clean_out)
 {
     IpAddress address;

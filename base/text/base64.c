@@ -51,7 +51,7 @@ uint8_t base64_value(uint8_t c)
     return 255;
 }
 
-/* Takes the padding off. False when it has the wrong length. */
+/* Removes the padding. False: its length is wrong. */
 static bool without_padding(Bytes *text)
 {
     size_t padding = 0;

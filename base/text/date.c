@@ -146,8 +146,7 @@ size_t date_write_rfc3339(int64_t seconds, int32_t nanos, char out[DATE_RFC3339_
 
 /* ---- Reading --------------------------------------------------------------------------------- */
 
-/* Takes exactly `digits` of them; false, and nothing sensible in *number_out, when they are not
-   there. */
+/* Takes exactly `digits` digits. False: they are missing; *number_out is not set. */
 static bool take_digits(Bytes *text, int digits, int *number_out)
 {
     int number = 0;
@@ -230,7 +229,7 @@ static bool read_imf(Bytes text, CivilTime *time)
            text.size == 0;
 }
 
-/* "Sunday, 06-Nov-94 08:49:37 GMT": the year is left as its two digits. */
+/* "Sunday, 06-Nov-94 08:49:37 GMT". The year has two digits: see whole_year. */
 static bool read_rfc850(Bytes text, CivilTime *time)
 {
     size_t comma = bytes_find(text, ',');
@@ -281,7 +280,7 @@ bool date_read_http(Bytes text, int64_t now, int64_t *seconds_out)
     return true;
 }
 
-/* ".123": one to nine digits, or none at all. */
+/* ".123", one to nine digits; or nothing. */
 static bool take_fraction(Bytes *text, int32_t *nanos_out)
 {
     *nanos_out = 0;

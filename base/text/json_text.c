@@ -78,7 +78,7 @@ static void skip_blanks(JsonCursor *cursor)
         cursor->at++;
 }
 
-/* The next byte that is no blank, or 0 at the end. */
+/* The next byte that is not a blank; 0 at the end. */
 static uint8_t next_byte(JsonCursor *cursor)
 {
     skip_blanks(cursor);
@@ -93,7 +93,7 @@ static bool take(JsonCursor *cursor, uint8_t expected)
     return true;
 }
 
-/* Takes the very next byte, blanks not skipped, if it is the one. */
+/* Takes the next byte if it is `wanted`, without skipping blanks. */
 static bool take_if(JsonCursor *cursor, uint8_t wanted)
 {
     if (cursor->at == cursor->end || *cursor->at != wanted)
@@ -116,7 +116,7 @@ JsonTextKind json_cursor_peek(JsonCursor *cursor)
     return next_byte(cursor) >= '0' && next_byte(cursor) <= '9' ? JSON_KIND_NUMBER : JSON_KIND_BAD;
 }
 
-/* Steps into or on in an array or object. True when an item follows. */
+/* Enters an array or object, or goes to its next item. False: there are no more. */
 static bool next_item(JsonCursor *cursor, bool *first, uint8_t opens, uint8_t closes)
 {
     if (cursor->bad)
@@ -168,7 +168,7 @@ static int32_t read_hex4(JsonCursor *cursor)
     return value;
 }
 
-/* After "\u". A pair of surrogates is one character; a lone one is an error. */
+/* After "\u". A surrogate pair is one character; a lone surrogate is an error. */
 static bool add_unicode_escape(JsonCursor *cursor, Buffer *out)
 {
     int32_t high = read_hex4(cursor);

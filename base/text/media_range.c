@@ -1,6 +1,6 @@
 #include "base/text/media_range.h"
 
-/* The place of the separator, outside of quoted strings, or text.size. */
+/* The position of the separator outside of quoted strings; text.size: none. */
 static size_t find_separator(Bytes text, uint8_t separator)
 {
     bool quoted = false;
@@ -16,7 +16,7 @@ static size_t find_separator(Bytes text, uint8_t separator)
     return text.size;
 }
 
-/* As bytes_split, but for quoted strings. */
+/* As bytes_split, but not within quoted strings. */
 static bool split(Bytes *rest, uint8_t separator, Bytes *part_out)
 {
     if (!rest->data)
@@ -27,7 +27,7 @@ static bool split(Bytes *rest, uint8_t separator, Bytes *part_out)
     return true;
 }
 
-/* "0.5" in thousandths. More than 1 is as much as there is. */
+/* "0.5" in thousandths. More than 1 counts as 1. */
 static unsigned read_quality(Bytes text)
 {
     unsigned quality = 0, unit = QUALITY_MOST;
