@@ -49,7 +49,8 @@ void attempt_end(Attempt *attempt, Code code, Result why)
 
 bool attempt_is_live(const Attempt *attempt)
 {
-    return attempt->record.began && !attempt->record.ended;
+    CHECK(attempt->record.began);
+    return !attempt->record.ended;
 }
 
 bool attempt_counts(const Attempt *attempt)

@@ -77,7 +77,7 @@ void attempt_drop(Attempt *attempt);
    failed unless the code is OK. */
 void attempt_end(Attempt *attempt, Code code, Result why);
 
-/* Whether it has begun and not ended: its response may still come. */
+/* Whether its response may still come. Of one that has begun: for which an instance was picked. */
 bool attempt_is_live(const Attempt *attempt);
 
 /* Whether the attempt counts for the instance: something was sent, or the instance could not be

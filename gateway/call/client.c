@@ -60,17 +60,37 @@ static const Method *method_in(const Method *method, const Version *version)
     return method->pairs[version->index].target;
 }
 
+/* The method's rule among those of all versions for one path; NULL: it has none. */
+static const RestBinding *binding_of(const RestBinding *all, const Method *method)
+{
+    while (all && all->method != method)
+        all = all->next;
+    return all;
+}
+
+/* The rules of the client's version, and of the response's. */
+static Result choose_bindings(Exchange *x)
+{
+    const Version *version = x->version.client;
+    const RestBinding *all = x->binding;
+    while (x->binding && x->binding->method->version != version)
+        x->binding = x->binding->next;
+    if (!x->binding)
+        return FAIL_TELL(x->arena, FAULT_UNKNOWN_PATH, "%s of %s does not serve %.*s",
+                         version->name, version->service->name, BYTES_ARGS(x->call.path));
+    x->method = x->binding->method;
+    x->reply_binding = binding_of(all, x->method->pairs[x->version.reply->index].target);
+    return OK;
+}
+
 static Result choose_method(Client *c)
 {
     Exchange *x = c->x;
     const Version *version = x->version.client;
     if (x->binding) {
-        while (x->binding && x->binding->method->version != version)
-            x->binding = x->binding->next;
-        if (!x->binding)
-            return FAIL_TELL(x->arena, FAULT_UNKNOWN_PATH, "%s of %s does not serve %.*s",
-                             version->name, version->service->name, BYTES_ARGS(x->call.path));
-        x->method = x->binding->method;
+        Result r = choose_bindings(x);
+        if (failed(r))
+            return r;
     } else {
         const Method *method = method_in(x->method, version);
         if (!method)

@@ -173,8 +173,8 @@ static Message unwrapped(Client *c, Message message)
 {
     const Exchange *x = c->x;
     if (exchange_is_raw(x))
-        message.bytes =
-            http_body_unwrap(x->method->type, x->binding->rule, message.bytes, &c->content_type);
+        message.bytes = http_body_unwrap(x->reply_binding->method->type, x->reply_binding->rule,
+                                         message.bytes, &c->content_type);
     return message;
 }
 

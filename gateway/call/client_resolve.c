@@ -165,8 +165,9 @@ Result client_take_rest(Client *c)
 {
     Exchange *x = c->x;
     const RestBinding *binding = x->binding;
+    const RestBinding *reply = x->reply_binding;
     bool is_stream = x->method->type->server_streaming;
-    if (binding->raw_answer)
+    if (binding->raw_answer && reply && reply->raw_answer)
         x->call.reply_codec = CODEC_PROTO;
     else if (!rest_accepts(&x->call, is_stream))
         return FAIL_TELL(x->arena, FAULT_NOT_ACCEPTABLE, "accept: %.*s; there is %s",

@@ -357,6 +357,7 @@ static const Step *fall_back(Exchange *x, Result why)
     x->record.why = why;
     x->record.degraded = why.error->fault->name;
     x->version.reply = x->record.reply_version = x->version.client;
+    x->reply_binding = x->binding;
     Bytes message = x->method->default_reply[x->call.reply_codec];
     if (x->binding && x->binding->default_body.data)
         message = x->binding->default_body;

@@ -43,13 +43,8 @@ static Result run_plan(Exchange *x, const Plan *plan, const PlanInput *input, By
     Buffer out = buffer_in(exchange_scratch(x));
     Result r = plan_run(plan, input, exchange_scratch(x), &out, &run);
     x->record.n_unknown += run.n_unknown;
-    if (failed(r))
-        return r;
-    if (out.full)
-        return FAIL(x->arena, FAULT_OUT_OF_MEMORY, "converting a message of %zu bytes",
-                    input->bytes.size);
     *converted_out = buffer_bytes(&out);
-    return OK;
+    return r;
 }
 
 enum { BATCH = 64 * 1024 /* bytes of messages that are converted before they are sent on */ };
@@ -72,8 +67,6 @@ static Result run_plan_on_run(Exchange *x, const Plan *plan, MessageRun *run,
         r = plan_run(plan, &input, each, &out, &report);
         if (!failed(r))
             r = message_frame_end(&out, at);
-        if (!failed(r) && out.full)
-            r = FAIL(each, FAULT_OUT_OF_MEMORY, "converting a message of %zu bytes", message.size);
         if (failed(r)) {
             out.size = at;
             break;

@@ -26,15 +26,16 @@ static Result choose_plans(Attempt *attempt)
     const Version *served = attempt->pick.served;
     Codec codec = attempt->pick.instance->codec;
     attempt->request_plan = pair->request[x->call.codec][codec];
+    CHECK(attempt->request_plan); /* or this version is not picked */
     const Method *reply_method = x->method;
     if (x->version.reply != x->version.client)
         reply_method = x->method->pairs[x->version.reply->index].target;
     const MethodPair *back = reply_method ? &reply_method->pairs[served->index] : NULL;
     attempt->response_plan = back ? back->response[codec][x->call.reply_codec] : NULL;
-    if (x->binding && x->call.reply_codec == CODEC_JSON && x->binding->response_body[codec] &&
-        x->binding->response_body[codec][served->index])
-        attempt->response_plan = x->binding->response_body[codec][served->index];
-    if (!attempt->request_plan || !attempt->response_plan)
+    if (x->reply_binding && x->call.reply_codec == CODEC_JSON &&
+        x->reply_binding->response_body[codec])
+        attempt->response_plan = x->reply_binding->response_body[codec][served->index];
+    if (!attempt->response_plan)
         return FAIL(x->arena, FAULT_NO_INSTANCE,
                     "%s of %s: there is no conversion from %s to %s and back to %s",
                     x->method->type->path, served->name, x->version.client->name, served->name,
@@ -144,7 +145,7 @@ static void on_ready(UpstreamWait *wait, HttpConnection *connection, Result why)
 
 static CallerHas caller_has(const Exchange *x)
 {
-    return x->caller && x->caller->events->has ? x->caller->events->has(x->caller) : CALLER_HAS_ALL;
+    return x->caller->events->has ? x->caller->events->has(x->caller) : CALLER_HAS_ALL;
 }
 
 static const Step *exchange_connect(Exchange *x, Attempt *attempt)

@@ -95,7 +95,9 @@ struct Exchange {
     Call call;
     const Method *method;       /* in the caller's version; NULL: a built-in service, opaque HTTP */
     const RestBinding *binding; /* REST: the rule that matched */
-    PlanParameter *parameters;  /* REST: from path and query */
+    const RestBinding *reply_binding; /* REST: the rule of the response's version for the same path;
+                                         NULL: it has none */
+    PlanParameter *parameters;        /* REST: from path and query */
     uint32_t n_parameters;
     const Route *route;
     Negotiation version;

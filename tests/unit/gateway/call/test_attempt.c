@@ -49,6 +49,18 @@ static void a_connection_without_room_is_a_refusal(void **state)
     assert_record(scene, "OK, 2 sent: 7101 UNAVAILABLE, 7102 OK");
 }
 
+static void a_stream_of_requests_that_finds_no_room_goes_elsewhere(void **state)
+{
+    Scene *scene = *state;
+    scene_upstream(scene, 7101)->want = WANT_FULL;
+    Peer *client = begin_grpc(scene, LOAD_ITEMS, "");
+    say_frame(client, ITEM);
+    say_end(client);
+    assert_body(instance(scene), framed(scene, ITEM));
+    answer(instance(scene), ITEM);
+    assert_record(scene, "OK, 2 sent: 7101 UNAVAILABLE, 7102 OK");
+}
+
 static void a_refusal_is_repeated_whatever_the_method(void **state)
 {
     Scene *scene = *state;
@@ -224,6 +236,7 @@ int main(void)
         TEST(where_no_instance_can_be_reached_the_last_failure_is_told),
         TEST(where_all_instances_are_away_nothing_is_tried),
         TEST(a_connection_without_room_is_a_refusal),
+        TEST(a_stream_of_requests_that_finds_no_room_goes_elsewhere),
         TEST(a_refusal_is_repeated_whatever_the_method),
         TEST(who_refuses_twice_and_more_is_left_alone),
         TEST(a_repeatable_method_is_asked_again_after_a_reset),

@@ -75,6 +75,8 @@ static Result on_response(Caller *caller, Message message, const Fields *trailer
 
 static void on_end(Caller *caller, const Status *status, const Fields *trailers)
 {
+    if (status->details.size)
+        error_ignore(hear(caller, "details", BYTES_NONE), "this event cannot fail");
     error_ignore(hear(caller, "end", bytes_of(code_name(status->code))), "nor can this");
 }
 
@@ -526,6 +528,76 @@ static void one_instance_may_be_asked_for_what_no_schema_has(void **state)
     assert_all_over(&play);
 }
 
+/* A call to the yard's instance, and to no other one, up to where it has to be reached. */
+static void ask_the_one(Play *play)
+{
+    static const MethodType type = {.path = "/elsewhere.Any/Thing"};
+    const Config *config = play->scene->config;
+    const Service *service = &config->services[config->n_services - 1];
+    play_begin(play, &kinds[0], 0);
+    CallOrder order = {.instance = &service->instances[0], .type = &type, .timeout = NO_TIMEOUT};
+    play->x = play->script->x = exchange_new(&play->scene->loop, &play->script->caller, &order);
+    go(play);
+    say_request(play);
+    end_request(play);
+}
+
+static void the_one_instance_is_asked_again_after_a_refusal(void **state)
+{
+    Scene *scene = yard(state);
+    Play play = play_new(scene, MAKE_ITEM);
+    ask_the_one(&play);
+    reach(&play);
+    break_off(instance(scene), HTTP2_ERROR_REFUSED_STREAM);
+    reach(&play);
+    assert_body(instance(scene), framed(scene, ITEM));
+    say_head(&play);
+    say_item(&play);
+    say_trailers(&play);
+    assert_heard(&play, "response x, end OK, record OK");
+    free(play.script);
+    assert_all_over(&play);
+}
+
+static void the_one_instance_that_cannot_be_reached_is_not_tried_again(void **state)
+{
+    Scene *scene = yard(state);
+    Play play = play_new(scene, MAKE_ITEM);
+    ask_the_one(&play);
+    scene_connect_fails(scene, PORT);
+    assert_heard(&play, "end UNAVAILABLE, record UNAVAILABLE");
+    free(play.script);
+    assert_all_over(&play);
+}
+
+static void an_error_of_the_one_instance_comes_with_its_details(void **state)
+{
+    Scene *scene = yard(state);
+    Play play = play_new(scene, MAKE_ITEM);
+    ask_the_one(&play);
+    reach(&play);
+    answer_head(instance(scene), 200,
+                "content-type: application/grpc\ngrpc-status: 3\n"
+                "grpc-status-details-bin: CAMaBQoDYS9i", /* code 3, an Any of the type "a/b" */
+                -1, true);
+    assert_heard(&play, "details, end INVALID_ARGUMENT, record INVALID_ARGUMENT");
+    free(play.script);
+    assert_all_over(&play);
+}
+
+static void a_caller_has_the_metadata_of_the_response_from_its_head_on(void **state)
+{
+    Scene *scene = yard(state);
+    Play play = play_new(scene, WATCH_ITEM);
+    play_begin(&play, &kinds[1], kinds[1].sent);
+    assert_int_equal(exchange_metadata(play.x)->n, 0);
+    answer_head(instance(scene), 200, "content-type: application/grpc\nx-said: so", -1, false);
+    assert_bytes(fields_get(exchange_metadata(play.x), "x-said"), "so");
+    say_trailers(&play);
+    free(play.script);
+    assert_all_over(&play);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -543,6 +615,10 @@ int main(void)
         SCENE_TEST(a_caller_hears_when_the_instance_takes_more),
         SCENE_TEST(a_request_of_one_message_is_one),
         SCENE_TEST(one_instance_may_be_asked_for_what_no_schema_has),
+        SCENE_TEST(the_one_instance_is_asked_again_after_a_refusal),
+        SCENE_TEST(the_one_instance_that_cannot_be_reached_is_not_tried_again),
+        SCENE_TEST(an_error_of_the_one_instance_comes_with_its_details),
+        SCENE_TEST(a_caller_has_the_metadata_of_the_response_from_its_head_on),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -50,6 +50,85 @@ static void a_stream_ends_with_the_message_that_cannot_be_given(void **state)
     assert_string_equal(instance(scene)->reset, "CANCELLED");
 }
 
+/* Messages of one frame of HTTP/2. */
+static Bytes together(Scene *scene, const Bytes *messages, int n)
+{
+    Buffer out = buffer_in(scene->arena);
+    for (int i = 0; i < n; i++)
+        buffer_add_bytes(&out, framed(scene, messages[i]));
+    return buffer_bytes(&out);
+}
+
+static void of_messages_that_come_together_those_before_a_bad_one_are_given(void **state)
+{
+    Scene *scene = scene_again(state, V2);
+    Bytes items[] = {GET_X, GET_X, BYTES("\n\1x\x82\1\3top"), GET_X};
+    Peer *client = begin_grpc(scene, TRADE_ITEMS, "");
+    answer_grpc_head(instance(scene));
+    say(instance(scene), together(scene, items, 4));
+    assert_string_equal(said(client, "grpc-status"), "13");
+    assert_body(client, together(scene, items, 2));
+    assert_int_equal(scene->records[0].messages_out, 2);
+
+    items[2] = BYTES("*\3wax");
+    client = begin_grpc(scene, TRADE_ITEMS, "");
+    say(client, together(scene, items, 4));
+    assert_string_equal(said(client, "grpc-status"), "3");
+    assert_int_equal(scene->records[1].messages_in, 2);
+    assert_string_equal(instance(scene)->reset, "CANCELLED");
+}
+
+/* More than is converted at once. */
+static void many_messages_that_come_together_are_all_given(void **state)
+{
+    enum { MANY = 20000 };
+    Scene *scene = scene_again(state, YARD_OF("versions: [v2], protocol: grpc_web"));
+    Peer *client = ask_grpc(scene, WATCH_ITEM, GET_X);
+    Bytes *items = arena_array(scene->arena, Bytes, MANY);
+    for (int i = 0; i < MANY; i++)
+        items[i] = ITEM;
+    Bytes given = together(scene, items, MANY);
+    for (int i = 0; i < MANY; i++)
+        items[i] = BYTES("\n\1x\x62\3bob");
+    Peer *at = instance(scene);
+    answer_head(at, 200, "content-type: application/grpc-web+proto", -1, false);
+    say(at, together(scene, items, MANY));
+    say(at, BYTES("\x80\0\0\0\x10grpc-status: 0\r\n"));
+    say_end(at);
+    assert_body(client, given);
+    assert_int_equal(scene->records[0].messages_out, MANY);
+    assert_record(scene, "OK, 1 sent: 7101 OK");
+}
+
+static void
+what_the_clients_version_requires_and_the_service_leaves_out_is_the_services(void **state)
+{
+    Scene *scene = scene_again(state, V2);
+    for (int there = 0; there < 2; there++) {
+        ask_grpc(scene, "/yard.v1.Yard/Put", BYTES_NONE);
+        answer(instance(scene), there ? BYTES("\n\3\n\1x") : BYTES_NONE);
+        assert_record(scene, there ? "OK, 1 sent: 7101 OK"
+                                   : "INTERNAL UPSTREAM_CONVERT, 1 sent: 7101 INTERNAL");
+    }
+}
+
+static void json_of_a_rest_instance_that_passes_is_checked_all_the_same(void **state)
+{
+    static const char *const bad[] = {"[]", "\"x\"", "{\"name\":", "{} {}", "<html>"};
+    Scene *scene = scene_again(state, YARD_OF("versions: [v1], protocol: rest"));
+    for (size_t i = 0; i <= sizeof bad / sizeof *bad; i++) {
+        bool good = i == sizeof bad / sizeof *bad;
+        const char *body = good ? "{\"anything\":1}" : bad[i];
+        Peer *client = ask(scene, "GET", "/v1/items/x", "", BYTES_NONE);
+        answer_head(instance(scene), 200, JSON, (int64_t)strlen(body), false);
+        say(instance(scene), bytes_of(body));
+        say_end(instance(scene));
+        assert_int_equal(client->head.status, good ? 200 : 502);
+        assert_record(scene, good ? "OK, 1 sent: 7101 OK"
+                                  : "INTERNAL UPSTREAM_MESSAGE, 1 sent: 7101 INTERNAL");
+    }
+}
+
 static void a_loss_is_named_once_and_counted_each_time(void **state)
 {
     Scene *scene = scene_again(state, V2);
@@ -221,6 +300,10 @@ int main(void)
         TEST(a_value_that_the_clients_version_cannot_have_is_the_services),
         TEST(a_message_that_is_malformed_is_its_senders_mistake),
         TEST(a_stream_ends_with_the_message_that_cannot_be_given),
+        TEST(of_messages_that_come_together_those_before_a_bad_one_are_given),
+        TEST(many_messages_that_come_together_are_all_given),
+        TEST(what_the_clients_version_requires_and_the_service_leaves_out_is_the_services),
+        TEST(json_of_a_rest_instance_that_passes_is_checked_all_the_same),
         TEST(a_loss_is_named_once_and_counted_each_time),
         TEST(unknown_fields_of_an_answer_are_counted),
         TEST(a_body_of_any_media_type_is_an_http_body),

@@ -43,6 +43,31 @@ static void an_answer_can_be_of_another_version_than_the_request(void **state)
     assert_string_equal(scene->records[0].reply_version->name, "v2");
 }
 
+static void a_rest_answer_of_another_version_has_the_form_of_that_versions_rule(void **state)
+{
+    const struct {
+        const char *config, *fields;
+        Bytes request, answer, expected;
+    } rows[] = {
+        {YARD_OF("versions: [v1]"),
+         "content-type: application/json; version=1\naccept: application/json; version=2",
+         BYTES("{\"owner\":\"bob\"}"), BYTES("\n\x08\n\1x\x12\3bob"),
+         BYTES("{\"item\":{\"name\":\"x\",\"ownerId\":\"bob\"}}")},
+        {YARD_OF("versions: [v1]"),
+         "content-type: application/json; version=2\naccept: application/json; version=1",
+         BYTES("{\"ownerId\":\"bob\"}"), BYTES("\n\x08\n\1x\x12\3bob"), BYTES(ITEM_JSON)},
+        {YARD_OF("versions: [v2]"),
+         "content-type: application/json; version=2\naccept: application/json; version=1",
+         BYTES("{\"ownerId\":\"bob\"}"), BYTES("\n\x08\n\1x\x62\3bob"), BYTES(ITEM_JSON)},
+    };
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        Scene *scene = scene_again(state, rows[i].config);
+        Peer *client = ask(scene, "PUT", "/both/x", rows[i].fields, rows[i].request);
+        answer(instance(scene), rows[i].answer);
+        assert_body(client, rows[i].expected);
+    }
+}
+
 /* ---- Connect --------------------------------------------------------------------------------- */
 
 #define CONNECT_JSON YARD_OF("versions: [v1], protocol: connect, codec: json")
@@ -227,6 +252,59 @@ static void bytes_of_a_rest_instance_are_an_http_body(void **state)
     assert_body(client, framed(scene, BYTES("\n\x09video/mp4\x12\3mp4")));
     say_end(instance(scene));
     assert_string_equal(said(client, "grpc-status"), "0");
+}
+
+static void a_part_is_asked_for_where_the_bytes_pass_as_they_are(void **state)
+{
+    Scene *scene = scene_again(state, REST);
+    Peer *client =
+        ask(scene, "GET", "/v1/photos/x", "range: bytes=0-2\nif-range: \"1\"", BYTES_NONE);
+    Peer *at = instance(scene);
+    assert_string_equal(field_of(at, "range"), "bytes=0-2");
+    assert_string_equal(field_of(at, "if-range"), "\"1\"");
+    assert_string_equal(field_of(at, "accept-encoding"), "");
+    answer_whole(at, 206, "content-type: image/png\ncontent-range: bytes 0-2/9", "png");
+    assert_int_equal(client->head.status, 206);
+    assert_string_equal(field_of(client, "content-range"), "bytes 0-2/9");
+    assert_body(client, BYTES("png"));
+}
+
+static void the_whole_is_asked_for_where_the_response_is_converted(void **state)
+{
+    Scene *scene = scene_again(state, REST);
+    const char *fields = "range: bytes=0-2\nif-range: \"1\"\nx-other: said";
+    Peer *client = ask(scene, "GET", "/v1/items/x", fields, BYTES_NONE);
+    for (int i = 0; i < 2; i++) {
+        Peer *at = instance(scene);
+        assert_string_equal(field_of(at, "range"), "");
+        assert_string_equal(field_of(at, "if-range"), "");
+        assert_string_equal(field_of(at, "x-other"), "said");
+        answer_whole(at, 200, JSON, ITEM_JSON);
+        if (i == 0)
+            assert_body(client, BYTES(ITEM_JSON));
+        client = begin_grpc(scene, "/yard.v1.Yard/Photo", fields);
+        say_frame(client, GET_X);
+        say_end(client);
+    }
+    answer_whole(instance(scene), 200, "content-type: image/png", "png");
+    assert_body(client, framed(scene, BYTES("\n\x09image/png\x12\3png")));
+}
+
+static void a_rest_instance_may_answer_without_content(void **state)
+{
+    static const unsigned codes[] = {204, 205};
+    Scene *scene = scene_again(state, REST);
+    for (int i = 0; i < 2; i++) {
+        Peer *client = ask(scene, "POST", "/v1/items", JSON, BYTES(ITEM_JSON));
+        answer_head(instance(scene), codes[i], "", -1, true);
+        assert_int_equal(client->head.status, codes[i]);
+        assert_int_equal(client->body.size, 0);
+        assert_true(client->ended);
+        client = ask_grpc(scene, MAKE_ITEM, ITEM);
+        answer_head(instance(scene), codes[i], "", -1, true);
+        assert_body(client, framed(scene, BYTES_NONE));
+        assert_record(scene, "OK, 1 sent: 7101 OK");
+    }
 }
 
 static void json_of_a_rest_instance_that_is_none_is_its_fault(void **state)
@@ -652,6 +730,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         TEST(a_version_that_nobody_gives_the_answer_in_is_refused),
         TEST(an_answer_can_be_of_another_version_than_the_request),
+        TEST(a_rest_answer_of_another_version_has_the_form_of_that_versions_rule),
         TEST(a_connect_instance_is_asked_in_its_codec),
         TEST(a_connect_instances_error_is_passed_on),
         TEST(what_came_as_a_get_goes_on_as_a_get),
@@ -665,6 +744,9 @@ int main(void)
         TEST(a_rest_instances_stream_is_its_lines),
         TEST(an_error_within_a_rest_instances_stream_ends_it),
         TEST(bytes_of_a_rest_instance_are_an_http_body),
+        TEST(a_part_is_asked_for_where_the_bytes_pass_as_they_are),
+        TEST(the_whole_is_asked_for_where_the_response_is_converted),
+        TEST(a_rest_instance_may_answer_without_content),
         TEST(json_of_a_rest_instance_that_is_none_is_its_fault),
         TEST(a_proxys_page_is_an_error),
         TEST(an_end_without_a_status_is_no_success),

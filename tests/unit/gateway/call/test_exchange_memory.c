@@ -196,6 +196,154 @@ static void a_call_that_was_sent_is_not_refused_but_waits(void **state)
     assert_int_equal(client->body.size, 1 << 20);
 }
 
+/* The limit may be exceeded by an eighth, so that what has begun ends. */
+static void of_calls_that_wait_one_after_the_other_goes_on_without_memory(void **state)
+{
+    Scene *scene = *state;
+    Peer *clients[2], *at[2];
+    Bytes frame = framed(scene, large(scene, 60 << 10));
+    for (int i = 0; i < 2; i++) {
+        clients[i] = begin(scene, client_account, GET_ITEM);
+        say_frame(clients[i], GET_X);
+        say_end(clients[i]);
+        at[i] = instance(scene);
+    }
+    hold(hog, LIMIT);
+    for (int i = 0; i < 2; i++) {
+        answer_grpc_head(at[i]);
+        say(at[i], bytes_slice(frame, 0, 40 << 10));
+    }
+    for (int i = 0; i < 2; i++) {
+        scene_pass(scene, 50);
+        say(at[i], bytes_slice(frame, 40 << 10, SIZE_MAX));
+        answer_trailers(at[i], "grpc-status: 0");
+        assert_string_equal(said(clients[i], "grpc-status"), "0");
+        assert_body(clients[i], frame);
+    }
+}
+
+static void a_client_that_leaves_while_its_call_waits_for_memory_leaves_nothing(void **state)
+{
+    Scene *scene = *state;
+    Peer *client = begin(scene, client_account, GET_ITEM);
+    say_frame(client, GET_X);
+    say_end(client);
+    Peer *at = instance(scene);
+    hold(hog, LIMIT + LIMIT / 8);
+    answer_grpc_head(at);
+    Bytes frame = framed(scene, large(scene, 60 << 10));
+    say(at, bytes_slice(frame, 0, 40 << 10));
+    scene_pass(scene, 50);
+    assert_false(client->ended);
+    break_off(client, HTTP2_ERROR_CANCEL);
+    assert_string_equal(at->reset, "CANCELLED");
+    assert_int_equal(account_held(client_account), 0);
+    scene_pass(scene, 50);
+    assert_record(scene, "CANCELLED CANCELLED, 1 sent: 7101 CANCELLED");
+}
+
+/* ---- Any memory ------------------------------------------------------------------------------ */
+
+static Peer *get_part_by_rest(Scene *scene)
+{
+    return ask(scene, "GET", "/v1/items/x", "range: bytes=0-2\nx-a: b\nx-c: d", BYTES_NONE);
+}
+
+static Peer *get_photo_by_rest(Scene *scene)
+{
+    return ask(scene, "GET", "/v1/photos/x", "range: bytes=0-2", BYTES_NONE);
+}
+
+static Peer *watch_by_rest(Scene *scene)
+{
+    return ask(scene, "GET", "/v1/items/x:watch", "", BYTES_NONE);
+}
+
+static Peer *get(Scene *scene)
+{
+    return ask_grpc(scene, GET_ITEM, GET_X);
+}
+
+static Peer *watch(Scene *scene)
+{
+    return ask_grpc(scene, WATCH_ITEM, GET_X);
+}
+
+static Peer *trade(Scene *scene)
+{
+    return ask_grpc(scene, TRADE_ITEMS, BYTES("\n\1x\x1a\1n"));
+}
+
+#define FIELDS "x-a: b\nx-c: d\nx-e: f\nx-g: h\nx-i: j\nx-k: l\nx-m: n\nx-o: p"
+
+static void answer_json(Peer *at)
+{
+    answer_head(at, 200, "content-type: application/json\n" FIELDS, -1, false);
+    say(at, BYTES(ITEM_JSON));
+    say_end(at);
+}
+
+static void answer_error_in_stream(Peer *at)
+{
+    answer_head(at, 200, "content-type: application/x-ndjson", -1, false);
+    say(at,
+        BYTES(ITEM_JSON "\n{\"error\":{\"code\":5,\"message\":\"no\",\"details\":"
+                        "[{\"@type\":\"type.googleapis.com/yard.v1.Ticket\",\"id\":\"7\"},"
+                        "{\"@type\":\"type.googleapis.com/yard.v1.Item\",\"name\":\"x\"}]}}\n"));
+}
+
+static void answer_item(Peer *at)
+{
+    answer_grpc_head(at);
+    say_frame(at, BYTES("\n\1x\x7a\3red"));
+    if (at->stream && !at->reset)
+        answer_trailers(at, "grpc-status: 0\n" FIELDS);
+}
+
+static void answer_large(Peer *at)
+{
+    answer_grpc_head(at);
+    say_frame(at, large(at->scene, 200 << 10));
+    if (at->stream && !at->reset)
+        answer_trailers(at, "grpc-status: 0\n" FIELDS);
+}
+
+/* Every call at every limit: it ends, once, with what it promised or with an error. */
+static void however_little_memory_a_call_may_have_it_ends(void **state)
+{
+    static const struct {
+        const char *config;
+        Peer *(*ask)(Scene *scene);
+        void (*answer)(Peer *at);
+    } plays[] = {
+        {YARD_OF("versions: [v1], protocol: rest"), get_part_by_rest, answer_json},
+        {YARD_OF("versions: [v1], protocol: rest"), get_photo_by_rest, answer_json},
+        {YARD_OF("versions: [v1], protocol: rest"), watch_by_rest, answer_error_in_stream},
+        {YARD_OF("versions: [v1], protocol: rest"), watch, answer_error_in_stream},
+        {YARD_OF("versions: [v1]"), watch_by_rest, answer_item},
+        {YARD_OF("versions: [v1]"), get, answer_large},
+        {YARD_OF("versions: [v2]"), get, answer_item},
+        {YARD_OF("versions: [v2]"), watch, answer_item},
+        {YARD_OF("versions: [v2]"), trade, answer_item},
+    };
+    for (size_t i = 0; i < sizeof plays / sizeof *plays; i++) {
+        Scene *scene = scene_again(state, plays[i].config);
+        bool refused = false, good = false;
+        for (size_t limit = 4 << 10; limit < 32 << 10; limit += 32) {
+            scene->config->limits.call_memory = limit;
+            Peer *client = plays[i].ask(scene);
+            if (!client->ended && !client->reset)
+                plays[i].answer(instance(scene));
+            assert_true(client->ended || client->reset);
+            assert_int_equal(scene->n_records, 1);
+            refused |= strstr(scene->record_texts[0], "OUT_OF_MEMORY") != NULL;
+            good |= !strstr(scene->record_texts[0], "OUT_OF_MEMORY");
+            scene_clear(scene);
+        }
+        assert_true(refused && good);
+    }
+}
+
 int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
@@ -210,6 +358,9 @@ int main(void)
         TEST(a_request_that_grows_beyond_the_share_is_refused_before_it_is_sent),
         TEST(a_request_whose_conversion_goes_beyond_the_share_is_refused_by_that_name),
         TEST(a_call_that_was_sent_is_not_refused_but_waits),
+        TEST(of_calls_that_wait_one_after_the_other_goes_on_without_memory),
+        TEST(a_client_that_leaves_while_its_call_waits_for_memory_leaves_nothing),
+        SCENE_TEST(however_little_memory_a_call_may_have_it_ends),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -96,6 +96,21 @@ static void the_longest_prefix_has_the_path(void **state)
     assert_int_equal(get(scene, "/old//new/x")->head.status, 400);
 }
 
+/* A lenient server cuts segments at ";", which shortens one prefix more than the other. */
+static void the_longest_prefix_has_the_path_in_its_loose_reading_too(void **state)
+{
+    Scene *scene = scene_again(state, SCENE_TEXT
+                               "  - {match: /a;with-parameters/, instances: ['127.0.0.1:7203']}\n"
+                               "  - {match: /a/b/, instances: ['127.0.0.1:7204']}\n");
+    Peer *client = get(scene, "/a;with-parameters/c");
+    assert_string_equal(instance(scene)->instance->address.text, "127.0.0.1:7203");
+    answer_head(instance(scene), 204, "", -1, true);
+    assert_int_equal(client->head.status, 204);
+    assert_int_equal(get(scene, "/a;with-parameters/b/c")->head.status, 400);
+    assert_int_equal(get(scene, "/a/b/c%252f..%252fd")->head.status, 400);
+    assert_int_equal(n_instances(scene), 1);
+}
+
 static void an_authority_that_the_config_says_takes_the_place_of_the_clients(void **state)
 {
     Scene *scene = scene_again(state, SCENE_INSTANCES_TEXT
@@ -521,6 +536,7 @@ int main(void)
         TEST(a_path_beside_the_prefixes_is_not_found),
         TEST(a_path_that_loosely_belongs_to_a_method_is_refused),
         TEST(the_longest_prefix_has_the_path),
+        TEST(the_longest_prefix_has_the_path_in_its_loose_reading_too),
         TEST(an_authority_that_the_config_says_takes_the_place_of_the_clients),
         TEST(a_body_goes_through_in_both_directions),
         TEST(an_error_of_the_service_goes_through_and_counts_as_one),
