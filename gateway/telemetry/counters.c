@@ -22,11 +22,11 @@ uint32_t fault_index(const Fault *fault)
 
 /* ---- Keys ------------------------------------------------------------------------------------ */
 
-/* client_version : 16 | served_version : 16 | degraded : 8 | reason : 8 | dialect : 8 | code : 8 */
+/* client_version : 16 | served_version : 16 | degraded : 8 | fault : 8 | dialect : 8 | code : 8 */
 static uint64_t call_key(const CallKey *key)
 {
     return (uint64_t)key->client_version << 48 | (uint64_t)key->served_version << 32 |
-           (uint32_t)key->degraded << 24 | key->reason << 16 | (uint32_t)key->dialect << 8 |
+           (uint32_t)key->degraded << 24 | key->fault << 16 | (uint32_t)key->dialect << 8 |
            (uint32_t)key->code;
 }
 
@@ -36,7 +36,7 @@ CallKey call_key_of(uint64_t key)
         .client_version = key >> 48,
         .served_version = key >> 32 & 0xffff,
         .degraded = key >> 24 & 0xff,
-        .reason = key >> 16 & 0xff,
+        .fault = key >> 16 & 0xff,
         .dialect = (Dialect)(key >> 8 & 0xff),
         .code = (Code)(key & 0xff),
     };
@@ -161,7 +161,7 @@ static void record_method(Telemetry *telemetry, const CallRecord *r)
         .served_version = r->served_version ? r->served_version->series : 0,
         .dialect = r->dialect,
         .code = known_code(r->status.code),
-        .reason = failed(r->why) ? fault_index(r->why.error->fault) + 1 : 0,
+        .fault = failed(r->why) ? fault_index(r->why.error->fault) + 1 : 0,
         .degraded = r->degraded != NULL,
     };
     cells_count(telemetry, &m->calls, call_key(&key));

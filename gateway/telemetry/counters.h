@@ -45,8 +45,8 @@ typedef struct CallKey {
     uint32_t client_version, served_version; /* SERIES_VERSION */
     Dialect dialect;
     Code code;
-    uint32_t reason; /* fault_index + 1 of the fault, or 0 */
-    bool degraded;   /* the client got a default response */
+    uint32_t fault; /* fault_index + 1 of the fault, or 0 */
+    bool degraded;  /* the client got a default response */
 } CallKey;
 
 typedef struct ErrorKey {

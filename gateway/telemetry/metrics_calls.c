@@ -102,7 +102,7 @@ static void write_calls_of(Exposition *e, const TelemetryProcess *p, uint32_t nu
         labels[n++] = (Label){"served_version", label_of(p, SERIES_VERSION, key.served_version, 0)};
         labels[n++] = (Label){"dialect", dialect_name(key.dialect)};
         labels[n++] = (Label){"code", code_name(key.code)};
-        labels[n++] = (Label){"reason", key.reason ? fault_table[key.reason - 1]->name : ""};
+        labels[n++] = (Label){"fault", key.fault ? fault_table[key.fault - 1]->name : ""};
         labels[n++] = (Label){"degraded", key.degraded ? "true" : "false"};
         exposition_number(e, "", labels, n, counts->items[i].count);
     }

@@ -85,7 +85,7 @@ static void add_decisions(Buffer *line, const CallRecord *r)
     if (r->method)
         log_line_part(line, r->method->log_part);
     add_version(line, LOG_KEY("client_version"), r->client_version);
-    add_version(line, LOG_KEY("reply_version"), r->reply_version);
+    add_version(line, LOG_KEY("response_version"), r->reply_version);
     add_version(line, LOG_KEY("served_version"), r->served_version);
     log_line_word(line, LOG_KEY("rule"), r->rule);
     log_line_word(line, LOG_KEY("served_why"), r->served_why);
@@ -105,7 +105,7 @@ static void add_attempts(Buffer *line, const CallRecord *r)
         log_line_word(line, LOG_KEY("code"), code_name(a->code));
         log_line_millis(line, LOG_KEY("ms"), a->ended - a->began);
         if (failed(a->why))
-            log_line_word(line, LOG_KEY("why"), a->why.error->fault->name);
+            log_line_word(line, LOG_KEY("fault"), a->why.error->fault->name);
         buffer_add_byte(line, '}');
         between = ",";
     }

@@ -171,7 +171,7 @@ UpstreamState upstream_state(const Upstream *u, int64_t now)
 {
     if (u->reach.failures == 0 || has_live_link(u))
         return UPSTREAM_READY;
-    return is_probed(u) || now < u->reach.connect_after ? UPSTREAM_AWAY : UPSTREAM_READY;
+    return is_probed(u) || now < u->reach.connect_after ? UPSTREAM_DOWN : UPSTREAM_READY;
 }
 
 Result upstream_failure(const Upstream *u)
@@ -236,7 +236,7 @@ void upstream_failed(Upstream *u, int64_t begun, Result why)
     Loop *loop = u->table->loop;
     bool counts = reach_failed(&u->reach, u->known, begun, loop->now, &loop->random);
     if (counts && u->reach.failures == 1 && u->named)
-        telemetry_event("warning", "upstream_away", why, "instance %s", upstream_name(u));
+        telemetry_event("warning", "upstream_down", why, "instance %s", upstream_name(u));
     if (u->failure_arena)
         arena_reset(u->failure_arena);
     else
@@ -270,7 +270,7 @@ void upstream_connected(Upstream *u)
     Loop *loop = u->table->loop;
     telemetry_count(loop, COUNTER_UPSTREAM_CONNECTED);
     if (u->reach.failures > 0)
-        telemetry_event("info", "upstream_back", OK, "instance %s", upstream_name(u));
+        telemetry_event("info", "upstream_up", OK, "instance %s", upstream_name(u));
     reach_succeeded(&u->reach, u->known);
     tell_state(u);
     tell_candidates(u);

@@ -4,7 +4,7 @@
  * Found by the number of the KnownInstance (instances.h), so that a reload keeps connections that
  * are still valid. Belongs to one loop. An instance that cannot be reached is down. It is connected
  * to again after a backoff (with jitter, doubled up to a limit), without a call; while its state is
- * UPSTREAM_AWAY, picking prefers others.
+ * UPSTREAM_DOWN, picking prefers others.
  */
 #ifndef GATEWAY_UPSTREAM_H
 #define GATEWAY_UPSTREAM_H
@@ -17,7 +17,7 @@
 
 typedef enum UpstreamState {
     UPSTREAM_READY, /* up: connected, or never tried */
-    UPSTREAM_AWAY,  /* down: the last connect failed, and none has succeeded since */
+    UPSTREAM_DOWN,  /* down: the last connect failed, and none has succeeded since */
 } UpstreamState;
 
 /* Never NULL. `instance->known` must not be NULL. Borrowed: until the turn ends, or while a wait or

@@ -30,7 +30,7 @@ Upstream *upstream_of(Loop *loop, const Instance *instance)
 
 UpstreamState upstream_state(const Upstream *upstream, int64_t now)
 {
-    return upstream->down ? UPSTREAM_AWAY : UPSTREAM_READY;
+    return upstream->down ? UPSTREAM_DOWN : UPSTREAM_READY;
 }
 
 bool upstream_worth_a_try(const Upstream *upstream, int64_t now)

@@ -92,7 +92,7 @@ def test_health_and_readiness(shop):
 
 def test_failed_calls_are_counted_by_reason(shop):
     def refused():
-        return shop.gateway.metric("passerelle_calls_total", reason="BAD_JSON")
+        return shop.gateway.metric("passerelle_calls_total", fault="BAD_JSON")
     before = refused()
     shop.http("POST", "/v1/orders", "{", {"Content-Type": "application/json"})
     assert refused() == before + 1

@@ -27,11 +27,11 @@ static void where_no_instance_can_be_reached_the_last_failure_is_told(void **sta
     assert_int_equal(scene->counted[COUNTER_RETRIES], 2);
 }
 
-static void where_all_instances_are_away_nothing_is_tried(void **state)
+static void where_all_instances_are_down_nothing_is_tried(void **state)
 {
     Scene *scene = *state;
     for (int port = 7101; port <= 7102; port++) {
-        scene_upstream(scene, port)->state = UPSTREAM_AWAY;
+        scene_upstream(scene, port)->state = UPSTREAM_DOWN;
         scene_upstream(scene, port)->failure =
             FAIL(scene->arena, FAULT_UPSTREAM_DOWN, "connection refused");
     }
@@ -98,7 +98,7 @@ static void a_repeatable_method_is_asked_again_after_a_reset(void **state)
 static void it_is_asked_again_where_only_the_same_instance_is_left(void **state)
 {
     Scene *scene = *state;
-    scene_upstream(scene, 7102)->state = UPSTREAM_AWAY;
+    scene_upstream(scene, 7102)->state = UPSTREAM_DOWN;
     ask_grpc(scene, GET_ITEM, GET_X);
     break_off(instance(scene), 2);
     answer(instance(scene), ITEM);
@@ -199,7 +199,7 @@ static void unavailable_is_believed_and_asked_elsewhere(void **state)
 static void unavailable_with_nobody_left_gives_the_services_own_message(void **state)
 {
     Scene *scene = *state;
-    scene_upstream(scene, 7102)->state = UPSTREAM_AWAY;
+    scene_upstream(scene, 7102)->state = UPSTREAM_DOWN;
     Peer *client = ask_grpc(scene, GET_ITEM, GET_X);
     answer_error(instance(scene), 14, "closed today");
     assert_string_equal(said(client, "grpc-status"), "14");
@@ -211,7 +211,7 @@ static void a_reset_with_nobody_left_says_how_many_were_asked(void **state)
 {
     Scene *scene = *state;
     ask_grpc(scene, GET_ITEM, GET_X);
-    scene_upstream(scene, 7101)->state = scene_upstream(scene, 7102)->state = UPSTREAM_AWAY;
+    scene_upstream(scene, 7101)->state = scene_upstream(scene, 7102)->state = UPSTREAM_DOWN;
     break_off(instance(scene), 2);
     assert_record(scene, "UNAVAILABLE UPSTREAM_RESET, 1 sent: 7101 UNAVAILABLE");
     assert_string_equal(scene->records[0].why.error->doing,
@@ -234,7 +234,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         TEST(an_instance_that_cannot_be_reached_is_passed_over_and_recorded),
         TEST(where_no_instance_can_be_reached_the_last_failure_is_told),
-        TEST(where_all_instances_are_away_nothing_is_tried),
+        TEST(where_all_instances_are_down_nothing_is_tried),
         TEST(a_connection_without_room_is_a_refusal),
         TEST(a_stream_of_requests_that_finds_no_room_goes_elsewhere),
         TEST(a_refusal_is_repeated_whatever_the_method),

@@ -382,7 +382,7 @@ static void a_second_instance_that_cannot_be_reached_changes_nothing(void **stat
 static void without_another_instance_there_is_no_second_attempt(void **state)
 {
     Scene *scene = scene_again(state, HEDGED(AFTER_50));
-    scene_upstream(scene, 7102)->state = UPSTREAM_AWAY;
+    scene_upstream(scene, 7102)->state = UPSTREAM_DOWN;
     ask_grpc(scene, GET_ITEM, GET_X);
     pass_until_hedge(scene);
     assert_asked(scene, 1);

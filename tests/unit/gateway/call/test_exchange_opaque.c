@@ -444,7 +444,7 @@ static void a_connection_without_room_is_a_refusal(void **state)
 static void without_instances_there_is_503(void **state)
 {
     Scene *scene = *state;
-    scene_upstream(scene, 7201)->state = scene_upstream(scene, 7202)->state = UPSTREAM_AWAY;
+    scene_upstream(scene, 7201)->state = scene_upstream(scene, 7202)->state = UPSTREAM_DOWN;
     scene_upstream(scene, 7201)->failure = scene_upstream(scene, 7202)->failure =
         FAIL(scene->arena, FAULT_UPSTREAM_DOWN, "connection refused");
     Peer *client = get(scene, "/old/x");

@@ -30,7 +30,7 @@ static void assert_line(const char *text, const char *line)
 
 #define CALL_LABELS                                                                                \
     "{service=\"orders\",method=\"shop.orders.v1.Orders/Get\",client_version=\"v1\","              \
-    "served_version=\"v2\",dialect=\"rest\",code=\"OK\",reason=\"\",degraded=\"false\"} "
+    "served_version=\"v2\",dialect=\"rest\",code=\"OK\",fault=\"\",degraded=\"false\"} "
 #define METHOD_LABELS "service=\"orders\",method=\"shop.orders.v1.Orders/Get\",version=\"v1\""
 
 static void calls_of_all_loops_are_one_sum(void **state)
@@ -145,7 +145,7 @@ static void errors_are_told_by_both_ends_of_their_chain(void **state)
     assert_line(text,
                 "passerelle_calls_total{service=\"orders\",method=\"shop.orders.v1.Orders/Get\","
                 "client_version=\"v1\",served_version=\"v2\",dialect=\"rest\",code=\"OK\","
-                "reason=\"UPSTREAM_DOWN\",degraded=\"true\"} 2");
+                "fault=\"UPSTREAM_DOWN\",degraded=\"true\"} 2");
     assert_line(
         text,
         "passerelle_upstream_calls_total{instance=\"127.0.0.1:7002\",code=\"UNAVAILABLE\"} 3");
@@ -189,10 +189,10 @@ static void calls_without_a_method_are_counted_without_names(void **state)
     assert_line(
         text,
         "passerelle_calls_total{service=\"\",method=\"\",client_version=\"\",served_version=\"\","
-        "dialect=\"grpc\",code=\"UNIMPLEMENTED\",reason=\"\",degraded=\"false\"} 1");
+        "dialect=\"grpc\",code=\"UNIMPLEMENTED\",fault=\"\",degraded=\"false\"} 1");
     assert_line(
         text, "passerelle_calls_total{service=\"\",method=\"/legacy\",client_version=\"\","
-              "served_version=\"\",dialect=\"http\",code=\"OK\",reason=\"\",degraded=\"false\"} 1");
+              "served_version=\"\",dialect=\"http\",code=\"OK\",fault=\"\",degraded=\"false\"} 1");
     assert_no(text, "made/up");
 }
 

@@ -16,7 +16,7 @@ static void one_call_is_one_line(void **state)
         "\"listener\":\"127.0.0.1:8080\",\"dialect\":\"rest\",\"codec\":\"json\",\"verb\":\"GET\","
         "\"path\":\"/v1/orders/42\",\"service\":\"orders\",\"method\":\"shop.orders.v1.Orders/"
         "Get\","
-        "\"client_version\":\"v1\",\"reply_version\":\"v1\",\"served_version\":\"v2\",\"rule\":"
+        "\"client_version\":\"v1\",\"response_version\":\"v1\",\"served_version\":\"v2\",\"rule\":"
         "\"prefix\","
         "\"served_why\":\"fewest losses\",\"instance\":\"127.0.0.1:7002\",\"build\":\"3.1.0\","
         "\"route\":\"orders\",\"failure_mode\":\"graceful\",\"impact\":\"high\",\"code\":\"OK\","
@@ -224,7 +224,8 @@ static void attempts_are_a_list(void **state)
     assert_non_null(strstr(
         arena_text(f->arena, fixture_log(f)),
         "\"attempts\":[{\"instance\":\"127.0.0.1:7001\",\"code\":\"UNAVAILABLE\",\"ms\":3.400,"
-        "\"why\":\"UPSTREAM_RESET\"},{\"instance\":\"127.0.0.1:7002\",\"code\":\"OK\",\"ms\":3.400"
+        "\"fault\":\"UPSTREAM_RESET\"},{\"instance\":\"127.0.0.1:7002\",\"code\":\"OK\",\"ms\":3."
+        "400"
         "}],"));
 }
 

@@ -176,7 +176,7 @@ static void an_instance_that_speaks_the_version_itself_comes_first(void **state)
 
 static void else_the_version_with_the_fewest_losses_is_taken(void **state)
 {
-    upstreams[0].state = UPSTREAM_AWAY;
+    upstreams[0].state = UPSTREAM_DOWN;
     assert_picked(&methods[0], 0, 1, "fewest losses");
     pairs[0][2].n_lossy = 0;
     prefer();
@@ -186,7 +186,7 @@ static void else_the_version_with_the_fewest_losses_is_taken(void **state)
 
 static void among_equal_losses_the_newer_version_is_taken(void **state)
 {
-    upstreams[0].state = UPSTREAM_AWAY;
+    upstreams[0].state = UPSTREAM_DOWN;
     pairs[0][1].n_lossy = pairs[0][2].n_lossy = 0;
     prefer();
     assert_true(picked(&methods[0], 0) >= 2);
@@ -196,9 +196,9 @@ static void an_instance_of_several_versions_is_asked_in_the_best(void **state)
 {
     instances[3].versions = 7;
     use_instances(4);
-    upstreams[0].state = UPSTREAM_AWAY;
+    upstreams[0].state = UPSTREAM_DOWN;
     assert_picked(&methods[0], 0, 3, "native");
-    upstreams[1].state = UPSTREAM_AWAY;
+    upstreams[1].state = UPSTREAM_DOWN;
     assert_picked(&methods[1], 0, 3, "native");
 }
 
@@ -238,10 +238,10 @@ static void where_all_were_tried_nobody_is_left(void **state)
     assert_non_null(strstr(r.error->doing, "4 tried"));
 }
 
-static void when_all_are_away_the_last_failure_is_the_cause(void **state)
+static void when_all_are_down_the_last_failure_is_the_cause(void **state)
 {
     for (int i = 0; i < 4; i++) {
-        upstreams[i].state = UPSTREAM_AWAY;
+        upstreams[i].state = UPSTREAM_DOWN;
         upstreams[i].failure = FAIL(arena, FAULT_UPSTREAM_DOWN, "connection refused");
     }
     Result r = why_nobody(&methods[0], NULL);
@@ -250,10 +250,10 @@ static void when_all_are_away_the_last_failure_is_the_cause(void **state)
     assert_string_equal(error_origin(r)->doing, "connection refused");
 }
 
-static void where_all_are_away_one_that_is_worth_a_try_is_tried(void **state)
+static void where_all_are_down_one_that_is_worth_a_try_is_tried(void **state)
 {
     for (int i = 0; i < 4; i++)
-        upstreams[i].state = UPSTREAM_AWAY;
+        upstreams[i].state = UPSTREAM_DOWN;
     upstreams[1].worth_a_try = upstreams[2].worth_a_try = true;
     assert_picked(&methods[0], 0, 1, "fewest losses");
     come_back(3); /* one that is there comes first, whatever it loses */
@@ -263,7 +263,7 @@ static void where_all_are_away_one_that_is_worth_a_try_is_tried(void **state)
 static void one_that_another_loop_has_reached_is_tried_at_once(void **state)
 {
     for (int i = 0; i < 4; i++)
-        upstreams[i].state = UPSTREAM_AWAY;
+        upstreams[i].state = UPSTREAM_DOWN;
     assert_fault(why_nobody(&methods[0], NULL), FAULT_UPSTREAM_DOWN);
     upstreams[0].worth_a_try = true;
     known_instance_is_back(instances[0].known);
@@ -272,7 +272,7 @@ static void one_that_another_loop_has_reached_is_tried_at_once(void **state)
 
 static void an_instance_that_is_back_is_picked_again(void **state)
 {
-    upstreams[0].state = UPSTREAM_AWAY;
+    upstreams[0].state = UPSTREAM_DOWN;
     assert_int_equal(picked(&methods[0], 0), 1);
     upstreams[0].state = UPSTREAM_READY; /* not told yet */
     assert_int_equal(picked(&methods[0], 0), 1);
@@ -325,7 +325,7 @@ static void any_of_a_service_without_versions_is_picked_by_load_and_turn(void **
     for (int i = 0; i < 3; i++)
         instances[i].versions = 0;
     use_instances(3);
-    upstreams[1].state = UPSTREAM_AWAY;
+    upstreams[1].state = UPSTREAM_DOWN;
     int n[3] = {0};
     for (int i = 0; i < 20; i++) {
         assert_ok(arena, pick_any(&loop, &service, NULL, arena, &pick));
@@ -334,7 +334,7 @@ static void any_of_a_service_without_versions_is_picked_by_load_and_turn(void **
     }
     assert_int_equal(n[1], 0);
     assert_true(n[0] >= 9 && n[2] >= 9); /* one turn went by when the second was found down */
-    upstreams[0].state = upstreams[2].state = UPSTREAM_AWAY;
+    upstreams[0].state = upstreams[2].state = UPSTREAM_DOWN;
     upstreams[0].failure = FAIL(arena, FAULT_UPSTREAM_DOWN, "connection refused");
     upstreams[1].failure = upstreams[2].failure = upstreams[0].failure;
     Result r = pick_any(&loop, &service, NULL, arena, &pick);
@@ -351,7 +351,7 @@ static void the_one_of_many_that_is_up_is_found_wherever_it_stands(void **state)
     for (uint32_t up = 0; up < MOST; up++) {
         for (uint32_t i = 0; i < MOST; i++) {
             instances[i].versions = 1;
-            upstreams[i].state = i == up ? UPSTREAM_READY : UPSTREAM_AWAY;
+            upstreams[i].state = i == up ? UPSTREAM_READY : UPSTREAM_DOWN;
         }
         use_instances(MOST);
         assert_int_equal(picked(&methods[0], NULL), up);
@@ -394,7 +394,7 @@ static void a_pick_looks_at_two_instances_however_many_there_are(void **state)
     for (int i = 0; i < 1000; i++)
         assert_in_range(questions_of_a_pick(), 2, 3); /* chance may name the same one twice */
     for (uint32_t i = 0; i < MOST; i += 2)
-        upstreams[i].state = UPSTREAM_AWAY;
+        upstreams[i].state = UPSTREAM_DOWN;
     for (int i = 0; i < 1000; i++) /* each is found to be down once */
         questions_of_a_pick();
     for (int i = 0; i < 1000; i++)
@@ -405,7 +405,7 @@ static void a_pick_looks_at_none_while_all_are_known_to_be_down(void **state)
 {
     for (uint32_t i = 0; i < MOST; i++) {
         instances[i].versions = 1;
-        upstreams[i].state = UPSTREAM_AWAY;
+        upstreams[i].state = UPSTREAM_DOWN;
         upstreams[i].failure = FAIL(arena, FAULT_UPSTREAM_DOWN, "connection refused");
     }
     use_instances(MOST);
@@ -476,7 +476,7 @@ static void use_down(const uint32_t *chosen, uint32_t n)
     Instance *all[MOST];
     for (uint32_t i = 0; i < n; i++) {
         all[i] = &instances[chosen[i]];
-        upstreams[chosen[i]].state = UPSTREAM_AWAY;
+        upstreams[chosen[i]].state = UPSTREAM_DOWN;
         upstreams[chosen[i]].failure = FAIL(arena, FAULT_UPSTREAM_DOWN, "connection refused");
     }
     instance_set_use(&service, instance_set_new(&service, all, n));
@@ -624,7 +624,7 @@ static void change_something(Random *random, uint32_t n)
     case 0: come_back(i); break;
     case 1: upstreams[i].worth_a_try = false; break;
     case 2: become_worth_a_try(i); break;
-    default: upstreams[i].state = UPSTREAM_AWAY; break;
+    default: upstreams[i].state = UPSTREAM_DOWN; break;
     }
 }
 
@@ -638,7 +638,7 @@ static void a_random_service(Random *random, uint32_t n)
     }
     for (uint32_t i = 0; i < n; i++) {
         instances[i].versions = 1 + below(random, (1u << service.n_versions) - 1);
-        upstreams[i].state = below(random, 2) ? UPSTREAM_READY : UPSTREAM_AWAY;
+        upstreams[i].state = below(random, 2) ? UPSTREAM_READY : UPSTREAM_DOWN;
         upstreams[i].worth_a_try = below(random, 8) == 0;
         upstreams[i].load = below(random, 4);
         upstreams[i].failure = FAIL(arena, FAULT_UPSTREAM_DOWN, "connection refused");
@@ -684,8 +684,8 @@ int main(void)
         TEST(equally_loaded_instances_take_turns),
         TEST(what_was_tried_is_not_tried_again),
         TEST(where_all_were_tried_nobody_is_left),
-        TEST(when_all_are_away_the_last_failure_is_the_cause),
-        TEST(where_all_are_away_one_that_is_worth_a_try_is_tried),
+        TEST(when_all_are_down_the_last_failure_is_the_cause),
+        TEST(where_all_are_down_one_that_is_worth_a_try_is_tried),
         TEST(one_that_another_loop_has_reached_is_tried_at_once),
         TEST(an_instance_that_is_back_is_picked_again),
         TEST(a_method_without_counterpart_says_why),

@@ -600,9 +600,9 @@ static void goaway_lets_calls_finish_and_the_next_goes_elsewhere(void **state)
     assert_int_equal(count_status(200), 2);
 }
 
-/* ---- Away ------------------------------------------------------------------------------------ */
+/* ---- Down ------------------------------------------------------------------------------------ */
 
-static void an_instance_that_is_down_refuses_and_is_away(void **state)
+static void an_instance_that_refuses_is_down(void **state)
 {
     uint16_t port = open_door(0);
     lead_to(port);
@@ -613,7 +613,7 @@ static void an_instance_that_is_down_refuses_and_is_away(void **state)
     loop_run_until(&loop, all_refused);
     assert_ptr_equal(calls[0].refused, &FAULT_UPSTREAM_DOWN);
     assert_non_null(strstr(calls[2].why, "refused"));
-    assert_int_equal(upstream_state(upstream, loop.now), UPSTREAM_AWAY);
+    assert_int_equal(upstream_state(upstream, loop.now), UPSTREAM_DOWN);
     assert_fault(upstream_failure(upstream), FAULT_UPSTREAM_DOWN);
 
     begin_calls(1); /* fails at once, with the same reason */
@@ -673,7 +673,7 @@ static bool is_worth_a_try(void)
     return upstream_worth_a_try(upstream_of(&loop, &instance), loop.now);
 }
 
-static void a_call_that_has_no_other_instance_may_try_one_that_is_away(void **state)
+static void a_call_that_has_no_other_instance_may_try_one_that_is_down(void **state)
 {
     uint16_t port = open_door(0);
     lead_to(port);
@@ -685,7 +685,7 @@ static void a_call_that_has_no_other_instance_may_try_one_that_is_away(void **st
     loop_run_until(&loop, is_worth_a_try);
     open_door(port);
     Upstream *upstream = upstream_of(&loop, &instance);
-    assert_int_equal(upstream_state(upstream, loop.now), UPSTREAM_AWAY);
+    assert_int_equal(upstream_state(upstream, loop.now), UPSTREAM_DOWN);
     assert_false(begin_call(&calls[0], upstream));
     loop_run_until(&loop, turned);
     assert_null(calls[0].refused); /* as it would be at once without an attempt */
@@ -701,7 +701,7 @@ static void an_instance_that_says_nothing_is_not_there(void **state)
     loop_run_until(&loop, all_refused);
     assert_ptr_equal(calls[0].refused, &FAULT_UPSTREAM_DOWN);
     assert_non_null(strstr(calls[0].why, "no connection within 0.3 s"));
-    assert_int_equal(upstream_state(upstream_of(&loop, &instance), loop.now), UPSTREAM_AWAY);
+    assert_int_equal(upstream_state(upstream_of(&loop, &instance), loop.now), UPSTREAM_DOWN);
     assert_false(
         upstream_worth_a_try(upstream_of(&loop, &instance), loop.now + SECOND)); /* it would wait */
 }
@@ -1355,10 +1355,10 @@ int main(void)
         upstream_test(an_instance_that_falls_silent_is_given_up),
         upstream_test(an_instance_that_answers_pings_may_take_its_time),
         upstream_test(goaway_lets_calls_finish_and_the_next_goes_elsewhere),
-        upstream_test(an_instance_that_is_down_refuses_and_is_away),
+        upstream_test(an_instance_that_refuses_is_down),
         upstream_test(an_instance_that_comes_back_is_found_without_a_call),
         upstream_test(attempts_come_less_and_less_often),
-        upstream_test(a_call_that_has_no_other_instance_may_try_one_that_is_away),
+        upstream_test(a_call_that_has_no_other_instance_may_try_one_that_is_down),
         upstream_test(an_instance_that_says_nothing_is_not_there),
         upstream_test(an_instance_of_another_protocol_is_not_there),
         upstream_test(a_name_is_resolved),
