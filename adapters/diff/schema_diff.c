@@ -86,6 +86,7 @@ void schema_diff(Arena *arena, const ChangeSide *from, const ChangeSide *to, Sch
                  .sides = sides,
                  .partners = {table_in(arena), table_in(arena)},
                  .methods = {table_in(arena), table_in(arena)},
+                 .spoken = table_in(arena),
                  .reached = {table_in(arena), table_in(arena)},
                  .matches = table_in(arena),
                  .claimed = {table_in(arena), table_in(arena)},
@@ -93,7 +94,8 @@ void schema_diff(Arena *arena, const ChangeSide *from, const ChangeSide *to, Sch
                  .types = buffer_in(arena),
                  .messages = buffer_in(arena),
                  .enums = buffer_in(arena),
-                 .method_lines = buffer_in(arena)};
+                 .method_lines = buffer_in(arena),
+                 .unsure = buffer_in(arena)};
     count_fields(&d);
     find_counterparts(&d);
     diff_types(&d);
@@ -112,6 +114,7 @@ void schema_diff(Arena *arena, const ChangeSide *from, const ChangeSide *to, Sch
     add_section(&list, "messages", &d.messages);
     add_section(&list, "enums", &d.enums);
     add_section(&list, "methods", &d.method_lines);
+    buffer_add_bytes(&list, buffer_bytes(&d.unsure));
     diff_out->change_list = buffer_bytes(&list);
 }
 

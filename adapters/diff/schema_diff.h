@@ -5,7 +5,8 @@
  * are guessed by names, numbers, types and positions, and marked as guesses, because schemas do not
  * contain them. Losses of data are marked for a decision ("# decide:"), and a list with such marks
  * does not load; where the evidence is too weak for a guess, the mark asks, and names what the lost
- * field may have become. Lives in the arena; one thread.
+ * field may have become. Types that may belong together are asked about in comments at the end
+ * ("# unsure:"), which keep no list from loading. Lives in the arena; one thread.
  */
 #ifndef ADAPTERS_SCHEMA_DIFF_H
 #define ADAPTERS_SCHEMA_DIFF_H

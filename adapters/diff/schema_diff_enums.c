@@ -69,8 +69,9 @@ typedef struct Values {
     bool *used;               /* by the index of the new value */
     int *scores;
     const char **whys;
-    bool numbered;  /* values that kept their names kept their numbers */
-    bool left_zero; /* nobody can tell what zero became */
+    const char **asked; /* what an old value without a counterpart may have become, or NULL */
+    bool numbered;      /* values that kept their names kept their numbers */
+    bool left_zero;     /* nobody can tell what zero became */
 } Values;
 
 static void pair(Values *v, uint32_t old, uint32_t new_value, int score, const char *why)
@@ -182,8 +183,35 @@ static bool may_have_left_zero(const Values *v, uint32_t old, uint32_t new_value
     return false;
 }
 
+static bool is_left(const Values *v, int32_t number)
+{
+    for (uint32_t k = 0; k < v->ends[NEW]->n_values; k++)
+        if (!v->used[k] && v->ends[NEW]->values[k].number == number)
+            return true;
+    return false;
+}
+
+/* Does each value without a namesake find its number? Else the numbers were given to others. */
+static bool all_kept_numbers(const Values *v)
+{
+    for (uint32_t i = 0; i < v->ends[OLD]->n_values; i++) {
+        int32_t number = v->ends[OLD]->values[i].number;
+        if (!v->others[i] && number != 0 && !is_left(v, number))
+            return false;
+    }
+    return true;
+}
+
+static bool share_word(const Values *v, uint32_t old, uint32_t new_value)
+{
+    Words a = words_of(v->d->arena, v->bare[OLD][old]),
+          b = words_of(v->d->arena, v->bare[NEW][new_value]);
+    return words_alike(&a, &b) > 0;
+}
+
 static void pair_by_number(Values *v)
 {
+    bool telling = v->numbered && all_kept_numbers(v);
     for (uint32_t i = 0; i < v->ends[OLD]->n_values; i++)
         for (uint32_t k = 0; k < v->ends[NEW]->n_values && !v->others[i]; k++) {
             int32_t number = v->ends[OLD]->values[i].number;
@@ -193,8 +221,10 @@ static void pair_by_number(Values *v)
                 v->left_zero = true;
             else if (number == 0)
                 pair(v, i, k, 95, "both are zero");
-            else if (v->numbered)
+            else if (telling || (v->numbered && share_word(v, i, k)))
                 pair(v, i, k, 65, "the same number");
+            else if (v->numbered)
+                v->asked[i] = v->ends[NEW]->values[k].name;
         }
 }
 
@@ -229,8 +259,10 @@ static void tell_value(Values *v, uint32_t i, const char *name, Buffer *lines)
     const char *path = arena_printf(d->arena, "%s.%s", name, value->name);
     if (!other) {
         diff_add(d, BREAKS_JSON | BREAKS_SOURCE, false, path, "value removed");
-        buffer_printf(lines, "    %s: {removed: loud}%s\n", value->name,
-                      v->left_zero && value->number == 0 ? question(v) : "");
+        const char *asked = v->left_zero && value->number == 0 ? question(v) : "";
+        if (v->asked[i])
+            asked = arena_printf(d->arena, "  # decide: or did it become %s?", v->asked[i]);
+        buffer_printf(lines, "    %s: {removed: loud}%s\n", value->name, asked);
         return;
     }
     if (other->number != value->number)
@@ -252,7 +284,8 @@ static void diff_enum(Diffing *d, const EnumType *old, const EnumType *new_type)
                 .others = arena_array(d->arena, const EnumValue *, old->n_values + 1),
                 .used = arena_array(d->arena, bool, new_type->n_values + 1),
                 .scores = arena_array(d->arena, int, old->n_values + 1),
-                .whys = arena_array(d->arena, const char *, old->n_values + 1)};
+                .whys = arena_array(d->arena, const char *, old->n_values + 1),
+                .asked = arena_array(d->arena, const char *, old->n_values + 1)};
     match_values(&v);
     Buffer lines = buffer_in(d->arena);
     for (uint32_t i = 0; i < old->n_values; i++)

@@ -19,11 +19,13 @@ typedef struct Diffing {
     const ChangeSide *sides; /* OLD, NEW */
     Table partners[2];       /* full name -> the message or enum type at the other end */
     Table methods[2];        /* path -> the method at the other end */
-    Table reached[2];        /* full name of what methods with a counterpart lead to -> its type */
-    Table matches;           /* full name of the old message -> Match */
-    Table claimed[2];        /* full name of a field that belongs to one outside of its message */
-    Table rarity;            /* name of a field -> how many messages have it (uint32_t) */
+    Table spoken;     /* full name of an old request or response of such a method -> its type */
+    Table reached[2]; /* full name of what methods with a counterpart lead to -> its type */
+    Table matches;    /* full name of the old message -> Match */
+    Table claimed[2]; /* full name of a field that belongs to one outside of its message */
+    Table rarity;     /* name of a field -> how many messages have it (uint32_t) */
     Buffer types, messages, enums, method_lines;
+    Buffer unsure; /* questions about what has no counterpart */
 } Diffing;
 
 /* Adds a difference: `breaks` are BREAKS_ flags, `path` and the formatted text are copied. */
@@ -67,6 +69,8 @@ void diff_same_types(Diffing *d);
 bool diff_alike_types(Diffing *d, int least);
 /* By the fields of the same name that have them, whatever is in them. True: there was one. */
 bool diff_types_in_place(Diffing *d);
+/* Does nothing but the fields that have them say that these two are counterparts? */
+bool diff_is_doubtful(const Diffing *d, const MessageType *old, const MessageType *new_type);
 /* They become counterparts, if neither has one. */
 bool diff_marry_messages(Diffing *d, const MessageType *old, const MessageType *new_type);
 bool diff_marry_enums(Diffing *d, const EnumType *old, const EnumType *new_type);
@@ -146,7 +150,7 @@ typedef struct Pairing {
 typedef struct Match {
     const MessageType *ends[2];
     Slot *slots[2];
-    uint32_t n_slots[2];
+    uint32_t n_slots[2], room[2];
     Pairing *pairings;
     uint32_t n_pairings;
 } Match;

@@ -26,6 +26,7 @@ typedef struct Matching {
     Match *match;
     Words around[2]; /* of the messages' own names */
     bool numbered;   /* fields that kept their names kept their numbers */
+    bool doubtful;   /* only their place says that these are counterparts: nothing moves in them */
     Candidate *candidates;
     uint32_t n, capacity;
 } Matching;
@@ -60,7 +61,7 @@ static bool is_inside_itself(const Slot *slot)
 static Slot *add_slot(Matching *m, int end, Slot *parent, const FieldType *field)
 {
     Match *match = m->match;
-    if (match->n_slots[end] == MOST_SLOTS || (parent && parent->n_steps == MOST_STEPS))
+    if (match->n_slots[end] == match->room[end] || (parent && parent->n_steps == MOST_STEPS))
         return NULL;
     Slot *slot = &match->slots[end][match->n_slots[end]++];
     *slot = (Slot){.parent = parent};
@@ -129,22 +130,27 @@ static uint32_t count_slots(const Matching *m, int end, const FieldType *field, 
     return n;
 }
 
+/* A field that kept its name and goes with its namesake: nothing deep in it is looked at. */
+static bool goes_whole(const Matching *m, int end, const FieldType *field, const FieldType *same)
+{
+    return same && (end == OLD ? diff_fit(m->d, field, same) : diff_fit(m->d, same, field)).kind;
+}
+
 static void make_room(Matching *m)
 {
-    uint32_t most[2] = {0, 0};
     for (int end = 0; end < 2; end++) {
         const MessageType *message = m->match->ends[end], *other = m->match->ends[!end];
+        uint32_t most = 0;
         for (uint32_t i = 0; i < message->n_fields; i++) {
             const FieldType *field = &message->fields[i];
             const FieldType *same = message_field(other, bytes_of(field->name));
-            bool whole = same && (same->message != NULL) == (field->message != NULL) &&
-                         same->repeated == field->repeated;
-            most[end] += count_slots(m, end, field, whole ? MOST_STEPS - 1 : 1) + (same != NULL);
+            uint32_t depth = goes_whole(m, end, field, same) ? MOST_STEPS - 1 : 1;
+            most += count_slots(m, end, field, depth) + (same != NULL);
         }
-        m->match->slots[end] =
-            arena_array(m->d->arena, Slot, least((int)most[end], MOST_SLOTS) + 1);
+        m->match->room[end] = (uint32_t)least((int)most, MOST_SLOTS);
+        m->match->slots[end] = arena_array(m->d->arena, Slot, m->match->room[end] + 1);
     }
-    m->match->pairings = arena_array(m->d->arena, Pairing, least((int)most[OLD], MOST_SLOTS) + 1);
+    m->match->pairings = arena_array(m->d->arena, Pairing, m->match->room[OLD] + 1);
 }
 
 /* ---- The same name --------------------------------------------------------------------------- */
@@ -207,8 +213,8 @@ static bool pair_with_inner(Matching *m, int end, const FieldType *holder, const
 {
     const FieldType *inner;
     if (count_inner(m, end, holder, other, &inner) != 1 || holder->message == holder->parent ||
-        m->match->n_slots[end] + count_slots(m, end, holder, 1) > MOST_SLOTS ||
-        m->match->n_slots[!end] == MOST_SLOTS)
+        m->match->n_slots[end] + count_slots(m, end, holder, 1) > m->match->room[end] ||
+        m->match->n_slots[!end] == m->match->room[!end])
         return false;
     Slot *outer = add_slot(m, !end, NULL, other);
     add_slots(m, end, NULL, holder);
@@ -525,6 +531,51 @@ static bool is_only_of_its_kind(const Matching *m, const Candidate *c)
     return true;
 }
 
+/* On this, and less than DIFF_LIKELY, nothing is guessed: the mark of the lost field asks. */
+enum { ASKED = 40 };
+
+/* Of "port_id" and "client_id" the common word says nothing; of two versions it says something. */
+static bool share_telling_word(const Candidate *c)
+{
+    const Words *a = &c->ends[OLD]->leaf, *b = &c->ends[NEW]->leaf;
+    for (uint32_t i = 0; i < a->n; i++)
+        if (!cost_of_word(a->word[i]) && words_have(b, a->word[i]))
+            return true;
+    return false;
+}
+
+/* Is it free, and could it go to the field at the other end? */
+static bool could_be(const Matching *m, int end, const Slot *slot, const Slot *other)
+{
+    if (slot->n_steps > 1 || slot->pairing || slot->closed)
+        return false;
+    const Slot *old = end == OLD ? slot : other, *new_slot = end == OLD ? other : slot;
+    return diff_fit(m->d, slot_field(old), slot_field(new_slot)).kind == FIT_SAME;
+}
+
+static bool has_number(const Matching *m, const Slot *old, uint32_t number)
+{
+    for (uint32_t i = 0; i < m->match->n_slots[NEW]; i++) {
+        const Slot *slot = &m->match->slots[NEW][i];
+        if (could_be(m, NEW, slot, old) && slot_field(slot)->number == number)
+            return true;
+    }
+    return false;
+}
+
+/* Where each old field that could become the new one finds its number at the other end, it is no
+   chance that this one does. */
+static bool all_kept_numbers(const Matching *m, const Candidate *c)
+{
+    for (uint32_t i = 0; i < m->match->n_slots[OLD]; i++) {
+        const Slot *slot = &m->match->slots[OLD][i];
+        if (could_be(m, OLD, slot, c->ends[NEW]) &&
+            !has_number(m, c->ends[OLD], slot_field(slot)->number))
+            return false;
+    }
+    return true;
+}
+
 /* What speaks for it when the names do not. 0: nothing. */
 static int score_without_names(const Matching *m, Candidate *c, bool only)
 {
@@ -543,7 +594,9 @@ static int score_without_names(const Matching *m, Candidate *c, bool only)
         return 0;
     if (c->fit.kind == FIT_SAME) {
         c->why = "the same number and type";
-        return only || share_oneof(m, a, b) ? 72 : 65;
+        return only || share_oneof(m, a, b)                      ? 72
+               : share_telling_word(c) || all_kept_numbers(m, c) ? 65
+                                                                 : ASKED;
     }
     c->why = "the same number, and the only fields left";
     return alone && c->fit.kind != FIT_LIST ? 68 : 0;
@@ -561,9 +614,6 @@ static bool is_half_replaced(const Candidate *c)
            !words_have_all(&words[OLD], &words[NEW]) && !words_have_all(&words[NEW], &words[OLD]);
 }
 
-/* On this, and less than DIFF_LIKELY, nothing is guessed: the mark of the lost field asks. */
-enum { ASKED = 40 };
-
 /* What else than their names speaks for two fields. */
 static void score_of_place(const Matching *m, Candidate *c)
 {
@@ -580,7 +630,8 @@ static void score_of_place(const Matching *m, Candidate *c)
         c->score += only && is_telling_type(m, a) ? 20 : only && direct ? 12 : 0;
         c->score += number ? 12 : 0;
     }
-    if (direct && !number && is_half_replaced(c) && c->score >= DIFF_LIKELY)
+    bool evident = number && share_telling_word(c);
+    if (direct && !evident && is_half_replaced(c) && c->score >= DIFF_LIKELY)
         c->score = DIFF_LIKELY - 1;
     if (c->score > without)
         c->why = "by its name";
@@ -643,6 +694,8 @@ static void consider(Matching *m, Slot *old, Slot *new_slot)
     else if (c.fit.named && old->n_steps == 1 && new_slot->n_steps == 1)
         c.score = DIFF_SURE - 10;
     c.score -= cost_of_fit(&c.fit);
+    if (m->doubtful && old->n_steps + new_slot->n_steps > 2)
+        c.score = least(c.score, DIFF_LIKELY - 1);
     if (c.score < DIFF_SURE && (is_claimed(m, OLD, old) || is_claimed(m, NEW, new_slot)))
         return;
     if (c.score >= ASKED)
@@ -770,6 +823,42 @@ static void close_around(Matching *m, int end, Slot *taken)
     }
 }
 
+/* How many fields of the one message have their namesake in the other. */
+static uint32_t count_between(const Matching *m, const Slot *old, const Slot *new_slot)
+{
+    uint32_t n = 0;
+    for (uint32_t i = 0; i < m->n; i++) {
+        const Candidate *c = &m->candidates[i];
+        n += c->ends[OLD]->parent == old && c->ends[NEW]->parent == new_slot &&
+             strcmp(slot_field(c->ends[OLD])->name, slot_field(c->ends[NEW])->name) == 0;
+    }
+    return n;
+}
+
+static uint32_t count_fields(const Slot *slot)
+{
+    return slot_field(slot)->message->n_fields;
+}
+
+/* Two messages whose fields are the same by name were renamed; their fields did not move. */
+static void add_renamed_holder(Matching *m, Slot *old, Slot *new_slot)
+{
+    enum { MOST_OF_IT = 60 };
+    const FieldType *a = slot_field(old), *b = slot_field(new_slot);
+    if (old->pairing || new_slot->pairing || old->closed || new_slot->closed || old->n_steps > 1 ||
+        new_slot->n_steps > 1 || !can_open(m, OLD, a) || !can_open(m, NEW, b))
+        return;
+    uint32_t both = count_between(m, old, new_slot),
+             n[2] = {count_fields(old), count_fields(new_slot)};
+    Fit fit = diff_fit(m->d, a, b);
+    if (both && 100 * both >= MOST_OF_IT * (uint32_t)least((int)n[OLD], (int)n[NEW]) &&
+        fit.kind == FIT_ALIKE)
+        add_candidate(m, (Candidate){.ends = {old, new_slot},
+                                     .fit = fit,
+                                     .score = DIFF_SURE + (int)(40 * both / (n[OLD] + n[NEW])),
+                                     .why = "by what is in it"});
+}
+
 /* ---- The best first -------------------------------------------------------------------------- */
 
 static uint32_t steps_of(const Candidate *c)
@@ -856,6 +945,7 @@ const Match *diff_match(Diffing *d, const MessageType *old, const MessageType *n
     Matching m = {
         .d = d,
         .match = match,
+        .doubtful = diff_is_doubtful(d, old, new_type),
         .around = {words_of_type(d->arena, old->name), words_of_type(d->arena, new_type->name)}};
     make_room(&m);
     pair_same_names(&m);
@@ -864,6 +954,9 @@ const Match *diff_match(Diffing *d, const MessageType *old, const MessageType *n
         for (uint32_t k = 0; k < match->n_slots[NEW]; k++)
             consider(&m, &match->slots[OLD][i], &match->slots[NEW][k]);
     score_holders(&m);
+    for (uint32_t i = 0; i < match->n_slots[OLD]; i++)
+        for (uint32_t k = 0; k < match->n_slots[NEW]; k++)
+            add_renamed_holder(&m, &match->slots[OLD][i], &match->slots[NEW][k]);
     if (m.n)
         qsort(m.candidates, m.n, sizeof *m.candidates, by_score);
     while (pair_best(&m))

@@ -15,6 +15,8 @@ static bool pair(Diffing *d, const MethodType *old, const MethodType *new_method
 {
     table_put(&d->methods[OLD], bytes_of(old->path), (void *)new_method);
     table_put(&d->methods[NEW], bytes_of(new_method->path), (void *)old);
+    table_put(&d->spoken, bytes_of(old->input->full_name), (void *)old->input);
+    table_put(&d->spoken, bytes_of(old->output->full_name), (void *)old->output);
     return true;
 }
 
@@ -142,6 +144,31 @@ static bool is_standard(const char *word)
     return false;
 }
 
+/* What a standard method is about: "audience list" of ListAudienceLists. */
+static Words noun_of(const Words *name)
+{
+    Words noun = {0};
+    for (uint32_t i = 1; i < name->n; i++)
+        noun.word[noun.n++] = name->word[i];
+    return noun;
+}
+
+/* Did the resource that both are about get the other's name? */
+static bool is_renamed_resource(const Diffing *d, const Words *old, const Words *new_name)
+{
+    Words was = noun_of(old), is = noun_of(new_name);
+    const Schema *schema = d->sides[OLD].schema;
+    for (uint32_t i = 0; was.n && i < schema->n_messages; i++) {
+        const MessageType *type = &schema->messages[i], *partner = diff_partner(d, OLD, type);
+        if (!partner || !diff_in_package(&d->sides[OLD], type->full_name))
+            continue;
+        Words a = words_of_type(d->arena, type->name), b = words_of_type(d->arena, partner->name);
+        if (words_alike(&a, &was) == 100 && words_alike(&b, &is) == 100)
+            return true;
+    }
+    return false;
+}
+
 /* Get, List, Create of another noun are methods of another resource, unless that one is alike. */
 static bool is_of_another_resource(Diffing *d, const MethodType *old, const MethodType *new_method,
                                    int names)
@@ -153,6 +180,8 @@ static bool is_of_another_resource(Diffing *d, const MethodType *old, const Meth
            !type_fits(d, old->output, new_method->output, DIFF_LIKELY);
 }
 
+enum { ALIKE = 60 };
+
 /* How alike two methods are whose types could go together; 0 when they are not. */
 static int method_likeness(Diffing *d, const MethodType *old, const MethodType *new_method)
 {
@@ -161,7 +190,10 @@ static int method_likeness(Diffing *d, const MethodType *old, const MethodType *
         (is_standard(b.word[0]) && !words_have(&a, b.word[0])))
         return 0;
     int score = words_alike(&a, &b);
-    if (score < 60 || is_of_another_resource(d, old, new_method, score))
+    if (is_standard(a.word[0]) && strcmp(a.word[0], b.word[0]) == 0 &&
+        is_renamed_resource(d, &a, &b))
+        score = 100;
+    if (score < ALIKE || is_of_another_resource(d, old, new_method, score))
         return 0;
     return types_fit(d, old, new_method, 40) ? score : 0;
 }
@@ -195,6 +227,51 @@ static bool pair_renamed(Diffing *d, const MethodType *old)
         return false;
     marry_types(d, old, alike);
     return pair(d, old, alike);
+}
+
+/* The only method of a service that has no counterpart; NULL where there is none, or several. */
+static const MethodType *only_left(const Diffing *d, int end, const ServiceType *service)
+{
+    const MethodType *left = NULL;
+    for (uint32_t i = 0; i < service->n_methods; i++) {
+        if (other_method(d, end, &service->methods[i]))
+            continue;
+        if (left)
+            return NULL;
+        left = &service->methods[i];
+    }
+    return left;
+}
+
+static bool may_be_partners(const Diffing *d, const MessageType *old, const MessageType *new_type)
+{
+    const MessageType *partner = diff_partner(d, OLD, old);
+    return partner ? partner == new_type : !diff_partner(d, NEW, new_type);
+}
+
+/* Types of the API's own that are counterparts, or could be by what is in them. */
+static bool own_type_fits(Diffing *d, const MessageType *old, const MessageType *new_type)
+{
+    return diff_in_package(&d->sides[OLD], old->full_name) &&
+           type_fits(d, old, new_type, DIFF_LIKELY);
+}
+
+/* What is left of a service at both ends, if the types of the one go to those of the other. */
+static bool pair_left(Diffing *d, const MethodType *old)
+{
+    const ServiceType *service = same_service(d, old->service);
+    const MethodType *left = service ? only_left(d, NEW, service) : NULL;
+    if (!left || only_left(d, OLD, old->service) != old || !same_streams(old, left) ||
+        is_standard(words_of(d->arena, old->name).word[0]) ||
+        is_standard(words_of(d->arena, left->name).word[0]))
+        return false;
+    bool input = own_type_fits(d, old->input, left->input);
+    bool output = own_type_fits(d, old->output, left->output);
+    if ((!input && !output) || !may_be_partners(d, old->input, left->input) ||
+        !may_be_partners(d, old->output, left->output))
+        return false;
+    marry_types(d, old, left);
+    return pair(d, old, left);
 }
 
 /* ---- What methods lead to -------------------------------------------------------------------- */
@@ -232,6 +309,8 @@ bool diff_pair_methods(Diffing *d)
     more |= for_each_free(d, pair_moved);
     if (!more)
         more = for_each_free(d, pair_renamed);
+    if (!more)
+        more = for_each_free(d, pair_left);
     reach_all(d);
     return more;
 }
@@ -273,10 +352,15 @@ static void tell_method(Diffing *d, const MethodType *old)
             diff_add(d, BREAKS_JSON, false, name, "its HTTP binding changed");
     } else {
         bool moved = strcmp(old->name, other->name) == 0;
+        Words was = words_of(d->arena, old->name), is = words_of(d->arena, other->name);
+        bool alike = words_alike(&was, &is) >= ALIKE;
         diff_add(d, BREAKS_WIRE | BREAKS_SOURCE, true, name, "%s to %s",
                  moved ? "moved" : "renamed", to);
         buffer_printf(&d->method_lines, "  %s: %s%s\n", name, to,
-                      diff_guess(d, DIFF_SURE, moved ? "by its name" : "by its name and types"));
+                      diff_guess(d, alike ? DIFF_SURE : DIFF_LIKELY,
+                                 moved   ? "by its name"
+                                 : alike ? "by its name and types"
+                                         : "by its types, and the only one left"));
     }
 }
 

@@ -272,6 +272,14 @@ int diff_free_enums_alike(Diffing *d, const EnumType *a, const EnumType *b)
                     enum_likeness(d, a, b));
 }
 
+bool diff_is_doubtful(const Diffing *d, const MessageType *old, const MessageType *new_type)
+{
+    enum { LITTLE = 30 };
+    return name_likeness(d, old->name, new_type->name) < 100 &&
+           !table_get(&d->spoken, bytes_of(old->full_name)) &&
+           message_overlap(d, old, new_type).share < LITTLE;
+}
+
 /* ---- Alike types ----------------------------------------------------------------------------- */
 
 /* Types that calls bring come first; the others only inside an Any, if at all. */
@@ -281,6 +289,20 @@ static bool may_marry(const Diffing *d, const char *old, const char *new_name, b
     bool both = all || (table_get(&d->reached[OLD], bytes_of(old)) &&
                         table_get(&d->reached[NEW], bytes_of(new_name)));
     return reached ? both : !both && name_likeness(d, old, new_name) == 100;
+}
+
+static bool is_nested(const char *name)
+{
+    return strchr(name, '.') != NULL;
+}
+
+/* No call tells whether types that only an Any may bring belong together. Where the one is nested
+   in a message and the other is not, or in another one, their content has to. */
+static bool tells_enough(const Diffing *d, const char *old, const char *new_name, int share)
+{
+    enum { ALMOST_ALL = 90 };
+    const char *names[2] = {side_name(&d->sides[OLD], old), side_name(&d->sides[NEW], new_name)};
+    return share >= ALMOST_ALL || (!is_nested(names[OLD]) && !is_nested(names[NEW]));
 }
 
 enum { CLEARLY = 5 }; /* by so much the best is to be better than the second */
@@ -323,7 +345,9 @@ static const MessageType *most_alike_message(Diffing *d, int end, const MessageT
         const MessageType *other = &schema->messages[i];
         const MessageType *old = end == OLD ? type : other, *new_type = end == OLD ? other : type;
         if (is_free_message(d, !end, other) &&
-            may_marry(d, old->full_name, new_type->full_name, reached))
+            may_marry(d, old->full_name, new_type->full_name, reached) &&
+            (reached || tells_enough(d, old->full_name, new_type->full_name,
+                                     message_overlap(d, old, new_type).share)))
             best_add(&best, other, message_likeness(d, old, new_type));
     }
     return best_of(&best);
@@ -337,8 +361,11 @@ static const EnumType *most_alike_enum(Diffing *d, int end, const EnumType *type
     for (uint32_t i = 0; i < schema->n_enums; i++) {
         const EnumType *other = &schema->enums[i];
         const EnumType *old = end == OLD ? type : other, *new_type = end == OLD ? other : type;
+        uint32_t common;
         if (is_free(d, !end, other->full_name) &&
-            may_marry(d, old->full_name, new_type->full_name, reached))
+            may_marry(d, old->full_name, new_type->full_name, reached) &&
+            (reached || tells_enough(d, old->full_name, new_type->full_name,
+                                     enum_overlap(d, old, new_type, &common))))
             best_add(&best, other, enum_likeness(d, old, new_type));
     }
     return best_of(&best);
@@ -432,6 +459,43 @@ static void tell_type(Diffing *d, const char *old_full, const char *new_full, in
                   itself ? "" : diff_guess(d, score, score ? "by what is in it" : "by its place"));
 }
 
+/* The type that is most like this one, where the two do not have to be the same for that. */
+enum { ASKED = 50 };
+
+static void ask_about(Diffing *d, const char *old, const char *new_name)
+{
+    buffer_printf(&d->unsure, "# unsure: did %s become %s?\n", side_name(&d->sides[OLD], old),
+                  side_name(&d->sides[NEW], new_name));
+}
+
+static void ask_about_message(Diffing *d, const MessageType *old)
+{
+    const Schema *schema = d->sides[NEW].schema;
+    Best best = best_from(ASKED);
+    for (uint32_t i = 0; i < schema->n_messages; i++) {
+        const MessageType *other = &schema->messages[i];
+        if (is_free_message(d, NEW, other))
+            best_add(&best, other, message_likeness(d, old, other));
+    }
+    const MessageType *alike = best_of(&best);
+    if (alike)
+        ask_about(d, old->full_name, alike->full_name);
+}
+
+static void ask_about_enum(Diffing *d, const EnumType *old)
+{
+    const Schema *schema = d->sides[NEW].schema;
+    Best best = best_from(ASKED);
+    for (uint32_t i = 0; i < schema->n_enums; i++) {
+        const EnumType *other = &schema->enums[i];
+        if (is_free(d, NEW, other->full_name))
+            best_add(&best, other, enum_likeness(d, old, other));
+    }
+    const EnumType *alike = best_of(&best);
+    if (alike)
+        ask_about(d, old->full_name, alike->full_name);
+}
+
 void diff_types(Diffing *d)
 {
     const Schema *schema = d->sides[OLD].schema;
@@ -440,11 +504,15 @@ void diff_types(Diffing *d)
         const MessageType *other = table_get(&d->partners[OLD], bytes_of(old->full_name));
         if (other)
             tell_type(d, old->full_name, other->full_name, message_likeness(d, old, other));
+        else if (is_free_message(d, OLD, old))
+            ask_about_message(d, old);
     }
     for (uint32_t i = 0; i < schema->n_enums; i++) {
         const EnumType *old = &schema->enums[i];
         const EnumType *other = table_get(&d->partners[OLD], bytes_of(old->full_name));
         if (other)
             tell_type(d, old->full_name, other->full_name, enum_likeness(d, old, other));
+        else if (is_free(d, OLD, old->full_name))
+            ask_about_enum(d, old);
     }
 }

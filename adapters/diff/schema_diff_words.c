@@ -162,12 +162,19 @@ static bool is_version(const char *word)
     return word[0] == 'v' && isdigit((unsigned char)word[1]);
 }
 
+/* "Beta" of "MetadataV1Beta" */
+static bool is_stage_behind(const char *version, const char *word)
+{
+    return is_version(version) &&
+           (bytes_start_with(bytes_of(word), "alpha") || bytes_start_with(bytes_of(word), "beta"));
+}
+
 Words words_of_type(Arena *arena, const char *name)
 {
     const char *dot = strrchr(name, '.');
     Words all = words_of(arena, dot ? dot + 1 : name), words = {0};
     for (uint32_t i = 0; i < all.n; i++)
-        if (!is_version(all.word[i]))
+        if (!is_version(all.word[i]) && !(i && is_stage_behind(all.word[i - 1], all.word[i])))
             words.word[words.n++] = all.word[i];
     return words.n ? words : all;
 }

@@ -89,18 +89,40 @@ static void methods_are_renamed_by_their_words_and_types(void **state)
     assert_bytes(
         bytes_of(list + strlen("to: v2\n")),
         "types:\n"
+        "  ConverseRequest: AssistRequest  # decide: a guess, by what is in it\n"
+        "  ConverseResponse: AssistResponse  # decide: a guess, by its place\n"
+        "  ReadingDesk: ReadingTable  # decide: a guess, by what is in it\n"
+        "  GetReadingDeskRequest: GetReadingTableRequest  # decide: a guess, by its place\n"
+        "  DeleteReadingDeskRequest: DeleteReadingTableRequest  # decide: a guess, by its place\n"
+        "  ListReadingDesksRequest: ListReadingTablesRequest  # guess: by what is in it\n"
+        "  ListReadingDesksResponse: ListReadingTablesResponse  # decide: a guess, by what is in "
+        "it\n"
+        "  Repository: Policy.Repository  # guess: by what is in it\n"
         "  ScheduleDeleteBookRequest: DeleteBookRequest  # decide: a guess, by what is in it\n"
         "  IsBookReadableRequest: CheckBookReadabilityRequest  # guess: by what is in it\n"
         "  IsBookReadableResponse: CheckBookReadabilityResponse  # guess: by what is in it\n"
         "messages:\n"
+        "  ConverseRequest:\n"
+        "    again: {added: graceful}  # decide: bool, lost towards v1\n"
+        "  ConverseResponse:\n"
+        "    spoken: shown  # decide: a guess, the same number and type\n"
+        "    volume: {added: graceful}  # decide: int32, lost towards v1\n"
+        "  ListReadingDesksResponse:\n"
+        "    reading_desks: reading_tables  # guess: by its name\n"
         "  ScheduleDeleteBookRequest:\n"
         "    force: {added: graceful}  # decide: bool, lost towards v1\n"
         "methods:\n"
         "  Taxes.GetAccountTax: {removed: \"v2 has no such method\"}\n"
         "  Taxes.UpdateAccountTax: {removed: \"v2 has no such method\"}\n"
+        "  Rooms.GetReadingDesk: Rooms.GetReadingTable  # guess: by its name and types\n"
+        "  Rooms.ListReadingDesks: Rooms.ListReadingTables  # guess: by its name and types\n"
+        "  Rooms.DeleteReadingDesk: Rooms.DeleteReadingTable  # guess: by its name and types\n"
+        "  Assistant.Converse: Assistant.Assist  # decide: a guess, by its types, and the only one "
+        "left\n"
         "  Books.GetBook: Library.GetBook  # guess: by its name\n"
         "  Books.ScheduleDeleteBook: Library.DeleteBook  # guess: by its name and types\n"
-        "  Books.IsBookReadable: Library.CheckBookReadability  # guess: by its name and types\n");
+        "  Books.IsBookReadable: Library.CheckBookReadability  # guess: by its name and types\n"
+        "# unsure: did Wanted become Policy.Wanted?\n");
 }
 
 static void names_are_compared_by_their_words(void **state)
@@ -347,11 +369,78 @@ static void an_enum_becomes_a_text_of_its_very_name(void **state)
           "    operation: {added: graceful}  # decide: string, lost towards v1\n");
 }
 
+static void a_number_that_was_given_to_another_field_says_nothing(void **state)
+{
+    check(state, "Ids",
+          "messages:\n"
+          "  M:\n"
+          "    port_id: {removed: graceful}  # decide: string, lost towards v2; or did it become "
+          "client_id?\n"
+          "    channel_id: {removed: graceful}  # decide: string, lost towards v2; or did it "
+          "become client_id?\n"
+          "    client_id: {added: graceful}  # decide: string, lost towards v1\n"
+          "  N:\n"
+          "    allow: include  # decide: a guess, the same number and type\n"
+          "    deny: exclude  # decide: a guess, the same number and type\n");
+}
+
+static void a_message_is_renamed_where_its_fields_keep_their_names(void **state)
+{
+    check(state, "Renamed",
+          "types:\n"
+          "  State: In  # decide: a guess, by its place\n"
+          "  Result: Out  # decide: a guess, by its place\n"
+          "messages:\n"
+          "  M:\n"
+          "    converse_state: dialog_in  # decide: a guess, the only one of its type\n"
+          "    result: dialog_out  # decide: a guess, the only one of its type\n"
+          "  State:\n"
+          "    language: {added: graceful}  # decide: string, lost towards v1\n"
+          "    fresh: {added: graceful}  # decide: bool, lost towards v1\n"
+          "  Result:\n"
+          "    spoken: shown  # decide: a guess, the same number and type\n");
+}
+
+static void nothing_moves_in_types_that_only_their_place_makes_counterparts(void **state)
+{
+    check(state, "Doubtful",
+          "types:\n"
+          "  Kind: Declared  # decide: a guess, by its place\n"
+          "messages:\n"
+          "  Kind:\n"
+          "    basic: {removed: graceful}  # decide: int32, lost towards v2\n"
+          "    abstract: {removed: graceful}  # decide: List, lost towards v2\n"
+          "    of: {added: graceful}  # decide: string, lost towards v1\n"
+          "    params: {added: graceful}  # decide: list of string, lost towards v1\n");
+}
+
+static void the_number_of_a_value_says_something_where_all_have_kept_theirs(void **state)
+{
+    check(state, "Reused",
+          "enums:\n"
+          "  Kept:\n"
+          "    HELD: BUSY  # decide: a guess, the same number\n"
+          "  Given:\n"
+          "    LATE: {removed: loud}  # decide: or did it become NEAR?\n"
+          "    LOST: {removed: loud}\n"
+          "    NEAR: {added: loud}\n");
+}
+
+static void a_message_goes_into_one_that_has_much_else_in_it(void **state)
+{
+    check(state, "Inside",
+          "messages:\n"
+          "  M:\n"
+          "    value: value.literal  # decide: a guess, the only field in it of this type\n"
+          "    value.place: {added: graceful}  # decide: Place, lost towards v1\n");
+}
+
 static const char *const kinds[] = {
     "Recursive", "Alternatives", "Zeros",     "Texts",   "Numbers", "Renumbered", "Oneofs",
     "OnlyOne",   "Words",        "Opposites", "Hoisted", "Deep",    "Reference",  "Converted",
     "Priced",    "Values",       "Alike",     "Ties",    "Into",    "Lost",       "Maps",
-    "Siblings",  "Holders",      "MapValues", "Flags",   "Specs",   "Etags",      "Left"};
+    "Siblings",  "Holders",      "MapValues", "Flags",   "Specs",   "Etags",      "Left",
+    "Ids",       "Renamed",      "Doubtful",  "Reused",  "Inside"};
 enum { N_KINDS = sizeof kinds / sizeof *kinds };
 
 static ChangeSide side(Loaded *loaded, const char *version, const char *kind, const char *end)
@@ -409,6 +498,11 @@ int main(void)
         cmocka_unit_test(what_is_in_one_alternative_does_not_come_with_another),
         cmocka_unit_test(zero_that_said_something_is_asked_about),
         cmocka_unit_test(an_enum_becomes_a_text_of_its_very_name),
+        cmocka_unit_test(a_number_that_was_given_to_another_field_says_nothing),
+        cmocka_unit_test(a_message_is_renamed_where_its_fields_keep_their_names),
+        cmocka_unit_test(nothing_moves_in_types_that_only_their_place_makes_counterparts),
+        cmocka_unit_test(the_number_of_a_value_says_something_where_all_have_kept_theirs),
+        cmocka_unit_test(a_message_goes_into_one_that_has_much_else_in_it),
         cmocka_unit_test(a_first_list_is_refused_for_its_marks_and_for_nothing_else),
         cmocka_unit_test(so_is_one_between_versions_that_have_little_in_common),
     };

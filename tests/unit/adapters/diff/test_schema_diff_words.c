@@ -59,6 +59,10 @@ static void a_type_has_the_words_of_its_innermost_name_without_a_version(void **
 {
     Words a = words_of_type(*state, "Instance.DiskType"), b = words_of_type(*state, "DiskTypeV1");
     assert_int_equal(words_alike(&a, &b), 100);
+    Words beta = words_of_type(*state, "DiskTypeV1Beta"),
+          tested = words_of_type(*state, "DiskBetaType");
+    assert_int_equal(words_alike(&a, &beta), 100);
+    assert_int_equal(tested.n, 3);
     Words only_version = words_of_type(*state, "V2");
     assert_int_equal(only_version.n, 1);
 }
