@@ -63,7 +63,7 @@ static inline void memory_add(MemoryKind kind, int64_t more)
         memory_tell(kind);
 }
 
-/* Tells the process what this thread has not told yet: for tests, and threads that end. */
+/* Tells the process what this thread has not told yet: for tests, and threads that end or rest. */
 void memory_settle(void);
 
 /* Bytes in use, as far as told. */

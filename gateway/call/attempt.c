@@ -21,6 +21,12 @@ void attempt_asked(Attempt *attempt)
         x->record.time_to_upstream = x->loop->now - x->began;
 }
 
+void attempt_forget_made(Attempt *attempt)
+{
+    arena_free(attempt->made_in);
+    attempt->made_in = NULL;
+}
+
 void attempt_drop(Attempt *attempt)
 {
     Side *side = &attempt->side;
@@ -29,6 +35,8 @@ void attempt_drop(Attempt *attempt)
     attempt->waiting = attempt->held = false;
     if (attempt->memory_wait.at)
         memory_wait_end(attempt->exchange->loop, &attempt->memory_wait);
+    attempt_drop_jobs(attempt);
+    attempt_forget_made(attempt);
     if (!side->stream)
         return;
     if (!side->ended)

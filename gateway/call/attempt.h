@@ -15,12 +15,28 @@
 
 #include "gateway/memory/memory_wait.h"
 #include "gateway/policy/policy.h"
+#include "gateway/rest/rest_request.h"
 #include "gateway/telemetry/telemetry.h"
 #include "gateway/upstream/pick.h"
 #include "protocols/dialect/dialect.h"
 
 typedef struct Attempt Attempt;
 typedef struct Exchange Exchange;
+typedef struct MessageJob MessageJob; /* exchange_work.c */
+
+/* A request's message as an instance gets it. */
+typedef struct MadeRequest {
+    FramedMessage framed;
+    Compression compression;
+    const RestRequest *rest; /* of a REST instance */
+} MadeRequest;
+
+/* What has come of a response behind a message that is on the work pool. */
+typedef struct Backlog {
+    Buffer body;
+    bool ended; /* with these: */
+    Fields trailers;
+} Backlog;
 
 /* One of the two streams that an exchange stands between. */
 typedef struct Side {
@@ -38,21 +54,29 @@ struct Attempt {
     Pick pick;       /* zeroed until an instance is found */
     PickTried tried; /* this instance, and earlier ones that must not be tried again */
     const Plan *request_plan, *response_plan;
+    const Version *reply_version; /* of the response to the caller; NULL: none */
     RequestTarget target;
     const HttpRule *rest_rule; /* of a REST instance: the binding used for the request */
+
+    MadeRequest made; /* the next message to send; in the exchange's scratch, or of one: */
+    Arena *made_in;   /* NULL: in scratch */
+    MessageJob *request_job, *answer_job; /* on the work pool; NULL: none */
 
     UpstreamWait wait; /* for a connection, while `waiting` */
     bool waiting;
     bool held; /* until some of the request has arrived */
     Side side;
-    bool request_runs, response_runs; /* messages pass in their frames: exchange_takes_runs */
-    bool sent;                        /* some of the request has gone to the instance */
+    /* The largest messages that pass in runs (exchange_run_size); 0: none do. */
+    uint32_t request_run_size, response_run_size;
+    bool sent;       /* some of the request has gone to the instance */
     bool may_return; /* instances that were tried may be tried again if no other is left */
     bool also;       /* it was started while another one was live */
 
     MemoryWait memory_wait; /* for the rest of its response */
     bool has_answer;        /* the head of the response is read */
+    bool passes;            /* its messages go on compressed as they came */
     Answer answer;
+    Backlog *backlog;       /* NULL: no message of it was on the work pool yet */
     Message answer_message; /* unary */
     bool has_answer_message;
     bool passed;       /* it goes on in pieces, while it arrives; */
@@ -72,6 +96,9 @@ void attempt_asked(Attempt *attempt);
 /* Cancels what it waits for, and releases the stream: an incomplete response is reset. Its record
    stays. May be called twice. */
 void attempt_drop(Attempt *attempt);
+
+/* Frees the message that was made for it, if that has an arena for itself. */
+void attempt_forget_made(Attempt *attempt);
 
 /* Records the end of the attempt, with the present time. Only the first call counts. `why` has
    failed unless the code is OK. */

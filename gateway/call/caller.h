@@ -9,7 +9,9 @@
  *             on_room, on_head, on_message, on_piece, on_response, on_end, on_record
  *
  * Messages are in the caller's version and codec, without frames; they, trailers and failures are
- * valid during the event only. All happens on the loop of the exchange.
+ * valid during the event only. All happens on the loop of the exchange. A large message is
+ * converted elsewhere (work_pool.h): until it is there, the exchange wants no more of the request,
+ * and no later event of the response comes but the end of a call that fails.
  *
  * Lifetime: a caller belongs to whoever made it, and must live until on_record, which is the last
  * event and comes exactly once; the exchange is freed after it. A callback may call the functions
@@ -20,6 +22,7 @@
 #ifndef GATEWAY_CALLER_H
 #define GATEWAY_CALLER_H
 
+#include "gateway/call/framing.h"
 #include "gateway/telemetry/telemetry.h"
 #include "protocols/dialect/dialect.h"
 
@@ -59,12 +62,18 @@ typedef struct CallerEvents {
     /* Whether the caller accepts more of the response. While it does not, reading from the instance
        is paused; the caller calls exchange_room when it does again. */
     bool (*has_room)(const Caller *caller);
-    /* Keeps a message that the caller sends for as long as the exchange; `data` NULL: out of
-       memory. NULL: it is copied. */
-    Bytes (*keep)(Caller *caller, Bytes message);
-    /* Decompresses a message that the caller passed as `compressed`, in place. NULL: it passes
-       none. */
-    MUST_USE Result (*open)(Caller *caller, Message *message);
+    /* The reader of the caller's messages, which lives as long as the exchange: it keeps messages,
+       and opens those that the caller passes as `compressed`. NULL: messages are copied, and none
+       is compressed. */
+    MessageReader *(*reader)(Caller *caller);
+
+    /* How the messages of the response are framed; valid until the next event. NULL: they are not,
+       nor the next two called. */
+    const Framing *(*framing)(Caller *caller);
+    /* As on_message and on_response, with a message that is framed so. */
+    MUST_USE Result (*on_framed)(Caller *caller, const Framed *framed);
+    MUST_USE Result (*on_framed_response)(Caller *caller, const Framed *framed,
+                                          const Fields *trailers);
 } CallerEvents;
 
 struct Caller {

@@ -4,6 +4,8 @@
 #include "gateway/headers/cors.h"
 #include "gateway/headers/own_fields.h"
 
+enum { BUILTIN_MESSAGE = 64 * 1024 /* bytes of a request to a built-in service */ };
+
 /* ---- Steps ----------------------------------------------------------------------------------- */
 
 /* A CORS preflight is answered by the gateway; no service gets it. */
@@ -38,8 +40,10 @@ static const Step *resolve(Exchange *x, Attempt *attempt)
         return exchange_fail(x, r);
     message_reader_init(&c->reader, x->call.dialect, false, x->call.compression,
                         x->config->limits.message_bytes, x->arena);
-    if (builtin) {
+    if (builtin) {            /* which reads its messages on the loop */
         exchange_set_firm(x); /* health is told whatever is in use */
+        if (c->reader.limit > BUILTIN_MESSAGE)
+            c->reader.limit = BUILTIN_MESSAGE;
         return exchange_begin_builtin(x, builtin, &c->head->fields);
     }
     r = exchange_admit(x);
@@ -185,7 +189,7 @@ static const Step *negotiate_step(Exchange *x, Attempt *attempt)
     if (failed(r))
         return exchange_fail(x, r);
 
-    c->reader.keep_compressed = exchange_keeps_request(x);
+    c->reader.keep_compressed = true; /* they are opened where they are converted */
     c->reader.most_growth = x->config->limits.compression_ratio;
     if (is_upload_in_pieces(x))
         c->reader.unframed = UNFRAMED_PIECES;
@@ -237,8 +241,9 @@ static bool send_messages(Client *c, Bytes *piece)
     while (exchange_wants(c->x)) {
         Message message;
         Result why = OK;
-        if (exchange_takes_runs(c->x)) {
-            MessageRun run = message_reader_run(&c->reader, piece);
+        size_t run_size = exchange_run_size(c->x);
+        if (run_size) {
+            MessageRun run = message_reader_run(&c->reader, run_size, piece);
             if (run.n && !exchange_send_run(c->x, run))
                 return false;
         }
@@ -262,7 +267,7 @@ static bool send_end(Client *c)
     c->told = true;
     MessageOutcome outcome = last_message(c, &last, &why);
     if (outcome == MESSAGE_DONE && c->x->binding && !c->x->method->type->client_streaming)
-        why = client_take_rest_body(c, last.bytes);
+        why = client_take_rest_body(c, &last);
     if (failed(why))
         return fail(c, why);
     return exchange_end(c->x, outcome == MESSAGE_DONE ? &last : NULL);
@@ -393,16 +398,9 @@ static bool has_room(const Caller *caller)
     return http_stream_queued(c->stream) <= c->x->config->limits.http.queue_high;
 }
 
-static Bytes keep(Caller *caller, Bytes message)
+static MessageReader *reader_of(Caller *caller)
 {
-    return message_reader_keep(&((Client *)caller)->reader, message);
-}
-
-static Result open_message(Caller *caller, Message *message)
-{
-    Client *c = (Client *)caller;
-    message->compressed = false;
-    return message_reader_decompress(&c->reader, message->bytes, &message->bytes);
+    return &((Client *)caller)->reader;
 }
 
 static void on_record(Caller *caller, const CallRecord *record)
@@ -431,8 +429,10 @@ static const CallerEvents caller_events = {
     .on_record = on_record,
     .has = has,
     .has_room = has_room,
-    .keep = keep,
-    .open = open_message,
+    .reader = reader_of,
+    .framing = client_framing,
+    .on_framed = client_on_framed,
+    .on_framed_response = client_on_framed_response,
 };
 
 /* ---- Beginning ------------------------------------------------------------------------------- */

@@ -44,7 +44,7 @@ struct Client {
     /* The response. */
     Bytes allow;                   /* for the Allow field of a 405 */
     Bytes content_type;            /* of an HttpBody; else empty */
-    Compression compression;       /* that the head names */
+    Framing framing;               /* settled with the head */
     size_t piece_left;             /* of a message that goes out in pieces: not sent yet */
     RestBody *rest_body;           /* JSON messages that follow each other in one body, without
                                       frames that could name a compression; else NULL */
@@ -73,7 +73,7 @@ MUST_USE Result client_check_get(Client *c);
 /* REST, once the binding in the client's version is known: reads the parameters from the head, and
    from the body. Faults: NOT_ACCEPTABLE, UNSUPPORTED_MEDIA, UNKNOWN_FIELD. */
 MUST_USE Result client_take_rest(Client *c);
-MUST_USE Result client_take_rest_body(Client *c, Bytes body);
+MUST_USE Result client_take_rest_body(Client *c, Message *body); /* empties what is not taken */
 /* The 415 of a body with call.foreign_media. */
 MUST_USE Result client_refuse_media(Client *c);
 
@@ -83,6 +83,9 @@ Result client_on_message(Caller *caller, Message message);
 Result client_on_run(Caller *caller, MessageRun run);
 Result client_on_piece(Caller *caller, Message piece);
 Result client_on_response(Caller *caller, Message message, const Fields *trailers);
+const Framing *client_framing(Caller *caller);
+Result client_on_framed(Caller *caller, const Framed *framed);
+Result client_on_framed_response(Caller *caller, const Framed *framed, const Fields *trailers);
 void client_on_end(Caller *caller, const Status *status, const Fields *trailers);
 
 /* exchange_builtin.c: built-in services. */

@@ -26,8 +26,8 @@ static void add_own_fields(const Client *c, Fields *fields)
     const Version *served = exchange_main_attempt(x)->pick.served;
     if (served)
         fields_add(fields, bytes_of("passerelle-served-version"), bytes_of(served->name));
-    if (x->lost.size)
-        fields_add(fields, bytes_of("passerelle-lost"), buffer_bytes(&x->lost));
+    if (x->losses.names.size)
+        fields_add(fields, bytes_of("passerelle-lost"), buffer_bytes(&x->losses.names));
     if (x->record.degraded)
         fields_add(fields, bytes_of("passerelle-degraded"), bytes_of(x->record.degraded));
     if (c->allow.size)
@@ -103,7 +103,7 @@ static MUST_USE Result send_head(Client *c, Compression compression, int64_t con
         c->compressor = compression_stream_new(compression);
         compression = c->compressor ? compression : COMPRESSION_IDENTITY;
     }
-    c->compression = compression;
+    c->framing.compression = compression;
     reply_write_head(&x->call, &fields, compression, content_length, x->arena, &head);
     if (content_length >= 0)
         reply_add_trailers(&x->call, trailers, &head);
@@ -128,7 +128,7 @@ static MUST_USE Result begin_stream(Client *c, bool *over_out)
     *over_out = false;
     if (x->responding)
         return OK;
-    Result r = send_head(c, exchange_answer_compression(x), -1, NULL);
+    Result r = send_head(c, client_framing(&c->caller)->compression, -1, NULL);
     *over_out = !failed(r) && is_head_of_stream(x);
     if (*over_out)
         leave_stream(c);
@@ -141,6 +141,29 @@ Result client_on_head(Caller *caller)
     return begin_stream((Client *)caller, &over);
 }
 
+/* Settled with the head; before, an attempt may still be followed by a default response. */
+const Framing *client_framing(Caller *caller)
+{
+    Client *c = (Client *)caller;
+    const Exchange *x = c->x;
+    if (x->responding)
+        return &c->framing;
+    c->framing = (Framing){
+        .dialect = x->call.dialect,
+        .compression = exchange_answer_compression(x),
+        .least = x->config->limits.compress_least,
+        .always = exchange_must_compress(x),
+        .empty = has_no_content(x) && !x->method->type->server_streaming,
+        .bare = c->rest_body != NULL,
+    };
+    if (exchange_is_raw(x)) {
+        c->framing.raw = x->reply_binding->method->type;
+        c->framing.rule = x->reply_binding->rule;
+    }
+    return &c->framing;
+}
+
+/* A message of JSON that follows others in one body. */
 static Result write_item(Client *c, Bytes message, Buffer *out)
 {
     Buffer item = buffer_in(exchange_scratch(c->x));
@@ -148,34 +171,6 @@ static Result write_item(Client *c, Bytes message, Buffer *out)
     out->full |= item.full;
     return c->compressor ? compression_stream_write(c->compressor, buffer_bytes(&item), false, out)
                          : OK;
-}
-
-/* `compression`: by which it is compressed now, where it is not already. */
-static Result frame_answer(Client *c, Message message, Compression compression,
-                           FramedMessage *framed_out)
-{
-    Exchange *x = c->x;
-    if (!c->rest_body)
-        return message_frame(x->call.dialect, &message, compression, exchange_scratch(x),
-                             framed_out);
-    Buffer item = buffer_in(exchange_scratch(x));
-    Result r = write_item(c, message.bytes, &item);
-    if (!failed(r) && item.full)
-        r = FAIL(x->arena, FAULT_OUT_OF_MEMORY, "framing a response of %zu bytes",
-                 message.bytes.size);
-    *framed_out = (FramedMessage){.rest = buffer_bytes(&item)};
-    return r;
-}
-
-/* The bytes themselves of a google.api.HttpBody that goes to a REST client; any other message as it
-   is. */
-static Message unwrapped(Client *c, Message message)
-{
-    const Exchange *x = c->x;
-    if (exchange_is_raw(x))
-        message.bytes = http_body_unwrap(x->reply_binding->method->type, x->reply_binding->rule,
-                                         message.bytes, &c->content_type);
-    return message;
 }
 
 static void send_body(Client *c, Bytes body)
@@ -191,21 +186,38 @@ static void send_framed(Client *c, const FramedMessage *framed)
     send_body(c, framed->rest);
 }
 
-Result client_on_message(Caller *caller, Message message)
+static Result send_item(Client *c, Bytes message)
+{
+    Buffer item = buffer_in(exchange_scratch(c->x));
+    Result r = write_item(c, message, &item);
+    if (!failed(r) && item.full)
+        r = FAIL(c->x->arena, FAULT_OUT_OF_MEMORY, "framing a response of %zu bytes", message.size);
+    if (!failed(r))
+        send_body(c, buffer_bytes(&item));
+    return r;
+}
+
+Result client_on_framed(Caller *caller, const Framed *framed)
 {
     Client *c = (Client *)caller;
-    Exchange *x = c->x;
-    FramedMessage framed;
     bool over;
-    message = unwrapped(c, message);
+    if (c->framing.raw)
+        c->content_type = framed->content_type;
     Result r = begin_stream(c, &over);
     if (failed(r) || over)
         return r;
-    r = frame_answer(c, message,
-                     exchange_message_compression(x, c->compression, message.bytes.size), &framed);
-    if (!failed(r))
-        send_framed(c, &framed);
-    return r;
+    if (c->framing.bare)
+        return send_item(c, framed->message.bytes);
+    send_framed(c, &framed->frame);
+    return OK;
+}
+
+Result client_on_message(Caller *caller, Message message)
+{
+    Framed framed;
+    Result r = framing_apply(client_framing(caller), message,
+                             exchange_scratch(((Client *)caller)->x), &framed);
+    return failed(r) ? r : client_on_framed(caller, &framed);
 }
 
 Result client_on_run(Caller *caller, MessageRun run)
@@ -225,7 +237,7 @@ Result client_on_piece(Caller *caller, Message piece)
     FramedMessage framed = {.rest = piece.bytes};
     Result r = OK;
     if (!x->responding)
-        r = send_head(c, exchange_answer_compression(x), -1, NULL);
+        r = send_head(c, client_framing(caller)->compression, -1, NULL);
     if (!failed(r) && !c->piece_left)
         r = message_frame(x->call.dialect, &piece, COMPRESSION_IDENTITY, x->arena, &framed);
     if (failed(r))
@@ -241,30 +253,27 @@ static bool body_is_message(Dialect dialect)
     return dialect == DIALECT_CONNECT || dialect == DIALECT_REST;
 }
 
-Result client_on_response(Caller *caller, Message message, const Fields *trailers)
+Result client_on_framed_response(Caller *caller, const Framed *framed, const Fields *trailers)
 {
     Client *c = (Client *)caller;
-    Exchange *x = c->x;
-    FramedMessage framed;
-    bool whole = body_is_message(x->call.dialect);
-    Compression head = exchange_answer_compression(x);
-    message = unwrapped(c, message);
-    if (has_no_content(x))
-        message = (Message){.bytes = BYTES_NONE};
-    Compression by = exchange_message_compression(x, head, message.bytes.size);
-    if (whole && !message.compressed)
-        head = by;
-    Result r = frame_answer(c, message, by, &framed);
-    if (failed(r) && whole && !exchange_must_compress(x) &&
-        r.error->fault == &FAULT_OUT_OF_MEMORY) { /* to compress it: it may go without */
-        head = COMPRESSION_IDENTITY;
-        r = frame_answer(c, message, head, &framed);
-    }
+    bool whole = body_is_message(c->framing.dialect);
+    Compression head = c->framing.compression;
+    if (whole && !framed->message.compressed)
+        head = framed->compression;
+    if (c->framing.raw)
+        c->content_type = framed->content_type;
+    Result r = send_head(c, head, whole ? (int64_t)framed->frame.rest.size : -1, trailers);
     if (!failed(r))
-        r = send_head(c, head, whole ? (int64_t)framed.rest.size : -1, trailers);
-    if (!failed(r))
-        send_framed(c, &framed);
+        send_framed(c, &framed->frame);
     return r;
+}
+
+Result client_on_response(Caller *caller, Message message, const Fields *trailers)
+{
+    Framed framed;
+    Result r = framing_apply(client_framing(caller), message,
+                             exchange_scratch(((Client *)caller)->x), &framed);
+    return failed(r) ? r : client_on_framed_response(caller, &framed, trailers);
 }
 
 /* ---- The end --------------------------------------------------------------------------------- */
@@ -328,12 +337,12 @@ static Result write_last_end(Client *c, Result why, ReplyEnd *end)
 /* Most losses of a stream come after its head, so its trailers list them all. */
 static const Fields *with_losses(const Exchange *x, const Fields *trailers, Fields *space)
 {
-    if (!x->responding || !x->lost.size || !x->method || !x->method->type->server_streaming)
+    if (!x->responding || !x->losses.names.size || !x->method || !x->method->type->server_streaming)
         return trailers;
     *space = fields_in(x->arena);
     for (uint32_t i = 0; trailers && i < trailers->n; i++)
         fields_add(space, trailers->items[i].name, trailers->items[i].value);
-    fields_add(space, bytes_of("passerelle-lost"), buffer_bytes(&x->lost));
+    fields_add(space, bytes_of("passerelle-lost"), buffer_bytes(&x->losses.names));
     return space;
 }
 

@@ -183,24 +183,32 @@ Result client_take_rest(Client *c)
     return take_query(x);
 }
 
-/* No bytes, or an object without members. */
-static bool says_nothing(Bytes body, Arena *arena)
+enum { MOST_OF_NOTHING = 64 * 1024 };
+
+/* No bytes, or an object without members. Whoever sends much says something. */
+static bool says_nothing(const Client *c, const Message *body)
 {
-    JsonCursor cursor = json_cursor(body, arena);
+    Arena *arena = c->x->arena;
+    Bytes plain = body->bytes, name;
+    if (body->compressed &&
+        !message_reader_decompress_small(&c->reader, body->bytes, MOST_OF_NOTHING, arena, &plain))
+        return false;
+    JsonCursor cursor = json_cursor(plain, arena);
     bool first = true;
-    Bytes name;
-    if (body.size == 0)
+    if (plain.size == 0)
         return true;
-    return json_cursor_peek(&cursor) == JSON_KIND_OBJECT &&
+    return plain.size <= MOST_OF_NOTHING && json_cursor_peek(&cursor) == JSON_KIND_OBJECT &&
            !json_cursor_member(&cursor, &first, &name) && json_cursor_finish(&cursor);
 }
 
-Result client_take_rest_body(Client *c, Bytes body)
+Result client_take_rest_body(Client *c, Message *body)
 {
     Exchange *x = c->x;
-    if (x->binding->rule->body[0] || says_nothing(body, x->arena))
+    if (x->binding->rule->body[0])
         return OK;
-    return refuse_or_count(x, 1, BYTES_NONE, "takes no body");
+    bool nothing = says_nothing(c, body);
+    *body = (Message){.bytes = bytes("", 0)};
+    return nothing ? OK : refuse_or_count(x, 1, BYTES_NONE, "takes no body");
 }
 
 /* The path's REST binding or opaque route, with the path that is sent on. Neither: nothing is set,

@@ -43,9 +43,9 @@ bool exchange_send(Exchange *x, Message message)
     return exchange_run(x, x->kind->take(x, message));
 }
 
-bool exchange_takes_runs(const Exchange *x)
+size_t exchange_run_size(const Exchange *x)
 {
-    return x->latest->request_runs;
+    return x->latest->request_run_size;
 }
 
 bool exchange_send_run(Exchange *x, MessageRun run)
@@ -99,7 +99,7 @@ const Step *attempt_settle(Attempt *attempt)
 {
     Side *side = &attempt->side;
     Caller *caller = attempt->exchange->caller;
-    if (!side->owed || !side->stream || !caller->events->has_room(caller) ||
+    if (!side->owed || !side->stream || attempt->answer_job || !caller->events->has_room(caller) ||
         attempt_waits_for_memory(attempt))
         return STEP_WAIT;
     size_t owed = side->owed;
@@ -166,13 +166,39 @@ const Step *exchange_give_run(Exchange *x, MessageRun run)
     return go_on_if(x, x->caller->events->on_run(x->caller, run));
 }
 
+static const Step *end_well(Exchange *x, const Step *step, const Fields *trailers)
+{
+    Status ok = {.code = CODE_OK};
+    return step == STEP_WAIT ? exchange_give_end(x, &ok, trailers) : step;
+}
+
 const Step *exchange_give_response(Exchange *x, Message message, const Fields *trailers)
 {
     x->delivering++;
     x->record.messages_out++;
     const Step *step = go_on_if(x, x->caller->events->on_response(x->caller, message, trailers));
-    Status ok = {.code = CODE_OK};
-    return step == STEP_WAIT ? exchange_give_end(x, &ok, trailers) : step;
+    return end_well(x, step, trailers);
+}
+
+const Step *exchange_give_framed(Exchange *x, const Framed *framed)
+{
+    const CallerEvents *events = x->caller->events;
+    if (!events->framing)
+        return exchange_give_message(x, framed->message);
+    x->delivering++;
+    x->record.messages_out++;
+    return go_on_if(x, events->on_framed(x->caller, framed));
+}
+
+const Step *exchange_give_framed_response(Exchange *x, const Framed *framed, const Fields *trailers)
+{
+    const CallerEvents *events = x->caller->events;
+    if (!events->framing)
+        return exchange_give_response(x, framed->message, trailers);
+    x->delivering++;
+    x->record.messages_out++;
+    const Step *step = go_on_if(x, events->on_framed_response(x->caller, framed, trailers));
+    return end_well(x, step, trailers);
 }
 
 const Step *exchange_give_piece(Exchange *x, Message piece)
@@ -221,7 +247,7 @@ Exchange *exchange_make(Loop *loop, size_t memory, int64_t began)
     x->response_bytes = x->config->limits.answer_bytes;
     x->first.exchange = x;
     x->latest = &x->first;
-    x->lost = buffer_in(arena);
+    x->losses = losses_in(arena, x->config);
     x->began = began;
     x->deadline = NO_TIMEOUT;
     x->record.began = clock_wall() - (loop->now - began);
@@ -442,8 +468,9 @@ static const Step *decide_on_status(Attempt *attempt, Result why, bool attempted
 /* What the memory budget refused gets its own name. */
 static PolicyQuestion question_of_fault(Attempt *attempt, Result *why)
 {
-    PolicyQuestion question = exchange_question(attempt->exchange, attempt);
-    *why = exchange_name_refusal(attempt->exchange, *why);
+    Exchange *x = attempt->exchange;
+    PolicyQuestion question = exchange_question(x, attempt);
+    *why = exchange_name_refusal(x, x->scratch, *why);
     question.event = POLICY_FAULT;
     question.fault = why->error->fault;
     return question;
@@ -536,7 +563,7 @@ static void give_record(Exchange *x)
     x->record.codec = x->call.codec;
     x->record.verb = x->call.verb;
     x->record.path = x->call.path;
-    x->record.n_losses = x->n_lost;
+    x->record.n_losses = x->losses.n;
     record_main_attempt(x);
     record_attempts(x);
     exchange_charge(x, NULL, false); /* the account may go with the caller */
@@ -553,6 +580,19 @@ void exchange_cancel(Exchange *x, Result why)
     exchange_run(x, &STEP_finish);
 }
 
+/* A running job reads the instance of its attempt, which stays until its pick is released. */
+void exchange_free(Exchange *x)
+{
+    for (Attempt *each = x->latest; each; each = each->before)
+        pick_release(x->loop, &each->pick);
+    memory_add(MEMORY_CALLS, -CALL_MEMORY);
+    config_release(x->loop, x->config);
+    if (x->scratch != x->arena)
+        arena_free(x->scratch);
+    arena_free(x->last);
+    arena_free(x->arena); /* x with it */
+}
+
 static const Step *exchange_finish(Exchange *x, Attempt *attempt)
 {
     Loop *loop = x->loop;
@@ -564,15 +604,10 @@ static const Step *exchange_finish(Exchange *x, Attempt *attempt)
         x->kind->release(x);
     if (x->caller)
         give_record(x);
-    for (Attempt *each = x->latest; each; each = each->before)
-        pick_release(loop, &each->pick);
     loop->n_calls--;
-    memory_add(MEMORY_CALLS, -CALL_MEMORY);
-    config_release(loop, x->config);
-    if (x->scratch != x->arena)
-        arena_free(x->scratch);
-    arena_free(x->last);
-    arena_free(x->arena); /* x with it */
+    x->over = true;
+    if (x->n_jobs == 0)
+        exchange_free(x);
     return STEP_GONE;
 }
 

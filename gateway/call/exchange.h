@@ -47,11 +47,11 @@ bool exchange_has_room(const Exchange *x);
  */
 bool exchange_send(Exchange *x, Message message);
 
-/* Whether runs of messages are accepted, framed as in a body of the call's dialect: the instance's
-   dialect has the same frames, and there is no compression. */
-bool exchange_takes_runs(const Exchange *x);
+/* The largest messages that are accepted in runs, framed as in a body of the call's dialect: the
+   instance's dialect has the same frames, and there is no compression. 0: none are. */
+size_t exchange_run_size(const Exchange *x);
 
-/* Sends a run of messages; exchange_wants and exchange_takes_runs hold. */
+/* Sends a run of messages, of at most that size; exchange_wants holds. */
 bool exchange_send_run(Exchange *x, MessageRun run);
 
 /* Ends the request; exchange_wants holds. `last` (may be NULL) is its last message, and stays valid

@@ -20,36 +20,16 @@ static Compression if_worth_it(const Exchange *x, Compression compression, size_
 
 /* ---- Requests -------------------------------------------------------------------------------- */
 
-bool exchange_keeps_request(const Exchange *x)
-{
-    if (x->call.compression == COMPRESSION_IDENTITY || x->binding)
-        return false;
-    return pick_compressions(x->loop, x->method->version->service) & x->call.compression;
-}
-
-/* Whether the request's message may go to the instance that was picked as it is. */
-static bool passes_request(const Attempt *attempt)
+bool attempt_passes_request(const Attempt *attempt)
 {
     const Exchange *x = attempt->exchange;
     return attempt->target.compression == x->call.compression && !x->binding &&
            exchange_copies(attempt->request_plan);
 }
 
-Result attempt_open_request(Attempt *attempt, Message *message)
+Compression attempt_request_compression(const Attempt *attempt, size_t size)
 {
-    Caller *caller = attempt->exchange->caller;
-    if (!message->compressed || passes_request(attempt))
-        return OK;
-    return caller->events->open(caller, message);
-}
-
-Compression attempt_request_compression(Attempt *attempt, size_t size)
-{
-    RequestTarget *target = &attempt->target;
-    Compression compression = if_worth_it(attempt->exchange, target->compression, size);
-    if (!dialect_is_framed(target->dialect))
-        target->compression = compression; /* the head names it for the whole body */
-    return compression;
+    return if_worth_it(attempt->exchange, attempt->target.compression, size);
 }
 
 /* ---- Answers --------------------------------------------------------------------------------- */
@@ -95,7 +75,7 @@ static bool may_compress(const Exchange *x, const Attempt *answered)
 static Compression answer_compression(const Exchange *x, const Attempt *answered)
 {
     bool stream_of_bytes = exchange_is_raw(x) && x->method->type->server_streaming;
-    if (answered && answered->side.reader.keep_compressed)
+    if (answered && answered->passes)
         return answered->answer.compression;
     if (!stream_of_bytes && (may_compress(x, answered) || exchange_must_compress(x)))
         return x->call.favourite;
@@ -105,13 +85,6 @@ static Compression answer_compression(const Exchange *x, const Attempt *answered
 Compression exchange_answer_compression(const Exchange *x)
 {
     return answer_compression(x, exchange_answered(x));
-}
-
-Compression exchange_message_compression(const Exchange *x, Compression compression, size_t size)
-{
-    if (size && exchange_must_compress(x))
-        return compression;
-    return if_worth_it(x, compression, size);
 }
 
 static bool are_plain(Dialect one, Compression compression, Dialect other, Compression anew)
@@ -142,8 +115,9 @@ bool attempt_passes_answer_pieces(const Attempt *attempt)
     if (!x->caller->events->on_piece || !exchange_copies(attempt->response_plan) ||
         !dialects_share_frames(attempt->target.dialect, x->call.dialect))
         return false;
-    return attempt->side.reader.keep_compressed ||
-           answer_compression(x, attempt) == COMPRESSION_IDENTITY;
+    bool plain = attempt->answer.compression == COMPRESSION_IDENTITY &&
+                 answer_compression(x, attempt) == COMPRESSION_IDENTITY;
+    return attempt->passes || plain;
 }
 
 bool exchange_must_compress(const Exchange *x)

@@ -18,31 +18,50 @@ static bool is_listed(Bytes list, Bytes name)
     return false;
 }
 
-/* A default for an absent field is counted, but not listed as lost. */
-void exchange_on_loss(void *owner, const Loss *loss)
+Losses losses_in(Arena *arena, Config *config)
 {
-    Exchange *x = owner;
-    atomic_fetch_add_explicit(&x->config->loss_counts[loss->index], 1, memory_order_relaxed);
-    if (loss->kind != LOSS_DEFAULTED)
-        exchange_name_lost(x, bytes_of(loss->path));
+    return (Losses){.config = config, .names = buffer_in(arena)};
 }
 
-void exchange_name_lost(Exchange *x, Bytes path)
+static void name_once(Losses *losses, Bytes path)
 {
-    x->n_lost++;
-    if (x->lost.size >= LOST_NAMES || is_listed(buffer_bytes(&x->lost), path))
+    if (losses->names.size >= LOST_NAMES || is_listed(buffer_bytes(&losses->names), path))
         return;
-    if (x->lost.size)
-        buffer_add_text(&x->lost, ", ");
-    buffer_add_bytes(&x->lost, path);
+    if (losses->names.size)
+        buffer_add_text(&losses->names, ", ");
+    buffer_add_bytes(&losses->names, path);
 }
 
-static Result run_plan(Exchange *x, const Plan *plan, const PlanInput *input, Bytes *converted_out)
+void losses_name(Losses *losses, Bytes path)
 {
-    PlanRun run = {.on_loss = exchange_on_loss, .owner = x};
-    Buffer out = buffer_in(exchange_scratch(x));
-    Result r = plan_run(plan, input, exchange_scratch(x), &out, &run);
-    x->record.n_unknown += run.n_unknown;
+    losses->n++;
+    name_once(losses, path);
+}
+
+/* A default for an absent field is counted, but not listed as lost. */
+void losses_on_loss(void *owner, const Loss *loss)
+{
+    Losses *losses = owner;
+    atomic_fetch_add_explicit(&losses->config->loss_counts[loss->index], 1, memory_order_relaxed);
+    if (loss->kind != LOSS_DEFAULTED)
+        losses_name(losses, bytes_of(loss->path));
+}
+
+void losses_add(Losses *losses, const Losses *more)
+{
+    Bytes names = buffer_bytes(&more->names), name;
+    losses->n += more->n;
+    while (bytes_split(&names, ',', &name))
+        name_once(losses, bytes_trim(name));
+}
+
+static Result run_plan(const Plan *plan, const PlanInput *input, Conversion *c,
+                       Bytes *converted_out)
+{
+    PlanRun run = {.on_loss = losses_on_loss, .owner = c->losses};
+    Buffer out = buffer_in(c->arena);
+    Result r = plan_run(plan, input, c->arena, &out, &run);
+    c->n_unknown += run.n_unknown;
     *converted_out = buffer_bytes(&out);
     return r;
 }
@@ -54,7 +73,7 @@ enum { BATCH = 64 * 1024 /* bytes of messages that are converted before they are
 static Result run_plan_on_run(Exchange *x, const Plan *plan, MessageRun *run,
                               MessageRun *converted_out)
 {
-    PlanRun report = {.on_loss = exchange_on_loss, .owner = x};
+    PlanRun report = {.on_loss = losses_on_loss, .owner = &x->losses};
     Arena *each = exchange_arena_new(x);
     Buffer out = buffer_in(exchange_scratch(x));
     Result r = OK;
@@ -84,20 +103,19 @@ bool exchange_copies(const Plan *plan)
     return !plan || plan_is_copy(plan);
 }
 
-static Result request_failed(const Attempt *attempt, Result r)
+static Result request_failed(const Attempt *attempt, Arena *arena, Result r)
 {
-    Exchange *x = attempt->exchange;
-    const Version *served = attempt->pick.served;
-    if (!failed(r) || x->version.client == served)
+    const Exchange *x = attempt->exchange;
+    if (!failed(r) || x->version.client == attempt->pick.served)
         return r;
-    return FAIL_OVER(x->arena, r, *r.error->fault, "converting %s of %s to %s",
-                     x->method->type->input->name, x->version.client->name, served->name);
+    return FAIL_OVER(arena, r, *r.error->fault, "converting %s of %s to %s",
+                     x->method->type->input->name, x->version.client->name,
+                     attempt->pick.served->name);
 }
 
 /* Mistakes in the service's response are the service's fault, not the caller's. */
-static Result answer_failed(const Attempt *attempt, Result r)
+static Result answer_failed(const Attempt *attempt, Arena *arena, Result r)
 {
-    Exchange *x = attempt->exchange;
     if (!failed(r))
         return r;
     bool readable =
@@ -105,9 +123,9 @@ static Result answer_failed(const Attempt *attempt, Result r)
     const Fault *fault = readable ? &FAULT_UPSTREAM_CONVERT : &FAULT_UPSTREAM_MESSAGE;
     if (r.error->fault == &FAULT_OUT_OF_MEMORY)
         fault = &FAULT_OUT_OF_MEMORY;
-    return FAIL_OVER(x->arena, r, *fault, "converting %s of %s to %s",
+    return FAIL_OVER(arena, r, *fault, "converting %s of %s to %s",
                      attempt->pick.pair->target->type->output->name, attempt->pick.served->name,
-                     x->version.reply->name);
+                     attempt->reply_version->name);
 }
 
 static MessageRun take_all(MessageRun *run)
@@ -121,7 +139,7 @@ Result attempt_convert_requests(Attempt *attempt, MessageRun *run, MessageRun *c
 {
     const Plan *plan = attempt->request_plan;
     if (!exchange_copies(plan))
-        return request_failed(attempt,
+        return request_failed(attempt, attempt->exchange->arena,
                               run_plan_on_run(attempt->exchange, plan, run, converted_out));
     *converted_out = take_all(run);
     return OK;
@@ -131,14 +149,24 @@ Result attempt_convert_answers(Attempt *attempt, MessageRun *run, MessageRun *co
 {
     const Plan *plan = attempt->response_plan;
     if (!exchange_copies(plan))
-        return answer_failed(attempt, run_plan_on_run(attempt->exchange, plan, run, converted_out));
+        return answer_failed(attempt, attempt->exchange->arena,
+                             run_plan_on_run(attempt->exchange, plan, run, converted_out));
     *converted_out = take_all(run);
     return OK;
 }
 
-Result attempt_convert_request(Attempt *attempt, Bytes message, Bytes *converted_out)
+static Result open_message(Conversion *c, Message *message)
 {
-    Exchange *x = attempt->exchange;
+    if (!message->compressed)
+        return OK;
+    message->compressed = false;
+    return message_reader_decompress(c->reader, message->bytes, c->arena, &message->bytes);
+}
+
+static Result convert_request(const Attempt *attempt, Bytes message, Conversion *c,
+                              Bytes *converted_out)
+{
+    const Exchange *x = attempt->exchange;
     if (!x->binding && exchange_copies(attempt->request_plan)) {
         *converted_out = message;
         return OK;
@@ -147,10 +175,10 @@ Result attempt_convert_request(Attempt *attempt, Bytes message, Bytes *converted
     if (x->binding) {
         const char *body = x->binding->rule->body;
         if (x->binding->raw_request) {
-            Buffer json = buffer_in(exchange_scratch(x));
+            Buffer json = buffer_in(c->arena);
             http_body_wrap(fields_get(x->call.head, "content-type"), message, &json);
             if (json.full)
-                return FAIL(x->arena, FAULT_OUT_OF_MEMORY, "keeping a body of %zu bytes",
+                return FAIL(c->arena, FAULT_OUT_OF_MEMORY, "keeping a body of %zu bytes",
                             message.size);
             input.bytes = buffer_bytes(&json);
         }
@@ -159,38 +187,93 @@ Result attempt_convert_request(Attempt *attempt, Bytes message, Bytes *converted
         input.parameters = x->parameters;
         input.n_parameters = x->n_parameters;
     }
-    return request_failed(attempt, run_plan(x, attempt->request_plan, &input, converted_out));
+    return request_failed(attempt, c->arena,
+                          run_plan(attempt->request_plan, &input, c, converted_out));
+}
+
+/* REST has the message taken apart, into path, query and body. */
+static Result take_apart(const Attempt *attempt, Conversion *c, MadeRequest *made)
+{
+    if (attempt->target.dialect != DIALECT_REST)
+        return OK;
+    RestRequest *rest = arena_make(c->arena, RestRequest);
+    if (!rest)
+        return FAIL(c->arena, FAULT_OUT_OF_MEMORY, "making a request");
+    made->rest = rest;
+    return rest_request_write(attempt->pick.pair->target->type, made->framed.rest, c->arena, rest);
+}
+
+Result attempt_make_request(const Attempt *attempt, Message message, Conversion *c,
+                            MadeRequest *made_out)
+{
+    const RequestTarget *target = &attempt->target;
+    Result r = OK;
+    made_out->compression = target->compression;
+    if (!message.compressed || !attempt_passes_request(attempt)) {
+        r = open_message(c, &message);
+        if (!failed(r))
+            r = convert_request(attempt, message.bytes, c, &message.bytes);
+        made_out->compression = attempt_request_compression(attempt, message.bytes.size);
+    }
+    if (!failed(r))
+        r = message_frame(target->dialect, &message, made_out->compression, c->arena,
+                          &made_out->framed);
+    return failed(r) ? r : take_apart(attempt, c, made_out);
 }
 
 /* Without a plan, JSON is checked here: a REST instance may be any HTTP server. */
-static Result check_json(const Attempt *attempt, Bytes message)
+static Result check_json(const Attempt *attempt, Bytes message, Arena *arena)
 {
-    Exchange *x = attempt->exchange;
-    JsonCursor cursor = json_cursor(message, exchange_scratch(x));
-    bool any_kind = x->method->type->output->well_known != WELL_KNOWN_NONE;
+    JsonCursor cursor = json_cursor(message, arena);
+    bool any_kind = attempt->exchange->method->type->output->well_known != WELL_KNOWN_NONE;
     bool fits = any_kind || json_cursor_peek(&cursor) == JSON_KIND_OBJECT;
     json_cursor_skip(&cursor);
-    return fits && json_cursor_finish(&cursor) ? OK
-                                               : FAIL(x->arena, FAULT_UPSTREAM_MESSAGE,
-                                                      "the response of %s is not JSON of its type",
-                                                      attempt->pick.instance->address.text);
+    return fits && json_cursor_finish(&cursor)
+               ? OK
+               : FAIL(arena, FAULT_UPSTREAM_MESSAGE, "the response of %s is not JSON of its type",
+                      attempt->pick.instance->address.text);
 }
 
-Result attempt_convert_answer(Attempt *attempt, Bytes message, Bytes *converted_out)
+static Result convert_answer(const Attempt *attempt, Bytes message, Conversion *c,
+                             Bytes *converted_out)
 {
-    Exchange *x = attempt->exchange;
     bool rest = attempt->target.dialect == DIALECT_REST;
     if (rest) {
         Result r = rest_answer_message(attempt->rest_rule, attempt->pick.pair->target->type,
-                                       attempt->answer.content_type, message, exchange_scratch(x),
-                                       &message);
+                                       attempt->answer.content_type, message, c->arena, &message);
         if (failed(r))
             return r;
     }
     if (exchange_copies(attempt->response_plan)) {
         *converted_out = message;
-        return rest ? check_json(attempt, message) : OK;
+        return rest ? check_json(attempt, message, c->arena) : OK;
     }
     PlanInput input = {.bytes = message};
-    return answer_failed(attempt, run_plan(x, attempt->response_plan, &input, converted_out));
+    return answer_failed(attempt, c->arena,
+                         run_plan(attempt->response_plan, &input, c, converted_out));
+}
+
+Result attempt_make_answer(const Attempt *attempt, Message message, Conversion *c,
+                           Message *converted_out)
+{
+    Result r = open_message(c, &message);
+    if (!failed(r))
+        r = convert_answer(attempt, message.bytes, c, &message.bytes);
+    *converted_out = message;
+    return r;
+}
+
+Result attempt_convert_answer(Attempt *attempt, Message message, Message *converted_out)
+{
+    Exchange *x = attempt->exchange;
+    *converted_out = message;
+    if (message.compressed
+            ? attempt->passes
+            : attempt->target.dialect != DIALECT_REST && exchange_copies(attempt->response_plan))
+        return OK;
+    Conversion c = {
+        .arena = exchange_scratch(x), .reader = &attempt->side.reader, .losses = &x->losses};
+    Result r = attempt_make_answer(attempt, message, &c, converted_out);
+    x->record.n_unknown += c.n_unknown;
+    return r;
 }

@@ -29,7 +29,7 @@ static void on_unconverted(void *owner, Bytes type, bool kept, Result why)
     const Attempt *attempt = owner;
     Exchange *x = attempt->exchange;
     telemetry_count(x->loop, COUNTER_DETAILS_UNCONVERTED);
-    exchange_name_lost(x, bytes_copy(x->arena, type));
+    losses_name(&x->losses, bytes_copy(x->arena, type));
     if (!failed(x->record.detail_why))
         x->record.detail_why =
             FAIL_OVER(x->arena, why, FAULT_UPSTREAM_CONVERT,
@@ -57,7 +57,7 @@ void attempt_convert_details(Attempt *attempt, Status *status)
     const Plan *any =
         served == x->version.reply ? NULL : served->details.to[x->version.reply->index];
     const Mapping *request = served == x->version.client ? NULL : request_back(attempt);
-    DetailsRun run = {.plan = {.on_loss = exchange_on_loss, .owner = x},
+    DetailsRun run = {.plan = {.on_loss = losses_on_loss, .owner = &x->losses},
                       .on_unconverted = on_unconverted,
                       .owner = attempt};
     Bytes converted;

@@ -25,6 +25,7 @@ static Result choose_plans(Attempt *attempt)
     const MethodPair *pair = attempt->pick.pair;
     const Version *served = attempt->pick.served;
     Codec codec = attempt->pick.instance->codec;
+    attempt->reply_version = x->version.reply;
     attempt->request_plan = pair->request[x->call.codec][codec];
     CHECK(attempt->request_plan); /* or this version is not picked */
     const Method *reply_method = x->method;
@@ -73,7 +74,8 @@ Result attempt_prepare(Attempt *attempt)
     if (failed(r))
         return r;
     choose_target(attempt);
-    attempt->request_runs = attempt_passes_request_runs(attempt);
+    attempt->request_run_size =
+        attempt_passes_request_runs(attempt) ? exchange_light_run(x, attempt->request_plan) : 0;
     return OK;
 }
 
@@ -125,10 +127,49 @@ static const Step *exchange_pick(Exchange *x, Attempt *attempt)
         return exchange_nobody_left(x, r);
     exchange_plan_hedge(attempt);
     r = x->kind->prepare ? x->kind->prepare(attempt) : OK;
-    return failed(r) ? attempt_unusable(attempt, r) : &STEP_connect;
+    return failed(r) ? attempt_unusable(attempt, r) : x->kind->picked;
 }
 
 const Step STEP_pick = {"pick", exchange_pick};
+
+/* The scratch of a stream is for the message at hand; this one may wait long for a connection. What
+   becomes of a large message on its way is freed as soon as it is sent, and not with the call. */
+static Arena *arena_of_one(Attempt *attempt)
+{
+    enum { LARGE = 32 * 1024 };
+    Exchange *x = attempt->exchange;
+    bool is_small = !x->message.compressed && x->message.bytes.size < LARGE;
+    if (x->scratch == x->arena && is_small)
+        return x->arena;
+    return attempt->made_in = exchange_arena_new(x);
+}
+
+static Result make_here(Attempt *attempt, Message message, Arena *arena)
+{
+    Exchange *x = attempt->exchange;
+    if (attempt->request_run_size && !message.compressed && exchange_copies(attempt->request_plan))
+        return message_frame(attempt->target.dialect, &message, COMPRESSION_IDENTITY, arena,
+                             &attempt->made.framed);
+    Conversion c = {.arena = arena, .reader = exchange_reader(x), .losses = &x->losses};
+    Result r = attempt_make_request(attempt, message, &c, &attempt->made);
+    x->record.n_unknown += c.n_unknown;
+    return r;
+}
+
+/* Before it connects: a message that cannot be given troubles no instance. */
+static const Step *exchange_convert(Exchange *x, Attempt *attempt)
+{
+    Message message = x->message;
+    Arena *arena = arena_of_one(attempt);
+    if (!attempt_is_light_request(attempt, &message, arena)) {
+        attempt_forget_made(attempt);
+        return attempt_work_on_request(attempt, message, true);
+    }
+    Result r = make_here(attempt, message, arena);
+    return failed(r) ? attempt_unusable(attempt, exchange_keep_error(x, arena, r)) : &STEP_connect;
+}
+
+const Step STEP_convert = {"convert", exchange_convert};
 
 static void on_ready(UpstreamWait *wait, HttpConnection *connection, Result why)
 {
@@ -166,21 +207,6 @@ const Step STEP_connect = {"connect", exchange_connect};
 
 /* ---- Sending --------------------------------------------------------------------------------- */
 
-static Result write_request_message(Attempt *attempt, Message message)
-{
-    Exchange *x = attempt->exchange;
-    Result r = attempt_open_request(attempt, &message);
-    Compression compression = attempt->target.compression;
-    if (!failed(r) && !message.compressed) {
-        r = attempt_convert_request(attempt, message.bytes, &message.bytes);
-        compression = attempt_request_compression(attempt, message.bytes.size);
-    }
-    if (failed(r))
-        return r;
-    return message_frame(attempt->target.dialect, &message, compression, exchange_scratch(x),
-                         &x->framed);
-}
-
 /* Range fields are passed on only if the client can get a 206 and the bytes are not converted; else
    the whole is requested. A part of compressed bytes cannot be decompressed. */
 static const Fields *choose_part(Attempt *attempt, Fields *space)
@@ -204,30 +230,27 @@ static const Fields *choose_part(Attempt *attempt, Fields *space)
     return space;
 }
 
-/* For REST the message is split into path, query and body. */
+/* The message was split into path, query and body. */
 static Result write_rest_head(Attempt *attempt, HttpHead *head, bool *has_body_out)
 {
     Exchange *x = attempt->exchange;
     const MethodType *method = attempt->pick.pair->target->type;
     RequestTarget *target = &attempt->target;
-    RestRequest rest;
-    Result r = rest_request_write(method, x->framed.rest, x->arena, &rest);
-    if (failed(r))
-        return r;
-    attempt->rest_rule = rest.rule;
-    target->content_type = rest.content_type;
-    target->takes_any_media = http_body_out(method, rest.rule);
+    const RestRequest *rest = attempt->made.rest;
+    attempt->rest_rule = rest->rule;
+    target->content_type = rest->content_type;
+    target->takes_any_media = http_body_out(method, rest->rule);
     target->answer_is_stream = method->server_streaming;
     Fields space = fields_in(x->arena);
     const Fields *metadata = choose_part(attempt, &space);
-    r = space.full ? FAIL(x->arena, FAULT_OUT_OF_MEMORY, "writing a head")
-                   : request_write(target, metadata, x->arena, head);
+    Result r = space.full ? FAIL(x->arena, FAULT_OUT_OF_MEMORY, "writing a head")
+                          : request_write(target, metadata, x->arena, head);
     if (failed(r))
         return r;
-    head->method = rest.verb;
-    head->path = rest.path;
-    x->framed = (FramedMessage){.rest = rest.body};
-    *has_body_out = rest.has_body;
+    head->method = rest->verb;
+    head->path = rest->path;
+    attempt->made.framed = (FramedMessage){.rest = rest->body};
+    *has_body_out = rest->has_body;
     return OK;
 }
 
@@ -238,7 +261,7 @@ static Result write_connect_head(Attempt *attempt, HttpHead *head, bool *has_bod
     Exchange *x = attempt->exchange;
     RequestTarget *target = &attempt->target;
     target->use_get = x->call.is_get && attempt->pick.pair->target->type->no_side_effects;
-    target->message = x->framed.rest;
+    target->message = attempt->made.framed.rest;
     Result r = request_write(target, &x->call.metadata, x->arena, head);
     if (!failed(r) && target->use_get && head->path.size > x->config->limits.http.path_bytes) {
         target->use_get = false;
@@ -259,10 +282,11 @@ static Result write_request_head(Attempt *attempt, HttpHead *head, bool *has_bod
         return FAIL(x->arena, FAULT_DEADLINE_EXCEEDED, "nothing was sent in time");
     if (dialect_is_framed(target->dialect))
         return request_write(target, &x->call.metadata, x->arena, head);
+    target->compression = attempt->made.compression; /* said of the whole body */
     Result r = target->dialect == DIALECT_REST ? write_rest_head(attempt, head, has_body_out)
                                                : write_connect_head(attempt, head, has_body_out);
     if (!failed(r) && *has_body_out)
-        head->content_length = (int64_t)x->framed.rest.size;
+        head->content_length = (int64_t)attempt->made.framed.rest.size;
     return r;
 }
 
@@ -279,35 +303,20 @@ static const Step *open_stream(Attempt *attempt, const HttpHead *head, bool end)
                                         attempt->pick.instance->address.text));
 }
 
-static void send_framed(Attempt *attempt)
+void attempt_send_made(Attempt *attempt)
 {
     HttpStream *stream = attempt->side.stream;
-    const FramedMessage *framed = &attempt->exchange->framed;
+    const FramedMessage *framed = &attempt->made.framed;
     if (framed->head_size)
         http_stream_send_body(stream, bytes(framed->head, framed->head_size));
     http_stream_send_body(stream, framed->rest);
 }
 
-/* What becomes of a large message on its way is freed as soon as it is sent, and not with the
-   call. */
-static void keep_scratch_apart(Exchange *x)
-{
-    enum { LARGE = 32 * 1024 };
-    if (x->scratch == x->arena && x->message.bytes.size >= LARGE)
-        x->scratch = NULL;
-}
-
 const Step *attempt_send_one(Attempt *attempt)
 {
-    Exchange *x = attempt->exchange;
     HttpHead head;
     bool has_body;
-    keep_scratch_apart(x);
-    /* Before the stream is opened, so that a message that cannot be converted reaches no
-       instance. */
-    Result r = write_request_message(attempt, x->message);
-    if (!failed(r))
-        r = write_request_head(attempt, &head, &has_body);
+    Result r = write_request_head(attempt, &head, &has_body);
     if (failed(r))
         return attempt_unusable(attempt, r);
     const Step *step = open_stream(attempt, &head, !has_body);
@@ -315,10 +324,10 @@ const Step *attempt_send_one(Attempt *attempt)
         return step;
     exchange_sent(attempt);
     if (has_body) {
-        send_framed(attempt);
+        attempt_send_made(attempt);
         http_stream_send_end(attempt->side.stream, NULL);
     }
-    exchange_forget_messages(x);
+    attempt_forget_made(attempt);
     return STEP_WAIT;
 }
 
@@ -341,17 +350,26 @@ static const Step *exchange_send_step(Exchange *x, Attempt *attempt)
 
 const Step STEP_send = {"send", exchange_send_step};
 
-/* A request of many messages is not kept, so that the latest attempt is the only live one. */
-Result exchange_forward_request(Exchange *x, Message message)
+/* A request of many messages is not kept, so that the latest attempt is the only live one. A
+   message has left the caller, also if it does not reach the instance. */
+const Step *exchange_forward_request(Exchange *x, Message message, bool last)
 {
-    Result r = write_request_message(x->latest, message);
+    Attempt *attempt = x->latest;
+    Arena *scratch = exchange_scratch(x);
+    if (!attempt_is_light_request(attempt, &message, scratch)) {
+        attempt->sent = true;
+        return attempt_work_on_request(attempt, message, last);
+    }
+    Result r = make_here(attempt, message, scratch);
     if (failed(r))
-        return error_copy(x->arena, r);
-    exchange_sent(x->latest);
+        return exchange_fail(x, error_copy(x->arena, r));
+    exchange_sent(attempt);
     x->record.messages_in++;
-    send_framed(x->latest);
+    attempt_send_made(attempt);
     exchange_forget_message(x);
-    return OK;
+    if (last)
+        http_stream_send_end(attempt->side.stream, NULL);
+    return STEP_WAIT;
 }
 
 Result exchange_forward_run(Exchange *x, MessageRun run)
@@ -403,10 +421,12 @@ static void on_head(void *owner, HttpStream *stream, const HttpHead *head, bool 
                         x->response_bytes, x->arena);
     if (attempt->target.answer_is_stream && !attempt->answer.is_error)
         reader->unframed = attempt->target.takes_any_media ? UNFRAMED_PIECES : UNFRAMED_LINES;
-    reader->keep_compressed = attempt_keeps_answer(attempt);
+    reader->keep_compressed = !attempt->answer.is_error; /* they are opened where they are read */
+    attempt->passes = attempt_keeps_answer(attempt);
     if (x->kind->piece && attempt_passes_answer_pieces(attempt))
         reader->pieces_above = x->config->limits.http.queue_high;
-    attempt->response_runs = attempt_passes_answer_runs(attempt);
+    attempt->response_run_size =
+        attempt_passes_answer_runs(attempt) ? exchange_light_run(x, attempt->response_plan) : 0;
     attempt_run(attempt, x->kind->head(attempt, end));
 }
 
@@ -423,17 +443,25 @@ static Result read_end(Attempt *attempt, const Fields *trailers)
     return r;
 }
 
+const Step *attempt_take_error_item(Attempt *attempt, Bytes item)
+{
+    Exchange *x = attempt->exchange;
+    attempt->answer.is_error = true;
+    attempt->end_frame = bytes_copy(x->arena, item);
+    Result r = read_end(attempt, NULL);
+    return failed(r) ? attempt_unusable(attempt, r) : &STEP_reply;
+}
+
 /* A REST instance may send an error in place of a message of a stream. It ends the call. */
 static const Step *take_line(Attempt *attempt, Message line)
 {
     Exchange *x = attempt->exchange;
-    if (rest_item_read(attempt->pick.pair->target->type, &line.bytes, exchange_scratch(x)) ==
-        REST_ITEM_MESSAGE)
-        return x->kind->item(attempt, line);
-    attempt->answer.is_error = true;
-    attempt->end_frame = bytes_copy(x->arena, line.bytes);
-    Result r = read_end(attempt, NULL);
-    return failed(r) ? attempt_unusable(attempt, r) : &STEP_reply;
+    if (!attempt_is_light_answer(attempt, &line, exchange_scratch(x)))
+        return attempt_work_on_answer(attempt, line);
+    return rest_item_read(attempt->pick.pair->target->type, &line.bytes, exchange_scratch(x)) ==
+                   REST_ITEM_MESSAGE
+               ? x->kind->item(attempt, line)
+               : attempt_take_error_item(attempt, line.bytes);
 }
 
 static const Step *take_item(Attempt *attempt, Message message)
@@ -443,10 +471,11 @@ static const Step *take_item(Attempt *attempt, Message message)
                : attempt->exchange->kind->item(attempt, message);
 }
 
-static const Step *take_run(Attempt *attempt, Bytes *piece)
+/* Inlined, as take_messages is: small messages of streams cost little more than this call. */
+static inline __attribute__((always_inline)) const Step *take_run(Attempt *attempt, Bytes *piece)
 {
     Exchange *x = attempt->exchange;
-    MessageRun run = message_reader_run(&attempt->side.reader, piece);
+    MessageRun run = message_reader_run(&attempt->side.reader, attempt->response_run_size, piece);
     const Step *step = STEP_WAIT;
     while (run.n && step == STEP_WAIT) {
         MessageRun converted;
@@ -462,18 +491,19 @@ static const Step *take_run(Attempt *attempt, Bytes *piece)
     return step;
 }
 
-/* Takes the answer's messages out of a piece of body. */
-static const Step *take_answer(Attempt *attempt, Bytes piece)
+/* Takes the answer's messages out of a piece of body, as far as none goes to the work pool. */
+static inline __attribute__((always_inline)) const Step *take_messages(Attempt *attempt,
+                                                                       Bytes *piece)
 {
     Exchange *x = attempt->exchange;
     const Step *step = STEP_WAIT;
-    while (step == STEP_WAIT) {
+    while (step == STEP_WAIT && !attempt->answer_job) {
         Message message;
         Result why = OK;
-        step = attempt->response_runs ? take_run(attempt, &piece) : STEP_WAIT;
+        step = attempt->response_run_size ? take_run(attempt, piece) : STEP_WAIT;
         if (step != STEP_WAIT)
             return step;
-        switch (message_reader_read(&attempt->side.reader, &piece, &message, &why)) {
+        switch (message_reader_read(&attempt->side.reader, piece, &message, &why)) {
         case MESSAGE_MORE: exchange_forget_messages(x); return attempt_settle(attempt);
         case MESSAGE_FAILED: return attempt_unusable(attempt, why);
         case MESSAGE_END: attempt->end_frame = bytes_copy(x->arena, message.bytes); break;
@@ -482,6 +512,39 @@ static const Step *take_answer(Attempt *attempt, Bytes piece)
         }
     }
     return step;
+}
+
+static const Step *no_room_for_backlog(Exchange *x)
+{
+    return exchange_fail(
+        x, FAIL(x->arena, FAULT_OUT_OF_MEMORY, "keeping the response while converting"));
+}
+
+/* NULL: out of memory. */
+static Backlog *backlog_of(Attempt *attempt)
+{
+    Arena *arena = attempt->exchange->arena;
+    if (attempt->backlog)
+        return attempt->backlog;
+    attempt->backlog = arena_make(arena, Backlog);
+    if (attempt->backlog)
+        *attempt->backlog = (Backlog){.body = buffer_in(arena), .trailers = fields_in(arena)};
+    return attempt->backlog;
+}
+
+/* The stream's window bounds it. */
+static const Step *keep_body(Attempt *attempt, Bytes piece)
+{
+    Backlog *backlog = backlog_of(attempt);
+    if (backlog)
+        buffer_add_bytes(&backlog->body, piece);
+    return backlog && !backlog->body.full ? STEP_WAIT : no_room_for_backlog(attempt->exchange);
+}
+
+static const Step *take_answer(Attempt *attempt, Bytes piece)
+{
+    const Step *step = attempt->answer_job ? STEP_WAIT : take_messages(attempt, &piece);
+    return step == STEP_WAIT && attempt->answer_job ? keep_body(attempt, piece) : step;
 }
 
 static void on_body(void *owner, HttpStream *stream, Bytes piece)
@@ -508,6 +571,20 @@ static const Step *take_rest(Attempt *attempt, Message message)
     return STEP_WAIT;
 }
 
+/* The trailers may be kept already: when the last message is the second one on the pool. */
+static const Step *keep_end(Attempt *attempt, const Fields *trailers)
+{
+    Exchange *x = attempt->exchange;
+    Backlog *backlog = backlog_of(attempt);
+    if (!backlog)
+        return no_room_for_backlog(x);
+    backlog->ended = true;
+    for (uint32_t i = 0; trailers != &backlog->trailers && i < trailers->n; i++)
+        fields_add(&backlog->trailers, bytes_copy(x->arena, trailers->items[i].name),
+                   bytes_copy(x->arena, trailers->items[i].value));
+    return backlog->trailers.full ? no_room_for_backlog(x) : STEP_WAIT;
+}
+
 static const Step *answer_ended(Attempt *attempt, const Fields *trailers)
 {
     Message message;
@@ -522,15 +599,34 @@ static const Step *answer_ended(Attempt *attempt, const Fields *trailers)
     }
     if (step != STEP_WAIT)
         return step;
+    if (attempt->answer_job)
+        return keep_end(attempt, trailers);
     Result r = read_end(attempt, trailers);
     return failed(r) ? attempt_unusable(attempt, r) : &STEP_reply;
+}
+
+const Step *attempt_take_backlog(Attempt *attempt)
+{
+    Backlog *backlog = backlog_of(attempt);
+    if (!backlog)
+        return no_room_for_backlog(attempt->exchange);
+    Bytes rest = buffer_bytes(&backlog->body);
+    const Step *step = take_messages(attempt, &rest);
+    if (step != STEP_WAIT)
+        return step;
+    if (rest.size)
+        memmove(backlog->body.data, rest.data, rest.size);
+    backlog->body.size = rest.size;
+    return backlog->ended && !attempt->answer_job ? answer_ended(attempt, &backlog->trailers)
+                                                  : STEP_WAIT;
 }
 
 static void on_end(void *owner, HttpStream *stream, const Fields *trailers)
 {
     Attempt *attempt = owner;
     attempt->side.ended = true;
-    attempt_run(attempt, answer_ended(attempt, trailers));
+    attempt_run(attempt, attempt->answer_job ? keep_end(attempt, trailers)
+                                             : answer_ended(attempt, trailers));
 }
 
 static const Step *exchange_reply(Exchange *x, Attempt *attempt)

@@ -17,6 +17,8 @@
 #include "base/arena.h"
 #include "gateway/call/attempt.h"
 #include "gateway/call/exchange.h"
+#include "gateway/loop/work_pool.h"
+#include "gateway/rest/rest_request.h"
 #include "gateway/version/negotiate.h"
 
 typedef struct Step {
@@ -28,8 +30,9 @@ typedef struct Step {
     STEP(resolve)   /* client: path -> method, REST binding, or opaque route       */              \
     STEP(negotiate) /* client: which version it speaks, and wants back             */              \
     STEP(pick)      /* an instance, the version that it serves, the plans          */              \
+    STEP(convert)   /* a request of one message, for that instance                 */              \
     STEP(connect)   /* a connection with room                                      */              \
-    STEP(send)      /* the request, converted                                      */              \
+    STEP(send)      /* the request                                                 */              \
     STEP(reply)     /* the response has ended: what becomes of it                  */              \
     STEP(finish)    /* the record; release of everything                           */
 
@@ -51,7 +54,8 @@ typedef struct ExchangeKind {
     const Step *(*end)(Exchange *x, const Message *last);
     const Step *(*room)(Exchange *x);
 
-    const Step *first; /* the call is known, nothing of its request is taken yet */
+    const Step *first;  /* the call is known, nothing of its request is taken yet */
+    const Step *picked; /* an instance is */
     Result (*prepare)(Attempt *attempt);   /* it has an instance: makes its request */
     const Step *(*send)(Attempt *attempt); /* and a connection */
 
@@ -69,6 +73,13 @@ typedef struct ExchangeKind {
 const ExchangeKind *exchange_kind_of(const MethodType *type);
 extern const ExchangeKind KIND_BUILTIN; /* exchange_builtin.c */
 extern const ExchangeKind KIND_OPAQUE;  /* exchange_opaque.c */
+
+/* What conversions have lost. */
+typedef struct Losses {
+    Config *config; /* which counts each of them */
+    Buffer names;   /* paths of fields, for the caller: "Order.comment, ..." */
+    uint32_t n;
+} Losses;
 
 struct Exchange {
     Arena *arena;   /* lives as long as the exchange */
@@ -107,7 +118,9 @@ struct Exchange {
 
     Message message; /* of one: the request's, in the caller's version and codec */
     bool has_message;
-    FramedMessage framed; /* the next message to send, in scratch */
+    uint32_t
+        n_jobs; /* of all attempts on the work pool, with those that nobody waits for any more */
+    bool over;  /* it has finished, and its memory stays until they are back */
 
     bool responding;    /* some of a response has gone to the caller */
     bool own_response;  /* it is the gateway's own: nothing of the chosen attempt's goes into it */
@@ -116,8 +129,7 @@ struct Exchange {
 
     Timer deadline_timer;
     int64_t began, deadline; /* monotonic nanoseconds; deadline may be NO_TIMEOUT */
-    Buffer lost; /* paths of fields that were lost, for the caller: "Order.comment, ..." */
-    uint32_t n_lost;
+    Losses losses;
     CallRecord record;
 };
 
@@ -196,6 +208,10 @@ const Step *exchange_give_run(Exchange *x, MessageRun run);
 const Step *exchange_give_piece(Exchange *x, Message piece);
 /* The one message of a response, and its end. */
 const Step *exchange_give_response(Exchange *x, Message message, const Fields *trailers);
+/* The same two with what the work pool has made of the message. */
+const Step *exchange_give_framed(Exchange *x, const Framed *framed);
+const Step *exchange_give_framed_response(Exchange *x, const Framed *framed,
+                                          const Fields *trailers);
 const Step *exchange_give_end(Exchange *x, const Status *status, const Fields *trailers);
 
 /* ---- Back-pressure --------------------------------------------------------------------------- */
@@ -216,9 +232,11 @@ const Step *attempt_settle(Attempt *attempt);
 void exchange_charge(Exchange *x, Account *account, bool owned);
 /* Whether the memory budget has room for a new call. Faults: MEMORY_SHARE, MEMORY_FULL. */
 MUST_USE Result exchange_admit(Exchange *x);
-/* A failure for want of memory, if the budget was the reason: why it refused; any other as it is.
- */
-MUST_USE Result exchange_name_refusal(Exchange *x, Result why);
+/* A failure for want of memory, if the budget has refused it to the call's arena or to this one
+   (which may be NULL): why it did; any other as it is. */
+MUST_USE Result exchange_name_refusal(Exchange *x, const Arena *arena, Result why);
+/* A failure that was made in the arena, for as long as the exchange, and named as above. */
+MUST_USE Result exchange_keep_error(Exchange *x, const Arena *arena, Result why);
 /* Whether the rest of a response, which is kept whole, must be left with the instance for now. When
    this may have changed, attempt_settle is called. */
 bool attempt_waits_for_memory(Attempt *attempt);
@@ -246,23 +264,25 @@ Arena *exchange_last_arena(Exchange *x);
 MUST_USE Result attempt_prepare(Attempt *attempt);
 const Step *attempt_send_one(Attempt *attempt);
 const Step *attempt_send_head(Attempt *attempt);
-MUST_USE Result exchange_forward_request(Exchange *x, Message message);
+const Step *exchange_forward_request(Exchange *x, Message message, bool last);
 MUST_USE Result exchange_forward_run(Exchange *x, MessageRun run);
+MessageReader *exchange_reader(const Exchange *x); /* of the caller; NULL: it has none */
+void attempt_send_made(Attempt *attempt); /* the message that was made, on the open stream */
+/* A message has been given that was on the work pool: goes on with what came meanwhile. */
+const Step *attempt_take_backlog(Attempt *attempt);
+/* An item of a REST instance's stream that says an error: the call ends. */
+const Step *attempt_take_error_item(Attempt *attempt, Bytes item);
 
 /* Removes fields that only the gateway may set from those that the instance sent. */
 void attempt_remove_own(const Attempt *attempt, Fields *fields);
 
 /* exchange_compression.c: which messages are compressed, and by what. */
-bool exchange_keeps_request(
-    const Exchange *x); /* some instance may take its messages as they came */
-MUST_USE Result attempt_open_request(Attempt *attempt,
-                                     Message *message); /* unless its instance takes it so */
-Compression attempt_request_compression(Attempt *attempt, size_t size); /* once per unary request */
+bool attempt_passes_request(const Attempt *attempt); /* a compressed one goes on as it is */
+Compression attempt_request_compression(const Attempt *attempt, size_t size);
 uint32_t attempt_accepts(const Attempt *attempt); /* what the gateway accepts from the instance */
 bool attempt_keeps_answer(const Attempt *attempt);
 Compression exchange_answer_compression(const Exchange *x); /* for the answer's head, sizes aside */
-Compression exchange_message_compression(const Exchange *x, Compression compression, size_t size);
-/* Whether nothing but a plan reads the messages: see exchange_takes_runs. */
+/* Whether nothing but a plan reads the messages: see exchange_run_size. */
 bool attempt_passes_request_runs(const Attempt *attempt);
 bool attempt_passes_answer_runs(const Attempt *attempt);
 /* Whether a message of the answer may go on while it arrives: see CallerEvents.on_piece. */
@@ -271,12 +291,30 @@ bool exchange_must_compress(const Exchange *x);
 bool exchange_varies_by_encoding(const Exchange *x);
 MUST_USE Result exchange_check_acceptable(const Exchange *x);
 
-/* exchange_convert.c: one message through a plan. The result lives in scratch, or is the message
-   itself. */
+/* exchange_convert.c: one message through a plan. */
 bool exchange_copies(
     const Plan *plan); /* whether running the plan only copies; also NULL: same version and codec */
-MUST_USE Result attempt_convert_request(Attempt *attempt, Bytes message, Bytes *converted_out);
-MUST_USE Result attempt_convert_answer(Attempt *attempt, Bytes message, Bytes *converted_out);
+
+/* Where a conversion writes. */
+typedef struct Conversion {
+    Arena *arena;                /* what it makes, errors included */
+    const MessageReader *reader; /* opens compressed messages; NULL: there are none */
+    Losses *losses;
+    uint32_t n_unknown;
+} Conversion;
+
+/*
+ * One message for the other side. The result lives in conversion->arena, or is the message itself.
+ * On any thread: of the attempt and its exchange they read what is settled before its messages
+ * come, which is: method, binding, parameters, config, plans, target, the pick, and for answers the
+ * head of the response.
+ */
+MUST_USE Result attempt_make_request(const Attempt *attempt, Message message,
+                                     Conversion *conversion, MadeRequest *made_out);
+MUST_USE Result attempt_make_answer(const Attempt *attempt, Message message, Conversion *conversion,
+                                    Message *converted_out);
+/* The same on the loop, whose losses are the exchange's. In scratch. */
+MUST_USE Result attempt_convert_answer(Attempt *attempt, Message message, Message *converted_out);
 /* Takes some messages off the front of the run; those that could be converted are there also when
    one has failed. */
 MUST_USE Result attempt_convert_requests(Attempt *attempt, MessageRun *run,
@@ -284,9 +322,51 @@ MUST_USE Result attempt_convert_requests(Attempt *attempt, MessageRun *run,
 MUST_USE Result attempt_convert_answers(Attempt *attempt, MessageRun *run,
                                         MessageRun *converted_out);
 
-/* Counts and names what a conversion lost; for PlanRun.on_loss, whose owner is the exchange. */
-void exchange_on_loss(void *owner, const Loss *loss);
-void exchange_name_lost(Exchange *x, Bytes path);
+/* Counts and names what a conversion lost. `names` is in the arena. */
+Losses losses_in(Arena *arena, Config *config);
+void losses_on_loss(void *owner, const Loss *loss); /* PlanRun.on_loss, whose owner is a Losses */
+void losses_name(Losses *losses, Bytes path);
+void losses_add(Losses *losses, const Losses *more);
+
+/*
+ * exchange_work.c: messages that would hold the loop for too long are converted on the work pool.
+ *
+ * `message`, if it is compressed and small, is opened into the arena to find out. What is made is
+ * given to the kind as if it had been made at once: a request of one message goes on at
+ * STEP_connect, one of many is sent, and the caller asked for more.
+ */
+bool attempt_weigh_request(const Attempt *attempt, Message *message, Arena *arena);
+bool attempt_weigh_answer(const Attempt *attempt, Message *message, Arena *arena);
+
+enum { EXCHANGE_COMPRESSING = 4 /* times what a conversion costs */ };
+
+/* Most messages are small. */
+static inline bool exchange_is_small(const Exchange *x, const Message *message)
+{
+    return !message->compressed &&
+           message->bytes.size <= x->config->limits.work_bytes / EXCHANGE_COMPRESSING;
+}
+
+static inline bool attempt_is_light_request(const Attempt *attempt, Message *message, Arena *arena)
+{
+    return exchange_is_small(attempt->exchange, message) ||
+           attempt_weigh_request(attempt, message, arena);
+}
+
+static inline bool attempt_is_light_answer(const Attempt *attempt, Message *message, Arena *arena)
+{
+    return exchange_is_small(attempt->exchange, message) ||
+           attempt_weigh_answer(attempt, message, arena);
+}
+
+const Step *attempt_work_on_request(Attempt *attempt, Message message, bool last);
+const Step *attempt_work_on_answer(Attempt *attempt, Message message);
+/* The largest message that is converted by this plan in a run. */
+uint32_t exchange_light_run(const Exchange *x, const Plan *plan);
+/* Nobody waits for what is on the pool any more. */
+void attempt_drop_jobs(Attempt *attempt);
+/* Frees the memory of an exchange that is over. On its loop. */
+void exchange_free(Exchange *x);
 
 /* exchange_details.c: the details of errors. A detail that cannot be converted to the caller's
    version never replaces the error: it is counted, named and logged. */

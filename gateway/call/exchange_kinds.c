@@ -23,8 +23,9 @@ static const Step *keep_request(Exchange *x, Message message)
     x->has_message = true;
     const CallerEvents *events = x->caller->events;
     x->message.compressed = message.compressed;
-    x->message.bytes =
-        events->keep ? events->keep(x->caller, message.bytes) : bytes_copy(x->arena, message.bytes);
+    x->message.bytes = events->reader
+                           ? message_reader_keep(events->reader(x->caller), message.bytes)
+                           : bytes_copy(x->arena, message.bytes);
     return x->message.bytes.data
                ? STEP_WAIT
                : exchange_fail(x, FAIL(x->arena, FAULT_OUT_OF_MEMORY,
@@ -46,17 +47,21 @@ static const Step *end_one(Exchange *x, const Message *last)
 
 /* ---- A request of many messages -------------------------------------------------------------- */
 
+/* In their order: while one is on the work pool, the next is not wanted. */
+static bool wants_next(const Exchange *x)
+{
+    return exchange_has_stream(x) && !x->latest->request_job;
+}
+
 static const Step *forward_request(Exchange *x, Message message)
 {
-    Result r = exchange_forward_request(x, message);
-    return failed(r) ? exchange_fail(x, r) : STEP_WAIT;
+    return exchange_forward_request(x, message, false);
 }
 
 static const Step *end_many(Exchange *x, const Message *last)
 {
-    Result r = last ? exchange_forward_request(x, *last) : OK;
-    if (failed(r))
-        return exchange_fail(x, r);
+    if (last)
+        return exchange_forward_request(x, *last, true);
     exchange_sent(x->latest);
     http_stream_send_end(x->latest->side.stream, NULL);
     return STEP_WAIT;
@@ -123,10 +128,11 @@ static const Step *reply_one(Attempt *attempt)
                                               "%s ended %.*s with OK but sent no message",
                                               attempt->pick.instance->address.text,
                                               BYTES_ARGS(attempt->target.method)));
-    Result r =
-        message.compressed ? OK : attempt_convert_answer(attempt, message.bytes, &message.bytes);
+    if (!attempt_is_light_answer(attempt, &message, x->arena))
+        return attempt_work_on_answer(attempt, message);
+    Result r = attempt_convert_answer(attempt, message, &message);
     if (failed(r))
-        return attempt_unusable(attempt, r);
+        return attempt_unusable(attempt, exchange_keep_error(x, exchange_scratch(x), r));
     exchange_choose(attempt);
     return exchange_give_response(x, message, &attempt->answer.trailers);
 }
@@ -155,8 +161,9 @@ static const Step *pass_head(Attempt *attempt, bool end)
 static const Step *pass_message(Attempt *attempt, Message message)
 {
     Exchange *x = attempt->exchange;
-    Result r =
-        message.compressed ? OK : attempt_convert_answer(attempt, message.bytes, &message.bytes);
+    if (!attempt_is_light_answer(attempt, &message, exchange_scratch(x)))
+        return attempt_work_on_answer(attempt, message);
+    Result r = attempt_convert_answer(attempt, message, &message);
     if (failed(r))
         return attempt_unusable(attempt, error_copy(x->arena, r));
     exchange_choose(attempt);
@@ -173,11 +180,12 @@ static const Step *default_many(Exchange *x, Bytes message)
 /* ---- The kinds ------------------------------------------------------------------------------- */
 
 #define REQUEST_OF_ONE                                                                             \
-    .first = STEP_WAIT, .wants = always, .has_room = always, .take = keep_request, .end = end_one, \
-    .send = attempt_send_one
+    .first = STEP_WAIT, .picked = &STEP_convert, .wants = always, .has_room = always,              \
+    .take = keep_request, .end = end_one, .send = attempt_send_one
 #define REQUEST_OF_MANY                                                                            \
-    .first = &STEP_pick, .wants = exchange_has_stream, .has_room = exchange_instance_has_room,     \
-    .take = forward_request, .end = end_many, .send = attempt_send_head
+    .first = &STEP_pick, .picked = &STEP_connect, .wants = wants_next,                             \
+    .has_room = exchange_instance_has_room, .take = forward_request, .end = end_many,              \
+    .send = attempt_send_head
 #define RESPONSE_OF_ONE                                                                            \
     .head = wait_for_all, .item = keep_response, .piece = pass_piece, .reply = reply_one,          \
     .reply_default = default_one

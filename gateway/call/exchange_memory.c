@@ -6,11 +6,15 @@ enum { CALL_LEAST = 4096 /* bytes that a new call needs */ };
 
 /* ---- Whose it is ----------------------------------------------------------------------------- */
 
-static void charge_arenas(Exchange *x)
+static inline void charge_arenas(Exchange *x)
 {
     arena_charge(x->arena, x->account, x->firm);
     if (x->scratch && x->scratch != x->arena)
         arena_charge(x->scratch, x->account, x->firm);
+    for (Attempt *each = x->latest; each; each = each->before) {
+        if (each->made_in)
+            arena_charge(each->made_in, x->account, x->firm);
+    }
 }
 
 void exchange_charge(Exchange *x, Account *account, bool owned)
@@ -59,19 +63,26 @@ Result exchange_admit(Exchange *x)
 }
 
 /* What the budget refuses looks like the limit of a call to the function that needs memory. */
-Result exchange_name_refusal(Exchange *x, Result why)
+Result exchange_name_refusal(Exchange *x, const Arena *where, Result why)
 {
     if (why.error->fault != &FAULT_OUT_OF_MEMORY)
         return why;
     MemoryVerdict verdict = arena_refusal(x->arena);
-    if (verdict == MEMORY_GRANTED && x->scratch)
-        verdict = arena_refusal(x->scratch);
+    if (verdict == MEMORY_GRANTED && where)
+        verdict = arena_refusal(where);
     if (verdict == MEMORY_GRANTED)
         return why;
     Arena *arena = exchange_last_arena(x);
     const char *doing = arena_string(arena, why.error->doing);
     Result refused = refuse_memory(x, verdict);
     return FAIL_OVER(arena, refused, *refused.error->fault, "%s", doing);
+}
+
+Result exchange_keep_error(Exchange *x, const Arena *arena, Result why)
+{
+    Result named = exchange_name_refusal(x, arena, why);
+    bool is_kept = arena == x->arena || named.error != why.error;
+    return is_kept ? named : error_copy(x->arena, why);
 }
 
 static void look_for_memory(MemoryWait *wait)

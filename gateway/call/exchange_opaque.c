@@ -91,6 +91,7 @@ const ExchangeKind KIND_OPAQUE = {
     .end = end_request,
     .room = exchange_settle,
     .first = &STEP_pick,
+    .picked = &STEP_connect,
     .send = send_request,
 };
 

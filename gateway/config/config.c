@@ -127,6 +127,7 @@ static void read_process(ConfigReader *reader)
     const Passerelle__Config__Drain *drain = text->drain ? text->drain : &defaults;
     Config *config = reader->config;
     config->n_loops = text->loops;
+    config->n_work_threads = text->work_threads;
     config->drain_delay = drain->delay;
     config->drain_time = drain->time;
     config->node = text->node ? text->node : host_name(reader->arena);

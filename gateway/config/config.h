@@ -69,8 +69,10 @@ typedef struct Limits {
     uint32_t connections;       /* client connections in the whole process */
     size_t message_bytes;       /* one message of a request, before and after decompression */
     size_t answer_bytes;        /* one message of a response, likewise */
-    size_t compress_least;      /* bytes from which messages and bodies are compressed */
+    uint32_t compress_least;    /* bytes from which messages and bodies are compressed */
     uint32_t compression_ratio; /* of a client's messages beyond the first MiB; 0: no limit */
+    size_t work_bytes;          /* a larger message is converted on the work pool */
+    uint32_t work_waits;        /* messages that may wait for it */
     size_t call_memory;         /* arena of one call */
     uint64_t memory;            /* of the process; 0: limits_memory says */
     uint32_t depth, elements;   /* of messages */
@@ -337,10 +339,11 @@ struct Config {
     Address admin;                  /* host and path NULL: none */
     const char *const *admin_hosts; /* additional host names that it accepts: admin_host.h */
     uint32_t n_admin_hosts;
-    uint32_t n_loops;     /* 0: one per core */
-    int64_t drain_delay;  /* at shutdown: from the first signal on, while it still serves */
-    int64_t drain_time;   /* then: for running calls */
-    const char *log_file; /* access log: path, "-" for stdout */
+    uint32_t n_loops;        /* 0: one per core */
+    uint32_t n_work_threads; /* of the work pool; 0: one per core */
+    int64_t drain_delay;     /* at shutdown: from the first signal on, while it still serves */
+    int64_t drain_time;      /* then: for running calls */
+    const char *log_file;    /* access log: path, "-" for stdout */
     Cors cors;
     bool untyped_json; /* bodies without a content-type are read as JSON; else they are refused */
     ErrorsTold errors; /* never UNSAID */

@@ -45,6 +45,8 @@ void config_read_limits(ConfigReader *reader)
         .answer_bytes = text->answer_bytes,
         .compress_least = text->compress_least,
         .compression_ratio = text->compression_ratio,
+        .work_bytes = text->work_bytes,
+        .work_waits = text->work_waits,
         .call_memory = text->call_memory,
         .memory = text->memory,
         .depth = text->depth,

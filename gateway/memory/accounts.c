@@ -74,6 +74,15 @@ Account *account_open(const IpAddress *address)
     return &found->account;
 }
 
+void account_keep(Account *account)
+{
+    if (!account)
+        return;
+    pthread_mutex_lock(&all.lock);
+    ((ClientAccount *)account)->references++;
+    pthread_mutex_unlock(&all.lock);
+}
+
 bool account_is_of(const Account *account, const IpAddress *address)
 {
     IpAddress client = fair_client_of(address);

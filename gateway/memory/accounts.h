@@ -14,6 +14,9 @@
 /* The account of the client at this address; takes a reference. Never NULL. */
 Account *account_open(const IpAddress *address);
 
+/* Another reference. NULL is allowed. */
+void account_keep(Account *account);
+
 /* Whether the account is that of the client at this address. */
 bool account_is_of(const Account *account, const IpAddress *address);
 

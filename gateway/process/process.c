@@ -213,6 +213,13 @@ static void tell_what_stays(const Config *old, const Config *config)
                         config->n_loops);
     if (!same_store(&old->store, &config->store))
         telemetry_event("warning", "restart_needed", OK, "store: it takes effect after a restart");
+    if (old->n_work_threads != config->n_work_threads)
+        telemetry_event("warning", "restart_needed", OK,
+                        "work_threads: %u takes effect after a restart", config->n_work_threads);
+    if (old->limits.work_waits != config->limits.work_waits)
+        telemetry_event("warning", "restart_needed", OK,
+                        "limits.work_waits: %u takes effect after a restart",
+                        config->limits.work_waits);
 }
 
 static void tell_doubts(const Config *config)
@@ -361,6 +368,15 @@ static uint32_t count_workers(const Config *config)
     return n < MAX_WORKERS ? n : MAX_WORKERS;
 }
 
+static void start_pool(Process *p)
+{
+    uint32_t n = p->config->n_work_threads;
+    if (n == 0)
+        n = (uint32_t)uv_available_parallelism();
+    p->shared.pool = work_pool_new(n, p->config->limits.work_waits);
+    telemetry_show_pool(p->shared.pool);
+}
+
 static Result start_workers(Process *p, Arena *arena, BoundSocket *sockets)
 {
     Random random;
@@ -409,6 +425,7 @@ static Result run_workers(Process *p, Arena *arena, BoundSocket *sockets)
     p->watching = discovery_new(&p->loop, on_instances_changed, p);
     discovery_use(p->watching, p->config);
     tell_few_descriptors(p->config);
+    start_pool(p);
     if (!failed(r))
         r = start_workers(p, arena, sockets);
     if (failed(r)) {
@@ -422,6 +439,8 @@ static Result run_workers(Process *p, Arena *arena, BoundSocket *sockets)
     signals_release();
     uv_run(&p->loop, UV_RUN_DEFAULT);
     CHECK(uv_loop_close(&p->loop) == 0);
+    telemetry_show_pool(NULL);
+    work_pool_free(p->shared.pool);
     return r;
 }
 

@@ -160,6 +160,7 @@ static void worker_close(Worker *worker)
     listeners_close(&worker->listeners);
     connections_abort(&worker->connections, why);
     upstreams_close(loop->upstreams, why);
+    work_pool_leave(loop->pool, loop);
     loop_deinit(loop);
     candidates_end(loop);
     upstreams_free(loop->upstreams);
@@ -184,6 +185,7 @@ Worker *worker_new(WorkerShared *shared, uint32_t index, Config *config)
     loop->config = config_ref(config);
     loop->telemetry = telemetry_new();
     loop->hop = shared->hop.text;
+    loop->pool = shared->pool;
     loop->upstreams = upstreams_new(loop);
     worker->shared = shared;
     worker->timer.fire = on_timer;

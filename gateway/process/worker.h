@@ -8,6 +8,7 @@
 
 #include "gateway/headers/forwarding.h"
 #include "gateway/listen/listener.h"
+#include "gateway/loop/work_pool.h"
 
 typedef struct Worker Worker;
 
@@ -16,6 +17,7 @@ typedef struct WorkerShared {
     atomic_uint n_connections;
     atomic_uint n_cut; /* calls that were cut off at the end */
     HopName hop;
+    WorkPool *pool;
     void (*on_ended)(void *owner); /* a worker's loop has ended; called on its thread */
     void *owner;
 } WorkerShared;

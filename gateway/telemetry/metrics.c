@@ -3,6 +3,7 @@
 #include "base/arena.h"
 #include "base/memory/budget.h"
 #include "gateway/instances/instance_set.h"
+#include "gateway/loop/work_pool.h"
 #include "gateway/telemetry/metrics_internal.h"
 
 #include <pthread.h>
@@ -217,6 +218,35 @@ static void write_config(Exposition *e, const TelemetryProcess *p)
     exposition_number(e, "", &(Label){"outcome", "refused"}, 1, p->reloads_failed);
 }
 
+static void write_seconds(Exposition *e, const char *name, const char *help, int64_t time)
+{
+    exposition_family(e, name, METRIC_COUNTER, help);
+    exposition_seconds(e, "", NULL, 0, time);
+}
+
+static void write_pool(Exposition *e, WorkPool *pool)
+{
+    if (!pool)
+        return;
+    WorkPoolFigures figures = work_pool_figures(pool);
+    exposition_single(e, "passerelle_work_threads", METRIC_GAUGE, "Threads of the work pool.",
+                      figures.n_threads);
+    exposition_single(e, "passerelle_work_waiting", METRIC_GAUGE,
+                      "Large messages that wait for a thread of the work pool.", figures.n_waiting);
+    exposition_single(e, "passerelle_work_running", METRIC_GAUGE,
+                      "Large messages that are being converted on the work pool.",
+                      figures.n_running);
+    exposition_single(e, "passerelle_work_jobs", METRIC_COUNTER,
+                      "Large messages that were converted on the work pool.", figures.n_run);
+    exposition_single(e, "passerelle_work_refused", METRIC_COUNTER,
+                      "Large messages that were refused because too many were waiting.",
+                      figures.n_refused);
+    write_seconds(e, "passerelle_work_run_seconds", "Time that the threads spent on them.",
+                  figures.time_run);
+    write_seconds(e, "passerelle_work_wait_seconds", "Time that they waited for a thread.",
+                  figures.time_waited);
+}
+
 static void write_log(Exposition *e, TelemetryProcess *p)
 {
     exposition_single(e, "passerelle_log_dropped", METRIC_COUNTER,
@@ -257,6 +287,7 @@ static void write_gateway(Exposition *e)
     Arena *arena = arena_new(ARENA_UNLIMITED);
     telemetry_retire(p);
     exposition_single(e, "passerelle_loops", METRIC_GAUGE, "Event loops.", p->n_loops);
+    write_pool(e, p->pool);
     write_config(e, p);
     metrics_write_calls(e, p, arena);
     write_connections(e, p);

@@ -445,6 +445,14 @@ Telemetry *telemetry_new(void)
     return telemetry;
 }
 
+void telemetry_show_pool(WorkPool *pool)
+{
+    TelemetryProcess *p = telemetry_lock();
+    CHECK(p);
+    p->pool = pool;
+    telemetry_unlock();
+}
+
 static void free_loops(Telemetry *telemetry)
 {
     while (telemetry) {

@@ -12,6 +12,7 @@
 #include "base/call.h"
 #include "gateway/config/config.h"
 
+typedef struct WorkPool WorkPool; /* gateway/loop/work_pool.h */
 typedef struct Loop Loop;
 typedef struct Telemetry Telemetry;
 
@@ -112,6 +113,9 @@ void telemetry_stop(void);
 /* Counters for one loop, for loop->telemetry, which may stay NULL if nothing is to be counted.
    Freed by telemetry_stop. Any thread. */
 Telemetry *telemetry_new(void);
+
+/* The metrics tell of the pool, until NULL is passed. Any thread. */
+void telemetry_show_pool(WorkPool *pool);
 
 /*
  * For a loaded config, before any loop has it: assigns series numbers to its services, methods,

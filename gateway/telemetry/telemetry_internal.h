@@ -33,6 +33,7 @@ typedef struct TelemetryProcess {
     uint64_t events[SERIES_LIMIT]; /* these and SERIES_EVENT: guarded by telemetry_lock_events */
     Telemetry *loops;
     uint32_t n_loops;
+    WorkPool *pool;          /* NULL: none */
     Generation *generations; /* newest first */
     uint64_t reloads, reloads_failed;
     int64_t adopted; /* wall time of the newest */

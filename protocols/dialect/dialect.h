@@ -146,17 +146,27 @@ MUST_USE Result message_frame_end(Buffer *out, size_t at);
 bool dialects_share_frames(Dialect one, Dialect other);
 
 /* Removes the run of messages at the front of *input, without a copy. It is empty if the next frame
-   needs message_reader_read: it is incomplete, compressed, too large or not a message. Only for
-   dialects that share frames. */
-MessageRun message_reader_run(const MessageReader *reader, Bytes *input);
+   needs message_reader_read: it is incomplete, compressed, larger than `most`, too large or not a
+   message. Only for dialects that share frames. */
+MessageRun message_reader_run(const MessageReader *reader, size_t most, Bytes *input);
 
 /* Makes the message that was read last valid as long as the reader's arena, without a copy if it is
    in the reader's own memory. `data` NULL: out of memory. */
 Bytes message_reader_keep(MessageReader *reader, Bytes message);
 
-/* Decompresses a message that was kept compressed. Same memory, limit and faults as in reading. */
-MUST_USE Result message_reader_decompress(MessageReader *reader, Bytes compressed,
-                                          Bytes *plain_out);
+/* Whether the message that was read last lies in the reader's own memory, where it stays until the
+   next one is read. */
+bool message_reader_holds(const MessageReader *reader, Bytes message);
+
+/* Decompresses a message that was kept compressed, within the limits of reading, and with the same
+   faults. Any thread: reads only what message_reader_init and its caller have set. */
+MUST_USE Result message_reader_decompress(const MessageReader *reader, Bytes compressed,
+                                          Arena *arena, Bytes *plain_out);
+
+/* The same if neither the message nor what it becomes is larger than `most` bytes. False: it is, or
+   something is wrong with it. */
+bool message_reader_decompress_small(const MessageReader *reader, Bytes compressed, size_t most,
+                                     Arena *arena, Bytes *plain_out);
 
 /* The body has ended. MESSAGE_DONE: the whole body of an unframed dialect (also when empty), or the
    last line when it has no newline. MESSAGE_MORE: nothing is left. MESSAGE_FAILED: a frame is

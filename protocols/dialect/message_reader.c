@@ -61,11 +61,16 @@ static const Fault *broken(const MessageReader *reader)
     return reader->client ? &FAULT_UPSTREAM_PROTOCOL : &FAULT_PROTOCOL_VIOLATION;
 }
 
-static MessageOutcome fail_too_large(const MessageReader *reader, size_t size, Result *why_out)
+static Result too_large(const MessageReader *reader, size_t size, Arena *arena)
 {
     const Fault *fault = reader->client ? &FAULT_UPSTREAM_TOO_LARGE : &FAULT_MESSAGE_TOO_LARGE;
-    *why_out = FAIL_TELL(reader->arena, *fault, "a message of %zu bytes or more; the limit is %zu",
-                         size, reader->limit);
+    return FAIL_TELL(arena, *fault, "a message of %zu bytes or more; the limit is %zu", size,
+                     reader->limit);
+}
+
+static MessageOutcome fail_too_large(const MessageReader *reader, size_t size, Result *why_out)
+{
+    *why_out = too_large(reader, size, reader->arena);
     return MESSAGE_FAILED;
 }
 
@@ -83,16 +88,6 @@ static MessageOutcome fail_broken(const MessageReader *reader, const char *how, 
     return MESSAGE_FAILED;
 }
 
-/* BAD_REQUEST rather than PROTOCOL_VIOLATION, as for a message that does not fit its type: the
-   framing was right. */
-static MessageOutcome fail_compressed(const MessageReader *reader, Result *why_out)
-{
-    const Fault *fault = reader->client ? &FAULT_UPSTREAM_PROTOCOL : &FAULT_BAD_REQUEST;
-    *why_out = FAIL_TELL(reader->arena, *fault, "%s body: a message cannot be decompressed",
-                         dialect_name(reader->dialect));
-    return MESSAGE_FAILED;
-}
-
 /* ---- Compression ----------------------------------------------------------------------------- */
 
 /* The most bytes that the payload may decompress to by most_growth. */
@@ -104,41 +99,72 @@ static size_t growth_limit(const MessageReader *reader, size_t payload)
     return most > FREE_GROWTH ? most : FREE_GROWTH;
 }
 
-static MessageOutcome fail_growth(const MessageReader *reader, size_t payload, Result *why_out)
+static Result grows_too_much(const MessageReader *reader, size_t payload, Arena *arena)
 {
-    *why_out = FAIL_TELL(reader->arena, FAULT_MESSAGE_TOO_LARGE,
-                         "a message of %zu bytes would be more than %u times larger when "
-                         "decompressed",
-                         payload, reader->most_growth);
-    return MESSAGE_FAILED;
+    return FAIL_TELL(arena, FAULT_MESSAGE_TOO_LARGE,
+                     "a message of %zu bytes would be more than %u times larger when "
+                     "decompressed",
+                     payload, reader->most_growth);
+}
+
+/* BAD_REQUEST rather than PROTOCOL_VIOLATION, as for a message that does not fit its type: the
+   framing was right. */
+static Result not_compressed(const MessageReader *reader, Arena *arena)
+{
+    const Fault *fault = reader->client ? &FAULT_UPSTREAM_PROTOCOL : &FAULT_BAD_REQUEST;
+    return FAIL_TELL(arena, *fault, "%s body: a message cannot be decompressed",
+                     dialect_name(reader->dialect));
+}
+
+static Result decompress(const MessageReader *reader, Bytes payload, size_t limit, Arena *arena,
+                         Buffer *plain)
+{
+    size_t growth = growth_limit(reader, payload.size);
+    switch (
+        decompress_message(reader->compression, payload, growth < limit ? growth : limit, plain)) {
+    case DECOMPRESSED: break;
+    case DECOMPRESS_TOO_LARGE:
+        return growth < limit ? grows_too_much(reader, payload.size, arena)
+                              : too_large(reader, limit + 1, arena);
+    case DECOMPRESS_BAD: return not_compressed(reader, arena);
+    case DECOMPRESS_NO_MEMORY:
+        return FAIL(arena, FAULT_OUT_OF_MEMORY, "decompressing a message of %zu bytes",
+                    payload.size);
+    }
+    return OK;
 }
 
 static MessageOutcome give_decompressed(MessageReader *reader, Bytes payload, size_t limit,
                                         MessageOutcome outcome, Message *message_out,
                                         Result *why_out)
 {
-    size_t growth = growth_limit(reader, payload.size);
-    switch (decompress_message(reader->compression, payload, growth < limit ? growth : limit,
-                               &reader->plain)) {
-    case DECOMPRESSED: break;
-    case DECOMPRESS_TOO_LARGE:
-        return growth < limit ? fail_growth(reader, payload.size, why_out)
-                              : fail_too_large(reader, limit + 1, why_out);
-    case DECOMPRESS_BAD: return fail_compressed(reader, why_out);
-    case DECOMPRESS_NO_MEMORY: return fail_memory(reader, why_out);
-    }
+    *why_out = decompress(reader, payload, limit, reader->arena, &reader->plain);
+    if (failed(*why_out))
+        return MESSAGE_FAILED;
     *message_out = (Message){.bytes = buffer_bytes(&reader->plain)};
     return outcome;
 }
 
-Result message_reader_decompress(MessageReader *reader, Bytes compressed, Bytes *plain_out)
+Result message_reader_decompress(const MessageReader *reader, Bytes compressed, Arena *arena,
+                                 Bytes *plain_out)
 {
-    Message message = {.bytes = BYTES_NONE};
-    Result why = OK;
-    MessageOutcome outcome =
-        give_decompressed(reader, compressed, reader->limit, MESSAGE_DONE, &message, &why);
-    *plain_out = message.bytes;
-    return outcome == MESSAGE_DONE ? OK : why;
+    Buffer plain = buffer_in(arena);
+    Result r = decompress(reader, compressed, reader->limit, arena, &plain);
+    *plain_out = buffer_bytes(&plain);
+    return r;
+}
+
+bool message_reader_decompress_small(const MessageReader *reader, Bytes compressed, size_t most,
+                                     Arena *arena, Bytes *plain_out)
+{
+    Buffer plain = buffer_in(arena);
+    size_t growth = growth_limit(reader, compressed.size);
+    if (most > reader->limit)
+        most = reader->limit;
+    bool small =
+        decompress_small(reader->compression, compressed, most < growth ? most : growth, &plain);
+    *plain_out = buffer_bytes(&plain);
+    return small;
 }
 
 static MessageOutcome give(MessageReader *reader, Bytes payload, bool compressed,
@@ -306,6 +332,11 @@ Bytes message_reader_keep(MessageReader *reader, Bytes message)
     return message;
 }
 
+bool message_reader_holds(const MessageReader *reader, Bytes message)
+{
+    return message.size && message.data == reader->partial.data;
+}
+
 /* ---- Runs ------------------------------------------------------------------------------------ */
 
 static bool has_plain_frames(Dialect dialect)
@@ -318,14 +349,15 @@ bool dialects_share_frames(Dialect one, Dialect other)
     return has_plain_frames(one) && has_plain_frames(other);
 }
 
-MessageRun message_reader_run(const MessageReader *reader, Bytes *input)
+MessageRun message_reader_run(const MessageReader *reader, size_t most, Bytes *input)
 {
+    size_t limit = most < reader->limit ? most : reader->limit;
     MessageRun run = {.n = 0};
     const uint8_t *at = input->data;
     size_t left = input->size;
     while (!reader->head_size && !reader->ended && left >= ENVELOPE_HEAD && !at[0]) {
         size_t size = envelope_size(at);
-        if (size > reader->limit || size > left - ENVELOPE_HEAD)
+        if (size > limit || size > left - ENVELOPE_HEAD)
             break;
         at += ENVELOPE_HEAD + size;
         left -= ENVELOPE_HEAD + size;
@@ -476,8 +508,11 @@ MessageOutcome message_reader_read(MessageReader *reader, Bytes *input, Message 
 MessageOutcome message_reader_finish(MessageReader *reader, Message *message_out, Result *why_out)
 {
     *why_out = OK;
-    if (reader->unframed == UNFRAMED_LINES)
-        return give_line(buffer_bytes(&reader->partial), message_out) ? MESSAGE_DONE : MESSAGE_MORE;
+    if (reader->unframed == UNFRAMED_LINES) {
+        Bytes line = buffer_bytes(&reader->partial);
+        reader->partial.size = 0; /* it is given once */
+        return give_line(line, message_out) ? MESSAGE_DONE : MESSAGE_MORE;
+    }
     if (reader->unframed == UNFRAMED_PIECES)
         return MESSAGE_MORE;
     if (!dialect_is_framed(reader->dialect))

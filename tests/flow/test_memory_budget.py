@@ -1,4 +1,5 @@
 """The memory of the process is bounded, and the client that holds much of it is the first to be refused."""
+import contextlib
 import http.client
 import socket
 import zlib
@@ -25,14 +26,22 @@ def gateway(backend, tmp_path):
         yield gateway
 
 
-def post(gateway, size, source, delay=0):
+def send(gateway, body, source, field):
+    client = socket.create_connection(("127.0.0.1", gateway.port), source_address=(source, 0))
+    with contextlib.suppress(ConnectionError):  # refused before it is all there
+        client.sendall(b"POST /v1/orders HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n%s\r\n"
+                       b"Content-Length: %d\r\n\r\n" % (field, len(body)) + body)
+    return client
+
+
+def body_of(size):
+    return b'{"customer":"' + b"k" * (size - 100) + b'"}'
+
+
+def post(gateway, size, source):
     """A body that is small as it comes: a MiB of one letter for each of gzip's kilobytes."""
     packer = zlib.compressobj(9, zlib.DEFLATED, 31)
-    body = packer.compress(b'{"customer":"' + b"k" * (size - 100) + b'"}') + packer.flush()
-    client = socket.create_connection(("127.0.0.1", gateway.port), source_address=(source, 0))
-    client.sendall(b"POST /v1/orders HTTP/1.1\r\nHost: x\r\nshop-delay: %d\r\nContent-Type: application/json\r\n"
-                   b"Content-Encoding: gzip\r\nContent-Length: %d\r\n\r\n" % (delay, len(body)) + body)
-    return client
+    return send(gateway, packer.compress(body_of(size)) + packer.flush(), source, b"Content-Encoding: gzip")
 
 
 def status(client):
@@ -49,10 +58,17 @@ def made(gateway, source):
 
 
 def hog(gateway, source="127.0.0.2"):
-    """Holds more than three quarters of the budget, by calls whose service is slow."""
-    clients = [post(gateway, MIB, source, delay=20) for _ in range(140)]
-    eventually(lambda: gateway.metric("passerelle_memory_bytes", kind="calls") > 44 * MIB)
-    eventually(lambda: made(gateway, source) == 429)  # what conversions need for a moment is free again
+    """Holds three quarters of the budget, by calls whose service is slow."""
+    def hold():
+        return send(gateway, body_of(MIB // 2), source, b"shop-delay: 20")
+
+    def is_full():
+        clients.append(hold())
+        return all(made(gateway, source) == 429 for _ in range(5))  # not only while conversions need some
+
+    clients = [hold() for _ in range(80)]
+    eventually(lambda: gateway.metric("passerelle_memory_bytes", kind="calls") > 40 * MIB)
+    eventually(is_full)
     return clients
 
 

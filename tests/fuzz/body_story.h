@@ -43,7 +43,7 @@ static inline bool body_story(MessageReader *reader, Bytes body, uint32_t cut, B
         do {
             /* Where it is cut, all whole messages are taken at once. */
             if (cut && dialects_share_frames(reader->dialect, DIALECT_GRPC)) {
-                MessageRun run = message_reader_run(reader, &piece);
+                MessageRun run = message_reader_run(reader, SIZE_MAX, &piece);
                 for (Bytes one; message_run_next(&run, &one);)
                     body_story_message(told, 'm', false, one);
             }

@@ -144,6 +144,14 @@ static bool scene_move(Scene *scene)
     return moved;
 }
 
+static bool scene_work(Scene *scene)
+{
+    if (!scene->pool.eager || !scene->pool.n)
+        return false;
+    scene_do_job(scene);
+    return true;
+}
+
 /* As a loop: what comes in, then the timers that are due. */
 void scene_pump(Scene *scene)
 {
@@ -151,7 +159,7 @@ void scene_pump(Scene *scene)
         while (scene_move(scene))
             continue;
         timer_wheel_run(&scene->loop.timers, scene->loop.now);
-    } while (scene_move(scene));
+    } while (scene_move(scene) || scene_work(scene));
 }
 
 static Peer *peer_new(Scene *scene)
@@ -234,6 +242,9 @@ Scene *scene_new(const char *config)
     random_seed_fixed(&scene->loop.random, 1);
     timer_wheel_init(&scene->loop.timers, scene->loop.now);
     playing = scene;
+    scene->pool.eager = getenv("SCENE_POOL") != NULL;
+    if (scene->pool.eager)
+        scene_use_pool(scene, 0);
     return scene;
 }
 
@@ -264,6 +275,7 @@ void scene_clear(Scene *scene)
     assert_int_equal(timer_wheel_wait(&scene->loop.timers, scene->loop.now), -1);
     for (int i = 0; i < SCENE_INSTANCES; i++)
         assert_null(scene->upstreams[i].wait);
+    assert_int_equal(scene->pool.n, 0);
     if (n_scenes == 1)
         assert_nothing_is_held();
     scene->n_peers = scene->n_records = 0;

@@ -5,12 +5,17 @@
  *      Peer (client) <--> server engine <--> [ Exchange ] <--> client engine <--> Peer (instance)
  *
  * In place of the pools stands a double of upstream.h, whose instances do as the test says; in
- * place of telemetry one that keeps what it is told. Time moves by scene_pass only.
+ * place of telemetry one that keeps what it is told; in place of the work pool one whose jobs run
+ * when the test says so. Time moves by scene_pass only.
+ *
+ * Messages are converted on the loop, however large, until scene_use_pool; or, where the
+ * environment has SCENE_POOL, on the pool, however small: no test may see a difference.
  */
 #ifndef TESTS_UNIT_GATEWAY_CALL_SCENE_H
 #define TESTS_UNIT_GATEWAY_CALL_SCENE_H
 
 #include "gateway/call/client.h"
+#include "gateway/loop/work_pool.h"
 #include "gateway/telemetry/telemetry.h"
 #include "gateway/upstream/upstream.h"
 #include "tests/unit/check.h"
@@ -39,6 +44,17 @@ struct Upstream {
     UpstreamWait *wait;
     const Instance *instance;
     Candidate *candidates;
+};
+
+enum { SCENE_JOBS = 16 };
+
+/* Jobs in the order in which they came. */
+struct WorkPool {
+    WorkJob *jobs[SCENE_JOBS];
+    bool has_begun[SCENE_JOBS];
+    uint32_t n;
+    bool eager; /* whatever comes is done when the bytes have moved */
+    uint32_t n_run, n_cancelled;
 };
 
 /* What was heard over one connection; of its latest stream. */
@@ -75,6 +91,7 @@ struct Scene {
     uint32_t n_records;
     unsigned counted[COUNTER_COUNT];
     uint32_t n_unused; /* how often a client's connection became unused */
+    WorkPool pool;
 };
 
 /* The yard: yard_v1.proto, yard_v2.proto and yard.yaml; YARD begins a service's instances. */
@@ -131,6 +148,17 @@ struct Upstream *scene_upstream(Scene *scene, int port);
 /* Ends the wait for an instance, one way or the other. */
 void scene_connect(Scene *scene, int port);
 void scene_connect_fails(Scene *scene, int port);
+
+/* From here on messages of more than `size` bytes are converted on the pool. */
+void scene_use_pool(Scene *scene, size_t size);
+
+/* The oldest job that has not begun begins: it can no longer be cancelled. */
+void scene_begin_job(Scene *scene);
+/* The same, and it has run; but its loop has not heard of it. */
+void scene_run_job(Scene *scene);
+/* The oldest job runs, and is done; or it is refused, for the queue is full. */
+void scene_do_job(Scene *scene);
+void scene_refuse_job(Scene *scene);
 
 /* Another loop considers all instances down, or no longer. */
 void scene_set_down(Scene *scene, bool down);

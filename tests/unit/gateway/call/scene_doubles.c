@@ -122,6 +122,89 @@ void upstreams_free(UpstreamTable *table)
 {
 }
 
+/* ---- The double of work_pool.h ---------------------------------------------------------------
+ */
+
+void scene_use_pool(Scene *scene, size_t size)
+{
+    scene->loop.pool = &scene->pool;
+    scene->config->limits.work_bytes = size;
+}
+
+void work_pool_add(WorkPool *pool, WorkJob *job)
+{
+    assert_true(pool->n < SCENE_JOBS);
+    pool->has_begun[pool->n] = false;
+    pool->jobs[pool->n++] = job;
+}
+
+static WorkJob *take_job(WorkPool *pool, uint32_t at)
+{
+    WorkJob *job = pool->jobs[at];
+    pool->n--;
+    for (uint32_t i = at; i < pool->n; i++) {
+        pool->jobs[i] = pool->jobs[i + 1];
+        pool->has_begun[i] = pool->has_begun[i + 1];
+    }
+    return job;
+}
+
+bool work_pool_cancel(WorkPool *pool, WorkJob *job)
+{
+    for (uint32_t i = 0; i < pool->n; i++) {
+        if (pool->jobs[i] != job || pool->has_begun[i])
+            continue;
+        take_job(pool, i);
+        pool->n_cancelled++;
+        return true;
+    }
+    return false;
+}
+
+static WorkJob *begin_job(WorkPool *pool)
+{
+    uint32_t at = 0;
+    while (pool->has_begun[at])
+        at++;
+    assert_true(at < pool->n);
+    pool->has_begun[at] = true;
+    return pool->jobs[at];
+}
+
+void scene_begin_job(Scene *scene)
+{
+    begin_job(&scene->pool);
+}
+
+static void run_job(WorkJob *job)
+{
+    if (!job->has_run)
+        job->run(job);
+    job->has_run = true;
+}
+
+void scene_run_job(Scene *scene)
+{
+    run_job(begin_job(&scene->pool));
+}
+
+void scene_do_job(Scene *scene)
+{
+    assert_true(scene->pool.n > 0);
+    WorkJob *job = take_job(&scene->pool, 0);
+    scene->pool.n_run++;
+    run_job(job);
+    job->on_done(job, true);
+    scene_pump(scene);
+}
+
+void scene_refuse_job(Scene *scene)
+{
+    WorkJob *job = take_job(&scene->pool, 0);
+    job->on_done(job, false);
+    scene_pump(scene);
+}
+
 /* ---- The double of telemetry.h --------------------------------------------------------------- */
 
 static const char *fault_name(Result r)

@@ -176,7 +176,7 @@ static void a_value_that_does_not_fit_is_refused_before_an_instance_is_asked(voi
     Peer *client = ask(scene, "POST", "/v1/items", JSON, BYTES("{\"parts\":\"many\"}"));
     assert_int_equal(client->head.status, 400);
     assert_record(scene, "INVALID_ARGUMENT BAD_VALUE, 0 sent");
-    assert_int_equal(instance(scene)->n_streams, 0);
+    assert_int_equal(n_instances(scene), 0);
 }
 
 /* ---- Streams before they are connected ------------------------------------------------------- */

@@ -198,7 +198,7 @@ static void a_message_that_no_path_can_say_troubles_no_instance(void **state)
     Peer *client = ask_grpc(scene, GET_ITEM, BYTES_NONE);
     assert_true(client->ended);
     assert_string_not_equal(said(client, "grpc-status"), "0");
-    assert_int_equal(instance(scene)->n_streams, 0);
+    assert_int_equal(n_instances(scene), 0);
 }
 
 static void a_stream_of_requests_cannot_be_asked_of_rest(void **state)

@@ -12,16 +12,31 @@ static void hold(Account *account, int64_t more)
     memory_settle();
 }
 
-static int set_up(void **state)
+static int open_accounts(void)
 {
     static const char *const addresses[] = {"192.0.2.1", "192.0.2.2"};
     IpAddress one, other;
     assert_true(ip_read(bytes_of(addresses[0]), &one) && ip_read(bytes_of(addresses[1]), &other));
-    scene_set_up(state);
     memory_set_limit(LIMIT);
     hog = account_open(&one);
     client_account = account_open(&other);
     return 0;
+}
+
+static int set_up(void **state)
+{
+    scene_set_up(state);
+    return open_accounts();
+}
+
+/* All instances are in v2, and messages of more than 64 KiB are for the pool. */
+static int set_up_pool(void **state)
+{
+    scene_set_up(state);
+    Scene *scene = scene_again(state, YARD_OF("versions: [v2]"));
+    scene->pool.eager = false;
+    scene_use_pool(scene, 64 << 10);
+    return open_accounts();
 }
 
 static int tear_down(void **state)
@@ -344,9 +359,111 @@ static void however_little_memory_a_call_may_have_it_ends(void **state)
     }
 }
 
+/* ---- On the work pool ------------------------------------------------------------------------ */
+
+/* A request of 1 MiB, which is on the pool, to be converted. */
+static Peer *call_on_pool(Scene *scene, Account *account)
+{
+    enum { SIZE = 1 << 20 };
+    uint8_t *item = arena_alloc(scene->arena, SIZE);
+    memset(item, 'x', SIZE);
+    memcpy(item, "\n\xfc\xff\x3f", 4);
+    Peer *client = begin(scene, account, MAKE_ITEM);
+    say(client, framed(scene, bytes(item, SIZE)));
+    say_end(client);
+    assert_int_equal(scene->pool.n, 1);
+    return client;
+}
+
+static void what_a_job_makes_is_its_clients_until_it_is_sent(void **state)
+{
+    Scene *scene = *state;
+    Peer *client = call_on_pool(scene, client_account);
+    int64_t kept = account_held(client_account);
+    assert_in_range(kept, 1 << 20, 2 << 20);
+    scene_run_job(scene);
+    assert_in_range(account_held(client_account), kept + (1 << 20), kept + (3 << 20));
+    scene_do_job(scene);
+    assert_in_range(account_held(client_account), kept, kept + (64 << 10));
+    answer(instance(scene), ITEM);
+    assert_string_equal(said(client, "grpc-status"), "0");
+    assert_int_equal(account_held(client_account), 0);
+}
+
+static void what_a_job_makes_is_its_clients_while_it_waits_for_a_connection(void **state)
+{
+    Scene *scene = *state;
+    Peer *client = call_on_pool(scene, client_account);
+    int64_t kept = account_held(client_account);
+    scene_upstream(scene, 7101)->want = WANT_WAITS;
+    scene_do_job(scene);
+    assert_in_range(account_held(client_account), kept + (1 << 20), kept + (3 << 20));
+    break_off(client, HTTP2_ERROR_CANCEL);
+    assert_int_equal(account_held(client_account), 0);
+}
+
+static void what_a_running_job_holds_stays_its_clients_when_the_call_has_ended(void **state)
+{
+    Scene *scene = *state;
+    Peer *client = call_on_pool(scene, client_account);
+    memory_settle();
+    scene_run_job(scene);
+    break_off(client, HTTP2_ERROR_CANCEL);
+    memory_settle();
+    assert_in_range(account_held(client_account), 1 << 20, 3 << 20);
+    assert_in_range(memory_used(MEMORY_CALLS), account_held(client_account) + (1 << 20), 5 << 20);
+    scene_do_job(scene);
+    memory_settle();
+    assert_int_equal(account_held(client_account), 0);
+    assert_int_equal(memory_used(MEMORY_CALLS), 0);
+}
+
+/* The connection, and its reference to the account, may go before the job is back. */
+static void a_job_keeps_the_account_of_its_client(void **state)
+{
+    IpAddress address;
+    assert_true(ip_read(bytes_of("192.0.2.3"), &address));
+    Account *account = account_open(&address);
+    Scene *scene = *state;
+    Peer *client = call_on_pool(scene, account);
+    uint32_t n = accounts_open();
+    scene_begin_job(scene);
+    break_off(client, HTTP2_ERROR_CANCEL);
+    client->client->account = NULL;
+    account_close(account);
+    assert_int_equal(accounts_open(), n);
+    scene_do_job(scene);
+    assert_int_equal(accounts_open(), n - 1);
+}
+
+static void a_job_that_grows_beyond_the_share_is_refused(void **state)
+{
+    Scene *scene = *state;
+    call_on_pool(scene, hog);
+    hold(hog, HIGH - account_held(hog));
+    scene_do_job(scene);
+    assert_record(scene, "RESOURCE_EXHAUSTED MEMORY_SHARE, 0 sent");
+    assert_int_equal(scene->counted[COUNTER_MEMORY_SHARE], 1);
+}
+
+static void the_response_of_a_call_that_was_sent_is_converted_at_the_limit(void **state)
+{
+    Scene *scene = *state;
+    Peer *client = call_on_pool(scene, client_account);
+    scene_do_job(scene);
+    hold(hog, LIMIT - (2 << 20));
+    answer(instance(scene), bytes_slice(buffer_bytes(&instance(scene)->body), 5, SIZE_MAX));
+    scene_pass(scene, 500);
+    assert_int_equal(scene->pool.n, 1);
+    scene_do_job(scene);
+    assert_string_equal(said(client, "grpc-status"), "0");
+    assert_int_equal(client->body.size, (1 << 20) + 5);
+}
+
 int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
+#define POOL_TEST(name) cmocka_unit_test_setup_teardown(name, set_up_pool, tear_down)
     const struct CMUnitTest tests[] = {
         TEST(who_holds_more_than_a_share_is_refused_above_the_high_mark),
         TEST(who_holds_little_is_not_refused_because_of_another),
@@ -361,6 +478,12 @@ int main(void)
         TEST(of_calls_that_wait_one_after_the_other_goes_on_without_memory),
         TEST(a_client_that_leaves_while_its_call_waits_for_memory_leaves_nothing),
         SCENE_TEST(however_little_memory_a_call_may_have_it_ends),
+        POOL_TEST(what_a_job_makes_is_its_clients_until_it_is_sent),
+        POOL_TEST(what_a_job_makes_is_its_clients_while_it_waits_for_a_connection),
+        POOL_TEST(what_a_running_job_holds_stays_its_clients_when_the_call_has_ended),
+        POOL_TEST(a_job_keeps_the_account_of_its_client),
+        POOL_TEST(a_job_that_grows_beyond_the_share_is_refused),
+        POOL_TEST(the_response_of_a_call_that_was_sent_is_converted_at_the_limit),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

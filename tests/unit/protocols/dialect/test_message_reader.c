@@ -49,7 +49,7 @@ static void tell_run(Bytes *input, Buffer *told)
 {
     if (!by_runs || !dialects_share_frames(reader.dialect, DIALECT_GRPC))
         return;
-    MessageRun run = message_reader_run(&reader, input);
+    MessageRun run = message_reader_run(&reader, SIZE_MAX, input);
     for (Bytes one; message_run_next(&run, &one);)
         buffer_printf(told, "<%.*s>", BYTES_ARGS(one));
     assert_int_equal(run.frames.size, 0);
@@ -443,12 +443,12 @@ static void a_run_ends_before_what_is_no_plain_whole_message(void **state)
         else
             buffer_add_bytes(&body, bytes_slice(frame(0, bytes_of("1234")), 0, i == 4 ? 8 : 4));
         Bytes input = buffer_bytes(&body);
-        MessageRun run = message_reader_run(&reader, &input);
+        MessageRun run = message_reader_run(&reader, SIZE_MAX, &input);
         assert_int_equal(run.n, 3);
         assert_int_equal(run.frames.size, plain);
         assert_ptr_equal(run.frames.data, body.data);
         assert_ptr_equal(input.data, body.data + plain);
-        assert_int_equal(message_reader_run(&reader, &input).n, 0);
+        assert_int_equal(message_reader_run(&reader, SIZE_MAX, &input).n, 0);
     }
 }
 
@@ -457,11 +457,11 @@ static void a_cut_message_comes_before_a_run(void **state)
     start(DIALECT_GRPC, false, COMPRESSION_IDENTITY, 100);
     Bytes one = frame(0, bytes_of("one")), front = bytes_slice(one, 0, 6),
           rest = bytes_slice(one, 6, SIZE_MAX);
-    assert_int_equal(message_reader_run(&reader, &front).n, 0);
+    assert_int_equal(message_reader_run(&reader, SIZE_MAX, &front).n, 0);
     assert_int_equal(message_reader_read(&reader, &front, &message, &why), MESSAGE_MORE);
-    assert_int_equal(message_reader_run(&reader, &rest).n, 0);
+    assert_int_equal(message_reader_run(&reader, SIZE_MAX, &rest).n, 0);
     assert_int_equal(message_reader_read(&reader, &rest, &message, &why), MESSAGE_DONE);
-    assert_int_equal(message_reader_run(&reader, &one).n, 1);
+    assert_int_equal(message_reader_run(&reader, SIZE_MAX, &one).n, 1);
 }
 
 static void a_run_is_written_as_its_messages_are(void **state)
@@ -540,14 +540,14 @@ static void a_kept_message_can_be_opened_after_all(void **state)
     start(DIALECT_GRPC, false, COMPRESSION_GZIP, 1000);
     reader.keep_compressed = true;
     assert_int_equal(read_all(frame(ENVELOPE_COMPRESSED, zip("squeezed"))), MESSAGE_DONE);
-    assert_ok(arena, message_reader_decompress(&reader, message.bytes, &plain));
+    assert_ok(arena, message_reader_decompress(&reader, message.bytes, arena, &plain));
     assert_bytes(plain, "squeezed");
-    assert_fault(message_reader_decompress(&reader, bytes_of("not gzip"), &plain),
+    assert_fault(message_reader_decompress(&reader, bytes_of("not gzip"), arena, &plain),
                  FAULT_BAD_REQUEST);
     for (int i = 0; i < 1001; i++)
         buffer_add_byte(&zeros, 0);
     assert_ok(arena, compress_message(arena, COMPRESSION_GZIP, buffer_bytes(&zeros), &bomb));
-    assert_fault(message_reader_decompress(&reader, buffer_bytes(&bomb), &plain),
+    assert_fault(message_reader_decompress(&reader, buffer_bytes(&bomb), arena, &plain),
                  FAULT_MESSAGE_TOO_LARGE);
 }
 
