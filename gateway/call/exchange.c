@@ -256,11 +256,17 @@ Exchange *exchange_make(Loop *loop, size_t memory, int64_t began)
     return x;
 }
 
+const Fault *exchange_deadline_fault(const Exchange *x)
+{
+    return exchange_is_unary(x) && x->has_message ? &FAULT_DEADLINE_EXCEEDED
+                                                  : &FAULT_CLIENT_DEADLINE;
+}
+
 static void on_deadline(Timer *timer)
 {
     Exchange *x = (Exchange *)((char *)timer - offsetof(Exchange, deadline_timer));
     long long given = (x->deadline - x->began) / MILLISECOND;
-    exchange_run(x, exchange_fail(x, FAIL_TELL(x->arena, FAULT_DEADLINE_EXCEEDED,
+    exchange_run(x, exchange_fail(x, FAIL_TELL(x->arena, *exchange_deadline_fault(x),
                                                "no response within %lld ms", given)));
 }
 

@@ -279,7 +279,7 @@ static Result write_request_head(Attempt *attempt, HttpHead *head, bool *has_bod
     *has_body_out = true;
     target->timeout = x->deadline == NO_TIMEOUT ? NO_TIMEOUT : x->deadline - x->loop->now;
     if (target->timeout <= 0)
-        return FAIL(x->arena, FAULT_DEADLINE_EXCEEDED, "nothing was sent in time");
+        return FAIL(x->arena, *exchange_deadline_fault(x), "nothing was sent in time");
     if (dialect_is_framed(target->dialect))
         return request_write(target, &x->call.metadata, x->arena, head);
     target->compression = attempt->made.compression; /* said of the whole body */
@@ -649,9 +649,10 @@ static void on_reset(void *owner, HttpStream *stream, Result why)
     Exchange *x = attempt->exchange;
     /* The instance has the same deadline, and its clock may be slightly ahead. */
     bool late = x->deadline != NO_TIMEOUT && x->deadline - x->loop->now < DEADLINE_NEAR;
-    Result r = FAIL_OVER(x->arena, error_copy(x->arena, why),
-                         *(late ? &FAULT_DEADLINE_EXCEEDED : why.error->fault), "%s broke off %.*s",
-                         attempt->pick.instance->address.text, BYTES_ARGS(attempt->target.method));
+    Result r =
+        FAIL_OVER(x->arena, error_copy(x->arena, why),
+                  *(late ? exchange_deadline_fault(x) : why.error->fault), "%s broke off %.*s",
+                  attempt->pick.instance->address.text, BYTES_ARGS(attempt->target.method));
     attempt->side.ended = true;
     attempt_run(attempt, attempt_failed(attempt, r));
 }

@@ -148,7 +148,13 @@ const Step *exchange_begin(Exchange *x, const ExchangeKind *kind);
 
 /* The kinds of failure of a call. Each ends in policy_decide: another attempt, waiting for the
    other one, the route's fallback, or an error to the caller. */
-const Step *exchange_fail(Exchange *x, Result why);         /* of the whole call */
+const Step *exchange_fail(Exchange *x, Result why); /* of the whole call */
+
+/* What a passed deadline is. Whoever has sent a whole request may expect a response: then the
+   service is too slow. A stream lasts as long as the client lets it, and a request that does not
+   come is the client's. */
+const Fault *exchange_deadline_fault(const Exchange *x);
+
 const Step *attempt_failed(Attempt *attempt, Result why);   /* another attempt may succeed */
 const Step *attempt_unusable(Attempt *attempt, Result why); /* a repetition would fail likewise */
 const Step *attempt_failed_by_service(Attempt *attempt);    /* the service returned an error */

@@ -93,7 +93,7 @@ static const char *why_retry(const PolicyQuestion *q)
 static bool is_innocent(const PolicyQuestion *q)
 {
     bool fault = q->event == POLICY_FAULT;
-    if (fault && q->fault->side == SIDE_CLIENT && q->fault != &FAULT_DEADLINE_EXCEEDED)
+    if (fault && q->fault->side == SIDE_CLIENT)
         return false;
     switch (fault ? (Code)q->fault->grpc_status : q->code) {
     case CODE_UNKNOWN:

@@ -151,12 +151,14 @@ static Bytes shortened(Bytes text, size_t most)
 
 /* The link whose text the caller may see, or NULL. Causes beneath a fault of the gateway or the
    service are not shown, even if they are marked as told: the code that reads messages marks its
-   errors for messages of callers and services alike. */
+   errors for messages of callers and services alike. So no message field of a fault of the service
+   is shown either. */
 static const Error *told_link(const Error *error)
 {
     while (error && !error->told && error->fault->side == SIDE_CLIENT)
         error = error->cause;
-    return error && error->told && error->fault->side != SIDE_UPSTREAM ? error : NULL;
+    bool of_service = error && error->fault->side == SIDE_UPSTREAM && error->field;
+    return error && error->told && !of_service ? error : NULL;
 }
 
 Bytes error_message(const Error *error, bool full, Arena *arena)

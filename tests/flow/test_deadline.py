@@ -91,6 +91,30 @@ def test_the_next_attempt_has_what_the_one_before_left(running):
     assert second < first - 0.9
 
 
+def late(gateway):
+    """Calls so far that failed by the service's fault, and by the client's. The service may notice it first."""
+    return [gateway.metric("passerelle_errors_total", side=side) for side in ("upstream", "client")]
+
+
+def test_a_service_that_hangs_is_not_the_clients_fault(running):
+    gateway, shared = running
+    shared["refuse_after"] = 1
+    hung, slow = late(gateway)
+    assert gateway.http("POST", "/v3/say", {"text": "x"}, {"grpc-timeout": "300m"}).status == 504
+    assert late(gateway) == [hung + 1, slow]
+    assert gateway.logged(code="DEADLINE_EXCEEDED")["level"] == "error"
+    time.sleep(1)
+
+
+def test_a_request_that_does_not_come_in_time_is_the_clients_fault(running):
+    gateway, _ = running
+    hung, slow = late(gateway)
+    with Raw(gateway.port) as connection:
+        connection.send(REQUEST.replace("9S", "200m").replace("{}", "{"))
+        assert connection.read_answer()[0] == 504
+    assert late(gateway) == [hung, slow + 1]
+
+
 def test_without_time_for_another_attempt_there_is_none(running):
     gateway, shared = running
     shared["refuse_after"] = 2

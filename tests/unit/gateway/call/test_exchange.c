@@ -232,7 +232,7 @@ static void the_deadline_ends_a_request_that_does_not_come(void **state)
     assert_false(client->headed);
     scene_pass(scene, 2);
     assert_string_equal(said(client, "grpc-status"), "4");
-    assert_record(scene, "DEADLINE_EXCEEDED DEADLINE_EXCEEDED, 0 sent");
+    assert_record(scene, "DEADLINE_EXCEEDED CLIENT_DEADLINE, 0 sent");
 }
 
 static void the_deadline_ends_the_wait_for_a_connection(void **state)
@@ -290,7 +290,7 @@ static void the_deadline_ends_a_stream_whose_head_is_out(void **state)
     scene_pass(scene, 101);
     assert_string_equal(instance(scene)->reset, "CANCELLED");
     assert_string_equal(said(client, "grpc-status"), "4");
-    assert_record(scene, "DEADLINE_EXCEEDED DEADLINE_EXCEEDED, 1 sent: 7101 DEADLINE_EXCEEDED");
+    assert_record(scene, "DEADLINE_EXCEEDED CLIENT_DEADLINE, 1 sent: 7101 DEADLINE_EXCEEDED");
 }
 
 static void an_instance_that_gives_up_just_before_the_deadline_has_missed_it(void **state)

@@ -150,7 +150,7 @@ static void a_watch_ends_at_its_deadline(void **state)
     say_frame(client, CARS);
     scene_pass(scene, 101);
     assert_string_equal(said(client, "grpc-status"), "4");
-    assert_record(scene, "DEADLINE_EXCEEDED DEADLINE_EXCEEDED, 0 sent");
+    assert_record(scene, "DEADLINE_EXCEEDED CLIENT_DEADLINE, 0 sent");
 }
 
 /* ---- Reflection -------------------------------------------------------------------------------
