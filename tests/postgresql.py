@@ -72,14 +72,22 @@ class PostgreSQL:
 
     def stop(self, how):
         """SIGINT: in order; SIGKILL: as a crash."""
+        children = []
         if how == signal.SIGKILL:
-            # Its children go too: each notices that the server is gone, but not at once.
-            for child in subprocess.run(["pgrep", "-P", str(self.process.pid)], capture_output=True, text=True,
-                                        check=False).stdout.split():
+            # Its children go too: each notices that the server is gone, but not at once, and a server that starts
+            # refuses the memory that they share. Stopped, it makes no more of them.
+            self.process.send_signal(signal.SIGSTOP)
+            children = self.children()
+            for child in children:
                 with contextlib.suppress(ProcessLookupError):  # it has ended by itself
-                    os.kill(int(child), how)
+                    os.kill(child, how)
         self.process.send_signal(how)
         self.process.wait(SECONDS)
+        end = time.monotonic() + SECONDS
+        while any(pathlib.Path(f"/proc/{child}").exists() for child in children):
+            if time.monotonic() > end:
+                raise SystemExit(f"{children} do not end")
+            time.sleep(0.005)
 
     def hold(self):
         """It answers nothing any more, as if its machine hung."""
@@ -91,8 +99,11 @@ class PostgreSQL:
             os.kill(pid, signal.SIGCONT)
 
     def all_pids(self):
-        children = subprocess.run(["pgrep", "-P", str(self.process.pid)], capture_output=True, text=True, check=False)
-        return [self.process.pid, *map(int, children.stdout.split())]
+        return [self.process.pid, *self.children()]
+
+    def children(self):
+        listed = subprocess.run(["pgrep", "-P", str(self.process.pid)], capture_output=True, text=True, check=False)
+        return list(map(int, listed.stdout.split()))
 
 
 def main():
