@@ -2,6 +2,7 @@
 
 #include "adapters/run/plan_run.h"
 #include "base/clock.h"
+#include "base/memory/machine.h"
 #include "gateway/config/schema_ask.h"
 #include "tests/unit/check.h"
 #include "tests/unit/gateway/garage.h"
@@ -608,6 +609,14 @@ static void connections_without_a_limit_have_the_default_one(void **state)
     assert_int_equal(limits_connections(&limits, true), 8);
 }
 
+static void without_a_limit_memory_is_half_of_the_machines(void **state)
+{
+    Limits limits = {.memory = 12345};
+    assert_int_equal(limits_memory(&limits), 12345);
+    limits.memory = 0;
+    assert_int_equal(limits_memory(&limits), machine_memory("") / 2);
+}
+
 static void addresses_are_checked(void **state)
 {
     expect_told(
@@ -1112,6 +1121,7 @@ int main(void)
         cmocka_unit_test(many_mistakes_in_one_file_are_all_told),
         cmocka_unit_test(each_limit_is_taken_up_to_its_bounds),
         cmocka_unit_test(connections_without_a_limit_have_the_default_one),
+        cmocka_unit_test(without_a_limit_memory_is_half_of_the_machines),
         cmocka_unit_test(addresses_are_checked),
         cmocka_unit_test(a_host_is_a_name_without_a_port),
         cmocka_unit_test(trusted_proxies_are_networks_and_somebody),

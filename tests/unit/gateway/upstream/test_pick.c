@@ -443,6 +443,22 @@ static void a_call_keeps_the_set_that_it_picked_from(void **state)
     pick_release(&loop, &pick); /* twice is once */
 }
 
+static void a_call_that_ends_leaves_the_hedged_calls_of_others_counted(void **state)
+{
+    Pick hedged, other;
+    assert_ok(arena, pick_instance(&loop, &methods[0], NULL, arena, &hedged));
+    assert_ok(arena, pick_instance(&loop, &methods[0], NULL, arena, &other));
+    pick_hedge(&hedged);
+    pick_release(&loop, &other);
+    assert_false(pick_may_hedge(&hedged, 100)); /* two of one call would be too many */
+    assert_ok(arena, pick_instance(&loop, &methods[0], NULL, arena, &other));
+    assert_true(pick_may_hedge(&other, 100));
+    assert_false(pick_may_hedge(&other, 99));
+    pick_release(&loop, &hedged);
+    assert_true(pick_may_hedge(&other, 1)); /* one is always allowed */
+    pick_release(&loop, &other);
+}
+
 static void a_call_of_an_older_config_picks_from_its_set_to_the_end(void **state)
 {
     Pick first, second;
@@ -698,6 +714,7 @@ int main(void)
         TEST(a_pick_looks_at_none_while_all_are_known_to_be_down),
         TEST(one_that_joins_is_picked_and_one_that_has_left_is_not),
         TEST(a_call_keeps_the_set_that_it_picked_from),
+        TEST(a_call_that_ends_leaves_the_hedged_calls_of_others_counted),
         TEST(a_call_of_an_older_config_picks_from_its_set_to_the_end),
         TEST(one_that_is_down_and_not_tried_is_the_cause_wherever_it_is),
         TEST(what_a_config_has_no_longer_is_let_go),

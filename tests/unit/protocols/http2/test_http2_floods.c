@@ -13,6 +13,7 @@ enum {
 };
 
 #define INSTANT 1
+#define PIECE 256 /* bytes: the smallest return that costs nothing */
 
 /* The peer of one connection, played by hand. A client opens stream 1; towards an instance we have
    opened it. */
@@ -163,6 +164,17 @@ static void bytes_come_back_once(void **state)
         uint32_t free = 8 * MIB / 256;
         assert_int_equal(afforded(&peer, returns[i % 2], 2 * free, INSTANT), free + CONTROLS);
         peer_end(&peer);
+    }
+}
+
+static void bytes_of_any_stream_come_back_once_for_it_and_once_for_the_connection(void **state)
+{
+    Http2Watch watch;
+    http2_watch_init(&watch, &http_limits_default);
+    http2_watch_sent(&watch, 10000 * PIECE, true, INSTANT);
+    for (uint32_t stream = 1; stream < 20000; stream += 2) {
+        assert_true(http2_watch_window_update(&watch, stream, PIECE, INSTANT));
+        assert_true(http2_watch_window_update(&watch, 0, PIECE, INSTANT));
     }
 }
 
@@ -627,6 +639,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(bytes_sent_may_come_back_in_pieces_on_both_levels_at_once),
         cmocka_unit_test(bytes_come_back_once),
+        cmocka_unit_test(bytes_of_any_stream_come_back_once_for_it_and_once_for_the_connection),
         cmocka_unit_test(pieces_without_measure_are_counted),
         cmocka_unit_test(a_window_that_grows_by_nothing_is_an_error),
         cmocka_unit_test(what_a_stream_that_has_ended_was_sent_may_still_come_back),
