@@ -39,9 +39,10 @@ void frame_put_ping(HttpQueue *out, bool ack, const uint8_t *opaque)
     memcpy(at, opaque, FRAME_PING_SIZE);
 }
 
-void frame_put_goaway(HttpQueue *out, uint32_t last, uint32_t code)
+void frame_put_goaway(HttpQueue *out, uint32_t last, uint32_t code, Bytes debug)
 {
-    put_number(put_number(begin(out, (Frame){.size = 8, .type = FRAME_GOAWAY}), last), code);
+    Frame frame = {.size = 8 + (uint32_t)debug.size, .type = FRAME_GOAWAY};
+    bytes_put(put_number(put_number(begin(out, frame), last), code), debug);
 }
 
 void frame_put_reset(HttpQueue *out, uint32_t stream, uint32_t code)

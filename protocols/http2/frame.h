@@ -96,7 +96,8 @@ typedef struct FrameSettingValue {
 void frame_put_settings(HttpQueue *out, const FrameSettingValue *values, size_t n);
 void frame_put_settings_ack(HttpQueue *out);
 void frame_put_ping(HttpQueue *out, bool ack, const uint8_t *opaque);
-void frame_put_goaway(HttpQueue *out, uint32_t last, uint32_t code);
+/* `debug` is a text for the peer's operator; empty: none. */
+void frame_put_goaway(HttpQueue *out, uint32_t last, uint32_t code, Bytes debug);
 void frame_put_reset(HttpQueue *out, uint32_t stream, uint32_t code);
 void frame_put_window_update(HttpQueue *out, uint32_t stream, uint32_t increment);
 

@@ -204,7 +204,7 @@ static void tell_last(Http2 *http2)
 {
     http2->going = http2->last_told = true;
     http2_before_frame(http2);
-    frame_put_goaway(&http2->out, http2->watch.last, HTTP2_ERROR_NONE);
+    frame_put_goaway(&http2->out, http2->watch.last, HTTP2_ERROR_NONE, (Bytes){0});
 }
 
 void http2_ping_answered(Http2 *http2, const uint8_t *opaque)
@@ -308,7 +308,8 @@ static Result break_off(Http2 *http2, uint32_t code)
 {
     const Fault *fault = http2->base.client ? &FAULT_UPSTREAM_PROTOCOL : &FAULT_PROTOCOL_VIOLATION;
     http2_gather(http2);
-    frame_put_goaway(&http2->out, http2->base.client ? 0 : http2->watch.last, code);
+    frame_put_goaway(&http2->out, http2->base.client ? 0 : http2->watch.last, code,
+                     bytes_of(http2->reason));
     Result r = error_new(http_connection_errors(&http2->base), fault, OK, NULL, __FILE__, __LINE__,
                          "reading HTTP/2: %s", http2->reason);
     fail_streams(http2, r);
@@ -361,9 +362,11 @@ static void http2_eof(HttpConnection *base)
     if (http2->over)
         return;
     Arena *arena = http_connection_errors(base);
-    fail_streams(http2, base->client
-                            ? FAIL(arena, FAULT_UPSTREAM_RESET, "the service closed the connection")
-                            : FAIL(arena, FAULT_CANCELLED, "the client closed the connection"));
+    Result r = FAIL(arena, FAULT_CANCELLED, "the client closed the connection");
+    if (base->client)
+        r = FAIL(arena, FAULT_UPSTREAM_RESET, "the service closed the connection%s%s",
+                 http2->farewell ? " after " : "", http2->farewell ? http2->farewell : "");
+    fail_streams(http2, r);
     http_queue_clear(&http2->out);
     http_connection_wake(base);
 }
@@ -419,9 +422,9 @@ static void http2_drain(HttpConnection *base)
         http2->going = true;
         http2->capacity_due = true;
         if (http2->open == 0)
-            frame_put_goaway(&http2->out, 0, HTTP2_ERROR_NONE);
+            frame_put_goaway(&http2->out, 0, HTTP2_ERROR_NONE, (Bytes){0});
     } else {
-        frame_put_goaway(&http2->out, STREAM_MOST, HTTP2_ERROR_NONE);
+        frame_put_goaway(&http2->out, STREAM_MOST, HTTP2_ERROR_NONE, (Bytes){0});
         frame_put_ping(&http2->out, false, DRAIN_PING);
     }
     http2_wake(http2);
@@ -589,6 +592,7 @@ static void http2_destroy(HttpConnection *base)
         http_chunk_give(http2->partial);
     http2_block_drop(http2);
     http_connection_deinit(base);
+    free(http2->farewell);
     free(http2);
 }
 

@@ -146,6 +146,7 @@ struct Http2 {
     uint32_t open;       /* streams in `live` */
     uint32_t lingering;  /* those of them that only wait for the end of the request */
     int64_t now;
+    char *farewell;     /* the error in a service's GOAWAY, with its debug data; or NULL */
     const char *reason; /* of the connection error; a literal */
     bool linger_ping;   /* a PING for lingering streams is not yet acknowledged */
     bool capacity_due;
@@ -213,9 +214,9 @@ uint32_t http2_receive(Http2 *http2, Bytes input);
 uint32_t http2_broken(Http2 *http2, uint32_t code, const char *reason);
 /* A stream error of the peer: resets the stream and tells its owner. Returns the code of a
    connection error when there were too many, or 0. */
-uint32_t http2_provoked(Http2 *http2, Http2Stream *stream, uint32_t code);
+uint32_t http2_provoked(Http2 *http2, Http2Stream *stream, uint32_t code, const char *reason);
 /* Closes the stream and tells its owner that it ended with this code. */
-void http2_stream_failed(Http2 *http2, Http2Stream *stream, uint32_t code);
+void http2_stream_failed(Http2 *http2, Http2Stream *stream, uint32_t code, const char *reason);
 /* The peer has ended its side. `trailers` NULL: none. Returns as http2_provoked. */
 uint32_t http2_remote_end(Http2 *http2, Http2Stream *stream, const Fields *trailers);
 

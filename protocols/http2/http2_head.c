@@ -240,7 +240,7 @@ static uint32_t reset_unowned(Http2 *http2, Http2Stream *stream, const HttpHead 
                               const char *why)
 {
     http_connection_refusal(&http2->base, 0, head, why);
-    return http2_provoked(http2, stream, HTTP2_ERROR_PROTOCOL);
+    return http2_provoked(http2, stream, HTTP2_ERROR_PROTOCOL, why);
 }
 
 static uint32_t on_request(Http2 *http2, Http2Stream *stream)
@@ -296,20 +296,23 @@ static void fail_message(Http2 *http2, Http2Stream *stream, const Fault *fault, 
                                    __LINE__, "reading HTTP/2: %s", reason));
 }
 
-/* Sets the length of the body (RFC 9113 section 8.1.1, RFC 9110 sections 6.4.1 and 8.6). False: the
-   response is malformed. */
-static bool settle_length(const Http2Incoming *in, HttpHead *head, Http2Stream *stream)
+/* Sets the length of the body (RFC 9113 section 8.1.1, RFC 9110 sections 6.4.1 and 8.6). Returns
+   what is malformed, or NULL. */
+static const char *settle_length(const Http2Incoming *in, HttpHead *head, Http2Stream *stream)
 {
     if (head->status < 200)
-        return head->content_length < 0 && !in->end;
+        return in->end                    ? "an interim response ends the stream"
+               : head->content_length < 0 ? NULL
+                                          : "an interim response has a content-length";
     if (head->status == 204) {
         if (head->content_length > 0)
-            return false;
+            return "a response without a body has a content-length";
         head->content_length = -1;
     }
     bool no_body = stream->head_request || head->status == 204 || head->status == 304;
     stream->length_left = no_body ? 0 : head->content_length;
-    return !in->end || stream->length_left <= 0;
+    return in->end && stream->length_left > 0 ? "the body is shorter than its content-length"
+                                              : NULL;
 }
 
 static uint32_t on_response(Http2 *http2, Http2Stream *stream)
@@ -318,8 +321,13 @@ static uint32_t on_response(Http2 *http2, Http2Stream *stream)
     HttpHead *head = &in->head;
     const HttpStreamEvents *events = stream->base.events;
     bool end = in->end;
-    if (in->malformed || !(in->seen & SEEN_STATUS) || !settle_length(in, head, stream))
-        return http2_provoked(http2, stream, HTTP2_ERROR_PROTOCOL);
+    const char *wrong = in->malformed;
+    if (!wrong && !(in->seen & SEEN_STATUS))
+        wrong = "the response has no :status";
+    if (!wrong)
+        wrong = settle_length(in, head, stream);
+    if (wrong)
+        return http2_provoked(http2, stream, HTTP2_ERROR_PROTOCOL, wrong);
     if (in->too_large) {
         fail_message(http2, stream, &FAULT_UPSTREAM_TOO_LARGE, "the header fields are too large");
         return 0;
@@ -335,8 +343,9 @@ static uint32_t on_response(Http2 *http2, Http2Stream *stream)
 
 static uint32_t on_trailers(Http2 *http2, Http2Stream *stream)
 {
-    if (http2->in.malformed || !http2->in.end)
-        return http2_provoked(http2, stream, HTTP2_ERROR_PROTOCOL);
+    const char *wrong = http2->in.end ? http2->in.malformed : "the trailers do not end the stream";
+    if (wrong)
+        return http2_provoked(http2, stream, HTTP2_ERROR_PROTOCOL, wrong);
     if (!http2->in.too_large)
         return http2_remote_end(http2, stream, &http2->in.head.fields);
     fail_message(http2, stream,

@@ -1,6 +1,16 @@
 #include "protocols/http2/http2.h"
 
-enum { PREFACE_SIZE = sizeof HTTP2_PREFACE - 1, HEAD_PIECE = 1024, HEAD_PIECES_LEAST = 8 };
+#include <stdio.h>
+#include <stdlib.h>
+
+enum {
+    PREFACE_SIZE = sizeof HTTP2_PREFACE - 1,
+    HEAD_PIECE = 1024,
+    HEAD_PIECES_LEAST = 8,
+    DEBUG_MOST = 100
+};
+
+static const char TOO_MANY[] = "there are too many streams at once";
 
 uint32_t http2_broken(Http2 *http2, uint32_t code, const char *reason)
 {
@@ -66,7 +76,7 @@ static const char *error_name(uint32_t code)
     return code < HTTP2_ERROR_COUNT ? names[code] : "an unknown error code";
 }
 
-void http2_stream_failed(Http2 *http2, Http2Stream *stream, uint32_t code)
+void http2_stream_failed(Http2 *http2, Http2Stream *stream, uint32_t code, const char *reason)
 {
     bool complete = http2->base.client ? stream->remote_ended : stream->end_sent;
     const HttpStreamEvents *events = stream->base.events;
@@ -78,16 +88,17 @@ void http2_stream_failed(Http2 *http2, Http2Stream *stream, uint32_t code)
     if (tell)
         events->on_reset(stream->base.owner, &stream->base,
                          error_new(http_connection_errors(&http2->base), fault, OK, NULL, __FILE__,
-                                   __LINE__, "stream %u ended with %s", id, error_name(code)));
+                                   __LINE__, "stream %u ended with %s: %s", id, error_name(code),
+                                   reason));
 }
 
-uint32_t http2_provoked(Http2 *http2, Http2Stream *stream, uint32_t code)
+uint32_t http2_provoked(Http2 *http2, Http2Stream *stream, uint32_t code, const char *reason)
 {
     if (!http2->base.client && !http2_watch_provoked(&http2->watch, http2->now))
         return flooded(http2);
     http2_before_frame(http2);
     frame_put_reset(&http2->out, stream->id, code);
-    http2_stream_failed(http2, stream, code);
+    http2_stream_failed(http2, stream, code, reason);
     return 0;
 }
 
@@ -95,7 +106,8 @@ uint32_t http2_remote_end(Http2 *http2, Http2Stream *stream, const Fields *trail
 {
     static const Fields none;
     if (stream->length_left > 0)
-        return http2_provoked(http2, stream, HTTP2_ERROR_PROTOCOL);
+        return http2_provoked(http2, stream, HTTP2_ERROR_PROTOCOL,
+                              "the body is shorter than its content-length");
     const HttpStreamEvents *events = stream->base.events;
     stream->remote_ended = true;
     if (events && events->on_end && !stream->silent)
@@ -213,7 +225,9 @@ static uint32_t begin_content(Http2 *http2)
     bool declared = stream && stream->length_left >= 0;
     http2->reading = HTTP2_READS_DATA;
     if (stream && (!stream->head_received || (declared && http2->left > stream->length_left))) {
-        uint32_t code = http2_provoked(http2, stream, HTTP2_ERROR_PROTOCOL);
+        const char *reason = stream->head_received ? "the body is longer than its content-length"
+                                                   : "DATA came before a head";
+        uint32_t code = http2_provoked(http2, stream, HTTP2_ERROR_PROTOCOL, reason);
         if (code)
             return code;
     } else if (declared) {
@@ -244,7 +258,8 @@ static uint32_t begin_data(Http2 *http2)
         return http2_broken(http2, HTTP2_ERROR_FLOW_CONTROL,
                             "the peer sent more than the window of the connection allows");
     if (stream && !flow_window_take(&stream->in, size)) {
-        code = http2_provoked(http2, stream, HTTP2_ERROR_FLOW_CONTROL);
+        code = http2_provoked(http2, stream, HTTP2_ERROR_FLOW_CONTROL,
+                              "the peer sent more than the stream's window admits");
         if (code)
             return code;
     }
@@ -322,8 +337,8 @@ static Http2Stream *begin_stream(Http2 *http2, uint32_t *code_out)
     stream->released = true; /* nobody has it until the request is accepted */
     if (http2->open <= http2->base.limits.streams)
         return stream;
-    http_connection_refusal(&http2->base, 0, &unread, "there are too many streams at once");
-    *code_out = http2_provoked(http2, stream, HTTP2_ERROR_REFUSED_STREAM);
+    http_connection_refusal(&http2->base, 0, &unread, TOO_MANY);
+    *code_out = http2_provoked(http2, stream, HTTP2_ERROR_REFUSED_STREAM, TOO_MANY);
     return NULL;
 }
 
@@ -393,7 +408,7 @@ static uint32_t read_reset(Http2 *http2, Bytes payload)
     if (stream) {
         stream->reset_by_peer = true;
         http2_pin(http2, stream);
-        http2_stream_failed(http2, stream, number_of(payload.data, 4));
+        http2_stream_failed(http2, stream, number_of(payload.data, 4), "the peer has reset it");
         http2_unpin(http2);
     }
     return 0;
@@ -491,6 +506,22 @@ static uint32_t read_ping(Http2 *http2, Bytes payload)
     return http2_is_swamped(http2) ? flooded(http2) : 0;
 }
 
+/* What a service says when it breaks off: its error, and the debug data for operators (RFC 9113
+   section 6.8). */
+static void keep_farewell(Http2 *http2, uint32_t code, Bytes debug)
+{
+    const char *name = error_name(code);
+    size_t size = strlen(name) + sizeof "GOAWAY with : " + DEBUG_MOST;
+    free(http2->farewell);
+    http2->farewell = malloc(size);
+    CHECK(http2->farewell);
+    int n = snprintf(http2->farewell, size, "GOAWAY with %s%s", name, debug.size ? ": " : "");
+    char *at = http2->farewell + n;
+    for (size_t i = 0; i < debug.size && i < DEBUG_MOST; i++)
+        *at++ = debug.data[i] >= ' ' && debug.data[i] < 0x7f ? (char)debug.data[i] : '?';
+    *at = '\0';
+}
+
 static uint32_t read_goaway(Http2 *http2, Bytes payload)
 {
     if (http2->frame.stream)
@@ -500,10 +531,14 @@ static uint32_t read_goaway(Http2 *http2, Bytes payload)
     http2->going = true;
     http2->capacity_due = http2->base.client;
     uint32_t last = number_of(payload.data, 4) & STREAM_MOST;
+    uint32_t code = number_of(payload.data + 4, 4);
+    if (http2->base.client && code != HTTP2_ERROR_NONE)
+        keep_farewell(http2, code, bytes(payload.data + 8, payload.size - 8));
     while (http2->base.client && http2->live.newest && http2->live.newest->id > last) {
         Http2Stream *stream = http2->live.newest;
         http2_pin(http2, stream);
-        http2_stream_failed(http2, stream, HTTP2_ERROR_REFUSED_STREAM);
+        http2_stream_failed(http2, stream, HTTP2_ERROR_REFUSED_STREAM,
+                            http2->farewell ? http2->farewell : "GOAWAY came before it was taken");
         http2_unpin(http2);
     }
     return 0;
@@ -519,8 +554,10 @@ static uint32_t grow_stream(Http2 *http2, uint32_t increment)
     }
     if (increment == 0 || !flow_window_grow(&stream->out, increment)) {
         http2_pin(http2, stream);
-        uint32_t code = http2_provoked(http2, stream,
-                                       increment ? HTTP2_ERROR_FLOW_CONTROL : HTTP2_ERROR_PROTOCOL);
+        uint32_t code = increment ? http2_provoked(http2, stream, HTTP2_ERROR_FLOW_CONTROL,
+                                                   "its window is too large")
+                                  : http2_provoked(http2, stream, HTTP2_ERROR_PROTOCOL,
+                                                   "its window grows by nothing");
         http2_unpin(http2);
         return code;
     }

@@ -86,6 +86,7 @@ static void on_reset(void *owner, HttpStream *stream, Result why)
     Side *side = owner;
     begin_line(side);
     buffer_printf(&side->log, "reset %s\n", why.error->fault->name);
+    snprintf(side->why, sizeof side->why, "%s", why.error->doing);
     if (side->releases)
         side_release(side, stream);
 }

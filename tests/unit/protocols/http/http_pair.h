@@ -24,6 +24,7 @@ struct Side {
     int refusals;
     bool in_body;
     bool keeps;    /* does not give body bytes back */
+    char why[128]; /* of the last on_reset: what was being done */
     bool releases; /* releases each stream at on_end and on_reset */
     void (*on_head)(Side *side, HttpStream *stream, const HttpHead *head);
     void (*on_body)(Side *side, HttpStream *stream, Bytes piece);

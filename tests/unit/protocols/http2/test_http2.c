@@ -1026,6 +1026,9 @@ static void a_broken_connection_fails_its_feed_and_its_streams(void **state)
     assert_fault(side_feed(&server, buffer_bytes(&script.text)), FAULT_PROTOCOL_VIOLATION);
     assert_string_equal(side_log(&server), "request POST http://a /\nreset PROTOCOL_VIOLATION\n");
     expect_goaway(&server, HTTP2_ERROR_PROTOCOL);
+    Bytes wire = buffer_bytes(&server.wire);
+    Bytes debug = bytes_of("DATA has the stream identifier 0");
+    assert_true(bytes_equal(bytes(wire.data + wire.size - debug.size, debug.size), debug));
     side_end(&server);
 }
 
@@ -1390,6 +1393,59 @@ static void calls_above_the_last_of_goaway_may_be_sent_again(void **state)
     side_end(&client);
 }
 
+static void a_service_that_goes_away_with_an_error_is_quoted(void **state)
+{
+    static const char payload[] = "\0\0\0\0\0\0\0\x0btoo_many\x7fpings";
+    Side client = {.releases = true};
+    Script script;
+    begin_client(&client, &script);
+    frame(&script, GOAWAY, 0, 0, bytes(payload, sizeof payload - 1));
+    assert_ok(client.arena, side_feed(&client, buffer_bytes(&script.text)));
+    assert_string_equal(side_log(&client), "reset UPSTREAM_REFUSED\n");
+    assert_non_null(strstr(client.why, "GOAWAY with ENHANCE_YOUR_CALM: too_many?pings"));
+    side_end(&client);
+}
+
+static void the_error_of_a_service_is_the_cause_when_it_closes_after_it(void **state)
+{
+    Side client = {.releases = true};
+    Script script;
+    begin_client(&client, &script);
+    frame(&script, GOAWAY, 0, 0, bytes("\0\0\0\1\0\0\0\2", 8));
+    assert_ok(client.arena, side_feed(&client, buffer_bytes(&script.text)));
+    http_connection_eof(client.connection);
+    assert_string_equal(side_log(&client), "reset UPSTREAM_RESET\n");
+    assert_string_equal(client.why,
+                        "the service closed the connection after GOAWAY with INTERNAL_ERROR");
+    side_end(&client);
+}
+
+static void a_malformed_answer_is_explained(void **state)
+{
+    static const struct {
+        const char *fields;
+        uint8_t flags;
+        const char *why;
+    } rows[] = {
+        {"a: b\n", END_STREAM, "the response has no :status"},
+        {":status: 100\n", END_STREAM, "an interim response ends the stream"},
+        {":status: 100\ncontent-length: 1\n", 0, "an interim response has a content-length"},
+        {":status: 204\ncontent-length: 1\n", 0, "a response without a body has a content-length"},
+        {":status: 200\ncontent-length: 1\n", END_STREAM, "shorter than its content-length"},
+        {":status: 200\nUpper: 1\n", 0, "a field's name or value is malformed"},
+    };
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        Side client = {.releases = true};
+        Script script;
+        begin_client(&client, &script);
+        request(&script, 1, rows[i].flags, rows[i].fields);
+        assert_ok(client.arena, side_feed(&client, buffer_bytes(&script.text)));
+        assert_string_equal(side_log(&client), "reset UPSTREAM_PROTOCOL\n");
+        assert_non_null(strstr(client.why, rows[i].why));
+        side_end(&client);
+    }
+}
+
 static void malformed_answers_are_reset(void **state)
 {
     static const char *const malformed[] = {
@@ -1532,6 +1588,9 @@ int main(void)
         cmocka_unit_test(a_thousand_calls_cancelled_at_once_are_no_flood),
         cmocka_unit_test(streams_above_the_limit_are_refused),
         cmocka_unit_test(calls_above_the_last_of_goaway_may_be_sent_again),
+        cmocka_unit_test(a_service_that_goes_away_with_an_error_is_quoted),
+        cmocka_unit_test(the_error_of_a_service_is_the_cause_when_it_closes_after_it),
+        cmocka_unit_test(a_malformed_answer_is_explained),
         cmocka_unit_test(malformed_answers_are_reset),
         cmocka_unit_test(spaces_around_values_of_answers_are_taken_off),
         cmocka_unit_test(an_answer_larger_than_allowed_is_broken_off),
