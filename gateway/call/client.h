@@ -19,14 +19,14 @@ struct ClientConnection {
     const char *peer;     /* "127.0.0.1:52314", "unix"; behind a PROXY header: the address in it */
     const char *listener; /* the address of the listener */
     const char *identity; /* subject of the client's certificate, verified; or NULL */
-    IpAddress address;    /* the peer's */
     Account *account;     /* of its client; NULL: nobody's */
+    IpAddress address;    /* the peer's */
     bool unnamed;         /* the PROXY header gives no client address */
     bool secure;
-    bool trusted; /* it is a trusted proxy, by the config of this generation: */
-    uint64_t generation;
-    Client *clients;      /* one for each of these: */
+    bool trusted;         /* it is a trusted proxy, by the config of `generation` */
     uint32_t n_exchanges; /* that refer to this */
+    uint64_t generation;
+    Client *clients; /* one for each exchange */
     void (*on_unused)(
         ClientConnection *client); /* their number became 0; may be NULL. May free it */
 };

@@ -270,7 +270,6 @@ static MessageOutcome read_head(MessageReader *reader, Bytes *input, Result *why
     reader->head_size += (uint8_t)part.size;
     if (reader->head_size < sizeof reader->head)
         return MESSAGE_MORE;
-    reader->partial.size = 0;
     return check_head(reader, why_out);
 }
 
@@ -320,7 +319,9 @@ static MessageOutcome read_frame(MessageReader *reader, Bytes *input, Message *m
     buffer_add_bytes(partial, part);
     if (partial->size < size)
         return MESSAGE_MORE;
-    return finish_frame(reader, buffer_bytes(partial), message_out, why_out);
+    Bytes payload = buffer_bytes(partial);
+    partial->size = 0; /* the bytes stay until the next read */
+    return finish_frame(reader, payload, message_out, why_out);
 }
 
 Bytes message_reader_keep(MessageReader *reader, Bytes message)

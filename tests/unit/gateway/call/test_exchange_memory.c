@@ -211,6 +211,28 @@ static void a_call_that_was_sent_is_not_refused_but_waits(void **state)
     assert_int_equal(client->body.size, 1 << 20);
 }
 
+/* What has been cut before is whole by now, and the rest is not kept at all. */
+static void a_stream_of_whole_messages_waits_for_no_memory(void **state)
+{
+    enum { SIZE = 16000, MESSAGES = 400 };
+    Scene *scene = *state;
+    Peer *client = begin(scene, client_account, WATCH_ITEM);
+    say_frame(client, GET_X);
+    say_end(client);
+    Peer *at = instance(scene);
+    Bytes frame = framed(scene, large(scene, SIZE));
+    assert_true(MESSAGES * frame.size > 2 * scene->config->limits.http.stream_window);
+    answer_grpc_head(at);
+    say(at, bytes_slice(frame, 0, 100));
+    say(at, bytes_slice(frame, 100, SIZE_MAX));
+    hold(hog, LIMIT + LIMIT / 8);
+    for (int i = 1; i < MESSAGES; i++)
+        say(at, frame);
+    assert_int_equal(client->body.size, MESSAGES * frame.size);
+    answer_trailers(at, "grpc-status: 0");
+    assert_record(scene, "OK, 1 sent: 7101 OK");
+}
+
 /* The limit may be exceeded by an eighth, so that what has begun ends. */
 static void of_calls_that_wait_one_after_the_other_goes_on_without_memory(void **state)
 {
@@ -475,6 +497,7 @@ int main(void)
         TEST(a_request_that_grows_beyond_the_share_is_refused_before_it_is_sent),
         TEST(a_request_whose_conversion_goes_beyond_the_share_is_refused_by_that_name),
         TEST(a_call_that_was_sent_is_not_refused_but_waits),
+        TEST(a_stream_of_whole_messages_waits_for_no_memory),
         TEST(of_calls_that_wait_one_after_the_other_goes_on_without_memory),
         TEST(a_client_that_leaves_while_its_call_waits_for_memory_leaves_nothing),
         SCENE_TEST(however_little_memory_a_call_may_have_it_ends),
