@@ -45,7 +45,7 @@ void bind_close(BoundSocket *sockets, uint32_t n_loops)
 
 /* ---- TCP ------------------------------------------------------------------------------------- */
 
-/* IPv6 takes IPv4 along, unless the config listens to that by itself on the same port. */
+/* An IPv6 socket also accepts IPv4, unless the config has its own IPv4 listener on the port. */
 static bool wants_v6_only(const Config *config, const Address *address)
 {
     for (uint32_t i = 0; i < config->n_listeners; i++) {
@@ -61,7 +61,7 @@ static bool set_option(int fd, int level, int option, int value)
     return setsockopt(fd, level, option, &value, sizeof(value)) == 0;
 }
 
-/* The options are inherited by every connection that is accepted. */
+/* Accepted connections inherit these options. */
 static bool set_options(int fd, int family, bool v6_only)
 {
     return set_option(fd, SOL_SOCKET, SO_REUSEADDR, 1) &&
@@ -88,9 +88,8 @@ static int open_tcp(const struct addrinfo *info, bool v6_only)
 }
 
 /*
- * SO_REUSEPORT would let a second process of the same user share our port without a word. So the
- * first socket of each address asks without it whether the port is free; where it is not, that is
- * an error.
+ * With SO_REUSEPORT a second process of the same user could bind our port, too, without an error.
+ * So each address is first bound without the option, to check that it is free.
  */
 static bool is_free(const struct addrinfo *info, bool v6_only)
 {
@@ -116,7 +115,7 @@ static Result bind_tcp_address(Arena *arena, const Config *config, const Listene
         bound->fds[i] = open_tcp(info, v6_only);
         if (bound->fds[i] < 0)
             return system_error(arena, "listening on", &listener->address);
-        /* Port 0: the others take the one that the first was given. */
+        /* Port 0: all sockets get the port that was assigned to the first. */
         socklen_t size = info->ai_addrlen;
         if (getsockname(bound->fds[i], info->ai_addr, &size) != 0)
             return system_error(arena, "resolving the address of", &listener->address);
@@ -132,8 +131,8 @@ static Result bind_tcp(Arena *arena, const Config *config, const ListenerConfig 
     snprintf(port, sizeof(port), "%u", address->port);
     struct addrinfo hints = {.ai_flags = AI_PASSIVE | AI_NUMERICSERV, .ai_socktype = SOCK_STREAM};
     struct addrinfo *infos = NULL;
-    /* It may wait for name servers, and nothing waits for it: at the start no loop runs yet, and a
-       reload binds on a thread of its own (reload.c). */
+    /* May block on name servers. No loop is blocked: at the start none runs yet, and a reload binds
+       on its own thread (reload.c). */
     int error = getaddrinfo(address->host, port, &hints, &infos);
     if (error)
         return FAIL(arena, FAULT_BAD_CONFIG, "resolving %s: %s", address->text,
@@ -152,7 +151,7 @@ static Result bind_tcp(Arena *arena, const Config *config, const ListenerConfig 
 
 /* ---- Unix sockets ---------------------------------------------------------------------------- */
 
-/* A socket's file outlives its process: when nobody answers behind it, it may go. */
+/* Removes the file of a socket that an earlier process left: it refuses connections. */
 static void remove_stale(const struct sockaddr_un *name)
 {
     struct stat info;
@@ -166,8 +165,7 @@ static void remove_stale(const struct sockaddr_un *name)
     close(fd);
 }
 
-/* The mode of a socket before bind is that of the file which bind makes: there is no moment in
-   which others could connect. */
+/* The file that bind creates gets the mode of the socket, so it is private from the beginning. */
 static int open_unix(const struct sockaddr_un *name, bool private)
 {
     int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
@@ -190,7 +188,7 @@ static Result bind_unix(Arena *arena, const ListenerConfig *listener, uint32_t n
     struct sockaddr_un name = {.sun_family = AF_UNIX};
     if (strlen(address->path) >= sizeof(name.sun_path))
         return FAIL(arena, FAULT_BAD_CONFIG,
-                    "the path of %s is longer than the %zu bytes that a socket's may have",
+                    "the path of %s is longer than the %zu bytes allowed for a Unix socket",
                     address->text, sizeof(name.sun_path) - 1);
     strcpy(name.sun_path, address->path);
     remove_stale(&name);
@@ -209,7 +207,7 @@ static Result bind_unix(Arena *arena, const ListenerConfig *listener, uint32_t n
     return OK;
 }
 
-/* Takes back what was opened, the files of unix sockets too. */
+/* Closes what was opened, and removes the files of Unix sockets. */
 static void undo(BoundSocket *list, uint32_t n_loops)
 {
     for (BoundSocket *s = list; s; s = s->next) {
@@ -219,7 +217,7 @@ static void undo(BoundSocket *list, uint32_t n_loops)
     bind_close(list, n_loops);
 }
 
-/* Binds the unix sockets, or all others. */
+/* Binds the Unix sockets (`in_files`), or all others. */
 static Result bind_all(Arena *arena, const Config *config, const Config *running, uint32_t n_loops,
                        bool in_files, BoundSocket **list)
 {
@@ -235,8 +233,8 @@ static Result bind_all(Arena *arena, const Config *config, const Config *running
     return r;
 }
 
-/* Unix sockets are bound last, after all waits for name servers, so that a process that is ended in
-   such a wait leaves no file behind. */
+/* Unix sockets are bound last, after all name lookups: a process that is ended during a lookup
+   leaves no file. */
 Result bind_listeners(Arena *arena, const Config *config, const Config *running, uint32_t n_loops,
                       BoundSocket **sockets_out)
 {

@@ -15,10 +15,10 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-/* Of a peer's silence, until it has surely read our last words. */
+/* Without input from the peer: then it has surely read our last output. */
 #define LINGER_TIME (2 * SECOND)
-/* Going down: for a request that may be on its way, because nothing has told the client not to send
-   it: the first one, or the next one of HTTP/1.1; also for the answer to the PING of HTTP/2. */
+/* During shutdown: wait for a request that may be in flight, because the client does not know of
+   the shutdown (the first request, or the next one of HTTP/1.1), and for the PING ACK of HTTP/2. */
 #define FRESH_TIME (1 * SECOND)
 
 enum { PREFACE_SIZE = sizeof(HTTP2_PREFACE) - 1 };
@@ -36,19 +36,19 @@ struct Connection {
     ClientConnection client;
     ConnectionSet *set;
     Connection *next, **at; /* in the set */
-    ProxyReader *proxy;     /* of a PROXY header that is awaited; else NULL */
-    int64_t since;          /* when what is waited for began, or last moved on */
-    int64_t lingers_since;  /* CONNECTION_LINGERING */
-    uint64_t progress;      /* the engine's, when last looked at */
-    uint32_t n_streams;     /* accepted so far */
+    ProxyReader *proxy;     /* while a PROXY header is expected; else NULL */
+    int64_t since; /* start of the current timeout: when the phase began, or its last progress */
+    int64_t lingers_since; /* CONNECTION_LINGERING */
+    uint64_t progress;     /* http_connection_progress at the last check */
+    uint32_t n_streams;    /* accepted so far */
     uint32_t n_streams_seen;
-    HttpPhase phase; /* when last looked at */
+    HttpPhase phase; /* at the last check */
     ConnectionState state;
-    bool closed;     /* the socket is */
-    bool drained;    /* the engine takes no new streams */
-    bool broken;     /* the engine has refused its input: it only speaks */
-    uint8_t n_early; /* of a cleartext connection: so much of HTTP2_PREFACE has come, and no more */
-    char *peer;      /* in `names`, behind the listener */
+    bool closed;     /* the socket is closed */
+    bool drained;    /* http_connection_drain was called */
+    bool broken;     /* feeding the engine failed: only its output is still sent */
+    uint8_t n_early; /* cleartext: received bytes, which are a prefix of HTTP2_PREFACE */
+    char *peer;      /* in `names`, after the listener */
     char names[];
 };
 
@@ -62,9 +62,10 @@ static Loop *loop_of(Connection *c)
     return c->client.loop;
 }
 
-enum { TLS_MEMORY = 32 * 1024 /* of OpenSSL, about, for each connection */ };
+enum { TLS_MEMORY = 32 * 1024 /* approximate memory of OpenSSL per connection */ };
 
-/* Of the connection itself. OpenSSL counts for the process by itself (tls.c), and not by client. */
+/* Counts the memory of the connection itself. That of OpenSSL is counted for the process elsewhere
+   (tls_memory.c), but not for the client. */
 static void hold_own(Connection *c, int64_t times)
 {
     int64_t own = times * (int64_t)sizeof *c;
@@ -72,7 +73,7 @@ static void hold_own(Connection *c, int64_t times)
     account_add(c->client.account, own + times * (c->client.secure ? TLS_MEMORY : 0));
 }
 
-/* Its client is known. */
+/* The address of the client is known: charges the connection to its account. */
 static void open_account(Connection *c)
 {
     c->client.account = account_open(&c->client.address);
@@ -109,7 +110,7 @@ static void connection_free(Connection *c)
         set->on_empty(set);
 }
 
-/* The socket is lost, or is given up: the exchanges hear it. Memory goes after the socket has. */
+/* The socket is lost or abandoned: tells the exchanges. Memory is freed after on_closed. */
 static void connection_end(Connection *c, Result why)
 {
     if (c->state == CONNECTION_GONE)
@@ -140,9 +141,8 @@ static void on_unused(ClientConnection *client)
         connection_free(c);
 }
 
-/* All is said, and has gone out: our side ends, and what still comes in is thrown away until the
-   peer ends too. Closing at once could take our last answer from a peer that is still sending (RFC
-   9112 section 9.6). */
+/* All output is sent: shuts down our side, and discards input until the peer closes. Closing at
+   once could destroy our last response if the peer is still sending (RFC 9112 section 9.6). */
 static void connection_linger(Connection *c)
 {
     if (c->pump.socket.eof) {
@@ -164,13 +164,13 @@ static int64_t time_of_phase(const Limits *limits, HttpPhase phase)
     case HTTP_HEAD: return limits->head_time;
     case HTTP_BODY: return limits->body_time;
     case HTTP_CLOSING:
-    case HTTP_CLOSED: return limits->send_time; /* it lingers once all has gone out */
+    case HTTP_CLOSED: return limits->send_time; /* then CONNECTION_LINGERING */
     case HTTP_ACTIVE: return limits->send_time; /* see is_at_work */
     }
     return NO_TIMEOUT;
 }
 
-/* A peer that goes on sending reads when it is done, which is not waited for much longer than for a
+/* A peer may read only when it has sent everything: it gets as much time as for the body of a
    request. */
 static int64_t linger_time(const Connection *c, const Limits *limits)
 {
@@ -178,7 +178,7 @@ static int64_t linger_time(const Connection *c, const Limits *limits)
     return left < LINGER_TIME ? left : LINGER_TIME;
 }
 
-/* When the connection's patience ends, if nothing moves until then. */
+/* When the connection times out if there is no progress. */
 static int64_t deadline_of(Connection *c)
 {
     const Limits *limits = limits_of(c);
@@ -206,8 +206,8 @@ static void set_timer(Connection *c)
         pump_wake_by(&c->pump, deadline);
 }
 
-/* Looks at what the engine waits for now. A head has its time from its first byte; everything else
-   has it anew whenever something moved. */
+/* Updates the phase. The timeout of a head runs from its first byte; the others start again with
+   each progress. */
 static void note_phase(Connection *c)
 {
     HttpPhase phase = http_connection_phase(c->pump.http);
@@ -220,7 +220,7 @@ static void note_phase(Connection *c)
     c->n_streams_seen = c->n_streams;
 }
 
-/* After everything that happened to the engine. */
+/* To be called after each call into the engine. */
 static void connection_settle(Connection *c)
 {
     if (c->state != CONNECTION_SERVING)
@@ -237,7 +237,7 @@ static void connection_settle(Connection *c)
 
 /* ---- Sending --------------------------------------------------------------------------------- */
 
-/* Sends what the engine has, at most one turn's share. */
+/* Sends output of the engine, at most the amount for one turn. */
 static void connection_flush(Connection *c)
 {
     PumpFlow flow = {0};
@@ -270,7 +270,7 @@ static void on_writable(Socket *socket)
 static void on_stream(void *owner, HttpConnection *http, HttpStream *stream)
 {
     Connection *c = owner;
-    bool dripped = c->phase == HTTP_HEAD; /* a part of the head was there before */
+    bool dripped = c->phase == HTTP_HEAD; /* a part of the head arrived before */
     c->n_streams++;
     client_accept(&c->client, stream, dripped ? c->since : loop_of(c)->now);
 }
@@ -282,7 +282,8 @@ static void on_output(void *owner, HttpConnection *http)
         pump_flush_later(&c->pump);
 }
 
-/* A request that no call comes of. Its response can be quoted and read by a page like any other. */
+/* A request that is refused before there is a call. Its response has a request id and CORS fields
+   like any other. */
 static Fields on_refusal(void *owner, HttpConnection *http, unsigned status, const HttpHead *head,
                          const char *why)
 {
@@ -315,7 +316,7 @@ static void connection_serve(Connection *c, bool http2)
     open_account(c);
     c->state = CONNECTION_SERVING;
     c->phase = http_connection_phase(c->pump.http);
-    pump_flush_later(&c->pump); /* HTTP/2 begins with its settings */
+    pump_flush_later(&c->pump); /* HTTP/2 begins with SETTINGS */
 }
 
 static void feed(Connection *c, Bytes input)
@@ -327,15 +328,15 @@ static void feed(Connection *c, Bytes input)
         c->broken = true;
         telemetry_count(loop_of(c), COUNTER_CONNECTION_BROKEN);
         telemetry_event("info", "connection_broken", r, "client %s", c->peer);
-        /* The engine's last words are still to go out. */
+        /* The last output of the engine is still to be sent. */
         pump_flush_later(&c->pump);
     }
     connection_settle(c);
 }
 
 /*
- * In cleartext the first bytes tell (RFC 9113 section 3.4): while they may still become the preface
- * they are counted. With TLS it was ALPN that told.
+ * In cleartext the first bytes select the engine (RFC 9113 section 3.4); they are counted while
+ * they are a prefix of the HTTP/2 preface. With TLS, ALPN selects it.
  */
 static void choose(Connection *c, Bytes input)
 {
@@ -344,7 +345,7 @@ static void choose(Connection *c, Bytes input)
     bool preface = memcmp(input.data, awaited.data, more) == 0;
     if (preface && more < awaited.size) {
         if (c->n_early == 0)
-            c->since = loop_of(c)->now; /* of a head, from now on */
+            c->since = loop_of(c)->now; /* from now on the timeout of a head applies */
         c->n_early += (uint8_t)more;
         set_timer(c);
         return;
@@ -375,7 +376,7 @@ static void on_eof(Socket *socket)
         return;
     }
     http_connection_eof(c->pump.http);
-    pump_flush_later(&c->pump); /* there may be nothing to say but to close */
+    pump_flush_later(&c->pump); /* closes even if there is no output */
     connection_settle(c);
 }
 
@@ -389,12 +390,12 @@ static void on_lost(Socket *socket, Result why)
     } else if (c->pump.http && http_connection_streams(c->pump.http) > 0) {
         telemetry_count(loop_of(c), COUNTER_CONNECTION_BROKEN);
         why = FAIL_OVER(loop_scratch(loop_of(c)), why, FAULT_CANCELLED,
-                        "the client's connection broke");
+                        "the client's connection was lost");
     }
     connection_end(c, why);
 }
 
-/* A load balancer that passes connections on says first whose this one is. */
+/* The PROXY header, by which a load balancer names the client of a forwarded connection. */
 static Bytes on_preamble(Socket *socket, Bytes input, bool *done_out)
 {
     Connection *c = connection_of(socket);
@@ -456,35 +457,35 @@ static const SocketEvents behind_proxy_events = {
     .on_closed = on_closed,
 };
 
-/* ---- Patience -------------------------------------------------------------------------------- */
+/* ---- Timeouts -------------------------------------------------------------------------------- */
 
 static const char *what_took_too_long(const Connection *c)
 {
     if (c->pump.blocked_since)
         return "the peer does not read";
     switch (c->phase) {
-    case HTTP_HEAD: return "the request's head is not complete";
-    case HTTP_BODY: return "the request's body does not arrive";
-    case HTTP_ACTIVE: return "the peer's windows stay closed";
+    case HTTP_HEAD: return "the head of the request did not arrive in time";
+    case HTTP_BODY: return "the body of the request did not arrive in time";
+    case HTTP_ACTIVE: return "the peer did not open its flow-control window in time";
     default: return "the peer sends nothing";
     }
 }
 
-/* One that is idle is asked to leave. */
-static void leave_idle(Connection *c)
+/* Closes an idle connection gracefully. */
+static void close_idle(Connection *c)
 {
     http_connection_drain(c->pump.http);
     connection_flush(c);
     if (c->state != CONNECTION_SERVING || c->phase >= HTTP_CLOSING)
         return;
     if (loop_of(c)->draining)
-        connection_end(c, OK); /* it has been waited for already */
+        connection_end(c, OK); /* FRESH_TIME has passed */
     else
         connection_linger(c);
 }
 
-/* One that holds something up is told so where that is possible, and put out. */
-static void put_out(Connection *c)
+/* Ends a connection that timed out, with a response if that is possible. */
+static void end_late(Connection *c)
 {
     telemetry_count(loop_of(c), COUNTER_CONNECTION_TIMEOUT);
     bool request = c->state == CONNECTION_SERVING && !c->pump.blocked_since &&
@@ -500,18 +501,19 @@ static void connection_timeout(Connection *c)
 {
     bool silent = c->state == CONNECTION_CHOICE && c->n_early == 0;
     if (c->state == CONNECTION_SERVING && c->phase == HTTP_IDLE && !c->pump.blocked_since) {
-        leave_idle(c);
+        close_idle(c);
     } else if (c->state == CONNECTION_LINGERING || silent) {
         connection_end(c, OK);
     } else if (c->state == CONNECTION_HANDSHAKE) {
         telemetry_count(loop_of(c), COUNTER_HANDSHAKE_FAILED);
         connection_end(c, OK);
     } else {
-        put_out(c);
+        end_late(c);
     }
 }
 
-/* Calls keep their own time; only a peer whose windows hold up what it asked for is put out. */
+/* Whether calls run, which have their own timeouts, and the peer's flow-control windows do not
+   block their responses. */
 static bool is_at_work(const Connection *c)
 {
     return c->state == CONNECTION_SERVING && c->phase == HTTP_ACTIVE && !c->pump.blocked_since &&
@@ -531,7 +533,7 @@ static void on_timer(Timer *timer)
 
 /* ---- The set --------------------------------------------------------------------------------- */
 
-/* `proxied`: the peer's name may become a longer one. */
+/* `proxied`: a PROXY header may replace the peer's name by a longer one. */
 static Connection *connection_new(ConnectionSet *set, const struct sockaddr *address,
                                   const char *listener, bool proxied)
 {
@@ -590,7 +592,8 @@ void connection_accept(ConnectionSet *set, int fd, const struct sockaddr *peer,
     set_timer(c);
 }
 
-/* A connection that has brought nothing yet may have its first request on the way: it is let in. */
+/* The first request of a new connection may be in flight: such a connection waits for
+   FRESH_TIME. */
 void connections_drain(ConnectionSet *set)
 {
     CHECK(set->loop->draining);
@@ -605,8 +608,8 @@ void connections_drain(ConnectionSet *set)
     }
 }
 
-/* Sent, or waits to be sent, and no call is at work. */
-static bool has_last_words(const Connection *c)
+/* No call runs, but there is output left to send. */
+static bool has_last_output(const Connection *c)
 {
     return c->state == CONNECTION_SERVING && c->phase >= HTTP_CLOSING;
 }
@@ -618,10 +621,10 @@ uint32_t connections_cut(ConnectionSet *set, Result why)
     for (Connection *c = set->first, *next; c; c = next) {
         next = c->next;
         if (c->state == CONNECTION_GONE)
-            continue; /* its calls have heard that */
+            continue; /* its calls were told already */
         uint32_t n_here = client_end_all(&c->client, why);
         n += n_here;
-        if (n_here || has_last_words(c))
+        if (n_here || has_last_output(c))
             connection_flush(c);
         else
             connection_end(c, OK);

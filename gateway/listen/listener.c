@@ -8,10 +8,10 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-#define PAUSE_TIME (100 * MILLISECOND) /* after an error that will not be gone at once */
-#define REPORT_TIME (10 * SECOND)      /* at most one report of accept's errors in this time */
+#define PAUSE_TIME (100 * MILLISECOND) /* no accept after an error that lasts */
+#define REPORT_TIME (10 * SECOND)      /* at most one log event of accept errors in this time */
 
-enum { ACCEPTS_PER_TURN = 64 }; /* a loop does other things too */
+enum { ACCEPTS_PER_TURN = 64 }; /* so that other work of the loop is not delayed */
 
 struct Listener {
     uv_poll_t poll;
@@ -62,8 +62,8 @@ static int open_spare(void)
     return open("/dev/null", O_RDONLY | O_CLOEXEC);
 }
 
-/* Without a descriptor nobody can be accepted, and so nobody can be sent away: the client at the
-   head of the queue would wait for ever. The spare one is for that. */
+/* Without a free descriptor no client can be accepted, not even to be closed, and the first client
+   in the backlog would wait for ever. So the spare descriptor is used for it. */
 static void send_one_away(Listener *listener)
 {
     ListenerSet *set = listener->set;
@@ -78,7 +78,7 @@ static void send_one_away(Listener *listener)
     set->spare = open_spare();
 }
 
-/* The number of the descriptor shows that all those for clients are in use. */
+/* The number of the descriptor is above those for clients: all of them are in use. */
 static void refuse(Listener *listener, int fd)
 {
     Loop *loop = listener->set->loop;
@@ -99,13 +99,13 @@ static void take(Listener *listener, int fd, const struct sockaddr *peer)
         refuse(listener, fd);
 }
 
-/* True: go on accepting. */
+/* True: continue to accept. */
 static bool accept_failed(Listener *listener, int error)
 {
     switch (error) {
     case EAGAIN: return false;
     case EINTR:
-    case ECONNABORTED: /* these are of the one connection: accept(2), "Error handling" */
+    case ECONNABORTED: /* errors of one connection: accept(2), "Error handling" */
     case EPROTO:
     case ENETDOWN:
     case ENOPROTOOPT:
@@ -177,8 +177,8 @@ static void on_closed(uv_handle_t *handle)
     free(handle->data);
 }
 
-/* Takes it out of its list, at `*at`. Connections in the backlog would be reset: they are accepted
-   first, and the socket is closed at once, so that no more come in between. */
+/* Removes the listener from its list, at `*at`. Closing the socket resets the connections in its
+   backlog, so they are accepted immediately before. */
 static void listener_close(Listener **at)
 {
     Listener *listener = *at;

@@ -18,12 +18,12 @@
 
 enum { MAX_WORKERS = 1024 };
 
-/* How far the gateway is on its way down. */
+/* The progress of a shutdown. */
 typedef enum Going {
     GOING_NOT,
-    GOING_SOON, /* it still serves, and says that it is not ready */
+    GOING_SOON, /* not ready by health and readiness, but still serving */
     GOING_DRAIN,
-    GOING_NOW, /* calls at work are cut off */
+    GOING_NOW, /* running calls are cut off */
 } Going;
 
 typedef struct Process {
@@ -37,15 +37,15 @@ typedef struct Process {
     Config *config;
     const char *config_path;
     Watching *watching; /* lists of instances */
-    Store *store;       /* NULL: none is configured; with it the two below */
+    Store *store;       /* NULL: none is configured, as are the next two */
     StorePort *port;
     Fleet *fleet;
     Admin *admin;
     atomic_bool ready;
     Going going;
     uv_timer_t delay;  /* of GOING_SOON */
-    Reload *reload;    /* under way, or NULL */
-    bool reload_again; /* asked for in the meantime */
+    Reload *reload;    /* running; or NULL */
+    bool reload_again; /* SIGHUP arrived while one was running */
 } Process;
 
 static void wake(void *owner)
@@ -114,8 +114,7 @@ static void stop(Process *p, int number)
         end_now(p);
 }
 
-/* ---- What outlives the process
- * ------------------------------------------------------------------- */
+/* ---- The store ------------------------------------------------------------------------------- */
 
 static void open_store(Process *p)
 {
@@ -154,8 +153,8 @@ static void close_store(Process *p)
 
 /* ---- Reloading ------------------------------------------------------------------------------- */
 
-/* A rotation must not depend on what the config on disk says: lines would go on to a file that was
-   renamed. */
+/* Log rotation must work even if the config on disk is invalid; else lines would still go to the
+   renamed file. */
 static void reopen_log(Process *p)
 {
     Arena *arena = arena_new(ARENA_UNLIMITED);
@@ -173,7 +172,7 @@ static void begin_reload(Process *p)
     p->reload_again = p->reload != NULL;
     if (p->reload)
         return;
-    descriptors_raise(); /* the hard limit may be another one since */
+    descriptors_raise(); /* the hard limit may have changed */
     p->reload = reload_start(p->config_path, p->config, p->n_workers, wake, p);
 }
 
@@ -182,8 +181,8 @@ static bool same_text(const char *a, const char *b)
     return a == b || (a && b && strcmp(a, b) == 0);
 }
 
-/* Where the old config has no admin listener at the address, a new one is started before the old
-   one goes. */
+/* If the address of the admin listener changes, the new listener is started before the old one is
+   stopped. */
 static Result reload_admin(Process *p, Arena *arena, const Config *config)
 {
     if (same_text(p->config->admin.text, config->admin.text))
@@ -205,7 +204,7 @@ static bool same_store(const StoreConfig *a, const StoreConfig *b)
            a->connections == b->connections && a->queue == b->queue && a->time == b->time;
 }
 
-/* What only a start can change. */
+/* Reports settings that take effect only after a restart. */
 static void tell_what_stays(const Config *old, const Config *config)
 {
     if (old->n_loops != config->n_loops)
@@ -254,7 +253,7 @@ static void use_config(Process *p, Config *config)
     discovery_use(p->watching, config);
     if (p->fleet)
         fleet_use(p->fleet, config);
-    telemetry_adopt(config); /* from here on it is shown, with the instances that it begins with */
+    telemetry_adopt(config); /* metrics and the admin listener show it from here on */
     schema_caches_keep(config);
     for (uint32_t i = 0; i < p->n_workers; i++)
         worker_reload(p->workers[i], config, reload_sockets(p->reload), reload_taken, p->reload);
@@ -311,8 +310,8 @@ static void on_instances_changed(void *owner)
 
 /* ---- The main thread's loop ------------------------------------------------------------------ */
 
-/* The threads are waited for before what they wake us with is closed. Signals are held back again,
-   so that a second SIGTERM does not kill what is leaving already. */
+/* The threads are joined before the handle by which they wake us is closed. Signals are blocked
+   again, so that a second SIGTERM does not kill the process while it ends. */
 static void close_down(Process *p)
 {
     for (uint32_t i = 0; p->workers && i < p->n_workers; i++)
@@ -388,7 +387,7 @@ static Result start_workers(Process *p, Arena *arena, BoundSocket *sockets)
     for (uint32_t i = 0; i < p->n_workers; i++) {
         Result r = worker_start(p->workers[i], sockets, arena);
         if (failed(r)) {
-            /* Those that run end; this one and the rest count as ended. */
+            /* Running workers end; this one and the following ones count as ended. */
             for (uint32_t k = 0; k < i; k++)
                 worker_abort(p->workers[k]);
             atomic_fetch_add(&p->n_ended, p->n_workers - i);
@@ -410,7 +409,7 @@ static Result start_admin(Process *p, Arena *arena)
     return OK;
 }
 
-/* With telemetry there, until the workers have ended. */
+/* Runs until all workers have ended. Telemetry is started. */
 static Result run_workers(Process *p, Arena *arena, BoundSocket *sockets)
 {
     memory_set_limit(limits_memory(&p->config->limits));

@@ -15,13 +15,13 @@ struct Reload {
     void *owner;
 
     pthread_t thread;
-    Arena *arena; /* of what is below, but for the config */
+    Arena *arena; /* of the following members, except `config` */
     Config *config;
     BoundSocket *sockets;
     Result result;
-    Bytes mistakes; /* a line each */
+    Bytes mistakes; /* one per line */
     atomic_bool read, cancelled;
-    atomic_uint n_left; /* workers that have not taken their sockets */
+    atomic_uint n_left; /* workers that have not called reload_taken */
 };
 
 static void print_problems(Reload *reload, const Problems *problems)
@@ -33,7 +33,7 @@ static void print_problems(Reload *reload, const Problems *problems)
     fflush(stderr);
 }
 
-/* Errors made in the config's arena are copied: it goes when there is no config. */
+/* Errors in the config's arena are copied, because it is freed if there is no config. */
 static Result load(Reload *reload)
 {
     Arena *arena = arena_new(ARENA_UNLIMITED);

@@ -9,7 +9,7 @@
 
 #include <stdlib.h>
 
-#define LAST_TIME (2 * SECOND) /* for clients to hear that their calls were cut off */
+#define LAST_TIME (2 * SECOND) /* to send the errors of calls that were cut off */
 
 struct Worker {
     Loop loop;
@@ -17,7 +17,7 @@ struct Worker {
     ListenerSet listeners;
     WorkerShared *shared;
     uv_thread_t thread;
-    Timer timer; /* the drain's end */
+    Timer timer; /* end of the drain, then of LAST_TIME */
     bool started, aborted;
 };
 
@@ -65,7 +65,7 @@ static void begin_drain(Loop *loop)
     loop->leaving = loop->draining = true;
     listeners_close(&worker->listeners);
     timer_start(&loop->timers, &worker->timer, loop->now + loop->config->drain_time);
-    health_end_watches(loop); /* before GOAWAY: who watches shall not try here again */
+    health_end_watches(loop); /* before GOAWAY, so that these clients do not reconnect here */
     connections_drain(&worker->connections);
     if (worker->connections.n == 0)
         loop_stop(loop);
@@ -150,7 +150,8 @@ void worker_use_instances(Worker *worker, Config *config)
     loop_post(&worker->loop, run_use_instances, config_ref(config));
 }
 
-/* On the main thread, so that what is posted to a worker that has ended still finds its loop. */
+/* On the main thread, which frees the loop only now: until then others may post to it, even after
+   its thread has ended. */
 static void worker_close(Worker *worker)
 {
     Loop *loop = &worker->loop;
