@@ -9,9 +9,10 @@
 #include <stdlib.h>
 #include <sys/stat.h>
 
-enum { PROBLEMS_TOLD = 10 }; /* of one list, each; the others by their number */
+enum { PROBLEMS_TOLD = 10 }; /* per list, one event each; the others are only counted */
 
-/* Which text a file has: another one where any of these differs. All zeros: none. */
+/* Identifies the content of a file: if any of these differs, it may have changed. All zeros: no
+   file. */
 typedef struct Stamp {
     dev_t device;
     ino_t inode;
@@ -25,12 +26,12 @@ typedef struct Watch {
     uv_timer_t timer;
     Watching *of;
     Service *service; /* of the running config */
-    Stamp seen;       /* at the last look, */
-    Stamp taken;      /* and when the list was read */
-    char *text;       /* the last list that was taken with an instance in it, or NULL */
+    Stamp seen;       /* at the last check */
+    Stamp taken;      /* when the list was last read */
+    char *text;       /* the last accepted list that was not empty; or NULL */
     size_t size;
     int64_t empty_since; /* monotonic nanoseconds; 0: the list is not empty */
-    bool unreadable;     /* and this was told */
+    bool unreadable;     /* this was logged */
 } Watch;
 
 struct Watching {
@@ -40,7 +41,7 @@ struct Watching {
     Watch *first;
 };
 
-/* ---- Telling --------------------------------------------------------------------------------- */
+/* ---- Log events ------------------------------------------------------------------------------ */
 
 static void tell_problems(const Watch *watch, const Problems *problems, uint32_t n_refused)
 {
@@ -54,8 +55,8 @@ static void tell_problems(const Watch *watch, const Problems *problems, uint32_t
     }
     if (problems->n > PROBLEMS_TOLD)
         telemetry_event("warning", "instance_refused", OK,
-                        "%s: %zu mistakes in all; %u instances are left out", watch->service->name,
-                        problems->n, n_refused);
+                        "%s: %zu mistakes in total; %u instances are left out",
+                        watch->service->name, problems->n, n_refused);
     arena_free(arena);
 }
 
@@ -74,7 +75,7 @@ static void tell_unreadable(Watch *watch, Result why, uint32_t n)
     watch->unreadable = true;
 }
 
-/* ---- Taking a list --------------------------------------------------------------------------- */
+/* ---- Using a list ---------------------------------------------------------------------------- */
 
 static Table entries_of(Arena *arena, const InstanceSet *set)
 {
@@ -86,7 +87,7 @@ static Table entries_of(Arena *arena, const InstanceSet *set)
     return entries;
 }
 
-/* The set that the list makes, with the instances of `had` that are in it. */
+/* A set of the instances in the list; unchanged ones are those of `had`. */
 static InstanceSet *set_of(const Service *service, const InstanceList *list, const Table *had,
                            Arena *arena)
 {
@@ -104,7 +105,7 @@ static InstanceSet *set_of(const Service *service, const InstanceList *list, con
     return instance_set_new(service, instances, list->n);
 }
 
-/* Whether the last instances may leave: a list that is empty has to be so for a while. */
+/* Whether the set may become empty: only if the list has been empty for `empty_after`. */
 static bool may_empty(Watch *watch, const InstanceList *list, const InstanceSet *set)
 {
     int64_t now = clock_now(), wait = watch->service->discovery->empty_after;
@@ -121,7 +122,7 @@ static bool may_empty(Watch *watch, const InstanceList *list, const InstanceSet 
     return now - watch->empty_since >= wait;
 }
 
-/* True: the service has another set. */
+/* True: the service has a new set. */
 static bool use_list(Watch *watch, const InstanceList *list, const Table *had, InstanceSet *before,
                      Arena *arena)
 {
@@ -150,7 +151,7 @@ static void keep_text(Watch *watch, Bytes text)
     watch->size = text.size;
 }
 
-/* True: the service has another set. */
+/* True: the service has a new set. */
 static bool take_text(Watch *watch, Bytes text, Arena *arena)
 {
     InstanceSet *before = instance_set_of(watch->service);
@@ -201,7 +202,7 @@ static bool is_complete(const Watch *watch, const Stamp *now)
            now->device != watch->seen.device;
 }
 
-/* True: the service has another set. */
+/* True: the service has a new set. */
 static bool look(Watch *watch)
 {
     Stamp now = stamp_of(watch->service->discovery->file);

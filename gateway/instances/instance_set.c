@@ -7,11 +7,11 @@
 #include <stdlib.h>
 #include <string.h>
 
-static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER; /* of Service.set, of all services */
+static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER; /* guards Service.set of all services */
 
 /* ---- Discovered instances -------------------------------------------------------------------- */
 
-/* The texts that an instance refers to. */
+/* Pointers to the text members of an instance. */
 enum { TEXTS = 6 };
 static void texts_of(Instance *instance, const char **texts[TEXTS])
 {
@@ -41,7 +41,7 @@ Instance *instance_discovered(const Instance *read, Bytes said)
     for (int i = 0; i < TEXTS; i++)
         size += *texts[i] ? strlen(*texts[i]) + 1 : 0;
 
-    /* One block: the instance, then what it was read from, then the texts. */
+    /* One block: the instance, then its entry (`said`) and log part, then the texts. */
     Instance *instance = malloc(sizeof(*instance) + size);
     CHECK(instance);
     char *at = (char *)(instance + 1);
@@ -210,7 +210,7 @@ static void let_go(Config *config)
     }
 }
 
-/* The set that the service of this name had; NULL: there was none. */
+/* The previous set of the service with this name; NULL: none. */
 static const InstanceSet *set_before(const Config *before, const char *name)
 {
     for (uint32_t i = 0; before && i < before->n_services; i++) {

@@ -38,7 +38,7 @@ typedef struct InstanceChanges {
 InstanceSet *instance_set_new(const Service *service, Instance *const *instances, uint32_t n);
 
 InstanceSet *instance_set_ref(InstanceSet *set);
-void instance_set_unref(InstanceSet *set); /* NULL is fine; any thread */
+void instance_set_unref(InstanceSet *set); /* NULL is allowed; any thread */
 
 /* A reference to the service's current set; NULL before it has one. Any thread. */
 InstanceSet *instance_set_of(const Service *service);

@@ -9,8 +9,8 @@
 
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 
-/* All that live, in chains by the hash of their address, and the numbers that are free: a stack.
-   Guarded by the lock. */
+/* All known instances, in a hash table by address, and a stack of free numbers. Guarded by
+   `lock`. */
 static struct {
     KnownInstance **chains;
     uint32_t n_chains; /* 0, or a power of two */
@@ -21,7 +21,7 @@ static struct {
 
 atomic_uint known_instances_back;
 
-/* ---- What one is found by -------------------------------------------------------------------- */
+/* ---- Identity -------------------------------------------------------------------------------- */
 
 static bool same_text(const char *a, const char *b)
 {
@@ -33,7 +33,7 @@ static bool same_certificate(const X509 *a, const X509 *b)
     return a == b || (a && b && X509_cmp(a, b) == 0);
 }
 
-/* The certificates that each trusts, in their order. */
+/* Compares the trusted certificates, including their order. */
 static bool same_trust(SSL_CTX *a, SSL_CTX *b)
 {
     STACK_OF(X509_OBJECT) *of_a = X509_STORE_get0_objects(SSL_CTX_get_cert_store(a));
@@ -48,7 +48,7 @@ static bool same_trust(SSL_CTX *a, SSL_CTX *b)
     return true;
 }
 
-/* A reload makes all contexts anew: what counts is what is in them. */
+/* Compares the content, because a reload creates all contexts again. */
 static bool same_tls(SSL_CTX *a, SSL_CTX *b)
 {
     if (a == b || !a || !b)
@@ -81,7 +81,7 @@ static KnownInstance **chain_of(const char *address)
     return &table.chains[bytes_hash(bytes_of(address)) & (table.n_chains - 1)];
 }
 
-/* Twice as many numbers and chains; the lowest of the free numbers is taken first. */
+/* Doubles the numbers and chains. The lowest free number is used first. */
 static void grow(void)
 {
     uint32_t n = table.n_numbers ? 2 * table.n_numbers : 8, n_old = table.n_chains;

@@ -39,7 +39,7 @@ extern atomic_uint known_instances_back;
 KnownInstance *known_instance_of(const Instance *instance);
 
 KnownInstance *known_instance_ref(KnownInstance *known);
-void known_instance_unref(KnownInstance *known); /* NULL is fine */
+void known_instance_unref(KnownInstance *known); /* NULL is allowed */
 
 /* All that exist now, in no order, each with a reference: for metrics. The caller passes the array
    to known_instances_let_go, which frees it. */

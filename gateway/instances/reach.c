@@ -4,20 +4,20 @@
 
 #define BACKOFF_FIRST (100 * MILLISECOND)
 #define BACKOFF_MOST (10 * SECOND)
-#define BACKOFF_MOST_CHEAP (1 * SECOND) /* after attempts that were refused at once */
+#define BACKOFF_MOST_CHEAP (1 * SECOND) /* after connects that were refused at once */
 #define CHEAP_TIME (50 * MILLISECOND)
 
 enum { JITTER_PERCENT = 20 };
 
-/* Nobody has to wait for attempts that fail at once. */
-static bool attempts_are_cheap(const Reach *reach)
+/* The last connect failed so quickly that another one costs no waiting time. */
+static bool connects_are_cheap(const Reach *reach)
 {
     return reach->attempt_time < CHEAP_TIME;
 }
 
 static int64_t backoff_of(const Reach *reach, Random *random)
 {
-    int64_t most = attempts_are_cheap(reach) ? BACKOFF_MOST_CHEAP : BACKOFF_MOST;
+    int64_t most = connects_are_cheap(reach) ? BACKOFF_MOST_CHEAP : BACKOFF_MOST;
     int64_t backoff =
         reach->failures < 7 ? BACKOFF_FIRST << reach->failures : most; /* no overflow */
     if (backoff > most)
@@ -49,7 +49,7 @@ void reach_succeeded(Reach *reach, KnownInstance *known)
 
 int64_t reach_try_from(const Reach *reach)
 {
-    return attempts_are_cheap(reach) ? reach->failed_at + BACKOFF_FIRST : NO_TIMEOUT;
+    return connects_are_cheap(reach) ? reach->failed_at + BACKOFF_FIRST : NO_TIMEOUT;
 }
 
 bool reach_is_worth_a_try(const Reach *reach, const KnownInstance *known, int64_t now)

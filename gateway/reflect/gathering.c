@@ -6,8 +6,8 @@
 #include "gateway/builtin/reflection_fields.h"
 
 enum {
-    ASKS_MOST = 100000, /* as many as a schema has files */
-    SHOWN_MOST = 200,   /* bytes of a peer's text in an error */
+    ASKS_MOST = 100000, /* requests for one schema */
+    SHOWN_MOST = 200,   /* bytes of each text of a peer in an error */
     NAMED_MOST = 20,    /* services in an error */
 };
 
@@ -36,7 +36,7 @@ void gathering_begin(Gathering *g, Arena *arena, const char *package, size_t lim
     CHECK(!failed(r));
 }
 
-/* A file that came along with another needs no question. */
+/* A file that was returned with another one needs no request. */
 static bool is_there(const Gathering *g, const GatheringAsk *ask)
 {
     return ask->field == ASK_FILE && table_get(&g->files, ask->name);
@@ -73,8 +73,9 @@ static Result no_service(Gathering *g, Bytes list)
         if (n < NAMED_MOST)
             buffer_printf(&names, "%s%.*s", n ? ", " : "", SHOWN(wire_find_bytes(f.bytes, 1)));
     }
-    return FAIL(g->arena, FAULT_BAD_SCHEMA, "it has no RPC service in the package %s, but %s%s",
-                g->package, n ? arena_text(g->arena, buffer_bytes(&names)) : "none at all",
+    return FAIL(g->arena, FAULT_BAD_SCHEMA,
+                "it has no RPC service in the package %s; its services: %s%s", g->package,
+                n ? arena_text(g->arena, buffer_bytes(&names)) : "none",
                 n > NAMED_MOST ? ", ..." : "");
 }
 
@@ -155,8 +156,8 @@ static Result take_files(Gathering *g, const GatheringAsk *ask, Bytes files)
 
 /* ---- Errors ---------------------------------------------------------------------------------- */
 
-/* A schema brings protobuf's own files itself, where they are missing. */
-static bool can_do_without(const GatheringAsk *ask, Code code)
+/* schema_load adds protobuf's own files if they are missing. */
+static bool is_optional(const GatheringAsk *ask, Code code)
 {
     return code == CODE_NOT_FOUND && ask->field == ASK_FILE &&
            bytes_start_with(ask->name, "google/protobuf/");
@@ -173,7 +174,7 @@ static Result take_error(Gathering *g, const GatheringAsk *ask, Bytes error)
         if (f.number == 2 && f.type == WIRE_LENGTH)
             message = f.bytes;
     }
-    if (can_do_without(ask, code))
+    if (is_optional(ask, code))
         return OK;
     bool imported = ask->importer.size;
     return FAIL(g->arena, FAULT_UPSTREAM_STATUS, "the request for %.*s%s%.*s%s returned %s: %.*s",
@@ -181,7 +182,7 @@ static Result take_error(Gathering *g, const GatheringAsk *ask, Bytes error)
                 imported ? ")" : "", code_name(code), SHOWN(message));
 }
 
-/* ---- Answers --------------------------------------------------------------------------------- */
+/* ---- Responses ------------------------------------------------------------------------------- */
 
 static Result take(Gathering *g, const GatheringAsk *ask, const WireField *said)
 {
@@ -199,12 +200,12 @@ static Result take(Gathering *g, const GatheringAsk *ask, const WireField *said)
 Result gathering_take(Gathering *g, Bytes answer)
 {
     if (!g->awaits)
-        return FAIL(g->arena, FAULT_UPSTREAM_MESSAGE, "its response belongs to no request");
+        return FAIL(g->arena, FAULT_UPSTREAM_MESSAGE, "it sent a response without a request");
     g->awaits = false;
     g->size += answer.size;
     if (g->size > g->limit)
-        return FAIL(g->arena, FAULT_UPSTREAM_TOO_LARGE, "its answers are larger than %zu bytes",
-                    g->limit);
+        return FAIL(g->arena, FAULT_UPSTREAM_TOO_LARGE,
+                    "its responses are larger than %zu bytes together", g->limit);
 
     WireField said = {0};
     answer = bytes_copy(g->arena, answer);
@@ -214,7 +215,7 @@ Result gathering_take(Gathering *g, Bytes answer)
             said = f;
     }
     if (reader.bad)
-        return FAIL(g->arena, FAULT_UPSTREAM_MESSAGE, "its answer is cut off or malformed");
+        return FAIL(g->arena, FAULT_UPSTREAM_MESSAGE, "its response is truncated or malformed");
     GatheringAsk ask = g->asks[g->n_asked - 1];
     return take(g, &ask, &said);
 }

@@ -10,7 +10,7 @@
 
 #include <signal.h>
 
-/* How often `cancelled` is read. A flag, since the thread that sets it does not know this loop. */
+/* The interval at which `cancelled` is read. */
 #define LOOK_TIME (50 * MILLISECOND)
 
 static const MethodType methods[] = {
@@ -22,7 +22,7 @@ static const MethodType methods[] = {
      .server_streaming = true},
 };
 
-/* One fetching: the caller of the exchange that asks. It ends once, in `end`, which stops the
+/* One request for a schema: the caller of its exchange. It ends once, in `end`, which stops the
    loop. */
 typedef struct Fetch {
     Caller caller;
@@ -51,7 +51,7 @@ static void end(Fetch *f, Result r)
 static void on_deadline(Timer *timer)
 {
     Fetch *f = (Fetch *)((char *)timer - offsetof(Fetch, deadline));
-    end(f, FAIL(f->arena, FAULT_DEADLINE_EXCEEDED, "the schema was not there within %.1f s",
+    end(f, FAIL(f->arena, FAULT_DEADLINE_EXCEEDED, "the schema was not received within %.1f s",
                 (double)f->query->timeout / SECOND));
 }
 
@@ -59,14 +59,14 @@ static void on_look(Timer *timer)
 {
     Fetch *f = (Fetch *)((char *)timer - offsetof(Fetch, look));
     if (atomic_load(f->cancelled))
-        end(f, FAIL(f->arena, FAULT_CANCELLED, "the schema is no longer wanted"));
+        end(f, FAIL(f->arena, FAULT_CANCELLED, "the request for the schema was cancelled"));
     else
         timer_start(&f->loop.timers, timer, f->loop.now + LOOK_TIME);
 }
 
-/* ---- Asking ---------------------------------------------------------------------------------- */
+/* ---- Requests -------------------------------------------------------------------------------- */
 
-/* A method from the top: whatever was asked before was not answered. */
+/* Starts from the beginning with the current method. */
 static void begin(Fetch *f)
 {
     gathering_begin(&f->gathering, f->arena, f->query->package, f->query->most);
@@ -76,17 +76,17 @@ static void begin(Fetch *f)
         .instance = &f->instance,
         .type = &methods[f->method],
         .codec = CODEC_PROTO,
-        .timeout = NO_TIMEOUT, /* ours, which knows what it means */
+        .timeout = NO_TIMEOUT, /* `deadline` has a better error */
         .metadata = &said,
         .response_bytes = f->query->most,
-        .memory = ARENA_UNLIMITED, /* the gathering bounds it */
+        .memory = ARENA_UNLIMITED, /* limited by Gathering.limit */
     };
     f->asked = false;
     f->x = exchange_new(&f->loop, &f->caller, &order);
     exchange_go(f->x);
 }
 
-/* Sends the next request; without one, all is there. */
+/* Sends the next request; if there is none, the schema is complete. */
 static void ask_next(Fetch *f)
 {
     Buffer request = buffer_in(f->arena);
@@ -104,7 +104,7 @@ static void on_room(Caller *caller)
         ask_next(f);
 }
 
-/* ---- Answers --------------------------------------------------------------------------------- */
+/* ---- Responses ------------------------------------------------------------------------------- */
 
 static Result on_head(Caller *caller)
 {
@@ -134,9 +134,9 @@ static Result failure_of(Fetch *f, const Status *status)
         return FAIL(f->arena, FAULT_UPSTREAM_STATUS, "it has no server reflection: %.*s",
                     BYTES_ARGS(said));
     if (status->code == CODE_UNAVAILABLE)
-        return FAIL(f->arena, FAULT_UPSTREAM_DOWN, "it answered UNAVAILABLE: %.*s",
+        return FAIL(f->arena, FAULT_UPSTREAM_DOWN, "it returned UNAVAILABLE: %.*s",
                     BYTES_ARGS(said));
-    return FAIL(f->arena, FAULT_UPSTREAM_STATUS, "it answered %s: %.*s", code_name(status->code),
+    return FAIL(f->arena, FAULT_UPSTREAM_STATUS, "it returned %s: %.*s", code_name(status->code),
                 BYTES_ARGS(said));
 }
 
@@ -209,7 +209,8 @@ static void run(Fetch *f, Config *config)
     config_uses_trim(loop);
 }
 
-/* What was told must be what was promised: a file in place of another would leave a service out. */
+/* Checks that the files declare every service that the instance listed: it may have returned
+   another file. */
 static Result check_services(Arena *arena, const Gathering *gathering, const Schema *schema)
 {
     size_t at = 0;
@@ -234,7 +235,7 @@ static Result load(const Fetch *f, Arena *arena, Bytes *set_out, const Schema **
 static Result ask(void *owner, Config *config, const SchemaQuery *query, Arena *arena,
                   Bytes *set_out, const Schema **schema_out)
 {
-    signal(SIGPIPE, SIG_IGN); /* an instance that leaves shall not end the process */
+    signal(SIGPIPE, SIG_IGN); /* writing to a closed connection must not end the process */
     Fetch f = {.caller = {&events},
                .query = query,
                .instance = *query->instance,

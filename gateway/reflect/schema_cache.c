@@ -20,7 +20,7 @@ static bool write_all(int fd, Bytes content)
     return fsync(fd) == 0;
 }
 
-/* Through a new file that takes the old one's name: nobody ever finds half a schema. */
+/* Writes a new file and renames it, so that the schema in the file is always complete. */
 static Result keep(Arena *arena, const char *path, Bytes content)
 {
     const char *fresh = arena_printf(arena, "%s.%d", path, (int)getpid());

@@ -275,16 +275,16 @@ def say_nothing(request, response):
 @pytest.mark.parametrize("bend, told", [
     (endless_list, "is not for the requested"),
     (one_too_many, "is not for the requested"),
-    (end_early, "it answered UNKNOWN"),
+    (end_early, "it returned UNKNOWN"),
     (say_other_files, "no file from its reflection declares its service notes.v1.Notes"),
     (say_nonsense, "truncated or malformed"),
     (say_two_of_a_name, "two different files named notes/notes.proto"),
     (answer_what_was_not_asked, "the response is not for the requested *"),
     (say_huge, "the limit is 1048576"),
-    (say_an_endless_chain, "the schema was not there within 1.0 s"),
+    (say_an_endless_chain, "the schema was not received within 1.0 s"),
     (say_a_circle, "no file from its reflection declares its service notes.v1.Notes"),
     (say_what_does_not_link, "nowhere.Nothing"),
-    (say_nothing, "the schema was not there within 1.0 s"),
+    (say_nothing, "the schema was not received within 1.0 s"),
 ], ids=lambda value: getattr(value, "__name__", ""))
 def test_an_instance_that_tells_nonsense_is_refused(tmp_path, files, bend, told):
     with Reflecting(files, bend=bend) as backend:

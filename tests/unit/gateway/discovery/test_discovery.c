@@ -361,7 +361,7 @@ static void of_many_mistakes_ten_are_told_and_the_number_of_all(void **state)
         assert_int_equal(told, n);
     }
     assert_string_equal(events[n_events - 1],
-                        "instance_refused orders: 11 mistakes in all; 11 instances are left out");
+                        "instance_refused orders: 11 mistakes in total; 11 instances are left out");
 }
 
 static void a_list_that_is_wrong_as_a_whole_leaves_out_nobody(void **state)
@@ -373,7 +373,7 @@ static void a_list_that_is_wrong_as_a_whole_leaves_out_nobody(void **state)
     begin(0);
     int last = n_events;
     for (int i = 0; i < n_events; i++) {
-        if (strstr(events[i], "mistakes in all"))
+        if (strstr(events[i], "mistakes in total"))
             last = i;
     }
     assert_true(last < n_events);

@@ -189,7 +189,8 @@ static void where_the_package_is_not_the_services_that_are_there_are_named(void 
     Result r = hear(SAY_SERVICES, names(services, 2));
     assert_fault(r, FAULT_BAD_SCHEMA);
     assert_string_equal(r.error->doing,
-                        "it has no RPC service in the package notes.v1, but notes.v2.Notes, "
+                        "it has no RPC service in the package notes.v1; its services: "
+                        "notes.v2.Notes, "
                         "grpc.health.v1.Health");
 }
 
