@@ -5,8 +5,8 @@
 
 #define WATCH_TIME (1 * SECOND)
 
-/* A service serves as long as one of its methods does: others may have no counterpart in the
-   version that is up. */
+/* A service is SERVING while one of its methods can be served: others may have no counterpart in
+   the versions of the instances that are up. */
 static Health health_in(Loop *loop, const Version *version, Bytes name)
 {
     Health health = HEALTH_SERVICE_UNKNOWN;
@@ -34,7 +34,7 @@ Health health_of(Loop *loop, const Config *config, Bytes name)
 
 /* ---- Watching -------------------------------------------------------------------------------- */
 
-/* By the config of now: a reload may bring a service that was not known. */
+/* By the current config: a reload may add the service. */
 static Health health_now(const HealthWatch *watch)
 {
     return health_of(watch->loop, watch->loop->config, watch->name);

@@ -5,12 +5,12 @@
 #include "gateway/builtin/reflection_fields.h"
 #include "gateway/version/negotiate.h"
 
-/* What the client says of a version may be for one of the services only: another one hides nothing
-   for it. It is refused where no service knows it. */
+/* The version in a request may exist in one service only; other services are then shown in their
+   default version. The request is refused if no service has the version. */
 typedef struct Refusals {
     const Fault *first; /* NULL: none */
     Buffer text;        /* of all */
-    bool heard;         /* a service has the version that the request says */
+    bool known;         /* a service has the requested version */
 } Refusals;
 
 static void see_version(const VersionQuestion *question, Arena *arena, ReflectedService *seen,
@@ -19,14 +19,14 @@ static void see_version(const VersionQuestion *question, Arena *arena, Reflected
     Negotiation said;
     Result r = negotiate(question, arena, &said);
     if (failed(r)) {
-        if (said.rule == RULE_COUNT) /* the client says nothing, and there is no default */
+        if (said.rule == RULE_COUNT) /* no version in the request, and no default */
             return;
         buffer_printf(&refusals->text, "%s%s", refusals->first ? "; " : "", r.error->doing);
         if (!refusals->first)
             refusals->first = r.error->fault;
     } else if (said.rule != RULE_DEFAULT) {
         *seen = (ReflectedService){said.client, true};
-        refusals->heard |= said.rule != RULE_PIN;
+        refusals->known |= said.rule != RULE_PIN;
     }
 }
 
@@ -46,15 +46,15 @@ Result reflection_view(const Config *config, const Fields *head, Bytes identity,
             see_version(&question, arena, &services[i], &refusals);
     }
     *view_out = (ReflectionView){config, services};
-    return refusals.first && !refusals.heard
+    return refusals.first && !refusals.known
                ? FAIL_TELL(arena, *refusals.first, "%.*s", BYTES_ARGS(buffer_bytes(&refusals.text)))
                : OK;
 }
 
 /* ---- Which schemas may be seen --------------------------------------------------------------- */
 
-/* Is this file, of a version's schema, for the client to see? Files in packages of no version are
-   what versions import. */
+/* Whether the client may see this file of a version's schema. Files in packages of no version are
+   imports. */
 static bool shows(const ReflectedService *seen, const Version *version, const SchemaFile *file)
 {
     const Service *service = version->service;
@@ -84,7 +84,7 @@ static const SchemaFile *find_in_version(const ReflectedService *seen, const Ver
     return file;
 }
 
-/* In the resolved version first: others may have another file of the same name. */
+/* First in the client's version: others may have a different file of the same name. */
 static const SchemaFile *find_in_service(const ReflectedService *seen, FindFile *find,
                                          const void *argument, const Schema **schema_out)
 {
@@ -140,7 +140,7 @@ static const SchemaFile *by_extension(const Schema *schema, const void *argument
     return field && field->extension ? schema_file_with(schema, bytes_of(field->name)) : NULL;
 }
 
-/* ---- Answers --------------------------------------------------------------------------------- */
+/* ---- Responses ------------------------------------------------------------------------------- */
 
 static void say_error(Buffer *out, Arena *arena, Code code, const char *what, Bytes name)
 {
@@ -152,7 +152,7 @@ static void say_error(Buffer *out, Arena *arena, Code code, const char *what, By
     wire_add_bytes(out, SAY_ERROR, buffer_bytes(&error));
 }
 
-/* A file and all that it needs, each once, dependencies behind. */
+/* A file and all its dependencies, each once, the file first. */
 static void say_files(Buffer *out, Arena *arena, const Schema *schema, const SchemaFile *file)
 {
     Buffer files = buffer_in(arena);
@@ -173,7 +173,7 @@ static void say_files(Buffer *out, Arena *arena, const Schema *schema, const Sch
     wire_add_bytes(out, SAY_FILES, buffer_bytes(&files));
 }
 
-/* Each name once: services of the config may share some. */
+/* Each name once: several services of the config may have it. */
 static void say_service(Buffer *services, Table *said, const ServiceType *service)
 {
     Bytes name = bytes_of(service->full_name);
@@ -273,11 +273,12 @@ Result reflection_answer(const ReflectionView *view, Bytes request, Arena *arena
     }
     if (reader.bad)
         return FAIL_TELL(arena, FAULT_BAD_MESSAGE,
-                         "ServerReflectionRequest is cut off or malformed");
+                         "the ServerReflectionRequest is truncated or malformed");
     if (host.size)
         wire_add_bytes(out, SAY_HOST, host);
     wire_add_bytes(out, SAY_REQUEST, request);
-    Arena *scratch = arena_new(ARENA_UNLIMITED); /* the config's schemas bound it, no client */
+    Arena *scratch =
+        arena_new(ARENA_UNLIMITED); /* limited by the config's schemas, not by the client */
     say(view, &ask, scratch, out);
     arena_free(scratch);
     return out->full ? FAIL(arena, FAULT_OUT_OF_MEMORY, "writing descriptors") : OK;

@@ -9,7 +9,7 @@ bool cors_is_preflight(const HttpHead *head)
            fields_get(&head->fields, "access-control-request-method").data;
 }
 
-/* A star stands for one or more labels. */
+/* "*" matches one or more characters. */
 static bool origin_matches(Bytes origin, const char *pattern)
 {
     const char *star = strchr(pattern, '*');
@@ -35,8 +35,8 @@ static bool allows_all(const Cors *cors)
     return cors->n_origins == 1 && strcmp(cors->origins[0], "*") == 0 && !cors->credentials;
 }
 
-/* The origin itself is said, not "*", wherever the answer depends on it: caches must know
-   (Vary). */
+/* If the response depends on the origin, it names the origin instead of "*", and has Vary for
+   caches. */
 static bool add_origin(const Cors *cors, Bytes origin, Fields *out)
 {
     if (!allows_all(cors))
@@ -49,8 +49,8 @@ static bool add_origin(const Cors *cors, Bytes origin, Fields *out)
     return true;
 }
 
-/* The usual verbs, those of the schemas and, where any may be taken, the one that is asked for: "*"
-   means nothing with credentials. */
+/* The usual methods, those of the schemas and, if the config accepts any, the requested one: "*"
+   has no meaning with credentials. */
 static Bytes verbs_for(const Cors *cors, const HttpHead *head, Arena *arena)
 {
     Bytes wanted = fields_get(&head->fields, "access-control-request-method");
@@ -70,8 +70,8 @@ void cors_answer_preflight(const Cors *cors, const HttpHead *head, Fields *out)
     if (!add_origin(cors, fields_get(&head->fields, "origin"), out))
         return;
     fields_add(out, bytes_of("access-control-allow-methods"), verbs_for(cors, head, out->arena));
-    /* What a page may send is the services' business: what it asks for is granted, by name, since
-       "*" means nothing with credentials. */
+    /* Services decide which fields they accept, so all requested ones are allowed, by name, because
+       "*" has no meaning with credentials. */
     Bytes wanted = fields_joined(&head->fields, "access-control-request-headers");
     if (wanted.size)
         fields_add_copy(out, "access-control-allow-headers", wanted);
@@ -81,7 +81,7 @@ void cors_answer_preflight(const Cors *cors, const HttpHead *head, Fields *out)
                     arena_printf(out->arena, "%u", cors->max_age_seconds));
 }
 
-/* Pages may read these without being told so (Fetch, "CORS-safelisted response-header name"). */
+/* Pages may read these in any case (Fetch, "CORS-safelisted response-header name"). */
 static bool is_safelisted(Bytes name)
 {
     static const char *const names[] = {

@@ -4,7 +4,7 @@
 #include "gateway/headers/request_id.h"
 #include "protocols/http/head_fields.h"
 
-enum { REQUEST_ID_MOST = 128, NAME_MOST = 64 /* no name that matters here is longer */ };
+enum { REQUEST_ID_MOST = 128, NAME_MOST = 64 /* all names compared here are shorter */ };
 
 #define HOPS_FIELD "passerelle-hops"
 #define HOP_PREFIX "passerelle-"
@@ -49,12 +49,12 @@ typedef enum Role {
     ROLE_REQUEST_ID,
     ROLE_VIA,
     ROLE_HOPS,
-    ROLE_OTHER, /* believed by some service: goes on as it is, when the peer is trusted */
+    ROLE_OTHER, /* trusted by some services: passed on unchanged if the peer is trusted */
 } Role;
 
 enum { MOST_NAMES = 5, LONGEST_NAME = 24 };
 
-/* By length, so that most fields are told from all of these at once. */
+/* By length, so that most names are compared with few of these. */
 static const struct {
     const char *name;
     Role role;
@@ -87,7 +87,7 @@ static Role role_of(Bytes name)
             return names_by_length[name.size][i].role;
     }
     for (size_t i = 0; i < sizeof prefixes / sizeof *prefixes; i++) {
-        /* Most names differ in their first byte: they need no call. */
+        /* Most names differ in the first byte already. */
         if (name.size && name.data[0] == (uint8_t)prefixes[i][0] &&
             bytes_start_with(name, prefixes[i]))
             return ROLE_OTHER;
@@ -95,7 +95,7 @@ static Role role_of(Bytes name)
     return ROLE_NONE;
 }
 
-/* What a service makes a variable of cannot tell "_" from "-" (RFC 3875 section 4.1.18). */
+/* CGI and its successors turn "-" of a field name into "_" (RFC 3875 section 4.1.18). */
 static Bytes with_hyphens(Bytes name, char text[NAME_MOST])
 {
     if (name.size > NAME_MOST || !memchr(name.data, '_', name.size))
@@ -110,8 +110,8 @@ static bool is_identity(Bytes name, const char *identity_header)
     return identity_header && bytes_are(name, identity_header);
 }
 
-/* Written with "_", the name of one of these, or of a field that frames a message. No proxy and no
-   client means such a field: it is dropped, whoever sends it. */
+/* Whether the name, with "-" for "_", is one of these or of a field that frames a message. Such
+   fields have no legitimate use and are dropped, even from trusted peers. */
 static bool collides(Bytes name, const char *identity_header)
 {
     char text[NAME_MOST], identity_text[NAME_MOST];
@@ -123,8 +123,7 @@ static bool collides(Bytes name, const char *identity_header)
             bytes_equal(spelled, with_hyphens(bytes_of(identity_header), identity_text)));
 }
 
-/*
- * Counts gateways in a list of hops. Those of Via have the protocol before the name (RFC 9110
+/* Counts the gateways in a list of hops. Those in Via have the protocol before the name (RFC 9110
  * section 7.6.3): "1.1 fred, 2 passerelle-0123456789abcdef (comment)".
  */
 static void count_hops(Forwarding *forwarding, Bytes list, bool with_protocol)
@@ -151,7 +150,7 @@ static void join(Bytes *list, Bytes value, Arena *arena, bool *full)
     *full |= joined.full;
 }
 
-/* What stays among the fields. */
+/* Whether the field stays among the others. */
 static bool is_kept(const Field *field, Role role, bool trusted, const char *identity_header)
 {
     if (role == ROLE_NONE && !is_identity(field->name, identity_header))
@@ -177,7 +176,7 @@ static void take(Forwarding *forwarding, Role role, Bytes value, Arena *arena, b
         join(into, value, arena, full);
 }
 
-/* Several identities are none: which of them the proxy meant, nobody can say. */
+/* Several identity fields contradict each other: all are dropped. */
 static void drop_contradiction(Fields *fields, const char *identity_header)
 {
     uint32_t n = 0, kept = 0;
@@ -191,7 +190,7 @@ static void drop_contradiction(Fields *fields, const char *identity_header)
         fields->n = kept;
 }
 
-/* An open quote would swallow what is added behind it. */
+/* Whether a quoted string is not closed: it would include what is appended. */
 static bool has_open_quote(Bytes value)
 {
     bool open = false;
@@ -221,7 +220,8 @@ Result forwarding_read(Forwarding *forwarding, const Fields *fields, const char 
             fields_add(rest_out, field->name, field->value);
     }
     drop_contradiction(rest_out, identity_header);
-    if (!request_id_is_good(forwarding->request_id)) /* two of them are none, joined by ", " */
+    if (!request_id_is_good(
+            forwarding->request_id)) /* several were joined by ", ", which is not valid */
         forwarding->request_id = BYTES_NONE;
     if (has_open_quote(forwarding->forwarded))
         forwarding->forwarded = BYTES_NONE;
@@ -252,7 +252,7 @@ static void add_joined(Fields *fields, Bytes name, Bytes before, Bytes value)
     fields_add(fields, name, before.size ? before : value);
 }
 
-/* RFC 7239 sections 4 to 6: an IPv6 address has brackets, and what has a colon is quoted. */
+/* RFC 7239 sections 4 to 6: an IPv6 address is in brackets, and values with a colon are quoted. */
 static Bytes forwarded_element(const Forwarding *forwarding, Bytes peer, Bytes authority,
                                Fields *fields)
 {
@@ -267,7 +267,7 @@ static Bytes forwarded_element(const Forwarding *forwarding, Bytes peer, Bytes a
     return buffer_bytes(&element);
 }
 
-/* This hop, as Via names it. */
+/* The member of Via for this hop. */
 static Bytes via_of(const Forwarding *forwarding, uint8_t minor, Fields *fields)
 {
     static const char *const versions[] = {"1.0 ", "1.1 ", "2 "};
@@ -308,7 +308,7 @@ void forwarding_write(const Forwarding *forwarding, ForwardingKind kind, Bytes a
     fields_add(fields, bytes_of("x-request-id"), request_id);
 }
 
-/* Without a port and brackets, or nothing: "192.0.2.1:80", "[2001:db8::1]:443", "unknown". */
+/* The address in "192.0.2.1:80" or "[2001:db8::1]:443". False: none, as in "unknown". */
 static bool read_member(Bytes member, Bytes *text_out, IpAddress *address_out)
 {
     *text_out = host_of(bytes_trim(member));
@@ -324,7 +324,7 @@ Bytes forwarding_client(const Forwarding *forwarding, const TrustedPeers *truste
         while (last > 0 && list.data[last - 1] != ',')
             last--;
         if (!read_member(bytes_slice(list, last, SIZE_MAX), &text, &address))
-            break; /* who is before somebody without a name cannot be known */
+            break; /* members before one without an address cannot be trusted */
         client = text;
         if (!trusted_peers_have(trusted, &address))
             break;

@@ -39,7 +39,7 @@ static bool is_own_link(const OwnFields *own)
 
 /* ---- Links (RFC 8288 section 3) -------------------------------------------------------------- */
 
-/* Takes the first part off a list whose parts may hold the separator in <> and "". */
+/* Removes the first part from a list. The separator may also occur within <> and "". */
 static Bytes take_part(Bytes *list, uint8_t separator)
 {
     bool in_target = false, in_quotes = false;
@@ -78,7 +78,7 @@ static bool is_successor(Bytes link)
     return false;
 }
 
-/* The links but those to successors; empty when none is left. Borrows where all stay. */
+/* The links except those to successors; may be empty. Borrowed from `links` if all remain. */
 static Bytes other_links(Bytes links, Arena *arena)
 {
     Buffer others = buffer_in(arena);

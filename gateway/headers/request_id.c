@@ -5,9 +5,9 @@
 #include <endian.h>
 #include <string.h>
 
-/* The digits of all 32 bits at once: spread to a byte each, the highest in the lowest byte (the
-   first in memory of a little-endian machine), then '0' added to each, and to those above 9 what
-   leads on to 'a'. */
+/* Writes all eight digits at once: spreads them to one byte each, the highest digit in the lowest
+   byte (the first in little-endian memory), adds '0' to each, and to digits above 9 the distance to
+   'a'. */
 static void write_hex_half(uint32_t number, char out[8])
 {
     uint64_t x = __builtin_bswap32(number);
@@ -33,7 +33,7 @@ void random_hex(Random *random, char *out, size_t digits)
         uint64_t number;
         do
             number = random_next(random);
-        while (number == 0); /* tracing takes all zeros for "none" */
+        while (number == 0); /* in trace context all zeros mean "none" */
         write_hex(number, out + i);
     }
 }

@@ -54,7 +54,7 @@ bool trace_parent_read(Bytes value, TraceContext *context_out)
     if (!is_hex(version) || !is_hex(flags) || !is_id(trace_id) || !is_id(caller))
         return false;
 
-    /* A version that we do not know may say more, behind another dash. */
+    /* Later versions may have more fields after another dash. */
     int number = hex_byte(version.data);
     if (number == 0xff ||
         (value.size > PARENT_SIZE && (number == 0 || value.data[PARENT_SIZE] != '-')))
@@ -104,8 +104,8 @@ static bool is_own(Bytes member)
     return bytes_are(bytes_slice(member, 0, bytes_find(member, '=')), own_key);
 }
 
-/* The members of the caller's state that go on: at most `room` of them. -1 when the state is
-   malformed, which makes all of it worthless. */
+/* The members of the caller's state that are passed on, at most `room`. -1: the state is malformed,
+   and nothing of it is passed on. */
 static int read_members(Bytes state, Bytes *members, int room)
 {
     int n = 0;
@@ -122,8 +122,8 @@ static int read_members(Bytes state, Bytes *members, int room)
     return n;
 }
 
-/* Our own member first, then the caller's from the left, as long as there is room. Members that are
-   long for what they say (over 128 bytes) give way first (section 3.3.1.5). */
+/* Our own member first, then the caller's from the left, up to TRACE_STATE_SIZE. Members of more
+   than 128 bytes are dropped first (section 3.3.1.5). */
 static Bytes write_state(const TraceContext *context, Bytes state, Arena *arena)
 {
     Bytes members[TRACE_STATE_MEMBERS - 1];
@@ -155,7 +155,7 @@ static Bytes write_state(const TraceContext *context, Bytes state, Arena *arena)
 
 /* ---- Both ------------------------------------------------------------------------------------ */
 
-/* The value of the only field of that name; data NULL when there is none or more than one. */
+/* The value of a field that occurs once; data NULL: there is none, or several. */
 static Bytes only_value(const Fields *fields, const char *name)
 {
     Bytes value = BYTES_NONE;

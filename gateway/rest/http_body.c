@@ -18,8 +18,8 @@ bool http_body_in(const MethodType *method, const HttpRule *rule)
     return field && http_body_is(field->message) && !field->repeated;
 }
 
-/* The answer's field that is the body, or NULL: all of it. */
-static const FieldType *answer_field(const MethodType *method, const HttpRule *rule)
+/* The field of the response message that is the body; NULL: the whole message. */
+static const FieldType *response_field(const MethodType *method, const HttpRule *rule)
 {
     return rule->response_body[0] ? message_field(method->output, bytes_of(rule->response_body))
                                   : NULL;
@@ -27,7 +27,7 @@ static const FieldType *answer_field(const MethodType *method, const HttpRule *r
 
 bool http_body_out(const MethodType *method, const HttpRule *rule)
 {
-    const FieldType *field = answer_field(method, rule);
+    const FieldType *field = response_field(method, rule);
     return http_body_is(field ? field->message : method->output) && !(field && field->repeated);
 }
 
@@ -55,7 +55,7 @@ static Bytes last_field(Bytes message, uint32_t number)
 Bytes http_body_unwrap(const MethodType *method, const HttpRule *rule, Bytes message,
                        Bytes *content_type_out)
 {
-    const FieldType *field = answer_field(method, rule);
+    const FieldType *field = response_field(method, rule);
     if (field)
         message = last_field(message, field->number);
     Bytes content_type = last_field(message, 1);

@@ -7,18 +7,18 @@
 #include "gateway/rest/http_body.h"
 #include "protocols/rest/rest.h"
 
-/* A message that fields are taken out of. */
+/* A message from which variables and body are removed. */
 typedef struct Taking {
     const MessageType *type;
     JsonNode *root;
     Arena *arena;
 } Taking;
 
-/* Where a field path leads. */
+/* What a field path refers to. */
 typedef struct Place {
-    const FieldType *field; /* NULL: to none */
+    const FieldType *field; /* NULL: there is no such field */
     JsonNode *parent;       /* the object that it may be in, or NULL: not set */
-    JsonNode **member; /* the pointer that holds it, so that it can be taken out; NULL: not set */
+    JsonNode **member;      /* the pointer to it, by which it can be removed; NULL: not set */
 } Place;
 
 static JsonNode **find_member(JsonNode *object, const FieldType *field)
@@ -53,7 +53,7 @@ static void take_out(JsonNode **at)
     *at = (*at)->next;
 }
 
-/* A scalar as the text that stands for it in a URL; data NULL for objects, lists and null. */
+/* The text of a scalar in a URL; data NULL for objects, lists and null. */
 static Bytes scalar_text(const JsonNode *node)
 {
     switch (node->kind) {
@@ -69,8 +69,8 @@ static Bytes scalar_text(const JsonNode *node)
     return BYTES_NONE;
 }
 
-/* What a number, truth or enum value is that JSON leaves out because it is zero; data NULL for
-   others. */
+/* The text of a number, bool or enum that JSON omits because it is zero; data NULL for other
+   types. */
 static Bytes zero_text(const FieldType *field)
 {
     if (field->repeated || field->presence || field->kind == KIND_STRING ||
@@ -95,10 +95,10 @@ static Bytes variable_text(void *owner, Bytes field_path)
 static Result refuse_in_query(const Taking *taking, Bytes name, const char *what)
 {
     return FAIL_FIELD(taking->arena, FAULT_BAD_VALUE, arena_text(taking->arena, name),
-                      "%s has no place in a query", what);
+                      "%s cannot be written as a query parameter", what);
 }
 
-/* Why a field's value cannot be spelled as parameters; NULL where it can. */
+/* Why a field cannot be written as query parameters; NULL: it can. */
 static const char *why_not_in_query(const FieldType *field)
 {
     if (!field)
@@ -111,7 +111,7 @@ static const char *why_not_in_query(const FieldType *field)
     case WELL_KNOWN_ANY:
     case WELL_KNOWN_STRUCT:
     case WELL_KNOWN_VALUE:
-    case WELL_KNOWN_LIST_VALUE: return "a value of any shape";
+    case WELL_KNOWN_LIST_VALUE: return "a value of any type";
     case WELL_KNOWN_NONE: return field->repeated ? "a list of messages" : NULL;
     default: return NULL;
     }
@@ -169,8 +169,7 @@ static Bytes tree_text(Arena *arena, const JsonNode *node)
     return buffer_bytes(&text);
 }
 
-/* Containers that were read keep their text; one that something was taken out of is written
-   anew. */
+/* Parsed containers keep their text. Removes it, because members were taken out. */
 static void forget_text(JsonNode *node)
 {
     node->text = BYTES_NONE;
@@ -180,7 +179,7 @@ static void forget_text(JsonNode *node)
     }
 }
 
-/* The body for a field that JSON left out. */
+/* The body for a field that is not set. */
 static Bytes unset_text(const FieldType *field, Arena *arena)
 {
     if (field->map)
@@ -197,7 +196,7 @@ static Bytes unset_text(const FieldType *field, Arena *arena)
     return plain ? zero : bytes_of(arena_printf(arena, "\"%.*s\"", BYTES_ARGS(zero)));
 }
 
-/* google.api.HttpBody: its data are the body, of the type that it names. */
+/* google.api.HttpBody: its data is the body, with its content type. */
 static Result give_http_body(const Taking *taking, const JsonNode *node, RestRequest *request)
 {
     const JsonNode *content_type = node ? json_member(node, "contentType") : NULL;
@@ -236,8 +235,8 @@ static void take_variables(const RestTemplate *template, Taking *taking)
     forget_text(taking->root);
 }
 
-/* One field is the body. It is given before the variables are taken: one inside it is said in both
-   places. */
+/* One field is the body. It is written before the variables are removed, so a variable within it is
+   in the path and in the body. */
 static Result give_field(const char *name, Taking *taking, RestRequest *request)
 {
     Place place = find_path(taking, bytes_of(name));
@@ -275,7 +274,7 @@ static Result write_by(const HttpRule *rule, const MethodType *method, Taking *t
     return r;
 }
 
-/* Each binding takes the message apart in its own way. */
+/* Each binding needs its own copy of the message, because it removes members. */
 static Result try_rule(const HttpRule *rule, const MethodType *method, Bytes message, Arena *arena,
                        RestRequest *request)
 {
@@ -299,10 +298,10 @@ Result rest_request_write(const MethodType *method, Bytes message, Arena *arena,
     return r;
 }
 
-/* ---- The answer ------------------------------------------------------------------------------ */
+/* ---- The response ---------------------------------------------------------------------------- */
 
-/* The field that an answer's body is, or NULL: the whole message. */
-static const FieldType *answer_field(const HttpRule *rule, const MethodType *method)
+/* The field of the message that the body is; NULL: the whole message. */
+static const FieldType *response_field(const HttpRule *rule, const MethodType *method)
 {
     return rule->response_body[0] ? message_field(method->output, bytes_of(rule->response_body))
                                   : NULL;
@@ -311,7 +310,7 @@ static const FieldType *answer_field(const HttpRule *rule, const MethodType *met
 Result rest_answer_message(const HttpRule *rule, const MethodType *method, Bytes content_type,
                            Bytes body, Arena *arena, Bytes *message_out)
 {
-    const FieldType *field = answer_field(rule, method);
+    const FieldType *field = response_field(rule, method);
     bool raw = http_body_out(method, rule);
     *message_out = body.size ? body : bytes_of("{}");
     if (!field && !raw)
@@ -326,10 +325,10 @@ Result rest_answer_message(const HttpRule *rule, const MethodType *method, Bytes
     if (field)
         buffer_add_byte(&whole, '}');
     *message_out = buffer_bytes(&whole);
-    return whole.full ? FAIL(arena, FAULT_OUT_OF_MEMORY, "reading an answer") : OK;
+    return whole.full ? FAIL(arena, FAULT_OUT_OF_MEMORY, "reading a response") : OK;
 }
 
-/* The value of an object's only member, where it has this name and is an object itself; else
+/* The value of the only member of an object, if it has this name and is an object; else
    BYTES_NONE. */
 static Bytes only_member(Bytes text, const char *wanted, Arena *arena)
 {

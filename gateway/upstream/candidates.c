@@ -134,7 +134,7 @@ static Candidates *candidates_new(Loop *loop, InstanceSet *set)
             candidate_set_down(&c->candidates[i], true);
     }
     for (uint32_t i = 0; i < c->n_lists; i++)
-        c->lists[i].turn = loop->index; /* loops do not begin at the same one */
+        c->lists[i].turn = loop->index; /* so that loops begin with different instances */
     return c;
 }
 
@@ -169,7 +169,7 @@ static void candidates_free(Loop *loop, Candidates *c)
     free(c);
 }
 
-/* ---- A loop's -------------------------------------------------------------------------------- */
+/* ---- The table of a loop --------------------------------------------------------------------- */
 
 static CandidateTable *table_of(Loop *loop)
 {

@@ -7,7 +7,7 @@
 
 #define AVOID_FIRST (1 * SECOND)
 
-enum { AVOID_DOUBLED = 6 /* times at most */ };
+enum { AVOID_DOUBLED = 6 /* AVOID_FIRST is doubled at most so many times */ };
 
 Endpoint *endpoint_find(Endpoint *first, const IpAddress *ip)
 {
@@ -90,7 +90,7 @@ bool endpoint_is_missed(const Endpoint *endpoint, int64_t now)
     return endpoint->named && endpoint->n_links == 0 && now >= endpoint->avoid_until;
 }
 
-/* What is compared, the more important before; less comes first. */
+/* A sort key: the most important part first; the lowest rank comes first. */
 typedef struct Rank {
     uint64_t parts[4];
 } Rank;

@@ -41,8 +41,7 @@ static UpstreamLimits limits_for(const Config *config, bool http2)
     };
     if (l.partial == 0 || l.partial > l.connections)
         l.partial = l.connections > 1 ? l.connections / 2 : 1;
-    /* How many calls one connection carries is for the instance to say, and they share its
-       window. */
+    /* The instance limits the number of calls on a connection; they share its window. */
     l.http.streams = UINT32_MAX;
     uint64_t window = (uint64_t)limits->http.stream_window * 64;
     if (window > INT32_MAX)

@@ -359,9 +359,10 @@ static void on_eof(Socket *socket)
     Link *link = link_of(socket);
     http_connection_eof(link->pump.http);
     if (http_connection_streams(link->pump.http) > 0)
-        pump_flush_later(&link->pump); /* a tunnel's other half */
+        pump_flush_later(&link->pump); /* a tunnel: our side may still send */
     else
-        lost(link, FAIL(loop_scratch(loop_of(link)), FAULT_SYSTEM, "the instance closed it"));
+        lost(link,
+             FAIL(loop_scratch(loop_of(link)), FAULT_SYSTEM, "the instance closed the connection"));
 }
 
 static void on_writable(Socket *socket)
@@ -418,7 +419,7 @@ static void on_lost(Socket *socket, Result why)
     Link *link = link_of(socket);
     if (link->state == LINK_CONNECTING && !link->pump.http && dial_has_more(link->dial)) {
         endpoint_failed(link->endpoint, loop_of(link)->now);
-        socket_close(socket); /* on_closed goes on with it */
+        socket_close(socket); /* on_closed continues with the next address */
     } else {
         lost(link, why);
     }

@@ -14,15 +14,15 @@ const char *version_rule_name(VersionRule rule)
     return rule < RULE_COUNT ? names[rule] : "";
 }
 
-/* ---- The words of a request ------------------------------------------------------------------ */
+/* ---- The versions in a request --------------------------------------------------------------- */
 
 typedef struct Words {
     const VersionQuestion *question;
-    Bytes header; /* the version's field; empty: it says nothing */
+    Bytes header; /* the value of the version field; empty: none */
     VersionMedia media;
 } Words;
 
-/* Whether a list has any element. */
+/* Whether a list has a non-empty element. */
 static bool says_something(Bytes list)
 {
     MediaRange element;
@@ -33,7 +33,7 @@ static bool says_something(Bytes list)
     return false;
 }
 
-/* One pass over the fields: most requests have none of these. */
+/* One pass over the fields, because most requests have none of these. */
 static Words read_words(const VersionQuestion *question)
 {
     Words words = {.question = question};
@@ -148,7 +148,7 @@ static VersionScope scope_of(const Words *words, uint64_t among)
     return (VersionScope){words->question->service, among, words->question->wall};
 }
 
-/* The version of the response where Accept says one that the request is not in. */
+/* The version of the response, if Accept has another one than the request. */
 static Result read_accept(const Words *words, uint64_t among, Arena *arena,
                           const Version **version_out)
 {

@@ -74,7 +74,7 @@ MediaSays version_of_accept(const VersionScope *scope, Bytes accept, const Versi
                             Bytes *text_out)
 {
     const Version *best = NULL, *gone = NULL;
-    unsigned best_quality = 0, free_quality = 0; /* free: of alternatives that say no version */
+    unsigned best_quality = 0, free_quality = 0; /* free: of alternatives without a version */
     MediaRange range;
     *version_out = NULL;
     *text_out = BYTES_NONE;
