@@ -4,7 +4,7 @@
 #include "base/clock.h"
 #include "gateway/instances/instances.h"
 
-enum { MAX_CELLS = 1 << 16 }; /* of one loop; more kinds of calls than that go uncounted by kind */
+enum { MAX_CELLS = 1 << 16 }; /* per loop; calls with further keys are not counted by key */
 
 const int64_t duration_bounds[DURATION_BOUNDS] = {
     500 * MICROSECOND, 1 * MILLISECOND,    2500 * MICROSECOND, 5 * MILLISECOND,   10 * MILLISECOND,
@@ -94,7 +94,8 @@ static void cells_count(Telemetry *telemetry, CountCells *cells, uint64_t key)
 
 /* ---- Blocks ---------------------------------------------------------------------------------- */
 
-/* Each is made when its series is first counted; only this thread writes the pointers. */
+/* Each block is allocated when its series is first counted; only this thread writes the
+   pointers. */
 static MethodCounters *method_counters(Telemetry *telemetry, uint32_t series)
 {
     MethodCounters *block = atomic_load_explicit(&telemetry->methods[series], memory_order_relaxed);
@@ -116,7 +117,7 @@ static ServiceCounters *service_counters(Telemetry *telemetry, uint32_t series)
     return block;
 }
 
-/* All numbers but the serial. */
+/* Resets all numbers except the serial. */
 static void clear(InstanceCounters *block)
 {
     for (int code = 0; code < CODE_COUNT; code++)
@@ -125,7 +126,7 @@ static void clear(InstanceCounters *block)
     atomic_store_explicit(&block->head_count, 0, memory_order_relaxed);
 }
 
-/* NULL: there are too many at once. */
+/* NULL: there are too many instances. */
 static InstanceCounters *instance_counters(Telemetry *telemetry, const KnownInstance *known)
 {
     uint32_t number = known->number;
@@ -138,7 +139,7 @@ static InstanceCounters *instance_counters(Telemetry *telemetry, const KnownInst
         atomic_store_explicit(&block->serial, known->serial, memory_order_relaxed);
         atomic_store_explicit(&telemetry->instances[number], block, memory_order_release);
     } else if (count_read(&block->serial) != known->serial) {
-        clear(block); /* of one that is gone */
+        clear(block); /* the counts of a former instance */
         atomic_store_explicit(&block->serial, known->serial, memory_order_release);
     }
     return block;
@@ -146,7 +147,7 @@ static InstanceCounters *instance_counters(Telemetry *telemetry, const KnownInst
 
 /* ---- One call -------------------------------------------------------------------------------- */
 
-/* A service may return a number that is no gRPC code. */
+/* A service may return a number that is not a gRPC code. */
 static Code known_code(Code code)
 {
     return code < CODE_COUNT ? code : CODE_UNKNOWN;
@@ -198,7 +199,7 @@ static void record_service(Telemetry *telemetry, const CallRecord *r)
     }
 }
 
-/* Each attempt counts for its own instance, also when a later one made the call good. */
+/* Each attempt is counted for its own instance, even if a later attempt succeeded. */
 static void record_attempt(Telemetry *telemetry, const AttemptRecord *attempt)
 {
     InstanceCounters *i = instance_counters(telemetry, attempt->instance->known);

@@ -4,7 +4,7 @@
 
 #include <inttypes.h>
 
-/* What a sample's name has behind its family's. */
+/* The suffix of a sample's name after the name of its family. */
 static const char *type_suffix(MetricType type)
 {
     return type == METRIC_COUNTER ? "_total" : type == METRIC_INFO ? "_info" : "";

@@ -6,8 +6,8 @@
 
 /* ---- Values ---------------------------------------------------------------------------------- */
 
-/* Bit 7 of each byte that JSON does not take as it is: control characters, quotes, backslashes, and
-   what is not ASCII. DEL, which may stand, is not among them. */
+/* Bit 7 of each byte that cannot be copied to a JSON string: control characters, quotes,
+   backslashes, and non-ASCII bytes. DEL is allowed. */
 static uint64_t special_bytes(uint64_t eight)
 {
     const uint64_t ones = UINT64_C(0x0101010101010101), highs = UINT64_C(0x8080808080808080);
@@ -48,7 +48,7 @@ static void add_text(Buffer *line, Bytes key, Bytes text)
 
 /* ---- Members --------------------------------------------------------------------------------- */
 
-/* Always with its milliseconds, so that lines sort as texts. Many lines are of the same second. */
+/* Always with milliseconds, so that lines sort as texts. The text of the last second is cached. */
 static void add_time(Buffer *line, int64_t wall)
 {
     static _Thread_local struct {
@@ -99,7 +99,7 @@ void log_line_millis(Buffer *line, Bytes key, int64_t nanoseconds)
     log_line_end_value(line, at);
 }
 
-/* Compilers know our sources from the folder that they build in. */
+/* __FILE__ is relative to the build folder: removes "../". */
 static const char *source_path(const char *file)
 {
     while (strncmp(file, "../", 3) == 0)
@@ -113,7 +113,7 @@ static void add_cause(Buffer *line, const Error *error)
     log_line_text(line, LOG_KEY("doing"), bytes_of(error->doing));
     log_line_text(line, LOG_KEY("field"), bytes_of(error->field));
     buffer_add_text(line, ",\"at\":\"");
-    buffer_add_text(line, source_path(error->file)); /* nothing to escape in these */
+    buffer_add_text(line, source_path(error->file)); /* needs no escapes */
     buffer_add_byte(line, ':');
     log_line_number(line, BYTES_NONE, (uint64_t)error->line);
     buffer_add_text(line, "\"}");

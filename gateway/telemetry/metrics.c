@@ -21,16 +21,17 @@ static const struct {
                                      "Client connections refused at the limit."},
     [COUNTER_HANDSHAKE_FAILED] = {"passerelle_handshakes_failed", "TLS handshakes that failed."},
     [COUNTER_CONNECTION_BROKEN] = {"passerelle_connections_broken",
-                                   "Client connections ended for breaking their protocol."},
+                                   "Client connections ended because of a protocol error."},
     [COUNTER_CONNECTION_TIMEOUT] = {"passerelle_connection_timeouts",
-                                    "Client connections ended for being slow or idle."},
+                                    "Client connections ended by a timeout."},
     [COUNTER_UPSTREAM_CONNECTED] = {"passerelle_upstream_connections",
                                     "Connections made to instances."},
     [COUNTER_UPSTREAM_CONNECT_FAILED] = {"passerelle_upstream_connect_failures",
-                                         "Connections to instances that could not be made."},
+                                         "Failed connects to instances."},
     [COUNTER_UPSTREAM_LOST] = {"passerelle_upstream_connections_lost",
-                               "Connections to instances that broke."},
-    [COUNTER_RETRIES] = {"passerelle_retries", "Calls that were sent once more."},
+                               "Connections to instances that were lost while calls ran."},
+    [COUNTER_RETRIES] = {"passerelle_retries",
+                         "Retries: calls that were sent again after a failed attempt."},
     [COUNTER_HEDGES] =
         {"passerelle_hedges",
          "Calls that were sent to a second instance while the first had not responded."},
@@ -45,7 +46,7 @@ static const struct {
                              "gateway)."},
     [COUNTER_DETAILS_UNCONVERTED] =
         {"passerelle_error_details_unconverted",
-         "Details of errors that could not be given in the client's version."},
+         "Error details that could not be converted to the client's version."},
 };
 
 static uint64_t count_events(const TelemetryProcess *p, Counter counter)
@@ -58,7 +59,7 @@ static uint64_t count_events(const TelemetryProcess *p, Counter counter)
 
 static void write_connections(Exposition *e, const TelemetryProcess *p)
 {
-    /* Closed ones are read before opened ones, so that there are never more closed than opened. */
+    /* Closed ones are read first, so that there are never more closed than opened. */
     uint64_t closed = count_events(p, COUNTER_CONNECTIONS_CLOSED);
     uint64_t opened = count_events(p, COUNTER_CONNECTIONS_OPENED);
     exposition_single(e, "passerelle_connections", METRIC_GAUGE, "Client connections open now.",
@@ -98,7 +99,7 @@ static int compare_addresses(const void *a, const void *b)
     return strcmp((*first)->address.text, (*second)->address.text);
 }
 
-/* One address may be reached in several ways, by TLS and without: it is one instance here. */
+/* Instances with the same address (for example with and without TLS) are one here. */
 static InstanceSums *sum_instances(const TelemetryProcess *p, KnownInstance **all, uint32_t n,
                                    Arena *arena, uint32_t *n_out)
 {
@@ -126,7 +127,7 @@ static void write_sums(Exposition *e, const InstanceSums *sums, uint32_t n)
         }
     }
     exposition_family(e, "passerelle_upstream_head_seconds", METRIC_SUMMARY,
-                      "From sending a call to an instance to the head of its answer.");
+                      "Time from sending a request to an instance to the head of its response.");
     for (uint32_t i = 0; i < n; i++) {
         Label label = {"instance", sums[i].address};
         if (sums[i].head_count == 0)
@@ -136,7 +137,7 @@ static void write_sums(Exposition *e, const InstanceSums *sums, uint32_t n)
     }
 }
 
-/* Of all that are used, or were until a moment ago. */
+/* All known instances, including those of replaced sets that calls still use. */
 static void write_instances(Exposition *e, const TelemetryProcess *p, Arena *arena)
 {
     uint32_t n_known, n;
@@ -146,11 +147,12 @@ static void write_instances(Exposition *e, const TelemetryProcess *p, Arena *are
     known_instances_let_go(all, n_known);
 }
 
-/* Of the current sets only: an instance that has left is not down. */
+/* The instances of the current sets only: one that has left is not down. */
 static void write_states(Exposition *e, InstanceSet *const *sets, uint32_t n)
 {
-    exposition_family(e, "passerelle_upstream_up", METRIC_GAUGE,
-                      "1 while all loops may use the instance, 0 while one leaves it alone.");
+    exposition_family(
+        e, "passerelle_upstream_up", METRIC_GAUGE,
+        "1 while all loops consider the instance up, 0 while a loop considers it down.");
     for (uint32_t s = 0; s < n; s++) {
         for (uint32_t i = 0; i < sets[s]->n; i++) {
             const Instance *instance = sets[s]->instances[i];
@@ -208,7 +210,7 @@ static void write_config(Exposition *e, const TelemetryProcess *p)
     exposition_single(e, "passerelle_config_generation", METRIC_GAUGE,
                       "Number of the running config.", p->generations->config->generation);
     exposition_family(e, "passerelle_config_loaded_timestamp_seconds", METRIC_GAUGE,
-                      "When the running config was taken, in seconds since 1970.");
+                      "When the running config was loaded, in seconds since 1970.");
     exposition_seconds(e, "", NULL, 0, p->adopted);
     exposition_single(e, "passerelle_config_last_reload_success", METRIC_GAUGE,
                       "0 after a reload that was refused: the running config is an older one.",
@@ -252,8 +254,9 @@ static void write_log(Exposition *e, TelemetryProcess *p)
     exposition_single(e, "passerelle_log_dropped", METRIC_COUNTER,
                       "Log lines dropped because the log was too slow.", log_dropped(p->log));
     exposition_single(e, "passerelle_log_failed", METRIC_COUNTER,
-                      "Log lines that the log's file refused.", log_failed(p->log));
-    exposition_family(e, "passerelle_events", METRIC_COUNTER, "What was logged besides calls.");
+                      "Log lines that could not be written to the log file.", log_failed(p->log));
+    exposition_family(e, "passerelle_events", METRIC_COUNTER,
+                      "Log events by level and name (calls are not events).");
     telemetry_lock_events();
     for (uint32_t number = 1; number < p->series[SERIES_EVENT].n; number++) {
         const Series *series = &p->series[SERIES_EVENT].items[number];
@@ -266,7 +269,7 @@ static void write_log(Exposition *e, TelemetryProcess *p)
 static void write_memory(Exposition *e)
 {
     exposition_family(e, "passerelle_memory_bytes", METRIC_GAUGE,
-                      "Memory in use that limits.memory bounds, by kind.");
+                      "Memory in use that limits.memory limits, by kind.");
     for (int kind = 0; kind < MEMORY_KINDS; kind++) {
         int64_t used = memory_used((MemoryKind)kind);
         Label label = {"kind", memory_kind_names[kind]};
@@ -275,7 +278,7 @@ static void write_memory(Exposition *e)
     exposition_single(e, "passerelle_memory_limit_bytes", METRIC_GAUGE, "limits.memory.",
                       memory_limit());
     exposition_single(e, "passerelle_memory_clients", METRIC_GAUGE,
-                      "Clients that hold so much of it that shares are divided among them.",
+                      "Clients that hold so much memory that the shares are divided among them.",
                       (uint64_t)memory_clients());
 }
 
@@ -299,7 +302,7 @@ static void write_gateway(Exposition *e)
     telemetry_unlock();
 }
 
-/* Few, and known before the page is asked for: they need no more than an array. */
+/* There are few writers: a small array is enough. */
 static struct {
     MetricsWriter *write;
     void *owner;
@@ -342,7 +345,7 @@ static void write_others(Exposition *e)
 void metrics_write(bool openmetrics, Buffer *out)
 {
     Exposition e = {.out = out, .openmetrics = openmetrics};
-    exposition_family(&e, "passerelle_build", METRIC_INFO, "What is running.");
+    exposition_family(&e, "passerelle_build", METRIC_INFO, "The version of the gateway.");
     exposition_number(&e, "", &(Label){"version", VERSION}, 1, 1);
     write_gateway(&e);
     write_others(&e);

@@ -13,8 +13,8 @@
    telemetry_start there are only the metrics of the process. */
 void metrics_write(bool openmetrics, Buffer *out);
 
-/* A writer of more families, for modules above this one. Before the page is asked for; one of each.
-   It is called on the thread that writes the page, until it is taken away. */
+/* Registers a function that writes more families, for modules above this one; it is called on the
+   thread that writes the page, until it is removed. One per owner, at most four. */
 typedef void MetricsWriter(Exposition *e, void *owner);
 void metrics_add_writer(MetricsWriter *write, void *owner);
 void metrics_remove_writer(void *owner);
@@ -22,7 +22,7 @@ void metrics_remove_writer(void *owner);
 /* The Content-Type of either format. */
 const char *metrics_media_type(bool openmetrics);
 
-/* Whether an Accept field (data NULL: none) asks for OpenMetrics. */
+/* Whether an Accept field (data NULL: none) accepts OpenMetrics. */
 bool metrics_wants_openmetrics(Bytes accept);
 
 #endif

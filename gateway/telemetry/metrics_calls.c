@@ -12,7 +12,7 @@ static const char *label_of(const TelemetryProcess *p, SeriesKind kind, uint32_t
     return p->series[kind].items[number].labels[label];
 }
 
-/* Blocks made by other threads: their content is visible once the pointer is. */
+/* Blocks are allocated by the loops' threads: acquire makes their content visible. */
 static const MethodCounters *method_of(const Telemetry *loop, uint32_t number)
 {
     return atomic_load_explicit(&loop->methods[number], memory_order_acquire);
@@ -66,7 +66,7 @@ static int by_key(const void *a, const void *b)
     return (x > y) - (x < y);
 }
 
-/* One item for each key. */
+/* Merges the items of each key. */
 static void fold(KeyCounts *counts)
 {
     size_t kept = 0;
@@ -113,7 +113,7 @@ static void write_calls(Exposition *e, const TelemetryProcess *p, Arena *arena)
     KeyCounts counts = {.arena = arena};
     exposition_family(
         e, "passerelle_calls", METRIC_COUNTER,
-        "Calls that ended, by how; degraded ones had a default answer in place of the failure.");
+        "Finished calls by outcome; degraded ones had a default response instead of an error.");
     for (uint32_t number = 0; number < p->series[SERIES_METHOD].n; number++)
         write_calls_of(e, p, number, &counts);
 }
@@ -192,7 +192,7 @@ static void write_durations_of(Exposition *e, const TelemetryProcess *p, uint32_
 static void write_durations(Exposition *e, const TelemetryProcess *p)
 {
     exposition_family(e, "passerelle_call_duration_seconds", METRIC_HISTOGRAM,
-                      "From a call's first byte to its end.");
+                      "Time from the first byte of a call to its end.");
     for (uint32_t number = 0; number < p->series[SERIES_METHOD].n; number++)
         write_durations_of(e, p, number);
 }
@@ -240,9 +240,9 @@ static const struct {
     size_t offset;
 } method_sums[] = {
     {"passerelle_received_bytes", "Bytes of request messages.", offsetof(MethodCounters, bytes_in)},
-    {"passerelle_sent_bytes", "Bytes of answer messages.", offsetof(MethodCounters, bytes_out)},
+    {"passerelle_sent_bytes", "Bytes of response messages.", offsetof(MethodCounters, bytes_out)},
     {"passerelle_received_messages", "Request messages.", offsetof(MethodCounters, messages_in)},
-    {"passerelle_sent_messages", "Answer messages.", offsetof(MethodCounters, messages_out)},
+    {"passerelle_sent_messages", "Response messages.", offsetof(MethodCounters, messages_out)},
     {"passerelle_unknown_fields", "Fields that the message's type does not have.",
      offsetof(MethodCounters, unknown_fields)},
     {"passerelle_call_losses", "Losses of conversions, by method.",

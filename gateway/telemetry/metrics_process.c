@@ -9,14 +9,14 @@
 #include <time.h>
 #include <unistd.h>
 
-/* Figures of this process from the kernel; zeros where there are none. */
+/* Figures of this process from the kernel; 0: not known. */
 typedef struct ProcessFacts {
     int64_t cpu, started; /* nanoseconds; `started` of wall time */
     uint64_t virtual_bytes, resident_bytes, open_files, most_files;
 } ProcessFacts;
 
-/* The fields of /proc/self/stat behind the command's name, which may hold anything but ends with
-   the last ')': proc(5), from field 3 on. */
+/* Fields of /proc/self/stat (proc(5)), from field 3 on. The command name before them may contain
+   any character; it ends with the last ')'. */
 static void read_stat(ProcessFacts *facts)
 {
     char text[1024];
@@ -56,7 +56,7 @@ static void count_files(ProcessFacts *facts)
     for (const struct dirent *entry; (entry = readdir(folder));)
         facts->open_files += entry->d_name[0] != '.';
     closedir(folder);
-    facts->open_files -= facts->open_files > 0; /* the folder's own */
+    facts->open_files -= facts->open_files > 0; /* the one of the folder itself */
 }
 
 void metrics_write_process(Exposition *e)

@@ -12,7 +12,7 @@
 #include <stdlib.h>
 
 /* The telemetry of the process. The pointer is set before the threads start and cleared after they
-   ended. */
+   have ended. */
 static TelemetryProcess *process;
 static pthread_mutex_t process_lock = PTHREAD_MUTEX_INITIALIZER;
 static pthread_mutex_t events_lock = PTHREAD_MUTEX_INITIALIZER;
@@ -223,7 +223,7 @@ static const char *impact_name(Impact impact)
     return names[impact];
 }
 
-/* What is the same in every line of a call that has to do with it. */
+/* The members that are the same in the log line of every call of a method. */
 static Bytes method_part(const Method *method, Arena *arena)
 {
     Buffer part = buffer_in(arena);
@@ -313,7 +313,7 @@ static void add_set_losses(TelemetryProcess *p, const Config *config, const char
         uint64_t count =
             atomic_load_explicit(&config->loss_counts[loss->index], memory_order_relaxed);
         if (count == 0 || seen[loss->index])
-            continue; /* only what was lost gets a number: schemas have many fields */
+            continue; /* only losses that occurred get a number: schemas have many fields */
         seen[loss->index] = true;
         const char *labels[] = {service, set->from_version, set->to_version, loss->path,
                                 loss_kind_name(loss->kind)};
@@ -344,8 +344,8 @@ void telemetry_retire(TelemetryProcess *p)
         return;
     for (Generation **at = &p->generations->next; *at;) {
         Generation *generation = *at;
-        /* Ours is the last reference, and nobody takes a new one of a config that is not the
-           newest. */
+        /* A reference count of 1 is ours. No other thread takes a reference to a config that is not
+           the newest. */
         if (atomic_load(&generation->config->references) > 1) {
             at = &generation->next;
             continue;
