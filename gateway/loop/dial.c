@@ -25,7 +25,7 @@ typedef struct DialTry {
 } DialTry;
 
 typedef struct DialTarget {
-    IpAddress ip; /* not known: the unix socket */
+    IpAddress ip; /* unknown: the Unix socket */
     uint16_t port;
     DialState state;
 } DialTarget;
@@ -38,12 +38,12 @@ struct Dial {
     char *path;
     DialTarget *targets;
     uint32_t n, n_begun;
-    DialTry *tries; /* under way */
+    DialTry *tries; /* running connects */
     bool more, connected;
-    Timer delay;   /* until the next connect starts */
-    LoopWork look; /* starts the first connect, and reports the end */
-    int error;     /* of the connect that failed last, which is: */
-    uint32_t failed_last;
+    Timer delay;          /* until the next connect starts */
+    LoopWork look;        /* starts the first connect, and reports the end */
+    int error;            /* of the connect that failed last */
+    uint32_t failed_last; /* its index */
 };
 
 static void on_delay(Timer *timer);
@@ -218,8 +218,8 @@ static Result failure_of(Dial *dial)
     socket_peer_name(&last->ip, last->port, name);
     if (dial->n == 1)
         return r;
-    return FAIL_OVER(arena, r, FAULT_SYSTEM, "connecting to %u addresses failed, at last to %s",
-                     dial->n, name);
+    return FAIL_OVER(arena, r, FAULT_SYSTEM,
+                     "connecting to %u addresses failed; the last one was %s", dial->n, name);
 }
 
 static void run_look(LoopWork *work)

@@ -42,7 +42,8 @@ typedef struct DialEvents {
 } DialEvents;
 
 /* Events come from the loop only, never from within a function called here; the owner may free the
-   dial in them. `descriptors` bounds the descriptors' numbers (descriptors.h); 0: nothing does. */
+   dial in them. `descriptors`: descriptor numbers must be below this (descriptors.h); 0: no
+   bound. */
 Dial *dial_new(Loop *loop, uint32_t descriptors, const DialEvents *events, void *owner);
 
 /* Appends addresses. `more`: dial_add will be called again. */

@@ -37,7 +37,7 @@ static FairClient *find(const FairQueue *queue, const IpAddress *address)
     return found ? *(FairClient **)found : NULL;
 }
 
-/* Added at the end of the ring: just before the client whose turn it is. */
+/* Added at the end of the ring: before the client whose turn it is. */
 static FairClient *client_add(FairQueue *queue, const IpAddress *address)
 {
     FairClient *client = calloc(1, sizeof(*client));

@@ -92,19 +92,19 @@ static void run_work(Loop *loop)
 
 static void do_not_wait(uv_idle_t *idle)
 {
-    (void)idle; /* an active idle handle makes the next wait return at once */
+    (void)idle; /* while an idle handle is active, libuv does not wait */
 }
 
-/* Ends the wait. Timers fire in after_wait, after all input was read: after a pause of the whole
-   process, no peer times out whose bytes had arrived in time. */
+/* Ends the wait. Timers fire in after_wait, after all input was read: if the process was suspended,
+   peers whose bytes arrived in time do not time out. */
 static void on_wake(uv_timer_t *timer)
 {
     Loop *loop = timer->data;
     loop->private->wake_at = INT64_MAX;
 }
 
-/* The timer is restarted only if it would fire too late: deadlines that are moved back, as those of
-   busy connections are, cost nothing. */
+/* The timer is restarted only if it would fire too late: a deadline that is moved to a later time,
+   as those of busy connections are, costs nothing. */
 static void set_wake(Loop *loop)
 {
     LoopPrivate *p = loop->private;
@@ -116,7 +116,7 @@ static void set_wake(Loop *loop)
     if (loop->now + wait >= p->wake_at)
         return;
     p->wake_at = loop->now + wait;
-    uv_update_time(&loop->uv); /* libuv counts from its own, older time */
+    uv_update_time(&loop->uv); /* else libuv would use its older, cached time */
     uv_timer_start(&p->wake, on_wake, (uint64_t)((wait + MILLISECOND - 1) / MILLISECOND), 0);
 }
 
@@ -248,7 +248,7 @@ void loop_deinit(Loop *loop)
     on_posted(&p->posted);
     for (int i = 0; i < OWN; i++)
         uv_unref(own[i]);
-    while (uv_run(&loop->uv, UV_RUN_DEFAULT) != 0) /* handles that others are closing */
+    while (uv_run(&loop->uv, UV_RUN_DEFAULT) != 0) /* handles that are closing */
         continue;
     for (int i = 0; i < OWN; i++)
         uv_close(own[i], NULL);

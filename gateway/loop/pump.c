@@ -18,7 +18,7 @@ static size_t total_of(const struct iovec *vectors, int n)
     return total;
 }
 
-/* False: the socket takes no more now; on_writable follows. */
+/* False: the socket accepts no more now; on_writable follows. */
 static bool send_vectors(Pump *pump, const struct iovec *vectors, int n, PumpFlow *flow)
 {
     size_t total = total_of(vectors, n);

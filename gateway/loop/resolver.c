@@ -34,7 +34,7 @@ typedef struct Watched {
 struct Resolver {
     Loop *loop;
     DnsConfig dns; /* `servers` is a copy */
-    bool open;     /* the four below are there */
+    bool open;     /* the next three are valid */
     ares_channel channel;
     struct ares_options options; /* search domains, as c-ares read them */
     FileStamp stamp;
@@ -44,11 +44,11 @@ struct Resolver {
     Question *questions; /* all running ones */
 };
 
-/* The addresses of one family, of the candidate at hand. */
+/* The addresses of one family, for the current candidate. */
 typedef struct Family {
     Question *question;
     bool pending;
-    bool again; /* the channel was closed under it */
+    bool again; /* the channel was closed while it was pending: query again */
     int status; /* ARES_..., once it is not pending */
     IpAddress addresses[FAMILY_MOST];
     uint32_t n;
@@ -56,15 +56,15 @@ typedef struct Family {
 } Family;
 
 /*
- * A lookup under way. It stays until c-ares has answered, also when nobody waits for it any more:
- * c-ares can only cancel all queries at once.
+ * A running lookup. It lives until c-ares has answered, even if it was cancelled: c-ares can only
+ * cancel all queries at once.
  */
 struct Question {
     Resolver *resolver;
     Question *next, **at;
     Lookup *lookup; /* NULL: cancelled */
     char *name;
-    uint32_t candidate; /* index in the search list */
+    uint32_t candidate; /* index of the current name: candidate_of */
     bool no_addresses;  /* some candidate exists, but has no addresses */
     int status;         /* ARES_...: why it has failed */
     Family families[FAMILIES];
@@ -143,7 +143,7 @@ static Watched *watch(Resolver *resolver, ares_socket_t fd)
     return watched;
 }
 
-/* c-ares calls this to have a socket watched, or watched for other events, or before closing it. */
+/* c-ares calls this to start or change the watching of a socket, and before it closes it. */
 static void on_socket(void *owner, ares_socket_t fd, int readable, int writable)
 {
     Resolver *resolver = owner;
@@ -239,7 +239,7 @@ static void channel_close(Resolver *resolver)
     set_timer(resolver);
 }
 
-/* ---- Telling --------------------------------------------------------------------------------- */
+/* ---- Results --------------------------------------------------------------------------------- */
 
 static void question_free(Question *question)
 {
@@ -342,7 +342,7 @@ static void on_delay(Timer *timer)
     tell_later((Question *)((char *)timer - offsetof(Question, delay)));
 }
 
-/* ---- Asking ---------------------------------------------------------------------------------- */
+/* ---- Queries --------------------------------------------------------------------------------- */
 
 static uint32_t dots_in(const char *name)
 {
@@ -360,9 +360,9 @@ static char *text_of(const char *a, const char *between, const char *b)
 }
 
 /*
- * What a name may stand for, in the order in which it is asked for: a name with enough dots is
- * asked for as it is and then within the search domains, another one within them first. NULL
- * behind the last; else the caller frees it.
+ * The names to query, in this order: a name with enough dots (ndots) is queried unchanged first and
+ * then in each search domain, other names in the search domains first. NULL after the last one; the
+ * caller frees the result.
  */
 static char *candidate_of(const Question *question)
 {
@@ -433,8 +433,8 @@ static bool ask_candidate(Question *question)
     return true;
 }
 
-/* No family has addresses. The search goes on behind names that do not exist, or have none; what a
-   name server that failed would have said is not known. */
+/* No family has addresses. The search continues if the name does not exist or has no addresses, but
+   not if a name server failed. */
 static void settle_without_addresses(Question *question)
 {
     int v6 = question->families[V6].status, v4 = question->families[V4].status;
@@ -449,7 +449,7 @@ static void settle_without_addresses(Question *question)
         tell_later(question);
 }
 
-/* An answer came for one family. */
+/* A response for one family arrived. */
 static void settle(Question *question)
 {
     const Family *v6 = &question->families[V6], *v4 = &question->families[V4];

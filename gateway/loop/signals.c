@@ -37,16 +37,16 @@ int signals_make_thread(pthread_t *thread, void *(*run)(void *argument), void *a
     return error;
 }
 
-/* ---- Before the main loop listens ------------------------------------------------------------ */
+/* ---- Before the main loop handles signals ---------------------------------------------------- */
 
-/* early_stop_end sends it to the thread; nobody sends it to the process. */
+/* Sent by early_stop_end to the thread, never to the process. */
 static int end_signal(void)
 {
     return SIGRTMIN;
 }
 
-/* The main thread may be waiting for a name server or an instance, which nothing but the end of the
-   process interrupts. */
+/* The main thread may be blocked on a name server or an instance; only the end of the process can
+   interrupt that. */
 static void *wait_for_stop(void *unused)
 {
     static const char told[] = "passerelle: stopped before startup was complete\n";
@@ -60,7 +60,7 @@ static void *wait_for_stop(void *unused)
     if (number == end_signal())
         return NULL;
     ssize_t written = write(STDERR_FILENO, told, sizeof told - 1);
-    (void)written; /* there may be no handler */
+    (void)written; /* an error cannot be reported */
     _exit(EXIT_SUCCESS);
 }
 

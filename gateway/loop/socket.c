@@ -11,14 +11,13 @@
 #include <unistd.h>
 
 enum {
-    COPY_MAX =
-        64 * 1024, /* of cleartext that the kernel did not take: the rest stays where it is */
-    WRITES_MAX = 1024 * 1024, /* of TLS's own responses: a peer that sends requests without reading
-                                 gets no more */
-    KEEPALIVE_DELAY = 60, /* seconds of silence until the kernel asks whether the peer is there */
+    COPY_MAX = 64 * 1024, /* cleartext bytes copied at most if the kernel does not accept them */
+    WRITES_MAX = 1024 * 1024, /* pending bytes with TLS: a peer may cause TLS responses (key
+                                 updates) without reading */
+    KEEPALIVE_DELAY = 60,     /* seconds without data until the kernel sends keep-alive probes */
 };
 
-/* A copy of bytes that the kernel did not take at once. */
+/* A copy of bytes that the kernel did not accept at once. */
 typedef struct SocketWrite {
     uv_write_t request;
     Socket *socket;
@@ -38,7 +37,7 @@ static void stop_reading(Socket *socket)
     socket->reading = false;
 }
 
-/* Broken, found in a callback of the loop: the owner is notified now. */
+/* The connection is broken, detected in a callback of the loop: notifies the owner now. */
 static void socket_fail(Socket *socket, Result why)
 {
     if (socket->state >= SOCKET_LOST)
@@ -48,7 +47,7 @@ static void socket_fail(Socket *socket, Result why)
     socket->events->on_lost(socket, why);
 }
 
-/* Broken, found within a call of the owner: it is notified later in this turn. */
+/* The same, detected within a call of the owner: notifies it later in this turn. */
 static void socket_break(Socket *socket, int error)
 {
     if (socket->state >= SOCKET_LOST)
@@ -88,7 +87,8 @@ static void on_written(uv_write_t *request, int status)
         tell_writable(socket);
 }
 
-/* Copies up to `limit` bytes of the vectors, `skip` bytes left out, and has libuv write them. */
+/* Copies up to `limit` bytes of the vectors, after the first `skip` bytes, and starts writing
+   them. */
 static size_t write_copy(Socket *socket, const struct iovec *vectors, int n, size_t skip,
                          size_t limit)
 {
@@ -131,7 +131,8 @@ static size_t total_of(const struct iovec *vectors, int n)
     return total;
 }
 
-/* Sends the vectors, and what the kernel does not take as a copy of at most `copy_max` bytes. */
+/* Sends the vectors. Of the bytes that the kernel does not accept, at most `copy_max` are
+   copied. */
 static size_t write_some(Socket *socket, const struct iovec *vectors, int n, size_t copy_max)
 {
     size_t total = total_of(vectors, n), sent = 0;
@@ -151,7 +152,7 @@ static size_t write_some(Socket *socket, const struct iovec *vectors, int n, siz
     return sent;
 }
 
-/* Sends what the TLS engine has put into the cipher buffer; it is always taken whole. */
+/* Sends the content of the cipher buffer, which is always accepted completely. */
 static void send_cipher(Socket *socket)
 {
     LoopPrivate *p = socket->loop->private;
@@ -185,7 +186,7 @@ size_t socket_write(Socket *socket, const struct iovec *vectors, int n)
     socket->wants_writable |= socket_busy(socket);
     if (taken < total_of(vectors, n)) {
         socket->wants_writable = true;
-        if (!socket_busy(socket)) /* the limit of one turn is reached, not the end of the data */
+        if (!socket_busy(socket)) /* only the limit of one turn was reached */
             loop_defer(socket->loop, &socket->later);
     }
     return taken;
@@ -197,12 +198,12 @@ static void socket_ready(Socket *socket)
     socket->events->on_ready(socket);
 }
 
-/* False when the socket is no longer to be worked on. */
+/* False: the socket is not open (yet, or any more). */
 static bool handshake(Socket *socket)
 {
     bool done = false;
     Result r = tls_handshake(socket, &done);
-    send_cipher(socket); /* an alert too */
+    send_cipher(socket); /* also an alert */
     if (failed(r)) {
         socket_fail(socket, r);
         return false;
@@ -212,7 +213,7 @@ static bool handshake(Socket *socket)
     return socket->state == SOCKET_OPEN;
 }
 
-/* TLS begins, or the owner does. */
+/* Starts TLS, or tells the owner that the socket is ready. */
 static void socket_serve(Socket *socket)
 {
     socket->state = socket->tls ? SOCKET_HANDSHAKE : SOCKET_OPEN;
@@ -294,7 +295,8 @@ static void on_input(uv_stream_t *stream, ssize_t n, const uv_buf_t *buffer)
     if (n == UV_EOF && !socket->tls) {
         end_of_input(socket);
     } else if (n == UV_EOF) {
-        /* Without close_notify an answer may have been cut off by anyone (RFC 8446 section 6.1). */
+        /* Without close_notify the data may have been truncated by an attacker (RFC 8446 section
+           6.1). */
         socket_fail(
             socket,
             FAIL(loop_scratch(socket->loop), FAULT_TLS, "the peer closed the connection %s",
@@ -325,7 +327,7 @@ void socket_pause(Socket *socket)
     stop_reading(socket);
 }
 
-/* The stream is there. */
+/* The stream is connected. */
 static void socket_begin(Socket *socket)
 {
     socket->state = socket->events->on_preamble ? SOCKET_PREAMBLE
@@ -352,7 +354,7 @@ static void run_later(LoopWork *work)
 static void socket_init(Socket *socket, Loop *loop, const SocketEvents *events, bool tcp)
 {
     *socket = (Socket){.loop = loop, .events = events, .later.run = run_later};
-    /* Without flags neither makes a descriptor, and cannot fail. */
+    /* Without flags neither creates a descriptor, so neither can fail. */
     if (tcp)
         uv_tcp_init(&loop->uv, &socket->uv.tcp);
     else

@@ -65,17 +65,17 @@ struct Socket {
     Loop *loop;
     const SocketEvents *events;
     SSL *tls;             /* NULL: cleartext */
-    Bytes cipher_in;      /* what the TLS engine may read now, borrowed from the read buffer */
+    Bytes cipher_in;      /* input of the TLS engine, borrowed from the read buffer */
     LoopWork later;       /* delivers events of what happened within a call */
     int error;            /* libuv's error, if it is lost */
-    uint32_t n_writes;    /* under way */
+    uint32_t n_writes;    /* pending */
     uint32_t write_bytes; /* in them */
     SocketState state;
     bool reading, paused, eof, shut, wants_writable;
 };
 
-/* Takes over a connected file descriptor, with TLS as the server when `tls` is there (it takes a
-   reference). on_ready or on_lost follows. Options of TCP are inherited from the listening
+/* Takes over a connected file descriptor, with TLS as the server if `tls` is not NULL (a reference
+   is taken). on_ready or on_lost follows. Options of TCP are inherited from the listening
    socket. */
 void socket_open(Socket *socket, Loop *loop, const SocketEvents *events, int fd, bool tcp,
                  SSL_CTX *tls);
@@ -87,8 +87,8 @@ typedef struct SocketPeer {
     const char *alpn; /* the only protocol offered: "h2"; NULL: none */
 } SocketPeer;
 
-/* Takes over a file descriptor that was connected (dial.h), with TLS as the client when the peer's
-   `tls` is there. on_ready or on_lost follows. All is copied. */
+/* Takes over a file descriptor that was connected (dial.h), with TLS as the client if peer->tls is
+   not NULL. on_ready or on_lost follows. All is copied. */
 void socket_connect(Socket *socket, Loop *loop, const SocketEvents *events, int fd, bool tcp,
                     const SocketPeer *peer);
 

@@ -5,16 +5,16 @@
 #include <stddef.h>
 
 /*
- * A slot of level L spans 64^L ticks. A timer lies at the lowest level at which its time and the
- * wheel's tick fall into the same turn:
+ * A slot of level L spans 64^L ticks. A timer is at the lowest level at which its time and the
+ * wheel's tick are in the same turn:
  *
- *      level 0   |.|.|x|.|...   1 ms each, fired when the tick gets there
- *      level 1   |...|.x.|...   64 ms each, emptied into level 0 when the tick gets to its start
+ *      level 0   |.|.|x|.|...   1 ms each, fired when the tick reaches it
+ *      level 1   |...|.x.|...   64 ms each, emptied into level 0 when the tick reaches its start
  *      ...
- *      level 4   a ring of 64 slots of 4.7 hours; what lies beyond waits in the farthest of them
+ *      level 4   a ring of 64 slots of 4.7 hours; later timers are in the farthest of them
  *
- * Slots before the tick's own one are therefore empty at every level but the last, and the first
- * occupied slot of the lowest level that has any is the next that matters.
+ * So slots before that of the tick are empty at every level except the last, and the next slot to
+ * fire or empty is the first occupied one of the lowest occupied level.
  */
 enum { SLOT_BITS = 6, TOP = TIMER_LEVELS - 1 };
 
@@ -104,7 +104,7 @@ void timer_stop(TimerWheel *wheel, Timer *timer)
     if (timer->next)
         timer->next->at = timer->at;
 
-    /* Whether a slot became empty shows by its head being ours; lists elsewhere have no bit. */
+    /* A slot became empty if `at` is its head; other lists have no bit. */
     Timer **first = &wheel->slots[0][0];
     if (!*timer->at && timer->at >= first && timer->at < first + TIMER_LEVELS * TIMER_SLOTS) {
         size_t index = (size_t)(timer->at - first);
@@ -142,7 +142,8 @@ static bool wheel_next(const TimerWheel *wheel, int64_t *tick_out)
     return true;
 }
 
-/* Empties the slots that begin at the tick, from the highest level down, and fires level 0's. */
+/* Empties the slots that begin at the tick, from the highest level down, and fires that of level
+   0. */
 static void wheel_turn(TimerWheel *wheel)
 {
     Timer *list = NULL;

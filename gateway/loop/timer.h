@@ -14,7 +14,7 @@ typedef struct Timer Timer;
 typedef struct TimerWheel TimerWheel;
 
 struct Timer {
-    Timer *next, **at;          /* at: what points to this one; NULL when it is not running */
+    Timer *next, **at;          /* at: the pointer to this one; NULL when it is not running */
     int64_t when;               /* monotonic nanoseconds */
     void (*fire)(Timer *timer); /* may start it again or free its owner */
 };
@@ -24,7 +24,7 @@ enum { TIMER_LEVELS = 5, TIMER_SLOTS = 64 };
 struct TimerWheel {
     Timer *slots[TIMER_LEVELS][TIMER_SLOTS];
     uint64_t occupied[TIMER_LEVELS]; /* bit: the slot has timers */
-    int64_t tick;                    /* milliseconds up to which all has fired */
+    int64_t tick;                    /* milliseconds: all timers up to here have fired */
     Timer *due;                      /* started with a time that had passed */
 };
 
@@ -41,7 +41,8 @@ static inline bool timer_running(const Timer *timer)
 /* Fires what is due. */
 void timer_wheel_run(TimerWheel *wheel, int64_t now);
 
-/* When to run next: nanoseconds from `now`, or -1 when no timer runs. May be early, never late. */
+/* When to call timer_wheel_run next: nanoseconds from `now`; -1: no timer runs. It may be too
+   early, never too late. */
 int64_t timer_wheel_wait(const TimerWheel *wheel, int64_t now);
 
 #endif

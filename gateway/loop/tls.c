@@ -9,7 +9,7 @@
 #include <openssl/ssl.h>
 #include <openssl/x509v3.h>
 
-/* A record, its head and tag, and a little more. */
+/* Bytes of a record; with room for its header and tag. */
 enum { RECORD_SIZE = LOOP_RECORD_SIZE, RECORD_ROOM = RECORD_SIZE + 512 };
 
 static int bio_read(BIO *bio, char *out, int size)
@@ -143,9 +143,10 @@ static Result tls_error(Socket *socket, const char *doing)
     long verified = SSL_get_verify_result(socket->tls);
     if (verified != X509_V_OK)
         return FAIL(arena, FAULT_TLS, "%s: %s: %s", doing,
-                    reason ? reason : "the peer is not trusted",
+                    reason ? reason : "the peer's certificate is not trusted",
                     X509_verify_cert_error_string(verified));
-    return FAIL(arena, FAULT_TLS, "%s: %s", doing, reason ? reason : "the peer broke off");
+    return FAIL(arena, FAULT_TLS, "%s: %s", doing,
+                reason ? reason : "the peer aborted the handshake or the connection");
 }
 
 Result tls_handshake(Socket *socket, bool *done_out)
@@ -191,8 +192,8 @@ static bool encrypt_record(Socket *socket, const uint8_t *data, size_t size)
 }
 
 /*
- * Small vectors are gathered, so that many frames share a record; a vector that fills a record by
- * itself is encrypted from where it lies.
+ * Small vectors are gathered, so that many frames share a record; a vector that fills a whole
+ * record is encrypted without a copy.
  */
 int tls_encrypt(Socket *socket, const struct iovec *vectors, int n, size_t *taken_out)
 {

@@ -27,8 +27,8 @@ MUST_USE Result tls_handshake(Socket *socket, bool *done_out);
 TlsOutcome tls_decrypt(Socket *socket, uint8_t *room, size_t size, size_t *size_out,
                        Result *why_out);
 
-/* Encrypts at most SOCKET_WRITE_MAX bytes of the vectors, in records of at most 16 KiB. 0, or -1
-   when the engine is broken. */
+/* Encrypts at most SOCKET_WRITE_MAX bytes of the vectors, in records of at most 16 KiB. Returns 0,
+   or -1 when the engine failed. */
 int tls_encrypt(Socket *socket, const struct iovec *vectors, int n, size_t *taken_out);
 
 /* Sends close_notify. */

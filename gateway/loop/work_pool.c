@@ -4,8 +4,8 @@
 
 struct WorkPool {
     uv_mutex_t lock;  /* of everything below, and of Loop.n_jobs */
-    uv_cond_t wanted; /* a job waits, or the threads are to end */
-    uv_cond_t left;   /* a loop has no job any more */
+    uv_cond_t wanted; /* a job waits, or `ending` was set */
+    uv_cond_t left;   /* a loop has no more jobs */
     FairQueue queue;
     uint32_t most_waiting;
     bool ending;
@@ -25,7 +25,7 @@ static void on_back(Loop *loop, void *argument)
     job->on_done(job, job->has_run);
 }
 
-/* Under the lock, so that work_pool_leave finds the post made. */
+/* Under the lock, so that the job is posted before work_pool_leave returns. */
 static void give_back(WorkPool *pool, WorkJob *job)
 {
     Loop *loop = job->loop;
@@ -126,7 +126,7 @@ bool work_pool_cancel(WorkPool *pool, WorkJob *job)
     bool waits = fair_waits(&job->place);
     if (waits) {
         fair_queue_remove(&pool->queue, &job->place);
-        job->loop->n_jobs--; /* on its own loop, which therefore is not in work_pool_leave */
+        job->loop->n_jobs--; /* called on its loop's thread, so that is not in work_pool_leave */
     }
     uv_mutex_unlock(&pool->lock);
     return waits;

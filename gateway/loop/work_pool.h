@@ -4,11 +4,11 @@
  *      loop    add(job) ..................................... on_done(job)
  *      pool              waits, in turn of its client | run(job)
  *
- * A job is a pure function over memory that it owns while it waits and runs: nobody else may write
- * there. It is embedded in its owner, which lives until on_done, or until the job was cancelled
- * before it ran. Clients take turns (fair_queue.h), so that one with much work does not delay the
- * others. The queue is bounded: when it is full, the client with the most waiting jobs loses its
- * last one.
+ * A job is a pure function over memory that it owns while it waits and runs: no other code may
+ * write there. It is embedded in its owner, which lives until on_done, or until the job was
+ * cancelled before it ran. Clients take turns (fair_queue.h), so that one with much work does not
+ * delay the others. The queue is bounded: when it is full, the client with the most waiting jobs
+ * loses its last one.
  *
  * One pool for all loops of the process, from before their start until after their end.
  */

@@ -21,7 +21,7 @@ static struct {
     pthread_mutex_t lock;
     ClientAccount *chains[CHAINS];
     uint32_t n;
-    uint64_t seed; /* so that no peer can choose its chain */
+    uint64_t seed; /* so that peers cannot cause collisions */
 } all = {.lock = PTHREAD_MUTEX_INITIALIZER};
 
 /* Under the lock. */

@@ -20,10 +20,10 @@ void account_keep(Account *account);
 /* Whether the account is that of the client at this address. */
 bool account_is_of(const Account *account, const IpAddress *address);
 
-/* Returns the reference; NULL is allowed. The caller has taken back all that it added. */
+/* Returns the reference; NULL is allowed. The caller has subtracted everything that it added. */
 void account_close(Account *account);
 
-/* How many there are. */
+/* The number of accounts. */
 uint32_t accounts_open(void);
 
 #endif

@@ -52,7 +52,7 @@ void memory_wait_end(Loop *loop, MemoryWait *wait)
         timer_stop(&loop->timers, &waits->timer);
 }
 
-/* Waits that begin meanwhile are behind the last one, and are looked at the next time. */
+/* Waits that begin during this are after `end`, and are handled the next time. */
 static void look(Timer *timer)
 {
     MemoryWaits *waits = (MemoryWaits *)((char *)timer - offsetof(MemoryWaits, timer));

@@ -6,7 +6,7 @@
 #include <openssl/crypto.h>
 #include <stdlib.h>
 
-/* What the allocator gave, which it knows: OpenSSL frees without a size. */
+/* By the allocator, because OpenSSL frees without a size. */
 static int64_t size_of(void *memory)
 {
     return memory ? (int64_t)malloc_usable_size(memory) : 0;
@@ -25,7 +25,7 @@ static void give(void *memory, const char *file, int line)
     free(memory);
 }
 
-/* As of OpenSSL's own: of nothing it is a malloc, to nothing a free. */
+/* Like CRYPTO_realloc: NULL allocates, size 0 frees. */
 static void *resize(void *memory, size_t size, const char *file, int line)
 {
     if (!size) {

@@ -213,7 +213,7 @@ static void when_all_have_failed_the_last_reason_is_said(void **state)
     run();
     char expected[100];
     snprintf(expected, sizeof(expected),
-             "connecting to 2 addresses failed, at last to 127.0.0.8:%u", port);
+             "connecting to 2 addresses failed; the last one was 127.0.0.8:%u", port);
     assert_non_null(strstr(why, expected));
     assert_non_null(strstr(why, "refused"));
 }
