@@ -13,7 +13,7 @@
 
 enum { CONFIG_SIZE_MOST = 16 << 20 };
 
-/* ---- Telling --------------------------------------------------------------------------------- */
+/* ---- Reporting mistakes ---------------------------------------------------------------------- */
 
 const char *config_path(ConfigReader *reader, const char *format, ...)
 {
@@ -54,7 +54,7 @@ const char *config_hint(ConfigReader *reader, const char *word, const char *cons
     return document_hint(reader->arena, bytes_of(word), words, n);
 }
 
-/* ---- The small things ------------------------------------------------------------------------ */
+/* ---- Single settings ------------------------------------------------------------------------- */
 
 static const char *lower_case(Arena *arena, const char *text)
 {
@@ -161,7 +161,7 @@ static void note_verbs(Cors *cors, const Method *method, Table *seen, Buffer *ve
     }
 }
 
-/* Pages of other origins may use the verbs that the schemas have, once there are bindings. */
+/* Pages of other origins may use the HTTP methods of all bindings. */
 static void read_cors_verbs(ConfigReader *reader)
 {
     Config *config = reader->config;
@@ -250,7 +250,7 @@ static void free_contexts(Config *config)
         free_service_contexts(&config->services[i]);
 }
 
-/* All that is not in the config's arena. */
+/* Frees everything outside of the config's arena. */
 static void free_parts(Config *config)
 {
     free_contexts(config);
@@ -320,7 +320,7 @@ Config *config_ref(Config *config)
 
 void config_unref(Config *config)
 {
-    /* The last one must see all that the others did with it. */
+    /* acq_rel: the thread that frees the config sees all changes of the others. */
     if (atomic_fetch_sub_explicit(&config->references, 1, memory_order_acq_rel) != 1)
         return;
     if (config->let_go)

@@ -117,9 +117,9 @@ typedef enum Impact { IMPACT_LOW, IMPACT_HIGH, IMPACT_CATASTROPHIC } Impact;
 
 /* Which responses are compressed, for clients that accept it. */
 typedef enum CompressAnswers {
-    COMPRESS_WEB, /* those that the instance compressed, and REST and Connect unary */
-    COMPRESS_INSTANCE,
-    /* those that the instance compressed */ COMPRESS_ALWAYS,
+    COMPRESS_WEB,      /* those that the instance compressed, and REST and Connect unary */
+    COMPRESS_INSTANCE, /* those that the instance compressed */
+    COMPRESS_ALWAYS,
     COMPRESS_NEVER,
 } CompressAnswers;
 
@@ -243,7 +243,7 @@ struct Method {
     Bytes default_reply[CODEC_COUNT];
     uint32_t id;     /* in the Config, for counters */
     uint32_t series; /* telemetry's */
-    Bytes log_part;  /* telemetry's: what the log says of it */
+    Bytes log_part;  /* telemetry's: its members in a log line */
 };
 
 /* One google.api.http rule of one method: the value in the RestTable. */

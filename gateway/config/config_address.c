@@ -1,4 +1,4 @@
-/* Addresses as a config spells them. */
+/* Addresses as written in a config. */
 #include "gateway/config/config_internal.h"
 
 #include "base/arena.h"

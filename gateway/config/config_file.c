@@ -4,7 +4,7 @@
 #include "adapters/run/plan_run.h"
 #include "base/arena.h"
 
-/* protobuf-c gives back nothing that it took: the arena does. */
+/* protobuf-c's memory is freed with the arena. */
 static void *take(void *arena, size_t size)
 {
     return arena_alloc(arena, size);
@@ -41,7 +41,7 @@ Result config_message(Arena *arena, const MessageType *type, Bytes json,
     ProtobufCAllocator allocator = {take, leave, arena};
     *message_out = protobuf_c_message_unpack(descriptor, &allocator, wire.size, wire.data);
     if (!*message_out)
-        return FAIL(arena, FAULT_INTERNAL, "a checked text is not a %s", type->full_name);
+        return FAIL(arena, FAULT_INTERNAL, "checked JSON cannot be read as a %s", type->full_name);
     return OK;
 }
 

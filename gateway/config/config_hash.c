@@ -12,7 +12,7 @@ void config_hash_begin(ConfigReader *reader)
     CHECK(reader->hash && EVP_DigestInit_ex(reader->hash, EVP_sha256(), NULL));
 }
 
-/* With its size: two texts are not the same as one that was cut elsewhere. */
+/* Includes the size, so that the boundaries between texts count. */
 void config_hash_add(ConfigReader *reader, Bytes text)
 {
     uint64_t size = text.size;

@@ -76,7 +76,7 @@ static void read_tls(ConfigReader *reader, const Passerelle__Config__InstanceTls
     instance->tls_name = text->name ? text->name : instance->address.host;
     if (!instance->tls_name)
         config_tell(reader, config_path(reader, "%s.name", path), NULL,
-                    "a unix socket has no name: the key name is missing");
+                    "the key name is missing: a Unix socket has no host name");
     if (!files.certificate != !files.key) {
         config_tell(reader, path, NULL, "the key %s is missing", files.key ? "certificate" : "key");
         return;
@@ -86,7 +86,7 @@ static void read_tls(ConfigReader *reader, const Passerelle__Config__InstanceTls
         config_tell_tls(reader, r, path);
 }
 
-/* False: there is none, which is told. */
+/* False: there is no valid address, which was reported. */
 static bool read_address(ConfigReader *reader, const char *address, const char *authority,
                          const char *path, Instance *instance)
 {
@@ -206,13 +206,13 @@ typedef struct ListReader {
     const Service *service;
     const Table *had;
     InstanceList *list;
-    Instance **fresh; /* those not had, in their order, with `said` filled in */
+    Instance **fresh; /* new ones, in their order, with `said` filled in */
     const char **fresh_paths;
     uint32_t n_fresh;
     Buffer fresh_json; /* {"instances":[...]} */
 } ListReader;
 
-/* The root's list; NULL: it is something else, which is told. */
+/* The value of `instances`; NULL: there is no such list, which was reported. */
 static const JsonNode *find_entries(ConfigReader *reader)
 {
     const JsonNode *root = reader->file.document.root, *entries = NULL;
@@ -231,7 +231,7 @@ static const JsonNode *find_entries(ConfigReader *reader)
     if (!entries)
         config_tell(reader, "", "instances: []", "the key instances is missing");
     else if (entries->kind != JSON_ARRAY)
-        config_tell(reader, "instances", "[]", "this is no list");
+        config_tell(reader, "instances", "[]", "this is not a list");
     return entries && entries->kind == JSON_ARRAY ? entries : NULL;
 }
 
@@ -249,7 +249,7 @@ static void add_entry(ListReader *l, const char *path, Bytes said)
     l->list->items[l->list->n++] = instance;
 }
 
-/* The entries that are good by themselves, as JSON. */
+/* Reads the entries; those that are valid by themselves go to fresh_json. */
 static void read_entries(ListReader *l, const JsonNode *entries, const MessageType *type,
                          const DocumentRules *rules)
 {
@@ -293,13 +293,13 @@ static Result read_fresh(ListReader *l, const Schema *schema)
         l->fresh[i]->said = said;
         if (reader->problems->n != n_problems) {
             SSL_CTX_free(l->fresh[i]->tls);
-            l->fresh[i]->service = NULL; /* it is wrong */
+            l->fresh[i]->service = NULL; /* marks a mistake: see keep_good */
         }
     }
     return OK;
 }
 
-/* Leaves out those that are wrong, and the second of an address. */
+/* Removes entries with mistakes, and repeated addresses. */
 static void keep_good(ListReader *l)
 {
     Table seen = table_in(l->reader.arena);
@@ -313,7 +313,7 @@ static void keep_good(ListReader *l)
         l->list->n_refused++;
         if (!instance->service)
             continue;
-        config_tell(&l->reader, "instances", NULL, "the address %s is there twice",
+        config_tell(&l->reader, "instances", NULL, "the address %s occurs twice",
                     instance->address.text);
         if (!l->had || !table_get(l->had, instance->said))
             SSL_CTX_free(instance->tls);

@@ -1,4 +1,4 @@
-/* Where clients and operators connect. */
+/* The listeners for clients and operators. */
 #include "gateway/config/config_internal.h"
 
 #include "base/arena.h"
@@ -32,7 +32,7 @@ static void read_tls(ConfigReader *reader, const Passerelle__Config__ListenerTls
     listener->client_certificate = text->client_ca != NULL;
 }
 
-/* The same address twice; port 0 is another one each time. */
+/* Reports an address that occurs twice. Port 0 is a different one each time. */
 static void tell_duplicate(ConfigReader *reader, uint32_t at, const char *path)
 {
     const ListenerConfig *listeners = reader->config->listeners;
@@ -47,7 +47,7 @@ static void tell_duplicate(ConfigReader *reader, uint32_t at, const char *path)
 
 /* ---- Trust ----------------------------------------------------------------------------------- */
 
-/* Why a text is not a valid entry of the list, and what to write instead. */
+/* Reports why a text is not a valid entry of the list. */
 static void tell_no_network(ConfigReader *reader, const char *text, bool alone, const char *path)
 {
     IpRange meant;
@@ -118,15 +118,17 @@ static void check_identity_header(ConfigReader *reader)
 {
     const Config *config = reader->config;
     const char *name = config->identity_header;
-    bool believed = false;
+    bool any_trusted = false;
     for (uint32_t i = 0; i < config->n_listeners; i++)
-        believed |= !trusted_peers_are_none(&config->listeners[i].trusted);
+        any_trusted |= !trusted_peers_are_none(&config->listeners[i].trusted);
     if (!name)
         return;
     if (means_something_else(name))
         config_tell(reader, "identity_header", "a name of its own, for example x-client-id",
-                    "%s already has a meaning, and would be dropped from all other requests", name);
-    else if (!believed)
+                    "%s has another meaning; as the identity header it would be removed from "
+                    "requests of untrusted peers",
+                    name);
+    else if (!any_trusted)
         config_tell(reader, "identity_header", "list the senders in trusted_proxies",
                     "it is accepted from trusted proxies only, and there are none");
 }

@@ -1,7 +1,7 @@
 /*
- * Whether an instance's address leads back to a listener: a gateway that asks itself turns one call
- * into many. It is a doubt and no mistake, for the machine that checks need not be the one that
- * runs; there max_hops ends such calls.
+ * Whether the address of an instance is one of the gateway's own listeners: a gateway that calls
+ * itself multiplies each call. It is a doubt and not a mistake, because the config may be checked
+ * on another machine than it runs on. At run time max_hops ends such calls.
  */
 #include "gateway/config/config_internal.h"
 
@@ -17,7 +17,7 @@ static IpAddress ip_of_text(const char *text)
     return ip;
 }
 
-/* Names are not resolved here, but for the one that every machine has. */
+/* Only "localhost" is resolved here. */
 static IpAddress ip_of_host(const char *host)
 {
     return ip_of_text(strcasecmp(host, "localhost") == 0 ? "127.0.0.1" : host);
@@ -37,12 +37,12 @@ static bool is_loopback(const IpAddress *ip)
            ip_equal(ip, &one);
 }
 
-/* An address of this machine: of the loopback, or of one of its interfaces. */
+/* An address of this machine: loopback, or one of its interfaces. */
 static bool is_here(const IpAddress *ip)
 {
     struct ifaddrs *all;
     bool found =
-        is_loopback(ip) || is_wildcard(ip); /* connecting to a wildcard is to the loopback */
+        is_loopback(ip) || is_wildcard(ip); /* a connect to the wildcard address goes to loopback */
     if (found || getifaddrs(&all) != 0)
         return found;
     for (const struct ifaddrs *at = all; at && !found; at = at->ifa_next) {
@@ -79,8 +79,7 @@ void config_doubt_loop(ConfigReader *reader, const Address *instance, const char
     for (uint32_t i = 0; i < config->n_listeners; i++) {
         if (address_reaches(instance, &config->listeners[i].address)) {
             config_doubt(reader, path, "the address of a service's own process",
-                         "%s is where this gateway itself listens, by listen[%u]: each call would "
-                         "come back for ever",
+                         "this gateway itself listens on %s (listen[%u]): calls would loop",
                          instance->text, i);
             return;
         }

@@ -1,4 +1,4 @@
-/* Routes: policy, and which methods it is for. */
+/* Routes: policy, and the methods that it applies to. */
 #include "gateway/config/config_internal.h"
 
 #include "base/arena.h"
@@ -87,13 +87,13 @@ static void read_prefix(ConfigReader *reader, const char *match, const char *pat
     if (!failed(r))
         r = http_path_read_loosely(normal, reader->arena, &route->loose_prefix);
     if (failed(r) || !http_is_path(bytes_of(match)) || strchr(match, '?'))
-        config_tell(reader, path, NULL, "%s is not the beginning of a path", match);
+        config_tell(reader, path, NULL, "%s is not a valid path prefix", match);
     else if (!bytes_are(normal, match))
         config_tell(reader, path, arena_printf(reader->arena, "write %.*s", BYTES_ARGS(normal)),
-                    "no path begins so in its normal form");
+                    "the prefix is not in the normal form of paths, so it would match none");
 }
 
-/* An opaque route brings its instances: they make a service without versions. */
+/* An opaque route has its own instances: they are a service without versions. */
 static void read_opaque(ConfigReader *reader, const Passerelle__Config__Route *text,
                         const char *path, Route *route)
 {
@@ -109,7 +109,7 @@ static void read_opaque(ConfigReader *reader, const Passerelle__Config__Route *t
 
     if (text->hedge)
         config_tell(reader, config_path(reader, "%s.hedge", path), NULL,
-                    "requests of a path prefix have no second attempt beside the first");
+                    "requests of a path prefix cannot be hedged");
     Service *service = &config->services[config->n_services];
     reader->services[config->n_services] = (ServicePlan){.path = path};
     service->name = text->match;
@@ -142,7 +142,7 @@ static void tell_duplicate(ConfigReader *reader, const Route *route, const char 
     const Config *config = reader->config;
     for (const Route *other = config->routes; other < route; other++)
         if (strcmp(other->match, route->match) == 0) {
-            config_tell(reader, path, NULL, "%s is matched in line %d already", route->match,
+            config_tell(reader, path, NULL, "%s is already matched in line %d", route->match,
                         other->line);
             return;
         }
@@ -162,16 +162,15 @@ static void read_route(ConfigReader *reader, const Passerelle__Config__Route *te
     tell_duplicate(reader, route, match_path);
     if (text->hedge && text->attempts < 2)
         config_tell(reader, config_path(reader, "%s.hedge", path), "attempts: 2",
-                    "a second attempt needs attempts of 2 at least");
+                    "hedging needs at least 2 attempts");
     if (text->match[0] == '/') {
         read_opaque(reader, text, path, route);
         return;
     }
     route->service = find_service(reader, text->match, match_path);
     if (text->n_instances)
-        config_tell(
-            reader, config_path(reader, "%s.instances", path), NULL,
-            "only a route that matches a path has instances; those of a service stand with it");
+        config_tell(reader, config_path(reader, "%s.instances", path), NULL,
+                    "only a route that matches a path has instances; a service has its own");
 }
 
 static int longest_prefix_first(const void *a, const void *b)
@@ -192,7 +191,7 @@ static void sort_opaque(ConfigReader *reader)
     config->http_routes = opaque;
 }
 
-/* What a service's methods have when no route of the config matches them. */
+/* The route of methods that no route in the config matches. */
 static void add_implicit(ConfigReader *reader, const Service *service)
 {
     static const Passerelle__Config__Route unsaid = PASSERELLE__CONFIG__ROUTE__INIT;
@@ -283,7 +282,7 @@ static void assign(ConfigReader *reader, Method *method, bool *used)
     for (uint32_t i = 0; i < config->n_routes; i++) {
         MatchLevel level = level_in_any_version(&config->routes[i], method);
         used[i] |= level != MATCH_NOTHING;
-        /* The implicit routes come last, so that of two equals the one that is said stays. */
+        /* Implicit routes come last, so a route of the config has precedence at the same level. */
         if (level > best) {
             best = level;
             method->route = &config->routes[i];
@@ -295,7 +294,7 @@ static void assign(ConfigReader *reader, Method *method, bool *used)
     method->safe_to_repeat = method->safe || method->type->idempotent;
 }
 
-/* All that a match can say of this service: for the nearest word. */
+/* A hint with the nearest valid match for this service. */
 static const char *hint_of(ConfigReader *reader, const Route *route)
 {
     const Service *service = route->service;

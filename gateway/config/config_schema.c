@@ -1,15 +1,15 @@
-/* Schemas of versions: from a file, or told by an instance. */
+/* Schemas of versions: from a file, or from an instance by reflection. */
 #include "gateway/config/config_internal.h"
 
 #include "base/arena.h"
 #include "gateway/config/schema_ask.h"
 
-/* A file that was read already, or was found not to be readable (then its schema is NULL). */
+/* A schema file that was read already; `schema` NULL: with a failure, which was reported. */
 typedef struct LoadedSchema {
     const Schema *schema;
 } LoadedSchema;
 
-/* What was to be done and where it began to fail. */
+/* Reports the outermost and the innermost error of the chain. */
 static void tell_failure(ConfigReader *reader, Result r, const char *path, const char *hint)
 {
     const Error *origin = error_origin(r);
@@ -18,7 +18,7 @@ static void tell_failure(ConfigReader *reader, Result r, const char *path, const
                 more ? origin->doing : "");
 }
 
-/* A descriptor set, which counts for the hash of the config. */
+/* Loads a descriptor set, and adds it to the hash of the config. */
 static Result load_set(ConfigReader *reader, const char *file, const Schema **schema_out)
 {
     Bytes set = BYTES_NONE;
@@ -48,7 +48,7 @@ static const Schema *load_file(ConfigReader *reader, const char *file, const cha
     return loaded->schema;
 }
 
-/* ---- Told by an instance --------------------------------------------------------------------- */
+/* ---- By reflection --------------------------------------------------------------------------- */
 
 static void check_cache(ConfigReader *reader, const Version *version, const char *path)
 {
@@ -92,12 +92,12 @@ static void ask(ConfigReader *reader, Version *version, const Passerelle__Config
         return;
     }
     version->schema = NULL;
-    bool away = r.error->fault->retryable;
-    if (away && reflected->cache)
+    bool unreachable = r.error->fault->retryable;
+    if (unreachable && reflected->cache)
         use_cache(reader, version, r, path);
     else
         tell_failure(reader, r, path,
-                     away ? "with the key cache the gateway starts without it" : NULL);
+                     unreachable ? "with the key cache the gateway can start without it" : NULL);
 }
 
 static void read_reflection(ConfigReader *reader, Version *version,

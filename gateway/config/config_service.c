@@ -1,4 +1,4 @@
-/* Services: their versions, schemas, instances, and how a client's version is told. */
+/* Services: their versions, schemas, instances, and the negotiation of versions. */
 #include "gateway/config/config_internal.h"
 
 #include "base/arena.h"
@@ -23,7 +23,7 @@ static void check_package(ConfigReader *reader, const Version *version, const ch
                 "%s has no RPC service in the package %s", schema->name, version->package);
 }
 
-/* Names stand in headers, URLs and matches of routes. */
+/* Names are used in headers, URLs and matches of routes. */
 static bool is_name(const char *name)
 {
     for (const char *c = name; *c; c++)
@@ -104,7 +104,7 @@ static void read_versions(ConfigReader *reader, Service *service, const ServiceP
                      config_path(reader, "%s.versions[%zu]", plan->path, i));
 }
 
-/* The version with this name, or NULL and told. */
+/* The version with this name; NULL: none, which was reported. */
 static const Version *find_version(ConfigReader *reader, const Service *service, const char *name,
                                    const char *path)
 {
@@ -210,7 +210,7 @@ static void read_negotiation(ConfigReader *reader, Service *service, const Servi
         service->default_version = &service->versions[0];
 }
 
-/* ---- The whole ------------------------------------------------------------------------------- */
+/* ---- Services -------------------------------------------------------------------------------- */
 
 static void check_service_name(ConfigReader *reader, const Service *service, const char *path)
 {
@@ -242,7 +242,7 @@ void config_read_services(ConfigReader *reader)
 {
     const Passerelle__Config__Config *text = reader->file.content;
     Config *config = reader->config;
-    /* Room for the instances of opaque routes, each of which makes a service of its own. */
+    /* With room for opaque routes, each of which becomes a service. */
     size_t most = text->n_services + text->n_routes;
     config->services = arena_array(reader->arena, Service, most);
     reader->services = arena_array(reader->arena, ServicePlan, most);

@@ -1,11 +1,11 @@
-/* Where the gateway keeps what must outlive it. */
+/* The store for data that must outlive the process. */
 #include "gateway/config/config_internal.h"
 
 #include "base/arena.h"
 
 #include <sys/stat.h>
 
-/* A folder that is missing now may be there when the gateway starts, on another machine. */
+/* Only a doubt: the folder may exist on the machine that runs the gateway. */
 static void doubt_folder(ConfigReader *reader, const char *file)
 {
     const char *slash = strrchr(file, '/');
@@ -34,7 +34,8 @@ void config_read_store(ConfigReader *reader)
         .keep_gateways = keep->gateways,
     };
     if (text->postgresql && text->sqlite)
-        config_tell(reader, "store", "leave out one of them", "it has both sqlite and postgresql");
+        config_tell(reader, "store", "leave out one of them",
+                    "the store has both sqlite and postgresql");
     else if (text->postgresql && !*text->postgresql)
         config_tell(reader, "store.postgresql", "for example service=passerelle", "it is empty");
     else if (!text->postgresql) {

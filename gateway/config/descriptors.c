@@ -6,12 +6,12 @@
 #include <uv.h>
 
 enum {
-    BASE = 20,         /* open from the start: standard streams, the log, the main loop, admin */
-    BASE_PER_LOOP = 6, /* epoll, wake-up, signals, the spare one of its listeners */
-    ADMIN_CONNECTIONS = 64, /* half of the reserve at most */
+    BASE = 20,              /* always open: standard streams, the log, the main loop, admin */
+    BASE_PER_LOOP = 6,      /* epoll, wake-up, signals, the spare one of the listeners */
+    ADMIN_CONNECTIONS = 64, /* at most half of the reserve */
     OWN = 2 * ADMIN_CONNECTIONS,
-    OWN_PER_LOOP = 2, /* of a reload with new listeners */
-    SHARE = 4,        /* a reserve is at most this part of what the base leaves */
+    OWN_PER_LOOP = 2, /* for new listeners at a reload */
+    SHARE = 4,        /* each reserve is at most 1 / SHARE of the rest */
 };
 
 static uint32_t least(uint64_t a, uint64_t b)
@@ -34,7 +34,7 @@ uint32_t descriptors_most(void)
     return getrlimit(RLIMIT_NOFILE, &limit) == 0 ? least(limit.rlim_max, INT32_MAX) : INT32_MAX;
 }
 
-/* All connections that the instances may be given; those who join later, too. */
+/* The most connections to instances, including instances that may join later. */
 static uint64_t instance_connections(const Config *config, uint32_t n_loops)
 {
     uint64_t n = 0;

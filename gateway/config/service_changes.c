@@ -24,22 +24,22 @@ static const Version *version_named(const Service *service, const YamlDocument *
 }
 
 /*
- * The index of the older of the two versions that a list is between: as it says itself, or by its
- * place in the row when it says nothing that can be understood, which is told when it is read.
+ * The index of the older one of the list's two versions: by its keys `from` and `to`, or by its
+ * place among the lists if these are not valid, which is reported when the list is read.
  */
 static uint32_t place_of(ConfigReader *reader, const Service *service, Bytes text, const char *file,
                          uint32_t row, const char *path)
 {
     YamlDocument document;
-    Problems not_told_here = problems_in(reader->arena);
-    yaml_parse(reader->arena, text, file, NULL, &not_told_here, &document);
+    Problems ignored = problems_in(reader->arena);
+    yaml_parse(reader->arena, text, file, NULL, &ignored, &document);
     const Version *from = version_named(service, &document, "from");
     const Version *to = version_named(service, &document, "to");
     if (!from || !to)
         return row;
     if (to->index == from->index + 1)
         return from->index;
-    config_tell(reader, path, "one list for each two neighbours",
+    config_tell(reader, path, "one list for each two neighbouring versions",
                 "%s is from %s to %s, which are not neighbouring versions", file, from->name,
                 to->name);
     return service->n_versions;
@@ -214,22 +214,23 @@ static void follow_methods(ConfigReader *reader, const Service *service, const S
                 follow_to(reader, plan, &service->versions[i].methods[j], &service->versions[k]);
 }
 
-/* The list that is missing between the version and the nearest that is spoken; NULL: none is. */
+/* A hint that names the missing list between the version and the nearest one that an instance
+   serves; NULL: none is missing. */
 static const char *missing_list(ConfigReader *reader, const Service *service,
                                 const ServicePlan *plan, uint32_t version, uint64_t native)
 {
-    uint32_t n = service->n_versions, spoken = n;
+    uint32_t n = service->n_versions, native_at = n;
     for (uint32_t i = 0; i < n; i++) {
         uint32_t distance = i < version ? version - i : i - version;
-        uint32_t nearest = spoken < version ? version - spoken : spoken - version;
-        if ((native >> i & 1) && (spoken == n || distance < nearest))
-            spoken = i;
+        uint32_t nearest = native_at < version ? version - native_at : native_at - version;
+        if ((native >> i & 1) && (native_at == n || distance < nearest))
+            native_at = i;
     }
-    uint32_t older = spoken < version ? spoken : version, newer = spoken + version - older;
+    uint32_t older = native_at < version ? native_at : version, newer = native_at + version - older;
     for (uint32_t i = older; i < newer && newer < n; i++)
         if (!plan->lists[i])
             return arena_printf(reader->arena,
-                                "an instance that speaks it, or a change list from %s to %s",
+                                "add an instance that serves it, or a change list from %s to %s",
                                 service->versions[i].name, service->versions[i + 1].name);
     return NULL;
 }
@@ -242,7 +243,7 @@ static void check_served(ConfigReader *reader, const Service *service, const Ser
         native |= service->instances[i].versions;
     for (uint32_t i = 0; i < service->n_versions; i++) {
         const Version *version = &service->versions[i];
-        bool served = !native || !version->schema; /* told elsewhere */
+        bool served = !native || !version->schema; /* reported elsewhere */
         for (uint32_t j = 0; j < service->n_versions; j++)
             served |= (native >> j & 1) && (version->to[j] || i == j);
         if (!served && !reader->problems->n)
@@ -254,7 +255,7 @@ static void check_served(ConfigReader *reader, const Service *service, const Ser
 
 /* ---- Losses ---------------------------------------------------------------------------------- */
 
-/* Each loss once, in one row for all services; its index becomes its place there. */
+/* Adds each loss once to Config.losses, and sets its index. */
 static void number_losses(ConfigReader *reader, const MappingSet *set)
 {
     Config *config = reader->config;

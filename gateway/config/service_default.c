@@ -1,10 +1,10 @@
-/* Graceful routes: the default response of the config, in each version and codec. */
+/* Default responses of graceful routes, in each version and codec. */
 #include "gateway/config/config_internal.h"
 
 #include "adapters/run/plan_run.h"
 #include "base/arena.h"
 
-/* A default answer read against one message type; NULL json: it does not fit, which is told. */
+/* A default response as one message type; `json` NULL: it does not fit, which was reported. */
 typedef struct DefaultAnswer {
     const char *json;
 } DefaultAnswer;
@@ -31,7 +31,7 @@ static const Version *written_version(ConfigReader *reader, const Route *route)
     return NULL;
 }
 
-/* Told once per route, also when no method uses it. */
+/* Reported once per route, even if no method uses it. */
 static void check_version(ConfigReader *reader, const Route *route)
 {
     const Service *service = route->service;
@@ -47,7 +47,7 @@ static void check_version(ConfigReader *reader, const Route *route)
                 "%s has no version %s", service->name, route->default_version);
 }
 
-/* Reads the answer as this type; each pair of route and type once. */
+/* Reads the default response as this type, once per route and type. */
 static const char *read_answer(ConfigReader *reader, const Route *route, const MessageType *type)
 {
     AnswerKey *key = arena_make(reader->arena, AnswerKey);
@@ -89,7 +89,7 @@ typedef struct Conversion {
     const Version *written;
     const Mapping *mapping; /* from the version that it is written in to the method's own */
     const char *json;
-    bool bad; /* it cannot be given, which is told */
+    bool bad; /* it cannot be converted, which was reported */
 } Conversion;
 
 /* The default response, or one field of it, in the method's version. Empty if it is invalid. */
@@ -117,7 +117,7 @@ static Result convert(ConfigReader *reader, Conversion *c, Codec codec, const ch
     if (failed(r))
         tell_unfit(reader, c->method, r);
     c->bad |= failed(r);
-    /* An empty message is not NULL. */
+    /* The data of an empty message must not be NULL. */
     *converted_out = failed(r) ? BYTES_NONE : out.size ? buffer_bytes(&out) : bytes("", 0);
     return OK;
 }

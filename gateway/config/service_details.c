@@ -10,7 +10,7 @@ Result service_read_error_types(ConfigReader *reader)
     return error_types_load(reader->arena, &reader->error_types);
 }
 
-/* Fields that a type does not have are counted: of an error there is nobody to refuse them to. */
+/* Unknown fields are counted, because an error detail cannot be refused. */
 static Result make_plan(ConfigReader *reader, const MappingSet *types, Codec from, Codec to,
                         const Plan **plan_out)
 {
@@ -39,7 +39,8 @@ static bool has_rest_instances(const Version *version)
     return false;
 }
 
-/* The version's own types cost memory for each of them: only where they are met as JSON. */
+/* Plans with the version's own types take memory, so they are only made if details occur as
+   JSON. */
 static Result make_own_json(ConfigReader *reader, Version *version)
 {
     const MappingSet *types = version->to[version->index];

@@ -12,8 +12,8 @@ static uint32_t count_methods(const Version *version)
     return n;
 }
 
-/* Another method with this path: of another version of the same service it is the next in the row;
-   of another service it is a mistake. */
+/* Methods of several versions of a service may have the same path: they are a list. The same path
+   in another service is a mistake. */
 static void add_path(ConfigReader *reader, Method *method)
 {
     Config *config = reader->config;
@@ -26,7 +26,7 @@ static void add_path(ConfigReader *reader, Method *method)
         config_tell(reader,
                     config_path(reader, "%s.versions[%u].package",
                                 reader->services[service->index].path, method->version->index),
-                    NULL, "%s is served by the service %s already", method->type->path,
+                    NULL, "%s is already served by the service %s", method->type->path,
                     before->version->service->name);
 }
 

@@ -1,5 +1,5 @@
-/* Plans: for every method, every version that somebody serves, and every pair of codecs that can
-   meet. */
+/* Plans for every method, every version that an instance serves, and every pair of codecs that can
+   occur. */
 #include "gateway/config/config_internal.h"
 
 #include "adapters/compile/plan_compile.h"
@@ -23,7 +23,7 @@ uint32_t service_codecs(const Version *version)
 {
     uint32_t codecs = 0;
     if (version->service->discovery)
-        return (1u << CODEC_COUNT) - 1; /* nobody knows who will join */
+        return (1u << CODEC_COUNT) - 1; /* instances with any codec may join */
     for (uint32_t i = 0; i < version->service->n_instances; i++) {
         const Instance *instance = &version->service->instances[i];
         if (instance->versions >> version->index & 1)
@@ -32,7 +32,7 @@ uint32_t service_codecs(const Version *version)
     return codecs;
 }
 
-/* What makes two plans the same. Compared as bytes: made from zeroes. */
+/* Identifies a plan. Compared as bytes, so it must be zeroed before it is filled in. */
 typedef struct PlanKey {
     const Mapping *mapping;
     const MappingSet *types;
@@ -126,7 +126,7 @@ static Result make_pair(ConfigReader *reader, const Method *method, const Versio
     MethodPair *pair = &method->pairs[served->index];
     uint32_t codecs = service_codecs(served);
     if (!pair->target || (served == method->version && !codecs))
-        return OK; /* nobody would give a message as what it is */
+        return OK; /* no instance serves this version natively */
     const Mapping *request = service_request(method, served);
     const Mapping *response = service_answer(method, served);
     if (!request || !response) {

@@ -1,5 +1,5 @@
-/* REST: every google.api.http rule of every method, in one table; rules of several versions in a
-   row. */
+/* REST: every google.api.http rule of every method, in one table; rules of several versions for the
+   same requests are a list. */
 #include "gateway/config/config_internal.h"
 
 #include "adapters/schema/parameter_path.h"
@@ -27,8 +27,8 @@ static bool may_be_text(const FieldType *field)
            known == WELL_KNOWN_FIELD_MASK || known == WELL_KNOWN_WRAPPER;
 }
 
-/* Whether a path's part can say this field: one value of text, in messages of which there is one
-   each. http.proto: a path "must not refer to any repeated or mapped field". */
+/* Whether a path variable can set this field: a single text value, and no repeated field before it.
+   http.proto: a path "must not refer to any repeated or mapped field". */
 static bool is_single_text(const MessageType *type, Bytes variable)
 {
     ParameterPath path = parameter_path(type, variable);
@@ -43,8 +43,8 @@ static bool is_single_text(const MessageType *type, Bytes variable)
     return false;
 }
 
-/* The oneof that two variables are in by different members, so that no request can set both; NULL
-   when there is none. *same_out: they are one field, in two spellings. */
+/* The oneof of which two variables set different members, so that no request can set both; NULL:
+   none. *same_out: both are the same field, spelled differently. */
 static const OneofType *contradiction(const MessageType *type, Bytes a, Bytes b, bool *same_out)
 {
     ParameterPath one = parameter_path(type, a), other = parameter_path(type, b);
@@ -94,7 +94,8 @@ static void check_verb(ConfigReader *reader, const RestBinding *binding)
     Bytes verb = bytes_of(binding->rule->verb);
     if (!http_is_token(verb) || bytes_are(verb, "CONNECT"))
         tell(reader, binding->method, binding->rule,
-             arena_printf(reader->arena, "\"%s\" is no HTTP method that a request with a path has",
+             arena_printf(reader->arena,
+                          "\"%s\" is not a valid HTTP method for a request with a path",
                           binding->rule->verb));
 }
 
@@ -113,7 +114,7 @@ static void check_fields(ConfigReader *reader, const RestBinding *binding)
                           rule->response_body, type->output->full_name));
 }
 
-/* Answers that are one field of the message: a plan for each version that may be served. */
+/* Plans for responses that are one field of the message, for each served version. */
 static Result make_response_body(ConfigReader *reader, RestBinding *binding)
 {
     const Method *method = binding->method;
@@ -147,7 +148,7 @@ static Result make_response_body(ConfigReader *reader, RestBinding *binding)
     return OK;
 }
 
-/* Puts a binding into the table, before those of older versions for the same requests. */
+/* Adds a binding to the table, before those of older versions for the same requests. */
 static Result add_to_table(ConfigReader *reader, RestBinding *binding)
 {
     const HttpRule *rule = binding->rule;
@@ -165,7 +166,7 @@ static Result add_to_table(ConfigReader *reader, RestBinding *binding)
              arena_printf(reader->arena, "%s matches the same requests",
                           before->method->type->path));
     } else if (before && before->method->version == binding->method->version) {
-        /* Published APIs do this: the last one wins, and `check` warns. */
+        /* This occurs in published APIs: the last one is used, and `check` warns. */
         before->hidden_by = binding;
         binding->next = before->next;
     }

@@ -2,7 +2,8 @@
 
 #include "protocols/http/http_rules.h"
 
-/* Up to so many attempts a refusal makes every instance worth asking again: decisions/0013. */
+/* After fewer refused attempts than this, all instances may be tried again, also those that
+   refused: decisions/0013. */
 enum { REFUSALS_FORGIVEN = 3 };
 
 static const char *const action_names[] = {
@@ -35,20 +36,21 @@ static bool is_refusal(const PolicyQuestion *q)
     return q->event == POLICY_FAULT && q->fault == &FAULT_UPSTREAM_REFUSED;
 }
 
-/* Who answers has seen the request's head at least. */
+/* A service that returned a status has received at least the head of the request. */
 static bool was_sent(const PolicyQuestion *q)
 {
     return q->sent || q->event == POLICY_STATUS;
 }
 
-/* What another attempt may repair. Of what services say that is only UNAVAILABLE (AIP-194). */
+/* Whether another attempt may succeed. Of the codes of services, only UNAVAILABLE (AIP-194). */
 static bool is_transient(const PolicyQuestion *q)
 {
     return q->event == POLICY_FAULT ? q->fault->retryable : q->code == CODE_UNAVAILABLE;
 }
 
-/* NULL: there is another attempt. The route does not bound those that never reached a service or
-   were refused before it touched them: they end when all instances have been tried. */
+/* NULL: there is another attempt. The route's limit of attempts does not apply to requests that
+   never reached a service, or were refused before processing: these end when all instances have
+   been tried. */
 static const char *why_no_retry(const PolicyQuestion *q)
 {
     if (!q->attempted)
@@ -70,8 +72,8 @@ static const char *why_no_retry(const PolicyQuestion *q)
     return q->attempts < q->attempts_most ? NULL : "the route allows no more attempts";
 }
 
-/* An instance that took the request and lost its connection may be healthy all the same; one that
-   answered that it is unavailable is believed. */
+/* An instance that lost its connection after it got the request may still be healthy; one that
+   responded UNAVAILABLE is not tried again. */
 static PolicyWhere where_to(const PolicyQuestion *q)
 {
     if (is_refusal(q))
@@ -89,8 +91,8 @@ static const char *why_retry(const PolicyQuestion *q)
 
 /* ---- Falling back ---------------------------------------------------------------------------- */
 
-/* The caller is innocent of these: a fallback is better than nothing. */
-static bool is_innocent(const PolicyQuestion *q)
+/* Whether the error was not caused by the caller: then a fallback may replace it. */
+static bool is_not_the_callers(const PolicyQuestion *q)
 {
     bool fault = q->event == POLICY_FAULT;
     if (fault && q->fault->side == SIDE_CLIENT)
@@ -108,10 +110,11 @@ static bool is_innocent(const PolicyQuestion *q)
 
 static bool may_fall_back(const PolicyQuestion *q)
 {
-    return q->has_fallback && !q->responding && !q->fallen_back && is_innocent(q);
+    return q->has_fallback && !q->responding && !q->fallen_back && is_not_the_callers(q);
 }
 
-/* An error of the service that another attempt cannot repair is the response. */
+/* Whether to wait for the other attempt. Not for an error of the service that would recur: it is
+   the response. */
 static bool may_wait(const PolicyQuestion *q)
 {
     return q->other && !q->responding && (q->event == POLICY_FAULT || is_transient(q));
@@ -120,7 +123,7 @@ static bool may_wait(const PolicyQuestion *q)
 PolicyVerdict policy_decide(const PolicyQuestion *q)
 {
     if (may_wait(q))
-        return (PolicyVerdict){.action = POLICY_WAIT, .why = "another attempt is under way"};
+        return (PolicyVerdict){.action = POLICY_WAIT, .why = "another attempt is running"};
     const char *why_not = why_no_retry(q);
     if (!why_not)
         return (PolicyVerdict){POLICY_RETRY, where_to(q), why_retry(q)};

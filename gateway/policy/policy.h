@@ -27,7 +27,7 @@ typedef struct PolicyQuestion {
     bool kept;        /* the whole request is in memory and can be sent again */
     bool repeatable;  /* the method is idempotent: by the schema, or by the verb */
     bool safe;        /* it has no side effects */
-    bool other;       /* another attempt of the call is under way */
+    bool other;       /* another attempt of the call is running */
     bool responding;  /* some of a response has gone to the client */
     bool fallen_back; /* the current response is already a fallback */
 

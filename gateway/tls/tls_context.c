@@ -6,15 +6,14 @@
 #include <openssl/ssl.h>
 #include <string.h>
 
-/* AEAD with forward secrecy only: what RFC 9113 appendix A leaves of TLS 1.2. */
+/* AEAD with forward secrecy only: the ciphers of TLS 1.2 that RFC 9113 appendix A allows. */
 static const char ciphers[] = "ECDHE+AESGCM:ECDHE+CHACHA20";
 
 static const unsigned char h2_first[] = "\x02h2\x08http/1.1";
 static const unsigned char only_h2[] = "\x02h2";
 static const unsigned char only_http1[] = "\x08http/1.1";
 
-/* Why OpenSSL failed: what the system said, if it began there; else the last that it says
-   itself. */
+/* Why OpenSSL failed: the system error if that was the first, else OpenSSL's last error. */
 static const char *reason(Arena *arena)
 {
     unsigned long first = ERR_peek_error(), last = ERR_peek_last_error();
@@ -35,7 +34,7 @@ static int choose_protocol(SSL *ssl, const unsigned char **out, unsigned char *s
     return SSL_TLSEXT_ERR_OK;
 }
 
-/* A key with a password cannot be used: nobody is there to be asked. */
+/* A key with a password cannot be used: there is no prompt. */
 static int no_password(char *buffer, int size, int writing, void *owner)
 {
     return 0;
@@ -55,7 +54,7 @@ static Result load_certificate(Arena *arena, SSL_CTX *context, const TlsFiles *f
     unsigned long code = ERR_peek_last_error();
     if (ERR_GET_REASON(code) == X509_R_KEY_VALUES_MISMATCH ||
         ERR_GET_REASON(code) == X509_R_KEY_TYPE_MISMATCH)
-        return FAIL_FIELD(arena, FAULT_TLS, "key", "the key %s is not that of the certificate %s",
+        return FAIL_FIELD(arena, FAULT_TLS, "key", "the key %s does not match the certificate %s",
                           files->key, files->certificate);
     return FAIL_FIELD(arena, FAULT_TLS, "key", "reading the key %s: %s", files->key, reason(arena));
 }
@@ -92,7 +91,7 @@ static Result ask_client_certificate(Arena *arena, SSL_CTX *context, const TlsFi
     STACK_OF(X509_NAME) *names = SSL_load_client_CA_file(files->authorities);
     if (!names || SSL_CTX_load_verify_locations(context, files->authorities, NULL) != 1) {
         sk_X509_NAME_pop_free(names, X509_NAME_free);
-        return FAIL_FIELD(arena, FAULT_TLS, "client_ca", "reading the authorities %s: %s",
+        return FAIL_FIELD(arena, FAULT_TLS, "client_ca", "reading the CA certificates %s: %s",
                           files->authorities, reason(arena));
     }
     SSL_CTX_set_client_CA_list(context, names);
@@ -100,7 +99,7 @@ static Result ask_client_certificate(Arena *arena, SSL_CTX *context, const TlsFi
                        SSL_VERIFY_PEER |
                            (files->certificate_optional ? 0 : SSL_VERIFY_FAIL_IF_NO_PEER_CERT),
                        NULL);
-    /* Without it, resuming a session of a verified client fails. */
+    /* Without it, a verified client cannot resume a session. */
     CHECK(SSL_CTX_set_session_id_context(context, session_name, sizeof session_name - 1) == 1);
     return OK;
 }
@@ -120,7 +119,7 @@ static Result trust(Arena *arena, SSL_CTX *context, const TlsFiles *files)
     int done = files->authorities ? SSL_CTX_load_verify_locations(context, files->authorities, NULL)
                                   : SSL_CTX_set_default_verify_paths(context);
     if (done != 1)
-        return FAIL_FIELD(arena, FAULT_TLS, "ca", "reading the authorities %s: %s",
+        return FAIL_FIELD(arena, FAULT_TLS, "ca", "reading the CA certificates %s: %s",
                           files->authorities ? files->authorities : "of the system", reason(arena));
     SSL_CTX_set_verify(context, SSL_VERIFY_PEER, NULL);
     return OK;
@@ -132,7 +131,7 @@ Result tls_client_context(Arena *arena, const TlsFiles *files, SSL_CTX **context
     int refused = files->http2
                       ? SSL_CTX_set_alpn_protos(context, only_h2, sizeof only_h2 - 1)
                       : SSL_CTX_set_alpn_protos(context, only_http1, sizeof only_http1 - 1);
-    CHECK(refused == 0); /* this one function gives 0 for success */
+    CHECK(refused == 0); /* unlike others, this function returns 0 for success */
     Result r = trust(arena, context, files);
     if (!failed(r))
         r = load_certificate(arena, context, files);

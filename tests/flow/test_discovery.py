@@ -183,7 +183,7 @@ def test_what_is_wrong_in_a_list_is_reported_and_left_out(tmp_path):
         told = gateway.events("instance_refused")
         for place, what in [("list.yaml:3:15: instances[1].address", "10.0.0.300 is neither"),
                             ("list.yaml:4:", "orders has no version v9"), ("list.yaml:5:", "version"),
-                            ("list.yaml", "is there twice")]:
+                            ("list.yaml", "occurs twice")]:
             assert any(place in line and what in line for line in told), told
         assert gateway.get() == "OK"
 

@@ -256,7 +256,7 @@ def test_a_gateway_that_is_its_own_instance_is_doubted_and_safe(tmp_path):
     port = free_port()
     gateway = Gateway(tmp_path, SHOP_CONFIG + OLD, instances=instances(("v3", port)), old=port, port=port)
     told = gateway.check()
-    assert told.returncode == 1 and told.stdout.count("where this gateway itself listens") == 2
+    assert told.returncode == 1 and told.stdout.count("this gateway itself listens on") == 2
     with gateway:
         assert gateway.logged(event="config_doubtful", level="warning")
         assert gateway.http("GET", "/old/x").status == 508

@@ -441,7 +441,7 @@ CONFIG_CASES = [
     ConfigCase(config(listener("proxy_protocol: true")), config(listener("proxy_protocol: true, trusted_proxies: [10.0.0.0/8]")),
                "no trusted proxies"),
     ConfigCase(config(listener("trusted_proxies: [unix]"), rest="identity_header: cookie\n"),
-               config(listener("trusted_proxies: [unix]"), rest="identity_header: x-client-id\n"), "already has a meaning"),
+               config(listener("trusted_proxies: [unix]"), rest="identity_header: x-client-id\n"), "has another meaning"),
     ConfigCase(config(rest="identity_header: x-client-id\n"),
                config(listener("trusted_proxies: [unix]"), rest="identity_header: x-client-id\n"), "from trusted proxies only"),
     ConfigCase(config(rest='admin: {address: "127.0.0.1:3", hosts: ["a:1"]}\n'),
@@ -489,7 +489,7 @@ ELSEWHERE = {
 # Hints that name nothing to write; what the cases write was read from them.
 PROSE = {"create it, and let the gateway write in it", "leave out one of them", "list them under X to Y",
          "list the origins", "give it all its versions there", "the address of a service's own process",
-         "to match an RPC write service.RpcService/Method", "one list for each two neighbours",
+         "to match an RPC write service.RpcService/Method", "one list for each two neighbouring versions",
          "quote a value that is to be a string", "write from: with a field for each of {p}, {q}", "without quotes", "write the value out", "0 to 65535", "leave it out, or leave out the others", "file or reflection",
          "letters, digits, - and _", "file names are relative to this file"}
 

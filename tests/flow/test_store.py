@@ -160,7 +160,7 @@ def test_a_store_setting_that_changes_needs_a_restart(tmp_path):
 
 def test_two_places_for_one_store_are_a_mistake(tmp_path):
     done = gateway_with(tmp_path / "a", "{sqlite: x.db, postgresql: service=x}").check()
-    assert done.returncode == 1 and "it has both sqlite and postgresql" in done.stdout + done.stderr
+    assert done.returncode == 1 and "the store has both sqlite and postgresql" in done.stdout + done.stderr
 
 
 def fleet_command(*arguments, **environment):

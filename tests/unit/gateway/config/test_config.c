@@ -750,7 +750,7 @@ static void an_identity_has_a_field_of_its_own(void **state)
                  names[i]);
         Loaded l = load(text);
         assert_null(l.config);
-        assert_non_null(strstr(l.told, "already has a meaning"));
+        assert_non_null(strstr(l.told, "has another meaning"));
         unload(&l);
     }
 }
@@ -801,9 +801,8 @@ static void a_gateway_is_not_its_own_instance(void **state)
         if (cases[i].same)
             snprintf(
                 told, sizeof told,
-                "a.yaml:3:32: routes[0].instances[0].address: %s is where this gateway itself "
-                "listens, by listen[0]: "
-                "each call would come back for ever (the address of a service's own process)\n",
+                "a.yaml:3:32: routes[0].instances[0].address: this gateway itself listens on %s "
+                "(listen[0]): calls would loop (the address of a service's own process)\n",
                 cases[i].instance);
         Loaded l = load_good(text);
         Buffer doubts = buffer_in(l.arena);
@@ -853,10 +852,9 @@ static void routes_that_match_nothing_or_twice_are_told(void **state)
         "a.yaml:12:13: routes[0].match: garage.Cars/Gat matches no method (did you mean "
         "garage.Cars/Get)\n"
         "a.yaml:13:13: routes[1].match: garage.Car matches no method (did you mean garage.Cars)\n"
-        "a.yaml:15:13: routes[3].match: garage is matched in line 14 already\n"
-        "a.yaml:16:37: routes[4].instances: only a route that matches a path has instances; those "
-        "of a "
-        "service stand with it\n");
+        "a.yaml:15:13: routes[3].match: garage is already matched in line 14\n"
+        "a.yaml:16:37: routes[4].instances: only a route that matches a path has instances; a "
+        "service has its own\n");
 }
 
 static void default_answers_are_checked_against_the_schema(void **state)
@@ -901,16 +899,14 @@ static void status_codes_that_are_none_of_a_services_own_are_told(void **state)
 
 static void versions_that_nobody_can_answer_are_told(void **state)
 {
-    expect_told(
-        LISTEN "services:\n"
-               "  - name: garage\n"
-               "    versions:\n"
-               "      - {name: v1, package: garage.v1, schema: garage.binpb}\n"
-               "      - {name: v2, package: garage.v2, schema: garage.binpb}\n"
-               "    instances: [{address: 'x:1', versions: [v2]}]\n",
-        "a.yaml:5:9: services[0].versions[0]: no instance can serve calls of v1 (an instance "
-        "that speaks "
-        "it, or a change list from v1 to v2)\n");
+    expect_told(LISTEN "services:\n"
+                       "  - name: garage\n"
+                       "    versions:\n"
+                       "      - {name: v1, package: garage.v1, schema: garage.binpb}\n"
+                       "      - {name: v2, package: garage.v2, schema: garage.binpb}\n"
+                       "    instances: [{address: 'x:1', versions: [v2]}]\n",
+                "a.yaml:5:9: services[0].versions[0]: no instance can serve calls of v1 (add an "
+                "instance that serves it, or a change list from v1 to v2)\n");
     expect_told(LISTEN "services:\n"
                        "  - name: garage\n"
                        "    versions: [{name: v1, package: garage.v1, schema: garage.binpb}]\n",
@@ -929,7 +925,7 @@ static void change_lists_are_told_where_they_are_wrong(void **state)
                        "    instances: [{address: 'x:1', versions: [v1, v2, v3]}]\n",
                 "a.yaml:8:15: services[0].changes[0]: v1-v2.yaml is from v1 to v2, which are not "
                 "neighbouring "
-                "versions (one list for each two neighbours)\n");
+                "versions (one list for each two neighbouring versions)\n");
     expect_told(LISTEN "services:\n"
                        "  - name: garage\n"
                        "    versions:\n"
@@ -942,26 +938,28 @@ static void change_lists_are_told_where_they_are_wrong(void **state)
 
 static void a_prefix_that_no_path_begins_with_is_told(void **state)
 {
-    expect_told(
-        "listen: ['127.0.0.1:1']\n"
-        "routes:\n"
-        "  - {match: /a/../b/, instances: ['10.0.0.1:80']}\n"
-        "  - {match: /%7euser/, instances: ['10.0.0.1:80']}\n"
-        "  - {match: /caf%c3%a9/, instances: ['10.0.0.1:80']}\n"
-        "  - {match: /a%2f../, instances: ['10.0.0.1:80']}\n"
-        "  - {match: '/a\\b', instances: ['10.0.0.1:80']}\n"
-        "  - {match: '/a b', instances: ['10.0.0.1:80']}\n"
-        "  - {match: '/a?b', instances: ['10.0.0.1:80']}\n"
-        "  - {match: /100%, instances: ['10.0.0.1:80']}\n"
-        "  - {match: /caf%C3%A9/a%20b, instances: ['10.0.0.1:80']}\n",
-        "a.yaml:3:13: routes[0].match: no path begins so in its normal form (write /b/)\n"
-        "a.yaml:4:13: routes[1].match: no path begins so in its normal form (write /~user/)\n"
-        "a.yaml:5:13: routes[2].match: no path begins so in its normal form (write /caf%C3%A9/)\n"
-        "a.yaml:6:13: routes[3].match: /a%2f../ is not the beginning of a path\n"
-        "a.yaml:7:13: routes[4].match: /a\\b is not the beginning of a path\n"
-        "a.yaml:8:13: routes[5].match: /a b is not the beginning of a path\n"
-        "a.yaml:9:13: routes[6].match: /a?b is not the beginning of a path\n"
-        "a.yaml:10:13: routes[7].match: /100% is not the beginning of a path\n");
+    expect_told("listen: ['127.0.0.1:1']\n"
+                "routes:\n"
+                "  - {match: /a/../b/, instances: ['10.0.0.1:80']}\n"
+                "  - {match: /%7euser/, instances: ['10.0.0.1:80']}\n"
+                "  - {match: /caf%c3%a9/, instances: ['10.0.0.1:80']}\n"
+                "  - {match: /a%2f../, instances: ['10.0.0.1:80']}\n"
+                "  - {match: '/a\\b', instances: ['10.0.0.1:80']}\n"
+                "  - {match: '/a b', instances: ['10.0.0.1:80']}\n"
+                "  - {match: '/a?b', instances: ['10.0.0.1:80']}\n"
+                "  - {match: /100%, instances: ['10.0.0.1:80']}\n"
+                "  - {match: /caf%C3%A9/a%20b, instances: ['10.0.0.1:80']}\n",
+                "a.yaml:3:13: routes[0].match: the prefix is not in the normal form of paths, so "
+                "it would match none (write /b/)\n"
+                "a.yaml:4:13: routes[1].match: the prefix is not in the normal form of paths, so "
+                "it would match none (write /~user/)\n"
+                "a.yaml:5:13: routes[2].match: the prefix is not in the normal form of paths, so "
+                "it would match none (write /caf%C3%A9/)\n"
+                "a.yaml:6:13: routes[3].match: /a%2f../ is not a valid path prefix\n"
+                "a.yaml:7:13: routes[4].match: /a\\b is not a valid path prefix\n"
+                "a.yaml:8:13: routes[5].match: /a b is not a valid path prefix\n"
+                "a.yaml:9:13: routes[6].match: /a?b is not a valid path prefix\n"
+                "a.yaml:10:13: routes[7].match: /100% is not a valid path prefix\n");
 }
 
 static void tls_files_that_do_not_fit_are_told(void **state)
@@ -978,13 +976,14 @@ static void tls_files_that_do_not_fit_are_told(void **state)
         "server.pem}}]}]\n",
         "a.yaml:2:49: listen[0].tls.certificate: reading the certificate none.pem: No such file or "
         "directory\n"
-        "a.yaml:3:66: listen[1].tls.key: the key other.key is not that of the certificate "
+        "a.yaml:3:66: listen[1].tls.key: the key other.key does not match the certificate "
         "server.pem\n"
         "a.yaml:4:66: listen[2].tls.key: reading the key a.yaml: No such file or directory\n"
-        "a.yaml:5:89: listen[3].tls.client_ca: reading the authorities v1-v2.yaml: no start line\n"
+        "a.yaml:5:89: listen[3].tls.client_ca: reading the CA certificates v1-v2.yaml: no start "
+        "line\n"
         "a.yaml:6:35: listen[4].tls: the key key is missing\n"
-        "a.yaml:7:60: routes[0].instances[0].tls.name: a unix socket has no name: the key name is "
-        "missing\n"
+        "a.yaml:7:60: routes[0].instances[0].tls.name: the key name is missing: a Unix socket has "
+        "no host name\n"
         "a.yaml:7:60: routes[0].instances[0].tls: the key key is missing\n");
 }
 
@@ -1019,12 +1018,11 @@ static void a_second_attempt_that_cannot_be_is_a_mistake(void **state)
              "  - {match: garage.Cars/List, attempts: 1, hedge: {after: 50ms}}\n"
              "  - {match: garage.Cars/Get, hedge: {percent: 0}}\n"
              "  - {match: /old/, instances: ['127.0.0.1:80'], hedge: {after: 0ms, percent: 101}}\n",
-        "a.yaml:12:51: routes[0].hedge: a second attempt needs attempts of 2 at least (attempts: "
+        "a.yaml:12:51: routes[0].hedge: hedging needs at least 2 attempts (attempts: "
         "2)\n"
         "a.yaml:13:37: routes[1].hedge: the key after is missing\n"
         "a.yaml:13:47: routes[1].hedge.percent: must be at least 1\n"
-        "a.yaml:14:56: routes[2].hedge: requests of a path prefix have no second attempt beside "
-        "the first\n"
+        "a.yaml:14:56: routes[2].hedge: requests of a path prefix cannot be hedged\n"
         "a.yaml:14:64: routes[2].hedge.after: must be at least 1ms\n"
         "a.yaml:14:78: routes[2].hedge.percent: must be at most 100\n");
     expect_told(GOOD "routes:\n"

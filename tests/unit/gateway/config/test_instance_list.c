@@ -106,7 +106,7 @@ static void the_second_of_an_address_is_left_out(void **state)
     assert_int_equal(list.n, 1);
     assert_int_equal(list.n_refused, 1);
     assert_int_equal(list.items[0]->versions, 1);
-    assert_non_null(strstr(told(), "the address a:1 is there twice"));
+    assert_non_null(strstr(told(), "the address a:1 occurs twice"));
 }
 
 static void an_entry_that_has_not_changed_is_the_same_instance(void **state)
