@@ -465,7 +465,7 @@ CONFIG_CASES = [
     ConfigCase(config(changes="[]"), config(instances='[{address: "127.0.0.1:2", versions: [v1, v2]}]', changes="[]"), "no instance can serve",
                new="message M { bytes e = 1; } message N { }"),
     ConfigCase(config(rest=route("{match: s.R/Look, hedge: {after: 100ms}, attempts: 1}")),
-               config(rest=route("{match: s.R/Look, hedge: {after: 100ms}, attempts: 2}")), "needs attempts", old=LOOK, new=LOOK),
+               config(rest=route("{match: s.R/Look, hedge: {after: 100ms}, attempts: 2}")), "needs at least 2 attempts", old=LOOK, new=LOOK),
     ConfigCase(config(rest="store: {sqlite: /none/store.db}\n"), config(rest="store: {sqlite: /tmp/store.db}\n"), "does not exist"),
     ConfigCase(config(rest='store: {sqlite: /tmp/s.db, postgresql: "x=y"}\n'), config(rest="store: {sqlite: /tmp/s.db}\n"), "both sqlite"),
     ConfigCase(config(rest='store: {postgresql: ""}\n'), config(rest="store: {postgresql: service=passerelle}\n"), "it is empty"),

@@ -225,7 +225,7 @@ def test_variables_of_every_type_are_read(world):
     ('get: "/v1/{inner.mail}/{inner.phone}"', "inner.mail and inner.phone are both of the oneof who"),
     ('get: "/v1/{mail}/{name}/{someone.name}"', "mail and someone.name are both of the oneof who"),
     ('get: "/v1/{other_name}/{otherName}"', "other_name and otherName are the same field"),
-    ('custom {kind: "GET X" path: "/v1/x"}', '"GET X" is not a valid HTTP method'), ('custom {path: "/v1/x"}', '"" is no HTTP method'),
+    ('custom {kind: "GET X" path: "/v1/x"}', '"GET X" is not a valid HTTP method'), ('custom {path: "/v1/x"}', '"" is not a valid HTTP method'),
     ('custom {kind: "CONNECT" path: "/v1/x"}', '"CONNECT" is not a valid HTTP method'), ('post: "/v1/x:"', "expected a verb"),
     ('get: "/v1/{name}/{name}"', "already exists"), ('post: "/v1/x" body: "nothing"', "the body nothing is not a field"),
     ('post: "/v1/x" body: "inner.name"', "the body inner.name is not a field"),

@@ -308,7 +308,7 @@ def test_a_package_that_it_does_not_have_is_told_with_those_that_it_has(tmp_path
     with Reflecting(files) as backend:
         gateway = gateway_to(tmp_path, backend)
         gateway.config = CONFIG.replace("package: notes.v1", "package: notes.v2")
-        assert "no RPC service in the package notes.v2, but notes.v1.Notes" in refused(gateway)
+        assert "no RPC service in the package notes.v2; its services: notes.v1.Notes" in refused(gateway)
 
 
 @pytest.mark.parametrize("greeting", [b"", b"HTTP/1.1 400 Bad Request\r\nContent-Length: 0\r\n\r\n", b"\x00" * 100],
