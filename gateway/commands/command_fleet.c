@@ -49,28 +49,38 @@ static void print_row(const Row *row)
            BYTES_ARGS(row->drift));
 }
 
-/* Gives the number of gateways with a drift, or -1 where the page is no such list. */
-static int print_rows(Arena *arena, Bytes page, bool quiet)
+/* Returns the number of gateways with a drift. */
+static int print_gateways(JsonCursor *cursor, bool quiet)
+{
+    int n_drift = 0;
+    for (bool first = true; json_cursor_element(cursor, &first);) {
+        Row row = read_row(cursor);
+        n_drift += row.drift.size > 0;
+        if (!quiet)
+            print_row(&row);
+    }
+    return n_drift;
+}
+
+/* False where the page is no such list. */
+static bool print_rows(Arena *arena, Bytes page, bool quiet, int *n_drift_out, Bytes *failure_out)
 {
     JsonCursor cursor = json_cursor(page, arena);
     Bytes name;
-    int n_drift = 0;
+    *n_drift_out = 0;
+    *failure_out = BYTES_NONE;
     if (!quiet)
         print_row(&(Row){bytes_of("NODE"), bytes_of("VERSION"), bytes_of("CONFIG"),
                          bytes_of("LAST SEEN"), bytes_of("DRIFT")});
     for (bool first = true; json_cursor_member(&cursor, &first, &name);) {
-        if (!bytes_are(name, "gateways")) {
+        if (bytes_are(name, "failure"))
+            *failure_out = json_cursor_string(&cursor);
+        else if (bytes_are(name, "gateways"))
+            *n_drift_out = print_gateways(&cursor, quiet);
+        else
             json_cursor_skip(&cursor);
-            continue;
-        }
-        for (bool head = true; json_cursor_element(&cursor, &head);) {
-            Row row = read_row(&cursor);
-            n_drift += row.drift.size > 0;
-            if (!quiet)
-                print_row(&row);
-        }
     }
-    return json_cursor_finish(&cursor) ? n_drift : -1;
+    return json_cursor_finish(&cursor);
 }
 
 int command_fleet(const CommandLine *line)
@@ -84,10 +94,17 @@ int command_fleet(const CommandLine *line)
         bool json = command_flag(line, "--json");
         if (json)
             fwrite(page.data, 1, page.size, stdout);
-        int n_drift = print_rows(arena, page, json || command_flag(line, "--quiet"));
-        if (n_drift < 0)
+        int n_drift;
+        Bytes failure;
+        bool list =
+            print_rows(arena, page, json || command_flag(line, "--quiet"), &n_drift, &failure);
+        if (!list)
             fprintf(stderr, "passerelle fleet: this is not the admin listener of a gateway\n");
-        code = n_drift ? EXIT_NO : EXIT_WELL;
+        if (failure.size)
+            fprintf(stderr,
+                    "passerelle fleet: the store does not answer, the list may be old: %.*s\n",
+                    BYTES_ARGS(failure));
+        code = !list || failure.size || n_drift ? EXIT_NO : EXIT_WELL;
     }
     arena_free(arena);
     return code;

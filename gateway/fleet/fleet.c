@@ -35,6 +35,8 @@ struct Fleet {
 
     pthread_mutex_t mutex;
     Snapshot *snapshot; /* NULL: nothing was read yet */
+    Arena *failure_arena;
+    const char *failure; /* of the last beat; NULL: none */
 };
 
 static const char write_row[] =
@@ -108,10 +110,22 @@ static void tell_if_taken(Fleet *fleet, bool taken)
     fleet->taken = taken;
 }
 
+static void show_failure(Fleet *fleet, Result result)
+{
+    Arena *arena = failed(result) ? arena_new(ARENA_UNLIMITED) : NULL;
+    pthread_mutex_lock(&fleet->mutex);
+    Arena *old = fleet->failure_arena;
+    fleet->failure_arena = arena;
+    fleet->failure = arena ? error_text(arena, result) : NULL;
+    pthread_mutex_unlock(&fleet->mutex);
+    arena_free(old);
+}
+
 /* A beat that failed is made good by the next one; that the store is down is told by the store. */
 static void on_beaten(void *owner, Result result, StoreTask *task)
 {
     Fleet *fleet = owner;
+    show_failure(fleet, result);
     if (failed(result))
         return;
     tell_if_taken(fleet, task->first->changed == 0);
@@ -183,6 +197,7 @@ void fleet_free(Fleet *fleet)
 {
     snapshot_free(fleet->snapshot);
     arena_free(fleet->arena);
+    arena_free(fleet->failure_arena);
     pthread_mutex_destroy(&fleet->mutex);
     free(fleet);
 }
@@ -295,6 +310,8 @@ void fleet_write(Fleet *fleet, Buffer *out)
     buffer_add_byte(out, ']');
     if (snapshot)
         add_time(out, "as_of", snapshot->as_of);
+    if (fleet->failure)
+        add_text(out, "failure", bytes_of(fleet->failure));
     buffer_add_byte(out, '}');
     pthread_mutex_unlock(&fleet->mutex);
 }

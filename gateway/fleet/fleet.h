@@ -34,7 +34,9 @@ void fleet_free(Fleet *fleet);
 
 /*
  * One JSON object: {"gateways": [{"node", "version", "generation", "config", "started",
- * "last_seen", "drift": ["silent", "config", "build"]}], "as_of"}. What most of the gateways that
+ * "last_seen", "drift": ["silent", "config", "build"]}], "as_of", "failure"}. `failure` is there
+ * while the store does not answer: the list is then as old as `as_of`, and empty if nothing was
+ * read yet. What most of the gateways that
  * are not silent have is right; with as many of each, what the gateway that started last has. Any
  * thread.
  */

@@ -288,8 +288,26 @@ static bool execute_one_by_one(StoreSession *s, StoreTask **tasks, size_t n)
     return lives;
 }
 
+/* What is written to a file that has been removed or replaced is lost with the last descriptor. */
+static bool has_moved(StoreSession *s)
+{
+    int moved = 0;
+    return sqlite3_file_control(s->db, "main", SQLITE_FCNTL_HAS_MOVED, &moved) == SQLITE_OK &&
+           moved;
+}
+
+static bool fail_moved(StoreSession *s, StoreTask **tasks, size_t n)
+{
+    for (size_t i = 0; i < n; i++)
+        tasks[i]->result = FAIL(tasks[i]->arena, FAULT_STORE_DOWN,
+                                "%s was removed or replaced while it was in use", s->path);
+    return false;
+}
+
 static bool execute(StoreSession *s, StoreTask **tasks, size_t n)
 {
+    if (has_moved(s))
+        return fail_moved(s, tasks, n);
     int code = begin(s, tasks, n);
     if (code != SQLITE_OK) {
         fail_all(s, tasks, n, code, "beginning in");

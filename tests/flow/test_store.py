@@ -124,6 +124,31 @@ def test_a_damaged_file_is_told_and_left_as_it_is(tmp_path):
     assert file.read_bytes() == b"this is no database " * 1000
 
 
+def test_a_file_that_is_removed_is_told_and_made_anew(tmp_path):
+    file = tmp_path / "store.db"
+    with gateway_with(tmp_path / "a", f"{{sqlite: {file}}}", node="one") as gateway:
+        eventually(lambda: fleet(gateway) == {"one": []})
+        for path in tmp_path.glob("store.db*"):
+            path.unlink()
+        told = eventually(lambda: [line for line in gateway.log() if line.get("event") == "store_down"])
+        assert f"{file} was removed or replaced" in str(told)
+        eventually(file.exists)
+        eventually(lambda: gateway.metric("passerelle_store_up") == 1)
+
+
+def test_the_fleet_says_that_it_cannot_read_its_store(tmp_path, server):  # noqa: F811
+    with gateway_with(tmp_path / "a", server.setting, node="one") as one:
+        eventually(lambda: fleet(one) == {"one": []})
+        server.stop(signal.SIGKILL)
+        failure = eventually(lambda: one.admin("/fleet").json.get("failure"))
+        assert "STORE_" in failure
+        done = fleet_command("--admin", f"127.0.0.1:{one.admin_port}")
+        assert done.returncode == 1 and failure[:20] in done.stderr and "\none " in done.stdout
+        server.start()
+        eventually(lambda: "failure" not in one.admin("/fleet").json)
+        assert fleet_command("--admin", f"127.0.0.1:{one.admin_port}").returncode == 0
+
+
 @pytest.mark.skipif(os.geteuid() != 0, reason="a small file system needs root")
 def test_a_full_disk_is_told_and_the_store_goes_on_when_there_is_room(tmp_path):
     disk = tmp_path / "disk"
