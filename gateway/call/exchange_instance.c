@@ -585,13 +585,24 @@ static const Step *keep_end(Attempt *attempt, const Fields *trailers)
     return backlog->trailers.full ? no_room_for_backlog(x) : STEP_WAIT;
 }
 
+/* The body cannot be read. If the service ended it with an error, it had its reason to stop within
+   a message, and its error is what counts. */
+static const Step *answer_cut(Attempt *attempt, const Fields *trailers, Result why)
+{
+    if (attempt->target.dialect != DIALECT_GRPC || !fields_get(trailers, "grpc-status").data)
+        return attempt_unusable(attempt, why);
+    Result r = read_end(attempt, trailers);
+    bool ended_well = failed(r) || attempt->answer.status.code == CODE_OK;
+    return ended_well ? attempt_unusable(attempt, why) : &STEP_reply;
+}
+
 static const Step *answer_ended(Attempt *attempt, const Fields *trailers)
 {
     Message message;
     Result why = OK;
     const Step *step = STEP_WAIT;
     switch (message_reader_finish(&attempt->side.reader, &message, &why)) {
-    case MESSAGE_FAILED: return attempt_unusable(attempt, why);
+    case MESSAGE_FAILED: return answer_cut(attempt, trailers, why);
     case MESSAGE_DONE: step = take_rest(attempt, message); break;
     case MESSAGE_MORE:
     case MESSAGE_PIECE:

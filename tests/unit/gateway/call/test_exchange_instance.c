@@ -560,6 +560,27 @@ static void a_large_response_that_breaks_off_is_cut(void **state)
     assert_record(scene, "UNAVAILABLE UPSTREAM_RESET, 1 sent: 7101 UNAVAILABLE");
 }
 
+static void an_error_behind_a_message_that_was_cut_off_is_the_services(void **state)
+{
+    static const struct {
+        const char *trailers, *record;
+    } rows[] = {
+        {"grpc-status: 4\ngrpc-message: too late",
+         "DEADLINE_EXCEEDED UPSTREAM_STATUS, 1 sent: 7101 DEADLINE_EXCEEDED"},
+        {"grpc-status: 0", "INTERNAL UPSTREAM_PROTOCOL, 1 sent: 7101 INTERNAL"},
+        {"grpc-message: no status", "INTERNAL UPSTREAM_PROTOCOL, 1 sent: 7101 INTERNAL"},
+    };
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        Scene *scene = scene_again(state, YARD_OF("versions: [v1]"));
+        Peer *client = ask_grpc(scene, MAKE_ITEM, ITEM);
+        answer_grpc_head(instance(scene));
+        say(instance(scene), bytes_slice(framed(scene, ITEM), 0, 6));
+        answer_trailers(instance(scene), rows[i].trailers);
+        assert_true(client->ended);
+        assert_record(scene, rows[i].record);
+    }
+}
+
 static void a_large_response_is_the_only_one(void **state)
 {
     static const size_t sizes[][2] = {{200000, 200000}, {200000, 10}, {10, 200000}};
@@ -763,6 +784,7 @@ int main(void)
         TEST(a_large_response_waits_for_a_client_that_takes_nothing),
         TEST(a_large_response_may_end_with_an_error),
         TEST(a_large_response_that_breaks_off_is_cut),
+        TEST(an_error_behind_a_message_that_was_cut_off_is_the_services),
         TEST(a_large_response_is_the_only_one),
         TEST(a_large_response_that_is_converted_is_kept_whole),
         TEST(a_large_response_to_another_dialect_is_kept_whole),
