@@ -500,10 +500,11 @@ static void end_late(Connection *c)
 static void connection_timeout(Connection *c)
 {
     bool silent = c->state == CONNECTION_CHOICE && c->n_early == 0;
+    bool hurried = loop_of(c)->draining && c->state == CONNECTION_SERVING && c->phase == HTTP_HEAD;
     if (c->state == CONNECTION_SERVING && c->phase == HTTP_IDLE && !c->pump.blocked_since) {
         close_idle(c);
-    } else if (c->state == CONNECTION_LINGERING || silent) {
-        connection_end(c, OK);
+    } else if (c->state == CONNECTION_LINGERING || silent || hurried) {
+        connection_end(c, OK); /* while draining, an incomplete head is not the client's fault */
     } else if (c->state == CONNECTION_HANDSHAKE) {
         telemetry_count(loop_of(c), COUNTER_HANDSHAKE_FAILED);
         connection_end(c, OK);

@@ -652,6 +652,28 @@ static void an_idle_connection_that_drains_is_waited_for_a_second(void **state)
     assert_in_range(loop.now - began, 900 * MILLISECOND, 5 * SECOND);
 }
 
+/* What was sent before has been read. */
+static bool has_turned(void)
+{
+    static int turns;
+    return ++turns % 5 == 0;
+}
+
+static void half_a_head_is_not_called_late_when_draining(void **state)
+{
+    config.limits.head_time = 20 * SECOND;
+    connect_clear();
+    say_text("GET / HT");
+    loop_run_until(&loop, has_turned);
+    loop.draining = true;
+    connections_drain(&set);
+    int64_t began = loop.now;
+    loop_run_until(&loop, has_ended);
+    assert_in_range(loop.now - began, 900 * MILLISECOND, 5 * SECOND);
+    assert_string_equal(received, "");
+    assert_int_equal(counted[COUNTER_CONNECTION_TIMEOUT], 0);
+}
+
 static Result the_end(void)
 {
     return FAIL(loop_scratch(&loop), FAULT_SHUTTING_DOWN, "the gateway stops");
@@ -741,6 +763,7 @@ int main(void)
         connection_test(what_the_connection_refuses_by_itself_can_be_quoted),
         connection_test(what_the_connection_refuses_by_itself_can_be_read_by_a_page),
         connection_test(a_reused_connection_is_given_its_next_request_when_draining),
+        connection_test(half_a_head_is_not_called_late_when_draining),
         connection_test(an_idle_connection_that_drains_is_waited_for_a_second),
         connection_test(a_call_that_is_cut_off_is_told_before_its_connection_ends),
         connection_test(a_connection_without_calls_ends_at_once_when_calls_are_cut_off),
