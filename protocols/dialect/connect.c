@@ -42,6 +42,14 @@ static bool is_refused(const Reply *reply)
            reply_is_fault(reply, &FAULT_METHOD_NOT_ALLOWED);
 }
 
+/* Refused with 404, which clients map to UNIMPLEMENTED: for them it is not a method that the
+   service knows and lacks, but a path without anything behind it. */
+static bool is_missing(const Reply *reply)
+{
+    return reply_is_fault(reply, &FAULT_UNKNOWN_METHOD) ||
+           reply_is_fault(reply, &FAULT_UNKNOWN_PATH);
+}
+
 /* "Error JSON". */
 static void add_error(const Reply *reply, Buffer *out)
 {
@@ -83,10 +91,10 @@ static void write_end_stream(const Reply *reply, Buffer *out)
     out->full |= json.full;
 }
 
-/* By Connect's table, except for 415 and 405, and for codes that the service defines. */
+/* By Connect's table, except for 404, 405 and 415, and for codes that the service defines. */
 static uint16_t error_http_status(const Reply *reply)
 {
-    if (is_refused(reply))
+    if (is_refused(reply) || is_missing(reply))
         return reply->status->error->fault->http_status;
     if (reply->status->service_code && reply->status->http_status)
         return reply->status->http_status;
@@ -97,8 +105,8 @@ static void write_stream_end(const Reply *reply, Buffer *body, ReplyEnd *end)
 {
     if (!reply->head_sent) {
         end->has_head = true;
-        reply_head_begin(is_refused(reply) ? error_http_status(reply) : 200, reply->metadata,
-                         reply->arena, &end->head);
+        reply_head_begin(is_refused(reply) || is_missing(reply) ? error_http_status(reply) : 200,
+                         reply->metadata, reply->arena, &end->head);
         fields_add(&end->head.fields, bytes_of("content-type"),
                    media_write(DIALECT_CONNECT_STREAM, reply->call->reply_codec));
         reply_add_error_fields(reply, "connect-accept-encoding", &end->head.fields);

@@ -281,6 +281,20 @@ static void an_unsupported_compression_is_unimplemented_and_names_the_supported(
     assert_int_equal(end.head.status, 415);
 }
 
+static void what_is_not_there_is_404_and_unimplemented_to_connect_clients(void **state)
+{
+    static const Fault *const faults[] = {&FAULT_UNKNOWN_METHOD, &FAULT_UNKNOWN_PATH};
+    for (int i = 0; i < 2; i++) {
+        write_end(call_in(DIALECT_CONNECT, CODEC_PROTO), ours(faults[i]), false, NULL);
+        assert_int_equal(end.head.status, 404);
+        assert_true(bytes_start_with(end.body, "{\"code\":\"unimplemented\""));
+        write_end(call_in(DIALECT_CONNECT_STREAM, CODEC_PROTO), ours(faults[i]), false, NULL);
+        assert_int_equal(end.head.status, 404);
+    }
+    write_end(call_in(DIALECT_CONNECT, CODEC_PROTO), ours(&FAULT_METHOD_REMOVED), false, NULL);
+    assert_int_equal(end.head.status, 501);
+}
+
 static void a_wrong_content_type_is_415_in_every_dialect(void **state)
 {
     for (int dialect = DIALECT_GRPC; dialect <= DIALECT_REST; dialect++) {
@@ -971,6 +985,7 @@ int main(void)
         TEST(an_unsupported_compression_is_unimplemented_and_names_the_supported),
         TEST(a_wrong_content_type_is_415_in_every_dialect),
         TEST(what_http_refuses_is_unknown_to_connect_clients),
+        TEST(what_is_not_there_is_404_and_unimplemented_to_connect_clients),
         TEST(a_wrong_method_is_405_with_allow),
         TEST(grpc_web_ends_with_a_frame_of_lower_case_lines),
         TEST(no_trailer_adds_a_line_to_a_grpc_web_frame),
