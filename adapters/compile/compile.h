@@ -20,6 +20,7 @@ typedef struct Compiler {
     Table programs;    /* style, mapping or type, codecs -> Program */
     Table identities;  /* Schema pointer -> MappingSet */
     Table any_reaches; /* Schema pointer -> any_reach() */
+    Table costs;       /* Schema pointer -> levels of its messages: compile_cost.c */
     Table names;       /* prefix of a value -> itself: see compile_puts.c */
     Buffer text;       /* for building the next name */
     PlanOp *ops;       /* the draft of the next program; reused */
@@ -52,6 +53,9 @@ MUST_USE Result compiler_finish(Compiler *compiler, uint32_t first);
 /* compile_fields.c, by way of a draft (compile_draft.h): the scan tables and operations of one
    program. */
 MUST_USE Result compile_fields(Compiler *compiler, Program *program);
+
+/* compile_cost.c: Plan.cost of messages of this type, read or written. */
+uint8_t compiler_cost(Compiler *compiler, const MessageType *type);
 
 /* ---- compile_straight.c ---------------------------------------------------------------------- */
 

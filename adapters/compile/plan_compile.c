@@ -57,8 +57,8 @@ static void begin_compiler(Compiler *compiler, Arena *arena, ProgramSet *set,
 {
     set->options = *options;
     *compiler = (Compiler){.arena = arena, .room = arena, .set = set};
-    compiler->programs = compiler->identities = compiler->any_reaches = compiler->names =
-        table_in(arena);
+    compiler->programs = compiler->identities = compiler->any_reaches = compiler->costs =
+        compiler->names = table_in(arena);
     compiler->text = buffer_in(arena);
 }
 
@@ -83,6 +83,14 @@ static CacheEntry *cached_entry(PlanCache *cache, const PlanOptions *options)
     entry->next = cache->entries;
     cache->entries = entry;
     return entry;
+}
+
+/* Of both sides, so that what a converter makes of a value is counted whichever is the dear one. */
+static uint8_t cost_of(Compiler *compiler, const Mapping *mapping)
+{
+    uint8_t from = compiler_cost(compiler, mapping->from);
+    uint8_t to = compiler_cost(compiler, mapping->to);
+    return from > to ? from : to;
 }
 
 static const Program *program_of(Compiler *compiler, const Mapping *mapping,
@@ -151,6 +159,7 @@ Result plan_compile(Arena *arena, const Mapping *mapping, const PlanOptions *opt
         return FAIL_OVER(arena, error_copy(arena, r), FAULT_BAD_SCHEMA,
                          "compiling the plan %s -> %s", mapping->from->full_name,
                          mapping->to->full_name);
+    plan->cost = plan_is_copy(plan) ? 0 : cost_of(&entry->compiler, mapping);
     *plan_out = plan;
     return OK;
 }

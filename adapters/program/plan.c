@@ -12,6 +12,11 @@ bool plan_is_copy(const Plan *plan)
            !options->walk_all;
 }
 
+uint8_t plan_cost(const Plan *plan)
+{
+    return plan->cost;
+}
+
 Bytes any_type_name(Bytes url)
 {
     size_t at = url.size;

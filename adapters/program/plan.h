@@ -43,6 +43,13 @@ typedef struct PlanOptions {
 /* Whether running it only copies the bytes: same codec, same meaning. */
 bool plan_is_copy(const Plan *plan);
 
+/*
+ * How much longer than usual a byte of its messages may take, at worst: 1 << cost times. A usual
+ * byte takes PLAN_USUAL_NS nanoseconds at most. From the types alone: see compile_cost.c.
+ */
+enum { PLAN_USUAL_NS = 12, PLAN_HIGHEST_COST = 8 };
+uint8_t plan_cost(const Plan *plan);
+
 /* The program as text, one operation a line, for `passerelle explain --plan` and golden tests. */
 void plan_print(const Plan *plan, Buffer *out);
 

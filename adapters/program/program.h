@@ -224,6 +224,7 @@ static inline void program_need(const ProgramSet *set, const Program *program)
 struct Plan {
     const Program *program;
     Codec from, to;
+    uint8_t cost;          /* plan_cost */
     UnknownFields unknown; /* programs that keep none are the same whatever becomes of them */
     const Mapping *mapping;
     const ProgramSet *set;

@@ -209,6 +209,9 @@ const EnumValue *enum_value_by_number(const EnumType *type, int32_t number);
    Names that only matter in JSON are ignored. Results are not cached: for load time. */
 bool message_same_wire(const MessageType *a, const MessageType *b);
 
+/* Raises the level of each message, by its index, to the highest of those that it may contain. */
+void reach_spread(const Schema *schema, uint8_t *levels);
+
 /* Whether a message can contain a google.protobuf.Any, by index of the message. In the arena, which
    has no limit. */
 const bool *any_reach(Arena *arena, const Schema *schema);

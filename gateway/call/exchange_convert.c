@@ -209,15 +209,21 @@ Result attempt_make_request(const Attempt *attempt, Message message, Conversion 
     const RequestTarget *target = &attempt->target;
     Result r = OK;
     made_out->compression = target->compression;
-    if (!message.compressed || !attempt_passes_request(attempt)) {
+    if (!c->converted && (!message.compressed || !attempt_passes_request(attempt))) {
         r = open_message(c, &message);
         if (!failed(r))
             r = convert_request(attempt, message.bytes, c, &message.bytes);
         made_out->compression = attempt_request_compression(attempt, message.bytes.size);
     }
-    if (!failed(r))
-        r = message_frame(target->dialect, &message, made_out->compression, c->arena,
-                          &made_out->framed);
+    if (failed(r))
+        return r;
+    if (!message.compressed && made_out->compression != COMPRESSION_IDENTITY &&
+        message.bytes.size > c->most_closed) {
+        c->unclosed = message;
+        return OK;
+    }
+    r = message_frame(target->dialect, &message, made_out->compression, c->arena,
+                      &made_out->framed);
     return failed(r) ? r : take_apart(attempt, c, made_out);
 }
 

@@ -144,28 +144,36 @@ static Arena *arena_of_one(Attempt *attempt)
     return attempt->made_in = exchange_arena_new(x);
 }
 
-static Result make_here(Attempt *attempt, Message message, Arena *arena)
+/* `unclosed_out` has data if the message is converted, but is to be compressed on the pool. */
+static Result make_here(Attempt *attempt, Message message, Arena *arena, Message *unclosed_out)
 {
     Exchange *x = attempt->exchange;
+    *unclosed_out = (Message){.bytes = BYTES_NONE};
     if (attempt->request_run_size && !message.compressed && exchange_copies(attempt->request_plan))
         return message_frame(attempt->target.dialect, &message, COMPRESSION_IDENTITY, arena,
                              &attempt->made.framed);
-    Conversion c = {.arena = arena, .reader = exchange_reader(x), .losses = &x->losses};
+    Conversion c = {.arena = arena,
+                    .reader = exchange_reader(x),
+                    .losses = &x->losses,
+                    .most_closed = exchange_most_closed(x)};
     Result r = attempt_make_request(attempt, message, &c, &attempt->made);
     x->record.n_unknown += c.n_unknown;
+    *unclosed_out = c.unclosed;
     return r;
 }
 
 /* Before it connects: a message that cannot be given troubles no instance. */
 static const Step *exchange_convert(Exchange *x, Attempt *attempt)
 {
-    Message message = x->message;
+    Message message = x->message, unclosed;
     Arena *arena = arena_of_one(attempt);
     if (!attempt_is_light_request(attempt, &message, arena)) {
         attempt_forget_made(attempt);
         return attempt_work_on_request(attempt, message, true);
     }
-    Result r = make_here(attempt, message, arena);
+    Result r = make_here(attempt, message, arena, &unclosed);
+    if (unclosed.bytes.data)
+        return attempt_close_request(attempt, unclosed, true);
     return failed(r) ? attempt_unusable(attempt, exchange_keep_error(x, arena, r)) : &STEP_connect;
 }
 
@@ -356,11 +364,16 @@ const Step *exchange_forward_request(Exchange *x, Message message, bool last)
 {
     Attempt *attempt = x->latest;
     Arena *scratch = exchange_scratch(x);
+    Message unclosed;
     if (!attempt_is_light_request(attempt, &message, scratch)) {
         attempt->sent = true;
         return attempt_work_on_request(attempt, message, last);
     }
-    Result r = make_here(attempt, message, scratch);
+    Result r = make_here(attempt, message, scratch, &unclosed);
+    if (unclosed.bytes.data) {
+        attempt->sent = true;
+        return attempt_close_request(attempt, unclosed, last);
+    }
     if (failed(r))
         return exchange_fail(x, error_copy(x->arena, r));
     exchange_sent(attempt);

@@ -306,7 +306,11 @@ typedef struct Conversion {
     Arena *arena;                /* what it makes, errors included */
     const MessageReader *reader; /* opens compressed messages; NULL: there are none */
     Losses *losses;
+    size_t most_closed; /* a larger message is not compressed: it becomes `unclosed`, where the
+                           conversion ends without an error; SIZE_MAX: all are */
+    bool converted;     /* the message is `unclosed`: it is only to be compressed and framed */
     uint32_t n_unknown;
+    Message unclosed; /* data NULL: none */
 } Conversion;
 
 /*
@@ -346,11 +350,17 @@ bool attempt_weigh_answer(const Attempt *attempt, Message *message, Arena *arena
 
 enum { EXCHANGE_COMPRESSING = 4 /* times what a conversion costs */ };
 
-/* Most messages are small. */
+/* Most messages are small: light, whatever their plan costs. */
 static inline bool exchange_is_small(const Exchange *x, const Message *message)
 {
     return !message->compressed &&
-           message->bytes.size <= x->config->limits.work_bytes / EXCHANGE_COMPRESSING;
+           message->bytes.size <= x->config->limits.work_bytes >> PLAN_HIGHEST_COST;
+}
+
+/* The largest message that is compressed on the loop. */
+static inline size_t exchange_most_closed(const Exchange *x)
+{
+    return x->loop->pool ? x->config->limits.work_bytes / EXCHANGE_COMPRESSING : SIZE_MAX;
 }
 
 static inline bool attempt_is_light_request(const Attempt *attempt, Message *message, Arena *arena)
@@ -367,6 +377,18 @@ static inline bool attempt_is_light_answer(const Attempt *attempt, Message *mess
 
 const Step *attempt_work_on_request(Attempt *attempt, Message message, bool last);
 const Step *attempt_work_on_answer(Attempt *attempt, Message message);
+
+/* The same for a message that is converted, and too large to be compressed on the loop. */
+const Step *attempt_close_request(Attempt *attempt, Message converted, bool last);
+const Step *attempt_close_answer(Attempt *attempt, Message converted);
+bool attempt_weigh_closing(const Attempt *attempt, Message converted);
+
+static inline bool attempt_is_light_to_close(const Attempt *attempt, Message converted)
+{
+    return converted.bytes.size <= exchange_most_closed(attempt->exchange) ||
+           attempt_weigh_closing(attempt, converted);
+}
+
 /* The largest message that is converted by this plan in a run. */
 uint32_t exchange_light_run(const Exchange *x, const Plan *plan);
 /* Nobody waits for what is on the pool any more. */

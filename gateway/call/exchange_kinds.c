@@ -133,6 +133,8 @@ static const Step *reply_one(Attempt *attempt)
     Result r = attempt_convert_answer(attempt, message, &message);
     if (failed(r))
         return attempt_unusable(attempt, exchange_keep_error(x, exchange_scratch(x), r));
+    if (!attempt_is_light_to_close(attempt, message))
+        return attempt_close_answer(attempt, message);
     exchange_choose(attempt);
     return exchange_give_response(x, message, &attempt->answer.trailers);
 }
@@ -166,6 +168,8 @@ static const Step *pass_message(Attempt *attempt, Message message)
     Result r = attempt_convert_answer(attempt, message, &message);
     if (failed(r))
         return attempt_unusable(attempt, error_copy(x->arena, r));
+    if (!attempt_is_light_to_close(attempt, message))
+        return attempt_close_answer(attempt, message);
     exchange_choose(attempt);
     return exchange_give_message(x, message);
 }

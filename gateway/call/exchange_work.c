@@ -26,7 +26,7 @@ struct MessageJob {
 
     Message message;
     bool last;    /* of the request */
-    bool is_item; /* of a REST instance's stream */
+    bool is_item; /* of a REST instance's stream, not read yet */
     bool frames;
     Framing framing;
 
@@ -46,15 +46,16 @@ MessageReader *exchange_reader(const Exchange *x)
     return events->reader ? events->reader(x->caller) : NULL;
 }
 
-uint32_t exchange_light_run(const Exchange *x, const Plan *plan)
-{
-    return exchange_copies(plan) ? UINT32_MAX : (uint32_t)x->config->limits.work_bytes;
-}
-
-static size_t light_size(const Exchange *x, bool is_compressed_anew)
+/* A byte may cost its plan more than others do. */
+static size_t light_size(const Exchange *x, const Plan *plan)
 {
     size_t most = x->config->limits.work_bytes;
-    return is_compressed_anew ? most / EXCHANGE_COMPRESSING : most;
+    return plan ? most >> plan_cost(plan) : most;
+}
+
+uint32_t exchange_light_run(const Exchange *x, const Plan *plan)
+{
+    return exchange_copies(plan) ? UINT32_MAX : (uint32_t)light_size(x, plan);
 }
 
 /* How large it is when it is decompressed is known afterwards only. */
@@ -72,13 +73,12 @@ static bool is_light(Message *message, size_t most, const MessageReader *reader,
 bool attempt_weigh_request(const Attempt *attempt, Message *message, Arena *arena)
 {
     const Exchange *x = attempt->exchange;
-    bool closes = attempt->target.compression != COMPRESSION_IDENTITY;
     if (!x->loop->pool || (message->compressed && attempt_passes_request(attempt)))
         return true;
-    if (!message->compressed && !closes && !x->binding && attempt->target.dialect != DIALECT_REST &&
+    if (!message->compressed && !x->binding && attempt->target.dialect != DIALECT_REST &&
         exchange_copies(attempt->request_plan))
         return true; /* nobody reads it */
-    return is_light(message, light_size(x, closes), exchange_reader(x), arena);
+    return is_light(message, light_size(x, attempt->request_plan), exchange_reader(x), arena);
 }
 
 static const Framing *framing_of(const Exchange *x)
@@ -92,13 +92,16 @@ bool attempt_weigh_answer(const Attempt *attempt, Message *message, Arena *arena
     const Exchange *x = attempt->exchange;
     if (!x->loop->pool || (message->compressed && attempt->passes))
         return true;
-    const Framing *framing = framing_of(x);
     if (!message->compressed && attempt->target.dialect != DIALECT_REST &&
-        exchange_copies(attempt->response_plan) &&
-        (!framing || framing_is_light(framing, *message)))
+        exchange_copies(attempt->response_plan))
         return true; /* nobody reads it */
-    bool closes = framing && framing->compression != COMPRESSION_IDENTITY;
-    return is_light(message, light_size(x, closes), &attempt->side.reader, arena);
+    return is_light(message, light_size(x, attempt->response_plan), &attempt->side.reader, arena);
+}
+
+bool attempt_weigh_closing(const Attempt *attempt, Message converted)
+{
+    const Framing *framing = framing_of(attempt->exchange);
+    return !framing || framing_is_light(framing, converted);
 }
 
 /* ---- On the pool ----------------------------------------------------------------------------- */
@@ -119,7 +122,9 @@ static void make_answer(MessageJob *job)
         job->framed.message = message;
         return;
     }
-    Result r = attempt_make_answer(job->attempt, message, &job->conversion, &message);
+    Result r = OK;
+    if (!job->conversion.converted)
+        r = attempt_make_answer(job->attempt, message, &job->conversion, &message);
     job->framed.message = message;
     if (!failed(r) && job->frames)
         r = framing_apply(&job->framing, message, job->arena, &job->framed);
@@ -264,7 +269,8 @@ static MUST_USE Result job_make(Attempt *attempt, Message message, bool stays,
         return r;
     }
     job->losses = losses_in(arena, x->config);
-    job->conversion = (Conversion){.arena = arena, .reader = reader, .losses = &job->losses};
+    job->conversion = (Conversion){
+        .arena = arena, .reader = reader, .losses = &job->losses, .most_closed = SIZE_MAX};
     job->work.loop = x->loop;
     job->work.client = x->client;
     *job_out = job;
@@ -278,30 +284,43 @@ static const Step *start(MessageJob *job)
     return STEP_WAIT;
 }
 
-const Step *attempt_work_on_request(Attempt *attempt, Message message, bool last)
+static const Step *begin_request(Attempt *attempt, Message message, bool last, bool converted)
 {
     Exchange *x = attempt->exchange;
     const MessageReader *reader = exchange_reader(x);
     bool is_kept = x->kind->picked == &STEP_convert;
-    bool stays = reader && (is_kept || message_reader_holds(reader, message.bytes));
+    bool stays = reader && !converted && (is_kept || message_reader_holds(reader, message.bytes));
     MessageJob *job;
     Result r = job_make(attempt, message, stays, reader, &job);
     if (failed(r))
         return attempt_unusable(attempt, r);
+    attempt_forget_made(attempt);
+    exchange_forget_message(x);
     job->last = last;
+    job->conversion.converted = converted;
     job->work.run = run_request;
     job->work.on_done = on_request_done;
     attempt->request_job = job;
     return start(job);
 }
 
+const Step *attempt_work_on_request(Attempt *attempt, Message message, bool last)
+{
+    return begin_request(attempt, message, last, false);
+}
+
+const Step *attempt_close_request(Attempt *attempt, Message converted, bool last)
+{
+    return begin_request(attempt, converted, last, true);
+}
+
 /* How the response is framed depends on which one it is. */
-const Step *attempt_work_on_answer(Attempt *attempt, Message message)
+static const Step *begin_answer(Attempt *attempt, Message message, bool converted)
 {
     Exchange *x = attempt->exchange;
     const MessageReader *reader = &attempt->side.reader;
     bool is_kept = !x->method->type->server_streaming;
-    bool stays = is_kept || message_reader_holds(reader, message.bytes);
+    bool stays = !converted && (is_kept || message_reader_holds(reader, message.bytes));
     MessageJob *job;
     Result r = job_make(attempt, message, stays, reader, &job);
     if (failed(r))
@@ -309,7 +328,8 @@ const Step *attempt_work_on_answer(Attempt *attempt, Message message)
     memory_wait_end(x->loop, &attempt->memory_wait); /* it is there whole */
     exchange_choose(attempt);
     const Framing *framing = framing_of(x);
-    job->is_item = reader->unframed == UNFRAMED_LINES;
+    job->conversion.converted = converted;
+    job->is_item = reader->unframed == UNFRAMED_LINES && !converted;
     job->frames = framing != NULL;
     if (framing)
         job->framing = *framing;
@@ -317,6 +337,16 @@ const Step *attempt_work_on_answer(Attempt *attempt, Message message)
     job->work.on_done = on_answer_done;
     attempt->answer_job = job;
     return start(job);
+}
+
+const Step *attempt_work_on_answer(Attempt *attempt, Message message)
+{
+    return begin_answer(attempt, message, false);
+}
+
+const Step *attempt_close_answer(Attempt *attempt, Message converted)
+{
+    return begin_answer(attempt, converted, true);
 }
 
 static void drop(MessageJob **at)

@@ -1,10 +1,12 @@
 /*
- * How long one message holds a loop: what is just too small for the work pool, in the kinds that
- * cost most for their size. Prints milliseconds of CPU for each step that a message may need:
+ * How long one message holds a loop: what is just too small for the work pool (256 KiB, or less
+ * where plan_cost says so), in the kinds that cost most for their size. Prints milliseconds of CPU
+ * for each step that a message may need, and fails if all of one take more than MOST_MS:
  *
  *      open       decompression, for each compression
  *      convert    by a plan, from JSON or protobuf to JSON or protobuf of the next version
- *      close      compression of what came out, for each compression
+ *      close      compression of what came out, for each compression; none if that is so large that
+ *                 the pool compresses it
  *
  * Each is the fastest of some runs. A message takes one of each at most.
  */
@@ -19,7 +21,7 @@
 #include <string.h>
 #include <time.h>
 
-enum { SIZE = 256 * 1024, RUNS = 5, CALL_ARENA = 1 << 30 };
+enum { SIZE = 256 * 1024, CLOSED = SIZE / 4, RUNS = 5, CALL_ARENA = 1 << 30, MOST_MS = 5 };
 
 static const struct {
     Compression compression;
@@ -39,54 +41,65 @@ static void die(Arena *arena, Result r)
 /* ---- Messages: a beginning, as many units as fit, an end ------------------------------------- */
 
 typedef struct Kind {
-    const char *name;
+    const char *name, *type;
     const char *begin, *unit, *end; /* JSON; "%u" in a unit is its number */
     const char *separator;
     const char *wire; /* a unit in protobuf, repeated */
     size_t wire_size;
-    const char *field; /* the tag of the field that consists of units; NULL: they stand alone */
+    bool in_field; /* the units are what field 2 consists of; else each stands alone */
 } Kind;
 
 #define WIRE(text) .wire = (text), .wire_size = sizeof(text) - 1
+#define LIST(unit_text) .begin = "{\"list\":[", .unit = (unit_text), .separator = ",", .end = "]}"
+#define NODES(unit_text)                                                                           \
+    .type = "Nodes", .begin = "{\"node\":{\"children\":[", .unit = (unit_text), .separator = ",",  \
+    .end = "]}}", .in_field = true
 #define DEEP                                                                                       \
     "{\"child\":{\"child\":{\"child\":{\"child\":{\"child\":{\"child\":{\"child\":{}}}}}}}}"
+#define LONG_NAME "A_NAME_AS_LONG_AS_GENERATORS_MAKE_THEM_FROM_MODULES_AND_STATES_PENDING"
 
 static const Kind kinds[] = {
-    {"empty messages in a list", "{\"node\":{\"children\":[", "{}", "]}}", ",", WIRE("\x12\x00"),
-     .field = "\x12"},
-    {"messages of one number", "{\"node\":{\"children\":[", "{\"number\":7}", "]}}", ",",
-     WIRE("\x12\x02\x18\x07"), .field = "\x12"},
-    {"messages nested eight deep", "{\"node\":{\"children\":[", DEEP, "]}}", ",",
-     WIRE("\x12\x0e\x0a\x0c\x0a\x0a\x0a\x08\x0a\x06\x0a\x04\x0a\x02\x0a\x00"), .field = "\x12"},
-    {"enums by long names", "{\"enums\":[",
-     "\"A_NAME_AS_LONG_AS_GENERATORS_MAKE_THEM_FROM_MODULES_AND_STATES_PENDING\"", "]}", ",",
-     WIRE("\x01"), .field = "\x1a"},
-    {"enums by number", "{\"enums\":[", "1", "]}", ",", WIRE("\x18\x01")},
-    {"booleans", "{\"flags\":[", "false", "]}", ",", WIRE("\x00"), .field = "\x22"},
-    {"a map of numbers", "{\"numbers\":{", "\"%u\":%u", "}}", ",",
-     WIRE("\x2a\x05\x0a\x01z\x10\x01")},
-    {"a map of messages", "{\"nodes\":{", "\"%u\":{}", "}}", ",", WIRE("\x32\x04\x08\x05\x12\x00")},
-    {"a Struct", "{\"struct\":{", "\"%u\":[0]", "}}", ",",
-     WIRE("\x0a\x0b\x0a\x01z\x12\x06\x32\x04\x0a\x02\x20\x01"), .field = "\x4a"},
-    {"doubles", "{\"doubles\":[", "1.2345678901234567e-300", "]}", ",",
-     WIRE("\x51\xfb\x21\x09\x40\x54\x2d\x18\x09")},
-    {"floats", "{\"floats\":[", "1.2345678e-30", "]}", ",", WIRE("\x8d\x01\xdb\x0f\x49\x40")},
-    {"text to be escaped", "{\"texts\":[\"", "\\u0001", "\"]}", "",
-     WIRE("\x5a\x08\1\1\1\1\1\1\1\1")},
-    {"short texts", "{\"texts\":[", "\"a\"", "]}", ",",
-     WIRE("\x5a\x01"
+    {"empty messages in a list", NODES("{}"), WIRE("\x12\x00")},
+    {"messages of one number", NODES("{\"number\":7}"), WIRE("\x12\x02\x18\x07")},
+    {"messages nested eight deep", NODES(DEEP),
+     WIRE("\x12\x0e\x0a\x0c\x0a\x0a\x0a\x08\x0a\x06\x0a\x04\x0a\x02\x0a\x00")},
+    {"long names of enums", "LongEnums", LIST("\"" LONG_NAME "\""), WIRE("\x01"), .in_field = true},
+    {"enums by number", "LongEnums", LIST("1"), WIRE("\x10\x01")},
+    {"short names of enums", "ShortEnums", LIST("\"PENDING\""), WIRE("\x01"), .in_field = true},
+    {"short enums by number", "ShortEnums", LIST("1"), WIRE("\x10\x01")},
+    {"booleans", "Booleans", LIST("false"), WIRE("\x00"), .in_field = true},
+    {"a map of numbers", "NumberMap", "{\"map\":{", "\"%u\":%u", "}}", ",",
+     WIRE("\x12\x05\x0a\x01z\x10\x01")},
+    {"a map of messages", "NodeMap", "{\"map\":{", "\"%u\":{}", "}}", ",",
+     WIRE("\x12\x04\x08\x05\x12\x00")},
+    {"a Struct", "OneStruct", "{\"struct\":{", "\"%u\":[0]", "}}", ",",
+     WIRE("\x0a\x0b\x0a\x01z\x12\x06\x32\x04\x0a\x02\x20\x01"), .in_field = true},
+    {"a Struct of numbers", "OneStruct", "{\"struct\":{\"a\":[", "9e307", "]}}", ",",
+     WIRE("\x0a\x0e\x0a\x01z\x12\x09\x11\x01\0\0\0\0\0\0\0"), .in_field = true},
+    {"doubles", "Doubles", LIST("1.2345678901234567e-300"),
+     WIRE("\x11\xfb\x21\x09\x40\x54\x2d\x18\x09")},
+    {"short doubles", "Doubles", LIST("9e307"), WIRE("\x01\0\0\0\0\0\0\0"), .in_field = true},
+    {"floats", "Floats", LIST("1.2345678e-30"), WIRE("\x15\xdb\x0f\x49\x40")},
+    {"short floats", "Floats", LIST("9e37"), WIRE("\x01\0\0\0"), .in_field = true},
+    {"text to be escaped", "Texts", "{\"list\":[\"", "\\u0001", "\"]}", "",
+     WIRE("\x12\x08\1\1\1\1\1\1\1\1")},
+    {"short texts", "Texts", LIST("\"a\""),
+     WIRE("\x12\x01"
           "a")},
-    {"bytes", "{\"binaries\":[", "\"AQ==\"", "]}", ",", WIRE("\x62\x01\x01")},
-    {"timestamps", "{\"times\":[", "\"1970-01-01T00:00:00Z\"", "]}", ",", WIRE("\x6a\x00")},
-    {"durations", "{\"durations\":[", "\"1.000000001s\"", "]}", ",", WIRE("\x72\x00")},
-    {"wrappers", "{\"wrappers\":[", "\"1\"", "]}", ",", WIRE("\x7a\x00")},
-    {"long integers", "{\"longs\":[", "\"-9223372036854775808\"", "]}", ",", WIRE("\x80\x01\x01")},
+    {"bytes", "Binaries", LIST("\"AQ==\""), WIRE("\x12\x01\x01")},
+    {"timestamps", "Times", LIST("\"1970-01-01T00:00:00Z\""), WIRE("\x12\x00")},
+    {"durations", "Durations", LIST("\"1.000000001s\""), WIRE("\x12\x00")},
+    {"short durations", "Durations", LIST("\"1s\""), WIRE("\x12\x02\x08\x01")},
+    {"wrappers", "Wrappers", LIST("\"1\""), WIRE("\x12\x00")},
+    {"long integers", "Longs", LIST("\"-9223372036854775808\""), WIRE("\x10\x01")},
+    {"an Any", "Anys", LIST("{\"@type\":\"a/hard.v1.Node\",\"number\":7}"),
+     WIRE("\x12\x13\x0a\x0f\x61/hard.v1.Nodes\x12\x00")},
 };
 
-static Bytes json_of(Arena *arena, const Kind *kind)
+static Bytes json_of(Arena *arena, const Kind *kind, size_t size)
 {
     Buffer out = buffer_in(arena);
-    size_t most = SIZE - strlen(kind->end);
+    size_t most = size - strlen(kind->end);
     buffer_add_text(&out, kind->begin);
     for (unsigned i = 0;; i++) {
         size_t before = out.size;
@@ -102,16 +115,16 @@ static Bytes json_of(Arena *arena, const Kind *kind)
     return buffer_bytes(&out);
 }
 
-static Bytes wire_of(Arena *arena, const Kind *kind)
+static Bytes wire_of(Arena *arena, const Kind *kind, size_t size)
 {
+    enum { HEAD = 4 }; /* field 2, and a size of three bytes */
     Buffer out = buffer_in(arena);
-    size_t room = SIZE;
-    if (kind->field) {
-        buffer_add_text(&out, kind->field);
-        room = (room - out.size - 3) / kind->wire_size * kind->wire_size;
-        uint8_t size[] = {(uint8_t)(room | 0x80), (uint8_t)(room >> 7 | 0x80),
-                          (uint8_t)(room >> 14)};
-        buffer_add(&out, size, sizeof(size));
+    size_t room = size;
+    if (kind->in_field) {
+        room = (room - HEAD) / kind->wire_size * kind->wire_size;
+        uint8_t head[HEAD] = {0x12, (uint8_t)(room | 0x80), (uint8_t)(room >> 7 | 0x80),
+                              (uint8_t)(room >> 14)};
+        buffer_add(&out, head, sizeof(head));
     }
     for (size_t i = 0; i + kind->wire_size <= room; i += kind->wire_size)
         buffer_add(&out, kind->wire, kind->wire_size);
@@ -179,7 +192,7 @@ static double time_open(Arena *arena, Compression compression, Bytes message)
 typedef struct Bench {
     Arena *arena, *call, *pieces;
     const MappingSet *set;
-    const MessageType *type;
+    const Schema *from;
     double worst;
 } Bench;
 
@@ -187,11 +200,16 @@ static void row(Bench *b, const Kind *kind, Codec from, Codec to)
 {
     static const char *names[] = {[CODEC_JSON] = "JSON", [CODEC_PROTO] = "protobuf"};
     const Plan *plan;
-    PlanOptions options = {.from = from, .to = to};
-    Result r = plan_compile(b->arena, mapping_set_find(b->set, b->type), &options, &plan);
+    const MessageType *type =
+        schema_message(b->from, bytes_of(arena_printf(b->arena, "hard.v1.%s", kind->type)));
+    PlanOptions options = {.from = from, .to = to, .types = b->set};
+    Result r = plan_compile(b->arena, mapping_set_find(b->set, type), &options, &plan);
     if (failed(r))
         die(b->arena, r);
-    Bytes input = from == CODEC_JSON ? json_of(b->arena, kind) : wire_of(b->arena, kind), output;
+    size_t size = SIZE >> plan_cost(plan);
+    Bytes input =
+              from == CODEC_JSON ? json_of(b->arena, kind, size) : wire_of(b->arena, kind, size),
+          output;
     arena_reset(b->pieces);
     double open = 0, close = 0;
     printf("%-28s %-8s to %-8s %8zu", kind->name, names[from], names[to], input.size);
@@ -202,7 +220,7 @@ static void row(Bench *b, const Kind *kind, Codec from, Codec to)
         open = took > open ? took : open;
     }
     double convert = time_convert(b->call, plan, input, &output);
-    for (int i = 0; i < N_COMPRESSIONS; i++) {
+    for (int i = 0; i < N_COMPRESSIONS && output.size <= CLOSED; i++) {
         Bytes small;
         double took = time_close(b->pieces, compressions[i].compression, output, &small);
         close = took > close ? took : close;
@@ -252,7 +270,7 @@ static void load(Bench *b)
         fprintf(stderr, "%.*s", BYTES_ARGS(buffer_bytes(&text)));
         exit(1);
     }
-    b->type = schema_message(schemas[0], bytes_of("hard.v1.Hard"));
+    b->from = schemas[0];
 }
 
 int main(void)
@@ -268,9 +286,9 @@ int main(void)
             for (int to = 0; to < 2; to++)
                 row(&b, &kinds[i], from ? CODEC_JSON : CODEC_PROTO, to ? CODEC_JSON : CODEC_PROTO);
     }
-    printf("the worst: %.2f ms\n", b.worst);
+    printf("the worst: %.2f ms, where %d are allowed\n", b.worst, MOST_MS);
     arena_free(b.pieces);
     arena_free(b.call);
     arena_free(b.arena);
-    return 0;
+    return b.worst > MOST_MS;
 }

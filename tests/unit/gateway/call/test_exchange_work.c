@@ -1,5 +1,6 @@
 /* Messages on the work pool: which go there, and what becomes of a call meanwhile. */
 #include "base/random.h"
+#include "gateway/call/exchange_internal.h"
 #include "gateway/upstream/candidates.h"
 #include "protocols/http/compression.h"
 #include "tests/unit/gateway/call/scene.h"
@@ -72,6 +73,26 @@ static void a_larger_one_is_converted_on_the_pool(void **state)
     assert_record(scene, "OK, 1 sent: 7101 OK");
 }
 
+/* Messages within messages cost twice as much for a byte. */
+static void what_costs_more_for_a_byte_is_for_the_pool_earlier(void **state)
+{
+    for (size_t size = LIGHT / 2; size <= LIGHT / 2 + 1; size++) {
+        Scene *scene = pooled(state, V2);
+        Bytes item = item_of(scene, size - 2);
+        Buffer request = buffer_in(scene->arena);
+        buffer_add_byte(&request, 0x0a);
+        buffer_add_byte(&request, (uint8_t)item.size);
+        buffer_add_bytes(&request, item);
+        ask_grpc(scene, "/yard.v1.Yard/Put", buffer_bytes(&request));
+        assert_int_equal(scene->pool.n, size > LIGHT / 2);
+        if (scene->pool.n)
+            scene_do_job(scene);
+        assert_body(instance(scene), framed(scene, buffer_bytes(&request)));
+        answer(instance(scene), BYTES("\n\3\n\1x"));
+        assert_record(scene, "OK, 1 sent: 7101 OK");
+    }
+}
+
 static void what_nobody_reads_is_not_for_the_pool(void **state)
 {
     Scene *scene = pooled(state, SCENE_TEXT);
@@ -92,6 +113,35 @@ static void what_is_compressed_anew_is_for_the_pool_four_times_as_early(void **s
     assert_int_equal(scene->pool.n, 1);
     scene_do_job(scene);
     answer(instance(scene), SMALL);
+}
+
+/* Converted on the loop, it is found to be too large to be compressed there; the pool compresses
+   it, and does not convert it again. */
+static void what_becomes_too_large_to_be_compressed_is_compressed_on_the_pool(void **state)
+{
+    Scene *scene = pooled(state, YARD_OF("versions: [v2], protocol: connect, codec: json, "
+                                         "compression: gzip") "limits: {compress_least: 1}\n");
+    Bytes item = BYTES("\n\1x\x1a\1n"); /* with a note, which is lost once */
+    Bytes json = BYTES("{\"name\":\"x\"}");
+    for (size_t limit = json.size; limit >= json.size - 1; limit--) {
+        scene_use_pool(scene, limit * EXCHANGE_COMPRESSING);
+        Peer *client = ask_grpc(scene, MAKE_ITEM, item);
+        assert_int_equal(scene->pool.n, limit < json.size);
+        if (scene->pool.n)
+            scene_do_job(scene);
+        assert_string_equal(field_of(instance(scene), "content-encoding"), "gzip");
+        Buffer plain = buffer_in(scene->arena);
+        assert_int_equal(decompress_message(COMPRESSION_GZIP, buffer_bytes(&instance(scene)->body),
+                                            1000, &plain),
+                         DECOMPRESSED);
+        assert_true(bytes_equal(buffer_bytes(&plain), json));
+        answer_head(instance(scene), 200, "content-type: application/json", 2, false);
+        say(instance(scene), BYTES("{}"));
+        say_end(instance(scene));
+        assert_string_equal(said(client, "grpc-status"), "0");
+        assert_int_equal(scene->records[scene->n_records - 1].n_losses, 1);
+        assert_string_equal(field_of(client, "passerelle-lost"), "Item.note");
+    }
 }
 
 static void of_a_compressed_message_the_size_counts_that_it_becomes(void **state)
@@ -523,8 +573,10 @@ int main(void)
     const struct CMUnitTest tests[] = {
         SCENE_TEST(a_message_of_the_limit_is_converted_on_the_loop),
         SCENE_TEST(a_larger_one_is_converted_on_the_pool),
+        SCENE_TEST(what_costs_more_for_a_byte_is_for_the_pool_earlier),
         SCENE_TEST(what_nobody_reads_is_not_for_the_pool),
         SCENE_TEST(what_is_compressed_anew_is_for_the_pool_four_times_as_early),
+        SCENE_TEST(what_becomes_too_large_to_be_compressed_is_compressed_on_the_pool),
         SCENE_TEST(of_a_compressed_message_the_size_counts_that_it_becomes),
         SCENE_TEST(what_cannot_be_decompressed_is_found_on_the_pool),
         SCENE_TEST(a_message_that_goes_on_compressed_is_not_for_the_pool),
