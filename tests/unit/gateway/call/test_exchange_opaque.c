@@ -180,14 +180,21 @@ static void a_status_that_http_does_not_have_is_refused(void **state)
     }
 }
 
+/* An instance that sends them unasked. */
 static void an_answers_trailers_go_through(void **state)
 {
     Scene *scene = *state;
     Peer *client = ask(scene, "GET", "/old/x", "te: trailers", BYTES_NONE);
-    answer_head(instance(scene), 200, "trailer: sum", -1, false);
-    say(instance(scene), BYTES("x"));
-    answer_trailers(instance(scene), "sum: 5");
+    assert_ok(scene->arena,
+              http_connection_feed(instance(scene)->gateway,
+                                   BYTES("HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n"
+                                         "1\r\nx\r\n0\r\nsum: 5\r\n\r\n"),
+                                   scene->loop.now));
+    scene_pump(scene);
+    assert_body(client, BYTES("x"));
     assert_true(client->ended);
+    assert_string_equal(trailer_of(client, "sum"), "5");
+    assert_record(scene, "OK, 1 sent: 7201 OK");
 }
 
 static void what_came_while_connecting_goes_first(void **state)
