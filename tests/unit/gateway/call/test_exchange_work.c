@@ -301,6 +301,89 @@ static void a_sender_is_held_back_while_its_message_is_on_the_pool(void **state)
     assert_record(scene, "OK, 1 sent: 7101 OK");
 }
 
+/* With one job at a time: what comes behind a message is read when it is done. */
+static void what_is_wrong_behind_a_message_on_the_pool_is_found_after_it(void **state)
+{
+    static const struct {
+        const char *what;
+        size_t size;
+        const char *given, *record;
+    } rows[] = {
+#define ROW(literal, given, record) {literal, sizeof literal - 1, given, record}
+        ROW("\0\0\0\0\3\n\1y\0\0\0\0\x9\n\1x\x82\1\3top\0\0\0\0\3\n\1z", "\n\1y",
+            "INTERNAL UPSTREAM_CONVERT, 1 sent: 7101 INTERNAL"),
+        ROW("\7\0\0\0\0", NULL, "INTERNAL UPSTREAM_PROTOCOL, 1 sent: 7101 INTERNAL"),
+        ROW("\0\0\0\0\3\n\1y\0\0\0\0\3", "\n\1y",
+            "INTERNAL UPSTREAM_PROTOCOL, 1 sent: 7101 INTERNAL"),
+#undef ROW
+    };
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        Scene *scene = pooled(state, V2);
+        Peer *client = ask_grpc(scene, WATCH_ITEM, GET_X);
+        Peer *at = instance(scene);
+        answer_grpc_head(at);
+        say_frame(at, LARGE);
+        say(at, bytes(rows[i].what, rows[i].size));
+        answer_trailers(at, "grpc-status: 0");
+        assert_int_equal(client->body.size, 0);
+        scene_do_job(scene);
+        Buffer expected = buffer_in(scene->arena);
+        buffer_add_bytes(&expected, framed(scene, LARGE));
+        if (rows[i].given)
+            buffer_add_bytes(&expected, framed(scene, bytes_of(rows[i].given)));
+        assert_body(client, buffer_bytes(&expected));
+        assert_record(scene, rows[i].record);
+    }
+}
+
+static void messages_behind_the_second_one_on_the_pool_stay_behind_it(void **state)
+{
+    Scene *scene = pooled(state, V2);
+    Peer *client = ask_grpc(scene, WATCH_ITEM, GET_X);
+    Peer *at = instance(scene);
+    Buffer all = buffer_in(scene->arena);
+    const Bytes messages[] = {LARGE, GET_X, LARGE, BYTES("\n\1y"), BYTES("\n\1z")};
+    answer_grpc_head(at);
+    for (int i = 0; i < 5; i++) {
+        buffer_add_bytes(&all, framed(scene, messages[i]));
+        say_frame(at, messages[i]);
+    }
+    answer_trailers(at, "grpc-status: 0");
+    scene_do_job(scene);
+    assert_int_equal(client->body.size, LARGE.size + 5 + GET_X.size + 5);
+    assert_false(client->ended);
+    scene_do_job(scene);
+    assert_body(client, buffer_bytes(&all));
+    assert_string_equal(said(client, "grpc-status"), "0");
+    assert_record(scene, "OK, 1 sent: 7101 OK");
+}
+
+static void the_end_frame_may_come_behind_a_message_on_the_pool(void **state)
+{
+    Scene *scene = pooled(state, YARD_OF("versions: [v2], protocol: grpc_web"));
+    Peer *client = ask_grpc(scene, WATCH_ITEM, GET_X);
+    Peer *at = instance(scene);
+    answer_head(at, 200, "content-type: application/grpc-web+proto", -1, false);
+    say_frame(at, LARGE);
+    say(at, BYTES("\x80\0\0\0\x10grpc-status: 9\r\n"));
+    say_end(at);
+    assert_false(client->ended);
+    scene_do_job(scene);
+    assert_body(client, framed(scene, LARGE));
+    assert_record(scene, "FAILED_PRECONDITION UPSTREAM_STATUS, 1 sent: 7101 FAILED_PRECONDITION");
+}
+
+static void an_error_line_may_come_behind_a_line_on_the_pool(void **state)
+{
+    Scene *scene = pooled(state, YARD_OF("versions: [v1], protocol: rest"));
+    Peer *client = ask_grpc(scene, WATCH_ITEM, GET_X);
+    answer_head(instance(scene), 200, "content-type: application/x-ndjson", -1, false);
+    say(instance(scene), BYTES("{\"name\":\"" NAME "\"}\n{\"error\":{\"code\":5}}\n{}\n"));
+    scene_do_job(scene);
+    assert_int_equal(client->body.size, LARGE.size + 5);
+    assert_string_equal(said(client, "grpc-status"), "5");
+}
+
 static void the_last_line_of_a_rest_instance_may_be_a_large_one(void **state)
 {
     Scene *scene = pooled(state, YARD_OF("versions: [v1], protocol: rest"));
@@ -502,6 +585,62 @@ static void a_running_job_keeps_the_instances_that_its_call_picked_from(void **s
     instance_set_unref(set);
 }
 
+static void a_call_that_ends_leaves_its_memory_to_both_of_its_jobs(void **state)
+{
+    Scene *scene = pooled(state, V2);
+    Play play = both_stream_request(scene);
+    say_frame(instance(scene), LARGE);
+    assert_int_equal(scene->pool.n, 2);
+    scene_begin_job(scene);
+    scene_begin_job(scene);
+    client_leaves(&play);
+    scene_do_job(scene);
+    scene_do_job(scene);
+    assert_int_equal(scene->loop.n_calls, 0);
+}
+
+/* What comes while a message is on the pool is kept, in the memory of the call. */
+static void however_little_memory_a_call_with_jobs_may_have_it_ends(void **state)
+{
+    static const struct {
+        const char *config, *path, *trailers;
+        bool many;
+    } rows[] = {
+        {V2, WATCH_ITEM, "grpc-status: 0\nx-a: b\nx-c: d\nx-e: f\nx-g: h\nx-i: j", true},
+        {V2, WATCH_ITEM, "grpc-status: 0\nx-a: b\nx-c: d\nx-e: f\nx-g: h\nx-i: j", false},
+        {V2, MAKE_ITEM, "grpc-status: 0", false},
+    };
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        Scene *scene = pooled(state, rows[i].config);
+        bool refused = false, good = false;
+        for (size_t limit = 4 << 10; limit < 48 << 10; limit += 32) {
+            scene->config->limits.call_memory = limit;
+            Peer *client = begin_grpc(scene, rows[i].path, "");
+            say_frame(client, rows[i].path[12] == 'M' ? LARGE : GET_X);
+            say_end(client);
+            while (scene->pool.n)
+                scene_do_job(scene);
+            if (!client->ended) {
+                Peer *at = instance(scene);
+                answer_grpc_head(at);
+                say_frame(at, LARGE);
+                for (int k = 0; rows[i].many && k < 100 && !at->reset; k++)
+                    say_frame(at, item_of(scene, LIGHT));
+                if (!at->reset)
+                    answer_trailers(at, rows[i].trailers);
+            }
+            while (scene->pool.n)
+                scene_do_job(scene);
+            assert_true(client->ended || client->reset);
+            assert_int_equal(scene->n_records, 1);
+            refused |= strstr(scene->record_texts[0], "OUT_OF_MEMORY") != NULL;
+            good |= strncmp(scene->record_texts[0], "OK", 2) == 0;
+            scene_clear(scene);
+        }
+        assert_true(refused && good);
+    }
+}
+
 static void a_call_whose_job_is_refused_fails(void **state)
 {
     for (int i = 0; i < PLAYS; i++) {
@@ -586,11 +725,17 @@ int main(void)
         SCENE_TEST(messages_of_a_response_keep_their_order),
         SCENE_TEST(both_directions_of_a_stream_have_a_job_each),
         SCENE_TEST(a_sender_is_held_back_while_its_message_is_on_the_pool),
+        SCENE_TEST(what_is_wrong_behind_a_message_on_the_pool_is_found_after_it),
+        SCENE_TEST(messages_behind_the_second_one_on_the_pool_stay_behind_it),
+        SCENE_TEST(the_end_frame_may_come_behind_a_message_on_the_pool),
+        SCENE_TEST(an_error_line_may_come_behind_a_line_on_the_pool),
         SCENE_TEST(the_last_line_of_a_rest_instance_may_be_a_large_one),
         SCENE_TEST(an_error_may_be_a_large_line),
         SCENE_TEST(a_call_that_ends_takes_back_its_waiting_job),
         SCENE_TEST(a_call_that_ends_leaves_its_memory_to_its_running_job),
         SCENE_TEST(a_running_job_keeps_the_instances_that_its_call_picked_from),
+        SCENE_TEST(a_call_that_ends_leaves_its_memory_to_both_of_its_jobs),
+        SCENE_TEST(however_little_memory_a_call_with_jobs_may_have_it_ends),
         SCENE_TEST(a_call_whose_job_is_refused_fails),
         SCENE_TEST(every_kind_goes_on_when_its_job_is_done),
         SCENE_TEST(pool_and_loop_give_the_same_bytes),
