@@ -44,11 +44,11 @@ static void a_method_that_nobody_serves_is_told_to_connect_in_its_own_way(void *
         unsigned status;
         const char *content_type, *said;
     } clients[] = {
-        {"application/json", 501, "application/json", "{\"code\":\"unimplemented\""},
-        {"application/proto", 501, "application/json", "{\"code\":\"unimplemented\""},
-        {"application/connect+json", 200, "application/connect+json",
+        {"application/json", 404, "application/json", "{\"code\":\"unimplemented\""},
+        {"application/proto", 404, "application/json", "{\"code\":\"unimplemented\""},
+        {"application/connect+json", 404, "application/connect+json",
          "{\"error\":{\"code\":\"unimplemented\""},
-        {"application/connect+proto", 200, "application/connect+proto",
+        {"application/connect+proto", 404, "application/connect+proto",
          "{\"error\":{\"code\":\"unimplemented\""},
     };
     for (size_t i = 0; i < sizeof clients / sizeof *clients; i++) {
