@@ -283,6 +283,7 @@ Result http1_read_held(Http1 *http1)
     Bytes input = bytes(held, size);
     http1->held = NULL; /* events may end the connection, which frees held input */
     http1->held_size = http1->held_capacity = 0;
+    http_connection_hold(&http1->base, -(int64_t)capacity);
     Result r = read_on(http1, &input);
     if (input.size == 0 || http1->reading == HTTP1_READ_NOTHING) {
         free(held);
@@ -292,6 +293,7 @@ Result http1_read_held(Http1 *http1)
     http1->held = held;
     http1->held_size = (uint32_t)input.size;
     http1->held_capacity = (uint32_t)capacity;
+    http_connection_hold(&http1->base, (int64_t)capacity);
     return r;
 }
 

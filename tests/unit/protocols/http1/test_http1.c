@@ -1,5 +1,6 @@
 #include "tests/unit/protocols/http/http_pair.h"
 
+#include "protocols/http/http_engine.h"
 #include "tests/unit/protocols/http/http_chaos.h"
 
 #include <ctype.h>
@@ -544,6 +545,21 @@ static void what_is_pipelined_is_bounded(void **state)
     for (; fed < 10000 && http_connection_wants_input(server.connection); fed++)
         assert_ok(server.arena, side_feed_text(&server, GET("/2")));
     assert_in_range(fed, 10, http_limits_default.head_bytes / 20);
+    side_end(&server);
+}
+
+static void held_input_is_no_longer_counted_once_it_was_read(void **state)
+{
+    Side server = {.on_end = side_answer_ok, .releases = true};
+    side_begin(&server, http1_server_new, NULL);
+    int64_t idle = server.connection->tally.held;
+    for (int i = 0; i < 3; i++) {
+        assert_ok(server.arena, side_feed_text(&server, "GET /1 HTTP/1.1\r\nHo"));
+        assert_true(server.connection->tally.held >= idle + 1024);
+        assert_ok(server.arena, side_feed_text(&server, "st: a\r\n\r\n"));
+        side_take_output(&server);
+        assert_int_equal(server.connection->tally.held, idle);
+    }
     side_end(&server);
 }
 
@@ -1312,6 +1328,7 @@ int main(void)
         cmocka_unit_test(too_much_of_anything_is_refused),
         cmocka_unit_test(pipelined_requests_are_answered_one_after_the_other),
         cmocka_unit_test(what_is_pipelined_is_bounded),
+        cmocka_unit_test(held_input_is_no_longer_counted_once_it_was_read),
         cmocka_unit_test(a_body_that_is_not_consumed_holds_the_sender_back),
         cmocka_unit_test(a_slow_reader_is_told_of_by_the_queue_and_its_drain),
         cmocka_unit_test(a_request_of_http_1_0_ends_the_connection_unless_it_asks),
