@@ -1,5 +1,5 @@
-/* A pair's changes made complete: what is the same by name, sub-messages that paths go into, and
-   what nobody has said. */
+/* Completes the changes of each pair: adds fields with the same name, expands the sub-messages that
+   paths lead into, and reports fields for which the list specifies nothing. */
 #include "adapters/changes/change_list.h"
 
 enum { MAX_EXPANSIONS = 64 };
@@ -34,7 +34,7 @@ static bool field_is_taken(const MessagePair *pair, int end, const FieldType *fi
     for (uint32_t i = 0; i < pair->n_own; i++) {
         const ChangeEnd *e = &pair->own[i].ends[end];
         if (pair->own[i].mark && !field->message)
-            continue; /* its other values may be another change's */
+            continue; /* another change may convert its other values */
         for (uint32_t k = 0; k < e->n_paths; k++) {
             if (path_equal(&e->paths[k], &whole))
                 return true;
@@ -65,7 +65,7 @@ static void add_same_names(ChangeList *list, MessagePair *pair)
         if (!same || strcmp(same->name, field->name) != 0)
             continue;
         uint32_t n_own = pair->n_own;
-        pair->n_own = n_said; /* only what was said takes a field */
+        pair->n_own = n_said; /* only a change in the list makes a field taken */
         bool taken = field_is_taken(pair, OLD, field) || field_is_taken(pair, NEW, same);
         pair->n_own = n_own;
         if (taken)
@@ -89,7 +89,7 @@ void change_check_ends(ChangeList *list, const MessagePair *pair, FieldChange *c
         return;
     }
     if (change->keyed)
-        return; /* its pair is made already, or what is wrong is told */
+        return; /* its pair exists already, or the problem was reported */
     if (change_is_merge(change)) {
         if (change_check_merge(list, change, path))
             change_choose_for_elements(list, change, path);
@@ -105,7 +105,7 @@ void change_check_ends(ChangeList *list, const MessagePair *pair, FieldChange *c
     change_choose_converter(list, change, path);
 }
 
-/* What was said, and what follows from the names, each with its converters. */
+/* The changes in the list, and those that follow from equal names, with their converters. */
 void pair_own(ChangeList *list, MessagePair *pair)
 {
     if (pair->has_own)
@@ -130,7 +130,7 @@ static FieldChange *add_change(ChangeList *list, MessagePair *pair)
     return &pair->changes[pair->n_changes++];
 }
 
-/* Is this path, exactly, some change's already? */
+/* Whether some change already has exactly this path. */
 static bool path_is_taken(const MessagePair *pair, int end, const FieldPath *path)
 {
     for (uint32_t i = 0; i < pair->n_changes; i++) {
@@ -159,7 +159,8 @@ static bool path_is_entered(const MessagePair *pair, int end, const FieldPath *p
     return false;
 }
 
-/* What only one end has, of a message that other changes go into: whether it is there. */
+/* Only one end has the field. For a message that other changes lead into, such a change is about
+   its presence. */
 static bool is_of_one_end(const FieldChange *change)
 {
     return !change->ends[OLD].n_paths || !change->ends[NEW].n_paths;
@@ -218,8 +219,9 @@ void change_put_inside(ChangeList *list, FieldChange *change, int end, const Fie
     }
 }
 
-/* The sub-message's own change, from here; but what this pair says of its fields goes first: then
-   the change's other end is left unsaid, and told. */
+/* Adds a change of the sub-message's pair, with the outer paths as prefix. If the outer pair itself
+   has a change for one of its fields, that one takes precedence; the field at the other end then
+   has none, which is reported. */
 static void add_inner(ChangeList *list, MessagePair *pair, const FieldChange *outer,
                       const FieldChange *inner)
 {
@@ -267,17 +269,16 @@ static void expand_all(ChangeList *list, MessagePair *pair)
         } else if (!can_expand(change)) {
             if (change->ends[OLD].n_paths && change->ends[NEW].n_paths && !change->convert[NEW] &&
                 !change->convert[OLD] && change->automatic)
-                return; /* its types clash: that is told already */
+                return; /* its types clash: reported already */
             change_problem(
                 list, change->place, where_change(list, pair, change), NULL,
                 "this field is converted as a whole, so other changes cannot use fields inside it");
             i++;
         } else if (pair->n_expanded == MAX_EXPANSIONS) {
-            change_problem(
-                list, pair->place, where(list, pair, change->ends[OLD].paths[0].steps[0]->name),
-                NULL,
-                "the changes go round in a cycle: %s contains itself, and a path goes into it",
-                pair->ends[OLD]->name);
+            change_problem(list, pair->place,
+                           where(list, pair, change->ends[OLD].paths[0].steps[0]->name), NULL,
+                           "the changes form a cycle: %s contains itself, and a path leads into it",
+                           pair->ends[OLD]->name);
             pair->cyclic = true;
             return;
         } else {
@@ -289,7 +290,8 @@ static void expand_all(ChangeList *list, MessagePair *pair)
 
 /* ---- What is unsaid, or said twice ----------------------------------------------------------- */
 
-/* A sentinel stands beside the field's other values, or other sentinels. */
+/* Whether one of the two is a mark of a plain field: it may coexist with a change for the other
+   values of the field, and with other marks. */
 static bool is_mark_beside(const FieldChange *a, const FieldChange *b)
 {
     const FieldChange *mark = a->mark ? a : b;
@@ -313,7 +315,7 @@ static void check_twice(ChangeList *list, MessagePair *pair, int end)
                     const FieldChange *first = later == a ? b : a;
                     change_problem(list, later->place, where_change(list, pair, later),
                                    "write {to: ..., when: {FIELD: VALUE}} for each, or remove one",
-                                   "two changes go to %s of %s; the other is in line %d",
+                                   "two changes write %s of %s; the other is in line %d",
                                    a->ends[end].paths[k].text, list->sides[end].version,
                                    first->place.name_line);
                 }
@@ -336,7 +338,7 @@ static const char *nearest_unsaid(ChangeList *list, const MessagePair *pair, int
     return nearest_word(bytes_of(path), words, n);
 }
 
-/* Something was said of it, and told to be wrong: that is enough. */
+/* The list has an entry for it, which was reported as wrong: one report is enough. */
 static bool is_tried(const MessagePair *pair, const char *path)
 {
     for (const JsonNode *node = pair->node ? pair->node->first : NULL; node; node = node->next) {
@@ -346,7 +348,7 @@ static bool is_tried(const MessagePair *pair, const char *path)
     return false;
 }
 
-/* The other end may have a field of this name, which something else was said of. */
+/* The change in the list that uses the field of this name at this end; or NULL. */
 static const FieldChange *namesake_taker(const MessagePair *pair, int end, const FieldPath *path)
 {
     for (uint32_t i = 0; i < pair->n_changes; i++) {
@@ -365,7 +367,8 @@ static void tell_unsaid(ChangeList *list, MessagePair *pair, int end, const Fiel
     const MessagePair *named = pair;
     if (list->misread || (pair->misread && is_tried(pair, path->text)))
         return;
-    if (pair->rest) { /* what is in a map's entry is said of the two messages */
+    if (pair->rest) { /* for the content of a map's entry, the list names the pair of the two
+                         messages */
         named = pair->rest;
         text += path->steps[0]->parent->map_entry ? strlen("value.") : 0;
     }
@@ -423,12 +426,13 @@ static bool all_required(const FieldPath *path, uint32_t from)
 {
     for (uint32_t i = from; i < path->n_steps; i++) {
         if (!step_is_required(path->steps[i]) && !path->steps[i]->parent->map_entry)
-            return false; /* an entry has its key and its value, whatever they are */
+            return false; /* a map's entry always has its key and its value */
     }
     return true;
 }
 
-/* Is this the only change that makes the message that the path's field is in? */
+/* Whether this is the only change that fills a field of the message which contains the path's
+   field. */
 static bool feeds_alone(const MessagePair *pair, int end, const FieldPath *path)
 {
     FieldPath parent = {path->steps, path->n_steps - 1, NULL};
@@ -472,7 +476,7 @@ static void check_required(ChangeList *list, MessagePair *pair, const FieldChang
                    list->sides[end].version);
 }
 
-/* What a value means is a message as it is, empty. */
+/* If a value stands for the presence of a message, no other change may fill its fields. */
 static void check_marked_message(ChangeList *list, const MessagePair *pair,
                                  const FieldChange *change)
 {
@@ -486,7 +490,8 @@ static void check_marked_message(ChangeList *list, const MessagePair *pair,
     }
 }
 
-/* A message that other changes go into is given by those: beside them it can only be there. */
+/* If other changes fill the fields of a message, a change of the message itself can only give {},
+   that is, its presence. */
 static void check_presence_value(ChangeList *list, const MessagePair *pair,
                                  const FieldChange *change)
 {
@@ -518,7 +523,7 @@ static bool goes_inside(const FieldChange *change)
     return false;
 }
 
-/* Mostly no path goes inside a message, nothing is expanded, and the changes are the pair's own. */
+/* Usually no path leads inside a message; then nothing is expanded, and `changes` is `own`. */
 static void take_own(ChangeList *list, MessagePair *pair)
 {
     bool inside = false;
@@ -576,7 +581,7 @@ static void want_inner(ChangeList *list, const MessagePair *pair)
     }
 }
 
-/* Until nothing new is wanted: checking one pair makes others. */
+/* Checking one pair may make others wanted: repeats until there are no more. */
 static void check_wanted(ChangeList *list)
 {
     for (bool more = true; more;) {
@@ -625,7 +630,8 @@ static void want_methods(ChangeList *list)
     }
 }
 
-/* Messages of the package that nothing but an Any, an operation or an error's detail can carry. */
+/* Which messages of the package are used by a field or method. Others can only be inside an Any, an
+   operation or an error's details. */
 static bool *find_referenced(ChangeList *list)
 {
     const Schema *schema = list->sides[OLD].schema;
@@ -674,7 +680,8 @@ void pairs_check(ChangeList *list)
     want_package(list, false);
     check_wanted(list);
 
-    /* The rest may only be met inside an Any: if they do not fit, that is an error then. */
+    /* The other types can only occur inside an Any. If they do not fit, it is not a problem of the
+       list: converting such an Any is an error. */
     Problems *told = list->problems, untold = problems_in(list->arena);
     list->problems = &untold;
     want_package(list, true);

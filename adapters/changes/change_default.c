@@ -1,4 +1,5 @@
-/* proto2's defaults: what an unset field says, where the two versions would read it differently. */
+/* Defaults of proto2: finds fields whose default differs between the two versions, so that an unset
+   field would change its value. */
 #include "adapters/changes/change_list.h"
 
 static bool has_default(const FieldType *field)
@@ -22,8 +23,8 @@ static const EnumEntry *entry_of(const Converter *converter, int64_t number)
     return NULL;
 }
 
-/* A default in the type of the end that it goes to. False: nobody can say what it would be
-   there. */
+/* The source field's default, converted to the target field's type. False if its value at the
+   target cannot be determined. */
 static bool converted_default(const FieldChange *change, int to, Literal *value_out)
 {
     const FieldType *from = path_field(&change->ends[!to].paths[0]);
@@ -58,7 +59,7 @@ static bool is_plain(const FieldChange *change)
     return !change->select;
 }
 
-/* "5", "RED", "...": to be written in the list. */
+/* The value as it is written in a list: "5", "RED"; "..." for bytes. */
 static const char *value_text(ChangeList *list, const Literal *value, const FieldType *field)
 {
     Buffer text = buffer_in(list->arena);
@@ -75,7 +76,8 @@ static const char *default_text(ChangeList *list, const FieldType *field)
     return literal_of_default(field, &value) ? value_text(list, &value, field) : "...";
 }
 
-/* Would the unset field be read as another value at this end, and nothing is said of it? */
+/* Whether an unset field would be read as another value at this end, and the list specifies nothing
+   for it. */
 static bool is_misread(const FieldChange *change, int to, Literal *value_out, bool *known_out)
 {
     const ChangeEnd *from = &change->ends[!to], *e = &change->ends[to];

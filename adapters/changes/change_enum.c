@@ -1,24 +1,24 @@
-/* What becomes of the values of an enum: towards either end, a table of numbers. */
+/* Conversion of enum values: a table of numbers for each direction. */
 #include "adapters/changes/change_list.h"
 
 #include <stdlib.h>
 
 typedef enum Fate { FATE_UNSAID, FATE_VALUE, FATE_LOUD, FATE_FALLBACK } Fate;
 
-/* What one value of an end becomes at the other. */
+/* What one value of an end becomes at the other end. */
 typedef struct Turn {
     Fate fate;
     bool same_name;
     int32_t number;   /* VALUE */
-    uint32_t n_from;  /* how many of the other end's values become this one */
-    int32_t from;     /* the one that comes back */
-    bool from_chosen; /* said so, or by its name */
+    uint32_t n_from;  /* number of the other end's values that become this one */
+    int32_t from;     /* of those, the one that this value is converted to */
+    bool from_chosen; /* by the list, or by its name */
 } Turn;
 
 typedef struct Reading {
     ChangeList *list;
     EnumPair *pair;
-    Turn *turns[2]; /* by the index of the end's value */
+    Turn *turns[2]; /* index: of the value in its enum */
     bool has_fallback[2], has_loud[2];
     int32_t fallback[2]; /* towards that end */
     bool good;
@@ -100,7 +100,8 @@ static void read_to(Reading *r, const JsonNode *node, Bytes to, bool back)
     comes_from(other, old->number, back);
 }
 
-/* A value that only one end has: loud, graceful (the other end's fallback), or what it becomes. */
+/* A value that only one end has: loud, graceful (the fallback of the other end), or a value of the
+   other end. */
 static void read_gone(Reading *r, const JsonNode *node, int end, const JsonNode *fate)
 {
     const EnumValue *value = find_value(r, node, end, node->name);
@@ -172,12 +173,12 @@ static void same_names(Reading *r)
         turn->number = value->number;
         turn->same_name = true;
         Turn *other = turn_of(r, NEW, value);
-        /* Its own name comes back, unless another was said to. */
+        /* A value is converted back to the one with its name, unless the list chooses another. */
         comes_from(other, old->values[i].number, !other->from_chosen);
     }
 }
 
-/* A second name of a number follows the first. */
+/* An alias is converted like the first name of its number. */
 static const Turn *alias_said(Reading *r, int end, uint32_t i)
 {
     const EnumType *type = r->pair->ends[end];
@@ -225,7 +226,7 @@ static void tell_unsaid(Reading *r, int end)
         }
         const char *name = type->values[i].name;
         if (!r->good && r->pair->node && json_member(r->pair->node, name))
-            continue; /* something was said of it, and told to be wrong */
+            continue; /* the list has an entry for it, which was reported as wrong */
         change_problem(r->list, place(r, NULL), where(r, bytes_of(name)),
                        arena_printf(r->list->arena, "write %s: {%s: loud}, or a value of %s", name,
                                     end == OLD ? "removed" : "added", r->list->sides[!end].version),
@@ -331,7 +332,7 @@ static uint32_t bool_entries(ChangeList *list, const EnumType *type, const JsonN
     return entries[0].from == entries[1].from ? 0 : n;
 }
 
-/* Which value is false and which is true. */
+/* Determines which value of the enum is false and which is true. */
 static bool fill_flag(ChangeList *list, const FieldChange *change, Converter *converter,
                       const JsonNode *values, const char *path)
 {

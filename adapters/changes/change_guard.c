@@ -1,9 +1,10 @@
-/* Guards: what of the source is lost, or refused, on the way to a pair's mapping. */
+/* Guards of a pair's mappings: which source values are lost (counted), and which are refused. */
 #include "adapters/changes/change_list.h"
 
 /* ---- What has no place ----------------------------------------------------------------------- */
 
-/* Is something inside this message made up when it comes back? Then the message is there, too. */
+/* Whether a field inside this message has a default on the way back; then the message is set,
+   too. */
 static bool comes_back_anyhow(const Making *m, const FieldPath *message)
 {
     for (uint32_t i = 0; i < m->pair->n_changes; i++) {
@@ -18,7 +19,8 @@ static bool comes_back_anyhow(const Making *m, const FieldPath *message)
     return false;
 }
 
-/* Whether it is there at the target: for fields that cannot become nothing, whether it is here. */
+/* An expression that is set if the target field will be set: for values that cannot become unset on
+   the way, the source value itself. */
 static const Expr *presence_there(Making *m, const FieldType *target, const Expr *given)
 {
     Literal zero = {0};
@@ -34,11 +36,11 @@ static const Expr *presence_there(Making *m, const FieldType *target, const Expr
                                                         : given;
 }
 
-/* Adds what is given of a field inside the message. */
+/* Adds the values that a change of a field inside the message gives to the target. */
 static void add_given(Making *m, const FieldChange *change, const Expr **given, uint32_t *n)
 {
     const ChangeEnd *from = &change->ends[!m->to], *to = &change->ends[m->to];
-    if (from->template || to->template) { /* all of its parts, or it is an error */
+    if (from->template || to->template) { /* all parts are set, or it is an error */
         given[(*n)++] = making_field(m, &from->paths[0]);
         return;
     }
@@ -63,8 +65,8 @@ static const FieldChange *find_given(Making *m, const FieldPath *message, const 
     return first;
 }
 
-/* The message, when nothing that is inside it goes anywhere: then nobody can tell that it was
-   there. NULL: it can be told. */
+/* The message, if none of its fields is set at the target, so that its presence is lost. NULL if
+   its presence is never lost. */
 static const Expr *lost_presence(Making *m, const FieldPath *message, const FieldChange **first_out)
 {
     uint32_t n = 0;
@@ -143,7 +145,7 @@ static bool is_spoken_of(const Making *m, const FieldPath *message)
     return false;
 }
 
-/* Has an earlier change a path through the same message? */
+/* Whether an earlier change has a path through the same message. */
 static bool was_met(const Making *m, uint32_t at, const FieldPath *message)
 {
     for (uint32_t i = 0; i < at; i++) {
@@ -163,7 +165,7 @@ static void guard_left(Making *m, uint32_t at)
         FieldPath message = {from->paths[0].steps, n,
                              steps_text(m->arena, from->paths[0].steps, n)};
         const FieldChange *first;
-        bool in_map = path_field(&message)->parent->map_entry; /* it is there, whatever is in it */
+        bool in_map = path_field(&message)->parent->map_entry; /* an entry is always set */
         if (in_map || was_met(m, at, &message) || is_spoken_of(m, &message))
             continue;
         const Expr *lost = lost_presence(m, &message, &first);
@@ -184,7 +186,7 @@ static bool can_be_zero(const FieldPath *path)
     return !field->message && !field->repeated && field->presence;
 }
 
-/* Zero counts as nothing. */
+/* The field; absent if zero. */
 static const Expr *unless_zero(Making *m, const FieldPath *path)
 {
     Literal zero = {0};
@@ -198,7 +200,7 @@ static Unused unused_by(const Making *m, const FieldPath *kind)
     return change ? change->select->unused : UNUSED_COUNTED;
 }
 
-/* A value that only goes somewhere when a kind says so: any other kind would lose it. */
+/* A value that is only converted if a kind field selects it: with another kind it would be lost. */
 static void guard_when(Making *m, uint32_t at)
 {
     const FieldChange *change = &m->pair->changes[at];
@@ -211,7 +213,7 @@ static void guard_when(Making *m, uint32_t at)
         if (!e->when.n_steps || !path_equal(&e->paths[0], &from->paths[0]))
             continue;
         if (i < at)
-            return; /* told once for all of its alternatives */
+            return; /* one guard for all of its alternatives */
         other = expr_sentinel(m->arena, other, &e->when_value);
     }
     Unused unused = can_be_zero(&from->paths[0]) ? unused_by(m, &from->when) : UNUSED_LOUD;
@@ -228,7 +230,7 @@ static void guard_when(Making *m, uint32_t at)
                                            "zero, when no alternative takes it")});
 }
 
-/* Two alternatives are there, and only one kind can be said. */
+/* Two alternatives are set, but the kind field can only name one. */
 static void guard_selected(Making *m, const FieldChange *change)
 {
     const Selection *select = change->select;
@@ -262,7 +264,7 @@ static void guard_selected(Making *m, const FieldChange *change)
     }
 }
 
-/* Is this alternative there at the target? */
+/* An expression that is set if this alternative is set at the target. */
 static const Expr *alternative_given(Making *m, const FieldPath *path)
 {
     const Expr **given = arena_array(m->arena, const Expr *, m->pair->n_changes + 1);
@@ -286,7 +288,8 @@ static const Expr *alternative_given(Making *m, const FieldPath *path)
     return n < 2 ? given[0] : expr_select(m->arena, (ValueType){.kind = KIND_BOOL}, given, yes, n);
 }
 
-/* Is it what this value means? Of a message, also by what else is in it. */
+/* An expression that is set if the field has the meaning of value number `which`. A message has it
+   also if other changes fill its fields. */
 static const Expr *meaning_given(Making *m, const FieldChange *change, uint32_t which)
 {
     const FieldPath *path = &change->select->paths[which];
@@ -295,7 +298,8 @@ static const Expr *meaning_given(Making *m, const FieldChange *change, uint32_t 
     return making_equal(m, &change->ends[!m->to].paths[0], &change->select->values[which]);
 }
 
-/* The kind, unless it is the one that comes back: that of the first alternative that is given. */
+/* The kind, absent if the way back gives the same one: that of the first alternative that is
+   set. */
 static const Expr *other_kind(Making *m, const FieldChange *change)
 {
     const Selection *select = change->select;
@@ -338,8 +342,9 @@ static void guard_value(Making *m, const FieldChange *change, const Expr *value,
                             .loss = making_loss(m, change, LOSS_DROPPED, false, how)});
 }
 
-/* A value that stands for unset at the target comes back as that; so does zero, where the target
-   has no presence and unset stands for another value here. */
+/* A source value equal to the target's sentinel is converted back to unset, so it is lost. So is
+   zero, if the target has no presence and unset is converted to a nonzero sentinel at the
+   source. */
 static void guard_sentinel(Making *m, const FieldChange *change)
 {
     const ChangeEnd *from = &change->ends[!m->to], *to = &change->ends[m->to];
@@ -358,7 +363,7 @@ static void guard_sentinel(Making *m, const FieldChange *change)
         guard_value(m, change, given, (Literal){0}, "zero means unset there");
 }
 
-/* The change that says what becomes of the field's other values, or NULL. */
+/* The change for the values of the field that have no mark; or NULL. */
 static const FieldChange *unmarked_change(const Making *m, int end, const FieldPath *path)
 {
     for (uint32_t i = 0; i < m->pair->n_changes; i++) {
@@ -370,7 +375,8 @@ static const FieldChange *unmarked_change(const Making *m, int end, const FieldP
     return NULL;
 }
 
-/* What is in a message that a value stands for; other values of a field of which one does. */
+/* A field with marks and no change for its other values: those are refused. Of a message, its
+   content is dropped and counted. */
 static void guard_marked(Making *m, uint32_t at)
 {
     const FieldChange *change = &m->pair->changes[at];
@@ -386,7 +392,8 @@ static void guard_marked(Making *m, uint32_t at)
                                                         : "a value that nothing stands for")});
 }
 
-/* Another value beside the one that means something, or the very value of the meaning. */
+/* A field and a flag that stands for one of its values: its value is lost if the flag is set; and
+   if it is that value, it is converted back to the flag. */
 static void guard_beside(Making *m, const FieldChange *change)
 {
     const FieldPath *target = &change->ends[m->to].paths[0];
@@ -412,7 +419,7 @@ static void guard_mark(Making *m, uint32_t at)
         guard_beside(m, change);
 }
 
-/* A currency goes with its amount. */
+/* A currency is only converted together with its amount. */
 static void guard_currency(Making *m, const FieldChange *change)
 {
     const ChangeEnd *from = &change->ends[!m->to];
@@ -430,8 +437,8 @@ static void guard_currency(Making *m, const FieldChange *change)
 
 /* ---- Oneofs ---------------------------------------------------------------------------------- */
 
-/* Fields that were independent and are, or are inside of, one of several now: two at once is an
-   error. */
+/* Fields that are independent at the source, and in (or inside members of) one oneof at the target:
+   two at once are an error. */
 static void guard_oneof(Making *m, uint32_t at)
 {
     const FieldChange *change = &m->pair->changes[at];

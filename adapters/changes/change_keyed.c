@@ -4,19 +4,20 @@
  *
  *     v1   labels: [{name: "a", text: "x"}]        v2   labels: {"a": {text: "x"}}
  *
- * A map is a list of entries, which are messages {key, value}. So the list's messages go with those
- * as any two messages do: `name` with `key`, and what else they have with what is in `value`.
+ * A map is a list of entries, which are messages {key, value}. So the list's messages and the
+ * entries are a pair of messages like any other: `name` is converted to `key`, and the other fields
+ * to those of `value`.
  */
 #include "adapters/changes/change_list.h"
 
-/* One change by a key while it is checked. */
+/* One keyed change while it is checked. */
 typedef struct Keying {
     ChangeList *list;
     FieldChange *change;
     const char *where;
     int map; /* the end that has the map */
     const MessageType *element, *entry;
-    FieldPath key, value; /* in the element; value: none is said */
+    FieldPath key, value; /* in the element; value: empty if not specified */
 } Keying;
 
 static const JsonNode *said(const Keying *k, const char *name)
@@ -74,14 +75,15 @@ static bool find_key(Keying *k)
     return false;
 }
 
-/* Is what is in the map a message of fields, which the other fields of the element go into? */
+/* Whether the map's values are messages with fields of their own, to which the element's other
+   fields are converted. */
 static bool has_fields(const Keying *k)
 {
     const FieldType *value = message_field_by_number(k->entry, 2);
     return value->message && value->message->well_known == WELL_KNOWN_NONE && !said(k, "value");
 }
 
-/* The only field that is not the key. */
+/* The only field other than the key; NULL if there are several or none. */
 static const FieldType *other_field(const Keying *k)
 {
     const FieldType *found = NULL;
@@ -96,7 +98,7 @@ static const FieldType *other_field(const Keying *k)
     return found;
 }
 
-/* A converter is not heard where there is no plain value. */
+/* Reports parameters of converters where the values are messages: they would have no effect. */
 static bool check_plain(const Keying *k)
 {
     static const char *const words[] = {"by",     "round",  "times",      "divided_by",
@@ -184,7 +186,7 @@ static bool is_said(const MessagePair *pair, int end, const FieldPath *path, uin
     return false;
 }
 
-/* What goes with what is in the value, as those two messages say it. */
+/* Adds the changes between the element and the message in `value`, from the pair of those two. */
 static void add_rest(const Keying *k, MessagePair *pair)
 {
     const MessageType *ends[2];
@@ -227,7 +229,7 @@ static void fill(const Keying *k, MessagePair *pair)
         add_rest(k, pair);
 }
 
-/* A copy: the pair's changes move when more are added. */
+/* Works on a copy of the change: pair->own may move when more are added. */
 static void check_one(ChangeList *list, MessagePair *pair, uint32_t at)
 {
     FieldChange change = pair->own[at];
@@ -240,7 +242,7 @@ static void check_one(ChangeList *list, MessagePair *pair, uint32_t at)
     ends[k.map] = k.entry;
     ends[!k.map] = k.element;
     MessagePair *entries = message_pair(list, ends[OLD], ends[NEW]);
-    pair->own[at].entries = entries; /* first: a message may contain a list of its own */
+    pair->own[at].entries = entries; /* before fill(): a message may contain its own type */
     if (!entries->has_own)
         fill(&k, entries);
 }

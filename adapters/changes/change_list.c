@@ -81,7 +81,7 @@ const char *nearest_field(const MessageType *message, Arena *arena, Bytes name)
     return nearest_word(name, words, message->n_fields);
 }
 
-/* With one letter more, less or another, or two that changed places? */
+/* Whether the words differ by one inserted, missing or other letter, or by two swapped letters. */
 static bool is_one_slip_from(Bytes word, Bytes right)
 {
     size_t head = 0, tail = 0, least = word.size < right.size ? word.size : right.size;
@@ -109,7 +109,7 @@ const char *change_near_word(ChangeList *list, const JsonNode *node)
                                                     : NULL;
 }
 
-/* The name that the other end would have for it if nothing was said: the same in its package. */
+/* The name that the type has at the other end by default: the same, in that end's package. */
 static const char *name_at(const ChangeSide *from, const ChangeSide *to, Arena *arena,
                            const char *full_name)
 {
@@ -127,7 +127,7 @@ const MessageType *message_namesake(ChangeList *list, int end, const MessageType
         return schema_message(other->schema, bytes_of(said));
     const char *same = name_at(&list->sides[end], other, list->arena, message->full_name);
     const MessageType *found = schema_message(other->schema, bytes_of(same));
-    /* A type that something else was renamed to is taken. */
+    /* A type that another type was renamed to is not a counterpart. */
     return found && !table_get(&list->types[!end], bytes_of(found->full_name)) ? found : NULL;
 }
 
@@ -225,7 +225,7 @@ FieldChange *pair_add(ChangeList *list, MessagePair *pair)
     return change;
 }
 
-/* Are the first n steps the same? */
+/* Whether the first n steps are the same. */
 static bool same_steps(const FieldPath *a, const FieldPath *b, uint32_t n)
 {
     for (uint32_t i = 0; i < n; i++) {

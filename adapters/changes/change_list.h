@@ -40,75 +40,76 @@ typedef struct Template {
     uint32_t n_names;
 } Template;
 
-/* A part of a template that has no counterpart: written as the value, and lost when it is another.
- */
+/* A part of a template that only one end's template has: on the way to that end the part is
+   `value`; on the way back the part is lost if it has another value. */
 typedef struct TemplatePart {
     Bytes name, value;
     YamlPlace place;
-    int end; /* whose template has it, as said */
+    int end; /* the end whose template has the part */
     Drop drop;
 } TemplatePart;
 
 typedef struct ChangeEnd {
-    FieldPath *paths; /* mostly one; several: the variables of the other end's template; none: it is
-                         gone */
+    FieldPath *paths; /* usually one; several: the variables of the other end's template, or the
+                         parts of a merge; none: the field has no counterpart at this end */
     uint32_t n_paths;
     Missing missing;
     const Expr *value; /* MISSING_VALUE: of constants only */
     Drop drop;
-    bool has_ignored; /* dropped without a word */
+    bool has_ignored; /* a source value equal to `ignored` is dropped without being counted */
     Literal ignored;
     const Template *template; /* of its one string */
     bool has_sentinel;        /* this value means unset at the other end */
     Literal sentinel;
-    bool zero_is_set; /* no presence: zero is given to the other end as a value */
+    bool zero_is_set; /* without presence: zero is converted as a value, not taken for unset */
     FieldPath when;   /* as a source: only if this field equals when_value */
     Literal when_value;
-    FieldPath under; /* what was expanded: it is only there when this message is */
+    FieldPath under; /* a change of an expanded sub-message: that sub-message */
     FieldPath currency;
 } ChangeEnd;
 
 typedef struct MessagePair MessagePair;
 typedef struct EnumPair EnumPair;
 
-/* What an alternative says that is there beside the chosen one, and zero. */
+/* What happens to an alternative that is set although the kind does not select it. */
 typedef enum Unused {
-    UNUSED_COUNTED, /* by a kind that does not name it, it is left out, and counted */
-    UNUSED_LOUD,    /* an error, as for any other value */
-    UNUSED_ZERO,    /* nothing, in either direction */
+    UNUSED_COUNTED, /* zero is dropped and counted; another value is an error */
+    UNUSED_LOUD,    /* also zero is an error */
+    UNUSED_ZERO,    /* zero counts as unset, in both directions */
 } Unused;
 
-/* A field whose value follows from which of the other end's fields is there: a kind. */
+/* A "kind" field: its value tells which of the other end's fields (the alternatives) is set. */
 typedef struct Selection {
     const FieldPath *paths; /* at the other end */
     const Literal *values;
-    const Literal *equals; /* `means`: a plain alternative is there when it is this; else NULL */
+    const Literal *equals; /* `means`: a plain alternative is set if it has this value; else NULL */
     uint32_t n;
     Unused unused;
 } Selection;
 
-/* One value of a field that only one version has, and what it is at the other end: a sentinel, or
-   that a message is there. The change's paths are of that end. */
+/* `means`: one value (flag_value) of a field that only one version has (flag), and what it stands
+   for at the other end: a value of a plain field, or the presence of a message. The paths of the
+   change are those of that other end. */
 typedef struct Mark {
-    FieldPath flag; /* at the end that has the field */
+    FieldPath flag; /* the field, at the end that has it */
     Literal flag_value;
-    Literal value; /* of a plain field */
+    Literal value; /* if a plain field stands for it */
 } Mark;
 
 typedef struct FieldChange {
     YamlPlace place;
     bool automatic; /* by its name; not in the list */
-    bool same_type; /* nothing becomes of the value */
+    bool same_type; /* the value is not converted */
     ChangeEnd ends[2];
-    const JsonNode *node;        /* how it was said, or NULL */
+    const JsonNode *node;        /* its node in the list, or NULL */
     const char *by;              /* the converter's name, or NULL */
     const Converter *convert[2]; /* towards that end; NULL: none */
-    MessagePair *pair;           /* a message by its own changes */
-    Drop more;                   /* list to single, when there are more */
+    MessagePair *pair;           /* messages: the pair whose changes convert them; or NULL */
+    Drop more;                   /* a list becomes a single value: if it has several elements */
     bool merged;                 /* one end has a field and a list, and the other a list of both */
-    Drop first;                  /* merged: when the first element is not there */
+    Drop first;                  /* merged: if there is no first element */
     bool keyed;                  /* a list of messages at one end, and a map at the other */
-    Drop duplicates;             /* keyed: when a key comes twice */
+    Drop duplicates;             /* keyed: of duplicate keys */
     MessagePair *entries;        /* keyed: the list's messages, and the map's entries */
     bool constant;               /* the only end that has paths always has the same value */
     const Selection *select;     /* of the only end that has paths */
@@ -123,22 +124,23 @@ struct MessagePair {
     const MessageType *ends[2];
     const JsonNode *node; /* its part of the list, or NULL */
     YamlPlace place;
-    FieldChange *own; /* as said, then what is the same by name */
+    FieldChange *own; /* those in the list, then those of fields with the same name */
     uint32_t n_own, own_capacity;
-    FieldChange *changes; /* own, with sub-messages expanded where a path goes into them */
+    FieldChange *changes; /* own; a sub-message that a path leads into is replaced by the changes of
+                             its fields */
     uint32_t n_changes, changes_capacity;
-    FieldPath (*expanded)[2]; /* the messages that were */
+    FieldPath (*expanded)[2]; /* the sub-messages that were replaced */
     uint32_t n_expanded;
     Mapping *mappings[2]; /* towards that end */
-    bool canonical;       /* it is the type map's */
-    bool said;            /* read from the list */
-    bool wanted;          /* something gives the one as the other, whole */
-    bool bad;             /* it has problems, which may be untold: nothing but an Any asks for it */
+    bool canonical;       /* the two are counterparts of each other in the type map */
+    bool said;            /* it has an entry in the list */
+    bool wanted;          /* some field or method converts whole messages of this pair */
+    bool bad;             /* it has problems; not reported if only an Any can contain the message */
     bool has_own, checked;
-    bool misread;            /* some of it could not be read, and that is told */
-    const MessagePair *rest; /* of a map's entry: what says what is in its value; or NULL */
-    bool in_entries;         /* it is such a one, and nothing gives its messages whole by itself */
-    bool cyclic;             /* it cannot be expanded to an end */
+    bool misread;            /* some of it could not be read; that was reported */
+    const MessagePair *rest; /* of a map's entry: the pair of what is in its value; or NULL */
+    bool in_entries;         /* it is the `rest` of another pair */
+    bool cyclic;             /* its expansion would not end */
 };
 
 struct EnumPair {
@@ -149,7 +151,7 @@ struct EnumPair {
     const Converter *convert[2]; /* NULL: the numbers mean the same at both ends */
 };
 
-/* A message that only one version has, as said. */
+/* A message that only one version has, and what the list specifies for it. */
 typedef struct TypeGone {
     const MessageType *type;
     TypeFate fate;
@@ -159,15 +161,15 @@ typedef struct TypeGone {
 typedef enum HeldPart { HELD_RESPONSE, HELD_METADATA, N_HELD } HeldPart;
 
 typedef struct MethodEntry {
-    const MethodType *ends[2]; /* NULL: none */
+    const MethodType *ends[2]; /* NULL: no counterpart */
     const char *reason;
-    const MessageType *held[2][N_HELD]; /* what is in the operation that it begins; or NULL */
-    const JsonNode *operations_of; /* of those that began the operations that it gives; or NULL */
+    const MessageType *held[2][N_HELD]; /* the types in the operation that it starts; or NULL */
+    const JsonNode *operations_of;      /* the methods whose operations it returns; or NULL */
 } MethodEntry;
 
 struct ChangeList {
     Arena *arena;
-    Arena *working; /* the changes of the pairs, and texts of problems that are none */
+    Arena *working; /* for the changes of the pairs, and for problems that are not reported */
     const char *file;
     ChangeSide sides[2];
     Problems *problems;
@@ -180,7 +182,7 @@ struct ChangeList {
     EnumPair **enum_pairs;
     uint32_t n_enum_pairs, enum_pairs_capacity;
     Table enum_pairs_by_ends;
-    bool misread; /* a section of it is not known */
+    bool misread; /* it has an unknown section */
     MethodEntry *methods;
     uint32_t n_methods, methods_capacity;
     MappingSet sets[2]; /* towards that end */
@@ -191,14 +193,16 @@ struct ChangeList {
 void change_problem(ChangeList *list, YamlPlace place, const char *path, const char *hint,
                     const char *format, ...) PRINTF_LIKE(5, 6);
 
-/* A name relative to a side's package, or in full. NULL when there is none. */
+/* The type with this name: relative to the side's package, or a full name. NULL if there is
+   none. */
 const MessageType *side_message(const ChangeSide *side, Arena *arena, Bytes name);
 const EnumType *side_enum(const ChangeSide *side, Arena *arena, Bytes name);
 
-/* The name as the list would say it: without the side's package. */
+/* The name as it is written in the list: without the side's package. Points into full_name. */
 const char *side_name(const ChangeSide *side, const char *full_name);
 
-/* A pair as the list would say it: "Order", or "Order to Line" of no counterparts. */
+/* The pair as it is written in the list: "Order", or "Order to Line" if the two are not
+   counterparts. */
 const char *pair_name(ChangeList *list, const MessagePair *pair);
 
 /* The name that is most similar, for "did you mean X?"; NULL if none is similar. In the arena. */
@@ -209,28 +213,30 @@ const char *nearest_field(const MessageType *message, Arena *arena, Bytes name);
 /* The hint "did you mean loud?" for an unquoted word that is nearly loud or graceful; else NULL. */
 const char *change_near_word(ChangeList *list, const JsonNode *node);
 
-/* The counterpart at the other end by the type map, by its name, or NULL. */
+/* The counterpart at the other end: by the list's type map, else the type with the same name; NULL
+   if there is none. */
 const MessageType *message_counterpart(ChangeList *list, int end, const MessageType *message);
-/* The same, also where the list says that the two have nothing to do with each other. */
+/* The same, also if the list says that the two are not counterparts. */
 const MessageType *message_namesake(ChangeList *list, int end, const MessageType *message);
 const EnumType *enum_counterpart(ChangeList *list, int end, const EnumType *type);
 
-/* The pair of these, made when it is asked for the first time. */
+/* The pair of these two, created at the first call. */
 MessagePair *message_pair(ChangeList *list, const MessageType *old, const MessageType *new_type);
 EnumPair *enum_pair(ChangeList *list, const EnumType *old, const EnumType *new_type);
 
-/* Room for so many more changes, in one piece. */
+/* Reserves memory for this many more changes. */
 void pair_reserve(ChangeList *list, MessagePair *pair, uint32_t more);
 FieldChange *pair_add(ChangeList *list, MessagePair *pair);
 bool path_equal(const FieldPath *a, const FieldPath *b);
-bool path_inside(const FieldPath *inner, const FieldPath *outer); /* strictly */
+bool path_inside(const FieldPath *inner, const FieldPath *outer); /* not equal */
 FieldPath path_join(Arena *arena, const FieldPath *outer, const FieldPath *inner);
 const FieldType *path_field(const FieldPath *path);
 
 const Loss *change_loss(ChangeList *list, int towards, LossKind kind, bool loud, int line,
                         const char *path, const char *into, const char *how);
 
-/* The list that is applied i-th; the chain may be given from either of its ends. */
+/* The list that is applied i-th in this direction; `lists` is in the order of the versions, upwards
+   or downwards. */
 const ChangeList *chain_list(const ChangeList *const *lists, uint32_t n_lists, bool upwards,
                              uint32_t i);
 
@@ -238,7 +244,7 @@ const ChangeList *chain_list(const ChangeList *const *lists, uint32_t n_lists, b
 
 /* The fields of one message. */
 void change_read_fields(ChangeList *list, MessagePair *pair, const JsonNode *node);
-/* The path at an end, told when it is not there. */
+/* Resolves a field path in a message. False, and a problem is reported, if it does not exist. */
 bool change_read_path(ChangeList *list, YamlPlace place, const char *where,
                       const MessageType *message, Bytes text, FieldPath *path_out);
 
@@ -248,28 +254,30 @@ void change_read_types(ChangeList *list);
 void change_read_messages(ChangeList *list);
 void change_read_enum_keys(ChangeList *list);
 void change_check_types(ChangeList *list);
-/* What becomes of each type that has no mapping towards this end. */
+/* Fills the set's list of types that have no mapping towards this end. */
 void change_strand_types(ChangeList *list, int to);
 
 /* ---- literal.c ------------------------------------------------------------------------------- */
 
-/* Reads one value of this type, of a message its wire bytes; a problem when it is none. */
+/* Reads one value of this type; of a message as wire bytes. False, and a problem is reported, if it
+   is not one. */
 bool change_literal(ChangeList *list, const JsonNode *node, const char *path, ValueType type,
                     Literal *literal_out);
-/* A scalar that is no enum, of its text; false when it is none. Bytes are made in the arena, which
-   may be NULL for other types. */
+/* Reads a scalar other than an enum from its text; false if it is not valid. Bytes are allocated in
+   the arena, which may be NULL for other types. */
 bool change_scalar(Arena *arena, Bytes text, ValueType type, Literal *literal_out);
-/* The value of any field: messages are built of their fields. NULL and a problem when it is
-   none. */
+/* The value for any field, as an expression: messages are built from their fields. NULL, and a
+   problem is reported, if it is not valid. */
 const Expr *change_value(ChangeList *list, const JsonNode *node, const char *path,
                          const FieldType *field);
 
 /* ---- literal_message.c ----------------------------------------------------------------------- */
 
-/* A message of its fields, or as JSON spells a well-known type: its wire bytes. */
+/* Reads a message, written as its fields or as the JSON form of a well-known type, to wire
+   bytes. */
 bool change_literal_message(ChangeList *list, const JsonNode *node, const char *path,
                             const MessageType *type, Literal *literal_out);
-/* A list's elements, as records of field 1. `node` is an ARRAY. */
+/* Reads the elements of a list to wire bytes: records of field 1. `node` is an ARRAY. */
 bool change_literal_list(ChangeList *list, const JsonNode *node, const char *path,
                          const FieldType *field, Literal *literal_out);
 
@@ -281,101 +289,107 @@ bool change_flag_values(ChangeList *list, FieldChange *change, Converter *to_old
                         const char *path);
 const char *nearest_value(Arena *arena, const EnumType *type, Bytes name);
 
-/* What an unset field of proto2 is: its default, or zero. False for bytes that are not told apart,
-   and messages. */
+/* The value of an unset proto2 field: its default, or zero; of bytes the default as escaped text.
+   False for messages. */
 bool literal_of_default(const FieldType *field, Literal *literal_out);
 
 /* ---- change_template.c ----------------------------------------------------------------------- */
 
-/* Names, fields and parts go together; told when they do not. */
+/* Checks that the names, fields and parts fit each other; reports problems. */
 void change_check_template(ChangeList *list, FieldChange *change, const char *path);
-/* The part that only one end has, by its name; or NULL. */
+/* The part with this name that only one end has; or NULL. */
 const TemplatePart *change_part(const FieldChange *change, Bytes name);
-/* Which of the fields beside the template this name's is. */
+/* The index, in the other end's paths, of the field for the template's variable number `name`. */
 uint32_t change_part_field(const FieldChange *change, const Template *template, uint32_t name);
 
 /* ---- change_merge.c -------------------------------------------------------------------------- */
 
-/* Several fields that are no template's: meant to be a merge, also a wrong one. */
+/* Whether one end has several fields without a template: a merge, whether valid or not. */
 bool change_is_merge(const FieldChange *change);
-/* False: the fields cannot be merged, which is told. */
+/* False, and a problem is reported, if the fields cannot be merged. */
 bool change_check_merge(ChangeList *list, FieldChange *change, const char *path);
 void change_check_merges(ChangeList *list, const MessagePair *pair);
 
 /* ---- change_keyed.c -------------------------------------------------------------------------- */
 
-/* Makes the pairs of lists' messages and maps' entries, for what the pair has of them; what does
-   not fit is told. */
+/* Makes the pair (list element, map entry) for each keyed change of the pair; reports what does not
+   fit. */
 void change_check_keyed(ChangeList *list, MessagePair *pair);
 
 /* ---- change_operation.c ---------------------------------------------------------------------- */
 
-/* What a method's entry, an OBJECT, says of the operation. */
+/* Reads the keys about operations from a method's entry, which is an OBJECT. */
 void change_read_operation(ChangeList *list, const JsonNode *node, MethodEntry *entry);
-/* When all methods are read: what the schemas say of the others, and names. */
+/* Call after all methods were read: takes the types that the schemas declare where the list has
+   none, and checks names. */
 void change_check_operations(ChangeList *list);
 void change_want_operations(ChangeList *list);
-/* The mapping of the method's answers, from that of any such answers. */
+/* The mapping for the method's response, given that for any response of this type. */
 const Mapping *making_operation(ChangeList *list, int to, const MethodEntry *entry,
                                 const Mapping *answer);
 
 /* ---- change_text.c --------------------------------------------------------------------------- */
 
-/* Enum and text, by `values:` or by the values' names. */
+/* Enum to and from text, by `values:` or by the names of the values. */
 bool change_enum_texts(ChangeList *list, FieldChange *change, Converter *to_old, Converter *to_new,
                        const char *path);
-/* Text and text, by `values:`. */
+/* Text to text, by `values:`. */
 bool change_text_table(ChangeList *list, FieldChange *change, Converter *to_old, Converter *to_new,
                        const char *path);
-/* `others:` of a table: what a value becomes that is not in it. NULL: nothing is said. */
+/* `others:` of a table: what a value becomes that is not in the table. `node` may be NULL: not
+   specified. */
 bool change_read_others(ChangeList *list, const JsonNode *node, Converter *converter,
                         const char *path);
-/* The keys of a flag's `values:` are true and false. */
+/* Checks that the keys of a flag's `values:` are true and false. */
 bool change_check_truths(ChangeList *list, const JsonNode *values, const char *path);
 
 /* ---- change_default.c ------------------------------------------------------------------------ */
 
-/* Tells a field that, unset, would say another thing to the other version. */
+/* Reports a field whose default differs between the versions, so that an unset field would change
+   its value. */
 void change_check_default(ChangeList *list, const FieldChange *change, const char *path);
 
 /* ---- change_oneof.c -------------------------------------------------------------------------- */
 
-/* Do the paths part where only one way can be taken? */
+/* Whether at most one of the two can be set: where the paths diverge, they take different members
+   of one oneof. */
 bool paths_exclude_each_other(const FieldPath *a, const FieldPath *b);
 void change_check_oneofs(ChangeList *list, const MessagePair *pair);
 void change_check_kinds(ChangeList *list, const MessagePair *pair);
-/* The change that says what this kind, at this end, is on the way back; or NULL. */
+/* The change with the selection for this kind field at this end; or NULL. */
 const FieldChange *change_selection(const MessagePair *pair, int end, const FieldPath *kind);
-/* The selection that this field, at this end, is an alternative of, and which; or NULL. */
+/* The change with the selection of which this field at this end is an alternative, and its index;
+   or NULL. */
 const FieldChange *change_alternative(const MessagePair *pair, int end, const FieldPath *path,
                                       uint32_t *which_out);
 
 /* ---- converter.c ----------------------------------------------------------------------------- */
 
-/* Chooses what becomes of the value between the change's two ends. Problems name what would fit. */
+/* Chooses the converters between the two ends of the change. Problems name the converters that
+   fit. */
 void change_choose_converter(ChangeList *list, FieldChange *change, const char *path);
-/* The same for the elements, whether there is one or a list of them. */
+/* The same for the elements, regardless of whether the fields are lists. */
 void change_choose_for_elements(ChangeList *list, FieldChange *change, const char *path);
 bool converter_exists(Bytes name);
 
 /* ---- change_marks.c -------------------------------------------------------------------------- */
 
-/* Tells each comment "# decide: ..." of the text: a list is not used while one is left. */
+/* Reports each comment "# decide: ..." of the text as a problem: a list with one is refused. */
 void change_check_marks(ChangeList *list, Bytes yaml);
 
 /* ---- change_check.c -------------------------------------------------------------------------- */
 
-/* All the changes of this and of the pairs that it leads to, complete and checked; what is unsaid
-   is told. */
+/* Completes and checks the changes of all pairs; reports fields for which the list specifies
+   nothing. */
 void pairs_check(ChangeList *list);
 
-/* The pair's own changes, complete, each with its converters. */
+/* Completes the pair's own changes, and chooses their converters. */
 void pair_own(ChangeList *list, MessagePair *pair);
 void change_check_ends(ChangeList *list, const MessagePair *pair, FieldChange *change);
-/* All that the change has at this end is inside a message. */
+/* Prefixes all paths of the change at this end with the path of a message. */
 void change_put_inside(ChangeList *list, FieldChange *change, int end, const FieldPath *outer);
 
-/* Is the field, or this alternative of a kind, what a mark speaks of beside other values? */
+/* The change with the mark for a value of this field; or NULL. */
 const FieldChange *change_mark(const MessagePair *pair, int end, const FieldPath *path);
 
 /* ---- change_map.c ---------------------------------------------------------------------------- */
@@ -396,33 +410,35 @@ typedef struct Making {
 /* "Order.customer" at the source. */
 const char *making_source_name(const Making *m, const FieldPath *path);
 const Expr *making_field(const Making *m, const FieldPath *path); /* NULL for the empty path */
-const Expr *making_kind(Making *m, const FieldPath *path);        /* a kind that is unset is zero */
-/* Alternative number `which` of a selection, present when it is the one. */
+const Expr *making_kind(Making *m, const FieldPath *path);        /* zero if unset */
+/* Alternative number `which` of a selection, absent if it is not the selected one. */
 const Expr *making_alternative(Making *m, const Selection *select, uint32_t which);
-/* The field when it has this value. */
+/* The field, absent unless it has this value. */
 const Expr *making_equal(Making *m, const FieldPath *path, const Literal *value);
-/* The value of this field, absent when it is one that means something at the target. */
+/* The value of this field, absent if it has a mark, that is, stands for something else at the
+   target. */
 const Expr *making_unmarked(Making *m, const FieldPath *path, const Expr *value);
-/* What the change makes of a value, or of each of a list. */
+/* The value, or each element of a list, through the converter of the change. */
 const Expr *making_converted(Making *m, const FieldChange *change, const Expr *value,
                              const FieldType *source);
-/* What the source gives for the change's target number `which`, without what is made up. */
+/* The value that the source gives to the change's target number `which`, without defaults; or
+   NULL. */
 const Expr *making_given(Making *m, const FieldChange *change, uint32_t which);
-/* change_template.c: the same, of a change with templates; and what is lost of their parts. */
+/* change_template.c: the same for a change with templates, and its guards. */
 const Expr *making_template(Making *m, const FieldChange *change, uint32_t which);
 void making_template_guards(Making *m, const FieldChange *change);
-/* change_merge.c: likewise, of a field and a list. */
+/* change_merge.c: likewise for a merge. */
 const Expr *making_merged(Making *m, const FieldChange *change, uint32_t which);
-/* change_keyed.c: likewise, of a list that is a map, or a map that is a list. */
+/* change_keyed.c: likewise for a list that becomes a map, and the reverse. */
 const Expr *making_keyed(Making *m, const FieldChange *change);
 void making_merge_guards(Making *m, const FieldChange *change);
 const Loss *making_loss(Making *m, const FieldChange *change, LossKind kind, bool loud,
                         const char *how);
-void making_guard(Making *m, Guard guard); /* none when its source is NULL */
+void making_guard(Making *m, Guard guard); /* does nothing if guard.source is NULL */
 
 /* ---- change_guard.c -------------------------------------------------------------------------- */
 
-/* What is lost, or refused, on the way. */
+/* Adds the guards of a mapping: what is lost, or refused. */
 void making_guards(Making *m);
 
 /* ---- change_method.c ------------------------------------------------------------------------- */

@@ -1,4 +1,4 @@
-/* From a pair's changes to its two mappings. */
+/* Makes the two mappings of a pair from its changes. */
 #include "adapters/changes/change_list.h"
 
 const char *making_source_name(const Making *m, const FieldPath *path)
@@ -61,8 +61,8 @@ static const EnumEntry *entry_of(const Converter *converter, int32_t number)
     return NULL;
 }
 
-/* An enum or a flag that is unset and has no presence says its zero value; where that is another
-   number at the other end it has to be written there. */
+/* An unset enum or flag without presence has its zero value. If that is converted to another
+   number, the number must be written. */
 static const Expr *keep_zero(Making *m, const Converter *converter, const FieldType *source,
                              const Expr *value)
 {
@@ -74,7 +74,7 @@ static const Expr *keep_zero(Making *m, const Converter *converter, const FieldT
     return expr_default(m->arena, value, expr_const(m->arena, converter->to, number, NULL), NULL);
 }
 
-/* Can it have to cut what the target cannot say? */
+/* Whether it may have to round, because the target is less precise. */
 static bool cuts(const Converter *converter)
 {
     switch (converter->code) {
@@ -112,7 +112,7 @@ static const Expr *currency_expr(Making *m, const FieldChange *change)
     return expr_const(m->arena, text, (Literal){.bytes = bytes_of(change->currency)}, NULL);
 }
 
-/* No amount without presence is zero of a currency that is there. */
+/* If the currency is set and the amount is unset and has no presence, the amount is zero. */
 static const Expr *amount_expr(Making *m, const FieldChange *change, const Expr *value,
                                const FieldType *source)
 {
@@ -123,7 +123,7 @@ static const Expr *amount_expr(Making *m, const FieldChange *change, const Expr 
                         NULL);
 }
 
-/* Another currency than the one that was said cannot be told apart in a bare amount. */
+/* A bare amount has the one currency that the list specifies: any other is refused. */
 static void guard_currency(Making *m, const FieldChange *change, const Converter *converter)
 {
     if (!change->currency)
@@ -176,7 +176,6 @@ static const Expr *sentinel_out(Making *m, const ChangeEnd *to, const Expr *valu
     return expr_default(m->arena, value, expr_const(m->arena, type, to->sentinel, NULL), NULL);
 }
 
-/* A kind that is unset is zero. */
 const Expr *making_kind(Making *m, const FieldPath *path)
 {
     return expr_default(m->arena, making_field(m, path), zero_of(m, path_field(path)), NULL);
@@ -199,7 +198,7 @@ const Expr *making_alternative(Making *m, const Selection *select, uint32_t whic
                : making_field(m, path);
 }
 
-/* What a value means, when it is that value. */
+/* What the flag's value stands for; absent if the flag has another value. */
 static const Expr *marked_value(Making *m, const FieldChange *change)
 {
     const ChangeEnd *to = &change->ends[m->to];
@@ -257,8 +256,8 @@ static const Expr *plain_value(Making *m, const FieldChange *change)
     return value;
 }
 
-/* The kind of the first alternative that is there; where zeros say nothing, of the first that is
-   more than zero. */
+/* The kind of the first alternative that is set; with UNUSED_ZERO, of the first that is not zero,
+   if there is one. */
 static const Expr *selected_value(Making *m, const FieldChange *change)
 {
     const Selection *select = change->select;
@@ -280,7 +279,7 @@ static const Expr *selected_value(Making *m, const FieldChange *change)
     return expr_select(m->arena, type, args, values, n);
 }
 
-/* Where zeros say nothing, an alternative is only given with its kind. */
+/* With UNUSED_ZERO, an alternative is only converted if the kind selects it. */
 static const Expr *only_if_chosen(Making *m, const FieldChange *change, const Expr *value)
 {
     uint32_t which;
@@ -291,7 +290,7 @@ static const Expr *only_if_chosen(Making *m, const FieldChange *change, const Ex
     return expr_when(m->arena, value, selected_value(m, kind), &kind->select->values[which]);
 }
 
-/* What is made up inside a message is only made up when the message is there. */
+/* A default inside an expanded sub-message is only given if the sub-message is set. */
 static const Expr *only_under(Making *m, const FieldChange *change, const Expr *value)
 {
     const FieldPath *under = &change->ends[!m->to].under;
@@ -323,8 +322,8 @@ const Expr *making_given(Making *m, const FieldChange *change, uint32_t which)
     return change->ends[!m->to].n_paths ? only_if_chosen(m, change, plain_value(m, change)) : NULL;
 }
 
-/* Is it given, so that the change's value is not made up: another field of its oneof, or what a
-   value means, of the same field or of its oneof? */
+/* Whether a value from `other` replaces the default of `change`: it is another member of the oneof,
+   or a mark of the same field or oneof. */
 static bool goes_before(const FieldChange *other, const FieldChange *change, int to)
 {
     if (!other->ends[to].n_paths || !change->ends[to].n_paths)
@@ -373,7 +372,7 @@ static const Expr *change_expr(Making *m, const FieldChange *change, uint32_t wh
 
 /* ---- The tree of targets --------------------------------------------------------------------- */
 
-/* One path of the target and what feeds it. */
+/* One path of the target and the expression that feeds it. */
 typedef struct Feed {
     const FieldPath *path;
     const Expr *value;
@@ -443,7 +442,7 @@ static const Rule *build_rules(Making *m, const Feed *feeds, uint32_t n_feeds, u
     return rules;
 }
 
-/* A message that was expanded but none of whose fields is fed is still there. */
+/* An expanded message of which no field is fed keeps its presence. */
 static void add_expanded(Making *m, Feed *feeds, uint32_t *n)
 {
     for (uint32_t i = 0; i < m->pair->n_expanded; i++) {
@@ -469,13 +468,13 @@ static Feed *collect_feeds(Making *m, uint32_t *n_out)
         const FieldChange *change = &m->pair->changes[at % m->pair->n_changes];
         const ChangeEnd *to = &change->ends[m->to], *from = &change->ends[!m->to];
         if ((at < m->pair->n_changes) != (change->mark != NULL))
-            continue; /* what a value means goes before the other values of the same field */
+            continue; /* marks take precedence over the other values of the same field */
         for (uint32_t k = 0; k < to->n_paths; k++) {
             const Expr *value = change_expr(m, change, k);
             if (value)
                 feeds[n++] = (Feed){&to->paths[k], value, change->place.name_line};
         }
-        /* A money's currency beside the amount is its own feed on the way back. */
+        /* A currency in a field beside the amount is a feed of its own on the way back. */
         if (to->currency.n_steps && change->convert[m->to]) {
             const FieldType **step = arena_array(m->arena, const FieldType *, 1);
             step[0] = change->convert[m->to]->currency;

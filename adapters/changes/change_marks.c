@@ -1,8 +1,8 @@
-/* The marks that a first list has where somebody has to decide: "# decide: ...". */
+/* The comments "# decide: ..." that `diff` writes into a list where its author must decide. */
 #include "adapters/changes/change_list.h"
 #include "adapters/text/yaml_comments.h"
 
-/* The first thing that is said in this line, by the names that lead to it: "Order.comment". */
+/* The path of the first node in this line: "Order.comment". */
 static const char *path_in_line(ChangeList *list, const JsonNode *node, int line, const char *path)
 {
     for (const JsonNode *child = node ? node->first : NULL; child; child = child->next) {
@@ -32,7 +32,7 @@ static const char *path_of(ChangeList *list, int line)
     return "";
 }
 
-/* The line with each "graceful" in it as "loud". */
+/* The line with each "graceful" replaced by "loud". */
 static const char *loud_line(Arena *arena, Bytes line)
 {
     static const char graceful[] = "graceful";

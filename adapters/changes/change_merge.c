@@ -4,8 +4,9 @@
  *
  *     v1   primary_email: "a", other_emails: ["b", "c"]        v2   emails: ["a", "b", "c"]
  *
- * A list without the field would come back with its first element in the field; and so would a
- * first element that is zero, where the field has no presence. The list says what becomes of that.
+ * If the field is unset, the way back would put the first element of the list into it. The same
+ * happens if the field has no presence and is zero. `first` in the change list specifies whether
+ * that is an error or a counted loss.
  */
 #include "adapters/changes/change_list.h"
 
@@ -100,7 +101,7 @@ void change_check_merges(ChangeList *list, const MessagePair *pair)
 
 /* ---- Expressions ----------------------------------------------------------------------------- */
 
-/* The change of just one of the two parts, for its names. */
+/* A copy of the change with only one of the two parts, for the names in a loss. */
 static FieldChange part_of(const FieldChange *change, uint32_t which)
 {
     FieldChange part = *change;
@@ -129,7 +130,7 @@ const Expr *making_merged(Making *m, const FieldChange *change, uint32_t which)
     return expr_join(m->arena, expr_wrap(m->arena, parts[0]), parts[1]);
 }
 
-/* A list without the field's value. */
+/* Guards the list's elements if the field is unset. */
 static void guard_without_first(Making *m, const FieldChange *change)
 {
     bool loud = change->first == DROP_LOUD;
@@ -144,7 +145,7 @@ static void guard_without_first(Making *m, const FieldChange *change)
                             .loss = making_loss(m, &others, LOSS_DROPPED, loud, how)});
 }
 
-/* A first element that the field cannot tell from nothing. */
+/* Guards a first element that is zero, if the field has no presence. */
 static void guard_zero_first(Making *m, const FieldChange *change)
 {
     bool loud = change->first == DROP_LOUD;

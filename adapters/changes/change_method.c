@@ -52,7 +52,8 @@ static MethodEntry *entry_at(ChangeList *list, int end, const MethodType *method
     return NULL;
 }
 
-/* `only_free`: of those of which nothing is said, and that are not in the other version. */
+/* `only_free`: only those without an entry in the list and without a method of the same name in the
+   other version. */
 static const char *nearest_method(ChangeList *list, int end, Bytes name, bool only_free)
 {
     const Schema *schema = list->sides[end].schema;
@@ -105,9 +106,9 @@ static const MethodType *find_method(ChangeList *list, const JsonNode *node, int
     return NULL;
 }
 
-/* Messages that the type map says nothing of, and that have no namesakes either, were only renamed,
-   and everybody has to know. Where one of them is another's counterpart already, the method alone
-   says that these two belong together. */
+/* Whether the two may be request or response of counterpart methods without an entry in `types`. If
+   neither has a counterpart, they were probably renamed, which belongs in the type map. If one of
+   them has another counterpart, only these methods convert between the two. */
 static bool go_together(ChangeList *list, const MessageType *old, const MessageType *new_type)
 {
     return message_counterpart(list, OLD, old) || message_counterpart(list, NEW, new_type) ||
@@ -163,7 +164,7 @@ static void read_gone(ChangeList *list, const JsonNode *node, int only, const Js
         add_entry(list, NULL, method, reason);
 }
 
-/* "Orders: Catalog": all methods of a service, by their names. */
+/* "Orders: Catalog": the methods with the same name are counterparts. */
 static void read_service(ChangeList *list, const JsonNode *node)
 {
     const ServiceType *old = side_service(&list->sides[OLD], list->arena, node->name);
@@ -253,7 +254,7 @@ static void tell_unsaid(ChangeList *list, YamlPlace place, const char *name)
                    list->sides[OLD].version);
 }
 
-/* The same service and the same name, and what is unsaid. */
+/* Methods without an entry: by the same service and name. */
 static void follow_name(ChangeList *list, const JsonNode *methods, const MethodType *method)
 {
     YamlPlace place = methods ? *yaml_place(&list->document, methods) : (YamlPlace){1, 1, 1, 1};
@@ -292,7 +293,7 @@ void change_read_methods(ChangeList *list)
         if (!is_service_entry(list, node))
             read_entry(list, node);
     }
-    /* What is said of one method goes before what is said of its service. */
+    /* An entry of a method takes precedence over one of its service. */
     for (const JsonNode *node = first; node; node = node->next) {
         if (is_service_entry(list, node))
             read_service(list, node);

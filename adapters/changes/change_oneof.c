@@ -1,4 +1,5 @@
-/* One of several: what is made up must not stand beside what came, and a kind has to come back. */
+/* Checks for oneofs and kinds: a default must not be set beside another member of its oneof, and a
+   kind must be recoverable on the way back. */
 #include "adapters/changes/change_list.h"
 
 bool paths_exclude_each_other(const FieldPath *a, const FieldPath *b)
@@ -26,7 +27,7 @@ static bool is_fed(const FieldChange *change, int end)
            (change->ends[!end].n_paths || change->ends[end].missing == MISSING_VALUE);
 }
 
-/* False: they cannot be together, and that is told. */
+/* False, and a problem is reported, if the two changes conflict. */
 static bool check_two(ChangeList *list, const MessagePair *pair, int end, const FieldChange *made,
                       const FieldChange *other)
 {
@@ -65,8 +66,7 @@ void change_check_oneofs(ChangeList *list, const MessagePair *pair)
     }
 }
 
-/* ---- Kinds ------------------------------------------------------------------------------------
- */
+/* ---- Kinds ----------------------------------------------------------------------------------- */
 
 const FieldChange *change_selection(const MessagePair *pair, int end, const FieldPath *kind)
 {
@@ -100,7 +100,7 @@ const FieldChange *change_alternative(const MessagePair *pair, int end, const Fi
     return NULL;
 }
 
-/* A value that a kind gave has to say the kind again when it comes back. */
+/* If a kind selects a value, the way back must be able to give the kind from that value. */
 static void check_selected(ChangeList *list, const MessagePair *pair, const FieldChange *change,
                            int end)
 {

@@ -1,14 +1,14 @@
 /*
- * Long-running operations: what is in the `response` and the `metadata` of a
- * google.longrunning.Operation, by the method that began it.
+ * Long-running operations: the types in `response` and `metadata` of a google.longrunning.Operation
+ * depend on the method that started it.
  *
  *     v1   rpc Create(...) returns (Operation)    response: Result      metadata: Progress
  *     v2   rpc Create(...) returns (Operation)    response: NewOrder    metadata: Progress
  *
- * The schema says it of a method in google.longrunning.operation_info, or the list does. So a type
- * can have another counterpart in each method's operations, as in requests and answers. A method
- * that gives operations which others began (GetOperation) has those of all methods, or of those
- * that the list names.
+ * They are declared in the schema by the method option google.longrunning.operation_info, or in the
+ * list. So a type can have a different counterpart in the operations of each method, as in requests
+ * and responses. A method that returns operations which others started (GetOperation) uses the
+ * types of all methods, or of those that the list names.
  */
 #include "adapters/changes/change_list.h"
 
@@ -25,7 +25,7 @@ static bool has_text(const JsonNode *node)
     return node->kind == JSON_TEXT || node->kind == JSON_STRING;
 }
 
-/* ---- What is said ---------------------------------------------------------------------------- */
+/* ---- Reading --------------------------------------------------------------------------------- */
 
 static bool read_type(ChangeList *list, const JsonNode *node, int end, Bytes name,
                       const MessageType **type_out)
@@ -60,7 +60,7 @@ static bool returns_operation(ChangeList *list, const JsonNode *node, const Meth
     if (is_operation(entry->ends[OLD]->output) && is_operation(entry->ends[NEW]->output))
         return true;
     change_problem(list, *yaml_place(&list->document, node), "", NULL,
-                   "the method does not answer with a google.longrunning.Operation");
+                   "the method does not return a google.longrunning.Operation");
     return false;
 }
 
@@ -76,7 +76,7 @@ void change_read_operation(ChangeList *list, const JsonNode *node, MethodEntry *
         entry->operations_of = of;
 }
 
-/* What the schema says where the list does not. */
+/* Takes the types that the schema declares where the list has none. */
 static void take_declared(MethodEntry *entry)
 {
     for (int end = 0; end < 2; end++) {
@@ -173,9 +173,9 @@ void change_want_operations(ChangeList *list)
     }
 }
 
-/* ---- The mapping of an answer ---------------------------------------------------------------- */
+/* ---- The mapping of a response --------------------------------------------------------------- */
 
-/* What one part of the operations of some methods may hold. */
+/* The types that one part of the operations of some methods may contain. */
 typedef struct Holding {
     ChangeList *list;
     int to;
@@ -183,7 +183,8 @@ typedef struct Holding {
     uint32_t n;
 } Holding;
 
-/* A type that several methods give as different ones is nobody's: who began it is not known. */
+/* If several methods convert a type differently, its mapping is ambiguous: it is not known which
+   method started the operation. */
 static void hold(Holding *h, const MessagePair *pair)
 {
     const Mapping *mapping = pair->mappings[h->to];
@@ -204,7 +205,7 @@ static void hold_of(Holding *h, const MethodEntry *entry, HeldPart part)
         hold(h, pair);
 }
 
-/* Only what goes another way than its type does anyhow. */
+/* Removes the types whose mapping here is the usual one of the type. */
 static void leave_out_usual(Holding *h)
 {
     uint32_t n = 0;

@@ -12,8 +12,8 @@ static const char *const field_keys[] = {
 typedef struct Reading {
     ChangeList *list;
     MessagePair *pair;
-    const JsonNode *key;  /* the member of the message: its name is the path */
-    const JsonNode *node; /* how it is said: the same, or one of its alternatives */
+    const JsonNode *key;  /* the member of the message's entry: its name is the path */
+    const JsonNode *node; /* the change: `key` itself, or one of its alternatives */
     const char *where;    /* "Order.customer" */
     FieldChange *change;
 } Reading;
@@ -40,7 +40,7 @@ static JsonNode *member(const Reading *r, const char *name)
 
 /* ---- Paths ----------------------------------------------------------------------------------- */
 
-enum { MOST_STEPS = 64 }; /* as deep as messages may be nested */
+enum { MOST_STEPS = 64 }; /* the depth limit of messages */
 
 static const FieldType *find_step(const MessageType *message, Bytes name)
 {
@@ -140,7 +140,7 @@ static bool read_paths(const Reading *r, const JsonNode *node, int end)
     return true;
 }
 
-/* ---- What is said beside the paths ----------------------------------------------------------- */
+/* ---- Keys beside the paths ------------------------------------------------------------------- */
 
 static bool read_drop(const Reading *r, const JsonNode *node, Drop *drop_out)
 {
@@ -154,7 +154,7 @@ static bool read_drop(const Reading *r, const JsonNode *node, Drop *drop_out)
     return *drop_out != DROP_UNSAID;
 }
 
-/* A word without quotes that was meant as another one must not become a value. */
+/* A misspelled keyword without quotes must not become a value. */
 static bool read_no_misspelling(const Reading *r, const JsonNode *node, const FieldType *field)
 {
     const char *near = change_near_word(r->list, node);
@@ -166,7 +166,7 @@ static bool read_no_misspelling(const Reading *r, const JsonNode *node, const Fi
     return false;
 }
 
-/* loud, graceful, or a value; a value that reads like one of these words is put in quotes. */
+/* loud, graceful, or a value. A value with the text of one of these words must be quoted. */
 static bool read_missing(const Reading *r, const JsonNode *node, int end)
 {
     ChangeEnd *e = &r->change->ends[end];
@@ -198,8 +198,7 @@ static bool read_ignored(const Reading *r, const JsonNode *node, int end)
     return change_literal(r->list, node, r->where, type, &e->ignored);
 }
 
-/* A value that is given when there is none says nothing when it comes back. `node` was read as
-   one. */
+/* A default can be dropped without a count on the way back. `node` was read as the default. */
 static void ignore_value(const Reading *r, const JsonNode *node, ChangeEnd *end)
 {
     ValueType type = value_type_of(path_field(&end->paths[0]));
@@ -236,8 +235,7 @@ static bool read_added(const Reading *r)
     return true;
 }
 
-/* The end that has the field which the other has not; -1 and a problem when both or none have
-   it. */
+/* The only end that has the field; -1, and a problem is reported, if both or none have it. */
 static int only_end(const Reading *r)
 {
     bool old = path_exists(r->list, r->pair->ends[OLD], r->key->name);
@@ -311,8 +309,8 @@ static bool read_select(const Reading *r)
     return read_unused(r, &select->unused) && read_other_kinds(r, end);
 }
 
-/* "AVRO: {avro_format: {}}", "true: {max_attempts: -1}": one value, and what it is at the other
- * end. */
+/* One value and what it stands for at the other end: "AVRO: {avro_format: {}}", "true:
+   {max_attempts: -1}". */
 static bool read_meaning(const Reading *r, const JsonNode *item, int end, Mark *mark,
                          FieldPath *path)
 {
@@ -355,7 +353,8 @@ static void add_mark(const Reading *r, int end, const Mark *mark, const FieldPat
     change->ends[!end].drop = DROP_COUNTED;
 }
 
-/* A value means something at the other end, and follows from it on the way back. */
+/* `means`: values of a field stand for a field at the other end, and are recovered from it on the
+   way back. */
 static bool read_means(const Reading *r)
 {
     const JsonNode *node = member(r, "means");
@@ -387,7 +386,8 @@ static bool read_means(const Reading *r)
     return read_other_kinds(r, end);
 }
 
-/* The first name that stands twice: two parts that differ could not both come back in one. */
+/* The first name that occurs twice. It is refused: two different parts cannot be converted to one
+   field. */
 static Bytes repeated_name(const Template *template)
 {
     for (uint32_t i = 1; i < template->n_names; i++) {
@@ -437,7 +437,7 @@ static bool read_template(const Reading *r, const JsonNode *node, int end)
     return true;
 }
 
-/* A part's text; an unquoted word that reads like loud or graceful is none. */
+/* Reads the text of a part; a misspelled "loud" or "graceful" without quotes is refused. */
 static bool read_part_text(const Reading *r, const JsonNode *node, const JsonNode *value,
                            TemplatePart *part)
 {
@@ -464,8 +464,8 @@ static bool read_part_text(const Reading *r, const JsonNode *node, const JsonNod
     return false;
 }
 
-/* {removed: graceful, back: global}: only the old template has it; {added: global}: only the new.
- */
+/* {removed: graceful, back: global}: only the old template has the part; {added: global}: only the
+   new one. */
 static bool read_part(const Reading *r, const JsonNode *node, TemplatePart *part)
 {
     bool object = node->kind == JSON_OBJECT;
@@ -560,7 +560,7 @@ static bool read_zero(const Reading *r, const JsonNode *node)
     return true;
 }
 
-/* Only several fields have a first. */
+/* `first` is only valid if there are several fields. */
 static bool read_first(const Reading *r, const JsonNode *node)
 {
     if (r->change->ends[OLD].n_paths > 1 || r->change->ends[NEW].n_paths > 1)
@@ -572,7 +572,8 @@ static bool read_first(const Reading *r, const JsonNode *node)
     return false;
 }
 
-/* A list of messages as a map. What the key is of is looked at when it is checked. */
+/* A list of messages that becomes a map, or the reverse. The key is resolved later
+   (change_keyed.c). */
 static bool read_keyed(const Reading *r)
 {
     const JsonNode *key = member(r, "key"), *value = member(r, "value");
@@ -624,7 +625,7 @@ static bool read_of(const Reading *r, const JsonNode *node)
     return false;
 }
 
-/* All that may be said of a field that both ends have. */
+/* Reads the keys of a change of a field that both ends have. */
 static bool read_both(const Reading *r)
 {
     const JsonNode *said;
@@ -673,7 +674,7 @@ static bool read_ends(const Reading *r)
     return to ? read_paths(r, to, NEW) : read_path(r, r->key, NEW, r->key->name);
 }
 
-/* What may stand beside the word that says what kind of change it is. */
+/* The keys that are valid in each kind of change. */
 static const char *const removed_keys[] = {"removed", "ignored", "back", NULL};
 static const char *const added_keys[] = {"added", "ignored", "back", NULL};
 static const char *const constant_keys[] = {"constant", NULL};

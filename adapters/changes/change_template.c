@@ -1,7 +1,6 @@
-/*
- * Templates: one text of several parts. Parts are texts or whole numbers; one that only one version
- * has is written as a value that the list says, and is lost when it is another.
- */
+/* Templates: one text composed of several parts, which are texts or integers. A part that only one
+   version's template has is written as the value in the list; on the way back it is lost, and if it
+   has another value, that is counted or an error. */
 #include "adapters/changes/change_list.h"
 
 /* ---- Names, fields, parts -------------------------------------------------------------------- */
@@ -52,13 +51,13 @@ static uint32_t name_index(const Template *template, Bytes name)
     return i;
 }
 
-/* Is the text, in its place, the part that is read again? */
+/* Whether splitting a composed text gives this part's value again. */
 static bool comes_back(ChangeList *list, const Template *template, const TemplatePart *part)
 {
     uint32_t index = name_index(template, part->name);
     Bytes behind = template->literals[index + 1];
     if (index + 1 == template->n_names)
-        return true; /* it reaches to the end */
+        return true; /* the last part reaches to the end */
     Buffer text = buffer_in(list->arena);
     buffer_add_bytes(&text, part->value);
     buffer_add_bytes(&text, behind);
@@ -69,7 +68,7 @@ static bool comes_back(ChangeList *list, const Template *template, const Templat
     return true;
 }
 
-/* A part that nobody has at the other end. */
+/* Checks a part that the other end does not have. */
 static void check_part(ChangeList *list, const FieldChange *change, const TemplatePart *part,
                        const char *path)
 {
@@ -102,7 +101,7 @@ static void check_parts(ChangeList *list, const FieldChange *change, const char 
         check_part(list, change, &change->parts[i], path);
 }
 
-/* Between two templates, what only one has must be said. */
+/* Between two templates, parts that only one has must be in the list. */
 static void check_two(ChangeList *list, const FieldChange *change, int end, const char *path)
 {
     const Template *one = change->ends[end].template, *other = change->ends[!end].template;
@@ -126,7 +125,7 @@ static bool is_part(const FieldType *field)
     return !field->repeated && (field->kind == KIND_STRING || kind_is_integer(field->kind));
 }
 
-/* Is there another part that tells whether there is anything? */
+/* Whether some part has presence or cannot be zero, so that an unset template can be recognized. */
 static bool has_witness(const ChangeEnd *fields)
 {
     for (uint32_t i = 0; i < fields->n_paths; i++) {
@@ -205,7 +204,7 @@ static const Expr *number_step(Making *m, ConverterCode code, ValueType from, Va
     return expr_convert(m->arena, converter, value, NULL);
 }
 
-/* The first field that is there when anything is. */
+/* The first field that is set whenever the template is. */
 static const Expr *witness(Making *m, const ChangeEnd *fields)
 {
     for (uint32_t i = 0; i < fields->n_paths; i++) {
@@ -216,7 +215,7 @@ static const Expr *witness(Making *m, const ChangeEnd *fields)
     return NULL;
 }
 
-/* A field as a part's text; a number without presence is 0 when another part is there. */
+/* A field as the text of a part; an integer without presence is 0 if another part is set. */
 static const Expr *field_text(Making *m, const ChangeEnd *fields, uint32_t which)
 {
     const FieldPath *path = &fields->paths[which];
@@ -232,7 +231,7 @@ static const Expr *field_text(Making *m, const ChangeEnd *fields, uint32_t which
     return number_step(m, CONVERT_NUMBER_TEXT, value_type_of(field), text_type, value);
 }
 
-/* A part that only this end has is there when the others are. */
+/* A part that only this end has is given if the others are set. */
 static const Expr *said_part(Making *m, const FieldChange *change, const TemplatePart *part)
 {
     const ChangeEnd *from = &change->ends[!m->to];

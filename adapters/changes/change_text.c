@@ -1,4 +1,5 @@
-/* Tables of texts: an enum's values and their texts, and one version's texts and the other's. */
+/* Tables of texts: between the values of an enum and texts, and between the texts of the two
+   versions. */
 #include "adapters/changes/change_list.h"
 
 #include <stdlib.h>
@@ -128,7 +129,7 @@ static Bytes folded(ChangeList *list, const Converter *converter, Bytes text)
     return converter->ignore_case ? bytes_lower(list->arena, text) : text;
 }
 
-/* Sorted by their texts, of which each leads to one value. */
+/* Sorts the entries by text; a text may occur only once. */
 static bool set_by_text(ChangeList *list, const FieldChange *change, Converter *converter,
                         EnumEntry *entries, uint32_t n, const char *path)
 {
@@ -165,7 +166,7 @@ static bool has_number(const EnumEntry *entries, uint32_t n, int32_t number)
     return false;
 }
 
-/* Of each value its text, which is the first of those that are said, or its name. */
+/* Each value's text: the first one in the list, or its name. */
 static void set_texts(ChangeList *list, Converter *to_text, const JsonNode *values)
 {
     const EnumType *type = to_text->from.enumeration;
@@ -183,7 +184,7 @@ static void set_texts(ChangeList *list, Converter *to_text, const JsonNode *valu
     to_text->n_entries = n;
 }
 
-/* Of each text its value. */
+/* Each text's value. */
 static bool set_numbers(ChangeList *list, const FieldChange *change, Converter *to_enum,
                         const Converter *to_text, const JsonNode *values, const char *path)
 {
@@ -234,7 +235,7 @@ static bool check_table(ChangeList *list, const FieldChange *change, const JsonN
     return good;
 }
 
-/* Each of the old texts becomes the first of its new ones. */
+/* Each old text becomes the first of its new texts. */
 static bool set_upwards(ChangeList *list, const FieldChange *change, Converter *to_new,
                         const JsonNode *values, const char *path)
 {
@@ -255,7 +256,7 @@ static bool has_entry(const EnumEntry *entries, uint32_t n, Bytes text)
     return false;
 }
 
-/* Each of the new texts becomes the old one that says it first. */
+/* Each new text becomes the first old text that has it. */
 static bool set_downwards(ChangeList *list, const FieldChange *change, Converter *to_old,
                           const JsonNode *values, const char *path)
 {
@@ -271,7 +272,7 @@ static bool set_downwards(ChangeList *list, const FieldChange *change, Converter
     return set_by_text(list, change, to_old, entries, n, path);
 }
 
-/* loud, kept, a text, or {old: a text, new: another}. */
+/* loud, kept, a text, or {old: a text, new: another text}. */
 static bool read_other_texts(ChangeList *list, const FieldChange *change, Converter *converter,
                              const char *end, const char *path)
 {

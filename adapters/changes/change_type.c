@@ -1,4 +1,4 @@
-/* Which types belong together, and which have no counterpart. */
+/* Which types are counterparts, and which have none. */
 #include "adapters/changes/change_list.h"
 
 static bool has_text(const JsonNode *node)
@@ -106,8 +106,7 @@ static const char *type_hint(ChangeList *list, Bytes name)
                         old ? "removed" : "added");
 }
 
-/* "Promo: {removed: graceful}": what becomes of it where it is met without a field, inside an
-   Any. */
+/* "Promo: {removed: graceful}": how a type without a counterpart is handled inside an Any. */
 static void read_gone(ChangeList *list, const JsonNode *node, Bytes name)
 {
     YamlPlace place = *yaml_place(&list->document, node);
@@ -164,7 +163,7 @@ void change_read_types(ChangeList *list)
     }
 }
 
-/* "A to B": two messages that are no counterparts, for the fields that give one as the other. */
+/* "A to B": two messages that are not counterparts, for fields that convert one to the other. */
 static bool split_names(Bytes key, Bytes *old_out, Bytes *new_out)
 {
     size_t space = bytes_find(key, ' ');
@@ -275,16 +274,15 @@ void change_read_enum_keys(ChangeList *list)
 
 /* ---- Types without a counterpart ------------------------------------------------------------- */
 
-/* A version's own types are those of its package. What is in no package or in another's is the same
-   to all versions. */
+/* A version's own types are those of its package. Other types are shared by all versions. */
 static bool side_owns(const ChangeSide *side, const MessageType *type)
 {
     return side->package[0] ? side_name(side, type->full_name) != type->full_name
                             : type->package[0] == '\0';
 }
 
-/* What is said to be gone must not have a counterpart, and what is kept must not be read as
-   another. */
+/* A type that the list declares removed or added must not have a counterpart, and one that is kept
+   must not share its name with a different type of the other version. */
 static void check_gone(ChangeList *list, int end, const TypeGone *gone)
 {
     const ChangeSide *other = &list->sides[!end];

@@ -13,7 +13,7 @@ static void check_sections(ChangeList *list)
         if (i < n)
             continue;
         const char *near = nearest_word(node->name, sections, n);
-        list->misread = true; /* what it says is not heard, so that it is unsaid needs no telling */
+        list->misread = true; /* do not report as missing what the unknown section may contain */
         change_problem(list, *yaml_place(&list->document, node), "",
                        near ? arena_printf(list->arena, "did you mean %s?", near) : NULL,
                        "a change list has no %.*s", BYTES_ARGS(node->name));
@@ -66,7 +66,7 @@ static bool same_package(const ChangeList *list)
     return true;
 }
 
-/* The mapping of the pair of these, or NULL: it has problems. */
+/* The mapping between these two; NULL if the pair has problems. */
 static const Mapping *made_mapping(ChangeList *list, int to, const MessageType *old,
                                    const MessageType *new_type)
 {
@@ -162,7 +162,7 @@ Result changes_load_in(Arena *arena, Arena *working, Bytes yaml, const char *fil
         read_list(list);
         change_check_marks(list, yaml);
     }
-    list->problems = NULL; /* borrowed while reading only */
+    list->problems = NULL; /* only borrowed during the load */
     if (problems->n > n_problems)
         return OK;
     make_sets(list);

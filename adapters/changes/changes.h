@@ -2,10 +2,10 @@
  * ChangeList: the changes between two neighbouring versions of a service, as written by its
  * developers.
  *
- * A YAML file, read against both schemas: everything not named in it is the same by name. Checked
- * to the end: all problems are reported with file, line and column, and a list with problems yields
- * no mapping. See docs/changes.md for the language. Used when a config is loaded; lives in its
- * arena; one thread.
+ * A YAML file, read against both schemas: a field that is not in it is converted to the field with
+ * the same name. The check does not stop at the first problem: all are reported with file, line and
+ * column, and a list with problems yields no mapping. See docs/changes.md for the language. Used
+ * when a config is loaded; lives in its arena; one thread.
  */
 #ifndef ADAPTERS_CHANGES_H
 #define ADAPTERS_CHANGES_H
@@ -24,7 +24,7 @@ typedef struct ChangeSide {
 
 /*
  * Reads and checks one list. Problems are added to `problems`; NULL in *list_out if there are any.
- * `file` is for their texts. The Result fails only for other causes than the text (memory).
+ * `file` is for their texts. The Result is an error only for causes other than the text (memory).
  */
 MUST_USE Result changes_load(Arena *arena, Bytes yaml, const char *file, const ChangeSide *from,
                              const ChangeSide *to, Problems *problems, const ChangeList **list_out);

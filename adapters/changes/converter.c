@@ -1,7 +1,7 @@
-/* The named converters: which pairs of types each fits, and what its parameters are. */
+/* The named converters: which pairs of types each fits, and its parameters. */
 #include "adapters/changes/change_list.h"
 
-/* What a converter's end must be. */
+/* The types that one end of a converter may have. */
 typedef enum Shape {
     SHAPE_NUMBER, /* integers and floats */
     SHAPE_INTEGER,
@@ -19,7 +19,8 @@ typedef enum Shape {
     SHAPE_MASK,
 } Shape;
 
-/* `first` and `second` may stand at either end; `there` goes from first to second. */
+/* `first` and `second` may be at either end; `there` converts first to second, `back` the
+   reverse. */
 typedef struct Form {
     const char *name;
     Shape first, second;
@@ -122,7 +123,7 @@ static bool shape_takes(Shape shape, ValueType type)
     return false;
 }
 
-/* A wrapper goes with the kind that it wraps, and one of numbers with numbers of any kind. */
+/* A wrapper fits the kind that it wraps, and a wrapper of a number fits any kind of number. */
 static bool wraps(ValueType scalar, ValueType wrapper)
 {
     ValueType wrapped = value_type_of(&wrapper.message->fields[0]);
@@ -159,7 +160,7 @@ static const char *type_in_words(const ChangeSide *side, const FieldType *field,
     return field->repeated ? arena_printf(arena, "a list of %s", name) : name;
 }
 
-/* There is no way from the one to the other. */
+/* The hint if there is no conversion between the two. */
 static const char *say_replaced(ChangeList *list, const FieldPath *old, const FieldPath *new_one)
 {
     if (strcmp(old->text, new_one->text) == 0)
@@ -228,7 +229,7 @@ static void find_members(Converter *converter)
     converter->currency = text_member(message, "currency_code");
     if (!converter->currency)
         converter->currency = text_member(message, "currency");
-    /* TIME_DATE has messages on both sides: the date is the one that has a year. */
+    /* TIME_DATE has messages at both ends: the date is the one that has a year. */
     if (!integer_member(message, "year") && is_message(converter->from))
         message = converter->from.message;
     converter->year = integer_member(message, "year");
@@ -312,7 +313,7 @@ static bool read_parameters(ChangeList *list, FieldChange *change, const Form *f
     return true;
 }
 
-/* Which converters a parameter is of; all that is said must be heard. */
+/* Which converters each parameter belongs to: one that would have no effect is reported. */
 static const struct {
     const char *name;
     const char *of[12];
@@ -332,7 +333,7 @@ static const struct {
 static bool takes_parameter(size_t at, const char *by)
 {
     if (strcmp(parameters[at].name, "round") == 0 && takes_parameter(at - 1, by))
-        return true; /* money is rounded, too */
+        return true; /* money is rounded, too: the row before lists its converters */
     for (size_t i = 0; by && i < 12 && parameters[at].of[i]; i++) {
         if (strcmp(parameters[at].of[i], by) == 0)
             return true;
@@ -345,10 +346,11 @@ static void check_parameters(ChangeList *list, const FieldChange *change, const 
     for (size_t i = 0; i < sizeof parameters / sizeof *parameters; i++) {
         const JsonNode *said = parameter(change, parameters[i].name);
         if (said && !takes_parameter(i, change->by))
-            change_problem(list, *yaml_place(&list->document, said), path, NULL,
-                           change->by ? "%s does not go with by: %s"
-                                      : "%s is a converter's, and no converter is said",
-                           parameters[i].name, change->by);
+            change_problem(
+                list, *yaml_place(&list->document, said), path, NULL,
+                change->by ? "%s does not go with by: %s"
+                           : "%s is a parameter of converters, and the change names no converter",
+                parameters[i].name, change->by);
     }
 }
 
@@ -380,7 +382,7 @@ static void set_enum(ChangeList *list, FieldChange *change, ValueType a, ValueTy
     change->convert[NEW] = pair->convert[NEW];
 }
 
-/* The message that a mask is about, when it is plain: the only other message beside the mask. */
+/* The message that a mask is about, if unambiguous: the only message field beside the mask. */
 static const MessageType *mask_subject(const FieldChange *change)
 {
     const FieldPath *path = &change->ends[OLD].paths[0];
@@ -465,7 +467,7 @@ static void choose_automatic(ChangeList *list, FieldChange *change, ValueType a,
         types_clash(list, change, path, a, b, "the types differ");
 }
 
-/* False: there is none of this name, and that is told. */
+/* False, and a problem is reported, if there is no converter of this name. */
 static bool check_name(ChangeList *list, FieldChange *change, const char *path)
 {
     if (!change->by || converter_exists(bytes_of(change->by)))
@@ -503,7 +505,8 @@ static void choose_named(ChangeList *list, FieldChange *change, ValueType a, Val
     types_clash(list, change, path, a, b, arena_printf(list->arena, "%s does not fit", change->by));
 }
 
-/* A list of messages may be a map by one of their fields. */
+/* The hint for a map at one end only: a list of messages can become a map by one of their
+   fields. */
 static const char *say_keyed(ChangeList *list, const FieldChange *change, const FieldType *old,
                              const FieldType *new_field)
 {
@@ -517,7 +520,7 @@ static const char *say_keyed(ChangeList *list, const FieldChange *change, const 
                               from->text, to->text);
 }
 
-/* A list becomes one, or one a list: with `more`. Keys of maps stay as they are. */
+/* A list can become a single value, and the reverse, with `more`. Map keys are not converted. */
 static bool check_lists(ChangeList *list, FieldChange *change, const FieldType *old,
                         const FieldType *new_field, const char *path)
 {

@@ -63,7 +63,7 @@ static bool read_integer(Bytes text, FieldKind kind, Literal *out)
     return true;
 }
 
-/* As JSON spells what has no digits. */
+/* The JSON spellings of the floats without digits. */
 static bool is_named_float(Bytes text)
 {
     return bytes_are(text, "NaN") || bytes_are(text, "Infinity") || bytes_are(text, "-Infinity");
@@ -141,7 +141,7 @@ bool literal_of_default(const FieldType *field, Literal *literal_out)
     case KIND_STRING:
     case KIND_BYTES:
         literal_out->bytes = text;
-        return true; /* escaped bytes differ as their escapes do */
+        return true; /* bytes: compared by their escaped text */
     case KIND_BOOL: literal_out->u = bytes_are(text, "true"); return true;
     case KIND_DOUBLE:
     case KIND_FLOAT:
@@ -151,7 +151,6 @@ bool literal_of_default(const FieldType *field, Literal *literal_out)
     }
 }
 
-/* What JSON has another spelling for. */
 static const char *spelling_hint(FieldKind kind)
 {
     return kind == KIND_BYTES                          ? "bytes are written in base64"
@@ -179,7 +178,7 @@ bool change_literal(ChangeList *list, const JsonNode *node, const char *path, Va
 
 /* ---- Values of any field --------------------------------------------------------------------- */
 
-/* A Timestamp, Duration or wrapper is written as its JSON: a scalar, converted. */
+/* A Timestamp, Duration or wrapper is written in its JSON form: a scalar, which is converted. */
 static const Expr *well_known_value(ChangeList *list, const JsonNode *node, const char *path,
                                     const FieldType *field)
 {
@@ -213,7 +212,7 @@ static bool has_map(const JsonNode *node, const MessageType *message)
     return false;
 }
 
-/* Would the rules alone make the message present? Zeros without presence would not. */
+/* Whether the rules alone make the message set. Zeros of fields without presence do not. */
 static bool makes_present(const Rule *rules, uint32_t n)
 {
     for (uint32_t i = 0; i < n; i++) {
@@ -225,7 +224,8 @@ static bool makes_present(const Rule *rules, uint32_t n)
     return false;
 }
 
-/* Of its fields, which the next list of a chain may take apart. They were read before. */
+/* A message built field by field, so that composing with the next list can reach each field. The
+   fields were checked before. */
 static const Expr *message_value(ChangeList *list, const JsonNode *node, const char *path,
                                  const MessageType *message)
 {

@@ -1,7 +1,7 @@
 /*
- * Literal messages: a message that a change list gives as a value, as its wire bytes.
+ * Literal messages: a message that is a value in a change list, as wire bytes.
  *
- * Written as its fields ({units: 1}), or as JSON spells a well-known type: a Timestamp's
+ * It is written as its fields ({units: 1}), or in the JSON form of a well-known type: a Timestamp's
  * "2026-03-01T00:00:00Z", a FieldMask's "name,size", a Struct's own members. Every part is parsed
  * by its type when the list is loaded, so that no value can fail a call later.
  */
@@ -86,7 +86,7 @@ static void add_message(Buffer *out, const FieldType *field, uint32_t number, By
     wire_add_tag(out, number, WIRE_GROUP_END);
 }
 
-/* One value of the field, as a record with this number. */
+/* Adds one value of the field, as a record with this field number. */
 static bool add_value(const Reading *r, const JsonNode *node, const FieldType *field,
                       uint32_t number, Buffer *out)
 {
@@ -223,7 +223,8 @@ static void add_json_list(Arena *arena, const JsonNode *node, Buffer *out)
     }
 }
 
-/* A word without quotes is what YAML takes it for: a number, true, null, or a string. */
+/* A word without quotes has the type that YAML gives it: a number, true, false, null, or a
+   string. */
 static void add_json_word(Bytes text, Buffer *out)
 {
     static const ValueType number = {.kind = KIND_DOUBLE};
@@ -268,7 +269,8 @@ static bool add_spelled_time(const Reading *r, const JsonNode *node, const Messa
     return true;
 }
 
-/* What a well-known type's JSON is. False and *spelled_out false: this is none of it. */
+/* Adds a message written in its well-known JSON form. *spelled_out: whether it is written so; if
+   not, returns false. */
 static bool add_spelled(const Reading *r, const JsonNode *node, const MessageType *type,
                         Buffer *out, bool *spelled_out)
 {

@@ -169,7 +169,7 @@ static void what_is_wrong_about_an_operation_is_told(void **state)
         const char *entry, *problem;
     } rows[] = {
         {"Orders.Find: {response: Result}",
-         "list.yaml:9:17: the method does not answer with a google.longrunning.Operation\n"},
+         "list.yaml:9:17: the method does not return a google.longrunning.Operation\n"},
         {"Orders.Purge: {response: Resul}",
          "list.yaml:9:18: no message Resul in v1 (did you mean Result?)\n"
          "list.yaml:9:18: no message Resul in v2 (did you mean Result?)\n"},

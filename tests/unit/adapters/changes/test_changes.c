@@ -777,7 +777,7 @@ static void two_fields_to_one_are_refused(void **state)
             "list.yaml:4:3: M.a: v2 has this field, and nothing says what is in it: that of v1 is "
             "said in "
             "line 5 (write a: {added: graceful}, loud or a value)\n"
-            "list.yaml:6:5: M.b: two changes go to b of v2; the other is in line 5 (write {to: "
+            "list.yaml:6:5: M.b: two changes write b of v2; the other is in line 5 (write {to: "
             "..., when: {FIELD: VALUE}} for each, or remove one)\n");
 }
 
@@ -832,8 +832,8 @@ static void a_list_without_an_inverse_is_refused(void **state)
 static void a_cycle_is_refused(void **state)
 {
     refused(state, "Round", "messages:\n  Node:\n    left.name: inner",
-            "list.yaml:4:3: Node.left: the changes go round in a cycle: Round.Old.Node contains "
-            "itself, and a path goes into it\n");
+            "list.yaml:4:3: Node.left: the changes form a cycle: Round.Old.Node contains "
+            "itself, and a path leads into it\n");
 }
 
 static void words_that_are_no_words_are_refused(void **state)
