@@ -39,15 +39,15 @@ static bool writes_slot(PlanCode code)
            code != PLAN_GUARD && code != PLAN_REQUIRE;
 }
 
-/* The programs of one plan, in the order in which they are met; what an Any may hold is left
-   out. */
+/* The programs of one plan, in the order of their first use; without those for the contents of an
+   Any. */
 typedef struct Listing {
     Buffer *out;
     const ProgramSet *set;
     Arena *arena;
     const Program **items;
     uint32_t n, capacity;
-    Table indexes; /* Program pointer -> its place in items, + 1 */
+    Table indexes; /* Program pointer -> index in items + 1 */
 } Listing;
 
 static uint32_t list_program(Listing *list, const Program *program)
@@ -87,7 +87,7 @@ static void print_flags(Buffer *out, const PlanOp *op)
         buffer_add_text(out, " loud");
 }
 
-/* A field that is written when it is read. */
+/* A field that is written while the source is scanned. */
 static void print_pass(Listing *list, const PlanOp *op)
 {
     buffer_printf(list->out, " => %u %s", op->put->field->number, op->put->field->name);

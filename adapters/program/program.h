@@ -4,14 +4,14 @@
  * lives in the arena of the plan or of its cache, and borrows from the mapping and its schemas.
  *
  * A program reads its source message once, into a frame of slots (scan), one slot for each source
- * field that some expression reads; fields of sub-messages that are moved out have slots of the
+ * field that some expression reads. Fields that are moved out of sub-messages have slots in the
  * same frame. Then a flat list of operations computes and writes the target in the order of its
  * fields.
  *
  *     source bytes or JsonNode --scan--> slots --operations--> output
  *
- * Sub-messages and lists stay where they are: their slot points at them, and the operation that
- * writes them reads them, through a program of their own. For compile/, run/ and details/.
+ * Sub-messages and lists are not copied: their slot points at them in the source, and the operation
+ * that writes them converts them by a program of their own. For compile/, run/ and details/.
  */
 #ifndef ADAPTERS_PROGRAM_H
 #define ADAPTERS_PROGRAM_H
@@ -33,15 +33,15 @@ typedef enum PlanCode {
 enum {
     NO_SLOT = UINT16_MAX,
     MOST_ARGS = 8,    /* of one converter */
-    MOST_BUILDS = 12, /* BUILDs within BUILDs */
-    MOST_WOKEN = 64,  /* slots, and operations, of a program with `wakes` */
+    MOST_BUILDS = 12, /* nesting of BUILDs */
+    MOST_WOKEN = 64,  /* slots, and likewise operations, of a program with `wakes` */
 };
 
-/* The usual ways to read a field, each without a question more than it needs; READ_OTHER asks them
-   all. What is PASSed goes straight to the output. */
+/* How a field is read: one case for each common kind of field, with no more checks than it needs;
+   READ_OTHER is the general case. PASS: the record is written to the output at once. */
 typedef enum ScanRead {
     READ_OTHER,
-    READ_TAG, /* of no field, but of tags that `by_tag` does not have */
+    READ_TAG, /* not of a field: a tag that is not in `by_tag` */
     READ_VARINT_64,
     READ_VARINT_32,
     READ_VARINT_U32,
@@ -60,51 +60,50 @@ typedef enum ScanRead {
     PASS_ENTRY,
 } ScanRead;
 
-/* What is done with one field of the source. */
+/* How one field of the source is read. */
 typedef struct ScanField {
     const FieldType *field;
-    const struct ScanTable
-        *inside;               /* sub-message whose fields have slots in this frame too; or NULL */
-    const struct PlanOp *pass; /* between protobuf and protobuf: written when it is read; or NULL */
-    uint32_t tag;              /* that its records begin with in protobuf, as it should be */
-    uint16_t slot;             /* or NO_SLOT: known, but nobody asks */
-    uint16_t oneof;            /* in the frame + 1; 0: in none */
-    uint16_t json_size;        /* of field->json_name */
-    uint8_t read;              /* ScanRead, of records with that tag */
+    const struct ScanTable *inside; /* a sub-message with slots in this frame; or NULL */
+    const struct PlanOp *pass;      /* protobuf to protobuf: writes it during the scan; or NULL */
+    uint32_t tag;                   /* protobuf: the expected tag of its records */
+    uint16_t slot;                  /* or NO_SLOT: no expression reads it */
+    uint16_t oneof;                 /* index in the frame + 1; 0: not in a oneof */
+    uint16_t json_size;             /* of field->json_name */
+    uint8_t read;                   /* ScanRead, for records with `tag` */
     bool check_utf8, presence;
-    bool keeps_tag; /* passed as it is, its tag included */
+    bool keeps_tag; /* PASS: including its tag */
 } ScanField;
 
-/* One message type of the source, as it is read into a frame. */
+/* How one message type of the source is read into a frame. */
 typedef struct ScanTable {
     const MessageType *type;
-    ScanField *fields;   /* beside type->fields; the one in front of them is for READ_TAG */
+    ScanField *fields;   /* parallel to type->fields; fields[-1] is for READ_TAG */
     uint32_t seen;       /* index of its first field among the frame's "seen" bits */
     uint32_t oneofs;     /* index of its first oneof in the frame */
-    uint8_t by_tag[256]; /* first byte of a record -> index + 1 of the field whose `tag` it is: one
-                            of the first 15; 0: there is none */
+    uint8_t by_tag[256]; /* first byte of a record -> index + 1 of the field with that `tag`; 0:
+                            none, or the tag has more than one byte */
 } ScanTable;
 
 enum { NAME_PADDING = 32 };
 
-/* Where an operation writes: one field of the target, with what its name looks like there. */
+/* The target field of an operation, with its encoded name. */
 typedef struct PutField {
     const FieldType *field;
-    Bytes name;     /* JSON: `,"customerId":`; protobuf: the tag. NAME_PADDING bytes can be read */
-    Bytes unset;    /* JSON: what stands for an unset one ("0", "[]") */
+    Bytes name;     /* JSON: `,"customerId":`; protobuf: the tag. NAME_PADDING bytes are readable */
+    Bytes unset;    /* JSON: what is written if it is unset ("0", "[]") */
     Bytes suffix;   /* protobuf: the end tag of a group, or of an item of a message set */
-    bool delimited; /* protobuf: a length stands before a message */
+    bool delimited; /* protobuf: a message has a length in front */
 } PutField;
 
 /* How the values of a list or map are read. */
 typedef struct ElementShape {
-    const FieldType *source; /* of FORM_SOURCE: the list's field; else NULL */
+    const FieldType *source; /* FORM_SOURCE: the field of the list; else NULL */
     FieldKind kind;          /* of the elements, or of the map's values */
     FieldKind key;           /* maps */
     const EnumType *enumeration;
-    uint8_t key_tag, value_tag; /* maps: the usual ones in an entry */
+    uint8_t key_tag, value_tag; /* maps: the expected tags in an entry */
     bool check_utf8, key_check_utf8, map;
-    bool nulls; /* JSON: null is a value of it */
+    bool nulls; /* JSON: null is a value of the element type */
     Form form;
 } ElementShape;
 
@@ -118,29 +117,29 @@ typedef enum PutAs {
     PUT_AS_JSON_LONG,
 } PutAs;
 
-/* What an operation does when its slot `a` is not set, as far as that is known beforehand. */
+/* What an operation does if its slot `a` is not set, where that can be decided at compile time. */
 typedef enum WhenUnset {
     UNSET_OTHER,
     UNSET_NOTHING,
-    UNSET_CLEARS, /* `into` is not set either */
+    UNSET_CLEARS, /* it clears `into` */
 } WhenUnset;
 
-/* A large schema has millions of them: what only some kinds have shares its place. */
+/* A large schema has millions of these, so members of different kinds share memory. */
 typedef struct PlanOp {
     uint8_t code;
     uint8_t when_unset;    /* WhenUnset */
-    uint8_t kind;          /* FieldKind of what is written or computed */
+    uint8_t kind;          /* FieldKind of the value written or computed */
     uint8_t form;          /* Form of a */
     uint8_t put_as;        /* PUT_VALUE: PutAs */
-    uint8_t tag_size;      /* PUT_VALUE, as VARINT and BYTES: of `tag` */
+    uint8_t tag_size;      /* PUT_VALUE as VARINT or BYTES: size of `tag` in bytes */
     uint8_t constant_kind; /* FieldKind of `constant`; 0: there is none */
     bool json;             /* PUT: writes JSON */
     bool omit_zero;        /* PUT: the field has no presence */
-    bool put_unset;        /* PUT: what is unset is written too */
-    bool required;         /* PUT: unset is a fault */
+    bool put_unset;        /* PUT: unset is written, too (`unset`) */
+    bool required;         /* PUT: unset is an error */
     bool map;              /* a is a map */
     bool loud;
-    bool always;          /* CLOSE, END_BUILD: there is no a: written when not empty */
+    bool always;          /* CLOSE, END_BUILD: there is no a: written if not empty */
     bool zero_when_unset; /* WHEN: the source field has no presence, so unset is zero */
     uint16_t a, b, into;  /* slots */
     uint16_t n_args;
@@ -152,7 +151,7 @@ typedef struct PlanOp {
     union {
         struct { /* PUT */
             const PutField *put;
-            uint64_t tag;            /* the tag again, close at hand: its bytes as in memory */
+            uint64_t tag;            /* copy of the tag's bytes, for one store */
             const ScanTable *inside; /* PUT_INSIDE: of a */
         };
         struct { /* CONVERT */
@@ -166,55 +165,56 @@ typedef struct PlanOp {
 typedef enum ProgramStyle {
     PROGRAM_COPY,   /* protobuf to protobuf, nothing changes: the bytes */
     PROGRAM_FIELDS, /* scan, then operations */
-    PROGRAM_READ,   /* a well-known type out of its JSON, to protobuf */
-    PROGRAM_WRITE,  /* a well-known type from protobuf into its JSON */
-    PROGRAM_STAGED, /* through protobuf: first, then second */
-    PROGRAM_ANY,    /* google.protobuf.Any, with what is in it */
+    PROGRAM_READ,   /* the JSON of a well-known type to protobuf */
+    PROGRAM_WRITE,  /* protobuf to the JSON of a well-known type */
+    PROGRAM_STAGED, /* by way of protobuf: first, then second */
+    PROGRAM_ANY,    /* google.protobuf.Any and its content */
 } ProgramStyle;
 
-/* What stands before `compiled` is known from the start; of what stands behind it READ, WRITE and
-   COPY need nothing. */
+/* The members before `compiled` are valid from the start, those after it once program_need
+   returned. READ, WRITE and COPY use none of the latter. */
 struct Program {
     ProgramStyle style;
     Codec from_codec, to_codec;
     const Mapping *mapping;
     const MessageType *from, *to;
-    const FieldType *only; /* only_field: its value alone, without name and braces; or NULL */
+    const FieldType *only; /* only_field: write its value alone, without name and braces; or NULL */
     atomic_bool compiled;
     const ScanTable *scan;
     uint32_t n_slots, n_oneofs, n_seen;
-    uint32_t frame_size, frame_clear; /* bytes of a frame, in eights; those that begin as zero */
+    uint32_t frame_size, frame_clear; /* size of a frame in bytes, a multiple of 8; the part that is
+                                         zeroed at the start */
     const PlanOp *ops;                /* ended by PLAN_END */
-    /* By slot: the operations that do something only when it is set, a bit each. NULL: the program
-       has more than MOST_WOKEN, and each operation looks for itself. */
+    /* For each slot, a bit mask of the operations to run if the slot is set. NULL: the program has
+       more than MOST_WOKEN; all operations are run, and each checks its slots. */
     const uint64_t *wakes;
-    uint64_t always; /* with `wakes`: the operations that are in none of them */
+    uint64_t always; /* with `wakes`: the operations that are always run */
     bool keep_unknown;
     const Program *first, *second; /* STAGED; second may be NULL */
-    const Converter *holder; /* ANY: which types go another way in it than elsewhere, or NULL */
-    const Table *held;       /* full name -> AnyType, of those; or NULL */
+    const Converter *holder; /* ANY: which types have a different mapping in this Any; or NULL */
+    const Table *held;       /* full name -> AnyType, of those types; or NULL */
 };
 
-/* What is done with a type that is met inside an Any. */
+/* How a type inside an Any is converted. */
 typedef struct AnyType {
-    const Program *program;   /* or NULL: its bytes stay */
-    const Stranded *stranded; /* or it has no counterpart */
-    bool bytes_in, bytes_out; /* the source, or the target, does not know it: bytes also in JSON */
+    const Program *program;   /* NULL: its bytes are kept */
+    const Stranded *stranded; /* not NULL: it has no counterpart */
+    bool bytes_in, bytes_out; /* the source, or the target, has no such type: bytes also in JSON */
 } AnyType;
 
-/* What all programs of a compilation share. */
+/* The shared data of all programs of a compilation. */
 typedef struct ProgramSet {
     PlanOptions options;
     Program **programs; /* all of them */
     uint32_t n, capacity;
     Table any[CODEC_COUNT][CODEC_COUNT]; /* from, to: full name -> AnyType */
-    /* Compiles a program that is not compiled, for any thread. It cannot fail: that all programs
-       can be compiled was found out with their plan. NULL: all are compiled. */
+    /* Compiles a program at its first use; thread-safe. It cannot fail: plan_compile has checked
+       that all programs can be compiled. NULL: all are compiled. */
     void (*compile)(const struct ProgramSet *set, const Program *program);
 } ProgramSet;
 
-/* Before anything behind Program.compiled is read, and before ProgramSet.any is read for a program
-   of its codecs. */
+/* Call it before reading members after Program.compiled, or ProgramSet.any for the codecs of the
+   program. Any thread. */
 static inline void program_need(const ProgramSet *set, const Program *program)
 {
     if (__builtin_expect(!atomic_load_explicit(&program->compiled, memory_order_acquire), 0))
@@ -225,13 +225,13 @@ struct Plan {
     const Program *program;
     Codec from, to;
     uint8_t cost;          /* plan_cost */
-    UnknownFields unknown; /* programs that keep none are the same whatever becomes of them */
+    UnknownFields unknown; /* a shared program only knows whether it is UNKNOWN_KEEP */
     const Mapping *mapping;
     const ProgramSet *set;
 };
 
-/* The full name of the type that an Any holds, by which ProgramSet.any knows it: what stands behind
-   the last slash of its URL. Borrowed from `url`. */
+/* The full name of the type in an Any, the key of ProgramSet.any: the part of the URL after the
+   last slash. Borrowed from `url`. */
 Bytes any_type_name(Bytes url);
 
 #endif

@@ -2,7 +2,7 @@
 
 #include "adapters/program/value.h"
 
-/* The values of one field, one after another, through packed runs. */
+/* Iterates over the values of one field, packed or not. */
 typedef struct Walk {
     const FieldType *field;
     WireReader message, packed;
@@ -14,7 +14,7 @@ static Walk walk(const FieldType *field, Bytes message)
     return (Walk){.field = field, .message = wire_reader(message)};
 }
 
-/* Packed numbers have no tags: they are read as what stands behind one. */
+/* Reads the next number of a packed record. */
 static bool packed_next(Walk *w, WireField *value_out)
 {
     const uint8_t *at = w->packed.at, *end = w->packed.end;
@@ -109,7 +109,8 @@ static bool maps_same(const FieldType *field, Bytes a, Bytes b)
     return true;
 }
 
-/* The last one counts; a message that came in pieces is none that a list wrote. */
+/* The last value of a single field. A message in several records is not merged: no serializer
+   writes one. */
 static bool last_value(const FieldType *field, Bytes message, WireField *value_out)
 {
     Walk w = walk(field, message);

@@ -1,11 +1,11 @@
 /*
- * google.protobuf.Any: what is in it goes through the plan of its own type, and its type's name
- * with it.
+ * google.protobuf.Any: its content is converted by the program of its type, and its type URL is
+ * changed accordingly.
  *
- * A type that is not known is never dropped: between protobuf and protobuf its bytes stay; in JSON
- * they stand as {"@type": ..., "value": base64}, which is read back the same way. A type of the
- * source version without a counterpart is what the change list says: an error, an empty Any, or
- * bytes like these.
+ * Content of an unknown type is never dropped: between protobuf and protobuf its bytes are kept; in
+ * JSON they are written as {"@type": ..., "value": base64}, which is also read. For a type of the
+ * source version without a counterpart the change list decides: an error, an empty Any, or its
+ * bytes as above.
  */
 #include "adapters/run/runner.h"
 
@@ -16,7 +16,7 @@ typedef struct AnyParts {
     Bytes type_url, value;
 } AnyParts;
 
-/* What is done with this type; nothing is said of one that nobody knows. */
+/* How this type is converted; all zero for an unknown type. */
 static AnyType find_any_type(Runner *runner, const Program *any, Bytes url)
 {
     Bytes name = any_type_name(url);
@@ -58,7 +58,7 @@ static bool read_any(Runner *runner, Bytes message, AnyParts *parts)
            run_fail(runner, &FAULT_BAD_VALUE, "a type URL that is not valid UTF-8");
 }
 
-/* The URL with the name that the type has on the other side. */
+/* The URL with the type's name in the target version. */
 static Bytes target_url(Runner *runner, const Program *program, Bytes url)
 {
     Bytes name = any_type_name(url);
@@ -78,7 +78,7 @@ static void write_any(Runner *runner, Bytes url, Bytes value)
         wire_add_bytes(runner->out, 2, value);
 }
 
-/* JSON of the type's own, which stands beside "@type" as "value". */
+/* Whether the type has a JSON form of its own, which is the member "value" beside "@type". */
 static bool has_own_json(const MessageType *type)
 {
     return type->well_known != WELL_KNOWN_NONE && type->well_known != WELL_KNOWN_EMPTY;
@@ -135,7 +135,7 @@ static bool run_from_wire(Runner *runner, const Program *any, Bytes message)
 
 /* ---- From JSON ------------------------------------------------------------------------------- */
 
-/* The object without its "@type", which may stand anywhere in it. */
+/* A copy of the object without the member "@type", which may be at any position. */
 static bool without_type(Runner *runner, const JsonNode *node, JsonNode *rest_out)
 {
     JsonNode **tail = &rest_out->first;
@@ -157,7 +157,7 @@ static bool without_type(Runner *runner, const JsonNode *node, JsonNode *rest_ou
     return true;
 }
 
-/* "@type", once, and a string. */
+/* Finds "@type", which must occur once and be a string. */
 static bool find_type(Runner *runner, const JsonNode *node, Bytes *url_out)
 {
     unsigned n = 0;
@@ -176,7 +176,7 @@ static bool find_type(Runner *runner, const JsonNode *node, Bytes *url_out)
     return run_failed_in(runner, "@type");
 }
 
-/* No value at all is that of no bytes: C++ wrote it so for many years. */
+/* A missing "value" means no bytes: older versions of protobuf for C++ write it so. */
 static bool opaque_value(Runner *runner, const JsonNode *rest, Bytes url, Bytes *value_out)
 {
     const JsonNode *value = json_member(rest, "value");
@@ -189,7 +189,7 @@ static bool opaque_value(Runner *runner, const JsonNode *rest, Bytes url, Bytes 
     return !decoded.full || run_out_of_memory(runner);
 }
 
-/* What a type with a JSON of its own is when no field of it is set. */
+/* The JSON form of an empty message of a type with a JSON form of its own. */
 static const JsonNode *zero_of(const MessageType *type)
 {
     static const JsonNode null = {.kind = JSON_NULL}, no = {.kind = JSON_FALSE},
@@ -219,11 +219,9 @@ static const JsonNode *zero_of(const MessageType *type)
     }
 }
 
-/*
- * Whether the fields of an ordinary message stand in "value". C# and JavaScript write all types of
- * google.protobuf so, Go writes Empty so. A field of that name (of google.protobuf.Option, an Any)
- * comes first.
- */
+/* Whether the fields of an ordinary message are inside "value". C# and JavaScript write all types
+   of google.protobuf so, Go writes Empty so. A field with the name "value" (as in
+   google.protobuf.Option, an Any) takes precedence. */
 static bool is_wrapped(const MessageType *type, const JsonNode *rest, const JsonNode *value)
 {
     if (rest->count != 1 || !value || value->kind != JSON_OBJECT ||
@@ -233,8 +231,8 @@ static bool is_wrapped(const MessageType *type, const JsonNode *rest, const Json
            (value->count > 0 && !json_member(value, "@type"));
 }
 
-/* What the program of the type reads: of types with a JSON of their own the member "value", which
-   C++ left out where no field is set. */
+/* The node that the program of the type reads. For types with a JSON form of their own, the member
+   "value", which C++ leaves out if no field is set. */
 static bool content_of(Runner *runner, const Program *program, const JsonNode *rest,
                        const JsonNode **content_out)
 {

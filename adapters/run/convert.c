@@ -83,8 +83,7 @@ bool number_of_kind(FieldKind kind, bool negative, uint64_t magnitude, Value *va
     return true;
 }
 
-/* Between floats nothing is lost but digits that float does not have; that is what was asked
-   for. */
+/* A double may be rounded to float: the schemas demand it. */
 bool convert_number_kind(Conversion *c, FieldKind from, FieldKind to, Value *value)
 {
     bool negative;
@@ -116,7 +115,7 @@ static bool convert_number(Conversion *c)
     return convert_number_kind(c, c->converter->from.kind, c->converter->to.kind, &c->value);
 }
 
-/* A float that cannot hold the number itself cannot hold it scaled either. */
+/* A number that the float kind cannot hold exactly cannot be scaled exactly either. */
 static bool scales_exactly(Conversion *c)
 {
     bool negative;
@@ -132,7 +131,7 @@ static bool scales_exactly(Conversion *c)
                c, "the number has more digits than the version it is converted to can hold");
 }
 
-/* Times numerator, by denominator. */
+/* Multiplies by numerator and divides by denominator. */
 static bool convert_scale(Conversion *c)
 {
     const Converter *by = c->converter;
@@ -212,8 +211,8 @@ static const EnumEntry *fallback(Conversion *c)
     return &c->converter->fallback;
 }
 
-/* A value that one side has a name for needs a counterpart; only one that is new to both goes
-   through. */
+/* A number with a name in either version needs a counterpart; only one that is unknown to both is
+   kept. */
 static bool knows_number(const Converter *by, int32_t number)
 {
     return enum_value_by_number(by->from.enumeration, number) ||
@@ -244,7 +243,7 @@ static bool convert_enum_text(Conversion *c)
     return true;
 }
 
-/* As the table has it; no data: out of memory. */
+/* The text in the table's letter case; no data: out of memory. */
 static Bytes folded(Conversion *c, Bytes text)
 {
     return c->converter->ignore_case ? bytes_lower(c->runner->arena, text) : text;
@@ -262,7 +261,7 @@ static bool convert_text_enum(Conversion *c)
     return true;
 }
 
-/* Would the text come back as another one? */
+/* Whether the table produces this text, so that keeping it would change it on the way back. */
 static bool is_made_by_table(const Converter *by, Bytes text)
 {
     for (uint32_t i = 0; i < by->n_entries; i++) {
@@ -338,7 +337,7 @@ static bool run_conversion(Conversion *c)
     case CONVERT_TEMPLATE: return convert_template(c);
     case CONVERT_TEMPLATE_PART: return convert_template_part(c);
     case CONVERT_FIELD_MASK: return convert_field_mask(c);
-    case CONVERT_TYPE_URL: break; /* compiled as a program of its own */
+    case CONVERT_TYPE_URL: break; /* compiled to a program of its own */
     case CONVERT_SERIALIZED: return convert_serialized(c);
     case CONVERT_MEMBER: return convert_member(c);
     }

@@ -1,4 +1,4 @@
-/* One field out of a message that was made, or chosen, on the way. */
+/* Reads one field of a message that the run created or selected. */
 #include "adapters/run/convert.h"
 
 #include "adapters/run/scan.h"
@@ -6,8 +6,7 @@
 typedef struct Member {
     Conversion *c;
     const FieldType *field;
-    Buffer
-        items; /* of a list: Values; of a map: keys and values in turn; of a message: its pieces */
+    Buffer items; /* list: Values; map: alternating keys and values; message: its pieces */
     Value value;
     bool found;
 } Member;
@@ -17,14 +16,15 @@ static bool is_message_field(const FieldType *field)
     return kind_is_message(field->kind);
 }
 
-/* The last member of a oneof that is there unsets the others. */
+/* Whether the record is of another member of the field's oneof: the last one in the message unsets
+   the others. */
 static bool unsets(const FieldType *field, uint32_t number)
 {
     const FieldType *other = field->oneof ? message_field_by_number(field->parent, number) : NULL;
     return other && other->oneof == field->oneof;
 }
 
-/* A closed enum takes what it does not know for an unknown field. */
+/* A value that a closed enum does not have counts as an unknown field. */
 static bool is_known(const FieldType *field, Value value)
 {
     return !field->enumeration || !field->enumeration->closed ||

@@ -1,5 +1,5 @@
-/* Converters between messages of known shape and what they say. Messages are protobuf bytes
-   here. */
+/* Converters between messages of known shape (wrappers, times, dates, money, masks) and plain
+   values. Messages are protobuf bytes here. */
 #include "adapters/run/convert.h"
 
 #include "adapters/mapping/path_rewrite.h"
@@ -9,7 +9,7 @@
 
 #include <math.h>
 
-/* Nanoseconds over 10,000 years, or an amount in the finest parts, need more than 64 bits. */
+/* 10,000 years in nanoseconds, or an amount in nanos, need more than 64 bits. */
 __extension__ typedef __int128 Wide;
 
 enum { SECONDS_PER_DAY = 86400, NANOS_PER_SECOND = 1000000000 };
@@ -29,7 +29,8 @@ static bool take_member(Conversion *c, const FieldType *field, const WireField *
     return false;
 }
 
-/* The last value of each of these fields in a message, at once; zero when it is not there. */
+/* Reads the last value of each of these fields of a message in one pass; zero for one that is not
+   set. */
 static bool read_members(Conversion *c, Bytes message, const FieldType *const *fields, unsigned n,
                          Value *values_out)
 {
@@ -45,7 +46,7 @@ static bool read_members(Conversion *c, Bytes message, const FieldType *const *f
            run_fail(c->runner, &FAULT_BAD_MESSAGE, "the protobuf bytes are not well-formed");
 }
 
-/* The messages here have two members or three, mostly numbers: room for all of them. */
+/* The messages here have two or three fields, usually numbers: enough memory for all of them. */
 static Buffer new_message(Conversion *c)
 {
     Buffer message = buffer_in(c->runner->arena);
@@ -96,8 +97,8 @@ bool convert_unwrap(Conversion *c)
            convert_number_kind(c, member->kind, c->converter->to.kind, &c->value);
 }
 
-/* A message and the bytes that hold it are the same bytes here; what comes from outside is
-   checked. */
+/* A message and a bytes field with the serialized message are the same bytes; those of a bytes
+   field are checked. */
 bool convert_serialized(Conversion *c)
 {
     c->value = c->args[0];
@@ -150,7 +151,7 @@ static void give_double(Conversion *c, double number)
         c->converter->to.kind == KIND_FLOAT ? value_of_float((float)number) : (Value){.d = number};
 }
 
-/* Towards the earlier, as a clock does. */
+/* Rounds towards minus infinity. */
 static Wide floor_divide(Wide number, int64_t by)
 {
     return number / by - (number % by < 0);
@@ -344,8 +345,8 @@ bool convert_money_amount(Conversion *c)
 
 /* ---- Field masks ----------------------------------------------------------------------------- */
 
-/* Paths are rewritten by the rules of the message that they are about. One that feeds nothing
-   cannot be said in the version that they are converted to. */
+/* Paths are rewritten by the mapping of the message that they refer to. A path to a field that
+   feeds no field of the target has no counterpart there. */
 static bool refuse_path(Conversion *c, Bytes path)
 {
     Bytes shown = bytes_slice(path, 0, 80);

@@ -57,7 +57,7 @@ bool convert_text_number(Conversion *c)
     JsonNode node = {.kind = JSON_TEXT, .text = value_bytes(c->args[0])};
     if (json_scalar(c->runner, c->converter->to.kind, NULL, &node, &c->value) == JSON_SCALAR_OK)
         return true;
-    c->runner->fault = NULL; /* told again below, in the converter's words */
+    c->runner->fault = NULL; /* replaced below by the converter's own text */
     return cannot_convert(c,
                           "the text is not a number that the version it is converted to can hold");
 }
@@ -139,8 +139,8 @@ static size_t find_part(Bytes text, size_t at, Bytes part)
     return text.size + 1;
 }
 
-/* Composed so that it is split into the same parts again: none is empty, and none but the last has
-   the text that follows it. */
+/* Composes a text that can be split into the same parts again: no part may be empty, and only the
+   last one may contain the literal text that follows it. */
 bool convert_template(Conversion *c)
 {
     const Converter *by = c->converter;
@@ -160,7 +160,8 @@ bool convert_template(Conversion *c)
     return give_text(c, &text);
 }
 
-/* A variable reaches to the next literal text; the last one to the end, less the text behind it. */
+/* A variable extends to the next literal text; the last one to the end of the text, without the
+   last literal. */
 bool convert_template_part(Conversion *c)
 {
     const Converter *by = c->converter;

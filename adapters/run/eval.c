@@ -1,4 +1,4 @@
-/* The operations of a program, one after another. */
+/* Runs the operations of a program. */
 #include "adapters/run/put.h"
 
 /* A message that is being written. */
@@ -35,7 +35,8 @@ static ListReader read_list(Eval *e, const PlanOp *op)
 
 /* ---- Values ---------------------------------------------------------------------------------- */
 
-/* A name that is composed of several fields, of which only some are there, would lose those. */
+/* If only some of a template's parts are set, the text cannot be composed, and those would be
+   lost. */
 static bool check_template_parts(Eval *e, const PlanOp *op)
 {
     for (uint32_t i = 0; i < op->n_args; i++) {
@@ -46,7 +47,7 @@ static bool check_template_parts(Eval *e, const PlanOp *op)
     return true;
 }
 
-/* Absent when an argument is; but an amount of money may go without its currency. */
+/* Absent if an argument is; but an amount of money may have no currency. */
 static bool run_convert(Eval *e, const PlanOp *op)
 {
     Value args[MOST_ARGS], value;
@@ -108,7 +109,8 @@ static bool make(Eval *e, const PlanOp *op)
     return true;
 }
 
-/* Each element through the program; without one, the elements as they are. */
+/* Makes a list of each element through the program; without a program, of the elements
+   unchanged. */
 static bool make_list(Eval *e, const PlanOp *op)
 {
     Value list;
@@ -323,7 +325,7 @@ static bool end_build(Eval *e, const PlanOp *op)
 
 /* ---- The loop -------------------------------------------------------------------------------- */
 
-/* Everything but the jumps. */
+/* All operations except jumps. */
 static bool run_op(Eval *e, const PlanOp *op)
 {
     Runner *runner = e->runner;
@@ -373,7 +375,8 @@ static bool run_op(Eval *e, const PlanOp *op)
     return true;
 }
 
-/* Writing operations name the place themselves; for the others it is done here. */
+/* Operations that write have added their field to the path of the fault; for the others it is done
+   here. */
 static bool fail_at(const Eval *e, const PlanOp *op)
 {
     bool named = op->code >= PLAN_PUT_VALUE || !op->where;
@@ -385,13 +388,13 @@ static inline bool is_jump(const PlanOp *op)
     return op->code >= PLAN_SKIP_UNLESS && op->code <= PLAN_SKIP;
 }
 
-/* Whether the operations behind a jump are left out. */
+/* Whether the jump is taken. */
 static inline bool jumps(const PlanOp *op, const Frame *frame)
 {
     return op->code == PLAN_SKIP || frame_has(frame, op->a) == (op->code == PLAN_SKIP_IF);
 }
 
-/* The operations behind the one with this index. */
+/* The mask of the operations after this index. */
 static inline uint64_t behind(uint32_t index)
 {
     return ~UINT64_C(1) << index;
@@ -402,10 +405,8 @@ static inline uint32_t lowest(uint64_t bits)
     return (uint32_t)__builtin_ctzll(bits);
 }
 
-/*
- * Only the operations that have something to do: most fields of most messages are not set. What an
- * operation puts into its slot wakes others, which stand behind it.
- */
+/* Runs only the operations that have something to do, because most fields of most messages are not
+   set. If an operation sets its slot, the later operations that depend on it are added. */
 static bool run_woken(Eval *e)
 {
     const Program *program = e->program;
@@ -435,7 +436,7 @@ static bool run_woken(Eval *e)
     return true;
 }
 
-/* One after another. */
+/* Runs all operations in order. */
 static bool run_all(Eval *e)
 {
     Frame *frame = e->frame;
@@ -461,13 +462,13 @@ static bool run_all(Eval *e)
 
 bool run_ops(Runner *runner, const Program *program, Frame *frame)
 {
-    Eval e; /* its open messages are written before they are read: clearing them would cost */
+    Eval e; /* e.open is not cleared, for speed: it is written before it is read */
     e.runner = runner;
     e.program = program;
     e.frame = frame;
     e.n_open = 0;
     Buffer *out = runner->out;
     bool ok = program->wakes ? run_woken(&e) : run_all(&e);
-    runner->out = out; /* whatever a BUILD that failed had put in its place */
+    runner->out = out; /* a BUILD that failed may have left its own buffer there */
     return ok;
 }

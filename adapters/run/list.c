@@ -1,4 +1,4 @@
-/* Lists and maps, read element by element from wherever they are. */
+/* Reads lists and maps element by element, from protobuf, JSON or values. */
 #include "adapters/run/list.h"
 
 ListReader list_reader(Runner *runner, const ElementShape *shape, bool from_json, Value list,
@@ -12,7 +12,7 @@ ListReader list_reader(Runner *runner, const ElementShape *shape, bool from_json
         reader.from_json = true;
         reader.node = list.node->first;
     } else {
-        /* The records were skipped one by one when they were scanned, so they are well-formed. */
+        /* The scan has checked that the records are well-formed. */
         reader.delimited = shape->map || kind_wire_type(shape->kind) == WIRE_LENGTH;
         reader.plain_varint =
             !shape->map && (shape->kind == KIND_INT32 || shape->kind == KIND_INT64 ||
@@ -38,8 +38,7 @@ static bool count(ListReader *reader)
 
 /* ---- From protobuf --------------------------------------------------------------------------- */
 
-/* The bytes of the next record's payload, or of the next packed value, read as a value. 0: none
-   left. */
+/* Reads the next record's payload, or the next packed value. 0: none left. */
 static int next_wire(ListReader *reader, FieldKind kind, Value *value_out)
 {
     const WireRun *run = reader->run;
@@ -63,7 +62,7 @@ static int next_wire(ListReader *reader, FieldKind kind, Value *value_out)
     return at ? 1 : -1;
 }
 
-/* A value that a closed enum does not know is an unknown field. */
+/* Whether a closed enum does not have the value, which makes it an unknown field. */
 static bool is_foreign(const ListReader *reader, Value value)
 {
     const EnumType *type = reader->shape->enumeration;
@@ -111,7 +110,7 @@ static bool next_from_wire(ListReader *reader, Value *value_out)
 
 /* ---- From JSON ------------------------------------------------------------------------------- */
 
-/* 1: a value; 0: one to leave out; -1: a fault. */
+/* 1: a value; 0: to be skipped; -1: a fault. */
 static int read_json(ListReader *reader, const JsonNode *node, Value *value_out)
 {
     const ElementShape *shape = reader->shape;
@@ -174,7 +173,7 @@ static bool read_entry_field(Runner *runner, const ElementShape *shape, const Wi
     return wire_scalar(runner, kind, check, payload, end, f->number == 1 ? key : value);
 }
 
-/* An entry is a message of {1: key, 2: value}; what is missing is zero. */
+/* An entry is a message {1: key, 2: value}; a missing part is zero. */
 static bool read_entry(Runner *runner, const ElementShape *shape, Bytes entry, Value *key,
                        Value *value)
 {
@@ -200,8 +199,8 @@ static inline const uint8_t *entry_scalar(Runner *runner, FieldKind kind, bool c
     return at + 1 + *at;
 }
 
-/* The usual entry: key, then value, and nothing else. False when it is not that, for read_entry to
-   see. */
+/* Fast path for the usual entry: key, then value, and nothing else. False for any other: use
+   read_entry. */
 static bool read_usual_entry(Runner *runner, const ElementShape *shape, Bytes entry, Value *key,
                              Value *value)
 {

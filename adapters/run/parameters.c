@@ -1,4 +1,4 @@
-/* The body and the parameters of a request as one tree, so that a plan reads them as one
+/* Merges the body and the parameters of a request into one tree, which a plan reads as one
    message. */
 #include "adapters/run/put.h"
 #include "adapters/schema/parameter_path.h"
@@ -29,7 +29,7 @@ static void append(JsonNode *parent, JsonNode *child)
     parent->count++;
 }
 
-/* The member that stands for this field, under either of its names. */
+/* The member for this field, by either of its names. */
 static JsonNode *find_member(const JsonNode *object, const FieldType *field)
 {
     for (JsonNode *child = object->first; child; child = child->next) {
@@ -69,7 +69,7 @@ static Result misplaced(Arena *arena, const PlanParameter *parameter, const char
                       "parameter %.*s: %s", BYTES_ARGS(parameter->field_path), why);
 }
 
-/* Goes to a member that is an object. `child` is NULL when it is not there yet: it is made. */
+/* Descends to a member that must be an object. If `child` is NULL, it is created. */
 static Result enter(Arena *arena, const PlanParameter *parameter, JsonNode *child, Bytes name,
                     JsonNode **object)
 {
@@ -93,7 +93,7 @@ static Result enter_field(Arena *arena, const PlanParameter *parameter, const Fi
     return enter(arena, parameter, find_member(*object, field), bytes_of(field->json_name), object);
 }
 
-/* What a path may lead into: an object of fields, of which there is one. */
+/* Whether a path may lead into the field: a single message with fields of its own. */
 static bool may_be_entered(const FieldType *field)
 {
     return kind_is_message(field->kind) && !field->repeated &&
@@ -115,7 +115,7 @@ static bool may_be_text(const FieldType *field)
     }
 }
 
-/* In a URL people write booleans as their languages do: Python says True, forms say 1. */
+/* In URLs, clients write booleans as their languages do: True from Python, 1 from forms. */
 static Bytes bool_text(Bytes said)
 {
     static const char *const yes[] = {"true", "t", "1"}, *const no[] = {"false", "f", "0"};
@@ -128,7 +128,7 @@ static Bytes bool_text(Bytes said)
     return said;
 }
 
-/* A text of a URL as JSON has it for this field. */
+/* The URL's text in the form that JSON has for this field. */
 static Bytes text_for(const FieldType *field, Bytes said)
 {
     bool wrapped = field->message && field->message->well_known == WELL_KNOWN_WRAPPER;
@@ -136,8 +136,8 @@ static Bytes text_for(const FieldType *field, Bytes said)
     return kind == KIND_BOOL ? bool_text(said) : said;
 }
 
-/* A value as protobuf writes it: all its spellings in JSON are the same then. False: it is none of
-   the field's. */
+/* The value in protobuf's encoding, in which all its JSON spellings are equal. False: not a valid
+   value of the field. */
 static bool spell(const Plan *plan, Arena *arena, const FieldType *field, const JsonNode *node,
                   Buffer *out, bool *unset_out)
 {
@@ -153,11 +153,9 @@ static bool spell(const Plan *plan, Arena *arena, const FieldType *field, const 
     return true;
 }
 
-/*
- * What the body and a parameter both say must be the same, because nobody knows which is meant, and
- * what has looked at one of them must not be led past by the other. A zero that is the same as
- * unset says nothing.
- */
+/* If the body and a parameter both have a value, the two must be equal: it is unknown which one is
+   meant, and a check (such as an authorization by path) of one of them must not be bypassed by the
+   other. A zero of a field without presence counts as unset. */
 static Result agree(const Plan *plan, Arena *arena, const PlanParameter *parameter,
                     const FieldType *field, const JsonNode *said, bool *unset_out)
 {
@@ -177,7 +175,7 @@ static Result agree(const Plan *plan, Arena *arena, const PlanParameter *paramet
                : OK;
 }
 
-/* What parameters have set is in no text, which marks it. */
+/* Whether the node was set by a parameter: such nodes have no source text. */
 static bool is_ours(const JsonNode *node)
 {
     return node->offset == UINT32_MAX && (node->kind == JSON_ARRAY || node->kind == JSON_TEXT);
@@ -207,8 +205,8 @@ static Result set_text(Arena *arena, const PlanParameter *parameter, const Field
     return OK;
 }
 
-/* Puts the text in its place, unless the body has said the same. Two parameters for one single
-   place are refused. `child` is what stands in the place, or NULL. */
+/* Sets the field to the text, unless the body has the same value. Two parameters for one single
+   field are refused. `child` is the existing member, or NULL. */
 static Result put_text(const Plan *plan, Arena *arena, const PlanParameter *parameter,
                        const FieldType *field, JsonNode *object, JsonNode *child, Bytes name)
 {
@@ -233,7 +231,8 @@ static Result put_text(const Plan *plan, Arena *arena, const PlanParameter *para
     return set_text(arena, parameter, field, child);
 }
 
-/* A key as its kind is written, so that all spellings of it ("7", "7.0") are one entry. */
+/* The key in the canonical spelling of its kind, so that all spellings ("7", "7.0") are one
+   entry. */
 static Result read_key(const Plan *plan, Arena *arena, const PlanParameter *parameter,
                        const FieldType *map, Bytes said, Bytes *key_out)
 {
@@ -321,7 +320,7 @@ static Result body_tree(const Plan *plan, const PlanInput *input, Arena *arena, 
     return OK;
 }
 
-/* One that no field is meant by goes the way of unknown fields. */
+/* A parameter without a field is handled as an unknown field. */
 static Result take_parameter(const Plan *plan, const PlanParameter *parameter, Arena *arena,
                              JsonNode *root, PlanRun *run)
 {

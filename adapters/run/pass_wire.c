@@ -1,4 +1,5 @@
-/* Fields that go straight from protobuf to protobuf: what is not simply a piece of the message. */
+/* Fields that are written during the scan, protobuf to protobuf: those that cannot be copied as
+   they are. */
 #include "adapters/run/scan_wire.h"
 
 void pass_run(Scan *s, const uint8_t *record)
@@ -14,7 +15,7 @@ void pass_run(Scan *s, const uint8_t *record)
 
 /* ---- Faults ---------------------------------------------------------------------------------- */
 
-/* Nobody counts elements for this on the way, so it is done when it is asked for. */
+/* The index of an element is only needed for an error, so it is counted then. */
 static uint32_t elements_before(const Scan *s, const FieldType *field, const uint8_t *record)
 {
     size_t n = 0;
@@ -38,7 +39,7 @@ const uint8_t *pass_failed(Scan *s, const ScanField *field, const uint8_t *recor
 
 /* ---- Messages and maps ----------------------------------------------------------------------- */
 
-/* What stands behind its length. NULL: it is cut off. */
+/* Reads a length and the bytes after it. NULL: truncated. */
 static const uint8_t *read_delimited(Scan *s, const uint8_t *at, Value *value_out)
 {
     uint64_t size;
@@ -81,7 +82,7 @@ static const uint8_t *skip_scalar(uint8_t tag, bool check_utf8, const uint8_t *a
     return at + size;
 }
 
-/* A key and then a value, that stay what they are. */
+/* Whether an entry has its key and its value, which are not converted, and nothing else. */
 static bool is_plain_entry(const PlanOp *op, Value entry)
 {
     const ElementShape *shape = op->shape;
@@ -117,7 +118,7 @@ const uint8_t *pass_entry(Scan *s, const ScanField *field, const uint8_t *record
 
 /* ---- Packed lists ---------------------------------------------------------------------------- */
 
-/* The place behind the list; its elements count. */
+/* Counts the elements of a list; returns the position after it. */
 static const uint8_t *count_elements(Scan *s, const ScanField *field, const uint8_t *record,
                                      const uint8_t *at)
 {
@@ -140,7 +141,7 @@ const uint8_t *pass_packed(Scan *s, const ScanField *field, const uint8_t *recor
     return behind ? pass_record(s, field, record, at, behind) : NULL;
 }
 
-/* Readers of a list take either form, and both in turn. */
+/* A list that is packed although declared unpacked, or the reverse: readers must accept both. */
 const uint8_t *pass_other_form(Scan *s, const ScanField *field, uint32_t tag, const uint8_t *record,
                                const uint8_t *at)
 {

@@ -3,7 +3,7 @@
 #include "adapters/run/runner.h"
 
 enum {
-    OUTPUT_SPARE = 64, /* mostly more than a small message grows by */
+    OUTPUT_SPARE = 64, /* a small message usually grows by less */
     LARGE_INPUT = 1 << 20,
     DEFAULT_DEPTH = 100,
     MOST_DEPTH = 1000,
@@ -49,12 +49,11 @@ static Result source_value(const Plan *plan, const PlanInput *input, Arena *aren
     return r;
 }
 
-/* One block that will mostly do, instead of many that double. Without it the output grows as it
-   goes. */
+/* Reserves one block that is usually large enough, instead of growing by doubling. */
 static void reserve_output(const Plan *plan, size_t input_size, Buffer *out)
 {
     bool grows = plan->from == CODEC_PROTO && plan->to == CODEC_JSON;
-    bool small = input_size < LARGE_INPUT; /* what is large grows in place */
+    bool small = input_size < LARGE_INPUT; /* large buffers grow in place */
     size_t guess = (grows && small ? input_size * 5 / 2 : input_size) + OUTPUT_SPARE;
     if (out->capacity)
         return;

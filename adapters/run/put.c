@@ -1,4 +1,4 @@
-/* Values into the output: as protobuf's wire format, and as JSON. */
+/* Writes values to the output, as protobuf and as JSON. */
 #include "adapters/run/put.h"
 
 #include "adapters/text/number_text.h"
@@ -83,7 +83,7 @@ static void put_json_unsigned(Buffer *out, uint64_t number)
         out->size += number_write_u64(out->data + out->size, number);
 }
 
-/* 64 bits are more than JavaScript's numbers hold, so they are written as strings. */
+/* JavaScript's numbers cannot hold 64-bit integers, so JSON has them as strings. */
 static void put_json_quoted(Buffer *out, bool negative, uint64_t magnitude)
 {
     if (!buffer_reserve(out, NUMBER_TEXT_MAX))

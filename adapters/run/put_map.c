@@ -1,5 +1,5 @@
-/* Maps into the output, of a list, and as a list. What protobuf says twice, JSON may say once only:
-   the last one counts. */
+/* Writes maps; makes maps from lists, and lists from maps. protobuf may repeat a key, of which the
+   last entry counts; JSON must have it only once. */
 #include "adapters/run/put.h"
 #include "adapters/text/json_bytes.h"
 
@@ -7,7 +7,7 @@ enum { FEW = 8 };
 
 typedef struct Entry {
     Value key, value;
-    bool replaced; /* by one behind it */
+    bool replaced; /* by a later one with the same key */
 } Entry;
 
 typedef struct Entries {
@@ -36,7 +36,7 @@ static int compare_keys(const Entries *e, uint32_t a, uint32_t b)
     return kind_is_signed(e->key) ? (x.i > y.i) - (x.i < y.i) : (x.u > y.u) - (x.u < y.u);
 }
 
-/* Merge sort of indexes: stable, and its cost does not depend on what a peer sends. */
+/* Merge sort of indexes: stable, and O(n log n) for any input. */
 static void merge(const Entries *e, const uint32_t *from, uint32_t *to, size_t middle, size_t end)
 {
     size_t left = 0, right = middle;
@@ -64,7 +64,7 @@ static const uint32_t *sort_entries(const Entries *e, uint32_t *order, uint32_t 
     return order;
 }
 
-/* Few entries are compared each with each. */
+/* For few entries: compares each pair. */
 static void mark_few(Entries *e, bool *any_out)
 {
     for (uint32_t later = 1; later < e->n; later++) {
@@ -75,7 +75,7 @@ static void mark_few(Entries *e, bool *any_out)
     }
 }
 
-/* Where the places in the order begin. NULL: out of memory. */
+/* The indexes of the entries, sorted by key. NULL: out of memory. */
 static const uint32_t *order_of(Runner *runner, const Entries *e)
 {
     uint32_t *room = arena_array(runner->arena, uint32_t, e->n * 2);
@@ -139,7 +139,7 @@ Bytes map_key_text(Runner *runner, FieldKind kind, Value key)
                         : arena_printf(runner->arena, "%llu", (unsigned long long)key.u));
 }
 
-/* JSON's member names are strings, whatever the key is. */
+/* Writes a key as the name of a JSON member, which is always a string. */
 static bool put_json_key(Runner *runner, FieldKind kind, Value key)
 {
     if (kind == KIND_STRING)
@@ -196,7 +196,7 @@ bool put_map_entry(Runner *runner, const PlanOp *op, Value key, Value value)
     return true;
 }
 
-/* Between protobuf and protobuf nothing has to be told apart. */
+/* Protobuf to protobuf, duplicate keys are kept as they are. */
 static bool stream_map(Runner *runner, const PlanOp *op, ListReader *reader)
 {
     Value key, value;
@@ -278,7 +278,7 @@ static Bytes entry_bytes(Runner *runner, const ElementShape *shape, const Entry 
     return out.full ? BYTES_NONE : buffer_bytes(&out);
 }
 
-/* One entry as a message of the list. */
+/* Makes a message of the list from one entry. */
 static bool list_entry(Runner *runner, const PlanOp *op, const Entry *entry, Value *item_out)
 {
     Bytes message = entry_bytes(runner, op->shape, entry), made;

@@ -1,4 +1,4 @@
-/* The operations that write: one field of the target each. */
+/* The operations that write one field of the target. */
 #include "adapters/run/put.h"
 #include "adapters/text/json_bytes.h"
 #include "adapters/text/number_text.h"
@@ -8,7 +8,7 @@ static bool from_json(const Program *program, const PlanOp *op)
     return program->from_codec == CODEC_JSON && op->form == FORM_SOURCE;
 }
 
-/* A field that has nothing to write. */
+/* Writes a field that is unset. */
 bool put_unset(Runner *runner, const PlanOp *op)
 {
     if (op->required)
@@ -31,14 +31,14 @@ static bool put_other(Runner *runner, const PlanOp *op, Value value)
     return true;
 }
 
-/* Room is made once, for the name and the value. */
+/* Reserves memory once for both the name and the value. */
 static inline bool put_varint_value(Runner *runner, const PlanOp *op, Value value)
 {
     Buffer *out = runner->out;
     if (op->omit_zero && value.u == 0)
         return put_unset(runner, op);
     if (!buffer_reserve(out, sizeof(op->tag) + 10))
-        return true; /* `full` is looked at in the end */
+        return true; /* Buffer.full is checked at the end */
     uint8_t *to = out->data + out->size;
     memcpy(to, &op->tag, sizeof(op->tag));
     out->size = (size_t)(wire_put_varint(to + op->tag_size, value.u) - out->data);
@@ -71,7 +71,7 @@ static inline bool put_text_value(Runner *runner, const PlanOp *op, Value value)
            put_json_scalar(runner, KIND_STRING, NULL, value) || run_failed_in(runner, op->where);
 }
 
-/* A whole number as it is, or in quotes when JavaScript's numbers would not hold it. */
+/* Writes an integer, in quotes if JavaScript's numbers cannot hold its kind. */
 static bool put_number_value(Runner *runner, const PlanOp *op, Value value)
 {
     Buffer *out = runner->out;
@@ -119,7 +119,7 @@ static bool put_list(Runner *runner, const PlanOp *op, ListReader *reader)
     return !reader->failed;
 }
 
-/* The same kind, packed on both sides and in one piece: the bytes say the same. */
+/* The same kind, packed on both sides and in one record: the bytes are copied. */
 static bool copy_packed(Runner *runner, const PlanOp *op, const ListReader *reader)
 {
     const WireRun *run = reader->run;
@@ -130,7 +130,7 @@ static bool copy_packed(Runner *runner, const PlanOp *op, const ListReader *read
     Bytes list = bytes(run->at, (size_t)(run->end - run->at));
     size_t n = packed_count((FieldKind)op->kind, list);
     if (n > runner->elements_left)
-        return false; /* element by element, to find what is wrong */
+        return false; /* the caller goes element by element, to find the error */
     runner->elements_left -= (uint32_t)n;
     put_name(runner->out, op->put, 0);
     put_wire_scalar(runner->out, KIND_BYTES, value_of_bytes(list));
@@ -151,21 +151,21 @@ static bool put_packed(Runner *runner, const PlanOp *op, ListReader *reader)
     while (list_next(reader, &value))
         put_wire_scalar(out, (FieldKind)op->kind, value);
     if (out->size == content)
-        out->size = start; /* nothing was left of it */
+        out->size = start; /* no element was left */
     else
         length_end(out, content, reserved);
     return !reader->failed;
 }
 
-/* A list or map whose every element fell away (values that a closed enum does not know) is an unset
-   one. */
+/* If all elements of a list or map were dropped (values that a closed enum does not have), the
+   field is unset. */
 bool put_nothing(Runner *runner, const PlanOp *op, size_t before)
 {
     runner->out->size = before;
     return put_unset(runner, op);
 }
 
-/* The elements behind one another with commas, in brackets. */
+/* Writes a JSON array. */
 static bool put_json_list(Runner *runner, const PlanOp *op, ListReader *reader)
 {
     Buffer *out = runner->out;
@@ -191,7 +191,7 @@ static bool put_json_list(Runner *runner, const PlanOp *op, ListReader *reader)
     return !reader->failed;
 }
 
-/* How large a message will be, roughly: JSON says the same in about twice the space. */
+/* Estimates the size of a message: JSON takes about twice the bytes of protobuf. */
 static size_t size_guess(bool json, Value message)
 {
     return json ? message.node->text.size / 2 : message.size;

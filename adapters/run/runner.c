@@ -1,4 +1,4 @@
-/* Faults with their paths, frames, and the styles of programs. */
+/* Faults and their paths, frames, and running the different styles of programs. */
 #include "adapters/run/runner.h"
 
 #include "adapters/run/scan.h"
@@ -60,7 +60,7 @@ void run_loss(Runner *runner, const Loss *loss)
 
 enum { LEAST_ROOM = 8192 };
 
-/* The spare room if it is large enough, or else more of the arena. */
+/* Takes the spare block if it is large enough, else memory of the arena. */
 static bool take_room(Runner *runner, size_t size)
 {
     if ((size_t)(runner->spare.end - runner->spare.at) >= size) {
@@ -93,8 +93,8 @@ static inline bool frame_open(Runner *runner, const Program *program, Frame *fra
     return true;
 }
 
-/* Room that was taken for this frame is free again as a whole; of two spare ones the larger is
-   kept. */
+/* Releases the memory of the frame. A block that was taken for it becomes the spare one, if larger
+   than that. */
 static inline void frame_close(Runner *runner, const Frame *frame)
 {
     FrameRoom room = {(uint8_t *)frame->values, runner->free.end};
@@ -127,7 +127,7 @@ static bool run_fields(Runner *runner, const Program *program, Value source)
     return ok;
 }
 
-/* Each member was written with a comma in front; the first one becomes the opening brace. */
+/* Members are written with a leading comma; the first comma becomes the opening brace. */
 static bool run_object(Runner *runner, const Program *program, Value source)
 {
     Buffer *out = runner->out;

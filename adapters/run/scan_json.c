@@ -1,4 +1,4 @@
-/* A tree of JSON into the slots of a frame. https://protobuf.dev/programming-guides/json/ */
+/* Reads a JSON tree into the slots of a frame. https://protobuf.dev/programming-guides/json/ */
 #include "adapters/run/scan.h"
 
 #include "adapters/text/number_text.h"
@@ -172,7 +172,7 @@ static bool unknown_member(Runner *runner, const MessageType *type, Bytes name)
     return run_failed_in(runner, arena_text(runner->arena, bytes_slice(name, 0, 80)));
 }
 
-/* Null is a value only of google.protobuf.Value and of NullValue; elsewhere it says "absent". */
+/* Null is a value of google.protobuf.Value and NullValue only; for other fields it means unset. */
 static bool is_absent(const FieldType *field, const JsonNode *node)
 {
     if (node->kind != JSON_NULL)
@@ -256,7 +256,7 @@ static inline bool has_name(const ScanField *field, Bytes name)
            memcmp(field->field->json_name, name.data, name.size) == 0;
 }
 
-/* Members mostly come in the order of the fields, so the next one is tried first. */
+/* Members are usually in the order of the fields, so the expected one is tried first. */
 static inline const ScanField *find_field(const ScanTable *table, uint32_t expected, Bytes name)
 {
     if (expected < table->type->n_fields && has_name(&table->fields[expected], name))

@@ -1,10 +1,10 @@
-/* Protobuf's wire format into the slots of a frame.
+/* Reads protobuf's wire format into the slots of a frame.
    https://protobuf.dev/programming-guides/encoding/ */
 #include "adapters/run/scan_wire.h"
 
 /* ---- Fields ---------------------------------------------------------------------------------- */
 
-/* What the options say about a record that no field is for. */
+/* Handles a record without a field, as UnknownFields specifies. */
 static bool take_unknown(Scan *s, uint32_t number, Bytes record)
 {
     switch (s->runner->unknown) {
@@ -33,14 +33,14 @@ static void clear_field(Frame *frame, const ScanField *field)
         clear_table(frame, field->inside);
 }
 
-/* As deep as the paths that a mapping moves fields out of. */
+/* The recursion is as deep as the paths out of which the mapping moves fields. */
 static void clear_table(Frame *frame, const ScanTable *table)
 {
     for (uint32_t i = 0; i < table->type->n_fields; i++)
         clear_field(frame, &table->fields[i]);
 }
 
-/* A member of a oneof unsets the one before it. */
+/* Setting a member of a oneof unsets the one that was set before. */
 static void choose(Scan *s, const ScanField *field)
 {
     uint16_t *chosen = &s->frame->oneof_chosen[field->oneof - 1];
@@ -89,7 +89,7 @@ static bool take_message(Scan *s, const ScanField *field, Bytes message)
     return ok;
 }
 
-/* A number that a closed enum does not know is an unknown field (proto2). */
+/* Whether a closed enum (proto2) does not have the number, which makes it an unknown field. */
 static bool is_unknown_enum(const FieldType *field, Value value)
 {
     return field->kind == KIND_ENUM && field->enumeration->closed &&
@@ -162,7 +162,7 @@ static inline bool has_tag(const uint8_t *at, const uint8_t *end, const uint8_t 
     return true;
 }
 
-/* All records in a row that begin with the same bytes as this one. */
+/* Takes all consecutive records that have the same tag as this one. */
 static const uint8_t *take_records(Scan *s, const ScanField *field, uint32_t tag,
                                    const uint8_t *record, const uint8_t *at)
 {
@@ -268,7 +268,7 @@ static inline const ScanField *find_field(const ScanTable *table, uint32_t numbe
     return field ? &table->fields[field->index] : NULL;
 }
 
-/* Everything that is not the usual. */
+/* All records other than the common cases. */
 static const uint8_t *take_unusual(Scan *s, const ScanField *field, uint32_t tag,
                                    const uint8_t *record, const uint8_t *at)
 {
@@ -305,7 +305,7 @@ static inline const uint8_t *take_bytes(Scan *s, const ScanField *field, const u
     return at + size;
 }
 
-/* A message whose fields are read here: the scan goes on inside of it. NULL: a fault. */
+/* A message whose fields have slots in this frame: the scan continues inside it. NULL: a fault. */
 static inline const uint8_t *open_message(Scan *s, const ScanField *field, const uint8_t *at)
 {
     uint64_t size;
@@ -332,7 +332,7 @@ static inline void close_message(Scan *s)
     s->runner->depth--;
 }
 
-/* One field behind its tag. */
+/* Reads one field, after its tag. */
 static inline __attribute__((always_inline)) const uint8_t *
 take_usual(Scan *s, const ScanField *field, const uint8_t *record, const uint8_t *at)
 {
@@ -373,7 +373,7 @@ take_usual(Scan *s, const ScanField *field, const uint8_t *record, const uint8_t
     }
 }
 
-/* A field with a longer tag, or with one that is not the usual for it. */
+/* A record whose tag has several bytes, or is not the expected one of its field. */
 static const uint8_t *take_any(Scan *s, const uint8_t *record)
 {
     uint64_t tag;
@@ -391,7 +391,8 @@ static const uint8_t *take_any(Scan *s, const uint8_t *record)
     return take_unusual(s, field, (uint32_t)tag, record, at);
 }
 
-/* The record at `at`; the place behind it, or in it when it is a message that was opened. */
+/* Takes the record at `at`. Returns the position after it, or inside it if it is a message that was
+   opened. */
 static inline const uint8_t *take_record(Scan *s, const uint8_t *at)
 {
     const ScanField *field = s->table->fields + s->table->by_tag[*at] - 1;
@@ -408,7 +409,7 @@ static inline const uint8_t *take_record(Scan *s, const uint8_t *at)
     }
 }
 
-/* The path of the fault goes through the messages that are open. */
+/* Adds the open messages to the path of the fault. */
 static bool fail_inside(Scan *s)
 {
     while (s->n_open) {

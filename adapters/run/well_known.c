@@ -1,7 +1,5 @@
-/*
- * The types of google/protobuf/ whose JSON is their own, between it and protobuf bytes.
- * https://protobuf.dev/programming-guides/json/
- */
+/* Converts the types of google/protobuf/ that have a JSON form of their own between that and
+   protobuf bytes. https://protobuf.dev/programming-guides/json/ */
 #include "adapters/run/put.h"
 
 #include "adapters/text/number_text.h"
@@ -130,7 +128,7 @@ static bool mask_from_json(Runner *runner, const JsonNode *node)
     return true;
 }
 
-/* What camelCase cannot say, so that it would come back as something else, is refused. */
+/* Refuses a path that would be another one after conversion to camelCase and back. */
 static bool path_to_json(Runner *runner, Bytes path)
 {
     Buffer *out = runner->out;
@@ -208,7 +206,7 @@ static bool wrapper_to_json(Runner *runner, const MessageType *type, Bytes messa
 
 static bool value_from_json(Runner *runner, const JsonNode *node);
 
-/* A length-delimited field whose content `write` gives. */
+/* Writes a length-delimited field, with the content from `write`. */
 static bool nested(Runner *runner, uint32_t number, const JsonNode *node,
                    bool (*write)(Runner *, const JsonNode *))
 {
@@ -314,8 +312,8 @@ static bool number_to_json(Runner *runner, uint64_t bits)
     return put_json_scalar(runner, KIND_DOUBLE, NULL, value);
 }
 
-/* Of the members of its oneof, the last one counts, a Struct or list in all its pieces; none at all
-   is read as null. */
+/* The last member of the oneof counts; all pieces of a Struct or list are merged. Without a member
+   it is null. */
 static bool value_to_json(Runner *runner, Bytes message)
 {
     WireField last = {.number = VALUE_NULL};
@@ -352,8 +350,8 @@ static bool value_to_json(Runner *runner, Bytes message)
     return ok;
 }
 
-/* Of entries with the same key the last one counts, so they are collected first, sorted by key, and
-   told apart by their place. */
+/* Of entries with the same key the last one counts, so entries are collected and sorted by key,
+   then by position. */
 typedef struct Member {
     Bytes key;
     Value value; /* a message */
@@ -379,7 +377,7 @@ static void sift_down(Member *heap, size_t root, size_t n)
     }
 }
 
-/* Heap sort: no memory, and no input that makes it slow. */
+/* Heap sort: needs no memory, and O(n log n) for any input. */
 static void sort_members(Member *members, size_t n)
 {
     for (size_t i = n / 2; i > 0; i--)
