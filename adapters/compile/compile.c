@@ -1,8 +1,8 @@
 #include "adapters/compile/compile.h"
 
-/* What makes two programs the same. */
+/* The identity of a program: two with the same key are one. */
 typedef struct ProgramKey {
-    const void *subject; /* the mapping; of READ and WRITE the type */
+    const void *subject; /* the mapping; for READ and WRITE the type */
     uint8_t style, from, to, zero[5];
 } ProgramKey;
 
@@ -100,14 +100,14 @@ static bool is_common(Compiler *c, const MessageType *type)
     return common && table_get(&common->by_type, bytes_of(type->full_name));
 }
 
-/* Can the target write it as JSON? */
+/* Whether the target version has the type, so that it can be written as JSON. */
 static bool is_known_there(Compiler *c, const MappingSet *types, const MessageType *type)
 {
     return schema_message(types->to, bytes_of(type->full_name)) || is_common(c, type);
 }
 
-/* Of no version's package, or said to be kept: the same to both, but for what an Any in it brings.
-   Where the target does not know it, it stands as bytes there, also in JSON. */
+/* A type outside of the versions' packages, or one that the list keeps: it is not converted, apart
+   from Anys in it. If the target does not have it, it is written as bytes, also in JSON. */
 static AnyType same_there(Compiler *c, const MappingSet *types, const MessageType *type, Codec from,
                           Codec to)
 {
@@ -116,7 +116,7 @@ static AnyType same_there(Compiler *c, const MappingSet *types, const MessageTyp
                      .bytes_out = !known};
 }
 
-/* What it becomes may be what a version between calls it, which the target does not know. */
+/* The result may be a type of a version between, which the target does not have. */
 static AnyType converted(Compiler *c, const MappingSet *types, const Mapping *mapping, Codec from,
                          Codec to)
 {
@@ -148,15 +148,15 @@ static void put_known_here(Compiler *c, Table *table, const MappingSet *types, C
     }
 }
 
-/* Does anything happen to a message that stays what it is? In JSON it is written out, and an Any in
-   it brings what changes. */
+/* Whether a message that keeps its type must be read at all: to write it as JSON, or to convert an
+   Any in it. */
 static bool is_looked_into(Compiler *c, const MessageType *type, Codec to)
 {
     return to == CODEC_JSON || (any_changes(c) && reaches_any(c, type));
 }
 
-/* What the source version does not know: a version on the way may give it another name, and the
-   target may know it. */
+/* Types that the source version does not have: a version between may rename them, and the target
+   may have them. */
 static void put_unknown_here(Compiler *c, Table *table, const MappingSet *types, Codec to)
 {
     size_t at = 0;
@@ -196,7 +196,7 @@ static void put_common(Compiler *c, Table *table, const MappingSet *common, Code
     }
 }
 
-/* Everything that may be inside an Any, once, when the first Any is met. */
+/* Compiles all types that may be inside an Any. Done once, at the first Any. */
 static void compile_any_types(Compiler *c, Codec from, Codec to)
 {
     const MappingSet *types = c->set->options.types, *common = c->set->options.common_types;
@@ -222,7 +222,7 @@ static bool may_copy(Compiler *c, const Mapping *mapping)
            !(any_changes(c) && reaches_any(c, mapping->from));
 }
 
-/* A well-known type that stays what it is. */
+/* Whether both are the same well-known type. */
 static bool same_special(const MessageType *from, const MessageType *to)
 {
     return is_special(from) && from->well_known == to->well_known &&
@@ -242,7 +242,7 @@ static ProgramStyle choose_style(Compiler *c, const Mapping *mapping, Codec from
     return PROGRAM_FIELDS;
 }
 
-/* The stages are added once the program itself is known, because they may lead back to it. */
+/* The program must be registered before its stages are added, because they may refer to it. */
 static void compile_stages(Compiler *c, Program *program)
 {
     const Mapping *mapping = program->mapping;
@@ -333,7 +333,7 @@ const Program *compiler_any(Compiler *c, const Converter *converter, const Messa
     return program;
 }
 
-/* What no list has a counterpart for is an error. */
+/* For a type without a mapping: an error. */
 static const Stranded *lost_type(Compiler *c, const MessageType *type)
 {
     Stranded *stranded = arena_make(c->arena, Stranded);

@@ -84,7 +84,6 @@ Operand draft_field(Draft *d, const Expr *expr)
     };
 }
 
-/* Strings that go to JSON are checked when they are written. */
 static ScanRead choose_read(const ScanField *scan)
 {
     const FieldType *field = scan->field;
@@ -116,7 +115,7 @@ static ScanRead choose_read(const ScanField *scan)
     }
 }
 
-/* Members of a oneof unset each other, so when one is read all must be seen. */
+/* Members of a oneof unset each other: if an expression reads one, all of them get slots. */
 void draft_finish_tables(Draft *d)
 {
     for (uint32_t t = 0; t < d->n_tables; t++) {
@@ -201,7 +200,7 @@ void draft_finish_ops(Draft *d)
     PlanOp *ops = arena_array(d->arena, PlanOp, d->n_ops);
     CHECK(ops); /* a config generation's arena has no limit */
     memcpy(ops, d->ops, d->n_ops * sizeof(PlanOp));
-    d->ops = ops; /* the draft's are used again */
+    d->ops = ops; /* the draft's array is reused */
     for (uint32_t i = 0; i < d->n_ops; i++) {
         PlanOp *op = &d->ops[i];
         if (op->code == PLAN_CONVERT && op->n_args == 1)
@@ -210,11 +209,11 @@ void draft_finish_ops(Draft *d)
     }
 }
 
-/* What CLEARS its slot needs not be run for that: no other operation has set it before. */
+/* An operation need not run only to clear its slot, because no earlier operation sets that slot. */
 void draft_finish_wakes(Draft *d)
 {
     Program *p = d->program;
-    if (p->n_slots > MOST_WOKEN || d->n_ops > MOST_WOKEN + 1) /* PLAN_END is none */
+    if (p->n_slots > MOST_WOKEN || d->n_ops > MOST_WOKEN + 1) /* without PLAN_END */
         return;
     uint64_t *wakes = arena_array(d->arena, uint64_t, p->n_slots);
     for (uint32_t i = 0; d->ops[i].code != PLAN_END; i++) {

@@ -1,7 +1,7 @@
-/* One program: what its target says, in order, on a draft. */
+/* Compiles one program on a draft: the fields of the target in order. */
 #include "adapters/compile/compile_draft.h"
 
-/* The operations behind are left out when another value is there. */
+/* Adds a jump over the following operations, taken if another value is set. */
 static void skip_if_there(Draft *d, const Expr *other, uint32_t *jump_out)
 {
     Operand there = compile_value(d, other);
@@ -47,7 +47,8 @@ static const Expr *rule_for(const Mapping *mapping, const FieldType *target)
     return NULL;
 }
 
-/* What cannot go straight after all is written behind the rest: in protobuf any order will do. */
+/* Rules that turn out not to be straight are added at the end: in protobuf fields may be in any
+   order. */
 static void compile_straight(Draft *d, const Mapping *mapping, const Straight *straight)
 {
     for (uint32_t i = 0; i < mapping->n_rules && !failed(d->failure); i++) {
@@ -60,7 +61,7 @@ static void compile_straight(Draft *d, const Mapping *mapping, const Straight *s
     }
 }
 
-/* All fields of the target, in their order, with what stands for those that nothing feeds. */
+/* All fields of the target in order, with the default for those that no rule feeds. */
 static void compile_target(Draft *d, const Mapping *mapping)
 {
     uint32_t rule = 0;

@@ -1,10 +1,9 @@
-/* The operations that write: an expression into a field of the target. */
+/* Compiles an expression to the operations that write it to a field of the target. */
 #include "adapters/compile/compile_draft.h"
 
 /* ---- Writing --------------------------------------------------------------------------------- */
 
-/* A copy that may be read as if it were NAME_PADDING long; of names that are met again, one for
-   all. */
+/* A copy of which NAME_PADDING bytes are readable; equal names share one. */
 static Bytes padded_name(Draft *d, const Buffer *name)
 {
     Table *names = &d->compiler->names;
@@ -20,14 +19,14 @@ static Bytes padded_name(Draft *d, const Buffer *name)
     return *known;
 }
 
-/* Where a name is put together; its memory is used again. */
+/* The buffer in which names are composed; it is reused. */
 static Buffer *new_name(Draft *d)
 {
     d->compiler->text.size = 0;
     return &d->compiler->text;
 }
 
-/* What JSON says for a field that is not set, when it must say something. */
+/* What is written to JSON for an unset field, if unset fields are written. */
 static Bytes unset_text(const FieldType *field)
 {
     if (field->repeated)
@@ -70,7 +69,7 @@ static void json_name(Draft *d, PutField *put)
                                                               : unset_text(field);
 }
 
-/* An item of a message set is a group with the extension's number and its message. */
+/* An item of a message set is a group of the extension's number and its message. */
 static void wire_name(Draft *d, PutField *put)
 {
     const FieldType *field = put->field;
@@ -156,7 +155,7 @@ PlanOp put_op(Draft *d, PlanCode code, const FieldType *target)
     return op;
 }
 
-/* Through which program a message goes that is not given one: its own type's. */
+/* The program for a message without a mapping: the identity of its type. */
 static const Program *own_program(Draft *d, const Operand *from, const FieldType *target)
 {
     const MessageType *from_type = from->type.message, *to_type = target->message;
@@ -179,7 +178,7 @@ static PlanCode list_code(const Draft *d, const FieldType *target)
     return target->packed && d->to == CODEC_PROTO ? PLAN_PUT_PACKED : PLAN_PUT_LIST;
 }
 
-/* What writes an operand; messages through `program`. */
+/* The operation that writes an operand; messages are converted by `program`. */
 static PlanOp operand_op(Draft *d, const FieldType *target, const Operand *from,
                          const Program *program)
 {
@@ -192,7 +191,7 @@ static PlanOp operand_op(Draft *d, const FieldType *target, const Operand *from,
         return (PlanOp){.code = PLAN_END};
     }
     PlanOp op = put_op(d, code, target);
-    /* A single message that is copied is written as bytes are. */
+    /* A single message that is copied is written like bytes. */
     if (code == PLAN_PUT_MESSAGE && program->style == PROGRAM_COPY && op.put->delimited &&
         !op.put->suffix.size) {
         op.code = PLAN_PUT_VALUE;
@@ -236,8 +235,8 @@ static void put_message_expr(Draft *d, const FieldType *target, const Expr *expr
                 compiler_program(d->compiler, expr->mapping, draft_codec(d, &from), d->to));
 }
 
-/* The fields of a new message; those that it takes as they are from an old one are not taken
-   apart. */
+/* The fields of a new message. Fields that are copied from `old` are read directly from its bytes
+   (straight_inside). */
 static void put_build_rules(Draft *d, const Expr *expr, const Operand *old)
 {
     bool wire = d->program->from_codec == CODEC_PROTO && d->to == CODEC_PROTO;
@@ -273,7 +272,7 @@ static void put_build(Draft *d, const FieldType *target, const Expr *expr)
     d->open--;
 }
 
-/* Only the one that is needed is read and written. */
+/* Writes the first alternative that is set; the others are neither computed nor written. */
 static void put_default(Draft *d, const FieldType *target, const Expr *expr)
 {
     const Expr *message = expr->args[0];
@@ -308,7 +307,7 @@ static void put_any(Draft *d, const FieldType *target, const Expr *expr)
     put_operand(d, target, &from, program);
 }
 
-/* Messages are written straight to where they belong; what is computed goes by way of a slot. */
+/* Messages are written directly to the output; computed values are first stored in a slot. */
 void compile_put(Draft *d, const FieldType *target, const Expr *expr)
 {
     bool special = target->message && target->message->well_known != WELL_KNOWN_NONE &&

@@ -1,9 +1,9 @@
 /*
- * Which fields go straight from protobuf to protobuf: their records mean the same on either side,
- * but perhaps for the number, so they are written where they are read.
+ * Which fields are straight: protobuf to protobuf, their records mean the same on both sides, apart
+ * from the field number, so they are written while they are read.
  *
- * That gives them in the source's order, and twice when they came twice; to whoever reads them it
- * is the same. What would not be the same, goes by way of slots.
+ * They are written in the order of the source, and repeated if the source repeats them; for readers
+ * the meaning is the same. Other fields are read to slots.
  */
 #include "adapters/compile/compile.h"
 
@@ -23,14 +23,15 @@ static bool same_entries(const MessageType *from, const MessageType *to)
     return true;
 }
 
-/* Whether a record of `from` is one of `to`, whoever else is there. */
+/* Whether a record of `from` is a valid record of `to` with the same meaning, regardless of other
+   fields. */
 static bool same_records(const FieldType *from, const FieldType *to)
 {
     return from->kind == to->kind && from->kind != KIND_GROUP && from->repeated == to->repeated &&
            from->packed == to->packed && from->map == to->map && is_open(from->enumeration) &&
            (!from->map || same_entries(from->message, to->message)) && !from->parent->message_set &&
-           !to->parent->message_set && !to->required && /* somebody must see that it is there */
-           (from->presence || !to->presence) &&         /* zero would be set */
+           !to->parent->message_set && !to->required && /* its presence must be checked */
+           (from->presence || !to->presence) &&         /* a zero would become set */
            !from->oneof == !to->oneof;
 }
 
@@ -59,7 +60,8 @@ bool converter_keeps_numbers(const Converter *by)
            all_stay(by, by->from.enumeration) && all_stay(by, by->to.enumeration);
 }
 
-/* The field that an expression takes as it is: of the source, or of this message in it. */
+/* The field that the expression reads without a change: of the source, or of the message `inside`
+   in it; or NULL. */
 static const FieldType *plain_field(const Expr *value, const FieldType *inside)
 {
     if (value->kind == EXPR_CONVERT && converter_keeps_numbers(value->converter))
@@ -87,7 +89,7 @@ static Straight straight_rule(Compiler *c, const Rule *rule, const FieldType *in
     if (!source || !same_records(source, rule->target))
         return (Straight){NULL, NULL};
     Straight straight = {source, program_for(c, rule)};
-    /* A message that comes in pieces is converted as one. */
+    /* The message may be split in several records, which must be merged before the conversion. */
     if (!rule->target->repeated && straight.program && straight.program->style != PROGRAM_COPY)
         return (Straight){NULL, NULL};
     return straight;
@@ -101,7 +103,7 @@ const Straight *straight_rules(Compiler *c, const Mapping *mapping)
     return rules;
 }
 
-/* The only straight rule that takes a field; n_rules: there is none, or several. */
+/* The only straight rule of a source field; n_rules if there are none or several. */
 static uint32_t rule_of(const Mapping *mapping, const Straight *rules, const FieldType *source)
 {
     uint32_t found = mapping->n_rules;
@@ -121,7 +123,8 @@ static bool nobody_else_reads(const ScanTable *table, const FieldType *source)
     return field->slot == NO_SLOT && !field->inside;
 }
 
-/* Members unset each other, in the target just as in the source, when all of them go straight. */
+/* If all members of both oneofs are straight, they unset each other in the target as in the
+   source. */
 static bool whole_oneof(const Mapping *mapping, const Straight *rules, const ScanTable *table,
                         const OneofType *from, const OneofType *to)
 {
@@ -146,9 +149,9 @@ bool straight_stands(const Mapping *mapping, const Straight *rules, const ScanTa
     return !source->oneof || whole_oneof(mapping, rules, table, source->oneof, target->oneof);
 }
 
-/* ---- A message that goes on from one of the source ------------------------------------------- */
+/* ---- A new message from one of the source ---------------------------------------------------- */
 
-/* How often an expression reads a field inside a message. */
+/* How many times an expression reads a field inside the message. */
 static uint32_t count_reads(const Expr *expr, const FieldType *inside)
 {
     uint32_t n = expr->kind == EXPR_FIELD && expr->n_steps > 1 && expr->steps[0] == inside;

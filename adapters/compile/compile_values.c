@@ -1,4 +1,4 @@
-/* The operations that compute: an expression into an operand. */
+/* Compiles an expression to operations that compute it to an operand. */
 #include "adapters/compile/compile_draft.h"
 
 /* ---- Literals -------------------------------------------------------------------------------- */
@@ -12,7 +12,7 @@ Value draft_literal(FieldKind kind, const Literal *literal)
     return (Value){.u = literal->u};
 }
 
-/* A list's literal is its wire bytes, as records of field 1. */
+/* The literal of a list is wire bytes: records of field 1. */
 static Value list_literal(Draft *d, FieldKind kind, Bytes records)
 {
     Buffer items = buffer_in(d->arena);
@@ -126,7 +126,7 @@ static Operand compile_convert(Draft *d, const Expr *expr)
     return into;
 }
 
-/* `from`, or each of its elements, goes through the program. */
+/* Converts `from`, or each of its elements, by the program. */
 static Operand compile_make(Draft *d, const Expr *expr, const Operand *from, const Program *program)
 {
     Operand into =
@@ -152,7 +152,7 @@ static Operand compile_message(Draft *d, const Expr *expr)
         compiler_program(d->compiler, expr->mapping, draft_codec(d, &from), CODEC_PROTO));
 }
 
-/* What is in an Any goes through the program of its type, when it runs. */
+/* The program for the content of an Any is looked up at run time, by its type. */
 static Operand compile_any(Draft *d, const Expr *expr)
 {
     Operand from = compile_value(d, expr->args[0]);
@@ -210,7 +210,7 @@ static Operand compile_first(Draft *d, const Expr *expr)
     return into;
 }
 
-/* A list, made of one operand. */
+/* A list that is made from one operand. */
 static Operand compile_list(Draft *d, const Expr *expr, PlanCode code)
 {
     Operand from = normal(d, compile_value(d, expr->args[0]));
@@ -219,7 +219,7 @@ static Operand compile_list(Draft *d, const Expr *expr, PlanCode code)
     return into;
 }
 
-/* Nothing of the value is looked at when the other is not there. */
+/* The value is not computed if the other one is unset. */
 static Operand compile_when_present(Draft *d, const Expr *expr)
 {
     Operand told = compile_value(d, expr->args[1]);
@@ -236,7 +236,7 @@ static Operand compile_when_present(Draft *d, const Expr *expr)
     return into;
 }
 
-/* Nothing of the value is looked at when another is there. */
+/* The value is not computed if another one is set. */
 static Operand compile_unless(Draft *d, const Expr *expr)
 {
     uint16_t slot = draft_slot(d);
@@ -323,7 +323,7 @@ static Operand compile_join(Draft *d, const Expr *expr)
     return into;
 }
 
-/* A list of messages as one of entries, and these as a map. */
+/* Converts a list of messages to a list of entries, and that to a map. */
 static Operand compile_keyed(Draft *d, const Expr *expr)
 {
     Operand from = compile_value(d, expr->args[0]);

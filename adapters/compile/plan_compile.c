@@ -4,20 +4,20 @@
 
 #include <pthread.h>
 
-/* Programs with the same options, but for the codecs. */
+/* The programs with the same options, apart from the codecs. */
 typedef struct CacheEntry {
-    ProgramSet set; /* first, so that one is found by the other */
+    ProgramSet set; /* first member: a pointer to it is cast to CacheEntry */
     Compiler compiler;
-    Compiler proof; /* compiles everything once, and keeps nothing of it */
+    Compiler proof; /* compiles every program once as a check; the result is discarded */
     ProgramSet proof_set;
-    PlanCache *cache; /* or NULL: there is no proof, programs are compiled at once */
+    PlanCache *cache; /* or NULL: no lazy compilation, so no check is needed */
     struct CacheEntry *next;
 } CacheEntry;
 
 struct PlanCache {
     Arena *programs, *proof;
     CacheEntry *entries;
-    pthread_mutex_t lock; /* of all that compiles programs when they are needed */
+    pthread_mutex_t lock; /* for compile_needed */
 };
 
 PlanCache *plan_cache_new(Arena *programs, Arena *proof)
@@ -39,7 +39,7 @@ static bool same_options(const PlanOptions *a, const PlanOptions *b)
            a->walk_all == b->walk_all && a->canonical == b->canonical;
 }
 
-/* Another thread may have been here first. */
+/* Checked again under the lock: another thread may have compiled it. */
 static void compile_needed(const ProgramSet *set, const Program *needed)
 {
     CacheEntry *entry = (CacheEntry *)(uintptr_t)set;
@@ -47,7 +47,7 @@ static void compile_needed(const ProgramSet *set, const Program *needed)
     CHECK(pthread_mutex_lock(&entry->cache->lock) == 0);
     if (!atomic_load_explicit(&program->compiled, memory_order_relaxed)) {
         Result r = compiler_compile(&entry->compiler, program);
-        CHECK(!failed(r)); /* the proof did the same */
+        CHECK(!failed(r)); /* prove() has compiled the same program */
     }
     CHECK(pthread_mutex_unlock(&entry->cache->lock) == 0);
 }
@@ -100,7 +100,7 @@ static const Program *program_of(Compiler *compiler, const Mapping *mapping,
                 : compiler_program(compiler, mapping, options->from, options->to);
 }
 
-/* Finds out that all programs of a plan can be compiled. */
+/* Checks that all programs of a plan can be compiled. */
 static Result prove(CacheEntry *entry, const Mapping *mapping, const PlanOptions *options,
                     const FieldType *only)
 {
@@ -123,7 +123,7 @@ static Result make_program(CacheEntry *entry, const Mapping *mapping, const Plan
     return entry->cache ? OK : compiler_finish(&entry->compiler, first);
 }
 
-/* *only_out NULL: all fields. */
+/* Finds the field `only_field`. *only_out is NULL for all fields. */
 static Result find_only(Arena *arena, const Mapping *mapping, const PlanOptions *options,
                         const FieldType **only_out)
 {

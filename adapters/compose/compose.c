@@ -1,10 +1,11 @@
 /*
- * Two steps of a chain become one: the second's expressions over the version between are rewritten
- * over the first's source, each FIELD replaced by what feeds that field. Renames and moves vanish,
- * so a long chain gives mappings as small as a short one.
+ * Composes two steps of a chain to one: the expressions of the second step read fields of the
+ * version between; each such FIELD is replaced by the first step's expression for that field.
+ * Renames and moves disappear, so the mappings of a long chain are as small as those of a short
+ * one.
  *
- * Here is which mappings there are, and what a mapping consists of. How expressions are rewritten
- * is in compose_paths.c, compose_fuse.c and compose_losses.c, each with an example.
+ * This file decides which mappings exist and what a mapping consists of. How expressions are
+ * rewritten is in compose_paths.c, compose_fuse.c and compose_losses.c, each with an example.
  */
 #include "adapters/compose/compose_internal.h"
 
@@ -44,7 +45,7 @@ void compose_add_guard(Composing *c, Task *task, Guard guard)
 
 /* ---- One mapping ----------------------------------------------------------------------------- */
 
-/* A target without presence takes zero for unset by itself. */
+/* Removes a sentinel of zero if the target has no presence, because there zero is unset anyway. */
 static const Expr *without_zero_sentinel(const FieldType *target, const Expr *value)
 {
     while (field_is_implicit(target) && value->kind == EXPR_CONVERT &&
@@ -60,7 +61,7 @@ static void add_guards(Composing *c, Task *task, const Mapping *mapping)
         compose_add_guard(c, task, mapping->guards[i]);
 }
 
-/* The rules of the first alone. */
+/* For types that only the first step converts: its rules. */
 static void fill_kept(Composing *c, Task *task)
 {
     const Mapping *first = task->first;
@@ -71,7 +72,7 @@ static void fill_kept(Composing *c, Task *task)
     task->made->n_rules = first->n_rules;
 }
 
-/* The rules of the second over the source of the first. */
+/* The rules of the second step, rewritten over the source of the first. */
 static void fill_through(Composing *c, Task *task)
 {
     Scope scope = {task->first->rules, task->first->n_rules};
@@ -111,7 +112,7 @@ static void fill(Composing *c, Task *task)
 
 /* ---- All of them ----------------------------------------------------------------------------- */
 
-/* Of the first version, by way of both lists. */
+/* Mappings of the first version's types through both lists. */
 static void compose_own(Composing *c)
 {
     for (uint32_t i = 0; i < c->first->n_mappings; i++) {
@@ -128,7 +129,7 @@ static const Mapping *compose_both(Composing *c, const Mapping *one, const Mappi
     return one && two && one->to == two->from ? compose_pair(c, one, two) : NULL;
 }
 
-/* Each method by way of its counterpart in the version between. */
+/* Mappings of methods, through the counterpart in the version between. */
 static void compose_methods(Composing *c)
 {
     size_t at = 0;
@@ -145,7 +146,8 @@ static void compose_methods(Composing *c)
     }
 }
 
-/* What only an Any can bring: of the versions between, and what the second list leaves alone. */
+/* Mappings that only an Any can need: of types of the versions between, and of types that the
+   second list does not change. */
 static void compose_others(Composing *c)
 {
     size_t at = 0;
@@ -159,7 +161,7 @@ static void compose_others(Composing *c)
     }
 }
 
-/* All that are asked for, and those that they ask for. */
+/* Fills the requested mappings, and those that they request in turn. */
 static void fill_all(Composing *c)
 {
     for (; c->n_filled < c->n_tasks; c->n_filled++)

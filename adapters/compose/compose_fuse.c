@@ -45,7 +45,8 @@ static Converter *copy_converter(Composing *c, const Converter *from)
     return copy;
 }
 
-/* A converter that makes a message makes the next version's, where the two are the same. */
+/* A converter whose result is a message can make the type of the next version, if the two types are
+   the same. */
 static const Expr *retarget(Composing *c, const Expr *expr, const MessageType *to)
 {
     Converter *converter = copy_converter(c, expr->converter);
@@ -58,8 +59,8 @@ static const Expr *retarget(Composing *c, const Expr *expr, const MessageType *t
     return copy;
 }
 
-/* Does the result say of this rule's field whether it is there? Then it says it of the whole
-   message. What has no presence does not say it of what became zero. */
+/* Whether this rule's field is set in the result whenever it is set in the source; then so is the
+   message. If the target has no presence, a value that became zero is not. */
 static bool presence_is_kept(const Rule *built, const Mapping *second)
 {
     for (uint32_t i = 0; i < second->n_rules; i++) {
@@ -173,7 +174,7 @@ static const EnumEntry *entry_of(const Converter *converter, int32_t number)
     return NULL;
 }
 
-/* Where the second takes a number: false when that is an error. */
+/* The number that the second converter gives for a number; false if that is an error. */
 static bool enum_step(const Converter *second, int32_t number, int32_t *out)
 {
     const EnumEntry *entry = entry_of(second, number);
@@ -201,8 +202,8 @@ static const Converter *fuse_enums(Composing *c, const Converter *first, const C
     return fused;
 }
 
-/* A number that only the version between has a name for is an error, and goes through where nobody
-   has. */
+/* Whether the version between has a name for a number that the others do not have. Such a number is
+   an error in the two steps, but would be kept in one. */
 static bool knows_more(const EnumType *between, const EnumType *from, const EnumType *to)
 {
     for (uint32_t i = 0; i < between->n_values; i++) {
@@ -213,8 +214,8 @@ static bool knows_more(const EnumType *between, const EnumType *from, const Enum
     return false;
 }
 
-/* Can the two tables be one? A fallback counts, and what the first lets through the second may
-   catch. */
+/* Whether the two tables can be joined. Not with a fallback, which counts a loss, nor if the second
+   table handles numbers that the first keeps as unknown. */
 static bool enums_fuse(const Converter *first, const Converter *second)
 {
     return first->code == CONVERT_ENUM && second->code == CONVERT_ENUM && !first->has_fallback &&
@@ -232,7 +233,7 @@ static const Held *find_held(const Converter *converter, const MessageType *from
     return NULL;
 }
 
-/* What the second list makes of a type that the first gives in this Any. */
+/* The second list's mapping for a type that the first list produces in this Any. */
 static const Mapping *held_on(Composing *c, const Mapping *one, const Converter *second)
 {
     const Held *held = find_held(second, one->to);
@@ -244,7 +245,7 @@ static const Mapping *held_on(Composing *c, const Mapping *one, const Converter 
     return lost ? NULL : compose_pair(c, one, NULL);
 }
 
-/* Types that have a way of their own in either list. */
+/* Joins the types that have a mapping of their own (Held) in either list. */
 static void fuse_held(Composing *c, const Converter *first, const Converter *second,
                       Converter *fused)
 {
@@ -264,7 +265,7 @@ static void fuse_held(Composing *c, const Converter *first, const Converter *sec
             held[n++] = (Held){.from = one->from, .mapping = held_on(c, one, second)};
     }
     Table stranded = mapping_set_stranded(c->arena, c->first);
-    for (uint32_t i = 0; i < second->n_held; i++) { /* what the first leaves as it is */
+    for (uint32_t i = 0; i < second->n_held; i++) { /* types that the first does not convert */
         Bytes name = bytes_of(second->held[i].from->full_name);
         if (!table_get(&c->first->by_type, name) && !table_get(&stranded, name) &&
             !find_held(first, second->held[i].from))
@@ -295,7 +296,8 @@ static const Converter *fuse(Composing *c, const Converter *first, const Convert
     return NULL;
 }
 
-/* A converter that takes a message apart takes the version's before, where the two are the same. */
+/* A converter whose argument is a message can read the type of the version before, if the two types
+   are the same. */
 static const Expr *convert_message(Composing *c, const Expr *second, const Expr *arg)
 {
     const MessageType *from = arg->mapping->from;
@@ -306,8 +308,8 @@ static const Expr *convert_message(Composing *c, const Expr *second, const Expr 
     return expr_convert(c->arena, converter, arg->args[0], second->loss);
 }
 
-/* Does the second take out what the first has wrapped, whatever it is? What may be out of the
-   wrapper's range goes into it, to be refused. */
+/* Whether the second converter unwraps what the first has wrapped, so that both can be omitted. Not
+   if the wrapper may be too small for the value: then the first must refuse it. */
 static bool unwraps_what_was_wrapped(const Converter *first, const Converter *second)
 {
     FieldKind from = first->from.kind, to = second->to.kind;

@@ -1,6 +1,6 @@
 /*
- * Composing, losses: what is lost on the way is told in the names of the ends, because nobody who
- * reads of it knows those of the version between.
+ * Composing, losses: a loss is reported with the field names of the chain's ends, because a reader
+ * does not know those of the versions between.
  *
  *     v1 to v2:   comment = note
  *
@@ -8,7 +8,7 @@
  *
  *     v1 to v3:   drop note         a loss of Order.note, by v2-v3.yaml, line 9
  *
- * The place stays that of the list which decided it.
+ * Its place remains that in the list with the change.
  */
 #include "adapters/compose/compose_internal.h"
 
@@ -24,7 +24,7 @@ static void add_source(Composing *c, const Task *task, const Expr *field, Buffer
     buffer_printf(paths, paths->size ? ", %s" : "%s", path);
 }
 
-/* Of what is made of several fields, each: "Order.project, Order.topic". */
+/* Adds the paths of all source fields of the expression: "Order.project, Order.topic". */
 static void add_sources(Composing *c, const Task *task, const Expr *expr, Buffer *paths)
 {
     bool all = expr->kind == EXPR_CONVERT || expr->kind == EXPR_JOIN ||
@@ -64,7 +64,7 @@ static const Loss *adopt_loss(Composing *c, const Task *task, const Loss *loss, 
     return mapping_set_add_loss(c->arena, c->set, copy);
 }
 
-/* A copy whose losses are this set's and whose texts name this source. */
+/* A copy of the expression whose losses are registered in this set and name this source. */
 static const Expr *adopt(Composing *c, const Task *task, const Expr *expr, const char *into)
 {
     Expr *copy = expr_copy(c->arena, expr);

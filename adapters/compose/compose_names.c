@@ -1,13 +1,13 @@
-/* What a chain of two lists makes of types that are met by their names alone, inside an Any. */
+/* Composes what two lists specify for types that are looked up by name only, inside an Any. */
 #include "adapters/compose/compose_internal.h"
 
-/* At work on the types of one composed set that have no counterpart. */
+/* Collects the types of a composed set that have no counterpart. */
 typedef struct Stranding {
     Arena *arena;
     MappingSet *set;
     const MappingSet *first, *second;
     Table by_first, by_second; /* full name -> Stranded of the one list and of the other */
-    Stranded *found;           /* they become the set's */
+    Stranded *found;           /* the result, for the set */
     uint32_t n, capacity;
 } Stranding;
 
@@ -20,7 +20,7 @@ Table mapping_set_stranded(Arena *arena, const MappingSet *set)
     return table;
 }
 
-/* As the first or the second list has it, by the name that it has in the first version. */
+/* Adds a type as the first or the second list specifies it, by its name in the first version. */
 static void strand(Stranding *s, const MessageType *type, const Stranded *said, bool at_end)
 {
     if (s->n == s->capacity) {
@@ -37,7 +37,8 @@ static void strand(Stranding *s, const MessageType *type, const Stranded *said, 
                                   counted ? mapping_set_add_loss(s->arena, s->set, loss) : loss};
 }
 
-/* Does the first list leave alone what has this name? Then it meets the second as it is. */
+/* Whether the first list does not change a type with this name, so that the second list applies to
+   it. */
 static bool is_passed_on(const Stranding *s, Bytes name)
 {
     const Stranded *said = table_get(&s->by_first, name);
@@ -55,7 +56,7 @@ static void strand_passed_on(Stranding *s)
     }
 }
 
-/* What the first list keeps meets the second, which may say more of it. */
+/* A type that the first list keeps is then subject to the second list. */
 static void strand_by_first(Stranding *s)
 {
     for (uint32_t i = 0; i < s->first->n_stranded; i++) {
@@ -68,14 +69,14 @@ static void strand_by_first(Stranding *s)
     }
 }
 
-/* Of a message of its first version, not of one that only a version between has. */
+/* Whether the mapping is for a type of the set's first version, not of a version between. */
 static bool is_own(const MappingSet *set, const Mapping *mapping)
 {
     return mapping->index < set->n_mappings && set->mappings[mapping->index] == mapping;
 }
 
-/* What the first list gives as something that the second strands; names of several versions can
-   lead there. What the second keeps has a mapping. */
+/* Types that the first list converts to a type without a counterpart in the second; several names,
+   of different versions, can lead to it. A type that the second list keeps has a mapping. */
 static void strand_mapped(Stranding *s)
 {
     size_t at = 0;
@@ -87,7 +88,7 @@ static void strand_mapped(Stranding *s)
     }
 }
 
-/* ---- What neither end knows ------------------------------------------------------------------ */
+/* ---- Types of the versions between ----------------------------------------------------------- */
 
 typedef struct Between {
     MappingSet *set;
@@ -117,8 +118,8 @@ static void add_between(Between *found, const MessageType *type)
         found->types[found->n++] = type;
 }
 
-/* A message that a version between knows is one of the chain: what an Any in it brings is
-   converted, as every list on the way would. */
+/* A message type that only a version between has belongs to the chain: an Any inside it is
+   converted by every list on the way. */
 static void find_between(Arena *arena, MappingSet *set, const MappingSet *first,
                          const MappingSet *second)
 {
@@ -144,8 +145,8 @@ static void find_between(Arena *arena, MappingSet *set, const MappingSet *first,
     set->n_between = found.n;
 }
 
-/* Types that only an Any can bring: those of the versions between, and those that one of the lists
-   strands. */
+/* Types that can only occur in an Any: those of the versions between, and those without a
+   counterpart in one of the lists. */
 void mapping_set_compose_names(Arena *arena, MappingSet *set, const MappingSet *first,
                                const MappingSet *second)
 {

@@ -1,5 +1,5 @@
 /*
- * Composing, paths: each field of the version between is replaced by what feeds it.
+ * Composing, paths: each field of the version between is replaced by the expression that feeds it.
  *
  *     v1 to v2:   town = v2.Town{city: city}
  *                 person = v2.Person(person), of which full_name = name
@@ -18,10 +18,10 @@
  */
 #include "adapters/compose/compose_internal.h"
 
-/* ---- Expressions as they are, elsewhere ------------------------------------------------------ */
+/* ---- Expressions over another message -------------------------------------------------------- */
 
-/* A path into a message that is a field of the source is a longer path; any other is taken
-   apart. */
+/* A path into `message`: if that is a field of the source, a longer path; otherwise a member of the
+   computed message. */
 static const Expr *inside(Composing *c, const Expr *message, const FieldType *const *steps,
                           uint32_t n_steps)
 {
@@ -46,7 +46,7 @@ static const Expr *inside(Composing *c, const Expr *message, const FieldType *co
     return message;
 }
 
-/* The same expression over the message that `message` yields. */
+/* The same expression over the result of `message`. */
 static const Expr *over(Composing *c, const Expr *expr, const Expr *message)
 {
     if (expr->kind == EXPR_FIELD)
@@ -84,7 +84,7 @@ static const Expr *resolve(Composing *c, Task *task, Scope scope, const FieldTyp
 static const Expr *descend(Composing *c, Task *task, const Expr *message,
                            const FieldType *const *steps, uint32_t n_steps);
 
-/* Fields without presence take zero for unset: so does the version between. */
+/* In the version between, zero in a field without presence is unset. */
 static const Expr *as_stored(Composing *c, const FieldType *field, const Expr *value)
 {
     Literal zero = {0};
@@ -93,7 +93,7 @@ static const Expr *as_stored(Composing *c, const FieldType *field, const Expr *v
     return expr_sentinel(c->arena, value, &zero);
 }
 
-/* Is this message taken apart for the first time, on the way that led to it? */
+/* Whether the fields of this message are read for the first time in this task. */
 static bool is_new_here(Composing *c, Task *task, const Expr *message)
 {
     const Expr *way[MOST_TAKEN + 1];
@@ -108,8 +108,8 @@ static bool is_new_here(Composing *c, Task *task, const Expr *message)
     return true;
 }
 
-/* The first of a list is taken once for all of its fields: what that drops is counted, or refused,
-   once. */
+/* The first element of a list is selected once for all of its fields, so that dropped elements are
+   counted, or refused, once. */
 static const Expr *chosen_once(Composing *c, Task *task, const Expr *message)
 {
     if (message->kind != EXPR_FIRST)
@@ -121,7 +121,7 @@ static const Expr *chosen_once(Composing *c, Task *task, const Expr *message)
     return copy;
 }
 
-/* `inner` is over the message that `message` yields. */
+/* Rewrites `inner`, which is over the result of `message`. */
 static const Expr *lift(Composing *c, Task *task, const Expr *inner, const Expr *message)
 {
     const Expr *chosen = chosen_once(c, task, message);
@@ -131,7 +131,7 @@ static const Expr *lift(Composing *c, Task *task, const Expr *inner, const Expr 
     return expr_makes_up(value) ? expr_when(c->arena, value, chosen, NULL) : value;
 }
 
-/* Guards from number `first` on are over the message that `message` yields. */
+/* Rewrites the guards from number `first` on, which are over the result of `message`. */
 static void lift_guards(Composing *c, Task *task, uint32_t first, const Expr *message)
 {
     for (uint32_t i = first; i < task->n_guards; i++) {
@@ -141,8 +141,8 @@ static void lift_guards(Composing *c, Task *task, uint32_t first, const Expr *me
     }
 }
 
-/* A field of a message that the first list converts: what that does to its other fields happens
-   still. */
+/* A field of a message that the first list converts. The guards for the other fields of that
+   message are kept. */
 static const Expr *descend_mapped(Composing *c, Task *task, const Expr *message,
                                   const FieldType *const *steps, uint32_t n_steps)
 {
@@ -162,7 +162,7 @@ static const Expr *descend_mapped(Composing *c, Task *task, const Expr *message,
     return lift(c, task, inner, message->args[0]);
 }
 
-/* The same only when a kind says so. */
+/* The same if the message depends on a kind. */
 static const Expr *descend_when(Composing *c, Task *task, const Expr *message,
                                 const FieldType *const *steps, uint32_t n_steps)
 {
@@ -213,8 +213,8 @@ static const Expr *descend(Composing *c, Task *task, const Expr *message,
     return lift(c, task, expr_field(c->arena, steps, n_steps), message);
 }
 
-/* By number: what a list left alone comes as an older version has it, and is read as a later one
-   has it. */
+/* Fields are found by number: a type that a list does not change is that of an older version, but
+   the expression reads that of a later one. */
 static const Expr *resolve(Composing *c, Task *task, Scope scope, const FieldType *const *steps,
                            uint32_t n_steps)
 {
@@ -230,7 +230,7 @@ static const Expr *resolve(Composing *c, Task *task, Scope scope, const FieldTyp
 
 /* ---- The second's expressions over the first's source ---------------------------------------- */
 
-/* For those who only ask whether it is there. */
+/* A simpler expression with the same presence. */
 static const Expr *presence_of(const Expr *expr)
 {
     while (expr && expr->kind == EXPR_MESSAGE && !expr->type.repeated)
@@ -252,7 +252,7 @@ static const Expr *subst_build(Composing *c, Task *task, Scope scope, const Expr
     return expr_build(c->arena, expr->type.message, rules, n, presence);
 }
 
-/* A text of several parts of which one is never there: then none of the others may be. */
+/* If one part of a template is never set, the others must not be set either: guards refuse them. */
 static void refuse_part(Composing *c, Task *task, const Expr *const *args, uint32_t n_args)
 {
     uint32_t n = 0;
@@ -285,12 +285,12 @@ static const Expr *subst_convert(Composing *c, Task *task, Scope scope, const Ex
         if (expr->converter->code == CONVERT_TEMPLATE)
             refuse_part(c, task, args, n);
         if (expr->converter->code == CONVERT_AMOUNT_MONEY && !args[1])
-            n = 1; /* an amount without its currency is still one */
+            n = 1; /* an amount may have no currency */
         value = expr_convert_many(c->arena, expr->converter, args, n);
     }
     if (!value || value->type.message == expr->type.message)
         return value;
-    Expr *typed = expr_copy(c->arena, value); /* of a map, the entry's type */
+    Expr *typed = expr_copy(c->arena, value); /* a map: the type of the entry */
     typed->type = expr->type;
     return typed;
 }
@@ -309,7 +309,7 @@ static bool same_field(const Expr *a, const Expr *b)
            memcmp(a->steps, b->steps, a->n_steps * sizeof *a->steps) == 0;
 }
 
-/* A message that is built of nothing but the others is not there without them. */
+/* Whether the message can be set without the others: not if it is built from those alone. */
 static bool is_there_without(const Expr *message, const Expr *const *others, uint32_t n_others)
 {
     if (!message || message->kind != EXPR_BUILD || message->n_args)
@@ -353,7 +353,7 @@ static const Expr *subst_first(Composing *c, const Expr *list, const Expr *expr)
                            : expr_first(c->arena, list, expr->loud, expr->loss);
 }
 
-/* Messages that the first list converts become entries at once. */
+/* Messages that the first list converts are converted directly to entries. */
 static const Expr *subst_keyed(Composing *c, const Expr *list, const Expr *expr)
 {
     bool both = list && list->kind == EXPR_MESSAGE;
@@ -370,8 +370,8 @@ static const Expr *entry_field(Composing *c, const MessageType *entry, uint32_t 
     return expr_field(c->arena, step, 1);
 }
 
-/* What `map` does to each value of its argument, on the value of one entry; one that is not written
-   is zero. */
+/* The conversion of `map` for each value, applied to the value of one entry; a missing value is
+   zero. */
 static const Expr *entry_value(Composing *c, const Expr *map, const MessageType *from,
                                const MessageType *to)
 {
@@ -386,7 +386,7 @@ static const Expr *entry_value(Composing *c, const Expr *map, const MessageType 
     return each;
 }
 
-/* One map's entries as another's. `map` NULL: the values stay what they are. */
+/* The mapping between the entries of two maps. `map` NULL: the values are not converted. */
 static const Mapping *entry_mapping(Composing *c, const Expr *map, const MessageType *from,
                                     const MessageType *to)
 {
@@ -404,8 +404,8 @@ static bool is_map(const Expr *expr)
     return expr->type.repeated && expr->type.message && expr->type.message->map_entry;
 }
 
-/* What the first list does to a map's values is done when an entry becomes a message, which is one
-   of the first version's. */
+/* The first list's conversion of the map's values is applied when an entry of the first version
+   becomes a message. */
 static const Expr *subst_listed(Composing *c, const Expr *map, const Expr *expr)
 {
     const Mapping *mapping = expr->mapping;
