@@ -29,7 +29,7 @@ static void add_violation(Bytes violation, Bytes path, Buffer *out)
     wire_add_bytes(out, VIOLATIONS, buffer_bytes(&renamed));
 }
 
-/* A field that several are made of is at fault in each of them: one violation becomes several. */
+/* If several fields are made from the field of the violation, each of them gets a violation. */
 static void rename_violation(const DetailsConversion *c, const WireField *violation, Buffer *out)
 {
     Bytes path = BYTES_NONE;
@@ -50,7 +50,7 @@ static void rename_violation(const DetailsConversion *c, const WireField *violat
         add_violation(violation->bytes, f.bytes, out);
 }
 
-/* An Any with a google.rpc.BadRequest. False: it is not well-formed. */
+/* Rewrites an Any with a google.rpc.BadRequest. False: malformed. */
 static bool rename_fields(const DetailsConversion *c, Bytes type, Bytes value, Buffer *any_out)
 {
     Buffer renamed = buffer_in(c->arena);
@@ -69,7 +69,7 @@ static bool rename_fields(const DetailsConversion *c, Bytes type, Bytes value, B
 
 /* ---- One detail ------------------------------------------------------------------------------ */
 
-/* Whether something else is given to the client under this name. */
+/* Whether another type is converted to the client's type with this name. */
 static bool is_clients_own(const DetailsConversion *c, Bytes type)
 {
     const MappingSet *types = c->any->set->options.types;
@@ -119,7 +119,7 @@ static Result convert_detail(const DetailsConversion *c, const WireField *detail
         return r;
     if (failed(r))
         add_unconverted(c, type, detail, r, out);
-    else if (converted.size || !detail->bytes.size) /* else the list lets it go */
+    else if (converted.size || !detail->bytes.size) /* else the list drops it */
         wire_add_bytes(out, STATUS_DETAILS, buffer_bytes(&converted));
     return OK;
 }

@@ -6,10 +6,10 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-/* One reading of a document. */
+/* The state of one read of a document. */
 typedef struct Reading {
     Arena *arena;
-    const DocumentRules *rules; /* NULL: a value of an API */
+    const DocumentRules *rules; /* NULL: not a config but a value of an API */
     const YamlDocument *document;
     Problems *problems, *doubts;
     Buffer *out;
@@ -18,7 +18,7 @@ typedef struct Reading {
 static bool read_message(Reading *reading, const MessageType *type, const JsonNode *node,
                          const char *path);
 
-/* ---- Telling --------------------------------------------------------------------------------- */
+/* ---- Problems -------------------------------------------------------------------------------- */
 
 __attribute__((format(printf, 6, 7))) static bool tell(Reading *reading, const JsonNode *node,
                                                        bool at_name, const char *path,
@@ -36,7 +36,7 @@ __attribute__((format(printf, 6, 7))) static bool tell(Reading *reading, const J
     return false;
 }
 
-/* Those that may still be written. */
+/* The names of the fields that are not set yet, for hints. */
 static const char **field_names(const Reading *reading, const MessageType *type, size_t *n_out)
 {
     const char **names = arena_array(reading->arena, const char *, type->n_fields);
@@ -58,9 +58,9 @@ static bool is_scalar(const JsonNode *node)
     return node->kind == JSON_STRING || node->kind == JSON_TEXT;
 }
 
-/* ---- What is written ------------------------------------------------------------------------- */
+/* ---- Output ---------------------------------------------------------------------------------- */
 
-/* A comma, unless this is the first of an object or list. */
+/* Adds a comma, unless this is the first member or element. */
 static void separate(Buffer *out)
 {
     if (out->size && out->data[out->size - 1] != '{' && out->data[out->size - 1] != '[' &&
@@ -68,8 +68,8 @@ static void separate(Buffer *out)
         buffer_add_byte(out, ',');
 }
 
-/* Begins a member; whoever finds that it has no good value puts out->size back to what is given
-   here. */
+/* Begins a member. Returns the previous out->size, to which the caller resets it if the value is
+   invalid. */
 static size_t begin_member(Buffer *out, Bytes name)
 {
     size_t before = out->size;
@@ -152,7 +152,8 @@ static bool read_list(Reading *reading, const FieldType *field, const JsonNode *
         size_t before = reading->out->size;
         separate(reading->out);
         if (!read_value(reading, field, element, arena_printf(reading->arena, "%s[%u]", path, i))) {
-            /* An empty one keeps the indexes of those behind it right. */
+            /* For an invalid element an empty one is written, so that the indexes of the later ones
+               are right. */
             bool message =
                 field->kind == KIND_MESSAGE && field->message->well_known == WELL_KNOWN_NONE;
             reading->out->size = before;
@@ -198,7 +199,7 @@ static bool read_map(Reading *reading, const FieldType *field, const JsonNode *n
 static const FieldType *find_field(Reading *reading, const MessageType *type, Bytes name)
 {
     const FieldType *field = message_field(type, name);
-    /* A config has one spelling only. */
+    /* In a config, only the proto name is valid. */
     return field && reading->rules && !bytes_are(name, field->name) ? NULL : field;
 }
 
@@ -242,7 +243,7 @@ static void read_member(Reading *reading, const MessageType *type, const JsonNod
     seen[field->index] = true;
     if (!reading->rules && member->kind == JSON_NULL &&
         !(field->kind == KIND_MESSAGE && field->message->well_known == WELL_KNOWN_VALUE))
-        return; /* in an API's JSON, null is unset */
+        return; /* in the JSON of an API, null means unset */
     if (is_second(reading, field, member, chosen, member_path))
         return;
 
@@ -269,7 +270,7 @@ static void read_members(Reading *reading, const MessageType *type, const JsonNo
             tell(reading, node, false, path, NULL, "the key %s is missing", type->fields[i].name);
 }
 
-/* A word that names a field: it is there, and empty. */
+/* A scalar in place of a message that is the name of a field: the field is set, and empty. */
 static bool read_word(Reading *reading, const MessageType *type, const JsonNode *node,
                       const char *path)
 {
@@ -287,7 +288,7 @@ static bool read_word(Reading *reading, const MessageType *type, const JsonNode 
     return true;
 }
 
-/* A scalar in place of a message is the value of the field that is marked so. */
+/* A scalar in place of a message: the value of the field with the `bare` rule. */
 static bool read_bare(Reading *reading, const MessageType *type, const JsonNode *node,
                       const char *path)
 {
@@ -343,7 +344,7 @@ void document_read(const DocumentRules *rules, const MessageType *type,
 
 /* ---- Places ---------------------------------------------------------------------------------- */
 
-/* Follows a path as far as it was written; *whole_out says whether that is all of it. */
+/* Follows a path as far as the document has it; *whole_out: whether it has all of it. */
 static const JsonNode *follow(const YamlDocument *document, const char *path, bool *whole_out)
 {
     const JsonNode *node = document->root;

@@ -5,7 +5,7 @@
 
 #include <stdio.h>
 
-/* Numbers of descriptor.proto. */
+/* Field numbers of descriptor.proto. */
 enum {
     SET_FILE = 1,
     FILE_PACKAGE = 2,
@@ -18,7 +18,7 @@ enum {
     FIELD_OPTIONS = 8,
 };
 
-/* Numbers of document.proto. */
+/* Field numbers of document.proto. */
 enum {
     OPTION_BARE = 50100,
     OPTION_SPELLED,
@@ -64,7 +64,7 @@ static void read_options(Arena *arena, Bytes options, FieldRules *rules)
             rules->most = (int64_t)field.value;
             break;
         case OPTION_REPLACED_BY: rules->replaced_by = arena_text(arena, field.bytes); break;
-        default: break; /* options that mean nothing to a document */
+        default: break; /* options that have no effect on documents */
         }
 }
 

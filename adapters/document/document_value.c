@@ -62,7 +62,7 @@ static Range range_of(FieldKind kind)
     return (Range){INT64_MIN, INT64_MAX};
 }
 
-/* A whole number as sign and size. */
+/* An integer as sign and magnitude. */
 typedef struct Whole {
     bool negative;
     uint64_t size;
@@ -215,7 +215,8 @@ static bool add_word(Arena *arena, const EnumType *type, Bytes text, Buffer *out
                  arena_printf(arena, "%.*s is not known here", BYTES_ARGS(text)));
 }
 
-/* An API's enum: by its name, checked here for the nearest one; or by number. */
+/* An enum in the JSON of an API: by name, or by number. An unknown name is reported here, to name
+   the nearest one. */
 static bool add_enum(Arena *arena, const FieldType *field, const FieldRules *rules,
                      const JsonNode *node, Buffer *out, ValueMistake *mistake)
 {

@@ -1,5 +1,4 @@
-/* Which converters refuse values, so that the report of losses tells every error before it
-   happens. */
+/* Which converters can refuse values, so that the loss report lists every possible error. */
 #include "adapters/mapping/expr.h"
 
 static const char *out_of_range(FieldKind from, FieldKind to)
@@ -16,7 +15,8 @@ static const EnumEntry *entry_of(const Converter *converter, int32_t number)
     return NULL;
 }
 
-/* A number that only the other version has a name for is no number without a name. */
+/* Whether `to` has a name for a number that has no name in `from`. Such a number is an error, not
+   kept as unknown. */
 static bool names_more(const EnumType *to, const EnumType *from)
 {
     for (uint32_t i = 0; i < to->n_values; i++) {
@@ -35,7 +35,7 @@ const char *converter_lacks_numbers(const Converter *converter)
                                    : "a number without a name";
 }
 
-/* Values with a name that is said to be an error are told by their names. */
+/* Named values that are errors are reported by name; this is for the other numbers. */
 static const char *refused_by_number(const Converter *converter)
 {
     if (converter->has_fallback || !converter_lacks_numbers(converter))
@@ -56,7 +56,7 @@ static const char *refused_as_flag(const Converter *converter)
 
 static const char *refused_as_amount(const Converter *converter)
 {
-    /* A part of 2^64 fits in 64 bits. */
+    /* A uint64 divided by the unit fits into 64 bits. */
     bool wide = converter->unit > 1 && !number_narrows(KIND_INT64, converter->units->kind);
     return wide ? NULL : out_of_range(converter->from.kind, converter->units->kind);
 }
@@ -111,7 +111,7 @@ const char *converter_refuses(const Converter *converter)
         return from == KIND_BYTES ? "bytes that hold no message are an error" : NULL;
     case CONVERT_NUMBER_TEXT:
     case CONVERT_SENTINEL:
-    case CONVERT_TYPE_URL: /* what is in it has lines of its own */
+    case CONVERT_TYPE_URL: /* its content has lines of its own */
     case CONVERT_MEMBER: return NULL;
     }
     return NULL;

@@ -1,6 +1,6 @@
 #include "adapters/mapping/error_types.h"
 
-extern const Bytes error_types_set; /* adapters/proto/google/rpc, compiled with the program */
+extern const Bytes error_types_set; /* adapters/proto/google/rpc, compiled in */
 
 Result error_types_load(Arena *arena, const MappingSet **set_out)
 {

@@ -54,7 +54,7 @@ bool field_is_implicit(const FieldType *field)
     return !field->repeated && !field->presence;
 }
 
-/* Bits of magnitude that a kind holds exactly. */
+/* The number of bits of magnitude that the kind represents exactly. */
 static int kind_bits(FieldKind kind)
 {
     switch (kind) {
@@ -93,7 +93,7 @@ bool literal_is_zero(const Literal *literal, ValueType type)
     case KIND_MESSAGE:
     case KIND_GROUP: return literal->bytes.size == 0;
     default:
-        /* All bits clear: minus zero is a value of its own, as on the wire. */
+        /* All bits zero: -0.0 is not zero, as on the wire. */
         return literal->u == 0;
     }
 }
@@ -105,7 +105,7 @@ bool literal_equal(const Literal *a, const Literal *b, ValueType type)
     case KIND_BYTES:
     case KIND_MESSAGE:
     case KIND_GROUP: return bytes_equal(a->bytes, b->bytes);
-    default: return a->u == b->u; /* minus zero is another number than zero, as on the wire */
+    default: return a->u == b->u; /* -0.0 differs from 0.0, as on the wire */
     }
 }
 
@@ -335,7 +335,7 @@ const Expr *expr_join(Arena *arena, const Expr *first, const Expr *second)
     return expr;
 }
 
-/* The type of what `mapping` makes of each. */
+/* An expression with the result type of `mapping`, for each element of the argument. */
 static Expr *make_each(Arena *arena, ExprKind kind, const Mapping *mapping, const Expr *arg)
 {
     Expr *expr = make(arena, kind, (ValueType){KIND_MESSAGE, true, mapping->to, NULL}, 1);
@@ -446,7 +446,7 @@ bool expr_makes_up(const Expr *expr)
         uint32_t n = 0;
         for (uint32_t i = 0; i < expr->n_args; i++)
             n += expr_makes_up(expr->args[i]);
-        /* One part of a template that is there alone is an error. */
+        /* If only some parts of a template are set, that is an error, not absence. */
         return n == expr->n_args || (n && expr->converter->code == CONVERT_TEMPLATE);
     }
     case EXPR_BUILD:
@@ -474,7 +474,7 @@ bool expr_makes_up(const Expr *expr)
     return false;
 }
 
-/* Does a table give zero for another number? */
+/* Whether a table converts a number other than zero to zero. */
 static bool makes_zero(const Converter *converter)
 {
     for (uint32_t i = 0; i < converter->n_entries; i++) {

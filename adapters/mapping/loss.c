@@ -35,17 +35,17 @@ static void add_line(LossReport *report, Loss line)
         report->counts[line.kind]++;
 }
 
-/* ---- What an expression does, in words ------------------------------------------------------- */
+/* ---- Describing an expression ---------------------------------------------------------------- */
 
-/* What was seen on the way through one expression. */
+/* The result of walking through one expression. */
 typedef struct Sight {
     Arena *arena;
     const MessageType *from;
     Buffer paths, how;
     LossKind kind;
     bool loud;
-    bool counted; /* something may be lost without an error */
-    bool any;     /* it reads an Any, whose content is not looked at */
+    bool counted; /* it may lose something without an error */
+    bool any;     /* it reads an Any, whose content is not examined */
     const Loss *said;
 } Sight;
 
@@ -55,7 +55,7 @@ static void see_kind(Sight *sight, LossKind kind)
         sight->kind = kind;
 }
 
-/* Whether it stands among the phrases, which commas separate. */
+/* Whether the text is one of the comma-separated phrases. */
 static bool is_said(Bytes phrases, const char *text)
 {
     size_t size = strlen(text);
@@ -70,7 +70,7 @@ static bool is_said(Bytes phrases, const char *text)
     return false;
 }
 
-/* Once. Without an arena nothing is told, only counted. */
+/* Adds a phrase, unless it is there already. Without an arena, no text is made. */
 static void say(Sight *sight, const char *text)
 {
     if (!sight->arena || is_said(buffer_bytes(&sight->how), text))
@@ -142,7 +142,7 @@ static const char *number_name(Sight *sight, const EnumType *type, int32_t numbe
     return arena_printf(sight->arena, "%d", number);
 }
 
-/* Another value that becomes the same one, and comes first. */
+/* An earlier entry whose value becomes the same one; or NULL. */
 static const EnumEntry *first_alike(const Converter *converter, const EnumEntry *entry)
 {
     for (const EnumEntry *other = converter->entries; other < entry; other++) {
@@ -152,7 +152,7 @@ static const EnumEntry *first_alike(const Converter *converter, const EnumEntry 
     return NULL;
 }
 
-/* Values that have no counterpart. */
+/* Describes the values without a counterpart. */
 static void see_refused_values(Sight *sight, const Converter *converter)
 {
     const EnumType *from = converter->from.enumeration;
@@ -165,7 +165,7 @@ static void see_refused_values(Sight *sight, const Converter *converter)
     }
 }
 
-/* Values that share one. */
+/* Describes the values that become the same one. */
 static void see_shared_values(Sight *sight, const Converter *converter)
 {
     const EnumType *from = converter->from.enumeration, *to = converter->to.enumeration;
@@ -179,7 +179,7 @@ static void see_shared_values(Sight *sight, const Converter *converter)
     }
 }
 
-/* Values that become the one that stands for all that have no counterpart. */
+/* Describes the values that become the fallback. */
 static void see_fallback(Sight *sight, const Converter *converter)
 {
     const EnumType *from = converter->from.enumeration, *to = converter->to.enumeration;
@@ -199,7 +199,7 @@ static void see_fallback(Sight *sight, const Converter *converter)
                n == 1 ? "becomes" : "become", number_name(sight, to, converter->fallback.to));
 }
 
-/* Texts that become the same one. */
+/* Describes the texts that become the same one. */
 static void see_shared_texts(Sight *sight, const Converter *converter)
 {
     for (uint32_t i = 1; i < converter->n_entries; i++) {
@@ -244,7 +244,7 @@ static void see_convert(Sight *sight, const Expr *expr)
     }
 }
 
-/* Parts that are composed; the other version may not have all of them. */
+/* The parts of a composed text; a message may not have all of them. */
 static void see_parts(Sight *sight, const Expr *template)
 {
     for (uint32_t i = 0; i < template->n_args; i++) {
@@ -259,7 +259,7 @@ static void see_parts(Sight *sight, const Expr *template)
     }
 }
 
-/* What nobody is told of as a source may fail, too. */
+/* An argument that is not described as a source may fail, too. */
 static void see_aside(Sight *sight, const Expr *expr)
 {
     Sight aside = {.from = sight->from};
@@ -268,7 +268,7 @@ static void see_aside(Sight *sight, const Expr *expr)
     sight->any |= aside.any;
 }
 
-/* A time that a list gives is written as its text. */
+/* Whether the constant is the text of a time, and so is printed as that. */
 static bool is_time(const Converter *converter, const Literal *text)
 {
     TimeParts time;
@@ -278,7 +278,7 @@ static bool is_time(const Converter *converter, const Literal *text)
                 : timestamp_read(text->bytes, &time));
 }
 
-/* A constant that no conversion can refuse. */
+/* Whether the expression is a constant, which no conversion can refuse. */
 static bool is_given(const Expr *expr)
 {
     if (expr->kind == EXPR_WRAP)
@@ -403,7 +403,7 @@ static const char *text_of(Buffer *buffer)
     return (const char *)buffer->data;
 }
 
-/* Can it yield nothing for a message that has all that its own version requires? */
+/* Whether it may be absent for a message that has all fields which its version requires. */
 static bool may_be_absent(const Expr *expr)
 {
     switch (expr->kind) {
@@ -423,7 +423,7 @@ static bool may_be_absent(const Expr *expr)
     }
 }
 
-/* What a rule does; `value` NULL: there is none. */
+/* Describes a rule; `value` is NULL for a field without a rule. */
 static void see_rule(Sight *sight, const FieldType *target, const Expr *value)
 {
     if (value)
@@ -494,7 +494,7 @@ static bool same_source(const Expr *a, const Expr *b)
                0;
 }
 
-/* Does it split the text by the same template as `part` does? */
+/* Whether it splits the text of the same field by the same template as `part`. */
 static bool splits(const Expr *expr, const Expr *part)
 {
     const Converter *own = part_of(expr);
@@ -511,8 +511,8 @@ static bool splits(const Expr *expr, const Expr *part)
     return false;
 }
 
-/* A part that is lost: a text that does not match its template is an error, but mostly that is told
-   of the other parts. */
+/* A guard for a lost part of a template. That the text may not match the template is usually
+   reported with the other parts already. */
 static bool is_told_of_others(const Mapping *mapping, const Guard *guard)
 {
     for (uint32_t i = 0; part_of(guard->source) && i < mapping->n_rules; i++) {
@@ -595,15 +595,15 @@ static void visit_expr(Visited *visited, const Expr *expr)
         visit_expr(visited, expr->rules[i].value);
 }
 
-/* What may be met inside an Any and has no counterpart: a line for each that the list speaks of,
-   and one for all others. */
+/* Types inside an Any that have no counterpart: a line for each type in the list, and one line for
+   all others. */
 static void report_stranded(LossReport *report, const MappingSet *set)
 {
     Buffer unsaid = buffer_in(report->arena);
     for (uint32_t i = 0; i < set->n_stranded; i++) {
         const Loss *loss = set->stranded[i].loss;
         if (!set->stranded[i].at_end)
-            continue; /* the client's version has no such message */
+            continue; /* the source version has no such message */
         if (loss->file)
             add_line(report, *loss);
         else
@@ -617,7 +617,8 @@ static void report_stranded(LossReport *report, const MappingSet *set)
                                 .how = "inside an Any: no counterpart"});
 }
 
-/* What a list between made of a field that another drops may be an error, too. */
+/* Also visits the guards: the conversion of a field that a later list drops may be an error,
+   too. */
 static void visit_rules(Visited *visited, const Mapping *mapping)
 {
     for (uint32_t k = 0; k < mapping->n_rules; k++)
@@ -658,25 +659,26 @@ void loss_report_all(Arena *arena, const MappingSet *set, LossReport *report_out
     report_visited(report_out, set, &visited);
 }
 
-/* ---- Counted, without a word ----------------------------------------------------------------- */
+/* ---- Counts without text --------------------------------------------------------------------- */
 
-/* Messages that lead to each other, or a single one: whoever leads to one of them leads to all. */
+/* A strongly connected component: mappings that lead to each other, or a single one. */
 typedef struct LossGroup {
-    LossCounts own, all; /* `all`: with those of all groups that it leads to */
+    LossCounts own, all; /* `all`: including those of all groups that it leads to */
     struct LossGroup **inner;
     uint32_t n_inner;
-    uint64_t seen; /* in which count */
+    uint64_t seen; /* the number of the count that last included it */
     bool counted;
 } LossGroup;
 
-/* One mapping, and those that it leads to. */
+/* One mapping and those that it leads to. */
 typedef struct LossNode {
     const Mapping *mapping;
     LossCounts own;
     struct LossNode **inner;
     uint32_t n_inner, n_looked_at;
-    uint32_t number; /* in the order in which they are met; 0: not yet */
-    uint32_t oldest; /* the smallest number without a group that it is known to lead to */
+    uint32_t number; /* in the order of the visit; 0: not yet visited */
+    uint32_t
+        oldest; /* the smallest number of an ungrouped node that it leads to, as far as known */
     LossGroup *group;
 } LossNode;
 
@@ -688,7 +690,7 @@ typedef struct LossStack {
 struct LossCounter {
     Arena *arena;
     Table nodes;                       /* Mapping pointer -> LossNode */
-    LossStack path, ungrouped, groups; /* the last: that wait to be counted */
+    LossStack path, ungrouped, groups; /* groups: those still to be counted */
     uint32_t n_numbers;
     uint64_t n_counts;
 };
@@ -767,7 +769,7 @@ static LossNode *find_node(LossCounter *counter, const Mapping *mapping)
     return node;
 }
 
-/* What it loses by itself, and what it leads to, found out once. */
+/* Determines the node's own losses, and the mappings that it leads to. */
 static void look_at(LossCounter *counter, LossNode *node)
 {
     const Mapping *mapping = node->mapping;
@@ -791,7 +793,7 @@ static void enter(LossCounter *counter, LossNode *node)
     push(counter, &counter->ungrouped, node);
 }
 
-/* The groups that the nodes from `first` on lead to, each once. */
+/* Adds the groups that the nodes from `first` on lead to, without duplicates. */
 static void add_inner_groups(LossCounter *counter, LossGroup *group, size_t first)
 {
     size_t before = counter->groups.n;
@@ -811,7 +813,7 @@ static void add_inner_groups(LossCounter *counter, LossGroup *group, size_t firs
         group->inner[i] = pop(&counter->groups);
 }
 
-/* The oldest node of a group has been followed to the end: all that are younger belong to it. */
+/* The oldest node of a group is finished: all younger ungrouped nodes belong to the group. */
 static void make_group(LossCounter *counter, const LossNode *oldest)
 {
     LossGroup *group = arena_make(counter->arena, LossGroup);
@@ -837,7 +839,8 @@ static void leave(LossCounter *counter, LossNode *node)
         parent->oldest = node->oldest;
 }
 
-/* Tarjan's algorithm, without recursion: schemas may be deep. */
+/* Tarjan's algorithm for strongly connected components; without recursion, because schemas may be
+   deep. */
 static void find_groups(LossCounter *counter, LossNode *root)
 {
     enter(counter, root);

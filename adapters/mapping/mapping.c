@@ -39,11 +39,11 @@ const Loss *mapping_set_add_loss(Arena *arena, MappingSet *set, Loss *loss)
     return loss;
 }
 
-/* Room for what the rules of one message need. */
+/* Memory for the rules of the identities, allocated in few blocks. */
 typedef struct IdentityRoom {
-    Expr *fields;            /* of each field */
+    Expr *fields;            /* one for each field */
     const FieldType **steps; /* likewise */
-    Expr *messages;          /* of each that holds messages */
+    Expr *messages;          /* one for each field with messages */
     const Expr **args;       /* likewise */
 } IdentityRoom;
 
@@ -52,13 +52,13 @@ static ValueType field_value_type(const FieldType *field)
     return (ValueType){field->kind, field->repeated, field->message, field->enumeration};
 }
 
-/* What it holds, of a map each of its values; NULL: no message. */
+/* The message type of the field, or of a map's values; NULL if they are not messages. */
 static const MessageType *message_in(const FieldType *field)
 {
     return field->map ? message_field_by_number(field->message, 2)->message : field->message;
 }
 
-/* What the field holds: itself, or a message through its own identity. */
+/* The expression for a field: the field itself, or its message through that type's identity. */
 static const Expr *identity_of(const FieldType *field, const Mapping *mappings, IdentityRoom *room)
 {
     const MessageType *message = message_in(field);

@@ -1,4 +1,4 @@
-/* A mapping as text: one rule or guard a line. */
+/* A mapping as text: one line for each rule or guard. */
 #include "adapters/mapping/expr.h"
 
 static void print_args(const Expr *expr, Buffer *out)
@@ -12,7 +12,7 @@ static void print_args(const Expr *expr, Buffer *out)
     buffer_add_byte(out, ')');
 }
 
-/* "Money{units: 1, nanos: 5}", of its wire bytes. */
+/* Prints a message from its wire bytes: "Money{units: 1, nanos: 5}". */
 static void print_message(Buffer *out, Bytes content, const MessageType *type)
 {
     WireReader reader = wire_reader(content);
@@ -58,7 +58,7 @@ void literal_print(Buffer *out, const Literal *literal, ValueType type)
     }
 }
 
-/* Of a list its elements, which are records of field 1. */
+/* A list is printed as its elements, which are records of field 1. */
 static void print_constant(const Expr *expr, Buffer *out)
 {
     if (!expr->type.repeated) {

@@ -1,5 +1,5 @@
-/* Which mappings change nothing: all are supposed to until one is found that does, and then those
-   that lead to it, until nothing more is found. Recursive types need it that way round. */
+/* Which mappings change nothing. All are assumed to, until one is found that does; then so do those
+   that lead to it, repeated until there are no more. Recursive types require this direction. */
 #include "adapters/mapping/expr.h"
 
 static bool same_enum(const EnumType *a, const EnumType *b)
@@ -31,7 +31,8 @@ static bool same_meaning(const FieldType *a, const FieldType *b)
            bytes_equal(a->default_value, b->default_value);
 }
 
-/* The mapping or type that a field's value goes through; false when anything happens to it. */
+/* The expression that reads the field if its value is not changed, apart from a mapping of its
+   message; else NULL. */
 static const Expr *plain_field(const Expr *value, bool same_package)
 {
     if (value->kind == EXPR_MESSAGE && value->mapping->identity)

@@ -4,14 +4,14 @@
 
 enum { MOST_DEPTH = 32 };
 
-/* The target's path so far, from the inside out. */
+/* The path in the target so far; the innermost step first. */
 typedef struct TargetPath {
     const struct TargetPath *outer;
     const char *name;
     Bytes element; /* "[2]", of a list or map; or empty */
 } TargetPath;
 
-/* ---- What is found --------------------------------------------------------------------------- */
+/* ---- Results --------------------------------------------------------------------------------- */
 
 static void write_path(Buffer *out, const TargetPath *path)
 {
@@ -33,7 +33,7 @@ static bool has_path(const PathRewrite *r, Bytes path)
     return false;
 }
 
-/* `rest`: what the source's path says below the field that was matched. */
+/* `rest`: the part of the source path below the matched field. */
 static void add_path(PathRewrite *r, const TargetPath *target, Bytes rest)
 {
     Buffer path = buffer_in(r->paths.arena);
@@ -45,13 +45,14 @@ static void add_path(PathRewrite *r, const TargetPath *target, Bytes rest)
     r->found = true;
     if (has_path(r, buffer_bytes(&path)))
         return;
-    r->full |= r->n_paths++ >= PATH_REWRITE_MOST; /* each is looked for among the others */
+    r->full |=
+        r->n_paths++ >= PATH_REWRITE_MOST; /* limited, because each is compared with the others */
     wire_add_bytes(&r->paths, 1, buffer_bytes(&path));
 }
 
-/* ---- How paths and fields lie to each other -------------------------------------------------- */
+/* ---- Matching a path and a field ------------------------------------------------------------- */
 
-/* One step of a path, "lines[2]" or `labels["a.b"]`, in its parts. */
+/* One step of a path, "lines[2]" or `labels["a.b"]`, split into name and element. */
 typedef struct PathPart {
     Bytes name, element;
 } PathPart;
@@ -68,7 +69,7 @@ static size_t element_end(Bytes path, size_t at)
     return at + 1;
 }
 
-/* The step in front, taken off. False: there is none. */
+/* Removes the first step from the path. False: there is none. */
 static bool take_step(const PathRewrite *r, Bytes *path, PathPart *step_out)
 {
     Bytes rest = *path;
@@ -97,7 +98,7 @@ static bool is_named(const PathRewrite *r, const FieldType *field, Bytes name)
 
 typedef enum Match { MATCH_NONE, MATCH_ABOVE, MATCH_EXACT, MATCH_BELOW } Match;
 
-/* How the path lies to the field that is read: it names something above it, itself, or below. */
+/* Whether the path names the field that is read, something above it, or something below it. */
 static Match match_steps(const PathRewrite *r, const Expr *field, Bytes path, Bytes *element_out,
                          Bytes *rest_out)
 {
@@ -108,7 +109,7 @@ static Match match_steps(const PathRewrite *r, const Expr *field, Bytes path, By
             return MATCH_ABOVE;
         if (!is_named(r, field->steps[i], step.name))
             return MATCH_NONE;
-        *element_out = step.element; /* only the last step may be a list */
+        *element_out = step.element; /* only the last step may have an element */
     }
     *rest_out = path;
     return path.data && path.size ? MATCH_BELOW : MATCH_EXACT;
@@ -119,16 +120,16 @@ static Match match_steps(const PathRewrite *r, const Expr *field, Bytes path, By
 static void rewrite_rules(PathRewrite *r, const Rule *rules, uint32_t n_rules,
                           const TargetPath *outer, Bytes path);
 
-/* How what is read gets into the target. */
+/* How the value that is read is converted on the way to the target. */
 typedef struct Reading {
     const Mapping *inner; /* a message goes through this */
     bool into_many;       /* the target is a list or map */
-    bool converted; /* a converter lies between: what is inside has no counterpart of its own */
-    bool taken;     /* one element of the list is taken: number `shift` */
-    int shift;      /* what is added to the number of an element */
+    bool converted;       /* by a converter: fields inside have no counterpart of their own */
+    bool taken;           /* only element number `shift` of the list is used */
+    int shift;            /* added to the index of an element */
 } Reading;
 
-/* "[2]" with another number. False: the element goes elsewhere. */
+/* Adjusts the index in "[2]". False: the element is not converted to this target. */
 static bool move_element(PathRewrite *r, Reading how, Bytes *element)
 {
     uint64_t index;
@@ -165,7 +166,7 @@ static void rewrite_field(PathRewrite *r, const Expr *field, const TargetPath *t
     TargetPath at = *target;
     if (field->type.repeated && how.into_many)
         at.element = element;
-    /* A mask cannot lead into a list; an error's path can, into one of its elements. */
+    /* A mask's path cannot lead into a list; the path of an error can, to one of its elements. */
     bool leads_on = match == MATCH_BELOW && !how.converted && (!field->type.repeated || one);
     if (leads_on && how.inner)
         rewrite_rules(r, how.inner->rules, how.inner->n_rules, &at, rest);
@@ -187,7 +188,7 @@ static void rewrite_expr(PathRewrite *r, const Expr *expr, const TargetPath *tar
         rewrite_expr(r, expr->args[0], target, through(how, expr->mapping), path);
     bool keyed = expr->kind == EXPR_KEYED || expr->kind == EXPR_LISTED;
     how.converted |= expr->kind == EXPR_CONVERT || keyed;
-    how.into_many &= !keyed; /* which element it becomes nobody knows */
+    how.into_many &= !keyed; /* the index of the resulting element is not known */
     how.taken |= expr->kind == EXPR_FIRST && expr->rest_kept;
     how.shift -= expr->kind == EXPR_REST;
     for (uint32_t i = 0;

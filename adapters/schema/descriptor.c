@@ -1,13 +1,12 @@
-/*
- * First pass over descriptor.proto's wire bytes: what is there. They are read straight into the
- * Schema: the generic tree of a descriptor set of 20 MB would cost more than the Schema itself.
- */
+/* First pass over the wire bytes of descriptor.proto: declares all types. The bytes are read
+   directly into the Schema, because a generic tree of a descriptor set of 20 MB would be larger
+   than the Schema itself. */
 #include "adapters/schema/schema_internal.h"
 
 #include <stdlib.h>
 
 enum {
-    MAX_NESTING = 64, /* messages declared within messages */
+    MAX_NESTING = 64, /* nesting of message declarations */
     MAX_ENUM_VALUES = 60000,
 };
 
@@ -18,7 +17,7 @@ Result descriptor_end(Loader *loader, const WireReader *reader, const char *what
                : OK;
 }
 
-/* ---- First pass: what is there --------------------------------------------------------------- */
+/* ---- First pass: declarations ---------------------------------------------------------------- */
 
 static Result count_message(Loader *loader, Bytes message, unsigned depth)
 {

@@ -1,4 +1,4 @@
-/* google/api/http.proto, read where annotations.proto puts it: in a MethodOptions. */
+/* Reads google.api.HttpRule from a MethodOptions (google/api/annotations.proto). */
 #include "adapters/schema/schema_internal.h"
 
 static Result read_custom(Loader *loader, Bytes pattern, HttpRule *rule)
@@ -56,7 +56,7 @@ Result http_rule_read(Loader *loader, Bytes from, bool additional, HttpRule *rul
         case 8: r = read_custom(loader, f.bytes, rule); break;
         case 11: r = read_additional(loader, f.bytes, additional, rule); break;
         case 12: rule->response_body = loader_text(loader, f.bytes); break;
-        default: break; /* the selector, and what newer versions add */
+        default: break; /* the selector, and fields of newer versions */
         }
     }
     return failed(r) ? r : descriptor_end(loader, &reader, "google.api.HttpRule");

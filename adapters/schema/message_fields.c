@@ -1,18 +1,19 @@
-/* Second pass over descriptor.proto's wire bytes: the fields of every message, linked. */
+/* Second pass over the wire bytes of descriptor.proto: reads the fields of all messages and links
+   their types. */
 #include "adapters/schema/schema_internal.h"
 
 #include <stdlib.h>
 
 enum {
-    MAX_FIELDS = 16000,   /* in one message: what by_name can index with both spellings */
-    DENSE_NUMBERS = 4096, /* field numbers that may be found by array */
+    MAX_FIELDS = 16000,   /* in one message: the limit of by_name, which has both spellings */
+    DENSE_NUMBERS = 4096, /* field numbers below this are found by array */
     LABEL_REQUIRED = 2,
     LABEL_REPEATED = 3,
     FIELD_BEHAVIOR_OPTION = 1052,
     FIELD_BEHAVIOR_REQUIRED = 2, /* google/api/field_behavior.proto */
 };
 
-/* What FieldDescriptorProto says, before it is linked. */
+/* A FieldDescriptorProto, not linked yet. */
 typedef struct FieldText {
     Bytes name, extendee, type_name, default_value, json_name;
     uint64_t number, label, type;
@@ -82,7 +83,7 @@ static bool is_scalar(FieldKind kind)
     return kind != KIND_STRING && kind != KIND_BYTES && kind != KIND_MESSAGE && kind != KIND_GROUP;
 }
 
-/* The message or enum that a field is of. */
+/* Links the message or enum type of a field. */
 static Result link_type(Loader *loader, const FieldText *text, FieldType *field)
 {
     if (field->kind == KIND_MESSAGE || field->kind == KIND_GROUP)
@@ -199,13 +200,13 @@ static Result index_names(Loader *loader, MessageType *type)
     return OK;
 }
 
-/* That of a proto3 `optional` is for presence only. */
+/* The oneof of a proto3 `optional` field is synthetic: it only gives presence. */
 static bool is_in_real_oneof(const FieldText *text)
 {
     return text->oneof_index >= 0 && !text->proto3_optional;
 }
 
-/* The oneofs of one message while it is read: the synthetic ones of proto3 `optional` fall away. */
+/* The oneofs of one message while it is read; synthetic ones are left out. */
 typedef struct OneofDraft {
     const char *name;
     uint32_t n_fields;
@@ -229,7 +230,7 @@ static void keep_real_oneofs(Loader *loader, MessageType *type, OneofDraft *draf
     }
 }
 
-/* After the fields have been sorted and stay where they are. */
+/* Call after the fields have been sorted, when their addresses are final. */
 static void link_oneofs(MessageType *type)
 {
     for (uint32_t i = 0; i < type->n_fields; i++) {
@@ -241,7 +242,7 @@ static void link_oneofs(MessageType *type)
     }
 }
 
-/* How many fields and oneofs; and the message's options. */
+/* Counts the fields and oneofs, and reads the options of the message. */
 static Result read_shape(Loader *loader, const DeclaredMessage *declared, MessageType *type,
                          uint32_t *n_fields_out, uint32_t *n_oneofs_out)
 {
@@ -347,7 +348,7 @@ static Result define_extension(Loader *loader, const DeclaredExtension *extensio
     return define_field(loader, extension->file, &text, field);
 }
 
-/* The plans count on a map entry's key and value. */
+/* Plans rely on a map entry having exactly a key and a value. */
 static Result check_map_entry(Loader *loader, const MessageType *type)
 {
     const FieldType *key = message_field_by_number(type, 1);

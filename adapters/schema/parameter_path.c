@@ -5,8 +5,8 @@ ParameterPath parameter_path(const MessageType *type, Bytes text)
     return (ParameterPath){.type = type, .rest = text.data ? text : bytes("", 0)};
 }
 
-/* "]" ends a key only before "." where something may follow, and only at the end where nothing
-   may: a key may have brackets in it. data NULL: there is none. */
+/* The key in "[...]". A key may contain "]": the closing one is followed by "." if a field may
+   follow, else it is the last character. data NULL: not closed. */
 static Bytes bracketed_key(Bytes text, bool may_go_on)
 {
     for (size_t i = 1; may_go_on && i + 1 < text.size; i++) {
@@ -16,13 +16,13 @@ static Bytes bracketed_key(Bytes text, bool may_go_on)
     return text.data[text.size - 1] == ']' ? bytes_slice(text, 1, text.size - 2) : BYTES_NONE;
 }
 
-/* What is left behind the first `n` bytes: after a dot, or nothing. */
+/* The text after the first `n` bytes and a dot; data NULL at the end. */
 static Bytes behind(Bytes text, size_t n)
 {
     return n < text.size ? bytes(text.data + n + 1, text.size - n - 1) : BYTES_NONE;
 }
 
-/* The key at the front of `text`, which begins with "[" or ".". */
+/* Takes the key at the start of `text`, which begins with "[" or ".". */
 static ParameterStep take_key(ParameterPath *path, Bytes text)
 {
     bool in_brackets = text.data[0] == '[';
@@ -38,7 +38,7 @@ static ParameterStep take_key(ParameterPath *path, Bytes text)
     return path->key.size ? PARAMETER_FIELD : PARAMETER_BAD_KEY;
 }
 
-/* The field at the front of `text`; a name with a bracket is that of a map. */
+/* The field at the start of `text`; a name before a bracket must be a map's. */
 static const FieldType *find_field(ParameterPath *path, Bytes text)
 {
     size_t dot = bytes_find(text, '.'), bracket = bytes_find(text, '[');

@@ -1,7 +1,7 @@
 #include "adapters/schema/schema.h"
 #include "base/arena.h"
 
-/* Pairs that are being compared, or were found the same: a recursive type meets itself again. */
+/* The pairs that are being compared, or are equal: needed for recursive types. */
 typedef struct Pairs {
     Arena *arena;
     Table seen;
@@ -33,7 +33,8 @@ static bool same_values(const EnumType *a, const EnumType *b)
 
 static bool same_message(Pairs *pairs, const MessageType *a, const MessageType *b);
 
-/* proto2's defaults mean what the reader takes an unset field for, so they count. */
+/* A proto2 default is the value of an unset field, so different defaults are a different
+   meaning. */
 static bool same_field(Pairs *pairs, const FieldType *a, const FieldType *b)
 {
     if (a->number != b->number || a->kind != b->kind || a->repeated != b->repeated ||

@@ -14,7 +14,7 @@ enum {
     MAX_FILES = 100000,
 };
 
-extern const Bytes well_known_set; /* google/protobuf/ *.proto, compiled with the program */
+extern const Bytes well_known_set; /* google/protobuf/ *.proto, compiled into the program */
 
 /* ---- Names ----------------------------------------------------------------------------------- */
 
@@ -101,7 +101,7 @@ const char *loader_join(Loader *loader, const char *scope, Bytes name)
 
 /* ---- Files ----------------------------------------------------------------------------------- */
 
-/* The files of a descriptor set, in its order, with the well-known ones that it left out. */
+/* The files of a descriptor set in its order, and the well-known files that it lacks. */
 typedef struct FileList {
     FileScope *items;
     size_t n, capacity;
@@ -133,7 +133,8 @@ static Result read_syntax(Loader *loader, FileScope *scope, Bytes syntax)
                 loader->name, scope->name, BYTES_ARGS(syntax));
 }
 
-/* Adds one FileDescriptorProto; the same file again is fine, another of the same name is not. */
+/* Adds one FileDescriptorProto. A duplicate is ignored; a different file with the same name is an
+   error. */
 static Result add_file(Loader *loader, FileList *list, Bytes descriptor)
 {
     FileScope scope = {.name = "", .package = "", .descriptor = descriptor};
@@ -198,7 +199,7 @@ static Bytes well_known_file(const char *name)
     return BYTES_NONE;
 }
 
-/* The list grows while it is walked: what is supplied may import in turn. */
+/* The list grows during the loop: added files may import others in turn. */
 static Result supply_missing(Loader *loader, FileList *list)
 {
     for (size_t i = 0; i < list->n; i++) {
@@ -233,7 +234,7 @@ static Result each_file(Loader *loader, const FileList *list, FilePass pass)
     return r;
 }
 
-/* Counted first, so that the types lie side by side and never move. */
+/* Types were counted first, so that each kind is one array that never moves. */
 static void make_room(Loader *loader)
 {
     Schema *schema = loader->schema;
@@ -285,8 +286,8 @@ Result schema_load(Arena *arena, Bytes descriptor_set, const char *name, const S
     return r;
 }
 
-/* The file's size, and a byte for the read that finds its end: a large set grows in no buffer that
-   would stay behind. */
+/* The size of the file, and a byte for the read that finds its end. So the buffer need not grow,
+   which would leave garbage in the arena. */
 static size_t first_room(FILE *file)
 {
     struct stat status;

@@ -1,11 +1,11 @@
-/* Which file of a schema declares a name. What stands at the top of files is in a table; what is in
-   it is looked up in the descriptor as it came: reflection asks for names that the linked types do
-   not keep, and seldom. */
+/* Which file of a schema declares a name, for reflection. Top-level declarations are in a table;
+   nested ones are searched in the descriptor's wire bytes, because such requests are rare and the
+   linked types do not have all of the names. */
 #include "adapters/schema/schema_internal.h"
 
 typedef enum Declared { DECLARED_MESSAGE, DECLARED_ENUM, DECLARED_SERVICE, DECLARED_LEAF } Declared;
 
-/* What a field of a FileDescriptorProto declares; false: nothing. */
+/* The kind of declaration in this field of a FileDescriptorProto; false: none. */
 static bool declared_in_file(uint32_t number, Declared *declared_out)
 {
     switch (number) {
@@ -32,8 +32,8 @@ static bool declared_in(Declared parent, uint32_t number, Declared *declared_out
     return false;
 }
 
-/* Takes the scope, and the dot behind it, off the front of *name: "a.b" and "a" leave "b" and
-   nothing. */
+/* Removes the scope and the dot after it from the start of *name: "a.b" becomes "b", and "a"
+   becomes empty. */
 static bool take_scope(Bytes *name, Bytes scope)
 {
     if (bytes_equal(*name, scope)) {
@@ -49,7 +49,7 @@ static bool take_scope(Bytes *name, Bytes scope)
 
 static bool declares(Declared declared, Bytes descriptor, Bytes name);
 
-/* Is there something of this name among what a descriptor declares? */
+/* Whether the descriptor has a nested declaration with this name. */
 static bool has_inside(Declared parent, Bytes descriptor, Bytes name)
 {
     WireReader reader = wire_reader(descriptor);
@@ -62,12 +62,12 @@ static bool has_inside(Declared parent, Bytes descriptor, Bytes name)
     return false;
 }
 
-/* Each level takes its part off the front of the name, which is relative to what the descriptor is
-   in. */
+/* Whether the descriptor declares the name, which is relative to its scope. Each level removes its
+   own part of the name. */
 static bool declares(Declared declared, Bytes descriptor, Bytes name)
 {
     if (declared == DECLARED_ENUM && has_inside(DECLARED_ENUM, descriptor, name))
-        return true; /* values stand beside their enum */
+        return true; /* enum values are siblings of their enum */
     if (!take_scope(&name, wire_find_bytes(descriptor, 1)))
         return false;
     return name.size == 0 || has_inside(declared, descriptor, name);
@@ -88,7 +88,7 @@ static bool file_declares(const SchemaFile *file, Bytes name)
     return false;
 }
 
-/* ---- Names at the top ------------------------------------------------------------------------ */
+/* ---- Top-level names ------------------------------------------------------------------------- */
 
 static void note(Loader *loader, const FileScope *scope, Bytes name)
 {
@@ -115,7 +115,7 @@ Result schema_note_names(Loader *loader, const FileScope *file)
     return OK;
 }
 
-/* The name itself or what it is in stands at the top of one file only. */
+/* The name, or the declaration that contains it, is at the top level of one file only. */
 const SchemaFile *schema_file_with(const Schema *schema, Bytes full_name)
 {
     for (size_t size = full_name.size; size > 0; size--) {

@@ -1,4 +1,4 @@
-/* Services and their methods, once the messages are there. */
+/* Reads services and their methods, after all messages. */
 #include "adapters/schema/schema_internal.h"
 
 enum {
@@ -6,7 +6,8 @@ enum {
     OPERATION_OPTION = 1049 /* google/longrunning/operations.proto */
 };
 
-/* A name in the scope of a package, the innermost first: "Order", "v1.Order", or in full. */
+/* Resolves a name in the scopes of a package, innermost first: "Order", "v1.Order", or a full
+   name. */
 static const MessageType *find_in_scope(Loader *loader, const char *package, Bytes name)
 {
     for (Bytes scope = bytes_of(package); scope.size;) {
@@ -22,7 +23,7 @@ static const MessageType *find_in_scope(Loader *loader, const char *package, Byt
     return schema_message(loader->schema, name);
 }
 
-/* Several records of the option are one. */
+/* The option may be split in several records, which are merged. */
 static Result read_operation(Loader *loader, Bytes from, MethodType *method)
 {
     const char *package = method->service->package;

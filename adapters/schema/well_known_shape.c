@@ -1,5 +1,4 @@
-/* Well-known types have JSON and converters of their own, which count on the fields that protobuf
-   gave them. */
+/* Checks the fields of well-known types: their JSON forms and converters rely on them. */
 #include "adapters/schema/schema_internal.h"
 
 static const struct {
@@ -7,7 +6,7 @@ static const struct {
     uint32_t number;
     FieldKind kind;
     bool repeated;
-    WellKnown message; /* of a map: its values' */
+    WellKnown message; /* of a map: that of its values */
 } rows[] = {
     {WELL_KNOWN_ANY, 1, KIND_STRING, false, WELL_KNOWN_NONE},
     {WELL_KNOWN_ANY, 2, KIND_BYTES, false, WELL_KNOWN_NONE},
@@ -26,7 +25,7 @@ static const struct {
     {WELL_KNOWN_LIST_VALUE, 1, KIND_MESSAGE, true, WELL_KNOWN_VALUE},
 };
 
-/* A map entry's shape is checked on its own, perhaps later. */
+/* A map entry is checked on its own, and perhaps not linked yet. */
 static WellKnown message_in(const FieldType *field)
 {
     const FieldType *value = field->map ? message_field_by_number(field->message, 2) : field;

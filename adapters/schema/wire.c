@@ -1,6 +1,6 @@
 #include "adapters/schema/wire.h"
 
-/* Up to eight groups of seven bits, pushed together in pairs, fours and eights. */
+/* Joins up to eight groups of seven bits: in pairs, then fours, then eights. */
 static uint64_t join_sevens(uint64_t eight)
 {
     eight &= UINT64_C(0x7f7f7f7f7f7f7f7f);
@@ -54,7 +54,7 @@ static const uint8_t *skip_fixed(const uint8_t *at, const uint8_t *end, ptrdiff_
     return end - at >= size ? at + size : NULL;
 }
 
-/* Skips what is no group. */
+/* Skips a value that is not a group. */
 static const uint8_t *skip_plain(const uint8_t *at, const uint8_t *end, WireType type)
 {
     uint64_t ignored;
@@ -69,7 +69,7 @@ static const uint8_t *skip_plain(const uint8_t *at, const uint8_t *end, WireType
     return NULL;
 }
 
-/* The stack of open groups is on the C stack: its depth is bounded, and it needs no arena. */
+/* The open groups are on the C stack, because their depth is limited. */
 const uint8_t *wire_skip_group(const uint8_t *at, const uint8_t *end, uint32_t number,
                                const uint8_t **payload_end_out)
 {
@@ -137,7 +137,7 @@ static const uint8_t *read_fixed(const uint8_t *at, const uint8_t *end, unsigned
     return behind;
 }
 
-/* Reads the payload behind the tag, and returns the place behind it. */
+/* Reads the value after the tag; returns the position after it. */
 static const uint8_t *read_value(const uint8_t *at, const uint8_t *end, WireField *field)
 {
     switch (field->type) {

@@ -18,7 +18,7 @@ typedef struct Parser {
     Arena *arena;
     JsonNode *free, *free_end; /* the rest of the newest slab */
     uint32_t slab;
-    uint32_t depth, elements; /* what is left of the limits */
+    uint32_t depth, elements; /* remaining limits */
     Result failure;
 } Parser;
 
@@ -56,7 +56,8 @@ static bool out_of_memory(Parser *p)
 
 /* ---- Strings --------------------------------------------------------------------------------- */
 
-/* The first byte from `at` on that is not plain. */
+/* The first byte from `at` on that needs a closer look: a quote, backslash, control character or
+   non-ASCII byte. */
 static const uint8_t *skip_plain(const uint8_t *at, const uint8_t *end)
 {
     while (end - at >= 8) {
@@ -80,7 +81,7 @@ static int hex_digit(uint8_t c)
     return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
 }
 
-/* The four digits behind "\u". */
+/* Reads the four digits after "\u". */
 static bool read_hex4(Parser *p, const uint8_t **at, uint32_t *unit_out)
 {
     *unit_out = 0;
@@ -146,7 +147,7 @@ static bool read_escaped(Parser *p, const uint8_t *from, const uint8_t *at, Byte
             return refuse(p, at, "a control character in a string");
         from = at;
         if (*at != '\\')
-            at++; /* part of a character that is checked when all is there */
+            at++; /* UTF-8 is checked at the end */
         else if (read_escape(p, &at, &out))
             from = at;
         else
@@ -160,7 +161,7 @@ static bool read_escaped(Parser *p, const uint8_t *from, const uint8_t *at, Byte
     return true;
 }
 
-/* Behind the opening quote. */
+/* Called after the opening quote. */
 static bool read_string(Parser *p, Bytes *text_out)
 {
     const uint8_t *from = p->at, *at = skip_plain(from, p->end);
@@ -277,7 +278,7 @@ static bool read_name(Parser *p, JsonNode *child)
     return true;
 }
 
-/* Behind the opening bracket. */
+/* Called after the opening bracket. */
 static bool read_children(Parser *p, JsonNode *node, uint8_t close)
 {
     JsonNode **tail = &node->first;

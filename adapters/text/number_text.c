@@ -37,7 +37,7 @@ static size_t count_digits(uint64_t number)
         UINT64_C(1000000000000000000),
         UINT64_C(10000000000000000000),
     };
-    /* 1233 / 4096 is just above the logarithm of 2. */
+    /* 1233 / 4096 is slightly more than log10(2). */
     size_t about = (size_t)((64 - __builtin_clzll(number | 1)) * 1233) >> 12;
     return about + (number >= powers[about]);
 }
@@ -69,7 +69,7 @@ size_t number_write_i64(uint8_t *to, int64_t number)
     return 1 + number_write_u64(to + 1, -(uint64_t)number);
 }
 
-/* Whole numbers below 10^digits, which %g writes as plain digits. Zero may be negative. */
+/* Integers below 10^digits, which %g writes as plain digits. -0.0 is not one. */
 static bool is_short_whole(double number, double limit)
 {
     return number > -limit && number < limit && (double)(int64_t)number == number &&
@@ -90,11 +90,9 @@ static size_t write_places(uint8_t *to, bool negative, uint64_t scaled, unsigned
     return size + places;
 }
 
-/*
- * The usual fractions: few digits, which one division gives back exactly. A decimal of up to 15
- * digits (a float: 6) that reads as `number` is also what printing it with that many digits gives.
- * 0: it is none.
- */
+/* Fast path for fractions with few digits, which one division restores exactly. A decimal of up to
+   15 digits (float: 6) that reads as `number` is also the result of printing it with that many
+   digits. Returns 0 if it does not apply. */
 static size_t write_fraction(uint8_t *to, double number, double limit, bool is_float)
 {
     static const double powers[] = {1e0, 1e1, 1e2, 1e3, 1e4, 1e5, 1e6};
@@ -146,12 +144,13 @@ size_t number_write_float(uint8_t *to, float number)
 
 /* ---- Reading --------------------------------------------------------------------------------- */
 
-/* -digits[.digits][e[+-]digits], taken apart. */
+/* The parts of -digits[.digits][e[+-]digits]. */
 typedef struct Decimal {
     bool negative;
-    uint64_t digits;   /* the first ones, as many as fit, without point and zeros at either end */
-    unsigned n_digits; /* of all, counted the same way */
-    int64_t exponent;  /* value = digits * 10^exponent, when all digits fitted */
+    uint64_t digits; /* the first digits, as many as fit, without the point and leading and trailing
+                        zeros */
+    unsigned n_digits; /* number of all digits, counted likewise */
+    int64_t exponent;  /* value = digits * 10^exponent, if all digits fit */
 } Decimal;
 
 enum {
@@ -173,7 +172,8 @@ static const uint8_t *read_exponent(const uint8_t *at, const uint8_t *end, int64
     return at == start ? NULL : at;
 }
 
-/* One digit more. Zeros are held back until it is known that they are not the last. */
+/* Adds a digit. Zeros are only counted, and added when a later nonzero digit shows that they are
+   not trailing. */
 static void take_digit(Decimal *d, uint8_t digit, unsigned *zeros, bool fraction)
 {
     d->exponent -= fraction;
@@ -191,7 +191,7 @@ static void take_digit(Decimal *d, uint8_t digit, unsigned *zeros, bool fraction
         d->digits = d->digits * 10 + digit;
 }
 
-/* JSON's grammar. */
+/* The number grammar of JSON (RFC 8259 section 6). */
 static bool read_decimal(Bytes text, Decimal *d)
 {
     if (text.size == 0)
@@ -228,7 +228,8 @@ static bool whole_value(const Decimal *d, uint64_t *value_out)
     *value_out = d->digits;
     if (d->digits == 0)
         return true;
-    /* Twenty digits or more may still fit 64 bits: only then are they not all in d->digits. */
+    /* More than 19 significant digits are not all in d->digits: such a number is refused in this
+       notation, even if it fits 64 bits. */
     if (d->exponent < 0 || d->n_digits + d->exponent > FITTING_DIGITS + 1 ||
         d->n_digits > FITTING_DIGITS)
         return false;
@@ -285,7 +286,8 @@ bool number_read_i64(Bytes text, int64_t *number_out)
     return true;
 }
 
-/* Exact when both fit a double without rounding: one operation, rounded once (Clinger, 1990). */
+/* Exact if both operands fit a double without rounding: one operation, rounded once (Clinger,
+   1990). */
 static bool exact_double(const Decimal *d, double *number_out)
 {
     static const double powers[] = {1e0,  1e1,  1e2,  1e3,  1e4,  1e5,  1e6,  1e7,
@@ -300,9 +302,12 @@ static bool exact_double(const Decimal *d, double *number_out)
     return true;
 }
 
-enum { LONGEST_NUMBER = 800 }; /* characters; 768 digits tell all doubles and their halves apart */
+enum {
+    LONGEST_NUMBER = 800
+}; /* characters; 768 digits distinguish all doubles and the midpoints between them */
 
-/* strtod and strtof want a NUL. `room` is LONGEST_NUMBER large, and the text shorter. */
+/* strtod and strtof need a terminating NUL. `room` has LONGEST_NUMBER bytes; the text must be
+   shorter. */
 static const char *terminated(Bytes text, char *room)
 {
     memcpy(room, text.data, text.size);
@@ -328,7 +333,7 @@ bool number_read_float(Bytes text, float *number_out)
     char room[LONGEST_NUMBER];
     if (!read_decimal(text, &d) || text.size >= sizeof(room))
         return false;
-    /* Whole and below 2^24: no rounding at all. */
+    /* An integer up to 2^24 is exact. */
     if (d.exponent == 0 && d.n_digits <= FITTING_DIGITS && d.digits <= 1u << 24)
         *number_out = d.negative ? -(float)d.digits : (float)d.digits;
     else

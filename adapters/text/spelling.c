@@ -10,7 +10,7 @@ typedef struct Unit {
     int64_t worth;
 } Unit;
 
-/* From the largest on, and longer names before those that they begin with. */
+/* The largest unit first, and a name before its prefixes. */
 static const Unit times[] = {
     {"d", 86400 * SECOND},
     {"h", 3600 * SECOND},

@@ -55,7 +55,7 @@ static bool take_digits(Cursor *c, int n, int32_t *number_out)
     return true;
 }
 
-/* Up to nine digits behind the point, as billionths. */
+/* Up to nine digits after the point, in nanoseconds. */
 static bool take_fraction(Cursor *c, int32_t *nanos_out)
 {
     int digits = 0;
@@ -162,7 +162,7 @@ static uint8_t *put_digits(uint8_t *to, uint32_t number, int n)
     return to + n;
 }
 
-/* No digits, three, six or nine. */
+/* Writes no digits, three, six or nine. */
 static uint8_t *put_fraction(uint8_t *to, uint32_t nanos)
 {
     if (nanos == 0)

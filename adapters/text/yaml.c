@@ -12,10 +12,10 @@ enum { DEFAULT_DEPTH = 64, DEFAULT_ELEMENTS = 1000000 };
 /* A sequence or mapping that is open at the moment. */
 typedef struct Level {
     JsonNode *node;
-    JsonNode **end; /* where the next child is hung */
+    JsonNode **end; /* where the next child is linked */
     Table names;    /* of a mapping: name -> JsonNode */
-    bool has_name;  /* of a mapping: a key was read, its value is next */
-    bool skip;      /* and that value is dropped: its key is wrong */
+    bool has_name;  /* mapping: a key was read, and its value is next */
+    bool skip;      /* that value is dropped, because its key is invalid */
     Bytes name;
     YamlPlace name_place;
 } Level;
@@ -29,7 +29,7 @@ typedef struct Reader {
     uint32_t places_capacity;
     Level *levels; /* limits.depth of them */
     uint32_t depth;
-    uint32_t skipping; /* levels open inside a value that is dropped */
+    uint32_t skipping; /* number of open levels inside a value that is dropped */
     bool started;
 } Reader;
 
@@ -84,7 +84,7 @@ static void add_place(Reader *reader, YamlPlace place)
     reader->places[document->n_places++] = place;
 }
 
-/* Hangs the node in its parent and gives it its name. */
+/* Links the node to its parent and sets its name. */
 static void attach(Reader *reader, JsonNode *node, YamlPlace *place)
 {
     Level *level = innermost(reader);
@@ -104,7 +104,7 @@ static void attach(Reader *reader, JsonNode *node, YamlPlace *place)
     level->node->count++;
 }
 
-/* Adds a node at this place of the tree; NULL when the text is too large. */
+/* Adds a node at the current position of the tree; NULL if the text is too large. */
 static JsonNode *add_node(Reader *reader, JsonKind kind, const yaml_mark_t *mark)
 {
     if (reader->document->n_places >= reader->limits.elements) {
@@ -120,9 +120,9 @@ static JsonNode *add_node(Reader *reader, JsonKind kind, const yaml_mark_t *mark
     return node;
 }
 
-/* ---- Events: each gives false when reading cannot go on -------------------------------------- */
+/* ---- Events: each returns false if reading cannot continue ----------------------------------- */
 
-/* True when the value that begins here is dropped, because its key was. */
+/* Whether the value that begins here is dropped, because its key was invalid. */
 static bool dropped(Reader *reader)
 {
     Level *level = innermost(reader);
@@ -321,7 +321,7 @@ void yaml_parse(Arena *arena, Bytes text, const char *file, const JsonLimits *li
     reader.levels = arena_array(arena, Level, reader.limits.depth);
 
     yaml_parser_t parser;
-    CHECK(yaml_parser_initialize(&parser)); /* fails only without memory */
+    CHECK(yaml_parser_initialize(&parser)); /* fails only if out of memory */
     yaml_parser_set_input_string(&parser, text.size ? text.data : (const uint8_t *)"", text.size);
     read_events(&reader, &parser);
     yaml_parser_delete(&parser);

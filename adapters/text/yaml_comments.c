@@ -12,7 +12,7 @@ typedef struct Span {
 typedef struct Spans {
     Span *items;
     uint32_t n, capacity;
-    size_t end; /* nothing is known of what stands behind it */
+    size_t end; /* libyaml has read the text up to here */
 } Spans;
 
 static void span_add(Arena *arena, Spans *spans, Span span)
@@ -30,7 +30,7 @@ static Spans scalars(Arena *arena, Bytes text)
 {
     Spans spans = {0};
     yaml_parser_t parser;
-    CHECK(yaml_parser_initialize(&parser)); /* fails only without memory */
+    CHECK(yaml_parser_initialize(&parser)); /* fails only if out of memory */
     yaml_parser_set_encoding(&parser, YAML_UTF8_ENCODING);
     yaml_parser_set_input_string(&parser, text.size ? text.data : (const uint8_t *)"", text.size);
     for (bool going = true; going;) {
@@ -68,7 +68,7 @@ static void comment_add(Arena *arena, YamlComments *comments, YamlComment commen
     comments->items[comments->n++] = comment;
 }
 
-/* Where a reader of the text is: in bytes, in characters, and in lines and columns. */
+/* A position in the text: in bytes, in characters, and as line and column. */
 typedef struct Cursor {
     Bytes text;
     size_t at, character, line_start;
@@ -91,7 +91,8 @@ static void step(Cursor *c)
     }
 }
 
-/* At a "#" outside of scalars: a comment, if a space or nothing stands before it. */
+/* At a "#" outside of scalars: it begins a comment if it is at the start of the line or after a
+   space. */
 static bool begins_comment(const Cursor *c)
 {
     return c->text.data[c->at] == '#' &&
