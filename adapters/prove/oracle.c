@@ -1,6 +1,6 @@
 #include "adapters/prove/oracle_internal.h"
 
-/* The values that a path leads to; an expression's result. */
+/* The values at a path, or the result of an expression. */
 typedef struct Found {
     TreeValue *values;
     uint32_t n;
@@ -83,7 +83,7 @@ static Result convert_one(Oracle *o, const FieldChange *change, const TreeValue 
     return OK;
 }
 
-/* A map's entry: the key stays, the value is converted; one that is not there is zero. */
+/* Converts a map's entry: the key is kept, the value is converted; a missing one is zero. */
 static Result convert_entry(Oracle *o, const FieldChange *change, const Tree *from,
                             const MessageType *to_type, TreeValue *to)
 {
@@ -129,7 +129,7 @@ static Result convert_all(Oracle *o, const FieldChange *change, const FieldType 
     return OK;
 }
 
-/* An unset enum says zero, and zero may be another number there. */
+/* An unset enum is zero, which may become another number. */
 static void keep_zero(Oracle *o, const FieldChange *change, Found *found)
 {
     const Converter *converter = change->convert[o->to];
@@ -156,7 +156,7 @@ static Result take_sentinel(Oracle *o, const ChangeEnd *from, Found *found)
     return OK;
 }
 
-/* A kind that is unset is zero. */
+/* An unset kind counts as zero. */
 static bool when_holds(Oracle *o, const ChangeEnd *from, const Tree *tree)
 {
     if (!from->when.n_steps)
@@ -169,7 +169,7 @@ static bool when_holds(Oracle *o, const ChangeEnd *from, const Tree *tree)
     return literal_equal(&found.values[0].plain, &from->when_value, type);
 }
 
-/* No amount is zero of a currency that is there. */
+/* If the currency is set, an unset amount is zero. */
 static bool has_currency(Oracle *o, const FieldChange *change, const Tree *tree)
 {
     const Converter *converter = change->convert[o->to];
@@ -247,14 +247,14 @@ static bool match_template(const Template *template, Bytes text, Bytes *parts)
                 return false;
         }
         if (!end)
-            return false; /* a part is never empty */
+            return false; /* a part must not be empty */
         parts[i] = bytes_slice(text, 0, end);
         text = bytes_slice(text, end + behind.size, text.size);
     }
     return true;
 }
 
-/* Is the text, which was composed of these parts, split into them again? */
+/* Whether splitting the composed text gives the same parts again. */
 static bool comes_apart_again(Oracle *o, const Template *template, Bytes text, const Bytes *parts)
 {
     Bytes *again = arena_array(o->arena, Bytes, template->n_names);
@@ -277,7 +277,7 @@ static Bytes part_text(Oracle *o, const FieldPath *path, const TreeValue *value)
                         : arena_printf(o->arena, "%lld", (long long)value->plain.i));
 }
 
-/* Parts that the list says, and numbers without presence, are there when another is. */
+/* Parts with a value in the list, and integers without presence, are set if another part is. */
 static void fill_parts(Oracle *o, const FieldChange *change, const Template *template, Bytes *parts)
 {
     const ChangeEnd *from = &change->ends[!o->to];
@@ -350,7 +350,7 @@ static Result give_part(Oracle *o, const FieldChange *change, uint32_t which, co
     return r;
 }
 
-/* Is the first part there that has presence, or is a text? */
+/* Whether the first part that has presence or is a text is set. */
 static bool is_witnessed(Oracle *o, const FieldChange *change, const Tree *tree)
 {
     const ChangeEnd *from = &change->ends[!o->to];
@@ -399,7 +399,7 @@ static bool is_zero(const FieldPath *path, const TreeValue *value)
     return !type.message && !type.repeated && literal_is_zero(&value->plain, type);
 }
 
-/* Of a field of which a value means something, that value. */
+/* Whether the alternative is set; with `means`, whether the field has that value. */
 static bool is_there(Oracle *o, const Selection *select, uint32_t which, const Tree *tree)
 {
     const FieldPath *path = &select->paths[which];
@@ -412,7 +412,8 @@ static bool is_there(Oracle *o, const Selection *select, uint32_t which, const T
                                    value_type_of(path_field(path)));
 }
 
-/* Which alternative there is; select->n: none. Where zeros say nothing, another goes first. */
+/* The alternative that is set; select->n: none. With UNUSED_ZERO, one that is not zero takes
+   precedence. */
 static uint32_t chosen(Oracle *o, const Selection *select, const Tree *tree)
 {
     uint32_t first = select->n;
@@ -434,7 +435,7 @@ static Found selected(Oracle *o, const FieldChange *change, const Tree *tree)
                                       : one(o, (TreeValue){.plain = change->select->values[which]});
 }
 
-/* The currency beside an amount goes into the money, and back. */
+/* Converts a currency field beside an amount to the money's currency, and back. */
 static Result currencies(Oracle *o, const FieldChange *change, const Tree *tree, Tree *out)
 {
     const Converter *converter = change->convert[o->to];
@@ -465,11 +466,11 @@ static Result currencies(Oracle *o, const FieldChange *change, const Tree *tree,
     return OK;
 }
 
-/* ---- Made-up values -------------------------------------------------------------------------- */
+/* ---- Defaults -------------------------------------------------------------------------------- */
 
 static Result constant(Oracle *o, const Expr *expr, Found *found);
 
-/* A literal that is kept as bytes: of a message, or of a list's elements as records of field 1. */
+/* A literal in the form of bytes: a message, or the elements of a list as records of field 1. */
 static Result literal_bytes(Oracle *o, const Expr *expr, Found *found)
 {
     WireReader reader = wire_reader(expr->constants->bytes);
@@ -511,7 +512,7 @@ static Result built(Oracle *o, const Expr *expr, Found *found)
     return OK;
 }
 
-/* Constants only: what change_value makes. */
+/* Evaluates the constant expressions that change_value makes. */
 static Result constant(Oracle *o, const Expr *expr, Found *found)
 {
     bool absent;
@@ -552,7 +553,8 @@ static bool is_under(Oracle *o, const FieldChange *change, const Tree *tree)
     return !under->n_steps || get(o, tree, under).n;
 }
 
-/* Is what a list says of this message only whether it is there, as other changes go into it? */
+/* Whether other changes lead into this message, so that a change of the message itself is only
+   about its presence. */
 static bool is_entered(const MessagePair *pair, int end, const FieldPath *message)
 {
     for (uint32_t i = 0; i < pair->n_changes; i++) {
@@ -575,7 +577,7 @@ static bool is_ignored(Oracle *o, const ChangeEnd *from, const TreeValue *value)
            tree_equal(&o->chain->known, value->message, ignored);
 }
 
-/* A value of a field of which another means something, and which nothing else takes. */
+/* Refuses a value without a mark, of a field with marks that no other change converts. */
 static Result check_marked(Oracle *o, const MessagePair *pair, const FieldChange *change,
                            const Tree *tree)
 {
@@ -611,7 +613,7 @@ static Result check_dropped(Oracle *o, const MessagePair *pair, const FieldChang
     return cannot(o, &from->paths[0], "it has no counterpart");
 }
 
-/* Has an alternative of the same target given a value? */
+/* Whether an earlier change with the same target has given a value. */
 static bool is_fed(const FieldChange *change, const FieldChange *first, const bool *gave, int to)
 {
     for (const FieldChange *other = first; other < change; other++) {
@@ -622,7 +624,7 @@ static bool is_fed(const FieldChange *change, const FieldChange *first, const bo
     return false;
 }
 
-/* What a value means, when it is that value. */
+/* What the flag's value stands for, if the flag has that value. */
 static Found marked(Oracle *o, const FieldChange *change, const Tree *tree)
 {
     const Mark *mark = change->mark;
@@ -636,7 +638,7 @@ static Found marked(Oracle *o, const FieldChange *change, const Tree *tree)
                                   : (TreeValue){.plain = mark->value});
 }
 
-/* Where zeros say nothing, an alternative is only given with its kind. */
+/* With UNUSED_ZERO, an alternative is only converted if its kind selects it. */
 static Result alternative_value(Oracle *o, const MessagePair *pair, const FieldChange *change,
                                 const Tree *tree, Found *found)
 {
@@ -669,7 +671,7 @@ static Result joined(Oracle *o, const FieldChange *change, const Tree *tree, Fou
     return convert_all(o, change, path_field(&change->ends[o->to].paths[0]), found);
 }
 
-/* Of one list the first element, or the others. */
+/* The first element of the list, or the others. */
 static Result parted(Oracle *o, const FieldChange *change, uint32_t which, const Tree *tree,
                      Found *found)
 {
@@ -706,7 +708,7 @@ static int compare_keys(const Tree *a, const Tree *b)
     return kind_is_unsigned(field->kind) ? (x.u > y.u) - (x.u < y.u) : (x.i > y.i) - (x.i < y.i);
 }
 
-/* A list of messages as a map: of a key that comes twice the last one. */
+/* A list of messages as a map: of duplicate keys the last one counts. */
 static Result keyed(Oracle *o, const FieldChange *change, Found *found)
 {
     uint32_t n = 0;
@@ -772,8 +774,7 @@ static Result change_value_of(Oracle *o, const MessagePair *pair, const FieldCha
     return OK;
 }
 
-/* The oneof that a path goes through beside another, if it does: they part at two of its
-   members. */
+/* The oneof at which the two paths diverge, with two of its members; or NULL. */
 static const OneofType *parting_oneof(const FieldPath *a, const FieldPath *b)
 {
     for (uint32_t i = 0; i < a->n_steps && i < b->n_steps; i++) {
@@ -783,7 +784,7 @@ static const OneofType *parting_oneof(const FieldPath *a, const FieldPath *b)
     return NULL;
 }
 
-/* Is another field of the same oneof given? Then this one is not made up beside it. */
+/* Whether another member of the same oneof is given: then this one gets no default. */
 static bool another_is_given(Oracle *o, const MessagePair *pair, const FieldChange *change,
                              const Tree *tree)
 {
@@ -802,7 +803,7 @@ static bool another_is_given(Oracle *o, const MessagePair *pair, const FieldChan
     return false;
 }
 
-/* Has the source a value for it, not only the list? */
+/* Whether the value comes from the source, not from a default of the list. */
 static bool gave_by_itself(Oracle *o, const FieldChange *change, const Tree *tree)
 {
     const ChangeEnd *from = &change->ends[!o->to];
@@ -834,7 +835,7 @@ static Result apply(Oracle *o, const MessagePair *pair, const FieldChange *chang
             continue;
         r = change_value_of(o, pair, change, k, tree, &found);
         if (!failed(r) && is_marked(o, pair, change, k, tree))
-            continue; /* what a value means goes first */
+            continue; /* marks take precedence */
         bool was_there = gave_by_itself(o, change, tree);
         if (!failed(r) && !was_there && another_is_given(o, pair, change, tree))
             continue;
@@ -844,7 +845,7 @@ static Result apply(Oracle *o, const MessagePair *pair, const FieldChange *chang
             continue;
         bool entered = !change->ends[!o->to].n_paths && is_entered(pair, o->to, &to->paths[k]);
         if (entered && get(o, out, &to->paths[k]).n)
-            continue; /* it is only made to be there, and is */
+            continue; /* only its presence is given, and it is set already */
         if (!is_fed(change, first, gave, o->to))
             put(o, out, &to->paths[k], &found);
         gave[change - first] = true;
@@ -854,9 +855,9 @@ static Result apply(Oracle *o, const MessagePair *pair, const FieldChange *chang
                : currencies(o, change, tree, out);
 }
 
-/* ---- What may not be there together ---------------------------------------------------------- */
+/* ---- Values that exclude each other ---------------------------------------------------------- */
 
-/* A value that goes nowhere because no alternative's condition holds. */
+/* Refuses a value that is not converted because no alternative's condition holds. */
 static Result check_alternatives(Oracle *o, const MessagePair *pair, const FieldChange *change,
                                  const Tree *tree)
 {
@@ -876,7 +877,7 @@ static Result check_alternatives(Oracle *o, const MessagePair *pair, const Field
     return cannot(o, &from->paths[0], "no alternative takes it");
 }
 
-/* Two alternatives at once are an error, where they are not of one oneof anyway. */
+/* Two alternatives at once are an error, unless they are members of one oneof. */
 static Result check_selected(Oracle *o, const FieldChange *change, const Tree *tree)
 {
     const Selection *select = change->select;
@@ -899,7 +900,7 @@ static Result check_selected(Oracle *o, const FieldChange *change, const Tree *t
     return OK;
 }
 
-/* A kind that would come back as another one, by what was given. */
+/* Handles a kind for which the way back would give another one. */
 static Result check_kind(Oracle *o, const FieldChange *change, const Tree *tree, const Tree *out)
 {
     const ChangeEnd *from = &change->ends[!o->to];
@@ -934,7 +935,8 @@ static Result check_oneof(Oracle *o, const MessagePair *pair, uint32_t at, const
 
 /* ---- Messages whose fields are moved out ----------------------------------------------------- */
 
-/* Has anything that was inside the message a place, or is it made up when it comes back? */
+/* Whether the message's presence is kept: a field inside it is converted, or has a default on the
+   way back. */
 static bool leaves_a_trace(Oracle *o, const MessagePair *pair, const FieldPath *message,
                            const Tree *tree, const Tree *out)
 {
@@ -1009,7 +1011,7 @@ const MessagePair *oracle_find_pair(const Oracle *o, const MessageType *from)
     return NULL;
 }
 
-/* The method's own pair of messages; then `method` is its counterpart. */
+/* The pair of the method's messages. Sets role->method to the counterpart. */
 static const MessagePair *pair_of_method(Oracle *o, OracleRole *role)
 {
     for (uint32_t i = 0; i < o->list->n_methods; i++) {

@@ -1,7 +1,7 @@
-/* The oracle on what an Any brings. */
+/* The oracle's conversion of an Any's content. */
 #include "adapters/prove/oracle_internal.h"
 
-/* Types of the version's own package have to have counterparts; others are the same to all. */
+/* Types of the version's package must have counterparts; others are shared by all versions. */
 static bool is_own(const Oracle *o, const MessageType *type)
 {
     const ChangeSide *side = &o->list->sides[!o->to];
@@ -10,7 +10,7 @@ static bool is_own(const Oracle *o, const MessageType *type)
                              : !type->package[0]);
 }
 
-/* A message that stays what it is, but for what the Anys in it bring. */
+/* Converts only the Anys inside a message. */
 static Result convert_anys(Oracle *o, Tree *tree)
 {
     Result r = OK;
@@ -44,7 +44,8 @@ static bool reaches_any(const MessageType *type, bool *seen)
     return false;
 }
 
-/* What is in it: as its counterpart, or as it is: then to the byte, where no Any can be in it. */
+/* Converts the content to its counterpart. Without one it is kept; byte for byte if it cannot
+   contain an Any. */
 static Result any_content(Oracle *o, const MessageType *type, const MessagePair *pair, Bytes *value)
 {
     Tree *before, *after = NULL;
@@ -74,8 +75,8 @@ static Bytes text_in(const Tree *tree, uint32_t number)
     return field->n ? field->values[0].plain.bytes : BYTES_NONE;
 }
 
-/* A type that any version knows, the nearest first: what an Any inside it brings is converted list
-   by list, whoever knows the message around it. */
+/* Finds the type in any version, the nearest first: Anys inside it are converted list by list,
+   regardless of which version has the outer type. */
 static const MessageType *find_type(const Oracle *o, const Tree *holder, Bytes name)
 {
     const MessageType *found = schema_message(o->list->sides[!o->to].schema, name);
@@ -97,7 +98,8 @@ static bool is_named(const JsonNode *names, const ChangeSide *side, const Method
     return false;
 }
 
-/* What the operation of this method, or of any that the message may be of, has in this field. */
+/* The pair for the content of this field, by the method that started the operation, or by all
+   methods that may have. */
 static const MessagePair *held_pair(const Oracle *o, const MessageType *type)
 {
     HeldPart part = strcmp(o->part, "metadata") == 0 ? HELD_METADATA : HELD_RESPONSE;
@@ -118,7 +120,7 @@ static const MessagePair *held_pair(const Oracle *o, const MessageType *type)
         if (!pair || !pair->checked || pair->bad)
             continue;
         if (found && found != pair)
-            return NULL; /* nobody knows whose it is */
+            return NULL; /* ambiguous: the method is not known */
         found = pair;
     }
     return found;
@@ -142,7 +144,7 @@ Result oracle_any(Oracle *o, const Tree *from, Tree *to)
         if (!gone || gone->fate == TYPE_LOUD)
             return FAIL(o->arena, FAULT_CANNOT_CONVERT, "%s has no counterpart", type->full_name);
     }
-    o->method = NULL; /* what is in it is no operation that the method began */
+    o->method = NULL; /* the content is not the method's operation */
     Result r = type ? any_content(o, type, pair, &value) : OK;
     o->method = method;
     if (pair)

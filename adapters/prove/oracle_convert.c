@@ -15,7 +15,7 @@ __extension__ typedef __int128 Wide;
 
 enum { NANOS = 1000000000, DAY = 86400 };
 
-/* One conversion: of one value, by one converter. */
+/* The conversion of one value by one converter. */
 typedef struct Step {
     Oracle *o;
     const Converter *by;
@@ -304,7 +304,7 @@ static Result enumeration(Step *s)
     return give_entry(s, found);
 }
 
-/* ---- Messages with a meaning ----------------------------------------------------------------- */
+/* ---- Well-known messages --------------------------------------------------------------------- */
 
 static int64_t member(const Tree *tree, const FieldType *field)
 {
@@ -322,7 +322,7 @@ static Tree *give_message(Step *s)
     return s->to->message = tree_new(s->o->arena, s->by->to.message);
 }
 
-/* What a wrapper holds is a number of its own kind, or no number. */
+/* The value of a wrapper: a number is converted to the wrapper's kind. */
 static Result as_kind(Step *s, const TreeValue *from, FieldKind from_kind, FieldKind to_kind,
                       TreeValue *to)
 {
@@ -499,7 +499,7 @@ static Result money_amount(Step *s)
     return give_whole(s, (Wide)units * s->by->unit + nanos / part);
 }
 
-/* ---- Messages in bytes ----------------------------------------------------------------------- */
+/* ---- Serialized messages --------------------------------------------------------------------- */
 
 static Result serialized(Step *s)
 {
@@ -531,12 +531,12 @@ static void add_path(Step *s, const char *prefix, const char *path)
     Bytes text = bytes_of(arena_printf(s->o->arena, "%s%s", prefix, path));
     for (uint32_t i = 0; i < before->n; i++) {
         if (bytes_equal(before->values[i].plain.bytes, text))
-            return; /* once is enough */
+            return; /* no duplicates */
     }
     tree_put(s->o->arena, s->to->message, paths, (TreeValue){.plain = {.bytes = text}});
 }
 
-/* One change that has to do with this path, if it has. */
+/* Converts the path by this change, if the change is about it. */
 static Result mask_change(Step *s, const FieldChange *change, const char *prefix, Bytes path,
                           bool *known)
 {
@@ -623,7 +623,7 @@ Result oracle_value(Oracle *o, const Converter *converter, const TreeValue *from
     case CONVERT_SENTINEL:
     case CONVERT_TEMPLATE:
     case CONVERT_TEMPLATE_PART:
-    case CONVERT_MEMBER: break; /* these are read from the change itself */
+    case CONVERT_MEMBER: break; /* the oracle reads these from the change itself */
     }
     return FAIL(o->arena, FAULT_INTERNAL, "the oracle has no converter %s", converter->name);
 }

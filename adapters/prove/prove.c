@@ -11,14 +11,15 @@
 
 enum { SHRINK_TRIES = 3000, PROGRESS_EVERY = 1000 };
 
-/* One type in one direction; also one that a method alone gives as another. */
+/* One type in one direction, or the request or response of one method that has a counterpart of its
+   own. */
 typedef struct Case {
     const Mapping *mapping;
     OracleRole role;
-    LossCounts counts;     /* what the report says of it */
+    LossCounts counts;     /* from the loss report */
     const Plan *wire;      /* protobuf to protobuf */
-    const Plan *to_json;   /* protobuf to the target's JSON */
-    const Plan *from_json; /* which is read back as the target */
+    const Plan *to_json;   /* protobuf to JSON of the target type */
+    const Plan *from_json; /* that JSON to protobuf */
 } Case;
 
 /* All types in one direction. */
@@ -26,7 +27,7 @@ typedef struct Direction {
     const MappingSet *set;
     const char *name; /* "v1 to v3" */
     TreeHints hints;
-    Declared declared; /* there, in this direction, and back */
+    Declared declared; /* for this direction and back */
     Case *cases;
     uint32_t n_cases;
 } Direction;
@@ -38,15 +39,15 @@ typedef struct Proof {
     const ProveOptions *options;
     ProveOutcome *outcome;
     const Case *now;
-    bool json;     /* this message goes by way of JSON */
-    uint64_t form; /* on the wire it is scattered, by this seed; 0: it is not */
+    bool json;     /* convert this message by way of JSON */
+    uint64_t form; /* seed for tree_scatter; 0: not scattered */
 } Proof;
 
-/* What became of a message: a tree, or the text of an error. */
+/* The result for a message: a tree, or the text of an error. */
 typedef struct Verdict {
     Tree *tree;
     const char *error;
-    bool by_list; /* the change list refuses it */
+    bool by_list; /* the error is one of the change list */
 } Verdict;
 
 static Verdict refused(Arena *arena, Result r)
@@ -109,7 +110,7 @@ static bool agree(const Proof *p, const Verdict *a, const Verdict *b)
     return !a->tree == !b->tree && (!a->tree || tree_equal(&p->chain.known, a->tree, b->tree));
 }
 
-/* An error that the report of losses says nothing of. */
+/* Whether it is an error that the loss report does not have. */
 static bool is_untold(const Proof *p, const Verdict *plan)
 {
     return plan->by_list && !p->now->counts.n_loud && !p->now->counts.any;
@@ -192,7 +193,7 @@ static void on_loss(void *owner, const Loss *loss)
     note_loss(counted->arena, counted, loss);
 }
 
-/* By one plan, with what it counts. NULL: it was refused. */
+/* Converts by one plan and records the counted losses. NULL: refused. */
 static Tree *follow(Arena *arena, const Case *way, const Tree *tree, Table *counted)
 {
     Buffer wire = buffer_in(arena), out = wire;
@@ -205,7 +206,7 @@ static Tree *follow(Arena *arena, const Case *way, const Tree *tree, Table *coun
     return v.tree;
 }
 
-/* Where the message comes back another one in silence, in *what_out; false: nowhere. */
+/* Whether the message returns different without a declared loss; *what_out is the field. */
 static bool loses_in_silence(const Proof *p, Arena *arena, const Tree *tree, Tree **back_out,
                              const char **what_out)
 {
@@ -219,8 +220,8 @@ static bool loses_in_silence(const Proof *p, Arena *arena, const Tree *tree, Tre
     *what_out = find_undeclared(arena, &p->directions[p->upwards].declared, &counted, tree,
                                 *back_out, &respelled);
     if (*what_out || !respelled || p->directions[0].hints.serialized)
-        return *what_out; /* trees know no unknown fields, and bytes may hold some */
-    /* In another spelling it says the same to the other version. */
+        return *what_out; /* trees have no unknown fields, but bytes fields may contain some */
+    /* If a text returned in another spelling, converting it again must give the same result. */
     Tree *twice = follow(arena, there, *back_out, &again);
     if (twice)
         *what_out = find_undeclared(arena, &p->directions[!p->upwards].declared, &counted, other,
@@ -263,7 +264,7 @@ static void hold_losses(Proof *p, Arena *keep, Arena *arena, Tree *tree)
         tell_loss(p, keep, tree);
 }
 
-/* There, and what came out of it back again. */
+/* Proves one message: there and back. */
 static void prove_one(Proof *p, Arena *keep, Random *random, const Case *first)
 {
     Arena *arena = arena_new(ARENA_UNLIMITED);
@@ -284,7 +285,7 @@ static void prove_one(Proof *p, Arena *keep, Random *random, const Case *first)
 
 /* ---- One direction --------------------------------------------------------------------------- */
 
-/* What the cases of one direction have in common. */
+/* The common data of the cases of one direction. */
 typedef struct CaseMaker {
     Arena *arena;
     const MappingSet *set, *common;
@@ -334,7 +335,7 @@ static const MethodType *method_by_path(const Schema *schema, Bytes path)
     return NULL;
 }
 
-/* Requests and answers that only their method gives as what they become. */
+/* Requests and responses whose counterpart depends on the method. */
 static Result make_method_cases(CaseMaker *m)
 {
     size_t at = 0;

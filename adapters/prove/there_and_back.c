@@ -8,9 +8,9 @@
 
 enum { DEEPEST = 100 };
 
-/* ---- What is declared ------------------------------------------------------------------------ */
+/* ---- Declarations ---------------------------------------------------------------------------- */
 
-/* "Order.cents, Order.currency" are two. */
+/* Adds each of the paths in "Order.cents, Order.currency". */
 static void note_paths(Arena *arena, Table *table, const char *paths)
 {
     Bytes rest = bytes_of(paths), one;
@@ -27,15 +27,15 @@ void note_loss(Arena *arena, Table *counted, const Loss *loss)
     note_paths(arena, counted, loss->into);
 }
 
-/* A field that comes back where it was not, whatever else may be an error. */
+/* Whether the line is about a field that may return set although it was unset. */
 static bool is_completed(const char *how)
 {
     return strstr(how, "by which field is there") || strstr(how, "when it is absent") ||
            strstr(how, "always ") || strstr(how, "the first of the list");
 }
 
-/* Lines that need no counting: what is always made up, and values that share one. What is dropped
-   must be counted when it happens. */
+/* Lines that declare a loss without a count: defaults that are always given, and values that become
+   the same one. A dropped value must be counted. */
 static void declare_lines(Declared *d, const MappingSet *set)
 {
     LossReport report;
@@ -45,7 +45,8 @@ static void declare_lines(Declared *d, const MappingSet *set)
         if (is_completed(line->how))
             note_paths(d->arena, &d->completed, line->into);
         if (strstr(line->how, "a map has no order"))
-            continue; /* lists are compared without it, and what else is lost is counted */
+            continue; /* the comparison ignores the order of such lists, and other losses are
+                         counted */
         bool merges = strstr(line->how, " become ");
         if ((line->loud && !merges) ||
             (line->kind != LOSS_DEFAULTED && line->kind != LOSS_NARROWED) ||
@@ -65,7 +66,7 @@ static void declare_source(Declared *d, const Mapping *mapping, const Expr *expr
                                 steps_text(d->arena, source->steps, source->n_steps)));
 }
 
-/* On the way to where it is dropped, a value of an enum may become unset. */
+/* An enum value may become unset on the way to the version that drops it. */
 static void declare_tables(Declared *d, const Mapping *mapping, const Expr *expr)
 {
     if (expr->kind == EXPR_CONVERT && expr->converter->code == CONVERT_ENUM)
@@ -76,7 +77,7 @@ static void declare_tables(Declared *d, const Mapping *mapping, const Expr *expr
         declare_tables(d, mapping, expr->rules[i].value);
 }
 
-/* A value that may be dropped without a word. */
+/* Declares values that are dropped without a count (`ignored`). */
 static void declare_ignored(Declared *d, const MappingSet *set)
 {
     for (uint32_t i = 0; i < set->n_mappings; i++) {
@@ -106,10 +107,10 @@ typedef struct Comparing {
     Arena *arena;
     const Declared *declared;
     const Table *counted;
-    const FieldType *way[DEEPEST]; /* from the message down to the field at hand */
+    const FieldType *way[DEEPEST]; /* from the message to the current field */
     uint32_t n_way;
     bool respelled;
-    bool strict; /* nothing is taken for declared */
+    bool strict; /* ignore declarations */
     const char *found;
 } Comparing;
 
@@ -129,8 +130,8 @@ static bool tells_of(const Table *table, const char *path)
     return table_get(table, bytes_of(path)) || begins_inside(table, path);
 }
 
-/* The path from its step number `from` on: each message on it may be the one that a list speaks of.
- */
+/* Whether the path from step number `from` on is declared. A list may name any message on the
+   path. */
 static bool is_declared_as(const Comparing *c, const Table *table, uint32_t from, const char *path)
 {
     for (uint32_t i = from; i < c->n_way; i++) {
@@ -141,14 +142,14 @@ static bool is_declared_as(const Comparing *c, const Table *table, uint32_t from
     return begins_inside(table, path);
 }
 
-/* A list names a message without the package, or a part of it. */
+/* Removes the first part of the name: a list has names without the package. */
 static const char *shorter(const char *name)
 {
     const char *dot = strchr(name, '.');
     return dot ? dot + 1 : NULL;
 }
 
-/* Each message on the way may be the one that a list speaks of. */
+/* Whether the current field is in the table, by a path from any message on the way to it. */
 static bool is_in(const Comparing *c, const Table *table)
 {
     const FieldType *field = c->way[c->n_way - 1];
@@ -179,18 +180,18 @@ static const TreeHint *hint_of(const Comparing *c, const FieldType *field)
     return hint ? hint : &none;
 }
 
-/* Floating numbers come back as near as a float can tell. */
+/* Floating-point numbers must be equal in the precision of a float. */
 static bool plain_alike(const FieldType *field, const TreeHint *hint, const Literal *a,
                         const Literal *b)
 {
     if (!kind_is_float(field->kind))
         return literal_equal(a, b, value_type_of(field));
-    bool time = hint->reader && hint->reader->code == CONVERT_UNITS_TIME; /* whole nanoseconds */
+    bool time = hint->reader && hint->reader->code == CONVERT_UNITS_TIME; /* in nanoseconds */
     return a->d == b->d || time || (isnan(a->d) && isnan(b->d)) ||
            fabs(a->d - b->d) <= 1e-6 * fmax(fabs(a->d), fabs(b->d));
 }
 
-/* Also minus zero, and what a float has no digits for. */
+/* Also true for -0.0, and for numbers too small for a float. */
 static bool plain_is_zero(const FieldType *field, const Literal *value)
 {
     ValueType type = value_type_of(field);
@@ -198,7 +199,7 @@ static bool plain_is_zero(const FieldType *field, const Literal *value)
     return literal_is_zero(value, type) || (kind_is_float(field->kind) && fabs(value->d) < FLT_MIN);
 }
 
-/* Is what is in this field of the message at hand declared to be lost? */
+/* Whether the content of this field of the current message is declared lost. */
 static bool is_lost_inside(Comparing *c, const FieldType *field)
 {
     if (c->n_way == DEEPEST)
@@ -209,8 +210,8 @@ static bool is_lost_inside(Comparing *c, const FieldType *field)
     return lost;
 }
 
-/* "0" is zero, too, for a field that is a number there; and so is a message of which all that is
-   there is declared to be lost. */
+/* Also true for the text "0" if the field is a number in the other version, and for a message whose
+   content is all declared lost. */
 static bool is_zero(Comparing *c, const FieldType *field, const TreeValue *value)
 {
     if (!field->message)
@@ -233,8 +234,9 @@ static bool is_empty(const Tree *tree)
     return i == tree->type->n_fields;
 }
 
-/* Where the other version has no presence, zero is unset: one value, or a list of one, or a message
-   of zeros. That an empty message is there has to come back, if it is a message there. */
+/* If the other version has no presence, zero counts as unset: a single value, a list of one zero,
+   or a message of zeros. The presence of an empty message must be kept if it is a message there,
+   too. */
 static bool is_nothing(Comparing *c, const FieldType *field, const TreeField *values)
 {
     if (!values->n)
@@ -255,7 +257,7 @@ static void note(Comparing *c, bool was_there)
         c->found = arena_printf(c->arena, "%s.%s", c->found, c->way[i]->name);
 }
 
-/* A sentinel is as good as unset, and so is zero where there is no presence. */
+/* A sentinel counts as unset, and so does zero without presence. */
 static bool means_unset(const FieldType *field, const TreeHint *hint, const Literal *value)
 {
     if (!field->message && plain_is_zero(field, value))
@@ -278,7 +280,7 @@ static void compare_value(Comparing *c, const FieldType *field, const TreeValue 
             note(c, !means_unset(field, hint, &a->plain));
     } else if (field->message->well_known != WELL_KNOWN_ANY &&
                field->message->well_known != WELL_KNOWN_FIELD_MASK && !hint->floating) {
-        compare(c, a->message, b->message); /* what an Any holds has a proof of its own */
+        compare(c, a->message, b->message); /* the content of an Any is proved on its own */
     }
 }
 
@@ -297,7 +299,7 @@ static const TreeValue *entry_like(const TreeField *entries, const Tree *entry)
     return NULL;
 }
 
-/* Is there one like it among those that are left? It is taken away. */
+/* Removes an equal value from those that are left; false if there is none. */
 static bool take_alike(Comparing *c, const FieldType *field, const TreeValue *value, bool strict,
                        TreeField *left)
 {
@@ -314,8 +316,8 @@ static bool take_alike(Comparing *c, const FieldType *field, const TreeValue *va
     return false;
 }
 
-/* A list that was a map on the way: each finds the one that is the same, and then one that is so
-   but for what is declared. */
+/* A list that is a map in the other version has lost its order. Elements are matched first with
+   equal ones, then with ones that differ only by declared losses. */
 static void compare_unordered(Comparing *c, const FieldType *field, const TreeField *a,
                               const TreeField *b)
 {
@@ -335,10 +337,11 @@ static void compare_field(Comparing *c, const FieldType *field, const TreeField 
 {
     bool made_empty = !a->n && b->n == 1 && field->message && is_zero(c, field, &b->values[0]);
     if (made_empty || (is_nothing(c, field, a) && is_nothing(c, field, b)))
-        return; /* an empty message was made for what another list moved in and out */
+        return; /* an empty message that was created for fields which other lists moved in and out
+                 */
     const TreeHint *hint = hint_of(c, field);
     if (!a->n && hint->flag)
-        return; /* false, or what stands for it */
+        return; /* false, or the value that stands for it */
     if (a->n != b->n && hint->spelled && a->n < 2 && b->n < 2)
         c->respelled = true;
     else if (a->n != b->n)

@@ -252,7 +252,7 @@ static bool value_equal(const TreeTypes *types, const FieldType *field, const Tr
         return tree_equal(types, a->message, b->message);
     if (field->kind == KIND_STRING || field->kind == KIND_BYTES)
         return bytes_equal(a->plain.bytes, b->plain.bytes);
-    /* All not-a-numbers are one. */
+    /* All NaNs are equal. */
     if (kind_is_float(field->kind) && a->plain.d != a->plain.d)
         return b->plain.d != b->plain.d;
     return a->plain.u == b->plain.u;
@@ -292,8 +292,8 @@ static bool read_records(Bytes wire, WireField *records, uint32_t *n)
     return *n && *n < MOST_RECORDS && !reader.bad;
 }
 
-/* A message of a type that nobody knows may have its fields in another order; those of one number
-   stay in theirs. */
+/* Compares messages of an unknown type: fields may be in a different order, but records of one
+   field number must not. */
 static bool wire_equal(Bytes a, Bytes b)
 {
     WireField records[2][MOST_RECORDS];
@@ -309,12 +309,12 @@ static bool wire_equal(Bytes a, Bytes b)
             k++;
         if (k == n[1] || !record_equal(&records[0][i], &records[1][k]))
             return false;
-        records[1][k].number = 0; /* no field has this number */
+        records[1][k].number = 0; /* marks it as used: 0 is not a valid field number */
     }
     return true;
 }
 
-/* The bytes of an Any's content may stand in another order. */
+/* Compares Anys by content, which may be encoded differently. */
 static bool any_equal(const TreeTypes *types, const Tree *a, const Tree *b)
 {
     const FieldType *url = message_field_by_number(a->type, 1),

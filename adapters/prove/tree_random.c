@@ -48,7 +48,7 @@ static void hint_converter(TreeHint *hint, const Converter *converter)
     hint->taken_apart |= converter->from.message && !converter->to.message;
 }
 
-/* What a list asks for: a kind's value, a sentinel. */
+/* Values in the list, such as kinds and sentinels. */
 static void hint_constant(TreeHints *hints, const Expr *expr)
 {
     bool when = expr->kind == EXPR_WHEN && expr->constants;
@@ -65,7 +65,7 @@ static void hint_constant(TreeHints *hints, const Expr *expr)
 
 static void hint_mapping(TreeHints *hints, const Mapping *mapping);
 
-/* Of the answers of several methods, that of one that says more of its operation. */
+/* Whether the hint's converter has more types for operations, and so is kept. */
 static bool keeps_held(const TreeHint *hint, const Converter *converter)
 {
     return hint->reader && hint->reader->n_held && !converter->n_held;
@@ -126,7 +126,7 @@ static void hint_guard(TreeHints *hints, const Guard *guard)
     hint->value = guard->ignored;
 }
 
-/* Once; also of a list between, which what is composed leads to. */
+/* Collects each mapping once; composed mappings also lead to those of the lists between. */
 static void hint_mapping(TreeHints *hints, const Mapping *mapping)
 {
     Bytes key = bytes(&mapping, sizeof mapping);
@@ -196,7 +196,7 @@ static Bytes random_bytes(Maker *m)
     return bytes(data, size);
 }
 
-/* Where ranges end, and one beyond. */
+/* The limit of a range, or one past it. */
 static uint64_t range_end(Maker *m)
 {
     static const uint64_t ends[] = {INT32_MAX,
@@ -253,7 +253,8 @@ static Literal random_double(Maker *m, FieldKind kind)
     return (Literal){.d = kind == KIND_FLOAT ? (double)(float)value : value};
 }
 
-/* A part of a template: now and then one that hurts, with a text of the template in it, or none. */
+/* A part of a template; sometimes a difficult one, which contains a literal text of the template,
+   or an empty one. */
 static void add_part(Maker *m, const Converter *by, Buffer *text)
 {
     if (chance(m, 4))
@@ -265,8 +266,8 @@ static void add_part(Maker *m, const Converter *by, Buffer *text)
         buffer_add_text(text, "x");
 }
 
-/* A text of the table; with letters of either case where it takes them; now and then one that it
-   makes. */
+/* A text of the table, in random letter case if the table ignores case; sometimes one of its
+   results. */
 static Bytes table_text(Maker *m, const Converter *reader)
 {
     Buffer text = buffer_in(m->arena);
@@ -283,7 +284,7 @@ static Bytes table_text(Maker *m, const Converter *reader)
     return buffer_bytes(&text);
 }
 
-/* A text that the converter which reads it can mostly read. */
+/* A text that the converter can usually read. */
 static Bytes text_for(Maker *m, const Converter *reader)
 {
     static const char *const times[] = {"2026-03-01T10:00:20.021Z", "1970-01-01T00:00:00Z",
@@ -375,7 +376,7 @@ static Tree *random_time(Maker *m, const MessageType *type, const TreeHint *hint
     return tree;
 }
 
-/* A field whose path has a place at the other end: one that a rule reads as it is. */
+/* The path of a field with a counterpart: one that a rule reads without a conversion. */
 static const char *mask_path(Maker *m, const Mapping *about)
 {
     if (!about->n_rules)
@@ -395,7 +396,7 @@ static bool has_text(const TreeField *field, const char *text)
     return false;
 }
 
-/* A path comes once: twice says nothing more. */
+/* A random field mask, without duplicate paths. */
 static Tree *random_mask(Maker *m, const MessageType *type, const TreeHint *hint)
 {
     Tree *tree = tree_new(m->arena, type);
@@ -408,7 +409,7 @@ static Tree *random_mask(Maker *m, const MessageType *type, const TreeHint *hint
     return tree;
 }
 
-/* Also one of a version between, which the first does not know. */
+/* A type with a mapping; also one of a version between, which the first does not have. */
 static const MessageType *type_with_counterpart(Maker *m)
 {
     const Table *by_type = &m->hints->set->by_type;
@@ -424,8 +425,8 @@ static const MessageType *any_of(Maker *m, const Schema *schema)
     return &schema->messages[below(m, schema->n_messages)];
 }
 
-/* Mostly what has a counterpart; also what has none, what is in no version's package, and
-   nothing. */
+/* Usually a type with a counterpart; sometimes one without, or one outside of the versions'
+   packages, or none. */
 static const MessageType *any_type(Maker *m)
 {
     const MappingSet *set = m->hints->set;
@@ -444,7 +445,7 @@ static const MessageType *type_in_any(Maker *m)
     return type && !type->map_entry ? type : NULL;
 }
 
-/* Mostly what has a way of its own in this Any. */
+/* Usually a type with its own mapping in this Any. */
 static const MessageType *held_type(Maker *m, const TreeHint *hint)
 {
     const Converter *reader = hint ? hint->reader : NULL;
@@ -497,8 +498,7 @@ static Tree *random_money(Maker *m, const Converter *reader)
 
 static TreeValue random_value(Maker *m, const FieldType *field, unsigned depth);
 
-/* google.protobuf.Value without a kind has no JSON, and neither has one of a number that is none.
- */
+/* google.protobuf.Value has no JSON form without a kind, or with NaN or an infinity. */
 static Tree *random_json_value(Maker *m, const MessageType *type, unsigned depth)
 {
     Tree *tree = tree_new(m->arena, type);
@@ -536,7 +536,7 @@ static TreeValue random_value(Maker *m, const FieldType *field, unsigned depth)
     return (TreeValue){.plain = random_plain(m, field, value_type_of(field))};
 }
 
-/* A key comes once. */
+/* A random map without duplicate keys. */
 static void random_map(Maker *m, Tree *tree, const FieldType *field, unsigned depth)
 {
     const FieldType *key = message_field_by_number(field->message, 1);
@@ -618,7 +618,7 @@ static bool still_fails(Shrinking *s)
     return s->fails(s->owner, s->root);
 }
 
-/* Without one value; put back when it is needed. */
+/* Removes one value; restores it if the failure disappears. */
 static bool drop_value(Shrinking *s, TreeField *field, uint32_t at)
 {
     TreeValue value = field->values[at];
@@ -632,7 +632,7 @@ static bool drop_value(Shrinking *s, TreeField *field, uint32_t at)
     return false;
 }
 
-/* An Any keeps its type as long as there is something in it. */
+/* An Any must keep its type as long as it has content. */
 static bool may_go(const Tree *tree, uint32_t field)
 {
     return !tree->type->fields[field].required &&

@@ -2,11 +2,11 @@
 
 #include "adapters/schema/wire.h"
 
-/* Records that stay in their order among each other. */
+/* Records whose relative order must be kept. */
 typedef struct Records {
     Buffer ends; /* size_t: where each ends in bytes */
     Buffer bytes;
-    size_t next; /* index of the first that was not taken yet */
+    size_t next; /* index of the next to take */
 } Records;
 
 static Records records_in(Arena *arena)
@@ -61,7 +61,7 @@ static void add_plain(Records *to, const FieldType *field, const Literal *value)
     end_record(to);
 }
 
-/* Something that will not count. */
+/* Adds a record that a later one replaces. */
 static void add_nothing(Records *to, const FieldType *field)
 {
     static const Literal zero;
@@ -73,7 +73,7 @@ static void add_nothing(Records *to, const FieldType *field)
 
 static Records scatter(const Tree *tree, Random *random, Arena *arena);
 
-/* In two pieces, when it is not one of many. */
+/* Writes a message in two pieces, if the field is not repeated. */
 static void add_pieces(Records *to, const FieldType *field, const Tree *message, Random *random)
 {
     Records inner = scatter(message, random, to->bytes.arena);
@@ -136,7 +136,7 @@ static void add_field(Records *to, const FieldType *field, const TreeField *valu
         add_nothing(to, field);
 }
 
-/* The next record of a field that has one left, whichever. */
+/* The next record of a random field that has one left. */
 static Bytes take_any(Records *fields, uint32_t n, Random *random)
 {
     for (uint32_t i = (uint32_t)random_below(random, n);; i = (i + 1) % n) {
