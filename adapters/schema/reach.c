@@ -1,18 +1,18 @@
-/* What a message of each type may contain: found from what is contained back to all that lead to
-   it, so that the cost is that of the schema, however many messages ask. */
+/* What messages of each type can contain. Searches backwards from the contained types to all
+   messages that use them, so that the total cost is linear in the size of the schema. */
 #include "adapters/schema/schema.h"
 
 #include "base/arena.h"
 
-/* A field of message type, in the row of those of one type. */
+/* A field of message type; the uses of one type are a linked list. */
 typedef struct Use {
-    uint32_t user, next; /* message indexes, and place of the next use + 1 */
+    uint32_t user, next; /* index of the message with the field; index of the next use + 1 */
 } Use;
 
 typedef struct Reach {
     const Schema *schema;
-    uint8_t *levels;     /* by the message's index */
-    uint32_t *first_use; /* by the index of what is used: place + 1 */
+    uint8_t *levels;     /* index: of the message */
+    uint32_t *first_use; /* index: of the used message; value: index of the use + 1 */
     Use *uses;
     uint32_t *waiting, n_waiting;
 } Reach;
@@ -40,7 +40,7 @@ static void find_uses(Reach *reach)
     }
 }
 
-/* To all that may contain a message of this level, and have a lower one. */
+/* Raises to this level all messages of a lower level that can contain a message of this level. */
 static void spread_level(Reach *reach, uint8_t level)
 {
     for (uint32_t i = 0; i < reach->schema->n_messages; i++) {
@@ -67,7 +67,7 @@ void reach_spread(const Schema *schema, uint8_t *levels)
                    .first_use = arena_array(scratch, uint32_t, schema->n_messages),
                    .uses = arena_array(scratch, Use, count_fields(schema) + 1),
                    .waiting = arena_array(scratch, uint32_t, schema->n_messages)};
-    CHECK(reach.first_use && reach.uses && reach.waiting); /* without a limit */
+    CHECK(reach.first_use && reach.uses && reach.waiting); /* the arena has no limit */
     uint8_t highest = 0;
     for (uint32_t i = 0; i < schema->n_messages; i++)
         highest = levels[i] > highest ? levels[i] : highest;
@@ -81,7 +81,7 @@ const bool *any_reach(Arena *arena, const Schema *schema)
 {
     bool *found = arena_array(arena, bool, schema->n_messages);
     uint8_t *levels = arena_array(arena, uint8_t, schema->n_messages);
-    CHECK(found && levels); /* without a limit */
+    CHECK(found && levels); /* the arena has no limit */
     for (uint32_t i = 0; i < schema->n_messages; i++)
         levels[i] = schema->messages[i].well_known == WELL_KNOWN_ANY;
     reach_spread(schema, levels);
