@@ -55,6 +55,7 @@ LAYERS = (
         Module("memory", "accounts of clients; calls that wait for memory", "MemoryWait", "accounts.h"),
         Module("version", "which API version a client speaks", "Negotiation", "negotiate.h"),
         Module("headers", "header fields: CORS, forwarding, request id, trace", "Forwarding", "forwarding.h"),
+        Module("identity", "who makes a call, and how that was proved", "Identity", "identity.h"),
         Module("policy", "retry, fall back, respond or fail: pure decisions", "PolicyVerdict", "policy.h"),
         Module("instances", "the instances of each service, and what all loops know of them", "InstanceSet", "instance_set.h"),
         Module("telemetry", "access log, counters, metrics", "CallRecord", "telemetry.h"),

@@ -168,7 +168,7 @@ static const Step *negotiate_step(Exchange *x, Attempt *attempt)
         .by_path = !x->binding && !method->next_same_path ? method->version : NULL,
         .by_prefix = x->binding && !x->binding->next ? method->version : NULL,
         .head = &c->head->fields,
-        .identity = x->record.client,
+        .identity = x->identity->name,
         .wall = x->record.began,
     };
     x->record.method = method;

@@ -9,6 +9,7 @@
 #include "base/memory/budget.h"
 #include "base/net/ip.h"
 #include "gateway/loop/loop.h"
+#include "gateway/tls/certificate_names.h"
 #include "protocols/http/http.h"
 
 /* The client's connection; outlives its exchanges. */
@@ -18,10 +19,10 @@ struct ClientConnection {
     Loop *loop;
     const char *peer;     /* "127.0.0.1:52314", "unix"; behind a PROXY header: the address in it */
     const char *listener; /* the address of the listener */
-    const char *identity; /* subject of the client's certificate, verified; or NULL */
-    Account *account;     /* of its client; NULL: nobody's */
-    IpAddress address;    /* the peer's */
-    bool unnamed;         /* the PROXY header gives no client address */
+    const CertificateNames *certificate; /* of the peer, verified; or NULL */
+    Account *account;                    /* of its client; NULL: nobody's */
+    IpAddress address;                   /* the peer's */
+    bool unnamed;                        /* the PROXY header gives no client address */
     bool secure;
     bool trusted;         /* it is a trusted proxy, by the config of `generation` */
     uint32_t n_exchanges; /* that refer to this */

@@ -13,6 +13,7 @@
 #include "gateway/headers/forwarding.h"
 #include "gateway/headers/request_id.h"
 #include "gateway/headers/trace_context.h"
+#include "gateway/identity/identity.h"
 #include "gateway/rest/http_body.h"
 #include "protocols/http/compression_stream.h"
 

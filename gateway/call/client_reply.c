@@ -18,11 +18,11 @@ static void add_own_fields(const Client *c, Fields *fields)
     const Exchange *x = c->x;
     fields_add(fields, bytes_of("x-request-id"), x->record.request_id);
     if (x->version.reply)
-        version_headers_write(x->version.reply, x->version.rule, x->config->identity_header,
+        version_headers_write(x->version.reply, x->version.rule, x->config->identity.header,
                               fields);
     else if (x->record.method) /* another value of these fields would have selected a version */
         version_headers_vary(x->record.method->version->service, x->version.rule,
-                             x->config->identity_header, fields);
+                             x->config->identity.header, fields);
     const Version *served = exchange_main_attempt(x)->pick.served;
     if (served)
         fields_add(fields, bytes_of("passerelle-served-version"), bytes_of(served->name));

@@ -16,7 +16,7 @@ static Result take_forwarding(Client *c)
                     received->fields.n);
     *head = *received;
     c->head = head;
-    return forwarding_read(&c->forwarding, &received->fields, x->config->identity_header, x->arena,
+    return forwarding_read(&c->forwarding, &received->fields, x->config->identity.headers, x->arena,
                            &head->fields);
 }
 
@@ -27,14 +27,36 @@ static const TrustedPeers *trusted_peers(const Client *c)
     return &config_listener(x->config, c->connection->listener)->trusted;
 }
 
-/* The identity given by a trusted proxy comes before the proxy's own certificate. */
-static Bytes identity_of(const Client *c)
+static void take_identity(Client *c)
 {
-    const Exchange *x = c->x;
-    const char *header = x->config->identity_header;
-    Bytes told =
-        header && c->forwarding.trusted ? fields_get(&c->head->fields, header) : BYTES_NONE;
-    return told.size ? bytes_copy(x->arena, told) : bytes_of(c->connection->identity);
+    Exchange *x = c->x;
+    bool told = c->forwarding.trusted && x->config->identity.header;
+    if (!told && !c->connection->certificate)
+        return; /* anonymous, as it began */
+    IdentityEvidence evidence = {.config = x->config,
+                                 .head = told ? &c->head->fields : NULL,
+                                 .certificate = c->connection->certificate};
+    x->identity = identity_find(&evidence, x->arena);
+    x->record.client = identity_shown(x->identity, x->config, x->arena);
+    x->record.client_by = identity_how(x->identity);
+    x->record.tenant = x->identity->tenant;
+    x->record.class = x->identity->class;
+}
+
+/* Calls on a connection of a proxy are charged to its clients; others to the connection's. */
+static void take_place(Client *c)
+{
+    Exchange *x = c->x;
+    IpAddress told;
+    if (c->forwarding.forwarded_for.size)
+        x->record.forwarded_for = forwarding_client(&c->forwarding, trusted_peers(c));
+    if (ip_read(x->record.forwarded_for, &told))
+        x->client = told;
+    else if (!x->identity->name.size)
+        return;
+    x->client = identity_place(x->identity, &x->client);
+    if (!c->connection->account || !account_is_of(c->connection->account, &x->client))
+        exchange_charge(x, account_open(&x->client), true);
 }
 
 Result client_name(Client *c)
@@ -53,14 +75,8 @@ Result client_name(Client *c)
     }
     if (c->trace.continued)
         x->record.trace_id = bytes(c->trace.trace_id, TRACE_ID_SIZE);
-    x->record.client = identity_of(c);
-    if (c->forwarding.forwarded_for.size)
-        x->record.forwarded_for = forwarding_client(&c->forwarding, trusted_peers(c));
-    IpAddress told;
-    if (ip_read(x->record.forwarded_for, &told)) {
-        x->client = told;
-        exchange_charge(x, account_open(&told), true);
-    }
+    take_identity(c);
+    take_place(c);
     return r;
 }
 

@@ -248,6 +248,7 @@ Exchange *exchange_make(Loop *loop, size_t memory, int64_t began)
     x->first.exchange = x;
     x->latest = &x->first;
     x->losses = losses_in(arena, x->config);
+    x->identity = &identity_anonymous;
     x->began = began;
     x->deadline = NO_TIMEOUT;
     x->record.began = clock_wall() - (loop->now - began);

@@ -17,6 +17,7 @@
 #include "base/arena.h"
 #include "gateway/call/attempt.h"
 #include "gateway/call/exchange.h"
+#include "gateway/identity/identity.h"
 #include "gateway/loop/work_pool.h"
 #include "gateway/rest/rest_request.h"
 #include "gateway/version/negotiate.h"
@@ -100,8 +101,9 @@ struct Exchange {
     struct Hedge *hedge; /* exchange_hedge.c; NULL: no other attempt is planned */
     Attempt first;
 
-    IpAddress client; /* the client's address; unknown: a call of the gateway itself, or by a unix
-                         socket */
+    const Identity *identity; /* never NULL */
+    IpAddress client; /* stands for the client where clients take turns: identity_place. Unknown: a
+                         call of the gateway itself, or anonymous by a unix socket */
 
     Call call;
     const Method *method;       /* in the caller's version; NULL: a built-in service, opaque HTTP */

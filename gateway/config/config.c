@@ -5,6 +5,7 @@
 
 #include <ctype.h>
 #include <errno.h>
+#include <openssl/evp.h>
 #include <openssl/ssl.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -131,9 +132,6 @@ static void read_process(ConfigReader *reader)
     config->drain_delay = drain->delay;
     config->drain_time = drain->time;
     config->node = text->node ? text->node : host_name(reader->arena);
-    if (text->identity_header)
-        config->identity_header =
-            config_field_name(reader, text->identity_header, "identity_header");
     config->errors = config_errors(true, text->errors);
     config->no_reflection = !text->reflection;
     config->untyped_json =
@@ -173,6 +171,35 @@ static void read_cors_verbs(ConfigReader *reader)
         for (const Method *m = entry->value; m; m = m->next_same_path)
             note_verbs(&config->cors, m, &seen, &verbs);
     config->cors.verbs = arena_text(reader->arena, buffer_bytes(&verbs));
+}
+
+/* ---- The hash over all texts that a config is made from ----------------------------------------
+ */
+
+enum { SHA256_SIZE = 32 };
+
+void config_hash_begin(ConfigReader *reader)
+{
+    reader->hash = EVP_MD_CTX_new();
+    CHECK(reader->hash && EVP_DigestInit_ex(reader->hash, EVP_sha256(), NULL));
+}
+
+/* With its size: two texts are not the same as one that was cut elsewhere. */
+void config_hash_add(ConfigReader *reader, Bytes text)
+{
+    uint64_t size = text.size;
+    CHECK(EVP_DigestUpdate(reader->hash, &size, sizeof size) &&
+          EVP_DigestUpdate(reader->hash, text.data, text.size));
+}
+
+void config_hash_end(ConfigReader *reader)
+{
+    uint8_t digest[SHA256_SIZE];
+    CHECK(EVP_DigestFinal_ex(reader->hash, digest, NULL));
+    EVP_MD_CTX_free(reader->hash);
+    char *out = reader->config->hash;
+    for (size_t i = 0; i < (CONFIG_HASH_SIZE - 1) / 2; i++)
+        snprintf(out + 2 * i, 3, "%02x", digest[i]);
 }
 
 /* ---- Loading --------------------------------------------------------------------------------- */
@@ -221,8 +248,10 @@ static Result read_config(ConfigReader *reader)
     config_read_dns(reader);
     config_read_store(reader);
     read_process(reader);
+    config_read_identity(reader);
     read_cors(reader);
     config_read_listeners(reader);
+    config_check_identity(reader);
     config_read_services(reader);
     config_read_routes(reader);
     Result r = schema_load(reader->arena, own_set, "passerelle", &reader->config->own_schema);

@@ -16,6 +16,7 @@
 #include "base/net/trusted_peers.h"
 #include "base/problem.h"
 #include "gateway/config/descriptors.h"
+#include "gateway/tls/certificate_names.h"
 #include "protocols/http/http.h"
 #include "protocols/rest/rest.h"
 
@@ -110,6 +111,14 @@ typedef struct StoreConfig {
     int64_t time;
     int64_t keep_gateways;
 } StoreConfig;
+
+/* What says who a client is. Field names are in lower case; NULL: none. */
+typedef struct IdentityConfig {
+    CertificateName certificate;                       /* which of its names is the identity */
+    const char *header, *tenant_header, *class_header; /* of trusted proxies */
+    const char *const *headers; /* these, ending with NULL; NULL: there are none */
+    Bytes hash_key;             /* for names in logs and in the store; empty: names as they are */
+} IdentityConfig;
 
 /* How an RPC fails. */
 typedef enum FailureMode { FAILURE_LOUD, FAILURE_GRACEFUL } FailureMode;
@@ -347,9 +356,9 @@ struct Config {
     Cors cors;
     bool untyped_json; /* bodies without a content-type are read as JSON; else they are refused */
     ErrorsTold errors; /* never UNSAID */
-    const char *identity_header; /* lower case; has the client's identity; or NULL */
-    const char *node;            /* name of this gateway in request ids and logs */
-    const Schema *own_schema;    /* of the built-in services */
+    IdentityConfig identity;
+    const char *node;         /* name of this gateway in request ids and logs */
+    const Schema *own_schema; /* of the built-in services */
     bool no_reflection;
     Service *services;
     uint32_t n_services;

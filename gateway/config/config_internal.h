@@ -69,7 +69,7 @@ bool config_address(ConfigReader *reader, const char *text, bool listening, cons
 /* Whether it is a valid entry of a list of host names: a name, "*." and a name, or "*". */
 bool config_is_host_pattern(Bytes host);
 
-/* config_hash.c: the hash of all texts and descriptor sets that the config is made from. */
+/* The hash of all texts and descriptor sets that the config is made from. */
 void config_hash_begin(ConfigReader *reader);
 void config_hash_add(ConfigReader *reader, Bytes text);
 void config_hash_end(ConfigReader *reader);
@@ -86,6 +86,10 @@ void config_doubt_loop(ConfigReader *reader, const Address *instance, const char
 
 /* The value of `errors`; UNSAID if it is absent. */
 ErrorsTold config_errors(bool said, Passerelle__Config__Errors errors);
+
+/* config_identity.c: reads Config.identity; then, with the listeners, whether it can work. */
+void config_read_identity(ConfigReader *reader);
+void config_check_identity(ConfigReader *reader);
 
 /* config_listener.c */
 void config_read_listeners(ConfigReader *reader);

@@ -3,7 +3,6 @@
 
 #include "base/arena.h"
 #include "gateway/tls/tls_context.h"
-#include "protocols/http/head_fields.h"
 
 void config_tell_tls(ConfigReader *reader, Result r, const char *path)
 {
@@ -97,42 +96,6 @@ static void read_proxies(ConfigReader *reader, const Passerelle__Config__Listene
                     "list the senders in trusted_proxies", "there are no trusted proxies here");
 }
 
-/* A field with another meaning must not become the identity header: it is removed from requests of
-   untrusted peers. */
-static bool means_something_else(const char *name)
-{
-    static const char *const others[] = {"authorization", "cookie",     "host",
-                                         "via",           "forwarded",  "x-request-id",
-                                         "traceparent",   "tracestate", "proxy"};
-    for (size_t i = 0; i < sizeof others / sizeof *others; i++) {
-        if (strcmp(name, others[i]) == 0)
-            return true;
-    }
-    return field_role(bytes_of(name)) != FIELD_METADATA ||
-           bytes_start_with(bytes_of(name), "x-forwarded-") ||
-           bytes_start_with(bytes_of(name), "passerelle-");
-}
-
-/* Without trusted proxies nobody could set the identity header. */
-static void check_identity_header(ConfigReader *reader)
-{
-    const Config *config = reader->config;
-    const char *name = config->identity_header;
-    bool any_trusted = false;
-    for (uint32_t i = 0; i < config->n_listeners; i++)
-        any_trusted |= !trusted_peers_are_none(&config->listeners[i].trusted);
-    if (!name)
-        return;
-    if (means_something_else(name))
-        config_tell(reader, "identity_header", "a name of its own, for example x-client-id",
-                    "%s has another meaning; as the identity header it would be removed from "
-                    "requests of untrusted peers",
-                    name);
-    else if (!any_trusted)
-        config_tell(reader, "identity_header", "list the senders in trusted_proxies",
-                    "it is accepted from trusted proxies only, and there are none");
-}
-
 static void read_admin(ConfigReader *reader, const Passerelle__Config__Admin *text)
 {
     Config *config = reader->config;
@@ -180,7 +143,6 @@ void config_read_listeners(ConfigReader *reader)
         if (text->listen[i]->tls)
             read_tls(reader, text->listen[i]->tls, config_path(reader, "%s.tls", path), listener);
     }
-    check_identity_header(reader);
 
     if (text->admin)
         read_admin(reader, text->admin);

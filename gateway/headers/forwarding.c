@@ -105,22 +105,34 @@ static Bytes with_hyphens(Bytes name, char text[NAME_MOST])
     return bytes(text, name.size);
 }
 
-static bool is_identity(Bytes name, const char *identity_header)
+static bool is_identity(Bytes name, const char *const *identity)
 {
-    return identity_header && bytes_are(name, identity_header);
+    for (; *identity; identity++)
+        if (bytes_are(name, *identity))
+            return true;
+    return false;
+}
+
+/* The same with "_" in place of "-", as far as a service could tell. */
+static bool looks_like_identity(Bytes spelled, const char *const *identity)
+{
+    char text[NAME_MOST];
+    for (; *identity; identity++)
+        if (bytes_equal(spelled, with_hyphens(bytes_of(*identity), text)))
+            return true;
+    return false;
 }
 
 /* Whether the name, with "-" for "_", is one of these or of a field that frames a message. Such
    fields have no legitimate use and are dropped, even from trusted peers. */
-static bool collides(Bytes name, const char *identity_header)
+static bool collides(Bytes name, const char *const *identity)
 {
-    char text[NAME_MOST], identity_text[NAME_MOST];
+    char text[NAME_MOST];
     Bytes spelled = with_hyphens(name, text);
     if (spelled.data == name.data)
         return false;
     return role_of(spelled) != ROLE_NONE || field_role(spelled) != FIELD_METADATA ||
-           (identity_header &&
-            bytes_equal(spelled, with_hyphens(bytes_of(identity_header), identity_text)));
+           (identity && looks_like_identity(spelled, identity));
 }
 
 /* Counts the gateways in a list of hops. Those in Via have the protocol before the name (RFC 9110
@@ -151,9 +163,9 @@ static void join(Bytes *list, Bytes value, Arena *arena, bool *full)
 }
 
 /* Whether the field stays among the others. */
-static bool is_kept(const Field *field, Role role, bool trusted, const char *identity_header)
+static bool is_kept(const Field *field, Role role, bool trusted, const char *const *identity)
 {
-    if (role == ROLE_NONE && !is_identity(field->name, identity_header))
+    if (role == ROLE_NONE && !(identity && is_identity(field->name, identity)))
         return true;
     return trusted && (role == ROLE_NONE || role == ROLE_OTHER);
 }
@@ -177,13 +189,13 @@ static void take(Forwarding *forwarding, Role role, Bytes value, Arena *arena, b
 }
 
 /* Several identity fields contradict each other: all are dropped. */
-static void drop_contradiction(Fields *fields, const char *identity_header)
+static void drop_contradiction(Fields *fields, const char *name)
 {
     uint32_t n = 0, kept = 0;
-    for (uint32_t i = 0; identity_header && i < fields->n; i++)
-        n += is_identity(fields->items[i].name, identity_header);
+    for (uint32_t i = 0; i < fields->n; i++)
+        n += bytes_are(fields->items[i].name, name);
     for (uint32_t i = 0; n > 1 && i < fields->n; i++) {
-        if (!is_identity(fields->items[i].name, identity_header))
+        if (!bytes_are(fields->items[i].name, name))
             fields->items[kept++] = fields->items[i];
     }
     if (n > 1)
@@ -203,7 +215,7 @@ static bool has_open_quote(Bytes value)
     return open;
 }
 
-Result forwarding_read(Forwarding *forwarding, const Fields *fields, const char *identity_header,
+Result forwarding_read(Forwarding *forwarding, const Fields *fields, const char *const *identity,
                        Arena *arena, Fields *rest_out)
 {
     *rest_out = (Fields){.items = arena_alloc(arena, fields->n * sizeof(Field)),
@@ -212,14 +224,15 @@ Result forwarding_read(Forwarding *forwarding, const Fields *fields, const char 
     bool full = !rest_out->items && fields->n;
     for (uint32_t i = 0; i < fields->n && !full; i++) {
         const Field *field = &fields->items[i];
-        if (collides(field->name, identity_header))
+        if (collides(field->name, identity))
             continue;
         Role role = role_of(field->name);
         take(forwarding, role, field->value, arena, &full);
-        if (is_kept(field, role, forwarding->trusted, identity_header))
+        if (is_kept(field, role, forwarding->trusted, identity))
             fields_add(rest_out, field->name, field->value);
     }
-    drop_contradiction(rest_out, identity_header);
+    for (; identity && *identity; identity++)
+        drop_contradiction(rest_out, *identity);
     if (!request_id_is_good(
             forwarding->request_id)) /* several were joined by ", ", which is not valid */
         forwarding->request_id = BYTES_NONE;

@@ -48,11 +48,12 @@ typedef enum ForwardingKind {
 
 /*
  * Reads the forwarding fields; all others go to `rest_out` (borrowed, in their order). The caller
- * has set self, peer, secure and trusted. `identity_header` (may be NULL) has the client's
- * identity: it is dropped, too, unless the peer is trusted. Fault: OUT_OF_MEMORY.
+ * has set self, peer, secure and trusted. `identity` (ends with NULL; may be NULL) names the
+ * fields about the client's identity: they are dropped, too, unless the peer is trusted. Fault:
+ * OUT_OF_MEMORY.
  */
 MUST_USE Result forwarding_read(Forwarding *forwarding, const Fields *fields,
-                                const char *identity_header, Arena *arena, Fields *rest_out);
+                                const char *const *identity, Arena *arena, Fields *rest_out);
 
 /* Fault: LOOP_DETECTED, if the request has passed this gateway before, or `most` gateways. */
 MUST_USE Result forwarding_check(const Forwarding *forwarding, uint32_t most, Arena *arena);

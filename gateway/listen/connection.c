@@ -6,6 +6,7 @@
 #include "gateway/headers/cors.h"
 #include "gateway/headers/own_fields.h"
 #include "gateway/headers/request_id.h"
+#include "gateway/identity/identity.h"
 #include "gateway/loop/pump.h"
 #include "gateway/memory/accounts.h"
 #include "gateway/telemetry/telemetry.h"
@@ -76,7 +77,9 @@ static void hold_own(Connection *c, int64_t times)
 /* The address of the client is known: charges the connection to its account. */
 static void open_account(Connection *c)
 {
-    c->client.account = account_open(&c->client.address);
+    IpAddress place =
+        identity_connection_place(loop_of(c)->config, c->client.certificate, &c->client.address);
+    c->client.account = account_open(&place);
     http_connection_charge(c->pump.http, c->client.account);
     hold_own(c, 1);
 }
@@ -103,7 +106,7 @@ static void connection_free(Connection *c)
     if (c->next)
         c->next->at = c->at;
     close_account(c);
-    free((char *)c->client.identity);
+    free((void *)c->client.certificate);
     free(c->proxy);
     free(c);
     if (--set->n == 0 && set->on_empty)
@@ -430,8 +433,7 @@ static void on_ready(Socket *socket)
     c->since = loop_of(c)->now;
     c->state = CONNECTION_CHOICE;
     if (c->client.secure) {
-        const char *subject = socket_peer_subject(socket, loop_scratch(loop_of(c)));
-        c->client.identity = subject ? strdup(subject) : NULL;
+        c->client.certificate = socket_peer_names(socket);
         connection_serve(c, bytes_are(socket_alpn(socket), "h2"));
         connection_settle(c);
     }

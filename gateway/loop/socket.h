@@ -19,6 +19,7 @@
 #include "base/bytes.h"
 #include "base/net/ip.h"
 #include "gateway/loop/loop.h"
+#include "gateway/tls/certificate_names.h"
 
 typedef struct ssl_st SSL; /* OpenSSL's */
 typedef struct ssl_ctx_st SSL_CTX;
@@ -118,9 +119,9 @@ void socket_close(Socket *socket);
 /* After on_ready: the protocol negotiated by ALPN, or empty. */
 Bytes socket_alpn(const Socket *socket);
 
-/* After on_ready: the subject of the peer's verified certificate, in the format of RFC 2253, in the
-   arena; NULL when there is none. */
-const char *socket_peer_subject(const Socket *socket, Arena *arena);
+/* After on_ready: the names in the peer's verified certificate, which the caller frees with free();
+   NULL when there is none. */
+CertificateNames *socket_peer_names(const Socket *socket);
 
 /* "127.0.0.1:52314", "[::1]:443", or "unix" for a peer without an IP address. The port in host
    order. */

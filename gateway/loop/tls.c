@@ -248,17 +248,10 @@ Bytes socket_alpn(const Socket *socket)
     return bytes(name, size);
 }
 
-const char *socket_peer_subject(const Socket *socket, Arena *arena)
+CertificateNames *socket_peer_names(const Socket *socket)
 {
     X509 *certificate = socket->tls ? SSL_get0_peer_certificate(socket->tls) : NULL;
     if (!certificate || SSL_get_verify_result(socket->tls) != X509_V_OK)
         return NULL;
-    BIO *out = BIO_new(BIO_s_mem());
-    CHECK(out);
-    X509_NAME_print_ex(out, X509_get_subject_name(certificate), 0, XN_FLAG_RFC2253);
-    char *text = NULL;
-    long size = BIO_get_mem_data(out, &text);
-    const char *subject = arena_text(arena, bytes(text, size > 0 ? (size_t)size : 0));
-    BIO_free(out);
-    return subject;
+    return certificate_names_read(certificate);
 }

@@ -1,9 +1,10 @@
 /*
  * Accounts of clients: one for each client with connections or calls, whatever its loops.
  *
- * A client is an IPv4 address or an IPv6 /64 (fair_client_of), as in the queues for instances; all
- * peers without an address are one client. There are no more accounts than connections and calls
- * that use them: an account is freed with its last reference. Any thread.
+ * A client is an IPv4 address or an IPv6 /64 (fair_client_of), as in the queues for instances; a
+ * proved identity has an address that stands for it (identity_place); all peers without an address
+ * are one client. There are no more accounts than connections and calls that use them: an account
+ * is freed with its last reference. Any thread.
  */
 #ifndef GATEWAY_ACCOUNTS_H
 #define GATEWAY_ACCOUNTS_H

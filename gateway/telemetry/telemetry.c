@@ -59,6 +59,14 @@ static const char *level_of(const CallRecord *r)
     return "error";
 }
 
+static void add_identity(Buffer *line, const CallRecord *r)
+{
+    log_line_text(line, LOG_KEY("client"), r->client);
+    log_line_word(line, LOG_KEY("client_by"), r->client_by);
+    log_line_text(line, LOG_KEY("tenant"), r->tenant);
+    log_line_text(line, LOG_KEY("class"), r->class);
+}
+
 static void add_client(Buffer *line, const CallRecord *r)
 {
     log_line_plain(line, LOG_KEY("request_id"), r->request_id);
@@ -66,7 +74,8 @@ static void add_client(Buffer *line, const CallRecord *r)
     log_line_word(line, LOG_KEY("peer"), r->peer);
     log_line_text(line, LOG_KEY("forwarded_for"), r->forwarded_for);
     log_line_text(line, LOG_KEY("listener"), bytes_of(r->listener));
-    log_line_text(line, LOG_KEY("client"), r->client);
+    if (r->client.size)
+        add_identity(line, r);
     log_line_word(line, LOG_KEY("dialect"), dialect_name(r->dialect));
     log_line_word(line, LOG_KEY("codec"), codec_name(r->codec));
     log_line_text(line, LOG_KEY("verb"), r->verb);

@@ -33,8 +33,10 @@ typedef struct CallRecord {
     Bytes request_id; /* sent to the client and the instance, and logged; needs no escapes */
     Bytes trace_id;   /* W3C, 32 hex digits; or empty */
     const char *peer, *listener;
-    Bytes forwarded_for; /* the client's address from a trusted proxy; or empty */
-    Bytes client;        /* identity, or empty */
+    Bytes forwarded_for;   /* the client's address from a trusted proxy; or empty */
+    Bytes client;          /* its identity, as it may be recorded; empty: anonymous */
+    Bytes tenant, class;   /* of the client; may be empty */
+    const char *client_by; /* how the identity was proved: "certificate"; NULL: anonymous */
     Dialect dialect;
     Codec codec;
     Bytes verb, path;     /* of the request, without query */

@@ -126,7 +126,8 @@ def test_the_identity_header_is_believed_from_trusted_proxies_only(front):
             connection.send(request("/v3/orders", "X-Client: panel"))
             fields = connection.read_reply("GET")[1]
         lines[name] = front.gateway.logged(request_id=fields["x-request-id"][0])
-    assert lines["proxy"]["client"] == "panel" and "client" not in lines["stranger"]
+    assert lines["proxy"]["client"] == "panel" and lines["proxy"]["client_by"] == "header"
+    assert "client" not in lines["stranger"] and "client_by" not in lines["stranger"]
 
 
 # ---- Request ids ---------------------------------------------------------------------------------------

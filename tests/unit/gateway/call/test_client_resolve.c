@@ -1,3 +1,4 @@
+#include "gateway/memory/accounts.h"
 #include "tests/unit/gateway/call/scene.h"
 
 static Peer *get(Scene *scene, const char *path, const char *fields)
@@ -259,10 +260,34 @@ static void a_trusted_proxy_that_names_nobody_is_known_by_its_certificate(void *
     Scene *scene = trusting(state);
     Peer *client = client_new(scene, http2_client_new, http2_server_new);
     assert_true(ip_read(bytes_of("127.0.0.1"), &client->client->address));
-    client->client->identity = "CN=panel";
+    client->client->certificate = &(CertificateNames){{[CERTIFICATE_SUBJECT] = "CN=panel"}};
     client_head(client, "GET", "/v1/items/x", "", -1, true);
     answer(instance(scene), ITEM);
     assert_bytes(scene->records[0].client, "CN=panel");
+}
+
+static void a_call_is_its_clients_turn_and_memory_by_the_proved_name(void **state)
+{
+    Scene *scene = trusting(state);
+    Peer *client = client_new(scene, http2_client_new, http2_server_new);
+    assert_true(ip_read(bytes_of("127.0.0.1"), &client->client->address));
+    uint32_t before = accounts_open();
+    client_head(client, "GET", "/v1/items/x", "x-client: panel", -1, true);
+    assert_int_equal(accounts_open(), before + 1);
+    answer(instance(scene), ITEM);
+    assert_int_equal(accounts_open(), before);
+    assert_string_equal(scene->records[0].client_by, "header");
+}
+
+static void an_anonymous_call_has_no_account_of_its_own(void **state)
+{
+    Scene *scene = trusting(state);
+    Peer *client = client_new(scene, http2_client_new, http2_server_new);
+    uint32_t before = accounts_open();
+    client_head(client, "GET", "/v1/items/x", "x-client: panel", -1, true);
+    assert_int_equal(accounts_open(), before);
+    answer(instance(scene), ITEM);
+    assert_null(scene->records[0].client_by);
 }
 
 static void a_listener_that_the_config_has_no_more_trusts_nobody(void **state)
@@ -353,6 +378,8 @@ int main(void)
         TEST(a_client_that_takes_no_json_gets_none),
         TEST(a_trusted_proxy_speaks_for_its_client),
         TEST(anybody_else_speaks_for_himself),
+        TEST(a_call_is_its_clients_turn_and_memory_by_the_proved_name),
+        TEST(an_anonymous_call_has_no_account_of_its_own),
         TEST(a_trusted_proxy_that_names_nobody_is_known_by_its_certificate),
         TEST(a_listener_that_the_config_has_no_more_trusts_nobody),
         TEST(a_call_that_comes_back_is_a_loop),

@@ -165,7 +165,7 @@ static void everything_can_be_said(void **state)
     assert_int_equal(config->n_loops, 3);
     assert_int_equal(config->drain_time, 2 * SECOND);
     assert_string_equal(config->node, "edge-1");
-    assert_string_equal(config->identity_header, "x-client");
+    assert_string_equal(config->identity.header, "x-client");
     assert_int_equal(config->cors.n_origins, 1);
     assert_true(config->cors.credentials);
     assert_int_equal(config->cors.max_age_seconds, 60);
@@ -755,6 +755,52 @@ static void an_identity_has_a_field_of_its_own(void **state)
     }
 }
 
+static void what_names_a_client_is_checked(void **state)
+{
+    static const struct {
+        const char *text, *told;
+    } cases[] = {
+        {"identity: {certificate: serial}\n", "serial is not known here"},
+        {"identity: {tenant_header: x-tenant}\n", "it needs the client's identity beside it"},
+        {"identity: {class_header: cookie}\n", "has another meaning"},
+        {"clients: hashed\n", "hashed needs a key"},
+        {"clients: {recorded: named, key: a.key}\n", "names are not hashed"},
+        {"clients: {recorded: hashed, key: /nowhere/a.key}\n", "open /nowhere/a.key"},
+        {"clients: {recorded: hashed, key: /dev/null}\n", "has 0 bytes"},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        char text[256];
+        snprintf(text, sizeof text, "listen: [{address: 'x:1', trusted_proxies: [unix]}]\n%s",
+                 cases[i].text);
+        Loaded l = load(text);
+        assert_null(l.config);
+        if (!strstr(l.told, cases[i].told))
+            fail_msg("%s told %s", cases[i].text, l.told);
+        unload(&l);
+    }
+}
+
+static void the_name_in_a_certificate_and_the_records_can_be_chosen(void **state)
+{
+    Loaded l = load("listen: [{address: 'x:1', trusted_proxies: [unix]}]\n"
+                    "identity_header: X-Client\n"
+                    "identity: {certificate: dns, tenant_header: X-Tenant, class_header: X-Class}\n"
+                    "clients: {recorded: hashed, key: " GARAGE "/server.key}\n");
+    assert_non_null(l.config);
+    const IdentityConfig *identity = &l.config->identity;
+    assert_int_equal(identity->certificate, CERTIFICATE_DNS);
+    assert_string_equal(identity->headers[0], "x-client");
+    assert_string_equal(identity->headers[1], "x-tenant");
+    assert_string_equal(identity->headers[2], "x-class");
+    assert_null(identity->headers[3]);
+    assert_true(identity->hash_key.size >= 16);
+    unload(&l);
+    l = load("listen: ['x:1']\nclients: named\n");
+    assert_null(l.config->identity.headers);
+    assert_int_equal(l.config->identity.hash_key.size, 0);
+    unload(&l);
+}
+
 /* [listener, instance]: the second leads back to the first, or not. */
 static void a_gateway_is_not_its_own_instance(void **state)
 {
@@ -1124,6 +1170,8 @@ int main(void)
         cmocka_unit_test(a_host_is_a_name_without_a_port),
         cmocka_unit_test(trusted_proxies_are_networks_and_somebody),
         cmocka_unit_test(an_identity_has_a_field_of_its_own),
+        cmocka_unit_test(what_names_a_client_is_checked),
+        cmocka_unit_test(the_name_in_a_certificate_and_the_records_can_be_chosen),
         cmocka_unit_test(a_gateway_is_not_its_own_instance),
         cmocka_unit_test(a_gateway_that_listens_everywhere_is_at_each_address_of_its_machine),
         cmocka_unit_test(routes_that_match_nothing_or_twice_are_told),

@@ -56,11 +56,13 @@ static Forwarding from(const char *peer, bool trusted)
     return (Forwarding){.self = SELF, .peer = peer, .trusted = trusted};
 }
 
+static const char *const identity[] = {"x-client", "x-tenant", NULL};
+
 /* What is left of the fields; `forwarding` has read the others. */
 static const char *left_of(Forwarding *forwarding, const char *text)
 {
     Fields fields = fields_of(text), rest;
-    assert_ok(arena, forwarding_read(forwarding, &fields, "x-client", arena, &rest));
+    assert_ok(arena, forwarding_read(forwarding, &fields, identity, arena, &rest));
     return text_of(&rest);
 }
 
@@ -78,14 +80,14 @@ static const char *passed_on(Forwarding *forwarding, ForwardingKind kind, const 
     "evil\nx-forwarded-proto: https\n"                                                             \
     "x-forwarded-port: 443\nx-forwarded-prefix: /evil\nx-forwarded-client-cert: evil\nx-real-ip: " \
     "6.6.6.6\n"                                                                                    \
-    "proxy: http://evil\nx-request-id: evil\nx-client: evil\nx-client-ip: "                        \
+    "proxy: http://evil\nx-request-id: evil\nx-client: evil\nx-tenant: evil\nx-client-ip: "        \
     "6.6.6.6\nx-cluster-client-ip: 6\n"                                                            \
     "true-client-ip: 6.6.6.6\nx-original-url: /admin\nx-rewrite-url: /admin\nx-original-host: "    \
     "evil\n"                                                                                       \
     "passerelle-degraded: evil\n"
 #define UNDERSCORES                                                                                \
     "x_forwarded_for: 6.6.6.6\nx-forwarded_for: 6.6.6.6\nx_real_ip: 6.6.6.6\nx_request_id: "       \
-    "evil\nx_client: evil\n"                                                                       \
+    "evil\nx_client: evil\nx_tenant: evil\n"                                                       \
     "x_forwarded_port: 443\npasserelle_hops: 0\n"
 
 static void a_stranger_speaks_for_nobody(void **state)

@@ -107,7 +107,8 @@ void client_accept(ClientConnection *client, HttpStream *stream, int64_t began)
     client->n_exchanges++;
     n_calls++;
     call_began = began;
-    snprintf(identity, sizeof(identity), "%s", client->identity ? client->identity : "");
+    snprintf(identity, sizeof(identity), "%s",
+             client->certificate ? client->certificate->names[CERTIFICATE_SUBJECT] : "");
     http_stream_attach(stream, &stream_events, a);
 }
 

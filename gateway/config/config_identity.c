@@ -1,0 +1,128 @@
+/* What says who a client is, and how its name is recorded. */
+#include "gateway/config/config_internal.h"
+
+#include "base/arena.h"
+#include "protocols/http/head_fields.h"
+
+enum { HASH_KEY_LEAST = 16, HASH_KEY_MOST = 4096 };
+
+/* A field with another meaning must not become an identity: it is removed from requests of
+   untrusted peers. */
+static bool means_something_else(const char *name)
+{
+    static const char *const others[] = {"authorization", "cookie",     "host",
+                                         "via",           "forwarded",  "x-request-id",
+                                         "traceparent",   "tracestate", "proxy"};
+    for (size_t i = 0; i < sizeof others / sizeof *others; i++) {
+        if (strcmp(name, others[i]) == 0)
+            return true;
+    }
+    return field_role(bytes_of(name)) != FIELD_METADATA ||
+           bytes_start_with(bytes_of(name), "x-forwarded-") ||
+           bytes_start_with(bytes_of(name), "passerelle-");
+}
+
+static const char *read_header(ConfigReader *reader, const char *text, const char *path)
+{
+    return text ? config_field_name(reader, text, path) : NULL;
+}
+
+static void read_key(ConfigReader *reader, const Passerelle__Config__Clients *text)
+{
+    Bytes key;
+    if (text->recorded == PASSERELLE__CONFIG__RECORDED__RECORDED_NAMED) {
+        if (text->key)
+            config_tell(reader, "clients.key", "clients: {recorded: hashed, key: FILE}",
+                        "names are not hashed");
+        return;
+    }
+    if (!text->key) {
+        config_tell(reader, "clients", "clients: {recorded: hashed, key: FILE}",
+                    "hashed needs a key");
+        return;
+    }
+    Result r = config_read_file(reader->arena, text->key, HASH_KEY_MOST, &key);
+    if (failed(r))
+        config_tell(reader, "clients.key", NULL, "%s", r.error->doing);
+    else if (key.size < HASH_KEY_LEAST)
+        config_tell(reader, "clients.key", NULL, "%s has %zu bytes; a key has at least %d",
+                    text->key, key.size, HASH_KEY_LEAST);
+    else
+        reader->config->identity.hash_key = key;
+}
+
+static CertificateName certificate_name(const Passerelle__Config__Identity *text)
+{
+    switch (text->certificate) {
+    case PASSERELLE__CONFIG__CERTIFICATE_NAME__CERTIFICATE_NAME_COMMON_NAME:
+        return CERTIFICATE_COMMON_NAME;
+    case PASSERELLE__CONFIG__CERTIFICATE_NAME__CERTIFICATE_NAME_DNS: return CERTIFICATE_DNS;
+    case PASSERELLE__CONFIG__CERTIFICATE_NAME__CERTIFICATE_NAME_URI: return CERTIFICATE_URI;
+    case PASSERELLE__CONFIG__CERTIFICATE_NAME__CERTIFICATE_NAME_EMAIL: return CERTIFICATE_EMAIL;
+    default: return CERTIFICATE_SUBJECT;
+    }
+}
+
+/* With their keys in the config, for check. */
+static void list_headers(ConfigReader *reader)
+{
+    IdentityConfig *identity = &reader->config->identity;
+    const char *all[] = {identity->header, identity->tenant_header, identity->class_header};
+    const char **list = arena_array(reader->arena, const char *, sizeof all / sizeof *all + 1);
+    size_t n = 0;
+    for (size_t i = 0; i < sizeof all / sizeof *all; i++)
+        if (all[i])
+            list[n++] = all[i];
+    list[n] = NULL;
+    identity->headers = n ? list : NULL;
+}
+
+void config_read_identity(ConfigReader *reader)
+{
+    static const Passerelle__Config__Identity defaults = PASSERELLE__CONFIG__IDENTITY__INIT;
+    const Passerelle__Config__Config *text = reader->file.content;
+    const Passerelle__Config__Identity *said = text->identity ? text->identity : &defaults;
+    IdentityConfig *identity = &reader->config->identity;
+    identity->certificate = certificate_name(said);
+    identity->header = read_header(reader, text->identity_header, "identity_header");
+    identity->tenant_header = read_header(reader, said->tenant_header, "identity.tenant_header");
+    identity->class_header = read_header(reader, said->class_header, "identity.class_header");
+    list_headers(reader);
+    if (text->clients)
+        read_key(reader, text->clients);
+}
+
+static void check_header(ConfigReader *reader, const char *name, bool any_trusted, const char *path)
+{
+    if (!name)
+        return;
+    if (means_something_else(name))
+        config_tell(
+            reader, path, "a name of its own, for example x-client-id",
+            "%s has another meaning; as an identity header it would be removed from requests "
+            "of untrusted peers",
+            name);
+    else if (!any_trusted)
+        config_tell(reader, path, "list the senders in trusted_proxies",
+                    "it is accepted from trusted proxies only, and there are none");
+}
+
+/* What a proxy says of a group is any_trusted together with the client's name only. */
+static void check_group(ConfigReader *reader, const char *name, bool any_trusted, const char *path)
+{
+    check_header(reader, name, any_trusted, path);
+    if (name && !reader->config->identity.header)
+        config_tell(reader, path, "add identity_header",
+                    "it needs the client's identity beside it");
+}
+
+void config_check_identity(ConfigReader *reader)
+{
+    const Config *config = reader->config;
+    bool any_trusted = false;
+    for (uint32_t i = 0; i < config->n_listeners; i++)
+        any_trusted |= !trusted_peers_are_none(&config->listeners[i].trusted);
+    check_header(reader, config->identity.header, any_trusted, "identity_header");
+    check_group(reader, config->identity.tenant_header, any_trusted, "identity.tenant_header");
+    check_group(reader, config->identity.class_header, any_trusted, "identity.class_header");
+}

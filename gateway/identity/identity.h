@@ -1,0 +1,61 @@
+/*
+ * Identity: who makes a call, and how that was proved.
+ *
+ * Sources are asked in order, and the first one that proves a name decides (the table in
+ * identity.c). Where none does, the call is anonymous: all that is known of its client is its
+ * address. An identity lives in the call's arena, and is never changed.
+ *
+ * Names of clients go to logs and to the store as the config says (identity_shown); they never
+ * become labels of metrics.
+ */
+#ifndef GATEWAY_IDENTITY_H
+#define GATEWAY_IDENTITY_H
+
+#include "base/fields.h"
+#include "gateway/config/config.h"
+
+typedef enum IdentityProof {
+    PROOF_ADDRESS,     /* nothing else is known: anonymous */
+    PROOF_HEADER,      /* a field that a trusted proxy has set */
+    PROOF_CERTIFICATE, /* a verified client certificate */
+} IdentityProof;
+
+typedef struct Identity {
+    Bytes name;          /* empty: anonymous */
+    Bytes tenant, class; /* groups that the client belongs to; may be empty */
+    IdentityProof how;
+} Identity;
+
+extern const Identity identity_anonymous;
+
+/* What a call comes with. */
+typedef struct IdentityEvidence {
+    const Config *config;
+    const Fields *head;                  /* NULL: the peer is no trusted proxy */
+    const CertificateNames *certificate; /* of the peer, verified; or NULL */
+} IdentityEvidence;
+
+/* The identity in the arena, or `identity_anonymous`; also where the arena is full. */
+const Identity *identity_find(const IdentityEvidence *evidence, Arena *arena);
+
+/* "certificate", as the log says it; NULL for an anonymous call. */
+const char *identity_how(const Identity *identity);
+
+/* The name, or its keyed hash (32 hexadecimal digits, in the arena), as `clients` of the config
+   says. Empty for an anonymous call. */
+Bytes identity_shown(const Identity *identity, const Config *config, Arena *arena);
+
+/*
+ * An address that stands for the client where clients take turns or hold memory (fair_queue.h,
+ * accounts.h): `address` for an anonymous call; else one made from the name, in a network that is
+ * not used (0100::/8), and different in each process. So a client with a proved name is one client
+ * at all of its addresses, and two clients at one address are two.
+ */
+IpAddress identity_place(const Identity *identity, const IpAddress *address);
+
+/* The same for a connection, of which only the certificate (NULL: none) and the address are known.
+ */
+IpAddress identity_connection_place(const Config *config, const CertificateNames *certificate,
+                                    const IpAddress *address);
+
+#endif

@@ -1,0 +1,159 @@
+#include "gateway/identity/identity.h"
+
+#include "tests/unit/check.h"
+
+static Arena *arena;
+static Config config;
+static Fields head;
+
+static const CertificateNames panel = {.names = {[CERTIFICATE_SUBJECT] = "CN=panel,O=Shop",
+                                                 [CERTIFICATE_COMMON_NAME] = "panel",
+                                                 [CERTIFICATE_URI] = "spiffe://shop/panel"}};
+
+static int set_up(void **state)
+{
+    arena = arena_new(ARENA_UNLIMITED);
+    config = (Config){
+        .identity = {.header = "x-client", .tenant_header = "x-tenant", .class_header = "x-class"}};
+    head = fields_in(arena);
+    return 0;
+}
+
+static int tear_down(void **state)
+{
+    arena_free(arena);
+    return 0;
+}
+
+static void add(const char *name, const char *value)
+{
+    fields_add(&head, bytes_of(name), bytes_of(value));
+}
+
+static const Identity *found(bool trusted, const CertificateNames *certificate)
+{
+    return identity_find(&(IdentityEvidence){.config = &config,
+                                             .head = trusted ? &head : NULL,
+                                             .certificate = certificate},
+                         arena);
+}
+
+static void what_proves_nothing_is_anonymous(void **state)
+{
+    add("x-client", "ada");
+    const Identity *identity = found(false, NULL);
+    assert_ptr_equal(identity, &identity_anonymous);
+    assert_int_equal(identity->how, PROOF_ADDRESS);
+    assert_null(identity_how(identity));
+    assert_int_equal(identity_shown(identity, &config, arena).size, 0);
+}
+
+static void a_trusted_proxy_names_client_tenant_and_class(void **state)
+{
+    add("x-client", "ada");
+    add("x-tenant", "acme");
+    add("x-class", "partner");
+    const Identity *identity = found(true, NULL);
+    assert_bytes(identity->name, "ada");
+    assert_bytes(identity->tenant, "acme");
+    assert_bytes(identity->class, "partner");
+    assert_string_equal(identity_how(identity), "header");
+}
+
+static void a_tenant_without_a_client_is_nobody(void **state)
+{
+    add("x-tenant", "acme");
+    assert_ptr_equal(found(true, NULL), &identity_anonymous);
+}
+
+static void a_header_that_the_config_does_not_name_is_no_identity(void **state)
+{
+    config.identity.header = NULL;
+    add("x-client", "ada");
+    assert_ptr_equal(found(true, NULL), &identity_anonymous);
+}
+
+static void a_proxys_word_comes_before_its_own_certificate(void **state)
+{
+    assert_bytes(found(true, &panel)->name, "CN=panel,O=Shop");
+    assert_string_equal(identity_how(found(true, &panel)), "certificate");
+    add("x-client", "ada");
+    assert_bytes(found(true, &panel)->name, "ada");
+    assert_bytes(found(false, &panel)->name, "CN=panel,O=Shop");
+}
+
+static void the_config_says_which_name_of_a_certificate_counts(void **state)
+{
+    config.identity.certificate = CERTIFICATE_COMMON_NAME;
+    assert_bytes(found(false, &panel)->name, "panel");
+    config.identity.certificate = CERTIFICATE_URI;
+    assert_bytes(found(false, &panel)->name, "spiffe://shop/panel");
+    config.identity.certificate = CERTIFICATE_EMAIL;
+    assert_ptr_equal(found(false, &panel), &identity_anonymous);
+}
+
+/* HMAC-SHA256 with this key, by the openssl command. */
+static void names_are_hashed_where_the_config_says_so(void **state)
+{
+    const Identity *identity = found(false, &panel);
+    assert_bytes(identity_shown(identity, &config, arena), "CN=panel,O=Shop");
+    config.identity.hash_key = bytes_of("0123456789abcdef");
+    assert_bytes(identity_shown(identity, &config, arena), "35800f8e0bed84cf205738a4624ad922");
+    assert_bytes(identity->name, "CN=panel,O=Shop");
+    config.identity.hash_key = bytes_of("0123456789abcdeg");
+    assert_false(
+        bytes_are(identity_shown(identity, &config, arena), "35800f8e0bed84cf205738a4624ad922"));
+}
+
+static IpAddress place_of(const char *name, const char *address)
+{
+    IpAddress at;
+    assert_true(ip_read(bytes_of(address), &at));
+    return identity_place(&(Identity){.name = bytes_of(name)}, &at);
+}
+
+static bool same_place(const char *a, const char *at_a, const char *b, const char *at_b)
+{
+    IpAddress one = place_of(a, at_a), other = place_of(b, at_b);
+    return ip_equal(&one, &other);
+}
+
+static void a_proved_name_has_one_place_at_all_addresses(void **state)
+{
+    assert_true(same_place("ada", "192.0.2.1", "ada", "2001:db8::1"));
+    assert_false(same_place("ada", "192.0.2.1", "bob", "192.0.2.1"));
+    assert_false(same_place("ada", "192.0.2.1", "", "192.0.2.1"));
+    assert_false(
+        same_place("a name of some length 1", "192.0.2.1", "a name of some length 2", "192.0.2.1"));
+    assert_false(same_place("12345678", "192.0.2.1", "123456789", "192.0.2.1"));
+    assert_true(same_place("", "192.0.2.1", "", "192.0.2.1"));
+    assert_false(same_place("", "192.0.2.1", "", "192.0.2.2"));
+}
+
+static void a_connection_has_the_place_of_its_certificate(void **state)
+{
+    IpAddress address, place, same = place_of("CN=panel,O=Shop", "192.0.2.9");
+    assert_true(ip_read(bytes_of("192.0.2.1"), &address));
+    place = identity_connection_place(&config, &panel, &address);
+    assert_true(ip_equal(&place, &same));
+    place = identity_connection_place(&config, NULL, &address);
+    assert_true(ip_equal(&place, &address));
+}
+
+#define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        TEST(what_proves_nothing_is_anonymous),
+        TEST(a_trusted_proxy_names_client_tenant_and_class),
+        TEST(a_tenant_without_a_client_is_nobody),
+        TEST(a_header_that_the_config_does_not_name_is_no_identity),
+        TEST(a_proxys_word_comes_before_its_own_certificate),
+        TEST(the_config_says_which_name_of_a_certificate_counts),
+        TEST(names_are_hashed_where_the_config_says_so),
+        TEST(a_proved_name_has_one_place_at_all_addresses),
+        TEST(a_connection_has_the_place_of_its_certificate),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
