@@ -61,6 +61,7 @@ LAYERS = (
         Module("telemetry", "access log, counters, metrics", "CallRecord", "telemetry.h"),
         Module("store", "what outlives the process: SQLite, PostgreSQL", "StoreTask", "store.h"),
         Module("fleet", "the gateways that share a store", "Fleet", "fleet.h"),
+        Module("audit", "what operators change, recorded", "AuditEntry", "audit.h"),
         Module("upstream", "choice of an instance, and connections to it", "Upstream", "pick.h"),
         Module("builtin", "built-in services: health and reflection", "Health", "health.h"),
         Module("call", "one call, from its head to its log line", "Exchange", "exchange.h"),

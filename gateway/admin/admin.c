@@ -6,10 +6,12 @@
 #include "gateway/admin/admin_connections.h"
 #include "gateway/admin/admin_host.h"
 #include "gateway/admin/h2o_thread.h"
+#include "gateway/admin/operator.h"
 #include "gateway/loop/signals.h"
 #include "gateway/telemetry/metrics.h"
 #include "gateway/telemetry/telemetry.h"
 
+#include <openssl/ssl.h>
 #include <stdlib.h>
 #include <sys/socket.h>
 
@@ -25,6 +27,9 @@ struct Admin {
     pthread_t thread;
     uv_loop_t loop;
     uv_async_t stop;
+    uv_async_t answered;
+    pthread_mutex_t mutex;
+    AdminAction *done; /* under the mutex: with their responses */
     AdminConnections connections;
 
     h2o_globalconf_t config;
@@ -69,7 +74,8 @@ static void send_problem(h2o_req_t *req, int status, const char *title, const ch
     arena_free(arena);
 }
 
-static void answer_metrics(Admin *admin, h2o_req_t *req)
+/* A page is written for the operator `who`, who may see it. */
+static void answer_metrics(Admin *admin, h2o_req_t *req, const Operator *who)
 {
     ssize_t at = h2o_find_header(&req->headers, H2O_TOKEN_ACCEPT, -1);
     Bytes accept = BYTES_NONE;
@@ -85,12 +91,12 @@ static void answer_metrics(Admin *admin, h2o_req_t *req)
     arena_free(arena);
 }
 
-static void answer_healthz(Admin *admin, h2o_req_t *req)
+static void answer_healthz(Admin *admin, h2o_req_t *req, const Operator *who)
 {
     send_answer(req, 200, "OK", "text/plain; charset=utf-8", bytes_of("alive\n"));
 }
 
-static void answer_readyz(Admin *admin, h2o_req_t *req)
+static void answer_readyz(Admin *admin, h2o_req_t *req, const Operator *who)
 {
     if (atomic_load(admin->sees.ready))
         send_answer(req, 200, "OK", "text/plain; charset=utf-8", bytes_of("ready\n"));
@@ -99,7 +105,7 @@ static void answer_readyz(Admin *admin, h2o_req_t *req)
                      "no calls are accepted: starting, or shutting down");
 }
 
-static void answer_config(Admin *admin, h2o_req_t *req)
+static void answer_config(Admin *admin, h2o_req_t *req, const Operator *who)
 {
     Config *config = telemetry_config();
     if (!config) {
@@ -115,7 +121,7 @@ static void answer_config(Admin *admin, h2o_req_t *req)
     config_unref(config);
 }
 
-static void answer_fleet(Admin *admin, h2o_req_t *req)
+static void answer_fleet(Admin *admin, h2o_req_t *req, const Operator *who)
 {
     if (!admin->sees.fleet) {
         send_problem(req, 404, "Not Found",
@@ -130,12 +136,138 @@ static void answer_fleet(Admin *admin, h2o_req_t *req)
     arena_free(arena);
 }
 
-static const struct {
+/* ---- Actions --------------------------------------------------------------------------------- */
+
+static h2o_iovec_t field_of(const h2o_req_t *req, const char *name)
+{
+    ssize_t at = h2o_find_header_by_str(&req->headers, name, strlen(name), -1);
+    return at < 0 ? h2o_iovec_init(NULL, 0) : req->headers.entries[at].value;
+}
+
+/* The request of an action. It goes with its connection, and then nobody waits for the response. */
+typedef struct Waiting {
+    h2o_req_t *req;
+    AdminAction *action;
+} Waiting;
+
+static void on_request_gone(void *argument)
+{
+    Waiting *waiting = argument;
+    if (waiting->action)
+        waiting->action->request = NULL;
+}
+
+static void begin_action(Admin *admin, h2o_req_t *req, const Operator *who, AdminDoing what)
+{
+    Arena *arena = arena_new(ARENA_UNLIMITED);
+    AdminAction *action = arena_make(arena, AdminAction);
+    Waiting *waiting = h2o_mem_alloc_shared(&req->pool, sizeof *waiting, on_request_gone);
+    h2o_iovec_t why = field_of(req, ADMIN_REASON);
+    *waiting = (Waiting){req, action};
+    *action = (AdminAction){.what = what,
+                            .who = arena_string(arena, who->name ? who->name : ""),
+                            .by = arena_string(arena, who->by ? who->by : ""),
+                            .why = bytes_copy(arena, bytes(why.base, why.len)),
+                            .arena = arena,
+                            .admin = admin,
+                            .request = waiting};
+    admin->sees.act(admin->sees.owner, action);
+}
+
+void admin_action_free(AdminAction *action)
+{
+    arena_free(action->arena);
+}
+
+void admin_action_done(AdminAction *action)
+{
+    Admin *admin = action->admin;
+    pthread_mutex_lock(&admin->mutex);
+    action->next = admin->done;
+    admin->done = action;
+    pthread_mutex_unlock(&admin->mutex);
+    uv_async_send(&admin->answered);
+}
+
+static void send_failure(h2o_req_t *req, const AdminAction *action)
+{
+    const Fault *fault = error_origin(action->result)->fault;
+    bool refused = fault == &FAULT_BAD_CONFIG || fault == &FAULT_NO_FILE;
+    const char *detail = action->detail.size ? arena_text(action->arena, action->detail)
+                                             : error_text(action->arena, action->result);
+    if (refused)
+        send_problem(req, 409, "Conflict", detail);
+    else
+        send_problem(req, 503, "Service Unavailable", detail);
+}
+
+static void answer_action(AdminAction *action)
+{
+    Waiting *waiting = action->request;
+    if (waiting) {
+        waiting->action = NULL;
+        if (failed(action->result))
+            send_failure(waiting->req, action);
+        else
+            send_answer(waiting->req, 200, "OK", "application/json", action->body);
+    }
+    admin_action_free(action);
+}
+
+static void answer_actions(Admin *admin)
+{
+    pthread_mutex_lock(&admin->mutex);
+    AdminAction *next, *action = admin->done;
+    admin->done = NULL;
+    pthread_mutex_unlock(&admin->mutex);
+    for (; action; action = next) {
+        next = action->next;
+        answer_action(action);
+    }
+}
+
+static void on_answered(uv_async_t *answered)
+{
+    answer_actions(answered->data);
+}
+
+static void answer_reload(Admin *admin, h2o_req_t *req, const Operator *who)
+{
+    begin_action(admin, req, who, ADMIN_RELOAD);
+}
+
+static void answer_drain(Admin *admin, h2o_req_t *req, const Operator *who)
+{
+    begin_action(admin, req, who, ADMIN_DRAIN);
+}
+
+static void answer_audit(Admin *admin, h2o_req_t *req, const Operator *who)
+{
+    if (admin->sees.fleet)
+        begin_action(admin, req, who, ADMIN_READ_AUDIT);
+    else
+        send_problem(req, 404, "Not Found",
+                     "this gateway has no store: the audit is in its log only");
+}
+
+/* ---- Pages ----------------------------------------------------------------------------------- */
+
+typedef struct Page {
     const char *path;
-    void (*answer)(Admin *admin, h2o_req_t *req);
-} pages[] = {
-    {"/metrics", answer_metrics}, {"/healthz", answer_healthz}, {"/readyz", answer_readyz},
-    {"/config", answer_config},   {"/fleet", answer_fleet},
+    bool acts;         /* by POST; else it is read by GET */
+    OperatorRole role; /* that it needs */
+    void (*answer)(Admin *admin, h2o_req_t *req, const Operator *who);
+} Page;
+
+static const Page pages[] = {
+    {"/metrics", false, ROLE_GUEST, answer_metrics},
+    {"/healthz", false, ROLE_GUEST, answer_healthz},
+    {"/readyz", false, ROLE_GUEST, answer_readyz},
+    {"/config", false, ROLE_GUEST, answer_config},
+    {"/fleet", false, ROLE_GUEST, answer_fleet},
+    {"/audit", false, ROLE_READ, answer_audit},
+    {"/reload", true, ROLE_OPERATE, answer_reload},
+    {"/drain", true, ROLE_OPERATE, answer_drain},
 };
 
 static bool is(h2o_iovec_t text, const char *expected)
@@ -155,35 +287,174 @@ static bool has_known_name(const Admin *admin, const h2o_req_t *req)
     return is;
 }
 
-static void answer_page(Admin *admin, h2o_req_t *req)
+/* ---- Who may ask what ------------------------------------------------------------------------ */
+
+typedef enum Refusal {
+    REFUSED_STRANGER,
+    REFUSED_GUEST,
+    REFUSED_ROLE,
+    REFUSED_ORIGIN,
+    REFUSALS
+} Refusal;
+
+static const char *const refusal_names[REFUSALS] = {"stranger", "no_proof", "role", "origin"};
+static atomic_ullong refused[REFUSALS];
+
+void admin_metrics_write(Exposition *e, void *unused)
 {
-    for (size_t i = 0; i < sizeof pages / sizeof *pages; i++) {
-        if (!is(req->path_normalized, pages[i].path))
-            continue;
-        if (is(req->method, "GET") || is(req->method, "HEAD")) {
-            pages[i].answer(admin, req);
-        } else {
-            set_field(req, H2O_TOKEN_ALLOW, "GET, HEAD");
-            send_problem(req, 405, "Method Not Allowed", "this page can only be read");
-        }
-        return;
+    exposition_family(e, "passerelle_admin_refused", METRIC_COUNTER,
+                      "Requests for the admin listener that were refused.");
+    for (int i = 0; i < REFUSALS; i++)
+        exposition_number(e, "", &(Label){"reason", refusal_names[i]}, 1, atomic_load(&refused[i]));
+}
+
+static void refuse(h2o_req_t *req, const Operator *who, Refusal why, int status, const char *title,
+                   const char *detail)
+{
+    atomic_fetch_add(&refused[why], 1);
+    telemetry_event("warning", "admin_refused", OK, "%.*s %.*s by %s: %s", (int)req->method.len,
+                    req->method.base, (int)req->path_normalized.len, req->path_normalized.base,
+                    who->name ? who->name : "a guest", detail);
+    send_problem(req, status, title, detail);
+}
+
+static int unix_fd_of(const Admin *admin, const h2o_req_t *req)
+{
+    return admin->listener.address.path
+               ? h2o_socket_get_fd(req->conn->callbacks->get_socket(req->conn))
+               : -1;
+}
+
+static bool know_operator(Admin *admin, h2o_req_t *req, Arena *arena, Operator *who)
+{
+    h2o_iovec_t authorization = field_of(req, "authorization");
+    OperatorProof proof = {
+        .unix_fd = unix_fd_of(admin, req),
+        .certificate = admin_connections_names(&admin->connections, req->conn),
+        .authorization = bytes(authorization.base, authorization.len),
+    };
+    Config *config = telemetry_config();
+    bool known = operator_find(config, &proof, arena, who);
+    if (who->name)
+        who->name = arena_string(arena, who->name);
+    if (config)
+        config_unref(config);
+    if (!known)
+        refuse(req, who, REFUSED_STRANGER, 403, "Forbidden",
+               "only the user of the gateway and root may use this socket");
+    return known;
+}
+
+/* A page in a browser sends Origin; none is an operator's. */
+static bool may_act(h2o_req_t *req, const Operator *who)
+{
+    if (!field_of(req, "origin").base)
+        return true;
+    refuse(req, who, REFUSED_ORIGIN, 403, "Forbidden", "web pages may not act");
+    return false;
+}
+
+static bool has_role(h2o_req_t *req, const Operator *who, const Page *page, Arena *arena)
+{
+    if (who->role >= page->role)
+        return true;
+    const char *needed = operator_role_name(page->role);
+    if (who->name) {
+        refuse(req, who, REFUSED_ROLE, 403, "Forbidden",
+               arena_printf(arena, "%s has the role %s; this needs %s", who->name,
+                            operator_role_name(who->role), needed));
+    } else {
+        set_field(req, H2O_TOKEN_WWW_AUTHENTICATE, "Bearer");
+        refuse(req, who, REFUSED_GUEST, 401, "Unauthorized",
+               arena_printf(arena,
+                            "this needs the role %s: ask on the unix socket, or show a certificate "
+                            "or a token that admin.operators lists",
+                            needed));
     }
+    return false;
+}
+
+static bool is_verb_of(const Page *page, h2o_req_t *req)
+{
+    if (page->acts ? is(req->method, "POST") : is(req->method, "GET") || is(req->method, "HEAD"))
+        return true;
+    set_field(req, H2O_TOKEN_ALLOW, page->acts ? "POST" : "GET, HEAD");
+    send_problem(req, 405, "Method Not Allowed",
+                 page->acts ? "this is done by POST" : "this page can only be read");
+    return false;
+}
+
+static const Page *find_page(h2o_req_t *req)
+{
+    for (size_t i = 0; i < sizeof pages / sizeof *pages; i++)
+        if (is(req->path_normalized, pages[i].path))
+            return &pages[i];
     send_problem(req, 404, "Not Found",
-                 "there are /metrics, /healthz, /readyz, /config and /fleet");
+                 "there are /metrics, /healthz, /readyz, /config, /fleet, /audit, /reload and "
+                 "/drain");
+    return NULL;
+}
+
+static void answer_page(Admin *admin, h2o_req_t *req, Arena *arena)
+{
+    Operator who;
+    if (!know_operator(admin, req, arena, &who))
+        return;
+    const Page *page = find_page(req);
+    if (page && is_verb_of(page, req) && has_role(req, &who, page, arena) &&
+        (!page->acts || may_act(req, &who)))
+        page->answer(admin, req, &who);
 }
 
 static int on_request(h2o_handler_t *handler, h2o_req_t *req)
 {
     Admin *admin = ((Handler *)handler)->admin;
+    Arena *arena = arena_new(ARENA_UNLIMITED);
     admin_connections_asked(&admin->connections, req->conn);
     if (has_known_name(admin, req))
-        answer_page(admin, req);
+        answer_page(admin, req, arena);
     else
         send_problem(req, 421, "Misdirected Request",
                      "the admin listener is not known by the name in Host: ask by its address, by "
                      "localhost, or add "
                      "the name to the setting admin.hosts");
+    arena_free(arena);
     return 0;
+}
+
+/* ---- TLS ------------------------------------------------------------------------------------- */
+
+/* OpenSSL tells of the end of each handshake; libh2o has its socket in the BIO
+   (lib/common/socket.c, create_ossl), and gives nobody the SSL. */
+static void on_handshake(const SSL *ssl, int where, int result)
+{
+    if (!(where & SSL_CB_HANDSHAKE_DONE))
+        return;
+    Admin *admin = SSL_CTX_get_app_data(SSL_get_SSL_CTX(ssl));
+    X509 *certificate = SSL_get0_peer_certificate(ssl);
+    if (certificate && SSL_get_verify_result(ssl) == X509_V_OK)
+        admin_connections_know(&admin->connections, BIO_get_data(SSL_get_rbio(ssl)),
+                               certificate_names_read(certificate));
+}
+
+/* Each connection has the certificate of the config that runs when it comes. */
+static void use_certificate(h2o_accept_ctx_t *accept)
+{
+    Admin *admin = (Admin *)((char *)accept - offsetof(Admin, accept));
+    Config *config = admin->listener.address.path ? NULL : telemetry_config();
+    if (!config)
+        return;
+    SSL_CTX *context = config->admin_tls;
+    if (context != accept->ssl_ctx) {
+        SSL_CTX_free(accept->ssl_ctx);
+        accept->ssl_ctx = context;
+        if (context) {
+            SSL_CTX_up_ref(context);
+            SSL_CTX_set_app_data(context, admin);
+            SSL_CTX_set_info_callback(context, on_handshake);
+        }
+    }
+    config_unref(config);
 }
 
 /* ---- The thread ------------------------------------------------------------------------------ */
@@ -191,7 +462,9 @@ static int on_request(h2o_handler_t *handler, h2o_req_t *req)
 static void on_stop(uv_async_t *stop)
 {
     Admin *admin = stop->data;
+    answer_actions(admin);
     uv_close((uv_handle_t *)stop, NULL);
+    uv_close((uv_handle_t *)&admin->answered, NULL);
     admin_connections_close(&admin->connections);
     uv_stop(&admin->loop);
 }
@@ -270,6 +543,12 @@ static void close_handle(uv_handle_t *handle, void *unused)
 
 static void free_admin(Admin *admin)
 {
+    SSL_CTX_free(admin->accept.ssl_ctx);
+    for (AdminAction *next, *action = admin->done; action; action = next) {
+        next = action->next;
+        admin_action_free(action);
+    }
+    pthread_mutex_destroy(&admin->mutex);
     uv_walk(&admin->loop, close_handle, NULL);
     uv_run(&admin->loop, UV_RUN_DEFAULT);
     CHECK(uv_loop_close(&admin->loop) == 0);
@@ -278,10 +557,9 @@ static void free_admin(Admin *admin)
     free(admin);
 }
 
-static Result admin_new(Arena *arena, const Config *config, const AdminSees *sees,
-                        Admin **admin_out)
+static Result admin_new(Arena *arena, const Config *config, const Address *address,
+                        const AdminSees *sees, Admin **admin_out)
 {
-    const Address *address = &config->admin;
     Admin *admin = calloc(1, sizeof *admin);
     CHECK(admin);
     admin->arena = arena_new(ARENA_UNLIMITED);
@@ -302,7 +580,9 @@ static Result admin_new(Arena *arena, const Config *config, const AdminSees *see
         return FAIL(arena, FAULT_SYSTEM, "making an event loop for the admin: %s",
                     uv_strerror(error));
     }
+    CHECK(pthread_mutex_init(&admin->mutex, NULL) == 0);
     admin->connections = (AdminConnections){
+        .before_accept = use_certificate,
         .loop = &admin->loop,
         .accept = &admin->accept,
         .in_files = address->path != NULL,
@@ -312,10 +592,11 @@ static Result admin_new(Arena *arena, const Config *config, const AdminSees *see
     return OK;
 }
 
-Result admin_start(Arena *arena, const Config *config, const AdminSees *sees, Admin **admin_out)
+Result admin_start(Arena *arena, const Config *config, const Address *address,
+                   const AdminSees *sees, Admin **admin_out)
 {
     Admin *admin = NULL;
-    Result r = admin_new(arena, config, sees, &admin);
+    Result r = admin_new(arena, config, address, sees, &admin);
     if (failed(r))
         return r;
     r = open_listeners(admin, arena);
@@ -328,6 +609,8 @@ Result admin_start(Arena *arena, const Config *config, const AdminSees *sees, Ad
     int error = uv_async_init(&admin->loop, &admin->stop, on_stop);
     admin->stop.data = admin;
     CHECK(error == 0); /* the loop has its descriptor for this since its init */
+    CHECK(uv_async_init(&admin->loop, &admin->answered, on_answered) == 0);
+    admin->answered.data = admin;
     error = signals_make_thread(&admin->thread, run_thread, admin);
     if (error) {
         h2o_context_dispose(&admin->context);

@@ -6,6 +6,9 @@
  *   GET /readyz     200 while calls are accepted, else 503
  *   GET /config     the running config as JSON: services, versions, instances and their state
  *   GET /fleet      the gateways that share the store, and where they differ
+ *   GET /audit      what operators changed; role `read`
+ *   POST /reload    reads the config again; role `operate`
+ *   POST /drain     stops in order, as SIGTERM; role `operate`
  *
  * libh2o's HTTP server on its own libuv loop and thread, so that a busy data plane does not delay
  * it and it never delays a call. Errors are application/problem+json. Accepted hosts: admin_host.h;
@@ -14,29 +17,36 @@
 #ifndef GATEWAY_ADMIN_H
 #define GATEWAY_ADMIN_H
 
+#include "gateway/admin/admin_action.h"
 #include "gateway/config/config.h"
 #include "gateway/fleet/fleet.h"
+#include "gateway/telemetry/exposition.h"
 
 #include <stdatomic.h>
-
-typedef struct Admin Admin;
 
 /* What it shows besides the running config. Borrowed until admin_stop. */
 typedef struct AdminSees {
     const atomic_bool *ready; /* whether calls are accepted; may change at any time */
     Fleet *fleet;             /* NULL: there is no store */
+    /* Takes the action, and answers it later by admin_action_done. Called on the admin's thread.
+       NULL: there is nobody who acts. */
+    void (*act)(void *owner, AdminAction *action);
+    void *owner;
 } AdminSees;
 
 /*
- * Listens on config->admin, which must be set, and starts the thread. Copies what it keeps of the
- * config. After telemetry_start. Faults: SYSTEM (the address cannot be bound), BAD_CONFIG (its host
- * name has no address).
+ * Listens on `address`, which is config->admin or config->admin_socket, and starts the thread.
+ * Copies what it keeps of the config. After telemetry_start. Faults: SYSTEM (the address cannot be
+ * bound), BAD_CONFIG (its host name has no address).
  */
-MUST_USE Result admin_start(Arena *arena, const Config *config, const AdminSees *sees,
-                            Admin **admin_out);
+MUST_USE Result admin_start(Arena *arena, const Config *config, const Address *address,
+                            const AdminSees *sees, Admin **admin_out);
 
 /* Closes the listener and its connections, ends the thread, frees everything. NULL is allowed. */
 void admin_stop(Admin *admin);
+
+/* A MetricsWriter: requests that were refused, of all admin listeners. Any thread. */
+void admin_metrics_write(Exposition *e, void *unused);
 
 /* The port that it listens on: if the address has port 0, the one that the system chose; 0 for
    unix. */

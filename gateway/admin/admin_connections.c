@@ -30,8 +30,9 @@ struct AdminConnection {
     Handle handle; /* first: h2o gives it back to on_closed */
     AdminConnections *set;
     AdminConnection *next, **at;
-    h2o_socket_t *socket; /* h2o's */
-    int64_t asked;        /* when it last asked something, or came */
+    h2o_socket_t *socket;    /* h2o's */
+    int64_t asked;           /* when it last asked something, or came */
+    CertificateNames *names; /* of the peer's verified certificate, or NULL */
     bool leaving;
 };
 
@@ -98,6 +99,7 @@ static void on_closed(uv_handle_t *handle)
     if (connection->next)
         connection->next->at = connection->at;
     set->n--;
+    free(connection->names);
     free(connection);
     if (!set->closing)
         let_in_waiting(set);
@@ -128,6 +130,7 @@ static void let_in(AdminConnections *set, AdminListener *listener)
         return;
     }
     connection->socket = h2o_uv_socket_create(&connection->handle.stream, on_closed);
+    set->before_accept(set->accept);
     h2o_accept(set->accept, connection->socket);
 }
 
@@ -146,13 +149,36 @@ static void on_connection(uv_stream_t *stream, int status)
     make_room(set);
 }
 
+/* NULL: it is closing. */
+static AdminConnection *find(const AdminConnections *set, const h2o_socket_t *socket)
+{
+    AdminConnection *c = set->first;
+    while (c && c->socket != socket)
+        c = c->next;
+    return c;
+}
+
 void admin_connections_asked(AdminConnections *set, h2o_conn_t *connection)
 {
-    const h2o_socket_t *socket = connection->callbacks->get_socket(connection);
-    for (AdminConnection *c = set->first; c; c = c->next) {
-        if (c->socket == socket)
-            c->asked = clock_now();
+    AdminConnection *c = find(set, connection->callbacks->get_socket(connection));
+    if (c)
+        c->asked = clock_now();
+}
+
+void admin_connections_know(AdminConnections *set, h2o_socket_t *socket, CertificateNames *names)
+{
+    AdminConnection *c = find(set, socket);
+    if (!c || c->names) {
+        free(names);
+        return;
     }
+    c->names = names;
+}
+
+const CertificateNames *admin_connections_names(const AdminConnections *set, h2o_conn_t *connection)
+{
+    const AdminConnection *c = find(set, connection->callbacks->get_socket(connection));
+    return c ? c->names : NULL;
 }
 
 /* ---- Opening and closing --------------------------------------------------------------------- */

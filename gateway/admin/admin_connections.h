@@ -12,6 +12,7 @@
 #define GATEWAY_ADMIN_CONNECTIONS_H
 
 #include "gateway/listen/bind.h"
+#include "gateway/tls/certificate_names.h"
 
 #include <h2o.h>
 
@@ -21,7 +22,9 @@ typedef struct AdminListener AdminListener;
 typedef struct AdminConnections {
     uv_loop_t *loop;
     h2o_accept_ctx_t *accept; /* passed to libh2o with each connection; borrowed */
-    bool in_files;            /* unix sockets */
+    /* Called before a connection is passed on, with the owner of `accept`. */
+    void (*before_accept)(h2o_accept_ctx_t *accept);
+    bool in_files; /* unix sockets */
     bool closing;
     uint32_t most; /* at least 1 */
     AdminListener *listeners;
@@ -38,6 +41,13 @@ void admin_connections_begin(AdminConnections *set);
 
 /* A request arrived on the connection. */
 void admin_connections_asked(AdminConnections *set, h2o_conn_t *connection);
+
+/* A TLS handshake has ended: what the peer showed belongs to its connection from now on. */
+void admin_connections_know(AdminConnections *set, h2o_socket_t *socket, CertificateNames *names);
+
+/* The names in the peer's verified certificate; NULL: none. */
+const CertificateNames *admin_connections_names(const AdminConnections *set,
+                                                h2o_conn_t *connection);
 
 /* Closes the listeners and all connections; this is complete when `n` is 0. */
 void admin_connections_close(AdminConnections *set);

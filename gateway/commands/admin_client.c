@@ -2,6 +2,7 @@
 
 #include "base/arena.h"
 #include "base/clock.h"
+#include "gateway/admin/admin_action.h"
 #include "protocols/http/http.h"
 
 #include <errno.h>
@@ -11,7 +12,13 @@
 #include <sys/un.h>
 #include <unistd.h>
 
-enum { PATIENCE_SECONDS = 10, READ_SIZE = 1 << 16, BODY_MOST = 64 << 20, VECTORS = 16 };
+enum {
+    PATIENCE_SECONDS = 10,
+    ACTION_SECONDS = 60,
+    READ_SIZE = 1 << 16,
+    BODY_MOST = 64 << 20,
+    VECTORS = 16
+};
 
 typedef struct Asked {
     Arena *arena;
@@ -102,9 +109,9 @@ static int connect_tcp(const char *host, const char *port)
     return fd;
 }
 
-static void be_patient(int fd)
+static void be_patient(int fd, int seconds)
 {
-    struct timeval patience = {.tv_sec = PATIENCE_SECONDS};
+    struct timeval patience = {.tv_sec = seconds};
     setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof patience);
     setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &patience, sizeof patience);
 }
@@ -122,16 +129,16 @@ static bool flush(HttpConnection *http, int fd)
 }
 
 /* Errors are in errno; 0: the gateway broke off. */
-static bool ask(Asked *asked, int fd, const char *path)
+static bool ask(Asked *asked, int fd, const char *verb, const char *path, const Fields *fields)
 {
     static const HttpConnectionEvents events = {NULL};
     HttpConnection *http = http1_client_new(&http_limits_default, false, &events, NULL);
-    HttpHead head = {.method = bytes_of("GET"),
+    HttpHead head = {.method = bytes_of(verb),
                      .scheme = bytes_of("http"),
                      .authority = bytes_of("localhost"),
                      .path = bytes_of(path),
                      .content_length = -1,
-                     .fields = fields_in(asked->arena)};
+                     .fields = *fields};
     HttpStream *stream = http_stream_open(http, &head, true, &stream_events, asked);
     CHECK(stream);
     uint8_t *input = arena_alloc(asked->arena, READ_SIZE);
@@ -187,7 +194,20 @@ static int tell_refusal(const CommandLine *line, const Asked *asked)
     return EXIT_NO;
 }
 
-int admin_get(const CommandLine *line, const char *path, Arena *arena, Bytes *body_out)
+static Fields fields_for(const CommandLine *line, Arena *arena)
+{
+    Fields fields = fields_in(arena);
+    const char *token = getenv("PASSERELLE_TOKEN"), *reason = command_option(line, "--reason");
+    if (token && *token)
+        fields_add(&fields, bytes_of("authorization"),
+                   bytes_of(arena_printf(arena, "Bearer %s", token)));
+    if (reason)
+        fields_add(&fields, bytes_of(ADMIN_REASON), bytes_of(reason));
+    return fields;
+}
+
+static int ask_gateway(const CommandLine *line, const char *verb, const char *path, int seconds,
+                       Arena *arena, Bytes *body_out)
 {
     const char *address = address_of(line);
     int fd = connect_to(address, arena);
@@ -201,9 +221,10 @@ int admin_get(const CommandLine *line, const char *path, Arena *arena, Bytes *bo
         tell(line, address, strerror(errno));
         return EXIT_UNREACHED;
     }
-    be_patient(fd);
+    be_patient(fd, seconds);
     Asked asked = {.arena = arena, .body = buffer_in(arena)};
-    bool heard = ask(&asked, fd, path);
+    Fields fields = fields_for(line, arena);
+    bool heard = ask(&asked, fd, verb, path, &fields);
     int error = errno;
     close(fd);
     if (!heard) {
@@ -212,4 +233,14 @@ int admin_get(const CommandLine *line, const char *path, Arena *arena, Bytes *bo
     }
     *body_out = buffer_bytes(&asked.body);
     return asked.status == 200 ? EXIT_WELL : tell_refusal(line, &asked);
+}
+
+int admin_get(const CommandLine *line, const char *path, Arena *arena, Bytes *body_out)
+{
+    return ask_gateway(line, "GET", path, PATIENCE_SECONDS, arena, body_out);
+}
+
+int admin_act(const CommandLine *line, const char *path, Arena *arena, Bytes *body_out)
+{
+    return ask_gateway(line, "POST", path, ACTION_SECONDS, arena, body_out);
 }

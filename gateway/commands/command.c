@@ -8,6 +8,20 @@
 
 enum { TEXT_COLUMN = 22 }; /* where the text of an option begins in the help */
 
+const CommandExit command_exits[] = {
+    {EXIT_WELL, "good"},
+    {EXIT_NO, "no: mistakes, a difference, or the gateway refuses"},
+    {EXIT_USAGE, "wrong usage"},
+    {EXIT_UNREACHED, "the gateway cannot be reached"},
+    {0, NULL},
+};
+
+const CommandVariable command_variables[] = {
+    {"PASSERELLE_ADMIN", "the admin listener of the gateway, where --admin is not given"},
+    {"PASSERELLE_TOKEN", "the token of an operator, for an admin listener on TCP"},
+    {NULL, NULL},
+};
+
 /* ---- Help ------------------------------------------------------------------------------------ */
 
 static void add_usage(const Command *command, FILE *out)
@@ -37,6 +51,12 @@ void command_help(const Command *command, FILE *out)
             fprintf(out, "  %s%s%s", o->name, o->value ? " " : "", o->value ? o->value : "");
         fprintf(out, "%*s%s\n", width < TEXT_COLUMN ? TEXT_COLUMN - width : 2, "", o->text);
     }
+    fprintf(out, "\nexamples:\n");
+    for (int i = 0; i < COMMAND_EXAMPLES_MOST && command->examples[i]; i++)
+        fprintf(out, "  %s\n", command->examples[i]);
+    fprintf(out, "\nexit codes:\n");
+    for (const CommandExit *e = command_exits; e->text; e++)
+        fprintf(out, "  %d  %s\n", e->code, e->text);
 }
 
 /* ---- Options --------------------------------------------------------------------------------- */

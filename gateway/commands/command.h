@@ -15,7 +15,7 @@
 
 enum { EXIT_WELL = 0, EXIT_NO = 1, EXIT_USAGE = 2, EXIT_UNREACHED = 3 };
 
-enum { COMMAND_OPTIONS_MOST = 4, COMMAND_GIVEN_MOST = 64 };
+enum { COMMAND_OPTIONS_MOST = 4, COMMAND_GIVEN_MOST = 64, COMMAND_EXAMPLES_MOST = 3 };
 
 typedef struct Command Command;
 
@@ -46,9 +46,25 @@ struct Command {
     const char *text;      /* one line for the help */
     CommandOption options[COMMAND_OPTIONS_MOST + 1]; /* the last one has no name */
     int (*run)(const CommandLine *line);
+    const char *examples[COMMAND_EXAMPLES_MOST]; /* at least one; the others may be NULL */
 };
 
-/* How the command is used, with each option. */
+/* What an exit code means. */
+typedef struct CommandExit {
+    int code;
+    const char *text;
+} CommandExit;
+
+/* A variable of the environment. */
+typedef struct CommandVariable {
+    const char *name, *text;
+} CommandVariable;
+
+/* For all commands; the last one has no text, or no name. */
+extern const CommandExit command_exits[];
+extern const CommandVariable command_variables[];
+
+/* How the command is used, with each option, examples, and exit codes. */
 void command_help(const Command *command, FILE *out);
 
 /* The line of usage, to the standard error; gives EXIT_USAGE. */
@@ -73,11 +89,14 @@ const char *command_option(const CommandLine *line, const char *name);
  */
 Config *command_config(const char *path);
 
+int command_audit(const CommandLine *line);
 int command_check(const CommandLine *line);
 int command_diff(const CommandLine *line);
+int command_drain(const CommandLine *line);
 int command_explain(const CommandLine *line);
 int command_fleet(const CommandLine *line);
 int command_prove(const CommandLine *line);
+int command_reload(const CommandLine *line);
 int command_run(const CommandLine *line);
 int command_version(const CommandLine *line);
 

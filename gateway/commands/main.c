@@ -1,6 +1,7 @@
 /* passerelle: the table of commands, and the lookup in it. */
 #include "gateway/commands/admin_client.h"
 #include "gateway/commands/command.h"
+#include "gateway/commands/command_manual.h"
 #include "gateway/memory/tls_memory.h"
 
 #include <stdio.h>
@@ -9,45 +10,84 @@
 static int help(const CommandLine *line);
 
 static const Command commands[] = {
-    {"run", "CONFIG", "run the gateway until it is stopped", {{NULL}}, command_run},
+    {"run",
+     "CONFIG",
+     "run the gateway until it is stopped",
+     {{NULL}},
+     command_run,
+     {"passerelle run gateway.yaml"}},
     {"check",
      "CONFIG",
      "print all mistakes of a config, or its versions and losses",
      {{"--json", NULL, "print one JSON object"},
       {"--strict", NULL, "exit with 1 also for warnings"}},
-     command_check},
+     command_check,
+     {"passerelle check gateway.yaml", "passerelle check --strict --json gateway.yaml"}},
     {"explain",
      "CONFIG [VERB] PATH",
      "print how a request would be handled: version, rule, route, plan, losses",
      {{"-H", "'NAME: VALUE'", "a field of the request; may be repeated"},
       {"--client", "NAME", "the identity of the client"},
       {"--plan", NULL, "print the programs that convert the messages"}},
-     command_explain},
+     command_explain,
+     {"passerelle explain gateway.yaml GET /v1/orders/7",
+      "passerelle explain gateway.yaml /shop.orders.v1.Orders/Get -H 'API-Version: v2'"}},
     {"diff",
      "OLD[:PACKAGE] NEW[:PACKAGE]",
      "print the changes between two descriptor sets, what they break, and a first change list",
      {{"--json", NULL, "print one JSON object"},
       {"--changes", NULL, "print the change list only; not together with --json"}},
-     command_diff},
+     command_diff,
+     {"passerelle diff old.binpb new.binpb",
+      "passerelle diff --changes orders.binpb:shop.orders.v1 orders.binpb:shop.orders.v2"}},
     {"prove",
      "CONFIG",
      "compare every plan with a simple interpreter, on random messages",
      {{"--messages", "N", "for each direction of each pair of versions; default 10000"},
       {"--seed", "N", "the same seed gives the same messages; default 1"}},
-     command_prove},
+     command_prove,
+     {"passerelle prove gateway.yaml", "passerelle prove --messages 1000 --seed 7 gateway.yaml"}},
     {"fleet",
      "",
      "print the gateways that share the store of a running one, and where they differ",
      {ADMIN_OPTION,
       {"--json", NULL, "print one JSON object"},
       {"--quiet", NULL, "print nothing; the exit code says whether they differ"}},
-     command_fleet},
+     command_fleet,
+     {"passerelle fleet", "passerelle fleet --admin 10.0.0.7:9901 --json"}},
+    {"reload",
+     "",
+     "make a running gateway read its config again, and wait for the result",
+     {ADMIN_OPTION, REASON_OPTION, {"--quiet", NULL, "print nothing"}},
+     command_reload,
+     {"passerelle reload --reason 'orders v3'",
+      "passerelle reload --admin unix:/run/gw2/admin.sock"}},
+    {"drain",
+     "",
+     "make a running gateway stop in order, as SIGTERM does",
+     {ADMIN_OPTION, REASON_OPTION, {"--quiet", NULL, "print nothing"}},
+     command_drain,
+     {"passerelle drain --reason 'new kernel'"}},
+    {"audit",
+     "",
+     "print what operators changed, newest first",
+     {ADMIN_OPTION, {"--json", NULL, "print one JSON object"}},
+     command_audit,
+     {"passerelle audit", "passerelle audit --json"}},
     {"version",
      "",
      "print the version of the build and of its libraries",
      {{NULL}},
-     command_version},
-    {"help", "[COMMAND]", "print the commands, or the usage of one", {{NULL}}, help},
+     command_version,
+     {"passerelle version"}},
+    {"help",
+     "[COMMAND]",
+     "print the commands, or the usage of one",
+     {{"--man", NULL, "print the man page of all commands"},
+      {"--bash", NULL, "print a completion script for bash"}},
+     help,
+     {"passerelle help check", "passerelle help --man | man -l -",
+      "source <(passerelle help --bash)"}},
 };
 
 enum { N_COMMANDS = sizeof commands / sizeof *commands };
@@ -85,8 +125,15 @@ static int tell_unknown(const char *name)
 
 static int help(const CommandLine *line)
 {
-    if (line->n > 1)
+    bool man = command_flag(line, "--man"), bash = command_flag(line, "--bash");
+    if (line->n > 1 || man + bash + line->n > 1)
         return command_usage(line->command);
+    if (man)
+        command_write_manual(commands, N_COMMANDS, stdout);
+    else if (bash)
+        command_write_bash(commands, N_COMMANDS, stdout);
+    if (man || bash)
+        return EXIT_WELL;
     if (line->n == 0) {
         print_commands(stdout);
         return EXIT_WELL;

@@ -109,7 +109,7 @@ typedef struct StoreConfig {
     const char *postgresql; /* connection string, or NULL. Both NULL: there is no store */
     uint32_t connections, queue;
     int64_t time;
-    int64_t keep_gateways;
+    int64_t keep_gateways, keep_audit;
 } StoreConfig;
 
 /* What says who a client is. Field names are in lower case; NULL: none. */
@@ -119,6 +119,25 @@ typedef struct IdentityConfig {
     const char *const *headers; /* these, ending with NULL; NULL: there are none */
     Bytes hash_key;             /* for names in logs and in the store; empty: names as they are */
 } IdentityConfig;
+
+/* What an operator may do on the admin listener. */
+typedef enum OperatorRole {
+    ROLE_GUEST,   /* what everybody may: health, metrics, pages without names of people */
+    ROLE_READ,    /* see everything */
+    ROLE_OPERATE, /* change something */
+} OperatorRole;
+
+enum { TOKEN_HASH_SIZE = 32 /* SHA-256 */ };
+
+/* Who may do more than a guest; has a certificate or a token. */
+typedef struct OperatorConfig {
+    const char *name;
+    OperatorRole role;
+    const char
+        *certificate; /* the name in it, of the kind of IdentityConfig.certificate; or NULL */
+    bool has_token;
+    uint8_t token_hash[TOKEN_HASH_SIZE];
+} OperatorConfig;
 
 /* How an RPC fails. */
 typedef enum FailureMode { FAILURE_LOUD, FAILURE_GRACEFUL } FailureMode;
@@ -348,6 +367,11 @@ struct Config {
     Address admin;                  /* host and path NULL: none */
     const char *const *admin_hosts; /* additional host names that it accepts: admin_host.h */
     uint32_t n_admin_hosts;
+    Address admin_socket;   /* another one, a unix socket; path NULL: none */
+    bool admin_socket_said; /* else it is the default, and may be missing */
+    SSL_CTX *admin_tls;     /* NULL: cleartext. Freed with the Config */
+    OperatorConfig *operators;
+    uint32_t n_operators;
     uint32_t n_loops;        /* 0: one per core */
     uint32_t n_work_threads; /* of the work pool; 0: one per core */
     int64_t drain_delay;     /* at shutdown: from the first signal on, while it still serves */

@@ -91,6 +91,13 @@ ErrorsTold config_errors(bool said, Passerelle__Config__Errors errors);
 void config_read_identity(ConfigReader *reader);
 void config_check_identity(ConfigReader *reader);
 
+/* Reads Config.admin and what belongs to it. After the listeners. */
+void config_read_admin(ConfigReader *reader);
+
+/* The context of a listener; NULL: a mistake, which was reported. The caller frees it. */
+SSL_CTX *config_server_tls(ConfigReader *reader, const Passerelle__Config__ListenerTls *text,
+                           const char *path, bool http1_only);
+
 /* config_listener.c */
 void config_read_listeners(ConfigReader *reader);
 

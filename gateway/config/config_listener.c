@@ -12,23 +12,25 @@ void config_tell_tls(ConfigReader *reader, Result r, const char *path)
                 error ? error->doing : r.error->doing);
 }
 
-static void read_tls(ConfigReader *reader, const Passerelle__Config__ListenerTls *text,
-                     const char *path, ListenerConfig *listener)
+SSL_CTX *config_server_tls(ConfigReader *reader, const Passerelle__Config__ListenerTls *text,
+                           const char *path, bool http1_only)
 {
+    SSL_CTX *context = NULL;
     if (!text->certificate || !text->key)
-        return;
+        return NULL;
     TlsFiles files = {
         .certificate = text->certificate,
         .key = text->key,
         .authorities = text->client_ca,
         .certificate_optional = text->client_certificate_optional,
+        .http1_only = http1_only,
     };
     if (text->client_certificate_optional && !text->client_ca)
         config_tell(reader, path, NULL, "client_certificate_optional needs client_ca");
-    Result r = tls_server_context(reader->arena, &files, &listener->tls);
+    Result r = tls_server_context(reader->arena, &files, &context);
     if (failed(r))
         config_tell_tls(reader, r, path);
-    listener->client_certificate = text->client_ca != NULL;
+    return context;
 }
 
 /* Reports an address that occurs twice. Port 0 is a different one each time. */
@@ -96,31 +98,6 @@ static void read_proxies(ConfigReader *reader, const Passerelle__Config__Listene
                     "list the senders in trusted_proxies", "there are no trusted proxies here");
 }
 
-static void read_admin(ConfigReader *reader, const Passerelle__Config__Admin *text)
-{
-    Config *config = reader->config;
-    if (!text->address ||
-        !config_address(reader, text->address, true, "admin.address", &config->admin))
-        return;
-    for (uint32_t i = 0; i < config->n_listeners; i++)
-        if (strcmp(config->listeners[i].address.text, config->admin.text) == 0 &&
-            (config->admin.port || config->admin.path))
-            config_tell(reader, "admin.address", NULL, "listen[%u] already has the address %s", i,
-                        config->admin.text);
-
-    const char **hosts = arena_array(reader->arena, const char *, text->n_hosts);
-    for (size_t i = 0; i < text->n_hosts; i++) {
-        hosts[i] = text->hosts[i];
-        if (!config_is_host_pattern(bytes_of(hosts[i])))
-            config_tell(reader, config_path(reader, "admin.hosts[%zu]", i),
-                        "for example gw1.internal, or *.monitoring.svc",
-                        "%s is not the name of a host, without its port",
-                        *hosts[i] ? hosts[i] : "nothing");
-    }
-    config->admin_hosts = hosts;
-    config->n_admin_hosts = (uint32_t)text->n_hosts;
-}
-
 void config_read_listeners(ConfigReader *reader)
 {
     const Passerelle__Config__Config *text = reader->file.content;
@@ -140,10 +117,12 @@ void config_read_listeners(ConfigReader *reader)
         listener->errors = config_errors(text->listen[i]->has_errors, text->listen[i]->errors);
         config->n_listeners++;
         read_proxies(reader, text->listen[i], &trusted, path, listener);
-        if (text->listen[i]->tls)
-            read_tls(reader, text->listen[i]->tls, config_path(reader, "%s.tls", path), listener);
+        const Passerelle__Config__ListenerTls *tls = text->listen[i]->tls;
+        if (tls)
+            listener->tls =
+                config_server_tls(reader, tls, config_path(reader, "%s.tls", path), false);
+        listener->client_certificate = listener->tls && tls->client_ca;
     }
 
-    if (text->admin)
-        read_admin(reader, text->admin);
+    config_read_admin(reader);
 }

@@ -32,6 +32,7 @@ void config_read_store(ConfigReader *reader)
         .queue = text->queue,
         .time = text->time,
         .keep_gateways = keep->gateways,
+        .keep_audit = keep->audit,
     };
     if (text->postgresql && text->sqlite)
         config_tell(reader, "store", "leave out one of them",

@@ -4,6 +4,7 @@
 #include "base/clock.h"
 #include "base/memory/budget.h"
 #include "gateway/admin/admin.h"
+#include "gateway/audit/audit.h"
 #include "gateway/discovery/discovery.h"
 #include "gateway/instances/instance_set.h"
 #include "gateway/process/reload.h"
@@ -15,6 +16,7 @@
 
 #include <signal.h>
 #include <stdlib.h>
+#include <sys/stat.h>
 
 enum { MAX_WORKERS = 1024 };
 
@@ -40,7 +42,12 @@ typedef struct Process {
     Store *store;       /* NULL: none is configured, as are the next two */
     StorePort *port;
     Fleet *fleet;
-    Admin *admin;
+    Audit *audit;
+    Admin *admin, *admin_socket; /* NULL: none */
+    pthread_mutex_t mutex;
+    AdminAction *asked;   /* under the mutex: actions that the main thread has not seen */
+    AdminAction *waiting; /* for the next reload */
+    AdminAction *reloads; /* for the one that is under way */
     atomic_bool ready;
     Going going;
     uv_timer_t delay;  /* of GOING_SOON */
@@ -151,6 +158,92 @@ static void close_store(Process *p)
     store_close(p->store);
 }
 
+/* ---- What operators do ----------------------------------------------------------------------- */
+
+/* On the thread of an admin listener. */
+static void act(void *owner, AdminAction *action)
+{
+    Process *p = owner;
+    pthread_mutex_lock(&p->mutex);
+    action->next = p->asked;
+    p->asked = action;
+    pthread_mutex_unlock(&p->mutex);
+    wake(p);
+}
+
+static AdminAction *take_asked(Process *p)
+{
+    pthread_mutex_lock(&p->mutex);
+    AdminAction *asked = p->asked;
+    p->asked = NULL;
+    pthread_mutex_unlock(&p->mutex);
+    return asked;
+}
+
+static AuditState state_of(const Config *config)
+{
+    return (AuditState){config->generation, config->hash};
+}
+
+static void answer_state(AdminAction *action, const char *done, const Config *config)
+{
+    Buffer body = buffer_in(action->arena);
+    buffer_printf(&body, "{\"action\":\"%s\",\"generation\":%llu,\"config\":\"%s\"}\n", done,
+                  (unsigned long long)config->generation, config->hash);
+    action->body = buffer_bytes(&body);
+}
+
+static void audit(Process *p, const AdminAction *action, const char *done, AuditState before)
+{
+    audit_write(p->audit, &(AuditEntry){.action = done,
+                                        .who = action->who,
+                                        .by = action->by,
+                                        .why = action->why,
+                                        .before = before,
+                                        .after = state_of(p->config),
+                                        .result = action->result});
+}
+
+/* The reload that they waited for has ended. */
+static void answer_reloads(Process *p, AdminAction **list, AuditState before, Result result,
+                           Bytes mistakes)
+{
+    for (AdminAction *next, *action = *list; action; action = next) {
+        next = action->next;
+        action->result = error_copy(action->arena, result);
+        action->detail = bytes_copy(action->arena, mistakes);
+        answer_state(action, "reload", p->config);
+        audit(p, action, "reload", before);
+        admin_action_done(action);
+    }
+    *list = NULL;
+}
+
+static void refuse_reloads(Process *p, AdminAction **list)
+{
+    Arena *arena = arena_new(ARENA_UNLIMITED);
+    answer_reloads(p, list, state_of(p->config),
+                   FAIL(arena, FAULT_SHUTTING_DOWN, "the gateway stops"), BYTES_NONE);
+    arena_free(arena);
+}
+
+static void drain(Process *p, AdminAction *action)
+{
+    answer_state(action, "drain", p->config);
+    audit(p, action, "drain", state_of(p->config));
+    admin_action_done(action);
+    if (!p->going)
+        stop(p, SIGTERM);
+}
+
+static void on_audit_read(void *owner, Result result, Bytes json)
+{
+    AdminAction *action = owner;
+    action->result = error_copy(action->arena, result);
+    action->body = bytes_copy(action->arena, json);
+    admin_action_done(action);
+}
+
 /* ---- Reloading ------------------------------------------------------------------------------- */
 
 /* Log rotation must work even if the config on disk is invalid; else lines would still go to the
@@ -167,11 +260,15 @@ static void reopen_log(Process *p)
 
 static void begin_reload(Process *p)
 {
-    if (p->going)
+    if (p->going) {
+        refuse_reloads(p, &p->waiting);
         return;
+    }
     p->reload_again = p->reload != NULL;
     if (p->reload)
         return;
+    p->reloads = p->waiting;
+    p->waiting = NULL;
     descriptors_raise(); /* the hard limit may have changed */
     p->reload = reload_start(p->config_path, p->config, p->n_workers, wake, p);
 }
@@ -181,21 +278,73 @@ static bool same_text(const char *a, const char *b)
     return a == b || (a && b && strcmp(a, b) == 0);
 }
 
-/* If the address of the admin listener changes, the new listener is started before the old one is
-   stopped. */
-static Result reload_admin(Process *p, Arena *arena, const Config *config)
+static Result start_at(Process *p, Arena *arena, const Config *config, const Address *address,
+                       Admin **admin_out)
 {
-    if (same_text(p->config->admin.text, config->admin.text))
+    AdminSees sees = {.ready = &p->ready, .fleet = p->fleet, .act = act, .owner = p};
+    *admin_out = NULL;
+    if (!address->host && !address->path)
         return OK;
-    Admin *admin = NULL;
-    if (config->admin.host || config->admin.path) {
-        Result r = admin_start(arena, config, &(AdminSees){&p->ready, p->fleet}, &admin);
-        if (failed(r))
-            return r;
-    }
-    admin_stop(p->admin);
-    p->admin = admin;
+    return admin_start(arena, config, address, &sees, admin_out);
+}
+
+static void make_folder_of(const char *path)
+{
+    char folder[256]; /* longer than the path of a socket can be */
+    const char *slash = strrchr(path, '/');
+    if (!slash || slash == path || (size_t)(slash - path) >= sizeof folder)
+        return;
+    snprintf(folder, sizeof folder, "%.*s", (int)(slash - path), path);
+    mkdir(folder, 0755);
+}
+
+/* The default socket is nobody's demand: the gateway goes on without it. */
+static Result start_socket(Process *p, Arena *arena, const Config *config, Admin **admin_out)
+{
+    const Address *address = &config->admin_socket;
+    if (address->path && !config->admin_socket_said)
+        make_folder_of(address->path);
+    Result r = start_at(p, arena, config, address, admin_out);
+    if (!failed(r) || config->admin_socket_said)
+        return r;
+    telemetry_event("warning", "admin_socket_missing", r, "commands cannot find the gateway at %s",
+                    address->text);
     return OK;
+}
+
+/* Where the old config has no admin listener at an address, a new one is started. The old one goes
+   when all is done. */
+typedef struct AdminChange {
+    Admin *address, *socket; /* NULL: none, or as before */
+    bool other_address, other_socket;
+} AdminChange;
+
+static Result begin_admin_change(Process *p, Arena *arena, const Config *config,
+                                 AdminChange *change)
+{
+    *change = (AdminChange){
+        .other_address = !same_text(p->config->admin.text, config->admin.text),
+        .other_socket = !same_text(p->config->admin_socket.text, config->admin_socket.text)};
+    Result r = OK;
+    if (change->other_address)
+        r = start_at(p, arena, config, &config->admin, &change->address);
+    if (!failed(r) && change->other_socket)
+        r = start_socket(p, arena, config, &change->socket);
+    if (failed(r))
+        admin_stop(change->address);
+    return r;
+}
+
+static void end_admin_change(Process *p, const AdminChange *change)
+{
+    if (change->other_address) {
+        admin_stop(p->admin);
+        p->admin = change->address;
+    }
+    if (change->other_socket) {
+        admin_stop(p->admin_socket);
+        p->admin_socket = change->socket;
+    }
 }
 
 static bool same_store(const StoreConfig *a, const StoreConfig *b)
@@ -251,6 +400,7 @@ static void use_config(Process *p, Config *config)
     memory_set_limit(limits_memory(&config->limits));
     instances_adopt(config, old);
     discovery_use(p->watching, config);
+    audit_use(p->audit, config);
     if (p->fleet)
         fleet_use(p->fleet, config);
     telemetry_adopt(config); /* metrics and the admin listener show it from here on */
@@ -284,18 +434,28 @@ static void end_reload(Process *p)
 {
     Arena *arena = arena_new(ARENA_UNLIMITED);
     Config *config = NULL;
+    AdminChange change = {NULL};
+    AuditState before = {.generation = p->config->generation,
+                         .hash = arena_string(arena, p->config->hash)};
     Result r = reload_finish(p->reload, arena, &config);
+    Bytes mistakes = bytes_copy(arena, reload_mistakes(p->reload));
     if (!failed(r) && p->going)
         r = FAIL(arena, FAULT_SHUTTING_DOWN, "the gateway stops");
     if (!failed(r))
-        r = reload_admin(p, arena, config);
+        r = begin_admin_change(p, arena, config, &change);
     if (!failed(r) && strcmp(config->log_file, p->config->log_file) != 0)
         r = telemetry_reopen(arena, config->log_file);
-    if (failed(r))
+    if (failed(r)) {
         refuse_config(p, r, config);
-    else
+        admin_stop(change.address);
+        admin_stop(change.socket);
+        change = (AdminChange){NULL};
+    } else {
         use_config(p, config);
+    }
     p->reload = NULL;
+    answer_reloads(p, &p->reloads, before, r, mistakes);
+    end_admin_change(p, &change);
     arena_free(arena);
     if (p->reload_again)
         begin_reload(p);
@@ -306,6 +466,28 @@ static void on_instances_changed(void *owner)
     Process *p = owner;
     for (uint32_t i = 0; i < p->n_workers; i++)
         worker_use_instances(p->workers[i], p->config);
+}
+
+static void do_action(Process *p, AdminAction *action)
+{
+    switch (action->what) {
+    case ADMIN_RELOAD:
+        action->next = p->waiting;
+        p->waiting = action;
+        reopen_log(p);
+        begin_reload(p);
+        break;
+    case ADMIN_DRAIN: drain(p, action); break;
+    case ADMIN_READ_AUDIT: audit_read(p->audit, on_audit_read, action); break;
+    }
+}
+
+static void do_actions(Process *p)
+{
+    for (AdminAction *next, *action = take_asked(p); action; action = next) {
+        next = action->next;
+        do_action(p, action);
+    }
 }
 
 /* ---- The main thread's loop ------------------------------------------------------------------ */
@@ -320,6 +502,7 @@ static void close_down(Process *p)
     for (int i = 0; i < SIGNALS; i++)
         uv_close((uv_handle_t *)&p->signals[i], NULL);
     discovery_end(p->watching);
+    refuse_reloads(p, &p->waiting);
     leave_store(p);
     uv_close((uv_handle_t *)&p->delay, NULL);
     uv_close((uv_handle_t *)&p->woken, NULL);
@@ -328,6 +511,8 @@ static void close_down(Process *p)
 static void on_woken(uv_async_t *async)
 {
     Process *p = async->data;
+    if (!uv_is_closing((uv_handle_t *)async))
+        do_actions(p);
     if (p->reload && reload_is_read(p->reload))
         end_reload(p);
     if (!p->reload && atomic_load(&p->n_ended) == p->n_workers &&
@@ -399,14 +584,28 @@ static Result start_workers(Process *p, Arena *arena, BoundSocket *sockets)
 
 static Result start_admin(Process *p, Arena *arena)
 {
-    const Address *address = &p->config->admin;
-    if (!address->host && !address->path)
-        return OK;
-    Result r = admin_start(arena, p->config, &(AdminSees){&p->ready, p->fleet}, &p->admin);
+    Result r = start_at(p, arena, p->config, &p->config->admin, &p->admin);
     if (failed(r))
         return FAIL_OVER(arena, r, FAULT_SYSTEM, "starting the admin listener at %s",
-                         address->text);
-    return OK;
+                         p->config->admin.text);
+    r = start_socket(p, arena, p->config, &p->admin_socket);
+    return failed(r) ? FAIL_OVER(arena, r, FAULT_SYSTEM, "starting the admin listener at %s",
+                                 p->config->admin_socket.text)
+                     : OK;
+}
+
+/* Actions that came after the loop had ended have nobody to answer them. */
+static void stop_admin(Process *p)
+{
+    admin_stop(p->admin);
+    admin_stop(p->admin_socket);
+    for (AdminAction *next, *action = take_asked(p); action; action = next) {
+        next = action->next;
+        admin_action_free(action);
+    }
+    metrics_remove_writer(p);
+    metrics_remove_writer(p->audit);
+    audit_free(p->audit);
 }
 
 /* Runs until all workers have ended. Telemetry is started. */
@@ -418,6 +617,10 @@ static Result run_workers(Process *p, Arena *arena, BoundSocket *sockets)
     schema_caches_keep(p->config);
     listen_for_signals(p);
     open_store(p);
+    p->audit = audit_new(p->port);
+    audit_use(p->audit, p->config);
+    metrics_add_writer(audit_metrics_write, p->audit);
+    metrics_add_writer(admin_metrics_write, p);
     Result r = start_admin(p, arena);
     if (failed(r))
         atomic_store(&p->n_ended, p->n_workers); /* none will be started */
@@ -483,12 +686,13 @@ Result process_run(Arena *arena, Config *config, const char *config_path, EarlyS
     Process p = {.config = config, .config_path = config_path, .n_workers = count_workers(config)};
     p.shared.on_ended = on_worker_ended;
     p.shared.owner = &p;
+    CHECK(pthread_mutex_init(&p.mutex, NULL) == 0);
     BoundSocket *sockets = NULL;
     Result r = open_all(&p, arena, &sockets);
     early_stop_end(stop);
     if (!failed(r)) {
         r = run_workers(&p, arena, sockets);
-        admin_stop(p.admin);
+        stop_admin(&p);
         close_store(&p);
         tell_end(&p, r);
         telemetry_stop();

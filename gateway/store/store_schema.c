@@ -18,9 +18,27 @@ static const Migration migrations[] = {
         " config_hash TEXT NOT NULL,"
         " started BIGINT NOT NULL,"
         " last_seen BIGINT NOT NULL)"},
+    /* What operators changed. */
+    {1, "CREATE TABLE audit ("
+        " id TEXT NOT NULL PRIMARY KEY,"
+        " at BIGINT NOT NULL,"
+        " node TEXT NOT NULL,"
+        " who TEXT NOT NULL,"
+        " proved_by TEXT NOT NULL,"
+        " action TEXT NOT NULL,"
+        " why TEXT NOT NULL,"
+        " generation_before BIGINT NOT NULL,"
+        " hash_before TEXT NOT NULL,"
+        " generation_after BIGINT NOT NULL,"
+        " hash_after TEXT NOT NULL,"
+        " result TEXT NOT NULL);"
+        "CREATE INDEX audit_at ON audit (at)"},
 };
 
-enum { N_MIGRATIONS = sizeof migrations / sizeof *migrations, TRIES = 3 };
+enum {
+    N_MIGRATIONS = sizeof migrations / sizeof *migrations,
+    TRIES = N_MIGRATIONS + 2 /* others may be first with the table of them, and with each */
+};
 
 int64_t store_schema_number(void)
 {

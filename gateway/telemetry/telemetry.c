@@ -188,8 +188,9 @@ static void write_event(const char *level, const char *event, Bytes line)
     log_write_shared(process->log, line);
 }
 
-static void PRINTF_LIKE(5, 0) tell_event(const char *level, const char *event, Result why,
-                                         Bytes mistakes, const char *format, va_list args)
+static void PRINTF_LIKE(6, 0)
+    tell_event(const char *level, const char *event, Result why, Bytes members, Bytes mistakes,
+               const char *format, va_list args)
 {
     char text[LOG_TEXT_SIZE];
     vsnprintf(text, sizeof text, format, args);
@@ -200,6 +201,7 @@ static void PRINTF_LIKE(5, 0) tell_event(const char *level, const char *event, R
     log_line_text(&line, LOG_KEY("node"), bytes_of(process ? process->node : NULL));
     log_line_text(&line, LOG_KEY("event"), bytes_of(event));
     log_line_text(&line, LOG_KEY("message"), bytes_of(text));
+    log_line_part(&line, members);
     log_line_causes(&line, LOG_KEY("causes"), why);
     log_line_lines(&line, LOG_KEY("mistakes"), mistakes);
     log_line_end(&line);
@@ -211,7 +213,16 @@ void telemetry_event(const char *level, const char *event, Result why, const cha
 {
     va_list args;
     va_start(args, format);
-    tell_event(level, event, why, BYTES_NONE, format, args);
+    tell_event(level, event, why, BYTES_NONE, BYTES_NONE, format, args);
+    va_end(args);
+}
+
+void telemetry_event_members(const char *level, const char *event, Result why, Bytes members,
+                             const char *format, ...)
+{
+    va_list args;
+    va_start(args, format);
+    tell_event(level, event, why, members, BYTES_NONE, format, args);
     va_end(args);
 }
 
@@ -220,7 +231,7 @@ void telemetry_event_mistakes(const char *level, const char *event, Result why, 
 {
     va_list args;
     va_start(args, format);
-    tell_event(level, event, why, mistakes, format, args);
+    tell_event(level, event, why, BYTES_NONE, mistakes, format, args);
     va_end(args);
 }
 

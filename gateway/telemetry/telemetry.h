@@ -93,6 +93,10 @@ void telemetry_count(Loop *loop, Counter counter);
 void telemetry_event(const char *level, const char *event, Result why, const char *format, ...)
     PRINTF_LIKE(4, 5);
 
+/* The same with members of its own, written by log_line.h with their commas. */
+void telemetry_event_members(const char *level, const char *event, Result why, Bytes members,
+                             const char *format, ...) PRINTF_LIKE(5, 6);
+
 /* The same with a list of mistakes, each a line of the text; it may be empty. */
 void telemetry_event_mistakes(const char *level, const char *event, Result why, Bytes mistakes,
                               const char *format, ...) PRINTF_LIKE(5, 6);

@@ -23,6 +23,17 @@ static const char *reason(Arena *arena)
     return arena_string(arena, text ? text : "no reason given");
 }
 
+static int choose_http1(SSL *ssl, const unsigned char **out, unsigned char *size,
+                        const unsigned char *offered, unsigned offered_size, void *owner)
+{
+    unsigned char *chosen;
+    if (SSL_select_next_proto(&chosen, size, only_http1, sizeof only_http1 - 1, offered,
+                              offered_size) != OPENSSL_NPN_NEGOTIATED)
+        return SSL_TLSEXT_ERR_ALERT_FATAL;
+    *out = chosen;
+    return SSL_TLSEXT_ERR_OK;
+}
+
 static int choose_protocol(SSL *ssl, const unsigned char **out, unsigned char *size,
                            const unsigned char *offered, unsigned offered_size, void *owner)
 {
@@ -107,7 +118,7 @@ static Result ask_client_certificate(Arena *arena, SSL_CTX *context, const TlsFi
 Result tls_server_context(Arena *arena, const TlsFiles *files, SSL_CTX **context_out)
 {
     SSL_CTX *context = new_context(TLS_server_method());
-    SSL_CTX_set_alpn_select_cb(context, choose_protocol, NULL);
+    SSL_CTX_set_alpn_select_cb(context, files->http1_only ? choose_http1 : choose_protocol, NULL);
     Result r = load_certificate(arena, context, files);
     if (!failed(r))
         r = ask_client_certificate(arena, context, files);

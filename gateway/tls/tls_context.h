@@ -16,6 +16,7 @@ typedef struct TlsFiles {
     const char *authorities;       /* PEM: authorities for the peer's certificate; NULL: no client
                                       certificates (server), the system's (client) */
     bool certificate_optional;     /* server: clients without a certificate are accepted */
+    bool http1_only;               /* server: ALPN does not offer h2 */
     bool http2;                    /* client: offer h2, not http/1.1 */
 } TlsFiles;
 

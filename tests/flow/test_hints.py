@@ -450,6 +450,8 @@ CONFIG_CASES = [
     ConfigCase(config(rest="clients: hashed\n"), config(rest="clients: {recorded: hashed, key: /etc/os-release}\n"), "needs a key"),
     ConfigCase(config(rest="clients: {recorded: named, key: /etc/os-release}\n"),
                config(rest="clients: {recorded: hashed, key: /etc/os-release}\n"), "names are not hashed"),
+    ConfigCase(config(rest='admin: {socket: "127.0.0.1:3"}\n'),
+               config(rest='admin: {socket: "unix:/run/passerelle/admin.sock"}\n'), "not a unix socket"),
     ConfigCase(config(rest='admin: {address: "127.0.0.1:3", hosts: ["a:1"]}\n'),
                config(rest='admin: {address: "127.0.0.1:3", hosts: ["gw1.internal"]}\n'), "the name of a host"),
     ConfigCase(config(instances=f'[{INSTANCE}, {{address: "127.0.0.1:1", versions: [v1]}}]'),

@@ -1,6 +1,8 @@
 """The commands from outside: what they print where, and their exit codes. test_commands.py BINARY FOLDER."""
 import json
 import pathlib
+import re
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -14,7 +16,45 @@ def run(*arguments):
                           cwd=FOLDER, check=False)
 
 
+WORDS = re.findall(r"(?m)^  (\w+) ", run("help").stdout)
+
+
 class Commands(unittest.TestCase):
+    def test_every_command_has_examples_and_exit_codes_in_its_help(self):
+        self.assertGreater(len(WORDS), 10)
+        for word in WORDS:
+            told = run(word, "--help").stdout
+            self.assertRegex(told, rf"\nexamples:\n(  .*passerelle {word}.*\n|  .*\n)+\nexit codes:\n  0  \w")
+            for code in range(4):
+                self.assertRegex(told, rf"(?m)^  {code}  \w")
+
+    def test_the_man_page_has_every_command_and_option(self):
+        page = run("help", "--man")
+        self.assertEqual((page.returncode, page.stderr), (0, ""))
+        plain = page.stdout.replace("\\-", "-")
+        for word in WORDS:
+            self.assertIn(f"\n.SS {word} ", plain)
+            for option in re.findall(r"(?m)^  (-[\w-]+)", run(word, "--help").stdout):
+                self.assertIn(f"\n.B {option}", plain)
+        if shutil.which("groff"):
+            done = subprocess.run(["groff", "-man", "-Tutf8", "-ww", "-z"], input=page.stdout, capture_output=True, text=True)
+            self.assertEqual((done.returncode, done.stderr), (0, ""))
+
+    def test_bash_completes_commands_and_options(self):
+        def completed(*words):
+            script = (f"source <({BINARY} help --bash); COMP_WORDS=(passerelle {' '.join(words)}); "
+                      f"COMP_CWORD={len(words)}; _passerelle; echo ${{COMPREPLY[@]}}")
+            return subprocess.run(["bash", "-c", script], capture_output=True, text=True, check=True).stdout.split()
+        for word in WORDS:
+            self.assertIn(word, completed(word[:2]))
+            options = re.findall(r"(?m)^  (-[\w-]+)", run(word, "--help").stdout)
+            self.assertEqual(set(completed(word, "-")), {"--help", *options})
+        self.assertEqual(completed("check", "gar"), [])
+
+    def test_help_writes_one_thing_at_a_time(self):
+        for wrong in ["--man", "--bash"], ["--man", "check"], ["check", "run"]:
+            self.assertEqual(run("help", *wrong).returncode, 2)
+
     def test_without_a_command_or_with_a_wrong_one_usage_is_told(self):
         for arguments in [], ["chekc"], ["check"], ["run"], ["explain", "garage.yaml"], ["diff", "a"], \
                 ["prove", "garage.yaml", "--messages", "many"], ["version", "x"]:
@@ -30,7 +70,7 @@ class Commands(unittest.TestCase):
             self.assertRegex(run(word).stdout, r"^passerelle \d+\.\d+\.\d+ \(libuv ")
 
     def test_each_command_tells_how_it_is_used(self):
-        for word in "run", "check", "explain", "diff", "prove", "version", "help":
+        for word in WORDS:
             told = [run(word, "--help"), run(word, "-h"), run("help", word)]
             for done in told:
                 self.assertEqual((done.returncode, done.stderr), (0, ""), word)
@@ -45,7 +85,7 @@ class Commands(unittest.TestCase):
 
     def test_the_reference_has_the_same_usage(self):
         reference = (pathlib.Path(__file__).parents[3] / "docs/commands.md").read_text().splitlines()
-        for word in "run", "check", "explain", "diff", "prove", "version", "help":
+        for word in WORDS:
             usage = run(word, "--help").stdout.splitlines()[0]
             self.assertIn(usage.replace("usage:", "##"), reference)
 

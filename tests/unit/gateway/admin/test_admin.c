@@ -30,8 +30,8 @@ static int begin(void **state)
         return -1;
     listener.f = *state;
     atomic_store(&listener.ready, true);
-    return failed(admin_start(listener.f->arena, &config, &(AdminSees){&listener.ready, NULL},
-                              &listener.admin))
+    return failed(admin_start(listener.f->arena, &config, &config.admin,
+                              &(AdminSees){.ready = &listener.ready}, &listener.admin))
                ? -1
                : 0;
 }
@@ -172,8 +172,8 @@ static void it_stops_while_connections_are_open(void **state)
 
     /* And the port is free again. */
     const Config config = config_at((Address){.text = "again", .host = "127.0.0.1", .port = port});
-    assert_ok(f->arena,
-              admin_start(f->arena, &config, &(AdminSees){&listener.ready, NULL}, &listener.admin));
+    assert_ok(f->arena, admin_start(f->arena, &config, &config.admin,
+                                    &(AdminSees){.ready = &listener.ready}, &listener.admin));
     assert_has(ask("GET", "/healthz", ""), "alive");
 }
 
@@ -268,7 +268,8 @@ static void an_address_that_is_taken_is_an_error(void **state)
     Admin *second = NULL;
     const Config config = config_at(
         (Address){.text = "second", .host = "127.0.0.1", .port = admin_port(listener.admin)});
-    Result r = admin_start(arena, &config, &(AdminSees){&listener.ready, NULL}, &second);
+    Result r =
+        admin_start(arena, &config, &config.admin, &(AdminSees){.ready = &listener.ready}, &second);
     assert_fault(r, FAULT_SYSTEM);
     assert_non_null(strstr(error_text(arena, r), "Address already in use"));
     assert_null(second);
@@ -281,7 +282,8 @@ static void it_listens_on_a_unix_socket(void **state)
     const Config config =
         config_at((Address){.text = arena_printf(arena, "unix:%s", path), .path = path});
     Admin *admin;
-    assert_ok(arena, admin_start(arena, &config, &(AdminSees){&listener.ready, NULL}, &admin));
+    assert_ok(arena, admin_start(arena, &config, &config.admin,
+                                 &(AdminSees){.ready = &listener.ready}, &admin));
     struct sockaddr_un name = {.sun_family = AF_UNIX};
     strcpy(name.sun_path, path);
     int fd = socket(AF_UNIX, SOCK_STREAM, 0);

@@ -780,6 +780,62 @@ static void what_names_a_client_is_checked(void **state)
     }
 }
 
+#define HASH "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"
+
+static void operators_are_checked(void **state)
+{
+    static const struct {
+        const char *admin, *told;
+    } cases[] = {
+        {"operators: [{name: a}]", "either a certificate or a token_sha256"},
+        {"operators: [{name: a, certificate: CN=a, token_sha256: " HASH "}]",
+         "either a certificate or a token_sha256"},
+        {"operators: [{name: a, token_sha256: " HASH "0}]", "64 hexadecimal digits"},
+        {"operators: [{name: a, token_sha256: abc}]", "64 hexadecimal digits"},
+        {"operators: [{name: a, certificate: CN=a}]", "over TLS only"},
+        {"operators: [{role: root, name: a, token_sha256: " HASH "}]", "root is not known here"},
+        {"operators: [{token_sha256: " HASH "}]", "name is missing"},
+        {"socket: '127.0.0.1:1'", "is not a unix socket"},
+        {"socket: 'unix:/run/x.sock'", "listen[0] already has the address"},
+        {"tls: {certificate: /nowhere.pem, key: /nowhere.key}", "admin.tls.certificate"},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        char text[512];
+        snprintf(text, sizeof text, "listen: ['unix:/run/x.sock']\nadmin: {address: 'a:1', %s}\n",
+                 cases[i].admin);
+        Loaded l = load(text);
+        assert_null(l.config);
+        if (!strstr(l.told, cases[i].told))
+            fail_msg("%s told %s", cases[i].admin, l.told);
+        unload(&l);
+    }
+}
+
+static void the_admin_has_a_socket_unless_an_address_is_said(void **state)
+{
+    Loaded l = load("listen: ['x:1']\n");
+    assert_string_equal(l.config->admin_socket.path, "/run/passerelle/admin.sock");
+    assert_false(l.config->admin_socket_said);
+    unload(&l);
+    l = load("listen: ['x:1']\nadmin: {hosts: [a]}\n");
+    assert_string_equal(l.config->admin_socket.path, "/run/passerelle/admin.sock");
+    unload(&l);
+    l = load("listen: ['x:1']\nadmin: 'a:1'\n");
+    assert_null(l.config->admin_socket.path);
+    unload(&l);
+    l = load("listen: ['x:1']\nadmin: {socket: 'unix:/run/a.sock', operators: ["
+             "{name: ci, role: operate, token_sha256: " HASH "}, "
+             "{name: b, token_sha256: " HASH "}]}\n");
+    assert_string_equal(l.config->admin_socket.path, "/run/a.sock");
+    assert_true(l.config->admin_socket_said);
+    assert_int_equal(l.config->n_operators, 2);
+    assert_int_equal(l.config->operators[0].role, ROLE_OPERATE);
+    assert_int_equal(l.config->operators[1].role, ROLE_READ);
+    assert_int_equal(l.config->operators[0].token_hash[0], 0xe3);
+    assert_int_equal(l.config->operators[0].token_hash[31], 0x55);
+    unload(&l);
+}
+
 static void the_name_in_a_certificate_and_the_records_can_be_chosen(void **state)
 {
     Loaded l = load("listen: [{address: 'x:1', trusted_proxies: [unix]}]\n"
@@ -1171,6 +1227,8 @@ int main(void)
         cmocka_unit_test(trusted_proxies_are_networks_and_somebody),
         cmocka_unit_test(an_identity_has_a_field_of_its_own),
         cmocka_unit_test(what_names_a_client_is_checked),
+        cmocka_unit_test(operators_are_checked),
+        cmocka_unit_test(the_admin_has_a_socket_unless_an_address_is_said),
         cmocka_unit_test(the_name_in_a_certificate_and_the_records_can_be_chosen),
         cmocka_unit_test(a_gateway_is_not_its_own_instance),
         cmocka_unit_test(a_gateway_that_listens_everywhere_is_at_each_address_of_its_machine),

@@ -513,6 +513,7 @@ static void several_gateways_may_make_the_schema_at_once(void **state)
 {
     Bench *b = *state;
     assert_ok(b->arena, run_sql(b, "DROP TABLE gateways"));
+    assert_ok(b->arena, run_sql(b, "DROP TABLE audit"));
     assert_ok(b->arena, run_sql(b, "DROP TABLE store_schema"));
     store_close(b->store);
     b->store = NULL;

@@ -1,0 +1,47 @@
+/*
+ * AdminAction: something that an operator wants from the main thread: a change, or what only it can
+ * read.
+ *
+ *      admin thread   request --> action --> sees->act ......... on_done: response, freed
+ *      main thread                              | does it, audits it, admin_action_done |
+ *
+ * The admin thread makes it and hands it over; from then on only the main thread touches what it
+ * says, until admin_action_done, which may be called on any thread, exactly once.
+ */
+#ifndef GATEWAY_ADMIN_ACTION_H
+#define GATEWAY_ADMIN_ACTION_H
+
+#include "base/bytes.h"
+#include "base/result.h"
+
+typedef struct Admin Admin;
+typedef struct AdminAction AdminAction;
+
+/* The request field in which an operator says why. */
+#define ADMIN_REASON "passerelle-reason"
+
+typedef enum AdminDoing { ADMIN_RELOAD, ADMIN_DRAIN, ADMIN_READ_AUDIT } AdminDoing;
+
+struct AdminAction {
+    AdminDoing what;
+    const char *who, *by; /* the operator, and how that was proved */
+    Bytes why;            /* may be empty */
+
+    /* The response, set before it is done, in its arena. */
+    Arena *arena;
+    Result result;
+    Bytes body;   /* JSON, of a success */
+    Bytes detail; /* of a failure: more than the error says; may be empty */
+
+    AdminAction *next; /* for whoever has it */
+    Admin *admin;      /* for admin.c */
+    void *request;
+};
+
+/* Gives it back with its response. */
+void admin_action_done(AdminAction *action);
+
+/* Frees one that nobody will answer any more: its Admin has stopped. */
+void admin_action_free(AdminAction *action);
+
+#endif

@@ -1,0 +1,38 @@
+/*
+ * Operator: who asks the admin listener, and what that allows.
+ *
+ *      unix socket    the gateway's own user and root: `operate`; nobody else, whatever the mode of
+ *                     the file says (SO_PEERCRED)
+ *      certificate    a verified one whose name the config lists: the role there
+ *      token          Authorization: Bearer; the config lists its SHA-256 and a role
+ *      otherwise      a guest: only pages for everybody
+ *
+ * Plain functions on the admin's thread.
+ */
+#ifndef GATEWAY_OPERATOR_H
+#define GATEWAY_OPERATOR_H
+
+#include "gateway/config/config.h"
+
+typedef struct Operator {
+    OperatorRole role;
+    const char *name; /* "uid 0", or as the config names it; NULL: a guest */
+    const char *by;   /* "socket", "certificate", "token"; NULL: a guest */
+} Operator;
+
+/* What a request brings. */
+typedef struct OperatorProof {
+    int unix_fd;                         /* of a connection on a unix socket; else -1 */
+    const CertificateNames *certificate; /* of the peer, verified; or NULL */
+    Bytes authorization;                 /* the request field, or empty */
+} OperatorProof;
+
+/* Who it is; the name lives in `arena` or in the config. False: a stranger on the unix socket, to
+   whom nothing is shown. */
+bool operator_find(const Config *config, const OperatorProof *proof, Arena *arena,
+                   Operator *operator_out);
+
+/* "read", "operate". */
+const char *operator_role_name(OperatorRole role);
+
+#endif

@@ -1,0 +1,210 @@
+#include "gateway/audit/audit.h"
+
+#include "base/arena.h"
+#include "base/clock.h"
+#include "base/text/date.h"
+#include "base/text/json_text.h"
+#include "gateway/headers/request_id.h"
+#include "gateway/telemetry/log_line.h"
+#include "gateway/telemetry/telemetry.h"
+
+#include <stdlib.h>
+
+enum { MOST_SHOWN = 1000, WHY_SIZE = 1024 };
+
+struct Audit {
+    StorePort *port;
+    Random random;
+    Arena *arena; /* of the name */
+    const char *node;
+    int64_t keep;
+    atomic_ullong n_written, n_unstored;
+};
+
+static const char write_row[] =
+    "INSERT INTO audit (id, at, node, who, proved_by, action, why, generation_before, hash_before,"
+    " generation_after, hash_after, result)"
+    " VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)";
+
+static const char forget_old[] = "DELETE FROM audit WHERE at < $1";
+
+static const char read_newest[] =
+    "SELECT at, node, who, proved_by, action, why, generation_before, hash_before,"
+    " generation_after, hash_after, result FROM audit ORDER BY at DESC, id LIMIT $1";
+
+/* ---- Writing --------------------------------------------------------------------------------- */
+
+static const char *result_name(Result result)
+{
+    return failed(result) ? result.error->fault->name : "done";
+}
+
+static void add_state(Buffer *line, Bytes generation_key, Bytes hash_key, const AuditState *state)
+{
+    log_line_number(line, generation_key, state->generation);
+    log_line_word(line, hash_key, state->hash);
+}
+
+static void tell(const AuditEntry *entry)
+{
+    Arena *arena = arena_new(ARENA_UNLIMITED);
+    Buffer part = buffer_in(arena);
+    log_line_text(&part, LOG_KEY("action"), bytes_of(entry->action));
+    log_line_text(&part, LOG_KEY("who"), bytes_of(entry->who));
+    log_line_text(&part, LOG_KEY("by"), bytes_of(entry->by));
+    log_line_text(&part, LOG_KEY("why"), entry->why);
+    add_state(&part, LOG_KEY("generation_before"), LOG_KEY("config_before"), &entry->before);
+    add_state(&part, LOG_KEY("generation_after"), LOG_KEY("config_after"), &entry->after);
+    log_line_word(&part, LOG_KEY("result"), result_name(entry->result));
+    telemetry_event_members(failed(entry->result) ? "warning" : "info", "audit", entry->result,
+                            buffer_bytes(&part), "%s by %s", entry->action, entry->who);
+    arena_free(arena);
+}
+
+static void on_written(void *owner, Result result, StoreTask *task)
+{
+    Audit *audit = owner;
+    if (!failed(result))
+        return;
+    atomic_fetch_add(&audit->n_unstored, 1);
+    telemetry_event("warning", "audit_unstored", result,
+                    "an entry of the audit is in this log only");
+}
+
+static void store_entry(Audit *audit, const AuditEntry *entry)
+{
+    char id[REQUEST_ID_SIZE];
+    int64_t now = clock_wall();
+    request_id_write(&audit->random, id);
+    StoreTask *task = store_task_new(STORE_PROMISED);
+    StoreStatement *s = store_task_add(task, write_row);
+    store_bind_text(task, s, bytes(id, sizeof id));
+    store_bind_integer(s, now);
+    store_bind_text(task, s, bytes_of(audit->node));
+    store_bind_text(task, s, bytes_of(entry->who));
+    store_bind_text(task, s, bytes_of(entry->by));
+    store_bind_text(task, s, bytes_of(entry->action));
+    store_bind_text(task, s, bytes_slice(entry->why, 0, WHY_SIZE));
+    store_bind_integer(s, (int64_t)entry->before.generation);
+    store_bind_text(task, s, bytes_of(entry->before.hash));
+    store_bind_integer(s, (int64_t)entry->after.generation);
+    store_bind_text(task, s, bytes_of(entry->after.hash));
+    store_bind_text(task, s, bytes_of(result_name(entry->result)));
+    store_bind_integer(store_task_add(task, forget_old), now - audit->keep);
+    store_submit(audit->port, task, on_written, audit);
+}
+
+void audit_write(Audit *audit, const AuditEntry *entry)
+{
+    atomic_fetch_add(&audit->n_written, 1);
+    tell(entry);
+    if (audit->port)
+        store_entry(audit, entry);
+}
+
+/* ---- Reading --------------------------------------------------------------------------------- */
+
+typedef struct Reading {
+    void (*on_read)(void *owner, Result result, Bytes json);
+    void *owner;
+} Reading;
+
+static void add_text(Buffer *out, const char *name, Bytes text)
+{
+    json_text_add_key(out, name);
+    json_text_add(out, text);
+}
+
+static void add_config(Buffer *out, const char *name, const StoreValue *values)
+{
+    json_text_add_key(out, name);
+    buffer_printf(out, "{\"generation\":%lld", (long long)values[0].integer);
+    add_text(out, "config", values[1].bytes);
+    buffer_add_byte(out, '}');
+}
+
+static void add_row(Buffer *out, const StoreValue *v)
+{
+    char text[DATE_RFC3339_SIZE + 1] = {0};
+    date_write_rfc3339(v[0].integer / SECOND, 0, text);
+    buffer_add_byte(out, '{');
+    add_text(out, "at", bytes_of(text));
+    add_text(out, "node", v[1].bytes);
+    add_text(out, "who", v[2].bytes);
+    add_text(out, "by", v[3].bytes);
+    add_text(out, "action", v[4].bytes);
+    add_text(out, "why", v[5].bytes);
+    add_config(out, "before", &v[6]);
+    add_config(out, "after", &v[8]);
+    add_text(out, "result", v[10].bytes);
+    buffer_add_byte(out, '}');
+}
+
+static void on_read(void *owner, Result result, StoreTask *task)
+{
+    Reading reading = *(Reading *)owner;
+    free(owner);
+    if (failed(result)) {
+        reading.on_read(reading.owner, result, BYTES_NONE);
+        return;
+    }
+    Arena *arena = arena_new(ARENA_UNLIMITED);
+    Buffer out = buffer_in(arena);
+    buffer_add_text(&out, "{\"entries\":[");
+    for (const StoreRow *row = task->last->rows; row; row = row->next) {
+        add_row(&out, row->values);
+        if (row->next)
+            buffer_add_byte(&out, ',');
+    }
+    buffer_add_text(&out, "]}");
+    reading.on_read(reading.owner, result, buffer_bytes(&out));
+    arena_free(arena);
+}
+
+void audit_read(Audit *audit, void (*done)(void *owner, Result result, Bytes json), void *owner)
+{
+    Reading *reading = malloc(sizeof *reading);
+    CHECK(reading && audit->port);
+    *reading = (Reading){done, owner};
+    StoreTask *task = store_task_new(STORE_SOON);
+    store_bind_integer(store_task_add(task, read_newest), MOST_SHOWN);
+    store_submit(audit->port, task, on_read, reading);
+}
+
+/* ---- The rest -------------------------------------------------------------------------------- */
+
+Audit *audit_new(StorePort *port)
+{
+    Audit *audit = calloc(1, sizeof *audit);
+    CHECK(audit);
+    audit->port = port;
+    random_seed(&audit->random);
+    return audit;
+}
+
+void audit_use(Audit *audit, const Config *config)
+{
+    Arena *arena = arena_new(ARENA_UNLIMITED);
+    audit->node = arena_string(arena, config->node);
+    audit->keep = config->store.keep_audit;
+    arena_free(audit->arena);
+    audit->arena = arena;
+}
+
+void audit_free(Audit *audit)
+{
+    if (!audit)
+        return;
+    arena_free(audit->arena);
+    free(audit);
+}
+
+void audit_metrics_write(Exposition *e, void *owner)
+{
+    Audit *audit = owner;
+    exposition_single(e, "passerelle_audit_entries", METRIC_COUNTER, "Changes by operators.",
+                      atomic_load(&audit->n_written));
+    exposition_single(e, "passerelle_audit_unstored", METRIC_COUNTER,
+                      "Changes by operators whose record is missing in the store.",
+                      atomic_load(&audit->n_unstored));
+}

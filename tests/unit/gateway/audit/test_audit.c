@@ -1,0 +1,154 @@
+#include "tests/unit/check.h"
+
+#include "base/clock.h"
+#include "gateway/audit/audit.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+typedef struct Bench {
+    Arena *arena;
+    uv_loop_t loop;
+    Store *store;
+    StorePort *port;
+    Audit *audit;
+    Config config;
+    char folder[32];
+    const char *read; /* what audit_read gave; "" for a failure */
+} Bench;
+
+static int setup_at(void **state, const char *file)
+{
+    Bench *b = calloc(1, sizeof *b);
+    b->arena = arena_new(ARENA_UNLIMITED);
+    strcpy(b->folder, "/tmp/auditXXXXXX");
+    assert_non_null(mkdtemp(b->folder));
+    b->store = store_open(&(StoreSettings){
+        .sqlite = arena_printf(b->arena, file, b->folder), .queue = 100, .time = 5 * SECOND});
+    assert_int_equal(uv_loop_init(&b->loop), 0);
+    b->port = store_port_open(b->store, &b->loop);
+    b->audit = audit_new(b->port);
+    b->config = (Config){.node = "ours"};
+    b->config.store.keep_audit = 3600 * SECOND;
+    audit_use(b->audit, &b->config);
+    *state = b;
+    return 0;
+}
+
+static int setup(void **state)
+{
+    return setup_at(state, "%s/store.db");
+}
+
+static int setup_away(void **state)
+{
+    return setup_at(state, "%s/missing/store.db");
+}
+
+static int teardown(void **state)
+{
+    Bench *b = *state;
+    store_port_close(b->port);
+    uv_run(&b->loop, UV_RUN_DEFAULT);
+    assert_int_equal(uv_loop_close(&b->loop), 0);
+    audit_free(b->audit);
+    store_close(b->store);
+    assert_int_equal(system(arena_printf(b->arena, "rm -rf %s", b->folder)), 0);
+    arena_free(b->arena);
+    free(b);
+    return 0;
+}
+
+static void act(Bench *b, const char *why, Result result)
+{
+    audit_write(b->audit, &(AuditEntry){.action = "reload",
+                                        .who = "ada",
+                                        .by = "token",
+                                        .why = bytes_of(why),
+                                        .before = {1, "aaaa"},
+                                        .after = {2, "bbbb"},
+                                        .result = result});
+}
+
+static void on_read(void *owner, Result result, Bytes json)
+{
+    Bench *b = owner;
+    b->read = failed(result) ? "" : arena_text(b->arena, json);
+}
+
+static const char *read_all(Bench *b)
+{
+    b->read = NULL;
+    audit_read(b->audit, on_read, b);
+    assert_null(b->read);
+    while (!b->read)
+        uv_run(&b->loop, UV_RUN_ONCE);
+    return b->read;
+}
+
+static const char *metrics(Bench *b)
+{
+    Buffer out = buffer_in(b->arena);
+    Exposition e = {.out = &out};
+    audit_metrics_write(&e, b->audit);
+    return arena_text(b->arena, buffer_bytes(&out));
+}
+
+static void an_entry_says_who_what_why_before_after_and_the_result(void **state)
+{
+    Bench *b = *state;
+    assert_string_equal(read_all(b), "{\"entries\":[]}");
+    act(b, "a \"reason\"", OK);
+    const char *all = read_all(b);
+    assert_non_null(strstr(
+        all, "\"node\":\"ours\",\"who\":\"ada\",\"by\":\"token\",\"action\":\"reload\","
+             "\"why\":\"a \\\"reason\\\"\",\"before\":{\"generation\":1,\"config\":\"aaaa\"},"
+             "\"after\":{\"generation\":2,\"config\":\"bbbb\"},\"result\":\"done\"}]}"));
+}
+
+static void the_newest_comes_first_and_failures_have_their_name(void **state)
+{
+    Bench *b = *state;
+    act(b, "first", OK);
+    act(b, "second", FAIL(b->arena, FAULT_BAD_CONFIG, "no"));
+    const char *all = read_all(b), *second = strstr(all, "second"), *first = strstr(all, "first");
+    assert_true(second && first && second < first);
+    assert_non_null(strstr(second, "\"result\":\"BAD_CONFIG\""));
+}
+
+static void entries_are_kept_for_as_long_as_the_config_says(void **state)
+{
+    Bench *b = *state;
+    act(b, "old", OK);
+    read_all(b);
+    b->config.store.keep_audit = -SECOND; /* as if a long time had passed */
+    audit_use(b->audit, &b->config);
+    act(b, "new", OK);
+    assert_string_equal(read_all(b), "{\"entries\":[]}");
+}
+
+static void what_a_store_that_is_away_did_not_take_is_counted(void **state)
+{
+    Bench *b = *state;
+    act(b, "lost", OK);
+    assert_non_null(strstr(metrics(b), "passerelle_audit_unstored_total 0"));
+    assert_string_equal(read_all(b), "");
+    assert_non_null(strstr(metrics(b), "passerelle_audit_unstored_total 1"));
+    assert_non_null(strstr(metrics(b), "passerelle_audit_entries_total 1"));
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup_teardown(an_entry_says_who_what_why_before_after_and_the_result,
+                                        setup, teardown),
+        cmocka_unit_test_setup_teardown(the_newest_comes_first_and_failures_have_their_name, setup,
+                                        teardown),
+        cmocka_unit_test_setup_teardown(entries_are_kept_for_as_long_as_the_config_says, setup,
+                                        teardown),
+        cmocka_unit_test_setup_teardown(what_a_store_that_is_away_did_not_take_is_counted,
+                                        setup_away, teardown),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
