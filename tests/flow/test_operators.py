@@ -1,8 +1,10 @@
 """Operators: who may do what on the admin interface, and that each change is in the audit."""
+import contextlib
 import hashlib
 import json
 import os
 import socket
+import sqlite3
 import subprocess
 
 import pytest
@@ -110,12 +112,14 @@ def test_commands_find_the_gateway_by_its_socket_or_by_a_token(gateway):
     assert "reload" in command(gateway, "audit").stdout
 
 
-def test_drain_stops_in_order_and_is_audited_in_the_log(tmp_path):
+def test_drain_stops_in_order_and_is_audited(tmp_path):
     gateway = Gateway(tmp_path, CONFIG, **HASHES).start()
     assert command(gateway, "drain", "--reason", "maintenance").returncode == 0
     assert gateway.process.child.wait(timeout=20) == 0
     line, = events(gateway, "audit")
     assert line["action"] == "drain" and line["why"] == "maintenance"
+    with contextlib.closing(sqlite3.connect(tmp_path / "store.db")) as store:
+        assert store.execute("SELECT action, why, result FROM audit").fetchall() == [("drain", "maintenance", "done")]
     assert not (tmp_path / "admin.sock").exists()
 
 
