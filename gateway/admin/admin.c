@@ -557,6 +557,13 @@ static void free_admin(Admin *admin)
     free(admin);
 }
 
+/* Two listeners share what the admin may hold. */
+static uint32_t most_connections(const Config *config)
+{
+    bool both = config->admin.text && config->admin_socket.text;
+    return both ? (config->descriptors.admin + 1) / 2 : config->descriptors.admin;
+}
+
 static Result admin_new(Arena *arena, const Config *config, const Address *address,
                         const AdminSees *sees, Admin **admin_out)
 {
@@ -586,7 +593,7 @@ static Result admin_new(Arena *arena, const Config *config, const Address *addre
         .loop = &admin->loop,
         .accept = &admin->accept,
         .in_files = address->path != NULL,
-        .most = config->descriptors.admin,
+        .most = most_connections(config),
     };
     *admin_out = admin;
     return OK;
