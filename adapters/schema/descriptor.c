@@ -52,9 +52,18 @@ Result descriptor_count(Loader *loader, const FileScope *file)
     return failed(r) ? r : descriptor_end(loader, &reader, "FileDescriptorProto");
 }
 
+static bool is_declared(const Schema *schema, Bytes full_name)
+{
+    return table_get(&schema->messages_by_name, full_name) ||
+           table_get(&schema->enums_by_name, full_name) ||
+           table_get(&schema->services_by_name, full_name);
+}
+
 Result loader_declare(Loader *loader, Table *table, const char *full_name, void *what)
 {
-    if (table_put(table, bytes_of(full_name), what))
+    bool twice = is_declared(loader->schema, bytes_of(full_name));
+    table_put(table, bytes_of(full_name), what);
+    if (twice)
         return BAD_SCHEMA(loader, "%s: %s is declared twice", loader->name, full_name);
     return OK;
 }

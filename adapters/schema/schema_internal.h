@@ -60,7 +60,7 @@ const char *loader_join(Loader *loader, const char *scope, Bytes name); /* "scop
 /* The same for a name in JSON, which may be any text without NUL. */
 const char *loader_json_name(Loader *loader, Bytes name);
 
-/* Puts a full name into one of the schema's tables; twice is a mistake. */
+/* Puts a full name into one of the schema's tables; twice is a mistake, also in two of them. */
 MUST_USE Result loader_declare(Loader *loader, Table *table, const char *full_name, void *what);
 const char *loader_without_package(const char *full_name, const char *package);
 

@@ -353,6 +353,32 @@ static void what_cannot_be_a_name_is_refused_and_quoted(void **state)
                  FAULT_BAD_SCHEMA);
 }
 
+/* Messages are field 4 of a file, enums 5 and services 6; the name of each is its field 1. An enum
+   has to have a value. */
+static Bytes thing(uint32_t kind)
+{
+    return bytes_of(kind == 5 ? "\x0a\x05Thing\x12\x03\x0a\x01V" : "\x0a\x05Thing");
+}
+
+static void two_declarations_of_one_name_are_refused_whatever_they_are(void **state)
+{
+    const Loaded *l = *state;
+    for (uint32_t a = 4; a <= 6; a++)
+        for (uint32_t b = 4; b <= 6; b++) {
+            Buffer file = buffer_in(l->arena), set = buffer_in(l->arena);
+            wire_add_bytes(&file, 1, bytes_of("twice.proto"));
+            wire_add_bytes(&file, 2, bytes_of("twice"));
+            wire_add_bytes(&file, a, thing(a));
+            wire_add_bytes(&file, b, thing(b));
+            wire_add_bytes(&file, 12, bytes_of("proto3"));
+            wire_add_bytes(&set, 1, buffer_bytes(&file));
+            const Schema *schema;
+            Result r = schema_load(l->arena, buffer_bytes(&set), "twice", &schema);
+            assert_fault(r, FAULT_BAD_SCHEMA);
+            assert_non_null(strstr(r.error->doing, "twice.Thing is declared twice"));
+        }
+}
+
 /* One message in proto3 of fields that are made by their number, from 1 on, with one oneof. */
 static Bytes fields_set(Arena *arena, const char *package, const char *type, uint32_t n,
                         void (*add)(Buffer *field, uint32_t number))
@@ -498,6 +524,7 @@ int main(void)
         cmocka_unit_test(well_known_types_are_supplied),
         cmocka_unit_test(unknown_types_and_other_syntaxes_are_refused),
         cmocka_unit_test(what_cannot_be_a_name_is_refused_and_quoted),
+        cmocka_unit_test(two_declarations_of_one_name_are_refused_whatever_they_are),
         cmocka_unit_test(what_is_optional_is_in_no_oneof_with_others),
         cmocka_unit_test(a_well_known_type_has_its_fields_and_no_others),
         cmocka_unit_test(a_set_cut_off_anywhere_is_refused),
