@@ -270,6 +270,21 @@ static void follow_name(ChangeList *list, const JsonNode *methods, const MethodT
     }
 }
 
+/* A mixin is the same in both versions: its methods stay what they are. */
+static void follow_mixin(ChangeList *list, Bytes name)
+{
+    const ServiceType *old = schema_service(list->sides[OLD].schema, name);
+    const ServiceType *same = schema_service(list->sides[NEW].schema, name);
+    for (uint32_t i = 0; old && same && i < old->n_methods; i++) {
+        const MethodType *method = &old->methods[i];
+        const MethodType *other = service_method(same, bytes_of(method->name));
+        if (other && !entry_at(list, OLD, method) && !entry_at(list, NEW, other) &&
+            method->client_streaming == other->client_streaming &&
+            method->server_streaming == other->server_streaming)
+            add_entry(list, method, other, NULL);
+    }
+}
+
 static void follow_names(ChangeList *list, const JsonNode *methods)
 {
     const ChangeSide *side = &list->sides[OLD];
@@ -278,6 +293,8 @@ static void follow_names(ChangeList *list, const JsonNode *methods)
         for (uint32_t k = 0; in_package(side, service) && k < service->n_methods; k++)
             follow_name(list, methods, &service->methods[k]);
     }
+    for (uint32_t i = 0; i < side->n_mixins; i++)
+        follow_mixin(list, bytes_of(side->mixins[i]));
 }
 
 void change_read_methods(ChangeList *list)

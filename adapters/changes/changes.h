@@ -19,7 +19,9 @@ typedef struct ChangeList ChangeList;
 typedef struct ChangeSide {
     const char *version; /* "v1" */
     const Schema *schema;
-    const char *package; /* names in the list are relative to it */
+    const char *package;       /* names in the list are relative to it */
+    const char *const *mixins; /* full names of RPC services of other packages that it has, too */
+    uint32_t n_mixins;
 } ChangeSide;
 
 /*

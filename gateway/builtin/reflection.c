@@ -191,7 +191,7 @@ static void say_services(Buffer *out, Arena *arena, const ReflectionView *view)
     for (uint32_t i = 0; i < view->config->n_services; i++) {
         const Version *version = view->services[i].version;
         for (uint32_t k = 0; version && k < version->schema->n_services; k++) {
-            if (strcmp(version->schema->services[k].package, version->package) == 0)
+            if (version_serves(version, &version->schema->services[k]))
                 say_service(&services, &said, &version->schema->services[k]);
         }
     }

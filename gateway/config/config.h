@@ -333,6 +333,8 @@ struct Service {
     const Table *pins;      /* client identity -> Version */
     const StatusCode *status_codes; /* in the config's order */
     uint32_t n_status_codes;
+    const char *const *mixins; /* RPC services of other packages that every version has, too */
+    uint32_t n_mixins;
     const ChangeList *const *changes; /* [i]: between versions i and i + 1; NULL: no conversion */
     uint32_t series;                  /* telemetry's */
 };
@@ -440,6 +442,10 @@ void method_prefer(Arena *arena, Method *method);
 
 /* The listener of this address as written, or NULL; `config` may be NULL. */
 const ListenerConfig *config_listener(const Config *config, const char *address);
+
+/* Is this an RPC service of the version: of its package, or a mixin? `type` is of its schema. */
+bool version_serves(const Version *version, const ServiceType *type);
+bool version_mixes_in(const Version *version, const ServiceType *type);
 
 /* Whether errors include causes and instances. The route's setting takes precedence over the
    listener's, and that over the config's. `listener` is an address, which a newer config may not

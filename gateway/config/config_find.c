@@ -10,6 +10,20 @@ const ListenerConfig *config_listener(const Config *config, const char *address)
     return NULL;
 }
 
+bool version_mixes_in(const Version *version, const ServiceType *type)
+{
+    const Service *service = version->service;
+    for (uint32_t i = 0; i < service->n_mixins; i++)
+        if (strcmp(service->mixins[i], type->full_name) == 0)
+            return strcmp(type->package, version->package) != 0;
+    return false;
+}
+
+bool version_serves(const Version *version, const ServiceType *type)
+{
+    return strcmp(type->package, version->package) == 0 || version_mixes_in(version, type);
+}
+
 bool config_errors_full(const Config *config, const char *listener, const Route *route)
 {
     if (route && route->errors != ERRORS_UNSAID)

@@ -80,6 +80,8 @@ static void ask(ConfigReader *reader, Version *version, const Passerelle__Config
     SchemaQuery query = {
         .instance = &reflected->instance,
         .package = version->package,
+        .mixins = version->service->mixins,
+        .n_mixins = version->service->n_mixins,
         .version_header = "api-version",
         .version = version->name,
         .timeout = text->timeout,

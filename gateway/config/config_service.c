@@ -225,6 +225,30 @@ static void check_service_name(ConfigReader *reader, const Service *service, con
         }
 }
 
+/* The schema of each version must have each mixin. */
+static void check_mixin(ConfigReader *reader, const Service *service, const char *mixin,
+                        const char *path)
+{
+    for (uint32_t i = 0; i < service->n_versions; i++) {
+        const Schema *schema = service->versions[i].schema;
+        if (!schema || schema_service(schema, bytes_of(mixin)))
+            continue;
+        const char **names = arena_array(reader->arena, const char *, schema->n_services);
+        for (uint32_t k = 0; k < schema->n_services; k++)
+            names[k] = schema->services[k].full_name;
+        config_tell(reader, path, config_hint(reader, mixin, names, schema->n_services),
+                    "%s has no RPC service %s", schema->name, mixin);
+        return;
+    }
+}
+
+static void check_mixins(ConfigReader *reader, const Service *service, const ServicePlan *plan)
+{
+    for (uint32_t i = 0; i < service->n_mixins; i++)
+        check_mixin(reader, service, service->mixins[i],
+                    config_path(reader, "%s.mixins[%u]", plan->path, i));
+}
+
 static void read_discovery(ConfigReader *reader, Service *service, const ServicePlan *plan)
 {
     const char *path = config_path(reader, "%s.discovery", plan->path);
@@ -255,7 +279,10 @@ void config_read_services(ConfigReader *reader)
         config->n_services++;
         if (plan->text->name)
             check_service_name(reader, service, plan->path);
+        service->mixins = (const char *const *)plan->text->mixins;
+        service->n_mixins = (uint32_t)plan->text->n_mixins;
         read_versions(reader, service, plan);
+        check_mixins(reader, service, plan);
         read_negotiation(reader, service, plan);
         read_status_codes(reader, service, plan);
         config_read_instances(reader, service, plan->text->instances, plan->text->n_instances,

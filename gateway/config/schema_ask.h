@@ -11,8 +11,10 @@
 
 /* The parameters. Everything is borrowed for the call. */
 typedef struct SchemaQuery {
-    const Instance *instance;             /* a gRPC one; `service` NULL */
-    const char *package;                  /* the package of the RPC services */
+    const Instance *instance;  /* a gRPC one; `service` NULL */
+    const char *package;       /* the package of the RPC services */
+    const char *const *mixins; /* full names of RPC services of other packages */
+    size_t n_mixins;
     const char *version_header, *version; /* sent with the request, for an instance that serves
                                              several versions */
     int64_t timeout;                      /* nanoseconds, for the whole exchange */

@@ -10,7 +10,9 @@ enum { CHANGES_SIZE_MOST = 16 << 20 };
 
 static ChangeSide side_of(const Version *version)
 {
-    return (ChangeSide){version->name, version->schema, version->package};
+    const Service *service = version->service;
+    return (ChangeSide){version->name, version->schema, version->package, service->mixins,
+                        service->n_mixins};
 }
 
 static const Version *version_named(const Service *service, const YamlDocument *document,

@@ -7,7 +7,7 @@ static uint32_t count_methods(const Version *version)
 {
     uint32_t n = 0;
     for (uint32_t i = 0; version->schema && i < version->schema->n_services; i++)
-        if (strcmp(version->schema->services[i].package, version->package) == 0)
+        if (version_serves(version, &version->schema->services[i]))
             n += version->schema->services[i].n_methods;
     return n;
 }
@@ -22,12 +22,15 @@ static void add_path(ConfigReader *reader, Method *method)
     if (!before)
         return;
     method->next_same_path = before;
+    const char *path = reader->services[service->index].path;
     if (before->version->service != service)
-        config_tell(reader,
-                    config_path(reader, "%s.versions[%u].package",
-                                reader->services[service->index].path, method->version->index),
-                    NULL, "%s is already served by the service %s", method->type->path,
-                    before->version->service->name);
+        config_tell(
+            reader,
+            version_mixes_in(method->version, method->type->service)
+                ? config_path(reader, "%s.mixins", path)
+                : config_path(reader, "%s.versions[%u].package", path, method->version->index),
+            NULL, "%s is already served by the service %s", method->type->path,
+            before->version->service->name);
 }
 
 static void read_version(ConfigReader *reader, Version *version)
@@ -37,7 +40,7 @@ static void read_version(ConfigReader *reader, Version *version)
     version->to = arena_array(reader->arena, const MappingSet *, version->service->n_versions);
     for (uint32_t i = 0; schema && i < schema->n_services; i++) {
         const ServiceType *type = &schema->services[i];
-        if (strcmp(type->package, version->package) != 0)
+        if (!version_serves(version, type))
             continue;
         for (uint32_t j = 0; j < type->n_methods; j++) {
             Method *method = &version->methods[version->n_methods++];

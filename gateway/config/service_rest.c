@@ -195,9 +195,43 @@ static Result make_binding(ConfigReader *reader, Method *method, const HttpRule 
     return r;
 }
 
+/* How long the first segment is, with its slash, if it is a version: 3 of "/v1/{name=**}". */
+static size_t version_segment(const char *path)
+{
+    if (path[0] != '/' || path[1] != 'v' || path[2] < '0' || path[2] > '9')
+        return 0;
+    size_t size = strcspn(path + 1, "/") + 1;
+    return strcspn(path + 1, "{*:") + 1 > size ? size : 0;
+}
+
+/* The rules of a mixin are the same in each version, but for the version in their paths. */
+static void name_version(ConfigReader *reader, const Version *version, HttpRule *rule)
+{
+    size_t segment = version_segment(rule->path);
+    if (segment)
+        rule->path = arena_printf(reader->arena, "/%s%s", version->name, rule->path + segment);
+}
+
+static const HttpRule *rule_of_mixin(ConfigReader *reader, const Version *version,
+                                     const HttpRule *rule)
+{
+    HttpRule *own = arena_make(reader->arena, HttpRule);
+    *own = *rule;
+    name_version(reader, version, own);
+    HttpRule *additional = arena_array(reader->arena, HttpRule, rule->n_additional + 1);
+    for (uint32_t i = 0; i < rule->n_additional; i++) {
+        additional[i] = rule->additional[i];
+        name_version(reader, version, &additional[i]);
+    }
+    own->additional = additional;
+    return own;
+}
+
 static Result make_bindings(ConfigReader *reader, Method *method)
 {
     const HttpRule *rule = method->type->http;
+    if (rule && version_mixes_in(method->version, method->type->service))
+        rule = rule_of_mixin(reader, method->version, rule);
     if (!rule)
         return OK;
     method->bindings = arena_array(reader->arena, RestBinding, rule->n_additional + 1);

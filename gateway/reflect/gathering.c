@@ -64,6 +64,14 @@ static bool is_in_package(Bytes service, const char *package)
            !memchr(service.data + size + 1, '.', service.size - size - 1);
 }
 
+static bool is_mixin(const Gathering *g, Bytes service)
+{
+    for (size_t i = 0; i < g->n_mixins; i++)
+        if (bytes_are(service, g->mixins[i]))
+            return true;
+    return false;
+}
+
 static Result no_service(Gathering *g, Bytes list)
 {
     Buffer names = buffer_in(g->arena);
@@ -81,16 +89,17 @@ static Result no_service(Gathering *g, Bytes list)
 
 static Result take_services(Gathering *g, Bytes list)
 {
-    size_t before = g->n_asks;
+    size_t in_package = 0;
     Result r = OK;
     WireReader reader = wire_reader(list);
     for (WireField f; !failed(r) && wire_next(&reader, &f);) {
         Bytes name =
             f.number == 1 && f.type == WIRE_LENGTH ? wire_find_bytes(f.bytes, 1) : BYTES_NONE;
-        if (is_in_package(name, g->package))
+        in_package += is_in_package(name, g->package);
+        if (is_in_package(name, g->package) || is_mixin(g, name))
             r = add_ask(g, ASK_SYMBOL, name, BYTES_NONE);
     }
-    return failed(r) || g->n_asks > before ? r : no_service(g, list);
+    return failed(r) || in_package ? r : no_service(g, list);
 }
 
 bool gathering_service(const Gathering *g, size_t *at, Bytes *name_out)

@@ -24,6 +24,8 @@ typedef struct GatheringAsk {
 typedef struct Gathering {
     Arena *arena;
     const char *package;
+    const char *const *mixins; /* RPC services of other packages; none at the beginning */
+    size_t n_mixins;
     size_t limit, size; /* bytes of all responses */
     Buffer set;         /* the FileDescriptorSet so far; not linked yet */
     Table files;        /* name -> its descriptor, as Bytes */

@@ -70,6 +70,8 @@ static void on_look(Timer *timer)
 static void begin(Fetch *f)
 {
     gathering_begin(&f->gathering, f->arena, f->query->package, f->query->most);
+    f->gathering.mixins = f->query->mixins;
+    f->gathering.n_mixins = f->query->n_mixins;
     Fields said = fields_in(f->arena);
     fields_add(&said, bytes_of(f->query->version_header), bytes_of(f->query->version));
     CallOrder order = {

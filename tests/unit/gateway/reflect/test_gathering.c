@@ -106,6 +106,33 @@ static void only_services_of_the_package_are_asked_for(void **state)
     assert_false(gathering_service(&gathering, &at, &name));
 }
 
+static void mixins_are_asked_for_too_and_do_not_stand_for_the_package(void **state)
+{
+    static const char *const mixins[] = {"google.longrunning.Operations"};
+    const char *services[] = {"google.longrunning.Operations", "google.longrunning.Other",
+                              "notes.v1.Notes"};
+    gathering.mixins = mixins;
+    gathering.n_mixins = 1;
+    asks(ASK_SERVICES, "*");
+    assert_ok(arena, hear(SAY_SERVICES, names(services, 3)));
+    asks(ASK_SYMBOL, "google.longrunning.Operations");
+    assert_ok(arena, hear_file("google/longrunning/operations.proto", NULL));
+    asks(ASK_SYMBOL, "notes.v1.Notes");
+    assert_ok(arena, hear_file("notes.proto", NULL));
+    asks(0, NULL);
+}
+
+static void a_mixin_alone_is_no_service_of_the_package(void **state)
+{
+    static const char *const mixins[] = {"google.longrunning.Operations"};
+    const char *services[] = {"google.longrunning.Operations"};
+    gathering.mixins = mixins;
+    gathering.n_mixins = 1;
+    asks(ASK_SERVICES, "*");
+    Result r = hear(SAY_SERVICES, names(services, 1));
+    assert_fault(r, FAULT_BAD_SCHEMA);
+}
+
 static void what_is_imported_is_asked_for_once_and_only_if_it_did_not_come_along(void **state)
 {
     begin_with_one_service();
@@ -212,6 +239,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         TEST(only_services_of_the_package_are_asked_for),
+        TEST(mixins_are_asked_for_too_and_do_not_stand_for_the_package),
+        TEST(a_mixin_alone_is_no_service_of_the_package),
         TEST(what_is_imported_is_asked_for_once_and_only_if_it_did_not_come_along),
         TEST(an_error_is_the_end_unless_the_file_is_protobufs_own),
         TEST(all_answers_together_have_a_limit),
