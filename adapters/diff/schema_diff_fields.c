@@ -128,6 +128,12 @@ static const char *default_text(const Fields *f, const FieldType *field)
     return (const char *)text.data;
 }
 
+/* May the field have this value? An enum of another version may not have its name. */
+static bool is_value_of(const FieldType *field, const char *text)
+{
+    return field->kind != KIND_ENUM || enum_value_by_name(field->enumeration, bytes_of(text));
+}
+
 /* proto2's defaults, where one of them says one: unset means another thing then. */
 static bool add_defaults(Fields *f, Line *line, const FieldType *a, const FieldType *b)
 {
@@ -136,8 +142,9 @@ static bool add_defaults(Fields *f, Line *line, const FieldType *a, const FieldT
         return false;
     diff_add(f->d, BREAKS_WIRE | BREAKS_JSON, false, path_of(f, a->name),
              "its default %s became %s", was, is);
-    add_part(line, "required", a->kind == b->kind ? was : "graceful");
-    add_part(line, "optional", a->kind == b->kind ? is : "graceful");
+    bool same = a->kind == b->kind;
+    add_part(line, "required", same && is_value_of(b, was) ? was : "graceful");
+    add_part(line, "optional", same && is_value_of(a, is) ? is : "graceful");
     return true;
 }
 
