@@ -289,7 +289,8 @@ static const Converter *fuse(Composing *c, const Converter *first, const Convert
         fuse_held(c, first, second, fused);
         return fused;
     }
-    if (first->code == CONVERT_FIELD_MASK && second->code == CONVERT_FIELD_MASK) {
+    if (first->code == CONVERT_FIELD_MASK && second->code == CONVERT_FIELD_MASK &&
+        first->mapping->to == second->mapping->from) {
         fused->mapping = compose_pair(c, first->mapping, second->mapping);
         return fused;
     }

@@ -174,6 +174,16 @@ static void rewrite_field(PathRewrite *r, const Expr *field, const TargetPath *t
         add_path(r, &at, leads_on && field->type.message ? rest : BYTES_NONE);
 }
 
+/* How many arguments, from the first on, get into the value; the others only say whether there is
+   one. A kind says which alternative it is, so that a mask with it means all of them. */
+static uint32_t n_feeding(const Expr *expr)
+{
+    if (expr->kind <= EXPR_BUILD && expr->kind != EXPR_CONVERT)
+        return 0;
+    bool guarded = expr->kind == EXPR_UNLESS || (expr->kind == EXPR_WHEN && !expr->constants);
+    return guarded && expr->n_args ? 1 : expr->n_args;
+}
+
 static void rewrite_expr(PathRewrite *r, const Expr *expr, const TargetPath *target, Reading how,
                          Bytes path)
 {
@@ -191,8 +201,7 @@ static void rewrite_expr(PathRewrite *r, const Expr *expr, const TargetPath *tar
     how.into_many &= !keyed; /* the index of the resulting element is not known */
     how.taken |= expr->kind == EXPR_FIRST && expr->rest_kept;
     how.shift -= expr->kind == EXPR_REST;
-    for (uint32_t i = 0;
-         (expr->kind > EXPR_BUILD || expr->kind == EXPR_CONVERT) && i < expr->n_args; i++) {
+    for (uint32_t i = 0; i < n_feeding(expr); i++) {
         how.shift += expr->kind == EXPR_JOIN && i == 1;
         rewrite_expr(r, expr->args[i], target, how, path);
     }

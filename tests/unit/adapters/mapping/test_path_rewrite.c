@@ -120,6 +120,30 @@ static void nobody_knows_where_an_element_of_a_list_with_a_key_is(void **state)
     assert_bytes(rewritten_by(*state, down, true, "prices[3].cents"), "prices");
 }
 
+/* `value` of the target's title, by a guard that reads the source's name. */
+static Bytes rewritten_by_guard(Loaded *loaded, ExprKind kind, const Literal *constant)
+{
+    const MessageType *from =
+        schema_message(loaded->schema, bytes_of("changes.Errors.Old.Request"));
+    const MessageType *to = schema_message(loaded->schema, bytes_of("changes.Errors.New.Request"));
+    const FieldType *name = message_field(from, bytes_of("name"));
+    Expr read = {.kind = EXPR_FIELD, .steps = &name, .n_steps = 1}, made_up = {.kind = EXPR_CONST};
+    const Expr *args[] = {&made_up, &read};
+    Expr guarded = {.kind = kind, .args = args, .n_args = 2, .constants = constant};
+    Rule rule = {.target = message_field(to, bytes_of("title")), .value = &guarded};
+    Mapping mapping = {.from = from, .to = to, .rules = &rule, .n_rules = 1};
+    return rewritten_by(loaded, &mapping, false, "name");
+}
+
+static void what_only_decides_whether_there_is_a_value_leads_nowhere(void **state)
+{
+    Literal kind = {0};
+    assert_bytes(rewritten_by_guard(*state, EXPR_WHEN, NULL), "-");
+    assert_bytes(rewritten_by_guard(*state, EXPR_UNLESS, NULL), "-");
+    assert_bytes(rewritten_by_guard(*state, EXPR_WHEN, &kind), "title");
+    assert_bytes(rewritten_by_guard(*state, EXPR_DEFAULT, NULL), "title");
+}
+
 static void nonsense_is_no_path(void **state)
 {
     static const char *const bad[] = {"",          ".",      "..",  "[",      "]",
@@ -142,6 +166,7 @@ int main(void)
         cmocka_unit_test(an_error_may_spell_names_as_json_does),
         cmocka_unit_test(the_elements_of_a_list_that_is_merged_or_parted_are_counted_on),
         cmocka_unit_test(nobody_knows_where_an_element_of_a_list_with_a_key_is),
+        cmocka_unit_test(what_only_decides_whether_there_is_a_value_leads_nowhere),
         cmocka_unit_test(nonsense_is_no_path),
     };
     return cmocka_run_group_tests(tests, load, unload);

@@ -27,6 +27,7 @@ typedef enum Type {
     MESSAGE,
     TIMESTAMP,
     WRAPPED,
+    MASK,
     ANY,
     N_TYPES,
 } Type;
@@ -37,7 +38,7 @@ typedef struct Field {
     char name[NAME_SIZE];
     Type type;
     Label label;
-    uint32_t of;    /* MESSAGE, ENUM: which */
+    uint32_t of;    /* MESSAGE, ENUM: which; MASK: whose fields it names */
     uint32_t oneof; /* from 1; 0: none */
 } Field;
 
@@ -123,6 +124,8 @@ static bool is_one(const Field *field)
 
 static Label random_label(Maker *m, Type type)
 {
+    if (type == MASK)
+        return IMPLICIT;
     uint32_t at = below(m, 10);
     if (at == 0)
         return MAP;
@@ -142,6 +145,10 @@ static void random_field(Maker *m, const Version *v, uint32_t at, Field *field)
         field->of = at + 1 + below(m, v->n - at - 1);
     if (field->type == ENUM)
         field->of = below(m, N_ENUMS);
+    if (field->type == MASK)
+        field->of = below(m, v->n);
+    if (field->type == MASK && m->chain)
+        field->type = BOOL; /* a path that ends at a message is taken apart by later lists */
     field->label = random_label(m, field->type);
 }
 
@@ -174,7 +181,7 @@ static void add_method(Maker *m, Version *v)
 static void add_twin(Maker *m, Message *message)
 {
     const Field *field = &message->fields[below(m, message->n)];
-    if (!is_one(field) || !chance(m, 50))
+    if (!is_one(field) || field->type == MASK || !chance(m, 50))
         return;
     Field *twin = &message->fields[message->n++];
     *twin = *field;
@@ -272,11 +279,25 @@ static const char *value_of(Turn *t, const Version *v, const Field *field)
     }
 }
 
+static const char *mask_subject(const Turn *t, const Field *mask)
+{
+    return arena_printf(t->m->arena, ", of: %s", t->old->messages[mask->of].name);
+}
+
+/* Of a field that only has another name or place, or the same. A mask has to say whose fields it
+   names. */
+static void tell_place(Turn *t, const Field *was, const char *path, const char *to)
+{
+    if (was->type == MASK)
+        line(t, "%s: {to: %s%s}", path, to, mask_subject(t, was));
+    else if (strcmp(path, to) != 0)
+        line(t, "%s: %s", path, to);
+}
+
 static void keep(Turn *t, const Field *was)
 {
     Field field = renamed(t, was);
-    if (strcmp(field.name, was->name) != 0)
-        line(t, "%s: %s", was->name, field.name);
+    tell_place(t, was, was->name, field.name);
     put(t, field);
 }
 
@@ -360,7 +381,7 @@ static void move_in(Turn *t, const Field *was)
     }
     Message *box = &t->next->messages[holder->of];
     Field inner = renamed(t, was);
-    line(t, "%s: %s.%s", was->name, holder->name, inner.name);
+    tell_place(t, was, was->name, arena_printf(t->m->arena, "%s.%s", holder->name, inner.name));
     box->fields[box->n++] = inner;
 }
 
@@ -375,9 +396,62 @@ static bool move_out(Turn *t, const Field *was)
         Field field = inner->fields[i];
         field.oneof = 0;
         new_name(t->m, "f", field.name);
-        line(t, "%s.%s: %s", was->name, inner->fields[i].name, field.name);
+        tell_place(t, &inner->fields[i],
+                   arena_printf(t->m->arena, "%s.%s", was->name, inner->fields[i].name),
+                   field.name);
         put(t, field);
     }
+    return true;
+}
+
+/* In a chain, what an Any brings goes from end to end, also where a list between drops the
+   field. */
+static bool may_bring_any(const Version *v, const Field *field)
+{
+    bool found = field->type == ANY;
+    const Message *message = &v->messages[field->of];
+    for (uint32_t i = 0; field->type == MESSAGE && i < message->n; i++)
+        found |= may_bring_any(v, &message->fields[i]);
+    return found;
+}
+
+/* A message whose members have the names that its converter looks for. */
+static uint32_t new_message(Turn *t, const char *prefix)
+{
+    Message *message = &t->next->messages[t->next->n];
+    *message = (Message){0};
+    new_name(t->m, prefix, message->name);
+    return t->next->n++;
+}
+
+static void add_member(Message *message, const char *name, Type type)
+{
+    Field *field = &message->fields[message->n++];
+    *field = (Field){.type = type};
+    snprintf(field->name, NAME_SIZE, "%s", name);
+}
+
+/* What another list loses of a message that is made for a converter is told in the names of a
+   version between: not in a chain. */
+static bool has_room_for_message(const Turn *t)
+{
+    return t->next->n + 1 < MOST_MESSAGES && !t->m->chain;
+}
+
+static bool dated(Turn *t, const Field *was, const char *by)
+{
+    if (!has_room_for_message(t) || was->label == MAP)
+        return false;
+    Field field = renamed(t, was);
+    field.type = MESSAGE;
+    field.label = was->label == LIST ? LIST : IMPLICIT;
+    field.of = new_message(t, "D");
+    Message *date = &t->next->messages[field.of];
+    add_member(date, "year", INT32);
+    add_member(date, "month", INT32);
+    add_member(date, "day", INT32);
+    line(t, "%s: {to: %s, by: %s}", was->name, field.name, by);
+    put(t, field);
     return true;
 }
 
@@ -410,8 +484,19 @@ static void other_type(Turn *t, const Field *was)
         return;
     case BOOL: retype(t, was, STRING, "text"); return;
     case BYTES: retype(t, was, STRING, texts[below(t->m, 3)]); return;
-    case STRING: retype(t, was, BYTES, texts[below(t->m, 3)]); return;
+    case STRING:
+        if (!chance(t->m, 25) || !dated(t, was, "date_text"))
+            retype(t, was, BYTES, texts[below(t->m, 3)]);
+        return;
+    case MESSAGE:
+        if (t->m->chain || may_bring_any(t->old, was) || was->label == MAP)
+            keep(t, was);
+        else
+            retype(t, was, BYTES, "serialized");
+        return;
     case TIMESTAMP:
+        if (chance(t->m, 30) && dated(t, was, chance(t->m, 50) ? "date, round: graceful" : "date"))
+            return;
         if (was->label == MAP || chance(t->m, 50))
             retype(t, was, STRING, "time_text");
         else
@@ -449,7 +534,8 @@ static void part_list(Turn *t, const Field *was)
 {
     const char *first = put_new(t, was->type, IMPLICIT, was->of);
     const char *others = put_new(t, was->type, LIST, was->of);
-    line(t, "%s: {to: [%s, %s], first: %s}", was->name, first, others, loud_or_not(t));
+    line(t, "%s: {to: [%s, %s], first: %s%s}", was->name, first, others, loud_or_not(t),
+         was->type == MASK ? mask_subject(t, was) : "");
 }
 
 /* A field and a list of its type, which nothing took yet; false: there are none. */
@@ -464,7 +550,9 @@ static bool merge_list(Turn *t, uint32_t at)
         bool number = is_number(one->type) && chance(t->m, 40);
         const char *whole = put_new(t, number ? STRING : one->type, LIST, one->of);
         line(t, "%s: {from: [%s, %s], first: %s%s}", whole, one->name, list->name, loud_or_not(t),
-             number ? ", by: text" : "");
+             number              ? ", by: text"
+             : one->type == MASK ? mask_subject(t, one)
+                                 : "");
         t->taken[at] = t->taken[i] = true;
         return true;
     }
@@ -552,14 +640,6 @@ static bool join_others(Turn *t, uint32_t at)
    two. */
 static void turn_fields(Maker *m, const Version *old, Version *next, const Message *was,
                         uint32_t at, const char *key);
-
-static uint32_t new_message(Turn *t, const char *prefix)
-{
-    Message *message = &t->next->messages[t->next->n];
-    *message = (Message){0};
-    new_name(t->m, prefix, message->name);
-    return t->next->n++;
-}
 
 static void turn_others(Turn *t, const Message *was, const char *name, uint32_t at)
 {
@@ -655,19 +735,37 @@ static void meant(Turn *t, const Field *was)
     line(t, "%s: {added: %s}", is, chance(t->m, 50) ? "graceful" : "3");
 }
 
-/* An integer as money, which has its two members by these names. */
+/* The text behind this field that says which currency it is; NULL where there is none. */
+static const Field *take_currency(Turn *t, const Field *was)
+{
+    for (uint32_t i = (uint32_t)(was - t->was->fields) + 1; i < t->was->n; i++) {
+        const Field *field = &t->was->fields[i];
+        if (t->taken[i] || !is_text(field) || field->label != IMPLICIT)
+            continue;
+        t->taken[i] = true;
+        return field;
+    }
+    return NULL;
+}
+
+/* An integer as money, which has its members by these names. */
 static bool priced(Turn *t, const Field *was)
 {
-    if (t->next->n + 1 >= MOST_MESSAGES || t->m->chain)
-        return false; /* what another list loses of the money is told in a version between's names
-                       */
+    if (!has_room_for_message(t))
+        return false;
     uint32_t money = new_message(t, "C");
     Message *message = &t->next->messages[money];
-    message->fields[message->n++] = (Field){.name = "units", .type = INT64};
-    message->fields[message->n++] = (Field){.name = "nanos", .type = INT32};
-    line(t, "%s: {to: %s, by: %s_to_money, round: %s}", was->name,
-         put_new(t, MESSAGE, IMPLICIT, money), chance(t->m, 50) ? "cents" : "units",
-         loud_or_not(t));
+    add_member(message, "units", INT64);
+    add_member(message, "nanos", INT32);
+    const char *currency = "";
+    if (chance(t->m, 60)) {
+        const Field *said = chance(t->m, 50) ? take_currency(t, was) : NULL;
+        add_member(message, "currency", STRING);
+        currency = arena_printf(t->m->arena, ", currency: %s", said ? said->name : "EUR");
+    }
+    line(t, "%s: {to: %s, by: %s_to_money, round: %s%s}", was->name,
+         put_new(t, MESSAGE, IMPLICIT, money), chance(t->m, 50) ? "cents" : "units", loud_or_not(t),
+         currency);
     return true;
 }
 
@@ -677,7 +775,8 @@ static bool special(Turn *t, const Field *was)
     bool one = is_one(was) && !was->oneof;
     if (!has_room(t, 2))
         return false;
-    if (was->label == LIST && was->type != MESSAGE && chance(t->m, 50)) {
+    bool may_vanish = was->type == WRAPPED && t->m->chain; /* the first one, if it is zero */
+    if (was->label == LIST && was->type != MESSAGE && !may_vanish && chance(t->m, 50)) {
         part_list(t, was);
         return true;
     }
@@ -725,20 +824,8 @@ static void join_oneof(Turn *t, const Field *was)
         mine->n_oneofs = 1;
     field.oneof = 1;
     field.label = IMPLICIT;
-    if (strcmp(field.name, was->name) != 0)
-        line(t, "%s: %s", was->name, field.name);
+    tell_place(t, was, was->name, field.name);
     put(t, field);
-}
-
-/* In a chain, what an Any brings goes from end to end, also where a list between drops the
-   field. */
-static bool may_bring_any(const Version *v, const Field *field)
-{
-    bool found = field->type == ANY;
-    const Message *message = &v->messages[field->of];
-    for (uint32_t i = 0; field->type == MESSAGE && i < message->n; i++)
-        found |= may_bring_any(v, &message->fields[i]);
-    return found;
 }
 
 static void turn_field(Turn *t, const Field *was)
@@ -754,7 +841,7 @@ static void turn_field(Turn *t, const Field *was)
     else if (what < 32)
         other_type(t, was);
     else if (what < 42 && was->label != MAP && was->label != OPTIONAL && was->type != ANY &&
-             !was->oneof && !(t->m->chain && was->type == MESSAGE))
+             was->type != MASK && !was->oneof && !(t->m->chain && was->type == MESSAGE))
         relist(t, was);
     else if (what < 56 && plain && !was->oneof)
         revalue(t, was);
@@ -864,11 +951,25 @@ static const char *fate(Maker *m, const Stray *stray)
     return fates[below(m, stray->any ? 2 : 3)];
 }
 
+/* Another message of the same name, which is no counterpart. */
+static void add_namesake(Maker *m, Version *next, const Stray *was)
+{
+    Stray *is = &next->strays[next->n_strays++];
+    *is = *was;
+    is->any = !m->chain && !m->same_package && chance(m, 50);
+    buffer_printf(&m->types, "  %s: [{removed: %s}, {added: %s}]\n", was->name,
+                  chance(m, 50) ? "loud" : "graceful", chance(m, 50) ? "loud" : "graceful");
+}
+
 static void turn_strays(Maker *m, const Version *old, Version *next)
 {
     for (uint32_t i = 0; i < old->n_strays; i++) {
         Stray stray = old->strays[i];
         uint32_t what = below(m, 10);
+        if (what == 0 && chance(m, 50)) {
+            add_namesake(m, next, &stray);
+            continue;
+        }
         if (what == 0)
             continue;
         if (what < 3) {
@@ -973,6 +1074,7 @@ static const struct {
     [MESSAGE] = {KIND_MESSAGE, NULL},
     [TIMESTAMP] = {KIND_MESSAGE, "google.protobuf.Timestamp"},
     [WRAPPED] = {KIND_MESSAGE, "google.protobuf.Int32Value"},
+    [MASK] = {KIND_MESSAGE, "google.protobuf.FieldMask"},
     [ANY] = {KIND_MESSAGE, "google.protobuf.Any"},
 };
 
@@ -1157,7 +1259,7 @@ static void add_longrunning(Maker *m, Buffer *set)
 
 static void add_side(Maker *m, const Version *v, unsigned number, ChangeSide *side)
 {
-    static const char *const imports[] = {"timestamp", "wrappers", "any"};
+    static const char *const imports[] = {"timestamp", "wrappers", "any", "field_mask"};
     const char *package = m->same_package ? "r" : arena_printf(m->arena, "r.v%u", number);
     Buffer file = buffer_in(m->arena), set = file;
     Enum alone = {.n = 1, .values = {{.name = "ALONE"}}}; /* of this version only */
