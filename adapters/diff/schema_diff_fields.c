@@ -135,14 +135,14 @@ static bool is_value_of(const FieldType *field, const char *text)
 }
 
 /* proto2's defaults, where one of them says one: unset means another thing then. */
-static bool add_defaults(Fields *f, Line *line, const FieldType *a, const FieldType *b)
+static bool add_defaults(Fields *f, Line *line, const FieldType *a, const FieldType *b, bool moved)
 {
     const char *was = default_text(f, a), *is = default_text(f, b);
     if (!was || !is || (!a->default_value.data && !b->default_value.data) || strcmp(was, is) == 0)
         return false;
     diff_add(f->d, BREAKS_WIRE | BREAKS_JSON, false, path_of(f, a->name),
              "its default %s became %s", was, is);
-    bool same = a->kind == b->kind;
+    bool same = a->kind == b->kind && !moved; /* a value would make the message around it */
     add_part(line, "required", same && is_value_of(b, was) ? was : "graceful");
     add_part(line, "optional", same && is_value_of(a, is) ? is : "graceful");
     return true;
@@ -152,7 +152,7 @@ static void add_required(Fields *f, Line *line, const Slot *old, const Slot *new
 {
     const FieldType *a = slot_field(old), *b = slot_field(new_slot);
     bool direct = old->n_steps == 1 && new_slot->n_steps == 1;
-    if ((direct && add_defaults(f, line, a, b)) || is_required(a) == is_required(b))
+    if (add_defaults(f, line, a, b, !direct) || is_required(a) == is_required(b))
         return;
     diff_add(f->d, 0, false, path_of(f, old->text),
              is_required(b) ? "became required" : "is no longer required");
