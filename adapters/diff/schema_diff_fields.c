@@ -138,11 +138,16 @@ static bool is_value_of(const FieldType *field, const char *text)
 static bool add_defaults(Fields *f, Line *line, const FieldType *a, const FieldType *b, bool moved)
 {
     const char *was = default_text(f, a), *is = default_text(f, b);
-    if (!was || !is || (!a->default_value.data && !b->default_value.data) || strcmp(was, is) == 0)
+    bool one = !a->message && !b->message && !a->repeated && !b->repeated;
+    if (!one || (!a->default_value.data && !b->default_value.data) ||
+        (was && is && strcmp(was, is) == 0) ||
+        (a->kind == b->kind && a->default_value.data && b->default_value.data &&
+         bytes_equal(a->default_value, b->default_value)))
         return false;
     diff_add(f->d, BREAKS_WIRE | BREAKS_JSON, false, path_of(f, a->name),
-             "its default %s became %s", was, is);
-    bool same = a->kind == b->kind && !moved; /* a value would make the message around it */
+             "its default %s became %s", was ? was : "(unknown)", is ? is : "(unknown)");
+    bool same =
+        a->kind == b->kind && was && is && !moved; /* a value would make the message around it */
     add_part(line, "required", same && is_value_of(b, was) ? was : "graceful");
     add_part(line, "optional", same && is_value_of(a, is) ? is : "graceful");
     return true;
