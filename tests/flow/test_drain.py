@@ -1,11 +1,13 @@
 """The end of a gateway: nothing that came is lost, and what cannot finish is told so."""
+import json
 import signal
+import socket
 import threading
 import time
 
 import grpc
 import pytest
-from backends import Backend, client, order_v3, v3
+from backends import Backend, client, order_v3, v1, v3
 from gateway import SHOP_CONFIG, Gateway, instances
 from grpc_services import Health
 from http1_backend import Http1Backend
@@ -188,3 +190,62 @@ def test_who_does_not_read_does_not_hold_up_the_end(tmp_path):
             gateway.process.child.terminate()
             assert ended(gateway)["message"] == "1 call was cut off"
             assert time.monotonic() - began < 5
+
+
+# ---- While there is no memory --------------------------------------------------------------------
+
+MIB = 1 << 20
+FULL = SHOP_CONFIG.replace("timeout: 5s", "timeout: 60s") + """drain: 1s
+limits: {memory: 64MiB, call_memory: 64MiB, message_bytes: 15MiB, answer_bytes: 15MiB}
+"""
+
+
+def stalled(gateway, path, number):
+    """A client of its own address, which asks and reads nothing."""
+    taker = socket.socket()
+    taker.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 65536)
+    taker.bind((f"127.0.1.{number}", 0))
+    taker.connect(("127.0.0.1", gateway.port))
+    taker.sendall(f"GET {path} HTTP/1.1\r\nHost: x\r\n\r\n".encode())
+    return taker
+
+
+def test_calls_that_wait_for_memory_end_in_their_dialect(tmp_path):
+    """The responses of clients that read nothing hold all memory; those of others wait for the rest of theirs."""
+    with Backend("v3") as backend:
+        gateway = Gateway(tmp_path, FULL, instances=instances(("v3", backend.port))).start()
+        order = {"buyer": {"id": "k" * 8 * MIB}, "currency": "EUR", "total": {"units": "1"}, "lines": [{"sku": "a", "quantity": 1}],
+                 "delivery": {"address": {"street": "1 Kirkgate", "city": "Leeds", "postalCode": "LS1"}}}
+        made = gateway.http("POST", "/v3/orders", json.dumps(order), {"Content-Type": "application/json"}, timeout=30)
+        assert made.status == 200, made.body[:300]
+        path, ask = f"/v3/orders/{made.json['id']}", json.dumps({"id": made.json["id"]}).encode()
+        before = len(backend.told("call"))
+        stub = client(gateway, "v1", options=[("grpc.max_receive_message_length", 1 << 30)])
+        unary = stub.Get.future(v1.GetRequest(id=made.json["id"]), metadata=[("shop-delay", "3")])
+        web, connect, rest = (Raw(gateway.port) for _ in range(3))
+        late = b"shop-delay: 3\r\nContent-Type"
+        web.send(post("/shop.orders.v3.Orders/Get", "application/grpc-web+json", frame(ask)).replace(b"Content-Type", late))
+        connect.send(post("/shop.orders.v3.Orders/Get", "application/json", ask).replace(b"Content-Type", late))
+        rest.send(f"GET {path} HTTP/1.1\r\nHost: x\r\nshop-delay: 3\r\n\r\n")
+        eventually(lambda: len(backend.told("call")) == before + 4)
+        takers = [stalled(gateway, path, number) for number in range(1, 41)]
+        eventually(lambda: gateway.metric("passerelle_memory_bytes", kind="calls") +
+                   gateway.metric("passerelle_memory_bytes", kind="buffers") > 60 * MIB)
+        time.sleep(3.5)  # the delayed responses have come, as far as there is memory for them
+        assert not unary.done()
+
+        began = time.monotonic()
+        gateway.process.child.terminate()
+        with pytest.raises(grpc.RpcError) as caught:
+            unary.result(15)
+        assert caught.value.code() == grpc.StatusCode.UNAVAILABLE and "shutting down" in caught.value.details()
+        assert b"grpc-status: 14\r\n" in web.read_all()
+        assert b'"code":"unavailable"' in connect.read_all()
+        assert rest.read_all().startswith(b"HTTP/1.1 503 ")
+        event = ended(gateway)
+        assert time.monotonic() - began < 1 + 2 + 1
+        assert event["level"] == "warning" and event["message"].endswith("calls were cut off")
+        for taker in takers:
+            taker.close()
+        for connection in web, connect, rest:
+            connection.socket.close()
