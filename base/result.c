@@ -44,6 +44,17 @@ static const char *format_in(Arena *arena, const char *format, va_list args)
     return text;
 }
 
+/* The chain that `error` is put before. An arena at its limit gives its one spare error again,
+   which the chain may already contain at any place: it is left out then, for a chain has an end. */
+static const Error *chain_beneath(const Error *error, const Error *cause)
+{
+    for (const Error *link = cause; link; link = link->cause) {
+        if (link == error)
+            return NULL;
+    }
+    return cause;
+}
+
 Result error_new(Arena *arena, const Fault *fault, Result cause, const char *field,
                  const char *file, int line, const char *format, ...)
 {
@@ -52,8 +63,7 @@ Result error_new(Arena *arena, const Fault *fault, Result cause, const char *fie
     va_start(args, format);
     *error = (Error){
         .fault = fault,
-        .cause =
-            cause.error == error ? NULL : cause.error, /* both are the spare error of the arena */
+        .cause = chain_beneath(error, cause.error),
         .doing = format_in(arena, format, args),
         .field = field && *field ? arena_string(arena, field) : NULL,
         .told = field != NULL,
@@ -71,7 +81,7 @@ static const Error *copy_chain(Arena *arena, const Error *from)
     Error *copy = arena_error(arena);
     const Error *cause = copy_chain(arena, from->cause);
     *copy = *from;
-    copy->cause = cause == copy ? NULL : cause;
+    copy->cause = chain_beneath(copy, cause);
     copy->doing = arena_string(arena, from->doing);
     copy->field = from->field ? arena_string(arena, from->field) : NULL;
     return copy;

@@ -37,6 +37,23 @@ static void an_arena_at_its_limit_says_no_and_still_gives_an_error(void **state)
     arena_free(arena);
 }
 
+static void errors_beside_the_spare_one_are_never_in_a_circle(void **state)
+{
+    Arena *arena = arena_new(64 * 1024), *other = arena_new(ARENA_UNLIMITED);
+    while (arena_alloc(arena, 16))
+        continue;
+    Result spare = FAIL(arena, FAULT_OUT_OF_MEMORY, "converting");
+    Result between = FAIL_OVER(other, spare, FAULT_BAD_MESSAGE, "reading");
+    Result again = FAIL_OVER(arena, between, FAULT_BAD_REQUEST, "answering");
+    assert_fault(again, FAULT_BAD_REQUEST);
+    assert_null(again.error->cause);
+    assert_ptr_equal(between.error->cause, again.error);
+    Result copy = error_copy(arena, between);
+    assert_non_null(error_text(other, copy)); /* it ends */
+    arena_free(arena);
+    arena_free(other);
+}
+
 static void the_latest_block_grows_in_place(void **state)
 {
     Arena *arena = arena_new(ARENA_UNLIMITED);
@@ -171,6 +188,7 @@ int main(void)
         cmocka_unit_test(an_arena_grows_as_far_as_the_budget_grants_unless_it_is_firm),
         cmocka_unit_test(memory_is_aligned_and_distinct),
         cmocka_unit_test(an_arena_at_its_limit_says_no_and_still_gives_an_error),
+        cmocka_unit_test(errors_beside_the_spare_one_are_never_in_a_circle),
         cmocka_unit_test(the_latest_block_grows_in_place),
         cmocka_unit_test(a_reset_arena_starts_again_within_its_limit),
         cmocka_unit_test(a_size_that_overflows_is_refused),
