@@ -74,6 +74,11 @@ uint64_t memory_limit(void)
     return atomic_load_explicit(&process.limit, memory_order_relaxed);
 }
 
+bool memory_is_plenty(void)
+{
+    return memory_total() <= limit_of(memory_limit()) / 4;
+}
+
 /* ---- Clients --------------------------------------------------------------------------------- */
 
 void account_add(Account *account, int64_t more)
@@ -86,10 +91,27 @@ void account_add(Account *account, int64_t more)
         atomic_fetch_add_explicit(&process.clients, crossed, memory_order_relaxed);
 }
 
+static void add_queued(Account *account, int64_t more)
+{
+    if (account && more)
+        atomic_fetch_add_explicit(&account->queued, more, memory_order_relaxed);
+}
+
 void tally_tell(MemoryTally *tally)
 {
     account_add(tally->account, tally->held - tally->told);
+    add_queued(tally->account, tally->queued - tally->queued_told);
     tally->told = tally->held;
+    tally->queued_told = tally->queued;
+}
+
+void tally_charge(MemoryTally *tally, Account *account)
+{
+    account_add(tally->account, -tally->told);
+    add_queued(tally->account, -tally->queued_told);
+    tally->account = account;
+    account_add(tally->account, tally->told);
+    add_queued(tally->account, tally->queued_told);
 }
 
 int64_t memory_clients(void)

@@ -7,7 +7,8 @@
  *
  * Below the high mark, three quarters of the limit, nobody is refused. Above it a client that holds
  * more than its share is: the high mark, divided by the number of clients that hold much. At the
- * limit everybody is. What has begun and may have had an effect is not refused: see arena_charge.
+ * limit everybody is. What has begun and may have had an effect is not refused but waits: see
+ * arena_charge, and gateway/memory/memory_wait.h.
  *
  * Any thread, unless a function says otherwise. Threads count for themselves and tell the process
  * in steps, so that they do not share a cache line with each call: the total may be off by
@@ -41,6 +42,8 @@ enum {
 /* What one client holds, over all its connections and loops. All zeros: nothing. */
 typedef struct Account {
     _Atomic int64_t held;
+    _Atomic int64_t queued; /* of it, what waits to be sent to the client */
+    _Atomic bool growing;   /* one of its calls grows beyond the share: memory_wait.h */
 } Account;
 
 /* `account` may be NULL. */
@@ -49,6 +52,11 @@ void account_add(Account *account, int64_t more);
 static inline int64_t account_held(const Account *account)
 {
     return atomic_load_explicit(&account->held, memory_order_relaxed);
+}
+
+static inline int64_t account_queued(const Account *account)
+{
+    return atomic_load_explicit(&account->queued, memory_order_relaxed);
 }
 
 /* Not told yet by this thread; for memory_add. */
@@ -84,6 +92,15 @@ typedef enum MemoryVerdict {
     MEMORY_VERDICTS,
 } MemoryVerdict;
 
+/* Whether more is in use than the high mark. */
+static inline bool memory_is_short(void)
+{
+    return atomic_load_explicit(&memory_left, memory_order_relaxed) < 0;
+}
+
+/* Whether no more than a quarter of the limit is in use. */
+bool memory_is_plenty(void);
+
 MemoryVerdict memory_ask_above(const Account *account, size_t more);
 
 /* Whether `more` bytes may be taken for something new. `account` may be NULL: the gateway itself,
@@ -103,14 +120,20 @@ int64_t memory_clients(void);
 typedef struct MemoryTally {
     Account *account; /* NULL: only the process counts it */
     int64_t held, told;
+    int64_t queued, queued_told; /* of it, MEMORY_BUFFERS */
 } MemoryTally;
 
 void tally_tell(MemoryTally *tally);
+
+/* From now on it is told to this account, and what was told moves to it. NULL: to nobody. */
+void tally_charge(MemoryTally *tally, Account *account);
 
 static inline void tally_add(MemoryTally *tally, MemoryKind kind, int64_t more)
 {
     memory_add(kind, more);
     tally->held += more;
+    if (kind == MEMORY_BUFFERS)
+        tally->queued += more;
     if (tally->held > tally->told || tally->told - tally->held >= TALLY_STEP)
         tally_tell(tally);
 }

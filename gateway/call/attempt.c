@@ -33,8 +33,7 @@ void attempt_drop(Attempt *attempt)
     if (attempt->waiting)
         upstream_cancel(&attempt->wait);
     attempt->waiting = attempt->held = false;
-    if (attempt->memory_wait.at)
-        memory_wait_end(attempt->exchange->loop, &attempt->memory_wait);
+    attempt_end_wait(attempt);
     attempt_drop_jobs(attempt);
     attempt_forget_made(attempt);
     if (!side->stream)

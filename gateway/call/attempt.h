@@ -72,14 +72,17 @@ struct Attempt {
     bool may_return; /* instances that were tried may be tried again if no other is left */
     bool also;       /* it was started while another one was live */
 
-    MemoryWait memory_wait; /* for the rest of its response */
-    bool has_answer;        /* the head of the response is read */
-    bool passes;            /* its messages go on compressed as they came */
+    struct CallWait *memory_wait; /* for the rest of its response; NULL: it never had to */
+    bool has_answer;              /* the head of the response is read */
+    bool passes;                  /* its messages go on compressed as they came */
     Answer answer;
     Backlog *backlog;       /* NULL: no message of it was on the work pool yet */
+    Arena *answer_in;       /* where its messages are put together if two may be live, so that they
+                               go with it; else NULL: in the exchange's arena */
     Message answer_message; /* unary */
     bool has_answer_message;
     bool passed;       /* it goes on in pieces, while it arrives; */
+    uint32_t promised; /* bytes that converting it will take, counted already */
     size_t piece_left; /* so much of it is still to come */
     Bytes end_frame;   /* gRPC-Web's trailers, Connect's EndStream, the body of a Connect error */
 
@@ -96,6 +99,10 @@ void attempt_asked(Attempt *attempt);
 /* Cancels what it waits for, and releases the stream: an incomplete response is reset. Its record
    stays. May be called twice. */
 void attempt_drop(Attempt *attempt);
+
+/* What was counted for the conversion of its response counts no longer: it has begun, or never
+ * will. */
+void attempt_forget_promise(Attempt *attempt);
 
 /* Frees the message that was made for it, if that has an arena for itself. */
 void attempt_forget_made(Attempt *attempt);

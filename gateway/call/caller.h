@@ -62,6 +62,8 @@ typedef struct CallerEvents {
     /* Whether the caller accepts more of the response. While it does not, reading from the instance
        is paused; the caller calls exchange_room when it does again. */
     bool (*has_room)(const Caller *caller);
+    /* Whether nothing of the response waits in it. NULL: never does anything. */
+    bool (*is_idle)(const Caller *caller);
     /* The reader of the caller's messages, which lives as long as the exchange: it keeps messages,
        and opens those that the caller passes as `compressed`. NULL: messages are copied, and none
        is compressed. */

@@ -276,7 +276,8 @@ static bool send_end(Client *c)
 /* Returns received bytes to the client's window once they were passed on. */
 static void settle(Client *c)
 {
-    if (!c->owed || c->early.size || !exchange_has_room(c->x))
+    if (!c->owed || c->early.size || !exchange_has_room(c->x) ||
+        exchange_waits_for_memory(c->x, &c->reader))
         return;
     size_t owed = c->owed;
     c->owed = 0;
@@ -398,6 +399,11 @@ static bool has_room(const Caller *caller)
     return http_stream_queued(c->stream) <= c->x->config->limits.http.queue_high;
 }
 
+static bool is_idle(const Caller *caller)
+{
+    return http_stream_queued(((const Client *)caller)->stream) == 0;
+}
+
 static MessageReader *reader_of(Caller *caller)
 {
     return &((Client *)caller)->reader;
@@ -429,6 +435,7 @@ static const CallerEvents caller_events = {
     .on_record = on_record,
     .has = has,
     .has_room = has_room,
+    .is_idle = is_idle,
     .reader = reader_of,
     .framing = client_framing,
     .on_framed = client_on_framed,

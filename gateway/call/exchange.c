@@ -590,8 +590,10 @@ void exchange_cancel(Exchange *x, Result why)
 /* A running job reads the instance of its attempt, which stays until its pick is released. */
 void exchange_free(Exchange *x)
 {
-    for (Attempt *each = x->latest; each; each = each->before)
+    for (Attempt *each = x->latest; each; each = each->before) {
         pick_release(x->loop, &each->pick);
+        arena_free(each->answer_in);
+    }
     memory_add(MEMORY_CALLS, -CALL_MEMORY);
     config_release(x->loop, x->config);
     if (x->scratch != x->arena)

@@ -15,7 +15,8 @@ struct Hedge {
 bool exchange_attempt_also(Exchange *x)
 {
     PolicyQuestion q = exchange_question(x, x->latest);
-    bool may = policy_may_hedge(&q) && pick_may_hedge(&x->latest->pick, x->route->hedge_percent);
+    bool may = policy_may_hedge(&q) && !memory_is_short() &&
+               pick_may_hedge(&x->latest->pick, x->route->hedge_percent);
     if (!may || !attempt_add(x, &x->latest->tried))
         return true;
     x->latest->also = true;
@@ -73,6 +74,8 @@ static void cancel_other(Attempt *other, const Attempt *chosen)
                 FAIL(x->arena, FAULT_SUPERSEDED, "%s responded first",
                      chosen->pick.instance->address.text));
     attempt_drop(other);
+    arena_free(other->answer_in);
+    other->answer_in = NULL;
     if (attempt_counts(other))
         telemetry_count(x->loop, COUNTER_ATTEMPTS_CANCELLED);
 }

@@ -414,6 +414,14 @@ void attempt_remove_own(const Attempt *attempt, Fields *fields)
     own_fields_remove(&own, fields);
 }
 
+static Arena *answer_arena(Attempt *attempt)
+{
+    Exchange *x = attempt->exchange;
+    if (x->hedge)
+        attempt->answer_in = exchange_arena_new(x);
+    return x->hedge ? attempt->answer_in : x->arena;
+}
+
 static void on_head(void *owner, HttpStream *stream, const HttpHead *head, bool end)
 {
     Attempt *attempt = owner;
@@ -431,7 +439,7 @@ static void on_head(void *owner, HttpStream *stream, const HttpHead *head, bool 
     attempt->end_frame = BYTES_NONE;
     MessageReader *reader = &attempt->side.reader;
     message_reader_init(reader, attempt->target.dialect, true, attempt->answer.compression,
-                        x->response_bytes, x->arena);
+                        x->response_bytes, answer_arena(attempt));
     if (attempt->target.answer_is_stream && !attempt->answer.is_error)
         reader->unframed = attempt->target.takes_any_media ? UNFRAMED_PIECES : UNFRAMED_LINES;
     reader->keep_compressed = !attempt->answer.is_error; /* they are opened where they are read */

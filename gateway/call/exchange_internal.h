@@ -82,6 +82,13 @@ typedef struct Losses {
     uint32_t n;
 } Losses;
 
+/* A wait for memory, as long as the exchange. */
+typedef struct CallWait {
+    MemoryWait wait; /* first */
+    Exchange *x;
+    Attempt *attempt; /* whose response it is; NULL: a request */
+} CallWait;
+
 struct Exchange {
     Arena *arena;   /* lives as long as the exchange */
     Arena *scratch; /* for the current message: of a stream, NULL between messages; else the same as
@@ -89,6 +96,7 @@ struct Exchange {
     Arena *last;    /* for the end of the response if `arena` is full; else NULL */
     size_t memory;  /* the most that each of the first two may have */
     Account *account; /* of the client, which the first two are charged to; NULL: of nobody */
+    struct CallWait *memory_wait; /* for the rest of the request's message; NULL: it never had to */
     bool owns_account;
     bool firm;             /* some of the request has gone out: memory is not refused any more */
     size_t response_bytes; /* the most that one message of the response may have */
@@ -245,9 +253,31 @@ MUST_USE Result exchange_admit(Exchange *x);
 MUST_USE Result exchange_name_refusal(Exchange *x, const Arena *arena, Result why);
 /* A failure that was made in the arena, for as long as the exchange, and named as above. */
 MUST_USE Result exchange_keep_error(Exchange *x, const Arena *arena, Result why);
-/* Whether the rest of a response, which is kept whole, must be left with the instance for now. When
-   this may have changed, attempt_settle is called. */
-bool attempt_waits_for_memory(Attempt *attempt);
+/* Whether the rest of a response must be left with the instance for now: of a message that is kept
+   whole, or of one that the caller does not read. When this may have changed, attempt_settle is
+   called. */
+bool attempt_must_wait(Attempt *attempt);
+static inline bool attempt_waits_for_memory(Attempt *attempt)
+{
+    const Exchange *x = attempt->exchange;
+    bool idle = !attempt->side.reader.partial.size && !attempt->memory_wait;
+    bool granted = memory_ask(x->account, x->config->limits.http.stream_window) == MEMORY_GRANTED;
+    return !(idle && granted) && attempt_must_wait(attempt);
+}
+/* Ends its wait, and what was counted for its conversion. */
+void attempt_stop_waiting(Attempt *attempt);
+static inline void attempt_end_wait(Attempt *attempt)
+{
+    if (attempt->memory_wait || attempt->promised)
+        attempt_stop_waiting(attempt);
+}
+/* The same for the rest of a request's message, of which the caller's reader has a part, if memory
+   is not refused any more. CallerEvents.on_room is called. */
+bool exchange_must_wait(Exchange *x, MessageReader *reader);
+static inline bool exchange_waits_for_memory(Exchange *x, MessageReader *reader)
+{
+    return x->firm && (reader->partial.size || x->memory_wait) && exchange_must_wait(x, reader);
+}
 /* From now on the budget does not refuse memory to the call: a service of the gateway's own. */
 void exchange_set_firm(Exchange *x);
 /* The same: some of the request goes to the instance, and may have an effect. */

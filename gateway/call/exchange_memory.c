@@ -14,12 +14,45 @@ static inline void charge_arenas(Exchange *x)
     for (Attempt *each = x->latest; each; each = each->before) {
         if (each->made_in)
             arena_charge(each->made_in, x->account, x->firm);
+        if (each->answer_in)
+            arena_charge(each->answer_in, x->account, x->firm);
     }
+}
+
+static void promise(Attempt *attempt, int64_t more)
+{
+    attempt->promised += (uint32_t)more;
+    memory_add(MEMORY_CALLS, more);
+    account_add(attempt->exchange->account, more);
+}
+
+void attempt_forget_promise(Attempt *attempt)
+{
+    if (attempt->promised)
+        promise(attempt, -(int64_t)attempt->promised);
+}
+
+void attempt_stop_waiting(Attempt *attempt)
+{
+    if (attempt->memory_wait)
+        memory_wait_end(attempt->exchange->loop, &attempt->memory_wait->wait);
+    attempt_forget_promise(attempt);
+}
+
+/* Waits and promises are of one account. */
+static void end_waits(Exchange *x)
+{
+    for (Attempt *attempt = x->latest; attempt; attempt = attempt->before)
+        attempt_end_wait(attempt);
+    if (x->memory_wait)
+        memory_wait_end(x->loop, &x->memory_wait->wait);
 }
 
 void exchange_charge(Exchange *x, Account *account, bool owned)
 {
     Account *before = x->owns_account ? x->account : NULL;
+    if (x->account)
+        end_waits(x);
     x->account = account;
     x->owns_account = owned;
     charge_arenas(x);
@@ -87,22 +120,84 @@ Result exchange_keep_error(Exchange *x, const Arena *arena, Result why)
 
 static void look_for_memory(MemoryWait *wait)
 {
-    Attempt *attempt = (Attempt *)((char *)wait - offsetof(Attempt, memory_wait));
-    exchange_run(attempt->exchange, attempt_settle(attempt));
+    const CallWait *call = (const CallWait *)wait;
+    Exchange *x = call->x;
+    exchange_run(x, call->attempt ? attempt_settle(call->attempt) : exchange_ask_for_more(x));
 }
 
-/* Of a message that has to be kept, only a part is here. */
-bool attempt_waits_for_memory(Attempt *attempt)
+/* Not in the call's arena: the message grows at its end. */
+static MemoryWait *wait_at(Exchange *x, Attempt *attempt, CallWait **at)
 {
-    Exchange *x = attempt->exchange;
-    if (!attempt->side.reader.partial.size) {
-        if (attempt->memory_wait.at)
-            memory_wait_end(x->loop, &attempt->memory_wait);
+    if (!*at)
+        *at = arena_make(exchange_last_arena(x), CallWait);
+    CHECK(*at); /* that arena has no limit */
+    (*at)->wait.look = look_for_memory;
+    (*at)->x = x;
+    (*at)->attempt = attempt;
+    return &(*at)->wait;
+}
+
+bool exchange_must_wait(Exchange *x, MessageReader *reader)
+{
+    size_t more = reader->partial.size ? message_reader_wants(reader) : 0;
+    if (!more) {
+        if (x->memory_wait && !reader->partial.size)
+            memory_wait_end(x->loop, &x->memory_wait->wait);
         return false;
     }
-    attempt->memory_wait.look = look_for_memory;
-    return memory_wait_for(x->loop, &attempt->memory_wait, x->account,
-                           x->config->limits.http.stream_window);
+    if (memory_ask(x->account, more) != MEMORY_GRANTED || x->memory_wait) {
+        MemoryWait *wait = wait_at(x, NULL, &x->memory_wait);
+        if (memory_wait_for(x->loop, wait, x->account, more))
+            return true;
+    }
+    message_reader_take_room(reader);
+    return false;
+}
+
+/* The room for the rest, and for what it is converted to, counts at once: before others ask. */
+static bool waits_for_rest(Attempt *attempt)
+{
+    Exchange *x = attempt->exchange;
+    MessageReader *reader = &attempt->side.reader;
+    size_t more = message_reader_wants(reader), whole = reader->partial.capacity + more;
+    if (!more)
+        return false;
+    size_t converted = exchange_copies(attempt->response_plan) || whole < attempt->promised
+                           ? 0
+                           : whole - attempt->promised;
+    if (memory_ask(x->account, more + converted) != MEMORY_GRANTED || attempt->memory_wait) {
+        MemoryWait *wait = wait_at(x, attempt, &attempt->memory_wait);
+        if (memory_wait_for(x->loop, wait, x->account, more + converted))
+            return true;
+    }
+    message_reader_take_room(reader);
+    promise(attempt, (int64_t)converted);
+    return false;
+}
+
+/* What goes on as it came waits while the caller has not taken what it was given. */
+static bool waits_for_caller(Attempt *attempt)
+{
+    Exchange *x = attempt->exchange;
+    const CallerEvents *events = x->caller->events;
+    size_t window = x->config->limits.http.stream_window;
+    if (memory_ask(x->account, window) == MEMORY_GRANTED || !events->is_idle ||
+        events->is_idle(x->caller))
+        return false;
+    memory_wait_begin(x->loop, wait_at(x, attempt, &attempt->memory_wait));
+    return true;
+}
+
+bool attempt_must_wait(Attempt *attempt)
+{
+    if (attempt->side.reader.partial.size)
+        return waits_for_rest(attempt);
+    if (attempt->has_answer_message && !attempt->passed)
+        return false; /* what is kept has the turn until it is sent */
+    if (waits_for_caller(attempt))
+        return true;
+    attempt_stop_waiting(attempt);
+    return false;
 }
 
 /* ---- Arenas ---------------------------------------------------------------------------------- */

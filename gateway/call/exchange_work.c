@@ -230,6 +230,7 @@ static void on_answer_done(WorkJob *work, bool has_run)
         return;
     }
     attempt->answer_job = NULL;
+    attempt_forget_promise(attempt);
     take_report(job);
     Result r = result_of(job, has_run);
     const Step *step = failed(r) ? attempt_unusable(attempt, r) : answer_is_made(job);
@@ -325,7 +326,8 @@ static const Step *begin_answer(Attempt *attempt, Message message, bool converte
     Result r = job_make(attempt, message, stays, reader, &job);
     if (failed(r))
         return attempt_unusable(attempt, r);
-    memory_wait_end(x->loop, &attempt->memory_wait); /* it is there whole */
+    if (!is_kept && attempt->memory_wait) /* what is kept has the turn until it is sent */
+        memory_wait_end(x->loop, &attempt->memory_wait->wait);
     exchange_choose(attempt);
     const Framing *framing = framing_of(x);
     job->conversion.converted = converted;

@@ -4,9 +4,13 @@
 
 #define LOOK_TIME (10 * MILLISECOND)
 
+/* Whether a client that holds more than its share has the turn above seven eighths. */
+static _Atomic bool turn_is_taken;
+
 struct MemoryWaits {
     Loop *loop;
     MemoryWait *first, **end;
+    const MemoryWait *looks; /* the one that is looked at now; or NULL */
     Timer timer;
 };
 
@@ -24,7 +28,7 @@ static MemoryWaits *waits_of(Loop *loop)
     return loop->memory_waits = waits;
 }
 
-static void begin(Loop *loop, MemoryWait *wait)
+void memory_wait_begin(Loop *loop, MemoryWait *wait)
 {
     MemoryWaits *waits = waits_of(loop);
     if (wait->at)
@@ -37,11 +41,65 @@ static void begin(Loop *loop, MemoryWait *wait)
         timer_start(&loop->timers, &waits->timer, loop->now + LOOK_TIME);
 }
 
+/* ---- Turns ----------------------------------------------------------------------------------- */
+
+static bool take(_Atomic bool *turn)
+{
+    return !atomic_exchange_explicit(turn, true, memory_order_relaxed);
+}
+
+static void give(_Atomic bool *turn)
+{
+    atomic_store_explicit(turn, false, memory_order_relaxed);
+}
+
+/* Above seven eighths. */
+static bool is_crowded(int64_t total, int64_t limit)
+{
+    return total > limit - limit / 8;
+}
+
+static bool may_have_turn(const Account *account, int64_t total, int64_t limit)
+{
+    return total < limit + limit / 8 &&
+           (!account || account_queued(account) <= memory_share(account) / 8);
+}
+
+static bool take_turn(MemoryWait *wait, Account *account)
+{
+    uint64_t most = memory_limit();
+    int64_t limit = most < INT64_MAX / 2 ? (int64_t)most : INT64_MAX / 2, total = memory_total();
+    if (!may_have_turn(account, total, limit) || (account && !take(&account->growing)))
+        return false;
+    bool alone =
+        account && is_crowded(total, limit) && account_held(account) > memory_share(account);
+    if (alone && !take(&turn_is_taken)) {
+        give(&account->growing);
+        return false;
+    }
+    wait->account = account;
+    wait->alone = alone;
+    return wait->has_turn = true;
+}
+
+static void give_turn(MemoryWait *wait)
+{
+    if (wait->account)
+        give(&wait->account->growing);
+    if (wait->alone)
+        give(&turn_is_taken);
+    wait->account = NULL;
+    wait->has_turn = wait->alone = false;
+}
+
+/* ---- Waiting --------------------------------------------------------------------------------- */
+
 void memory_wait_end(Loop *loop, MemoryWait *wait)
 {
     MemoryWaits *waits = loop->memory_waits;
     if (!wait->at)
         return;
+    give_turn(wait);
     *wait->at = wait->next;
     if (wait->next)
         wait->next->at = wait->at;
@@ -58,35 +116,34 @@ static void look(Timer *timer)
     MemoryWaits *waits = (MemoryWaits *)((char *)timer - offsetof(MemoryWaits, timer));
     MemoryWait end = {0};
     memory_settle();
-    begin(waits->loop, &end);
+    memory_wait_begin(waits->loop, &end);
     for (MemoryWait **at = &waits->first; *at != &end;) {
         MemoryWait *wait = *at;
+        waits->looks = wait;
         wait->look(wait);
         if (*at == wait)
             at = &wait->next;
     }
+    waits->looks = NULL;
     memory_wait_end(waits->loop, &end);
     if (waits->first)
         timer_start(&waits->loop->timers, timer, waits->loop->now + LOOK_TIME);
 }
 
-static bool is_let_through(const Loop *loop, const MemoryWait *wait)
+/* So that the oldest one gets the turn. */
+static bool is_next(const MemoryWaits *waits, const MemoryWait *wait)
 {
-    const MemoryWaits *waits = loop->memory_waits;
-    uint64_t limit = memory_limit();
-    int64_t total = memory_total();
-    bool first = waits && waits->first == wait;
-    return first && (total < 0 || (uint64_t)total < limit + limit / 8);
+    return waits->first == wait || waits->looks == wait;
 }
 
-bool memory_wait_for(Loop *loop, MemoryWait *wait, const Account *account, size_t more)
+bool memory_wait_for(Loop *loop, MemoryWait *wait, Account *account, size_t more)
 {
     if (memory_ask(account, more) == MEMORY_GRANTED) {
         memory_wait_end(loop, wait);
         return false;
     }
-    begin(loop, wait);
-    return !is_let_through(loop, wait);
+    memory_wait_begin(loop, wait);
+    return !wait->has_turn && !(is_next(loop->memory_waits, wait) && take_turn(wait, account));
 }
 
 void memory_waits_free(Loop *loop)

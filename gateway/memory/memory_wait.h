@@ -1,11 +1,19 @@
 /*
- * MemoryWait: a call whose response has begun, so that it cannot be refused any more, and which
- * waits for memory for the rest of the response.
+ * MemoryWait: a call that must not be refused any more, and waits until there is memory for the
+ * rest of a message.
  *
- * The waits of a loop are tried again in their order, many times a second. The first one may
- * continue even without free memory, as long as the limit is not exceeded by more than an eighth:
- * so calls that hold parts of their responses end one after the other, instead of waiting for each
- * other. Embedded in its owner; on one loop, its thread only. All zeros: it does not wait.
+ * The waits of a loop are looked at in their order, many times a second, and each asks again. One
+ * call of each client may go on although no memory is granted to it, the oldest: so calls that hold
+ * half of their messages end one after the other, instead of waiting for each other. It has the
+ * turn until its owner ends the wait. Nobody has it
+ *
+ *  - while much waits to be sent to the client, more than an eighth of its share: if it reads that,
+ *    there is memory again;
+ *  - above seven eighths of the limit, if the client holds more than its share and another one that
+ *    does has a turn: the last eighth is for those who hold little, and for one call;
+ *  - above the limit by more than an eighth.
+ *
+ * Embedded in its owner; on one loop, its thread only. All zeros: it does not wait.
  */
 #ifndef GATEWAY_MEMORY_WAIT_H
 #define GATEWAY_MEMORY_WAIT_H
@@ -16,12 +24,18 @@
 typedef struct MemoryWait {
     void (*look)(struct MemoryWait *wait); /* calls memory_wait_for again; may free its owner */
     struct MemoryWait *next, **at;         /* at: NULL when it does not wait */
+    Account *account;                      /* whose turn it has; */
+    bool has_turn, alone;                  /* alone: as the only one of the process */
 } MemoryWait;
 
-/* Whether the owner must wait for `more` bytes. If so, it is added at the end of the queue, unless
-   it waits already; when memory is granted, it is removed. A wait that may continue without free
-   memory stays the first until its owner removes it. `account` may be NULL. */
-bool memory_wait_for(Loop *loop, MemoryWait *wait, const Account *account, size_t more);
+/* Whether the owner must wait for `more` bytes, for something that has begun. If so, it is put
+   behind all others, unless it waits already; when memory is granted, it is taken out. The one that
+   has the turn stays where it is until its owner takes it out. `account` may be NULL: the gateway
+   itself, which needs no turn. The account outlives the wait. */
+bool memory_wait_for(Loop *loop, MemoryWait *wait, Account *account, size_t more);
+
+/* Waits without the turn: until it is ended. Nothing happens if it waits. */
+void memory_wait_begin(Loop *loop, MemoryWait *wait);
 
 /* Removes the wait. Does nothing if it does not wait. */
 void memory_wait_end(Loop *loop, MemoryWait *wait);

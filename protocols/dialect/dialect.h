@@ -142,6 +142,14 @@ MUST_USE Result message_frame(Dialect dialect, const Message *message, Compressi
 size_t message_frame_begin(Buffer *out);
 MUST_USE Result message_frame_end(Buffer *out, size_t at);
 
+/* Bytes that the reader wants to take for the message at hand, of which a part is here: all of a
+   response's that is announced, since an instance sends what it announces; else as much again as it
+   has. 0: there is room for what comes next. */
+size_t message_reader_wants(const MessageReader *reader);
+
+/* Takes them now, so that they count. Without memory nothing happens: reading will fail. */
+void message_reader_take_room(MessageReader *reader);
+
 /* Whether the bodies of both dialects have the same frames around uncompressed messages. */
 bool dialects_share_frames(Dialect one, Dialect other);
 

@@ -231,23 +231,55 @@ static MessageOutcome finish_frame(MessageReader *reader, Bytes payload, Message
     return MESSAGE_END;
 }
 
-/* Makes room in `partial`: four times what was received, at most the size of the frame. So a peer
-   that only declares a large size does not make us allocate it. */
-static bool reserve_partial(Buffer *partial, size_t more, size_t whole)
+static bool grow_partial(Buffer *partial, size_t capacity)
 {
-    if (partial->capacity - partial->size >= more)
-        return true;
-    size_t wanted = (partial->size + more) * 4;
-    if (wanted < FIRST_PART)
-        wanted = FIRST_PART;
-    if (wanted > whole)
-        wanted = whole;
-    uint8_t *grown = arena_grow(partial->arena, partial->data, partial->size, wanted);
+    uint8_t *grown = arena_grow(partial->arena, partial->data, partial->size, capacity);
     if (!grown)
         return false;
     partial->data = grown;
-    partial->capacity = wanted;
+    partial->capacity = capacity;
     return true;
+}
+
+/* Room in `partial` for what came: in steps of two, so that a peer that only announces much gets
+   little, and exactly the frame's size at last. */
+static bool reserve_partial(Buffer *partial, size_t more, size_t whole)
+{
+    size_t least = partial->size + more;
+    if (partial->capacity >= least)
+        return true;
+    size_t wanted = partial->capacity * 2;
+    if (wanted < FIRST_PART)
+        wanted = FIRST_PART;
+    if (wanted < least)
+        wanted = least;
+    return grow_partial(partial, wanted < whole ? wanted : whole);
+}
+
+/* What the message at hand may become; 0: none is begun, or it is not put together. */
+static size_t whole_size(const MessageReader *reader)
+{
+    if (!dialect_is_framed(reader->dialect))
+        return reader->partial.size ? reader->limit : 0;
+    return reader->head_size == sizeof reader->head && !reader->left ? envelope_size(reader->head)
+                                                                     : 0;
+}
+
+size_t message_reader_wants(const MessageReader *reader)
+{
+    size_t has = reader->partial.capacity, whole = whole_size(reader);
+    if (whole <= has)
+        return 0;
+    if (reader->client && dialect_is_framed(reader->dialect))
+        return whole - has;
+    if (reader->partial.size < has / 2)
+        return 0;
+    return has < whole - has ? has : whole - has;
+}
+
+void message_reader_take_room(MessageReader *reader)
+{
+    (void)grow_partial(&reader->partial, reader->partial.capacity + message_reader_wants(reader));
 }
 
 static Bytes take(Bytes *input, size_t size)

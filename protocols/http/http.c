@@ -45,10 +45,7 @@ void http_connection_deinit(HttpConnection *connection)
 
 void http_connection_charge(HttpConnection *connection, Account *account)
 {
-    MemoryTally *tally = &connection->tally;
-    account_add(tally->account, -tally->told);
-    account_add(account, tally->told);
-    tally->account = account;
+    tally_charge(&connection->tally, account);
 }
 
 void http_connection_wake(HttpConnection *connection)

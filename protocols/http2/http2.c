@@ -57,6 +57,7 @@ Http2Stream *http2_stream_new(Http2 *http2, uint32_t id)
         .opened = http2->now,
         .length_left = -1,
         .in = {.open = http2->in_initial},
+        .window = (uint32_t)http2->in_initial,
         .out = http2->out_initial,
         .queue = {.tally = &http2->base.tally},
     };
@@ -512,9 +513,30 @@ void http2_consume_connection(Http2 *http2, uint32_t n)
     http2_wake(http2);
 }
 
+/* What an instance may send before anybody knows whether there is memory for it is little. */
+uint32_t http2_first_window(const Http2 *http2)
+{
+    uint32_t most = http2->base.limits.stream_window;
+    return http2->base.client && most > WINDOW_DEFAULT ? WINDOW_DEFAULT : most;
+}
+
+/* Then its window doubles with each half of it that was consumed, up to the limit, while there is
+   plenty of memory. */
+static uint32_t widen(Http2 *http2, Http2Stream *stream)
+{
+    uint32_t left = http2->base.limits.stream_window - stream->window;
+    uint32_t more = stream->window < left ? stream->window : left;
+    stream->window += more;
+    stream->in.open += (int32_t)more;
+    return more;
+}
+
 void http2_consume_stream(Http2 *http2, Http2Stream *stream, uint32_t n)
 {
-    uint32_t due = flow_window_consume(&stream->in, n, (uint32_t)http2->in_initial);
+    uint32_t due = flow_window_consume(&stream->in, n, stream->window);
+    if (due && http2->base.client && stream->window < http2->base.limits.stream_window &&
+        memory_is_plenty())
+        due += widen(http2, stream);
     if (due == 0 || http2->over || stream->closed || stream->remote_ended)
         return;
     http2_before_frame(http2);
@@ -628,7 +650,7 @@ static void greet(Http2 *http2)
 {
     const HttpLimits *limits = &http2->base.limits;
     FrameSettingValue settings[] = {
-        {SETTING_INITIAL_WINDOW_SIZE, limits->stream_window},
+        {SETTING_INITIAL_WINDOW_SIZE, http2_first_window(http2)},
         {SETTING_MAX_HEADER_LIST_SIZE, limits->head_bytes},
         {SETTING_MAX_CONCURRENT_STREAMS, limits->streams},
     };

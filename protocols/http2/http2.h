@@ -44,6 +44,7 @@ struct Http2Stream {
     int64_t opened; /* server side: when HEADERS arrived, by Http2.now */
     int64_t length_left; /* bytes of body still to be received; -1: no Content-Length */
     FlowWindow in;
+    uint32_t window;     /* the size of `in` */
     int32_t out;         /* the peer's window, bytes */
     uint32_t unconsumed; /* bytes given to the owner and not yet consumed */
     uint32_t id;
@@ -194,6 +195,8 @@ void http2_stream_end_sent(Http2 *http2, Http2Stream *stream);
 /* Return `n` consumed bytes to the receive window of the connection, and of a stream. */
 void http2_consume_connection(Http2 *http2, uint32_t n);
 void http2_consume_stream(Http2 *http2, Http2Stream *stream, uint32_t n);
+/* What the peer may send on a new stream. */
+uint32_t http2_first_window(const Http2 *http2);
 /* So many acknowledgements wait to be sent that the peer does not seem to read. */
 bool http2_is_swamped(const Http2 *http2);
 /* PING with ACK was received. */

@@ -454,11 +454,13 @@ static uint32_t apply_setting(Http2 *http2, uint32_t setting, uint32_t value)
 /* From now on our settings hold. Open streams began with the default window. */
 static void settings_acknowledged(Http2 *http2)
 {
-    int32_t change = (int32_t)http2->base.limits.stream_window - http2->in_initial;
+    int32_t change = (int32_t)http2_first_window(http2) - http2->in_initial;
     http2->acknowledged = true;
     http2->in_initial += change;
-    for (Http2Stream *stream = http2->live.newest; stream; stream = stream->older)
+    for (Http2Stream *stream = http2->live.newest; stream; stream = stream->older) {
         stream->in.open += change;
+        stream->window += (uint32_t)change;
+    }
 }
 
 static uint32_t read_settings(Http2 *http2, Bytes payload)

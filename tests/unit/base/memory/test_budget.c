@@ -152,6 +152,42 @@ static void a_tally_tells_more_at_once_and_less_in_steps(void **state)
     assert_int_equal(one.held, 0);
 }
 
+static void what_waits_to_be_sent_is_told_apart(void **state)
+{
+    MemoryTally tally = {.account = &one};
+    tally_add(&tally, MEMORY_CONNECTIONS, 1000);
+    assert_int_equal(account_queued(&one), 0);
+    tally_add(&tally, MEMORY_BUFFERS, 500);
+    assert_int_equal(account_queued(&one), 500);
+    tally_charge(&tally, &other);
+    assert_int_equal(one.held, 0);
+    assert_int_equal(account_queued(&one), 0);
+    assert_int_equal(other.held, 1500);
+    assert_int_equal(account_queued(&other), 500);
+    tally_charge(&tally, NULL);
+    assert_int_equal(account_queued(&other), 0);
+    tally_add(&tally, MEMORY_BUFFERS, -500);
+    tally_add(&tally, MEMORY_CONNECTIONS, -1000);
+}
+
+static void memory_is_short_above_the_high_mark(void **state)
+{
+    hold(&one, HIGH);
+    assert_false(memory_is_short());
+    hold(&one, 1);
+    assert_true(memory_is_short());
+    hold(&one, -HIGH - 1);
+}
+
+static void memory_is_plenty_up_to_a_quarter_of_the_limit(void **state)
+{
+    hold(&one, LIMIT / 4);
+    assert_true(memory_is_plenty());
+    hold(&one, 1);
+    assert_false(memory_is_plenty());
+    hold(&one, -LIMIT / 4 - 1);
+}
+
 static void *hold_and_let_go(void *unused)
 {
     for (int i = 0; i < 20000; i++) {
@@ -189,6 +225,9 @@ int main(void)
         TEST(a_smaller_limit_holds_at_once),
         TEST(who_holds_little_makes_no_share_smaller),
         TEST(a_tally_tells_more_at_once_and_less_in_steps),
+        TEST(what_waits_to_be_sent_is_told_apart),
+        TEST(memory_is_short_above_the_high_mark),
+        TEST(memory_is_plenty_up_to_a_quarter_of_the_limit),
         TEST(threads_count_together),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

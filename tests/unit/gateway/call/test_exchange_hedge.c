@@ -454,6 +454,54 @@ static void one_call_may_always_have_it_again(void **state)
     }
 }
 
+/* ---- Memory ---------------------------------------------------------------------------------- */
+
+enum { LIMIT = 16 << 20, HIGH = 12 << 20 };
+
+static void no_other_instance_is_asked_when_memory_is_short(void **state)
+{
+    for (int64_t above = 0; above < 2; above++) {
+        Scene *scene = scene_again(state, HEDGED(AFTER_50));
+        memory_set_limit(LIMIT);
+        ask_grpc(scene, GET_ITEM, GET_X);
+        Peer *first = instance(scene);
+        memory_settle();
+        int64_t more = HIGH - memory_total() + above;
+        memory_add(MEMORY_CALLS, more);
+        memory_settle();
+        pass_until_hedge(scene);
+        assert_asked(scene, above ? 1 : 2);
+        answer(first, ITEM);
+        memory_add(MEMORY_CALLS, -more);
+        memory_settle();
+        memory_set_limit(UINT64_MAX);
+    }
+}
+
+static void what_came_of_the_other_response_is_freed_at_once(void **state)
+{
+    enum { LARGE = 100 << 10 }; /* it is kept whole */
+    Pair pair = get_from_both(state);
+    uint8_t *zeros = arena_calloc(pair.scene->arena, 1, LARGE);
+    Bytes frame = framed(pair.scene, bytes(zeros, LARGE));
+    answer_grpc_head(pair.two);
+    say(pair.two, bytes_slice(frame, 0, 20000));
+    say(pair.two, bytes_slice(frame, 20000, LARGE / 2));
+    memory_settle();
+    int64_t both = memory_used(MEMORY_CALLS);
+    scene_hold(pair.client, true);
+    answer_grpc_head(pair.one);
+    say_frame(pair.one, ITEM);
+    memory_settle();
+    assert_in_range(memory_used(MEMORY_CALLS), both - LARGE, both + (16 << 10));
+    answer_trailers(pair.one, "grpc-status: 0");
+    memory_settle();
+    assert_true(memory_used(MEMORY_CALLS) < both - LARGE / 2);
+    scene_hold(pair.client, false);
+    scene_pump(pair.scene);
+    assert_got_item(&pair);
+}
+
 int main(void)
 {
 #define TEST(name) SCENE_TEST(name)
@@ -489,6 +537,8 @@ int main(void)
         TEST(there_is_one_besides_at_most),
         TEST(the_budget_is_a_share_of_the_running_calls),
         TEST(one_call_may_always_have_it_again),
+        TEST(no_other_instance_is_asked_when_memory_is_short),
+        TEST(what_came_of_the_other_response_is_freed_at_once),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

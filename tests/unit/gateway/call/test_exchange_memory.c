@@ -381,6 +381,127 @@ static void however_little_memory_a_call_may_have_it_ends(void **state)
     }
 }
 
+/* ---- Clients that do not read ---------------------------------------------------------------- */
+
+enum { PART = 64 << 10 };
+
+/* A call whose response has to be kept whole. */
+static Peer *call_kept(Scene *scene, Account *account)
+{
+    Peer *client = client_new(scene, http2_client_new, http2_server_new);
+    client->client->account = account;
+    client_head(client, "POST", GET_ITEM, "content-type: application/proto", -1, false);
+    say(client, GET_X);
+    say_end(client);
+    return client;
+}
+
+static void begin_answer(Scene *scene, Peer *at, size_t size)
+{
+    answer_grpc_head(at);
+    say(at, framed(scene, large(scene, size)));
+}
+
+static void the_responses_of_who_holds_its_share_come_one_after_the_other(void **state)
+{
+    Scene *scene = *state;
+    Peer *clients[2], *at[2];
+    for (int i = 0; i < 2; i++) {
+        clients[i] = call_kept(scene, hog);
+        at[i] = instance(scene);
+    }
+    hold(hog, HIGH);
+    for (int i = 0; i < 2; i++)
+        begin_answer(scene, at[i], 1 << 20);
+    scene_pass(scene, 50);
+    assert_int_equal(http_stream_queued(at[0]->stream), 0);
+    assert_true(http_stream_queued(at[1]->stream) > 900 << 10);
+    assert_in_range(account_held(hog), HIGH + (1 << 20), HIGH + (1 << 20) + 3 * PART);
+    answer_trailers(at[0], "grpc-status: 0");
+    scene_pass(scene, 50);
+    assert_int_equal(clients[0]->body.size, 1 << 20);
+    assert_int_equal(http_stream_queued(at[1]->stream), 0);
+    answer_trailers(at[1], "grpc-status: 0");
+    assert_int_equal(clients[1]->body.size, 1 << 20);
+}
+
+static void another_client_is_answered_meanwhile(void **state)
+{
+    Scene *scene = *state;
+    Peer *first = call_kept(scene, hog), *at = instance(scene);
+    Peer *other = call_kept(scene, client_account), *at_other = instance(scene);
+    hold(hog, HIGH);
+    hog->growing = true; /* on another loop */
+    begin_answer(scene, at, 300 << 10);
+    begin_answer(scene, at_other, 300 << 10);
+    scene_pass(scene, 50);
+    assert_int_equal(http_stream_queued(at_other->stream), 0);
+    assert_true(http_stream_queued(at->stream) > 200 << 10);
+    answer_trailers(at_other, "grpc-status: 0");
+    assert_int_equal(other->body.size, 300 << 10);
+    hog->growing = false;
+    scene_pass(scene, 50);
+    answer_trailers(at, "grpc-status: 0");
+    assert_int_equal(first->body.size, 300 << 10);
+}
+
+static void what_is_passed_on_waits_for_its_reader_when_memory_is_short(void **state)
+{
+    for (int is_short = 0; is_short < 2; is_short++) {
+        Scene *scene = *state;
+        Peer *client = call(scene, hog), *at = instance(scene);
+        scene_hold(client, true);
+        if (is_short)
+            hold(hog, HIGH);
+        begin_answer(scene, at, 1 << 20);
+        scene_pass(scene, 50);
+        size_t left = http_stream_queued(at->stream);
+        if (is_short)
+            assert_true(left >= (1 << 20) - 70000);
+        else
+            assert_true(left < (1 << 20) - 128 * 1024);
+        scene_hold(client, false);
+        for (int i = 0; i < 20; i++)
+            scene_pass(scene, 20);
+        answer_trailers(at, "grpc-status: 0");
+        assert_string_equal(said(client, "grpc-status"), "0");
+        assert_int_equal(client->body.size, (1 << 20) + 5);
+        hold(hog, -account_held(hog));
+    }
+}
+
+/* Some of its request has had an effect: the next message waits with the client. */
+static void a_message_of_a_stream_that_was_begun_waits_for_memory(void **state)
+{
+    Scene *scene = *state;
+    Peer *client = begin(scene, hog, LOAD_ITEMS);
+    say_frame(client, ITEM);
+    hold(hog, LIMIT + LIMIT / 8);
+    Bytes frame = framed(scene, large(scene, 1 << 20));
+    say(client, frame);
+    scene_pass(scene, 50);
+    assert_false(client->ended);
+    assert_true(http_stream_queued(client->stream) > frame.size / 2);
+    hold(hog, -LIMIT);
+    for (int i = 0; i < 20; i++)
+        scene_pass(scene, 20);
+    assert_int_equal(http_stream_queued(client->stream), 0);
+    say_end(client);
+    answer(instance(scene), ITEM);
+    assert_string_equal(said(client, "grpc-status"), "0");
+}
+
+static void a_client_that_leaves_gives_back_the_turn(void **state)
+{
+    Scene *scene = *state;
+    Peer *client = call_kept(scene, hog);
+    hold(hog, HIGH);
+    begin_answer(scene, instance(scene), 1 << 20);
+    assert_true(hog->growing);
+    break_off(client, HTTP2_ERROR_CANCEL);
+    assert_false(hog->growing);
+}
+
 /* ---- On the work pool ------------------------------------------------------------------------ */
 
 /* A request of 1 MiB, which is on the pool, to be converted. */
@@ -501,6 +622,11 @@ int main(void)
         TEST(of_calls_that_wait_one_after_the_other_goes_on_without_memory),
         TEST(a_client_that_leaves_while_its_call_waits_for_memory_leaves_nothing),
         SCENE_TEST(however_little_memory_a_call_may_have_it_ends),
+        TEST(the_responses_of_who_holds_its_share_come_one_after_the_other),
+        TEST(another_client_is_answered_meanwhile),
+        TEST(what_is_passed_on_waits_for_its_reader_when_memory_is_short),
+        TEST(a_message_of_a_stream_that_was_begun_waits_for_memory),
+        TEST(a_client_that_leaves_gives_back_the_turn),
         POOL_TEST(what_a_job_makes_is_its_clients_until_it_is_sent),
         POOL_TEST(what_a_job_makes_is_its_clients_while_it_waits_for_a_connection),
         POOL_TEST(what_a_running_job_holds_stays_its_clients_when_the_call_has_ended),

@@ -2,21 +2,28 @@
 
 #include "tests/unit/check.h"
 
-enum { LIMIT = 8 << 20, HIGH = 6 << 20, SOME = 1000, CALLS = 3 };
+enum {
+    LIMIT = 8 << 20,
+    HIGH = 6 << 20,
+    CROWDED = 7 << 20,
+    SOME = 1000,
+    CALLS = 3,
+};
 
 typedef struct Call {
     MemoryWait wait; /* first */
+    Account *account;
     unsigned went_on;
 } Call;
 
 static Loop loop;
-static Account account;
+static Account account, others[2];
 static Call calls[CALLS];
 
 static void look(MemoryWait *wait)
 {
     Call *call = (Call *)wait;
-    call->went_on += !memory_wait_for(&loop, wait, &account, SOME);
+    call->went_on += !memory_wait_for(&loop, wait, call->account, SOME);
 }
 
 static void hold(int64_t more)
@@ -32,15 +39,18 @@ static int set_up(void **state)
     timer_wheel_init(&loop.timers, loop.now);
     memory_set_limit(LIMIT);
     for (int i = 0; i < CALLS; i++)
-        calls[i] = (Call){.wait = {.look = look}};
+        calls[i] = (Call){.wait = {.look = look}, .account = &account};
     return 0;
 }
 
 static int tear_down(void **state)
 {
-    hold(-account_held(&account));
     for (int i = 0; i < CALLS; i++)
         memory_wait_end(&loop, &calls[i].wait);
+    hold(-account_held(&account));
+    assert_false(account.growing);
+    for (int i = 0; i < 2; i++)
+        assert_false(others[i].growing);
     assert_int_equal(timer_wheel_wait(&loop.timers, loop.now), -1);
     memory_waits_free(&loop);
     memory_set_limit(UINT64_MAX);
@@ -84,12 +94,13 @@ static void the_first_goes_on_and_the_others_wait_in_turn(void **state)
 
 static void far_above_the_limit_nobody_goes_on(void **state)
 {
-    hold(LIMIT + LIMIT / 8 - 1);
-    assert_false(waits(&calls[0]));
-    hold(1);
+    hold(LIMIT + LIMIT / 8);
     assert_true(waits(&calls[0]));
     pass();
     assert_int_equal(calls[0].went_on, 0);
+    hold(-1);
+    pass();
+    assert_int_equal(calls[0].went_on, 1);
 }
 
 static void all_go_on_when_there_is_memory_again(void **state)
@@ -123,6 +134,92 @@ static void whoever_ends_is_not_looked_at(void **state)
     assert_int_equal(calls[2].went_on, 0);
 }
 
+static void hold_for(Account *holder, int64_t more)
+{
+    account_add(holder, more);
+    memory_add(MEMORY_CALLS, more);
+    memory_settle();
+}
+
+static bool waits_for(Call *call, Account *holder)
+{
+    call->account = holder;
+    return memory_wait_for(&loop, &call->wait, holder, SOME);
+}
+
+static void who_has_the_turn_keeps_it(void **state)
+{
+    hold(HIGH);
+    assert_false(waits(&calls[0]));
+    hold(LIMIT);
+    assert_false(waits(&calls[0]));
+    assert_true(waits(&calls[1]));
+    pass();
+    assert_int_equal(calls[1].went_on, 0);
+}
+
+static void each_client_has_a_turn_up_to_seven_eighths_of_the_limit(void **state)
+{
+    for (int64_t above = 0; above < 2; above++) {
+        hold_for(&others[0], CROWDED / 2);
+        hold_for(&others[1], CROWDED / 2 + above);
+        calls[1].went_on = 0;
+        assert_false(waits_for(&calls[0], &others[0]));
+        assert_true(waits_for(&calls[1], &others[1])); /* it is not the first of its loop */
+        pass();
+        assert_int_equal(calls[1].went_on, !above);
+        memory_wait_end(&loop, &calls[0].wait);
+        pass();
+        assert_true(calls[1].went_on > 0);
+        memory_wait_end(&loop, &calls[1].wait);
+        hold_for(&others[0], -CROWDED / 2);
+        hold_for(&others[1], -CROWDED / 2 - above);
+    }
+}
+
+static void who_holds_little_goes_on_whoever_has_the_turn(void **state)
+{
+    hold(LIMIT);
+    assert_false(waits(&calls[0]));
+    assert_true(waits_for(&calls[1], &others[1]));
+    pass();
+    assert_int_equal(calls[1].went_on, 1);
+}
+
+static void who_does_not_read_what_it_has_gets_no_turn(void **state)
+{
+    MemoryTally tally = {.account = &account};
+    hold(CROWDED);
+    tally_add(&tally, MEMORY_BUFFERS, HIGH / 8 + 1);
+    assert_true(waits(&calls[0]));
+    pass();
+    assert_int_equal(calls[0].went_on, 0);
+    tally_add(&tally, MEMORY_BUFFERS, -1);
+    tally_tell(&tally);
+    pass();
+    assert_int_equal(calls[0].went_on, 1);
+    tally_add(&tally, MEMORY_BUFFERS, -HIGH / 8);
+    tally_tell(&tally);
+}
+
+static void the_gateway_itself_needs_no_turn(void **state)
+{
+    hold(LIMIT);
+    assert_false(waits(&calls[0]));
+    assert_true(waits_for(&calls[1], NULL));
+    pass();
+    assert_int_equal(calls[1].went_on, 1);
+}
+
+static void whoever_begins_to_wait_is_looked_at_without_the_turn(void **state)
+{
+    memory_wait_begin(&loop, &calls[0].wait);
+    assert_non_null(calls[0].wait.at);
+    pass();
+    assert_int_equal(calls[0].went_on, 1);
+    assert_null(calls[0].wait.at);
+}
+
 int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
@@ -132,6 +229,12 @@ int main(void)
         TEST(far_above_the_limit_nobody_goes_on),
         TEST(all_go_on_when_there_is_memory_again),
         TEST(whoever_ends_is_not_looked_at),
+        TEST(who_has_the_turn_keeps_it),
+        TEST(each_client_has_a_turn_up_to_seven_eighths_of_the_limit),
+        TEST(who_holds_little_goes_on_whoever_has_the_turn),
+        TEST(who_does_not_read_what_it_has_gets_no_turn),
+        TEST(the_gateway_itself_needs_no_turn),
+        TEST(whoever_begins_to_wait_is_looked_at_without_the_turn),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

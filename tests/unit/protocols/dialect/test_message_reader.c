@@ -653,9 +653,56 @@ static void a_writer_leaves_messages_that_do_not_shrink(void **state)
     assert_int_equal(out.data[0], 0x1f);
 }
 
+static void read_part_of(Bytes frame_bytes, size_t size)
+{
+    Bytes piece = bytes_slice(frame_bytes, 0, size);
+    assert_int_equal(message_reader_read(&reader, &piece, &message, &why), MESSAGE_MORE);
+}
+
+static void the_rest_of_an_announced_response_is_wanted_at_once(void **state)
+{
+    enum { WHOLE = 1 << 20, PART = 16 << 10 };
+    Bytes whole = frame(0, bytes(arena_calloc(arena, 1, WHOLE), WHOLE));
+    start(DIALECT_GRPC, true, COMPRESSION_IDENTITY, WHOLE);
+    assert_int_equal(message_reader_wants(&reader), 0);
+    read_part_of(whole, 5 + PART);
+    assert_int_equal(message_reader_wants(&reader), WHOLE - PART);
+    message_reader_take_room(&reader);
+    assert_int_equal(message_reader_wants(&reader), 0);
+    assert_int_equal(reader.partial.capacity, WHOLE);
+}
+
+static void of_an_announced_request_as_much_again_is_wanted_as_came(void **state)
+{
+    enum { WHOLE = 100 << 10, FIRST = 16 << 10 };
+    Bytes whole = frame(0, bytes(arena_calloc(arena, 1, WHOLE), WHOLE));
+    start(DIALECT_GRPC, false, COMPRESSION_IDENTITY, WHOLE);
+    read_part_of(whole, 5 + FIRST / 2 - 1);
+    assert_int_equal(message_reader_wants(&reader), 0);
+    read_part_of(bytes_slice(whole, 5 + FIRST / 2 - 1, SIZE_MAX), 1);
+    assert_int_equal(message_reader_wants(&reader), FIRST);
+    read_part_of(bytes_slice(whole, 5 + FIRST / 2, SIZE_MAX), 60 << 10);
+    assert_int_equal(message_reader_wants(&reader), WHOLE - reader.partial.capacity);
+}
+
+static void of_a_body_without_frames_as_much_again_is_wanted_as_came(void **state)
+{
+    enum { FIRST = 16 << 10 };
+    start(DIALECT_REST, true, COMPRESSION_IDENTITY, FIRST + 100);
+    assert_int_equal(message_reader_wants(&reader), 0);
+    Bytes body = bytes(arena_calloc(arena, 1, FIRST), FIRST);
+    read_part_of(body, FIRST);
+    assert_int_equal(message_reader_wants(&reader), 100);
+    message_reader_take_room(&reader);
+    assert_int_equal(message_reader_wants(&reader), 0);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(the_rest_of_an_announced_response_is_wanted_at_once),
+        cmocka_unit_test(of_an_announced_request_as_much_again_is_wanted_as_came),
+        cmocka_unit_test(of_a_body_without_frames_as_much_again_is_wanted_as_came),
         cmocka_unit_test(every_split_of_a_stream_gives_the_same_messages),
         cmocka_unit_test(every_split_of_a_web_text_body_gives_the_same_messages),
         cmocka_unit_test(every_split_of_an_answer_with_its_end_gives_the_same),

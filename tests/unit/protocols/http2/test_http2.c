@@ -327,9 +327,10 @@ static void what_a_released_stream_did_not_consume_is_given_back_to_the_connecti
 /* Clients that do not read keep an instance's connection from nobody else. */
 static void a_response_that_is_not_consumed_stops_no_other(void **state)
 {
+    enum { FIRST = 65535 };
     Pair pair = {.client = {.keeps = true}};
     HttpLimits limits = http_limits_default;
-    limits.stream_window = limits.connection_window = 100000;
+    limits.connection_window = 100000;
     pair_begin(&pair, &limits);
     pair_pump(&pair);
     HttpStream *streams[8];
@@ -339,13 +340,38 @@ static void a_response_that_is_not_consumed_stops_no_other(void **state)
         side_send_head(&pair.server, pair.server.stream, 200, "", -1, false);
         send_much(pair.server.stream, 200000);
         pair_pump(&pair);
-        assert_int_equal(http_connection_progress(pair.client.connection), i * 100000);
+        assert_int_equal(http_connection_progress(pair.client.connection), i * FIRST);
     }
-    http_stream_consume(pair.client.stream, 60000);
+    http_stream_consume(pair.client.stream, FIRST / 2 + 1);
     pair_pump(&pair);
-    assert_int_equal(http_connection_progress(pair.client.connection), 8 * 100000 + 60000);
+    assert_int_equal(http_connection_progress(pair.client.connection),
+                     8 * FIRST + FIRST / 2 + 1 + FIRST);
     for (int i = 0; i < 8; i++)
         side_release(&pair.client, streams[i]);
+    pair_end(&pair);
+}
+
+/* What an instance may send before its client was seen to read is the least that HTTP/2 has. */
+static void the_window_of_a_response_grows_with_its_reading(void **state)
+{
+    static const uint64_t windows[] = {65535, 131070, 200000, 200000};
+    Pair pair = {.client = {.keeps = true}};
+    HttpLimits limits = http_limits_default;
+    limits.stream_window = 200000;
+    pair_begin(&pair, &limits);
+    pair_pump(&pair);
+    HttpStream *stream = side_open(&pair.client, "POST", "/", "", -1, true);
+    pair_pump(&pair);
+    side_send_head(&pair.server, pair.server.stream, 200, "", -1, false);
+    send_much(pair.server.stream, 1000000);
+    for (uint64_t i = 0, before = 0; i < 4; i++) {
+        pair_pump(&pair);
+        uint64_t received = http_connection_progress(pair.client.connection) - before;
+        assert_int_equal(received, windows[i]);
+        before += received;
+        http_stream_consume(stream, received);
+    }
+    side_release(&pair.client, stream);
     pair_end(&pair);
 }
 
@@ -1541,6 +1567,7 @@ int main(void)
         cmocka_unit_test(a_large_body_arrives_whole),
         cmocka_unit_test(a_reader_that_does_not_consume_stops_the_sender_at_the_window),
         cmocka_unit_test(a_response_that_is_not_consumed_stops_no_other),
+        cmocka_unit_test(the_window_of_a_response_grows_with_its_reading),
         cmocka_unit_test(what_a_released_stream_did_not_consume_is_given_back_to_the_connection),
         cmocka_unit_test(the_queue_and_its_drain_tell_of_a_slow_reader),
         cmocka_unit_test(output_is_bounded_however_much_is_queued),
