@@ -259,16 +259,30 @@ Exchange *exchange_make(Loop *loop, size_t memory, int64_t began)
 
 const Fault *exchange_deadline_fault(const Exchange *x)
 {
-    return exchange_is_unary(x) && x->has_message ? &FAULT_DEADLINE_EXCEEDED
-                                                  : &FAULT_CLIENT_DEADLINE;
+    const Attempt *attempt = x->chosen ? x->chosen : x->latest;
+    if (!exchange_is_unary(x) || !x->has_message)
+        return &FAULT_CLIENT_DEADLINE;
+    return attempt->request_job || attempt->answer_job ? &FAULT_GATEWAY_DEADLINE
+                                                       : &FAULT_DEADLINE_EXCEEDED;
+}
+
+/* What the call was waiting for, if the instance is not at fault alone. */
+static Result what_it_waited_for(Exchange *x)
+{
+    const Attempt *attempt = x->latest;
+    if (!attempt->pick.instance || attempt->sent || attempt->request_job)
+        return OK;
+    return FAIL(x->arena, FAULT_DEADLINE_EXCEEDED, "waiting for a connection to %s",
+                attempt->pick.instance->address.text);
 }
 
 static void on_deadline(Timer *timer)
 {
     Exchange *x = (Exchange *)((char *)timer - offsetof(Exchange, deadline_timer));
     long long given = (x->deadline - x->began) / MILLISECOND;
-    exchange_run(x, exchange_fail(x, FAIL_TELL(x->arena, *exchange_deadline_fault(x),
-                                               "no response within %lld ms", given)));
+    Result r = error_new(x->arena, exchange_deadline_fault(x), what_it_waited_for(x), "", __FILE__,
+                         __LINE__, "no response within %lld ms", given);
+    exchange_run(x, exchange_fail(x, r));
 }
 
 /* The deadline counts from the first byte of the request and covers all attempts. */
@@ -527,9 +541,8 @@ const Step *exchange_nobody_left(Exchange *x, Result why)
     if (answered)
         return decide_on_status(answered, answered->record.why, false);
     Result last = x->latest->record.why;
-    return exchange_fail(x, FAIL_OVER(x->arena, last, *last.error->fault,
-                                      "after %u attempts no other instance is left",
-                                      x->record.n_attempts));
+    return exchange_fail(
+        x, FAIL_OVER(x->arena, last, *last.error->fault, "no other instance is left"));
 }
 
 /* ---- Ending ---------------------------------------------------------------------------------- */

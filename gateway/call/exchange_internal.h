@@ -161,8 +161,8 @@ const Step *exchange_begin(Exchange *x, const ExchangeKind *kind);
 const Step *exchange_fail(Exchange *x, Result why); /* of the whole call */
 
 /* What a passed deadline is. Whoever has sent a whole request may expect a response: then the
-   service is too slow. A stream lasts as long as the client lets it, and a request that does not
-   come is the client's. */
+   service is too slow, or the gateway's work pool. A stream lasts as long as the client lets it,
+   and a request that does not come is the client's. */
 const Fault *exchange_deadline_fault(const Exchange *x);
 
 const Step *attempt_failed(Attempt *attempt, Result why);   /* another attempt may succeed */

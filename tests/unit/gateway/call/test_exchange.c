@@ -246,6 +246,8 @@ static void the_deadline_ends_the_wait_for_a_connection(void **state)
     assert_int_equal(scene->n_cancelled, 1);
     assert_string_equal(said(client, "grpc-status"), "4");
     assert_record(scene, "DEADLINE_EXCEEDED DEADLINE_EXCEEDED, 0 sent");
+    const Error *cause = scene->records[0].why.error->cause;
+    assert_string_equal(cause->doing, "waiting for a connection to 127.0.0.1:7101");
 }
 
 static void a_connection_that_comes_after_the_deadline_is_not_used(void **state)

@@ -553,6 +553,24 @@ static void assert_ends(void **state, bool begun)
     }
 }
 
+static void a_deadline_that_passes_on_the_pool_is_the_gateways(void **state)
+{
+    Scene *scene = pooled(state, V2);
+    Peer *client = begin_grpc(scene, MAKE_ITEM, "grpc-timeout: 100m");
+    say_frame(client, item_of(scene, LIGHT + 1));
+    say_end(client);
+    scene_pass(scene, 101);
+    assert_record(scene, "DEADLINE_EXCEEDED GATEWAY_DEADLINE, 0 sent");
+
+    scene = pooled(state, V2);
+    client = begin_grpc(scene, MAKE_ITEM, "grpc-timeout: 100m");
+    say_frame(client, item_of(scene, 3));
+    say_end(client);
+    answer(instance(scene), item_of(scene, LIGHT + 1));
+    scene_pass(scene, 101);
+    assert_record(scene, "DEADLINE_EXCEEDED GATEWAY_DEADLINE, 1 sent: 7101 DEADLINE_EXCEEDED");
+}
+
 static void a_call_that_ends_takes_back_its_waiting_job(void **state)
 {
     assert_ends(state, false);
@@ -731,6 +749,7 @@ int main(void)
         SCENE_TEST(an_error_line_may_come_behind_a_line_on_the_pool),
         SCENE_TEST(the_last_line_of_a_rest_instance_may_be_a_large_one),
         SCENE_TEST(an_error_may_be_a_large_line),
+        SCENE_TEST(a_deadline_that_passes_on_the_pool_is_the_gateways),
         SCENE_TEST(a_call_that_ends_takes_back_its_waiting_job),
         SCENE_TEST(a_call_that_ends_leaves_its_memory_to_its_running_job),
         SCENE_TEST(a_running_job_keeps_the_instances_that_its_call_picked_from),
