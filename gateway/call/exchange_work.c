@@ -191,23 +191,6 @@ static const Step *request_is_made(MessageJob *job)
     return STEP_WAIT;
 }
 
-static void on_request_done(WorkJob *work, bool has_run)
-{
-    MessageJob *job = (MessageJob *)work;
-    Attempt *attempt = job->attempt;
-    job->x->n_jobs--;
-    if (job->dropped) {
-        bury(job);
-        return;
-    }
-    attempt->request_job = NULL;
-    take_report(job);
-    Result r = result_of(job, has_run);
-    const Step *step = failed(r) ? attempt_unusable(attempt, r) : request_is_made(job);
-    job_free(job);
-    attempt_run(attempt, step);
-}
-
 static const Step *answer_is_made(MessageJob *job)
 {
     Exchange *x = job->x;
@@ -220,22 +203,44 @@ static const Step *answer_is_made(MessageJob *job)
     return step == STEP_WAIT ? attempt_take_backlog(attempt) : step;
 }
 
+/* `made` is what follows if the message could be converted. */
+static void job_done(MessageJob *job, bool has_run, const Step *(*made)(MessageJob *job))
+{
+    Attempt *attempt = job->attempt;
+    take_report(job);
+    Result r = result_of(job, has_run);
+    const Step *step = failed(r) ? attempt_unusable(attempt, r) : made(job);
+    job_free(job);
+    attempt_run(attempt, step);
+}
+
+/* False: nobody waits for the job any more. */
+static bool job_is_back(MessageJob *job)
+{
+    bool wanted = !job->dropped;
+    job->x->n_jobs--;
+    if (!wanted)
+        bury(job); /* which frees it */
+    return wanted;
+}
+
+static void on_request_done(WorkJob *work, bool has_run)
+{
+    MessageJob *job = (MessageJob *)work;
+    if (!job_is_back(job))
+        return;
+    job->attempt->request_job = NULL;
+    job_done(job, has_run, request_is_made);
+}
+
 static void on_answer_done(WorkJob *work, bool has_run)
 {
     MessageJob *job = (MessageJob *)work;
-    Attempt *attempt = job->attempt;
-    job->x->n_jobs--;
-    if (job->dropped) {
-        bury(job);
+    if (!job_is_back(job))
         return;
-    }
-    attempt->answer_job = NULL;
-    attempt_forget_promise(attempt);
-    take_report(job);
-    Result r = result_of(job, has_run);
-    const Step *step = failed(r) ? attempt_unusable(attempt, r) : answer_is_made(job);
-    job_free(job);
-    attempt_run(attempt, step);
+    job->attempt->answer_job = NULL;
+    attempt_forget_promise(job->attempt);
+    job_done(job, has_run, answer_is_made);
 }
 
 /* ---- Starting and dropping ------------------------------------------------------------------- */

@@ -7,8 +7,8 @@
 #include <stdio.h>
 #include <string.h>
 
-/* For jemalloc. What was freed goes back to the system after ten seconds also while nothing happens:
-   by itself it looks only when it is called. */
+/* For jemalloc. What was freed goes back to the system after ten seconds also while nothing
+   happens: by itself it looks only when it is called. */
 extern const char *malloc_conf;
 const char *malloc_conf = "background_thread:true";
 
