@@ -520,7 +520,7 @@ static void keep_farewell(Http2 *http2, uint32_t code, Bytes debug)
     int n = snprintf(http2->farewell, size, "GOAWAY with %s%s", name, debug.size ? ": " : "");
     char *at = http2->farewell + n;
     for (size_t i = 0; i < debug.size && i < DEBUG_MOST; i++)
-        *at++ = debug.data[i] >= ' ' && debug.data[i] < 0x7f ? (char)debug.data[i] : '?';
+        *at++ = (char)(debug.data[i] >= ' ' && debug.data[i] < 0x7f ? debug.data[i] : '?');
     *at = '\0';
 }
 
