@@ -114,7 +114,7 @@ static void add_attempts(Buffer *line, const CallRecord *r)
         log_line_word(line, LOG_KEY("code"), code_name(a->code));
         log_line_millis(line, LOG_KEY("ms"), a->ended - a->began);
         if (failed(a->why))
-            log_line_word(line, LOG_KEY("fault"), a->why.error->fault->name);
+            log_line_word(line, LOG_KEY("why"), a->why.error->fault->name);
         buffer_add_byte(line, '}');
         between = ",";
     }

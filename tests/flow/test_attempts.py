@@ -44,7 +44,7 @@ def test_a_call_that_went_well_is_one_attempt(tmp_path):
     with Http1Backend(ok) as good, gateway_before(tmp_path, good.port) as gateway:
         (attempt,) = ask_until(gateway, 1)["attempts"]
         assert attempt["instance"] == f"127.0.0.1:{good.port}" and attempt["code"] == "OK"
-        assert "fault" not in attempt and attempt["ms"] >= 0
+        assert "why" not in attempt and attempt["ms"] >= 0
 
 
 def test_an_attempt_that_another_made_good_is_told_and_counted(tmp_path):
@@ -52,7 +52,7 @@ def test_an_attempt_that_another_made_good_is_told_and_counted(tmp_path):
         with gateway_before(tmp_path, bad.port, good.port) as gateway:
             line = ask_until(gateway, 2)
             first, second = line["attempts"]
-            assert (first["instance"], first["code"], first["fault"]) == (
+            assert (first["instance"], first["code"], first["why"]) == (
                 f"127.0.0.1:{bad.port}", "UNAVAILABLE", "UPSTREAM_RESET")
             assert (second["instance"], second["code"]) == (f"127.0.0.1:{good.port}", "OK")
             assert line["code"] == "OK" and line["instance"] == second["instance"]

@@ -71,7 +71,7 @@ def test_the_slow_instance_is_helped_by_the_other_one(tmp_path, pair):
         assert slow.cancelled.wait(20)
         line = eventually(lambda: next((line for line in gateway.log() if len(line.get("attempts", [])) == 2), None))
         first, second = line["attempts"]
-        assert (first["code"], first["fault"]) == ("CANCELLED", "SUPERSEDED")
+        assert (first["code"], first["why"]) == ("CANCELLED", "SUPERSEDED")
         assert second["code"] == "OK" and line["instance"] == second["instance"] == f"127.0.0.1:{fast.port}"
         assert gateway.metric("passerelle_hedges_total") >= 1
         assert gateway.metric("passerelle_attempts_cancelled_total") >= 1

@@ -224,7 +224,7 @@ static void attempts_are_a_list(void **state)
     assert_non_null(strstr(
         arena_text(f->arena, fixture_log(f)),
         "\"attempts\":[{\"instance\":\"127.0.0.1:7001\",\"code\":\"UNAVAILABLE\",\"ms\":3.400,"
-        "\"fault\":\"UPSTREAM_RESET\"},{\"instance\":\"127.0.0.1:7002\",\"code\":\"OK\",\"ms\":3."
+        "\"why\":\"UPSTREAM_RESET\"},{\"instance\":\"127.0.0.1:7002\",\"code\":\"OK\",\"ms\":3."
         "400"
         "}],"));
 }
