@@ -107,8 +107,7 @@ Result answer_check_http_status(uint16_t status, Arena *arena)
 {
     if (status >= 200 && status <= 599)
         return OK;
-    return FAIL(arena, FAULT_UPSTREAM_PROTOCOL, "the HTTP status %u of the response is not valid",
-                status);
+    return FAIL(arena, FAULT_UPSTREAM_HTTP_STATUS, "its status is %u", status);
 }
 
 Result answer_read(const HttpHead *head, const RequestTarget *target, Arena *arena,

@@ -352,4 +352,4 @@ def test_json_that_is_none_is_502_also_when_nothing_is_converted(world, body):
 @pytest.mark.parametrize("status", [600, 999])
 def test_a_status_that_is_none_is_502(world, status):
     answer = world.http("GET", "/v1/one/n", (status, JSON, b"{}"))
-    assert answer.status == 502 and answer.json["reason"] == "UPSTREAM_PROTOCOL"
+    assert answer.status == 502 and answer.json["reason"] == "UPSTREAM_HTTP_STATUS"

@@ -176,7 +176,7 @@ static void a_status_that_http_does_not_have_is_refused(void **state)
         Peer *client = get(scene, "/old/x");
         answer_head(instance(scene), statuses[i], "", -1, false);
         assert_int_equal(client->head.status, 502);
-        assert_record(scene, "INTERNAL UPSTREAM_PROTOCOL, 1 sent: 7201 INTERNAL");
+        assert_record(scene, "UNKNOWN UPSTREAM_HTTP_STATUS, 1 sent: 7201 UNKNOWN");
     }
 }
 
