@@ -72,10 +72,10 @@ def test_calls_go_on_while_the_store_is_gone_and_it_is_used_again_when_it_is_bac
         eventually(lambda: gateway.metric("passerelle_store_up") == 0)
         assert gateway.http("GET", "/v1/orders/1").status in (200, 404)
         assert gateway.admin("/readyz").status == 200
-        assert [line for line in gateway.log() if line.get("event") == "store_down"]
+        eventually(lambda: [line for line in gateway.log() if line.get("event") == "store_down"])
         server.start()
         eventually(lambda: gateway.metric("passerelle_store_up") == 1)
-        assert [line for line in gateway.log() if line.get("event") == "store_up"]
+        eventually(lambda: [line for line in gateway.log() if line.get("event") == "store_up"])
 
 
 def test_a_store_that_hangs_delays_no_call_and_no_admin_page(tmp_path, server):  # noqa: F811
