@@ -83,14 +83,14 @@ def start_upstream(build, folder):
     return Watched([build / "loadtest/upstream", port, folder / "reply.binpb", folder / "reply.json"], port)
 
 
-def start_gateway(build, folder, upstream, under=()):
-    """`under`: a command that runs it, with its options."""
+def start_gateway(build, folder, upstream, under=(), config=""):
+    """`under`: a command that runs it, with its options. `config`: more lines of it."""
     port = free_port()
-    config = pathlib.Path(folder) / "gateway.yaml"
-    config.write_text(GATEWAY_CONFIG.format(
+    file = pathlib.Path(folder) / "gateway.yaml"
+    file.write_text(GATEWAY_CONFIG.format(
         port=port, upstream=upstream, shop=ROOT / "examples/shop",
-        orders=build / "examples/shop/orders.binpb"))
-    return Watched([*under, build / "passerelle", "run", config], port)
+        orders=build / "examples/shop/orders.binpb") + config)
+    return Watched([*under, build / "passerelle", "run", file], port)
 
 
 def start_haproxy(folder, upstream):
