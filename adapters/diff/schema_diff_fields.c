@@ -116,12 +116,24 @@ static void add_part(Line *line, const char *name, const char *value)
     buffer_printf(&line->parts, "%s%s: %s", line->n++ ? ", " : "", name, value);
 }
 
+/* Whether a text can stand between quotes in a change list. */
+static bool is_plain(Bytes text)
+{
+    for (size_t i = 0; i < text.size; i++) {
+        uint8_t c = text.data[i];
+        if (c < 0x20 || c >= 0x7f || c == '"' || c == '\\')
+            return false;
+    }
+    return true;
+}
+
+/* NULL where the list cannot say it. */
 static const char *default_text(const Fields *f, const FieldType *field)
 {
     Literal value;
     Buffer text = buffer_in(f->d->arena);
     if (field->message || field->repeated || field->kind == KIND_BYTES ||
-        !literal_of_default(field, &value))
+        !is_plain(field->default_value) || !literal_of_default(field, &value))
         return NULL;
     literal_print(&text, &value, value_type_of(field));
     buffer_add_byte(&text, 0);

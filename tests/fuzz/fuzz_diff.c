@@ -5,6 +5,7 @@
 #include "base/arena.h"
 
 #include <stdio.h>
+#include <string.h>
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
@@ -69,7 +70,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         schema_diff(arena, &from, &to, &diff);
         schema_diff_text(&diff, &told);
         schema_diff_json(&diff, &told);
-        if (*from.package && *to.package)
+        /* Versions have packages of their own: with one for both, their types are the same ones. */
+        if (*from.package && *to.package && strcmp(from.package, to.package) != 0)
             check_list(arena, &diff, &from, &to);
     }
     arena_free(arena);
