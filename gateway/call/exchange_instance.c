@@ -613,8 +613,8 @@ static const Step *answer_cut(Attempt *attempt, const Fields *trailers, Result w
     if (attempt->target.dialect != DIALECT_GRPC || !fields_get(trailers, "grpc-status").data)
         return attempt_unusable(attempt, why);
     Result r = read_end(attempt, trailers);
-    bool ended_well = failed(r) || attempt->answer.status.code == CODE_OK;
-    return ended_well ? attempt_unusable(attempt, why) : &STEP_reply;
+    bool is_error = !failed(r) && attempt->answer.status.code != CODE_OK;
+    return is_error ? &STEP_reply : attempt_unusable(attempt, why);
 }
 
 static const Step *answer_ended(Attempt *attempt, const Fields *trailers)

@@ -8,6 +8,7 @@
 #define GATEWAY_ADMIN_CLIENT_H
 
 #include "gateway/commands/command.h"
+#include "gateway/config/config.h"
 
 /* For the table of options of a command. */
 #define ADMIN_OPTION                                                                               \
@@ -21,7 +22,7 @@
         "--reason", "TEXT", "why; it is recorded in the audit"                                     \
     }
 
-#define ADMIN_DEFAULT "unix:/run/passerelle/admin.sock"
+#define ADMIN_DEFAULT "unix:" CONFIG_ADMIN_SOCKET
 
 /*
  * Asks for a page. EXIT_WELL with the body in `body_out`; else EXIT_NO (the gateway refused),

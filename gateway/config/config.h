@@ -58,6 +58,9 @@ typedef struct ListenerConfig {
     ErrorsTold errors;
 } ListenerConfig;
 
+/* Where the admin listens if the config names no address. */
+#define CONFIG_ADMIN_SOCKET "/run/passerelle/admin.sock"
+
 /* Every limit of the data plane, each a setting with a safe default. Times in nanoseconds. */
 typedef struct Limits {
     HttpLimits http;

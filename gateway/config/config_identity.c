@@ -7,8 +7,6 @@
 #include <ctype.h>
 #include <stdio.h>
 
-#define ADMIN_SOCKET "/run/passerelle/admin.sock"
-
 enum { HASH_KEY_LEAST = 16, HASH_KEY_MOST = 4096 };
 
 /* A field with another meaning must not become an identity: it is removed from requests of
@@ -112,7 +110,7 @@ static void check_header(ConfigReader *reader, const char *name, bool any_truste
                     "it is accepted from trusted proxies only, and there are none");
 }
 
-/* What a proxy says of a group is any_trusted together with the client's name only. */
+/* What a proxy says of a group is trusted together with the client's name only. */
 static void check_group(ConfigReader *reader, const char *name, bool any_trusted, const char *path)
 {
     check_header(reader, name, any_trusted, path);
@@ -212,7 +210,7 @@ static void read_socket(ConfigReader *reader, const char *text)
         return;
     tell_taken(reader, &config->admin_socket, "admin.socket");
     if (!config->admin_socket.path)
-        config_tell(reader, "admin.socket", "for example unix:" ADMIN_SOCKET,
+        config_tell(reader, "admin.socket", "for example unix:" CONFIG_ADMIN_SOCKET,
                     "%s is not a unix socket", text);
 }
 
@@ -221,7 +219,8 @@ void config_read_admin(ConfigReader *reader)
     const Passerelle__Config__Admin *text = reader->file.content->admin;
     Config *config = reader->config;
     if (!text || !(text->address || text->socket)) {
-        config->admin_socket = (Address){.text = "unix:" ADMIN_SOCKET, .path = ADMIN_SOCKET};
+        config->admin_socket =
+            (Address){.text = "unix:" CONFIG_ADMIN_SOCKET, .path = CONFIG_ADMIN_SOCKET};
         if (!text)
             return;
     }

@@ -363,11 +363,11 @@ static void http2_eof(HttpConnection *base)
     if (http2->over)
         return;
     Arena *arena = http_connection_errors(base);
-    Result r = FAIL(arena, FAULT_CANCELLED, "the client closed the connection");
-    if (base->client)
-        r = FAIL(arena, FAULT_UPSTREAM_RESET, "the service closed the connection%s%s",
-                 http2->farewell ? " after " : "", http2->farewell ? http2->farewell : "");
-    fail_streams(http2, r);
+    fail_streams(
+        http2, base->client
+                   ? FAIL(arena, FAULT_UPSTREAM_RESET, "the service closed the connection%s%s",
+                          http2->farewell ? " after " : "", http2->farewell ? http2->farewell : "")
+                   : FAIL(arena, FAULT_CANCELLED, "the client closed the connection"));
     http_queue_clear(&http2->out);
     http_connection_wake(base);
 }
