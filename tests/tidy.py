@@ -45,6 +45,8 @@ def main():
             print(f"[{n}/{len(runs)}] {source.relative_to(ROOT)}, {seconds:.1f} s", flush=True)
             if found:
                 print(found, flush=True)
+            if not passed:
+                print(f"FAILED: clang-tidy of {source.relative_to(ROOT)}", flush=True)
     print(f"{good} passed, {len(runs) - good} failed", flush=True)
     sys.exit(0 if runs and good == len(runs) else 1)
 

@@ -6,6 +6,7 @@ What it finds stays in BUILD/findings. Ends with "N passed, N failed".
 import concurrent.futures
 import os
 import pathlib
+import re
 import subprocess
 import sys
 
@@ -13,7 +14,7 @@ SEEDS = pathlib.Path(__file__).resolve().parent / "seeds"
 
 
 def fuzz(build, target, seconds):
-    """True when nothing was found. What the target says is printed when it ends, in one piece."""
+    """True when nothing was found; otherwise what the target says is printed, in one piece."""
     noun = target.name.removeprefix("fuzz_")
     words = SEEDS.parent / f"{noun}.dict"
     corpus, findings = build / "corpus" / noun, build / "findings" / noun
@@ -23,8 +24,11 @@ def fuzz(build, target, seconds):
                            f"-artifact_prefix={findings}/", *([f"-dict={words}"] if words.exists() else []),
                            corpus, SEEDS / noun],
                           stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, errors="replace")
-    found = f"FOUND SOMETHING, see {findings}" if done.returncode else "nothing found"
-    print(f"{noun}: {seconds} s, {found}\n{done.stdout}", flush=True, end="")
+    if done.returncode:
+        print(f"{done.stdout}\nFAILED: fuzz target {noun}, see {findings}", flush=True)
+    else:
+        runs = re.search(r"number_of_executed_units: *(\d+)", done.stdout)
+        print(f"{noun}: {seconds} s, {runs[1] if runs else '?'} inputs, nothing found", flush=True)
     return done.returncode == 0
 
 
