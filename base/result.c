@@ -7,13 +7,13 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define FAULT(name, http, grpc, retryable, side, text)                                             \
+#define FAULT(name, http, grpc, retryable, side, text, advice)                                     \
     const Fault FAULT_##name = {#name, text, http, grpc, retryable, side};
 #include "base/faults.def"
 #undef FAULT
 
 const Fault *const fault_table[] = {
-#define FAULT(name, http, grpc, retryable, side, text) &FAULT_##name,
+#define FAULT(name, http, grpc, retryable, side, text, advice) &FAULT_##name,
 #include "base/faults.def"
 #undef FAULT
     NULL,
@@ -74,6 +74,27 @@ Result error_new(Arena *arena, const Fault *fault, Result cause, const char *fie
     return (Result){error};
 }
 
+/* An arena at its limit gives its one spare error again: it has no others beside it then. */
+static const Error *beside(Arena *arena, const Error *first, const Error *others)
+{
+    Error *error = arena_error(arena);
+    for (const Error *other = others; other; other = other->also) {
+        if (other == error)
+            return first;
+    }
+    *error = *first;
+    error->also = others;
+    return error;
+}
+
+Result error_with_others(Arena *arena, const Result *mistakes, size_t n)
+{
+    const Error *all = NULL;
+    for (size_t i = n; i > 0; i--)
+        all = all ? beside(arena, mistakes[i - 1].error, all) : mistakes[i - 1].error;
+    return (Result){all};
+}
+
 static const Error *copy_chain(Arena *arena, const Error *from)
 {
     if (!from)
@@ -84,7 +105,8 @@ static const Error *copy_chain(Arena *arena, const Error *from)
     copy->cause = chain_beneath(copy, cause);
     copy->doing = arena_string(arena, from->doing);
     copy->field = from->field ? arena_string(arena, from->field) : NULL;
-    return copy;
+    copy->also = NULL;
+    return from->also ? beside(arena, copy, copy_chain(arena, from->also)) : copy;
 }
 
 Result error_copy(Arena *arena, Result r)

@@ -14,6 +14,7 @@
 #define BASE_RESULT_H
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 typedef struct Arena Arena;
@@ -38,13 +39,14 @@ typedef struct Fault {
     FaultSide side;
 } Fault;
 
-#define FAULT(name, http, grpc, retryable, side, text) extern const Fault FAULT_##name;
+#define FAULT(name, http, grpc, retryable, side, text, advice) extern const Fault FAULT_##name;
 #include "base/faults.def"
 #undef FAULT
 
 typedef struct Error {
     const Fault *fault;
     const struct Error *cause; /* the cause, or NULL at the origin */
+    const struct Error *also;  /* another invalid field of the same message, or NULL */
     const char *doing;         /* what was being attempted, with its particulars */
     const char *field; /* path of the invalid message field, in the client's version; or NULL */
     bool told;        /* `doing` may be sent to the client: it is only about what the client sent */
@@ -87,6 +89,10 @@ static inline bool failed(Result r)
  */
 MUST_USE Result error_new(Arena *arena, const Fault *fault, Result cause, const char *field,
                           const char *file, int line, const char *format, ...) PRINTF_LIKE(7, 8);
+
+/* The first of n mistakes of one message, with the others beside it. All have failed. OK if there
+   are none. */
+MUST_USE Result error_with_others(Arena *arena, const Result *mistakes, size_t n);
 
 /* Documents why an error may be dropped here. `why` is for the reader of the code; it is not used.
  */

@@ -57,7 +57,7 @@ bool convert_text_number(Conversion *c)
     JsonNode node = {.kind = JSON_TEXT, .text = value_bytes(c->args[0])};
     if (json_scalar(c->runner, c->converter->to.kind, NULL, &node, &c->value) == JSON_SCALAR_OK)
         return true;
-    c->runner->fault = NULL; /* replaced below by the converter's own text */
+    run_unfail(c->runner); /* the converter's own text says more */
     return cannot_convert(c,
                           "the text is not a number that the version it is converted to can hold");
 }

@@ -436,39 +436,67 @@ static bool run_woken(Eval *e)
     return true;
 }
 
+/* Runs one operation. Returns the next one, or NULL when it has failed. */
+static inline const PlanOp *run_next(Eval *e, const PlanOp *op)
+{
+    Frame *frame = e->frame;
+    if (op->when_unset && !frame_has(frame, op->a)) {
+        if (op->when_unset == UNSET_CLEARS)
+            frame_clear(frame, op->into);
+        return op + 1;
+    }
+    if (op->code == PLAN_PUT_VALUE)
+        return put_value(e->runner, op, frame) ? op + 1 : NULL;
+    if (is_jump(op))
+        return op + 1 + (jumps(op, frame) ? op->skip : 0);
+    return run_op(e, op) || fail_at(e, op) ? op + 1 : NULL;
+}
+
 /* Runs all operations in order. */
 static bool run_all(Eval *e)
 {
-    Frame *frame = e->frame;
     const PlanOp *op = e->program->ops;
-    while (op->code != PLAN_END) {
-        if (op->when_unset && !frame_has(frame, op->a)) {
-            if (op->when_unset == UNSET_CLEARS)
-                frame_clear(frame, op->into);
-            op++;
-        } else if (op->code == PLAN_PUT_VALUE) {
-            if (!put_value(e->runner, op++, frame))
-                return false;
-        } else if (is_jump(op)) {
-            op += 1 + (jumps(op, frame) ? op->skip : 0);
-        } else if (run_op(e, op)) {
-            op++;
-        } else {
-            return fail_at(e, op);
-        }
-    }
-    return true;
+    while (op && op->code != PLAN_END)
+        op = run_next(e, op);
+    return op;
+}
+
+static void begin(Eval *e, Runner *runner, const Program *program, Frame *frame)
+{
+    e->runner = runner; /* e->open is not cleared, for speed: it is written before it is read */
+    e->program = program;
+    e->frame = frame;
+    e->n_open = 0;
 }
 
 bool run_ops(Runner *runner, const Program *program, Frame *frame)
 {
-    Eval e; /* e.open is not cleared, for speed: it is written before it is read */
-    e.runner = runner;
-    e.program = program;
-    e.frame = frame;
-    e.n_open = 0;
+    Eval e;
+    begin(&e, runner, program, frame);
     Buffer *out = runner->out;
     bool ok = program->wakes ? run_woken(&e) : run_all(&e);
     runner->out = out; /* a BUILD that failed may have left its own buffer there */
     return ok;
+}
+
+bool run_ops_through(Runner *runner, const Program *program, Frame *frame)
+{
+    Eval e;
+    begin(&e, runner, program, frame);
+    Buffer *whole = runner->out;
+    uint32_t before = runner->n_mistakes;
+    for (const PlanOp *op = program->ops, *next; op->code != PLAN_END; op = next) {
+        Buffer *out = runner->out;
+        size_t size = out->size;
+        next = run_next(&e, op);
+        if (next)
+            continue;
+        runner->out = out;
+        out->size = size;
+        next = op + 1;
+        if (!run_goes_on(runner, before))
+            break;
+    }
+    runner->out = whole;
+    return !runner->fault && run_ends_well(runner, before);
 }

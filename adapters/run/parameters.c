@@ -332,14 +332,28 @@ static Result take_parameter(const Plan *plan, const PlanParameter *parameter, A
     return OK;
 }
 
+/* The first mistake, or all of them. */
+static Result take_parameters(const Plan *plan, const PlanInput *input, Arena *arena,
+                              JsonNode *root, PlanRun *run)
+{
+    Result mistakes[MOST_MISTAKES];
+    size_t n = 0, most = run->all_mistakes ? MOST_MISTAKES : 1;
+    for (uint32_t i = 0; n < most && i < input->n_parameters; i++) {
+        Result r = take_parameter(plan, &input->parameters[i], arena, root, run);
+        if (failed(r))
+            mistakes[n++] = r;
+    }
+    return error_with_others(arena, mistakes, n);
+}
+
 Result input_tree(const Plan *plan, const PlanInput *input, Arena *arena, PlanRun *run,
                   JsonNode **root_out)
 {
     Result r = body_tree(plan, input, arena, root_out);
-    if (!failed(r) && input->n_parameters && (*root_out)->kind != JSON_OBJECT)
-        return FAIL_TELL(arena, FAULT_BAD_VALUE,
-                         "the body must be an object to be joined by parameters");
-    for (uint32_t i = 0; !failed(r) && i < input->n_parameters; i++)
-        r = take_parameter(plan, &input->parameters[i], arena, *root_out, run);
-    return r;
+    if (failed(r) || input->n_parameters == 0)
+        return r;
+    return (*root_out)->kind == JSON_OBJECT
+               ? take_parameters(plan, input, arena, *root_out, run)
+               : FAIL_TELL(arena, FAULT_BAD_VALUE,
+                           "the body must be an object to be joined by parameters");
 }

@@ -2,6 +2,8 @@
 
 #include "adapters/run/runner.h"
 
+#include <string.h>
+
 enum {
     OUTPUT_SPARE = 64, /* a small message usually grows by less */
     LARGE_INPUT = 1 << 20,
@@ -25,15 +27,20 @@ static void write_step(Buffer *path, const PathStep *step)
     }
 }
 
-static Result run_result(Runner *runner)
+static const char *path_text(const Mistake *mistake, Arena *arena)
 {
-    Buffer path = buffer_in(runner->arena);
-    for (uint32_t i = runner->n_path; i > 0; i--)
-        write_step(&path, &runner->path[i - 1]);
+    Buffer path = buffer_in(arena);
+    for (uint32_t i = mistake->n_path; i > 0; i--)
+        write_step(&path, &mistake->path[i - 1]);
     buffer_add_byte(&path, '\0');
-    const char *field = runner->n_path && !path.full ? (const char *)path.data : "";
-    return error_new(runner->arena, runner->fault, OK, field, __FILE__, __LINE__, "%s%s%s", field,
-                     *field ? ": " : "", runner->text);
+    return mistake->n_path && !path.full ? (const char *)path.data : "";
+}
+
+static Result mistake_result(const Mistake *mistake, Arena *arena)
+{
+    const char *field = path_text(mistake, arena);
+    return error_new(arena, mistake->fault, OK, field, __FILE__, __LINE__, "%s%s%s", field,
+                     *field ? ": " : "", mistake->text);
 }
 
 static Result source_value(const Plan *plan, const PlanInput *input, Arena *arena, PlanRun *run,
@@ -61,31 +68,79 @@ static void reserve_output(const Plan *plan, size_t input_size, Buffer *out)
     out->capacity = out->data ? guess : 0;
 }
 
-Result plan_run(const Plan *plan, const PlanInput *input, Arena *arena, Buffer *out, PlanRun *run)
+static void begin(Runner *runner, const Plan *plan, Arena *arena, Buffer *out, PlanRun *report)
 {
     const PlanOptions *options = &plan->set->options;
     uint32_t depth = options->max_depth ? options->max_depth : DEFAULT_DEPTH;
+    runner->arena = arena;
+    runner->out = out;
+    runner->report = report;
+    runner->set = plan->set;
+    runner->unknown = plan->unknown;
+    runner->depth = 0;
+    runner->max_depth = depth < MOST_DEPTH ? depth : MOST_DEPTH;
+    runner->elements_left = options->max_elements ? options->max_elements : DEFAULT_ELEMENTS;
+    uint8_t *frames = (uint8_t *)runner->first_frames;
+    runner->free = (FrameRoom){frames, frames + FIRST_FRAMES};
+    runner->spare = (FrameRoom){NULL, NULL};
+    runner->fault = NULL;
+    runner->n_mistakes = 0;
+    runner->open = 0;
+}
+
+static bool is_told(const Result *told, size_t n, Result r)
+{
+    for (size_t i = 0; i < n; i++) {
+        if (told[i].error->field && strcmp(told[i].error->field, r.error->field) == 0)
+            return true;
+    }
+    return false;
+}
+
+/* Reads the message once more, to its end. Returns all mistakes: `first` and those beside it, and
+   those of other fields that are found. A value that was left out is missing later, which is no
+   mistake of its own; of a parameter, the field may have another spelling then. */
+static Result all_mistakes(const Plan *plan, Value source, Arena *arena, bool of_parameters,
+                           Result first)
+{
+    Runner *runner = arena_make(arena, Runner);
+    Mistake *mistakes = arena_array(arena, Mistake, MOST_MISTAKES);
+    Buffer unused = buffer_in(arena);
+    PlanRun unreported = {0};
+    Result all[2 * MOST_MISTAKES];
+    size_t n = 0;
+    if (!runner || !mistakes)
+        return first;
+    begin(runner, plan, arena, &unused, &unreported);
+    runner->mistakes = mistakes;
+    runner->most_mistakes = MOST_MISTAKES;
+    for (const Error *told = first.error; told && n < MOST_MISTAKES; told = told->also)
+        all[n++] = (Result){told};
+    program_run(runner, plan->program, source); /* what it returns, the mistakes say */
+    for (uint32_t i = 0; i < runner->n_mistakes; i++) {
+        Result r = mistake_result(&mistakes[i], arena);
+        bool is_left_out = of_parameters && r.error->fault == &FAULT_FIELD_REQUIRED;
+        if (r.error->field && !is_left_out && !is_told(all, n, r))
+            all[n++] = r;
+    }
+    return error_with_others(arena, all, n < MOST_MISTAKES ? n : MOST_MISTAKES);
+}
+
+Result plan_run(const Plan *plan, const PlanInput *input, Arena *arena, Buffer *out, PlanRun *run)
+{
     PlanRun unreported = {0};
     PlanRun *report = run ? run : &unreported;
     Value source;
     Result r = source_value(plan, input, arena, report, &source);
     if (failed(r))
-        return r;
+        return report->all_mistakes && r.error->field ? all_mistakes(plan, source, arena, true, r)
+                                                      : r;
 
     Runner runner;
-    runner.arena = arena;
-    runner.out = out;
-    runner.report = report;
-    runner.set = plan->set;
-    runner.unknown = plan->unknown;
-    runner.depth = 0;
-    runner.max_depth = depth < MOST_DEPTH ? depth : MOST_DEPTH;
-    runner.elements_left = options->max_elements ? options->max_elements : DEFAULT_ELEMENTS;
-    uint8_t *frames = (uint8_t *)runner.first_frames;
-    runner.free = (FrameRoom){frames, frames + FIRST_FRAMES};
-    runner.spare = (FrameRoom){NULL, NULL};
-    runner.fault = NULL;
-    runner.n_path = 0;
+    Mistake mistake;
+    begin(&runner, plan, arena, out, report);
+    runner.mistakes = &mistake;
+    runner.most_mistakes = 1;
     reserve_output(plan, input->bytes.size, out);
     size_t start = out->size;
     bool ok = program_run(&runner, plan->program, source);
@@ -94,5 +149,6 @@ Result plan_run(const Plan *plan, const PlanInput *input, Arena *arena, Buffer *
     if (ok)
         return OK;
     out->size = out->size < start ? out->size : start;
-    return run_result(&runner);
+    r = mistake_result(&mistake, arena);
+    return report->all_mistakes && r.error->field ? all_mistakes(plan, source, arena, false, r) : r;
 }

@@ -33,6 +33,8 @@ typedef struct PlanRun {
     void *owner;
     uint32_t n_losses;
     uint32_t n_unknown; /* unknown fields dropped */
+    bool all_mistakes; /* in: if the message has an invalid field, look for all of them, at the cost
+                          of reading it once more. They are beside the error (Error.also) */
 } PlanRun;
 
 /*

@@ -165,11 +165,19 @@ bool put_nothing(Runner *runner, const PlanOp *op, size_t before)
     return put_unset(runner, op);
 }
 
+/* Whether the list goes on after an element that has failed. */
+static bool element_left(const ListReader *reader, uint32_t before)
+{
+    run_failed_at(reader->runner, reader->index);
+    return run_goes_on(reader->runner, before);
+}
+
 /* Writes a JSON array. */
 static bool put_json_list(Runner *runner, const PlanOp *op, ListReader *reader)
 {
     Buffer *out = runner->out;
     Value value;
+    uint32_t mistakes = runner->n_mistakes;
     size_t before = out->size;
     put_name(out, op->put, 0);
     size_t start = out->size;
@@ -180,15 +188,15 @@ static bool put_json_list(Runner *runner, const PlanOp *op, ListReader *reader)
         bool ok = op->program ? program_run(runner, op->program, value)
                               : put_json_scalar(runner, (FieldKind)op->kind,
                                                 op->put->field->enumeration, value);
-        if (!ok)
-            return run_failed_at(runner, reader->index);
+        if (!ok && !element_left(reader, mistakes))
+            return false;
     }
     if (out->size == start)
         return put_nothing(runner, op, before) && !reader->failed;
     if (!out->full)
         out->data[start] = '[';
     buffer_add_byte(out, ']');
-    return !reader->failed;
+    return !reader->failed && run_ends_well(runner, mistakes);
 }
 
 /* Estimates the size of a message: JSON takes about twice the bytes of protobuf. */
@@ -219,12 +227,14 @@ bool put_one_message(Runner *runner, const PlanOp *op, bool json_source, Value m
 
 static bool put_messages(Runner *runner, const PlanOp *op, ListReader *reader)
 {
+    uint32_t before = runner->n_mistakes;
     Value message;
     while (list_next(reader, &message)) {
-        if (!put_one_message(runner, op, reader->from_json, message))
-            return run_failed_at(runner, reader->index);
+        if (!put_one_message(runner, op, reader->from_json, message) &&
+            !element_left(reader, before))
+            return false;
     }
-    return !reader->failed;
+    return !reader->failed && run_ends_well(runner, before);
 }
 
 bool put_list_of(Runner *runner, const Program *program, const PlanOp *op, Frame *frame)

@@ -18,8 +18,19 @@ bool run_fail(Runner *runner, const Fault *fault, const char *format, ...)
     vsnprintf(text, sizeof(text), format, args);
     va_end(args);
     runner->fault = fault;
-    runner->text = arena_string(runner->arena, text);
+    if (runner->n_mistakes < runner->most_mistakes) {
+        Mistake *mistake = &runner->mistakes[runner->n_mistakes++];
+        mistake->fault = fault;
+        mistake->text = arena_string(runner->arena, text);
+        mistake->n_path = 0;
+    }
     return false;
+}
+
+void run_unfail(Runner *runner)
+{
+    runner->fault = NULL;
+    runner->n_mistakes -= runner->n_mistakes > 0;
 }
 
 bool run_out_of_memory(Runner *runner)
@@ -29,8 +40,11 @@ bool run_out_of_memory(Runner *runner)
 
 static bool add_step(Runner *runner, PathStep step)
 {
-    if (runner->n_path < PATH_LIMIT)
-        runner->path[runner->n_path++] = step;
+    for (uint32_t i = runner->open; i < runner->n_mistakes; i++) {
+        Mistake *mistake = &runner->mistakes[i];
+        if (mistake->n_path < PATH_LIMIT)
+            mistake->path[mistake->n_path++] = step;
+    }
     return false;
 }
 
@@ -47,6 +61,31 @@ bool run_failed_at(Runner *runner, uint32_t index)
 bool run_failed_at_key(Runner *runner, Bytes key)
 {
     return add_step(runner, (PathStep){.key = key.data ? key : bytes_of("")});
+}
+
+/* After other faults nothing can go on: the input is malformed, or a limit is reached. */
+static bool is_of_a_part(const Fault *fault)
+{
+    return fault == &FAULT_BAD_VALUE || fault == &FAULT_UNKNOWN_FIELD ||
+           fault == &FAULT_FIELD_REQUIRED || fault == &FAULT_CANNOT_CONVERT;
+}
+
+bool run_goes_on(Runner *runner, uint32_t before)
+{
+    if (!is_of_a_part(runner->fault) || runner->n_mistakes >= runner->most_mistakes) {
+        runner->open = before;
+        return false;
+    }
+    runner->open = runner->n_mistakes;
+    runner->fault = NULL;
+    return true;
+}
+
+bool run_fail_late(Runner *runner, uint32_t before)
+{
+    runner->open = before;
+    runner->fault = runner->mistakes[before].fault;
+    return false;
 }
 
 void run_loss(Runner *runner, const Loss *loss)
@@ -112,6 +151,18 @@ static bool scan(Runner *runner, const Program *program, Frame *frame, Value sou
     return scan_wire(runner, program->scan, frame, value_bytes(source));
 }
 
+/* As below, with what can still be read and written after a part has failed. */
+static __attribute__((cold, noinline)) bool gather_mistakes(Runner *runner, const Program *program,
+                                                            Frame *frame, Value source)
+{
+    uint32_t before = runner->n_mistakes;
+    bool ok = (scan(runner, program, frame, source) || run_goes_on(runner, before)) &&
+              run_ops_through(runner, program, frame) && run_ends_well(runner, before);
+    if (!ok)
+        runner->open = before;
+    return ok;
+}
+
 static bool run_fields(Runner *runner, const Program *program, Value source)
 {
     Frame frame;
@@ -122,7 +173,9 @@ static bool run_fields(Runner *runner, const Program *program, Value source)
         unknown = buffer_in(runner->arena);
         frame.unknown = &unknown;
     }
-    bool ok = scan(runner, program, &frame, source) && run_ops(runner, program, &frame);
+    bool ok = __builtin_expect(runner->most_mistakes > 1, 0)
+                  ? gather_mistakes(runner, program, &frame, source)
+                  : scan(runner, program, &frame, source) && run_ops(runner, program, &frame);
     frame_close(runner, &frame);
     return ok;
 }

@@ -48,7 +48,8 @@ static inline void frame_clear(Frame *frame, uint16_t slot)
 /* ---- Faults ---------------------------------------------------------------------------------- */
 
 enum {
-    PATH_LIMIT = 24,     /* steps that are kept: the innermost ones */
+    PATH_LIMIT = 24, /* steps that are kept: the innermost ones */
+    MOST_MISTAKES = 16,
     FIRST_FRAMES = 2048, /* bytes of frames that need nothing of the arena */
 };
 
@@ -59,6 +60,20 @@ typedef struct PathStep {
     uint32_t index;   /* of a list's element; when key.data is NULL */
 } PathStep;
 
+/* An invalid part of the message. */
+typedef struct Mistake {
+    const Fault *fault;
+    const char *text; /* in the arena */
+    uint32_t n_path;
+    PathStep path[PATH_LIMIT]; /* not cleared, for speed */
+} Mistake;
+
+/*
+ * A run ends with the first fault. Only after it has failed, it is repeated with room for more than
+ * one mistake: then, where a part of the message can be left out, run_goes_on puts the mistake
+ * aside, and the run goes on with the next part. The steps on the way out belong to all mistakes of
+ * the part that was left, which are those from `open` on.
+ */
 typedef struct Runner {
     Arena *arena;
     Buffer *out;
@@ -69,23 +84,37 @@ typedef struct Runner {
     uint32_t elements_left;    /* remaining limit for lists, maps and JSON */
     FrameRoom free;            /* for the next frame: they come and go like a stack */
     FrameRoom spare;           /* for when that is too small; or nothing */
-    const Fault *fault;        /* the first fault, or NULL */
-    const char *text;          /* of the fault; in the arena */
-    uint32_t n_path;
-    /* Not cleared at the start of a run, for speed. */
-    PathStep path[PATH_LIMIT];
-    uint64_t first_frames[FIRST_FRAMES / sizeof(uint64_t)];
+    const Fault *fault;        /* that the run is failing with, or NULL */
+    Mistake *mistakes;
+    uint32_t n_mistakes, most_mistakes, open;
+    uint64_t first_frames[FIRST_FRAMES / sizeof(uint64_t)]; /* not cleared, for speed */
 } Runner;
 
-/* Records a fault, unless there is one already. Always false. */
+/* Records a fault, unless the run is failing already. Always false. */
 bool run_fail(Runner *runner, const Fault *fault, const char *format, ...) PRINTF_LIKE(3, 4);
 bool run_out_of_memory(Runner *runner);
+
+/* Takes back the fault that was recorded last, to which no step has been added. */
+void run_unfail(Runner *runner);
 
 /* Adds a step to the path on the way out: a field (`name` is borrowed for the run), an element, an
    entry. Always false. */
 bool run_failed_in(Runner *runner, const char *name);
 bool run_failed_at(Runner *runner, uint32_t index);
 bool run_failed_at_key(Runner *runner, Bytes key);
+
+/* Whether the run goes on with the next part of a message, after a part has failed. `before`:
+   n_mistakes when the message began. False, unless all mistakes are gathered. */
+bool run_goes_on(Runner *runner, uint32_t before);
+
+/* The end of a message of which parts have failed: the run fails with their mistakes. Always
+   false. */
+bool run_fail_late(Runner *runner, uint32_t before);
+
+static inline bool run_ends_well(Runner *runner, uint32_t before)
+{
+    return __builtin_expect(runner->n_mistakes == before, 1) || run_fail_late(runner, before);
+}
 
 /* Counts and reports a loss; not NULL. */
 void run_loss(Runner *runner, const Loss *loss);
@@ -119,6 +148,10 @@ bool program_make(Runner *runner, const Program *program, Value source, Bytes *b
 
 /* eval.c: all operations of a program, on a frame that was scanned. */
 bool run_ops(Runner *runner, const Program *program, Frame *frame);
+
+/* The same, in order, also after one that has failed: to gather the mistakes. What they write is of
+   no use then. */
+bool run_ops_through(Runner *runner, const Program *program, Frame *frame);
 
 /* convert.c: one converter on one set of arguments. Messages come and go as protobuf bytes. `loss`
    is counted if a value is truncated or falls back; it may be NULL. *set_out false: the value is

@@ -270,17 +270,20 @@ bool scan_json(Runner *runner, const ScanTable *table, Frame *frame, const JsonN
     if (node->kind != JSON_OBJECT)
         return run_fail(runner, &FAULT_BAD_VALUE, "%s, where an object is expected",
                         json_kind_name(node->kind));
-    uint32_t expected = 0;
+    uint32_t expected = 0, before = runner->n_mistakes;
     for (const JsonNode *member = node->first; member; member = member->next) {
         const ScanField *field = find_field(table, expected, member->name);
         if (!field) {
-            if (!unknown_member(runner, table->type, member->name))
+            if (!unknown_member(runner, table->type, member->name) && !run_goes_on(runner, before))
                 return false;
             continue;
         }
         expected = field->field->index + 1;
-        if (!take_member(runner, table, field, frame, member))
-            return run_failed_in(runner, field->field->json_name);
+        if (!take_member(runner, table, field, frame, member)) {
+            run_failed_in(runner, field->field->json_name);
+            if (!run_goes_on(runner, before))
+                return false;
+        }
     }
-    return true;
+    return run_ends_well(runner, before);
 }

@@ -409,19 +409,33 @@ static inline const uint8_t *take_record(Scan *s, const uint8_t *at)
     }
 }
 
-/* Adds the open messages to the path of the fault. */
+/* Adds the open messages to the path of the fault. Returns the end of the record, if the run goes
+   on there; else NULL. */
+static const uint8_t *leave_record(Scan *s, uint32_t before, const uint8_t *record)
+{
+    uint64_t tag;
+    for (uint32_t i = s->n_open; i > 0; i--)
+        run_failed_in(s->runner, s->open[i - 1].field->field->name);
+    if (!run_goes_on(s->runner, before))
+        return NULL;
+    s->run = NULL;
+    const uint8_t *at = wire_varint(record, s->end, &tag);
+    at = at ? wire_skip(at, s->end, (uint32_t)(tag >> 3), (WireType)(tag & 7)) : NULL;
+    return at ? at : wire_malformed(s->runner);
+}
+
+/* Leaves the depth as it was. */
 static bool fail_inside(Scan *s)
 {
-    while (s->n_open) {
-        run_failed_in(s->runner, s->open[s->n_open - 1].field->field->name);
+    while (s->n_open)
         close_message(s);
-    }
     return false;
 }
 
 bool scan_wire(Runner *runner, const ScanTable *table, Frame *frame, Bytes message)
 {
     const uint8_t *at = message.data;
+    uint32_t before = runner->n_mistakes;
     Scan s;
     s.runner = runner;
     s.table = table;
@@ -432,7 +446,8 @@ bool scan_wire(Runner *runner, const ScanTable *table, Frame *frame, Bytes messa
     s.n_open = 0;
     for (;;) {
         if (at < s.end) {
-            if (!(at = take_record(&s, at)))
+            const uint8_t *record = at;
+            if (!(at = take_record(&s, record)) && !(at = leave_record(&s, before, record)))
                 return fail_inside(&s);
         } else if (s.n_open) {
             close_message(&s);
@@ -442,5 +457,5 @@ bool scan_wire(Runner *runner, const ScanTable *table, Frame *frame, Bytes messa
     }
     if (s.run)
         pass_run(&s, at);
-    return true;
+    return run_ends_well(runner, before);
 }

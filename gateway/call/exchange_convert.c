@@ -55,10 +55,10 @@ void losses_add(Losses *losses, const Losses *more)
         name_once(losses, bytes_trim(name));
 }
 
-static Result run_plan(const Plan *plan, const PlanInput *input, Conversion *c,
+static Result run_plan(const Plan *plan, const PlanInput *input, bool of_client, Conversion *c,
                        Bytes *converted_out)
 {
-    PlanRun run = {.on_loss = losses_on_loss, .owner = c->losses};
+    PlanRun run = {.on_loss = losses_on_loss, .owner = c->losses, .all_mistakes = of_client};
     Buffer out = buffer_in(c->arena);
     Result r = plan_run(plan, input, c->arena, &out, &run);
     c->n_unknown += run.n_unknown;
@@ -70,10 +70,10 @@ enum { BATCH = 64 * 1024 /* bytes of messages that are converted before they are
 
 /* Converts messages of the run up to the size of a batch, and frames them. If one fails, those
    before it are in the result. */
-static Result run_plan_on_run(Exchange *x, const Plan *plan, MessageRun *run,
+static Result run_plan_on_run(Exchange *x, const Plan *plan, MessageRun *run, bool of_client,
                               MessageRun *converted_out)
 {
-    PlanRun report = {.on_loss = losses_on_loss, .owner = &x->losses};
+    PlanRun report = {.on_loss = losses_on_loss, .owner = &x->losses, .all_mistakes = of_client};
     Arena *each = exchange_arena_new(x);
     Buffer out = buffer_in(exchange_scratch(x));
     Result r = OK;
@@ -140,7 +140,7 @@ Result attempt_convert_requests(Attempt *attempt, MessageRun *run, MessageRun *c
     const Plan *plan = attempt->request_plan;
     if (!exchange_copies(plan))
         return request_failed(attempt, attempt->exchange->arena,
-                              run_plan_on_run(attempt->exchange, plan, run, converted_out));
+                              run_plan_on_run(attempt->exchange, plan, run, true, converted_out));
     *converted_out = take_all(run);
     return OK;
 }
@@ -150,7 +150,7 @@ Result attempt_convert_answers(Attempt *attempt, MessageRun *run, MessageRun *co
     const Plan *plan = attempt->response_plan;
     if (!exchange_copies(plan))
         return answer_failed(attempt, attempt->exchange->arena,
-                             run_plan_on_run(attempt->exchange, plan, run, converted_out));
+                             run_plan_on_run(attempt->exchange, plan, run, false, converted_out));
     *converted_out = take_all(run);
     return OK;
 }
@@ -188,7 +188,7 @@ static Result convert_request(const Attempt *attempt, Bytes message, Conversion 
         input.n_parameters = x->n_parameters;
     }
     return request_failed(attempt, c->arena,
-                          run_plan(attempt->request_plan, &input, c, converted_out));
+                          run_plan(attempt->request_plan, &input, true, c, converted_out));
 }
 
 /* REST has the message taken apart, into path, query and body. */
@@ -256,7 +256,7 @@ static Result convert_answer(const Attempt *attempt, Bytes message, Conversion *
     }
     PlanInput input = {.bytes = message};
     return answer_failed(attempt, c->arena,
-                         run_plan(attempt->response_plan, &input, c, converted_out));
+                         run_plan(attempt->response_plan, &input, false, c, converted_out));
 }
 
 Result attempt_make_answer(const Attempt *attempt, Message message, Conversion *c,
