@@ -297,6 +297,7 @@ static Result write_end(const Client *c, Arena *arena, const Status *status, con
     DetailJson detail_json = exchange_detail_json(x, version);
     ReplyOptions options = {
         .full = config_errors_full(x->config, c->connection->listener, x->route),
+        .help = x->config->error_help,
         .request_id = x->record.request_id,
         .service = bytes_of(service ? service->name : NULL),
         .version = bytes_of(version ? version->name : NULL),

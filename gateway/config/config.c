@@ -121,6 +121,13 @@ ErrorsTold config_errors(bool said, Passerelle__Config__Errors errors)
     return errors == PASSERELLE__CONFIG__ERRORS__ERRORS_FULL ? ERRORS_FULL : ERRORS_PUBLIC;
 }
 
+static void check_error_help(ConfigReader *reader, const char *url)
+{
+    if (strncmp(url, "https://", 8) != 0 && strncmp(url, "http://", 7) != 0)
+        config_tell(reader, "error_help", "https://docs.example.com/errors#{reason}",
+                    "%s is not a URL", url);
+}
+
 static void read_process(ConfigReader *reader)
 {
     static const Passerelle__Config__Drain defaults = PASSERELLE__CONFIG__DRAIN__INIT;
@@ -133,6 +140,9 @@ static void read_process(ConfigReader *reader)
     config->drain_time = drain->time;
     config->node = text->node ? text->node : host_name(reader->arena);
     config->errors = config_errors(true, text->errors);
+    config->error_help = text->error_help;
+    if (text->error_help)
+        check_error_help(reader, text->error_help);
     config->no_reflection = !text->reflection;
     config->untyped_json =
         text->untyped_bodies == PASSERELLE__CONFIG__UNTYPED_BODIES__UNTYPED_BODIES_JSON;

@@ -385,6 +385,7 @@ struct Config {
     Cors cors;
     bool untyped_json; /* bodies without a content-type are read as JSON; else they are refused */
     ErrorsTold errors; /* never UNSAID */
+    const char *error_help; /* URL; "{reason}" in it becomes the fault's name; or NULL */
     IdentityConfig identity;
     const char *node;         /* name of this gateway in request ids and logs */
     const Schema *own_schema; /* of the built-in services */

@@ -227,8 +227,9 @@ struct DetailJson {
 
 /* What an error may tell this client, and how details become JSON. */
 typedef struct ReplyOptions {
-    bool full; /* an error of our own includes its causes and the instance; else only what
-                  error_message allows */
+    bool full;        /* an error of our own includes its causes and the instance; else only what
+                         error_message allows */
+    const char *help; /* URL about errors of our own, in which "{reason}" is replaced; or NULL */
     Bytes request_id;
     Bytes service, version,
         instance; /* for extension members of the body and ErrorInfo; may be empty */
@@ -248,9 +249,10 @@ typedef struct ReplyOptions {
  *
  * An error of our own (status->error) gets google.rpc details: ErrorInfo (reason: the name of the
  * fault; metadata: request id, service, version, retryable), BadRequest when the chain names a
- * field and the caller is responsible, RetryInfo; with options->full also the instance, and
- * DebugInfo with the chain. REST errors are application/problem+json (RFC 9457) with code, reason,
- * request_id, retryable, details, and causes if full. Connect errors are its error JSON. Error
+ * field and the caller is responsible, RetryInfo, RequestInfo, Help (options->help); with
+ * options->full also the instance, and DebugInfo with the chain. REST errors are
+ * application/problem+json (RFC 9457) with code, reason, request_id, retryable, details, and causes
+ * if full; their type is the URL of options->help. Connect errors are its error JSON. Error
  * bodies have x-content-type-options: nosniff. Fault: OUT_OF_MEMORY.
  */
 MUST_USE Result reply_write_end(const Call *call, const Status *status, const Fields *metadata,

@@ -8,6 +8,8 @@
 #include "base/text/utf8.h"
 #include "protocols/dialect/rpc_status.pb-c.h"
 
+#include <string.h>
+
 #define TYPE_PREFIX "type.googleapis.com/google.rpc."
 
 enum {
@@ -18,8 +20,10 @@ enum {
     LONGEST_DESCRIPTION = 512,
     LONGEST_FIELD = 256,
     LONGEST_ENTRY = 128,
+    LONGEST_VIOLATIONS = 640, /* all but the first */
+    MOST_VIOLATIONS = 16,
     MOST_CAUSES = 8,
-    MOST_MADE = 4, /* ErrorInfo, BadRequest, RetryInfo, DebugInfo */
+    MOST_MADE = 6, /* ErrorInfo, BadRequest, RetryInfo, RequestInfo, Help, DebugInfo */
 };
 
 /* ---- protobuf-c in an arena ------------------------------------------------------------------ */
@@ -136,6 +140,11 @@ static void add_link(Buffer *text, const Error *link, const char *before)
         buffer_add_text(text, before);
         buffer_add_text(text, link->doing);
     }
+    unsigned n_more = 0;
+    for (const Error *other = link->also; other; other = other->also)
+        n_more++;
+    if (n_more)
+        buffer_printf(text, " (and %u more invalid field%s)", n_more, n_more > 1 ? "s" : "");
 }
 
 /* Cut at the boundary of a UTF-8 character. */
@@ -233,17 +242,35 @@ static bool add_error_info(ErrorDetails *details, const Status *status, const Re
     return add_info(details, status->error->fault->name, rows, sizeof rows / sizeof *rows, arena);
 }
 
+static void write_violation(const Error *mistake, Arena *arena,
+                            Rpc__BadRequest__FieldViolation *violation_out)
+{
+    Bytes field = shortened(bytes_of(mistake->field), LONGEST_FIELD);
+    rpc__bad_request__field_violation__init(violation_out);
+    violation_out->field = text_of(field, arena);
+    violation_out->description =
+        text_of(shortened(bytes_of(mistake->doing), LONGEST_DESCRIPTION), arena);
+    violation_out->reason = (char *)(uintptr_t)mistake->fault->name; /* only read */
+}
+
+/* The first mistake, and those beside it as long as there is room. */
 static bool add_bad_request(ErrorDetails *details, const Error *with_field, Arena *arena)
 {
     Rpc__BadRequest request = RPC__BAD_REQUEST__INIT;
-    Rpc__BadRequest__FieldViolation violation = RPC__BAD_REQUEST__FIELD_VIOLATION__INIT;
-    Rpc__BadRequest__FieldViolation *list[] = {&violation};
-    violation.field = text_of(shortened(bytes_of(with_field->field), LONGEST_FIELD), arena);
-    violation.description =
-        text_of(shortened(bytes_of(with_field->doing), LONGEST_DESCRIPTION), arena);
-    violation.reason = (char *)(uintptr_t)with_field->fault->name; /* only read */
-    request.n_field_violations = 1;
+    Rpc__BadRequest__FieldViolation violations[MOST_VIOLATIONS], *list[MOST_VIOLATIONS];
+    size_t left = LONGEST_VIOLATIONS;
     request.field_violations = list;
+    for (const Error *mistake = with_field; mistake && request.n_field_violations < MOST_VIOLATIONS;
+         mistake = mistake->also) {
+        size_t n = request.n_field_violations;
+        write_violation(mistake, arena, &violations[n]);
+        size_t size = protobuf_c_message_get_packed_size(&violations[n].base);
+        if (n > 0 && size > left)
+            break;
+        left -= n > 0 ? size : 0;
+        list[n] = &violations[n];
+        request.n_field_violations++;
+    }
     return add_detail(details, TYPE_PREFIX "BadRequest", &request.base, arena);
 }
 
@@ -258,6 +285,34 @@ static bool add_retry_info(ErrorDetails *details, Bytes retry_after, Arena *aren
     delay.seconds = (int64_t)seconds;
     info.retry_delay = &delay;
     return add_detail(details, TYPE_PREFIX "RetryInfo", &info.base, arena);
+}
+
+static bool add_request_info(ErrorDetails *details, Bytes request_id, Arena *arena)
+{
+    Rpc__RequestInfo info = RPC__REQUEST_INFO__INIT;
+    info.request_id = text_of(request_id, arena);
+    return add_detail(details, TYPE_PREFIX "RequestInfo", &info.base, arena);
+}
+
+Bytes error_help(const Fault *fault, const ReplyOptions *options, Arena *arena)
+{
+    static const char place[] = "{reason}";
+    const char *at = options->help ? strstr(options->help, place) : NULL;
+    if (!at)
+        return bytes_of(options->help);
+    return bytes_of(arena_printf(arena, "%.*s%s%s", (int)(at - options->help), options->help,
+                                 fault->name, at + strlen(place)));
+}
+
+static bool add_help(ErrorDetails *details, const Fault *fault, Bytes url, Arena *arena)
+{
+    Rpc__Help help = RPC__HELP__INIT;
+    Rpc__Help__Link link = RPC__HELP__LINK__INIT, *list[] = {&link};
+    link.description = (char *)(uintptr_t)fault->text; /* only read */
+    link.url = text_of(url, arena);
+    help.n_links = 1;
+    help.links = list;
+    return add_detail(details, TYPE_PREFIX "Help", &help.base, arena);
 }
 
 static bool add_debug_info(ErrorDetails *details, const Error *error, Arena *arena)
@@ -287,6 +342,11 @@ Result error_details_make(const Status *status, const ReplyOptions *options, Byt
         good = add_bad_request(details_out, with_field, arena);
     if (good && retry_after.size)
         good = add_retry_info(details_out, retry_after, arena);
+    if (good && options->request_id.size)
+        good = add_request_info(details_out, options->request_id, arena);
+    Bytes help = error_help(error->fault, options, arena);
+    if (good && help.size)
+        good = add_help(details_out, error->fault, help, arena);
     if (good && options->full)
         good = add_debug_info(details_out, error, arena);
     if (!good)

@@ -49,8 +49,8 @@ MUST_USE Result error_details_write(Code code, Bytes message, ErrorDetails detai
 /*
  * The details of an error of our own (status->error): an ErrorInfo; a BadRequest when the chain
  * names a field and the caller is responsible; a RetryInfo when `retry_after` is a number of
- * seconds (it may be empty or a date); for a full error also the instance in ErrorInfo, and a
- * DebugInfo with the chain. Fault: OUT_OF_MEMORY.
+ * seconds (it may be empty or a date); a RequestInfo; a Help if the config has a link; for a full
+ * error also the instance in ErrorInfo, and a DebugInfo with the chain. Fault: OUT_OF_MEMORY.
  */
 MUST_USE Result error_details_make(const Status *status, const ReplyOptions *options,
                                    Bytes retry_after, Arena *arena, ErrorDetails *details_out);
@@ -59,6 +59,9 @@ MUST_USE Result error_details_make(const Status *status, const ReplyOptions *opt
    fault and the whole chain down to its origin. Else: the text of the fault and what the chain has
    for the client (Error.told), without addresses, causes or files. */
 Bytes error_message(const Error *error, bool full, Arena *arena);
+
+/* The link about errors of this kind, in the arena; empty if the options have none. */
+Bytes error_help(const Fault *fault, const ReplyOptions *options, Arena *arena);
 
 /* The reason of the ErrorInfo among the details; data NULL: there is none. */
 Bytes error_details_reason(ErrorDetails details, Arena *arena);

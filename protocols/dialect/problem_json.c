@@ -58,15 +58,26 @@ static Bytes reason_of(const Reply *reply)
     return error_details_reason(reply->details, reply->arena);
 }
 
-/* The type is about:blank, so the title is the reason phrase of HTTP (RFC 9457 section 4.2.1).
-   Programs should use `reason`. */
+/* The type is the URL that the config gives for errors of this kind, and the title then says what
+   they have in common. Without a URL it is about:blank, and the title is the reason phrase of HTTP
+   (RFC 9457 section 4.2.1). Programs should use `reason`. */
+static void add_type(const Reply *reply, Buffer *out)
+{
+    const Error *error = reply->status->error;
+    Bytes help = error ? error_help(error->fault, reply->options, reply->arena) : BYTES_NONE;
+    bool has_type = help.size != 0;
+    json_text_add_key(out, "type");
+    json_text_add(out, has_type ? help : bytes_of("about:blank"));
+    add_text(out, "title",
+             bytes_of(has_type ? error->fault->text : http_phrase(http_status_of(reply->status))));
+}
+
 static void add_problem(const Reply *reply, Buffer *out)
 {
-    uint16_t http_status = http_status_of(reply->status);
     const ReplyOptions *options = reply->options;
-    buffer_add_text(out, "{\"type\":\"about:blank\"");
-    add_text(out, "title", bytes_of(http_phrase(http_status)));
-    buffer_printf(out, ",\"status\":%u", http_status);
+    buffer_add_byte(out, '{');
+    add_type(reply, out);
+    buffer_printf(out, ",\"status\":%u", http_status_of(reply->status));
     add_text(out, "detail", reply->message);
     add_text(out, "code", bytes_of(code_name(reply->status->code)));
     add_text(out, "reason", reason_of(reply));

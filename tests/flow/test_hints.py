@@ -447,6 +447,8 @@ CONFIG_CASES = [
     ConfigCase(config(listener("trusted_proxies: [unix]"), rest="identity: {tenant_header: x-tenant}\n"),
                config(listener("trusted_proxies: [unix]"), rest="identity_header: x-client\nidentity: {tenant_header: x-tenant}\n"),
                "identity beside it"),
+    ConfigCase(config(rest="error_help: docs.example/{reason}\n"),
+               config(rest="error_help: 'https://docs.example.com/errors#{reason}'\n"), "not a URL"),
     ConfigCase(config(rest="clients: hashed\n"), config(rest="clients: {recorded: hashed, key: /etc/os-release}\n"), "needs a key"),
     ConfigCase(config(rest="clients: {recorded: named, key: /etc/os-release}\n"),
                config(rest="clients: {recorded: hashed, key: /etc/os-release}\n"), "names are not hashed"),

@@ -66,6 +66,42 @@ def test_the_callers_own_field_is_named(up, dialect):
     assert_public(told, up.words["instances"])
 
 
+# Each has two mistakes, in the dialects whose messages are read here.
+BAD = {"order": {"customer": "ada", "nobody": 1, "items": [{}, {"sku": 7}]}, "watch": {"nobody": 1, "id": 7}}
+FIELDS = {"rest": {"order.nobody", "order.items[1].sku"}, "connect": {"order.nobody", "order.items[1].sku"},
+          "connect_stream": {"nobody", "id"}}
+
+
+@pytest.mark.parametrize("dialect", FIELDS)
+def test_all_invalid_fields_are_named(up, dialect):
+    told = DIALECTS[dialect](up, BAD, {})
+    [request] = [detail for detail in told.details if detail["@type"].endswith("BadRequest")]
+    violations = request["fieldViolations"]
+    assert {violation["field"] for violation in violations} == FIELDS[dialect]
+    assert all(violation["reason"] and violation["description"] for violation in violations)
+    assert told.message.endswith("(and 1 more invalid field)")
+
+
+@EACH_DIALECT
+def test_an_error_links_to_its_page_and_names_its_request(tmp_path, dialect):
+    page = "error_help: https://docs.example/errors#{reason}\n"
+    with Gateway(tmp_path, PUBLIC + page, instances=instances(("v3", 1))) as gateway:
+        told = DIALECTS[dialect](gateway, good(), {})
+        [help] = [detail for detail in told.details if detail["@type"].endswith("Help")]
+        assert help["links"] == [{"description": "no instance of the service can be reached",
+                                  "url": "https://docs.example/errors#UPSTREAM_DOWN"}]
+        [request] = [detail for detail in told.details if detail["@type"].endswith("RequestInfo")]
+        assert request["requestId"] == told.fields["x-request-id"]
+        answer = gateway.http("GET", "/v1/orders/7")
+        assert answer.json["type"] == "https://docs.example/errors#UPSTREAM_DOWN"
+        assert answer.json["title"] == "no instance of the service can be reached"
+
+
+def test_without_a_page_the_type_says_nothing_but_the_status(down):
+    answer = down.http("GET", "/v1/orders/7")
+    assert (answer.json["type"], answer.json["title"]) == ("about:blank", "Service Unavailable")
+
+
 # what is asked wrongly -> what the message says of it
 MISTAKES = [
     ("POST", "/v1/orders", "{", {"Content-Type": "application/json"}, "JSON, line 1"),

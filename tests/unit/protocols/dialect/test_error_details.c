@@ -94,12 +94,70 @@ static void what_is_no_any_is_no_detail(void **state)
     assert_int_equal(error_details_read(BYTES_NONE, arena).n, 0);
 }
 
-static void a_full_error_has_all_four_details(void **state)
+static void a_full_error_has_all_six_details(void **state)
 {
+    static const ReplyOptions all_options = {
+        .full = true,
+        .help = "https://docs.example/errors",
+        .request_id = {(const uint8_t *)"req-1", 5},
+    };
     Result why = FAIL_FIELD(arena, FAULT_BAD_VALUE, "a.b", "a.b: no number");
+    assert_int_equal(made(why, &all_options, "7").n, 6);
     assert_int_equal(made(why, &full_options, "7").n, 4);
     assert_int_equal(made(why, &public_options, "7").n, 3);
     assert_int_equal(made(why, &public_options, NULL).n, 2);
+}
+
+static void an_error_links_to_the_page_about_its_reason(void **state)
+{
+    static const struct {
+        const char *help, *url;
+    } rows[] = {
+        {NULL, ""},
+        {"https://docs.example/errors", "https://docs.example/errors"},
+        {"https://docs.example/#{reason}", "https://docs.example/#BAD_VALUE"},
+        {"https://docs.example/{reason}?from=gateway",
+         "https://docs.example/BAD_VALUE?from=gateway"},
+    };
+    Result why = FAIL(arena, FAULT_BAD_VALUE, "no number");
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        ReplyOptions options = {.help = rows[i].help};
+        assert_bytes(error_help(&FAULT_BAD_VALUE, &options, arena), rows[i].url);
+        Bytes help = value_of(made(why, &options, NULL), "google.rpc.Help");
+        assert_int_equal(help.data != NULL, rows[i].help != NULL);
+    }
+}
+
+static Result n_mistakes(size_t n, size_t size)
+{
+    Result mistakes[32];
+    for (size_t i = 0; i < n; i++)
+        mistakes[i] = FAIL_FIELD(arena, FAULT_BAD_VALUE, arena_printf(arena, "f%zu", i), "#%s",
+                                 run_of('%', size));
+    return error_with_others(arena, mistakes, n);
+}
+
+/* As many as a client's head has room for. */
+static void a_bad_request_lists_all_invalid_fields(void **state)
+{
+    static const struct {
+        size_t n, size, listed;
+    } rows[] = {{1, 10, 1}, {2, 10, 2}, {16, 10, 16}, {17, 10, 16}, {2, 490, 2}, {3, 490, 2}};
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        Result why = n_mistakes(rows[i].n, rows[i].size);
+        Bytes request = value_of(made(why, &public_options, NULL), "BadRequest");
+        assert_int_equal(count(request, '#'), rows[i].listed);
+    }
+}
+
+static void the_message_says_how_many_fields_more_are_invalid(void **state)
+{
+    assert_bytes(error_message(n_mistakes(1, 0).error, false, arena),
+                 "a value does not fit its field: #");
+    assert_bytes(error_message(n_mistakes(2, 0).error, false, arena),
+                 "a value does not fit its field: # (and 1 more invalid field)");
+    assert_bytes(error_message(n_mistakes(3, 0).error, true, arena),
+                 "a value does not fit its field: # (and 2 more invalid fields)");
 }
 
 /* What is wrong with the service's message is not the caller's. */
@@ -209,7 +267,10 @@ int main(void)
         cmocka_unit_test(details_take_as_many_as_they_have_room_for),
         cmocka_unit_test(without_memory_there_is_room_for_none),
         cmocka_unit_test(what_is_no_any_is_no_detail),
-        cmocka_unit_test(a_full_error_has_all_four_details),
+        cmocka_unit_test(a_full_error_has_all_six_details),
+        cmocka_unit_test(an_error_links_to_the_page_about_its_reason),
+        cmocka_unit_test(a_bad_request_lists_all_invalid_fields),
+        cmocka_unit_test(the_message_says_how_many_fields_more_are_invalid),
         cmocka_unit_test(a_field_is_told_only_where_the_caller_is_responsible),
         cmocka_unit_test(field_and_description_are_cut),
         cmocka_unit_test(the_chain_is_cut_after_eight_causes),
