@@ -81,6 +81,22 @@ bool memory_is_plenty(void)
 
 /* ---- Clients --------------------------------------------------------------------------------- */
 
+static void refer(Account *account, int more)
+{
+    if (account && account->refer)
+        account->refer(account, more);
+}
+
+void account_keep(Account *account)
+{
+    refer(account, 1);
+}
+
+void account_close(Account *account)
+{
+    refer(account, -1);
+}
+
 void account_add(Account *account, int64_t more)
 {
     if (!account || !more)
@@ -107,8 +123,10 @@ void tally_tell(MemoryTally *tally)
 
 void tally_charge(MemoryTally *tally, Account *account)
 {
+    account_keep(account);
     account_add(tally->account, -tally->told);
     add_queued(tally->account, -tally->queued_told);
+    account_close(tally->account);
     tally->account = account;
     account_add(tally->account, tally->told);
     add_queued(tally->account, tally->queued_told);

@@ -44,7 +44,13 @@ typedef struct Account {
     _Atomic int64_t held;
     _Atomic int64_t queued; /* of it, what waits to be sent to the client */
     _Atomic bool growing;   /* one of its calls grows beyond the share: memory_wait.h */
+    void (*refer)(struct Account *account, int more); /* counts references; NULL: nobody does */
 } Account;
+
+/* Takes another reference; returns one. NULL is allowed. Whoever returns the last one has
+   subtracted everything that was added. */
+void account_keep(Account *account);
+void account_close(Account *account);
 
 /* `account` may be NULL. */
 void account_add(Account *account, int64_t more);
@@ -115,24 +121,26 @@ static inline MemoryVerdict memory_ask(const Account *account, size_t more)
 int64_t memory_share(const Account *account);
 int64_t memory_clients(void);
 
-/* What one connection holds, told to its client's account in steps: never less than it holds, and
-   at most TALLY_STEP more. Its owner's thread only. All zeros, or an account alone: nothing. */
+/* What one connection or stream holds, told to its client's account in steps: never less than it
+   holds, and at most TALLY_STEP more. Its owner's thread only. All zeros: nothing. */
 typedef struct MemoryTally {
-    Account *account; /* NULL: only the process counts it */
+    Account *account; /* tally_charge; NULL: only the process counts it */
     int64_t held, told;
-    int64_t queued, queued_told; /* of it, MEMORY_BUFFERS */
+    int64_t queued, queued_told; /* of it, MEMORY_BUFFERS that wait for the client */
+    bool to_instance;            /* what waits in it is not for the client */
 } MemoryTally;
 
 void tally_tell(MemoryTally *tally);
 
-/* From now on it is told to this account, and what was told moves to it. NULL: to nobody. */
+/* From now on it is told to this account, of which it takes a reference, and what was told moves to
+   it. NULL, and before it is forgotten: to nobody. */
 void tally_charge(MemoryTally *tally, Account *account);
 
 static inline void tally_add(MemoryTally *tally, MemoryKind kind, int64_t more)
 {
     memory_add(kind, more);
     tally->held += more;
-    if (kind == MEMORY_BUFFERS)
+    if (kind == MEMORY_BUFFERS && !tally->to_instance)
         tally->queued += more;
     if (tally->held > tally->told || tally->told - tally->held >= TALLY_STEP)
         tally_tell(tally);

@@ -55,8 +55,10 @@ static void take_place(Client *c)
     else if (!x->identity->name.size)
         return;
     x->client = identity_place(x->identity, &x->client);
-    if (!c->connection->account || !account_is_of(c->connection->account, &x->client))
-        exchange_charge(x, account_open(&x->client), true);
+    if (c->connection->account && account_is_of(c->connection->account, &x->client))
+        return;
+    exchange_charge(x, account_open(&x->client), true);
+    http_stream_charge(c->stream, x->account);
 }
 
 Result client_name(Client *c)

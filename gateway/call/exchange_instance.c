@@ -332,6 +332,7 @@ const Step *attempt_send_one(Attempt *attempt)
         return step;
     exchange_sent(attempt);
     if (has_body) {
+        attempt_charge_request(attempt, attempt->made.framed.rest.size);
         attempt_send_made(attempt);
         http_stream_send_end(attempt->side.stream, NULL);
     }
@@ -348,7 +349,10 @@ const Step *attempt_send_head(Attempt *attempt)
     if (failed(r))
         return attempt_unusable(attempt, r);
     const Step *step = open_stream(attempt, &head, !has_body);
-    return step == STEP_WAIT ? exchange_ask_for_more(attempt->exchange) : step;
+    if (step != STEP_WAIT)
+        return step;
+    attempt_charge_request(attempt, SIZE_MAX);
+    return exchange_ask_for_more(attempt->exchange);
 }
 
 static const Step *exchange_send_step(Exchange *x, Attempt *attempt)

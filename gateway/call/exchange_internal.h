@@ -282,6 +282,9 @@ static inline bool exchange_waits_for_memory(Exchange *x, MessageReader *reader)
 void exchange_set_firm(Exchange *x);
 /* The same: some of the request goes to the instance, and may have an effect. */
 void exchange_sent(Attempt *attempt);
+/* What of the request waits until the instance reads it is the client's: of a request of many
+   messages, or of so many bytes. */
+void attempt_charge_request(Attempt *attempt, size_t bytes);
 /* For work on a part of a message. */
 Arena *exchange_arena_new(const Exchange *x);
 Arena *exchange_scratch(Exchange *x); /* for the message at hand */

@@ -1,4 +1,5 @@
 /* What an exchange holds, whose account it is charged to, and when it must do without. */
+#include "base/blocks.h"
 #include "gateway/call/exchange_internal.h"
 #include "gateway/memory/accounts.h"
 
@@ -72,6 +73,14 @@ void exchange_set_firm(Exchange *x)
         return;
     x->firm = true;
     charge_arenas(x);
+}
+
+/* Small bodies are not counted: http_queue.c. */
+void attempt_charge_request(Attempt *attempt, size_t bytes)
+{
+    const Exchange *x = attempt->exchange;
+    if (x->account && bytes >= block_bytes[BLOCK_SMALL] / 2)
+        http_stream_charge(attempt->side.stream, x->account);
 }
 
 /* ---- Doing without --------------------------------------------------------------------------- */

@@ -13,7 +13,7 @@ enum { CHAINS = 4096 };
 typedef struct ClientAccount {
     Account account; /* first */
     IpAddress client;
-    uint32_t references;
+    _Atomic uint32_t references; /* the first is taken, and the last returned, under the lock */
     struct ClientAccount *next;
 } ClientAccount;
 
@@ -52,10 +52,36 @@ static ClientAccount **find(const IpAddress *client)
     return at;
 }
 
+static void give_last(ClientAccount *account)
+{
+    pthread_mutex_lock(&all.lock);
+    if (atomic_fetch_sub(&account->references, 1) == 1) {
+        ClientAccount **at = find(&account->client);
+        *at = account->next;
+        all.n--;
+        free(account);
+    }
+    pthread_mutex_unlock(&all.lock);
+}
+
+/* Without the lock, unless the account goes. */
+static void refer(Account *account, int more)
+{
+    ClientAccount *of = (ClientAccount *)account;
+    uint32_t now = atomic_load(&of->references);
+    do {
+        if (more < 0 && now == 1) {
+            give_last(of);
+            return;
+        }
+    } while (!atomic_compare_exchange_weak(&of->references, &now, now + (uint32_t)more));
+}
+
 static ClientAccount *account_new(const IpAddress *client)
 {
     ClientAccount *made = calloc(1, sizeof *made);
     CHECK(made);
+    made->account.refer = refer;
     made->client = *client;
     all.n++;
     return made;
@@ -69,39 +95,15 @@ Account *account_open(const IpAddress *address)
     if (!*at)
         *at = account_new(&client);
     ClientAccount *found = *at;
-    found->references++;
+    atomic_fetch_add(&found->references, 1);
     pthread_mutex_unlock(&all.lock);
     return &found->account;
-}
-
-void account_keep(Account *account)
-{
-    if (!account)
-        return;
-    pthread_mutex_lock(&all.lock);
-    ((ClientAccount *)account)->references++;
-    pthread_mutex_unlock(&all.lock);
 }
 
 bool account_is_of(const Account *account, const IpAddress *address)
 {
     IpAddress client = fair_client_of(address);
     return ip_equal(&((const ClientAccount *)account)->client, &client);
-}
-
-void account_close(Account *account)
-{
-    ClientAccount *closed = (ClientAccount *)account;
-    if (!account)
-        return;
-    pthread_mutex_lock(&all.lock);
-    if (--closed->references == 0) {
-        ClientAccount **at = find(&closed->client);
-        *at = closed->next;
-        all.n--;
-        free(closed);
-    }
-    pthread_mutex_unlock(&all.lock);
 }
 
 uint32_t accounts_open(void)

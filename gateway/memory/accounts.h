@@ -12,17 +12,12 @@
 #include "base/memory/budget.h"
 #include "base/net/ip.h"
 
-/* The account of the client at this address; takes a reference. Never NULL. */
+/* The account of the client at this address; takes a reference, as account_keep does. Never NULL.
+   account_close returns it. */
 Account *account_open(const IpAddress *address);
-
-/* Another reference. NULL is allowed. */
-void account_keep(Account *account);
 
 /* Whether the account is that of the client at this address. */
 bool account_is_of(const Account *account, const IpAddress *address);
-
-/* Returns the reference; NULL is allowed. The caller has subtracted everything that it added. */
-void account_close(Account *account);
 
 /* The number of accounts. */
 uint32_t accounts_open(void);

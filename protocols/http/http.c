@@ -41,6 +41,7 @@ void http_connection_deinit(HttpConnection *connection)
     connection->errors = NULL;
     http_connection_hold(connection, -connection->tally.held);
     tally_tell(&connection->tally);
+    tally_charge(&connection->tally, NULL);
 }
 
 void http_connection_charge(HttpConnection *connection, Account *account)
@@ -283,6 +284,12 @@ HttpStream *http_stream_open(HttpConnection *connection, const HttpHead *head, b
     if (!harmless || http_connection_capacity(connection) == 0)
         return NULL;
     return connection->engine->open(connection, head, end, events, owner);
+}
+
+void http_stream_charge(HttpStream *stream, Account *account)
+{
+    if (stream->connection)
+        stream->connection->engine->charge(stream, account);
 }
 
 void http_stream_send_head(HttpStream *stream, const HttpHead *head, bool end)

@@ -132,9 +132,9 @@ typedef enum HttpPhase {
    the owner, because engines have no clock. NULL, as at first: none. */
 void http_connection_set_date(HttpConnection *connection, const char *date);
 
-/* From now on the memory that the connection holds is charged to `account`, the client's, which
-   outlives the connection. Before that, and for connections to instances, it counts for the process
-   only. */
+/* From now on the memory that the connection holds is charged to `account`, the client's, unless
+   http_stream_charge says otherwise. Before that, and for connections to instances, it counts for
+   the process only. */
 void http_connection_charge(HttpConnection *connection, Account *account);
 
 /* Processes received bytes. `now` is the owner's monotonic clock in nanoseconds; token buckets need
@@ -208,6 +208,11 @@ void http_stream_attach(HttpStream *stream, const HttpStreamEvents *events, void
    as the version of HTTP requires. */
 HttpStream *http_stream_open(HttpConnection *connection, const HttpHead *head, bool end,
                              const HttpStreamEvents *events, void *owner);
+
+/* From now on the body that is queued on the stream is charged to `account` instead of the
+   connection's, until the last of it is sent. HTTP/1.1, which has one queue: with what waits before
+   it. NULL: to nobody. */
+void http_stream_charge(HttpStream *stream, Account *account);
 
 /* Server side: sends the head of the response (copied). Interim responses (1xx) may precede it.
    Status 101 turns an HTTP/1.1 connection into a tunnel: bodies are then raw bytes in both

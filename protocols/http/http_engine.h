@@ -36,6 +36,7 @@ typedef struct HttpEngine {
     void (*destroy)(HttpConnection *connection);
     HttpStream *(*open)(HttpConnection *connection, const HttpHead *head, bool end,
                         const HttpStreamEvents *events, void *owner);
+    void (*charge)(HttpStream *stream, Account *account);
     void (*send_head)(HttpStream *stream, const HttpHead *head, bool end);
     void (*send_body)(HttpStream *stream, Bytes piece);
     void (*send_end)(HttpStream *stream, const Fields *trailers);

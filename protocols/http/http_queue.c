@@ -42,6 +42,16 @@ static void count(const HttpQueue *queue, const HttpChunk *chunk, int sign)
     tally_add(queue->tally, MEMORY_BUFFERS, sign * (int64_t)held);
 }
 
+void http_queue_count(HttpQueue *queue, MemoryTally *tally)
+{
+    HttpQueue before = *queue;
+    queue->tally = tally;
+    for (const HttpChunk *chunk = queue->first; chunk; chunk = chunk->next) {
+        count(&before, chunk, -1);
+        count(queue, chunk, 1);
+    }
+}
+
 static void append(HttpQueue *queue, HttpChunk *chunk)
 {
     if (queue->last)

@@ -75,6 +75,9 @@ static inline void http_queue_add(HttpQueue *queue, Bytes bytes)
     }
 }
 
+/* From now on this tally counts what the queue holds. It outlives the queue's chunks. */
+void http_queue_count(HttpQueue *queue, MemoryTally *tally);
+
 /* Moves the first `n` bytes of `from` to the end of `into`. `from` has at least `n`. */
 void http_queue_move(HttpQueue *into, HttpQueue *from, size_t n);
 

@@ -6,8 +6,18 @@
 
 enum { CONNECTION_MEMORY = 4 * 1024 /* Http1, one stream, and small chunks */ };
 
+/* What waits is the connection's again. */
+static void charge_connection(Http1 *http1)
+{
+    if (http1->out.tally == &http1->base.tally)
+        return;
+    http_queue_count(&http1->out, &http1->base.tally);
+    tally_charge(&http1->tally, NULL);
+}
+
 Http1Stream *http1_stream_new(Http1 *http1)
 {
+    charge_connection(http1);
     Http1Stream *stream = malloc(sizeof *stream);
     CHECK(stream);
     *stream = (Http1Stream){
@@ -74,6 +84,8 @@ static void exchange_end(Http1 *http1)
     stream->over = true;
     if (stream->released)
         stream_put_away(http1, stream);
+    if (http1->base.client || !http1->out.size)
+        charge_connection(http1);
     note_capacity(http1);
 }
 
@@ -222,6 +234,7 @@ static void http1_sent(HttpConnection *base, size_t size)
         http1->out.size <= http1->base.limits.queue_low)
         http_connection_wake(base);
     if (http1->out.size == 0 && !http1->stream) { /* an idle connection holds no memory */
+        charge_connection(http1);
         arena_free(http1->arena);
         http1->arena = NULL;
     }
@@ -356,6 +369,16 @@ static void http1_reset(HttpStream *base, uint32_t http2_error)
     http1_cut(base, http2_error);
 }
 
+static void http1_charge(HttpStream *base, Account *account)
+{
+    Http1 *http1 = http1_of(base->connection);
+    if (http1->stream != (Http1Stream *)base)
+        return;
+    http1->tally.to_instance = http1->base.client;
+    tally_charge(&http1->tally, account);
+    http_queue_count(&http1->out, &http1->tally);
+}
+
 static void http1_release(HttpStream *base)
 {
     Http1 *http1 = http1_of(base->connection);
@@ -381,6 +404,7 @@ static void http1_destroy(HttpConnection *base)
         stream->base.connection = NULL; /* its owner frees it by releasing it */
     free(http1->held);
     http_queue_clear(&http1->out);
+    charge_connection(http1);
     arena_free(http1->arena);
     http_connection_deinit(base);
     free(http1);
@@ -409,6 +433,7 @@ static const HttpEngine http1_engine = {
     .consume = http1_consume,
     .reset = http1_reset,
     .cut = http1_cut,
+    .charge = http1_charge,
     .release = http1_release,
 };
 

@@ -146,6 +146,7 @@ void http2_stream_close(Http2 *http2, Http2Stream *stream)
     list_remove(&http2->live, stream);
     list_add(&http2->ended, stream);
     http2_drop_unsent(stream);
+    tally_charge(&stream->tally, NULL);
     put_away(http2, stream);
 }
 
@@ -580,6 +581,16 @@ static void http2_cut(HttpStream *base, uint32_t http2_error)
     stream->cut_code = http2_error;
 }
 
+static void http2_charge(HttpStream *base, Account *account)
+{
+    Http2Stream *stream = (Http2Stream *)base;
+    if (stream->closed)
+        return;
+    stream->tally.to_instance = base->connection->client;
+    tally_charge(&stream->tally, account);
+    http_queue_count(&stream->queue, &stream->tally);
+}
+
 static void http2_release(HttpStream *base)
 {
     Http2 *http2 = http2_of(base->connection);
@@ -642,6 +653,7 @@ static const HttpEngine http2_engine = {
     .consume = http2_consume,
     .reset = http2_reset,
     .cut = http2_cut,
+    .charge = http2_charge,
     .release = http2_release,
 };
 

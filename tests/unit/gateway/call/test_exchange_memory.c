@@ -39,6 +39,14 @@ static int set_up_pool(void **state)
     return open_accounts();
 }
 
+static int set_up_proxy(void **state)
+{
+    scene_set_up(state);
+    scene_again(state, "trusted_proxies: [127.0.0.0/8]\n" GARAGE_SERVICE YARD
+                       "      - {address: '127.0.0.1:7101', versions: [v1]}\n" LISTEN);
+    return open_accounts();
+}
+
 static int tear_down(void **state)
 {
     hold(hog, -account_held(hog));
@@ -603,6 +611,130 @@ static void the_response_of_a_call_that_was_sent_is_converted_at_the_limit(void 
     assert_int_equal(client->body.size, (1 << 20) + 5);
 }
 
+/* ---- What waits to be sent ------------------------------------------------------------------- */
+
+/* As much of a stream as a client may send before its instance reads. */
+static void say_much(Scene *scene, Peer *client)
+{
+    Bytes frame = framed(scene, large(scene, 20 << 10));
+    for (int i = 0; i < 12; i++)
+        say(client, frame);
+}
+
+/* A request of a stream that its instance does not read. */
+static Peer *call_unread(Scene *scene, Account *account)
+{
+    Peer *client = begin(scene, account, LOAD_ITEMS);
+    scene_hold(instance(scene), true);
+    say_much(scene, client);
+    return client;
+}
+
+static void what_waits_for_an_instance_is_its_clients(void **state)
+{
+    Scene *scene = *state;
+    Peer *client = call_unread(scene, client_account);
+    assert_in_range(account_held(client_account), 240 << 10, 320 << 10);
+    assert_true(account_queued(client_account) < 64 << 10); /* it need not read first */
+    break_off(client, HTTP2_ERROR_CANCEL);
+    assert_int_equal(account_held(client_account), 0);
+    scene_hold(instance(scene), false);
+}
+
+static void what_the_instance_has_read_is_nobodys(void **state)
+{
+    Scene *scene = *state;
+    Peer *client = call_unread(scene, client_account);
+    scene_hold(instance(scene), false);
+    scene_pump(scene);
+    assert_true(account_held(client_account) < 64 << 10);
+    say_end(client);
+    answer(instance(scene), ITEM);
+    assert_int_equal(account_held(client_account), 0);
+}
+
+static void what_waits_for_an_http1_instance_is_its_clients(void **state)
+{
+    Scene *scene = *state;
+    Peer *client = client_new(scene, http2_client_new, http2_server_new);
+    client->client->account = client_account;
+    client_head(client, "POST", "/old/files", "", -1, false);
+    say(client, BYTES("x")); /* a request is sent with the first of its body */
+    scene_hold(instance(scene), true);
+    say(client, large(scene, 200 << 10));
+    assert_in_range(account_held(client_account), 200 << 10, 250 << 10);
+    scene_hold(instance(scene), false);
+    scene_pump(scene);
+    say_end(client);
+    answer_head(instance(scene), 204, "", -1, true);
+    assert_int_equal(account_held(client_account), 0);
+}
+
+/* The limit to the byte: all that is held is the hog's, and a call needs 4096 bytes. */
+static void who_has_much_wait_for_an_instance_is_refused_the_next_call(void **state)
+{
+    enum { CALL = 4096 };
+    for (int64_t above = 0; above < 2; above++) {
+        Scene *scene = *state;
+        Peer *next = client_new(scene, http2_client_new, http2_server_new);
+        next->client->account = hog;
+        Peer *client = begin(scene, hog, LOAD_ITEMS), *at = instance(scene);
+        scene_hold(at, true);
+        memory_settle();
+        int64_t others = memory_total() - account_held(hog);
+        account_add(hog, others);
+        say_much(scene, client);
+        memory_settle();
+        hold(hog, HIGH - CALL - memory_total() + above);
+        client_head(next, "POST", GET_ITEM, "content-type: application/grpc\nte: trailers", -1,
+                    false);
+        assert_int_equal(next->ended, above);
+        account_add(hog, -others);
+        hold(hog, -HIGH / 2);
+        scene_hold(at, false);
+        if (!above)
+            break_off(next, HTTP2_ERROR_CANCEL);
+        break_off(client, HTTP2_ERROR_CANCEL);
+        hold(hog, -account_held(hog));
+    }
+}
+
+/* 127.0.0.1 is the proxy, whose account is the hog's. */
+static Peer *call_by_proxy(Scene *scene, HttpMaker *client_maker, HttpMaker *server_maker)
+{
+    Peer *client = client_new(scene, client_maker, server_maker);
+    client->client->account = hog;
+    assert_true(ip_read(bytes_of("127.0.0.1"), &client->client->address));
+    http_connection_charge(client->gateway, hog);
+    client_head(client, "POST", GET_ITEM,
+                "content-type: application/proto\nx-forwarded-for: 192.0.2.2", (int64_t)GET_X.size,
+                false);
+    say(client, GET_X);
+    say_end(client);
+    return client;
+}
+
+static void what_waits_for_a_proxy_is_the_clients_that_it_names(void **state)
+{
+    static HttpMaker *const makers[][2] = {{http2_client_new, http2_server_new},
+                                           {http1_client_new, http1_server_new}};
+    Scene *scene = *state;
+    for (int version = 0; version < 2; version++) {
+        Peer *client = call_by_proxy(scene, makers[version][0], makers[version][1]);
+        scene_hold(client, true);
+        answer(instance(scene), large(scene, 500 << 10));
+        assert_int_equal(scene->n_records, version + 1); /* the call is over */
+        assert_in_range(account_held(client_account), 500 << 10, 1 << 20);
+        assert_in_range(account_queued(client_account), 500 << 10, 1 << 20);
+        assert_true(account_held(hog) < 100 << 10);
+        scene_hold(client, false);
+        scene_pump(scene);
+        assert_true(client->ended);
+        assert_int_equal(account_held(client_account), 0);
+        http_connection_charge(client->gateway, NULL);
+    }
+}
+
 int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
@@ -627,6 +759,12 @@ int main(void)
         TEST(what_is_passed_on_waits_for_its_reader_when_memory_is_short),
         TEST(a_message_of_a_stream_that_was_begun_waits_for_memory),
         TEST(a_client_that_leaves_gives_back_the_turn),
+        TEST(what_waits_for_an_instance_is_its_clients),
+        TEST(what_the_instance_has_read_is_nobodys),
+        TEST(what_waits_for_an_http1_instance_is_its_clients),
+        TEST(who_has_much_wait_for_an_instance_is_refused_the_next_call),
+        cmocka_unit_test_setup_teardown(what_waits_for_a_proxy_is_the_clients_that_it_names,
+                                        set_up_proxy, tear_down),
         POOL_TEST(what_a_job_makes_is_its_clients_until_it_is_sent),
         POOL_TEST(what_a_job_makes_is_its_clients_while_it_waits_for_a_connection),
         POOL_TEST(what_a_running_job_holds_stays_its_clients_when_the_call_has_ended),

@@ -84,6 +84,8 @@ static void *open_and_close(void *text)
         Account *account = account_open(&address);
         account_add(account, 1000);
         account_add(account, -1000);
+        account_keep(account);
+        account_close(account);
         account_close(account);
     }
     return NULL;

@@ -99,6 +99,38 @@ static void the_last_bytes_are_cut_off(void **state)
     http_queue_clear(&queue);
 }
 
+static void what_a_queue_holds_moves_to_another_tally(void **state)
+{
+    Account account = {.held = 0};
+    MemoryTally one = {.held = 0}, other = {.held = 0};
+    tally_charge(&other, &account);
+    HttpQueue queue = {.tally = &one};
+    add_numbers(&queue, 0, 100000);
+    int64_t held = one.held;
+    assert_in_range(held, 100000, 120000);
+    http_queue_count(&queue, &other);
+    assert_int_equal(one.held, 0);
+    assert_int_equal(other.held, held);
+    assert_int_equal(account_held(&account), held);
+    assert_int_equal(account_queued(&account), held);
+    http_queue_clear(&queue);
+    assert_int_equal(other.held, 0);
+}
+
+static void what_waits_for_an_instance_is_held_but_need_not_be_read_by_the_client(void **state)
+{
+    Account account = {.held = 0};
+    MemoryTally tally = {.to_instance = true};
+    tally_charge(&tally, &account);
+    HttpQueue queue = {.tally = &tally};
+    add_numbers(&queue, 0, 100000);
+    assert_in_range(account_held(&account), 100000, 120000);
+    assert_int_equal(account_queued(&account), 0);
+    http_queue_clear(&queue);
+    tally_charge(&tally, NULL);
+    assert_int_equal(account_held(&account), 0);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -107,6 +139,8 @@ int main(void)
         cmocka_unit_test(a_whole_large_chunk_is_moved_and_not_copied),
         cmocka_unit_test(a_chunk_has_room_for_what_was_asked),
         cmocka_unit_test(the_last_bytes_are_cut_off),
+        cmocka_unit_test(what_a_queue_holds_moves_to_another_tally),
+        cmocka_unit_test(what_waits_for_an_instance_is_held_but_need_not_be_read_by_the_client),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
